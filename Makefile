@@ -1,0 +1,92 @@
+# The doors to this repository; "make" alone lists them.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -o pipefail -e -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+CARGO      ?= cargo
+PREFIX     ?= /usr
+SYSCONFDIR ?= /etc
+DESTDIR    ?=
+# What `make install` puts in place; built by `make build`.
+BINARY     ?= target/release/weir
+# Seconds for each fuzz target of `make acceptance`.
+FUZZ_SECONDS ?= 600
+# Handed to `weir demo`, such as DEMO="--http-port 8888" or DEMO=--self-test.
+DEMO ?=
+
+UNITDIR = $(PREFIX)/lib/systemd/system
+INSTALLED = $(PREFIX)/bin/weir $(UNITDIR)/weir.service $(PREFIX)/lib/sysusers.d/weir.conf \
+	$(PREFIX)/lib/tmpfiles.d/weir.conf $(PREFIX)/share/man/man8/weir.8 $(SYSCONFDIR)/logrotate.d/weir
+
+.PHONY: help build demo test lint cargo-test doc units staged acceptance install uninstall clean
+
+help: ## lists what there is
+	@echo "Weir, a reverse-proxy load balancer. What make can do here:"
+	@awk -F ' *:.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
+
+build: ## builds target/release/weir, and installs by apt what that needs
+	@.ci/need build
+	@echo "== building target/release/weir"
+	@$(CARGO) build --release
+
+demo: build ## shows the whole cluster of the guide on this machine
+	@target/release/weir demo $(DEMO)
+
+test: ## everything a contributor runs: lints, tests, documents, units, a staged install
+	@.ci/need test
+	@$(MAKE) lint
+	@$(MAKE) cargo-test
+	@$(MAKE) doc
+	@$(MAKE) units
+	@$(MAKE) staged
+	@echo "make test: all passed"
+
+lint:
+	@echo "== cargo fmt --check"
+	@$(CARGO) fmt --check
+	@echo "== cargo clippy"
+	@$(CARGO) clippy --all-targets -- -D warnings
+
+cargo-test:
+	@echo "== cargo test"
+	@$(CARGO) test --no-fail-fast
+
+doc:
+	@echo "== cargo doc"
+	@RUSTDOCFLAGS="-D warnings" $(CARGO) doc --no-deps --lib --quiet
+
+units:
+	@tests/install/units
+
+staged:
+	@$(CARGO) build --quiet
+	@tests/install/staged target/debug/weir
+
+acceptance: ## what is slower: h2spec, fuzzing, a real systemd
+	@.ci/need build
+	@FUZZ_SECONDS=$(FUZZ_SECONDS) .ci/acceptance
+
+install: ## puts binary, units, configuration and man page in place (PREFIX, DESTDIR; run make build first)
+	@test -x $(BINARY) || { echo "$(BINARY) is not there: run make build first"; exit 1; }
+	install -D -m 0755 $(BINARY) $(DESTDIR)$(PREFIX)/bin/weir
+	install -d -m 0755 $(DESTDIR)$(UNITDIR)
+	sed 's|/usr/bin/weir|$(PREFIX)/bin/weir|; s|/etc/weir/|$(SYSCONFDIR)/weir/|' systemd/weir.service > $(DESTDIR)$(UNITDIR)/weir.service
+	chmod 0644 $(DESTDIR)$(UNITDIR)/weir.service
+	install -D -m 0644 systemd/weir.sysusers $(DESTDIR)$(PREFIX)/lib/sysusers.d/weir.conf
+	install -d -m 0755 $(DESTDIR)$(PREFIX)/lib/tmpfiles.d
+	sed 's|/etc/weir/|$(SYSCONFDIR)/weir/|' systemd/weir.tmpfiles > $(DESTDIR)$(PREFIX)/lib/tmpfiles.d/weir.conf
+	chmod 0644 $(DESTDIR)$(PREFIX)/lib/tmpfiles.d/weir.conf
+	install -D -m 0644 systemd/weir.logrotate $(DESTDIR)$(SYSCONFDIR)/logrotate.d/weir
+	install -D -m 0644 man/weir.8 $(DESTDIR)$(PREFIX)/share/man/man8/weir.8
+	install -d -m 0755 $(DESTDIR)$(SYSCONFDIR)/weir $(DESTDIR)$(SYSCONFDIR)/weir/sites
+	@DESTDIR="$(DESTDIR)" PREFIX="$(PREFIX)" SYSCONFDIR="$(SYSCONFDIR)" .ci/install-configuration
+
+uninstall: ## takes all of it away again, but the configuration, its certificates, logs and state
+	rm -f $(addprefix $(DESTDIR),$(INSTALLED)) $(DESTDIR)$(SYSCONFDIR)/weir/weir.toml.example
+	@test -n "$(DESTDIR)" -o ! -d /run/systemd/system || systemctl daemon-reload
+	@echo "kept: $(DESTDIR)$(SYSCONFDIR)/weir, /var/lib/weir, /var/log/weir and the user weir"
+
+clean: ## removes what was built
+	@$(CARGO) clean
