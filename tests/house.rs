@@ -1,0 +1,441 @@
+//! Holds the floors of the house: which room may lean on which, and that no files inside a room lean on each other
+//! in a circle. It reads the sources as text, so it needs no build of them, and names the file and the breach.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use source::Source;
+
+#[path = "house/source.rs"]
+mod source;
+
+/// Top to bottom: a room may lean only on rooms below it, and of those only on the ones named here.
+const FLOORS: &[(&str, &[&str])] = &[
+    ("main", &["cli"]),
+    ("cli", &["app", "config"]),
+    ("app", &["service", "traffic", "config", "wire", "observe"]),
+    ("service", &["traffic", "config", "wire", "observe"]),
+    ("traffic", &["config", "wire"]),
+    ("config", &[]),
+    ("wire", &[]),
+    ("observe", &[]),
+];
+
+/// Crates that only some rooms know.
+const CRATES: &[(&str, &[&str])] = &[
+    ("axum", &["service"]),
+    ("clap", &["main", "cli"]),
+    ("h2", &["service"]),
+    ("httparse", &["wire"]),
+    ("mimalloc", &["main"]),
+    ("pingora_core", &["service"]),
+    ("prometheus", &["observe"]),
+    ("tokio", &["main", "cli", "app", "service"]),
+    ("toml", &["config"]),
+];
+
+/// Words that only some rooms may say: traffic and wire decide on plain values, and time comes in as an argument.
+const WORDS: &[(&[&str], &[&str])] = &[
+    (&["process", "exit"], &["main"]),
+    (&["process", "abort"], &[]),
+    (&["Instant", "now"], &["main", "cli", "app", "service", "observe"]),
+    (&["SystemTime", "now"], &["main", "cli", "app", "service", "observe", "config"]),
+    (&["std", "fs"], &["cli", "app", "service", "observe", "config"]),
+    (&["log", "info"], &["cli", "app", "service", "observe"]),
+    (&["log", "warn"], &["cli", "app", "service", "observe"]),
+    (&["log", "error"], &["cli", "app", "service", "observe"]),
+];
+
+/// Lines of a file without its tests.
+const LONGEST_FILE: usize = 450;
+
+#[test]
+fn the_table_itself_only_points_down() {
+    for (floor, (room, below)) in FLOORS.iter().enumerate() {
+        for other in *below {
+            let theirs = FLOORS.iter().position(|(name, _)| name == other);
+            assert!(theirs.is_some_and(|theirs| theirs > floor), "{room} → {other} does not point down");
+        }
+    }
+}
+
+#[test]
+fn every_room_leans_only_on_rooms_below_it() {
+    report(House::read(Path::new(env!("CARGO_MANIFEST_DIR"))).breaches_of_floors());
+}
+
+#[test]
+fn no_files_lean_on_each_other_in_a_circle() {
+    report(House::read(Path::new(env!("CARGO_MANIFEST_DIR"))).circles());
+}
+
+#[test]
+fn crates_and_words_stay_in_their_rooms() {
+    let house = House::read(Path::new(env!("CARGO_MANIFEST_DIR")));
+    report(house.strangers().into_iter().chain(house.loose_words()).collect());
+}
+
+#[test]
+fn every_file_says_what_it_promises_and_is_short_enough_to_read() {
+    report(House::read(Path::new(env!("CARGO_MANIFEST_DIR"))).bad_shapes());
+}
+
+#[test]
+fn the_map_names_every_room_and_every_dependency() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let map = fs::read_to_string(root.join("ARCHITECTURE.md")).unwrap();
+    let rooms = House::read(root).files.iter().map(|file| file.room().to_string()).collect::<BTreeSet<_>>();
+    let unnamed_rooms = rooms
+        .iter()
+        .filter(|room| !["lib"].contains(&room.as_str()) && !map.contains(&format!("`{room}")))
+        .map(|room| format!("ARCHITECTURE.md does not name the room `{room}`"));
+    let unnamed_crates = direct_dependencies(&fs::read_to_string(root.join("Cargo.toml")).unwrap())
+        .into_iter()
+        .filter(|name| !map.contains(&format!("`{name}`")))
+        .map(|name| format!("ARCHITECTURE.md does not say why `{name}` is a dependency"));
+    report(unnamed_rooms.chain(unnamed_crates).collect());
+}
+
+fn report(breaches: Vec<String>) {
+    assert!(breaches.is_empty(), "{} breach(es) of the house:\n  {}", breaches.len(), breaches.join("\n  "));
+}
+
+/// All sources, as what they lean on.
+struct House {
+    files: Vec<Source>,
+}
+
+impl House {
+    fn read(root: &Path) -> Self {
+        let mut paths = Vec::new();
+        collect(&root.join("src"), &mut paths);
+        paths.sort();
+        Self::of(paths.into_iter().map(|path| {
+            let text = fs::read_to_string(&path).expect("a source is UTF-8 text");
+            (path.strip_prefix(root).expect("found below it").to_path_buf(), text)
+        }))
+    }
+
+    fn of(files: impl Iterator<Item = (PathBuf, String)>) -> Self {
+        Self { files: files.map(|(path, text)| Source::new(path, text)).collect() }
+    }
+
+    fn breaches_of_floors(&self) -> Vec<String> {
+        let mut breaches = Vec::new();
+        for file in self.files.iter().filter(|file| file.room() != "lib") {
+            let Some((_, allowed)) = FLOORS.iter().find(|(room, _)| *room == file.room()) else {
+                breaches.push(format!(
+                    "{}: the table in tests/house.rs has no room `{}`",
+                    file.path.display(),
+                    file.room()
+                ));
+                continue;
+            };
+            for reference in file.references(&self.children(&file.module)) {
+                let Some(room) = reference.path.first() else { continue };
+                let known = FLOORS.iter().any(|(name, _)| name == room);
+                if known && room != file.room() && !allowed.contains(&room.as_str()) {
+                    let at = format!("{}:{}", file.path.display(), reference.line);
+                    breaches.push(format!(
+                        "{at}: `{}` may not lean on `{room}` ({})",
+                        file.room(),
+                        reference.path.join("::")
+                    ));
+                }
+            }
+        }
+        breaches
+    }
+
+    /// Each circle once, told from its first file in path order.
+    fn circles(&self) -> Vec<String> {
+        let arrows = self.arrows();
+        let mut told = BTreeSet::new();
+        let mut circles = Vec::new();
+        for start in arrows.keys() {
+            let Some(way) = way_back(start, &arrows) else { continue };
+            if told.insert(way.iter().copied().collect::<BTreeSet<_>>()) {
+                circles.push(format!("a circle: {} → {}", way.join(" → "), way[0]));
+            }
+        }
+        circles
+    }
+
+    fn arrows(&self) -> BTreeMap<&str, BTreeSet<&str>> {
+        let signposts = self.signposts();
+        let mut arrows = BTreeMap::<&str, BTreeSet<&str>>::new();
+        for file in &self.files {
+            for reference in
+                file.references(&self.children(&file.module)).iter().filter(|reference| !reference.signpost)
+            {
+                let Some(target) = self.owner(&follow(&reference.path, &signposts)) else { continue };
+                if target.module != file.module && !target.module.is_empty() {
+                    arrows.entry(file.name()).or_default().insert(target.name());
+                }
+            }
+        }
+        arrows
+    }
+
+    /// Where each re-exported name really lives: `config::Problem` → `config::errors::Problem`.
+    fn signposts(&self) -> BTreeMap<Vec<String>, Vec<String>> {
+        let mut signposts = BTreeMap::new();
+        for file in &self.files {
+            for reference in file.references(&self.children(&file.module)).into_iter().filter(|it| it.signpost) {
+                if let Some(name) = reference.path.last() {
+                    signposts.insert([file.module.as_slice(), std::slice::from_ref(name)].concat(), reference.path);
+                }
+            }
+        }
+        signposts
+    }
+
+    /// The file in which a path lives: the longest module that begins it.
+    fn owner(&self, path: &[String]) -> Option<&Source> {
+        self.files
+            .iter()
+            .filter(|file| file.room() != "main" && path.starts_with(&file.module))
+            .max_by_key(|file| file.module.len())
+    }
+
+    fn children(&self, module: &[String]) -> BTreeSet<String> {
+        let below = |file: &&Source| file.module.len() == module.len() + 1 && file.module.starts_with(module);
+        self.files.iter().filter(below).filter_map(|file| file.module.last().cloned()).collect()
+    }
+
+    fn strangers(&self) -> Vec<String> {
+        let mut breaches = Vec::new();
+        for file in &self.files {
+            let children = self.children(&file.module);
+            for (line, name) in file.crates() {
+                let rooms = CRATES.iter().find(|(stranger, _)| *stranger == name).map(|(_, rooms)| rooms);
+                if rooms.is_some_and(|rooms| !rooms.contains(&file.room())) && !children.contains(name) {
+                    breaches.push(format!(
+                        "{}:{line}: `{}` does not know the crate {name}",
+                        file.path.display(),
+                        file.room()
+                    ));
+                }
+            }
+        }
+        breaches
+    }
+
+    fn loose_words(&self) -> Vec<String> {
+        let mut breaches = Vec::new();
+        for file in &self.files {
+            for (words, _) in WORDS.iter().filter(|(_, rooms)| !rooms.contains(&file.room())) {
+                for line in file.lines_saying(words) {
+                    let what = words.join("::");
+                    breaches.push(format!("{}:{line}: {what} is not said in `{}`", file.path.display(), file.room()));
+                }
+            }
+        }
+        breaches
+    }
+
+    fn bad_shapes(&self) -> Vec<String> {
+        let mut breaches = Vec::new();
+        for file in &self.files {
+            if !file.promises() {
+                breaches.push(format!("{}: does not begin with what it promises (//!)", file.path.display()));
+            }
+            let lines = file.lines_without_tests();
+            if lines > LONGEST_FILE {
+                breaches.push(format!("{}: {lines} lines without tests, at most {LONGEST_FILE}", file.path.display()));
+            }
+        }
+        breaches
+    }
+}
+
+fn follow(path: &[String], signposts: &BTreeMap<Vec<String>, Vec<String>>) -> Vec<String> {
+    let mut path = path.to_vec();
+    // Bounded, since two signposts could point at each other in a text that does not compile.
+    for _ in 0..8 {
+        let Some((length, real)) =
+            (1..=path.len()).rev().find_map(|length| Some((length, signposts.get(&path[..length])?)))
+        else {
+            break;
+        };
+        path = [real.as_slice(), &path[length..]].concat();
+    }
+    path
+}
+
+/// The shortest way from `start` back to itself.
+fn way_back<'a>(start: &'a str, arrows: &BTreeMap<&'a str, BTreeSet<&'a str>>) -> Option<Vec<&'a str>> {
+    let mut ways = vec![vec![start]];
+    let mut seen = BTreeSet::new();
+    while !ways.is_empty() {
+        let mut longer = Vec::new();
+        for way in ways {
+            for next in arrows.get(way[way.len() - 1]).into_iter().flatten() {
+                if *next == start {
+                    return Some(way);
+                }
+                if seen.insert(*next) {
+                    longer.push([way.as_slice(), &[*next]].concat());
+                }
+            }
+        }
+        ways = longer;
+    }
+    None
+}
+
+fn collect(folder: &Path, found: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).expect("src/ is there") {
+        let path = entry.expect("a folder can be listed").path();
+        if path.is_dir() {
+            collect(&path, found);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            found.push(path);
+        }
+    }
+}
+
+fn direct_dependencies(manifest: &str) -> Vec<String> {
+    manifest
+        .lines()
+        .skip_while(|line| *line != "[dependencies]")
+        .skip(1)
+        .take_while(|line| !line.starts_with('['))
+        .filter_map(|line| line.split_once('=').map(|(name, _)| name.trim().to_string()))
+        .filter(|name| !name.starts_with('#'))
+        .collect()
+}
+
+mod the_reader_itself {
+    use super::*;
+
+    fn house(files: &[(&str, &str)]) -> House {
+        House::of(files.iter().map(|(path, text)| (PathBuf::from(path), (*text).to_string())))
+    }
+
+    #[test]
+    fn an_upward_arrow_is_found_however_it_is_written() {
+        for text in [
+            "use crate::service::exchange;",
+            "use crate::{config::Config, service::Exchange};",
+            "pub use crate::service::Exchange;",
+            "fn f() -> crate::service::Exchange { todo!() }",
+            "use super::service;",
+            "use super::super::crate_name; fn f() { super::service::go() }",
+        ] {
+            let breaches = house(&[("src/traffic/mod.rs", text)]).breaches_of_floors();
+            assert_eq!(breaches.len(), 1, "{text}: {breaches:?}");
+            assert!(
+                breaches[0].starts_with("src/traffic/mod.rs:1: `traffic` may not lean on `service`"),
+                "{breaches:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_no_arrow_is_none() {
+        for text in [
+            "use crate::config::Config;",
+            "// use crate::service::Exchange;",
+            "/* /* */ use crate::service::Exchange; */",
+            "const A: &str = \"use crate::service::X; \\\" crate::service::Y\";",
+            "const A: &str = r#\"\" crate::service::X \"#;",
+            "const A: char = '\"'; use crate::config::Config; const B: char = '\"';",
+            "const A: char = '\\''; fn f<'a>(x: &'a str) {}",
+            "#[cfg(test)]\nmod tests { use crate::service::X; fn f() { if true {} } }",
+            "#[cfg(test)]\nuse crate::service::X;",
+            "use other::service::X;",
+        ] {
+            assert_eq!(house(&[("src/traffic/mod.rs", text)]).breaches_of_floors(), Vec::<String>::new(), "{text}");
+        }
+    }
+
+    #[test]
+    fn code_after_tests_and_strings_is_still_read() {
+        let text = "#[cfg(test)]\nmod tests { }\nconst A: &str = \"\\\\\";\nuse crate::service::X;";
+        let breaches = house(&[("src/wire/head.rs", text)]).breaches_of_floors();
+        assert_eq!(breaches, ["src/wire/head.rs:4: `wire` may not lean on `service` (service::X)"]);
+    }
+
+    #[test]
+    fn a_room_that_the_table_does_not_know_is_a_breach() {
+        assert_eq!(house(&[("src/attic/mod.rs", "")]).breaches_of_floors().len(), 1);
+    }
+
+    #[test]
+    fn main_reaches_the_library_by_its_name() {
+        assert_eq!(house(&[("src/main.rs", "use weir::cli;")]).breaches_of_floors(), Vec::<String>::new());
+        assert_eq!(house(&[("src/main.rs", "use weir::service::X;")]).breaches_of_floors().len(), 1);
+    }
+
+    #[test]
+    fn a_circle_inside_a_room_is_told_once() {
+        let circles = house(&[
+            ("src/config/mod.rs", "mod a; mod b; mod c;"),
+            ("src/config/a.rs", "use super::b::B;"),
+            ("src/config/b.rs", "fn f() { crate::config::c::go() }"),
+            ("src/config/c.rs", "use super::{a::{A, self}, a as other};"),
+        ])
+        .circles();
+        assert_eq!(circles, ["a circle: src/config/a.rs → src/config/b.rs → src/config/c.rs → src/config/a.rs"]);
+    }
+
+    #[test]
+    fn a_parent_and_its_child_can_make_a_circle_too() {
+        let circles = house(&[
+            ("src/wire/mod.rs", "mod a; pub struct Limits; fn f() { a::go(); }"),
+            ("src/wire/a.rs", "use super::Limits;"),
+        ])
+        .circles();
+        assert_eq!(circles.len(), 1, "{circles:?}");
+    }
+
+    #[test]
+    fn a_signpost_is_no_arrow_and_is_followed() {
+        let circles = house(&[
+            ("src/wire/mod.rs", "mod a; mod b; pub use a::{A, Other as Renamed}; pub(crate) use b::B;"),
+            ("src/wire/a.rs", "use super::B;"),
+            ("src/wire/b.rs", "const C: u8 = 1;"),
+        ])
+        .circles();
+        assert_eq!(circles, Vec::<String>::new());
+        let circles = house(&[
+            ("src/wire/mod.rs", "mod a; mod b; pub use a::A; pub use b::B;"),
+            ("src/wire/a.rs", "use super::B;"),
+            ("src/wire/b.rs", "use crate::wire::A;"),
+        ])
+        .circles();
+        assert_eq!(circles, ["a circle: src/wire/a.rs → src/wire/b.rs → src/wire/a.rs"]);
+    }
+
+    #[test]
+    fn a_crate_or_a_word_outside_its_room_is_found() {
+        let found = |path, text| {
+            let house = house(&[(path, text)]);
+            house.strangers().len() + house.loose_words().len()
+        };
+        assert_eq!(found("src/traffic/mod.rs", "use pingora_core::Error;"), 1);
+        assert_eq!(found("src/cli/mod.rs", "fn f() { h2::server::handshake(x) }"), 1);
+        assert_eq!(found("src/service/mod.rs", "use pingora_core::Error; use h2::server;"), 0);
+        assert_eq!(found("src/wire/mod.rs", "fn f() { std::time::Instant::now(); }"), 1);
+        assert_eq!(found("src/wire/mod.rs", "fn now(instant: Instant) {}"), 0);
+        assert_eq!(found("src/cli/mod.rs", "fn f() { std::process::exit(1) }"), 1);
+        assert_eq!(found("src/main.rs", "fn f() { std::process::exit(1) }"), 0);
+    }
+
+    #[test]
+    fn shape_is_told() {
+        let long = format!("//! Promise.\n{}", "const A: u8 = 1;\n".repeat(LONGEST_FILE));
+        assert_eq!(house(&[("src/wire/mod.rs", &long)]).bad_shapes().len(), 1);
+        let tested = format!("//! Promise.\n#[cfg(test)]\n{}", "const A: u8 = 1;\n".repeat(LONGEST_FILE));
+        assert_eq!(house(&[("src/wire/mod.rs", &tested)]).bad_shapes(), Vec::<String>::new());
+        assert_eq!(house(&[("src/wire/mod.rs", "use std::fmt;\n")]).bad_shapes().len(), 1);
+    }
+
+    #[test]
+    fn dependencies_are_read_from_the_manifest() {
+        let manifest = "[package]\nname = \"x\"\n\n[dependencies]\n# why\na-b = \"1\"\nc = { version = \"1\" }\n\n[profile.dev]\nd = 1\n";
+        assert_eq!(direct_dependencies(manifest), ["a-b", "c"]);
+    }
+}
