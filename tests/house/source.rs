@@ -22,6 +22,14 @@ pub(crate) struct Reference {
     pub(crate) signpost: bool,
 }
 
+impl Reference {
+    /// Whether it points into a room (`config`) or a file of one (`service::verify`).
+    pub(crate) fn is_in(&self, place: &str) -> bool {
+        let mut path = self.path.iter();
+        place.split("::").all(|part| path.next().is_some_and(|own| own == part))
+    }
+}
+
 impl Source {
     pub(crate) fn new(path: PathBuf, text: String) -> Self {
         let tokens = without_tests(tokens(&text));
