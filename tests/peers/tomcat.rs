@@ -1,0 +1,193 @@
+//! A real Tomcat as a node: Debian's tomcat10 with its examples, in a directory of its own.
+//!
+//! It speaks plain HTTP, TLS, and TLS once more with `proxyPort` set to its own port, which makes the absolute
+//! redirects of a WSO2 console that nobody told of its balancer. Its certificate is a stock WSO2 server's: expired,
+//! self-signed, CN=localhost, no SAN. Dropped, it is killed.
+
+use std::fs::{self, File};
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+use crate::harness::{Directory, Ports};
+
+/// A running Tomcat.
+pub struct Tomcat {
+    /// Its address; its ports are `Ports`.
+    pub address: &'static str,
+    java: Child,
+    base: PathBuf,
+}
+
+/// What is missing on this machine, in words; `None` where a Tomcat can run.
+pub fn missing() -> Option<String> {
+    let files = ["/usr/share/tomcat10/bin/catalina.sh", "/usr/share/tomcat10-examples/examples/WEB-INF/web.xml"];
+    let file = files.into_iter().find(|file| !Path::new(file).exists()).map(|file| format!("there is no {file}"));
+    let keytool = || Command::new("keytool").arg("-help").output().err().map(|_| "there is no keytool".to_owned());
+    file.or_else(keytool)
+        .map(|what| format!("{what}; apt-get install tomcat10 tomcat10-examples openjdk-17-jre-headless"))
+}
+
+impl Tomcat {
+    /// Starts Tomcats at these addresses, with these routes (`""`: none), and waits until all of them answer.
+    pub fn start<const N: usize>(
+        directory: &Directory,
+        ports: Ports,
+        nodes: [(&'static str, &'static str); N],
+    ) -> [Self; N] {
+        let keystore = directory.path().join("node.p12");
+        fs::write(&keystore, &self::keystore().pkcs12).unwrap();
+        let mut tomcats = nodes.map(|(address, route)| Self::begin(directory, ports, address, route, &keystore));
+        tomcats.iter_mut().for_each(|tomcat| tomcat.wait(ports));
+        tomcats
+    }
+
+    /// Kills the JVM: what was open is cut, and connecting is refused.
+    pub fn kill(&mut self) {
+        let _ = self.java.kill();
+        let _ = self.java.wait();
+    }
+
+    /// Starts it again, without the sessions it had, and waits until it answers.
+    pub fn restart(&mut self, ports: Ports) {
+        self.kill();
+        self.java = java(&self.base);
+        self.wait(ports);
+    }
+
+    fn begin(directory: &Directory, ports: Ports, address: &'static str, route: &str, keystore: &Path) -> Self {
+        let base = directory.path().join(format!("tomcat-{address}"));
+        let contexts = base.join("conf/Catalina/localhost");
+        for folder in [&contexts, &base.join("logs"), &base.join("temp"), &base.join("webapps"), &base.join("work")] {
+            fs::create_dir_all(folder).unwrap();
+        }
+        let console = base.join("console");
+        fs::create_dir_all(&console).unwrap();
+        for (name, documents) in [("examples", Path::new(EXAMPLES)), ("carbon", &console)] {
+            fs::write(contexts.join(format!("{name}.xml")), context(documents)).unwrap();
+        }
+        fs::copy("/etc/tomcat10/web.xml", base.join("conf/web.xml")).unwrap();
+        fs::write(base.join("conf/server.xml"), server_xml(address, ports, route, keystore)).unwrap();
+        Self { address, java: java(&base), base }
+    }
+
+    /// The connectors open their ports when the applications are there, so an answer on one of them says all.
+    fn wait(&mut self, ports: Ports) {
+        let address: SocketAddr = format!("{}:{}", self.address, ports.plain).parse().unwrap();
+        let deadline = Instant::now() + PATIENCE;
+        while !answers(address) {
+            assert!(Instant::now() < deadline, "no answer from Tomcat:\n{}", self.log());
+            assert!(self.java.try_wait().unwrap().is_none(), "Tomcat ended:\n{}", self.log());
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    }
+
+    fn log(&self) -> String {
+        fs::read_to_string(self.base.join("out.log")).unwrap_or_default()
+    }
+}
+
+impl Drop for Tomcat {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+fn java(base: &Path) -> Child {
+    let log = File::create(base.join("out.log")).unwrap();
+    Command::new("/usr/share/tomcat10/bin/catalina.sh")
+        .arg("run")
+        .env("CATALINA_HOME", "/usr/share/tomcat10")
+        .env("CATALINA_BASE", base)
+        .env("JAVA_OPTS", "-Xmx96m -XX:TieredStopAtLevel=1 -XX:+UseSerialGC")
+        .stdin(Stdio::null())
+        .stdout(log.try_clone().unwrap())
+        .stderr(log)
+        .spawn()
+        .unwrap()
+}
+
+/// The Tomcats' key and certificate.
+struct Keystore {
+    pkcs12: Vec<u8>,
+    pin: String,
+}
+
+/// The SHA-256 of the Tomcats' certificate, as a pin.
+pub fn pin() -> &'static str {
+    &keystore().pin
+}
+
+/// Made once for all tests: keytool takes as long as a Tomcat.
+fn keystore() -> &'static Keystore {
+    static KEYSTORE: OnceLock<Keystore> = OnceLock::new();
+    KEYSTORE.get_or_init(|| {
+        let directory = Directory::new();
+        let (store, certificate) = (directory.path().join("node.p12"), directory.path().join("node.der"));
+        let dates = ["-startdate", "2007/02/19 00:00:00", "-validity", "3652"];
+        let key = ["-genkeypair", "-alias", "node", "-keyalg", "RSA", "-keysize", "2048", "-dname", "CN=localhost"];
+        keytool(&[&key[..], &dates[..]].concat(), &store);
+        keytool(&["-exportcert", "-alias", "node", "-file", &certificate.display().to_string()], &store);
+        let output = Command::new("sha256sum").arg(&certificate).output().unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        Keystore { pkcs12: fs::read(store).unwrap(), pin: format!("sha256:{}", text.split(' ').next().unwrap()) }
+    })
+}
+
+fn keytool(words: &[&str], keystore: &Path) {
+    let store = ["-storetype", "PKCS12", "-storepass", "changeit", "-keystore"];
+    let output = Command::new("keytool").args(words).args(store).arg(keystore).output().unwrap();
+    assert!(output.status.success(), "keytool {words:?}: {}", String::from_utf8_lossy(&output.stdout));
+}
+
+fn answers(address: SocketAddr) -> bool {
+    let ask = || -> std::io::Result<bool> {
+        let mut stream = TcpStream::connect_timeout(&address, Duration::from_secs(1))?;
+        stream.set_read_timeout(Some(Duration::from_secs(5)))?;
+        stream.write_all(b"GET /examples/servlets/servlet/HelloWorldExample HTTP/1.0\r\n\r\n")?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer)?;
+        Ok(answer.starts_with("HTTP/1.1 200"))
+    };
+    ask().unwrap_or(false)
+}
+
+fn server_xml(address: &str, ports: Ports, route: &str, keystore: &Path) -> String {
+    let Ports { plain, tls, console } = ports;
+    let connector = |port: u16, more: &str| {
+        format!(
+            "<Connector address=\"{address}\" port=\"{port}\" protocol=\"org.apache.coyote.http11.Http11NioProtocol\" maxThreads=\"20\" {more}"
+        )
+    };
+    let secure = format!(
+        "SSLEnabled=\"true\" scheme=\"https\" secure=\"true\"><SSLHostConfig><Certificate certificateKeystoreFile=\"{}\" \
+         certificateKeystorePassword=\"changeit\"/></SSLHostConfig></Connector>",
+        keystore.display()
+    );
+    let route = if route.is_empty() { String::new() } else { format!("jvmRoute=\"{route}\"") };
+    format!(
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Server port=\"-1\"><Service name=\"Catalina\">\n{}\n{}\n{}\n\
+         <Engine name=\"Catalina\" defaultHost=\"localhost\" {route}>\
+         <Host name=\"localhost\" appBase=\"webapps\" autoDeploy=\"false\"/></Engine>\n</Service></Server>\n",
+        connector(plain, "/>"),
+        connector(tls, &secure),
+        connector(console, &format!("proxyPort=\"{console}\" {secure}")),
+    )
+}
+
+/// As Carbon's own context: redirects are absolute. Nothing is looked for in jars: that takes most of a start.
+fn context(documents: &Path) -> String {
+    format!(
+        "<Context docBase=\"{}\" useRelativeRedirects=\"false\">\
+         <JarScanner scanClassPath=\"false\" scanManifest=\"false\"/></Context>\n",
+        documents.display()
+    )
+}
+
+const EXAMPLES: &str = "/usr/share/tomcat10-examples/examples";
+
+/// A JVM takes two seconds here, and much longer where everything else is being built at the same time.
+const PATIENCE: Duration = Duration::from_secs(90);
