@@ -64,7 +64,7 @@ staged:
 	@$(CARGO) build --quiet
 	@tests/install/staged target/debug/weir
 
-acceptance: ## what is slower: h2spec, fuzzing, a real systemd
+acceptance: ## what is slower: tests marked so, h2spec, fuzzing, a real systemd
 	@.ci/need build
 	@FUZZ_SECONDS=$(FUZZ_SECONDS) .ci/acceptance
 
