@@ -1,0 +1,236 @@
+//! Chunked bodies, read piece by piece over borrowed bytes without copying any, and written.
+//! Extensions end here; trailers are kept for the caller, who decides whether they travel.
+
+use super::fault::ChunkFault;
+use super::fields::{FieldKind, lookalike, split_field};
+use super::grammar::{field_value_is_clean, is_token, trim};
+
+/// What the next bytes of a chunked body are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Piece {
+    /// Skip some bytes of framing, then so many are the body's. Both are then consumed.
+    Data {
+        /// Bytes of framing.
+        skip: usize,
+        /// Bytes of the body after them, at least one.
+        len: usize,
+    },
+    /// The body is complete after this many bytes; what follows belongs to what comes next.
+    End {
+        /// Bytes of framing.
+        consumed: usize,
+    },
+    /// All of the input was framing, and more is needed.
+    More {
+        /// Bytes of framing: the whole input.
+        consumed: usize,
+    },
+}
+
+/// Reads one chunked body.
+#[derive(Debug)]
+pub struct Chunks {
+    at: At,
+    extensions: usize,
+    trailers: Vec<u8>,
+}
+
+/// Where in the grammar of 9112 7.1 the next byte stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum At {
+    Size { digits: u8, size: u64 },
+    Extension { size: u64, length: usize },
+    SizeFeed { size: u64 },
+    Data { left: u64 },
+    DataReturn,
+    DataFeed,
+    TrailerStart,
+    Trailer,
+    TrailerFeed,
+    LastFeed,
+    End,
+    Failed(ChunkFault),
+}
+
+impl Default for Chunks {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Chunks {
+    /// At the beginning of a body.
+    pub const fn new() -> Self {
+        Self { at: At::Size { digits: 0, size: 0 }, extensions: 0, trailers: Vec::new() }
+    }
+
+    /// What the next bytes are. Call again with what remains after what was consumed. A fault is final.
+    pub fn next(&mut self, input: &[u8]) -> Result<Piece, ChunkFault> {
+        let mut consumed = 0;
+        loop {
+            if let At::Data { left } = self.at {
+                return Ok(self.data(left, input, consumed));
+            }
+            if self.at == At::End {
+                return Ok(Piece::End { consumed });
+            }
+            let Some(&byte) = input.get(consumed) else {
+                return Ok(Piece::More { consumed });
+            };
+            self.at = self.step(byte).unwrap_or_else(At::Failed);
+            if let At::Failed(fault) = self.at {
+                return Err(fault);
+            }
+            consumed += 1;
+        }
+    }
+
+    fn data(&mut self, left: u64, input: &[u8], skip: usize) -> Piece {
+        let here = input.len() - skip;
+        if here == 0 {
+            return Piece::More { consumed: skip };
+        }
+        let len = usize::try_from(left).map_or(here, |left| left.min(here));
+        let left = left - len as u64;
+        self.at = if left == 0 { At::DataReturn } else { At::Data { left } };
+        Piece::Data { skip, len }
+    }
+
+    fn step(&mut self, byte: u8) -> Result<At, ChunkFault> {
+        match (self.at, byte) {
+            (At::Size { digits, size }, _) => read_size(digits, size, byte),
+            (At::Extension { size, .. }, b'\r') => Ok(At::SizeFeed { size }),
+            (At::Extension { size, length }, _) => self.read_extension(size, length, byte),
+            (At::SizeFeed { size: 0 }, b'\n') => Ok(At::TrailerStart),
+            (At::SizeFeed { size }, b'\n') => Ok(At::Data { left: size }),
+            (At::DataReturn, b'\r') => Ok(At::DataFeed),
+            (At::DataFeed, b'\n') => Ok(At::Size { digits: 0, size: 0 }),
+            (At::TrailerStart, b'\r') => Ok(At::LastFeed),
+            (At::TrailerStart | At::Trailer, _) => self.read_trailer(byte),
+            (At::TrailerFeed, b'\n') => self.end_trailer(),
+            (At::LastFeed, b'\n') => Ok(At::End),
+            (At::Failed(fault), _) => Err(fault),
+            _ => Err(ChunkFault::BadLineEnd),
+        }
+    }
+
+    fn read_extension(&mut self, size: u64, length: usize, byte: u8) -> Result<At, ChunkFault> {
+        if !field_value_is_clean(&[byte]) {
+            return Err(ChunkFault::BadExtension);
+        }
+        self.extensions += 1;
+        // Many small chunks, each with its extension, would make us read far more than any body limit counts.
+        if length == LONGEST_EXTENSION || self.extensions > MOST_EXTENSIONS {
+            return Err(ChunkFault::ExtensionTooLong);
+        }
+        Ok(At::Extension { size, length: length + 1 })
+    }
+
+    fn read_trailer(&mut self, byte: u8) -> Result<At, ChunkFault> {
+        if self.trailers.len() >= LONGEST_TRAILERS {
+            return Err(ChunkFault::TrailersTooLarge);
+        }
+        if byte == b'\r' {
+            return Ok(At::TrailerFeed);
+        }
+        if byte == b'\n' {
+            return Err(ChunkFault::BadTrailer);
+        }
+        self.trailers.push(byte);
+        Ok(At::Trailer)
+    }
+
+    fn end_trailer(&mut self) -> Result<At, ChunkFault> {
+        let line = self.trailers.rsplit(|&byte| byte == b'\n').next().unwrap_or_default();
+        split_field(line).ok_or(ChunkFault::BadTrailer)?;
+        self.trailers.push(b'\n');
+        Ok(At::TrailerStart)
+    }
+
+    /// Whether the body is complete.
+    pub fn is_done(&self) -> bool {
+        self.at == At::End
+    }
+
+    /// The trailers that may travel, in their order. Complete only after `Piece::End`.
+    pub fn trailers(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
+        self.trailers
+            .split(|&byte| byte == b'\n')
+            .filter_map(split_field)
+            .map(|(name, value)| (name, trim(value)))
+            .filter(|(name, _)| trailer_may_travel(name))
+    }
+}
+
+fn read_size(digits: u8, size: u64, byte: u8) -> Result<At, ChunkFault> {
+    match byte {
+        b'\r' if digits > 0 => Ok(At::SizeFeed { size }),
+        b';' if digits > 0 => Ok(At::Extension { size, length: 0 }),
+        _ if digits == MOST_DIGITS => Err(ChunkFault::BadSize),
+        _ => {
+            let digit = char::from(byte).to_digit(16).ok_or(ChunkFault::BadSize)?;
+            Ok(At::Size { digits: digits + 1, size: size << 4 | u64::from(digit) })
+        }
+    }
+}
+
+/// Whether a field of this name may come after a body (9110 6.5.1): nothing that frames, routes, authenticates or
+/// carries a session, because whoever merges trailers into the head would be deceived.
+pub fn trailer_may_travel(name: &[u8]) -> bool {
+    let kind = match FieldKind::of(name) {
+        FieldKind::Other => lookalike(name).unwrap_or(FieldKind::Other),
+        kind => kind,
+    };
+    is_token(name) && kind == FieldKind::Other && !NEVER_TRAILERS.iter().any(|never| name.eq_ignore_ascii_case(never))
+}
+
+/// Writes the line before a chunk of `len` bytes. A `len` of zero would end the body: use `write_last_chunk`.
+pub fn write_chunk_size(out: &mut Vec<u8>, len: usize) {
+    let digits = (usize::BITS - len.leading_zeros()).div_ceil(4).max(1);
+    for place in (0..digits).rev() {
+        let digit = (len >> (place * 4)) & 0xf;
+        out.push(HEX.get(digit).copied().unwrap_or(b'0'));
+    }
+    out.extend_from_slice(b"\r\n");
+}
+
+/// Writes the last chunk, with those trailers that may travel and are clean.
+pub fn write_last_chunk<'a>(out: &mut Vec<u8>, trailers: impl Iterator<Item = (&'a [u8], &'a [u8])>) {
+    out.extend_from_slice(b"0\r\n");
+    for (name, value) in trailers.filter(|(name, value)| trailer_may_travel(name) && field_value_is_clean(value)) {
+        for part in [name, b": ", value, b"\r\n"] {
+            out.extend_from_slice(part);
+        }
+    }
+    out.extend_from_slice(b"\r\n");
+}
+
+/// What follows the bytes of a chunk.
+pub const CHUNK_END: &[u8] = b"\r\n";
+
+/// The end of a body without trailers.
+pub const LAST_CHUNK: &[u8] = b"0\r\n\r\n";
+
+const HEX: &[u8; 16] = b"0123456789abcdef";
+const MOST_DIGITS: u8 = 16;
+const LONGEST_EXTENSION: usize = 256;
+const MOST_EXTENSIONS: usize = 16 * 1024;
+const LONGEST_TRAILERS: usize = 8 * 1024;
+
+/// Besides the kinds that Weir knows.
+const NEVER_TRAILERS: [&[u8]; 14] = [
+    b"accept-encoding",
+    b"age",
+    b"cache-control",
+    b"content-encoding",
+    b"content-range",
+    b"expires",
+    b"if-match",
+    b"if-none-match",
+    b"max-forwards",
+    b"pragma",
+    b"range",
+    b"retry-after",
+    b"vary",
+    b"www-authenticate",
+];

@@ -1,0 +1,82 @@
+//! The Connection field: its options, and the fields that end here because it names them (9110 7.6.1).
+
+use super::fields::{FieldKind, FieldSpan};
+use super::grammar::{is_token, members};
+use super::request_line::Version;
+
+/// What Connection says about the connection itself.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Options {
+    pub(super) close: bool,
+    pub(super) kept: bool,
+    pub(super) upgrade: bool,
+}
+
+impl Options {
+    /// Whether the connection stays open: by default in 1.1, on request in 1.0, never against `close`.
+    pub(super) fn keep_alive(self, version: Version) -> bool {
+        !self.close && (self.kept || version == Version::Http11)
+    }
+}
+
+/// Connection is no list of tokens, names far too many of them, or one that must travel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct BadConnection;
+
+/// Reads all Connection fields and marks the fields that they name.
+pub(super) fn read_connection(
+    bytes: &[u8],
+    fields: &mut [FieldSpan],
+    must_travel: fn(&[u8]) -> bool,
+) -> Result<Options, BadConnection> {
+    let mut options = Options::default();
+    let mut named = 0;
+    for at in 0..fields.len() {
+        let Some(value) = fields.get(at).filter(|field| field.kind == FieldKind::Connection).map(|field| field.value)
+        else {
+            continue;
+        };
+        for member in members(value.of(bytes)) {
+            named += 1;
+            // Each name is looked for in all fields: bound what one request may ask of us.
+            if named > MOST_NAMED {
+                return Err(BadConnection);
+            }
+            read_member(bytes, fields, member, &mut options, must_travel)?;
+        }
+    }
+    Ok(options)
+}
+
+fn read_member(
+    bytes: &[u8],
+    fields: &mut [FieldSpan],
+    member: &[u8],
+    options: &mut Options,
+    must_travel: fn(&[u8]) -> bool,
+) -> Result<(), BadConnection> {
+    if member.is_empty() {
+        return Ok(());
+    }
+    if member.eq_ignore_ascii_case(b"close") {
+        options.close = true;
+    } else if member.eq_ignore_ascii_case(b"keep-alive") {
+        options.kept = true;
+    } else if member.eq_ignore_ascii_case(b"upgrade") {
+        options.upgrade = true;
+    } else if !is_token(member) || must_travel(member) {
+        return Err(BadConnection);
+    } else {
+        mark(bytes, fields, member);
+    }
+    Ok(())
+}
+
+fn mark(bytes: &[u8], fields: &mut [FieldSpan], name: &[u8]) {
+    fields
+        .iter_mut()
+        .filter(|field| field.name.of(bytes).eq_ignore_ascii_case(name))
+        .for_each(|field| field.hop = true);
+}
+
+const MOST_NAMED: usize = 64;

@@ -1,0 +1,116 @@
+//! The classes of bytes that RFC 9110 and 9112 build on, and the few readings that both heads share.
+
+/// Whether these bytes are a token (9110 5.6.2): not empty, and of token bytes only.
+pub fn is_token(bytes: &[u8]) -> bool {
+    !bytes.is_empty() && bytes.iter().all(|&byte| has(byte, TOKEN))
+}
+
+/// Whether a field's value has no byte that ends a line or that a reader may take for one (9110 5.5).
+pub fn field_value_is_clean(value: &[u8]) -> bool {
+    // Folded without an early way out, so that the compiler can look at many bytes at once.
+    value.iter().fold(0u8, |bad, &byte| bad | u8::from((byte < 0x20 && byte != b'\t') || byte == 0x7f)) == 0
+}
+
+/// The bytes without leading and trailing blanks.
+pub fn trim(mut bytes: &[u8]) -> &[u8] {
+    while let [b' ' | b'\t', rest @ ..] = bytes {
+        bytes = rest;
+    }
+    while let [rest @ .., b' ' | b'\t'] = bytes {
+        bytes = rest;
+    }
+    bytes
+}
+
+/// A number written in 1 to 20 digits and nothing else, if it fits.
+pub fn digits(bytes: &[u8]) -> Option<u64> {
+    if bytes.is_empty() || bytes.len() > 20 {
+        return None;
+    }
+    bytes.iter().try_fold(0u64, |number, &byte| {
+        let digit = byte.is_ascii_digit().then(|| u64::from(byte - b'0'))?;
+        number.checked_mul(10)?.checked_add(digit)
+    })
+}
+
+/// Whether a target may have this byte: no blank, no control, nothing above ASCII, no fragment, no backslash.
+pub(super) fn is_target_byte(byte: u8) -> bool {
+    has(byte, TARGET)
+}
+
+/// The members of a comma-separated list, blanks trimmed; empty members are there, for the caller to judge.
+pub(super) fn members(value: &[u8]) -> impl Iterator<Item = &[u8]> {
+    value.split(|&byte| byte == b',').map(trim)
+}
+
+fn has(byte: u8, class: u8) -> bool {
+    CLASSES[byte as usize] & class != 0
+}
+
+const TOKEN: u8 = 1;
+const TARGET: u8 = 2;
+
+static CLASSES: [u8; 256] = classes();
+
+const fn classes() -> [u8; 256] {
+    let mut table = [0u8; 256];
+    let mut byte = 0x21u8;
+    while byte < 0x7f {
+        if byte.is_ascii_alphanumeric() || is_token_sign(byte) {
+            table[byte as usize] |= TOKEN;
+        }
+        if byte != b'#' && byte != b'\\' {
+            table[byte as usize] |= TARGET;
+        }
+        byte += 1;
+    }
+    table
+}
+
+const fn is_token_sign(byte: u8) -> bool {
+    matches!(
+        byte,
+        b'!' | b'#' | b'$' | b'%' | b'&' | b'\'' | b'*' | b'+' | b'-' | b'.' | b'^' | b'_' | b'`' | b'|' | b'~'
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_length_is_plain_digits_that_fit() {
+        let cases: [(&[u8], Option<u64>); 12] = [
+            (b"0", Some(0)),
+            (b"5", Some(5)),
+            (b"0005", Some(5)),
+            (b"18446744073709551615", Some(u64::MAX)),
+            (b"18446744073709551616", None),
+            (b"000000000000000000001", None),
+            (b"", None),
+            (b"+5", None),
+            (b"-1", None),
+            (b"0x5", None),
+            (b"5 5", None),
+            (b"1_0", None),
+        ];
+        for (bytes, number) in cases {
+            assert_eq!(digits(bytes), number, "{}", bytes.escape_ascii());
+        }
+    }
+
+    #[test]
+    fn exactly_the_token_bytes_of_the_rfc_are_tokens() {
+        let tokens = (0u8..=255).filter(|&byte| is_token(&[byte])).count();
+        assert_eq!(tokens, 26 + 26 + 10 + 15);
+        assert!(!is_token(b""));
+    }
+
+    #[test]
+    fn a_value_has_no_control_byte_but_tab() {
+        for byte in 0u8..=255 {
+            let clean = byte == b'\t' || (byte >= 0x20 && byte != 0x7f);
+            assert_eq!(field_value_is_clean(&[b'a', byte, b'b']), clean, "{byte:#x}");
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! Host and authority: read strictly, and spelled the way nginx's `$host` spells it. Never guesses a name.
+
+use std::net::Ipv6Addr;
+use std::str;
+
+use memchr::memrchr;
+
+/// The host a request is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HostRef<'a> {
+    /// As the client wrote it and as it goes up: name and port.
+    pub raw: &'a [u8],
+    /// Lower-cased, without port and without a trailing dot; an IPv6 address keeps its brackets.
+    pub name: &'a [u8],
+    /// The port, if one was written.
+    pub port: Option<u16>,
+}
+
+/// The name and port of an authority, if it is a valid `host[:port]`. The name keeps its case and its trailing dot.
+pub fn split_authority(authority: &[u8]) -> Option<(&[u8], Option<u16>)> {
+    let (name, port) = if authority.first() == Some(&b'[') {
+        let close = memrchr(b']', authority)?;
+        let (name, rest) = authority.split_at_checked(close + 1)?;
+        (name, rest)
+    } else {
+        authority.split_at_checked(memchr::memchr(b':', authority).unwrap_or(authority.len()))?
+    };
+    let port = match port {
+        [] => None,
+        [b':', written @ ..] => Some(parse_port(written)?),
+        _ => return None,
+    };
+    is_name(name).then_some((name, port))
+}
+
+/// The name without one trailing dot, as nginx reads it.
+pub(super) fn without_dot(name: &[u8]) -> &[u8] {
+    name.strip_suffix(b".").unwrap_or(name)
+}
+
+fn parse_port(written: &[u8]) -> Option<u16> {
+    if written.len() > 5 {
+        return None;
+    }
+    super::digits(written).and_then(|port| u16::try_from(port).ok()).filter(|&port| port != 0)
+}
+
+/// Letters, digits, hyphens, underscores and single dots; or an IPv6 address in brackets. Underscores are no host
+/// name, but many inner networks have them.
+fn is_name(name: &[u8]) -> bool {
+    if let [b'[', address @ .., b']'] = name {
+        return str::from_utf8(address).is_ok_and(|text| text.parse::<Ipv6Addr>().is_ok());
+    }
+    let mut before = b'.';
+    for &byte in name {
+        let fits = byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_' || (byte == b'.' && before != b'.');
+        if !fits {
+            return false;
+        }
+        before = byte;
+    }
+    !name.is_empty() && name.len() <= LONGEST_NAME
+}
+
+/// RFC 1035: 255 bytes on the wire of DNS are 253 in text, and one trailing dot.
+const LONGEST_NAME: usize = 254;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_authority_is_a_name_and_perhaps_a_port() {
+        type Parts = Option<(&'static str, Option<u16>)>;
+        let cases: [(&str, Parts); 30] = [
+            ("esb.wso2.com", Some(("esb.wso2.com", None))),
+            ("ESB.wso2.com:8443", Some(("ESB.wso2.com", Some(8443)))),
+            ("esb.wso2.com.", Some(("esb.wso2.com.", None))),
+            ("esb.wso2.com.:80", Some(("esb.wso2.com.", Some(80)))),
+            ("under_score", Some(("under_score", None))),
+            ("10.0.0.3:8280", Some(("10.0.0.3", Some(8280)))),
+            ("[::1]", Some(("[::1]", None))),
+            ("[::1]:443", Some(("[::1]", Some(443)))),
+            ("[::ffff:10.0.0.3]", Some(("[::ffff:10.0.0.3]", None))),
+            ("a:65535", Some(("a", Some(65535)))),
+            ("", None),
+            (":80", None),
+            ("a:", None),
+            ("a:0", None),
+            ("a:65536", None),
+            ("a:+80", None),
+            ("a:80:80", None),
+            ("a:http", None),
+            ("a/b", None),
+            ("a, b", None),
+            ("a b", None),
+            ("user@a", None),
+            ("a..b", None),
+            (".a", None),
+            (".", None),
+            ("a%41", None),
+            ("::1", None),
+            ("[::1", None),
+            ("[::1]x", None),
+            ("[fe80::1%25eth0]", None),
+        ];
+        for (text, expected) in cases {
+            let expected = expected.map(|(name, port)| (name.as_bytes(), port));
+            assert_eq!(split_authority(text.as_bytes()), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_name_is_not_longer_than_dns_allows() {
+        assert!(split_authority(&[b'a'; 254]).is_some());
+        assert!(split_authority(&[b'a'; 255]).is_none());
+    }
+}

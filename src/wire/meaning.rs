@@ -1,0 +1,242 @@
+//! What the fields of a request mean together: its host, the length of its body, what is asked of the connection.
+//! Two fields that two readers could weigh differently are refused, never chosen between.
+
+use super::connection::{Options, read_connection};
+use super::fault::HeadFault;
+use super::fields::{FieldKind, FieldSpan, Span, lookalike};
+use super::grammar::{digits, is_token, members};
+use super::host::{split_authority, without_dot};
+use super::request::{Framing, RequestHead};
+use super::request_line::{Method, Version};
+
+/// The host by its places.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct HostSpan {
+    pub(super) raw: Span,
+    pub(super) name: Span,
+    pub(super) port: Option<u16>,
+}
+
+/// What was decided when the head was read.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Meaning {
+    pub(super) host: Option<HostSpan>,
+    pub(super) framing: Framing,
+    pub(super) options: Options,
+    pub(super) expects: bool,
+    pub(super) upgrade: Option<Span>,
+    pub(super) te_trailers: bool,
+}
+
+impl Default for Meaning {
+    fn default() -> Self {
+        Self {
+            host: None,
+            framing: Framing::None,
+            options: Options::default(),
+            expects: false,
+            upgrade: None,
+            te_trailers: false,
+        }
+    }
+}
+
+/// Weighs the fields of a head whose lines are already split.
+pub(super) fn read_meaning(head: &mut RequestHead, secure: bool) -> Result<Meaning, HeadFault> {
+    let (version, method, authority) = (head.version(), head.method(), head.authority());
+    let spelled = head.is_spelled();
+    let (bytes, fields) = head.parts();
+    let seen = Seen::of(bytes, fields, version)?;
+    let options = read_connection(bytes, fields, must_travel).map_err(|_| HeadFault::BadConnection)?;
+    let framing = seen.framing(bytes, version)?;
+    let host = seen.host(bytes, version, authority, secure)?;
+    if spelled && (seen.is_of_one_connection || seen.te_other) {
+        return Err(HeadFault::BadConnection);
+    }
+    let may_upgrade =
+        method == Method::Get && version == Version::Http11 && options.upgrade && framing == Framing::None;
+    let upgrade = if may_upgrade { seen.upgrade(bytes) } else { None };
+    Ok(Meaning { host, framing, options, expects: seen.expects, upgrade, te_trailers: seen.te_trailers })
+}
+
+/// The fields that count, gathered in one pass.
+#[derive(Default)]
+struct Seen {
+    hosts: usize,
+    host: Span,
+    lengths: usize,
+    length: Span,
+    codings: usize,
+    coding: Span,
+    upgrades: usize,
+    upgrade: Span,
+    expects: bool,
+    te_trailers: bool,
+    te_other: bool,
+    is_of_one_connection: bool,
+}
+
+impl Seen {
+    fn of(bytes: &[u8], fields: &mut [FieldSpan], version: Version) -> Result<Self, HeadFault> {
+        let mut seen = Self::default();
+        for field in fields {
+            match field.kind {
+                FieldKind::Other => see_lookalike(bytes, field)?,
+                FieldKind::Host => (seen.hosts, seen.host) = (seen.hosts + 1, field.value),
+                FieldKind::ContentLength => (seen.lengths, seen.length) = (seen.lengths + 1, field.value),
+                FieldKind::TransferEncoding => (seen.codings, seen.coding) = (seen.codings + 1, field.value),
+                FieldKind::Upgrade => (seen.upgrades, seen.upgrade) = (seen.upgrades + 1, field.value),
+                FieldKind::Te => seen.see_te(field.value.of(bytes)),
+                FieldKind::Expect => {
+                    seen.expects = true;
+                    // 9110 10.1.1: in HTTP/1.0 the expectation counts for nothing.
+                    field.hop = version == Version::Http10;
+                    refuse_expectation(field.value.of(bytes))?;
+                }
+                _ => {}
+            }
+            seen.is_of_one_connection |= is_of_one_connection(field.kind);
+        }
+        Ok(seen)
+    }
+
+    fn see_te(&mut self, value: &[u8]) {
+        for member in members(value).filter(|member| !member.is_empty()) {
+            if member.eq_ignore_ascii_case(b"trailers") {
+                self.te_trailers = true;
+            } else {
+                self.te_other = true;
+            }
+        }
+    }
+
+    fn framing(&self, bytes: &[u8], version: Version) -> Result<Framing, HeadFault> {
+        match (self.lengths, self.codings) {
+            (0, 0) => Ok(Framing::None),
+            (1, 0) => digits(self.length.of(bytes)).map(Framing::Length).ok_or(HeadFault::BadLength),
+            (_, 0) => Err(HeadFault::BadLength),
+            // An old reader does not know the field and would take the body for the next request.
+            (0, 1) if version == Version::Http11 => read_coding(self.coding.of(bytes)),
+            (0, _) => Err(HeadFault::BadTransferEncoding),
+            _ => Err(HeadFault::LengthAndChunked),
+        }
+    }
+
+    fn host(
+        &self,
+        bytes: &mut Vec<u8>,
+        version: Version,
+        authority: Option<Span>,
+        secure: bool,
+    ) -> Result<Option<HostSpan>, HeadFault> {
+        if self.hosts > 1 {
+            return Err(HeadFault::BadHost);
+        }
+        if self.hosts == 0 && version == Version::Http11 {
+            return Err(HeadFault::NoHost);
+        }
+        let host = if self.hosts == 1 { Some(read_host(bytes, self.host).ok_or(HeadFault::BadHost)?) } else { None };
+        let Some(authority) = authority else {
+            return Ok(host);
+        };
+        let authority = read_host(bytes, authority).ok_or(HeadFault::BadAbsoluteTarget)?;
+        match host {
+            Some(host) if !are_same(bytes, host, authority, secure) => Err(HeadFault::BadAbsoluteTarget),
+            _ => Ok(Some(authority)),
+        }
+    }
+
+    /// Exactly one field with exactly one protocol, and not h2c: that would change more than a tunnel can carry.
+    fn upgrade(&self, bytes: &[u8]) -> Option<Span> {
+        let value = self.upgrade.of(bytes);
+        let mut parts = value.splitn(2, |&byte| byte == b'/');
+        let is_protocol = parts.all(is_token);
+        (self.upgrades == 1 && is_protocol && !value.eq_ignore_ascii_case(b"h2c")).then_some(self.upgrade)
+    }
+}
+
+/// The fields that HTTP/2 forbids (9113 8.2.2).
+fn is_of_one_connection(kind: FieldKind) -> bool {
+    matches!(
+        kind,
+        FieldKind::Connection
+            | FieldKind::KeepAlive
+            | FieldKind::ProxyConnection
+            | FieldKind::TransferEncoding
+            | FieldKind::Upgrade
+    )
+}
+
+/// A name that a lax reader takes for one of ours: refused where it would frame the body, dropped where Weir sets it.
+fn see_lookalike(bytes: &[u8], field: &mut FieldSpan) -> Result<(), HeadFault> {
+    match lookalike(field.name.of(bytes)) {
+        Some(FieldKind::ContentLength | FieldKind::TransferEncoding) => return Err(HeadFault::BadField),
+        Some(kind) if kind.is_set_by_weir() || kind.is_hop_by_hop() => field.hop = true,
+        Some(kind @ (FieldKind::XForwardedOther | FieldKind::XRealIp)) => field.kind = kind,
+        _ => {}
+    }
+    Ok(())
+}
+
+fn refuse_expectation(value: &[u8]) -> Result<(), HeadFault> {
+    if value.eq_ignore_ascii_case(b"100-continue") { Ok(()) } else { Err(HeadFault::ExpectationRefused) }
+}
+
+/// Exactly `chunked`. Other codings are honest requests that we cannot serve; other spellings are attempts.
+fn read_coding(value: &[u8]) -> Result<Framing, HeadFault> {
+    if value.eq_ignore_ascii_case(b"chunked") {
+        return Ok(Framing::Chunked);
+    }
+    let mut chunked = 0;
+    let mut unknown_last = true;
+    for coding in members(value) {
+        if !is_token(coding) {
+            return Err(HeadFault::BadTransferEncoding);
+        }
+        let is_chunked = coding.eq_ignore_ascii_case(b"chunked");
+        chunked += usize::from(is_chunked);
+        unknown_last = !is_chunked;
+    }
+    let chunked_before_another = chunked > 0 && unknown_last;
+    if chunked > 1 || chunked_before_another {
+        return Err(HeadFault::BadTransferEncoding);
+    }
+    Err(HeadFault::UnknownCoding)
+}
+
+/// The host's places; its lower-cased name is written behind the head where the client's spelling differs.
+fn read_host(bytes: &mut Vec<u8>, raw: Span) -> Option<HostSpan> {
+    let (name, port) = split_authority(raw.of(bytes))?;
+    let name = raw.part(0, without_dot(name).len());
+    let name = if name.of(bytes).iter().any(u8::is_ascii_uppercase) {
+        let start = bytes.len();
+        bytes.extend_from_within(name.range());
+        bytes.get_mut(start..)?.make_ascii_lowercase();
+        Span::new(start, bytes.len())
+    } else {
+        name
+    };
+    Some(HostSpan { raw, name, port })
+}
+
+fn are_same(bytes: &[u8], one: HostSpan, other: HostSpan, secure: bool) -> bool {
+    let default = if secure { 443 } else { 80 };
+    one.name.of(bytes) == other.name.of(bytes) && one.port.unwrap_or(default) == other.port.unwrap_or(default)
+}
+
+/// Whoever names these in Connection asks us to hide from the node what it decides by: refuse.
+fn must_travel(name: &[u8]) -> bool {
+    let kind = match FieldKind::of(name) {
+        FieldKind::Other => lookalike(name).unwrap_or(FieldKind::Other),
+        kind => kind,
+    };
+    kind.is_forwarded()
+        || matches!(
+            kind,
+            FieldKind::Authorization
+                | FieldKind::ContentLength
+                | FieldKind::Cookie
+                | FieldKind::Host
+                | FieldKind::TransferEncoding
+        )
+}

@@ -1,0 +1,29 @@
+//! HTTP/1 bytes and their meaning: heads of requests and answers, framing, chunks, the normal form of a path.
+//! Strict where two readers could differ: what Weir accepts, every node reads the same way. Knows no other room,
+//! does no I/O, and allocates nothing per message once its buffers are warm.
+
+mod answer;
+mod chunks;
+mod connection;
+mod fault;
+mod fields;
+mod grammar;
+mod host;
+mod meaning;
+mod path;
+mod request;
+mod request_line;
+mod scan;
+mod spell;
+mod target;
+
+pub use answer::{AnswerFraming, AnswerHead};
+pub use chunks::{CHUNK_END, Chunks, LAST_CHUNK, Piece, trailer_may_travel, write_chunk_size, write_last_chunk};
+pub use fault::{AnswerFault, ChunkFault, HeadFault, PathFault};
+pub use fields::{Field, FieldKind};
+pub use grammar::{digits, field_value_is_clean, is_token, trim};
+pub use host::{HostRef, split_authority};
+pub use path::normal_path;
+pub use request::{Framing, RequestHead};
+pub use request_line::{Method, Version};
+pub use scan::{AnswerScan, HeadLimits, Scan, scan_answer, scan_head};

@@ -1,0 +1,102 @@
+//! The request line: method, target, version, with single spaces between and nothing else.
+
+use memchr::{memchr, memrchr};
+
+use super::fault::HeadFault;
+use super::fields::Span;
+use super::grammar::{is_target_byte, is_token};
+use super::scan::HeadLimits;
+
+/// A version of HTTP/1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Version {
+    /// HTTP/1.0
+    Http10,
+    /// HTTP/1.1
+    Http11,
+}
+
+/// What a request asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[allow(missing_docs, reason = "each is the method of that name")]
+pub enum Method {
+    Delete,
+    Get,
+    Head,
+    Options,
+    Other,
+    Patch,
+    Post,
+    Put,
+}
+
+impl Method {
+    /// Whether a second copy of the request does no harm (9110 9.2.2). An unknown method may do anything.
+    pub const fn idempotent(self) -> bool {
+        matches!(self, Self::Delete | Self::Get | Self::Head | Self::Options | Self::Put)
+    }
+
+    fn of(written: &[u8]) -> Self {
+        match written {
+            b"DELETE" => Self::Delete,
+            b"GET" => Self::Get,
+            b"HEAD" => Self::Head,
+            b"OPTIONS" => Self::Options,
+            b"PATCH" => Self::Patch,
+            b"POST" => Self::Post,
+            b"PUT" => Self::Put,
+            _ => Self::Other,
+        }
+    }
+}
+
+/// The parts of a request line.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct RequestLine {
+    pub(super) method: Method,
+    pub(super) name: Span,
+    pub(super) target: Span,
+    pub(super) version: Version,
+}
+
+/// Reads a request line; the target is checked by its bytes and length here, by its form in `read_target`.
+pub(super) fn read_request_line(bytes: &[u8], line: Span, limits: &HeadLimits) -> Result<RequestLine, HeadFault> {
+    let written = line.of(bytes);
+    let first = memchr(b' ', written).ok_or(HeadFault::BadRequestLine)?;
+    let last = memrchr(b' ', written).unwrap_or(first);
+    let name = line.part(0, first);
+    if !is_token(name.of(bytes)) || name.len() > LONGEST_METHOD || last <= first + 1 {
+        return Err(HeadFault::BadRequestLine);
+    }
+    let version = read_version(written.get(last + 1..).unwrap_or_default())?;
+    refuse_method(name.of(bytes))?;
+    let target = line.part(first + 1, last - first - 1);
+    if target.len() > limits.target {
+        return Err(HeadFault::TargetTooLong);
+    }
+    if !target.of(bytes).iter().all(|&byte| is_target_byte(byte)) {
+        return Err(HeadFault::BadTarget);
+    }
+    Ok(RequestLine { method: Method::of(name.of(bytes)), name, target, version })
+}
+
+fn read_version(written: &[u8]) -> Result<Version, HeadFault> {
+    match written {
+        b"HTTP/1.1" => Ok(Version::Http11),
+        b"HTTP/1.0" => Ok(Version::Http10),
+        // HTTP/0.9 never had a version in its line: who writes it is no reader's friend.
+        [b'H', b'T', b'T', b'P', b'/', b'1'..=b'9', b'.', b'0'..=b'9'] => Err(HeadFault::BadVersion),
+        _ => Err(HeadFault::BadRequestLine),
+    }
+}
+
+/// Methods are case-sensitive, but a node that is lax about it must not be handed a tunnel or an echo either.
+fn refuse_method(name: &[u8]) -> Result<(), HeadFault> {
+    if name.eq_ignore_ascii_case(b"CONNECT") || name.eq_ignore_ascii_case(b"TRACE") {
+        return Err(HeadFault::MethodRefused);
+    }
+    Ok(())
+}
+
+/// The longest registered method has 17 bytes (UPDATEREDIRECTREF); beyond this it is garbage.
+pub(super) const LONGEST_METHOD: usize = 64;
