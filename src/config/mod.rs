@@ -4,11 +4,35 @@
 //! returns either a [`Config`] in which nothing can be wrong any more, or every error at once, each with
 //! its file, line and what would be right. Knows no other room, no pingora and no tokio.
 
+mod addresses;
 pub mod certificate;
 mod errors;
+mod health;
+mod hosts;
+mod include;
+mod listeners;
 mod load;
+mod logs;
 mod model;
+mod names;
+mod node_tls;
+mod nodes;
+mod pins;
+mod pools;
+mod reference;
+mod report;
+mod section;
+mod sites;
+mod source;
+mod state_dir;
+mod syntax;
+mod units;
+mod unused;
+mod value;
+mod words;
 
 pub use errors::{Errors, Place, Problem};
-pub use load::load;
+pub use load::{load, load_at};
 pub use model::*;
+pub use reference::{Form, Key, reference};
+pub use report::render_warnings;

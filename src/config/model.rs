@@ -1,5 +1,6 @@
 //! The checked configuration: plain values, defaults filled in, names resolved to indices.
 
+use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
@@ -10,7 +11,7 @@ use ipnet::IpNet;
 use rustls_pki_types::CertificateDer;
 
 use super::certificate::Pair;
-use super::errors::Place;
+use super::errors::{Place, Problem};
 
 /// One whole configuration. What it says was checked: names resolve, files were read, keys fit.
 #[derive(Debug)]
@@ -38,8 +39,6 @@ pub struct Config {
     /// What is allowed but deserves a word (such as `verify = "none"`); printed by `check`, journalled by `run`.
     pub warnings: Vec<Problem>,
 }
-
-pub use super::errors::Problem;
 
 /// `[admin]`: metrics, status, reload.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -280,6 +279,15 @@ pub enum HostPattern {
     Exact(Arc<str>),
     /// `*.wso2.com`, kept as `wso2.com`: one label or more in front of it.
     Wildcard(Arc<str>),
+}
+
+impl fmt::Display for HostPattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Exact(name) => f.write_str(name),
+            Self::Wildcard(suffix) => write!(f, "*.{suffix}"),
+        }
+    }
 }
 
 /// A site's certificate and key, read and checked.

@@ -1,0 +1,118 @@
+//! IP addresses, ports and networks, with the mistakes that people make in them explained.
+
+use std::net::{IpAddr, SocketAddr};
+
+use ipnet::IpNet;
+
+use super::errors::Wrong;
+use super::words::quoted;
+
+/// Where to accept: an address and a port.
+pub(super) fn bind(text: &str) -> Result<SocketAddr, Wrong> {
+    let wrong = |advice: String| Wrong::new(format!("{} is not an address and a port", quoted(text)), advice);
+    match text.parse::<SocketAddr>() {
+        Ok(address) if address.port() == 0 => Err(wrong("port 0 would be another one at each start: name one".to_owned())),
+        Ok(address) => Ok(address),
+        Err(_) => Err(wrong(bind_advice(text))),
+    }
+}
+
+// nginx takes `80`, `*:80` and host names.
+fn bind_advice(text: &str) -> String {
+    match text.parse::<IpAddr>() {
+        Ok(IpAddr::V6(_)) => return format!("write \"[{text}]:80\": an IPv6 address in brackets, and a port"),
+        Ok(IpAddr::V4(_)) => return format!("write \"{text}:80\": the port is missing"),
+        Err(_) => {}
+    }
+    let (host, port) = text.rsplit_once(':').unwrap_or(("", text));
+    match port.parse::<u16>() {
+        Ok(port) if port > 0 && matches!(host, "" | "*") => format!("write \"0.0.0.0:{port}\" for all of IPv4, \"[::]:{port}\" for all of IPv6"),
+        Ok(port) if port > 0 => "write the IP address itself; names are not looked up".to_owned(),
+        _ => "write \"0.0.0.0:80\" for all of IPv4, \"[::]:80\" for all of IPv6".to_owned(),
+    }
+}
+
+/// Where a node is: an address without a port.
+pub(super) fn node(text: &str) -> Result<IpAddr, Wrong> {
+    let wrong = |advice: String| Wrong::new(format!("{} is not an IP address", quoted(text)), advice);
+    let address: IpAddr = text.parse().map_err(|_| wrong(node_advice(text)))?;
+    if address.is_unspecified() || address.is_multicast() {
+        return Err(Wrong::new(format!("{} is no single server's address", quoted(text)), "write the address of the node"));
+    }
+    Ok(address)
+}
+
+fn node_advice(text: &str) -> String {
+    if let Ok(address) = text.parse::<SocketAddr>() {
+        return format!("write \"{}\" here; the port belongs to the pool: port = {}", address.ip(), address.port());
+    }
+    match text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+        Some(inner) if inner.parse::<IpAddr>().is_ok() => format!("write \"{inner}\", without brackets"),
+        _ => "write the address itself, as in \"10.0.0.3\"; names are not looked up".to_owned(),
+    }
+}
+
+/// A network, or one address.
+pub(super) fn network(text: &str) -> Result<IpNet, Wrong> {
+    let network = text.parse::<IpNet>().or_else(|_| text.parse::<IpAddr>().map(IpNet::from));
+    let network = network.map_err(|_| {
+        Wrong::new(format!("{} is neither an address nor a network", quoted(text)), "write \"10.0.0.1\" or \"10.0.0.0/8\"")
+    })?;
+    if network.trunc() == network {
+        return Ok(network);
+    }
+    let what = format!("{} has bits set beyond its length", quoted(text));
+    Err(Wrong::new(what, format!("write \"{}\" for the network, \"{}\" for the one address", network.trunc(), network.addr())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn binds_with_advice_for_nginx_habits() {
+        for good in ["0.0.0.0:80", "[::]:443", "127.0.0.1:9180"] {
+            assert!(bind(good).is_ok(), "{good}");
+        }
+        for (bad, advice) in [
+            ("80", "\"0.0.0.0:80\""),
+            (":80", "\"[::]:80\""),
+            ("*:8080", "\"0.0.0.0:8080\""),
+            ("localhost:80", "not looked up"),
+            ("10.0.0.1", "\"10.0.0.1:80\""),
+            ("::1", "\"[::1]:80\""),
+            ("10.0.0.1:0", "port 0"),
+            ("10.0.0.1:65536", "write"),
+            ("", "write"),
+        ] {
+            assert!(bind(bad).unwrap_err().advice.contains(advice), "{bad}: {:?}", bind(bad));
+        }
+    }
+
+    #[test]
+    fn nodes_are_addresses_without_port() {
+        for good in ["10.0.0.3", "::1", "fe80::1"] {
+            assert!(node(good).is_ok(), "{good}");
+        }
+        for (bad, advice) in [
+            ("10.0.0.3:8280", "port = 8280"),
+            ("[::1]", "\"::1\""),
+            ("[::1]:80", "\"::1\""),
+            ("worker1.local", "not looked up"),
+            ("0.0.0.0", "the address of the node"),
+            ("10.0.0.300", "write"),
+        ] {
+            assert!(node(bad).unwrap_err().advice.contains(advice), "{bad}: {:?}", node(bad));
+        }
+    }
+
+    #[test]
+    fn networks() {
+        for (text, expected) in [("10.0.0.0/8", "10.0.0.0/8"), ("10.0.0.1", "10.0.0.1/32"), ("::1", "::1/128")] {
+            assert_eq!(network(text).unwrap().to_string(), expected);
+        }
+        for bad in ["10.0.0.1/8", "10.0.0.0/33", "here", ""] {
+            assert!(network(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,548 @@
+//! A site's certificate chain and private key: read, judged in words an operator can act on, and held.
+//!
+//! [`inspect`] says everything that is wrong at once, and gives a [`Pair`] only when TLS can work with it. No bytes, in whatever
+//! file, make it panic. It never writes, and keeps key bytes out of every message.
+
+mod finding;
+mod judge;
+mod key;
+mod leaf;
+#[cfg(test)]
+pub(crate) mod made;
+mod pem;
+mod pin;
+mod roots;
+
+use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use rustls::crypto::aws_lc_rs;
+use rustls::sign::CertifiedKey;
+use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+
+use self::judge::Case;
+use super::HostPattern;
+
+pub use self::finding::Finding;
+pub use self::leaf::{Leaf, day};
+pub use self::pin::{key_pin_of, pin_of, pin_text};
+pub use self::roots::{roots, system_roots};
+
+/// A chain and the key that belongs to it, which TLS can work with.
+#[derive(Clone)]
+pub struct Pair {
+    /// The site's certificate first.
+    pub chain: Vec<CertificateDer<'static>>,
+    /// Its private key.
+    pub key: Arc<PrivateKeyDer<'static>>,
+    /// What the site's certificate says.
+    pub leaf: Leaf,
+}
+
+impl fmt::Debug for Pair {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pair")
+            .field("certificates", &self.chain.len())
+            .field("leaf", &self.leaf)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What [`inspect`] saw.
+#[derive(Clone, Debug)]
+pub struct Inspection {
+    /// Present exactly when no finding is fatal.
+    pub pair: Option<Pair>,
+    /// What the certificate says, as far as it could be read, be it usable or not.
+    pub leaf: Option<Leaf>,
+    /// Everything that is wrong or deserves a word, fatal ones first.
+    pub findings: Vec<Finding>,
+}
+
+/// Reads a chain and a key and says everything that is wrong with them, alone, together and for these hosts.
+pub fn inspect(chain: &Path, key: &Path, hosts: &[HostPattern], now: SystemTime) -> Inspection {
+    let mut seen = Inspection { pair: None, leaf: None, findings: Vec::new() };
+    let certificates = seen.keep(pem::certificates(chain, "certificate"));
+    let private = seen.keep(pem::private_key(key));
+    if private.is_some() {
+        seen.findings.extend(judge::permissions(key));
+    }
+    if chain != key && pem::holds_key(chain) && certificates.is_some() {
+        seen.findings.push(judge::key_beside(chain));
+    }
+    if let Some(certificates) = certificates {
+        seen.judge(chain, &certificates, private.as_ref().map(|private| (key, private)), hosts, now);
+        seen.pair = seen.usable(chain, certificates, private);
+    }
+    seen.sorted()
+}
+
+/// The same for a chain alone, before its key is at hand. There is never a pair.
+pub fn inspect_chain(chain: &Path, hosts: &[HostPattern], now: SystemTime) -> Inspection {
+    let mut seen = Inspection { pair: None, leaf: None, findings: Vec::new() };
+    if let Some(certificates) = seen.keep(pem::certificates(chain, "certificate")) {
+        seen.judge(chain, &certificates, None, hosts, now);
+    }
+    seen.sorted()
+}
+
+/// A CA's certificate (first of its chain) and key, which can sign others, and until when (seconds since 1970).
+///
+/// # Errors
+/// The first thing that stands against it.
+pub fn authority(
+    chain: &Path,
+    key: &Path,
+    now: SystemTime,
+) -> Result<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>, i64), Finding> {
+    let certificates = pem::certificates(chain, "CA certificate")?;
+    let private = pem::private_key(key)?;
+    let case = Case::open(chain, &[], unix(now), &certificates).map_err(|findings| {
+        findings.into_iter().next().unwrap_or_else(|| Finding::fatal(chain, "cannot be parsed", ""))
+    })?;
+    let not_after = case.authority(key, &private)?;
+    drop(case);
+    Ok((certificates, private, not_after))
+}
+
+impl Inspection {
+    fn judge(
+        &mut self,
+        chain: &Path,
+        certificates: &[CertificateDer<'_>],
+        key: Option<(&Path, &PrivateKeyDer<'_>)>,
+        hosts: &[HostPattern],
+        now: SystemTime,
+    ) {
+        let case = match Case::open(chain, hosts, unix(now), certificates) {
+            Ok(case) => case,
+            Err(findings) => return self.findings.extend(findings),
+        };
+        self.leaf = case.leaf();
+        let mut found = case.chain_findings();
+        if let Some((file, private)) = key {
+            found.extend(case.key_findings(file, private));
+        }
+        // The wrong order is seen by the issuers and by the key: said once.
+        found.into_iter().for_each(|finding| {
+            if !self.findings.contains(&finding) {
+                self.findings.push(finding);
+            }
+        });
+    }
+
+    /// The pair, once TLS itself has taken it.
+    fn usable(
+        &mut self,
+        file: &Path,
+        chain: Vec<CertificateDer<'static>>,
+        key: Option<PrivateKeyDer<'static>>,
+    ) -> Option<Pair> {
+        let (key, leaf) = (key?, self.leaf.clone()?);
+        if self.findings.iter().any(|finding| finding.fatal) {
+            return None;
+        }
+        match CertifiedKey::from_der(chain.clone(), key.clone_key(), &aws_lc_rs::default_provider()) {
+            Ok(_) => Some(Pair { chain, key: Arc::new(key), leaf }),
+            Err(error) => {
+                let what = format!("the pair cannot be used for TLS: {error}");
+                self.findings.push(Finding::fatal(
+                    file,
+                    what,
+                    "make a new pair: weir cert create --host NAME --out DIR",
+                ));
+                None
+            }
+        }
+    }
+
+    fn keep<T>(&mut self, read: Result<T, Finding>) -> Option<T> {
+        read.map_err(|finding| self.findings.push(finding)).ok()
+    }
+
+    fn sorted(mut self) -> Self {
+        self.findings.sort_by_key(|finding| !finding.fatal);
+        self
+    }
+}
+
+fn unix(now: SystemTime) -> i64 {
+    now.duration_since(UNIX_EPOCH).map_or(0, |since| i64::try_from(since.as_secs()).unwrap_or(i64::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::{MetadataExt, PermissionsExt};
+    use std::time::Duration;
+
+    use rustls_pki_types::pem::PemObject;
+
+    use super::made::{Room, signed_by, simple, with_dates};
+    use super::*;
+
+    const HOST: &str = "esb.wso2.com";
+
+    #[test]
+    fn a_sound_pair_is_taken_whatever_its_key() {
+        let room = Room::new();
+        let keys = [
+            ("ECDSA P-256", vec!["-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256"]),
+            ("ECDSA P-384", vec!["-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-384"]),
+            ("ECDSA P-521", vec!["-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-521"]),
+            ("RSA 2048", vec!["-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048"]),
+            ("RSA 3072", vec!["-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:3072"]),
+            ("Ed25519", vec!["-algorithm", "ED25519"]),
+        ];
+        for (kind, options) in keys {
+            if !room.openssl(&[&["genpkey", "-out", "a.key"], options.as_slice()].concat()) || !sign(&room) {
+                return;
+            }
+            let seen = room.inspect("a.crt", "a.key", &[HOST]);
+            assert_eq!(seen.pair.map(|pair| pair.leaf.key).as_deref(), Some(kind), "{:?}", seen.findings);
+        }
+    }
+
+    #[test]
+    fn older_key_formats_are_taken_too() {
+        let room = Room::new();
+        for recipe in [
+            vec!["genrsa", "-traditional", "-out", "a.key", "2048"],
+            // This one writes EC PARAMETERS before the key.
+            vec!["ecparam", "-name", "prime256v1", "-genkey", "-out", "a.key"],
+        ] {
+            if !room.openssl(&recipe) || !sign(&room) {
+                return;
+            }
+            let seen = room.inspect("a.crt", "a.key", &[HOST]);
+            assert!(seen.pair.is_some(), "{recipe:?}: {:?}", seen.findings);
+        }
+    }
+
+    #[test]
+    fn what_the_guide_s_recipe_makes_is_refused_with_the_explanation() {
+        let room = Room::new();
+        let password = ["-passout", "pass:wso2carbon"];
+        if !room.openssl(&[&["genrsa", "-des3"], &password[..], &["-out", "server.key", "1024"]].concat()) {
+            return;
+        }
+        let from = ["-passin", "pass:wso2carbon"];
+        room.openssl(
+            &[&["req", "-new", "-key", "server.key", "-out", "server.csr", "-subj", "/CN=esb.wso2.com"], &from[..]]
+                .concat(),
+        );
+        room.openssl(&[&["rsa", "-in", "server.key", "-out", "plain.key"], &from[..]].concat());
+        room.openssl(
+            &[&["rsa", "-traditional", "-des3", "-in", "plain.key", "-out", "old.key"], &password[..]].concat(),
+        );
+        room.openssl(&[
+            "x509",
+            "-req",
+            "-days",
+            "365",
+            "-in",
+            "server.csr",
+            "-signkey",
+            "plain.key",
+            "-out",
+            "server.crt",
+        ]);
+
+        for encrypted in ["server.key", "old.key"] {
+            let seen = room.inspect("server.crt", encrypted, &[HOST]);
+            assert!(seen.says(true, "the private key is encrypted"), "{encrypted}: {:?}", seen.findings);
+            assert!(seen.findings.iter().any(|finding| finding.advice.contains("openssl pkey -in")), "{encrypted}");
+        }
+        let seen = room.inspect("server.crt", "plain.key", &[HOST]);
+        assert!(seen.pair.is_none());
+        assert!(seen.says(true, "an X.509 v1 certificate"), "{:?}", seen.findings);
+        assert!(seen.says(true, "the certificate's key is RSA of 1024 bits"), "{:?}", seen.findings);
+        assert!(seen.says(true, "the key is RSA of 1024 bits"), "{:?}", seen.findings);
+        assert!(!seen.says(true, "does not belong"), "{:?}", seen.findings);
+        let advice = format!("weir cert create --host esb.wso2.com --out {}", room.path("").display());
+        assert!(
+            seen.findings.iter().any(|finding| finding.advice.contains(advice.trim_end_matches('/'))),
+            "{:?}",
+            seen.findings
+        );
+    }
+
+    #[test]
+    fn each_thing_that_makes_a_pair_useless_is_named() {
+        let room = Room::new();
+        let (good, key) = simple(&[HOST]);
+        let (other, other_key) = simple(&["mgt.esb.wso2.com"]);
+        let (no_san, no_san_key) = simple(&[]);
+        let (ca, leaf, leaf_key) = signed_by(&[HOST]);
+        let der = Vec::from(CertificateDer::from_pem_slice(good.as_bytes()).unwrap().as_ref());
+        let key_der = Vec::from(PrivateKeyDer::from_pem_slice(key.as_bytes()).unwrap().secret_der());
+        let cases: Vec<(&str, Vec<u8>, Vec<u8>)> = vec![
+            ("the file is empty", b" \n".into(), key.clone().into()),
+            ("no PEM", b"hello".into(), key.clone().into()),
+            ("a certificate in DER, not PEM", der, key.clone().into()),
+            ("a private key in DER, not PEM", good.clone().into(), key_der),
+            ("a Java keystore (JKS)", b"\xfe\xed\xfe\xed\0\0\0\x02".into(), key.clone().into()),
+            ("a Java keystore (JKS)", good.clone().into(), b"\xfe\xed\xfe\xed\0\0\0\x02".into()),
+            ("a private key, and no certificate", key.clone().into(), good.clone().into()),
+            ("a certificate, and no private key", key.clone().into(), good.clone().into()),
+            ("the file is cut off", good.clone().into_bytes()[..200].into(), key.clone().into()),
+            ("something other than base64", good.replace('M', "*").into(), key.clone().into()),
+            ("the file holds 2 private keys", good.clone().into(), format!("{key}{other_key}").into()),
+            ("the key does not belong", good.clone().into(), other_key.clone().into()),
+            ("does not cover esb.wso2.com; it is for mgt.esb.wso2.com", other.into(), other_key.into()),
+            ("no subject alternative name", no_san.into(), no_san_key.into()),
+            ("the site's certificate is number 2", format!("{ca}{leaf}").into(), leaf_key.into()),
+            ("the site's certificate is number 2", format!("{ca}{good}").into(), key.clone().into()),
+            ("certificate 1 of the file cannot be parsed", pem_of("CERTIFICATE", "AAAA").into(), key.clone().into()),
+            ("a certificate request", pem_of("CERTIFICATE REQUEST", "AAAA").into(), key.clone().into()),
+            ("a PKCS#7 bundle", pem_of("PKCS7", "AAAA").into(), key.clone().into()),
+            ("OPENSSH PRIVATE KEY", good.clone().into(), pem_of("OPENSSH PRIVATE KEY", "AAAA").into()),
+            ("the private key cannot be used", good.clone().into(), pem_of("PRIVATE KEY", "AAAA").into()),
+        ];
+        for (what, chain, key) in cases {
+            room.write("a.crt", &chain);
+            room.write("a.key", &key);
+            let seen = room.inspect("a.crt", "a.key", &[HOST]);
+            assert!(seen.says(true, what), "{what}: {:?}", seen.findings);
+            assert!(seen.pair.is_none(), "{what}");
+        }
+    }
+
+    #[test]
+    fn files_that_cannot_be_read_are_named() {
+        let room = Room::new();
+        let (good, key) = simple(&[HOST]);
+        room.write("a.crt", good.as_bytes());
+        room.write("a.key", key.as_bytes());
+        room.write("large.crt", &vec![b'-'; 5 << 20]);
+        fs::create_dir(room.path("dir")).unwrap();
+        let fifo =
+            std::process::Command::new("mkfifo").arg(room.path("fifo")).status().is_ok_and(|status| status.success());
+        assert!(fifo, "mkfifo is part of every Debian");
+        let cases = [
+            ("no.crt", "a.key", "no such file"),
+            ("no/where.crt", "a.key", "its directory does not exist"),
+            ("a.crt", "no.key", "no such file"),
+            ("dir", "a.key", "it is a directory"),
+            ("a.crt", "fifo", "not a regular file"),
+            ("large.crt", "a.key", "larger than 4 MiB"),
+        ];
+        for (chain, key, what) in cases {
+            let seen = room.inspect(chain, key, &[HOST]);
+            assert!(seen.says(true, what), "{what}: {:?}", seen.findings);
+        }
+        let seen = room.inspect("no.crt", "no.key", &[HOST]);
+        assert_eq!(seen.findings.len(), 2, "both files are reported: {:?}", seen.findings);
+    }
+
+    #[test]
+    fn what_works_but_should_be_known_is_a_warning() {
+        let room = Room::new();
+        let now = SystemTime::now();
+        let day = Duration::from_secs(86_400);
+        let (ca, leaf, leaf_key) = signed_by(&[HOST]);
+        let (other_ca, ..) = signed_by(&[HOST]);
+        let dated = |from, to| with_dates(&[HOST], from, to);
+        let (good, good_key) = simple(&[HOST]);
+        let cases = [
+            ("EXPIRED since", dated(now - 100 * day, now - day)),
+            ("NOT YET VALID", dated(now + day, now + 100 * day)),
+            ("expires on", dated(now - day, now + 20 * day)),
+            ("valid for 400 days", dated(now - day, now + 399 * day)),
+            ("self-signed", (good.clone(), good_key.clone())),
+            ("a private key lies in the same file", (format!("{good}{good_key}"), good_key)),
+            ("the chain is incomplete", (leaf.clone(), leaf_key.clone())),
+            ("the chain is broken", (format!("{leaf}{other_ca}"), leaf_key.clone())),
+        ];
+        for (what, (chain, key)) in cases {
+            room.write("a.crt", chain.as_bytes());
+            room.write("a.key", key.as_bytes());
+            let seen = room.inspect("a.crt", "a.key", &[HOST]);
+            assert!(seen.says(false, what), "{what}: {:?}", seen.findings);
+            assert!(seen.pair.is_some(), "{what}: {:?}", seen.findings);
+        }
+        room.write("a.crt", format!("{leaf}{ca}").as_bytes());
+        room.write("a.key", leaf_key.as_bytes());
+        let seen = room.inspect("a.crt", "a.key", &[HOST]);
+        assert!(seen.findings.is_empty(), "a whole chain deserves no word: {:?}", seen.findings);
+    }
+
+    #[test]
+    fn a_ca_s_own_certificate_and_old_signatures_are_warned_of() {
+        let room = Room::new();
+        let (subject, san) = (format!("/CN={HOST}"), format!("subjectAltName=DNS:{HOST}"));
+        let common = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", "a.key", "-out", "a.crt", "-sha1"];
+        if !room.openssl(&[&common[..], &["-subj", &subject, "-addext", &san]].concat()) {
+            return;
+        }
+        room.mode("a.key", 0o600);
+        let seen = room.inspect("a.crt", "a.key", &[HOST]);
+        assert!(seen.pair.is_some(), "{:?}", seen.findings);
+        assert!(seen.says(false, "says that it is a CA"), "{:?}", seen.findings);
+        assert!(seen.says(false, "signed with SHA-1"), "{:?}", seen.findings);
+    }
+
+    #[test]
+    fn a_key_that_others_can_read_is_warned_of() {
+        let room = Room::new();
+        let (good, key) = simple(&[HOST]);
+        room.write("a.crt", good.as_bytes());
+        room.write("a.key", key.as_bytes());
+        let by_root = fs::metadata(room.path("a.key")).unwrap().uid() == 0;
+        for (mode, warned) in [(0o600, false), (0o400, false), (0o640, !by_root), (0o660, true), (0o644, true)] {
+            room.mode("a.key", mode);
+            let seen = room.inspect("a.crt", "a.key", &[HOST]);
+            assert_eq!(seen.says(false, "by more than its owner"), warned, "{mode:o}: {:?}", seen.findings);
+        }
+    }
+
+    #[test]
+    fn unsupported_kinds_of_keys_are_named() {
+        let room = Room::new();
+        for (options, kind) in [
+            (
+                vec!["-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:secp256k1"],
+                "unsupported kind: ECDSA on the curve 1.3.132.0.10",
+            ),
+            (vec!["-algorithm", "ED448"], "unsupported kind: Ed448"),
+        ] {
+            if !room.openssl(&[&["genpkey", "-out", "a.key"], options.as_slice()].concat()) || !sign(&room) {
+                return;
+            }
+            let seen = room.inspect("a.crt", "a.key", &[HOST]);
+            assert!(seen.says(true, kind), "{kind}: {:?}", seen.findings);
+            assert!(!seen.says(true, "does not belong"), "{kind}: {:?}", seen.findings);
+        }
+    }
+
+    #[test]
+    fn a_pkcs12_keystore_is_recognised() {
+        let room = Room::new();
+        let (good, key) = simple(&[HOST]);
+        room.write("a.crt", good.as_bytes());
+        room.write("a.key", key.as_bytes());
+        if !room.openssl(&[
+            "pkcs12",
+            "-export",
+            "-in",
+            "a.crt",
+            "-inkey",
+            "a.key",
+            "-out",
+            "a.p12",
+            "-passout",
+            "pass:wso2carbon",
+        ]) {
+            return;
+        }
+        let seen = room.inspect("a.p12", "a.p12", &[HOST]);
+        assert!(seen.findings.iter().all(|finding| finding.what.contains("a PKCS#12 keystore")), "{:?}", seen.findings);
+    }
+
+    #[test]
+    fn no_damage_to_a_file_panics() {
+        let room = Room::new();
+        let (ca, leaf, key) = signed_by(&[HOST]);
+        let files = [("a.crt", format!("{leaf}{ca}")), ("a.key", key)];
+        files.iter().for_each(|(name, text)| room.write(name, text.as_bytes()));
+        for (name, text) in &files {
+            for damaged in made::damages(text.as_bytes(), 150) {
+                room.write(name, &damaged);
+                let seen = room.inspect("a.crt", "a.key", &[HOST]);
+                assert_eq!(
+                    seen.pair.is_none(),
+                    seen.findings.iter().any(|finding| finding.fatal),
+                    "{:?}",
+                    seen.findings
+                );
+            }
+            room.write(name, text.as_bytes());
+        }
+    }
+
+    #[test]
+    fn no_damage_to_a_certificate_panics() {
+        let (_, leaf, key) = signed_by(&[HOST, "10.0.0.1"]);
+        let der = CertificateDer::from_pem_slice(leaf.as_bytes()).unwrap();
+        let key = PrivateKeyDer::from_pem_slice(key.as_bytes()).unwrap();
+        let hosts = [HostPattern::Exact(HOST.into())];
+        for damaged in made::damages(&der, 1500) {
+            let chain = [CertificateDer::from(damaged)];
+            let Ok(case) = Case::open(Path::new("a.crt"), &hosts, 0, &chain) else { continue };
+            let said = (case.chain_findings(), case.key_findings(Path::new("a.key"), &key), Leaf::read(&chain[0]));
+            assert!(said.2.is_some());
+        }
+    }
+
+    #[test]
+    fn roots_are_a_bundle_of_cas_and_a_bad_one_is_named() {
+        let room = Room::new();
+        let (ca, ..) = signed_by(&[HOST]);
+        let (other, ..) = signed_by(&[HOST]);
+        room.write("two.pem", format!("{ca}{other}").as_bytes());
+        room.write("bad.pem", format!("{ca}{}", pem_of("CERTIFICATE", "AAAA")).as_bytes());
+        assert_eq!(roots(&room.path("two.pem")).map(|roots| roots.len()), Ok(2));
+        let bad = roots(&room.path("bad.pem")).unwrap_err();
+        assert!(
+            bad.what.starts_with("certificate 2 of the file (unreadable) cannot be a trust anchor"),
+            "{}",
+            bad.what
+        );
+    }
+
+    #[test]
+    fn no_message_shows_a_key() {
+        let room = Room::new();
+        let (good, key) = simple(&[HOST]);
+        room.write("a.crt", good.as_bytes());
+        room.write("a.key", key.as_bytes());
+        let seen = room.inspect("a.crt", "a.key", &[HOST]);
+        let pair = seen.pair.as_ref().unwrap();
+        let bytes = format!("{:?}", pair.key.secret_der());
+        assert!(!format!("{seen:?}").contains(bytes.trim_matches(['[', ']'])));
+    }
+
+    /// a.crt for a.key, with a SAN.
+    fn sign(room: &Room) -> bool {
+        room.mode("a.key", 0o600);
+        room.openssl(&[
+            "req",
+            "-x509",
+            "-key",
+            "a.key",
+            "-out",
+            "a.crt",
+            "-subj",
+            "/CN=esb.wso2.com",
+            "-days",
+            "90",
+            "-addext",
+            "subjectAltName=DNS:esb.wso2.com",
+            "-addext",
+            "basicConstraints=critical,CA:FALSE",
+        ])
+    }
+
+    fn pem_of(label: &str, base64: &str) -> String {
+        format!("-----BEGIN {label}-----\n{base64}\n-----END {label}-----\n")
+    }
+
+    impl Inspection {
+        fn says(&self, fatal: bool, what: &str) -> bool {
+            self.findings.iter().any(|finding| finding.fatal == fatal && finding.what.contains(what))
+        }
+    }
+
+    impl Room {
+        fn inspect(&self, chain: &str, key: &str, hosts: &[&str]) -> Inspection {
+            let hosts: Vec<_> = hosts.iter().map(|host| HostPattern::Exact((*host).into())).collect();
+            inspect(&self.path(chain), &self.path(key), &hosts, SystemTime::now())
+        }
+
+        fn mode(&self, name: &str, mode: u32) {
+            fs::set_permissions(self.path(name), fs::Permissions::from_mode(mode)).unwrap();
+        }
+    }
+}

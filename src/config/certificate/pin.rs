@@ -1,0 +1,40 @@
+//! The SHA-256 fingerprints that nodes are recognised by.
+
+use aws_lc_rs::digest::{SHA256, SHA256_OUTPUT_LEN, digest};
+use x509_parser::parse_x509_certificate;
+
+/// SHA-256 of the whole certificate, as `openssl x509 -fingerprint -sha256` and keytool print it.
+pub fn pin_of(der: &[u8]) -> [u8; 32] {
+    let mut pin = [0; SHA256_OUTPUT_LEN];
+    pin.copy_from_slice(digest(&SHA256, der).as_ref());
+    pin
+}
+
+/// SHA-256 of the certificate's SubjectPublicKeyInfo; it outlives a renewal with the same key. `None`: not a certificate.
+pub fn key_pin_of(der: &[u8]) -> Option<[u8; 32]> {
+    let (_, certificate) = parse_x509_certificate(der).ok()?;
+    Some(pin_of(certificate.public_key().raw))
+}
+
+/// As the configuration writes it: `sha256:` and 64 hex digits.
+pub fn pin_text(pin: [u8; 32]) -> String {
+    let hex: String = pin.iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("sha256:{hex}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pin_is_written_as_the_configuration_reads_it() {
+        // FIPS 180-2, appendix B.1
+        let expected = "sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+        assert_eq!(pin_text(pin_of(b"abc")), expected);
+    }
+
+    #[test]
+    fn what_is_no_certificate_has_no_key_to_pin() {
+        assert_eq!(key_pin_of(b"abc"), None);
+    }
+}

@@ -1,0 +1,47 @@
+//! The CAs that nodes are checked against: the operator's bundle, or the machine's. Never fetched, only read.
+
+use std::path::Path;
+
+use rustls::RootCertStore;
+use rustls_pki_types::CertificateDer;
+use rustls_pki_types::pem::PemObject;
+
+use super::finding::Finding;
+use super::leaf::subject_of;
+use super::pem;
+
+/// Every certificate of a CA bundle. One that cannot be a trust anchor is an error, because the operator meant it to count.
+///
+/// # Errors
+/// The finding names the file, and which of its certificates cannot be used.
+pub fn roots(file: &Path) -> Result<Vec<CertificateDer<'static>>, Finding> {
+    let roots = pem::certificates(file, "CA certificate")?;
+    for (index, root) in roots.iter().enumerate() {
+        if let Err(error) = RootCertStore::empty().add(root.clone()) {
+            let name = subject_of(root).unwrap_or_else(|| "unreadable".into());
+            return Err(Finding::fatal(
+                file,
+                format!("certificate {} of the file ({name}) cannot be a trust anchor: {error}", index + 1),
+                "leave it out, or ask the CA for its certificate in PEM",
+            ));
+        }
+    }
+    Ok(roots)
+}
+
+/// What this machine trusts; empty when no known bundle is there. What cannot be read is skipped: the operator did not choose it.
+pub fn system_roots() -> Vec<CertificateDer<'static>> {
+    let Some(bundle) = SYSTEM_BUNDLES.iter().find_map(|file| std::fs::read(file).ok()) else { return Vec::new() };
+    CertificateDer::pem_slice_iter(&bundle)
+        .flatten()
+        .filter(|root| RootCertStore::empty().add(root.clone()).is_ok())
+        .collect()
+}
+
+/// Debian and Ubuntu; Fedora and RHEL; openSUSE; Alpine.
+const SYSTEM_BUNDLES: [&str; 4] = [
+    "/etc/ssl/certs/ca-certificates.crt",
+    "/etc/pki/tls/certs/ca-bundle.crt",
+    "/etc/ssl/ca-bundle.pem",
+    "/etc/ssl/cert.pem",
+];

@@ -1,0 +1,96 @@
+//! `[admin]` and `[[listener]]`: where Weir accepts.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use ipnet::IpNet;
+
+use super::addresses;
+use super::errors::Place;
+use super::model::{Admin, Listener, ListenerTls, TlsVersion};
+use super::section::Section;
+
+/// Binds that are taken, to find the second one.
+#[derive(Default)]
+pub(super) struct Binds(Vec<(SocketAddr, String, Place)>);
+
+const ADMIN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 9180);
+const ADMIN_NAME: &str = "[admin]";
+
+/// The admin address where nothing is written.
+pub(super) fn default_admin() -> Admin {
+    Admin { bind: ADMIN, at: Place::default() }
+}
+
+/// The admin address; the default one where nothing is written.
+pub(super) fn read_admin(main: &Section<'_>, binds: &mut Binds) -> Admin {
+    let written = main.section("admin", "admin");
+    let bind = written.as_ref().and_then(|admin| admin.parsed("bind", addresses::bind)).unwrap_or(ADMIN);
+    let at = written.as_ref().map_or_else(|| main.whole(), |admin| admin.place_of("bind"));
+    binds.0.push((bind, ADMIN_NAME.to_owned(), at.clone()));
+    Admin { bind, at }
+}
+
+/// One listener.
+pub(super) fn read(section: &Section<'_>, name: Arc<str>, binds: &mut Binds) -> Listener {
+    let bind = section.required_parsed("bind", addresses::bind);
+    if let Some(bind) = bind {
+        binds.take(bind, format!("listener {name:?}"), section);
+    }
+    let tls = section.section("tls", "listener.tls").map(|tls| ListenerTls {
+        min_version: if tls.choice("min-version") == Some("1.3") { TlsVersion::V1_3 } else { TlsVersion::V1_2 },
+    });
+    if tls.is_none() {
+        warn_of_tls_keys(section);
+    }
+    Listener {
+        name,
+        bind: bind.unwrap_or(ADMIN),
+        tls,
+        http2: section.flag("http2"),
+        handshake_timeout: section.duration("handshake-timeout"),
+        head_timeout: section.duration("head-timeout"),
+        idle_timeout: section.duration("idle-timeout"),
+        body_timeout: section.duration("body-timeout"),
+        write_timeout: section.duration("write-timeout"),
+        max_head: usize::try_from(section.size("max-head")).unwrap_or(usize::MAX),
+        max_fields: section.integer("max-fields"),
+        max_requests: section.integer("max-requests"),
+        http2_idle_timeout: section.duration("http2-idle-timeout"),
+        trusted_proxies: trusted_proxies(section),
+        at: section.at(),
+    }
+}
+
+fn trusted_proxies(section: &Section<'_>) -> Option<Vec<IpNet>> {
+    let written = section.texts("trusted-proxies")?;
+    Some(written.iter().filter_map(|text| text.parsed(addresses::network)).collect())
+}
+
+fn warn_of_tls_keys(section: &Section<'_>) {
+    for key in ["http2", "handshake-timeout", "http2-idle-timeout"] {
+        if section.has(key) && !section.has("tls") {
+            let what = format!("{key} has no effect on a listener without tls");
+            section.problems.warning(section.place_of(key), what, "leave it out, or write tls = {}");
+        }
+    }
+}
+
+impl Binds {
+    fn take(&mut self, bind: SocketAddr, who: String, section: &Section<'_>) {
+        match self.0.iter().find(|(taken, other, _)| overlap(*taken, bind, other == ADMIN_NAME)) {
+            Some((_, other, place)) => {
+                let whose = if place.line == 0 { " by default".to_owned() } else { format!(": {place}") };
+                section.refuse("bind", format!("bind: {bind} is taken by {other}{whose}"), "choose another address or port");
+            }
+            None => self.0.push((bind, who, section.place_of("bind"))),
+        }
+    }
+}
+
+// Listeners may share a port on different addresses, the more special one first, as in nginx. The admin address is
+// bound without sharing: there the general address takes the special one's port away.
+fn overlap(a: SocketAddr, b: SocketAddr, admin: bool) -> bool {
+    let general = (a.ip().is_unspecified() || b.ip().is_unspecified()) && a.is_ipv4() == b.is_ipv4();
+    a == b || (admin && a.port() == b.port() && general)
+}

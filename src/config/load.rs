@@ -1,0 +1,105 @@
+//! The trip from a path to a configuration: read, parse, include, read the tables, resolve the names.
+
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use super::errors::{Errors, Problems};
+use super::listeners::Binds;
+use super::model::Config;
+use super::names::Names;
+use super::pools::Nodes;
+use super::section::{self, Section};
+use super::sites::{Surroundings, Taken};
+use super::source::Source;
+use super::{include, listeners, logs, nodes, pools, sites, state_dir, syntax, unused};
+
+/// The configuration a file means, or everything that is wrong with it. Certificates are judged by today's date.
+pub fn load(path: &Path) -> Result<Config, Errors> {
+    load_at(path, SystemTime::now())
+}
+
+/// [`load`], with certificates judged at the given moment.
+pub fn load_at(path: &Path, now: SystemTime) -> Result<Config, Errors> {
+    let problems = Problems::default();
+    let main = Source::read(path).map_err(|problem| Errors(vec![problem]))?;
+    let main_table = syntax::parse(&main, &problems);
+    problems.check(&[path.to_path_buf()])?;
+    let included = section::peek("include", &main_table, &main, &problems).map(|value| include::read(&value)).unwrap_or_default();
+    let files: Vec<PathBuf> = [&main].into_iter().chain(&included).map(|source| source.file.to_path_buf()).collect();
+    let tables: Vec<_> = included.iter().map(|source| syntax::parse(source, &problems)).collect();
+    // What is in a file that cannot be read would be missed everywhere: first things first.
+    problems.check(&files)?;
+    let sections = [(&main_table, &main)].into_iter().chain(tables.iter().zip(&included));
+    let sections: Vec<Section<'_>> = sections.map(|(table, source)| section::root(table, source, &problems)).collect();
+    let mut config = assemble(&sections, now);
+    drop(sections);
+    problems.check(&files)?;
+    config.warnings = problems.warnings(&files);
+    config.files = files;
+    Ok(config)
+}
+
+/// `files` are whole files, the main one first. Where something is wrong the result is of no use, and there is a problem.
+fn assemble(files: &[Section<'_>], now: SystemTime) -> Config {
+    let all = |key, name| files.iter().flat_map(|file| file.sections(key, name)).collect::<Vec<_>>();
+    let (listeners, nodes) = (all("listener", "listener"), all("node", "node"));
+    let (pools, sites) = (all("pool", "pool"), all("site", "site"));
+    let mut config = main_keys(files);
+    let mut binds = Binds::default();
+    if let Some(main) = files.first() {
+        config.admin = listeners::read_admin(main, &mut binds);
+        if listeners.is_empty() && !files.iter().any(|file| file.has("listener")) {
+            main.problems.error(main.whole(), "there is no listener", "write [[listener]] with name = \"http\" and bind = \"0.0.0.0:80\"");
+        }
+    }
+    let listener_names = Names::of("listener", &listeners);
+    config.listeners = each(&listeners, |i, section| listeners::read(section, listener_names.name(i), &mut binds));
+    let (node_names, mut seen) = (Names::of("node", &nodes), nodes::Seen::default());
+    config.nodes = each(&nodes, |i, section| nodes::read(section, node_names.name(i), &mut seen));
+    let pool_names = Names::of("pool", &pools);
+    let known = Nodes { names: &node_names, nodes: &config.nodes };
+    config.pools = each(&pools, |i, section| pools::read(section, pool_names.name(i), &known));
+    let site_names = Names::of("site", &sites);
+    let (listener_names, pool_names) = (&listener_names, &pool_names);
+    let around = Surroundings { listeners: &config.listeners, listener_names, pool_names, logs: &config.logs, now };
+    let mut taken = Taken::default();
+    config.sites = each(&sites, |i, section| sites::read(section, site_names.name(i), &around, &mut taken));
+    if let Some(main) = files.first() {
+        unused::warn(&config, main.problems);
+    }
+    config
+}
+
+fn each<T>(sections: &[Section<'_>], mut read: impl FnMut(usize, &Section<'_>) -> T) -> Vec<T> {
+    sections.iter().enumerate().map(|(index, section)| read(index, section)).collect()
+}
+
+fn main_keys(files: &[Section<'_>]) -> Config {
+    let mut config = empty();
+    let Some((main, included)) = files.split_first() else { return config };
+    for file in included {
+        file.belongs_to_main(&["include", "admin", "state-dir", "threads", "stop-timeout", "access-log", "error-log", "log-format"]);
+    }
+    let _read_before = main.value("include");
+    config.state_dir = main.parsed("state-dir", |text| state_dir::check(main.source.resolve(text))).unwrap_or(config.state_dir);
+    config.threads = main.optional_integer("threads").unwrap_or(config.threads);
+    config.stop_timeout = main.duration("stop-timeout");
+    config.logs = logs::read(main, &logs::DEFAULT);
+    config
+}
+
+fn empty() -> Config {
+    Config {
+        files: Vec::new(),
+        state_dir: PathBuf::from("/var/lib/weir"),
+        threads: std::thread::available_parallelism().map_or(1, usize::from),
+        stop_timeout: std::time::Duration::ZERO,
+        admin: listeners::default_admin(),
+        listeners: Vec::new(),
+        nodes: Vec::new(),
+        pools: Vec::new(),
+        sites: Vec::new(),
+        logs: logs::DEFAULT,
+        warnings: Vec::new(),
+    }
+}

@@ -1,0 +1,57 @@
+//! Names and what they stand for: unique where they are given, known where they are used.
+
+use std::sync::Arc;
+
+use super::errors::{Place, Wrong};
+use super::section::Section;
+use super::value::Text;
+use super::words::{self, suggestion};
+
+/// The names of all listeners, nodes, pools or sites, in file order: a name's place here is its index everywhere.
+pub(super) struct Names {
+    kind: &'static str,
+    all: Vec<(Arc<str>, Place)>,
+}
+
+impl Names {
+    pub(super) fn of(kind: &'static str, sections: &[Section<'_>]) -> Self {
+        let mut names = Self { kind, all: Vec::with_capacity(sections.len()) };
+        for section in sections {
+            let text = section.required_text("name");
+            if let Some(text) = &text {
+                text.parsed(|text| names.free(text));
+            }
+            // Also what is wrong is known: those who refer to it are right.
+            names.all.push((text.map_or_else(Arc::default, |text| text.text.into()), section.place_of("name")));
+        }
+        names
+    }
+
+    pub(super) fn name(&self, index: usize) -> Arc<str> {
+        self.all.get(index).map(|(name, _)| name.clone()).unwrap_or_default()
+    }
+
+    /// The index behind a name, or a problem that names the nearest one.
+    pub(super) fn find(&self, wanted: &Text<'_>) -> Option<usize> {
+        let found = self.position(wanted.text);
+        if found.is_none() && !self.all.iter().any(|(name, _)| name.is_empty()) {
+            let mut known: Vec<&str> = self.all.iter().map(|(name, _)| &**name).collect();
+            known.sort_unstable();
+            let what = format!("no {} is called {}", self.kind, words::quoted(wanted.text));
+            wanted.refuse(what, suggestion(wanted.text, &format!("{}s here", self.kind), &known));
+        }
+        found
+    }
+
+    fn free(&self, text: &str) -> Result<(), Wrong> {
+        words::name(text)?;
+        match self.position(text).and_then(|index| self.all.get(index)) {
+            Some((_, place)) => Err(Wrong::new(format!("another {} is called {text:?}: {place}", self.kind), "choose another name")),
+            None => Ok(()),
+        }
+    }
+
+    fn position(&self, text: &str) -> Option<usize> {
+        self.all.iter().position(|(name, _)| &**name == text && !text.is_empty())
+    }
+}

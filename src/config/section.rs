@@ -1,0 +1,306 @@
+//! One table of a file, read key by key.
+//!
+//! Every wrong value is a problem at its place, and reading goes on with the default. Each key must be one that the
+//! reference knows; what was written and nobody asked for is refused when the section is dropped.
+
+use std::cell::RefCell;
+use std::ops::Range;
+use std::time::Duration;
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::errors::{Place, Problems, Wrong};
+use super::reference::{self, Form, Key};
+use super::source::Source;
+use super::value::{Text, Value};
+use super::units;
+use super::words::{list, nearest, quoted};
+
+/// A table, what the reference calls it, and which of its keys were asked for.
+pub(super) struct Section<'a> {
+    pub(super) source: &'a Source,
+    pub(super) problems: &'a Problems,
+    table: Option<&'a DeTable<'a>>,
+    name: &'static str,
+    span: Range<usize>,
+    asked: RefCell<Vec<&'static str>>,
+}
+
+impl<'a> Section<'a> {
+    pub(super) fn new(
+        name: &'static str,
+        table: &'a DeTable<'a>,
+        span: Range<usize>,
+        (source, problems): (&'a Source, &'a Problems),
+    ) -> Self {
+        Self { source, problems, table: Some(table), name, span, asked: RefCell::default() }
+    }
+
+    /// A table of this one that nobody wrote: all defaults.
+    pub(super) fn empty(&self, name: &'static str) -> Self {
+        Self { source: self.source, problems: self.problems, table: None, name, span: self.span.clone(), asked: RefCell::default() }
+    }
+
+    /// The table's head.
+    pub(super) fn at(&self) -> Place {
+        self.source.place(self.span.clone())
+    }
+
+    /// The file, where no line of it is to blame.
+    pub(super) fn whole(&self) -> Place {
+        Place { file: self.source.file.clone(), ..Place::default() }
+    }
+
+    /// A key's value, or the table's head when the key is not written.
+    pub(super) fn place_of(&self, key: &str) -> Place {
+        self.written(key).map_or_else(|| self.at(), |value| self.source.place(value.span()))
+    }
+
+    /// Whether a place lies within a key's value.
+    pub(super) fn holds(&self, key: &str, place: &Place) -> bool {
+        let own = self.place_of(key);
+        own.file == place.file && own.span.contains(&place.span.start)
+    }
+
+    pub(super) fn has(&self, key: &str) -> bool {
+        self.written(key).is_some()
+    }
+
+    pub(super) fn value(&self, key: &'static str) -> Option<Value<'a>> {
+        debug_assert!(reference::find(self.name, key).is_some(), "the reference knows no {key} in {}", self.name);
+        self.asked.borrow_mut().push(key);
+        let value = self.written(key)?;
+        Some(Value { key, value: value.get_ref(), at: self.source.place(value.span()), source: self.source, problems: self.problems })
+    }
+
+    pub(super) fn text(&self, key: &'static str) -> Option<Text<'a>> {
+        match self.form(key) {
+            Form::Choice(words) => self.value(key)?.text(&format!("one of {}", list(words))),
+            form => self.value(key)?.text(&form.to_string()),
+        }
+    }
+
+    pub(super) fn required_text(&self, key: &'static str) -> Option<Text<'a>> {
+        self.required(key);
+        self.text(key)
+    }
+
+    /// A text that `parse` understands.
+    pub(super) fn parsed<T>(&self, key: &'static str, parse: impl Fn(&str) -> Result<T, Wrong>) -> Option<T> {
+        let text = self.text(key)?;
+        text.parsed(parse)
+    }
+
+    pub(super) fn required_parsed<T>(&self, key: &'static str, parse: impl Fn(&str) -> Result<T, Wrong>) -> Option<T> {
+        self.required(key);
+        self.parsed(key, parse)
+    }
+
+    pub(super) fn flag(&self, key: &'static str) -> bool {
+        self.value(key).and_then(|value| value.flag()).unwrap_or_else(|| self.default_of(key) == "true")
+    }
+
+    /// One of the words that the reference allows; `None` where the key is absent or wrong and has no default.
+    pub(super) fn choice(&self, key: &'static str) -> Option<&'static str> {
+        let Form::Choice(words) = self.form(key) else { return None };
+        let default = || words.iter().copied().find(|word| *word == self.default_of(key));
+        let Some(text) = self.text(key) else { return default() };
+        let chosen = words.iter().copied().find(|word| *word == text.text);
+        if chosen.is_none() {
+            text.refuse(format!("{} is not known", quoted(text.text)), choices(text.text, words));
+        }
+        chosen.or_else(default)
+    }
+
+    /// In the reference's range, or its default.
+    pub(super) fn integer<T: TryFrom<u64> + Default>(&self, key: &'static str) -> T {
+        let integer = self.optional_integer(key).or_else(|| self.default_of(key).parse().ok().and_then(|n: u64| T::try_from(n).ok()));
+        integer.unwrap_or_default()
+    }
+
+    pub(super) fn optional_integer<T: TryFrom<u64>>(&self, key: &'static str) -> Option<T> {
+        let Form::Integer(from, to) = self.form(key) else { return None };
+        let number = self.value(key)?.integer(from, to)?;
+        T::try_from(number).ok()
+    }
+
+    pub(super) fn required_integer<T: TryFrom<u64>>(&self, key: &'static str) -> Option<T> {
+        self.required(key);
+        self.optional_integer(key)
+    }
+
+    pub(super) fn duration(&self, key: &'static str) -> Duration {
+        let Form::Duration(zero) = self.form(key) else { return Duration::ZERO };
+        let written = self.value(key).and_then(|value| value.duration(zero));
+        written.or_else(|| units::duration(self.default_of(key)).ok()).unwrap_or_default()
+    }
+
+    pub(super) fn size(&self, key: &'static str) -> u64 {
+        self.optional_size(key).or_else(|| units::size(self.default_of(key)).ok()).unwrap_or_default()
+    }
+
+    pub(super) fn optional_size(&self, key: &'static str) -> Option<u64> {
+        let Form::Size(from, to) = self.form(key) else { return None };
+        self.value(key)?.size(from, to)
+    }
+
+    pub(super) fn texts(&self, key: &'static str) -> Option<Vec<Text<'a>>> {
+        self.value(key)?.texts(&self.form(key).to_string())
+    }
+
+    pub(super) fn section(&self, key: &'static str, name: &'static str) -> Option<Self> {
+        self.value(key)?.section(name)
+    }
+
+    pub(super) fn sections(&self, key: &'static str, name: &'static str) -> Vec<Self> {
+        self.value(key).map(|value| value.sections(name)).unwrap_or_default()
+    }
+
+    pub(super) fn refuse(&self, key: &str, what: impl Into<String>, advice: impl Into<String>) {
+        self.problems.error(self.place_of(key), what, advice);
+    }
+
+    /// Says so when a key is missing that must be there.
+    pub(super) fn required(&self, key: &'static str) {
+        if !self.has(key) {
+            let example = reference::find(self.name, key).map_or("", |k| example(k));
+            let advice = if example.is_empty() { String::new() } else { format!("write {key} = {example}") };
+            self.problems.error(self.at(), format!("{} has no {key}", reference::heading(self.name)), advice);
+        }
+    }
+
+    /// Keys that only the main file may hold.
+    pub(super) fn belongs_to_main(&self, keys: &[&'static str]) {
+        for key in keys {
+            if let Some(value) = self.value(key) {
+                self.problems.error(value.at, format!("{key} belongs in the main file"), "an included file holds listeners, nodes, pools and sites");
+            }
+        }
+    }
+
+    pub(super) fn is_empty_list(&self, key: &str) -> bool {
+        matches!(self.written(key).map(Spanned::get_ref), Some(DeValue::Array(items)) if items.is_empty())
+    }
+
+    fn written(&self, key: &str) -> Option<&'a Spanned<DeValue<'a>>> {
+        self.table?.get(key)
+    }
+
+    fn form(&self, key: &str) -> Form {
+        reference::find(self.name, key).map_or(Form::Text("text"), |k| k.form)
+    }
+
+    fn default_of(&self, key: &str) -> &'static str {
+        reference::find(self.name, key).map_or("", |k| k.default.trim_matches(['`', '"']))
+    }
+
+    fn refuse_the_rest(&self) {
+        let asked = self.asked.borrow();
+        let rest = self.table.into_iter().flatten().filter(|(key, _)| !asked.iter().any(|asked| *asked == key.get_ref().as_ref()));
+        for (key, _) in rest {
+            let (what, advice) = unknown(self.name, key.get_ref());
+            self.problems.error(self.source.place(key.span()), what, advice);
+        }
+    }
+}
+
+impl<'a> Value<'a> {
+    pub(super) fn section(&self, name: &'static str) -> Option<Section<'a>> {
+        let DeValue::Table(table) = self.value else {
+            return self.wrong_type("a table", &format!("write {} = {{ … }} or a table of its own: {}", self.key, reference::heading(name)));
+        };
+        Some(Section::new(name, table, self.at.span.clone(), (self.source, self.problems)))
+    }
+
+    pub(super) fn sections(&self, name: &'static str) -> Vec<Section<'a>> {
+        match self.value {
+            DeValue::Array(items) => items.iter().filter_map(|item| self.item(item).section(name)).collect(),
+            DeValue::Table(_) => {
+                self.refuse("one table stands where a list of tables belongs", &format!("write [[{}]], with two brackets", self.key));
+                self.section(name).into_iter().collect()
+            }
+            _ => {
+                self.wrong_type::<()>("a list of tables", "");
+                Vec::new()
+            }
+        }
+    }
+}
+
+impl Drop for Section<'_> {
+    fn drop(&mut self) {
+        self.refuse_the_rest();
+    }
+}
+
+/// One value of a file that is not read yet.
+pub(super) fn peek<'a>(
+    key: &'static str,
+    table: &'a Spanned<DeTable<'a>>,
+    source: &'a Source,
+    problems: &'a Problems,
+) -> Option<Value<'a>> {
+    let value = table.get_ref().get(key)?;
+    Some(Value { key, value: value.get_ref(), at: source.place(value.span()), source, problems })
+}
+
+/// Reads a whole file as a section.
+pub(super) fn root<'a>(table: &'a Spanned<DeTable<'a>>, source: &'a Source, problems: &'a Problems) -> Section<'a> {
+    Section::new("", table.get_ref(), 0..0, (source, problems))
+}
+
+fn choices(wrong: &str, words: &[&str]) -> String {
+    let words_here = format!("one of: {}", list(words));
+    match nearest(wrong, words.iter().copied()) {
+        Some(near) if words.len() > 1 => format!("did you mean {near:?}? {words_here}"),
+        _ if words.len() == 1 => format!("this version knows only {:?}", list(words)),
+        _ => words_here,
+    }
+}
+
+// Keys that later versions will know: said plainly, so that nobody looks for a slip of the finger.
+const LATER: [(&str, &str); 3] = [("pool.nodes", "backup"), ("pool.nodes", "max-requests"), ("pool.nodes", "slow-start")];
+
+fn unknown(table: &str, key: &str) -> (String, String) {
+    let heading = reference::heading(table);
+    if LATER.contains(&(table, key)) {
+        return (format!("{key} in {heading} is not supported by this version"), "leave it out".to_owned());
+    }
+    let known = reference::keys_of(table);
+    let elsewhere = reference::tables_of(key);
+    let advice = match (nearest(key, known.iter().copied()), elsewhere.first()) {
+        (Some(near), _) if table.is_empty() && keyed_tables(near) => format!("did you mean {}?", reference::heading(near)),
+        (Some(near), _) => format!("did you mean {near:?}?"),
+        (None, Some(_)) => {
+            let places: Vec<_> = elsewhere.iter().map(|table| reference::heading(table)).collect();
+            format!("it belongs in {}", places.join(" or "))
+        }
+        (None, None) => format!("keys here: {}", list(&known)),
+    };
+    let place = if table.is_empty() { "at" } else { "in" };
+    (format!("unknown key {} {place} {heading}", quoted(key)), advice)
+}
+
+fn keyed_tables(key: &str) -> bool {
+    reference::find("", key).is_some_and(|key| matches!(key.form, Form::Table(_)))
+}
+
+fn example(key: &Key) -> &'static str {
+    match (key.table, key.key) {
+        ("listener", "bind") => "\"0.0.0.0:80\"",
+        ("node", "address") => "\"10.0.0.3\"",
+        ("pool", "port") => "8280",
+        ("pool", "nodes") => "[\"worker1\", \"worker2\"]",
+        ("pool.health", "probes") => "[{ kind = \"tcp\" }]",
+        ("pool.health.probes", "kind") => "\"tcp\"",
+        ("pool.tls", "verify") => "\"pin\" (and pins), \"full\", \"chain\" or \"none\"",
+        ("pool.nodes", "node") => "\"worker1\"",
+        ("site", "listener") => "\"http\"",
+        ("site", "pool") => "\"web\"",
+        ("site.certificate", "chain") => "\"../certs/site.crt\"",
+        ("site.certificate", "key") => "\"../certs/site.key\"",
+        (_, "name") => "\"a-name\"",
+        _ => "",
+    }
+}

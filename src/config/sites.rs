@@ -1,0 +1,150 @@
+//! `[[site]]`: host names on listeners, and where their requests go.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use super::certificate;
+use super::errors::{Place, Wrong};
+use super::hosts;
+use super::logs;
+use super::model::{Certificate, HostPattern, Listener, Logs, Site};
+use super::names::Names;
+use super::section::Section;
+use super::value::Text;
+use super::words::{is_token, quoted};
+
+/// What a site may refer to, and the moment its certificate is judged at.
+pub(super) struct Surroundings<'a> {
+    pub(super) listeners: &'a [Listener],
+    pub(super) listener_names: &'a Names,
+    pub(super) pool_names: &'a Names,
+    pub(super) logs: &'a Logs,
+    pub(super) now: SystemTime,
+}
+
+/// One site.
+pub(super) fn read(section: &Section<'_>, name: Arc<str>, around: &Surroundings<'_>, taken: &mut Taken) -> Site {
+    let listeners = listeners(section, around);
+    let hosts = read_hosts(section);
+    let default = section.flag("default");
+    taken.note(section, &listeners, (&hosts, default), around);
+    let hosts: Vec<HostPattern> = hosts.into_iter().map(|(host, _)| host).collect();
+    section.required("pool");
+    Site {
+        certificate: read_certificate(section, &listeners, &hosts, around),
+        pool: section.text("pool").and_then(|pool| around.pool_names.find(&pool)).unwrap_or(0),
+        max_body: section.optional_size("max-body"),
+        via: section.flag("via"),
+        upgrades: upgrades(section),
+        logs: logs::read(section, around.logs),
+        at: section.at(),
+        name,
+        listeners,
+        hosts,
+        default,
+    }
+}
+
+fn listeners(section: &Section<'_>, around: &Surroundings<'_>) -> Vec<usize> {
+    section.required("listener");
+    let Some(value) = section.value("listener") else { return Vec::new() };
+    let names = match value.value {
+        toml::de::DeValue::Array(_) => value.texts("list of listener names").unwrap_or_default(),
+        _ => value.text("the name of a listener, or a list of them").into_iter().collect(),
+    };
+    if section.is_empty_list("listener") {
+        section.refuse("listener", "listener: the list is empty", "name at least one");
+    }
+    let mut found = Vec::new();
+    for name in names {
+        match around.listener_names.find(&name) {
+            Some(index) if found.contains(&index) => name.refuse(format!("{:?} is named twice", name.text), "once is enough"),
+            Some(index) => found.push(index),
+            None => {}
+        }
+    }
+    found
+}
+
+fn read_hosts<'a>(section: &Section<'a>) -> Vec<(HostPattern, Text<'a>)> {
+    let written = section.texts("hosts").unwrap_or_default();
+    let default = matches!(section.value("default").and_then(|value| value.flag()), Some(true));
+    if (!section.has("hosts") || section.is_empty_list("hosts")) && !default {
+        section.refuse("hosts", "the site answers to no host", "write hosts = [\"esb.wso2.com\"], or default = true for whatever no other site takes");
+    }
+    written.into_iter().filter_map(|text| Some((text.parsed(hosts::pattern)?, text))).collect()
+}
+
+fn read_certificate(section: &Section<'_>, on: &[usize], hosts: &[HostPattern], around: &Surroundings<'_>) -> Option<Arc<Certificate>> {
+    let listeners: Vec<&Listener> = on.iter().filter_map(|index| around.listeners.get(*index)).collect();
+    let secure = listeners.iter().find(|listener| listener.tls.is_some());
+    let written = section.section("certificate", "site.certificate");
+    if let (None, Some(listener)) = (&written, secure.filter(|_| !section.has("certificate"))) {
+        let what = format!("the site is on the TLS listener {:?} and has no certificate", listener.name);
+        section.refuse("listener", what, "write certificate = { chain = \"../certs/site.crt\", key = \"../certs/site.key\" }");
+    }
+    let written = written?;
+    if let (None, Some(plain)) = (secure, listeners.first()) {
+        let what = format!("certificate has no effect: listener {:?} does not speak TLS", plain.name);
+        section.refuse("certificate", what, "leave it out, or write tls = {} at the listener");
+    }
+    inspect(&written, hosts, around.now)
+}
+
+fn inspect(section: &Section<'_>, hosts: &[HostPattern], now: SystemTime) -> Option<Arc<Certificate>> {
+    let (chain, key) = (section.required_text("chain"), section.required_text("key"));
+    let (chain, key) = (section.source.resolve(chain?.text), section.source.resolve(key?.text));
+    let inspection = certificate::inspect(&chain, &key, hosts, now);
+    for finding in inspection.findings {
+        let at = section.place_of(if finding.file == key && key != chain { "key" } else { "chain" });
+        let what = format!("{}: {}", finding.file.display(), finding.what);
+        if finding.fatal { section.problems.error(at, what, finding.advice) } else { section.problems.warning(at, what, finding.advice) }
+    }
+    inspection.pair.map(|pair| Arc::new(Certificate { chain, key, pair }))
+}
+
+fn upgrades(section: &Section<'_>) -> Vec<Arc<str>> {
+    let protocol = |text: &str| match is_token(text.split('/').next().unwrap_or_default()) && text.split('/').count() <= 2 {
+        true => Ok(Arc::from(text.to_ascii_lowercase())),
+        false => Err(Wrong::new(format!("{} is no protocol", quoted(text)), "write \"websocket\"")),
+    };
+    match section.texts("upgrades") {
+        Some(written) => written.iter().filter_map(|text| text.parsed(protocol)).collect(),
+        None => vec!["websocket".into()],
+    }
+}
+
+/// Which hosts and defaults of which listener have a site, to find the second one.
+#[derive(Default)]
+pub(super) struct Taken {
+    hosts: HashMap<(usize, HostPattern), Place>,
+    defaults: HashMap<usize, Place>,
+}
+
+impl Taken {
+    fn note(
+        &mut self,
+        section: &Section<'_>,
+        listeners: &[usize],
+        (hosts, default): (&[(HostPattern, Text<'_>)], bool),
+        around: &Surroundings<'_>,
+    ) {
+        for &listener in listeners {
+            let name = around.listener_names.name(listener);
+            for (host, text) in hosts {
+                match self.hosts.insert((listener, host.clone()), text.at.clone()) {
+                    Some(other) if section.holds("hosts", &other) => text.refuse(format!("{} is written twice", quoted(text.text)), "once is enough"),
+                    Some(other) => {
+                        let what = format!("{} on listener {name:?} has a site already: {other}", quoted(text.text));
+                        text.refuse(what, "a host belongs to one site of a listener");
+                    }
+                    None => {}
+                }
+            }
+            if let Some(other) = default.then(|| self.defaults.insert(listener, section.place_of("default"))).flatten() {
+                section.refuse("default", format!("listener {name:?} has a default already: {other}"), "only one site of a listener takes what no other takes");
+            }
+        }
+    }
+}

@@ -1,0 +1,13 @@
+//! The directory for what outlives a restart. It need not exist yet: `run` makes it.
+
+use std::path::PathBuf;
+
+use super::errors::Wrong;
+
+/// A path that is, or can become, a directory.
+pub(super) fn check(path: PathBuf) -> Result<PathBuf, Wrong> {
+    match path.metadata() {
+        Ok(metadata) if !metadata.is_dir() => Err(Wrong::new(format!("{} is not a directory", path.display()), "name a directory of its own")),
+        _ => Ok(path),
+    }
+}

@@ -1,0 +1,151 @@
+//! One value of a file, asked for as what it should be. Whatever else it is becomes a problem at its place.
+
+use std::time::Duration;
+
+use toml::Spanned;
+use toml::de::{DeInteger, DeValue};
+
+use super::errors::{Place, Problems, Wrong};
+use super::reference::human_size;
+use super::source::Source;
+use super::units;
+use super::words::quoted;
+
+/// A value and the key it belongs to.
+pub(super) struct Value<'a> {
+    pub(super) key: &'static str,
+    pub(super) value: &'a DeValue<'a>,
+    pub(super) at: Place,
+    pub(super) source: &'a Source,
+    pub(super) problems: &'a Problems,
+}
+
+/// A value that is text.
+#[derive(Clone)]
+pub(super) struct Text<'a> {
+    pub(super) key: &'static str,
+    pub(super) text: &'a str,
+    pub(super) at: Place,
+    problems: &'a Problems,
+}
+
+impl Text<'_> {
+    /// `what` goes on where `key: ` begins.
+    pub(super) fn refuse(&self, what: impl AsRef<str>, advice: impl Into<String>) {
+        self.problems.error(self.at.clone(), format!("{}: {}", self.key, what.as_ref()), advice);
+    }
+
+    pub(super) fn parsed<T>(&self, parse: impl Fn(&str) -> Result<T, Wrong>) -> Option<T> {
+        parse(self.text).map_err(|wrong| self.refuse(wrong.what, wrong.advice)).ok()
+    }
+}
+
+impl<'a> Value<'a> {
+    pub(super) fn text(&self, wanted: &str) -> Option<Text<'a>> {
+        match self.value {
+            DeValue::String(text) => Some(Text { key: self.key, text: text.as_ref(), at: self.at.clone(), problems: self.problems }),
+            DeValue::Integer(_) | DeValue::Float(_) | DeValue::Boolean(_) => {
+                self.wrong_type(wanted, &format!("write it in quotes: \"{}\"", self.written()))
+            }
+            _ => self.wrong_type(wanted, ""),
+        }
+    }
+
+    pub(super) fn flag(&self) -> Option<bool> {
+        match self.value {
+            DeValue::Boolean(flag) => Some(*flag),
+            _ => self.wrong_type("true or false", "write true or false, without quotes"),
+        }
+    }
+
+    pub(super) fn integer(&self, from: u64, to: u64) -> Option<u64> {
+        let DeValue::Integer(written) = self.value else {
+            return self.wrong_type(&format!("a number from {from} to {to}"), "write it without quotes");
+        };
+        let number = number(written).filter(|number| (from..=to).contains(number));
+        if number.is_none() {
+            self.refuse(&format!("{} is out of range", self.written()), &format!("write a number from {from} to {to}"));
+        }
+        number
+    }
+
+    pub(super) fn duration(&self, zero: bool) -> Option<Duration> {
+        let wanted = "a duration such as \"5s\"";
+        if let DeValue::Integer(number) = self.value {
+            let example = format!("write \"{number}s\" for seconds; units are ms, s, m, h, d");
+            return self.wrong_type(wanted, &example);
+        }
+        let duration = self.text(wanted)?.parsed(units::duration)?;
+        if duration.is_zero() && !zero {
+            self.refuse("zero is too short for anything", "write \"1ms\" or more");
+            return None;
+        }
+        Some(duration)
+    }
+
+    pub(super) fn size(&self, from: u64, to: u64) -> Option<u64> {
+        let wanted = "a size such as \"64KiB\"";
+        if let DeValue::Integer(number) = self.value {
+            return self.wrong_type(wanted, &format!("write \"{number}\" for bytes; units are KiB, MiB, GiB"));
+        }
+        let size = self.text(wanted)?.parsed(units::size)?;
+        if !(from..=to).contains(&size) {
+            let range = format!("write a size from {} to {}", human_size(from), human_size(to));
+            let advice = if size == 0 && to == 1 << 50 { "leave it out for no limit" } else { &range };
+            self.refuse(&format!("{} is out of range", self.written()), advice);
+            return None;
+        }
+        Some(size)
+    }
+
+    /// Every text of a list; what is no text is reported and left out.
+    pub(super) fn texts(&self, wanted: &str) -> Option<Vec<Text<'a>>> {
+        let items = self.items(&format!("a {wanted}"))?;
+        Some(items.iter().filter_map(|item| item.text("text")).collect())
+    }
+
+    /// The list's items, each a value of its own.
+    pub(super) fn items(&self, wanted: &str) -> Option<Vec<Self>> {
+        match self.value {
+            DeValue::Array(items) => Some(items.iter().map(|item| self.item(item)).collect()),
+            DeValue::String(text) => self.wrong_type(wanted, &format!("write {} = [{}]", self.key, quoted(text))),
+            _ => self.wrong_type(wanted, ""),
+        }
+    }
+
+    pub(super) fn refuse(&self, what: &str, advice: &str) {
+        self.problems.error(self.at.clone(), format!("{}: {what}", self.key), advice);
+    }
+
+    pub(super) fn wrong_type<T>(&self, wanted: &str, advice: &str) -> Option<T> {
+        self.problems.error(self.at.clone(), format!("{} must be {}, not {}", self.key, wanted.replace('`', ""), self.kind()), advice);
+        None
+    }
+
+    pub(super) fn item(&self, item: &'a Spanned<DeValue<'a>>) -> Self {
+        Value { key: self.key, value: item.get_ref(), at: self.source.place(item.span()), source: self.source, problems: self.problems }
+    }
+
+    fn kind(&self) -> String {
+        match self.value {
+            DeValue::String(text) => format!("the text {}", quoted(text)),
+            DeValue::Integer(_) | DeValue::Float(_) => format!("the number {}", self.written()),
+            DeValue::Boolean(flag) => flag.to_string(),
+            DeValue::Datetime(_) => "a date".to_owned(),
+            DeValue::Array(_) => "a list".to_owned(),
+            DeValue::Table(_) => "a table".to_owned(),
+        }
+    }
+
+    fn written(&self) -> &'a str {
+        match self.value {
+            DeValue::Boolean(true) => "true",
+            DeValue::Boolean(false) => "false",
+            _ => self.source.text.get(self.at.span.clone()).unwrap_or_default(),
+        }
+    }
+}
+
+fn number(written: &DeInteger<'_>) -> Option<u64> {
+    u64::from_str_radix(written.as_str(), written.radix()).ok()
+}
