@@ -1,0 +1,166 @@
+//! Which site a host name means, on one listener: exact names before wildcards, longer wildcards before shorter ones,
+//! the default last. Serves Host and TLS server names alike; a look-up allocates nothing and costs a bounded time.
+
+use std::collections::HashMap;
+use std::net::Ipv6Addr;
+
+use crate::config::HostPattern;
+
+/// The host names of one listener, each with the number of its site.
+#[derive(Clone, Debug, Default)]
+pub struct Sites {
+    exact: HashMap<Box<[u8]>, usize>,
+    /// By what follows `*.`.
+    wildcard: HashMap<Box<[u8]>, usize>,
+    /// Addresses, as they can be spelled in many ways.
+    ipv6: HashMap<Ipv6Addr, usize>,
+    default: Option<usize>,
+    longest_exact: usize,
+    longest_wildcard: usize,
+}
+
+impl Sites {
+    /// Names are taken as the configuration keeps them: in lower case, without port. Where one stands twice the first
+    /// one counts, as in nginx.
+    pub fn new<'a>(entries: impl IntoIterator<Item = (&'a HostPattern, usize)>, default: Option<usize>) -> Self {
+        let mut sites = Self { default, ..Self::default() };
+        for (pattern, site) in entries {
+            match pattern {
+                HostPattern::Exact(name) => sites.add_exact(name, site),
+                HostPattern::Wildcard(name) => {
+                    sites.longest_wildcard = sites.longest_wildcard.max(name.len());
+                    sites.wildcard.entry(name.as_bytes().into()).or_insert(site);
+                }
+            }
+        }
+        sites
+    }
+
+    /// The site of a host name: in lower case, without port, IPv6 addresses in brackets.
+    pub fn find(&self, host: &[u8]) -> Option<usize> {
+        self.find_exact(host).or_else(|| self.find_wildcard(host)).or(self.default)
+    }
+
+    fn add_exact(&mut self, name: &str, site: usize) {
+        if let Ok(address) = unbracketed(name).parse::<Ipv6Addr>() {
+            self.ipv6.entry(address).or_insert(site);
+            return;
+        }
+        self.longest_exact = self.longest_exact.max(name.len());
+        self.exact.entry(name.as_bytes().into()).or_insert(site);
+    }
+
+    fn find_exact(&self, host: &[u8]) -> Option<usize> {
+        if host.first() == Some(&b'[') {
+            let literal = std::str::from_utf8(host).ok()?;
+            return self.ipv6.get(&unbracketed(literal).parse::<Ipv6Addr>().ok()?).copied();
+        }
+        // Nothing is hashed that cannot be found: a client may send a name as long as a head.
+        if host.len() > self.longest_exact {
+            return None;
+        }
+        self.exact.get(host).copied()
+    }
+
+    /// From the longest ending on; a `*` stands for one label or more, never for none.
+    fn find_wildcard(&self, host: &[u8]) -> Option<usize> {
+        if self.wildcard.is_empty() {
+            return None;
+        }
+        let shortest_front = host.len().saturating_sub(self.longest_wildcard + 1).max(1);
+        let dots = host.iter().enumerate().skip(shortest_front).filter(|(_, byte)| **byte == b'.');
+        dots.filter_map(|(dot, _)| host.get(dot + 1..)).find_map(|ending| self.wildcard.get(ending).copied())
+    }
+}
+
+fn unbracketed(name: &str) -> &str {
+    name.strip_prefix('[').and_then(|name| name.strip_suffix(']')).unwrap_or(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pattern(written: &str) -> HostPattern {
+        match written.strip_prefix("*.") {
+            Some(name) => HostPattern::Wildcard(name.into()),
+            None => HostPattern::Exact(written.into()),
+        }
+    }
+
+    fn sites(written: &[&str], default: Option<usize>) -> Sites {
+        let patterns: Vec<_> = written.iter().map(|name| pattern(name)).collect();
+        Sites::new(patterns.iter().zip(0..), default)
+    }
+
+    #[test]
+    fn exact_before_wildcard_longest_wildcard_first_default_last() {
+        let names = ["*.wso2.com", "esb.wso2.com", "*.esb.wso2.com", "mgt.esb.wso2.com", "*.com", "10.0.0.1", "[::1]"];
+        let sites = sites(&names, Some(99));
+        for (host, expected) in [
+            ("esb.wso2.com", 1),
+            ("mgt.esb.wso2.com", 3),
+            ("other.esb.wso2.com", 2),
+            ("a.b.esb.wso2.com", 2),
+            ("a.mgt.esb.wso2.com", 2),
+            ("is.wso2.com", 0),
+            ("a.b.c.wso2.com", 0),
+            ("wso2.com", 4),
+            ("xwso2.com", 4),
+            (".wso2.com", 4),
+            ("com", 99),
+            (".com", 99),
+            ("esb.wso2.com.", 99),
+            ("ESB.wso2.org", 99),
+            ("10.0.0.1", 5),
+            ("10.0.0.2", 99),
+            ("[::1]", 6),
+            ("[0:0:0:0:0:0:0:1]", 6),
+            ("[::2]", 99),
+            ("[::1", 99),
+            ("[]", 99),
+            ("::1", 99),
+            ("", 99),
+            (".", 99),
+            ("..", 99),
+        ] {
+            assert_eq!(sites.find(host.as_bytes()), Some(expected), "{host}");
+        }
+        assert_eq!(sites.find(b"\xff\xfe.wso2.com"), Some(0));
+        assert_eq!(sites.find(b"[\xff]"), Some(99));
+    }
+
+    #[test]
+    fn an_unknown_host_is_nobodys_without_a_default() {
+        let sites = sites(&["esb.wso2.com", "*.example.com"], None);
+        for host in ["", "wso2.com", "example.com", "10.0.0.1", "[::1]", "esb.wso2.com.evil.org"] {
+            assert_eq!(sites.find(host.as_bytes()), None, "{host}");
+        }
+        assert_eq!(Sites::default().find(b"a.b"), None);
+    }
+
+    #[test]
+    fn of_two_equal_names_the_first_counts() {
+        let sites = sites(&["a.b", "a.b", "*.b", "*.b", "::1", "[0::1]"], None);
+        assert_eq!(["a.b", "c.b", "[::1]"].map(|host| sites.find(host.as_bytes())), [Some(0), Some(2), Some(4)]);
+    }
+
+    #[test]
+    fn five_thousand_sites_are_told_apart() {
+        let names: Vec<_> = (0..5000).map(|site| format!("{}site{site}.wso2.com", ["", "*."][site % 2])).collect();
+        let sites = sites(&names.iter().map(String::as_str).collect::<Vec<_>>(), None);
+        for site in 0..5000 {
+            let host = format!("{}site{site}.wso2.com", ["", "www."][site % 2]);
+            assert_eq!(sites.find(host.as_bytes()), Some(site));
+        }
+    }
+
+    #[test]
+    fn an_endless_name_costs_no_more_than_a_long_one() {
+        let sites = sites(&["*.a.a", "a.a.a"], None);
+        let endless = "a.".repeat(1 << 20) + "a";
+        assert_eq!(sites.find(endless.as_bytes()), Some(0));
+        let dots = ".".repeat(1 << 20);
+        assert_eq!(sites.find(dots.as_bytes()), None);
+    }
+}
