@@ -1,0 +1,500 @@
+//! The lines of the access and error logs: nginx's combined form and what Weir adds, or JSON. Never a session id, never a
+//! cookie, and never a stranger's byte that could end a line or a field.
+
+use std::io::Write;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use super::clock::{DateCache, write_rfc3339};
+use super::escape::{self, Escape, write_masked};
+use super::logs::Sink;
+
+/// Where a site's lines go and how they look.
+#[derive(Clone, Debug)]
+pub struct AccessLog {
+    /// None where the log is off: then nothing is formatted.
+    pub sink: Option<Arc<Sink>>,
+    /// How lines look.
+    pub format: Format,
+}
+
+impl AccessLog {
+    /// One line for a request.
+    pub fn request(&self, entry: &Entry<'_>, pen: &mut Pen) {
+        let Some(sink) = &self.sink else { return };
+        pen.line.clear();
+        match self.format {
+            Format::Combined => entry.write_combined(&mut pen.line, &mut pen.clock),
+            Format::Json => entry.write_json(&mut pen.line, &mut pen.clock),
+        }
+        sink.line(&pen.line);
+    }
+
+    /// One line for what never became a request of a site.
+    pub fn stray(&self, stray: &Stray<'_>, pen: &mut Pen) {
+        let Some(sink) = &self.sink else { return };
+        pen.line.clear();
+        match self.format {
+            Format::Combined => stray.write_combined(&mut pen.line, &mut pen.clock),
+            Format::Json => stray.write_json(&mut pen.line, &mut pen.clock),
+        }
+        sink.line(&pen.line);
+    }
+}
+
+/// How the lines of an access log look.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Format {
+    /// nginx's combined form, then `key=value` pairs.
+    #[default]
+    Combined,
+    /// One JSON object a line.
+    Json,
+}
+
+/// What a thread needs to write lines without allocating: one for each thread, or one for each connection.
+#[derive(Debug, Default)]
+pub struct Pen {
+    line: Vec<u8>,
+    clock: DateCache,
+}
+
+impl Pen {
+    /// An empty one.
+    pub fn new() -> Self {
+        Self::default()
+    }
+}
+
+/// A request, as its log line tells it. An empty text reads `-` in the combined form.
+#[derive(Clone, Copy, Debug)]
+pub struct Entry<'a> {
+    /// When its answer was done.
+    pub time: SystemTime,
+    /// Who sent it, as the connection says.
+    pub peer: IpAddr,
+    /// As it came, without the end of line.
+    pub request_line: &'a [u8],
+    /// The answer's status; 0 where the client went before there was one.
+    pub status: u16,
+    /// Bytes of the answer's body that were sent.
+    pub body_bytes: u64,
+    /// Bytes of the request's body that came.
+    pub received: u64,
+    /// The Referer field.
+    pub referer: &'a [u8],
+    /// The User-Agent field.
+    pub user_agent: &'a [u8],
+    /// The host it asked for.
+    pub host: &'a [u8],
+    /// The site that took it.
+    pub site: &'a str,
+    /// The pool it went to.
+    pub pool: &'a str,
+    /// The node that answered, or was tried last.
+    pub node: &'a str,
+    /// From the first byte to the node to the last byte from it.
+    pub upstream_time: Option<Duration>,
+    /// From the first byte of the head to the last of the answer.
+    pub time_taken: Duration,
+    /// How many nodes were tried.
+    pub tries: u32,
+    /// What became of its session: `learned`, `hit`, `rebound` or `none`.
+    pub session: &'a str,
+    /// The session's name where it is not JSESSIONID: its values are masked too.
+    pub session_name: &'a str,
+    /// The word of the refusal or the fault, if any.
+    pub refusal: &'a str,
+    /// `TLSv1.2`, `TLSv1.3`, or empty on a plain listener.
+    pub tls: &'a str,
+    /// `http/1.0`, `http/1.1` or `h2`.
+    pub protocol: &'a str,
+    /// The number of the client's connection.
+    pub connection: u64,
+    /// The how-manyth request of that connection it was, from 1.
+    pub nth: u64,
+}
+
+impl Entry<'_> {
+    /// Appends the line in nginx's combined form, without the end of line.
+    pub fn write_combined(&self, out: &mut Vec<u8>, clock: &mut DateCache) {
+        let line = |out: &mut Vec<u8>| write_masked(out, self.request_line, self.session_name, escape::quoted);
+        write_common(out, clock, self.time, self.peer, line, self.status, self.body_bytes);
+        write_quoted(out, self.referer, self.session_name);
+        write_quoted(out, self.user_agent, self.session_name);
+        write_pair(out, b" host=", self.host);
+        write_pair(out, b" site=", self.site.as_bytes());
+        write_pair(out, b" pool=", self.pool.as_bytes());
+        write_pair(out, b" node=", self.node.as_bytes());
+        out.extend_from_slice(b" upstream=");
+        match self.upstream_time {
+            Some(time) => write_seconds(out, time),
+            None => out.push(b'-'),
+        }
+        out.extend_from_slice(b" time=");
+        write_seconds(out, self.time_taken);
+        out.extend_from_slice(b" tries=");
+        write_number(out, self.tries.into(), 1);
+        write_pair(out, b" session=", self.session.as_bytes());
+        write_pair(out, b" refusal=", self.refusal.as_bytes());
+    }
+
+    /// Appends the line as a JSON object, without the end of line.
+    pub fn write_json(&self, out: &mut Vec<u8>, clock: &mut DateCache) {
+        write_json_start(out, clock, self.time, self.peer);
+        write_json_masked(out, "request", self.request_line, self.session_name);
+        write_json_number(out, "status", self.status.into());
+        write_json_number(out, "body_bytes", self.body_bytes);
+        write_json_number(out, "received_bytes", self.received);
+        write_json_masked(out, "referer", self.referer, self.session_name);
+        write_json_masked(out, "user_agent", self.user_agent, self.session_name);
+        write_json_masked(out, "host", self.host, "");
+        write_json_text(out, "site", self.site);
+        write_json_text(out, "pool", self.pool);
+        write_json_text(out, "node", self.node);
+        write_json_key(out, "upstream_seconds");
+        match self.upstream_time {
+            Some(time) => write_seconds(out, time),
+            None => out.extend_from_slice(b"null"),
+        }
+        write_json_key(out, "seconds");
+        write_seconds(out, self.time_taken);
+        write_json_number(out, "tries", self.tries.into());
+        write_json_text(out, "session", self.session);
+        write_json_text(out, "refusal", self.refusal);
+        write_json_text(out, "tls", self.tls);
+        write_json_text(out, "protocol", self.protocol);
+        write_json_number(out, "connection", self.connection);
+        write_json_number(out, "nth", self.nth);
+        out.push(b'}');
+    }
+}
+
+/// What never reached a site: a head that is none, a handshake that failed.
+#[derive(Clone, Copy, Debug)]
+pub struct Stray<'a> {
+    /// When.
+    pub time: SystemTime,
+    /// Who.
+    pub peer: IpAddr,
+    /// The listener's name.
+    pub listener: &'a str,
+    /// The status it was answered with; 0 where there was no answer, as after a failed handshake.
+    pub status: u16,
+    /// The refusal's word, or `handshake`.
+    pub word: &'a str,
+    /// What was wrong, if there is more to say than the word.
+    pub reason: &'a str,
+    /// What came; no more than its first 64 bytes are shown.
+    pub first: &'a [u8],
+}
+
+impl Stray<'_> {
+    /// Appends the line in nginx's combined form, without the end of line.
+    pub fn write_combined(&self, out: &mut Vec<u8>, clock: &mut DateCache) {
+        write_common(out, clock, self.time, self.peer, |out| self.write_first(out, escape::quoted), self.status, 0);
+        out.extend_from_slice(b" \"-\" \"-\" host=- site=-");
+        write_pair(out, b" listener=", self.listener.as_bytes());
+        write_pair(out, b" refusal=", self.word.as_bytes());
+        out.extend_from_slice(b" reason=");
+        out.push(b'"');
+        escape::quoted(out, or_dash(self.reason.as_bytes()));
+        out.push(b'"');
+    }
+
+    /// Appends the line as a JSON object, without the end of line.
+    pub fn write_json(&self, out: &mut Vec<u8>, clock: &mut DateCache) {
+        write_json_start(out, clock, self.time, self.peer);
+        write_json_key(out, "request");
+        out.push(b'"');
+        self.write_first(out, escape::json);
+        out.push(b'"');
+        write_json_number(out, "status", self.status.into());
+        write_json_text(out, "site", "");
+        write_json_text(out, "listener", self.listener);
+        write_json_text(out, "refusal", self.word);
+        write_json_text(out, "reason", self.reason);
+        out.push(b'}');
+    }
+
+    fn write_first(&self, out: &mut Vec<u8>, escape: Escape) {
+        write_masked(out, self.first.get(..MOST_SHOWN).unwrap_or(self.first), "", escape);
+    }
+}
+
+/// Appends a line of a site's error log, without the end of line: time, what `level` it is, and the text, escaped.
+pub fn write_error(out: &mut Vec<u8>, time: SystemTime, level: &str, text: &[u8]) {
+    write_rfc3339(out, time);
+    out.extend_from_slice(b" [");
+    out.extend_from_slice(level.as_bytes());
+    out.extend_from_slice(b"] ");
+    write_masked(out, text, "", escape::quoted);
+}
+
+fn write_common(
+    out: &mut Vec<u8>,
+    clock: &mut DateCache,
+    time: SystemTime,
+    peer: IpAddr,
+    line: impl FnOnce(&mut Vec<u8>),
+    status: u16,
+    bytes: u64,
+) {
+    write_peer(out, peer);
+    out.extend_from_slice(b" - - [");
+    out.extend_from_slice(clock.combined(time));
+    out.extend_from_slice(b"] \"");
+    let empty = out.len();
+    line(out);
+    if out.len() == empty {
+        out.push(b'-');
+    }
+    out.extend_from_slice(b"\" ");
+    // nginx writes 000 where there was no answer.
+    write_number(out, status.into(), 3);
+    out.push(b' ');
+    write_number(out, bytes, 1);
+}
+
+/// A listener on `[::]` sees IPv4 clients as `::ffff:a.b.c.d`; logs show what everybody else calls them.
+fn write_peer(out: &mut Vec<u8>, peer: IpAddr) {
+    match peer.to_canonical() {
+        IpAddr::V4(address) => {
+            for (nth, octet) in address.octets().into_iter().enumerate() {
+                if nth > 0 {
+                    out.push(b'.');
+                }
+                write_number(out, octet.into(), 1);
+            }
+        }
+        // Writing to a Vec cannot fail.
+        IpAddr::V6(address) => drop(write!(out, "{address}")),
+    }
+}
+
+fn write_quoted(out: &mut Vec<u8>, bytes: &[u8], session_name: &str) {
+    out.extend_from_slice(b" \"");
+    write_masked(out, or_dash(bytes), session_name, escape::quoted);
+    out.push(b'"');
+}
+
+fn write_pair(out: &mut Vec<u8>, key: &[u8], value: &[u8]) {
+    out.extend_from_slice(key);
+    escape::bare(out, or_dash(value));
+}
+
+fn or_dash(bytes: &[u8]) -> &[u8] {
+    if bytes.is_empty() { b"-" } else { bytes }
+}
+
+fn write_json_start(out: &mut Vec<u8>, clock: &mut DateCache, time: SystemTime, peer: IpAddr) {
+    out.extend_from_slice(b"{\"time\":\"");
+    clock.write_rfc3339(out, time);
+    out.push(b'"');
+    write_json_key(out, "peer");
+    out.push(b'"');
+    write_peer(out, peer);
+    out.push(b'"');
+}
+
+fn write_json_key(out: &mut Vec<u8>, key: &str) {
+    out.extend_from_slice(b",\"");
+    out.extend_from_slice(key.as_bytes());
+    out.extend_from_slice(b"\":");
+}
+
+fn write_json_number(out: &mut Vec<u8>, key: &str, number: u64) {
+    write_json_key(out, key);
+    write_number(out, number, 1);
+}
+
+fn write_json_text(out: &mut Vec<u8>, key: &str, text: &str) {
+    write_json_key(out, key);
+    out.push(b'"');
+    escape::json(out, text.as_bytes());
+    out.push(b'"');
+}
+
+fn write_json_masked(out: &mut Vec<u8>, key: &str, bytes: &[u8], session_name: &str) {
+    write_json_key(out, key);
+    out.push(b'"');
+    write_masked(out, bytes, session_name, escape::json);
+    out.push(b'"');
+}
+
+/// Seconds with three digits behind the point, cut as nginx cuts them.
+fn write_seconds(out: &mut Vec<u8>, time: Duration) {
+    write_number(out, time.as_secs(), 1);
+    out.push(b'.');
+    write_number(out, time.subsec_millis().into(), 3);
+}
+
+fn write_number(out: &mut Vec<u8>, number: u64, least_digits: usize) {
+    let start = out.len();
+    let mut rest = number;
+    while rest > 0 || out.len() - start < least_digits {
+        out.push(b'0' + (rest % 10) as u8);
+        rest /= 10;
+    }
+    if let Some(digits) = out.get_mut(start..) {
+        digits.reverse();
+    }
+}
+
+const MOST_SHOWN: usize = 64;
+
+#[cfg(test)]
+mod tests {
+    use std::time::UNIX_EPOCH;
+
+    use super::*;
+
+    fn entry() -> Entry<'static> {
+        Entry {
+            time: UNIX_EPOCH + Duration::from_millis(1_795_348_800_123),
+            peer: IpAddr::from([10, 0, 0, 9]),
+            request_line: b"POST /services/echo;jsessionid=SECRET.w1?x=1 HTTP/1.1",
+            status: 200,
+            body_bytes: 612,
+            received: 48,
+            referer: b"https://esb.wso2.com/a;jsessionid=SECRET",
+            user_agent: b"curl/7 \"x\"",
+            host: b"esb.wso2.com",
+            site: "esb.https",
+            pool: "esb-https",
+            node: "worker1",
+            upstream_time: Some(Duration::from_micros(12_999)),
+            time_taken: Duration::from_millis(75_013),
+            tries: 1,
+            session: "hit",
+            session_name: "JSESSIONID",
+            refusal: "",
+            tls: "TLSv1.3",
+            protocol: "http/1.1",
+            connection: 17,
+            nth: 3,
+        }
+    }
+
+    fn combined(entry: &Entry<'_>) -> String {
+        let mut out = Vec::new();
+        entry.write_combined(&mut out, &mut DateCache::new());
+        String::from_utf8(out).unwrap()
+    }
+
+    fn json(entry: &Entry<'_>) -> serde_json::Value {
+        let mut out = Vec::new();
+        entry.write_json(&mut out, &mut DateCache::new());
+        serde_json::from_slice(&out).unwrap()
+    }
+
+    #[test]
+    fn a_request_is_told_as_nginx_tells_it_and_more() {
+        assert_eq!(
+            combined(&entry()),
+            "10.0.0.9 - - [22/Nov/2026:12:00:00 +0000] \"POST /services/echo;jsessionid=*?x=1 HTTP/1.1\" 200 612 \
+             \"https://esb.wso2.com/a;jsessionid=*\" \"curl/7 \\x22x\\x22\" host=esb.wso2.com site=esb.https \
+             pool=esb-https node=worker1 upstream=0.012 time=75.013 tries=1 session=hit refusal=-"
+        );
+    }
+
+    #[test]
+    fn what_is_unknown_reads_as_a_dash() {
+        let nothing = Entry {
+            peer: "::ffff:10.0.0.9".parse().unwrap(),
+            request_line: b"",
+            status: 0,
+            referer: b"",
+            user_agent: b"",
+            host: b"a b\n",
+            site: "",
+            pool: "",
+            node: "",
+            upstream_time: None,
+            time_taken: Duration::ZERO,
+            tries: 0,
+            session: "none",
+            refusal: "no_node",
+            ..entry()
+        };
+        assert_eq!(
+            combined(&nothing),
+            "10.0.0.9 - - [22/Nov/2026:12:00:00 +0000] \"-\" 000 612 \"-\" \"-\" host=a\\x20b\\x0A site=- pool=- \
+             node=- upstream=- time=0.000 tries=0 session=none refusal=no_node"
+        );
+        assert_eq!(json(&nothing)["upstream_seconds"], serde_json::Value::Null);
+    }
+
+    #[test]
+    fn json_has_every_field_and_survives_strangers() {
+        let value = json(&Entry { user_agent: b"\xff\"\\\n", peer: "2001:db8::1".parse().unwrap(), ..entry() });
+        let want = serde_json::json!({
+            "time": "2026-11-22T12:00:00.123Z", "peer": "2001:db8::1",
+            "request": "POST /services/echo;jsessionid=*?x=1 HTTP/1.1", "status": 200, "body_bytes": 612,
+            "received_bytes": 48, "referer": "https://esb.wso2.com/a;jsessionid=*", "user_agent": "\u{ff}\"\\\n",
+            "host": "esb.wso2.com", "site": "esb.https", "pool": "esb-https", "node": "worker1",
+            "upstream_seconds": 0.012, "seconds": 75.013, "tries": 1, "session": "hit", "refusal": "",
+            "tls": "TLSv1.3", "protocol": "http/1.1", "connection": 17, "nth": 3,
+        });
+        assert_eq!(value, want);
+    }
+
+    #[test]
+    fn a_head_that_is_none_and_a_failed_handshake_have_their_lines() {
+        let first = [&b"GET / HTTP/1.1\r\nCookie: JSESSIONID=SECRET\r\n\0\xff"[..], &[b'x'; 100]].concat();
+        let head = Stray {
+            time: entry().time,
+            peer: entry().peer,
+            listener: "http",
+            status: 400,
+            word: "bad_head",
+            reason: "a NUL in a field",
+            first: &first,
+        };
+        let mut out = Vec::new();
+        head.write_combined(&mut out, &mut DateCache::new());
+        let shown = format!("{}{}", r"GET / HTTP/1.1\x0D\x0ACookie: JSESSIONID=*\x0D\x0A\x00\xFF", "x".repeat(19));
+        let text = String::from_utf8(out).unwrap();
+        assert_eq!(
+            text,
+            format!(
+                "10.0.0.9 - - [22/Nov/2026:12:00:00 +0000] \"{shown}\" 400 0 \"-\" \"-\" host=- site=- listener=http \
+                 refusal=bad_head reason=\"a NUL in a field\""
+            )
+        );
+
+        let handshake = Stray { listener: "https", status: 0, word: "handshake", reason: "", first: b"", ..head };
+        let mut out = Vec::new();
+        handshake.write_combined(&mut out, &mut DateCache::new());
+        assert!(
+            String::from_utf8(out)
+                .unwrap()
+                .ends_with("\"-\" 000 0 \"-\" \"-\" host=- site=- listener=https refusal=handshake reason=\"-\"")
+        );
+        let mut out = Vec::new();
+        head.write_json(&mut out, &mut DateCache::new());
+        let value: serde_json::Value = serde_json::from_slice(&out).unwrap();
+        assert_eq!(value["listener"], "http");
+        assert!(!value["request"].as_str().unwrap().contains("SECRET"));
+    }
+
+    #[test]
+    fn an_error_line_stays_one_line() {
+        let mut out = Vec::new();
+        write_error(&mut out, entry().time, "error", b"node worker1 said:\n;jsessionid=SECRET");
+        let want = r"2026-11-22T12:00:00.123Z [error] node worker1 said:\x0A;jsessionid=*";
+        assert_eq!(String::from_utf8(out).unwrap(), want);
+    }
+
+    #[test]
+    fn numbers_are_written_in_full() {
+        for (number, least, want) in
+            [(0, 1, "0"), (0, 3, "000"), (7, 3, "007"), (1234, 3, "1234"), (u64::MAX, 1, "18446744073709551615")]
+        {
+            let mut out = b"x".to_vec();
+            write_number(&mut out, number, least);
+            assert_eq!(String::from_utf8(out).unwrap(), format!("x{want}"));
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! Dates as logs write them, always in UTC. Never asks for the time: it comes in.
+
+use std::io::Write;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// The last second that was written, so that a busy thread formats a date once a second.
+#[derive(Debug, Default)]
+pub struct DateCache {
+    second: Option<u64>,
+    combined: Vec<u8>,
+    rfc3339: Vec<u8>,
+}
+
+impl DateCache {
+    /// A cache for one thread.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// `22/Nov/2026:12:00:00 +0000`, the date of nginx's combined form.
+    pub fn combined(&mut self, now: SystemTime) -> &[u8] {
+        self.turn_to(since_epoch(now).0);
+        &self.combined
+    }
+
+    /// Appends `2026-11-22T12:00:00.123Z` (RFC 3339).
+    pub fn write_rfc3339(&mut self, out: &mut Vec<u8>, now: SystemTime) {
+        let (second, millisecond) = since_epoch(now);
+        self.turn_to(second);
+        out.extend_from_slice(&self.rfc3339);
+        let digit = |of: u32| b'0' + (millisecond / of % 10) as u8;
+        out.extend_from_slice(&[b'.', digit(100), digit(10), digit(1), b'Z']);
+    }
+
+    fn turn_to(&mut self, second: u64) {
+        if self.second == Some(second) {
+            return;
+        }
+        self.second = Some(second);
+        let Date { year, month, day, hour, minute, second } = Date::of(second);
+        let name = MONTHS.get(usize::from(month).wrapping_sub(1)).copied().unwrap_or("Jan");
+        self.combined.clear();
+        self.rfc3339.clear();
+        // Writing to a Vec cannot fail.
+        let _ = write!(self.combined, "{day:02}/{name}/{year:04}:{hour:02}:{minute:02}:{second:02} +0000");
+        let _ = write!(self.rfc3339, "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}");
+    }
+}
+
+/// As [`DateCache::write_rfc3339`], for who writes seldom.
+pub fn write_rfc3339(out: &mut Vec<u8>, now: SystemTime) {
+    DateCache::new().write_rfc3339(out, now);
+}
+
+/// As [`write_rfc3339`], as text of its own.
+pub fn rfc3339(now: SystemTime) -> String {
+    let mut out = Vec::with_capacity(24);
+    write_rfc3339(&mut out, now);
+    String::from_utf8(out).unwrap_or_default()
+}
+
+/// A clock before 1970 reads as 1970: a log line is worth more than its date.
+fn since_epoch(now: SystemTime) -> (u64, u32) {
+    let elapsed = now.duration_since(UNIX_EPOCH).unwrap_or_default();
+    (elapsed.as_secs(), elapsed.subsec_millis())
+}
+
+struct Date {
+    year: u64,
+    month: u8,
+    day: u8,
+    hour: u8,
+    minute: u8,
+    second: u8,
+}
+
+impl Date {
+    /// Counts in years that begin in March, so that a leap day is the last day of its year.
+    fn of(unix: u64) -> Self {
+        let (days, second) = (unix / 86_400 + DAYS_FROM_YEAR_0, unix % 86_400);
+        let (era, day_of_era) = (days / 146_097, days % 146_097);
+        let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+        let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+        let march_month = (5 * day_of_year + 2) / 153;
+        let month = if march_month < 10 { march_month + 3 } else { march_month - 9 };
+        Self {
+            year: era * 400 + year_of_era + u64::from(month <= 2),
+            month: month as u8,
+            day: (day_of_year - (153 * march_month + 2) / 5 + 1) as u8,
+            hour: (second / 3_600) as u8,
+            minute: (second / 60 % 60) as u8,
+            second: (second % 60) as u8,
+        }
+    }
+}
+
+const DAYS_FROM_YEAR_0: u64 = 719_468;
+const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn at(milliseconds: u64) -> SystemTime {
+        UNIX_EPOCH + Duration::from_millis(milliseconds)
+    }
+
+    #[test]
+    fn dates_agree_with_known_values() {
+        let cases = [
+            (0, "01/Jan/1970:00:00:00 +0000", "1970-01-01T00:00:00.000Z"),
+            (951_782_399_999, "28/Feb/2000:23:59:59 +0000", "2000-02-28T23:59:59.999Z"),
+            (951_782_400_000, "29/Feb/2000:00:00:00 +0000", "2000-02-29T00:00:00.000Z"),
+            (951_868_800_001, "01/Mar/2000:00:00:00 +0000", "2000-03-01T00:00:00.001Z"),
+            (1_795_348_800_123, "22/Nov/2026:12:00:00 +0000", "2026-11-22T12:00:00.123Z"),
+            (1_798_761_599_000, "31/Dec/2026:23:59:59 +0000", "2026-12-31T23:59:59.000Z"),
+            (4_107_542_400_000, "01/Mar/2100:00:00:00 +0000", "2100-03-01T00:00:00.000Z"),
+        ];
+        for (milliseconds, combined, iso) in cases {
+            let mut clock = DateCache::new();
+            assert_eq!(String::from_utf8_lossy(clock.combined(at(milliseconds))), combined);
+            assert_eq!(rfc3339(at(milliseconds)), iso);
+        }
+    }
+
+    #[test]
+    fn a_cached_date_follows_the_clock_forth_and_back() {
+        let mut clock = DateCache::new();
+        for second in [10, 10, 11, 9] {
+            let want = format!("01/Jan/1970:00:00:{second:02} +0000");
+            assert_eq!(String::from_utf8_lossy(clock.combined(at(second * 1_000 + 999))), want);
+        }
+    }
+
+    #[test]
+    fn a_clock_before_1970_is_no_panic() {
+        assert_eq!(rfc3339(UNIX_EPOCH - Duration::from_secs(5)), "1970-01-01T00:00:00.000Z");
+    }
+}

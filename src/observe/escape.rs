@@ -1,0 +1,211 @@
+//! Bytes of strangers made fit for a log line, and session ids taken out of them. Never lets a byte through that could
+//! end a line or a quoted field, and never a session's value.
+
+use memchr::memchr2;
+
+/// How a form of log escapes.
+pub(super) type Escape = fn(&mut Vec<u8>, &[u8]);
+
+/// Escapes `bytes`, with a `*` wherever they hold the value of a session: `;jsessionid=…`, or `session_name=…`.
+pub(super) fn write_masked(out: &mut Vec<u8>, bytes: &[u8], session_name: &str, escape: Escape) {
+    let mut rest = bytes;
+    while let Some((before, after)) = split_session(rest, session_name.as_bytes()) {
+        escape(out, before);
+        out.push(b'*');
+        rest = after;
+    }
+    escape(out, rest);
+}
+
+/// nginx's `escape=default`: `\xHH` for controls, `"`, `\`, DEL and everything above ASCII.
+pub(super) fn quoted(out: &mut Vec<u8>, bytes: &[u8]) {
+    write_escaped(out, bytes, |byte| !is_plain(byte), write_hex);
+}
+
+/// As [`quoted`], and the blank too: for values that stand without quotes.
+pub(super) fn bare(out: &mut Vec<u8>, bytes: &[u8]) {
+    write_escaped(out, bytes, |byte| !is_plain(byte) || byte == b' ', write_hex);
+}
+
+/// The inside of a JSON string (RFC 8259 section 7); a byte that is no UTF-8 becomes `\u00XX`.
+pub(super) fn json(out: &mut Vec<u8>, bytes: &[u8]) {
+    if !any(bytes, |byte| !is_plain(byte)) {
+        return out.extend_from_slice(bytes);
+    }
+    for chunk in bytes.utf8_chunks() {
+        let special = |byte| !is_plain(byte) && byte < 0x80;
+        write_escaped(out, chunk.valid().as_bytes(), special, write_json_escape);
+        chunk.invalid().iter().for_each(|&byte| write_json_escape(out, byte));
+    }
+}
+
+/// What stands for itself in all forms.
+fn is_plain(byte: u8) -> bool {
+    (0x20..0x7f).contains(&byte) && byte != b'"' && byte != b'\\'
+}
+
+/// Without an early return, so that the compiler looks at many bytes at once: nearly always there is nothing to find.
+fn any(bytes: &[u8], special: impl Fn(u8) -> bool) -> bool {
+    bytes.iter().fold(false, |found, &byte| found | special(byte))
+}
+
+fn write_escaped(
+    out: &mut Vec<u8>,
+    bytes: &[u8],
+    special: impl Fn(u8) -> bool + Copy,
+    write: impl Fn(&mut Vec<u8>, u8),
+) {
+    if !any(bytes, special) {
+        return out.extend_from_slice(bytes);
+    }
+    for &byte in bytes {
+        if special(byte) {
+            write(out, byte);
+        } else {
+            out.push(byte);
+        }
+    }
+}
+
+fn write_hex(out: &mut Vec<u8>, byte: u8) {
+    out.extend_from_slice(&[b'\\', b'x', hex(byte >> 4), hex(byte)]);
+}
+
+fn write_json_escape(out: &mut Vec<u8>, byte: u8) {
+    match byte {
+        b'"' | b'\\' => out.extend_from_slice(&[b'\\', byte]),
+        _ => out.extend_from_slice(&[b'\\', b'u', b'0', b'0', hex(byte >> 4), hex(byte)]),
+    }
+}
+
+fn hex(nibble: u8) -> u8 {
+    match nibble & 0x0f {
+        digit @ 0..=9 => b'0' + digit,
+        letter => b'A' + letter - 10,
+    }
+}
+
+/// What stands up to and with the `=` of the first session parameter, and what follows its value.
+fn split_session<'a>(bytes: &'a [u8], session_name: &[u8]) -> Option<(&'a [u8], &'a [u8])> {
+    let mut searched = 0;
+    while let Some(found) = memchr2(b'=', b'%', bytes.get(searched..)?) {
+        let at = searched + found;
+        let sign = equals_sign(bytes.get(at..)?);
+        if sign > 0 && ends_with_name(bytes.get(..at)?, session_name) {
+            let (before, value) = bytes.split_at(at + sign);
+            return Some((before, value.get(value_length(value)..)?));
+        }
+        searched = at + 1;
+    }
+    None
+}
+
+/// How many bytes the `=` takes at the start, plain or percent-encoded as in the `return=` of a login page; 0 if none.
+fn equals_sign(bytes: &[u8]) -> usize {
+    match bytes {
+        [b'=', ..] => 1,
+        [b'%', b'3', b'd' | b'D', ..] => 3,
+        _ => 0,
+    }
+}
+
+// Every spelling of the name counts and so does a longer name that ends in it: to mask too much harms nobody.
+fn ends_with_name(bytes: &[u8], session_name: &[u8]) -> bool {
+    let ends_with = |name: &[u8]| {
+        let start = bytes.len().checked_sub(name.len());
+        start.and_then(|start| bytes.get(start..)).is_some_and(|tail| tail.eq_ignore_ascii_case(name))
+    };
+    ends_with(b"jsessionid") || (!session_name.is_empty() && ends_with(session_name))
+}
+
+/// A value ends where a path parameter, a query parameter or a field does, or where one does that was encoded.
+fn value_length(value: &[u8]) -> usize {
+    let ends = |byte: u8| byte <= 0x20 || matches!(byte, b';' | b'/' | b'?' | b'#' | b'&');
+    let mut rest = value;
+    loop {
+        rest = match rest {
+            [b'%', high, low, ..] if decoded(*high, *low).is_some_and(ends) => break,
+            [byte, ..] if ends(*byte) => break,
+            [_, tail @ ..] => tail,
+            [] => break,
+        };
+    }
+    value.len() - rest.len()
+}
+
+fn decoded(high: u8, low: u8) -> Option<u8> {
+    let digit = |byte: u8| char::from(byte).to_digit(16);
+    u8::try_from(digit(high)? * 16 + digit(low)?).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with(escape: Escape, bytes: &[u8]) -> String {
+        let mut out = Vec::new();
+        escape(&mut out, bytes);
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn every_byte_is_escaped_as_nginx_does() {
+        for byte in 0..=255_u8 {
+            let plain = (0x20..0x7f).contains(&byte) && byte != b'"' && byte != b'\\';
+            let want = if plain { char::from(byte).to_string() } else { format!("\\x{byte:02X}") };
+            assert_eq!(with(quoted, &[byte]), want);
+            assert_eq!(with(bare, &[byte]), if byte == b' ' { "\\x20".to_owned() } else { want });
+        }
+    }
+
+    #[test]
+    fn escapes_stand_between_plain_text() {
+        let cases: [(&[u8], &str, &str); 5] = [
+            (b"", "", ""),
+            (b"GET / HTTP/1.1", "GET / HTTP/1.1", "GET / HTTP/1.1"),
+            (b"a\"b\\c\nd", r"a\x22b\x5Cc\x0Ad", r#"a\"b\\c\u000Ad"#),
+            ("é".as_bytes(), r"\xC3\xA9", "é"),
+            (b"\x00\xff\xc3(\x7f", r"\x00\xFF\xC3(\x7F", r"\u0000\u00FF\u00C3(\u007F"),
+        ];
+        for (bytes, combined, in_json) in cases {
+            assert_eq!(with(quoted, bytes), combined);
+            assert_eq!(with(json, bytes), in_json);
+        }
+    }
+
+    #[test]
+    fn whatever_comes_json_stays_json() {
+        for first in 0..=255_u8 {
+            for second in 0..=255_u8 {
+                let text = format!("\"{}\"", with(json, &[first, second]));
+                assert!(serde_json::from_str::<String>(&text).is_ok(), "{first:#x} {second:#x}: {text}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_session_value_never_appears() {
+        let cases = [
+            ("GET /a;jsessionid=ABC.w1 HTTP/1.1", "GET /a;jsessionid=* HTTP/1.1"),
+            ("GET /a;JSESSIONID=ABC?x=1 HTTP/1.1", "GET /a;JSESSIONID=*?x=1 HTTP/1.1"),
+            ("/a;jsessionid=A/b;v=2;jsessionid=B;w", "/a;jsessionid=*/b;v=2;jsessionid=*;w"),
+            ("/?back=%2Fa%3Bjsessionid%3DABC%26x=1&y", "/?back=%2Fa%3Bjsessionid%3D*%26x=1&y"),
+            ("/a;jsessionid=%41BC%2Ew1 HTTP/1.1", "/a;jsessionid=* HTTP/1.1"),
+            ("/a;jsessionid=A==;b", "/a;jsessionid=*;b"),
+            (
+                "GET / HTTP/1.1\r\nCookie: JSESSIONID=ABC\r\nX",
+                "GET / HTTP/1.1\\x0D\\x0ACookie: JSESSIONID=*\\x0D\\x0AX",
+            ),
+            ("/a;sid=ABC;jsessionid=B", "/a;sid=*;jsessionid=*"),
+            ("/a;jsessionid=", "/a;jsessionid=*"),
+            ("/a;jsessionid", "/a;jsessionid"),
+            ("/a?b=c%3d%3", "/a?b=c%3d%3"),
+            ("=", "="),
+        ];
+        for (from, want) in cases {
+            let mut out = Vec::new();
+            write_masked(&mut out, from.as_bytes(), "SID", quoted);
+            assert_eq!(String::from_utf8_lossy(&out), want);
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! The last things that happened: state changes, reloads, what an operator did. Bounded, in memory, for the one who asks
+//! "what was that?"; never a record to rely on, which is the journal.
+
+use std::collections::VecDeque;
+use std::time::SystemTime;
+
+use parking_lot::Mutex;
+use serde::{Serialize, Serializer};
+
+use super::clock::rfc3339;
+
+/// One thing that happened.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Event {
+    /// Counts from 1, without gaps, so that a reader can tell what it has missed.
+    pub number: u64,
+    /// When, as RFC 3339.
+    #[serde(serialize_with = "as_text")]
+    pub time: SystemTime,
+    /// What sort of thing: `state`, `reload`, `operator` and the like.
+    pub kind: &'static str,
+    /// What it happened to: `esb-https/worker1`.
+    pub subject: String,
+    /// What happened, in words.
+    pub text: String,
+}
+
+/// The recent events, the oldest forgotten first.
+#[derive(Debug)]
+pub struct Events {
+    most: usize,
+    ring: Mutex<Ring>,
+}
+
+#[derive(Debug, Default)]
+struct Ring {
+    pushed: u64,
+    events: VecDeque<Event>,
+}
+
+impl Events {
+    /// Keeps the last `most` events.
+    pub fn new(most: usize) -> Self {
+        Self { most, ring: Mutex::default() }
+    }
+
+    /// Another one. A text is cut at 1000 characters: it may hold what a node said.
+    pub fn push(&self, now: SystemTime, kind: &'static str, subject: &str, text: &str) {
+        let text = text.chars().take(MOST_TEXT).collect();
+        let mut ring = self.ring.lock();
+        ring.pushed += 1;
+        let number = ring.pushed;
+        ring.events.push_back(Event { number, time: now, kind, subject: subject.to_owned(), text });
+        if ring.events.len() > self.most {
+            ring.events.pop_front();
+        }
+    }
+
+    /// The last `count` of them, the newest first.
+    pub fn recent(&self, count: usize) -> Vec<Event> {
+        self.ring.lock().events.iter().rev().take(count).cloned().collect()
+    }
+}
+
+fn as_text<S: Serializer>(time: &SystemTime, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&rfc3339(*time))
+}
+
+const MOST_TEXT: usize = 1_000;
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, UNIX_EPOCH};
+
+    use super::*;
+
+    #[test]
+    fn the_newest_come_first_and_the_oldest_are_forgotten() {
+        let events = Events::new(3);
+        assert!(events.recent(10).is_empty());
+        for second in 1..=5 {
+            events.push(UNIX_EPOCH + Duration::from_secs(second), "state", "esb/worker1", &format!("change {second}"));
+        }
+        let numbers = |count| events.recent(count).iter().map(|event| event.number).collect::<Vec<_>>();
+        assert_eq!(numbers(2), [5, 4]);
+        assert_eq!(numbers(10), [5, 4, 3]);
+    }
+
+    #[test]
+    fn an_event_reads_well_in_json() {
+        let events = Events::new(1);
+        events.push(UNIX_EPOCH, "reload", "weir.toml", &"é".repeat(2_000));
+        let event = &events.recent(1)[0];
+        assert_eq!(event.text.chars().count(), 1_000);
+        let short = Event { text: "generation 2".to_owned(), ..event.clone() };
+        assert_eq!(
+            serde_json::to_string(&short).unwrap(),
+            r#"{"number":1,"time":"1970-01-01T00:00:00.000Z","kind":"reload","subject":"weir.toml","text":"generation 2"}"#
+        );
+    }
+}

@@ -1,0 +1,227 @@
+//! The journal: what `log` is given, on standard error, by a thread of its own. A caller never waits; lines for which
+//! there is no room are dropped, counted, and owned up to in the next line. Strangers' bytes cannot start a new line.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::{Duration, SystemTime};
+
+use log::{Level, LevelFilter, Log, Metadata, Record};
+
+use super::clock::write_rfc3339;
+use super::desk::{Desk, Target, stderr_is_journal};
+use super::sink::{Limits, Lines, Sink};
+use super::writer::Writer;
+
+/// The process's journal, once started; clones are the same one.
+#[derive(Clone, Debug)]
+pub struct Journal {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    level: LevelFilter,
+    style: Style,
+    sink: Sink,
+    told_dropped: AtomicU64,
+    writer: Writer,
+}
+
+impl Journal {
+    /// Starts the writer and takes over `log`, at the level that WEIR_LOG names (error, warn, info, debug; else info).
+    pub fn start() -> io::Result<Self> {
+        let level = level(std::env::var("WEIR_LOG").ok().as_deref());
+        let style = if stderr_is_journal() { Style::Prefixed } else { Style::Dated };
+        let journal = Self::on(Target::Stderr, level, style)?;
+        log::set_max_level(level);
+        // Somebody else's logger may stand already, as in a test; then this one serves its own handle only.
+        let _ = log::set_boxed_logger(Box::new(journal.clone()));
+        Ok(journal)
+    }
+
+    /// Waits until what was logged so far is written; false if `within` was not enough. For the end of the process.
+    pub fn flush(&self, within: Duration) -> bool {
+        self.inner.writer.flush(within)
+    }
+
+    /// How many lines were lost.
+    pub fn dropped(&self) -> u64 {
+        self.inner.sink.dropped()
+    }
+
+    fn on(target: Target, level: LevelFilter, style: Style) -> io::Result<Self> {
+        let writer = Writer::start("weir-journal", Duration::from_secs(1))?;
+        let limits = Limits { most: 1024 * 1024, wake: 1 };
+        let lines = Arc::new(Lines::new("stderr".to_owned(), limits, b"", writer.bell()));
+        writer.add(Desk::new(lines.clone(), target));
+        let inner = Inner { level, style, sink: Sink::on(lines), told_dropped: AtomicU64::new(0), writer };
+        Ok(Self { inner: Arc::new(inner) })
+    }
+
+    fn own_up(&self, now: SystemTime) {
+        let dropped = self.inner.sink.dropped();
+        let lost = dropped.saturating_sub(self.inner.told_dropped.swap(dropped, Relaxed));
+        if lost > 0 {
+            let text = format!("the journal could not keep up: {lost} lines lost");
+            self.inner.sink.line(&line(self.inner.style, now, Level::Warn, &text));
+        }
+    }
+}
+
+impl Log for Journal {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        is_wanted(metadata.level(), metadata.target(), self.inner.level)
+    }
+
+    fn log(&self, record: &Record<'_>) {
+        if !self.enabled(record.metadata()) {
+            return;
+        }
+        let text = match record.target() {
+            target if is_ours(target) => record.args().to_string(),
+            target => format!("{target}: {}", record.args()),
+        };
+        let now = SystemTime::now();
+        self.own_up(now);
+        self.inner.sink.line(&line(self.inner.style, now, record.level(), &text));
+    }
+
+    fn flush(&self) {
+        Self::flush(self, Duration::from_secs(1));
+    }
+}
+
+/// How a line begins.
+#[derive(Clone, Copy, Debug)]
+enum Style {
+    /// `2026-11-22T12:00:00.123Z WARN  `, for a terminal or a file.
+    Dated,
+    /// `<4>`, for systemd's journal, which has the time itself (sd-daemon(3)).
+    Prefixed,
+}
+
+fn level(wanted: Option<&str>) -> LevelFilter {
+    match wanted.map(str::to_ascii_lowercase).as_deref() {
+        Some("error") => LevelFilter::Error,
+        Some("warn") => LevelFilter::Warn,
+        Some("debug") => LevelFilter::Debug,
+        _ => LevelFilter::Info,
+    }
+}
+
+/// Libraries are heard from warnings on. Of handshakes nothing: any scanner could fill the journal with them, and the
+/// access log has a line for each.
+fn is_wanted(level: Level, target: &str, most: LevelFilter) -> bool {
+    let handshake = ["rustls", "tokio_rustls", "pingora_core::services::listening", "pingora_core::protocols::tls"];
+    match target {
+        target if is_ours(target) => level <= most,
+        target if handshake.iter().any(|noisy| target.starts_with(noisy)) => false,
+        _ => level <= most.min(LevelFilter::Warn),
+    }
+}
+
+fn is_ours(target: &str) -> bool {
+    target == "weir" || target.starts_with("weir::")
+}
+
+fn line(style: Style, now: SystemTime, level: Level, text: &str) -> Vec<u8> {
+    let mut out = Vec::with_capacity(text.len().min(MOST_TEXT) + 40);
+    match style {
+        Style::Dated => {
+            write_rfc3339(&mut out, now);
+            out.extend_from_slice(match level {
+                Level::Error => b" ERROR ",
+                Level::Warn => b" WARN  ",
+                Level::Info => b" INFO  ",
+                Level::Debug | Level::Trace => b" DEBUG ",
+            });
+        }
+        Style::Prefixed => out.extend_from_slice(match level {
+            Level::Error => b"<3>",
+            Level::Warn => b"<4>",
+            Level::Info => b"<6>",
+            Level::Debug | Level::Trace => b"<7>",
+        }),
+    }
+    write_text(&mut out, text);
+    out
+}
+
+fn write_text(out: &mut Vec<u8>, text: &str) {
+    for character in text.chars().take(MOST_TEXT) {
+        match character {
+            character if character.is_control() => out.extend(character.escape_default().map(|c| c as u8)),
+            character => out.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes()),
+        }
+    }
+}
+
+/// Characters of a line: journald cuts what is longer than 48 KiB into two.
+const MOST_TEXT: usize = 8 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use std::time::UNIX_EPOCH;
+
+    use super::*;
+
+    #[test]
+    fn levels_and_targets_decide_what_is_heard() {
+        use Level::{Debug, Error, Info, Warn};
+        let cases = [
+            (Info, "weir::service", None, true),
+            (Debug, "weir::service", None, false),
+            (Debug, "weir", Some("debug"), true),
+            (Warn, "weir", Some("ERROR"), false),
+            (Info, "weir", Some("nonsense"), true),
+            (Info, "weirdo", Some("debug"), false),
+            (Info, "pingora_core::server", Some("debug"), false),
+            (Warn, "pingora_core::server", None, true),
+            (Warn, "h2::proto", Some("error"), false),
+            (Error, "rustls::common_state", Some("debug"), false),
+            (Error, "pingora_core::services::listening", None, false),
+        ];
+        for (at, target, wanted, heard) in cases {
+            assert_eq!(is_wanted(at, target, level(wanted)), heard, "{at} {target} {wanted:?}");
+        }
+    }
+
+    #[test]
+    fn a_line_says_when_and_how_grave_and_stays_one_line() {
+        let now = UNIX_EPOCH + Duration::from_millis(1_795_348_800_123);
+        let cases = [
+            (Style::Dated, Level::Warn, "text", "2026-11-22T12:00:00.123Z WARN  text"),
+            (Style::Dated, Level::Error, "é\n<3>x\u{7f}", "2026-11-22T12:00:00.123Z ERROR é\\n<3>x\\u{7f}"),
+            (Style::Prefixed, Level::Error, "text", "<3>text"),
+            (Style::Prefixed, Level::Warn, "text", "<4>text"),
+            (Style::Prefixed, Level::Info, "a\0b", "<6>a\\u{0}b"),
+            (Style::Prefixed, Level::Debug, "", "<7>"),
+        ];
+        for (style, level, text, want) in cases {
+            assert_eq!(String::from_utf8_lossy(&line(style, now, level, text)), want);
+        }
+        let long = "é".repeat(MOST_TEXT + 1);
+        assert_eq!(line(Style::Prefixed, now, Level::Info, &long).len(), 2 * MOST_TEXT + 3);
+    }
+
+    #[test]
+    fn lines_arrive_and_losses_are_owned_up_to() {
+        let path = std::env::temp_dir().join(format!("weir-journal-{}", std::process::id()));
+        let journal = Journal::on(Target::open(&path).unwrap(), LevelFilter::Info, Style::Prefixed).unwrap();
+        let say = |text: &str| {
+            let args = format_args!("{text}");
+            journal.log(&Record::builder().level(Level::Info).target("weir").args(args).build());
+        };
+        say("first");
+        journal.inner.sink.line(&vec![b'x'; 2 * 1024 * 1024]);
+        assert_eq!(journal.dropped(), 1);
+        say("second");
+        journal.log(&Record::builder().level(Level::Info).target("h2").args(format_args!("noise")).build());
+        journal.log(&Record::builder().level(Level::Warn).target("h2::a").args(format_args!("trouble")).build());
+        assert!(journal.flush(Duration::from_secs(10)));
+        let text = std::fs::read_to_string(&path).unwrap();
+        std::fs::remove_file(&path).unwrap();
+        assert_eq!(text, "<6>first\n<4>the journal could not keep up: 1 lines lost\n<6>second\n<4>h2::a: trouble\n");
+    }
+}

@@ -1,0 +1,150 @@
+//! A histogram of times that costs two relaxed atomic additions a record, where the prometheus crate's own takes twice as
+//! many and a compare-and-swap. A scrape may see a record's bucket and not yet its sum; never a torn number.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use prometheus::core::{Collector, Desc};
+use prometheus::proto;
+
+/// The times of one series.
+#[derive(Debug, Default)]
+pub(super) struct Latency {
+    counts: [AtomicU64; BOUNDS.len() + 1],
+    microseconds: AtomicU64,
+}
+
+impl Latency {
+    pub(super) fn record(&self, time: Duration) {
+        let microseconds = u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
+        let bucket = BOUNDS.partition_point(|&bound| bound < microseconds);
+        if let Some(count) = self.counts.get(bucket) {
+            count.fetch_add(1, Relaxed);
+        }
+        self.microseconds.fetch_add(microseconds, Relaxed);
+    }
+
+    fn histogram(&self) -> proto::Histogram {
+        let mut histogram = proto::Histogram::default();
+        let mut total = 0;
+        let mut buckets = Vec::with_capacity(BOUNDS.len());
+        for (count, bound) in self.counts.iter().zip(BOUNDS) {
+            total += count.load(Relaxed);
+            let mut bucket = proto::Bucket::default();
+            bucket.set_cumulative_count(total);
+            bucket.set_upper_bound(bound as f64 / 1e6);
+            buckets.push(bucket);
+        }
+        histogram.set_bucket(buckets);
+        histogram.set_sample_count(total + self.counts.last().map_or(0, |over| over.load(Relaxed)));
+        histogram.set_sample_sum(self.microseconds.load(Relaxed) as f64 / 1e6);
+        histogram
+    }
+}
+
+/// All series of one name.
+#[derive(Clone, Debug)]
+pub(super) struct LatencyVec {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    desc: Desc,
+    series: Mutex<BTreeMap<Vec<String>, Arc<Latency>>>,
+}
+
+impl LatencyVec {
+    pub(super) fn new(name: &str, help: &str, labels: &[&str]) -> prometheus::Result<Self> {
+        let labels = labels.iter().map(ToString::to_string).collect();
+        let desc = Desc::new(name.to_owned(), help.to_owned(), labels, HashMap::new())?;
+        Ok(Self { shared: Arc::new(Shared { desc, series: Mutex::default() }) })
+    }
+
+    /// The series of these label values, the same one each time.
+    pub(super) fn series(&self, values: &[&str]) -> Arc<Latency> {
+        self.shared.series.lock().entry(owned(values)).or_default().clone()
+    }
+
+    pub(super) fn remove(&self, values: &[&str]) {
+        self.shared.series.lock().remove(&owned(values));
+    }
+}
+
+impl Collector for LatencyVec {
+    fn desc(&self) -> Vec<&Desc> {
+        vec![&self.shared.desc]
+    }
+
+    fn collect(&self) -> Vec<proto::MetricFamily> {
+        let desc = &self.shared.desc;
+        let series = self.shared.series.lock();
+        let metrics = series.iter().map(|(values, latency)| {
+            let mut metric = proto::Metric::default();
+            let pairs = desc.variable_labels.iter().zip(values).map(|(name, value)| pair(name, value));
+            metric.set_label(pairs.collect());
+            metric.set_histogram(latency.histogram());
+            metric
+        });
+        let mut family = proto::MetricFamily::default();
+        family.set_name(desc.fq_name.clone());
+        family.set_help(desc.help.clone());
+        family.set_field_type(proto::MetricType::HISTOGRAM);
+        family.set_metric(metrics.collect());
+        vec![family]
+    }
+}
+
+fn owned(values: &[&str]) -> Vec<String> {
+    values.iter().map(ToString::to_string).collect()
+}
+
+fn pair(name: &str, value: &str) -> proto::LabelPair {
+    let mut pair = proto::LabelPair::default();
+    pair.set_name(name.to_owned());
+    pair.set_value(value.to_owned());
+    pair
+}
+
+/// In microseconds. From a cache's answer to the read timeout of the guide, five minutes.
+const BOUNDS: [u64; 16] = [
+    1_000,
+    2_500,
+    5_000,
+    10_000,
+    25_000,
+    50_000,
+    100_000,
+    250_000,
+    500_000,
+    1_000_000,
+    2_500_000,
+    5_000_000,
+    10_000_000,
+    30_000_000,
+    60_000_000,
+    300_000_000,
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_counts_in_its_bucket_and_in_all_above() {
+        let latency = Latency::default();
+        for microseconds in [0, 1_000, 1_001, 299_999_999, 300_000_000, 300_000_001] {
+            latency.record(Duration::from_micros(microseconds));
+        }
+        let histogram = latency.histogram();
+        let counts = histogram.get_bucket().iter().map(proto::Bucket::cumulative_count).collect::<Vec<_>>();
+        assert_eq!(counts, [2, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 5]);
+        assert_eq!(histogram.get_sample_count(), 6);
+        assert!((histogram.get_sample_sum() - 900.002_002).abs() < 0.000_01);
+        latency.record(Duration::MAX);
+        assert_eq!(latency.histogram().get_sample_count(), 7);
+    }
+}

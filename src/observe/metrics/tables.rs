@@ -1,0 +1,111 @@
+//! The vectors behind the handles, registered from the table of names. Asked while a snapshot is built, not by requests.
+
+use prometheus::core::Collector;
+use prometheus::{CounterVec, IntCounterVec, IntGaugeVec, Opts, Registry};
+
+use super::latency::LatencyVec;
+use super::names::{NAMES, Name};
+
+#[derive(Clone, Debug)]
+pub(super) struct Tables {
+    pub(super) answer_bytes: IntCounterVec,
+    pub(super) build_info: IntGaugeVec,
+    pub(super) certificate_expiry: IntGaugeVec,
+    pub(super) connections: IntCounterVec,
+    pub(super) connections_open: IntGaugeVec,
+    pub(super) generation: IntGaugeVec,
+    pub(super) handshakes: IntCounterVec,
+    pub(super) log_dropped: IntCounterVec,
+    pub(super) node_active: IntGaugeVec,
+    pub(super) node_connections: IntCounterVec,
+    pub(super) node_connections_idle: IntGaugeVec,
+    pub(super) node_state: IntGaugeVec,
+    pub(super) node_state_changes: IntCounterVec,
+    pub(super) probe_seconds: LatencyVec,
+    pub(super) probes: IntCounterVec,
+    pub(super) process_cpu: CounterVec,
+    pub(super) process_max_fds: IntGaugeVec,
+    pub(super) process_open_fds: IntGaugeVec,
+    pub(super) process_resident: IntGaugeVec,
+    pub(super) refusals: IntCounterVec,
+    pub(super) reload_last_success: IntGaugeVec,
+    pub(super) reload_last_timestamp: IntGaugeVec,
+    pub(super) reloads: IntCounterVec,
+    pub(super) request_bytes: IntCounterVec,
+    pub(super) request_seconds: LatencyVec,
+    pub(super) requests: IntCounterVec,
+    pub(super) requests_in_flight: IntGaugeVec,
+    pub(super) retries: IntCounterVec,
+    pub(super) session_lookups: IntCounterVec,
+    pub(super) sessions: IntGaugeVec,
+    pub(super) sessions_evicted: IntCounterVec,
+    pub(super) sessions_learned: IntCounterVec,
+    pub(super) start_time: IntGaugeVec,
+    pub(super) threads: IntGaugeVec,
+    pub(super) tunnels: IntCounterVec,
+    pub(super) tunnels_open: IntGaugeVec,
+    pub(super) upstream_seconds: LatencyVec,
+}
+
+impl Tables {
+    pub(super) fn registered_in(registry: &Registry) -> Self {
+        let counter = |name| register(registry, name, IntCounterVec::new);
+        let gauge = |name| register(registry, name, IntGaugeVec::new);
+        let latency = |name| register(registry, name, |opts, labels| LatencyVec::new(&opts.name, &opts.help, labels));
+        Self {
+            answer_bytes: counter("weir_answer_bytes_total"),
+            build_info: gauge("weir_build_info"),
+            certificate_expiry: gauge("weir_certificate_expiry_timestamp_seconds"),
+            connections: counter("weir_connections_total"),
+            connections_open: gauge("weir_connections_open"),
+            generation: gauge("weir_generation"),
+            handshakes: counter("weir_handshakes_total"),
+            log_dropped: counter("weir_log_dropped_total"),
+            node_active: gauge("weir_node_active"),
+            node_connections: counter("weir_node_connections_total"),
+            node_connections_idle: gauge("weir_node_connections_idle"),
+            node_state: gauge("weir_node_state"),
+            node_state_changes: counter("weir_node_state_changes_total"),
+            probe_seconds: latency("weir_probe_seconds"),
+            probes: counter("weir_probes_total"),
+            process_cpu: register(registry, "weir_process_cpu_seconds_total", CounterVec::new),
+            process_max_fds: gauge("weir_process_max_fds"),
+            process_open_fds: gauge("weir_process_open_fds"),
+            process_resident: gauge("weir_process_resident_memory_bytes"),
+            refusals: counter("weir_refusals_total"),
+            reload_last_success: gauge("weir_reload_last_success"),
+            reload_last_timestamp: gauge("weir_reload_last_timestamp_seconds"),
+            reloads: counter("weir_reloads_total"),
+            request_bytes: counter("weir_request_bytes_total"),
+            request_seconds: latency("weir_request_seconds"),
+            requests: counter("weir_requests_total"),
+            requests_in_flight: gauge("weir_requests_in_flight"),
+            retries: counter("weir_retries_total"),
+            session_lookups: counter("weir_session_lookups_total"),
+            sessions: gauge("weir_sessions"),
+            sessions_evicted: counter("weir_sessions_evicted_total"),
+            sessions_learned: counter("weir_sessions_learned_total"),
+            start_time: gauge("weir_start_time_seconds"),
+            threads: gauge("weir_threads"),
+            tunnels: counter("weir_tunnels_total"),
+            tunnels_open: gauge("weir_tunnels_open"),
+            upstream_seconds: latency("weir_upstream_seconds"),
+        }
+    }
+}
+
+/// The labels of an entry of the table.
+pub(super) fn labels(name: &Name) -> Vec<&'static str> {
+    name.2.split(',').filter(|label| !label.is_empty()).collect()
+}
+
+fn register<V: Collector + Clone + 'static>(
+    registry: &Registry,
+    name: &str,
+    make: impl Fn(Opts, &[&str]) -> prometheus::Result<V>,
+) -> V {
+    let entry = NAMES.iter().find(|entry| entry.0 == name).expect("every metric stands in the table of names");
+    let vec = make(Opts::new(entry.0, entry.3), &labels(entry)).expect("the table's names and labels are well formed");
+    registry.register(Box::new(vec.clone())).expect("each name is registered once");
+    vec
+}

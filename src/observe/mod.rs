@@ -1,0 +1,17 @@
+//! What leaves the house: metrics, access and error logs, the journal, recent events and systemd's notifications.
+//! Nothing in this room blocks a caller on the request path, and it knows no other room.
+
+pub mod access;
+pub mod clock;
+mod desk;
+mod escape;
+pub mod events;
+pub mod journal;
+pub mod logs;
+pub mod metrics;
+pub mod notify;
+mod observer;
+mod sink;
+mod writer;
+
+pub use observer::Observer;
