@@ -1,0 +1,118 @@
+//! The end of a request's way: counted and logged. The line is formatted into the thread's own buffer and handed
+//! over; no I/O happens here.
+
+use std::time::{Duration, SystemTime};
+
+use super::generation::SiteRun;
+use super::trip::Trip;
+use crate::observe::access::{Entry, Pen, write_error};
+use crate::observe::metrics::Finished;
+use crate::traffic::refusal::Refusal;
+use crate::wire::{FieldKind, Version};
+
+impl Trip<'_> {
+    /// Counts and logs this request.
+    pub(crate) fn end(self) {
+        let generation = &self.place.generation;
+        let took = self.started.elapsed();
+        let Some(run) = self.site.and_then(|site| generation.sites.get(site)) else {
+            generation.count_stray(self.status, self.word());
+            self.write_line(took, |entry, pen| generation.log_request(entry, pen));
+            return;
+        };
+        let route = self.member.filter(|member| *member < run.routes.len()).or(run.routes.len().checked_sub(1));
+        if let Some(route) = route.and_then(|route| run.routes.get(route)) {
+            route.record(&Finished {
+                code: self.status,
+                time_taken: took,
+                upstream_time: self.upstream,
+                received: self.body_received,
+                sent: self.body_sent,
+            });
+        }
+        if let Some(refusal) = self.refusal {
+            run.counters.refused(refusal.word());
+            self.complain(run, refusal);
+        }
+        if run.access.sink.is_some() {
+            self.write_line(took, |entry, pen| run.access.request(entry, pen));
+        }
+    }
+
+    fn word(&self) -> &'static str {
+        self.refusal.map_or("", Refusal::word)
+    }
+
+    /// What went wrong between Weir and a node deserves a line of its own, in the site's error log or the journal.
+    fn complain(&self, run: &SiteRun, refusal: Refusal) {
+        if !matches!(refusal.status(), 502..=504) {
+            return;
+        }
+        let text = format!(
+            "{} from node {} of pool {} after {} tries: {} {} for {}",
+            refusal.word(),
+            self.node_name(),
+            self.pool().name,
+            self.tries,
+            self.head.method_name().escape_ascii(),
+            self.head.path().escape_ascii(),
+            self.connection.peer_text(),
+        );
+        match &run.errors {
+            Some(sink) => {
+                let mut line = Vec::with_capacity(256);
+                write_error(&mut line, SystemTime::now(), "error", text.as_bytes());
+                sink.line(&line);
+            }
+            None => log::error!("{text}"),
+        }
+    }
+
+    fn node_name(&self) -> &str {
+        self.member.and_then(|member| self.pool().members.get(member)).map_or("", |member| &member.node)
+    }
+
+    fn write_line(&self, took: Duration, write: impl FnOnce(&Entry<'_>, &mut Pen)) {
+        let worker = self.connection.worker();
+        let mut line = worker.line.borrow_mut();
+        line.clear();
+        let protocol = match self.head.version() {
+            _ if self.connection.http2() => ("HTTP/2.0", "h2"),
+            Version::Http10 => ("HTTP/1.0", "http/1.0"),
+            Version::Http11 => ("HTTP/1.1", "http/1.1"),
+        };
+        for part in [self.head.method_name(), b" ", self.head.target(), b" ", protocol.0.as_bytes()] {
+            line.extend_from_slice(part);
+        }
+        write(&self.entry(&line, protocol.1, took), &mut worker.pen.borrow_mut());
+    }
+
+    fn entry<'e>(&'e self, request_line: &'e [u8], protocol: &'e str, took: Duration) -> Entry<'e> {
+        let field = |kind| self.head.value(kind).unwrap_or_default();
+        let site = self.site();
+        Entry {
+            time: SystemTime::now(),
+            peer: self.connection.peer().ip(),
+            request_line,
+            status: self.status,
+            body_bytes: self.body_sent,
+            received: self.body_received,
+            referer: field(FieldKind::Referer),
+            user_agent: field(FieldKind::UserAgent),
+            host: self.head.host().map_or(&b""[..], |host| host.raw),
+            site: site.map_or("", |site| &site.name),
+            pool: site.map_or("", |_| &self.pool().name),
+            node: site.map_or("", |_| self.node_name()),
+            upstream_time: self.upstream,
+            time_taken: took,
+            tries: self.tries,
+            session: self.session.word(),
+            session_name: self.session_cookie(),
+            refusal: self.word(),
+            tls: self.connection.tls().map_or("", |tls| tls.version),
+            protocol,
+            connection: self.connection.number(),
+            nth: self.request_number,
+        }
+    }
+}

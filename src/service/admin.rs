@@ -1,0 +1,250 @@
+//! The admin address: metrics, health of Weir itself, status, reload. On the control thread, so that it answers when
+//! traffic does not.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::IntoResponse;
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use serde::Serialize;
+use tokio::sync::{mpsc, oneshot};
+
+use super::worker::Shared;
+use crate::config::Problem;
+use crate::traffic::state;
+
+/// A wish to reload, and where to say what came of it.
+pub(crate) type ReloadWish = oneshot::Sender<Result<u64, Vec<Problem>>>;
+
+/// What the handlers share.
+#[derive(Clone)]
+struct Admin {
+    shared: Arc<Shared>,
+    wishes: mpsc::Sender<ReloadWish>,
+}
+
+/// A node in a pool, as the API tells it.
+#[derive(Serialize)]
+struct NodeStatus {
+    pool: String,
+    node: String,
+    address: String,
+    state: &'static str,
+    reason: Option<&'static str>,
+    weight: u16,
+    in_flight: u32,
+    sessions: usize,
+}
+
+#[derive(Serialize)]
+struct Status {
+    version: &'static str,
+    generation: u64,
+    uptime_seconds: u64,
+    connections: usize,
+    listeners: Vec<ListenerStatus>,
+    sites: Vec<SiteStatus>,
+    nodes: Vec<NodeStatus>,
+    events: Vec<crate::observe::events::Event>,
+}
+
+#[derive(Serialize)]
+struct ListenerStatus {
+    name: String,
+    address: String,
+    tls: bool,
+}
+
+#[derive(Serialize)]
+struct SiteStatus {
+    name: String,
+    hosts: Vec<String>,
+    pool: String,
+    certificate_expires: Option<i64>,
+}
+
+#[derive(Serialize)]
+struct SessionStatus {
+    pool: String,
+    sessions: usize,
+    evicted: u64,
+    by_node: Vec<(String, usize)>,
+}
+
+#[derive(Serialize)]
+struct Reloaded {
+    ok: bool,
+    generation: u64,
+    problems: Vec<ProblemStatus>,
+}
+
+#[derive(Serialize)]
+struct ProblemStatus {
+    file: String,
+    line: usize,
+    what: String,
+    advice: String,
+}
+
+/// The paths of the admin address.
+pub(crate) fn router(shared: Arc<Shared>, wishes: mpsc::Sender<ReloadWish>) -> Router {
+    Router::new()
+        .route("/metrics", get(metrics))
+        .route("/livez", get(livez))
+        .route("/readyz", get(readyz))
+        .route("/api/status", get(status))
+        .route("/api/nodes", get(nodes))
+        .route("/api/sessions", get(sessions))
+        .route("/api/reload", post(reload))
+        .with_state(Admin { shared, wishes })
+}
+
+async fn metrics(State(admin): State<Admin>) -> impl IntoResponse {
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], admin.shared.observer.metrics.text())
+}
+
+async fn livez() -> &'static str {
+    "ok\n"
+}
+
+// Ready means: every pool has a node that takes traffic, and nobody told us to stop.
+async fn readyz(State(admin): State<Admin>) -> (StatusCode, String) {
+    let generation = admin.shared.current.load_full();
+    let now = crate::traffic::tick::Tick::from_millis(admin.shared.now());
+    let takes = |pool: &crate::traffic::snapshot::Pool| pool.members.iter().any(|m| m.state.takes_traffic(now));
+    let without: Vec<&str> =
+        generation.snapshot.pools.iter().filter(|pool| !takes(pool)).map(|pool| &*pool.name).collect();
+    if admin.shared.stopping.load(std::sync::atomic::Ordering::Relaxed) {
+        (StatusCode::SERVICE_UNAVAILABLE, "stopping\n".to_string())
+    } else if without.is_empty() {
+        (StatusCode::OK, "ok\n".to_string())
+    } else {
+        (StatusCode::SERVICE_UNAVAILABLE, format!("no active node in: {}\n", without.join(", ")))
+    }
+}
+
+async fn nodes(State(admin): State<Admin>) -> Json<Vec<NodeStatus>> {
+    Json(node_statuses(&admin.shared))
+}
+
+fn node_statuses(shared: &Shared) -> Vec<NodeStatus> {
+    let generation = shared.current.load_full();
+    let statuses = generation.snapshot.pools.iter().flat_map(|pool| {
+        pool.members.iter().map(|member| {
+            let now = member.state.state();
+            NodeStatus {
+                pool: pool.name.to_string(),
+                node: member.node.to_string(),
+                address: member.address.to_string(),
+                state: if now == state::State::Active { "active" } else { "passive" },
+                reason: now.reason().map(state::Reason::word),
+                weight: member.weight,
+                in_flight: member.in_flight.load(std::sync::atomic::Ordering::Relaxed),
+                sessions: pool.sessions.as_ref().map_or(0, |sessions| sessions.count_of(member.number)),
+            }
+        })
+    });
+    statuses.collect()
+}
+
+async fn status(State(admin): State<Admin>) -> Json<Status> {
+    let generation = admin.shared.current.load_full();
+    let config = &generation.snapshot.config;
+    Json(Status {
+        version: env!("CARGO_PKG_VERSION"),
+        generation: generation.snapshot.generation,
+        uptime_seconds: admin.shared.start.elapsed().as_secs(),
+        connections: admin.shared.open.load(std::sync::atomic::Ordering::Relaxed),
+        listeners: config
+            .listeners
+            .iter()
+            .map(|listener| ListenerStatus {
+                name: listener.name.to_string(),
+                address: listener.bind.to_string(),
+                tls: listener.tls.is_some(),
+            })
+            .collect(),
+        sites: config
+            .sites
+            .iter()
+            .map(|site| SiteStatus {
+                name: site.name.to_string(),
+                hosts: site.hosts.iter().map(ToString::to_string).collect(),
+                pool: config.pools.get(site.pool).map_or_else(String::new, |pool| pool.name.to_string()),
+                certificate_expires: site.certificate.as_ref().map(|certificate| certificate.pair.leaf.not_after),
+            })
+            .collect(),
+        nodes: node_statuses(&admin.shared),
+        events: admin.shared.observer.events.recent(20),
+    })
+}
+
+async fn sessions(State(admin): State<Admin>) -> Json<Vec<SessionStatus>> {
+    let generation = admin.shared.current.load_full();
+    let statuses = generation.snapshot.pools.iter().filter_map(|pool| {
+        let sessions = pool.sessions.as_ref()?;
+        Some(SessionStatus {
+            pool: pool.name.to_string(),
+            sessions: sessions.len(),
+            evicted: sessions.evicted(),
+            by_node: pool.members.iter().map(|m| (m.node.to_string(), sessions.count_of(m.number))).collect(),
+        })
+    });
+    Json(statuses.collect())
+}
+
+async fn reload(State(admin): State<Admin>, headers: HeaderMap) -> (StatusCode, Json<Reloaded>) {
+    let failed = |status, what: &str| {
+        let problem = ProblemStatus { file: String::new(), line: 0, what: what.to_string(), advice: String::new() };
+        (status, Json(Reloaded { ok: false, generation: 0, problems: vec![problem] }))
+    };
+    // A page in an operator's browser can send a plain POST anywhere, but not with a field of its own making.
+    if !headers.contains_key("x-weir") {
+        return failed(StatusCode::FORBIDDEN, "the field X-Weir is missing (it keeps web pages from calling this)");
+    }
+    let (answer, outcome) = oneshot::channel();
+    if admin.wishes.send(answer).await.is_err() {
+        return failed(StatusCode::SERVICE_UNAVAILABLE, "Weir is stopping");
+    }
+    match outcome.await {
+        Ok(Ok(generation)) => (StatusCode::OK, Json(Reloaded { ok: true, generation, problems: Vec::new() })),
+        Ok(Err(problems)) => {
+            let generation = admin.shared.current.load().snapshot.generation;
+            let problems = problems.iter().map(ProblemStatus::from).collect();
+            (StatusCode::UNPROCESSABLE_ENTITY, Json(Reloaded { ok: false, generation, problems }))
+        }
+        Err(_) => failed(StatusCode::SERVICE_UNAVAILABLE, "Weir is stopping"),
+    }
+}
+
+impl From<&Problem> for ProblemStatus {
+    fn from(problem: &Problem) -> Self {
+        Self {
+            file: problem.at.file.display().to_string(),
+            line: problem.at.line,
+            what: problem.what.clone(),
+            advice: problem.advice.clone(),
+        }
+    }
+}
+
+/// Keeps the gauges of the metrics true: called before each scrape.
+pub(crate) fn refresh(shared: &Shared) {
+    let generation = shared.current.load_full();
+    for (pool, run) in generation.snapshot.pools.iter().zip(&generation.pools) {
+        if let Some(sessions) = &pool.sessions {
+            run.counters.sessions(sessions.len());
+        }
+        for (member, counters) in pool.members.iter().zip(&run.members) {
+            let flying = member.in_flight.load(std::sync::atomic::Ordering::Relaxed);
+            counters.in_flight(flying as usize);
+            counters.state(member.state.state().reason().map(state::Reason::word));
+        }
+    }
+    for (site, run) in generation.snapshot.config.sites.iter().zip(&generation.sites) {
+        run.counters.certificate_expiry(site.certificate.as_ref().map(|certificate| certificate.pair.leaf.not_after));
+    }
+    shared.observer.metrics.log_dropped(&shared.observer.logs.dropped());
+}

@@ -1,0 +1,148 @@
+//! One coarse clock a thread, and the deadlines that hang on it.
+//!
+//! A timer for every read and write would cost more than the read. Instead each connection owns one [`Slot`] with a
+//! read and a write deadline (two plain cells), and the thread's clock sweeps all slots every [`TICK`]: who is over
+//! time is woken and finds out by itself. Deadlines are therefore late by up to one tick, never early.
+
+use std::cell::{Cell, RefCell};
+use std::rc::{Rc, Weak};
+use std::task::{Context, Waker};
+use std::time::{Duration, Instant};
+
+/// How coarse the clock is.
+pub(crate) const TICK: Duration = Duration::from_millis(50);
+
+/// No deadline.
+const NEVER: u64 = u64::MAX;
+
+/// A thread's clock: milliseconds since `start`, moved on by [`Clock::run`].
+pub(crate) struct Clock {
+    start: Instant,
+    now: Cell<u64>,
+    slots: RefCell<Vec<Weak<Slot>>>,
+}
+
+impl Clock {
+    /// A clock that counts from `start`, which all threads and the rooms in `traffic` share.
+    pub(crate) fn new(start: Instant) -> Rc<Self> {
+        Rc::new(Self { start, now: Cell::new(millis_since(start)), slots: RefCell::new(Vec::new()) })
+    }
+
+    /// Milliseconds since the process's start, at most one tick old.
+    pub(crate) fn now(&self) -> u64 {
+        self.now.get()
+    }
+
+    /// A pair of deadlines for a new connection.
+    pub(crate) fn slot(self: &Rc<Self>) -> Rc<Slot> {
+        let slot = Rc::new(Slot {
+            clock: Rc::clone(self),
+            read: Cell::new(NEVER),
+            write: Cell::new(NEVER),
+            waker: RefCell::new(None),
+        });
+        self.slots.borrow_mut().push(Rc::downgrade(&slot));
+        slot
+    }
+
+    /// Moves the clock and wakes whoever is over time, for ever.
+    pub(crate) async fn run(self: Rc<Self>) {
+        let mut tick = tokio::time::interval(TICK);
+        tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
+        loop {
+            tick.tick().await;
+            self.now.set(millis_since(self.start));
+            self.sweep(|slot, now| slot.is_late(now));
+        }
+    }
+
+    /// Wakes every connection of this thread, so that it looks at its listener again (used when draining begins).
+    pub(crate) fn wake_all(&self) {
+        self.sweep(|_, _| true);
+    }
+
+    fn sweep(&self, wanted: impl Fn(&Slot, u64) -> bool) {
+        let now = self.now.get();
+        self.slots.borrow_mut().retain(|slot| {
+            let Some(slot) = slot.upgrade() else { return false };
+            if wanted(&slot, now) {
+                slot.wake();
+            }
+            true
+        });
+    }
+}
+
+/// The two deadlines of one connection, and the task to wake when one passes.
+pub(crate) struct Slot {
+    clock: Rc<Clock>,
+    read: Cell<u64>,
+    write: Cell<u64>,
+    waker: RefCell<Option<Waker>>,
+}
+
+impl Slot {
+    /// From now on a read must be done within `limit`.
+    pub(crate) fn read_within(&self, limit: Duration) {
+        self.read.set(self.after(limit));
+    }
+
+    /// From now on a write must be done within `limit`.
+    pub(crate) fn write_within(&self, limit: Duration) {
+        self.write.set(self.after(limit));
+    }
+
+    /// No deadline for reads any more.
+    pub(crate) fn read_done(&self) {
+        self.read.set(NEVER);
+    }
+
+    /// No deadline for writes any more.
+    pub(crate) fn write_done(&self) {
+        self.write.set(NEVER);
+    }
+
+    /// Whether the read deadline has passed; if not, the task is remembered.
+    pub(crate) fn read_late(&self, cx: &Context<'_>) -> bool {
+        self.remember(cx);
+        self.read.get() <= self.clock.now()
+    }
+
+    /// Whether the write deadline has passed; if not, the task is remembered.
+    pub(crate) fn write_late(&self, cx: &Context<'_>) -> bool {
+        self.remember(cx);
+        self.write.get() <= self.clock.now()
+    }
+
+    /// Milliseconds since the process's start.
+    pub(crate) fn now(&self) -> u64 {
+        self.clock.now()
+    }
+
+    // One tick is added: the clock may be a tick behind, and a deadline is never early.
+    fn after(&self, limit: Duration) -> u64 {
+        let limit = u64::try_from((limit + TICK).as_millis()).unwrap_or(NEVER);
+        self.clock.now().saturating_add(limit)
+    }
+
+    fn is_late(&self, now: u64) -> bool {
+        self.read.get() <= now || self.write.get() <= now
+    }
+
+    fn remember(&self, cx: &Context<'_>) {
+        let mut waker = self.waker.borrow_mut();
+        if !waker.as_ref().is_some_and(|known| known.will_wake(cx.waker())) {
+            *waker = Some(cx.waker().clone());
+        }
+    }
+
+    fn wake(&self) {
+        if let Some(waker) = self.waker.borrow_mut().take() {
+            waker.wake();
+        }
+    }
+}
+
+fn millis_since(start: Instant) -> u64 {
+    u64::try_from(start.elapsed().as_millis()).unwrap_or(NEVER - 1)
+}

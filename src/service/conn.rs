@@ -1,0 +1,126 @@
+//! A connection, to a client or to a node: a stream with deadlines, byte counts and shared access.
+//!
+//! Reading and writing take `&self`: the two directions of one connection are two futures of one task, so a borrow
+//! never lasts longer than one poll.
+
+use std::cell::{Cell, RefCell};
+use std::future::{Future, poll_fn};
+use std::io;
+use std::pin::{Pin, pin};
+use std::rc::Rc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
+
+use super::clock::{Clock, Slot};
+use super::tcp::Reset;
+
+/// What a connection runs over: a socket, or TLS on one.
+pub(crate) trait Io: AsyncRead + AsyncWrite + Unpin + Send {}
+
+impl<T: AsyncRead + AsyncWrite + Unpin + Send> Io for T {}
+
+/// A stream with deadlines.
+pub(crate) struct Conn {
+    stream: RefCell<Box<dyn Io>>,
+    slot: Rc<Slot>,
+    reset: Reset,
+    received: Cell<u64>,
+    sent: Cell<u64>,
+}
+
+impl Conn {
+    /// Takes the stream over; `reset` belongs to the socket below it.
+    pub(crate) fn new(stream: Box<dyn Io>, reset: Reset, clock: &Rc<Clock>) -> Self {
+        let stream = RefCell::new(stream);
+        Self { stream, slot: clock.slot(), reset, received: Cell::new(0), sent: Cell::new(0) }
+    }
+
+    /// The connection ends with a reset instead of a clean end.
+    pub(crate) fn cut(&self) {
+        self.reset.pull();
+    }
+
+    /// Reads once into the spare capacity of `into`; 0 is the end. Errs with `TimedOut` after `limit`.
+    pub(crate) async fn read(&self, into: &mut Vec<u8>, limit: Duration) -> io::Result<usize> {
+        self.slot.read_within(limit);
+        let read = poll_fn(|cx| self.poll_read(cx, into)).await;
+        self.slot.read_done();
+        read
+    }
+
+    /// One try at reading, under the deadline that was set before by [`Conn::deadline`].
+    pub(crate) fn poll_read(&self, cx: &mut Context<'_>, into: &mut Vec<u8>) -> Poll<io::Result<usize>> {
+        let mut stream = self.stream.borrow_mut();
+        let polled = pin!(stream.read_buf(into)).poll(cx);
+        match polled {
+            Poll::Ready(Ok(count)) => {
+                self.received.set(self.received.get() + count as u64);
+                Poll::Ready(Ok(count))
+            }
+            Poll::Ready(error) => Poll::Ready(error),
+            Poll::Pending if self.slot.read_late(cx) => Poll::Ready(Err(io::ErrorKind::TimedOut.into())),
+            Poll::Pending => Poll::Pending,
+        }
+    }
+
+    /// Writes all of `data` and flushes. Errs with `TimedOut` when nothing moved for `limit`.
+    pub(crate) async fn write(&self, data: &[u8], limit: Duration) -> io::Result<()> {
+        let mut left = data;
+        self.slot.write_within(limit);
+        let written = poll_fn(|cx| self.poll_write(cx, &mut left, limit)).await;
+        self.slot.write_done();
+        written
+    }
+
+    fn poll_write(&self, cx: &mut Context<'_>, left: &mut &[u8], limit: Duration) -> Poll<io::Result<()>> {
+        let mut stream = self.stream.borrow_mut();
+        while !left.is_empty() {
+            match Pin::new(&mut *stream).poll_write(cx, left) {
+                Poll::Ready(Ok(0)) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                Poll::Ready(Ok(count)) => {
+                    self.sent.set(self.sent.get() + count as u64);
+                    self.slot.write_within(limit);
+                    *left = left.get(count..).unwrap_or_default();
+                }
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+                Poll::Pending => return self.still_writing(cx),
+            }
+        }
+        match Pin::new(&mut *stream).poll_flush(cx) {
+            Poll::Pending => self.still_writing(cx),
+            ready => ready,
+        }
+    }
+
+    fn still_writing(&self, cx: &Context<'_>) -> Poll<io::Result<()>> {
+        if self.slot.write_late(cx) { Poll::Ready(Err(io::ErrorKind::TimedOut.into())) } else { Poll::Pending }
+    }
+
+    /// Ends our direction (FIN, after close_notify on TLS). Bounded by `limit`; errors no longer matter here.
+    pub(crate) async fn finish(&self, limit: Duration) {
+        self.slot.write_within(limit);
+        let _ = poll_fn(|cx| match Pin::new(&mut *self.stream.borrow_mut()).poll_shutdown(cx) {
+            Poll::Pending => self.still_writing(cx),
+            ready => ready,
+        })
+        .await;
+        self.slot.write_done();
+    }
+
+    /// The deadlines, for loops that poll by themselves.
+    pub(crate) fn deadline(&self) -> &Slot {
+        &self.slot
+    }
+
+    /// Bytes read so far.
+    pub(crate) fn received(&self) -> u64 {
+        self.received.get()
+    }
+
+    /// Bytes written so far.
+    pub(crate) fn sent(&self) -> u64 {
+        self.sent.get()
+    }
+}

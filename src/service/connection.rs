@@ -1,0 +1,175 @@
+//! What is known of one client connection, beside its bytes.
+
+use std::cell::{Cell, RefCell};
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::time::SystemTime;
+
+use super::generation::{Limits, ListenerRun, Place};
+use super::worker::{Open, Worker};
+use crate::observe::access;
+use crate::traffic::headers::Trust;
+use crate::traffic::refusal::Refusal;
+
+/// A listener on one thread. It outlives its socket: connections that were accepted on it still use it.
+pub(crate) struct Listening {
+    place: RefCell<Rc<Place>>,
+    closing: Cell<bool>,
+}
+
+impl Listening {
+    /// A listener that begins in that place.
+    pub(crate) fn new(place: Place) -> Rc<Self> {
+        Rc::new(Self { place: RefCell::new(Rc::new(place)), closing: Cell::new(false) })
+    }
+
+    /// New requests see this generation from now on.
+    pub(crate) fn move_to(&self, place: Place) {
+        *self.place.borrow_mut() = Rc::new(place);
+    }
+
+    /// The generation that new requests see, and where this listener stands in it.
+    pub(crate) fn place(&self) -> Rc<Place> {
+        Rc::clone(&self.place.borrow())
+    }
+
+    /// No further requests: what runs may finish.
+    pub(crate) fn close(&self) {
+        self.closing.set(true);
+    }
+
+    /// Whether no further requests are wanted.
+    pub(crate) fn is_closing(&self) -> bool {
+        self.closing.get()
+    }
+}
+
+/// What a TLS handshake settled.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct TlsFacts {
+    /// `TLSv1.2` or `TLSv1.3`, as nginx writes it.
+    pub(crate) version: &'static str,
+}
+
+/// One client connection.
+pub(crate) struct Connection {
+    worker: Rc<Worker>,
+    listening: Rc<Listening>,
+    place: RefCell<Rc<Place>>,
+    peer: SocketAddr,
+    peer_text: String,
+    tls: Option<TlsFacts>,
+    http2: bool,
+    requests: Cell<u64>,
+    number: u64,
+    _open: Open,
+}
+
+impl Connection {
+    /// A connection just accepted.
+    pub(crate) fn new(
+        worker: Rc<Worker>,
+        listening: Rc<Listening>,
+        peer: SocketAddr,
+        tls: Option<TlsFacts>,
+        http2: bool,
+        open: Open,
+    ) -> Rc<Self> {
+        let place = RefCell::new(listening.place());
+        let peer_text = peer.ip().to_canonical().to_string();
+        let (requests, number) = (Cell::new(0), worker.shared.number_connection());
+        Rc::new(Self { worker, place, listening, peer, peer_text, tls, http2, requests, number, _open: open })
+    }
+
+    /// Lets go of the generation that the last request saw.
+    pub(crate) fn refresh(&self) {
+        *self.place.borrow_mut() = self.listening.place();
+    }
+
+    /// The thread's own things.
+    pub(crate) fn worker(&self) -> &Rc<Worker> {
+        &self.worker
+    }
+
+    /// The generation for the next request.
+    pub(crate) fn place(&self) -> Rc<Place> {
+        self.listening.place()
+    }
+
+    /// The listener's deadlines and sizes.
+    pub(crate) fn limits(&self) -> Limits {
+        self.place.borrow().listener().limits
+    }
+
+    /// Whether no further request is wanted on this connection.
+    pub(crate) fn closing(&self) -> bool {
+        self.listening.is_closing()
+    }
+
+    /// Whether the listener speaks TLS.
+    pub(crate) fn secure(&self) -> bool {
+        self.tls.is_some()
+    }
+
+    /// What the handshake settled.
+    pub(crate) fn tls(&self) -> Option<TlsFacts> {
+        self.tls
+    }
+
+    /// Whether it speaks HTTP/2.
+    pub(crate) fn http2(&self) -> bool {
+        self.http2
+    }
+
+    /// The client's address.
+    pub(crate) fn peer(&self) -> SocketAddr {
+        self.peer
+    }
+
+    /// The client's address without port, as it goes into X-Forwarded-For.
+    pub(crate) fn peer_text(&self) -> &str {
+        &self.peer_text
+    }
+
+    /// Whether X-Forwarded-* of this client are believed.
+    pub(crate) fn trust(&self, listener: &ListenerRun) -> Trust {
+        match &listener.trusted_proxies {
+            None => Trust::Append,
+            Some(networks) if networks.iter().any(|n| n.contains(&self.peer.ip().to_canonical())) => Trust::Known,
+            Some(_) => Trust::Strip,
+        }
+    }
+
+    /// Its number in the log, since the process's start.
+    pub(crate) fn number(&self) -> u64 {
+        self.number
+    }
+
+    /// Whether it has carried a request.
+    pub(crate) fn has_served(&self) -> bool {
+        self.requests.get() > 0
+    }
+
+    /// Counts one more request; the number is the request's on this connection, from 1.
+    pub(crate) fn count_request(&self) -> u64 {
+        self.requests.set(self.requests.get() + 1);
+        self.requests.get()
+    }
+
+    /// Logs a head that never became a request.
+    pub(crate) fn log_bad_head(&self, refusal: Refusal, first_bytes: &[u8]) {
+        let place = self.place.borrow();
+        let (status, word) = refusal.answer();
+        place.generation.count_stray(status, word);
+        let stray = access::Stray {
+            time: SystemTime::now(),
+            peer: self.peer.ip(),
+            listener: &place.listener().name,
+            status,
+            word,
+            reason: "",
+            first: first_bytes,
+        };
+        place.generation.log_stray(&stray, &mut self.worker.pen.borrow_mut());
+    }
+}

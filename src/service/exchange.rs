@@ -1,0 +1,404 @@
+//! The request's way, top to bottom: find the site, look up the session, pick a node, connect or reuse, send the
+//! request up, pass the answer down, learn, count and log.
+//!
+//! Both directions flow at once and each holds one buffer at most, so a slow side slows the other down. What to do is
+//! decided by the rooms in `traffic`; what was decided is kept in the [`Trip`].
+
+use std::cell::Cell;
+use std::future::{pending, poll_fn};
+use std::io;
+use std::task::Poll;
+use std::time::Duration;
+
+use super::buffers::Buffer;
+use super::client::{Body, Sink};
+use super::conn::Conn;
+use super::connection::Connection;
+use super::fault::Lost;
+use super::h1;
+use super::trip::{Node, Trip};
+use super::tunnel;
+use super::upload::{Stopped, Upload};
+use crate::traffic::headers::{self, DownFraming};
+use crate::traffic::refusal::Refusal;
+use crate::traffic::retry::{Failure, Next};
+use crate::wire::{self, AnswerFraming, AnswerHead, AnswerScan, Chunks, Method, Piece, RequestHead};
+
+/// Interim answers that one request may get.
+const MOST_INTERIM: u32 = 16;
+/// How long a node may take to say `100 Continue` before we say it.
+const CONTINUE_WAIT: Duration = Duration::from_secs(1);
+
+/// How an HTTP/1 connection goes on after an exchange.
+pub(crate) enum Ended {
+    /// With the next request.
+    Keep,
+    /// It ends.
+    Close,
+    /// It ends, but the client may still be sending.
+    Linger,
+    /// It ends at once, visibly broken.
+    Cut,
+}
+
+/// What came of it, seen from the client.
+enum Outcome {
+    /// A whole answer went down.
+    Answered,
+    /// The node agreed to an upgrade: its connection, and what it sent after its head.
+    Upgraded(Box<Node>, Buffer),
+    /// Weir answered.
+    Refused,
+    /// An answer was begun and cannot be completed.
+    Cut,
+}
+
+/// Carries one request of an HTTP/1 client.
+pub(crate) async fn carry_h1(
+    conn: &Conn,
+    connection: &Connection,
+    head: &RequestHead,
+    answer: &mut AnswerHead,
+    input: &mut Buffer,
+) -> Ended {
+    let limits = connection.limits();
+    let mut trip = Trip::begin(connection, head);
+    let body = h1::Body::new(conn, input, head.framing(), limits.body_timeout, limits.max_head);
+    let sink = h1::Sink::new(conn, connection.worker().buffers.lend(), head.version(), limits.write_timeout);
+    let (mut body, mut sink) = (Body::H1(body), Sink::H1(sink));
+    let outcome = carry(&mut trip, answer, &mut body, &mut sink).await;
+    let complete = body.is_complete();
+    trip.sent(sink.body_sent());
+    drop(sink);
+    let ended = match outcome {
+        Outcome::Upgraded(node, rest) => {
+            if let Body::H1(body) = body {
+                tunnel::run(&mut trip, conn, body.into_input(), &node.conn, rest).await;
+            }
+            Ended::Close
+        }
+        Outcome::Answered | Outcome::Refused if !complete => Ended::Linger,
+        Outcome::Answered | Outcome::Refused if trip.keeps_alive() => Ended::Keep,
+        Outcome::Answered | Outcome::Refused => Ended::Close,
+        Outcome::Cut => {
+            conn.cut();
+            Ended::Cut
+        }
+    };
+    trip.end();
+    ended
+}
+
+/// Carries one request of an HTTP/2 stream.
+pub(crate) async fn carry_h2(connection: &Connection, head: &RequestHead, mut body: Body<'_>, mut sink: Sink<'_>) {
+    let mut trip = Trip::begin(connection, head);
+    carry(&mut trip, &mut AnswerHead::new(), &mut body, &mut sink).await;
+    trip.sent(sink.body_sent());
+    trip.end();
+}
+
+async fn carry(trip: &mut Trip<'_>, answer: &mut AnswerHead, body: &mut Body<'_>, sink: &mut Sink<'_>) -> Outcome {
+    let refusal = match find_and_try(trip, answer, body, sink).await {
+        Ok(outcome) => return outcome,
+        Err(refusal) => refusal,
+    };
+    trip.refuse(refusal);
+    if trip.answer_begun() || refusal == Refusal::ClientGone {
+        sink.cut();
+        return Outcome::Cut;
+    }
+    let keep = trip.may_keep_alive(body.is_complete());
+    match sink.refuse(refusal, trip.head.method() == Method::Head, keep).await {
+        Ok(()) => Outcome::Refused,
+        Err(_) => Outcome::Cut,
+    }
+}
+
+async fn find_and_try(
+    trip: &mut Trip<'_>,
+    answer: &mut AnswerHead,
+    body: &mut Body<'_>,
+    sink: &mut Sink<'_>,
+) -> Result<Outcome, Refusal> {
+    trip.find_site()?;
+    trip.check_length()?;
+    let mut upload = Upload::new(body, trip);
+    upload.read_first(trip.buffer_request()).await?;
+    trip.find_session();
+    let tried = try_nodes(trip, answer, &mut upload, sink).await;
+    trip.received(upload.seen());
+    tried
+}
+
+async fn try_nodes(
+    trip: &mut Trip<'_>,
+    answer: &mut AnswerHead,
+    upload: &mut Upload<'_, '_>,
+    sink: &mut Sink<'_>,
+) -> Result<Outcome, Refusal> {
+    loop {
+        trip.pick()?;
+        let failure = match attempt(trip, answer, upload, sink).await {
+            Ok(outcome) => return Ok(outcome),
+            Err(Lost::Over(refusal)) => return Err(refusal),
+            Err(Lost::Node(failure)) => failure,
+        };
+        match trip.failed(failure, upload.can_repeat()) {
+            Next::GiveUp => return Err(trip.refusal_for(failure)),
+            Next::NextNode => trip.leave_node(),
+            Next::SameNodeFresh => trip.want_fresh(),
+        }
+        upload.rewind();
+    }
+}
+
+/// One try at one node.
+async fn attempt(
+    trip: &mut Trip<'_>,
+    answer: &mut AnswerHead,
+    upload: &mut Upload<'_, '_>,
+    sink: &mut Sink<'_>,
+) -> Result<Outcome, Lost> {
+    let node = trip.reach().await.map_err(Lost::Node)?;
+    upload.begin(trip, &node).await?;
+    let uploaded = Cell::new(upload.is_complete());
+    let timeouts = trip.timeouts();
+    let answered = {
+        let Node { conn, .. } = &node;
+        let mut out = trip.connection.worker().buffers.lend();
+        let mut up = std::pin::pin!(send_and_watch(upload, conn, timeouts.send, &uploaded, &mut out));
+        let mut down = std::pin::pin!(pass_answer(trip, answer, conn, sink, &uploaded));
+        poll_fn(|cx| {
+            if let Poll::Ready(done) = down.as_mut().poll(cx) {
+                return Poll::Ready(done);
+            }
+            up.as_mut().poll(cx).map(Err)
+        })
+        .await
+    };
+    let passed = answered?;
+    match passed {
+        Passed::Upgraded(rest) => {
+            trip.upgraded();
+            Ok(Outcome::Upgraded(Box::new(node), rest))
+        }
+        Passed::Whole { reusable } => {
+            trip.release(node, reusable && uploaded.get());
+            Ok(Outcome::Answered)
+        }
+    }
+}
+
+/// Sends the body up; afterwards watches the client. Ends only when the request is lost by the client's doing.
+async fn send_and_watch(
+    upload: &mut Upload<'_, '_>,
+    node: &Conn,
+    limit: Duration,
+    uploaded: &Cell<bool>,
+    out: &mut Buffer,
+) -> Lost {
+    while !uploaded.get() {
+        match upload.send_next(node, limit, out).await {
+            Ok(done) => uploaded.set(done),
+            // The node may have answered before it closed (413, say): what it said is still to be read.
+            Err(Stopped::Node) => return pending().await,
+            Err(Stopped::Client(refusal)) => return Lost::Over(refusal),
+        }
+    }
+    upload.gone().await;
+    Lost::Over(Refusal::ClientGone)
+}
+
+enum Passed {
+    Whole { reusable: bool },
+    Upgraded(Buffer),
+}
+
+/// Reads the node's answer and passes it down.
+async fn pass_answer(
+    trip: &mut Trip<'_>,
+    answer: &mut AnswerHead,
+    node: &Conn,
+    sink: &mut Sink<'_>,
+    uploaded: &Cell<bool>,
+) -> Result<Passed, Lost> {
+    let mut input = trip.connection.worker().buffers.lend();
+    let mut interim = 0;
+    loop {
+        read_answer_head(trip, answer, node, sink, &mut input).await?;
+        match answer.status() {
+            101 if trip.wants_upgrade() => {
+                let down = trip.down(answer, DownFraming::None, true);
+                sink.interim(answer, &down).await?;
+                return Ok(Passed::Upgraded(input));
+            }
+            101 => return Err(Lost::Node(Failure::Malformed)),
+            100..=199 => {
+                interim += 1;
+                if interim > MOST_INTERIM {
+                    return Err(Lost::Node(Failure::Malformed));
+                }
+                trip.proceeded(answer.status());
+                let down = trip.down(answer, DownFraming::None, true);
+                sink.interim(answer, &down).await?;
+            }
+            _ => break,
+        }
+    }
+    trip.learn(answer);
+    let framing = trip.framing_down(answer);
+    trip.begin_answer(answer, uploaded.get(), framing);
+    let down = trip.down(answer, framing, trip.keeps_alive());
+    sink.head(answer, &down)?;
+    let whole = pass_body(trip, answer, node, sink, &mut input).await?;
+    let reusable = whole && answer.keep_alive() && input.unread().is_empty() && trip.leaves_connection_clean();
+    Ok(Passed::Whole { reusable })
+}
+
+async fn read_answer_head(
+    trip: &mut Trip<'_>,
+    answer: &mut AnswerHead,
+    node: &Conn,
+    sink: &mut Sink<'_>,
+    input: &mut Buffer,
+) -> Result<(), Lost> {
+    let read_limit = trip.timeouts().read;
+    let mut seen = 0;
+    let end = loop {
+        match wire::scan_answer(input.unread(), seen, super::buffers::SIZE) {
+            AnswerScan::End(end) => break end,
+            AnswerScan::Bad(_) => return Err(Lost::Node(Failure::Malformed)),
+            AnswerScan::Partial => seen = input.unread().len(),
+        }
+        input.compact();
+        let limit = if trip.awaits_continue() { CONTINUE_WAIT } else { read_limit };
+        match node.read(input.end(), limit).await {
+            Ok(0) => return Err(Lost::Node(Failure::Cut)),
+            Ok(_) => {}
+            Err(error) if error.kind() == io::ErrorKind::TimedOut && trip.awaits_continue() => {
+                trip.proceeded(100);
+                sink.proceed().await?;
+            }
+            Err(error) if error.kind() == io::ErrorKind::TimedOut => return Err(Lost::Node(Failure::AnswerTimeout)),
+            Err(_) => return Err(Lost::Node(Failure::Reset)),
+        }
+        trip.heard();
+    };
+    let parsed = answer.parse(input.unread().get(..end).unwrap_or_default(), trip.head.method());
+    input.consume(end);
+    parsed.map_err(|_| Lost::Node(Failure::Malformed))
+}
+
+/// Passes the body down; true when it was whole and the connection's place in it is known.
+async fn pass_body(
+    trip: &mut Trip<'_>,
+    answer: &AnswerHead,
+    node: &Conn,
+    sink: &mut Sink<'_>,
+    input: &mut Buffer,
+) -> Result<bool, Lost> {
+    let limit = trip.timeouts().read;
+    match answer.framing() {
+        AnswerFraming::None => {
+            sink.end(b"").await?;
+            Ok(true)
+        }
+        AnswerFraming::Length(length) => {
+            pass_length(node, sink, input, length, limit).await?;
+            sink.end(b"").await?;
+            Ok(true)
+        }
+        AnswerFraming::Chunked => {
+            let mut chunks = Chunks::new();
+            pass_chunks(node, sink, input, &mut chunks, limit).await?;
+            let mut trailers = trip.connection.worker().buffers.lend();
+            if trip.head.te_trailers() {
+                chunks.trailers().for_each(|(name, value)| headers::write_field(trailers.end(), name, value));
+            }
+            sink.end(trailers.unread()).await?;
+            Ok(true)
+        }
+        AnswerFraming::UntilClose => {
+            pass_until_close(node, sink, input, limit).await?;
+            sink.end(b"").await?;
+            Ok(false)
+        }
+    }
+}
+
+async fn pass_length(
+    node: &Conn,
+    sink: &mut Sink<'_>,
+    input: &mut Buffer,
+    length: u64,
+    limit: Duration,
+) -> Result<(), Lost> {
+    let mut left = length;
+    while left > 0 {
+        if input.unread().is_empty() {
+            sink.flush().await?;
+            read_more(node, input, limit).await?;
+        }
+        let count = usize::try_from(left).unwrap_or(usize::MAX).min(input.unread().len());
+        sink.piece(input.unread().get(..count).unwrap_or_default()).await?;
+        input.consume(count);
+        left -= count as u64;
+    }
+    Ok(())
+}
+
+async fn pass_chunks(
+    node: &Conn,
+    sink: &mut Sink<'_>,
+    input: &mut Buffer,
+    chunks: &mut Chunks,
+    limit: Duration,
+) -> Result<(), Lost> {
+    loop {
+        match chunks.next(input.unread()) {
+            Ok(Piece::Data { skip, len }) => {
+                input.consume(skip);
+                sink.piece(input.unread().get(..len).unwrap_or_default()).await?;
+                input.consume(len);
+            }
+            Ok(Piece::End { consumed }) => {
+                input.consume(consumed);
+                return Ok(());
+            }
+            Ok(Piece::More { consumed }) => {
+                input.consume(consumed);
+                sink.flush().await?;
+                input.compact();
+                read_more(node, input, limit).await?;
+            }
+            Err(_) => return Err(Lost::Over(Refusal::NodeMalformed)),
+        }
+    }
+}
+
+async fn pass_until_close(node: &Conn, sink: &mut Sink<'_>, input: &mut Buffer, limit: Duration) -> Result<(), Lost> {
+    loop {
+        if !input.unread().is_empty() {
+            sink.piece(input.unread()).await?;
+            input.clear();
+        }
+        sink.flush().await?;
+        match node.read(input.end(), limit).await {
+            Ok(0) => return Ok(()),
+            Ok(_) => {}
+            Err(error) => return Err(Lost::Over(body_fault(&error))),
+        }
+    }
+}
+
+async fn read_more(node: &Conn, input: &mut Buffer, limit: Duration) -> Result<(), Lost> {
+    match node.read(input.end(), limit).await {
+        Ok(0) => Err(Lost::Over(Refusal::NodeCut)),
+        Ok(_) => Ok(()),
+        Err(error) => Err(Lost::Over(body_fault(&error))),
+    }
+}
+
+fn body_fault(error: &io::Error) -> Refusal {
+    if error.kind() == io::ErrorKind::TimedOut { Refusal::AnswerBodyTimeout } else { Refusal::NodeCut }
+}

@@ -1,0 +1,57 @@
+//! Why an exchange ends early: by whose doing, and what follows from it.
+
+use std::io;
+
+use crate::traffic::refusal::Refusal;
+use crate::traffic::retry::Failure;
+
+/// Why the client's side of an exchange ended early.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ClientFault {
+    /// It went away.
+    Gone,
+    /// It sent nothing for too long.
+    BodyTimeout,
+    /// It took nothing for too long.
+    WriteTimeout,
+    /// Its body breaks the framing.
+    BadBody,
+    /// Its trailers break the rules.
+    BadTrailer,
+}
+
+impl ClientFault {
+    /// The refusal to answer and log with.
+    pub(crate) const fn refusal(self) -> Refusal {
+        match self {
+            Self::Gone | Self::WriteTimeout => Refusal::ClientGone,
+            Self::BodyTimeout => Refusal::BodyTimeout,
+            Self::BadBody => Refusal::BadChunk,
+            Self::BadTrailer => Refusal::BadTrailer,
+        }
+    }
+
+    /// What an error while writing to a client means.
+    pub(crate) fn writing(error: &io::Error) -> Self {
+        if error.kind() == io::ErrorKind::TimedOut { Self::WriteTimeout } else { Self::Gone }
+    }
+
+    /// What an error while reading a client's body means.
+    pub(crate) fn reading(error: &io::Error) -> Self {
+        if error.kind() == io::ErrorKind::TimedOut { Self::BodyTimeout } else { Self::Gone }
+    }
+}
+
+/// Why an attempt at one node ended.
+pub(crate) enum Lost {
+    /// The node's fault: another may do better.
+    Node(Failure),
+    /// Nothing to be done.
+    Over(Refusal),
+}
+
+impl From<ClientFault> for Lost {
+    fn from(fault: ClientFault) -> Self {
+        Self::Over(fault.refusal())
+    }
+}

@@ -1,0 +1,357 @@
+//! A snapshot made ready to run: TLS configurations, log files and counters resolved once, so that a request looks
+//! nothing up by name.
+
+use std::collections::HashSet;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use ipnet::IpNet;
+use pingora_core::listeners::tls::Acceptor;
+use rustls::ServerConfig;
+use rustls::server::ProducesTickets;
+use rustls_pki_types::ServerName;
+use tokio_rustls::TlsConnector;
+
+use super::tls;
+use super::upstream::NodeTls;
+use super::verify;
+use crate::config::{self, Config, HostPattern, LogFormat, LogTarget, Problem, Verify};
+use crate::observe::access::{AccessLog, Entry, Format, Stray};
+use crate::observe::logs::Destination;
+use crate::observe::Observer;
+use crate::observe::access::Pen;
+use crate::observe::logs::Sink;
+use crate::observe::metrics::{Finished, ListenerCounters, NodeCounters, Open, PoolCounters, RouteCounters, SiteCounters};
+use crate::traffic::snapshot::{self, Snapshot};
+use crate::traffic::state::{Change, Reason, State};
+
+/// One generation at work.
+pub(crate) struct Generation {
+    /// What requests decide by.
+    pub(crate) snapshot: Snapshot,
+    /// Same order as in the configuration.
+    pub(crate) listeners: Vec<ListenerRun>,
+    /// Same order as in the configuration.
+    pub(crate) sites: Vec<SiteRun>,
+    /// Same order as in the configuration.
+    pub(crate) pools: Vec<PoolRun>,
+    /// Links of node connections that may still be used.
+    pub(crate) links: HashSet<u64>,
+    stray: AccessLog,
+    pub(crate) stray_counters: Arc<RouteCounters>,
+    observer: Arc<Observer>,
+    any_certificate: NodeTls,
+}
+
+/// Where a listener stands in a generation.
+pub(crate) struct Place {
+    /// The generation.
+    pub(crate) generation: Arc<Generation>,
+    /// Index into its listeners.
+    pub(crate) listener: usize,
+}
+
+impl Place {
+    /// The listener.
+    pub(crate) fn listener(&self) -> &ListenerRun {
+        &self.generation.listeners[self.listener]
+    }
+}
+
+/// A listener's deadlines and sizes, as a connection copies them.
+#[derive(Clone, Copy)]
+pub(crate) struct Limits {
+    pub(crate) handshake_timeout: Duration,
+    pub(crate) head_timeout: Duration,
+    pub(crate) idle_timeout: Duration,
+    pub(crate) body_timeout: Duration,
+    pub(crate) write_timeout: Duration,
+    pub(crate) http2_idle_timeout: Duration,
+    pub(crate) max_head: usize,
+    pub(crate) max_fields: usize,
+    pub(crate) max_requests: u64,
+}
+
+/// A listener at work.
+pub(crate) struct ListenerRun {
+    pub(crate) name: Arc<str>,
+    pub(crate) port: u16,
+    pub(crate) limits: Limits,
+    pub(crate) tls: Option<Acceptor>,
+    pub(crate) trusted_proxies: Option<Vec<IpNet>>,
+    /// The host for an HTTP/1.0 client that names none.
+    pub(crate) default_host: String,
+    pub(crate) counters: Arc<ListenerCounters>,
+}
+
+/// A site at work.
+pub(crate) struct SiteRun {
+    pub(crate) access: AccessLog,
+    pub(crate) errors: Option<Arc<Sink>>,
+    pub(crate) counters: Arc<SiteCounters>,
+    /// By member of the site's pool; the last one stands for "no node".
+    pub(crate) routes: Vec<Arc<RouteCounters>>,
+}
+
+/// A pool at work.
+pub(crate) struct PoolRun {
+    pub(crate) tls: Option<NodeTls>,
+    pub(crate) counters: Arc<PoolCounters>,
+    pub(crate) members: Vec<Arc<NodeCounters>>,
+}
+
+/// Everything that can fail, done before anything is changed.
+pub(crate) struct Prepared {
+    config: Arc<Config>,
+    listeners: Vec<Option<Arc<ServerConfig>>>,
+    pools: Vec<Option<NodeTls>>,
+    logs: Vec<(AccessLog, Option<Arc<Sink>>)>,
+    stray: AccessLog,
+    any_certificate: NodeTls,
+}
+
+impl Prepared {
+    /// Opens logs and builds TLS configurations. Pools whose TLS settings did not change keep their own, and with it
+    /// the sessions to resume.
+    pub(crate) fn new(
+        config: Arc<Config>,
+        before: Option<&Generation>,
+        tickets: &Arc<dyn ProducesTickets>,
+        observer: &Observer,
+    ) -> Result<Self, Vec<Problem>> {
+        let mut problems = Vec::new();
+        let listeners = (0..config.listeners.len())
+            .map(|index| {
+                let hosts = snapshot::hosts_of(&config, index);
+                note(tls::server_config(&config, index, &hosts, tickets), &config.listeners[index].at, &mut problems)
+                    .flatten()
+            })
+            .collect();
+        let pools = config
+            .pools
+            .iter()
+            .map(|pool| note(node_tls(pool, before), &pool.at, &mut problems).flatten())
+            .collect();
+        let logs = config
+            .sites
+            .iter()
+            .map(|site| {
+                let opened = open_logs(&site.logs, observer);
+                note(opened, &site.at, &mut problems).unwrap_or_else(|| (AccessLog { sink: None, format: Format::Combined }, None))
+            })
+            .collect();
+        let stray = note(open_logs(&config.logs, observer), &config.admin.at, &mut problems);
+        let any_certificate = note(connector(&config::NodeTls { verify: Verify::None, server_name: None }), &config.admin.at, &mut problems);
+        match (stray, any_certificate) {
+            (Some((stray, _)), Some(any_certificate)) if problems.is_empty() => {
+                Ok(Self { config, listeners, pools, logs, stray, any_certificate })
+            }
+            _ => Err(problems),
+        }
+    }
+}
+
+fn note<T>(result: Result<T, String>, at: &config::Place, problems: &mut Vec<Problem>) -> Option<T> {
+    result
+        .map_err(|what| problems.push(Problem { at: at.clone(), what, advice: String::new() }))
+        .ok()
+}
+
+fn node_tls(pool: &config::Pool, before: Option<&Generation>) -> Result<Option<NodeTls>, String> {
+    let Some(settings) = &pool.tls else { return Ok(None) };
+    let same = before.and_then(|generation| {
+        let index = generation.snapshot.config.pools.iter().position(|p| p.name == pool.name && p.tls == pool.tls)?;
+        generation.pools.get(index)?.tls.clone()
+    });
+    same.map_or_else(|| connector(settings), Ok).map(Some)
+}
+
+fn connector(settings: &config::NodeTls) -> Result<NodeTls, String> {
+    let client = verify::client_config(settings, &tls::provider())?;
+    let server_name = match settings.server_name.as_deref() {
+        Some(name) => Some(
+            ServerName::try_from(name.to_string()).map_err(|_| format!("\"{name}\" is no name that TLS can ask for"))?,
+        ),
+        None => None,
+    };
+    Ok(NodeTls { connector: TlsConnector::from(client), server_name })
+}
+
+fn open_logs(logs: &config::Logs, observer: &Observer) -> Result<(AccessLog, Option<Arc<Sink>>), String> {
+    let open = |target: &LogTarget| {
+        let destination = match target {
+            LogTarget::Journal => Destination::Journal,
+            LogTarget::File(path) => Destination::File(path.clone()),
+            LogTarget::Off => Destination::Off,
+        };
+        observer.logs.open(&destination).map_err(|error| format!("cannot open a log: {error}"))
+    };
+    let format = match logs.format {
+        LogFormat::Combined => Format::Combined,
+        LogFormat::Json => Format::Json,
+    };
+    let errors = if logs.error == LogTarget::Journal { None } else { open(&logs.error)? };
+    Ok((AccessLog { sink: open(&logs.access)?, format }, errors))
+}
+
+impl Generation {
+    /// The generation after `before`. Cannot fail: everything that could was done by [`Prepared::new`].
+    pub(crate) fn build(prepared: Prepared, before: Option<&Self>, secret: [u8; 16], observer: &Arc<Observer>) -> Arc<Self> {
+        let Prepared { config, listeners, pools, logs, stray, any_certificate } = prepared;
+        let snapshot = Snapshot::build(config, before.map(|generation| &generation.snapshot), secret);
+        let config = &snapshot.config;
+        let metrics = &observer.metrics;
+        let pools: Vec<_> = pools
+            .into_iter()
+            .zip(&snapshot.pools)
+            .map(|(tls, pool)| PoolRun {
+                tls,
+                counters: metrics.pool(&pool.name),
+                members: pool.members.iter().map(|member| metrics.node(&pool.name, &member.node)).collect(),
+            })
+            .collect();
+        let sites = config.sites.iter().zip(logs).map(|(site, (access, errors))| {
+            let pool = &snapshot.pools[site.pool];
+            let nodes = pool.members.iter().map(|member| &*member.node).chain([""]);
+            SiteRun {
+                access,
+                errors,
+                counters: metrics.site(&site.name),
+                routes: nodes.map(|node| metrics.route(&site.name, &pool.name, node)).collect(),
+            }
+        });
+        let listeners = config.listeners.iter().zip(listeners).map(|(listener, tls)| ListenerRun {
+            name: Arc::clone(&listener.name),
+            port: listener.bind.port(),
+            limits: limits(listener),
+            tls: tls.map(Acceptor::from_server_config),
+            trusted_proxies: listener.trusted_proxies.clone(),
+            default_host: default_host(config, listener),
+            counters: metrics.listener(&listener.name),
+        });
+        Arc::new(Self {
+            listeners: listeners.collect(),
+            sites: sites.collect(),
+            links: snapshot.pools.iter().flat_map(|pool| pool.members.iter().map(|member| member.link)).collect(),
+            pools,
+            stray,
+            stray_counters: metrics.route("", "", ""),
+            observer: Arc::clone(observer),
+            any_certificate,
+            snapshot,
+        })
+    }
+
+    /// TLS for a probe: the pool's own rules on the pool's own port, else whatever certificate is shown.
+    pub(crate) fn probe_tls(&self, pool: usize, port: u16) -> &NodeTls {
+        let own = self.snapshot.config.pools.get(pool).filter(|settings| settings.port == port);
+        own.and_then(|_| self.pools.get(pool)?.tls.as_ref()).unwrap_or(&self.any_certificate)
+    }
+
+    /// Tells the world that a node's state changed: journal, events, metrics.
+    pub(crate) fn announce(&self, pool: usize, member: usize, change: Option<Change>, why: &str) {
+        let (Some(change), Some(pool_now)) = (change, self.snapshot.pools.get(pool)) else { return };
+        let Some(node) = pool_now.members.get(member) else { return };
+        let subject = format!("{}/{}", pool_now.name, node.node);
+        let text = format!("{} -> {}: {why}", change.from.word(), change.to.word());
+        let level = if change.to == State::Active { log::Level::Info } else { log::Level::Warn };
+        log::log!(level, "node {} of pool {} is {}, was {}: {why}", node.node, pool_now.name, change.to.word(), change.from.word());
+        self.observer.events.push(SystemTime::now(), "state", &subject, &text);
+        if let Some(counters) = self.pools.get(pool).and_then(|pool| pool.members.get(member)) {
+            counters.changed(change.to.reason().map(Reason::word));
+        }
+    }
+
+    /// Counts a round of probes.
+    pub(crate) fn count_probe(&self, pool: usize, member: usize, passed: bool, took: Duration) {
+        if let Some(counters) = self.pools.get(pool).and_then(|pool| pool.members.get(member)) {
+            counters.probed(if passed { "pass" } else { "fail" }, took);
+        }
+    }
+
+    /// Counts a retry.
+    pub(crate) fn count_retry(&self, pool: usize, reason: &'static str) {
+        if let Some(pool) = self.pools.get(pool) {
+            pool.counters.retried(reason);
+        }
+    }
+
+    /// Counts an open tunnel until the guard is dropped.
+    pub(crate) fn tunnel_opened(&self, site: Option<usize>) -> Option<Open> {
+        Some(self.sites.get(site?)?.counters.tunnel())
+    }
+
+    /// Logs a request that found no site.
+    pub(crate) fn log_request(&self, entry: &Entry<'_>, pen: &mut Pen) {
+        self.stray.request(entry, pen);
+    }
+
+    /// What never reached a site is counted here.
+    pub(crate) fn count_stray(&self, status: u16, word: &'static str) {
+        self.stray_counters.site().refused(word);
+        self.stray_counters.record(&Finished {
+            code: status,
+            time_taken: Duration::ZERO,
+            upstream_time: None,
+            received: 0,
+            sent: 0,
+        });
+    }
+
+    /// Sets the gauges of all nodes' states.
+    pub(crate) fn tell_states(&self) {
+        for (pool, run) in self.snapshot.pools.iter().zip(&self.pools) {
+            for (member, counters) in pool.members.iter().zip(&run.members) {
+                counters.state(member.state.state().reason().map(Reason::word));
+            }
+        }
+    }
+
+    /// Logs what never reached a site.
+    pub(crate) fn log_stray(&self, stray: &Stray<'_>, pen: &mut Pen) {
+        self.stray.stray(stray, pen);
+    }
+
+    /// Logs a handshake that failed.
+    pub(crate) fn log_handshake(&self, listener: &ListenerRun, peer: SocketAddr, reason: &str, pen: &mut Pen) {
+        let stray = Stray {
+            time: SystemTime::now(),
+            peer: peer.ip(),
+            listener: &listener.name,
+            status: 0,
+            word: "handshake-failed",
+            reason,
+            first: b"",
+        };
+        self.log_stray(&stray, pen);
+    }
+}
+
+fn limits(listener: &config::Listener) -> Limits {
+    Limits {
+        handshake_timeout: listener.handshake_timeout,
+        head_timeout: listener.head_timeout,
+        idle_timeout: listener.idle_timeout,
+        body_timeout: listener.body_timeout,
+        write_timeout: listener.write_timeout,
+        http2_idle_timeout: listener.http2_idle_timeout,
+        max_head: listener.max_head,
+        max_fields: listener.max_fields,
+        max_requests: listener.max_requests,
+    }
+}
+
+// What an HTTP/1.0 client without Host is taken to mean: the default site's first exact name, else the address.
+fn default_host(config: &Config, listener: &config::Listener) -> String {
+    let here = |site: &&config::Site| {
+        site.default && site.listeners.iter().any(|index| config.listeners.get(*index).is_some_and(|l| l.name == listener.name))
+    };
+    let exact = |site: &config::Site| {
+        site.hosts.iter().find_map(|host| match host {
+            HostPattern::Exact(name) => Some(name.to_string()),
+            HostPattern::Wildcard(_) => None,
+        })
+    };
+    config.sites.iter().find(here).and_then(exact).unwrap_or_else(|| listener.bind.to_string())
+}

@@ -1,0 +1,257 @@
+//! The two directions of an HTTP/1 client: the body that comes in, by length or in chunks, and the answer that goes
+//! out. What was read beyond the body stays in the buffer for the next request.
+
+use std::future::poll_fn;
+use std::time::Duration;
+
+use super::buffers::Buffer;
+use super::conn::Conn;
+use super::fault::ClientFault;
+use crate::traffic::headers::{self, Down, DownFraming, write_field};
+use crate::traffic::refusal::{Refusal, Reply};
+use crate::wire::{self, AnswerHead, ChunkFault, Chunks, Framing, Piece, Version};
+
+/// Below this much body, head and body leave in one write.
+const COALESCE: usize = 16 * 1024;
+
+/// The body of a request.
+pub(crate) struct Body<'c> {
+    conn: &'c Conn,
+    input: &'c mut Buffer,
+    framing: BodyFraming,
+    /// Bytes at the front of `input` that are body.
+    ready: usize,
+    timeout: Duration,
+    read_ahead: usize,
+}
+
+enum BodyFraming {
+    Done,
+    Length(u64),
+    Chunked(Box<Chunks>),
+    ChunkedDone(Box<Chunks>),
+}
+
+impl<'c> Body<'c> {
+    /// A body of that framing at the front of `input`.
+    pub(crate) fn new(conn: &'c Conn, input: &'c mut Buffer, framing: Framing, timeout: Duration, max_head: usize) -> Self {
+        let framing = match framing {
+            Framing::None | Framing::Length(0) => BodyFraming::Done,
+            Framing::Length(length) => BodyFraming::Length(length),
+            Framing::Chunked => BodyFraming::Chunked(Box::new(Chunks::new())),
+        };
+        Self { conn, input, framing, ready: 0, timeout, read_ahead: max_head }
+    }
+
+    /// See [`super::client::Body::fill`].
+    pub(crate) async fn fill(&mut self) -> Result<bool, ClientFault> {
+        loop {
+            self.at_hand()?;
+            if self.ready > 0 {
+                return Ok(true);
+            }
+            if self.ended() {
+                return Ok(false);
+            }
+            self.input.compact();
+            match self.conn.read(self.input.end(), self.timeout).await {
+                Ok(0) => return Err(ClientFault::Gone),
+                Ok(_) => {}
+                Err(error) => return Err(ClientFault::reading(&error)),
+            }
+        }
+    }
+
+    /// Frames what was read already.
+    pub(crate) fn at_hand(&mut self) -> Result<(), ClientFault> {
+        if self.ready > 0 || self.input.unread().is_empty() {
+            return Ok(());
+        }
+        match &mut self.framing {
+            BodyFraming::Done | BodyFraming::ChunkedDone(_) => {}
+            BodyFraming::Length(left) => {
+                self.ready = usize::try_from(*left).unwrap_or(usize::MAX).min(self.input.unread().len());
+            }
+            BodyFraming::Chunked(chunks) => match chunks.next(self.input.unread()) {
+                Ok(Piece::Data { skip, len }) => {
+                    self.input.consume(skip);
+                    self.ready = len;
+                }
+                Ok(Piece::More { consumed }) => self.input.consume(consumed),
+                Ok(Piece::End { consumed }) => {
+                    self.input.consume(consumed);
+                    self.end_of_chunks();
+                }
+                Err(ChunkFault::BadTrailer | ChunkFault::TrailersTooLarge) => return Err(ClientFault::BadTrailer),
+                Err(_) => return Err(ClientFault::BadBody),
+            },
+        }
+        Ok(())
+    }
+
+    fn end_of_chunks(&mut self) {
+        if let BodyFraming::Chunked(chunks) = std::mem::replace(&mut self.framing, BodyFraming::Done) {
+            self.framing = BodyFraming::ChunkedDone(chunks);
+        }
+    }
+
+    /// See [`super::client::Body::data`].
+    pub(crate) fn data(&self) -> &[u8] {
+        self.input.unread().get(..self.ready).unwrap_or_default()
+    }
+
+    /// See [`super::client::Body::consume`].
+    pub(crate) fn consume(&mut self, count: usize) {
+        self.ready -= count;
+        self.input.consume(count);
+        if let BodyFraming::Length(left) = &mut self.framing {
+            *left = left.saturating_sub(count as u64);
+            if *left == 0 {
+                self.framing = BodyFraming::Done;
+            }
+        }
+    }
+
+    fn ended(&self) -> bool {
+        matches!(self.framing, BodyFraming::Done | BodyFraming::ChunkedDone(_))
+    }
+
+    /// See [`super::client::Body::is_complete`].
+    pub(crate) fn is_complete(&self) -> bool {
+        self.ready == 0 && self.ended()
+    }
+
+    /// See [`super::client::Body::write_trailers`].
+    pub(crate) fn write_trailers(&self, out: &mut Vec<u8>) {
+        if let BodyFraming::ChunkedDone(chunks) = &self.framing {
+            for (name, value) in chunks.trailers() {
+                write_field(out, name, value);
+            }
+        }
+    }
+
+    /// See [`super::client::Body::gone`]. A half-closed client counts as gone, as with nginx.
+    pub(crate) async fn gone(&mut self) {
+        loop {
+            self.input.compact();
+            if self.input.unread().len() >= self.read_ahead.min(super::buffers::SIZE) {
+                std::future::pending::<()>().await;
+            }
+            let conn = self.conn;
+            let input = &mut *self.input;
+            match poll_fn(|cx| conn.poll_read(cx, input.end())).await {
+                Ok(0) | Err(_) => return,
+                Ok(_) => {}
+            }
+        }
+    }
+
+    /// What a tunnel needs: the connection and the bytes after the head.
+    pub(crate) fn into_input(self) -> &'c mut Buffer {
+        self.input
+    }
+}
+
+/// The answer to a request.
+pub(crate) struct Sink<'c> {
+    conn: &'c Conn,
+    out: Buffer,
+    timeout: Duration,
+    version: Version,
+    chunked: bool,
+    body_sent: u64,
+}
+
+impl<'c> Sink<'c> {
+    /// An answer on that connection. `out` is an empty buffer.
+    pub(crate) fn new(conn: &'c Conn, out: Buffer, version: Version, timeout: Duration) -> Self {
+        Self { conn, out, timeout, version, chunked: false, body_sent: 0 }
+    }
+
+    /// See [`super::client::Sink::interim`]. HTTP/1.0 clients get none (RFC 9110, 15.2).
+    pub(crate) async fn interim(&mut self, head: &AnswerHead, down: &Down<'_>) -> Result<(), ClientFault> {
+        if self.version == Version::Http10 {
+            return Ok(());
+        }
+        headers::write_answer(self.out.end(), head, down);
+        self.flush().await
+    }
+
+    /// See [`super::client::Sink::proceed`].
+    pub(crate) async fn proceed(&mut self) -> Result<(), ClientFault> {
+        if self.version == Version::Http10 {
+            return Ok(());
+        }
+        self.out.end().extend_from_slice(b"HTTP/1.1 100 Continue\r\n\r\n");
+        self.flush().await
+    }
+
+    /// See [`super::client::Sink::head`].
+    pub(crate) fn head(&mut self, head: &AnswerHead, down: &Down<'_>) {
+        self.chunked = matches!(down.framing, DownFraming::Chunked);
+        headers::write_answer(self.out.end(), head, down);
+    }
+
+    /// See [`super::client::Sink::piece`].
+    pub(crate) async fn piece(&mut self, data: &[u8]) -> Result<(), ClientFault> {
+        self.body_sent += data.len() as u64;
+        if self.chunked {
+            wire::write_chunk_size(self.out.end(), data.len());
+        }
+        if self.chunked || (!self.out.unread().is_empty() && data.len() <= COALESCE) {
+            self.out.end().extend_from_slice(data);
+            if self.chunked {
+                self.out.end().extend_from_slice(b"\r\n");
+            }
+            return self.flush().await;
+        }
+        self.flush().await?;
+        self.write(data).await
+    }
+
+    /// See [`super::client::Sink::flush`].
+    pub(crate) async fn flush(&mut self) -> Result<(), ClientFault> {
+        if self.out.unread().is_empty() {
+            return Ok(());
+        }
+        let written = self.conn.write(self.out.unread(), self.timeout).await;
+        self.out.clear();
+        written.map_err(|error| ClientFault::writing(&error))
+    }
+
+    async fn write(&mut self, data: &[u8]) -> Result<(), ClientFault> {
+        self.conn.write(data, self.timeout).await.map_err(|error| ClientFault::writing(&error))
+    }
+
+    /// See [`super::client::Sink::end`].
+    pub(crate) async fn end(&mut self, trailers: &[u8]) -> Result<(), ClientFault> {
+        if self.chunked {
+            self.out.end().extend_from_slice(b"0\r\n");
+            self.out.end().extend_from_slice(trailers);
+            self.out.end().extend_from_slice(b"\r\n");
+        }
+        self.flush().await
+    }
+
+    /// See [`super::client::Sink::cut`]: what is held back is dropped; the connection is closed without a last chunk.
+    pub(crate) fn cut(&mut self) {
+        self.out.clear();
+    }
+
+    /// See [`super::client::Sink::refuse`].
+    pub(crate) async fn refuse(&mut self, refusal: Refusal, head_only: bool, keep: bool) -> Result<(), ClientFault> {
+        let connection = match (keep, self.version) {
+            (false, _) => Some("close"),
+            (true, Version::Http10) => Some("keep-alive"),
+            (true, Version::Http11) => None,
+        };
+        refusal.write(self.out.end(), Reply { connection, head_only, date: None });
+        self.body_sent = if head_only { 0 } else { refusal.body_length() as u64 };
+        self.flush().await
+    }
+
+    /// See [`super::client::Sink::body_sent`].
+    pub(crate) fn body_sent(&self) -> u64 {
+        self.body_sent
+    }
+}

@@ -1,0 +1,203 @@
+//! Sockets that accept, on one thread: each thread has its own socket for every listener (SO_REUSEPORT), so the kernel
+//! spreads connections and no thread waits for another.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::io;
+use std::net::{SocketAddr, TcpListener as StdListener};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use pingora_core::protocols::tls::TlsStream;
+use pingora_core::protocols::{ALPN, Ssl};
+use socket2::{Domain, Socket, Type};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Notify;
+
+use super::conn::Conn;
+use super::connection::{Connection, Listening, TlsFacts};
+use super::generation::{Generation, Place};
+use super::tcp::{Reset, Tcp};
+use super::worker::{Open, Worker};
+use super::{serve_h1, serve_h2};
+
+/// Connections the kernel keeps for us while we are busy.
+const BACKLOG: i32 = 4096;
+/// How long accepting pauses when descriptors or memory are used up.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// Binds one socket a thread. Refuses an address that anybody, a second Weir included, already listens on.
+pub(crate) fn bind(address: SocketAddr, threads: usize) -> io::Result<Vec<StdListener>> {
+    // SO_REUSEPORT alone would let two Weirs of one user share a port silently.
+    drop(listen(address, false)?);
+    (0..threads).map(|_| listen(address, true)).collect()
+}
+
+fn listen(address: SocketAddr, shared: bool) -> io::Result<StdListener> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
+    socket.set_reuse_address(true)?;
+    socket.set_reuse_port(shared)?;
+    if address.is_ipv6() {
+        // As nginx's default: [::]:80 and 0.0.0.0:80 are two listeners.
+        socket.set_only_v6(true)?;
+    }
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    socket.set_nonblocking(true)?;
+    Ok(socket.into())
+}
+
+/// The listeners of one thread.
+#[derive(Default)]
+pub(crate) struct Listeners {
+    by_address: RefCell<HashMap<SocketAddr, Socketed>>,
+}
+
+struct Socketed {
+    listening: Rc<Listening>,
+    stop: Rc<Notify>,
+}
+
+impl Listeners {
+    /// Follows a new generation: known addresses move on to it, new ones begin on their socket, the rest close.
+    pub(crate) fn follow(
+        &self,
+        worker: &Rc<Worker>,
+        generation: &Arc<Generation>,
+        mut sockets: HashMap<SocketAddr, StdListener>,
+    ) {
+        let mut by_address = self.by_address.borrow_mut();
+        for (index, listener) in generation.snapshot.config.listeners.iter().enumerate() {
+            let place = Place { generation: Arc::clone(generation), listener: index };
+            if let Some(known) = by_address.get(&listener.bind) {
+                known.listening.move_to(place);
+            } else if let Some(socket) = sockets.remove(&listener.bind) {
+                by_address.insert(listener.bind, begin(worker, socket, place));
+            }
+        }
+        let wanted = |address: &SocketAddr| generation.snapshot.config.listeners.iter().any(|l| l.bind == *address);
+        by_address.retain(|address, socketed| wanted(address) || !socketed.close());
+        worker.clock.wake_all();
+    }
+
+    /// Closes all of them.
+    pub(crate) fn close(&self, worker: &Worker) {
+        self.by_address.borrow_mut().drain().for_each(|(_, socketed)| {
+            socketed.close();
+        });
+        worker.clock.wake_all();
+    }
+}
+
+impl Socketed {
+    fn close(&self) -> bool {
+        self.listening.close();
+        self.stop.notify_one();
+        true
+    }
+}
+
+fn begin(worker: &Rc<Worker>, socket: StdListener, place: Place) -> Socketed {
+    let listening = Listening::new(place);
+    let stop = Rc::new(Notify::new());
+    let (worker, ours, until) = (Rc::clone(worker), Rc::clone(&listening), Rc::clone(&stop));
+    match TcpListener::from_std(socket) {
+        Ok(socket) => {
+            tokio::task::spawn_local(async move { accept(&worker, &ours, socket, &until).await });
+        }
+        Err(error) => log::error!("cannot accept on a socket: {error}"),
+    }
+    Socketed { listening, stop }
+}
+
+async fn accept(worker: &Rc<Worker>, listening: &Rc<Listening>, socket: TcpListener, stop: &Notify) {
+    loop {
+        let accepted = tokio::select! {
+            biased;
+            accepted = socket.accept() => accepted,
+            () = stop.notified() => break,
+        };
+        match accepted {
+            Ok((stream, peer)) => welcome(worker, listening, stream, peer),
+            Err(error) => pause(&error).await,
+        }
+    }
+    // Who is in the queue already has connected, and perhaps sent: closing now would reset them.
+    while let Poll::Ready(Ok((stream, peer))) = socket.poll_accept(&mut Context::from_waker(Waker::noop())) {
+        welcome(worker, listening, stream, peer);
+    }
+}
+
+async fn pause(error: &io::Error) {
+    let aborted = error.kind() == io::ErrorKind::ConnectionAborted;
+    if !aborted {
+        log::warn!("cannot accept: {error}; trying again in {} ms", PAUSE.as_millis());
+        tokio::time::sleep(PAUSE).await;
+    }
+}
+
+fn welcome(worker: &Rc<Worker>, listening: &Rc<Listening>, stream: TcpStream, peer: SocketAddr) {
+    let open = worker.open_one();
+    let (worker, listening) = (Rc::clone(worker), Rc::clone(listening));
+    tokio::task::spawn_local(async move {
+        let place = listening.place();
+        let counted = place.listener().counters.connection();
+        let (tcp, reset) = Tcp::new(stream);
+        if place.listener().tls.is_none() {
+            drop(place);
+            let connection = Connection::new(Rc::clone(&worker), listening, peer, None, false, open);
+            serve_h1::serve(Conn::new(Box::new(tcp), reset, &worker.clock), connection).await;
+        } else {
+            secure(worker, listening, place, tcp, reset, peer, open).await;
+        }
+        drop(counted);
+    });
+}
+
+async fn secure(
+    worker: Rc<Worker>,
+    listening: Rc<Listening>,
+    place: Rc<Place>,
+    tcp: Tcp,
+    reset: Reset,
+    peer: SocketAddr,
+    open: Open,
+) {
+    let Some((stream, facts, http2)) = shake_hands(&place, tcp, peer, &worker).await else { return };
+    drop(place);
+    let connection = Connection::new(Rc::clone(&worker), listening, peer, Some(facts), http2, open);
+    if http2 {
+        serve_h2::serve(Box::new(stream), connection).await;
+    } else {
+        serve_h1::serve(Conn::new(Box::new(stream), reset, &worker.clock), connection).await;
+    }
+}
+
+async fn shake_hands(place: &Place, tcp: Tcp, peer: SocketAddr, worker: &Worker) -> Option<(TlsStream<Tcp>, TlsFacts, bool)> {
+    let listener = place.listener();
+    let acceptor = listener.tls.as_ref()?;
+    let limit = listener.limits.handshake_timeout;
+    match tokio::time::timeout(limit, acceptor.tls_handshake(tcp)).await {
+        Ok(Ok(stream)) => {
+            let version = match stream.get_ssl().and_then(|tls| tls.version()) {
+                Some("TLSv1_3") => "TLSv1.3",
+                _ => "TLSv1.2",
+            };
+            listener.counters.handshake("ok", version);
+            let http2 = matches!(stream.selected_alpn_proto(), Some(ALPN::H2));
+            Some((stream, TlsFacts { version }, http2))
+        }
+        Ok(Err(error)) => {
+            listener.counters.handshake("failed", "-");
+            place.generation.log_handshake(listener, peer, &error.to_string(), &mut worker.pen.borrow_mut());
+            None
+        }
+        Err(_) => {
+            listener.counters.handshake("timeout", "-");
+            place.generation.log_handshake(listener, peer, "timed out", &mut worker.pen.borrow_mut());
+            None
+        }
+    }
+}

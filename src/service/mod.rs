@@ -1,0 +1,32 @@
+//! The things that run: listeners, the exchange and its wire, node connections, probes, reload, the admin address.
+//! The only room that knows pingora-core.
+
+mod account;
+mod admin;
+mod buffers;
+mod client;
+mod clock;
+mod conn;
+mod connection;
+mod exchange;
+mod fault;
+mod generation;
+mod h1;
+mod h2;
+mod listeners;
+mod probes;
+mod reload;
+mod run;
+mod serve_h1;
+mod serve_h2;
+mod tcp;
+mod threads;
+mod tls;
+mod trip;
+mod tunnel;
+mod upload;
+mod upstream;
+pub mod verify;
+mod worker;
+
+pub use run::{NotRun, run};

@@ -1,0 +1,165 @@
+//! From file to running: read, check, prepare, bind, and only then swap. All or nothing: whatever fails leaves the
+//! running generation, its sockets and its files as they were.
+
+use std::collections::{HashMap, HashSet};
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use rustls::server::ProducesTickets;
+
+use super::generation::{Generation, Prepared};
+use super::listeners;
+use super::probes::{self, Probing};
+use super::threads::{Order, Threads};
+use super::worker::Shared;
+use crate::config::{self, Config, Problem};
+use crate::observe::Observer;
+
+/// What runs, and how it changes.
+pub(crate) struct Reloader {
+    path: PathBuf,
+    shared: Arc<Shared>,
+    threads: Arc<Threads>,
+    tickets: Arc<dyn ProducesTickets>,
+    secret: [u8; 16],
+    bound: HashSet<SocketAddr>,
+    probing: Probing,
+}
+
+/// The first generation, prepared while nothing runs yet.
+pub(crate) struct First {
+    pub(crate) generation: Arc<Generation>,
+    pub(crate) tickets: Arc<dyn ProducesTickets>,
+    pub(crate) secret: [u8; 16],
+    sockets: Vec<(SocketAddr, Vec<TcpListener>)>,
+}
+
+impl First {
+    /// Prepares a configuration to run for the first time, sockets included.
+    pub(crate) fn prepare(config: Arc<Config>, observer: &Arc<Observer>) -> Result<Self, NotStarted> {
+        let at = config.admin.at.clone();
+        let whole = |what: String| NotStarted::Config(vec![Problem { at: at.clone(), what, advice: String::new() }]);
+        let tickets = super::tls::tickets().map_err(whole)?;
+        let secret = super::tls::secret().map_err(whole)?;
+        let prepared =
+            Prepared::new(Arc::clone(&config), None, &tickets, observer).map_err(NotStarted::Config)?;
+        let sockets = bind_new(&config, &HashSet::new(), config.threads).map_err(NotStarted::Bind)?;
+        let generation = Generation::build(prepared, None, secret, observer);
+        Ok(Self { generation, tickets, secret, sockets })
+    }
+}
+
+/// Why nothing runs.
+pub(crate) enum NotStarted {
+    /// The configuration cannot run, now or later.
+    Config(Vec<Problem>),
+    /// An address is taken, which may pass.
+    Bind(Vec<Problem>),
+}
+
+impl Reloader {
+    /// Runs the first generation.
+    pub(crate) fn begin(path: &Path, first: First, shared: &Arc<Shared>, threads: &Arc<Threads>) -> Self {
+        let mut reloader = Self {
+            path: path.to_path_buf(),
+            shared: Arc::clone(shared),
+            threads: Arc::clone(threads),
+            tickets: first.tickets,
+            secret: first.secret,
+            bound: HashSet::new(),
+            probing: Probing::default(),
+        };
+        reloader.run(first.generation, first.sockets);
+        reloader
+    }
+
+    /// Reads the file again and runs what it says; or says what is wrong with it, and nothing has changed.
+    pub(crate) fn reload(&mut self) -> Result<Arc<Generation>, Vec<Problem>> {
+        let reloaded = self.try_reload();
+        let observer = &self.shared.observer;
+        observer.metrics.reloaded(SystemTime::now(), reloaded.is_ok());
+        let text = match &reloaded {
+            Ok(generation) => format!("generation {} runs", generation.snapshot.generation),
+            Err(problems) => format!("refused: {}", problems.first().map_or_else(String::new, ToString::to_string)),
+        };
+        observer.events.push(SystemTime::now(), "reload", &self.path.display().to_string(), &text);
+        reloaded
+    }
+
+    fn try_reload(&mut self) -> Result<Arc<Generation>, Vec<Problem>> {
+        let config = Arc::new(config::load(&self.path).map_err(|errors| errors.0)?);
+        let before = self.shared.current.load_full();
+        let observer = Arc::clone(&self.shared.observer);
+        let prepared = Prepared::new(Arc::clone(&config), Some(&before), &self.tickets, &observer)?;
+        let sockets = bind_new(&config, &self.bound, self.threads.count())?;
+        warn_of_restart(&before.snapshot.config, &config);
+        let generation = Generation::build(prepared, Some(&before), self.secret, &observer);
+        self.run(Arc::clone(&generation), sockets);
+        Ok(generation)
+    }
+
+    // The swap: nothing in here can fail.
+    fn run(&mut self, generation: Arc<Generation>, sockets: Vec<(SocketAddr, Vec<TcpListener>)>) {
+        self.bound = generation.snapshot.config.listeners.iter().map(|listener| listener.bind).collect();
+        self.shared.current.store(Arc::clone(&generation));
+        self.shared.observer.metrics.generation(generation.snapshot.generation);
+        let mut by_thread: Vec<HashMap<SocketAddr, TcpListener>> = Vec::new();
+        by_thread.resize_with(self.threads.count(), HashMap::new);
+        for (address, sockets) in sockets {
+            for (thread, socket) in by_thread.iter_mut().zip(sockets) {
+                thread.insert(address, socket);
+            }
+        }
+        let mut by_thread = by_thread.into_iter();
+        self.threads.order(|_| Order::Follow(Arc::clone(&generation), by_thread.next().unwrap_or_default()));
+        for warning in &generation.snapshot.config.warnings {
+            log::warn!("{warning}");
+        }
+        generation.tell_states();
+        self.probing = probes::start(&self.shared, &generation);
+    }
+}
+
+fn bind_new(
+    config: &Config,
+    bound: &HashSet<SocketAddr>,
+    threads: usize,
+) -> Result<Vec<(SocketAddr, Vec<TcpListener>)>, Vec<Problem>> {
+    let (mut sockets, mut problems) = (Vec::new(), Vec::new());
+    for listener in config.listeners.iter().filter(|listener| !bound.contains(&listener.bind)) {
+        match listeners::bind(listener.bind, threads) {
+            Ok(opened) => sockets.push((listener.bind, opened)),
+            Err(error) => problems.push(Problem {
+                at: listener.at.clone(),
+                what: format!("listener \"{}\" cannot bind {}: {error}", listener.name, listener.bind),
+                advice: bind_advice(&error, listener.bind),
+            }),
+        }
+    }
+    if problems.is_empty() { Ok(sockets) } else { Err(problems) }
+}
+
+fn bind_advice(error: &io::Error, address: SocketAddr) -> String {
+    match error.kind() {
+        io::ErrorKind::AddrInUse => {
+            format!("another process listens there; `ss -ltnp 'sport = :{}'` tells which", address.port())
+        }
+        io::ErrorKind::PermissionDenied => {
+            "ports below 1024 need CAP_NET_BIND_SERVICE, which weir.service gives; or choose a higher port".to_string()
+        }
+        io::ErrorKind::AddrNotAvailable => format!("no interface of this machine has the address {}", address.ip()),
+        _ => String::new(),
+    }
+}
+
+fn warn_of_restart(before: &Config, now: &Config) {
+    if before.admin.bind != now.admin.bind {
+        log::warn!("{}: the admin address changes to {} with the next restart only", now.admin.at, now.admin.bind);
+    }
+    if before.threads != now.threads {
+        log::warn!("threads change from {} to {} with the next restart only", before.threads, now.threads);
+    }
+}

@@ -1,0 +1,222 @@
+//! A running Weir from its first generation to its last request: signals, reloads, the watchdog, stopping.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use arc_swap::ArcSwap;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::mpsc;
+
+use super::admin::{self, ReloadWish};
+use super::generation::Generation;
+use super::reload::{First, NotStarted, Reloader};
+use super::threads::{Order, Threads};
+use super::worker::Shared;
+use crate::config::{Config, Problem};
+use crate::observe::Observer;
+use crate::observe::notify::{Notifier, monotonic_microseconds};
+use crate::traffic::tick::Tick;
+
+/// Sessions that one second may forget at most.
+const EXPIRED_A_SECOND: usize = 50_000;
+
+/// Why Weir did not run.
+#[derive(Debug)]
+pub enum NotRun {
+    /// The configuration cannot run.
+    Config(Vec<Problem>),
+    /// Something else is in the way now: an address in use, no threads.
+    System(Vec<Problem>),
+}
+
+/// Runs `config`, which was read from `path`, until a signal ends it.
+pub fn run(path: &Path, config: Config, observer: &Arc<Observer>) -> Result<(), NotRun> {
+    let config = Arc::new(config);
+    let system = |error: &io::Error| NotRun::System(vec![of_admin(&config, format!("cannot start: {error}"))]);
+    let control = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .thread_name("control")
+        .enable_all()
+        .build()
+        .map_err(|error| system(&error))?;
+    control.block_on(async {
+        let admin = TcpListener::bind(config.admin.bind).await.map_err(|error| admin_in_use(&config, &error))?;
+        let first = First::prepare(Arc::clone(&config), observer).map_err(|fault| match fault {
+            NotStarted::Config(problems) => NotRun::Config(problems),
+            NotStarted::Bind(problems) => NotRun::System(problems),
+        })?;
+        let running = Running::start(path, &config, first, observer).map_err(|error| system(&error))?;
+        running.until_stopped(admin).await.map_err(|error| system(&error))
+    })
+}
+
+fn of_admin(config: &Config, what: String) -> Problem {
+    Problem { at: config.admin.at.clone(), what, advice: String::new() }
+}
+
+fn admin_in_use(config: &Config, error: &io::Error) -> NotRun {
+    let mut problem = of_admin(config, format!("cannot bind the admin address {}: {error}", config.admin.bind));
+    if error.kind() == io::ErrorKind::AddrInUse {
+        problem.advice = "is another Weir running? `weir status` asks it; else choose another [admin] bind".to_string();
+    }
+    NotRun::System(vec![problem])
+}
+
+struct Running {
+    path: PathBuf,
+    shared: Arc<Shared>,
+    threads: Arc<Threads>,
+    reloader: Reloader,
+    notifier: Notifier,
+}
+
+impl Running {
+    fn start(path: &Path, config: &Config, first: First, observer: &Arc<Observer>) -> io::Result<Self> {
+        let shared = Arc::new(Shared {
+            current: ArcSwap::new(Arc::clone(&first.generation)),
+            observer: Arc::clone(observer),
+            start: Instant::now(),
+            stopping: AtomicBool::new(false),
+            open: AtomicUsize::new(0),
+            connections: AtomicU64::new(0),
+            beats: (0..config.threads).map(|_| AtomicU64::new(0)).collect(),
+        });
+        let threads = Arc::new(Threads::start(config.threads, &shared)?);
+        let reloader = Reloader::begin(path, first, &shared, &threads);
+        let scraped = Arc::downgrade(&shared);
+        observer.metrics.before_scrape(move |_| {
+            scraped.upgrade().iter().for_each(|shared| admin::refresh(shared));
+        });
+        Ok(Self { path: path.to_path_buf(), shared, threads, reloader, notifier: Notifier::from_environment() })
+    }
+
+    async fn until_stopped(mut self, admin: TcpListener) -> io::Result<()> {
+        let (wish, mut wishes) = mpsc::channel::<ReloadWish>(8);
+        let router = admin::router(Arc::clone(&self.shared), wish);
+        tokio::spawn(async move { axum::serve(admin, router).await });
+        let mut signals = Signals::new()?;
+        let mut second = tokio::time::interval(Duration::from_secs(1));
+        let beat = self.notifier.watchdog_interval();
+        self.tell_ready();
+        loop {
+            tokio::select! {
+                _ = signals.hang_up.recv() => {
+                    self.reload();
+                }
+                Some(answer) = wishes.recv() => {
+                    // Who asked may have gone away meanwhile.
+                    let _ = answer.send(self.reload());
+                }
+                _ = signals.reopen.recv() => {
+                    self.shared.observer.logs.reopen();
+                    log::info!("log files are opened again");
+                }
+                _ = signals.terminate.recv() => return self.stop(&mut signals).await,
+                _ = signals.interrupt.recv() => {
+                    log::info!("stopping at once (SIGINT)");
+                    self.notifier.stopping();
+                    return Ok(());
+                }
+                _ = second.tick() => self.every_second(beat),
+            }
+        }
+    }
+
+    fn tell_ready(&self) {
+        let generation = self.shared.current.load_full();
+        let text = summary(&generation);
+        log::info!("weir {} runs {}: {text}", env!("CARGO_PKG_VERSION"), self.path.display());
+        self.notifier.ready(&text);
+    }
+
+    fn reload(&mut self) -> Result<u64, Vec<Problem>> {
+        self.notifier.reloading(monotonic_microseconds());
+        match self.reloader.reload() {
+            Ok(generation) => {
+                let text = summary(&generation);
+                log::info!("reloaded {}: {text}", self.path.display());
+                self.notifier.ready(&text);
+                Ok(generation.snapshot.generation)
+            }
+            Err(problems) => {
+                let kept = self.shared.current.load().snapshot.generation;
+                for problem in &problems {
+                    log::error!("reload refused, generation {kept} keeps running: {problem}");
+                }
+                let first = problems.first().map_or_else(String::new, ToString::to_string);
+                self.notifier.ready(&format!("reload refused, generation {kept} keeps running: {first}"));
+                Err(problems)
+            }
+        }
+    }
+
+    fn every_second(&self, watchdog: Option<Duration>) {
+        // A thread that hangs is what the watchdog is there to notice.
+        if watchdog.is_some_and(|interval| self.shared.all_move(interval)) {
+            self.notifier.watchdog();
+        }
+        let generation = self.shared.current.load_full();
+        let now = Tick::from_millis(self.shared.now());
+        for (index, pool) in generation.snapshot.pools.iter().enumerate() {
+            if let Some(sessions) = &pool.sessions {
+                sessions.expire(now, EXPIRED_A_SECOND);
+            }
+            for (member, node) in pool.members.iter().enumerate() {
+                generation.announce(index, member, node.state.expire_ejection(now), "its ejection is over");
+            }
+        }
+    }
+
+    async fn stop(self, signals: &mut Signals) -> io::Result<()> {
+        let limit = self.shared.current.load().snapshot.config.stop_timeout;
+        self.shared.stopping.store(true, Ordering::Relaxed);
+        self.notifier.stopping();
+        let open = self.shared.open.load(Ordering::Relaxed);
+        log::info!("stopping (SIGTERM): {open} connections open, at most {limit:?}");
+        self.threads.order(|_| Order::Drain);
+        tokio::select! {
+            () = self.threads.ended() => log::info!("stopped: every request was answered"),
+            () = tokio::time::sleep(limit) => {
+                let left = self.shared.open.load(Ordering::Relaxed);
+                log::warn!("stopped after {limit:?} with {left} connections still open");
+            }
+            _ = signals.interrupt.recv() => log::warn!("stopping at once (SIGINT)"),
+        }
+        Ok(())
+    }
+}
+
+fn summary(generation: &Generation) -> String {
+    let config = &generation.snapshot.config;
+    let count = |number: usize, what: &str| if number == 1 { format!("1 {what}") } else { format!("{number} {what}s") };
+    format!(
+        "generation {}: {}, {}, {}, {}",
+        generation.snapshot.generation,
+        count(config.listeners.len(), "listener"),
+        count(config.sites.len(), "site"),
+        count(config.pools.len(), "pool"),
+        count(config.nodes.len(), "node"),
+    )
+}
+
+struct Signals {
+    hang_up: Signal,
+    reopen: Signal,
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn new() -> io::Result<Self> {
+        Ok(Self {
+            hang_up: signal(SignalKind::hangup())?,
+            reopen: signal(SignalKind::user_defined1())?,
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
+    }
+}

@@ -1,0 +1,150 @@
+//! An HTTP/1 connection from request to request.
+//!
+//! Heads are read whole into a lent buffer under one deadline and judged by `wire`; what was read ahead stays for the
+//! next request. A connection that waits for a request holds no buffer.
+
+use std::future::poll_fn;
+use std::io;
+use std::rc::Rc;
+use std::task::Poll;
+use std::time::Duration;
+
+use super::buffers::Buffer;
+use super::conn::Conn;
+use super::connection::Connection;
+use super::exchange::{self, Ended};
+use crate::traffic::refusal::{Refusal, Reply};
+use crate::wire::{self, AnswerHead, HeadFault, HeadLimits, RequestHead, Scan};
+
+/// What is read of a client that still sends after its answer, before the connection is closed (RFC 9112, 9.6).
+const LINGER_BYTES: usize = 64 * 1024;
+const LINGER_TIME: Duration = Duration::from_secs(1);
+/// How long a connection without a request yet is waited for once its listener is closed.
+const LAST_CHANCE: Duration = Duration::from_millis(500);
+
+/// Carries requests over one connection until either side ends it.
+pub(crate) async fn serve(conn: Conn, connection: Rc<Connection>) {
+    let mut head = RequestHead::new();
+    let mut answer = AnswerHead::new();
+    let mut inbuf: Option<Buffer> = None;
+    loop {
+        connection.refresh();
+        let mut input = match inbuf.take() {
+            Some(input) => input,
+            None => match first_bytes(&conn, &connection).await {
+                Some(input) => input,
+                None => return,
+            },
+        };
+        match read_head(&conn, &connection, &mut input, &mut head).await {
+            Head::Read => {}
+            Head::Closed => return,
+            Head::Refused(refusal) => return refuse_head(&conn, &connection, input, refusal).await,
+        }
+        let ended = exchange::carry_h1(&conn, &connection, &head, &mut answer, &mut input).await;
+        match ended {
+            Ended::Keep => {}
+            Ended::Close => return conn.finish(LINGER_TIME).await,
+            Ended::Linger => return linger(&conn, input).await,
+            Ended::Cut => return,
+        }
+        if !input.unread().is_empty() {
+            inbuf = Some(input);
+        }
+    }
+}
+
+/// Waits without a buffer for the next request's first bytes; `None` when the connection is over.
+async fn first_bytes(conn: &Conn, connection: &Connection) -> Option<Buffer> {
+    conn.deadline().read_within(connection.limits().idle_timeout);
+    let scratch = &connection.worker().scratch;
+    let mut last_chance = false;
+    let read = poll_fn(|cx| match conn.poll_read(cx, &mut scratch.borrow_mut()) {
+        Poll::Pending if connection.closing() && connection.has_served() => Poll::Ready(Ok(0)),
+        Poll::Pending if connection.closing() && !last_chance => {
+            // Its request may be on the way: it connected before we stopped accepting.
+            last_chance = true;
+            conn.deadline().read_within(LAST_CHANCE);
+            Poll::Pending
+        }
+        polled => polled,
+    })
+    .await;
+    conn.deadline().read_done();
+    match read {
+        Ok(0) | Err(_) => None,
+        Ok(_) => {
+            Some(connection.worker().take_scratch())
+        }
+    }
+}
+
+enum Head {
+    Read,
+    Closed,
+    Refused(Refusal),
+}
+
+async fn read_head(conn: &Conn, connection: &Connection, input: &mut Buffer, head: &mut RequestHead) -> Head {
+    let settings = connection.limits();
+    let limits = HeadLimits {
+        bytes: settings.max_head,
+        fields: settings.max_fields,
+        secure: connection.secure(),
+        ..HeadLimits::default()
+    };
+    conn.deadline().read_within(settings.head_timeout);
+    let mut seen = 0;
+    let end = loop {
+        match wire::scan_head(input.unread(), seen, &limits) {
+            Scan::End(end) => break end,
+            Scan::Bad(fault) => return Head::Refused(Refusal::Head(fault)),
+            Scan::Partial => seen = input.unread().len(),
+        }
+        input.compact();
+        match poll_fn(|cx| conn.poll_read(cx, input.end())).await {
+            Ok(0) => return Head::Closed,
+            Ok(_) => {}
+            Err(error) if error.kind() == io::ErrorKind::TimedOut => return Head::Refused(Refusal::HeadTimeout),
+            Err(_) => return Head::Closed,
+        }
+    };
+    conn.deadline().read_done();
+    let parsed = head.parse(input.unread().get(..end).unwrap_or_default(), &limits);
+    match parsed {
+        Ok(()) => {
+            input.consume(end);
+            Head::Read
+        }
+        Err(fault) => Head::Refused(Refusal::Head(fault)),
+    }
+}
+
+/// Answers a head that never became a request, logs it, and closes.
+async fn refuse_head(conn: &Conn, connection: &Connection, input: Buffer, refusal: Refusal) {
+    let limit = connection.limits().write_timeout;
+    let mut out = connection.worker().buffers.lend();
+    refusal.write(out.end(), Reply { connection: Some("close"), ..Reply::default() });
+    connection.log_bad_head(refusal, input.unread());
+    // A TLS client on a plain port reads an answer in plain text as garbage, but a person with curl reads it well.
+    let silent = matches!(refusal, Refusal::Head(HeadFault::TlsOnPlain));
+    if (silent && connection.secure()) || conn.write(out.unread(), limit).await.is_err() {
+        return;
+    }
+    drop(out);
+    linger(conn, input).await;
+}
+
+/// Closes so that the answer is not lost in a reset: ends our direction, then reads what still comes, within bounds.
+async fn linger(conn: &Conn, mut input: Buffer) {
+    conn.finish(LINGER_TIME).await;
+    conn.deadline().read_within(LINGER_TIME);
+    let mut drained = 0;
+    while drained < LINGER_BYTES {
+        input.clear();
+        match poll_fn(|cx| conn.poll_read(cx, input.end())).await {
+            Ok(0) | Err(_) => return,
+            Ok(count) => drained += count,
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! An HTTP/2 connection: pingora-core's, each stream an exchange like any other.
+//!
+//! A stream's head is spelled as HTTP/1 text and judged by the same reader as everybody's, so no rule exists twice.
+
+use std::cell::Cell;
+use std::future::poll_fn;
+use std::rc::Rc;
+
+use ::h2::server::SendResponse;
+use ::h2::{Reason, RecvStream};
+use bytes::Bytes;
+use http::Request;
+use pingora_core::protocols::Stream;
+use pingora_core::protocols::http::v2::server::{H2Options, default_h2_options, handshake};
+
+use super::client::{Body, Sink};
+use super::connection::Connection;
+use super::{exchange, h2};
+use crate::traffic::refusal::Refusal;
+use crate::wire::{Framing, HeadFault, HeadLimits, RequestHead};
+
+/// Streams at once on one connection.
+const STREAMS: u32 = 128;
+/// What a stream may send ahead of the node's reading. With the two buffers of an exchange this is the 256 KiB that a
+/// request may hold; the megabyte that a faster upload over a long line would like is not held for anyone.
+const STREAM_WINDOW: u32 = 128 * 1024;
+/// What all streams of a connection may send ahead.
+const CONNECTION_WINDOW: u32 = 4 * 1024 * 1024;
+
+/// Carries streams until the connection ends.
+pub(crate) async fn serve(stream: Stream, connection: Rc<Connection>) {
+    let limits = connection.limits();
+    let Ok(mut streams) = handshake(stream, Some(options(limits.max_head))).await else { return };
+    let slot = connection.worker().clock.slot();
+    let idle = limits.http2_idle_timeout;
+    let running = Rc::new(Cell::new(0usize));
+    slot.read_within(idle);
+    let mut leaving = false;
+    loop {
+        let accepted = poll_fn(|cx| {
+            if !leaving && (connection.closing() || slot.read_late(cx)) {
+                leaving = true;
+                slot.read_done();
+                streams.graceful_shutdown();
+            }
+            streams.poll_accept(cx)
+        })
+        .await;
+        let Some(Ok((request, respond))) = accepted else { return };
+        connection.refresh();
+        running.set(running.get() + 1);
+        slot.read_done();
+        let (connection, running, slot) = (Rc::clone(&connection), Rc::clone(&running), Rc::clone(&slot));
+        tokio::task::spawn_local(async move {
+            carry(&connection, request, respond).await;
+            running.set(running.get() - 1);
+            if running.get() == 0 {
+                slot.read_within(idle);
+            }
+        });
+    }
+}
+
+fn options(max_head: usize) -> H2Options {
+    let mut options = default_h2_options();
+    options
+        .max_concurrent_streams(STREAMS)
+        .initial_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
+        .max_header_list_size(u32::try_from(max_head).unwrap_or(u32::MAX));
+    options
+}
+
+async fn carry(connection: &Rc<Connection>, request: Request<RecvStream>, respond: SendResponse<Bytes>) {
+    let (parts, recv) = request.into_parts();
+    let limits = connection.limits();
+    let mut head = RequestHead::new();
+    let spelled = spell(&mut head, &parts, recv.is_end_stream(), connection);
+    let slot = connection.worker().clock.slot();
+    let (body, mut sink) = h2::stream(recv, respond, &slot, limits.body_timeout, limits.write_timeout);
+    if let Err(fault) = spelled {
+        connection.log_bad_head(Refusal::Head(fault), parts.uri.path().as_bytes());
+        // 9113 8.1.1: a malformed request is a stream error; what is merely not wanted gets an answer.
+        if fault.answer().0 == 400 {
+            sink.reset(Reason::PROTOCOL_ERROR);
+        } else {
+            let _ = sink.refuse(Refusal::Head(fault), false).await;
+        }
+        return;
+    }
+    exchange::carry_h2(connection, &head, Body::H2(body), Sink::H2(sink)).await;
+}
+
+fn spell(
+    head: &mut RequestHead,
+    parts: &http::request::Parts,
+    ended: bool,
+    connection: &Connection,
+) -> Result<(), HeadFault> {
+    let settings = connection.limits();
+    let limits =
+        HeadLimits { bytes: settings.max_head, fields: settings.max_fields, secure: connection.secure(), ..HeadLimits::default() };
+    let target = parts.uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
+    let authority = parts.uri.authority().map(|authority| authority.as_str().as_bytes());
+    head.begin(parts.method.as_str().as_bytes(), target.as_bytes(), authority)?;
+    let mut cookies: Option<Vec<u8>> = None;
+    for (name, value) in &parts.headers {
+        if name == http::header::COOKIE {
+            // 9113 8.2.3: crumbs are joined before they leave HTTP/2, else the node sees several Cookie lines.
+            let joined = cookies.get_or_insert_default();
+            if !joined.is_empty() {
+                joined.extend_from_slice(b"; ");
+            }
+            joined.extend_from_slice(value.as_bytes());
+        } else {
+            head.push_field(name.as_str().as_bytes(), value.as_bytes())?;
+        }
+    }
+    if let Some(cookies) = cookies {
+        head.push_field(b"cookie", &cookies)?;
+    }
+    head.finish(if ended { Framing::None } else { Framing::Chunked }, &limits)
+}

@@ -1,0 +1,131 @@
+//! A TCP socket as pingora-core wants its streams: it can be wrapped in TLS, driven by HTTP/2, and (what pingora-core's
+//! own stream cannot) be closed with a reset, which is how a cut answer is told from a complete one.
+
+use std::fmt;
+use std::future::Future;
+use std::io;
+use std::os::fd::AsRawFd;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll};
+
+use pingora_core::protocols::raw_connect::ProxyDigest;
+use pingora_core::protocols::{
+    GetProxyDigest, GetSocketDigest, GetTimingDigest, Peek, Shutdown, SocketDigest, Ssl, TimingDigest, UniqueID,
+};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
+use tokio::net::TcpStream;
+
+/// The socket.
+pub(crate) struct Tcp {
+    stream: TcpStream,
+    reset: Reset,
+}
+
+/// A string on the socket's door: when pulled, dropping the socket resets the connection.
+#[derive(Clone, Default)]
+pub(crate) struct Reset(Arc<AtomicBool>);
+
+impl Reset {
+    /// The connection ends with a reset.
+    pub(crate) fn pull(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+impl Tcp {
+    /// Takes a connected socket; small writes leave at once.
+    pub(crate) fn new(stream: TcpStream) -> (Self, Reset) {
+        // Nagle's delay is the only thing lost where this fails.
+        let _ = stream.set_nodelay(true);
+        let reset = Reset::default();
+        (Self { stream, reset: reset.clone() }, reset)
+    }
+}
+
+impl Drop for Tcp {
+    fn drop(&mut self) {
+        if self.reset.0.load(Ordering::Relaxed) {
+            let _ = socket2::SockRef::from(&self.stream).set_linger(Some(std::time::Duration::ZERO));
+        }
+    }
+}
+
+impl fmt::Debug for Tcp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Tcp({})", self.stream.as_raw_fd())
+    }
+}
+
+impl AsyncRead for Tcp {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_read(cx, into)
+    }
+}
+
+impl AsyncWrite for Tcp {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(cx, data)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        data: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write_vectored(cx, data)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+}
+
+impl Shutdown for Tcp {
+    fn shutdown<'s, 'f>(&'s mut self) -> Pin<Box<dyn Future<Output = ()> + Send + 'f>>
+    where
+        's: 'f,
+        Self: 'f,
+    {
+        Box::pin(async move {
+            let _ = self.stream.shutdown().await;
+        })
+    }
+}
+
+impl UniqueID for Tcp {
+    fn id(&self) -> i32 {
+        self.stream.as_raw_fd()
+    }
+}
+
+impl Ssl for Tcp {}
+
+impl Peek for Tcp {}
+
+impl GetTimingDigest for Tcp {
+    fn get_timing_digest(&self) -> Vec<Option<TimingDigest>> {
+        Vec::new()
+    }
+}
+
+impl GetProxyDigest for Tcp {
+    fn get_proxy_digest(&self) -> Option<Arc<ProxyDigest>> {
+        None
+    }
+}
+
+impl GetSocketDigest for Tcp {
+    fn get_socket_digest(&self) -> Option<Arc<SocketDigest>> {
+        None
+    }
+}

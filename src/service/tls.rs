@@ -1,0 +1,97 @@
+//! TLS towards clients: one rustls configuration a listener and generation, certificates by server name.
+
+use std::sync::Arc;
+
+use rustls::crypto::aws_lc_rs;
+use rustls::crypto::{CryptoProvider, aws_lc_rs::cipher_suite as suites};
+use rustls::server::{ClientHello, NoServerSessionStorage, ProducesTickets, ResolvesServerCert};
+use rustls::sign::CertifiedKey;
+use rustls::{ServerConfig, SupportedProtocolVersion, version};
+
+use crate::config::{self, Config, TlsVersion};
+use crate::traffic::sites::Sites;
+
+/// Ticket keys, made once a process: a client resumes its session across reloads.
+pub(crate) fn tickets() -> Result<Arc<dyn ProducesTickets>, String> {
+    aws_lc_rs::Ticketer::new().map_err(|error| format!("no random numbers for TLS tickets: {error}"))
+}
+
+/// The secret that session ids are hashed with: new with every start.
+pub(crate) fn secret() -> Result<[u8; 16], String> {
+    let mut secret = [0; 16];
+    let random = aws_lc_rs::default_provider().secure_random;
+    random.fill(&mut secret).map_err(|_| "no random numbers for session keys".to_string())?;
+    Ok(secret)
+}
+
+/// The provider for both sides. AES-128 comes first: its SHA-256 has instructions where AES-256's SHA-384 has none,
+/// which is 17 % of a short connection.
+pub(crate) fn provider() -> Arc<CryptoProvider> {
+    let mut provider = aws_lc_rs::default_provider();
+    let rank = |suite: &rustls::SupportedCipherSuite| {
+        let preferred = [
+            suites::TLS13_AES_128_GCM_SHA256,
+            suites::TLS13_AES_256_GCM_SHA384,
+            suites::TLS13_CHACHA20_POLY1305_SHA256,
+            suites::TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256,
+            suites::TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,
+        ];
+        preferred.iter().position(|known| known == suite).unwrap_or(preferred.len())
+    };
+    provider.cipher_suites.sort_by_key(rank);
+    Arc::new(provider)
+}
+
+/// What a TLS listener shakes hands with; `None` for a plain listener.
+pub(crate) fn server_config(
+    config: &Config,
+    index: usize,
+    hosts: &Sites,
+    tickets: &Arc<dyn ProducesTickets>,
+) -> Result<Option<Arc<ServerConfig>>, String> {
+    let Some(listener) = config.listeners.get(index) else { return Ok(None) };
+    let Some(tls) = &listener.tls else { return Ok(None) };
+    let provider = provider();
+    let keys = config.sites.iter().map(|site| certified(site, &provider)).collect::<Result<_, _>>()?;
+    let mut server = ServerConfig::builder_with_provider(provider)
+        .with_protocol_versions(versions(tls.min_version))
+        .map_err(|error| error.to_string())?
+        .with_no_client_auth()
+        .with_cert_resolver(Arc::new(ByServerName { hosts: hosts.clone(), keys }));
+    server.alpn_protocols = if listener.http2 { vec![b"h2".to_vec(), b"http/1.1".to_vec()] } else { vec![b"http/1.1".to_vec()] };
+    server.ignore_client_order = true;
+    server.ticketer = Arc::clone(tickets);
+    server.session_storage = Arc::new(NoServerSessionStorage {});
+    server.send_tls13_tickets = 1;
+    Ok(Some(Arc::new(server)))
+}
+
+fn versions(min: TlsVersion) -> &'static [&'static SupportedProtocolVersion] {
+    static BOTH: [&SupportedProtocolVersion; 2] = [&version::TLS13, &version::TLS12];
+    match min {
+        TlsVersion::V1_2 => &BOTH,
+        TlsVersion::V1_3 => &BOTH[..1],
+    }
+}
+
+fn certified(site: &config::Site, provider: &CryptoProvider) -> Result<Option<Arc<CertifiedKey>>, String> {
+    let Some(certificate) = &site.certificate else { return Ok(None) };
+    let pair = &certificate.pair;
+    let certified = CertifiedKey::from_der(pair.chain.clone(), pair.key.clone_key(), provider)
+        .map_err(|error| format!("the certificate of site \"{}\" cannot be used: {error}", site.name))?;
+    Ok(Some(Arc::new(certified)))
+}
+
+/// A certificate by the name that the client asked for; without one the handshake is refused.
+#[derive(Debug)]
+struct ByServerName {
+    hosts: Sites,
+    keys: Vec<Option<Arc<CertifiedKey>>>,
+}
+
+impl ResolvesServerCert for ByServerName {
+    fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        let site = self.hosts.find(hello.server_name().unwrap_or_default().as_bytes())?;
+        self.keys.get(site)?.clone()
+    }
+}

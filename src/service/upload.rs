@@ -1,0 +1,219 @@
+//! A request's body on its way up: framed for the node, counted against the site's limit, and remembered as long as
+//! it is short, so that an idempotent request can be sent again.
+
+use super::buffers::Buffer;
+use super::client::Body;
+use super::conn::Conn;
+use super::fault::{ClientFault, Lost};
+use super::trip::{Node, Trip};
+use crate::traffic::headers::UpFraming;
+use crate::traffic::refusal::Refusal;
+use crate::traffic::retry::Failure;
+use crate::wire::{self, Framing, Method};
+use std::time::Duration;
+
+/// Bodies up to this many bytes are remembered for repetition.
+const REMEMBERED: usize = 64 * 1024;
+/// As much of the body as leaves together with the head.
+const WITH_HEAD: usize = 16 * 1024;
+
+/// The body of one request, over all its attempts.
+pub(crate) struct Upload<'u, 'c> {
+    body: &'u mut Body<'c>,
+    framing: UpFraming,
+    /// The part that was consumed, from its first byte, while `remembers`.
+    kept: Vec<u8>,
+    remembers: bool,
+    /// How much of `kept` this attempt has sent.
+    resent: usize,
+    seen: u64,
+    limit: Option<u64>,
+    finished: bool,
+    trailers: bool,
+}
+
+/// Why no more of the body goes up.
+pub(crate) enum Stopped {
+    /// The node takes no more.
+    Node,
+    /// The client's doing.
+    Client(Refusal),
+}
+
+impl<'u, 'c> Upload<'u, 'c> {
+    /// The body of `trip`'s request.
+    pub(crate) fn new(body: &'u mut Body<'c>, trip: &Trip<'_>) -> Self {
+        let framing = match trip.head.framing() {
+            // A length of zero is no body: WSO2 closes the connection after a GET with Content-Length.
+            Framing::None => UpFraming::None,
+            Framing::Length(0) if bodiless(trip.head.method()) => UpFraming::None,
+            Framing::Length(length) => UpFraming::Length(length),
+            Framing::Chunked => UpFraming::Chunked,
+        };
+        Self {
+            framing,
+            kept: Vec::new(),
+            remembers: trip.head.method().idempotent(),
+            resent: 0,
+            seen: 0,
+            limit: trip.body_limit(),
+            finished: matches!(framing, UpFraming::None | UpFraming::Length(0)),
+            trailers: trip.head.te_trailers(),
+            body,
+        }
+    }
+
+    /// Reads up to `most` bytes before anything goes up; a body that fits goes up with its length.
+    pub(crate) async fn read_first(&mut self, most: u64) -> Result<(), Refusal> {
+        if most == 0 || self.finished {
+            return Ok(());
+        }
+        self.remembers = true;
+        while (self.kept.len() as u64) < most {
+            if !self.body.fill().await.map_err(ClientFault::refusal)? {
+                self.framing = UpFraming::Length(self.kept.len() as u64);
+                return Ok(());
+            }
+            let count = self.body.data().len();
+            self.check(count)?;
+            self.seen += count as u64;
+            self.kept.extend_from_slice(self.body.data());
+            self.body.consume(count);
+        }
+        Ok(())
+    }
+
+    /// Sends the head, with as much of the body as is at hand. Nothing of the body is used up before that worked.
+    pub(crate) async fn begin(&mut self, trip: &mut Trip<'_>, node: &Node) -> Result<(), Lost> {
+        let mut out = trip.connection.worker().buffers.lend();
+        trip.write_head(out.end(), self.framing);
+        self.body.at_hand().map_err(|fault| Lost::Over(fault.refusal()))?;
+        let kept = self.kept.len().min(WITH_HEAD);
+        let fresh = if kept == self.kept.len() { self.body.data().len().min(WITH_HEAD) } else { 0 };
+        self.check(fresh).map_err(Lost::Over)?;
+        let kept_bytes = self.kept.get(..kept).unwrap_or_default();
+        frame(self.framing, out.end(), kept_bytes);
+        frame(self.framing, out.end(), self.body.data().get(..fresh).unwrap_or_default());
+        let written = node.conn.write(out.unread(), trip.timeouts().send).await;
+        trip.note_sent(node);
+        if written.is_err() {
+            return Err(Lost::Node(Failure::SendFailed));
+        }
+        self.resent = kept;
+        self.use_up(fresh);
+        self.settle();
+        Ok(())
+    }
+
+    /// Sends the next piece; true when the body is complete.
+    pub(crate) async fn send_next(&mut self, node: &Conn, limit: Duration, out: &mut Buffer) -> Result<bool, Stopped> {
+        out.clear();
+        if self.resent < self.kept.len() {
+            let end = self.kept.len().min(self.resent + REMEMBERED);
+            frame(self.framing, out.end(), self.kept.get(self.resent..end).unwrap_or_default());
+            node.write(out.unread(), limit).await.map_err(|_| Stopped::Node)?;
+            self.resent = end;
+            self.settle();
+            return Ok(self.finished);
+        }
+        let more = self.body.fill().await.map_err(|fault| Stopped::Client(fault.refusal()))?;
+        let count = self.body.data().len();
+        self.check(count).map_err(Stopped::Client)?;
+        if !more {
+            self.write_end(out.end());
+            node.write(out.unread(), limit).await.map_err(|_| Stopped::Node)?;
+            self.finished = true;
+            return Ok(true);
+        }
+        let sent = if matches!(self.framing, UpFraming::Chunked) {
+            frame(self.framing, out.end(), self.body.data());
+            node.write(out.unread(), limit).await
+        } else {
+            node.write(self.body.data(), limit).await
+        };
+        sent.map_err(|_| Stopped::Node)?;
+        self.use_up(count);
+        self.settle();
+        Ok(self.finished)
+    }
+
+    fn write_end(&self, out: &mut Vec<u8>) {
+        if matches!(self.framing, UpFraming::Chunked) {
+            out.extend_from_slice(b"0\r\n");
+            if self.trailers {
+                self.body.write_trailers(out);
+            }
+            out.extend_from_slice(b"\r\n");
+        }
+    }
+
+    // A body with a length is over with its last byte; a chunked one only with the last chunk.
+    fn settle(&mut self) {
+        if !matches!(self.framing, UpFraming::Chunked) && self.resent >= self.kept.len() && self.body.is_complete() {
+            self.finished = true;
+        }
+    }
+
+    fn check(&self, count: usize) -> Result<(), Refusal> {
+        let over = self.limit.is_some_and(|limit| self.seen + count as u64 > limit);
+        if over { Err(Refusal::BodyTooLarge) } else { Ok(()) }
+    }
+
+    fn use_up(&mut self, count: usize) {
+        self.seen += count as u64;
+        if self.remembers {
+            if self.kept.len() + count <= REMEMBERED {
+                self.kept.extend_from_slice(self.body.data().get(..count).unwrap_or_default());
+                self.resent = self.kept.len();
+            } else {
+                self.remembers = false;
+                self.kept = Vec::new();
+                self.resent = 0;
+            }
+        }
+        self.body.consume(count);
+    }
+
+    /// Whether the whole of what was consumed is at hand, so that the request can be sent again.
+    pub(crate) fn can_repeat(&self) -> bool {
+        self.seen == self.kept.len() as u64
+    }
+
+    /// Prepares the next attempt.
+    pub(crate) fn rewind(&mut self) {
+        self.resent = 0;
+        self.finished = matches!(self.framing, UpFraming::None | UpFraming::Length(0));
+    }
+
+    /// Whether nothing is left to send.
+    pub(crate) fn is_complete(&self) -> bool {
+        self.finished
+    }
+
+    /// Waits until the client goes away.
+    pub(crate) async fn gone(&mut self) {
+        self.body.gone().await;
+    }
+
+    /// Bytes of body received.
+    pub(crate) fn seen(&self) -> u64 {
+        self.seen
+    }
+}
+
+fn bodiless(method: Method) -> bool {
+    matches!(method, Method::Get | Method::Head | Method::Delete | Method::Options)
+}
+
+fn frame(framing: UpFraming, out: &mut Vec<u8>, data: &[u8]) {
+    if data.is_empty() {
+        return;
+    }
+    if matches!(framing, UpFraming::Chunked) {
+        wire::write_chunk_size(out, data.len());
+        out.extend_from_slice(data);
+        out.extend_from_slice(b"\r\n");
+    } else {
+        out.extend_from_slice(data);
+    }
+}

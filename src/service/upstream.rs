@@ -1,0 +1,181 @@
+//! Connections to nodes: opened with one deadline for TCP and TLS together, kept idle per thread, taken last used
+//! first.
+//!
+//! The stock is Weir's own: pingora-core's spawns a watcher task for every idle connection. Each connection is kept
+//! under its member's `link`, which changes with the node's address and TLS settings, so a connection that was opened
+//! under an old pin or CA is never found again.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::io;
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use rustls_pki_types::ServerName;
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+
+use super::clock::Clock;
+use super::conn::{Conn, Io};
+use super::tcp::{Reset, Tcp};
+use super::verify;
+use crate::traffic::retry::{ConnectFailure, Failure};
+
+/// How a pool's nodes are spoken to over TLS.
+#[derive(Clone)]
+pub(crate) struct NodeTls {
+    /// One for all handshakes of the pool, so that they can resume each other's.
+    pub(crate) connector: TlsConnector,
+    /// The name for SNI; `None`: the address, and no SNI.
+    pub(crate) server_name: Option<ServerName<'static>>,
+}
+
+/// Why there is no connection.
+#[derive(Debug)]
+pub(crate) enum ConnectFault {
+    /// Nobody listens.
+    Refused,
+    /// Not within the deadline.
+    Timeout,
+    /// No way there.
+    Unreachable(io::Error),
+    /// No descriptor or port left here.
+    Exhausted(io::Error),
+    /// The handshake failed.
+    Tls(String),
+    /// The handshake showed another certificate than the pinned one.
+    Pin(String),
+}
+
+impl ConnectFault {
+    /// What it means for the request.
+    pub(crate) const fn failure(&self) -> Failure {
+        match self {
+            Self::Exhausted(_) => Failure::Connect(ConnectFailure::Exhausted),
+            Self::Refused => Failure::Connect(ConnectFailure::Refused),
+            Self::Timeout => Failure::Connect(ConnectFailure::Timeout),
+            Self::Unreachable(_) => Failure::Connect(ConnectFailure::Unreachable),
+            Self::Tls(_) => Failure::Tls,
+            Self::Pin(_) => Failure::Pin,
+        }
+    }
+}
+
+impl std::fmt::Display for ConnectFault {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Refused => f.write_str("connection refused"),
+            Self::Timeout => f.write_str("connect timed out"),
+            Self::Unreachable(error) | Self::Exhausted(error) => write!(f, "{error}"),
+            Self::Tls(what) | Self::Pin(what) => write!(f, "TLS handshake failed: {what}"),
+        }
+    }
+}
+
+/// Opens a connection within `limit`, handshake included.
+pub(crate) async fn connect(
+    address: SocketAddr,
+    tls: Option<&NodeTls>,
+    limit: Duration,
+    clock: &Rc<Clock>,
+) -> Result<Conn, ConnectFault> {
+    match tokio::time::timeout(limit, open(address, tls)).await {
+        Ok(Ok((stream, reset))) => Ok(Conn::new(stream, reset, clock)),
+        Ok(Err(fault)) => Err(fault),
+        Err(_) => Err(ConnectFault::Timeout),
+    }
+}
+
+/// Opens a stream; the caller holds the deadline.
+pub(crate) async fn open(address: SocketAddr, tls: Option<&NodeTls>) -> Result<(Box<dyn Io>, Reset), ConnectFault> {
+    let (tcp, reset) = Tcp::new(TcpStream::connect(address).await.map_err(ConnectFault::from)?);
+    let Some(tls) = tls else { return Ok((Box::new(tcp), reset)) };
+    let name = tls.server_name.clone().unwrap_or_else(|| ServerName::from(address.ip()));
+    match tls.connector.connect(name, tcp).await {
+        Ok(stream) => Ok((Box::new(stream), reset)),
+        Err(error) => Err(handshake_fault(&error)),
+    }
+}
+
+fn handshake_fault(error: &io::Error) -> ConnectFault {
+    match error.get_ref().and_then(|cause| cause.downcast_ref::<rustls::Error>()) {
+        Some(cause) if verify::pin_mismatch(cause).is_some() => ConnectFault::Pin(verify::explain(cause)),
+        Some(cause) => ConnectFault::Tls(verify::explain(cause)),
+        None => ConnectFault::Tls(format!("the node broke the handshake off ({error})")),
+    }
+}
+
+impl From<io::Error> for ConnectFault {
+    fn from(error: io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::ConnectionRefused => Self::Refused,
+            io::ErrorKind::TimedOut => Self::Timeout,
+            // EADDRNOTAVAIL: no port is left; EMFILE, ENFILE, ENOBUFS, ENOMEM have no kind of their own.
+            io::ErrorKind::AddrNotAvailable | io::ErrorKind::OutOfMemory => Self::Exhausted(error),
+            _ if matches!(error.raw_os_error(), Some(23 | 24 | 105)) => Self::Exhausted(error),
+            _ => Self::Unreachable(error),
+        }
+    }
+}
+
+/// A thread's idle connections.
+#[derive(Default)]
+pub(crate) struct Idle {
+    by_link: RefCell<HashMap<u64, Vec<Kept>>>,
+}
+
+struct Kept {
+    conn: Conn,
+    since: u64,
+    until: u64,
+}
+
+/// How long a connection may have been idle to carry a request that cannot be repeated, in milliseconds.
+const FRESH: u64 = 5_000;
+
+impl Idle {
+    /// A connection to reuse. For a request that cannot be repeated only one that was idle for less than 5 s.
+    pub(crate) fn take(&self, link: u64, repeatable: bool, now: u64) -> Option<Conn> {
+        let mut by_link = self.by_link.borrow_mut();
+        let stock = by_link.get_mut(&link)?;
+        while let Some(kept) = stock.pop() {
+            if kept.until <= now || !is_quiet(&kept.conn) {
+                continue;
+            }
+            if !repeatable && kept.since + FRESH <= now {
+                stock.push(kept);
+                return None;
+            }
+            return Some(kept.conn);
+        }
+        None
+    }
+
+    /// Keeps a connection for `limit`.
+    pub(crate) fn put(&self, link: u64, conn: Conn, limit: Duration, now: u64) {
+        let until = now.saturating_add(u64::try_from(limit.as_millis()).unwrap_or(u64::MAX));
+        self.by_link.borrow_mut().entry(link).or_default().push(Kept { conn, since: now, until });
+    }
+
+    /// Closes what has been idle for too long, what a node closed, and what belongs to no link in `live` any more.
+    pub(crate) fn sweep(&self, now: u64, live: impl Fn(u64) -> bool) {
+        self.by_link.borrow_mut().retain(|link, stock| {
+            stock.retain(|kept| kept.until > now && is_quiet(&kept.conn));
+            live(*link) && !stock.is_empty()
+        });
+    }
+
+    /// How many are idle.
+    pub(crate) fn count(&self) -> usize {
+        self.by_link.borrow().values().map(Vec::len).sum()
+    }
+}
+
+// Bytes that a node sends unasked, or its end, make a connection useless: an answer to nothing would be read as the
+// answer to the next request.
+fn is_quiet(conn: &Conn) -> bool {
+    let mut unexpected = Vec::with_capacity(1);
+    matches!(conn.poll_read(&mut Context::from_waker(Waker::noop()), &mut unexpected), Poll::Pending)
+}

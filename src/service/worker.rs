@@ -1,0 +1,140 @@
+//! What one traffic thread owns, and what all of them share.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use arc_swap::ArcSwap;
+use tokio::sync::Notify;
+
+use super::buffers::{self, Buffer, Buffers};
+use super::clock::Clock;
+use super::generation::Generation;
+use super::upstream::Idle;
+use crate::observe::Observer;
+use crate::observe::access::Pen;
+
+/// Shared by all threads.
+pub(crate) struct Shared {
+    /// The generation that new requests see.
+    pub(crate) current: ArcSwap<Generation>,
+    /// Metrics, events, logs.
+    pub(crate) observer: Arc<Observer>,
+    /// When the process began: what `now` counts from, in milliseconds.
+    pub(crate) start: Instant,
+    /// SIGTERM came.
+    pub(crate) stopping: AtomicBool,
+    /// Open client connections.
+    pub(crate) open: AtomicUsize,
+    /// Client connections so far.
+    pub(crate) connections: AtomicU64,
+    /// The second, since `start`, in which each traffic thread was last seen moving.
+    pub(crate) beats: Vec<AtomicU64>,
+}
+
+impl Shared {
+    /// Milliseconds since the process's start, exactly.
+    pub(crate) fn now(&self) -> u64 {
+        u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    /// A number for a new client connection.
+    pub(crate) fn number_connection(&self) -> u64 {
+        self.connections.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    /// Whether every traffic thread moved within the last `limit`.
+    pub(crate) fn all_move(&self, limit: Duration) -> bool {
+        let oldest = self.start.elapsed().saturating_sub(limit).as_secs();
+        self.beats.iter().all(|beat| beat.load(Ordering::Relaxed) >= oldest)
+    }
+}
+
+/// Owned by one thread.
+pub(crate) struct Worker {
+    /// What is shared.
+    pub(crate) shared: Arc<Shared>,
+    /// The coarse clock.
+    pub(crate) clock: Rc<Clock>,
+    /// Buffers to lend.
+    pub(crate) buffers: Rc<Buffers>,
+    /// Where first bytes are read into, before a connection needs a buffer of its own. Always empty between polls.
+    pub(crate) scratch: RefCell<Vec<u8>>,
+    /// Idle connections to nodes.
+    pub(crate) idle: Idle,
+    /// What lines of logs are written with.
+    pub(crate) pen: RefCell<Pen>,
+    /// Where request lines are put together for the log.
+    pub(crate) line: RefCell<Vec<u8>>,
+    number: usize,
+    open: Cell<usize>,
+    empty: Notify,
+}
+
+impl Worker {
+    /// A thread's own things.
+    pub(crate) fn new(shared: Arc<Shared>, number: usize) -> Rc<Self> {
+        Rc::new(Self {
+            clock: Clock::new(shared.start),
+            shared,
+            buffers: Rc::default(),
+            scratch: RefCell::new(Vec::with_capacity(buffers::SIZE)),
+            idle: Idle::default(),
+            pen: RefCell::default(),
+            line: RefCell::default(),
+            number,
+            open: Cell::new(0),
+            empty: Notify::new(),
+        })
+    }
+
+    /// Counts one more open client connection of this thread until the guard is dropped.
+    pub(crate) fn open_one(self: &Rc<Self>) -> Open {
+        self.open.set(self.open.get() + 1);
+        self.shared.open.fetch_add(1, Ordering::Relaxed);
+        Open(Rc::clone(self))
+    }
+
+    /// What was read into the scratch, as a buffer of its own.
+    pub(crate) fn take_scratch(&self) -> Buffer {
+        let mut taken = self.buffers.lend();
+        std::mem::swap(taken.end(), &mut self.scratch.borrow_mut());
+        taken
+    }
+
+    /// Waits until the last client connection is closed.
+    pub(crate) async fn drained(&self) {
+        while self.open.get() > 0 {
+            self.empty.notified().await;
+        }
+    }
+
+    /// Closes idle node connections that are over time, for ever.
+    pub(crate) async fn sweep(self: Rc<Self>) {
+        let mut tick = tokio::time::interval(Duration::from_secs(1));
+        tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
+        loop {
+            tick.tick().await;
+            if let Some(beat) = self.shared.beats.get(self.number) {
+                beat.store(self.shared.start.elapsed().as_secs(), Ordering::Relaxed);
+            }
+            let generation = self.shared.current.load();
+            self.idle.sweep(self.clock.now(), |link| generation.links.contains(&link));
+        }
+    }
+}
+
+/// An open client connection.
+pub(crate) struct Open(Rc<Worker>);
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.open.set(self.0.open.get() - 1);
+        if self.0.open.get() == 0 {
+            self.0.empty.notify_one();
+        }
+        self.0.shared.open.fetch_sub(1, Ordering::Relaxed);
+    }
+}
