@@ -1,1 +1,21 @@
-//! x
+//! Weir: a reverse-proxy load balancer for WSO2 EI/ESB and other Java clusters.
+//!
+//! This is the map of the house. Each room knows only the rooms below it:
+//!
+//! ```text
+//! main      words in, exit code out
+//! cli  app  the commands; the wiring of a running Weir
+//! service   what runs: listeners, the exchange, node connections, probes, reload, the admin address
+//! traffic   what a request meets: routing, balancing, sessions, states, retries, headers, refusals
+//! wire      HTTP/1 bytes and their meaning
+//! config    what the operator wrote, and what it means
+//! observe   metrics, logs, journal, events, systemd: leans on nothing, used from above
+//! ```
+
+pub mod app;
+pub mod cli;
+pub mod config;
+pub mod observe;
+pub mod service;
+pub mod traffic;
+pub mod wire;

@@ -1,0 +1,57 @@
+//! One question to the admin address of a running Weir.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use http_body_util::{BodyExt, Empty};
+use hyper::body::Bytes;
+use hyper::client::conn::http1;
+use hyper::{Method, Request, StatusCode};
+use hyper_util::rt::TokioIo;
+use serde_json::Value;
+use tokio::net::TcpStream;
+
+/// How long an answer may take: a reload of thousands of certificates is slow.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Where and how a running Weir is asked.
+#[derive(clap::Args)]
+pub(super) struct Asked {
+    /// The admin address of the running Weir
+    #[arg(long, value_name = "ADDRESS", env = "WEIR_ADMIN", default_value = "127.0.0.1:9180")]
+    pub(super) admin: SocketAddr,
+    /// Print JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+/// Asks, and gives the status and the JSON of the answer; or says why there is none.
+pub(super) fn ask(admin: SocketAddr, method: &Method, path: &str) -> Result<(StatusCode, Value), String> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| format!("cannot start: {error}"))?;
+    let asked = async { tokio::time::timeout(PATIENCE, exchange(admin, method, path)).await };
+    runtime.block_on(asked).map_err(|_| format!("no answer from {admin} within {} s", PATIENCE.as_secs()))?
+}
+
+async fn exchange(admin: SocketAddr, method: &Method, path: &str) -> Result<(StatusCode, Value), String> {
+    let not_there = |error: std::io::Error| {
+        format!("cannot reach Weir at {admin}: {error}; is it running, and is this its [admin] bind? (--admin ADDRESS)")
+    };
+    let stream = TcpStream::connect(admin).await.map_err(not_there)?;
+    let broken = |error: &dyn std::fmt::Display| format!("what answers at {admin} is not Weir's admin address: {error}");
+    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(|error| broken(&error))?;
+    tokio::spawn(connection);
+    let request = Request::builder()
+        .method(method)
+        .uri(path)
+        .header("Host", admin.to_string())
+        .header("X-Weir", "cli")
+        .body(Empty::<Bytes>::new())
+        .map_err(|error| broken(&error))?;
+    let answer = sender.send_request(request).await.map_err(|error| broken(&error))?;
+    let status = answer.status();
+    let body = answer.into_body().collect().await.map_err(|error| broken(&error))?.to_bytes();
+    serde_json::from_slice(&body).map(|json| (status, json)).map_err(|error| broken(&error))
+}

@@ -1,0 +1,178 @@
+//! `weir cert create`: a pair for a site, written so that nobody else can read the key and nothing is lost.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use clap::Args;
+
+use super::make::{Authority, KeyKind, Made, Order};
+use super::{Said, files, quoted};
+use crate::config::certificate::{authority, day};
+
+/// `weir cert create`
+#[derive(Args, Clone, Debug)]
+pub struct Create {
+    /// The names that clients ask for: host names, *.parent, or IP addresses; the first is the common name
+    #[arg(long = "host", value_name = "NAME", required = true, num_args = 1.., value_parser = host)]
+    pub hosts: Vec<String>,
+    /// The directory to write to; made when missing
+    #[arg(long, value_name = "DIR")]
+    pub out: PathBuf,
+    /// An RSA key of 2048, 3072 or 4096 bits instead of ECDSA P-256
+    #[arg(long, value_name = "BITS", num_args = 0..=1, default_missing_value = "2048", value_parser = rsa)]
+    pub rsa: Option<KeyKind>,
+    /// How long the certificate is valid; some clients refuse more than 398 days
+    #[arg(long, default_value_t = 398, value_parser = clap::value_parser!(u32).range(1..=3650))]
+    pub days: u32,
+    /// The files' name without .crt and .key; default: the first host
+    #[arg(long, value_parser = file_name)]
+    pub name: Option<String>,
+    /// Make a small CA as well (ca.crt, ca.key) and sign with it
+    #[arg(long, conflicts_with_all = ["ca_cert", "ca_key"])]
+    pub ca: bool,
+    /// Sign with this CA
+    #[arg(long, value_name = "FILE", requires = "ca_key")]
+    pub ca_cert: Option<PathBuf>,
+    /// The key of that CA
+    #[arg(long, value_name = "FILE", requires = "ca_cert")]
+    pub ca_key: Option<PathBuf>,
+    /// Replace files that are there
+    #[arg(long)]
+    pub force: bool,
+    /// Say it in JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+impl Create {
+    pub(super) fn run(&self, now: SystemTime) -> Result<Said, String> {
+        let order = Order { hosts: self.hosts.clone(), key: self.rsa.unwrap_or(KeyKind::EcdsaP256), days: self.days };
+        let stem = self.stem();
+        if self.ca && stem == "ca" {
+            return Err("the CA is written to ca.crt and ca.key: give the pair another --name".into());
+        }
+        let mut texts = Vec::new();
+        let authority = self.authority(order.key, now, &mut texts)?;
+        let made = order.make(authority.as_ref(), now)?;
+        let (chain, key) = (self.out.join(format!("{stem}.crt")), self.out.join(format!("{stem}.key")));
+        texts.push((key.clone(), made.key.clone(), PRIVATE));
+        texts.push((chain.clone(), made.chain.clone(), PUBLIC));
+        fs::create_dir_all(&self.out).map_err(|error| format!("{}: {error}", self.out.display()))?;
+        files::write_all(&texts, self.force)?;
+        Ok(Said::good(if self.json { self.json(&chain, &key, &made) } else { self.words(&order, &chain, &key, &made) }))
+    }
+
+    fn authority(
+        &self,
+        key: KeyKind,
+        now: SystemTime,
+        texts: &mut Vec<(PathBuf, String, u32)>,
+    ) -> Result<Option<Authority>, String> {
+        if let (Some(chain), Some(key)) = (&self.ca_cert, &self.ca_key) {
+            return existing(chain, key, now).map(Some);
+        }
+        if !self.ca {
+            return Ok(None);
+        }
+        let (authority, made) = Authority::make(key, now)?;
+        texts.push((self.out.join("ca.key"), made.key, PRIVATE));
+        texts.push((self.out.join("ca.crt"), made.chain, PUBLIC));
+        Ok(Some(authority))
+    }
+
+    fn stem(&self) -> String {
+        let first =
+            || self.hosts.first().map_or_else(String::new, |host| host.replace('*', "wildcard").replace(':', "-"));
+        self.name.clone().unwrap_or_else(first)
+    }
+
+    fn words(&self, order: &Order, chain: &Path, key: &Path, made: &Made) -> String {
+        let mut text = String::new();
+        let (hosts, until) = (self.hosts.join(", "), day(made.not_after));
+        let signed = match (&self.ca_cert, self.ca) {
+            (Some(ca), _) => format!("signed by {}", ca.display()),
+            (None, true) => format!("signed by {}", self.out.join("ca.crt").display()),
+            (None, false) => "self-signed".into(),
+        };
+        let _ = writeln!(
+            text,
+            "made {}  {}, {signed}, valid until {until}, for {hosts}",
+            chain.display(),
+            order.key.words()
+        );
+        let _ = writeln!(text, "made {}  its private key, readable by its owner alone", key.display());
+        if self.ca {
+            let _ = writeln!(text, "made {}  the CA: give it to clients to trust", self.out.join("ca.crt").display());
+            let _ = writeln!(
+                text,
+                "made {}  the CA's key: keep it away from this machine",
+                self.out.join("ca.key").display()
+            );
+        }
+        let list = self.hosts.iter().map(|host| quoted(host)).collect::<Vec<_>>().join(", ");
+        let _ = writeln!(text, "\nin the site:\nhosts = [{list}]");
+        let _ = writeln!(text, "certificate = {{ chain = {}, key = {} }}", absolute(chain), absolute(key));
+        text
+    }
+
+    fn json(&self, chain: &Path, key: &Path, made: &Made) -> String {
+        let ca = self.ca.then(|| self.out.join("ca.crt"));
+        let value = serde_json::json!({
+            "chain": chain, "key": key, "hosts": self.hosts, "not_after": made.not_after, "ca": ca,
+        });
+        format!("{value:#}\n")
+    }
+}
+
+/// A CA from files, looked at as closely as a site's pair is.
+fn existing(chain: &Path, key: &Path, now: SystemTime) -> Result<Authority, String> {
+    let (certificates, private, not_after) = authority(chain, key, now).map_err(|finding| {
+        let advice = if finding.advice.is_empty() { String::new() } else { format!(" ({})", finding.advice) };
+        format!("{}: {}{advice}", finding.file.display(), finding.what)
+    })?;
+    let text = fs::read_to_string(chain).map_err(|error| format!("{}: {error}", chain.display()))?;
+    let end = UNIX_EPOCH.checked_add(Duration::from_secs(u64::try_from(not_after).unwrap_or(0)));
+    let certificate = certificates.first().ok_or("no certificate")?;
+    Authority::of(&text, certificate, &private, end)
+}
+
+fn host(text: &str) -> Result<String, String> {
+    let bare = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(text);
+    if let Ok(address) = bare.parse::<IpAddr>() {
+        return Ok(address.to_string());
+    }
+    let name = text.to_ascii_lowercase();
+    let labels = name.strip_prefix("*.").unwrap_or(&name);
+    let fits = |label: &str| {
+        (1..=63).contains(&label.len())
+            && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+    };
+    if !name.is_ascii() {
+        return Err("write it as DNS does, in its xn-- form".into());
+    }
+    if name.len() > 253 || !labels.split('.').all(fits) {
+        return Err("not a host name: no port, no path, no scheme; a * only as the first label".into());
+    }
+    Ok(name)
+}
+
+fn rsa(text: &str) -> Result<KeyKind, String> {
+    text.parse().ok().and_then(KeyKind::rsa).ok_or_else(|| "2048, 3072 or 4096 bits".into())
+}
+
+fn file_name(text: &str) -> Result<String, String> {
+    let plain = !text.is_empty() && !text.starts_with('.') && !text.contains(['/', '\0']);
+    if plain { Ok(text.into()) } else { Err("a plain file name: no directories, no leading dot".into()) }
+}
+
+fn absolute(file: &Path) -> String {
+    quoted(&fs::canonicalize(file).unwrap_or_else(|_| file.into()).to_string_lossy())
+}
+
+const PRIVATE: u32 = 0o600;
+const PUBLIC: u32 = 0o644;

@@ -1,0 +1,211 @@
+//! Keys and certificates, made in memory: v3, named by SAN, with a random serial. Touches no file.
+
+use std::net::IpAddr;
+use std::time::{Duration, SystemTime};
+
+use aws_lc_rs::rand;
+use rcgen::{
+    BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
+    KeyUsagePurpose, PKCS_RSA_SHA256, RsaKeySize, SanType, SerialNumber,
+};
+use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+
+/// What a new certificate is for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Order {
+    /// Host names (a leading `*.` is allowed) and IP addresses, the first is the common name.
+    pub hosts: Vec<String>,
+    /// The kind of its key.
+    pub key: KeyKind,
+    /// How long it is valid.
+    pub days: u32,
+}
+
+/// The kinds of keys that are made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyKind {
+    /// Small, fast, taken by everything that speaks TLS 1.2.
+    EcdsaP256,
+    /// 2048 bits, for Java 6 and its like.
+    Rsa2048,
+    /// 3072 bits
+    Rsa3072,
+    /// 4096 bits
+    Rsa4096,
+}
+
+/// A new certificate and its key.
+#[derive(Clone)]
+pub struct Made {
+    /// The certificate in PEM, its issuer's after it when there is one.
+    pub chain: String,
+    /// The private key in PEM (PKCS#8).
+    pub key: String,
+    /// Valid until, in seconds since 1970.
+    pub not_after: i64,
+}
+
+/// A CA that signs.
+pub struct Authority {
+    issuer: Issuer<'static, KeyPair>,
+    chain: String,
+    not_after: Option<SystemTime>,
+}
+
+impl Order {
+    /// Makes the key and signs the certificate with it, or with the authority.
+    ///
+    /// # Errors
+    /// In words: a host that is none, a lifetime that the authority does not have.
+    pub fn make(&self, authority: Option<&Authority>, now: SystemTime) -> Result<Made, String> {
+        let key = self.key.generate()?;
+        let end = self.end(authority, now)?;
+        let mut params = blank(self.hosts.first().map_or("", String::as_str), now, end)?;
+        params.subject_alt_names = self.hosts.iter().map(|host| name(host)).collect::<Result<_, _>>()?;
+        params.is_ca = IsCa::ExplicitNoCa;
+        params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+        if self.key != KeyKind::EcdsaP256 {
+            // TLS 1.2 without forward secrecy encrypts with the key itself; old Java clients ask for it.
+            params.key_usages.push(KeyUsagePurpose::KeyEncipherment);
+        }
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+        params.use_authority_key_identifier_extension = authority.is_some();
+        let (certificate, above) = match authority {
+            Some(authority) => (params.signed_by(&key, &authority.issuer), authority.chain.as_str()),
+            None => (params.self_signed(&key), ""),
+        };
+        let certificate = certificate.map_err(|error| format!("the certificate cannot be made: {error}"))?;
+        let not_after = unix(end);
+        Ok(Made { chain: certificate.pem() + above, key: key.serialize_pem(), not_after })
+    }
+
+    /// What an authority signs ends with the authority, because clients check both.
+    fn end(&self, authority: Option<&Authority>, now: SystemTime) -> Result<SystemTime, String> {
+        let end = now.checked_add(days(self.days) - SLACK - Duration::from_secs(1)).ok_or("too many days")?;
+        let end = authority.and_then(|authority| authority.not_after).map_or(end, |last| end.min(last));
+        if end <= now { Err("the CA's certificate is expired".into()) } else { Ok(end) }
+    }
+}
+
+impl KeyKind {
+    /// RSA of this many bits.
+    pub fn rsa(bits: u32) -> Option<Self> {
+        match bits {
+            2048 => Some(Self::Rsa2048),
+            3072 => Some(Self::Rsa3072),
+            4096 => Some(Self::Rsa4096),
+            _ => None,
+        }
+    }
+
+    /// As `weir cert inspect` calls it.
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::EcdsaP256 => "ECDSA P-256",
+            Self::Rsa2048 => "RSA 2048",
+            Self::Rsa3072 => "RSA 3072",
+            Self::Rsa4096 => "RSA 4096",
+        }
+    }
+
+    fn generate(self) -> Result<KeyPair, String> {
+        let rsa = |size| KeyPair::generate_rsa_for(&PKCS_RSA_SHA256, size);
+        let key = match self {
+            Self::EcdsaP256 => KeyPair::generate(),
+            Self::Rsa2048 => rsa(RsaKeySize::_2048),
+            Self::Rsa3072 => rsa(RsaKeySize::_3072),
+            Self::Rsa4096 => rsa(RsaKeySize::_4096),
+        };
+        key.map_err(|error| format!("the key cannot be made: {error}"))
+    }
+}
+
+impl Authority {
+    /// A small CA of one's own, which signs servers and no further CAs; with what to write down of it.
+    ///
+    /// # Errors
+    /// In words, when the machine gives no randomness.
+    pub fn make(key: KeyKind, now: SystemTime) -> Result<(Self, Made), String> {
+        let pair = key.generate()?;
+        let end = now.checked_add(days(CA_DAYS)).ok_or("too many days")?;
+        let mut params = blank("", now, end)?;
+        // Two CAs of one name would confuse clients that trust both.
+        let mut tag = [0; 4];
+        rand::fill(&mut tag).map_err(|_| NO_RANDOMNESS)?;
+        params.distinguished_name.push(DnType::CommonName, format!("Weir CA {:08x}", u32::from_be_bytes(tag)));
+        params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+        params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+        let certificate = params.self_signed(&pair).map_err(|error| format!("the CA cannot be made: {error}"))?;
+        let made = Made { chain: certificate.pem(), key: pair.serialize_pem(), not_after: unix(end) };
+        let authority = Self { issuer: Issuer::new(params, pair), chain: made.chain.clone(), not_after: Some(end) };
+        Ok((authority, made))
+    }
+
+    /// A CA that exists: the text of its chain in PEM, its own certificate, its key, and when it ends.
+    ///
+    /// # Errors
+    /// In words, when the key cannot sign.
+    pub fn of(
+        chain: &str,
+        certificate: &CertificateDer<'_>,
+        key: &PrivateKeyDer<'_>,
+        not_after: Option<SystemTime>,
+    ) -> Result<Self, String> {
+        let key = KeyPair::try_from(key).map_err(|error| format!("the CA's key cannot be used: {error}"))?;
+        let issuer = Issuer::from_ca_cert_der(certificate, key);
+        let issuer = issuer.map_err(|error| format!("the CA's certificate cannot be used: {error}"))?;
+        Ok(Self { issuer, chain: certificates_only(chain), not_after })
+    }
+}
+
+/// A CA's file may hold its key as well, which must not get into what servers show.
+fn certificates_only(text: &str) -> String {
+    let mut inside = false;
+    let kept = text.lines().map(str::trim_end).filter(|line| {
+        let begins = *line == "-----BEGIN CERTIFICATE-----";
+        let ends = *line == "-----END CERTIFICATE-----";
+        let keep = inside || begins;
+        inside = keep && !ends;
+        keep
+    });
+    kept.flat_map(|line| [line, "\n"]).collect()
+}
+
+fn blank(common_name: &str, now: SystemTime, end: SystemTime) -> Result<CertificateParams, String> {
+    let mut params = CertificateParams::default();
+    let mut serial = [0; 16];
+    rand::fill(&mut serial).map_err(|_| NO_RANDOMNESS)?;
+    // RFC 5280 section 4.1.2.2: positive, and not zero.
+    serial[0] = (serial[0] & 0x7f) | 0x40;
+    params.serial_number = Some(SerialNumber::from_slice(&serial));
+    params.not_before = now.checked_sub(SLACK).unwrap_or(now).into();
+    params.not_after = end.into();
+    params.distinguished_name = DistinguishedName::new();
+    // RFC 5280 appendix A.1: a common name has at most 64 characters; clients look at the SAN.
+    if (1..=64).contains(&common_name.len()) {
+        params.distinguished_name.push(DnType::CommonName, common_name);
+    }
+    Ok(params)
+}
+
+fn name(host: &str) -> Result<SanType, String> {
+    if let Ok(address) = host.parse::<IpAddr>() {
+        return Ok(SanType::IpAddress(address));
+    }
+    let name = host.try_into().map_err(|_| format!("{host} is not a host name"))?;
+    Ok(SanType::DnsName(name))
+}
+
+fn days(days: u32) -> Duration {
+    Duration::from_secs(u64::from(days) * 86_400)
+}
+
+fn unix(at: SystemTime) -> i64 {
+    at.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| i64::try_from(since.as_secs()).unwrap_or(i64::MAX))
+}
+
+const NO_RANDOMNESS: &str = "this machine gives no randomness";
+/// Clients' clocks may be behind.
+const SLACK: Duration = Duration::from_secs(3600);
+/// Ten years: a root that clients were told to trust is hard to replace.
+const CA_DAYS: u32 = 3650;

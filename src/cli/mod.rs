@@ -1,0 +1,81 @@
+//! The commands. What concerns a running Weir is asked of its admin address only.
+
+mod ask;
+pub mod cert;
+pub mod check;
+mod show;
+
+use std::ffi::OsString;
+use std::io::IsTerminal;
+use std::path::PathBuf;
+use std::time::SystemTime;
+
+use clap::{Parser, Subcommand};
+
+use crate::app;
+
+/// A reverse-proxy load balancer for WSO2 EI/ESB and other Java clusters.
+#[derive(Parser)]
+#[command(name = "weir", version, about, max_term_width = 110)]
+struct Words {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run in the foreground; SIGHUP reloads, SIGTERM stops, SIGUSR1 reopens log files
+    Run {
+        #[command(flatten)]
+        file: ConfigFile,
+    },
+    /// Check a configuration and everything it names, without running it
+    Check {
+        #[command(flatten)]
+        file: ConfigFile,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Make, inspect and pin certificates
+    #[command(subcommand)]
+    Cert(cert::Cert),
+    /// Show what a running Weir is doing
+    Status(ask::Asked),
+    /// Show the nodes of every pool, active or passive and why
+    Nodes(ask::Asked),
+    /// Show the learned sessions of every pool
+    Sessions(ask::Asked),
+    /// Make a running Weir read its configuration again, and tell what came of it
+    Reload(ask::Asked),
+}
+
+#[derive(clap::Args)]
+struct ConfigFile {
+    /// The configuration file
+    #[arg(long, short, value_name = "FILE", default_value = "/etc/weir/weir.toml")]
+    config: PathBuf,
+}
+
+/// Does what the words say. Returns the exit code: 0 done, 1 it said why not, 2 wrong usage, 78 bad configuration.
+pub fn run(words: impl IntoIterator<Item = OsString>) -> i32 {
+    let words = match Words::try_parse_from(words) {
+        Ok(words) => words,
+        Err(error) => {
+            // Nobody is left to tell when even this cannot be printed.
+            let _ = error.print();
+            return error.exit_code();
+        }
+    };
+    match words.command {
+        Command::Run { file } => app::run(&file.config),
+        Command::Check { file, json } => check::run(&file.config, json, std::io::stdout().is_terminal()),
+        Command::Cert(cert) => {
+            i32::from(cert.run(SystemTime::now(), &mut std::io::stdout(), &mut std::io::stderr()))
+        }
+        Command::Status(asked) => show::status(&asked),
+        Command::Nodes(asked) => show::nodes(&asked),
+        Command::Sessions(asked) => show::sessions(&asked),
+        Command::Reload(asked) => show::reload(&asked),
+    }
+}
