@@ -149,9 +149,9 @@ impl Drop for Weir {
     }
 }
 
-/// Waits until it is so, not longer than 20 seconds.
+/// Waits until it is so, not longer than a minute.
 pub fn eventually(what: &str, mut is_so: impl FnMut() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(20);
+    let deadline = Instant::now() + Duration::from_secs(60);
     while !is_so() {
         assert!(Instant::now() < deadline, "not in time: {what}");
         std::thread::sleep(Duration::from_millis(50));

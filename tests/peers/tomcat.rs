@@ -190,4 +190,4 @@ fn context(documents: &Path) -> String {
 const EXAMPLES: &str = "/usr/share/tomcat10-examples/examples";
 
 /// A JVM takes two seconds here, and much longer where everything else is being built at the same time.
-const PATIENCE: Duration = Duration::from_secs(90);
+const PATIENCE: Duration = Duration::from_secs(180);
