@@ -1,0 +1,309 @@
+//! Bodies flow both ways at once, whole, in order and in bounded memory.
+
+use std::io::Write;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::harness::{Appliance, Gate, Origin, Plan, eventually, ok};
+
+const MIB: usize = 1 << 20;
+
+fn resident_kib(weir: &Appliance) -> u64 {
+    let text = std::fs::read_to_string(format!("/proc/{}/status", weir.id())).unwrap_or_default();
+    let line = text.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    line.and_then(|rest| rest.trim().trim_end_matches(" kB").parse().ok()).expect("the kernel says VmRSS")
+}
+
+fn post(fields: &str) -> String {
+    format!("POST /up HTTP/1.1\r\nHost: esb.test\r\n{fields}\r\n\r\n")
+}
+
+#[test]
+fn a_large_upload_to_a_slow_node_does_not_fill_memory() {
+    let (gate, length) = (Gate::shut(), Arc::new(AtomicU64::new(0)));
+    let (opened, count) = (gate.clone(), length.clone());
+    let origin = Origin::speaking(move |talk| {
+        opened.pass();
+        count.store(talk.body_length(), Ordering::SeqCst);
+        talk.send(&ok("done"));
+    });
+    let weir = Appliance::in_front_of(&[&origin]);
+    assert_eq!(weir.ask_admin("/livez").status, 200);
+    let before = resident_kib(&weir);
+    let total = 200 * MIB;
+    let mut client = weir.client();
+    client.send(post(&format!("Content-Length: {total}")));
+    let mut stream = client.into_stream();
+    let piece = vec![b'x'; MIB];
+    let mut sent = 0;
+    // A full pipe makes the write time out: the sender is held back, which is the point.
+    while sent < total && stream.write_all(&piece).is_ok() {
+        sent += piece.len();
+        assert!(sent < 64 * MIB, "nobody holds the sender back: {sent} bytes went into a node that does not read");
+    }
+    let grown = resident_kib(&weir).saturating_sub(before);
+    assert!(grown < 4096, "{grown} KiB more for one held upload");
+    gate.open();
+}
+
+#[test]
+fn a_large_upload_arrives_whole_in_bounded_memory() {
+    let origin = Origin::speaking(|talk| {
+        let length = talk.body_length();
+        talk.send(&ok(&length.to_string()));
+    });
+    let weir = Appliance::in_front_of(&[&origin]);
+    assert_eq!(weir.get("/").text(), "0");
+    let before = resident_kib(&weir);
+    for chunked in [false, true] {
+        let total = 200 * MIB;
+        let mut client = weir.client();
+        let piece = vec![b'x'; MIB];
+        client.send(post(&if chunked {
+            "Transfer-Encoding: chunked".to_owned()
+        } else {
+            format!("Content-Length: {total}")
+        }));
+        for _ in 0..200 {
+            if chunked {
+                client.send(format!("{MIB:x}\r\n"));
+            }
+            assert!(client.send(&piece));
+            if chunked {
+                client.send("\r\n");
+            }
+        }
+        if chunked {
+            client.send("0\r\n\r\n");
+        }
+        assert_eq!(client.answer().expect("an answer comes").text(), total.to_string());
+        let grown = resident_kib(&weir).saturating_sub(before);
+        assert!(grown < 4096, "{grown} KiB more, chunked: {chunked}");
+    }
+}
+
+#[test]
+fn a_large_download_to_a_slow_client_does_not_fill_memory_and_arrives_whole() {
+    let sent = Arc::new(AtomicU64::new(0));
+    let count = sent.clone();
+    let origin = Origin::speaking(move |talk| {
+        if talk.target() == "/small" {
+            return talk.send(&ok("small"));
+        }
+        talk.send(format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", 100 * MIB).as_bytes());
+        for _ in 0..100 {
+            talk.send(&vec![b'y'; MIB]);
+            count.fetch_add(1, Ordering::SeqCst);
+        }
+    });
+    let weir = Appliance::in_front_of(&[&origin]);
+    assert_eq!(weir.get("/small").status, 200);
+    let before = resident_kib(&weir);
+    let mut client = weir.client();
+    client.send("GET /big HTTP/1.1\r\nHost: esb.test\r\n\r\n");
+    client.head().expect("the head comes");
+    client.exactly(1000).expect("the body begins");
+    // Others are served meanwhile, and many times: time enough for a careless proxy to swallow the rest.
+    for _ in 0..200 {
+        assert_eq!(weir.get("/small").status, 200);
+    }
+    assert!(sent.load(Ordering::SeqCst) < 64, "{} MiB were taken from the node", sent.load(Ordering::SeqCst));
+    let grown = resident_kib(&weir).saturating_sub(before);
+    assert!(grown < 4096, "{grown} KiB more for one slow reader");
+    let mut left = 100 * MIB - 1000;
+    while left > 0 {
+        let here = left.min(MIB);
+        assert!(client.exactly(here).expect("the body goes on").iter().all(|byte| *byte == b'y'));
+        left -= here;
+    }
+}
+
+#[test]
+fn an_answer_that_comes_before_the_body_was_sent_goes_down_at_once() {
+    let origin = Origin::speaking(|talk| {
+        talk.send(b"HTTP/1.1 413 Too Large\r\nConnection: close\r\nContent-Length: 3\r\n\r\nbig");
+        talk.close();
+    });
+    let weir = Appliance::in_front_of(&[&origin]);
+    let mut client = weir.client();
+    client.send(post("Content-Length: 100000000"));
+    client.send(vec![b'x'; 1000]);
+    let answer = client.answer().expect("the early answer comes");
+    assert_eq!((answer.status, answer.text().as_str()), (413, "big"));
+    assert!(client.is_closed());
+    assert_eq!(origin.count(), 1);
+}
+
+#[test]
+fn both_bodies_flow_at_the_same_time() {
+    let origin = Origin::speaking(|talk| {
+        talk.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n");
+        for _ in 0..3 {
+            let piece = talk.read_raw();
+            talk.send(format!("{:x}\r\n", piece.len()).as_bytes());
+            talk.send(&piece);
+            talk.send(b"\r\n");
+        }
+        talk.send(b"0\r\n\r\n");
+        talk.close();
+    });
+    let weir = Appliance::in_front_of(&[&origin]);
+    let mut client = weir.client();
+    client.send(post("Content-Length: 9"));
+    client.head().expect("the head comes before the body");
+    for piece in ["one", "two", "six"] {
+        client.send(piece);
+        let expected = format!("3\r\n{piece}\r\n");
+        assert_eq!(client.exactly(expected.len()).expect("the echo comes"), expected.as_bytes());
+    }
+}
+
+#[test]
+fn a_body_over_the_sites_limit_is_cut_where_the_limit_is() {
+    let origin = Origin::speaking(|talk| {
+        talk.body_length();
+        talk.send(&ok("done"));
+    });
+    let weir = Plan::before(&[&origin]).site("max-body = \"64KiB\"").start();
+    assert_eq!(weir.post("/up", &"x".repeat(65_536)).status, 200);
+    let answer = weir.client().ask(post("Content-Length: 65537"));
+    assert_eq!(answer.refusal(), "413 body-too-large");
+    assert_eq!(origin.count(), 1);
+    let mut client = weir.client();
+    client.send(post("Transfer-Encoding: chunked"));
+    client.send(format!("10001\r\n{}\r\n0\r\n\r\n", "x".repeat(65_537)));
+    assert_eq!(client.answer().expect("an answer comes").refusal(), "413 body-too-large");
+    assert!(client.is_closed());
+    assert!(origin.seen().iter().skip(1).all(|seen| !seen.complete));
+}
+
+#[test]
+fn a_client_that_waits_for_100_gets_the_nodes() {
+    let origin = Origin::speaking(|talk| {
+        talk.send(b"HTTP/1.1 100 Continue\r\n\r\n");
+        let body = talk.body();
+        talk.send(&ok(&String::from_utf8_lossy(&body)));
+    });
+    let weir = Appliance::in_front_of(&[&origin]);
+    let mut client = weir.client();
+    client.send(post("Expect: 100-continue\r\nContent-Length: 5"));
+    assert!(client.head().expect("the 100 comes").starts_with("HTTP/1.1 100"));
+    client.send("hello");
+    let answer = client.answer().expect("an answer comes");
+    assert_eq!((answer.interim.len(), answer.text().as_str()), (0, "hello"));
+    assert_eq!(origin.last().values("expect"), ["100-continue"]);
+    assert_eq!(client.ask("GET /again HTTP/1.1\r\nHost: esb.test\r\n\r\n").status, 200);
+}
+
+#[test]
+fn a_node_that_says_nothing_of_100_does_not_hold_the_client_up() {
+    let origin = Origin::answering(|seen| ok(&String::from_utf8_lossy(&seen.body())));
+    let weir = Appliance::in_front_of(&[&origin]);
+    let mut client = weir.client();
+    client.send(post("Expect: 100-continue\r\nContent-Length: 5"));
+    assert!(client.head().expect("a 100 comes in a second or so").starts_with("HTTP/1.1 100"));
+    client.send("hello");
+    assert_eq!(client.answer().expect("an answer comes").text(), "hello");
+}
+
+#[test]
+fn a_final_answer_instead_of_100_goes_down_and_the_body_is_not_read() {
+    for status in ["417 Expectation Failed", "401 Unauthorized", "200 OK"] {
+        let answer = format!("HTTP/1.1 {status}\r\nContent-Length: 2\r\n\r\nno");
+        let origin = Origin::speaking(move |talk| {
+            talk.send(answer.as_bytes());
+            talk.wait_for_close();
+        });
+        let weir = Appliance::in_front_of(&[&origin]);
+        let mut client = weir.client();
+        client.send(post("Expect: 100-continue\r\nContent-Length: 5"));
+        let answer = client.answer().expect("the final answer comes");
+        assert_eq!((answer.status.to_string(), answer.text().as_str()), (status[..3].to_owned(), "no"));
+        assert!(client.is_closed(), "{status}");
+        eventually("the node's connection is not kept", || origin.open_connections() == 0);
+    }
+}
+
+#[test]
+fn a_client_that_leaves_in_its_upload_takes_the_nodes_connection_along() {
+    let origin = Origin::named("n");
+    let weir = Appliance::in_front_of(&[&origin]);
+    let mut client = weir.client();
+    client.send(post("Content-Length: 1000") + "half");
+    origin.reached(1);
+    client.reset();
+    eventually("the node's connection is closed", || origin.open_connections() == 0);
+    assert!(!origin.last().complete);
+    assert_eq!(weir.get("/after").status, 200);
+}
+
+#[test]
+fn a_client_that_leaves_in_its_download_takes_the_nodes_connection_along() {
+    let origin = Origin::speaking(|talk| {
+        if talk.target() != "/endless" {
+            return talk.send(&ok("fine"));
+        }
+        talk.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n");
+        for _ in 0..10_000 {
+            talk.send(b"3e8\r\n");
+            talk.send(&[b'z'; 1000]);
+            talk.send(b"\r\n");
+        }
+    });
+    let weir = Appliance::in_front_of(&[&origin]);
+    let mut client = weir.client();
+    client.send("GET /endless HTTP/1.1\r\nHost: esb.test\r\n\r\n");
+    client.head().expect("the head comes");
+    client.reset();
+    eventually("the node's connection is closed", || origin.open_connections() == 0);
+    assert_eq!(weir.get("/after").text(), "fine");
+}
+
+#[test]
+fn trailers_come_down_to_those_who_asked() {
+    let origin = Origin::answering(|_| {
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\nX-Sum: 1\r\nSet-Cookie: a=b\r\n\r\n"
+            .to_vec()
+    });
+    let weir = Appliance::in_front_of(&[&origin]);
+    let asked = weir.client().ask("GET / HTTP/1.1\r\nHost: esb.test\r\nTE: trailers\r\n\r\n");
+    assert_eq!((asked.text().as_str(), asked.trailers.as_str()), ("ok", "X-Sum: 1\r\n"));
+    assert_eq!(weir.get("/").trailers, "");
+}
+
+#[test]
+fn a_pool_that_buffers_sends_small_bodies_with_a_length() {
+    let origin = Origin::answering(|seen| ok(&String::from_utf8_lossy(&seen.body())));
+    let weir = Plan::before(&[&origin]).pool("buffer-request = \"1KiB\"").start();
+    let mut client = weir.client();
+    let answer = client.ask(post("Transfer-Encoding: chunked") + "2\r\nhe\r\n3\r\nllo\r\n0\r\n\r\n");
+    assert_eq!(answer.text(), "hello");
+    assert_eq!(origin.last().values("content-length"), ["5"]);
+    assert_eq!(origin.last().values("transfer-encoding"), [""; 0]);
+    let long = "x".repeat(5000);
+    let answer = client.ask(post("Transfer-Encoding: chunked") + &format!("1388\r\n{long}\r\n0\r\n\r\n"));
+    assert_eq!(answer.status, 200);
+    assert!(origin.last().complete && origin.last().doubtful.is_none());
+}
+
+#[test]
+fn slow_bodies_and_slow_heads_meet_their_deadlines() {
+    let origin = Origin::named("n");
+    let weir = Plan::before(&[&origin])
+        .listener("head-timeout = \"400ms\"\nbody-timeout = \"400ms\"\nidle-timeout = \"400ms\"")
+        .start();
+    let mut head = weir.client();
+    head.send("GET / HTTP/1.1\r\nHost: esb");
+    let mut body = weir.client();
+    body.send(post("Content-Length: 10") + "half");
+    let mut silent = weir.client();
+    assert_eq!(head.answer().expect("a word comes").refusal(), "408 head-timeout");
+    assert!(head.is_closed());
+    assert_eq!(body.answer().expect("a word comes").refusal(), "408 body-timeout");
+    assert!(body.is_closed());
+    assert!(silent.is_closed());
+    let mut kept = weir.client();
+    assert_eq!(kept.ask("GET / HTTP/1.1\r\nHost: esb.test\r\n\r\n").status, 200);
+    assert!(kept.is_closed());
+    assert!(origin.seen().iter().all(|seen| seen.target() != "/up" || !seen.complete));
+}

@@ -1,0 +1,263 @@
+//! The real binary in a directory of its own on ports of its own. It is ready when it says so to systemd, and it is
+//! ended by its process id when the test is over. On failure its journal is shown.
+
+use std::fs::{self, File};
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::os::unix::net::UnixDatagram;
+use std::path::PathBuf;
+use std::process::{Child, Command, ExitStatus};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use super::client::{Answer, Client};
+use super::eventually::within;
+use super::origin::Origin;
+use super::plan::{Plan, Ports};
+use super::tls::Offer;
+
+/// How long the binary may take to say that it is ready.
+const START: Duration = Duration::from_secs(20);
+
+/// A running Weir.
+pub(crate) struct Appliance {
+    child: Child,
+    dir: PathBuf,
+    ports: Ports,
+    notices: UnixDatagram,
+    ended: Option<ExitStatus>,
+}
+
+impl Appliance {
+    /// In front of these origins, with nothing special.
+    #[track_caller]
+    pub(crate) fn in_front_of(origins: &[&Origin]) -> Self {
+        Plan::before(origins).start()
+    }
+
+    /// As planned. Ports can be taken between finding and using them, so a failed start is tried again.
+    #[track_caller]
+    pub(super) fn start(plan: Plan) -> Self {
+        for _ in 0..2 {
+            if let Ok(appliance) = Self::try_start(&plan) {
+                return appliance;
+            }
+        }
+        Self::try_start(&plan).unwrap_or_else(|why| panic!("weir does not start: {why}"))
+    }
+
+    fn try_start(plan: &Plan) -> Result<Self, String> {
+        let (dir, ports) = (fresh_dir(), Ports::free());
+        let config = dir.join("weir.toml");
+        fs::write(&config, plan.write(ports, &dir)).map_err(|error| error.to_string())?;
+        let notices = UnixDatagram::bind(dir.join("notify")).map_err(|error| error.to_string())?;
+        let journal = File::create(dir.join("journal")).map_err(|error| error.to_string())?;
+        let child = Command::new(env!("CARGO_BIN_EXE_weir"))
+            .args(["run", "--config"])
+            .arg(&config)
+            .env("NOTIFY_SOCKET", dir.join("notify"))
+            .env_remove("JOURNAL_STREAM")
+            .current_dir(&dir)
+            .stdout(journal.try_clone().map_err(|error| error.to_string())?)
+            .stderr(journal)
+            .spawn()
+            .map_err(|error| error.to_string())?;
+        let mut appliance = Self { child, dir, ports, notices, ended: None };
+        if appliance.wait_for_notice("READY=1", START).is_some() {
+            return Ok(appliance);
+        }
+        Err(format!("not ready; its journal:\n{}", appliance.journal()))
+    }
+
+    /// The plain listener.
+    pub(crate) fn http(&self) -> SocketAddr {
+        (Ipv4Addr::LOCALHOST, self.ports.http).into()
+    }
+
+    /// The TLS listener.
+    pub(crate) fn https(&self) -> SocketAddr {
+        (Ipv4Addr::LOCALHOST, self.ports.https).into()
+    }
+
+    /// Metrics and API.
+    pub(crate) fn admin(&self) -> SocketAddr {
+        (Ipv4Addr::LOCALHOST, self.ports.admin).into()
+    }
+
+    /// A file of the test's directory.
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.dir.join(name)
+    }
+
+    /// A file's text; empty when it is not there.
+    pub(crate) fn read(&self, name: &str) -> String {
+        String::from_utf8_lossy(&fs::read(self.path(name)).unwrap_or_default()).into_owned()
+    }
+
+    /// What it wrote to standard error.
+    pub(crate) fn journal(&self) -> String {
+        self.read("journal")
+    }
+
+    /// Its process id.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// A client on the plain listener.
+    #[track_caller]
+    pub(crate) fn client(&self) -> Client {
+        Client::plain(self.http()).expect("the plain listener accepts")
+    }
+
+    /// A client on the TLS listener that asks for esb.test.
+    #[track_caller]
+    pub(crate) fn secure_client(&self) -> Client {
+        Client::tls(self.https(), &Offer::http1("esb.test")).expect("the TLS listener shakes hands")
+    }
+
+    /// GET on a connection of its own, from esb.test.
+    #[track_caller]
+    pub(crate) fn get(&self, target: &str) -> Answer {
+        self.client().ask(format!("GET {target} HTTP/1.1\r\nHost: esb.test\r\n\r\n"))
+    }
+
+    /// POST on a connection of its own, to esb.test.
+    #[track_caller]
+    pub(crate) fn post(&self, target: &str, body: &str) -> Answer {
+        let length = body.len();
+        let head = format!("POST {target} HTTP/1.1\r\nHost: esb.test\r\nContent-Length: {length}\r\n\r\n");
+        self.client().ask(head + body)
+    }
+
+    /// GET on the admin address.
+    #[track_caller]
+    pub(crate) fn ask_admin(&self, path: &str) -> Answer {
+        let mut client = Client::plain(self.admin()).expect("the admin address accepts");
+        client.ask(format!("GET {path} HTTP/1.1\r\nHost: admin\r\nConnection: close\r\n\r\n"))
+    }
+
+    /// State and reason of a node in a pool, such as `active` or `passive ejected`.
+    #[track_caller]
+    pub(crate) fn state(&self, pool: &str, node: &str) -> String {
+        let text = self.ask_admin("/api/nodes").text();
+        let all: serde_json::Value = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"));
+        let rows = all.as_array().cloned().unwrap_or_default();
+        let row = rows.iter().find(|row| row["pool"] == pool && row["node"] == node);
+        let row = row.unwrap_or_else(|| panic!("no {node} of {pool} in {text}"));
+        let word = |key: &str| row[key].as_str().unwrap_or_default().to_owned();
+        format!("{} {}", word("state"), word("reason")).trim().to_owned()
+    }
+
+    /// The sum of the samples of a metric whose labels contain all of these.
+    #[track_caller]
+    pub(crate) fn metric(&self, name: &str, labels: &[(&str, &str)]) -> f64 {
+        let text = self.ask_admin("/metrics").text();
+        let of_name = |line: &&str| line.strip_prefix(name).is_some_and(|rest| rest.starts_with(['{', ' ']));
+        let fits = |line: &&str| labels.iter().all(|(key, value)| line.contains(&format!("{key}=\"{value}\"")));
+        let samples = text.lines().filter(of_name).filter(fits);
+        samples.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum()
+    }
+
+    /// Changes the configuration file.
+    #[track_caller]
+    pub(crate) fn edit(&self, change: impl FnOnce(String) -> String) {
+        let text = change(self.read("weir.toml"));
+        fs::write(self.path("weir.toml"), text).expect("the test's directory is there");
+    }
+
+    /// SIGHUP, and waits until it says that it is done; what comes back is all that it told systemd.
+    #[track_caller]
+    pub(crate) fn reload(&mut self) -> String {
+        self.forget_notices();
+        self.signal(Signal::HUP);
+        self.wait_for_notice("READY=1", START).unwrap_or_else(|| panic!("no word of the reload: {}", self.journal()))
+    }
+
+    /// Sends a signal.
+    pub(crate) fn signal(&self, signal: Signal) {
+        let id = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);
+        kill_process(id.expect("a child has an id"), signal).expect("the child is ours");
+    }
+
+    /// SIGTERM, and waits for the end.
+    #[track_caller]
+    pub(crate) fn stop(&mut self) -> Option<i32> {
+        self.signal(Signal::TERM);
+        self.exit_code()
+    }
+
+    /// Waits for the end.
+    #[track_caller]
+    pub(crate) fn exit_code(&mut self) -> Option<i32> {
+        let ended = within(START, || self.has_ended());
+        assert!(ended, "weir does not end; its journal:\n{}", self.journal());
+        self.ended.and_then(|status| status.code())
+    }
+
+    /// Whether the process is over.
+    pub(crate) fn has_ended(&mut self) -> bool {
+        if self.ended.is_none() {
+            self.ended = self.child.try_wait().ok().flatten();
+        }
+        self.ended.is_some()
+    }
+
+    /// Waits for a notice to systemd that holds this; what comes back is all notices up to it.
+    pub(crate) fn wait_for_notice(&mut self, wanted: &str, limit: Duration) -> Option<String> {
+        let (end, mut told, mut buffer) = (Instant::now() + limit, String::new(), [0; 4096]);
+        let _ = self.notices.set_read_timeout(Some(Duration::from_millis(50)));
+        while Instant::now() < end {
+            if let Ok(length) = self.notices.recv(&mut buffer) {
+                told.push_str(&String::from_utf8_lossy(&buffer[..length]));
+                told.push('\n');
+                if told.contains(wanted) {
+                    return Some(told);
+                }
+            } else if self.has_ended() {
+                return None;
+            }
+        }
+        None
+    }
+
+    fn forget_notices(&self) {
+        let _ = self.notices.set_nonblocking(true);
+        while self.notices.recv(&mut [0; 4096]).is_ok() {}
+        let _ = self.notices.set_nonblocking(false);
+    }
+}
+
+impl Drop for Appliance {
+    fn drop(&mut self) {
+        if !self.has_ended() {
+            let _ = self.child.kill();
+            let _ = self.child.wait();
+        }
+        if std::thread::panicking() {
+            let journal = self.journal();
+            let lines: Vec<&str> = journal.lines().collect();
+            let tail = lines[lines.len().saturating_sub(60)..].join("\n");
+            eprintln!("--- the end of weir's journal ---\n{tail}\n--- more in {} ---", self.dir.display());
+        } else {
+            let _ = fs::remove_dir_all(&self.dir);
+        }
+    }
+}
+
+/// Runs a command of the binary to its end.
+pub(crate) fn weir(arguments: &[&str]) -> io::Result<std::process::Output> {
+    Command::new(env!("CARGO_BIN_EXE_weir")).args(arguments).output()
+}
+
+/// An empty directory with a short name: the path of a socket has little room.
+pub(crate) fn fresh_dir() -> PathBuf {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let number = NEXT.fetch_add(1, Ordering::Relaxed);
+    let dir = std::env::temp_dir().join(format!("weir-{}-{number}", std::process::id()));
+    let _ = fs::remove_dir_all(&dir);
+    fs::create_dir_all(&dir).expect("the system's temporary directory can be written");
+    dir
+}

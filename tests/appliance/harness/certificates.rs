@@ -1,0 +1,94 @@
+//! Throw-away certificates for listeners and origins. Never used outside a test's directory.
+
+use std::path::Path;
+use std::sync::{Arc, OnceLock};
+
+use rcgen::{CertificateParams, KeyPair};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
+
+/// A self-signed pair.
+#[derive(Clone)]
+pub(crate) struct Pair {
+    /// What goes into `chain`.
+    pub(crate) chain: String,
+    /// What goes into `key`.
+    pub(crate) key: String,
+    der: Vec<u8>,
+    key_der: Vec<u8>,
+}
+
+impl Pair {
+    /// For these names, valid from years ago to years ahead.
+    pub(crate) fn of(names: &[&str]) -> Self {
+        let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+        Self::from(CertificateParams::new(names).expect("names of a test are names"))
+    }
+
+    /// What a stock WSO2 node shows: expired, self-signed, CN=localhost, no SAN.
+    pub(crate) fn of_a_stock_node() -> Self {
+        let mut params = CertificateParams::new(Vec::new()).expect("no name is a fine list");
+        params.distinguished_name.push(rcgen::DnType::CommonName, "localhost");
+        params.not_before = rcgen::date_time_ymd(2010, 1, 1);
+        params.not_after = rcgen::date_time_ymd(2016, 1, 1);
+        Self::from(params)
+    }
+
+    fn from(params: CertificateParams) -> Self {
+        let key = KeyPair::generate().expect("the system has randomness");
+        let certificate = params.self_signed(&key).expect("a fresh key can sign");
+        Self {
+            chain: certificate.pem(),
+            key: key.serialize_pem(),
+            der: certificate.der().to_vec(),
+            key_der: key.serialize_der(),
+        }
+    }
+
+    /// Writes `NAME.crt` and `NAME.key`.
+    pub(crate) fn write(&self, dir: &Path, name: &str) {
+        std::fs::write(dir.join(format!("{name}.crt")), &self.chain).expect("the test's directory is there");
+        std::fs::write(dir.join(format!("{name}.key")), &self.key).expect("the test's directory is there");
+        restrict(&dir.join(format!("{name}.key")));
+    }
+
+    /// The certificate as the peer sees it.
+    pub(crate) fn der(&self) -> &[u8] {
+        &self.der
+    }
+
+    /// The `sha256:…` pin of the certificate.
+    pub(crate) fn pin(&self) -> String {
+        let provider = rustls::crypto::aws_lc_rs::default_provider();
+        let sha256 = provider.cipher_suites.iter().find_map(|suite| match suite.suite() {
+            rustls::CipherSuite::TLS13_AES_128_GCM_SHA256 => suite.tls13().map(|tls13| tls13.common.hash_provider),
+            _ => None,
+        });
+        let digest = sha256.expect("TLS_AES_128_GCM_SHA256 is everywhere").hash(&self.der);
+        let hex: String = digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+        format!("sha256:{hex}")
+    }
+
+    /// A TLS server that shows this certificate.
+    pub(crate) fn server(&self) -> Arc<rustls::ServerConfig> {
+        let chain = vec![CertificateDer::from(self.der.clone())];
+        let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(self.key_der.clone()));
+        let config =
+            rustls::ServerConfig::builder_with_provider(Arc::new(rustls::crypto::aws_lc_rs::default_provider()))
+                .with_safe_default_protocol_versions()
+                .expect("the provider knows TLS")
+                .with_no_client_auth()
+                .with_single_cert(chain, key);
+        Arc::new(config.expect("the key fits the certificate"))
+    }
+}
+
+/// The pair that most tests share: making one costs time.
+pub(crate) fn shared() -> &'static Pair {
+    static PAIR: OnceLock<Pair> = OnceLock::new();
+    PAIR.get_or_init(|| Pair::of(&["esb.test", "mgt.esb.test"]))
+}
+
+fn restrict(key: &Path) {
+    use std::os::unix::fs::PermissionsExt;
+    std::fs::set_permissions(key, std::fs::Permissions::from_mode(0o600)).expect("we own what we wrote");
+}

@@ -1,0 +1,26 @@
+//! What the tests stand on: the appliance, its origins, its clients, and waiting that is bounded. Ports, directories
+//! and clean-up are hidden here; no test sees them.
+
+mod appliance;
+mod certificates;
+mod client;
+mod eventually;
+pub(crate) mod frames;
+mod gate;
+mod origin;
+mod plan;
+mod ports;
+mod strict;
+mod talk;
+mod tls;
+
+pub(crate) use appliance::{Appliance, fresh_dir, weir};
+pub(crate) use certificates::Pair;
+pub(crate) use client::{Answer, Client};
+pub(crate) use eventually::{eventually, within};
+pub(crate) use gate::Gate;
+pub(crate) use origin::{Origin, Seen, ok, ok_with};
+pub(crate) use plan::Plan;
+pub(crate) use ports::free_port;
+pub(crate) use talk::Talk;
+pub(crate) use tls::{Agreed, Offer};

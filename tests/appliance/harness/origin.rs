@@ -1,0 +1,246 @@
+//! A scripted origin on loopback. It records every request as a strict reader sees it, says when one is doubtful,
+//! and answers what the test tells it to, however wrong that is. It never judges what it is told to answer.
+
+use std::collections::HashMap;
+use std::io;
+use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use super::certificates::Pair;
+use super::ports::free_port;
+use super::talk::{Stream, Talk};
+
+/// What an origin does with a request whose head has arrived.
+type Script = dyn Fn(&mut Talk) + Send + Sync;
+
+/// A request as the origin got it.
+#[derive(Clone, Debug)]
+pub(crate) struct Seen {
+    /// Which of the origin's connections it came on, from 1.
+    pub(crate) connection: u64,
+    /// Head and body; a chunked body is spelled as one chunk. Bodies are kept up to 1 MiB.
+    pub(crate) bytes: Vec<u8>,
+    /// Whether the body arrived whole.
+    pub(crate) complete: bool,
+    /// What a strict reader refuses in it.
+    pub(crate) doubtful: Option<String>,
+}
+
+impl Seen {
+    /// The bytes as text.
+    pub(crate) fn text(&self) -> String {
+        String::from_utf8_lossy(&self.bytes).into_owned()
+    }
+
+    /// The request's target.
+    pub(crate) fn target(&self) -> String {
+        self.text().split(' ').nth(1).unwrap_or_default().to_owned()
+    }
+
+    /// All values of a field, its name in any case.
+    pub(crate) fn values(&self, name: &str) -> Vec<String> {
+        let text = self.text();
+        let head = text.split("\r\n\r\n").next().unwrap_or_default().to_owned();
+        let fields = head.split("\r\n").skip(1).filter_map(|line| line.split_once(':'));
+        fields.filter(|field| field.0.eq_ignore_ascii_case(name)).map(|field| field.1.trim().to_owned()).collect()
+    }
+
+    /// What follows the head.
+    pub(crate) fn body(&self) -> Vec<u8> {
+        let end = self.bytes.windows(4).position(|four| four == b"\r\n\r\n").map_or(self.bytes.len(), |at| at + 4);
+        self.bytes[end..].to_vec()
+    }
+}
+
+/// What the threads of an origin share.
+pub(super) struct Shared {
+    script: Box<Script>,
+    seen: Mutex<Vec<Seen>>,
+    sockets: Mutex<HashMap<u64, TcpStream>>,
+    connections: AtomicU64,
+    tls: Option<Arc<rustls::ServerConfig>>,
+}
+
+/// A server of a test. Dropping it closes everything it holds.
+pub(crate) struct Origin {
+    shared: Arc<Shared>,
+    port: u16,
+    stopped: Mutex<Arc<AtomicBool>>,
+}
+
+impl Origin {
+    /// Answers each whole request with what `answer` makes of it; the bytes are sent as they are.
+    pub(crate) fn answering(answer: impl Fn(&Seen) -> Vec<u8> + Send + Sync + 'static) -> Self {
+        Self::speaking(move |talk| {
+            talk.body();
+            let seen = talk.seen();
+            talk.send(&answer(&seen));
+        })
+    }
+
+    /// Answers 200 with `NAME TARGET` as the body.
+    pub(crate) fn named(name: &str) -> Self {
+        let name = name.to_owned();
+        Self::answering(move |seen| ok(&format!("{name} {}", seen.target())))
+    }
+
+    /// Runs `script` at each head; it reads the body, answers, closes or resets as it likes.
+    pub(crate) fn speaking(script: impl Fn(&mut Talk) + Send + Sync + 'static) -> Self {
+        Self::start(None, Box::new(script))
+    }
+
+    /// The same over TLS with this certificate.
+    pub(crate) fn speaking_tls(pair: &Pair, script: impl Fn(&mut Talk) + Send + Sync + 'static) -> Self {
+        Self::start(Some(pair.server()), Box::new(script))
+    }
+
+    fn start(tls: Option<Arc<rustls::ServerConfig>>, script: Box<Script>) -> Self {
+        let shared =
+            Shared { script, seen: Mutex::default(), sockets: Mutex::default(), connections: AtomicU64::new(0), tls };
+        let origin = Self { shared: Arc::new(shared), port: free_port(), stopped: Mutex::default() };
+        origin.resume();
+        origin
+    }
+
+    /// Where it listens.
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Listens again on its port after `stop`.
+    pub(crate) fn resume(&self) {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, self.port)).expect("the port is the origin's own");
+        let stopped = Arc::new(AtomicBool::new(false));
+        *lock(&self.stopped) = stopped.clone();
+        let shared = self.shared.clone();
+        std::thread::spawn(move || accept(&listener, &stopped, &shared));
+    }
+
+    /// Closes the listener and all connections, as a killed process does: connects are refused from here on.
+    pub(crate) fn stop(&self) {
+        if lock(&self.stopped).swap(true, Ordering::SeqCst) {
+            return;
+        }
+        // One last connection wakes the accepting thread, which then drops its listener.
+        let address = (Ipv4Addr::LOCALHOST, self.port);
+        drop(TcpStream::connect(address));
+        super::eventually::eventually("the origin's port is closed", || TcpStream::connect(address).is_err());
+        for socket in lock(&self.shared.sockets).values() {
+            let _ = socket.shutdown(Shutdown::Both);
+        }
+    }
+
+    /// Everything it got so far, in the order of the heads.
+    pub(crate) fn seen(&self) -> Vec<Seen> {
+        lock(&self.shared.seen).clone()
+    }
+
+    /// How many requests it got, whole or not.
+    pub(crate) fn count(&self) -> usize {
+        lock(&self.shared.seen).len()
+    }
+
+    /// The latest request.
+    pub(crate) fn last(&self) -> Seen {
+        lock(&self.shared.seen).last().cloned().expect("a request has reached the origin")
+    }
+
+    /// How many connections were made to it.
+    pub(crate) fn connections(&self) -> u64 {
+        self.shared.connections.load(Ordering::SeqCst)
+    }
+
+    /// How many connections are open now.
+    pub(crate) fn open_connections(&self) -> usize {
+        lock(&self.shared.sockets).len()
+    }
+
+    /// Waits until so many requests have arrived.
+    #[track_caller]
+    pub(crate) fn reached(&self, requests: usize) {
+        super::eventually::eventually("the request reaches the origin", || self.count() >= requests);
+    }
+}
+
+impl Drop for Origin {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+/// A plain 200 with a length.
+pub(crate) fn ok(body: &str) -> Vec<u8> {
+    format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}", body.len()).into_bytes()
+}
+
+/// A 200 with more fields; each ends with CRLF.
+pub(crate) fn ok_with(fields: &str, body: &str) -> Vec<u8> {
+    format!("HTTP/1.1 200 OK\r\n{fields}Content-Length: {}\r\n\r\n{body}", body.len()).into_bytes()
+}
+
+fn accept(listener: &TcpListener, stopped: &AtomicBool, shared: &Arc<Shared>) {
+    for socket in listener.incoming() {
+        if stopped.load(Ordering::SeqCst) {
+            return;
+        }
+        let Ok(socket) = socket else { continue };
+        let shared = shared.clone();
+        std::thread::spawn(move || serve(socket, &shared));
+    }
+}
+
+fn serve(socket: TcpStream, shared: &Arc<Shared>) {
+    let connection = shared.connections.fetch_add(1, Ordering::SeqCst) + 1;
+    let _ = socket.set_nodelay(true);
+    if let Ok(held) = socket.try_clone() {
+        lock(&shared.sockets).insert(connection, held);
+    }
+    if let Ok((control, stream)) = wrap(socket, shared) {
+        let mut talk = Talk::new(connection, control, stream, shared.clone());
+        while talk.next_head() {
+            (shared.script)(&mut talk);
+            if !talk.end_of_request() {
+                break;
+            }
+        }
+        // The origin's own list goes first: a reset is sent when the last descriptor closes.
+        shared.forget(connection);
+        talk.hang_up();
+    }
+    shared.forget(connection);
+}
+
+fn wrap(socket: TcpStream, shared: &Shared) -> io::Result<(TcpStream, Box<dyn Stream>)> {
+    let control = socket.try_clone()?;
+    let Some(tls) = &shared.tls else { return Ok((control, Box::new(socket))) };
+    let session = rustls::ServerConnection::new(tls.clone()).map_err(io::Error::other)?;
+    Ok((control, Box::new(rustls::StreamOwned::new(session, socket))))
+}
+
+impl Shared {
+    fn forget(&self, connection: u64) {
+        lock(&self.sockets).remove(&connection);
+    }
+
+    /// Notes a request; the answer is its place, for `update`.
+    pub(super) fn note(&self, seen: Seen) -> usize {
+        let mut all = lock(&self.seen);
+        all.push(seen);
+        all.len() - 1
+    }
+
+    /// Changes a noted request.
+    pub(super) fn update(&self, place: usize, change: impl FnOnce(&mut Seen)) {
+        change(&mut lock(&self.seen)[place]);
+    }
+
+    /// A noted request.
+    pub(super) fn noted(&self, place: usize) -> Seen {
+        lock(&self.seen)[place].clone()
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}

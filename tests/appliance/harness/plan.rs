@@ -1,0 +1,159 @@
+//! The configuration of a test's appliance: a plain one by default, and room to add lines to each table.
+//! `$http`, `$https`, `$admin` and `$dir` stand for what is known only when it starts.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use super::appliance::Appliance;
+use super::certificates;
+use super::origin::Origin;
+use super::ports::free_port;
+
+/// A configuration on its way.
+#[derive(Clone, Default)]
+pub(crate) struct Plan {
+    ports: Vec<u16>,
+    weights: Vec<u16>,
+    secure: bool,
+    added: BTreeMap<&'static str, String>,
+    whole: Option<String>,
+}
+
+/// The ports that an appliance listens on.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ports {
+    /// The plain listener.
+    pub(crate) http: u16,
+    /// The TLS listener.
+    pub(crate) https: u16,
+    /// Metrics and API.
+    pub(crate) admin: u16,
+}
+
+impl Ports {
+    pub(super) fn free() -> Self {
+        Self { http: free_port(), https: free_port(), admin: free_port() }
+    }
+}
+
+impl Plan {
+    /// One pool `app` of these origins (nodes `n1`, `n2`, …), one plain listener `http`, one site `main` for esb.test.
+    pub(crate) fn before(origins: &[&Origin]) -> Self {
+        Self { ports: origins.iter().map(|origin| origin.port()).collect(), ..Self::default() }
+    }
+
+    /// Exactly this text.
+    pub(crate) fn text(whole: impl Into<String>) -> Self {
+        Self { whole: Some(whole.into()), ..Self::default() }
+    }
+
+    /// A TLS listener `https` as well, with the site `secure` for esb.test before the same pool.
+    pub(crate) fn secure(mut self) -> Self {
+        self.secure = true;
+        self
+    }
+
+    /// Weights of the nodes, in their order.
+    pub(crate) fn weights(mut self, weights: &[u16]) -> Self {
+        self.weights = weights.to_vec();
+        self
+    }
+
+    /// Lines at the top of the file.
+    pub(crate) fn top(self, lines: &str) -> Self {
+        self.add("top", lines)
+    }
+
+    /// Lines for both listeners.
+    pub(crate) fn listener(self, lines: &str) -> Self {
+        self.add("listener", lines)
+    }
+
+    /// Lines for the pool.
+    pub(crate) fn pool(self, lines: &str) -> Self {
+        self.add("pool", lines)
+    }
+
+    /// Lines for `[pool.health]`.
+    pub(crate) fn health(self, lines: &str) -> Self {
+        self.add("health", lines)
+    }
+
+    /// Lines for both sites.
+    pub(crate) fn site(self, lines: &str) -> Self {
+        self.add("site", lines)
+    }
+
+    /// More tables at the end.
+    pub(crate) fn more(self, lines: &str) -> Self {
+        self.add("more", lines)
+    }
+
+    /// Starts the appliance and waits until it says that it is ready.
+    #[track_caller]
+    pub(crate) fn start(self) -> Appliance {
+        Appliance::start(self)
+    }
+
+    fn add(mut self, table: &'static str, lines: &str) -> Self {
+        let text = self.added.entry(table).or_default();
+        text.push_str(lines);
+        text.push('\n');
+        self
+    }
+
+    /// The file's text.
+    pub(super) fn write(&self, ports: Ports, dir: &Path) -> String {
+        let text = self.whole.clone().unwrap_or_else(|| self.compose());
+        let numbers = [("$https", ports.https), ("$http", ports.http), ("$admin", ports.admin)];
+        let text = numbers.iter().fold(text, |text, (name, port)| text.replace(name, &port.to_string()));
+        certificates::shared().write(dir, "esb");
+        text.replace("$dir", &dir.display().to_string())
+    }
+
+    fn compose(&self) -> String {
+        let added = |table: &str| self.added.get(table).cloned().unwrap_or_default();
+        let base = self.ports.iter().min().copied().unwrap_or(1);
+        let mut text = format!("state-dir = \"$dir\"\nthreads = 1\n{}", added("top"));
+        text += "[admin]\nbind = \"127.0.0.1:$admin\"\n";
+        text += &format!("[[listener]]\nname = \"http\"\nbind = \"127.0.0.1:$http\"\n{}", added("listener"));
+        if self.secure {
+            text += &format!(
+                "[[listener]]\nname = \"https\"\nbind = \"127.0.0.1:$https\"\ntls = {{ min-version = \"1.2\" }}\n{}",
+                added("listener")
+            );
+        }
+        for (place, port) in self.ports.iter().enumerate() {
+            let name = place + 1;
+            text += &format!("[[node]]\nname = \"n{name}\"\naddress = \"127.0.0.1\"\nport-offset = {}\n", port - base);
+        }
+        text += &format!("[[pool]]\nname = \"app\"\nnodes = [{}]\nport = {base}\n{}", self.members(), added("pool"));
+        if self.added.contains_key("health") {
+            text += &format!("[pool.health]\n{}", added("health"));
+        }
+        text += &self.site_table("main", "http", "");
+        if self.secure {
+            text += &self.site_table(
+                "secure",
+                "https",
+                "certificate = { chain = \"$dir/esb.crt\", key = \"$dir/esb.key\" }\n",
+            );
+        }
+        text + &added("more")
+    }
+
+    fn members(&self) -> String {
+        let member = |place: usize| match self.weights.get(place) {
+            Some(weight) => format!("{{ node = \"n{}\", weight = {weight} }}", place + 1),
+            None => format!("\"n{}\"", place + 1),
+        };
+        (0..self.ports.len()).map(member).collect::<Vec<_>>().join(", ")
+    }
+
+    fn site_table(&self, name: &str, listener: &str, certificate: &str) -> String {
+        let added = self.added.get("site").cloned().unwrap_or_default();
+        format!(
+            "[[site]]\nname = \"{name}\"\nlistener = \"{listener}\"\nhosts = [\"esb.test\"]\npool = \"app\"\n{certificate}{added}"
+        )
+    }
+}

@@ -1,0 +1,127 @@
+//! One line a request, in nginx's form and more, also for what never reached a site.
+
+use rustix::process::Signal;
+
+use crate::harness::{Appliance, Client, Offer, Origin, Plan, eventually};
+
+const LOGS: &str = "access-log = \"$dir/access.log\"\nerror-log = \"$dir/error.log\"";
+
+fn world(format: &str) -> (Origin, Appliance) {
+    let origin = Origin::named("n");
+    let site = format!("{LOGS}\nlog-format = \"{format}\"");
+    let top = format!("access-log = \"$dir/rest.log\"\nerror-log = \"$dir/rest-error.log\"\nlog-format = \"{format}\"");
+    let weir = Plan::before(&[&origin]).secure().top(&top).site(&site).start();
+    (origin, weir)
+}
+
+/// The one line that holds this, when it has been written.
+#[track_caller]
+fn line(weir: &Appliance, file: &str, holds: &str) -> String {
+    let find = || weir.read(file).lines().find(|line| line.contains(holds)).map(str::to_owned);
+    eventually(&format!("{file} has a line with {holds}: {}", weir.read(file)), || find().is_some());
+    find().unwrap_or_default()
+}
+
+#[test]
+fn a_line_has_nginxs_form_and_what_weir_knows_beside() {
+    let (_origin, weir) = world("combined");
+    weir.client().ask("GET /a?b=c HTTP/1.1\r\nHost: esb.test\r\nUser-Agent: curl/7\r\nReferer: http://r/\r\n\r\n");
+    let line = line(&weir, "access.log", "/a?b=c");
+    assert!(line.starts_with("127.0.0.1 - - ["), "{line}");
+    let combined = "\"GET /a?b=c HTTP/1.1\" 200 8 \"http://r/\" \"curl/7\"";
+    for part in [combined, " pool=app", " node=n1", " tries=1", " session=", " refusal=-", " upstream=", " site=main"] {
+        assert!(line.contains(part), "no {part} in {line}");
+    }
+}
+
+#[test]
+fn json_lines_are_json_and_say_the_same() {
+    let (_origin, weir) = world("json");
+    weir.client().ask("GET /a\"b HTTP/1.1\r\nHost: esb.test\r\nUser-Agent: \"q\" \\ \u{e9}\r\n\r\n");
+    let line = line(&weir, "access.log", "/a");
+    let value: serde_json::Value = serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line}"));
+    assert_eq!(
+        (&value["pool"], &value["node"], &value["status"]),
+        (&"app".into(), &"n1".into(), &200.into()),
+        "{line}"
+    );
+}
+
+#[test]
+fn no_byte_of_a_client_breaks_a_line_and_no_session_id_is_written() {
+    let (_origin, weir) = world("combined");
+    weir.client().ask(
+        "GET /evil;jsessionid=SECRET1?x=\" HTTP/1.1\r\nHost: esb.test\r\nUser-Agent: a\"b\\c\u{e9}\r\n\
+         Cookie: JSESSIONID=SECRET2\r\n\r\n",
+    );
+    let line = line(&weir, "access.log", "/evil");
+    assert!(line.contains("a\\x22b\\x5Cc\\xC3\\xA9"), "{line}");
+    assert!(line.contains("x=\\x22"), "{line}");
+    assert!(!weir.read("access.log").contains("SECRET") && !weir.journal().contains("SECRET"), "{line}");
+}
+
+#[test]
+fn what_weir_refuses_has_its_line_and_its_word() {
+    let (_origin, weir) = world("combined");
+    weir.client().ask("GET /a\\b HTTP/1.1\r\nHost: esb.test\r\n\r\n");
+    assert!(line(&weir, "rest.log", "bad-target").contains("site=-"));
+    weir.client().ask("GET /unknown HTTP/1.1\r\nHost: other.test\r\n\r\n");
+    assert!(line(&weir, "rest.log", "unknown-host").contains("421"));
+    weir.client().ask("POST / HTTP/1.1\r\nHost: esb.test\r\nContent-Length: 1\r\nContent-Length: 1\r\n\r\nx");
+    line(&weir, "rest.log", "bad-length");
+    assert!(Client::tls(weir.https(), &Offer::http1("other.test")).is_err());
+    eventually("the failed handshake has its line", || {
+        weir.read("rest.log").contains("handshake") || weir.read("rest-error.log").contains("handshake")
+    });
+}
+
+#[test]
+fn a_node_that_fails_is_in_the_error_log() {
+    let (origin, weir) = world("combined");
+    origin.stop();
+    assert!(matches!(weir.get("/a").status, 502 | 503));
+    let told = line(&weir, "access.log", "/a");
+    // The word says why there was no answer; the error log says what the connect came to.
+    assert!(told.contains("refusal=node-refused") || told.contains("refusal=no-active-node"), "{told}");
+    let said = line(&weir, "error.log", "n1");
+    assert!(said.contains("refused"), "{said}");
+}
+
+#[test]
+fn sigusr1_reopens_what_logrotate_moved() {
+    let (_origin, weir) = world("combined");
+    weir.get("/before");
+    line(&weir, "access.log", "/before");
+    std::fs::rename(weir.path("access.log"), weir.path("access.log.1")).expect("the file is there");
+    weir.signal(Signal::USR1);
+    eventually("a new file is there", || weir.path("access.log").exists());
+    weir.get("/after");
+    line(&weir, "access.log", "/after");
+    assert!(!weir.read("access.log.1").contains("/after"));
+    assert!(!weir.read("access.log").contains("/before"));
+}
+
+#[test]
+fn a_log_that_cannot_be_written_costs_no_request() {
+    let (_origin, weir) = world("combined");
+    weir.get("/before");
+    line(&weir, "access.log", "/before");
+    std::fs::remove_file(weir.path("access.log")).expect("the file is there");
+    std::fs::create_dir(weir.path("access.log")).expect("the name is free");
+    weir.signal(Signal::USR1);
+    for _ in 0..50 {
+        assert_eq!(weir.get("/on").status, 200);
+    }
+    eventually("the journal says so", || weir.journal().contains("access.log"));
+}
+
+#[test]
+fn the_last_lines_are_written_before_the_end() {
+    let (_origin, mut weir) = world("combined");
+    for number in 0..100 {
+        weir.get(&format!("/last-{number}"));
+    }
+    assert_eq!(weir.stop(), Some(0));
+    let text = weir.read("access.log");
+    assert_eq!(text.lines().filter(|line| line.contains("/last-")).count(), 100);
+}

@@ -1,0 +1,18 @@
+//! What a user of the appliance notices: the real binary, real sockets, scripted origins.
+
+mod admin;
+mod balancing;
+mod bodies;
+mod h2_requests;
+mod harness;
+mod health;
+mod logs;
+mod node_answers;
+mod raw_requests;
+mod reload;
+mod retry;
+mod routing;
+mod shutdown;
+mod sticky;
+mod tls;
+mod upgrade;

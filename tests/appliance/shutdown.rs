@@ -1,0 +1,86 @@
+//! Stopping: what runs is answered, what idles is closed, and the exit code tells how it went.
+
+use std::time::{Duration, Instant};
+
+use rustix::process::Signal;
+
+use crate::harness::{Appliance, Client, Gate, Origin, Plan, eventually, ok};
+
+/// /slow is answered when the gate opens.
+fn world(more: &str) -> (Origin, Gate, Appliance) {
+    let gate = Gate::shut();
+    let opened = gate.clone();
+    let origin = Origin::speaking(move |talk| {
+        let target = talk.target();
+        if target == "/slow" {
+            opened.pass();
+        }
+        talk.send(&ok(&target));
+    });
+    let weir = Plan::before(&[&origin]).secure().top(more).start();
+    (origin, gate, weir)
+}
+
+#[test]
+fn sigterm_answers_what_runs_closes_what_idles_and_accepts_no_more() {
+    let (origin, gate, mut weir) = world("stop-timeout = \"10s\"");
+    let (mut idle, mut fresh, mut slow) = (weir.client(), weir.client(), weir.client());
+    assert_eq!(idle.ask("GET /a HTTP/1.1\r\nHost: esb.test\r\n\r\n").status, 200);
+    slow.send("GET /slow HTTP/1.1\r\nHost: esb.test\r\n\r\n");
+    origin.reached(2);
+    weir.signal(Signal::TERM);
+    assert!(weir.wait_for_notice("STOPPING=1", Duration::from_secs(5)).is_some());
+    assert!(idle.is_closed());
+    assert!(fresh.is_closed());
+    eventually("nobody is let in", || Client::plain(weir.http()).is_err() && Client::plain(weir.https()).is_err());
+    assert!(!weir.has_ended(), "a request still runs");
+    gate.open();
+    let answer = slow.answer().expect("the answer comes");
+    assert_eq!(answer.text(), "/slow");
+    assert_eq!(answer.field("connection").as_deref(), Some("close"));
+    assert!(slow.is_closed());
+    assert_eq!(weir.exit_code(), Some(0));
+}
+
+#[test]
+fn without_work_the_end_comes_at_once() {
+    let (_origin, _gate, mut weir) = world("stop-timeout = \"10s\"");
+    let _idle = weir.client();
+    let asked = Instant::now();
+    assert_eq!(weir.stop(), Some(0));
+    assert!(asked.elapsed() < Duration::from_secs(3), "{:?}", asked.elapsed());
+}
+
+#[test]
+fn the_deadline_ends_what_does_not_end() {
+    let (origin, _gate, mut weir) = world("stop-timeout = \"1s\"");
+    let mut slow = weir.client();
+    slow.send("GET /slow HTTP/1.1\r\nHost: esb.test\r\n\r\n");
+    origin.reached(1);
+    let asked = Instant::now();
+    assert_eq!(weir.stop(), Some(0));
+    assert!((Duration::from_millis(900)..Duration::from_secs(5)).contains(&asked.elapsed()), "{:?}", asked.elapsed());
+}
+
+#[test]
+fn sigint_ends_at_once() {
+    let (origin, _gate, mut weir) = world("stop-timeout = \"1h\"");
+    let mut slow = weir.client();
+    slow.send("GET /slow HTTP/1.1\r\nHost: esb.test\r\n\r\n");
+    origin.reached(1);
+    let asked = Instant::now();
+    weir.signal(Signal::INT);
+    weir.exit_code();
+    assert!(asked.elapsed() < Duration::from_secs(3), "{:?}", asked.elapsed());
+}
+
+#[test]
+fn a_second_start_on_a_taken_port_says_so() {
+    let (_origin, _gate, weir) = world("");
+    let output = crate::harness::weir(&["run", "--config", &weir.path("weir.toml").display().to_string()]);
+    let output = output.expect("the binary runs");
+    assert_ne!(output.status.code(), Some(0));
+    let said = String::from_utf8_lossy(&output.stderr).into_owned() + &String::from_utf8_lossy(&output.stdout);
+    assert!(said.contains("in use") || said.contains("taken"), "{said}");
+    assert_eq!(weir.get("/a").status, 200);
+}
