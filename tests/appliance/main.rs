@@ -3,6 +3,7 @@
 mod admin;
 mod balancing;
 mod bodies;
+mod h2;
 mod h2_requests;
 mod harness;
 mod health;
