@@ -40,7 +40,8 @@ async fn exchange(admin: SocketAddr, method: &Method, path: &str) -> Result<(Sta
         format!("cannot reach Weir at {admin}: {error}; is it running, and is this its [admin] bind? (--admin ADDRESS)")
     };
     let stream = TcpStream::connect(admin).await.map_err(not_there)?;
-    let broken = |error: &dyn std::fmt::Display| format!("what answers at {admin} is not Weir's admin address: {error}");
+    let broken =
+        |error: &dyn std::fmt::Display| format!("what answers at {admin} is not Weir's admin address: {error}");
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(|error| broken(&error))?;
     tokio::spawn(connection);
     let request = Request::builder()

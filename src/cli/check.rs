@@ -40,7 +40,10 @@ fn summary(path: &Path, config: &Config, color: bool, now: SystemTime) -> String
 }
 
 fn listeners(config: &Config) -> String {
-    let rows = config.listeners.iter().map(|listener| vec![listener.name.to_string(), listener.bind.to_string(), speaks(listener)]);
+    let rows = config
+        .listeners
+        .iter()
+        .map(|listener| vec![listener.name.to_string(), listener.bind.to_string(), speaks(listener)]);
     table("listener", rows.collect())
 }
 
@@ -57,8 +60,17 @@ fn speaks(listener: &Listener) -> String {
 fn sites(config: &Config) -> String {
     let rows = config.sites.iter().map(|site| {
         let hosts = hosts(site).join(", ");
-        let hosts = if site.default { format!("{hosts}{}whatever no other site takes", if hosts.is_empty() { "" } else { ", " }) } else { hosts };
-        vec![site.name.to_string(), listener_names(config, site).join(", "), hosts, format!("→ {}", pool_name(config, site))]
+        let hosts = if site.default {
+            format!("{hosts}{}whatever no other site takes", if hosts.is_empty() { "" } else { ", " })
+        } else {
+            hosts
+        };
+        vec![
+            site.name.to_string(),
+            listener_names(config, site).join(", "),
+            hosts,
+            format!("→ {}", pool_name(config, site)),
+        ]
     });
     table("site", rows.collect())
 }
@@ -68,7 +80,11 @@ fn hosts(site: &Site) -> Vec<String> {
 }
 
 fn listener_names(config: &Config, site: &Site) -> Vec<String> {
-    site.listeners.iter().filter_map(|index| config.listeners.get(*index)).map(|listener| listener.name.to_string()).collect()
+    site.listeners
+        .iter()
+        .filter_map(|index| config.listeners.get(*index))
+        .map(|listener| listener.name.to_string())
+        .collect()
 }
 
 fn pool_name(config: &Config, site: &Site) -> String {
@@ -120,7 +136,12 @@ fn certificates(config: &Config, now: SystemTime) -> String {
         let certificate = site.certificate.as_ref()?;
         let days = days_left(certificate, now);
         let expiry = if days < 0 { format!("expired {} days ago", -days) } else { format!("expires in {days} days") };
-        Some(vec![site.name.to_string(), certificate.chain.display().to_string(), certificate.pair.leaf.key.clone(), expiry])
+        Some(vec![
+            site.name.to_string(),
+            certificate.chain.display().to_string(),
+            certificate.pair.leaf.key.clone(),
+            expiry,
+        ])
     });
     table("certificate", rows.collect())
 }
@@ -136,7 +157,9 @@ fn table(heading: &str, rows: Vec<Vec<String>>) -> String {
         return String::new();
     }
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
-    let width = |column: usize| rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max().unwrap_or(0);
+    let width = |column: usize| {
+        rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max().unwrap_or(0)
+    };
     let widths: Vec<usize> = (0..columns).map(width).collect();
     let lines = rows.iter().map(|row| {
         let cells: String = row.iter().zip(&widths).map(|(cell, &width)| format!("  {cell:width$}")).collect();
@@ -189,7 +212,8 @@ fn summary_json(config: &Config, now: SystemTime) -> Value {
 
 fn pool_json(config: &Config, pool: &Pool) -> Value {
     let members = members(config, pool);
-    let members = members.iter().map(|(node, address, weight)| json!({ "node": node, "address": address, "weight": weight }));
+    let members =
+        members.iter().map(|(node, address, weight)| json!({ "node": node, "address": address, "weight": weight }));
     json!({
         "name": *pool.name,
         "nodes": members.collect::<Vec<_>>(),
@@ -197,4 +221,42 @@ fn pool_json(config: &Config, pool: &Pool) -> Value {
         "sticky": pool.sticky.as_ref().map(|sticky| sticky.cookie.to_string()),
         "probes": pool.health.as_ref().map_or(0, |health| health.probes.len()),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file(name: &str) -> std::path::PathBuf {
+        Path::new(env!("CARGO_MANIFEST_DIR")).join(name)
+    }
+
+    #[test]
+    fn a_good_file_is_summed_up() {
+        let path = file("conf/minimal.toml");
+        let config = config::load(&path).unwrap();
+        let said = summary(&path, &config, false, SystemTime::now());
+        for part in [
+            "  http  127.0.0.1:8080  plain\n",
+            "  all  http  whatever no other site takes  → workers\n",
+            "  workers  worker1 127.0.0.1:8280, worker2 127.0.0.1:8281  plain, no probes\n",
+            "conf/minimal.toml is good\n",
+        ] {
+            assert!(said.contains(part), "{part:?} is missing in\n{said}");
+        }
+        assert!(!said.contains("certificates"), "{said}");
+        let json = as_json(&Ok(config), SystemTime::now());
+        assert_eq!(json["ok"], true);
+        assert_eq!(json["summary"]["pools"][0]["nodes"][1]["address"], "127.0.0.1:8281");
+    }
+
+    #[test]
+    fn a_bad_file_is_told_apart_by_its_exit_code_and_its_problems() {
+        let path = file("tests/bad_configs/unknown-pool.toml");
+        let json = as_json(&config::load(&path), SystemTime::now());
+        assert_eq!((&json["ok"], &json["problems"][0]["line"]), (&json!(false), &json!(23)));
+        assert_eq!(json["problems"][0]["what"], "pool: no pool is called \"wbe\"");
+        assert_eq!(json["summary"], Value::Null);
+        assert_eq!((run(&path, true, false), run(&file("conf/minimal.toml"), true, false)), (78, 0));
+    }
 }

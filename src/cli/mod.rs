@@ -3,6 +3,7 @@
 mod ask;
 pub mod cert;
 pub mod check;
+pub mod demo;
 mod show;
 
 use std::ffi::OsString;
@@ -37,6 +38,8 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Show a whole cluster on this machine: two workers, a manager, and Weir in front
+    Demo(demo::Options),
     /// Make, inspect and pin certificates
     #[command(subcommand)]
     Cert(cert::Cert),
@@ -70,9 +73,8 @@ pub fn run(words: impl IntoIterator<Item = OsString>) -> i32 {
     match words.command {
         Command::Run { file } => app::run(&file.config),
         Command::Check { file, json } => check::run(&file.config, json, std::io::stdout().is_terminal()),
-        Command::Cert(cert) => {
-            i32::from(cert.run(SystemTime::now(), &mut std::io::stdout(), &mut std::io::stderr()))
-        }
+        Command::Demo(options) => demo::run(&options),
+        Command::Cert(cert) => i32::from(cert.run(SystemTime::now(), &mut std::io::stdout(), &mut std::io::stderr())),
         Command::Status(asked) => show::status(&asked),
         Command::Nodes(asked) => show::nodes(&asked),
         Command::Sessions(asked) => show::sessions(&asked),

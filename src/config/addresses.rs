@@ -11,7 +11,9 @@ use super::words::quoted;
 pub(super) fn bind(text: &str) -> Result<SocketAddr, Wrong> {
     let wrong = |advice: String| Wrong::new(format!("{} is not an address and a port", quoted(text)), advice);
     match text.parse::<SocketAddr>() {
-        Ok(address) if address.port() == 0 => Err(wrong("port 0 would be another one at each start: name one".to_owned())),
+        Ok(address) if address.port() == 0 => {
+            Err(wrong("port 0 would be another one at each start: name one".to_owned()))
+        }
         Ok(address) => Ok(address),
         Err(_) => Err(wrong(bind_advice(text))),
     }
@@ -26,7 +28,9 @@ fn bind_advice(text: &str) -> String {
     }
     let (host, port) = text.rsplit_once(':').unwrap_or(("", text));
     match port.parse::<u16>() {
-        Ok(port) if port > 0 && matches!(host, "" | "*") => format!("write \"0.0.0.0:{port}\" for all of IPv4, \"[::]:{port}\" for all of IPv6"),
+        Ok(port) if port > 0 && matches!(host, "" | "*") => {
+            format!("write \"0.0.0.0:{port}\" for all of IPv4, \"[::]:{port}\" for all of IPv6")
+        }
         Ok(port) if port > 0 => "write the IP address itself; names are not looked up".to_owned(),
         _ => "write \"0.0.0.0:80\" for all of IPv4, \"[::]:80\" for all of IPv6".to_owned(),
     }
@@ -37,7 +41,10 @@ pub(super) fn node(text: &str) -> Result<IpAddr, Wrong> {
     let wrong = |advice: String| Wrong::new(format!("{} is not an IP address", quoted(text)), advice);
     let address: IpAddr = text.parse().map_err(|_| wrong(node_advice(text)))?;
     if address.is_unspecified() || address.is_multicast() {
-        return Err(Wrong::new(format!("{} is no single server's address", quoted(text)), "write the address of the node"));
+        return Err(Wrong::new(
+            format!("{} is no single server's address", quoted(text)),
+            "write the address of the node",
+        ));
     }
     Ok(address)
 }
@@ -56,13 +63,19 @@ fn node_advice(text: &str) -> String {
 pub(super) fn network(text: &str) -> Result<IpNet, Wrong> {
     let network = text.parse::<IpNet>().or_else(|_| text.parse::<IpAddr>().map(IpNet::from));
     let network = network.map_err(|_| {
-        Wrong::new(format!("{} is neither an address nor a network", quoted(text)), "write \"10.0.0.1\" or \"10.0.0.0/8\"")
+        Wrong::new(
+            format!("{} is neither an address nor a network", quoted(text)),
+            "write \"10.0.0.1\" or \"10.0.0.0/8\"",
+        )
     })?;
     if network.trunc() == network {
         return Ok(network);
     }
     let what = format!("{} has bits set beyond its length", quoted(text));
-    Err(Wrong::new(what, format!("write \"{}\" for the network, \"{}\" for the one address", network.trunc(), network.addr())))
+    Err(Wrong::new(
+        what,
+        format!("write \"{}\" for the network, \"{}\" for the one address", network.trunc(), network.addr()),
+    ))
 }
 
 #[cfg(test)]

@@ -21,7 +21,11 @@ pub(super) fn read(section: &Section<'_>, own: Own, check_port: &dyn Fn(&Section
     section.required("probes");
     let written = section.sections("probes", "pool.health.probes");
     if written.is_empty() && section.is_empty_list("probes") {
-        section.refuse("probes", "probes: the list is empty", "write probes = [{ kind = \"tcp\" }], or leave the whole table out");
+        section.refuse(
+            "probes",
+            "probes: the list is empty",
+            "write probes = [{ kind = \"tcp\" }], or leave the whole table out",
+        );
     }
     Health {
         interval: section.duration("interval"),
@@ -62,15 +66,24 @@ fn read_probe(section: &Section<'_>, own: Own, check_port: &dyn Fn(&Section<'_>,
 fn check_keys(section: &Section<'_>, kind: &str) {
     for key in ["path", "host", "status", "contains"] {
         if section.has(key) && matches!(kind, "tcp" | "tls") {
-            section.refuse(key, format!("{key} has no effect on a {kind} probe"), "leave it out, or write kind = \"http\" or \"https\"");
+            section.refuse(
+                key,
+                format!("{key} has no effect on a {kind} probe"),
+                "leave it out, or write kind = \"http\" or \"https\"",
+            );
         }
     }
 }
 
 fn warn_of_protocol(section: &Section<'_>, kind: &str, tls: bool, own: bool) {
     let (what, advice) = match kind {
-        "http" if tls => ("an http probe on a port that speaks TLS will fail", "write kind = \"https\", or name another port"),
-        "tls" | "https" if own && !tls => ("a TLS probe on the port of a pool without tls will fail", "write kind = \"http\" or \"tcp\", or name another port"),
+        "http" if tls => {
+            ("an http probe on a port that speaks TLS will fail", "write kind = \"https\", or name another port")
+        }
+        "tls" | "https" if own && !tls => (
+            "a TLS probe on the port of a pool without tls will fail",
+            "write kind = \"http\" or \"tcp\", or name another port",
+        ),
         _ => return,
     };
     section.problems.warning(section.place_of("kind"), what, advice);
@@ -84,7 +97,12 @@ fn status(text: &str) -> Result<Vec<RangeInclusive<u16>>, Wrong> {
         Some(code(from.trim())?..=code(to.trim())?).filter(|range| !range.is_empty())
     };
     let ranges: Option<Vec<_>> = text.split(',').map(|part| range(part.trim())).collect();
-    ranges.ok_or_else(|| Wrong::new(format!("{} is not a list of status codes", quoted(text)), "write \"200\", \"200-399\" or \"200,204,301-303\""))
+    ranges.ok_or_else(|| {
+        Wrong::new(
+            format!("{} is not a list of status codes", quoted(text)),
+            "write \"200\", \"200-399\" or \"200,204,301-303\"",
+        )
+    })
 }
 
 fn path(text: &str) -> Result<Arc<str>, Wrong> {
@@ -92,7 +110,11 @@ fn path(text: &str) -> Result<Arc<str>, Wrong> {
     if text.starts_with('/') && text.bytes().all(fits) {
         return Ok(text.into());
     }
-    let advice = if text.starts_with('/') { "spaces and what is not ASCII are written as %20 and the like, and # does not belong" } else { "it begins with /, as in \"/carbon/admin/login.jsp\"" };
+    let advice = if text.starts_with('/') {
+        "spaces and what is not ASCII are written as %20 and the like, and # does not belong"
+    } else {
+        "it begins with /, as in \"/carbon/admin/login.jsp\""
+    };
     Err(Wrong::new(format!("{} is not a path", quoted(text)), advice))
 }
 
@@ -130,7 +152,16 @@ mod tests {
 
     #[test]
     fn paths_can_stand_in_a_request_line() {
-        for (text, good) in [("/", true), ("/a?b=c%20d", true), ("a", false), ("/a b", false), ("/a\r\nX: y", false), ("/ü", false), ("/a#b", false), ("", false)] {
+        for (text, good) in [
+            ("/", true),
+            ("/a?b=c%20d", true),
+            ("a", false),
+            ("/a b", false),
+            ("/a\r\nX: y", false),
+            ("/ü", false),
+            ("/a#b", false),
+            ("", false),
+        ] {
             assert_eq!(path(text).is_ok(), good, "{text}");
         }
     }

@@ -1,10 +1,29 @@
 //! Host names and patterns: lower-case, without port, each with one spelling, so that routing compares bytes.
 
+use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
+use std::sync::Arc;
 
 use super::errors::Wrong;
-use super::model::HostPattern;
 use super::words::quoted;
+
+/// A host name that a site answers to.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum HostPattern {
+    /// `esb.wso2.com`, or an IP literal.
+    Exact(Arc<str>),
+    /// `*.wso2.com`, kept as `wso2.com`: one label or more in front of it.
+    Wildcard(Arc<str>),
+}
+
+impl fmt::Display for HostPattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Exact(name) => f.write_str(name),
+            Self::Wildcard(suffix) => write!(f, "*.{suffix}"),
+        }
+    }
+}
 
 /// What a site answers to. IPv6 literals keep the brackets they have in a Host field.
 pub(super) fn pattern(text: &str) -> Result<HostPattern, Wrong> {
@@ -13,29 +32,39 @@ pub(super) fn pattern(text: &str) -> Result<HostPattern, Wrong> {
         return Ok(HostPattern::Exact(address.into()));
     }
     match lower.strip_prefix("*.") {
-        Some(suffix) if is_name(suffix) && suffix.parse::<IpAddr>().is_err() => Ok(HostPattern::Wildcard(suffix.into())),
+        Some(suffix) if is_name(suffix) && suffix.parse::<IpAddr>().is_err() => {
+            Ok(HostPattern::Wildcard(suffix.into()))
+        }
         None if is_name(&lower) => Ok(HostPattern::Exact(lower.into())),
         _ => Err(Wrong::new(format!("{} is not a host name", quoted(text)), advice(&lower))),
     }
 }
 
 /// A name alone, for SNI: a host name or an IP address.
-pub(super) fn name(text: &str) -> Result<std::sync::Arc<str>, Wrong> {
+pub(super) fn name(text: &str) -> Result<Arc<str>, Wrong> {
     let lower = text.to_ascii_lowercase();
     if is_name(&lower) || lower.parse::<IpAddr>().is_ok() {
         return Ok(lower.into());
     }
-    Err(Wrong::new(format!("{} is not a host name", quoted(text)), "write the name in the nodes' certificate, as in \"localhost\""))
+    Err(Wrong::new(
+        format!("{} is not a host name", quoted(text)),
+        "write the name in the nodes' certificate, as in \"localhost\"",
+    ))
 }
 
 /// The Host field of a probe: a name or address, with or without port.
-pub(super) fn field(text: &str) -> Result<std::sync::Arc<str>, Wrong> {
+pub(super) fn field(text: &str) -> Result<Arc<str>, Wrong> {
     let (host, port) = split_port(text).unwrap_or((text, "80"));
     let lower = host.to_ascii_lowercase();
-    if (is_name(&lower) || literal(&lower).is_some_and(|l| l == lower)) && port.parse::<u16>().is_ok_and(|port| port > 0) {
+    if (is_name(&lower) || literal(&lower).is_some_and(|l| l == lower))
+        && port.parse::<u16>().is_ok_and(|port| port > 0)
+    {
         return Ok(text.into());
     }
-    Err(Wrong::new(format!("{} cannot stand in a Host field", quoted(text)), "write \"esb.wso2.com\" or \"esb.wso2.com:8280\""))
+    Err(Wrong::new(
+        format!("{} cannot stand in a Host field", quoted(text)),
+        "write \"esb.wso2.com\" or \"esb.wso2.com:8280\"",
+    ))
 }
 
 fn literal(text: &str) -> Option<String> {
@@ -66,14 +95,18 @@ fn split_port(text: &str) -> Option<(&str, &str)> {
 fn advice(text: &str) -> String {
     let without_scheme = text.split_once("://").map_or(text, |(_, rest)| rest.split('/').next().unwrap_or(rest));
     let bare = without_scheme.trim_end_matches('.');
-    if let Some((host, _)) = split_port(bare).filter(|(host, port)| port.parse::<u16>().is_ok() && pattern(host).is_ok()) {
+    if let Some((host, _)) =
+        split_port(bare).filter(|(host, port)| port.parse::<u16>().is_ok() && pattern(host).is_ok())
+    {
         return format!("hosts are written without a port: \"{host}\"");
     }
     match text {
         "*" | "_" | "" => "for whatever no other site takes, write default = true".to_owned(),
         _ if bare != text && pattern(bare).is_ok() => format!("write \"{bare}\""),
         _ if !text.is_ascii() => "write it as DNS has it, in ASCII (xn--…)".to_owned(),
-        _ if text.starts_with('~') => "there are no regular expressions: list the names, or write \"*.wso2.com\"".to_owned(),
+        _ if text.starts_with('~') => {
+            "there are no regular expressions: list the names, or write \"*.wso2.com\"".to_owned()
+        }
         _ if text.starts_with('.') => format!("write \"*{text}\""),
         _ if text.contains('*') => "a * stands for whole labels at the front alone, as in \"*.wso2.com\"".to_owned(),
         _ => "write a name as in \"esb.wso2.com\", \"*.wso2.com\", or an IP address".to_owned(),

@@ -37,25 +37,37 @@ fn paths(include: &Value<'_>, pattern: &Text<'_>) -> Vec<PathBuf> {
     let found = pattern.parsed(|text| matching(&whole, text)).unwrap_or_default();
     if found.is_empty() {
         let what = format!("include: {:?} matches no file", pattern.text);
-        include.problems.warning(pattern.at.clone(), what, "included files are looked for beside the file that names them");
+        include.problems.warning(
+            pattern.at.clone(),
+            what,
+            "included files are looked for beside the file that names them",
+        );
     }
     found
 }
 
 fn matching(whole: &Path, text: &str) -> Result<Vec<PathBuf>, Wrong> {
-    let (Some(directory), Some(name)) = (whole.parent(), whole.file_name().and_then(|name| name.to_str())) else { return Ok(Vec::new()) };
+    let (Some(directory), Some(name)) = (whole.parent(), whole.file_name().and_then(|name| name.to_str())) else {
+        return Ok(Vec::new());
+    };
     if directory.to_string_lossy().contains(['*', '?']) || text.contains(['[', '{']) {
-        return Err(Wrong::new(format!("{text:?} is no pattern"), "* and ? stand in the file's name alone, as in \"sites/*.toml\""));
+        return Err(Wrong::new(
+            format!("{text:?} is no pattern"),
+            "* and ? stand in the file's name alone, as in \"sites/*.toml\"",
+        ));
     }
     let directory = if directory.as_os_str().is_empty() { Path::new(".") } else { directory };
     let entries = match directory.read_dir() {
         Ok(entries) => entries,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(Wrong::new(format!("the directory {} cannot be listed: {error}", directory.display()), "")),
+        Err(error) => {
+            return Err(Wrong::new(format!("the directory {} cannot be listed: {error}", directory.display()), ""));
+        }
     };
     let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
     // As in a shell: an editor's hidden files are not meant.
-    let mut found: Vec<PathBuf> = names.filter(|n| !n.starts_with('.') && matches(name, n)).map(|n| whole.with_file_name(n)).collect();
+    let mut found: Vec<PathBuf> =
+        names.filter(|n| !n.starts_with('.') && matches(name, n)).map(|n| whole.with_file_name(n)).collect();
     found.sort();
     Ok(found)
 }
@@ -69,7 +81,8 @@ fn matches(pattern: &str, name: &str) -> bool {
         let before = reachable.clone();
         reachable[0] = p == '*' && before[0];
         for (at, &c) in name.iter().enumerate() {
-            reachable[at + 1] = if p == '*' { before[at + 1] || reachable[at] } else { (p == '?' || p == c) && before[at] };
+            reachable[at + 1] =
+                if p == '*' { before[at + 1] || reachable[at] } else { (p == '?' || p == c) && before[at] };
         }
     }
     reachable[name.len()]

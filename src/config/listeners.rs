@@ -81,7 +81,11 @@ impl Binds {
         match self.0.iter().find(|(taken, other, _)| overlap(*taken, bind, other == ADMIN_NAME)) {
             Some((_, other, place)) => {
                 let whose = if place.line == 0 { " by default".to_owned() } else { format!(": {place}") };
-                section.refuse("bind", format!("bind: {bind} is taken by {other}{whose}"), "choose another address or port");
+                section.refuse(
+                    "bind",
+                    format!("bind: {bind} is taken by {other}{whose}"),
+                    "choose another address or port",
+                );
             }
             None => self.0.push((bind, who, section.place_of("bind"))),
         }

@@ -24,7 +24,8 @@ pub fn load_at(path: &Path, now: SystemTime) -> Result<Config, Errors> {
     let main = Source::read(path).map_err(|problem| Errors(vec![problem]))?;
     let main_table = syntax::parse(&main, &problems);
     problems.check(&[path.to_path_buf()])?;
-    let included = section::peek("include", &main_table, &main, &problems).map(|value| include::read(&value)).unwrap_or_default();
+    let included =
+        section::peek("include", &main_table, &main, &problems).map(|value| include::read(&value)).unwrap_or_default();
     let files: Vec<PathBuf> = [&main].into_iter().chain(&included).map(|source| source.file.to_path_buf()).collect();
     let tables: Vec<_> = included.iter().map(|source| syntax::parse(source, &problems)).collect();
     // What is in a file that cannot be read would be missed everywhere: first things first.
@@ -48,8 +49,12 @@ fn assemble(files: &[Section<'_>], now: SystemTime) -> Config {
     let mut binds = Binds::default();
     if let Some(main) = files.first() {
         config.admin = listeners::read_admin(main, &mut binds);
-        if listeners.is_empty() && !files.iter().any(|file| file.has("listener")) {
-            main.problems.error(main.whole(), "there is no listener", "write [[listener]] with name = \"http\" and bind = \"0.0.0.0:80\"");
+        if files.iter().all(|file| !file.has("listener") || file.is_empty_list("listener")) {
+            main.problems.error(
+                main.whole(),
+                "there is no listener",
+                "write [[listener]] with name = \"http\" and bind = \"0.0.0.0:80\"",
+            );
         }
     }
     let listener_names = Names::of("listener", &listeners);
@@ -78,10 +83,20 @@ fn main_keys(files: &[Section<'_>]) -> Config {
     let mut config = empty();
     let Some((main, included)) = files.split_first() else { return config };
     for file in included {
-        file.belongs_to_main(&["include", "admin", "state-dir", "threads", "stop-timeout", "access-log", "error-log", "log-format"]);
+        file.belongs_to_main(&[
+            "include",
+            "admin",
+            "state-dir",
+            "threads",
+            "stop-timeout",
+            "access-log",
+            "error-log",
+            "log-format",
+        ]);
     }
     let _read_before = main.value("include");
-    config.state_dir = main.parsed("state-dir", |text| state_dir::check(main.source.resolve(text))).unwrap_or(config.state_dir);
+    config.state_dir =
+        main.parsed("state-dir", |text| state_dir::check(main.source.resolve(text))).unwrap_or(config.state_dir);
     config.threads = main.optional_integer("threads").unwrap_or(config.threads);
     config.stop_timeout = main.duration("stop-timeout");
     config.logs = logs::read(main, &logs::DEFAULT);

@@ -10,7 +10,9 @@ use super::words::quoted;
 
 /// The three log keys of a site or of the top level; what is not written is `otherwise`'s.
 pub(super) fn read(section: &Section<'_>, otherwise: &Logs) -> Logs {
-    let target = |key, otherwise: &LogTarget| section.parsed(key, |text| target(text, section.source)).unwrap_or_else(|| otherwise.clone());
+    let target = |key, otherwise: &LogTarget| {
+        section.parsed(key, |text| target(text, section.source)).unwrap_or_else(|| otherwise.clone())
+    };
     Logs {
         access: target("access-log", &otherwise.access),
         error: target("error-log", &otherwise.error),
@@ -23,7 +25,8 @@ pub(super) fn read(section: &Section<'_>, otherwise: &Logs) -> Logs {
 }
 
 /// What holds when nothing is written.
-pub(super) const DEFAULT: Logs = Logs { access: LogTarget::Journal, error: LogTarget::Journal, format: LogFormat::Combined };
+pub(super) const DEFAULT: Logs =
+    Logs { access: LogTarget::Journal, error: LogTarget::Journal, format: LogFormat::Combined };
 
 fn target(text: &str, source: &Source) -> Result<LogTarget, Wrong> {
     match text {
@@ -34,7 +37,10 @@ fn target(text: &str, source: &Source) -> Result<LogTarget, Wrong> {
         _ if text.starts_with("syslog:") => {}
         _ => return file(&source.resolve(text)).map(|()| LogTarget::File(source.resolve(text))),
     }
-    Err(Wrong::new(format!("{} is not a place for lines", quoted(text)), "write \"journal\" (standard error under systemd), \"off\", or a file"))
+    Err(Wrong::new(
+        format!("{} is not a place for lines", quoted(text)),
+        "write \"journal\" (standard error under systemd), \"off\", or a file",
+    ))
 }
 
 fn file(path: &Path) -> Result<(), Wrong> {

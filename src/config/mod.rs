@@ -32,6 +32,7 @@ mod value;
 mod words;
 
 pub use errors::{Errors, Place, Problem};
+pub use hosts::HostPattern;
 pub use load::{load, load_at};
 pub use model::*;
 pub use reference::{Form, Key, reference};

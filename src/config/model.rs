@@ -1,6 +1,5 @@
 //! The checked configuration: plain values, defaults filled in, names resolved to indices.
 
-use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
@@ -12,6 +11,7 @@ use rustls_pki_types::CertificateDer;
 
 use super::certificate::Pair;
 use super::errors::{Place, Problem};
+use super::hosts::HostPattern;
 
 /// One whole configuration. What it says was checked: names resolve, files were read, keys fit.
 #[derive(Debug)]
@@ -270,24 +270,6 @@ pub struct Site {
     pub logs: Logs,
     /// Where the file says so.
     pub at: Place,
-}
-
-/// A host name that a site answers to.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum HostPattern {
-    /// `esb.wso2.com`, or an IP literal.
-    Exact(Arc<str>),
-    /// `*.wso2.com`, kept as `wso2.com`: one label or more in front of it.
-    Wildcard(Arc<str>),
-}
-
-impl fmt::Display for HostPattern {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Exact(name) => f.write_str(name),
-            Self::Wildcard(suffix) => write!(f, "*.{suffix}"),
-        }
-    }
 }
 
 /// A site's certificate and key, read and checked.

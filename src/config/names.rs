@@ -46,7 +46,9 @@ impl Names {
     fn free(&self, text: &str) -> Result<(), Wrong> {
         words::name(text)?;
         match self.position(text).and_then(|index| self.all.get(index)) {
-            Some((_, place)) => Err(Wrong::new(format!("another {} is called {text:?}: {place}", self.kind), "choose another name")),
+            Some((_, place)) => {
+                Err(Wrong::new(format!("another {} is called {text:?}: {place}", self.kind), "choose another name"))
+            }
             None => Ok(()),
         }
     }

@@ -36,7 +36,11 @@ fn roots(section: &Section<'_>) -> Vec<CertificateDer<'static>> {
     let Some(file) = section.text("ca") else {
         let roots = certificate::system_roots();
         if roots.is_empty() {
-            section.refuse("verify", "verify: this system has no certificate authorities of its own", "name them: ca = \"ca.pem\", or install ca-certificates");
+            section.refuse(
+                "verify",
+                "verify: this system has no certificate authorities of its own",
+                "name them: ca = \"ca.pem\", or install ca-certificates",
+            );
         }
         return roots;
     };
@@ -48,7 +52,10 @@ fn roots(section: &Section<'_>) -> Vec<CertificateDer<'static>> {
 
 fn no_roots(section: &Section<'_>, mode: Option<&str>) -> Vec<CertificateDer<'static>> {
     if let (Some(mode), Some(ca)) = (mode, section.text("ca")) {
-        ca.refuse(format!("has no effect with verify = {mode:?}"), "leave it out, or write verify = \"full\" or \"chain\"");
+        ca.refuse(
+            format!("has no effect with verify = {mode:?}"),
+            "leave it out, or write verify = \"full\" or \"chain\"",
+        );
     }
     Vec::new()
 }

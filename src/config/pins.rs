@@ -5,13 +5,18 @@ use super::words::quoted;
 
 /// `sha256:` and 64 hexadecimal digits (colons between them as openssl prints are fine) or base64.
 pub(super) fn pin(text: &str) -> Result<[u8; 32], Wrong> {
-    let wrong = |what: &str| Wrong::new(format!("{} {what}", quoted(text)), "`weir cert pin HOST:PORT` prints the pin of what is there");
+    let wrong = |what: &str| {
+        Wrong::new(format!("{} {what}", quoted(text)), "`weir cert pin HOST:PORT` prints the pin of what is there")
+    };
     let digest = text.strip_prefix("sha256:").ok_or_else(|| wrong("does not begin with sha256:"))?;
-    hexadecimal(digest).or_else(|| base64(digest)).ok_or_else(|| wrong("is not sha256: and 64 hexadecimal digits, or base64 of 32 bytes"))
+    hexadecimal(digest)
+        .or_else(|| base64(digest))
+        .ok_or_else(|| wrong("is not sha256: and 64 hexadecimal digits, or base64 of 32 bytes"))
 }
 
 fn hexadecimal(text: &str) -> Option<[u8; 32]> {
-    let digits: Option<Vec<u8>> = text.chars().filter(|c| *c != ':').map(|c| c.to_digit(16).and_then(|d| u8::try_from(d).ok())).collect();
+    let digits: Option<Vec<u8>> =
+        text.chars().filter(|c| *c != ':').map(|c| c.to_digit(16).and_then(|d| u8::try_from(d).ok())).collect();
     let digits = digits.filter(|digits| digits.len() == 64)?;
     let bytes: Vec<u8> = digits.chunks(2).map(|pair| pair.iter().fold(0, |byte, digit| byte << 4 | digit)).collect();
     bytes.try_into().ok()
@@ -21,7 +26,8 @@ fn base64(text: &str) -> Option<[u8; 32]> {
     const ALPHABET: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let text = text.strip_suffix('=').unwrap_or(text);
     // 43 digits are 258 bits: the last two carry nothing and must be zero, or one pin would have several spellings.
-    let values: Option<Vec<u8>> = text.bytes().map(|b| ALPHABET.iter().position(|a| *a == b).and_then(|v| u8::try_from(v).ok())).collect();
+    let values: Option<Vec<u8>> =
+        text.bytes().map(|b| ALPHABET.iter().position(|a| *a == b).and_then(|v| u8::try_from(v).ok())).collect();
     let values = values.filter(|values| values.len() == 43 && values.last().is_some_and(|last| last & 3 == 0))?;
     let (mut bits, mut held, mut bytes) = (0u32, 0, Vec::with_capacity(32));
     for value in values {
@@ -46,7 +52,12 @@ mod tests {
     fn both_spellings_are_the_same_pin() {
         let expected = pin(&format!("sha256:{HEX}")).unwrap();
         assert_eq!(expected[..3], [0xe3, 0xb0, 0xc4]);
-        let colons = HEX.as_bytes().chunks(2).map(|pair| String::from_utf8_lossy(pair).to_uppercase()).collect::<Vec<_>>().join(":");
+        let colons = HEX
+            .as_bytes()
+            .chunks(2)
+            .map(|pair| String::from_utf8_lossy(pair).to_uppercase())
+            .collect::<Vec<_>>()
+            .join(":");
         for text in [HEX.to_uppercase(), colons, BASE64.to_owned(), BASE64.trim_end_matches('=').to_owned()] {
             assert_eq!(pin(&format!("sha256:{text}")), Ok(expected), "{text}");
         }
@@ -54,7 +65,16 @@ mod tests {
 
     #[test]
     fn what_is_no_pin_is_refused() {
-        for bad in [HEX, "sha256:", "sha1:aa", "sha256:zz", &format!("sha256:{HEX}00"), "sha256:…", "sha256//47DEQ", &format!("sha256:{}", BASE64.replace("FU=", "FV="))] {
+        for bad in [
+            HEX,
+            "sha256:",
+            "sha1:aa",
+            "sha256:zz",
+            &format!("sha256:{HEX}00"),
+            "sha256:…",
+            "sha256//47DEQ",
+            &format!("sha256:{}", BASE64.replace("FU=", "FV=")),
+        ] {
             assert!(pin(bad).is_err(), "{bad}");
         }
     }

@@ -48,7 +48,9 @@ pub(super) fn read(section: &Section<'_>, name: Arc<str>, nodes: &Nodes<'_>) -> 
 
 fn members(section: &Section<'_>, nodes: &Nodes<'_>) -> Vec<Member> {
     section.required("nodes");
-    let Some(items) = section.value("nodes").and_then(|value| value.items("a list of node names")) else { return Vec::new() };
+    let Some(items) = section.value("nodes").and_then(|value| value.items("a list of node names")) else {
+        return Vec::new();
+    };
     if items.is_empty() {
         section.refuse("nodes", "nodes: a pool needs at least one node", "write nodes = [\"worker1\", \"worker2\"]");
     }
@@ -66,7 +68,10 @@ fn member(item: &Value<'_>, nodes: &Nodes<'_>, seen: &mut HashSet<usize>) -> Opt
     let name = name?;
     let node = nodes.names.find(&name)?;
     if !seen.insert(node) {
-        name.refuse(format!("{:?} is in this pool already", name.text), "for a larger share write { node = …, weight = 2 }");
+        name.refuse(
+            format!("{:?} is in this pool already", name.text),
+            "for a larger share write { node = …, weight = 2 }",
+        );
     }
     Some(Member { node, weight })
 }
@@ -85,7 +90,10 @@ fn read_sticky(section: &Section<'_>) -> Sticky {
     let _only_one_way = section.choice("mode");
     let cookie = |text: &str| match is_token(text) {
         true => Ok(Arc::from(text)),
-        false => Err(Wrong::new(format!("{} is no cookie name", quoted(text)), "write \"JSESSIONID\" or your application's own")),
+        false => Err(Wrong::new(
+            format!("{} is no cookie name", quoted(text)),
+            "write \"JSESSIONID\" or your application's own",
+        )),
     };
     Sticky {
         cookie: section.parsed("cookie", cookie).unwrap_or_else(|| "JSESSIONID".into()),

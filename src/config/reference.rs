@@ -50,7 +50,9 @@ impl fmt::Display for Form {
         match self {
             Self::Flag => f.write_str("`true` or `false`"),
             Self::Text(what) => f.write_str(what),
-            Self::Choice(words) => f.write_str(&words.iter().map(|w| format!("`\"{w}\"`")).collect::<Vec<_>>().join(", ")),
+            Self::Choice(words) => {
+                f.write_str(&words.iter().map(|w| format!("`\"{w}\"`")).collect::<Vec<_>>().join(", "))
+            }
             Self::Integer(from, to) => write!(f, "number, {from} to {to}"),
             Self::Duration(_) => f.write_str("duration"),
             Self::Size(0, to) => write!(f, "size, up to {}", human_size(*to)),
@@ -91,13 +93,7 @@ pub(super) fn tables_of(key: &str) -> Vec<&'static str> {
     REFERENCE.iter().filter(|k| k.key == key).map(|k| k.table).collect()
 }
 
-const fn key(
-    table: &'static str,
-    key: &'static str,
-    form: Form,
-    default: &'static str,
-    meaning: &'static str,
-) -> Key {
+const fn key(table: &'static str, key: &'static str, form: Form, default: &'static str, meaning: &'static str) -> Key {
     Key { table, key, form, default, meaning }
 }
 

@@ -19,23 +19,32 @@ impl Errors {
             many if many > MOST => format!("{many} errors, the first {MOST} are shown"),
             many => format!("{many} errors"),
         };
-        format!("{}{count}\n", draw(shown, "error", color))
+        format!("{}{count}\n", draw(shown, Word::Error, color))
     }
 }
 
 /// Warnings in the form of errors; empty when there are none.
 pub fn render_warnings(warnings: &[Problem], color: bool) -> String {
-    draw(warnings, "warning", color)
+    draw(warnings, Word::Warning, color)
 }
 
-fn draw(problems: &[Problem], word: &str, color: bool) -> String {
+#[derive(Clone, Copy, Debug)]
+enum Word {
+    Error,
+    Warning,
+}
+
+fn draw(problems: &[Problem], word: Word, color: bool) -> String {
     let mut texts = Texts::default();
-    problems.iter().map(|problem| with_excerpt(problem, word, color, &mut texts).unwrap_or_else(|| plain(problem, word))).collect()
+    problems
+        .iter()
+        .map(|problem| with_excerpt(problem, word, color, &mut texts).unwrap_or_else(|| plain(problem, word)))
+        .collect()
 }
 
-fn plain(problem: &Problem, word: &str) -> String {
-    let advice = if problem.advice.is_empty() { String::new() } else { format!("  help: {}\n", problem.advice) };
-    format!("{word}: {}: {}\n{advice}\n", problem.at, problem.what)
+fn plain(problem: &Problem, word: Word) -> String {
+    let advice = if problem.advice.is_empty() { String::new() } else { format!("  Help: {}\n", problem.advice) };
+    format!("{word:?}: {}: {}\n{advice}\n", problem.at, problem.what)
 }
 
 /// Files as they are now; `None` for what cannot be read.
@@ -44,18 +53,26 @@ struct Texts(HashMap<PathBuf, Option<String>>);
 
 impl Texts {
     fn of(&mut self, path: &PathBuf) -> Option<&str> {
-        self.0.entry(path.clone()).or_insert_with(|| fs::read_to_string(path).ok()).as_deref()
+        self.0.entry(path.clone()).or_insert_with(|| fs::read_to_string(path).ok().map(harmless)).as_deref()
     }
 }
 
+// What is wrong may be control characters, and a terminal would obey them. Bytes keep their places.
+fn harmless(text: String) -> String {
+    text.chars().map(|c| if c.is_ascii_control() && c != '\n' { ' ' } else { c }).collect()
+}
+
 /// `None` when there is nothing to show: the whole file is meant, cannot be read, or is another one by now.
-fn with_excerpt(problem: &Problem, word: &str, color: bool, texts: &mut Texts) -> Option<String> {
+fn with_excerpt(problem: &Problem, word: Word, color: bool, texts: &mut Texts) -> Option<String> {
     let text = texts.of(&problem.at.file).filter(|_| problem.at.line > 0)?;
     let span = first_line(text, problem.at.span.clone())?;
     let id = problem.at.file.display().to_string();
-    let hue = if word == "error" { Color::Red } else { Color::Yellow };
+    let (kind, hue) = match word {
+        Word::Error => (ReportKind::Error, Color::Red),
+        Word::Warning => (ReportKind::Warning, Color::Yellow),
+    };
     let config = Config::default().with_color(color).with_index_type(IndexType::Byte);
-    let mut report = Report::build(ReportKind::Custom(word, hue), (id.clone(), span.clone()))
+    let mut report = Report::build(kind, (id.clone(), span.clone()))
         .with_config(config)
         .with_message(&problem.what)
         .with_label(Label::new((id.clone(), span)).with_color(hue));

@@ -13,8 +13,8 @@ use toml::de::{DeTable, DeValue};
 use super::errors::{Place, Problems, Wrong};
 use super::reference::{self, Form, Key};
 use super::source::Source;
-use super::value::{Text, Value};
 use super::units;
+use super::value::{Text, Value};
 use super::words::{list, nearest, quoted};
 
 /// A table, what the reference calls it, and which of its keys were asked for.
@@ -39,7 +39,14 @@ impl<'a> Section<'a> {
 
     /// A table of this one that nobody wrote: all defaults.
     pub(super) fn empty(&self, name: &'static str) -> Self {
-        Self { source: self.source, problems: self.problems, table: None, name, span: self.span.clone(), asked: RefCell::default() }
+        Self {
+            source: self.source,
+            problems: self.problems,
+            table: None,
+            name,
+            span: self.span.clone(),
+            asked: RefCell::default(),
+        }
     }
 
     /// The table's head.
@@ -71,7 +78,13 @@ impl<'a> Section<'a> {
         debug_assert!(reference::find(self.name, key).is_some(), "the reference knows no {key} in {}", self.name);
         self.asked.borrow_mut().push(key);
         let value = self.written(key)?;
-        Some(Value { key, value: value.get_ref(), at: self.source.place(value.span()), source: self.source, problems: self.problems })
+        Some(Value {
+            key,
+            value: value.get_ref(),
+            at: self.source.place(value.span()),
+            source: self.source,
+            problems: self.problems,
+        })
     }
 
     pub(super) fn text(&self, key: &'static str) -> Option<Text<'a>> {
@@ -115,7 +128,9 @@ impl<'a> Section<'a> {
 
     /// In the reference's range, or its default.
     pub(super) fn integer<T: TryFrom<u64> + Default>(&self, key: &'static str) -> T {
-        let integer = self.optional_integer(key).or_else(|| self.default_of(key).parse().ok().and_then(|n: u64| T::try_from(n).ok()));
+        let integer = self
+            .optional_integer(key)
+            .or_else(|| self.default_of(key).parse().ok().and_then(|n: u64| T::try_from(n).ok()));
         integer.unwrap_or_default()
     }
 
@@ -174,7 +189,11 @@ impl<'a> Section<'a> {
     pub(super) fn belongs_to_main(&self, keys: &[&'static str]) {
         for key in keys {
             if let Some(value) = self.value(key) {
-                self.problems.error(value.at, format!("{key} belongs in the main file"), "an included file holds listeners, nodes, pools and sites");
+                self.problems.error(
+                    value.at,
+                    format!("{key} belongs in the main file"),
+                    "an included file holds listeners, nodes, pools and sites",
+                );
             }
         }
     }
@@ -197,7 +216,11 @@ impl<'a> Section<'a> {
 
     fn refuse_the_rest(&self) {
         let asked = self.asked.borrow();
-        let rest = self.table.into_iter().flatten().filter(|(key, _)| !asked.iter().any(|asked| *asked == key.get_ref().as_ref()));
+        let rest = self
+            .table
+            .into_iter()
+            .flatten()
+            .filter(|(key, _)| !asked.iter().any(|asked| *asked == key.get_ref().as_ref()));
         for (key, _) in rest {
             let (what, advice) = unknown(self.name, key.get_ref());
             self.problems.error(self.source.place(key.span()), what, advice);
@@ -208,7 +231,10 @@ impl<'a> Section<'a> {
 impl<'a> Value<'a> {
     pub(super) fn section(&self, name: &'static str) -> Option<Section<'a>> {
         let DeValue::Table(table) = self.value else {
-            return self.wrong_type("a table", &format!("write {} = {{ … }} or a table of its own: {}", self.key, reference::heading(name)));
+            return self.wrong_type(
+                "a table",
+                &format!("write {} = {{ … }} or a table of its own: {}", self.key, reference::heading(name)),
+            );
         };
         Some(Section::new(name, table, self.at.span.clone(), (self.source, self.problems)))
     }
@@ -217,7 +243,10 @@ impl<'a> Value<'a> {
         match self.value {
             DeValue::Array(items) => items.iter().filter_map(|item| self.item(item).section(name)).collect(),
             DeValue::Table(_) => {
-                self.refuse("one table stands where a list of tables belongs", &format!("write [[{}]], with two brackets", self.key));
+                self.refuse(
+                    "one table stands where a list of tables belongs",
+                    &format!("write [[{}]], with two brackets", self.key),
+                );
                 self.section(name).into_iter().collect()
             }
             _ => {
@@ -260,7 +289,8 @@ fn choices(wrong: &str, words: &[&str]) -> String {
 }
 
 // Keys that later versions will know: said plainly, so that nobody looks for a slip of the finger.
-const LATER: [(&str, &str); 3] = [("pool.nodes", "backup"), ("pool.nodes", "max-requests"), ("pool.nodes", "slow-start")];
+const LATER: [(&str, &str); 3] =
+    [("pool.nodes", "backup"), ("pool.nodes", "max-requests"), ("pool.nodes", "slow-start")];
 
 fn unknown(table: &str, key: &str) -> (String, String) {
     let heading = reference::heading(table);
@@ -270,7 +300,9 @@ fn unknown(table: &str, key: &str) -> (String, String) {
     let known = reference::keys_of(table);
     let elsewhere = reference::tables_of(key);
     let advice = match (nearest(key, known.iter().copied()), elsewhere.first()) {
-        (Some(near), _) if table.is_empty() && keyed_tables(near) => format!("did you mean {}?", reference::heading(near)),
+        (Some(near), _) if table.is_empty() && keyed_tables(near) => {
+            format!("did you mean {}?", reference::heading(near))
+        }
         (Some(near), _) => format!("did you mean {near:?}?"),
         (None, Some(_)) => {
             let places: Vec<_> = elsewhere.iter().map(|table| reference::heading(table)).collect();

@@ -1,14 +1,16 @@
 //! `[[site]]`: host names on listeners, and where their requests go.
 
 use std::collections::HashMap;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::SystemTime;
 
 use super::certificate;
 use super::errors::{Place, Wrong};
 use super::hosts;
+use super::hosts::HostPattern;
 use super::logs;
-use super::model::{Certificate, HostPattern, Listener, Logs, Site};
+use super::model::{Certificate, Listener, Logs, Site};
 use super::names::Names;
 use super::section::Section;
 use super::value::Text;
@@ -59,7 +61,9 @@ fn listeners(section: &Section<'_>, around: &Surroundings<'_>) -> Vec<usize> {
     let mut found = Vec::new();
     for name in names {
         match around.listener_names.find(&name) {
-            Some(index) if found.contains(&index) => name.refuse(format!("{:?} is named twice", name.text), "once is enough"),
+            Some(index) if found.contains(&index) => {
+                name.refuse(format!("{:?} is named twice", name.text), "once is enough");
+            }
             Some(index) => found.push(index),
             None => {}
         }
@@ -71,18 +75,31 @@ fn read_hosts<'a>(section: &Section<'a>) -> Vec<(HostPattern, Text<'a>)> {
     let written = section.texts("hosts").unwrap_or_default();
     let default = matches!(section.value("default").and_then(|value| value.flag()), Some(true));
     if (!section.has("hosts") || section.is_empty_list("hosts")) && !default {
-        section.refuse("hosts", "the site answers to no host", "write hosts = [\"esb.wso2.com\"], or default = true for whatever no other site takes");
+        section.refuse(
+            "hosts",
+            "the site answers to no host",
+            "write hosts = [\"esb.wso2.com\"], or default = true for whatever no other site takes",
+        );
     }
     written.into_iter().filter_map(|text| Some((text.parsed(hosts::pattern)?, text))).collect()
 }
 
-fn read_certificate(section: &Section<'_>, on: &[usize], hosts: &[HostPattern], around: &Surroundings<'_>) -> Option<Arc<Certificate>> {
+fn read_certificate(
+    section: &Section<'_>,
+    on: &[usize],
+    hosts: &[HostPattern],
+    around: &Surroundings<'_>,
+) -> Option<Arc<Certificate>> {
     let listeners: Vec<&Listener> = on.iter().filter_map(|index| around.listeners.get(*index)).collect();
     let secure = listeners.iter().find(|listener| listener.tls.is_some());
     let written = section.section("certificate", "site.certificate");
     if let (None, Some(listener)) = (&written, secure.filter(|_| !section.has("certificate"))) {
         let what = format!("the site is on the TLS listener {:?} and has no certificate", listener.name);
-        section.refuse("listener", what, "write certificate = { chain = \"../certs/site.crt\", key = \"../certs/site.key\" }");
+        section.refuse(
+            "listener",
+            what,
+            "write certificate = { chain = \"../certs/site.crt\", key = \"../certs/site.key\" }",
+        );
     }
     let written = written?;
     if let (None, Some(plain)) = (secure, listeners.first()) {
@@ -96,19 +113,37 @@ fn inspect(section: &Section<'_>, hosts: &[HostPattern], now: SystemTime) -> Opt
     let (chain, key) = (section.required_text("chain"), section.required_text("key"));
     let (chain, key) = (section.source.resolve(chain?.text), section.source.resolve(key?.text));
     let inspection = certificate::inspect(&chain, &key, hosts, now);
+    let how_to_make = how_to_make(&chain, &key, hosts);
     for finding in inspection.findings {
         let at = section.place_of(if finding.file == key && key != chain { "key" } else { "chain" });
         let what = format!("{}: {}", finding.file.display(), finding.what);
-        if finding.fatal { section.problems.error(at, what, finding.advice) } else { section.problems.warning(at, what, finding.advice) }
+        let advice = how_to_make.clone().unwrap_or(finding.advice);
+        if finding.fatal {
+            section.problems.error(at, what, advice);
+        } else {
+            section.problems.warning(at, what, advice);
+        }
     }
     inspection.pair.map(|pair| Arc::new(Certificate { chain, key, pair }))
 }
 
+/// On a fresh machine neither file is there, and one command makes both.
+fn how_to_make(chain: &Path, key: &Path, hosts: &[HostPattern]) -> Option<String> {
+    if chain.exists() || key.exists() || chain.with_extension("") != key.with_extension("") {
+        return None;
+    }
+    let hosts: String = hosts.iter().map(|host| format!(" --host '{host}'")).collect();
+    let name = chain.file_stem()?.to_str()?;
+    let directory = chain.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    Some(format!("`weir cert create{hosts} --name {name} --out {}` makes a pair for trying", directory.display()))
+}
+
 fn upgrades(section: &Section<'_>) -> Vec<Arc<str>> {
-    let protocol = |text: &str| match is_token(text.split('/').next().unwrap_or_default()) && text.split('/').count() <= 2 {
-        true => Ok(Arc::from(text.to_ascii_lowercase())),
-        false => Err(Wrong::new(format!("{} is no protocol", quoted(text)), "write \"websocket\"")),
-    };
+    let protocol =
+        |text: &str| match is_token(text.split('/').next().unwrap_or_default()) && text.split('/').count() <= 2 {
+            true => Ok(Arc::from(text.to_ascii_lowercase())),
+            false => Err(Wrong::new(format!("{} is no protocol", quoted(text)), "write \"websocket\"")),
+        };
     match section.texts("upgrades") {
         Some(written) => written.iter().filter_map(|text| text.parsed(protocol)).collect(),
         None => vec!["websocket".into()],
@@ -134,7 +169,9 @@ impl Taken {
             let name = around.listener_names.name(listener);
             for (host, text) in hosts {
                 match self.hosts.insert((listener, host.clone()), text.at.clone()) {
-                    Some(other) if section.holds("hosts", &other) => text.refuse(format!("{} is written twice", quoted(text.text)), "once is enough"),
+                    Some(other) if section.holds("hosts", &other) => {
+                        text.refuse(format!("{} is written twice", quoted(text.text)), "once is enough");
+                    }
                     Some(other) => {
                         let what = format!("{} on listener {name:?} has a site already: {other}", quoted(text.text));
                         text.refuse(what, "a host belongs to one site of a listener");
@@ -142,8 +179,13 @@ impl Taken {
                     None => {}
                 }
             }
-            if let Some(other) = default.then(|| self.defaults.insert(listener, section.place_of("default"))).flatten() {
-                section.refuse("default", format!("listener {name:?} has a default already: {other}"), "only one site of a listener takes what no other takes");
+            if let Some(other) = default.then(|| self.defaults.insert(listener, section.place_of("default"))).flatten()
+            {
+                section.refuse(
+                    "default",
+                    format!("listener {name:?} has a default already: {other}"),
+                    "only one site of a listener takes what no other takes",
+                );
             }
         }
     }

@@ -23,8 +23,13 @@ impl Source {
         let problem = |at, what: String, advice: &str| Problem { at, what, advice: advice.to_owned() };
         let bytes = bytes(path).map_err(|(what, advice)| problem(whole(), what, advice))?;
         String::from_utf8(bytes).map(|text| Self::new(file.clone(), text)).map_err(|error| {
-            let line = 1 + error.as_bytes().iter().take(error.utf8_error().valid_up_to()).filter(|b| **b == b'\n').count();
-            problem(Place { line, ..whole() }, "the file is not UTF-8 text".to_owned(), "save it in UTF-8; TOML knows no other encoding")
+            let line =
+                1 + error.as_bytes().iter().take(error.utf8_error().valid_up_to()).filter(|b| **b == b'\n').count();
+            problem(
+                Place { line, ..whole() },
+                "the file is not UTF-8 text".to_owned(),
+                "save it in UTF-8; TOML knows no other encoding",
+            )
         })
     }
 
@@ -58,12 +63,19 @@ fn bytes(path: &Path) -> Result<Vec<u8>, (String, &'static str)> {
     // Asked before opening: opening a pipe would wait for its writer.
     let metadata = fs::metadata(path).map_err(|error| wrong_file(&error))?;
     if !metadata.is_file() {
-        return Err((format!("this is {}, not a file", if metadata.is_dir() { "a directory" } else { "a device" }), ""));
+        return Err((
+            format!("this is {}, not a file", if metadata.is_dir() { "a directory" } else { "a device" }),
+            "",
+        ));
     }
     let mut bytes = Vec::new();
     let read = File::open(path).and_then(|file| file.take(MOST + 1).read_to_end(&mut bytes));
     read.map_err(|error| wrong_file(&error))?;
-    if bytes.len() as u64 > MOST { Err(("the file is larger than 16 MiB".to_owned(), "is it a configuration?")) } else { Ok(bytes) }
+    if bytes.len() as u64 > MOST {
+        Err(("the file is larger than 16 MiB".to_owned(), "is it a configuration?"))
+    } else {
+        Ok(bytes)
+    }
 }
 
 fn wrong_file(error: &io::Error) -> (String, &'static str) {

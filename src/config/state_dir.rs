@@ -7,7 +7,9 @@ use super::errors::Wrong;
 /// A path that is, or can become, a directory.
 pub(super) fn check(path: PathBuf) -> Result<PathBuf, Wrong> {
     match path.metadata() {
-        Ok(metadata) if !metadata.is_dir() => Err(Wrong::new(format!("{} is not a directory", path.display()), "name a directory of its own")),
+        Ok(metadata) if !metadata.is_dir() => {
+            Err(Wrong::new(format!("{} is not a directory", path.display()), "name a directory of its own"))
+        }
         _ => Ok(path),
     }
 }

@@ -26,14 +26,21 @@ pub(super) fn parse<'a>(source: &'a Source, problems: &Problems) -> Spanned<DeTa
 }
 
 fn words(error: &Error, line: &str) -> Wrong {
-    let (key, value) = line.split_once('=').map_or((line.trim(), ""), |(key, value)| (key.trim(), without_comment(value)));
+    let (key, value) =
+        line.split_once('=').map_or((line.trim(), ""), |(key, value)| (key.trim(), without_comment(value)));
     let message = error.message();
     let is = |start: &str| message.starts_with(start);
     match message {
         _ if is("string values must be quoted") && value.is_empty() => {
             Wrong::new(format!("{} has no value", quoted(key)), "write key = \"value\"")
         }
-        _ if is("string values must be quoted") || is("invalid boolean") || is("invalid float") || is("invalid integer") => unquoted(value),
+        _ if is("string values must be quoted")
+            || is("invalid boolean")
+            || is("invalid float")
+            || is("invalid integer") =>
+        {
+            unquoted(value)
+        }
         _ if is("invalid basic string") && !message.ends_with('"') && !message.ends_with("`\"`") => {
             Wrong::new("a string holds a character that it may not", "write it as \\n, \\t or \\u0000")
         }
@@ -41,8 +48,12 @@ fn words(error: &Error, line: &str) -> Wrong {
             Wrong::new("a string does not end", "close it with the quote it began with")
         }
         _ if is("duplicate key") => duplicate(line, key),
-        _ if is("key with no value") || is("invalid key-value pair") || is("invalid unquoted key") => no_assignment(line),
-        _ if is("unexpected key or value") && value.ends_with(';') => Wrong::new("a semicolon follows the value", "leave it out: the line's end is enough"),
+        _ if is("key with no value") || is("invalid key-value pair") || is("invalid unquoted key") => {
+            no_assignment(line)
+        }
+        _ if is("unexpected key or value") && value.ends_with(';') => {
+            Wrong::new("a semicolon follows the value", "leave it out: the line's end is enough")
+        }
         _ => known(message),
     }
 }
@@ -56,7 +67,11 @@ fn known(message: &str) -> Wrong {
 }
 
 const KNOWN: [(&str, &str, &str); 11] = [
-    ("missing escaped value", "a backslash in a string is followed by no letter that means something", "write \\\\ for a backslash, or the string in 'single quotes'"),
+    (
+        "missing escaped value",
+        "a backslash in a string is followed by no letter that means something",
+        "write \\\\ for a backslash, or the string in 'single quotes'",
+    ),
     ("unclosed array table", "a table's head does not end", "write it as [[pool]]"),
     ("unclosed table", "a table's head does not end", "write it as [admin]"),
     ("unclosed array", "a list does not end", "close it with ]"),
@@ -71,16 +86,23 @@ const KNOWN: [(&str, &str, &str); 11] = [
 
 fn unquoted(value: &str) -> Wrong {
     match value.to_lowercase().as_str() {
-        "true" | "yes" | "on" => Wrong::new(format!("{} is not a value", quoted(value)), "write true, in small letters and without quotes"),
-        "false" | "no" | "off" => {
-            Wrong::new(format!("{} is not a value", quoted(value)), "write false (or, where a text is meant, put it in quotes)")
+        "true" | "yes" | "on" => {
+            Wrong::new(format!("{} is not a value", quoted(value)), "write true, in small letters and without quotes")
         }
+        "false" | "no" | "off" => Wrong::new(
+            format!("{} is not a value", quoted(value)),
+            "write false (or, where a text is meant, put it in quotes)",
+        ),
         _ if value.contains(['\u{201c}', '\u{201d}', '\u{2018}', '\u{2019}']) => {
             Wrong::new("the quotes are typographic ones", "write the straight ones, \"…\"")
         }
         _ => {
             let bare = value.trim_end_matches(';').trim_matches(['"', '\'', '`']);
-            let advice = if bare.contains(['[', '{', ',', '"', '\\']) { "put it in quotes".to_owned() } else { format!("write \"{bare}\"") };
+            let advice = if bare.contains(['[', '{', ',', '"', '\\']) {
+                "put it in quotes".to_owned()
+            } else {
+                format!("write \"{bare}\"")
+            };
             Wrong::new("a text is not in quotes", advice)
         }
     }
@@ -103,9 +125,15 @@ fn no_assignment(line: &str) -> Wrong {
     let line = without_comment(line);
     let what = "this is not key = value";
     match line {
-        "" | "}" | "{" | "};" => Wrong::new(what, "this file is TOML: [[site]] begins a table, the next head ends it, there are no braces around it"),
+        "" | "}" | "{" | "};" => Wrong::new(
+            what,
+            "this file is TOML: [[site]] begins a table, the next head ends it, there are no braces around it",
+        ),
         _ if line.starts_with("//") || line.starts_with("/*") => Wrong::new(what, "comments begin with #"),
-        _ if line.ends_with([';', '{']) => Wrong::new(what, "this file is TOML, not nginx's language: [[listener]] begins a table, then key = \"value\""),
+        _ if line.ends_with([';', '{']) => Wrong::new(
+            what,
+            "this file is TOML, not nginx's language: [[listener]] begins a table, then key = \"value\"",
+        ),
         _ if line.contains(':') => Wrong::new(what, "keys and values are joined by =, not by a colon"),
         _ => Wrong::new(what, "write key = \"value\""),
     }

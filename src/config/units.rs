@@ -7,7 +7,9 @@ use super::words::quoted;
 
 /// `500ms`, `5s`, `5m`, `1h`, `2d`; a year at most, so that no clock overflows.
 pub(super) fn duration(text: &str) -> Result<Duration, Wrong> {
-    let wrong = |what: &str| Wrong::new(format!("{} {what}", quoted(text)), "write \"500ms\", \"5s\", \"5m\", \"1h\" or \"2d\"");
+    let wrong = |what: &str| {
+        Wrong::new(format!("{} {what}", quoted(text)), "write \"500ms\", \"5s\", \"5m\", \"1h\" or \"2d\"")
+    };
     let (number, unit) = split(text);
     let number: u64 = number.parse().map_err(|_| wrong("is not a duration"))?;
     let milliseconds = match unit {
@@ -16,7 +18,12 @@ pub(super) fn duration(text: &str) -> Result<Duration, Wrong> {
         "m" => 60 * 1000,
         "h" => 3600 * 1000,
         "d" => 24 * 3600 * 1000,
-        "" => return Err(Wrong::new(format!("{} has no unit", quoted(text)), format!("write \"{number}s\" for seconds; units are ms, s, m, h, d"))),
+        "" => {
+            return Err(Wrong::new(
+                format!("{} has no unit", quoted(text)),
+                format!("write \"{number}s\" for seconds; units are ms, s, m, h, d"),
+            ));
+        }
         _ => return Err(wrong("is not a duration")),
     };
     match number.checked_mul(milliseconds) {

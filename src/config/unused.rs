@@ -8,18 +8,34 @@ pub(super) fn warn(config: &Config, problems: &Problems) {
     let warn = |at: &Place, what: String, advice: &str| problems.warning(at.clone(), what, advice);
     for (index, listener) in config.listeners.iter().enumerate() {
         if !config.sites.iter().any(|site| site.listeners.contains(&index)) {
-            let refuses = if listener.tls.is_some() { "every handshake on it is refused" } else { "every request on it is answered 421" };
-            warn(&listener.at, format!("listener {:?} has no site: {refuses}", listener.name), "name it at a [[site]], or leave it out");
+            let refuses = if listener.tls.is_some() {
+                "every handshake on it is refused"
+            } else {
+                "every request on it is answered 421"
+            };
+            warn(
+                &listener.at,
+                format!("listener {:?} has no site: {refuses}", listener.name),
+                "name it at a [[site]], or leave it out",
+            );
         }
     }
     for (index, node) in config.nodes.iter().enumerate() {
         if !config.pools.iter().any(|pool| pool.members.iter().any(|member| member.node == index)) {
-            warn(&node.at, format!("node {:?} is in no pool", node.name), "name it in the nodes of a [[pool]], or leave it out");
+            warn(
+                &node.at,
+                format!("node {:?} is in no pool", node.name),
+                "name it in the nodes of a [[pool]], or leave it out",
+            );
         }
     }
     for (index, pool) in config.pools.iter().enumerate() {
         if !config.sites.iter().any(|site| site.pool == index) {
-            warn(&pool.at, format!("pool {:?} serves no site", pool.name), "name it as the pool of a [[site]], or leave it out");
+            warn(
+                &pool.at,
+                format!("pool {:?} serves no site", pool.name),
+                "name it as the pool of a [[site]], or leave it out",
+            );
         }
     }
 }

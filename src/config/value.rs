@@ -43,7 +43,9 @@ impl Text<'_> {
 impl<'a> Value<'a> {
     pub(super) fn text(&self, wanted: &str) -> Option<Text<'a>> {
         match self.value {
-            DeValue::String(text) => Some(Text { key: self.key, text: text.as_ref(), at: self.at.clone(), problems: self.problems }),
+            DeValue::String(text) => {
+                Some(Text { key: self.key, text: text.as_ref(), at: self.at.clone(), problems: self.problems })
+            }
             DeValue::Integer(_) | DeValue::Float(_) | DeValue::Boolean(_) => {
                 self.wrong_type(wanted, &format!("write it in quotes: \"{}\"", self.written()))
             }
@@ -118,12 +120,22 @@ impl<'a> Value<'a> {
     }
 
     pub(super) fn wrong_type<T>(&self, wanted: &str, advice: &str) -> Option<T> {
-        self.problems.error(self.at.clone(), format!("{} must be {}, not {}", self.key, wanted.replace('`', ""), self.kind()), advice);
+        self.problems.error(
+            self.at.clone(),
+            format!("{} must be {}, not {}", self.key, wanted.replace('`', ""), self.kind()),
+            advice,
+        );
         None
     }
 
     pub(super) fn item(&self, item: &'a Spanned<DeValue<'a>>) -> Self {
-        Value { key: self.key, value: item.get_ref(), at: self.source.place(item.span()), source: self.source, problems: self.problems }
+        Value {
+            key: self.key,
+            value: item.get_ref(),
+            at: self.source.place(item.span()),
+            source: self.source,
+            problems: self.problems,
+        }
     }
 
     fn kind(&self) -> String {

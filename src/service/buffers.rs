@@ -72,11 +72,6 @@ impl Buffer {
             self.start = 0;
         }
     }
-
-    /// Whether another byte fits without growing.
-    pub(crate) fn has_room(&self) -> bool {
-        self.data.len() < self.data.capacity()
-    }
 }
 
 impl Drop for Buffer {

@@ -114,11 +114,6 @@ impl Slot {
         self.write.get() <= self.clock.now()
     }
 
-    /// Milliseconds since the process's start.
-    pub(crate) fn now(&self) -> u64 {
-        self.clock.now()
-    }
-
     // One tick is added: the clock may be a tick behind, and a deadline is never early.
     fn after(&self, limit: Duration) -> u64 {
         let limit = u64::try_from((limit + TICK).as_millis()).unwrap_or(NEVER);

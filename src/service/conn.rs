@@ -26,7 +26,6 @@ pub(crate) struct Conn {
     stream: RefCell<Box<dyn Io>>,
     slot: Rc<Slot>,
     reset: Reset,
-    received: Cell<u64>,
     sent: Cell<u64>,
 }
 
@@ -34,7 +33,7 @@ impl Conn {
     /// Takes the stream over; `reset` belongs to the socket below it.
     pub(crate) fn new(stream: Box<dyn Io>, reset: Reset, clock: &Rc<Clock>) -> Self {
         let stream = RefCell::new(stream);
-        Self { stream, slot: clock.slot(), reset, received: Cell::new(0), sent: Cell::new(0) }
+        Self { stream, slot: clock.slot(), reset, sent: Cell::new(0) }
     }
 
     /// The connection ends with a reset instead of a clean end.
@@ -55,11 +54,7 @@ impl Conn {
         let mut stream = self.stream.borrow_mut();
         let polled = pin!(stream.read_buf(into)).poll(cx);
         match polled {
-            Poll::Ready(Ok(count)) => {
-                self.received.set(self.received.get() + count as u64);
-                Poll::Ready(Ok(count))
-            }
-            Poll::Ready(error) => Poll::Ready(error),
+            Poll::Ready(read) => Poll::Ready(read),
             Poll::Pending if self.slot.read_late(cx) => Poll::Ready(Err(io::ErrorKind::TimedOut.into())),
             Poll::Pending => Poll::Pending,
         }
@@ -112,11 +107,6 @@ impl Conn {
     /// The deadlines, for loops that poll by themselves.
     pub(crate) fn deadline(&self) -> &Slot {
         &self.slot
-    }
-
-    /// Bytes read so far.
-    pub(crate) fn received(&self) -> u64 {
-        self.received.get()
     }
 
     /// Bytes written so far.

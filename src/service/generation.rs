@@ -17,12 +17,14 @@ use super::tls;
 use super::upstream::NodeTls;
 use super::verify;
 use crate::config::{self, Config, HostPattern, LogFormat, LogTarget, Problem, Verify};
-use crate::observe::access::{AccessLog, Entry, Format, Stray};
-use crate::observe::logs::Destination;
 use crate::observe::Observer;
 use crate::observe::access::Pen;
+use crate::observe::access::{AccessLog, Entry, Format, Stray};
+use crate::observe::logs::Destination;
 use crate::observe::logs::Sink;
-use crate::observe::metrics::{Finished, ListenerCounters, NodeCounters, Open, PoolCounters, RouteCounters, SiteCounters};
+use crate::observe::metrics::{
+    Finished, ListenerCounters, NodeCounters, Open, PoolCounters, RouteCounters, SiteCounters,
+};
 use crate::traffic::snapshot::{self, Snapshot};
 use crate::traffic::state::{Change, Reason, State};
 
@@ -128,21 +130,23 @@ impl Prepared {
                     .flatten()
             })
             .collect();
-        let pools = config
-            .pools
-            .iter()
-            .map(|pool| note(node_tls(pool, before), &pool.at, &mut problems).flatten())
-            .collect();
+        let pools =
+            config.pools.iter().map(|pool| note(node_tls(pool, before), &pool.at, &mut problems).flatten()).collect();
         let logs = config
             .sites
             .iter()
             .map(|site| {
                 let opened = open_logs(&site.logs, observer);
-                note(opened, &site.at, &mut problems).unwrap_or_else(|| (AccessLog { sink: None, format: Format::Combined }, None))
+                note(opened, &site.at, &mut problems)
+                    .unwrap_or_else(|| (AccessLog { sink: None, format: Format::Combined }, None))
             })
             .collect();
         let stray = note(open_logs(&config.logs, observer), &config.admin.at, &mut problems);
-        let any_certificate = note(connector(&config::NodeTls { verify: Verify::None, server_name: None }), &config.admin.at, &mut problems);
+        let any_certificate = note(
+            connector(&config::NodeTls { verify: Verify::None, server_name: None }),
+            &config.admin.at,
+            &mut problems,
+        );
         match (stray, any_certificate) {
             (Some((stray, _)), Some(any_certificate)) if problems.is_empty() => {
                 Ok(Self { config, listeners, pools, logs, stray, any_certificate })
@@ -153,9 +157,7 @@ impl Prepared {
 }
 
 fn note<T>(result: Result<T, String>, at: &config::Place, problems: &mut Vec<Problem>) -> Option<T> {
-    result
-        .map_err(|what| problems.push(Problem { at: at.clone(), what, advice: String::new() }))
-        .ok()
+    result.map_err(|what| problems.push(Problem { at: at.clone(), what, advice: String::new() })).ok()
 }
 
 fn node_tls(pool: &config::Pool, before: Option<&Generation>) -> Result<Option<NodeTls>, String> {
@@ -171,7 +173,8 @@ fn connector(settings: &config::NodeTls) -> Result<NodeTls, String> {
     let client = verify::client_config(settings, &tls::provider())?;
     let server_name = match settings.server_name.as_deref() {
         Some(name) => Some(
-            ServerName::try_from(name.to_string()).map_err(|_| format!("\"{name}\" is no name that TLS can ask for"))?,
+            ServerName::try_from(name.to_string())
+                .map_err(|_| format!("\"{name}\" is no name that TLS can ask for"))?,
         ),
         None => None,
     };
@@ -197,7 +200,12 @@ fn open_logs(logs: &config::Logs, observer: &Observer) -> Result<(AccessLog, Opt
 
 impl Generation {
     /// The generation after `before`. Cannot fail: everything that could was done by [`Prepared::new`].
-    pub(crate) fn build(prepared: Prepared, before: Option<&Self>, secret: [u8; 16], observer: &Arc<Observer>) -> Arc<Self> {
+    pub(crate) fn build(
+        prepared: Prepared,
+        before: Option<&Self>,
+        secret: [u8; 16],
+        observer: &Arc<Observer>,
+    ) -> Arc<Self> {
         let Prepared { config, listeners, pools, logs, stray, any_certificate } = prepared;
         let snapshot = Snapshot::build(config, before.map(|generation| &generation.snapshot), secret);
         let config = &snapshot.config;
@@ -256,7 +264,14 @@ impl Generation {
         let subject = format!("{}/{}", pool_now.name, node.node);
         let text = format!("{} -> {}: {why}", change.from.word(), change.to.word());
         let level = if change.to == State::Active { log::Level::Info } else { log::Level::Warn };
-        log::log!(level, "node {} of pool {} is {}, was {}: {why}", node.node, pool_now.name, change.to.word(), change.from.word());
+        log::log!(
+            level,
+            "node {} of pool {} is {}, was {}: {why}",
+            node.node,
+            pool_now.name,
+            change.to.word(),
+            change.from.word()
+        );
         self.observer.events.push(SystemTime::now(), "state", &subject, &text);
         if let Some(counters) = self.pools.get(pool).and_then(|pool| pool.members.get(member)) {
             counters.changed(change.to.reason().map(Reason::word));
@@ -345,7 +360,8 @@ fn limits(listener: &config::Listener) -> Limits {
 // What an HTTP/1.0 client without Host is taken to mean: the default site's first exact name, else the address.
 fn default_host(config: &Config, listener: &config::Listener) -> String {
     let here = |site: &&config::Site| {
-        site.default && site.listeners.iter().any(|index| config.listeners.get(*index).is_some_and(|l| l.name == listener.name))
+        site.default
+            && site.listeners.iter().any(|index| config.listeners.get(*index).is_some_and(|l| l.name == listener.name))
     };
     let exact = |site: &config::Site| {
         site.hosts.iter().find_map(|host| match host {

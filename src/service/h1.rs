@@ -34,7 +34,13 @@ enum BodyFraming {
 
 impl<'c> Body<'c> {
     /// A body of that framing at the front of `input`.
-    pub(crate) fn new(conn: &'c Conn, input: &'c mut Buffer, framing: Framing, timeout: Duration, max_head: usize) -> Self {
+    pub(crate) fn new(
+        conn: &'c Conn,
+        input: &'c mut Buffer,
+        framing: Framing,
+        timeout: Duration,
+        max_head: usize,
+    ) -> Self {
         let framing = match framing {
             Framing::None | Framing::Length(0) => BodyFraming::Done,
             Framing::Length(length) => BodyFraming::Length(length),

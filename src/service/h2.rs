@@ -270,7 +270,10 @@ impl Sink {
         let mut answer = Response::new(());
         *answer.status_mut() = StatusCode::from_u16(refusal.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         for (name, value) in refusal.fields() {
-            answer.headers_mut().append(HeaderName::from_static(name), HeaderValue::from_static(value));
+            // HTTP/2 writes names in lower case; `from_bytes` makes them so.
+            if let Ok(name) = HeaderName::from_bytes(name.as_bytes()) {
+                answer.headers_mut().append(name, HeaderValue::from_static(value));
+            }
         }
         self.answer(answer, head_only)?;
         if head_only {

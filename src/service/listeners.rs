@@ -175,7 +175,12 @@ async fn secure(
     }
 }
 
-async fn shake_hands(place: &Place, tcp: Tcp, peer: SocketAddr, worker: &Worker) -> Option<(TlsStream<Tcp>, TlsFacts, bool)> {
+async fn shake_hands(
+    place: &Place,
+    tcp: Tcp,
+    peer: SocketAddr,
+    worker: &Worker,
+) -> Option<(TlsStream<Tcp>, TlsFacts, bool)> {
     let listener = place.listener();
     let acceptor = listener.tls.as_ref()?;
     let limit = listener.limits.handshake_timeout;

@@ -19,6 +19,7 @@ mod reload;
 mod run;
 mod serve_h1;
 mod serve_h2;
+mod sticky;
 mod tcp;
 mod threads;
 mod tls;

@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::task::JoinHandle;
 
-use super::generation::Generation;
 use super::conn::Io;
+use super::generation::Generation;
 use super::upstream;
 use super::worker::Shared;
 use crate::config::{Health, Probe, ProbeKind};

@@ -44,8 +44,7 @@ impl First {
         let whole = |what: String| NotStarted::Config(vec![Problem { at: at.clone(), what, advice: String::new() }]);
         let tickets = super::tls::tickets().map_err(whole)?;
         let secret = super::tls::secret().map_err(whole)?;
-        let prepared =
-            Prepared::new(Arc::clone(&config), None, &tickets, observer).map_err(NotStarted::Config)?;
+        let prepared = Prepared::new(Arc::clone(&config), None, &tickets, observer).map_err(NotStarted::Config)?;
         let sockets = bind_new(&config, &HashSet::new(), config.threads).map_err(NotStarted::Bind)?;
         let generation = Generation::build(prepared, None, secret, observer);
         Ok(Self { generation, tickets, secret, sockets })

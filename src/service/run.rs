@@ -105,7 +105,8 @@ impl Running {
         loop {
             tokio::select! {
                 _ = signals.hang_up.recv() => {
-                    self.reload();
+                    // What was wrong with it is told by the journal and by systemd's status.
+                    let _ = self.reload();
                 }
                 Some(answer) = wishes.recv() => {
                     // Who asked may have gone away meanwhile.

@@ -73,9 +73,7 @@ async fn first_bytes(conn: &Conn, connection: &Connection) -> Option<Buffer> {
     conn.deadline().read_done();
     match read {
         Ok(0) | Err(_) => None,
-        Ok(_) => {
-            Some(connection.worker().take_scratch())
-        }
+        Ok(_) => Some(connection.worker().take_scratch()),
     }
 }
 

@@ -98,8 +98,12 @@ fn spell(
     connection: &Connection,
 ) -> Result<(), HeadFault> {
     let settings = connection.limits();
-    let limits =
-        HeadLimits { bytes: settings.max_head, fields: settings.max_fields, secure: connection.secure(), ..HeadLimits::default() };
+    let limits = HeadLimits {
+        bytes: settings.max_head,
+        fields: settings.max_fields,
+        secure: connection.secure(),
+        ..HeadLimits::default()
+    };
     let target = parts.uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
     let authority = parts.uri.authority().map(|authority| authority.as_str().as_bytes());
     head.begin(parts.method.as_str().as_bytes(), target.as_bytes(), authority)?;

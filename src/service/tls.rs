@@ -58,7 +58,8 @@ pub(crate) fn server_config(
         .map_err(|error| error.to_string())?
         .with_no_client_auth()
         .with_cert_resolver(Arc::new(ByServerName { hosts: hosts.clone(), keys }));
-    server.alpn_protocols = if listener.http2 { vec![b"h2".to_vec(), b"http/1.1".to_vec()] } else { vec![b"http/1.1".to_vec()] };
+    server.alpn_protocols =
+        if listener.http2 { vec![b"h2".to_vec(), b"http/1.1".to_vec()] } else { vec![b"http/1.1".to_vec()] };
     server.ignore_client_order = true;
     server.ticketer = Arc::clone(tickets);
     server.session_storage = Arc::new(NoServerSessionStorage {});

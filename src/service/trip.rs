@@ -8,15 +8,14 @@ use super::connection::Connection;
 use super::generation::Place;
 use super::upstream::{self, ConnectFault};
 use crate::config;
-use crate::traffic::cookies;
 use crate::traffic::headers::{Down, DownFraming, Forwarded, Up, UpFraming, write_request};
 use crate::traffic::location::PublicName;
 use crate::traffic::refusal::Refusal;
 use crate::traffic::retry::{self, Attempt, ConnectFailure, Failure, Next, Sent};
-use crate::traffic::sessions::{Bound, SessionKey};
+use crate::traffic::sessions::SessionKey;
 use crate::traffic::snapshot::{InFlight, Pool, Tried};
 use crate::traffic::tick::Tick;
-use crate::wire::{AnswerFraming, AnswerHead, FieldKind, Framing, Method, RequestHead, Version};
+use crate::wire::{AnswerFraming, AnswerHead, Framing, Method, RequestHead, Version};
 
 /// A connection to a node, held for one attempt.
 pub(crate) struct Node {
@@ -46,14 +45,14 @@ pub(crate) struct Trip<'r> {
     pub(super) tunnel: Option<(u64, u64)>,
     reached: Option<Instant>,
     reached_at: u64,
-    tried: Tried,
+    pub(super) tried: Tried,
     fresh: bool,
     reused: bool,
     sent: Sent,
     sent_before: u64,
-    key: Option<SessionKey>,
-    bound: Option<u32>,
-    names_session: bool,
+    pub(super) key: Option<SessionKey>,
+    pub(super) bound: Option<u32>,
+    pub(super) names_session: bool,
     keep_alive: bool,
     answer_begun: bool,
     awaits_continue: bool,
@@ -151,21 +150,16 @@ impl<'r> Trip<'r> {
         self.pool_settings().timeouts
     }
 
-    /// The name of the cookie whose values no log may show.
-    pub(super) fn session_cookie(&self) -> &str {
-        self.site().and_then(|_| self.pool_settings().sticky.as_ref()).map_or("", |sticky| &sticky.cookie)
-    }
-
     pub(super) fn site(&self) -> Option<&config::Site> {
         self.site.and_then(|site| self.place.generation.snapshot.config.sites.get(site))
     }
 
     // Asked only after `find_site`; the first pool stands in before that.
-    fn pool_index(&self) -> usize {
+    pub(super) fn pool_index(&self) -> usize {
         self.site().map_or(0, |site| site.pool)
     }
 
-    fn pool_settings(&self) -> &config::Pool {
+    pub(super) fn pool_settings(&self) -> &config::Pool {
         &self.place.generation.snapshot.config.pools[self.pool_index()]
     }
 
@@ -173,37 +167,8 @@ impl<'r> Trip<'r> {
         &self.place.generation.snapshot.pools[self.pool_index()]
     }
 
-    fn now(&self) -> Tick {
+    pub(super) fn now(&self) -> Tick {
         Tick::from_millis(self.connection.worker().clock.now())
-    }
-
-    /// Looks the session up: every value of the cookie, then the path, then a route suffix.
-    pub(crate) fn find_session(&mut self) {
-        let place = Rc::clone(&self.place);
-        let index = self.pool_index();
-        let (pool, settings) = (&place.generation.snapshot.pools[index], &place.generation.snapshot.config.pools[index]);
-        let (Some(sessions), Some(sticky)) = (&pool.sessions, &settings.sticky) else { return };
-        let now = self.now();
-        let name = sticky.cookie.as_bytes();
-        let ids = || cookies::values(self.head, name).chain(cookies::path_parameter(self.head.path(), name));
-        let mut first = None;
-        let mut found = None;
-        for id in ids() {
-            let key = sessions.key(id);
-            first.get_or_insert(key);
-            if let Some(number) = sessions.find(key, now) {
-                found.get_or_insert((key, number));
-                if pool.bound(number, &self.tried, now).is_some() {
-                    found = Some((key, number));
-                    break;
-                }
-            }
-        }
-        let by_route = || ids().filter_map(cookies::route).find_map(|route| pool.routed(route));
-        let bound = found.map(|(_, number)| number).or_else(by_route);
-        self.names_session = first.is_some();
-        self.key = found.map(|(key, _)| key).or(first.filter(|_| bound.is_some()));
-        self.bound = bound;
     }
 
     /// Picks the node for the next try: the session's own where it may be used, else the next in turn.
@@ -226,17 +191,6 @@ impl<'r> Trip<'r> {
             }
             None => Err(Refusal::NoActiveNode),
         }
-    }
-
-    fn count_lookup(&self) {
-        if self.tries > 0 || self.pool().sessions.is_none() {
-            return;
-        }
-        let result = match self.session {
-            SessionWord::None if self.names_session => "unknown",
-            word => word.word(),
-        };
-        self.place.generation.pools[self.pool_index()].counters.session(result);
     }
 
     /// Reuses or opens a connection to the picked node.
@@ -384,7 +338,11 @@ impl<'r> Trip<'r> {
             AnswerFraming::None => DownFraming::None,
             AnswerFraming::Length(length) => DownFraming::Length(length),
             AnswerFraming::Chunked | AnswerFraming::UntilClose => {
-                if self.head.version() == Version::Http11 { DownFraming::Chunked } else { DownFraming::UntilClose }
+                if self.head.version() == Version::Http11 {
+                    DownFraming::Chunked
+                } else {
+                    DownFraming::UntilClose
+                }
             }
         }
     }
@@ -425,34 +383,6 @@ impl<'r> Trip<'r> {
     /// The node has sent something.
     pub(crate) fn heard(&mut self) {
         self.awaits_continue = false;
-    }
-
-    /// Learns the session that the node named, or binds the one that had to move.
-    pub(crate) fn learn(&mut self, answer: &AnswerHead) {
-        let place = Rc::clone(&self.place);
-        let index = self.pool_index();
-        let pool = &place.generation.snapshot.pools[index];
-        let settings = &place.generation.snapshot.config.pools[index];
-        let (Some(sessions), Some(sticky)) = (&pool.sessions, &settings.sticky) else { return };
-        let Some(member) = self.member.and_then(|member| pool.members.get(member)) else { return };
-        let now = self.now();
-        let moved = self.session == SessionWord::Rebound;
-        if let Some(key) = self.key.filter(|_| moved || self.bound.is_some()) {
-            sessions.bind(key, member.number, now);
-        }
-        for field in answer.fields().filter(|field| field.kind == FieldKind::SetCookie) {
-            if let Some(id) = cookies::set_cookie(field.value, sticky.cookie.as_bytes()) {
-                let binding = sessions.bind(sessions.key(id), member.number, now);
-                let bound = binding.bound;
-                place.generation.pools[index].counters.evicted(u64::from(binding.evicted));
-                if bound == Bound::New {
-                    place.generation.pools[index].counters.learned();
-                }
-                if bound != Bound::Same && self.session != SessionWord::Rebound {
-                    self.session = SessionWord::Learned;
-                }
-            }
-        }
     }
 
     /// Whether a node's connection can be trusted after this exchange. HEAD answers may carry a body that they must

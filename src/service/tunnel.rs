@@ -28,11 +28,7 @@ pub(crate) async fn run(trip: &mut Trip<'_>, client: &Conn, early: &mut Buffer, 
         match started.await {
             Ok(()) => {
                 drop(first);
-                both(
-                    pipe(worker, client, node, idle, &spoken),
-                    pipe(worker, node, client, idle, &spoken),
-                )
-                .await
+                both(pipe(worker, client, node, idle, &spoken), pipe(worker, node, client, idle, &spoken)).await
             }
             Err(error) => Err(error),
         }

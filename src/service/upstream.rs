@@ -166,11 +166,6 @@ impl Idle {
             live(*link) && !stock.is_empty()
         });
     }
-
-    /// How many are idle.
-    pub(crate) fn count(&self) -> usize {
-        self.by_link.borrow().values().map(Vec::len).sum()
-    }
 }
 
 // Bytes that a node sends unasked, or its end, make a connection useless: an answer to nothing would be read as the

@@ -61,14 +61,21 @@ pub fn write_request(out: &mut Vec<u8>, head: &RequestHead, from: &Forwarded<'_>
     let host = head.host();
     let host_up = host.map_or(up.default_host, |host| host.raw);
     let host_name = host.map_or(up.default_host, |host| host.name);
-    write(out, &[head.method_name(), b" ", head.target_up(), b" HTTP/1.1\r\nHost: ", host_up, b"\r\n"]);
+    write(out, &[head.method_name(), b" ", head.target_up(), b" HTTP/1.1\r\n"]);
+    // Where the client named its host in a field, the field stays in its place.
+    if head.value(FieldKind::Host).is_none() {
+        write_field(out, b"Host", host_up);
+    }
     let mut length_written = false;
     for field in head.fields().filter(|field| goes_up(field, from.trust)) {
-        if field.kind != FieldKind::ContentLength {
-            write_field(out, field.name, field.value);
-        } else if let (UpFraming::Length(length), false) = (up.framing, length_written) {
-            length_written = true;
-            write_number(out, field.name, length);
+        match (field.kind, up.framing) {
+            (FieldKind::Host, _) => write_field(out, field.name, host_up),
+            (FieldKind::ContentLength, UpFraming::Length(length)) if !length_written => {
+                length_written = true;
+                write_number(out, field.name, length);
+            }
+            (FieldKind::ContentLength, _) => {}
+            _ => write_field(out, field.name, field.value),
         }
     }
     write_field(out, b"X-Forwarded-Host", host_name);
@@ -94,7 +101,6 @@ pub fn write_request(out: &mut Vec<u8>, head: &RequestHead, from: &Forwarded<'_>
 
 fn goes_up(field: &Field<'_>, trust: Trust) -> bool {
     match field.kind {
-        FieldKind::Host => false,
         FieldKind::XForwardedOther | FieldKind::XRealIp | FieldKind::Forwarded => !field.hop && trust != Trust::Strip,
         kind => !field.hop && !kind.is_set_by_weir(),
     }
@@ -294,5 +300,253 @@ fn push_number(out: &mut Vec<u8>, number: u64) {
 fn write(out: &mut Vec<u8>, parts: &[&[u8]]) {
     for part in parts {
         out.extend_from_slice(part);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::{HeadLimits, Method};
+
+    const FROM: Forwarded<'_> = Forwarded { client: b"192.0.2.7", secure: true, port: 443, trust: Trust::Append };
+    const UP: Up<'_> =
+        Up { framing: UpFraming::None, close: false, via: false, upgrade: false, default_host: b"esb.wso2.com" };
+    const OURS: &str = "X-Forwarded-Host: esb.wso2.com\r\nX-Forwarded-Server: esb.wso2.com\r\n";
+    const ORIGIN: &str = "X-Forwarded-Proto: https\r\nX-Forwarded-Port: 443\r\n";
+
+    /// What goes up for a GET with these fields, from the line after Host on.
+    fn up(fields: &str, from: &Forwarded<'_>, up: &Up<'_>) -> String {
+        let text = format!("GET / HTTP/1.1\r\nHost: esb.wso2.com\r\n{fields}\r\n");
+        let written = written(&text, from, up);
+        written.strip_prefix("GET / HTTP/1.1\r\nHost: esb.wso2.com\r\n").expect("the same beginning").to_owned()
+    }
+
+    fn written(text: &str, from: &Forwarded<'_>, up: &Up<'_>) -> String {
+        let mut head = RequestHead::new();
+        head.parse(text.as_bytes(), &HeadLimits { secure: true, ..HeadLimits::default() }).expect("a good head");
+        let mut out = Vec::new();
+        write_request(&mut out, &head, from, up);
+        String::from_utf8(out).expect("text")
+    }
+
+    fn ordinary(client: &str) -> String {
+        format!("{OURS}X-Forwarded-For: {client}\r\n{ORIGIN}\r\n")
+    }
+
+    #[test]
+    fn target_host_and_fields_go_up_as_they_came() {
+        let text = "POST /a/../b%2f;c?d=%zz HTTP/1.1\r\nSOAPAction: \"urn:a\"\r\nhOST: ESB.wso2.com:8443\r\n\
+                    content-LENGTH: 5\r\nCookie: a=1\r\ncookie: b=2\r\nVia: 1.0 x\r\nX-Empty:\r\n\r\n";
+        let expected = "POST /a/../b%2f;c?d=%zz HTTP/1.1\r\nHost: ESB.wso2.com:8443\r\nSOAPAction: \"urn:a\"\r\n\
+                        content-LENGTH: 5\r\nCookie: a=1\r\ncookie: b=2\r\nVia: 1.0 x\r\nX-Empty: \r\n";
+        let up = Up { framing: UpFraming::Length(5), ..UP };
+        assert_eq!(written(text, &FROM, &up), format!("{expected}{}", ordinary("192.0.2.7")));
+    }
+
+    #[test]
+    fn an_absolute_target_goes_up_as_its_path_and_an_old_client_gets_a_host() {
+        let absolute = written("GET https://A?q HTTP/1.1\r\nHost: a\r\n\r\n", &FROM, &UP);
+        assert!(absolute.starts_with("GET /?q HTTP/1.1\r\nHost: A\r\nX-Forwarded-Host: a\r\n"), "{absolute}");
+        let old = written("GET / HTTP/1.0\r\n\r\n", &FROM, &UP);
+        assert_eq!(old, format!("GET / HTTP/1.1\r\nHost: esb.wso2.com\r\n{}", ordinary("192.0.2.7")));
+    }
+
+    #[test]
+    fn what_concerns_one_connection_ends_here() {
+        let fields = "Connection: keep-alive, X-Drop\r\nX-Drop: 1\r\nKeep-Alive: 5\r\nProxy-Connection: close\r\n\
+                      Proxy-Authorization: x\r\nTE: gzip\r\nTrailer: x\r\nUpgrade: h2c\r\nHTTP2-Settings: AAM\r\nX: 1\r\n";
+        assert_eq!(up(fields, &FROM, &UP), format!("X: 1\r\n{}", ordinary("192.0.2.7")));
+    }
+
+    #[test]
+    fn x_forwarded_for_is_as_trusted_as_its_sender() {
+        let came = "X-Forwarded-For: 1.1.1.1, 2.2.2.2\r\nx-forwarded-for: 3.3.3.3\r\nX-Forwarded-For:\r\n\
+                    X_Forwarded_For: 9.9.9.9\r\nX-Forwarded-Host: evil\r\nX-Forwarded-Server: evil\r\n";
+        let joined = ordinary("1.1.1.1, 2.2.2.2, 3.3.3.3, 192.0.2.7");
+        for (trust, expected) in
+            [(Trust::Append, joined.clone()), (Trust::Known, joined), (Trust::Strip, ordinary("192.0.2.7"))]
+        {
+            assert_eq!(up(came, &Forwarded { trust, ..FROM }, &UP), expected, "{trust:?}");
+        }
+    }
+
+    #[test]
+    fn fields_that_speak_for_a_proxy_are_dropped_from_strangers_only() {
+        let came = "X-Forwarded-Prefix: /a\r\nX_Forwarded_Ssl: on\r\nX-Real-IP: 1.1.1.1\r\nForwarded: for=1.1.1.1\r\n";
+        let expected = format!("{came}{}", ordinary("192.0.2.7"));
+        assert_eq!(up(came, &FROM, &UP), expected);
+        assert_eq!(up(came, &Forwarded { trust: Trust::Known, ..FROM }, &UP), expected);
+        assert_eq!(up(came, &Forwarded { trust: Trust::Strip, ..FROM }, &UP), ordinary("192.0.2.7"));
+    }
+
+    #[test]
+    fn only_a_trusted_proxy_says_by_what_scheme_and_port_the_client_came() {
+        let cases = [
+            ("X-Forwarded-Proto: http\r\nX-Forwarded-Port: 8080\r\n", Trust::Append, "https", "443"),
+            ("X-Forwarded-Proto: http\r\nX-Forwarded-Port: 8080\r\n", Trust::Strip, "https", "443"),
+            ("X-Forwarded-Proto: http\r\nX-Forwarded-Port: 8080\r\n", Trust::Known, "http", "8080"),
+            ("X-Forwarded-Proto: HTTP\r\n", Trust::Known, "http", "80"),
+            ("X-Forwarded-Port: 8443\r\n", Trust::Known, "https", "8443"),
+            ("X-Forwarded-Proto: gopher\r\nX-Forwarded-Port: 99999\r\n", Trust::Known, "https", "443"),
+            ("X-Forwarded-Proto: https\r\nX-Forwarded-Proto: http\r\n", Trust::Known, "http", "80"),
+            ("X_Forwarded_Proto: http\r\n", Trust::Known, "https", "443"),
+            ("", Trust::Known, "https", "443"),
+        ];
+        for (came, trust, scheme, port) in cases {
+            let expected = format!("X-Forwarded-Proto: {scheme}\r\nX-Forwarded-Port: {port}\r\n\r\n");
+            let found = up(came, &Forwarded { trust, ..FROM }, &UP);
+            assert!(found.ends_with(&expected), "{came:?} {trust:?}: {found}");
+            assert_eq!(found.matches("Proto").count(), 1, "{found}");
+        }
+        let on_a_port = Forwarded { port: 8443, trust: Trust::Known, ..FROM };
+        assert!(up("X-Forwarded-Proto: https\r\n", &on_a_port, &UP).contains("X-Forwarded-Port: 8443\r\n"));
+    }
+
+    #[test]
+    fn the_body_and_the_connection_are_spelled_once() {
+        let cases = [
+            ("", Up { framing: UpFraming::Length(7), ..UP }, "Content-Length: 7\r\n"),
+            ("", Up { framing: UpFraming::Chunked, ..UP }, "Transfer-Encoding: chunked\r\n"),
+            ("", Up { close: true, ..UP }, "Connection: close\r\n"),
+            ("", Up { via: true, ..UP }, "Via: 1.1 weir\r\n"),
+            ("TE: trailers, gzip\r\n", UP, "TE: trailers\r\nConnection: TE\r\n"),
+            ("TE: trailers\r\n", Up { close: true, ..UP }, "TE: trailers\r\nConnection: TE, close\r\n"),
+            (
+                "Connection: Upgrade\r\nUpgrade: websocket\r\n",
+                Up { upgrade: true, close: true, ..UP },
+                "Upgrade: websocket\r\nConnection: upgrade\r\n",
+            ),
+            ("Connection: Upgrade\r\nUpgrade: websocket\r\n", UP, ""),
+            ("Upgrade: websocket\r\n", Up { upgrade: true, ..UP }, ""),
+        ];
+        for (came, how, expected) in cases {
+            let ordinary = ordinary("192.0.2.7");
+            let before = ordinary.strip_suffix("\r\n").expect("an end");
+            assert_eq!(up(came, &FROM, &how), format!("{before}{expected}\r\n"), "{came:?}");
+        }
+    }
+
+    #[test]
+    fn a_length_that_does_not_go_up_leaves_no_trace() {
+        let text = "POST / HTTP/1.1\r\nHost: esb.wso2.com\r\nContent-Length: 5\r\n\r\n";
+        for framing in [UpFraming::None, UpFraming::Chunked] {
+            let written = written(text, &FROM, &Up { framing, ..UP });
+            assert!(!written.to_ascii_lowercase().contains("content-length"), "{written}");
+        }
+    }
+
+    #[test]
+    fn expect_goes_up_but_not_for_an_old_client() {
+        let expect = "Expect: 100-continue\r\n";
+        assert_eq!(up(expect, &FROM, &UP), format!("{expect}{}", ordinary("192.0.2.7")));
+        let old = written(&format!("POST / HTTP/1.0\r\n{expect}Content-Length: 1\r\n\r\n"), &FROM, &UP);
+        assert!(!old.contains("Expect"), "{old}");
+    }
+
+    fn nodes() -> NodeAddresses {
+        NodeAddresses::new(["10.0.0.3".parse().expect("an address")], [8280])
+    }
+
+    fn down(nodes: &NodeAddresses) -> Down<'_> {
+        Down {
+            version: Version::Http11,
+            framing: DownFraming::Length(5),
+            keep_alive: true,
+            upgrade: false,
+            via: false,
+            public: PublicName { secure: true, authority: b"esb.wso2.com" },
+            nodes,
+            extra: &[],
+        }
+    }
+
+    fn answered(text: &str, to: Method, change: impl FnOnce(&mut Down<'_>)) -> String {
+        let nodes = nodes();
+        let mut down = down(&nodes);
+        change(&mut down);
+        let mut head = AnswerHead::new();
+        head.parse(text.as_bytes(), to).expect("a good head");
+        let mut out = Vec::new();
+        write_answer(&mut out, &head, &down);
+        String::from_utf8(out).expect("text")
+    }
+
+    #[test]
+    fn an_answer_passes_unchanged_but_for_what_ends_here() {
+        let text = "HTTP/1.0 200 Fine, thanks\nServer: x\nset-cookie: a=1\nX-Drop: 1\nKeep-Alive: 5\n\
+                    Connection: keep-alive, x-drop\ncontent-LENGTH: 5\nProxy-Authenticate: y\nSet-Cookie: b=2\n\
+                    Date: today\nTrailer: x\nUpgrade: h2\nTE: x\n\n";
+        let expected = "HTTP/1.1 200 Fine, thanks\r\nServer: x\r\nset-cookie: a=1\r\ncontent-LENGTH: 5\r\n\
+                        Set-Cookie: b=2\r\nDate: today\r\n\r\n";
+        assert_eq!(answered(text, Method::Get, |_| {}), expected);
+    }
+
+    #[test]
+    fn the_body_goes_down_in_one_framing() {
+        let chunked = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+        let length = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n";
+        let twice = "HTTP/1.1 200 OK\r\nContent-Length: 5, 5\r\nContent-Length: 5\r\n\r\n";
+        let named = "HTTP/1.1 200 OK\r\nConnection: Content-Length\r\nContent-Length: 5\r\n\r\n";
+        let nothing = "HTTP/1.1 204 No Content\r\nContent-Length: 5\r\n\r\n";
+        let unmodified = "HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\n\r\n";
+        let cases = [
+            (length, Method::Get, DownFraming::Length(5), "Content-Length: 5\r\n"),
+            (twice, Method::Get, DownFraming::Length(5), "Content-Length: 5\r\n"),
+            (named, Method::Get, DownFraming::Length(5), "Content-Length: 5\r\n"),
+            (length, Method::Get, DownFraming::Chunked, "Transfer-Encoding: chunked\r\n"),
+            (chunked, Method::Get, DownFraming::Chunked, "Transfer-Encoding: chunked\r\n"),
+            (chunked, Method::Get, DownFraming::Length(5), "Content-Length: 5\r\n"),
+            (chunked, Method::Get, DownFraming::UntilClose, "Connection: close\r\n"),
+            (length, Method::Head, DownFraming::None, "Content-Length: 5\r\n"),
+            (chunked, Method::Head, DownFraming::None, ""),
+            (unmodified, Method::Get, DownFraming::None, "Content-Length: 5\r\n"),
+            (nothing, Method::Get, DownFraming::None, ""),
+        ];
+        for (text, to, framing, expected) in cases {
+            let found = answered(text, to, |down| down.framing = framing);
+            let fields = found.split_once("\r\n").map(|(_, fields)| fields);
+            assert_eq!(fields, Some(format!("{expected}\r\n").as_str()), "{text:?} {framing:?}");
+        }
+    }
+
+    #[test]
+    fn the_client_is_told_whether_its_connection_stays() {
+        let text = "HTTP/1.1 200 \r\nContent-Length: 5\r\nConnection: close\r\n\r\n";
+        let cases = [
+            (Version::Http11, true, ""),
+            (Version::Http11, false, "Connection: close\r\n"),
+            (Version::Http10, true, "Connection: keep-alive\r\n"),
+            (Version::Http10, false, "Connection: close\r\n"),
+        ];
+        for (version, keep_alive, expected) in cases {
+            let found = answered(text, Method::Get, |down| (down.version, down.keep_alive) = (version, keep_alive));
+            assert_eq!(found, format!("HTTP/1.1 200 \r\nContent-Length: 5\r\n{expected}\r\n"));
+        }
+    }
+
+    #[test]
+    fn an_upgrade_and_an_interim_answer_say_only_what_they_must() {
+        let switching = "HTTP/1.1 101 Switching\r\nUpgrade: websocket\r\nConnection: upgrade\r\nA: b\r\n\r\n";
+        let found = answered(switching, Method::Get, |down| (down.upgrade, down.framing) = (true, DownFraming::None));
+        assert_eq!(found, "HTTP/1.1 101 Switching\r\nA: b\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n");
+        let interim = "HTTP/1.1 100 Continue\r\nContent-Length: 0\r\n\r\n";
+        let found =
+            answered(interim, Method::Post, |down| (down.keep_alive, down.framing) = (false, DownFraming::None));
+        assert_eq!(found, "HTTP/1.1 100 Continue\r\n\r\n");
+    }
+
+    #[test]
+    fn locations_are_mapped_and_our_own_fields_come_last() {
+        let text = "HTTP/1.1 202 Accepted\r\nLocation: http://10.0.0.3:8280/a\r\n\
+                    content-location: https://10.0.0.3:8243/b\r\nX-Location: http://10.0.0.3:8280/c\r\n\
+                    Content-Length: 5\r\n\r\n";
+        let found = answered(text, Method::Post, |down| {
+            down.via = true;
+            down.extra = &[(b"Set-Cookie", b"route=w1; Path=/")];
+        });
+        let expected = "HTTP/1.1 202 Accepted\r\nLocation: https://esb.wso2.com/a\r\n\
+                        content-location: https://esb.wso2.com/b\r\nX-Location: http://10.0.0.3:8280/c\r\n\
+                        Content-Length: 5\r\nVia: 1.1 weir\r\nSet-Cookie: route=w1; Path=/\r\n\r\n";
+        assert_eq!(found, expected);
     }
 }

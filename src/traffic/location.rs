@@ -59,13 +59,13 @@ pub fn map_location<'a>(value: &'a [u8], public: &PublicName<'_>, nodes: &NodeAd
 }
 
 fn mapped(value: &[u8], public: &PublicName<'_>, nodes: &NodeAddresses) -> Option<Vec<u8>> {
-    let (public_host, public_port) = split_authority(public.authority)?;
+    let (public_host, _) = split_authority(public.authority)?;
     let place = Place::of(value)?;
     let (host, port) = split_authority(place.authority)?;
     if nodes.is_node(host) {
         return Some(place.at(public));
     }
-    if !same_host(host, public_host) || port.is_none() || port == public_port {
+    if !same_host(host, public_host) {
         return None;
     }
     match (place.secure.unwrap_or(public.secure), port?) {
@@ -131,4 +131,96 @@ fn parse_address(host: &[u8]) -> Option<IpAddr> {
         host => str::from_utf8(host).ok()?.parse::<IpAddr>().ok()?,
     };
     Some(address.to_canonical())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn nodes() -> NodeAddresses {
+        let addresses = ["10.0.0.2", "10.0.0.3", "10.0.0.4", "fd00::3"];
+        let addresses = addresses.map(|text| text.parse().expect("an address"));
+        NodeAddresses::new(addresses, [8280, 8243, 9443, 9763, 9444])
+    }
+
+    fn assert_mapped(secure: bool, authority: &str, cases: &[(&str, &str)]) {
+        let public = PublicName { secure, authority: authority.as_bytes() };
+        for (value, expected) in cases {
+            let found = map_location(value.as_bytes(), &public, &nodes());
+            assert_eq!(found.escape_ascii().to_string(), *expected, "{value} for {authority}");
+        }
+    }
+
+    #[test]
+    fn a_node_is_never_shown_to_a_client() {
+        let cases = [
+            ("http://10.0.0.3:8280/services/echo?wsdl#a", "https://esb.wso2.com/services/echo?wsdl#a"),
+            ("https://10.0.0.3:8243/x", "https://esb.wso2.com/x"),
+            ("https://10.0.0.2:9443/carbon/", "https://esb.wso2.com/carbon/"),
+            ("https://10.0.0.2:9763", "https://esb.wso2.com"),
+            ("http://10.0.0.4:9090/x", "https://esb.wso2.com/x"),
+            ("http://10.0.0.4/x", "https://esb.wso2.com/x"),
+            ("HTTP://10.0.0.4:8280?q", "https://esb.wso2.com?q"),
+            ("//10.0.0.4:8280/x", "//esb.wso2.com/x"),
+            ("http://[fd00::3]:8280/x", "https://esb.wso2.com/x"),
+            ("http://[fd00:0:0::3]:8280/x", "https://esb.wso2.com/x"),
+            ("http://[::ffff:10.0.0.3]:8280/x", "https://esb.wso2.com/x"),
+            ("http://10.0.0.3:8280/a?to=http://10.0.0.3:8280/b", "https://esb.wso2.com/a?to=http://10.0.0.3:8280/b"),
+        ];
+        assert_mapped(true, "esb.wso2.com", &cases);
+    }
+
+    #[test]
+    fn the_public_name_loses_ports_that_no_client_can_use() {
+        let cases = [
+            ("https://esb.wso2.com:443/carbon/", "https://esb.wso2.com/carbon/"),
+            ("http://esb.wso2.com:80/x", "http://esb.wso2.com/x"),
+            ("https://ESB.wso2.com:443/", "https://ESB.wso2.com/"),
+            ("https://esb.wso2.com:9443/carbon/?a", "https://esb.wso2.com/carbon/?a"),
+            ("http://esb.wso2.com:9763/x", "https://esb.wso2.com/x"),
+            ("https://esb.wso2.com:9444/x", "https://esb.wso2.com/x"),
+            ("http://esb.wso2.com:8280/x", "https://esb.wso2.com/x"),
+            ("//esb.wso2.com:443/x", "//esb.wso2.com/x"),
+            ("//esb.wso2.com:9443/x", "//esb.wso2.com/x"),
+        ];
+        assert_mapped(true, "esb.wso2.com", &cases);
+        let on_a_port = [
+            ("https://esb.wso2.com:9443/x", "https://esb.wso2.com:9443/x"),
+            ("http://esb.wso2.com:9443/x", "https://esb.wso2.com:9443/x"),
+            ("https://esb.wso2.com:9763/x", "https://esb.wso2.com:9443/x"),
+            ("http://10.0.0.3:8280/x", "https://esb.wso2.com:9443/x"),
+        ];
+        assert_mapped(true, "esb.wso2.com:9443", &on_a_port);
+        assert_mapped(false, "esb.wso2.com", &[("http://10.0.0.3:8280/x", "http://esb.wso2.com/x")]);
+        assert_mapped(false, "[fd00::1]:8080", &[("http://10.0.0.3/x", "http://[fd00::1]:8080/x")]);
+    }
+
+    #[test]
+    fn what_is_not_ours_stays_as_it_is() {
+        let untouched = [
+            "/carbon/",
+            "",
+            "carbon?a=b:c",
+            "https://esb.wso2.com/x",
+            "http://esb.wso2.com/x",
+            "http://esb.wso2.com:443/x",
+            "https://esb.wso2.com:80/x",
+            "https://esb.wso2.com:7443/x",
+            "https://other.wso2.com:9443/x",
+            "https://esb.wso2.com.evil.org:9443/x",
+            "http://10.0.0.30:8280/x",
+            "http://10.0.0.3.evil.org:8280/x",
+            "http://user@10.0.0.3:8280/x",
+            "http://010.0.0.3:8280/x",
+            "ftp://10.0.0.3/x",
+            "mailto:a@10.0.0.3",
+            "http:/10.0.0.3/x",
+            "http://",
+            "http://:80/",
+            "urn:uuid:1",
+        ];
+        let cases: Vec<(&str, &str)> = untouched.iter().map(|value| (*value, *value)).collect();
+        assert_mapped(true, "esb.wso2.com", &cases);
+        assert_mapped(true, "", &[("http://10.0.0.3:8280/x", "http://10.0.0.3:8280/x")]);
+    }
 }

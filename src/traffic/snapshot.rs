@@ -98,11 +98,7 @@ impl Snapshot {
     /// Builds the generation that follows `previous`. `key` is the secret of new session tables.
     pub fn build(config: Arc<Config>, previous: Option<&Self>, key: [u8; 16]) -> Self {
         let mut numbers = previous.map(|before| before.numbers.clone()).unwrap_or_default();
-        let pools = config
-            .pools
-            .iter()
-            .map(|pool| Pool::build(pool, &config, previous, &mut numbers, key))
-            .collect();
+        let pools = config.pools.iter().map(|pool| Pool::build(pool, &config, previous, &mut numbers, key)).collect();
         Self {
             generation: previous.map_or(1, |before| before.generation + 1),
             hosts: (0..config.listeners.len()).map(|listener| hosts_of(&config, listener)).collect(),
@@ -221,7 +217,8 @@ impl Member {
     ) -> Self {
         let node = &config.nodes[member.node];
         let address = SocketAddr::new(node.address, pool.port.saturating_add(node.port_offset));
-        let known = before.and_then(|(pool, _)| pool.members.iter().find(|m| m.node == node.name && m.address == address));
+        let known =
+            before.and_then(|(pool, _)| pool.members.iter().find(|m| m.node == node.name && m.address == address));
         let same_settings = before.is_some_and(|(_, settings)| settings.tls == pool.tls);
         let probed = pool.health.is_some();
         Self {

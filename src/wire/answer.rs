@@ -73,6 +73,13 @@ impl AnswerHead {
         self.read_meaning()
     }
 
+    /// Gives back the room of an extraordinary head before its connection idles.
+    pub fn shrink(&mut self) {
+        self.fields.clear();
+        self.bytes.clear();
+        self.bytes.shrink_to(ORDINARY_HEAD);
+    }
+
     fn read_meaning(&mut self) -> Result<(), AnswerFault> {
         let options = read_connection(&self.bytes, &mut self.fields, |_| false);
         let options = options.map_err(|_| AnswerFault::BadConnection)?;
@@ -226,3 +233,175 @@ fn answer_fault(fault: LineFault) -> AnswerFault {
 
 /// More than a client may send: nodes set many cookies, and their heads are bounded in bytes anyway.
 const MOST_FIELDS: usize = 256;
+const ORDINARY_HEAD: usize = 4096;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::{AnswerScan, scan_answer};
+
+    fn described(head: &AnswerHead) -> String {
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        let mut words = vec![format!("{}({})", head.status(), text(head.reason()))];
+        words.push(match head.framing() {
+            AnswerFraming::Chunked => "chunked".into(),
+            AnswerFraming::Length(length) => format!("length={length}"),
+            AnswerFraming::None => "none".into(),
+            AnswerFraming::UntilClose => "until-close".into(),
+        });
+        words.extend(head.keep_alive().then(|| "keep".into()));
+        words.extend(head.upgrade().map(|token| format!("upgrade={}", text(token))));
+        let travels = head.fields().filter(|field| !field.hop);
+        words.extend(travels.map(|field| format!("{}[{}]", text(field.name), text(field.value))));
+        words.join(" ")
+    }
+
+    fn outcome(bytes: &[u8], reads: &[usize], to: Method) -> String {
+        let mut seen = 0;
+        let ends = reads.iter().scan(0, |end, read| {
+            *end += read;
+            Some(*end)
+        });
+        for end in ends.chain([bytes.len()]) {
+            let buffer = &bytes[..end.min(bytes.len())];
+            match scan_answer(buffer, seen, 1024) {
+                AnswerScan::Partial => seen = buffer.len(),
+                AnswerScan::Bad(fault) => return format!("!{}", fault.word()),
+                AnswerScan::End(end) => {
+                    let mut head = AnswerHead::new();
+                    return match head.parse(&buffer[..end], to) {
+                        Ok(()) => format!("{}|{}", described(&head), &bytes[end..].escape_ascii()),
+                        Err(fault) => format!("!{}", fault.word()),
+                    };
+                }
+            }
+        }
+        "partial".into()
+    }
+
+    const CASES: &[(&str, &str)] = &[
+        ("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello", "200(OK) length=5 keep Content-Length[5]|hello"),
+        ("HTTP/1.1 200 OK\nContent-Length: 5\n\nhello", "200(OK) length=5 keep Content-Length[5]|hello"),
+        ("HTTP/1.1 200 OK\r\nContent-Length: 5\n\r\n", "200(OK) length=5 keep Content-Length[5]|"),
+        ("HTTP/1.1 200 \r\nContent-Length: 0\r\n\r\n", "200() length=0 keep Content-Length[0]|"),
+        ("HTTP/1.1 200\r\nContent-Length: 0\r\n\r\n", "200() length=0 keep Content-Length[0]|"),
+        (
+            "HTTP/1.1 200 Tr\u{e8}s  bien\r\nContent-Length: 0\r\n\r\n",
+            "200(Tr\u{e8}s  bien) length=0 keep Content-Length[0]|",
+        ),
+        ("HTTP/1.1 200 OK\r\n\r\n", "200(OK) until-close|"),
+        ("HTTP/1.0 200 OK\r\n\r\n", "200(OK) until-close|"),
+        ("HTTP/1.0 200 OK\r\nContent-Length: 5\r\n\r\n", "200(OK) length=5 Content-Length[5]|"),
+        (
+            "HTTP/1.0 200 OK\r\nContent-Length: 5\r\nConnection: keep-alive\r\n\r\n",
+            "200(OK) length=5 keep Content-Length[5]|",
+        ),
+        ("HTTP/1.1 200 OK\r\nContent-Length: 5\r\nConnection: Close\r\n\r\n", "200(OK) length=5 Content-Length[5]|"),
+        ("HTTP/1.1 200 OK\r\nTransfer-Encoding: Chunked\r\n\r\n", "200(OK) chunked keep|"),
+        (
+            "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 5\r\n\r\n",
+            "200(OK) length=5 keep Content-Length[5] Content-Length[5]|",
+        ),
+        ("HTTP/1.1 200 OK\r\nContent-Length: 5, 5\r\n\r\n", "200(OK) length=5 keep Content-Length[5, 5]|"),
+        ("HTTP/1.1 204 No Content\r\n\r\n", "204(No Content) none keep|"),
+        ("HTTP/1.1 204 No Content\r\nContent-Length: 0\r\n\r\n", "204(No Content) none keep Content-Length[0]|"),
+        ("HTTP/1.1 204 No Content\r\nContent-Length: 5\r\n\r\n", "204(No Content) none Content-Length[5]|"),
+        ("HTTP/1.1 204 No Content\r\nTransfer-Encoding: chunked\r\n\r\n", "204(No Content) none|"),
+        ("HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\n\r\n", "304(Not Modified) none keep Content-Length[5]|"),
+        ("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1", "100(Continue) none keep|HTTP/1.1"),
+        ("HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n", "103(Early Hints) none keep Link[</a>]|"),
+        (
+            "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\nhi",
+            "101(Switching Protocols) none keep upgrade=websocket|hi",
+        ),
+        ("HTTP/1.1 999 Odd\r\nContent-Length: 0\r\n\r\n", "999(Odd) length=0 keep Content-Length[0]|"),
+        (
+            "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: x-a, close\r\nX-A: 1\r\nKeep-Alive: 5\r\nTE: x\r\n\r\n",
+            "200(OK) length=0 Content-Length[0]|",
+        ),
+        (
+            "HTTP/1.1 407 No\r\nContent-Length: 0\r\nProxy-Authenticate: x\r\nProxy-Status: y\r\nTrailer: z\r\n\r\n",
+            "407(No) length=0 keep Content-Length[0]|",
+        ),
+        (
+            "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: Content-Length\r\n\r\n",
+            "200(OK) length=0 keep Content-Length[0]|",
+        ),
+        (
+            "HTTP/1.1 200 OK\r\nSet-Cookie: a=1\r\nContent-Length: 0\r\nset-cookie: b=2\r\n\r\n",
+            "200(OK) length=0 keep Set-Cookie[a=1] Content-Length[0] set-cookie[b=2]|",
+        ),
+        ("HTTP/1.1 2", "partial"),
+        ("HTTP/1.1 200 OK\r\nA: b\r\n", "partial"),
+        ("HTTP/1.1 200 OK\r\nA: b\r\n\r", "partial"),
+        ("HTTP/1.1 200 OK\nA: b\n", "partial"),
+        ("HTTP/2 200\r\n\r\n", "!bad-status-line"),
+        ("HTTP/1.2 200 OK\r\n\r\n", "!bad-status-line"),
+        ("http/1.1 200 OK\r\n\r\n", "!bad-status-line"),
+        ("\r\nHTTP/1.1 200 OK\r\n\r\n", "!bad-status-line"),
+        ("ICY 200 OK\r\n\r\n", "!bad-status-line"),
+        ("<html>", "!bad-status-line"),
+        ("HTTP/1.1  200 OK\r\n\r\n", "!bad-status-line"),
+        ("HTTP/1.1 20 OK\r\n\r\n", "!bad-status-line"),
+        ("HTTP/1.1 2000 OK\r\n\r\n", "!bad-status-line"),
+        ("HTTP/1.1 099 OK\r\n\r\n", "!bad-status-line"),
+        ("HTTP/1.1 2x0 OK\r\n\r\n", "!bad-status-line"),
+        ("HTTP/1.1 +20 OK\r\n\r\n", "!bad-status-line"),
+        ("HTTP/1.1 200OK\r\n\r\n", "!bad-status-line"),
+        ("HTTP/1.1 200 \x01\r\n\r\n", "!bad-status-line"),
+        ("HTTP/1.1 200 OK\rX: a\r\n\r\n", "!bare-cr"),
+        ("HTTP/1.1 200 OK\r\nX: a\r\r\n\r\n", "!bare-cr"),
+        ("HTTP/1.1 200 OK\r\nX: \0\r\n\r\n", "!bad-field"),
+        ("HTTP/1.1 200 OK\r\nX : a\r\n\r\n", "!bad-field"),
+        ("HTTP/1.1 200 OK\r\nX: a\r\n b\r\n\r\n", "!bad-field"),
+        ("HTTP/1.1 200 OK\r\n: a\r\n\r\n", "!bad-field"),
+        ("HTTP/1.1 200 OK\r\nX\r\n\r\n", "!bad-field"),
+        ("HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\n", "!bad-length"),
+        ("HTTP/1.1 200 OK\r\nContent-Length: 5, 6\r\n\r\n", "!bad-length"),
+        ("HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n", "!bad-length"),
+        ("HTTP/1.1 200 OK\r\nContent-Length:\r\n\r\n", "!bad-length"),
+        ("HTTP/1.1 200 OK\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n", "!length-and-chunked"),
+        ("HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", "!bad-transfer-encoding"),
+        (
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n",
+            "!bad-transfer-encoding",
+        ),
+        ("HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n", "!unknown-coding"),
+        ("HTTP/1.1 200 OK\r\nTransfer-Encoding: identity\r\n\r\n", "!unknown-coding"),
+        ("HTTP/1.1 200 OK\r\nConnection: a b\r\n\r\n", "!bad-connection"),
+    ];
+
+    #[test]
+    fn answers_mean_what_the_table_says_however_they_are_cut() {
+        for (bytes, expected) in CASES {
+            let bytes = bytes.as_bytes();
+            assert_eq!(outcome(bytes, &[], Method::Get), *expected, "{}", bytes.escape_ascii());
+            assert_eq!(outcome(bytes, &vec![1; bytes.len()], Method::Get), *expected, "{}", bytes.escape_ascii());
+            for first in 0..bytes.len() {
+                let found = outcome(bytes, &[first], Method::Get);
+                assert_eq!(found, *expected, "cut at {first}: {}", bytes.escape_ascii());
+            }
+        }
+    }
+
+    #[test]
+    fn no_body_follows_an_answer_to_head_and_its_connection_is_not_trusted() {
+        let cases = [
+            ("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n", "200(OK) none Content-Length[5]|"),
+            ("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", "200(OK) none|"),
+            ("HTTP/1.1 200 OK\r\n\r\n", "200(OK) none|"),
+        ];
+        for (bytes, expected) in cases {
+            assert_eq!(outcome(bytes.as_bytes(), &[], Method::Head), expected);
+        }
+    }
+
+    #[test]
+    fn an_endless_answer_head_is_refused() {
+        let head = format!("HTTP/1.1 200 OK\r\nX: {}\r\n\r\n", "a".repeat(2000));
+        assert_eq!(outcome(head.as_bytes(), &[], Method::Get), "!head-too-large");
+        assert_eq!(outcome(head.as_bytes(), &vec![1; head.len()], Method::Get), "!head-too-large");
+        let many = format!("HTTP/1.1 200 OK\r\n{}\r\n", "a:\r\n".repeat(257));
+        assert_eq!(AnswerHead::new().parse(many.as_bytes(), Method::Get), Err(AnswerFault::TooManyFields));
+    }
+}

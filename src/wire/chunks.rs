@@ -234,3 +234,152 @@ const NEVER_TRAILERS: [&[u8]; 14] = [
     b"vary",
     b"www-authenticate",
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The body, its trailers and what is left behind it; or the word for why not.
+    fn read(input: &[u8], reads: &[usize]) -> String {
+        let mut chunks = Chunks::new();
+        let mut body = Vec::new();
+        let mut at = 0;
+        let ends = reads.iter().scan(0, |end, read| {
+            *end += read;
+            Some(*end)
+        });
+        for end in ends.chain([input.len()]) {
+            let end = end.min(input.len());
+            while at < end {
+                match chunks.next(&input[at..end]) {
+                    Err(fault) => {
+                        assert_eq!(chunks.next(b"5\r\n"), Err(fault), "a fault is final");
+                        return format!("!{}", fault.word());
+                    }
+                    Ok(Piece::More { consumed }) => {
+                        assert_eq!(at + consumed, end, "more is only wanted when all was used");
+                        at = end;
+                    }
+                    Ok(Piece::Data { skip, len }) => {
+                        assert!(len > 0);
+                        body.extend_from_slice(&input[at + skip..at + skip + len]);
+                        at += skip + len;
+                    }
+                    Ok(Piece::End { consumed }) => {
+                        return ended(&chunks, &body, &input[at + consumed..]);
+                    }
+                }
+            }
+        }
+        assert!(!chunks.is_done());
+        format!("{}...", body.escape_ascii())
+    }
+
+    fn ended(chunks: &Chunks, body: &[u8], rest: &[u8]) -> String {
+        assert!(chunks.is_done());
+        let trailers: Vec<String> = chunks
+            .trailers()
+            .map(|(name, value)| format!(" {}={}", name.escape_ascii(), value.escape_ascii()))
+            .collect();
+        format!("{}{}|{}", body.escape_ascii(), trailers.concat(), rest.escape_ascii())
+    }
+
+    const CASES: &[(&str, &str)] = &[
+        ("0\r\n\r\n", "|"),
+        ("0\r\n\r\nGET", "|GET"),
+        ("5\r\nhello\r\n0\r\n\r\n", "hello|"),
+        ("5\r\nhello\r\n6\r\n world\r\n0\r\n\r\nX", "hello world|X"),
+        ("a\r\n0123456789\r\n0\r\n\r\n", "0123456789|"),
+        ("A\r\n0123456789\r\n000\r\n\r\n", "0123456789|"),
+        ("0000000000000005\r\nhello\r\n0\r\n\r\n", "hello|"),
+        ("2\r\n\r\n\r\n0\r\n\r\n", r"\r\n|"),
+        ("5;a=b\r\nhello\r\n0;c\r\n\r\n", "hello|"),
+        ("5;\r\nhello\r\n0\r\n\r\n", "hello|"),
+        ("5;a=\"b;c\" \t\r\nhello\r\n0\r\n\r\n", "hello|"),
+        ("5\r\nhel", "hel..."),
+        ("5\r\nhello", "hello..."),
+        ("5\r\nhello\r\n0\r\n", "hello..."),
+        ("5\r\nhello\r\n0\r\n\r", "hello..."),
+        ("FFFFFFFFFFFFFFFF\r\nx", "x..."),
+        ("0\r\nX-Sum: 1\r\n\r\nrest", " X-Sum=1|rest"),
+        ("0\r\nX-Sum:1 \r\nX-More: 2\r\n\r\n", " X-Sum=1 X-More=2|"),
+        ("0\r\nX-Empty:\r\n\r\n", " X-Empty=|"),
+        ("0\r\nHost: b\r\nX: 1\r\nContent-Length: 5\r\n\r\n", " X=1|"),
+        ("0\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n", "|"),
+        ("0\r\nAuthorization: x\r\nCookie: a=b\r\nSet-Cookie: a=b\r\n\r\n", "|"),
+        ("0\r\nX-Forwarded-For: 1\r\nX_Forwarded_For: 2\r\nContent_Length: 3\r\n\r\n", "|"),
+        ("0\r\nCache-Control: no\r\nTrailer: x\r\nTE: y\r\nExpect: z\r\n\r\n", "|"),
+        ("\r\n", "!bad-chunk-size"),
+        (";a\r\n", "!bad-chunk-size"),
+        ("x\r\n", "!bad-chunk-size"),
+        ("0x1\r\n", "!bad-chunk-size"),
+        (" 1\r\n", "!bad-chunk-size"),
+        ("1 \r\n", "!bad-chunk-size"),
+        ("1\t;a\r\n", "!bad-chunk-size"),
+        ("+1\r\n", "!bad-chunk-size"),
+        ("-1\r\n", "!bad-chunk-size"),
+        ("1_0\r\n", "!bad-chunk-size"),
+        ("00000000000000005\r\n", "!bad-chunk-size"),
+        ("5\nhello", "!bad-chunk-size"),
+        ("5\rhello", "!bad-chunk-line-end"),
+        ("5\r\rhello", "!bad-chunk-line-end"),
+        ("5\r\nhellox", "!bad-chunk-line-end"),
+        ("5\r\nhello\n0\r\n\r\n", "!bad-chunk-line-end"),
+        ("5\r\nhello\rX", "!bad-chunk-line-end"),
+        ("5\r\nhello0\r\n\r\n", "!bad-chunk-line-end"),
+        ("0\r\n\rX", "!bad-chunk-line-end"),
+        ("5;a\nb\r\nhello", "!bad-chunk-extension"),
+        ("5;a\rb\r\nhello", "!bad-chunk-line-end"),
+        ("5;\0\r\nhello", "!bad-chunk-extension"),
+        ("5;\x7f\r\nhello", "!bad-chunk-extension"),
+        ("0\r\n\n", "!bad-trailer"),
+        ("0\r\nX: 1\n\r\n", "!bad-trailer"),
+        ("0\r\nX\r\n\r\n", "!bad-trailer"),
+        ("0\r\nX : 1\r\n\r\n", "!bad-trailer"),
+        ("0\r\n X: 1\r\n\r\n", "!bad-trailer"),
+        ("0\r\nX: \0\r\n\r\n", "!bad-trailer"),
+        ("0\r\nX: 1\r\n 2\r\n\r\n", "!bad-trailer"),
+        ("0\r\nX: 1\rY", "!bad-chunk-line-end"),
+        ("0\r\nGET / HTTP/1.1\r\n\r\n", "!bad-trailer"),
+    ];
+
+    #[test]
+    fn bodies_are_what_the_table_says_however_they_are_cut() {
+        for (input, expected) in CASES {
+            let input = input.as_bytes();
+            assert_eq!(read(input, &[]), *expected, "{}", input.escape_ascii());
+            assert_eq!(read(input, &vec![1; input.len()]), *expected, "{}", input.escape_ascii());
+            for first in 0..input.len() {
+                assert_eq!(read(input, &[first]), *expected, "cut at {first}: {}", input.escape_ascii());
+            }
+        }
+    }
+
+    #[test]
+    fn extensions_and_trailers_are_bounded() {
+        let extension = |length: usize| format!("1;{}\r\nx\r\n", "a".repeat(length));
+        assert_eq!(read(format!("{}0\r\n\r\n", extension(256)).as_bytes(), &[]), "x|");
+        assert_eq!(read(extension(257).as_bytes(), &[]), "!chunk-extension-too-long");
+        assert_eq!(read(extension(256).repeat(65).as_bytes(), &[]), "!chunk-extension-too-long");
+        let trailers = |length: usize| format!("0\r\nX: {}\r\n\r\n", "a".repeat(length));
+        assert!(read(trailers(8000).as_bytes(), &[]).ends_with("aaa|"));
+        assert_eq!(read(trailers(8200).as_bytes(), &[]), "!trailers-too-large");
+        assert_eq!(read(format!("0\r\n{}\r\n", "X: 1\r\n".repeat(2000)).as_bytes(), &[]), "!trailers-too-large");
+    }
+
+    #[test]
+    fn what_we_write_we_can_read() {
+        for length in [1, 9, 10, 15, 16, 255, 256, 4096, 65536, 1 << 20] {
+            let mut written = Vec::new();
+            write_chunk_size(&mut written, length);
+            assert_eq!(written, format!("{length:x}\r\n").into_bytes());
+        }
+        let mut last = Vec::new();
+        let trailers: [(&[u8], &[u8]); 4] =
+            [(b"X-Sum", b"1"), (b"Host", b"b"), (b"X-Bad", b"1\r\nY: 2"), (b"X Bad", b"1")];
+        write_last_chunk(&mut last, trailers.into_iter());
+        assert_eq!(last, b"0\r\nX-Sum: 1\r\n\r\n");
+        assert_eq!(read(&last, &[]), " X-Sum=1|");
+        assert_eq!(read(LAST_CHUNK, &[]), "|");
+    }
+}

@@ -201,3 +201,20 @@ impl PathFault {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+
+    #[test]
+    fn every_refusal_has_its_own_word_and_an_error_status() {
+        let words: HashSet<&str> = HeadFault::ALL.iter().map(|fault| fault.answer().1).collect();
+        assert_eq!(words.len(), HeadFault::ALL.len());
+        for fault in HeadFault::ALL {
+            let (status, word) = fault.answer();
+            assert!((400..=505).contains(&status), "{word}");
+            assert!(word.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-'), "{word}");
+        }
+    }
+}

@@ -105,3 +105,98 @@ fn push_byte(byte: u8, escaped: bool, out: &mut Vec<u8>) {
 }
 
 const HEX: &[u8; 16] = b"0123456789ABCDEF";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_spelling_of_a_path_has_one_normal_form() {
+        let cases = [
+            ("/", "/"),
+            ("/a", "/a"),
+            ("/a/", "/a/"),
+            ("/a/b.c/d..e/..f/.g", "/a/b.c/d..e/..f/.g"),
+            ("*", "*"),
+            ("//", "/"),
+            ("//a", "/a"),
+            ("/a//b///c", "/a/b/c"),
+            ("/a//", "/a/"),
+            ("/.", "/"),
+            ("/./a", "/a"),
+            ("/a/.", "/a/"),
+            ("/a/./b", "/a/b"),
+            ("/a/..", "/"),
+            ("/a/../", "/"),
+            ("/a/../b", "/b"),
+            ("/a/b/..", "/a/"),
+            ("/a/b/../../c", "/c"),
+            ("/a//../b", "/b"),
+            ("/...", "/..."),
+            ("/a/.../b", "/a/.../b"),
+            ("/services/../carbon", "/carbon"),
+            ("/%63arbon", "/carbon"),
+            ("/c%61rb%6fn", "/carbon"),
+            ("/%2e/carbon", "/carbon"),
+            ("/x/%2e%2E/carbon", "/carbon"),
+            ("/x/.%2e/carbon", "/carbon"),
+            ("/a%2Db%5fc%7Ed", "/a-b_c~d"),
+            ("/a%20b", "/a%20b"),
+            ("/a%c3%a9", "/a%C3%A9"),
+            ("/a%3bb", "/a%3Bb"),
+            ("/a%2563", "/a%2563"),
+            ("/a%25%32%65", "/a%252e"),
+            ("/a+b", "/a+b"),
+            ("/carbon;x=1", "/carbon"),
+            ("/carbon;x=1/admin;y", "/carbon/admin"),
+            ("/x/..;/carbon", "/carbon"),
+            ("/x/..;a=b/carbon", "/carbon"),
+            ("/x/%2e%2e;a/carbon", "/carbon"),
+            ("/;x/carbon", "/carbon"),
+            ("/a/;jsessionid=1", "/a/"),
+            ("/;", "/"),
+            ("/Carbon", "/Carbon"),
+            ("/a:b@c!$&'()*,=", "/a:b@c!$&'()*,="),
+        ];
+        let mut out = b"left over".to_vec();
+        for (raw, expected) in cases {
+            assert_eq!(normal_path(raw.as_bytes(), &mut out), Ok(()), "{raw}");
+            assert_eq!(out.escape_ascii().to_string(), expected.replace('\'', "\\'"), "{raw}");
+            let once = out.clone();
+            assert_eq!(normal_path(&once, &mut out), Ok(()), "{raw}");
+            assert_eq!(out, once, "the normal form of a normal form is itself: {raw}");
+        }
+    }
+
+    #[test]
+    fn what_nodes_could_read_differently_has_none() {
+        let cases = [
+            ("", PathFault::NotAPath),
+            ("a", PathFault::NotAPath),
+            ("**", PathFault::NotAPath),
+            ("/..", PathFault::AboveRoot),
+            ("/../a", PathFault::AboveRoot),
+            ("/a/../..", PathFault::AboveRoot),
+            ("/%2e%2e/a", PathFault::AboveRoot),
+            ("/..;x/a", PathFault::AboveRoot),
+            ("//../a", PathFault::AboveRoot),
+            ("/%", PathFault::BadEscape),
+            ("/%4", PathFault::BadEscape),
+            ("/%4/a", PathFault::BadEscape),
+            ("/%g1", PathFault::BadEscape),
+            ("/%u0041", PathFault::BadEscape),
+            ("/a;x=%zz", PathFault::BadEscape),
+            ("/%00", PathFault::EncodedNul),
+            ("/a;x=%00", PathFault::EncodedNul),
+            ("/a%2fb", PathFault::EncodedSlash),
+            ("/a%2Fb", PathFault::EncodedSlash),
+            ("/a;x=%2f", PathFault::EncodedSlash),
+            ("/a%5cb", PathFault::Backslash),
+            ("/a%5Cb", PathFault::Backslash),
+            ("/a\\b", PathFault::Backslash),
+        ];
+        for (raw, fault) in cases {
+            assert_eq!(normal_path(raw.as_bytes(), &mut Vec::new()), Err(fault), "{raw}");
+        }
+    }
+}

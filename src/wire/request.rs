@@ -96,6 +96,13 @@ impl RequestHead {
         self.meaning = Meaning::default();
     }
 
+    /// Forgets the head, and gives back the room of an extraordinary one before its connection idles.
+    pub fn shrink(&mut self) {
+        self.forget();
+        self.bytes.clear();
+        self.bytes.shrink_to(ORDINARY_HEAD);
+    }
+
     /// What is asked for.
     pub fn method(&self) -> Method {
         self.method
@@ -201,6 +208,7 @@ fn head_fault(fault: LineFault) -> HeadFault {
 
 /// Places in a head are 32 bits wide.
 const LONGEST_HEAD: usize = 1 << 30;
+const ORDINARY_HEAD: usize = 4096;
 
 #[cfg(test)]
 mod tests {
@@ -594,6 +602,16 @@ mod tests {
         assert_eq!((head.host(), head.framing(), head.expects_continue()), (None, Framing::None, false));
         head.parse(b"GET / HTTP/1.0\r\n\r\n", &LIMITS).unwrap();
         assert_eq!(described(&head), "GET / no-host close");
+    }
+
+    #[test]
+    fn an_idle_connection_does_not_keep_the_room_of_its_longest_head() {
+        let mut head = RequestHead::new();
+        let long = format!("GET / HTTP/1.1\r\nHost: a\r\nX: {}\r\n\r\n", "a".repeat(60_000));
+        head.parse(long.as_bytes(), &HeadLimits::default()).unwrap();
+        head.shrink();
+        assert!(head.bytes.capacity() <= 4096);
+        assert_eq!((head.host(), head.fields().count(), head.method_name()), (None, 0, b"".as_slice()));
     }
 
     #[test]

@@ -67,3 +67,109 @@ impl RequestHead {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::Method;
+
+    fn spelled(
+        (method, target, authority): (&str, &str, Option<&str>),
+        fields: &[(&str, &str)],
+        framing: Framing,
+    ) -> Result<RequestHead, HeadFault> {
+        let mut head = RequestHead::new();
+        head.begin(method.as_bytes(), target.as_bytes(), authority.map(str::as_bytes))?;
+        for (name, value) in fields {
+            head.push_field(name.as_bytes(), value.as_bytes())?;
+        }
+        head.finish(framing, &HeadLimits::default())?;
+        Ok(head)
+    }
+
+    const GET: (&str, &str, Option<&str>) = ("GET", "/a?b", Some("ESB.wso2.com:443"));
+
+    #[test]
+    fn a_spelled_head_reads_like_any_other() {
+        let fields = [("host", "esb.wso2.com:443"), ("cookie", "a=1; b=2"), ("te", "trailers")];
+        let head = spelled(GET, &fields, Framing::None).unwrap();
+        assert_eq!((head.method(), head.target_up()), (Method::Get, b"/a?b".as_slice()));
+        assert_eq!(head.host().map(|host| (host.name, host.port)), Some((b"esb.wso2.com".as_slice(), Some(443))));
+        assert_eq!(head.value(FieldKind::Cookie), Some(b"a=1; b=2".as_slice()));
+        assert!(head.te_trailers() && head.is_spelled());
+        assert_eq!(head.fields().filter(|field| field.kind == FieldKind::Host).count(), 1);
+    }
+
+    #[test]
+    fn nothing_breaks_out_of_its_line() {
+        type Fields = &'static [(&'static str, &'static str)];
+        let cases: [(&str, &str, Option<&str>, Fields, HeadFault); 27] = [
+            ("GET /x", "/", Some("a"), &[], HeadFault::BadRequestLine),
+            ("GET\r\n", "/", Some("a"), &[], HeadFault::BadRequestLine),
+            ("", "/", Some("a"), &[], HeadFault::BadRequestLine),
+            ("CONNECT", "/", Some("a"), &[], HeadFault::MethodRefused),
+            ("TRACE", "/", Some("a"), &[], HeadFault::MethodRefused),
+            ("GET", "", Some("a"), &[], HeadFault::BadTarget),
+            ("GET", "a", Some("a"), &[], HeadFault::BadTarget),
+            ("GET", "*", Some("a"), &[], HeadFault::BadTarget),
+            ("GET", "http://a/", Some("a"), &[], HeadFault::BadTarget),
+            ("GET", "/ HTTP/1.1\r\nX: ", Some("a"), &[], HeadFault::BadTarget),
+            ("GET", "/a b", Some("a"), &[], HeadFault::BadTarget),
+            ("GET", "/#", Some("a"), &[], HeadFault::BadTarget),
+            ("GET", "/", None, &[], HeadFault::NoHost),
+            ("GET", "/", Some(""), &[], HeadFault::BadHost),
+            ("GET", "/", Some("u@a"), &[], HeadFault::BadHost),
+            ("GET", "/", Some("a\r\nX: 1"), &[], HeadFault::BadHost),
+            ("GET", "/", Some("a"), &[("host", "b")], HeadFault::BadHost),
+            ("GET", "/", None, &[("host", "a"), ("host", "a")], HeadFault::BadHost),
+            ("GET", "/", Some("a"), &[("x", "1\r\ny: 2")], HeadFault::BadField),
+            ("GET", "/", Some("a"), &[("x", "\0")], HeadFault::BadField),
+            ("GET", "/", Some("a"), &[("x", " 1")], HeadFault::BadField),
+            ("GET", "/", Some("a"), &[("x:", "1")], HeadFault::BadField),
+            ("GET", "/", Some("a"), &[("", "1")], HeadFault::BadField),
+            ("GET", "/", Some("a"), &[("connection", "close")], HeadFault::BadConnection),
+            ("GET", "/", Some("a"), &[("upgrade", "websocket")], HeadFault::BadConnection),
+            ("GET", "/", Some("a"), &[("te", "gzip")], HeadFault::BadConnection),
+            ("GET", "/", Some("a"), &[("content_length", "1")], HeadFault::BadField),
+        ];
+        for (method, target, authority, fields, fault) in cases {
+            let found = spelled((method, target, authority), fields, Framing::None).map(|_| ());
+            assert_eq!(found, Err(fault), "{method:?} {target:?} {authority:?} {fields:?}");
+        }
+        let coding = spelled(GET, &[("transfer-encoding", "chunked")], Framing::Chunked);
+        assert_eq!(coding.map(|_| ()), Err(HeadFault::BadConnection));
+    }
+
+    #[test]
+    fn a_length_must_agree_with_the_stream() {
+        let five: &[(&str, &str)] = &[("content-length", "5"), ("expect", "100-continue")];
+        let cases = [
+            (&[][..], Framing::None, Ok(Framing::None)),
+            (&[], Framing::Chunked, Ok(Framing::Chunked)),
+            (five, Framing::Chunked, Ok(Framing::Length(5))),
+            (five, Framing::Length(5), Ok(Framing::Length(5))),
+            (five, Framing::Length(6), Err(HeadFault::BadLength)),
+            (five, Framing::None, Err(HeadFault::BadLength)),
+            (&[("content-length", "0")], Framing::None, Ok(Framing::Length(0))),
+            (&[("content-length", "5"), ("content-length", "5")], Framing::Chunked, Err(HeadFault::BadLength)),
+        ];
+        for (fields, framing, expected) in cases {
+            let found = spelled(("PUT", "/", Some("a")), fields, framing).map(|head| head.framing());
+            assert_eq!(found, expected, "{fields:?} {framing:?}");
+        }
+        let head = spelled(("PUT", "/", Some("a")), &[("expect", "100-continue")], Framing::Chunked).unwrap();
+        assert!(head.expects_continue());
+    }
+
+    #[test]
+    fn a_head_read_after_a_spelled_one_is_not_spelled() {
+        let mut head = spelled(GET, &[], Framing::None).unwrap();
+        let plain = b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
+        head.parse(plain, &HeadLimits::default()).unwrap();
+        assert!(!head.is_spelled() && !head.keep_alive());
+        head.begin(b"GET", b"/", None).unwrap();
+        head.push_field(b"host", b"b").unwrap();
+        head.finish(Framing::None, &HeadLimits::default()).unwrap();
+        assert_eq!(head.host().map(|host| host.name), Some(b"b".as_slice()));
+    }
+}

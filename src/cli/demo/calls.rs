@@ -1,0 +1,186 @@
+//! What to try: lines that work when pasted, and the same questions for the demo's own client, made from one source.
+
+use super::client::{Ask, Reply};
+use super::places::Places;
+
+/// One thing to try.
+#[derive(Debug)]
+pub(super) struct Call {
+    pub(super) says: &'static str,
+    /// For a shell.
+    pub(super) line: String,
+    /// The same for the demo's client; `None` where the line is no request.
+    pub(super) ask: Option<Ask>,
+    /// The code the answer must have.
+    pub(super) status: u16,
+    /// A text that must be in what one sees.
+    pub(super) shows: String,
+}
+
+/// All of them, in the order in which they tell the story.
+pub(super) fn calls(places: &Places) -> Vec<Call> {
+    let mut calls = http_calls(places);
+    calls.extend(https_calls(places));
+    calls.extend(admin_calls(places));
+    calls
+}
+
+fn http_calls(places: &Places) -> Vec<Call> {
+    let call = |says, path, status, shows| Call::new(places, says, http(places, path), See::Body, status, shows);
+    let whole = |says, ask, status, shows| Call::new(places, says, ask, See::Head, status, shows);
+    let post = Ask { body: Some("<ping/>"), ..http(places, "/services/echo") };
+    let stranger = Ask { host: "unknown.example".to_owned(), ..http(places, "/services/hello") };
+    vec![
+        call("Ask twice: the workers take turns", "/services/hello", 200, "<node>worker"),
+        Call::new(places, "A POST comes back as it went", post, See::Body, 200, "<ping/>"),
+        call("What a worker gets to see of a request", "/services/echo", 200, "X-Forwarded-Host: esb.wso2.com"),
+        whole("A SOAP fault passes, body and all", http(places, "/services/fault"), 500, "is asked to fail"),
+        whole(
+            "The worker says Location: http://its.own.address, you see the public name",
+            http(places, "/services/async"),
+            202,
+            "http://esb.wso2.com/services/async/1",
+        ),
+        whole("A host that no site knows", stranger, 421, "421"),
+    ]
+}
+
+fn https_calls(places: &Places) -> Vec<Call> {
+    let console = |path| https(places, "mgt.esb.wso2.com", path);
+    let shown = format!("https://mgt.esb.wso2.com:{}/carbon/admin/login.jsp", places.https.port());
+    vec![
+        Call::new(
+            places,
+            "Several times: the session stays on its worker, which counts your calls",
+            https(places, "esb.wso2.com", "/services/hello"),
+            See::Jar,
+            200,
+            "<calls>",
+        ),
+        Call::new(
+            places,
+            "The console's redirect, without the node's port",
+            console("/carbon/"),
+            See::Head,
+            302,
+            &shown,
+        ),
+        Call::new(places, "The console's login page", console("/carbon/admin/login.jsp"), See::Jar, 200, "Sign in"),
+    ]
+}
+
+fn admin_calls(places: &Places) -> Vec<Call> {
+    let weir = std::env::current_exe().map_or_else(|_| "weir".to_owned(), |path| quoted(&path.to_string_lossy()));
+    let nodes = Call {
+        says: "The nodes and their states",
+        line: format!("{weir} nodes --admin {}", places.admin),
+        ask: None,
+        status: 200,
+        shows: "worker1".to_owned(),
+    };
+    vec![nodes, Call::new(places, "For Prometheus", admin(places, "/metrics"), See::Body, 200, "weir_build_info")]
+}
+
+/// A request to the guide's plain site.
+pub(super) fn http(places: &Places, path: &'static str) -> Ask {
+    let host = "esb.wso2.com".to_owned();
+    Ask { address: places.http, host, secure: false, path, body: None, cookie: None }
+}
+
+/// A request to one of the guide's TLS sites.
+pub(super) fn https(places: &Places, host: &str, path: &'static str) -> Ask {
+    let host = format!("{host}:{}", places.https.port());
+    Ask { address: places.https, host, secure: true, path, body: None, cookie: None }
+}
+
+/// A question to Weir itself.
+pub(super) fn admin(places: &Places, path: &'static str) -> Ask {
+    let host = places.admin.to_string();
+    Ask { address: places.admin, host, secure: false, path, body: None, cookie: None }
+}
+
+/// What curl is asked to show or keep.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum See {
+    Body,
+    Head,
+    Jar,
+}
+
+impl Call {
+    fn new(places: &Places, says: &'static str, ask: Ask, see: See, status: u16, shows: &str) -> Self {
+        Self { says, line: line(places, &ask, see), ask: Some(ask), status, shows: shows.to_owned() }
+    }
+
+    /// Whether this is the answer that was promised; else what it was.
+    pub(super) fn judge(&self, reply: &Reply) -> Result<(), String> {
+        let whole = format!("{}{}", reply.head.text, reply.body);
+        if reply.status == self.status && whole.contains(&self.shows) {
+            return Ok(());
+        }
+        Err(format!("wanted {} with {:?}, got:\n{whole}", self.status, self.shows))
+    }
+}
+
+fn line(places: &Places, ask: &Ask, see: See) -> String {
+    let mut words = vec!["curl".to_owned()];
+    if see == See::Head {
+        words.push("-i".to_owned());
+    }
+    if ask.secure {
+        let authority = quoted(&places.authority.to_string_lossy());
+        words.push(format!("--cacert {authority} --resolve {}:{}", ask.host, ask.address.ip()));
+    }
+    let named = ask.secure || ask.host == ask.address.to_string();
+    if !named {
+        words.push(format!("-H 'Host: {}'", ask.host));
+    }
+    if let Some(body) = ask.body {
+        words.push(format!("-H 'Content-Type: text/xml' -d '{body}'"));
+    }
+    if see == See::Jar {
+        let jar = quoted(&places.directory.join("jar").to_string_lossy());
+        words.push(format!("-b {jar} -c {jar}"));
+    }
+    let authority = if ask.secure { ask.host.clone() } else { ask.address.to_string() };
+    words.push(format!("{}://{authority}{}", if ask.secure { "https" } else { "http" }, ask.path));
+    words.join(" ")
+}
+
+/// A word for a shell.
+fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+:@".contains(c);
+    if word.chars().all(plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', r"'\''")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use super::super::places::NodePorts;
+    use super::*;
+
+    #[test]
+    fn lines_are_ready_for_a_shell() {
+        let places = Places {
+            http: ([127, 0, 0, 1], 8080).into(),
+            https: ([127, 0, 0, 1], 8443).into(),
+            admin: ([127, 0, 0, 1], 9180).into(),
+            nodes: NodePorts::moved(0),
+            directory: PathBuf::from("/tmp/it's here"),
+            authority: PathBuf::from("/tmp/ca.crt"),
+        };
+        let lines: Vec<String> = calls(&places).into_iter().map(|call| call.line).collect();
+        let expected = [
+            "curl -H 'Host: esb.wso2.com' http://127.0.0.1:8080/services/hello",
+            "curl -H 'Host: esb.wso2.com' -H 'Content-Type: text/xml' -d '<ping/>' http://127.0.0.1:8080/services/echo",
+            "curl --cacert /tmp/ca.crt --resolve esb.wso2.com:8443:127.0.0.1 -b '/tmp/it'\\''s here/jar' \
+             -c '/tmp/it'\\''s here/jar' https://esb.wso2.com:8443/services/hello",
+            "curl -i --cacert /tmp/ca.crt --resolve mgt.esb.wso2.com:8443:127.0.0.1 https://mgt.esb.wso2.com:8443/carbon/",
+            "curl http://127.0.0.1:9180/metrics",
+        ];
+        for line in expected {
+            assert!(lines.iter().any(|here| here == line), "{line}\nis not among\n{}", lines.join("\n"));
+        }
+    }
+}

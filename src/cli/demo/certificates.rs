@@ -1,0 +1,102 @@
+//! The demo's throw-away certificates: an authority with a pair for each site, and for the nodes what a stock WSO2
+//! server has: expired, self-signed, CN=localhost, no SAN. Written below the demo's directory, worth nothing elsewhere.
+
+use std::fs;
+use std::io::{Error, Result, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use rcgen::{
+    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose,
+};
+use rustls::ServerConfig;
+use rustls_pki_types::{CertificateDer, PrivatePkcs8KeyDer};
+
+/// What was made.
+#[derive(Debug)]
+pub(super) struct Certificates {
+    /// The authority's certificate: what `curl --cacert` takes.
+    pub(super) authority: PathBuf,
+    pub(super) authority_der: CertificateDer<'static>,
+    /// The nodes' certificate, which only a pin can vouch for.
+    pub(super) node: CertificateDer<'static>,
+    /// TLS as the nodes speak it.
+    pub(super) node_tls: Arc<ServerConfig>,
+}
+
+/// Makes them all in `directory`: `ca.crt`, `wrk.*`, `mgt.*` and `node.crt`.
+pub(super) fn create(directory: &Path, now: SystemTime) -> Result<Certificates> {
+    fs::create_dir_all(directory)?;
+    let key = KeyPair::generate().map_err(Error::other)?;
+    let parameters = authority(now).map_err(Error::other)?;
+    let certificate = parameters.self_signed(&key).map_err(Error::other)?;
+    let authority = directory.join("ca.crt");
+    let authority_pem = certificate.pem();
+    write(&authority, &authority_pem, 0o644)?;
+    let authority_der = certificate.der().clone();
+    let issuer = Issuer::new(parameters, key);
+    for (name, host) in [("wrk", "esb.wso2.com"), ("mgt", "mgt.esb.wso2.com")] {
+        let (leaf, key) = site(host, &issuer, now).map_err(Error::other)?;
+        write(&directory.join(format!("{name}.crt")), &format!("{leaf}{authority_pem}"), 0o644)?;
+        write(&directory.join(format!("{name}.key")), &key, 0o600)?;
+    }
+    let (node, node_tls) = node(directory)?;
+    Ok(Certificates { authority, authority_der, node, node_tls })
+}
+
+fn authority(now: SystemTime) -> std::result::Result<CertificateParams, rcgen::Error> {
+    let mut parameters = dated(CertificateParams::new(Vec::new())?, now);
+    parameters.distinguished_name.push(DnType::CommonName, "Weir demo authority");
+    parameters.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+    parameters.key_usages = vec![KeyUsagePurpose::KeyCertSign];
+    Ok(parameters)
+}
+
+/// Certificate and key of a site, as PEM.
+fn site(
+    host: &str,
+    issuer: &Issuer<'_, KeyPair>,
+    now: SystemTime,
+) -> std::result::Result<(String, String), rcgen::Error> {
+    let key = KeyPair::generate()?;
+    let mut parameters = dated(CertificateParams::new(vec![host.to_owned()])?, now);
+    parameters.distinguished_name.push(DnType::CommonName, host);
+    parameters.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+    parameters.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+    parameters.use_authority_key_identifier_extension = true;
+    Ok((parameters.signed_by(&key, issuer)?.pem(), key.serialize_pem()))
+}
+
+fn dated(mut parameters: CertificateParams, now: SystemTime) -> CertificateParams {
+    let seconds = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    let today = rcgen::date_time_ymd(1970, 1, 1) + seconds;
+    (parameters.not_before, parameters.not_after) = (today - HOUR, today + MONTH);
+    parameters
+}
+
+fn node(directory: &Path) -> Result<(CertificateDer<'static>, Arc<ServerConfig>)> {
+    let key = KeyPair::generate().map_err(Error::other)?;
+    let mut parameters = CertificateParams::new(Vec::new()).map_err(Error::other)?;
+    parameters.distinguished_name.push(DnType::CommonName, "localhost");
+    parameters.not_before = rcgen::date_time_ymd(2007, 2, 19);
+    parameters.not_after = rcgen::date_time_ymd(2017, 2, 18);
+    let certificate = parameters.self_signed(&key).map_err(Error::other)?;
+    write(&directory.join("node.crt"), &certificate.pem(), 0o644)?;
+    let der = certificate.der().clone();
+    let key = PrivatePkcs8KeyDer::from(key.serialize_der()).into();
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let config = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+    let config = config.map_err(Error::other)?.with_no_client_auth();
+    let config = config.with_single_cert(vec![der.clone()], key).map_err(Error::other)?;
+    Ok((der, Arc::new(config)))
+}
+
+fn write(path: &Path, text: &str, mode: u32) -> Result<()> {
+    let mut file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(mode).open(path)?;
+    file.write_all(text.as_bytes())
+}
+
+const HOUR: Duration = Duration::from_secs(3600);
+const MONTH: Duration = Duration::from_secs(30 * 24 * 3600);

@@ -1,0 +1,121 @@
+//! The demo's own client: one connection a request, over TLS where wanted, with a cookie jar of one cookie a host.
+
+use std::collections::HashMap;
+use std::io::{Error, Result};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustls::{ClientConfig, RootCertStore};
+use rustls_pki_types::{CertificateDer, ServerName};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, BufReader};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use tokio_rustls::TlsConnector;
+
+use super::message::{Head, Otherwise, body};
+
+/// Whom to ask, and for what.
+#[derive(Clone, Debug)]
+pub(super) struct Ask {
+    pub(super) address: SocketAddr,
+    /// What stands in Host, and, without its port, in the server name over TLS.
+    pub(super) host: String,
+    pub(super) secure: bool,
+    pub(super) path: &'static str,
+    /// `Some`: a POST with this.
+    pub(super) body: Option<&'static str>,
+    /// `name=value`
+    pub(super) cookie: Option<String>,
+}
+
+/// What came back.
+#[derive(Debug)]
+pub(super) struct Reply {
+    pub(super) status: u16,
+    pub(super) head: Head,
+    pub(super) body: String,
+}
+
+/// Trusts the demo's authority and nobody else.
+#[derive(Clone, Debug)]
+pub(super) struct Client {
+    tls: Arc<ClientConfig>,
+    jar: HashMap<String, String>,
+}
+
+impl Client {
+    pub(super) fn new(authority: CertificateDer<'static>) -> Result<Self> {
+        let mut roots = RootCertStore::empty();
+        roots.add(authority).map_err(Error::other)?;
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let tls = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+        let tls = tls.map_err(Error::other)?.with_root_certificates(roots).with_no_client_auth();
+        Ok(Self { tls: Arc::new(tls), jar: HashMap::new() })
+    }
+
+    /// Asks, and takes no longer than ten seconds for all of it.
+    pub(super) async fn ask(&self, ask: &Ask) -> Result<Reply> {
+        timeout(PATIENCE, self.ask_patiently(ask)).await?
+    }
+
+    /// Asks with the cookie that this host set last, and keeps the one it sets.
+    pub(super) async fn ask_with_jar(&mut self, ask: &Ask) -> Result<Reply> {
+        let reply = self.ask(&Ask { cookie: self.jar.get(&ask.host).cloned(), ..ask.clone() }).await?;
+        if let Some(cookie) = reply.cookie() {
+            self.jar.insert(ask.host.clone(), cookie.to_owned());
+        }
+        Ok(reply)
+    }
+
+    async fn ask_patiently(&self, ask: &Ask) -> Result<Reply> {
+        let stream = TcpStream::connect(ask.address).await?;
+        if !ask.secure {
+            return exchange(stream, ask).await;
+        }
+        let name = ask.host.rsplit_once(':').map_or(ask.host.as_str(), |(name, _)| name);
+        let name = ServerName::try_from(name.to_owned()).map_err(Error::other)?;
+        exchange(TlsConnector::from(self.tls.clone()).connect(name, stream).await?, ask).await
+    }
+}
+
+impl Ask {
+    fn text(&self) -> String {
+        let Self { host, path, .. } = self;
+        let method = if self.body.is_some() { "POST" } else { "GET" };
+        let mut text = format!("{method} {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n");
+        if let Some(cookie) = &self.cookie {
+            text.push_str(&format!("Cookie: {cookie}\r\n"));
+        }
+        if let Some(body) = self.body {
+            text.push_str(&format!("Content-Type: text/xml\r\nContent-Length: {}\r\n", body.len()));
+        }
+        format!("{text}\r\n{}", self.body.unwrap_or_default())
+    }
+}
+
+impl Reply {
+    /// The `name=value` of the first Set-Cookie.
+    pub(super) fn cookie(&self) -> Option<&str> {
+        self.head.field("Set-Cookie").and_then(|line| line.split(';').next())
+    }
+
+    /// What stands between `<name>` and `</name>`.
+    pub(super) fn element(&self, name: &str) -> Option<&str> {
+        let rest = self.body.split_once(&format!("<{name}>"))?.1;
+        Some(rest.split_once(&format!("</{name}>"))?.0)
+    }
+}
+
+async fn exchange(stream: impl AsyncRead + AsyncWrite + Unpin, ask: &Ask) -> Result<Reply> {
+    let mut stream = BufReader::new(stream);
+    stream.write_all(ask.text().as_bytes()).await?;
+    stream.flush().await?;
+    let head = Head::read(&mut stream).await?.ok_or_else(|| Error::other("closed without an answer"))?;
+    let status = head.first.split(' ').nth(1).and_then(|code| code.parse().ok());
+    let status = status.ok_or_else(|| Error::other(format!("no status in {:?}", head.first)))?;
+    let body = body(&mut stream, &head, Otherwise::UntilClose).await?;
+    Ok(Reply { status, head, body: String::from_utf8_lossy(&body).into_owned() })
+}
+
+const PATIENCE: Duration = Duration::from_secs(10);

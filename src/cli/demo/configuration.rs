@@ -1,0 +1,98 @@
+//! The configuration that the demo gives to Weir: the cluster of the guide on loopback addresses, to be read and
+//! changed while it runs.
+
+use super::places::{NODES, Places};
+
+/// The text of `weir.toml` in the demo's directory.
+pub(super) fn text(places: &Places, pin: &str) -> String {
+    [listeners(places), nodes(), pools(places, pin), SITES.to_owned()].join("\n")
+}
+
+/// How every file begins that the demo wrote, and may overwrite.
+pub(super) const MARK: &str = "# The cluster of the guide on this machine, made by `weir demo`.";
+
+fn listeners(places: &Places) -> String {
+    let Places { http, https, admin, .. } = places;
+    format!(
+        r#"{MARK} Change it, then type `reload` at the demo's prompt.
+state-dir = "state"
+access-log = "access.log"
+
+[admin]
+bind = "{admin}"
+
+[[listener]]
+name = "http"
+bind = "{http}"
+
+[[listener]]
+name = "https"
+bind = "{https}"
+tls = {{ min-version = "1.2" }}
+"#
+    )
+}
+
+fn nodes() -> String {
+    NODES.map(|(name, address)| format!("[[node]]\nname = \"{name}\"\naddress = \"{address}\"\n")).join("\n")
+}
+
+fn pools(places: &Places, pin: &str) -> String {
+    let (http, https, console) = (places.nodes.http, places.nodes.https, places.nodes.console);
+    let page = r#"path = "/carbon/admin/login.jsp", status = "200""#;
+    // Port and console both: a worker whose console is gone gets no traffic either.
+    let worker_health = health(&format!(r#"{{ kind = "tcp" }}, {{ kind = "https", port = {console}, {page} }}"#));
+    let manager_health = health(&format!(r#"{{ kind = "https", {page} }}"#));
+    format!(
+        r#"[[pool]]
+name = "esb-http"
+nodes = ["worker1", "worker2"]
+port = {http}
+balance = "round-robin"
+
+{worker_health}
+[[pool]]
+name = "esb-https"
+nodes = ["worker1", "worker2"]
+port = {https}
+# The nodes' certificate is expired, self-signed and names nobody: only its fingerprint says that it is theirs.
+tls = {{ verify = "pin", pins = ["{pin}"] }}
+sticky = {{ mode = "learn", cookie = "JSESSIONID", idle = "35m" }}
+
+{worker_health}
+[[pool]]
+name = "manager"
+nodes = ["manager"]
+port = {console}
+tls = {{ verify = "pin", pins = ["{pin}"] }}
+
+{manager_health}"#
+    )
+}
+
+/// Quicker than one would have it in earnest, so that states change while one looks.
+fn health(probes: &str) -> String {
+    format!("[pool.health]\ninterval = \"1s\"\ntimeout = \"1s\"\nrise = 1\nfall = 2\nprobes = [{probes}]\n")
+}
+
+const SITES: &str = r#"[[site]]
+name = "esb.http"
+listener = "http"
+hosts = ["esb.wso2.com"]
+pool = "esb-http"
+
+[[site]]
+name = "esb.https"
+listener = "https"
+hosts = ["esb.wso2.com"]
+certificate = { chain = "certs/wrk.crt", key = "certs/wrk.key" }
+pool = "esb-https"
+
+[[site]]
+name = "mgt.esb.https"
+listener = "https"
+hosts = ["mgt.esb.wso2.com"]
+certificate = { chain = "certs/mgt.crt", key = "certs/mgt.key" }
+pool = "manager"
+max-body = "100MiB"
+"#;

@@ -1,0 +1,117 @@
+//! Weir in front of the stubs: the same executable, run as a child with the demo's configuration.
+//!
+//! It is a process of its own, so that what the demo shows (signals, readiness, the journal) is what a service does.
+
+use std::io::{BufRead, BufReader, Error, Result};
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::net::{SocketAddr, UnixDatagram as StdDatagram};
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Stdio, id};
+use std::thread;
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process};
+use tokio::net::UnixDatagram;
+use tokio::sync::oneshot;
+use tokio::time::timeout;
+
+use super::voice::say;
+
+/// Weir, running.
+#[derive(Debug)]
+pub(super) struct Front {
+    pid: Pid,
+    ended: oneshot::Receiver<Result<ExitStatus>>,
+    /// How it ended, once that is known; from then on the pid may be somebody else's.
+    status: Option<String>,
+}
+
+impl Front {
+    /// Starts Weir and waits until it says that it is ready.
+    pub(super) async fn start(configuration: &Path) -> Result<Self> {
+        let name = format!("weir-demo-{}", id());
+        let notify = StdDatagram::bind_addr(&SocketAddr::from_abstract_name(&name)?)?;
+        notify.set_nonblocking(true)?;
+        let notify = UnixDatagram::from_std(notify)?;
+        let mut front = Self::spawn(configuration, &format!("@{name}"))?;
+        tokio::select! {
+            outcome = timeout(PATIENCE, ready(&notify)) => outcome.map_err(|_| Error::other("weir did not get ready in time"))??,
+            status = front.ended() => return Err(Error::other(format!("weir ended before it was ready: {status}"))),
+        }
+        // Weir goes on telling its status; nobody may have to wait for room in this socket.
+        tokio::spawn(async move { while notify.recv(&mut [0; 4096]).await.is_ok() {} });
+        Ok(front)
+    }
+
+    /// Waits for Weir to end, and says how it did.
+    pub(super) async fn ended(&mut self) -> String {
+        if let Some(status) = &self.status {
+            return status.clone();
+        }
+        let status = match (&mut self.ended).await {
+            Ok(Ok(status)) => status.to_string(),
+            Ok(Err(error)) => error.to_string(),
+            Err(_) => "it was lost sight of".to_owned(),
+        };
+        self.status.insert(status).clone()
+    }
+
+    /// Asks Weir to stop, waits, and ends it where asking does not help. Says how it ended.
+    pub(super) async fn stop(mut self) -> String {
+        self.signal(Signal::TERM);
+        if let Ok(status) = timeout(PATIENCE, self.ended()).await {
+            return status;
+        }
+        self.signal(Signal::KILL);
+        self.ended().await
+    }
+
+    fn signal(&self, signal: Signal) {
+        if self.status.is_none() {
+            let _ = kill_process(self.pid, signal);
+        }
+    }
+
+    fn spawn(configuration: &Path, notify: &str) -> Result<Self> {
+        let mut child = Command::new(std::env::current_exe()?)
+            .args([Path::new("run"), Path::new("--config"), configuration])
+            .env("NOTIFY_SOCKET", notify)
+            // The journal's level prefixes are for systemd's eyes, these lines for the terminal's.
+            .env_remove("JOURNAL_STREAM")
+            .stdin(Stdio::null())
+            .stderr(Stdio::piped())
+            // Ctrl-C is the demo's: it must not reach Weir before the demo can end it in order.
+            .process_group(0)
+            .spawn()?;
+        let pid = Pid::from_child(&child);
+        pass_on(&mut child);
+        let (tell, ended) = oneshot::channel();
+        thread::spawn(move || tell.send(child.wait()));
+        Ok(Self { pid, ended, status: None })
+    }
+}
+
+/// Weir's journal, line by line, between the demo's own lines.
+fn pass_on(child: &mut Child) {
+    if let Some(stderr) = child.stderr.take() {
+        thread::spawn(move || {
+            BufReader::new(stderr).split(b'\n').map_while(Result::ok).for_each(|line| {
+                say(format_args!("weir | {}", String::from_utf8_lossy(&line)));
+            });
+        });
+    }
+}
+
+async fn ready(notify: &UnixDatagram) -> Result<()> {
+    let mut message = [0; 4096];
+    loop {
+        let length = notify.recv(&mut message).await?;
+        let text = String::from_utf8_lossy(message.get(..length).unwrap_or_default());
+        if text.lines().any(|line| line == "READY=1") {
+            return Ok(());
+        }
+    }
+}
+
+const PATIENCE: Duration = Duration::from_secs(35);

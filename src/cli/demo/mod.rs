@@ -1,0 +1,128 @@
+//! `weir demo`: the cluster of the guide on one machine. Two stub workers and a stub manager in this process,
+//! certificates made on the spot, and Weir in front as a child of its own, all on unprivileged loopback ports.
+
+mod calls;
+mod certificates;
+mod client;
+mod cluster;
+mod configuration;
+mod front;
+mod manager;
+mod message;
+mod places;
+mod prompt;
+mod scene;
+mod self_test;
+mod stub;
+mod voice;
+mod worker;
+
+use std::io::Result;
+use std::path::PathBuf;
+
+use clap::Args;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc;
+
+use prompt::Next;
+use scene::Scene;
+use voice::say;
+
+/// The options of `weir demo`.
+#[derive(Args, Clone, Debug)]
+pub struct Options {
+    /// Port for HTTP; a free one near it is taken where it is busy
+    #[arg(long, default_value_t = 8080)]
+    pub http_port: u16,
+    /// Port for HTTPS, likewise
+    #[arg(long, default_value_t = 8443)]
+    pub https_port: u16,
+    /// Port for metrics, status and API, likewise
+    #[arg(long, default_value_t = 9180)]
+    pub admin_port: u16,
+    /// Where configuration, certificates and logs go; default: a temporary directory, removed at the end
+    #[arg(long)]
+    pub dir: Option<PathBuf>,
+    /// Try every line that would be printed, stop and start a worker, say what passed, and end
+    #[arg(long)]
+    pub self_test: bool,
+}
+
+/// Runs the demo until it is told to stop. Returns the exit code.
+pub fn run(options: &Options) -> i32 {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    match runtime.and_then(|runtime| runtime.block_on(demo(options))) {
+        Ok(true) => 0,
+        Ok(false) => 1,
+        Err(error) => {
+            eprintln!("weir demo: {error}");
+            1
+        }
+    }
+}
+
+async fn demo(options: &Options) -> Result<bool> {
+    let wanted = [options.http_port, options.https_port, options.admin_port];
+    let mut scene = Scene::start(options.dir.clone(), wanted).await?;
+    let well = if options.self_test { self_test::run(&mut scene).await } else { converse(&mut scene).await? };
+    let status = scene.front.stop().await;
+    say(format_args!("Weir ended: {status}"));
+    // What went wrong can be looked at afterwards; what a user named is the user's.
+    if well && options.dir.is_none() {
+        std::fs::remove_dir_all(&scene.places.directory)?;
+    }
+    Ok(well)
+}
+
+/// Tells what to try and obeys the prompt; false where Weir ended by itself.
+async fn converse(scene: &mut Scene) -> Result<bool> {
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut hangup = signal(SignalKind::hangup())?;
+    let mut lines = prompt::lines();
+    tell(scene);
+    loop {
+        prompt::show();
+        tokio::select! {
+            line = next(&mut lines) => match prompt::obey(scene, &line).await {
+                Next::Go => {}
+                Next::Leave => return Ok(true),
+                Next::Tell => tell(scene),
+            },
+            _ = interrupt.recv() => return Ok(true),
+            _ = terminate.recv() => return Ok(true),
+            _ = hangup.recv() => return Ok(true),
+            _ = scene.front.ended() => {
+                say(format_args!("Weir ended by itself; what it had to read is in {}", scene.places.directory.display()));
+                return Ok(false);
+            }
+        }
+    }
+}
+
+/// The next line; where no more will come, nothing, for ever.
+async fn next(lines: &mut mpsc::Receiver<String>) -> String {
+    match lines.recv().await {
+        Some(line) => line,
+        None => std::future::pending().await,
+    }
+}
+
+fn tell(scene: &Scene) {
+    let places = &scene.places;
+    say(format_args!(
+        "\nWeir stands before worker1 (127.0.0.1), worker2 (127.0.0.2) and manager (127.0.0.3), ports {}, {} and {}.\n\
+         http {}   https {}   admin {}\nConfiguration, certificates and access log: {}\n",
+        places.nodes.http,
+        places.nodes.https,
+        places.nodes.console,
+        places.http,
+        places.https,
+        places.admin,
+        places.directory.display(),
+    ));
+    for call in calls::calls(places) {
+        say(format_args!("# {}\n{}\n", call.says, call.line));
+    }
+    say("Here: stop worker1, start worker1, states, reload, try, help, quit");
+}

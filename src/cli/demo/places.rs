@@ -1,0 +1,70 @@
+//! Where everything of the demo listens: loopback only, the wanted ports where they are free, others where not.
+
+use std::io::Result;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
+use std::path::PathBuf;
+
+/// The addresses and files that the lines to try, the configuration and the client need.
+#[derive(Clone, Debug)]
+pub(super) struct Places {
+    pub(super) http: SocketAddr,
+    pub(super) https: SocketAddr,
+    pub(super) admin: SocketAddr,
+    /// The nodes' ports.
+    pub(super) nodes: NodePorts,
+    pub(super) directory: PathBuf,
+    /// The authority's certificate.
+    pub(super) authority: PathBuf,
+}
+
+/// The look-alikes of 8280, 8243 and 9443.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct NodePorts {
+    pub(super) http: u16,
+    pub(super) https: u16,
+    pub(super) console: u16,
+}
+
+impl NodePorts {
+    /// WSO2's own ports, moved up as its `Offset` would.
+    pub(super) fn moved(offset: u16) -> Self {
+        Self { http: 18280 + offset, https: 18243 + offset, console: 19443 + offset }
+    }
+}
+
+/// The nodes of the guide. Linux answers on all of 127.0.0.0/8, so that all can have the same ports.
+pub(super) const NODES: [(&str, IpAddr); 3] =
+    [("worker1", loopback(1)), ("worker2", loopback(2)), (MANAGER, loopback(3))];
+
+/// The one node that is no worker.
+pub(super) const MANAGER: &str = "manager";
+
+const fn loopback(last: u8) -> IpAddr {
+    IpAddr::V4(Ipv4Addr::new(127, 0, 0, last))
+}
+
+/// Free addresses, each as near above its wanted port as can be.
+pub(super) fn free(wanted: [u16; 3]) -> Result<[SocketAddr; 3]> {
+    // All are held until all are found: two wishes for one port must not meet.
+    let [first, second, third] = wanted.map(bind_near);
+    let (first, second, third) = (first?, second?, third?);
+    Ok([first.local_addr()?, second.local_addr()?, third.local_addr()?])
+}
+
+fn bind_near(wanted: u16) -> Result<TcpListener> {
+    let near = (wanted..wanted.saturating_add(20)).find_map(|port| TcpListener::bind((loopback(1), port)).ok());
+    near.map_or_else(|| TcpListener::bind((loopback(1), 0)), Ok)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_busy_port_is_stepped_over() {
+        let busy = TcpListener::bind((loopback(1), 0)).unwrap();
+        let wanted = busy.local_addr().unwrap().port();
+        let [first, second, third] = free([wanted; 3]).unwrap().map(|address| address.port());
+        assert!(first != wanted && second != first && third != second && third != first && third != wanted);
+    }
+}

@@ -1,0 +1,158 @@
+//! Everything that runs in a demo, and what can be done to it from the prompt and by the self-test.
+
+use std::io::{Error, Result};
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, SystemTime};
+use std::{fs, process};
+
+use tokio::task::spawn_blocking;
+use tokio::time::{Instant, sleep};
+
+use super::calls::admin;
+use super::certificates;
+use super::client::Client;
+use super::cluster::Cluster;
+use super::configuration;
+use super::front::Front;
+use super::places::{self, Places};
+use crate::config::certificate::{pin_of, pin_text};
+
+/// The cluster, Weir in front of it, and a client.
+#[derive(Debug)]
+pub(super) struct Scene {
+    pub(super) places: Places,
+    pub(super) cluster: Cluster,
+    pub(super) front: Front,
+    pub(super) client: Client,
+}
+
+/// A node in a pool, as Weir's admin API tells it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct NodeState {
+    pub(super) pool: String,
+    pub(super) node: String,
+    pub(super) state: String,
+    pub(super) reason: String,
+}
+
+impl Scene {
+    /// Starts all of it, in this order: certificates, nodes, configuration, Weir.
+    pub(super) async fn start(directory: Option<PathBuf>, wanted: [u16; 3]) -> Result<Self> {
+        let directory = made(directory)?;
+        let certificates = certificates::create(&directory.join("certs"), SystemTime::now())?;
+        let cluster = Cluster::start(certificates.node_tls).await?;
+        let [http, https, admin] = places::free(wanted)?;
+        let authority = certificates.authority;
+        let mut places = Places { http, https, admin, nodes: cluster.ports, directory, authority };
+        fs::create_dir_all(places.directory.join("state"))?;
+        let client = Client::new(certificates.authority_der)?;
+        let front = begin(&mut places, wanted, &pin_text(pin_of(&certificates.node))).await?;
+        Ok(Self { places, cluster, front, client })
+    }
+
+    /// The states of all nodes in all pools.
+    pub(super) async fn states(&self) -> Result<Vec<NodeState>> {
+        let reply = self.client.ask(&admin(&self.places, "/api/nodes")).await?;
+        let nodes: serde_json::Value = serde_json::from_str(&reply.body)?;
+        Ok(nodes.as_array().into_iter().flatten().map(NodeState::new).collect())
+    }
+
+    /// Waits until this node's state in this pool is, or is not, `active`.
+    pub(super) async fn until(&self, pool: &str, node: &str, active: bool) -> Result<NodeState> {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let states = self.states().await?;
+            let found = states.into_iter().find(|state| state.pool == pool && state.node == node);
+            match found {
+                Some(state) if (state.state == "active") == active => return Ok(state),
+                found if Instant::now() > deadline => return Err(Error::other(format!("still {found:?}"))),
+                _ => sleep(Duration::from_millis(100)).await,
+            }
+        }
+    }
+
+    /// Asks Weir as an operator would, with a command of its own (`nodes`, `reload`); what it says.
+    pub(super) async fn command(&self, word: &'static str) -> Result<String> {
+        let admin = self.places.admin.to_string();
+        let run = move || Command::new(std::env::current_exe()?).args([word, "--admin", &admin]).output();
+        let output = spawn_blocking(run).await.map_err(Error::other)??;
+        let said = [output.stdout, output.stderr].concat();
+        let said = String::from_utf8_lossy(&said).trim_end().to_owned();
+        if output.status.success() { Ok(said) } else { Err(Error::other(said)) }
+    }
+}
+
+impl NodeState {
+    fn new(node: &serde_json::Value) -> Self {
+        let text = |key: &str| node.get(key).and_then(serde_json::Value::as_str).unwrap_or_default().to_owned();
+        Self { pool: text("pool"), node: text("node"), state: text("state"), reason: text("reason") }
+    }
+}
+
+/// Writes the configuration and starts Weir; again with other ports, where somebody took one in between.
+async fn begin(places: &mut Places, wanted: [u16; 3], pin: &str) -> Result<Front> {
+    let file = places.directory.join(FILE);
+    for _ in 1..MOST_STARTS {
+        fs::write(&file, configuration::text(places, pin))?;
+        let outcome = Front::start(&file).await;
+        let tried = [places.http, places.https, places.admin];
+        let free = places::free(wanted)?;
+        if outcome.is_ok() || free == tried {
+            return outcome;
+        }
+        [places.http, places.https, places.admin] = free;
+    }
+    fs::write(&file, configuration::text(places, pin))?;
+    Front::start(&file).await
+}
+
+/// The directory asked for, or a new one that nobody else can have made.
+fn made(directory: Option<PathBuf>) -> Result<PathBuf> {
+    let Some(directory) = directory else {
+        let directory = std::env::temp_dir().join(format!("weir-demo-{}", process::id()));
+        fs::DirBuilder::new().mode(0o700).create(&directory)?;
+        return Ok(directory);
+    };
+    fs::create_dir_all(&directory)?;
+    if !is_ours(&directory)? {
+        let what =
+            format!("{} holds other things; the demo would overwrite them: name an empty one", directory.display());
+        return Err(Error::other(what));
+    }
+    directory.canonicalize()
+}
+
+/// Whether there is nothing in the directory, or what an earlier demo left.
+fn is_ours(directory: &Path) -> Result<bool> {
+    let left = fs::read_to_string(directory.join(FILE)).unwrap_or_default();
+    Ok(left.starts_with(configuration::MARK) || fs::read_dir(directory)?.next().is_none())
+}
+
+const FILE: &str = "weir.toml";
+const MOST_STARTS: u32 = 5;
+const PATIENCE: Duration = Duration::from_secs(15);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_directory_with_other_things_is_left_alone() {
+        let parent = std::env::temp_dir().join(format!("weir-demo-directories-{}", process::id()));
+        let cases =
+            [("empty", None, true), ("foreign", Some("[admin]\n"), false), ("ours", Some(configuration::MARK), true)];
+        for (name, text, taken) in cases {
+            let directory = parent.join(name);
+            fs::create_dir_all(&directory).unwrap();
+            if let Some(text) = text {
+                fs::write(directory.join(FILE), text).unwrap();
+            }
+            assert_eq!(made(Some(directory)).is_ok(), taken, "{name}");
+        }
+        assert!(made(Some(parent.clone())).is_err(), "a directory of directories");
+        assert!(made(Some(parent.join("new"))).is_ok());
+        fs::remove_dir_all(parent).unwrap();
+    }
+}

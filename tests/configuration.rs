@@ -1,0 +1,438 @@
+//! What an operator sees: good files load, bad ones say everything that is wrong, and the documentation knows every key.
+#![allow(clippy::unwrap_used)] // clippy knows tests by their attribute, not what they call
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use weir::config::{self, Config, Form, HostPattern, LogFormat, LogTarget, ProbeKind, Verify};
+
+/// `tests/bad_configs/NAME.toml` beside `NAME.expected`, the lines that the journal would show.
+#[test]
+fn bad_files_say_all_that_is_wrong_where_it_is() {
+    let directory = root().join("tests/bad_configs");
+    let mut seen = 0;
+    let mut different = Vec::new();
+    for path in files_in(&directory) {
+        let expected = fs::read_to_string(path.with_extension("expected")).unwrap();
+        let said = config::load(&path).expect_err(&format!("{} is good", path.display())).to_string();
+        let said =
+            said.replace(&format!("{}/", directory.display()), "").replace(&directory.display().to_string(), ".");
+        if said.trim_end() != expected.trim_end() {
+            different.push(format!("{}:\n--- expected\n{expected}\n--- said\n{said}\n", path.display()));
+        }
+        seen += 1;
+    }
+    assert!(different.is_empty(), "{}", different.join("\n"));
+    assert!(seen >= 40, "only {seen} bad configurations were found");
+}
+
+#[test]
+fn errors_are_drawn_with_the_line_and_the_advice() {
+    let errors = config::load(&root().join("tests/bad_configs/unknown-key-in-health.toml")).unwrap_err();
+    let drawn = errors.render(false);
+    for part in [
+        "unknown key \"intervall\" in [pool.health]",
+        "14 │ intervall = \"5s\"",
+        "did you mean \"interval\"?",
+        "\n1 error\n",
+    ] {
+        assert!(drawn.contains(part), "{part:?} is missing in\n{drawn}");
+    }
+    assert!(!drawn.contains('\u{1b}'), "colours where none were asked for");
+    assert!(errors.render(true).contains('\u{1b}'), "no colours where they were asked for");
+}
+
+#[test]
+fn a_file_that_is_not_there_is_said_to_be_so() {
+    let directory = Directory::new("missing");
+    for (name, what) in [("nothing.toml", "there is no such file"), ("", "this is a directory, not a file")] {
+        let errors = config::load(&directory.0.join(name)).unwrap_err();
+        assert_eq!(errors.0[0].what, what);
+        assert!(errors.render(false).contains(what), "{}", errors.render(false));
+    }
+}
+
+#[test]
+fn the_minimal_file_needs_nothing_but_itself() {
+    let config = config::load(&root().join("conf/minimal.toml")).unwrap();
+    assert_eq!(config.warnings, []);
+    assert_eq!((config.listeners.len(), config.nodes.len(), config.pools.len(), config.sites.len()), (1, 2, 1, 1));
+    assert_eq!(config.files, [root().join("conf/minimal.toml")]);
+}
+
+#[test]
+fn every_key_can_be_written_and_arrives() {
+    let directory = Directory::new("every-key");
+    directory.certificate("site", &["esb.wso2.com", "*.esb.wso2.com"]);
+    fs::create_dir_all(directory.0.join("sites")).unwrap();
+    directory.write("sites/10-esb.toml", SITE);
+    directory.write("sites/.20-hidden.toml", "this is not read");
+    let config = directory.load(EVERY_KEY).unwrap();
+    let listener = &config.listeners[0];
+    assert_eq!((listener.head_timeout.as_secs(), listener.max_head, listener.max_requests), (14, 32768, 500));
+    assert_eq!(listener.trusted_proxies.as_ref().unwrap()[1].to_string(), "10.1.0.7/32");
+    assert_eq!(config.nodes[1].port_offset, 1);
+    let pool = &config.pools[0];
+    assert_eq!((pool.members[1].node, pool.members[1].weight, pool.tries, pool.buffer_request), (1, 2, 2, 1 << 20));
+    assert!(matches!(&pool.tls.as_ref().unwrap().verify, Verify::Pin(pins) if pins.len() == 2 && pins[0] == pins[1]));
+    assert_eq!(pool.tls.as_ref().unwrap().server_name.as_deref(), Some("localhost"));
+    let probe = &pool.health.as_ref().unwrap().probes[1];
+    assert_eq!(
+        (probe.kind, probe.port, &*probe.path, &probe.status[..]),
+        (ProbeKind::Https, 9443, "/x", &[200..=200, 301..=303][..])
+    );
+    assert_eq!((pool.timeouts.connect.as_secs(), pool.timeouts.tunnel.as_secs()), (1, 7200));
+    let site = &config.sites[0];
+    assert_eq!(site.hosts, [HostPattern::Exact("esb.wso2.com".into()), HostPattern::Wildcard("esb.wso2.com".into())]);
+    assert_eq!(
+        (&site.listeners[..], site.pool, site.max_body, site.default, site.via),
+        (&[0, 1][..], 0, Some(100 << 20), true, true)
+    );
+    assert_eq!(
+        (&site.logs.access, site.logs.format),
+        (&LogTarget::File(directory.0.join("sites/access.log")), LogFormat::Combined)
+    );
+    assert_eq!((&site.logs.error, config.logs.format), (&LogTarget::Off, LogFormat::Json));
+    assert!(site.certificate.is_some(), "the certificate is read");
+    assert_eq!(config.files.len(), 2);
+}
+
+#[test]
+fn what_is_not_written_is_as_the_reference_says() {
+    let config = config::load(&root().join("conf/minimal.toml")).unwrap();
+    let (listener, pool, site) = (&config.listeners[0], &config.pools[0], &config.sites[0]);
+    let seconds = [
+        ("", "stop-timeout", config.stop_timeout),
+        ("listener", "handshake-timeout", listener.handshake_timeout),
+        ("listener", "head-timeout", listener.head_timeout),
+        ("listener", "idle-timeout", listener.idle_timeout),
+        ("listener", "body-timeout", listener.body_timeout),
+        ("listener", "write-timeout", listener.write_timeout),
+        ("listener", "http2-idle-timeout", listener.http2_idle_timeout),
+        ("pool", "idle-timeout", pool.idle_timeout),
+        ("pool", "eject-for", pool.eject_for),
+        ("pool.timeouts", "connect", pool.timeouts.connect),
+    ];
+    for (table, key, value) in seconds {
+        let written = config::reference().iter().find(|k| k.table == table && k.key == key).unwrap().default;
+        assert_eq!(format!("`\"{}s\"`", value.as_secs()), written, "{table} {key}");
+    }
+    assert_eq!((listener.max_head, listener.max_fields, listener.max_requests), (65536, 100, 10_000));
+    assert_eq!((pool.reuse, pool.buffer_request, pool.timeouts.tunnel.as_secs()), (true, 0, 3600));
+    assert_eq!((site.max_body, &*site.upgrades[0], &site.logs.access), (None, "websocket", &LogTarget::Journal));
+    assert_eq!(listener.trusted_proxies, None);
+}
+
+/// The cluster of the guide, with certificates and log files put where a test may put them.
+#[test]
+fn the_file_of_the_guide_loads_once_its_certificates_are_there() {
+    let directory = Directory::new("guide");
+    fs::create_dir_all(directory.0.join("conf")).unwrap();
+    fs::create_dir_all(directory.0.join("certs")).unwrap();
+    directory.certificate("certs/wrk", &["esb.wso2.com"]);
+    directory.certificate("certs/mgt", &["mgt.esb.wso2.com"]);
+    let text = fs::read_to_string(root().join("conf/weir.toml")).unwrap().replace("/var/log/weir", "..");
+    let path = directory.write("conf/weir.toml", &text);
+    let config = config::load(&path).map_err(|errors| errors.to_string()).unwrap();
+    let names: Vec<&str> = config.sites.iter().map(|site| &*site.name).collect();
+    assert_eq!(names, ["esb.http", "esb.https", "mgt.esb.https"]);
+    let said: Vec<String> = config.warnings.iter().map(|warning| warning.what.clone()).collect();
+    assert!(said.iter().any(|what| what.starts_with("verify = \"none\"")), "{said:?}");
+}
+
+#[test]
+fn the_documentation_names_every_key_with_its_default() {
+    let text = fs::read_to_string(root().join("docs/configuration.md")).unwrap();
+    for key in config::reference() {
+        let heading = match key.table {
+            "" => "## Top level\n".to_owned(),
+            table @ ("listener" | "node" | "pool" | "site") => format!("## `[[{table}]]`\n"),
+            table => format!("## `[{table}]`\n"),
+        };
+        let (_, section) = text.split_once(&heading).unwrap_or_else(|| panic!("no section {heading:?}"));
+        let section = section.split("\n## ").next().unwrap_or_default();
+        let row = format!("| `{}` | {} | {} | {} |\n", key.key, key.form, key.default, key.meaning);
+        assert!(section.contains(&row), "docs/configuration.md, {heading} lacks the row\n{row}");
+    }
+    let rows = text
+        .split("## Top level")
+        .nth(1)
+        .unwrap()
+        .lines()
+        .filter(|line| line.starts_with("| `") && line.matches(" | ").count() == 3);
+    assert_eq!(rows.count(), config::reference().len(), "the documentation names keys that do not exist");
+}
+
+#[test]
+fn the_file_of_the_guide_shows_every_key_at_least_in_a_comment() {
+    let text = fs::read_to_string(root().join("conf/weir.toml")).unwrap();
+    for key in config::reference() {
+        let shown = format!("{} = ", key.key);
+        let head = [format!("[{}]", key.key), format!("[{}.{}]", key.table, key.key)];
+        assert!(
+            text.contains(&shown) || head.iter().any(|head| text.contains(head)),
+            "conf/weir.toml never shows {} of {:?}",
+            key.key,
+            key.table
+        );
+    }
+}
+
+/// A date is never right: where a key is read, it is refused at its own place.
+#[test]
+fn every_key_of_the_reference_is_read_and_checked() {
+    for key in config::reference() {
+        let directory = Directory::new(&format!("date-{}-{}", key.table, key.key));
+        let text = with_key(key.table, key.key, "1979-05-27", matches!(key.form, Form::Table(_)));
+        let errors = directory.load(&text).expect_err(&text).to_string();
+        let expected = format!("{} must be ", key.key);
+        assert!(errors.lines().any(|line| line.contains(&expected) && line.contains("not a date")), "{text}\n{errors}");
+    }
+}
+
+#[test]
+fn a_key_that_is_not_in_the_reference_is_refused_in_every_table() {
+    let tables: std::collections::BTreeSet<&str> = config::reference().iter().map(|key| key.table).collect();
+    for table in tables {
+        let directory = Directory::new(&format!("unknown-{table}"));
+        let text = with_key(table, "qqqq", "1", false);
+        let errors = directory.load(&text).expect_err(&text).to_string();
+        assert!(errors.contains("unknown key \"qqqq\""), "{text}\n{errors}");
+    }
+}
+
+#[test]
+fn what_is_allowed_but_doubtful_is_said() {
+    let directory = Directory::new("warnings");
+    let config = directory.load(DOUBTFUL).unwrap();
+    let said: Vec<String> = config.warnings.iter().map(ToString::to_string).collect();
+    let expected = [
+        (1, "include: \"sites/*.toml\" matches no file"),
+        (5, "http2 has no effect on a listener without tls"),
+        (6, "listener \"idle\" has no site: every request on it is answered 421"),
+        (14, "node \"worker2\" is the same server as node \"worker1\""),
+        (15, "node \"worker3\" is in no pool"),
+        (22, "an http probe on a port that speaks TLS will fail"),
+        (23, "verify = \"none\": the nodes' certificates are not checked"),
+        (24, "pool \"unused\" serves no site"),
+        (28, "a TLS probe on the port of a pool without tls will fail"),
+    ];
+    assert_eq!(said.len(), expected.len(), "{said:#?}");
+    for ((line, what), said) in expected.iter().zip(&said) {
+        assert!(said.starts_with(&format!("{}:{line}: {what}", directory.0.join("weir.toml").display())), "{said}");
+    }
+}
+
+#[test]
+fn no_bytes_make_it_panic() {
+    let directory = Directory::new("bytes");
+    let text = fs::read(root().join("conf/weir.toml")).unwrap();
+    // Every prefix of whole lines, and the file with one byte of each line broken.
+    let ends: Vec<usize> = text.iter().enumerate().filter(|(_, byte)| **byte == b'\n').map(|(at, _)| at).collect();
+    for (turn, &end) in ends.iter().enumerate() {
+        let mut broken = text.clone();
+        broken[end.saturating_sub(3)] = [b'"', b'[', 0, 0xff, b'=', b'\\', b'{', b'\n'][turn % 8];
+        for bytes in [&text[..end - end.min(turn % 7)], &broken] {
+            let path = directory.0.join("weir.toml");
+            fs::write(&path, bytes).unwrap();
+            if let Err(errors) = config::load(&path) {
+                assert!(!errors.0.is_empty() && errors.render(false).to_lowercase().contains("error"));
+            }
+        }
+    }
+}
+
+/// A file in which this key of this table is written, and little else.
+fn with_key(table: &str, key: &str, value: &str, is_table: bool) -> String {
+    let line = format!("{key} = {value}");
+    let nodes = "[[node]]\nname = \"n\"\naddress = \"10.0.0.3\"\n";
+    match table {
+        "" if is_table => line,
+        "" => format!("{line}\n{nodes}"),
+        "listener" | "node" | "pool" | "site" => format!("[[{table}]]\n{line}\n"),
+        "listener.tls" => format!("[[listener]]\n[listener.tls]\n{line}\n"),
+        "pool.nodes" => format!("{nodes}[[pool]]\nnodes = [{{ {line} }}]\n"),
+        "pool.tls" if key != "verify" => {
+            format!("[[pool]]\n[pool.tls]\nverify = \"{}\"\n{line}\n", if key == "pins" { "pin" } else { "full" })
+        }
+        "pool.tls" | "pool.sticky" | "pool.health" | "pool.timeouts" => format!("[[pool]]\n[{table}]\n{line}\n"),
+        "pool.health.probes" => format!("[[pool]]\n[pool.health]\nprobes = [{{ {line} }}]\n"),
+        "site.certificate" => format!("[[site]]\n[site.certificate]\n{line}\n"),
+        "admin" => format!("[admin]\n{line}\n"),
+        _ => panic!("write an example for {table}"),
+    }
+}
+
+/// A directory of its own for one test, gone afterwards.
+struct Directory(PathBuf);
+
+impl Directory {
+    fn new(name: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("weir-configuration-{}-{name}", std::process::id()));
+        fs::create_dir_all(&path).unwrap();
+        Self(path)
+    }
+
+    fn write(&self, name: &str, text: &str) -> PathBuf {
+        fs::write(self.0.join(name), text).unwrap();
+        self.0.join(name)
+    }
+
+    fn load(&self, text: &str) -> Result<Config, config::Errors> {
+        config::load(&self.write("weir.toml", text))
+    }
+
+    fn certificate(&self, name: &str, hosts: &[&str]) {
+        let hosts = hosts.iter().map(ToString::to_string).collect::<Vec<_>>();
+        let made = rcgen::generate_simple_self_signed(hosts).unwrap();
+        self.write(&format!("{name}.crt"), &made.cert.pem());
+        let key = self.write(&format!("{name}.key"), &made.signing_key.serialize_pem());
+        fs::set_permissions(key, fs::Permissions::from_mode(0o600)).unwrap();
+    }
+}
+
+impl Drop for Directory {
+    fn drop(&mut self) {
+        fs::remove_dir_all(&self.0).ok();
+    }
+}
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn files_in(directory: &Path) -> Vec<PathBuf> {
+    let paths = directory.read_dir().unwrap().map(|entry| entry.unwrap().path());
+    let mut paths: Vec<PathBuf> =
+        paths.filter(|path| path.extension().is_some_and(|extension| extension == "toml")).collect();
+    paths.sort();
+    paths
+}
+
+const EVERY_KEY: &str = r#"
+include = ["sites/*.toml"]
+state-dir = "state"
+threads = 3
+stop-timeout = "0s"
+access-log = "journal"
+error-log = "off"
+log-format = "json"
+
+[admin]
+bind = "127.0.0.1:9181"
+
+[[listener]]
+name = "https"
+bind = "127.0.0.1:8443"
+http2 = false
+handshake-timeout = "9s"
+head-timeout = "14s"
+idle-timeout = "74s"
+body-timeout = "59s"
+write-timeout = "59s"
+max-head = "32KiB"
+max-fields = 50
+max-requests = 500
+http2-idle-timeout = "2m"
+trusted-proxies = ["10.0.0.0/24", "10.1.0.7"]
+[listener.tls]
+min-version = "1.3"
+
+[[listener]]
+name = "http"
+bind = "[::1]:8080"
+
+[[node]]
+name = "worker1"
+address = "10.0.0.3"
+
+[[node]]
+name = "worker2"
+address = "10.0.0.3"
+port-offset = 1
+
+[[pool]]
+name = "esb"
+nodes = ["worker1", { node = "worker2", weight = 2 }]
+port = 8243
+balance = "round-robin"
+sticky = { mode = "learn", cookie = "SID", idle = "20m", max-sessions = 1_000 }
+timeouts = { connect = "1s", read = "1m", send = "1m", tunnel = "2h" }
+idle-timeout = "4s"
+reuse = false
+buffer-request = "1MiB"
+tries = 5
+eject-for = "0s"
+[pool.tls]
+verify = "pin"
+pins = [
+  "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+  "sha256:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=",
+]
+server-name = "localhost"
+[pool.health]
+interval = "1s"
+timeout = "500ms"
+rise = 1
+fall = 1
+[[pool.health.probes]]
+kind = "tcp"
+[[pool.health.probes]]
+kind = "https"
+port = 9443
+path = "/x"
+host = "esb.wso2.com:9443"
+status = "200,301-303"
+contains = "WSO2"
+"#;
+
+const SITE: &str = r#"
+[[site]]
+name = "esb"
+listener = ["https", "http"]
+hosts = ["ESB.wso2.com", "*.esb.wso2.com"]
+default = true
+certificate = { chain = "../site.crt", key = "../site.key" }
+pool = "esb"
+max-body = "100MiB"
+via = true
+upgrades = ["websocket", "h2c"]
+access-log = "access.log"
+log-format = "combined"
+"#;
+
+const DOUBTFUL: &str = r#"include = ["sites/*.toml"]
+[[listener]]
+name = "http"
+bind = "127.0.0.1:8080"
+http2 = true
+[[listener]]
+name = "idle"
+bind = "127.0.0.1:8081"
+[[node]]
+name = "worker1"
+address = "10.0.0.3"
+[[node]]
+name = "worker2"
+address = "10.0.0.3"
+[[node]]
+name = "worker3"
+address = "10.0.0.5"
+[[pool]]
+name = "web"
+nodes = ["worker1", "worker2"]
+port = 8243
+health = { probes = [{ kind = "http" }] }
+tls = { verify = "none" }
+[[pool]]
+name = "unused"
+nodes = ["worker1"]
+port = 8280
+health = { probes = [{ kind = "tls" }] }
+[[site]]
+name = "all"
+listener = "http"
+default = true
+pool = "web"
+"#;
