@@ -49,8 +49,9 @@ impl Trip<'_> {
             return;
         }
         let text = format!(
-            "{} from node {} of pool {} after {} tries: {} {} for {}",
+            "{}{} from node {} of pool {} after {} tries: {} {} for {}",
             refusal.word(),
+            self.cause(refusal),
             self.node_name(),
             self.pool().name,
             self.tries,
@@ -66,6 +67,12 @@ impl Trip<'_> {
             }
             None => log::error!("{text}"),
         }
+    }
+
+    // A pool without an active node says nothing yet of what the last node did.
+    fn cause(&self, refusal: Refusal) -> String {
+        let cause = self.last_failure().filter(|failure| *failure != refusal);
+        cause.map_or_else(String::new, |failure| format!(" ({})", failure.word()))
     }
 
     fn node_name(&self) -> &str {

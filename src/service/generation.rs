@@ -262,17 +262,10 @@ impl Generation {
         let (Some(change), Some(pool_now)) = (change, self.snapshot.pools.get(pool)) else { return };
         let Some(node) = pool_now.members.get(member) else { return };
         let subject = format!("{}/{}", pool_now.name, node.node);
-        let text = format!("{} -> {}: {why}", change.from.word(), change.to.word());
+        let (from, to) = (told(change.from), told(change.to));
         let level = if change.to == State::Active { log::Level::Info } else { log::Level::Warn };
-        log::log!(
-            level,
-            "node {} of pool {} is {}, was {}: {why}",
-            node.node,
-            pool_now.name,
-            change.to.word(),
-            change.from.word()
-        );
-        self.observer.events.push(SystemTime::now(), "state", &subject, &text);
+        log::log!(level, "node {} of pool {} is {to}, was {from}: {why}", node.node, pool_now.name);
+        self.observer.events.push(SystemTime::now(), "state", &subject, &format!("{from} -> {to}: {why}"));
         if let Some(counters) = self.pools.get(pool).and_then(|pool| pool.members.get(member)) {
             counters.changed(change.to.reason().map(Reason::word));
         }
@@ -341,6 +334,11 @@ impl Generation {
         };
         self.log_stray(&stray, pen);
     }
+}
+
+/// A state as the journal tells it: the reason says more than "passive".
+fn told(state: State) -> String {
+    state.reason().map_or_else(|| state.word().to_string(), |reason| format!("passive ({})", reason.word()))
 }
 
 fn limits(listener: &config::Listener) -> Limits {

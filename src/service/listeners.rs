@@ -15,6 +15,7 @@ use pingora_core::protocols::{ALPN, Ssl};
 use socket2::{Domain, Socket, Type};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
+use tokio::task::JoinHandle;
 
 use super::conn::Conn;
 use super::connection::{Connection, Listening, TlsFacts};
@@ -58,16 +59,29 @@ pub(crate) struct Listeners {
 struct Socketed {
     listening: Rc<Listening>,
     stop: Rc<Notify>,
+    accepting: Option<JoinHandle<()>>,
 }
 
 impl Listeners {
     /// Follows a new generation: known addresses move on to it, new ones begin on their socket, the rest close.
-    pub(crate) fn follow(
+    /// Returns when the closed ones are closed.
+    pub(crate) async fn follow(
         &self,
         worker: &Rc<Worker>,
         generation: &Arc<Generation>,
         mut sockets: HashMap<SocketAddr, StdListener>,
     ) {
+        let closed = self.change(worker, generation, &mut sockets);
+        worker.clock.wake_all();
+        wait_for(closed).await;
+    }
+
+    fn change(
+        &self,
+        worker: &Rc<Worker>,
+        generation: &Arc<Generation>,
+        sockets: &mut HashMap<SocketAddr, StdListener>,
+    ) -> Vec<Socketed> {
         let mut by_address = self.by_address.borrow_mut();
         for (index, listener) in generation.snapshot.config.listeners.iter().enumerate() {
             let place = Place { generation: Arc::clone(generation), listener: index };
@@ -78,24 +92,26 @@ impl Listeners {
             }
         }
         let wanted = |address: &SocketAddr| generation.snapshot.config.listeners.iter().any(|l| l.bind == *address);
-        by_address.retain(|address, socketed| wanted(address) || !socketed.close());
-        worker.clock.wake_all();
+        by_address.extract_if(|address, _| !wanted(address)).map(|(_, socketed)| socketed).collect()
     }
 
-    /// Closes all of them.
-    pub(crate) fn close(&self, worker: &Worker) {
-        self.by_address.borrow_mut().drain().for_each(|(_, socketed)| {
-            socketed.close();
-        });
+    /// Closes all of them; returns when they are closed.
+    pub(crate) async fn close(&self, worker: &Worker) {
+        let closed: Vec<_> = self.by_address.borrow_mut().drain().map(|(_, socketed)| socketed).collect();
+        closed.iter().for_each(|socketed| socketed.listening.close());
         worker.clock.wake_all();
+        wait_for(closed).await;
     }
 }
 
-impl Socketed {
-    fn close(&self) -> bool {
-        self.listening.close();
-        self.stop.notify_one();
-        true
+async fn wait_for(closed: Vec<Socketed>) {
+    for socketed in closed {
+        socketed.listening.close();
+        socketed.stop.notify_one();
+        if let Some(accepting) = socketed.accepting {
+            // A task that ended by itself has closed its socket as well.
+            let _ = accepting.await;
+        }
     }
 }
 
@@ -103,13 +119,14 @@ fn begin(worker: &Rc<Worker>, socket: StdListener, place: Place) -> Socketed {
     let listening = Listening::new(place);
     let stop = Rc::new(Notify::new());
     let (worker, ours, until) = (Rc::clone(worker), Rc::clone(&listening), Rc::clone(&stop));
-    match TcpListener::from_std(socket) {
-        Ok(socket) => {
-            tokio::task::spawn_local(async move { accept(&worker, &ours, socket, &until).await });
+    let accepting = match TcpListener::from_std(socket) {
+        Ok(socket) => Some(tokio::task::spawn_local(async move { accept(&worker, &ours, socket, &until).await })),
+        Err(error) => {
+            log::error!("cannot accept on a socket: {error}");
+            None
         }
-        Err(error) => log::error!("cannot accept on a socket: {error}"),
-    }
-    Socketed { listening, stop }
+    };
+    Socketed { listening, stop, accepting }
 }
 
 async fn accept(worker: &Rc<Worker>, listening: &Rc<Listening>, socket: TcpListener, stop: &Notify) {

@@ -13,6 +13,7 @@ mod fault;
 mod generation;
 mod h1;
 mod h2;
+mod h2_budget;
 mod listeners;
 mod probes;
 mod reload;

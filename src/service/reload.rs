@@ -6,7 +6,8 @@ use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::sync::mpsc;
+use std::time::{Duration, SystemTime};
 
 use rustls::server::ProducesTickets;
 
@@ -17,6 +18,9 @@ use super::threads::{Order, Threads};
 use super::worker::Shared;
 use crate::config::{self, Config, Problem};
 use crate::observe::Observer;
+
+/// How long a reload waits for the traffic threads; one that is slower follows later.
+const FOLLOWED_WITHIN: Duration = Duration::from_secs(2);
 
 /// What runs, and how it changes.
 pub(crate) struct Reloader {
@@ -113,7 +117,12 @@ impl Reloader {
             }
         }
         let mut by_thread = by_thread.into_iter();
-        self.threads.order(|_| Order::Follow(Arc::clone(&generation), by_thread.next().unwrap_or_default()));
+        let (done, followed) = mpsc::channel::<()>();
+        self.threads
+            .order(|_| Order::Follow(Arc::clone(&generation), by_thread.next().unwrap_or_default(), done.clone()));
+        drop(done);
+        // It "fails" when the last thread has dropped its sender, which is what is waited for.
+        let _ = followed.recv_timeout(FOLLOWED_WITHIN);
         for warning in &generation.snapshot.config.warnings {
             log::warn!("{warning}");
         }

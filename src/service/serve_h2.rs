@@ -11,10 +11,11 @@ use ::h2::{Reason, RecvStream};
 use bytes::Bytes;
 use http::Request;
 use pingora_core::protocols::Stream;
-use pingora_core::protocols::http::v2::server::{H2Options, default_h2_options, handshake};
+use pingora_core::protocols::http::v2::server::{H2Options, default_h2_options};
 
 use super::client::{Body, Sink};
 use super::connection::Connection;
+use super::h2_budget::Counted;
 use super::{exchange, h2};
 use crate::traffic::refusal::Refusal;
 use crate::wire::{Framing, HeadFault, HeadLimits, RequestHead};
@@ -30,7 +31,8 @@ const CONNECTION_WINDOW: u32 = 4 * 1024 * 1024;
 /// Carries streams until the connection ends.
 pub(crate) async fn serve(stream: Stream, connection: Rc<Connection>) {
     let limits = connection.limits();
-    let Ok(mut streams) = handshake(stream, Some(options(limits.max_head))).await else { return };
+    let (counted, overdrawn) = Counted::new(stream);
+    let Ok(mut streams) = options(limits.max_head).handshake::<_, Bytes>(counted).await else { return };
     let slot = connection.worker().clock.slot();
     let idle = limits.http2_idle_timeout;
     let running = Rc::new(Cell::new(0usize));
@@ -38,12 +40,20 @@ pub(crate) async fn serve(stream: Stream, connection: Rc<Connection>) {
     let mut leaving = false;
     loop {
         let accepted = poll_fn(|cx| {
+            if overdrawn.is_so() && !leaving {
+                leaving = true;
+                streams.abrupt_shutdown(Reason::ENHANCE_YOUR_CALM);
+            }
             if !leaving && (connection.closing() || slot.read_late(cx)) {
                 leaving = true;
                 slot.read_done();
                 streams.graceful_shutdown();
             }
-            streams.poll_accept(cx)
+            let polled = streams.poll_accept(cx);
+            if polled.is_pending() && overdrawn.is_so() && !leaving {
+                cx.waker().wake_by_ref();
+            }
+            polled
         })
         .await;
         let Some(Ok((request, respond))) = accepted else { return };
@@ -104,6 +114,11 @@ fn spell(
         secure: connection.secure(),
         ..HeadLimits::default()
     };
+    // The scheme must fit the listener, as it must in an absolute target (wire reads those).
+    let secure = parts.uri.scheme_str().is_none_or(|scheme| scheme.eq_ignore_ascii_case("https"));
+    if secure != connection.secure() {
+        return Err(HeadFault::BadAbsoluteTarget);
+    }
     let target = parts.uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
     let authority = parts.uri.authority().map(|authority| authority.as_str().as_bytes());
     head.begin(parts.method.as_str().as_bytes(), target.as_bytes(), authority)?;

@@ -5,6 +5,7 @@ use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::rc::Rc;
 use std::sync::Arc;
+use std::sync::mpsc::Sender;
 
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::watch;
@@ -16,7 +17,8 @@ use super::worker::{Shared, Worker};
 /// What a traffic thread is told.
 pub(crate) enum Order {
     /// Follow this generation; sockets of listeners that are new.
-    Follow(Arc<Generation>, HashMap<SocketAddr, TcpListener>),
+    /// The sender is dropped when it is done.
+    Follow(Arc<Generation>, HashMap<SocketAddr, TcpListener>, Sender<()>),
     /// Accept no more, close idle connections, end when the last request is answered.
     Drain,
 }
@@ -75,9 +77,12 @@ async fn carry(shared: Arc<Shared>, number: usize, mut inbox: UnboundedReceiver<
     tokio::task::spawn_local(Rc::clone(&worker).sweep());
     while let Some(order) = inbox.recv().await {
         match order {
-            Order::Follow(generation, sockets) => listeners.follow(&worker, &generation, sockets),
+            Order::Follow(generation, sockets, done) => {
+                listeners.follow(&worker, &generation, sockets).await;
+                drop(done);
+            }
             Order::Drain => {
-                listeners.close(&worker);
+                listeners.close(&worker).await;
                 worker.drained().await;
                 return;
             }

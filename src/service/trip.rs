@@ -49,6 +49,7 @@ pub(crate) struct Trip<'r> {
     fresh: bool,
     reused: bool,
     sent: Sent,
+    failure: Option<Failure>,
     sent_before: u64,
     pub(super) key: Option<SessionKey>,
     pub(super) bound: Option<u32>,
@@ -108,6 +109,7 @@ impl<'r> Trip<'r> {
             fresh: false,
             reused: false,
             sent: Sent::Nothing,
+            failure: None,
             sent_before: 0,
             key: None,
             bound: None,
@@ -252,6 +254,7 @@ impl<'r> Trip<'r> {
 
     /// Decides after a failed attempt.
     pub(crate) fn failed(&mut self, failure: Failure, body_at_hand: bool) -> Next {
+        self.failure = Some(failure);
         let attempt = Attempt {
             tries_done: self.tries,
             sent: self.sent,
@@ -270,6 +273,11 @@ impl<'r> Trip<'r> {
             self.place.generation.count_retry(self.pool_index(), failure.refusal().word());
         }
         next
+    }
+
+    /// What went wrong with the last node that was tried.
+    pub(super) fn last_failure(&self) -> Option<Refusal> {
+        self.failure.map(Failure::refusal)
     }
 
     /// What the client is told. Where nobody listens at any node any more that is the pool's state, not one node's.

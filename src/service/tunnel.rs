@@ -44,11 +44,9 @@ async fn pipe(worker: &Worker, from: &Conn, to: &Conn, idle: Duration, spoken: &
     let idle_millis = u64::try_from(idle.as_millis()).unwrap_or(u64::MAX);
     loop {
         from.deadline().read_within(idle);
-        let read = poll_fn(|cx| match from.poll_read(cx, &mut worker.scratch.borrow_mut()) {
-            Poll::Ready(Ok(0)) => Poll::Ready(Ok(None)),
-            Poll::Ready(Ok(_)) => Poll::Ready(Ok(Some(worker.take_scratch()))),
-            Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
-            Poll::Pending => Poll::Pending,
+        let read = poll_fn(|cx| {
+            let polled = from.poll_read(cx, &mut worker.scratch.borrow_mut());
+            polled.map_ok(|count| (count > 0).then(|| worker.take_scratch()))
         })
         .await;
         match read {

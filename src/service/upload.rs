@@ -65,6 +65,14 @@ impl<'u, 'c> Upload<'u, 'c> {
 
     /// Reads up to `most` bytes before anything goes up; a body that fits goes up with its length.
     pub(crate) async fn read_first(&mut self, most: u64) -> Result<(), Refusal> {
+        if matches!(self.framing, UpFraming::Length(0)) && !self.body.is_complete() {
+            // An HTTP/2 stream that says its body is empty must also end it.
+            return match self.body.fill().await {
+                Ok(false) => Ok(()),
+                Ok(true) => Err(Refusal::BadChunk),
+                Err(fault) => Err(fault.refusal()),
+            };
+        }
         if most == 0 || self.finished {
             return Ok(());
         }
