@@ -240,6 +240,7 @@ pub(crate) fn refresh(shared: &Shared) {
         for (member, counters) in pool.members.iter().zip(&run.members) {
             let flying = member.in_flight.load(std::sync::atomic::Ordering::Relaxed);
             counters.in_flight(flying as usize);
+            counters.idle(shared.idle_on(member.link));
             counters.state(member.state.state().reason().map(state::Reason::word));
         }
     }

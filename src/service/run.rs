@@ -1,5 +1,6 @@
 //! A running Weir from its first generation to its last request: signals, reloads, the watchdog, stopping.
 
+use std::collections::HashMap;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -7,6 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
+use parking_lot::Mutex;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
@@ -83,6 +85,7 @@ impl Running {
             stopping: AtomicBool::new(false),
             open: AtomicUsize::new(0),
             connections: AtomicU64::new(0),
+            idle: Mutex::new(vec![HashMap::new(); config.threads]),
             beats: (0..config.threads).map(|_| AtomicU64::new(0)).collect(),
         });
         let threads = Arc::new(Threads::start(config.threads, &shared)?);

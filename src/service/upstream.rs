@@ -166,6 +166,11 @@ impl Idle {
             live(*link) && !stock.is_empty()
         });
     }
+
+    /// How many are idle, by link.
+    pub(crate) fn counts(&self) -> HashMap<u64, usize> {
+        self.by_link.borrow().iter().map(|(link, stock)| (*link, stock.len())).collect()
+    }
 }
 
 // Bytes that a node sends unasked, or its end, make a connection useless: an answer to nothing would be read as the

@@ -1,12 +1,14 @@
 //! What one traffic thread owns, and what all of them share.
 
 use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
+use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 use super::buffers::{self, Buffer, Buffers};
@@ -28,6 +30,8 @@ pub(crate) struct Shared {
     pub(crate) stopping: AtomicBool,
     /// Open client connections.
     pub(crate) open: AtomicUsize,
+    /// Idle node connections by link, as each traffic thread last counted them.
+    pub(crate) idle: Mutex<Vec<HashMap<u64, usize>>>,
     /// Client connections so far.
     pub(crate) connections: AtomicU64,
     /// The second, since `start`, in which each traffic thread was last seen moving.
@@ -38,6 +42,11 @@ impl Shared {
     /// Milliseconds since the process's start, exactly.
     pub(crate) fn now(&self) -> u64 {
         u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    /// Connections to a node that wait for the next request, on all threads; up to a second old.
+    pub(crate) fn idle_on(&self, link: u64) -> usize {
+        self.idle.lock().iter().filter_map(|counts| counts.get(&link)).sum()
     }
 
     /// A number for a new client connection.
@@ -122,6 +131,9 @@ impl Worker {
             }
             let generation = self.shared.current.load();
             self.idle.sweep(self.clock.now(), |link| generation.links.contains(&link));
+            if let Some(counts) = self.shared.idle.lock().get_mut(self.number) {
+                *counts = self.idle.counts();
+            }
         }
     }
 }
