@@ -68,6 +68,7 @@ pub(crate) async fn carry_h1(
     let (mut body, mut sink) = (Body::H1(body), Sink::H1(sink));
     let outcome = carry(&mut trip, answer, &mut body, &mut sink).await;
     let complete = body.is_complete();
+    let unread = matches!(&body, Body::H1(body) if body.has_unread());
     trip.sent(sink.body_sent());
     drop(sink);
     let ended = match outcome {
@@ -79,6 +80,8 @@ pub(crate) async fn carry_h1(
         }
         Outcome::Answered | Outcome::Refused if !complete => Ended::Linger,
         Outcome::Answered | Outcome::Refused if trip.keeps_alive() => Ended::Keep,
+        // Bytes that nobody will read would turn the end into a reset.
+        Outcome::Answered | Outcome::Refused if unread => Ended::Linger,
         Outcome::Answered | Outcome::Refused => Ended::Close,
         Outcome::Cut => {
             conn.cut();
@@ -201,7 +204,10 @@ async fn send_and_watch(
         match upload.send_next(node, limit, out).await {
             Ok(done) => uploaded.set(done),
             // The node may have answered before it closed (413, say): what it said is still to be read.
-            Err(Stopped::Node) => return pending().await,
+            Err(Stopped::Node(error)) if error.kind() == io::ErrorKind::TimedOut => {
+                return Lost::Over(Refusal::SendTimeout);
+            }
+            Err(Stopped::Node(_)) => return pending().await,
             Err(Stopped::Client(refusal)) => return Lost::Over(refusal),
         }
     }
@@ -225,7 +231,7 @@ async fn pass_answer(
     let mut input = trip.connection.worker().buffers.lend();
     let mut interim = 0;
     loop {
-        read_answer_head(trip, answer, node, sink, &mut input).await?;
+        read_answer_head(trip, answer, node, sink, &mut input, uploaded).await?;
         match answer.status() {
             101 if trip.wants_upgrade() => {
                 let down = trip.down(answer, DownFraming::None, true);
@@ -261,6 +267,7 @@ async fn read_answer_head(
     node: &Conn,
     sink: &mut Sink<'_>,
     input: &mut Buffer,
+    uploaded: &Cell<bool>,
 ) -> Result<(), Lost> {
     let read_limit = trip.timeouts().read;
     let mut seen = 0;
@@ -272,6 +279,7 @@ async fn read_answer_head(
         }
         input.compact();
         let limit = if trip.awaits_continue() { CONTINUE_WAIT } else { read_limit };
+        let had_all = uploaded.get();
         match node.read(input.end(), limit).await {
             Ok(0) => return Err(Lost::Node(Failure::Cut)),
             Ok(_) => {}
@@ -279,6 +287,8 @@ async fn read_answer_head(
                 trip.proceeded(100);
                 sink.proceed().await?;
             }
+            // A node need not answer before it has the whole request; the upload has deadlines of its own.
+            Err(error) if error.kind() == io::ErrorKind::TimedOut && !had_all => continue,
             Err(error) if error.kind() == io::ErrorKind::TimedOut => return Err(Lost::Node(Failure::AnswerTimeout)),
             Err(_) => return Err(Lost::Node(Failure::Reset)),
         }

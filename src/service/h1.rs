@@ -152,6 +152,11 @@ impl<'c> Body<'c> {
         }
     }
 
+    /// Whether bytes lie there that are not of this body.
+    pub(crate) fn has_unread(&self) -> bool {
+        !self.input.unread().is_empty()
+    }
+
     /// What a tunnel needs: the connection and the bytes after the head.
     pub(crate) fn into_input(self) -> &'c mut Buffer {
         self.input

@@ -22,9 +22,12 @@ use crate::wire::{Framing, HeadFault, HeadLimits, RequestHead};
 
 /// Streams at once on one connection.
 const STREAMS: u32 = 128;
-/// What a stream may send ahead of the node's reading. With the two buffers of an exchange this is the 256 KiB that a
-/// request may hold; the megabyte that a faster upload over a long line would like is not held for anyone.
-const STREAM_WINDOW: u32 = 128 * 1024;
+/// What a stream may send ahead of the node's reading. With what an exchange holds (a node's buffer, what is remembered
+/// for a repetition, what waits to be sent) this makes the 256 KiB that a request may hold; the megabyte that a faster
+/// upload over a long line would like is not held for anyone.
+const STREAM_WINDOW: u32 = 96 * 1024;
+/// What of an answer may wait for the client to take it.
+const SEND_BUFFER: usize = 64 * 1024;
 /// What all streams of a connection may send ahead.
 const CONNECTION_WINDOW: u32 = 4 * 1024 * 1024;
 
@@ -75,6 +78,7 @@ fn options(max_head: usize) -> H2Options {
     let mut options = default_h2_options();
     options
         .max_concurrent_streams(STREAMS)
+        .max_send_buffer_size(SEND_BUFFER)
         .initial_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
         .max_header_list_size(u32::try_from(max_head).unwrap_or(u32::MAX));

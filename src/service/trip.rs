@@ -333,7 +333,7 @@ impl<'r> Trip<'r> {
             via: self.site().is_some_and(|site| site.via),
             public: PublicName {
                 secure: self.connection.secure(),
-                authority: self.head.host().map_or(&b""[..], |host| host.raw),
+                authority: self.head.host().map_or(self.place.listener().default_host.as_bytes(), |host| host.raw),
             },
             nodes: &self.place.generation.snapshot.nodes,
             extra: &[],

@@ -1,6 +1,9 @@
 //! A request's body on its way up: framed for the node, counted against the site's limit, and remembered as long as
 //! it is short, so that an idempotent request can be sent again.
 
+use std::io;
+use std::time::Duration;
+
 use super::buffers::Buffer;
 use super::client::Body;
 use super::conn::Conn;
@@ -10,10 +13,9 @@ use crate::traffic::headers::UpFraming;
 use crate::traffic::refusal::Refusal;
 use crate::traffic::retry::Failure;
 use crate::wire::{self, Framing, Method};
-use std::time::Duration;
 
 /// Bodies up to this many bytes are remembered for repetition.
-const REMEMBERED: usize = 64 * 1024;
+const REMEMBERED: usize = 32 * 1024;
 /// As much of the body as leaves together with the head.
 const WITH_HEAD: usize = 16 * 1024;
 
@@ -35,7 +37,7 @@ pub(crate) struct Upload<'u, 'c> {
 /// Why no more of the body goes up.
 pub(crate) enum Stopped {
     /// The node takes no more.
-    Node,
+    Node(io::Error),
     /// The client's doing.
     Client(Refusal),
 }
@@ -104,8 +106,9 @@ impl<'u, 'c> Upload<'u, 'c> {
         frame(self.framing, out.end(), self.body.data().get(..fresh).unwrap_or_default());
         let written = node.conn.write(out.unread(), trip.timeouts().send).await;
         trip.note_sent(node);
-        if written.is_err() {
-            return Err(Lost::Node(Failure::SendFailed));
+        if let Err(error) = written {
+            let late = error.kind() == io::ErrorKind::TimedOut;
+            return Err(Lost::Node(if late { Failure::SendTimeout } else { Failure::SendFailed }));
         }
         self.resent = kept;
         self.use_up(fresh);
@@ -119,7 +122,7 @@ impl<'u, 'c> Upload<'u, 'c> {
         if self.resent < self.kept.len() {
             let end = self.kept.len().min(self.resent + REMEMBERED);
             frame(self.framing, out.end(), self.kept.get(self.resent..end).unwrap_or_default());
-            node.write(out.unread(), limit).await.map_err(|_| Stopped::Node)?;
+            node.write(out.unread(), limit).await.map_err(Stopped::Node)?;
             self.resent = end;
             self.settle();
             return Ok(self.finished);
@@ -129,7 +132,7 @@ impl<'u, 'c> Upload<'u, 'c> {
         self.check(count).map_err(Stopped::Client)?;
         if !more {
             self.write_end(out.end());
-            node.write(out.unread(), limit).await.map_err(|_| Stopped::Node)?;
+            node.write(out.unread(), limit).await.map_err(Stopped::Node)?;
             self.finished = true;
             return Ok(true);
         }
@@ -139,7 +142,7 @@ impl<'u, 'c> Upload<'u, 'c> {
         } else {
             node.write(self.body.data(), limit).await
         };
-        sent.map_err(|_| Stopped::Node)?;
+        sent.map_err(Stopped::Node)?;
         self.use_up(count);
         self.settle();
         Ok(self.finished)
