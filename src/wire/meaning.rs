@@ -6,8 +6,18 @@ use super::fault::HeadFault;
 use super::fields::{FieldKind, FieldSpan, Span, lookalike};
 use super::grammar::{digits, is_token, members};
 use super::host::{split_authority, without_dot};
-use super::request::{Framing, RequestHead};
 use super::request_line::{Method, Version};
+
+/// How long a request's body is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Framing {
+    /// In chunks, until the last one.
+    Chunked,
+    /// This many bytes.
+    Length(u64),
+    /// There is no body.
+    None,
+}
 
 /// The host by its places.
 #[derive(Clone, Copy, Debug)]
@@ -41,11 +51,19 @@ impl Default for Meaning {
     }
 }
 
+/// What the request line has said before the fields, and the way that the head came.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Said {
+    pub(super) method: Method,
+    pub(super) version: Version,
+    pub(super) authority: Option<Span>,
+    pub(super) secure: bool,
+    pub(super) spelled: bool,
+}
+
 /// Weighs the fields of a head whose lines are already split.
-pub(super) fn read_meaning(head: &mut RequestHead, secure: bool) -> Result<Meaning, HeadFault> {
-    let (version, method, authority) = (head.version(), head.method(), head.authority());
-    let spelled = head.is_spelled();
-    let (bytes, fields) = head.parts();
+pub(super) fn read_meaning(bytes: &mut Vec<u8>, fields: &mut [FieldSpan], said: Said) -> Result<Meaning, HeadFault> {
+    let Said { method, version, authority, secure, spelled } = said;
     let seen = Seen::of(bytes, fields, version)?;
     let options = read_connection(bytes, fields, must_travel).map_err(|_| HeadFault::BadConnection)?;
     let framing = seen.framing(bytes, version)?;

@@ -3,21 +3,11 @@
 use super::fault::HeadFault;
 use super::fields::{Field, FieldKind, FieldSpan, LineFault, Lines, Span, line, read_fields};
 use super::host::HostRef;
-use super::meaning::{HostSpan, Meaning, read_meaning};
+use super::limits::HeadLimits;
+use super::meaning::{Framing, HostSpan, Meaning, Said, read_meaning};
 use super::request_line::{Method, Version, read_request_line};
-use super::scan::{HeadLimits, skip_empty_line};
+use super::scan::skip_empty_line;
 use super::target::{Target, read_target};
-
-/// How long a request's body is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Framing {
-    /// In chunks, until the last one.
-    Chunked,
-    /// This many bytes.
-    Length(u64),
-    /// There is no body.
-    None,
-}
 
 /// A request's head. `parse` fills it, again and again; its buffers keep their room.
 #[derive(Debug)]
@@ -83,7 +73,14 @@ impl RequestHead {
         self.method_name = request.name;
         self.version = request.version;
         self.target = read_target(&mut self.bytes, request.target, request.method, limits.secure)?;
-        self.meaning = read_meaning(self, limits.secure)?;
+        let said = Said {
+            method: self.method,
+            version: self.version,
+            authority: self.target.authority,
+            secure: limits.secure,
+            spelled: self.spelled,
+        };
+        self.meaning = read_meaning(&mut self.bytes, &mut self.fields, said)?;
         Ok(())
     }
 
@@ -183,14 +180,6 @@ impl RequestHead {
     /// The value of the first field of this kind.
     pub fn value(&self, kind: FieldKind) -> Option<&[u8]> {
         self.fields.iter().find(|field| field.kind == kind).map(|field| field.value.of(&self.bytes))
-    }
-
-    pub(super) fn parts(&mut self) -> (&mut Vec<u8>, &mut Vec<FieldSpan>) {
-        (&mut self.bytes, &mut self.fields)
-    }
-
-    pub(super) fn authority(&self) -> Option<Span> {
-        self.target.authority
     }
 
     pub(super) fn set_framing(&mut self, framing: Framing) {

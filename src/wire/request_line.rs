@@ -5,7 +5,7 @@ use memchr::{memchr, memrchr};
 use super::fault::HeadFault;
 use super::fields::Span;
 use super::grammar::{is_target_byte, is_token};
-use super::scan::HeadLimits;
+use super::limits::HeadLimits;
 
 /// A version of HTTP/1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -6,26 +6,8 @@ use memchr::{memchr, memchr3_iter};
 use super::fault::{AnswerFault, HeadFault};
 use super::fields::{Lines, line};
 use super::grammar::is_token;
+use super::limits::HeadLimits;
 use super::request_line::{LONGEST_METHOD, read_request_line};
-
-/// What a listener allows a request's head to be.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct HeadLimits {
-    /// Bytes of the whole head.
-    pub bytes: usize,
-    /// Fields.
-    pub fields: usize,
-    /// Bytes of the target.
-    pub target: usize,
-    /// Whether the listener speaks TLS: the scheme of an absolute target must fit.
-    pub secure: bool,
-}
-
-impl Default for HeadLimits {
-    fn default() -> Self {
-        Self { bytes: 64 * 1024, fields: 100, target: 16 * 1024, secure: false }
-    }
-}
 
 /// How far the head in a buffer is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -4,8 +4,9 @@
 use super::fault::HeadFault;
 use super::fields::{FieldKind, Span};
 use super::grammar::{field_value_is_clean, is_target_byte, is_token, trim};
-use super::request::{Framing, RequestHead};
-use super::scan::HeadLimits;
+use super::limits::HeadLimits;
+use super::meaning::Framing;
+use super::request::RequestHead;
 
 impl RequestHead {
     /// Begins a head with its pseudo fields. `authority` becomes Host; a Host that is pushed later must agree.
