@@ -47,7 +47,7 @@ fn large_bodies_go_up_and_come_down_whole() {
     });
     let weir = before(&origin);
     let mut client = H2Client::connect(weir.https());
-    let body: Vec<u8> = (0..8 * MIB).map(|place| u8::try_from(place % 251).unwrap_or_default()).collect();
+    let body: Vec<u8> = (0..4 * MIB).map(|place| u8::try_from(place % 251).unwrap_or_default()).collect();
     let pieces: Vec<Bytes> = body.chunks(100_000).map(Bytes::copy_from_slice).collect();
     let length = body.len().to_string();
     for fields in [&[("content-length", length.as_str())][..], &[]] {

@@ -17,3 +17,4 @@ mod shutdown;
 mod sticky;
 mod tls;
 mod upgrade;
+mod websocket;

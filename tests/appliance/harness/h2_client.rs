@@ -14,7 +14,7 @@ use tokio::net::TcpStream;
 use super::tls::Offer;
 
 /// How long any one thing may take.
-const WAIT: Duration = Duration::from_secs(10);
+const WAIT: Duration = Duration::from_secs(30);
 
 /// A connection.
 pub(crate) struct H2Client {
@@ -162,7 +162,11 @@ async fn read(answer: h2::client::ResponseFuture) -> Result<H2Answer, h2::Error>
                 down.flow_control().release_capacity(data.len())?;
                 body.extend_from_slice(&data);
             }
-            Err(error) => broken = Some(error),
+            Err(error) => {
+                // The library says the same for ever.
+                broken = Some(error);
+                break;
+            }
         }
     }
     let trailers = if broken.is_none() { down.trailers().await?.unwrap_or_default() } else { HeaderMap::new() };
