@@ -149,7 +149,7 @@ fn a_tunnel_in_which_nobody_speaks_is_closed() {
 fn a_client_that_goes_ends_the_nodes_side() {
     let (origin, weir) = world();
     let client = upgraded(weir.client());
-    assert!(weir.metric("weir_tunnels_open", &[]) > 0.5);
+    eventually("the tunnel is counted", || weir.metric("weir_tunnels_open", &[]) > 0.5);
     client.reset();
     eventually("the node's side is closed", || origin.open_connections() == 0);
     eventually("no tunnel is counted", || weir.metric("weir_tunnels_open", &[]) < 0.5);
