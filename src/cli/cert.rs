@@ -11,14 +11,13 @@ use std::time::SystemTime;
 
 use clap::Subcommand;
 
-pub use self::create::Create;
-pub use self::inspect::Inspect;
-pub use self::make::{Authority, KeyKind, Made, Order};
-pub use self::pin::Pin;
+use self::create::Create;
+use self::inspect::Inspect;
+use self::pin::Pin;
 
 /// The `weir cert` commands.
 #[derive(Debug, Subcommand)]
-pub enum Cert {
+pub(super) enum Cert {
     /// Make a key and a certificate for host names: self-signed, or signed by a CA of your own
     Create(Create),
     /// Say in words what a certificate (and its key) is, and what is wrong with it
@@ -29,7 +28,7 @@ pub enum Cert {
 
 impl Cert {
     /// Does what was asked, writes the answer to `out` and the reason of a failure to `err`; returns the exit code.
-    pub fn run(&self, now: SystemTime, out: &mut dyn Write, err: &mut dyn Write) -> u8 {
+    pub(super) fn run(&self, now: SystemTime, out: &mut dyn Write, err: &mut dyn Write) -> u8 {
         let done = match self {
             Self::Create(create) => create.run(now),
             Self::Inspect(inspect) => Ok(inspect.run(now)),
@@ -51,9 +50,9 @@ impl Cert {
 
 /// What a command has to say, and whether all is well.
 #[derive(Debug)]
-pub(crate) struct Said {
-    pub(crate) text: String,
-    pub(crate) good: bool,
+struct Said {
+    text: String,
+    good: bool,
 }
 
 impl Said {

@@ -15,7 +15,7 @@ const OK: i32 = 0;
 const BAD_CONFIG: i32 = 78;
 
 /// Checks a file, prints what it found, and returns the exit code. Errors go to standard error, all else to standard output.
-pub fn run(path: &Path, json: bool, color: bool) -> i32 {
+pub(super) fn run(path: &Path, json: bool, color: bool) -> i32 {
     let now = SystemTime::now();
     let result = config::load_at(path, now);
     let code = if result.is_ok() { OK } else { BAD_CONFIG };

@@ -1,9 +1,9 @@
 //! The commands. What concerns a running Weir is asked of its admin address only.
 
 mod ask;
-pub mod cert;
-pub mod check;
-pub mod demo;
+mod cert;
+mod check;
+mod demo;
 mod show;
 
 use std::ffi::OsString;

@@ -14,37 +14,37 @@ use crate::config::certificate::{authority, day};
 
 /// `weir cert create`
 #[derive(Args, Clone, Debug)]
-pub struct Create {
+pub(in crate::cli) struct Create {
     /// The names that clients ask for: host names, *.parent, or IP addresses; the first is the common name
     #[arg(long = "host", value_name = "NAME", required = true, num_args = 1.., value_parser = host)]
-    pub hosts: Vec<String>,
+    pub(super) hosts: Vec<String>,
     /// The directory to write to; made when missing
     #[arg(long, value_name = "DIR")]
-    pub out: PathBuf,
+    pub(super) out: PathBuf,
     /// An RSA key of 2048, 3072 or 4096 bits instead of ECDSA P-256
     #[arg(long, value_name = "BITS", num_args = 0..=1, default_missing_value = "2048", value_parser = rsa)]
-    pub rsa: Option<KeyKind>,
+    pub(super) rsa: Option<KeyKind>,
     /// How long the certificate is valid; some clients refuse more than 398 days
     #[arg(long, default_value_t = 398, value_parser = clap::value_parser!(u32).range(1..=3650))]
-    pub days: u32,
+    pub(super) days: u32,
     /// The files' name without .crt and .key; default: the first host
     #[arg(long, value_parser = file_name)]
-    pub name: Option<String>,
+    pub(super) name: Option<String>,
     /// Make a small CA as well (ca.crt, ca.key) and sign with it
     #[arg(long, conflicts_with_all = ["ca_cert", "ca_key"])]
-    pub ca: bool,
+    pub(super) ca: bool,
     /// Sign with this CA
     #[arg(long, value_name = "FILE", requires = "ca_key")]
-    pub ca_cert: Option<PathBuf>,
+    pub(super) ca_cert: Option<PathBuf>,
     /// The key of that CA
     #[arg(long, value_name = "FILE", requires = "ca_cert")]
-    pub ca_key: Option<PathBuf>,
+    pub(super) ca_key: Option<PathBuf>,
     /// Replace files that are there
     #[arg(long)]
-    pub force: bool,
+    pub(super) force: bool,
     /// Say it in JSON
     #[arg(long)]
-    pub json: bool,
+    pub(super) json: bool,
 }
 
 impl Create {

@@ -12,17 +12,17 @@ use crate::config::certificate::{Finding, Inspection, Leaf, day, inspect, inspec
 
 /// `weir cert inspect`
 #[derive(Args, Clone, Debug)]
-pub struct Inspect {
+pub(in crate::cli) struct Inspect {
     /// The certificate, and its issuers' after it
-    pub chain: PathBuf,
+    pub(super) chain: PathBuf,
     /// Its private key
-    pub key: Option<PathBuf>,
+    pub(super) key: Option<PathBuf>,
     /// A name that the site answers to; may be given several times
     #[arg(long = "host", value_name = "NAME")]
-    pub hosts: Vec<String>,
+    pub(super) hosts: Vec<String>,
     /// Say it in JSON
     #[arg(long)]
-    pub json: bool,
+    pub(super) json: bool,
 }
 
 impl Inspect {

@@ -12,18 +12,18 @@ use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 
 /// What a new certificate is for.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Order {
+pub(super) struct Order {
     /// Host names (a leading `*.` is allowed) and IP addresses, the first is the common name.
-    pub hosts: Vec<String>,
+    pub(super) hosts: Vec<String>,
     /// The kind of its key.
-    pub key: KeyKind,
+    pub(super) key: KeyKind,
     /// How long it is valid.
-    pub days: u32,
+    pub(super) days: u32,
 }
 
 /// The kinds of keys that are made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum KeyKind {
+pub(super) enum KeyKind {
     /// Small, fast, taken by everything that speaks TLS 1.2.
     EcdsaP256,
     /// 2048 bits, for Java 6 and its like.
@@ -36,17 +36,17 @@ pub enum KeyKind {
 
 /// A new certificate and its key.
 #[derive(Clone)]
-pub struct Made {
+pub(super) struct Made {
     /// The certificate in PEM, its issuer's after it when there is one.
-    pub chain: String,
+    pub(super) chain: String,
     /// The private key in PEM (PKCS#8).
-    pub key: String,
+    pub(super) key: String,
     /// Valid until, in seconds since 1970.
-    pub not_after: i64,
+    pub(super) not_after: i64,
 }
 
 /// A CA that signs.
-pub struct Authority {
+pub(super) struct Authority {
     issuer: Issuer<'static, KeyPair>,
     chain: String,
     not_after: Option<SystemTime>,
@@ -57,7 +57,7 @@ impl Order {
     ///
     /// # Errors
     /// In words: a host that is none, a lifetime that the authority does not have.
-    pub fn make(&self, authority: Option<&Authority>, now: SystemTime) -> Result<Made, String> {
+    pub(super) fn make(&self, authority: Option<&Authority>, now: SystemTime) -> Result<Made, String> {
         let key = self.key.generate()?;
         let end = self.end(authority, now)?;
         let mut params = blank(self.hosts.first().map_or("", String::as_str), now, end)?;
@@ -89,7 +89,7 @@ impl Order {
 
 impl KeyKind {
     /// RSA of this many bits.
-    pub fn rsa(bits: u32) -> Option<Self> {
+    pub(super) fn rsa(bits: u32) -> Option<Self> {
         match bits {
             2048 => Some(Self::Rsa2048),
             3072 => Some(Self::Rsa3072),
@@ -99,7 +99,7 @@ impl KeyKind {
     }
 
     /// As `weir cert inspect` calls it.
-    pub const fn words(self) -> &'static str {
+    pub(super) const fn words(self) -> &'static str {
         match self {
             Self::EcdsaP256 => "ECDSA P-256",
             Self::Rsa2048 => "RSA 2048",
@@ -125,7 +125,7 @@ impl Authority {
     ///
     /// # Errors
     /// In words, when the machine gives no randomness.
-    pub fn make(key: KeyKind, now: SystemTime) -> Result<(Self, Made), String> {
+    pub(super) fn make(key: KeyKind, now: SystemTime) -> Result<(Self, Made), String> {
         let pair = key.generate()?;
         let end = now.checked_add(days(CA_DAYS)).ok_or("too many days")?;
         let mut params = blank("", now, end)?;
@@ -145,7 +145,7 @@ impl Authority {
     ///
     /// # Errors
     /// In words, when the key cannot sign.
-    pub fn of(
+    pub(super) fn of(
         chain: &str,
         certificate: &CertificateDer<'_>,
         key: &PrivateKeyDer<'_>,

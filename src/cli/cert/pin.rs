@@ -19,13 +19,13 @@ use crate::service::verify::{NodeVerifier, explain};
 
 /// `weir cert pin`
 #[derive(Args, Clone, Debug)]
-pub struct Pin {
+pub(in crate::cli) struct Pin {
     /// The node's address and TLS port, such as 10.0.0.3:8243
     #[arg(value_name = "HOST:PORT", value_parser = target)]
-    pub target: (String, u16),
+    pub(super) target: (String, u16),
     /// Say it in JSON
     #[arg(long)]
-    pub json: bool,
+    pub(super) json: bool,
 }
 
 impl Pin {

@@ -30,26 +30,26 @@ use voice::say;
 
 /// The options of `weir demo`.
 #[derive(Args, Clone, Debug)]
-pub struct Options {
+pub(super) struct Options {
     /// Port for HTTP; a free one near it is taken where it is busy
     #[arg(long, default_value_t = 8080)]
-    pub http_port: u16,
+    pub(super) http_port: u16,
     /// Port for HTTPS, likewise
     #[arg(long, default_value_t = 8443)]
-    pub https_port: u16,
+    pub(super) https_port: u16,
     /// Port for metrics, status and API, likewise
     #[arg(long, default_value_t = 9180)]
-    pub admin_port: u16,
+    pub(super) admin_port: u16,
     /// Where configuration, certificates and logs go; default: a temporary directory, removed at the end
     #[arg(long)]
-    pub dir: Option<PathBuf>,
+    pub(super) dir: Option<PathBuf>,
     /// Try every line that would be printed, stop and start a worker, say what passed, and end
     #[arg(long)]
-    pub self_test: bool,
+    pub(super) self_test: bool,
 }
 
 /// Runs the demo until it is told to stop. Returns the exit code.
-pub fn run(options: &Options) -> i32 {
+pub(super) fn run(options: &Options) -> i32 {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     match runtime.and_then(|runtime| runtime.block_on(demo(options))) {
         Ok(true) => 0,
