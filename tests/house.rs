@@ -28,7 +28,6 @@ const CRATES: &[(&str, &[&str])] = &[
     ("axum", &["service"]),
     ("clap", &["main", "cli"]),
     ("h2", &["service"]),
-    ("httparse", &["wire"]),
     ("mimalloc", &["main"]),
     ("pingora_core", &["service"]),
     ("prometheus", &["observe"]),
