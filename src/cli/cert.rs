@@ -5,6 +5,7 @@ mod files;
 mod inspect;
 mod make;
 mod pin;
+mod said;
 
 use std::io::Write;
 use std::time::SystemTime;
@@ -46,24 +47,6 @@ impl Cert {
             }
         }
     }
-}
-
-/// What a command has to say, and whether all is well.
-#[derive(Debug)]
-struct Said {
-    text: String,
-    good: bool,
-}
-
-impl Said {
-    fn good(text: String) -> Self {
-        Self { text, good: true }
-    }
-}
-
-/// A string as TOML (and JSON) write it.
-fn quoted(text: &str) -> String {
-    serde_json::Value::from(text).to_string()
 }
 
 #[cfg(test)]

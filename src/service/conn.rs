@@ -49,6 +49,13 @@ impl Conn {
         read
     }
 
+    /// Waits for `limit`, on the coarse clock.
+    pub(crate) async fn pause(&self, limit: Duration) {
+        self.slot.read_within(limit);
+        poll_fn(|cx| if self.slot.read_late(cx) { Poll::Ready(()) } else { Poll::Pending }).await;
+        self.slot.read_done();
+    }
+
     /// One try at reading, under the deadline that was set before by [`Conn::deadline`].
     pub(crate) fn poll_read(&self, cx: &mut Context<'_>, into: &mut Vec<u8>) -> Poll<io::Result<usize>> {
         let mut stream = self.stream.borrow_mut();

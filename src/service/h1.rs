@@ -13,6 +13,8 @@ use crate::wire::{self, AnswerHead, ChunkFault, Chunks, Framing, Piece, Version}
 
 /// Below this much body, head and body leave in one write.
 const COALESCE: usize = 16 * 1024;
+/// How long a client that ended its direction is still answered.
+const HALF_CLOSED: Duration = Duration::from_secs(2);
 
 /// The body of a request.
 pub(crate) struct Body<'c> {
@@ -136,7 +138,8 @@ impl<'c> Body<'c> {
         }
     }
 
-    /// See [`super::client::Body::gone`]. A half-closed client counts as gone, as with nginx.
+    /// See [`super::client::Body::gone`]. An end of the client's direction may be all of its end, or a script that has
+    /// said what it had to say and still listens: it is waited for a moment. nginx gives up at once, HAProxy never.
     pub(crate) async fn gone(&mut self) {
         loop {
             self.input.compact();
@@ -146,7 +149,8 @@ impl<'c> Body<'c> {
             let conn = self.conn;
             let input = &mut *self.input;
             match poll_fn(|cx| conn.poll_read(cx, input.end())).await {
-                Ok(0) | Err(_) => return,
+                Ok(0) => return conn.pause(HALF_CLOSED).await,
+                Err(_) => return,
                 Ok(_) => {}
             }
         }

@@ -9,12 +9,13 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use clap::Args;
 
 use super::make::{Authority, KeyKind, Made, Order};
-use super::{Said, files, quoted};
+use super::files;
+use super::said::{Said, quoted};
 use crate::config::certificate::{authority, day};
 
 /// `weir cert create`
 #[derive(Args, Clone, Debug)]
-pub(in crate::cli) struct Create {
+pub(crate) struct Create {
     /// The names that clients ask for: host names, *.parent, or IP addresses; the first is the common name
     #[arg(long = "host", value_name = "NAME", required = true, num_args = 1.., value_parser = host)]
     pub(super) hosts: Vec<String>,

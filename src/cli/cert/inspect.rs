@@ -6,13 +6,13 @@ use std::time::SystemTime;
 
 use clap::Args;
 
-use super::Said;
+use super::said::Said;
 use crate::config::HostPattern;
 use crate::config::certificate::{Finding, Inspection, Leaf, day, inspect, inspect_chain};
 
 /// `weir cert inspect`
 #[derive(Args, Clone, Debug)]
-pub(in crate::cli) struct Inspect {
+pub(crate) struct Inspect {
     /// The certificate, and its issuers' after it
     pub(super) chain: PathBuf,
     /// Its private key

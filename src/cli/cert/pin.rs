@@ -12,14 +12,14 @@ use rustls::{ClientConfig, ClientConnection, DigitallySignedStruct, Error, Signa
 use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 
 use super::inspect::{describe, leaf_json};
-use super::{Said, quoted};
+use super::said::{Said, quoted};
 use crate::config::Verify;
 use crate::config::certificate::{Leaf, key_pin_of, pin_of, pin_text};
 use crate::service::verify::{NodeVerifier, explain};
 
 /// `weir cert pin`
 #[derive(Args, Clone, Debug)]
-pub(in crate::cli) struct Pin {
+pub(crate) struct Pin {
     /// The node's address and TLS port, such as 10.0.0.3:8243
     #[arg(value_name = "HOST:PORT", value_parser = target)]
     pub(super) target: (String, u16),
