@@ -8,8 +8,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use clap::Args;
 
-use super::make::{Authority, KeyKind, Made, Order};
 use super::files;
+use super::make::{Authority, KeyKind, Made, Order};
 use super::said::{Said, quoted};
 use crate::config::certificate::{authority, day};
 
