@@ -52,7 +52,7 @@ impl Clock {
         loop {
             tick.tick().await;
             self.now.set(millis_since(self.start));
-            self.sweep(|slot, now| slot.is_late(now));
+            self.sweep(Slot::is_late);
         }
     }
 

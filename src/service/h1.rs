@@ -46,7 +46,7 @@ impl<'c> Body<'c> {
         let framing = match framing {
             Framing::None | Framing::Length(0) => BodyFraming::Done,
             Framing::Length(length) => BodyFraming::Length(length),
-            Framing::Chunked => BodyFraming::Chunked(Box::new(Chunks::new())),
+            Framing::Chunked => BodyFraming::Chunked(Box::default()),
         };
         Self { conn, input, framing, ready: 0, timeout, read_ahead: max_head }
     }

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use pingora_core::protocols::tls::TlsStream;
+use pingora_core::protocols::tls::{TlsRef, TlsStream};
 use pingora_core::protocols::{ALPN, Ssl};
 use socket2::{Domain, Socket, Type};
 use tokio::net::{TcpListener, TcpStream};
@@ -203,7 +203,7 @@ async fn shake_hands(
     let limit = listener.limits.handshake_timeout;
     match tokio::time::timeout(limit, acceptor.tls_handshake(tcp)).await {
         Ok(Ok(stream)) => {
-            let version = match stream.get_ssl().and_then(|tls| tls.version()) {
+            let version = match stream.get_ssl().and_then(TlsRef::version) {
                 Some("TLSv1_3") => "TLSv1.3",
                 _ => "TLSv1.2",
             };

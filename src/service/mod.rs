@@ -16,6 +16,7 @@ mod h2;
 mod h2_budget;
 mod listeners;
 mod probes;
+mod reach;
 mod reload;
 mod run;
 mod serve_h1;

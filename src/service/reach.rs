@@ -1,0 +1,106 @@
+//! A request's connection to a node: reused or opened, and afterwards kept or closed.
+
+use std::rc::Rc;
+use std::time::Instant;
+
+use super::conn::Conn;
+use super::trip::Trip;
+use super::upstream::{self, ConnectFault};
+use crate::traffic::retry::{ConnectFailure, Failure, Sent};
+use crate::traffic::snapshot::InFlight;
+use crate::traffic::tick::Tick;
+use crate::wire::{Framing, Method};
+
+/// A connection to a node, held for one attempt.
+pub(crate) struct Node {
+    /// The connection.
+    pub(crate) conn: Conn,
+    link: u64,
+    _in_flight: InFlight,
+}
+
+impl Trip<'_> {
+    /// Reuses or opens a connection to the picked node.
+    pub(crate) async fn reach(&mut self) -> Result<Node, Failure> {
+        let Some(index) = self.member else { return Err(Failure::Connect(ConnectFailure::Unreachable)) };
+        if !self.fresh {
+            self.tries += 1;
+        }
+        self.reached.get_or_insert_with(Instant::now);
+        self.sent = Sent::Nothing;
+        self.reached_at = self.connection.worker().clock.now();
+        let place = Rc::clone(&self.place);
+        let pool = &place.generation.snapshot.pools[self.pool_index()];
+        let settings = &place.generation.snapshot.config.pools[self.pool_index()];
+        let member = &pool.members[index];
+        let worker = self.connection.worker();
+        let repeatable = self.head.method().idempotent();
+        let kept = if self.fresh { None } else { worker.idle.take(member.link, repeatable, worker.clock.now()) };
+        self.reused = kept.is_some();
+        let counters = place.generation.pools[self.pool_index()].members.get(index);
+        self.fresh = false;
+        let conn = match kept {
+            Some(conn) => {
+                counters.inspect(|counters| counters.connection("reused"));
+                conn
+            }
+            None => {
+                let tls = place.generation.pools[self.pool_index()].tls.as_ref();
+                upstream::connect(member.address, tls, settings.timeouts.connect, &worker.clock)
+                    .await
+                    .inspect(|_| counters.into_iter().for_each(|counters| counters.connection("opened")))
+                    .map_err(|fault| self.unreachable(index, &fault))?
+            }
+        };
+        self.sent_before = conn.sent();
+        Ok(Node { conn, link: member.link, _in_flight: member.begin() })
+    }
+
+    // A failed connect puts the node aside at once; the request goes on to the next one.
+    fn unreachable(&self, member: usize, fault: &ConnectFault) -> Failure {
+        let eject_for = self.pool_settings().eject_for;
+        let failure = fault.failure();
+        if let Some(counters) = self.place.generation.pools[self.pool_index()].members.get(member) {
+            counters.connection(failure.refusal().word());
+        }
+        if failure.ejects() {
+            let change = self.pool().members[member].state.on_connect_failure(self.now(), eject_for);
+            self.place.generation.announce(self.pool_index(), member, change, &fault.to_string());
+        }
+        failure
+    }
+
+    /// Notes whether any byte of this attempt has left.
+    pub(crate) fn note_sent(&mut self, node: &Node) {
+        if node.conn.sent() > self.sent_before {
+            self.sent = Sent::Something;
+        }
+    }
+
+    /// Whether a node's connection can be trusted after this exchange. HEAD answers may carry a body that they must
+    /// not (WSO2's `?wsdl`), and WSO2 misframes OPTIONS with a body.
+    pub(crate) fn leaves_connection_clean(&self) -> bool {
+        let body = !matches!(self.head.framing(), Framing::None);
+        let method = self.head.method();
+        method != Method::Head && !(body && method == Method::Options)
+    }
+
+    /// Keeps the node's connection, or closes it.
+    pub(crate) fn release(&mut self, node: Node, reusable: bool) {
+        self.upstream = self.reached.map(|at| at.elapsed());
+        let settings = self.pool_settings();
+        if reusable && settings.reuse {
+            let worker = self.connection.worker();
+            worker.idle.put(node.link, node.conn, settings.idle_timeout, worker.clock.now());
+        }
+        self.answered_well();
+    }
+
+    fn answered_well(&self) {
+        if let Some(member) = self.member {
+            let began = Tick::from_millis(self.reached_at);
+            let change = self.pool().members[member].state.on_success(began);
+            self.place.generation.announce(self.pool_index(), member, change, "answered a request");
+        }
+    }
+}
