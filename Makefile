@@ -52,6 +52,8 @@ lint:
 cargo-test:
 	@echo "== cargo test"
 	@$(CARGO) test --no-fail-fast
+	@echo "== the benches, each once"
+	@$(CARGO) test --benches --quiet
 
 doc:
 	@echo "== cargo doc"
