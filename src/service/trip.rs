@@ -32,7 +32,6 @@ pub(crate) struct Trip<'r> {
     pub(super) body_received: u64,
     pub(super) refusal: Option<Refusal>,
     pub(super) upstream: Option<Duration>,
-    pub(super) tunnel: Option<(u64, u64)>,
     pub(super) reached: Option<Instant>,
     pub(super) reached_at: u64,
     pub(super) tried: Tried,
@@ -92,7 +91,6 @@ impl<'r> Trip<'r> {
             body_received: 0,
             refusal: None,
             upstream: None,
-            tunnel: None,
             reached: None,
             reached_at: 0,
             tried: Tried::default(),
@@ -335,7 +333,8 @@ impl<'r> Trip<'r> {
 
     /// The tunnel ended after so many bytes up and down.
     pub(crate) fn tunnelled(&mut self, up: u64, down: u64) {
-        self.tunnel = Some((up, down));
+        self.body_received = up;
+        self.body_sent = down;
     }
 
     /// Whether the final answer has begun.

@@ -8,12 +8,6 @@ use crate::harness::{Appliance, Gate, Origin, Plan, eventually, ok};
 
 const MIB: usize = 1 << 20;
 
-fn resident_kib(weir: &Appliance) -> u64 {
-    let text = std::fs::read_to_string(format!("/proc/{}/status", weir.id())).unwrap_or_default();
-    let line = text.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    line.and_then(|rest| rest.trim().trim_end_matches(" kB").parse().ok()).expect("the kernel says VmRSS")
-}
-
 fn post(fields: &str) -> String {
     format!("POST /up HTTP/1.1\r\nHost: esb.test\r\n{fields}\r\n\r\n")
 }
@@ -29,7 +23,7 @@ fn a_large_upload_to_a_slow_node_does_not_fill_memory() {
     });
     let weir = Appliance::in_front_of(&[&origin]);
     assert_eq!(weir.ask_admin("/livez").status, 200);
-    let before = resident_kib(&weir);
+    let before = weir.resident_kib();
     let total = 200 * MIB;
     let mut client = weir.client();
     client.send(post(&format!("Content-Length: {total}")));
@@ -41,7 +35,7 @@ fn a_large_upload_to_a_slow_node_does_not_fill_memory() {
         sent += piece.len();
         assert!(sent < 64 * MIB, "nobody holds the sender back: {sent} bytes went into a node that does not read");
     }
-    let grown = resident_kib(&weir).saturating_sub(before);
+    let grown = weir.resident_kib().saturating_sub(before);
     assert!(grown < 4096, "{grown} KiB more for one held upload");
     gate.open();
 }
@@ -54,7 +48,7 @@ fn a_large_upload_arrives_whole_in_bounded_memory() {
     });
     let weir = Appliance::in_front_of(&[&origin]);
     assert_eq!(weir.get("/").text(), "0");
-    let before = resident_kib(&weir);
+    let before = weir.resident_kib();
     for chunked in [false, true] {
         let total = 200 * MIB;
         let mut client = weir.client();
@@ -77,7 +71,7 @@ fn a_large_upload_arrives_whole_in_bounded_memory() {
             client.send("0\r\n\r\n");
         }
         assert_eq!(client.answer().expect("an answer comes").text(), total.to_string());
-        let grown = resident_kib(&weir).saturating_sub(before);
+        let grown = weir.resident_kib().saturating_sub(before);
         assert!(grown < 4096, "{grown} KiB more, chunked: {chunked}");
     }
 }
@@ -98,7 +92,7 @@ fn a_large_download_to_a_slow_client_does_not_fill_memory_and_arrives_whole() {
     });
     let weir = Appliance::in_front_of(&[&origin]);
     assert_eq!(weir.get("/small").status, 200);
-    let before = resident_kib(&weir);
+    let before = weir.resident_kib();
     let mut client = weir.client();
     client.send("GET /big HTTP/1.1\r\nHost: esb.test\r\n\r\n");
     client.head().expect("the head comes");
@@ -108,7 +102,7 @@ fn a_large_download_to_a_slow_client_does_not_fill_memory_and_arrives_whole() {
         assert_eq!(weir.get("/small").status, 200);
     }
     assert!(sent.load(Ordering::SeqCst) < 64, "{} MiB were taken from the node", sent.load(Ordering::SeqCst));
-    let grown = resident_kib(&weir).saturating_sub(before);
+    let grown = weir.resident_kib().saturating_sub(before);
     assert!(grown < 4096, "{grown} KiB more for one slow reader");
     let mut left = 100 * MIB - 1000;
     while left > 0 {

@@ -264,7 +264,7 @@ fn floods() -> Vec<(&'static str, Flood)> {
 #[test]
 fn floods_end_the_connection_that_brings_them_and_no_other() {
     let (origin, weir) = world();
-    let before = resident(&weir);
+    let before = weir.resident_kib();
     let mut failures = Vec::new();
     for (name, next) in floods() {
         let seen = origin.count();
@@ -279,13 +279,6 @@ fn floods_end_the_connection_that_brings_them_and_no_other() {
         assert_eq!(weir.get("/other").text(), "/other", "others are served after {name}");
     }
     assert!(failures.is_empty(), "{}", failures.join("\n"));
-    let grown = resident(&weir).saturating_sub(before);
+    let grown = weir.resident_kib().saturating_sub(before);
     assert!(grown < 20 << 10, "{grown} KiB more after the floods");
-}
-
-/// Resident memory in KiB.
-fn resident(weir: &Appliance) -> u64 {
-    let text = std::fs::read_to_string(format!("/proc/{}/status", weir.id())).unwrap_or_default();
-    let line = text.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    line.and_then(|rest| rest.trim().trim_end_matches(" kB").parse().ok()).expect("the kernel says VmRSS")
 }

@@ -11,6 +11,7 @@ mod h2_client;
 mod origin;
 mod plan;
 mod ports;
+mod process;
 mod strict;
 mod talk;
 mod tls;

@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 use std::io;
-use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
+use std::net::{IpAddr, Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
@@ -65,7 +65,7 @@ pub(super) struct Shared {
 /// A server of a test. Dropping it closes everything it holds.
 pub(crate) struct Origin {
     shared: Arc<Shared>,
-    port: u16,
+    address: SocketAddr,
     stopped: Mutex<Arc<AtomicBool>>,
 }
 
@@ -81,36 +81,46 @@ impl Origin {
 
     /// Answers 200 with `NAME TARGET` as the body.
     pub(crate) fn named(name: &str) -> Self {
+        Self::named_at(Ipv4Addr::LOCALHOST.into(), name)
+    }
+
+    /// The same at this address.
+    pub(crate) fn named_at(address: IpAddr, name: &str) -> Self {
         let name = name.to_owned();
-        Self::answering(move |seen| ok(&format!("{name} {}", seen.target())))
+        let script = move |talk: &mut Talk| {
+            talk.body_length();
+            let target = talk.target();
+            talk.send(&ok(&format!("{name} {target}")));
+        };
+        Self::start(address, None, Box::new(script))
     }
 
     /// Runs `script` at each head; it reads the body, answers, closes or resets as it likes.
     pub(crate) fn speaking(script: impl Fn(&mut Talk) + Send + Sync + 'static) -> Self {
-        Self::start(None, Box::new(script))
+        Self::start(Ipv4Addr::LOCALHOST.into(), None, Box::new(script))
     }
 
     /// The same over TLS with this certificate.
     pub(crate) fn speaking_tls(pair: &Pair, script: impl Fn(&mut Talk) + Send + Sync + 'static) -> Self {
-        Self::start(Some(pair.server()), Box::new(script))
+        Self::start(Ipv4Addr::LOCALHOST.into(), Some(pair.server()), Box::new(script))
     }
 
-    fn start(tls: Option<Arc<rustls::ServerConfig>>, script: Box<Script>) -> Self {
+    fn start(address: IpAddr, tls: Option<Arc<rustls::ServerConfig>>, script: Box<Script>) -> Self {
         let shared =
             Shared { script, seen: Mutex::default(), sockets: Mutex::default(), connections: AtomicU64::new(0), tls };
-        let origin = Self { shared: Arc::new(shared), port: free_port(), stopped: Mutex::default() };
+        let origin = Self { shared: Arc::new(shared), address: (address, free_port()).into(), stopped: Mutex::default() };
         origin.resume();
         origin
     }
 
     /// Where it listens.
     pub(crate) fn port(&self) -> u16 {
-        self.port
+        self.address.port()
     }
 
     /// Listens again on its port after `stop`.
     pub(crate) fn resume(&self) {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, self.port)).expect("the port is the origin's own");
+        let listener = TcpListener::bind(self.address).expect("the port is the origin's own");
         let stopped = Arc::new(AtomicBool::new(false));
         *lock(&self.stopped) = stopped.clone();
         let shared = self.shared.clone();
@@ -123,9 +133,8 @@ impl Origin {
             return;
         }
         // One last connection wakes the accepting thread, which then drops its listener.
-        let address = (Ipv4Addr::LOCALHOST, self.port);
-        drop(TcpStream::connect(address));
-        super::eventually::eventually("the origin's port is closed", || TcpStream::connect(address).is_err());
+        drop(TcpStream::connect(self.address));
+        super::eventually::eventually("the origin's port is closed", || TcpStream::connect(self.address).is_err());
         for socket in lock(&self.shared.sockets).values() {
             let _ = socket.shutdown(Shutdown::Both);
         }

@@ -76,6 +76,11 @@ impl Talk {
         self.open &= sent.is_ok();
     }
 
+    /// Whether all that was sent could be sent.
+    pub(crate) fn is_open(&self) -> bool {
+        self.open
+    }
+
     /// Reads what comes, raw; empty when the peer closed.
     pub(crate) fn read_raw(&mut self) -> Vec<u8> {
         if self.inbox.is_empty() {
