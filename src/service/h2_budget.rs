@@ -1,5 +1,5 @@
 //! Counts the frames of an HTTP/2 client that cost us work and move nothing forward (PING, SETTINGS, PRIORITY, empty
-//! DATA), because the library below answers them for ever. It sees the bytes as they are read and changes none.
+//! DATA, resets), because the library below answers them for ever. It sees the bytes as they are read and changes none.
 
 use std::cell::Cell;
 use std::io;
@@ -13,6 +13,8 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 const ALLOWANCE: u32 = 1000;
 /// What a request, or a piece of a body, earns.
 const EARNED: u32 = 10;
+/// What a reset costs: twice what its request had earned.
+const RESET: u32 = 2 * EARNED;
 /// The client's preface (9113 3.4) before its first frame.
 const PREFACE: usize = 24;
 /// A frame's head (9113 4.1).
@@ -87,6 +89,8 @@ impl Frames {
             // DATA with content, HEADERS.
             0 if length > 0 => self.left = (self.left + EARNED).min(ALLOWANCE),
             1 => self.left = (self.left + EARNED).min(ALLOWANCE),
+            // A request that is taken back earned nothing, and cost a node its beginning.
+            3 => self.left = self.left.saturating_sub(RESET),
             // Empty DATA, PRIORITY, SETTINGS, PING.
             0 | 2 | 4 | 6 => self.left -= 1,
             _ => {}
@@ -157,6 +161,18 @@ mod tests {
                 assert!(last[0], "not at once");
             }
         }
+    }
+
+    #[test]
+    fn requests_that_are_taken_back_use_the_budget_up_and_some_of_many_do_not() {
+        let mut frames = Frames::default();
+        assert!(frames.follow(&preface()));
+        for _ in 0..10_000 {
+            assert!((0..2).all(|_| frames.follow(&frame(1, 20))) && frames.follow(&frame(3, 4)));
+        }
+        let pair = [frame(1, 20), frame(3, 4)].concat();
+        let taken = (0..ALLOWANCE).take_while(|_| frames.follow(&pair)).count();
+        assert!((50..200).contains(&taken), "{taken} requests taken back");
     }
 
     #[test]

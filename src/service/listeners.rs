@@ -72,6 +72,7 @@ impl Listeners {
         mut sockets: HashMap<SocketAddr, StdListener>,
     ) {
         let closed = self.change(worker, generation, &mut sockets);
+        closed.iter().for_each(|socketed| socketed.listening.close());
         worker.clock.wake_all();
         wait_for(closed).await;
     }
@@ -105,9 +106,8 @@ impl Listeners {
 }
 
 async fn wait_for(closed: Vec<Socketed>) {
+    closed.iter().for_each(|socketed| socketed.stop.notify_one());
     for socketed in closed {
-        socketed.listening.close();
-        socketed.stop.notify_one();
         if let Some(accepting) = socketed.accepting {
             // A task that ended by itself has closed its socket as well.
             let _ = accepting.await;
@@ -138,7 +138,11 @@ async fn accept(worker: &Rc<Worker>, listening: &Rc<Listening>, socket: TcpListe
         };
         match accepted {
             Ok((stream, peer)) => welcome(worker, listening, stream, peer),
-            Err(error) => pause(&error).await,
+            // Without descriptors every try to accept fails at once, so the wish to stop is heard here.
+            Err(error) => tokio::select! {
+                () = pause(&error) => {}
+                () = stop.notified() => break,
+            },
         }
     }
     // Who is in the queue already has connected, and perhaps sent: closing now would reset them.

@@ -5,6 +5,8 @@
 use std::cell::Cell;
 use std::future::poll_fn;
 use std::rc::Rc;
+use std::task::{Context, Poll};
+use std::time::Duration;
 
 use ::h2::server::SendResponse;
 use ::h2::{Reason, RecvStream};
@@ -14,6 +16,7 @@ use pingora_core::protocols::Stream;
 use pingora_core::protocols::http::v2::server::{H2Options, default_h2_options};
 
 use super::client::{Body, Sink};
+use super::clock::Slot;
 use super::connection::Connection;
 use super::h2_budget::Counted;
 use super::{exchange, h2};
@@ -31,29 +34,36 @@ const SEND_BUFFER: usize = 64 * 1024;
 /// What all streams of a connection may send ahead.
 const CONNECTION_WINDOW: u32 = 4 * 1024 * 1024;
 
+/// How long a client may take to hear that its connection ends, once no stream runs on it any more.
+const FAREWELL: Duration = Duration::from_secs(5);
+
 /// Carries streams until the connection ends.
 pub(crate) async fn serve(stream: Stream, connection: Rc<Connection>) {
     let limits = connection.limits();
     let (counted, overdrawn) = Counted::new(stream);
-    let Ok(mut streams) = options(limits.max_head).handshake::<_, Bytes>(counted).await else { return };
-    let slot = connection.worker().clock.slot();
-    let idle = limits.http2_idle_timeout;
-    let running = Rc::new(Cell::new(0usize));
-    slot.read_within(idle);
-    let mut leaving = false;
+    let handshake = options(limits.max_head).handshake::<_, Bytes>(counted);
+    // Who negotiates HTTP/2 and then says nothing has the time of a head, as any client.
+    let Ok(Ok(mut streams)) = tokio::time::timeout(limits.head_timeout, handshake).await else { return };
+    let life = Life::begin(&connection, limits.http2_idle_timeout);
+    let (mut leaving, mut thrown_out) = (false, false);
     loop {
         let accepted = poll_fn(|cx| {
-            if overdrawn.is_so() && !leaving {
-                leaving = true;
+            if overdrawn.is_so() && !thrown_out {
+                (leaving, thrown_out) = (true, true);
                 streams.abrupt_shutdown(Reason::ENHANCE_YOUR_CALM);
+                life.end_now();
             }
-            if !leaving && (connection.closing() || slot.read_late(cx)) {
+            if life.is_late(cx) || (connection.closing() && !leaving) {
+                // It was told, and does not go.
+                if leaving {
+                    return Poll::Ready(None);
+                }
                 leaving = true;
-                slot.read_done();
                 streams.graceful_shutdown();
+                life.leave();
             }
             let polled = streams.poll_accept(cx);
-            if polled.is_pending() && overdrawn.is_so() && !leaving {
+            if polled.is_pending() && overdrawn.is_so() && !thrown_out {
                 cx.waker().wake_by_ref();
             }
             polled
@@ -61,16 +71,61 @@ pub(crate) async fn serve(stream: Stream, connection: Rc<Connection>) {
         .await;
         let Some(Ok((request, respond))) = accepted else { return };
         connection.refresh();
-        running.set(running.get() + 1);
-        slot.read_done();
-        let (connection, running, slot) = (Rc::clone(&connection), Rc::clone(&running), Rc::clone(&slot));
+        let running = life.stream();
+        let connection = Rc::clone(&connection);
         tokio::task::spawn_local(async move {
             carry(&connection, request, respond).await;
-            running.set(running.get() - 1);
-            if running.get() == 0 {
-                slot.read_within(idle);
-            }
+            drop(running);
         });
+    }
+}
+
+/// How long the connection may last: for ever while a stream runs, else as long as its patience.
+struct Life {
+    slot: Rc<Slot>,
+    running: Cell<usize>,
+    patience: Cell<Duration>,
+}
+
+impl Life {
+    fn begin(connection: &Connection, idle: Duration) -> Rc<Self> {
+        let slot = connection.worker().clock.slot();
+        slot.read_within(idle);
+        Rc::new(Self { slot, running: Cell::new(0), patience: Cell::new(idle) })
+    }
+
+    fn is_late(&self, cx: &Context<'_>) -> bool {
+        self.slot.read_late(cx)
+    }
+
+    /// Only what runs is waited for from now on, and the client's farewell.
+    fn leave(&self) {
+        self.patience.set(FAREWELL);
+        if self.running.get() == 0 { self.slot.read_within(FAREWELL) } else { self.slot.read_done() }
+    }
+
+    /// Nothing is waited for but the client's farewell.
+    fn end_now(&self) {
+        self.leave();
+        self.slot.read_within(FAREWELL);
+    }
+
+    /// Counts one more stream until the guard is dropped.
+    fn stream(self: &Rc<Self>) -> Running {
+        self.running.set(self.running.get() + 1);
+        self.slot.read_done();
+        Running(Rc::clone(self))
+    }
+}
+
+struct Running(Rc<Life>);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.0.running.set(self.0.running.get() - 1);
+        if self.0.running.get() == 0 {
+            self.0.slot.read_within(self.0.patience.get());
+        }
     }
 }
 
