@@ -108,7 +108,8 @@ impl Origin {
     fn start(address: IpAddr, tls: Option<Arc<rustls::ServerConfig>>, script: Box<Script>) -> Self {
         let shared =
             Shared { script, seen: Mutex::default(), sockets: Mutex::default(), connections: AtomicU64::new(0), tls };
-        let origin = Self { shared: Arc::new(shared), address: (address, free_port()).into(), stopped: Mutex::default() };
+        let origin =
+            Self { shared: Arc::new(shared), address: (address, free_port()).into(), stopped: Mutex::default() };
         origin.resume();
         origin
     }

@@ -1,0 +1,47 @@
+//! What the kernel knows of the running binary: its memory, its CPU time, how many descriptors it may open.
+
+use std::time::Duration;
+
+use rustix::process::{Pid, Resource, Rlimit, prlimit};
+
+use super::appliance::Appliance;
+
+impl Appliance {
+    /// Resident memory in KiB.
+    #[track_caller]
+    pub(crate) fn resident_kib(&self) -> u64 {
+        let text = self.kernel_says("status");
+        let line = text.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        line.and_then(|rest| rest.trim().trim_end_matches(" kB").parse().ok()).expect("the kernel says VmRSS")
+    }
+
+    /// CPU time used so far, user and system.
+    #[track_caller]
+    pub(crate) fn cpu_time(&self) -> Duration {
+        let text = self.kernel_says("stat");
+        // The name in parentheses may hold anything; what follows it is numbers, of which the 12th and 13th are ticks.
+        let numbers = text.rsplit(')').next().unwrap_or_default();
+        let ticks: u64 = numbers.split_whitespace().skip(11).take(2).filter_map(|text| text.parse::<u64>().ok()).sum();
+        // Linux tells all programs a hundred ticks a second.
+        Duration::from_millis(ticks * 10)
+    }
+
+    /// How many descriptors it has open.
+    #[track_caller]
+    pub(crate) fn open_descriptors(&self) -> u64 {
+        let entries = std::fs::read_dir(format!("/proc/{}/fd", self.id())).expect("the process is ours");
+        entries.count() as u64
+    }
+
+    /// From now on it may have so many descriptors open.
+    #[track_caller]
+    pub(crate) fn limit_descriptors(&self, most: u64) {
+        let id = i32::try_from(self.id()).ok().and_then(Pid::from_raw);
+        let limit = Rlimit { current: Some(most), maximum: Some(most) };
+        prlimit(id, Resource::Nofile, limit).expect("the process is ours");
+    }
+
+    fn kernel_says(&self, file: &str) -> String {
+        std::fs::read_to_string(format!("/proc/{}/{file}", self.id())).unwrap_or_default()
+    }
+}
