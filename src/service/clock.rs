@@ -87,6 +87,13 @@ impl Slot {
         self.read.set(self.after(limit));
     }
 
+    /// Whoever is reading has `limit` from now on.
+    pub(crate) fn restart_read(&self, limit: Duration) {
+        if self.read.get() != NEVER {
+            self.read_within(limit);
+        }
+    }
+
     /// From now on a write must be done within `limit`.
     pub(crate) fn write_within(&self, limit: Duration) {
         self.write.set(self.after(limit));

@@ -116,6 +116,16 @@ impl Conn {
         &self.slot
     }
 
+    /// A new request begins: nothing of it has gone out.
+    pub(crate) fn forget_written(&self) {
+        self.reset.forget_written();
+    }
+
+    /// Whether a byte went out since then, even of a write that failed.
+    pub(crate) fn has_written(&self) -> bool {
+        self.reset.has_written()
+    }
+
     /// Bytes written so far.
     pub(crate) fn sent(&self) -> u64 {
         self.sent.get()

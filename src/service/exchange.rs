@@ -20,6 +20,7 @@ use super::reach::Node;
 use super::trip::Trip;
 use super::tunnel;
 use super::upload::{Stopped, Upload};
+use crate::config::Timeouts;
 use crate::traffic::headers::{self, DownFraming};
 use crate::traffic::refusal::Refusal;
 use crate::traffic::retry::{Failure, Next};
@@ -165,13 +166,13 @@ async fn attempt(
 ) -> Result<Outcome, Lost> {
     let node = trip.reach().await.map_err(Lost::Node)?;
     upload.begin(trip, &node).await?;
-    let uploaded = Cell::new(upload.is_complete());
+    let going = Cell::new(if upload.is_complete() { Going::Done } else { Going::Up });
     let timeouts = trip.timeouts();
     let answered = {
         let Node { conn, .. } = &node;
         let mut out = trip.connection.worker().buffers.lend();
-        let mut up = std::pin::pin!(send_and_watch(upload, conn, timeouts.send, &uploaded, &mut out));
-        let mut down = std::pin::pin!(pass_answer(trip, answer, conn, sink, &uploaded));
+        let mut up = std::pin::pin!(send_and_watch(upload, conn, timeouts, &going, &mut out));
+        let mut down = std::pin::pin!(pass_answer(trip, answer, conn, sink, &going));
         poll_fn(|cx| {
             if let Poll::Ready(done) = down.as_mut().poll(cx) {
                 return Poll::Ready(done);
@@ -187,28 +188,47 @@ async fn attempt(
             Ok(Outcome::Upgraded(Box::new(node), rest))
         }
         Passed::Whole { reusable } => {
-            trip.release(node, reusable && uploaded.get());
+            trip.release(node, reusable && going.get() == Going::Done);
             Ok(Outcome::Answered)
         }
     }
+}
+
+/// How far the body is on its way up.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Going {
+    /// More of it will be sent: the node need not answer yet.
+    Up,
+    /// The node takes no more of it.
+    Stopped,
+    /// All of it was sent.
+    Done,
 }
 
 /// Sends the body up; afterwards watches the client. Ends only when the request is lost by the client's doing.
 async fn send_and_watch(
     upload: &mut Upload<'_, '_>,
     node: &Conn,
-    limit: Duration,
-    uploaded: &Cell<bool>,
+    timeouts: Timeouts,
+    going: &Cell<Going>,
     out: &mut Buffer,
 ) -> Lost {
-    while !uploaded.get() {
-        match upload.send_next(node, limit, out).await {
-            Ok(done) => uploaded.set(done),
+    let go = |now| {
+        going.set(now);
+        node.deadline().restart_read(timeouts.read);
+    };
+    while going.get() == Going::Up {
+        match upload.send_next(node, timeouts.send, out).await {
+            Ok(false) => {}
+            Ok(true) => go(Going::Done),
             // The node may have answered before it closed (413, say): what it said is still to be read.
             Err(Stopped::Node(error)) if error.kind() == io::ErrorKind::TimedOut => {
                 return Lost::Over(Refusal::SendTimeout);
             }
-            Err(Stopped::Node(_)) => return pending().await,
+            Err(Stopped::Node(_)) => {
+                go(Going::Stopped);
+                return pending().await;
+            }
             Err(Stopped::Client(refusal)) => return Lost::Over(refusal),
         }
     }
@@ -227,12 +247,12 @@ async fn pass_answer(
     answer: &mut AnswerHead,
     node: &Conn,
     sink: &mut Sink<'_>,
-    uploaded: &Cell<bool>,
+    going: &Cell<Going>,
 ) -> Result<Passed, Lost> {
     let mut input = trip.connection.worker().buffers.lend();
     let mut interim = 0;
     loop {
-        read_answer_head(trip, answer, node, sink, &mut input, uploaded).await?;
+        read_answer_head(trip, answer, node, sink, &mut input, going).await?;
         match answer.status() {
             101 if trip.wants_upgrade() => {
                 let down = trip.down(answer, DownFraming::None, true);
@@ -254,7 +274,7 @@ async fn pass_answer(
     }
     trip.learn(answer);
     let framing = trip.framing_down(answer);
-    trip.begin_answer(answer, uploaded.get(), framing);
+    trip.begin_answer(answer, going.get() == Going::Done, framing);
     let down = trip.down(answer, framing, trip.keeps_alive());
     sink.head(answer, &down)?;
     let whole = pass_body(trip, answer, node, sink, &mut input).await?;
@@ -268,7 +288,7 @@ async fn read_answer_head(
     node: &Conn,
     sink: &mut Sink<'_>,
     input: &mut Buffer,
-    uploaded: &Cell<bool>,
+    going: &Cell<Going>,
 ) -> Result<(), Lost> {
     let read_limit = trip.timeouts().read;
     let mut seen = 0;
@@ -279,17 +299,19 @@ async fn read_answer_head(
             AnswerScan::Partial => seen = input.unread().len(),
         }
         input.compact();
-        let limit = if trip.awaits_continue() { CONTINUE_WAIT } else { read_limit };
-        let had_all = uploaded.get();
+        let going_up = || going.get() == Going::Up;
+        let limit = if trip.awaits_continue() && going_up() { CONTINUE_WAIT } else { read_limit };
         match node.read(input.end(), limit).await {
             Ok(0) => return Err(Lost::Node(Failure::Cut)),
             Ok(_) => {}
-            Err(error) if error.kind() == io::ErrorKind::TimedOut && trip.awaits_continue() => {
-                trip.proceeded(100);
-                sink.proceed().await?;
+            Err(error) if error.kind() == io::ErrorKind::TimedOut && going_up() => {
+                // A node need not answer before it has the whole request; the upload has deadlines of its own.
+                if trip.awaits_continue() {
+                    trip.proceeded(100);
+                    sink.proceed().await?;
+                }
+                continue;
             }
-            // A node need not answer before it has the whole request; the upload has deadlines of its own.
-            Err(error) if error.kind() == io::ErrorKind::TimedOut && !had_all => continue,
             Err(error) if error.kind() == io::ErrorKind::TimedOut => return Err(Lost::Node(Failure::AnswerTimeout)),
             Err(_) => return Err(Lost::Node(Failure::Reset)),
         }

@@ -159,15 +159,15 @@ async fn read_answer(stream: &mut Box<dyn Io>) -> Result<Answer, String> {
         AnswerFraming::Length(length) => usize::try_from(length).unwrap_or(MOST).min(MOST),
         AnswerFraming::Chunked | AnswerFraming::UntilClose => MOST,
     };
-    while input.len() < whole {
+    let chunked = head.framing() == AnswerFraming::Chunked;
+    while input.len() < whole && !(chunked && last_chunk_came(&input)) {
         // What came is judged, even where the node breaks off: a probe is no client.
         match stream.read_buf(&mut input).await {
             Ok(0) | Err(_) => break,
-            Ok(_) if head.framing() == AnswerFraming::Chunked && last_chunk_came(&input) => break,
             Ok(_) => {}
         }
     }
-    let body = if head.framing() == AnswerFraming::Chunked { dechunked(&input) } else { input };
+    let body = if chunked { dechunked(&input) } else { input };
     Ok(Answer { status: head.status(), body })
 }
 

@@ -35,7 +35,12 @@ impl Trip<'_> {
         let member = &pool.members[index];
         let worker = self.connection.worker();
         let repeatable = self.head.method().idempotent();
-        let kept = if self.fresh { None } else { worker.idle.take(member.link, repeatable, worker.clock.now()) };
+        // A reload may have said since that nothing is to be reused.
+        let kept = if self.fresh || !settings.reuse {
+            None
+        } else {
+            worker.idle.take(member.link, repeatable, worker.clock.now())
+        };
         self.reused = kept.is_some();
         let counters = place.generation.pools[self.pool_index()].members.get(index);
         self.fresh = false;
@@ -52,7 +57,7 @@ impl Trip<'_> {
                     .map_err(|fault| self.unreachable(index, &fault))?
             }
         };
-        self.sent_before = conn.sent();
+        conn.forget_written();
         Ok(Node { conn, link: member.link, _in_flight: member.begin() })
     }
 
@@ -72,7 +77,7 @@ impl Trip<'_> {
 
     /// Notes whether any byte of this attempt has left.
     pub(crate) fn note_sent(&mut self, node: &Node) {
-        if node.conn.sent() > self.sent_before {
+        if node.conn.has_written() {
             self.sent = Sent::Something;
         }
     }

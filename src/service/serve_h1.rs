@@ -31,10 +31,14 @@ pub(crate) async fn serve(conn: Conn, connection: Rc<Connection>) {
         connection.refresh();
         let mut input = match inbuf.take() {
             Some(input) => input,
-            None => match first_bytes(&conn, &connection).await {
-                Some(input) => input,
-                None => return,
-            },
+            None => {
+                head.shrink();
+                answer.shrink();
+                match first_bytes(&conn, &connection).await {
+                    Some(input) => input,
+                    None => return,
+                }
+            }
         };
         match read_head(&conn, &connection, &mut input, &mut head).await {
             Head::Read => {}

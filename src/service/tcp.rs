@@ -23,14 +23,38 @@ pub(crate) struct Tcp {
     reset: Reset,
 }
 
-/// A string on the socket's door: when pulled, dropping the socket resets the connection.
+/// A string on the socket's door: when pulled, dropping the socket resets the connection. It also tells whether anything
+/// went out, which TLS above the socket does not say of a write that failed half-way.
 #[derive(Clone, Default)]
-pub(crate) struct Reset(Arc<AtomicBool>);
+pub(crate) struct Reset(Arc<Door>);
+
+#[derive(Default)]
+struct Door {
+    pulled: AtomicBool,
+    written: AtomicBool,
+}
 
 impl Reset {
     /// The connection ends with a reset.
     pub(crate) fn pull(&self) {
-        self.0.store(true, Ordering::Relaxed);
+        self.0.pulled.store(true, Ordering::Relaxed);
+    }
+
+    /// What went out so far does not count.
+    pub(crate) fn forget_written(&self) {
+        self.0.written.store(false, Ordering::Relaxed);
+    }
+
+    /// Whether a byte went out since [`Reset::forget_written`].
+    pub(crate) fn has_written(&self) -> bool {
+        self.0.written.load(Ordering::Relaxed)
+    }
+
+    fn note<T>(&self, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+        if matches!(written, Poll::Ready(Ok(_))) {
+            self.0.written.store(true, Ordering::Relaxed);
+        }
+        written
     }
 }
 
@@ -46,7 +70,7 @@ impl Tcp {
 
 impl Drop for Tcp {
     fn drop(&mut self) {
-        if self.reset.0.load(Ordering::Relaxed) {
+        if self.reset.0.pulled.load(Ordering::Relaxed) {
             let _ = socket2::SockRef::from(&self.stream).set_linger(Some(std::time::Duration::ZERO));
         }
     }
@@ -66,7 +90,8 @@ impl AsyncRead for Tcp {
 
 impl AsyncWrite for Tcp {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(cx, data)
+        let written = Pin::new(&mut self.stream).poll_write(cx, data);
+        self.reset.note(written)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -82,7 +107,8 @@ impl AsyncWrite for Tcp {
         cx: &mut Context<'_>,
         data: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(cx, data)
+        let written = Pin::new(&mut self.stream).poll_write_vectored(cx, data);
+        self.reset.note(written)
     }
 
     fn is_write_vectored(&self) -> bool {

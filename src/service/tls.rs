@@ -92,7 +92,9 @@ struct ByServerName {
 
 impl ResolvesServerCert for ByServerName {
     fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        let site = self.hosts.find(hello.server_name().unwrap_or_default().as_bytes())?;
+        // As with Host: a name may be written with the dot that ends it (RFC 6066 forbids it, some send it).
+        let name = hello.server_name().unwrap_or_default();
+        let site = self.hosts.find(name.strip_suffix('.').unwrap_or(name).as_bytes())?;
         self.keys.get(site)?.clone()
     }
 }

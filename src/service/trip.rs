@@ -39,13 +39,13 @@ pub(crate) struct Trip<'r> {
     pub(super) reused: bool,
     pub(super) sent: Sent,
     failure: Option<Failure>,
-    pub(super) sent_before: u64,
     pub(super) key: Option<SessionKey>,
     pub(super) bound: Option<u32>,
     pub(super) names_session: bool,
     keep_alive: bool,
     answer_begun: bool,
     awaits_continue: bool,
+    heard: bool,
     pub(super) request_number: u64,
 }
 
@@ -98,13 +98,13 @@ impl<'r> Trip<'r> {
             reused: false,
             sent: Sent::Nothing,
             failure: None,
-            sent_before: 0,
             key: None,
             bound: None,
             names_session: false,
             keep_alive: false,
             answer_begun: false,
             awaits_continue: head.expects_continue(),
+            heard: false,
             request_number: connection.count_request(),
         }
     }
@@ -190,7 +190,7 @@ impl<'r> Trip<'r> {
             tries_done: self.tries,
             sent: self.sent,
             reused: self.reused,
-            answer_begun: self.answer_begun,
+            answer_begun: self.answer_begun || self.heard,
             body_at_hand,
             idempotent: self.head.method().idempotent(),
         };
@@ -319,9 +319,9 @@ impl<'r> Trip<'r> {
         }
     }
 
-    /// The node has sent something.
+    /// The node has sent something: no other node may answer this request any more.
     pub(crate) fn heard(&mut self) {
-        self.awaits_continue = false;
+        self.heard = true;
     }
 
     /// The connection became a tunnel.

@@ -6,7 +6,8 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderValue};
 use rustix::process::Signal;
 
-use crate::harness::{Appliance, Gate, H2Client, Origin, Plan, eventually, ok, ok_with};
+use crate::harness::frames::{Frames, Outcome};
+use crate::harness::{Appliance, Client, Gate, H2Client, Offer, Origin, Plan, eventually, ok, ok_with};
 
 const MIB: usize = 1 << 20;
 
@@ -159,6 +160,20 @@ fn head_204_and_304_have_no_body() {
         let answer = client.ask(method, path, &[], &[], None).expect("an answer");
         assert_eq!((answer.status, answer.body.len(), answer.broken.is_none()), (status, 0, true), "{method} {path}");
     }
+}
+
+#[test]
+fn who_does_not_begin_and_who_does_not_leave_is_not_waited_for_for_ever() {
+    let origin = Origin::named("n");
+    let weir =
+        Plan::before(&[&origin]).secure().listener("head-timeout = \"1s\"\nhttp2-idle-timeout = \"1s\"").start();
+    let open = || weir.ask_admin("/api/status").text().contains("\"connections\":0");
+    let silent = Client::tls(weir.https(), &Offer::http2("esb.test")).expect("the handshake works");
+    // It reads what it is told and answers no PING, so a polite end never comes.
+    let mut deaf = Frames::connect(weir.https());
+    assert_eq!(deaf.outcome(1).expect("it is told to go"), Outcome::GoAway(0));
+    eventually("both are closed", open);
+    drop((silent, deaf));
 }
 
 #[test]

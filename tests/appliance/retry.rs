@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
 use crate::harness::{Answer, Appliance, Gate, Origin, Plan, Talk, eventually, ok};
 
@@ -102,6 +103,23 @@ fn there_is_no_retry_once_a_byte_of_the_answer_came_down() {
     }
     assert!(!last.whole && last.status == 200, "{last:?}");
     assert_eq!(good.count() + bad.count(), asked);
+}
+
+#[test]
+fn there_is_no_retry_once_a_byte_of_the_answer_came_from_the_node() {
+    for begun in ["H", "HTTP/1.1 200 OK\r\nConte", "HTTP/1.1 103 Early Hints\r\n\r\n"] {
+        let (bad, good, weir) = first_fails(|talk| {
+            talk.send(begun.as_bytes());
+            talk.close();
+        });
+        let asked = AtomicUsize::new(0);
+        let answer = ask_until_it_was_asked(&bad, || {
+            asked.fetch_add(1, Ordering::SeqCst);
+            weir.get("/a")
+        });
+        assert_eq!(answer.refusal(), "502 node-cut", "{begun:?}");
+        assert_eq!(bad.count() + good.count(), asked.load(Ordering::SeqCst), "{begun:?}");
+    }
 }
 
 #[test]
@@ -208,6 +226,19 @@ fn a_node_that_stays_silent_costs_504_and_its_connection() {
     assert_eq!(weir.get("/a").refusal(), "504 answer-timeout");
     eventually("the silent connection is closed", || origin.open_connections() == 0);
     assert_eq!(origin.count(), 1);
+}
+
+#[test]
+fn an_answer_is_due_once_the_whole_request_is_there() {
+    let origin = Origin::speaking(|talk| {
+        talk.body();
+        talk.wait_for_close();
+    });
+    let weir = Plan::before(&[&origin]).pool("timeouts = { read = \"2s\" }").start();
+    let begun = Instant::now();
+    assert_eq!(weir.post("/a", &"x".repeat(200_000)).refusal(), "504 answer-timeout");
+    let took = begun.elapsed();
+    assert!((Duration::from_secs(2)..Duration::from_millis(3500)).contains(&took), "{took:?}");
 }
 
 #[test]
