@@ -14,15 +14,26 @@ use tokio::net::TcpStream;
 /// How long an answer may take: a reload of thousands of certificates is slow.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// Where Weir is asked when nobody says otherwise.
+const ADMIN: &str = "127.0.0.1:9180";
+
 /// Where and how a running Weir is asked.
 #[derive(clap::Args)]
 pub(super) struct Asked {
     /// The admin address of the running Weir
-    #[arg(long, value_name = "ADDRESS", env = "WEIR_ADMIN", default_value = "127.0.0.1:9180")]
+    #[arg(long, value_name = "ADDRESS", env = "WEIR_ADMIN", default_value = ADMIN, value_parser = address)]
     pub(super) admin: SocketAddr,
     /// Print JSON
     #[arg(long)]
     pub(super) json: bool,
+}
+
+/// An empty text, as of `WEIR_ADMIN=` in the service's environment, says nothing.
+fn address(text: &str) -> Result<SocketAddr, String> {
+    let text = if text.is_empty() { ADMIN } else { text };
+    text.parse().map_err(|_| {
+        format!("write the [admin] bind, an IP address and a port such as {ADMIN} (--admin or WEIR_ADMIN)")
+    })
 }
 
 /// Asks, and gives the status and the JSON of the answer; or says why there is none.
@@ -55,4 +66,19 @@ async fn exchange(admin: SocketAddr, method: &Method, path: &str) -> Result<(Sta
     let status = answer.status();
     let body = answer.into_body().collect().await.map_err(|error| broken(&error))?.to_bytes();
     serde_json::from_slice(&body).map(|json| (status, json)).map_err(|error| broken(&error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_admin_address_is_an_ip_address_and_a_port() {
+        for (text, expected) in [("127.0.0.1:1", "127.0.0.1:1"), ("[::1]:9180", "[::1]:9180"), ("", ADMIN)] {
+            assert_eq!(address(text).map(|address| address.to_string()), Ok(expected.to_owned()), "{text}");
+        }
+        for text in ["localhost:9180", "127.0.0.1", "9180", "http://127.0.0.1:9180"] {
+            assert!(address(text).is_err_and(|why| why.contains(ADMIN)), "{text}");
+        }
+    }
 }

@@ -2,29 +2,33 @@
 //!
 //! It binds nothing, connects to nothing and creates no file.
 
+use std::io::IsTerminal;
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 
+use super::voice::answer;
+use crate::app::{BAD_CONFIG, FAILED};
 use crate::config::{self, Certificate, Config, Errors, Listener, Pool, Problem, Site, TlsVersion, Verify};
 
-/// Done.
-const OK: i32 = 0;
-/// The configuration is bad: EX_CONFIG of sysexits.
-const BAD_CONFIG: i32 = 78;
-
 /// Checks a file, prints what it found, and returns the exit code. Errors go to standard error, all else to standard output.
-pub(super) fn run(path: &Path, json: bool, color: bool) -> i32 {
+pub(super) fn run(path: &Path, json: bool) -> i32 {
     let now = SystemTime::now();
     let result = config::load_at(path, now);
-    let code = if result.is_ok() { OK } else { BAD_CONFIG };
-    match &result {
-        _ if json => println!("{}", as_json(&result, now)),
-        Ok(config) => print!("{}", summary(path, config, color, now)),
-        Err(errors) => eprint!("{}", errors.render(color)),
+    let heard = match &result {
+        _ if json => answer(&format!("{:#}\n", as_json(&result, now))),
+        Ok(config) => answer(&summary(path, config, std::io::stdout().is_terminal(), now)),
+        Err(errors) => {
+            eprint!("{}", errors.render(std::io::stderr().is_terminal()));
+            true
+        }
+    };
+    match (result, heard) {
+        (Err(_), _) => BAD_CONFIG,
+        (Ok(_), true) => 0,
+        (Ok(_), false) => FAILED,
     }
-    code
 }
 
 fn summary(path: &Path, config: &Config, color: bool, now: SystemTime) -> String {
@@ -36,7 +40,7 @@ fn summary(path: &Path, config: &Config, color: bool, now: SystemTime) -> String
         many => format!(", with {many} warnings"),
     };
     let drawn = config::render_warnings(&config.warnings, color);
-    format!("{drawn}{}\n\n{} is good{warnings}\n", tables.join("\n"), path.display())
+    format!("{drawn}{}\n{} is good{warnings}\n", tables.join("\n"), path.display())
 }
 
 fn listeners(config: &Config) -> String {
@@ -257,6 +261,6 @@ mod tests {
         assert_eq!((&json["ok"], &json["problems"][0]["line"]), (&json!(false), &json!(23)));
         assert_eq!(json["problems"][0]["what"], "pool: no pool is called \"wbe\"");
         assert_eq!(json["summary"], Value::Null);
-        assert_eq!((run(&path, true, false), run(&file("conf/minimal.toml"), true, false)), (78, 0));
+        assert_eq!((run(&path, true), run(&file("conf/minimal.toml"), true)), (78, 0));
     }
 }

@@ -5,9 +5,9 @@ mod cert;
 mod check;
 mod demo;
 mod show;
+mod voice;
 
 use std::ffi::OsString;
-use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::time::SystemTime;
 
@@ -72,7 +72,7 @@ pub fn run(words: impl IntoIterator<Item = OsString>) -> i32 {
     };
     match words.command {
         Command::Run { file } => app::run(&file.config),
-        Command::Check { file, json } => check::run(&file.config, json, std::io::stdout().is_terminal()),
+        Command::Check { file, json } => check::run(&file.config, json),
         Command::Demo(options) => demo::run(&options),
         Command::Cert(cert) => i32::from(cert.run(SystemTime::now(), &mut std::io::stdout(), &mut std::io::stderr())),
         Command::Status(asked) => show::status(&asked),

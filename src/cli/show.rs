@@ -4,23 +4,26 @@ use hyper::Method;
 use serde_json::Value;
 
 use super::ask::{Asked, ask};
+use super::voice;
 use crate::app::FAILED;
 
 /// `weir status`.
 pub(super) fn status(asked: &Asked) -> i32 {
     show(asked, "/api/status", |status| {
-        println!(
-            "weir {}, generation {}, up {}, {} connections",
+        let head = format!(
+            "weir {}, generation {}, up {}, {} connections\n",
             text(&status["version"]),
             text(&status["generation"]),
             uptime(status["uptime_seconds"].as_u64().unwrap_or_default()),
             text(&status["connections"]),
         );
-        println!();
-        table(&["LISTENER", "ADDRESS", "TLS"], rows(&status["listeners"], &["name", "address", "tls"]));
-        table(&["SITE", "HOSTS", "POOL"], rows(&status["sites"], &["name", "hosts", "pool"]));
-        table(&NODE_TITLES, rows(&status["nodes"], &NODE_KEYS));
-        table(&["WHEN", "WHAT", "OF", ""], rows(&status["events"], &["time", "kind", "subject", "text"]));
+        let tables = [
+            table(&["LISTENER", "ADDRESS", "TLS"], rows(&status["listeners"], &["name", "address", "tls"])),
+            table(&["SITE", "HOSTS", "POOL"], rows(&status["sites"], &["name", "hosts", "pool"])),
+            table(&NODE_TITLES, rows(&status["nodes"], &NODE_KEYS)),
+            table(&["WHEN", "WHAT", "OF", ""], rows(&status["events"], &["time", "kind", "subject", "text"])),
+        ];
+        [head].into_iter().chain(tables).collect::<Vec<_>>().join("\n")
     })
 }
 
@@ -35,7 +38,7 @@ pub(super) fn nodes(asked: &Asked) -> i32 {
 /// `weir sessions`.
 pub(super) fn sessions(asked: &Asked) -> i32 {
     show(asked, "/api/sessions", |sessions| {
-        table(&["POOL", "SESSIONS", "EVICTED", "BY NODE"], rows(sessions, &["pool", "sessions", "evicted", "by_node"]));
+        table(&["POOL", "SESSIONS", "EVICTED", "BY NODE"], rows(sessions, &["pool", "sessions", "evicted", "by_node"]))
     })
 }
 
@@ -47,9 +50,9 @@ pub(super) fn reload(asked: &Asked) -> i32 {
     };
     let ok = answer["ok"] == Value::Bool(true);
     if asked.json {
-        println!("{answer:#}");
+        voice::answer(&format!("{answer:#}\n"));
     } else if ok {
-        println!("reloaded: generation {} runs", text(&answer["generation"]));
+        voice::say(format_args!("reloaded: generation {} runs", text(&answer["generation"])));
     } else {
         eprintln!("weir: reload refused, generation {} keeps running", text(&answer["generation"]));
         for problem in answer["problems"].as_array().into_iter().flatten() {
@@ -67,13 +70,13 @@ fn told(problem: &Value) -> String {
     format!("{place}: {}{advice}", text(&problem["what"]))
 }
 
-fn show(asked: &Asked, path: &str, print: impl Fn(&Value)) -> i32 {
-    match ask(asked.admin, &Method::GET, path) {
-        Ok((_, answer)) if asked.json => println!("{answer:#}"),
-        Ok((_, answer)) => print(&answer),
+fn show(asked: &Asked, path: &str, words: impl Fn(&Value) -> String) -> i32 {
+    let text = match ask(asked.admin, &Method::GET, path) {
+        Ok((_, answer)) if asked.json => format!("{answer:#}\n"),
+        Ok((_, answer)) => words(&answer),
         Err(why) => return complain(&why),
-    }
-    0
+    };
+    if voice::answer(&text) { 0 } else { FAILED }
 }
 
 fn complain(why: &str) -> i32 {
@@ -89,17 +92,14 @@ fn rows(list: &Value, keys: &[&str]) -> Vec<Vec<String>> {
 fn text(value: &Value) -> String {
     match value {
         Value::Null => "-".to_string(),
+        Value::Bool(yes) => if *yes { "yes" } else { "no" }.to_string(),
         Value::String(text) => text.clone(),
         Value::Array(items) => items.iter().map(text).collect::<Vec<_>>().join(" "),
         other => other.to_string(),
     }
 }
 
-fn table(titles: &[&str], rows: Vec<Vec<String>>) {
-    print!("{}", lines(titles, &rows));
-}
-
-fn lines(titles: &[&str], rows: &[Vec<String>]) -> String {
+fn table(titles: &[&str], rows: Vec<Vec<String>>) -> String {
     let titles: Vec<String> = titles.iter().map(ToString::to_string).collect();
     let widest = |column: usize| {
         rows.iter().chain([&titles]).filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max()
@@ -108,7 +108,7 @@ fn lines(titles: &[&str], rows: &[Vec<String>]) -> String {
         let cell = |(column, cell): (usize, &String)| format!("{cell:<width$}", width = widest(column).unwrap_or(0));
         row.iter().enumerate().map(cell).collect::<Vec<_>>().join("  ").trim_end().to_string() + "\n"
     };
-    [&titles].into_iter().chain(rows).map(line).collect::<String>() + "\n"
+    [&titles].into_iter().chain(&rows).map(line).collect()
 }
 
 fn uptime(seconds: u64) -> String {
@@ -129,8 +129,8 @@ mod tests {
     #[test]
     fn columns_line_up() {
         let nodes = json!([{"node": "worker1", "state": "active"}, {"node": "w", "state": null}]);
-        let shown = lines(&["NODE", "STATE"], &rows(&nodes, &["node", "state"]));
-        assert_eq!(shown, "NODE     STATE\nworker1  active\nw        -\n\n");
+        let shown = table(&["NODE", "STATE"], rows(&nodes, &["node", "state"]));
+        assert_eq!(shown, "NODE     STATE\nworker1  active\nw        -\n");
     }
 
     #[test]

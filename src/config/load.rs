@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use super::errors::{Errors, Problems};
+use super::errors::{Errors, Problem, Problems};
 use super::listeners::Binds;
 use super::model::Config;
 use super::names::Names;
@@ -21,7 +21,7 @@ pub fn load(path: &Path) -> Result<Config, Errors> {
 /// [`load`], with certificates judged at the given moment.
 pub fn load_at(path: &Path, now: SystemTime) -> Result<Config, Errors> {
     let problems = Problems::default();
-    let main = Source::read(path).map_err(|problem| Errors(vec![problem]))?;
+    let main = Source::read(path).map_err(|problem| Errors(vec![or_another(problem)]))?;
     let main_table = syntax::parse(&main, &problems);
     problems.check(&[path.to_path_buf()])?;
     let included =
@@ -38,6 +38,15 @@ pub fn load_at(path: &Path, now: SystemTime) -> Result<Config, Errors> {
     config.warnings = problems.warnings(&files);
     config.files = files;
     Ok(config)
+}
+
+/// Who has no file at the usual place has it elsewhere.
+fn or_another(problem: Problem) -> Problem {
+    if problem.advice.is_empty() {
+        Problem { advice: "--config FILE names another one".to_owned(), ..problem }
+    } else {
+        problem
+    }
 }
 
 /// `files` are whole files, the main one first. Where something is wrong the result is of no use, and there is a problem.

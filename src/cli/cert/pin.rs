@@ -239,6 +239,9 @@ fn published(pin: &[u8; 32]) -> Option<&'static str> {
 }
 
 fn target(text: &str) -> Result<(String, u16), String> {
+    if text.contains('/') {
+        return Err("write the address and the port alone, such as 10.0.0.3:8243".into());
+    }
     let (host, port) = text.rsplit_once(':').ok_or("give the port too, such as 10.0.0.3:8243")?;
     let port = port.parse().map_err(|_| "the port is a number from 1 to 65535")?;
     let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));

@@ -16,7 +16,7 @@ use tokio::net::UnixDatagram;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
-use super::voice::say;
+use crate::cli::voice::say;
 
 /// Weir, running.
 #[derive(Debug)]

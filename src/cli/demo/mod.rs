@@ -14,7 +14,6 @@ mod prompt;
 mod scene;
 mod self_test;
 mod stub;
-mod voice;
 mod worker;
 
 use std::io::Result;
@@ -24,9 +23,9 @@ use clap::Args;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 
+use crate::cli::voice::say;
 use prompt::Next;
 use scene::Scene;
-use voice::say;
 
 /// The options of `weir demo`.
 #[derive(Args, Clone, Debug)]

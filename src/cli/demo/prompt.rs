@@ -6,7 +6,7 @@ use std::thread;
 use tokio::sync::mpsc;
 
 use super::scene::Scene;
-use super::voice::say;
+use crate::cli::voice::say;
 
 /// What the operator may type.
 #[derive(Debug, PartialEq, Eq)]

@@ -7,7 +7,7 @@ use tokio::task::spawn_blocking;
 use super::calls::{Call, calls, http, https};
 use super::client::{Ask, Reply};
 use super::scene::Scene;
-use super::voice::say;
+use crate::cli::voice::say;
 
 /// Tries everything; whether all of it went well.
 pub(super) async fn run(scene: &mut Scene) -> bool {

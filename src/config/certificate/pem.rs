@@ -85,7 +85,7 @@ fn read_bounded(file: &Path) -> io::Result<Vec<u8>> {
 fn unreadable(file: &Path, wanted: &str, error: &io::Error) -> Finding {
     let name = file.display();
     let orphan = || file.parent().is_some_and(|dir| !dir.as_os_str().is_empty() && !dir.exists());
-    let relative = "relative paths start at the file that names them";
+    let relative = "a relative path in a configuration starts at the file that names it";
     let (what, advice) = match error.kind() {
         ErrorKind::NotFound if orphan() => ("no such file: its directory does not exist".into(), relative.into()),
         ErrorKind::NotFound => ("no such file".into(), relative.into()),

@@ -1,0 +1,51 @@
+//! How commands speak on standard output. A reader that went away (`weir nodes | head -1`) is no reason to complain.
+
+use std::fmt::Display;
+use std::io::{self, ErrorKind, Write};
+
+/// Prints one line, heard or not.
+pub(super) fn say(line: impl Display) {
+    let _ = writeln!(io::stdout().lock(), "{line}");
+}
+
+/// Prints an answer that is the whole point of a command. False, with a complaint, where it could not be written.
+pub(super) fn answer(text: &str) -> bool {
+    match written(&mut io::stdout().lock(), text) {
+        Ok(()) => true,
+        Err(error) => {
+            eprintln!("weir: cannot write the answer: {error}");
+            false
+        }
+    }
+}
+
+/// Who closed the pipe has read enough of it.
+fn written(out: &mut impl Write, text: &str) -> io::Result<()> {
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+        done => done,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Broken(ErrorKind);
+
+    impl Write for Broken {
+        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+            Err(self.0.into())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_closed_pipe_is_fine_and_a_full_disk_is_not() {
+        let cases = [(ErrorKind::BrokenPipe, true), (ErrorKind::StorageFull, false)];
+        cases.iter().for_each(|(kind, fine)| assert_eq!(written(&mut Broken(*kind), "x").is_ok(), *fine, "{kind}"));
+    }
+}
