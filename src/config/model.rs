@@ -18,7 +18,7 @@ use super::hosts::HostPattern;
 pub struct Config {
     /// Every file that was read, the main one first.
     pub files: Vec<PathBuf>,
-    /// Where learned sessions and operators' node states are kept.
+    /// The place for what outlives a restart.
     pub state_dir: PathBuf,
     /// Threads that carry traffic; one per core unless the file says otherwise. Needs a restart to change.
     pub threads: usize,

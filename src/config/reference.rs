@@ -108,7 +108,7 @@ const TIME_OR_NONE: Form = Form::Duration(true);
 #[rustfmt::skip]
 static REFERENCE: &[Key] = &[
     key("", "include", Form::List("file patterns"), "`[]`", "more files, merged in name order"),
-    key("", "state-dir", Form::Text("directory"), "`\"/var/lib/weir\"`", "learned sessions and operators' node states are kept here"),
+    key("", "state-dir", Form::Text("directory"), "`\"/var/lib/weir\"`", "for what outlives a restart; nothing is kept there yet, sessions are learned anew"),
     key("", "threads", Form::Integer(1, 1024), "one per core", "threads that carry traffic; a change needs a restart"),
     key("", "stop-timeout", TIME_OR_NONE, "`\"30s\"`", "how long SIGTERM waits for running requests"),
     key("", "access-log", LOG, "`\"journal\"`", "access lines of all sites, and of what never reached a site"),

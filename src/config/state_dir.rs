@@ -1,4 +1,4 @@
-//! The directory for what outlives a restart. It need not exist yet: `run` makes it.
+//! The directory for what outlives a restart. It need not exist: nothing is kept there yet.
 
 use std::path::PathBuf;
 
