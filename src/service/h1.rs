@@ -13,6 +13,8 @@ use crate::wire::{self, AnswerHead, ChunkFault, Chunks, Framing, Piece, Version}
 
 /// Below this much body, head and body leave in one write.
 const COALESCE: usize = 16 * 1024;
+/// The largest chunk: a whole buffer and its framing would not fit a buffer.
+const LARGEST_CHUNK: usize = super::buffers::SIZE / 2;
 /// How long a client that ended its direction is still answered.
 const HALF_CLOSED: Duration = Duration::from_secs(2);
 
@@ -209,6 +211,16 @@ impl<'c> Sink<'c> {
 
     /// See [`super::client::Sink::piece`].
     pub(crate) async fn piece(&mut self, data: &[u8]) -> Result<(), ClientFault> {
+        if !self.chunked {
+            return self.part(data).await;
+        }
+        for part in data.chunks(LARGEST_CHUNK) {
+            self.part(part).await?;
+        }
+        Ok(())
+    }
+
+    async fn part(&mut self, data: &[u8]) -> Result<(), ClientFault> {
         self.body_sent += data.len() as u64;
         if self.chunked {
             wire::write_chunk_size(self.out.end(), data.len());

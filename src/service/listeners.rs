@@ -3,11 +3,12 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::future::poll_fn;
 use std::io;
 use std::net::{SocketAddr, TcpListener as StdListener};
 use std::rc::Rc;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
+use std::task::Poll;
 use std::time::Duration;
 
 use pingora_core::protocols::tls::{TlsRef, TlsStream};
@@ -146,9 +147,14 @@ async fn accept(worker: &Rc<Worker>, listening: &Rc<Listening>, socket: TcpListe
         }
     }
     // Who is in the queue already has connected, and perhaps sent: closing now would reset them.
-    while let Poll::Ready(Ok((stream, peer))) = socket.poll_accept(&mut Context::from_waker(Waker::noop())) {
-        welcome(worker, listening, stream, peer);
-    }
+    // Unconstrained, because a task that has accepted much is else told that nobody is there.
+    let rest = poll_fn(|cx| {
+        while let Poll::Ready(Ok((stream, peer))) = socket.poll_accept(cx) {
+            welcome(worker, listening, stream, peer);
+        }
+        Poll::Ready(())
+    });
+    tokio::task::unconstrained(rest).await;
 }
 
 async fn pause(error: &io::Error) {

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use parking_lot::Mutex;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::task::JoinHandle;
 
@@ -24,36 +25,45 @@ const TOLD: usize = 80;
 
 /// The probes of one generation; they end when this is dropped.
 #[derive(Default)]
-pub(crate) struct Probing(Vec<JoinHandle<()>>);
+pub(crate) struct Probing {
+    tasks: Vec<JoinHandle<()>>,
+    over: Over,
+}
+
+/// Whether the probes' time is over. An aborted task may still run to its next wait, and must report nothing by then.
+type Over = Arc<Mutex<bool>>;
 
 impl Drop for Probing {
     fn drop(&mut self) {
-        self.0.iter().for_each(JoinHandle::abort);
+        *self.over.lock() = true;
+        self.tasks.iter().for_each(JoinHandle::abort);
     }
 }
 
 /// Starts probing every node of every pool that has probes.
 pub(crate) fn start(shared: &Arc<Shared>, generation: &Arc<Generation>) -> Probing {
-    let mut tasks = Vec::new();
+    let (mut tasks, over) = (Vec::new(), Over::default());
     for (pool, settings) in generation.snapshot.config.pools.iter().enumerate() {
         let Some(health) = &settings.health else { continue };
         for member in 0..settings.members.len() {
             let (shared, generation, health) = (Arc::clone(shared), Arc::clone(generation), health.clone());
-            tasks.push(tokio::spawn(async move { watch(&shared, &generation, pool, member, &health).await }));
+            let over = Arc::clone(&over);
+            tasks.push(tokio::spawn(async move { watch(&shared, &generation, (pool, member), &health, &over).await }));
         }
     }
-    Probing(tasks)
+    Probing { tasks, over }
 }
 
-async fn watch(shared: &Shared, generation: &Generation, pool: usize, member: usize, health: &Health) {
+async fn watch(shared: &Shared, generation: &Generation, node: (usize, usize), health: &Health, over: &Over) {
+    let (pool, member) = node;
     let mut chance = Chance::seeded(pool as u64 * 1009 + member as u64 + shared.now());
     loop {
-        round(shared, generation, pool, member, health).await;
+        round(shared, generation, node, health, over).await;
         tokio::time::sleep(chance.jittered(health.interval)).await;
     }
 }
 
-async fn round(shared: &Shared, generation: &Generation, pool: usize, member: usize, health: &Health) {
+async fn round(shared: &Shared, generation: &Generation, (pool, member): (usize, usize), health: &Health, over: &Over) {
     let began = Tick::from_millis(shared.now());
     let started = Instant::now();
     let mut seen = Ok(());
@@ -62,6 +72,10 @@ async fn round(shared: &Shared, generation: &Generation, pool: usize, member: us
         if seen.is_err() {
             break;
         }
+    }
+    let over = over.lock();
+    if *over {
+        return;
     }
     let thresholds = Thresholds { rise: health.rise, fall: health.fall };
     let passed = seen.is_ok();

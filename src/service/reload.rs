@@ -99,6 +99,8 @@ impl Reloader {
         let prepared = Prepared::new(Arc::clone(&config), Some(&before), &self.tickets, &observer)?;
         let sockets = bind_new(&config, &self.bound, self.threads.count())?;
         warn_of_restart(&before.snapshot.config, &config);
+        // From here on nothing can fail. What the old probes see is not to be held against the new settings.
+        self.probing = Probing::default();
         let generation = Generation::build(prepared, Some(&before), self.secret, &observer);
         self.run(Arc::clone(&generation), sockets);
         Ok(generation)

@@ -107,6 +107,8 @@ async fn read_head(conn: &Conn, connection: &Connection, input: &mut Buffer, hea
         match poll_fn(|cx| conn.poll_read(cx, input.end())).await {
             Ok(0) => return Head::Closed,
             Ok(_) => {}
+            // An empty line after the last body (9112 2.2) is no request, and an answer to it would be taken for the next.
+            Err(_) if matches!(input.unread(), b"\r" | b"\r\n") => return Head::Closed,
             Err(error) if error.kind() == io::ErrorKind::TimedOut => return Head::Refused(Refusal::HeadTimeout),
             Err(_) => return Head::Closed,
         }

@@ -129,7 +129,9 @@ impl<'u, 'c> Upload<'u, 'c> {
             return Ok(self.finished);
         }
         let more = self.body.fill().await.map_err(|fault| Stopped::Client(fault.refusal()))?;
-        let count = self.body.data().len();
+        let chunked = matches!(self.framing, UpFraming::Chunked);
+        // A whole buffer and a chunk's framing would not fit a buffer.
+        let count = self.body.data().len().min(if chunked { REMEMBERED } else { usize::MAX });
         self.check(count).map_err(Stopped::Client)?;
         if !more {
             self.write_end(out.end());
@@ -137,8 +139,8 @@ impl<'u, 'c> Upload<'u, 'c> {
             self.finished = true;
             return Ok(true);
         }
-        let sent = if matches!(self.framing, UpFraming::Chunked) {
-            frame(self.framing, out.end(), self.body.data());
+        let sent = if chunked {
+            frame(self.framing, out.end(), self.body.data().get(..count).unwrap_or_default());
             node.write(out.unread(), limit).await
         } else {
             node.write(self.body.data(), limit).await

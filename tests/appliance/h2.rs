@@ -165,8 +165,7 @@ fn head_204_and_304_have_no_body() {
 #[test]
 fn who_does_not_begin_and_who_does_not_leave_is_not_waited_for_for_ever() {
     let origin = Origin::named("n");
-    let weir =
-        Plan::before(&[&origin]).secure().listener("head-timeout = \"1s\"\nhttp2-idle-timeout = \"1s\"").start();
+    let weir = Plan::before(&[&origin]).secure().listener("head-timeout = \"1s\"\nhttp2-idle-timeout = \"1s\"").start();
     let open = || weir.ask_admin("/api/status").text().contains("\"connections\":0");
     let silent = Client::tls(weir.https(), &Offer::http2("esb.test")).expect("the handshake works");
     // It reads what it is told and answers no PING, so a polite end never comes.
