@@ -150,6 +150,11 @@ impl Connection {
         self.requests.get() > 0
     }
 
+    /// Whether it has carried as many requests as its listener allows.
+    pub(crate) fn used_up(&self) -> bool {
+        self.requests.get() >= self.limits().max_requests
+    }
+
     /// Counts one more request; the number is the request's on this connection, from 1.
     pub(crate) fn count_request(&self) -> u64 {
         self.requests.set(self.requests.get() + 1);

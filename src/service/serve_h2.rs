@@ -53,7 +53,7 @@ pub(crate) async fn serve(stream: Stream, connection: Rc<Connection>) {
                 streams.abrupt_shutdown(Reason::ENHANCE_YOUR_CALM);
                 life.end_now();
             }
-            if life.is_late(cx) || (connection.closing() && !leaving) {
+            if life.is_late(cx) || (!leaving && (connection.closing() || connection.used_up())) {
                 // It was told, and does not go.
                 if leaving {
                     return Poll::Ready(None);

@@ -173,7 +173,11 @@ impl<'u, 'c> Upload<'u, 'c> {
         if over { Err(Refusal::BodyTooLarge) } else { Ok(()) }
     }
 
+    // All that is kept has been sent where fresh bytes were; without any, part of it may still wait.
     fn use_up(&mut self, count: usize) {
+        if count == 0 {
+            return;
+        }
         self.seen += count as u64;
         if self.remembers {
             if self.kept.len() + count <= REMEMBERED {

@@ -3,8 +3,11 @@
 use std::io::Write;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
-use crate::harness::{Appliance, Gate, Origin, Plan, eventually, ok};
+use bytes::Bytes;
+
+use crate::harness::{Appliance, Gate, H2Client, Origin, Plan, eventually, ok};
 
 const MIB: usize = 1 << 20;
 
@@ -278,6 +281,46 @@ fn a_pool_that_buffers_sends_small_bodies_with_a_length() {
     let answer = client.ask(post("Transfer-Encoding: chunked") + &format!("1388\r\n{long}\r\n0\r\n\r\n"));
     assert_eq!(answer.status, 200);
     assert!(origin.last().complete && origin.last().doubtful.is_none());
+}
+
+#[test]
+fn a_body_that_fits_the_pools_buffer_goes_up_when_it_is_whole_and_a_larger_one_as_it_comes() {
+    let origin = Origin::named("n");
+    let weir = Plan::before(&[&origin]).secure().pool("buffer-request = \"64KiB\"").start();
+    let chunk = |length: usize| format!("{length:x}\r\n{}\r\n", "x".repeat(length));
+    for mut client in [weir.client(), weir.secure_client()] {
+        let before = origin.count();
+        client.send(post("Transfer-Encoding: chunked"));
+        for _ in 0..4 {
+            client.send(chunk(5000));
+        }
+        assert_eq!(weir.get("/other").text(), "n /other");
+        assert!(client.stays_silent(Duration::from_millis(100)));
+        assert_eq!(origin.count(), before + 1, "nothing goes up before the body is whole");
+        client.send("0\r\n\r\n");
+        assert_eq!(client.answer().expect("an answer comes").text(), "n /up");
+        let seen = origin.last();
+        assert_eq!(
+            (seen.values("content-length"), seen.values("transfer-encoding")),
+            (vec!["20000".to_owned()], vec![])
+        );
+        assert_eq!(seen.body(), "x".repeat(20_000).as_bytes());
+
+        client.send(post("Transfer-Encoding: chunked") + &chunk(70_000));
+        origin.reached(before + 3);
+        client.send(chunk(30_000) + "0\r\n\r\n");
+        assert_eq!(client.answer().expect("an answer comes").text(), "n /up");
+        let seen = origin.last();
+        assert_eq!(
+            (seen.values("content-length"), seen.values("transfer-encoding")),
+            (vec![], vec!["chunked".to_owned()])
+        );
+        assert_eq!((seen.body().len(), seen.doubtful), ("186a0\r\n\r\n0\r\n\r\n".len() + 100_000, None));
+    }
+    let pieces = [Bytes::from("x".repeat(10_000)), Bytes::from("x".repeat(10_000))];
+    let answer = H2Client::connect(weir.https()).ask("POST", "/h2", &[], &pieces, None).expect("an answer");
+    assert_eq!(answer.text(), "n /h2");
+    assert_eq!(origin.last().values("content-length"), ["20000"]);
 }
 
 #[test]

@@ -1,8 +1,9 @@
 //! One line a request, in nginx's form and more, also for what never reached a site.
 
 use rustix::process::Signal;
+use serde_json::{Value, json};
 
-use crate::harness::{Appliance, Client, Offer, Origin, Plan, eventually};
+use crate::harness::{Appliance, Client, H2Client, Offer, Origin, Plan, eventually};
 
 const LOGS: &str = "access-log = \"$dir/access.log\"\nerror-log = \"$dir/error.log\"";
 
@@ -39,12 +40,99 @@ fn json_lines_are_json_and_say_the_same() {
     let (_origin, weir) = world("json");
     weir.client().ask("GET /a\"b HTTP/1.1\r\nHost: esb.test\r\nUser-Agent: \"q\" \\ \u{e9}\r\n\r\n");
     let line = line(&weir, "access.log", "/a");
-    let value: serde_json::Value = serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line}"));
+    let value: Value = serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line}"));
     assert_eq!(
         (&value["pool"], &value["node"], &value["status"]),
         (&"app".into(), &"n1".into(), &200.into()),
         "{line}"
     );
+}
+
+/// The keys that a line about a request has, in their order.
+const KEYS: &[&str] = &[
+    "time",
+    "peer",
+    "request",
+    "status",
+    "body_bytes",
+    "received_bytes",
+    "referer",
+    "user_agent",
+    "host",
+    "site",
+    "pool",
+    "node",
+    "upstream_seconds",
+    "seconds",
+    "tries",
+    "session",
+    "refusal",
+    "tls",
+    "protocol",
+    "connection",
+    "nth",
+];
+
+#[test]
+fn every_json_line_has_every_field_whatever_became_of_the_request() {
+    let (origin, weir) = world("json");
+    let mut kept = weir.client();
+    kept.ask("GET /one HTTP/1.1\r\nHost: esb.test\r\nReferer: r\r\nUser-Agent: u\r\n\r\n");
+    kept.ask("POST /two HTTP/1.1\r\nHost: esb.test\r\nContent-Length: 5\r\n\r\nhello");
+    weir.secure_client().ask("GET /three HTTP/1.1\r\nHost: esb.test\r\n\r\n");
+    H2Client::connect(weir.https()).get("/four", &[]).expect("an answer");
+    origin.stop();
+    weir.get("/five");
+    let told = |holds: &str| -> Value {
+        let line = line(&weir, "access.log", holds);
+        serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line}"))
+    };
+    let lines = ["/one", "/two", "/three", "/four", "/five"].map(told);
+    for line in &lines {
+        let keys: Vec<&str> = line.as_object().map(|all| all.keys().map(String::as_str).collect()).unwrap_or_default();
+        let (mut keys, mut expected) = (keys, KEYS.to_vec());
+        keys.sort_unstable();
+        expected.sort_unstable();
+        assert_eq!(keys, expected, "{line}");
+        assert!(line["time"].as_str().is_some_and(|time| time.contains('T')), "{line}");
+        assert!(line["seconds"].is_number() && line["peer"] == "127.0.0.1" && line["host"] == "esb.test", "{line}");
+    }
+    let [one, two, three, four, five] = &lines;
+    assert_eq!(
+        (&one["referer"], &one["user_agent"], &one["nth"], &one["tls"]),
+        (&json!("r"), &json!("u"), &json!(1), &json!(""))
+    );
+    assert_eq!((&two["nth"], &two["received_bytes"], &two["body_bytes"]), (&json!(2), &json!(5), &json!(6)));
+    assert_eq!(one["connection"], two["connection"]);
+    assert_eq!((&three["tls"], &three["protocol"]), (&json!("TLSv1.3"), &json!("http/1.1")));
+    assert_eq!((&four["protocol"], &four["site"], &four["refusal"]), (&json!("h2"), &json!("secure"), &json!("")));
+    assert!(five["status"].as_u64() >= Some(500) && five["refusal"] != "", "{five}");
+}
+
+#[test]
+fn what_never_reached_a_site_is_json_too() {
+    let (_origin, weir) = world("json");
+    weir.client().ask("GET /a\\b\" HTTP/1.1\r\nHost: esb.test\r\n\r\n");
+    weir.client().ask("\u{e9}\u{1}\"\\ nonsense\r\n\r\n");
+    assert!(Client::tls(weir.https(), &Offer::http1("other.test")).is_err());
+    eventually("three lines are there", || weir.read("rest.log").lines().count() >= 3);
+    for line in weir.read("rest.log").lines() {
+        let value: Value = serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"));
+        assert!(value["refusal"].as_str().is_some_and(|word| !word.is_empty()), "{line}");
+        assert!(value["listener"].is_string() && value["site"] == "", "{line}");
+    }
+}
+
+#[test]
+fn a_site_whose_log_is_off_writes_no_line_and_the_others_do() {
+    let origin = Origin::named("n");
+    let more = "[[site]]\nname = \"quiet\"\nlistener = \"http\"\nhosts = [\"quiet.test\"]\npool = \"app\"\naccess-log = \"off\"\n";
+    let weir = Plan::before(&[&origin]).top("access-log = \"$dir/rest.log\"").more(more).start();
+    assert_eq!(weir.client().ask("GET /quiet HTTP/1.1\r\nHost: quiet.test\r\n\r\n").status, 200);
+    assert_eq!(weir.get("/loud").status, 200);
+    line(&weir, "rest.log", "/loud");
+    assert!(!weir.read("rest.log").contains("/quiet") && !weir.journal().contains("/quiet"));
+    eventually("it is counted nonetheless", || weir.metric("weir_requests_total", &[("site", "quiet")]) > 0.5);
 }
 
 #[test]

@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 
-use crate::harness::{Appliance, Client, Gate, Offer, Origin, Pair, Plan, eventually, free_port, ok, ok_with};
+use crate::harness::{
+    Appliance, Client, Gate, H2Client, Offer, Origin, Pair, Plan, eventually, free_port, ok, ok_with,
+};
 
 const GET: &str = "GET /load HTTP/1.1\r\nHost: esb.test\r\n\r\n";
 
@@ -55,6 +57,40 @@ fn an_upload_does_not_notice() {
     client.send("rest");
     assert_eq!(client.answer().expect("an answer comes").status, 200);
     assert_eq!(origin.last().body(), b"halfrest");
+}
+
+#[test]
+fn three_slow_uploads_and_a_stream_do_not_notice() {
+    let (origin, gate, mut weir) = world();
+    let address = weir.https();
+    let stream = std::thread::spawn(move || H2Client::connect(address).get("/slow", &[]));
+    origin.reached(1);
+    let mut uploads = [weir.client(), weir.secure_client(), weir.client()];
+    let framings = ["Content-Length: 12", "Content-Length: 12", "Transfer-Encoding: chunked"];
+    for (client, framing) in uploads.iter_mut().zip(framings) {
+        client.send(format!("POST /up HTTP/1.1\r\nHost: esb.test\r\n{framing}\r\n\r\n"));
+        client.send(if framing.starts_with('T') { "4\r\none \r\n" } else { "one " });
+    }
+    origin.reached(4);
+    for piece in ["two ", "six "] {
+        // Twice with a change that counts: the pool's node gets another name.
+        weir.edit(|text| text.replace("\"n1\"", "\"n2\""));
+        weir.reload();
+        for (client, framing) in uploads.iter_mut().zip(framings) {
+            client.send(if framing.starts_with('T') { format!("4\r\n{piece}\r\n") } else { piece.to_owned() });
+        }
+    }
+    uploads[2].send("0\r\n\r\n");
+    for client in &mut uploads {
+        assert_eq!(client.answer().expect("an answer comes").text(), "/up");
+        assert_eq!(client.ask(GET).text(), "/load", "the connection goes on");
+    }
+    gate.open();
+    let answer = stream.join().expect("the client lives").expect("an answer");
+    assert_eq!((answer.text().as_str(), answer.broken.is_none()), ("halfrest", true));
+    let whole = origin.seen().iter().filter(|seen| seen.complete && seen.text().contains("one two six ")).count();
+    assert_eq!(whole, 3);
+    assert_eq!(weir.state("app", "n2"), "active");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Which site a request belongs to, and what its node is told about the client.
 
-use crate::harness::{Answer, Appliance, Client, Offer, Origin, Plan};
+use crate::harness::{Answer, Appliance, Client, Offer, Origin, Plan, ok_with};
 
 const THREE_SITES: &str = r#"
 state-dir = "$dir"
@@ -186,4 +186,24 @@ fn strangers_are_not_believed_once_trusted_proxies_are_named() {
         assert_eq!(seen.values("x-forwarded-host"), ["esb.test"], "{trusted}");
         assert_eq!(seen.values("x_forwarded_for"), [""; 0], "{trusted}");
     }
+}
+
+#[test]
+fn a_site_with_via_names_itself_both_ways_and_another_does_not() {
+    let origin = Origin::answering(|_| ok_with("Via: 1.0 inner\r\n", "fine"));
+    let more = "[[site]]\nname = \"named\"\nlistener = [\"http\", \"https\"]\nhosts = [\"*.esb.test\"]\npool = \"app\"\nvia = true\n\
+        certificate = { chain = \"$dir/esb.crt\", key = \"$dir/esb.key\" }\n";
+    let weir = Plan::before(&[&origin]).secure().more(&more.replace("*.esb", "mgt.esb")).start();
+    let ask = |host: &str, version: &str| {
+        weir.client().ask(format!("GET / HTTP/{version}\r\nHost: {host}\r\nVia: 1.1 outer\r\n\r\n"))
+    };
+    // Via names the protocol of the hop that brought the message (RFC 9110, 7.6.3).
+    for (version, up) in [("1.1", "1.1 weir"), ("1.0", "1.0 weir")] {
+        assert_eq!(ask("mgt.esb.test", version).values("via"), ["1.0 inner", "1.1 weir"], "{version}");
+        assert_eq!(origin.last().values("via"), ["1.1 outer", up], "{version}");
+    }
+    assert_eq!(ask("esb.test", "1.1").values("via"), ["1.0 inner"]);
+    assert_eq!(origin.last().values("via"), ["1.1 outer"]);
+    let mut secure = Client::tls(weir.https(), &Offer::http1("mgt.esb.test")).expect("a handshake");
+    assert_eq!(secure.ask("GET / HTTP/1.1\r\nHost: mgt.esb.test\r\n\r\n").values("via"), ["1.0 inner", "1.1 weir"]);
 }

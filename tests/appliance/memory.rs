@@ -1,0 +1,90 @@
+//! What Weir holds in memory: little at its start, little for a connection that waits, nothing for what is over.
+
+use std::time::Duration;
+
+use crate::harness::{Appliance, Client, Offer, Origin, Plan};
+
+const GET: &str = "GET /a HTTP/1.1\r\nHost: esb.test\r\nUser-Agent: memory\r\nAccept: */*\r\n\r\n";
+const CONNECTIONS: u64 = 1000;
+
+/// A node that keeps nothing, and no access log: the test itself shall hold nothing back.
+fn world() -> (Origin, Appliance) {
+    let origin = Origin::named("n");
+    let limits = "max-requests = 1000000\nidle-timeout = \"10m\"";
+    let weir = Plan::before(&[&origin]).secure().listener(limits).top("access-log = \"off\"").start();
+    (origin, weir)
+}
+
+#[test]
+fn little_is_held_at_the_start() {
+    let (_origin, weir) = world();
+    assert_eq!(weir.get("/a").status, 200);
+    let held = weir.resident_kib();
+    println!("{held} KiB at the start");
+    assert!(held < 40 << 10, "{held} KiB");
+}
+
+#[test]
+fn a_waiting_connection_costs_less_than_25_kib_plain_and_over_tls() {
+    let (_origin, weir) = world();
+    let offer = Offer::http1("esb.test");
+    let config = std::sync::Arc::new(offer.config());
+    let connect = |secure: bool| {
+        let made = if secure {
+            Client::tls_with(weir.https(), &config, "esb.test").map(|made| made.0)
+        } else {
+            Client::plain(weir.http())
+        };
+        made.expect("the listener accepts")
+    };
+    for secure in [false, true] {
+        // What a first connection makes for all that follow is not theirs.
+        assert_eq!(connect(secure).ask(GET).status, 200);
+        let before = weir.resident_kib();
+        let mut held: Vec<Client> = Vec::new();
+        for _ in 0..CONNECTIONS {
+            let mut client = connect(secure);
+            assert_eq!(client.ask(GET).status, 200);
+            held.push(client);
+        }
+        let each = weir.resident_kib().saturating_sub(before) * 1024 / CONNECTIONS;
+        println!("{each} bytes for each of {CONNECTIONS} connections, TLS: {secure}");
+        assert!(each < 25 << 10, "{each} bytes for a waiting connection, TLS: {secure}");
+        let mut first = held.swap_remove(0);
+        assert_eq!(first.ask(GET).status, 200, "and it still waits");
+    }
+}
+
+/// Asks `requests` times on one connection, some at once.
+fn ask_often(client: &mut Client, requests: usize) {
+    const AT_ONCE: usize = 20;
+    for _ in 0..requests / AT_ONCE {
+        client.send(GET.repeat(AT_ONCE));
+        for _ in 0..AT_ONCE {
+            assert_eq!(client.answer().expect("an answer comes").status, 200);
+        }
+    }
+}
+
+#[test]
+fn fifty_thousand_requests_and_a_thousand_connections_leave_nothing_behind() {
+    let (origin, weir) = world();
+    let (mut plain, mut secure) = (weir.client(), weir.secure_client());
+    let fresh = |count: usize| {
+        for _ in 0..count {
+            let mut client = weir.client();
+            assert_eq!(client.ask(GET).status, 200);
+        }
+    };
+    ask_often(&mut plain, 2000);
+    ask_often(&mut secure, 2000);
+    fresh(200);
+    let before = weir.resident_kib();
+    ask_often(&mut plain, 25_000);
+    ask_often(&mut secure, 25_000);
+    fresh(1000);
+    let grown = weir.resident_kib().saturating_sub(before);
+    println!("{grown} KiB more after {} requests", origin.count());
+    assert!(grown < 1024, "{grown} KiB more after {} requests", origin.count());
+    assert!(plain.stays_silent(Duration::from_millis(1)), "no answer too many");
+}
