@@ -9,6 +9,7 @@ pub struct DateCache {
     second: Option<u64>,
     combined: Vec<u8>,
     rfc3339: Vec<u8>,
+    http: [u8; HTTP_DATE],
 }
 
 impl DateCache {
@@ -21,6 +22,12 @@ impl DateCache {
     pub fn combined(&mut self, now: SystemTime) -> &[u8] {
         self.turn_to(since_epoch(now).0);
         &self.combined
+    }
+
+    /// `Sun, 22 Nov 2026 12:00:00 GMT`, the date of the Date field (RFC 9110 5.6.7).
+    pub fn http(&mut self, now: SystemTime) -> [u8; HTTP_DATE] {
+        self.turn_to(since_epoch(now).0);
+        self.http
     }
 
     /// Appends `2026-11-22T12:00:00.123Z` (RFC 3339).
@@ -37,6 +44,8 @@ impl DateCache {
             return;
         }
         self.second = Some(second);
+        // 1970 began on a Thursday.
+        let weekday = DAYS[((second / 86_400 + 4) % 7) as usize];
         let Date { year, month, day, hour, minute, second } = Date::of(second);
         let name = MONTHS.get(usize::from(month).wrapping_sub(1)).copied().unwrap_or("Jan");
         self.combined.clear();
@@ -44,6 +53,10 @@ impl DateCache {
         // Writing to a Vec cannot fail.
         let _ = write!(self.combined, "{day:02}/{name}/{year:04}:{hour:02}:{minute:02}:{second:02} +0000");
         let _ = write!(self.rfc3339, "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}");
+        let _ = write!(
+            self.http.as_mut_slice(),
+            "{weekday}, {day:02} {name} {year:04} {hour:02}:{minute:02}:{second:02} GMT"
+        );
     }
 }
 
@@ -95,6 +108,9 @@ impl Date {
 }
 
 const DAYS_FROM_YEAR_0: u64 = 719_468;
+/// Bytes of a date in the Date field.
+pub const HTTP_DATE: usize = 29;
+const DAYS: [&str; 7] = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"];
 const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
 #[cfg(test)]
@@ -122,6 +138,20 @@ mod tests {
             let mut clock = DateCache::new();
             assert_eq!(String::from_utf8_lossy(clock.combined(at(milliseconds))), combined);
             assert_eq!(rfc3339(at(milliseconds)), iso);
+        }
+    }
+
+    #[test]
+    fn the_date_field_names_the_day_of_the_week() {
+        // RFC 9110's own example first.
+        let cases = [
+            (784_111_777_000, "Sun, 06 Nov 1994 08:49:37 GMT"),
+            (0, "Thu, 01 Jan 1970 00:00:00 GMT"),
+            (1_795_348_800_123, "Sun, 22 Nov 2026 12:00:00 GMT"),
+        ];
+        let mut clock = DateCache::new();
+        for (milliseconds, expected) in cases {
+            assert_eq!(String::from_utf8_lossy(&clock.http(at(milliseconds))), expected);
         }
     }
 

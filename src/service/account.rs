@@ -49,14 +49,14 @@ impl Trip<'_> {
             return;
         }
         let text = format!(
-            "{}{} from node {} of pool {} after {} tries: {} {} for {}",
+            "{}{} from node {} of pool {} after {}: {} {} for {}",
             refusal.word(),
             self.cause(refusal),
             self.node_name(),
             self.pool().name,
-            self.tries,
+            tries(self.tries),
             self.head.method_name().escape_ascii(),
-            self.head.path().escape_ascii(),
+            without_parameters(self.head.path()).escape_ascii(),
             self.connection.peer_text(),
         );
         match &run.errors {
@@ -122,4 +122,14 @@ impl Trip<'_> {
             nth: self.request_number,
         }
     }
+}
+
+fn tries(count: u32) -> String {
+    if count == 1 { "1 try".to_string() } else { format!("{count} tries") }
+}
+
+// A path parameter may be a session id, which no log shows.
+fn without_parameters(path: &[u8]) -> &[u8] {
+    let end = path.iter().position(|byte| *byte == b';').unwrap_or(path.len());
+    path.get(..end).unwrap_or_default()
 }

@@ -143,10 +143,16 @@ impl Sink<'_> {
     }
 
     /// Answers by ourselves. `keep` says whether the connection can go on afterwards.
-    pub(crate) async fn refuse(&mut self, refusal: Refusal, head_only: bool, keep: bool) -> Result<(), ClientFault> {
+    pub(crate) async fn refuse(
+        &mut self,
+        refusal: Refusal,
+        head_only: bool,
+        keep: bool,
+        date: &[u8],
+    ) -> Result<(), ClientFault> {
         match self {
-            Self::H1(sink) => sink.refuse(refusal, head_only, keep).await,
-            Self::H2(sink) => sink.refuse(refusal, head_only).await,
+            Self::H1(sink) => sink.refuse(refusal, head_only, keep, date).await,
+            Self::H2(sink) => sink.refuse(refusal, head_only, date).await,
         }
     }
 

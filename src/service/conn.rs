@@ -26,6 +26,7 @@ pub(crate) struct Conn {
     stream: RefCell<Box<dyn Io>>,
     slot: Rc<Slot>,
     reset: Reset,
+    received: Cell<u64>,
     sent: Cell<u64>,
 }
 
@@ -33,7 +34,7 @@ impl Conn {
     /// Takes the stream over; `reset` belongs to the socket below it.
     pub(crate) fn new(stream: Box<dyn Io>, reset: Reset, clock: &Rc<Clock>) -> Self {
         let stream = RefCell::new(stream);
-        Self { stream, slot: clock.slot(), reset, sent: Cell::new(0) }
+        Self { stream, slot: clock.slot(), reset, received: Cell::new(0), sent: Cell::new(0) }
     }
 
     /// The connection ends with a reset instead of a clean end.
@@ -61,7 +62,11 @@ impl Conn {
         let mut stream = self.stream.borrow_mut();
         let polled = pin!(stream.read_buf(into)).poll(cx);
         match polled {
-            Poll::Ready(read) => Poll::Ready(read),
+            Poll::Ready(Ok(count)) => {
+                self.received.set(self.received.get() + count as u64);
+                Poll::Ready(Ok(count))
+            }
+            Poll::Ready(error) => Poll::Ready(error),
             Poll::Pending if self.slot.read_late(cx) => Poll::Ready(Err(io::ErrorKind::TimedOut.into())),
             Poll::Pending => Poll::Pending,
         }
@@ -98,6 +103,11 @@ impl Conn {
 
     fn still_writing(&self, cx: &Context<'_>) -> Poll<io::Result<()>> {
         if self.slot.write_late(cx) { Poll::Ready(Err(io::ErrorKind::TimedOut.into())) } else { Poll::Pending }
+    }
+
+    /// Bytes read so far.
+    pub(crate) fn received(&self) -> u64 {
+        self.received.get()
     }
 
     /// Ends our direction (FIN, after close_notify on TLS). Bounded by `limit`; errors no longer matter here.

@@ -173,8 +173,14 @@ impl Connection {
             status,
             word,
             reason: "",
-            first: first_bytes,
+            first: first_line(first_bytes),
         };
         place.generation.log_stray(&stray, &mut self.worker.pen.borrow_mut());
     }
+}
+
+// What follows the request line may be a cookie or a password.
+fn first_line(bytes: &[u8]) -> &[u8] {
+    let end = bytes.iter().position(|byte| matches!(byte, b'\r' | b'\n')).unwrap_or(bytes.len());
+    bytes.get(..end).unwrap_or_default()
 }

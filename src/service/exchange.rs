@@ -21,10 +21,10 @@ use super::trip::Trip;
 use super::tunnel;
 use super::upload::{Stopped, Upload};
 use crate::config::Timeouts;
-use crate::traffic::headers::{self, DownFraming};
+use crate::traffic::headers::{self, Down, DownFraming};
 use crate::traffic::refusal::Refusal;
 use crate::traffic::retry::{Failure, Next};
-use crate::wire::{self, AnswerFraming, AnswerHead, AnswerScan, Chunks, Method, Piece, RequestHead};
+use crate::wire::{self, AnswerFraming, AnswerHead, AnswerScan, Chunks, FieldKind, Method, Piece, RequestHead};
 
 /// Interim answers that one request may get.
 const MOST_INTERIM: u32 = 16;
@@ -113,7 +113,8 @@ async fn carry(trip: &mut Trip<'_>, answer: &mut AnswerHead, body: &mut Body<'_>
         return Outcome::Cut;
     }
     let keep = trip.may_keep_alive(body.is_complete());
-    match sink.refuse(refusal, trip.head.method() == Method::Head, keep).await {
+    let date = trip.connection.worker().date();
+    match sink.refuse(refusal, trip.head.method() == Method::Head, keep, &date).await {
         Ok(()) => Outcome::Refused,
         Err(_) => Outcome::Cut,
     }
@@ -166,13 +167,14 @@ async fn attempt(
 ) -> Result<Outcome, Lost> {
     let node = trip.reach().await.map_err(Lost::Node)?;
     upload.begin(trip, &node).await?;
-    let going = Cell::new(if upload.is_complete() { Going::Done } else { Going::Up });
+    let going = if upload.is_complete() { Going::Done } else { Going::Up };
+    let flow = Flow { going: Cell::new(going), answering: Cell::new(false) };
     let timeouts = trip.timeouts();
     let answered = {
         let Node { conn, .. } = &node;
         let mut out = trip.connection.worker().buffers.lend();
-        let mut up = std::pin::pin!(send_and_watch(upload, conn, timeouts, &going, &mut out));
-        let mut down = std::pin::pin!(pass_answer(trip, answer, conn, sink, &going));
+        let mut up = std::pin::pin!(send_and_watch(upload, conn, timeouts, &flow, &mut out));
+        let mut down = std::pin::pin!(pass_answer(trip, answer, conn, sink, &flow));
         poll_fn(|cx| {
             if let Poll::Ready(done) = down.as_mut().poll(cx) {
                 return Poll::Ready(done);
@@ -188,10 +190,17 @@ async fn attempt(
             Ok(Outcome::Upgraded(Box::new(node), rest))
         }
         Passed::Whole { reusable } => {
-            trip.release(node, reusable && going.get() == Going::Done);
+            trip.release(node, reusable && flow.going.get() == Going::Done);
             Ok(Outcome::Answered)
         }
     }
+}
+
+/// What the two directions of an exchange know of each other.
+struct Flow {
+    going: Cell<Going>,
+    /// The final answer is on its way down.
+    answering: Cell<bool>,
 }
 
 /// How far the body is on its way up.
@@ -210,14 +219,14 @@ async fn send_and_watch(
     upload: &mut Upload<'_, '_>,
     node: &Conn,
     timeouts: Timeouts,
-    going: &Cell<Going>,
+    flow: &Flow,
     out: &mut Buffer,
 ) -> Lost {
     let go = |now| {
-        going.set(now);
+        flow.going.set(now);
         node.deadline().restart_read(timeouts.read);
     };
-    while going.get() == Going::Up {
+    while flow.going.get() == Going::Up {
         match upload.send_next(node, timeouts.send, out).await {
             Ok(false) => {}
             Ok(true) => go(Going::Done),
@@ -229,11 +238,23 @@ async fn send_and_watch(
                 go(Going::Stopped);
                 return pending().await;
             }
+            // What the node already says of a body that breaks off is worth more than our own complaint.
+            Err(Stopped::Client(refusal)) if flow.answering.get() && refusal != Refusal::ClientGone => {
+                go(Going::Stopped);
+                return pending().await;
+            }
             Err(Stopped::Client(refusal)) => return Lost::Over(refusal),
         }
     }
-    upload.gone().await;
-    Lost::Over(Refusal::ClientGone)
+    // Who ended only its own direction still gets what flows; who left is noticed when nothing does.
+    let mut received = node.received();
+    loop {
+        upload.gone().await;
+        if !flow.answering.get() || node.received() == received {
+            return Lost::Over(Refusal::ClientGone);
+        }
+        received = node.received();
+    }
 }
 
 enum Passed {
@@ -247,12 +268,12 @@ async fn pass_answer(
     answer: &mut AnswerHead,
     node: &Conn,
     sink: &mut Sink<'_>,
-    going: &Cell<Going>,
+    flow: &Flow,
 ) -> Result<Passed, Lost> {
     let mut input = trip.connection.worker().buffers.lend();
     let mut interim = 0;
     loop {
-        read_answer_head(trip, answer, node, sink, &mut input, going).await?;
+        read_answer_head(trip, answer, node, sink, &mut input, flow).await?;
         match answer.status() {
             101 if trip.wants_upgrade() => {
                 let down = trip.down(answer, DownFraming::None, true);
@@ -274,8 +295,12 @@ async fn pass_answer(
     }
     trip.learn(answer);
     let framing = trip.framing_down(answer);
-    trip.begin_answer(answer, going.get() == Going::Done, framing);
-    let down = trip.down(answer, framing, trip.keeps_alive());
+    flow.answering.set(true);
+    trip.begin_answer(answer, flow.going.get() == Going::Done, framing);
+    // Who forwards an answer without Date must date it (RFC 9110 6.6.1).
+    let date = answer.value(FieldKind::Date).is_none().then(|| trip.connection.worker().date());
+    let dated = date.as_ref().map(|date| (&b"Date"[..], &date[..]));
+    let down = Down { extra: dated.as_slice(), ..trip.down(answer, framing, trip.keeps_alive()) };
     sink.head(answer, &down)?;
     let whole = pass_body(trip, answer, node, sink, &mut input).await?;
     let reusable = whole && answer.keep_alive() && input.unread().is_empty() && trip.leaves_connection_clean();
@@ -288,7 +313,7 @@ async fn read_answer_head(
     node: &Conn,
     sink: &mut Sink<'_>,
     input: &mut Buffer,
-    going: &Cell<Going>,
+    flow: &Flow,
 ) -> Result<(), Lost> {
     let read_limit = trip.timeouts().read;
     let mut seen = 0;
@@ -299,7 +324,7 @@ async fn read_answer_head(
             AnswerScan::Partial => seen = input.unread().len(),
         }
         input.compact();
-        let going_up = || going.get() == Going::Up;
+        let going_up = || flow.going.get() == Going::Up;
         let limit = if trip.awaits_continue() && going_up() { CONTINUE_WAIT } else { read_limit };
         match node.read(input.end(), limit).await {
             Ok(0) => return Err(Lost::Node(Failure::Cut)),

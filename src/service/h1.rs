@@ -266,13 +266,19 @@ impl<'c> Sink<'c> {
     }
 
     /// See [`super::client::Sink::refuse`].
-    pub(crate) async fn refuse(&mut self, refusal: Refusal, head_only: bool, keep: bool) -> Result<(), ClientFault> {
+    pub(crate) async fn refuse(
+        &mut self,
+        refusal: Refusal,
+        head_only: bool,
+        keep: bool,
+        date: &[u8],
+    ) -> Result<(), ClientFault> {
         let connection = match (keep, self.version) {
             (false, _) => Some("close"),
             (true, Version::Http10) => Some("keep-alive"),
             (true, Version::Http11) => None,
         };
-        refusal.write(self.out.end(), Reply { connection, head_only, date: None });
+        refusal.write(self.out.end(), Reply { connection, head_only, date: Some(date) });
         self.body_sent = if head_only { 0 } else { refusal.body_length() as u64 };
         self.flush().await
     }

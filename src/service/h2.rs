@@ -266,7 +266,7 @@ impl Sink {
     }
 
     /// See [`super::client::Sink::refuse`].
-    pub(crate) async fn refuse(&mut self, refusal: Refusal, head_only: bool) -> Result<(), ClientFault> {
+    pub(crate) async fn refuse(&mut self, refusal: Refusal, head_only: bool, date: &[u8]) -> Result<(), ClientFault> {
         let mut answer = Response::new(());
         *answer.status_mut() = StatusCode::from_u16(refusal.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         for (name, value) in refusal.fields() {
@@ -274,6 +274,9 @@ impl Sink {
             if let Ok(name) = HeaderName::from_bytes(name.as_bytes()) {
                 answer.headers_mut().append(name, HeaderValue::from_static(value));
             }
+        }
+        if let Ok(date) = HeaderValue::from_bytes(date) {
+            answer.headers_mut().append(http::header::DATE, date);
         }
         self.answer(answer, head_only)?;
         if head_only {

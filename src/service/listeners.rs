@@ -30,10 +30,13 @@ const BACKLOG: i32 = 4096;
 /// How long accepting pauses when descriptors or memory are used up.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// Binds one socket a thread. Refuses an address that anybody, a second Weir included, already listens on.
-pub(crate) fn bind(address: SocketAddr, threads: usize) -> io::Result<Vec<StdListener>> {
-    // SO_REUSEPORT alone would let two Weirs of one user share a port silently.
-    drop(listen(address, false)?);
+/// Binds one socket a thread. Refuses an address that anybody, a second Weir included, already listens on; not so
+/// where this Weir itself has a listener `beside` it, on the same port of another address.
+pub(crate) fn bind(address: SocketAddr, threads: usize, beside: bool) -> io::Result<Vec<StdListener>> {
+    if !beside {
+        // SO_REUSEPORT alone would let two Weirs of one user share a port silently.
+        drop(listen(address, false)?);
+    }
     (0..threads).map(|_| listen(address, true)).collect()
 }
 

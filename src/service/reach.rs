@@ -1,7 +1,7 @@
 //! A request's connection to a node: reused or opened, and afterwards kept or closed.
 
 use std::rc::Rc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::conn::Conn;
 use super::trip::Trip;
@@ -10,6 +10,9 @@ use crate::traffic::retry::{ConnectFailure, Failure, Sent};
 use crate::traffic::snapshot::InFlight;
 use crate::traffic::tick::Tick;
 use crate::wire::{Framing, Method};
+
+/// How long the connect to a node may take that is passive, and tried because no node is active.
+const LAST_RESORT: Duration = Duration::from_secs(1);
 
 /// A connection to a node, held for one attempt.
 pub(crate) struct Node {
@@ -34,6 +37,11 @@ impl Trip<'_> {
         let settings = &place.generation.snapshot.config.pools[self.pool_index()];
         let member = &pool.members[index];
         let worker = self.connection.worker();
+        // A node that is tried for want of a better one may not hold the client up.
+        let patience = match settings.timeouts.connect {
+            limit if member.state.takes_traffic(self.now()) => limit,
+            limit => limit.min(LAST_RESORT),
+        };
         let repeatable = self.head.method().idempotent();
         // A reload may have said since that nothing is to be reused.
         let kept = if self.fresh || !settings.reuse {
@@ -51,7 +59,7 @@ impl Trip<'_> {
             }
             None => {
                 let tls = place.generation.pools[self.pool_index()].tls.as_ref();
-                upstream::connect(member.address, tls, settings.timeouts.connect, &worker.clock)
+                upstream::connect(member.address, tls, patience, &worker.clock)
                     .await
                     .inspect(|_| counters.into_iter().for_each(|counters| counters.connection("opened")))
                     .map_err(|fault| self.unreachable(index, &fault))?

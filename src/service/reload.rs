@@ -139,9 +139,14 @@ fn bind_new(
     threads: usize,
 ) -> Result<Vec<(SocketAddr, Vec<TcpListener>)>, Vec<Problem>> {
     let (mut sockets, mut problems) = (Vec::new(), Vec::new());
+    let mut ours = bound.clone();
     for listener in config.listeners.iter().filter(|listener| !bound.contains(&listener.bind)) {
-        match listeners::bind(listener.bind, threads) {
-            Ok(opened) => sockets.push((listener.bind, opened)),
+        let beside = ours.iter().any(|address| address.port() == listener.bind.port());
+        match listeners::bind(listener.bind, threads, beside) {
+            Ok(opened) => {
+                ours.insert(listener.bind);
+                sockets.push((listener.bind, opened));
+            }
             Err(error) => problems.push(Problem {
                 at: listener.at.clone(),
                 what: format!("listener \"{}\" cannot bind {}: {error}", listener.name, listener.bind),

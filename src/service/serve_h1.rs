@@ -128,7 +128,10 @@ async fn read_head(conn: &Conn, connection: &Connection, input: &mut Buffer, hea
 async fn refuse_head(conn: &Conn, connection: &Connection, input: Buffer, refusal: Refusal) {
     let limit = connection.limits().write_timeout;
     let mut out = connection.worker().buffers.lend();
-    refusal.write(out.end(), Reply { connection: Some("close"), ..Reply::default() });
+    refusal.write(
+        out.end(),
+        Reply { connection: Some("close"), date: Some(&connection.worker().date()), head_only: false },
+    );
     connection.log_bad_head(refusal, input.unread());
     // A TLS client on a plain port reads an answer in plain text as garbage, but a person with curl reads it well.
     let silent = matches!(refusal, Refusal::Head(HeadFault::TlsOnPlain));

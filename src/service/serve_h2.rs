@@ -28,9 +28,9 @@ const STREAMS: u32 = 128;
 /// What a stream may send ahead of the node's reading. With what an exchange holds (a node's buffer, what is remembered
 /// for a repetition, what waits to be sent) this makes the 256 KiB that a request may hold; the megabyte that a faster
 /// upload over a long line would like is not held for anyone.
-const STREAM_WINDOW: u32 = 96 * 1024;
+const STREAM_WINDOW: u32 = 64 * 1024;
 /// What of an answer may wait for the client to take it.
-const SEND_BUFFER: usize = 64 * 1024;
+const SEND_BUFFER: usize = 32 * 1024;
 /// What all streams of a connection may send ahead.
 const CONNECTION_WINDOW: u32 = 4 * 1024 * 1024;
 
@@ -153,7 +153,7 @@ async fn carry(connection: &Rc<Connection>, request: Request<RecvStream>, respon
         if fault.answer().0 == 400 {
             sink.reset(Reason::PROTOCOL_ERROR);
         } else {
-            let _ = sink.refuse(Refusal::Head(fault), false).await;
+            let _ = sink.refuse(Refusal::Head(fault), false, &connection.worker().date()).await;
         }
         return;
     }

@@ -5,6 +5,7 @@ use std::rc::Rc;
 use super::trip::{SessionWord, Trip};
 use crate::traffic::cookies;
 use crate::traffic::sessions::Bound;
+use crate::traffic::snapshot::Tried;
 use crate::wire::{AnswerHead, FieldKind};
 
 impl Trip<'_> {
@@ -64,8 +65,10 @@ impl Trip<'_> {
         let (Some(sessions), Some(sticky)) = (&pool.sessions, &settings.sticky) else { return };
         let Some(member) = self.member.and_then(|member| pool.members.get(member)) else { return };
         let now = self.now();
-        let moved = self.session == SessionWord::Rebound;
-        if let Some(key) = self.key.filter(|_| moved || self.bound.is_some()) {
+        // One reset is no reason to move: the session still lives where its node is active.
+        let at_home = |number| pool.bound(number, &Tried::default(), now).is_some();
+        let away = self.session == SessionWord::Rebound && self.bound.is_some_and(at_home);
+        if let Some(key) = self.key.filter(|_| self.bound.is_some() && !away) {
             sessions.bind(key, member.number, now);
         }
         for field in answer.fields().filter(|field| field.kind == FieldKind::SetCookie) {

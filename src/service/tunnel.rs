@@ -36,6 +36,7 @@ pub(crate) async fn run(trip: &mut Trip<'_>, client: &Conn, early: &mut Buffer, 
     if ends.is_err() {
         // One side broke or fell silent: the other must not take that for a clean end.
         client.cut();
+        node.cut();
     }
     trip.tunnelled(node.sent() - up_before, client.sent() - down_before);
 }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
@@ -17,6 +17,7 @@ use super::generation::Generation;
 use super::upstream::Idle;
 use crate::observe::Observer;
 use crate::observe::access::Pen;
+use crate::observe::clock::{DateCache, HTTP_DATE};
 
 /// Shared by all threads.
 pub(crate) struct Shared {
@@ -75,6 +76,7 @@ pub(crate) struct Worker {
     pub(crate) idle: Idle,
     /// What lines of logs are written with.
     pub(crate) pen: RefCell<Pen>,
+    date: RefCell<DateCache>,
     /// Where request lines are put together for the log.
     pub(crate) line: RefCell<Vec<u8>>,
     number: usize,
@@ -93,6 +95,7 @@ impl Worker {
             idle: Idle::default(),
             pen: RefCell::default(),
             line: RefCell::default(),
+            date: RefCell::default(),
             number,
             open: Cell::new(0),
             empty: Notify::new(),
@@ -104,6 +107,11 @@ impl Worker {
         self.open.set(self.open.get() + 1);
         self.shared.open.fetch_add(1, Ordering::Relaxed);
         Open(Rc::clone(self))
+    }
+
+    /// Now, as the Date field says it.
+    pub(crate) fn date(&self) -> [u8; HTTP_DATE] {
+        self.date.borrow_mut().http(SystemTime::now())
     }
 
     /// What was read into the scratch, as a buffer of its own.

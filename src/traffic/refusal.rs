@@ -56,9 +56,7 @@ refusals! {
     NodeTls 502 "node-tls" "No secure connection to the server could be made."
     NodeUnreachable 502 "node-unreachable" "There is no way to the server."
     SendTimeout 504 "send-timeout" "The server did not take the request in time."
-    Stopping 503 "stopping" "This service is being stopped. Please try again."
     UnknownHost 421 "unknown-host" "No site of this name is served here."
-    UpgradeRefused 502 "upgrade-refused" "The server switched to another protocol unasked."
 }
 
 /// Seconds after which a 503 is worth another try.
@@ -73,7 +71,7 @@ const CONTENT_TYPE: &str = "text/plain; charset=utf-8";
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Reply<'a> {
     /// The value of `Date`, where the caller has one.
-    pub date: Option<&'a str>,
+    pub date: Option<&'a [u8]>,
     /// The value of `Connection`; none where the version's own habit holds.
     pub connection: Option<&'a str>,
     /// The request was HEAD: the body's length is told, the body is not sent.
@@ -103,8 +101,8 @@ impl Refusal {
             field(out, name, value.as_bytes());
         }
         field(out, "Content-Length", decimal(self.body_length() as u64, &mut digits));
-        for (name, value) in [("Date", reply.date), ("Connection", reply.connection)] {
-            value.into_iter().for_each(|value| field(out, name, value.as_bytes()));
+        for (name, value) in [("Date", reply.date), ("Connection", reply.connection.map(str::as_bytes))] {
+            value.into_iter().for_each(|value| field(out, name, value));
         }
         out.extend_from_slice(b"\r\n");
         if !reply.head_only {
