@@ -5,11 +5,9 @@
 pub mod wire;
 
 /// What `traffic` does with heads.
+#[path = "../src/traffic"]
 pub mod traffic {
-    #[path = "../../src/traffic/cookies.rs"]
     pub mod cookies;
-    #[path = "../../src/traffic/headers.rs"]
     pub mod headers;
-    #[path = "../../src/traffic/location.rs"]
     pub mod location;
 }

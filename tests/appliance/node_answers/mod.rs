@@ -171,7 +171,7 @@ fn spelled(head: &str, old: bool, dated: bool) -> String {
         .trim_end_matches("\r\n")
         .split("\r\n")
         .filter(|line| !old || *line != "Connection: close")
-        .filter(|line| !line.starts_with("Date: "))
+        .filter(|line| dated || !line.starts_with("Date: "))
         .collect();
     let (mut framing, others): (Vec<&str>, Vec<&str>) = lines.into_iter().partition(is_framing);
     framing.sort_unstable();
