@@ -8,6 +8,7 @@ mod client;
 mod clock;
 mod conn;
 mod connection;
+mod download;
 mod exchange;
 mod fault;
 mod generation;

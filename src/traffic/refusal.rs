@@ -201,7 +201,7 @@ mod tests {
 
     #[test]
     fn a_page_is_a_whole_answer() {
-        let reply = Reply { date: Some("Sun, 06 Nov 1994 08:49:37 GMT"), connection: Some("close"), head_only: false };
+        let reply = Reply { date: Some(b"Sun, 06 Nov 1994 08:49:37 GMT"), connection: Some("close"), head_only: false };
         assert_eq!(
             written(Refusal::NoActiveNode, reply),
             "HTTP/1.1 503 Service Unavailable\r\n\

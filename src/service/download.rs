@@ -1,0 +1,128 @@
+//! An answer's body on its way down: by length, in chunks, or until the node closes. A body that ends short is told
+//! from a whole one, and never ends cleanly for the client.
+
+use std::io;
+use std::time::Duration;
+
+use super::buffers::Buffer;
+use super::client::Sink;
+use super::conn::Conn;
+use super::fault::Lost;
+use super::trip::Trip;
+use crate::traffic::headers;
+use crate::traffic::refusal::Refusal;
+use crate::wire::{AnswerFraming, AnswerHead, Chunks, Piece};
+
+/// Passes the body down; true when it was whole and the connection's place in it is known.
+pub(crate) async fn pass_body(
+    trip: &mut Trip<'_>,
+    answer: &AnswerHead,
+    node: &Conn,
+    sink: &mut Sink<'_>,
+    input: &mut Buffer,
+) -> Result<bool, Lost> {
+    let limit = trip.timeouts().read;
+    match answer.framing() {
+        AnswerFraming::None => {
+            sink.end(b"").await?;
+            Ok(true)
+        }
+        AnswerFraming::Length(length) => {
+            pass_length(node, sink, input, length, limit).await?;
+            sink.end(b"").await?;
+            Ok(true)
+        }
+        AnswerFraming::Chunked => {
+            let mut chunks = Chunks::new();
+            pass_chunks(node, sink, input, &mut chunks, limit).await?;
+            let mut trailers = trip.connection.worker().buffers.lend();
+            if trip.head.te_trailers() {
+                chunks.trailers().for_each(|(name, value)| headers::write_field(trailers.end(), name, value));
+            }
+            sink.end(trailers.unread()).await?;
+            Ok(true)
+        }
+        AnswerFraming::UntilClose => {
+            pass_until_close(node, sink, input, limit).await?;
+            sink.end(b"").await?;
+            Ok(false)
+        }
+    }
+}
+
+async fn pass_length(
+    node: &Conn,
+    sink: &mut Sink<'_>,
+    input: &mut Buffer,
+    length: u64,
+    limit: Duration,
+) -> Result<(), Lost> {
+    let mut left = length;
+    while left > 0 {
+        if input.unread().is_empty() {
+            sink.flush().await?;
+            read_more(node, input, limit).await?;
+        }
+        let count = usize::try_from(left).unwrap_or(usize::MAX).min(input.unread().len());
+        sink.piece(input.unread().get(..count).unwrap_or_default()).await?;
+        input.consume(count);
+        left -= count as u64;
+    }
+    Ok(())
+}
+
+async fn pass_chunks(
+    node: &Conn,
+    sink: &mut Sink<'_>,
+    input: &mut Buffer,
+    chunks: &mut Chunks,
+    limit: Duration,
+) -> Result<(), Lost> {
+    loop {
+        match chunks.next(input.unread()) {
+            Ok(Piece::Data { skip, len }) => {
+                input.consume(skip);
+                sink.piece(input.unread().get(..len).unwrap_or_default()).await?;
+                input.consume(len);
+            }
+            Ok(Piece::End { consumed }) => {
+                input.consume(consumed);
+                return Ok(());
+            }
+            Ok(Piece::More { consumed }) => {
+                input.consume(consumed);
+                sink.flush().await?;
+                input.compact();
+                read_more(node, input, limit).await?;
+            }
+            Err(_) => return Err(Lost::Over(Refusal::NodeMalformed)),
+        }
+    }
+}
+
+async fn pass_until_close(node: &Conn, sink: &mut Sink<'_>, input: &mut Buffer, limit: Duration) -> Result<(), Lost> {
+    loop {
+        if !input.unread().is_empty() {
+            sink.piece(input.unread()).await?;
+            input.clear();
+        }
+        sink.flush().await?;
+        match node.read(input.end(), limit).await {
+            Ok(0) => return Ok(()),
+            Ok(_) => {}
+            Err(error) => return Err(Lost::Over(body_fault(&error))),
+        }
+    }
+}
+
+async fn read_more(node: &Conn, input: &mut Buffer, limit: Duration) -> Result<(), Lost> {
+    match node.read(input.end(), limit).await {
+        Ok(0) => Err(Lost::Over(Refusal::NodeCut)),
+        Ok(_) => Ok(()),
+        Err(error) => Err(Lost::Over(body_fault(&error))),
+    }
+}
+
+fn body_fault(error: &io::Error) -> Refusal {
+    if error.kind() == io::ErrorKind::TimedOut { Refusal::AnswerBodyTimeout } else { Refusal::NodeCut }
+}
