@@ -76,7 +76,7 @@ fn a_node_may_be_at_an_ipv6_address() {
 #[test]
 fn all_of_ipv4_and_all_of_ipv6_on_one_port_are_two_listeners() {
     let (four, six) = (Origin::named("four"), Origin::named("six"));
-    let port = free_port();
+    let (port, alone) = (free_port(), free_port());
     let listener = |name: &str, bind: &str, pool: &str| {
         format!(
             "[[listener]]\nname = \"{name}\"\nbind = \"{bind}:{port}\"\n\
@@ -85,6 +85,7 @@ fn all_of_ipv4_and_all_of_ipv6_on_one_port_are_two_listeners() {
     };
     let more = listener("all4", "0.0.0.0", "app")
         + &listener("all6", "[::]", "six")
+        + &format!("[[listener]]\nname = \"alone\"\nbind = \"[::]:{alone}\"\n")
         + &format!(
             "[[node]]\nname = \"six\"\naddress = \"127.0.0.1\"\n\
              [[pool]]\nname = \"six\"\nnodes = [\"six\"]\nport = {}\n",
@@ -97,6 +98,8 @@ fn all_of_ipv4_and_all_of_ipv6_on_one_port_are_two_listeners() {
         {
             assert_eq!(Client::plain(address).expect("it accepts").ask(get("all.test")).text(), expected);
         }
+        assert!(Client::plain((Ipv6Addr::LOCALHOST, alone).into()).is_ok());
+        assert!(Client::plain((Ipv4Addr::LOCALHOST, alone).into()).is_err(), "all of IPv6 is not all of IPv4");
         weir.reload();
     }
 }

@@ -108,9 +108,12 @@ impl Origin {
     fn start(address: IpAddr, tls: Option<Arc<rustls::ServerConfig>>, script: Box<Script>) -> Self {
         let shared =
             Shared { script, seen: Mutex::default(), sockets: Mutex::default(), connections: AtomicU64::new(0), tls };
-        let origin =
-            Self { shared: Arc::new(shared), address: (address, free_port()).into(), stopped: Mutex::default() };
-        origin.resume();
+        // Another run of these tests may take a port between finding and using it.
+        let bind = |_| TcpListener::bind((address, free_port())).ok();
+        let listener = (0..5).find_map(bind).expect("a free port can be bound");
+        let address = listener.local_addr().expect("a bound socket has an address");
+        let origin = Self { shared: Arc::new(shared), address, stopped: Mutex::default() };
+        origin.listen(listener);
         origin
     }
 
@@ -121,7 +124,10 @@ impl Origin {
 
     /// Listens again on its port after `stop`.
     pub(crate) fn resume(&self) {
-        let listener = TcpListener::bind(self.address).expect("the port is the origin's own");
+        self.listen(TcpListener::bind(self.address).expect("the port is the origin's own"));
+    }
+
+    fn listen(&self, listener: TcpListener) {
         let stopped = Arc::new(AtomicBool::new(false));
         *lock(&self.stopped) = stopped.clone();
         let shared = self.shared.clone();
