@@ -195,11 +195,12 @@ async fn secure(
     peer: SocketAddr,
     open: Open,
 ) {
-    let Some((stream, facts, http2)) = shake_hands(&place, tcp, peer, &worker).await else { return };
+    let Some((stream, facts, http2)) = Box::pin(shake_hands(&place, tcp, peer, &worker)).await else { return };
     drop(place);
     let connection = Connection::new(Rc::clone(&worker), listening, peer, Some(facts), http2, open);
+    // What is rare or short is boxed: the task of a connection is as large as its largest part.
     if http2 {
-        serve_h2::serve(Box::new(stream), connection).await;
+        Box::pin(serve_h2::serve(Box::new(stream), connection)).await;
     } else {
         serve_h1::serve(Conn::new(Box::new(stream), reset, &worker.clock), connection).await;
     }

@@ -15,6 +15,7 @@ mod generation;
 mod h1;
 mod h2;
 mod h2_budget;
+mod heads;
 mod listeners;
 mod probes;
 mod reach;

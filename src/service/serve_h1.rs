@@ -14,7 +14,7 @@ use super::conn::Conn;
 use super::connection::Connection;
 use super::exchange::{self, Ended};
 use crate::traffic::refusal::{Refusal, Reply};
-use crate::wire::{self, AnswerHead, HeadFault, HeadLimits, RequestHead, Scan};
+use crate::wire::{self, HeadFault, HeadLimits, RequestHead, Scan};
 
 /// What is read of a client that still sends after its answer, before the connection is closed (RFC 9112, 9.6).
 const LINGER_BYTES: usize = 64 * 1024;
@@ -24,38 +24,44 @@ const LAST_CHANCE: Duration = Duration::from_millis(500);
 
 /// Carries requests over one connection until either side ends it.
 pub(crate) async fn serve(conn: Conn, connection: Rc<Connection>) {
-    let mut head = RequestHead::new();
-    let mut answer = AnswerHead::new();
     let mut inbuf: Option<Buffer> = None;
     loop {
         connection.refresh();
         let mut input = match inbuf.take() {
             Some(input) => input,
-            None => {
-                head.shrink();
-                answer.shrink();
-                match first_bytes(&conn, &connection).await {
-                    Some(input) => input,
-                    None => return,
-                }
-            }
+            None => match first_bytes(&conn, &connection).await {
+                Some(input) => input,
+                None => return,
+            },
         };
-        match read_head(&conn, &connection, &mut input, &mut head).await {
-            Head::Read => {}
-            Head::Closed => return,
-            Head::Refused(refusal) => return refuse_head(&conn, &connection, input, refusal).await,
-        }
-        let ended = exchange::carry_h1(&conn, &connection, &head, &mut answer, &mut input).await;
+        // Boxed, so that a connection that waits does not hold the room of an exchange.
+        let Some(ended) = Box::pin(request(&conn, &connection, &mut input)).await else { return };
         match ended {
             Ended::Keep => {}
             Ended::Close => return conn.finish(LINGER_TIME).await,
-            Ended::Linger => return linger(&conn, input).await,
+            Ended::Linger => return linger(&conn, &mut input).await,
             Ended::Cut => return,
         }
         if !input.unread().is_empty() {
             inbuf = Some(input);
         }
     }
+}
+
+/// Reads a head and carries its request; `None` when no request came of it and the connection is over.
+async fn request(conn: &Conn, connection: &Connection, input: &mut Buffer) -> Option<Ended> {
+    let mut heads = connection.worker().heads.lend();
+    match read_head(conn, connection, input, &mut heads.request).await {
+        Head::Read => {}
+        Head::Closed => return None,
+        Head::Refused(refusal) => {
+            refuse_head(conn, connection, input, refusal).await;
+            return None;
+        }
+    }
+    let ended = exchange::carry_h1(conn, connection, &heads.request, &mut heads.answer, input).await;
+    connection.worker().heads.take_back(heads);
+    Some(ended)
 }
 
 /// Waits without a buffer for the next request's first bytes; `None` when the connection is over.
@@ -125,7 +131,7 @@ async fn read_head(conn: &Conn, connection: &Connection, input: &mut Buffer, hea
 }
 
 /// Answers a head that never became a request, logs it, and closes.
-async fn refuse_head(conn: &Conn, connection: &Connection, input: Buffer, refusal: Refusal) {
+async fn refuse_head(conn: &Conn, connection: &Connection, input: &mut Buffer, refusal: Refusal) {
     let limit = connection.limits().write_timeout;
     let mut out = connection.worker().buffers.lend();
     refusal.write(
@@ -143,7 +149,7 @@ async fn refuse_head(conn: &Conn, connection: &Connection, input: Buffer, refusa
 }
 
 /// Closes so that the answer is not lost in a reset: ends our direction, then reads what still comes, within bounds.
-async fn linger(conn: &Conn, mut input: Buffer) {
+async fn linger(conn: &Conn, input: &mut Buffer) {
     conn.finish(LINGER_TIME).await;
     conn.deadline().read_within(LINGER_TIME);
     let mut drained = 0;

@@ -14,6 +14,7 @@ use tokio::sync::Notify;
 use super::buffers::{self, Buffer, Buffers};
 use super::clock::Clock;
 use super::generation::Generation;
+use super::heads::Heads;
 use super::upstream::Idle;
 use crate::observe::Observer;
 use crate::observe::access::Pen;
@@ -70,6 +71,8 @@ pub(crate) struct Worker {
     pub(crate) clock: Rc<Clock>,
     /// Buffers to lend.
     pub(crate) buffers: Rc<Buffers>,
+    /// Heads to lend.
+    pub(crate) heads: Heads,
     /// Where first bytes are read into, before a connection needs a buffer of its own. Always empty between polls.
     pub(crate) scratch: RefCell<Vec<u8>>,
     /// Idle connections to nodes.
@@ -91,6 +94,7 @@ impl Worker {
             clock: Clock::new(shared.start),
             shared,
             buffers: Rc::default(),
+            heads: Heads::default(),
             scratch: RefCell::new(Vec::with_capacity(buffers::SIZE)),
             idle: Idle::default(),
             pen: RefCell::default(),
