@@ -38,6 +38,8 @@ pub(crate) async fn serve(conn: Conn, connection: Rc<Connection>) {
         let Some(ended) = Box::pin(request(&conn, &connection, &mut input)).await else { return };
         match ended {
             Ended::Keep => {}
+            // A close ends a plain connection as cleanly: everything that came was read.
+            Ended::Close if !connection.secure() => return,
             Ended::Close => return conn.finish(LINGER_TIME).await,
             Ended::Linger => return linger(&conn, &mut input).await,
             Ended::Cut => return,

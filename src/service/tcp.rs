@@ -59,10 +59,8 @@ impl Reset {
 }
 
 impl Tcp {
-    /// Takes a connected socket; small writes leave at once.
+    /// Takes a connected socket.
     pub(crate) fn new(stream: TcpStream) -> (Self, Reset) {
-        // Nagle's delay is the only thing lost where this fails.
-        let _ = stream.set_nodelay(true);
         let reset = Reset::default();
         (Self { stream, reset: reset.clone() }, reset)
     }

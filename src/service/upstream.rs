@@ -90,7 +90,10 @@ pub(crate) async fn connect(
 
 /// Opens a stream; the caller holds the deadline.
 pub(crate) async fn open(address: SocketAddr, tls: Option<&NodeTls>) -> Result<(Box<dyn Io>, Reset), ConnectFault> {
-    let (tcp, reset) = Tcp::new(TcpStream::connect(address).await.map_err(ConnectFault::from)?);
+    let stream = TcpStream::connect(address).await.map_err(ConnectFault::from)?;
+    // Nagle's delay is the only thing lost where this fails.
+    let _ = stream.set_nodelay(true);
+    let (tcp, reset) = Tcp::new(stream);
     let Some(tls) = tls else { return Ok((Box::new(tcp), reset)) };
     let name = tls.server_name.clone().unwrap_or_else(|| ServerName::from(address.ip()));
     match tls.connector.connect(name, tcp).await {
