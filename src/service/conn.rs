@@ -5,7 +5,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::future::{Future, poll_fn};
-use std::io;
+use std::io::{self, IoSlice};
 use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::task::{Context, Poll};
@@ -99,6 +99,35 @@ impl Conn {
             Poll::Pending => self.still_writing(cx),
             ready => ready,
         }
+    }
+
+    /// Writes all of `head`, and of `body` what the socket takes together with it; tells how much that was.
+    pub(crate) async fn write_both(&self, head: &[u8], body: &[u8], limit: Duration) -> io::Result<usize> {
+        if body.is_empty() {
+            return self.write(head, limit).await.map(|()| 0);
+        }
+        let (mut left, mut taken) = (head, 0);
+        self.slot.write_within(limit);
+        let written = poll_fn(|cx| {
+            let mut stream = self.stream.borrow_mut();
+            while !left.is_empty() {
+                let both = [IoSlice::new(left), IoSlice::new(body)];
+                match Pin::new(&mut *stream).poll_write_vectored(cx, &both) {
+                    Poll::Ready(Ok(0)) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                    Poll::Ready(Ok(count)) => {
+                        self.slot.write_within(limit);
+                        taken = count.saturating_sub(left.len());
+                        left = left.get(count..).unwrap_or_default();
+                    }
+                    Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+                    Poll::Pending => return self.still_writing(cx),
+                }
+            }
+            Poll::Ready(Ok(()))
+        });
+        written.await?;
+        self.write(b"", limit).await?;
+        Ok(taken)
     }
 
     fn still_writing(&self, cx: &Context<'_>) -> Poll<io::Result<()>> {

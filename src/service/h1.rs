@@ -232,8 +232,8 @@ impl<'c> Sink<'c> {
             }
             return self.flush().await;
         }
-        self.flush().await?;
-        self.write(data).await
+        let taken = if self.out.unread().is_empty() { 0 } else { self.flush_with(data).await? };
+        self.write(data.get(taken..).unwrap_or_default()).await
     }
 
     /// See [`super::client::Sink::flush`].
@@ -242,6 +242,13 @@ impl<'c> Sink<'c> {
             return Ok(());
         }
         let written = self.conn.write(self.out.unread(), self.timeout).await;
+        self.out.clear();
+        written.map_err(|error| ClientFault::writing(&error))
+    }
+
+    // Tells how much of `data` left with what was held back.
+    async fn flush_with(&mut self, data: &[u8]) -> Result<usize, ClientFault> {
+        let written = self.conn.write_both(self.out.unread(), data, self.timeout).await;
         self.out.clear();
         written.map_err(|error| ClientFault::writing(&error))
     }

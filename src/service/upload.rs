@@ -100,19 +100,23 @@ impl<'u, 'c> Upload<'u, 'c> {
         trip.write_head(out.end(), self.framing);
         self.body.at_hand().map_err(|fault| Lost::Over(fault.refusal()))?;
         let kept = self.kept.len().min(WITH_HEAD);
-        let fresh = if kept == self.kept.len() { self.body.data().len().min(WITH_HEAD) } else { 0 };
+        let most = if self.remembers || matches!(self.framing, UpFraming::Chunked) { WITH_HEAD } else { usize::MAX };
+        let fresh = if kept == self.kept.len() { self.body.data().len().min(most) } else { 0 };
         self.check(fresh).map_err(Lost::Over)?;
         let kept_bytes = self.kept.get(..kept).unwrap_or_default();
         frame(self.framing, out.end(), kept_bytes);
-        frame(self.framing, out.end(), self.body.data().get(..fresh).unwrap_or_default());
-        let written = node.conn.write(out.unread(), trip.timeouts().send).await;
+        let data = self.body.data().get(..fresh).unwrap_or_default();
+        let copied = if fresh <= WITH_HEAD { fresh } else { 0 };
+        frame(self.framing, out.end(), data.get(..copied).unwrap_or_default());
+        let direct = data.get(copied..).unwrap_or_default();
+        let written = node.conn.write_both(out.unread(), direct, trip.timeouts().send).await;
         trip.note_sent(node);
-        if let Err(error) = written {
+        let taken = written.map_err(|error| {
             let late = error.kind() == io::ErrorKind::TimedOut;
-            return Err(Lost::Node(if late { Failure::SendTimeout } else { Failure::SendFailed }));
-        }
+            Lost::Node(if late { Failure::SendTimeout } else { Failure::SendFailed })
+        })?;
         self.resent = kept;
-        self.use_up(fresh);
+        self.use_up(copied + taken);
         self.settle();
         Ok(())
     }
