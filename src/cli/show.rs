@@ -53,6 +53,9 @@ pub(super) fn reload(asked: &Asked) -> i32 {
         voice::answer(&format!("{answer:#}\n"));
     } else if ok {
         voice::say(format_args!("reloaded: generation {} runs", text(&answer["generation"])));
+        for warning in answer["warnings"].as_array().into_iter().flatten() {
+            eprintln!("weir: warning: {}", told(warning));
+        }
     } else {
         eprintln!("weir: reload refused, generation {} keeps running", text(&answer["generation"]));
         for problem in answer["problems"].as_array().into_iter().flatten() {

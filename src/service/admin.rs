@@ -78,6 +78,7 @@ struct Reloaded {
     ok: bool,
     generation: u64,
     problems: Vec<ProblemStatus>,
+    warnings: Vec<ProblemStatus>,
 }
 
 #[derive(Serialize)]
@@ -201,7 +202,7 @@ async fn sessions(State(admin): State<Admin>) -> Json<Vec<SessionStatus>> {
 async fn reload(State(admin): State<Admin>, headers: HeaderMap) -> (StatusCode, Json<Reloaded>) {
     let failed = |status, what: &str| {
         let problem = ProblemStatus { file: String::new(), line: 0, what: what.to_string(), advice: String::new() };
-        (status, Json(Reloaded { ok: false, generation: 0, problems: vec![problem] }))
+        (status, Json(Reloaded { ok: false, generation: 0, problems: vec![problem], warnings: Vec::new() }))
     };
     // A page in an operator's browser can send a plain POST anywhere, but not with a field of its own making.
     if !headers.contains_key("x-weir") {
@@ -212,11 +213,15 @@ async fn reload(State(admin): State<Admin>, headers: HeaderMap) -> (StatusCode, 
         return failed(StatusCode::SERVICE_UNAVAILABLE, "Weir is stopping");
     }
     match outcome.await {
-        Ok(Ok(generation)) => (StatusCode::OK, Json(Reloaded { ok: true, generation, problems: Vec::new() })),
+        Ok(Ok(generation)) => {
+            let now = admin.shared.current.load_full();
+            let warnings = now.snapshot.config.warnings.iter().map(ProblemStatus::from).collect();
+            (StatusCode::OK, Json(Reloaded { ok: true, generation, problems: Vec::new(), warnings }))
+        }
         Ok(Err(problems)) => {
             let generation = admin.shared.current.load().snapshot.generation;
             let problems = problems.iter().map(ProblemStatus::from).collect();
-            (StatusCode::UNPROCESSABLE_ENTITY, Json(Reloaded { ok: false, generation, problems }))
+            (StatusCode::UNPROCESSABLE_ENTITY, Json(Reloaded { ok: false, generation, problems, warnings: Vec::new() }))
         }
         Err(_) => failed(StatusCode::SERVICE_UNAVAILABLE, "Weir is stopping"),
     }

@@ -16,7 +16,7 @@ use super::listeners;
 use super::probes::{self, Probing};
 use super::threads::{Order, Threads};
 use super::worker::Shared;
-use crate::config::{self, Config, Problem};
+use crate::config::{self, Config, Place, Problem};
 use crate::observe::Observer;
 
 /// How long a reload waits for the traffic threads; one that is slower follows later.
@@ -29,6 +29,7 @@ pub(crate) struct Reloader {
     threads: Arc<Threads>,
     tickets: Arc<dyn ProducesTickets>,
     secret: [u8; 16],
+    admin: SocketAddr,
     bound: HashSet<SocketAddr>,
     probing: Probing,
 }
@@ -72,6 +73,7 @@ impl Reloader {
             threads: Arc::clone(threads),
             tickets: first.tickets,
             secret: first.secret,
+            admin: first.generation.snapshot.config.admin.bind,
             bound: HashSet::new(),
             probing: Probing::default(),
         };
@@ -93,12 +95,13 @@ impl Reloader {
     }
 
     fn try_reload(&mut self) -> Result<Arc<Generation>, Vec<Problem>> {
-        let config = Arc::new(config::load(&self.path).map_err(|errors| errors.0)?);
+        let mut config = config::load(&self.path).map_err(|errors| errors.0)?;
         let before = self.shared.current.load_full();
+        config.warnings.extend(needs_restart(self.admin, self.threads.count(), &config));
+        let config = Arc::new(config);
         let observer = Arc::clone(&self.shared.observer);
         let prepared = Prepared::new(Arc::clone(&config), Some(&before), &self.tickets, &observer)?;
         let sockets = bind_new(&config, &self.bound, self.threads.count())?;
-        warn_of_restart(&before.snapshot.config, &config);
         // From here on nothing can fail. What the old probes see is not to be held against the new settings.
         self.probing = Probing::default();
         let generation = Generation::build(prepared, Some(&before), self.secret, &observer);
@@ -170,11 +173,19 @@ fn bind_advice(error: &io::Error, address: SocketAddr) -> String {
     }
 }
 
-fn warn_of_restart(before: &Config, now: &Config) {
-    if before.admin.bind != now.admin.bind {
-        log::warn!("{}: the admin address changes to {} with the next restart only", now.admin.at, now.admin.bind);
-    }
-    if before.threads != now.threads {
-        log::warn!("threads change from {} to {} with the next restart only", before.threads, now.threads);
-    }
+/// What the file says that a running Weir cannot follow.
+fn needs_restart(admin: SocketAddr, threads: usize, now: &Config) -> Vec<Problem> {
+    let warn = |at: Place, what: String| Problem {
+        at,
+        what,
+        advice: "restart Weir to follow (`systemctl restart weir`)".to_string(),
+    };
+    let file = Place { line: 0, ..now.admin.at.clone() };
+    let moved = (admin != now.admin.bind).then(|| {
+        warn(now.admin.at.clone(), format!("the admin address stays {admin} and does not become {}", now.admin.bind))
+    });
+    let grown = (threads != now.threads).then(|| {
+        warn(file, format!("the number of traffic threads stays {threads} and does not become {}", now.threads))
+    });
+    moved.into_iter().chain(grown).collect()
 }

@@ -244,6 +244,21 @@ fn a_reload_can_be_asked_for_on_the_admin_address() {
     assert_eq!(weir.get("/still").text(), "/still");
 }
 
+#[test]
+fn what_only_a_restart_can_change_is_told_at_every_reload_until_then() {
+    let (_origin, _gate, weir) = world();
+    let admin = weir.admin().to_string();
+    weir.edit(|text| text.replace("threads = 1", "threads = 2"));
+    for _ in 0..2 {
+        let told = crate::harness::weir(&["reload", "--admin", &admin]).expect("weir reload");
+        let warning = String::from_utf8_lossy(&told.stderr).into_owned();
+        assert!(told.status.success() && warning.contains("stays 1 and does not become 2; restart"), "{warning}");
+    }
+    weir.edit(|text| text.replace("threads = 2", "threads = 1"));
+    let told = crate::harness::weir(&["reload", "--admin", &admin]).expect("weir reload");
+    assert!(told.status.success() && told.stderr.is_empty(), "{told:?}");
+}
+
 /// Asks on one connection, or on a fresh one each time, until told to stop; what comes back is how often and how badly.
 fn load(
     weir: &Appliance,
