@@ -31,6 +31,7 @@ pub(super) fn read(section: &Section<'_>, own: Own, check_port: &dyn Fn(&Section
         interval: section.duration("interval"),
         timeout: section.duration("timeout"),
         rise: section.integer("rise"),
+        patience: std::time::Duration::from_secs(15),
         fall: section.integer("fall"),
         probes: written.iter().map(|probe| read_probe(probe, own, check_port)).collect(),
     }

@@ -58,6 +58,8 @@ pub(super) fn read(section: &Section<'_>, name: Arc<str>, binds: &mut Binds) -> 
         max_requests: section.integer("max-requests"),
         http2_idle_timeout: section.duration("http2-idle-timeout"),
         trusted_proxies: trusted_proxies(section),
+        max_connections: None,
+        max_connections_per_client: None,
         at: section.at(),
     }
 }

@@ -119,6 +119,7 @@ fn empty() -> Config {
         threads: std::thread::available_parallelism().map_or(1, usize::from),
         stop_timeout: std::time::Duration::ZERO,
         admin: listeners::default_admin(),
+        dns: super::model::Dns::default(),
         listeners: Vec::new(),
         nodes: Vec::new(),
         pools: Vec::new(),

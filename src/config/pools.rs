@@ -5,7 +5,11 @@ use std::sync::Arc;
 
 use toml::de::DeValue;
 
-use super::model::{Member, Node, Pool, Sticky, Timeouts};
+use std::time::Duration;
+
+use super::model::{
+    Balance, Eject, Failback, Member, Node, OnLost, Pool, Retry, Sticky, StickyMode, Timeouts, WhenNone,
+};
 use super::names::Names;
 use super::section::Section;
 use super::value::Value;
@@ -38,8 +42,27 @@ pub(super) fn read(section: &Section<'_>, name: Arc<str>, nodes: &Nodes<'_>) -> 
         idle_timeout: section.duration("idle-timeout"),
         reuse: section.flag("reuse"),
         buffer_request: section.size("buffer-request"),
-        tries: section.integer::<u32>("tries").min(u32::try_from(members.len()).unwrap_or(u32::MAX).max(1)),
-        eject_for: section.duration("eject-for"),
+        balance: Balance::default(),
+        active: None,
+        queue: None,
+        retry: Retry {
+            tries: section.integer::<u32>("tries").min(u32::try_from(members.len()).unwrap_or(u32::MAX).max(1)),
+            time: Duration::from_secs(30),
+            budget: 20,
+            on_connect: true,
+            on_reset: true,
+            on_timeout: true,
+            on_status: Vec::new(),
+        },
+        eject: Eject {
+            failures: 1,
+            within: Duration::from_secs(10),
+            first: section.duration("eject-for"),
+            most: Duration::from_secs(300),
+            statuses: Vec::new(),
+            max_ejected: 50,
+        },
+        when_none: WhenNone::Fail,
         at: section.at(),
         tls,
         members,
@@ -73,7 +96,7 @@ fn member(item: &Value<'_>, nodes: &Nodes<'_>, seen: &mut HashSet<usize>) -> Opt
             "for a larger share write { node = …, weight = 2 }",
         );
     }
-    Some(Member { node, weight })
+    Some(Member { node, weight, backup: false, max_requests: None, slow_start: Duration::ZERO })
 }
 
 fn check_port(section: &Section<'_>, key: &'static str, port: u16, members: &[Member], nodes: &Nodes<'_>) {
@@ -96,6 +119,9 @@ fn read_sticky(section: &Section<'_>) -> Sticky {
         )),
     };
     Sticky {
+        mode: StickyMode::Learn,
+        failback: Failback::Stay,
+        on_lost: OnLost::Rebind,
         cookie: section.parsed("cookie", cookie).unwrap_or_else(|| "JSESSIONID".into()),
         idle: section.duration("idle"),
         max_sessions: usize::try_from(section.integer::<u64>("max-sessions")).unwrap_or(usize::MAX),
@@ -107,6 +133,7 @@ fn timeouts(pool: &Section<'_>) -> Timeouts {
     let section = written.unwrap_or_else(|| pool.empty("pool.timeouts"));
     Timeouts {
         connect: section.duration("connect"),
+        handshake: Duration::from_secs(15),
         read: section.duration("read"),
         send: section.duration("send"),
         tunnel: section.duration("tunnel"),

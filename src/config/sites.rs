@@ -36,6 +36,12 @@ pub(super) fn read(section: &Section<'_>, name: Arc<str>, around: &Surroundings<
     Site {
         certificate: read_certificate(section, &listeners, &hosts, around),
         pool: section.text("pool").and_then(|pool| around.pool_names.find(&pool)).unwrap_or(0),
+        routes: Vec::new(),
+        access: super::model::Access::default(),
+        rate: None,
+        request_headers: super::model::Edits::default(),
+        response_headers: super::model::Edits::default(),
+        explain: false,
         max_body: section.optional_size("max-body"),
         via: section.flag("via"),
         upgrades: upgrades(section),

@@ -119,7 +119,7 @@ async fn ask(probe: &Probe, generation: &Generation, pool: usize, member: usize)
         .and_then(|pool| pool.members.get(member))
         .and_then(|member| config.nodes.get(member.node))
         .ok_or("the node is gone")?;
-    let address = SocketAddr::new(node.address, probe.port.saturating_add(node.port_offset));
+    let address = SocketAddr::new(node.ip().ok_or("the node has no address")?, probe.port.saturating_add(node.port_offset));
     let tls = match probe.kind {
         ProbeKind::Tcp | ProbeKind::Http => None,
         ProbeKind::Tls | ProbeKind::Https => Some(generation.probe_tls(pool, probe.port)),

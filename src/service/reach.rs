@@ -71,7 +71,7 @@ impl Trip<'_> {
 
     // A failed connect puts the node aside at once; the request goes on to the next one.
     fn unreachable(&self, member: usize, fault: &ConnectFault) -> Failure {
-        let eject_for = self.pool_settings().eject_for;
+        let eject_for = self.pool_settings().eject.first;
         let failure = fault.failure();
         if let Some(counters) = self.place.generation.pools[self.pool_index()].members.get(member) {
             counters.connection(failure.refusal().word());

@@ -199,7 +199,7 @@ impl<'r> Trip<'r> {
             self.member.into_iter().for_each(|member| tried.add(member));
             self.pool().has_next(&tried, self.now())
         };
-        let next = retry::decide(&attempt, failure, self.pool_settings().tries, other_left);
+        let next = retry::decide(&attempt, failure, self.pool_settings().retry.tries, other_left);
         if next != Next::GiveUp {
             self.place.generation.count_retry(self.pool_index(), failure.refusal().word());
         }

@@ -3,7 +3,7 @@
 //! over by identity (pool name and node name). Never changes once built.
 
 use std::collections::HashMap;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -128,7 +128,7 @@ fn node_addresses(config: &Config) -> NodeAddresses {
     });
     let offset = |node: &config::Node| WSO2_PORTS.map(|port| port.saturating_add(node.port_offset));
     let usual = config.nodes.iter().flat_map(offset);
-    NodeAddresses::new(config.nodes.iter().map(|node| node.address), ports.chain(usual))
+    NodeAddresses::new(config.nodes.iter().filter_map(config::Node::ip), ports.chain(usual))
 }
 
 impl Pool {
@@ -216,7 +216,7 @@ impl Member {
         numbers: &mut Numbers,
     ) -> Self {
         let node = &config.nodes[member.node];
-        let address = SocketAddr::new(node.address, pool.port.saturating_add(node.port_offset));
+        let address = SocketAddr::new(node.ip().unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST)), pool.port.saturating_add(node.port_offset));
         let known =
             before.and_then(|(pool, _)| pool.members.iter().find(|m| m.node == node.name && m.address == address));
         let same_settings = before.is_some_and(|(_, settings)| settings.tls == pool.tls);
