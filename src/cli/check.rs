@@ -109,7 +109,10 @@ fn pools(config: &Config) -> String {
 fn members(config: &Config, pool: &Pool) -> Vec<(String, String, u16)> {
     let member = |member: &config::Member| {
         let node = config.nodes.get(member.node)?;
-        let address = std::net::SocketAddr::new(node.ip().unwrap_or(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST)), pool.port.saturating_add(node.port_offset));
+        let address = std::net::SocketAddr::new(
+            node.ip().unwrap_or(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST)),
+            pool.port.saturating_add(node.port_offset),
+        );
         Some((node.name.to_string(), address.to_string(), member.weight))
     };
     pool.members.iter().filter_map(member).collect()

@@ -32,8 +32,10 @@ pub(super) struct Seen(HashMap<(Address, u16), (Arc<str>, Place)>);
 impl Seen {
     fn note(&mut self, node: &Node, section: &Section<'_>) {
         let place = section.place_of("address");
-        let (name, other) =
-            self.0.entry((node.address.clone(), node.port_offset)).or_insert_with(|| (node.name.clone(), place.clone()));
+        let (name, other) = self
+            .0
+            .entry((node.address.clone(), node.port_offset))
+            .or_insert_with(|| (node.name.clone(), place.clone()));
         if *other != place {
             let what = format!("node {:?} is the same server as node {name:?}: {other}", node.name);
             section.problems.warning(
