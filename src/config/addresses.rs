@@ -5,6 +5,8 @@ use std::net::{IpAddr, SocketAddr};
 use ipnet::IpNet;
 
 use super::errors::Wrong;
+use super::hosts;
+use super::model::Address;
 use super::words::quoted;
 
 /// Where to accept: an address and a port.
@@ -36,9 +38,13 @@ fn bind_advice(text: &str) -> String {
     }
 }
 
-/// Where a node is: an address without a port.
-pub(super) fn node(text: &str) -> Result<IpAddr, Wrong> {
-    let wrong = |advice: String| Wrong::new(format!("{} is not an IP address", quoted(text)), advice);
+/// Where a node is: an address or a name, without a port.
+pub(super) fn node(text: &str) -> Result<Address, Wrong> {
+    if let Some(name) = dns_name(text) {
+        return Ok(Address::Name(name.into()));
+    }
+    let wrong =
+        |advice: String| Wrong::new(format!("{} is neither an IP address nor a DNS name", quoted(text)), advice);
     let address: IpAddr = text.parse().map_err(|_| wrong(node_advice(text)))?;
     if address.is_unspecified() || address.is_multicast() {
         return Err(Wrong::new(
@@ -46,17 +52,39 @@ pub(super) fn node(text: &str) -> Result<IpAddr, Wrong> {
             "write the address of the node",
         ));
     }
-    Ok(address)
+    Ok(Address::Ip(address))
+}
+
+/// In lower case and without the final dot that says that it is whole.
+fn dns_name(text: &str) -> Option<String> {
+    let lower = text.strip_suffix('.').unwrap_or(text).to_ascii_lowercase();
+    (hosts::is_name(&lower) && lower.parse::<IpAddr>().is_err()).then_some(lower)
 }
 
 fn node_advice(text: &str) -> String {
     if let Ok(address) = text.parse::<SocketAddr>() {
         return format!("write \"{}\" here; the port belongs to the pool: port = {}", address.ip(), address.port());
     }
+    if let Some((name, port)) = text.rsplit_once(':').filter(|(_, port)| port.parse::<u16>().is_ok())
+        && let Some(name) = dns_name(name)
+    {
+        return format!("write \"{name}\" here; the port belongs to the pool: port = {port}");
+    }
     match text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
         Some(inner) if inner.parse::<IpAddr>().is_ok() => format!("write \"{inner}\", without brackets"),
-        _ => "write the address itself, as in \"10.0.0.3\"; names are not looked up".to_owned(),
+        _ => "write \"10.0.0.3\" or \"worker1.example.com\"".to_owned(),
     }
+}
+
+/// Whom to ask about names: an address, on port 53 unless it says otherwise.
+pub(super) fn name_server(text: &str) -> Result<SocketAddr, Wrong> {
+    let address = text.parse::<SocketAddr>().or_else(|_| text.parse::<IpAddr>().map(|ip| SocketAddr::new(ip, 53)));
+    address.ok().filter(|address| address.port() != 0 && !address.ip().is_unspecified()).ok_or_else(|| {
+        Wrong::new(
+            format!("{} is no address of a name server", quoted(text)),
+            "write \"10.0.0.53\", \"10.0.0.53:5353\" or \"[fd00::53]:53\"",
+        )
+    })
 }
 
 /// A network, or one address.
@@ -103,19 +131,52 @@ mod tests {
     }
 
     #[test]
-    fn nodes_are_addresses_without_port() {
+    fn nodes_are_addresses_or_names_without_port() {
         for good in ["10.0.0.3", "::1", "fe80::1"] {
-            assert!(node(good).is_ok(), "{good}");
+            assert_eq!(node(good), Ok(Address::Ip(good.parse().unwrap())), "{good}");
+        }
+        for (text, name) in [
+            ("worker1.local", "worker1.local"),
+            ("Worker1.Example.COM.", "worker1.example.com"),
+            ("localhost", "localhost"),
+            ("esb_worker-1", "esb_worker-1"),
+            ("10.0.0.3.in-addr.arpa", "10.0.0.3.in-addr.arpa"),
+        ] {
+            assert_eq!(node(text), Ok(Address::Name(name.into())), "{text}");
         }
         for (bad, advice) in [
             ("10.0.0.3:8280", "port = 8280"),
+            ("worker1.local:8280", "\"worker1.local\" here; the port belongs to the pool: port = 8280"),
             ("[::1]", "\"::1\""),
             ("[::1]:80", "\"::1\""),
-            ("worker1.local", "not looked up"),
             ("0.0.0.0", "the address of the node"),
             ("10.0.0.300", "write"),
+            ("10.0.0", "write"),
+            ("10.0.0.3.", "write"),
+            ("http://worker1", "write"),
+            ("worker one", "write"),
+            ("-worker", "write"),
+            ("worker1..", "write"),
+            ("*.local", "write"),
+            ("", "write"),
         ] {
             assert!(node(bad).unwrap_err().advice.contains(advice), "{bad}: {:?}", node(bad));
+        }
+    }
+
+    #[test]
+    fn name_servers_have_a_port_of_their_own() {
+        for (text, expected) in [
+            ("10.0.0.53", Some("10.0.0.53:53")),
+            ("10.0.0.53:5353", Some("10.0.0.53:5353")),
+            ("fd00::53", Some("[fd00::53]:53")),
+            ("[fd00::53]:54", Some("[fd00::53]:54")),
+            ("10.0.0.53:0", None),
+            ("0.0.0.0", None),
+            ("dns.local", None),
+            ("", None),
+        ] {
+            assert_eq!(name_server(text).ok().map(|address| address.to_string()).as_deref(), expected, "{text}");
         }
     }
 

@@ -89,6 +89,10 @@ impl Problems {
         self.warnings.borrow_mut().push(Problem { at, what: what.into(), advice: advice.into() });
     }
 
+    pub(super) fn count(&self) -> usize {
+        self.errors.borrow().len()
+    }
+
     /// The errors so far, if there are any, in the order of `files` and lines.
     pub(super) fn check(&self, files: &[PathBuf]) -> Result<(), Errors> {
         let errors = sorted(self.errors.take(), files);

@@ -52,6 +52,16 @@ pub(super) fn name(text: &str) -> Result<Arc<str>, Wrong> {
     ))
 }
 
+/// A host as it stands in a URL, without a port.
+pub(super) fn authority(text: &str) -> Result<Arc<str>, Wrong> {
+    match pattern(text)? {
+        HostPattern::Exact(host) => Ok(host),
+        HostPattern::Wildcard(_) => {
+            Err(Wrong::new(format!("{} is not one host", quoted(text)), "write one name, as in \"esb.wso2.com\""))
+        }
+    }
+}
+
 /// The Host field of a probe: a name or address, with or without port.
 pub(super) fn field(text: &str) -> Result<Arc<str>, Wrong> {
     let (host, port) = split_port(text).unwrap_or((text, "80"));
@@ -76,7 +86,7 @@ fn literal(text: &str) -> Option<String> {
 }
 
 /// IPv4 literals are names, too, in this sense.
-fn is_name(text: &str) -> bool {
+pub(super) fn is_name(text: &str) -> bool {
     let label = |label: &str| {
         let fits = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || b == b'_';
         let word = label.bytes().any(|b| b.is_ascii_alphanumeric());

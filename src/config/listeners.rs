@@ -58,10 +58,22 @@ pub(super) fn read(section: &Section<'_>, name: Arc<str>, binds: &mut Binds) -> 
         max_requests: section.integer("max-requests"),
         http2_idle_timeout: section.duration("http2-idle-timeout"),
         trusted_proxies: trusted_proxies(section),
-        max_connections: None,
-        max_connections_per_client: None,
+        max_connections: section.optional_integer("max-connections"),
+        max_connections_per_client: per_client(section),
         at: section.at(),
     }
+}
+
+fn per_client(section: &Section<'_>) -> Option<u32> {
+    let (all, one) =
+        (section.optional_integer("max-connections"), section.optional_integer("max-connections-per-client"));
+    if let (Some(all), Some(one)) = (all, one)
+        && one > all
+    {
+        let what = format!("max-connections-per-client: {one} is above max-connections, {all}");
+        section.refuse("max-connections-per-client", what, "write a smaller number, or leave one of them out");
+    }
+    one
 }
 
 fn trusted_proxies(section: &Section<'_>) -> Option<Vec<IpNet>> {

@@ -5,13 +5,13 @@ use std::time::SystemTime;
 
 use super::errors::{Errors, Problem, Problems};
 use super::listeners::Binds;
+use super::members::Nodes;
 use super::model::Config;
 use super::names::Names;
-use super::pools::Nodes;
 use super::section::{self, Section};
 use super::sites::{Surroundings, Taken};
 use super::source::Source;
-use super::{include, listeners, logs, nodes, pools, sites, state_dir, syntax, unused};
+use super::{dns, include, listeners, logs, nodes, pools, sites, state_dir, syntax, unused};
 
 /// The configuration a file means, or everything that is wrong with it. Certificates are judged by today's date.
 pub fn load(path: &Path) -> Result<Config, Errors> {
@@ -75,7 +75,14 @@ fn assemble(files: &[Section<'_>], now: SystemTime) -> Config {
     config.pools = each(&pools, |i, section| pools::read(section, pool_names.name(i), &known));
     let site_names = Names::of("site", &sites);
     let (listener_names, pool_names) = (&listener_names, &pool_names);
-    let around = Surroundings { listeners: &config.listeners, listener_names, pool_names, logs: &config.logs, now };
+    let around = Surroundings {
+        listeners: &config.listeners,
+        listener_names,
+        pools: &config.pools,
+        pool_names,
+        logs: &config.logs,
+        now,
+    };
     let mut taken = Taken::default();
     config.sites = each(&sites, |i, section| sites::read(section, site_names.name(i), &around, &mut taken));
     if let Some(main) = files.first() {
@@ -95,6 +102,7 @@ fn main_keys(files: &[Section<'_>]) -> Config {
         file.belongs_to_main(&[
             "include",
             "admin",
+            "dns",
             "state-dir",
             "threads",
             "stop-timeout",
@@ -108,6 +116,7 @@ fn main_keys(files: &[Section<'_>]) -> Config {
         main.parsed("state-dir", |text| state_dir::check(main.source.resolve(text))).unwrap_or(config.state_dir);
     config.threads = main.optional_integer("threads").unwrap_or(config.threads);
     config.stop_timeout = main.duration("stop-timeout");
+    config.dns = dns::read(main);
     config.logs = logs::read(main, &logs::DEFAULT);
     config
 }

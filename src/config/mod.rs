@@ -4,27 +4,41 @@
 //! returns either a [`Config`] in which nothing can be wrong any more, or every error at once, each with
 //! its file, line and what would be right. Knows no other room, no pingora and no tokio.
 
+mod active;
 mod addresses;
+mod balance;
 pub mod certificate;
+mod covered;
+mod dns;
+mod edits;
+mod eject;
 mod errors;
 mod health;
 mod hosts;
 mod include;
+mod limits;
 mod listeners;
 mod load;
 mod logs;
+mod members;
 mod model;
 mod names;
 mod node_tls;
 mod nodes;
+mod paths;
 mod pins;
 mod pools;
+mod redirect;
 mod reference;
 mod report;
+mod retry;
+mod routes;
 mod section;
 mod sites;
 mod source;
 mod state_dir;
+mod statuses;
+mod sticky;
 mod syntax;
 mod units;
 mod unused;

@@ -5,24 +5,36 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 use super::addresses;
-use super::errors::Place;
+use super::errors::{Place, Wrong};
 use super::model::{Address, Node};
 use super::section::Section;
+use super::words::{is_token, quoted};
 
 /// One node.
 pub(super) fn read(section: &Section<'_>, name: Arc<str>, seen: &mut Seen) -> Node {
     let address = section.required_parsed("address", addresses::node);
+    let known = address.is_some();
     let node = Node {
-        route: name.clone(),
+        route: section.parsed("route", route).unwrap_or_else(|| name.clone()),
         name,
-        address: Address::Ip(address.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST))),
+        address: address.unwrap_or(Address::Ip(IpAddr::V4(Ipv4Addr::LOCALHOST))),
         port_offset: section.integer("port-offset"),
         at: section.at(),
     };
-    if address.is_some() {
+    if known {
         seen.note(&node, section);
     }
     node
+}
+
+fn route(text: &str) -> Result<Arc<str>, Wrong> {
+    match is_token(text) {
+        true => Ok(text.into()),
+        false => Err(Wrong::new(
+            format!("{} is no route", quoted(text)),
+            "write the jvmRoute of the node's own configuration, as in \"node1\"",
+        )),
+    }
 }
 
 /// Which address and offset is which node: the same server twice is allowed, but rarely meant.

@@ -114,6 +114,10 @@ impl<'a> Section<'a> {
         self.value(key).and_then(|value| value.flag()).unwrap_or_else(|| self.default_of(key) == "true")
     }
 
+    pub(super) fn optional_flag(&self, key: &'static str) -> Option<bool> {
+        self.value(key)?.flag()
+    }
+
     /// One of the words that the reference allows; `None` where the key is absent or wrong and has no default.
     pub(super) fn choice(&self, key: &'static str) -> Option<&'static str> {
         let Form::Choice(words) = self.form(key) else { return None };
@@ -151,6 +155,16 @@ impl<'a> Section<'a> {
         written.or_else(|| units::duration(self.default_of(key)).ok()).unwrap_or_default()
     }
 
+    pub(super) fn optional_duration(&self, key: &'static str) -> Option<Duration> {
+        let Form::Duration(zero) = self.form(key) else { return None };
+        self.value(key)?.duration(zero)
+    }
+
+    pub(super) fn percent(&self, key: &'static str) -> u16 {
+        let written = self.value(key).and_then(|value| value.percent());
+        written.or_else(|| units::percent(self.default_of(key)).ok()).unwrap_or_default()
+    }
+
     pub(super) fn size(&self, key: &'static str) -> u64 {
         self.optional_size(key).or_else(|| units::size(self.default_of(key)).ok()).unwrap_or_default()
     }
@@ -174,6 +188,13 @@ impl<'a> Section<'a> {
 
     pub(super) fn refuse(&self, key: &str, what: impl Into<String>, advice: impl Into<String>) {
         self.problems.error(self.place_of(key), what, advice);
+    }
+
+    /// Says of each of these keys that is written: it has no effect.
+    pub(super) fn no_effect(&self, keys: &[&str], why: &str, advice: &str) {
+        for key in keys.iter().filter(|key| self.has(key)) {
+            self.refuse(key, format!("{key} has no effect {why}"), advice);
+        }
     }
 
     /// Says so when a key is missing that must be there.
@@ -288,14 +309,13 @@ fn choices(wrong: &str, words: &[&str]) -> String {
     }
 }
 
-// Keys that later versions will know: said plainly, so that nobody looks for a slip of the finger.
-const LATER: [(&str, &str); 3] =
-    [("pool.nodes", "backup"), ("pool.nodes", "max-requests"), ("pool.nodes", "slow-start")];
+// Keys of before, and what stands in their place.
+const FORMER: [(&str, &str, &str); 1] = [("pool", "eject-for", "write eject = { for = \"10s\" }")];
 
 fn unknown(table: &str, key: &str) -> (String, String) {
     let heading = reference::heading(table);
-    if LATER.contains(&(table, key)) {
-        return (format!("{key} in {heading} is not supported by this version"), "leave it out".to_owned());
+    if let Some((.., advice)) = FORMER.iter().find(|(its, former, _)| (*its, *former) == (table, key)) {
+        return (format!("{key} in {heading} is known no longer"), (*advice).to_owned());
     }
     let known = reference::keys_of(table);
     let elsewhere = reference::tables_of(key);
@@ -328,6 +348,9 @@ fn example(key: &Key) -> &'static str {
         ("pool.health.probes", "kind") => "\"tcp\"",
         ("pool.tls", "verify") => "\"pin\" (and pins), \"full\", \"chain\" or \"none\"",
         ("pool.nodes", "node") => "\"worker1\"",
+        ("pool.hash", "on") => "\"client\", \"header\", \"cookie\" or \"path\"",
+        ("site.rate", "requests") => "100",
+        ("site.route.headers", "name") => "\"X-Tenant\"",
         ("site", "listener") => "\"http\"",
         ("site", "pool") => "\"web\"",
         ("site.certificate", "chain") => "\"../certs/site.crt\"",

@@ -6,12 +6,15 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use super::certificate;
+use super::edits::{self, Way};
 use super::errors::{Place, Wrong};
 use super::hosts;
 use super::hosts::HostPattern;
+use super::limits;
 use super::logs;
-use super::model::{Certificate, Listener, Logs, Site};
+use super::model::{Certificate, Listener, Logs, Pool, Site};
 use super::names::Names;
+use super::routes;
 use super::section::Section;
 use super::value::Text;
 use super::words::{is_token, quoted};
@@ -20,6 +23,7 @@ use super::words::{is_token, quoted};
 pub(super) struct Surroundings<'a> {
     pub(super) listeners: &'a [Listener],
     pub(super) listener_names: &'a Names,
+    pub(super) pools: &'a [Pool],
     pub(super) pool_names: &'a Names,
     pub(super) logs: &'a Logs,
     pub(super) now: SystemTime,
@@ -33,15 +37,15 @@ pub(super) fn read(section: &Section<'_>, name: Arc<str>, around: &Surroundings<
     taken.note(section, &listeners, (&hosts, default), around);
     let hosts: Vec<HostPattern> = hosts.into_iter().map(|(host, _)| host).collect();
     section.required("pool");
-    Site {
+    let mut site = Site {
         certificate: read_certificate(section, &listeners, &hosts, around),
         pool: section.text("pool").and_then(|pool| around.pool_names.find(&pool)).unwrap_or(0),
         routes: Vec::new(),
-        access: super::model::Access::default(),
-        rate: None,
-        request_headers: super::model::Edits::default(),
-        response_headers: super::model::Edits::default(),
-        explain: false,
+        access: limits::access(section),
+        rate: limits::rate(section),
+        request_headers: edits::read(section, Way::Up),
+        response_headers: edits::read(section, Way::Down),
+        explain: section.flag("explain"),
         max_body: section.optional_size("max-body"),
         via: section.flag("via"),
         upgrades: upgrades(section),
@@ -51,7 +55,11 @@ pub(super) fn read(section: &Section<'_>, name: Arc<str>, around: &Surroundings<
         listeners,
         hosts,
         default,
-    }
+    };
+    let of_routes =
+        routes::Surroundings { listeners: around.listeners, pools: around.pools, pool_names: around.pool_names };
+    site.routes = routes::read(section, &site, &of_routes);
+    site
 }
 
 fn listeners(section: &Section<'_>, around: &Surroundings<'_>) -> Vec<usize> {

@@ -32,6 +32,17 @@ pub(super) fn duration(text: &str) -> Result<Duration, Wrong> {
     }
 }
 
+/// `20%`; from none to all.
+pub(super) fn percent(text: &str) -> Result<u16, Wrong> {
+    let wrong = |what: &str| Wrong::new(format!("{} {what}", quoted(text)), "write \"20%\"; shares go from 0% to 100%");
+    let (number, unit) = split(text);
+    match number.parse::<u16>() {
+        Ok(number) if unit == "%" && number <= 100 => Ok(number),
+        Ok(_) if unit.is_empty() => Err(wrong("has no percent sign")),
+        _ => Err(wrong("is not a share")),
+    }
+}
+
 /// `512` (bytes), `64KiB`, `100MiB`, `1GiB`, and in thousands `10kB`, `10MB`, `1GB`.
 pub(super) fn size(text: &str) -> Result<u64, Wrong> {
     let (number, unit) = split(text);
@@ -68,6 +79,21 @@ fn split(text: &str) -> (&str, &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn shares() {
+        for (text, expected) in [
+            ("0%", Some(0)),
+            ("20%", Some(20)),
+            ("100%", Some(100)),
+            ("101%", None),
+            ("20", None),
+            ("%", None),
+            ("1.5%", None),
+        ] {
+            assert_eq!(percent(text).ok(), expected, "{text}");
+        }
+    }
 
     #[test]
     fn durations() {

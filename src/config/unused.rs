@@ -1,7 +1,7 @@
 //! Things that are written and that nothing uses: allowed, but mostly a name was forgotten somewhere.
 
 use super::errors::{Place, Problems};
-use super::model::Config;
+use super::model::{Action, Config, Route};
 
 /// A warning for each.
 pub(super) fn warn(config: &Config, problems: &Problems) {
@@ -30,11 +30,12 @@ pub(super) fn warn(config: &Config, problems: &Problems) {
         }
     }
     for (index, pool) in config.pools.iter().enumerate() {
-        if !config.sites.iter().any(|site| site.pool == index) {
+        let takes = |route: &Route| route.action == Action::Pool(index);
+        if !config.sites.iter().any(|site| site.pool == index || site.routes.iter().any(takes)) {
             warn(
                 &pool.at,
                 format!("pool {:?} serves no site", pool.name),
-                "name it as the pool of a [[site]], or leave it out",
+                "name it as the pool of a [[site]] or a [[site.route]], or leave it out",
             );
         }
     }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use toml::Spanned;
-use toml::de::{DeInteger, DeValue};
+use toml::de::{DeInteger, DeString, DeValue};
 
 use super::errors::{Place, Problems, Wrong};
 use super::reference::human_size;
@@ -85,6 +85,14 @@ impl<'a> Value<'a> {
         Some(duration)
     }
 
+    pub(super) fn percent(&self) -> Option<u16> {
+        let wanted = "a share such as \"20%\"";
+        if let DeValue::Integer(number) = self.value {
+            return self.wrong_type(wanted, &format!("write \"{number}%\""));
+        }
+        self.text(wanted)?.parsed(units::percent)
+    }
+
     pub(super) fn size(&self, from: u64, to: u64) -> Option<u64> {
         let wanted = "a size such as \"64KiB\"";
         if let DeValue::Integer(number) = self.value {
@@ -113,6 +121,17 @@ impl<'a> Value<'a> {
             DeValue::String(text) => self.wrong_type(wanted, &format!("write {} = [{}]", self.key, quoted(text))),
             _ => self.wrong_type(wanted, ""),
         }
+    }
+
+    /// A table's names and texts, in the order of the names; a value that is no text is reported and left out.
+    pub(super) fn pairs(&self) -> Option<Vec<(Text<'a>, Text<'a>)>> {
+        let DeValue::Table(table) = self.value else { return self.wrong_type("a table of names and values", "") };
+        let pair = |name: &'a Spanned<DeString<'a>>, value| {
+            let at = self.source.place(name.span());
+            let name = Text { key: self.key, text: name.get_ref().as_ref(), at, problems: self.problems };
+            Some((name, self.item(value).text("text")?))
+        };
+        Some(table.iter().filter_map(|(name, value)| pair(name, value)).collect())
     }
 
     pub(super) fn refuse(&self, what: &str, advice: &str) {

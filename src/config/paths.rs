@@ -1,0 +1,128 @@
+//! Paths: as they stand in a request, and what a route compares with them.
+
+use std::sync::Arc;
+
+use regex::bytes::{Regex, RegexBuilder};
+
+use super::errors::Wrong;
+use super::model::PathPattern;
+use super::words::quoted;
+
+/// A path, with its query if there is one, as it stands in a request line.
+pub(super) fn in_a_request(text: &str) -> Result<Arc<str>, Wrong> {
+    let fits = |b: u8| b.is_ascii_graphic() && b != b'#';
+    if text.starts_with('/') && text.bytes().all(fits) {
+        return Ok(text.into());
+    }
+    let advice = if text.starts_with('/') {
+        "spaces and what is not ASCII are written as %20 and the like, and # does not belong"
+    } else {
+        "it begins with /, as in \"/carbon/admin/login.jsp\""
+    };
+    Err(Wrong::new(format!("{} is not a path", quoted(text)), advice))
+}
+
+/// What the paths of requests are compared with, once these are decoded and bare of parameters and dot segments: what
+/// no such path can hold would never match.
+pub(super) fn compared(text: &str) -> Result<Arc<str>, Wrong> {
+    let wrong = |advice: &str| Err(Wrong::new(format!("{} matches no path", quoted(text)), advice));
+    let dots = |text: &str| text.split('/').any(|segment| matches!(segment, "." | ".."));
+    match text {
+        _ if !text.starts_with('/') => wrong("it begins with /, as in \"/carbon\""),
+        _ if text.contains('?') => wrong("the query is no part of it: leave it out"),
+        _ if text.contains('#') => wrong("clients do not send what follows a #: leave it out"),
+        _ if text.contains('%') => wrong("paths are compared decoded: write the character itself"),
+        _ if text.contains(';') => wrong("paths are compared without parameters: leave them out"),
+        _ if text.contains('\\') => wrong("a backslash is compared as a slash: write /"),
+        _ if text.contains("//") || dots(text) => wrong("paths are compared without //, /./ and /../: leave them out"),
+        _ if text.chars().any(char::is_control) => wrong("no path holds control characters"),
+        _ => Ok(text.into()),
+    }
+}
+
+/// Whether a path is like this; both as they are compared.
+pub(super) fn takes(pattern: &PathPattern, path: &str) -> bool {
+    match pattern {
+        PathPattern::Exact(own) => **own == *path,
+        PathPattern::Prefix(prefix) => path
+            .strip_prefix(&**prefix)
+            .is_some_and(|rest| rest.is_empty() || prefix.ends_with('/') || rest.starts_with('/')),
+        PathPattern::Regex(regex) => regex.is_match(path.as_bytes()),
+    }
+}
+
+/// Compiled, of bounded size; on bytes, since a decoded path need not be UTF-8.
+pub(super) fn regex(text: &str) -> Result<Regex, Wrong> {
+    if text.is_empty() {
+        return Err(Wrong::new("the expression is empty, every path matches it", "leave it out"));
+    }
+    RegexBuilder::new(text).unicode(false).size_limit(LARGEST).build().map_err(|error| match error {
+        regex::Error::CompiledTooBig(_) => Wrong::new(
+            format!("{} becomes too large", quoted(text)),
+            "write smaller counts in braces, or several routes",
+        ),
+        error => Wrong::new(
+            format!("{} is no regular expression: {}", quoted(text), in_one_line(&error)),
+            "look-around and back references are not known",
+        ),
+    })
+}
+
+/// Of a message that draws the expression and marks it, the sentence at its end.
+fn in_one_line(error: &regex::Error) -> String {
+    let text = error.to_string();
+    let last = text.lines().last().unwrap_or_default().trim();
+    last.strip_prefix("error: ").unwrap_or(last).to_owned()
+}
+
+const LARGEST: usize = 1 << 20;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_can_stand_in_a_request_line() {
+        for (text, good) in [
+            ("/", true),
+            ("/a?b=c%20d", true),
+            ("a", false),
+            ("/a b", false),
+            ("/a\r\nX: y", false),
+            ("/ü", false),
+            ("/a#b", false),
+            ("", false),
+        ] {
+            assert_eq!(in_a_request(text).is_ok(), good, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_compared_can_match() {
+        for good in ["/", "/carbon", "/carbon/", "/a b", "/ü", "/a.b", "/...", "/a:b@c"] {
+            assert!(compared(good).is_ok(), "{good}");
+        }
+        for bad in
+            ["", "carbon", "/a?b", "/a#b", "/%63arbon", "/a;x", "//a", "/a//", "/./a", "/a/..", "/a\\b", "/a\n", "*"]
+        {
+            assert!(compared(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn expressions_are_bounded_and_say_what_is_wrong() {
+        assert!(regex("(?i)^/services/[^/]*admin").unwrap().is_match(b"/services/ServerAdmin"));
+        assert!(regex("^/.$").unwrap().is_match(b"/\xff"));
+        for (bad, said) in [
+            ("", "empty"),
+            ("(", "unclosed group"),
+            ("(?=a)", "look-around"),
+            ("a{1000}{1000}", "too large"),
+            ("[z-a]", "invalid character class range"),
+        ] {
+            let wrong = regex(bad).unwrap_err();
+            assert!(wrong.what.contains(said), "{bad}: {wrong:?}");
+            assert!(!wrong.what.contains('\n'), "{bad}: {wrong:?}");
+        }
+    }
+}

@@ -1,0 +1,228 @@
+//! `[[site.route]]`: what some requests of a site do instead.
+
+use std::sync::Arc;
+
+use super::covered;
+use super::edits::{self, Way};
+use super::errors::Wrong;
+use super::limits;
+use super::model::{Action, FixedAnswer, HeaderMatch, Listener, PathPattern, Pool, Route, RouteTimeouts, Site};
+use super::names::Names;
+use super::paths;
+use super::redirect::{self, Origin};
+use super::section::Section;
+use super::words::{self, is_token, quoted};
+
+/// What a route may refer to.
+pub(super) struct Surroundings<'a> {
+    pub(super) listeners: &'a [Listener],
+    pub(super) pools: &'a [Pool],
+    pub(super) pool_names: &'a Names,
+}
+
+/// The routes of a site of which all else was read.
+pub(super) fn read(section: &Section<'_>, site: &Site, around: &Surroundings<'_>) -> Vec<Route> {
+    let mut routes: Vec<Route> = Vec::new();
+    let mut sound = Vec::new();
+    for (index, section) in section.sections("route", "site.route").iter().enumerate() {
+        let problems = section.problems.count();
+        let route = one(section, index, &routes, site, around);
+        // A condition that was not understood is missing, and the route would seem to take too much.
+        if section.problems.count() == problems {
+            check_reach(section, &route, sound.iter().filter_map(|index: &usize| routes.get(*index)));
+            sound.push(index);
+        }
+        routes.push(route);
+    }
+    routes
+}
+
+fn one(section: &Section<'_>, index: usize, before: &[Route], site: &Site, around: &Surroundings<'_>) -> Route {
+    let path = path(section);
+    let methods = methods(section);
+    let headers = headers(section);
+    let understood = path.is_some() || !PATHS.iter().any(|key| section.has(key));
+    let listeners = site.listeners.iter().filter(|_| understood);
+    let origin = Origin {
+        listeners: listeners.filter_map(|index| around.listeners.get(*index)).collect(),
+        hosts: &site.hosts,
+        path: path.as_ref(),
+        methods: &methods,
+    };
+    let action = action(section, &origin, site.pool, around);
+    refuse_strangers(section, &action);
+    let route = Route {
+        name: name(section, index, before),
+        action,
+        access: limits::access(section),
+        rate: limits::rate(section),
+        timeouts: timeouts(section),
+        max_body: section.optional_size("max-body"),
+        non_idempotent: section.flag("non-idempotent"),
+        request_headers: edits::merged(&site.request_headers, edits::read(section, Way::Up)),
+        response_headers: edits::merged(&site.response_headers, edits::read(section, Way::Down)),
+        at: section.at(),
+        path,
+        methods,
+        headers,
+    };
+    warn_of_one_try(section, &route, around.pools);
+    route
+}
+
+const PATHS: [&str; 3] = ["path", "prefix", "regex"];
+
+fn path(section: &Section<'_>) -> Option<PathPattern> {
+    let exact = section.parsed("path", paths::compared).map(PathPattern::Exact);
+    let prefix = section.parsed("prefix", paths::compared).map(PathPattern::Prefix);
+    let regex = section.parsed("regex", paths::regex).map(PathPattern::Regex);
+    only_one(section, &PATHS, "a route compares the path in one way");
+    exact.or(prefix).or(regex)
+}
+
+fn only_one(section: &Section<'_>, keys: &[&str], why: &str) {
+    let written: Vec<&str> = keys.iter().copied().filter(|key| section.has(key)).collect();
+    if let [first, rest @ ..] = written.as_slice() {
+        for key in rest {
+            section.refuse(key, format!("{key} stands beside {first}"), format!("{why}: leave one of them out"));
+        }
+    }
+}
+
+/// As written; else its path; where that names another route already, its number.
+fn name(section: &Section<'_>, index: usize, before: &[Route]) -> Arc<str> {
+    let taken = |name: &str| before.iter().find(|route| *route.name == *name);
+    let free = |text: &str| {
+        words::name(text)?;
+        match taken(text) {
+            Some(other) => {
+                Err(Wrong::new(format!("another route is called {text:?}: {}", other.at), "choose another name"))
+            }
+            None => Ok(Arc::from(text)),
+        }
+    };
+    let path = || PATHS.into_iter().find_map(|key| section.text(key)).filter(|path| taken(path.text).is_none());
+    section
+        .parsed("name", free)
+        .or_else(|| path().map(|path| path.text.into()))
+        .unwrap_or_else(|| format!("route{}", index + 1).into())
+}
+
+fn methods(section: &Section<'_>) -> Vec<Arc<str>> {
+    let method = |text: &str| match is_token(text) {
+        true => Ok(Arc::from(text.to_ascii_uppercase())),
+        false => Err(Wrong::new(format!("{} is no method", quoted(text)), "write \"GET\" or \"POST\"")),
+    };
+    if section.is_empty_list("methods") {
+        section.refuse("methods", "methods: the list is empty, no request matches", "leave it out for any method");
+    }
+    let mut methods: Vec<Arc<str>> = Vec::new();
+    for text in section.texts("methods").unwrap_or_default() {
+        match text.parsed(method) {
+            Some(method) if methods.contains(&method) => {
+                text.refuse(format!("{} is written twice", quoted(&method)), "once is enough");
+            }
+            Some(method) => methods.push(method),
+            None => {}
+        }
+    }
+    methods
+}
+
+fn headers(section: &Section<'_>) -> Vec<HeaderMatch> {
+    if section.is_empty_list("headers") {
+        section.refuse("headers", "headers: the list is empty", "leave it out, or write [{ name = \"X-Tenant\" }]");
+    }
+    let one = |section: &Section<'_>| HeaderMatch {
+        name: section
+            .required_parsed("name", edits::field_name)
+            .map(|name| name.to_ascii_lowercase().into())
+            .unwrap_or_default(),
+        value: section.parsed("value", edits::field_value),
+    };
+    section.sections("headers", "site.route.headers").iter().map(one).collect()
+}
+
+const ACTIONS: [&str; 4] = ["pool", "redirect", "answer", "deny"];
+
+fn action(section: &Section<'_>, origin: &Origin<'_>, pool: usize, around: &Surroundings<'_>) -> Action {
+    only_one(section, &ACTIONS, "a route does one thing");
+    let other = section.text("pool").and_then(|name| around.pool_names.find(&name));
+    let redirect = section.section("redirect", "site.route.redirect").map(|table| redirect::read(&table, origin));
+    let answer = section.section("answer", "site.route.answer").map(|table| answer(&table));
+    if section.flag("deny") {
+        Action::Deny
+    } else if let Some(redirect) = redirect {
+        Action::Redirect(redirect)
+    } else if let Some(answer) = answer {
+        Action::Answer(answer)
+    } else {
+        Action::Pool(other.unwrap_or(pool))
+    }
+}
+
+fn answer(section: &Section<'_>) -> FixedAnswer {
+    let status = section.integer("status");
+    let body = section.text("body").map(|body| Arc::from(body.text)).unwrap_or_default();
+    // RFC 9110 sections 15.3.5, 15.3.6 and 15.4.5.
+    if matches!(status, 204 | 205 | 304) {
+        section.no_effect(
+            &["body", "content-type"],
+            &format!("with status {status}, which has no body"),
+            "leave it out",
+        );
+    }
+    FixedAnswer {
+        status,
+        content_type: section
+            .parsed("content-type", edits::field_value)
+            .unwrap_or_else(|| "text/plain; charset=utf-8".into()),
+        body,
+    }
+}
+
+fn timeouts(section: &Section<'_>) -> RouteTimeouts {
+    let Some(section) = section.section("timeouts", "site.route.timeouts") else { return RouteTimeouts::default() };
+    RouteTimeouts {
+        connect: section.optional_duration("connect"),
+        read: section.optional_duration("read"),
+        send: section.optional_duration("send"),
+        tunnel: section.optional_duration("tunnel"),
+    }
+}
+
+/// Where no node is asked, what is said about nodes would be ignored.
+fn refuse_strangers(section: &Section<'_>, action: &Action) {
+    let why = match action {
+        Action::Pool(_) => return,
+        Action::Redirect(_) => "on a route that redirects: no node is asked",
+        Action::Answer(_) => "on a route that answers: no node is asked",
+        Action::Deny => "on a route that denies: no node is asked",
+    };
+    section.no_effect(&["timeouts", "max-body", "non-idempotent", "request-headers"], why, "leave it out");
+    if *action == Action::Deny {
+        section.no_effect(&["allow-from", "deny-from", "rate"], "on a route that denies everyone", "leave it out");
+    }
+}
+
+fn check_reach<'a>(section: &Section<'_>, route: &Route, mut before: impl Iterator<Item = &'a Route>) {
+    let Some(earlier) = before.find(|earlier| covered::covers(earlier, route)) else { return };
+    let place = format!("route {:?}: {}", earlier.name, earlier.at);
+    let why = if covered::takes_all(earlier) {
+        format!("takes every request, {place}")
+    } else if covered::covers(route, earlier) {
+        format!("has the same conditions, {place}")
+    } else {
+        format!("takes all of its requests, {place}")
+    };
+    let what = format!("route {:?} is never reached: an earlier one {why}", route.name);
+    section.problems.error(section.at(), what, "the first that matches takes the request: move it up, or leave it out");
+}
+
+fn warn_of_one_try(section: &Section<'_>, route: &Route, pools: &[Pool]) {
+    let Action::Pool(index) = route.action else { return };
+    if let Some(pool) = pools.get(index).filter(|pool| pool.retry.tries == 1 && route.non_idempotent) {
+        let what = format!("non-idempotent has no effect: pool {:?} tries one node only", pool.name);
+        section.problems.warning(section.place_of("non-idempotent"), what, "leave it out");
+    }
+}
