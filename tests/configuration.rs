@@ -74,7 +74,10 @@ fn every_key_can_be_written_and_arrives() {
     assert_eq!(listener.trusted_proxies.as_ref().unwrap()[1].to_string(), "10.1.0.7/32");
     assert_eq!(config.nodes[1].port_offset, 1);
     let pool = &config.pools[0];
-    assert_eq!((pool.members[1].node, pool.members[1].weight, pool.tries, pool.buffer_request), (1, 2, 2, 1 << 20));
+    assert_eq!(
+        (pool.members[1].node, pool.members[1].weight, pool.retry.tries, pool.buffer_request),
+        (1, 2, 2, 1 << 20)
+    );
     assert!(matches!(&pool.tls.as_ref().unwrap().verify, Verify::Pin(pins) if pins.len() == 2 && pins[0] == pins[1]));
     assert_eq!(pool.tls.as_ref().unwrap().server_name.as_deref(), Some("localhost"));
     let probe = &pool.health.as_ref().unwrap().probes[1];
@@ -111,8 +114,12 @@ fn what_is_not_written_is_as_the_reference_says() {
         ("listener", "write-timeout", listener.write_timeout),
         ("listener", "http2-idle-timeout", listener.http2_idle_timeout),
         ("pool", "idle-timeout", pool.idle_timeout),
-        ("pool", "eject-for", pool.eject_for),
+        ("pool", "slow-start", pool.members[1].slow_start),
+        ("pool", "retry-time", pool.retry.time),
+        ("pool.eject", "within", pool.eject.within),
+        ("pool.eject", "for", pool.eject.first),
         ("pool.timeouts", "connect", pool.timeouts.connect),
+        ("pool.timeouts", "handshake", pool.timeouts.handshake),
     ];
     for (table, key, value) in seconds {
         let written = config::reference().iter().find(|k| k.table == table && k.key == key).unwrap().default;
@@ -147,7 +154,7 @@ fn the_documentation_names_every_key_with_its_default() {
     for key in config::reference() {
         let heading = match key.table {
             "" => "## Top level\n".to_owned(),
-            table @ ("listener" | "node" | "pool" | "site") => format!("## `[[{table}]]`\n"),
+            table @ ("listener" | "node" | "pool" | "site" | "site.route") => format!("## `[[{table}]]`\n"),
             table => format!("## `[{table}]`\n"),
         };
         let (_, section) = text.split_once(&heading).unwrap_or_else(|| panic!("no section {heading:?}"));
@@ -256,10 +263,13 @@ fn with_key(table: &str, key: &str, value: &str, is_table: bool) -> String {
         "pool.tls" if key != "verify" => {
             format!("[[pool]]\n[pool.tls]\nverify = \"{}\"\n{line}\n", if key == "pins" { "pin" } else { "full" })
         }
-        "pool.tls" | "pool.sticky" | "pool.health" | "pool.timeouts" => format!("[[pool]]\n[{table}]\n{line}\n"),
+        "site.route" => format!("[[site]]\n[[site.route]]\n{line}\n"),
+        "site.route.headers" => format!("[[site]]\n[[site.route]]\nheaders = [{{ {line} }}]\n"),
+        _ if table.starts_with("site.route.") => format!("[[site]]\n[[site.route]]\n[{table}]\n{line}\n"),
         "pool.health.probes" => format!("[[pool]]\n[pool.health]\nprobes = [{{ {line} }}]\n"),
-        "site.certificate" => format!("[[site]]\n[site.certificate]\n{line}\n"),
-        "admin" => format!("[admin]\n{line}\n"),
+        "admin" | "dns" => format!("[{table}]\n{line}\n"),
+        _ if table.starts_with("pool.") => format!("[[pool]]\n[{table}]\n{line}\n"),
+        _ if table.starts_with("site.") => format!("[[site]]\n[{table}]\n{line}\n"),
         _ => panic!("write an example for {table}"),
     }
 }
@@ -363,7 +373,7 @@ idle-timeout = "4s"
 reuse = false
 buffer-request = "1MiB"
 tries = 5
-eject-for = "0s"
+eject = { failures = 0 }
 [pool.tls]
 verify = "pin"
 pins = [

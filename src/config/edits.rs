@@ -59,7 +59,7 @@ pub(super) fn field_name(text: &str) -> Result<Arc<str>, Wrong> {
 pub(super) fn field_value(text: &str) -> Result<Arc<str>, Wrong> {
     let wrong = |advice: &str| Err(Wrong::new(format!("{} cannot stand in a header", quoted(text)), advice));
     match text {
-        "" => wrong("write a text; what shall not be there is named in remove"),
+        "" => wrong("write a text, or leave it out"),
         _ if text.trim() != text => wrong("leave the blanks around it out"),
         _ if text.bytes().all(|b| b.is_ascii_graphic() || b == b' ') => Ok(text.into()),
         _ => wrong("write visible ASCII characters and blanks alone"),

@@ -63,7 +63,7 @@ pub(super) fn regex(text: &str) -> Result<Regex, Wrong> {
         ),
         error => Wrong::new(
             format!("{} is no regular expression: {}", quoted(text), in_one_line(&error)),
-            "look-around and back references are not known",
+            r"in single quotes backslashes stay as they are: '^/services/[^/]+\.Admin$'",
         ),
     })
 }

@@ -266,7 +266,7 @@ impl<'a> Value<'a> {
             DeValue::Table(_) => {
                 self.refuse(
                     "one table stands where a list of tables belongs",
-                    &format!("write [[{}]], with two brackets", self.key),
+                    &format!("write [[{name}]], with two brackets"),
                 );
                 self.section(name).into_iter().collect()
             }
@@ -300,9 +300,20 @@ pub(super) fn root<'a>(table: &'a Spanned<DeTable<'a>>, source: &'a Source, prob
     Section::new("", table.get_ref(), 0..0, (source, problems))
 }
 
+// What nginx and HAProxy call it.
+const ELSEWHERE: [(&str, &str); 6] = [
+    ("least_conn", "least-requests"),
+    ("least-conn", "least-requests"),
+    ("leastconn", "least-requests"),
+    ("ip_hash", "hash"),
+    ("random", "random-two"),
+    ("roundrobin", "round-robin"),
+];
+
 fn choices(wrong: &str, words: &[&str]) -> String {
     let words_here = format!("one of: {}", list(words));
-    match nearest(wrong, words.iter().copied()) {
+    let ours = ELSEWHERE.iter().find(|(theirs, ours)| *theirs == wrong && words.contains(ours)).map(|(_, ours)| *ours);
+    match ours.or_else(|| nearest(wrong, words.iter().copied())) {
         Some(near) if words.len() > 1 => format!("did you mean {near:?}? {words_here}"),
         _ if words.len() == 1 => format!("this version knows only {:?}", list(words)),
         _ => words_here,
