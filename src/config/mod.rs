@@ -51,3 +51,5 @@ pub use load::{load, load_at};
 pub use model::*;
 pub use reference::{Form, Key, reference};
 pub use report::render_warnings;
+pub use units::spoken_duration;
+pub use words::suggestion;

@@ -43,6 +43,11 @@ pub(super) fn percent(text: &str) -> Result<u16, Wrong> {
     }
 }
 
+/// A duration as the configuration writes it, such as `30m`; or what is wrong with it, in one line.
+pub fn spoken_duration(text: &str) -> Result<Duration, String> {
+    duration(text).map_err(|wrong| format!("{}; {}", wrong.what, wrong.advice))
+}
+
 /// `512` (bytes), `64KiB`, `100MiB`, `1GiB`, and in thousands `10kB`, `10MB`, `1GB`.
 pub(super) fn size(text: &str) -> Result<u64, Wrong> {
     let (number, unit) = split(text);

@@ -14,8 +14,8 @@ pub(super) fn nearest<'a>(wrong: &str, known: impl IntoIterator<Item = &'a str>)
         .map(|(_, word)| word)
 }
 
-/// `did you mean "web"? pools here: api, web`.
-pub(super) fn suggestion(wrong: &str, what: &str, known: &[&str]) -> String {
+/// What to say of a wrong word: `did you mean "web"? pools here: api, web`.
+pub fn suggestion(wrong: &str, what: &str, known: &[&str]) -> String {
     let here = if known.is_empty() { format!("there are no {what}") } else { format!("{what}: {}", list(known)) };
     match nearest(wrong, known.iter().copied()) {
         Some(near) => format!("did you mean {near:?}? {here}"),
