@@ -38,12 +38,22 @@ fn address(text: &str) -> Result<SocketAddr, String> {
 
 /// Asks, and gives the status and the JSON of the answer; or says why there is none.
 pub(super) fn ask(admin: SocketAddr, method: &Method, path: &str) -> Result<(StatusCode, Value), String> {
+    ask_within(PATIENCE, admin, method, path)
+}
+
+/// As [`ask`], with less patience or more.
+pub(super) fn ask_within(
+    patience: Duration,
+    admin: SocketAddr,
+    method: &Method,
+    path: &str,
+) -> Result<(StatusCode, Value), String> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(|error| format!("cannot start: {error}"))?;
-    let asked = async { tokio::time::timeout(PATIENCE, exchange(admin, method, path)).await };
-    runtime.block_on(asked).map_err(|_| format!("no answer from {admin} within {} s", PATIENCE.as_secs()))?
+    let asked = async { tokio::time::timeout(patience, exchange(admin, method, path)).await };
+    runtime.block_on(asked).map_err(|_| format!("no answer from {admin} within {} s", patience.as_secs()))?
 }
 
 async fn exchange(admin: SocketAddr, method: &Method, path: &str) -> Result<(StatusCode, Value), String> {

@@ -8,6 +8,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 
+use super::standing;
+use super::times::unix;
 use super::voice::answer;
 use crate::app::{BAD_CONFIG, FAILED};
 use crate::config::{self, Certificate, Config, Errors, Listener, Pool, Problem, Site, TlsVersion, Verify};
@@ -32,7 +34,8 @@ pub(super) fn run(path: &Path, json: bool) -> i32 {
 }
 
 fn summary(path: &Path, config: &Config, color: bool, now: SystemTime) -> String {
-    let tables = [listeners(config), sites(config), pools(config), certificates(config, now)];
+    let words = standing::section(config, unix(now));
+    let tables = [listeners(config), sites(config), pools(config), certificates(config, now), words];
     let tables: Vec<String> = tables.into_iter().filter(|table| !table.is_empty()).collect();
     let warnings = match config.warnings.len() {
         0 => String::new(),
@@ -214,6 +217,7 @@ fn summary_json(config: &Config, now: SystemTime) -> Value {
         "listeners": config.listeners.iter().map(listener).collect::<Vec<_>>(),
         "sites": config.sites.iter().map(site).collect::<Vec<_>>(),
         "pools": config.pools.iter().map(|pool| pool_json(config, pool)).collect::<Vec<_>>(),
+        "operators": standing::section_json(config),
     })
 }
 

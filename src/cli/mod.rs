@@ -4,8 +4,16 @@ mod ask;
 mod cert;
 mod check;
 mod demo;
+mod encode;
+mod follow;
+mod operate;
+mod seen;
 mod show;
+mod standing;
+mod tables;
+mod times;
 mod voice;
+mod why;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -49,6 +57,14 @@ enum Command {
     Nodes(ask::Asked),
     /// Show the learned sessions of every pool
     Sessions(ask::Asked),
+    /// Take a node out gently: its sessions stay until they end, nothing new goes there
+    Drain(operate::Drain),
+    /// Take a node out at once: its sessions move, running requests are answered; until it is activated
+    Maintain(operate::OfNode),
+    /// Let a node serve again that was drained or in maintenance
+    Activate(operate::OfNode),
+    /// Ask what a running Weir would do with a request, and why, without sending anything
+    Why(why::Why),
     /// Make a running Weir read its configuration again, and tell what came of it
     Reload(ask::Asked),
 }
@@ -78,6 +94,10 @@ pub fn run(words: impl IntoIterator<Item = OsString>) -> i32 {
         Command::Status(asked) => show::status(&asked),
         Command::Nodes(asked) => show::nodes(&asked),
         Command::Sessions(asked) => show::sessions(&asked),
+        Command::Drain(drain) => operate::drain(&drain),
+        Command::Maintain(node) => operate::maintain(&node),
+        Command::Activate(node) => operate::activate(&node),
+        Command::Why(why) => why::why(&why),
         Command::Reload(asked) => show::reload(&asked),
     }
 }

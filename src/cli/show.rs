@@ -1,38 +1,43 @@
 //! What a running Weir says of itself, as tables for people or as JSON for scripts.
 
+use std::time::SystemTime;
+
 use hyper::Method;
 use serde_json::Value;
 
 use super::ask::{Asked, ask};
-use super::voice;
+use super::standing::stranger;
+use super::tables::{rows, table, text};
+use super::times::{span, unix, until};
+use super::voice::{self, complain, warn};
 use crate::app::FAILED;
 
 /// `weir status`.
 pub(super) fn status(asked: &Asked) -> i32 {
+    let now = unix(SystemTime::now());
     show(asked, "/api/status", |status| {
         let head = format!(
             "weir {}, generation {}, up {}, {} connections\n",
             text(&status["version"]),
             text(&status["generation"]),
-            uptime(status["uptime_seconds"].as_u64().unwrap_or_default()),
+            span(status["uptime_seconds"].as_u64().unwrap_or_default()),
             text(&status["connections"]),
         );
         let tables = [
             table(&["LISTENER", "ADDRESS", "TLS"], rows(&status["listeners"], &["name", "address", "tls"])),
             table(&["SITE", "HOSTS", "POOL"], rows(&status["sites"], &["name", "hosts", "pool"])),
-            table(&NODE_TITLES, rows(&status["nodes"], &NODE_KEYS)),
+            node_table(&status["nodes"], now),
+            words(&status["operators"], now),
             table(&["WHEN", "WHAT", "OF", ""], rows(&status["events"], &["time", "kind", "subject", "text"])),
         ];
-        [head].into_iter().chain(tables).collect::<Vec<_>>().join("\n")
+        [head].into_iter().chain(tables).filter(|table| !table.is_empty()).collect::<Vec<_>>().join("\n")
     })
 }
 
-const NODE_TITLES: [&str; 8] = ["POOL", "NODE", "ADDRESS", "STATE", "REASON", "WEIGHT", "RUNNING", "SESSIONS"];
-const NODE_KEYS: [&str; 8] = ["pool", "node", "address", "state", "reason", "weight", "in_flight", "sessions"];
-
 /// `weir nodes`.
 pub(super) fn nodes(asked: &Asked) -> i32 {
-    show(asked, "/api/nodes", |nodes| table(&NODE_TITLES, rows(nodes, &NODE_KEYS)))
+    let now = unix(SystemTime::now());
+    show(asked, "/api/nodes", |nodes| node_table(nodes, now))
 }
 
 /// `weir sessions`.
@@ -54,7 +59,7 @@ pub(super) fn reload(asked: &Asked) -> i32 {
     } else if ok {
         voice::say(format_args!("reloaded: generation {} runs", text(&answer["generation"])));
         for warning in answer["warnings"].as_array().into_iter().flatten() {
-            eprintln!("weir: warning: {}", told(warning));
+            warn(&told(warning));
         }
     } else {
         eprintln!("weir: reload refused, generation {} keeps running", text(&answer["generation"]));
@@ -82,46 +87,50 @@ fn show(asked: &Asked, path: &str, words: impl Fn(&Value) -> String) -> i32 {
     if voice::answer(&text) { 0 } else { FAILED }
 }
 
-fn complain(why: &str) -> i32 {
-    eprintln!("weir: {why}");
-    FAILED
+const NODE_TITLES: [&str; 10] =
+    ["POOL", "NODE", "ADDRESS", "STATE", "REASON", "SINCE", "WEIGHT", "RUNNING", "SESSIONS", ""];
+
+fn node_table(nodes: &Value, now: u64) -> String {
+    table(&NODE_TITLES, nodes.as_array().into_iter().flatten().map(|node| node_row(node, now)).collect())
 }
 
-fn rows(list: &Value, keys: &[&str]) -> Vec<Vec<String>> {
-    let row = |item: &Value| keys.iter().map(|key| text(&item[*key])).collect();
-    list.as_array().into_iter().flatten().map(row).collect()
-}
-
-fn text(value: &Value) -> String {
-    match value {
-        Value::Null => "-".to_string(),
-        Value::Bool(yes) => if *yes { "yes" } else { "no" }.to_string(),
-        Value::String(text) => text.clone(),
-        Value::Array(items) => items.iter().map(text).collect::<Vec<_>>().join(" "),
-        other => other.to_string(),
-    }
-}
-
-fn table(titles: &[&str], rows: Vec<Vec<String>>) -> String {
-    let titles: Vec<String> = titles.iter().map(ToString::to_string).collect();
-    let widest = |column: usize| {
-        rows.iter().chain([&titles]).filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max()
+fn node_row(node: &Value, now: u64) -> Vec<String> {
+    let plain = |key: &str| text(&node[key]);
+    let since = node["since"].as_u64().map_or_else(|| "-".to_owned(), span);
+    let running = match node["max_requests"].as_u64() {
+        Some(most) => format!("{}/{most}", plain("in_flight")),
+        None => plain("in_flight"),
     };
-    let line = |row: &Vec<String>| {
-        let cell = |(column, cell): (usize, &String)| format!("{cell:<width$}", width = widest(column).unwrap_or(0));
-        row.iter().enumerate().map(cell).collect::<Vec<_>>().join("  ").trim_end().to_string() + "\n"
-    };
-    [&titles].into_iter().chain(&rows).map(line).collect()
+    let front = ["pool", "node", "address", "state", "reason"].into_iter().map(plain);
+    front.chain([since, plain("weight"), running, plain("sessions"), remarks(node, now)]).collect()
 }
 
-fn uptime(seconds: u64) -> String {
-    let (days, hours, minutes) = (seconds / 86_400, seconds / 3600 % 24, seconds / 60 % 60);
-    match (days, hours, minutes) {
-        (0, 0, 0) => format!("{seconds}s"),
-        (0, 0, minutes) => format!("{minutes}m {}s", seconds % 60),
-        (0, hours, minutes) => format!("{hours}h {minutes}m"),
-        (days, hours, _) => format!("{days}d {hours}h"),
-    }
+/// What is so of few nodes: `backup, warming 40 %`.
+fn remarks(node: &Value, now: u64) -> String {
+    let remarks = [
+        (node["backup"] == true).then(|| "backup".to_owned()),
+        node["warmth"].as_u64().filter(|warmth| *warmth < 100).map(|warmth| format!("warming {warmth} %")),
+        node["queued"].as_u64().filter(|queued| *queued > 0).map(|queued| format!("{queued} waiting")),
+        node["operator"].as_str().map(|_| "by an operator".to_owned()),
+        node["deadline"].as_u64().map(|deadline| until(deadline, now)),
+    ];
+    remarks.into_iter().flatten().collect::<Vec<_>>().join(", ")
+}
+
+/// Nodes under an operator's word; nothing where there is none.
+fn words(operators: &Value, now: u64) -> String {
+    let row = |word: &Value| {
+        let node = text(&word["node"]);
+        let since = word["since"].as_u64().map_or_else(|| "-".to_owned(), |since| span(now.saturating_sub(since)));
+        let remark = match word["deadline"].as_u64() {
+            _ if word["known"] == false => stranger(&node),
+            Some(deadline) => until(deadline, now),
+            None => String::new(),
+        };
+        vec![node, text(&word["operator"]), since, remark]
+    };
+    let rows: Vec<_> = operators.as_array().into_iter().flatten().map(row).collect();
+    if rows.is_empty() { String::new() } else { table(&["NODE", "OPERATOR SAID", "SINCE", ""], rows) }
 }
 
 #[cfg(test)]
@@ -129,16 +138,40 @@ mod tests {
     use super::*;
     use serde_json::json;
 
+    const NOW: u64 = 1_795_348_800;
+
     #[test]
-    fn columns_line_up() {
-        let nodes = json!([{"node": "worker1", "state": "active"}, {"node": "w", "state": null}]);
-        let shown = table(&["NODE", "STATE"], rows(&nodes, &["node", "state"]));
-        assert_eq!(shown, "NODE     STATE\nworker1  active\nw        -\n");
+    fn nodes_are_shown_with_what_is_special_about_them() {
+        let nodes = json!([
+            {"pool": "esb", "node": "worker1", "address": "10.0.0.3:8280", "state": "passive", "reason": "draining", "weight": 1,
+             "in_flight": 3, "sessions": 12, "since": 65, "operator": "drain", "deadline": NOW + 9_000, "warmth": 100, "queued": 0},
+            {"pool": "esb", "node": "w2", "address": "10.0.0.4:8280", "state": "active", "reason": null, "weight": 1,
+             "in_flight": 7, "sessions": null, "since": 5, "operator": null, "deadline": null, "backup": true,
+             "max_requests": 200, "warmth": 40, "queued": 3},
+            {"pool": "esb", "node": "w3", "address": "10.0.0.5:8280", "state": "active", "reason": null, "weight": 1,
+             "in_flight": 0, "sessions": 0},
+        ]);
+        let expected = "\
+POOL  NODE     ADDRESS        STATE    REASON    SINCE  WEIGHT  RUNNING  SESSIONS
+esb   worker1  10.0.0.3:8280  passive  draining  1m 5s  1       3        12        by an operator, until 14:30 UTC
+esb   w2       10.0.0.4:8280  active   -         5s     1       7/200    -         backup, warming 40 %, 3 waiting
+esb   w3       10.0.0.5:8280  active   -         -      1       0        0
+";
+        assert_eq!(node_table(&nodes, NOW), expected);
     }
 
     #[test]
-    fn time_is_told_in_the_two_largest_units() {
-        let cases = [(5, "5s"), (65, "1m 5s"), (3_700, "1h 1m"), (90_000, "1d 1h")];
-        cases.iter().for_each(|(seconds, told)| assert_eq!(uptime(*seconds), *told));
+    fn words_about_nodes_that_the_file_does_not_know_are_marked() {
+        let operators = json!([
+            {"node": "worker1", "operator": "drain", "since": NOW - 65, "deadline": NOW + 9_000, "known": true},
+            {"node": "old", "operator": "maintain", "since": NOW - 3_700, "deadline": null, "known": false},
+        ]);
+        let expected = "\
+NODE     OPERATOR SAID  SINCE
+worker1  drain          1m 5s  until 14:30 UTC
+old      maintain       1h 1m  not in the file; `weir activate old` forgets it
+";
+        assert_eq!(words(&operators, NOW), expected);
+        assert_eq!((words(&json!([]), NOW), words(&Value::Null, NOW)), (String::new(), String::new()));
     }
 }

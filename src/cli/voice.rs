@@ -1,7 +1,9 @@
-//! How commands speak on standard output. A reader that went away (`weir nodes | head -1`) is no reason to complain.
+//! How commands speak: answers on standard output, complaints on standard error. A reader that went away (`weir nodes | head -1`) is no reason to complain.
 
 use std::fmt::Display;
 use std::io::{self, ErrorKind, Write};
+
+use crate::app::FAILED;
 
 /// Prints one line, heard or not.
 pub(super) fn say(line: impl Display) {
@@ -17,6 +19,17 @@ pub(super) fn answer(text: &str) -> bool {
             false
         }
     }
+}
+
+/// Says on standard error why a command failed, and gives its exit code.
+pub(super) fn complain(why: &str) -> i32 {
+    eprintln!("weir: {why}");
+    FAILED
+}
+
+/// Says on standard error what is allowed but deserves a word.
+pub(super) fn warn(what: &str) {
+    eprintln!("weir: warning: {what}");
 }
 
 /// Who closed the pipe has read enough of it.

@@ -1,0 +1,238 @@
+//! One node as a running Weir tells of it, in all of its pools, and in one sentence.
+
+use serde_json::Value;
+
+use super::tables::count;
+use super::times::until;
+
+/// What is told of a node.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Seen {
+    node: String,
+    operator: Option<String>,
+    deadline: Option<u64>,
+    pools: Vec<Place>,
+}
+
+/// A node in one pool.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Place {
+    pool: String,
+    state: String,
+    reason: Option<String>,
+    /// `None` where they cannot be counted.
+    sessions: Option<u64>,
+    in_flight: u64,
+}
+
+/// What an operator's word does to a node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Under {
+    /// It finishes its sessions.
+    Drain,
+    /// It gets nothing new.
+    Rest,
+    /// Nothing.
+    NoWord,
+}
+
+impl Seen {
+    /// From the answer to a word, or to a look at the node: `{ node, operator, deadline, pools: […] }`.
+    pub(super) fn in_answer(answer: &Value) -> Self {
+        Self {
+            node: owned(&answer["node"]).unwrap_or_default(),
+            operator: owned(&answer["operator"]),
+            deadline: answer["deadline"].as_u64(),
+            pools: answer["pools"].as_array().into_iter().flatten().map(Place::of).collect(),
+        }
+    }
+
+    /// Which word it is under.
+    pub(super) fn under(&self) -> Under {
+        match self.operator.as_deref() {
+            None => Under::NoWord,
+            Some("drain") => Under::Drain,
+            Some(_) => Under::Rest,
+        }
+    }
+
+    /// Its name.
+    pub(super) fn node(&self) -> &str {
+        &self.node
+    }
+
+    /// Whether no pool has it.
+    pub(super) fn is_nowhere(&self) -> bool {
+        self.pools.is_empty()
+    }
+
+    /// Requests that it is answering.
+    pub(super) fn running(&self) -> u64 {
+        self.pools.iter().map(|place| place.in_flight).sum()
+    }
+
+    /// Whether it rests in every pool, and no request runs there.
+    pub(super) fn is_idle(&self) -> bool {
+        let rests = |place: &Place| place.state == "passive" && place.reason.as_deref() == Some("maintenance");
+        self.under() == Under::Rest && self.running() == 0 && self.pools.iter().all(rests)
+    }
+
+    /// What is so now, in one sentence: `worker1 is draining in esb-http: 12 sessions, 3 requests running`.
+    pub(super) fn sentence(&self, now: u64) -> String {
+        let node = &self.node;
+        let pools = listed(self.pools.iter().map(|place| place.pool.as_str()));
+        match self.under() {
+            Under::NoWord if self.is_nowhere() => format!("{node} is in no pool, and under no word any more"),
+            Under::Drain | Under::Rest if self.is_nowhere() => format!("{node} is in no pool: nothing goes there"),
+            Under::Drain => format!("{node} is draining in {pools}: {}{}", self.left(), self.end(now)),
+            Under::Rest => format!("{node} is in maintenance in {pools}: {}", self.still()),
+            Under::NoWord => format!("{node} is {}", self.states()),
+        }
+    }
+
+    fn left(&self) -> String {
+        let counted: u64 = self.pools.iter().filter_map(|place| place.sessions).sum();
+        let unseen = listed(self.pools.iter().filter(|place| place.sessions.is_none()).map(|p| p.pool.as_str()));
+        let sessions = match (unseen.is_empty(), self.pools.iter().any(|place| place.sessions.is_some())) {
+            (true, _) => count(counted, "session"),
+            (false, true) => format!("{} (those of {unseen} cannot be counted)", count(counted, "session")),
+            (false, false) => "sessions that cannot be counted".to_owned(),
+        };
+        format!("{sessions}, {} running", count(self.running(), "request"))
+    }
+
+    fn end(&self, now: u64) -> String {
+        self.deadline.map(|deadline| format!(", {}", until(deadline, now))).unwrap_or_default()
+    }
+
+    fn still(&self) -> String {
+        match self.running() {
+            0 => "no request is running".to_owned(),
+            running => format!("{} still running", count(running, "request")),
+        }
+    }
+
+    /// `active in a, b; passive in c (unhealthy)`.
+    fn states(&self) -> String {
+        let mut states: Vec<(String, Vec<&str>)> = Vec::new();
+        for place in &self.pools {
+            let reason = place.reason.as_ref().map(|reason| format!(" ({reason})")).unwrap_or_default();
+            let key = format!("{}{reason}", place.state);
+            match states.iter_mut().find(|(known, _)| *known == key) {
+                Some((_, pools)) => pools.push(&place.pool),
+                None => states.push((key, vec![&place.pool])),
+            }
+        }
+        let told = |(state, pools): (String, Vec<&str>)| format!("{state} in {}", listed(pools.into_iter()));
+        states.into_iter().map(told).collect::<Vec<_>>().join("; ")
+    }
+}
+
+impl Place {
+    fn of(row: &Value) -> Self {
+        Self {
+            pool: owned(&row["pool"]).unwrap_or_default(),
+            state: owned(&row["state"]).unwrap_or_default(),
+            reason: owned(&row["reason"]),
+            sessions: row["sessions"].as_u64(),
+            in_flight: row["in_flight"].as_u64().unwrap_or_default(),
+        }
+    }
+}
+
+fn owned(value: &Value) -> Option<String> {
+    value.as_str().map(str::to_owned)
+}
+
+/// A node with several addresses is in a pool several times, and the pool is named once.
+fn listed<'a>(names: impl Iterator<Item = &'a str>) -> String {
+    let mut once: Vec<&str> = Vec::new();
+    for name in names {
+        if !once.contains(&name) {
+            once.push(name);
+        }
+    }
+    once.join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    const NOW: u64 = 1_795_348_800;
+
+    fn row(pool: &str, state: &str, reason: &str, sessions: Option<u64>, in_flight: u64) -> Value {
+        let reason = if reason.is_empty() { Value::Null } else { reason.into() };
+        json!({"pool": pool, "state": state, "reason": reason, "sessions": sessions, "in_flight": in_flight})
+    }
+
+    fn told(operator: Value, deadline: Option<u64>, pools: &[Value]) -> String {
+        Seen::in_answer(&json!({"node": "worker1", "operator": operator, "deadline": deadline, "pools": pools}))
+            .sentence(NOW)
+    }
+
+    #[test]
+    fn a_node_is_told_in_one_sentence() {
+        let draining = |pool, sessions, in_flight| row(pool, "passive", "draining", sessions, in_flight);
+        let (http, https) = (draining("esb-http", Some(10), 1), draining("esb-https", Some(2), 2));
+        let (drain, rest, none) = (json!("drain"), json!("maintain"), Value::Null);
+        let resting = |in_flight| row("esb", "passive", "maintenance", Some(0), in_flight);
+        let cases = [
+            (
+                told(drain.clone(), Some(NOW + 9_000), &[http.clone(), https]),
+                "worker1 is draining in esb-http, esb-https: 12 sessions, 3 requests running, until 14:30 UTC",
+            ),
+            (
+                told(drain.clone(), None, &[draining("a", Some(1), 1)]),
+                "worker1 is draining in a: 1 session, 1 request running",
+            ),
+            (
+                told(drain.clone(), None, &[http.clone(), draining("shop", None, 0)]),
+                "worker1 is draining in esb-http, shop: 10 sessions (those of shop cannot be counted), 1 request running",
+            ),
+            (
+                told(drain.clone(), None, &[draining("shop", None, 0)]),
+                "worker1 is draining in shop: sessions that cannot be counted, 0 requests running",
+            ),
+            (
+                told(drain.clone(), Some(NOW), &[http.clone(), http]),
+                "worker1 is draining in esb-http: 20 sessions, 2 requests running, its time is over",
+            ),
+            (told(drain, None, &[]), "worker1 is in no pool: nothing goes there"),
+            (told(rest.clone(), None, &[resting(0)]), "worker1 is in maintenance in esb: no request is running"),
+            (told(rest, None, &[resting(2)]), "worker1 is in maintenance in esb: 2 requests still running"),
+            (told(none.clone(), None, &[]), "worker1 is in no pool, and under no word any more"),
+            (
+                told(
+                    none,
+                    None,
+                    &[
+                        row("a", "active", "", Some(0), 0),
+                        row("b", "passive", "checking", None, 0),
+                        row("c", "active", "", None, 0),
+                    ],
+                ),
+                "worker1 is active in a, c; passive (checking) in b",
+            ),
+        ];
+        cases.iter().for_each(|(told, expected)| assert_eq!(told, expected));
+    }
+
+    #[test]
+    fn a_node_is_idle_when_it_rests_in_every_pool_and_runs_nothing() {
+        let seen = |operator: &str, pools: &[Value]| Seen::in_answer(&json!({"operator": operator, "pools": pools}));
+        let (rests, runs) =
+            (row("a", "passive", "maintenance", Some(3), 0), row("b", "passive", "maintenance", None, 1));
+        let cases = [
+            (seen("maintain", &[rests.clone(), rests.clone()]), true),
+            (seen("maintain", &[rests.clone(), runs]), false),
+            (seen("maintain", &[rests.clone(), row("b", "passive", "draining", Some(0), 0)]), false),
+            (seen("maintain", &[row("b", "active", "", Some(0), 0)]), false),
+            (seen("drain", &[rests]), false),
+            (seen("maintain", &[]), true),
+        ];
+        cases.iter().for_each(|(seen, idle)| assert_eq!(seen.is_idle(), *idle, "{seen:?}"));
+        assert_eq!(Seen::in_answer(&json!({"operator": "maintain", "pools": [1, null]})).running(), 0);
+    }
+}

@@ -1,0 +1,120 @@
+//! Where a file and what operators said differ, for `weir check`: words that are kept in the state directory, read
+//! as they lie there. Asks no running Weir, and says nothing where there are none or they may not be read.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::PathBuf;
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::times::{span, until};
+use crate::config::Config;
+
+/// In the state directory.
+const FILE: &str = "operators.json";
+
+/// The part of the text that is told.
+#[derive(Deserialize)]
+struct Text {
+    nodes: BTreeMap<String, Word>,
+}
+
+#[derive(Deserialize)]
+struct Word {
+    order: String,
+    since: u64,
+    deadline: Option<u64>,
+}
+
+/// For people: a heading and a line for each node under a word; nothing where there is none.
+pub(super) fn section(config: &Config, now: u64) -> String {
+    let lines: Vec<String> = match read(config) {
+        Ok(words) => words.iter().map(|(node, word)| line(config, node, word, now)).collect(),
+        Err(why) => vec![format!("  {why}\n")],
+    };
+    if lines.is_empty() { String::new() } else { format!("operators' words\n{}", lines.concat()) }
+}
+
+/// For scripts.
+pub(super) fn section_json(config: &Config) -> Value {
+    let one = |(node, word): (&String, &Word)| json!({ "node": node, "operator": word.order, "since": word.since, "deadline": word.deadline, "known": is_known(config, node) });
+    read(config).map_or_else(|_| json!([]), |words| words.iter().map(one).collect())
+}
+
+/// What a word about a node means beside a file that does not know the node.
+pub(super) fn stranger(node: &str) -> String {
+    format!("not in the file; `weir activate {node}` forgets it")
+}
+
+fn line(config: &Config, node: &str, word: &Word, now: u64) -> String {
+    let since = span(now.saturating_sub(word.since));
+    let end = word.deadline.map(|deadline| format!(", {}", until(deadline, now))).unwrap_or_default();
+    let what = if is_known(config, node) { "not active until `weir activate`".to_owned() } else { stranger(node) };
+    format!("  {node}  {} for {since}{end}: {what}\n", word.order)
+}
+
+fn is_known(config: &Config, node: &str) -> bool {
+    config.nodes.iter().any(|known| *known.name == *node)
+}
+
+fn read(config: &Config) -> Result<BTreeMap<String, Word>, String> {
+    let path: PathBuf = config.state_dir.join(FILE);
+    // Not there, or another user's: nothing that could be told.
+    let Ok(text) = fs::read_to_string(&path) else { return Ok(BTreeMap::new()) };
+    let read = serde_json::from_str::<Text>(&text);
+    read.map(|text| text.nodes).map_err(|error| format!("{} cannot be understood: {error}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config;
+    use crate::traffic::operators::{Wish, Words};
+    use std::path::Path;
+    use std::time::Duration;
+
+    const NOW: u64 = 1_795_348_800;
+
+    fn beside(name: &str, text: Option<&str>) -> Config {
+        let mut config = config::load(&Path::new(env!("CARGO_MANIFEST_DIR")).join("conf/minimal.toml")).unwrap();
+        config.state_dir = std::env::temp_dir().join(format!("weir-standing-{}-{name}", std::process::id()));
+        let _ = fs::remove_dir_all(&config.state_dir);
+        if let Some(text) = text {
+            fs::create_dir_all(&config.state_dir).unwrap();
+            fs::write(config.state_dir.join(FILE), text).unwrap();
+        }
+        config
+    }
+
+    #[test]
+    fn words_are_told_as_the_running_weir_keeps_them() {
+        let mut words = Words::default();
+        words.wish("worker1", Wish::Drain { within: Some(Duration::from_secs(12_600)) }, NOW - 3_600);
+        words.wish("worker9", Wish::Maintain, NOW - 65);
+        let config = beside("kept", Some(&words.to_text()));
+        let expected = "operators' words\n  \
+            worker1  drain for 1h 0m, until 14:30 UTC: not active until `weir activate`\n  \
+            worker9  maintain for 1m 5s: not in the file; `weir activate worker9` forgets it\n";
+        assert_eq!(section(&config, NOW), expected);
+        let told = section_json(&config);
+        assert_eq!((&told[0]["known"], &told[1]["known"]), (&json!(true), &json!(false)));
+        assert_eq!((&told[0]["operator"], &told[0]["deadline"]), (&json!("drain"), &json!(NOW + 9_000)));
+        fs::remove_dir_all(&config.state_dir).unwrap();
+    }
+
+    #[test]
+    fn no_word_is_no_section_and_a_damaged_file_is_said() {
+        for (name, text, told) in [
+            ("none", None, ""),
+            ("empty", Some(Words::default().to_text().as_str()), ""),
+            ("damaged", Some("{"), "operators.json cannot be understood"),
+        ] {
+            let config = beside(name, text);
+            let section = section(&config, NOW);
+            assert!(if told.is_empty() { section.is_empty() } else { section.contains(told) }, "{name}: {section}");
+            assert_eq!(section_json(&config), json!([]));
+            let _ = fs::remove_dir_all(&config.state_dir);
+        }
+    }
+}
