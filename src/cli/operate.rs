@@ -19,8 +19,8 @@ The node gets no new sessions and no requests without one; the sessions it has s
 request runs, or at the deadline, the drain is over: the node rests, and what came too late is bound to another node. \
 It rests until `weir activate`, over reloads and restarts.
 
-Ctrl-C ends the waiting of --wait and leaves the drain on; `weir activate NODE` takes it back. The same command again \
-waits on, and sets the deadline anew.";
+Ctrl-C ends the waiting of --wait and leaves the drain on; `weir activate NODE` takes it back. Said again, it waits on; \
+a --deadline then begins anew, and without one the first still holds.";
 
 /// `weir drain`.
 #[derive(clap::Args)]
