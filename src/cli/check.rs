@@ -8,11 +8,14 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 
+use self::ways::{members, more, span, verification, ways};
 use super::standing;
 use super::times::unix;
 use super::voice::answer;
 use crate::app::{BAD_CONFIG, FAILED};
-use crate::config::{self, Certificate, Config, Errors, Listener, Pool, Problem, Site, TlsVersion, Verify};
+use crate::config::{self, Action, Certificate, Config, Errors, Listener, Pool, Problem, Route, Site, TlsVersion};
+
+mod ways;
 
 /// Checks a file, prints what it found, and returns the exit code. Errors go to standard error, all else to standard output.
 pub(super) fn run(path: &Path, json: bool) -> i32 {
@@ -50,7 +53,7 @@ fn listeners(config: &Config) -> String {
     let rows = config
         .listeners
         .iter()
-        .map(|listener| vec![listener.name.to_string(), listener.bind.to_string(), speaks(listener)]);
+        .map(|listener| (vec![listener.name.to_string(), listener.bind.to_string(), speaks(listener)], Vec::new()));
     table("listener", rows.collect())
 }
 
@@ -72,14 +75,33 @@ fn sites(config: &Config) -> String {
         } else {
             hosts
         };
-        vec![
-            site.name.to_string(),
-            listener_names(config, site).join(", "),
-            hosts,
-            format!("→ {}", pool_name(config, site)),
-        ]
+        let row = vec![site.name.to_string(), listener_names(config, site).join(", "), hosts, to_pool(config, site)];
+        (row, folded(&manners(site)))
     });
     table("site", rows.collect())
+}
+
+fn to_pool(config: &Config, site: &Site) -> String {
+    let routes = match site.routes.len() {
+        0 => String::new(),
+        1 => ", 1 route".to_owned(),
+        many => format!(", {many} routes"),
+    };
+    format!("→ {}{routes}", pool_name(config, site.pool))
+}
+
+fn manners(site: &Site) -> Vec<String> {
+    let access = site.access.allow.as_ref().map(|allow| format!("allows {}", networks(allow)));
+    let denied = (!site.access.deny.is_empty()).then(|| format!("denies {}", networks(&site.access.deny)));
+    let rate = site.rate.as_ref().map(|rate| format!("{} requests in {}", rate.requests, span(rate.per)));
+    [access, denied, rate].into_iter().flatten().collect()
+}
+
+fn networks(networks: &[ipnet::IpNet]) -> String {
+    match networks {
+        [one] => one.to_string(),
+        many => format!("{} networks", many.len()),
+    }
 }
 
 fn hosts(site: &Site) -> Vec<String> {
@@ -94,51 +116,18 @@ fn listener_names(config: &Config, site: &Site) -> Vec<String> {
         .collect()
 }
 
-fn pool_name(config: &Config, site: &Site) -> String {
-    config.pools.get(site.pool).map(|pool| pool.name.to_string()).unwrap_or_default()
+fn pool_name(config: &Config, pool: usize) -> String {
+    config.pools.get(pool).map(|pool| pool.name.to_string()).unwrap_or_default()
 }
 
 fn pools(config: &Config) -> String {
     let rows = config.pools.iter().map(|pool| {
-        let members = members(config, pool).into_iter().map(|(node, address, weight)| match weight {
-            1 => format!("{node} {address}"),
-            _ => format!("{node} {address} (weight {weight})"),
-        });
-        vec![pool.name.to_string(), members.collect::<Vec<_>>().join(", "), ways(pool)]
+        let members: Vec<String> = members(config, pool).iter().map(ToString::to_string).collect();
+        let mut lines = folded(&members).into_iter();
+        let cells = vec![pool.name.to_string(), lines.next().unwrap_or_default()];
+        (cells, lines.chain([ways(pool)]).chain(folded(&more(pool))).collect())
     });
     table("pool", rows.collect())
-}
-
-fn members(config: &Config, pool: &Pool) -> Vec<(String, String, u16)> {
-    let member = |member: &config::Member| {
-        let node = config.nodes.get(member.node)?;
-        let address = std::net::SocketAddr::new(
-            node.ip().unwrap_or(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST)),
-            pool.port.saturating_add(node.port_offset),
-        );
-        Some((node.name.to_string(), address.to_string(), member.weight))
-    };
-    pool.members.iter().filter_map(member).collect()
-}
-
-fn ways(pool: &Pool) -> String {
-    let probes = match pool.health.as_ref().map(|health| (health.probes.len(), health.interval)) {
-        None => "no probes".to_owned(),
-        Some((1, interval)) => format!("1 probe every {interval:?}"),
-        Some((many, interval)) => format!("{many} probes every {interval:?}"),
-    };
-    let sticky = pool.sticky.as_ref().map(|sticky| format!("sticky by {}", sticky.cookie));
-    [Some(verification(pool).to_owned()), sticky, Some(probes)].into_iter().flatten().collect::<Vec<_>>().join(", ")
-}
-
-fn verification(pool: &Pool) -> &'static str {
-    match pool.tls.as_ref().map(|tls| &tls.verify) {
-        None => "plain",
-        Some(Verify::Pin(_)) => "TLS by pin",
-        Some(Verify::Full(_)) => "TLS by chain and name",
-        Some(Verify::Chain(_)) => "TLS by chain",
-        Some(Verify::None) => "TLS, not checked",
-    }
 }
 
 fn certificates(config: &Config, now: SystemTime) -> String {
@@ -146,12 +135,8 @@ fn certificates(config: &Config, now: SystemTime) -> String {
         let certificate = site.certificate.as_ref()?;
         let days = days_left(certificate, now);
         let expiry = if days < 0 { format!("expired {} days ago", -days) } else { format!("expires in {days} days") };
-        Some(vec![
-            site.name.to_string(),
-            certificate.chain.display().to_string(),
-            certificate.pair.leaf.key.clone(),
-            expiry,
-        ])
+        let chain = certificate.chain.display().to_string();
+        Some((vec![site.name.to_string(), chain, certificate.pair.leaf.key.clone(), expiry], Vec::new()))
     });
     table("certificate", rows.collect())
 }
@@ -161,21 +146,39 @@ fn days_left(certificate: &Certificate, now: SystemTime) -> i64 {
     certificate.pair.leaf.not_after.saturating_sub(now).div_euclid(24 * 3600)
 }
 
+/// The cells of a row, and what is said of it in lines of their own.
+type Row = (Vec<String>, Vec<String>);
+
 /// Rows under a heading, in columns; nothing when there are no rows.
-fn table(heading: &str, rows: Vec<Vec<String>>) -> String {
+fn table(heading: &str, rows: Vec<Row>) -> String {
     if rows.is_empty() {
         return String::new();
     }
-    let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
+    let columns = rows.iter().map(|(cells, _)| cells.len()).max().unwrap_or(0);
     let width = |column: usize| {
-        rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max().unwrap_or(0)
+        rows.iter().filter_map(|(cells, _)| cells.get(column)).map(|cell| cell.chars().count()).max().unwrap_or(0)
     };
     let widths: Vec<usize> = (0..columns).map(width).collect();
-    let lines = rows.iter().map(|row| {
-        let cells: String = row.iter().zip(&widths).map(|(cell, &width)| format!("  {cell:width$}")).collect();
-        format!("{}\n", cells.trim_end())
+    let indent = " ".repeat(4 + widths.first().copied().unwrap_or(0));
+    let lines = rows.iter().map(|(cells, below)| {
+        let cells: String = cells.iter().zip(&widths).map(|(cell, &width)| format!("  {cell:width$}")).collect();
+        let below: String = below.iter().map(|line| format!("{indent}{line}\n")).collect();
+        format!("{}\n{below}", cells.trim_end())
     });
     format!("{heading}s\n{}", lines.collect::<String>())
+}
+
+/// Parts in lines that can be read with ease.
+fn folded(parts: &[String]) -> Vec<String> {
+    const WIDE: usize = 76;
+    let mut lines: Vec<String> = Vec::new();
+    for part in parts {
+        match lines.last_mut().filter(|line| line.len() + part.len() + 2 <= WIDE) {
+            Some(line) => *line = format!("{line}, {part}"),
+            None => lines.push(part.clone()),
+        }
+    }
+    lines
 }
 
 fn as_json(result: &Result<Config, Errors>, now: SystemTime) -> Value {
@@ -207,7 +210,8 @@ fn summary_json(config: &Config, now: SystemTime) -> Value {
             "listeners": listener_names(config, site),
             "hosts": hosts(site),
             "default": site.default,
-            "pool": pool_name(config, site),
+            "pool": pool_name(config, site.pool),
+            "routes": site.routes.iter().map(|route| route_json(config, route)).collect::<Vec<_>>(),
             "certificate": site.certificate.as_deref().map(certificate),
         })
     };
@@ -221,15 +225,26 @@ fn summary_json(config: &Config, now: SystemTime) -> Value {
     })
 }
 
+fn route_json(config: &Config, route: &Route) -> Value {
+    let (action, pool) = match &route.action {
+        Action::Pool(pool) => ("pool", Some(pool_name(config, *pool))),
+        Action::Redirect(_) => ("redirect", None),
+        Action::Answer(_) => ("answer", None),
+        Action::Deny => ("deny", None),
+    };
+    json!({ "name": *route.name, "action": action, "pool": pool })
+}
+
 fn pool_json(config: &Config, pool: &Pool) -> Value {
     let members = members(config, pool);
-    let members =
-        members.iter().map(|(node, address, weight)| json!({ "node": node, "address": address, "weight": weight }));
+    let member = |member: &ways::Shown| json!({ "node": member.node, "address": member.address, "weight": member.weight, "backup": member.backup });
     json!({
         "name": *pool.name,
-        "nodes": members.collect::<Vec<_>>(),
+        "balance": ways::method(pool),
+        "nodes": members.iter().map(member).collect::<Vec<_>>(),
         "nodes_by": verification(pool),
         "sticky": pool.sticky.as_ref().map(|sticky| sticky.cookie.to_string()),
+        "sticky_by": ways::sticky(pool),
         "probes": pool.health.as_ref().map_or(0, |health| health.probes.len()),
     })
 }
@@ -250,7 +265,7 @@ mod tests {
         for part in [
             "  http  127.0.0.1:8080  plain\n",
             "  all  http  whatever no other site takes  → workers\n",
-            "  workers  worker1 127.0.0.1:8280, worker2 127.0.0.1:8281  plain, no probes\n",
+            "  workers  worker1 127.0.0.1:8280, worker2 127.0.0.1:8281\n           plain, no probes\n",
             "conf/minimal.toml is good\n",
         ] {
             assert!(said.contains(part), "{part:?} is missing in\n{said}");
@@ -262,6 +277,32 @@ mod tests {
     }
 
     #[test]
+    fn what_is_not_as_by_default_is_said_in_lines_that_can_be_read() {
+        let path = std::env::temp_dir().join(format!("weir-check-{}.toml", std::process::id()));
+        std::fs::write(&path, UNUSUAL).unwrap();
+        let config = config::load(&path);
+        std::fs::remove_file(&path).unwrap();
+        let config = config.map_err(|errors| errors.to_string()).unwrap();
+        let said = summary(&path, &config, false, SystemTime::now());
+        for part in [
+            "  all  http  whatever no other site takes  → web, 2 routes\n",
+            "       allows 10.0.0.0/8, 20 requests in 1s\n",
+            "  web     a 10.0.0.3:80, b b.local:80 (weight 2), c [fd00::5]:80 (backup)\n",
+            "          plain, sticky by Weir's own WEIRNODE, no probes\n",
+            "          least-requests, 1 or more active, 200 requests a node, queue of 50 for 10s\n",
+            "          slow start 1m, sessions return, lost sessions are refused\n",
+            "          retries 502-504, 503 ejects\n",
+            "  hashed  a 10.0.0.3:80\n          plain, no probes\n          hash on header X-A\n",
+        ] {
+            assert!(said.contains(part), "{part:?} is missing in\n{said}");
+        }
+        let json = as_json(&Ok(config), SystemTime::now());
+        assert_eq!(json["summary"]["pools"][0]["nodes"][1]["address"], "b.local:80");
+        assert_eq!(json["summary"]["sites"][0]["routes"][0], json!({ "name": "/a", "action": "deny", "pool": null }));
+        assert_eq!(json["summary"]["sites"][0]["routes"][1]["pool"], "hashed");
+    }
+
+    #[test]
     fn a_bad_file_is_told_apart_by_its_exit_code_and_its_problems() {
         let path = file("tests/bad_configs/unknown-pool.toml");
         let json = as_json(&config::load(&path), SystemTime::now());
@@ -270,4 +311,50 @@ mod tests {
         assert_eq!(json["summary"], Value::Null);
         assert_eq!((run(&path, true), run(&file("conf/minimal.toml"), true)), (78, 0));
     }
+
+    const UNUSUAL: &str = r#"
+[[listener]]
+name = "http"
+bind = "127.0.0.1:8080"
+[[node]]
+name = "a"
+address = "10.0.0.3"
+[[node]]
+name = "b"
+address = "b.local"
+[[node]]
+name = "c"
+address = "fd00::5"
+[[pool]]
+name = "web"
+nodes = ["a", { node = "b", weight = 2 }, { node = "c", backup = true }]
+port = 80
+balance = "least-requests"
+active = {}
+max-requests = 200
+queue = { size = 50 }
+slow-start = "60s"
+sticky = { mode = "cookie", failback = "return", on-lost = "refuse" }
+retry-on = ["connect", "502-504"]
+eject = { statuses = "503" }
+[[pool]]
+name = "hashed"
+nodes = ["a"]
+port = 80
+balance = "hash"
+hash = { on = "header", name = "X-A" }
+[[site]]
+name = "all"
+listener = "http"
+default = true
+pool = "web"
+allow-from = ["10.0.0.0/8"]
+rate = { requests = 20 }
+[[site.route]]
+prefix = "/a"
+deny = true
+[[site.route]]
+prefix = "/b"
+pool = "hashed"
+"#;
 }
