@@ -5,7 +5,12 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use weir::config::{self, Config, Form, HostPattern, LogFormat, LogTarget, ProbeKind, Verify};
+use weir::config::{self, Action, Config, Form, HostPattern, LogFormat, LogTarget, PathPattern, ProbeKind, Verify};
+
+#[path = "configuration/pools.rs"]
+mod pools;
+#[path = "configuration/sites.rs"]
+mod sites;
 
 /// `tests/bad_configs/NAME.toml` beside `NAME.expected`, the lines that the journal would show.
 #[test]
@@ -134,18 +139,61 @@ fn what_is_not_written_is_as_the_reference_says() {
 /// The cluster of the guide, with certificates and log files put where a test may put them.
 #[test]
 fn the_file_of_the_guide_loads_once_its_certificates_are_there() {
-    let directory = Directory::new("guide");
-    fs::create_dir_all(directory.0.join("conf")).unwrap();
-    fs::create_dir_all(directory.0.join("certs")).unwrap();
-    directory.certificate("certs/wrk", &["esb.wso2.com"]);
-    directory.certificate("certs/mgt", &["mgt.esb.wso2.com"]);
-    let text = fs::read_to_string(root().join("conf/weir.toml")).unwrap().replace("/var/log/weir", "..");
-    let path = directory.write("conf/weir.toml", &text);
-    let config = config::load(&path).map_err(|errors| errors.to_string()).unwrap();
+    let config = guide(&Directory::new("guide"));
     let names: Vec<&str> = config.sites.iter().map(|site| &*site.name).collect();
     assert_eq!(names, ["esb.http", "esb.https", "mgt.esb.https"]);
     let said: Vec<String> = config.warnings.iter().map(|warning| warning.what.clone()).collect();
     assert!(said.iter().any(|what| what.starts_with("verify = \"none\"")), "{said:?}");
+}
+
+/// On the esb sites nobody reaches the console or an admin service; on the manager's everybody allowed does.
+#[test]
+fn the_routes_of_the_guide_keep_the_management_away_from_the_workers() {
+    let config = guide(&Directory::new("guide-routes"));
+    let denies = |site: &str, path: &str| {
+        let site = config.sites.iter().find(|known| *known.name == *site).unwrap();
+        site.routes.iter().any(|route| match &route.path {
+            Some(PathPattern::Regex(regex)) => regex.is_match(path.as_bytes()) && route.action == Action::Deny,
+            _ => false,
+        })
+    };
+    for path in [
+        "/carbon",
+        "/carbon/",
+        "/carbon/admin/login.jsp",
+        "/t/example.com/carbon",
+        "/t/example.com/carbon/admin/",
+        "/services/AuthenticationAdmin",
+        "/services/authenticationadmin",
+        "/services/ServerAdmin/",
+        "/services/ServerAdmin/restart",
+        "/services/ServerAdmin.ServerAdminHttpsSoap11Endpoint",
+        "/services/ServerAdmin.ServerAdminHttpsSoap12Endpoint/",
+        "/services/t/example.com/ServerAdmin",
+        "/services/t/example.com/ServerAdmin.ServerAdminHttpsSoap11Endpoint",
+        "/t/example.com/services/ServerAdmin",
+        "/service/ServerAdmin",
+        "/services/ResourceAdminService",
+        "/services/RemoteUserStoreManagerService",
+    ] {
+        assert!(denies("esb.http", path) && denies("esb.https", path), "{path} is not denied");
+        assert!(!denies("mgt.esb.https", path), "{path} is denied on the manager's site");
+    }
+    for path in [
+        "/",
+        "/services",
+        "/services/",
+        "/services/Version",
+        "/services/AdminLookup",
+        "/services/Orders/Admin",
+        "/services/t/example.com/Orders",
+        "/carbonara",
+        "/api/carbon",
+        "/orders/carbon",
+        "/favicon.ico",
+    ] {
+        assert!(!denies("esb.http", path) && !denies("esb.https", path), "{path} is denied");
+    }
 }
 
 #[test]
@@ -248,6 +296,16 @@ fn no_bytes_make_it_panic() {
             }
         }
     }
+}
+
+fn guide(directory: &Directory) -> Config {
+    fs::create_dir_all(directory.0.join("conf")).unwrap();
+    fs::create_dir_all(directory.0.join("certs")).unwrap();
+    directory.certificate("certs/wrk", &["esb.wso2.com"]);
+    directory.certificate("certs/mgt", &["mgt.esb.wso2.com"]);
+    let text = fs::read_to_string(root().join("conf/weir.toml")).unwrap().replace("/var/log/weir", "..");
+    let path = directory.write("conf/weir.toml", &text);
+    config::load(&path).map_err(|errors| errors.to_string()).unwrap()
 }
 
 /// A file in which this key of this table is written, and little else.

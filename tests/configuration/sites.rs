@@ -1,0 +1,215 @@
+//! What sites and routes say arrives, and what they do not say is as the reference says.
+
+use std::time::Duration;
+
+use weir::config::{
+    Access, Action, Edits, FixedAnswer, HeaderMatch, PathPattern, Rate, RateBy, Redirect, RedirectTarget, Route,
+    RouteTimeouts, Site,
+};
+
+use super::Directory;
+
+/// A site with this text in it, on a plain listener, at port 8080, with the host esb.wso2.com.
+fn site(name: &str, text: &str) -> Site {
+    let directory = Directory::new(&format!("site-{name}"));
+    let config = directory.load(&format!("{BEFORE}{text}")).map_err(|errors| errors.to_string()).unwrap();
+    config.sites.into_iter().next().unwrap()
+}
+
+fn routes(name: &str, text: &str) -> Vec<Route> {
+    site(name, text).routes
+}
+
+const BEFORE: &str = r#"
+[[listener]]
+name = "http"
+bind = "127.0.0.1:8080"
+[[node]]
+name = "a"
+address = "10.0.0.3"
+[[pool]]
+name = "web"
+nodes = ["a"]
+port = 8280
+[[pool]]
+name = "other"
+nodes = ["a"]
+port = 8281
+[[site]]
+name = "esb"
+listener = "http"
+hosts = ["esb.wso2.com"]
+pool = "web"
+"#;
+
+#[test]
+fn a_site_that_says_nothing_lets_everything_through_as_it_is() {
+    let site = site("defaults", "");
+    assert_eq!((&site.access, &site.rate, site.explain), (&Access::default(), &None, false));
+    assert_eq!((&site.request_headers, &site.response_headers), (&Edits::default(), &Edits::default()));
+    assert!(site.routes.is_empty());
+}
+
+#[test]
+fn a_route_that_says_nothing_is_its_site() {
+    let routes = routes("empty-route", "max-body = \"1MiB\"\n[[site.route]]\nprefix = \"/a\"\n[[site.route]]\n");
+    let route = &routes[1];
+    assert_eq!((&*routes[0].name, &*route.name), ("/a", "route2"));
+    assert_eq!((&route.action, route.max_body, route.non_idempotent), (&Action::Pool(0), None, false));
+    assert!(route.path.is_none() && route.methods.is_empty() && route.headers.is_empty());
+    assert_eq!((&route.access, &route.rate, route.timeouts), (&Access::default(), &None, RouteTimeouts::default()));
+}
+
+#[test]
+fn who_may_come_and_how_often() {
+    let site = site(
+        "limits",
+        "allow-from = [\"10.0.0.0/8\", \"fd00::/8\"]\ndeny-from = [\"10.66.0.0/16\", \"10.0.0.1\"]\n\
+         rate = { requests = 10 }\nexplain = true\n\
+         [[site.route]]\nprefix = \"/a\"\nallow-from = [\"10.1.0.0/16\"]\n\
+         rate = { requests = 5, per = \"1m\", burst = 3, excess = \"delay\", ipv4-prefix = 24, ipv6-prefix = 48, max-keys = 9 }\n\
+         [[site.route]]\nprefix = \"/b\"\nrate = { requests = 5, by = \"header\", header = \"X-Tenant\" }\n",
+    );
+    let networks = |written: &[&str]| written.iter().map(|text| text.parse().unwrap()).collect::<Vec<_>>();
+    assert_eq!(site.access.allow, Some(networks(&["10.0.0.0/8", "fd00::/8"])));
+    assert_eq!(site.access.deny, networks(&["10.66.0.0/16", "10.0.0.1/32"]));
+    assert!(site.explain);
+    let client = |ipv4_prefix, ipv6_prefix| RateBy::Client { ipv4_prefix, ipv6_prefix };
+    let second = Duration::from_secs(1);
+    let usual = Rate { requests: 10, per: second, burst: 0, delay: false, by: client(32, 64), max_keys: 100_000 };
+    assert_eq!(site.rate, Some(usual.clone()));
+    let written = Rate { requests: 5, per: 60 * second, burst: 3, delay: true, by: client(24, 48), max_keys: 9 };
+    assert_eq!(
+        (&site.routes[0].rate, &site.routes[0].access.allow),
+        (&Some(written), &Some(networks(&["10.1.0.0/16"])))
+    );
+    let by_header = Rate { requests: 5, by: RateBy::Header("x-tenant".into()), ..usual };
+    assert_eq!(site.routes[1].rate, Some(by_header));
+}
+
+#[test]
+fn conditions_of_routes() {
+    let routes = routes(
+        "conditions",
+        "[[site.route]]\nname = \"icon\"\npath = \"/favicon.ico\"\n\
+         [[site.route]]\nregex = '(?i)^/x[0-9]+$'\nmethods = [\"get\", \"POST\"]\n\
+         [[site.route]]\nprefix = \"/a\"\nheaders = [{ name = \"X-Tenant\", value = \"gold\" }, { name = \"SOAPAction\" }]\n\
+         [[site.route]]\nprefix = \"/a\"\n",
+    );
+    let names: Vec<&str> = routes.iter().map(|route| &*route.name).collect();
+    assert_eq!(names, ["icon", "(?i)^/x[0-9]+$", "/a", "route4"]);
+    assert!(matches!(&routes[0].path, Some(PathPattern::Exact(path)) if **path == *"/favicon.ico"));
+    assert!(
+        matches!(&routes[1].path, Some(PathPattern::Regex(regex)) if regex.is_match(b"/X1") && !regex.is_match(b"/x"))
+    );
+    assert!(matches!(&routes[2].path, Some(PathPattern::Prefix(path)) if **path == *"/a"));
+    assert_eq!(routes[1].methods, ["GET".into(), "POST".into()]);
+    let wanted = |name: &str, value: Option<&str>| HeaderMatch { name: name.into(), value: value.map(Into::into) };
+    assert_eq!(routes[2].headers, [wanted("x-tenant", Some("gold")), wanted("soapaction", None)]);
+}
+
+#[test]
+fn actions_of_routes() {
+    let routes = routes(
+        "actions",
+        "[[site.route]]\npath = \"/1\"\npool = \"other\"\nmax-body = \"0\"\nnon-idempotent = false\n\
+         timeouts = { connect = \"1s\", read = \"2s\", send = \"3s\", tunnel = \"4s\" }\n\
+         [[site.route]]\npath = \"/2\"\ndeny = true\n\
+         [[site.route]]\npath = \"/3\"\nanswer = {}\n\
+         [[site.route]]\npath = \"/4\"\nanswer = { status = 404, content-type = \"text/html\", body = \"<p>\" }\n\
+         [[site.route]]\npath = \"/5\"\nredirect = { scheme = \"https\" }\n\
+         [[site.route]]\npath = \"/6\"\nredirect = { to = \"https://Elsewhere.wso2.com/X?y\", status = 302 }\n\
+         [[site.route]]\npath = \"/7\"\nredirect = { host = \"[::1]\", port = 8443, path = \"/x?y\", status = 307 }\n",
+    );
+    let answer = |status, content_type: &str, body: &str| {
+        Action::Answer(FixedAnswer { status, content_type: content_type.into(), body: body.into() })
+    };
+    let changed = |scheme: Option<&str>, host: Option<&str>, port, path: Option<&str>| RedirectTarget::Changed {
+        scheme: scheme.map(Into::into),
+        host: host.map(Into::into),
+        port,
+        path: path.map(Into::into),
+    };
+    let redirect = |status, target| Action::Redirect(Redirect { status, target });
+    let expected = [
+        Action::Pool(1),
+        Action::Deny,
+        answer(200, "text/plain; charset=utf-8", ""),
+        answer(404, "text/html", "<p>"),
+        redirect(308, changed(Some("https"), None, None, None)),
+        redirect(302, RedirectTarget::Fixed("https://elsewhere.wso2.com/X?y".into())),
+        redirect(307, changed(None, Some("[::1]"), Some(8443), Some("/x?y"))),
+    ];
+    for (route, expected) in routes.iter().zip(&expected) {
+        assert_eq!(route.action, *expected, "{}", route.name);
+    }
+    assert_eq!((routes.len(), routes[0].max_body), (expected.len(), Some(0)));
+    let seconds = |seconds| Some(Duration::from_secs(seconds));
+    let timeouts = RouteTimeouts { connect: seconds(1), read: seconds(2), send: seconds(3), tunnel: seconds(4) };
+    assert_eq!(routes[0].timeouts, timeouts);
+}
+
+#[test]
+fn redirects_that_lead_elsewhere_are_fine() {
+    for text in [
+        "redirect = { scheme = \"https\" }",
+        "redirect = { host = \"www.wso2.com\" }",
+        "redirect = { to = \"http://esb.wso2.com/\" }", // port 80, not this listener's
+        "prefix = \"/a\"\nredirect = { path = \"/b\" }",
+        "path = \"/a\"\nredirect = { path = \"/a/\" }",
+        "redirect = { port = 8081 }",
+        "methods = [\"POST\"]\nredirect = { path = \"/done\", status = 303 }",
+    ] {
+        assert_eq!(routes("redirects", &format!("[[site.route]]\n{text}\n")).len(), 1, "{text}");
+    }
+}
+
+#[test]
+fn a_later_route_that_an_earlier_one_leaves_something_to_is_fine() {
+    for text in [
+        "path = \"/a\"\n[[site.route]]\nprefix = \"/a\"",
+        "prefix = \"/a/b\"\n[[site.route]]\nprefix = \"/a\"",
+        "prefix = \"/a\"\n[[site.route]]\nprefix = \"/ab\"",
+        "prefix = \"/a/\"\n[[site.route]]\npath = \"/a\"",
+        "methods = [\"GET\"]\n[[site.route]]\nmethods = [\"GET\", \"POST\"]",
+        "headers = [{ name = \"X-A\", value = \"1\" }]\n[[site.route]]\nheaders = [{ name = \"X-A\" }]",
+        "headers = [{ name = \"X-A\" }]\n[[site.route]]\nprefix = \"/a\"",
+        "regex = \"^/a\"\n[[site.route]]\nprefix = \"/a\"",
+        "prefix = \"/a\"\nallow-from = [\"10.0.0.0/8\"]\n[[site.route]]\nprefix = \"/b\"",
+    ] {
+        assert_eq!(routes("reached", &format!("[[site.route]]\n{text}\n")).len(), 2, "{text}");
+    }
+}
+
+#[test]
+fn edits_of_a_route_are_those_of_its_site_and_its_own() {
+    let site = site(
+        "edits",
+        "request-headers = { set = { X-A = \"site\", X-B = \"site\" }, remove = [\"X-C\", \"X-D\"] }\n\
+         response-headers = { set = { \"Strict-Transport-Security\" = \"max-age=1\" } }\n\
+         [[site.route]]\nprefix = \"/a\"\n\
+         request-headers = { set = { x-a = \"route\", X-C = \"route\", Host = \"inner:8080\" }, remove = [\"X-B\"] }\n",
+    );
+    let edits = |set: &[(&str, &str)], remove: &[&str]| Edits {
+        set: set.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect(),
+        remove: remove.iter().map(|name| (*name).into()).collect(),
+    };
+    assert_eq!(site.request_headers, edits(&[("X-A", "site"), ("X-B", "site")], &["x-c", "x-d"]));
+    let route = &site.routes[0];
+    let expected = edits(&[("Host", "inner:8080"), ("X-C", "route"), ("x-a", "route")], &["x-d", "x-b"]);
+    assert_eq!(route.request_headers, expected);
+    assert_eq!(route.response_headers, edits(&[("Strict-Transport-Security", "max-age=1")], &[]));
+}
+
+#[test]
+fn a_pool_of_a_route_is_used_and_one_try_is_warned_of() {
+    let directory = Directory::new("route-warnings");
+    let warnings = |text: &str| -> Vec<String> {
+        let config = directory.load(&format!("{BEFORE}{text}")).unwrap();
+        config.warnings.into_iter().map(|warning| warning.what).collect()
+    };
+    assert_eq!(warnings(""), ["pool \"other\" serves no site"]);
+    assert_eq!(warnings("[[site.route]]\npath = \"/\"\npool = \"other\"\n"), [""; 0]);
+    let said = warnings("[[site.route]]\npath = \"/\"\npool = \"other\"\nnon-idempotent = true\n");
+    assert_eq!(said, ["non-idempotent has no effect: pool \"other\" tries one node only"]);
+}
