@@ -11,7 +11,7 @@ use weir::observe::access::Entry;
 use weir::observe::clock::DateCache;
 use weir::traffic::balance::SmoothRoundRobin;
 use weir::traffic::headers::{Forwarded, Trust, Up, UpFraming, write_request};
-use weir::traffic::sessions::Sessions;
+use weir::traffic::sessions::{How, Sessions};
 use weir::traffic::sites::Sites;
 use weir::traffic::state::NodeState;
 use weir::traffic::tick::Tick;
@@ -45,7 +45,7 @@ fn pick(criterion: &mut Criterion) {
         let round_robin = SmoothRoundRobin::new((0..count).map(|_| 1));
         let states: Vec<_> = (0..count).map(|_| NodeState::new(false)).collect();
         let now = black_box(Tick::from_millis(1_000));
-        let next = || round_robin.pick(|node| states[node].takes_traffic(now));
+        let next = || round_robin.pick(|node| states[node].takes_new(now).then_some(1));
         assert_ne!(next(), next(), "two turns, two nodes");
         group.bench_function(BenchmarkId::from_parameter(count), |bencher| bencher.iter(next));
     }
@@ -57,7 +57,7 @@ fn session(criterion: &mut Criterion) {
     let sessions = Sessions::new(SESSIONS, Duration::from_secs(1800), [7; 16]);
     let ids: Vec<_> = (0..SESSIONS).map(|number| format!("{number:032X}")).collect();
     for id in &ids {
-        sessions.bind(sessions.key(id.as_bytes()), 1, now);
+        sessions.bind(sessions.key(id.as_bytes()), 1, now, How::Learned);
     }
     assert_eq!(sessions.len(), SESSIONS);
     let mut known = ids.iter().cycle();
@@ -73,8 +73,14 @@ fn session(criterion: &mut Criterion) {
 fn head(criterion: &mut Criterion) {
     let limits = HeadLimits { secure: true, ..HeadLimits::default() };
     let from = Forwarded { client: b"192.0.2.7", secure: true, port: 443, trust: Trust::Append };
-    let up =
-        Up { framing: UpFraming::Length(512), close: false, via: true, upgrade: false, default_host: b"esb.wso2.com" };
+    let up = Up {
+        framing: UpFraming::Length(512),
+        close: false,
+        via: true,
+        upgrade: false,
+        default_host: b"esb.wso2.com",
+        edits: None,
+    };
     let (mut head, mut out) = (RequestHead::new(), Vec::new());
     assert_eq!(scan_head(HEAD, 0, &limits), Scan::End(HEAD.len()));
     head.parse(HEAD, &limits).expect("a good head");
@@ -121,12 +127,15 @@ fn entry() -> Entry<'static> {
         user_agent: b"Axis2",
         host: b"esb.wso2.com",
         site: "esb",
+        route: "",
         pool: "workers",
         node: "wrk1",
         upstream_time: Some(Duration::from_micros(8_250)),
         time_taken: Duration::from_micros(8_500),
         tries: 1,
         session: "hit",
+        why: "session",
+        queued: Duration::ZERO,
         session_name: "",
         refusal: "",
         tls: "TLSv1.3",

@@ -28,6 +28,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("axum", &["service"]),
     ("clap", &["main", "cli"]),
     ("h2", &["service"]),
+    ("hickory_resolver", &["service"]),
     ("mimalloc", &["main"]),
     ("pingora_core", &["service"]),
     ("prometheus", &["observe"]),

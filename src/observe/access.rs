@@ -90,6 +90,8 @@ pub struct Entry<'a> {
     pub host: &'a [u8],
     /// The site that took it.
     pub site: &'a str,
+    /// The route of that site that took it; empty where the site itself did.
+    pub route: &'a str,
     /// The pool it went to.
     pub pool: &'a str,
     /// The node that answered, or was tried last.
@@ -102,6 +104,10 @@ pub struct Entry<'a> {
     pub tries: u32,
     /// What became of its session: `learned`, `hit`, `rebound` or `none`.
     pub session: &'a str,
+    /// Why the request went to that node.
+    pub why: &'a str,
+    /// How long it waited for a place at a node, or for its turn by rate.
+    pub queued: Duration,
     /// The session's name where it is not JSESSIONID: its values are masked too.
     pub session_name: &'a str,
     /// The word of the refusal or the fault, if any.
@@ -125,6 +131,7 @@ impl Entry<'_> {
         write_quoted(out, self.user_agent, self.session_name);
         write_pair(out, b" host=", self.host);
         write_pair(out, b" site=", self.site.as_bytes());
+        write_pair(out, b" route=", self.route.as_bytes());
         write_pair(out, b" pool=", self.pool.as_bytes());
         write_pair(out, b" node=", self.node.as_bytes());
         out.extend_from_slice(b" upstream=");
@@ -137,6 +144,9 @@ impl Entry<'_> {
         out.extend_from_slice(b" tries=");
         write_number(out, self.tries.into(), 1);
         write_pair(out, b" session=", self.session.as_bytes());
+        write_pair(out, b" why=", self.why.as_bytes());
+        out.extend_from_slice(b" queued=");
+        write_seconds(out, self.queued);
         write_pair(out, b" refusal=", self.refusal.as_bytes());
     }
 
@@ -151,6 +161,7 @@ impl Entry<'_> {
         write_json_masked(out, "user_agent", self.user_agent, self.session_name);
         write_json_masked(out, "host", self.host, "");
         write_json_text(out, "site", self.site);
+        write_json_text(out, "route", self.route);
         write_json_text(out, "pool", self.pool);
         write_json_text(out, "node", self.node);
         write_json_key(out, "upstream_seconds");
@@ -162,6 +173,9 @@ impl Entry<'_> {
         write_seconds(out, self.time_taken);
         write_json_number(out, "tries", self.tries.into());
         write_json_text(out, "session", self.session);
+        write_json_text(out, "why", self.why);
+        write_json_key(out, "queued_seconds");
+        write_seconds(out, self.queued);
         write_json_text(out, "refusal", self.refusal);
         write_json_text(out, "tls", self.tls);
         write_json_text(out, "protocol", self.protocol);
@@ -362,12 +376,15 @@ mod tests {
             user_agent: b"curl/7 \"x\"",
             host: b"esb.wso2.com",
             site: "esb.https",
+            route: "",
             pool: "esb-https",
             node: "worker1",
             upstream_time: Some(Duration::from_micros(12_999)),
             time_taken: Duration::from_millis(75_013),
             tries: 1,
             session: "hit",
+            why: "session",
+            queued: Duration::ZERO,
             session_name: "JSESSIONID",
             refusal: "",
             tls: "TLSv1.3",
@@ -421,7 +438,7 @@ mod tests {
         assert_eq!(
             combined(&nothing),
             "10.0.0.9 - - [22/Nov/2026:12:00:00 +0000] \"-\" 000 612 \"-\" \"-\" host=a\\x20b\\x0A site=- pool=- \
-             node=- upstream=- time=0.000 tries=0 session=none refusal=no_node"
+             route=- pool=- node=- upstream=- time=0.000 tries=0 session=none why=session queued=0.000 refusal=no_node"
         );
         assert_eq!(json(&nothing)["upstream_seconds"], serde_json::Value::Null);
     }
@@ -434,7 +451,7 @@ mod tests {
             "request": "POST /services/echo;jsessionid=*?x=1 HTTP/1.1", "status": 200, "body_bytes": 612,
             "received_bytes": 48, "referer": "https://esb.wso2.com/a;jsessionid=*", "user_agent": "\u{ff}\"\\\n",
             "host": "esb.wso2.com", "site": "esb.https", "pool": "esb-https", "node": "worker1",
-            "upstream_seconds": 0.012, "seconds": 75.013, "tries": 1, "session": "hit", "refusal": "",
+            "upstream_seconds": 0.012, "seconds": 75.013, "tries": 1, "session": "hit", "why": "session", "queued_seconds": 0.0, "route": "", "refusal": "",
             "tls": "TLSv1.3", "protocol": "http/1.1", "connection": 17, "nth": 3,
         });
         assert_eq!(value, want);

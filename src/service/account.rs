@@ -20,16 +20,13 @@ impl Trip<'_> {
             self.write_line(took, |entry, pen| generation.log_request(entry, pen));
             return;
         };
-        let route = self.member.filter(|member| *member < run.routes.len()).or(run.routes.len().checked_sub(1));
-        if let Some(route) = route.and_then(|route| run.routes.get(route)) {
-            route.record(&Finished {
-                code: self.status,
-                time_taken: took,
-                upstream_time: self.upstream,
-                received: self.body_received,
-                sent: self.body_sent,
-            });
-        }
+        run.route(self.pool, self.member).record(&Finished {
+            code: self.status,
+            time_taken: took,
+            upstream_time: self.upstream,
+            received: self.body_received,
+            sent: self.body_sent,
+        });
         if let Some(refusal) = self.refusal {
             run.counters.refused(refusal.word());
             self.complain(run, refusal);
@@ -53,7 +50,7 @@ impl Trip<'_> {
             refusal.word(),
             self.cause(refusal),
             self.node_name(),
-            self.pool().name,
+            self.pool().name(),
             tries(self.tries),
             self.head.method_name().escape_ascii(),
             without_parameters(self.head.path()).escape_ascii(),
@@ -76,7 +73,7 @@ impl Trip<'_> {
     }
 
     fn node_name(&self) -> &str {
-        self.member.and_then(|member| self.pool().members.get(member)).map_or("", |member| &member.node)
+        self.member.and_then(|member| self.pool().members.get(member)).map_or("", |member| &member.label)
     }
 
     fn write_line(&self, took: Duration, write: impl FnOnce(&Entry<'_>, &mut Pen)) {
@@ -108,12 +105,15 @@ impl Trip<'_> {
             user_agent: field(FieldKind::UserAgent),
             host: self.head.host().map_or(&b""[..], |host| host.raw),
             site: site.map_or("", |site| &site.name),
-            pool: site.map_or("", |_| &self.pool().name),
+            route: site.map_or("", |_| &self.rules().name),
+            pool: self.member.map_or("", |_| self.pool().name()),
             node: site.map_or("", |_| self.node_name()),
             upstream_time: self.upstream,
             time_taken: took,
             tries: self.tries,
             session: self.session.word(),
+            why: self.why.word(),
+            queued: self.queued,
             session_name: self.session_cookie(),
             refusal: self.word(),
             tls: self.connection.tls().map_or("", |tls| tls.version),

@@ -11,9 +11,13 @@ use axum::{Json, Router};
 use serde::Serialize;
 use tokio::sync::{mpsc, oneshot};
 
+use super::operate;
+use super::operators::Operators;
 use super::worker::Shared;
 use crate::config::Problem;
+use crate::traffic::operators::{Order, Word};
 use crate::traffic::state;
+use crate::traffic::tick::Tick;
 
 /// A wish to reload, and where to say what came of it.
 pub(crate) type ReloadWish = oneshot::Sender<Result<u64, Vec<Problem>>>;
@@ -33,9 +37,34 @@ struct NodeStatus {
     address: String,
     state: &'static str,
     reason: Option<&'static str>,
+    /// Seconds for which its state has been this.
+    since: u64,
     weight: u16,
+    backup: bool,
+    max_requests: Option<u32>,
     in_flight: u32,
-    sessions: usize,
+    /// Sessions that live there; `null` where the pool keeps no table.
+    sessions: Option<usize>,
+    /// Percent of its share, while it warms up.
+    warmth: u16,
+    /// Requests that wait for this very node.
+    queued: usize,
+    /// `drain` or `maintain`.
+    operator: Option<&'static str>,
+    /// When its drain ends at the latest, in Unix seconds.
+    deadline: Option<u64>,
+}
+
+/// What an operator said of a node.
+#[derive(Serialize)]
+struct WordStatus {
+    node: String,
+    operator: &'static str,
+    /// Both in Unix seconds.
+    since: u64,
+    deadline: Option<u64>,
+    /// Whether the file knows the node.
+    known: bool,
 }
 
 #[derive(Serialize)]
@@ -47,6 +76,7 @@ struct Status {
     listeners: Vec<ListenerStatus>,
     sites: Vec<SiteStatus>,
     nodes: Vec<NodeStatus>,
+    operators: Vec<WordStatus>,
     events: Vec<crate::observe::events::Event>,
 }
 
@@ -99,7 +129,8 @@ pub(crate) fn router(shared: Arc<Shared>, wishes: mpsc::Sender<ReloadWish>) -> R
         .route("/api/nodes", get(nodes))
         .route("/api/sessions", get(sessions))
         .route("/api/reload", post(reload))
-        .with_state(Admin { shared, wishes })
+        .with_state(Admin { shared: Arc::clone(&shared), wishes })
+        .merge(operate::router(Arc::new(Operators(shared))))
 }
 
 async fn metrics(State(admin): State<Admin>) -> impl IntoResponse {
@@ -114,10 +145,9 @@ async fn livez() -> &'static str {
 // in front to take all of Weir away; it is said in words, and in weir_node_active.
 async fn readyz(State(admin): State<Admin>) -> (StatusCode, String) {
     let generation = admin.shared.current.load_full();
-    let now = crate::traffic::tick::Tick::from_millis(admin.shared.now());
-    let takes = |pool: &crate::traffic::snapshot::Pool| pool.members.iter().any(|m| m.state.takes_traffic(now));
-    let without: Vec<&str> =
-        generation.snapshot.pools.iter().filter(|pool| !takes(pool)).map(|pool| &*pool.name).collect();
+    let now = Tick::from_millis(admin.shared.now());
+    let pools = generation.snapshot.pools.iter();
+    let without: Vec<&str> = pools.filter(|pool| !pool.has_active(now)).map(|pool| &**pool.name()).collect();
     if admin.shared.stopping.load(std::sync::atomic::Ordering::Relaxed) {
         (StatusCode::SERVICE_UNAVAILABLE, "stopping\n".to_string())
     } else if without.is_empty() {
@@ -134,19 +164,28 @@ async fn nodes(State(admin): State<Admin>) -> Json<Vec<NodeStatus>> {
 }
 
 fn node_statuses(shared: &Shared) -> Vec<NodeStatus> {
-    let generation = shared.current.load_full();
+    let (generation, now) = (shared.current.load_full(), Tick::from_millis(shared.now()));
+    let words = shared.words.lock();
     let statuses = generation.snapshot.pools.iter().flat_map(|pool| {
-        pool.members.iter().map(|member| {
-            let now = member.state.state();
+        let words = &words;
+        pool.members.iter().map(move |member| {
+            let (state, order) = (member.state.state(), words.of(&member.node).map(|word| word.order));
             NodeStatus {
-                pool: pool.name.to_string(),
-                node: member.node.to_string(),
+                pool: pool.name().to_string(),
+                node: member.label.to_string(),
                 address: member.address.to_string(),
-                state: if now == state::State::Active { "active" } else { "passive" },
-                reason: now.reason().map(state::Reason::word),
+                state: state.word(),
+                reason: state.reason().map(state::Reason::word),
+                since: member.load.unchanged_for(now).as_secs(),
                 weight: member.weight,
-                in_flight: member.in_flight.load(std::sync::atomic::Ordering::Relaxed),
-                sessions: pool.sessions.as_ref().map_or(0, |sessions| sessions.count_of(member.number)),
+                backup: member.backup,
+                max_requests: member.post.most(),
+                in_flight: member.load.in_flight(),
+                sessions: pool.sessions.as_ref().map(|sessions| sessions.count_of(member.number)),
+                warmth: member.load.warmth() / 10,
+                queued: pool.waiting.len_for(Some(member.number)),
+                operator: order.map(Order::word),
+                deadline: order.and_then(Order::deadline),
             }
         })
     });
@@ -181,8 +220,22 @@ async fn status(State(admin): State<Admin>) -> Json<Status> {
             })
             .collect(),
         nodes: node_statuses(&admin.shared),
+        operators: operators(&admin.shared),
         events: admin.shared.observer.events.recent(20),
     })
+}
+
+fn operators(shared: &Shared) -> Vec<WordStatus> {
+    let generation = shared.current.load_full();
+    let known = |node: &str| generation.snapshot.config.nodes.iter().any(|known| &*known.name == node);
+    let word = |(node, word): (&str, &Word)| WordStatus {
+        node: node.to_owned(),
+        operator: word.order.word(),
+        since: word.since,
+        deadline: word.order.deadline(),
+        known: known(node),
+    };
+    shared.words.lock().iter().map(word).collect()
 }
 
 async fn sessions(State(admin): State<Admin>) -> Json<Vec<SessionStatus>> {
@@ -190,10 +243,10 @@ async fn sessions(State(admin): State<Admin>) -> Json<Vec<SessionStatus>> {
     let statuses = generation.snapshot.pools.iter().filter_map(|pool| {
         let sessions = pool.sessions.as_ref()?;
         Some(SessionStatus {
-            pool: pool.name.to_string(),
+            pool: pool.name().to_string(),
             sessions: sessions.len(),
             evicted: sessions.evicted(),
-            by_node: pool.members.iter().map(|m| (m.node.to_string(), sessions.count_of(m.number))).collect(),
+            by_node: pool.members.iter().map(|m| (m.label.to_string(), sessions.count_of(m.number))).collect(),
         })
     });
     Json(statuses.collect())
@@ -245,9 +298,11 @@ pub(crate) fn refresh(shared: &Shared) {
         if let Some(sessions) = &pool.sessions {
             run.counters.sessions(sessions.len());
         }
+        let without_node = !pool.has_active(Tick::from_millis(shared.now()));
+        run.counters.standing(pool.waiting.len(), pool.budget.left(), without_node);
         for (member, counters) in pool.members.iter().zip(&run.members) {
-            let flying = member.in_flight.load(std::sync::atomic::Ordering::Relaxed);
-            counters.in_flight(flying as usize);
+            counters.warmth(member.load.warmth() / 10);
+            counters.in_flight(member.load.in_flight() as usize);
             counters.idle(shared.idle_on(member.link));
             counters.state(member.state.state().reason().map(state::Reason::word));
         }

@@ -5,7 +5,7 @@
 use super::fault::ClientFault;
 use super::{h1, h2};
 use crate::traffic::headers::Down;
-use crate::traffic::refusal::Refusal;
+use crate::traffic::page::{Page, Reply};
 use crate::wire::AnswerHead;
 
 /// A request's body, as it comes in.
@@ -143,16 +143,10 @@ impl Sink<'_> {
     }
 
     /// Answers by ourselves. `keep` says whether the connection can go on afterwards.
-    pub(crate) async fn refuse(
-        &mut self,
-        refusal: Refusal,
-        head_only: bool,
-        keep: bool,
-        date: &[u8],
-    ) -> Result<(), ClientFault> {
+    pub(crate) async fn page(&mut self, page: &Page<'_>, keep: bool, reply: Reply<'_>) -> Result<(), ClientFault> {
         match self {
-            Self::H1(sink) => sink.refuse(refusal, head_only, keep, date).await,
-            Self::H2(sink) => sink.refuse(refusal, head_only, date).await,
+            Self::H1(sink) => sink.page(page, keep, reply).await,
+            Self::H2(sink) => sink.page(page, &reply).await,
         }
     }
 

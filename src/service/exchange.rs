@@ -7,6 +7,7 @@
 use std::cell::Cell;
 use std::future::{pending, poll_fn};
 use std::io;
+use std::rc::Rc;
 use std::task::Poll;
 use std::time::Duration;
 
@@ -21,8 +22,9 @@ use super::reach::Node;
 use super::trip::Trip;
 use super::tunnel;
 use super::upload::{Stopped, Upload};
-use crate::config::Timeouts;
+use crate::config::{Action, Timeouts};
 use crate::traffic::headers::{Down, DownFraming};
+use crate::traffic::page::{Page, Reply};
 use crate::traffic::refusal::Refusal;
 use crate::traffic::retry::{Failure, Next};
 use crate::wire::{self, AnswerHead, AnswerScan, FieldKind, Method, RequestHead};
@@ -113,12 +115,43 @@ async fn carry(trip: &mut Trip<'_>, answer: &mut AnswerHead, body: &mut Body<'_>
         sink.cut();
         return Outcome::Cut;
     }
+    let retry_after = trip.retry_after;
+    send_page(trip, &refusal.page(retry_after), body, sink).await
+}
+
+/// Sends an answer of our own.
+async fn send_page(trip: &mut Trip<'_>, page: &Page<'_>, body: &Body<'_>, sink: &mut Sink<'_>) -> Outcome {
     let keep = trip.may_keep_alive(body.is_complete());
-    let date = trip.connection.worker().date();
-    match sink.refuse(refusal, trip.head.method() == Method::Head, keep, &date).await {
+    let (date, explained) = (trip.connection.worker().date(), trip.explained());
+    let extra = explained.as_ref().map(|why| (&b"X-Weir"[..], &why[..]));
+    let reply = Reply {
+        date: Some(&date),
+        head_only: trip.head.method() == Method::Head,
+        extra: extra.as_slice(),
+        edits: trip.edits_of_pages(),
+        ..Reply::default()
+    };
+    match sink.page(page, keep, reply).await {
         Ok(()) => Outcome::Refused,
         Err(_) => Outcome::Cut,
     }
+}
+
+/// What a route says itself, without a node.
+async fn answer_ourselves(trip: &mut Trip<'_>, body: &Body<'_>, sink: &mut Sink<'_>) -> Option<Outcome> {
+    let place = Rc::clone(&trip.place);
+    let rules = place.generation.snapshot.sites[trip.site?].of(trip.route);
+    let location = match &rules.action {
+        Action::Redirect(redirect) => trip.location(redirect),
+        _ => Vec::new(),
+    };
+    let page = match &rules.action {
+        Action::Redirect(redirect) => Page::redirect(redirect.status, &location),
+        Action::Answer(answer) => Page::fixed(answer),
+        Action::Pool(_) | Action::Deny => return None,
+    };
+    trip.answers(page.status);
+    Some(send_page(trip, &page, body, sink).await)
 }
 
 async fn find_and_try(
@@ -128,8 +161,14 @@ async fn find_and_try(
     sink: &mut Sink<'_>,
 ) -> Result<Outcome, Refusal> {
     trip.find_site()?;
+    trip.find_route()?;
+    let delay = trip.admit()?;
+    if let Some(outcome) = answer_ourselves(trip, body, sink).await {
+        return Ok(outcome);
+    }
     trip.check_length()?;
     let mut upload = Upload::new(body, trip);
+    trip.delay(delay, &mut upload).await?;
     upload.read_first(trip.buffer_request()).await?;
     trip.find_session();
     let tried = try_nodes(trip, answer, &mut upload, sink).await;
@@ -144,14 +183,14 @@ async fn try_nodes(
     sink: &mut Sink<'_>,
 ) -> Result<Outcome, Refusal> {
     loop {
-        trip.pick()?;
+        trip.pick(upload).await?;
         let failure = match attempt(trip, answer, upload, sink).await {
             Ok(outcome) => return Ok(outcome),
             Err(Lost::Over(refusal)) => return Err(refusal),
             Err(Lost::Node(failure)) => failure,
         };
         match trip.failed(failure, upload.can_repeat()) {
-            Next::GiveUp => return Err(trip.refusal_for(failure)),
+            Next::GiveUp | Next::Pass => return Err(trip.refusal_for(failure)),
             Next::NextNode => trip.leave_node(),
             Next::SameNodeFresh => trip.want_fresh(),
         }
@@ -174,8 +213,9 @@ async fn attempt(
     let answered = {
         let Node { conn, .. } = &node;
         let mut out = trip.connection.worker().buffers.lend();
+        let repeats = upload.can_repeat();
         let mut up = std::pin::pin!(send_and_watch(upload, conn, timeouts, &flow, &mut out));
-        let mut down = std::pin::pin!(pass_answer(trip, answer, conn, sink, &flow));
+        let mut down = std::pin::pin!(pass_answer(trip, answer, conn, sink, &flow, repeats));
         poll_fn(|cx| {
             if let Poll::Ready(done) = down.as_mut().poll(cx) {
                 return Poll::Ready(done);
@@ -270,6 +310,7 @@ async fn pass_answer(
     node: &Conn,
     sink: &mut Sink<'_>,
     flow: &Flow,
+    repeats: bool,
 ) -> Result<Passed, Lost> {
     let mut input = trip.connection.worker().buffers.lend();
     let mut interim = 0;
@@ -294,14 +335,24 @@ async fn pass_answer(
             _ => break,
         }
     }
+    trip.answered(answer.status());
+    // Of an upload that is still going on nobody knows yet whether it could be repeated.
+    if flow.going.get() == Going::Done && trip.asks_again(answer.status(), repeats) {
+        return Err(Lost::Node(Failure::Status(answer.status())));
+    }
     trip.learn(answer);
     let framing = trip.framing_down(answer);
     flow.answering.set(true);
     trip.begin_answer(answer, flow.going.get() == Going::Done, framing);
     // Who forwards an answer without Date must date it (RFC 9110 6.6.1).
     let date = answer.value(FieldKind::Date).is_none().then(|| trip.connection.worker().date());
-    let dated = date.as_ref().map(|date| (&b"Date"[..], &date[..]));
-    let down = Down { extra: dated.as_slice(), ..trip.down(answer, framing, trip.keeps_alive()) };
+    let (explained, cookie) = (trip.explained(), trip.own_cookie());
+    let extra = [
+        date.as_ref().map(|date| (&b"Date"[..], &date[..])),
+        explained.as_ref().map(|why| (&b"X-Weir"[..], &why[..])),
+        cookie.as_ref().map(|cookie| (&b"Set-Cookie"[..], &cookie[..])),
+    ];
+    let down = Down { extra: &extra, ..trip.down(answer, framing, trip.keeps_alive()) };
     sink.head(answer, &down)?;
     let whole = pass_body(trip, answer, node, sink, &mut input).await?;
     let reusable = whole && answer.keep_alive() && input.unread().is_empty() && trip.leaves_connection_clean();

@@ -16,7 +16,7 @@ use tokio_rustls::TlsConnector;
 use super::tls;
 use super::upstream::NodeTls;
 use super::verify;
-use crate::config::{self, Config, HostPattern, LogFormat, LogTarget, Problem, Verify};
+use crate::config::{self, Action, Config, HostPattern, LogFormat, LogTarget, Problem, Verify};
 use crate::observe::Observer;
 use crate::observe::access::Pen;
 use crate::observe::access::{AccessLog, Entry, Format, Stray};
@@ -25,8 +25,9 @@ use crate::observe::logs::Sink;
 use crate::observe::metrics::{
     Finished, ListenerCounters, NodeCounters, Open, PoolCounters, RouteCounters, SiteCounters,
 };
-use crate::traffic::snapshot::{self, Snapshot};
+use crate::traffic::snapshot::{self, Ground, Snapshot};
 use crate::traffic::state::{Change, Reason, State};
+use crate::traffic::tick::Tick;
 
 /// One generation at work.
 pub(crate) struct Generation {
@@ -82,6 +83,9 @@ pub(crate) struct ListenerRun {
     pub(crate) limits: Limits,
     pub(crate) tls: Option<Acceptor>,
     pub(crate) trusted_proxies: Option<Vec<IpNet>>,
+    /// Most open connections, and most of one client.
+    pub(crate) most: Option<u32>,
+    pub(crate) most_per_client: Option<u32>,
     /// The host for an HTTP/1.0 client that names none.
     pub(crate) default_host: String,
     pub(crate) counters: Arc<ListenerCounters>,
@@ -92,8 +96,22 @@ pub(crate) struct SiteRun {
     pub(crate) access: AccessLog,
     pub(crate) errors: Option<Arc<Sink>>,
     pub(crate) counters: Arc<SiteCounters>,
-    /// By member of the site's pool; the last one stands for "no node".
-    pub(crate) routes: Vec<Arc<RouteCounters>>,
+    /// For each pool that the site sends to, by member; the last one stands for "no node".
+    routes: Vec<(usize, Vec<Arc<RouteCounters>>)>,
+    /// Where neither pool nor node were thought of.
+    alone: Arc<RouteCounters>,
+}
+
+impl SiteRun {
+    /// What a request counts with that came to this pool, and this member.
+    pub(crate) fn route(&self, pool: usize, member: Option<usize>) -> &RouteCounters {
+        let routes = self.routes.iter().find(|(index, _)| *index == pool).map(|(_, routes)| routes);
+        let known = |routes: &'_ Vec<Arc<RouteCounters>>| {
+            member.filter(|member| *member < routes.len()).or(routes.len().checked_sub(1))
+        };
+        let found = routes.and_then(|routes| routes.get(known(routes)?));
+        found.unwrap_or(&self.alone)
+    }
 }
 
 /// A pool at work.
@@ -200,14 +218,9 @@ fn open_logs(logs: &config::Logs, observer: &Observer) -> Result<(AccessLog, Opt
 
 impl Generation {
     /// The generation after `before`. Cannot fail: everything that could was done by [`Prepared::new`].
-    pub(crate) fn build(
-        prepared: Prepared,
-        before: Option<&Self>,
-        secret: [u8; 16],
-        observer: &Arc<Observer>,
-    ) -> Arc<Self> {
+    pub(crate) fn build(prepared: Prepared, ground: &Ground<'_>, observer: &Arc<Observer>) -> Arc<Self> {
         let Prepared { config, listeners, pools, logs, stray, any_certificate } = prepared;
-        let snapshot = Snapshot::build(config, before.map(|generation| &generation.snapshot), secret);
+        let snapshot = Snapshot::build(config, ground);
         let config = &snapshot.config;
         let metrics = &observer.metrics;
         let pools: Vec<_> = pools
@@ -215,18 +228,22 @@ impl Generation {
             .zip(&snapshot.pools)
             .map(|(tls, pool)| PoolRun {
                 tls,
-                counters: metrics.pool(&pool.name),
-                members: pool.members.iter().map(|member| metrics.node(&pool.name, &member.node)).collect(),
+                counters: metrics.pool(pool.name()),
+                members: pool.members.iter().map(|member| metrics.node(pool.name(), &member.label)).collect(),
             })
             .collect();
         let sites = config.sites.iter().zip(logs).map(|(site, (access, errors))| {
-            let pool = &snapshot.pools[site.pool];
-            let nodes = pool.members.iter().map(|member| &*member.node).chain([""]);
+            let routes = pools_of(site).into_iter().map(|index| {
+                let pool = &snapshot.pools[index];
+                let nodes = pool.members.iter().map(|member| &*member.label).chain([""]);
+                (index, nodes.map(|node| metrics.route(&site.name, pool.name(), node)).collect())
+            });
             SiteRun {
                 access,
                 errors,
                 counters: metrics.site(&site.name),
-                routes: nodes.map(|node| metrics.route(&site.name, &pool.name, node)).collect(),
+                routes: routes.collect(),
+                alone: metrics.route(&site.name, "", ""),
             }
         });
         let listeners = config.listeners.iter().zip(listeners).map(|(listener, tls)| ListenerRun {
@@ -235,6 +252,8 @@ impl Generation {
             limits: limits(listener),
             tls: tls.map(Acceptor::from_server_config),
             trusted_proxies: listener.trusted_proxies.clone(),
+            most: listener.max_connections,
+            most_per_client: listener.max_connections_per_client,
             default_host: default_host(config, listener),
             counters: metrics.listener(&listener.name),
         });
@@ -257,14 +276,31 @@ impl Generation {
         own.and_then(|_| self.pools.get(pool)?.tls.as_ref()).unwrap_or(&self.any_certificate)
     }
 
-    /// Tells the world that a node's state changed: journal, events, metrics.
-    pub(crate) fn announce(&self, pool: usize, member: usize, change: Option<Change>, why: &str) {
-        let (Some(change), Some(pool_now)) = (change, self.snapshot.pools.get(pool)) else { return };
+    /// Tells the world that a node's state changed, and lets its pool make something of it at once.
+    pub(crate) fn announce(&self, pool: usize, member: usize, change: Option<Change>, why: &str, now: Tick) {
+        if let Some(change) = change {
+            self.tell(pool, member, change, why, now);
+            self.tend(pool, now, Duration::ZERO);
+        }
+    }
+
+    /// Lets a pool do what time and states ask for, and tells what changed.
+    pub(crate) fn tend(&self, pool: usize, now: Tick, elapsed: Duration) {
+        let Some(tended) = self.snapshot.pools.get(pool) else { return };
+        for (member, change, why) in tended.tend(now, elapsed) {
+            self.tell(pool, member, change, why, now);
+        }
+    }
+
+    /// Journal, events, metrics.
+    fn tell(&self, pool: usize, member: usize, change: Change, why: &str, now: Tick) {
+        let Some(pool_now) = self.snapshot.pools.get(pool) else { return };
         let Some(node) = pool_now.members.get(member) else { return };
-        let subject = format!("{}/{}", pool_now.name, node.node);
+        node.load.note_change(now);
+        let subject = format!("{}/{}", pool_now.name(), node.label);
         let (from, to) = (told(change.from), told(change.to));
         let level = if change.to == State::Active { log::Level::Info } else { log::Level::Warn };
-        log::log!(level, "node {} of pool {} is {to}, was {from}: {why}", node.node, pool_now.name);
+        log::log!(level, "node {} of pool {} is {to}, was {from}: {why}", node.label, pool_now.name());
         self.observer.events.push(SystemTime::now(), "state", &subject, &format!("{from} -> {to}: {why}"));
         if let Some(counters) = self.pools.get(pool).and_then(|pool| pool.members.get(member)) {
             counters.changed(change.to.reason().map(Reason::word));
@@ -334,6 +370,18 @@ impl Generation {
         };
         self.log_stray(&stray, pen);
     }
+}
+
+/// The pools that a site sends to: its own, and those of its routes.
+fn pools_of(site: &config::Site) -> Vec<usize> {
+    let by_route = site.routes.iter().filter_map(|route| match route.action {
+        Action::Pool(pool) => Some(pool),
+        _ => None,
+    });
+    let mut pools: Vec<usize> = [site.pool].into_iter().chain(by_route).collect();
+    pools.sort_unstable();
+    pools.dedup();
+    pools
 }
 
 /// A state as the journal tells it: the reason says more than "passive".

@@ -8,7 +8,7 @@ use super::buffers::Buffer;
 use super::conn::Conn;
 use super::fault::ClientFault;
 use crate::traffic::headers::{self, Down, DownFraming, write_field};
-use crate::traffic::refusal::{Refusal, Reply};
+use crate::traffic::page::{Page, Reply};
 use crate::wire::{self, AnswerHead, ChunkFault, Chunks, Framing, Piece, Version};
 
 /// Below this much body, head and body leave in one write.
@@ -272,21 +272,15 @@ impl<'c> Sink<'c> {
         self.out.clear();
     }
 
-    /// See [`super::client::Sink::refuse`].
-    pub(crate) async fn refuse(
-        &mut self,
-        refusal: Refusal,
-        head_only: bool,
-        keep: bool,
-        date: &[u8],
-    ) -> Result<(), ClientFault> {
+    /// See [`super::client::Sink::page`].
+    pub(crate) async fn page(&mut self, page: &Page<'_>, keep: bool, reply: Reply<'_>) -> Result<(), ClientFault> {
         let connection = match (keep, self.version) {
             (false, _) => Some("close"),
             (true, Version::Http10) => Some("keep-alive"),
             (true, Version::Http11) => None,
         };
-        refusal.write(self.out.end(), Reply { connection, head_only, date: Some(date) });
-        self.body_sent = if head_only { 0 } else { refusal.body_length() as u64 };
+        page.write(self.out.end(), &Reply { connection, ..reply });
+        self.body_sent = if reply.head_only { 0 } else { page.body_length() as u64 };
         self.flush().await
     }
 

@@ -13,8 +13,9 @@ use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 
 use super::clock::Slot;
 use super::fault::ClientFault;
+use crate::traffic::edits::FieldEdits;
 use crate::traffic::headers::{self, Down, DownFraming};
-use crate::traffic::refusal::Refusal;
+use crate::traffic::page::{Page, Reply};
 use crate::wire::{self, AnswerHead};
 
 /// Both directions of one stream.
@@ -265,27 +266,27 @@ impl Sink {
         }
     }
 
-    /// See [`super::client::Sink::refuse`].
-    pub(crate) async fn refuse(&mut self, refusal: Refusal, head_only: bool, date: &[u8]) -> Result<(), ClientFault> {
+    /// See [`super::client::Sink::page`].
+    pub(crate) async fn page(&mut self, page: &Page<'_>, reply: &Reply<'_>) -> Result<(), ClientFault> {
         let mut answer = Response::new(());
-        *answer.status_mut() = StatusCode::from_u16(refusal.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        for (name, value) in refusal.fields() {
+        *answer.status_mut() = StatusCode::from_u16(page.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let date = reply.date.map(|date| (&b"date"[..], date));
+        let added = reply.edits.into_iter().flat_map(FieldEdits::pairs);
+        for (name, value) in page.fields(reply).chain(date).chain(added) {
             // HTTP/2 writes names in lower case; `from_bytes` makes them so.
-            if let Ok(name) = HeaderName::from_bytes(name.as_bytes()) {
-                answer.headers_mut().append(name, HeaderValue::from_static(value));
+            if let (Ok(name), Ok(value)) = (HeaderName::from_bytes(name), HeaderValue::from_bytes(value)) {
+                answer.headers_mut().append(name, value);
             }
         }
-        if let Ok(date) = HeaderValue::from_bytes(date) {
-            answer.headers_mut().append(http::header::DATE, date);
-        }
-        self.answer(answer, head_only)?;
-        if head_only {
+        let mut body = Vec::with_capacity(page.body_length());
+        page.write_body(&mut body);
+        let ends = reply.head_only || body.is_empty();
+        self.answer(answer, ends)?;
+        if ends {
             return Ok(());
         }
-        let mut page = Vec::with_capacity(refusal.body_length());
-        refusal.write_body(&mut page);
-        self.left = Some(page.len() as u64);
-        self.piece(&page).await
+        self.left = Some(body.len() as u64);
+        self.piece(&body).await
     }
 
     /// See [`super::client::Sink::body_sent`].

@@ -24,6 +24,7 @@ use super::generation::{Generation, Place};
 use super::tcp::{Reset, Tcp};
 use super::worker::{Open, Worker};
 use super::{serve_h1, serve_h2};
+use crate::traffic::clients::{Full, Pass};
 
 /// Connections the kernel keeps for us while we are busy.
 const BACKLOG: i32 = 4096;
@@ -171,10 +172,12 @@ async fn pause(error: &io::Error) {
 }
 
 fn welcome(worker: &Rc<Worker>, listening: &Rc<Listening>, stream: TcpStream, peer: SocketAddr) {
+    let place = listening.place();
+    let Some(pass) = let_in(&place, peer) else { return };
     let open = worker.open_one();
     let (worker, listening) = (Rc::clone(worker), Rc::clone(listening));
     tokio::task::spawn_local(async move {
-        let place = listening.place();
+        let _pass = pass;
         let counted = place.listener().counters.connection();
         let (tcp, reset) = Tcp::new(stream);
         if place.listener().tls.is_none() {
@@ -186,6 +189,25 @@ fn welcome(worker: &Rc<Worker>, listening: &Rc<Listening>, stream: TcpStream, pe
         }
         drop(counted);
     });
+}
+
+/// Lets a connection in, unless its listener or its client has as many as it may: then it is closed unheard.
+fn let_in(place: &Place, peer: SocketAddr) -> Option<Option<Pass>> {
+    let listener = place.listener();
+    if listener.most.is_none() && listener.most_per_client.is_none() {
+        return Some(None);
+    }
+    let doors = place.generation.snapshot.doors.get(place.listener)?;
+    match doors.enter(peer.ip(), listener.most, listener.most_per_client) {
+        Ok(pass) => Some(Some(pass)),
+        Err(full) => {
+            listener.counters.turned_away(match full {
+                Full::Listener => "listener-full",
+                Full::Client => "client-full",
+            });
+            None
+        }
+    }
 }
 
 async fn secure(

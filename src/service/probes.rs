@@ -14,7 +14,7 @@ use super::generation::Generation;
 use super::upstream;
 use super::worker::Shared;
 use crate::config::{Health, Probe, ProbeKind};
-use crate::traffic::state::{Round, Thresholds};
+use crate::traffic::state::{Probed, Round, Thresholds};
 use crate::traffic::tick::Tick;
 use crate::wire::{AnswerFraming, AnswerHead, AnswerScan, Chunks, Method, Piece, scan_answer};
 
@@ -45,7 +45,7 @@ pub(crate) fn start(shared: &Arc<Shared>, generation: &Arc<Generation>) -> Probi
     let (mut tasks, over) = (Vec::new(), Over::default());
     for (pool, settings) in generation.snapshot.config.pools.iter().enumerate() {
         let Some(health) = &settings.health else { continue };
-        for member in 0..settings.members.len() {
+        for member in 0..generation.snapshot.pools.get(pool).map_or(0, |pool| pool.members.len()) {
             let (shared, generation, health) = (Arc::clone(shared), Arc::clone(generation), health.clone());
             let over = Arc::clone(&over);
             tasks.push(tokio::spawn(async move { watch(&shared, &generation, (pool, member), &health, &over).await }));
@@ -77,14 +77,24 @@ async fn round(shared: &Shared, generation: &Generation, (pool, member): (usize,
     if *over {
         return;
     }
-    let thresholds = Thresholds { rise: health.rise, fall: health.fall };
-    let passed = seen.is_ok();
-    generation.count_probe(pool, member, passed, started.elapsed());
+    let thresholds = Thresholds { rise: health.rise, fall: health.fall, patience: health.patience };
+    let (outcome, said) = match &seen {
+        Ok(()) => (Probed::Passed, "probes pass"),
+        Err(Missed::Failed(said)) => (Probed::Failed, said.as_str()),
+        Err(Missed::Late(said)) => (Probed::TimedOut, said.as_str()),
+    };
+    generation.count_probe(pool, member, seen.is_ok(), started.elapsed());
     let Some(node) = generation.snapshot.pools.get(pool).and_then(|pool| pool.members.get(member)) else { return };
-    let change = node.state.on_round(Round { began, passed }, thresholds);
-    generation.announce(pool, member, change, seen.as_ref().err().map_or("probes pass", String::as_str));
-    let ended = node.state.expire_ejection(Tick::from_millis(shared.now()));
-    generation.announce(pool, member, ended, "its ejection is over");
+    let change = node.state.on_round(Round { began, outcome }, thresholds);
+    generation.announce(pool, member, change, said, Tick::from_millis(shared.now()));
+}
+
+/// Why a probe did not pass.
+enum Missed {
+    /// It was refused, or saw what it should not.
+    Failed(String),
+    /// There was no answer in time: the node may be busy with itself.
+    Late(String),
 }
 
 async fn within(
@@ -93,12 +103,12 @@ async fn within(
     generation: &Generation,
     pool: usize,
     member: usize,
-) -> Result<(), String> {
+) -> Result<(), Missed> {
     let what = describe(probe);
     match tokio::time::timeout(limit, ask(probe, generation, pool, member)).await {
         Ok(Ok(())) => Ok(()),
-        Ok(Err(seen)) => Err(format!("{what}: {seen}")),
-        Err(_) => Err(format!("{what}: no answer within {limit:?}")),
+        Ok(Err(seen)) => Err(Missed::Failed(format!("{what}: {seen}"))),
+        Err(_) => Err(Missed::Late(format!("{what}: no answer within {limit:?}"))),
     }
 }
 
@@ -112,14 +122,10 @@ fn describe(probe: &Probe) -> String {
 }
 
 async fn ask(probe: &Probe, generation: &Generation, pool: usize, member: usize) -> Result<(), String> {
-    let config = &generation.snapshot.config;
-    let node = config
-        .pools
-        .get(pool)
-        .and_then(|pool| pool.members.get(member))
-        .and_then(|member| config.nodes.get(member.node))
-        .ok_or("the node is gone")?;
-    let address = SocketAddr::new(node.ip().ok_or("the node has no address")?, probe.port.saturating_add(node.port_offset));
+    let snapshot = &generation.snapshot;
+    let member = snapshot.pools.get(pool).and_then(|pool| pool.members.get(member)).ok_or("the node is gone")?;
+    let offset = snapshot.config.nodes.get(member.index).map_or(0, |node| node.port_offset);
+    let address = SocketAddr::new(member.address.ip(), probe.port.saturating_add(offset));
     let tls = match probe.kind {
         ProbeKind::Tcp | ProbeKind::Http => None,
         ProbeKind::Tls | ProbeKind::Https => Some(generation.probe_tls(pool, probe.port)),

@@ -7,8 +7,9 @@ use super::conn::Conn;
 use super::trip::Trip;
 use super::upstream::{self, ConnectFault};
 use crate::traffic::retry::{ConnectFailure, Failure, Sent};
-use crate::traffic::snapshot::InFlight;
+use crate::traffic::state::Fault;
 use crate::traffic::tick::Tick;
+use crate::traffic::why::Why;
 use crate::wire::{Framing, Method};
 
 /// How long the connect to a node may take that is passive, and tried because no node is active.
@@ -19,7 +20,6 @@ pub(crate) struct Node {
     /// The connection.
     pub(crate) conn: Conn,
     link: u64,
-    _in_flight: InFlight,
 }
 
 impl Trip<'_> {
@@ -33,13 +33,14 @@ impl Trip<'_> {
         self.sent = Sent::Nothing;
         self.reached_at = self.connection.worker().clock.now();
         let place = Rc::clone(&self.place);
-        let pool = &place.generation.snapshot.pools[self.pool_index()];
-        let settings = &place.generation.snapshot.config.pools[self.pool_index()];
+        let pool = &place.generation.snapshot.pools[self.pool];
+        let settings = &pool.settings;
         let member = &pool.members[index];
         let worker = self.connection.worker();
         // A node that is tried for want of a better one may not hold the client up.
-        let patience = match settings.timeouts.connect {
-            limit if member.state.takes_traffic(self.now()) => limit,
+        let limits = self.timeouts();
+        let patience = match limits.connect {
+            limit if self.why != Why::LastResort => limit,
             limit => limit.min(LAST_RESORT),
         };
         let repeatable = self.head.method().idempotent();
@@ -50,7 +51,7 @@ impl Trip<'_> {
             worker.idle.take(member.link, repeatable, worker.clock.now())
         };
         self.reused = kept.is_some();
-        let counters = place.generation.pools[self.pool_index()].members.get(index);
+        let counters = place.generation.pools[self.pool].members.get(index);
         self.fresh = false;
         let conn = match kept {
             Some(conn) => {
@@ -58,27 +59,25 @@ impl Trip<'_> {
                 conn
             }
             None => {
-                let tls = place.generation.pools[self.pool_index()].tls.as_ref();
-                upstream::connect(member.address, tls, patience, &worker.clock)
+                let tls = place.generation.pools[self.pool].tls.as_ref();
+                upstream::connect(member.address, tls, (patience, limits.handshake), &worker.clock)
                     .await
                     .inspect(|_| counters.into_iter().for_each(|counters| counters.connection("opened")))
                     .map_err(|fault| self.unreachable(index, &fault))?
             }
         };
         conn.forget_written();
-        Ok(Node { conn, link: member.link, _in_flight: member.begin() })
+        Ok(Node { conn, link: member.link })
     }
 
-    // A failed connect puts the node aside at once; the request goes on to the next one.
+    // A failed connect is held against the node; the request goes on to the next one.
     fn unreachable(&self, member: usize, fault: &ConnectFault) -> Failure {
-        let eject_for = self.pool_settings().eject.first;
         let failure = fault.failure();
-        if let Some(counters) = self.place.generation.pools[self.pool_index()].members.get(member) {
+        if let Some(counters) = self.place.generation.pools[self.pool].members.get(member) {
             counters.connection(failure.refusal().word());
         }
-        if failure.ejects() {
-            let change = self.pool().members[member].state.on_connect_failure(self.now(), eject_for);
-            self.place.generation.announce(self.pool_index(), member, change, &fault.to_string());
+        if let Some(held) = fault.held_against() {
+            self.note_fault(member, held, &fault.to_string());
         }
         failure
     }
@@ -101,19 +100,24 @@ impl Trip<'_> {
     /// Keeps the node's connection, or closes it.
     pub(crate) fn release(&mut self, node: Node, reusable: bool) {
         self.upstream = self.reached.map(|at| at.elapsed());
-        let settings = self.pool_settings();
+        let settings = &self.pool().settings;
         if reusable && settings.reuse {
             let worker = self.connection.worker();
             worker.idle.put(node.link, node.conn, settings.idle_timeout, worker.clock.now());
         }
-        self.answered_well();
     }
 
-    fn answered_well(&self) {
-        if let Some(member) = self.member {
-            let began = Tick::from_millis(self.reached_at);
-            let change = self.pool().members[member].state.on_success(began);
-            self.place.generation.announce(self.pool_index(), member, change, "answered a request");
+    /// The node has begun its answer: that is held for it, or, where its status is one that the pool counts as a
+    /// failure, against it.
+    pub(crate) fn answered(&self, status: u16) {
+        let Some(member) = self.member else { return };
+        let pool = self.pool();
+        if pool.settings.eject.statuses.iter().any(|range| range.contains(&status)) {
+            return self.note_fault(member, Fault::Status, &format!("answered {status}"));
         }
+        let took =
+            if pool.measures() { self.reached.map_or(Duration::ZERO, |at| at.elapsed()) } else { Duration::ZERO };
+        let change = pool.answered(member, Tick::from_millis(self.reached_at), took, self.now());
+        self.place.generation.announce(self.pool, member, change, "answered a request", self.now());
     }
 }

@@ -13,11 +13,15 @@ use rustls::server::ProducesTickets;
 
 use super::generation::{Generation, Prepared};
 use super::listeners;
+use super::naming::{Moved, Naming};
+use super::operators;
 use super::probes::{self, Probing};
+use super::state_dir::StateDir;
 use super::threads::{Order, Threads};
 use super::worker::Shared;
 use crate::config::{self, Config, Place, Problem};
 use crate::observe::Observer;
+use crate::traffic::snapshot::{Ground, Secrets};
 
 /// How long a reload waits for the traffic threads; one that is slower follows later.
 const FOLLOWED_WITHIN: Duration = Duration::from_secs(2);
@@ -28,32 +32,58 @@ pub(crate) struct Reloader {
     shared: Arc<Shared>,
     threads: Arc<Threads>,
     tickets: Arc<dyn ProducesTickets>,
-    secret: [u8; 16],
+    secrets: Secrets,
     admin: SocketAddr,
     bound: HashSet<SocketAddr>,
     probing: Probing,
+    naming: Naming,
 }
 
 /// The first generation, prepared while nothing runs yet.
 pub(crate) struct First {
     pub(crate) generation: Arc<Generation>,
     pub(crate) tickets: Arc<dyn ProducesTickets>,
-    pub(crate) secret: [u8; 16],
+    secrets: Secrets,
+    pub(crate) state_dir: Option<StateDir>,
+    naming: Naming,
     sockets: Vec<(SocketAddr, Vec<TcpListener>)>,
 }
 
 impl First {
     /// Prepares a configuration to run for the first time, sockets included.
-    pub(crate) fn prepare(config: Arc<Config>, observer: &Arc<Observer>) -> Result<Self, NotStarted> {
+    pub(crate) async fn prepare(
+        config: Arc<Config>,
+        mut naming: Naming,
+        observer: &Arc<Observer>,
+    ) -> Result<Self, NotStarted> {
         let at = config.admin.at.clone();
         let whole = |what: String| NotStarted::Config(vec![Problem { at: at.clone(), what, advice: String::new() }]);
         let tickets = super::tls::tickets().map_err(whole)?;
-        let secret = super::tls::secret().map_err(whole)?;
+        let fresh = super::tls::secret().map_err(whole)?;
+        let state_dir = open_state_dir(&config.state_dir);
+        let secrets = secrets(state_dir.as_ref(), fresh);
         let prepared = Prepared::new(Arc::clone(&config), None, &tickets, observer).map_err(NotStarted::Config)?;
         let sockets = bind_new(&config, &HashSet::new(), config.threads).map_err(NotStarted::Bind)?;
-        let generation = Generation::build(prepared, None, secret, observer);
-        Ok(Self { generation, tickets, secret, sockets })
+        naming.prepare(&config).await.map_err(whole)?;
+        let ground = Ground { generation: 1, previous: None, resolved: naming.resolved(), secrets };
+        let generation = Generation::build(prepared, &ground, observer);
+        Ok(Self { generation, tickets, secrets, state_dir, naming, sockets })
     }
+}
+
+/// A Weir without a state directory serves all the same; it only remembers nothing over a restart.
+fn open_state_dir(path: &Path) -> Option<StateDir> {
+    StateDir::open(path).inspect_err(|error| log::error!("state-dir: {error}: nothing is kept over a restart")).ok()
+}
+
+/// Sessions and cookies of before are only known under the secret of before.
+fn secrets(dir: Option<&StateDir>, fresh: [u8; 32]) -> Secrets {
+    let kept = dir.map_or(Ok(fresh), |dir| dir.secret(fresh));
+    let kept = kept.unwrap_or_else(|error| {
+        log::error!("the secret of sessions cannot be kept, so they are not known after a restart: {error}");
+        fresh
+    });
+    Secrets::of(kept)
 }
 
 /// Why nothing runs.
@@ -72,18 +102,19 @@ impl Reloader {
             shared: Arc::clone(shared),
             threads: Arc::clone(threads),
             tickets: first.tickets,
-            secret: first.secret,
+            secrets: first.secrets,
             admin: first.generation.snapshot.config.admin.bind,
             bound: HashSet::new(),
             probing: Probing::default(),
+            naming: first.naming,
         };
         reloader.run(first.generation, first.sockets);
         reloader
     }
 
     /// Reads the file again and runs what it says; or says what is wrong with it, and nothing has changed.
-    pub(crate) fn reload(&mut self) -> Result<Arc<Generation>, Vec<Problem>> {
-        let reloaded = self.try_reload();
+    pub(crate) async fn reload(&mut self) -> Result<Arc<Generation>, Vec<Problem>> {
+        let reloaded = self.try_reload().await;
         let observer = &self.shared.observer;
         observer.metrics.reloaded(SystemTime::now(), reloaded.is_ok());
         let text = match &reloaded {
@@ -94,7 +125,7 @@ impl Reloader {
         reloaded
     }
 
-    fn try_reload(&mut self) -> Result<Arc<Generation>, Vec<Problem>> {
+    async fn try_reload(&mut self) -> Result<Arc<Generation>, Vec<Problem>> {
         let mut config = config::load(&self.path).map_err(|errors| errors.0)?;
         let before = self.shared.current.load_full();
         config.warnings.extend(needs_restart(self.admin, self.threads.count(), &config));
@@ -102,15 +133,53 @@ impl Reloader {
         let observer = Arc::clone(&self.shared.observer);
         let prepared = Prepared::new(Arc::clone(&config), Some(&before), &self.tickets, &observer)?;
         let sockets = bind_new(&config, &self.bound, self.threads.count())?;
-        // From here on nothing can fail. What the old probes see is not to be held against the new settings.
+        let refused = |what| vec![Problem { at: config.admin.at.clone(), what, advice: String::new() }];
+        self.naming.prepare(&config).await.map_err(refused)?;
+        // From here on nothing can fail.
+        let number = before.snapshot.generation + 1;
+        Ok(self.swap(prepared, number, &before, sockets))
+    }
+
+    /// The addresses of a node's name are others now: the same configuration runs with them.
+    pub(crate) fn moved(&mut self, moved: Moved) {
+        let (name, list) = (Arc::clone(&moved.0), moved.1.iter().map(ToString::to_string).collect::<Vec<_>>());
+        if !self.naming.learn(moved) {
+            return;
+        }
+        let before = self.shared.current.load_full();
+        let config = Arc::clone(&before.snapshot.config);
+        match Prepared::new(config, Some(&before), &self.tickets, &self.shared.observer) {
+            Ok(prepared) => {
+                self.swap(prepared, before.snapshot.generation, &before, Vec::new());
+                log::info!("the name {name} leads to {} now", list.join(", "));
+            }
+            Err(problems) => {
+                let why = problems.first().map_or_else(String::new, ToString::to_string);
+                log::error!("the name {name} leads to {} now, which cannot be followed: {why}", list.join(", "));
+            }
+        }
+    }
+
+    fn swap(
+        &mut self,
+        prepared: Prepared,
+        number: u64,
+        before: &Generation,
+        sockets: Vec<(SocketAddr, Vec<TcpListener>)>,
+    ) -> Arc<Generation> {
+        // What the old probes see is not to be held against the new settings.
         self.probing = Probing::default();
-        let generation = Generation::build(prepared, Some(&before), self.secret, &observer);
+        let (previous, resolved) = (Some(&before.snapshot), self.naming.resolved());
+        let ground = Ground { generation: number, previous, resolved, secrets: self.secrets };
+        let generation = Generation::build(prepared, &ground, &self.shared.observer);
         self.run(Arc::clone(&generation), sockets);
-        Ok(generation)
+        generation
     }
 
     // The swap: nothing in here can fail.
     fn run(&mut self, generation: Arc<Generation>, sockets: Vec<(SocketAddr, Vec<TcpListener>)>) {
+        // New nodes come under their words before a request sees them.
+        operators::apply(&self.shared, &generation);
         self.bound = generation.snapshot.config.listeners.iter().map(|listener| listener.bind).collect();
         self.shared.current.store(Arc::clone(&generation));
         self.shared.observer.metrics.generation(generation.snapshot.generation);
@@ -132,7 +201,10 @@ impl Reloader {
             log::warn!("{warning}");
         }
         generation.tell_states();
+        // What an operator said while the generation was built went to the one before.
+        operators::apply(&self.shared, &generation);
         self.probing = probes::start(&self.shared, &generation);
+        self.naming.follow(&generation.snapshot.config);
     }
 }
 

@@ -12,16 +12,22 @@ use parking_lot::Mutex;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
+use tokio::time::MissedTickBehavior;
 
 use super::admin::{self, ReloadWish};
 use super::generation::Generation;
+use super::naming::{Moved, Naming};
 use super::reload::{First, NotStarted, Reloader};
 use super::threads::{Order, Threads};
 use super::worker::Shared;
+use super::{keep, operators};
 use crate::config::{Config, Problem};
 use crate::observe::Observer;
 use crate::observe::notify::{Notifier, monotonic_microseconds};
 use crate::traffic::tick::Tick;
+
+/// Between two looks at what pools need: how soon a slow start climbs, a standby is called.
+const TENDING: Duration = Duration::from_millis(250);
 
 /// Sessions that one second may forget at most.
 const EXPIRED_A_SECOND: usize = 50_000;
@@ -47,12 +53,13 @@ pub fn run(path: &Path, config: Config, observer: &Arc<Observer>) -> Result<(), 
         .map_err(|error| system(&error))?;
     control.block_on(async {
         let admin = TcpListener::bind(config.admin.bind).await.map_err(|error| admin_in_use(&config, &error))?;
-        let first = First::prepare(Arc::clone(&config), observer).map_err(|fault| match fault {
+        let (naming, moves) = Naming::new();
+        let first = First::prepare(Arc::clone(&config), naming, observer).await.map_err(|fault| match fault {
             NotStarted::Config(problems) => NotRun::Config(problems),
             NotStarted::Bind(problems) => NotRun::System(problems),
         })?;
         let running = Running::start(path, &config, first, observer).map_err(|error| system(&error))?;
-        running.until_stopped(admin).await.map_err(|error| system(&error))
+        running.until_stopped(admin, moves).await.map_err(|error| system(&error))
     })
 }
 
@@ -74,10 +81,12 @@ struct Running {
     threads: Arc<Threads>,
     reloader: Reloader,
     notifier: Notifier,
+    /// When the pools were last tended.
+    tended: Tick,
 }
 
 impl Running {
-    fn start(path: &Path, config: &Config, first: First, observer: &Arc<Observer>) -> io::Result<Self> {
+    fn start(path: &Path, config: &Config, mut first: First, observer: &Arc<Observer>) -> io::Result<Self> {
         let shared = Arc::new(Shared {
             current: ArcSwap::new(Arc::clone(&first.generation)),
             observer: Arc::clone(observer),
@@ -86,34 +95,50 @@ impl Running {
             open: AtomicUsize::new(0),
             connections: AtomicU64::new(0),
             idle: Mutex::new(vec![HashMap::new(); config.threads]),
+            words: Mutex::new(first.state_dir.as_ref().map(operators::load).unwrap_or_default()),
+            state_dir: first.state_dir.take(),
             beats: (0..config.threads).map(|_| AtomicU64::new(0)).collect(),
         });
+        if let Some(dir) = &shared.state_dir {
+            keep::restore(dir, &first.generation, Tick::from_millis(shared.now()));
+        }
+        operators::apply(&shared, &first.generation);
         let threads = Arc::new(Threads::start(config.threads, &shared)?);
         let reloader = Reloader::begin(path, first, &shared, &threads);
         let scraped = Arc::downgrade(&shared);
         observer.metrics.before_scrape(move |_| {
             scraped.upgrade().iter().for_each(|shared| admin::refresh(shared));
         });
-        Ok(Self { path: path.to_path_buf(), shared, threads, reloader, notifier: Notifier::from_environment() })
+        Ok(Self {
+            path: path.to_path_buf(),
+            shared,
+            threads,
+            reloader,
+            notifier: Notifier::from_environment(),
+            tended: Tick::START,
+        })
     }
 
-    async fn until_stopped(mut self, admin: TcpListener) -> io::Result<()> {
+    async fn until_stopped(mut self, admin: TcpListener, mut moves: mpsc::Receiver<Moved>) -> io::Result<()> {
         let (wish, mut wishes) = mpsc::channel::<ReloadWish>(8);
         let router = admin::router(Arc::clone(&self.shared), wish);
         tokio::spawn(async move { axum::serve(admin, router).await });
         let mut signals = Signals::new()?;
         let mut second = tokio::time::interval(Duration::from_secs(1));
+        let mut tending = tokio::time::interval(TENDING);
+        tending.set_missed_tick_behavior(MissedTickBehavior::Skip);
+        tokio::spawn(keep::keep(Arc::clone(&self.shared)));
         let beat = self.notifier.watchdog_interval();
         self.tell_ready();
         loop {
             tokio::select! {
                 _ = signals.hang_up.recv() => {
                     // What was wrong with it is told by the journal and by systemd's status.
-                    let _ = self.reload();
+                    let _ = self.reload().await;
                 }
                 Some(answer) = wishes.recv() => {
                     // Who asked may have gone away meanwhile.
-                    let _ = answer.send(self.reload());
+                    let _ = answer.send(self.reload().await);
                 }
                 _ = signals.reopen.recv() => {
                     self.shared.observer.logs.reopen();
@@ -123,9 +148,12 @@ impl Running {
                 _ = signals.interrupt.recv() => {
                     log::info!("stopping at once (SIGINT)");
                     self.notifier.stopping();
+                    keep::save(&self.shared);
                     return Ok(());
                 }
                 _ = second.tick() => self.every_second(beat),
+                _ = tending.tick() => self.tend(),
+                Some(moved) = moves.recv() => self.reloader.moved(moved),
             }
         }
     }
@@ -137,9 +165,9 @@ impl Running {
         self.notifier.ready(&text);
     }
 
-    fn reload(&mut self) -> Result<u64, Vec<Problem>> {
+    async fn reload(&mut self) -> Result<u64, Vec<Problem>> {
         self.notifier.reloading(monotonic_microseconds());
-        match self.reloader.reload() {
+        match self.reloader.reload().await {
             Ok(generation) => {
                 let text = summary(&generation);
                 log::info!("reloaded {}: {text}", self.path.display());
@@ -165,13 +193,18 @@ impl Running {
         }
         let generation = self.shared.current.load_full();
         let now = Tick::from_millis(self.shared.now());
-        for (index, pool) in generation.snapshot.pools.iter().enumerate() {
-            if let Some(sessions) = &pool.sessions {
-                sessions.expire(now, EXPIRED_A_SECOND);
-            }
-            for (member, node) in pool.members.iter().enumerate() {
-                generation.announce(index, member, node.state.expire_ejection(now), "its ejection is over");
-            }
+        for sessions in generation.snapshot.pools.iter().filter_map(|pool| pool.sessions.as_ref()) {
+            sessions.expire(now, EXPIRED_A_SECOND);
+        }
+        operators::tend(&self.shared);
+    }
+
+    fn tend(&mut self) {
+        let generation = self.shared.current.load_full();
+        let now = Tick::from_millis(self.shared.now());
+        let elapsed = now.since(std::mem::replace(&mut self.tended, now));
+        for pool in 0..generation.snapshot.pools.len() {
+            generation.tend(pool, now, elapsed);
         }
     }
 
@@ -190,6 +223,7 @@ impl Running {
             }
             _ = signals.interrupt.recv() => log::warn!("stopping at once (SIGINT)"),
         }
+        keep::save(&self.shared);
         Ok(())
     }
 }

@@ -13,7 +13,8 @@ use super::buffers::Buffer;
 use super::conn::Conn;
 use super::connection::Connection;
 use super::exchange::{self, Ended};
-use crate::traffic::refusal::{Refusal, Reply};
+use crate::traffic::page::Reply;
+use crate::traffic::refusal::Refusal;
 use crate::wire::{self, HeadFault, HeadLimits, RequestHead, Scan};
 
 /// What is read of a client that still sends after its answer, before the connection is closed (RFC 9112, 9.6).
@@ -136,10 +137,8 @@ async fn read_head(conn: &Conn, connection: &Connection, input: &mut Buffer, hea
 async fn refuse_head(conn: &Conn, connection: &Connection, input: &mut Buffer, refusal: Refusal) {
     let limit = connection.limits().write_timeout;
     let mut out = connection.worker().buffers.lend();
-    refusal.write(
-        out.end(),
-        Reply { connection: Some("close"), date: Some(&connection.worker().date()), head_only: false },
-    );
+    let date = connection.worker().date();
+    refusal.page(None).write(out.end(), &Reply { connection: Some("close"), date: Some(&date), ..Reply::default() });
     connection.log_bad_head(refusal, input.unread());
     // A TLS client on a plain port reads an answer in plain text as garbage, but a person with curl reads it well.
     let silent = matches!(refusal, Refusal::Head(HeadFault::TlsOnPlain));

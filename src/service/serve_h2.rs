@@ -20,6 +20,7 @@ use super::clock::Slot;
 use super::connection::Connection;
 use super::h2_budget::Counted;
 use super::{exchange, h2};
+use crate::traffic::page::Reply;
 use crate::traffic::refusal::Refusal;
 use crate::wire::{Framing, HeadFault, HeadLimits, RequestHead};
 
@@ -153,7 +154,9 @@ async fn carry(connection: &Rc<Connection>, request: Request<RecvStream>, respon
         if fault.answer().0 == 400 {
             sink.reset(Reason::PROTOCOL_ERROR);
         } else {
-            let _ = sink.refuse(Refusal::Head(fault), false, &connection.worker().date()).await;
+            let date = connection.worker().date();
+            let reply = Reply { date: Some(&date), ..Reply::default() };
+            let _ = sink.page(&Refusal::Head(fault).page(None), &reply).await;
         }
         return;
     }

@@ -3,86 +3,121 @@
 use std::rc::Rc;
 
 use super::trip::{SessionWord, Trip};
+use crate::config::{Failback, Sticky, StickyMode};
+use crate::traffic::belonging::{Asking, Belonging};
 use crate::traffic::cookies;
-use crate::traffic::sessions::Bound;
-use crate::traffic::snapshot::Tried;
+use crate::traffic::own_cookie;
+use crate::traffic::pool::Meant;
+use crate::traffic::sessions::{Bound, How, SessionKey, Sessions};
 use crate::wire::{AnswerHead, FieldKind};
+
+/// Of a table that is fuller than this, in eighths, no client may claim a part by ids of its own making.
+const CROWDED: usize = 6;
 
 impl Trip<'_> {
     /// The name of the cookie whose values no log may show.
     pub(super) fn session_cookie(&self) -> &str {
-        self.site().and_then(|_| self.pool_settings().sticky.as_ref()).map_or("", |sticky| &sticky.cookie)
+        self.site().and_then(|_| self.pool().settings.sticky.as_ref()).map_or("", |sticky| &sticky.cookie)
     }
 
-    /// Looks the session up: every value of the cookie, then the path, then a route suffix.
+    /// Looks the session up, in the way that its pool keeps sessions.
     pub(crate) fn find_session(&mut self) {
-        let place = Rc::clone(&self.place);
-        let index = self.pool_index();
-        let (pool, settings) =
-            (&place.generation.snapshot.pools[index], &place.generation.snapshot.config.pools[index]);
-        let (Some(sessions), Some(sticky)) = (&pool.sessions, &settings.sticky) else { return };
-        let now = self.now();
-        let name = sticky.cookie.as_bytes();
-        let ids = || cookies::values(self.head, name).chain(cookies::path_parameter(self.head.path(), name));
-        let mut first = None;
-        let mut found = None;
-        for id in ids() {
-            let key = sessions.key(id);
-            first.get_or_insert(key);
-            if let Some(number) = sessions.find(key, now) {
-                found.get_or_insert((key, number));
-                if pool.bound(number, &self.tried, now).is_some() {
-                    found = Some((key, number));
-                    break;
-                }
-            }
-        }
-        let by_route = || ids().filter_map(cookies::route).find_map(|route| pool.routed(route));
-        let bound = found.map(|(_, number)| number).or_else(by_route);
-        self.names_session = first.is_some();
-        self.key = found.map(|(key, _)| key).or(first.filter(|_| bound.is_some()));
-        self.bound = bound;
+        let pool = self.pool();
+        let Some(sticky) = &pool.settings.sticky else { return };
+        // Only one mode asks who the client is, which behind a proxy takes a moment.
+        let client = if sticky.mode == StickyMode::Source { self.client() } else { self.connection.peer().ip() };
+        let asking = Asking { head: self.head, client, now: self.now(), meant: Meant::Yes };
+        self.belongs = Belonging::of(pool, &asking);
     }
 
     /// Counts what came of the look-up, once a request.
     pub(super) fn count_lookup(&self) {
-        if self.tries > 0 || self.pool().sessions.is_none() {
+        if self.tries > 0 || self.pool().settings.sticky.is_none() {
             return;
         }
         let result = match self.session {
-            SessionWord::None if self.names_session => "unknown",
+            SessionWord::None if self.belongs.named => "unknown",
             word => word.word(),
         };
-        self.place.generation.pools[self.pool_index()].counters.session(result);
+        self.place.generation.pools[self.pool].counters.session(result);
     }
 
-    /// Learns the session that the node named, or binds the one that had to move.
+    /// Learns the session that the node named, binds the one that had to move, and the one that nobody knows but a
+    /// node that answered it with success: so a table that was lost heals itself.
     pub(crate) fn learn(&mut self, answer: &AnswerHead) {
         let place = Rc::clone(&self.place);
-        let index = self.pool_index();
-        let pool = &place.generation.snapshot.pools[index];
-        let settings = &place.generation.snapshot.config.pools[index];
-        let (Some(sessions), Some(sticky)) = (&pool.sessions, &settings.sticky) else { return };
-        let Some(member) = self.member.and_then(|member| pool.members.get(member)) else { return };
-        let now = self.now();
-        // One reset is no reason to move: the session still lives where its node is active.
-        let at_home = |number| pool.bound(number, &Tried::default(), now).is_some();
-        let away = self.session == SessionWord::Rebound && self.bound.is_some_and(at_home);
-        if let Some(key) = self.key.filter(|_| self.bound.is_some() && !away) {
-            sessions.bind(key, member.number, now);
+        let pool = &place.generation.snapshot.pools[self.pool];
+        let (Some(sessions), Some(sticky)) = (&pool.sessions, &pool.settings.sticky) else { return };
+        let Some(number) = self.member.and_then(|member| pool.members.get(member)).map(|member| member.number) else {
+            return;
+        };
+        if sticky.mode == StickyMode::Source {
+            if let Some(key) = self.belongs.key.filter(|_| self.belongs.bound != Some(number) || self.belongs.returns) {
+                self.bind(sessions, key, number, How::Moved);
+            }
+            return;
         }
+        let named = self.learn_named(sessions, sticky, number, answer);
+        let Some(key) = self.belongs.key else { return };
+        match self.belongs.bound {
+            Some(bound) => {
+                // One reset is no reason to move: the session still lives where its node is active.
+                let away = self.session == SessionWord::Rebound && pool.is_home(bound, self.now());
+                if !away {
+                    self.bind(sessions, key, number, How::Moved);
+                }
+            }
+            // A node that gives another id has not taken this one.
+            None if named || answer.status() >= 400 || is_crowded(sessions, sticky) => {}
+            None => {
+                self.bind(sessions, key, number, How::Learned);
+            }
+        }
+    }
+
+    /// Whether the node named a session.
+    fn learn_named(&mut self, sessions: &Sessions, sticky: &Sticky, number: u32, answer: &AnswerHead) -> bool {
+        let mut named = false;
         for field in answer.fields().filter(|field| field.kind == FieldKind::SetCookie) {
             if let Some(id) = cookies::set_cookie(field.value, sticky.cookie.as_bytes()) {
-                let binding = sessions.bind(sessions.key(id), member.number, now);
-                let bound = binding.bound;
-                place.generation.pools[index].counters.evicted(u64::from(binding.evicted));
+                named = true;
+                let bound = self.bind(sessions, sessions.key(id), number, How::Learned);
                 if bound == Bound::New {
-                    place.generation.pools[index].counters.learned();
+                    self.place.generation.pools[self.pool].counters.learned();
                 }
                 if bound != Bound::Same && self.session != SessionWord::Rebound {
                     self.session = SessionWord::Learned;
                 }
             }
         }
+        named
     }
+
+    fn bind(&self, sessions: &Sessions, key: SessionKey, number: u32, how: How) -> Bound {
+        let binding = sessions.bind(key, number, self.now(), how);
+        self.place.generation.pools[self.pool].counters.evicted(u64::from(binding.evicted));
+        binding.bound
+    }
+
+    /// The value of Set-Cookie with which Weir tells the client its node, where that is news.
+    pub(crate) fn own_cookie(&self) -> Option<Vec<u8>> {
+        let pool = self.pool();
+        let sticky = pool.settings.sticky.as_ref()?;
+        let (StickyMode::Cookie(attributes), Some(tokens)) = (&sticky.mode, &pool.tokens) else { return None };
+        let member = self.member?;
+        let here = self.belongs.bound == pool.members.get(member).map(|member| member.number);
+        let will_return = self.belongs.bound.is_some() && sticky.failback == Failback::Return;
+        // One reset is no reason to move: the session still lives where its node is active.
+        let away = self.belongs.bound.is_some_and(|bound| pool.is_home(bound, self.now()));
+        if here || will_return || away {
+            return None;
+        }
+        let mut value = Vec::with_capacity(128);
+        own_cookie::set_cookie(&mut value, &sticky.cookie, tokens.token(member), attributes, self.connection.secure());
+        Some(value)
+    }
+}
+
+fn is_crowded(sessions: &Sessions, sticky: &Sticky) -> bool {
+    sessions.len().saturating_mul(8) >= sticky.max_sessions.saturating_mul(CROWDED)
 }

@@ -17,8 +17,8 @@ pub(crate) fn tickets() -> Result<Arc<dyn ProducesTickets>, String> {
 }
 
 /// The secret that session ids are hashed with: new with every start.
-pub(crate) fn secret() -> Result<[u8; 16], String> {
-    let mut secret = [0; 16];
+pub(crate) fn secret() -> Result<[u8; 32], String> {
+    let mut secret = [0; 32];
     let random = aws_lc_rs::default_provider().secure_random;
     random.fill(&mut secret).map_err(|_| "no random numbers for session keys".to_string())?;
     Ok(secret)

@@ -6,14 +6,18 @@ use std::time::{Duration, Instant};
 use super::connection::Connection;
 use super::generation::Place;
 use crate::config;
+use crate::traffic::belonging::Belonging;
+use crate::traffic::edits::FieldEdits;
 use crate::traffic::headers::{Down, DownFraming, Forwarded, Up, UpFraming, write_request};
 use crate::traffic::location::PublicName;
+use crate::traffic::member::Held;
+use crate::traffic::pool::{Pool, Tried};
 use crate::traffic::refusal::Refusal;
-use crate::traffic::retry::{self, Attempt, ConnectFailure, Failure, Next, Sent};
-use crate::traffic::sessions::SessionKey;
-use crate::traffic::snapshot::{Pool, Tried};
+use crate::traffic::retry::{Failure, Sent};
+use crate::traffic::rules::{Rules, SiteRules};
 use crate::traffic::tick::Tick;
-use crate::wire::{AnswerFraming, AnswerHead, Framing, RequestHead, Version};
+use crate::traffic::why::Why;
+use crate::wire::{AnswerFraming, AnswerHead, RequestHead, Version};
 
 /// One request.
 pub(crate) struct Trip<'r> {
@@ -24,7 +28,17 @@ pub(crate) struct Trip<'r> {
     pub(super) place: Rc<Place>,
     pub(super) started: Instant,
     pub(super) site: Option<usize>,
+    pub(super) route: Option<usize>,
+    /// Index of the pool; the first one stands in before the route is known.
+    pub(super) pool: usize,
     pub(super) member: Option<usize>,
+    /// The place at the node.
+    pub(super) held: Option<Held>,
+    pub(super) why: Why,
+    /// How long the request waited for a place, or for its turn by rate.
+    pub(super) queued: Duration,
+    /// Seconds after which another try is worth it, where a rate was exceeded.
+    pub(super) retry_after: Option<u32>,
     pub(super) tries: u32,
     pub(super) session: SessionWord,
     pub(super) status: u16,
@@ -38,14 +52,12 @@ pub(crate) struct Trip<'r> {
     pub(super) fresh: bool,
     pub(super) reused: bool,
     pub(super) sent: Sent,
-    failure: Option<Failure>,
-    pub(super) key: Option<SessionKey>,
-    pub(super) bound: Option<u32>,
-    pub(super) names_session: bool,
+    pub(super) failure: Option<Failure>,
+    pub(super) belongs: Belonging,
     keep_alive: bool,
     answer_begun: bool,
     awaits_continue: bool,
-    heard: bool,
+    pub(super) heard: bool,
     pub(super) request_number: u64,
 }
 
@@ -83,7 +95,13 @@ impl<'r> Trip<'r> {
             place: connection.place(),
             started: Instant::now(),
             site: None,
+            route: None,
+            pool: 0,
             member: None,
+            held: None,
+            why: Why::None,
+            queued: Duration::ZERO,
+            retry_after: None,
             tries: 0,
             session: SessionWord::None,
             status: 0,
@@ -98,9 +116,7 @@ impl<'r> Trip<'r> {
             reused: false,
             sent: Sent::Nothing,
             failure: None,
-            key: None,
-            bound: None,
-            names_session: false,
+            belongs: Belonging::default(),
             keep_alive: false,
             answer_begun: false,
             awaits_continue: head.expects_continue(),
@@ -109,122 +125,35 @@ impl<'r> Trip<'r> {
         }
     }
 
-    /// Finds the site by host, or refuses: never "the first site wins" by accident.
-    pub(crate) fn find_site(&mut self) -> Result<(), Refusal> {
-        let hosts = self.place.generation.snapshot.hosts.get(self.place.listener);
-        let name = self.head.host().map_or(&b""[..], |host| host.name);
-        self.site = hosts.and_then(|hosts| hosts.find(name));
-        if self.site.is_some() { Ok(()) } else { Err(Refusal::UnknownHost) }
-    }
-
-    /// Refuses a body that says itself that it is too long.
-    pub(crate) fn check_length(&self) -> Result<(), Refusal> {
-        match (self.head.framing(), self.body_limit()) {
-            (Framing::Length(length), Some(limit)) if length > limit => Err(Refusal::BodyTooLarge),
-            _ => Ok(()),
-        }
-    }
-
-    /// The site's body limit.
-    pub(crate) fn body_limit(&self) -> Option<u64> {
-        self.site().and_then(|site| site.max_body)
-    }
-
     /// How much of the body is read before anything goes up.
     pub(crate) fn buffer_request(&self) -> u64 {
-        self.pool_settings().buffer_request
+        self.pool().settings.buffer_request
     }
 
-    /// The pool's deadlines.
+    /// The route's deadlines, or the pool's.
     pub(crate) fn timeouts(&self) -> config::Timeouts {
-        self.pool_settings().timeouts
+        self.rules().timeouts(&self.pool().settings.timeouts)
     }
 
     pub(super) fn site(&self) -> Option<&config::Site> {
         self.site.and_then(|site| self.place.generation.snapshot.config.sites.get(site))
     }
 
-    // Asked only after `find_site`; the first pool stands in before that.
-    pub(super) fn pool_index(&self) -> usize {
-        self.site().map_or(0, |site| site.pool)
+    pub(super) fn site_rules(&self) -> Option<&SiteRules> {
+        self.place.generation.snapshot.sites.get(self.site?)
     }
 
-    pub(super) fn pool_settings(&self) -> &config::Pool {
-        &self.place.generation.snapshot.config.pools[self.pool_index()]
+    /// What holds for this request. Asked only after `find_site`; the first site stands in before that.
+    pub(super) fn rules(&self) -> &Rules {
+        self.place.generation.snapshot.sites[self.site.unwrap_or(0)].of(self.route)
     }
 
     pub(super) fn pool(&self) -> &Pool {
-        &self.place.generation.snapshot.pools[self.pool_index()]
+        &self.place.generation.snapshot.pools[self.pool]
     }
 
     pub(super) fn now(&self) -> Tick {
         Tick::from_millis(self.connection.worker().clock.now())
-    }
-
-    /// Picks the node for the next try: the session's own where it may be used, else the next in turn.
-    pub(crate) fn pick(&mut self) -> Result<(), Refusal> {
-        let now = self.now();
-        if self.fresh && self.member.is_some() {
-            return Ok(());
-        }
-        let own = self.bound.and_then(|number| self.pool().bound(number, &self.tried, now));
-        self.session = match (self.bound, own) {
-            (None, _) => SessionWord::None,
-            (Some(_), Some(_)) => SessionWord::Hit,
-            (Some(_), None) => SessionWord::Rebound,
-        };
-        self.count_lookup();
-        match own.or_else(|| self.pool().next(&self.tried, now)) {
-            Some(member) => {
-                self.member = Some(member);
-                Ok(())
-            }
-            None => Err(Refusal::NoActiveNode),
-        }
-    }
-
-    /// Decides after a failed attempt.
-    pub(crate) fn failed(&mut self, failure: Failure, body_at_hand: bool) -> Next {
-        self.failure = Some(failure);
-        let attempt = Attempt {
-            tries_done: self.tries,
-            sent: self.sent,
-            reused: self.reused,
-            answer_begun: self.answer_begun || self.heard,
-            body_at_hand,
-            idempotent: self.head.method().idempotent(),
-        };
-        let other_left = {
-            let mut tried = self.tried.clone();
-            self.member.into_iter().for_each(|member| tried.add(member));
-            self.pool().has_next(&tried, self.now())
-        };
-        let next = retry::decide(&attempt, failure, self.pool_settings().retry.tries, other_left);
-        if next != Next::GiveUp {
-            self.place.generation.count_retry(self.pool_index(), failure.refusal().word());
-        }
-        next
-    }
-
-    /// What went wrong with the last node that was tried.
-    pub(super) fn last_failure(&self) -> Option<Refusal> {
-        self.failure.map(Failure::refusal)
-    }
-
-    /// What the client is told. Where nobody listens at any node any more that is the pool's state, not one node's.
-    pub(crate) fn refusal_for(&self, failure: Failure) -> Refusal {
-        let connect = matches!(failure, Failure::Connect(why) if why != ConnectFailure::Exhausted);
-        if connect && !self.pool().has_active(self.now()) { Refusal::NoActiveNode } else { failure.refusal() }
-    }
-
-    /// The picked node is out of the running for this request.
-    pub(crate) fn leave_node(&mut self) {
-        self.member.into_iter().for_each(|member| self.tried.add(member));
-    }
-
-    /// The next attempt goes to the same node over a new connection.
-    pub(crate) fn want_fresh(&mut self) {
-        self.fresh = true;
     }
 
     /// Writes the head that goes up.
@@ -238,10 +167,11 @@ impl<'r> Trip<'r> {
         };
         let up = Up {
             framing,
-            close: !self.pool_settings().reuse,
+            close: !self.pool().settings.reuse,
             via: self.site().is_some_and(|site| site.via),
             upgrade: self.wants_upgrade(),
             default_host: listener.default_host.as_bytes(),
+            edits: Some(&self.rules().request),
         };
         write_request(out, self.head, &forwarded, &up);
     }
@@ -267,6 +197,7 @@ impl<'r> Trip<'r> {
                 authority: self.head.host().map_or(self.place.listener().default_host.as_bytes(), |host| host.raw),
             },
             nodes: &self.place.generation.snapshot.nodes,
+            edits: Some(&self.rules().response),
             extra: &[],
         }
     }
@@ -349,6 +280,27 @@ impl<'r> Trip<'r> {
         if !self.answer_begun {
             self.status = refusal.answer().0;
         }
+    }
+
+    /// Weir answers for a route, with this status.
+    pub(crate) fn answers(&mut self, status: u16) {
+        self.status = status;
+    }
+
+    /// What the site changes in answers of our own; before a site is found, nothing.
+    pub(crate) fn edits_of_pages(&self) -> Option<&FieldEdits> {
+        self.site.map(|_| &self.rules().response)
+    }
+
+    /// The value of `X-Weir`, where the site tells its clients why: the word, the node, how long it waited.
+    pub(crate) fn explained(&self) -> Option<Vec<u8>> {
+        if !self.site().is_some_and(|site| site.explain) {
+            return None;
+        }
+        let word = self.refusal.map_or(self.why.word(), Refusal::word);
+        let node = self.member.and_then(|member| self.pool().members.get(member)).map_or("-", |member| &member.label);
+        let word = if word.is_empty() { "answered" } else { word };
+        Some(format!("{word}; node={node}; queued={:.3}", self.queued.as_secs_f64()).into_bytes())
     }
 
     /// Notes how much body came up.

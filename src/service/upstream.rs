@@ -22,6 +22,7 @@ use super::conn::{Conn, Io};
 use super::tcp::{Reset, Tcp};
 use super::verify;
 use crate::traffic::retry::{ConnectFailure, Failure};
+use crate::traffic::state::Fault;
 
 /// How a pool's nodes are spoken to over TLS.
 #[derive(Clone)]
@@ -61,6 +62,18 @@ impl ConnectFault {
             Self::Pin(_) => Failure::Pin,
         }
     }
+
+    /// What is held against the node.
+    pub(crate) const fn held_against(&self) -> Option<Fault> {
+        match self {
+            // No fault of the node.
+            Self::Exhausted(_) => None,
+            Self::Refused | Self::Unreachable(_) => Some(Fault::Refused),
+            Self::Timeout => Some(Fault::Connect),
+            // A probe of the port alone would pass, and must not end what this began.
+            Self::Tls(_) | Self::Pin(_) => Some(Fault::Reset),
+        }
+    }
 }
 
 impl std::fmt::Display for ConnectFault {
@@ -74,27 +87,46 @@ impl std::fmt::Display for ConnectFault {
     }
 }
 
-/// Opens a connection within `limit`, handshake included.
+/// Opens a connection: TCP within the first limit, and then the handshake within the second. A node that accepted but
+/// is silent may be collecting garbage, which takes longer than any way there.
 pub(crate) async fn connect(
     address: SocketAddr,
     tls: Option<&NodeTls>,
-    limit: Duration,
+    (limit, handshake): (Duration, Duration),
     clock: &Rc<Clock>,
 ) -> Result<Conn, ConnectFault> {
-    match tokio::time::timeout(limit, open(address, tls)).await {
-        Ok(Ok((stream, reset))) => Ok(Conn::new(stream, reset, clock)),
-        Ok(Err(fault)) => Err(fault),
-        Err(_) => Err(ConnectFault::Timeout),
-    }
+    let late = |_| ConnectFault::Timeout;
+    let stream = tokio::time::timeout(limit, reach(address)).await.map_err(late)??;
+    let (stream, reset) = match tls {
+        None => plain(stream),
+        Some(tls) => tokio::time::timeout(handshake, secure(stream, address, tls)).await.map_err(late)??,
+    };
+    Ok(Conn::new(stream, reset, clock))
 }
 
 /// Opens a stream; the caller holds the deadline.
 pub(crate) async fn open(address: SocketAddr, tls: Option<&NodeTls>) -> Result<(Box<dyn Io>, Reset), ConnectFault> {
+    let stream = reach(address).await?;
+    match tls {
+        None => Ok(plain(stream)),
+        Some(tls) => secure(stream, address, tls).await,
+    }
+}
+
+async fn reach(address: SocketAddr) -> Result<TcpStream, ConnectFault> {
     let stream = TcpStream::connect(address).await.map_err(ConnectFault::from)?;
     // Nagle's delay is the only thing lost where this fails.
     let _ = stream.set_nodelay(true);
+    Ok(stream)
+}
+
+fn plain(stream: TcpStream) -> (Box<dyn Io>, Reset) {
     let (tcp, reset) = Tcp::new(stream);
-    let Some(tls) = tls else { return Ok((Box::new(tcp), reset)) };
+    (Box::new(tcp), reset)
+}
+
+async fn secure(stream: TcpStream, address: SocketAddr, tls: &NodeTls) -> Result<(Box<dyn Io>, Reset), ConnectFault> {
+    let (tcp, reset) = Tcp::new(stream);
     let name = tls.server_name.clone().unwrap_or_else(|| ServerName::from(address.ip()));
     match tls.connector.connect(name, tcp).await {
         Ok(stream) => Ok((Box::new(stream), reset)),

@@ -15,10 +15,13 @@ use super::buffers::{self, Buffer, Buffers};
 use super::clock::Clock;
 use super::generation::Generation;
 use super::heads::Heads;
+use super::state_dir::StateDir;
 use super::upstream::Idle;
 use crate::observe::Observer;
 use crate::observe::access::Pen;
 use crate::observe::clock::{DateCache, HTTP_DATE};
+use crate::traffic::operators::Words;
+use crate::traffic::plain_path::Room;
 
 /// Shared by all threads.
 pub(crate) struct Shared {
@@ -26,6 +29,10 @@ pub(crate) struct Shared {
     pub(crate) current: ArcSwap<Generation>,
     /// Metrics, events, logs.
     pub(crate) observer: Arc<Observer>,
+    /// What operators said of nodes.
+    pub(crate) words: Mutex<Words>,
+    /// Where what outlives a restart is kept; none where there is no such place.
+    pub(crate) state_dir: Option<StateDir>,
     /// When the process began: what `now` counts from, in milliseconds.
     pub(crate) start: Instant,
     /// SIGTERM came.
@@ -82,6 +89,9 @@ pub(crate) struct Worker {
     date: RefCell<DateCache>,
     /// Where request lines are put together for the log.
     pub(crate) line: RefCell<Vec<u8>>,
+    /// Where paths are spelled out for comparing.
+    pub(crate) paths: RefCell<Room>,
+    chance: Cell<u64>,
     number: usize,
     open: Cell<usize>,
     empty: Notify,
@@ -100,6 +110,9 @@ impl Worker {
             pen: RefCell::default(),
             line: RefCell::default(),
             date: RefCell::default(),
+            paths: RefCell::default(),
+            // Any number but zero will do: what it decides need not be secret.
+            chance: Cell::new(0x9E37_79B9_7F4A_7C15 ^ (number as u64 + 1)),
             number,
             open: Cell::new(0),
             empty: Notify::new(),
@@ -116,6 +129,16 @@ impl Worker {
     /// Now, as the Date field says it.
     pub(crate) fn date(&self) -> [u8; HTTP_DATE] {
         self.date.borrow_mut().http(SystemTime::now())
+    }
+
+    /// A random number (xorshift), good enough to draw nodes with.
+    pub(crate) fn chance(&self) -> u64 {
+        let mut chance = self.chance.get();
+        chance ^= chance << 13;
+        chance ^= chance >> 7;
+        chance ^= chance << 17;
+        self.chance.set(chance);
+        chance
     }
 
     /// What was read into the scratch, as a buffer of its own.

@@ -3,6 +3,7 @@
 
 use std::borrow::Cow;
 
+use super::edits::FieldEdits;
 use super::location::{NodeAddresses, PublicName, map_location};
 use crate::wire::{AnswerHead, Field, FieldKind, RequestHead, Version, digits};
 
@@ -54,6 +55,8 @@ pub struct Up<'a> {
     pub upgrade: bool,
     /// The host for clients of HTTP/1.0 that name none.
     pub default_host: &'a [u8],
+    /// What site and route change.
+    pub edits: Option<&'a FieldEdits>,
 }
 
 /// Writes the head that a node reads.
@@ -67,7 +70,8 @@ pub fn write_request(out: &mut Vec<u8>, head: &RequestHead, from: &Forwarded<'_>
         write_field(out, b"Host", host_up);
     }
     let mut length_written = false;
-    for field in head.fields().filter(|field| goes_up(field, from.trust)) {
+    let edited = |field: &Field<'_>| up.edits.is_some_and(|edits| edits.drops(field.name));
+    for field in head.fields().filter(|field| goes_up(field, from.trust) && !edited(field)) {
         match (field.kind, up.framing) {
             (FieldKind::Host, _) => write_field(out, field.name, host_up),
             (FieldKind::ContentLength, UpFraming::Length(length)) if !length_written => {
@@ -95,6 +99,7 @@ pub fn write_request(out: &mut Vec<u8>, head: &RequestHead, from: &Forwarded<'_>
         UpFraming::Length(length) if !length_written => write_number(out, b"Content-Length", length),
         UpFraming::Length(_) | UpFraming::None => {}
     }
+    out.extend_from_slice(up.edits.map_or(b"", FieldEdits::added));
     write_connection_up(out, head, up);
     out.extend_from_slice(b"\r\n");
 }
@@ -194,8 +199,10 @@ pub struct Down<'a> {
     pub public: PublicName<'a>,
     /// What must not leak into Location.
     pub nodes: &'a NodeAddresses,
+    /// What site and route change; not in 1xx.
+    pub edits: Option<&'a FieldEdits>,
     /// Fields that Weir adds.
-    pub extra: &'a [(&'a [u8], &'a [u8])],
+    pub extra: &'a [Option<(&'a [u8], &'a [u8])>],
 }
 
 /// Writes the head that a client of HTTP/1 reads. The version is always ours (9110 6.2).
@@ -219,9 +226,12 @@ pub fn answer_fields<'a>(head: &'a AnswerHead, down: &'a Down<'a>) -> impl Itera
     let own_length = declared.filter(|_| head.value(FieldKind::ContentLength).is_none());
     let own_length = own_length.map(|length| (b"Content-Length".as_slice(), decimal(length)));
     let via = down.via.then(|| (b"Via".as_slice(), Cow::Borrowed(via_node(head))));
-    let extra = down.extra.iter().map(|&(name, value)| (name, Cow::Borrowed(value)));
+    let edits = down.edits.filter(|_| !head.is_interim());
+    let added = edits.into_iter().flat_map(FieldEdits::pairs);
+    let extra = down.extra.iter().flatten().copied().chain(added).map(|(name, value)| (name, Cow::Borrowed(value)));
     let mut length_passed = false;
-    let passed = head.fields().filter(|field| !field.hop).filter_map(move |field| {
+    let stays = move |field: &Field<'_>| !field.hop && !edits.is_some_and(|edits| edits.drops(field.name));
+    let passed = head.fields().filter(stays).filter_map(move |field| {
         let value = match field.kind {
             FieldKind::Location | FieldKind::ContentLocation => map_location(field.value, &down.public, down.nodes),
             FieldKind::ContentLength if length_passed => return None,
@@ -309,8 +319,14 @@ mod tests {
     use crate::wire::{HeadLimits, Method};
 
     const FROM: Forwarded<'_> = Forwarded { client: b"192.0.2.7", secure: true, port: 443, trust: Trust::Append };
-    const UP: Up<'_> =
-        Up { framing: UpFraming::None, close: false, via: false, upgrade: false, default_host: b"esb.wso2.com" };
+    const UP: Up<'_> = Up {
+        framing: UpFraming::None,
+        close: false,
+        via: false,
+        upgrade: false,
+        default_host: b"esb.wso2.com",
+        edits: None,
+    };
     const OURS: &str = "X-Forwarded-Host: esb.wso2.com\r\nX-Forwarded-Server: esb.wso2.com\r\n";
     const ORIGIN: &str = "X-Forwarded-Proto: https\r\nX-Forwarded-Port: 443\r\n";
 
@@ -456,6 +472,7 @@ mod tests {
             via: false,
             public: PublicName { secure: true, authority: b"esb.wso2.com" },
             nodes,
+            edits: None,
             extra: &[],
         }
     }
@@ -542,7 +559,7 @@ mod tests {
                     Content-Length: 5\r\n\r\n";
         let found = answered(text, Method::Post, |down| {
             down.via = true;
-            down.extra = &[(b"Set-Cookie", b"route=w1; Path=/")];
+            down.extra = &[Some((b"Set-Cookie", b"route=w1; Path=/")), None];
         });
         let expected = "HTTP/1.1 202 Accepted\r\nLocation: https://esb.wso2.com/a\r\n\
                         content-location: https://esb.wso2.com/b\r\nX-Location: http://10.0.0.3:8280/c\r\n\

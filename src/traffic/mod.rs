@@ -3,14 +3,37 @@
 //!
 //! Decides on plain values (`now` comes in), returns what it decided and never logs, waits or talks to the network.
 
+pub mod access;
 pub mod balance;
+pub mod belonging;
+pub mod client;
+pub mod client_key;
+pub mod clients;
 pub mod cookies;
+pub mod edits;
 pub mod headers;
+pub mod latency;
 pub mod location;
+pub mod member;
+pub mod operators;
+pub mod own_cookie;
+pub mod page;
+pub mod plain_path;
+pub mod pool;
+pub mod queue;
+pub mod rate;
+pub mod redirect;
 pub mod refusal;
+pub mod resolved;
 pub mod retry;
+pub mod routes;
+pub mod rules;
 pub mod sessions;
 pub mod sites;
 pub mod snapshot;
+pub mod standby;
 pub mod state;
+pub mod tending;
 pub mod tick;
+pub mod warmth;
+pub mod why;

@@ -1,6 +1,7 @@
-//! The answers that Weir gives itself: one table of status, word and sentence. The word is the same in the log, the
-//! metric and the page. Writing a page allocates nothing but the room it takes in the caller's buffer.
+//! Why Weir answers itself: one table of status, word and sentence. The word is the same in the log, the metric and
+//! the page.
 
+use super::page::{Body, Decimal, Page};
 use crate::wire::HeadFault;
 
 /// The table: a variant, its status, its word, and what a person may read.
@@ -45,6 +46,7 @@ refusals! {
     BodyTooLarge 413 "body-too-large" "The request body is larger than this site takes."
     ClientGone 499 "client-gone" "The client left before there was an answer."
     ConnectTimeout 504 "connect-timeout" "The server could not be reached in time."
+    Denied 403 "denied" "You may not come here."
     Exhausted 503 "exhausted" "There is no room for another connection now. Please try again."
     HeadTimeout 408 "head-timeout" "The request head did not come in time."
     NoActiveNode 503 "no-active-node" "No server can take this request now. Please try again."
@@ -55,28 +57,23 @@ refusals! {
     NodeReset 502 "node-reset" "The server broke the connection off."
     NodeTls 502 "node-tls" "No secure connection to the server could be made."
     NodeUnreachable 502 "node-unreachable" "There is no way to the server."
+    NodesBusy 503 "nodes-busy" "Every server is busy now. Please try again."
+    PathUnclear 400 "path-unclear" "The path can be read in more than one way."
+    QueueFull 503 "queue-full" "Too many others wait for a server now. Please try again."
+    QueueTimeout 503 "queue-timeout" "No server became free in time. Please try again."
+    RateLimited 429 "rate-limited" "You come too often. Please wait a little."
     SendTimeout 504 "send-timeout" "The server did not take the request in time."
+    SessionLost 503 "session-lost" "The server that has your session cannot answer now. Please try again."
     UnknownHost 421 "unknown-host" "No site of this name is served here."
 }
 
-/// Seconds after which a 503 is worth another try.
-const RETRY_AFTER: &str = "5";
+/// Seconds after which a 503 is worth another try, where nothing is known of how long it lasts.
+const RETRY_AFTER: u32 = 5;
 
 /// What a site takes: every method but CONNECT and TRACE, which no list can say.
 const ALLOW: &str = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
 
 const CONTENT_TYPE: &str = "text/plain; charset=utf-8";
-
-/// How a page goes to an HTTP/1 client.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Reply<'a> {
-    /// The value of `Date`, where the caller has one.
-    pub date: Option<&'a [u8]>,
-    /// The value of `Connection`; none where the version's own habit holds.
-    pub connection: Option<&'a str>,
-    /// The request was HEAD: the body's length is told, the body is not sent.
-    pub head_only: bool,
-}
 
 impl Refusal {
     /// Its word, as in logs, metrics and pages.
@@ -89,50 +86,20 @@ impl Refusal {
         self.answer().0
     }
 
-    /// Appends the whole answer for an HTTP/1 client.
-    pub fn write(self, out: &mut Vec<u8>, reply: Reply<'_>) {
-        let mut digits = [0; 20];
-        out.extend_from_slice(b"HTTP/1.1 ");
-        out.extend_from_slice(decimal(u64::from(self.status()), &mut digits));
-        out.push(b' ');
-        out.extend_from_slice(phrase(self.status()).as_bytes());
-        out.extend_from_slice(b"\r\n");
-        for (name, value) in self.fields() {
-            field(out, name, value.as_bytes());
-        }
-        field(out, "Content-Length", decimal(self.body_length() as u64, &mut digits));
-        for (name, value) in [("Date", reply.date), ("Connection", reply.connection.map(str::as_bytes))] {
-            value.into_iter().for_each(|value| field(out, name, value));
-        }
-        out.extend_from_slice(b"\r\n");
-        if !reply.head_only {
-            self.write_body(out);
-        }
-    }
-
-    /// The answer's fields, but for `Content-Length`, `Date` and what concerns the connection.
-    pub fn fields(self) -> impl Iterator<Item = (&'static str, &'static str)> {
-        let special = match self.status() {
-            405 => Some(("Allow", ALLOW)),
-            503 => Some(("Retry-After", RETRY_AFTER)),
-            _ => None,
-        };
-        // 405 and 414 may be cached unless somebody says no (RFC 9110 15.1).
-        [("Content-Type", CONTENT_TYPE), ("Cache-Control", "no-store")].into_iter().chain(special)
-    }
-
-    /// Appends the body: status, word and sentence, for people and for scripts.
-    pub fn write_body(self, out: &mut Vec<u8>) {
+    /// What the client reads. A 429 or 503 names the seconds to wait: these, or a few.
+    pub fn page(self, retry_after: Option<u32>) -> Page<'static> {
         let (status, word) = self.answer();
-        out.extend_from_slice(decimal(u64::from(status), &mut [0; 20]));
-        for part in [" ", word, "\n", self.sentence(), "\n"] {
-            out.extend_from_slice(part.as_bytes());
+        let wait = matches!(status, 429 | 503).then(|| retry_after.unwrap_or(RETRY_AFTER).max(1));
+        Page {
+            status,
+            content_type: Some(CONTENT_TYPE),
+            // 405 and 414 may be cached unless somebody says no (RFC 9110 15.1).
+            no_store: true,
+            allow: (status == 405).then_some(ALLOW),
+            location: None,
+            retry_after: wait.map(|seconds| Decimal::of(u64::from(seconds))),
+            body: Body::Reason(word, self.sentence()),
         }
-    }
-
-    /// Bytes that [`Self::write_body`] appends.
-    pub const fn body_length(self) -> usize {
-        "503 ".len() + self.word().len() + self.sentence().len() + "\n\n".len()
     }
 }
 
@@ -148,60 +115,23 @@ const fn head_sentence(status: u16) -> &'static str {
     }
 }
 
-/// The reason phrases of RFC 9110; 499 has none there.
-const fn phrase(status: u16) -> &'static str {
-    match status {
-        400 => "Bad Request",
-        405 => "Method Not Allowed",
-        408 => "Request Timeout",
-        413 => "Content Too Large",
-        414 => "URI Too Long",
-        417 => "Expectation Failed",
-        421 => "Misdirected Request",
-        431 => "Request Header Fields Too Large",
-        501 => "Not Implemented",
-        502 => "Bad Gateway",
-        503 => "Service Unavailable",
-        504 => "Gateway Timeout",
-        505 => "HTTP Version Not Supported",
-        _ => "",
-    }
-}
-
-fn field(out: &mut Vec<u8>, name: &str, value: &[u8]) {
-    for part in [name.as_bytes(), b": ", value, b"\r\n"] {
-        out.extend_from_slice(part);
-    }
-}
-
-fn decimal(mut number: u64, digits: &mut [u8; 20]) -> &[u8] {
-    let mut begin = digits.len();
-    for (place, digit) in digits.iter_mut().enumerate().rev() {
-        *digit = b'0' + (number % 10) as u8;
-        number /= 10;
-        begin = place;
-        if number == 0 {
-            break;
-        }
-    }
-    digits.get(begin..).unwrap_or_default()
-}
-
 #[cfg(test)]
 mod tests {
     use std::collections::HashSet;
 
     use super::*;
+    use crate::traffic::page::{Reply, phrase};
 
     fn written(refusal: Refusal, reply: Reply<'_>) -> String {
         let mut out = Vec::new();
-        refusal.write(&mut out, reply);
+        refusal.page(None).write(&mut out, &reply);
         String::from_utf8(out).unwrap()
     }
 
     #[test]
     fn a_page_is_a_whole_answer() {
-        let reply = Reply { date: Some(b"Sun, 06 Nov 1994 08:49:37 GMT"), connection: Some("close"), head_only: false };
+        let reply =
+            Reply { date: Some(b"Sun, 06 Nov 1994 08:49:37 GMT"), connection: Some("close"), ..Reply::default() };
         assert_eq!(
             written(Refusal::NoActiveNode, reply),
             "HTTP/1.1 503 Service Unavailable\r\n\
@@ -248,12 +178,19 @@ mod tests {
             ("answer-body-timeout", 504),
             ("send-timeout", 504),
             ("exhausted", 503),
+            ("denied", 403),
+            ("path-unclear", 400),
+            ("rate-limited", 429),
+            ("queue-full", 503),
+            ("queue-timeout", 503),
+            ("nodes-busy", 503),
+            ("session-lost", 503),
         ] {
             let found = Refusal::ALL.iter().find(|refusal| refusal.word() == word);
             assert_eq!(found.map(|refusal| refusal.status()), Some(status), "{word}");
         }
         let words: HashSet<_> = Refusal::ALL.iter().map(|refusal| refusal.word()).collect();
-        assert_eq!((words.len(), Refusal::ALL.len()), (20, 20), "each word means one thing");
+        assert_eq!((words.len(), Refusal::ALL.len()), (27, 27), "each word means one thing");
     }
 
     #[test]
@@ -269,14 +206,26 @@ mod tests {
             assert!(head.contains(&format!("\r\nContent-Length: {}", body.len())), "{page}");
             assert!(body.starts_with(&format!("{status} {word}\n")), "{body}");
             assert!(body.ends_with(".\n") && body.len() < 120, "{body}");
-            assert_eq!(head.contains("\r\nRetry-After: "), status == 503, "{head}");
+            assert_eq!(head.contains("\r\nRetry-After: "), matches!(status, 429 | 503), "{head}");
         }
     }
 
     #[test]
-    fn numbers_are_written_as_people_do() {
-        for number in [0, 7, 10, 503, 65_536, u64::MAX] {
-            assert_eq!(decimal(number, &mut [0; 20]), number.to_string().as_bytes());
+    fn who_knows_how_long_to_wait_says_so() {
+        let wait = |refusal: Refusal, seconds| {
+            let mut out = Vec::new();
+            refusal.page(seconds).write(&mut out, &Reply::default());
+            let page = String::from_utf8(out).unwrap();
+            page.split_once("\r\nRetry-After: ").map(|(_, rest)| rest.split_once("\r\n").unwrap().0.to_owned())
+        };
+        for (refusal, seconds, expected) in [
+            (Refusal::RateLimited, Some(12), Some("12")),
+            (Refusal::RateLimited, None, Some("5")),
+            (Refusal::QueueFull, Some(0), Some("1")),
+            (Refusal::QueueTimeout, Some(u32::MAX), Some("4294967295")),
+            (Refusal::Denied, Some(12), None),
+        ] {
+            assert_eq!(wait(refusal, seconds).as_deref(), expected, "{refusal:?}");
         }
     }
 }

@@ -1,23 +1,42 @@
 //! What follows when an attempt fails: another node, a fresh connection, or the end. A request that may have changed
-//! something at a node is never sent twice; a POST of which a byte went up is never sent again.
+//! something at a node is never sent twice, nor a POST of which a byte went up, unless its route says so; and a budget
+//! keeps repeated requests from burying nodes that are slow already.
+
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use std::time::Duration;
 
 use super::refusal::Refusal;
+use crate::config;
 
 /// How far an attempt came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Attempt {
     /// Nodes tried for this request, this one included. A connection that was replaced does not count.
     pub tries_done: u32,
+    /// Since the first of them began.
+    pub elapsed: Duration,
+    /// Whether a node that was not tried would take the request.
+    pub other_node_left: bool,
     /// How much of the request may have left for the node.
     pub sent: Sent,
     /// Whether the connection had carried a request before.
     pub reused: bool,
-    /// Whether a byte of the answer came.
+    /// Whether a byte of the answer came. Without meaning for [`Failure::Status`], which is told while the client has
+    /// nothing of it.
     pub answer_begun: bool,
     /// Whether the whole request body can be sent again; true where there is none.
     pub body_at_hand: bool,
     /// Whether the method may be repeated (RFC 9110 9.2.2).
     pub idempotent: bool,
+}
+
+/// What the pool and the route allow.
+#[derive(Clone, Copy, Debug)]
+pub struct Terms<'a> {
+    /// The pool's `retry` table.
+    pub retry: &'a config::Retry,
+    /// Whether the route lets requests be repeated that may have changed something.
+    pub non_idempotent: bool,
 }
 
 /// How much of a request may have left.
@@ -48,6 +67,8 @@ pub enum Failure {
     SendFailed,
     /// The node took no byte for too long.
     SendTimeout,
+    /// The node answered with this status, which [`Terms::asks_again`] lists.
+    Status(u16),
     /// The TLS handshake failed.
     Tls,
 }
@@ -72,43 +93,66 @@ pub enum Next {
     GiveUp,
     /// Another node.
     NextNode,
+    /// The client gets the node's own answer, never a page in its place.
+    Pass,
     /// The same node over a connection that was not used before; no try is counted.
     SameNodeFresh,
 }
 
-/// What follows a failed attempt. `tries_max` counts nodes; `other_node_left` tells whether one that was not tried
-/// would take the request.
-pub fn decide(attempt: &Attempt, failure: Failure, tries_max: u32, other_node_left: bool) -> Next {
-    let repeatable = attempt.sent == Sent::Nothing || (attempt.idempotent && attempt.body_at_hand);
-    if attempt.answer_begun || !repeatable || failure.is_final() {
-        return Next::GiveUp;
+/// What follows a failed attempt. `withdraw` takes a retry from the pool's [`Budget`]; it is asked last, at most once,
+/// and only where a node already had some of the request: one that could not be reached had no work from it.
+pub fn decide(attempt: &Attempt, failure: Failure, terms: &Terms<'_>, withdraw: impl FnOnce() -> bool) -> Next {
+    if attempt.may_go_again(failure, terms) {
+        if attempt.reused && failure.is_stale() {
+            return Next::SameNodeFresh;
+        }
+        let another = attempt.other_node_left && terms.allow(attempt, failure);
+        if another && (attempt.sent == Sent::Nothing || withdraw()) {
+            return Next::NextNode;
+        }
     }
-    if attempt.reused && failure.is_stale() {
-        return Next::SameNodeFresh;
+    match failure {
+        Failure::Status(_) => Next::Pass,
+        _ => Next::GiveUp,
     }
-    if attempt.tries_done >= tries_max || !other_node_left {
-        return Next::GiveUp;
-    }
-    Next::NextNode
 }
 
 /// Whether the failure is held against the node. A node may close a connection that it kept idle; that a request met
-/// it is nobody's fault (nginx counts it, and so ejects nodes that are well).
+/// it is nobody's fault (nginx counts it, and so ejects nodes that are well). Which statuses are, `eject` says.
 pub fn blame(attempt: &Attempt, failure: Failure) -> bool {
     let met_the_close = attempt.reused && !attempt.answer_begun && failure.is_stale();
-    !met_the_close && failure != Failure::Connect(ConnectFailure::Exhausted)
+    !met_the_close && !matches!(failure, Failure::Connect(ConnectFailure::Exhausted) | Failure::Status(_))
+}
+
+impl Attempt {
+    /// Whether the request would do no harm at a node, the same or another.
+    fn may_go_again(&self, failure: Failure, terms: &Terms<'_>) -> bool {
+        let answered = self.answer_begun && !matches!(failure, Failure::Status(_));
+        let harmless = self.idempotent || terms.non_idempotent;
+        !answered && (self.sent == Sent::Nothing || (harmless && self.body_at_hand))
+    }
+}
+
+impl Terms<'_> {
+    /// Whether an answer with this status is a [`Failure::Status`].
+    pub fn asks_again(&self, status: u16) -> bool {
+        self.retry.on_status.iter().any(|range| range.contains(&status))
+    }
+
+    fn allow(&self, attempt: &Attempt, failure: Failure) -> bool {
+        let wanted = match failure {
+            Failure::Connect(_) | Failure::Pin | Failure::Tls => self.retry.on_connect,
+            Failure::Cut | Failure::Reset | Failure::SendFailed => self.retry.on_reset,
+            Failure::AnswerTimeout | Failure::SendTimeout => self.retry.on_timeout,
+            Failure::Status(status) => self.asks_again(status),
+            // Another node would not mend it.
+            Failure::Malformed => false,
+        };
+        wanted && attempt.tries_done < self.retry.tries && attempt.elapsed < self.retry.time
+    }
 }
 
 impl Failure {
-    /// Whether it ejects the node: nothing can be asked of it now.
-    pub const fn ejects(self) -> bool {
-        match self {
-            Self::Connect(ConnectFailure::Exhausted) => false,
-            Self::Connect(_) | Self::Pin | Self::Tls => true,
-            _ => false,
-        }
-    }
-
     /// What the client is told when this was the last attempt.
     pub const fn refusal(self) -> Refusal {
         match self {
@@ -122,13 +166,26 @@ impl Failure {
             Self::Pin => Refusal::NodePin,
             Self::Reset | Self::SendFailed => Refusal::NodeReset,
             Self::SendTimeout => Refusal::SendTimeout,
+            // Told only where another node was to be asked and then none was left.
+            Self::Status(_) => Refusal::NoActiveNode,
             Self::Tls => Refusal::NodeTls,
         }
     }
 
-    /// The node may be at work on the request, or answered it in a way that another would not mend.
-    const fn is_final(self) -> bool {
-        matches!(self, Self::AnswerTimeout | Self::Malformed | Self::SendTimeout)
+    /// One word, as metrics and `X-Weir` count retries by.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::AnswerTimeout => "timeout",
+            Self::Connect(ConnectFailure::Exhausted) => "exhausted",
+            Self::Connect(_) => "connect",
+            Self::Cut => "cut",
+            Self::Malformed => "malformed",
+            Self::Pin => "pin",
+            Self::Reset | Self::SendFailed => "reset",
+            Self::SendTimeout => "send-timeout",
+            Self::Status(_) => "status",
+            Self::Tls => "tls",
+        }
     }
 
     /// How a connection looks whose other end had closed it while it was idle.
@@ -136,6 +193,53 @@ impl Failure {
         matches!(self, Self::Cut | Self::Reset | Self::SendFailed)
     }
 }
+
+/// How many requests of a pool may still be repeated, shared by all threads. Each request adds its share of a retry;
+/// a full budget, which is also how it begins, lets a pool with little traffic retry at all.
+#[derive(Debug)]
+pub struct Budget {
+    /// In hundredths of a retry.
+    left: AtomicU32,
+}
+
+impl Budget {
+    /// Retries that are kept at most.
+    pub const MOST: u32 = 100;
+
+    /// Full.
+    pub const fn new() -> Self {
+        Self { left: AtomicU32::new(Self::MOST * HUNDREDTHS) }
+    }
+
+    /// A request came; `percent` of one may be repeated for it. While the budget is full this writes nothing.
+    pub fn deposit(&self, percent: u16) {
+        let more = |left| (left < Self::MOST * HUNDREDTHS).then(|| Self::grown(left, percent));
+        let _full = self.left.fetch_update(Relaxed, Relaxed, more);
+    }
+
+    /// Takes a retry, if there is one. Where `percent` is 0 there never is.
+    pub fn withdraw(&self, percent: u16) -> bool {
+        let less = |left: u32| left.checked_sub(HUNDREDTHS);
+        percent > 0 && self.left.fetch_update(Relaxed, Relaxed, less).is_ok()
+    }
+
+    /// Whole retries that are left.
+    pub fn left(&self) -> u32 {
+        self.left.load(Relaxed) / HUNDREDTHS
+    }
+
+    fn grown(left: u32, percent: u16) -> u32 {
+        left.saturating_add(u32::from(percent)).min(Self::MOST * HUNDREDTHS)
+    }
+}
+
+impl Default for Budget {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+const HUNDREDTHS: u32 = 100;
 
 #[cfg(test)]
 mod tests {
@@ -149,10 +253,35 @@ mod tests {
     ];
     const HANDSHAKES: [Failure; 2] = [Failure::Pin, Failure::Tls];
     const STALE: [Failure; 3] = [Failure::Cut, Failure::Reset, Failure::SendFailed];
-    const FINAL: [Failure; 3] = [Failure::AnswerTimeout, Failure::Malformed, Failure::SendTimeout];
+    const TIMEOUTS: [Failure; 2] = [Failure::AnswerTimeout, Failure::SendTimeout];
+    const STATUSES: [Failure; 2] = [Failure::Status(502), Failure::Status(503)];
+    const MALFORMED: [Failure; 1] = [Failure::Malformed];
+
+    const ALL: config::Retry = config::Retry {
+        tries: 3,
+        time: Duration::from_secs(30),
+        budget: 20,
+        on_connect: true,
+        on_reset: true,
+        on_timeout: true,
+        on_status: Vec::new(),
+    };
+
+    fn all() -> config::Retry {
+        config::Retry { on_status: vec![502..=504, 429..=429], ..ALL }
+    }
 
     fn failures() -> impl Iterator<Item = Failure> {
-        CONNECTS.into_iter().chain(HANDSHAKES).chain(STALE).chain(FINAL)
+        CONNECTS.into_iter().chain(HANDSHAKES).chain(STALE).chain(TIMEOUTS).chain(STATUSES).chain(MALFORMED)
+    }
+
+    fn next(attempt: &Attempt, failure: Failure, retry: &config::Retry, non_idempotent: bool) -> Next {
+        decide(attempt, failure, &Terms { retry, non_idempotent }, || true)
+    }
+
+    /// How a try ends that nothing follows.
+    fn end_of(failure: Failure) -> Next {
+        if matches!(failure, Failure::Status(_)) { Next::Pass } else { Next::GiveUp }
     }
 
     /// A letter for each thing that is so: `s`ent something, `r`eused, `a`nswer begun, `b`ody at hand, `i`dempotent.
@@ -160,6 +289,8 @@ mod tests {
         let is = |letter| what.contains(letter);
         Attempt {
             tries_done: 1,
+            elapsed: Duration::ZERO,
+            other_node_left: true,
             sent: if is('s') { Sent::Something } else { Sent::Nothing },
             reused: is('r'),
             answer_begun: is('a'),
@@ -177,69 +308,136 @@ mod tests {
 
     #[test]
     fn what_follows_each_failure() {
-        let (end, next, fresh) = (Next::GiveUp, Next::NextNode, Next::SameNodeFresh);
-        for (what, connect, handshake, stale, last) in [
+        let (end, next_node, fresh, pass) = (Next::GiveUp, Next::NextNode, Next::SameNodeFresh, Next::Pass);
+        for (what, connect, handshake, stale, timeout, status) in [
             // Nothing was sent: any method, with or without its body.
-            ("", next, next, next, end),
-            ("b", next, next, next, end),
-            ("bi", next, next, next, end),
-            ("i", next, next, next, end),
-            ("r", next, next, fresh, end),
-            ("rb", next, next, fresh, end),
-            ("rbi", next, next, fresh, end),
+            ("", next_node, next_node, next_node, next_node, next_node),
+            ("b", next_node, next_node, next_node, next_node, next_node),
+            ("bi", next_node, next_node, next_node, next_node, next_node),
+            ("i", next_node, next_node, next_node, next_node, next_node),
+            ("r", next_node, next_node, fresh, next_node, next_node),
+            ("rb", next_node, next_node, fresh, next_node, next_node),
+            ("rbi", next_node, next_node, fresh, next_node, next_node),
             // Something was sent: only what may be repeated, and is there to be.
-            ("s", end, end, end, end),
-            ("sb", end, end, end, end),
-            ("si", end, end, end, end),
-            ("sbi", next, next, next, end),
-            ("sr", end, end, end, end),
-            ("srb", end, end, end, end),
-            ("sri", end, end, end, end),
-            ("srbi", next, next, fresh, end),
-            // The answer had begun.
-            ("a", end, end, end, end),
-            ("sabi", end, end, end, end),
-            ("srabi", end, end, end, end),
+            ("s", end, end, end, end, pass),
+            ("sb", end, end, end, end, pass),
+            ("si", end, end, end, end, pass),
+            ("sbi", next_node, next_node, next_node, next_node, next_node),
+            ("sr", end, end, end, end, pass),
+            ("srb", end, end, end, end, pass),
+            ("sri", end, end, end, end, pass),
+            ("srbi", next_node, next_node, fresh, next_node, next_node),
+            // The answer had begun, which is how a status came.
+            ("a", end, end, end, end, next_node),
+            ("sab", end, end, end, end, pass),
+            ("sabi", end, end, end, end, next_node),
+            ("srabi", end, end, end, end, next_node),
         ] {
-            let rows = [(&CONNECTS[..], connect), (&HANDSHAKES, handshake), (&STALE, stale), (&FINAL, last)];
-            for (failure, expected) in rows.iter().flat_map(|(kind, next)| kind.iter().map(move |one| (*one, *next))) {
-                assert_eq!(decide(&attempt(what), failure, 3, true), expected, "{what:?} and {failure:?}");
+            let rows = [(&CONNECTS[..], connect), (&HANDSHAKES, handshake), (&STALE, stale), (&TIMEOUTS, timeout)];
+            let rows = rows.into_iter().chain([(&STATUSES[..], status), (&MALFORMED, end)]);
+            for (failure, expected) in rows.flat_map(|(kind, next)| kind.iter().map(move |one| (*one, next))) {
+                assert_eq!(next(&attempt(what), failure, &all(), false), expected, "{what:?} and {failure:?}");
             }
         }
     }
 
     #[test]
-    fn tries_and_nodes_run_out_but_a_stale_connection_costs_none() {
-        let refused = Failure::Connect(ConnectFailure::Refused);
-        for (tries_done, tries_max, left, expected) in [
-            (1, 3, true, Next::NextNode),
-            (2, 3, true, Next::NextNode),
-            (3, 3, true, Next::GiveUp),
-            (1, 1, true, Next::GiveUp),
-            (1, 0, true, Next::GiveUp),
-            (1, 3, false, Next::GiveUp),
+    fn a_pool_says_what_it_repeats_for() {
+        for (kinds, off) in [
+            ([&CONNECTS[..], &HANDSHAKES].concat(), config::Retry { on_connect: false, ..all() }),
+            (STALE.to_vec(), config::Retry { on_reset: false, ..all() }),
+            (TIMEOUTS.to_vec(), config::Retry { on_timeout: false, ..all() }),
+            (STATUSES.to_vec(), config::Retry { on_status: vec![500..=501, 504..=599], ..all() }),
         ] {
-            let once = Attempt { tries_done, ..attempt("bi") };
-            assert_eq!(decide(&once, refused, tries_max, left), expected, "{tries_done} of {tries_max}, {left}");
-            let stale = Attempt { reused: true, ..once };
-            assert_eq!(decide(&stale, Failure::Cut, tries_max, left), Next::SameNodeFresh);
+            for failure in failures().filter(|failure| *failure != Failure::Malformed) {
+                let expected = if kinds.contains(&failure) { end_of(failure) } else { Next::NextNode };
+                assert_eq!(next(&attempt("sbi"), failure, &off, false), expected, "{failure:?} under {off:?}");
+                let stale = STALE.contains(&failure);
+                let reused = if stale { Next::SameNodeFresh } else { expected };
+                assert_eq!(next(&attempt("rsbi"), failure, &off, false), reused, "{failure:?} under {off:?}, reused");
+            }
+        }
+        let retry = all();
+        let terms = Terms { retry: &retry, non_idempotent: false };
+        let listed = [428, 429, 430, 501, 502, 503, 504, 505].map(|status| terms.asks_again(status));
+        assert_eq!(listed, [false, true, false, false, true, true, true, false]);
+    }
+
+    #[test]
+    fn tries_nodes_and_time_run_out_but_a_stale_connection_costs_none() {
+        let refused = Failure::Connect(ConnectFailure::Refused);
+        let second = Duration::from_secs(1);
+        for (tries_done, tries, other_node_left, elapsed, expected) in [
+            (1, 3, true, Duration::ZERO, Next::NextNode),
+            (2, 3, true, 29 * second, Next::NextNode),
+            (2, 3, true, 30 * second, Next::GiveUp),
+            (2, 3, true, Duration::MAX, Next::GiveUp),
+            (3, 3, true, Duration::ZERO, Next::GiveUp),
+            (1, 1, true, Duration::ZERO, Next::GiveUp),
+            (1, 0, true, Duration::ZERO, Next::GiveUp),
+            (1, 3, false, Duration::ZERO, Next::GiveUp),
+        ] {
+            let once = Attempt { tries_done, elapsed, other_node_left, ..attempt("sbi") };
+            let retry = config::Retry { tries, ..all() };
+            for failure in [refused, Failure::Cut, Failure::AnswerTimeout, Failure::Status(503)] {
+                let expected = if expected == Next::NextNode { expected } else { end_of(failure) };
+                assert_eq!(next(&once, failure, &retry, false), expected, "{once:?} of {tries}: {failure:?}");
+            }
+            let (stale, terms) = (Attempt { reused: true, ..once }, Terms { retry: &retry, non_idempotent: false });
+            assert_eq!(decide(&stale, Failure::Cut, &terms, || false), Next::SameNodeFresh);
         }
     }
 
     #[test]
-    fn a_post_of_which_a_byte_went_up_is_never_sent_again() {
+    fn the_budget_is_asked_last_and_only_for_what_a_node_had_of_it() {
+        for (what, failure, other_node_left, asked) in [
+            ("bi", Failure::Connect(ConnectFailure::Refused), true, false),
+            ("b", Failure::Tls, true, false),
+            ("rsbi", Failure::Reset, true, false),
+            ("sbi", Failure::Reset, true, true),
+            ("sbi", Failure::AnswerTimeout, true, true),
+            ("sabi", Failure::Status(503), true, true),
+            ("sabi", Failure::Status(500), true, false),
+            ("sabi", Failure::Reset, true, false),
+            ("sbi", Failure::Reset, false, false),
+            ("sb", Failure::Reset, true, false),
+            ("sbi", Failure::Malformed, true, false),
+        ] {
+            for left in [true, false] {
+                let mut times = 0;
+                let (once, retry) = (Attempt { other_node_left, ..attempt(what) }, all());
+                let followed = decide(&once, failure, &Terms { retry: &retry, non_idempotent: false }, || {
+                    times += 1;
+                    left
+                });
+                assert_eq!(times, u32::from(asked), "{what} and {failure:?}");
+                if asked {
+                    assert_eq!(followed, if left { Next::NextNode } else { end_of(failure) }, "{what} and {failure:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_post_of_which_a_byte_went_up_is_never_sent_again_unless_its_route_says_so() {
         for attempt in attempts().filter(|attempt| !attempt.idempotent && attempt.sent == Sent::Something) {
             for failure in failures() {
-                assert_eq!(decide(&attempt, failure, 9, true), Next::GiveUp, "{attempt:?} and {failure:?}");
+                let without = next(&attempt, failure, &all(), false);
+                assert_eq!(without, end_of(failure), "{attempt:?} and {failure:?}");
+                let same = Attempt { idempotent: true, ..attempt };
+                let with = next(&attempt, failure, &all(), true);
+                assert_eq!(with, next(&same, failure, &all(), false), "as any other: {attempt:?} and {failure:?}");
+                assert!(with == end_of(failure) || attempt.body_at_hand, "{attempt:?} and {failure:?}");
             }
         }
     }
 
     #[test]
-    fn no_answer_is_followed_by_another_one() {
+    fn no_answer_is_followed_by_another_one_but_for_a_status_that_the_pool_lists() {
         for attempt in attempts().filter(|attempt| attempt.answer_begun) {
-            for failure in failures() {
-                assert_eq!(decide(&attempt, failure, 9, true), Next::GiveUp, "{attempt:?} and {failure:?}");
+            for failure in failures().filter(|failure| !STATUSES.contains(failure)).chain([Failure::Status(500)]) {
+                let found = next(&attempt, failure, &all(), true);
+                assert_eq!(found, end_of(failure), "{attempt:?} and {failure:?}");
             }
         }
     }
@@ -248,7 +446,8 @@ mod tests {
     fn a_fresh_connection_is_never_replaced_by_a_fresh_one() {
         for attempt in attempts().filter(|attempt| !attempt.reused) {
             for failure in failures() {
-                assert_ne!(decide(&attempt, failure, 9, true), Next::SameNodeFresh, "{attempt:?} and {failure:?}");
+                let found = next(&attempt, failure, &all(), true);
+                assert_ne!(found, Next::SameNodeFresh, "{attempt:?} and {failure:?}");
             }
         }
     }
@@ -256,7 +455,7 @@ mod tests {
     #[test]
     fn what_is_held_against_the_node() {
         for failure in failures() {
-            let own = failure == Failure::Connect(ConnectFailure::Exhausted);
+            let own = failure == Failure::Connect(ConnectFailure::Exhausted) || STATUSES.contains(&failure);
             assert_eq!(blame(&attempt("sbi"), failure), !own, "fresh: {failure:?}");
             let stale = STALE.contains(&failure);
             assert_eq!(blame(&attempt("srbi"), failure), !own && !stale, "reused: {failure:?}");
@@ -265,22 +464,104 @@ mod tests {
     }
 
     #[test]
-    fn what_ejects_and_what_the_client_is_told() {
-        for (failure, ejects, status, word) in [
-            (Failure::AnswerTimeout, false, 504, "answer-timeout"),
-            (Failure::Connect(ConnectFailure::Exhausted), false, 503, "exhausted"),
-            (Failure::Connect(ConnectFailure::Refused), true, 502, "node-refused"),
-            (Failure::Connect(ConnectFailure::Timeout), true, 504, "connect-timeout"),
-            (Failure::Connect(ConnectFailure::Unreachable), true, 502, "node-unreachable"),
-            (Failure::Cut, false, 502, "node-cut"),
-            (Failure::Malformed, false, 502, "node-malformed"),
-            (Failure::Pin, true, 502, "node-pin"),
-            (Failure::Reset, false, 502, "node-reset"),
-            (Failure::SendFailed, false, 502, "node-reset"),
-            (Failure::SendTimeout, false, 504, "send-timeout"),
-            (Failure::Tls, true, 502, "node-tls"),
+    fn what_the_client_is_told() {
+        for (failure, status, told, word) in [
+            (Failure::AnswerTimeout, 504, "answer-timeout", "timeout"),
+            (Failure::Connect(ConnectFailure::Exhausted), 503, "exhausted", "exhausted"),
+            (Failure::Connect(ConnectFailure::Refused), 502, "node-refused", "connect"),
+            (Failure::Connect(ConnectFailure::Timeout), 504, "connect-timeout", "connect"),
+            (Failure::Connect(ConnectFailure::Unreachable), 502, "node-unreachable", "connect"),
+            (Failure::Cut, 502, "node-cut", "cut"),
+            (Failure::Malformed, 502, "node-malformed", "malformed"),
+            (Failure::Pin, 502, "node-pin", "pin"),
+            (Failure::Reset, 502, "node-reset", "reset"),
+            (Failure::SendFailed, 502, "node-reset", "reset"),
+            (Failure::SendTimeout, 504, "send-timeout", "send-timeout"),
+            (Failure::Status(500), 503, "no-active-node", "status"),
+            (Failure::Tls, 502, "node-tls", "tls"),
         ] {
-            assert_eq!((failure.ejects(), failure.refusal().answer()), (ejects, (status, word)), "{failure:?}");
+            let found = (failure.refusal().answer(), failure.word());
+            assert_eq!(found, ((status, told), word), "{failure:?}");
         }
+    }
+
+    fn withdrawn(budget: &Budget, percent: u16) -> u32 {
+        (0..1000).filter(|_| budget.withdraw(percent)).count() as u32
+    }
+
+    #[test]
+    fn a_budget_begins_full_and_grows_with_requests() {
+        for (percent, requests, expected) in [
+            (20, 0, 0),
+            (20, 4, 0),
+            (20, 5, 1),
+            (20, 499, 99),
+            (20, 9999, 100),
+            (100, 7, 7),
+            (u16::MAX, 1, 100),
+            (1, 99, 0),
+        ] {
+            let budget = Budget::new();
+            assert_eq!((budget.left(), withdrawn(&budget, percent), budget.left()), (100, 100, 0));
+            (0..requests).for_each(|_| budget.deposit(percent));
+            assert_eq!(budget.left(), expected);
+            assert_eq!(withdrawn(&budget, percent), expected, "{requests} requests at {percent} %");
+        }
+        let budget = Budget::default();
+        (0..1000).for_each(|_| budget.deposit(20));
+        assert_eq!(withdrawn(&budget, 20), 100, "never more than full");
+        assert_eq!(withdrawn(&Budget::new(), 0), 0, "none where the pool allows none");
+    }
+
+    #[test]
+    fn a_storm_of_failures_repeats_no_more_than_the_budget() {
+        let mut chance = 88_172_645_463_325_252_u64;
+        let mut draw = move |below: u64| {
+            chance ^= chance << 13;
+            chance ^= chance >> 7;
+            chance ^= chance << 17;
+            (chance >> 20) % below
+        };
+        for percent in [1, 20, 50, 100] {
+            let (budget, retry) = (Budget::new(), config::Retry { budget: percent, tries: 5, ..all() });
+            let (mut requests, mut repeated, mut free) = (0_u64, 0, 0);
+            for _ in 0..20_000 {
+                requests += 1;
+                budget.deposit(percent);
+                for tries_done in 1.. {
+                    let what = ["sbi", "bi"][draw(2) as usize];
+                    let failed = Attempt { tries_done, ..attempt(what) };
+                    let withdraw = || budget.withdraw(percent);
+                    let terms = Terms { retry: &retry, non_idempotent: false };
+                    if decide(&failed, Failure::Reset, &terms, withdraw) != Next::NextNode {
+                        break;
+                    }
+                    *(if what == "sbi" { &mut repeated } else { &mut free }) += 1;
+                }
+                let most = u64::from(Budget::MOST) + u64::from(percent) * requests / 100;
+                assert!(repeated <= most, "{repeated} of {most} after {requests} requests at {percent} %");
+            }
+            let most = u64::from(Budget::MOST) + u64::from(percent) * requests / 100;
+            assert!(free > 1000 && repeated > 0);
+            assert!(percent > 50 || repeated + 1 >= most, "all of it is used: {repeated} of {most}");
+        }
+    }
+
+    #[test]
+    fn threads_at_once_share_one_budget() {
+        let budget = Budget::new();
+        let storm = || {
+            let try_one = |_| {
+                budget.deposit(20);
+                (0..3).filter(|_| budget.withdraw(20)).count()
+            };
+            (0..5000).map(try_one).sum::<usize>()
+        };
+        let repeated: usize = std::thread::scope(|scope| {
+            let threads = [0; 4].map(|_| scope.spawn(storm));
+            threads.map(|thread| thread.join().unwrap()).iter().sum()
+        });
+        let most = 100 + 4 * 5000 / 5;
+        assert!(repeated <= most && repeated + 100 >= most, "{repeated} of {most}");
     }
 }

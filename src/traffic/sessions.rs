@@ -2,18 +2,22 @@
 //! session goes first: exactly so in a table below 4096 sessions, within each of 256 parts in a larger one.
 //! It holds keyed hashes, never ids; it grows with use, one part at a time, so nobody waits for a rehash of it all.
 
+pub mod file;
+mod home;
 mod key;
-mod places;
 mod shard;
+mod source;
 
 use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 
 use parking_lot::{Mutex, MutexGuard};
 
+pub use self::home::{Found, How, failback};
 pub use self::key::SessionKey;
 pub use self::shard::Bound;
-use self::shard::{Pace, Shard};
+use self::shard::{Copied, Entry, Pace, Shard};
+pub use self::source::source_key;
 use super::tick::Tick;
 
 /// Parts of a large table. A million sessions are 4000 a part: growing one takes tens of microseconds.
@@ -22,15 +26,20 @@ const PARTS: usize = 256;
 /// Tables smaller than this are one part, so that their order of eviction is exact.
 const EXACT_BELOW: usize = 4096;
 
-/// Sessions that one hold of a part's lock may drop: tens of microseconds.
-const BATCH: usize = 256;
+/// Sessions that one hold of a part's lock may drop: two microseconds, for which a waiting thread spins and need not
+/// sleep.
+const BATCH: usize = 32;
 
-/// Idle time is kept in units of 128 ms: 32 bits last for 17 years. A session lives never shorter than its idle time,
-/// and at most a quarter of a second longer, in a large table a second more.
+/// Time is kept in units of 128 ms: 32 bits last for 17 years, four of them before the start. A session lives never
+/// shorter than its idle time, and at most a quarter of a second longer, in a large table a second more; across a
+/// restart, another second.
 const UNIT_BITS: u32 = 7;
 
 /// Units. In a large table uses within a second count as one: most look-ups then write nothing.
 const GRAIN: u32 = 8;
+
+/// Where the table's time begins, so that sessions of earlier runs are as old as they are: four years before the start.
+const EPOCH: u32 = 1 << 30;
 
 /// The learned sessions of a pool.
 #[derive(Debug)]
@@ -51,6 +60,19 @@ pub struct Sessions {
 #[derive(Debug, Default)]
 #[repr(align(128))]
 struct Part(Mutex<Shard>);
+
+/// A session as it is kept on disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Saved {
+    /// What stands for its id.
+    pub key: SessionKey,
+    /// The node it lives on.
+    pub node: u32,
+    /// The node it lived on first.
+    pub home: u32,
+    /// How long nobody used it.
+    pub unused_seconds: u32,
+}
 
 /// What [`Sessions::bind`] did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,21 +104,36 @@ impl Sessions {
         SessionKey::of(id, &self.secret)
     }
 
-    /// The node a session lives on; its idle time begins anew.
-    pub fn find(&self, key: SessionKey, now: Tick) -> Option<u32> {
-        self.part_of(key).find(key, units(now), self.pace())
+    /// Where a session lives; its idle time begins anew.
+    pub fn find(&self, key: SessionKey, now: Tick) -> Option<Found> {
+        let (now, pace) = (units(now), self.pace());
+        let entry = self.part_of(key).find(key, now, pace)?;
+        Some(Self::found(entry, now, pace))
+    }
+
+    /// Where a session lives; this is no use of it.
+    pub fn peek(&self, key: SessionKey, now: Tick) -> Option<Found> {
+        let (now, pace) = (units(now), self.pace());
+        let entry = self.part_of(key).peek(key, now, pace)?;
+        Some(Self::found(entry, now, pace))
+    }
+
+    fn found(entry: Entry, now: u32, pace: Pace) -> Found {
+        // What the grain and the unit leave open is not counted as unused.
+        let unused = now.saturating_sub(entry.used).saturating_sub(pace.grain.max(1));
+        Found { node: entry.node.into(), home: entry.home.into(), unused: span(unused) }
     }
 
     /// A session lives on `node` from now on, wherever it was; its idle time begins anew.
-    pub fn bind(&self, key: SessionKey, node: u32, now: Tick) -> Binding {
-        let (now, pace) = (units(now), self.pace());
+    pub fn bind(&self, key: SessionKey, node: u32, now: Tick, how: How) -> Binding {
+        let (node, now, pace) = (number(node), units(now), self.pace());
         let mut part = self.part_of(key);
-        if let Some(bound) = part.rebind(key, node, now, pace) {
+        if let Some(bound) = part.rebind(key, node, how, now, pace) {
             return Binding { bound, evicted: false };
         }
         let full = self.total.fetch_add(1, Relaxed) >= self.max.load(Relaxed);
         let made_room = full && part.drop_oldest();
-        part.insert(key, node, now);
+        part.insert(&Entry::new(key, node, node, now));
         drop(part);
         let evicted = made_room || (full && self.evict_after(key));
         if evicted {
@@ -131,6 +168,52 @@ impl Sessions {
         dropped
     }
 
+    /// Tells every session that is not over, part by part, the longest idle of each first. No lock is held meanwhile:
+    /// `each` may take its time. A session that is used or bound meanwhile is told as it was or as it is; where the
+    /// table is resized meanwhile, some are told twice.
+    pub fn export(&self, now: Tick, each: &mut impl FnMut(Saved)) {
+        let (now, pace, mut copied) = (units(now), self.pace(), Copied::default());
+        loop {
+            let spread = self.spread.load(Relaxed);
+            for part in &self.parts {
+                part.0.lock().copy_to(&mut copied);
+                copied
+                    .listed()
+                    .filter(|entry| !pace.is_over(entry.used, now))
+                    .for_each(|entry| each(saved(entry, now)));
+            }
+            // Dealt anew on the way, sessions may have passed from parts to come to parts that were told.
+            if self.spread.load(Relaxed) == spread {
+                return;
+            }
+        }
+    }
+
+    /// Takes up sessions of an earlier run; returns how many. Those that are over, or here already, are not taken;
+    /// where there are more than the table may hold, the longest idle go. For the start: it locks each part for as
+    /// long as its sessions take to sort.
+    pub fn restore(&self, saved: impl Iterator<Item = Saved>, now: Tick) -> usize {
+        let (now, pace, mut taken) = (units(now), self.pace(), 0_usize);
+        for saved in saved {
+            let used = now.saturating_sub(units_of_seconds(saved.unused_seconds));
+            let entry = Entry::new(saved.key, number(saved.node), number(saved.home), used);
+            let mut part = self.part_of(saved.key);
+            if !pace.is_over(used, now) && part.admit(&entry) {
+                self.total.fetch_add(1, Relaxed);
+                taken += 1;
+            }
+        }
+        for part in &self.parts {
+            part.0.lock().settle();
+        }
+        taken.saturating_sub(self.shrink())
+    }
+
+    /// Tells tables of one secret from those of another, and nothing else about it.
+    fn mark(&self) -> [u8; 16] {
+        self.key(b"the mark of a table").to_bytes()
+    }
+
     /// Sessions in the table, idle ones that no sweep came to yet included.
     pub fn len(&self) -> usize {
         self.total.load(Relaxed)
@@ -148,14 +231,14 @@ impl Sessions {
 
     /// Sessions that live on a node.
     pub fn count_of(&self, node: u32) -> usize {
-        self.parts.iter().map(|part| part.0.lock().count_of(node)).sum()
+        self.parts.iter().map(|part| part.0.lock().count_of(number(node))).sum()
     }
 
     /// Forgets every session of a node; returns how many.
     pub fn clear_node(&self, node: u32) -> usize {
         let mut dropped = 0;
         for part in &self.parts {
-            let gone = part.0.lock().clear_node(node);
+            let gone = part.0.lock().clear_node(number(node));
             self.total.fetch_sub(gone, Relaxed);
             dropped += gone;
         }
@@ -227,7 +310,7 @@ impl Sessions {
         let mut entries: Vec<_> = parts.iter_mut().flat_map(|part| part.take_all()).collect();
         entries.sort_by_key(|entry| entry.used);
         for entry in entries {
-            parts[entry.key.lane(spread)].insert(entry.key, entry.node, entry.used);
+            parts[entry.key.lane(spread)].insert(&entry);
         }
         self.spread.store(spread, Relaxed);
     }
@@ -242,8 +325,31 @@ fn bounded(max: usize) -> usize {
     max.clamp(1, 1 << 31)
 }
 
+/// Numbers beyond 16 bits are one number, which no node may have: its sessions are of no node that there is.
+fn number(node: u32) -> u16 {
+    u16::try_from(node).unwrap_or(u16::MAX)
+}
+
+fn saved(entry: &Entry, now: u32) -> Saved {
+    let unused = span(now.saturating_sub(entry.used)).as_secs();
+    Saved {
+        key: entry.key,
+        node: entry.node.into(),
+        home: entry.home.into(),
+        unused_seconds: u32::try_from(unused).unwrap_or(u32::MAX),
+    }
+}
+
 fn units(now: Tick) -> u32 {
-    u32::try_from(now.as_millis() >> UNIT_BITS).unwrap_or(u32::MAX)
+    u32::try_from(now.as_millis() >> UNIT_BITS).unwrap_or(u32::MAX).saturating_add(EPOCH)
+}
+
+fn units_of_seconds(seconds: u32) -> u32 {
+    u32::try_from((u64::from(seconds) * 1000) >> UNIT_BITS).unwrap_or(u32::MAX)
+}
+
+fn span(units: u32) -> Duration {
+    Duration::from_millis(u64::from(units) << UNIT_BITS)
 }
 
 fn idle_units(idle: Duration) -> u32 {
@@ -271,6 +377,24 @@ mod tests {
         sessions.key(format!("{number:032X}").as_bytes())
     }
 
+    fn learn(sessions: &Sessions, key: SessionKey, node: u32, now: Tick) -> Binding {
+        sessions.bind(key, node, now, How::Learned)
+    }
+
+    fn node_of(sessions: &Sessions, key: SessionKey, now: Tick) -> Option<u32> {
+        sessions.find(key, now).map(|found| found.node)
+    }
+
+    /// A small xorshift.
+    fn draws(mut chance: u64) -> impl FnMut(u64) -> u64 {
+        move |below| {
+            chance ^= chance << 13;
+            chance ^= chance >> 7;
+            chance ^= chance << 17;
+            chance % below
+        }
+    }
+
     /// Every key, after checking that the table tells the same from all sides.
     fn audit(sessions: &Sessions) -> Vec<SessionKey> {
         let keys = audit_parts(sessions);
@@ -294,13 +418,13 @@ mod tests {
         let sessions = table(10);
         let key = sessions.key(b"F00D");
         let expected = |bound| Binding { bound, evicted: false };
-        assert_eq!(sessions.find(key, at(0)), None);
-        assert_eq!(sessions.bind(key, 1, at(0)), expected(Bound::New));
-        assert_eq!(sessions.bind(key, 1, at(1)), expected(Bound::Same));
-        assert_eq!(sessions.find(key, at(1)), Some(1));
-        assert_eq!(sessions.bind(key, 2, at(2)), expected(Bound::Moved(1)));
-        assert_eq!(sessions.find(key, at(2)), Some(2));
-        assert_eq!(sessions.find(sessions.key(b"f00d"), at(2)), None, "ids differ by case");
+        assert_eq!(node_of(&sessions, key, at(0)), None);
+        assert_eq!(learn(&sessions, key, 1, at(0)), expected(Bound::New));
+        assert_eq!(learn(&sessions, key, 1, at(1)), expected(Bound::Same));
+        assert_eq!(node_of(&sessions, key, at(1)), Some(1));
+        assert_eq!(learn(&sessions, key, 2, at(2)), expected(Bound::Moved(1)));
+        assert_eq!(node_of(&sessions, key, at(2)), Some(2));
+        assert_eq!(node_of(&sessions, sessions.key(b"f00d"), at(2)), None, "ids differ by case");
         assert_eq!((sessions.len(), sessions.count_of(1), sessions.count_of(2)), (1, 0, 1));
     }
 
@@ -308,13 +432,13 @@ mod tests {
     fn a_session_lives_for_its_idle_time_after_each_use() {
         let sessions = table(10);
         let key = sessions.key(b"F00D");
-        sessions.bind(key, 1, at(0));
-        assert_eq!(sessions.find(key, at(60)), Some(1), "never shorter than said");
-        assert_eq!(sessions.find(key, at(120)), Some(1), "a look-up is a use");
-        sessions.bind(key, 1, at(180));
-        assert_eq!(sessions.find(key, at(240)), Some(1), "a binding is a use");
-        assert_eq!(sessions.find(key, at(301)), None, "unused for too long, swept or not");
-        assert_eq!(sessions.bind(key, 2, at(301)).bound, Bound::New, "the old binding is no more");
+        learn(&sessions, key, 1, at(0));
+        assert_eq!(node_of(&sessions, key, at(60)), Some(1), "never shorter than said");
+        assert_eq!(node_of(&sessions, key, at(120)), Some(1), "a look-up is a use");
+        learn(&sessions, key, 1, at(180));
+        assert_eq!(node_of(&sessions, key, at(240)), Some(1), "a binding is a use");
+        assert_eq!(node_of(&sessions, key, at(301)), None, "unused for too long, swept or not");
+        assert_eq!(learn(&sessions, key, 2, at(301)).bound, Bound::New, "the old binding is no more");
         assert_eq!(sessions.len(), 1);
     }
 
@@ -323,25 +447,25 @@ mod tests {
         let sessions = table(EXACT_BELOW);
         for step in 0..2000 {
             let now = Tick::from_millis(step * 300);
-            sessions.bind(sessions.key(format!("{step}").as_bytes()), 2, now);
+            learn(&sessions, sessions.key(format!("{step}").as_bytes()), 2, now);
             let key = sessions.key(b"F00D");
             match step {
-                0 => drop(sessions.bind(key, 1, now)),
-                _ => assert_eq!(sessions.find(key, now), Some(1), "at step {step}"),
+                0 => drop(learn(&sessions, key, 1, now)),
+                _ => assert_eq!(node_of(&sessions, key, now), Some(1), "at step {step}"),
             }
         }
         let last = Tick::from_millis(1999 * 300);
-        assert_eq!(sessions.find(sessions.key(b"F00D"), last + IDLE), Some(1), "never shorter than said");
-        assert_eq!(sessions.find(sessions.key(b"F00D"), last + IDLE * 2 + Duration::from_secs(2)), None);
+        assert_eq!(node_of(&sessions, sessions.key(b"F00D"), last + IDLE), Some(1), "never shorter than said");
+        assert_eq!(node_of(&sessions, sessions.key(b"F00D"), last + IDLE * 2 + Duration::from_secs(2)), None);
     }
 
     #[test]
     fn a_clock_that_lags_makes_no_session_older() {
         let sessions = table(10);
         let key = sessions.key(b"F00D");
-        sessions.bind(key, 1, at(100));
-        assert_eq!(sessions.find(key, at(99)), Some(1));
-        assert_eq!(sessions.find(key, at(160)), Some(1));
+        learn(&sessions, key, 1, at(100));
+        assert_eq!(node_of(&sessions, key, at(99)), Some(1));
+        assert_eq!(node_of(&sessions, key, at(160)), Some(1));
     }
 
     #[test]
@@ -349,13 +473,13 @@ mod tests {
         let sessions = table(3);
         let keys: Vec<_> = (0..5).map(|number| id(&sessions, number)).collect();
         for key in &keys[..3] {
-            assert!(!sessions.bind(*key, 1, at(0)).evicted);
+            assert!(!learn(&sessions, *key, 1, at(0)).evicted);
         }
-        sessions.find(keys[0], at(0));
-        assert!(sessions.bind(keys[3], 1, at(0)).evicted);
-        sessions.bind(keys[2], 2, at(0));
-        assert!(sessions.bind(keys[4], 1, at(0)).evicted);
-        let known: Vec<_> = keys.iter().map(|key| sessions.find(*key, at(0))).collect();
+        node_of(&sessions, keys[0], at(0));
+        assert!(learn(&sessions, keys[3], 1, at(0)).evicted);
+        learn(&sessions, keys[2], 2, at(0));
+        assert!(learn(&sessions, keys[4], 1, at(0)).evicted);
+        let known: Vec<_> = keys.iter().map(|key| node_of(&sessions, *key, at(0))).collect();
         assert_eq!(known, [None, None, Some(2), Some(1), Some(1)]);
         assert_eq!((sessions.len(), sessions.evicted()), (3, 2));
     }
@@ -365,15 +489,15 @@ mod tests {
         let max = 20_000;
         let sessions = table(max);
         for number in 0..max {
-            assert!(!sessions.bind(id(&sessions, number), 1, at(number as u64 / 1000)).evicted);
+            assert!(!learn(&sessions, id(&sessions, number), 1, at(number as u64 / 1000)).evicted);
         }
         for number in max..max + 5000 {
-            assert!(sessions.bind(id(&sessions, number), 1, at(number as u64 / 1000)).evicted);
+            assert!(learn(&sessions, id(&sessions, number), 1, at(number as u64 / 1000)).evicted);
         }
         assert_eq!((audit(&sessions).len(), sessions.evicted()), (max, 5000));
         // Parts differ by chance: what went is among the oldest three fifths, and the newest is all there.
         let lost = |numbers: std::ops::Range<usize>| {
-            numbers.filter(|number| sessions.find(id(&sessions, *number), at(25)).is_none()).count()
+            numbers.filter(|number| node_of(&sessions, id(&sessions, *number), at(25)).is_none()).count()
         };
         assert_eq!((lost(12_000..25_000), lost(0..12_000)), (0, 5000));
     }
@@ -383,21 +507,21 @@ mod tests {
         let sessions = table(EXACT_BELOW);
         let crowded = |number: u64| SessionKey::from_parts(0, number << 40 | number);
         for number in 0..EXACT_BELOW as u64 {
-            sessions.bind(crowded(number), 1, at(0));
+            learn(&sessions, crowded(number), 1, at(0));
         }
-        assert!(sessions.bind(SessionKey::from_parts(9, 9), 1, at(1)).evicted);
+        assert!(learn(&sessions, SessionKey::from_parts(9, 9), 1, at(1)).evicted);
         assert_eq!(audit(&sessions).len(), EXACT_BELOW);
-        assert_eq!(sessions.find(crowded(0), at(1)), None);
+        assert_eq!(node_of(&sessions, crowded(0), at(1)), None);
     }
 
     #[test]
     fn a_sweep_does_what_its_budget_allows_and_goes_on_later() {
         let sessions = table(100_000);
         for number in 0..10_000 {
-            sessions.bind(id(&sessions, number), 1, at(0));
+            learn(&sessions, id(&sessions, number), 1, at(0));
         }
         for number in 10_000..10_100 {
-            sessions.bind(id(&sessions, number), 1, at(50));
+            learn(&sessions, id(&sessions, number), 1, at(50));
         }
         assert_eq!(sessions.expire(at(60), usize::MAX), 0);
         let sweeps: Vec<_> = (0..4).map(|_| sessions.expire(at(62), 4000)).collect();
@@ -413,13 +537,16 @@ mod tests {
     fn a_node_can_be_counted_and_cleared() {
         let sessions = table(100_000);
         for number in 0..9000 {
-            sessions.bind(id(&sessions, number), number as u32 % 3, at(0));
+            learn(&sessions, id(&sessions, number), number as u32 % 3, at(0));
         }
         assert_eq!([0, 1, 2, 3].map(|node| sessions.count_of(node)), [3000, 3000, 3000, 0]);
         assert_eq!(sessions.clear_node(1), 3000);
         assert_eq!(sessions.clear_node(1), 0);
         assert_eq!([0, 1, 2].map(|node| sessions.count_of(node)), [3000, 0, 3000]);
-        assert_eq!((sessions.find(id(&sessions, 1), at(0)), sessions.find(id(&sessions, 2), at(0))), (None, Some(2)));
+        assert_eq!(
+            (node_of(&sessions, id(&sessions, 1), at(0)), node_of(&sessions, id(&sessions, 2), at(0))),
+            (None, Some(2))
+        );
         assert_eq!(audit(&sessions).len(), 6000);
     }
 
@@ -427,19 +554,19 @@ mod tests {
     fn a_new_size_keeps_the_sessions_used_last() {
         let sessions = table(1000);
         for number in 0..1000 {
-            sessions.bind(id(&sessions, number), 1, at(number as u64));
+            learn(&sessions, id(&sessions, number), 1, at(number as u64));
         }
         let now = at(1000);
         let hour = Duration::from_secs(3600);
         let known = |numbers: std::ops::Range<usize>| {
-            numbers.filter(|number| sessions.find(id(&sessions, *number), now).is_some()).count()
+            numbers.filter(|number| node_of(&sessions, id(&sessions, *number), now).is_some()).count()
         };
         assert_eq!(sessions.resize(1_000_000, hour), 0);
         assert_eq!(audit(&sessions).len(), 1000);
         assert_eq!(known(0..1000), 1000, "a longer idle time holds for old sessions too");
         assert_eq!(sessions.resize(1_000_000, IDLE), 0);
         for number in 1000..50_000 {
-            sessions.bind(id(&sessions, number), 1, at(1000 + number as u64 / 100));
+            learn(&sessions, id(&sessions, number), 1, at(1000 + number as u64 / 100));
         }
         assert_eq!(sessions.resize(5000, hour), 45_000);
         assert_eq!(audit(&sessions).len(), 5000);
@@ -453,13 +580,14 @@ mod tests {
     fn a_small_table_is_exact_after_it_was_large() {
         let sessions = table(10_000);
         for number in 0..100 {
-            sessions.bind(id(&sessions, number), 1, at(number as u64));
+            learn(&sessions, id(&sessions, number), 1, at(number as u64));
         }
         sessions.resize(100, IDLE * 10);
         for number in 100..150 {
-            sessions.bind(id(&sessions, number), 1, at(200));
+            learn(&sessions, id(&sessions, number), 1, at(200));
         }
-        let lost: Vec<_> = (0..150).filter(|number| sessions.find(id(&sessions, *number), at(200)).is_none()).collect();
+        let lost: Vec<_> =
+            (0..150).filter(|number| node_of(&sessions, id(&sessions, *number), at(200)).is_none()).collect();
         assert_eq!(lost, (0..50).collect::<Vec<_>>());
     }
 
@@ -468,7 +596,7 @@ mod tests {
         let sessions = table(1_000_000);
         let largest = 1_000_000 / PARTS + 500;
         for number in 0..largest as u64 {
-            sessions.bind(SessionKey::from_parts(0, number.wrapping_mul(0x9E37_79B9_7F4A_7C15)), 1, at(0));
+            learn(&sessions, SessionKey::from_parts(0, number.wrapping_mul(0x9E37_79B9_7F4A_7C15)), 1, at(0));
         }
         let part = sessions.parts[0].0.lock().bytes();
         let whole = PARTS * (part + size_of::<Part>());
@@ -478,25 +606,31 @@ mod tests {
 
     #[test]
     fn it_does_what_a_naive_table_does() {
-        let mut chance = 0x2545_F491_4F6C_DD1D_u64;
-        let mut draw = |below: u64| {
-            chance ^= chance << 13;
-            chance ^= chance >> 7;
-            chance ^= chance << 17;
-            chance % below
-        };
+        let mut draw = draws(0x2545_F491_4F6C_DD1D);
         for max in [1, 2, 7, 64] {
-            let (sessions, mut naive) = (table(max), Naive { max, listed: Vec::new() });
+            let (mut sessions, mut naive) = (table(max), Naive { max, listed: Vec::new() });
             let mut now = 0;
             for step in 0..20_000 {
-                now += draw(4) / 3 * draw(20);
+                // 16 s are units and seconds without rest: a restart rounds nothing.
+                now += draw(7) / 6 * 16;
                 let (number, node) = (draw(100) as usize, draw(3) as u32);
+                let how = if draw(2) == 0 { How::Learned } else { How::Moved };
                 let key = id(&sessions, number);
                 match draw(20) {
                     0 => assert_eq!(sessions.expire(at(now), 3), naive.expire(now, 3), "expiry at step {step}"),
                     1 if draw(20) == 0 => assert_eq!(sessions.clear_node(node), naive.clear(node), "step {step}"),
-                    2..8 => assert_eq!(sessions.bind(key, node, at(now)), naive.bind(number, node, now), "step {step}"),
-                    _ => assert_eq!(sessions.find(key, at(now)), naive.find(number, now), "look-up at step {step}"),
+                    1 if draw(20) == 0 => {
+                        naive.expire(now, usize::MAX);
+                        sessions = over_a_restart(&sessions, max, at(now));
+                    }
+                    2..8 => {
+                        let expected = naive.bind(number, node, now, how);
+                        assert_eq!(sessions.bind(key, node, at(now), how), expected, "step {step}");
+                    }
+                    _ => {
+                        let found = sessions.find(key, at(now)).map(|found| (found.node, found.home));
+                        assert_eq!(found, naive.find(number, now), "look-up at step {step}");
+                    }
                 }
                 assert_eq!(sessions.len(), naive.listed.len());
             }
@@ -505,10 +639,18 @@ mod tests {
         }
     }
 
-    /// Sessions as (number, node, last use), the longest idle first.
+    fn over_a_restart(sessions: &Sessions, max: usize, now: Tick) -> Sessions {
+        let mut told = Vec::new();
+        sessions.export(now, &mut |saved| told.push(saved));
+        let next = table(max);
+        assert_eq!(next.restore(told.iter().copied(), now), told.len());
+        next
+    }
+
+    /// Sessions as (number, node, home, last use), the longest idle first.
     struct Naive {
         max: usize,
-        listed: Vec<(usize, u32, u64)>,
+        listed: Vec<(usize, u32, u32, u64)>,
     }
 
     impl Naive {
@@ -517,38 +659,40 @@ mod tests {
             units(at(now)) - units(at(used)) > idle_units(IDLE)
         }
 
-        fn take(&mut self, number: usize) -> Option<(usize, u32, u64)> {
+        fn take(&mut self, number: usize) -> Option<(usize, u32, u32, u64)> {
             let place = self.listed.iter().position(|session| session.0 == number)?;
             Some(self.listed.remove(place))
         }
 
-        fn find(&mut self, number: usize, now: u64) -> Option<u32> {
-            let &(_, node, used) = self.listed.iter().find(|session| session.0 == number)?;
+        fn find(&mut self, number: usize, now: u64) -> Option<(u32, u32)> {
+            let &(_, node, home, used) = self.listed.iter().find(|session| session.0 == number)?;
             if Self::idle(used, now) {
                 return None;
             }
             self.take(number);
-            self.listed.push((number, node, now));
-            Some(node)
+            self.listed.push((number, node, home, now));
+            Some((node, home))
         }
 
-        fn bind(&mut self, number: usize, node: u32, now: u64) -> Binding {
+        fn bind(&mut self, number: usize, node: u32, now: u64, how: How) -> Binding {
             let before = self.take(number);
             let evicted = before.is_none() && self.listed.len() == self.max;
             if evicted {
                 self.listed.remove(0);
             }
-            self.listed.push((number, node, now));
+            let before = before.filter(|session| !Self::idle(session.3, now));
+            let home = before.filter(|_| how == How::Moved).map_or(node, |session| session.2);
+            self.listed.push((number, node, home, now));
             let bound = match before {
-                Some((_, old, used)) if !Self::idle(used, now) && old == node => Bound::Same,
-                Some((_, old, used)) if !Self::idle(used, now) => Bound::Moved(old),
-                _ => Bound::New,
+                Some((_, old, ..)) if old == node => Bound::Same,
+                Some((_, old, ..)) => Bound::Moved(old),
+                None => Bound::New,
             };
             Binding { bound, evicted }
         }
 
         fn expire(&mut self, now: u64, budget: usize) -> usize {
-            let gone = self.listed.iter().take(budget).take_while(|session| Self::idle(session.2, now)).count();
+            let gone = self.listed.iter().take(budget).take_while(|session| Self::idle(session.3, now)).count();
             self.listed.drain(..gone);
             gone
         }
@@ -561,14 +705,105 @@ mod tests {
     }
 
     #[test]
+    fn a_session_remembers_where_it_began() {
+        let sessions = table(10);
+        let key = sessions.key(b"F00D");
+        let places = |now| sessions.find(key, at(now)).map(|found| (found.node, found.home));
+        let steps = [
+            (3, How::Moved, 0, Bound::New, (3, 3)),
+            (1, How::Learned, 0, Bound::Moved(3), (1, 1)),
+            (2, How::Moved, 1, Bound::Moved(1), (2, 1)),
+            (3, How::Moved, 2, Bound::Moved(2), (3, 1)),
+            (3, How::Moved, 2, Bound::Same, (3, 1)),
+            (1, How::Moved, 3, Bound::Moved(3), (1, 1)),
+            (2, How::Moved, 4, Bound::Moved(1), (2, 1)),
+            (2, How::Learned, 5, Bound::Same, (2, 2)),
+            (1, How::Moved, 6, Bound::Moved(2), (1, 2)),
+            (1, How::Moved, 68, Bound::New, (1, 1)),
+        ];
+        for (node, how, now, bound, expected) in steps {
+            assert_eq!(sessions.bind(key, node, at(now), how).bound, bound, "{node} {how:?} at {now}");
+            assert_eq!(places(now), Some(expected), "{node} {how:?} at {now}");
+        }
+        assert_eq!([1, 2, 3].map(|node| sessions.count_of(node)), [1, 0, 0], "a home is no place to live");
+    }
+
+    #[test]
+    fn unused_is_told_as_it_was_before_this_use() {
+        for (max, late) in [(10, 300), (EXACT_BELOW, 1100)] {
+            let sessions = table(max);
+            let key = sessions.key(b"F00D");
+            learn(&sessions, key, 1, at(0));
+            for (now, since) in [(10, 10_000), (10, 0), (50, 40_000), (51, 1000)] {
+                let unused = sessions.find(key, at(now)).expect("known").unused.as_millis();
+                assert!(unused <= since && unused + late >= since, "{unused} of {since} ms");
+            }
+        }
+    }
+
+    #[test]
+    fn a_number_beyond_16_bits_is_of_no_node() {
+        let sessions = table(10);
+        let key = sessions.key(b"F00D");
+        learn(&sessions, key, 65_536 + 7, at(0));
+        assert_eq!(sessions.find(key, at(0)).map(|found| (found.node, found.home)), Some((65_535, 65_535)));
+        assert_eq!((sessions.count_of(7), sessions.clear_node(7), sessions.clear_node(u32::MAX)), (0, 0, 1));
+    }
+
+    #[test]
+    fn a_restart_makes_no_session_younger() {
+        let sessions = table(10);
+        let (old, new, over) = (sessions.key(b"old"), sessions.key(b"new"), sessions.key(b"over"));
+        let saved = |key, unused_seconds| Saved { key, node: 2, home: 1, unused_seconds };
+        let all = [saved(new, 0), saved(old, 50), saved(over, 61), saved(sessions.key(b"older"), u32::MAX)];
+        assert_eq!(sessions.restore(all.into_iter(), Tick::START), 2);
+        assert_eq!(audit(&sessions), [old, new], "the longest idle first, in whatever order they came");
+        let found = sessions.find(old, Tick::START).expect("known");
+        assert_eq!((found.node, found.home, found.unused.as_secs()), (2, 1, 49));
+        assert_eq!(sessions.find(over, Tick::START), None);
+        sessions.restore([saved(over, 50)].into_iter(), Tick::START);
+        assert_eq!(sessions.expire(at(11), usize::MAX), 1, "its idle time did not begin anew");
+    }
+
+    #[test]
+    fn who_came_back_before_the_file_was_read_keeps_its_new_node() {
+        let sessions = table(10);
+        let key = sessions.key(b"F00D");
+        learn(&sessions, key, 5, at(1));
+        let saved = Saved { key, node: 2, home: 2, unused_seconds: 3 };
+        assert_eq!(sessions.restore([saved, saved].into_iter(), at(2)), 0);
+        assert_eq!((node_of(&sessions, key, at(2)), sessions.len()), (Some(5), 1));
+    }
+
+    #[test]
+    fn a_table_of_any_size_takes_up_what_a_table_of_another_size_kept() {
+        for (before, after) in [(10_000, 10_000), (10_000, 1000), (1000, 10_000), (20_000, 5000)] {
+            let sessions = Sessions::new(before, Duration::from_secs(3600), SECRET);
+            for number in 0..before {
+                learn(&sessions, id(&sessions, number), number as u32 % 7, at(number as u64 / 10));
+            }
+            let now = at(before as u64 / 10);
+            let mut told = Vec::new();
+            sessions.export(now, &mut |saved| told.push(saved));
+            assert_eq!(told.len(), before);
+            let next = Sessions::new(after, Duration::from_secs(3600), SECRET);
+            assert_eq!(next.restore(told.into_iter(), Tick::START), before.min(after));
+            assert_eq!(audit(&next).len(), before.min(after));
+            let newest = before - before.min(after) / 2..before;
+            let kept = |number: &usize| node_of(&next, id(&next, *number), Tick::START) == Some(*number as u32 % 7);
+            assert!(newest.clone().filter(kept).count() * 100 >= newest.len() * 99, "{before} to {after}");
+        }
+    }
+
+    #[test]
     fn threads_at_once_leave_a_table_in_order() {
         let sessions = table(5000);
         let traffic = |thread: usize| {
             for step in 0..40_000_usize {
                 let (key, now) = (id(&sessions, step * (7 + thread * 4) % 9000), at(step as u64 / 100));
-                match sessions.find(key, now) {
+                match node_of(&sessions, key, now) {
                     Some(node) => assert!(node < 3),
-                    None => drop(sessions.bind(key, (step % 3) as u32, now)),
+                    None => drop(learn(&sessions, key, (step % 3) as u32, now)),
                 }
                 if step % 1000 == 0 {
                     sessions.expire(now, 100);
@@ -582,6 +817,9 @@ mod tests {
                 for max in [4095, 4096, 500, 6000] {
                     sessions.resize(max, IDLE);
                     audit_parts(&sessions);
+                    let mut told = Vec::new();
+                    sessions.export(Tick::START, &mut |saved| told.push(saved.key));
+                    assert_eq!(told.iter().collect::<HashSet<_>>().len(), told.len(), "no session is told twice");
                 }
             }
         });

@@ -1,109 +1,109 @@
-//! One generation of the checked configuration, as a request sees it: sites by host, pools with their nodes' states
-//! and sessions. Built from a `Config` and the generation before, from which everything that must live on is taken
-//! over by identity (pool name and node name). Never changes once built.
+//! One generation of the checked configuration, as a request sees it: sites by host, what each site does with its
+//! requests, pools with their nodes' states and sessions. Built from a `Config`, the addresses of nodes that have
+//! names, and the generation before, from which everything that must live on is taken over by identity (pool name and
+//! node). Never changes once built.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
 
-use super::balance::{SmoothRoundRobin, last_resort};
+use super::balance::Balancer;
+use super::clients::Doors;
 use super::location::NodeAddresses;
+use super::member::{Load, Member, Post, Waiting};
+use super::own_cookie::Tokens;
+use super::pool::Pool;
+use super::resolved::Resolved;
+use super::rules::SiteRules;
 use super::sessions::Sessions;
 use super::sites::Sites;
-use super::state::NodeState;
-use super::tick::Tick;
-use crate::config::{self, Config};
+use super::state::{Duty, NodeState};
+use crate::config::{self, Address, Config, StickyMode};
 
 /// One generation.
 pub struct Snapshot {
-    /// Counts from 1, one more at each successful reload.
+    /// Counts from 1, one more at each successful reload. Where only a node's name has moved it stays.
     pub generation: u64,
     /// What it was built from.
     pub config: Arc<Config>,
     /// Which site a host means, by listener (same order as in the configuration).
     pub hosts: Vec<Sites>,
+    /// What sites do with their requests, same order as in the configuration.
+    pub sites: Vec<SiteRules>,
     /// The pools, same order as in the configuration.
     pub pools: Vec<Pool>,
+    /// The open connections of listeners, same order as in the configuration.
+    pub doors: Vec<Arc<Doors>>,
     /// What counts as a node's address in a Location.
     pub nodes: NodeAddresses,
     numbers: Numbers,
 }
 
-/// A pool at work.
-pub struct Pool {
-    /// Its name.
-    pub name: Arc<str>,
-    /// Its nodes, in file order.
-    pub members: Vec<Member>,
-    /// Learned sessions, when the pool is sticky.
-    pub sessions: Option<Arc<Sessions>>,
-    round_robin: SmoothRoundRobin,
+/// What a generation is built from, beside its configuration.
+pub struct Ground<'a> {
+    /// Its number.
+    pub generation: u64,
+    /// The generation before.
+    pub previous: Option<&'a Snapshot>,
+    /// The addresses of nodes that have names.
+    pub resolved: &'a Resolved,
+    /// What nobody outside knows.
+    pub secrets: Secrets,
 }
 
-/// A node in a pool.
-#[derive(Clone)]
-pub struct Member {
-    /// The node's name.
-    pub node: Arc<str>,
-    /// Stands for the node's name in the session table, for as long as the process lives.
-    pub number: u32,
-    /// Where the pool reaches it.
-    pub address: SocketAddr,
-    /// Its share.
-    pub weight: u16,
-    /// Active or passive, and why.
-    pub state: Arc<NodeState>,
-    /// Requests that it is answering now.
-    pub in_flight: Arc<AtomicU32>,
-    /// Changes whenever a connection opened before must not be used any more: another address, other TLS settings.
-    pub link: u64,
+/// What nobody outside knows, the same for as long as sessions and cookies are to be known.
+#[derive(Clone, Copy)]
+pub struct Secrets {
+    /// Of the tables of sessions, rates and clients.
+    tables: [u8; 16],
+    /// Of Weir's own cookies.
+    cookies: [u8; 16],
 }
 
-/// Nodes that this request has tried already.
-#[derive(Clone, Debug, Default)]
-pub struct Tried(Vec<usize>);
-
-impl Tried {
-    /// Remembers one.
-    pub fn add(&mut self, member: usize) {
-        self.0.push(member);
-    }
-
-    /// Whether it was tried.
-    pub fn has(&self, member: usize) -> bool {
-        self.0.contains(&member)
-    }
-}
-
-/// Holds a place in a node's count of running requests.
-pub struct InFlight(Arc<AtomicU32>);
-
-impl Drop for InFlight {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
+impl Secrets {
+    /// Two keys that tell nothing of each other.
+    pub fn of(secret: [u8; 32]) -> Self {
+        let (mut tables, mut cookies) = ([0; 16], [0; 16]);
+        let (first, second) = secret.split_at(16);
+        tables.copy_from_slice(first);
+        cookies.copy_from_slice(second);
+        Self { tables, cookies }
     }
 }
 
 /// Where a WSO2 node listens, before its offset: PassThrough and Tomcat, plain and TLS.
 const WSO2_PORTS: [u16; 4] = [8280, 8243, 9443, 9763];
 
+/// Numbers of nodes are halves of a word in the session table.
+const MOST_NUMBERS: u32 = u16::MAX as u32;
+
 #[derive(Clone, Default)]
 struct Numbers {
-    by_name: HashMap<Arc<str>, u32>,
+    by_label: HashMap<Arc<str>, u32>,
     next_link: u64,
 }
 
 impl Snapshot {
-    /// Builds the generation that follows `previous`. `key` is the secret of new session tables.
-    pub fn build(config: Arc<Config>, previous: Option<&Self>, key: [u8; 16]) -> Self {
+    /// Builds a generation.
+    pub fn build(config: Arc<Config>, ground: &Ground<'_>) -> Self {
+        let previous = ground.previous;
         let mut numbers = previous.map(|before| before.numbers.clone()).unwrap_or_default();
-        let pools = config.pools.iter().map(|pool| Pool::build(pool, &config, previous, &mut numbers, key)).collect();
+        let pools = config.pools.iter().map(|pool| build_pool(pool, &config, ground, &mut numbers)).collect();
+        let site_before = |name: &str| {
+            let index = previous?.config.sites.iter().position(|site| &*site.name == name)?;
+            previous?.sites.get(index)
+        };
         Self {
-            generation: previous.map_or(1, |before| before.generation + 1),
+            generation: ground.generation,
             hosts: (0..config.listeners.len()).map(|listener| hosts_of(&config, listener)).collect(),
+            sites: config
+                .sites
+                .iter()
+                .map(|site| SiteRules::new(site, site_before(&site.name), ground.secrets.tables))
+                .collect(),
+            doors: config.listeners.iter().map(|listener| doors(listener, ground)).collect(),
             pools,
-            nodes: node_addresses(&config),
+            nodes: node_addresses(&config, ground.resolved),
             numbers,
             config,
         }
@@ -111,7 +111,7 @@ impl Snapshot {
 
     /// The pool of that name.
     pub fn pool(&self, name: &str) -> Option<&Pool> {
-        self.pools.iter().find(|pool| &*pool.name == name)
+        self.pools.iter().find(|pool| &**pool.name() == name)
     }
 }
 
@@ -122,143 +122,170 @@ pub fn hosts_of(config: &Config, listener: usize) -> Sites {
     Sites::new(hosts, here().find(|(_, site)| site.default).map(|(index, _)| index))
 }
 
-fn node_addresses(config: &Config) -> NodeAddresses {
+fn doors(listener: &config::Listener, ground: &Ground<'_>) -> Arc<Doors> {
+    let known = || {
+        let before = ground.previous?;
+        let index = before.config.listeners.iter().position(|known| known.bind == listener.bind)?;
+        before.doors.get(index)
+    };
+    known().map_or_else(|| Arc::new(Doors::new(ground.secrets.tables)), Arc::clone)
+}
+
+fn node_addresses(config: &Config, resolved: &Resolved) -> NodeAddresses {
     let ports = config.pools.iter().flat_map(|pool| {
         pool.members.iter().map(|member| pool.port.saturating_add(config.nodes[member.node].port_offset))
     });
     let offset = |node: &config::Node| WSO2_PORTS.map(|port| port.saturating_add(node.port_offset));
     let usual = config.nodes.iter().flat_map(offset);
-    NodeAddresses::new(config.nodes.iter().filter_map(config::Node::ip), ports.chain(usual))
+    let addresses = config.nodes.iter().flat_map(|node| addresses_of(node, resolved).iter().copied());
+    NodeAddresses::new(addresses, ports.chain(usual))
 }
 
-impl Pool {
-    fn build(
-        pool: &config::Pool,
-        config: &Config,
-        previous: Option<&Snapshot>,
-        numbers: &mut Numbers,
-        key: [u8; 16],
-    ) -> Self {
-        let before = previous.and_then(|snapshot| snapshot.pool(&pool.name));
-        let settings_before = previous.and_then(|snapshot| snapshot.config.pools.iter().find(|p| p.name == pool.name));
-        let members: Vec<_> = pool
-            .members
-            .iter()
-            .map(|member| Member::build(member, pool, config, before.zip(settings_before), numbers))
-            .collect();
-        let weights: Vec<u16> = members.iter().map(|member| member.weight).collect();
-        Self {
-            name: Arc::clone(&pool.name),
-            round_robin: SmoothRoundRobin::new(weights),
-            sessions: pool.sticky.as_ref().map(|sticky| sessions(sticky, before, key)),
-            members,
-        }
-        .keeping_the_rhythm_of(before)
-    }
-
-    fn keeping_the_rhythm_of(self, before: Option<&Self>) -> Self {
-        if let Some(before) = before {
-            let place = |member: usize| {
-                let number = self.members.get(member)?.number;
-                before.members.iter().position(|known| known.number == number)
-            };
-            self.round_robin.handover(&before.round_robin, place);
-        }
-        self
-    }
-
-    /// The node that the session is bound to, when it may be used now.
-    pub fn bound(&self, number: u32, tried: &Tried, now: Tick) -> Option<usize> {
-        let member = self.members.iter().position(|member| member.number == number)?;
-        (self.members[member].state.takes_traffic(now) && !tried.has(member)).then_some(member)
-    }
-
-    /// The node whose name is this jvmRoute.
-    pub fn routed(&self, route: &[u8]) -> Option<u32> {
-        self.members.iter().find(|member| member.node.as_bytes() == route).map(|member| member.number)
-    }
-
-    /// The next node in turn. Where all that is left is only `ejected`, the one whose ejection ends first: a pool of
-    /// one node must not refuse for ten seconds because of one refused connect.
-    pub fn next(&self, tried: &Tried, now: Tick) -> Option<usize> {
-        self.round_robin
-            .pick(|member| self.members[member].state.takes_traffic(now) && !tried.has(member))
-            .or_else(|| self.least_ejected(tried, now))
-    }
-
-    fn least_ejected(&self, tried: &Tried, now: Tick) -> Option<usize> {
-        let ejected = |(index, member): (usize, &Member)| {
-            if tried.has(index) { None } else { member.state.ejected_until(now) }
-        };
-        last_resort(self.members.iter().enumerate().map(ejected))
-    }
-
-    /// Whether any node is active.
-    pub fn has_active(&self, now: Tick) -> bool {
-        self.members.iter().any(|member| member.state.takes_traffic(now))
-    }
-
-    /// Whether [`Pool::next`] would find a node; asks without taking a turn.
-    pub fn has_next(&self, tried: &Tried, now: Tick) -> bool {
-        let usable = |(index, member): (usize, &Member)| {
-            !tried.has(index) && (member.state.takes_traffic(now) || member.state.ejected_until(now).is_some())
-        };
-        self.members.iter().enumerate().any(usable)
+/// Where a node is: one address, or as many as its name has, which may be none.
+fn addresses_of<'a>(node: &'a config::Node, resolved: &'a Resolved) -> &'a [IpAddr] {
+    match &node.address {
+        Address::Ip(address) => std::slice::from_ref(address),
+        Address::Name(name) => resolved.of(name),
     }
 }
 
-impl Member {
-    fn build(
-        member: &config::Member,
-        pool: &config::Pool,
-        config: &Config,
-        before: Option<(&Pool, &config::Pool)>,
-        numbers: &mut Numbers,
-    ) -> Self {
+fn build_pool(settings: &config::Pool, config: &Config, ground: &Ground<'_>, numbers: &mut Numbers) -> Pool {
+    let before = ground.previous.and_then(|snapshot| snapshot.pool(&settings.name));
+    let waiting = waiting(settings, before);
+    let mut members = Vec::new();
+    for member in &settings.members {
         let node = &config.nodes[member.node];
-        let address = SocketAddr::new(node.ip().unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST)), pool.port.saturating_add(node.port_offset));
-        let known =
-            before.and_then(|(pool, _)| pool.members.iter().find(|m| m.node == node.name && m.address == address));
-        let same_settings = before.is_some_and(|(_, settings)| settings.tls == pool.tls);
-        let probed = pool.health.is_some();
-        Self {
-            node: Arc::clone(&node.name),
-            number: numbers.of(&node.name),
-            address,
-            weight: member.weight,
-            state: known.map_or_else(|| Arc::new(NodeState::new(probed)), |known| known.state_when(probed)),
-            in_flight: known.map(|known| Arc::clone(&known.in_flight)).unwrap_or_default(),
-            link: known.filter(|_| same_settings).map_or_else(|| numbers.link(), |known| known.link),
+        for address in addresses_of(node, ground.resolved) {
+            let address = SocketAddr::new(*address, settings.port.saturating_add(node.port_offset));
+            members.push(build_member(member, (node, address), (settings, before), numbers, &waiting));
         }
     }
-
-    // A reload that gives the pool probes, or takes them away, changes what is known, not who knows it.
-    fn state_when(&self, probed: bool) -> Arc<NodeState> {
-        self.state.set_probed(probed);
-        Arc::clone(&self.state)
+    keep_to_duties(settings, before, &members);
+    let pool = Pool {
+        balancer: Balancer::new(&settings.balance, members.iter().map(|member| (&*member.label, member.weight))),
+        sessions: sessions(settings, before, ground.secrets.tables),
+        tokens: tokens(settings, &members, ground.secrets.cookies),
+        budget: before.map(|pool| Arc::clone(&pool.budget)).unwrap_or_default(),
+        arrangement: before.map(|pool| Arc::clone(&pool.arrangement)).unwrap_or_default(),
+        by_number: by_number(&members),
+        settings: settings.clone(),
+        waiting,
+        members,
+    };
+    if let Some(before) = before {
+        let place = |member: usize| before.member_of(pool.members.get(member)?.number);
+        pool.balancer.handover(&before.balancer, place);
     }
+    pool
+}
 
-    /// Counts one more running request, until the guard is dropped.
-    pub fn begin(&self) -> InFlight {
-        self.in_flight.fetch_add(1, Ordering::Relaxed);
-        InFlight(Arc::clone(&self.in_flight))
+fn build_member(
+    member: &config::Member,
+    (node, address): (&config::Node, SocketAddr),
+    (pool, before): (&config::Pool, Option<&Pool>),
+    numbers: &mut Numbers,
+    waiting: &Arc<Waiting>,
+) -> Member {
+    let known = before.and_then(|pool| pool.members.iter().find(|m| m.node == node.name && m.address == address));
+    let same_settings = before.is_some_and(|before| before.settings.tls == pool.tls);
+    let label: Arc<str> = match node.address {
+        Address::Ip(_) => Arc::clone(&node.name),
+        Address::Name(_) => format!("{}@{}", node.name, address.ip()).into(),
+    };
+    let probed = pool.health.is_some();
+    let state = known.map_or_else(|| Arc::new(NodeState::new(probed)), |known| Arc::clone(&known.state));
+    // A reload that gives the pool probes, or takes them away, changes what is known, not who knows it.
+    state.set_probed(probed);
+    let load: Arc<Load> = known.map(|known| Arc::clone(&known.load)).unwrap_or_default();
+    let number = numbers.of(&label);
+    let post = Post {
+        number,
+        max: member.max_requests,
+        load: Arc::clone(&load),
+        state: Arc::clone(&state),
+        waiting: Arc::clone(waiting),
+    };
+    Member {
+        node: Arc::clone(&node.name),
+        route: Arc::clone(&node.route),
+        index: member.node,
+        weight: member.weight,
+        backup: member.backup,
+        slow_start: member.slow_start,
+        link: known.filter(|_| same_settings).map_or_else(|| numbers.link(), |known| known.link),
+        post: Arc::new(post),
+        label,
+        number,
+        address,
+        state,
+        load,
     }
 }
 
-fn sessions(sticky: &config::Sticky, before: Option<&Pool>, key: [u8; 16]) -> Arc<Sessions> {
-    match before.and_then(|pool| pool.sessions.as_ref()) {
+/// With `active`, the first nodes serve and the rest stand by, until the pool's first look says better; what is known
+/// keeps its duty. Without it, everyone serves.
+fn keep_to_duties(settings: &config::Pool, before: Option<&Pool>, members: &[Member]) {
+    let Some(active) = &settings.active else {
+        for member in members {
+            member.state.set_duty(Duty::Serving);
+        }
+        return;
+    };
+    let arranged = before.filter(|before| before.settings.active.is_some());
+    let regular = members.iter().filter(|member| !member.backup);
+    for (place, member) in regular.enumerate() {
+        let knows = |before: &Pool| before.members.iter().any(|known| known.number == member.number);
+        if !arranged.is_some_and(knows) && place >= active.start as usize {
+            member.state.set_duty(Duty::Spare);
+        }
+    }
+}
+
+fn waiting(settings: &config::Pool, before: Option<&Pool>) -> Arc<Waiting> {
+    let size = settings.queue.map_or(0, |queue| queue.size as usize);
+    match before {
+        Some(before) => {
+            before.waiting.resize(size);
+            Arc::clone(&before.waiting)
+        }
+        None => Arc::new(Waiting::new(size)),
+    }
+}
+
+fn sessions(settings: &config::Pool, before: Option<&Pool>, secret: [u8; 16]) -> Option<Arc<Sessions>> {
+    let sticky = settings.sticky.as_ref()?;
+    if !matches!(sticky.mode, StickyMode::Learn | StickyMode::Source) {
+        return None;
+    }
+    let same_kind = |pool: &&Pool| pool.settings.sticky.as_ref().is_some_and(|before| before.mode == sticky.mode);
+    Some(match before.filter(same_kind).and_then(|pool| pool.sessions.as_ref()) {
         Some(sessions) => {
             sessions.resize(sticky.max_sessions, sticky.idle);
             Arc::clone(sessions)
         }
-        None => Arc::new(Sessions::new(sticky.max_sessions, sticky.idle, key)),
+        None => Arc::new(Sessions::new(sticky.max_sessions, sticky.idle, secret)),
+    })
+}
+
+fn tokens(settings: &config::Pool, members: &[Member], secret: [u8; 16]) -> Option<Tokens> {
+    let own = matches!(settings.sticky.as_ref()?.mode, StickyMode::Cookie(_));
+    own.then(|| Tokens::new(secret, &settings.name, members.iter().map(|member| &*member.label)))
+}
+
+fn by_number(members: &[Member]) -> Vec<Option<u16>> {
+    let most = members.iter().map(|member| member.number as usize + 1).max().unwrap_or(0);
+    let mut places = vec![None; most];
+    for (index, member) in members.iter().enumerate() {
+        places[member.number as usize] = u16::try_from(index).ok();
     }
+    places
 }
 
 impl Numbers {
-    fn of(&mut self, node: &Arc<str>) -> u32 {
-        let next = u32::try_from(self.by_name.len()).unwrap_or(u32::MAX);
-        *self.by_name.entry(Arc::clone(node)).or_insert(next)
+    /// One that is never used again while the process lives, short of 65 536 different nodes.
+    fn of(&mut self, label: &Arc<str>) -> u32 {
+        let next = u32::try_from(self.by_label.len()).unwrap_or(MOST_NUMBERS).min(MOST_NUMBERS);
+        *self.by_label.entry(Arc::clone(label)).or_insert(next)
     }
 
     fn link(&mut self) -> u64 {

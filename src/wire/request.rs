@@ -173,6 +173,11 @@ impl RequestHead {
     }
 
     /// All fields in their order, those that do not travel too.
+    pub fn field(&self, name: &[u8]) -> Option<&[u8]> {
+        self.fields().find(|field| field.name.eq_ignore_ascii_case(name)).map(|field| field.value)
+    }
+
+    /// All fields, in their order.
     pub fn fields(&self) -> impl Iterator<Item = Field<'_>> {
         self.fields.iter().map(|field| field.of(&self.bytes))
     }

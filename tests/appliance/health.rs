@@ -112,7 +112,7 @@ fn a_probe_that_gets_no_answer_fails_in_its_time() {
 #[test]
 fn a_refused_connect_ejects_at_once_and_time_brings_the_node_back() {
     let (one, two) = (Origin::named("one"), Origin::named("two"));
-    let weir = Plan::before(&[&one, &two]).pool("eject-for = \"1s\"").start();
+    let weir = Plan::before(&[&one, &two]).pool("eject = { failures = 1, for = \"1s\" }").start();
     one.stop();
     for _ in 0..4 {
         assert_eq!(weir.get("/a").text(), "two /a");
@@ -157,7 +157,7 @@ fn when_every_node_refuses_the_answer_comes_at_once() {
 #[test]
 fn a_pool_of_one_is_served_again_as_soon_as_its_node_is_back() {
     let origin = Origin::named("n");
-    let weir = Plan::before(&[&origin]).pool("eject-for = \"1h\"").start();
+    let weir = Plan::before(&[&origin]).pool("eject = { failures = 1, for = \"1h\" }").start();
     origin.stop();
     assert!(matches!(weir.get("/a").status, 502 | 503));
     origin.resume();

@@ -192,7 +192,7 @@ fn sessions_states_and_counters_stay() {
     };
     let (one, two, gone) = (node("one"), node("two"), node("gone"));
     gone.stop();
-    let pool = "sticky = { mode = \"learn\", cookie = \"JSESSIONID\" }\neject-for = \"1h\"";
+    let pool = "sticky = { mode = \"learn\", cookie = \"JSESSIONID\" }\neject = { failures = 1, for = \"1h\" }";
     let mut weir = Plan::before(&[&one, &two, &gone]).pool(pool).start();
     for _ in 0..4 {
         assert_eq!(weir.get("/").status, 200);

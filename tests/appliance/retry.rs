@@ -10,7 +10,7 @@ use crate::harness::{Answer, Appliance, Gate, Origin, Plan, Talk, eventually, ok
 /// Two nodes; the first fails as told, the second answers.
 fn first_fails(how: impl Fn(&mut Talk) + Send + Sync + 'static) -> (Origin, Origin, Appliance) {
     let (bad, good) = (Origin::speaking(how), Origin::named("good"));
-    let weir = Plan::before(&[&bad, &good]).pool("eject-for = \"1h\"").start();
+    let weir = Plan::before(&[&bad, &good]).pool("eject = { failures = 1, for = \"1h\" }").start();
     (bad, good, weir)
 }
 

@@ -121,7 +121,7 @@ fn every_cookie_of_an_answer_is_looked_at() {
 
 #[test]
 fn a_session_whose_node_is_gone_moves_once_and_stays_there() {
-    let world = world(&format!("{LEARN}\neject-for = \"2s\""));
+    let world = world(&format!("{LEARN}\neject = {{ failures = 1, for = \"2s\" }}"));
     let home = world.login("MOVING");
     world.node(&home).stop();
     let next = world.with_cookie("JSESSIONID=MOVING").text();

@@ -16,6 +16,7 @@ pub struct ListenerCounters {
     connections: IntCounter,
     open: IntGauge,
     handshakes: Slots<(&'static str, &'static str)>,
+    turned_away: Slots<&'static str>,
 }
 
 impl ListenerCounters {
@@ -31,12 +32,19 @@ impl ListenerCounters {
         self.handshakes.count((result, version), make);
     }
 
+    /// A connection was closed as it came, because there are too many: `listener-full` or `client-full`.
+    pub fn turned_away(&self, reason: &'static str) {
+        let make = || self.tables.connections_refused.with_label_values(&[self.listener.as_str(), reason]);
+        self.turned_away.count(reason, make);
+    }
+
     pub(super) fn new(tables: &Arc<Tables>, listener: &str) -> Self {
         Self {
             listener: listener.to_owned(),
             connections: tables.connections.with_label_values(&[listener]),
             open: tables.connections_open.with_label_values(&[listener]),
             handshakes: Slots::new(),
+            turned_away: Slots::new(),
             tables: tables.clone(),
         }
     }
@@ -49,6 +57,9 @@ impl Forget for ListenerCounters {
         let _ = tables.connections_open.remove_label_values(&[listener]);
         for (result, version) in self.handshakes.keys() {
             let _ = tables.handshakes.remove_label_values(&[listener, result, version]);
+        }
+        for reason in self.turned_away.keys() {
+            let _ = tables.connections_refused.remove_label_values(&[listener, reason]);
         }
     }
 }

@@ -20,6 +20,10 @@ pub struct PoolCounters {
     evicted: IntCounter,
     lookups: Slots<&'static str>,
     retries: Slots<&'static str>,
+    queued: Slots<&'static str>,
+    waiting: IntGauge,
+    budget: IntGauge,
+    without_node: IntGauge,
 }
 
 impl PoolCounters {
@@ -48,8 +52,24 @@ impl PoolCounters {
         self.retries.count(reason, || self.tables.retries.with_label_values(&[self.pool.as_str(), reason]));
     }
 
+    /// A request had to wait for a place: `served`, `timeout`, `full` or `gone`.
+    pub fn queued(&self, result: &'static str) {
+        self.queued.count(result, || self.tables.queued.with_label_values(&[self.pool.as_str(), result]));
+    }
+
+    /// How many wait now, how many retries the budget allows, and whether no node is active.
+    pub fn standing(&self, waiting: usize, budget: u32, without_node: bool) {
+        self.waiting.set(gauge(waiting));
+        self.budget.set(i64::from(budget));
+        self.without_node.set(without_node.into());
+    }
+
     pub(super) fn new(tables: &Arc<Tables>, pool: &str) -> Self {
         Self {
+            queued: Slots::new(),
+            waiting: tables.queue_waiting.with_label_values(&[pool]),
+            budget: tables.retry_budget.with_label_values(&[pool]),
+            without_node: tables.pool_without_node.with_label_values(&[pool]),
             pool: pool.to_owned(),
             sessions: tables.sessions.with_label_values(&[pool]),
             learned: tables.sessions_learned.with_label_values(&[pool]),
@@ -70,6 +90,7 @@ pub struct NodeCounters {
     probe_time: Arc<Latency>,
     in_flight: IntGauge,
     idle: IntGauge,
+    warmth: IntGauge,
     active: IntGauge,
     reasons: [IntGauge; REASONS.len()],
     changes: Slots<&'static str>,
@@ -91,6 +112,11 @@ impl NodeCounters {
     /// How many connections to it wait for the next request.
     pub fn idle(&self, count: usize) {
         self.idle.set(gauge(count));
+    }
+
+    /// How much of its share it gets, in percent.
+    pub fn warmth(&self, percent: u16) {
+        self.warmth.set(i64::from(percent));
     }
 
     /// What it is now: active, or passive for a reason. Counts no change.
@@ -131,6 +157,7 @@ impl NodeCounters {
             probe_time: tables.probe_seconds.series(&labels),
             in_flight: tables.requests_in_flight.with_label_values(&labels),
             idle: tables.node_connections_idle.with_label_values(&labels),
+            warmth: tables.node_warmth.with_label_values(&labels),
             active: tables.node_active.with_label_values(&labels),
             reasons: REASONS.map(|reason| tables.node_state.with_label_values(&[pool, node, reason])),
             changes: Slots::new(),
@@ -144,10 +171,17 @@ impl NodeCounters {
 impl Forget for PoolCounters {
     fn forget(&self) {
         let (tables, pool) = (&self.tables, self.pool.as_str());
-        let _ = tables.sessions.remove_label_values(&[pool]);
+        for gauge in [&tables.sessions, &tables.queue_waiting, &tables.retry_budget, &tables.pool_without_node] {
+            let _ = gauge.remove_label_values(&[pool]);
+        }
         let _ = tables.sessions_learned.remove_label_values(&[pool]);
         let _ = tables.sessions_evicted.remove_label_values(&[pool]);
-        for (counter, words) in [(&tables.session_lookups, &self.lookups), (&tables.retries, &self.retries)] {
+        let counted = [
+            (&tables.session_lookups, &self.lookups),
+            (&tables.retries, &self.retries),
+            (&tables.queued, &self.queued),
+        ];
+        for (counter, words) in counted {
             for word in words.keys() {
                 let _ = counter.remove_label_values(&[pool, word]);
             }
@@ -161,7 +195,9 @@ impl Forget for NodeCounters {
         let labels = [pool.as_str(), node];
         tables.upstream_seconds.remove(&labels);
         tables.probe_seconds.remove(&labels);
-        for gauge in [&tables.requests_in_flight, &tables.node_connections_idle, &tables.node_active] {
+        for gauge in
+            [&tables.requests_in_flight, &tables.node_connections_idle, &tables.node_active, &tables.node_warmth]
+        {
             let _ = gauge.remove_label_values(&labels);
         }
         for reason in REASONS {

@@ -16,6 +16,16 @@ impl SessionKey {
         Self { high: hash.h1, low: hash.h2 }
     }
 
+    /// As it stands in a file.
+    pub(super) fn to_bytes(self) -> [u8; 16] {
+        (u128::from(self.high) << 64 | u128::from(self.low)).to_le_bytes()
+    }
+
+    pub(super) const fn from_bytes(bytes: [u8; 16]) -> Self {
+        let both = u128::from_le_bytes(bytes);
+        Self { high: (both >> 64) as u64, low: both as u64 }
+    }
+
     /// Which of `spread` parts of the table, a power of two, it belongs to.
     pub(super) const fn lane(self, spread: usize) -> usize {
         self.high as usize & (spread - 1)
@@ -37,6 +47,13 @@ impl SessionKey {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn it_is_the_same_after_a_file() {
+        let key = SessionKey::of(b"F00DFACE.worker1", &[1; 16]);
+        assert_eq!(SessionKey::from_bytes(key.to_bytes()), key);
+        assert_ne!(SessionKey::from_bytes(SessionKey::from_parts(1, 2).to_bytes()), SessionKey::from_parts(2, 1));
+    }
 
     #[test]
     fn the_secret_decides() {

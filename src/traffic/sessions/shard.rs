@@ -1,10 +1,11 @@
-//! One part of the session table: an exact least-recently-used list in a slab, found through a hash table of places.
-//! It never looks at a clock and never evicts by itself: the table above says when.
+//! One part of the session table: a hash table with linear probing, whose entries are an exact least-recently-used list
+//! at once. A look-up waits for one cache line. It never looks at a clock and never evicts by itself: the table above
+//! says when.
 
 use std::collections::BTreeMap;
 
+use super::home::How;
 use super::key::SessionKey;
-use super::places::Places;
 
 /// What a binding did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,90 +28,148 @@ pub(super) struct Pace {
 }
 
 impl Pace {
-    const fn is_over(self, used: u32, now: u32) -> bool {
+    pub(super) const fn is_over(self, used: u32, now: u32) -> bool {
         now.saturating_sub(used) > self.idle
     }
 }
 
-/// Marks the end of a list.
+/// Marks the end of the list.
 const NONE: u32 = u32::MAX;
 
-/// A session: 32 bytes, so that two share a cache line. The raw id is nowhere.
+/// As an entry's `newer`: there is no session here.
+const VACANT: u32 = u32::MAX - 1;
+
+const FEWEST: usize = 16;
+
+/// A session: 32 bytes, and never across two cache lines. The raw id is nowhere.
 #[derive(Clone, Copy, Debug)]
+#[repr(align(32))]
 pub(super) struct Entry {
     pub(super) key: SessionKey,
-    pub(super) node: u32,
+    pub(super) node: u16,
+    pub(super) home: u16,
     pub(super) used: u32,
     newer: u32,
     older: u32,
 }
 
-/// Every place in `places` and in the lists is the index of an entry: the slab never shrinks but by starting anew.
+impl Entry {
+    pub(super) const fn new(key: SessionKey, node: u16, home: u16, used: u32) -> Self {
+        Self { key, node, home, used, newer: NONE, older: NONE }
+    }
+
+    fn vacant() -> Self {
+        Self { newer: VACANT, ..Self::new(SessionKey::default(), 0, 0, 0) }
+    }
+
+    const fn is_vacant(&self) -> bool {
+        self.newer == VACANT
+    }
+}
+
+/// A shard's sessions as they were at one moment. Copied in one go, so that its lock is held for microseconds.
+#[derive(Debug, Default)]
+pub(super) struct Copied {
+    slots: Vec<Entry>,
+    oldest: u32,
+}
+
+impl Copied {
+    /// The longest idle first.
+    pub(super) fn listed(&self) -> impl Iterator<Item = &Entry> {
+        listed(&self.slots, self.oldest)
+    }
+}
+
+/// Links are places in `slots`, a fourth of which at least is vacant, unless there are none at all.
 #[derive(Debug)]
 pub(super) struct Shard {
-    entries: Vec<Entry>,
-    places: Places,
+    slots: Box<[Entry]>,
+    len: usize,
     newest: u32,
     oldest: u32,
-    free: u32,
-    nodes: BTreeMap<u32, u32>,
+    nodes: BTreeMap<u16, u32>,
 }
 
 impl Default for Shard {
     fn default() -> Self {
-        Self {
-            entries: Vec::new(),
-            places: Places::default(),
-            newest: NONE,
-            oldest: NONE,
-            free: NONE,
-            nodes: BTreeMap::new(),
-        }
+        Self { slots: Box::default(), len: 0, newest: NONE, oldest: NONE, nodes: BTreeMap::new() }
     }
 }
 
 impl Shard {
-    pub(super) fn len(&self) -> usize {
-        self.places.len()
+    pub(super) const fn len(&self) -> usize {
+        self.len
     }
 
-    /// The session's node, and the session is used at `now`. One that was idle for too long is not found, swept or not.
-    pub(super) fn find(&mut self, key: SessionKey, now: u32, pace: Pace) -> Option<u32> {
+    /// The session as it was, and it is used at `now`. One that was idle for too long is not found, swept or not.
+    pub(super) fn find(&mut self, key: SessionKey, now: u32, pace: Pace) -> Option<Entry> {
         let place = self.place(key)?;
-        let Entry { node, used, .. } = self.entries[place as usize];
-        if pace.is_over(used, now) {
-            return None;
-        }
-        if now.saturating_sub(used) >= pace.grain {
+        let entry = Some(self.slots[place]).filter(|entry| !pace.is_over(entry.used, now))?;
+        if now.saturating_sub(entry.used) >= pace.grain {
             self.touch(place, now);
         }
-        Some(node)
+        Some(entry)
+    }
+
+    /// The same, without being a use of it.
+    pub(super) fn peek(&self, key: SessionKey, now: u32, pace: Pace) -> Option<Entry> {
+        Some(self.slots[self.place(key)?]).filter(|entry| !pace.is_over(entry.used, now))
     }
 
     /// Binds a session that is here, `None` where it is not. One that was idle for too long counts as new.
-    pub(super) fn rebind(&mut self, key: SessionKey, node: u32, now: u32, pace: Pace) -> Option<Bound> {
+    pub(super) fn rebind(&mut self, key: SessionKey, node: u16, how: How, now: u32, pace: Pace) -> Option<Bound> {
         let place = self.place(key)?;
-        let Entry { node: old, used, .. } = self.entries[place as usize];
+        let Entry { node: old, used, .. } = self.slots[place];
+        let over = pace.is_over(used, now);
         self.touch(place, now);
         if old != node {
             self.forget_node(old);
             *self.nodes.entry(node).or_default() += 1;
-            self.entries[place as usize].node = node;
+            self.slots[place].node = node;
         }
-        Some(match (pace.is_over(used, now), old == node) {
+        if over || how == How::Learned {
+            self.slots[place].home = node;
+        }
+        Some(match (over, old == node) {
             (true, _) => Bound::New,
             (_, true) => Bound::Same,
-            _ => Bound::Moved(old),
+            _ => Bound::Moved(old.into()),
         })
     }
 
     /// Adds a session that is not here, as the one used last.
-    pub(super) fn insert(&mut self, key: SessionKey, node: u32, now: u32) {
-        let place = self.vacant();
-        self.entries[place as usize] = Entry { key, node, used: now, newer: NONE, older: NONE };
+    pub(super) fn insert(&mut self, entry: &Entry) {
+        // Beyond three fourths, probes grow long.
+        if (self.len + 1) * 4 > self.slots.len() * 3 {
+            self.grow();
+        }
+        let place = self.vacancy(entry.key);
+        self.slots[place] = *entry;
         self.link_newest(place);
-        *self.nodes.entry(node).or_default() += 1;
-        self.places.insert(key.hash(), place);
+        *self.nodes.entry(entry.node).or_default() += 1;
+        self.len += 1;
+    }
+
+    /// Adds a session, as the one used last, unless it is here; says whether it was added.
+    pub(super) fn admit(&mut self, entry: &Entry) -> bool {
+        let new = self.place(entry.key).is_none();
+        if new {
+            self.insert(entry);
+        }
+        new
+    }
+
+    /// Puts the sessions into the order of their uses, where [`Shard::admit`] brought them out of it.
+    pub(super) fn settle(&mut self) {
+        if listed(&self.slots, self.oldest).is_sorted_by_key(|entry| entry.used) {
+            return;
+        }
+        let mut entries = self.take_all();
+        entries.sort_by_key(|entry| entry.used);
+        for entry in &entries {
+            self.insert(entry);
+        }
     }
 
     /// Drops the session that was idle for longest; false where there is none.
@@ -118,7 +177,7 @@ impl Shard {
         if self.oldest == NONE {
             return false;
         }
-        self.remove(self.oldest);
+        self.remove(self.oldest as usize);
         true
     }
 
@@ -126,75 +185,110 @@ impl Shard {
     pub(super) fn expire(&mut self, now: u32, pace: Pace, budget: usize) -> usize {
         let mut dropped = 0;
         while dropped < budget && self.oldest != NONE {
-            if !pace.is_over(self.entries[self.oldest as usize].used, now) {
+            if !pace.is_over(self.slots[self.oldest as usize].used, now) {
                 break;
             }
-            self.remove(self.oldest);
+            self.remove(self.oldest as usize);
             dropped += 1;
         }
-        if self.len() == 0 && dropped > 0 {
+        if self.len == 0 && dropped > 0 {
             *self = Self::default();
         }
         dropped
     }
 
     /// Drops every session of a node; returns how many.
-    pub(super) fn clear_node(&mut self, node: u32) -> usize {
-        let mut dropped = 0;
-        let mut place = if self.nodes.contains_key(&node) { self.oldest } else { NONE };
-        while place != NONE {
-            let entry = self.entries[place as usize];
-            if entry.node == node {
-                self.remove(place);
-                dropped += 1;
-            }
-            place = entry.newer;
+    pub(super) fn clear_node(&mut self, node: u16) -> usize {
+        if !self.nodes.contains_key(&node) {
+            return 0;
         }
-        dropped
+        let before = self.len;
+        for place in 0..self.slots.len() {
+            // What moves up into this place comes from further on, or, at the end, from where all was looked at.
+            while !self.slots[place].is_vacant() && self.slots[place].node == node {
+                self.remove(place);
+            }
+        }
+        before - self.len
     }
 
     /// Sessions bound to a node.
-    pub(super) fn count_of(&self, node: u32) -> usize {
+    pub(super) fn count_of(&self, node: u16) -> usize {
         self.nodes.get(&node).map_or(0, |count| *count as usize)
     }
 
     /// Every session, the longest idle first; the shard is empty after it.
     pub(super) fn take_all(&mut self) -> Vec<Entry> {
         let shard = std::mem::take(self);
-        let mut taken = Vec::with_capacity(shard.len());
-        let mut place = shard.oldest;
-        while place != NONE {
-            let entry = shard.entries[place as usize];
-            taken.push(entry);
-            place = entry.newer;
-        }
+        let mut taken = Vec::with_capacity(shard.len);
+        taken.extend(listed(&shard.slots, shard.oldest));
         taken
     }
 
-    fn place(&self, key: SessionKey) -> Option<u32> {
-        self.places.find(key.hash(), |place| self.entries[place as usize].key == key)
+    /// The sessions of this moment, into the memory of the copy before.
+    pub(super) fn copy_to(&self, copied: &mut Copied) {
+        copied.slots.clear();
+        copied.slots.extend_from_slice(&self.slots);
+        copied.oldest = self.oldest;
     }
 
-    fn touch(&mut self, place: u32, now: u32) {
+    fn place(&self, key: SessionKey) -> Option<usize> {
+        let mut place = self.first(key);
+        loop {
+            let entry = self.slots.get(place)?;
+            if entry.key == key && !entry.is_vacant() {
+                return Some(place);
+            }
+            if entry.is_vacant() {
+                return None;
+            }
+            place = self.after(place);
+        }
+    }
+
+    fn vacancy(&self, key: SessionKey) -> usize {
+        let mut place = self.first(key);
+        while !self.slots[place].is_vacant() {
+            place = self.after(place);
+        }
+        place
+    }
+
+    fn touch(&mut self, place: usize, now: u32) {
         // Threads keep coarse clocks of their own: a use must not make a session older than it was.
-        let entry = &mut self.entries[place as usize];
+        let entry = &mut self.slots[place];
         entry.used = entry.used.max(now);
-        if place != self.newest {
+        if place != self.newest as usize {
             self.unlink(place);
             self.link_newest(place);
         }
     }
 
-    fn remove(&mut self, place: u32) {
-        let Entry { key, node, .. } = self.entries[place as usize];
-        self.places.remove(key.hash(), place);
+    /// Moves up what the removed entry had pushed aside, so that no mark has to stay.
+    fn remove(&mut self, place: usize) {
         self.unlink(place);
-        self.forget_node(node);
-        self.entries[place as usize].older = self.free;
-        self.free = place;
+        self.forget_node(self.slots[place].node);
+        self.len -= 1;
+        let mut hole = place;
+        let mut place = self.after(hole);
+        while !self.slots[place].is_vacant() {
+            let first = self.first(self.slots[place].key);
+            if self.distance(first, place) >= self.distance(hole, place) {
+                self.shift(place, hole);
+                hole = place;
+            }
+            place = self.after(place);
+        }
+        self.slots[hole] = Entry::vacant();
     }
 
-    fn forget_node(&mut self, node: u32) {
+    fn shift(&mut self, from: usize, to: usize) {
+        let entry = self.slots[from];
+        self.slots[to] = entry;
+        self.link(entry.older, entry.newer, to as u32, to as u32);
+    }
+
+    fn forget_node(&mut self, node: u16) {
         if let Some(count) = self.nodes.get_mut(&node) {
             *count -= 1;
             if *count == 0 {
@@ -203,68 +297,95 @@ impl Shard {
         }
     }
 
-    /// A free place in the slab, which grows by a quarter: doubling would waste half of a large table.
-    fn vacant(&mut self) -> u32 {
-        if self.free != NONE {
-            let place = self.free;
-            self.free = self.entries[place as usize].older;
-            return place;
+    /// By a fourth: doubling would waste half of a large table. All in the order of the slots, old and new, since this
+    /// happens under the lock.
+    fn grow(&mut self) {
+        let size = (self.slots.len() / 4 * 5).max(FEWEST);
+        let old = std::mem::replace(&mut self.slots, vec![Entry::vacant(); size].into());
+        let mut moved = vec![NONE; old.len()];
+        for (entry, moved) in old.iter().zip(&mut moved).filter(|(entry, _)| !entry.is_vacant()) {
+            let place = self.vacancy(entry.key);
+            self.slots[place] = *entry;
+            *moved = place as u32;
         }
-        if self.entries.len() == self.entries.capacity() {
-            self.entries.reserve_exact((self.entries.len() / 4).max(16));
+        let moved = |place: u32| moved.get(place as usize).copied().unwrap_or(NONE);
+        for entry in self.slots.iter_mut().filter(|entry| !entry.is_vacant()) {
+            (entry.newer, entry.older) = (moved(entry.newer), moved(entry.older));
         }
-        self.entries.push(Entry { key: SessionKey::default(), node: 0, used: 0, newer: NONE, older: NONE });
-        (self.entries.len() - 1) as u32
+        (self.newest, self.oldest) = (moved(self.newest), moved(self.oldest));
     }
 
-    fn link_newest(&mut self, place: u32) {
+    fn link_newest(&mut self, place: usize) {
         let before = self.newest;
-        self.entries[place as usize].older = before;
-        self.entries[place as usize].newer = NONE;
-        match before {
-            NONE => self.oldest = place,
-            _ => self.entries[before as usize].newer = place,
-        }
-        self.newest = place;
+        self.slots[place].older = before;
+        self.slots[place].newer = NONE;
+        self.link(before, NONE, place as u32, place as u32);
     }
 
-    fn unlink(&mut self, place: u32) {
-        let Entry { newer, older, .. } = self.entries[place as usize];
-        match newer {
-            NONE => self.newest = older,
-            _ => self.entries[newer as usize].older = older,
-        }
+    fn unlink(&mut self, place: usize) {
+        let Entry { newer, older, .. } = self.slots[place];
+        self.link(older, newer, newer, older);
+    }
+
+    /// After `older` comes `next`, before `newer` comes `last`; the ends of the list where there is no such place.
+    fn link(&mut self, older: u32, newer: u32, next: u32, last: u32) {
         match older {
-            NONE => self.oldest = newer,
-            _ => self.entries[older as usize].newer = newer,
+            NONE => self.oldest = next,
+            _ => self.slots[older as usize].newer = next,
+        }
+        match newer {
+            NONE => self.newest = last,
+            _ => self.slots[newer as usize].older = last,
         }
     }
+
+    /// Where a key belongs: the slots in the order of hashes, so that any number of them will do.
+    fn first(&self, key: SessionKey) -> usize {
+        (((key.hash() >> 32) * self.slots.len() as u64) >> 32) as usize
+    }
+
+    fn after(&self, place: usize) -> usize {
+        if place + 1 == self.slots.len() { 0 } else { place + 1 }
+    }
+
+    /// Slots from `from` on to `to`, around the end.
+    fn distance(&self, from: usize, to: usize) -> usize {
+        if to >= from { to - from } else { to + self.slots.len() - from }
+    }
+}
+
+/// The entries from the longest idle one on.
+fn listed(slots: &[Entry], oldest: u32) -> impl Iterator<Item = &Entry> {
+    // NONE is beyond all slots.
+    std::iter::successors(slots.get(oldest as usize), |entry| slots.get(entry.newer as usize))
 }
 
 #[cfg(test)]
 impl Shard {
-    /// The keys from the longest idle on, after checking that lists, table and counts tell the same.
+    /// The keys from the longest idle on, after checking that list, table and counts tell the same.
     pub(super) fn audit(&self) -> Vec<SessionKey> {
         let mut keys = Vec::new();
         let mut nodes = BTreeMap::new();
         let (mut before, mut place) = (NONE, self.oldest);
         while place != NONE {
-            let entry = &self.entries[place as usize];
+            let entry = &self.slots[place as usize];
             assert_eq!(entry.older, before, "the list reads the same both ways");
-            assert_eq!(self.place(entry.key), Some(place), "every listed session can be found");
+            assert_eq!(self.place(entry.key), Some(place as usize), "every listed session can be found");
             keys.push(entry.key);
             *nodes.entry(entry.node).or_insert(0) += 1;
             (before, place) = (place, entry.newer);
         }
         assert_eq!(self.newest, before);
-        assert_eq!(keys.len(), self.len());
+        assert_eq!(keys.len(), self.len);
+        assert_eq!(self.slots.iter().filter(|entry| !entry.is_vacant()).count(), self.len);
+        assert!(self.len * 4 <= self.slots.len() * 3);
         assert_eq!(nodes, self.nodes);
         keys
     }
 
     /// Bytes that the shard's parts hold, spare room included.
     pub(super) fn bytes(&self) -> usize {
-        self.entries.capacity() * size_of::<Entry>() + self.places.bytes()
+        size_of_val(&*self.slots)
     }
 }
 
@@ -272,32 +393,81 @@ impl Shard {
 mod tests {
     use super::*;
 
+    fn entry(id: u64, node: u16) -> Entry {
+        Entry::new(SessionKey::from_parts(id, id), node, node, 0)
+    }
+
     #[test]
-    fn a_session_takes_32_bytes() {
-        assert_eq!(size_of::<Entry>(), 32);
+    fn a_session_takes_32_bytes_of_one_cache_line() {
+        assert_eq!((size_of::<Entry>(), align_of::<Entry>()), (32, 32));
     }
 
     #[test]
     fn a_dropped_place_is_used_again() {
         let mut shard = Shard::default();
         for id in 0..1000_u64 {
-            shard.insert(SessionKey::from_parts(id, id), 1, 0);
+            shard.insert(&entry(id, 1));
             if id >= 10 {
                 assert!(shard.drop_oldest());
             }
         }
         assert_eq!(shard.audit().len(), 10);
-        assert!(shard.entries.len() <= 11, "{} places for 10 sessions", shard.entries.len());
+        assert!(shard.slots.len() <= 16, "{} places for 10 sessions", shard.slots.len());
     }
 
     #[test]
     fn an_emptied_shard_gives_its_memory_back() {
         let mut shard = Shard::default();
         for id in 0..1000_u64 {
-            shard.insert(SessionKey::from_parts(id, id), 1, 0);
+            shard.insert(&entry(id, 1));
         }
+        assert!((1001 * 32..2000 * 32).contains(&shard.bytes()));
         assert_eq!(shard.expire(100, Pace { idle: 10, grain: 0 }, usize::MAX), 1000);
         assert_eq!(shard.bytes(), 0);
         assert!(!shard.drop_oldest());
+    }
+
+    #[test]
+    fn crowded_slots_keep_everything_through_removals() {
+        let mut shard = Shard::default();
+        let mut naive: Vec<Entry> = Vec::new();
+        let mut chance = 0x9E37_79B9_97F4_A7C1_u64;
+        let pace = Pace { idle: 10, grain: 0 };
+        // Hashes crowd in a few places, the first and the last among them.
+        let crowded = |id: u64| (id / 9).wrapping_mul(0x0924_9249_0000_0000).wrapping_sub(1 << 40);
+        for step in 0..30_000 {
+            chance ^= chance << 13;
+            chance ^= chance >> 7;
+            chance ^= chance << 17;
+            let id = chance % 300;
+            let drawn = Entry::new(SessionKey::from_parts(id, crowded(id)), (chance >> 20) as u16 % 5, 0, 0);
+            let known = naive.iter().position(|entry| entry.key == drawn.key);
+            match (known, chance >> 60) {
+                (_, 0) if step % 50 == 0 => {
+                    let cleared = shard.clear_node(drawn.node);
+                    let before = naive.len();
+                    naive.retain(|entry| entry.node != drawn.node);
+                    assert_eq!(cleared, before - naive.len());
+                }
+                (_, 1..5) => {
+                    assert_eq!(shard.drop_oldest(), !naive.is_empty());
+                    naive.drain(..naive.len().min(1));
+                }
+                (Some(place), _) => {
+                    assert_eq!(shard.find(drawn.key, 0, pace).map(|entry| entry.node), Some(naive[place].node));
+                    let used = naive.remove(place);
+                    naive.push(used);
+                }
+                (None, _) => {
+                    assert!(shard.find(drawn.key, 0, pace).is_none());
+                    shard.insert(&drawn);
+                    naive.push(drawn);
+                }
+            }
+            if step % 10 == 0 {
+                assert_eq!(shard.audit(), naive.iter().map(|entry| entry.key).collect::<Vec<_>>(), "step {step}");
+            }
+        }
+        assert!(naive.len() > 20, "{}", naive.len());
     }
 }

@@ -88,7 +88,7 @@ fn every_answer_of_a_node_becomes_what_the_table_says() {
             Then::Reset => talk.reset(),
         }
     });
-    let weir = Plan::before(&[&origin]).pool("eject-for = \"10ms\"").start();
+    let weir = Plan::before(&[&origin]).pool("eject = { failures = 1, for = \"10ms\" }").start();
     let mut failures = Vec::new();
     for row in rows::rows() {
         *script.lock().expect("the origin has not panicked") = (row.node.clone().into_bytes(), row.then);

@@ -1,0 +1,204 @@
+//! What would become of a request, and why: the decisions of the exchange, asked and not meant. Nothing is sent, no
+//! turn is taken, no session is touched, no rate is used up.
+
+use std::net::IpAddr;
+
+use super::generation::Generation;
+use super::query::Trouble;
+use super::question::{Explained, Judged, Question};
+use super::worker::Shared;
+use crate::config::{Action, Listener};
+use crate::traffic::belonging::{self, Asking, Belonging};
+use crate::traffic::client::client_of;
+use crate::traffic::plain_path::Room;
+use crate::traffic::pool::{Choice, Meant, Pool, Tried, Wish};
+use crate::traffic::refusal::Refusal;
+use crate::traffic::state::Reason;
+use crate::traffic::tick::Tick;
+use crate::wire::{FieldKind, HeadLimits, RequestHead};
+
+/// The answer, in plain words.
+pub(crate) fn answer(shared: &Shared, question: &Question) -> Result<Explained, Trouble> {
+    let generation = shared.current.load_full();
+    let mut answering = Answering {
+        generation: &generation,
+        now: Tick::from_millis(shared.now()),
+        head: RequestHead::new(),
+        told: Explained::default(),
+    };
+    answering.listen(question)?;
+    Ok(answering.told)
+}
+
+struct Answering<'g> {
+    generation: &'g Generation,
+    now: Tick,
+    head: RequestHead,
+    told: Explained,
+}
+
+impl Answering<'_> {
+    fn listen(&mut self, question: &Question) -> Result<(), Trouble> {
+        let index = self.listener_of(question)?;
+        let listener = self.settings(index);
+        let limits = HeadLimits {
+            bytes: listener.max_head,
+            fields: listener.max_fields,
+            secure: listener.tls.is_some(),
+            ..HeadLimits::default()
+        };
+        let name = listener.name.to_string();
+        if let Err(fault) = self.head.parse(&question.head, &limits) {
+            self.told.listener = name;
+            return self.refuse(Refusal::Head(fault));
+        }
+        let chosen = if question.listener.is_some() { "asked for" } else { "the first with a site for this host" };
+        self.step(format!("listener {name}: {chosen}"));
+        self.told.listener = name;
+        let lines = self.head.fields().filter(|field| field.kind == FieldKind::XForwardedFor).map(|field| field.value);
+        let client = client_of(question.client, self.settings(index).trusted_proxies.as_deref(), lines);
+        self.find_site(index, client)
+    }
+
+    /// The one asked for; else the first that has a site for the host.
+    fn listener_of(&self, question: &Question) -> Result<usize, Trouble> {
+        let listeners = &self.generation.snapshot.config.listeners;
+        if let Some(wanted) = &question.listener {
+            let known: Vec<&str> = listeners.iter().map(|listener| &*listener.name).collect();
+            return known.iter().position(|name| name == wanted).ok_or_else(|| {
+                let what = format!("no listener is called {wanted:?}");
+                Trouble::new(what, crate::config::suggestion(wanted, "listeners here", &known))
+            });
+        }
+        // What is wrong with the head is told later, by the listener's own limits.
+        let mut head = RequestHead::new();
+        let _ = head.parse(&question.head, &HeadLimits::default());
+        let name = head.host().map_or(&b""[..], |host| host.name);
+        Ok(self.generation.snapshot.hosts.iter().position(|hosts| hosts.find(name).is_some()).unwrap_or(0))
+    }
+
+    fn find_site(&mut self, listener: usize, client: IpAddr) -> Result<(), Trouble> {
+        let host = self.head.host().map_or(&b""[..], |host| host.name).to_vec();
+        let found = self.generation.snapshot.hosts.get(listener).and_then(|hosts| hosts.find(&host));
+        let Some(site) = found else { return self.refuse(Refusal::UnknownHost) };
+        let settings = &self.generation.snapshot.config.sites[site];
+        self.told.site = Some(settings.name.to_string());
+        let how = if settings.default { "takes this host, or as the default" } else { "takes this host" };
+        self.step(format!("site {}: {how}", settings.name));
+        self.find_route(site, client)
+    }
+
+    fn find_route(&mut self, site: usize, client: IpAddr) -> Result<(), Trouble> {
+        let rules = &self.generation.snapshot.sites[site];
+        let Ok(route) = rules.find(&self.head, &mut Room::default()) else { return self.refuse(Refusal::PathUnclear) };
+        let own = rules.of(route);
+        if route.is_some() {
+            self.told.route = Some(own.name.to_string());
+            self.step(format!("route {}: the first that matches", own.name));
+        } else {
+            self.step("no route matches: the site's own pool".to_owned());
+        }
+        if !rules.may_come(route, client) {
+            self.step(format!("client {client}: not let in"));
+            return self.refuse(Refusal::Denied);
+        }
+        if rules.rates(route).next().is_some() {
+            self.step("a rate holds here; what is used up of it is not asked".to_owned());
+        }
+        self.told.action = match &own.action {
+            Action::Pool(pool) => return self.find_node(*pool, client),
+            Action::Redirect(_) => "redirect",
+            Action::Answer(_) => "answer",
+            Action::Deny => return self.refuse(Refusal::Denied),
+        };
+        self.told.why = "answered".to_owned();
+        Ok(())
+    }
+
+    fn find_node(&mut self, pool: usize, client: IpAddr) -> Result<(), Trouble> {
+        let pool = &self.generation.snapshot.pools[pool];
+        self.told.action = "pool";
+        self.told.pool = Some(pool.name().to_string());
+        let belongs = Belonging::of(pool, &Asking { head: &self.head, client, now: self.now, meant: Meant::Asked });
+        self.step(session_in_words(pool, &belongs));
+        let wish = Wish {
+            bound: belongs.bound,
+            returns: belongs.returns,
+            tried: &Tried::default(),
+            failure: None,
+            ask: belonging::ask(&pool.settings.balance, &self.head, || client, || self.now.as_millis()),
+            now: self.now,
+        };
+        let chosen = match pool.choose(&wish, Meant::Asked) {
+            Choice::Node(chosen) => {
+                let label = &pool.members[chosen.member].label;
+                self.told.node = Some(label.to_string());
+                self.told.why = chosen.why.word().to_owned();
+                self.step(format!("node {label}: {}", chosen.why.word()));
+                Some(chosen.member)
+            }
+            Choice::Full => {
+                self.told.queued = pool.settings.queue.is_some();
+                self.told.why = if self.told.queued { "queued" } else { Refusal::NodesBusy.word() }.to_owned();
+                self.step("every node that could take it is full".to_owned());
+                None
+            }
+            Choice::SessionLost => return self.refuse_in(pool, Refusal::SessionLost),
+            Choice::Nobody => return self.refuse_in(pool, Refusal::NoActiveNode),
+        };
+        self.judge(pool, chosen);
+        Ok(())
+    }
+
+    fn refuse_in(&mut self, pool: &Pool, refusal: Refusal) -> Result<(), Trouble> {
+        self.judge(pool, None);
+        self.refuse(refusal)
+    }
+
+    fn judge(&mut self, pool: &Pool, chosen: Option<usize>) {
+        for (index, member) in pool.members.iter().enumerate() {
+            let state = member.state.state();
+            let why_not = match state.reason() {
+                _ if chosen == Some(index) => None,
+                Some(reason) => Some(format!("it is {}", reason.word())),
+                None if !member.post.has_room() => Some("it runs as many requests as it may".to_owned()),
+                None if member.backup => Some("it is a backup, and others can serve".to_owned()),
+                None => Some("it could have, but it was another one's turn".to_owned()),
+            };
+            let (node, reason) = (member.label.to_string(), state.reason().map(Reason::word));
+            self.told.nodes.push(Judged { node, state: state.word(), reason, why_not });
+        }
+    }
+
+    fn refuse(&mut self, refusal: Refusal) -> Result<(), Trouble> {
+        let (status, word) = refusal.answer();
+        self.told.action = if refusal == Refusal::Denied { "deny" } else { "refuse" };
+        self.told.why = word.to_owned();
+        self.step(format!("answered {status} {word} by Weir itself"));
+        Ok(())
+    }
+
+    fn step(&mut self, what: String) {
+        self.told.steps.push(what);
+    }
+
+    fn settings(&self, listener: usize) -> &Listener {
+        &self.generation.snapshot.config.listeners[listener]
+    }
+}
+
+fn session_in_words(pool: &Pool, belongs: &Belonging) -> String {
+    if pool.settings.sticky.is_none() {
+        return format!("pool {}: keeps no sessions", pool.name());
+    }
+    let node = |number| pool.member_of(number).and_then(|member| pool.members.get(member)).map(|member| &member.label);
+    match belongs.bound {
+        Some(number) => match node(number) {
+            Some(label) if belongs.returns => format!("session: returns to {label}, where it began"),
+            Some(label) => format!("session: lives on {label}"),
+            None => "session: its node is in this pool no longer".to_owned(),
+        },
+        None if belongs.named => "session: not known here".to_owned(),
+        None => "session: none is named".to_owned(),
+    }
+}

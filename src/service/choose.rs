@@ -1,0 +1,247 @@
+//! Picking the node for the next try, waiting for one where all are full, and what follows when a try failed.
+
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use tokio::sync::oneshot;
+
+use super::trip::{SessionWord, Trip};
+use super::upload::Upload;
+use crate::traffic::balance::Ask;
+use crate::traffic::belonging;
+use crate::traffic::member::{Held, Waiter, Waiting};
+use crate::traffic::pool::{Choice, Chosen, Meant, Wish};
+use crate::traffic::refusal::Refusal;
+use crate::traffic::retry::{self, Attempt, ConnectFailure, Failure, Next, Terms};
+use crate::traffic::state::Fault;
+use crate::traffic::tick::Tick;
+use crate::traffic::why::Why;
+
+/// A place in a pool's queue, left when the request is gone.
+struct Ticket<'q> {
+    queue: &'q Waiting,
+    number: u64,
+}
+
+impl Drop for Ticket<'_> {
+    fn drop(&mut self) {
+        self.queue.leave(self.number);
+    }
+}
+
+impl Trip<'_> {
+    /// Picks the node for the next try: the session's own where it may be used, else by the pool's method. Where
+    /// every node is full, waits in the pool's queue.
+    pub(crate) async fn pick(&mut self, upload: &mut Upload<'_, '_>) -> Result<(), Refusal> {
+        if self.fresh && self.member.is_some() {
+            return Ok(());
+        }
+        loop {
+            match self.choose(Meant::Yes) {
+                Choice::Node(chosen) => {
+                    self.settle(chosen);
+                    return Ok(());
+                }
+                Choice::SessionLost => return Err(Refusal::SessionLost),
+                Choice::Nobody => return Err(Refusal::NoActiveNode),
+                Choice::Full => {
+                    if let Some(held) = self.wait(upload).await? {
+                        if let Some(chosen) = self.waited_for(held) {
+                            self.settle(chosen);
+                            return Ok(());
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// What the pool would give this request now.
+    pub(crate) fn choose(&self, meant: Meant) -> Choice {
+        let wish = Wish {
+            bound: self.belongs.bound,
+            returns: self.belongs.returns,
+            tried: &self.tried,
+            failure: self.failure,
+            ask: self.ask(),
+            now: self.now(),
+        };
+        self.pool().choose(&wish, meant)
+    }
+
+    fn ask(&self) -> Ask {
+        let chance = || self.connection.worker().chance();
+        belonging::ask(&self.pool().settings.balance, self.head, || self.client(), chance)
+    }
+
+    fn settle(&mut self, chosen: Chosen) {
+        self.member = Some(chosen.member);
+        self.why = chosen.why;
+        self.held = chosen.held;
+        self.session = match (self.belongs.bound, chosen.why) {
+            (None, _) => SessionWord::None,
+            (Some(_), Why::Session | Why::Returned) => SessionWord::Hit,
+            (Some(_), _) => SessionWord::Rebound,
+        };
+        self.count_lookup();
+        if self.tries == 0 {
+            let pool = self.pool();
+            pool.budget.deposit(pool.settings.retry.budget);
+        }
+        if self.session == SessionWord::Hit {
+            self.pool().members[chosen.member].load.note_bound(self.now());
+        }
+        if chosen.change.is_some() {
+            let why = "no active node could take a request";
+            self.place.generation.announce(self.pool, chosen.member, chosen.change, why, self.now());
+        }
+    }
+
+    /// Waits for a place; none where it is worth to look again.
+    async fn wait(&mut self, upload: &mut Upload<'_, '_>) -> Result<Option<Held>, Refusal> {
+        let place = Rc::clone(&self.place);
+        let (pool, counters) =
+            (&place.generation.snapshot.pools[self.pool], &place.generation.pools[self.pool].counters);
+        let Some(queue) = pool.settings.queue else { return Err(Refusal::NodesBusy) };
+        let began = Instant::now();
+        let left = queue.wait.saturating_sub(self.queued);
+        let (give, take) = oneshot::channel();
+        // Where nobody is there any more to take it, the place is dropped, and so goes to the next one.
+        let waiter: Waiter = Box::new(move |held| drop(give.send(held)));
+        let queue: &Waiting = &pool.waiting;
+        let number = queue.join(self.belongs.bound, waiter).map_err(|_| {
+            counters.queued("full");
+            Refusal::QueueFull
+        })?;
+        let _ticket = Ticket { queue, number };
+        // A place may have become free between the look and the queue.
+        pool.members.iter().for_each(|member| member.post.serve(self.now()));
+        let waited = tokio::select! {
+            biased;
+            held = take => Ok(held.ok().flatten()),
+            () = tokio::time::sleep(left) => Err(("timeout", Refusal::QueueTimeout)),
+            () = upload.gone() => Err(("gone", Refusal::ClientGone)),
+        };
+        self.queued += began.elapsed();
+        counters.queued(waited.as_ref().map_or_else(|(word, _)| *word, |_| "served"));
+        waited.map_err(|(_, refusal)| refusal)
+    }
+
+    fn waited_for(&self, held: Held) -> Option<Chosen> {
+        // The place may be of another generation, in which the node has another index.
+        let member = self.pool().member_of(held.number())?;
+        let own = self.belongs.bound == Some(held.number());
+        let why = if own { Why::Session } else { Why::Balanced };
+        let state = &self.pool().members[member].state;
+        state.claim(self.now(), crate::traffic::pool::TRIAL).then_some(Chosen {
+            member,
+            why,
+            held: Some(held),
+            change: None,
+        })
+    }
+
+    /// Delays a request that came too soon after others.
+    pub(crate) async fn delay(&mut self, delay: Duration, upload: &mut Upload<'_, '_>) -> Result<(), Refusal> {
+        if delay.is_zero() {
+            return Ok(());
+        }
+        self.queued += delay;
+        tokio::select! {
+            () = tokio::time::sleep(delay) => Ok(()),
+            () = upload.gone() => Err(Refusal::ClientGone),
+        }
+    }
+
+    /// Decides after a failed attempt.
+    pub(crate) fn failed(&mut self, failure: Failure, body_at_hand: bool) -> Next {
+        self.failure = Some(failure);
+        self.hold_against(failure, body_at_hand);
+        let next = match failure {
+            // That was decided when the status was read.
+            Failure::Status(_) => Next::NextNode,
+            _ => self.after(failure, body_at_hand),
+        };
+        if matches!(next, Next::NextNode | Next::SameNodeFresh) {
+            self.place.generation.count_retry(self.pool, failure.word());
+        }
+        next
+    }
+
+    /// Whether an answer with this status is not passed on: another node is asked, and a retry was taken for it.
+    pub(crate) fn asks_again(&self, status: u16, body_at_hand: bool) -> bool {
+        self.terms().asks_again(status) && self.after(Failure::Status(status), body_at_hand) == Next::NextNode
+    }
+
+    fn after(&self, failure: Failure, body_at_hand: bool) -> Next {
+        let (attempt, pool) = (self.attempt(body_at_hand), self.pool());
+        retry::decide(&attempt, failure, &self.terms(), || pool.budget.withdraw(pool.settings.retry.budget))
+    }
+
+    fn terms(&self) -> Terms<'_> {
+        Terms { retry: &self.pool().settings.retry, non_idempotent: self.rules().non_idempotent }
+    }
+
+    fn attempt(&self, body_at_hand: bool) -> Attempt {
+        let mut tried = self.tried.clone();
+        self.member.into_iter().for_each(|member| tried.add(member));
+        Attempt {
+            tries_done: self.tries,
+            elapsed: self.reached.map_or(Duration::ZERO, |at| at.elapsed()),
+            other_node_left: self.pool().has_another(&tried, self.now()),
+            sent: self.sent,
+            reused: self.reused,
+            answer_begun: self.answer_begun() || self.heard,
+            body_at_hand,
+            idempotent: self.head.method().idempotent(),
+        }
+    }
+
+    /// A failed connect was held against the node where it failed.
+    fn hold_against(&self, failure: Failure, body_at_hand: bool) {
+        let (Some(member), Some(fault)) = (self.member, fault_of(failure)) else { return };
+        if !retry::blame(&self.attempt(body_at_hand), failure) {
+            return;
+        }
+        self.note_fault(member, fault, failure.refusal().word());
+    }
+
+    /// Holds a failure against a node; what it changes is told.
+    pub(super) fn note_fault(&self, member: usize, fault: Fault, why: &str) {
+        let began = Tick::from_millis(self.reached_at);
+        let change = self.pool().failed(member, fault, began, self.now());
+        self.place.generation.announce(self.pool, member, change, why, self.now());
+    }
+
+    /// What went wrong with the last node that was tried.
+    pub(super) fn last_failure(&self) -> Option<Refusal> {
+        self.failure.map(Failure::refusal)
+    }
+
+    /// What the client is told. Where nobody listens at any node any more that is the pool's state, not one node's.
+    pub(crate) fn refusal_for(&self, failure: Failure) -> Refusal {
+        let connect = matches!(failure, Failure::Connect(why) if why != ConnectFailure::Exhausted);
+        if connect && !self.pool().has_active(self.now()) { Refusal::NoActiveNode } else { failure.refusal() }
+    }
+
+    /// The picked node is out of the running for this request.
+    pub(crate) fn leave_node(&mut self) {
+        self.held = None;
+        self.member.into_iter().for_each(|member| self.tried.add(member));
+    }
+
+    /// The next attempt goes to the same node over a new connection.
+    pub(crate) fn want_fresh(&mut self) {
+        self.fresh = true;
+    }
+}
+
+/// What a failed attempt says of its node, beside those of connecting.
+const fn fault_of(failure: Failure) -> Option<Fault> {
+    match failure {
+        Failure::AnswerTimeout | Failure::SendTimeout => Some(Fault::Timeout),
+        Failure::Cut | Failure::Reset | Failure::SendFailed => Some(Fault::Reset),
+        Failure::Malformed => Some(Fault::Malformed),
+        Failure::Connect(_) | Failure::Pin | Failure::Tls | Failure::Status(_) => None,
+    }
+}

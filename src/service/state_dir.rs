@@ -1,0 +1,372 @@
+//! The directory of what outlives a restart. A file in it is replaced as a whole or not at all: whatever fails, the one
+//! before stays. Every error names its path. Nobody but Weir's own user may read what is here.
+
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{self, BufWriter, Read, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use parking_lot::Mutex;
+
+/// The file of the secret that session ids are hashed with.
+const SECRET: &str = "secret";
+
+/// No file of ours is larger; what is, is not read into memory.
+const LARGEST: u64 = 4 << 30;
+
+/// Damaged files of one name that are kept for who wants to look.
+const KEPT: usize = 3;
+
+/// The directory that `state-dir` names.
+#[derive(Debug)]
+pub(crate) struct StateDir {
+    path: PathBuf,
+    /// One file is written at a time: they share the name of what is not finished.
+    writing: Mutex<()>,
+}
+
+impl StateDir {
+    /// The directory, made where it is missing (0700), and tried: files can be written in it.
+    pub(crate) fn open(path: &Path) -> io::Result<Self> {
+        DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(|error| about(path, &error))?;
+        let opened = Self { path: path.to_owned(), writing: Mutex::new(()) };
+        opened.remove_unfinished()?;
+        let probe = opened.unfinished("probe");
+        create(&probe).and_then(|_| fs::remove_file(&probe)).map_err(|error| about(path, &error))?;
+        Ok(opened)
+    }
+
+    /// Where it is.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The secret of this installation: the one that is here, else `fresh`, which must be random and stays from now on.
+    /// One that is damaged is set aside.
+    pub(crate) fn secret(&self, fresh: [u8; 32]) -> io::Result<[u8; 32]> {
+        // Another Weir may start at the same time: one of the two secrets wins, and both use that one.
+        for _ in 0..3 {
+            if let Some(known) = self.read(SECRET)? {
+                match <[u8; 32]>::try_from(known) {
+                    Ok(secret) if secret != [0; 32] => {
+                        self.keep_to_ourselves(SECRET)?;
+                        return Ok(secret);
+                    }
+                    _ => self.set_aside_damaged_secret()?,
+                }
+            }
+            if self.create_secret(fresh)? {
+                return Ok(fresh);
+            }
+        }
+        Err(io::Error::other(format!("{}: it changes all the time", self.path.join(SECRET).display())))
+    }
+
+    /// Replaces a file with what `content` writes. It is on disk when this returns.
+    pub(crate) fn write<T>(&self, name: &str, content: impl FnOnce(&mut dyn Write) -> io::Result<T>) -> io::Result<T> {
+        let _one = self.writing.lock();
+        let (path, unfinished) = (self.path.join(name), self.unfinished(name));
+        let written = write_all(&unfinished, content)
+            .and_then(|written| fs::rename(&unfinished, &path).map(|()| written))
+            .map_err(|error| {
+                // It may not even be there; there is nothing to do about it if it cannot be removed.
+                let _ = fs::remove_file(&unfinished);
+                about(&path, &error)
+            })?;
+        self.sync()?;
+        Ok(written)
+    }
+
+    /// A file's bytes; `None` where there is no such file.
+    pub(crate) fn read(&self, name: &str) -> io::Result<Option<Vec<u8>>> {
+        let path = self.path.join(name);
+        match read_bounded(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            result => result.map(Some).map_err(|error| about(&path, &error)),
+        }
+    }
+
+    /// Moves a file that cannot be used out of the way, and forgets all but the latest three such files of its name.
+    /// Returns where it is now.
+    pub(crate) fn set_aside(&self, name: &str) -> io::Result<PathBuf> {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        self.set_aside_at(name, now.as_secs())
+    }
+
+    fn set_aside_at(&self, name: &str, now: u64) -> io::Result<PathBuf> {
+        let (path, prefix) = (self.path.join(name), format!("{name}.damaged-"));
+        let aside = self.path.join(format!("{prefix}{now}"));
+        fs::rename(&path, &aside).map_err(|error| about(&path, &error))?;
+        let moment = |entry: &str| entry.strip_prefix(&prefix)?.parse::<u64>().ok();
+        let mut moments: Vec<u64> = self.names()?.iter().filter_map(|entry| moment(entry)).collect();
+        moments.sort_unstable();
+        // Never this one, whatever the clock said before.
+        for old in moments.iter().rev().filter(|moment| **moment != now).skip(KEPT - 1) {
+            let old = self.path.join(format!("{prefix}{old}"));
+            fs::remove_file(&old).map_err(|error| about(&old, &error))?;
+        }
+        self.sync()?;
+        Ok(aside)
+    }
+
+    fn set_aside_damaged_secret(&self) -> io::Result<()> {
+        let aside = match self.set_aside(SECRET) {
+            // The other Weir was quicker.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            aside => aside?,
+        };
+        log::warn!(
+            "{} is damaged: it is now {}, and sessions kept under it are forgotten",
+            self.path.join(SECRET).display(),
+            aside.display()
+        );
+        Ok(())
+    }
+
+    /// False where there is a secret already. A link, unlike a rename, replaces nothing.
+    fn create_secret(&self, fresh: [u8; 32]) -> io::Result<bool> {
+        let _one = self.writing.lock();
+        let (path, unfinished) = (self.path.join(SECRET), self.unfinished(SECRET));
+        let linked =
+            write_all(&unfinished, |out| out.write_all(&fresh)).and_then(|()| fs::hard_link(&unfinished, &path));
+        let _ = fs::remove_file(&unfinished);
+        match linked {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
+            Err(error) => Err(about(&path, &error)),
+            Ok(()) => self.sync().map(|()| true),
+        }
+    }
+
+    /// A secret that was copied here by hand may be open to everybody.
+    fn keep_to_ourselves(&self, name: &str) -> io::Result<()> {
+        let path = self.path.join(name);
+        let mode = fs::metadata(&path).map_err(|error| about(&path, &error))?.permissions().mode();
+        if mode & 0o077 != 0 {
+            log::warn!("{} could be read by others (mode {:o}): it is now 600", path.display(), mode & 0o777);
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).map_err(|error| about(&path, &error))?;
+        }
+        Ok(())
+    }
+
+    /// The process's number is in it: the next Weir may start while this one still writes.
+    fn unfinished(&self, name: &str) -> PathBuf {
+        self.path.join(format!("{UNFINISHED}{}.{name}", std::process::id()))
+    }
+
+    /// What processes left that ended while they wrote.
+    fn remove_unfinished(&self) -> io::Result<()> {
+        for name in self.names()? {
+            let Some((process, _)) = name.strip_prefix(UNFINISHED).and_then(|rest| rest.split_once('.')) else {
+                continue;
+            };
+            if !Path::new("/proc").join(process).exists() {
+                // The next start tries again.
+                let _ = fs::remove_file(self.path.join(&name));
+            }
+        }
+        Ok(())
+    }
+
+    fn names(&self) -> io::Result<Vec<String>> {
+        let entries = fs::read_dir(&self.path).and_then(Iterator::collect::<io::Result<Vec<_>>>);
+        let entries = entries.map_err(|error| about(&self.path, &error))?;
+        Ok(entries.iter().filter_map(|entry| entry.file_name().into_string().ok()).collect())
+    }
+
+    /// A rename is on disk only when its directory is.
+    fn sync(&self) -> io::Result<()> {
+        File::open(&self.path).and_then(|directory| directory.sync_all()).map_err(|error| about(&self.path, &error))
+    }
+}
+
+const UNFINISHED: &str = ".unfinished.";
+
+fn write_all<T>(path: &Path, content: impl FnOnce(&mut dyn Write) -> io::Result<T>) -> io::Result<T> {
+    let mut out = BufWriter::with_capacity(64 * 1024, create(path)?);
+    let written = content(&mut out)?;
+    out.into_inner()?.sync_all()?;
+    Ok(written)
+}
+
+fn create(path: &Path) -> io::Result<File> {
+    OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)
+}
+
+fn read_bounded(path: &Path) -> io::Result<Vec<u8>> {
+    let file = File::open(path)?;
+    let length = file.metadata()?.len();
+    if length > LARGEST {
+        return Err(io::Error::new(
+            io::ErrorKind::FileTooLarge,
+            format!("{length} bytes are more than a file of Weir's"),
+        ));
+    }
+    let mut bytes = Vec::with_capacity(usize::try_from(length).unwrap_or(0));
+    // What is no file may say it has no length, and go on for ever.
+    file.take(LARGEST).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+fn about(path: &Path, error: &io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("{}: {error}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+
+    use super::*;
+
+    /// A directory of a test's own, gone with it.
+    struct Scratch(PathBuf);
+
+    impl Scratch {
+        fn new() -> Self {
+            static NEXT: AtomicUsize = AtomicUsize::new(0);
+            let name = format!("weir-state-{}-{}", std::process::id(), NEXT.fetch_add(1, Relaxed));
+            let path = std::env::temp_dir().join(name);
+            fs::create_dir(&path).expect("a fresh directory");
+            Self(path)
+        }
+
+        fn open(&self) -> StateDir {
+            StateDir::open(&self.0.join("state/weir")).expect("it can be made")
+        }
+    }
+
+    impl Drop for Scratch {
+        fn drop(&mut self) {
+            let _ = fs::remove_dir_all(&self.0);
+        }
+    }
+
+    fn mode(path: &Path) -> u32 {
+        fs::metadata(path).expect("there").permissions().mode() & 0o777
+    }
+
+    #[test]
+    fn it_is_made_where_it_is_missing_and_nobody_else_may_look() {
+        let scratch = Scratch::new();
+        let state = scratch.open();
+        assert_eq!(mode(state.path()), 0o700);
+        state.write("sessions", |out| out.write_all(b"all of them")).expect("written");
+        assert_eq!(mode(&state.path().join("sessions")), 0o600);
+        assert_eq!(state.names().expect("read"), ["sessions"], "nothing else is left there");
+        let again = scratch.open();
+        assert_eq!(again.read("sessions").expect("read").as_deref(), Some(&b"all of them"[..]));
+        assert_eq!(again.read("operators").expect("no error"), None);
+    }
+
+    #[test]
+    fn a_place_that_is_none_is_named() {
+        let scratch = Scratch::new();
+        let file = scratch.0.join("file");
+        fs::write(&file, "").expect("written");
+        // Neither may be written in, not even by root.
+        for path in [file.clone(), file.join("below"), "/proc/self".into(), "/proc/weir".into()] {
+            let error = StateDir::open(&path).expect_err("no such place").to_string();
+            assert!(error.starts_with(&format!("{}: ", path.display())), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_write_that_fails_leaves_the_file_before() {
+        let scratch = Scratch::new();
+        let state = scratch.open();
+        state.write("sessions", |out| out.write_all(b"before")).expect("written");
+        let full = |out: &mut dyn Write| {
+            out.write_all(&[b'x'; 200_000])?;
+            Err::<(), _>(io::ErrorKind::StorageFull.into())
+        };
+        let error = state.write("sessions", full).expect_err("full");
+        assert_eq!(error.kind(), io::ErrorKind::StorageFull);
+        assert!(error.to_string().starts_with(&state.path().join("sessions").display().to_string()), "{error}");
+        assert_eq!(state.read("sessions").expect("read").as_deref(), Some(&b"before"[..]));
+        assert_eq!(state.names().expect("read"), ["sessions"]);
+    }
+
+    #[test]
+    fn a_directory_that_went_away_is_named() {
+        let scratch = Scratch::new();
+        let state = scratch.open();
+        fs::remove_dir(state.path()).expect("empty");
+        let named = |error: io::Error| error.to_string().contains("state/weir");
+        assert!(named(state.write("sessions", |_| Ok(())).expect_err("gone")));
+        assert!(named(state.secret([1; 32]).expect_err("gone")));
+        assert!(named(state.set_aside("sessions").expect_err("gone")));
+        assert_eq!(state.read("sessions").expect("no error"), None);
+    }
+
+    #[test]
+    fn the_secret_stays_what_it_was() {
+        let scratch = Scratch::new();
+        assert_eq!(scratch.open().secret([1; 32]).expect("made"), [1; 32]);
+        assert_eq!(scratch.open().secret([2; 32]).expect("known"), [1; 32]);
+        let path = scratch.open().path().join("secret");
+        assert_eq!(mode(&path), 0o600);
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).expect("ours");
+        assert_eq!(scratch.open().secret([3; 32]).expect("known"), [1; 32]);
+        assert_eq!(mode(&path), 0o600, "it is closed to others again");
+        assert_eq!(scratch.open().names().expect("read"), ["secret"]);
+    }
+
+    #[test]
+    fn a_damaged_secret_is_set_aside() {
+        for damaged in [vec![], vec![1; 31], vec![1; 33], vec![0; 32]] {
+            let scratch = Scratch::new();
+            let state = scratch.open();
+            state.write("secret", |out| out.write_all(&damaged)).expect("written");
+            assert_eq!(state.secret([7; 32]).expect("made"), [7; 32]);
+            assert_eq!(state.secret([8; 32]).expect("known"), [7; 32]);
+            let names = state.names().expect("read");
+            let aside = names.iter().find(|name| name.starts_with("secret.damaged-")).expect("kept");
+            assert_eq!((names.len(), state.read(aside).expect("read")), (2, Some(damaged)));
+        }
+    }
+
+    #[test]
+    fn two_that_start_at_once_agree_on_a_secret() {
+        for _ in 0..50 {
+            let scratch = Scratch::new();
+            let (one, other) = (scratch.open(), scratch.open());
+            // As another process's: its own name for what is unfinished.
+            one.create_secret([1; 32]).expect("made");
+            assert!(!other.create_secret([2; 32]).expect("no error"), "nothing is replaced");
+            assert_eq!(other.secret([2; 32]).expect("known"), [1; 32]);
+        }
+    }
+
+    #[test]
+    fn the_latest_three_damaged_files_are_kept() {
+        let scratch = Scratch::new();
+        let state = scratch.open();
+        state.write("sessions.damaged-by-hand", |_| Ok(())).expect("written");
+        state.write("others.damaged-1", |_| Ok(())).expect("written");
+        for now in [9, 999, 10, 8, 11, 100] {
+            state.write("sessions", |out| out.write_all(b"damaged")).expect("written");
+            let aside = state.set_aside_at("sessions", now).expect("moved");
+            assert_eq!(aside, state.path().join(format!("sessions.damaged-{now}")));
+            assert!(aside.exists());
+        }
+        let mut names = state.names().expect("read");
+        names.sort();
+        let expected = ["others.damaged-1", "sessions.damaged-100", "sessions.damaged-11", "sessions.damaged-999"];
+        assert_eq!(names[..4], expected);
+        assert_eq!(names[4..], ["sessions.damaged-by-hand"]);
+        assert_eq!(state.set_aside("sessions").expect_err("none left").kind(), io::ErrorKind::NotFound);
+    }
+
+    #[test]
+    fn what_a_dead_process_left_is_removed_and_what_a_living_one_writes_is_not() {
+        let scratch = Scratch::new();
+        let state = scratch.open();
+        let ours = state.unfinished("sessions");
+        fs::write(&ours, "half").expect("written");
+        // Numbers of processes end at 2^22.
+        fs::write(state.path().join(".unfinished.99999999.sessions"), "half").expect("written");
+        scratch.open();
+        let names = state.names().expect("read");
+        assert_eq!(names, [ours.file_name().and_then(|name| name.to_str()).expect("a name")]);
+    }
+}

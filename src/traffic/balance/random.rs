@@ -1,0 +1,107 @@
+//! Two nodes drawn by weight, and the less busy of them: nearly as even as asking all of them, for the cost of asking
+//! two, and without the herd that runs after whoever looks idle.
+
+use super::candidates::{Ask, Candidates, below, mixed, share, warmth};
+
+/// Picks the better of two.
+#[derive(Debug)]
+pub(super) struct RandomTwo {
+    weights: Box<[u16]>,
+    /// All weights up to and with each node's.
+    up_to: Box<[u64]>,
+}
+
+/// In larger pools nodes are drawn by weight alone, so many times for each of the two, which may meet some that cannot be
+/// picked; only then all are asked.
+const BLIND: usize = 16;
+
+/// Pools up to this many nodes are asked at once.
+const SMALL: usize = 8;
+
+impl RandomTwo {
+    pub(super) fn new(weights: Box<[u16]>) -> Self {
+        let sums = weights.iter().scan(0, |sum, weight| {
+            *sum += u64::from(*weight);
+            Some(*sum)
+        });
+        Self { up_to: sums.collect(), weights }
+    }
+
+    pub(super) fn pick(&self, ask: Ask, among: &impl Candidates) -> Option<usize> {
+        let mut chance = Chance(ask.chance);
+        let (first, second) = self.two_blind(&mut chance, among).or_else(|| self.two_of_all(&mut chance, among))?;
+        let Some(second) = second else { return Some(first.index) };
+        // A colder node has its share by being drawn first; that it is idle must not give it more.
+        let busy = |node: &Drawn, other: &Drawn| u64::from(among.in_flight(node.index)) * u64::from(other.share);
+        let better = second.warmth >= first.warmth && busy(&second, &first) < busy(&first, &second);
+        Some(if better { second.index } else { first.index })
+    }
+
+    fn two_blind(&self, chance: &mut Chance, among: &impl Candidates) -> Option<(Drawn, Option<Drawn>)> {
+        if self.weights.len() <= SMALL {
+            return None;
+        }
+        let first = self.blind(chance, among, usize::MAX)?;
+        let second = self.blind(chance, among, first.index)?;
+        Some((first, Some(second)))
+    }
+
+    fn blind(&self, chance: &mut Chance, among: &impl Candidates, other_than: usize) -> Option<Drawn> {
+        let total = *self.up_to.last()?;
+        (0..BLIND).find_map(|_| {
+            let drawn = below(total, chance.next());
+            let index = self.up_to.partition_point(|sum| *sum <= drawn);
+            let found = self.see(index, among).filter(|found| found.index != other_than)?;
+            (below(1000, chance.next()) < u64::from(found.warmth)).then_some(found)
+        })
+    }
+
+    fn two_of_all(&self, chance: &mut Chance, among: &impl Candidates) -> Option<(Drawn, Option<Drawn>)> {
+        let (mut shares, mut last) = (0, None);
+        for index in 0..self.weights.len() {
+            if let Some(found) = self.see(index, among) {
+                shares += u64::from(found.share);
+                last = Some(found);
+            }
+        }
+        let last = last?;
+        // Those it would find may have left since.
+        let first = self.at(below(shares, chance.next()), among, usize::MAX).unwrap_or(last);
+        let others = shares.saturating_sub(u64::from(first.share));
+        let second = if others == 0 { None } else { self.at(below(others, chance.next()), among, first.index) };
+        Some((first, second))
+    }
+
+    /// The node that this part of all shares belongs to.
+    fn at(&self, mut part: u64, among: &impl Candidates, other_than: usize) -> Option<Drawn> {
+        for index in 0..self.weights.len() {
+            let Some(found) = self.see(index, among).filter(|found| found.index != other_than) else { continue };
+            let Some(left) = part.checked_sub(u64::from(found.share)) else { return Some(found) };
+            part = left;
+        }
+        None
+    }
+
+    fn see(&self, index: usize, among: &impl Candidates) -> Option<Drawn> {
+        let weight = *self.weights.get(index)?;
+        let warmth = warmth(among, index)?;
+        Some(Drawn { index, warmth, share: share(weight, warmth) })
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Drawn {
+    index: usize,
+    warmth: u16,
+    share: u32,
+}
+
+/// As many numbers as needed out of one (SplitMix64).
+struct Chance(u64);
+
+impl Chance {
+    const fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        mixed(self.0)
+    }
+}

@@ -1,0 +1,75 @@
+//! What the tests of balancing share: nodes that are what they are told to be, and numbers that are the same in every run.
+
+use std::cell::Cell;
+
+use super::{Ask, Candidates};
+
+/// A node as a pick sees it.
+#[derive(Clone, Debug)]
+pub(super) struct Actor {
+    pub(super) eligible: Cell<bool>,
+    pub(super) in_flight: Cell<u32>,
+    pub(super) latency: Cell<u32>,
+    pub(super) warmth: Cell<u16>,
+}
+
+impl Actor {
+    /// Eligible, warm, idle and unknown.
+    pub(super) fn new() -> Self {
+        let (eligible, warmth) = (Cell::new(true), Cell::new(1000));
+        Self { eligible, in_flight: Cell::default(), latency: Cell::default(), warmth }
+    }
+}
+
+/// So many of them.
+pub(super) fn cast(count: usize) -> Vec<Actor> {
+    vec![Actor::new(); count]
+}
+
+impl Candidates for Vec<Actor> {
+    fn eligible(&self, node: usize) -> bool {
+        self[node].eligible.get()
+    }
+
+    fn in_flight(&self, node: usize) -> u32 {
+        self[node].in_flight.get()
+    }
+
+    fn latency(&self, node: usize) -> u32 {
+        self[node].latency.get()
+    }
+
+    fn warmth(&self, node: usize) -> u16 {
+        self[node].warmth.get()
+    }
+}
+
+/// The same numbers in every run.
+pub(super) struct Draws(u64);
+
+impl Draws {
+    pub(super) fn new() -> Self {
+        Self(88_172_645_463_325_252)
+    }
+
+    pub(super) fn next(&mut self) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        // The low bits of one number tell too much of the next one.
+        self.0.wrapping_mul(0x2545_f491_4f6c_dd1d)
+    }
+
+    pub(super) fn below(&mut self, bound: u64) -> u64 {
+        super::candidates::below(bound, self.next())
+    }
+
+    /// From 0 to below 1.
+    pub(super) fn part(&mut self) -> f64 {
+        (self.next() >> 11) as f64 / (1_u64 << 53) as f64
+    }
+
+    pub(super) fn ask(&mut self) -> Ask {
+        Ask { key: self.next(), chance: self.next() }
+    }
+}

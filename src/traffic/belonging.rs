@@ -1,0 +1,127 @@
+//! Where a request belongs: the node that its session lives on, by the way in which its pool keeps sessions; and what
+//! the pool's method goes by.
+
+use std::net::IpAddr;
+
+use super::balance::{Ask, key_of};
+use super::cookies;
+use super::pool::{Meant, Pool};
+use super::sessions::{self, Found, SessionKey, Sessions, source_key};
+use super::tick::Tick;
+use crate::config::{Balance, HashOn, Sticky, StickyMode};
+use crate::wire::RequestHead;
+
+/// What a request says of its session.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Belonging {
+    /// What stands for it in the pool's table; where none is known there, the first that the request names.
+    pub key: Option<SessionKey>,
+    /// The number of the node that it lives on, or returns to.
+    pub bound: Option<u32>,
+    /// Whether it lives elsewhere now, and returns to its first node.
+    pub returns: bool,
+    /// Whether the request names one at all.
+    pub named: bool,
+}
+
+/// Who asks, and when.
+#[derive(Clone, Copy)]
+pub struct Asking<'a> {
+    /// The request.
+    pub head: &'a RequestHead,
+    /// Who sent it.
+    pub client: IpAddr,
+    /// Now.
+    pub now: Tick,
+    /// Whether a look at a session counts as its use.
+    pub meant: Meant,
+}
+
+impl Belonging {
+    /// What the request says of its session in this pool.
+    pub fn of(pool: &Pool, asking: &Asking<'_>) -> Self {
+        let Some(sticky) = &pool.settings.sticky else { return Self::default() };
+        match (&sticky.mode, &pool.sessions) {
+            (StickyMode::Learn, Some(sessions)) => learned(pool, sticky, sessions, asking),
+            (StickyMode::Source, Some(sessions)) => {
+                let key = sessions.key(&source_key(asking.client));
+                let nothing = Self { key: Some(key), named: true, ..Self::default() };
+                known(pool, sticky, sessions, key, asking).unwrap_or(nothing)
+            }
+            (StickyMode::Cookie(_), _) => told_by_cookie(pool, sticky, asking),
+            (StickyMode::Route, _) => told_by_route(pool, sticky, asking),
+            (StickyMode::Learn | StickyMode::Source, None) => Self::default(),
+        }
+    }
+}
+
+/// Every value of the cookie, then the path; then a route suffix.
+fn learned(pool: &Pool, sticky: &Sticky, sessions: &Sessions, asking: &Asking<'_>) -> Belonging {
+    let (mut first, mut best) = (None, None);
+    for id in ids(sticky, asking.head) {
+        let key = sessions.key(id);
+        first.get_or_insert(key);
+        let Some(found) = known(pool, sticky, sessions, key, asking) else { continue };
+        // The first that is known counts, unless a later one lives where it can be served.
+        let at_home = found.bound.is_some_and(|number| pool.is_home(number, asking.now));
+        if best.is_none() || at_home {
+            best = Some(found);
+        }
+        if at_home {
+            break;
+        }
+    }
+    let by_route = || Belonging { key: first, ..told_by_route(pool, sticky, asking) };
+    best.unwrap_or_else(by_route)
+}
+
+fn known(pool: &Pool, sticky: &Sticky, sessions: &Sessions, key: SessionKey, asking: &Asking<'_>) -> Option<Belonging> {
+    let found: Found = match asking.meant {
+        Meant::Yes => sessions.find(key, asking.now)?,
+        Meant::Asked => sessions.peek(key, asking.now)?,
+    };
+    let number = sessions::failback(sticky.failback, &found, pool.is_home(found.home, asking.now));
+    Some(Belonging { key: Some(key), bound: Some(number), returns: number != found.node, named: true })
+}
+
+/// Weir's own cookie. One that nobody here has made says nothing.
+fn told_by_cookie(pool: &Pool, sticky: &Sticky, asking: &Asking<'_>) -> Belonging {
+    let mut values = cookies::values(asking.head, sticky.cookie.as_bytes()).peekable();
+    let named = values.peek().is_some();
+    let member = pool.tokens.as_ref().and_then(|tokens| values.find_map(|value| tokens.find(value)));
+    let bound = member.and_then(|member| pool.members.get(member)).map(|member| member.number);
+    Belonging { bound, named, ..Belonging::default() }
+}
+
+fn told_by_route(pool: &Pool, sticky: &Sticky, asking: &Asking<'_>) -> Belonging {
+    let named = ids(sticky, asking.head).next().is_some();
+    let bound = ids(sticky, asking.head).filter_map(cookies::route).find_map(|route| pool.routed(route));
+    Belonging { bound, named, ..Belonging::default() }
+}
+
+fn ids<'a>(sticky: &'a Sticky, head: &'a RequestHead) -> impl Iterator<Item = &'a [u8]> {
+    let name = sticky.cookie.as_bytes();
+    cookies::values(head, name).chain(cookies::path_parameter(head.path(), name))
+}
+
+/// What the pool's method goes by. `client` and `chance` are asked only where they matter.
+pub fn ask(
+    balance: &Balance,
+    head: &RequestHead,
+    client: impl FnOnce() -> IpAddr,
+    chance: impl FnOnce() -> u64,
+) -> Ask {
+    let on = match balance {
+        Balance::Hash(on) => on,
+        Balance::RandomTwo => return Ask { chance: chance(), ..Ask::default() },
+        Balance::RoundRobin | Balance::LeastRequests | Balance::LeastTime => return Ask::default(),
+    };
+    let found = match on {
+        HashOn::Client => None,
+        HashOn::Header(name) => head.field(name.as_bytes()),
+        HashOn::Cookie(name) => cookies::values(head, name.as_bytes()).next(),
+        HashOn::Path => head.path().split(|byte| *byte == b';').next(),
+    };
+    let key = found.map_or_else(|| key_of(&source_key(client())), key_of);
+    Ask { key, ..Ask::default() }
+}

@@ -1,0 +1,272 @@
+//! A listener's doors: how many connections are open, and how many of them one client has. It holds only clients that
+//! are connected, so it is as bounded as connections are; it refuses, and never closes what it let in.
+
+use std::collections::HashMap;
+use std::hash::BuildHasher;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+
+use parking_lot::Mutex;
+use siphasher::sip::SipHasher13;
+
+use super::client_key::ClientKey;
+
+/// Parts of the table of clients: a power of two.
+const PARTS: usize = 16;
+
+/// An emptied part that once held more than this gives its memory back.
+const KEPT: usize = 256;
+
+/// One client is an IPv4 address or an IPv6 /64: whoever has one address of a /64 has them all.
+const ONE_CLIENT: (u8, u8) = (32, 64);
+
+/// The open connections of a listener.
+#[derive(Debug)]
+pub struct Doors {
+    open: AtomicU32,
+    secret: Secret,
+    parts: [Part; PARTS],
+}
+
+/// Open connections by client, on cache lines of its own: threads at two parts do not slow each other.
+#[derive(Debug)]
+#[repr(align(128))]
+struct Part(Mutex<HashMap<ClientKey, u32, Secret>>);
+
+/// A connection that was let in; it is counted until this is dropped.
+#[derive(Debug)]
+pub struct Pass {
+    doors: Arc<Doors>,
+    client: Option<ClientKey>,
+}
+
+/// Why a connection was not let in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Full {
+    /// The listener has as many as it may.
+    Listener,
+    /// This client has as many as it may.
+    Client,
+}
+
+impl Doors {
+    /// Doors that nobody has come through yet. `secret` must be random.
+    pub fn new(secret: [u8; 16]) -> Self {
+        let secret = Secret(secret);
+        let parts = std::array::from_fn(|_| Part(Mutex::new(HashMap::with_hasher(secret))));
+        Self { open: AtomicU32::new(0), secret, parts }
+    }
+
+    /// Open connections.
+    pub fn open(&self) -> u32 {
+        self.open.load(Relaxed)
+    }
+
+    /// One connection more, if there is room for it and for its client. `None`: no limit; clients are counted only
+    /// while they have one, so those that came before it was set do not count against it.
+    pub fn enter(self: &Arc<Self>, client: IpAddr, max: Option<u32>, per_client: Option<u32>) -> Result<Pass, Full> {
+        let max = max.unwrap_or(u32::MAX);
+        let room = |open: u32| (open < max).then(|| open + 1);
+        self.open.fetch_update(Relaxed, Relaxed, room).map_err(|_| Full::Listener)?;
+        let mut pass = Pass { doors: Arc::clone(self), client: None };
+        if let Some(per_client) = per_client {
+            let (ipv4_prefix, ipv6_prefix) = ONE_CLIENT;
+            let key = ClientKey::of(client, ipv4_prefix, ipv6_prefix);
+            self.count(key, per_client)?;
+            pass.client = Some(key);
+        }
+        Ok(pass)
+    }
+
+    fn count(&self, key: ClientKey, max: u32) -> Result<(), Full> {
+        let mut clients = self.part(&key).0.lock();
+        let open = clients.get(&key).copied().unwrap_or(0);
+        if open >= max {
+            return Err(Full::Client);
+        }
+        clients.insert(key, open + 1);
+        Ok(())
+    }
+
+    fn count_down(&self, key: &ClientKey) {
+        let mut clients = self.part(key).0.lock();
+        match clients.get_mut(key) {
+            Some(open) if *open > 1 => *open -= 1,
+            _ => {
+                clients.remove(key);
+                if clients.is_empty() && clients.capacity() > KEPT {
+                    *clients = HashMap::with_hasher(self.secret);
+                }
+            }
+        }
+    }
+
+    fn part(&self, key: &ClientKey) -> &Part {
+        // Other bits than those that the part's own table goes by.
+        &self.parts[(self.secret.hash_one(key) >> 48) as usize % PARTS]
+    }
+}
+
+impl Drop for Pass {
+    fn drop(&mut self) {
+        if let Some(client) = &self.client {
+            self.doors.count_down(client);
+        }
+        self.doors.open.fetch_sub(1, Relaxed);
+    }
+}
+
+/// Hashes with a key that no client knows.
+#[derive(Clone, Copy)]
+struct Secret([u8; 16]);
+
+impl BuildHasher for Secret {
+    type Hasher = SipHasher13;
+
+    fn build_hasher(&self) -> SipHasher13 {
+        SipHasher13::new_with_key(&self.0)
+    }
+}
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Secret")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn doors() -> Arc<Doors> {
+        Arc::new(Doors::new([9; 16]))
+    }
+
+    fn client(text: &str) -> IpAddr {
+        text.parse().unwrap()
+    }
+
+    fn clients_held(doors: &Doors) -> usize {
+        doors.parts.iter().map(|part| part.0.lock().len()).sum()
+    }
+
+    #[test]
+    fn a_client_has_no_more_than_its_share_and_a_listener_no_more_than_it_may() {
+        // Those who come, one after the other, and stay.
+        type Coming = (&'static str, Result<(), Full>);
+        let table: &[(Option<u32>, Option<u32>, &[Coming])] = &[
+            (None, None, &[("192.0.2.1", Ok(())), ("192.0.2.1", Ok(())), ("192.0.2.1", Ok(()))]),
+            (Some(2), None, &[("192.0.2.1", Ok(())), ("192.0.2.1", Ok(())), ("192.0.2.2", Err(Full::Listener))]),
+            (Some(0), Some(1), &[("192.0.2.1", Err(Full::Listener))]),
+            (None, Some(0), &[("192.0.2.1", Err(Full::Client))]),
+            (
+                Some(3),
+                Some(1),
+                &[
+                    ("192.0.2.1", Ok(())),
+                    ("192.0.2.1", Err(Full::Client)),
+                    ("192.0.2.2", Ok(())),
+                    ("::ffff:192.0.2.2", Err(Full::Client)),
+                    ("2001:db8::1", Ok(())),
+                    ("2001:db8::2", Err(Full::Listener)),
+                ],
+            ),
+            (
+                None,
+                Some(2),
+                &[
+                    ("2001:db8::1", Ok(())),
+                    ("2001:db8::ffff", Ok(())),
+                    ("2001:db8::2", Err(Full::Client)),
+                    ("2001:db8:0:1::1", Ok(())),
+                ],
+            ),
+        ];
+        for (number, (max, per_client, coming)) in table.iter().enumerate() {
+            let (doors, mut inside) = (doors(), Vec::new());
+            for (step, (who, expected)) in coming.iter().enumerate() {
+                let entered = doors.enter(client(who), *max, *per_client);
+                assert_eq!(entered.as_ref().map(|_| ()).map_err(|full| *full), *expected, "row {number}, step {step}");
+                inside.extend(entered);
+                assert_eq!(doors.open() as usize, inside.len());
+            }
+            assert!(per_client.is_some() || clients_held(&doors) == 0);
+            drop(inside);
+            assert_eq!((doors.open(), clients_held(&doors)), (0, 0));
+        }
+    }
+
+    #[test]
+    fn a_limit_that_comes_or_goes_with_a_reload_loses_no_count() {
+        let doors = doors();
+        let one = client("192.0.2.1");
+        let before = doors.enter(one, None, None).unwrap();
+        let counted = doors.enter(one, None, Some(1)).unwrap();
+        assert_eq!(doors.enter(one, None, Some(1)).unwrap_err(), Full::Client);
+        drop(before);
+        assert_eq!(doors.enter(one, None, Some(1)).unwrap_err(), Full::Client);
+        let after = doors.enter(one, None, None).unwrap();
+        drop(counted);
+        drop(doors.enter(one, None, Some(1)).unwrap());
+        drop(after);
+        assert_eq!((doors.open(), clients_held(&doors)), (0, 0));
+    }
+
+    #[test]
+    fn counts_are_those_of_a_list_of_everybody_inside() {
+        let (doors, mut inside) = (doors(), Vec::<(u32, Pass)>::new());
+        let mut chance = 0x9E37_79B9_97F4_A7C1_u64;
+        let mut seen = [0; 3];
+        for _ in 0..50_000 {
+            chance ^= chance << 13;
+            chance ^= chance >> 7;
+            chance ^= chance << 17;
+            let who = (chance >> 8) as u32 % 40;
+            if chance.is_multiple_of(5) && !inside.is_empty() {
+                inside.swap_remove((chance >> 32) as usize % inside.len());
+                continue;
+            }
+            let theirs = inside.iter().filter(|(other, _)| *other == who).count();
+            let expected = match () {
+                () if inside.len() >= 100 => Some(Full::Listener),
+                () if theirs >= 4 => Some(Full::Client),
+                () => None,
+            };
+            let entered = doors.enter(IpAddr::from(who.to_be_bytes()), Some(100), Some(4));
+            assert_eq!(entered.as_ref().err().copied(), expected);
+            seen[expected.map_or(0, |full| 1 + full as usize)] += 1;
+            inside.extend(entered.map(|pass| (who, pass)));
+            let clients = inside.iter().map(|(who, _)| who).collect::<std::collections::HashSet<_>>().len();
+            assert_eq!((doors.open() as usize, clients_held(&doors)), (inside.len(), clients));
+        }
+        assert!(seen.iter().all(|count| *count > 1_000), "{seen:?}");
+    }
+
+    #[test]
+    fn threads_never_let_in_more_than_fit_and_leave_nothing_behind() {
+        let doors = doors();
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    for who in 0..5_000_u32 {
+                        let pass = doors.enter(IpAddr::from((who % 3).to_be_bytes()), Some(3), Some(2));
+                        assert!(doors.open() <= 3);
+                        drop(pass);
+                    }
+                });
+            }
+        });
+        assert_eq!((doors.open(), clients_held(&doors)), (0, 0));
+    }
+
+    #[test]
+    fn an_emptied_table_gives_its_memory_back() {
+        let doors = doors();
+        let inside: Vec<_> =
+            (0..100_000_u32).map(|who| doors.enter(IpAddr::from(who.to_be_bytes()), None, Some(1)).unwrap()).collect();
+        assert_eq!(clients_held(&doors), inside.len());
+        drop(inside);
+        assert!(doors.parts.iter().all(|part| part.0.lock().capacity() <= KEPT));
+    }
+}

@@ -1,0 +1,203 @@
+//! A node in a pool, and the place that a request holds there while it runs. A place that is given back goes to whoever
+//! waits for it longest.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU16, AtomicU32, AtomicU64, Ordering::Relaxed, Ordering::SeqCst};
+use std::time::Duration;
+
+use parking_lot::Mutex;
+
+use super::latency::Latency;
+use super::queue::Queue;
+use super::state::NodeState;
+use super::tick::Tick;
+use super::warmth::Warmup;
+
+/// A node in a pool.
+#[derive(Clone)]
+pub struct Member {
+    /// The node's name.
+    pub node: Arc<str>,
+    /// What logs and metrics call it: the node's name; of a node with a DNS name, `name@address`.
+    pub label: Arc<str>,
+    /// Index of the node in the configuration.
+    pub index: usize,
+    /// Stands for the label in the session table, for as long as the process lives.
+    pub number: u32,
+    /// Where the pool reaches it.
+    pub address: SocketAddr,
+    /// Its jvmRoute.
+    pub route: Arc<str>,
+    /// Its share.
+    pub weight: u16,
+    /// Serves only while no other can.
+    pub backup: bool,
+    /// How long its share climbs.
+    pub slow_start: Duration,
+    /// Active or passive, and why.
+    pub state: Arc<NodeState>,
+    /// What it is doing.
+    pub load: Arc<Load>,
+    /// Where its places are held.
+    pub post: Arc<Post>,
+    /// Changes whenever a connection opened before must not be used any more: another address, other TLS settings.
+    pub link: u64,
+}
+
+/// What a node of a pool is doing; outlives a reload.
+#[derive(Debug)]
+pub struct Load {
+    in_flight: AtomicU32,
+    /// Permille of its share that it gets while it warms up.
+    warmth: AtomicU16,
+    /// When a request last came that was bound to it.
+    bound_at: AtomicU64,
+    /// When its state last changed.
+    changed_at: AtomicU64,
+    /// How soon it answers.
+    pub latency: Latency,
+    /// How far it is in its slow start.
+    pub(super) warmup: Mutex<Warmup>,
+}
+
+/// All of a node's share.
+const WARM: u16 = 1000;
+
+impl Default for Load {
+    fn default() -> Self {
+        Self {
+            in_flight: AtomicU32::new(0),
+            warmth: AtomicU16::new(WARM),
+            bound_at: AtomicU64::new(0),
+            changed_at: AtomicU64::new(0),
+            latency: Latency::default(),
+            warmup: Mutex::default(),
+        }
+    }
+}
+
+impl Load {
+    /// Requests that it is answering now.
+    pub fn in_flight(&self) -> u32 {
+        self.in_flight.load(Relaxed)
+    }
+
+    /// Permille of its share that it gets while it warms up.
+    pub fn warmth(&self) -> u16 {
+        self.warmth.load(Relaxed)
+    }
+
+    pub(super) fn set_warmth(&self, warmth: u16) {
+        self.warmth.store(warmth, Relaxed);
+    }
+
+    /// A request came that is bound to it. Written at most once a second: threads share the word.
+    pub fn note_bound(&self, now: Tick) {
+        if now.as_millis().saturating_sub(self.bound_at.load(Relaxed)) >= 1000 {
+            self.bound_at.store(now.as_millis(), Relaxed);
+        }
+    }
+
+    /// Its state has changed.
+    pub fn note_change(&self, now: Tick) {
+        self.changed_at.store(now.as_millis(), Relaxed);
+    }
+
+    /// How long its state has been what it is; since the process began where it never changed.
+    pub fn unchanged_for(&self, now: Tick) -> Duration {
+        now.since(Tick::from_millis(self.changed_at.load(Relaxed)))
+    }
+
+    /// How long no request has come that is bound to it.
+    pub fn unbound_for(&self, now: Tick) -> Duration {
+        now.since(Tick::from_millis(self.bound_at.load(Relaxed)))
+    }
+}
+
+/// Those who wait for a place at a node of the pool.
+pub type Waiting = Queue<Waiter>;
+
+/// Wakes somebody who waits: with a place for him, or with none where it is worth to look again.
+pub type Waiter = Box<dyn FnOnce(Option<Held>) + Send>;
+
+/// A place at a node, held while a request runs there. Dropped, it goes to whoever waits for it longest.
+pub struct Held {
+    post: Arc<Post>,
+    since: Tick,
+}
+
+/// What a place is held at: one for each node of a pool and generation.
+pub struct Post {
+    pub(super) number: u32,
+    pub(super) max: Option<u32>,
+    pub(super) load: Arc<Load>,
+    pub(super) state: Arc<NodeState>,
+    pub(super) waiting: Arc<Waiting>,
+}
+
+impl Post {
+    /// Most requests at once.
+    pub fn most(&self) -> Option<u32> {
+        self.max
+    }
+
+    /// Whether another request would fit.
+    pub fn has_room(&self) -> bool {
+        self.max.is_none_or(|max| self.load.in_flight.load(Relaxed) < max)
+    }
+
+    /// A place, unless as many requests run here as may.
+    pub fn take(self: &Arc<Self>, now: Tick) -> Option<Held> {
+        let most = self.max.unwrap_or(u32::MAX);
+        let more = |running: u32| (running < most).then(|| running + 1);
+        self.load.in_flight.fetch_update(SeqCst, SeqCst, more).ok()?;
+        Some(self.held(now))
+    }
+
+    /// Gives free places to those who wait, for as long as both last.
+    pub fn serve(self: &Arc<Self>, now: Tick) {
+        while self.waiting.len() > 0 && self.has_room() {
+            let fits = |wants| if self.would_take(wants, now) { self.take(now) } else { None };
+            let Some((waiter, held)) = self.waiting.next(fits) else { return };
+            waiter(Some(held));
+        }
+    }
+
+    fn held(self: &Arc<Self>, since: Tick) -> Held {
+        Held { post: Arc::clone(self), since }
+    }
+
+    fn would_take(&self, wants: Option<u32>, now: Tick) -> bool {
+        match wants {
+            Some(number) => number == self.number && self.state.takes_bound(now),
+            None => self.state.takes_new(now),
+        }
+    }
+}
+
+impl Held {
+    /// The number of the node it is at.
+    pub fn number(&self) -> u32 {
+        self.post.number
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        let post = &self.post;
+        // There is no clock here. The moment when this place was taken will do: by it a node whose ejection ended
+        // meanwhile takes nobody yet, and those who wait for it are served by the pool's next tick.
+        let now = self.since;
+        // Who waits gets the very place: between giving it back and asking, somebody who just came could take it.
+        if post.waiting.len() > 0 {
+            let next = post.waiting.next(|wants| post.would_take(wants, now).then(|| post.held(now)));
+            if let Some((waiter, held)) = next {
+                return waiter(Some(held));
+            }
+        }
+        post.load.in_flight.fetch_sub(1, SeqCst);
+        // Somebody may have begun to wait meanwhile, who looked before the place was free.
+        post.serve(now);
+    }
+}

@@ -1,0 +1,331 @@
+//! A path as a node would read it, for comparing only: what goes up stays the client's own bytes. Percent-decoded once,
+//! `;parameters` cut, `//` merged, dot segments resolved, a backslash and an encoded slash taken for slashes. Nodes do
+//! not all read alike (Tomcat resolves `..`, PassThrough does not), so a path may have further readings, and one
+//! that hides its climbing has none at all.
+
+use memchr::memchr_iter;
+
+/// Every way in which a node may read one path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Readings<'a> {
+    /// As Tomcat reads it.
+    pub plain: &'a [u8],
+    /// For a path that climbs: with its `..` left in, as a node reads it that resolves nothing.
+    pub unresolved: Option<&'a [u8]>,
+    /// For a path with an escape or a semicolon left in it: as a node, or what is behind it, reads it that decodes twice.
+    pub twice: Option<&'a [u8]>,
+}
+
+/// A path that nobody writes in good faith: it leads above the root, holds a NUL, or climbs by `..` and has besides what
+/// readers resolve in different orders (hidden dots, empty segments, encoded slashes).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unclear;
+
+/// Room for readings that are not the path itself; used again and again, it keeps what it grew to.
+#[derive(Debug, Default)]
+pub struct Room {
+    plain: Vec<u8>,
+    unresolved: Vec<u8>,
+    twice: Vec<u8>,
+}
+
+/// Reads a raw path, without its query. The usual path is its own only reading.
+pub fn read<'a>(raw: &'a [u8], room: &'a mut Room) -> Result<Readings<'a>, Unclear> {
+    if is_plain(raw) {
+        return Ok(Readings { plain: raw, unresolved: None, twice: None });
+    }
+    let climbs = resolve(raw, Climbing::Resolved, &mut room.plain)?;
+    if climbs {
+        resolve(raw, Climbing::Kept, &mut room.unresolved)?;
+    }
+    let twice = may_be_read_again(&room.plain);
+    if twice {
+        resolve(&room.plain, Climbing::Resolved, &mut room.twice)?;
+    }
+    Ok(Readings {
+        plain: &room.plain,
+        unresolved: climbs.then_some(room.unresolved.as_slice()),
+        twice: twice.then_some(room.twice.as_slice()),
+    })
+}
+
+fn is_plain(raw: &[u8]) -> bool {
+    !raw.iter().any(|byte| matches!(byte, b'%' | b';' | b'\\'))
+        && !memchr_iter(b'/', raw).any(|at| matches!(raw.get(at + 1), Some(b'.' | b'/')))
+}
+
+/// What is left of `%3b` and `%25` would mean something if it were read once more.
+fn may_be_read_again(plain: &[u8]) -> bool {
+    let is_escape = |at: usize| plain.get(at + 1..).and_then(read_escape).is_some();
+    memchr::memchr(b';', plain).is_some() || memchr_iter(b'%', plain).any(is_escape)
+}
+
+/// What becomes of `..`.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Climbing {
+    Resolved,
+    Kept,
+}
+
+/// Writes one reading, and tells whether the path climbs.
+fn resolve(raw: &[u8], climbing: Climbing, out: &mut Vec<u8>) -> Result<bool, Unclear> {
+    out.clear();
+    // `*` is no path, and stays what it is.
+    let Some(mut rest) = raw.strip_prefix(b"/") else {
+        out.extend_from_slice(raw);
+        return Ok(false);
+    };
+    out.push(b'/');
+    let mut reader =
+        Reader { climbing, out, start: 1, disguised: false, in_parameters: false, climbs: false, odd: false };
+    while let Some((&byte, after)) = rest.split_first() {
+        rest = after;
+        match (byte, (byte == b'%').then(|| read_escape(after)).flatten()) {
+            (b'/', _) => reader.end_segment(false)?,
+            (b';', _) => reader.begin_parameters(),
+            (b'\\', _) => reader.take_decoded(byte)?,
+            (_, Some((decoded, after))) => {
+                rest = after;
+                reader.take_decoded(decoded)?;
+            }
+            _ => reader.take(byte),
+        }
+    }
+    reader.end_segment(true)?;
+    // Which of two readers climbs from where depends on what each took for a segment.
+    if reader.climbs && reader.odd { Err(Unclear) } else { Ok(reader.climbs) }
+}
+
+/// The byte of an escape whose percent sign is already read, and what follows it.
+fn read_escape(rest: &[u8]) -> Option<(u8, &[u8])> {
+    let [high, low, after @ ..] = rest else { return None };
+    let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+    Some((digit(*high)? << 4 | digit(*low)?, after))
+}
+
+/// The path read so far: whole segments and a slash, then the segment being read.
+struct Reader<'a> {
+    climbing: Climbing,
+    out: &'a mut Vec<u8>,
+    /// Where the segment being read begins.
+    start: usize,
+    /// Whether that segment has escapes or parameters.
+    disguised: bool,
+    in_parameters: bool,
+    climbs: bool,
+    /// Whether there was something besides that readers resolve in different orders.
+    odd: bool,
+}
+
+impl Reader<'_> {
+    fn take(&mut self, byte: u8) {
+        if !self.in_parameters {
+            self.out.push(byte);
+        }
+    }
+
+    fn begin_parameters(&mut self) {
+        self.disguised = true;
+        self.in_parameters = true;
+    }
+
+    /// Takes a byte that was not written as itself, or is not itself everywhere.
+    fn take_decoded(&mut self, byte: u8) -> Result<(), Unclear> {
+        self.disguised = true;
+        match byte {
+            0 => Err(Unclear),
+            // Whether parameters end at an encoded slash depends on what is done first.
+            b'/' | b'\\' if self.in_parameters => Err(Unclear),
+            b'/' | b'\\' => {
+                self.odd = true;
+                self.end_segment(false)
+            }
+            byte => {
+                self.take(byte);
+                Ok(())
+            }
+        }
+    }
+
+    fn end_segment(&mut self, last: bool) -> Result<(), Unclear> {
+        match self.out.get(self.start..).unwrap_or_default() {
+            b"" => self.odd |= !last,
+            b"." => {
+                self.odd |= self.disguised;
+                self.out.truncate(self.start);
+            }
+            b".." => self.climb(last)?,
+            _ if !last => self.out.push(b'/'),
+            _ => {}
+        }
+        self.start = self.out.len();
+        self.disguised = false;
+        self.in_parameters = false;
+        Ok(())
+    }
+
+    fn climb(&mut self, last: bool) -> Result<(), Unclear> {
+        self.climbs = true;
+        self.odd |= self.disguised;
+        match self.climbing {
+            Climbing::Kept if last => {}
+            Climbing::Kept => self.out.push(b'/'),
+            Climbing::Resolved => {
+                self.out.truncate(self.start);
+                let inner = self.out.strip_suffix(b"/").ok_or(Unclear)?;
+                let parent = memchr::memrchr(b'/', inner).ok_or(Unclear)?;
+                self.out.truncate(parent + 1);
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn said(raw: &str) -> String {
+        let mut room = Room { plain: b"left".into(), unresolved: b"over".into(), twice: b"!".into() };
+        let Ok(readings) = read(raw.as_bytes(), &mut room) else { return "unclear".into() };
+        let text = |path: &[u8]| String::from_utf8_lossy(path).into_owned();
+        let others = [("^", readings.unresolved), ("2", readings.twice)];
+        let others = others.iter().filter_map(|(mark, path)| Some(format!(" {mark}{}", text((*path)?))));
+        text(readings.plain) + &others.collect::<String>()
+    }
+
+    const PATHS: &[(&str, &str)] = &[
+        ("/", "/"),
+        ("/carbon", "/carbon"),
+        ("/carbon/", "/carbon/"),
+        ("/a/b.c/d..e/..f/.g", "/a/b.c/d..e/..f/.g"),
+        ("/a/...", "/a/..."),
+        ("*", "*"),
+        ("", ""),
+        // Escapes.
+        ("/%63arbon", "/carbon"),
+        ("/%43arbon", "/Carbon"),
+        ("/c%61rb%6Fn", "/carbon"),
+        ("/a%20b%2b%C3%a9", "/a b+\u{e9}"),
+        ("/a%2", "/a%2"),
+        ("/100%", "/100%"),
+        ("/%zz/%u0041", "/%zz/%u0041"),
+        ("/%+1", "/%+1"),
+        ("/a%00", "unclear"),
+        ("/a;x=%00", "unclear"),
+        // Escapes of escapes.
+        ("/a%2520b", "/a%20b 2/a b"),
+        ("/%2563arbon", "/%63arbon 2/carbon"),
+        ("/%%36%33arbon", "/%63arbon 2/carbon"),
+        ("/100%25", "/100%"),
+        ("/100%25/a", "/100%/a"),
+        ("/a/%252e%252e/carbon", "unclear"),
+        ("/a/%252f/carbon", "/a/%2f/carbon 2/a/carbon"),
+        ("/%252500", "/%2500 2/%00"),
+        // Slashes.
+        ("//carbon", "/carbon"),
+        ("///carbon//admin//", "/carbon/admin/"),
+        ("//", "/"),
+        ("/carbon%2f", "/carbon/"),
+        ("/carbon%2Fadmin", "/carbon/admin"),
+        ("/%2fcarbon", "/carbon"),
+        ("/carbon%5cadmin", "/carbon/admin"),
+        ("/%5Ccarbon", "/carbon"),
+        ("/carbon\\admin", "/carbon/admin"),
+        // Dots that stay where they are.
+        ("/.", "/"),
+        ("/./carbon", "/carbon"),
+        ("/carbon/.", "/carbon/"),
+        ("/%2e/carbon", "/carbon"),
+        ("/.;x/carbon", "/carbon"),
+        ("/.%2fcarbon", "/carbon"),
+        // Parameters.
+        ("/carbon;x=1", "/carbon"),
+        ("/carbon;x=1/admin;y;z", "/carbon/admin"),
+        ("/;x/carbon", "/carbon"),
+        ("/;/carbon", "/carbon"),
+        ("/carbon/;jsessionid=1.worker1", "/carbon/"),
+        ("/carbon%3bx", "/carbon;x 2/carbon"),
+        ("/carbon;%2e%2e", "/carbon"),
+        ("/public;x%2fcarbon", "unclear"),
+        ("/public;x%5ccarbon", "unclear"),
+        ("/public;x\\carbon", "unclear"),
+        // Climbing.
+        ("/x/..", "/ ^/x/.."),
+        ("/x/../carbon", "/carbon ^/x/../carbon"),
+        ("/carbon/../x", "/x ^/carbon/../x"),
+        ("/a/b/./../../c", "/c ^/a/b/../../c"),
+        ("/a;p/../b;q", "/b ^/a/../b"),
+        ("/%61/../b", "/b ^/a/../b"),
+        ("/..", "unclear"),
+        ("/../carbon", "unclear"),
+        ("/x/../../carbon", "unclear"),
+        // Climbing in disguise.
+        ("/services/..;/carbon", "unclear"),
+        ("/services/..;a=b/carbon", "unclear"),
+        ("/services/%2e%2e/carbon", "unclear"),
+        ("/services/.%2E/carbon", "unclear"),
+        ("/services/..%2fcarbon", "unclear"),
+        ("/services/x%2f..%2fcarbon", "unclear"),
+        ("/services%2f../carbon", "unclear"),
+        ("/services/..%5ccarbon", "unclear"),
+        ("/services\\..\\carbon", "unclear"),
+        ("/services//../carbon", "unclear"),
+        ("/services/;x/../carbon", "unclear"),
+        ("/services/%2e/../carbon", "unclear"),
+        ("/services/..%3b/carbon", "unclear"),
+        ("/pub/../carbon/x%2f..%2f..%2fpub", "unclear"),
+    ];
+
+    #[test]
+    fn a_path_is_read_as_the_nodes_read_it() {
+        for (raw, expected) in PATHS {
+            assert_eq!(said(raw), *expected, "{raw}");
+        }
+    }
+
+    #[test]
+    fn the_usual_path_is_not_copied() {
+        let mut room = Room::default();
+        let raw = b"/services/echo/a.b?".as_slice();
+        let readings = read(raw, &mut room).expect("clear");
+        assert!(std::ptr::eq(readings.plain, raw));
+        assert_eq!(room.plain.capacity() + room.unresolved.capacity() + room.twice.capacity(), 0);
+    }
+
+    #[test]
+    fn whatever_is_sent_every_reading_is_a_settled_path() {
+        let pieces: [&[u8]; 18] = [
+            b"/", b"/", b"a", b"bc", b".", b"..", b"/..", b";", b";x", b"%2e", b"%2f", b"%5C", b"%25", b"%3b", b"%",
+            b"2f", b"\\", b"\xff",
+        ];
+        let mut chance = 0x9e37_79b9_7f4a_7c15_u64;
+        let (mut clear, mut room) = (0, Room::default());
+        for _ in 0..50_000 {
+            let mut raw = b"/".to_vec();
+            for _ in 0..xorshift(&mut chance) % 9 {
+                let piece = xorshift(&mut chance) as usize % pieces.len();
+                raw.extend_from_slice(pieces[piece]);
+            }
+            let Ok(readings) = read(&raw, &mut room) else { continue };
+            clear += 1;
+            for settled in [Some(readings.plain), readings.twice].into_iter().flatten() {
+                assert!(settled.starts_with(b"/"), "{}", raw.escape_ascii());
+                assert!(!settled.windows(2).any(|pair| pair == b"//"), "{}", raw.escape_ascii());
+                let dots = settled.split(|&byte| byte == b'/').any(|segment| matches!(segment, b"." | b".."));
+                assert!(!dots && !settled.contains(&b'\\'), "{}", raw.escape_ascii());
+            }
+            let climbs = |path: &[u8]| path.split(|&byte| byte == b'/').any(|segment| segment == b"..");
+            assert_eq!(readings.unresolved.is_some(), climbs(&raw), "{}", raw.escape_ascii());
+            assert!(readings.unresolved.is_none_or(climbs), "{}", raw.escape_ascii());
+        }
+        assert!((5_000..45_000).contains(&clear), "{clear}");
+    }
+
+    fn xorshift(state: &mut u64) -> u64 {
+        *state ^= *state << 13;
+        *state ^= *state >> 7;
+        *state ^= *state << 17;
+        *state
+    }
+}

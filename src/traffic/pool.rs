@@ -1,0 +1,316 @@
+//! A pool at work: which of its nodes a request gets, and what the pool makes of what became of it.
+//!
+//! In this order: the node of the request's session; an active node by the pool's method; a standby, which is
+//! activated; a backup; a place in the queue; and where no node is active at all the most hopeful one.
+
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+
+use super::balance::{Ask, Balancer, Candidates, last_resort};
+use super::member::{Held, Member, Waiting};
+use super::own_cookie::Tokens;
+use super::retry::{Budget, Failure};
+use super::sessions::Sessions;
+use super::standby::Arrangement;
+use super::state::{Change, Duty};
+use super::tick::Tick;
+use super::why::{Lost, Why};
+use crate::config::{self, OnLost, WhenNone};
+
+/// How long a request may take to tell whether an ejected node is well again, before another one may try.
+pub const TRIAL: std::time::Duration = std::time::Duration::from_secs(10);
+
+/// Losses of a race for a place after which a node counts as full.
+const RACES: usize = 8;
+
+/// A pool at work.
+pub struct Pool {
+    /// What the operator wrote.
+    pub settings: config::Pool,
+    /// Its nodes: in file order, those with several addresses once for each.
+    pub members: Vec<Member>,
+    /// Sessions with the nodes they live on, where the pool learns or remembers them.
+    pub sessions: Option<Arc<Sessions>>,
+    /// The values of Weir's own cookie, where it sets one.
+    pub tokens: Option<Tokens>,
+    /// How many more repetitions there may be.
+    pub budget: Arc<Budget>,
+    /// Those who wait for a place.
+    pub waiting: Arc<Waiting>,
+    pub(super) arrangement: Arc<Mutex<Arrangement>>,
+    pub(super) balancer: Balancer,
+    /// Which member a number stands for.
+    pub(super) by_number: Vec<Option<u16>>,
+}
+
+/// What a request looks for.
+#[derive(Clone, Copy)]
+pub struct Wish<'a> {
+    /// The number of the node that its session lives on.
+    pub bound: Option<u32>,
+    /// Whether the session had moved, and is on its way back.
+    pub returns: bool,
+    /// Nodes that it has tried already.
+    pub tried: &'a Tried,
+    /// What went wrong with the last of them.
+    pub failure: Option<Failure>,
+    /// What the pool's method goes by.
+    pub ask: Ask,
+    /// Now.
+    pub now: Tick,
+}
+
+/// What it gets.
+pub enum Choice {
+    /// This member.
+    Node(Chosen),
+    /// Every node that could take it is full. Where a session is bound, its own node is.
+    Full,
+    /// Its session's node cannot serve, and the pool moves no sessions.
+    SessionLost,
+    /// There is no node.
+    Nobody,
+}
+
+/// A chosen member.
+pub struct Chosen {
+    /// Index into [`Pool::members`].
+    pub member: usize,
+    /// Why this one.
+    pub why: Why,
+    /// Its place there; none where the question was only asked.
+    pub held: Option<Held>,
+    /// A standby that became active for it.
+    pub change: Option<Change>,
+}
+
+/// Nodes that this request has tried already.
+#[derive(Clone, Debug, Default)]
+pub struct Tried(Vec<usize>);
+
+impl Tried {
+    /// Remembers one.
+    pub fn add(&mut self, member: usize) {
+        self.0.push(member);
+    }
+
+    /// Whether it was tried.
+    pub fn has(&self, member: usize) -> bool {
+        self.0.contains(&member)
+    }
+
+    /// Whether none was.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+/// Whether a choice is meant, or only asked for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Meant {
+    /// A place is taken, a turn is used up.
+    Yes,
+    /// Nothing changes.
+    Asked,
+}
+
+impl Pool {
+    /// Its name.
+    pub fn name(&self) -> &Arc<str> {
+        &self.settings.name
+    }
+
+    /// The member that a number stands for.
+    pub fn member_of(&self, number: u32) -> Option<usize> {
+        self.by_number.get(number as usize).copied().flatten().map(usize::from)
+    }
+
+    /// Whether the sessions of that node can be served there now.
+    pub fn is_home(&self, number: u32, now: Tick) -> bool {
+        self.member_of(number).is_some_and(|member| self.members[member].state.takes_bound(now))
+    }
+
+    /// The member whose jvmRoute this is.
+    pub fn routed(&self, route: &[u8]) -> Option<u32> {
+        self.members.iter().find(|member| member.route.as_bytes() == route).map(|member| member.number)
+    }
+
+    /// The node that the request gets.
+    pub fn choose(&self, wish: &Wish<'_>, meant: Meant) -> Choice {
+        let lost = match wish.bound {
+            None => None,
+            Some(number) => match self.own(number, wish, meant) {
+                Ok(choice) => return choice,
+                Err(lost) => Some(lost),
+            },
+        };
+        if lost.is_some() && self.moves_no_session() {
+            return Choice::SessionLost;
+        }
+        let why = |otherwise| match (wish.failure, lost) {
+            (Some(failure), _) if !wish.tried.is_empty() => Why::Retry(failure),
+            (_, Some(lost)) => Why::Rebound(lost),
+            _ => otherwise,
+        };
+        let tiers =
+            [(Tier::Active, Why::Balanced), (Tier::Standby, Why::StandbyActivated), (Tier::Backup, Why::Backup)];
+        for (tier, otherwise) in tiers {
+            if let Some(mut chosen) = self.of_tier(tier, wish, meant) {
+                // That a standby or a backup serves says more than that it was somebody's turn.
+                chosen.why = if tier == Tier::Active { why(otherwise) } else { otherwise };
+                return Choice::Node(chosen);
+            }
+        }
+        if self.is_full(wish) {
+            return Choice::Full;
+        }
+        self.hopeless(wish, meant)
+    }
+
+    /// Whether another node is left that could be tried; asks without taking a turn.
+    pub fn has_another(&self, tried: &Tried, now: Tick) -> bool {
+        let wish = Wish { bound: None, returns: false, tried, failure: None, ask: Ask::default(), now };
+        matches!(self.choose(&wish, Meant::Asked), Choice::Node(_))
+    }
+
+    /// Whether any node takes new requests.
+    pub fn has_active(&self, now: Tick) -> bool {
+        self.members.iter().any(|member| member.state.takes_new(now))
+    }
+
+    fn moves_no_session(&self) -> bool {
+        self.settings.sticky.as_ref().is_some_and(|sticky| sticky.on_lost == OnLost::Refuse)
+    }
+
+    /// The session's own node, or why not.
+    fn own(&self, number: u32, wish: &Wish<'_>, meant: Meant) -> Result<Choice, Lost> {
+        let index = self.member_of(number).ok_or(Lost::Gone)?;
+        let member = &self.members[index];
+        if wish.tried.has(index) {
+            return Err(Lost::Failed);
+        }
+        if !member.state.takes_bound(wish.now) {
+            return Err(Lost::of(member.state.state()));
+        }
+        let why = if wish.returns { Why::Returned } else { Why::Session };
+        match self.take(index, why, wish, meant) {
+            Some(chosen) => Ok(Choice::Node(chosen)),
+            None if member.post.has_room() => Err(Lost::of(member.state.state())),
+            None => Ok(Choice::Full),
+        }
+    }
+
+    /// A node of one tier, by the pool's method.
+    fn of_tier(&self, tier: Tier, wish: &Wish<'_>, meant: Meant) -> Option<Chosen> {
+        if !self.has(tier) {
+            return None;
+        }
+        for _ in 0..RACES {
+            let index = self.turn(tier, wish, meant)?;
+            if let Some(mut chosen) = self.take(index, Why::None, wish, meant) {
+                if tier == Tier::Standby && meant == Meant::Yes {
+                    chosen.change = self.members[index].state.set_duty(Duty::Serving);
+                }
+                return Some(chosen);
+            }
+        }
+        None
+    }
+
+    fn turn(&self, tier: Tier, wish: &Wish<'_>, meant: Meant) -> Option<usize> {
+        let among = Among { pool: self, tier, wish };
+        match meant {
+            Meant::Yes => self.balancer.pick(wish.ask, &among),
+            Meant::Asked => self.balancer.peek(wish.ask, &among),
+        }
+    }
+
+    fn has(&self, tier: Tier) -> bool {
+        match tier {
+            Tier::Active | Tier::Hopeful => true,
+            Tier::Standby => self.settings.active.is_some(),
+            Tier::Backup => self.settings.members.iter().any(|member| member.backup),
+        }
+    }
+
+    /// A place at the member, and leave to use it: of an ejected node whose time is over only one request has that.
+    fn take(&self, index: usize, why: Why, wish: &Wish<'_>, meant: Meant) -> Option<Chosen> {
+        let member = &self.members[index];
+        if meant == Meant::Asked {
+            return member.post.has_room().then_some(Chosen { member: index, why, held: None, change: None });
+        }
+        let held = member.post.take(wish.now)?;
+        member.state.claim(wish.now, TRIAL).then_some(Chosen { member: index, why, held: Some(held), change: None })
+    }
+
+    /// Whether a node would take the request if it had room.
+    fn is_full(&self, wish: &Wish<'_>) -> bool {
+        let full = |(index, member): (usize, &Member)| {
+            !wish.tried.has(index) && member.state.takes_new(wish.now) && !member.post.has_room()
+        };
+        self.members.iter().enumerate().any(full)
+    }
+
+    /// Where no node is active: of those that only an ejection keeps passive the one whose ejection ends first, so that
+    /// a pool of one node answers again as soon as the node does (as nginx has it); then, where the operator wants
+    /// all to be tried, any that no operator took out.
+    fn hopeless(&self, wish: &Wish<'_>, meant: Meant) -> Choice {
+        let ejected = |(index, member): (usize, &Member)| {
+            if wish.tried.has(index) || !member.post.has_room() { None } else { member.state.ejected_until(wish.now) }
+        };
+        let least = last_resort(self.members.iter().enumerate().map(ejected));
+        let any = || match self.settings.when_none {
+            WhenNone::Fail => None,
+            WhenNone::All => self.turn(Tier::Hopeful, wish, meant),
+        };
+        let Some(index) = least.or_else(any) else { return Choice::Nobody };
+        let held = if meant == Meant::Yes { self.members[index].post.take(wish.now) } else { None };
+        if meant == Meant::Yes && held.is_none() {
+            return Choice::Full;
+        }
+        Choice::Node(Chosen { member: index, why: Why::LastResort, held, change: None })
+    }
+}
+
+/// In which order nodes are thought of.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Tier {
+    Active,
+    Standby,
+    Backup,
+    Hopeful,
+}
+
+/// The members of one tier, as the pool's method sees them.
+struct Among<'a> {
+    pool: &'a Pool,
+    tier: Tier,
+    wish: &'a Wish<'a>,
+}
+
+impl Candidates for Among<'_> {
+    fn eligible(&self, node: usize) -> bool {
+        let Some(member) = self.pool.members.get(node) else { return false };
+        let now = self.wish.now;
+        let serves = match self.tier {
+            Tier::Active => !member.backup && member.state.takes_new(now),
+            Tier::Standby => !member.backup && member.state.is_spare(now),
+            Tier::Backup => member.backup && member.state.takes_new(now),
+            Tier::Hopeful => member.state.is_maybe(),
+        };
+        serves && member.post.has_room() && !self.wish.tried.has(node)
+    }
+
+    fn in_flight(&self, node: usize) -> u32 {
+        self.pool.members.get(node).map_or(0, |member| member.load.in_flight())
+    }
+
+    fn latency(&self, node: usize) -> u32 {
+        self.pool.members.get(node).map_or(0, |member| member.load.latency.expected(self.wish.now))
+    }
+
+    fn warmth(&self, node: usize) -> u16 {
+        self.pool.members.get(node).map_or(0, |member| member.load.warmth())
+    }
+}

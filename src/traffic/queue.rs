@@ -1,0 +1,316 @@
+//! Who waits for a node: a bounded queue, first come first served among those for whom there is a place. Sessions that
+//! wait for a busy node of their own hold nobody else up. It keeps waiters and wakes none: who takes one out does.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+
+use parking_lot::Mutex;
+
+/// Waiters of one pool, shared by all threads.
+///
+/// No place stays free while somebody waits for it, if everyone who gives a place back does so before asking
+/// [`Queue::len`], and everyone who joins asks [`Queue::next`] once afterwards: one of the two sees the other.
+#[derive(Debug)]
+pub struct Queue<W> {
+    lines: Mutex<Lines<W>>,
+    /// As many as wait in `lines`, to be read without its lock.
+    count: AtomicUsize,
+}
+
+/// One line for each node that somebody waits for, and one for those who take any.
+#[derive(Debug)]
+struct Lines<W> {
+    size: usize,
+    last_ticket: u64,
+    waiting: BTreeMap<Wants, BTreeMap<u64, W>>,
+    /// Who stands first in each line, in the order they came.
+    heads: BTreeMap<u64, Wants>,
+}
+
+/// The node that must have a place; none: any.
+type Wants = Option<u32>;
+
+impl<W> Queue<W> {
+    /// For at most `size` waiters.
+    pub const fn new(size: usize) -> Self {
+        let lines = Lines { size, last_ticket: 0, waiting: BTreeMap::new(), heads: BTreeMap::new() };
+        Self { lines: Mutex::new(lines), count: AtomicUsize::new(0) }
+    }
+
+    /// From now on at most `size`; those who wait already stay.
+    pub fn resize(&self, size: usize) {
+        self.lines.lock().size = size;
+    }
+
+    /// How many wait.
+    pub fn len(&self) -> usize {
+        self.count.load(SeqCst)
+    }
+
+    /// How many wait for this node, or for any.
+    pub fn len_for(&self, wants: Option<u32>) -> usize {
+        if self.is_empty() { 0 } else { self.lines.lock().waiting.get(&wants).map_or(0, BTreeMap::len) }
+    }
+
+    /// Whether nobody waits.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Waits for a place: at this node, or at any. The ticket is for leaving; a full queue gives the waiter back.
+    pub fn join(&self, wants: Option<u32>, waiter: W) -> Result<u64, W> {
+        let mut lines = self.lines.lock();
+        if self.count.load(SeqCst) >= lines.size {
+            return Err(waiter);
+        }
+        self.count.fetch_add(1, SeqCst);
+        Ok(lines.push(wants, waiter))
+    }
+
+    /// Waits no longer. False: was called meanwhile, or is long gone.
+    pub fn leave(&self, ticket: u64) -> bool {
+        let left = {
+            let mut lines = self.lines.lock();
+            let left = lines.remove(ticket);
+            self.forget(left.is_some());
+            left
+        };
+        // Dropped only here, as it may do more than a lock should wait for.
+        left.is_some()
+    }
+
+    /// Takes out the first for whom `fit` has a place. `fit` is asked once for each node that somebody waits for, in
+    /// the order of who came first, until it gives a place. It must be quick and must not touch this queue.
+    pub fn next<S>(&self, mut fit: impl FnMut(Option<u32>) -> Option<S>) -> Option<(W, S)> {
+        if self.is_empty() {
+            return None;
+        }
+        let mut lines = self.lines.lock();
+        let (ticket, place) = lines.heads.iter().find_map(|(ticket, wants)| Some((*ticket, fit(*wants)?)))?;
+        let waiter = lines.remove(ticket);
+        self.forget(waiter.is_some());
+        Some((waiter?, place))
+    }
+
+    /// Called with the lock held.
+    fn forget(&self, one: bool) {
+        self.count.fetch_sub(usize::from(one), SeqCst);
+    }
+}
+
+impl<W> Lines<W> {
+    fn push(&mut self, wants: Wants, waiter: W) -> u64 {
+        self.last_ticket += 1;
+        let line = self.waiting.entry(wants).or_default();
+        if line.is_empty() {
+            self.heads.insert(self.last_ticket, wants);
+        }
+        line.insert(self.last_ticket, waiter);
+        self.last_ticket
+    }
+
+    fn remove(&mut self, ticket: u64) -> Option<W> {
+        let wants = self.wants(ticket)?;
+        let line = self.waiting.get_mut(&wants)?;
+        let waiter = line.remove(&ticket)?;
+        let next = line.keys().next().copied();
+        if next.is_none() {
+            // Nodes come and go over the years; their lines go with them.
+            self.waiting.remove(&wants);
+        }
+        if self.heads.remove(&ticket).is_some() {
+            self.heads.extend(next.map(|next| (next, wants)));
+        }
+        Some(waiter)
+    }
+
+    fn wants(&self, ticket: u64) -> Option<Wants> {
+        let head = self.heads.get(&ticket).copied();
+        // Behind a head that came earlier; there are as many lines as nodes, at most.
+        let behind = || self.heads.range(..ticket).map(|(_, wants)| *wants);
+        head.or_else(|| behind().find(|wants| self.waiting.get(wants).is_some_and(|line| line.contains_key(&ticket))))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicI64, AtomicU64};
+    use std::sync::mpsc::{SyncSender, sync_channel};
+    use std::time::Duration;
+
+    use super::*;
+
+    fn any(_: Option<u32>) -> Option<()> {
+        Some(())
+    }
+
+    fn called<W>(queue: &Queue<W>, fit: impl FnMut(Option<u32>) -> Option<()>) -> Option<W> {
+        queue.next(fit).map(|(waiter, ())| waiter)
+    }
+
+    #[test]
+    fn first_come_first_served_among_those_who_fit() {
+        let queue = Queue::new(9);
+        for (wants, waiter) in [(Some(1), 'a'), (None, 'b'), (Some(1), 'c'), (Some(2), 'd'), (None, 'e')] {
+            queue.join(wants, waiter).unwrap();
+        }
+        for (free, expected) in [
+            (&[3][..], Some('b')),
+            (&[2], Some('d')),
+            (&[1, 2], Some('a')),
+            (&[], None),
+            (&[1], Some('c')),
+            (&[1], Some('e')),
+        ] {
+            let fit = |wants: Option<u32>| match wants {
+                None => (!free.is_empty()).then_some(()),
+                Some(own) => free.contains(&own).then_some(()),
+            };
+            assert_eq!(called(&queue, fit), expected, "{free:?} free");
+        }
+        assert_eq!((queue.len(), called(&queue, any)), (0, None));
+    }
+
+    #[test]
+    fn the_bound_is_kept_and_may_change() {
+        let queue = Queue::new(2);
+        assert_eq!([queue.join(None, 'a').is_ok(), queue.join(Some(7), 'b').is_ok()], [true, true]);
+        assert_eq!(queue.join(None, 'c'), Err('c'));
+        queue.resize(3);
+        assert!(queue.join(None, 'c').is_ok());
+        queue.resize(1);
+        assert_eq!((queue.len(), queue.join(None, 'd')), (3, Err('d')), "those who wait stay");
+        assert_eq!([called(&queue, any), called(&queue, any)], [Some('a'), Some('b')]);
+        assert_eq!(queue.join(None, 'd'), Err('d'));
+        assert_eq!(called(&queue, any), Some('c'));
+        assert!(queue.join(None, 'd').is_ok());
+        assert_eq!(Queue::new(0).join(None, 'a'), Err('a'));
+    }
+
+    #[test]
+    fn who_leaves_is_not_called_and_who_was_called_cannot_leave() {
+        let queue = Queue::new(9);
+        let tickets = ['a', 'b', 'c', 'd'].map(|waiter| queue.join(Some(1), waiter).unwrap());
+        assert_eq!([queue.leave(tickets[1]), queue.leave(tickets[1]), queue.leave(999)], [true, false, false]);
+        assert_eq!(called(&queue, any), Some('a'));
+        assert_eq!([queue.leave(tickets[0]), queue.leave(tickets[2])], [false, true], "the first of a line, too");
+        assert_eq!((called(&queue, any), queue.len(), called(&queue, any)), (Some('d'), 0, None));
+        assert!(queue.lines.lock().waiting.is_empty() && queue.lines.lock().heads.is_empty(), "nothing is kept");
+    }
+
+    #[test]
+    fn what_leaves_is_dropped_outside_the_lock() {
+        struct Nosy(Arc<Queue<Self>>, Arc<AtomicUsize>);
+        impl Drop for Nosy {
+            fn drop(&mut self) {
+                self.0.resize(1);
+                self.1.fetch_add(1, SeqCst);
+            }
+        }
+        let (queue, drops) = (Arc::new(Queue::new(1)), Arc::new(AtomicUsize::new(0)));
+        let ticket = queue.join(None, Nosy(queue.clone(), drops.clone())).ok().unwrap();
+        assert!(queue.leave(ticket));
+        assert_eq!(drops.load(SeqCst), 1);
+    }
+
+    #[test]
+    fn thousands_who_wait_for_a_busy_node_cost_one_question() {
+        let queue = Queue::new(20_000);
+        (0..10_000).for_each(|waiter| assert!(queue.join(Some(waiter % 3), waiter).is_ok()));
+        (0..10_000).for_each(|waiter| assert!(queue.join(None, waiter).is_ok()));
+        let mut questions = 0;
+        for turn in 0..10_000 {
+            let waiter = called(&queue, |wants| {
+                questions += 1;
+                wants.is_none().then_some(())
+            });
+            assert_eq!(waiter, Some(turn));
+        }
+        assert_eq!(questions, 4 * 10_000, "three nodes are busy, the fourth question is for anyone");
+    }
+
+    #[test]
+    fn it_does_as_a_plain_list_would() {
+        let mut chance = 88_172_645_463_325_252_u64;
+        let mut draw = move |below: u64| {
+            chance ^= chance << 13;
+            chance ^= chance >> 7;
+            chance ^= chance << 17;
+            (chance >> 20) % below
+        };
+        let (queue, mut list, mut tickets) = (Queue::new(40), Vec::new(), vec![0]);
+        for waiter in 0..200_000_u32 {
+            match draw(5) {
+                0 | 1 => {
+                    let wants = (draw(3) > 0).then(|| draw(5) as u32);
+                    match queue.join(wants, waiter) {
+                        Ok(ticket) => {
+                            assert!(list.len() < 40 && ticket > *tickets.last().unwrap());
+                            list.push((ticket, wants, waiter));
+                            tickets.push(ticket);
+                        }
+                        Err(back) => assert_eq!((list.len(), back), (40, waiter)),
+                    }
+                }
+                2 => {
+                    let ticket = tickets[tickets.len().saturating_sub(1 + draw(60) as usize)];
+                    let place = list.iter().position(|(its, ..)| *its == ticket);
+                    assert_eq!(queue.leave(ticket), place.map(|place| list.remove(place)).is_some());
+                }
+                _ => {
+                    let free = draw(64);
+                    let fit = |wants: Option<u32>| (free >> wants.unwrap_or(5) & 1 == 1).then_some(wants);
+                    let place = list.iter().position(|(_, wants, _)| fit(*wants).is_some());
+                    let expected = place.map(|place| list.remove(place)).map(|(_, wants, waiter)| (waiter, wants));
+                    assert_eq!(queue.next(fit), expected);
+                }
+            }
+            assert_eq!(queue.len(), list.len());
+        }
+    }
+
+    /// Two nodes with two places each, as a pool would keep them.
+    struct Places([AtomicI64; 2]);
+
+    impl Places {
+        fn take(&self, wants: Option<u32>) -> Option<usize> {
+            let nodes = wants.map_or(0..2, |own| own as usize..own as usize + 1);
+            nodes
+                .into_iter()
+                .find(|node| self.0[*node].fetch_update(SeqCst, SeqCst, |free| (free > 0).then(|| free - 1)).is_ok())
+        }
+    }
+
+    fn call_all(queue: &Queue<SyncSender<usize>>, places: &Places) {
+        while let Some((waiter, node)) = queue.next(|wants| places.take(wants)) {
+            waiter.send(node).unwrap();
+        }
+    }
+
+    #[test]
+    fn threads_at_once_leave_no_place_free_while_somebody_waits() {
+        let queue = Queue::new(1000);
+        let places = Places([AtomicI64::new(2), AtomicI64::new(2)]);
+        let waited = AtomicU64::new(0);
+        let work = |thread: u32| {
+            for turn in 0..3000 {
+                let wants = (turn % 3 > 0).then_some((turn + thread) % 2);
+                let node = places.take(wants).unwrap_or_else(|| {
+                    waited.fetch_add(1, SeqCst);
+                    let (waiter, called) = sync_channel(1);
+                    queue.join(wants, waiter).unwrap();
+                    call_all(&queue, &places);
+                    called.recv_timeout(Duration::from_secs(20)).expect("nobody is forgotten")
+                });
+                assert!(wants.is_none_or(|own| own as usize == node), "everyone has a place at their own node");
+                std::thread::yield_now();
+                places.0[node].fetch_add(1, SeqCst);
+                call_all(&queue, &places);
+            }
+        };
+        std::thread::scope(|scope| (0..8).for_each(|thread| drop(scope.spawn(move || work(thread)))));
+        assert_eq!((queue.len(), places.0.map(AtomicI64::into_inner)), (0, [2, 2]));
+        assert!(waited.into_inner() > 0, "somebody had to wait");
+    }
+}

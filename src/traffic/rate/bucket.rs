@@ -1,0 +1,220 @@
+//! The arithmetic of a rate, exact in whole numbers: what somebody asked for drains with time, and what is left over
+//! decides. It knows one client at a time and keeps nothing.
+
+use std::time::Duration;
+
+use crate::config::Rate;
+use crate::traffic::tick::Tick;
+
+/// What becomes of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It goes on at once.
+    Pass,
+    /// It goes on after this long. It is counted already, whether or not its client waits that long.
+    Delay(Duration),
+    /// It is refused, and counts for nothing.
+    Refuse {
+        /// Whole seconds after which a request would be let through, if no other comes: at least 1.
+        retry_after: u32,
+    },
+}
+
+/// A rate, in units of which a request is `cost` and a millisecond drains `drain`.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Terms {
+    cost: u64,
+    drain: u64,
+    /// What may be left over of earlier requests when one more is let through.
+    spare: u64,
+    delay: bool,
+}
+
+/// What somebody has asked for and time has not drained yet.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Bucket {
+    level: u64,
+    at: Tick,
+}
+
+impl Terms {
+    pub(super) fn of(rate: &Rate) -> Self {
+        // 49 days at most: then even the largest burst fits into 64 bits.
+        let cost = rate.per.as_millis().clamp(1, u128::from(u32::MAX)) as u64;
+        Self { cost, drain: u64::from(rate.requests.max(1)), spare: cost * u64::from(rate.burst), delay: rate.delay }
+    }
+
+    /// Whether nothing would be lost if this bucket were forgotten.
+    pub(super) fn is_empty(&self, bucket: &Bucket, now: Tick) -> bool {
+        self.left(bucket, now) == 0
+    }
+
+    fn left(&self, bucket: &Bucket, now: Tick) -> u64 {
+        let passed = now.as_millis().saturating_sub(bucket.at.as_millis());
+        bucket.level.saturating_sub(passed.saturating_mul(self.drain))
+    }
+
+    /// Milliseconds until this much has drained, rounded up.
+    fn wait(&self, units: u64) -> u64 {
+        units.div_ceil(self.drain)
+    }
+}
+
+impl Bucket {
+    /// One request more. What is refused leaves no trace, as nginx's limit_req has it: who keeps asking is served at
+    /// the rate all the same.
+    pub(super) fn ask(&mut self, terms: &Terms, now: Tick) -> Verdict {
+        let left = terms.left(self, now);
+        if left > terms.spare {
+            let seconds = terms.wait(left - terms.spare).div_ceil(1000).max(1);
+            return Verdict::Refuse { retry_after: u32::try_from(seconds).unwrap_or(u32::MAX) };
+        }
+        // Threads keep coarse clocks of their own: an earlier one must not drain the same time twice.
+        *self = Self { level: left + terms.cost, at: self.at.max(now) };
+        if terms.delay && left > 0 { Verdict::Delay(Duration::from_millis(terms.wait(left))) } else { Verdict::Pass }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Verdict::{Delay, Pass, Refuse};
+    use super::*;
+    use crate::config::RateBy;
+
+    fn rate(requests: u32, per: Duration, burst: u32, delay: bool) -> Rate {
+        let by = RateBy::Client { ipv4_prefix: 32, ipv6_prefix: 64 };
+        Rate { requests, per, burst, delay, by, max_keys: 10 }
+    }
+
+    fn after(retry_after: u32) -> Verdict {
+        Refuse { retry_after }
+    }
+
+    const SECOND: Duration = Duration::from_secs(1);
+    const MINUTE: Duration = Duration::from_secs(60);
+
+    /// Requests at these milliseconds, and what becomes of each; the comment is nginx's way to say it.
+    #[test]
+    fn rates_are_as_nginx_has_them() {
+        let late = |millis| Delay(Duration::from_millis(millis));
+        let table: &[(Rate, &[(u64, Verdict)])] = &[
+            // rate=1r/s
+            (rate(1, SECOND, 0, false), &[(0, Pass), (0, after(1)), (999, after(1)), (1000, Pass), (1001, after(1))]),
+            // rate=1r/s: a request a little too early is refused and does not make the next one late
+            (rate(1, SECOND, 0, false), &[(0, Pass), (500, after(1)), (1000, Pass), (1999, after(1)), (2000, Pass)]),
+            // rate=1r/s burst=5 nodelay
+            (
+                rate(1, SECOND, 5, false),
+                &[
+                    (0, Pass),
+                    (0, Pass),
+                    (0, Pass),
+                    (0, Pass),
+                    (0, Pass),
+                    (0, Pass),
+                    (0, after(1)),
+                    (999, after(1)),
+                    (1000, Pass),
+                    (1000, after(1)),
+                    (3000, Pass),
+                    (3000, Pass),
+                    (3000, after(1)),
+                    (60_000, Pass),
+                ],
+            ),
+            // rate=10r/s burst=3
+            (
+                rate(10, SECOND, 3, true),
+                &[
+                    (0, Pass),
+                    (0, late(100)),
+                    (0, late(200)),
+                    (0, late(300)),
+                    (0, after(1)),
+                    (50, after(1)),
+                    (100, late(300)),
+                ],
+            ),
+            // rate=2r/s burst=1: what has drained in part is waited for in part
+            (rate(2, SECOND, 1, true), &[(0, Pass), (200, late(300)), (200, after(1)), (1000, Pass)]),
+            // rate=2r/m: half a minute between two
+            (
+                rate(2, MINUTE, 0, false),
+                &[(0, Pass), (1, after(30)), (29_000, after(1)), (30_000, Pass), (30_000, after(30))],
+            ),
+            // rate=30r/m burst=1 nodelay
+            (
+                rate(30, MINUTE, 1, false),
+                &[(0, Pass), (0, Pass), (0, after(2)), (500, after(2)), (1000, after(1)), (2000, Pass)],
+            ),
+            // 3 a second: thirds of a second do not add up to less
+            (rate(3, SECOND, 0, false), &[(0, Pass), (333, after(1)), (334, Pass), (667, after(1)), (668, Pass)]),
+            // faster than the clock ticks: the burst is what one tick holds
+            (
+                rate(5000, SECOND, 4, false),
+                &[(0, Pass), (0, Pass), (0, Pass), (0, Pass), (0, Pass), (0, after(1)), (1, Pass)],
+            ),
+        ];
+        for (number, (rate, steps)) in table.iter().enumerate() {
+            let (terms, mut bucket) = (Terms::of(rate), Bucket::default());
+            for (step, (at, expected)) in steps.iter().enumerate() {
+                let verdict = bucket.ask(&terms, Tick::from_millis(*at));
+                assert_eq!(verdict, *expected, "rate {number}, request {step} at {at} ms");
+            }
+        }
+    }
+
+    #[test]
+    fn the_largest_numbers_neither_wrap_nor_panic() {
+        for requests in [0, 1, u32::MAX] {
+            for per in [Duration::ZERO, Duration::from_nanos(1), Duration::MAX] {
+                for burst in [0, u32::MAX] {
+                    let (terms, mut bucket) = (Terms::of(&rate(requests, per, burst, true)), Bucket::default());
+                    for at in [0, 0, 1, u64::MAX, u64::MAX, 5] {
+                        if let Refuse { retry_after } = bucket.ask(&terms, Tick::from_millis(at)) {
+                            assert!(retry_after >= 1);
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn an_earlier_clock_drains_nothing_twice() {
+        let (terms, mut bucket) = (Terms::of(&rate(1, SECOND, 1, false)), Bucket::default());
+        let mut ask = |at| bucket.ask(&terms, Tick::from_millis(at));
+        assert_eq!((ask(10_000), ask(9_000), ask(10_000), ask(10_999)), (Pass, Pass, after(1), after(1)));
+        assert_eq!(ask(11_000), Pass);
+    }
+
+    /// What Retry-After says is true: a second earlier it would be refused, then it passes.
+    #[test]
+    fn who_waits_as_told_is_let_through_and_not_much_too_late() {
+        let mut chance = 0x9E37_79B9_97F4_A7C1_u64;
+        let mut draw = |below: u64| {
+            chance ^= chance << 13;
+            chance ^= chance >> 7;
+            chance ^= chance << 17;
+            chance % below
+        };
+        let mut refused = 0;
+        for _ in 0..2_000 {
+            let per = Duration::from_millis(1 + draw(100_000));
+            let terms = Terms::of(&rate(1 + draw(50) as u32, per, draw(8) as u32, draw(2) == 0));
+            let (mut bucket, mut now) = (Bucket::default(), Tick::START);
+            for _ in 0..20 {
+                now = now + Duration::from_millis(draw(1000));
+                let Refuse { retry_after } = bucket.ask(&terms, now) else { continue };
+                refused += 1;
+                let told = now + Duration::from_secs(u64::from(retry_after));
+                assert!(!matches!(bucket.clone().ask(&terms, told), Refuse { .. }));
+                if retry_after > 1 {
+                    let early = now + Duration::from_secs(u64::from(retry_after) - 1);
+                    assert!(matches!(bucket.clone().ask(&terms, early), Refuse { .. }));
+                }
+            }
+        }
+        assert!(refused > 1_000, "{refused} refusals were seen");
+    }
+}

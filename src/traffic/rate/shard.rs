@@ -1,0 +1,242 @@
+//! One part of a rate's table: the buckets of those who asked, in the order in which they last did. At most `room` of
+//! them; the longest quiet is forgotten first. It never looks at a clock.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hash, Hasher};
+
+use siphasher::sip128::SipHasher24;
+
+use super::bucket::{Bucket, Terms, Verdict};
+use crate::traffic::tick::Tick;
+
+/// The keyed hash of who asks: no client can choose where it falls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Who {
+    high: u64,
+    low: u64,
+}
+
+/// Buckets in a slab, a list through them from the longest quiet on, and where each one is. The slab never shrinks: a
+/// place that was given up is taken by who comes next.
+#[derive(Debug)]
+pub(super) struct Shard {
+    entries: Vec<Entry>,
+    places: HashMap<Who, u32, BuildHasherDefault<AsItIs>>,
+    newest: u32,
+    oldest: u32,
+    free: u32,
+    room: u32,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Entry {
+    who: Who,
+    bucket: Bucket,
+    newer: u32,
+    older: u32,
+}
+
+/// Marks the end of a list.
+const NONE: u32 = u32::MAX;
+
+/// Buckets without content that a newcomer clears away: more than one, so that the table shrinks to those who matter.
+const CLEARED: usize = 2;
+
+impl Shard {
+    /// Room for at least one.
+    pub(super) fn new(room: u32) -> Self {
+        let room = room.clamp(1, NONE - 1);
+        Self { entries: Vec::new(), places: HashMap::default(), newest: NONE, oldest: NONE, free: NONE, room }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.places.len()
+    }
+
+    /// One request of somebody.
+    pub(super) fn ask(&mut self, who: Who, terms: &Terms, now: Tick) -> Verdict {
+        let place = match self.places.get(&who) {
+            Some(place) => *place,
+            None => self.welcome(who, terms, now),
+        };
+        if place != self.newest {
+            self.unlink(place);
+            self.link_newest(place);
+        }
+        self.entries[place as usize].bucket.ask(terms, now)
+    }
+
+    /// A place for who is not here.
+    fn welcome(&mut self, who: Who, terms: &Terms, now: Tick) -> u32 {
+        for _ in 0..CLEARED {
+            if self.oldest != NONE && terms.is_empty(&self.entries[self.oldest as usize].bucket, now) {
+                self.forget_oldest();
+            }
+        }
+        if self.places.len() >= self.room as usize {
+            self.forget_oldest();
+        }
+        let place = self.vacant();
+        self.entries[place as usize] = Entry { who, bucket: Bucket::default(), newer: NONE, older: NONE };
+        self.link_newest(place);
+        self.places.insert(who, place);
+        place
+    }
+
+    fn forget_oldest(&mut self) {
+        let place = self.oldest;
+        self.places.remove(&self.entries[place as usize].who);
+        self.unlink(place);
+        self.entries[place as usize].older = self.free;
+        self.free = place;
+    }
+
+    /// A free place in the slab.
+    fn vacant(&mut self) -> u32 {
+        if self.free != NONE {
+            let place = self.free;
+            self.free = self.entries[place as usize].older;
+            return place;
+        }
+        self.entries.push(Entry { who: Who { high: 0, low: 0 }, bucket: Bucket::default(), newer: NONE, older: NONE });
+        (self.entries.len() - 1) as u32
+    }
+
+    fn link_newest(&mut self, place: u32) {
+        let before = self.newest;
+        self.entries[place as usize].older = before;
+        self.entries[place as usize].newer = NONE;
+        match before {
+            NONE => self.oldest = place,
+            _ => self.entries[before as usize].newer = place,
+        }
+        self.newest = place;
+    }
+
+    fn unlink(&mut self, place: u32) {
+        let Entry { newer, older, .. } = self.entries[place as usize];
+        match newer {
+            NONE => self.newest = older,
+            _ => self.entries[newer as usize].older = older,
+        }
+        match older {
+            NONE => self.oldest = newer,
+            _ => self.entries[older as usize].newer = newer,
+        }
+    }
+}
+
+impl Who {
+    pub(super) fn of(key: &[u8], secret: &[u8; 16]) -> Self {
+        let hash = SipHasher24::new_with_key(secret).hash(key);
+        Self { high: hash.h1, low: hash.h2 }
+    }
+
+    /// Which of so many parts, a power of two, it belongs to.
+    pub(super) const fn lane(self, spread: usize) -> usize {
+        self.high as usize & (spread - 1)
+    }
+}
+
+impl Hash for Who {
+    /// The half that did not choose the part.
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u64(self.low);
+    }
+}
+
+/// Takes what is a hash already.
+#[derive(Default)]
+struct AsItIs(u64);
+
+impl Hasher for AsItIs {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
+        }
+    }
+
+    fn write_u64(&mut self, number: u64) {
+        self.0 = number;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::config::{Rate, RateBy};
+
+    fn terms(per: Duration) -> Terms {
+        let by = RateBy::Client { ipv4_prefix: 32, ipv6_prefix: 64 };
+        Terms::of(&Rate { requests: 1, per, burst: 0, delay: false, by, max_keys: 1 })
+    }
+
+    fn who(number: u64) -> Who {
+        Who::of(&number.to_le_bytes(), &[7; 16])
+    }
+
+    impl Shard {
+        /// Who is here, from the longest quiet on, after checking that list and table tell the same.
+        fn audit(&self) -> Vec<Who> {
+            let (mut listed, mut before, mut place) = (Vec::new(), NONE, self.oldest);
+            while place != NONE {
+                let entry = &self.entries[place as usize];
+                assert_eq!(entry.older, before, "the list reads the same both ways");
+                assert_eq!(self.places.get(&entry.who), Some(&place));
+                listed.push(entry.who);
+                (before, place) = (place, entry.newer);
+            }
+            assert_eq!((self.newest, listed.len()), (before, self.len()));
+            assert!(self.entries.len() <= self.room as usize, "{} places", self.entries.len());
+            listed
+        }
+    }
+
+    #[test]
+    fn the_longest_quiet_is_forgotten_first() {
+        let (mut shard, terms) = (Shard::new(100), terms(Duration::from_secs(3600)));
+        let mut naive: Vec<u64> = Vec::new();
+        let mut chance = 0x9E37_79B9_97F4_A7C1_u64;
+        for step in 0..20_000 {
+            chance ^= chance << 13;
+            chance ^= chance >> 7;
+            chance ^= chance << 17;
+            let number = chance % 150;
+            let known = naive.iter().position(|other| *other == number);
+            known.map(|at| naive.remove(at));
+            naive.push(number);
+            if naive.len() > 100 {
+                naive.remove(0);
+            }
+            // An hour has not passed: who is known is refused.
+            let verdict = shard.ask(who(number), &terms, Tick::from_millis(step / 10));
+            assert_eq!(verdict == Verdict::Pass, known.is_none());
+            if step % 100 == 0 {
+                assert_eq!(shard.audit(), naive.iter().map(|number| who(*number)).collect::<Vec<_>>());
+            }
+        }
+    }
+
+    #[test]
+    fn who_counts_for_nothing_any_more_makes_room() {
+        let (mut shard, terms) = (Shard::new(1000), terms(Duration::from_secs(1)));
+        for number in 0..1000 {
+            shard.ask(who(number), &terms, Tick::START);
+        }
+        assert_eq!(shard.len(), 1000);
+        for number in 1000..1999 {
+            shard.ask(who(number), &terms, Tick::from_millis(1000));
+        }
+        assert_eq!(shard.audit().len(), 1000 - 999 + 998, "two went for each that came, while there were any");
+        for number in 2000..5000 {
+            shard.ask(who(number), &terms, Tick::from_millis(number * 1000));
+        }
+        assert!(shard.audit().len() <= 2);
+    }
+}

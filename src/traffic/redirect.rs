@@ -1,0 +1,162 @@
+//! Where a redirect leads: the Location that a client is given. Always a whole URL where the host is known, and never
+//! more than one line, whatever was asked for.
+
+use crate::config::{Redirect, RedirectTarget};
+
+/// What was asked for, in the parts of its URL.
+#[derive(Clone, Copy, Debug)]
+pub struct Url<'a> {
+    /// Whether the client came by TLS.
+    pub secure: bool,
+    /// Without port, IPv6 addresses in brackets; where the client named none, the site's.
+    pub host: &'a [u8],
+    /// The listener's.
+    pub port: u16,
+    /// Path and query as they were sent.
+    pub target: &'a [u8],
+}
+
+/// Appends the value of Location.
+pub fn location(out: &mut Vec<u8>, redirect: &Redirect, asked: &Url<'_>) {
+    match &redirect.target {
+        RedirectTarget::Fixed(to) => push(out, to.as_bytes()),
+        RedirectTarget::Changed { scheme, host, port, path } => {
+            let secure = scheme.as_ref().map_or(asked.secure, |scheme| scheme.eq_ignore_ascii_case("https"));
+            let port = port.unwrap_or(if secure == asked.secure { asked.port } else { default_port(secure) });
+            let host = host.as_ref().map_or(asked.host, |host| host.as_bytes());
+            let target = path.as_ref().map_or_else(|| origin_form(asked.target), |path| path.as_bytes());
+            push_origin(out, secure, host, port);
+            push_target(out, target, host.is_empty());
+        }
+    }
+}
+
+const fn default_port(secure: bool) -> u16 {
+    if secure { 443 } else { 80 }
+}
+
+/// Path and query of a target that may be a whole URL; `*` has neither.
+fn origin_form(target: &[u8]) -> &[u8] {
+    if target.first() == Some(&b'/') {
+        return target;
+    }
+    let Some(at) = memchr::memmem::find(target, b"://") else { return b"/" };
+    let rest = target.get(at + b"://".len()..).unwrap_or_default();
+    let begin = rest.iter().position(|byte| matches!(byte, b'/' | b'?')).unwrap_or(rest.len());
+    rest.get(begin..).unwrap_or_default()
+}
+
+fn push_origin(out: &mut Vec<u8>, secure: bool, host: &[u8], port: u16) {
+    if host.is_empty() {
+        return;
+    }
+    out.extend_from_slice(if secure { b"https://" } else { b"http://" });
+    let bare_ipv6 = host.first() != Some(&b'[') && host.contains(&b':');
+    if bare_ipv6 {
+        out.push(b'[');
+    }
+    push(out, host);
+    if bare_ipv6 {
+        out.push(b']');
+    }
+    if port != default_port(secure) {
+        out.push(b':');
+        super::page::push_decimal(out, u64::from(port));
+    }
+}
+
+fn push_target(out: &mut Vec<u8>, target: &[u8], alone: bool) {
+    let mut rest = target;
+    // Without a host before it, `//name` would lead to another server.
+    while let (true, Some(after)) = (alone, rest.strip_prefix(b"/")) {
+        rest = after;
+    }
+    if alone || rest.first() != Some(&b'/') {
+        out.push(b'/');
+    }
+    push(out, rest);
+}
+
+/// No byte that could end the line, or begin another, gets into it.
+fn push(out: &mut Vec<u8>, part: &[u8]) {
+    out.extend(part.iter().filter(|byte| !byte.is_ascii_control()));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PLAIN: Url<'_> = Url { secure: false, host: b"esb.wso2.com", port: 80, target: b"/a/../b;c?d=%0a" };
+    const SECURE: Url<'_> = Url { secure: true, port: 443, ..PLAIN };
+
+    fn told(target: RedirectTarget, asked: &Url<'_>) -> String {
+        let mut out = Vec::new();
+        location(&mut out, &Redirect { status: 308, target }, asked);
+        String::from_utf8(out).expect("text")
+    }
+
+    fn changed(scheme: &str, host: &str, port: u16, path: &str) -> RedirectTarget {
+        let part = |text: &str| (!text.is_empty()).then(|| text.into());
+        RedirectTarget::Changed {
+            scheme: part(scheme),
+            host: part(host),
+            port: (port > 0).then_some(port),
+            path: part(path),
+        }
+    }
+
+    #[test]
+    fn what_is_not_changed_stays_and_default_ports_are_left_out() {
+        let on = |asked: &Url<'static>, port| Url { port, ..*asked };
+        for (target, asked, expected) in [
+            (changed("https", "", 0, ""), PLAIN, "https://esb.wso2.com/a/../b;c?d=%0a"),
+            (changed("https", "", 0, ""), on(&PLAIN, 8080), "https://esb.wso2.com/a/../b;c?d=%0a"),
+            (changed("https", "", 8443, ""), PLAIN, "https://esb.wso2.com:8443/a/../b;c?d=%0a"),
+            (changed("https", "", 443, ""), on(&PLAIN, 8080), "https://esb.wso2.com/a/../b;c?d=%0a"),
+            (changed("https", "", 80, ""), PLAIN, "https://esb.wso2.com:80/a/../b;c?d=%0a"),
+            (changed("http", "", 0, ""), on(&SECURE, 8443), "http://esb.wso2.com/a/../b;c?d=%0a"),
+            (changed("https", "", 0, "/"), on(&SECURE, 8443), "https://esb.wso2.com:8443/"),
+            (changed("", "mgt.esb.wso2.com", 0, ""), SECURE, "https://mgt.esb.wso2.com/a/../b;c?d=%0a"),
+            (changed("", "mgt.esb.wso2.com", 0, ""), on(&SECURE, 8443), "https://mgt.esb.wso2.com:8443/a/../b;c?d=%0a"),
+            (changed("", "", 8443, ""), SECURE, "https://esb.wso2.com:8443/a/../b;c?d=%0a"),
+            (changed("", "", 0, "/carbon/"), PLAIN, "http://esb.wso2.com/carbon/"),
+            (changed("", "", 0, "carbon"), PLAIN, "http://esb.wso2.com/carbon"),
+            (changed("https", "a", 1, "/x?y"), PLAIN, "https://a:1/x?y"),
+        ] {
+            assert_eq!(told(target, &asked), expected);
+        }
+    }
+
+    #[test]
+    fn every_host_and_every_form_of_target_makes_one_url() {
+        for (host, target, expected) in [
+            ("10.0.0.1", "/", "https://10.0.0.1/"),
+            ("[fd00::1]", "/x", "https://[fd00::1]/x"),
+            ("fd00::1", "/x", "https://[fd00::1]/x"),
+            ("a", "http://b:80/x?y", "https://a/x?y"),
+            ("a", "http://b", "https://a/"),
+            ("a", "http://b?y", "https://a/?y"),
+            ("a", "HTTP://b/http://c/d", "https://a/http://c/d"),
+            ("a", "*", "https://a/"),
+            ("a", "", "https://a/"),
+            ("a", "//evil.org/x", "https://a//evil.org/x"),
+            ("a", "/x\r\nSet-Cookie: y\0\t", "https://a/xSet-Cookie: y"),
+            ("a\r\nb", "/", "https://ab/"),
+            ("", "/x", "/x"),
+            ("", "//evil.org/x", "/evil.org/x"),
+            ("", "///evil.org", "/evil.org"),
+            ("", "", "/"),
+        ] {
+            let asked = Url { host: host.as_bytes(), target: target.as_bytes(), ..PLAIN };
+            assert_eq!(told(changed("https", "", 0, ""), &asked), expected, "{host} {target}");
+        }
+    }
+
+    #[test]
+    fn a_fixed_target_is_what_is_written() {
+        for to in ["https://www.wso2.com/a?b#c", "/elsewhere"] {
+            assert_eq!(told(RedirectTarget::Fixed(to.into()), &PLAIN), to);
+        }
+        assert_eq!(told(RedirectTarget::Fixed("/a\r\nb".into()), &PLAIN), "/ab");
+    }
+}

@@ -1,0 +1,85 @@
+//! The states of a node in a pool, the reasons to be passive, and the words for them in logs, metrics and commands.
+
+/// A node's state in a pool: an active node gets new requests, a passive one gets none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum State {
+    /// It gets new requests.
+    Active,
+    /// It gets none, for one reason.
+    Passive(Reason),
+}
+
+/// Why a node is passive. Where several reasons hold, the first of this order is told: maintenance, draining by an
+/// operator, checking or unhealthy, ejected, draining because the pool needs it no more, standby.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Reason {
+    /// Not probed yet.
+    Checking,
+    /// Finishing its sessions.
+    Draining,
+    /// Real traffic failed.
+    Ejected,
+    /// An operator said so.
+    Maintenance,
+    /// Not needed now.
+    Standby,
+    /// Probes fail.
+    Unhealthy,
+}
+
+/// What a report changed, to be journalled and counted. Each change begins where the one before it ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// The state until now.
+    pub from: State,
+    /// The state from now on.
+    pub to: State,
+}
+
+impl State {
+    /// `active` or `passive`, as in logs, metrics and commands.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Passive(_) => "passive",
+        }
+    }
+
+    /// Why it is passive.
+    pub const fn reason(self) -> Option<Reason> {
+        match self {
+            Self::Active => None,
+            Self::Passive(reason) => Some(reason),
+        }
+    }
+}
+
+impl Reason {
+    /// Every reason.
+    pub const ALL: [Self; 6] =
+        [Self::Checking, Self::Draining, Self::Ejected, Self::Maintenance, Self::Standby, Self::Unhealthy];
+
+    /// As in logs, metrics and commands.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Checking => "checking",
+            Self::Draining => "draining",
+            Self::Ejected => "ejected",
+            Self::Maintenance => "maintenance",
+            Self::Standby => "standby",
+            Self::Unhealthy => "unhealthy",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_those_of_the_documents() {
+        let words = Reason::ALL.map(Reason::word);
+        assert_eq!(words, ["checking", "draining", "ejected", "maintenance", "standby", "unhealthy"]);
+        assert_eq!([State::Active, State::Passive(Reason::Standby)].map(State::word), ["active", "passive"]);
+    }
+}

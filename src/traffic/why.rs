@@ -1,0 +1,92 @@
+//! Why a request went to the node it went to: one word for the log, `X-Weir` and `weir why`.
+
+use super::retry::{ConnectFailure, Failure};
+use super::state::{Reason, State};
+
+/// Why this node.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Why {
+    /// No node was chosen.
+    #[default]
+    None,
+    /// It was its turn.
+    Balanced,
+    /// The request's session lives there.
+    Session,
+    /// The session had moved, and has returned to its first node.
+    Returned,
+    /// The session's node could not serve; this one has it from now on.
+    Rebound(Lost),
+    /// No active node could take the request, so a standby was activated for it.
+    StandbyActivated,
+    /// No other node could.
+    Backup,
+    /// No node is active; this one was the most hopeful.
+    LastResort,
+    /// The node before it failed.
+    Retry(Failure),
+}
+
+/// Why a session's node could not serve.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lost {
+    /// It is passive.
+    Passive(Reason),
+    /// It runs as many requests as it may.
+    Busy,
+    /// It failed this very request.
+    Failed,
+    /// It is in this pool no longer.
+    Gone,
+}
+
+impl Lost {
+    /// What a state says about a node that cannot serve a session of its own.
+    pub const fn of(state: State) -> Self {
+        match state {
+            // It became active between two looks at it.
+            State::Active => Self::Busy,
+            State::Passive(reason) => Self::Passive(reason),
+        }
+    }
+}
+
+impl Why {
+    /// As in the log, in `X-Weir` and in `weir why`; empty where no node was chosen.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::None => "",
+            Self::Balanced => "balanced",
+            Self::Session => "session",
+            Self::Returned => "returned",
+            Self::Rebound(Lost::Passive(Reason::Checking)) => "rebound:checking",
+            Self::Rebound(Lost::Passive(Reason::Draining)) => "rebound:draining",
+            Self::Rebound(Lost::Passive(Reason::Ejected)) => "rebound:ejected",
+            Self::Rebound(Lost::Passive(Reason::Maintenance)) => "rebound:maintenance",
+            Self::Rebound(Lost::Passive(Reason::Standby)) => "rebound:standby",
+            Self::Rebound(Lost::Passive(Reason::Unhealthy)) => "rebound:unhealthy",
+            Self::Rebound(Lost::Busy) => "rebound:busy",
+            Self::Rebound(Lost::Failed) => "rebound:failed",
+            Self::Rebound(Lost::Gone) => "rebound:gone",
+            Self::StandbyActivated => "standby-activated",
+            Self::Backup => "backup",
+            Self::LastResort => "last-resort",
+            Self::Retry(failure) => retried(failure),
+        }
+    }
+}
+
+const fn retried(failure: Failure) -> &'static str {
+    match failure {
+        Failure::AnswerTimeout => "retry:timeout",
+        Failure::Connect(ConnectFailure::Exhausted) => "retry:exhausted",
+        Failure::Connect(_) => "retry:connect",
+        Failure::Cut => "retry:cut",
+        Failure::Malformed => "retry:malformed",
+        Failure::Pin => "retry:pin",
+        Failure::Reset | Failure::SendFailed => "retry:reset",
+        Failure::SendTimeout => "retry:send-timeout",
+        Failure::Status(_) => "retry:status",
+        Failure::Tls => "retry:tls",
+    }
+}
