@@ -130,9 +130,13 @@ impl Trip<'_> {
     fn waited_for(&self, held: Held) -> Option<Chosen> {
         // The place may be of another generation, in which the node has another index.
         let member = self.pool().member_of(held.number())?;
-        let own = self.belongs.bound == Some(held.number());
-        let why = if own { Why::Session } else { Why::Balanced };
-        let state = &self.pool().members[member].state;
+        let (own, node) = (self.belongs.bound == Some(held.number()), &self.pool().members[member]);
+        let why = match () {
+            () if own => Why::Session,
+            () if node.backup => Why::Backup,
+            () => Why::Balanced,
+        };
+        let state = &node.state;
         state.claim(self.now(), crate::traffic::pool::TRIAL).then_some(Chosen {
             member,
             why,

@@ -1,5 +1,6 @@
 //! The two directions of an HTTP/2 stream: its body, whose window opens only for what has gone up, and its answer.
 
+use std::borrow::Cow;
 use std::cell::RefCell;
 use std::future::poll_fn;
 use std::rc::Rc;
@@ -298,7 +299,9 @@ impl Sink {
 fn response(head: &AnswerHead, down: &Down<'_>) -> Result<Response<()>, ClientFault> {
     let mut response = Response::new(());
     *response.status_mut() = StatusCode::from_u16(head.status()).map_err(|_| ClientFault::Gone)?;
-    for (name, value) in headers::answer_fields(head, down) {
+    let added = down.edits_of(head).into_iter().flat_map(FieldEdits::pairs);
+    let added = added.map(|(name, value)| (name, Cow::Borrowed(value)));
+    for (name, value) in headers::answer_fields(head, down).chain(added) {
         // A field that HTTP/2 cannot carry is left out rather than the answer refused.
         if let (Ok(name), Ok(value)) = (HeaderName::from_bytes(name), HeaderValue::from_bytes(&value)) {
             response.headers_mut().append(name, value);

@@ -113,8 +113,11 @@ pub fn ask(
 ) -> Ask {
     let on = match balance {
         Balance::Hash(on) => on,
-        Balance::RandomTwo => return Ask { chance: chance(), ..Ask::default() },
-        Balance::RoundRobin | Balance::LeastRequests | Balance::LeastTime => return Ask::default(),
+        // The last two draw where a node is still warming up.
+        Balance::RandomTwo | Balance::LeastRequests | Balance::LeastTime => {
+            return Ask { chance: chance(), ..Ask::default() };
+        }
+        Balance::RoundRobin => return Ask::default(),
     };
     let found = match on {
         HashOn::Client => None,

@@ -205,6 +205,14 @@ pub struct Down<'a> {
     pub extra: &'a [Option<(&'a [u8], &'a [u8])>],
 }
 
+impl<'a> Down<'a> {
+    /// What site and route change in this head. What they add is not among [`answer_fields`]: its spelling is each
+    /// version's own.
+    pub fn edits_of(&self, head: &AnswerHead) -> Option<&'a FieldEdits> {
+        self.edits.filter(|_| !head.is_interim())
+    }
+}
+
 /// Writes the head that a client of HTTP/1 reads. The version is always ours (9110 6.2).
 pub fn write_answer(out: &mut Vec<u8>, head: &AnswerHead, down: &Down<'_>) {
     out.extend_from_slice(b"HTTP/1.1 ");
@@ -213,6 +221,7 @@ pub fn write_answer(out: &mut Vec<u8>, head: &AnswerHead, down: &Down<'_>) {
     for (name, value) in answer_fields(head, down) {
         write_field(out, name, &value);
     }
+    out.extend_from_slice(down.edits_of(head).map_or(b"", FieldEdits::added));
     if down.framing == DownFraming::Chunked {
         write_field(out, b"Transfer-Encoding", b"chunked");
     }
@@ -226,9 +235,8 @@ pub fn answer_fields<'a>(head: &'a AnswerHead, down: &'a Down<'a>) -> impl Itera
     let own_length = declared.filter(|_| head.value(FieldKind::ContentLength).is_none());
     let own_length = own_length.map(|length| (b"Content-Length".as_slice(), decimal(length)));
     let via = down.via.then(|| (b"Via".as_slice(), Cow::Borrowed(via_node(head))));
-    let edits = down.edits.filter(|_| !head.is_interim());
-    let added = edits.into_iter().flat_map(FieldEdits::pairs);
-    let extra = down.extra.iter().flatten().copied().chain(added).map(|(name, value)| (name, Cow::Borrowed(value)));
+    let edits = down.edits_of(head);
+    let extra = down.extra.iter().flatten().map(|&(name, value)| (name, Cow::Borrowed(value)));
     let mut length_passed = false;
     let stays = move |field: &Field<'_>| !field.hop && !edits.is_some_and(|edits| edits.drops(field.name));
     let passed = head.fields().filter(stays).filter_map(move |field| {
