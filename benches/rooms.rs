@@ -45,7 +45,7 @@ fn pick(criterion: &mut Criterion) {
         let round_robin = SmoothRoundRobin::new((0..count).map(|_| 1));
         let states: Vec<_> = (0..count).map(|_| NodeState::new(false)).collect();
         let now = black_box(Tick::from_millis(1_000));
-        let next = || round_robin.pick(|node| states[node].takes_new(now).then_some(1));
+        let next = || round_robin.pick(|node| states[node].takes_new(now).then_some(1000));
         assert_ne!(next(), next(), "two turns, two nodes");
         group.bench_function(BenchmarkId::from_parameter(count), |bencher| bencher.iter(next));
     }

@@ -109,7 +109,10 @@ fn node_row(node: &Value, now: u64) -> Vec<String> {
 fn remarks(node: &Value, now: u64) -> String {
     let remarks = [
         (node["backup"] == true).then(|| "backup".to_owned()),
-        node["warmth"].as_u64().filter(|warmth| *warmth < 100).map(|warmth| format!("warming {warmth} %")),
+        node["warmth"]
+            .as_u64()
+            .filter(|warmth| *warmth < 100 && node["state"] == "active")
+            .map(|warmth| format!("warming {warmth} %")),
         node["queued"].as_u64().filter(|queued| *queued > 0).map(|queued| format!("{queued} waiting")),
         node["operator"].as_str().map(|_| "by an operator".to_owned()),
         node["deadline"].as_u64().map(|deadline| until(deadline, now)),

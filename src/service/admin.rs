@@ -179,7 +179,7 @@ fn node_statuses(shared: &Shared) -> Vec<NodeStatus> {
                 since: member.load.unchanged_for(now).as_secs(),
                 weight: member.weight,
                 backup: member.backup,
-                max_requests: member.post.most(),
+                max_requests: member.most,
                 in_flight: member.load.in_flight(),
                 sessions: pool.sessions.as_ref().map(|sessions| sessions.count_of(member.number)),
                 warmth: member.load.warmth() / 10,

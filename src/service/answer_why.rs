@@ -161,7 +161,7 @@ impl Answering<'_> {
             let why_not = match state.reason() {
                 _ if chosen == Some(index) => None,
                 Some(reason) => Some(format!("it is {}", reason.word())),
-                None if !member.post.has_room() => Some("it runs as many requests as it may".to_owned()),
+                None if !member.has_room() => Some("it runs as many requests as it may".to_owned()),
                 None if member.backup => Some("it is a backup, and others can serve".to_owned()),
                 None => Some("it could have, but it was another one's turn".to_owned()),
             };

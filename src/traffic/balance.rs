@@ -18,6 +18,7 @@ mod candidates;
 mod consistent;
 mod least;
 mod random;
+mod rank;
 mod robin;
 #[cfg(test)]
 mod simulation;
@@ -43,8 +44,8 @@ impl Balancer {
         let weights = weights(given);
         Self(match method {
             Balance::RoundRobin => Method::Robin(SmoothRoundRobin::new(weights)),
-            Balance::LeastRequests => Method::Least(Least::new(weights, By::Requests)),
-            Balance::LeastTime => Method::Least(Least::new(weights, By::Time(AtomicU32::new(0)))),
+            Balance::LeastRequests => Method::Least(Least::new(&weights, By::Requests)),
+            Balance::LeastTime => Method::Least(Least::new(&weights, By::Time(AtomicU32::new(0)))),
             Balance::RandomTwo => Method::RandomTwo(RandomTwo::new(weights)),
             Balance::Hash(_) => {
                 let seeds = names.into_iter().map(|name| key_of(name.as_bytes()));
@@ -96,4 +97,122 @@ pub fn key_of(bytes: &[u8]) -> u64 {
 pub fn last_resort(ejected: impl IntoIterator<Item = Option<Tick>>) -> Option<usize> {
     let ends = ejected.into_iter().enumerate().filter_map(|(index, until)| until.map(|until| (until, index)));
     ends.min().map(|(_, index)| index)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::stage::{Draws, cast};
+    use super::*;
+    use crate::config::HashOn;
+
+    const METHODS: [Balance; 5] = [
+        Balance::RoundRobin,
+        Balance::LeastRequests,
+        Balance::LeastTime,
+        Balance::RandomTwo,
+        Balance::Hash(HashOn::Client),
+    ];
+
+    fn names(count: usize) -> Vec<String> {
+        (0..count).map(|index| format!("worker{index}")).collect()
+    }
+
+    #[test]
+    fn only_those_are_picked_that_may_be_and_one_always_is_and_peeking_tells_which() {
+        let mut draws = Draws::new();
+        for nodes in [0, 1, 2, 3, 7, 8, 9, 30, 300] {
+            let (names, among) = (names(nodes), cast(nodes));
+            let weights: Vec<_> = names.iter().map(|_| draws.below(1002) as u16).collect();
+            let pairs = || names.iter().map(String::as_str).zip(weights.iter().copied());
+            for balancer in METHODS.map(|method| Balancer::new(&method, pairs())) {
+                for round in 0..1 + 3000 / (nodes as u64 + 10) {
+                    for actor in &among {
+                        actor.eligible.set(draws.below(12) < round % 12);
+                        actor.in_flight.set([0, draws.below(9) as u32, u32::MAX][draws.below(3) as usize]);
+                        actor.latency.set([0, draws.below(99_999) as u32, u32::MAX][draws.below(3) as usize]);
+                        actor.warmth.set([0, 1000, draws.below(1001) as u16, u16::MAX][draws.below(4) as usize]);
+                    }
+                    let ask = draws.ask();
+                    let peeked = balancer.peek(ask, &among);
+                    assert_eq!(balancer.peek(ask, &among), peeked, "{balancer:?}");
+                    assert_eq!(balancer.pick(ask, &among), peeked, "{balancer:?}");
+                    assert_eq!(peeked.is_some(), among.iter().any(|actor| actor.eligible.get()), "{balancer:?}");
+                    assert!(peeked.is_none_or(|picked| among[picked].eligible.get()), "{balancer:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_reload_that_changes_nothing_changes_no_turn() {
+        for method in METHODS {
+            let (names, among, mut draws) = (names(5), cast(5), Draws::new());
+            let new = || Balancer::new(&method, names.iter().map(String::as_str).zip([5, 1, 3, 1, 1]));
+            let old = new();
+            for after in 0..20 {
+                old.pick(draws.ask(), &among);
+                let next = new();
+                next.handover(&old, Some);
+                let ask = draws.ask();
+                assert_eq!(next.peek(ask, &among), old.peek(ask, &among), "{method:?} after {after}");
+            }
+            let next = new();
+            next.handover(&old, Some);
+            for turn in 0..50 {
+                let ask = draws.ask();
+                assert_eq!(next.pick(ask, &among), old.pick(ask, &among), "{method:?}, turn {turn}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_reload_may_change_anything() {
+        let (old_names, new_names, among, mut draws) = (names(4), names(7), cast(7), Draws::new());
+        for (before, after) in METHODS.iter().flat_map(|before| METHODS.iter().map(move |after| (before, after))) {
+            let old = Balancer::new(before, old_names.iter().map(|name| (name.as_str(), 9)));
+            (0..10).for_each(|_| assert!(old.pick(draws.ask(), &cast(4)).is_some()));
+            let new = Balancer::new(after, new_names.iter().map(|name| (name.as_str(), 9)));
+            new.handover(&old, |index| [None, Some(3), Some(99), Some(0), Some(0), None, Some(1)][index]);
+            let mut counts = [0; 7];
+            (0..700).for_each(|_| counts[new.pick(draws.ask(), &among).unwrap()] += 1);
+            assert!(counts.iter().all(|count| (60..=140).contains(count)), "{before:?} to {after:?}: {counts:?}");
+        }
+    }
+
+    #[test]
+    fn names_that_differ_little_share_keys_as_evenly_as_any() {
+        let (names, among) = (names(10), cast(10));
+        let balancer = Balancer::new(&Balance::Hash(HashOn::Client), names.iter().map(|name| (name.as_str(), 1)));
+        let mut counts = [0_usize; 10];
+        for client in 0..40_000 {
+            let key = key_of(format!("10.{}.{}.7", client / 250, client % 250).as_bytes());
+            counts[balancer.pick(Ask { key, chance: 0 }, &among).unwrap()] += 1;
+        }
+        assert!(counts.iter().all(|count| count.abs_diff(4000) < 250), "{counts:?}");
+    }
+
+    #[test]
+    fn keys_are_the_same_everywhere() {
+        for (bytes, key) in [
+            (&b""[..], 0xfa65_783b_b39e_d9af),
+            (b"192.0.2.7", 0x2b31_91c8_e4e5_7a25),
+            (b"worker1", 0xb74a_701b_143e_2458),
+        ] {
+            assert_eq!(key_of(bytes), key, "{bytes:?}: another key moves every client");
+        }
+    }
+
+    #[test]
+    fn the_last_resort_is_the_ejection_that_ends_first() {
+        let at = |second: u64| Some(Tick::from_millis(second));
+        for (ejected, expected) in [
+            (&[][..], None),
+            (&[None, None], None),
+            (&[at(9)], Some(0)),
+            (&[at(9), None, at(3)], Some(2)),
+            (&[at(3), at(3)], Some(0)),
+        ] {
+            assert_eq!(last_resort(ejected.iter().copied()), expected, "{ejected:?}");
+        }
+    }
 }

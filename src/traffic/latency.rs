@@ -1,5 +1,5 @@
-//! How long a node takes to the first byte of an answer: a moving average that fades while nobody feeds it, so that a
-//! node that was slow once is tried again. One word, shared by all threads; never waits.
+//! How long a node takes to the first byte of an answer: a moving average that is forgotten when nobody feeds it, so
+//! that a node that was slow once is tried again. One word, shared by all threads; never waits.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
@@ -11,34 +11,27 @@ use super::tick::Tick;
 pub struct Latency(AtomicU64);
 
 impl Latency {
-    /// An answer began `took` after the request went up. It moves the average an eighth of the way; after a silence
-    /// further, and after half a minute all the way.
+    /// An answer began `took` after its request went up. It moves the average an eighth of the way, and further the longer
+    /// the silence was before it.
     pub fn record(&self, now: Tick, took: Duration) {
         let micros = u64::try_from(took.as_micros()).unwrap_or(MOST).clamp(1, MOST);
         let beat = beat(now);
-        let next = |word: u64| {
+        let next = |word| {
             let known = Known::unpack(word);
-            let weight = GIVEN + known.age(beat) / 2;
-            let weight = if word == 0 { WHOLE } else { weight.min(WHOLE) };
-            let average = (known.micros * (WHOLE - weight) + micros * weight) / WHOLE;
+            let silence = if word == 0 { SILENCE } else { known.age(beat).min(SILENCE) };
+            let old = 7 * (SILENCE - silence);
+            let average = (known.micros * old + micros * (8 * SILENCE - old)) / (8 * SILENCE);
             // Another thread's clock may be ahead by a moment.
             Some(Known { micros: average.max(1), beat: beat.max(known.beat) }.pack())
         };
         let _ = self.0.fetch_update(Relaxed, Relaxed, next);
     }
 
-    /// What to expect of the next one, in microseconds, at most 18 minutes; 0 when unknown. Halves with every eight
-    /// seconds that nobody feeds it, after the first one, and is unknown after a minute.
+    /// What to expect of the next one, in microseconds, at most 18 minutes; 0 when unknown, as after ten seconds without an
+    /// answer. It does not fade before: a node that answers no more would look quicker and quicker.
     pub fn expected(&self, now: Tick) -> u32 {
         let known = Known::unpack(self.0.load(Relaxed));
-        let Some(age) = known.age(beat(now)).checked_sub(FRESH) else { return known.micros as u32 };
-        let halvings = age / HALF;
-        if halvings >= FORGOTTEN {
-            return 0;
-        }
-        let halved = known.micros >> halvings;
-        let faded = halved - halved * (age % HALF) / (2 * HALF);
-        faded.max(known.micros.min(1)) as u32
+        if known.age(beat(now)) < SILENCE { known.micros as u32 } else { 0 }
     }
 }
 
@@ -51,20 +44,8 @@ struct Known {
 /// Microseconds have 30 bits.
 const MOST: u64 = (1 << 30) - 1;
 
-/// Beats in which a value halves: eight seconds.
-const HALF: u64 = 512;
-
-/// Beats in which it does not fade: a second.
-const FRESH: u64 = 64;
-
-/// After so many halvings.
-const FORGOTTEN: u64 = 8;
-
-/// The weights of an average's parts are of this.
-const WHOLE: u64 = 1024;
-
-/// What the latest has at least.
-const GIVEN: u64 = WHOLE / 8;
+/// Ten seconds, in beats.
+const SILENCE: u64 = 625;
 
 impl Known {
     const fn unpack(word: u64) -> Self {
@@ -96,22 +77,13 @@ mod tests {
     }
 
     #[test]
-    fn a_value_fades_until_it_is_unknown() {
+    fn a_value_is_forgotten_after_a_silence() {
         let latency = Latency::default();
         assert_eq!(latency.expected(BEGIN), 0);
         latency.record(BEGIN, millis(80));
-        for (later, low, high) in [
-            (0, 80_000, 80_000),
-            (4_096, 60_000, 60_000),
-            (8_192, 40_000, 40_000),
-            (30_000, 6_000, 7_000),
-            (64_000, 300, 400),
-        ] {
-            let expected = latency.expected(BEGIN + millis(later));
-            assert!((low..=high).contains(&expected), "{expected} after {later} ms");
+        for (later, expected) in [(0, 80_000), (5_000, 80_000), (9_900, 80_000), (10_100, 0), (u64::MAX, 0)] {
+            assert_eq!(latency.expected(BEGIN + millis(later)), expected, "after {later} ms");
         }
-        assert_eq!(latency.expected(BEGIN + millis(66_000)), 0);
-        assert_eq!(latency.expected(Tick::from_millis(u64::MAX)), 0);
         assert_eq!(latency.expected(Tick::START), 80_000, "another thread's clock may be behind");
     }
 
@@ -127,7 +99,7 @@ mod tests {
             let found = latency.expected(now);
             assert!(found.abs_diff(expected) <= expected / 100, "{found} for {expected}");
         }
-        for _ in 0..60 {
+        for _ in 0..50 {
             now = now + millis(16);
             latency.record(now, millis(10));
         }
@@ -135,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn whatever_it_is_told_it_is_between_the_least_and_the_most_and_never_grows_by_waiting() {
+    fn whatever_it_is_told_it_is_between_the_least_and_the_most_and_waiting_changes_nothing_but_its_end() {
         let mut chance = 88_172_645_463_325_252_u64;
         let mut draw = || {
             chance ^= chance << 13;
@@ -151,14 +123,10 @@ mod tests {
                 let took = draw() >> (20 + draw() % 44);
                 latency.record(now, Duration::from_micros(took));
                 (least, most) = (least.min(took.clamp(1, MOST)), most.max(took.clamp(1, MOST)));
-                let mut before = latency.expected(now);
-                assert!((least..=most).contains(&u64::from(before)), "{least} {before} {most}");
-                for waited in [1, 20, 500, 9_000, 30_000, 60_000, 70_000] {
-                    let later = latency.expected(now + millis(waited));
-                    assert!(later <= before, "{before}, {waited} ms later {later}");
-                    assert_eq!(later == 0, waited == 70_000);
-                    before = later;
-                }
+                let expected = latency.expected(now);
+                assert!((least..=most).contains(&u64::from(expected)), "{least} {expected} {most}");
+                assert_eq!(latency.expected(now + millis(9_900)), expected);
+                assert_eq!(latency.expected(now + millis(10_100)), 0);
             }
         }
     }

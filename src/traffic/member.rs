@@ -35,6 +35,8 @@ pub struct Member {
     pub backup: bool,
     /// How long its share climbs.
     pub slow_start: Duration,
+    /// Most requests at once.
+    pub most: Option<u32>,
     /// Active or passive, and why.
     pub state: Arc<NodeState>,
     /// What it is doing.
@@ -43,6 +45,13 @@ pub struct Member {
     pub post: Arc<Post>,
     /// Changes whenever a connection opened before must not be used any more: another address, other TLS settings.
     pub link: u64,
+}
+
+impl Member {
+    /// Whether another request would fit.
+    pub fn has_room(&self) -> bool {
+        self.most.is_none_or(|most| self.load.in_flight() < most)
+    }
 }
 
 /// What a node of a pool is doing; outlives a reload.
@@ -137,13 +146,7 @@ pub struct Post {
 }
 
 impl Post {
-    /// Most requests at once.
-    pub fn most(&self) -> Option<u32> {
-        self.max
-    }
-
-    /// Whether another request would fit.
-    pub fn has_room(&self) -> bool {
+    fn has_room(&self) -> bool {
         self.max.is_none_or(|max| self.load.in_flight.load(Relaxed) < max)
     }
 

@@ -196,7 +196,7 @@ impl Pool {
         let why = if wish.returns { Why::Returned } else { Why::Session };
         match self.take(index, why, wish, meant) {
             Some(chosen) => Ok(Choice::Node(chosen)),
-            None if member.post.has_room() => Err(Lost::of(member.state.state())),
+            None if member.has_room() => Err(Lost::of(member.state.state())),
             None => Ok(Choice::Full),
         }
     }
@@ -238,7 +238,7 @@ impl Pool {
     fn take(&self, index: usize, why: Why, wish: &Wish<'_>, meant: Meant) -> Option<Chosen> {
         let member = &self.members[index];
         if meant == Meant::Asked {
-            return member.post.has_room().then_some(Chosen { member: index, why, held: None, change: None });
+            return member.has_room().then_some(Chosen { member: index, why, held: None, change: None });
         }
         let held = member.post.take(wish.now)?;
         member.state.claim(wish.now, TRIAL).then_some(Chosen { member: index, why, held: Some(held), change: None })
@@ -247,7 +247,7 @@ impl Pool {
     /// Whether a node would take the request if it had room.
     fn is_full(&self, wish: &Wish<'_>) -> bool {
         let full = |(index, member): (usize, &Member)| {
-            !wish.tried.has(index) && member.state.takes_new(wish.now) && !member.post.has_room()
+            !wish.tried.has(index) && member.state.takes_new(wish.now) && !member.has_room()
         };
         self.members.iter().enumerate().any(full)
     }
@@ -257,7 +257,7 @@ impl Pool {
     /// all to be tried, any that no operator took out.
     fn hopeless(&self, wish: &Wish<'_>, meant: Meant) -> Choice {
         let ejected = |(index, member): (usize, &Member)| {
-            if wish.tried.has(index) || !member.post.has_room() { None } else { member.state.ejected_until(wish.now) }
+            if wish.tried.has(index) || !member.has_room() { None } else { member.state.ejected_until(wish.now) }
         };
         let least = last_resort(self.members.iter().enumerate().map(ejected));
         let any = || match self.settings.when_none {
@@ -299,7 +299,7 @@ impl Candidates for Among<'_> {
             Tier::Backup => member.backup && member.state.takes_new(now),
             Tier::Hopeful => member.state.is_maybe(),
         };
-        serves && member.post.has_room() && !self.wish.tried.has(node)
+        serves && member.has_room() && !self.wish.tried.has(node)
     }
 
     fn in_flight(&self, node: usize) -> u32 {
@@ -314,3 +314,6 @@ impl Candidates for Among<'_> {
         self.pool.members.get(node).map_or(0, |member| member.load.warmth())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -211,6 +211,7 @@ fn build_member(
         index: member.node,
         weight: member.weight,
         backup: member.backup,
+        most: member.max_requests,
         slow_start: member.slow_start,
         link: known.filter(|_| same_settings).map_or_else(|| numbers.link(), |known| known.link),
         post: Arc::new(post),

@@ -60,3 +60,126 @@ const ROUNDED: u64 = 1 << 14;
 const fn fraction(hash: u64) -> f64 {
     (hash >> 11) as f64 / (1_u64 << 53) as f64
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::stage::{Actor, Draws, cast};
+    use super::*;
+
+    const KEYS: usize = 40_000;
+
+    /// The worker of each number has a seed of its own, as names have.
+    fn workers(numbers: impl Iterator<Item = usize>, weight: impl Fn(usize) -> u16) -> Consistent {
+        Consistent::new(numbers.map(|number| (seed(number), weight(number))))
+    }
+
+    fn seed(number: usize) -> u64 {
+        let mut draws = Draws::new();
+        (0..=number).fold(0, |_, _| draws.next())
+    }
+
+    fn picks(consistent: &Consistent, among: &Vec<Actor>) -> Vec<Option<usize>> {
+        let mut draws = Draws::new();
+        let keys = (0..5000 + KEYS).map(|_| draws.ask()).skip(5000);
+        keys.map(|ask| consistent.pick(ask, among)).collect()
+    }
+
+    fn counts(picks: &[Option<usize>], nodes: usize) -> Vec<usize> {
+        (0..nodes).map(|node| picks.iter().filter(|picked| **picked == Some(node)).count()).collect()
+    }
+
+    fn moved<'a>(before: &'a [Option<usize>], after: &'a [Option<usize>]) -> Vec<usize> {
+        before.iter().zip(after).filter(|(before, after)| before != after).filter_map(|(_, after)| *after).collect()
+    }
+
+    #[test]
+    fn equal_nodes_have_equal_shares() {
+        for nodes in [2, 3, 10, 50] {
+            let fair = KEYS / nodes;
+            let found = counts(&picks(&workers(0..nodes, |_| 1), &cast(nodes)), nodes);
+            assert!(found.iter().all(|count| count.abs_diff(fair) < fair / 8), "{nodes} nodes: {found:?}");
+        }
+    }
+
+    #[test]
+    fn weights_are_shares() {
+        for weights in [vec![1, 2, 3], vec![1000, 1], vec![100, 100, 50, 10]] {
+            let (nodes, total) = (weights.len(), weights.iter().map(|weight| usize::from(*weight)).sum::<usize>());
+            let found = counts(&picks(&workers(0..nodes, |index| weights[index]), &cast(nodes)), nodes);
+            for (count, weight) in found.iter().zip(&weights) {
+                let fair = KEYS * usize::from(*weight) / total;
+                assert!(count.abs_diff(fair) < 25 + fair / 15, "{weights:?}: {found:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_node_that_leaves_moves_its_own_keys_evenly_and_has_them_again_when_it_returns() {
+        let (consistent, among) = (workers(0..10, |_| 1), cast(10));
+        let before = picks(&consistent, &among);
+        for leaver in 0..10 {
+            among[leaver].eligible.set(false);
+            let without = picks(&consistent, &among);
+            for (before, after) in before.iter().zip(&without) {
+                assert!(if *before == Some(leaver) { after.is_some() && after != before } else { after == before });
+            }
+            let gained = counts(&without, 10).into_iter().zip(counts(&before, 10)).enumerate();
+            for (node, (after, before)) in gained.filter(|(node, _)| *node != leaver) {
+                let fair = KEYS / 90;
+                assert!((after - before).abs_diff(fair) < fair / 3, "{node} gained {} for {fair}", after - before);
+            }
+            among[leaver].eligible.set(true);
+            assert_eq!(picks(&consistent, &among), before);
+        }
+    }
+
+    #[test]
+    fn a_reload_moves_no_more_than_it_must() {
+        let before = picks(&workers(0..10, |_| 1), &cast(10));
+        let turned = picks(&workers((0..10).rev(), |_| 1), &cast(10));
+        let turned: Vec<_> = turned.into_iter().map(|picked| picked.map(|index| 9 - index)).collect();
+        assert_eq!(before, turned, "known by name, not by place");
+        for (what, receiver, gain, after) in [
+            ("one joined", 10, KEYS / 11, picks(&workers(0..11, |_| 1), &cast(11))),
+            (
+                "one is heavier",
+                4,
+                2 * KEYS / 11 - KEYS / 10,
+                picks(&workers(0..10, |n| 1 + u16::from(n == 4)), &cast(10)),
+            ),
+        ] {
+            let moved = moved(&before, &after);
+            assert!(moved.iter().all(|to| *to == receiver), "{what}, and others have its keys");
+            assert!(moved.len().abs_diff(gain) < KEYS / 80, "{what}: {} for {gain}", moved.len());
+        }
+    }
+
+    #[test]
+    fn the_shortcut_never_misses_the_smallest_draw() {
+        let mut draws = Draws::new();
+        for _ in 0..2000 {
+            let weights: Vec<_> = (0..1 + draws.below(30)).map(|_| 1 + draws.below(1000) as u16).collect();
+            let consistent = Consistent::new(weights.iter().map(|weight| (draws.next(), *weight)));
+            let among = cast(weights.len());
+            among.iter().for_each(|actor| actor.eligible.set(draws.below(3) > 0));
+            let ask = draws.ask();
+            let draw = |index: &usize| {
+                let node = &consistent.nodes[*index];
+                -(-fraction(folded(ask.key ^ node.seed))).ln_1p() / node.weight
+            };
+            let eligible = (0..weights.len()).filter(|index| among[*index].eligible.get());
+            let smallest = eligible.min_by(|one, other| draw(one).total_cmp(&draw(other)));
+            assert_eq!(consistent.pick(ask, &among), smallest);
+        }
+    }
+
+    #[test]
+    fn the_last_one_of_a_thousand_has_all_keys() {
+        let consistent = workers(0..1000, |index| if index == 700 { 1 } else { 1000 });
+        let (among, mut draws) = (cast(1000), Draws::new());
+        among.iter().enumerate().for_each(|(index, actor)| actor.eligible.set(index == 700));
+        assert!((0..100).all(|_| consistent.pick(draws.ask(), &among) == Some(700)));
+        among[700].eligible.set(false);
+        assert_eq!(consistent.pick(draws.ask(), &among), None);
+    }
+}

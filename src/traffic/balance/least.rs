@@ -4,7 +4,8 @@
 
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 
-use super::candidates::{Ask, Candidates, below, share, warmth};
+use super::candidates::{Ask, Candidates, below, mixed, share, warmth};
+use super::rank::{Rank, inverse, per_weight, roughly};
 
 /// Picks the node with the least load. Without a lock: threads that pick at once may take each other's turn.
 #[derive(Debug)]
@@ -41,7 +42,7 @@ struct Seat {
 const ROUND: u32 = 1 << 20;
 
 impl Least {
-    pub(super) fn new(weights: Box<[u16]>, by: By) -> Self {
+    pub(super) fn new(weights: &[u16], by: By) -> Self {
         let seat = |weight: u16| {
             let round = ROUND / u32::from(weight);
             Seat { weight, round, inverse: inverse(weight), next: AtomicU64::new(u64::from(round / 2)) }
@@ -50,18 +51,16 @@ impl Least {
     }
 
     pub(super) fn pick<const TAKEN: bool>(&self, ask: Ask, among: &impl Candidates) -> Option<usize> {
-        let look = self.look::<TAKEN>(among)?;
-        if look.worst.warmth() < look.best.warmth()
-            && let Some(cold) = self.cold(ask, look.best, among)
-        {
-            return Some(cold);
+        let (look, average) = self.look(ask, among)?;
+        let mixed = look.worst.warmth() < look.best.warmth();
+        let cold = if mixed { self.cold(ask, &look, among) } else { None };
+        if TAKEN {
+            self.learn(average);
+            if cold.is_none() && look.tied {
+                self.turn_of(&look);
+            }
         }
-        if TAKEN && look.tied {
-            let seat = self.seats.get(look.index)?;
-            seat.next.store(look.turn + u64::from(seat.round), Relaxed);
-            self.turn.fetch_max(look.turn, Relaxed);
-        }
-        Some(look.index)
+        Some(cold.unwrap_or(look.index))
     }
 
     /// Goes on where `previous` is: `before` tells which index a node had there.
@@ -78,79 +77,109 @@ impl Least {
         }
     }
 
-    fn look<const TAKEN: bool>(&self, among: &impl Candidates) -> Option<Look> {
+    fn turn_of(&self, look: &Look) {
+        if let Some(seat) = self.seats.get(look.index) {
+            let turn = self.turn.fetch_max(look.turn, Relaxed).max(look.turn);
+            seat.next.store(turn + u64::from(seat.round), Relaxed);
+        }
+    }
+
+    fn learn(&self, latency: Option<u64>) {
+        if let (By::Time(average), Some(latency)) = (&self.by, latency) {
+            average.store(latency as u32, Relaxed);
+        }
+    }
+
+    /// And the average of the latencies that are known.
+    fn look(&self, ask: Ask, among: &impl Candidates) -> Option<(Look, Option<u64>)> {
         let By::Time(average) = &self.by else {
-            return self.compare(among, |index| requests(index, among), |load| load);
+            return Some((self.compare(ask, among, |index| requests(index, among), |load| load)?, None));
         };
-        let (stand_in, mut sum, mut known) = (average.load(Relaxed), 0, 0);
+        let (stand_in, mut sum, mut known) = (average.load(Relaxed), 0_u64, 0_u64);
         let load = |index| {
             let (load, latency) = time(index, stand_in, among);
             sum += u64::from(latency);
             known += u64::from(latency != 0);
             load
         };
-        let look = self.compare(among, load, roughly);
-        if TAKEN && known > 0 {
-            average.store((sum / known) as u32, Relaxed);
-        }
-        look
+        let look = self.compare(ask, among, load, roughly)?;
+        Some((look, sum.checked_div(known)))
     }
 
     fn compare(
         &self,
+        ask: Ask,
         among: &impl Candidates,
         mut load: impl FnMut(usize) -> u64,
         told_apart: impl Fn(u64) -> u64,
     ) -> Option<Look> {
-        let taken = self.turn.load(Relaxed);
-        let mut look = Look { best: Rank::NOBODY, worst: Rank(0), index: 0, turn: 0, tied: false };
-        for (index, seat) in self.seats.iter().enumerate() {
-            let Some(warmth) = warmth(among, index) else { continue };
+        let mut look = Look { best: Rank::NOBODY, worst: Rank::BEST, index: 0, turn: 0, tied: false };
+        self.visit(ask, among, |index, seat, warmth| {
             let rank = Rank::new(warmth, told_apart(per_weight(load(index), seat.inverse)));
             look.worst = look.worst.max(rank);
             if rank > look.best {
-                continue;
+                return;
             }
-            let turn = seat.next.load(Relaxed).max(taken);
+            let turn = seat.next.load(Relaxed);
             if rank < look.best {
                 look = Look { best: rank, index, turn, tied: false, ..look };
-                continue;
+                return;
             }
             look.tied = true;
             if turn < look.turn {
                 (look.index, look.turn) = (index, turn);
             }
-        }
+        });
         (look.best != Rank::NOBODY).then_some(look)
     }
 
-    /// A node that is colder than the best, where this request belongs to its share.
-    fn cold(&self, ask: Ask, best: Rank, among: &impl Candidates) -> Option<usize> {
-        let seen = |(index, seat): (usize, &Seat)| {
-            warmth(among, index).map(|warmth| (index, warmth, u64::from(share(seat.weight, warmth))))
-        };
-        let all = || self.seats.iter().enumerate().filter_map(seen);
-        let mut drawn = below(all().map(|(_, _, share)| share).sum(), ask.chance);
-        for (index, warmth, share) in all().filter(|(_, warmth, _)| *warmth < best.warmth()) {
-            let Some(left) = drawn.checked_sub(share) else {
-                return self.is_no_busier(index, warmth, best, among).then_some(index);
-            };
-            drawn = left;
+    /// Shows all nodes that may be picked; of a large pool so many of them, beginning anywhere.
+    fn visit<C: Candidates>(&self, ask: Ask, among: &C, mut show: impl FnMut(usize, &Seat, u16)) {
+        let large = self.seats.len() > ENOUGH;
+        let begin = if large { below(self.seats.len() as u64, ask.chance) as usize } else { 0 };
+        let mut left = ENOUGH;
+        for (from, to) in [(begin, self.seats.len()), (0, begin)] {
+            for (index, seat) in self.seats.iter().enumerate().take(to).skip(from) {
+                let Some(warmth) = warmth(among, index) else { continue };
+                show(index, seat, warmth);
+                left -= 1;
+                if left == 0 {
+                    return;
+                }
+            }
         }
-        None
     }
 
-    /// Than the best, for its warmth.
-    fn is_no_busier(&self, index: usize, warmth: u16, best: Rank, among: &impl Candidates) -> bool {
+    /// A node that is colder than the best, where this request belongs to its share.
+    fn cold(&self, ask: Ask, look: &Look, among: &impl Candidates) -> Option<usize> {
+        let mut shares = 0;
+        self.visit(ask, among, |_, seat, warmth| shares += u64::from(share(seat.weight, warmth)));
+        let (mut drawn, mut found) = (below(shares, mixed(ask.chance)), None);
+        self.visit(ask, among, |index, seat, warmth| {
+            if found.is_none() && warmth < look.best.warmth() {
+                let share = u64::from(share(seat.weight, warmth));
+                found = (drawn < share).then_some((index, warmth));
+                drawn = drawn.saturating_sub(share);
+            }
+        });
+        let (index, warmth) = found?;
+        let per_warmth = |index, of: u16| u128::from(self.load(index, among)) * u128::from(of);
+        let no_busier = per_warmth(index, look.best.warmth()) <= per_warmth(look.index, warmth);
+        (no_busier || among.in_flight(index) == 0).then_some(index)
+    }
+
+    /// For its weight.
+    fn load(&self, index: usize, among: &impl Candidates) -> u64 {
         let load = match &self.by {
             By::Requests => requests(index, among),
             By::Time(average) => time(index, average.load(Relaxed), among).0,
         };
-        let load = self.seats.get(index).map_or(u64::MAX, |seat| per_weight(load, seat.inverse));
-        let (its, theirs) = (u128::from(load), u128::from(best.load()));
-        among.in_flight(index) == 0 || its * u128::from(best.warmth()) <= theirs * u128::from(warmth)
+        self.seats.get(index).map_or(u64::MAX, |seat| per_weight(load, seat.inverse))
     }
 }
+
+/// So many nodes tell enough: the least busy of them is among the least busy of all, and a pick costs no more.
+const ENOUGH: usize = 128;
 
 /// A request is a load of 2⁸.
 fn requests(index: usize, among: &impl Candidates) -> u64 {
@@ -160,29 +189,9 @@ fn requests(index: usize, among: &impl Candidates) -> u64 {
 /// The load in microseconds, and the latency, if it is known.
 fn time(index: usize, stand_in: u32, among: &impl Candidates) -> (u64, u32) {
     let (latency, in_flight) = (among.latency(index), among.in_flight(index));
-    let unknown = if in_flight == 0 { 0 } else { stand_in };
+    let unknown = if in_flight == 0 { 0 } else { stand_in.max(1) };
     let expected = if latency == 0 { unknown } else { latency };
     (u64::from(expected) * (u64::from(in_flight) + 1), latency)
-}
-
-/// The heaviest load that is told from heavier ones: times a hundred seconds, ten thousand requests.
-const HEAVIEST: u64 = (1 << 40) - 1;
-
-/// 2⁶³ for the weight, to multiply by where a division would take too long. Rounded up, and the product down: so 3
-/// requests for a weight of 3 are exactly as much as 1 for 1.
-fn inverse(weight: u16) -> u64 {
-    (1_u64 << 63).div_ceil(u64::from(weight))
-}
-
-/// A load for its weight, in fewer than 54 bits.
-fn per_weight(load: u64, inverse: u64) -> u64 {
-    ((u128::from(load.min(HEAVIEST) << 14) * u128::from(inverse)) >> 64) as u64
-}
-
-/// Times are measured, and never quite the same: those that agree in the first bit and three more are equal. Else
-/// whoever happened to answer quickly had all requests until it was busy.
-fn roughly(load: u64) -> u64 {
-    u64::from((load as i64 as f32).to_bits() & u32::MAX << 20)
 }
 
 /// What one look at all nodes finds.
@@ -194,26 +203,177 @@ struct Look {
     tied: bool,
 }
 
-/// How cold a node is, and below that its load for its weight: the lowest is the best.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct Rank(u64);
+#[cfg(test)]
+mod tests {
+    use super::super::stage::{Actor, Draws, cast};
+    use super::*;
 
-/// Bits of the load.
-const LOAD: u32 = 54;
-
-impl Rank {
-    /// Worse than that of any node.
-    const NOBODY: Self = Self(u64::MAX);
-
-    const fn new(warmth: u16, load: u64) -> Self {
-        Self(1000_u64.saturating_sub(warmth as u64) << LOAD | load)
+    fn by_requests(weights: &[u16]) -> Least {
+        Least::new(weights, By::Requests)
     }
 
-    const fn warmth(self) -> u16 {
-        1000_u64.saturating_sub(self.0 >> LOAD) as u16
+    fn by_time(weights: &[u16], average: u32) -> Least {
+        Least::new(weights, By::Time(AtomicU32::new(average)))
     }
 
-    const fn load(self) -> u64 {
-        self.0 & ((1 << LOAD) - 1)
+    fn busy(in_flight: &[u32]) -> Vec<Actor> {
+        let actors = cast(in_flight.len());
+        actors.iter().zip(in_flight).for_each(|(actor, in_flight)| actor.in_flight.set(*in_flight));
+        actors
+    }
+
+    fn turns(least: &Least, count: usize, among: &Vec<Actor>) -> String {
+        let mut draws = Draws::new();
+        let turn = |_| least.pick::<true>(draws.ask(), among).map_or('-', |index| (b'a' + index as u8) as char);
+        (0..count).map(turn).collect()
+    }
+
+    #[test]
+    fn the_fewest_requests_for_the_weight_win() {
+        for (weights, in_flight, expected) in [
+            (&[][..], &[][..], "--"),
+            (&[1], &[9], "aa"),
+            (&[1, 1], &[0, 0], "abab"),
+            (&[1, 1, 1], &[2, 1, 2], "bb"),
+            (&[1, 1, 1], &[2, 1, 1], "bcbc"),
+            (&[3, 1], &[2, 1], "aa"),
+            (&[3, 1], &[3, 1], "aabaaaba"),
+            (&[3, 1], &[4, 1], "bb"),
+            (&[1000, 999], &[1000, 999], "abab"),
+            (&[1000, 999], &[1000, 998], "bb"),
+            (&[1000, 999], &[999, 999], "aa"),
+            (&[2, 1, 2], &[140_000, 70_000, 140_000], "acbac"),
+            (&[1, 1000], &[u32::MAX, u32::MAX], "bb"),
+        ] {
+            let found = turns(&by_requests(weights), expected.len(), &busy(in_flight));
+            assert_eq!(found, expected, "weights {weights:?}, in flight {in_flight:?}");
+        }
+    }
+
+    #[test]
+    fn the_shortest_time_for_the_weight_wins() {
+        for (weights, latency, in_flight, expected) in [
+            (&[1, 1][..], [900, 500], [0, 0], "bb"),
+            (&[1, 1], [900, 500], [0, 1], "aa"),
+            (&[2, 1], [900, 500], [0, 0], "aa"),
+            (&[1, 1], [1030, 1060], [0, 0], "abab"),
+            (&[2, 1], [1030, 1060], [3, 1], "aba"),
+            (&[1, 1], [900, 0], [0, 0], "bb"),
+            (&[1, 1], [900, 0], [1, 0], "bb"),
+            (&[1, 1], [900, 0], [0, 1], "aa"),
+            (&[1, 1], [900, 0], [1, 1], "abab"),
+            (&[1, 1], [0, 0], [0, 0], "abab"),
+            (&[1, 1], [0, 0], [2, 1], "bb"),
+            (&[1, 1], [u32::MAX, u32::MAX], [u32::MAX, 9], "bb"),
+        ] {
+            let among = busy(&in_flight);
+            among.iter().zip(latency).for_each(|(actor, latency)| actor.latency.set(latency));
+            let found = turns(&by_time(weights, 900), expected.len(), &among);
+            assert_eq!(found, expected, "weights {weights:?}, latency {latency:?}, in flight {in_flight:?}");
+        }
+    }
+
+    #[test]
+    fn where_no_time_is_known_requests_count() {
+        for (in_flight, expected) in [([0, 0, 1], "abab"), ([2, 1, 3], "bb"), ([4, 4, 4], "abcabc")] {
+            let found = turns(&by_time(&[1, 1, 1], 0), expected.len(), &busy(&in_flight));
+            assert_eq!(found, expected, "in flight {in_flight:?}");
+        }
+    }
+
+    #[test]
+    fn whoever_is_picked_has_no_more_to_do_than_any_other() {
+        let mut draws = Draws::new();
+        for _ in 0..2000 {
+            let weights: Vec<_> = (0..1 + draws.below(20)).map(|_| 1 + draws.below(10) as u16).collect();
+            let among = busy(&weights.iter().map(|_| draws.below(12) as u32).collect::<Vec<_>>());
+            for actor in &among {
+                actor.eligible.set(draws.below(4) > 0);
+                actor.latency.set(1 + draws.below(1000) as u32);
+            }
+            let load = |index: usize, time: bool| {
+                let in_flight = f64::from(among[index].in_flight.get());
+                let load = if time { f64::from(among[index].latency.get()) * (in_flight + 1.0) } else { in_flight };
+                load / f64::from(weights[index])
+            };
+            for (least, slack) in [(by_requests(&weights), 1.0), (by_time(&weights, 0), 1.125)] {
+                let Some(picked) = least.pick::<true>(draws.ask(), &among) else { continue };
+                let loads = (0..among.len()).filter(|index| among[*index].eligible.get());
+                let lowest = loads.map(|index| load(index, slack > 1.0)).fold(f64::INFINITY, f64::min);
+                let its = load(picked, slack > 1.0);
+                assert!(its <= lowest * slack + 1e-9, "{its} where {lowest} was to be had");
+            }
+        }
+    }
+
+    #[test]
+    fn a_node_that_comes_back_has_one_turn_to_catch_up_on() {
+        let (least, among) = (by_requests(&[1, 1, 1]), cast(3));
+        among[0].eligible.set(false);
+        assert_eq!(turns(&least, 40, &among), "bc".repeat(20));
+        among[0].eligible.set(true);
+        let back = turns(&least, 9, &among).matches('a').count();
+        assert!((3..=4).contains(&back), "{back} of 9 turns");
+    }
+
+    #[test]
+    fn a_cold_node_is_drawn_for_its_share_unless_it_is_busier_than_the_others() {
+        // Its share is a tenth of 2.1; as busy for its tenth as the others are two of theirs make twenty.
+        for (in_flight, expected) in [([5, 5, 0], 476), ([0, 0, 0], 476), ([5, 5, 1], 0), ([20, 20, 1], 476)] {
+            let among = busy(&in_flight);
+            among[2].warmth.set(100);
+            let found = turns(&by_requests(&[1, 1, 1]), 10_000, &among).matches('c').count();
+            assert!(found.abs_diff(expected) <= expected / 8, "{in_flight:?}: {found} of 10000");
+        }
+        for (latency, in_flight, expected) in [([100, 100, 900], [9, 9, 0], 476), ([100, 100, 100], [9, 9, 1], 0)] {
+            let among = busy(&in_flight);
+            among.iter().zip(latency).for_each(|(actor, latency)| actor.latency.set(latency));
+            among[2].warmth.set(100);
+            let found = turns(&by_time(&[1, 1, 1], 0), 10_000, &among).matches('c').count();
+            assert!(found.abs_diff(expected) <= expected / 8, "{latency:?}, {in_flight:?}: {found} of 10000");
+        }
+    }
+
+    #[test]
+    fn of_a_large_pool_one_of_the_least_busy_is_picked() {
+        let (least, mut draws) = (by_requests(&[1; 1000]), Draws::new());
+        let among = busy(&(0..1000).map(|_| draws.below(1000) as u32).collect::<Vec<_>>());
+        for _ in 0..200 {
+            let picked = least.pick::<true>(draws.ask(), &among).unwrap();
+            assert!(among[picked].in_flight.get() < 80);
+        }
+        let (among, mut counts) = (cast(1000), [0_u32; 1000]);
+        for _ in 0..20_000 {
+            counts[least.pick::<true>(draws.ask(), &among).unwrap()] += 1;
+        }
+        assert!(counts.iter().all(|count| (15..=25).contains(count)), "{counts:?}");
+        among.iter().skip(1).for_each(|actor| actor.eligible.set(false));
+        assert_eq!(turns(&least, 3, &among), "aaa");
+    }
+
+    #[test]
+    fn threads_at_once_have_about_equal_turns() {
+        struct Idle;
+        impl Candidates for Idle {
+            fn eligible(&self, _: usize) -> bool {
+                true
+            }
+            fn in_flight(&self, _: usize) -> u32 {
+                0
+            }
+            fn latency(&self, _: usize) -> u32 {
+                0
+            }
+            fn warmth(&self, _: usize) -> u16 {
+                1000
+            }
+        }
+        let least = by_requests(&[3, 1]);
+        let count = || (0..20_000).filter(|_| least.pick::<true>(Ask::default(), &Idle) == Some(0)).count();
+        let first: usize = std::thread::scope(|scope| {
+            let threads = [scope.spawn(count), scope.spawn(count)];
+            threads.map(|thread| thread.join().unwrap()).iter().sum()
+        });
+        assert!((25_000..35_000).contains(&first), "{first} of 40000 for a weight of 3 in 4");
     }
 }

@@ -105,3 +105,75 @@ impl Chance {
         mixed(self.0)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::stage::{Draws, cast};
+    use super::*;
+
+    fn shares(random: &RandomTwo, among: &impl Candidates, nodes: usize) -> Vec<f64> {
+        let (mut counts, mut draws) = (vec![0_u32; nodes], Draws::new());
+        (0..20_000).for_each(|_| counts[random.pick(draws.ask(), among).unwrap()] += 1);
+        counts.into_iter().map(|count| f64::from(count) / 20_000.0).collect()
+    }
+
+    #[test]
+    fn equally_busy_nodes_are_drawn_by_weight_in_small_pools_and_in_large_ones() {
+        for nodes in [2, 3, 8, 9, 40] {
+            let weights: Vec<_> = (1..=nodes as u16).collect();
+            let total = f64::from(weights.iter().sum::<u16>());
+            let found = shares(&RandomTwo::new(weights.clone().into()), &cast(nodes), nodes);
+            for (share, weight) in found.iter().zip(weights) {
+                assert!((share - f64::from(weight) / total).abs() < 0.012, "{nodes} nodes: {found:.3?}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_less_busy_of_the_two_wins() {
+        for nodes in [4, 40] {
+            let (random, among) = (RandomTwo::new(vec![1; nodes].into()), cast(nodes));
+            among.iter().enumerate().for_each(|(index, actor)| actor.in_flight.set(index as u32));
+            let found = shares(&random, &among, nodes);
+            assert!(found[nodes - 1] == 0.0, "the busiest wins against nobody: {found:.3?}");
+            assert!((found[0] - 2.0 / nodes as f64).abs() < 0.012, "the idlest wins whenever it is drawn: {found:.3?}");
+        }
+    }
+
+    #[test]
+    fn busy_is_seen_against_the_weight() {
+        let (random, among) = (RandomTwo::new([3, 1].into()), cast(2));
+        for (in_flight, first) in [([5, 2], 1.0), ([6, 2], 0.75), ([7, 2], 0.0)] {
+            among.iter().zip(in_flight).for_each(|(actor, in_flight)| actor.in_flight.set(in_flight));
+            let found = shares(&random, &among, 2);
+            assert!((found[0] - first).abs() < 0.012, "{in_flight:?}: {found:.3?}");
+        }
+    }
+
+    #[test]
+    fn the_one_that_is_left_is_always_found() {
+        for nodes in [1, 2, 8, 9, 1000] {
+            let (random, among, mut draws) = (RandomTwo::new(vec![1; nodes].into()), cast(nodes), Draws::new());
+            among.iter().for_each(|actor| actor.eligible.set(false));
+            assert_eq!(random.pick(draws.ask(), &among), None);
+            for left in [0, nodes / 2, nodes - 1] {
+                among[left].eligible.set(true);
+                among[left].warmth.set(0);
+                assert!((0..20).all(|_| random.pick(draws.ask(), &among) == Some(left)), "{left} of {nodes}");
+                among[left].eligible.set(false);
+            }
+        }
+    }
+
+    #[test]
+    fn a_cold_node_has_its_part_however_idle_it_is() {
+        for nodes in [3, 20] {
+            let (random, among) = (RandomTwo::new(vec![1; nodes].into()), cast(nodes));
+            among.iter().for_each(|actor| actor.in_flight.set(3));
+            among[1].in_flight.set(0);
+            among[1].warmth.set(100);
+            let (found, part) = (shares(&random, &among, nodes)[1], 0.1 / (nodes as f64 - 0.9));
+            assert!((found - part).abs() < 0.005, "{found} for {part}");
+        }
+    }
+}

@@ -1,0 +1,443 @@
+//! Pools of a test's own making, and which of their nodes a request gets.
+
+use std::net::Ipv4Addr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::super::resolved::Resolved;
+use super::super::snapshot::{Ground, Secrets, Snapshot};
+use super::super::state::{Fault, Operator, Reason, State};
+use super::*;
+use crate::config::{ActiveNodes, Address, Balance, Config, Eject, HashOn, Place, Queue, Retry, Timeouts};
+
+/// A pool of as many nodes, in its own generation, changed as the test wants it.
+fn pool(nodes: usize, change: impl FnOnce(&mut config::Pool)) -> Pool {
+    follow(None, nodes, change).pools.remove(0)
+}
+
+fn follow(previous: Option<&Snapshot>, nodes: usize, change: impl FnOnce(&mut config::Pool)) -> Snapshot {
+    let mut settings = settings(nodes);
+    change(&mut settings);
+    let config = Arc::new(configuration(nodes, settings));
+    let secrets = Secrets::of([7; 32]);
+    Snapshot::build(config, &Ground { generation: 1, previous, resolved: &Resolved::default(), secrets })
+}
+
+fn settings(nodes: usize) -> config::Pool {
+    let second = Duration::from_secs(1);
+    let member =
+        |node| config::Member { node, weight: 1, backup: false, max_requests: None, slow_start: Duration::ZERO };
+    config::Pool {
+        name: "app".into(),
+        members: (0..nodes).map(member).collect(),
+        balance: Balance::RoundRobin,
+        active: None,
+        queue: None,
+        port: 8280,
+        tls: None,
+        sticky: None,
+        health: None,
+        timeouts: Timeouts { connect: second, handshake: second, read: second, send: second, tunnel: second },
+        idle_timeout: second,
+        reuse: true,
+        buffer_request: 0,
+        retry: Retry {
+            tries: 3,
+            time: second,
+            budget: 20,
+            on_connect: true,
+            on_reset: true,
+            on_timeout: true,
+            on_status: Vec::new(),
+        },
+        eject: Eject {
+            failures: 1,
+            within: second * 10,
+            first: second * 10,
+            most: second * 300,
+            statuses: Vec::new(),
+            max_ejected: 50,
+        },
+        when_none: WhenNone::Fail,
+        at: Place::default(),
+    }
+}
+
+fn configuration(nodes: usize, pool: config::Pool) -> Config {
+    let node = |number: usize| config::Node {
+        name: format!("n{number}").into(),
+        address: Address::Ip(Ipv4Addr::new(10, 0, 0, u8::try_from(number).unwrap_or(255)).into()),
+        route: format!("n{number}").into(),
+        port_offset: 0,
+        at: Place::default(),
+    };
+    Config {
+        files: Vec::new(),
+        state_dir: PathBuf::new(),
+        threads: 1,
+        stop_timeout: Duration::ZERO,
+        admin: config::Admin { bind: (Ipv4Addr::LOCALHOST, 9180).into(), at: Place::default() },
+        dns: config::Dns::default(),
+        listeners: Vec::new(),
+        nodes: (0..nodes).map(node).collect(),
+        pools: vec![pool],
+        sites: Vec::new(),
+        logs: config::Logs {
+            access: config::LogTarget::Off,
+            error: config::LogTarget::Off,
+            format: config::LogFormat::Combined,
+        },
+        warnings: Vec::new(),
+    }
+}
+
+fn at(seconds: u64) -> Tick {
+    Tick::from_millis(seconds * 1000)
+}
+
+/// What a request that belongs to `bound` and has tried `tried` gets at that second, and holds while it is kept.
+fn ask(pool: &Pool, bound: Option<usize>, tried: &[usize], second: u64) -> (String, Option<Held>) {
+    let mut before = Tried::default();
+    tried.iter().for_each(|member| before.add(*member));
+    let wish = Wish {
+        bound: bound.map(|member| pool.members.get(member).map_or(999, |member| member.number)),
+        returns: false,
+        tried: &before,
+        failure: (!tried.is_empty()).then_some(Failure::Reset),
+        ask: Ask::default(),
+        now: at(second),
+    };
+    let asked = told(pool.choose(&wish, Meant::Asked)).0;
+    let (got, held) = told(pool.choose(&wish, Meant::Yes));
+    assert_eq!(asked, got, "what is only asked is what is got");
+    (got, held)
+}
+
+fn told(choice: Choice) -> (String, Option<Held>) {
+    match choice {
+        Choice::Node(chosen) => (format!("n{} {}", chosen.member, chosen.why.word()), chosen.held),
+        Choice::Full => ("full".to_owned(), None),
+        Choice::SessionLost => ("lost".to_owned(), None),
+        Choice::Nobody => ("nobody".to_owned(), None),
+    }
+}
+
+fn got(pool: &Pool, bound: Option<usize>, tried: &[usize], second: u64) -> String {
+    ask(pool, bound, tried, second).0
+}
+
+fn sticky(on_lost: OnLost) -> config::Sticky {
+    config::Sticky {
+        mode: config::StickyMode::Learn,
+        cookie: "JSESSIONID".into(),
+        idle: Duration::from_secs(60),
+        max_sessions: 100,
+        failback: config::Failback::Stay,
+        on_lost,
+    }
+}
+
+const REFUSED: Fault = Fault::Refused;
+
+#[test]
+fn a_session_goes_home_and_everybody_else_in_turn() {
+    let pool = pool(3, |_| {});
+    let turns: Vec<_> = (0..4).map(|_| got(&pool, None, &[], 1)).collect();
+    assert_eq!(turns, ["n0 balanced", "n1 balanced", "n2 balanced", "n0 balanced"]);
+    assert_eq!(got(&pool, Some(1), &[], 1), "n1 session");
+    assert_eq!(got(&pool, None, &[1], 1), "n2 retry:reset", "sessions use up no turn");
+    assert!(got(&pool, Some(1), &[1], 1).ends_with(" retry:reset"));
+    assert!(got(&pool, Some(9), &[], 1).ends_with(" rebound:gone"));
+}
+
+#[test]
+fn why_a_session_moves_is_why_its_node_is_passive() {
+    let states: [(fn(&Member), &str); 3] = [
+        (|node| _ = node.state.set_operator(Operator::Maintenance), "n1 rebound:maintenance"),
+        (|node| _ = node.state.set_operator(Operator::Draining), "n0 session"),
+        (|node| _ = node.state.set_duty(Duty::Spare), "n0 session"),
+    ];
+    for (change, expected) in states {
+        let pool = pool(2, |_| {});
+        change(&pool.members[0]);
+        assert_eq!(got(&pool, Some(0), &[], 1), expected);
+        assert_eq!(got(&pool, None, &[], 1), "n1 balanced", "nobody new goes there");
+    }
+    let pool = pool(2, |_| {});
+    pool.failed(0, REFUSED, at(1), at(1));
+    assert_eq!(got(&pool, Some(0), &[], 2), "n1 rebound:ejected");
+}
+
+#[test]
+fn a_pool_that_moves_no_sessions_says_so() {
+    let pool = pool(2, |pool| pool.sticky = Some(sticky(OnLost::Refuse)));
+    assert_eq!(got(&pool, Some(0), &[], 1), "n0 session");
+    assert_eq!(got(&pool, Some(0), &[0], 1), "lost");
+    pool.members[0].state.set_operator(Operator::Maintenance);
+    assert_eq!(got(&pool, Some(0), &[], 1), "lost");
+    assert_eq!(got(&pool, None, &[], 1), "n1 balanced");
+}
+
+#[test]
+fn a_backup_serves_when_no_other_can() {
+    let pool = pool(3, |pool| {
+        pool.members[2].backup = true;
+        pool.members.iter_mut().for_each(|member| member.max_requests = Some(1));
+    });
+    let held = [(); 2].map(|()| ask(&pool, None, &[], 1));
+    assert_eq!(held.each_ref().map(|(told, _)| told.as_str()), ["n0 balanced", "n1 balanced"]);
+    let backup = ask(&pool, None, &[], 1);
+    assert_eq!(backup.0, "n2 backup", "the others are full");
+    assert_eq!(got(&pool, None, &[], 1), "full");
+    drop(held);
+    assert!(got(&pool, None, &[], 1).ends_with(" balanced"));
+    for member in [0, 1] {
+        pool.members[member].state.set_operator(Operator::Maintenance);
+    }
+    drop(backup);
+    assert_eq!(got(&pool, None, &[], 1), "n2 backup", "the others are out");
+}
+
+#[test]
+fn a_session_waits_for_its_own_full_node() {
+    let pool = pool(2, |pool| {
+        pool.members[0].max_requests = Some(1);
+        pool.queue = Some(Queue { size: 2, wait: Duration::from_secs(1) });
+    });
+    let held = ask(&pool, Some(0), &[], 1);
+    assert_eq!(held.0, "n0 session");
+    assert_eq!(got(&pool, Some(0), &[], 1), "full");
+    assert_eq!(got(&pool, None, &[], 1), "n1 balanced", "who is bound to nobody does not wait");
+    drop(held);
+    assert_eq!(got(&pool, Some(0), &[], 1), "n0 session");
+}
+
+#[test]
+fn a_place_given_back_goes_to_who_waits_for_it_longest() {
+    let pool = pool(1, |pool| {
+        pool.members[0].max_requests = Some(1);
+        pool.queue = Some(Queue { size: 9, wait: Duration::from_secs(1) });
+    });
+    let (_, held) = ask(&pool, None, &[], 1);
+    let order = Arc::new(Mutex::new(Vec::new()));
+    let join = |name: &'static str, wants| {
+        let order = Arc::clone(&order);
+        let waiter: super::super::member::Waiter = Box::new(move |held| order.lock().push((name, held)));
+        pool.waiting.join(wants, waiter).map_err(drop).expect("there is room in the queue")
+    };
+    let names = || order.lock().iter().map(|(name, held)| (*name, held.is_some())).collect::<Vec<_>>();
+    let number = pool.members[0].number;
+    join("first", None);
+    let left = join("left", None);
+    join("second", Some(number));
+    assert!(pool.waiting.leave(left));
+    assert_eq!((names(), pool.waiting.len()), (vec![], 2));
+    drop(held);
+    assert_eq!((names(), pool.members[0].load.in_flight()), (vec![("first", true)], 1));
+    let first = order.lock().remove(0);
+    drop(first);
+    assert_eq!((names(), pool.waiting.len()), (vec![("second", true)], 0));
+    let second = order.lock().remove(0);
+    drop(second);
+    assert_eq!(pool.members[0].load.in_flight(), 0, "every place was given back once");
+}
+
+#[test]
+fn who_waits_for_a_node_that_goes_passive_looks_again() {
+    let pool = pool(2, |pool| {
+        pool.members.iter_mut().for_each(|member| member.max_requests = Some(1));
+        pool.queue = Some(Queue { size: 9, wait: Duration::from_secs(1) });
+    });
+    let _busy = [(); 2].map(|()| ask(&pool, None, &[], 1));
+    let called = Arc::new(Mutex::new(None));
+    let waiter: super::super::member::Waiter = {
+        let called = Arc::clone(&called);
+        Box::new(move |held| *called.lock() = Some(held.is_some()))
+    };
+    pool.waiting.join(Some(pool.members[0].number), waiter).map_err(drop).expect("there is room in the queue");
+    pool.tend(at(1), Duration::ZERO);
+    assert_eq!(*called.lock(), None, "its node is only busy");
+    pool.members[0].state.set_operator(Operator::Maintenance);
+    pool.tend(at(1), Duration::ZERO);
+    assert_eq!(*called.lock(), Some(false), "called without a place");
+}
+
+#[test]
+fn bounds_of_ejection() {
+    let pool = pool(4, |_| {});
+    for (member, fault, ejected) in [(0, Fault::Timeout, true), (1, Fault::Reset, true), (2, Fault::Timeout, false)] {
+        pool.failed(member, fault, at(1), at(1));
+        let state = pool.members[member].state.state();
+        assert_eq!(state == State::Passive(Reason::Ejected), ejected, "half of four may be ejected: {member}");
+    }
+    let two = self::pool(2, |pool| pool.eject.max_ejected = 100);
+    two.failed(0, Fault::Timeout, at(1), at(1));
+    two.failed(1, Fault::Timeout, at(1), at(1));
+    assert_eq!(two.members[1].state.state(), State::Active, "the last one stays");
+    two.failed(1, REFUSED, at(1), at(1));
+    assert_eq!(two.members[1].state.state(), State::Passive(Reason::Ejected), "but not where nobody listens");
+    assert!(!two.has_active(at(2)));
+    assert_eq!(got(&two, None, &[], 2), "n0 last-resort");
+    assert_eq!(got(&two, None, &[0], 2), "n1 last-resort");
+    assert_eq!(got(&two, None, &[0, 1], 2), "nobody");
+}
+
+#[test]
+fn one_request_is_on_trial_when_an_ejection_is_over() {
+    let pool = pool(2, |_| {});
+    pool.failed(0, REFUSED, at(1), at(1));
+    let after = [(); 3].map(|()| got(&pool, None, &[], 12));
+    let tried = after.iter().filter(|told| *told == "n0 balanced").count();
+    assert_eq!(tried, 1, "{after:?}");
+    pool.answered(0, at(12), Duration::ZERO, at(12));
+    let well: Vec<_> = (0..4).map(|_| got(&pool, None, &[], 13)).collect();
+    assert_eq!(well.iter().filter(|told| *told == "n0 balanced").count(), 2, "{well:?}");
+}
+
+#[test]
+fn when_no_node_is_active() {
+    for (when_none, expected) in [(WhenNone::Fail, "nobody"), (WhenNone::All, "n0 last-resort")] {
+        let pool = pool(2, |pool| {
+            pool.when_none = when_none;
+            pool.health = Some(config::Health {
+                interval: Duration::from_secs(1),
+                timeout: Duration::from_secs(1),
+                rise: 1,
+                fall: 1,
+                patience: Duration::ZERO,
+                probes: Vec::new(),
+            });
+        });
+        assert_eq!(got(&pool, None, &[], 1), expected, "nothing was probed yet");
+        for member in &pool.members {
+            member.state.set_operator(Operator::Maintenance);
+        }
+        assert_eq!(got(&pool, None, &[], 1), "nobody", "an operator's word holds");
+    }
+}
+
+#[test]
+fn as_many_nodes_are_active_as_needed() {
+    let needs = ActiveNodes {
+        start: 1,
+        max: 2,
+        in_flight_per_node: 2,
+        above_for: Duration::from_secs(5),
+        cool_down: Duration::from_secs(60),
+    };
+    let pool = pool(3, |pool| pool.active = Some(needs));
+    let states = || pool.members.iter().map(|member| told_state(member)).collect::<Vec<_>>().join(" ");
+    assert_eq!(states(), "active standby standby");
+    let held: Vec<_> = (0..5).map(|_| ask(&pool, None, &[], 1)).collect();
+    assert!(held.iter().all(|(told, _)| told == "n0 balanced"));
+    pool.tend(at(1), Duration::ZERO);
+    pool.tend(at(7), Duration::ZERO);
+    assert_eq!(states(), "active active standby", "the load was above the mark for long enough");
+    pool.tend(at(30), Duration::ZERO);
+    assert_eq!(states(), "active active standby", "max is max");
+    pool.failed(0, REFUSED, at(31), at(31));
+    pool.tend(at(31), Duration::ZERO);
+    assert_eq!(states().matches("active").count(), 2, "a failed one is replaced at once: {}", states());
+}
+
+#[test]
+fn a_standby_is_activated_by_the_request_that_needs_it() {
+    let needs = ActiveNodes {
+        start: 1,
+        max: 2,
+        in_flight_per_node: 100,
+        above_for: Duration::from_secs(5),
+        cool_down: Duration::from_secs(60),
+    };
+    let pool = pool(2, |pool| pool.active = Some(needs));
+    pool.failed(0, REFUSED, at(1), at(1));
+    let wish =
+        Wish { bound: None, returns: false, tried: &Tried::default(), failure: None, ask: Ask::default(), now: at(1) };
+    let Choice::Node(chosen) = pool.choose(&wish, Meant::Yes) else { panic!("the standby could serve") };
+    assert_eq!((chosen.member, chosen.why, chosen.change.is_some()), (1, Why::StandbyActivated, true));
+    assert_eq!(got(&pool, None, &[], 1), "n1 balanced");
+}
+
+#[test]
+fn a_reload_keeps_states_places_and_numbers() {
+    let first = follow(None, 3, |_| {});
+    let old = &first.pools[0];
+    old.failed(1, REFUSED, at(1), at(1));
+    let (_, held) = ask(old, None, &[1], 1);
+    let second = follow(Some(&first), 3, |pool| drop(pool.members.remove(0)));
+    let new = &second.pools[0];
+    assert_eq!(new.members.len(), 2);
+    assert_eq!(told_state(&new.members[0]), "ejected");
+    assert_eq!(new.member_of(old.members[1].number), Some(0), "a node's number is its own");
+    assert_eq!(new.member_of(old.members[0].number), None);
+    let flying = |pool: &Pool| pool.members.iter().map(|member| member.load.in_flight()).sum::<u32>();
+    drop(held);
+    assert_eq!(flying(old) + flying(new), 0);
+}
+
+fn told_state(member: &Member) -> &'static str {
+    let state = member.state.state();
+    state.reason().map_or(state.word(), Reason::word)
+}
+
+/// Whatever happens to a pool: only a node that may serve is chosen, never one over its bound, and every place is given
+/// back once.
+#[test]
+fn whatever_happens_no_node_gets_what_it_may_not() {
+    let mut chance = 0x9E37_79B9_7F4A_7C15_u64;
+    let mut draw = move |below: u64| {
+        chance ^= chance << 13;
+        chance ^= chance >> 7;
+        chance ^= chance << 17;
+        chance % below
+    };
+    let methods = [
+        Balance::RoundRobin,
+        Balance::LeastRequests,
+        Balance::LeastTime,
+        Balance::RandomTwo,
+        Balance::Hash(HashOn::Client),
+    ];
+    for method in methods {
+        let pool = pool(5, |pool| {
+            pool.balance = method.clone();
+            pool.members[4].backup = true;
+            pool.members.iter_mut().for_each(|member| member.max_requests = Some(3));
+            pool.queue = Some(Queue { size: 4, wait: Duration::from_secs(1) });
+        });
+        let mut held: Vec<Held> = Vec::new();
+        for step in 0..4000_u64 {
+            let (now, member) = (at(step), draw(5) as usize);
+            let node = &pool.members[member];
+            match draw(12) {
+                0 => _ = node.state.set_operator(Operator::Maintenance),
+                1 => _ = node.state.set_operator(Operator::Draining),
+                2 | 3 => _ = node.state.set_operator(Operator::None),
+                4 => _ = pool.failed(member, REFUSED, now, now),
+                5 => _ = pool.answered(member, now, Duration::from_millis(draw(50)), now),
+                6 if !held.is_empty() => drop(held.swap_remove(draw(held.len() as u64) as usize)),
+                _ => {
+                    let bound = (draw(3) == 0).then_some(member);
+                    let ask = Ask { key: draw(1000), chance: draw(u64::MAX) };
+                    let bound = bound.map(|member| pool.members[member].number);
+                    let wish = Wish { bound, returns: false, tried: &Tried::default(), failure: None, ask, now };
+                    let may: Vec<bool> = pool.members.iter().map(|member| member.state.takes_bound(now)).collect();
+                    if let Choice::Node(chosen) = pool.choose(&wish, Meant::Yes) {
+                        let own = bound == Some(pool.members[chosen.member].number);
+                        let resort = chosen.why == Why::LastResort;
+                        assert!(may[chosen.member] || resort, "{method:?}, {step}: {:?}", chosen.why);
+                        let state = told_state(&pool.members[chosen.member]);
+                        assert!(state != "maintenance", "{method:?}, {step}: {:?}", chosen.why);
+                        assert!(own || state != "draining", "{method:?}, {step}: {:?}", chosen.why);
+                        held.extend(chosen.held);
+                    }
+                }
+            }
+            for (index, member) in pool.members.iter().enumerate() {
+                let holds = held.iter().filter(|held| held.number() == member.number).count();
+                assert_eq!(member.load.in_flight() as usize, holds, "{method:?}, {step}: node {index}");
+                assert!(holds <= 3, "{method:?}, {step}: node {index}");
+            }
+        }
+    }
+}
