@@ -51,12 +51,12 @@ pub(super) fn takes(pattern: &PathPattern, path: &str) -> bool {
     }
 }
 
-/// Compiled, of bounded size; on bytes, since a decoded path need not be UTF-8.
+/// Compiled, of bounded size; on bytes, since a decoded path need not be UTF-8. A dot is any byte, even a line's end.
 pub(super) fn regex(text: &str) -> Result<Regex, Wrong> {
     if text.is_empty() {
         return Err(Wrong::new("the expression is empty, every path matches it", "leave it out"));
     }
-    RegexBuilder::new(text).unicode(false).size_limit(LARGEST).build().map_err(|error| match error {
+    RegexBuilder::new(text).unicode(false).dot_matches_new_line(true).size_limit(LARGEST).build().map_err(|error| match error {
         regex::Error::CompiledTooBig(_) => Wrong::new(
             format!("{} becomes too large", quoted(text)),
             "write smaller counts in braces, or several routes",
@@ -113,6 +113,7 @@ mod tests {
     fn expressions_are_bounded_and_say_what_is_wrong() {
         assert!(regex("(?i)^/services/[^/]*admin").unwrap().is_match(b"/services/ServerAdmin"));
         assert!(regex("^/.$").unwrap().is_match(b"/\xff"));
+        assert!(regex("^/.*Admin$").unwrap().is_match(b"/\nUserAdmin"), "%0A hides nothing");
         for (bad, said) in [
             ("", "empty"),
             ("(", "unclosed group"),

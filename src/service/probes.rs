@@ -11,7 +11,7 @@ use tokio::task::JoinHandle;
 
 use super::conn::Io;
 use super::generation::Generation;
-use super::upstream;
+use super::upstream::{self, Goal};
 use super::worker::Shared;
 use crate::config::{Health, Probe, ProbeKind};
 use crate::traffic::state::{Probed, Round, Thresholds};
@@ -130,7 +130,7 @@ async fn ask(probe: &Probe, generation: &Generation, pool: usize, member: usize)
         ProbeKind::Tcp | ProbeKind::Http => None,
         ProbeKind::Tls | ProbeKind::Https => Some(generation.probe_tls(pool, probe.port)),
     };
-    let (mut stream, _) = upstream::open(address, tls).await.map_err(|fault| fault.to_string())?;
+    let (mut stream, _) = upstream::open(Goal { address, name: member.name.as_deref() }, tls).await.map_err(|fault| fault.to_string())?;
     match probe.kind {
         ProbeKind::Tcp | ProbeKind::Tls => Ok(()),
         ProbeKind::Http | ProbeKind::Https => {

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::conn::Conn;
 use super::trip::Trip;
-use super::upstream::{self, ConnectFault};
+use super::upstream::{self, ConnectFault, Goal};
 use crate::traffic::retry::{ConnectFailure, Failure, Sent};
 use crate::traffic::state::Fault;
 use crate::traffic::tick::Tick;
@@ -60,7 +60,8 @@ impl Trip<'_> {
             }
             None => {
                 let tls = place.generation.pools[self.pool].tls.as_ref();
-                upstream::connect(member.address, tls, (patience, limits.handshake), &worker.clock)
+                let goal = Goal { address: member.address, name: member.name.as_deref() };
+                upstream::connect(goal, tls, (patience, limits.handshake), &worker.clock)
                     .await
                     .inspect(|_| counters.into_iter().for_each(|counters| counters.connection("opened")))
                     .map_err(|fault| self.unreachable(index, &fault))?

@@ -29,8 +29,17 @@ use crate::traffic::state::Fault;
 pub(crate) struct NodeTls {
     /// One for all handshakes of the pool, so that they can resume each other's.
     pub(crate) connector: TlsConnector,
-    /// The name for SNI; `None`: the address, and no SNI.
+    /// The name asked for by SNI and checked; `None`: the node's own name, or else its address, which SNI cannot ask for.
     pub(crate) server_name: Option<ServerName<'static>>,
+}
+
+/// Where a connection leads.
+#[derive(Clone, Copy)]
+pub(crate) struct Goal<'a> {
+    /// The address.
+    pub(crate) address: SocketAddr,
+    /// The DNS name that the address was found under.
+    pub(crate) name: Option<&'a str>,
 }
 
 /// Why there is no connection.
@@ -90,26 +99,26 @@ impl std::fmt::Display for ConnectFault {
 /// Opens a connection: TCP within the first limit, and then the handshake within the second. A node that accepted but
 /// is silent may be collecting garbage, which takes longer than any way there.
 pub(crate) async fn connect(
-    address: SocketAddr,
+    goal: Goal<'_>,
     tls: Option<&NodeTls>,
     (limit, handshake): (Duration, Duration),
     clock: &Rc<Clock>,
 ) -> Result<Conn, ConnectFault> {
     let late = |_| ConnectFault::Timeout;
-    let stream = tokio::time::timeout(limit, reach(address)).await.map_err(late)??;
+    let stream = tokio::time::timeout(limit, reach(goal.address)).await.map_err(late)??;
     let (stream, reset) = match tls {
         None => plain(stream),
-        Some(tls) => tokio::time::timeout(handshake, secure(stream, address, tls)).await.map_err(late)??,
+        Some(tls) => tokio::time::timeout(handshake, secure(stream, goal, tls)).await.map_err(late)??,
     };
     Ok(Conn::new(stream, reset, clock))
 }
 
 /// Opens a stream; the caller holds the deadline.
-pub(crate) async fn open(address: SocketAddr, tls: Option<&NodeTls>) -> Result<(Box<dyn Io>, Reset), ConnectFault> {
-    let stream = reach(address).await?;
+pub(crate) async fn open(goal: Goal<'_>, tls: Option<&NodeTls>) -> Result<(Box<dyn Io>, Reset), ConnectFault> {
+    let stream = reach(goal.address).await?;
     match tls {
         None => Ok(plain(stream)),
-        Some(tls) => secure(stream, address, tls).await,
+        Some(tls) => secure(stream, goal, tls).await,
     }
 }
 
@@ -125,12 +134,19 @@ fn plain(stream: TcpStream) -> (Box<dyn Io>, Reset) {
     (Box::new(tcp), reset)
 }
 
-async fn secure(stream: TcpStream, address: SocketAddr, tls: &NodeTls) -> Result<(Box<dyn Io>, Reset), ConnectFault> {
+async fn secure(stream: TcpStream, goal: Goal<'_>, tls: &NodeTls) -> Result<(Box<dyn Io>, Reset), ConnectFault> {
     let (tcp, reset) = Tcp::new(stream);
-    let name = tls.server_name.clone().unwrap_or_else(|| ServerName::from(address.ip()));
+    let name = tls.server_name.clone().unwrap_or_else(|| goal.server_name());
     match tls.connector.connect(name, tcp).await {
         Ok(stream) => Ok((Box::new(stream), reset)),
         Err(error) => Err(handshake_fault(&error)),
+    }
+}
+
+impl Goal<'_> {
+    fn server_name(self) -> ServerName<'static> {
+        let name = self.name.and_then(|name| ServerName::try_from(name).ok());
+        name.map_or_else(|| ServerName::from(self.address.ip()), |name| name.to_owned())
     }
 }
 

@@ -39,7 +39,6 @@ pub fn client_config(tls: &NodeTls, provider: &Arc<CryptoProvider>) -> Result<Ar
         .dangerous()
         .with_custom_certificate_verifier(verifier)
         .with_no_client_auth();
-    config.enable_sni = tls.server_name.is_some();
     config.resumption = Resumption::in_memory_sessions(SESSIONS);
     Ok(Arc::new(config))
 }
@@ -467,7 +466,7 @@ mod tests {
         let verify = Verify::Pin(vec![node.pin()]);
         for version in VERSIONS {
             let server = node.serving(version);
-            let (one, two) = (client(&verify, None), client(&verify, None));
+            let (one, two) = (client(&verify), client(&verify));
             assert_eq!(handshake(&one, &server, "10.0.0.3").unwrap().0, HandshakeKind::Full);
             assert_eq!(handshake(&one, &server, "10.0.0.3").unwrap().0, HandshakeKind::Resumed);
             assert_eq!(handshake(&two, &server, "10.0.0.3").unwrap().0, HandshakeKind::Full);
@@ -475,13 +474,13 @@ mod tests {
     }
 
     #[test]
-    fn a_server_name_is_sent_only_when_there_is_one() {
+    fn a_name_is_asked_for_and_an_address_is_not() {
         let node = Node::stock();
         let server = node.serving(&TLS13);
         let verify = Verify::None;
-        let seen = |sni: Option<&str>| handshake(&client(&verify, sni), &server, "esb.wso2.com").unwrap().1;
-        assert_eq!(seen(Some("esb.wso2.com")).as_deref(), Some("esb.wso2.com"));
-        assert_eq!(seen(None), None);
+        let seen = |name: &str| handshake(&client(&verify), &server, name).unwrap().1;
+        assert_eq!(seen("esb.wso2.com").as_deref(), Some("esb.wso2.com"));
+        assert_eq!((seen("10.0.0.3"), seen("::1")), (None, None));
     }
 
     #[test]
@@ -548,12 +547,12 @@ mod tests {
             name: &str,
             version: &'static SupportedProtocolVersion,
         ) -> Result<(), Error> {
-            handshake(&client(verify, None), &self.serving(version), name).map(drop)
+            handshake(&client(verify), &self.serving(version), name).map(drop)
         }
     }
 
-    fn client(verify: &Verify, sni: Option<&str>) -> Arc<ClientConfig> {
-        let tls = NodeTls { verify: verify.clone(), server_name: sni.map(Into::into) };
+    fn client(verify: &Verify) -> Arc<ClientConfig> {
+        let tls = NodeTls { verify: verify.clone(), server_name: None };
         client_config(&tls, &Arc::new(provider())).unwrap()
     }
 

@@ -27,6 +27,8 @@ pub struct Member {
     pub number: u32,
     /// Where the pool reaches it.
     pub address: SocketAddr,
+    /// The DNS name that it has instead of an address, which its certificate is for.
+    pub name: Option<Arc<str>>,
     /// Its jvmRoute.
     pub route: Arc<str>,
     /// Its share.

@@ -188,10 +188,12 @@ fn build_member(
 ) -> Member {
     let known = before.and_then(|pool| pool.members.iter().find(|m| m.node == node.name && m.address == address));
     let same_settings = before.is_some_and(|before| before.settings.tls == pool.tls);
-    let label: Arc<str> = match node.address {
-        Address::Ip(_) => Arc::clone(&node.name),
-        Address::Name(_) => format!("{}@{}", node.name, address.ip()).into(),
+    let (label, name): (Arc<str>, _) = match &node.address {
+        Address::Ip(_) => (Arc::clone(&node.name), None),
+        Address::Name(name) => (format!("{}@{}", node.name, address.ip()).into(), Some(Arc::clone(name))),
     };
+    // What its certificate is for was checked when a connection was opened.
+    let same_link = known.filter(|known| same_settings && (known.name == name || pool.tls.is_none()));
     let probed = pool.health.is_some();
     let state = known.map_or_else(|| Arc::new(NodeState::new(probed)), |known| Arc::clone(&known.state));
     // A reload that gives the pool probes, or takes them away, changes what is known, not who knows it.
@@ -213,11 +215,12 @@ fn build_member(
         backup: member.backup,
         most: member.max_requests,
         slow_start: member.slow_start,
-        link: known.filter(|_| same_settings).map_or_else(|| numbers.link(), |known| known.link),
+        link: same_link.map_or_else(|| numbers.link(), |known| known.link),
         post: Arc::new(post),
         label,
         number,
         address,
+        name,
         state,
         load,
     }

@@ -171,37 +171,6 @@ impl ChunkFault {
     }
 }
 
-/// Why a path has no normal form that every reader would agree on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum PathFault {
-    /// Dot segments lead above the root.
-    AboveRoot,
-    /// A percent sign without two hexadecimal digits.
-    BadEscape,
-    /// A backslash, encoded or plain.
-    Backslash,
-    /// `%00`.
-    EncodedNul,
-    /// `%2f`.
-    EncodedSlash,
-    /// The path does not begin with a slash.
-    NotAPath,
-}
-
-impl PathFault {
-    /// The word for the log.
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::AboveRoot => "path-above-root",
-            Self::BadEscape => "bad-escape",
-            Self::Backslash => "path-backslash",
-            Self::EncodedNul => "encoded-nul",
-            Self::EncodedSlash => "encoded-slash",
-            Self::NotAPath => "not-a-path",
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
