@@ -18,7 +18,8 @@ pub(crate) type Moved = (Arc<str>, Vec<IpAddr>);
 pub(crate) struct Naming {
     resolver: Option<Arc<Resolver>>,
     resolved: Resolved,
-    asked: Vec<Asked>,
+    /// What was prepared and is not followed yet.
+    asked: Option<Vec<Asked>>,
     following: Option<JoinHandle<()>>,
     send: Sender<Moved>,
 }
@@ -27,7 +28,7 @@ impl Naming {
     /// Knows no name yet; what moves later is received by the other half.
     pub(crate) fn new() -> (Self, Receiver<Moved>) {
         let (send, receive) = mpsc::channel(16);
-        let naming = Self { resolver: None, resolved: Resolved::default(), asked: Vec::new(), following: None, send };
+        let naming = Self { resolver: None, resolved: Resolved::default(), asked: None, following: None, send };
         (naming, receive)
     }
 
@@ -35,23 +36,24 @@ impl Naming {
     /// answer holds nothing up: its node has no address until there is one.
     pub(crate) async fn prepare(&mut self, config: &Config) -> Result<(), String> {
         let names = names_of(config);
-        self.asked.clear();
         if names.is_empty() {
+            self.asked = Some(Vec::new());
             return Ok(());
         }
         // A new one each time: the system's servers may be others by now.
         let resolver = Arc::new(Resolver::new(&config.dns)?);
         self.resolver = Some(Arc::clone(&resolver));
         let (known, new): (Vec<_>, Vec<_>) = names.into_iter().partition(|name| !self.resolved.of(name).is_empty());
-        self.asked = look_up_all(&resolver, &new, &self.resolved).await;
-        for asked in &self.asked {
+        let mut asked = look_up_all(&resolver, &new, &self.resolved).await;
+        for asked in &asked {
             self.resolved.learn(&asked.name, asked.addresses.clone());
         }
         // What is known is asked for again as soon as it is followed, without holding anything up.
-        self.asked.extend(known.into_iter().map(|name| {
+        asked.extend(known.into_iter().map(|name| {
             let addresses = self.resolved.of(&name).to_vec();
             Asked { name, addresses, again_in: Duration::ZERO, fault: None }
         }));
+        self.asked = Some(asked);
         Ok(())
     }
 
@@ -65,11 +67,11 @@ impl Naming {
         self.resolved.learn(&name, addresses)
     }
 
-    /// Follows the names that were prepared, and no others.
+    /// Follows the names that were prepared, and no others. Where nothing was, what is followed goes on.
     pub(crate) fn follow(&mut self, config: &Config) {
+        let Some(asked) = self.asked.take() else { return };
         self.following.take().iter().for_each(JoinHandle::abort);
         self.resolved.keep_only(&names_of(config));
-        let asked = std::mem::take(&mut self.asked);
         if let (Some(resolver), false) = (&self.resolver, asked.is_empty()) {
             self.following = Some(tokio::spawn(follow(Arc::clone(resolver), asked, self.send.clone())));
         }

@@ -108,6 +108,7 @@ impl Reloader {
             probing: Probing::default(),
             naming: first.naming,
         };
+        tell_warnings(&first.generation);
         reloader.run(first.generation, first.sockets);
         reloader
     }
@@ -137,7 +138,9 @@ impl Reloader {
         self.naming.prepare(&config).await.map_err(refused)?;
         // From here on nothing can fail.
         let number = before.snapshot.generation + 1;
-        Ok(self.swap(prepared, number, &before, sockets))
+        let generation = self.swap(prepared, number, &before, sockets);
+        tell_warnings(&generation);
+        Ok(generation)
     }
 
     /// The addresses of a node's name are others now: the same configuration runs with them.
@@ -197,14 +200,18 @@ impl Reloader {
         drop(done);
         // It "fails" when the last thread has dropped its sender, which is what is waited for.
         let _ = followed.recv_timeout(FOLLOWED_WITHIN);
-        for warning in &generation.snapshot.config.warnings {
-            log::warn!("{warning}");
-        }
         generation.tell_states();
         // What an operator said while the generation was built went to the one before.
         operators::apply(&self.shared, &generation);
         self.probing = probes::start(&self.shared, &generation);
         self.naming.follow(&generation.snapshot.config);
+    }
+}
+
+/// A name that moves is no reason to say them again.
+fn tell_warnings(generation: &Generation) {
+    for warning in &generation.snapshot.config.warnings {
+        log::warn!("{warning}");
     }
 }
 
