@@ -12,6 +12,7 @@ mod ipv6;
 mod limits;
 mod logs;
 mod memory;
+mod names;
 mod node_answers;
 mod raw_requests;
 mod reload;

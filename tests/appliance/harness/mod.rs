@@ -4,6 +4,7 @@
 mod appliance;
 mod certificates;
 mod client;
+mod dns;
 mod eventually;
 pub(crate) mod frames;
 mod gate;
@@ -19,6 +20,7 @@ mod tls;
 pub(crate) use appliance::{Appliance, fresh_dir, weir};
 pub(crate) use certificates::Pair;
 pub(crate) use client::{Answer, Client};
+pub(crate) use dns::{Dns, Says};
 pub(crate) use eventually::{eventually, within};
 pub(crate) use gate::Gate;
 pub(crate) use h2_client::H2Client;

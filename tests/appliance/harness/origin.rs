@@ -105,12 +105,22 @@ impl Origin {
         Self::start(Ipv4Addr::LOCALHOST.into(), Some(pair.server()), Box::new(script))
     }
 
+    /// The same on the port of this origin at another address of the machine, plain or over TLS.
+    pub(crate) fn beside(&self, address: Ipv4Addr, script: impl Fn(&mut Talk) + Send + Sync + 'static) -> Self {
+        let address = SocketAddr::new(address.into(), self.port());
+        let listener = TcpListener::bind(address).expect("nobody else uses that address");
+        Self::on(listener, self.shared.tls.clone(), Box::new(script))
+    }
+
     fn start(address: IpAddr, tls: Option<Arc<rustls::ServerConfig>>, script: Box<Script>) -> Self {
-        let shared =
-            Shared { script, seen: Mutex::default(), sockets: Mutex::default(), connections: AtomicU64::new(0), tls };
         // Another run of these tests may take a port between finding and using it.
         let bind = |_| TcpListener::bind((address, free_port())).ok();
-        let listener = (0..5).find_map(bind).expect("a free port can be bound");
+        Self::on((0..5).find_map(bind).expect("a free port can be bound"), tls, script)
+    }
+
+    fn on(listener: TcpListener, tls: Option<Arc<rustls::ServerConfig>>, script: Box<Script>) -> Self {
+        let shared =
+            Shared { script, seen: Mutex::default(), sockets: Mutex::default(), connections: AtomicU64::new(0), tls };
         let address = listener.local_addr().expect("a bound socket has an address");
         let origin = Self { shared: Arc::new(shared), address, stopped: Mutex::default() };
         origin.listen(listener);
