@@ -56,15 +56,17 @@ pub(super) fn regex(text: &str) -> Result<Regex, Wrong> {
     if text.is_empty() {
         return Err(Wrong::new("the expression is empty, every path matches it", "leave it out"));
     }
-    RegexBuilder::new(text).unicode(false).dot_matches_new_line(true).size_limit(LARGEST).build().map_err(|error| match error {
-        regex::Error::CompiledTooBig(_) => Wrong::new(
-            format!("{} becomes too large", quoted(text)),
-            "write smaller counts in braces, or several routes",
-        ),
-        error => Wrong::new(
-            format!("{} is no regular expression: {}", quoted(text), in_one_line(&error)),
-            r"in single quotes backslashes stay as they are: '^/services/[^/]+\.Admin$'",
-        ),
+    RegexBuilder::new(text).unicode(false).dot_matches_new_line(true).size_limit(LARGEST).build().map_err(|error| {
+        match error {
+            regex::Error::CompiledTooBig(_) => Wrong::new(
+                format!("{} becomes too large", quoted(text)),
+                "write smaller counts in braces, or several routes",
+            ),
+            error => Wrong::new(
+                format!("{} is no regular expression: {}", quoted(text), in_one_line(&error)),
+                r"in single quotes backslashes stay as they are: '^/services/[^/]+\.Admin$'",
+            ),
+        }
     })
 }
 

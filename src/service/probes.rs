@@ -130,7 +130,8 @@ async fn ask(probe: &Probe, generation: &Generation, pool: usize, member: usize)
         ProbeKind::Tcp | ProbeKind::Http => None,
         ProbeKind::Tls | ProbeKind::Https => Some(generation.probe_tls(pool, probe.port)),
     };
-    let (mut stream, _) = upstream::open(Goal { address, name: member.name.as_deref() }, tls).await.map_err(|fault| fault.to_string())?;
+    let (mut stream, _) =
+        upstream::open(Goal { address, name: member.name.as_deref() }, tls).await.map_err(|fault| fault.to_string())?;
     match probe.kind {
         ProbeKind::Tcp | ProbeKind::Tls => Ok(()),
         ProbeKind::Http | ProbeKind::Https => {
