@@ -48,6 +48,8 @@ pub(crate) struct Trip<'r> {
     pub(super) upstream: Option<Duration>,
     pub(super) reached: Option<Instant>,
     pub(super) reached_at: u64,
+    /// When the node of this attempt could be asked.
+    pub(super) asked: Option<Instant>,
     pub(super) tried: Tried,
     pub(super) fresh: bool,
     pub(super) reused: bool,
@@ -111,6 +113,7 @@ impl<'r> Trip<'r> {
             upstream: None,
             reached: None,
             reached_at: 0,
+            asked: None,
             tried: Tried::default(),
             fresh: false,
             reused: false,

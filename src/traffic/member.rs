@@ -103,6 +103,17 @@ impl Load {
         self.warmth.store(warmth, Relaxed);
     }
 
+    /// It begins its slow start, or, where it has none, has all of its share.
+    pub(super) fn start_slowly(&self, slow_start: Duration) {
+        let mut warmup = self.warmup.lock();
+        *warmup = Warmup::default();
+        if slow_start.is_zero() {
+            return self.set_warmth(WARM);
+        }
+        warmup.begin();
+        self.set_warmth(super::warmth::FLOOR);
+    }
+
     /// A request came that is bound to it. Written at most once a second: threads share the word.
     pub fn note_bound(&self, now: Tick) {
         if now.as_millis().saturating_sub(self.bound_at.load(Relaxed)) >= 1000 {

@@ -199,6 +199,10 @@ fn build_member(
     // A reload that gives the pool probes, or takes them away, changes what is known, not who knows it.
     state.set_probed(probed);
     let load: Arc<Load> = known.map(|known| Arc::clone(&known.load)).unwrap_or_default();
+    // The process has just begun, or the node is new here. Without a slow start nothing would end one that was under way.
+    if known.is_none() || member.slow_start.is_zero() {
+        load.start_slowly(member.slow_start);
+    }
     let number = numbers.of(&label);
     let post = Post {
         number,
