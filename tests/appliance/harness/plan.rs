@@ -14,6 +14,7 @@ use super::ports::free_port;
 pub(crate) struct Plan {
     ports: Vec<u16>,
     weights: Vec<u16>,
+    members: BTreeMap<usize, String>,
     secure: bool,
     added: BTreeMap<&'static str, String>,
     whole: Option<String>,
@@ -56,6 +57,12 @@ impl Plan {
     /// Weights of the nodes, in their order.
     pub(crate) fn weights(mut self, weights: &[u16]) -> Self {
         self.weights = weights.to_vec();
+        self
+    }
+
+    /// More about the nth member of the pool, from 1, such as `backup = true`.
+    pub(crate) fn member(mut self, nth: usize, more: &str) -> Self {
+        self.members.insert(nth, more.to_owned());
         self
     }
 
@@ -143,9 +150,10 @@ impl Plan {
     }
 
     fn members(&self) -> String {
-        let member = |place: usize| match self.weights.get(place) {
-            Some(weight) => format!("{{ node = \"n{}\", weight = {weight} }}", place + 1),
-            None => format!("\"n{}\"", place + 1),
+        let member = |place: usize| {
+            let weight = self.weights.get(place).map(|weight| format!(", weight = {weight}")).unwrap_or_default();
+            let more = self.members.get(&(place + 1)).map(|more| format!(", {more}")).unwrap_or_default();
+            format!("{{ node = \"n{}\"{weight}{more} }}", place + 1)
         };
         (0..self.ports.len()).map(member).collect::<Vec<_>>().join(", ")
     }
