@@ -412,7 +412,8 @@ mod tests {
             combined(&entry()),
             "10.0.0.9 - - [22/Nov/2026:12:00:00 +0000] \"POST /services/echo;jsessionid=*?x=1 HTTP/1.1\" 200 612 \
              \"https://esb.wso2.com/a;jsessionid=*\" \"curl/7 \\x22x\\x22\" host=esb.wso2.com site=esb.https \
-             pool=esb-https node=worker1 upstream=0.012 time=75.013 tries=1 session=hit refusal=-"
+             route=- pool=esb-https node=worker1 upstream=0.012 time=75.013 tries=1 session=hit why=session queued=0.000 \
+             refusal=-"
         );
     }
 
@@ -437,7 +438,7 @@ mod tests {
         };
         assert_eq!(
             combined(&nothing),
-            "10.0.0.9 - - [22/Nov/2026:12:00:00 +0000] \"-\" 000 612 \"-\" \"-\" host=a\\x20b\\x0A site=- pool=- \
+            "10.0.0.9 - - [22/Nov/2026:12:00:00 +0000] \"-\" 000 612 \"-\" \"-\" host=a\\x20b\\x0A site=- \
              route=- pool=- node=- upstream=- time=0.000 tries=0 session=none why=session queued=0.000 refusal=no_node"
         );
         assert_eq!(json(&nothing)["upstream_seconds"], serde_json::Value::Null);
@@ -451,7 +452,8 @@ mod tests {
             "request": "POST /services/echo;jsessionid=*?x=1 HTTP/1.1", "status": 200, "body_bytes": 612,
             "received_bytes": 48, "referer": "https://esb.wso2.com/a;jsessionid=*", "user_agent": "\u{ff}\"\\\n",
             "host": "esb.wso2.com", "site": "esb.https", "pool": "esb-https", "node": "worker1",
-            "upstream_seconds": 0.012, "seconds": 75.013, "tries": 1, "session": "hit", "why": "session", "queued_seconds": 0.0, "route": "", "refusal": "",
+            "upstream_seconds": 0.012, "seconds": 75.013, "tries": 1, "session": "hit", "why": "session",
+            "queued_seconds": 0.0, "route": "", "refusal": "",
             "tls": "TLSv1.3", "protocol": "http/1.1", "connection": 17, "nth": 3,
         });
         assert_eq!(value, want);

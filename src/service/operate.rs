@@ -263,7 +263,7 @@ mod tests {
             .collect();
         let expected = [
             json!(["worker1", "passive", "drain", NOW + 1800]),
-            json!(["worker1", "passive", "drain", null]),
+            json!(["worker1", "passive", "drain", NOW + 1800]),
             json!(["worker1", "passive", "maintain", null]),
             json!(["worker1", "active", null, null]),
             json!(["gone", "passive", "maintain", null]),

@@ -109,7 +109,7 @@ fn a_broken_file_exits_78_and_says_where_what_and_what_would_do() {
         ("hosts = ", "host = ", &[":15", "host", "hosts"]),
         ("port = 8280", "port = \"8280\"", &[":11", "port"]),
         ("port = 8280", "port = 99999", &[":11", "99999"]),
-        ("address = \"10.0.0.3\"", "address = \"worker\"", &[":7", "worker"]),
+        ("address = \"10.0.0.3\"", "address = \"worker:8280\"", &[":7", "worker:8280", "port = 8280"]),
         ("bind = \"127.0.0.1:8080\"", "bind = \"127.0.0.1\"", &[":4", "127.0.0.1"]),
         ("nodes = [\"worker1\"]", "nodes = []", &[":10", "nodes"]),
         ("nodes = [\"worker1\"]", "nodes = [\"worker2\"]", &[":10", "worker2", "worker1"]),
