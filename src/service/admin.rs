@@ -16,6 +16,7 @@ use super::operators::Operators;
 use super::worker::Shared;
 use crate::config::Problem;
 use crate::traffic::operators::{Order, Word};
+use crate::traffic::outage::Served;
 use crate::traffic::state;
 use crate::traffic::tick::Tick;
 
@@ -298,7 +299,7 @@ pub(crate) fn refresh(shared: &Shared) {
         if let Some(sessions) = &pool.sessions {
             run.counters.sessions(sessions.len());
         }
-        let without_node = !pool.has_active(Tick::from_millis(shared.now()));
+        let without_node = pool.served() != Served::Active;
         run.counters.standing(pool.waiting.len(), pool.budget.left(), without_node);
         for (member, counters) in pool.members.iter().zip(&run.members) {
             counters.warmth(member.load.warmth() / 10);

@@ -25,6 +25,7 @@ mod names;
 mod naming;
 mod operate;
 mod operators;
+mod outages;
 mod probes;
 mod query;
 mod question;

@@ -17,6 +17,7 @@ use tokio::time::MissedTickBehavior;
 use super::admin::{self, ReloadWish};
 use super::generation::Generation;
 use super::naming::{Moved, Naming};
+use super::outages::Outages;
 use super::reload::{First, NotStarted, Reloader};
 use super::threads::{Order, Threads};
 use super::worker::Shared;
@@ -83,6 +84,7 @@ struct Running {
     notifier: Notifier,
     /// When the pools were last tended.
     tended: Tick,
+    outages: Outages,
 }
 
 impl Running {
@@ -116,6 +118,7 @@ impl Running {
             reloader,
             notifier: Notifier::from_environment(),
             tended: Tick::START,
+            outages: Outages::default(),
         })
     }
 
@@ -206,6 +209,7 @@ impl Running {
         for pool in 0..generation.snapshot.pools.len() {
             generation.tend(pool, now, elapsed);
         }
+        self.outages.look(&generation.snapshot.pools, &self.shared.observer, now);
     }
 
     async fn stop(self, signals: &mut Signals) -> io::Result<()> {

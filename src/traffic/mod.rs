@@ -16,6 +16,7 @@ pub mod latency;
 pub mod location;
 pub mod member;
 pub mod operators;
+pub mod outage;
 pub mod own_cookie;
 pub mod page;
 pub mod plain_path;

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use super::member::Member;
+use super::outage::Served;
 use super::pool::Pool;
 use super::standby::Standing;
 use super::state::{self, Change, Duty, Ejecting, Fault, State};
@@ -47,6 +48,11 @@ impl Pool {
         self.warm_up(now, elapsed);
         self.serve_those_who_wait(now);
         changes
+    }
+
+    /// Whether a node is active, in the words of its state: one whose ejection is over is not, before its trial.
+    pub fn served(&self) -> Served {
+        Served::by(self.members.iter().map(|member| member.state.state()))
     }
 
     /// Whether anybody wants to know how soon nodes answer.

@@ -1,0 +1,101 @@
+//! Tells journal and events of pools without an active node: as it begins, while it lasts, when it is over, and what
+//! becomes of their requests meanwhile. Decides nothing about any request.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use crate::config::WhenNone;
+use crate::observe::Observer;
+use crate::traffic::member::Member;
+use crate::traffic::outage::{News, Outage};
+use crate::traffic::pool::Pool;
+use crate::traffic::tick::Tick;
+
+/// Nodes that are named; of more only the number is told.
+const NAMED: usize = 8;
+
+/// The pools' times without an active node, by name: they outlive a reload.
+#[derive(Default)]
+pub(crate) struct Outages(HashMap<Arc<str>, Outage>);
+
+impl Outages {
+    /// To be called a few times a second.
+    pub(crate) fn look(&mut self, pools: &[Pool], observer: &Observer, now: Tick) {
+        for pool in pools {
+            let outage = self.0.entry(Arc::clone(pool.name())).or_default();
+            if let Some(news) = outage.note(pool.served(), now) {
+                tell(pool, news, observer, now);
+            }
+        }
+        if self.0.len() > pools.len() {
+            self.0.retain(|name, _| pools.iter().any(|pool| pool.name() == name));
+        }
+    }
+}
+
+fn tell(pool: &Pool, news: News, observer: &Observer, now: Tick) {
+    let text = match news {
+        News::Began => format!("no active node ({}): {}", nodes(pool), consequence(pool, now)),
+        News::Lasts(time) => {
+            format!("no active node for {} ({}): {}", told(time), nodes(pool), consequence(pool, now))
+        }
+        News::Over(time) => format!("an active node again, after {} without", told(time)),
+    };
+    let level = if matches!(news, News::Over(_)) { log::Level::Info } else { log::Level::Warn };
+    log::log!(level, "pool {} has {text}", pool.name());
+    observer.events.push(SystemTime::now(), "pool", pool.name(), &text);
+}
+
+/// `worker1 unhealthy, worker2 ejected`.
+fn nodes(pool: &Pool) -> String {
+    let one = |member: &Member| {
+        let state = member.state.state();
+        format!("{} {}", member.label, state.reason().map_or(state.word(), |reason| reason.word()))
+    };
+    let mut all = pool.members.iter().take(NAMED).map(one).collect::<Vec<_>>().join(", ");
+    if pool.members.len() > NAMED {
+        all += &format!(" and {} more", pool.members.len() - NAMED);
+    }
+    all
+}
+
+/// What becomes of the pool's requests.
+fn consequence(pool: &Pool, now: Tick) -> &'static str {
+    let ejected = pool.members.iter().any(|member| member.state.ejected_until(now).is_some());
+    match pool.settings.when_none {
+        WhenNone::All => "requests try all that no operator took out (when-none = \"all\")",
+        WhenNone::Fail if ejected => "requests try an ejected node, and get 503 where it fails",
+        WhenNone::Fail => "requests get 503 (when-none = \"fail\")",
+    }
+}
+
+/// Whole seconds are enough after a minute; before that a tenth more.
+fn told(time: Duration) -> String {
+    let seconds = time.as_secs();
+    match (seconds / 3600, seconds / 60 % 60) {
+        (0, 0) => format!("{seconds}.{} s", time.subsec_millis() / 100),
+        (0, minutes) => format!("{minutes} min {} s", seconds % 60),
+        (hours, minutes) => format!("{hours} h {minutes} min"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_told_as_people_say_them() {
+        for (millis, expected) in [
+            (0, "0.0 s"),
+            (2_350, "2.3 s"),
+            (59_999, "59.9 s"),
+            (60_000, "1 min 0 s"),
+            (3_599_000, "59 min 59 s"),
+            (3_600_000, "1 h 0 min"),
+            (90_061_000, "25 h 1 min"),
+        ] {
+            assert_eq!(told(Duration::from_millis(millis)), expected);
+        }
+    }
+}
