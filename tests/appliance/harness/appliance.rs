@@ -5,7 +5,7 @@ use std::fs::{self, File};
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::os::unix::net::UnixDatagram;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
@@ -53,22 +53,23 @@ impl Appliance {
         let config = dir.join("weir.toml");
         fs::write(&config, plan.write(ports, &dir)).map_err(|error| error.to_string())?;
         let notices = UnixDatagram::bind(dir.join("notify")).map_err(|error| error.to_string())?;
-        let journal = File::create(dir.join("journal")).map_err(|error| error.to_string())?;
-        let child = Command::new(env!("CARGO_BIN_EXE_weir"))
-            .args(["run", "--config"])
-            .arg(&config)
-            .env("NOTIFY_SOCKET", dir.join("notify"))
-            .env_remove("JOURNAL_STREAM")
-            .current_dir(&dir)
-            .stdout(journal.try_clone().map_err(|error| error.to_string())?)
-            .stderr(journal)
-            .spawn()
-            .map_err(|error| error.to_string())?;
+        let child = spawn(&dir).map_err(|error| error.to_string())?;
         let mut appliance = Self { child, dir, ports, notices, ended: None };
         if appliance.wait_for_notice("READY=1", START).is_some() {
             return Ok(appliance);
         }
         Err(format!("not ready; its journal:\n{}", appliance.journal()))
+    }
+
+    /// After its end: once more, in the same directory, on the same ports. Its journal begins anew.
+    #[track_caller]
+    pub(crate) fn start_again(&mut self) {
+        assert!(self.has_ended(), "it still runs");
+        self.forget_notices();
+        self.child = spawn(&self.dir).expect("the binary runs");
+        self.ended = None;
+        let ready = self.wait_for_notice("READY=1", START).is_some();
+        assert!(ready, "weir does not start again; its journal:\n{}", self.journal());
     }
 
     /// The plain listener.
@@ -189,6 +190,13 @@ impl Appliance {
         self.exit_code()
     }
 
+    /// SIGKILL, and waits for the end.
+    #[track_caller]
+    pub(crate) fn kill(&mut self) {
+        self.signal(Signal::KILL);
+        self.exit_code();
+    }
+
     /// Waits for the end.
     #[track_caller]
     pub(crate) fn exit_code(&mut self) -> Option<i32> {
@@ -245,6 +253,19 @@ impl Drop for Appliance {
             let _ = fs::remove_dir_all(&self.dir);
         }
     }
+}
+
+fn spawn(dir: &Path) -> io::Result<Child> {
+    let journal = File::create(dir.join("journal"))?;
+    Command::new(env!("CARGO_BIN_EXE_weir"))
+        .args(["run", "--config"])
+        .arg(dir.join("weir.toml"))
+        .env("NOTIFY_SOCKET", dir.join("notify"))
+        .env_remove("JOURNAL_STREAM")
+        .current_dir(dir)
+        .stdout(journal.try_clone()?)
+        .stderr(journal)
+        .spawn()
 }
 
 /// Runs a command of the binary to its end.

@@ -17,6 +17,7 @@ mod process;
 mod strict;
 mod talk;
 mod tls;
+mod words;
 
 pub(crate) use appliance::{Appliance, fresh_dir, weir};
 pub(crate) use certificates::Pair;

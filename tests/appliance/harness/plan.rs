@@ -1,5 +1,5 @@
 //! The configuration of a test's appliance: a plain one by default, and room to add lines to each table.
-//! `$http`, `$https`, `$admin` and `$dir` stand for what is known only when it starts.
+//! `$http`, `$https`, `$admin`, `$port` (the pool's) and `$dir` stand for what is known only when it starts.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -16,6 +16,7 @@ pub(crate) struct Plan {
     weights: Vec<u16>,
     members: BTreeMap<usize, String>,
     secure: bool,
+    state_dir: Option<String>,
     added: BTreeMap<&'static str, String>,
     whole: Option<String>,
 }
@@ -51,6 +52,12 @@ impl Plan {
     /// A TLS listener `https` as well, with the site `secure` for esb.test before the same pool.
     pub(crate) fn secure(mut self) -> Self {
         self.secure = true;
+        self
+    }
+
+    /// Another state directory than the test's own.
+    pub(crate) fn state_dir(mut self, path: &str) -> Self {
+        self.state_dir = Some(path.to_owned());
         self
     }
 
@@ -114,14 +121,16 @@ impl Plan {
         let text = self.whole.clone().unwrap_or_else(|| self.compose());
         let numbers = [("$https", ports.https), ("$http", ports.http), ("$admin", ports.admin)];
         let text = numbers.iter().fold(text, |text, (name, port)| text.replace(name, &port.to_string()));
+        let text = text.replace("$port", &self.base().to_string());
         certificates::shared().write(dir, "esb");
         text.replace("$dir", &dir.display().to_string())
     }
 
     fn compose(&self) -> String {
         let added = |table: &str| self.added.get(table).cloned().unwrap_or_default();
-        let base = self.ports.iter().min().copied().unwrap_or(1);
-        let mut text = format!("state-dir = \"$dir\"\nthreads = 1\n{}", added("top"));
+        let base = self.base();
+        let state_dir = self.state_dir.as_deref().unwrap_or("$dir");
+        let mut text = format!("state-dir = \"{state_dir}\"\nthreads = 1\n{}", added("top"));
         text += "[admin]\nbind = \"127.0.0.1:$admin\"\n";
         text += &format!("[[listener]]\nname = \"http\"\nbind = \"127.0.0.1:$http\"\n{}", added("listener"));
         if self.secure {
@@ -147,6 +156,10 @@ impl Plan {
             );
         }
         text + &added("more")
+    }
+
+    fn base(&self) -> u16 {
+        self.ports.iter().min().copied().unwrap_or(1)
     }
 
     fn members(&self) -> String {

@@ -1,0 +1,112 @@
+//! The binary's other commands, said to a running appliance: to their end, or while the test goes on.
+
+use std::io::{BufRead, BufReader, Read};
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+
+use super::appliance::Appliance;
+use super::eventually::{PATIENCE, within};
+
+/// What a command said, and how it ended.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Said {
+    /// Its exit code; none where a signal ended it.
+    pub(crate) code: Option<i32>,
+    /// Its standard output.
+    pub(crate) out: String,
+    /// Its standard error.
+    pub(crate) err: String,
+}
+
+/// A command that runs.
+pub(crate) struct Saying {
+    child: Child,
+    out: Heard,
+    err: Heard,
+}
+
+/// One of its streams, as far as it was read.
+struct Heard {
+    text: Arc<Mutex<String>>,
+    reader: Option<JoinHandle<()>>,
+}
+
+impl Appliance {
+    /// Runs a command that asks this Weir, to its end.
+    #[track_caller]
+    pub(crate) fn say(&self, words: &[&str]) -> Said {
+        self.begin_to_say(words).end()
+    }
+
+    /// Begins a command that asks this Weir.
+    #[track_caller]
+    pub(crate) fn begin_to_say(&self, words: &[&str]) -> Saying {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_weir"))
+            .args(words)
+            .env("WEIR_ADMIN", self.admin().to_string())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the binary runs");
+        let (out, err) = (Heard::of(child.stdout.take()), Heard::of(child.stderr.take()));
+        Saying { child, out, err }
+    }
+}
+
+impl Saying {
+    /// What it has written to standard output so far.
+    pub(crate) fn out(&self) -> String {
+        lock(&self.out.text).clone()
+    }
+
+    /// Whether it still runs.
+    pub(crate) fn still_runs(&mut self) -> bool {
+        matches!(self.child.try_wait(), Ok(None))
+    }
+
+    /// Waits for its end.
+    #[track_caller]
+    pub(crate) fn end(mut self) -> Said {
+        let ended = within(2 * PATIENCE, || !self.still_runs());
+        assert!(ended, "the command does not end; so far it said: {}", self.out());
+        let code = self.child.wait().ok().and_then(|status| status.code());
+        Said { code, out: self.out.all(), err: self.err.all() }
+    }
+}
+
+impl Drop for Saying {
+    fn drop(&mut self) {
+        if self.still_runs() {
+            let _ = self.child.kill();
+            let _ = self.child.wait();
+        }
+    }
+}
+
+impl Heard {
+    fn of(stream: Option<impl Read + Send + 'static>) -> Self {
+        let text = Arc::new(Mutex::new(String::new()));
+        let heard = Arc::clone(&text);
+        let reader = stream.map(|stream| {
+            std::thread::spawn(move || {
+                for line in BufReader::new(stream).lines().map_while(Result::ok) {
+                    *lock(&heard) += &(line + "\n");
+                }
+            })
+        });
+        Self { text, reader }
+    }
+
+    fn all(&mut self) -> String {
+        if let Some(reader) = self.reader.take() {
+            let _ = reader.join();
+        }
+        lock(&self.text).clone()
+    }
+}
+
+fn lock(text: &Mutex<String>) -> MutexGuard<'_, String> {
+    text.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,338 @@
+//! Sessions, cookies and operators' words outlive Weir; and whatever lies where they were kept, it starts and serves.
+
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::{Path, PathBuf};
+
+use crate::harness::{Answer, Appliance, eventually};
+use crate::session_world::{LEARN, World};
+
+const KEPT: usize = 12;
+
+/// Sessions on every node, and where each of them lives.
+fn with_sessions() -> (World, Vec<(String, String)>) {
+    let world = World::of(3, |plan| plan.state_dir("$dir/state").pool(LEARN));
+    let homes: Vec<_> =
+        (0..KEPT).map(|number| format!("KEPT{number}")).map(|id| (id.clone(), world.login(&id))).collect();
+    let used: std::collections::BTreeSet<_> = homes.iter().map(|home| &home.1).collect();
+    assert_eq!(used.len(), 3, "logins are spread");
+    (world, homes)
+}
+
+fn all_stay(world: &World, homes: &[(String, String)]) {
+    homes.iter().for_each(|(id, node)| assert_eq!(world.of_session(id), *node, "{id}"));
+}
+
+/// After a stop, something happens to the state directory, and Weir starts again.
+#[track_caller]
+fn restarted_after(change: impl FnOnce(&Path)) -> (World, Vec<(String, String)>) {
+    let (mut world, homes) = with_sessions();
+    assert_eq!(world.weir.stop(), Some(0));
+    change(&world.weir.path("state"));
+    world.weir.start_again();
+    (world, homes)
+}
+
+/// How many of the sessions were served by their own nodes. Chance alone finds a third.
+fn at_home(world: &World, homes: &[(String, String)]) -> usize {
+    homes.iter().filter(|(id, node)| world.of_session(id) == *node).count()
+}
+
+fn files(dir: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(dir).expect("the state directory is there");
+    let mut files: Vec<_> = entries.map(|entry| entry.expect("it can be read").path()).collect();
+    files.sort();
+    files
+}
+
+fn names(weir: &Appliance) -> Vec<String> {
+    let name = |path: PathBuf| path.file_name().expect("it has a name").to_string_lossy().into_owned();
+    files(&weir.path("state")).into_iter().map(name).collect()
+}
+
+/// The journal says this; another thread writes it.
+#[track_caller]
+fn told(weir: &Appliance, what: &str) {
+    eventually(&format!("the journal says {what:?}"), || weir.journal().contains(what));
+}
+
+/// The journal has this line, and the file now lies aside.
+#[track_caller]
+fn told_and_set_aside(weir: &Appliance, file: &str, what: &str) {
+    told(weir, what);
+    let journal = weir.journal();
+    let line = journal.lines().find(|line| line.contains(what)).unwrap_or_default();
+    let aside = names(weir).into_iter().find(|name| name.starts_with(&format!("{file}.damaged-")));
+    let aside = aside.unwrap_or_else(|| panic!("nothing of {file} lies aside: {:?}", names(weir)));
+    assert!(line.contains(&aside), "{line} does not say {aside}");
+}
+
+#[test]
+fn sessions_stay_over_a_stop_and_a_start() {
+    let (mut world, homes) = with_sessions();
+    assert_eq!(world.weir.stop(), Some(0));
+    world.weir.start_again();
+    assert!((world.known() - KEPT as f64).abs() < 0.1, "{}", world.known());
+    told(&world.weir, "12 sessions are known from before");
+    all_stay(&world, &homes);
+    world.weir.stop();
+    world.weir.start_again();
+    all_stay(&world, &homes);
+}
+
+#[test]
+fn what_was_written_before_a_crash_stays() {
+    let (mut world, homes) = restarted_after(|_| ());
+    world.login("AFTER");
+    world.weir.kill();
+    world.weir.start_again();
+    all_stay(&world, &homes);
+    assert!((world.known() - KEPT as f64).abs() < 0.1, "what came after the last writing is learned anew");
+    let unfinished = |names: Vec<String>| names.into_iter().filter(|name| name.starts_with('.')).count();
+    assert_eq!(unfinished(names(&world.weir)), 0);
+}
+
+#[test]
+fn a_session_that_was_over_before_the_restart_is_over_after_it() {
+    let mut world = World::of(2, |plan| plan.pool("sticky = { mode = \"learn\", idle = \"1s\" }"));
+    world.login("SHORT");
+    world.weir.stop();
+    let file = fs::metadata(world.weir.path("sessions")).expect("it was written");
+    assert!(file.len() > 90, "there is a session in it: {} bytes", file.len());
+    // Its time goes on while Weir is away.
+    let written = file.modified().expect("the file has a time");
+    eventually("its idle time is over", || written.elapsed().is_ok_and(|age| age.as_millis() > 2_600));
+    world.weir.start_again();
+    assert!(world.known() < 0.5);
+}
+
+#[test]
+fn own_cookies_stay_valid_over_a_restart() {
+    let mut world = World::of(3, |plan| plan.pool("sticky = { mode = \"cookie\" }"));
+    let cookie = |answer: &Answer| {
+        let set = answer.field("set-cookie").expect("Weir sets its cookie");
+        set.split(';').next().expect("split gives one at least").to_owned()
+    };
+    let first = world.weir.get("/");
+    let (node, cookie) = (first.text(), cookie(&first));
+    world.weir.kill();
+    world.weir.start_again();
+    for _ in 0..6 {
+        let answer = world.with_cookie(&cookie);
+        assert_eq!((answer.text(), answer.field("set-cookie")), (node.clone(), None));
+    }
+}
+
+#[test]
+fn files_are_for_weir_alone_and_no_id_is_in_them() {
+    let mut world = World::of(2, |plan| plan.state_dir("$dir/state").pool(LEARN));
+    let id = "0A1B2C3D4E5F60718293A4B5C6D7E8F9";
+    world.of_session(id);
+    world.weir.get(&format!("/shop;jsessionid={id}?a=b"));
+    assert!((world.known() - 1.0).abs() < 0.1);
+    world.weir.say(&["drain", "n2"]);
+    world.weir.stop();
+    let dir = world.weir.path("state");
+    let mode = |path: &Path| fs::metadata(path).expect("it is there").permissions().mode() & 0o777;
+    assert_eq!(mode(&dir), 0o700);
+    assert_eq!(names(&world.weir), ["operators.json", "secret", "sessions"]);
+    for path in files(&dir) {
+        assert_eq!(mode(&path), 0o600, "{}", path.display());
+        let bytes = fs::read(&path).expect("ours");
+        for part in [id.as_bytes(), &id.to_ascii_lowercase().into_bytes(), &[0x0A, 0x1B, 0x2C, 0x3D, 0x4E]] {
+            assert!(!bytes.windows(part.len()).any(|here| here == part), "{}", path.display());
+        }
+    }
+    told(&world.weir, "stopped: every request was answered");
+    assert!(!world.weir.journal().contains(id), "{}", world.weir.journal());
+}
+
+#[test]
+fn damaged_sessions_are_set_aside_and_learned_anew() {
+    type Damage = fn(&mut Vec<u8>);
+    let damages: [(Damage, &str); 5] = [
+        (|bytes| bytes.truncate(bytes.len() / 2), "checksum"),
+        (|bytes| bytes[40] ^= 1, "checksum"),
+        (Vec::clear, "begin"),
+        (|bytes| *bytes = b"not what was written".to_vec(), "begin"),
+        (|bytes| bytes[8..12].copy_from_slice(&2_u32.to_le_bytes()), "version"),
+    ];
+    for (damage, what) in damages {
+        let (world, _) = restarted_after(|dir| {
+            let mut bytes = fs::read(dir.join("sessions")).expect("it was written");
+            damage(&mut bytes);
+            fs::write(dir.join("sessions"), bytes).expect("ours");
+        });
+        told_and_set_aside(&world.weir, "sessions", what);
+        assert!(world.known() < 0.5);
+        let node = world.of_session("KEPT0");
+        world.stays("KEPT0", &node);
+    }
+}
+
+#[test]
+fn sessions_of_another_secret_are_learned_anew() {
+    let (world, _) = restarted_after(|dir| fs::write(dir.join("secret"), [7; 32]).expect("ours"));
+    told(&world.weir, "kept sessions cannot be used: written under another secret");
+    assert!(world.known() < 0.5);
+    let node = world.of_session("KEPT0");
+    world.stays("KEPT0", &node);
+}
+
+#[test]
+fn a_damaged_secret_is_set_aside() {
+    let (world, _) = restarted_after(|dir| fs::write(dir.join("secret"), [7; 31]).expect("ours"));
+    told_and_set_aside(&world.weir, "secret", "secret is damaged");
+    assert_eq!(world.weir.get("/").status, 200);
+}
+
+#[test]
+fn damaged_words_of_operators_are_set_aside() {
+    for (text, what) in [
+        ("{", "damaged"),
+        ("", "damaged"),
+        ("\u{0}\u{1}", "damaged"),
+        ("{\"version\": 2, \"nodes\": []}", "version 2"),
+        ("{\"version\": 1, \"nodes\": {\"n1\": {\"order\": \"dance\", \"since\": 1}}}", "damaged"),
+    ] {
+        let (world, homes) = restarted_after(|dir| fs::write(dir.join("operators.json"), text).expect("ours"));
+        told_and_set_aside(&world.weir, "operators.json", what);
+        assert_eq!(world.weir.state("app", "n1"), "active", "{text:?}");
+        all_stay(&world, &homes);
+    }
+}
+
+#[test]
+fn odd_things_in_place_of_files_keep_nobody_from_starting() {
+    let (world, _) = restarted_after(|dir| {
+        for name in ["sessions", "operators.json", "secret"] {
+            let _ = fs::remove_file(dir.join(name));
+        }
+        fs::create_dir(dir.join("sessions")).expect("ours");
+        fs::create_dir(dir.join("operators.json")).expect("ours");
+        symlink("/dev/null", dir.join("secret")).expect("ours");
+    });
+    assert_eq!(world.weir.get("/").status, 200);
+    ["state/sessions", "operators.json", "secret"].iter().for_each(|file| told(&world.weir, file));
+}
+
+#[test]
+fn without_a_state_directory_it_serves_and_says_what_it_cannot_do() {
+    // Neither can be written in, not even by root.
+    for place in ["/proc/self/weir", "$dir/weir.toml/state"] {
+        let mut world = World::of(2, |plan| plan.state_dir(place).pool(LEARN));
+        told(&world.weir, "nothing is kept over a restart");
+        let node = world.login("HERE");
+        world.stays("HERE", &node);
+        let said = world.weir.say(&["maintain", "n1"]);
+        assert_eq!(said.code, Some(0), "{said:?}");
+        assert!(said.err.contains("forgotten at the next restart"), "{said:?}");
+        assert_eq!(world.weir.state("app", "n1"), "passive maintenance");
+        assert_eq!(world.weir.stop(), Some(0));
+    }
+}
+
+#[test]
+fn a_state_directory_that_is_missing_is_made() {
+    let world = World::of(1, |plan| plan.state_dir("$dir/some/where/state"));
+    assert!(world.weir.path("some/where/state/secret").exists());
+    assert!(!world.weir.journal().contains("state-dir"), "{}", world.weir.journal());
+}
+
+#[test]
+fn a_file_in_place_of_the_state_directory_is_a_mistake_in_the_configuration() {
+    let world = World::of(1, |plan| plan.state_dir("$dir/state"));
+    fs::write(world.weir.path("file"), "").expect("ours");
+    world.weir.edit(|text| text.replacen("/state\"", "/file\"", 1));
+    let said = world.weir.say(&["check", "--config", &world.weir.path("weir.toml").display().to_string()]);
+    assert_eq!(said.code, Some(78), "{said:?}");
+    assert!((said.out + &said.err).contains("/file is not a directory"));
+}
+
+#[test]
+fn a_reload_that_renames_nothing_keeps_every_session() {
+    let (mut world, homes) = with_sessions();
+    world.weir.reload();
+    all_stay(&world, &homes);
+    // Others in the file, in another order, with other settings; the names are the same.
+    world.weir.edit(|text| text.replace("[\"n1\", \"n2\", \"n3\"]", "[\"n3\", { node = \"n1\", weight = 5 }, \"n2\"]"));
+    world.weir.edit(|text| text.replace(LEARN, "sticky = { mode = \"learn\", idle = \"1h\", max-sessions = 5000 }"));
+    let told = world.weir.reload();
+    assert!(!told.contains("refused"), "{told}");
+    all_stay(&world, &homes);
+    world.weir.stop();
+    world.weir.start_again();
+    all_stay(&world, &homes);
+}
+
+#[test]
+fn sessions_of_a_node_that_left_the_pool_move_once() {
+    let (mut world, homes) = with_sessions();
+    world.weir.edit(|text| text.replace("[\"n1\", \"n2\", \"n3\"]", "[\"n1\", \"n3\"]"));
+    world.weir.reload();
+    let moved = |world: &World| {
+        let others = homes.iter().filter(|(_, node)| node != "n2");
+        others.for_each(|(id, node)| assert_eq!(world.of_session(id), *node));
+        let (id, _) = homes.iter().find(|(_, node)| node == "n2").expect("logins are spread");
+        let node = world.of_session(id);
+        assert_ne!(node, "n2");
+        world.stays(id, &node);
+    };
+    moved(&world);
+    world.weir.stop();
+    world.weir.start_again();
+    moved(&world);
+    assert_eq!(world.node("n2").count(), homes.iter().filter(|(_, node)| node == "n2").count());
+}
+
+#[test]
+fn sessions_of_a_pool_that_was_renamed_are_learned_anew() {
+    let (mut world, homes) = with_sessions();
+    world.weir.stop();
+    world.weir.edit(|text| text.replace("\"app\"", "\"other\""));
+    world.weir.start_again();
+    assert!(world.weir.metric("weir_sessions", &[("pool", "other")]) < 0.5);
+    let backwards: Vec<_> = homes.into_iter().rev().collect();
+    assert!(at_home(&world, &backwards) < KEPT, "nobody knows where they live");
+}
+
+#[test]
+fn a_secret_that_others_could_read_is_closed_again() {
+    let (world, homes) = restarted_after(|dir| {
+        fs::set_permissions(dir.join("secret"), fs::Permissions::from_mode(0o644)).expect("ours");
+    });
+    let mode = fs::metadata(world.weir.path("state/secret")).expect("it is there").permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    told(&world.weir, "could be read by others");
+    all_stay(&world, &homes);
+}
+
+#[test]
+fn two_pools_keep_their_sessions_apart() {
+    let mut world = World::of(2, |plan| plan.pool(LEARN).more(&second_pool()));
+    let other = |world: &World, id: &str| {
+        let request = format!("GET / HTTP/1.1\r\nHost: other.test\r\nCookie: JSESSIONID={id}\r\n\r\n");
+        world.weir.client().ask(request).text()
+    };
+    // The same id on different nodes in the two pools.
+    let here = world.login("SAME");
+    let login = || world.weir.client().ask("GET /login/SAME HTTP/1.1\r\nHost: other.test\r\n\r\n").text();
+    eventually("the other pool has it on the other node", || login() != here);
+    let there = other(&world, "SAME");
+    for _ in 0..2 {
+        for _ in 0..4 {
+            assert_eq!((world.of_session("SAME"), other(&world, "SAME")), (here.clone(), there.clone()));
+        }
+        world.weir.stop();
+        world.weir.start_again();
+    }
+    assert_ne!(here, there);
+}
+
+/// A pool `other` of the same nodes, for other.test; $port is that of the first pool.
+fn second_pool() -> String {
+    format!(
+        "[[pool]]\nname = \"other\"\nnodes = [\"n1\", \"n2\"]\nport = $port\n{LEARN}\n\
+         [[site]]\nname = \"other\"\nlistener = \"http\"\nhosts = [\"other.test\"]\npool = \"other\"\n"
+    )
+}

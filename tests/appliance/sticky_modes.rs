@@ -1,0 +1,345 @@
+//! The other ways to keep sessions: Weir's own cookie, the route in the node's, the client's address; and what becomes
+//! of sessions whose node is lost and comes back.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use crate::harness::frames::{END_HEADERS, END_STREAM, Frames, HEADERS, Outcome, fields, frame};
+use crate::harness::{Answer, Appliance, Origin, Plan, eventually, ok_with};
+use crate::session_world::World;
+
+const OWN: &str = "sticky = { mode = \"cookie\" }";
+const QUICK: &str = "eject = { for = \"1s\" }";
+
+/// Weir's cookies in an answer, whole.
+fn set(answer: &Answer) -> Vec<String> {
+    answer.values("set-cookie").into_iter().filter(|value| value.starts_with("WEIRNODE=")).collect()
+}
+
+/// A client's cookie for a node of its own choice: what Weir gave to somebody who was there.
+fn own_cookie_of(world: &World, node: &str) -> String {
+    let mut cookie = String::new();
+    eventually("every node has its turn", || {
+        let answer = world.weir.get("/");
+        cookie = set(&answer).first().and_then(|value| value.split(';').next()).unwrap_or_default().to_owned();
+        answer.text() == node
+    });
+    assert!(cookie.starts_with("WEIRNODE="), "{cookie}");
+    cookie
+}
+
+/// Asks the running Weir where a client would go now. This uses no session.
+fn would_go(weir: &Appliance, cookie: &str) -> (String, String) {
+    let said = weir.say(&["why", "--json", "--host", "esb.test", "--cookie", cookie]);
+    let value: Value = serde_json::from_str(&said.out).unwrap_or_else(|error| panic!("{error}: {said:?}"));
+    let word = |key: &str| value[key].as_str().unwrap_or_default().to_owned();
+    (word("node"), word("why"))
+}
+
+#[test]
+fn the_own_cookie_is_set_once_and_leads_back() {
+    let world = World::of(3, |plan| plan.pool(OWN));
+    for _ in 0..6 {
+        let first = world.weir.get("/");
+        let set = set(&first);
+        assert_eq!(set.len(), 1, "{}", first.head);
+        let (cookie, attributes) = set[0].split_once("; ").expect("it has attributes");
+        assert_eq!(attributes, "Path=/; HttpOnly; SameSite=Lax");
+        let token = cookie.trim_start_matches("WEIRNODE=");
+        assert!(token.len() == 32 && token.bytes().all(|byte| byte.is_ascii_hexdigit()), "{cookie}");
+        for _ in 0..4 {
+            let answer = world.with_cookie(&format!("a=b; {cookie}; c=d"));
+            assert_eq!((answer.text(), answer.values("set-cookie")), (first.text(), Vec::new()));
+        }
+    }
+}
+
+#[test]
+fn its_attributes_are_what_the_pool_says_and_secure_where_tls_is() {
+    let rows = [
+        ("", "WEIRNODE", "Path=/; HttpOnly; SameSite=Lax", "Path=/; Secure; HttpOnly; SameSite=Lax"),
+        (
+            ", cookie = \"NODE\", path = \"/services\", http-only = false, same-site = \"strict\", secure = true",
+            "NODE",
+            "Path=/services; Secure; SameSite=Strict",
+            "Path=/services; Secure; SameSite=Strict",
+        ),
+        (", secure = false", "WEIRNODE", "Path=/; HttpOnly; SameSite=Lax", "Path=/; HttpOnly; SameSite=Lax"),
+        (", same-site = \"none\"", "WEIRNODE", "Path=/; HttpOnly", "Path=/; Secure; HttpOnly; SameSite=None"),
+    ];
+    for (keys, name, plain, secure) in rows {
+        let world = World::of(2, |plan| plan.secure().pool(&format!("sticky = {{ mode = \"cookie\"{keys} }}")));
+        let told = |answer: Answer| {
+            let value = answer.field("set-cookie").expect("Weir sets its cookie");
+            let (cookie, attributes) = value.split_once("; ").expect("it has attributes");
+            assert!(cookie.starts_with(&format!("{name}=")), "{value}");
+            attributes.to_owned()
+        };
+        assert_eq!(told(world.weir.get("/")), plain, "{keys}");
+        assert_eq!(told(world.weir.secure_client().ask("GET / HTTP/1.1\r\nHost: esb.test\r\n\r\n")), secure, "{keys}");
+    }
+}
+
+#[test]
+fn what_the_node_sets_stays_beside_it_on_every_answer() {
+    let origin = Origin::answering(|seen| match seen.target().as_str() {
+        "/204" => b"HTTP/1.1 204 None\r\nSet-Cookie: mine=1\r\n\r\n".to_vec(),
+        "/500" => b"HTTP/1.1 500 Fault\r\nSet-Cookie: mine=1\r\nContent-Length: 0\r\n\r\n".to_vec(),
+        _ => ok_with("Set-Cookie: mine=1\r\nSet-Cookie: WEIRNODE=of-the-node\r\n", ""),
+    });
+    let weir = Plan::before(&[&origin]).pool(OWN).start();
+    for target in ["/204", "/500"] {
+        let answer = weir.get(target);
+        assert_eq!((answer.values("set-cookie").len(), set(&answer).len()), (2, 1), "{}", answer.head);
+    }
+    assert_eq!(weir.get("/").values("set-cookie").len(), 3, "a node's own words are not touched");
+    let head = weir.client().ask("HEAD / HTTP/1.1\r\nHost: esb.test\r\n\r\n");
+    assert_eq!(head.values("set-cookie").len(), 3);
+    assert!(weir.client().ask("GET / HTTP/1.1\r\nHost: other.test\r\n\r\n").values("set-cookie").is_empty());
+}
+
+#[test]
+fn h2_clients_get_it_and_are_led_by_it() {
+    let world = World::of(3, |plan| plan.secure().pool(OWN));
+    let cookie = own_cookie_of(&world, "n2");
+    let before: Vec<usize> = world.nodes.iter().map(Origin::count).collect();
+    let list = fields(&[
+        (b":method", b"GET"),
+        (b":scheme", b"https"),
+        (b":path", b"/"),
+        (b":authority", b"esb.test"),
+        (b"cookie", b"a=1"),
+        (b"cookie", cookie.as_bytes()),
+    ]);
+    for _ in 0..4 {
+        let mut connection = Frames::connect(world.weir.https());
+        connection.send(frame(HEADERS, END_STREAM | END_HEADERS, 1, &list));
+        assert_eq!(connection.outcome(1).expect("an answer comes"), Outcome::Status(200));
+    }
+    let more: Vec<usize> = world.nodes.iter().zip(before).map(|(node, before)| node.count() - before).collect();
+    assert_eq!(more, [0, 4, 0]);
+}
+
+#[test]
+fn a_forged_cookie_leads_nowhere_and_is_replaced() {
+    let world = World::of(3, |plan| plan.pool(OWN));
+    let cookie = own_cookie_of(&world, "n2");
+    let token = cookie.trim_start_matches("WEIRNODE=");
+    let other = World::of(3, |plan| plan.pool(OWN));
+    let foreign = own_cookie_of(&other, "n2");
+    let mut flipped = token.to_owned().into_bytes();
+    flipped[31] = if flipped[31] == b'0' { b'1' } else { b'0' };
+    let forged = [
+        "n2".to_owned(),
+        String::new(),
+        "0".repeat(32),
+        token[..31].to_owned(),
+        format!("{token}0"),
+        token.to_ascii_uppercase() + "A",
+        String::from_utf8(flipped).expect("digits"),
+        foreign.trim_start_matches("WEIRNODE=").to_owned(),
+        "x".repeat(20_000),
+    ];
+    for value in forged {
+        let answers: Vec<Answer> = (0..6).map(|_| world.with_cookie(&format!("WEIRNODE={value}"))).collect();
+        let nodes: BTreeSet<String> = answers.iter().map(Answer::text).collect();
+        assert_eq!(nodes.len(), 3, "{value} leads nowhere");
+        assert!(answers.iter().all(|answer| set(answer).len() == 1), "{value} is replaced");
+    }
+    for beside in [format!("WEIRNODE=forged; {cookie}"), format!("{cookie}; WEIRNODE=forged")] {
+        (0..6).for_each(|_| assert_eq!(world.with_cookie(&beside).text(), "n2", "{beside}"));
+    }
+}
+
+#[test]
+fn who_moves_gets_a_new_cookie_and_stays() {
+    let world = World::of(3, |plan| plan.pool(&format!("{OWN}\n{QUICK}")));
+    let cookie = own_cookie_of(&world, "n2");
+    world.lose("n2");
+    let moved = world.with_cookie(&cookie);
+    let new = set(&moved);
+    assert_eq!((moved.status, new.len()), (200, 1), "{}", moved.head);
+    let new = new[0].split(';').next().expect("split gives one at least");
+    assert_ne!(new, cookie);
+    world.regain("n2");
+    for _ in 0..6 {
+        let answer = world.with_cookie(new);
+        assert_eq!((answer.text(), set(&answer)), (moved.text(), Vec::new()));
+    }
+}
+
+#[test]
+fn who_will_return_keeps_the_first_cookie() {
+    let keys = format!("sticky = {{ mode = \"cookie\", failback = \"return\" }}\n{QUICK}");
+    let world = World::of(3, |plan| plan.pool(&keys));
+    let cookie = own_cookie_of(&world, "n2");
+    world.lose("n2");
+    for _ in 0..4 {
+        let away = world.with_cookie(&cookie);
+        assert_eq!((away.status, set(&away)), (200, Vec::new()));
+        assert_ne!(away.text(), "n2");
+    }
+    world.regain("n2");
+    (0..4).for_each(|_| assert_eq!(world.with_cookie(&cookie).text(), "n2"));
+}
+
+#[test]
+fn a_route_leads_to_its_node() {
+    let plan = |plan: Plan| plan.pool("sticky = { mode = \"route\" }");
+    let mut world = World::of(3, plan);
+    let stays = |world: &World, id: &str, node: &str| {
+        for _ in 0..6 {
+            assert_eq!(world.of_session(id), node, "{id}");
+            assert_eq!(world.weir.get(&format!("/x;jsessionid={id}?a=b")).text(), node, "{id}");
+        }
+    };
+    stays(&world, "0A1B.n2", "n2");
+    stays(&world, "\"0A1B.n3\"", "n3");
+    stays(&world, "0A.1B.n1", "n1");
+    (0..6).for_each(|_| assert_eq!(world.with_cookie("JSESSIONID=old.gone; JSESSIONID=A.n2").text(), "n2"));
+    for id in ["0A1B", "0A1B.", "0A1B.n9", "0A1B.N2", "n2", "0A1B.n2.x"] {
+        let nodes: BTreeSet<String> = (0..6).map(|_| world.of_session(id)).collect();
+        assert_eq!(nodes.len(), 3, "{id} leads nowhere");
+    }
+    world.weir.edit(|text| text.replacen("name = \"n2\"", "name = \"n2\"\nroute = \"worker-two\"", 1));
+    world.weir.reload();
+    stays(&world, "0A1B.worker-two", "n2");
+    let nodes: BTreeSet<String> = (0..6).map(|_| world.of_session("0A1B.n2")).collect();
+    assert_eq!(nodes.len(), 3, "the route is not the name any more");
+}
+
+#[test]
+fn a_route_may_stand_in_another_cookie() {
+    let world = World::of(3, |plan| plan.pool("sticky = { mode = \"route\", cookie = \"SHOP\" }"));
+    (0..6).for_each(|_| assert_eq!(world.with_cookie("JSESSIONID=A.n1; shop=A.n3").text(), "n3"));
+}
+
+#[test]
+fn the_clients_address_leads_to_one_node_and_others_may_have_others() {
+    let world =
+        World::of(3, |plan| plan.pool("sticky = { mode = \"source\" }").listener("trusted-proxies = [\"127.0.0.1\"]"));
+    let from = |client: &str| {
+        let request = format!("GET / HTTP/1.1\r\nHost: esb.test\r\nX-Forwarded-For: {client}\r\n\r\n");
+        world.weir.client().ask(request).text()
+    };
+    let homes: Vec<(String, String)> =
+        (1..=9).map(|number| format!("10.0.0.{number}")).map(|client| (client.clone(), from(&client))).collect();
+    assert_eq!(homes.iter().map(|home| &home.1).collect::<BTreeSet<_>>().len(), 3, "clients are spread");
+    for (client, node) in &homes {
+        for form in [client.clone(), format!("9.9.9.9, {client}"), format!("::ffff:{client}")] {
+            (0..3).for_each(|_| assert_eq!(from(&form), *node, "{form}"));
+        }
+    }
+    assert!((world.known() - 9.0).abs() < 0.1);
+    // An IPv6 client changes its address within its network at will.
+    let node = from("2001:db8:1:2::1");
+    (2..8).for_each(|number| assert_eq!(from(&format!("2001:db8:1:2::{number}")), node));
+}
+
+#[test]
+fn who_is_no_trusted_proxy_speaks_for_itself() {
+    let world = World::of(3, |plan| plan.pool("sticky = { mode = \"source\" }"));
+    let node = world.weir.get("/").text();
+    for number in 0..9 {
+        let request = format!("GET / HTTP/1.1\r\nHost: esb.test\r\nX-Forwarded-For: 10.0.0.{number}\r\n\r\n");
+        assert_eq!(world.weir.client().ask(request).text(), node);
+    }
+    assert!((world.known() - 1.0).abs() < 0.1);
+}
+
+#[test]
+fn a_client_whose_node_is_lost_moves_once() {
+    let mut world = World::of(3, |plan| plan.pool(&format!("sticky = {{ mode = \"source\" }}\n{QUICK}")));
+    let home = world.weir.get("/").text();
+    world.node(&home).stop();
+    let next = world.weir.get("/").text();
+    assert_ne!(next, home);
+    world.node(&home).resume();
+    world.weir.stop();
+    world.weir.start_again();
+    (0..6).for_each(|_| assert_eq!(world.weir.get("/").text(), next, "and after a restart"));
+}
+
+/// A session of n2 that had to move; and where to.
+fn moved(failback: &str) -> (World, String, String) {
+    let keys = format!("sticky = {{ mode = \"learn\"{failback} }}\n{QUICK}");
+    let world = World::of(3, |plan| plan.pool(&keys));
+    let id = world.login_on("n2", "S");
+    world.lose("n2");
+    let next = world.of_session(&id);
+    assert_ne!(next, "n2");
+    world.stays(&id, &next);
+    world.regain("n2");
+    (world, id, next)
+}
+
+#[test]
+fn who_moved_stays_where_it_is() {
+    let (world, id, next) = moved("");
+    world.stays(&id, &next);
+}
+
+#[test]
+fn who_moved_returns_where_the_pool_says_so() {
+    let (world, id, _) = moved(", failback = \"return\"");
+    assert_eq!(would_go(&world.weir, &format!("JSESSIONID={id}")), ("n2".to_owned(), "returned".to_owned()));
+    world.stays(&id, "n2");
+    assert_eq!(would_go(&world.weir, &format!("JSESSIONID={id}")), ("n2".to_owned(), "session".to_owned()));
+}
+
+#[test]
+fn who_moved_returns_after_a_pause_where_the_pool_says_so() {
+    let (world, id, next) = moved(", failback = \"when-idle\", failback-idle = \"1s\"");
+    world.stays(&id, &next);
+    let cookie = format!("JSESSIONID={id}");
+    assert_eq!(would_go(&world.weir, &cookie).0, next, "it is in use");
+    eventually("it was unused for long enough", || would_go(&world.weir, &cookie).0 == "n2");
+    world.stays(&id, "n2");
+}
+
+#[test]
+fn a_home_stays_home_over_a_restart() {
+    let keys = format!("sticky = {{ mode = \"learn\", failback = \"return\" }}\n{QUICK}");
+    let mut world = World::of(3, |plan| plan.pool(&keys));
+    let id = world.login_on("n2", "S");
+    world.lose("n2");
+    assert_ne!(world.of_session(&id), "n2");
+    world.weir.stop();
+    world.node("n2").resume();
+    world.weir.start_again();
+    world.stays(&id, "n2");
+}
+
+#[test]
+fn a_pool_that_moves_no_session_says_so_until_the_node_is_back() {
+    let keys = format!("sticky = {{ mode = \"learn\", on-lost = \"refuse\" }}\n{QUICK}");
+    let world = World::of(3, |plan| plan.pool(&keys));
+    let id = world.login_on("n2", "S");
+    let elsewhere = world.login_on("n1", "T");
+    world.lose("n2");
+    for _ in 0..6 {
+        let refused = world.with_cookie(&format!("JSESSIONID={id}"));
+        assert_eq!((refused.status, refused.refusal().as_str()), (503, "503 session-lost"), "{}", refused.text());
+        assert_eq!(world.weir.get("/").status, 200, "who is bound to no node is served");
+    }
+    world.stays(&elsewhere, "n1");
+    world.node("n2").resume();
+    eventually("its node is back", || world.with_cookie(&format!("JSESSIONID={id}")).status == 200);
+    world.stays(&id, "n2");
+}
+
+#[test]
+fn a_session_may_be_refused_in_every_mode() {
+    for (mode, cookie) in [("route", "JSESSIONID=A.n2"), ("cookie", "")] {
+        let world =
+            World::of(2, |plan| plan.pool(&format!("sticky = {{ mode = \"{mode}\", on-lost = \"refuse\" }}\n{QUICK}")));
+        let cookie = if cookie.is_empty() { own_cookie_of(&world, "n2") } else { cookie.to_owned() };
+        assert_eq!(world.with_cookie(&cookie).text(), "n2");
+        world.lose("n2");
+        let refused = world.with_cookie(&cookie);
+        assert_eq!((refused.refusal().as_str(), set(&refused)), ("503 session-lost", Vec::new()), "{mode}");
+        world.node("n2").resume();
+        eventually("its node is back", || world.with_cookie(&cookie).text() == "n2");
+    }
+}
