@@ -21,6 +21,7 @@ mod pauses;
 mod raw_requests;
 mod reload;
 mod retry;
+mod retry_terms;
 mod routing;
 mod self_healing;
 mod session_world;
