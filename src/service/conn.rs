@@ -8,10 +8,10 @@ use std::future::{Future, poll_fn};
 use std::io::{self, IoSlice};
 use std::pin::{Pin, pin};
 use std::rc::Rc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 
 use super::clock::{Clock, Slot};
 use super::tcp::Reset;
@@ -70,6 +70,15 @@ impl Conn {
             Poll::Pending if self.slot.read_late(cx) => Poll::Ready(Err(io::ErrorKind::TimedOut.into())),
             Poll::Pending => Poll::Pending,
         }
+    }
+
+    /// Whether the other side has neither spoken nor ended, on a connection that nobody reads. Bytes that a node sends
+    /// unasked, or its end, make a connection useless: an answer to nothing would be read as that to the next request.
+    pub(crate) fn is_quiet(&self) -> bool {
+        let mut unexpected = [0];
+        let mut into = ReadBuf::new(&mut unexpected);
+        let mut stream = self.stream.borrow_mut();
+        Pin::new(&mut *stream).poll_read(&mut Context::from_waker(Waker::noop()), &mut into).is_pending()
     }
 
     /// Writes all of `data` and flushes. Errs with `TimedOut` when nothing moved for `limit`.

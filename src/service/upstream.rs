@@ -10,7 +10,6 @@ use std::collections::HashMap;
 use std::io;
 use std::net::SocketAddr;
 use std::rc::Rc;
-use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use rustls_pki_types::ServerName;
@@ -192,7 +191,7 @@ impl Idle {
         let mut by_link = self.by_link.borrow_mut();
         let stock = by_link.get_mut(&link)?;
         while let Some(kept) = stock.pop() {
-            if kept.until <= now || !is_quiet(&kept.conn) {
+            if kept.until <= now || !kept.conn.is_quiet() {
                 continue;
             }
             if !repeatable && kept.since + FRESH <= now {
@@ -213,7 +212,7 @@ impl Idle {
     /// Closes what has been idle for too long, what a node closed, and what belongs to no link in `live` any more.
     pub(crate) fn sweep(&self, now: u64, live: impl Fn(u64) -> bool) {
         self.by_link.borrow_mut().retain(|link, stock| {
-            stock.retain(|kept| kept.until > now && is_quiet(&kept.conn));
+            stock.retain(|kept| kept.until > now && kept.conn.is_quiet());
             live(*link) && !stock.is_empty()
         });
     }
@@ -222,11 +221,4 @@ impl Idle {
     pub(crate) fn counts(&self) -> HashMap<u64, usize> {
         self.by_link.borrow().iter().map(|(link, stock)| (*link, stock.len())).collect()
     }
-}
-
-// Bytes that a node sends unasked, or its end, make a connection useless: an answer to nothing would be read as the
-// answer to the next request.
-fn is_quiet(conn: &Conn) -> bool {
-    let mut unexpected = Vec::with_capacity(1);
-    matches!(conn.poll_read(&mut Context::from_waker(Waker::noop()), &mut unexpected), Poll::Pending)
 }
