@@ -159,7 +159,7 @@ fn another_role() {
     let dir = PathBuf::from(std::env::var("WEIR_TEST_DIR").expect("told"));
     let port = || std::env::var("WEIR_TEST_PORT").expect("told").parse().expect("a port");
     match role.as_str() {
-        "node" => node(|stream| answer(stream)),
+        "node" => node(answer),
         "secure-node" => {
             let config = server_config(&dir);
             node(move |stream| {

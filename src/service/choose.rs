@@ -45,11 +45,11 @@ impl Trip<'_> {
                 Choice::SessionLost => return Err(Refusal::SessionLost),
                 Choice::Nobody => return Err(Refusal::NoActiveNode),
                 Choice::Full => {
-                    if let Some(held) = self.wait(upload).await? {
-                        if let Some(chosen) = self.waited_for(held) {
-                            self.settle(chosen);
-                            return Ok(());
-                        }
+                    if let Some(held) = self.wait(upload).await?
+                        && let Some(chosen) = self.waited_for(held)
+                    {
+                        self.settle(chosen);
+                        return Ok(());
                     }
                 }
             }

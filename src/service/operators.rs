@@ -69,7 +69,7 @@ pub(crate) fn tend(shared: &Shared) {
     for (node, how) in &over {
         match how {
             Drained::DeadlineOver => {
-                log::warn!("node {node} is drained: its deadline is over, what is left is rebound")
+                log::warn!("node {node} is drained: its deadline is over, what is left is rebound");
             }
             _ => log::info!("node {node} is drained: no session and no request is left, it is safe to stop it"),
         }

@@ -173,7 +173,7 @@ impl Post {
 
     /// Gives free places to those who wait, for as long as both last.
     pub fn serve(self: &Arc<Self>, now: Tick) {
-        while self.waiting.len() > 0 && self.has_room() {
+        while !self.waiting.is_empty() && self.has_room() {
             let fits = |wants| if self.would_take(wants, now) { self.take(now) } else { None };
             let Some((waiter, held)) = self.waiting.next(fits) else { return };
             waiter(Some(held));
@@ -206,7 +206,7 @@ impl Drop for Held {
         // meanwhile takes nobody yet, and those who wait for it are served by the pool's next tick.
         let now = self.since;
         // Who waits gets the very place: between giving it back and asking, somebody who just came could take it.
-        if post.waiting.len() > 0 {
+        if !post.waiting.is_empty() {
             let next = post.waiting.next(|wants| post.would_take(wants, now).then(|| post.held(now)));
             if let Some((waiter, held)) = next {
                 return waiter(Some(held));

@@ -150,9 +150,12 @@ fn a_session_goes_home_and_everybody_else_in_turn() {
     assert!(got(&pool, Some(9), &[], 1).ends_with(" rebound:gone"));
 }
 
+/// What happens to a node.
+type Change = fn(&Member);
+
 #[test]
 fn why_a_session_moves_is_why_its_node_is_passive() {
-    let states: [(fn(&Member), &str); 3] = [
+    let states: [(Change, &str); 3] = [
         (|node| _ = node.state.set_operator(Operator::Maintenance), "n1 rebound:maintenance"),
         (|node| _ = node.state.set_operator(Operator::Draining), "n0 session"),
         (|node| _ = node.state.set_duty(Duty::Spare), "n0 session"),
@@ -364,7 +367,9 @@ fn a_reload_keeps_states_places_and_numbers() {
     let old = &first.pools[0];
     old.failed(1, REFUSED, at(1), at(1));
     let (_, held) = ask(old, None, &[1], 1);
-    let second = follow(Some(&first), 3, |pool| drop(pool.members.remove(0)));
+    let second = follow(Some(&first), 3, |pool| {
+        pool.members.remove(0);
+    });
     let new = &second.pools[0];
     assert_eq!(new.members.len(), 2);
     assert_eq!(told_state(&new.members[0]), "ejected");
