@@ -88,8 +88,9 @@ impl Trip<'_> {
             let pool = self.pool();
             pool.budget.deposit(pool.settings.retry.budget);
         }
-        if self.session == SessionWord::Hit {
-            self.pool().members[chosen.member].load.note_bound(self.now());
+        // Where no table knows it, a session that begins here is seen by this use alone.
+        if self.pool().sessions.is_none() {
+            self.pool().members[chosen.member].load.note_use(self.now());
         }
         if chosen.change.is_some() {
             let why = "no active node could take a request";

@@ -89,7 +89,7 @@ fn live(pool: &Pool, member: &Member, now: Tick) -> Live {
     match (&pool.sessions, &pool.settings.sticky) {
         (Some(sessions), _) => Live::Counted(sessions.count_of(member.number)),
         (None, Some(sticky)) if matches!(sticky.mode, StickyMode::Cookie(_) | StickyMode::Route) => {
-            Live::Unseen { quiet: member.load.unbound_for(now), idle: sticky.idle }
+            Live::Unseen { quiet: member.load.unused_for(now), idle: sticky.idle }
         }
         (None, _) => Live::Counted(0),
     }

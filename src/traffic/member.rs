@@ -62,8 +62,8 @@ pub struct Load {
     in_flight: AtomicU32,
     /// Permille of its share that it gets while it warms up.
     warmth: AtomicU16,
-    /// When a request last came that was bound to it.
-    bound_at: AtomicU64,
+    /// When a request last came whose client will come back to it.
+    used_at: AtomicU64,
     /// When its state last changed.
     changed_at: AtomicU64,
     /// How soon it answers.
@@ -75,12 +75,15 @@ pub struct Load {
 /// All of a node's share.
 const WARM: u16 = 1000;
 
+/// Uses so close together count as one.
+const GRAIN: Duration = Duration::from_secs(1);
+
 impl Default for Load {
     fn default() -> Self {
         Self {
             in_flight: AtomicU32::new(0),
             warmth: AtomicU16::new(WARM),
-            bound_at: AtomicU64::new(0),
+            used_at: AtomicU64::new(0),
             changed_at: AtomicU64::new(0),
             latency: Latency::default(),
             warmup: Mutex::default(),
@@ -114,10 +117,10 @@ impl Load {
         self.set_warmth(super::warmth::FLOOR);
     }
 
-    /// A request came that is bound to it. Written at most once a second: threads share the word.
-    pub fn note_bound(&self, now: Tick) {
-        if now.as_millis().saturating_sub(self.bound_at.load(Relaxed)) >= 1000 {
-            self.bound_at.store(now.as_millis(), Relaxed);
+    /// A request came whose client will come back to it. Written at most once a second: threads share the word.
+    pub fn note_use(&self, now: Tick) {
+        if now.as_millis().saturating_sub(self.used_at.load(Relaxed)) >= GRAIN.as_millis() as u64 {
+            self.used_at.store(now.as_millis(), Relaxed);
         }
     }
 
@@ -131,9 +134,9 @@ impl Load {
         now.since(Tick::from_millis(self.changed_at.load(Relaxed)))
     }
 
-    /// How long no request has come that is bound to it.
-    pub fn unbound_for(&self, now: Tick) -> Duration {
-        now.since(Tick::from_millis(self.bound_at.load(Relaxed)))
+    /// How long no such request has come: never more than it was, at most a second less.
+    pub fn unused_for(&self, now: Tick) -> Duration {
+        now.since(Tick::from_millis(self.used_at.load(Relaxed))).saturating_sub(GRAIN)
     }
 }
 

@@ -64,7 +64,7 @@ pub enum Live {
     Counted(usize),
     /// The client's cookie alone tells the node, so that only use shows a session.
     Unseen {
-        /// Since the last request that was bound to the node; since the process began where none was seen.
+        /// Since the last request to the node; since the process began where none was seen.
         quiet: Duration,
         /// After this long without a request a session counts as gone.
         idle: Duration,
