@@ -72,9 +72,9 @@ fn three_slow_uploads_and_a_stream_do_not_notice() {
         client.send(if framing.starts_with('T') { "4\r\none \r\n" } else { "one " });
     }
     origin.reached(4);
-    for piece in ["two ", "six "] {
+    for (piece, name, other) in [("two ", "\"n1\"", "\"n2\""), ("six ", "\"n2\"", "\"n3\"")] {
         // Twice with a change that counts: the pool's node gets another name.
-        weir.edit(|text| text.replace("\"n1\"", "\"n2\""));
+        weir.edit(|text| text.replace(name, other));
         weir.reload();
         for (client, framing) in uploads.iter_mut().zip(framings) {
             client.send(if framing.starts_with('T') { format!("4\r\n{piece}\r\n") } else { piece.to_owned() });
@@ -90,7 +90,7 @@ fn three_slow_uploads_and_a_stream_do_not_notice() {
     assert_eq!((answer.text().as_str(), answer.broken.is_none()), ("halfrest", true));
     let whole = origin.seen().iter().filter(|seen| seen.complete && seen.text().contains("one two six ")).count();
     assert_eq!(whole, 3);
-    assert_eq!(weir.state("app", "n2"), "active");
+    assert_eq!(weir.state("app", "n3"), "active");
 }
 
 #[test]

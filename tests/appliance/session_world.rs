@@ -1,5 +1,7 @@
 //! What the tests of sessions share: nodes that open sessions on demand, and clients that have one.
 
+use serde_json::Value;
+
 use crate::harness::{Answer, Appliance, Origin, Plan, Seen, eventually, ok_with};
 
 /// Sessions are learned from JSESSIONID.
@@ -115,4 +117,26 @@ impl World {
             self.weir.state("app", name) == "active"
         });
     }
+}
+
+/// A pool `other` of the same nodes as `app`, for other.test.
+fn second_pool(sticky: &str) -> String {
+    format!(
+        "[[pool]]\nname = \"other\"\nnodes = [\"n1\", \"n2\"]\nport = $port\n{sticky}\n\
+         [[site]]\nname = \"other\"\nlistener = \"http\"\nhosts = [\"other.test\"]\npool = \"other\"\n"
+    )
+}
+
+/// The pools `app` and `other` of the same two nodes.
+#[track_caller]
+pub(crate) fn two_pools(sticky: &str) -> World {
+    World::of(2, |plan| plan.pool(sticky).more(&second_pool(sticky)))
+}
+
+/// The row of a node in a pool.
+#[track_caller]
+pub(crate) fn row(weir: &Appliance, pool: &str, node: &str) -> Value {
+    let all: Value = serde_json::from_str(&weir.ask_admin("/api/nodes").text()).expect("it is JSON");
+    let rows = all.as_array().cloned().unwrap_or_default();
+    rows.into_iter().find(|row| row["pool"] == pool && row["node"] == node).expect("the pool has the node")
 }

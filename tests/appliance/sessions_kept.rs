@@ -5,7 +5,7 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 
 use crate::harness::{Answer, Appliance, eventually};
-use crate::session_world::{LEARN, World};
+use crate::session_world::{LEARN, World, two_pools};
 
 const KEPT: usize = 12;
 
@@ -255,7 +255,10 @@ fn a_reload_that_renames_nothing_keeps_every_session() {
     world.weir.reload();
     all_stay(&world, &homes);
     // Others in the file, in another order, with other settings; the names are the same.
-    world.weir.edit(|text| text.replace("[\"n1\", \"n2\", \"n3\"]", "[\"n3\", { node = \"n1\", weight = 5 }, \"n2\"]"));
+    world.weir.edit(|text| {
+        text.replace("[{ node = \"n1\" }, ", "[\"n3\", { node = \"n1\", weight = 5 }, ")
+            .replace(", { node = \"n3\" }]", "]")
+    });
     world.weir.edit(|text| text.replace(LEARN, "sticky = { mode = \"learn\", idle = \"1h\", max-sessions = 5000 }"));
     let told = world.weir.reload();
     assert!(!told.contains("refused"), "{told}");
@@ -268,7 +271,7 @@ fn a_reload_that_renames_nothing_keeps_every_session() {
 #[test]
 fn sessions_of_a_node_that_left_the_pool_move_once() {
     let (mut world, homes) = with_sessions();
-    world.weir.edit(|text| text.replace("[\"n1\", \"n2\", \"n3\"]", "[\"n1\", \"n3\"]"));
+    world.weir.edit(|text| text.replace("{ node = \"n2\" }, ", ""));
     world.weir.reload();
     let moved = |world: &World| {
         let others = homes.iter().filter(|(_, node)| node != "n2");
@@ -309,7 +312,7 @@ fn a_secret_that_others_could_read_is_closed_again() {
 
 #[test]
 fn two_pools_keep_their_sessions_apart() {
-    let mut world = World::of(2, |plan| plan.pool(LEARN).more(&second_pool()));
+    let mut world = two_pools(LEARN);
     let other = |world: &World, id: &str| {
         let request = format!("GET / HTTP/1.1\r\nHost: other.test\r\nCookie: JSESSIONID={id}\r\n\r\n");
         world.weir.client().ask(request).text()
@@ -327,12 +330,4 @@ fn two_pools_keep_their_sessions_apart() {
         world.weir.start_again();
     }
     assert_ne!(here, there);
-}
-
-/// A pool `other` of the same nodes, for other.test; $port is that of the first pool.
-fn second_pool() -> String {
-    format!(
-        "[[pool]]\nname = \"other\"\nnodes = [\"n1\", \"n2\"]\nport = $port\n{LEARN}\n\
-         [[site]]\nname = \"other\"\nlistener = \"http\"\nhosts = [\"other.test\"]\npool = \"other\"\n"
-    )
 }

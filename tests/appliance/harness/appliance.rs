@@ -162,10 +162,12 @@ impl Appliance {
         samples.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum()
     }
 
-    /// Changes the configuration file.
+    /// Changes the configuration file; a change that changes nothing is a mistake of the test.
     #[track_caller]
     pub(crate) fn edit(&self, change: impl FnOnce(String) -> String) {
-        let text = change(self.read("weir.toml"));
+        let before = self.read("weir.toml");
+        let text = change(before.clone());
+        assert_ne!(text, before, "this changes nothing");
         fs::write(self.path("weir.toml"), text).expect("the test's directory is there");
     }
 

@@ -17,6 +17,7 @@ mod process;
 mod strict;
 mod talk;
 mod tls;
+mod user;
 mod words;
 
 pub(crate) use appliance::{Appliance, fresh_dir, weir};
@@ -32,3 +33,4 @@ pub(crate) use plan::Plan;
 pub(crate) use ports::free_port;
 pub(crate) use talk::Talk;
 pub(crate) use tls::{Agreed, Offer};
+pub(crate) use user::User;

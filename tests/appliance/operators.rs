@@ -1,0 +1,178 @@
+//! What operators say of nodes: who hears it, where it is shown, and that it outlives reloads and restarts.
+
+use serde_json::Value;
+
+use crate::harness::{Answer, Appliance, Client, eventually};
+use crate::session_world::{LEARN, World, row, two_pools};
+
+#[test]
+fn an_operators_word_outlives_reloads_and_restarts() {
+    let mut world = two_pools(LEARN);
+    let id = world.login_on("n1", "D");
+    let word = |world: &World| (world.weir.state("app", "n1"), world.weir.state("other", "n1"));
+    let draining = ("passive draining".to_owned(), "passive draining".to_owned());
+    assert_eq!(world.weir.say(&["drain", "n1", "--deadline", "2h"]).code, Some(0));
+    let deadline = row(&world.weir, "app", "n1")["deadline"].clone();
+    assert!(deadline.is_u64());
+    for step in ["stop", "reload", "kill", "reload"] {
+        match step {
+            "reload" => _ = world.weir.reload(),
+            "kill" => world.weir.kill(),
+            _ => _ = world.weir.stop(),
+        }
+        if world.weir.has_ended() {
+            world.weir.start_again();
+        }
+        eventually("the other pool is drained, this one not yet", || word(&world) == draining);
+        world.stays(&id, "n1");
+        (0..4).for_each(|_| assert_eq!(world.weir.get("/").text(), "n2", "after {step}"));
+        assert_eq!(row(&world.weir, "app", "n1")["deadline"], deadline, "after {step}");
+    }
+    world.weir.say(&["maintain", "n1"]);
+    for step in ["reload", "kill"] {
+        if step == "kill" {
+            world.weir.kill();
+            world.weir.start_again();
+        } else {
+            world.weir.reload();
+        }
+        assert_eq!(world.weir.state("app", "n1"), "passive maintenance", "after {step}");
+        (0..4).for_each(|_| assert_eq!(world.weir.get("/").text(), "n2", "after {step}"));
+    }
+    world.weir.say(&["activate", "n1"]);
+    world.weir.kill();
+    world.weir.start_again();
+    assert_eq!(world.weir.state("app", "n1"), "active");
+}
+
+#[test]
+fn a_node_that_left_the_file_comes_back_as_it_was_said() {
+    let mut world = World::of(2, |plan| plan.pool(LEARN));
+    let whole = world.weir.read("weir.toml");
+    world.weir.say(&["maintain", "n1"]);
+    world.weir.edit(|text| {
+        let from = text.find("[[node]]\nname = \"n1\"").expect("the file has it");
+        let to = text.find("[[node]]\nname = \"n2\"").expect("the file has it");
+        (text[..from].to_owned() + &text[to..]).replace("{ node = \"n1\" }, ", "")
+    });
+    world.weir.reload();
+    let forgets = "not in the file; `weir activate n1` forgets it";
+    let status = world.weir.say(&["status"]).out;
+    assert!(status.lines().any(|line| line.starts_with("n1 ") && line.contains(forgets)), "{status}");
+    let check = checked(&world.weir);
+    assert!(check.lines().any(|line| line.trim_start().starts_with("n1 ") && line.contains(forgets)), "{check}");
+    world.weir.edit(|_| whole);
+    world.weir.reload();
+    assert_eq!(world.weir.state("app", "n1"), "passive maintenance");
+    assert_eq!(world.weir.say(&["activate", "n1"]).code, Some(0));
+    assert_eq!(world.weir.state("app", "n1"), "active");
+}
+
+#[test]
+fn a_node_that_nobody_knows_is_refused_with_those_that_are() {
+    let world = World::of(2, |plan| plan);
+    for words in [["drain", "n11"], ["maintain", "n11"], ["activate", "n11"]] {
+        let said = world.weir.say(&words);
+        assert_eq!((said.code, said.out.as_str()), (Some(1), ""), "{said:?}");
+        assert!(said.err.contains("no node is called \"n11\"; did you mean \"n1\"? nodes here: n1, n2"), "{said:?}");
+    }
+    let said = world.weir.say(&["drain", "n11", "--wait", "--json"]);
+    let value: Value = serde_json::from_str(&said.out).unwrap_or_else(|error| panic!("{error}: {said:?}"));
+    assert_eq!((said.code, &value["ok"]), (Some(1), &Value::Bool(false)), "{said:?}");
+    let said = world.weir.say(&["drain", "n1", "--deadline", "soon"]);
+    assert_eq!(said.code, Some(2), "{said:?}");
+    assert_eq!(world.weir.state("app", "n1"), "active");
+}
+
+#[test]
+fn a_drain_is_shown_wherever_one_looks() {
+    let world = World::of(2, |plan| plan.pool(LEARN));
+    let id = world.login_on("n1", "V");
+    let said = world.weir.say(&["drain", "n1", "--deadline", "30h"]);
+    assert_eq!(said.code, Some(0), "{said:?}");
+    assert!(said.out.starts_with("n1 is draining in app: ") && said.out.contains("1 session, 0 requests"), "{said:?}");
+    assert!(said.out.contains(", for 1d 5h more") || said.out.contains(", for 1d 6h more"), "{said:?}");
+    let nodes = world.weir.say(&["nodes"]).out;
+    let line = nodes.lines().find(|line| line.contains(" n1 ")).unwrap_or_default();
+    assert!(
+        line.contains("passive") && line.contains("draining") && line.contains("by an operator, for 1d"),
+        "{nodes}"
+    );
+    let status = world.weir.say(&["status"]).out;
+    assert!(status.contains("OPERATOR SAID") && status.contains("an operator said so"), "{status}");
+    assert!(status.lines().any(|line| line.starts_with("n1 ") && line.contains(" drain ")), "{status}");
+    let check = checked(&world.weir);
+    assert!(check.contains("operators' words"), "{check}");
+    let line = check.lines().find(|line| line.trim_start().starts_with("n1 ") && line.contains("drain for"));
+    assert!(line.is_some_and(|line| line.contains("not active until `weir activate`")), "{check}");
+    let json: Value = serde_json::from_str(&world.weir.say(&["status", "--json"]).out).expect("it is JSON");
+    assert_eq!((&json["operators"][0]["node"], &json["operators"][0]["operator"]), (&"n1".into(), &"drain".into()));
+    assert!(world.weir.metric("weir_node_state", &[("node", "n1"), ("reason", "draining")]) >= 0.0);
+    world.stays(&id, "n1");
+    world.weir.say(&["activate", "n1"]);
+    assert!(!checked(&world.weir).contains("operators' words"));
+    assert!(!world.weir.say(&["status"]).out.contains("OPERATOR SAID"));
+}
+
+#[test]
+fn waiting_can_be_read_by_a_script() {
+    let world = World::of(2, |plan| plan);
+    let said = world.weir.say(&["drain", "n1", "--wait", "--json"]);
+    let value: Value = serde_json::from_str(&said.out).unwrap_or_else(|error| panic!("{error}: {said:?}"));
+    assert_eq!((said.code, &value["safe"], &value["node"]), (Some(0), &Value::Bool(true), &"n1".into()), "{said:?}");
+}
+
+#[test]
+fn web_pages_cannot_say_a_word() {
+    let world = World::of(2, |plan| plan);
+    let ask = |line: &str, field: &str| -> Answer {
+        let mut client = Client::plain(world.weir.admin()).expect("the admin address accepts");
+        client.ask(format!("{line} HTTP/1.1\r\nHost: admin\r\n{field}Connection: close\r\n\r\n"))
+    };
+    for word in ["maintain", "activate", "drain"] {
+        let (line, before) = (format!("POST /api/nodes/n1/{word}"), world.weir.state("app", "n1"));
+        assert_eq!(ask(&line, "").status, 403, "{word}");
+        assert_eq!(ask(&format!("GET /api/nodes/n1/{word}"), "X-Weir: yes\r\n").status, 405, "{word}");
+        assert_eq!(world.weir.state("app", "n1"), before, "{word}");
+        assert_eq!(ask(&line, "X-Weir: yes\r\n").status, 200, "{word}");
+        assert_ne!(world.weir.state("app", "n1"), before, "{word}");
+    }
+}
+
+#[test]
+fn who_waits_learns_that_the_node_was_activated_meanwhile() {
+    let world = World::of(2, |plan| plan.pool(LEARN));
+    let id = world.login_on("n1", "A");
+    let wait = world.weir.begin_to_say(&["drain", "n1", "--wait"]);
+    eventually("it waits", || wait.out().contains("1 session"));
+    assert_eq!(world.weir.say(&["activate", "n1"]).code, Some(0));
+    let said = wait.end();
+    assert_eq!(said.code, Some(1), "{said:?}");
+    assert!(said.err.contains("n1 is not to be stopped: somebody activated it meanwhile"), "{said:?}");
+    world.stays(&id, "n1");
+}
+
+#[test]
+fn who_waits_waits_on_when_weir_is_killed_and_comes_back() {
+    let mut world = World::of(2, |plan| plan.pool("sticky = { mode = \"learn\", idle = \"4s\" }"));
+    let id = world.login_on("n1", "K");
+    // A stop writes the sessions down; a kill does not.
+    world.weir.stop();
+    world.weir.start_again();
+    let mut wait = world.weir.begin_to_say(&["drain", "n1", "--wait"]);
+    eventually("it waits", || wait.out().contains("1 session"));
+    world.weir.kill();
+    eventually("it says that Weir is gone", || wait.out().contains("does not answer"));
+    world.weir.start_again();
+    world.stays(&id, "n1");
+    assert!(wait.still_runs());
+    let said = wait.end();
+    assert_eq!((said.code, said.out.lines().last()), (Some(0), Some("n1 is drained: safe to stop it")), "{said:?}");
+    assert_eq!(world.weir.state("app", "n1"), "passive maintenance");
+}
+
+fn checked(weir: &Appliance) -> String {
+    let said = weir.say(&["check", "--config", &weir.path("weir.toml").display().to_string()]);
+    assert_eq!(said.code, Some(0), "{said:?}");
+    said.out
+}
