@@ -7,7 +7,6 @@
 use std::cell::Cell;
 use std::future::{pending, poll_fn};
 use std::io;
-use std::rc::Rc;
 use std::task::Poll;
 use std::time::Duration;
 
@@ -16,18 +15,18 @@ use super::client::{Body, Sink};
 use super::conn::Conn;
 use super::connection::Connection;
 use super::download::pass_body;
-use super::fault::Lost;
+use super::fault::{ClientFault, Lost};
 use super::h1;
+use super::own_answer;
 use super::reach::Node;
 use super::trip::Trip;
 use super::tunnel;
 use super::upload::{Stopped, Upload};
-use crate::config::{Action, Timeouts};
+use crate::config::Timeouts;
 use crate::traffic::headers::{Down, DownFraming};
-use crate::traffic::page::{Page, Reply};
 use crate::traffic::refusal::Refusal;
 use crate::traffic::retry::{Failure, Next};
-use crate::wire::{self, AnswerHead, AnswerScan, FieldKind, Method, RequestHead};
+use crate::wire::{self, AnswerHead, AnswerScan, FieldKind, RequestHead};
 
 /// Interim answers that one request may get.
 const MOST_INTERIM: u32 = 16;
@@ -58,6 +57,12 @@ enum Outcome {
     Cut,
 }
 
+impl Outcome {
+    fn of_own(sent: Result<(), ClientFault>) -> Self {
+        if sent.is_ok() { Self::Refused } else { Self::Cut }
+    }
+}
+
 /// Carries one request of an HTTP/1 client.
 pub(crate) async fn carry_h1(
     conn: &Conn,
@@ -72,7 +77,8 @@ pub(crate) async fn carry_h1(
     let sink = h1::Sink::new(conn, connection.worker().buffers.lend(), head.version(), limits.write_timeout);
     let (mut body, mut sink) = (Body::H1(body), Sink::H1(sink));
     let outcome = carry(&mut trip, answer, &mut body, &mut sink).await;
-    let complete = body.is_complete();
+    let refused = matches!(outcome, Outcome::Refused);
+    let complete = body.is_complete() || refused && trip.keeps_alive() && own_answer::read_rest(&mut body).await;
     let unread = matches!(&body, Body::H1(body) if body.has_unread());
     trip.sent(sink.body_sent());
     drop(sink);
@@ -115,43 +121,7 @@ async fn carry(trip: &mut Trip<'_>, answer: &mut AnswerHead, body: &mut Body<'_>
         sink.cut();
         return Outcome::Cut;
     }
-    let retry_after = trip.retry_after;
-    send_page(trip, &refusal.page(retry_after), body, sink).await
-}
-
-/// Sends an answer of our own.
-async fn send_page(trip: &mut Trip<'_>, page: &Page<'_>, body: &Body<'_>, sink: &mut Sink<'_>) -> Outcome {
-    let keep = trip.may_keep_alive(body.is_complete());
-    let (date, explained) = (trip.connection.worker().date(), trip.explained());
-    let extra = explained.as_ref().map(|why| (&b"X-Weir"[..], &why[..]));
-    let reply = Reply {
-        date: Some(&date),
-        head_only: trip.head.method() == Method::Head,
-        extra: extra.as_slice(),
-        edits: trip.edits_of_pages(),
-        ..Reply::default()
-    };
-    match sink.page(page, keep, reply).await {
-        Ok(()) => Outcome::Refused,
-        Err(_) => Outcome::Cut,
-    }
-}
-
-/// What a route says itself, without a node.
-async fn answer_ourselves(trip: &mut Trip<'_>, body: &Body<'_>, sink: &mut Sink<'_>) -> Option<Outcome> {
-    let place = Rc::clone(&trip.place);
-    let rules = place.generation.snapshot.sites[trip.site?].of(trip.route);
-    let location = match &rules.action {
-        Action::Redirect(redirect) => trip.location(redirect),
-        _ => Vec::new(),
-    };
-    let page = match &rules.action {
-        Action::Redirect(redirect) => Page::redirect(redirect.status, &location),
-        Action::Answer(answer) => Page::fixed(answer),
-        Action::Pool(_) | Action::Deny => return None,
-    };
-    trip.answers(page.status);
-    Some(send_page(trip, &page, body, sink).await)
+    Outcome::of_own(own_answer::refuse(trip, refusal, body, sink).await)
 }
 
 async fn find_and_try(
@@ -163,8 +133,8 @@ async fn find_and_try(
     trip.find_site()?;
     trip.find_route()?;
     let delay = trip.admit()?;
-    if let Some(outcome) = answer_ourselves(trip, body, sink).await {
-        return Ok(outcome);
+    if let Some(sent) = own_answer::of_route(trip, body, sink).await {
+        return Ok(Outcome::of_own(sent));
     }
     trip.check_length()?;
     let mut upload = Upload::new(body, trip);

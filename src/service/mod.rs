@@ -26,6 +26,7 @@ mod naming;
 mod operate;
 mod operators;
 mod outages;
+mod own_answer;
 mod probes;
 mod query;
 mod question;

@@ -1,0 +1,84 @@
+//! What Weir answers itself: refusals, redirects and fixed answers, and what becomes of a body that nobody wants. The
+//! answer never waits for that body; only the connection's next request does.
+
+use std::rc::Rc;
+
+use super::client::{Body, Sink};
+use super::fault::ClientFault;
+use super::trip::Trip;
+use crate::config::Action;
+use crate::traffic::page::{Page, Reply};
+use crate::traffic::refusal::Refusal;
+use crate::wire::Method;
+
+/// As much of a body that nobody wants is read, so that its connection can go on.
+const SHORT: usize = 64 * 1024;
+
+/// Tells the client why there is no other answer.
+pub(crate) async fn refuse(
+    trip: &mut Trip<'_>,
+    refusal: Refusal,
+    body: &Body<'_>,
+    sink: &mut Sink<'_>,
+) -> Result<(), ClientFault> {
+    let page = refusal.page(trip.retry_after);
+    // These are no fault of the body's: what is to come of it can be read as what it is.
+    let sound = matches!(refusal, Refusal::Denied | Refusal::RateLimited);
+    send(trip, &page, sound || body.is_complete(), body, sink).await
+}
+
+/// What a route says itself, without a node; nothing where it asks one.
+pub(crate) async fn of_route(
+    trip: &mut Trip<'_>,
+    body: &Body<'_>,
+    sink: &mut Sink<'_>,
+) -> Option<Result<(), ClientFault>> {
+    let place = Rc::clone(&trip.place);
+    let rules = place.generation.snapshot.sites[trip.site?].of(trip.route);
+    let location = match &rules.action {
+        Action::Redirect(redirect) => trip.location(redirect),
+        _ => Vec::new(),
+    };
+    let page = match &rules.action {
+        Action::Redirect(redirect) => Page::redirect(redirect.status, &location),
+        Action::Answer(answer) => Page::fixed(answer),
+        Action::Pool(_) | Action::Deny => return None,
+    };
+    trip.answers(page.status);
+    Some(send(trip, &page, true, body, sink).await)
+}
+
+async fn send(
+    trip: &mut Trip<'_>,
+    page: &Page<'_>,
+    sound: bool,
+    body: &Body<'_>,
+    sink: &mut Sink<'_>,
+) -> Result<(), ClientFault> {
+    // Whether a client that waits for 100 Continue still sends its body after this, nobody knows (RFC 9110 10.1.1).
+    let keep = trip.may_keep_alive(body.is_complete() || sound && !trip.awaits_continue());
+    let (date, explained) = (trip.connection.worker().date(), trip.explained());
+    let extra = explained.as_ref().map(|why| (&b"X-Weir"[..], &why[..]));
+    let reply = Reply {
+        date: Some(&date),
+        head_only: trip.head.method() == Method::Head,
+        extra: extra.as_slice(),
+        edits: trip.edits_of_pages(),
+        ..Reply::default()
+    };
+    sink.page(page, keep, reply).await
+}
+
+/// Reads what is left of a short body; false where it is longer, or does not come.
+pub(crate) async fn read_rest(body: &mut Body<'_>) -> bool {
+    let mut most = SHORT;
+    while let Ok(more) = body.fill().await {
+        let count = body.data().len();
+        if !more || count > most {
+            return !more;
+        }
+        most -= count;
+        body.consume(count);
+    }
+    false
+}
