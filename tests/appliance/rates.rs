@@ -1,0 +1,215 @@
+//! How often somebody may come, and with how many connections at once.
+
+use std::time::{Duration, Instant};
+
+use crate::harness::{Answer, Appliance, Client, H2Client, Origin, Plan, eventually, ok};
+
+/// A GET with more fields.
+fn get(weir: &Appliance, target: &str, fields: &str) -> Answer {
+    weir.client().ask(format!("GET {target} HTTP/1.1\r\nHost: esb.test\r\n{fields}\r\n"))
+}
+
+fn statuses(weir: &Appliance, target: &str, fields: &str, requests: usize) -> Vec<u16> {
+    (0..requests).map(|_| get(weir, target, fields).status).collect()
+}
+
+#[test]
+fn who_comes_too_often_is_told_when_to_come_again() {
+    let origin = Origin::named("n");
+    let weir = Plan::before(&[&origin]).secure().site("rate = { requests = 1, per = \"1m\" }").start();
+    assert_eq!(weir.get("/").status, 200);
+    let refused = weir.get("/");
+    assert_eq!(refused.refusal(), "429 rate-limited");
+    let after: u64 = refused.field("retry-after").and_then(|text| text.parse().ok()).expect("seconds");
+    assert!((50..=60).contains(&after), "{after}");
+    assert_eq!(origin.count(), 1);
+    assert_eq!(weir.metric("weir_refusals_total", &[("site", "main"), ("word", "rate-limited")]) as u32, 1);
+    // Another site counts for itself, and so does HTTP/2 there: one client is one, whatever it speaks.
+    let mut two = H2Client::connect(weir.https());
+    assert_eq!(two.get("/", &[]).expect("an answer").status, 200);
+    let refused = two.get("/", &[]).expect("an answer");
+    assert_eq!((refused.status, refused.fields.contains_key("retry-after")), (429, true));
+    assert_eq!(weir.secure_client().ask("GET / HTTP/1.1\r\nHost: esb.test\r\n\r\n").status, 429);
+    eventually("the access log tells it", || weir.journal().contains("refusal=rate-limited"));
+}
+
+#[test]
+fn a_rate_is_kept_over_time_and_a_burst_beside_it() {
+    let origin = Origin::named("n");
+    let weir = Plan::before(&[&origin]).site("rate = { requests = 10, per = \"2s\", burst = 3 }").start();
+    assert_eq!(statuses(&weir, "/", "", 6), [200, 200, 200, 200, 429, 429]);
+    let began = Instant::now();
+    eventually("there is room again", || weir.get("/").status == 200);
+    assert!(began.elapsed() < Duration::from_secs(1), "one drains in 200 ms: {:?}", began.elapsed());
+    assert_eq!(statuses(&weir, "/", "", 2)[1], 429, "one has drained, and no more");
+}
+
+#[test]
+fn delayed_requests_are_spaced_by_the_rate() {
+    let origin = Origin::named("n");
+    let rate = "rate = { requests = 5, per = \"1s\", burst = 3, excess = \"delay\" }";
+    let weir = Plan::before(&[&origin]).site(rate).start();
+    let began = Instant::now();
+    let mut clients: Vec<Client> = (0..5).map(|_| weir.client()).collect();
+    for (number, client) in clients.iter_mut().enumerate() {
+        client.send(format!("GET /{number} HTTP/1.1\r\nHost: esb.test\r\n\r\n"));
+    }
+    let answers: Vec<_> =
+        clients.iter_mut().map(|client| (client.answer().expect("an answer").status, began.elapsed())).collect();
+    let served = answers.iter().filter(|(status, _)| *status == 200).count();
+    assert_eq!(served, 4, "the fifth is beyond the burst: {answers:?}");
+    let last = answers.iter().filter(|(status, _)| *status == 200).map(|(_, at)| *at).max().unwrap_or_default();
+    assert!((580..2_000).contains(&last.as_millis()), "three are 200 ms apart each: {answers:?}");
+    assert_eq!(origin.count(), 4);
+}
+
+#[test]
+fn who_leaves_while_delayed_does_not_reach_the_node() {
+    let origin = Origin::named("n");
+    let rate = "rate = { requests = 1, per = \"1s\", burst = 3, excess = \"delay\" }";
+    let weir = Plan::before(&[&origin]).site(rate).start();
+    assert_eq!(weir.get("/first").status, 200);
+    let mut gone = weir.client();
+    gone.send("GET /gone HTTP/1.1\r\nHost: esb.test\r\n\r\n");
+    assert!(gone.stays_silent(Duration::from_millis(100)));
+    gone.reset();
+    eventually("it is seen to go", || weir.journal().contains("refusal=client-gone"));
+    assert_eq!(get(&weir, "/last", "").status, 200);
+    assert!(origin.seen().iter().all(|seen| seen.target() != "/gone"));
+}
+
+#[test]
+fn clients_are_told_apart_by_a_field_or_by_network_behind_a_trusted_proxy() {
+    let origin = Origin::named("n");
+    let routes = "[[site.route]]\nprefix = \"/tenant\"\n\
+        rate = { requests = 2, per = \"1m\", burst = 1, by = \"header\", header = \"X-Tenant\" }\n\
+        [[site.route]]\nprefix = \"/net\"\nrate = { requests = 1, per = \"1m\", ipv4-prefix = 24, ipv6-prefix = 48 }\n\
+        [[site.route]]\nprefix = \"/one\"\nrate = { requests = 1, per = \"1m\" }\n";
+    let weir = Plan::before(&[&origin]).listener("trusted-proxies = [\"127.0.0.1\"]").site(routes).start();
+    for tenant in ["gold", "silver"] {
+        assert_eq!(statuses(&weir, "/tenant", &format!("X-Tenant: {tenant}\r\n"), 3), [200, 200, 429], "{tenant}");
+    }
+    assert_eq!(statuses(&weir, "/tenant", "", 3), [200, 200, 429], "without the field it is the client that counts");
+    let from = |target, client: &str| get(&weir, target, &format!("X-Forwarded-For: {client}\r\n")).status;
+    let rows = [
+        ("/one", "198.51.100.1", 200),
+        ("/one", "198.51.100.1", 429),
+        ("/one", "198.51.100.2", 200),
+        ("/one", "203.0.113.9, 198.51.100.2", 429),
+        ("/one", "2001:db8:0:1::1", 200),
+        ("/one", "2001:db8:0:1::2", 429),
+        ("/one", "2001:db8:0:2::1", 200),
+        ("/net", "198.51.100.1", 200),
+        ("/net", "198.51.100.2", 429),
+        ("/net", "198.51.101.2", 200),
+        ("/net", "2001:db8:0:1::1", 200),
+        ("/net", "2001:db8:0:2::1", 429),
+    ];
+    for (target, client, expected) in rows {
+        assert_eq!(from(target, client), expected, "{client} to {target}");
+    }
+}
+
+#[test]
+fn without_trusted_proxies_nobody_escapes_his_rate_by_a_claim() {
+    let origin = Origin::named("n");
+    let weir = Plan::before(&[&origin]).site("rate = { requests = 1, per = \"1m\" }").start();
+    let from = |client| get(&weir, "/", &format!("X-Forwarded-For: {client}\r\n")).status;
+    assert_eq!([from("198.51.100.1"), from("198.51.100.2"), from("198.51.100.3")], [200, 429, 429]);
+}
+
+#[test]
+fn the_rates_of_site_and_route_hold_both() {
+    let origin = Origin::named("n");
+    let site = "rate = { requests = 4, per = \"1m\", burst = 3 }\n\
+        [[site.route]]\nprefix = \"/login\"\nrate = { requests = 1, per = \"1m\" }\n\
+        [[site.route]]\nprefix = \"/own\"\nanswer = { body = \"own\" }\n\
+        [[site.route]]\nprefix = \"/no\"\ndeny = true\n";
+    let weir = Plan::before(&[&origin]).site(site).start();
+    assert_eq!(weir.get("/no").status, 403, "who is denied is not counted");
+    assert_eq!(statuses(&weir, "/login", "", 1), [200]);
+    assert_eq!(statuses(&weir, "/own", "", 1), [200], "Weir's own answers count");
+    assert_eq!(statuses(&weir, "/", "", 3), [200, 200, 429]);
+    assert_eq!(weir.get("/own").status, 429);
+    assert_eq!(weir.get("/login").status, 429);
+    assert_eq!(weir.get("/no").status, 403);
+}
+
+#[test]
+fn a_reload_forgets_no_count_and_a_changed_rate_begins_anew() {
+    let origin = Origin::named("n");
+    let mut weir = Plan::before(&[&origin])
+        .site("rate = { requests = 1, per = \"1m\" }\n[[site.route]]\nprefix = \"/r\"\nrate = { requests = 1, per = \"1h\" }\n")
+        .start();
+    assert_eq!(statuses(&weir, "/", "", 2), [200, 429]);
+    weir.edit(|text| text + "# nothing\n");
+    weir.reload();
+    assert_eq!(statuses(&weir, "/", "", 1), [429]);
+    weir.edit(|text| text.replace("requests = 1, per = \"1m\"", "requests = 2, per = \"1m\", burst = 1"));
+    weir.reload();
+    assert_eq!(statuses(&weir, "/", "", 3), [200, 200, 429]);
+}
+
+/// Connections that were closed as they came.
+fn turned_away(weir: &Appliance, reason: &str) -> u32 {
+    weir.metric("weir_connections_refused_total", &[("listener", "http"), ("reason", reason)]) as u32
+}
+
+/// A connection that is served.
+fn served(weir: &Appliance) -> Option<Client> {
+    let mut client = Client::plain(weir.http()).ok()?;
+    client.send("GET / HTTP/1.1\r\nHost: esb.test\r\n\r\n");
+    client.answer().is_ok_and(|answer| answer.status == 200).then_some(client)
+}
+
+#[test]
+fn a_full_listener_closes_what_comes_and_serves_again_when_somebody_leaves() {
+    for (limit, reason) in [("max-connections = 3", "listener-full"), ("max-connections-per-client = 3", "client-full")]
+    {
+        let origin = Origin::named("n");
+        let mut weir = Plan::before(&[&origin]).listener(limit).start();
+        let mut held: Vec<Client> = (0..3).map(|_| served(&weir).expect("there is room")).collect();
+        assert!(served(&weir).is_none(), "{limit}");
+        assert!(served(&weir).is_none(), "{limit}");
+        assert_eq!(turned_away(&weir, reason), 2);
+        assert_eq!(held[0].ask("GET / HTTP/1.1\r\nHost: esb.test\r\n\r\n").status, 200, "who is in stays in");
+        drop(held.pop());
+        let mut next = None;
+        eventually("the place is free again", || {
+            next = served(&weir);
+            next.is_some()
+        });
+        assert!(served(&weir).is_none(), "one left, one came: {limit}");
+        weir.reload();
+        assert!(served(&weir).is_none(), "a reload forgets nobody: {limit}");
+        drop(held);
+        eventually("all places are free again", || served(&weir).is_some());
+        assert_eq!(weir.ask_admin("/livez").status, 200, "the admin address has no such limit");
+    }
+}
+
+#[test]
+fn connections_of_tls_count_from_before_their_handshake() {
+    let origin = Origin::named("n");
+    let weir = Plan::before(&[&origin]).secure().listener("max-connections-per-client = 2").start();
+    let silent: Vec<_> = (0..2).map(|_| std::net::TcpStream::connect(weir.https()).expect("it accepts")).collect();
+    let told = |reason| weir.metric("weir_connections_refused_total", &[("listener", "https"), ("reason", reason)]);
+    eventually("a third one is closed", || {
+        let mut third = Client::plain(weir.https()).expect("it accepts");
+        third.is_closed() && told("client-full") > 0.5
+    });
+    drop(silent);
+    eventually("there is room again", || {
+        Client::tls(weir.https(), &crate::harness::Offer::http1("esb.test"))
+            .is_ok_and(|mut client| client.ask("GET / HTTP/1.1\r\nHost: esb.test\r\n\r\n").status == 200)
+    });
+}
+
+#[test]
+fn streams_of_one_connection_are_one_connection() {
+    let origin = Origin::answering(|_| ok("fine"));
+    let weir = Plan::before(&[&origin]).secure().listener("max-connections = 1").start();
+    let mut client = H2Client::connect(weir.https());
+    let paths: Vec<String> = (0..20).map(|number| format!("/{number}")).collect();
+    assert_eq!(client.get_all(&paths).len(), 20);
+}
