@@ -17,9 +17,11 @@ pub struct Browser {
     /// Cookies by name and path.
     jar: BTreeMap<(String, String), String>,
     connection: Option<Connection>,
+    /// Requests that were sent again since their kept connection was closed.
+    pub repeated: usize,
 }
 
-type Connection = BufReader<Box<dyn Stream>>;
+type Connection = BufReader<Box<dyn Stream + Send>>;
 
 trait Stream: Read + Write {}
 impl<T: Read + Write> Stream for T {}
@@ -46,7 +48,7 @@ impl Page {
 impl Browser {
     /// A browser that comes by plain HTTP.
     pub fn plain(host: &str, address: SocketAddr) -> Self {
-        Self { host: host.to_owned(), address, tls: None, jar: BTreeMap::new(), connection: None }
+        Self { host: host.to_owned(), address, tls: None, jar: BTreeMap::new(), connection: None, repeated: 0 }
     }
 
     /// A browser that comes by TLS and trusts this authority alone.
@@ -61,24 +63,34 @@ impl Browser {
 
     /// GET, with the cookies that belong to the path.
     pub fn get(&mut self, path: &str) -> Page {
+        self.try_get(path).unwrap_or_else(|error| panic!("GET {path}: {error}"))
+    }
+
+    /// As [`Self::get`], where no answer is an answer too.
+    pub fn try_get(&mut self, path: &str) -> std::io::Result<Page> {
         let request = self.request(path);
         let reused = self.connection.is_some();
         let page = match self.exchange(&request) {
             // A kept connection may have been closed meanwhile: as browsers do, once more on a fresh one.
             Err(_) if reused => {
                 self.connection = None;
+                self.repeated += 1;
                 self.exchange(&request)
             }
             first => first,
-        };
-        let page = page.unwrap_or_else(|error| panic!("GET {path}: {error}"));
+        }?;
         self.keep_cookies(path, &page);
-        page
+        Ok(page)
     }
 
     /// Closes the connection: the next request opens its own.
     pub fn hang_up(&mut self) {
         self.connection = None;
+    }
+
+    /// Empties the jar.
+    pub fn forget(&mut self) {
+        self.jar.clear();
     }
 
     /// Puts a cookie into the jar as if it had been set for this path.

@@ -46,24 +46,25 @@ pub struct Ports {
 }
 
 impl Ports {
-    /// Ports that are free at 127.0.0.1 and 127.0.0.2.
+    /// Ports that are free at 127.0.0.1 to 127.0.0.4.
     pub fn free() -> Self {
         let mut held = Vec::new();
-        let [plain, tls, console] = [(); 3].map(|()| port(&["127.0.0.1", "127.0.0.2"], &mut held));
+        let addresses = ["127.0.0.1", "127.0.0.2", "127.0.0.3", "127.0.0.4"];
+        let [plain, tls, console] = [(); 3].map(|()| port(&addresses, &mut held));
         Self { plain, tls, console }
     }
 }
 
-/// A port that is free at all of these addresses, held until `held` is dropped.
+/// A port that is free at all of these addresses, held until `held` is dropped. It is none that a client's connection may
+/// get: those ask at once for a port that nobody listens on for a while, and one of them could take it, or meet itself.
 pub fn port(addresses: &[&str], held: &mut Vec<TcpListener>) -> u16 {
-    for _ in 0..100 {
-        let first = TcpListener::bind((addresses[0], 0)).unwrap();
-        let port = first.local_addr().unwrap().port();
-        let others: Result<Vec<_>, _> =
-            addresses[1..].iter().map(|address| TcpListener::bind((*address, port))).collect();
-        if let Ok(others) = others {
-            held.push(first);
-            held.extend(others);
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    for _ in 0..1000 {
+        let number = id().wrapping_mul(37).wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed));
+        let port = 10_000 + u16::try_from(number % 20_000).unwrap();
+        let here: Result<Vec<_>, _> = addresses.iter().map(|address| TcpListener::bind((*address, port))).collect();
+        if let Ok(here) = here {
+            held.extend(here);
             return port;
         }
     }
@@ -84,6 +85,7 @@ impl Weir {
         fs::write(directory.join("weir.toml"), configuration).unwrap();
         fs::create_dir_all(directory.join("state")).unwrap();
         let socket = directory.join("notify");
+        let _ = fs::remove_file(&socket);
         let notify = UnixDatagram::bind(&socket).unwrap();
         notify.set_read_timeout(Some(Duration::from_secs(1))).unwrap();
         let child = Command::new(env!("CARGO_BIN_EXE_weir"))
@@ -93,7 +95,8 @@ impl Weir {
             .env("NOTIFY_SOCKET", &socket)
             .env_remove("JOURNAL_STREAM")
             .stdin(Stdio::null())
-            .stderr(File::create(directory.join("journal")).unwrap())
+            .current_dir(&directory)
+            .stderr(File::options().create(true).append(true).open(directory.join("journal")).unwrap())
             .spawn()
             .unwrap();
         let mut weir = Self { child, notify, directory };

@@ -5,8 +5,12 @@
 #![allow(missing_docs, unreachable_pub, clippy::unwrap_used)]
 
 mod browser;
+mod cluster;
+mod crowd;
+mod forwarder;
 mod harness;
 mod scene;
+mod stage;
 mod tomcat;
 
 use std::collections::HashSet;

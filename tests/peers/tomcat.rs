@@ -12,6 +12,8 @@ use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
+use rustix::process::{Pid, Signal, kill_process};
+
 use crate::harness::{Directory, Ports};
 
 /// A running Tomcat.
@@ -27,8 +29,10 @@ pub fn missing() -> Option<String> {
     let files = ["/usr/share/tomcat10/bin/catalina.sh", "/usr/share/tomcat10-examples/examples/WEB-INF/web.xml"];
     let file = files.into_iter().find(|file| !Path::new(file).exists()).map(|file| format!("there is no {file}"));
     let keytool = || Command::new("keytool").arg("-help").output().err().map(|_| "there is no keytool".to_owned());
+    let javac = || Command::new("javac").arg("-version").output().err().map(|_| "there is no javac".to_owned());
     file.or_else(keytool)
-        .map(|what| format!("{what}; apt-get install tomcat10 tomcat10-examples openjdk-17-jre-headless"))
+        .or_else(javac)
+        .map(|what| format!("{what}; apt-get install tomcat10 tomcat10-examples openjdk-17-jdk-headless"))
 }
 
 impl Tomcat {
@@ -58,6 +62,32 @@ impl Tomcat {
         self.wait(ports);
     }
 
+    /// SIGTERM; returns when it ended.
+    pub fn stop(&mut self) {
+        self.signal(Signal::TERM);
+        let _ = self.java.wait();
+    }
+
+    /// Stops all its threads, as a long garbage collection does. The system still accepts connections for it.
+    pub fn pause(&self) {
+        self.signal(Signal::STOP);
+    }
+
+    /// Ends a pause.
+    pub fn go_on(&self) {
+        self.signal(Signal::CONT);
+    }
+
+    /// Whether its counting page answers 500 only.
+    pub fn be_broken(&self, broken: bool) {
+        let file = self.base.join("broken");
+        if broken { fs::write(file, "").unwrap() } else { fs::remove_file(file).unwrap() }
+    }
+
+    fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.java), signal).unwrap();
+    }
+
     fn begin(directory: &Directory, ports: Ports, address: &'static str, route: &str, keystore: &Path) -> Self {
         let base = directory.path().join(format!("tomcat-{address}"));
         let contexts = base.join("conf/Catalina/localhost");
@@ -66,7 +96,9 @@ impl Tomcat {
         }
         let console = base.join("console");
         fs::create_dir_all(&console).unwrap();
-        for (name, documents) in [("examples", Path::new(EXAMPLES)), ("carbon", &console)] {
+        let app = base.join("app");
+        write_counter(&app.join("WEB-INF"));
+        for (name, documents) in [("examples", Path::new(EXAMPLES)), ("carbon", &console), ("app", &app)] {
             fs::write(contexts.join(format!("{name}.xml")), context(documents)).unwrap();
         }
         fs::copy("/etc/tomcat10/web.xml", base.join("conf/web.xml")).unwrap();
@@ -135,6 +167,26 @@ fn keystore() -> &'static Keystore {
         let text = String::from_utf8(output.stdout).unwrap();
         Keystore { pkcs12: fs::read(store).unwrap(), pin: format!("sha256:{}", text.split(' ').next().unwrap()) }
     })
+}
+
+/// The application that counts.
+fn write_counter(folder: &Path) {
+    static CLASS: OnceLock<Vec<u8>> = OnceLock::new();
+    let class = CLASS.get_or_init(|| {
+        let directory = Directory::new();
+        let source = directory.path().join("Counter.java");
+        fs::write(&source, include_str!("Counter.java")).unwrap();
+        let library = "/usr/share/tomcat10/lib/servlet-api.jar";
+        let output = Command::new("javac").args(["-cp", library]).arg(&source).output().unwrap();
+        assert!(output.status.success(), "javac: {}", String::from_utf8_lossy(&output.stderr));
+        fs::read(directory.path().join("Counter.class")).unwrap()
+    });
+    fs::create_dir_all(folder.join("classes")).unwrap();
+    fs::write(folder.join("classes/Counter.class"), class).unwrap();
+    let mapping = "<web-app xmlns=\"https://jakarta.ee/xml/ns/jakartaee\" version=\"6.0\" metadata-complete=\"true\">\
+        <servlet><servlet-name>count</servlet-name><servlet-class>Counter</servlet-class></servlet>\
+        <servlet-mapping><servlet-name>count</servlet-name><url-pattern>/count</url-pattern></servlet-mapping></web-app>";
+    fs::write(folder.join("web.xml"), mapping).unwrap();
 }
 
 fn keytool(words: &[&str], keystore: &Path) {
