@@ -6,6 +6,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::crowd::{Tally, Users};
+use crate::forwarder::Forwarder;
 use crate::harness::eventually;
 use crate::stage::{NODES, Plan};
 
@@ -74,9 +75,9 @@ fn sessions_outlive_weir() {
         eventually("there is traffic", || crowd.look(|tally| tally.requests > 200));
         crowd.take().assert_flawless("before");
         if end {
-            stage.restart_weir()
+            stage.restart_weir();
         } else {
-            stage.kill_weir()
+            stage.kill_weir();
         }
         eventually("all are served again", || crowd.look(|tally| NODES.iter().all(|node| tally.of(node) > 100)));
         let seen = crowd.take();
@@ -167,7 +168,7 @@ fn a_worker_that_answers_500_only_is_left_out() {
     // The first ejection ends after two seconds, the second after four more. Then one request tries the node.
     eventually("it was tried twice", || told.look(|tally| tally.failed() >= 2));
     let (then, others) = (told.take(), repeated.take());
-    assert!(then.failed() <= 3 && then.requests > 200, "nobody else noticed: {then}");
+    assert!(then.failed() <= 3 && then.requests > 20 * then.failed(), "nobody else noticed: {then}");
     let with = with.go_home();
     assert!(with.failed() <= 10 && with.lost.keys().all(|user| moved.contains(user)), "{moved:?} had to move: {with}");
     others.assert_flawless("where 500 is repeated elsewhere");
@@ -278,7 +279,7 @@ fn with_all_workers_down_clients_are_told_at_once_and_come_back_to_their_session
         (stage.crowd(Users::WithSessions, 10, "sessions"), stage.crowd(Users::WithoutSessions, 10, "any"));
     let homes = NODES.map(|node| with.living_on(node));
     with.take().assert_flawless("before");
-    stage.forwarders.iter_mut().for_each(|forwarder| forwarder.shut());
+    stage.forwarders.iter_mut().for_each(Forwarder::shut);
     for pool in ["sessions", "any"] {
         stage.await_state(pool, "worker1", "passive");
         stage.await_state(pool, "worker2", "passive");
@@ -290,7 +291,7 @@ fn with_all_workers_down_clients_are_told_at_once_and_come_back_to_their_session
         assert!(seen.by_node.is_empty() && seen.slowest < Duration::from_secs(1), "told at once: {seen}");
         assert!(seen.errors.keys().all(|kind| kind.starts_with("503")), "{seen}");
     }
-    stage.forwarders.iter_mut().for_each(|forwarder| forwarder.reopen());
+    stage.forwarders.iter_mut().for_each(Forwarder::reopen);
     let begun = Instant::now();
     let back = |tally: &Tally| NODES.iter().all(|node| tally.of(node) > 50);
     eventually("all are back", || with.look(back) && without.look(back));
