@@ -291,8 +291,10 @@ fn with_all_workers_down_clients_are_told_at_once_and_come_back_to_their_session
         assert!(seen.by_node.is_empty() && seen.slowest < Duration::from_secs(1), "told at once: {seen}");
         assert!(seen.errors.keys().all(|kind| kind.starts_with("503")), "{seen}");
     }
-    stage.forwarders.iter_mut().for_each(Forwarder::reopen);
     let begun = Instant::now();
+    stage.forwarders[0].reopen();
+    eventually("those of the first are back", || with.look(|tally| tally.of(NODES[0]) > 50));
+    stage.forwarders[1].reopen();
     let back = |tally: &Tally| NODES.iter().all(|node| tally.of(node) > 50);
     eventually("all are back", || with.look(back) && without.look(back));
     stage.tell("back after", format!("{:?}", begun.elapsed()));
