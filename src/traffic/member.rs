@@ -3,7 +3,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU16, AtomicU32, AtomicU64, Ordering::Relaxed, Ordering::SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU32, AtomicU64, Ordering::Relaxed, Ordering::SeqCst};
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -60,6 +60,10 @@ impl Member {
 #[derive(Debug)]
 pub struct Load {
     in_flight: AtomicU32,
+    /// Most of them at once. Known here, so that a place taken before a reload goes on by what that says.
+    most: AtomicU32,
+    /// The pool has it no longer: places that are given back go to nobody.
+    retired: AtomicBool,
     /// Permille of its share that it gets while it warms up.
     warmth: AtomicU16,
     /// When a request last came whose client will come back to it.
@@ -82,6 +86,8 @@ impl Default for Load {
     fn default() -> Self {
         Self {
             in_flight: AtomicU32::new(0),
+            most: AtomicU32::new(u32::MAX),
+            retired: AtomicBool::new(false),
             warmth: AtomicU16::new(WARM),
             used_at: AtomicU64::new(0),
             changed_at: AtomicU64::new(0),
@@ -104,6 +110,16 @@ impl Load {
 
     pub(super) fn set_warmth(&self, warmth: u16) {
         self.warmth.store(warmth, Relaxed);
+    }
+
+    /// It may run so many at once from now on.
+    pub(super) fn set_most(&self, most: Option<u32>) {
+        self.most.store(most.unwrap_or(u32::MAX), Relaxed);
+    }
+
+    /// Its pool has it no longer.
+    pub(super) fn retire(&self) {
+        self.retired.store(true, Relaxed);
     }
 
     /// It begins its slow start, or, where it has none, has all of its share.
@@ -155,7 +171,6 @@ pub struct Held {
 /// What a place is held at: one for each node of a pool and generation.
 pub struct Post {
     pub(super) number: u32,
-    pub(super) max: Option<u32>,
     pub(super) load: Arc<Load>,
     pub(super) state: Arc<NodeState>,
     pub(super) waiting: Arc<Waiting>,
@@ -163,12 +178,12 @@ pub struct Post {
 
 impl Post {
     fn has_room(&self) -> bool {
-        self.max.is_none_or(|max| self.load.in_flight.load(Relaxed) < max)
+        self.load.in_flight.load(Relaxed) < self.load.most.load(Relaxed)
     }
 
     /// A place, unless as many requests run here as may.
     pub fn take(self: &Arc<Self>, now: Tick) -> Option<Held> {
-        let most = self.max.unwrap_or(u32::MAX);
+        let most = self.load.most.load(Relaxed);
         let more = |running: u32| (running < most).then(|| running + 1);
         self.load.in_flight.fetch_update(SeqCst, SeqCst, more).ok()?;
         Some(self.held(now))
@@ -187,8 +202,14 @@ impl Post {
         Held { post: Arc::clone(self), since }
     }
 
+    /// Whether more run here than may, as after a reload that lowered the bound.
+    fn is_crowded(&self) -> bool {
+        self.load.in_flight.load(Relaxed) > self.load.most.load(Relaxed)
+    }
+
     fn would_take(&self, wants: Option<u32>, now: Tick) -> bool {
         match wants {
+            _ if self.load.retired.load(Relaxed) => false,
             Some(number) => number == self.number && self.state.takes_bound(now),
             None => self.state.takes_new(now),
         }
@@ -209,7 +230,7 @@ impl Drop for Held {
         // meanwhile takes nobody yet, and those who wait for it are served by the pool's next tick.
         let now = self.since;
         // Who waits gets the very place: between giving it back and asking, somebody who just came could take it.
-        if !post.waiting.is_empty() {
+        if !post.waiting.is_empty() && !post.is_crowded() {
             let next = post.waiting.next(|wants| post.would_take(wants, now).then(|| post.held(now)));
             if let Some((waiter, held)) = next {
                 return waiter(Some(held));

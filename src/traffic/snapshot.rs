@@ -161,6 +161,7 @@ fn build_pool(settings: &config::Pool, config: &Config, ground: &Ground<'_>, num
         }
     }
     keep_to_duties(settings, before, &members);
+    before.into_iter().for_each(|before| retire_those_that_left(before, &members));
     let pool = Pool {
         balancer: Balancer::new(&settings.balance, members.iter().map(|member| (&*member.label, member.weight))),
         sessions: sessions(settings, before, ground.secrets.tables),
@@ -203,14 +204,9 @@ fn build_member(
     if known.is_none() || member.slow_start.is_zero() {
         load.start_slowly(member.slow_start);
     }
+    load.set_most(member.max_requests);
     let number = numbers.of(&label);
-    let post = Post {
-        number,
-        max: member.max_requests,
-        load: Arc::clone(&load),
-        state: Arc::clone(&state),
-        waiting: Arc::clone(waiting),
-    };
+    let post = Post { number, load: Arc::clone(&load), state: Arc::clone(&state), waiting: Arc::clone(waiting) };
     Member {
         node: Arc::clone(&node.name),
         route: Arc::clone(&node.route),
@@ -228,6 +224,12 @@ fn build_member(
         state,
         load,
     }
+}
+
+/// Who waits in the pool's queue must not get a place at a node that the pool has no longer.
+fn retire_those_that_left(before: &Pool, members: &[Member]) {
+    let stays = |known: &&Member| members.iter().any(|member| Arc::ptr_eq(&member.load, &known.load));
+    before.members.iter().filter(|known| !stays(known)).for_each(|gone| gone.load.retire());
 }
 
 /// With `active`, the first nodes serve and the rest stand by, until the pool's first look says better; what is known
