@@ -15,6 +15,7 @@ pub(crate) struct Plan {
     ports: Vec<u16>,
     weights: Vec<u16>,
     members: BTreeMap<usize, String>,
+    threads: Option<u16>,
     secure: bool,
     state_dir: Option<String>,
     added: BTreeMap<&'static str, String>,
@@ -70,6 +71,12 @@ impl Plan {
     /// More about the nth member of the pool, from 1, such as `backup = true`.
     pub(crate) fn member(mut self, nth: usize, more: &str) -> Self {
         self.members.insert(nth, more.to_owned());
+        self
+    }
+
+    /// Threads that carry traffic, instead of one.
+    pub(crate) fn threads(mut self, threads: u16) -> Self {
+        self.threads = Some(threads);
         self
     }
 
@@ -130,7 +137,10 @@ impl Plan {
         let added = |table: &str| self.added.get(table).cloned().unwrap_or_default();
         let base = self.base();
         let state_dir = self.state_dir.as_deref().unwrap_or("$dir");
-        let mut text = format!("state-dir = \"{state_dir}\"\nthreads = 1\n{}", added("top"));
+        let threads = self.threads.unwrap_or(1);
+        let mut text = format!("state-dir = \"{state_dir}\"
+threads = {threads}
+{}", added("top"));
         text += "[admin]\nbind = \"127.0.0.1:$admin\"\n";
         text += &format!("[[listener]]\nname = \"http\"\nbind = \"127.0.0.1:$http\"\n{}", added("listener"));
         if self.secure {

@@ -1,0 +1,426 @@
+//! Admission: no node runs more requests than it may, and who must wait for a place waits in order, for a bounded time,
+//! and for its own node.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+
+use crate::harness::{Appliance, Client, Gate, H2Client, Origin, Plan, eventually, ok, ok_with, within};
+
+/// A node that tells how many requests it ran at once, at most.
+struct Counting {
+    origin: Origin,
+    peak: Arc<AtomicUsize>,
+}
+
+/// Takes some milliseconds for each request.
+fn counting(name: &'static str) -> Counting {
+    let (running, peak) = (AtomicUsize::new(0), Arc::new(AtomicUsize::new(0)));
+    let told = Arc::clone(&peak);
+    let origin = Origin::answering(move |_| {
+        told.fetch_max(running.fetch_add(1, SeqCst) + 1, SeqCst);
+        within(Duration::from_millis(8), || false);
+        running.fetch_sub(1, SeqCst);
+        ok(name)
+    });
+    Counting { origin, peak }
+}
+
+/// Holds every request to /hold… until the gate is open; /login/ID opens a session.
+fn holding(name: &'static str, gate: &Gate) -> Origin {
+    let gate = gate.clone();
+    Origin::speaking(move |talk| {
+        talk.body_length();
+        let target = talk.target();
+        if target.starts_with("/hold") {
+            gate.pass();
+        }
+        let cookie = target
+            .strip_prefix("/login/")
+            .map_or_else(String::new, |id| format!("Set-Cookie: JSESSIONID={id}; Path=/\r\n"));
+        talk.send(&ok_with(&cookie, name));
+    })
+}
+
+/// One node with one place, which is held until the gate opens.
+fn one_place(queue: &str) -> (Gate, Origin, Appliance, Client) {
+    let gate = Gate::shut();
+    let origin = holding("a", &gate);
+    let weir = Plan::before(&[&origin]).pool(&format!("max-requests = 1\n{queue}")).start();
+    let holder = asking(&weir, "/hold");
+    origin.reached(1);
+    (gate, origin, weir, holder)
+}
+
+/// A client that has sent its request and not read the answer.
+fn asking(weir: &Appliance, target: &str) -> Client {
+    let mut client = weir.client();
+    assert!(client.send(get(target)));
+    client
+}
+
+fn get(target: &str) -> String {
+    format!("GET {target} HTTP/1.1\r\nHost: esb.test\r\n\r\n")
+}
+
+fn bound(target: &str, session: &str) -> String {
+    format!("GET {target} HTTP/1.1\r\nHost: esb.test\r\nCookie: JSESSIONID={session}\r\n\r\n")
+}
+
+fn waiting(weir: &Appliance) -> usize {
+    weir.metric("weir_queue_waiting", &[("pool", "app")]) as usize
+}
+
+fn queued(weir: &Appliance, result: &str) -> usize {
+    weir.metric("weir_queued_total", &[("pool", "app"), ("result", result)]) as usize
+}
+
+#[track_caller]
+fn wait_for(weir: &Appliance, count: usize) {
+    eventually(&format!("{count} wait"), || waiting(weir) == count);
+}
+
+#[test]
+fn no_node_ever_runs_more_than_it_may_and_everyone_is_served() {
+    let nodes = [counting("a"), counting("b")];
+    let plan = Plan::before(&[&nodes[0].origin, &nodes[1].origin]).threads(2).member(2, "max-requests = 2");
+    let weir = plan.pool("max-requests = 5\nqueue = { size = 100, wait = \"30s\" }").start();
+    thread::scope(|scope| {
+        for _ in 0..50 {
+            scope.spawn(|| {
+                let mut client = weir.client();
+                (0..6).for_each(|_| assert_eq!(client.ask(get("/")).status, 200));
+            });
+        }
+    });
+    assert_eq!(nodes[0].origin.count() + nodes[1].origin.count(), 300);
+    assert_eq!((nodes[0].peak.load(SeqCst), nodes[1].peak.load(SeqCst)), (5, 2));
+    assert!(queued(&weir, "served") > 100);
+    assert_eq!(waiting(&weir), 0);
+}
+
+#[test]
+fn first_come_first_served() {
+    let (gate, origin, weir, mut holder) = one_place("queue = { size = 10 }");
+    let mut clients: Vec<Client> = (1..=6)
+        .map(|number| {
+            let client = asking(&weir, &format!("/{number}"));
+            wait_for(&weir, number);
+            client
+        })
+        .collect();
+    assert_eq!(origin.count(), 1, "nobody slips in");
+    gate.open();
+    assert_eq!(holder.answer().expect("an answer").status, 200);
+    for client in &mut clients {
+        assert_eq!(client.answer().expect("an answer").status, 200);
+    }
+    let order: Vec<String> = origin.seen().iter().map(|seen| seen.target()).collect();
+    assert_eq!(order, ["/hold", "/1", "/2", "/3", "/4", "/5", "/6"]);
+    assert_eq!((waiting(&weir), queued(&weir, "served")), (0, 6));
+}
+
+#[test]
+fn a_session_waits_for_its_own_node_and_holds_nobody_else_up() {
+    let gate = Gate::shut();
+    let nodes = [holding("a", &gate), holding("b", &gate)];
+    let sticky = "sticky = { mode = \"learn\", cookie = \"JSESSIONID\" }\nmax-requests = 1\nqueue = { size = 10 }";
+    let weir = Plan::before(&[&nodes[0], &nodes[1]]).pool(sticky).start();
+    let home = weir.get("/login/S").text();
+    let own = &nodes[usize::from(home == "b")];
+    let mut first = weir.client();
+    first.send(bound("/hold", "S"));
+    own.reached(2);
+    let mut second = weir.client();
+    second.send(bound("/mine", "S"));
+    wait_for(&weir, 1);
+    for _ in 0..5 {
+        assert_ne!(weir.get("/any").text(), home, "others pass by");
+    }
+    assert!(second.stays_silent(Duration::from_millis(100)));
+    gate.open();
+    assert_eq!(second.answer().expect("an answer").text(), home);
+    assert_eq!(first.answer().expect("an answer").text(), home);
+    assert_eq!(own.last().target(), "/mine");
+}
+
+#[test]
+fn a_session_that_waits_moves_when_its_node_is_lost() {
+    let gate = Gate::shut();
+    let nodes = [holding("a", &gate), holding("b", &gate)];
+    let pool = "sticky = { mode = \"learn\", cookie = \"JSESSIONID\" }\nmax-requests = 1\nqueue = { size = 10 }
+eject = { failures = 1, for = \"1h\" }\ntries = 1";
+    let weir = Plan::before(&[&nodes[0], &nodes[1]]).pool(pool).start();
+    let home = weir.get("/login/S").text();
+    let own = &nodes[usize::from(home == "b")];
+    let mut first = weir.client();
+    first.send(bound("/hold", "S"));
+    own.reached(2);
+    let mut second = weir.client();
+    second.send(bound("/mine", "S"));
+    wait_for(&weir, 1);
+    own.stop();
+    let moved = second.answer().expect("an answer");
+    assert_eq!(moved.status, 200, "{}", moved.text());
+    assert_ne!(moved.text(), home);
+    gate.open();
+}
+
+#[test]
+fn who_finds_the_queue_full_is_told_at_once_and_when_to_come_again() {
+    let (gate, origin, weir, mut holder) = one_place("queue = { size = 2 }");
+    let mut patient = [asking(&weir, "/1"), asking(&weir, "/2")];
+    wait_for(&weir, 2);
+    let began = Instant::now();
+    let answer = weir.get("/3");
+    assert_eq!(answer.refusal(), "503 queue-full", "{}", answer.text());
+    assert!(answer.field("retry-after").is_some_and(|seconds| seconds.parse::<u32>().is_ok_and(|all| all >= 1)));
+    assert!(began.elapsed() < Duration::from_secs(2));
+    assert!(weir.metric("weir_refusals_total", &[("word", "queue-full")]) > 0.5);
+    assert_eq!(queued(&weir, "full"), 1);
+    gate.open();
+    assert_eq!(holder.answer().expect("an answer").status, 200);
+    patient.iter_mut().for_each(|client| assert_eq!(client.answer().expect("an answer").status, 200));
+    assert_eq!(origin.count(), 3);
+}
+
+#[test]
+fn nobody_waits_longer_than_the_pool_lets_them() {
+    let (gate, origin, weir, mut holder) = one_place("queue = { size = 2, wait = \"400ms\" }");
+    let began = Instant::now();
+    let answer = weir.get("/1");
+    assert_eq!(answer.refusal(), "503 queue-timeout", "{}", answer.text());
+    assert!(answer.field("retry-after").is_some());
+    assert!((400..3000).contains(&began.elapsed().as_millis()), "{:?}", began.elapsed());
+    assert_eq!((waiting(&weir), queued(&weir, "timeout")), (0, 1));
+    gate.open();
+    assert_eq!(holder.answer().expect("an answer").status, 200);
+    assert_eq!(weir.get("/2").status, 200, "its place was not lost");
+    assert_eq!(origin.count(), 2, "who gave up is not served");
+}
+
+#[test]
+fn a_client_that_goes_away_leaves_the_queue() {
+    let (gate, origin, weir, mut holder) = one_place("queue = { size = 5 }");
+    let (reset, closed, stays) = (asking(&weir, "/reset"), asking(&weir, "/closed"), asking(&weir, "/stays"));
+    wait_for(&weir, 3);
+    reset.reset();
+    wait_for(&weir, 2);
+    drop(closed);
+    wait_for(&weir, 1);
+    assert_eq!(queued(&weir, "gone"), 2);
+    gate.open();
+    let mut stays = stays;
+    assert_eq!(stays.answer().expect("an answer").status, 200);
+    assert_eq!(holder.answer().expect("an answer").status, 200);
+    assert_eq!(origin.count(), 2, "nothing is asked for who is gone");
+}
+
+#[test]
+fn without_a_queue_who_finds_every_node_busy_is_told_so() {
+    let (gate, origin, weir, mut holder) = one_place("");
+    let answer = weir.get("/1");
+    assert_eq!(answer.refusal(), "503 nodes-busy", "{}", answer.text());
+    assert!(answer.field("retry-after").is_some());
+    gate.open();
+    assert_eq!(holder.answer().expect("an answer").status, 200);
+    eventually("there is room again", || weir.get("/2").status == 200);
+    assert_eq!(origin.seen()[1].target(), "/2");
+}
+
+#[test]
+fn a_request_with_a_body_waits_and_its_body_is_whole() {
+    let (gate, origin, weir, mut holder) = one_place("queue = { size = 5 }");
+    let body = "x".repeat(300_000);
+    let mut client = weir.client();
+    let answer = thread::scope(|scope| {
+        let sending = scope.spawn(|| {
+            client.ask(format!("POST /up HTTP/1.1\r\nHost: esb.test\r\nContent-Length: {}\r\n\r\n{body}", body.len()))
+        });
+        wait_for(&weir, 1);
+        gate.open();
+        sending.join().expect("an answer")
+    });
+    assert_eq!((answer.status, holder.answer().expect("an answer").status), (200, 200));
+    assert_eq!(origin.last().body().len(), body.len());
+}
+
+#[test]
+fn those_who_wait_survive_a_reload_and_get_the_places_it_gives() {
+    let (gate, origin, mut weir, mut holder) = one_place("queue = { size = 9 }");
+    let mut clients: Vec<Client> = (1..=3)
+        .map(|number| {
+            let client = asking(&weir, &format!("/{number}"));
+            wait_for(&weir, number);
+            client
+        })
+        .collect();
+    weir.reload();
+    assert_eq!((waiting(&weir), origin.count()), (3, 1), "a reload alone changes nothing");
+    weir.edit(|text| text.replace("max-requests = 1", "max-requests = 2"));
+    weir.reload();
+    // The first place is still held.
+    for client in &mut clients {
+        assert_eq!(client.answer().expect("an answer").status, 200);
+    }
+    gate.open();
+    assert_eq!(holder.answer().expect("an answer").status, 200);
+}
+
+#[test]
+fn a_reload_that_lowers_the_bound_holds_though_requests_wait() {
+    let node = counting("a");
+    let plan = Plan::before(&[&node.origin]).pool("max-requests = 8\nqueue = { size = 100, wait = \"30s\" }");
+    let mut weir = plan.start();
+    let http = weir.http();
+    thread::scope(|scope| {
+        for _ in 0..30 {
+            scope.spawn(move || {
+                let mut client = Client::plain(http).expect("the listener accepts");
+                (0..20).for_each(|_| assert_eq!(client.ask(get("/")).status, 200));
+            });
+        }
+        eventually("it is busy", || node.peak.load(SeqCst) == 8 && waiting(&weir) > 10);
+        weir.edit(|text| text.replace("max-requests = 8", "max-requests = 2"));
+        weir.reload();
+        eventually("it runs fewer", || {
+            node.peak.store(0, SeqCst);
+            within(Duration::from_millis(60), || false);
+            (1..=2).contains(&node.peak.load(SeqCst))
+        });
+        assert!(waiting(&weir) > 0, "others wait all the while");
+    });
+    assert_eq!(node.origin.count(), 600);
+}
+
+#[test]
+fn a_reload_that_takes_a_busy_node_away_costs_those_who_wait_nothing() {
+    let gate = Gate::shut();
+    let nodes = [holding("a", &gate), holding("b", &gate)];
+    let mut weir = Plan::before(&[&nodes[0], &nodes[1]]).pool("max-requests = 1\nqueue = { size = 9 }").start();
+    let mut holders = [asking(&weir, "/hold1"), asking(&weir, "/hold2")];
+    nodes.iter().for_each(|node| node.reached(1));
+    weir.edit(|text| text.replace(", { node = \"n2\" }]", "]"));
+    weir.reload();
+    let mut clients: Vec<Client> = (1..=4)
+        .map(|number| {
+            let client = asking(&weir, &format!("/{number}"));
+            wait_for(&weir, number);
+            client
+        })
+        .collect();
+    gate.open();
+    holders.iter_mut().for_each(|client| assert_eq!(client.answer().expect("an answer").status, 200));
+    clients.iter_mut().for_each(|client| assert_eq!(client.answer().expect("an answer").text(), "a"));
+    assert_eq!(nodes[1].count(), 1, "nobody goes where no pool is");
+    let order: Vec<String> = nodes[0].seen().iter().skip(1).map(|seen| seen.target()).collect();
+    assert_eq!(order, ["/1", "/2", "/3", "/4"], "in their order");
+    assert_eq!(queued(&weir, "served"), 4, "each waited once");
+}
+
+#[test]
+fn http2_streams_wait_like_everyone_else() {
+    let node = counting("a");
+    let weir = Plan::before(&[&node.origin]).secure().pool("max-requests = 3\nqueue = { size = 100 }").start();
+    let paths: Vec<String> = (0..40).map(|number| format!("/{number}")).collect();
+    let answers = H2Client::connect(weir.https()).get_all(&paths);
+    assert!(answers.iter().all(|(_, body)| body == "a"));
+    assert_eq!((answers.len(), node.peak.load(SeqCst), waiting(&weir)), (40, 3, 0));
+}
+
+#[test]
+fn an_http2_stream_that_waits_too_long_is_refused_alone() {
+    let gate = Gate::shut();
+    let origin = holding("a", &gate);
+    let pool = "max-requests = 1\nqueue = { size = 1, wait = \"300ms\" }";
+    let weir = Plan::before(&[&origin]).secure().pool(pool).start();
+    let mut holder = asking(&weir, "/hold");
+    origin.reached(1);
+    let mut client = H2Client::connect(weir.https());
+    let late = client.get("/late", &[]).expect("an answer");
+    assert_eq!(late.status, 503);
+    assert!(late.text().starts_with("503 queue-timeout") && late.fields.contains_key("retry-after"));
+    let posted = client.ask("POST", "/late", &[], &[Bytes::from_static(b"body")], None).expect("an answer");
+    assert_eq!(posted.status, 503);
+    gate.open();
+    assert_eq!(holder.answer().expect("an answer").status, 200);
+    assert_eq!(client.get("/now", &[]).expect("the connection is fine").status, 200);
+}
+
+#[test]
+fn an_http2_stream_that_is_reset_leaves_the_queue_and_so_does_a_connection() {
+    use crate::harness::frames::{END_HEADERS, END_STREAM, Frames, HEADERS, RST_STREAM, fields, frame};
+    let gate = Gate::shut();
+    let origin = holding("a", &gate);
+    let weir = Plan::before(&[&origin]).secure().pool("max-requests = 1\nqueue = { size = 9 }").start();
+    let mut holder = asking(&weir, "/hold");
+    origin.reached(1);
+    let list =
+        fields(&[(b":method", b"GET"), (b":scheme", b"https"), (b":path", b"/waits"), (b":authority", b"esb.test")]);
+    let mut connection = Frames::connect(weir.https());
+    for stream in [1, 3, 5] {
+        connection.send(frame(HEADERS, END_STREAM | END_HEADERS, stream, &list));
+    }
+    wait_for(&weir, 3);
+    connection.send(frame(RST_STREAM, 0, 3, &[0, 0, 0, 8]));
+    wait_for(&weir, 2);
+    drop(connection);
+    wait_for(&weir, 0);
+    gate.open();
+    assert_eq!(holder.answer().expect("an answer").status, 200);
+    assert_eq!(weir.get("/after").status, 200);
+    assert_eq!(origin.count(), 2);
+}
+
+#[test]
+fn a_tunnel_holds_its_place_until_it_ends() {
+    let origin = Origin::speaking(|talk| {
+        if talk.target() != "/ws" {
+            return talk.send(&ok("a"));
+        }
+        talk.send(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n");
+        while !talk.read_raw().is_empty() {}
+        talk.close();
+    });
+    let weir = Plan::before(&[&origin]).pool("max-requests = 1\nqueue = { size = 5 }").start();
+    let mut tunnel = weir.client();
+    let upgrade = "GET /ws HTTP/1.1\r\nHost: esb.test\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n";
+    assert_eq!(tunnel.ask(upgrade).status, 101);
+    let mut client = asking(&weir, "/plain");
+    wait_for(&weir, 1);
+    assert!(tunnel.send("still here") && client.stays_silent(Duration::from_millis(100)));
+    drop(tunnel);
+    assert_eq!(client.answer().expect("an answer").status, 200);
+    assert_eq!(waiting(&weir), 0);
+}
+
+#[test]
+fn those_who_wait_are_served_before_a_stop() {
+    let (gate, _origin, mut weir, mut holder) = one_place("queue = { size = 5 }");
+    let mut clients = [asking(&weir, "/1"), asking(&weir, "/2")];
+    wait_for(&weir, 2);
+    weir.signal(rustix::process::Signal::TERM);
+    eventually("it is stopping", || Client::plain(weir.http()).is_err());
+    gate.open();
+    assert_eq!(holder.answer().expect("an answer").status, 200);
+    clients.iter_mut().for_each(|client| assert_eq!(client.answer().expect("an answer").status, 200));
+    assert_eq!(weir.exit_code(), Some(0));
+}
+
+#[test]
+fn who_waits_is_told_at_once_when_no_node_is_left() {
+    let (gate, origin, weir, mut holder) =
+        one_place("queue = { size = 5, wait = \"30s\" }\neject = { failures = 1, for = \"1h\" }");
+    let mut client = asking(&weir, "/1");
+    wait_for(&weir, 1);
+    let began = Instant::now();
+    origin.stop();
+    assert!(holder.answer().is_ok_and(|answer| answer.status >= 502));
+    let answer = client.answer().expect("an answer");
+    assert!(answer.status == 502 || answer.status == 503, "{}", answer.text());
+    assert!(began.elapsed() < Duration::from_secs(4), "{:?}", began.elapsed());
+    gate.open();
+}
