@@ -15,6 +15,7 @@ use crate::traffic::pool::{Choice, Meant, Pool, Tried, Wish};
 use crate::traffic::refusal::Refusal;
 use crate::traffic::state::Reason;
 use crate::traffic::tick::Tick;
+use crate::traffic::why::Why;
 use crate::wire::{FieldKind, HeadLimits, RequestHead};
 
 /// The answer, in plain words.
@@ -126,36 +127,45 @@ impl Answering<'_> {
             returns: belongs.returns,
             tried: &Tried::default(),
             failure: None,
-            ask: belonging::ask(&pool.settings.balance, &self.head, || client, || self.now.as_millis()),
+            ask: belonging::ask(&pool.settings.balance, &self.head, || client, || chance(self.now)),
             now: self.now,
         };
-        let chosen = match pool.choose(&wish, Meant::Asked) {
+        let (chosen, bound) = match pool.choose(&wish, Meant::Asked) {
             Choice::Node(chosen) => {
                 let label = &pool.members[chosen.member].label;
                 self.told.node = Some(label.to_string());
                 self.told.why = chosen.why.word().to_owned();
                 self.step(format!("node {label}: {}", chosen.why.word()));
-                Some(chosen.member)
+                (Some(chosen.member), matches!(chosen.why, Why::Session | Why::Returned))
             }
-            Choice::Full => {
-                self.told.queued = pool.settings.queue.is_some();
-                self.told.why = if self.told.queued { "queued" } else { Refusal::NodesBusy.word() }.to_owned();
-                self.step("every node that could take it is full".to_owned());
-                None
-            }
+            Choice::Full => (None, self.wait(pool, &belongs)),
             Choice::SessionLost => return self.refuse_in(pool, Refusal::SessionLost),
             Choice::Nobody => return self.refuse_in(pool, Refusal::NoActiveNode),
         };
-        self.judge(pool, chosen);
+        self.judge(pool, chosen, bound);
         Ok(())
     }
 
+    /// For a place: at the session's own node, which is the answer, or at any.
+    fn wait(&mut self, pool: &Pool, belongs: &Belonging) -> bool {
+        self.told.queued = pool.settings.queue.is_some();
+        self.told.why = if self.told.queued { "queued" } else { Refusal::NodesBusy.word() }.to_owned();
+        let home = belongs.bound.filter(|number| pool.is_home(*number, self.now));
+        let Some(own) = home.and_then(|number| pool.members.get(pool.member_of(number)?)) else {
+            self.step("every node that could take it is full".to_owned());
+            return false;
+        };
+        self.step(format!("node {}, where its session lives, is full", own.label));
+        self.told.node = Some(own.label.to_string()).filter(|_| self.told.queued);
+        true
+    }
+
     fn refuse_in(&mut self, pool: &Pool, refusal: Refusal) -> Result<(), Trouble> {
-        self.judge(pool, None);
+        self.judge(pool, None, false);
         self.refuse(refusal)
     }
 
-    fn judge(&mut self, pool: &Pool, chosen: Option<usize>) {
+    fn judge(&mut self, pool: &Pool, chosen: Option<usize>, bound: bool) {
         for (index, member) in pool.members.iter().enumerate() {
             let state = member.state.state();
             let why_not = match state.reason() {
@@ -163,6 +173,7 @@ impl Answering<'_> {
                 Some(reason) => Some(format!("it is {}", reason.word())),
                 None if !member.has_room() => Some("it runs as many requests as it may".to_owned()),
                 None if member.backup => Some("it is a backup, and others can serve".to_owned()),
+                None if bound => Some("the session lives elsewhere".to_owned()),
                 None => Some("it could have, but it was another one's turn".to_owned()),
             };
             let (node, reason) = (member.label.to_string(), state.reason().map(Reason::word));
@@ -185,6 +196,11 @@ impl Answering<'_> {
     fn settings(&self, listener: usize) -> &Listener {
         &self.generation.snapshot.config.listeners[listener]
     }
+}
+
+/// Not the request's own, but as evenly spread.
+fn chance(now: Tick) -> u64 {
+    now.as_millis().wrapping_mul(0x9e37_79b9_7f4a_7c15)
 }
 
 fn session_in_words(pool: &Pool, belongs: &Belonging) -> String {

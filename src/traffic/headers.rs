@@ -211,6 +211,13 @@ impl<'a> Down<'a> {
     pub fn edits_of(&self, head: &AnswerHead) -> Option<&'a FieldEdits> {
         self.edits.filter(|_| !head.is_interim())
     }
+
+    /// Whether a field of this name is ours alone. Of cookies there may be more.
+    fn speaks_for(&self, name: &[u8]) -> bool {
+        let own =
+            |(own, _): &(&[u8], &[u8])| own.eq_ignore_ascii_case(name) && !own.eq_ignore_ascii_case(b"set-cookie");
+        self.extra.iter().flatten().any(own)
+    }
 }
 
 /// Writes the head that a client of HTTP/1 reads. The version is always ours (9110 6.2).
@@ -238,7 +245,9 @@ pub fn answer_fields<'a>(head: &'a AnswerHead, down: &'a Down<'a>) -> impl Itera
     let edits = down.edits_of(head);
     let extra = down.extra.iter().flatten().map(|&(name, value)| (name, Cow::Borrowed(value)));
     let mut length_passed = false;
-    let stays = move |field: &Field<'_>| !field.hop && !edits.is_some_and(|edits| edits.drops(field.name));
+    let stays = move |field: &Field<'_>| {
+        !field.hop && !edits.is_some_and(|edits| edits.drops(field.name)) && !down.speaks_for(field.name)
+    };
     let passed = head.fields().filter(stays).filter_map(move |field| {
         let value = match field.kind {
             FieldKind::Location | FieldKind::ContentLocation => map_location(field.value, &down.public, down.nodes),
@@ -572,6 +581,17 @@ mod tests {
         let expected = "HTTP/1.1 202 Accepted\r\nLocation: https://esb.wso2.com/a\r\n\
                         content-location: https://esb.wso2.com/b\r\nX-Location: http://10.0.0.3:8280/c\r\n\
                         Content-Length: 5\r\nVia: 1.1 weir\r\nSet-Cookie: route=w1; Path=/\r\n\r\n";
+        assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn a_node_says_nothing_under_a_name_of_our_own_but_cookies() {
+        let text = "HTTP/1.1 200 OK\r\nx-weir: session\r\nX-Weird: a\r\nSet-Cookie: b=c\r\nContent-Length: 5\r\n\r\n";
+        let found = answered(text, Method::Get, |down| {
+            down.extra = &[Some((b"X-Weir", b"balanced")), Some((b"Set-Cookie", b"d=e"))];
+        });
+        let expected = "HTTP/1.1 200 OK\r\nX-Weird: a\r\nSet-Cookie: b=c\r\nContent-Length: 5\r\n\
+                        X-Weir: balanced\r\nSet-Cookie: d=e\r\n\r\n";
         assert_eq!(found, expected);
     }
 }
