@@ -7,6 +7,7 @@ mod denials;
 mod descriptors;
 mod draining;
 mod ejection;
+mod explain;
 mod h2;
 mod h2_requests;
 mod harness;
