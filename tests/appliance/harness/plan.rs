@@ -138,12 +138,7 @@ impl Plan {
         let base = self.base();
         let state_dir = self.state_dir.as_deref().unwrap_or("$dir");
         let threads = self.threads.unwrap_or(1);
-        let mut text = format!(
-            "state-dir = \"{state_dir}\"
-threads = {threads}
-{}",
-            added("top")
-        );
+        let mut text = format!("state-dir = \"{state_dir}\"\nthreads = {threads}\n{}", added("top"));
         text += "[admin]\nbind = \"127.0.0.1:$admin\"\n";
         text += &format!("[[listener]]\nname = \"http\"\nbind = \"127.0.0.1:$http\"\n{}", added("listener"));
         if self.secure {
