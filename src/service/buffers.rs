@@ -3,8 +3,9 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-/// Room in every buffer: a large body moves in reads of this size. Three of them are the most a request holds.
-pub(crate) const SIZE: usize = 64 * 1024;
+/// Room in every buffer: a large body moves in reads of this size, and one of 64 KiB comes together with its head.
+/// Three of them are the most a request holds.
+pub(crate) const SIZE: usize = 72 * 1024;
 
 /// Buffers kept for reuse by one thread; more than these go back to the allocator.
 const KEPT: usize = 64;
