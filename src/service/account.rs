@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use super::generation::SiteRun;
 use super::trip::Trip;
+use crate::config::Action;
 use crate::observe::access::{Entry, Pen, write_error};
 use crate::observe::metrics::Finished;
 use crate::traffic::refusal::Refusal;
@@ -20,7 +21,8 @@ impl Trip<'_> {
             self.write_line(took, |entry, pen| generation.log_request(entry, pen));
             return;
         };
-        run.route(self.pool, self.member).record(&Finished {
+        let led_to_pool = matches!(self.rules().action, Action::Pool(_));
+        run.route(led_to_pool.then_some(self.pool), self.member).record(&Finished {
             code: self.status,
             time_taken: took,
             upstream_time: self.upstream,

@@ -11,7 +11,7 @@ use crate::config::{Action, Listener};
 use crate::traffic::belonging::{self, Asking, Belonging};
 use crate::traffic::client::client_of;
 use crate::traffic::plain_path::Room;
-use crate::traffic::pool::{Choice, Meant, Pool, Tried, Wish};
+use crate::traffic::pool::{Choice, Meant, Pool, Tried, Wanted, Wish};
 use crate::traffic::refusal::Refusal;
 use crate::traffic::state::Reason;
 use crate::traffic::tick::Tick;
@@ -138,7 +138,7 @@ impl Answering<'_> {
                 self.step(format!("node {label}: {}", chosen.why.word()));
                 (Some(chosen.member), matches!(chosen.why, Why::Session | Why::Returned))
             }
-            Choice::Full => (None, self.wait(pool, &belongs)),
+            Choice::Full(wanted) => (None, self.wait(pool, wanted)),
             Choice::SessionLost => return self.refuse_in(pool, Refusal::SessionLost),
             Choice::Nobody => return self.refuse_in(pool, Refusal::NoActiveNode),
         };
@@ -147,11 +147,10 @@ impl Answering<'_> {
     }
 
     /// For a place: at the session's own node, which is the answer, or at any.
-    fn wait(&mut self, pool: &Pool, belongs: &Belonging) -> bool {
+    fn wait(&mut self, pool: &Pool, wanted: Wanted) -> bool {
         self.told.queued = pool.settings.queue.is_some();
         self.told.why = if self.told.queued { "queued" } else { Refusal::NodesBusy.word() }.to_owned();
-        let home = belongs.bound.filter(|number| pool.is_home(*number, self.now));
-        let Some(own) = home.and_then(|number| pool.members.get(pool.member_of(number)?)) else {
+        let Some(own) = wanted.node.and_then(|number| pool.members.get(pool.member_of(number)?)) else {
             self.step("every node that could take it is full".to_owned());
             return false;
         };

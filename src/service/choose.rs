@@ -10,7 +10,7 @@ use super::upload::Upload;
 use crate::traffic::balance::Ask;
 use crate::traffic::belonging;
 use crate::traffic::member::{Held, Waiter, Waiting};
-use crate::traffic::pool::{Choice, Chosen, Meant, Wish};
+use crate::traffic::pool::{Choice, Chosen, Meant, Wanted, Wish};
 use crate::traffic::refusal::Refusal;
 use crate::traffic::retry::{self, Attempt, ConnectFailure, Failure, Next, Terms};
 use crate::traffic::state::Fault;
@@ -44,10 +44,9 @@ impl Trip<'_> {
                 }
                 Choice::SessionLost => return Err(Refusal::SessionLost),
                 Choice::Nobody => return Err(Refusal::NoActiveNode),
-                Choice::Full => {
-                    if let Some(held) = self.wait(upload).await?
-                        && let Some(chosen) = self.waited_for(held)
-                    {
+                Choice::Full(wanted) => {
+                    let held = self.wait(wanted.node, upload).await?;
+                    if let Some(chosen) = held.and_then(|held| self.waited_for(held, wanted)) {
                         self.settle(chosen);
                         return Ok(());
                     }
@@ -78,10 +77,10 @@ impl Trip<'_> {
         self.member = Some(chosen.member);
         self.why = chosen.why;
         self.held = chosen.held;
-        self.session = match (self.belongs.bound, chosen.why) {
-            (None, _) => SessionWord::None,
-            (Some(_), Why::Session | Why::Returned) => SessionWord::Hit,
-            (Some(_), _) => SessionWord::Rebound,
+        self.session = match self.belongs.bound {
+            None => SessionWord::None,
+            Some(bound) if self.pool().member_of(bound) == self.member => SessionWord::Hit,
+            Some(_) => SessionWord::Rebound,
         };
         self.count_lookup();
         if self.tries == 0 {
@@ -98,8 +97,8 @@ impl Trip<'_> {
         }
     }
 
-    /// Waits for a place; none where it is worth to look again.
-    async fn wait(&mut self, upload: &mut Upload<'_, '_>) -> Result<Option<Held>, Refusal> {
+    /// Waits for a place, at that node or at any; none where it is worth to look again.
+    async fn wait(&mut self, node: Option<u32>, upload: &mut Upload<'_, '_>) -> Result<Option<Held>, Refusal> {
         let place = Rc::clone(&self.place);
         let (pool, counters) =
             (&place.generation.snapshot.pools[self.pool], &place.generation.pools[self.pool].counters);
@@ -110,7 +109,7 @@ impl Trip<'_> {
         // Where nobody is there any more to take it, the place is dropped, and so goes to the next one.
         let waiter: Waiter = Box::new(move |held| drop(give.send(held)));
         let queue: &Waiting = &pool.waiting;
-        let number = queue.join(self.belongs.bound, waiter).map_err(|_| {
+        let number = queue.join(node, waiter).map_err(|_| {
             counters.queued("full");
             Refusal::QueueFull
         })?;
@@ -128,14 +127,15 @@ impl Trip<'_> {
         waited.map_err(|(_, refusal)| refusal)
     }
 
-    fn waited_for(&self, held: Held) -> Option<Chosen> {
+    fn waited_for(&self, held: Held, wanted: Wanted) -> Option<Chosen> {
         // The place may be of another generation, in which the node has another index.
         let member = self.pool().member_of(held.number())?;
-        let (own, node) = (self.belongs.bound == Some(held.number()), &self.pool().members[member]);
-        let why = match () {
-            () if own => Why::Session,
-            () if node.backup => Why::Backup,
-            () => Why::Balanced,
+        let node = &self.pool().members[member];
+        let why = match wanted.why {
+            // Its own node may have come back while it waited for any.
+            _ if wanted.node.is_none() && self.belongs.bound == Some(held.number()) => Why::Session,
+            Why::Balanced if node.backup => Why::Backup,
+            why => why,
         };
         let state = &node.state;
         state.claim(self.now(), crate::traffic::pool::TRIAL).then_some(Chosen {
@@ -193,7 +193,7 @@ impl Trip<'_> {
         Attempt {
             tries_done: self.tries,
             elapsed: self.reached.map_or(Duration::ZERO, |at| at.elapsed()),
-            other_node_left: self.pool().has_another(&tried, self.now()),
+            other_node_left: self.pool().has_another(self.belongs.bound, &tried, self.now()),
             sent: self.sent,
             reused: self.reused,
             answer_begun: self.answer_begun() || self.heard,

@@ -197,7 +197,7 @@ async fn attempt(
     let passed = answered?;
     match passed {
         Passed::Upgraded(rest) => {
-            trip.upgraded();
+            trip.upgraded(answer);
             Ok(Outcome::Upgraded(Box::new(node), rest))
         }
         Passed::Whole { reusable } => {

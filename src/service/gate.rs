@@ -17,7 +17,9 @@ impl Trip<'_> {
         let hosts = self.place.generation.snapshot.hosts.get(self.place.listener);
         let name = self.head.host().map_or(&b""[..], |host| host.name);
         self.site = hosts.and_then(|hosts| hosts.find(name));
-        if self.site.is_some() { Ok(()) } else { Err(Refusal::UnknownHost) }
+        // Until a route says otherwise, and where none leads to a pool, it is the site's own whose session no log shows.
+        self.pool = self.site().ok_or(Refusal::UnknownHost)?.pool;
+        Ok(())
     }
 
     /// Finds the route, and with it the pool.

@@ -104,8 +104,8 @@ pub(crate) struct SiteRun {
 
 impl SiteRun {
     /// What a request counts with that came to this pool, and this member.
-    pub(crate) fn route(&self, pool: usize, member: Option<usize>) -> &RouteCounters {
-        let routes = self.routes.iter().find(|(index, _)| *index == pool).map(|(_, routes)| routes);
+    pub(crate) fn route(&self, pool: Option<usize>, member: Option<usize>) -> &RouteCounters {
+        let routes = self.routes.iter().find(|(index, _)| Some(*index) == pool).map(|(_, routes)| routes);
         let known = |routes: &'_ Vec<Arc<RouteCounters>>| {
             member.filter(|member| *member < routes.len()).or(routes.len().checked_sub(1))
         };

@@ -69,7 +69,7 @@ impl Trip<'_> {
         };
         conn.forget_written();
         // What a new connection costs, or a node before this one, says nothing of how soon this one answers.
-        self.asked = Some(Instant::now());
+        self.asked = pool.measures.then(Instant::now);
         Ok(Node { conn, link: member.link })
     }
 
@@ -118,7 +118,7 @@ impl Trip<'_> {
         if pool.settings.eject.statuses.iter().any(|range| range.contains(&status)) {
             return self.note_fault(member, Fault::Status, &format!("answered {status}"));
         }
-        let took = self.asked.filter(|_| pool.measures()).map_or(Duration::ZERO, |at| at.elapsed());
+        let took = || self.asked.map_or(Duration::ZERO, |at| at.elapsed());
         let change = pool.answered(member, Tick::from_millis(self.reached_at), took, self.now());
         self.place.generation.announce(self.pool, member, change, "answered a request", self.now());
     }

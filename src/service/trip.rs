@@ -259,7 +259,9 @@ impl<'r> Trip<'r> {
     }
 
     /// The connection became a tunnel.
-    pub(crate) fn upgraded(&mut self) {
+    pub(crate) fn upgraded(&mut self, answer: &AnswerHead) {
+        self.answered(answer.status());
+        self.learn(answer);
         self.status = 101;
         self.answer_begun = true;
         self.upstream = self.reached.map(|at| at.elapsed());

@@ -56,7 +56,7 @@ impl<'u, 'c> Upload<'u, 'c> {
         Self {
             framing,
             kept: Vec::new(),
-            remembers: trip.head.method().idempotent(),
+            remembers: trip.head.method().idempotent() || trip.rules().non_idempotent,
             resent: 0,
             seen: 0,
             limit: trip.body_limit(),

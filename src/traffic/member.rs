@@ -52,7 +52,7 @@ pub struct Member {
 impl Member {
     /// Whether another request would fit.
     pub fn has_room(&self) -> bool {
-        self.most.is_none_or(|most| self.load.in_flight() < most)
+        self.load.has_room()
     }
 }
 
@@ -101,6 +101,11 @@ impl Load {
     /// Requests that it is answering now.
     pub fn in_flight(&self) -> u32 {
         self.in_flight.load(Relaxed)
+    }
+
+    /// Whether another request would fit.
+    fn has_room(&self) -> bool {
+        self.in_flight.load(Relaxed) < self.most.load(Relaxed)
     }
 
     /// Permille of its share that it gets while it warms up.
@@ -178,14 +183,18 @@ pub struct Post {
 
 impl Post {
     fn has_room(&self) -> bool {
-        self.load.in_flight.load(Relaxed) < self.load.most.load(Relaxed)
+        self.load.has_room()
     }
 
     /// A place, unless as many requests run here as may.
     pub fn take(self: &Arc<Self>, now: Tick) -> Option<Held> {
         let most = self.load.most.load(Relaxed);
-        let more = |running: u32| (running < most).then(|| running + 1);
-        self.load.in_flight.fetch_update(SeqCst, SeqCst, more).ok()?;
+        if most == u32::MAX {
+            self.load.in_flight.fetch_add(1, SeqCst);
+        } else {
+            let more = |running: u32| (running < most).then(|| running + 1);
+            self.load.in_flight.fetch_update(SeqCst, SeqCst, more).ok()?;
+        }
         Some(self.held(now))
     }
 

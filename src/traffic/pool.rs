@@ -13,7 +13,7 @@ use super::own_cookie::Tokens;
 use super::retry::{Budget, Failure};
 use super::sessions::Sessions;
 use super::standby::Arrangement;
-use super::state::{Change, Duty};
+use super::state::{Change, Duty, Reason};
 use super::tick::Tick;
 use super::why::{Lost, Why};
 use crate::config::{self, OnLost, WhenNone};
@@ -40,6 +40,8 @@ pub struct Pool {
     pub waiting: Arc<Waiting>,
     pub(super) arrangement: Arc<Mutex<Arrangement>>,
     pub(super) balancer: Balancer,
+    /// Whether anybody wants to know how soon nodes answer.
+    pub measures: bool,
     /// Which member a number stands for.
     pub(super) by_number: Vec<Option<u16>>,
 }
@@ -65,12 +67,21 @@ pub struct Wish<'a> {
 pub enum Choice {
     /// This member.
     Node(Chosen),
-    /// Every node that could take it is full. Where a session is bound, its own node is.
-    Full,
+    /// Every node that could take it is full.
+    Full(Wanted),
     /// Its session's node cannot serve, and the pool moves no sessions.
     SessionLost,
     /// There is no node.
     Nobody,
+}
+
+/// The place that a request without one could wait for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Wanted {
+    /// The number of the only node that will do, its session's own; none: any.
+    pub node: Option<u32>,
+    /// Why it would go there.
+    pub why: Why,
 }
 
 /// A chosen member.
@@ -145,32 +156,39 @@ impl Pool {
                 Err(lost) => Some(lost),
             },
         };
-        if lost.is_some() && self.moves_no_session() {
-            return Choice::SessionLost;
+        if lost.is_some() {
+            if let Some(choice) = self.own_at_last(wish, meant) {
+                return choice;
+            }
+            if self.moves_no_session() {
+                return Choice::SessionLost;
+            }
         }
         let why = |otherwise| match (wish.failure, lost) {
             (Some(failure), _) if !wish.tried.is_empty() => Why::Retry(failure),
             (_, Some(lost)) => Why::Rebound(lost),
             _ => otherwise,
         };
-        let tiers =
-            [(Tier::Active, Why::Balanced), (Tier::Standby, Why::StandbyActivated), (Tier::Backup, Why::Backup)];
-        for (tier, otherwise) in tiers {
-            if let Some(mut chosen) = self.of_tier(tier, wish, meant) {
-                // That a standby or a backup serves says more than that it was somebody's turn.
-                chosen.why = if tier == Tier::Active { why(otherwise) } else { otherwise };
+        for tier in [Tier::Active, Tier::Standby, Tier::Backup] {
+            // That a standby was activated or a backup serves says more than that it was somebody's turn.
+            let why = match tier {
+                Tier::Standby if self.may_activate(wish.now) => Why::StandbyActivated,
+                Tier::Backup => Why::Backup,
+                _ => why(Why::Balanced),
+            };
+            if let Some(chosen) = self.of_tier(tier, why, wish, meant) {
                 return Choice::Node(chosen);
             }
         }
         if self.is_full(wish) {
-            return Choice::Full;
+            return Choice::Full(Wanted { node: None, why: why(Why::Balanced) });
         }
         self.hopeless(wish, meant)
     }
 
-    /// Whether another node is left that could be tried; asks without taking a turn.
-    pub fn has_another(&self, tried: &Tried, now: Tick) -> bool {
-        let wish = Wish { bound: None, returns: false, tried, failure: None, ask: Ask::default(), now };
+    /// Whether another node is left that a request, whose session is `bound`, could try; asks without taking a turn.
+    pub fn has_another(&self, bound: Option<u32>, tried: &Tried, now: Tick) -> bool {
+        let wish = Wish { bound, returns: false, tried, failure: None, ask: Ask::default(), now };
         matches!(self.choose(&wish, Meant::Asked), Choice::Node(_))
     }
 
@@ -195,21 +213,35 @@ impl Pool {
         }
         let why = if wish.returns { Why::Returned } else { Why::Session };
         match self.take(index, why, wish, meant) {
-            Some(chosen) => Ok(Choice::Node(chosen)),
-            None if member.has_room() => Err(Lost::of(member.state.state())),
-            None => Ok(Choice::Full),
+            Ok(chosen) => Ok(Choice::Node(chosen)),
+            // It may have room again by now: no reason to tear a session from its node.
+            Err(Missed::Place) => Ok(Choice::Full(Wanted { node: Some(number), why })),
+            Err(Missed::Trial) => Err(Lost::Passive(Reason::Ejected)),
         }
     }
 
+    /// Where no node is active, a session's own is as good a last resort as any, and has the session.
+    fn own_at_last(&self, wish: &Wish<'_>, meant: Meant) -> Option<Choice> {
+        let index = self.member_of(wish.bound?)?;
+        let (member, now) = (&self.members[index], wish.now);
+        let is_hopeful = member.state.ejected_until(now).is_some()
+            || (self.settings.when_none == WhenNone::All && member.state.is_maybe());
+        let others = || self.members.iter().any(|other| other.state.takes_new(now) || other.state.is_spare(now));
+        if !is_hopeful || wish.tried.has(index) || !member.has_room() || others() {
+            return None;
+        }
+        Some(self.take_at_last(index, wish, meant))
+    }
+
     /// A node of one tier, by the pool's method.
-    fn of_tier(&self, tier: Tier, wish: &Wish<'_>, meant: Meant) -> Option<Chosen> {
-        if !self.has(tier) {
+    fn of_tier(&self, tier: Tier, why: Why, wish: &Wish<'_>, meant: Meant) -> Option<Chosen> {
+        if !self.has(tier, wish) {
             return None;
         }
         for _ in 0..RACES {
             let index = self.turn(tier, wish, meant)?;
-            if let Some(mut chosen) = self.take(index, Why::None, wish, meant) {
-                if tier == Tier::Standby && meant == Meant::Yes {
+            if let Ok(mut chosen) = self.take(index, why, wish, meant) {
+                if why == Why::StandbyActivated && meant == Meant::Yes {
                     chosen.change = self.members[index].state.set_duty(Duty::Serving);
                 }
                 return Some(chosen);
@@ -226,22 +258,32 @@ impl Pool {
         }
     }
 
-    fn has(&self, tier: Tier) -> bool {
+    /// Beyond the most that may be active, a standby only helps requests out that failed elsewhere.
+    fn has(&self, tier: Tier, wish: &Wish<'_>) -> bool {
         match tier {
             Tier::Active | Tier::Hopeful => true,
-            Tier::Standby => self.settings.active.is_some(),
+            Tier::Standby => self.settings.active.is_some() && (!wish.tried.is_empty() || self.may_activate(wish.now)),
             Tier::Backup => self.settings.members.iter().any(|member| member.backup),
         }
     }
 
+    /// Whether one more node may be active.
+    fn may_activate(&self, now: Tick) -> bool {
+        let serves = |member: &&Member| !member.backup && member.state.takes_new(now);
+        let most = self.settings.active.as_ref().map_or(0, |active| active.max as usize);
+        self.members.iter().filter(serves).count() < most
+    }
+
     /// A place at the member, and leave to use it: of an ejected node whose time is over only one request has that.
-    fn take(&self, index: usize, why: Why, wish: &Wish<'_>, meant: Meant) -> Option<Chosen> {
+    fn take(&self, index: usize, why: Why, wish: &Wish<'_>, meant: Meant) -> Result<Chosen, Missed> {
         let member = &self.members[index];
         if meant == Meant::Asked {
-            return member.has_room().then_some(Chosen { member: index, why, held: None, change: None });
+            let chosen = Chosen { member: index, why, held: None, change: None };
+            return member.has_room().then_some(chosen).ok_or(Missed::Place);
         }
-        let held = member.post.take(wish.now)?;
-        member.state.claim(wish.now, TRIAL).then_some(Chosen { member: index, why, held: Some(held), change: None })
+        let held = member.post.take(wish.now).ok_or(Missed::Place)?;
+        let chosen = Chosen { member: index, why, held: Some(held), change: None };
+        if member.state.claim(wish.now, TRIAL) { Ok(chosen) } else { Err(Missed::Trial) }
     }
 
     /// Whether a node would take the request if it had room.
@@ -264,13 +306,25 @@ impl Pool {
             WhenNone::Fail => None,
             WhenNone::All => self.turn(Tier::Hopeful, wish, meant),
         };
-        let Some(index) = least.or_else(any) else { return Choice::Nobody };
+        least.or_else(any).map_or(Choice::Nobody, |index| self.take_at_last(index, wish, meant))
+    }
+
+    /// A place there, without asking whether the node takes anybody.
+    fn take_at_last(&self, index: usize, wish: &Wish<'_>, meant: Meant) -> Choice {
         let held = if meant == Meant::Yes { self.members[index].post.take(wish.now) } else { None };
         if meant == Meant::Yes && held.is_none() {
-            return Choice::Full;
+            return Choice::Full(Wanted { node: None, why: Why::LastResort });
         }
         Choice::Node(Chosen { member: index, why: Why::LastResort, held, change: None })
     }
+}
+
+/// Why a request did not get the node.
+enum Missed {
+    /// As many run there as may.
+    Place,
+    /// Another request is on trial there.
+    Trial,
 }
 
 /// In which order nodes are thought of.
@@ -317,3 +371,5 @@ impl Candidates for Among<'_> {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod trouble;

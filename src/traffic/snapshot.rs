@@ -18,7 +18,7 @@ use super::rules::SiteRules;
 use super::sessions::Sessions;
 use super::sites::Sites;
 use super::state::{Duty, NodeState};
-use crate::config::{self, Address, Config, StickyMode};
+use crate::config::{self, Address, Balance, Config, StickyMode};
 
 /// One generation.
 pub struct Snapshot {
@@ -169,6 +169,7 @@ fn build_pool(settings: &config::Pool, config: &Config, ground: &Ground<'_>, num
         budget: before.map(|pool| Arc::clone(&pool.budget)).unwrap_or_default(),
         arrangement: before.map(|pool| Arc::clone(&pool.arrangement)).unwrap_or_default(),
         by_number: by_number(&members),
+        measures: settings.balance == Balance::LeastTime || members.iter().any(|member| !member.slow_start.is_zero()),
         settings: settings.clone(),
         waiting,
         members,
@@ -200,11 +201,11 @@ fn build_member(
     // A reload that gives the pool probes, or takes them away, changes what is known, not who knows it.
     state.set_probed(probed);
     let load: Arc<Load> = known.map(|known| Arc::clone(&known.load)).unwrap_or_default();
+    load.set_most(member.max_requests);
     // The process has just begun, or the node is new here. Without a slow start nothing would end one that was under way.
     if known.is_none() || member.slow_start.is_zero() {
         load.start_slowly(member.slow_start);
     }
-    load.set_most(member.max_requests);
     let number = numbers.of(&label);
     let post = Post { number, load: Arc::clone(&load), state: Arc::clone(&state), waiting: Arc::clone(waiting) };
     Member {
@@ -242,6 +243,10 @@ fn keep_to_duties(settings: &config::Pool, before: Option<&Pool>, members: &[Mem
         return;
     };
     let arranged = before.filter(|before| before.settings.active.is_some());
+    for member in members.iter().filter(|member| member.backup) {
+        // Perhaps it stood by before, and nobody calls a backup from there.
+        member.state.set_duty(Duty::Serving);
+    }
     let regular = members.iter().filter(|member| !member.backup);
     for (place, member) in regular.enumerate() {
         let knows = |before: &Pool| before.members.iter().any(|known| known.number == member.number);

@@ -78,6 +78,17 @@ impl NodeState {
         matches!(gate.admits(), Admits::All | Admits::Bound) && gate.is_over(now)
     }
 
+    /// Whether it serves, or could at once, and nothing speaks against that.
+    pub fn can_serve(&self) -> bool {
+        let gate = self.gate.now();
+        matches!(gate.admits(), Admits::All | Admits::Bound) && !gate.is_ejected()
+    }
+
+    /// Whether traffic failed there, and no request has succeeded since.
+    pub fn is_ejected(&self) -> bool {
+        self.gate.now().is_ejected()
+    }
+
     /// When it may be tried again, where nothing but an ejection, or the trial after it, keeps it passive. A pool in
     /// which no node takes a request may still send it where this comes first.
     pub fn ejected_until(&self, now: Tick) -> Option<Tick> {

@@ -9,7 +9,7 @@ use super::pool::Pool;
 use super::standby::Standing;
 use super::state::{self, Change, Duty, Ejecting, Fault, State};
 use super::tick::Tick;
-use crate::config::{ActiveNodes, Balance};
+use crate::config::ActiveNodes;
 
 /// A member whose state changed, how, and why.
 pub type Changed = (usize, Change, &'static str);
@@ -23,19 +23,21 @@ impl Pool {
         let eject = &self.settings.eject;
         let ejecting =
             Ejecting { failures: eject.failures, within: eject.within, first: eject.first, most: eject.most };
-        let active = self.members.iter().filter(|member| member.state.takes_new(now)).count();
-        // One that serves only its sessions is not among the active, and is not the last of them.
-        let active = active + usize::from(!failing.state.takes_new(now));
-        let ejected = |member: &&Member| member.state.ejected_until(now).is_some();
-        let ejected = self.members.iter().filter(ejected).count();
-        let may_eject = state::may_eject(fault, active, ejected, self.members.len(), eject.max_ejected);
+        let others = || self.members.iter().enumerate().filter(|(index, _)| *index != member).map(|(_, other)| other);
+        // A standby would take its place at once; a node whose ejection is over has to show first that it is well.
+        let serving = 1 + others().filter(|other| other.state.can_serve()).count();
+        let ejected = others().filter(|other| other.state.is_ejected()).count();
+        let may_eject = state::may_eject(fault, serving, ejected, self.members.len(), eject.max_ejected);
         failing.state.on_fault(now, began, fault, &ejecting, may_eject)
     }
 
-    /// The member began to answer, `took` after the request went there at `began`.
-    pub fn answered(&self, member: usize, began: Tick, took: Duration, now: Tick) -> Option<Change> {
+    /// The member began to answer, `took` after the request went there at `began`. Where nobody measures, `took` is
+    /// not asked, and nothing is written that threads share.
+    pub fn answered(&self, member: usize, began: Tick, took: impl FnOnce() -> Duration, now: Tick) -> Option<Change> {
         let member = self.members.get(member)?;
-        member.load.latency.record(now, took);
+        if self.measures {
+            member.load.latency.record(now, took());
+        }
         member.state.on_success(began, now)
     }
 
@@ -53,11 +55,6 @@ impl Pool {
     /// Whether a node is active, in the words of its state: one whose ejection is over is not, before its trial.
     pub fn served(&self) -> Served {
         Served::by(self.members.iter().map(|member| member.state.state()))
-    }
-
-    /// Whether anybody wants to know how soon nodes answer.
-    pub fn measures(&self) -> bool {
-        self.settings.balance == Balance::LeastTime || self.members.iter().any(|member| !member.slow_start.is_zero())
     }
 
     fn serve_those_who_wait(&self, now: Tick) {
@@ -111,7 +108,9 @@ impl Pool {
         if !self.members.iter().any(|member| climbing(&member)) {
             return;
         }
-        let latency = |member: &Member| member.load.latency.expected(now);
+        let latency = |member: &Member| u64::from(member.load.latency.expected(now));
+        let known = self.members.iter().map(latency).filter(|latency| *latency > 0);
+        let (sum, count) = known.fold((0, 0), |(sum, count), latency| (sum + latency, count + 1_u64));
         for member in self.members.iter().filter(climbing) {
             let mut warmup = member.load.warmup.lock();
             if member.state.state() != State::Active {
@@ -122,11 +121,10 @@ impl Pool {
             if warmup.is_warm() {
                 continue;
             }
-            let others = self.members.iter().filter(|other| other.number != member.number).map(latency);
-            let known = others.filter(|latency| *latency > 0);
-            let (sum, known) = known.fold((0, 0), |(sum, count), latency| (sum + u64::from(latency), count + 1_u64));
-            let peers = u32::try_from(sum / known.max(1)).unwrap_or(u32::MAX);
-            let warmth = warmup.step(member.slow_start, elapsed, latency(member), peers);
+            let own = latency(member);
+            let peers = sum.saturating_sub(own) / count.saturating_sub(u64::from(own > 0)).max(1);
+            let [own, peers] = [own, peers].map(|latency| u32::try_from(latency).unwrap_or(u32::MAX));
+            let warmth = warmup.step(member.slow_start, elapsed, own, peers);
             member.load.set_warmth(warmth);
         }
     }

@@ -116,7 +116,7 @@ fn ask(pool: &Pool, bound: Option<usize>, tried: &[usize], second: u64) -> (Stri
 fn told(choice: Choice) -> (String, Option<Held>) {
     match choice {
         Choice::Node(chosen) => (format!("n{} {}", chosen.member, chosen.why.word()), chosen.held),
-        Choice::Full => ("full".to_owned(), None),
+        Choice::Full(_) => ("full".to_owned(), None),
         Choice::SessionLost => ("lost".to_owned(), None),
         Choice::Nobody => ("nobody".to_owned(), None),
     }
@@ -292,7 +292,7 @@ fn one_request_is_on_trial_when_an_ejection_is_over() {
     let after = [(); 3].map(|()| got(&pool, None, &[], 12));
     let tried = after.iter().filter(|told| *told == "n0 balanced").count();
     assert_eq!(tried, 1, "{after:?}");
-    pool.answered(0, at(12), Duration::ZERO, at(12));
+    pool.answered(0, at(12), Duration::default, at(12));
     let well: Vec<_> = (0..4).map(|_| got(&pool, None, &[], 13)).collect();
     assert_eq!(well.iter().filter(|told| *told == "n0 balanced").count(), 2, "{well:?}");
 }
@@ -419,7 +419,7 @@ fn whatever_happens_no_node_gets_what_it_may_not() {
                 1 => _ = node.state.set_operator(Operator::Draining),
                 2 | 3 => _ = node.state.set_operator(Operator::None),
                 4 => _ = pool.failed(member, REFUSED, now, now),
-                5 => _ = pool.answered(member, now, Duration::from_millis(draw(50)), now),
+                5 => _ = pool.answered(member, now, || Duration::from_millis(draw(50)), now),
                 6 if !held.is_empty() => drop(held.swap_remove(draw(held.len() as u64) as usize)),
                 _ => {
                     let bound = (draw(3) == 0).then_some(member);
