@@ -15,7 +15,7 @@ fn pool(nodes: usize, change: impl FnOnce(&mut config::Pool)) -> Pool {
     follow(None, nodes, change).pools.remove(0)
 }
 
-fn follow(previous: Option<&Snapshot>, nodes: usize, change: impl FnOnce(&mut config::Pool)) -> Snapshot {
+pub(super) fn follow(previous: Option<&Snapshot>, nodes: usize, change: impl FnOnce(&mut config::Pool)) -> Snapshot {
     let mut settings = settings(nodes);
     change(&mut settings);
     let config = Arc::new(configuration(nodes, settings));
@@ -91,7 +91,7 @@ fn configuration(nodes: usize, pool: config::Pool) -> Config {
     }
 }
 
-fn at(seconds: u64) -> Tick {
+pub(super) fn at(seconds: u64) -> Tick {
     Tick::from_millis(seconds * 1000)
 }
 
@@ -126,7 +126,7 @@ fn got(pool: &Pool, bound: Option<usize>, tried: &[usize], second: u64) -> Strin
     ask(pool, bound, tried, second).0
 }
 
-fn sticky(on_lost: OnLost) -> config::Sticky {
+pub(super) fn sticky(on_lost: OnLost) -> config::Sticky {
     config::Sticky {
         mode: config::StickyMode::Learn,
         cookie: "JSESSIONID".into(),

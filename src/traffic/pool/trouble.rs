@@ -1,42 +1,28 @@
-//! Pools as files describe them, and what becomes of requests there when nodes fail, fill up, come and go.
+//! What becomes of requests when nodes fail, fill up, come and go.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use super::tests::{at, follow, sticky};
 use super::*;
+use crate::config::ActiveNodes;
 use crate::traffic::member::Waiter;
-use crate::traffic::resolved::Resolved;
-use crate::traffic::snapshot::{Ground, Secrets, Snapshot};
+use crate::traffic::snapshot::Snapshot;
 use crate::traffic::state::{Fault, Operator, Probed, Round, State, Thresholds};
 
-/// Nodes `a`, `b` and `c`, in a pool of which the text says the rest.
-fn snapshot(text: &str, previous: Option<&Snapshot>) -> Snapshot {
-    static FILES: AtomicUsize = AtomicUsize::new(0);
-    let number = FILES.fetch_add(1, Ordering::Relaxed);
-    let path = std::env::temp_dir().join(format!("weir-pool-{}-{number}.toml", std::process::id()));
-    let nodes =
-        ["a", "b", "c"].map(|name| format!("[[node]]\nname = \"{name}\"\naddress = \"10.0.0.{}\"\n", name.len()));
-    let nodes = nodes.iter().enumerate().map(|(place, node)| node.replace(".1\"", &format!(".{}\"", place + 1)));
-    let file = format!(
-        "[[listener]]\nname = \"http\"\nbind = \"127.0.0.1:8080\"\n{}[[pool]]\nname = \"web\"\nport = 8280\n{text}\n\
-         [[site]]\nname = \"main\"\nlistener = \"http\"\nhosts = [\"esb.test\"]\npool = \"web\"\n",
-        nodes.collect::<String>()
-    );
-    std::fs::write(&path, file).unwrap();
-    let config = config::load(&path);
-    std::fs::remove_file(&path).unwrap();
-    let config = Arc::new(config.map_err(|errors| errors.to_string()).unwrap());
-    let secrets = Secrets::of([7; 32]);
-    Snapshot::build(config, &Ground { generation: 1, previous, resolved: &Resolved::default(), secrets })
+/// So many nodes that take one request each.
+fn full_soon(settings: &mut config::Pool) {
+    settings.members.iter_mut().for_each(|member| member.max_requests = Some(1));
 }
 
-const TWO: &str = "nodes = [\"a\", \"b\"]";
-const LEARN: &str = "sticky = { mode = \"learn\", cookie = \"JSESSIONID\" }";
-const ONE_EACH: &str = "max-requests = 1";
+fn learns(settings: &mut config::Pool) {
+    settings.sticky = Some(sticky(OnLost::Rebind));
+}
 
-fn at(seconds: u64) -> Tick {
-    Tick::from_millis(seconds * 1000)
+fn one_of(max: u32) -> Option<ActiveNodes> {
+    let (above_for, cool_down) = (Duration::from_secs(30), Duration::from_mins(5));
+    Some(ActiveNodes { start: 1, max, in_flight_per_node: 100, above_for, cool_down })
 }
 
 fn wish(tried: &Tried, bound: Option<u32>, now: Tick) -> Wish<'_> {
@@ -73,7 +59,10 @@ fn fails_probes(pool: &Pool, member: usize) {
 
 #[test]
 fn a_session_waits_for_its_own_full_node_and_for_any_once_that_is_lost() {
-    let snapshot = snapshot(&format!("{TWO}\n{LEARN}\n{ONE_EACH}"), None);
+    let snapshot = follow(None, 2, |settings| {
+        learns(settings);
+        full_soon(settings);
+    });
     let pool = &snapshot.pools[0];
     let a = pool.members[0].number;
     let _first = go(pool, Some(a), at(1)).ok().unwrap();
@@ -86,7 +75,7 @@ fn a_session_waits_for_its_own_full_node_and_for_any_once_that_is_lost() {
 
 #[test]
 fn a_second_request_of_a_session_does_not_wait_for_the_trial_of_its_node() {
-    let snapshot = snapshot(&format!("{TWO}\n{LEARN}"), None);
+    let snapshot = follow(None, 2, learns);
     let pool = &snapshot.pools[0];
     let a = pool.members[0].number;
     refuse(pool, 0, at(1));
@@ -98,7 +87,10 @@ fn a_second_request_of_a_session_does_not_wait_for_the_trial_of_its_node() {
 
 #[test]
 fn a_standby_is_not_activated_beyond_the_most() {
-    let snapshot = snapshot(&format!("{TWO}\n{ONE_EACH}\nactive = {{ start = 1, max = 1 }}"), None);
+    let snapshot = follow(None, 2, |settings| {
+        full_soon(settings);
+        settings.active = one_of(1);
+    });
     let pool = &snapshot.pools[0];
     let _first = go(pool, None, at(1)).ok().unwrap();
     assert_eq!(wanted(go(pool, None, at(1))), Wanted { node: None, why: Why::Balanced });
@@ -123,20 +115,20 @@ fn the_last_node_that_serves_stays_unless_a_standby_can_follow() {
         pool.members[0].state.state()
     };
     let ejected = State::Passive(Reason::Ejected);
-    let alone = snapshot("nodes = [\"a\"]", None);
+    let alone = follow(None, 1, |_| {});
     assert_eq!(slow(&alone.pools[0], at(1)), State::Active);
-    let two = snapshot(TWO, None);
+    let two = follow(None, 2, |_| {});
     refuse(&two.pools[0], 1, at(1));
     assert_eq!(slow(&two.pools[0], at(1)), State::Active, "the other one is ejected");
     assert_eq!(slow(&two.pools[0], at(3600)), State::Active, "and has not shown yet that it is well");
-    let followed = snapshot(&format!("{TWO}\nactive = {{ start = 1, max = 1 }}"), None);
+    let followed = follow(None, 2, |settings| settings.active = one_of(1));
     assert_eq!(slow(&followed.pools[0], at(1)), ejected);
-    assert_eq!(slow(&snapshot(TWO, None).pools[0], at(1)), ejected);
+    assert_eq!(slow(&follow(None, 2, |_| {}).pools[0], at(1)), ejected);
 }
 
 #[test]
 fn a_session_has_its_own_node_as_its_last_resort() {
-    let ejected = snapshot(&format!("{TWO}\n{LEARN}"), None);
+    let ejected = follow(None, 2, learns);
     let pool = &ejected.pools[0];
     let [a, b] = [0, 1].map(|member| pool.members[member].number);
     refuse(pool, 0, at(1));
@@ -145,9 +137,10 @@ fn a_session_has_its_own_node_as_its_last_resort() {
         let (went, why, _) = go(pool, bound, at(2)).ok().unwrap();
         assert_eq!((went, why), (member, Why::LastResort), "{bound:?}");
     }
-    let refuses = LEARN.replace(" }", ", on-lost = \"refuse\" }");
-    let health = "when-none = \"all\"\nhealth = { probes = [{ kind = \"tcp\" }] }";
-    let unwell = snapshot(&format!("{TWO}\n{refuses}\n{health}"), None);
+    let unwell = follow(None, 2, |settings| {
+        settings.sticky = Some(sticky(OnLost::Refuse));
+        settings.when_none = WhenNone::All;
+    });
     let pool = &unwell.pools[0];
     let [a, b] = [0, 1].map(|member| pool.members[member].number);
     (0..2).for_each(|member| fails_probes(pool, member));
@@ -161,34 +154,37 @@ fn a_session_has_its_own_node_as_its_last_resort() {
 
 #[test]
 fn a_session_that_moves_nowhere_has_no_other_node_to_try() {
-    for (on_lost, another) in [("rebind", true), ("refuse", false)] {
-        let sticky = LEARN.replace(" }", &format!(", on-lost = \"{on_lost}\" }}"));
-        let snapshot = snapshot(&format!("{TWO}\n{sticky}"), None);
+    for (on_lost, another) in [(OnLost::Rebind, true), (OnLost::Refuse, false)] {
+        let snapshot = follow(None, 2, |settings| settings.sticky = Some(sticky(on_lost)));
         let pool = &snapshot.pools[0];
         let mut tried = Tried::default();
         tried.add(0);
-        assert_eq!(pool.has_another(Some(pool.members[0].number), &tried, at(1)), another, "{on_lost}");
+        assert_eq!(pool.has_another(Some(pool.members[0].number), &tried, at(1)), another);
         assert!(pool.has_another(None, &tried, at(1)));
     }
 }
 
 #[test]
 fn a_node_that_is_new_begins_cold_and_nobody_stays_cold_without_a_slow_start() {
-    let cold = snapshot(&format!("{TWO}\nslow-start = \"1m\""), None);
+    let slowly =
+        |settings: &mut config::Pool| settings.members.iter_mut().for_each(|m| m.slow_start = Duration::from_mins(1));
+    let cold = follow(None, 2, slowly);
     let warmth = |snapshot: &Snapshot| snapshot.pools[0].members.iter().map(|m| m.load.warmth()).collect::<Vec<_>>();
     assert_eq!(warmth(&cold), [100, 100]);
     cold.pools[0].tend(at(1), Duration::from_secs(30));
     assert_eq!(warmth(&cold), [550, 550]);
-    let grown = snapshot("nodes = [\"a\", \"b\", \"c\"]\nslow-start = \"1m\"", Some(&cold));
+    let grown = follow(Some(&cold), 3, slowly);
     assert_eq!(warmth(&grown), [550, 550, 100]);
-    assert_eq!(warmth(&snapshot(TWO, Some(&grown))), [1000, 1000]);
+    assert_eq!(warmth(&follow(Some(&grown), 2, |_| {})), [1000, 1000]);
 }
 
 #[test]
 fn a_standby_that_becomes_a_backup_serves_as_one() {
-    let before = snapshot(&format!("{TWO}\nactive = {{ start = 1, max = 1 }}"), None);
-    let nodes = "nodes = [\"a\", { node = \"b\", backup = true }, \"c\"]";
-    let after = snapshot(&format!("{nodes}\nactive = {{ start = 1, max = 1 }}"), Some(&before));
+    let before = follow(None, 2, |settings| settings.active = one_of(1));
+    let after = follow(Some(&before), 3, |settings| {
+        settings.active = one_of(1);
+        settings.members[1].backup = true;
+    });
     let pool = &after.pools[0];
     refuse(pool, 0, at(1));
     pool.members[2].state.set_operator(Operator::Maintenance);
@@ -198,10 +194,15 @@ fn a_standby_that_becomes_a_backup_serves_as_one() {
 
 #[test]
 fn fewer_places_hold_for_requests_of_before_as_well() {
-    let queue = "queue = { size = 9, wait = \"9s\" }";
-    let before = snapshot(&format!("nodes = [\"a\"]\nmax-requests = 3\n{queue}"), None);
+    let few = |most| {
+        move |settings: &mut config::Pool| {
+            settings.members[0].max_requests = Some(most);
+            settings.queue = Some(config::Queue { size: 9, wait: Duration::from_secs(9) });
+        }
+    };
+    let before = follow(None, 1, few(3));
     let running: Vec<_> = (0..3).map(|_| go(&before.pools[0], None, at(1)).ok().unwrap()).collect();
-    let after = snapshot(&format!("nodes = [\"a\"]\nmax-requests = 1\n{queue}"), Some(&before));
+    let after = follow(Some(&before), 1, few(1));
     let served = Arc::new(AtomicUsize::new(0));
     for _ in 0..2 {
         let served = Arc::clone(&served);
@@ -225,10 +226,11 @@ fn fewer_places_hold_for_requests_of_before_as_well() {
 
 #[test]
 fn no_place_is_lost_or_counted_twice_whatever_happens() {
-    let sticky = LEARN;
-    let text =
-        format!("nodes = [\"a\", \"b\", \"c\"]\n{sticky}\nmax-requests = 3\nqueue = {{ size = 20, wait = \"9s\" }}");
-    let snapshot = snapshot(&text, None);
+    let snapshot = follow(None, 3, |settings| {
+        learns(settings);
+        settings.members.iter_mut().for_each(|member| member.max_requests = Some(3));
+        settings.queue = Some(config::Queue { size: 20, wait: Duration::from_secs(9) });
+    });
     let pool = &snapshot.pools[0];
     let given: Arc<Mutex<Vec<Held>>> = Arc::default();
     let (mut running, mut asleep, mut chance, mut now) = (Vec::<Held>::new(), 0_usize, 0x9e37_79b9_7f4a_7c15_u64, 1000);
