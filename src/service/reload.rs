@@ -34,6 +34,7 @@ pub(crate) struct Reloader {
     tickets: Arc<dyn ProducesTickets>,
     secrets: Secrets,
     admin: SocketAddr,
+    state_dir: PathBuf,
     bound: HashSet<SocketAddr>,
     probing: Probing,
     naming: Naming,
@@ -104,6 +105,7 @@ impl Reloader {
             tickets: first.tickets,
             secrets: first.secrets,
             admin: first.generation.snapshot.config.admin.bind,
+            state_dir: first.generation.snapshot.config.state_dir.clone(),
             bound: HashSet::new(),
             probing: Probing::default(),
             naming: first.naming,
@@ -129,7 +131,7 @@ impl Reloader {
     async fn try_reload(&mut self) -> Result<Arc<Generation>, Vec<Problem>> {
         let mut config = config::load(&self.path).map_err(|errors| errors.0)?;
         let before = self.shared.current.load_full();
-        config.warnings.extend(needs_restart(self.admin, self.threads.count(), &config));
+        config.warnings.extend(self.needs_restart(&config));
         let config = Arc::new(config);
         let observer = Arc::clone(&self.shared.observer);
         let prepared = Prepared::new(Arc::clone(&config), Some(&before), &self.tickets, &observer)?;
@@ -141,6 +143,28 @@ impl Reloader {
         let generation = self.swap(prepared, number, &before, sockets);
         tell_warnings(&generation);
         Ok(generation)
+    }
+
+    /// What the file says that a running Weir cannot follow.
+    fn needs_restart(&self, now: &Config) -> Vec<Problem> {
+        let file = Place { line: 0, ..now.admin.at.clone() };
+        let (admin, threads, dir) = (self.admin, self.threads.count(), &self.state_dir);
+        let all = [
+            (admin != now.admin.bind).then(|| {
+                let what = format!("the admin address stays {admin} and does not become {}", now.admin.bind);
+                (now.admin.at.clone(), what)
+            }),
+            (threads != now.threads).then(|| {
+                let what = format!("the number of traffic threads stays {threads} and does not become {}", now.threads);
+                (file.clone(), what)
+            }),
+            (*dir != now.state_dir).then(|| {
+                let (dir, other) = (dir.display(), now.state_dir.display());
+                (file.clone(), format!("the state directory stays {dir} and does not become {other}"))
+            }),
+        ];
+        let advice = || "restart Weir to follow (`systemctl restart weir`)".to_string();
+        all.into_iter().flatten().map(|(at, what)| Problem { at, what, advice: advice() }).collect()
     }
 
     /// The addresses of a node's name are others now: the same configuration runs with them.
@@ -250,21 +274,4 @@ fn bind_advice(error: &io::Error, address: SocketAddr) -> String {
         io::ErrorKind::AddrNotAvailable => format!("no interface of this machine has the address {}", address.ip()),
         _ => String::new(),
     }
-}
-
-/// What the file says that a running Weir cannot follow.
-fn needs_restart(admin: SocketAddr, threads: usize, now: &Config) -> Vec<Problem> {
-    let warn = |at: Place, what: String| Problem {
-        at,
-        what,
-        advice: "restart Weir to follow (`systemctl restart weir`)".to_string(),
-    };
-    let file = Place { line: 0, ..now.admin.at.clone() };
-    let moved = (admin != now.admin.bind).then(|| {
-        warn(now.admin.at.clone(), format!("the admin address stays {admin} and does not become {}", now.admin.bind))
-    });
-    let grown = (threads != now.threads).then(|| {
-        warn(file, format!("the number of traffic threads stays {threads} and does not become {}", now.threads))
-    });
-    moved.into_iter().chain(grown).collect()
 }

@@ -248,13 +248,15 @@ fn a_reload_can_be_asked_for_on_the_admin_address() {
 fn what_only_a_restart_can_change_is_told_at_every_reload_until_then() {
     let (_origin, _gate, weir) = world();
     let admin = weir.admin().to_string();
-    weir.edit(|text| text.replace("threads = 1", "threads = 2"));
+    let moved = |text: String| text.replacen("state-dir = \"", "state-dir = \"/nowhere", 1);
+    weir.edit(|text| moved(text).replace("threads = 1", "threads = 2"));
     for _ in 0..2 {
         let told = crate::harness::weir(&["reload", "--admin", &admin]).expect("weir reload");
         let warning = String::from_utf8_lossy(&told.stderr).into_owned();
         assert!(told.status.success() && warning.contains("stays 1 and does not become 2; restart"), "{warning}");
+        assert!(warning.contains("the state directory stays /") && warning.contains("become /nowhere"), "{warning}");
     }
-    weir.edit(|text| text.replace("threads = 2", "threads = 1"));
+    weir.edit(|text| text.replace("threads = 2", "threads = 1").replace("/nowhere", ""));
     let told = crate::harness::weir(&["reload", "--admin", &admin]).expect("weir reload");
     assert!(told.status.success() && !String::from_utf8_lossy(&told.stderr).contains("restart"), "{told:?}");
 }
