@@ -161,6 +161,25 @@ fn running_requests_are_waited_for() {
 }
 
 #[test]
+fn a_tunnel_is_waited_for() {
+    let origin = Origin::speaking(|talk| {
+        talk.send(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n");
+        talk.wait_for_close();
+    });
+    let weir = Appliance::in_front_of(&[&origin]);
+    let mut client = weir.client();
+    client.send("GET / HTTP/1.1\r\nHost: esb.test\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n");
+    assert!(client.head().is_ok_and(|head| head.starts_with("HTTP/1.1 101 ")));
+    let mut wait = weir.begin_to_say(&["drain", "n1", "--deadline", "1s", "--wait"]);
+    eventually("only it is left", || wait.out().contains("n1 is in maintenance in app: 1 request still running"));
+    assert!(wait.still_runs());
+    client.finish();
+    drop(client);
+    let said = wait.end();
+    assert_eq!(said.code, Some(0), "{said:?}");
+}
+
+#[test]
 fn maintenance_moves_sessions_at_once_and_cuts_nothing() {
     let (origins, gate, weir) = slow_nodes();
     let mut clients = running(&origins, &weir);
