@@ -1,23 +1,32 @@
 //! What a request meets in each room, timed alone: numbers to compare before and after a change, not promises.
 //! `cargo bench` measures; `cargo test --benches` runs everything once.
 
+use std::collections::BTreeSet;
 use std::hint::black_box;
 use std::net::{IpAddr, Ipv4Addr};
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::time::{Duration, SystemTime};
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
-use weir::config::HostPattern;
+use regex::bytes::RegexBuilder;
+use weir::config::{
+    Access, Action, Balance, Edits, HashOn, HostPattern, PathPattern, Place, Rate, RateBy, Route, RouteTimeouts,
+};
 use weir::observe::access::Entry;
 use weir::observe::clock::DateCache;
-use weir::traffic::balance::SmoothRoundRobin;
+use weir::traffic::balance::{Ask, Balancer, Candidates};
 use weir::traffic::headers::{Forwarded, Trust, Up, UpFraming, write_request};
+use weir::traffic::latency::Latency;
+use weir::traffic::plain_path::{Room, read};
+use weir::traffic::rate::{RateLimit, Verdict};
+use weir::traffic::routes::Routes;
 use weir::traffic::sessions::{How, Sessions};
 use weir::traffic::sites::Sites;
 use weir::traffic::state::NodeState;
 use weir::traffic::tick::Tick;
 use weir::wire::{HeadLimits, RequestHead, Scan, scan_head};
 
-criterion_group!(rooms, host, pick, session, head, access_line);
+criterion_group!(rooms, host, pick, session, routes, plain_path, rate, head, access_line);
 criterion_main!(rooms);
 
 /// The site of a host: an exact name, one that only a wildcard takes, one that nobody has.
@@ -38,17 +47,71 @@ fn host(criterion: &mut Criterion) {
     }
 }
 
-/// The next node, each asked whether it takes traffic.
+/// The next node by each method, each node asked whether it takes traffic, has room, and how warm it is.
 fn pick(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("pick");
-    for count in [2, 1000] {
-        let round_robin = SmoothRoundRobin::new((0..count).map(|_| 1));
-        let states: Vec<_> = (0..count).map(|_| NodeState::new(false)).collect();
-        let now = black_box(Tick::from_millis(1_000));
-        let next = || round_robin.pick(|node| states[node].takes_new(now).then_some(1000));
-        assert_ne!(next(), next(), "two turns, two nodes");
-        group.bench_function(BenchmarkId::from_parameter(count), |bencher| bencher.iter(next));
+    let methods = [
+        ("round-robin", Balance::RoundRobin),
+        ("least-requests", Balance::LeastRequests),
+        ("least-time", Balance::LeastTime),
+        ("random-two", Balance::RandomTwo),
+        ("hash", Balance::Hash(HashOn::Path)),
+    ];
+    for (name, method) in &methods {
+        for count in [2, 1000] {
+            let labels: Vec<_> = (0..count).map(|node| format!("w{node}")).collect();
+            let balancer = Balancer::new(method, labels.iter().map(|label| (label.as_str(), 1)));
+            let nodes = Nodes::new(count);
+            let mut chance = 88_172_645_463_325_252;
+            let mut next = || balancer.pick(Ask { key: draw(&mut chance), chance: draw(&mut chance) }, &nodes);
+            let met: BTreeSet<_> = (0..1000).filter_map(|_| next()).collect();
+            assert!(met.len() > 1, "{name}: requests are spread");
+            group.bench_function(BenchmarkId::new(*name, count), |bencher| bencher.iter(&mut next));
+        }
     }
+}
+
+/// Nodes as a pool keeps them, all idle and equally quick.
+struct Nodes {
+    states: Vec<NodeState>,
+    running: Vec<AtomicU32>,
+    latencies: Vec<Latency>,
+    now: Tick,
+}
+
+impl Nodes {
+    fn new(count: usize) -> Self {
+        let now = black_box(Tick::from_millis(1_000));
+        let latencies: Vec<_> = (0..count).map(|_| Latency::default()).collect();
+        latencies.iter().for_each(|latency| latency.record(now, Duration::from_millis(5)));
+        let states = (0..count).map(|_| NodeState::new(false)).collect();
+        Self { states, running: (0..count).map(|_| AtomicU32::new(0)).collect(), latencies, now }
+    }
+}
+
+impl Candidates for Nodes {
+    fn eligible(&self, node: usize) -> bool {
+        self.states[node].takes_new(self.now) && self.running[node].load(Relaxed) < 1000
+    }
+
+    fn in_flight(&self, node: usize) -> u32 {
+        self.running[node].load(Relaxed)
+    }
+
+    fn latency(&self, node: usize) -> u32 {
+        self.latencies[node].expected(self.now)
+    }
+
+    fn warmth(&self, _: usize) -> u16 {
+        1000
+    }
+}
+
+fn draw(chance: &mut u64) -> u64 {
+    *chance ^= *chance << 13;
+    *chance ^= *chance >> 7;
+    *chance ^= *chance << 17;
+    chance.wrapping_mul(0x2545_f491_4f6c_dd1d)
 }
 
 /// The node of a session's cookie, the hash of its id included.
@@ -67,6 +130,100 @@ fn session(criterion: &mut Criterion) {
     criterion.bench_function("session/unknown", |bencher| {
         bencher.iter(|| sessions.find(sessions.key(black_box(b"of nobody")), now));
     });
+}
+
+/// Which of twenty routes takes a request: each kind of pattern stands last, behind prefixes that do not match.
+fn routes(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("routes");
+    let builder = || RegexBuilder::new("^/services/[^/]*Admin(/|$)").unicode(false).build();
+    let regex = || PathPattern::Regex(builder().expect("a good pattern"));
+    let cases = [
+        ("exact", PathPattern::Exact("/favicon.ico".into()), "/favicon.ico"),
+        ("prefix", PathPattern::Prefix("/carbon".into()), "/carbon/admin/login.jsp"),
+        ("regex", regex(), "/services/UserAdmin"),
+        ("none", regex(), "/services/Echo"),
+        ("escaped", PathPattern::Prefix("/carbon".into()), "/%63arbon/admin;x=y/../login.jsp"),
+    ];
+    for (kind, pattern, path) in cases {
+        let before = (0..19).map(|number| PathPattern::Prefix(format!("/other{number}").into()));
+        let routes: Vec<_> = before.chain([pattern]).map(route).collect();
+        let (routes, mut room, head) = (Routes::new(&routes), Room::default(), asking_for(path));
+        let found = routes.find(&head, &mut room).expect("a clear path");
+        assert_eq!(found, (kind != "none").then_some(19), "{path}");
+        group.bench_function(kind, |bencher| bencher.iter(|| routes.find(black_box(&head), &mut room)));
+    }
+}
+
+/// What a path is in the eyes of a node.
+fn plain_path(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("plain-path");
+    for (kind, path, plain) in [
+        ("usual", "/services/Echo/endpoint1", "/services/Echo/endpoint1"),
+        ("escaped", "/services/%45cho;jsessionid=0123456789ABCDEF/endpoint1", "/services/Echo/endpoint1"),
+        ("climbing", "/services/Echo/../Other/endpoint1", "/services/Other/endpoint1"),
+    ] {
+        let mut room = Room::default();
+        let readings = read(path.as_bytes(), &mut room).expect("a clear path");
+        assert_eq!(readings.plain, plain.as_bytes());
+        let id = BenchmarkId::from_parameter(kind);
+        group.bench_function(id, |bencher| {
+            bencher.iter(|| read(black_box(path.as_bytes()), &mut room).is_ok());
+        });
+    }
+}
+
+/// Whether a client may come now: one that does, one that comes too often, and every time another one.
+fn rate(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("rate");
+    let by = RateBy::Client { ipv4_prefix: 32, ipv6_prefix: 64 };
+    let per = Duration::from_secs(1);
+    let limit = |requests| {
+        RateLimit::new(&Rate { requests, per, burst: 0, delay: false, by: by.clone(), max_keys: 100_000 }, [7; 16])
+    };
+    let (wide, tight, now) = (limit(1_000_000), limit(1), Tick::from_millis(1_000));
+    let ask = |limit: &RateLimit, client: u32, now| limit.ask_for(IpAddr::V4(client.into()), None, now);
+    let mut later = 1_000;
+    group.bench_function("known", |bencher| {
+        bencher.iter(|| {
+            later += 1;
+            ask(&wide, black_box(7), Tick::from_millis(later))
+        });
+    });
+    assert_eq!(ask(&tight, 7, now), Verdict::Pass);
+    assert!(matches!(ask(&tight, 7, now), Verdict::Refuse { .. }));
+    group.bench_function("refused", |bencher| bencher.iter(|| ask(&tight, black_box(7), now)));
+    let mut client = 0;
+    group.bench_function("new", |bencher| {
+        bencher.iter(|| {
+            client += 1;
+            ask(&wide, client, now)
+        });
+    });
+}
+
+fn asking_for(path: &str) -> RequestHead {
+    let mut head = RequestHead::new();
+    let text = format!("GET {path} HTTP/1.1\r\nHost: esb.wso2.com\r\n\r\n");
+    head.parse(text.as_bytes(), &HeadLimits::default()).expect("a good head");
+    head
+}
+
+fn route(path: PathPattern) -> Route {
+    Route {
+        name: "route".into(),
+        path: Some(path),
+        methods: Vec::new(),
+        headers: Vec::new(),
+        action: Action::Pool(0),
+        access: Access::default(),
+        rate: None,
+        timeouts: RouteTimeouts::default(),
+        max_body: None,
+        non_idempotent: false,
+        request_headers: Edits::default(),
+        response_headers: Edits::default(),
+        at: Place::default(),
+    }
 }
 
 /// A request's head from the buffer to what the node reads.
