@@ -209,7 +209,9 @@ fn wait_for_close(talk: &mut Talk) {
 
 #[test]
 fn retries_say_what_went_wrong_before() {
-    let bad: [(&str, fn(&mut Talk), &str); 4] = [
+    /// How the first node fails.
+    type Way = fn(&mut Talk);
+    let bad: [(&str, Way, &str); 4] = [
         ("retry:reset", Talk::reset, ""),
         ("retry:cut", Talk::close, ""),
         (

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
-use crate::harness::{Appliance, Client, Gate, H2Client, Origin, Plan, eventually, ok, ok_with, within};
+use crate::harness::{Appliance, Client, Gate, H2Client, Origin, Plan, Seen, eventually, ok, ok_with, within};
 
 /// A node that tells how many requests it ran at once, at most.
 struct Counting {
@@ -118,7 +118,7 @@ fn first_come_first_served() {
     for client in &mut clients {
         assert_eq!(client.answer().expect("an answer").status, 200);
     }
-    let order: Vec<String> = origin.seen().iter().map(|seen| seen.target()).collect();
+    let order: Vec<String> = origin.seen().iter().map(Seen::target).collect();
     assert_eq!(order, ["/hold", "/1", "/2", "/3", "/4", "/5", "/6"]);
     assert_eq!((waiting(&weir), queued(&weir, "served")), (0, 6));
 }
@@ -316,7 +316,7 @@ fn a_reload_that_takes_a_busy_node_away_costs_those_who_wait_nothing() {
     holders.iter_mut().for_each(|client| assert_eq!(client.answer().expect("an answer").status, 200));
     clients.iter_mut().for_each(|client| assert_eq!(client.answer().expect("an answer").text(), "a"));
     assert_eq!(nodes[1].count(), 1, "nobody goes where no pool is");
-    let order: Vec<String> = nodes[0].seen().iter().skip(1).map(|seen| seen.target()).collect();
+    let order: Vec<String> = nodes[0].seen().iter().skip(1).map(Seen::target).collect();
     assert_eq!(order, ["/1", "/2", "/3", "/4"], "in their order");
     assert_eq!(queued(&weir, "served"), 4, "each waited once");
 }
