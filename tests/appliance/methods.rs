@@ -10,7 +10,7 @@ use std::time::Duration;
 use crate::harness::{Appliance, Origin, Plan, eventually, ok, within};
 
 /// How long the slow node takes for a request.
-const SLOW: Duration = Duration::from_millis(40);
+const SLOW: Duration = Duration::from_millis(100);
 
 /// How many requests each of them got.
 type Shares = BTreeMap<String, usize>;
