@@ -128,7 +128,7 @@ fn without_an_answer_it_starts_and_serves_once_there_is_one() {
     let first = Origin::speaking(naming("first"));
     let weir = plan(&dns, &first, "").start();
     assert_eq!(weir.get("/").refusal(), "503 no-active-node");
-    assert!(weir.journal().contains("the name workers.test has no known address"), "{}", weir.journal());
+    eventually("the journal says why", || weir.journal().contains("the name workers.test has no known address"));
     dns.says(Says::Addresses(vec![FIRST]));
     assert!(within(Duration::from_secs(10), || weir.get("/").text() == "first"), "{}", weir.journal());
     assert_eq!(nodes(&weir), ["workers@127.0.0.1"]);

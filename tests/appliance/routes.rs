@@ -265,7 +265,7 @@ fn a_route_has_deadlines_of_its_own() {
     });
     let routes = "[[site.route]]\nprefix = \"/quick\"\ntimeouts = { read = \"200ms\" }\n\
         [[site.route]]\nprefix = \"/slow\"\ntimeouts = { read = \"1h\" }\n";
-    let weir = Plan::before(&[&origin]).pool("timeouts = { read = \"900ms\" }\ntries = 1").site(routes).start();
+    let weir = Plan::before(&[&origin]).pool("timeouts = { read = \"2s\" }\ntries = 1").site(routes).start();
     let ask = |target: &str| {
         let mut client = weir.client();
         client.send(get(target, ""));
