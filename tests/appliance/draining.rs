@@ -4,7 +4,7 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::harness::{Appliance, Client, Gate, Origin, Plan, User, eventually};
+use crate::harness::{Appliance, Client, Gate, Origin, Plan, Saying, User, eventually};
 use crate::session_world::{self, LEARN, World, row, two_pools};
 
 const SHORT: &str = "sticky = { mode = \"learn\", idle = \"1s\" }";
@@ -141,6 +141,14 @@ fn running(origins: &[Origin], weir: &Appliance) -> [Client; 2] {
     clients
 }
 
+/// It looks twice before it says that all is over.
+#[track_caller]
+fn waits_on(wait: &mut Saying) {
+    let now = Instant::now();
+    eventually("it has looked again, and again", || now.elapsed() > Duration::from_millis(1_300));
+    assert!(wait.still_runs(), "it did not wait");
+}
+
 #[test]
 fn running_requests_are_waited_for() {
     for word in ["drain", "maintain"] {
@@ -149,7 +157,7 @@ fn running_requests_are_waited_for() {
         assert_eq!(weir.say(&[word, "n1"]).code, Some(0));
         let mut wait = weir.begin_to_say(&["drain", "n1", "--wait"]);
         eventually("it tells what runs", || wait.out().contains("1 request "));
-        assert!(wait.still_runs());
+        waits_on(&mut wait);
         gate.open();
         let mut answers: Vec<String> =
             clients.iter_mut().map(|client| client.answer().expect("the answer comes").text()).collect();
@@ -172,7 +180,7 @@ fn a_tunnel_is_waited_for() {
     assert!(client.head().is_ok_and(|head| head.starts_with("HTTP/1.1 101 ")));
     let mut wait = weir.begin_to_say(&["drain", "n1", "--deadline", "1s", "--wait"]);
     eventually("only it is left", || wait.out().contains("n1 is in maintenance in app: 1 request still running"));
-    assert!(wait.still_runs());
+    waits_on(&mut wait);
     client.finish();
     drop(client);
     let said = wait.end();

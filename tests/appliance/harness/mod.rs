@@ -34,3 +34,4 @@ pub(crate) use ports::free_port;
 pub(crate) use talk::Talk;
 pub(crate) use tls::{Agreed, Offer};
 pub(crate) use user::User;
+pub(crate) use words::Saying;
