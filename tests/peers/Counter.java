@@ -15,6 +15,13 @@ public final class Counter extends HttpServlet {
             response.getWriter().print(request.getLocalAddr() + " broken");
             return;
         }
+        if (request.getParameter("sleep") != null) {
+            try {
+                Thread.sleep(Integer.parseInt(request.getParameter("sleep")));
+            } catch (InterruptedException stopped) {
+                throw new IOException(stopped);
+            }
+        }
         int count = request.getParameter("plain") == null ? count(request) : 0;
         response.getWriter().print(request.getLocalAddr() + " " + count);
     }

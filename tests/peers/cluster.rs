@@ -28,6 +28,13 @@ fn a_drain_under_load_loses_no_session_and_no_request() {
 
     let drained = thread::scope(|scope| {
         let begun = Instant::now();
+        let mut patient = stage.browser("esb");
+        eventually("one more session is on worker1", || {
+            patient.forget();
+            patient.get("/app/count").body.starts_with(NODES[0])
+        });
+        let patient = scope.spawn(move || (patient.get("/app/count?sleep=9000"), Instant::now()));
+        eventually("its long request runs", || stage.nodes()[0]["in_flight"] != 0);
         let drain = scope.spawn(|| stage.command(&["drain", "worker1", "--wait", "--deadline", "60s"]));
         eventually("worker1 is draining", || stage.nodes()[0]["operator"] == "drain");
         let bound = crowd.living_on(NODES[0]);
@@ -38,6 +45,9 @@ fn a_drain_under_load_loses_no_session_and_no_request() {
         assert!(!drain.is_finished(), "it is not safe to stop a node with sessions");
         crowd.begin_anew_within(Duration::from_secs(4));
         let drained = drain.join().unwrap();
+        let safe = Instant::now();
+        let (page, answered) = patient.join().unwrap();
+        assert!(answered <= safe && page.body == format!("{} 2", NODES[0]), "the long request was not waited for");
         stage.tell("newcomers", newcomers.go_home_flawless("beside the drain"));
         stage.tell("drained after", format!("{:?}", begun.elapsed()));
         drained
@@ -278,6 +288,8 @@ fn with_all_workers_down_clients_are_told_at_once_and_come_back_to_their_session
     let (with, without) =
         (stage.crowd(Users::WithSessions, 10, "sessions"), stage.crowd(Users::WithoutSessions, 10, "any"));
     let homes = NODES.map(|node| with.living_on(node));
+    let mut bound = stage.browser("sessions");
+    bound.get("/app/count");
     with.take().assert_flawless("before");
     stage.forwarders.iter_mut().for_each(Forwarder::shut);
     for pool in ["sessions", "any"] {
@@ -292,6 +304,11 @@ fn with_all_workers_down_clients_are_told_at_once_and_come_back_to_their_session
         assert!(seen.errors.keys().all(|kind| kind.starts_with("503")), "{seen}");
     }
     let begun = Instant::now();
+    for (mut browser, word) in [(bound, "session-lost"), (stage.browser("any"), "no-active-node")] {
+        let page = browser.get("/app/count");
+        assert!(page.status == 503 && page.body.contains(word), "{word}: {}", page.body);
+        assert!(page.field("Retry-After").is_some(), "{word}: a client is told when to come again");
+    }
     stage.forwarders[0].reopen();
     eventually("those of the first are back", || with.look(|tally| tally.of(NODES[0]) > 50));
     stage.forwarders[1].reopen();

@@ -82,6 +82,11 @@ impl Stage {
         Crowd::come(kind, size, &format!("{pool}.example"), self.http)
     }
 
+    /// A browser that asks this pool.
+    pub fn browser(&self, pool: &str) -> Browser {
+        Browser::plain(&format!("{pool}.example"), self.http)
+    }
+
     /// The command line of Weir, run to its end.
     pub fn command(&self, words: &[&str]) -> Output {
         let admin = self.admin.to_string();
