@@ -250,7 +250,7 @@ fn a_worker_that_flaps_every_three_seconds_disturbs_nobody_else() {
     let Some(mut stage) = plan.start() else { return };
     let (with, without) = (stage.crowd(Users::WithSessions, 10, "esb"), stage.crowd(Users::WithoutSessions, 10, "esb"));
     let on_the_flapping = with.living_on(NODES[0]);
-    for _ in 0..4 {
+    for _ in 0..3 {
         stage.forwarders[0].shut();
         thread::sleep(Duration::from_secs(3));
         stage.forwarders[0].reopen();

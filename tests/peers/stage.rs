@@ -33,6 +33,8 @@ pub struct Stage {
     admin: SocketAddr,
     configuration: String,
     directory: Directory,
+    /// How long the journal was when all nodes were active.
+    started: usize,
 }
 
 impl Plan {
@@ -52,8 +54,20 @@ impl Plan {
         };
         let configuration = self.configuration(http, admin, ports);
         let weir = Some(Weir::start(&directory, &configuration));
-        let stage = Stage { weir, forwarders, tomcats, ports, what: self.what, http, admin, configuration, directory };
+        let mut stage = Stage {
+            weir,
+            forwarders,
+            tomcats,
+            ports,
+            what: self.what,
+            http,
+            admin,
+            configuration,
+            directory,
+            started: 0,
+        };
         eventually("all nodes are active", || stage.nodes().iter().all(|node| node["state"] == "active"));
+        stage.started = stage.weir.as_ref().map_or(0, |weir| weir.journal().len());
         Some(stage)
     }
 
@@ -106,11 +120,11 @@ impl Stage {
         });
     }
 
-    /// The journal's lines about states since the nodes became active for the first time.
+    /// The journal's lines about states since all nodes were active.
     pub fn changes(&self) -> Vec<String> {
         let journal = self.weir.as_ref().map(Weir::journal).unwrap_or_default();
-        let told = journal.lines().filter(|line| line.contains(" of pool ") && !line.contains("checking"));
-        told.map(str::to_owned).collect()
+        let since = journal.get(self.started..).unwrap_or_default().lines();
+        since.filter(|line| line.contains(" of pool ")).map(str::to_owned).collect()
     }
 
     /// SIGTERM, and a new start as soon as it ended.
