@@ -9,6 +9,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use crate::browser::{Browser, Page};
+use crate::harness::eventually;
 
 /// Whom a crowd is made of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,6 +51,8 @@ struct Shared {
     kind: Users,
     over: AtomicBool,
     tally: Mutex<Tally>,
+    /// Of each user, how many requests are over.
+    asked: Mutex<BTreeMap<usize, usize>>,
     /// Where each user's session lives.
     homes: Mutex<BTreeMap<usize, String>>,
     /// When each user ends its session and begins another.
@@ -70,6 +73,7 @@ impl Crowd {
             kind,
             over: AtomicBool::new(false),
             tally: Mutex::default(),
+            asked: Mutex::default(),
             homes: Mutex::default(),
             ends: Mutex::default(),
         });
@@ -91,6 +95,14 @@ impl Crowd {
     /// A look at what was seen.
     pub fn look<T>(&self, look: impl FnOnce(&Tally) -> T) -> T {
         look(&self.shared.tally.lock().unwrap())
+    }
+
+    /// Waits until whatever was under way is over, for every user.
+    pub fn settle(&self) {
+        let before = self.shared.asked.lock().unwrap().clone();
+        eventually("everybody has asked anew", || {
+            before.iter().all(|(user, asked)| self.shared.asked.lock().unwrap()[user] > asked + 1)
+        });
     }
 
     /// The users with a session on this node.
@@ -174,6 +186,7 @@ impl User {
         let crowd = self.crowd.clone();
         let mut tally = crowd.tally.lock().unwrap();
         tally.requests += 1;
+        *crowd.asked.lock().unwrap().entry(self.number).or_default() += 1;
         tally.repeated += self.browser.repeated - repeated;
         tally.slowest = tally.slowest.max(took);
         tally.slow += usize::from(took >= Duration::from_millis(950));
