@@ -13,6 +13,18 @@ DESTDIR    ?=
 BINARY     ?= target/release/weir
 # Seconds for each fuzz target of `make acceptance`.
 FUZZ_SECONDS ?= 600
+# What `make bench` measures and how; docs/performance.md tells what each takes. Empty: as the program has it.
+ROUNDS     ?=
+SECONDS    ?=
+THREADS    ?=
+SESSIONS   ?=
+PORTS      ?=
+WORKLOADS  ?=
+PROXIES    ?=
+BINARIES   ?=
+# Another binary than the one that is built here, and the profile that the load's own clients are built with.
+WEIR       ?=
+PROFILE    ?= bench
 # Handed to `weir demo`, such as DEMO="--http-port 8888" or DEMO=--self-test.
 DEMO ?=
 
@@ -20,7 +32,7 @@ UNITDIR = $(PREFIX)/lib/systemd/system
 INSTALLED = $(PREFIX)/bin/weir $(UNITDIR)/weir.service $(PREFIX)/lib/sysusers.d/weir.conf \
 	$(PREFIX)/lib/tmpfiles.d/weir.conf $(PREFIX)/share/man/man8/weir.8 $(SYSCONFDIR)/logrotate.d/weir
 
-.PHONY: help build demo test lint cargo-test doc units staged acceptance install uninstall clean
+.PHONY: help build demo bench test lint cargo-test doc units staged acceptance install uninstall clean
 
 help: ## lists what there is
 	@echo "Weir, a reverse-proxy load balancer. What make can do here:"
@@ -33,6 +45,11 @@ build: ## builds target/release/weir, and installs by apt what that needs
 
 demo: build ## shows the whole cluster of the guide on this machine
 	@target/release/weir demo $(DEMO)
+
+bench: ## side by side with nginx and HAProxy (ROUNDS, SECONDS, WORKLOADS, PROXIES, BINARIES=old=/path/weir)
+	@.ci/need bench
+	@$(CARGO) bench --quiet --profile $(PROFILE) --bench versus -- rounds=$(ROUNDS) seconds=$(SECONDS) threads=$(THREADS) \
+		sessions=$(SESSIONS) ports=$(PORTS) workloads="$(WORKLOADS)" proxies="$(PROXIES)" binaries="$(BINARIES)" weir="$(WEIR)"
 
 test: ## everything a contributor runs: lints, tests, documents, units, a staged install
 	@.ci/need test

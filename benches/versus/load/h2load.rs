@@ -1,0 +1,47 @@
+//! h2load: HTTP/2 from eight connections with 32 streams each.
+
+use std::fs;
+use std::process::Command;
+use std::time::Duration;
+
+use super::{Load, output_of, read};
+use crate::Told;
+use crate::stage::Stage;
+
+const CONNECTIONS: &str = "-c8";
+const STREAMS: &str = "-m32";
+/// A million logins take a minute or two.
+const PATIENCE: Duration = Duration::from_secs(600);
+
+/// So many small answers. By number, because h2load's timed runs do not always end.
+pub(crate) fn small(stage: &Stage, port: u16, count: usize) -> Told<Load> {
+    let log = stage.dir.join("scripts/h2load.log");
+    let _ = fs::remove_file(&log);
+    let mut command = asking(port, "", count);
+    let end = run(command.arg(format!("--log-file={}", log.display())))?;
+    let text = fs::read_to_string(&log).map_err(|error| format!("{}: {error}", log.display()))?;
+    let latencies = read::h2load_log(&text).filter(|(status, _)| *status == 200).map(|(_, micros)| micros).collect();
+    let told = Load::of(latencies, end.seconds);
+    Ok(Load { requests: end.good, errors: end.bad, complaint: "h2load saw requests fail".to_owned(), ..told })
+}
+
+/// So many logins, each a new session.
+pub(crate) fn logins(port: u16, count: usize) -> Told<Load> {
+    let end = run(&mut asking(port, "login", count))?;
+    let told = Load::of(Vec::new(), end.seconds);
+    Ok(Load { requests: end.good, errors: end.bad, complaint: "h2load saw logins fail".to_owned(), ..told })
+}
+
+fn asking(port: u16, path: &str, count: usize) -> Command {
+    let mut command = Command::new("h2load");
+    command
+        .args(["-t1", CONNECTIONS, STREAMS])
+        .arg(format!("-n{count}"))
+        .arg(format!("https://127.0.0.1:{port}/{path}"));
+    command
+}
+
+fn run(command: &mut Command) -> Told<read::H2loadEnd> {
+    let text = output_of("h2load", command, PATIENCE)?;
+    read::h2load(&text).ok_or_else(|| format!("h2load: {text}"))
+}

@@ -1,0 +1,112 @@
+//! A node that reads every body whole before it answers, and after an upgrade echoes all it gets. One thread, a process
+//! of its own, so that its work is told apart from the load's.
+
+use std::io;
+use std::time::Duration;
+
+use memchr::memmem;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tungstenite::handshake::derive_accept_key;
+
+use crate::Told;
+use crate::clients;
+
+/// The word by which this program runs as a sink.
+pub(crate) const WORD: &str = "--sink";
+
+const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 70\r\n\r\n\
+    a small answer, as a service gives it: seventy bytes, no more, no less";
+
+/// Serves these ports until it is ended.
+pub(crate) fn serve(ports: &[String]) -> Told<()> {
+    clients::alone(async {
+        let mut last = None;
+        for port in ports {
+            let port = port.parse::<u16>().map_err(|error| format!("{port}: {error}"))?;
+            let listener = TcpListener::bind(("127.0.0.1", port)).await.map_err(|error| format!("{port}: {error}"))?;
+            last = Some(tokio::spawn(accept(listener)));
+        }
+        match last {
+            Some(task) => task.await.map_err(|error| error.to_string()),
+            None => Err("a sink needs ports".to_owned()),
+        }
+    })?
+}
+
+async fn accept(listener: TcpListener) {
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => {
+                tokio::spawn(async move {
+                    let _ = connection(stream).await;
+                });
+            }
+            Err(_) => tokio::time::sleep(Duration::from_millis(10)).await,
+        }
+    }
+}
+
+async fn connection(mut stream: TcpStream) -> io::Result<()> {
+    stream.set_nodelay(true)?;
+    let mut held = vec![0; 256 << 10];
+    let mut filled = 0;
+    loop {
+        let Some(end) = memmem::find(&held[..filled], b"\r\n\r\n") else {
+            let count = stream.read(&mut held[filled..]).await?;
+            if count == 0 {
+                return Ok(());
+            }
+            filled += count;
+            continue;
+        };
+        let head = String::from_utf8_lossy(&held[..end]).into_owned();
+        held.copy_within(end + 4..filled, 0);
+        filled -= end + 4;
+        if let Some(key) = field(&head, "sec-websocket-key") {
+            return tunnel(stream, key, held, filled).await;
+        }
+        let length = field(&head, "content-length").and_then(|value| value.parse().ok()).unwrap_or(0);
+        filled = body(&mut stream, &mut held, filled, length).await?;
+        stream.write_all(ANSWER).await?;
+    }
+}
+
+/// Reads a body to its end, and returns how much of what follows it is in `held`.
+async fn body(stream: &mut TcpStream, held: &mut [u8], filled: usize, length: usize) -> io::Result<usize> {
+    if filled >= length {
+        held.copy_within(length..filled, 0);
+        return Ok(filled - length);
+    }
+    let mut missing = length - filled;
+    while missing > 0 {
+        let room = held.len().min(missing);
+        match stream.read(&mut held[..room]).await? {
+            0 => return Err(io::ErrorKind::UnexpectedEof.into()),
+            count => missing -= count,
+        }
+    }
+    Ok(0)
+}
+
+async fn tunnel(mut stream: TcpStream, key: &str, mut held: Vec<u8>, mut filled: usize) -> io::Result<()> {
+    let accept = derive_accept_key(key.as_bytes());
+    let head = format!(
+        "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: {accept}\r\n\r\n"
+    );
+    stream.write_all(head.as_bytes()).await?;
+    held.truncate(filled.max(16 << 10));
+    held.shrink_to_fit();
+    loop {
+        stream.write_all(&held[..filled]).await?;
+        filled = stream.read(&mut held).await?;
+        if filled == 0 {
+            return Ok(());
+        }
+    }
+}
+
+fn field<'head>(head: &'head str, name: &str) -> Option<&'head str> {
+    let mut fields = head.lines().skip(1).filter_map(|line| line.split_once(':'));
+    fields.find(|(other, _)| other.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim())
+}

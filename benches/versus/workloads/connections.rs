@@ -1,0 +1,15 @@
+//! A TLS connection for each request.
+
+use super::{Round, measure};
+use crate::Told;
+use crate::clients::handshakes::{self, Handshakes};
+use crate::figures::Figures;
+use crate::proxies::Running;
+
+pub(super) fn full(running: &mut Running<'_>, round: &Round<'_>) -> Told<Figures> {
+    measure(running, |running| handshakes::run(running.ports.edge, Handshakes::Full, round.seconds))
+}
+
+pub(super) fn resumed(running: &mut Running<'_>, round: &Round<'_>) -> Told<Figures> {
+    measure(running, |running| handshakes::run(running.ports.edge, Handshakes::Resumed, round.seconds))
+}

@@ -1,0 +1,40 @@
+//! Much of what a configuration or a day may bring: sessions, nodes.
+
+use super::{Round, learns, settle, steady};
+use crate::Told;
+use crate::figures::{Figures, MEMORY};
+use crate::load::{Load, h2load};
+use crate::proxies::Running;
+
+/// What the sessions take, together.
+const SESSIONS: &str = "sessions KiB";
+
+/// Once for each start the sessions are learned, then it is small-tls while they are there.
+pub(super) fn sessions(running: &mut Running<'_>, round: &Round<'_>) -> Told<Figures> {
+    let taken = match running.facts.of(SESSIONS) {
+        Some(taken) => taken,
+        None => learn(running, round.words.sessions)?,
+    };
+    Ok(steady::small_tls(running, round)?.with(SESSIONS, taken))
+}
+
+fn learn(running: &mut Running<'_>, count: usize) -> Told<f64> {
+    let login = |count| h2load::logins(running.ports.https, count).and_then(Load::faultless);
+    // Connections and their buffers are made before the memory is read.
+    login(2000)?;
+    settle();
+    let before = running.memory();
+    if learns(running) {
+        login(count)?;
+        settle();
+    }
+    let taken = running.memory() - before;
+    running.alive()?;
+    running.facts.set(SESSIONS, taken);
+    Ok(taken)
+}
+
+pub(super) fn nodes(running: &mut Running<'_>, round: &Round<'_>) -> Told<Figures> {
+    let start = running.memory();
+    Ok(steady::small_http(running, round)?.with("before KiB", start).with(MEMORY, running.memory()))
+}
