@@ -18,10 +18,13 @@ mod workloads;
 
 use std::env;
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 
 use origins::Origins;
 use rounds::Measured;
 use stage::Stage;
+use tokio::signal::unix::{SignalKind, signal};
 use words::Words;
 
 /// What went well, or one line that says what did not and what to do.
@@ -51,8 +54,27 @@ fn ended(outcome: Told<bool>) -> ExitCode {
     }
 }
 
+/// Set when somebody wants the run to end; what is running then ends with it.
+static INTERRUPTED: AtomicBool = AtomicBool::new(false);
+
+/// Listens for SIGINT and SIGTERM, so that no proxy is left behind.
+fn heed_signals() {
+    thread::spawn(|| {
+        clients::alone(async {
+            let (Ok(mut terminate), Ok(mut interrupt)) =
+                (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
+            else {
+                return;
+            };
+            tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
+            INTERRUPTED.store(true, Ordering::Relaxed);
+        })
+    });
+}
+
 /// The whole run. False when some rounds failed: what could be measured is reported all the same.
 fn compare(words: &Words) -> Told<bool> {
+    heed_signals();
     let machine = machine::look(words)?;
     let stage = Stage::set(words)?;
     let origins = Origins::start(&stage)?;

@@ -2,8 +2,8 @@
 //! a while disturbs all of them. Ratios are made within a round, and the median of them counts.
 
 use std::io::Write;
+use std::sync::atomic::Ordering;
 
-use crate::Told;
 use crate::figures::Figures;
 use crate::origins::Origins;
 use crate::proxies::{Column, Kind, Running};
@@ -11,6 +11,7 @@ use crate::stage::Stage;
 use crate::stats::median;
 use crate::words::Words;
 use crate::workloads::{Round, Workload};
+use crate::{INTERRUPTED, Told};
 
 /// All that was measured of one workload.
 pub(crate) struct Measured {
@@ -41,18 +42,18 @@ pub(crate) struct Ratio {
 }
 
 impl Measured {
-    /// Starts all columns, measures, and ends them. A column that does not start, or a round with errors, is noted.
+    /// Starts all columns, measures, and ends them. A column that does not start ends the run: without it there is
+    /// nothing to compare. A round with errors is noted.
     pub(crate) fn of(workload: &Workload, words: &Words, stage: &Stage, origins: &Origins) -> Told<Self> {
         let round = Round { seconds: words.seconds, words };
         let mut measured = Self { workload: *workload, columns: Vec::new() };
         let mut all = Vec::new();
         let part = words.columns.iter().enumerate().filter(|(_, column)| takes_part(column, workload));
         for (place, column) in part {
-            let mut taken = Taken { column: column.clone(), rounds: Vec::new(), failures: Vec::new() };
-            match Running::start(column, place, workload.shape, stage, origins) {
-                Ok(running) => all.push((measured.columns.len(), running)),
-                Err(why) => taken.failures.push(why),
-            }
+            let taken = Taken { column: column.clone(), rounds: Vec::new(), failures: Vec::new() };
+            let running = Running::start(column, place, workload.shape, stage, origins);
+            let running = running.map_err(|why| format!("{} {}: {why}", workload.name, column.name))?;
+            all.push((measured.columns.len(), running));
             measured.columns.push(taken);
         }
         for number in 0..words.rounds {
@@ -61,6 +62,9 @@ impl Measured {
                 all.rotate_left(number.min(1).min(turned));
             }
             for (place, running) in &mut all {
+                if INTERRUPTED.load(Ordering::Relaxed) {
+                    return Err("interrupted".to_owned());
+                }
                 let outcome = (workload.sample)(running, &round);
                 measured.columns[*place].take(number, outcome);
             }
