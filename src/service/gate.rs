@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use super::trip::Trip;
-use crate::config::Action;
+use crate::config::{Action, Redirect};
 use crate::traffic::client::client_of;
 use crate::traffic::rate::{RateLimit, Verdict};
 use crate::traffic::redirect::{self, Url};
@@ -29,6 +29,9 @@ impl Trip<'_> {
         let found = rules.find(self.head, &mut room).map_err(|_| Refusal::PathUnclear)?;
         drop(room);
         self.route = found;
+        if matches!(&self.rules().action, Action::Redirect(redirect) if self.leads_back(redirect)) {
+            self.route = None;
+        }
         if let Action::Pool(pool) = self.rules().action {
             self.pool = pool;
         }
@@ -65,17 +68,25 @@ impl Trip<'_> {
     }
 
     /// Where a route sends its clients.
-    pub(crate) fn location(&self, redirect: &crate::config::Redirect) -> Vec<u8> {
-        let listener = self.place.listener();
-        let asked = Url {
-            secure: self.connection.secure(),
-            host: self.head.host().map_or(listener.default_host.as_bytes(), |host| host.name),
-            port: listener.port,
-            target: self.head.target(),
-        };
+    pub(crate) fn location(&self, redirect: &Redirect) -> Vec<u8> {
         let mut location = Vec::with_capacity(256);
-        redirect::location(&mut location, redirect, &asked);
+        redirect::location(&mut location, redirect, &self.asked());
         location
+    }
+
+    /// Whether a redirect would lead to the very URL that was asked for: one to https, of a client whose TLS ended at a
+    /// trusted proxy. Then it is not for this request.
+    fn leads_back(&self, redirect: &Redirect) -> bool {
+        let mut own = Vec::with_capacity(256);
+        redirect::own(&mut own, &self.asked());
+        own == self.location(redirect)
+    }
+
+    fn asked(&self) -> Url<'_> {
+        let (secure, port) = self.origin();
+        let default_host = self.place.listener().default_host.as_bytes();
+        let host = self.head.host().map_or(default_host, |host| host.name);
+        Url { secure, host, port, target: self.head.target() }
     }
 
     /// Refuses a body that says itself that it is too long.

@@ -159,15 +159,24 @@ impl<'r> Trip<'r> {
         Tick::from_millis(self.connection.worker().clock.now())
     }
 
-    /// Writes the head that goes up.
-    pub(crate) fn write_head(&self, out: &mut Vec<u8>, framing: UpFraming) {
+    /// Scheme (whether it is https) and port as the client saw them.
+    pub(super) fn origin(&self) -> (bool, u16) {
+        self.forwarded().origin(self.head)
+    }
+
+    fn forwarded(&self) -> Forwarded<'_> {
         let listener = self.place.listener();
-        let forwarded = Forwarded {
+        Forwarded {
             client: self.connection.peer_text().as_bytes(),
             secure: self.connection.secure(),
             port: listener.port,
             trust: self.connection.trust(listener),
-        };
+        }
+    }
+
+    /// Writes the head that goes up.
+    pub(crate) fn write_head(&self, out: &mut Vec<u8>, framing: UpFraming) {
+        let listener = self.place.listener();
         let up = Up {
             framing,
             close: !self.pool().settings.reuse,
@@ -176,7 +185,7 @@ impl<'r> Trip<'r> {
             default_host: listener.default_host.as_bytes(),
             edits: Some(&self.rules().request),
         };
-        write_request(out, self.head, &forwarded, &up);
+        write_request(out, self.head, &self.forwarded(), &up);
     }
 
     /// Whether this request asks for an upgrade that the site allows.
@@ -196,7 +205,7 @@ impl<'r> Trip<'r> {
             upgrade: answer.status() == 101,
             via: self.site().is_some_and(|site| site.via),
             public: PublicName {
-                secure: self.connection.secure(),
+                secure: self.origin().0,
                 authority: self.head.host().map_or(self.place.listener().default_host.as_bytes(), |host| host.raw),
             },
             nodes: &self.place.generation.snapshot.nodes,

@@ -121,18 +121,25 @@ fn write_forwarded_for(out: &mut Vec<u8>, head: &RequestHead, from: &Forwarded<'
     write(out, &[from.client, b"\r\n"]);
 }
 
-/// Scheme and port as the client saw them, as far as anybody whom we may believe knows.
+impl Forwarded<'_> {
+    /// Scheme (whether it is https) and port as the client saw them, as far as anybody whom we may believe knows.
+    pub fn origin(&self, head: &RequestHead) -> (bool, u16) {
+        let known = |kind| if self.trust == Trust::Known { last(head, kind) } else { None };
+        let secure = known(FieldKind::XForwardedProto).and_then(is_https).unwrap_or(self.secure);
+        let default = match secure {
+            _ if secure == self.secure => self.port,
+            true => 443,
+            false => 80,
+        };
+        let port = known(FieldKind::XForwardedPort).and_then(digits).and_then(|port| u16::try_from(port).ok());
+        (secure, port.unwrap_or(default))
+    }
+}
+
 fn write_origin(out: &mut Vec<u8>, head: &RequestHead, from: &Forwarded<'_>) {
-    let known = |kind| if from.trust == Trust::Known { last(head, kind) } else { None };
-    let secure = known(FieldKind::XForwardedProto).and_then(is_https).unwrap_or(from.secure);
-    let default = match secure {
-        _ if secure == from.secure => from.port,
-        true => 443,
-        false => 80,
-    };
-    let port = known(FieldKind::XForwardedPort).and_then(digits).and_then(|port| u16::try_from(port).ok());
+    let (secure, port) = from.origin(head);
     write_field(out, b"X-Forwarded-Proto", if secure { b"https" } else { b"http" });
-    write_number(out, b"X-Forwarded-Port", u64::from(port.unwrap_or(default)));
+    write_number(out, b"X-Forwarded-Port", u64::from(port));
 }
 
 /// Of several lines the last one is by the proxy that speaks to us.

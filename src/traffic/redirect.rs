@@ -31,6 +31,12 @@ pub fn location(out: &mut Vec<u8>, redirect: &Redirect, asked: &Url<'_>) {
     }
 }
 
+/// Appends the URL that was asked for, as [`location`] would write it.
+pub fn own(out: &mut Vec<u8>, asked: &Url<'_>) {
+    push_origin(out, asked.secure, asked.host, asked.port);
+    push_target(out, origin_form(asked.target), asked.host.is_empty());
+}
+
 const fn default_port(secure: bool) -> u16 {
     if secure { 443 } else { 80 }
 }

@@ -382,3 +382,20 @@ fn clients_get_the_fields_that_are_set_on_nodes_answers_refusals_and_redirects_a
         0
     );
 }
+
+#[test]
+fn who_came_by_tls_to_a_trusted_proxy_is_not_sent_to_https_again() {
+    let origin = Origin::named("n");
+    let route = "[[site.route]]\nprefix = \"/\"\nredirect = { scheme = \"https\" }\n";
+    for (trusted, came_by, expected) in [
+        ("127.0.0.0/8", "https", "n /x?y=z"),
+        ("127.0.0.0/8", "http", "https://esb.test/x?y=z"),
+        ("10.0.0.0/8", "https", "https://esb.test/x?y=z"),
+    ] {
+        let listener = format!("trusted-proxies = [\"{trusted}\"]");
+        let weir = Plan::before(&[&origin]).listener(&listener).site(route).start();
+        let answer = weir.client().ask(get("/x?y=z", &format!("X-Forwarded-Proto: {came_by}\r\n")));
+        let told = answer.field("location").unwrap_or_else(|| answer.text());
+        assert_eq!(told, expected, "by {came_by}, {trusted} trusted");
+    }
+}
