@@ -104,7 +104,7 @@ async fn within(
     pool: usize,
     member: usize,
 ) -> Result<(), Missed> {
-    let what = describe(probe);
+    let what = describe(probe, probe.port.saturating_add(offset(generation, pool, member)));
     match tokio::time::timeout(limit, ask(probe, generation, pool, member)).await {
         Ok(Ok(())) => Ok(()),
         Ok(Err(seen)) => Err(Missed::Failed(format!("{what}: {seen}"))),
@@ -112,19 +112,27 @@ async fn within(
     }
 }
 
-fn describe(probe: &Probe) -> String {
+/// What was asked, in words, with the port that it was asked on.
+fn describe(probe: &Probe, port: u16) -> String {
     match probe.kind {
-        ProbeKind::Tcp => format!("tcp {}", probe.port),
-        ProbeKind::Tls => format!("tls {}", probe.port),
-        ProbeKind::Http => format!("http {}{}", probe.port, probe.path),
-        ProbeKind::Https => format!("https {}{}", probe.port, probe.path),
+        ProbeKind::Tcp => format!("tcp {port}"),
+        ProbeKind::Tls => format!("tls {port}"),
+        ProbeKind::Http => format!("http {port}{}", probe.path),
+        ProbeKind::Https => format!("https {port}{}", probe.path),
     }
 }
 
+/// What a member's node adds to every port.
+fn offset(generation: &Generation, pool: usize, member: usize) -> u16 {
+    let snapshot = &generation.snapshot;
+    let member = snapshot.pools.get(pool).and_then(|pool| pool.members.get(member));
+    member.and_then(|member| snapshot.config.nodes.get(member.index)).map_or(0, |node| node.port_offset)
+}
+
 async fn ask(probe: &Probe, generation: &Generation, pool: usize, member: usize) -> Result<(), String> {
+    let offset = offset(generation, pool, member);
     let snapshot = &generation.snapshot;
     let member = snapshot.pools.get(pool).and_then(|pool| pool.members.get(member)).ok_or("the node is gone")?;
-    let offset = snapshot.config.nodes.get(member.index).map_or(0, |node| node.port_offset);
     let address = SocketAddr::new(member.address.ip(), probe.port.saturating_add(offset));
     let tls = match probe.kind {
         ProbeKind::Tcp | ProbeKind::Http => None,

@@ -60,6 +60,19 @@ fn states_are_metrics_and_journal_lines_with_the_reason() {
 }
 
 #[test]
+fn the_reason_names_the_port_that_was_asked() {
+    let origins = [Origin::named("a"), Origin::named("b")];
+    let weir = Plan::before(&[&origins[0], &origins[1]]).health(QUICK).start();
+    for origin in &origins {
+        origin.stop();
+    }
+    for origin in &origins {
+        let reason = format!("tcp {}: connection refused", origin.port());
+        eventually("the journal names the node's own port, offset and all", || weir.journal().contains(&reason));
+    }
+}
+
+#[test]
 fn all_probes_must_pass() {
     let broken = Arc::new(AtomicBool::new(false));
     let is_broken = broken.clone();
