@@ -4,29 +4,27 @@
 use std::collections::BTreeSet;
 use std::hint::black_box;
 use std::net::{IpAddr, Ipv4Addr};
-use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::time::{Duration, SystemTime};
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use regex::bytes::RegexBuilder;
-use weir::config::{
-    Access, Action, Balance, Edits, HashOn, HostPattern, PathPattern, Place, Rate, RateBy, Route, RouteTimeouts,
-};
+use weir::config::{Access, Action, Edits, HostPattern, PathPattern, Place, Rate, RateBy, Route, RouteTimeouts};
 use weir::observe::access::Entry;
 use weir::observe::clock::DateCache;
-use weir::traffic::balance::{Ask, Balancer, Candidates};
+use weir::traffic::balance::Ask;
 use weir::traffic::headers::{Forwarded, Trust, Up, UpFraming, write_request};
-use weir::traffic::latency::Latency;
 use weir::traffic::plain_path::{Room, read};
+use weir::traffic::pool::{Choice, Meant, Pool, Tried, Wish};
 use weir::traffic::rate::{RateLimit, Verdict};
+use weir::traffic::resolved::Resolved;
 use weir::traffic::routes::Routes;
 use weir::traffic::sessions::{How, Sessions};
 use weir::traffic::sites::Sites;
-use weir::traffic::state::NodeState;
+use weir::traffic::snapshot::{Ground, Secrets, Snapshot};
 use weir::traffic::tick::Tick;
 use weir::wire::{HeadLimits, RequestHead, Scan, scan_head};
 
-criterion_group!(rooms, host, pick, session, routes, plain_path, rate, head, access_line);
+criterion_group!(rooms, host, choose, session, routes, plain_path, rate, head, access_line);
 criterion_main!(rooms);
 
 /// The site of a host: an exact name, one that only a wildcard takes, one that nobody has.
@@ -47,64 +45,50 @@ fn host(criterion: &mut Criterion) {
     }
 }
 
-/// The next node by each method, each node asked whether it takes traffic, has room, and how warm it is.
-fn pick(criterion: &mut Criterion) {
-    let mut group = criterion.benchmark_group("pick");
-    let methods = [
-        ("round-robin", Balance::RoundRobin),
-        ("least-requests", Balance::LeastRequests),
-        ("least-time", Balance::LeastTime),
-        ("random-two", Balance::RandomTwo),
-        ("hash", Balance::Hash(HashOn::Path)),
-    ];
-    for (name, method) in &methods {
+/// The node that a request gets, and its place there, by each method in a pool as a configuration makes it: all nodes
+/// active, idle and equally quick, with a bound on requests.
+fn choose(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("choose");
+    for method in ["round-robin", "least-requests", "least-time", "random-two", "hash"] {
         for count in [2, 1000] {
-            let labels: Vec<_> = (0..count).map(|node| format!("w{node}")).collect();
-            let balancer = Balancer::new(method, labels.iter().map(|label| (label.as_str(), 1)));
-            let nodes = Nodes::new(count);
+            let pool = pool(method, count);
+            let (tried, now) = (Tried::default(), Tick::from_millis(1_000));
             let mut chance = 88_172_645_463_325_252;
-            let mut next = || balancer.pick(Ask { key: draw(&mut chance), chance: draw(&mut chance) }, &nodes);
-            let met: BTreeSet<_> = (0..1000).filter_map(|_| next()).collect();
-            assert!(met.len() > 1, "{name}: requests are spread");
-            group.bench_function(BenchmarkId::new(*name, count), |bencher| bencher.iter(&mut next));
+            let mut next = || {
+                let ask = Ask { key: draw(&mut chance), chance: draw(&mut chance) };
+                let wish = Wish { bound: None, returns: false, tried: &tried, failure: None, ask, now };
+                let Choice::Node(chosen) = pool.choose(&wish, Meant::Yes) else { panic!("all nodes are active") };
+                chosen.member
+            };
+            let met: BTreeSet<_> = (0..1000).map(|_| next()).collect();
+            assert!(met.len() > 1, "{method}: requests are spread");
+            group.bench_function(BenchmarkId::new(method, count), |bencher| bencher.iter(&mut next));
         }
     }
 }
 
-/// Nodes as a pool keeps them, all idle and equally quick.
-struct Nodes {
-    states: Vec<NodeState>,
-    running: Vec<AtomicU32>,
-    latencies: Vec<Latency>,
-    now: Tick,
-}
-
-impl Nodes {
-    fn new(count: usize) -> Self {
-        let now = black_box(Tick::from_millis(1_000));
-        let latencies: Vec<_> = (0..count).map(|_| Latency::default()).collect();
-        latencies.iter().for_each(|latency| latency.record(now, Duration::from_millis(5)));
-        let states = (0..count).map(|_| NodeState::new(false)).collect();
-        Self { states, running: (0..count).map(|_| AtomicU32::new(0)).collect(), latencies, now }
+fn pool(method: &str, count: usize) -> Pool {
+    let dir = std::env::temp_dir().join(format!("weir-rooms-{}-{method}-{count}", std::process::id()));
+    let hash = if method == "hash" { "hash = { on = \"path\" }\n" } else { "" };
+    let nodes = |line: fn(usize) -> String| (0..count).map(line).collect::<String>();
+    let text = format!(
+        "state-dir = \"state\"\n[[listener]]\nname = \"http\"\nbind = \"127.0.0.1:8080\"\n{}\
+         [[pool]]\nname = \"app\"\nport = 8280\nmax-requests = 1000\nbalance = \"{method}\"\n{hash}nodes = [{}]\n\
+         [[site]]\nname = \"s\"\nlistener = \"http\"\nhosts = [\"a.test\"]\npool = \"app\"\n",
+        nodes(|node| format!("[[node]]\nname = \"w{node}\"\naddress = \"10.0.{}.{}\"\n", node / 250, node % 250 + 1)),
+        nodes(|node| format!("\"w{node}\",")),
+    );
+    std::fs::create_dir_all(&dir).expect("a directory of its own");
+    std::fs::write(dir.join("weir.toml"), text).expect("written");
+    let config = weir::config::load(&dir.join("weir.toml")).unwrap_or_else(|errors| panic!("{}", errors.render(false)));
+    std::fs::remove_dir_all(&dir).expect("removed");
+    let (resolved, secrets) = (Resolved::default(), Secrets::of([7; 32]));
+    let ground = Ground { generation: 1, previous: None, resolved: &resolved, secrets };
+    let pool = Snapshot::build(config.into(), &ground).pools.remove(0);
+    for member in &pool.members {
+        member.load.latency.record(Tick::from_millis(1_000), Duration::from_millis(5));
     }
-}
-
-impl Candidates for Nodes {
-    fn eligible(&self, node: usize) -> bool {
-        self.states[node].takes_new(self.now) && self.running[node].load(Relaxed) < 1000
-    }
-
-    fn in_flight(&self, node: usize) -> u32 {
-        self.running[node].load(Relaxed)
-    }
-
-    fn latency(&self, node: usize) -> u32 {
-        self.latencies[node].expected(self.now)
-    }
-
-    fn warmth(&self, _: usize) -> u16 {
-        1000
-    }
+    pool
 }
 
 fn draw(chance: &mut u64) -> u64 {
