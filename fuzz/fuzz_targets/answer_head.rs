@@ -62,6 +62,7 @@ fn check_down(head: &AnswerHead, to: Method, switches: u8) {
         via: false,
         public: PublicName { secure: true, authority: b"esb.wso2.com" },
         nodes: &nodes,
+        edits: None,
         extra: &[],
     };
     let mut out = Vec::new();
