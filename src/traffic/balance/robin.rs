@@ -1,5 +1,6 @@
 //! nginx's smooth weighted round robin, shared by all threads. A node's share is exact, its turns are spread, and one
-//! that comes back after a while has nothing to catch up on.
+//! that comes back after a while has nothing to catch up on. A large pool is gone round by a window, turn after turn one
+//! node further: every node is in it equally often, and no pick looks at them all.
 
 use parking_lot::Mutex;
 
@@ -9,19 +10,29 @@ use super::candidates::{share, weights};
 #[derive(Debug)]
 pub struct SmoothRoundRobin {
     weights: Box<[u16]>,
-    credits: Mutex<Box<[i64]>>,
+    rhythm: Mutex<Rhythm>,
 }
+
+#[derive(Clone, Debug)]
+struct Rhythm {
+    credits: Box<[i64]>,
+    /// Where the window begins; always 0 in a pool that fits into it.
+    from: usize,
+}
+
+/// As many eligible nodes are looked at: a look at one costs some nanoseconds, and a thousand would hold up all threads.
+const WINDOW: usize = 128;
 
 impl SmoothRoundRobin {
     /// One weight a node, in the pool's order; below 1 counts as 1, above 1000 as 1000.
     pub fn new(shares: impl IntoIterator<Item = u16>) -> Self {
         let weights = weights(shares);
-        let credits = Mutex::new(vec![0; weights.len()].into());
-        Self { weights, credits }
+        let rhythm = Mutex::new(Rhythm { credits: vec![0; weights.len()].into(), from: 0 });
+        Self { weights, rhythm }
     }
 
     /// The next of those that have a warmth, up to 1000. Each is credited its weight for as much as it is warm, the one
-    /// with most credit is picked and pays for all. `warmth` must be quick: it is asked for every node, under a lock.
+    /// with most credit is picked and pays for all. `warmth` must be quick: it is asked under a lock.
     pub fn pick(&self, warmth: impl Fn(usize) -> Option<u16>) -> Option<usize> {
         self.turn::<true>(warmth)
     }
@@ -34,13 +45,13 @@ impl SmoothRoundRobin {
     /// Goes on in the rhythm of `previous`, so that a reload that changes nothing changes nothing: `before` tells
     /// which index a node had there. A node that is new or has another weight begins with no credit.
     pub fn handover(&self, previous: &Self, before: impl Fn(usize) -> Option<usize>) {
-        let old = previous.credits.lock().clone();
+        let old = previous.rhythm.lock().clone();
         // What nodes that are gone left behind must not become a burst.
         let bound = self.weights.iter().map(|weight| i64::from(share(*weight, 1000))).sum::<i64>();
-        let mut credits = self.credits.lock();
-        for (index, (credit, weight)) in credits.iter_mut().zip(&self.weights).enumerate() {
+        let mut rhythm = self.rhythm.lock();
+        for (index, (credit, weight)) in rhythm.credits.iter_mut().zip(&self.weights).enumerate() {
             let place = before(index).filter(|place| previous.weights.get(*place) == Some(weight));
-            if let Some(had) = place.and_then(|place| old.get(place)) {
+            if let Some(had) = place.and_then(|place| old.credits.get(place)) {
                 *credit = (*had).clamp(-bound, bound);
             }
         }
@@ -50,17 +61,24 @@ impl SmoothRoundRobin {
         if self.weights.len() < 2 {
             return (!self.weights.is_empty() && warmth(0).is_some()).then_some(0);
         }
-        let mut credits = self.credits.lock();
-        let (mut paid, mut most) = (0, i64::MIN);
-        for (index, (credit, weight)) in credits.iter_mut().zip(&self.weights).enumerate() {
-            if let Some(warmth) = warmth(index) {
-                let share = i64::from(share(*weight, warmth));
-                let richer = *credit + share;
-                paid += share;
-                most = most.max(rank(richer, index));
-                if TAKEN {
-                    *credit = richer;
-                }
+        let Rhythm { credits, from } = &mut *self.rhythm.lock();
+        let (mut paid, mut most, mut seen) = (0, i64::MIN, 0);
+        for index in (*from..credits.len()).chain(0..*from) {
+            let (Some(credit), Some(weight), Some(warmth)) =
+                (credits.get_mut(index), self.weights.get(index), warmth(index))
+            else {
+                continue;
+            };
+            let share = i64::from(share(*weight, warmth));
+            let richer = *credit + share;
+            paid += share;
+            most = most.max(rank(richer, index));
+            if TAKEN {
+                *credit = richer;
+            }
+            seen += 1;
+            if seen == WINDOW {
+                break;
             }
         }
         if most == i64::MIN {
@@ -69,6 +87,9 @@ impl SmoothRoundRobin {
         let best = index_of(most);
         if TAKEN {
             *credits.get_mut(best)? -= paid;
+            if credits.len() > WINDOW {
+                *from = (*from + 1) % credits.len();
+            }
         }
         Some(best)
     }
@@ -149,6 +170,23 @@ mod tests {
     }
 
     #[test]
+    fn in_a_large_pool_shares_are_by_weight_too() {
+        for (nodes, weight) in [(129, 1), (300, 1), (1000, 1), (300, 5), (1000, 3)] {
+            let mut draws = Draws::new();
+            let weights: Vec<u16> = (0..nodes).map(|_| 1 + draws.below(weight) as u16).collect();
+            let robin = SmoothRoundRobin::new(weights.iter().copied());
+            let away = |index: usize| (index % 7 != 3).then_some(1000);
+            let cycle: usize = (0..nodes).filter(|index| index % 7 != 3).map(|index| usize::from(weights[index])).sum();
+            let mut counts = vec![0_usize; nodes];
+            (0..20 * cycle).for_each(|_| counts[robin.pick(away).unwrap()] += 1);
+            for (index, (count, weight)) in counts.into_iter().zip(&weights).enumerate() {
+                let ideal = if index % 7 == 3 { 0 } else { 20 * usize::from(*weight) };
+                assert!(count.abs_diff(ideal) <= 1 + ideal / 8, "{nodes} nodes, {index}: {count} turns for {ideal}");
+            }
+        }
+    }
+
+    #[test]
     fn only_the_eligible_have_turns() {
         let robin = SmoothRoundRobin::new([1, 1, 1]);
         assert_eq!(turns(&robin, 4, only(|index| index != 1)), "acac");
@@ -183,7 +221,7 @@ mod tests {
             let mask = draws.below(32);
             let picked = robin.pick(only(|index| mask >> index & 1 == 1));
             assert!(picked.is_none_or(|index| mask >> index & 1 == 1));
-            assert!(robin.credits.lock().iter().all(|credit| credit.abs() <= (14 + 5) * 1000));
+            assert!(robin.rhythm.lock().credits.iter().all(|credit| credit.abs() <= (14 + 5) * 1000));
         }
         let counts = turns(&robin, 140, all);
         let found = ["a", "b", "c", "d", "e"].map(|node| counts.matches(node).count());
@@ -202,10 +240,10 @@ mod tests {
         let turned = SmoothRoundRobin::new([1, 5, 9]);
         old.pick(all);
         turned.handover(&old, |index| [Some(2), Some(0), None][index]);
-        assert_eq!(*turned.credits.lock(), [(-3 + 7) * 1000, -1000, 0].into(), "known by name, not by place");
+        assert_eq!(turned.rhythm.lock().credits, [(-3 + 7) * 1000, -1000, 0].into(), "known by name, not by place");
         let changed = SmoothRoundRobin::new([6, 1]);
         changed.handover(&old, Some);
-        assert_eq!(changed.credits.lock()[0], 0, "another weight begins anew");
+        assert_eq!(changed.rhythm.lock().credits[0], 0, "another weight begins anew");
         changed.handover(&old, |_| Some(99));
         let lopsided = SmoothRoundRobin::new([1, 1000]);
         turns(&lopsided, 450, all);
