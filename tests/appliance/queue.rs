@@ -179,7 +179,7 @@ fn who_finds_the_queue_full_is_told_at_once_and_when_to_come_again() {
     assert_eq!(answer.refusal(), "503 queue-full", "{}", answer.text());
     assert!(answer.field("retry-after").is_some_and(|seconds| seconds.parse::<u32>().is_ok_and(|all| all >= 1)));
     assert!(began.elapsed() < Duration::from_secs(2));
-    assert!(weir.metric("weir_refusals_total", &[("word", "queue-full")]) > 0.5);
+    eventually("the refusal is counted", || weir.metric("weir_refusals_total", &[("word", "queue-full")]) > 0.5);
     assert_eq!(queued(&weir, "full"), 1);
     gate.open();
     assert_eq!(holder.answer().expect("an answer").status, 200);

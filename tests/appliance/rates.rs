@@ -23,7 +23,8 @@ fn who_comes_too_often_is_told_when_to_come_again() {
     let after: u64 = refused.field("retry-after").and_then(|text| text.parse().ok()).expect("seconds");
     assert!((50..=60).contains(&after), "{after}");
     assert_eq!(origin.count(), 1);
-    assert_eq!(weir.metric("weir_refusals_total", &[("site", "main"), ("word", "rate-limited")]) as u32, 1);
+    let refusals = || weir.metric("weir_refusals_total", &[("site", "main"), ("word", "rate-limited")]) as u32;
+    eventually("the refusal is counted", || refusals() == 1);
     // Another site counts for itself, and so does HTTP/2 there: one client is one, whatever it speaks.
     let mut two = H2Client::connect(weir.https());
     assert_eq!(two.get("/", &[]).expect("an answer").status, 200);
