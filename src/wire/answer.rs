@@ -3,8 +3,9 @@
 
 use super::connection::read_connection;
 use super::fault::AnswerFault;
-use super::fields::{Field, FieldKind, FieldSpan, LineFault, Lines, Span, line, read_fields};
+use super::fields::{Field, FieldSpan, LineFault, Lines, Span, line, read_fields};
 use super::grammar::{digits, field_value_is_clean, members};
+use super::kind::FieldKind;
 use super::request_line::{Method, Version};
 
 /// How long an answer's body is.

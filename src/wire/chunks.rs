@@ -2,8 +2,9 @@
 //! Extensions end here; trailers are kept for the caller, who decides whether they travel.
 
 use super::fault::ChunkFault;
-use super::fields::{FieldKind, lookalike, split_field};
+use super::fields::split_field;
 use super::grammar::{field_value_is_clean, is_token, trim};
+use super::kind::{FieldKind, lookalike};
 
 /// What the next bytes of a chunked body are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,7 +1,8 @@
 //! The Connection field: its options, and the fields that end here because it names them (9110 7.6.1).
 
-use super::fields::{FieldKind, FieldSpan};
+use super::fields::FieldSpan;
 use super::grammar::{is_token, members};
+use super::kind::FieldKind;
 use super::request_line::Version;
 
 /// What Connection says about the connection itself.

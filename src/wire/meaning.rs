@@ -3,9 +3,10 @@
 
 use super::connection::{Options, read_connection};
 use super::fault::HeadFault;
-use super::fields::{FieldKind, FieldSpan, Span, lookalike};
+use super::fields::{FieldSpan, Span};
 use super::grammar::{digits, is_token, members};
 use super::host::{split_authority, without_dot};
+use super::kind::{FieldKind, lookalike};
 use super::request_line::{Method, Version};
 
 /// How long a request's body is.

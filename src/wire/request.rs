@@ -1,8 +1,9 @@
 //! A request's head: owned, reusable, read once. What it means is decided in `parse` and only asked for afterwards.
 
 use super::fault::HeadFault;
-use super::fields::{Field, FieldKind, FieldSpan, LineFault, Lines, Span, line, read_fields};
+use super::fields::{Field, FieldSpan, LineFault, Lines, Span, line, read_fields};
 use super::host::HostRef;
+use super::kind::FieldKind;
 use super::limits::HeadLimits;
 use super::meaning::{Framing, HostSpan, Meaning, Said, read_meaning};
 use super::request_line::{Method, Version, read_request_line};

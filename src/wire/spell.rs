@@ -2,8 +2,9 @@
 //! No byte can break out of its place, so what goes up is what one HTTP/1 client could have sent.
 
 use super::fault::HeadFault;
-use super::fields::{FieldKind, Span};
+use super::fields::Span;
 use super::grammar::{field_value_is_clean, is_target_byte, is_token, trim};
+use super::kind::FieldKind;
 use super::limits::HeadLimits;
 use super::meaning::Framing;
 use super::request::RequestHead;
