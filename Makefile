@@ -69,7 +69,8 @@ lint:
 cargo-test:
 	@echo "== cargo test"
 	@$(CARGO) test --no-fail-fast
-	@echo "== the benches, each once"
+	@echo "== the benches: all built, each room once"
+	@$(CARGO) bench --no-run --quiet --profile dev
 	@$(CARGO) test --benches --quiet
 
 doc:

@@ -1,0 +1,104 @@
+//! Where a request belongs, what an answer makes of that, and the node that a request gets.
+
+use std::collections::BTreeSet;
+use std::hint::black_box;
+use std::net::{IpAddr, Ipv4Addr};
+use std::time::Duration;
+
+use criterion::Criterion;
+use weir::traffic::balance::Ask;
+use weir::traffic::belonging::{Asking, Belonging};
+use weir::traffic::cookies::set_cookie;
+use weir::traffic::pool::{Choice, Meant, Tried, Wish};
+use weir::traffic::sessions::{Bound, How, Sessions, source_key};
+use weir::traffic::tick::Tick;
+
+use crate::configured::pool;
+use crate::heads::request_with;
+use crate::room::room;
+
+const SESSIONS: usize = 100_000;
+const NOW: Tick = Tick::from_millis(1_000);
+
+/// The node of a session's id, the hash of it included.
+pub(crate) fn session(criterion: &mut Criterion) {
+    let sessions = Sessions::new(SESSIONS, Duration::from_secs(1800), [7; 16]);
+    let ids: Vec<_> = (0..SESSIONS).map(|number| format!("{number:032X}")).collect();
+    for id in &ids {
+        sessions.bind(sessions.key(id.as_bytes()), 1, NOW, How::Learned);
+    }
+    assert_eq!(sessions.len(), SESSIONS);
+    let find = |id: &[u8]| sessions.find(sessions.key(id), NOW);
+    let mut known = ids.iter().cycle();
+    room(criterion, "session/known", 0, || known.next().map(|id| find(id.as_bytes())));
+    room(criterion, "session/unknown", 0, || find(black_box(b"of nobody")));
+}
+
+/// The node of a request, by each way in which a pool keeps sessions.
+pub(crate) fn belonging(criterion: &mut Criterion) {
+    let client = IpAddr::V4(Ipv4Addr::LOCALHOST);
+    for mode in ["learn", "source", "cookie", "route"] {
+        let pool = pool(mode, 2, &format!("sticky = {{ mode = \"{mode}\" }}"));
+        let second = &pool.members[1];
+        let token = pool.tokens.as_ref().map_or("", |tokens| std::str::from_utf8(tokens.token(1)).expect("digits"));
+        let head = request_with(&format!("lang=en; WEIRNODE={token}; JSESSIONID=0123456789ABCDEF.w1"));
+        if let Some(sessions) = &pool.sessions {
+            for id in [&b"0123456789ABCDEF.w1"[..], &source_key(client)] {
+                sessions.bind(sessions.key(id), second.number, NOW, How::Learned);
+            }
+        }
+        let of = || Belonging::of(&pool, &Asking { head: black_box(&head), client, now: NOW, meant: Meant::Yes });
+        assert_eq!(of().bound, Some(second.number), "{mode}");
+        room(criterion, &format!("belonging/{mode}"), 0, of);
+    }
+}
+
+/// The session that a Set-Cookie names: one that lives there already, and every time a new one in a full table.
+pub(crate) fn learn(criterion: &mut Criterion) {
+    let sessions = Sessions::new(SESSIONS, Duration::from_secs(1800), [7; 16]);
+    let cookie = |number| format!("JSESSIONID={number:032X}; Path=/; Secure; HttpOnly");
+    // By the time one comes again it is forgotten.
+    let fields: Vec<_> = (0..SESSIONS * 2).map(cookie).collect();
+    let learn = |field: &str| {
+        let id = set_cookie(field.as_bytes(), b"JSESSIONID").expect("a session");
+        sessions.bind(sessions.key(id), 1, NOW, How::Learned)
+    };
+    let mut new = fields.iter().cycle();
+    let mut learn_new = || new.next().map(|field| learn(field));
+    for number in 0..fields.len() {
+        assert_eq!(learn_new().map(|binding| binding.bound), Some(Bound::New), "session {number}");
+    }
+    assert_eq!(sessions.len(), SESSIONS);
+    room(criterion, "learn/new", 0, learn_new);
+    learn(&fields[0]);
+    room(criterion, "learn/known", 0, || learn(black_box(&fields[0])));
+    assert_eq!(learn(&fields[0]).bound, Bound::Same);
+}
+
+/// A node, and a place there, by each method.
+pub(crate) fn choose(criterion: &mut Criterion) {
+    for method in ["round-robin", "least-requests", "least-time", "random-two", "hash"] {
+        let hash = if method == "hash" { "hash = { on = \"path\" }" } else { "" };
+        for count in [2, 1000] {
+            let pool = pool(&format!("{method}-{count}"), count, &format!("balance = \"{method}\"\n{hash}"));
+            let tried = Tried::default();
+            let mut chance = 88_172_645_463_325_252;
+            let mut next = || {
+                let ask = Ask { key: draw(&mut chance), chance: draw(&mut chance) };
+                let wish = Wish { bound: None, returns: false, tried: &tried, failure: None, ask, now: NOW };
+                let Choice::Node(chosen) = pool.choose(&wish, Meant::Yes) else { panic!("all nodes are active") };
+                chosen.member
+            };
+            let met: BTreeSet<_> = (0..1000).map(|_| next()).collect();
+            assert!(met.len() > 1, "{method}: requests are spread");
+            room(criterion, &format!("choose/{method}/{count}"), 0, next);
+        }
+    }
+}
+
+fn draw(chance: &mut u64) -> u64 {
+    *chance ^= *chance << 13;
+    *chance ^= *chance >> 7;
+    *chance ^= *chance << 17;
+    chance.wrapping_mul(0x2545_f491_4f6c_dd1d)
+}

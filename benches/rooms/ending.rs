@@ -1,0 +1,79 @@
+//! What is left of a request when it is over: counts, and a line of the access log.
+
+use std::hint::black_box;
+use std::net::{IpAddr, Ipv4Addr};
+use std::time::{Duration, SystemTime};
+
+use criterion::Criterion;
+use weir::observe::access::Entry;
+use weir::observe::clock::DateCache;
+use weir::observe::metrics::{Finished, Metrics};
+
+use crate::room::room;
+
+/// Everything that an answered request of a session counts.
+pub(crate) fn metrics(criterion: &mut Criterion) {
+    let metrics = Metrics::new("1", SystemTime::UNIX_EPOCH);
+    let (route, pool, node) =
+        (metrics.route("esb", "workers", "wrk1"), metrics.pool("workers"), metrics.node("workers", "wrk1"));
+    let finished = Finished {
+        code: 200,
+        time_taken: Duration::from_micros(8_500),
+        upstream_time: Some(Duration::from_micros(8_250)),
+        received: 512,
+        sent: 2048,
+    };
+    room(criterion, "metrics", 0, || {
+        pool.session("hit");
+        node.connection("reused");
+        route.record(black_box(&finished));
+    });
+    let counted = r#"weir_requests_total{code="200",node="wrk1",pool="workers",site="esb"}"#;
+    assert!(metrics.text().contains(counted), "{}", metrics.text());
+}
+
+/// A line of the access log, without its way to the file.
+pub(crate) fn access_line(criterion: &mut Criterion) {
+    let (mut line, mut clock) = (Vec::new(), DateCache::new());
+    let entry = entry();
+    room(criterion, "access/combined", 0, || {
+        line.clear();
+        black_box(&entry).write_combined(&mut line, &mut clock);
+    });
+    assert!(line.starts_with(b"192.0.2.7 - - ["));
+    room(criterion, "access/json", 0, || {
+        line.clear();
+        black_box(&entry).write_json(&mut line, &mut clock);
+    });
+    assert!(line.ends_with(b"}"));
+}
+
+fn entry() -> Entry<'static> {
+    Entry {
+        time: SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000),
+        peer: IpAddr::V4(Ipv4Addr::new(192, 0, 2, 7)),
+        request_line: b"POST /services/Echo;jsessionid=0123456789ABCDEF HTTP/1.1",
+        status: 200,
+        body_bytes: 2048,
+        received: 512,
+        referer: b"https://esb.wso2.com/carbon/",
+        user_agent: b"Axis2",
+        host: b"esb.wso2.com",
+        site: "esb",
+        route: "",
+        pool: "workers",
+        node: "wrk1",
+        upstream_time: Some(Duration::from_micros(8_250)),
+        time_taken: Duration::from_micros(8_500),
+        tries: 1,
+        session: "hit",
+        why: "session",
+        queued: Duration::ZERO,
+        session_name: "",
+        refusal: "",
+        tls: "TLSv1.3",
+        protocol: "http/1.1",
+        connection: 12_345,
+        nth: 17,
+    }
+}

@@ -1,0 +1,115 @@
+//! Which site, route and rules a request meets, and whether it may come now.
+
+use std::hint::black_box;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use criterion::Criterion;
+use regex::bytes::RegexBuilder;
+use weir::config::{Access, Action, Edits, HostPattern, PathPattern, Place, Rate, RateBy, Route, RouteTimeouts};
+use weir::traffic::plain_path::{Room, read};
+use weir::traffic::rate::{RateLimit, Verdict};
+use weir::traffic::routes::Routes;
+use weir::traffic::sites::Sites;
+use weir::traffic::tick::Tick;
+
+use crate::heads::request_for;
+use crate::room::room;
+
+const KEYS: u32 = 100_000;
+
+/// The site of a host: an exact name, one that only a wildcard takes, one that nobody has.
+pub(crate) fn host(criterion: &mut Criterion) {
+    for count in [10, 5000] {
+        let mut patterns: Vec<_> =
+            (0..count).map(|site| HostPattern::Exact(format!("s{site}.wso2.com").into())).collect();
+        patterns.push(HostPattern::Wildcard("apps.wso2.com".into()));
+        let sites = Sites::new(patterns.iter().zip(0..), None);
+        let exact = format!("s{}.wso2.com", count - 1);
+        let cases = [("exact", exact.as_str(), true), ("wildcard", "a.apps.wso2.com", true), ("none", "x.org", false)];
+        for (kind, host, is_found) in cases {
+            assert_eq!(sites.find(host.as_bytes()).is_some(), is_found, "{host}");
+            room(criterion, &format!("host/{kind}/{count}"), 0, || sites.find(black_box(host.as_bytes())));
+        }
+    }
+}
+
+/// Which of twenty routes takes a request: each kind of pattern stands last, behind prefixes that do not match.
+pub(crate) fn routes(criterion: &mut Criterion) {
+    let builder = || RegexBuilder::new("^/services/[^/]*Admin(/|$)").unicode(false).build();
+    let regex = || PathPattern::Regex(builder().expect("a good pattern"));
+    let cases = [
+        ("exact", PathPattern::Exact("/favicon.ico".into()), "/favicon.ico"),
+        ("prefix", PathPattern::Prefix("/carbon".into()), "/carbon/admin/login.jsp"),
+        ("regex", regex(), "/services/UserAdmin"),
+        ("none", regex(), "/services/Echo"),
+        ("escaped", PathPattern::Prefix("/carbon".into()), "/%63arbon/admin;x=y/../login.jsp"),
+    ];
+    for (kind, pattern, path) in cases {
+        let before = (0..19).map(|number| PathPattern::Prefix(format!("/other{number}").into()));
+        let routes: Vec<_> = before.chain([pattern]).map(route).collect();
+        let (routes, mut paths, head) = (Routes::new(&routes), Room::default(), request_for(path));
+        let found = routes.find(&head, &mut paths).expect("a clear path");
+        assert_eq!(found, (kind != "none").then_some(19), "{path}");
+        room(criterion, &format!("routes/{kind}"), 0, || routes.find(black_box(&head), &mut paths));
+    }
+}
+
+/// What a path is in the eyes of a node.
+pub(crate) fn plain_path(criterion: &mut Criterion) {
+    for (kind, path, plain) in [
+        ("usual", "/services/Echo/endpoint1", "/services/Echo/endpoint1"),
+        ("escaped", "/services/%45cho;jsessionid=0123456789ABCDEF/endpoint1", "/services/Echo/endpoint1"),
+        ("climbing", "/services/Echo/../Other/endpoint1", "/services/Other/endpoint1"),
+    ] {
+        let mut paths = Room::default();
+        let readings = read(path.as_bytes(), &mut paths).expect("a clear path");
+        assert_eq!(readings.plain, plain.as_bytes());
+        room(criterion, &format!("plain-path/{kind}"), 0, || read(black_box(path.as_bytes()), &mut paths).is_ok());
+    }
+}
+
+/// Whether a client may come now: one that does, one that comes too often, and every time another one, while the
+/// table is full.
+pub(crate) fn rate(criterion: &mut Criterion) {
+    let by = RateBy::Client { ipv4_prefix: 32, ipv6_prefix: 64 };
+    let per = Duration::from_secs(1);
+    let limit = |requests| {
+        RateLimit::new(&Rate { requests, per, burst: 0, delay: false, by: by.clone(), max_keys: KEYS }, [7; 16])
+    };
+    let (wide, tight, now) = (limit(1_000_000), limit(1), Tick::from_millis(1_000));
+    let ask = |limit: &RateLimit, client: u32, now| limit.ask_for(IpAddr::V4(client.into()), None, now);
+    let mut later = 1_000;
+    room(criterion, "rate/known", 0, || {
+        later += 1;
+        ask(&wide, black_box(7), Tick::from_millis(later))
+    });
+    assert_eq!(ask(&tight, 7, now), Verdict::Pass);
+    assert!(matches!(ask(&tight, 7, now), Verdict::Refuse { .. }));
+    room(criterion, "rate/refused", 0, || ask(&tight, black_box(7), now));
+    let mut client = 1_000;
+    let mut ask_for_another = || {
+        client += 1;
+        ask(&wide, client, now)
+    };
+    (0..KEYS).for_each(|_| assert_eq!(ask_for_another(), Verdict::Pass));
+    room(criterion, "rate/new", 0, ask_for_another);
+}
+
+fn route(path: PathPattern) -> Route {
+    Route {
+        name: "route".into(),
+        path: Some(path),
+        methods: Vec::new(),
+        headers: Vec::new(),
+        action: Action::Pool(0),
+        access: Access::default(),
+        rate: None,
+        timeouts: RouteTimeouts::default(),
+        max_body: None,
+        non_idempotent: false,
+        request_headers: Edits::default(),
+        response_headers: Edits::default(),
+        at: Place::default(),
+    }
+}

@@ -1,0 +1,130 @@
+//! Heads of requests and answers: read, and written for the other side.
+
+use std::hint::black_box;
+
+use criterion::Criterion;
+use weir::config::Edits;
+use weir::traffic::edits::FieldEdits;
+use weir::traffic::headers::{Down, DownFraming, Forwarded, Trust, Up, UpFraming, write_answer, write_request};
+use weir::traffic::location::{NodeAddresses, PublicName};
+use weir::wire::{AnswerHead, HeadLimits, Method, RequestHead, Scan, Version, scan_answer, scan_head};
+
+use crate::room::room;
+
+/// From the buffer to what is known of a head.
+pub(crate) fn read(criterion: &mut Criterion) {
+    let limits = HeadLimits { secure: true, ..HeadLimits::default() };
+    let mut head = RequestHead::new();
+    assert_eq!(scan_head(HEAD, 0, &limits), Scan::End(HEAD.len()));
+    room(criterion, "request/scan", 0, || scan_head(black_box(HEAD), 0, &limits));
+    room(criterion, "request/parse", 0, || head.parse(black_box(HEAD), &limits));
+    assert_eq!(head.fields().count(), 8);
+    let mut answer = AnswerHead::new();
+    room(criterion, "answer/scan", 0, || scan_answer(black_box(ANSWER), 0, 32 * 1024));
+    room(criterion, "answer/parse", 0, || answer.parse(black_box(ANSWER), Method::Post));
+    assert_eq!((answer.status(), answer.fields().count()), (200, 8));
+}
+
+/// What the node reads: of a usual request, and where site and route set and remove fields.
+pub(crate) fn up(criterion: &mut Criterion) {
+    let (from, edits) = (Forwarded { client: b"192.0.2.7", secure: true, port: 443, trust: Trust::Append }, edits());
+    let (head, mut out) = (request(HEAD), Vec::new());
+    for (kind, edits) in [("usual", None), ("edited", Some(&edits))] {
+        let up = Up {
+            framing: UpFraming::Length(512),
+            close: false,
+            via: true,
+            upgrade: false,
+            default_host: b"esb.wso2.com",
+            edits,
+        };
+        room(criterion, &format!("up/{kind}"), 0, || {
+            out.clear();
+            write_request(&mut out, black_box(&head), &from, &up);
+        });
+        assert!(out.starts_with(b"POST /services/Echo HTTP/1.1\r\nHost: esb.wso2.com\r\n"));
+        assert_eq!(has(&out, b"X-Team: esb\r\n"), kind == "edited");
+    }
+}
+
+/// What the client reads: of a usual answer, of one without a length, of a redirect to the node's own address, which is
+/// written anew, and where site and route set and remove fields.
+pub(crate) fn down(criterion: &mut Criterion) {
+    let (edits, mut out) = (edits(), Vec::new());
+    let nodes = NodeAddresses::new(["10.0.0.3".parse().expect("an address")], [8280, 8243]);
+    let (usual, length) = (answer(ANSWER), DownFraming::Length(2048));
+    let (streamed, redirect) = (answer(STREAMED), answer(REDIRECT));
+    let why = [None, Some((&b"X-Weir"[..], &b"session"[..]))];
+    for (kind, most, answer, framing, edits, extra) in [
+        ("usual", 0, &usual, length, None, &[][..]),
+        ("chunked", 0, &streamed, DownFraming::Chunked, None, &[]),
+        ("edited", 0, &usual, length, Some(&edits), &[]),
+        ("explained", 0, &usual, length, None, &why),
+        ("redirect", 1, &redirect, DownFraming::Length(0), None, &[]),
+    ] {
+        let down = Down {
+            version: Version::Http11,
+            framing,
+            keep_alive: true,
+            upgrade: false,
+            via: true,
+            public: PublicName { secure: true, authority: b"esb.wso2.com" },
+            nodes: &nodes,
+            edits,
+            extra,
+        };
+        room(criterion, &format!("down/{kind}"), most, || {
+            out.clear();
+            write_answer(&mut out, black_box(answer), &down);
+        });
+        assert_eq!(has(&out, b"X-Team: esb\r\n"), kind == "edited");
+        assert_eq!(has(&out, b"X-Weir: session\r\n"), kind == "explained");
+        assert_eq!(has(&out, b"Location: https://esb.wso2.com/carbon/\r\n"), kind == "redirect");
+    }
+}
+
+/// A request for a path.
+pub(crate) fn request_for(path: &str) -> RequestHead {
+    request(format!("GET {path} HTTP/1.1\r\nHost: esb.wso2.com\r\n\r\n").as_bytes())
+}
+
+/// A request with this cookie.
+pub(crate) fn request_with(cookie: &str) -> RequestHead {
+    request(format!("GET /services/Echo HTTP/1.1\r\nHost: esb.wso2.com\r\nCookie: {cookie}\r\n\r\n").as_bytes())
+}
+
+fn request(bytes: &[u8]) -> RequestHead {
+    let mut head = RequestHead::new();
+    head.parse(bytes, &HeadLimits { secure: true, ..HeadLimits::default() }).expect("a good head");
+    head
+}
+
+fn answer(bytes: &[u8]) -> AnswerHead {
+    let mut head = AnswerHead::new();
+    head.parse(bytes, Method::Post).expect("a good head");
+    head
+}
+
+fn edits() -> FieldEdits {
+    FieldEdits::new(&Edits { set: vec![("X-Team".into(), "esb".into())], remove: vec!["server".into()] })
+}
+
+fn has(out: &[u8], line: &[u8]) -> bool {
+    out.windows(line.len()).any(|window| window == line)
+}
+
+const HEAD: &[u8] = b"POST /services/Echo HTTP/1.1\r\nHost: esb.wso2.com\r\nUser-Agent: Axis2\r\nAccept: */*\r\n\
+    Content-Type: text/xml; charset=UTF-8\r\nSOAPAction: \"urn:echo\"\r\nContent-Length: 512\r\n\
+    Cookie: JSESSIONID=0123456789ABCDEF0123456789ABCDEF; route=wrk1\r\nX-Forwarded-For: 198.51.100.4\r\n\r\n";
+
+const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Type: text/xml; charset=UTF-8\r\nContent-Length: 2048\r\n\
+    Set-Cookie: JSESSIONID=0123456789ABCDEF0123456789ABCDEF; Path=/; Secure; HttpOnly\r\nCache-Control: no-store\r\n\
+    X-Content-Type-Options: nosniff\r\nVary: Accept-Encoding\r\nServer: WSO2-PassThrough-HTTP\r\n\
+    Date: Sun, 22 Nov 2026 12:00:00 GMT\r\n\r\n";
+
+const STREAMED: &[u8] =
+    b"HTTP/1.1 200 OK\r\nContent-Type: text/xml; charset=UTF-8\r\nServer: WSO2-PassThrough-HTTP\r\n\
+    Date: Sun, 22 Nov 2026 12:00:00 GMT\r\nTransfer-Encoding: chunked\r\n\r\n";
+
+const REDIRECT: &[u8] = b"HTTP/1.1 302 Found\r\nLocation: https://10.0.0.3:8243/carbon/\r\nContent-Length: 0\r\n\
+    Date: Sun, 22 Nov 2026 12:00:00 GMT\r\n\r\n";

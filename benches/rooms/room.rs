@@ -1,0 +1,37 @@
+//! One room: its time by criterion, its allocations by an allocator that counts.
+
+use std::alloc::System;
+use std::hint::black_box;
+
+use criterion::Criterion;
+use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
+
+#[global_allocator]
+static COUNTED: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
+
+/// Calls over which allocations are counted, after as many in which buffers grow to their size.
+const CALLS: usize = 1000;
+
+/// Times a call, and counts what it allocates: on average at most `most` times.
+pub(crate) fn room<T>(criterion: &mut Criterion, name: &str, most: usize, mut call: impl FnMut() -> T) {
+    let mut is_asked_for = false;
+    criterion.bench_function(name, |bencher| {
+        is_asked_for = true;
+        bencher.iter(&mut call);
+    });
+    if is_asked_for {
+        let calls = || (0..CALLS).for_each(|_| drop(black_box(call())));
+        let count = allocations_of(calls);
+        // Where criterion writes its own figures.
+        println!("{:24}allocations: {}", "", count as f64 / CALLS as f64);
+        assert!(count <= most * CALLS, "{name}: {count} allocations in {CALLS} calls, at most {most} a call are meant");
+    }
+}
+
+fn allocations_of(mut calls: impl FnMut()) -> usize {
+    calls();
+    let region = Region::new(COUNTED);
+    calls();
+    let change = region.change();
+    change.allocations + change.reallocations
+}
