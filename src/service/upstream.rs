@@ -12,6 +12,7 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::Duration;
 
+use foldhash::fast::RandomState as FastHash;
 use rustls_pki_types::ServerName;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
@@ -173,7 +174,7 @@ impl From<io::Error> for ConnectFault {
 /// A thread's idle connections.
 #[derive(Default)]
 pub(crate) struct Idle {
-    by_link: RefCell<HashMap<u64, Vec<Kept>>>,
+    by_link: RefCell<HashMap<u64, Vec<Kept>, FastHash>>,
 }
 
 struct Kept {

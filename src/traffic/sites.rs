@@ -4,14 +4,17 @@
 use std::collections::HashMap;
 use std::net::Ipv6Addr;
 
+use foldhash::fast::RandomState as FastHash;
+
 use crate::config::HostPattern;
 
 /// The host names of one listener, each with the number of its site.
 #[derive(Clone, Debug, Default)]
 pub struct Sites {
-    exact: HashMap<Box<[u8]>, usize>,
+    /// Names of clients are only looked for, never kept: a hash that can be foreseen does no harm.
+    exact: HashMap<Box<[u8]>, usize, FastHash>,
     /// By what follows `*.`.
-    wildcard: HashMap<Box<[u8]>, usize>,
+    wildcard: HashMap<Box<[u8]>, usize, FastHash>,
     /// Addresses, as they can be spelled in many ways.
     ipv6: HashMap<Ipv6Addr, usize>,
     default: Option<usize>,
