@@ -272,7 +272,7 @@ fn write_common(
 }
 
 /// A listener on `[::]` sees IPv4 clients as `::ffff:a.b.c.d`; logs show what everybody else calls them.
-fn write_peer(out: &mut Vec<u8>, peer: IpAddr) {
+pub fn write_peer(out: &mut Vec<u8>, peer: IpAddr) {
     match peer.to_canonical() {
         IpAddr::V4(address) => {
             for (nth, octet) in address.octets().into_iter().enumerate() {

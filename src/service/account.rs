@@ -56,7 +56,7 @@ impl Trip<'_> {
             tries(self.tries),
             self.head.method_name().escape_ascii(),
             without_parameters(self.head.path()).escape_ascii(),
-            self.connection.peer_text(),
+            self.connection.peer_text().escape_ascii(),
         );
         match &run.errors {
             Some(sink) => {

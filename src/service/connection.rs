@@ -57,7 +57,7 @@ pub(crate) struct Connection {
     listening: Rc<Listening>,
     place: RefCell<Rc<Place>>,
     peer: SocketAddr,
-    peer_text: String,
+    peer_text: Vec<u8>,
     tls: Option<TlsFacts>,
     http2: bool,
     requests: Cell<u64>,
@@ -76,7 +76,8 @@ impl Connection {
         open: Open,
     ) -> Rc<Self> {
         let place = RefCell::new(listening.place());
-        let peer_text = peer.ip().to_canonical().to_string();
+        let mut peer_text = Vec::with_capacity(15);
+        access::write_peer(&mut peer_text, peer.ip());
         let (requests, number) = (Cell::new(0), worker.shared.number_connection());
         Rc::new(Self { worker, place, listening, peer, peer_text, tls, http2, requests, number, _open: open })
     }
@@ -127,7 +128,7 @@ impl Connection {
     }
 
     /// The client's address without port, as it goes into X-Forwarded-For.
-    pub(crate) fn peer_text(&self) -> &str {
+    pub(crate) fn peer_text(&self) -> &[u8] {
         &self.peer_text
     }
 

@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use std::future::poll_fn;
 use std::io;
 use std::net::{SocketAddr, TcpListener as StdListener};
+use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Poll;
@@ -137,19 +138,20 @@ fn begin(worker: &Rc<Worker>, socket: StdListener, place: Place) -> Socketed {
 }
 
 async fn accept(worker: &Rc<Worker>, listening: &Rc<Listening>, socket: TcpListener, stop: &Notify) {
+    let mut stopped = pin!(stop.notified());
     loop {
-        let accepted = tokio::select! {
-            biased;
-            accepted = socket.accept() => accepted,
-            () = stop.notified() => break,
-        };
-        match accepted {
-            Ok((stream, peer)) => welcome(worker, listening, stream, peer),
+        let accepted = poll_fn(|cx| match socket.poll_accept(cx) {
+            Poll::Pending => stopped.as_mut().poll(cx).map(|()| None),
+            accepted => accepted.map(Some),
+        });
+        match accepted.await {
+            Some(Ok((stream, peer))) => welcome(worker, listening, stream, peer),
             // Without descriptors every try to accept fails at once, so the wish to stop is heard here.
-            Err(error) => tokio::select! {
+            Some(Err(error)) => tokio::select! {
                 () = pause(&error) => {}
-                () = stop.notified() => break,
+                () = &mut stopped => break,
             },
+            None => break,
         }
     }
     // Who is in the queue already has connected, and perhaps sent: closing now would reset them.
@@ -176,7 +178,8 @@ fn welcome(worker: &Rc<Worker>, listening: &Rc<Listening>, stream: TcpStream, pe
     let Some(pass) = let_in(&place, peer) else { return };
     let open = worker.open_one();
     let (worker, listening) = (Rc::clone(worker), Rc::clone(listening));
-    tokio::task::spawn_local(async move {
+    // Boxed: a task's future is moved about five times from its making to its end.
+    tokio::task::spawn_local(Box::pin(async move {
         let _pass = pass;
         let counted = place.listener().counters.connection();
         let (tcp, reset) = Tcp::new(stream);
@@ -188,7 +191,7 @@ fn welcome(worker: &Rc<Worker>, listening: &Rc<Listening>, stream: TcpStream, pe
             secure(worker, listening, place, tcp, reset, peer, open).await;
         }
         drop(counted);
-    });
+    }));
 }
 
 /// Lets a connection in, unless its listener or its client has as many as it may: then it is closed unheard.

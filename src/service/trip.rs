@@ -167,7 +167,7 @@ impl<'r> Trip<'r> {
     fn forwarded(&self) -> Forwarded<'_> {
         let listener = self.place.listener();
         Forwarded {
-            client: self.connection.peer_text().as_bytes(),
+            client: self.connection.peer_text(),
             secure: self.connection.secure(),
             port: listener.port,
             trust: self.connection.trust(listener),
