@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 
+use super::buffers::Buffer;
 use super::clock::{Clock, Slot};
 use super::tcp::Reset;
 
@@ -42,11 +43,22 @@ impl Conn {
         self.reset.pull();
     }
 
-    /// Reads once into the spare capacity of `into`; 0 is the end. Errs with `TimedOut` after `limit`.
-    pub(crate) async fn read(&self, into: &mut Vec<u8>, limit: Duration) -> io::Result<usize> {
-        self.slot.read_within(limit);
-        let read = poll_fn(|cx| self.poll_read(cx, into)).await;
-        self.slot.read_done();
+    /// Reads once; 0 is the end. Errs with `TimedOut` after `limit`.
+    pub(crate) async fn read(&self, into: &mut Buffer, limit: Duration) -> io::Result<usize> {
+        // What is there already needs no deadline.
+        let mut waits = false;
+        let read = poll_fn(|cx| {
+            let polled = self.poll_read(cx, into);
+            if polled.is_pending() && !waits {
+                waits = true;
+                self.slot.read_within(limit);
+            }
+            polled
+        })
+        .await;
+        if waits {
+            self.slot.read_done();
+        }
         read
     }
 
@@ -58,9 +70,9 @@ impl Conn {
     }
 
     /// One try at reading, under the deadline that was set before by [`Conn::deadline`].
-    pub(crate) fn poll_read(&self, cx: &mut Context<'_>, into: &mut Vec<u8>) -> Poll<io::Result<usize>> {
+    pub(crate) fn poll_read(&self, cx: &mut Context<'_>, into: &mut Buffer) -> Poll<io::Result<usize>> {
         let mut stream = self.stream.borrow_mut();
-        let polled = pin!(stream.read_buf(into)).poll(cx);
+        let polled = into.poll_fill(|data| pin!(stream.read_buf(data)).poll(cx));
         match polled {
             Poll::Ready(Ok(count)) => {
                 self.received.set(self.received.get() + count as u64);
@@ -83,60 +95,56 @@ impl Conn {
 
     /// Writes all of `data` and flushes. Errs with `TimedOut` when nothing moved for `limit`.
     pub(crate) async fn write(&self, data: &[u8], limit: Duration) -> io::Result<()> {
-        let mut left = data;
-        self.slot.write_within(limit);
-        let written = poll_fn(|cx| self.poll_write(cx, &mut left, limit)).await;
-        self.slot.write_done();
-        written
+        self.write_both(data, b"", limit).await.map(|_| ())
     }
 
-    fn poll_write(&self, cx: &mut Context<'_>, left: &mut &[u8], limit: Duration) -> Poll<io::Result<()>> {
+    /// Writes all of `head`, and of `body` what the socket takes together with it; tells how much that was. Flushes.
+    pub(crate) async fn write_both(&self, head: &[u8], body: &[u8], limit: Duration) -> io::Result<usize> {
+        let (mut left, mut taken, mut waits) = (head, 0, false);
+        let written = poll_fn(|cx| {
+            let before = left.len();
+            let polled = self.poll_write(cx, &mut left, body, &mut taken);
+            if polled.is_ready() {
+                return polled;
+            }
+            // Who writes at once needs no deadline, and who gets on has a new one.
+            if !waits || left.len() < before {
+                waits = true;
+                self.slot.write_within(limit);
+            }
+            self.still_writing(cx)
+        })
+        .await;
+        if waits {
+            self.slot.write_done();
+        }
+        written.map(|()| taken)
+    }
+
+    fn poll_write(
+        &self,
+        cx: &mut Context<'_>,
+        left: &mut &[u8],
+        body: &[u8],
+        taken: &mut usize,
+    ) -> Poll<io::Result<()>> {
         let mut stream = self.stream.borrow_mut();
         while !left.is_empty() {
-            match Pin::new(&mut *stream).poll_write(cx, left) {
-                Poll::Ready(Ok(0)) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
-                Poll::Ready(Ok(count)) => {
+            let polled = if body.is_empty() {
+                Pin::new(&mut *stream).poll_write(cx, left)
+            } else {
+                Pin::new(&mut *stream).poll_write_vectored(cx, &[IoSlice::new(left), IoSlice::new(body)])
+            };
+            match std::task::ready!(polled)? {
+                0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                count => {
                     self.sent.set(self.sent.get() + count as u64);
-                    self.slot.write_within(limit);
+                    *taken = count.saturating_sub(left.len());
                     *left = left.get(count..).unwrap_or_default();
                 }
-                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
-                Poll::Pending => return self.still_writing(cx),
             }
         }
-        match Pin::new(&mut *stream).poll_flush(cx) {
-            Poll::Pending => self.still_writing(cx),
-            ready => ready,
-        }
-    }
-
-    /// Writes all of `head`, and of `body` what the socket takes together with it; tells how much that was.
-    pub(crate) async fn write_both(&self, head: &[u8], body: &[u8], limit: Duration) -> io::Result<usize> {
-        if body.is_empty() {
-            return self.write(head, limit).await.map(|()| 0);
-        }
-        let (mut left, mut taken) = (head, 0);
-        self.slot.write_within(limit);
-        let written = poll_fn(|cx| {
-            let mut stream = self.stream.borrow_mut();
-            while !left.is_empty() {
-                let both = [IoSlice::new(left), IoSlice::new(body)];
-                match Pin::new(&mut *stream).poll_write_vectored(cx, &both) {
-                    Poll::Ready(Ok(0)) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
-                    Poll::Ready(Ok(count)) => {
-                        self.slot.write_within(limit);
-                        taken = count.saturating_sub(left.len());
-                        left = left.get(count..).unwrap_or_default();
-                    }
-                    Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
-                    Poll::Pending => return self.still_writing(cx),
-                }
-            }
-            Poll::Ready(Ok(()))
-        });
-        written.await?;
-        self.write(b"", limit).await?;
-        Ok(taken)
+        Pin::new(&mut *stream).poll_flush(cx)
     }
 
     fn still_writing(&self, cx: &Context<'_>) -> Poll<io::Result<()>> {

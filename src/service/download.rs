@@ -20,8 +20,8 @@ pub(crate) async fn pass_body(
     node: &Conn,
     sink: &mut Sink<'_>,
     input: &mut Buffer,
+    limit: Duration,
 ) -> Result<bool, Lost> {
-    let limit = trip.timeouts().read;
     match answer.framing() {
         AnswerFraming::None => {
             sink.end(b"").await?;
@@ -37,7 +37,7 @@ pub(crate) async fn pass_body(
             pass_chunks(node, sink, input, &mut chunks, limit).await?;
             let mut trailers = trip.connection.worker().buffers.lend();
             if trip.head.te_trailers() {
-                chunks.trailers().for_each(|(name, value)| headers::write_field(trailers.end(), name, value));
+                chunks.trailers().for_each(|(name, value)| headers::write_field(trailers.end(0), name, value));
             }
             sink.end(trailers.unread()).await?;
             Ok(true)
@@ -92,7 +92,6 @@ async fn pass_chunks(
             Ok(Piece::More { consumed }) => {
                 input.consume(consumed);
                 sink.flush().await?;
-                input.compact();
                 read_more(node, input, limit).await?;
             }
             Err(_) => return Err(Lost::Over(Refusal::NodeMalformed)),
@@ -107,7 +106,7 @@ async fn pass_until_close(node: &Conn, sink: &mut Sink<'_>, input: &mut Buffer, 
             input.clear();
         }
         sink.flush().await?;
-        match node.read(input.end(), limit).await {
+        match node.read(input, limit).await {
             Ok(0) => return Ok(()),
             Ok(_) => {}
             Err(error) => return Err(Lost::Over(body_fault(&error))),
@@ -116,7 +115,7 @@ async fn pass_until_close(node: &Conn, sink: &mut Sink<'_>, input: &mut Buffer, 
 }
 
 async fn read_more(node: &Conn, input: &mut Buffer, limit: Duration) -> Result<(), Lost> {
-    match node.read(input.end(), limit).await {
+    match node.read(input, limit).await {
         Ok(0) => Err(Lost::Over(Refusal::NodeCut)),
         Ok(_) => Ok(()),
         Err(error) => Err(Lost::Over(body_fault(&error))),

@@ -7,10 +7,11 @@
 use std::cell::Cell;
 use std::future::{pending, poll_fn};
 use std::io;
+use std::rc::Rc;
 use std::task::Poll;
 use std::time::Duration;
 
-use super::buffers::Buffer;
+use super::buffers::{Buffer, Buffers};
 use super::client::{Body, Sink};
 use super::conn::Conn;
 use super::connection::Connection;
@@ -175,17 +176,17 @@ async fn attempt(
     upload: &mut Upload<'_, '_>,
     sink: &mut Sink<'_>,
 ) -> Result<Outcome, Lost> {
-    let node = trip.reach().await.map_err(Lost::Node)?;
-    upload.begin(trip, &node).await?;
+    let timeouts = trip.timeouts();
+    let node = trip.reach(timeouts).await.map_err(Lost::Node)?;
+    upload.begin(trip, &node, timeouts.send).await?;
     let going = if upload.is_complete() { Going::Done } else { Going::Up };
     let flow = Flow { going: Cell::new(going), answering: Cell::new(false) };
-    let timeouts = trip.timeouts();
     let answered = {
         let Node { conn, .. } = &node;
-        let mut out = trip.connection.worker().buffers.lend();
+        let buffers = &trip.connection.worker().buffers;
         let repeats = upload.can_repeat();
-        let mut up = std::pin::pin!(send_and_watch(upload, conn, timeouts, &flow, &mut out));
-        let mut down = std::pin::pin!(pass_answer(trip, answer, conn, sink, &flow, repeats));
+        let mut up = std::pin::pin!(send_and_watch(upload, conn, timeouts, &flow, buffers));
+        let mut down = std::pin::pin!(pass_answer(trip, answer, conn, sink, &flow, repeats, timeouts.read));
         poll_fn(|cx| {
             if let Poll::Ready(done) = down.as_mut().poll(cx) {
                 return Poll::Ready(done);
@@ -231,14 +232,15 @@ async fn send_and_watch(
     node: &Conn,
     timeouts: Timeouts,
     flow: &Flow,
-    out: &mut Buffer,
+    buffers: &Rc<Buffers>,
 ) -> Lost {
     let go = |now| {
         flow.going.set(now);
         node.deadline().restart_read(timeouts.read);
     };
+    let mut out = None;
     while flow.going.get() == Going::Up {
-        match upload.send_next(node, timeouts.send, out).await {
+        match upload.send_next(node, timeouts.send, out.get_or_insert_with(|| buffers.lend())).await {
             Ok(false) => {}
             Ok(true) => go(Going::Done),
             // The node may have answered before it closed (413, say): what it said is still to be read.
@@ -257,6 +259,7 @@ async fn send_and_watch(
             Err(Stopped::Client(refusal)) => return Lost::Over(refusal),
         }
     }
+    drop(out);
     // Who ended only its own direction still gets what flows; who left is noticed when nothing does.
     let mut received = node.received();
     loop {
@@ -281,11 +284,12 @@ async fn pass_answer(
     sink: &mut Sink<'_>,
     flow: &Flow,
     repeats: bool,
+    limit: Duration,
 ) -> Result<Passed, Lost> {
     let mut input = trip.connection.worker().buffers.lend();
     let mut interim = 0;
     loop {
-        read_answer_head(trip, answer, node, sink, &mut input, flow).await?;
+        read_answer_head(trip, answer, node, sink, &mut input, flow, limit).await?;
         match answer.status() {
             101 if trip.wants_upgrade() => {
                 let down = trip.down(answer, DownFraming::None, true);
@@ -324,7 +328,7 @@ async fn pass_answer(
     ];
     let down = Down { extra: &extra, ..trip.down(answer, framing, trip.keeps_alive()) };
     sink.head(answer, &down)?;
-    let whole = pass_body(trip, answer, node, sink, &mut input).await?;
+    let whole = pass_body(trip, answer, node, sink, &mut input, limit).await?;
     let reusable = whole && answer.keep_alive() && input.unread().is_empty() && trip.leaves_connection_clean();
     Ok(Passed::Whole { reusable })
 }
@@ -336,8 +340,8 @@ async fn read_answer_head(
     sink: &mut Sink<'_>,
     input: &mut Buffer,
     flow: &Flow,
+    read_limit: Duration,
 ) -> Result<(), Lost> {
-    let read_limit = trip.timeouts().read;
     let mut seen = 0;
     let end = loop {
         match wire::scan_answer(input.unread(), seen, super::buffers::SIZE) {
@@ -345,10 +349,9 @@ async fn read_answer_head(
             AnswerScan::Bad(_) => return Err(Lost::Node(Failure::Malformed)),
             AnswerScan::Partial => seen = input.unread().len(),
         }
-        input.compact();
         let going_up = || flow.going.get() == Going::Up;
         let limit = if trip.awaits_continue() && going_up() { CONTINUE_WAIT } else { read_limit };
-        match node.read(input.end(), limit).await {
+        match node.read(input, limit).await {
             Ok(0) => return Err(Lost::Node(Failure::Cut)),
             Ok(_) => {}
             Err(error) if error.kind() == io::ErrorKind::TimedOut && going_up() => {

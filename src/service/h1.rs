@@ -11,8 +11,9 @@ use crate::traffic::headers::{self, Down, DownFraming, write_field};
 use crate::traffic::page::{Page, Reply};
 use crate::wire::{self, AnswerHead, ChunkFault, Chunks, Framing, Piece, Version};
 
-/// Below this much body, head and body leave in one write.
-const COALESCE: usize = 16 * 1024;
+/// Up to this much body is copied behind the head. More leaves with it as well, but by a gathering write, which costs
+/// more than copying a little.
+pub(super) const COPIED: usize = 2 * 1024;
 /// The largest chunk: a whole buffer and its framing would not fit a buffer.
 const LARGEST_CHUNK: usize = super::buffers::SIZE / 2;
 /// How long a client that ended its direction is still answered.
@@ -63,8 +64,7 @@ impl<'c> Body<'c> {
             if self.ended() {
                 return Ok(false);
             }
-            self.input.compact();
-            match self.conn.read(self.input.end(), self.timeout).await {
+            match self.conn.read(self.input, self.timeout).await {
                 Ok(0) => return Err(ClientFault::Gone),
                 Ok(_) => {}
                 Err(error) => return Err(ClientFault::reading(&error)),
@@ -144,13 +144,12 @@ impl<'c> Body<'c> {
     /// said what it had to say and still listens: it is waited for a moment. nginx gives up at once, HAProxy never.
     pub(crate) async fn gone(&mut self) {
         loop {
-            self.input.compact();
             if self.input.unread().len() >= self.read_ahead.min(super::buffers::SIZE) {
                 std::future::pending::<()>().await;
             }
             let conn = self.conn;
             let input = &mut *self.input;
-            match poll_fn(|cx| conn.poll_read(cx, input.end())).await {
+            match poll_fn(|cx| conn.poll_read(cx, input)).await {
                 Ok(0) => return conn.pause(HALF_CLOSED).await,
                 Err(_) => return,
                 Ok(_) => {}
@@ -190,7 +189,7 @@ impl<'c> Sink<'c> {
         if self.version == Version::Http10 {
             return Ok(());
         }
-        headers::write_answer(self.out.end(), head, down);
+        headers::write_answer(self.out.end(0), head, down);
         self.flush().await
     }
 
@@ -199,14 +198,14 @@ impl<'c> Sink<'c> {
         if self.version == Version::Http10 {
             return Ok(());
         }
-        self.out.end().extend_from_slice(b"HTTP/1.1 100 Continue\r\n\r\n");
+        self.out.end(0).extend_from_slice(b"HTTP/1.1 100 Continue\r\n\r\n");
         self.flush().await
     }
 
     /// See [`super::client::Sink::head`].
     pub(crate) fn head(&mut self, head: &AnswerHead, down: &Down<'_>) {
         self.chunked = matches!(down.framing, DownFraming::Chunked);
-        headers::write_answer(self.out.end(), head, down);
+        headers::write_answer(self.out.end(0), head, down);
     }
 
     /// See [`super::client::Sink::piece`].
@@ -223,12 +222,12 @@ impl<'c> Sink<'c> {
     async fn part(&mut self, data: &[u8]) -> Result<(), ClientFault> {
         self.body_sent += data.len() as u64;
         if self.chunked {
-            wire::write_chunk_size(self.out.end(), data.len());
+            wire::write_chunk_size(self.out.end(data.len()), data.len());
         }
-        if self.chunked || (!self.out.unread().is_empty() && data.len() <= COALESCE) {
-            self.out.end().extend_from_slice(data);
+        if self.chunked || (!self.out.unread().is_empty() && data.len() <= COPIED) {
+            self.out.end(data.len()).extend_from_slice(data);
             if self.chunked {
-                self.out.end().extend_from_slice(b"\r\n");
+                self.out.end(0).extend_from_slice(b"\r\n");
             }
             return self.flush().await;
         }
@@ -260,9 +259,9 @@ impl<'c> Sink<'c> {
     /// See [`super::client::Sink::end`].
     pub(crate) async fn end(&mut self, trailers: &[u8]) -> Result<(), ClientFault> {
         if self.chunked {
-            self.out.end().extend_from_slice(b"0\r\n");
-            self.out.end().extend_from_slice(trailers);
-            self.out.end().extend_from_slice(b"\r\n");
+            self.out.end(0).extend_from_slice(b"0\r\n");
+            self.out.end(0).extend_from_slice(trailers);
+            self.out.end(0).extend_from_slice(b"\r\n");
         }
         self.flush().await
     }
@@ -279,7 +278,7 @@ impl<'c> Sink<'c> {
             (true, Version::Http10) => Some("keep-alive"),
             (true, Version::Http11) => None,
         };
-        page.write(self.out.end(), &Reply { connection, ..reply });
+        page.write(self.out.end(0), &Reply { connection, ..reply });
         self.body_sent = if reply.head_only { 0 } else { page.body_length() as u64 };
         self.flush().await
     }

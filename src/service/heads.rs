@@ -17,17 +17,18 @@ pub(crate) struct Pair {
 /// A thread's stock of heads.
 #[derive(Default)]
 pub(crate) struct Heads {
-    free: RefCell<Vec<Pair>>,
+    #[allow(clippy::vec_box, reason = "a pair moves out and back with each request, and is large")]
+    free: RefCell<Vec<Box<Pair>>>,
 }
 
 impl Heads {
     /// Lends an empty pair. One that is not given back is only freed.
-    pub(crate) fn lend(&self) -> Pair {
+    pub(crate) fn lend(&self) -> Box<Pair> {
         self.free.borrow_mut().pop().unwrap_or_default()
     }
 
     /// Takes a pair back; nothing of its request is kept.
-    pub(crate) fn take_back(&self, mut pair: Pair) {
+    pub(crate) fn take_back(&self, mut pair: Box<Pair>) {
         let mut free = self.free.borrow_mut();
         if free.len() < KEPT {
             pair.request.shrink();

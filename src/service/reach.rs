@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use super::conn::Conn;
 use super::trip::Trip;
 use super::upstream::{self, ConnectFault, Goal};
+use crate::config::Timeouts;
 use crate::traffic::retry::{ConnectFailure, Failure, Sent};
 use crate::traffic::state::Fault;
 use crate::traffic::tick::Tick;
@@ -24,7 +25,7 @@ pub(crate) struct Node {
 
 impl Trip<'_> {
     /// Reuses or opens a connection to the picked node.
-    pub(crate) async fn reach(&mut self) -> Result<Node, Failure> {
+    pub(crate) async fn reach(&mut self, limits: Timeouts) -> Result<Node, Failure> {
         let Some(index) = self.member else { return Err(Failure::Connect(ConnectFailure::Unreachable)) };
         if !self.fresh {
             self.tries += 1;
@@ -38,7 +39,6 @@ impl Trip<'_> {
         let member = &pool.members[index];
         let worker = self.connection.worker();
         // A node that is tried for want of a better one may not hold the client up.
-        let limits = self.timeouts();
         let patience = match limits.connect {
             limit if self.why != Why::LastResort => limit,
             limit => limit.min(LAST_RESORT),

@@ -25,16 +25,13 @@ const LAST_CHANCE: Duration = Duration::from_millis(500);
 
 /// Carries requests over one connection until either side ends it.
 pub(crate) async fn serve(conn: Conn, connection: Rc<Connection>) {
-    let mut inbuf: Option<Buffer> = None;
+    let mut input = connection.worker().buffers.lend();
     loop {
         connection.refresh();
-        let mut input = match inbuf.take() {
-            Some(input) => input,
-            None => match first_bytes(&conn, &connection).await {
-                Some(input) => input,
-                None => return,
-            },
-        };
+        // What was read ahead is the next request's.
+        if input.unread().is_empty() && !first_bytes(&conn, &connection, &mut input).await {
+            return;
+        }
         // Boxed, so that a connection that waits does not hold the room of an exchange.
         let Some(ended) = Box::pin(request(&conn, &connection, &mut input)).await else { return };
         match ended {
@@ -44,9 +41,6 @@ pub(crate) async fn serve(conn: Conn, connection: Rc<Connection>) {
             Ended::Close => return conn.finish(LINGER_TIME).await,
             Ended::Linger => return linger(&conn, &mut input).await,
             Ended::Cut => return,
-        }
-        if !input.unread().is_empty() {
-            inbuf = Some(input);
         }
     }
 }
@@ -67,12 +61,11 @@ async fn request(conn: &Conn, connection: &Connection, input: &mut Buffer) -> Op
     Some(ended)
 }
 
-/// Waits without a buffer for the next request's first bytes; `None` when the connection is over.
-async fn first_bytes(conn: &Conn, connection: &Connection) -> Option<Buffer> {
+/// Waits for the next request's first bytes; false when the connection is over.
+async fn first_bytes(conn: &Conn, connection: &Connection, input: &mut Buffer) -> bool {
     conn.deadline().read_within(connection.limits().idle_timeout);
-    let scratch = &connection.worker().scratch;
     let mut last_chance = false;
-    let read = poll_fn(|cx| match conn.poll_read(cx, &mut scratch.borrow_mut()) {
+    let read = poll_fn(|cx| match conn.poll_read(cx, input) {
         Poll::Pending if connection.closing() && connection.has_served() => Poll::Ready(Ok(0)),
         Poll::Pending if connection.closing() && !last_chance => {
             // Its request may be on the way: it connected before we stopped accepting.
@@ -84,10 +77,7 @@ async fn first_bytes(conn: &Conn, connection: &Connection) -> Option<Buffer> {
     })
     .await;
     conn.deadline().read_done();
-    match read {
-        Ok(0) | Err(_) => None,
-        Ok(_) => Some(connection.worker().take_scratch()),
-    }
+    matches!(read, Ok(1..))
 }
 
 enum Head {
@@ -112,8 +102,7 @@ async fn read_head(conn: &Conn, connection: &Connection, input: &mut Buffer, hea
             Scan::Bad(fault) => return Head::Refused(Refusal::Head(fault)),
             Scan::Partial => seen = input.unread().len(),
         }
-        input.compact();
-        match poll_fn(|cx| conn.poll_read(cx, input.end())).await {
+        match poll_fn(|cx| conn.poll_read(cx, input)).await {
             Ok(0) => return Head::Closed,
             Ok(_) => {}
             // An empty line after the last body (9112 2.2) is no request, and an answer to it would be taken for the next.
@@ -138,7 +127,7 @@ async fn refuse_head(conn: &Conn, connection: &Connection, input: &mut Buffer, r
     let limit = connection.limits().write_timeout;
     let mut out = connection.worker().buffers.lend();
     let date = connection.worker().date();
-    refusal.page(None).write(out.end(), &Reply { connection: Some("close"), date: Some(&date), ..Reply::default() });
+    refusal.page(None).write(out.end(0), &Reply { connection: Some("close"), date: Some(&date), ..Reply::default() });
     connection.log_bad_head(refusal, input.unread());
     // A TLS client on a plain port reads an answer in plain text as garbage, but a person with curl reads it well.
     let silent = matches!(refusal, Refusal::Head(HeadFault::TlsOnPlain));
@@ -156,7 +145,7 @@ async fn linger(conn: &Conn, input: &mut Buffer) {
     let mut drained = 0;
     while drained < LINGER_BYTES {
         input.clear();
-        match poll_fn(|cx| conn.poll_read(cx, input.end())).await {
+        match poll_fn(|cx| conn.poll_read(cx, input)).await {
             Ok(0) | Err(_) => return,
             Ok(count) => drained += count,
         }

@@ -42,22 +42,19 @@ pub(crate) async fn run(trip: &mut Trip<'_>, client: &Conn, early: &mut Buffer, 
 }
 
 async fn pipe(worker: &Worker, from: &Conn, to: &Conn, idle: Duration, spoken: &Cell<u64>) -> io::Result<()> {
+    let mut data = worker.buffers.lend();
     let idle_millis = u64::try_from(idle.as_millis()).unwrap_or(u64::MAX);
     loop {
         from.deadline().read_within(idle);
-        let read = poll_fn(|cx| {
-            let polled = from.poll_read(cx, &mut worker.scratch.borrow_mut());
-            polled.map_ok(|count| (count > 0).then(|| worker.take_scratch()))
-        })
-        .await;
-        match read {
-            Ok(Some(data)) => {
-                spoken.set(worker.clock.now());
-                to.write(data.unread(), idle).await?;
-            }
-            Ok(None) => {
+        match poll_fn(|cx| from.poll_read(cx, &mut data)).await {
+            Ok(0) => {
                 to.finish(idle).await;
                 return Ok(());
+            }
+            Ok(_) => {
+                spoken.set(worker.clock.now());
+                to.write(data.unread(), idle).await?;
+                data.clear();
             }
             // The other direction may have spoken meanwhile.
             Err(error) if error.kind() == io::ErrorKind::TimedOut => {

@@ -8,6 +8,7 @@ use super::buffers::Buffer;
 use super::client::Body;
 use super::conn::Conn;
 use super::fault::{ClientFault, Lost};
+use super::h1::COPIED;
 use super::reach::Node;
 use super::trip::Trip;
 use crate::traffic::headers::UpFraming;
@@ -95,21 +96,21 @@ impl<'u, 'c> Upload<'u, 'c> {
     }
 
     /// Sends the head, with as much of the body as is at hand. Nothing of the body is used up before that worked.
-    pub(crate) async fn begin(&mut self, trip: &mut Trip<'_>, node: &Node) -> Result<(), Lost> {
+    pub(crate) async fn begin(&mut self, trip: &mut Trip<'_>, node: &Node, limit: Duration) -> Result<(), Lost> {
         let mut out = trip.connection.worker().buffers.lend();
-        trip.write_head(out.end(), self.framing);
+        trip.write_head(out.end(0), self.framing);
         self.body.at_hand().map_err(|fault| Lost::Over(fault.refusal()))?;
         let kept = self.kept.len().min(WITH_HEAD);
         let most = if self.remembers || matches!(self.framing, UpFraming::Chunked) { WITH_HEAD } else { usize::MAX };
         let fresh = if kept == self.kept.len() { self.body.data().len().min(most) } else { 0 };
         self.check(fresh).map_err(Lost::Over)?;
         let kept_bytes = self.kept.get(..kept).unwrap_or_default();
-        frame(self.framing, out.end(), kept_bytes);
+        frame(self.framing, out.end(0), kept_bytes);
         let data = self.body.data().get(..fresh).unwrap_or_default();
-        let copied = if fresh <= WITH_HEAD { fresh } else { 0 };
-        frame(self.framing, out.end(), data.get(..copied).unwrap_or_default());
+        let copied = if fresh <= COPIED || matches!(self.framing, UpFraming::Chunked) { fresh } else { 0 };
+        frame(self.framing, out.end(0), data.get(..copied).unwrap_or_default());
         let direct = data.get(copied..).unwrap_or_default();
-        let written = node.conn.write_both(out.unread(), direct, trip.timeouts().send).await;
+        let written = node.conn.write_both(out.unread(), direct, limit).await;
         trip.note_sent(node);
         let taken = written.map_err(|error| {
             let late = error.kind() == io::ErrorKind::TimedOut;
@@ -126,7 +127,7 @@ impl<'u, 'c> Upload<'u, 'c> {
         out.clear();
         if self.resent < self.kept.len() {
             let end = self.kept.len().min(self.resent + REMEMBERED);
-            frame(self.framing, out.end(), self.kept.get(self.resent..end).unwrap_or_default());
+            frame(self.framing, out.end(REMEMBERED), self.kept.get(self.resent..end).unwrap_or_default());
             node.write(out.unread(), limit).await.map_err(Stopped::Node)?;
             self.resent = end;
             self.settle();
@@ -138,13 +139,13 @@ impl<'u, 'c> Upload<'u, 'c> {
         let count = self.body.data().len().min(if chunked { REMEMBERED } else { usize::MAX });
         self.check(count).map_err(Stopped::Client)?;
         if !more {
-            self.write_end(out.end());
+            self.write_end(out.end(0));
             node.write(out.unread(), limit).await.map_err(Stopped::Node)?;
             self.finished = true;
             return Ok(true);
         }
         let sent = if chunked {
-            frame(self.framing, out.end(), self.body.data().get(..count).unwrap_or_default());
+            frame(self.framing, out.end(count), self.body.data().get(..count).unwrap_or_default());
             node.write(out.unread(), limit).await
         } else {
             node.write(self.body.data(), limit).await

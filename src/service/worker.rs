@@ -11,7 +11,7 @@ use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
-use super::buffers::{self, Buffer, Buffers};
+use super::buffers::Buffers;
 use super::clock::Clock;
 use super::generation::Generation;
 use super::heads::Heads;
@@ -80,8 +80,6 @@ pub(crate) struct Worker {
     pub(crate) buffers: Rc<Buffers>,
     /// Heads to lend.
     pub(crate) heads: Heads,
-    /// Where first bytes are read into, before a connection needs a buffer of its own. Always empty between polls.
-    pub(crate) scratch: RefCell<Vec<u8>>,
     /// Idle connections to nodes.
     pub(crate) idle: Idle,
     /// What lines of logs are written with.
@@ -105,7 +103,6 @@ impl Worker {
             shared,
             buffers: Rc::default(),
             heads: Heads::default(),
-            scratch: RefCell::new(Vec::with_capacity(buffers::SIZE)),
             idle: Idle::default(),
             pen: RefCell::default(),
             line: RefCell::default(),
@@ -139,13 +136,6 @@ impl Worker {
         chance ^= chance << 17;
         self.chance.set(chance);
         chance
-    }
-
-    /// What was read into the scratch, as a buffer of its own.
-    pub(crate) fn take_scratch(&self) -> Buffer {
-        let mut taken = self.buffers.lend();
-        std::mem::swap(taken.end(), &mut self.scratch.borrow_mut());
-        taken
     }
 
     /// Waits until the last client connection is closed.
