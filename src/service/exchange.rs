@@ -7,6 +7,7 @@
 use std::cell::Cell;
 use std::future::{pending, poll_fn};
 use std::io;
+use std::pin::pin;
 use std::rc::Rc;
 use std::task::Poll;
 use std::time::Duration;
@@ -77,7 +78,7 @@ pub(crate) async fn carry_h1(
     let body = h1::Body::new(conn, input, head.framing(), limits.body_timeout, limits.max_head);
     let sink = h1::Sink::new(conn, connection.worker().buffers.lend(), head.version(), limits.write_timeout);
     let (mut body, mut sink) = (Body::H1(body), Sink::H1(sink));
-    let outcome = carry(&mut trip, answer, &mut body, &mut sink).await;
+    let outcome = pin!(carry(&mut trip, answer, &mut body, &mut sink)).await;
     let refused = matches!(outcome, Outcome::Refused);
     let complete = body.is_complete() || refused && trip.keeps_alive() && own_answer::read_rest(&mut body).await;
     let unread = matches!(&body, Body::H1(body) if body.has_unread());
@@ -105,15 +106,21 @@ pub(crate) async fn carry_h1(
 }
 
 /// Carries one request of an HTTP/2 stream.
-pub(crate) async fn carry_h2(connection: &Connection, head: &RequestHead, mut body: Body<'_>, mut sink: Sink<'_>) {
+pub(crate) async fn carry_h2(
+    connection: &Connection,
+    head: &RequestHead,
+    answer: &mut AnswerHead,
+    body: &mut Body<'_>,
+    sink: &mut Sink<'_>,
+) {
     let mut trip = Trip::begin(connection, head);
-    carry(&mut trip, &mut AnswerHead::new(), &mut body, &mut sink).await;
+    pin!(carry(&mut trip, answer, body, sink)).await;
     trip.sent(sink.body_sent());
     trip.end();
 }
 
 async fn carry(trip: &mut Trip<'_>, answer: &mut AnswerHead, body: &mut Body<'_>, sink: &mut Sink<'_>) -> Outcome {
-    let refusal = match find_and_try(trip, answer, body, sink).await {
+    let refusal = match pin!(find_and_try(trip, answer, body, sink)).await {
         Ok(outcome) => return outcome,
         Err(refusal) => refusal,
     };
@@ -142,7 +149,7 @@ async fn find_and_try(
     trip.delay(delay, &mut upload).await?;
     upload.read_first(trip.buffer_request()).await?;
     trip.find_session();
-    let tried = try_nodes(trip, answer, &mut upload, sink).await;
+    let tried = pin!(try_nodes(trip, answer, &mut upload, sink)).await;
     trip.received(upload.seen());
     tried
 }
@@ -155,7 +162,7 @@ async fn try_nodes(
 ) -> Result<Outcome, Refusal> {
     loop {
         trip.pick(upload).await?;
-        let failure = match attempt(trip, answer, upload, sink).await {
+        let failure = match pin!(attempt(trip, answer, upload, sink)).await {
             Ok(outcome) => return Ok(outcome),
             Err(Lost::Over(refusal)) => return Err(refusal),
             Err(Lost::Node(failure)) => failure,
@@ -185,8 +192,8 @@ async fn attempt(
         let Node { conn, .. } = &node;
         let buffers = &trip.connection.worker().buffers;
         let repeats = upload.can_repeat();
-        let mut up = std::pin::pin!(send_and_watch(upload, conn, timeouts, &flow, buffers));
-        let mut down = std::pin::pin!(pass_answer(trip, answer, conn, sink, &flow, repeats, timeouts.read));
+        let mut up = pin!(send_and_watch(upload, conn, timeouts, &flow, buffers));
+        let mut down = pin!(pass_answer(trip, answer, conn, sink, &flow, repeats, timeouts.read));
         poll_fn(|cx| {
             if let Poll::Ready(done) = down.as_mut().poll(cx) {
                 return Poll::Ready(done);

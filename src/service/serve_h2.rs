@@ -4,6 +4,7 @@
 
 use std::cell::Cell;
 use std::future::poll_fn;
+use std::pin::pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -74,10 +75,11 @@ pub(crate) async fn serve(stream: Stream, connection: Rc<Connection>) {
         connection.refresh();
         let running = life.stream();
         let connection = Rc::clone(&connection);
-        tokio::task::spawn_local(async move {
-            carry(&connection, request, respond).await;
+        // Boxed, because a task's future is moved many times while the task is made.
+        tokio::task::spawn_local(Box::pin(async move {
+            pin!(carry(&connection, request, respond)).await;
             drop(running);
-        });
+        }));
     }
 }
 
@@ -144,8 +146,8 @@ fn options(max_head: usize) -> H2Options {
 async fn carry(connection: &Rc<Connection>, request: Request<RecvStream>, respond: SendResponse<Bytes>) {
     let (parts, recv) = request.into_parts();
     let limits = connection.limits();
-    let mut head = RequestHead::new();
-    let spelled = spell(&mut head, &parts, recv.is_end_stream(), connection);
+    let mut heads = connection.worker().heads.lend();
+    let spelled = spell(&mut heads.request, &parts, recv.is_end_stream(), connection);
     let slot = connection.worker().clock.slot();
     let (body, mut sink) = h2::stream(recv, respond, &slot, limits.body_timeout, limits.write_timeout);
     if let Err(fault) = spelled {
@@ -160,7 +162,9 @@ async fn carry(connection: &Rc<Connection>, request: Request<RecvStream>, respon
         }
         return;
     }
-    exchange::carry_h2(connection, &head, Body::H2(body), Sink::H2(sink)).await;
+    let (mut body, mut sink) = (Body::H2(body), Sink::H2(sink));
+    pin!(exchange::carry_h2(connection, &heads.request, &mut heads.answer, &mut body, &mut sink)).await;
+    connection.worker().heads.take_back(heads);
 }
 
 fn spell(
