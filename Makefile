@@ -29,8 +29,10 @@ PROFILE    ?= bench
 DEMO ?=
 
 UNITDIR = $(PREFIX)/lib/systemd/system
+# Early in the order of names, so that whatever an operator sets holds.
+SYSCTL = $(PREFIX)/lib/sysctl.d/30-weir.conf
 INSTALLED = $(PREFIX)/bin/weir $(UNITDIR)/weir.service $(PREFIX)/lib/sysusers.d/weir.conf \
-	$(PREFIX)/lib/tmpfiles.d/weir.conf $(PREFIX)/share/man/man8/weir.8 $(SYSCONFDIR)/logrotate.d/weir
+	$(PREFIX)/lib/tmpfiles.d/weir.conf $(SYSCTL) $(PREFIX)/share/man/man8/weir.8 $(SYSCONFDIR)/logrotate.d/weir
 
 .PHONY: help build demo bench test lint cargo-test doc units staged acceptance install uninstall clean
 
@@ -98,6 +100,7 @@ install: ## puts binary, units, configuration and man page in place (PREFIX, DES
 	install -d -m 0755 $(DESTDIR)$(PREFIX)/lib/tmpfiles.d
 	sed 's|/etc/weir/|$(SYSCONFDIR)/weir/|' systemd/weir.tmpfiles > $(DESTDIR)$(PREFIX)/lib/tmpfiles.d/weir.conf
 	chmod 0644 $(DESTDIR)$(PREFIX)/lib/tmpfiles.d/weir.conf
+	install -D -m 0644 systemd/weir.sysctl $(DESTDIR)$(SYSCTL)
 	install -D -m 0644 systemd/weir.logrotate $(DESTDIR)$(SYSCONFDIR)/logrotate.d/weir
 	install -D -m 0644 man/weir.8 $(DESTDIR)$(PREFIX)/share/man/man8/weir.8
 	install -d -m 0755 $(DESTDIR)$(SYSCONFDIR)/weir $(DESTDIR)$(SYSCONFDIR)/weir/sites
