@@ -31,17 +31,13 @@ fuzz_target!(|input: &[u8]| {
 });
 
 fn read(bytes: &[u8], step: usize, to: Method) -> Result<Option<(AnswerHead, usize)>, AnswerFault> {
-    let mut seen = 0;
+    let (mut head, mut seen) = (AnswerHead::new(), 0);
     while seen < bytes.len() {
         let buffer = &bytes[..seen.saturating_add(step).min(bytes.len())];
-        match scan_answer(buffer, seen, 4096) {
+        match head.take(buffer, seen, 4096, to) {
             AnswerScan::Partial => seen = buffer.len(),
             AnswerScan::Bad(fault) => return Err(fault),
-            AnswerScan::End(end) => {
-                let mut head = AnswerHead::new();
-                head.parse(&buffer[..end], to)?;
-                return Ok(Some((head, end)));
-            }
+            AnswerScan::End(end) => return Ok(Some((head, end))),
         }
     }
     Ok(None)

@@ -32,17 +32,13 @@ fuzz_target!(|input: &[u8]| {
 });
 
 fn read(bytes: &[u8], step: usize, limits: &HeadLimits) -> Result<Option<(RequestHead, usize)>, HeadFault> {
-    let mut seen = 0;
+    let (mut head, mut seen) = (RequestHead::new(), 0);
     while seen < bytes.len() {
         let buffer = &bytes[..seen.saturating_add(step).min(bytes.len())];
-        match scan_head(buffer, seen, limits) {
+        match head.take(buffer, seen, limits) {
             Scan::Partial => seen = buffer.len(),
             Scan::Bad(fault) => return Err(fault),
-            Scan::End(end) => {
-                let mut head = RequestHead::new();
-                head.parse(&buffer[..end], limits)?;
-                return Ok(Some((head, end)));
-            }
+            Scan::End(end) => return Ok(Some((head, end))),
         }
     }
     Ok(None)

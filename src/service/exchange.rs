@@ -28,7 +28,7 @@ use crate::config::Timeouts;
 use crate::traffic::headers::{Down, DownFraming};
 use crate::traffic::refusal::Refusal;
 use crate::traffic::retry::{Failure, Next};
-use crate::wire::{self, AnswerHead, AnswerScan, FieldKind, RequestHead};
+use crate::wire::{AnswerHead, AnswerScan, FieldKind, RequestHead};
 
 /// Interim answers that one request may get.
 const MOST_INTERIM: u32 = 16;
@@ -351,7 +351,7 @@ async fn read_answer_head(
 ) -> Result<(), Lost> {
     let mut seen = 0;
     let end = loop {
-        match wire::scan_answer(input.unread(), seen, super::buffers::SIZE) {
+        match answer.take(input.unread(), seen, super::buffers::SIZE, trip.head.method()) {
             AnswerScan::End(end) => break end,
             AnswerScan::Bad(_) => return Err(Lost::Node(Failure::Malformed)),
             AnswerScan::Partial => seen = input.unread().len(),
@@ -374,7 +374,6 @@ async fn read_answer_head(
         }
         trip.heard();
     };
-    let parsed = answer.parse(input.unread().get(..end).unwrap_or_default(), trip.head.method());
     input.consume(end);
-    parsed.map_err(|_| Lost::Node(Failure::Malformed))
+    Ok(())
 }

@@ -15,7 +15,7 @@ use super::connection::Connection;
 use super::exchange::{self, Ended};
 use crate::traffic::page::Reply;
 use crate::traffic::refusal::Refusal;
-use crate::wire::{self, HeadFault, HeadLimits, RequestHead, Scan};
+use crate::wire::{HeadFault, HeadLimits, RequestHead, Scan};
 
 /// What is read of a client that still sends after its answer, before the connection is closed (RFC 9112, 9.6).
 const LINGER_BYTES: usize = 64 * 1024;
@@ -97,7 +97,7 @@ async fn read_head(conn: &Conn, connection: &Connection, input: &mut Buffer, hea
     conn.deadline().read_within(settings.head_timeout);
     let mut seen = 0;
     let end = loop {
-        match wire::scan_head(input.unread(), seen, &limits) {
+        match head.take(input.unread(), seen, &limits) {
             Scan::End(end) => break end,
             Scan::Bad(fault) => return Head::Refused(Refusal::Head(fault)),
             Scan::Partial => seen = input.unread().len(),
@@ -112,14 +112,8 @@ async fn read_head(conn: &Conn, connection: &Connection, input: &mut Buffer, hea
         }
     };
     conn.deadline().read_done();
-    let parsed = head.parse(input.unread().get(..end).unwrap_or_default(), &limits);
-    match parsed {
-        Ok(()) => {
-            input.consume(end);
-            Head::Read
-        }
-        Err(fault) => Head::Refused(Refusal::Head(fault)),
-    }
+    input.consume(end);
+    Head::Read
 }
 
 /// Answers a head that never became a request, logs it, and closes.

@@ -1,8 +1,8 @@
 //! The Connection field: its options, and the fields that end here because it names them (9110 7.6.1).
 
-use super::fields::FieldSpan;
+use super::fields::{FieldSpan, Fields};
 use super::grammar::{is_token, members};
-use super::kind::FieldKind;
+use super::kind::{FieldKind, is};
 use super::request_line::Version;
 
 /// What Connection says about the connection itself.
@@ -11,6 +11,8 @@ pub(super) struct Options {
     pub(super) close: bool,
     pub(super) kept: bool,
     pub(super) upgrade: bool,
+    /// Whether it names fields.
+    pub(super) named: bool,
 }
 
 impl Options {
@@ -27,17 +29,23 @@ pub(super) struct BadConnection;
 /// Reads all Connection fields and marks the fields that they name.
 pub(super) fn read_connection(
     bytes: &[u8],
-    fields: &mut [FieldSpan],
+    fields: &mut Fields,
     must_travel: fn(&[u8]) -> bool,
 ) -> Result<Options, BadConnection> {
     let mut options = Options::default();
+    if !fields.kinds.has(FieldKind::Connection) {
+        return Ok(options);
+    }
     let mut named = 0;
-    for at in 0..fields.len() {
-        let Some(value) = fields.get(at).filter(|field| field.kind == FieldKind::Connection).map(|field| field.value)
-        else {
+    for at in 0..fields.spans.len() {
+        let Some(field) = fields.spans.get(at).filter(|field| field.kind == FieldKind::Connection) else { continue };
+        let value = field.value.of(bytes);
+        // Most say just this, which is no list to be taken apart.
+        if is(value, b"keep-alive") {
+            (named, options.kept) = (named + 1, true);
             continue;
-        };
-        for member in members(value.of(bytes)) {
+        }
+        for member in members(value) {
             named += 1;
             // Each name is looked for in all fields: bound what one request may ask of us.
             if named > MOST_NAMED {
@@ -46,12 +54,12 @@ pub(super) fn read_connection(
             read_member(bytes, fields, member, &mut options, must_travel)?;
         }
     }
-    Ok(options)
+    if named > MOST_NAMED { Err(BadConnection) } else { Ok(options) }
 }
 
 fn read_member(
     bytes: &[u8],
-    fields: &mut [FieldSpan],
+    fields: &mut Fields,
     member: &[u8],
     options: &mut Options,
     must_travel: fn(&[u8]) -> bool,
@@ -59,16 +67,17 @@ fn read_member(
     if member.is_empty() {
         return Ok(());
     }
-    if member.eq_ignore_ascii_case(b"close") {
+    if is(member, b"close") {
         options.close = true;
-    } else if member.eq_ignore_ascii_case(b"keep-alive") {
+    } else if is(member, b"keep-alive") {
         options.kept = true;
-    } else if member.eq_ignore_ascii_case(b"upgrade") {
+    } else if is(member, b"upgrade") {
         options.upgrade = true;
     } else if !is_token(member) || must_travel(member) {
         return Err(BadConnection);
     } else {
-        mark(bytes, fields, member);
+        options.named = true;
+        mark(bytes, &mut fields.spans, member);
     }
     Ok(())
 }

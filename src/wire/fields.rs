@@ -2,8 +2,9 @@
 
 use memchr::memchr;
 
-use super::grammar::{field_value_is_clean, is_token, trim};
-use super::kind::FieldKind;
+use super::grammar::{field_value_is_clean, is_token, token_end};
+use super::kind::{FieldKind, Kinds};
+use super::words;
 
 /// One field of a head, as it came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,6 +17,8 @@ pub struct Field<'a> {
     pub kind: FieldKind,
     /// Whether it ends here: hop-by-hop, named by Connection, or a misspelling of a field that Weir sets.
     pub hop: bool,
+    /// The place of its line where that is spelled as Weir would spell it, or nothing.
+    pub(super) line: Span,
 }
 
 /// Bytes of a head by their place, so that heads own their buffer and need no lifetimes.
@@ -32,6 +35,12 @@ impl Span {
             (Ok(start), Ok(end)) => Self { start, end },
             _ => Self::default(),
         }
+    }
+
+    /// The same in a head whose length was looked at.
+    #[inline(always)]
+    fn within(start: usize, end: usize) -> Self {
+        Self { start: start as u32, end: end as u32 }
     }
 
     /// The bytes at this place.
@@ -53,22 +62,105 @@ impl Span {
     pub(super) fn len(self) -> usize {
         self.end.saturating_sub(self.start) as usize
     }
+
+    /// This place and the one right behind it.
+    pub(super) fn and(self, next: Self) -> Option<Self> {
+        (self.end == next.start).then_some(Self { start: self.start, end: next.end })
+    }
 }
 
 /// A field by its places.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct FieldSpan {
     pub(super) name: Span,
     pub(super) value: Span,
     pub(super) kind: FieldKind,
     pub(super) hop: bool,
+    /// The name has letters and dashes only.
+    pub(super) plain: bool,
+    /// The line is spelled as Weir would spell it: one blank before the value, CRLF right behind it.
+    stands: bool,
 }
 
 impl FieldSpan {
     pub(super) fn of<'a>(&self, bytes: &'a [u8]) -> Field<'a> {
-        Field { name: self.name.of(bytes), value: self.value.of(bytes), kind: self.kind, hop: self.hop }
+        let line = Span { start: self.name.start, end: self.value.end + if self.stands { 2 } else { 0 } };
+        Field {
+            name: self.name.of(bytes),
+            value: self.value.of(bytes),
+            kind: self.kind,
+            hop: self.hop,
+            line: if self.stands { line } else { Span::default() },
+        }
     }
 }
+
+/// The fields of a head, and which kinds are among them.
+#[derive(Debug)]
+pub(super) struct Fields {
+    pub(super) spans: Vec<FieldSpan>,
+    pub(super) kinds: Kinds,
+    /// A name has more than letters and dashes.
+    pub(super) odd: bool,
+}
+
+impl Fields {
+    /// None, with room for as many as usual.
+    pub(super) fn new() -> Self {
+        Self { spans: Vec::with_capacity(24), kinds: Kinds::default(), odd: false }
+    }
+
+    /// None again.
+    pub(super) fn clear(&mut self) {
+        self.spans.clear();
+        (self.kinds, self.odd) = (Kinds::default(), false);
+    }
+
+    /// Reads field lines from `at` up to the empty line, at most `most`. Returns where the head ends.
+    pub(super) fn read(&mut self, bytes: &[u8], mut at: usize, (lines, most): Rules) -> Result<usize, LineFault> {
+        self.clear();
+        if u32::try_from(bytes.len()).is_err() {
+            return Err(LineFault::Bad);
+        }
+        loop {
+            if let Some(end) = empty_line(bytes, at, lines) {
+                return Ok(end);
+            }
+            match read_field(bytes, at, lines) {
+                Some((field, next)) if self.spans.len() < most => {
+                    self.kinds.add(field.kind);
+                    self.odd |= !field.plain;
+                    self.spans.push(field);
+                    at = next;
+                }
+                _ => return Err(self.fault(bytes, at, (lines, most))),
+            }
+        }
+    }
+
+    #[cold]
+    fn fault(&self, bytes: &[u8], at: usize, (lines, most): Rules) -> LineFault {
+        match line(bytes, at, lines) {
+            Err(fault) => fault,
+            Ok(_) if self.spans.len() == most => LineFault::TooMany,
+            Ok(_) => LineFault::Bad,
+        }
+    }
+
+    /// All fields of this kind; those that are not there cost nothing.
+    pub(super) fn of_kind(&self, kind: FieldKind) -> impl Iterator<Item = &FieldSpan> {
+        let spans = if self.kinds.has(kind) { self.spans.as_slice() } else { &[] };
+        spans.iter().filter(move |field| field.kind == kind)
+    }
+
+    /// The value of the first field of this kind, empty where there is none.
+    pub(super) fn value<'a>(&self, bytes: &'a [u8], kind: FieldKind) -> &'a [u8] {
+        self.of_kind(kind).next().map_or(b"", |field| field.value.of(bytes))
+    }
+}
+
+/// How lines may end, and how many there may be.
+type Rules = (Lines, usize);
 
 /// How lines may end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -100,42 +192,52 @@ pub(super) fn line(bytes: &[u8], at: usize, lines: Lines) -> Result<(Span, usize
     Ok((Span::new(at, at + content), at + feed + 1))
 }
 
-/// Reads field lines from `at` up to the empty line, at most `most`. Returns where the head ends.
-pub(super) fn read_fields(
-    bytes: &[u8],
-    mut at: usize,
-    (lines, most): (Lines, usize),
-    into: &mut Vec<FieldSpan>,
-) -> Result<usize, LineFault> {
-    into.clear();
-    loop {
-        let (span, next) = line(bytes, at, lines)?;
-        at = next;
-        if span.len() == 0 {
-            return Ok(at);
-        }
-        if into.len() == most {
-            return Err(LineFault::TooMany);
-        }
-        into.push(read_field(bytes, span).ok_or(LineFault::Bad)?);
+/// Where the next line begins, if the one that `at` is in ends there.
+#[inline(always)]
+pub(super) fn line_end(bytes: &[u8], at: usize, lines: Lines) -> Option<usize> {
+    match (bytes.get(at)?, lines) {
+        (b'\r', _) if bytes.get(at + 1) == Some(&b'\n') => Some(at + 2),
+        (b'\n', Lines::LfToo) => Some(at + 1),
+        _ => None,
     }
 }
 
-/// One field line. A line that begins with a blank (obs-fold) has no token before its colon and is refused.
-fn read_field(bytes: &[u8], line: Span) -> Option<FieldSpan> {
-    let written = line.of(bytes);
-    let (name, after) = split_field(written)?;
-    let value = trim(after);
-    let blanks = after.iter().take_while(|&&byte| byte == b' ' || byte == b'\t').count();
-    // An all-blank value trims to nothing wherever it stands; its place does not matter then.
-    let skip = if value.is_empty() { name.len() + 1 } else { name.len() + 1 + blanks };
-    let kind = FieldKind::of(name);
-    Some(FieldSpan {
-        name: line.part(0, name.len()),
-        value: line.part(skip, value.len()),
+use line_end as empty_line;
+
+/// One field line, and where the next one begins. A line that begins with a blank (obs-fold) has no token before its
+/// colon and is refused.
+#[inline(always)]
+fn read_field(bytes: &[u8], at: usize, lines: Lines) -> Option<(FieldSpan, usize)> {
+    let letters = words::no_letter(bytes, at);
+    let colon = if bytes.get(letters) == Some(&b':') { letters } else { token_end(bytes, letters) };
+    if colon == at || bytes.get(colon) != Some(&b':') {
+        return None;
+    }
+    let mut start = colon + 1;
+    while is_blank(bytes.get(start)) {
+        start += 1;
+    }
+    let stop = words::control(bytes, start);
+    let next = line_end(bytes, stop, lines)?;
+    let mut end = stop;
+    while end > start && is_blank(bytes.get(end - 1)) {
+        end -= 1;
+    }
+    let kind = FieldKind::of(bytes.get(at..colon)?);
+    let field = FieldSpan {
+        name: Span::within(at, colon),
+        value: Span::within(start, end),
         kind,
         hop: kind.is_hop_by_hop(),
-    })
+        plain: letters == colon,
+        stands: start == colon + 2 && bytes.get(colon + 1) == Some(&b' ') && stop == end && next == end + 2,
+    };
+    Some((field, next))
+}
+
+#[inline(always)]
+fn is_blank(byte: Option<&u8>) -> bool {
+    matches!(byte, Some(b' ' | b'\t'))
 }
 
 /// The name and the untrimmed value of a line, if both are clean.

@@ -1,8 +1,20 @@
 //! The classes of bytes that RFC 9110 and 9112 build on, and the few readings that both heads share.
 
+use super::words;
+
 /// Whether these bytes are a token (9110 5.6.2): not empty, and of token bytes only.
 pub fn is_token(bytes: &[u8]) -> bool {
     !bytes.is_empty() && bytes.iter().all(|&byte| has(byte, TOKEN))
+}
+
+/// Where the token ends that begins at `at`.
+#[inline(always)]
+pub(super) fn token_end(bytes: &[u8], at: usize) -> usize {
+    let mut end = words::no_letter(bytes, at);
+    while bytes.get(end).is_some_and(|&byte| has(byte, TOKEN)) {
+        end += 1;
+    }
+    end
 }
 
 /// Whether a field's value has no byte that ends a line or that a reader may take for one (9110 5.5).
@@ -24,18 +36,28 @@ pub fn trim(mut bytes: &[u8]) -> &[u8] {
 
 /// A number written in 1 to 20 digits and nothing else, if it fits.
 pub fn digits(bytes: &[u8]) -> Option<u64> {
-    if bytes.is_empty() || bytes.len() > 20 {
-        return None;
+    match bytes.len() {
+        // So many digits fit.
+        1..=19 => bytes.iter().try_fold(0, |number, &byte| digit(byte).map(|digit| number * 10 + digit)),
+        20 => bytes.iter().try_fold(0u64, |number, &byte| number.checked_mul(10)?.checked_add(digit(byte)?)),
+        _ => None,
     }
-    bytes.iter().try_fold(0u64, |number, &byte| {
-        let digit = byte.is_ascii_digit().then(|| u64::from(byte - b'0'))?;
-        number.checked_mul(10)?.checked_add(digit)
-    })
+}
+
+fn digit(byte: u8) -> Option<u64> {
+    let digit = byte.wrapping_sub(b'0');
+    (digit < 10).then_some(u64::from(digit))
 }
 
 /// Whether a target may have this byte: no blank, no control, nothing above ASCII, no fragment, no backslash.
 pub(super) fn is_target_byte(byte: u8) -> bool {
     has(byte, TARGET)
+}
+
+/// Whether a host's name may have this byte: letters, digits, hyphens, dots, and underscores, which are none of a host name,
+/// but many inner networks have them.
+pub(super) fn is_name_byte(byte: u8) -> bool {
+    has(byte, NAME)
 }
 
 /// The members of a comma-separated list, blanks trimmed; empty members are there, for the caller to judge.
@@ -49,6 +71,7 @@ fn has(byte: u8, class: u8) -> bool {
 
 const TOKEN: u8 = 1;
 const TARGET: u8 = 2;
+const NAME: u8 = 4;
 
 static CLASSES: [u8; 256] = classes();
 
@@ -61,6 +84,9 @@ const fn classes() -> [u8; 256] {
         }
         if byte != b'#' && byte != b'\\' {
             table[byte as usize] |= TARGET;
+        }
+        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_') {
+            table[byte as usize] |= NAME;
         }
         byte += 1;
     }

@@ -5,6 +5,9 @@ use std::str;
 
 use memchr::memrchr;
 
+use super::grammar::is_name_byte;
+use super::words::has_twice;
+
 /// The host a request is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HostRef<'a> {
@@ -23,7 +26,8 @@ pub fn split_authority(authority: &[u8]) -> Option<(&[u8], Option<u16>)> {
         let (name, rest) = authority.split_at_checked(close + 1)?;
         (name, rest)
     } else {
-        authority.split_at_checked(memchr::memchr(b':', authority).unwrap_or(authority.len()))?
+        let end = authority.iter().position(|&byte| !is_name_byte(byte)).unwrap_or(authority.len());
+        authority.split_at_checked(end)?
     };
     let port = match port {
         [] => None,
@@ -45,21 +49,13 @@ fn parse_port(written: &[u8]) -> Option<u16> {
     super::digits(written).and_then(|port| u16::try_from(port).ok()).filter(|&port| port != 0)
 }
 
-/// Letters, digits, hyphens, underscores and single dots; or an IPv6 address in brackets. Underscores are no host
-/// name, but many inner networks have them.
+/// A name whose dots are single and not the first, of bytes that were looked at; or an IPv6 address in brackets.
 fn is_name(name: &[u8]) -> bool {
-    if let [b'[', address @ .., b']'] = name {
-        return str::from_utf8(address).is_ok_and(|text| text.parse::<Ipv6Addr>().is_ok());
+    match name {
+        [b'[', address @ .., b']'] => str::from_utf8(address).is_ok_and(|text| text.parse::<Ipv6Addr>().is_ok()),
+        [] | [b'.', ..] => false,
+        name => name.len() <= LONGEST_NAME && !has_twice(name, b'.'),
     }
-    let mut before = b'.';
-    for &byte in name {
-        let fits = byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_' || (byte == b'.' && before != b'.');
-        if !fits {
-            return false;
-        }
-        before = byte;
-    }
-    !name.is_empty() && name.len() <= LONGEST_NAME
 }
 
 /// RFC 1035: 255 bytes on the wire of DNS are 253 in text, and one trailing dot.

@@ -43,49 +43,58 @@ pub enum FieldKind {
 }
 
 impl FieldKind {
-    /// The kind of this name, in any case.
+    /// The kind of this name, in any case. Length and first letter leave one name to compare it with.
     pub fn of(name: &[u8]) -> Self {
-        let is = |other: &str| name.eq_ignore_ascii_case(other.as_bytes());
-        match name.len() {
-            2 if is("te") => Self::Te,
-            3 if is("via") => Self::Via,
-            4 if is("host") => Self::Host,
-            4 if is("date") => Self::Date,
-            6 if is("cookie") => Self::Cookie,
-            6 if is("expect") => Self::Expect,
-            6 if is("server") => Self::Server,
-            7 if is("referer") => Self::Referer,
-            7 if is("trailer") => Self::Trailer,
-            7 if is("upgrade") => Self::Upgrade,
-            8 if is("location") => Self::Location,
-            9 if is("forwarded") => Self::Forwarded,
-            9 if is("x-real-ip") => Self::XRealIp,
-            10 if is("connection") => Self::Connection,
-            10 if is("set-cookie") => Self::SetCookie,
-            10 if is("user-agent") => Self::UserAgent,
-            10 if is("keep-alive") => Self::KeepAlive,
-            12 if is("content-type") => Self::ContentType,
-            13 if is("authorization") => Self::Authorization,
-            14 if is("content-length") => Self::ContentLength,
-            14 if is("http2-settings") => Self::Http2Settings,
-            16 if is("content-location") => Self::ContentLocation,
-            17 if is("transfer-encoding") => Self::TransferEncoding,
-            _ => Self::of_family(name),
+        let first = name.first().map_or(0, |byte| byte | 0x20);
+        match (name.len(), first) {
+            (2, b't') => Self::Te.if_named(name, b"te"),
+            (3, b'v') => Self::Via.if_named(name, b"via"),
+            (4, b'h') => Self::Host.if_named(name, b"host"),
+            (4, b'd') => Self::Date.if_named(name, b"date"),
+            (6, b'c') => Self::Cookie.if_named(name, b"cookie"),
+            (6, b'e') => Self::Expect.if_named(name, b"expect"),
+            (6, b's') => Self::Server.if_named(name, b"server"),
+            (7, b'r') => Self::Referer.if_named(name, b"referer"),
+            (7, b't') => Self::Trailer.if_named(name, b"trailer"),
+            (7, b'u') => Self::Upgrade.if_named(name, b"upgrade"),
+            (8, b'l') => Self::Location.if_named(name, b"location"),
+            (9, b'f') => Self::Forwarded.if_named(name, b"forwarded"),
+            (9, b'x') => Self::XRealIp.if_named(name, b"x-real-ip"),
+            (10, b'c') => Self::Connection.if_named(name, b"connection"),
+            (10, b'k') => Self::KeepAlive.if_named(name, b"keep-alive"),
+            (10, b's') => Self::SetCookie.if_named(name, b"set-cookie"),
+            (10, b'u') => Self::UserAgent.if_named(name, b"user-agent"),
+            (12, b'c') => Self::ContentType.if_named(name, b"content-type"),
+            (13, b'a') => Self::Authorization.if_named(name, b"authorization"),
+            (14, b'c') => Self::ContentLength.if_named(name, b"content-length"),
+            (14, b'h') => Self::Http2Settings.if_named(name, b"http2-settings"),
+            (16, b'c') => Self::ContentLocation.if_named(name, b"content-location"),
+            (17, b't') => Self::TransferEncoding.if_named(name, b"transfer-encoding"),
+            (6.., b'p') => Self::of_proxy(name),
+            (12.., b'x') => Self::of_forwarded(name),
+            _ => Self::Other,
         }
     }
 
-    fn of_family(name: &[u8]) -> Self {
-        if let Some(rest) = strip_family(name, b"x-forwarded-") {
-            let is = |other: &str| rest.eq_ignore_ascii_case(other.as_bytes());
-            return match rest.len() {
-                3 if is("for") => Self::XForwardedFor,
-                4 if is("host") => Self::XForwardedHost,
-                4 if is("port") => Self::XForwardedPort,
-                5 if is("proto") => Self::XForwardedProto,
-                6 if is("server") => Self::XForwardedServer,
-                _ => Self::XForwardedOther,
-            };
+    #[inline(always)]
+    fn if_named<const N: usize>(self, name: &[u8], known: &[u8; N]) -> Self {
+        if is(name, known) { self } else { Self::Other }
+    }
+
+    fn of_forwarded(name: &[u8]) -> Self {
+        let Some(rest) = strip_family(name, b"x-forwarded-") else { return Self::Other };
+        let is = |other: &str| rest.eq_ignore_ascii_case(other.as_bytes());
+        match rest.len() {
+            3 if is("for") => Self::XForwardedFor,
+            4 if is("host") => Self::XForwardedHost,
+            4 if is("port") => Self::XForwardedPort,
+            5 if is("proto") => Self::XForwardedProto,
+            6 if is("server") => Self::XForwardedServer,
+            _ => Self::XForwardedOther,
         }
+    }
+
+    fn of_proxy(name: &[u8]) -> Self {
         match strip_family(name, b"proxy-") {
             None => Self::Other,
             Some(rest) if rest.eq_ignore_ascii_case(b"authenticate") => Self::ProxyAuthenticate,
@@ -130,6 +139,47 @@ impl FieldKind {
     }
 }
 
+/// A set of kinds, and which of them it was given more than once.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Kinds {
+    any: u64,
+    several: u64,
+}
+
+impl Kinds {
+    /// These.
+    pub(super) const fn of<const N: usize>(kinds: [FieldKind; N]) -> Self {
+        let (mut set, mut at) = (Self { any: 0, several: 0 }, 0);
+        while at < N {
+            set.add(kinds[at]);
+            at += 1;
+        }
+        set
+    }
+
+    /// One more.
+    pub(super) const fn add(&mut self, kind: FieldKind) {
+        let bit = 1 << kind as u8;
+        self.several |= self.any & bit;
+        self.any |= bit;
+    }
+
+    /// Whether this one is among them.
+    pub(super) const fn has(self, kind: FieldKind) -> bool {
+        self.any & (1 << kind as u8) != 0
+    }
+
+    /// Whether this one is among them more than once.
+    pub(super) const fn has_several(self, kind: FieldKind) -> bool {
+        self.several & (1 << kind as u8) != 0
+    }
+
+    /// Whether both have one in common.
+    pub(super) const fn meets(self, other: Self) -> bool {
+        self.any & other.any != 0
+    }
+}
+
 /// The kind that a name would have if its underscores were dashes: CGI and some servers read them as the same.
 pub(super) fn lookalike(name: &[u8]) -> Option<FieldKind> {
     memchr(b'_', name)?;
@@ -148,9 +198,25 @@ fn starts_forwarded(name: &[u8]) -> bool {
     name.iter().zip(b"x-forwarded-").all(matches)
 }
 
-fn strip_family<'a>(name: &'a [u8], prefix: &[u8]) -> Option<&'a [u8]> {
-    let (head, rest) = name.split_at_checked(prefix.len())?;
-    head.eq_ignore_ascii_case(prefix).then_some(rest)
+fn strip_family<'a, const N: usize>(name: &'a [u8], prefix: &[u8; N]) -> Option<&'a [u8]> {
+    let (head, rest) = name.split_first_chunk()?;
+    same(head, prefix).then_some(rest)
+}
+
+/// Whether these bytes are a known word, which is in lower case.
+#[inline(always)]
+pub(super) fn is<const N: usize>(written: &[u8], known: &[u8; N]) -> bool {
+    match <&[u8; N]>::try_from(written) {
+        Ok(written) => same(written, known),
+        Err(_) => false,
+    }
+}
+
+/// Letters alone may differ by the bit of their case: a carriage return with it would be a dash.
+#[inline(always)]
+fn same<const N: usize>(written: &[u8; N], known: &[u8; N]) -> bool {
+    let case = |byte: &u8| if byte.is_ascii_lowercase() { 0x20 } else { 0 };
+    written.iter().zip(known).fold(0, |differs, (byte, known)| differs | ((byte | case(known)) ^ known)) == 0
 }
 
 /// Longer than any name that Weir knows.

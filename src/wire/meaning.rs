@@ -3,10 +3,10 @@
 
 use super::connection::{Options, read_connection};
 use super::fault::HeadFault;
-use super::fields::{FieldSpan, Span};
+use super::fields::{FieldSpan, Fields, Span};
 use super::grammar::{digits, is_token, members};
 use super::host::{split_authority, without_dot};
-use super::kind::{FieldKind, lookalike};
+use super::kind::{FieldKind, Kinds, lookalike};
 use super::request_line::{Method, Version};
 
 /// How long a request's body is.
@@ -63,60 +63,50 @@ pub(super) struct Said {
 }
 
 /// Weighs the fields of a head whose lines are already split.
-pub(super) fn read_meaning(bytes: &mut Vec<u8>, fields: &mut [FieldSpan], said: Said) -> Result<Meaning, HeadFault> {
+pub(super) fn read_meaning(bytes: &mut Vec<u8>, fields: &mut Fields, said: Said) -> Result<Meaning, HeadFault> {
     let Said { method, version, authority, secure, spelled } = said;
-    let seen = Seen::of(bytes, fields, version)?;
+    let wishes =
+        if fields.odd || fields.kinds.meets(JUDGED) { Wishes::of(bytes, fields, version)? } else { Wishes::default() };
     let options = read_connection(bytes, fields, must_travel).map_err(|_| HeadFault::BadConnection)?;
-    let framing = seen.framing(bytes, version)?;
-    let host = seen.host(bytes, version, authority, secure)?;
-    if spelled && (seen.is_of_one_connection || seen.te_other) {
+    let framing = read_framing(bytes, fields, version)?;
+    let host = read_hosts(bytes, fields, (version, authority, secure))?;
+    if spelled && (fields.kinds.meets(OF_ONE_CONNECTION) || wishes.te_other) {
         return Err(HeadFault::BadConnection);
     }
     let may_upgrade =
         method == Method::Get && version == Version::Http11 && options.upgrade && framing == Framing::None;
-    let upgrade = if may_upgrade { seen.upgrade(bytes) } else { None };
-    Ok(Meaning { host, framing, options, expects: seen.expects, upgrade, te_trailers: seen.te_trailers })
+    let upgrade = if may_upgrade { read_upgrade(bytes, fields) } else { None };
+    Ok(Meaning { host, framing, options, expects: wishes.expects, upgrade, te_trailers: wishes.te_trailers })
 }
 
-/// The fields that count, gathered in one pass.
+/// What is judged in the order of the fields: what the client wishes, and names that only look like known ones.
 #[derive(Default)]
-struct Seen {
-    hosts: usize,
-    host: Span,
-    lengths: usize,
-    length: Span,
-    codings: usize,
-    coding: Span,
-    upgrades: usize,
-    upgrade: Span,
+struct Wishes {
     expects: bool,
     te_trailers: bool,
     te_other: bool,
-    is_of_one_connection: bool,
 }
 
-impl Seen {
-    fn of(bytes: &[u8], fields: &mut [FieldSpan], version: Version) -> Result<Self, HeadFault> {
-        let mut seen = Self::default();
-        for field in fields {
+impl Wishes {
+    fn of(bytes: &[u8], fields: &mut Fields, version: Version) -> Result<Self, HeadFault> {
+        let mut wishes = Self::default();
+        for field in &mut fields.spans {
             match field.kind {
-                FieldKind::Other => see_lookalike(bytes, field)?,
-                FieldKind::Host => (seen.hosts, seen.host) = (seen.hosts + 1, field.value),
-                FieldKind::ContentLength => (seen.lengths, seen.length) = (seen.lengths + 1, field.value),
-                FieldKind::TransferEncoding => (seen.codings, seen.coding) = (seen.codings + 1, field.value),
-                FieldKind::Upgrade => (seen.upgrades, seen.upgrade) = (seen.upgrades + 1, field.value),
-                FieldKind::Te => seen.see_te(field.value.of(bytes)),
+                FieldKind::Other if !field.plain => {
+                    see_lookalike(bytes, field)?;
+                    fields.kinds.add(field.kind);
+                }
+                FieldKind::Te => wishes.see_te(field.value.of(bytes)),
                 FieldKind::Expect => {
-                    seen.expects = true;
+                    wishes.expects = true;
                     // 9110 10.1.1: in HTTP/1.0 the expectation counts for nothing.
                     field.hop = version == Version::Http10;
                     refuse_expectation(field.value.of(bytes))?;
                 }
                 _ => {}
             }
-            seen.is_of_one_connection |= is_of_one_connection(field.kind);
         }
-        Ok(seen)
+        Ok(wishes)
     }
 
     fn see_te(&mut self, value: &[u8]) {
@@ -128,62 +118,60 @@ impl Seen {
             }
         }
     }
+}
 
-    fn framing(&self, bytes: &[u8], version: Version) -> Result<Framing, HeadFault> {
-        match (self.lengths, self.codings) {
-            (0, 0) => Ok(Framing::None),
-            (1, 0) => digits(self.length.of(bytes)).map(Framing::Length).ok_or(HeadFault::BadLength),
-            (_, 0) => Err(HeadFault::BadLength),
-            // An old reader does not know the field and would take the body for the next request.
-            (0, 1) if version == Version::Http11 => read_coding(self.coding.of(bytes)),
-            (0, _) => Err(HeadFault::BadTransferEncoding),
-            _ => Err(HeadFault::LengthAndChunked),
+fn read_framing(bytes: &[u8], fields: &Fields, version: Version) -> Result<Framing, HeadFault> {
+    let kinds = fields.kinds;
+    match (kinds.has(FieldKind::ContentLength), kinds.has(FieldKind::TransferEncoding)) {
+        (false, false) => Ok(Framing::None),
+        (true, true) => Err(HeadFault::LengthAndChunked),
+        (true, false) if kinds.has_several(FieldKind::ContentLength) => Err(HeadFault::BadLength),
+        (true, false) => {
+            digits(fields.value(bytes, FieldKind::ContentLength)).map(Framing::Length).ok_or(HeadFault::BadLength)
         }
-    }
-
-    fn host(
-        &self,
-        bytes: &mut Vec<u8>,
-        version: Version,
-        authority: Option<Span>,
-        secure: bool,
-    ) -> Result<Option<HostSpan>, HeadFault> {
-        if self.hosts > 1 {
-            return Err(HeadFault::BadHost);
+        // An old reader does not know the field and would take the body for the next request.
+        (false, true) if version == Version::Http10 || kinds.has_several(FieldKind::TransferEncoding) => {
+            Err(HeadFault::BadTransferEncoding)
         }
-        if self.hosts == 0 && version == Version::Http11 {
-            return Err(HeadFault::NoHost);
-        }
-        let host = if self.hosts == 1 { Some(read_host(bytes, self.host).ok_or(HeadFault::BadHost)?) } else { None };
-        let Some(authority) = authority else {
-            return Ok(host);
-        };
-        let authority = read_host(bytes, authority).ok_or(HeadFault::BadAbsoluteTarget)?;
-        match host {
-            Some(host) if !are_same(bytes, host, authority, secure) => Err(HeadFault::BadAbsoluteTarget),
-            _ => Ok(Some(authority)),
-        }
-    }
-
-    /// Exactly one field with exactly one protocol, and not h2c: that would change more than a tunnel can carry.
-    fn upgrade(&self, bytes: &[u8]) -> Option<Span> {
-        let value = self.upgrade.of(bytes);
-        let mut parts = value.splitn(2, |&byte| byte == b'/');
-        let is_protocol = parts.all(is_token);
-        (self.upgrades == 1 && is_protocol && !value.eq_ignore_ascii_case(b"h2c")).then_some(self.upgrade)
+        (false, true) => read_coding(fields.value(bytes, FieldKind::TransferEncoding)),
     }
 }
 
-/// The fields that HTTP/2 forbids (9113 8.2.2).
-fn is_of_one_connection(kind: FieldKind) -> bool {
-    matches!(
-        kind,
-        FieldKind::Connection
-            | FieldKind::KeepAlive
-            | FieldKind::ProxyConnection
-            | FieldKind::TransferEncoding
-            | FieldKind::Upgrade
-    )
+/// The host by its field and by the authority of an absolute target.
+fn read_hosts(
+    bytes: &mut Vec<u8>,
+    fields: &Fields,
+    (version, authority, secure): (Version, Option<Span>, bool),
+) -> Result<Option<HostSpan>, HeadFault> {
+    if fields.kinds.has_several(FieldKind::Host) {
+        return Err(HeadFault::BadHost);
+    }
+    let field = fields.of_kind(FieldKind::Host).next();
+    if field.is_none() && version == Version::Http11 {
+        return Err(HeadFault::NoHost);
+    }
+    let host = match field.map(|field| field.value) {
+        Some(written) => Some(read_host(bytes, written).ok_or(HeadFault::BadHost)?),
+        None => None,
+    };
+    let Some(authority) = authority else {
+        return Ok(host);
+    };
+    let authority = read_host(bytes, authority).ok_or(HeadFault::BadAbsoluteTarget)?;
+    match host {
+        Some(host) if !are_same(bytes, host, authority, secure) => Err(HeadFault::BadAbsoluteTarget),
+        _ => Ok(Some(authority)),
+    }
+}
+
+/// Exactly one field with exactly one protocol, and not h2c: that would change more than a tunnel can carry.
+fn read_upgrade(bytes: &[u8], fields: &Fields) -> Option<Span> {
+    let place = fields.of_kind(FieldKind::Upgrade).next()?.value;
+    let value = place.of(bytes);
+    let mut parts = value.splitn(2, |&byte| byte == b'/');
+    let is_protocol = parts.all(is_token);
+    let is_one = is_protocol && !fields.kinds.has_several(FieldKind::Upgrade);
+    (is_one && !value.eq_ignore_ascii_case(b"h2c")).then_some(place)
 }
 
 /// A name that a lax reader takes for one of ours: refused where it would frame the body, dropped where Weir sets it.
@@ -259,3 +247,14 @@ fn must_travel(name: &[u8]) -> bool {
                 | FieldKind::TransferEncoding
         )
 }
+
+/// The fields that are judged by what they say, whatever else is there.
+const JUDGED: Kinds = Kinds::of([FieldKind::Te, FieldKind::Expect]);
+/// The fields that HTTP/2 forbids (9113 8.2.2).
+const OF_ONE_CONNECTION: Kinds = Kinds::of([
+    FieldKind::Connection,
+    FieldKind::KeepAlive,
+    FieldKind::ProxyConnection,
+    FieldKind::TransferEncoding,
+    FieldKind::Upgrade,
+]);

@@ -12,11 +12,15 @@ mod host;
 mod kind;
 mod limits;
 mod meaning;
+#[cfg(test)]
+mod mutated;
 mod request;
 mod request_line;
+mod run;
 mod scan;
 mod spell;
 mod target;
+mod words;
 
 pub use answer::{AnswerFraming, AnswerHead};
 pub use chunks::{CHUNK_END, Chunks, LAST_CHUNK, Piece, trailer_may_travel, write_chunk_size, write_last_chunk};
@@ -29,4 +33,5 @@ pub use limits::HeadLimits;
 pub use meaning::Framing;
 pub use request::RequestHead;
 pub use request_line::{Method, Version};
+pub use run::Run;
 pub use scan::{AnswerScan, Scan, scan_answer, scan_head};

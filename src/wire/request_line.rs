@@ -3,8 +3,8 @@
 use memchr::{memchr, memrchr};
 
 use super::fault::HeadFault;
-use super::fields::Span;
-use super::grammar::{is_target_byte, is_token};
+use super::fields::{LineFault, Lines, Span, line};
+use super::grammar::{is_target_byte, is_token, token_end};
 use super::limits::HeadLimits;
 
 /// A version of HTTP/1.
@@ -57,6 +57,43 @@ pub(super) struct RequestLine {
     pub(super) name: Span,
     pub(super) target: Span,
     pub(super) version: Version,
+}
+
+/// The request line that a head begins with, and where its fields begin.
+pub(super) fn first_line(bytes: &[u8], limits: &HeadLimits) -> Result<(RequestLine, usize), HeadFault> {
+    if let Some(found) = good_first_line(bytes, limits) {
+        return Ok(found);
+    }
+    let (line, next) = line(bytes, 0, Lines::Strict).map_err(|fault| match fault {
+        LineFault::BareLf => HeadFault::BareLf,
+        LineFault::Bad | LineFault::TooMany => HeadFault::BadRequestLine,
+    })?;
+    Ok((read_request_line(bytes, line, limits)?, next))
+}
+
+/// The same in one pass, where there is nothing to refuse.
+pub(super) fn good_first_line(bytes: &[u8], limits: &HeadLimits) -> Option<(RequestLine, usize)> {
+    let method = token_end(bytes, 0);
+    let name = bytes.get(..method)?;
+    if method == 0 || method > LONGEST_METHOD || bytes.get(method) != Some(&b' ') {
+        return None;
+    }
+    let start = method + 1;
+    let target = bytes.get(start..)?;
+    let end = start + target.iter().position(|&byte| !is_target_byte(byte))?;
+    let rest = bytes.get(end..)?.first_chunk()?;
+    let version = match rest {
+        b" HTTP/1.1\r\n" => Version::Http11,
+        b" HTTP/1.0\r\n" => Version::Http10,
+        _ => return None,
+    };
+    let known = Method::of(name);
+    let is_refused = known == Method::Other && refuse_method(name).is_err();
+    if end == start || end - start > limits.target || is_refused {
+        return None;
+    }
+    let (name, target) = (Span::new(0, method), Span::new(start, end));
+    Some((RequestLine { method: known, name, target, version }, end + rest.len()))
 }
 
 /// Reads a request line; the target is checked by its bytes and length here, by its form in `read_target`.

@@ -5,6 +5,7 @@ use memchr::memchr;
 use super::fault::HeadFault;
 use super::fields::Span;
 use super::request_line::Method;
+use super::words::position;
 
 /// Places of a target and its parts.
 #[derive(Clone, Copy, Debug, Default)]
@@ -58,7 +59,7 @@ fn read_absolute(bytes: &mut Vec<u8>, written: Span, method: Method, secure: boo
 
 fn with_parts(bytes: &[u8], written: Span, up: Span, authority: Option<Span>) -> Target {
     let target = up.of(bytes);
-    match memchr(b'?', target) {
+    match position(target, b'?') {
         None => Target { written, up, path: up, query: None, authority },
         Some(mark) => {
             let query = Some(up.part(mark + 1, target.len() - mark - 1));
