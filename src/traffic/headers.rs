@@ -64,28 +64,35 @@ pub fn write_request(out: &mut Vec<u8>, head: &RequestHead, from: &Forwarded<'_>
     let host = head.host();
     let host_up = host.map_or(up.default_host, |host| host.raw);
     let host_name = host.map_or(up.default_host, |host| host.name);
-    write(out, &[head.method_name(), b" ", head.target_up(), b" HTTP/1.1\r\n"]);
+    out.reserve(head.size() + USUAL_ADDED);
+    let mut run = head.run();
+    if run.is_empty() {
+        write(out, &[head.method_name(), b" ", head.target_up(), b" HTTP/1.1\r\n"]);
+    }
     // Where the client named its host in a field, the field stays in its place.
     if head.value(FieldKind::Host).is_none() {
+        run.end(out);
         write_field(out, b"Host", host_up);
     }
     let mut length_written = false;
-    let edited = |field: &Field<'_>| up.edits.is_some_and(|edits| edits.drops(field.name));
+    let edits = up.edits.filter(|edits| !edits.is_empty());
+    let edited = |field: &Field<'_>| edits.is_some_and(|edits| edits.drops(field.name));
     for field in head.fields().filter(|field| goes_up(field, from.trust) && !edited(field)) {
         match (field.kind, up.framing) {
-            (FieldKind::Host, _) => write_field(out, field.name, host_up),
+            (FieldKind::Host, _) if field.value != host_up => run.write(out, field.name, host_up),
             (FieldKind::ContentLength, UpFraming::Length(length)) if !length_written => {
                 length_written = true;
-                write_number(out, field.name, length);
+                match Decimal::of(length) {
+                    length if length.text() == field.value => run.pass(out, &field),
+                    length => run.write(out, field.name, length.text()),
+                }
             }
             (FieldKind::ContentLength, _) => {}
-            _ => write_field(out, field.name, field.value),
+            _ => run.pass(out, &field),
         }
     }
-    write_field(out, b"X-Forwarded-Host", host_name);
-    write_field(out, b"X-Forwarded-Server", host_name);
-    write_forwarded_for(out, head, from);
-    write_origin(out, head, from);
+    run.end(out);
+    write_forwarded(out, head, host_name, from);
     if up.via {
         let version: &[u8] = match head.version() {
             _ if head.is_spelled() => b"2.0 weir",
@@ -95,11 +102,15 @@ pub fn write_request(out: &mut Vec<u8>, head: &RequestHead, from: &Forwarded<'_>
         write_field(out, b"Via", version);
     }
     match up.framing {
-        UpFraming::Chunked => write_field(out, b"Transfer-Encoding", b"chunked"),
-        UpFraming::Length(length) if !length_written => write_number(out, b"Content-Length", length),
+        UpFraming::Chunked => out.extend_from_slice(b"Transfer-Encoding: chunked\r\n"),
+        UpFraming::Length(length) if !length_written => {
+            write_field(out, b"Content-Length", Decimal::of(length).text());
+        }
         UpFraming::Length(_) | UpFraming::None => {}
     }
-    out.extend_from_slice(up.edits.map_or(b"", FieldEdits::added));
+    if let Some(edits) = edits {
+        out.extend_from_slice(edits.added());
+    }
     write_connection_up(out, head, up);
     out.extend_from_slice(b"\r\n");
 }
@@ -111,14 +122,26 @@ fn goes_up(field: &Field<'_>, trust: Trust) -> bool {
     }
 }
 
-fn write_forwarded_for(out: &mut Vec<u8>, head: &RequestHead, from: &Forwarded<'_>) {
-    out.extend_from_slice(b"X-Forwarded-For: ");
+/// Where the request came from. The lines are always the same, so each piece between what differs is one.
+fn write_forwarded(out: &mut Vec<u8>, head: &RequestHead, host: &[u8], from: &Forwarded<'_>) {
+    out.extend_from_slice(b"X-Forwarded-Host: ");
+    out.extend_from_slice(host);
+    out.extend_from_slice(b"\r\nX-Forwarded-Server: ");
+    out.extend_from_slice(host);
+    out.extend_from_slice(b"\r\nX-Forwarded-For: ");
     if from.trust != Trust::Strip {
-        for field in head.fields().filter(|field| field.kind == FieldKind::XForwardedFor && !field.value.is_empty()) {
+        for field in head.of_kind(FieldKind::XForwardedFor).filter(|field| !field.value.is_empty()) {
             write(out, &[field.value, b", "]);
         }
     }
-    write(out, &[from.client, b"\r\n"]);
+    out.extend_from_slice(from.client);
+    let (secure, port) = from.origin(head);
+    let scheme: &[u8] = if secure { b"https" } else { b"http" };
+    out.extend_from_slice(b"\r\nX-Forwarded-Proto: ");
+    out.extend_from_slice(scheme);
+    out.extend_from_slice(b"\r\nX-Forwarded-Port: ");
+    out.extend_from_slice(Decimal::of(u64::from(port)).text());
+    out.extend_from_slice(b"\r\n");
 }
 
 impl Forwarded<'_> {
@@ -136,15 +159,9 @@ impl Forwarded<'_> {
     }
 }
 
-fn write_origin(out: &mut Vec<u8>, head: &RequestHead, from: &Forwarded<'_>) {
-    let (secure, port) = from.origin(head);
-    write_field(out, b"X-Forwarded-Proto", if secure { b"https" } else { b"http" });
-    write_number(out, b"X-Forwarded-Port", u64::from(port));
-}
-
 /// Of several lines the last one is by the proxy that speaks to us.
 fn last(head: &RequestHead, kind: FieldKind) -> Option<&[u8]> {
-    head.fields().filter(|field| field.kind == kind && !field.hop).last().map(|field| field.value)
+    head.of_kind(kind).filter(|field| !field.hop).last().map(|field| field.value)
 }
 
 fn is_https(scheme: &[u8]) -> Option<bool> {
@@ -155,6 +172,9 @@ fn is_https(scheme: &[u8]) -> Option<bool> {
 /// The options of our own connection to the node. TE is one of them (9110 10.1.4).
 fn write_connection_up(out: &mut Vec<u8>, head: &RequestHead, up: &Up<'_>) {
     let token = head.upgrade().filter(|_| up.upgrade);
+    if !head.te_trailers() && token.is_none() && !up.close {
+        return;
+    }
     if head.te_trailers() {
         write_field(out, b"TE", b"trailers");
     }
@@ -227,17 +247,76 @@ impl<'a> Down<'a> {
     }
 }
 
+/// What becomes of a field on its way down.
+enum Passing<'a> {
+    /// It goes on as it came.
+    AsItCame,
+    /// It has another value.
+    With(Cow<'a, [u8]>),
+    /// It ends here.
+    Not,
+}
+
+/// Decides about the fields of one answer, each in its turn.
+struct Passage<'a> {
+    down: &'a Down<'a>,
+    edits: Option<&'a FieldEdits>,
+    /// Whether Weir adds fields, under names of its own.
+    adds: bool,
+    /// The length that the client is told, once.
+    declared: Option<u64>,
+}
+
+impl<'a> Passage<'a> {
+    fn of(head: &AnswerHead, down: &'a Down<'a>) -> Self {
+        let edits = down.edits_of(head).filter(|edits| !edits.is_empty());
+        let adds = down.extra.iter().any(Option::is_some);
+        Self { down, edits, adds, declared: declared_length(head, down.framing) }
+    }
+
+    fn of_field(&mut self, field: &Field<'a>) -> Passing<'a> {
+        let is_ours = self.adds && self.down.speaks_for(field.name);
+        if field.hop || is_ours || self.edits.is_some_and(|edits| edits.drops(field.name)) {
+            return Passing::Not;
+        }
+        match field.kind {
+            FieldKind::Location | FieldKind::ContentLocation => {
+                Passing::With(map_location(field.value, &self.down.public, self.down.nodes))
+            }
+            FieldKind::ContentLength => match self.declared.take() {
+                None => Passing::Not,
+                // The node's own digits where they say the same.
+                Some(length) if digits(field.value) == Some(length) => Passing::AsItCame,
+                Some(length) => Passing::With(Cow::Owned(Decimal::of(length).text().to_vec())),
+            },
+            _ => Passing::AsItCame,
+        }
+    }
+}
+
 /// Writes the head that a client of HTTP/1 reads. The version is always ours (9110 6.2).
 pub fn write_answer(out: &mut Vec<u8>, head: &AnswerHead, down: &Down<'_>) {
-    out.extend_from_slice(b"HTTP/1.1 ");
-    push_number(out, u64::from(head.status()));
-    write(out, &[b" ", head.reason(), b"\r\n"]);
-    for (name, value) in answer_fields(head, down) {
+    out.reserve(head.size() + USUAL_ADDED);
+    let mut run = head.run();
+    if run.is_empty() {
+        let status = Decimal::of(u64::from(head.status()));
+        write(out, &[b"HTTP/1.1 ", status.text(), b" ", head.reason(), b"\r\n"]);
+    }
+    let mut passage = Passage::of(head, down);
+    for field in head.fields() {
+        match passage.of_field(&field) {
+            Passing::AsItCame => run.pass(out, &field),
+            Passing::With(value) => run.write(out, field.name, &value),
+            Passing::Not => {}
+        }
+    }
+    run.end(out);
+    for (name, value) in added_fields(head, down) {
         write_field(out, name, &value);
     }
     out.extend_from_slice(down.edits_of(head).map_or(b"", FieldEdits::added));
     if down.framing == DownFraming::Chunked {
-        write_field(out, b"Transfer-Encoding", b"chunked");
+        out.extend_from_slice(b"Transfer-Encoding: chunked\r\n");
     }
     write_connection_down(out, head, down);
     out.extend_from_slice(b"\r\n");
@@ -245,29 +324,23 @@ pub fn write_answer(out: &mut Vec<u8>, head: &AnswerHead, down: &Down<'_>) {
 
 /// The fields of an answer that travel, for a client of any version: without those that only HTTP/1 has.
 pub fn answer_fields<'a>(head: &'a AnswerHead, down: &'a Down<'a>) -> impl Iterator<Item = (&'a [u8], Cow<'a, [u8]>)> {
-    let declared = declared_length(head, down.framing);
-    let own_length = declared.filter(|_| head.value(FieldKind::ContentLength).is_none());
-    let own_length = own_length.map(|length| (b"Content-Length".as_slice(), decimal(length)));
-    let via = down.via.then(|| (b"Via".as_slice(), Cow::Borrowed(via_node(head))));
-    let edits = down.edits_of(head);
-    let extra = down.extra.iter().flatten().map(|&(name, value)| (name, Cow::Borrowed(value)));
-    let mut length_passed = false;
-    let stays = move |field: &Field<'_>| {
-        !field.hop && !edits.is_some_and(|edits| edits.drops(field.name)) && !down.speaks_for(field.name)
-    };
-    let passed = head.fields().filter(stays).filter_map(move |field| {
-        let value = match field.kind {
-            FieldKind::Location | FieldKind::ContentLocation => map_location(field.value, &down.public, down.nodes),
-            FieldKind::ContentLength if length_passed => return None,
-            FieldKind::ContentLength => {
-                length_passed = true;
-                same_length(field.value, declared?)
-            }
-            _ => Cow::Borrowed(field.value),
-        };
-        Some((field.name, value))
+    let mut passage = Passage::of(head, down);
+    let passed = head.fields().filter_map(move |field| match passage.of_field(&field) {
+        Passing::AsItCame => Some((field.name, Cow::Borrowed(field.value))),
+        Passing::With(value) => Some((field.name, value)),
+        Passing::Not => None,
     });
-    passed.chain(own_length).chain(via).chain(extra)
+    passed.chain(added_fields(head, down))
+}
+
+/// What Weir adds to the fields of an answer.
+fn added_fields<'a>(head: &AnswerHead, down: &'a Down<'a>) -> impl Iterator<Item = (&'a [u8], Cow<'a, [u8]>)> {
+    let is_told = head.value(FieldKind::ContentLength).is_some();
+    let length = if is_told { None } else { declared_length(head, down.framing) };
+    let length = length.map(|length| (b"Content-Length".as_slice(), Cow::Owned(Decimal::of(length).text().to_vec())));
+    let via = down.via.then(|| (b"Via".as_slice(), Cow::Borrowed(via_node(head))));
+    let extra = down.extra.iter().flatten().map(|&(name, value)| (name, Cow::Borrowed(value)));
+    length.into_iter().chain(via).chain(extra)
 }
 
 /// The length that the client is told.
@@ -277,17 +350,6 @@ fn declared_length(head: &AnswerHead, framing: DownFraming) -> Option<u64> {
         DownFraming::None if head.may_declare_length() => head.length(),
         DownFraming::Chunked | DownFraming::None | DownFraming::UntilClose => None,
     }
-}
-
-/// The node's own digits where they say the same: no copy for the ordinary answer.
-fn same_length(written: &[u8], length: u64) -> Cow<'_, [u8]> {
-    if digits(written) == Some(length) { Cow::Borrowed(written) } else { decimal(length) }
-}
-
-fn decimal<'a>(number: u64) -> Cow<'a, [u8]> {
-    let mut text = Vec::with_capacity(20);
-    push_number(&mut text, number);
-    Cow::Owned(text)
 }
 
 fn via_node(head: &AnswerHead) -> &'static [u8] {
@@ -312,23 +374,30 @@ pub fn write_field(out: &mut Vec<u8>, name: &[u8], value: &[u8]) {
     write(out, &[name, b": ", value, b"\r\n"]);
 }
 
-fn write_number(out: &mut Vec<u8>, name: &[u8], number: u64) {
-    write(out, &[name, b": "]);
-    push_number(out, number);
-    out.extend_from_slice(b"\r\n");
+/// A number as text.
+struct Decimal {
+    text: [u8; 20],
+    start: usize,
 }
 
-fn push_number(out: &mut Vec<u8>, number: u64) {
-    let start = out.len();
-    let mut rest = number;
-    loop {
-        out.push(b'0' + u8::try_from(rest % 10).unwrap_or_default());
-        rest /= 10;
-        if rest == 0 {
-            break;
+impl Decimal {
+    fn of(number: u64) -> Self {
+        let mut decimal = Self { text: [b'0'; 20], start: 20 };
+        let mut rest = number;
+        for place in decimal.text.iter_mut().rev() {
+            *place = b'0' + (rest % 10) as u8;
+            decimal.start -= 1;
+            rest /= 10;
+            if rest == 0 {
+                break;
+            }
         }
+        decimal
     }
-    out.get_mut(start..).unwrap_or_default().reverse();
+
+    fn text(&self) -> &[u8] {
+        self.text.get(self.start..).unwrap_or_default()
+    }
 }
 
 fn write(out: &mut Vec<u8>, parts: &[&[u8]]) {
@@ -336,6 +405,9 @@ fn write(out: &mut Vec<u8>, parts: &[&[u8]]) {
         out.extend_from_slice(part);
     }
 }
+
+/// More than most heads get from us.
+const USUAL_ADDED: usize = 320;
 
 #[cfg(test)]
 mod tests {

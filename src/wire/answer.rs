@@ -217,6 +217,11 @@ impl AnswerHead {
         self.value(FieldKind::Upgrade)
     }
 
+    /// How many bytes the head has.
+    pub fn size(&self) -> usize {
+        self.bytes.len()
+    }
+
     /// All fields in their order, those that do not travel too.
     pub fn fields(&self) -> impl Iterator<Item = Field<'_>> {
         self.fields.spans.iter().map(|field| field.of(&self.bytes))

@@ -218,6 +218,11 @@ impl RequestHead {
         self.fields().find(|field| field.name.eq_ignore_ascii_case(name)).map(|field| field.value)
     }
 
+    /// How many bytes the head has.
+    pub fn size(&self) -> usize {
+        self.bytes.len()
+    }
+
     /// All fields in their order, those that do not travel too.
     pub fn fields(&self) -> impl Iterator<Item = Field<'_>> {
         self.fields.spans.iter().map(|field| field.of(&self.bytes))

@@ -27,15 +27,19 @@ impl<'a> Run<'a> {
         let stands = field.line.len() > 0;
         match self.place.and(field.line) {
             Some(longer) if stands => self.place = longer,
-            _ => {
+            _ if stands => {
                 self.end(out);
                 self.place = field.line;
             }
+            _ => self.write(out, field.name, field.value),
         }
-        if !stands {
-            for part in [field.name, b": ", field.value, b"\r\n"] {
-                out.extend_from_slice(part);
-            }
+    }
+
+    /// Writes a field in its turn that is spelled anew.
+    pub fn write(&mut self, out: &mut Vec<u8>, name: &[u8], value: &[u8]) {
+        self.end(out);
+        for part in [name, b": ", value, b"\r\n"] {
+            out.extend_from_slice(part);
         }
     }
 
