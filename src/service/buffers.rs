@@ -10,45 +10,48 @@ use std::task::Poll;
 /// Three buffers are the most a request holds.
 pub(crate) const SIZE: usize = 72 * 1024;
 
+/// As much as a read brings for someone who may be slow to take it: it is held until he has. As HAProxy's buffers.
+const NARROW: usize = 16 * 1024;
+
 /// What most heads and answers fit in. So short a read is copied out of the scratch, which stays in the cache that way.
 const SMALL: usize = 4 * 1024;
+
+const SIZES: [usize; 3] = [SMALL, NARROW, SIZE];
 
 /// Pieces of memory of each size kept for reuse by one thread; more than these go back to the allocator.
 const KEPT: usize = 64;
 
 /// A thread's stock of memory for buffers.
 pub(crate) struct Buffers {
-    small: RefCell<Vec<Vec<u8>>>,
-    large: RefCell<Vec<Vec<u8>>>,
+    stocks: [RefCell<Vec<Vec<u8>>>; SIZES.len()],
     /// Empty between reads.
     scratch: RefCell<Vec<u8>>,
+    narrow_scratch: RefCell<Vec<u8>>,
 }
 
 impl Default for Buffers {
     fn default() -> Self {
-        let scratch = RefCell::new(Vec::with_capacity(SIZE));
-        Self { small: RefCell::default(), large: RefCell::default(), scratch }
+        let scratch = |size| RefCell::new(Vec::with_capacity(size));
+        Self { stocks: Default::default(), scratch: scratch(SIZE), narrow_scratch: scratch(NARROW) }
     }
 }
 
 impl Buffers {
     /// Lends an empty buffer.
     pub(crate) fn lend(self: &Rc<Self>) -> Buffer {
-        Buffer { data: Vec::new(), start: 0, home: Rc::clone(self) }
+        Buffer { data: Vec::new(), start: 0, narrow: false, home: Rc::clone(self) }
     }
 
     fn memory(&self, wanted: usize) -> Vec<u8> {
-        let (stock, size) = if wanted <= SMALL { (&self.small, SMALL) } else { (&self.large, SIZE) };
+        let fitting = self.stocks.iter().zip(SIZES).find(|(_, size)| wanted <= *size);
+        let Some((stock, size)) = fitting else { return Vec::with_capacity(wanted) };
         stock.borrow_mut().pop().unwrap_or_else(|| Vec::with_capacity(size))
     }
 
     fn take_back(&self, mut memory: Vec<u8>) {
-        let stock = match memory.capacity() {
-            SMALL => &self.small,
-            SIZE => &self.large,
-            // None at all, or some that an unusual head made grow.
-            _ => return,
-        };
+        let stock = self.stocks.iter().zip(SIZES).find(|(_, size)| memory.capacity() == *size);
+        // None at all, or some that an unusual head made grow.
+        let Some((stock, _)) = stock else { return };
         let mut stock = stock.borrow_mut();
         if stock.len() < KEPT {
             memory.clear();
@@ -61,6 +64,7 @@ impl Buffers {
 pub(crate) struct Buffer {
     data: Vec<u8>,
     start: usize,
+    narrow: bool,
     home: Rc<Buffers>,
 }
 
@@ -70,10 +74,15 @@ impl Buffer {
         self.data.get(self.start..).unwrap_or_default()
     }
 
-    /// The bytes as they lie, to append about `more` to: with room for them where the buffer was empty.
+    /// The next reads bring little where this is for someone who may be slow to take it, else as much as comes.
+    pub(crate) fn set_narrow(&mut self, narrow: bool) {
+        self.narrow = narrow;
+    }
+
+    /// The bytes as they lie, with room to append `more` to.
     pub(crate) fn end(&mut self, more: usize) -> &mut Vec<u8> {
-        if self.data.capacity() == 0 {
-            self.data = self.home.memory(more);
+        if self.data.capacity() == 0 || self.data.capacity() - self.data.len() < more {
+            self.move_to(self.unread().len() + more);
         }
         &mut self.data
     }
@@ -102,7 +111,8 @@ impl Buffer {
             return read(&mut self.data);
         }
         let home = Rc::clone(&self.home);
-        let mut scratch = home.scratch.borrow_mut();
+        let scratch = if self.narrow { &home.narrow_scratch } else { &home.scratch };
+        let mut scratch = scratch.borrow_mut();
         let polled = read(&mut scratch);
         if !scratch.is_empty() {
             self.clear();
@@ -112,27 +122,31 @@ impl Buffer {
     }
 
     fn take(&mut self, scratch: &mut Vec<u8>) {
-        let mut memory = self.home.memory(scratch.len());
         if scratch.len() <= SMALL {
-            memory.extend_from_slice(scratch);
+            self.data = self.home.memory(SMALL);
+            self.data.extend_from_slice(scratch);
             scratch.clear();
         } else {
-            std::mem::swap(scratch, &mut memory);
+            self.data = std::mem::replace(scratch, self.home.memory(scratch.capacity()));
         }
-        self.data = memory;
     }
 
-    /// Moves what is unread to the front of a large piece of memory, so that the room behind it can be filled.
+    /// Moves what is unread to the front of enough memory, so that the room behind it can be filled.
     fn make_room(&mut self) {
-        if self.data.capacity() < SIZE {
-            let mut larger = self.home.memory(SIZE);
-            larger.extend_from_slice(self.unread());
-            self.clear();
-            self.data = larger;
+        let most = if self.narrow { NARROW } else { SIZE };
+        if self.data.capacity() < most {
+            self.move_to(most);
         } else if self.start > 0 {
             self.data.drain(..self.start);
             self.start = 0;
         }
+    }
+
+    fn move_to(&mut self, size: usize) {
+        let mut memory = self.home.memory(size);
+        memory.extend_from_slice(self.unread());
+        self.clear();
+        self.data = memory;
     }
 }
 
@@ -165,6 +179,22 @@ mod tests {
             fill(&mut buffer, &vec![b'b'; then]);
             let expected = [vec![b'a'; first - 2], vec![b'b'; then]].concat();
             assert_eq!(buffer.unread(), expected, "{first} and {then}");
+        }
+    }
+
+    #[test]
+    fn a_narrow_read_brings_no_more_than_its_share() {
+        let buffers = Rc::new(Buffers::default());
+        for narrow in [true, false, true] {
+            let mut buffer = buffers.lend();
+            buffer.set_narrow(narrow);
+            let expected = if narrow { NARROW } else { SIZE };
+            let polled = buffer.poll_fill(|data| {
+                data.resize(data.capacity(), b'a');
+                Poll::Ready(Ok(data.len()))
+            });
+            assert!(matches!(polled, Poll::Ready(Ok(count)) if count == expected));
+            assert_eq!(buffer.data.capacity(), expected);
         }
     }
 

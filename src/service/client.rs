@@ -150,6 +150,14 @@ impl Sink<'_> {
         }
     }
 
+    /// Whether the client takes what is sent without letting us wait long.
+    pub(crate) fn keeps_up(&self) -> bool {
+        match self {
+            Self::H1(sink) => sink.keeps_up(),
+            Self::H2(sink) => sink.keeps_up(),
+        }
+    }
+
     /// Bytes of body sent so far.
     pub(crate) fn body_sent(&self) -> u64 {
         match self {

@@ -82,6 +82,11 @@ pub(crate) struct Slot {
 }
 
 impl Slot {
+    /// The clock's time.
+    pub(crate) fn now(&self) -> u64 {
+        self.clock.now()
+    }
+
     /// From now on a read must be done within `limit`.
     pub(crate) fn read_within(&self, limit: Duration) {
         self.read.set(self.after(limit));

@@ -22,6 +22,11 @@ pub(crate) trait Io: AsyncRead + AsyncWrite + Unpin + Send {}
 
 impl<T: AsyncRead + AsyncWrite + Unpin + Send> Io for T {}
 
+/// A wait for the other side to take something that is long, in milliseconds.
+const LONG: u64 = 100;
+/// Bytes taken without such a wait that show that they were not taken by the kernel's buffers alone.
+pub(super) const KEEPING_UP: u64 = 256 * 1024;
+
 /// A stream with deadlines.
 pub(crate) struct Conn {
     stream: RefCell<Box<dyn Io>>,
@@ -29,13 +34,22 @@ pub(crate) struct Conn {
     reset: Reset,
     received: Cell<u64>,
     sent: Cell<u64>,
+    /// Bytes written when we last had to wait long.
+    sent_slowly: Cell<u64>,
 }
 
 impl Conn {
     /// Takes the stream over; `reset` belongs to the socket below it.
     pub(crate) fn new(stream: Box<dyn Io>, reset: Reset, clock: &Rc<Clock>) -> Self {
         let stream = RefCell::new(stream);
-        Self { stream, slot: clock.slot(), reset, received: Cell::new(0), sent: Cell::new(0) }
+        Self {
+            stream,
+            slot: clock.slot(),
+            reset,
+            received: Cell::new(0),
+            sent: Cell::new(0),
+            sent_slowly: Cell::new(0),
+        }
     }
 
     /// The connection ends with a reset instead of a clean end.
@@ -100,7 +114,7 @@ impl Conn {
 
     /// Writes all of `head`, and of `body` what the socket takes together with it; tells how much that was. Flushes.
     pub(crate) async fn write_both(&self, head: &[u8], body: &[u8], limit: Duration) -> io::Result<usize> {
-        let (mut left, mut taken, mut waits) = (head, 0, false);
+        let (mut left, mut taken, mut waits) = (head, 0, None);
         let written = poll_fn(|cx| {
             let before = left.len();
             let polled = self.poll_write(cx, &mut left, body, &mut taken);
@@ -108,15 +122,18 @@ impl Conn {
                 return polled;
             }
             // Who writes at once needs no deadline, and who gets on has a new one.
-            if !waits || left.len() < before {
-                waits = true;
+            if waits.is_none() || left.len() < before {
+                waits.get_or_insert(self.slot.now());
                 self.slot.write_within(limit);
             }
             self.still_writing(cx)
         })
         .await;
-        if waits {
+        if let Some(since) = waits {
             self.slot.write_done();
+            if self.slot.now().saturating_sub(since) >= LONG {
+                self.sent_slowly.set(self.sent.get());
+            }
         }
         written.map(|()| taken)
     }
@@ -149,6 +166,11 @@ impl Conn {
 
     fn still_writing(&self, cx: &Context<'_>) -> Poll<io::Result<()>> {
         if self.slot.write_late(cx) { Poll::Ready(Err(io::ErrorKind::TimedOut.into())) } else { Poll::Pending }
+    }
+
+    /// Whether the other side has taken more than a socket holds since it last let us wait long.
+    pub(crate) fn keeps_up(&self) -> bool {
+        self.sent.get() - self.sent_slowly.get() >= KEEPING_UP
     }
 
     /// Bytes read so far.

@@ -60,8 +60,7 @@ async fn pass_length(
     let mut left = length;
     while left > 0 {
         if input.unread().is_empty() {
-            sink.flush().await?;
-            read_more(node, input, limit).await?;
+            read_more(node, input, sink, limit).await?;
         }
         let count = usize::try_from(left).unwrap_or(usize::MAX).min(input.unread().len());
         sink.piece(input.unread().get(..count).unwrap_or_default()).await?;
@@ -91,10 +90,13 @@ async fn pass_chunks(
             }
             Ok(Piece::More { consumed }) => {
                 input.consume(consumed);
-                sink.flush().await?;
-                read_more(node, input, limit).await?;
+                read_more(node, input, sink, limit).await?;
             }
-            Err(_) => return Err(Lost::Over(Refusal::NodeMalformed)),
+            Err(_) => {
+                // What was good of it has a right to arrive.
+                sink.flush().await?;
+                return Err(Lost::Over(Refusal::NodeMalformed));
+            }
         }
     }
 }
@@ -105,21 +107,22 @@ async fn pass_until_close(node: &Conn, sink: &mut Sink<'_>, input: &mut Buffer, 
             sink.piece(input.unread()).await?;
             input.clear();
         }
-        sink.flush().await?;
-        match node.read(input, limit).await {
-            Ok(0) => return Ok(()),
-            Ok(_) => {}
-            Err(error) => return Err(Lost::Over(body_fault(&error))),
+        if read(node, input, sink, limit).await? == 0 {
+            return Ok(());
         }
     }
 }
 
-async fn read_more(node: &Conn, input: &mut Buffer, limit: Duration) -> Result<(), Lost> {
-    match node.read(input, limit).await {
-        Ok(0) => Err(Lost::Over(Refusal::NodeCut)),
-        Ok(_) => Ok(()),
-        Err(error) => Err(Lost::Over(body_fault(&error))),
-    }
+async fn read_more(node: &Conn, input: &mut Buffer, sink: &mut Sink<'_>, limit: Duration) -> Result<(), Lost> {
+    if read(node, input, sink, limit).await? == 0 { Err(Lost::Over(Refusal::NodeCut)) } else { Ok(()) }
+}
+
+/// Reads on, once what came before has left. What is read is held until the client has taken it: much at once only for
+/// one who keeps up.
+async fn read(node: &Conn, input: &mut Buffer, sink: &mut Sink<'_>, limit: Duration) -> Result<usize, Lost> {
+    sink.flush().await?;
+    input.set_narrow(!sink.keeps_up());
+    node.read(input, limit).await.map_err(|error| Lost::Over(body_fault(&error)))
 }
 
 fn body_fault(error: &io::Error) -> Refusal {

@@ -294,6 +294,7 @@ async fn pass_answer(
     limit: Duration,
 ) -> Result<Passed, Lost> {
     let mut input = trip.connection.worker().buffers.lend();
+    input.set_narrow(!sink.keeps_up());
     let mut interim = 0;
     loop {
         read_answer_head(trip, answer, node, sink, &mut input, flow, limit).await?;

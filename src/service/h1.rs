@@ -16,6 +16,8 @@ use crate::wire::{self, AnswerHead, ChunkFault, Chunks, Framing, Piece, Version}
 pub(super) const COPIED: usize = 2 * 1024;
 /// The largest chunk: a whole buffer and its framing would not fit a buffer.
 const LARGEST_CHUNK: usize = super::buffers::SIZE / 2;
+/// Room for what frames a chunk.
+const CHUNK_FRAME: usize = 24;
 /// How long a client that ended its direction is still answered.
 const HALF_CLOSED: Duration = Duration::from_secs(2);
 
@@ -222,13 +224,16 @@ impl<'c> Sink<'c> {
     async fn part(&mut self, data: &[u8]) -> Result<(), ClientFault> {
         self.body_sent += data.len() as u64;
         if self.chunked {
-            wire::write_chunk_size(self.out.end(data.len()), data.len());
+            wire::write_chunk_size(self.out.end(data.len() + CHUNK_FRAME), data.len());
         }
-        if self.chunked || (!self.out.unread().is_empty() && data.len() <= COPIED) {
+        if self.chunked {
             self.out.end(data.len()).extend_from_slice(data);
-            if self.chunked {
-                self.out.end(0).extend_from_slice(b"\r\n");
-            }
+            self.out.end(0).extend_from_slice(b"\r\n");
+            // Chunks that came together leave together; who waits for more flushes first.
+            return if self.out.unread().len() < LARGEST_CHUNK { Ok(()) } else { self.flush().await };
+        }
+        if !self.out.unread().is_empty() && data.len() <= COPIED {
+            self.out.end(data.len()).extend_from_slice(data);
             return self.flush().await;
         }
         let taken = if self.out.unread().is_empty() { 0 } else { self.flush_with(data).await? };
@@ -281,6 +286,11 @@ impl<'c> Sink<'c> {
         page.write(self.out.end(0), &Reply { connection, ..reply });
         self.body_sent = if reply.head_only { 0 } else { page.body_length() as u64 };
         self.flush().await
+    }
+
+    /// See [`super::client::Sink::keeps_up`].
+    pub(crate) fn keeps_up(&self) -> bool {
+        self.conn.keeps_up()
     }
 
     /// See [`super::client::Sink::body_sent`].

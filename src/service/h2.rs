@@ -13,6 +13,7 @@ use h2::{Reason, RecvStream, SendStream};
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 
 use super::clock::Slot;
+use super::conn::KEEPING_UP;
 use super::fault::ClientFault;
 use crate::traffic::edits::FieldEdits;
 use crate::traffic::headers::{self, Down, DownFraming};
@@ -37,8 +38,15 @@ pub(crate) fn stream(
         slot: Rc::clone(slot),
         timeout: body_timeout,
     };
-    let sink =
-        Sink { stream: out, slot: Rc::clone(slot), timeout: write_timeout, left: None, ended: false, body_sent: 0 };
+    let sink = Sink {
+        stream: out,
+        slot: Rc::clone(slot),
+        timeout: write_timeout,
+        left: None,
+        ended: false,
+        body_sent: 0,
+        sent_slowly: 0,
+    };
     (body, sink)
 }
 
@@ -160,6 +168,8 @@ pub(crate) struct Sink {
     left: Option<u64>,
     ended: bool,
     body_sent: u64,
+    /// Of the body, when we last had to wait.
+    sent_slowly: u64,
 }
 
 impl Sink {
@@ -228,7 +238,10 @@ impl Sink {
                     }
                     Poll::Ready(Some(Err(_)) | None) => return Poll::Ready(Err(ClientFault::Gone)),
                     Poll::Pending if self.slot.write_late(cx) => return Poll::Ready(Err(ClientFault::WriteTimeout)),
-                    Poll::Pending => return Poll::Pending,
+                    Poll::Pending => {
+                        self.sent_slowly = self.body_sent;
+                        return Poll::Pending;
+                    }
                 }
             }
             Poll::Ready(Ok(()))
@@ -288,6 +301,11 @@ impl Sink {
         }
         self.left = Some(body.len() as u64);
         self.piece(&body).await
+    }
+
+    /// See [`super::client::Sink::keeps_up`].
+    pub(crate) fn keeps_up(&self) -> bool {
+        self.body_sent - self.sent_slowly >= KEEPING_UP
     }
 
     /// See [`super::client::Sink::body_sent`].

@@ -9,6 +9,7 @@ use super::client::Body;
 use super::conn::Conn;
 use super::fault::{ClientFault, Lost};
 use super::h1::COPIED;
+
 use super::reach::Node;
 use super::trip::Trip;
 use crate::traffic::headers::UpFraming;
