@@ -1,12 +1,12 @@
 //! The lines of the access and error logs: nginx's combined form and what Weir adds, or JSON. Never a session id, never a
 //! cookie, and never a stranger's byte that could end a line or a field.
 
-use std::io::Write;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use super::clock::{DateCache, write_rfc3339};
+use super::digits::{write_number, write_peer, write_seconds};
 use super::escape::{self, Escape, write_masked};
 use super::logs::Sink;
 
@@ -153,34 +153,34 @@ impl Entry<'_> {
     /// Appends the line as a JSON object, without the end of line.
     pub fn write_json(&self, out: &mut Vec<u8>, clock: &mut DateCache) {
         write_json_start(out, clock, self.time, self.peer);
-        write_json_masked(out, "request", self.request_line, self.session_name);
-        write_json_number(out, "status", self.status.into());
-        write_json_number(out, "body_bytes", self.body_bytes);
-        write_json_number(out, "received_bytes", self.received);
-        write_json_masked(out, "referer", self.referer, self.session_name);
-        write_json_masked(out, "user_agent", self.user_agent, self.session_name);
-        write_json_masked(out, "host", self.host, "");
-        write_json_text(out, "site", self.site);
-        write_json_text(out, "route", self.route);
-        write_json_text(out, "pool", self.pool);
-        write_json_text(out, "node", self.node);
-        write_json_key(out, "upstream_seconds");
+        write_json_masked(out, br#","request":""#, self.request_line, self.session_name);
+        write_json_number(out, br#","status":"#, self.status.into());
+        write_json_number(out, br#","body_bytes":"#, self.body_bytes);
+        write_json_number(out, br#","received_bytes":"#, self.received);
+        write_json_masked(out, br#","referer":""#, self.referer, self.session_name);
+        write_json_masked(out, br#","user_agent":""#, self.user_agent, self.session_name);
+        write_json_masked(out, br#","host":""#, self.host, "");
+        write_json_text(out, br#","site":""#, self.site);
+        write_json_text(out, br#","route":""#, self.route);
+        write_json_text(out, br#","pool":""#, self.pool);
+        write_json_text(out, br#","node":""#, self.node);
+        out.extend_from_slice(br#","upstream_seconds":"#);
         match self.upstream_time {
             Some(time) => write_seconds(out, time),
             None => out.extend_from_slice(b"null"),
         }
-        write_json_key(out, "seconds");
+        out.extend_from_slice(br#","seconds":"#);
         write_seconds(out, self.time_taken);
-        write_json_number(out, "tries", self.tries.into());
-        write_json_text(out, "session", self.session);
-        write_json_text(out, "why", self.why);
-        write_json_key(out, "queued_seconds");
+        write_json_number(out, br#","tries":"#, self.tries.into());
+        write_json_text(out, br#","session":""#, self.session);
+        write_json_text(out, br#","why":""#, self.why);
+        out.extend_from_slice(br#","queued_seconds":"#);
         write_seconds(out, self.queued);
-        write_json_text(out, "refusal", self.refusal);
-        write_json_text(out, "tls", self.tls);
-        write_json_text(out, "protocol", self.protocol);
-        write_json_number(out, "connection", self.connection);
-        write_json_number(out, "nth", self.nth);
+        write_json_text(out, br#","refusal":""#, self.refusal);
+        write_json_text(out, br#","tls":""#, self.tls);
+        write_json_text(out, br#","protocol":""#, self.protocol);
+        write_json_number(out, br#","connection":"#, self.connection);
+        write_json_number(out, br#","nth":"#, self.nth);
         out.push(b'}');
     }
 }
@@ -220,15 +220,14 @@ impl Stray<'_> {
     /// Appends the line as a JSON object, without the end of line.
     pub fn write_json(&self, out: &mut Vec<u8>, clock: &mut DateCache) {
         write_json_start(out, clock, self.time, self.peer);
-        write_json_key(out, "request");
-        out.push(b'"');
+        out.extend_from_slice(br#","request":""#);
         self.write_first(out, escape::json);
         out.push(b'"');
-        write_json_number(out, "status", self.status.into());
-        write_json_text(out, "site", "");
-        write_json_text(out, "listener", self.listener);
-        write_json_text(out, "refusal", self.word);
-        write_json_text(out, "reason", self.reason);
+        write_json_number(out, br#","status":"#, self.status.into());
+        write_json_text(out, br#","site":""#, "");
+        write_json_text(out, br#","listener":""#, self.listener);
+        write_json_text(out, br#","refusal":""#, self.word);
+        write_json_text(out, br#","reason":""#, self.reason);
         out.push(b'}');
     }
 
@@ -271,22 +270,6 @@ fn write_common(
     write_number(out, bytes, 1);
 }
 
-/// A listener on `[::]` sees IPv4 clients as `::ffff:a.b.c.d`; logs show what everybody else calls them.
-pub fn write_peer(out: &mut Vec<u8>, peer: IpAddr) {
-    match peer.to_canonical() {
-        IpAddr::V4(address) => {
-            for (nth, octet) in address.octets().into_iter().enumerate() {
-                if nth > 0 {
-                    out.push(b'.');
-                }
-                write_number(out, octet.into(), 1);
-            }
-        }
-        // Writing to a Vec cannot fail.
-        IpAddr::V6(address) => drop(write!(out, "{address}")),
-    }
-}
-
 fn write_quoted(out: &mut Vec<u8>, bytes: &[u8], session_name: &str) {
     out.extend_from_slice(b" \"");
     write_masked(out, or_dash(bytes), session_name, escape::quoted);
@@ -305,55 +288,27 @@ fn or_dash(bytes: &[u8]) -> &[u8] {
 fn write_json_start(out: &mut Vec<u8>, clock: &mut DateCache, time: SystemTime, peer: IpAddr) {
     out.extend_from_slice(b"{\"time\":\"");
     clock.write_rfc3339(out, time);
-    out.push(b'"');
-    write_json_key(out, "peer");
-    out.push(b'"');
+    out.extend_from_slice(br#"","peer":""#);
     write_peer(out, peer);
     out.push(b'"');
 }
 
-fn write_json_key(out: &mut Vec<u8>, key: &str) {
-    out.extend_from_slice(b",\"");
-    out.extend_from_slice(key.as_bytes());
-    out.extend_from_slice(b"\":");
-}
-
-fn write_json_number(out: &mut Vec<u8>, key: &str, number: u64) {
-    write_json_key(out, key);
+/// The key comes with all that stands before the value.
+fn write_json_number(out: &mut Vec<u8>, key: &[u8], number: u64) {
+    out.extend_from_slice(key);
     write_number(out, number, 1);
 }
 
-fn write_json_text(out: &mut Vec<u8>, key: &str, text: &str) {
-    write_json_key(out, key);
-    out.push(b'"');
+fn write_json_text(out: &mut Vec<u8>, key: &[u8], text: &str) {
+    out.extend_from_slice(key);
     escape::json(out, text.as_bytes());
     out.push(b'"');
 }
 
-fn write_json_masked(out: &mut Vec<u8>, key: &str, bytes: &[u8], session_name: &str) {
-    write_json_key(out, key);
-    out.push(b'"');
+fn write_json_masked(out: &mut Vec<u8>, key: &[u8], bytes: &[u8], session_name: &str) {
+    out.extend_from_slice(key);
     write_masked(out, bytes, session_name, escape::json);
     out.push(b'"');
-}
-
-/// Seconds with three digits behind the point, cut as nginx cuts them.
-fn write_seconds(out: &mut Vec<u8>, time: Duration) {
-    write_number(out, time.as_secs(), 1);
-    out.push(b'.');
-    write_number(out, time.subsec_millis().into(), 3);
-}
-
-fn write_number(out: &mut Vec<u8>, number: u64, least_digits: usize) {
-    let start = out.len();
-    let mut rest = number;
-    while rest > 0 || out.len() - start < least_digits {
-        out.push(b'0' + (rest % 10) as u8);
-        rest /= 10;
-    }
-    if let Some(digits) = out.get_mut(start..) {
-        digits.reverse();
-    }
 }
 
 const MOST_SHOWN: usize = 64;
@@ -504,16 +459,5 @@ mod tests {
         write_error(&mut out, entry().time, "error", b"node worker1 said:\n;jsessionid=SECRET");
         let want = r"2026-11-22T12:00:00.123Z [error] node worker1 said:\x0A;jsessionid=*";
         assert_eq!(String::from_utf8(out).unwrap(), want);
-    }
-
-    #[test]
-    fn numbers_are_written_in_full() {
-        for (number, least, want) in
-            [(0, 1, "0"), (0, 3, "000"), (7, 3, "007"), (1234, 3, "1234"), (u64::MAX, 1, "18446744073709551615")]
-        {
-            let mut out = b"x".to_vec();
-            write_number(&mut out, number, least);
-            assert_eq!(String::from_utf8(out).unwrap(), format!("x{want}"));
-        }
     }
 }

@@ -7,8 +7,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 #[derive(Debug, Default)]
 pub struct DateCache {
     second: Option<u64>,
-    combined: Vec<u8>,
-    rfc3339: Vec<u8>,
+    combined: [u8; COMBINED_DATE],
+    rfc3339: [u8; RFC3339_DATE],
     http: [u8; HTTP_DATE],
 }
 
@@ -19,7 +19,7 @@ impl DateCache {
     }
 
     /// `22/Nov/2026:12:00:00 +0000`, the date of nginx's combined form.
-    pub fn combined(&mut self, now: SystemTime) -> &[u8] {
+    pub fn combined(&mut self, now: SystemTime) -> &[u8; COMBINED_DATE] {
         self.turn_to(since_epoch(now).0);
         &self.combined
     }
@@ -48,11 +48,10 @@ impl DateCache {
         let weekday = DAYS[((second / 86_400 + 4) % 7) as usize];
         let Date { year, month, day, hour, minute, second } = Date::of(second);
         let name = MONTHS.get(usize::from(month).wrapping_sub(1)).copied().unwrap_or("Jan");
-        self.combined.clear();
-        self.rfc3339.clear();
-        // Writing to a Vec cannot fail.
-        let _ = write!(self.combined, "{day:02}/{name}/{year:04}:{hour:02}:{minute:02}:{second:02} +0000");
-        let _ = write!(self.rfc3339, "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}");
+        // Room for dates up to the year 9999; a later one is cut.
+        let _ =
+            write!(self.combined.as_mut_slice(), "{day:02}/{name}/{year:04}:{hour:02}:{minute:02}:{second:02} +0000");
+        let _ = write!(self.rfc3339.as_mut_slice(), "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}");
         let _ = write!(
             self.http.as_mut_slice(),
             "{weekday}, {day:02} {name} {year:04} {hour:02}:{minute:02}:{second:02} GMT"
@@ -108,6 +107,9 @@ impl Date {
 }
 
 const DAYS_FROM_YEAR_0: u64 = 719_468;
+/// Bytes of a date in nginx's combined form.
+pub const COMBINED_DATE: usize = 26;
+const RFC3339_DATE: usize = 19;
 /// Bytes of a date in the Date field.
 pub const HTTP_DATE: usize = 29;
 const DAYS: [&str; 7] = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"];

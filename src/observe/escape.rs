@@ -8,6 +8,10 @@ pub(super) type Escape = fn(&mut Vec<u8>, &[u8]);
 
 /// Escapes `bytes`, with a `*` wherever they hold the value of a session: `;jsessionid=…`, or `session_name=…`.
 pub(super) fn write_masked(out: &mut Vec<u8>, bytes: &[u8], session_name: &str, escape: Escape) {
+    // Nearly always there is neither anything to mask nor anything to escape, and one look tells both.
+    if !any(bytes, |word| unfit(word, b' ') | equal(word, b'=') | equal(word, b'%')) {
+        return out.extend_from_slice(bytes);
+    }
     let mut rest = bytes;
     while let Some((before, after)) = split_session(rest, session_name.as_bytes()) {
         escape(out, before);
@@ -19,52 +23,80 @@ pub(super) fn write_masked(out: &mut Vec<u8>, bytes: &[u8], session_name: &str, 
 
 /// nginx's `escape=default`: `\xHH` for controls, `"`, `\`, DEL and everything above ASCII.
 pub(super) fn quoted(out: &mut Vec<u8>, bytes: &[u8]) {
-    write_escaped(out, bytes, |byte| !is_plain(byte), write_hex);
+    write_hexed(out, bytes, b' ');
 }
 
 /// As [`quoted`], and the blank too: for values that stand without quotes.
 pub(super) fn bare(out: &mut Vec<u8>, bytes: &[u8]) {
-    write_escaped(out, bytes, |byte| !is_plain(byte) || byte == b' ', write_hex);
+    write_hexed(out, bytes, b'!');
 }
 
 /// The inside of a JSON string (RFC 8259 section 7); a byte that is no UTF-8 becomes `\u00XX`.
 pub(super) fn json(out: &mut Vec<u8>, bytes: &[u8]) {
-    if !any(bytes, |byte| !is_plain(byte)) {
+    if !any(bytes, |word| unfit(word, b' ')) {
         return out.extend_from_slice(bytes);
     }
     for chunk in bytes.utf8_chunks() {
-        let special = |byte| !is_plain(byte) && byte < 0x80;
-        write_escaped(out, chunk.valid().as_bytes(), special, write_json_escape);
+        for &byte in chunk.valid().as_bytes() {
+            if is_fit(byte, b' ') || byte >= 0x80 {
+                out.push(byte);
+            } else {
+                write_json_escape(out, byte);
+            }
+        }
         chunk.invalid().iter().for_each(|&byte| write_json_escape(out, byte));
     }
 }
 
-/// What stands for itself in all forms.
-fn is_plain(byte: u8) -> bool {
-    (0x20..0x7f).contains(&byte) && byte != b'"' && byte != b'\\'
-}
-
-/// Without an early return, so that the compiler looks at many bytes at once: nearly always there is nothing to find.
-fn any(bytes: &[u8], special: impl Fn(u8) -> bool) -> bool {
-    bytes.iter().fold(false, |found, &byte| found | special(byte))
-}
-
-fn write_escaped(
-    out: &mut Vec<u8>,
-    bytes: &[u8],
-    special: impl Fn(u8) -> bool + Copy,
-    write: impl Fn(&mut Vec<u8>, u8),
-) {
-    if !any(bytes, special) {
+fn write_hexed(out: &mut Vec<u8>, bytes: &[u8], lowest: u8) {
+    if !any(bytes, |word| unfit(word, lowest)) {
         return out.extend_from_slice(bytes);
     }
     for &byte in bytes {
-        if special(byte) {
-            write(out, byte);
-        } else {
+        if is_fit(byte, lowest) {
             out.push(byte);
+        } else {
+            write_hex(out, byte);
         }
     }
+}
+
+/// What stands for itself in all forms.
+fn is_fit(byte: u8, lowest: u8) -> bool {
+    (lowest..0x7f).contains(&byte) && byte != b'"' && byte != b'\\'
+}
+
+/// Whether `marks` sets the high bit of any byte of the words that `bytes` are read as, eight at a time.
+fn any(bytes: &[u8], marks: impl Fn(u64) -> u64) -> bool {
+    let (words, rest) = bytes.as_chunks();
+    let marked = words.iter().fold(0, |marked, word| marked | marks(u64::from_ne_bytes(*word)));
+    let marked = if rest.is_empty() { marked } else { marked | marks(last_word(bytes)) };
+    marked & HIGH_BITS != 0
+}
+
+/// The last eight bytes; of fewer, all: some of them twice, or with `x` behind them.
+fn last_word(bytes: &[u8]) -> u64 {
+    if let Some(last) = bytes.last_chunk() {
+        return u64::from_ne_bytes(*last);
+    }
+    if let (Some(first), Some(last)) = (bytes.first_chunk(), bytes.last_chunk()) {
+        return (u64::from(u32::from_ne_bytes(*first)) << 32) | u64::from(u32::from_ne_bytes(*last));
+    }
+    let mut word = [b'x'; 8];
+    word.iter_mut().zip(bytes).for_each(|(to, from)| *to = *from);
+    u64::from_ne_bytes(word)
+}
+
+/// Marks the bytes that do not stand for themselves. Bytes after the first one marked may be marked in error.
+fn unfit(word: u64, lowest: u8) -> u64 {
+    let (above_ascii, delete_or_above) = (word, word.wrapping_add(EACH));
+    let below = word.wrapping_sub(EACH * u64::from(lowest));
+    above_ascii | delete_or_above | below | equal(word, b'"') | equal(word, b'\\')
+}
+
+/// Marks the bytes that are this one, and in error some above ASCII and some after it.
+fn equal(word: u64, byte: u8) -> u64 {
+    (word ^ (EACH * u64::from(byte))).wrapping_sub(EACH)
 }
 
 fn write_hex(out: &mut Vec<u8>, byte: u8) {
@@ -138,6 +170,10 @@ fn decoded(high: u8, low: u8) -> Option<u8> {
     u8::try_from(digit(high)? * 16 + digit(low)?).ok()
 }
 
+/// A one in each byte of a word, and the bit that marks a byte.
+const EACH: u64 = 0x0101_0101_0101_0101;
+const HIGH_BITS: u64 = EACH << 7;
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -155,6 +191,23 @@ mod tests {
             let want = if plain { char::from(byte).to_string() } else { format!("\\x{byte:02X}") };
             assert_eq!(with(quoted, &[byte]), want);
             assert_eq!(with(bare, &[byte]), if byte == b' ' { "\\x20".to_owned() } else { want });
+        }
+    }
+
+    #[test]
+    fn a_byte_is_escaped_wherever_it_stands() {
+        for length in 1..=20 {
+            for (at, byte) in (0..length).flat_map(|at| (0..=255_u8).map(move |byte| (at, byte))) {
+                let mut bytes = vec![b'~'; length];
+                bytes[at] = byte;
+                let tildes = |count: usize| "~".repeat(count);
+                let want = format!("{}{}{}", tildes(at), with(quoted, &[byte]), tildes(length - at - 1));
+                assert_eq!(with(quoted, &bytes), want);
+                assert_eq!(with(json, &bytes), want.replace(&with(quoted, &[byte]), &with(json, &[byte])));
+                let mut masked = Vec::new();
+                write_masked(&mut masked, &bytes, "", quoted);
+                assert_eq!(String::from_utf8(masked).unwrap(), want);
+            }
         }
     }
 
@@ -201,6 +254,8 @@ mod tests {
             ("/a;jsessionid", "/a;jsessionid"),
             ("/a?b=c%3d%3", "/a?b=c%3d%3"),
             ("=", "="),
+            ("sid=1", "sid=*"),
+            ("/?aaaaaaaaaaaaaaaaaaaaaaasid%3d1", "/?aaaaaaaaaaaaaaaaaaaaaaasid%3d*"),
         ];
         for (from, want) in cases {
             let mut out = Vec::new();

@@ -4,6 +4,7 @@
 pub mod access;
 pub mod clock;
 mod desk;
+pub mod digits;
 mod escape;
 pub mod events;
 pub mod journal;

@@ -7,7 +7,7 @@ use std::time::SystemTime;
 
 use super::generation::{Limits, ListenerRun, Place};
 use super::worker::{Open, Worker};
-use crate::observe::access;
+use crate::observe::{access, digits};
 use crate::traffic::headers::Trust;
 use crate::traffic::refusal::Refusal;
 
@@ -77,7 +77,7 @@ impl Connection {
     ) -> Rc<Self> {
         let place = RefCell::new(listening.place());
         let mut peer_text = Vec::with_capacity(15);
-        access::write_peer(&mut peer_text, peer.ip());
+        digits::write_peer(&mut peer_text, peer.ip());
         let (requests, number) = (Cell::new(0), worker.shared.number_connection());
         Rc::new(Self { worker, place, listening, peer, peer_text, tls, http2, requests, number, _open: open })
     }
