@@ -1,7 +1,7 @@
 //! The end of a request's way: counted and logged. The line is formatted into the thread's own buffer and handed
 //! over; no I/O happens here.
 
-use std::time::{Duration, SystemTime};
+use std::time::{Instant, SystemTime};
 
 use super::generation::SiteRun;
 use super::trip::Trip;
@@ -15,10 +15,11 @@ impl Trip<'_> {
     /// Counts and logs this request.
     pub(crate) fn end(self) {
         let generation = &self.place.generation;
-        let took = self.started.elapsed();
+        let ended = Instant::now();
+        let took = ended - self.started;
         let Some(run) = self.site.and_then(|site| generation.sites.get(site)) else {
             generation.count_stray(self.status, self.word());
-            self.write_line(took, |entry, pen| generation.log_request(entry, pen));
+            self.write_line(ended, |entry, pen| generation.log_request(entry, pen));
             return;
         };
         let led_to_pool = matches!(self.rules().action, Action::Pool(_));
@@ -34,7 +35,7 @@ impl Trip<'_> {
             self.complain(run, refusal);
         }
         if run.access.sink.is_some() {
-            self.write_line(took, |entry, pen| run.access.request(entry, pen));
+            self.write_line(ended, |entry, pen| run.access.request(entry, pen));
         }
     }
 
@@ -78,7 +79,7 @@ impl Trip<'_> {
         self.member.and_then(|member| self.pool().members.get(member)).map_or("", |member| &member.label)
     }
 
-    fn write_line(&self, took: Duration, write: impl FnOnce(&Entry<'_>, &mut Pen)) {
+    fn write_line(&self, ended: Instant, write: impl FnOnce(&Entry<'_>, &mut Pen)) {
         let worker = self.connection.worker();
         let mut line = worker.line.borrow_mut();
         line.clear();
@@ -90,14 +91,14 @@ impl Trip<'_> {
         for part in [self.head.method_name(), b" ", self.head.target(), b" ", protocol.0.as_bytes()] {
             line.extend_from_slice(part);
         }
-        write(&self.entry(&line, protocol.1, took), &mut worker.pen.borrow_mut());
+        write(&self.entry(&line, protocol.1, ended), &mut worker.pen.borrow_mut());
     }
 
-    fn entry<'e>(&'e self, request_line: &'e [u8], protocol: &'e str, took: Duration) -> Entry<'e> {
+    fn entry<'e>(&'e self, request_line: &'e [u8], protocol: &'e str, ended: Instant) -> Entry<'e> {
         let field = |kind| self.head.value(kind).unwrap_or_default();
         let site = self.site();
         Entry {
-            time: SystemTime::now(),
+            time: self.connection.worker().wall(ended),
             peer: self.connection.peer().ip(),
             request_line,
             status: self.status,
@@ -111,7 +112,7 @@ impl Trip<'_> {
             pool: self.member.map_or("", |_| self.pool().name()),
             node: site.map_or("", |_| self.node_name()),
             upstream_time: self.upstream,
-            time_taken: took,
+            time_taken: ended - self.started,
             tries: self.tries,
             session: self.session.word(),
             why: self.why.word(),

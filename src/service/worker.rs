@@ -12,7 +12,7 @@ use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 use super::buffers::Buffers;
-use super::clock::Clock;
+use super::clock::{Clock, TICK};
 use super::generation::Generation;
 use super::heads::Heads;
 use super::state_dir::StateDir;
@@ -85,6 +85,7 @@ pub(crate) struct Worker {
     /// What lines of logs are written with.
     pub(crate) pen: RefCell<Pen>,
     date: RefCell<DateCache>,
+    wall: Cell<(Instant, SystemTime)>,
     /// Where request lines are put together for the log.
     pub(crate) line: RefCell<Vec<u8>>,
     /// Where paths are spelled out for comparing.
@@ -107,6 +108,7 @@ impl Worker {
             pen: RefCell::default(),
             line: RefCell::default(),
             date: RefCell::default(),
+            wall: Cell::new((Instant::now(), SystemTime::now())),
             paths: RefCell::default(),
             // Any number but zero will do: what it decides need not be secret.
             chance: Cell::new(0x9E37_79B9_7F4A_7C15 ^ (number as u64 + 1)),
@@ -126,6 +128,20 @@ impl Worker {
     /// Now, as the Date field says it.
     pub(crate) fn date(&self) -> [u8; HTTP_DATE] {
         self.date.borrow_mut().http(SystemTime::now())
+    }
+
+    /// What the wall clock says at this moment, which must be now. It is asked once a tick: to count from there costs a
+    /// tenth of asking, and when somebody sets the clock, a tick later is early enough.
+    pub(crate) fn wall(&self, now: Instant) -> SystemTime {
+        let (asked, said) = self.wall.get();
+        match now.checked_duration_since(asked) {
+            Some(since) if since < TICK => said + since,
+            _ => {
+                let said = SystemTime::now();
+                self.wall.set((now, said));
+                said
+            }
+        }
     }
 
     /// A random number (xorshift), good enough to draw nodes with.
