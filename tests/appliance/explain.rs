@@ -2,32 +2,11 @@
 
 use serde_json::Value;
 
-use crate::harness::{Answer, Appliance, Gate, H2Client, Origin, Plan, Talk, eventually, ok, ok_with, within};
+use crate::gated_world::World;
+use crate::harness::{Answer, Gate, H2Client, Origin, Plan, Talk, eventually, ok, ok_with, within};
 
 const LEARN: &str = "sticky = { mode = \"learn\", cookie = \"JSESSIONID\" }";
 const EJECT: &str = "eject = { failures = 1, for = \"1h\" }";
-
-/// Answers with its name; /login/ID opens a session, /hold waits for the gate.
-fn node(name: &'static str, gate: &Gate) -> Origin {
-    let gate = gate.clone();
-    Origin::speaking(move |talk| {
-        talk.body_length();
-        let target = talk.target();
-        let cookie = target
-            .strip_prefix("/login/")
-            .map_or_else(String::new, |id| format!("Set-Cookie: JSESSIONID={id}; Path=/\r\n"));
-        if target == "/hold" {
-            gate.pass();
-        }
-        talk.send(&ok_with(&cookie, name));
-    })
-}
-
-struct World {
-    nodes: Vec<Origin>,
-    gate: Gate,
-    weir: Appliance,
-}
 
 /// Two nodes, a and b, before this pool.
 fn world(pool: &str) -> World {
@@ -35,16 +14,7 @@ fn world(pool: &str) -> World {
 }
 
 fn with(pool: &str, more: impl FnOnce(Plan) -> Plan) -> World {
-    let gate = Gate::shut();
-    let nodes = ["a", "b"].map(|name| node(name, &gate)).into();
-    before(nodes, gate, pool, more)
-}
-
-fn before(nodes: Vec<Origin>, gate: Gate, pool: &str, more: impl FnOnce(Plan) -> Plan) -> World {
-    let all: Vec<&Origin> = nodes.iter().collect();
-    let site = "explain = true\naccess-log = \"$dir/access.log\"";
-    let weir = more(Plan::before(&all).pool(pool).site(site)).start();
-    World { nodes, gate, weir }
+    World::of(&["a", "b"], pool, more)
 }
 
 /// The word, the node, and the seconds that it waited, as `X-Weir` tells them.
@@ -223,7 +193,7 @@ fn retries_say_what_went_wrong_before() {
     ];
     for (expected, way, pool) in bad {
         let nodes = vec![Origin::speaking(way), Origin::answering(|_| ok("b"))];
-        let world = before(nodes, Gate::shut(), &format!("retry-budget = \"100%\"\n{pool}"), |plan| plan);
+        let world = World::before(nodes, Gate::shut(), &format!("retry-budget = \"100%\"\n{pool}"), |plan| plan);
         let answers: Vec<Answer> = (0..2).map(|_| world.weir.get("/")).collect();
         let words: Vec<String> = answers.iter().map(word).collect();
         assert!(words.iter().any(|word| word == expected), "{expected}: {words:?}");

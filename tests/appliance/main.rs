@@ -8,6 +8,7 @@ mod descriptors;
 mod draining;
 mod ejection;
 mod explain;
+mod gated_world;
 mod h2;
 mod h2_requests;
 mod harness;

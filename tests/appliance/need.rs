@@ -5,43 +5,17 @@ use std::collections::BTreeSet;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::harness::{Appliance, Client, Gate, Origin, Plan, eventually, ok_with, within};
+use crate::gated_world::World;
+use crate::harness::{Client, Origin, Plan, eventually, within};
 
 const LEARN: &str = "sticky = { mode = \"learn\", cookie = \"JSESSIONID\", idle = \"1s\" }";
-
-/// Holds /hold until the gate is open; /login/ID opens a session.
-fn node(name: &'static str, gate: &Gate) -> Origin {
-    let gate = gate.clone();
-    Origin::speaking(move |talk| {
-        talk.body_length();
-        let target = talk.target();
-        if target == "/hold" {
-            gate.pass();
-        }
-        let cookie = target
-            .strip_prefix("/login/")
-            .map_or_else(String::new, |id| format!("Set-Cookie: JSESSIONID={id}; Path=/\r\n"));
-        talk.send(&ok_with(&cookie, name));
-    })
-}
-
-struct World {
-    nodes: Vec<Origin>,
-    gate: Gate,
-    weir: Appliance,
-}
 
 fn world(pool: &str) -> World {
     with(pool, |plan| plan)
 }
 
 fn with(pool: &str, more: impl FnOnce(Plan) -> Plan) -> World {
-    let gate = Gate::shut();
-    let nodes: Vec<Origin> = ["a", "b", "c"].map(|name| node(name, &gate)).into();
-    let all: Vec<&Origin> = nodes.iter().collect();
-    let site = "explain = true\naccess-log = \"$dir/access.log\"";
-    let weir = more(Plan::before(&all).pool(pool).site(site)).start();
-    World { nodes, gate, weir }
+    World::of(&["a", "b", "c"], pool, more)
 }
 
 impl World {

@@ -8,7 +8,10 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
-use crate::harness::{Appliance, Client, Gate, H2Client, Origin, Plan, Seen, eventually, ok, ok_with, within};
+use crate::gated_world::node;
+use crate::harness::{Appliance, Client, Gate, H2Client, Origin, Plan, Seen, eventually, ok, within};
+
+const LEARN: &str = "sticky = { mode = \"learn\", cookie = \"JSESSIONID\" }";
 
 /// A node that tells how many requests it ran at once, at most.
 struct Counting {
@@ -29,26 +32,10 @@ fn counting(name: &'static str) -> Counting {
     Counting { origin, peak }
 }
 
-/// Holds every request to /hold… until the gate is open; /login/ID opens a session.
-fn holding(name: &'static str, gate: &Gate) -> Origin {
-    let gate = gate.clone();
-    Origin::speaking(move |talk| {
-        talk.body_length();
-        let target = talk.target();
-        if target.starts_with("/hold") {
-            gate.pass();
-        }
-        let cookie = target
-            .strip_prefix("/login/")
-            .map_or_else(String::new, |id| format!("Set-Cookie: JSESSIONID={id}; Path=/\r\n"));
-        talk.send(&ok_with(&cookie, name));
-    })
-}
-
 /// One node with one place, which is held until the gate opens.
 fn one_place(queue: &str) -> (Gate, Origin, Appliance, Client) {
     let gate = Gate::shut();
-    let origin = holding("a", &gate);
+    let origin = node("a", &gate);
     let weir = Plan::before(&[&origin]).pool(&format!("max-requests = 1\n{queue}")).start();
     let holder = asking(&weir, "/hold");
     origin.reached(1);
@@ -125,48 +112,49 @@ fn first_come_first_served() {
 
 #[test]
 fn a_session_waits_for_its_own_node_and_holds_nobody_else_up() {
-    let gate = Gate::shut();
-    let nodes = [holding("a", &gate), holding("b", &gate)];
-    let sticky = "sticky = { mode = \"learn\", cookie = \"JSESSIONID\" }\nmax-requests = 1\nqueue = { size = 10 }";
-    let weir = Plan::before(&[&nodes[0], &nodes[1]]).pool(sticky).start();
-    let home = weir.get("/login/S").text();
-    let own = &nodes[usize::from(home == "b")];
-    let mut first = weir.client();
-    first.send(bound("/hold", "S"));
-    own.reached(2);
-    let mut second = weir.client();
-    second.send(bound("/mine", "S"));
-    wait_for(&weir, 1);
+    let SessionThatWaits { gate, nodes, weir, home, mut holds, mut waits } = session_that_waits("");
     for _ in 0..5 {
-        assert_ne!(weir.get("/any").text(), home, "others pass by");
+        assert_ne!(usize::from(weir.get("/any").text() == "b"), home, "others pass by");
     }
-    assert!(second.stays_silent(Duration::from_millis(100)));
+    assert!(waits.stays_silent(Duration::from_millis(100)));
     gate.open();
-    assert_eq!(second.answer().expect("an answer").text(), home);
-    assert_eq!(first.answer().expect("an answer").text(), home);
-    assert_eq!(own.last().target(), "/mine");
+    let answers = [&mut waits, &mut holds].map(|client| client.answer().expect("an answer").text());
+    assert_eq!(answers, [["a", "b"][home]; 2]);
+    assert_eq!(nodes[home].last().target(), "/mine");
 }
 
 #[test]
 fn a_session_that_waits_moves_when_its_node_is_lost() {
+    let mut session = session_that_waits("eject = { failures = 1, for = \"1h\" }\ntries = 1");
+    session.nodes[session.home].stop();
+    let moved = session.waits.answer().expect("an answer");
+    assert_eq!((moved.status, moved.text().as_str()), (200, ["b", "a"][session.home]));
+    session.gate.open();
+}
+
+/// A session of the node at `home`, which has one place: one request of the session holds it, another one waits for it.
+struct SessionThatWaits {
+    gate: Gate,
+    nodes: [Origin; 2],
+    weir: Appliance,
+    home: usize,
+    holds: Client,
+    waits: Client,
+}
+
+fn session_that_waits(pool: &str) -> SessionThatWaits {
     let gate = Gate::shut();
-    let nodes = [holding("a", &gate), holding("b", &gate)];
-    let pool = "sticky = { mode = \"learn\", cookie = \"JSESSIONID\" }\nmax-requests = 1\nqueue = { size = 10 }
-eject = { failures = 1, for = \"1h\" }\ntries = 1";
-    let weir = Plan::before(&[&nodes[0], &nodes[1]]).pool(pool).start();
-    let home = weir.get("/login/S").text();
-    let own = &nodes[usize::from(home == "b")];
-    let mut first = weir.client();
-    first.send(bound("/hold", "S"));
-    own.reached(2);
-    let mut second = weir.client();
-    second.send(bound("/mine", "S"));
+    let nodes = [node("a", &gate), node("b", &gate)];
+    let pool = format!("{LEARN}\nmax-requests = 1\nqueue = {{ size = 10 }}\n{pool}");
+    let weir = Plan::before(&[&nodes[0], &nodes[1]]).pool(&pool).start();
+    let home = usize::from(weir.get("/login/S").text() == "b");
+    let mut holds = weir.client();
+    holds.send(bound("/hold", "S"));
+    nodes[home].reached(2);
+    let mut waits = weir.client();
+    waits.send(bound("/mine", "S"));
     wait_for(&weir, 1);
-    own.stop();
-    let moved = second.answer().expect("an answer");
-    assert_eq!(moved.status, 200, "{}", moved.text());
-    assert_ne!(moved.text(), home);
-    gate.open();
+    SessionThatWaits { gate, nodes, weir, home, holds, waits }
 }
 
 #[test]
@@ -299,7 +287,7 @@ fn a_reload_that_lowers_the_bound_holds_though_requests_wait() {
 #[test]
 fn a_reload_that_takes_a_busy_node_away_costs_those_who_wait_nothing() {
     let gate = Gate::shut();
-    let nodes = [holding("a", &gate), holding("b", &gate)];
+    let nodes = [node("a", &gate), node("b", &gate)];
     let mut weir = Plan::before(&[&nodes[0], &nodes[1]]).pool("max-requests = 1\nqueue = { size = 9 }").start();
     let mut holders = [asking(&weir, "/hold1"), asking(&weir, "/hold2")];
     nodes.iter().for_each(|node| node.reached(1));
@@ -334,7 +322,7 @@ fn http2_streams_wait_like_everyone_else() {
 #[test]
 fn an_http2_stream_that_waits_too_long_is_refused_alone() {
     let gate = Gate::shut();
-    let origin = holding("a", &gate);
+    let origin = node("a", &gate);
     let pool = "max-requests = 1\nqueue = { size = 1, wait = \"300ms\" }";
     let weir = Plan::before(&[&origin]).secure().pool(pool).start();
     let mut holder = asking(&weir, "/hold");
@@ -354,7 +342,7 @@ fn an_http2_stream_that_waits_too_long_is_refused_alone() {
 fn an_http2_stream_that_is_reset_leaves_the_queue_and_so_does_a_connection() {
     use crate::harness::frames::{END_HEADERS, END_STREAM, Frames, HEADERS, RST_STREAM, fields, frame};
     let gate = Gate::shut();
-    let origin = holding("a", &gate);
+    let origin = node("a", &gate);
     let weir = Plan::before(&[&origin]).secure().pool("max-requests = 1\nqueue = { size = 9 }").start();
     let mut holder = asking(&weir, "/hold");
     origin.reached(1);
