@@ -5,7 +5,6 @@ use std::hint::black_box;
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
-use criterion::Criterion;
 use weir::traffic::balance::Ask;
 use weir::traffic::belonging::{Asking, Belonging};
 use weir::traffic::cookies::set_cookie;
@@ -15,7 +14,7 @@ use weir::traffic::tick::Tick;
 
 use crate::configured::pool;
 use crate::heads::request_with;
-use crate::room::room;
+use crate::room::{Criterion, room};
 
 const SESSIONS: usize = 100_000;
 const NOW: Tick = Tick::from_millis(1_000);

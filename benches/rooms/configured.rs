@@ -1,30 +1,36 @@
-//! Pools as a configuration makes them.
+//! Pools and rules of sites as a configuration makes them.
 
 use std::time::Duration;
 
 use weir::traffic::pool::Pool;
 use weir::traffic::resolved::Resolved;
+use weir::traffic::rules::SiteRules;
 use weir::traffic::snapshot::{Ground, Secrets, Snapshot};
 use weir::traffic::tick::Tick;
 
 /// A pool of so many nodes, all active, idle and equally quick, with a bound on requests; `settings` are lines of its own.
 pub(crate) fn pool(name: &str, count: usize, settings: &str) -> Pool {
-    let nodes = |line: fn(usize) -> String| (0..count).map(line).collect::<String>();
-    let text = format!(
-        "state-dir = \"state\"\n[[listener]]\nname = \"http\"\nbind = \"127.0.0.1:8080\"\n{}\
-         [[pool]]\nname = \"app\"\nport = 8280\nmax-requests = 1000\nnodes = [{}]\n{settings}\n\
-         [[site]]\nname = \"s\"\nlistener = \"http\"\nhosts = [\"a.test\"]\npool = \"app\"\n",
-        nodes(|node| format!("[[node]]\nname = \"w{node}\"\naddress = \"10.0.{}.{}\"\n", node / 250, node % 250 + 1)),
-        nodes(|node| format!("\"w{node}\",")),
-    );
-    let pool = snapshot(name, &text).pools.remove(0);
+    let pool = snapshot(name, count, settings, "").pools.remove(0);
     for member in &pool.members {
         member.load.latency.record(Tick::from_millis(1_000), Duration::from_millis(5));
     }
     pool
 }
 
-fn snapshot(name: &str, text: &str) -> Snapshot {
+/// What a site does with its requests; `settings` are lines of its own.
+pub(crate) fn rules(name: &str, settings: &str) -> SiteRules {
+    snapshot(name, 1, "", settings).sites.remove(0)
+}
+
+fn snapshot(name: &str, count: usize, of_pool: &str, of_site: &str) -> Snapshot {
+    let nodes = |line: fn(usize) -> String| (0..count).map(line).collect::<String>();
+    let text = format!(
+        "state-dir = \"state\"\n[[listener]]\nname = \"http\"\nbind = \"127.0.0.1:8080\"\n{}\
+         [[pool]]\nname = \"app\"\nport = 8280\nmax-requests = 1000\nnodes = [{}]\n{of_pool}\n\
+         [[site]]\nname = \"s\"\nlistener = \"http\"\nhosts = [\"a.test\"]\npool = \"app\"\n{of_site}\n",
+        nodes(|node| format!("[[node]]\nname = \"w{node}\"\naddress = \"10.0.{}.{}\"\n", node / 250, node % 250 + 1)),
+        nodes(|node| format!("\"w{node}\",")),
+    );
     let dir = std::env::temp_dir().join(format!("weir-rooms-{}-{name}", std::process::id()));
     std::fs::create_dir_all(&dir).expect("a directory of its own");
     std::fs::write(dir.join("weir.toml"), text).expect("written");

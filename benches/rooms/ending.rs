@@ -4,12 +4,11 @@ use std::hint::black_box;
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::{Duration, SystemTime};
 
-use criterion::Criterion;
 use weir::observe::access::Entry;
 use weir::observe::clock::DateCache;
 use weir::observe::metrics::{Finished, Metrics};
 
-use crate::room::room;
+use crate::room::{Criterion, room};
 
 /// Everything that an answered request of a session counts.
 pub(crate) fn metrics(criterion: &mut Criterion) {

@@ -1,10 +1,9 @@
 //! Which site, route and rules a request meets, and whether it may come now.
 
 use std::hint::black_box;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
-use criterion::Criterion;
 use regex::bytes::RegexBuilder;
 use weir::config::{Access, Action, Edits, HostPattern, PathPattern, Place, Rate, RateBy, Route, RouteTimeouts};
 use weir::traffic::plain_path::{Room, read};
@@ -13,8 +12,9 @@ use weir::traffic::routes::Routes;
 use weir::traffic::sites::Sites;
 use weir::traffic::tick::Tick;
 
+use crate::configured;
 use crate::heads::request_for;
-use crate::room::room;
+use crate::room::{Criterion, room};
 
 const KEYS: u32 = 100_000;
 
@@ -66,6 +66,22 @@ pub(crate) fn plain_path(criterion: &mut Criterion) {
         let readings = read(path.as_bytes(), &mut paths).expect("a clear path");
         assert_eq!(readings.plain, plain.as_bytes());
         room(criterion, &format!("plain-path/{kind}"), 0, || read(black_box(path.as_bytes()), &mut paths).is_ok());
+    }
+}
+
+/// Whether a client may come at all: to a site that asks nobody, and to one that has routes and names networks.
+pub(crate) fn rules(criterion: &mut Criterion) {
+    let guarded = "allow-from = [\"10.0.0.0/8\", \"192.0.2.0/24\"]\n[[site.route]]\nname = \"carbon\"\nprefix = \"/carbon\"\ndeny-from = [\"192.0.2.9\"]";
+    for (kind, settings) in [("open", ""), ("guarded", guarded)] {
+        let (rules, mut paths, head) =
+            (configured::rules(kind, settings), Room::default(), request_for("/carbon/admin"));
+        let client = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 7));
+        let mut asked = || {
+            let route = rules.find(black_box(&head), &mut paths).expect("a clear path");
+            rules.ask_who(route).then(|| rules.may_come(route, client))
+        };
+        assert_eq!(asked(), (kind == "guarded").then_some(true), "{kind}");
+        room(criterion, &format!("rules/{kind}"), 0, asked);
     }
 }
 

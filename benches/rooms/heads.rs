@@ -2,14 +2,13 @@
 
 use std::hint::black_box;
 
-use criterion::Criterion;
 use weir::config::Edits;
 use weir::traffic::edits::FieldEdits;
 use weir::traffic::headers::{Down, DownFraming, Forwarded, Trust, Up, UpFraming, write_answer, write_request};
 use weir::traffic::location::{NodeAddresses, PublicName};
 use weir::wire::{AnswerHead, HeadLimits, Method, RequestHead, Scan, Version, scan_answer, scan_head};
 
-use crate::room::room;
+use crate::room::{Criterion, room};
 
 /// From the buffer to what is known of a head.
 pub(crate) fn read(criterion: &mut Criterion) {

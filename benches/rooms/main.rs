@@ -11,20 +11,23 @@ mod room;
 
 use criterion::{criterion_group, criterion_main};
 
-criterion_group!(
-    rooms,
-    finding::host,
-    finding::routes,
-    finding::plain_path,
-    finding::rate,
-    choosing::session,
-    choosing::belonging,
-    choosing::learn,
-    choosing::choose,
-    heads::read,
-    heads::up,
-    heads::down,
-    ending::metrics,
-    ending::access_line,
-);
+criterion_group! {
+    name = rooms;
+    config = criterion::Criterion::default().with_measurement(room::OwnTime);
+    targets =
+        finding::host,
+        finding::routes,
+        finding::plain_path,
+        finding::rules,
+        finding::rate,
+        choosing::session,
+        choosing::belonging,
+        choosing::learn,
+        choosing::choose,
+        heads::read,
+        heads::up,
+        heads::down,
+        ending::metrics,
+        ending::access_line
+}
 criterion_main!(rooms);

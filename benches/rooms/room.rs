@@ -1,9 +1,12 @@
-//! One room: its time by criterion, its allocations by an allocator that counts.
+//! One room: its time by criterion and the clock of its own thread, so that a machine's other work does not count; its
+//! allocations by an allocator that counts.
 
 use std::alloc::System;
 use std::hint::black_box;
+use std::time::Duration;
 
-use criterion::Criterion;
+use criterion::measurement::{Measurement, ValueFormatter, WallTime};
+use rustix::time::{ClockId, clock_gettime};
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 
 #[global_allocator]
@@ -11,6 +14,9 @@ static COUNTED: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
 /// Calls over which allocations are counted, after as many in which buffers grow to their size.
 const CALLS: usize = 1000;
+
+/// What times the rooms.
+pub(crate) type Criterion = criterion::Criterion<OwnTime>;
 
 /// Times a call, and counts what it allocates: on average at most `most` times.
 pub(crate) fn room<T>(criterion: &mut Criterion, name: &str, most: usize, mut call: impl FnMut() -> T) {
@@ -36,4 +42,42 @@ fn allocations_of(mut calls: impl FnMut()) -> usize {
     calls();
     let change = region.change();
     change.allocations + change.reallocations
+}
+
+/// The CPU time of the calling thread.
+pub(crate) struct OwnTime;
+
+impl OwnTime {
+    fn now() -> Duration {
+        Duration::try_from(clock_gettime(ClockId::ThreadCPUTime)).expect("a thread has run for no negative time")
+    }
+}
+
+impl Measurement for OwnTime {
+    type Intermediate = Duration;
+    type Value = Duration;
+
+    fn start(&self) -> Duration {
+        Self::now()
+    }
+
+    fn end(&self, began: Duration) -> Duration {
+        Self::now() - began
+    }
+
+    fn add(&self, one: &Duration, other: &Duration) -> Duration {
+        *one + *other
+    }
+
+    fn zero(&self) -> Duration {
+        Duration::ZERO
+    }
+
+    fn to_f64(&self, value: &Duration) -> f64 {
+        value.as_nanos() as f64
+    }
+
+    fn formatter(&self) -> &dyn ValueFormatter {
+        WallTime.formatter()
+    }
 }

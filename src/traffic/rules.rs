@@ -29,6 +29,8 @@ pub struct Rules {
     access: Access,
     /// How often.
     rate: Option<Arc<RateLimit>>,
+    /// Whether any of it, or of what the site says itself, depends on who the client is.
+    asks_who: bool,
     /// Deadlines of its own.
     timeouts: RouteTimeouts,
     /// Largest request body in bytes.
@@ -49,6 +51,8 @@ impl SiteRules {
             let known = known.and_then(|rules| rules.rate.as_ref()).filter(|known| known.same_as(rate));
             Some(known.map_or_else(|| Arc::new(RateLimit::new(rate, secret)), Arc::clone))
         };
+        let asks_who = |access: &Access, rate: &Option<config::Rate>| *access != Access::default() || rate.is_some();
+        let site_asks_who = asks_who(&site.access, &site.rate);
         let by_route = site.routes.iter().map(|route| {
             let known = before.and_then(|before| before.by_route.iter().find(|rules| rules.name == route.name));
             Rules {
@@ -56,6 +60,7 @@ impl SiteRules {
                 action: route.action.clone(),
                 access: route.access.clone(),
                 rate: rate(&route.rate, known),
+                asks_who: site_asks_who || asks_who(&route.access, &route.rate),
                 timeouts: route.timeouts,
                 max_body: route.max_body.map_or(site.max_body, |most| (most > 0).then_some(most)),
                 non_idempotent: route.non_idempotent,
@@ -71,6 +76,7 @@ impl SiteRules {
                 action: Action::Pool(site.pool),
                 access: site.access.clone(),
                 rate: rate(&site.rate, before.map(|before| &before.own)),
+                asks_who: site_asks_who,
                 timeouts: RouteTimeouts::default(),
                 max_body: site.max_body,
                 non_idempotent: false,
@@ -97,8 +103,7 @@ impl SiteRules {
 
     /// Whether anything depends on who the client is.
     pub fn ask_who(&self, route: Option<usize>) -> bool {
-        let asks = |rules: &Rules| rules.access != Access::default() || rules.rate.is_some();
-        asks(&self.own) || asks(self.of(route))
+        self.of(route).asks_who
     }
 
     /// The rates that hold: the site's, then the route's.
