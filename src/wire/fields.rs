@@ -123,7 +123,7 @@ impl Fields {
             return Err(LineFault::Bad);
         }
         loop {
-            if let Some(end) = empty_line(bytes, at, lines) {
+            if let Some(end) = line_end(bytes, at, lines) {
                 return Ok(end);
             }
             match read_field(bytes, at, lines) {
@@ -201,8 +201,6 @@ pub(super) fn line_end(bytes: &[u8], at: usize, lines: Lines) -> Option<usize> {
         _ => None,
     }
 }
-
-use line_end as empty_line;
 
 /// One field line, and where the next one begins. A line that begins with a blank (obs-fold) has no token before its
 /// colon and is refused.
