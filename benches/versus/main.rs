@@ -20,6 +20,7 @@ use std::env;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
+use std::time::Instant;
 
 use origins::Origins;
 use rounds::Measured;
@@ -81,8 +82,9 @@ fn compare(words: &Words) -> Told<bool> {
     println!("{}", machine.line());
     let mut all = Vec::new();
     for workload in &words.workloads {
+        let begun = Instant::now();
         let measured = Measured::of(workload, words, &stage, &origins)?;
-        println!("\n{}", report::table::of(&measured));
+        println!("\n{}\ntook {} s", report::table::of(&measured), begun.elapsed().as_secs());
         all.push(measured);
         // After every workload, so that an interrupted run keeps what it has.
         report::write(&stage.results, words, &machine, &all)?;

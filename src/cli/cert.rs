@@ -84,7 +84,7 @@ mod tests {
             let (chain, key) = (room.path(&format!("{stem}.crt")), room.path(&format!("{stem}.key")));
             let hosts: Vec<_> =
                 words[1..].iter().take_while(|word| !word.starts_with("--")).map(|host| pattern(host)).collect();
-            let seen = inspect(&chain, &key, &hosts, SystemTime::now());
+            let seen = inspect(&chain, &key, &hosts, SystemTime::now(), None);
             let leaf = seen.pair.map(|pair| pair.leaf).unwrap_or_else(|| panic!("{words:?}: {:?}", seen.findings));
             assert_eq!((leaf.key.as_str(), leaf.version), (kind, 3), "{words:?}");
             assert!(leaf.not_after - leaf.not_before < 398 * 86_400, "{words:?}");

@@ -18,8 +18,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use rustls::crypto::aws_lc_rs;
-use rustls::sign::CertifiedKey;
+use rustls::sign::{CertifiedKey, SigningKey};
+use rustls::{Error, InconsistentKeys};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 
 use self::judge::Case;
@@ -33,9 +33,9 @@ pub use self::roots::{roots, system_roots};
 /// A chain and the key that belongs to it, which TLS can work with.
 #[derive(Clone)]
 pub struct Pair {
-    /// The site's certificate first.
-    pub chain: Vec<CertificateDer<'static>>,
-    /// Its private key.
+    /// The chain, the site's certificate first, and what signs for it.
+    pub certified: Arc<CertifiedKey>,
+    /// The private key, by which it is known again.
     pub key: Arc<PrivateKeyDer<'static>>,
     /// What the site's certificate says.
     pub leaf: Leaf,
@@ -44,7 +44,7 @@ pub struct Pair {
 impl fmt::Debug for Pair {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Pair")
-            .field("certificates", &self.chain.len())
+            .field("certificates", &self.certified.cert.len())
             .field("leaf", &self.leaf)
             .finish_non_exhaustive()
     }
@@ -61,8 +61,9 @@ pub struct Inspection {
     pub findings: Vec<Finding>,
 }
 
-/// Reads a chain and a key and says everything that is wrong with them, alone, together and for these hosts.
-pub fn inspect(chain: &Path, key: &Path, hosts: &[HostPattern], now: SystemTime) -> Inspection {
+/// Reads a chain and a key and says everything that is wrong with them, alone, together and for these hosts. `before` is
+/// what the files held the last time: what did not change is not made again.
+pub fn inspect(chain: &Path, key: &Path, hosts: &[HostPattern], now: SystemTime, before: Option<&Pair>) -> Inspection {
     let mut seen = Inspection { pair: None, leaf: None, findings: Vec::new() };
     let certificates = seen.keep(pem::certificates(chain, "certificate"));
     let private = seen.keep(pem::private_key(key));
@@ -73,10 +74,26 @@ pub fn inspect(chain: &Path, key: &Path, hosts: &[HostPattern], now: SystemTime)
         seen.findings.push(judge::key_beside(chain));
     }
     if let Some(certificates) = certificates {
-        seen.judge(chain, &certificates, private.as_ref().map(|private| (key, private)), hosts, now);
-        seen.pair = seen.usable(chain, certificates, private);
+        let private = private.map(|private| Private::of(key, private, before));
+        seen.judge(chain, &certificates, private.as_ref(), hosts, now);
+        seen.pair = seen.usable(chain, certificates, private, before);
     }
     seen.sorted()
+}
+
+/// A private key, and what signs with it.
+struct Private<'a> {
+    file: &'a Path,
+    der: PrivateKeyDer<'static>,
+    signer: Result<Arc<dyn SigningKey>, Error>,
+}
+
+impl<'a> Private<'a> {
+    fn of(file: &'a Path, der: PrivateKeyDer<'static>, before: Option<&Pair>) -> Self {
+        let same = before.filter(|before| before.key.secret_der() == der.secret_der());
+        let signer = same.map_or_else(|| key::signer(&der), |same| Ok(Arc::clone(&same.certified.key)));
+        Self { file, der, signer }
+    }
 }
 
 /// The same for a chain alone, before its key is at hand. There is never a pair.
@@ -112,7 +129,7 @@ impl Inspection {
         &mut self,
         chain: &Path,
         certificates: &[CertificateDer<'_>],
-        key: Option<(&Path, &PrivateKeyDer<'_>)>,
+        key: Option<&Private<'_>>,
         hosts: &[HostPattern],
         now: SystemTime,
     ) {
@@ -122,8 +139,8 @@ impl Inspection {
         };
         self.leaf = case.leaf();
         let mut found = case.chain_findings();
-        if let Some((file, private)) = key {
-            found.extend(case.key_findings(file, private));
+        if let Some(key) = key {
+            found.extend(case.key_findings(key.file, &key.der, key.signer.as_deref().ok()));
         }
         // The wrong order is seen by the issuers and by the key: said once.
         found.into_iter().for_each(|finding| {
@@ -138,14 +155,15 @@ impl Inspection {
         &mut self,
         file: &Path,
         chain: Vec<CertificateDer<'static>>,
-        key: Option<PrivateKeyDer<'static>>,
+        key: Option<Private<'_>>,
+        before: Option<&Pair>,
     ) -> Option<Pair> {
         let (key, leaf) = (key?, self.leaf.clone()?);
         if self.findings.iter().any(|finding| finding.fatal) {
             return None;
         }
-        match CertifiedKey::from_der(chain.clone(), key.clone_key(), &aws_lc_rs::default_provider()) {
-            Ok(_) => Some(Pair { chain, key: Arc::new(key), leaf }),
+        match key.signer.and_then(|signer| certified(chain, signer, before)) {
+            Ok(certified) => Some(Pair { certified, key: Arc::new(key.der), leaf }),
             Err(error) => {
                 let what = format!("the pair cannot be used for TLS: {error}");
                 self.findings.push(Finding::fatal(
@@ -165,6 +183,24 @@ impl Inspection {
     fn sorted(mut self) -> Self {
         self.findings.sort_by_key(|finding| !finding.fatal);
         self
+    }
+}
+
+/// The chain and its key together, as TLS takes them: the same as before where they are.
+fn certified(
+    chain: Vec<CertificateDer<'static>>,
+    signer: Arc<dyn SigningKey>,
+    before: Option<&Pair>,
+) -> Result<Arc<CertifiedKey>, Error> {
+    let same = before.filter(|before| Arc::ptr_eq(&before.certified.key, &signer) && before.certified.cert == chain);
+    if let Some(same) = same {
+        return Ok(Arc::clone(&same.certified));
+    }
+    let certified = CertifiedKey::new(chain, signer);
+    match certified.keys_match() {
+        // A key that does not tell its public half was compared already, or cannot be.
+        Ok(()) | Err(Error::InconsistentKeys(InconsistentKeys::Unknown)) => Ok(Arc::new(certified)),
+        Err(error) => Err(error),
     }
 }
 
@@ -203,6 +239,31 @@ mod tests {
             let seen = room.inspect("a.crt", "a.key", &[HOST]);
             assert_eq!(seen.pair.map(|pair| pair.leaf.key).as_deref(), Some(kind), "{:?}", seen.findings);
         }
+    }
+
+    #[test]
+    fn what_did_not_change_is_not_made_again() {
+        let room = Room::new();
+        let ((good, key), (_, other_key)) = (simple(&[HOST]), simple(&[HOST]));
+        let hosts = [HostPattern::Exact(HOST.into())];
+        let inspect = |before: Option<&Pair>| {
+            inspect(&room.path("a.crt"), &room.path("a.key"), &hosts, SystemTime::now(), before)
+        };
+        room.write("a.crt", good.as_bytes());
+        room.write("a.key", key.as_bytes());
+        let first = inspect(None).pair.unwrap();
+        assert!(!Arc::ptr_eq(&first.certified, &inspect(None).pair.unwrap().certified), "nothing was known");
+        assert!(Arc::ptr_eq(&first.certified, &inspect(Some(&first)).pair.unwrap().certified));
+
+        // Another chain for the same key: what signs is the same.
+        room.write("a.crt", format!("{good}{good}").as_bytes());
+        let longer = inspect(Some(&first)).pair.unwrap().certified;
+        assert_eq!(longer.cert.len(), 2);
+        assert!(Arc::ptr_eq(&first.certified.key, &longer.key));
+
+        // Another key is looked at anew, and found not to belong.
+        room.write("a.key", other_key.as_bytes());
+        assert!(inspect(Some(&first)).says(true, "the key does not belong"));
     }
 
     #[test]
@@ -467,11 +528,16 @@ mod tests {
         let (_, leaf, key) = signed_by(&[HOST, "10.0.0.1"]);
         let der = CertificateDer::from_pem_slice(leaf.as_bytes()).unwrap();
         let key = PrivateKeyDer::from_pem_slice(key.as_bytes()).unwrap();
+        let signer = key::signer(&key);
         let hosts = [HostPattern::Exact(HOST.into())];
         for damaged in made::damages(&der, 1500) {
             let chain = [CertificateDer::from(damaged)];
             let Ok(case) = Case::open(Path::new("a.crt"), &hosts, 0, &chain) else { continue };
-            let said = (case.chain_findings(), case.key_findings(Path::new("a.key"), &key), Leaf::read(&chain[0]));
+            let said = (
+                case.chain_findings(),
+                case.key_findings(Path::new("a.key"), &key, signer.as_deref().ok()),
+                Leaf::read(&chain[0]),
+            );
             assert!(said.2.is_some());
         }
     }
@@ -538,7 +604,7 @@ mod tests {
     impl Room {
         fn inspect(&self, chain: &str, key: &str, hosts: &[&str]) -> Inspection {
             let hosts: Vec<_> = hosts.iter().map(|host| HostPattern::Exact((*host).into())).collect();
-            inspect(&self.path(chain), &self.path(key), &hosts, SystemTime::now())
+            inspect(&self.path(chain), &self.path(key), &hosts, SystemTime::now(), None)
         }
 
         fn mode(&self, name: &str, mode: u32) {

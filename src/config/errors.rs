@@ -105,7 +105,7 @@ impl Problems {
 }
 
 fn sorted(mut problems: Vec<Problem>, files: &[PathBuf]) -> Vec<Problem> {
-    problems.sort_by_key(|p| (files.iter().position(|f| *f == *p.at.file), p.at.line, p.at.span.start));
+    problems.sort_by_cached_key(|p| (files.iter().position(|f| *f == *p.at.file), p.at.line, p.at.span.start));
     problems.dedup();
     problems
 }

@@ -9,7 +9,7 @@ use super::members::Nodes;
 use super::model::Config;
 use super::names::Names;
 use super::section::{self, Section};
-use super::sites::{Surroundings, Taken};
+use super::sites::{Known, Surroundings, Taken};
 use super::source::Source;
 use super::{dns, include, listeners, logs, nodes, pools, sites, state_dir, syntax, unused};
 
@@ -18,8 +18,17 @@ pub fn load(path: &Path) -> Result<Config, Errors> {
     load_at(path, SystemTime::now())
 }
 
+/// [`load`] for a Weir that runs `before`: certificates and keys whose files hold the same are not made again.
+pub fn load_after(path: &Path, before: &Config) -> Result<Config, Errors> {
+    load_knowing(path, SystemTime::now(), &Known::of(before))
+}
+
 /// [`load`], with certificates judged at the given moment.
 pub fn load_at(path: &Path, now: SystemTime) -> Result<Config, Errors> {
+    load_knowing(path, now, &Known::default())
+}
+
+fn load_knowing(path: &Path, now: SystemTime, known: &Known<'_>) -> Result<Config, Errors> {
     let problems = Problems::default();
     let main = Source::read(path).map_err(|problem| Errors(vec![or_another(problem)]))?;
     let main_table = syntax::parse(&main, &problems);
@@ -32,7 +41,7 @@ pub fn load_at(path: &Path, now: SystemTime) -> Result<Config, Errors> {
     problems.check(&files)?;
     let sections = [(&main_table, &main)].into_iter().chain(tables.iter().zip(&included));
     let sections: Vec<Section<'_>> = sections.map(|(table, source)| section::root(table, source, &problems)).collect();
-    let mut config = assemble(&sections, now);
+    let mut config = assemble(&sections, now, known);
     drop(sections);
     problems.check(&files)?;
     config.warnings = problems.warnings(&files);
@@ -50,7 +59,7 @@ fn or_another(problem: Problem) -> Problem {
 }
 
 /// `files` are whole files, the main one first. Where something is wrong the result is of no use, and there is a problem.
-fn assemble(files: &[Section<'_>], now: SystemTime) -> Config {
+fn assemble(files: &[Section<'_>], now: SystemTime, certificates: &Known<'_>) -> Config {
     let all = |key, name| files.iter().flat_map(|file| file.sections(key, name)).collect::<Vec<_>>();
     let (listeners, nodes) = (all("listener", "listener"), all("node", "node"));
     let (pools, sites) = (all("pool", "pool"), all("site", "site"));
@@ -82,6 +91,7 @@ fn assemble(files: &[Section<'_>], now: SystemTime) -> Config {
         pool_names,
         logs: &config.logs,
         now,
+        known: certificates,
     };
     let mut taken = Taken::default();
     config.sites = each(&sites, |i, section| sites::read(section, site_names.name(i), &around, &mut taken));

@@ -47,7 +47,7 @@ mod words;
 
 pub use errors::{Errors, Place, Problem};
 pub use hosts::HostPattern;
-pub use load::{load, load_at};
+pub use load::{load, load_after, load_at};
 pub use model::*;
 pub use reference::{Form, Key, reference};
 pub use report::render_warnings;

@@ -1,5 +1,6 @@
 //! Names and what they stand for: unique where they are given, known where they are used.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::errors::{Place, Wrong};
@@ -11,18 +12,22 @@ use super::words::{self, suggestion};
 pub(super) struct Names {
     kind: &'static str,
     all: Vec<(Arc<str>, Place)>,
+    /// Where each name stands first.
+    first: HashMap<Arc<str>, usize>,
 }
 
 impl Names {
     pub(super) fn of(kind: &'static str, sections: &[Section<'_>]) -> Self {
-        let mut names = Self { kind, all: Vec::with_capacity(sections.len()) };
+        let mut names = Self { kind, all: Vec::with_capacity(sections.len()), first: HashMap::new() };
         for section in sections {
             let text = section.required_text("name");
             if let Some(text) = &text {
                 text.parsed(|text| names.free(text));
             }
             // Also what is wrong is known: those who refer to it are right.
-            names.all.push((text.map_or_else(Arc::default, |text| text.text.into()), section.place_of("name")));
+            let name: Arc<str> = text.map_or_else(Arc::default, |text| text.text.into());
+            names.first.entry(Arc::clone(&name)).or_insert(names.all.len());
+            names.all.push((name, section.place_of("name")));
         }
         names
     }
@@ -54,6 +59,6 @@ impl Names {
     }
 
     fn position(&self, text: &str) -> Option<usize> {
-        self.all.iter().position(|(name, _)| &**name == text && !text.is_empty())
+        self.first.get(text).copied().filter(|_| !text.is_empty())
     }
 }

@@ -5,21 +5,32 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use super::certificate;
+use super::certificate::{self, Pair};
 use super::edits::{self, Way};
 use super::errors::{Place, Wrong};
 use super::hosts;
 use super::hosts::HostPattern;
 use super::limits;
 use super::logs;
-use super::model::{Certificate, Listener, Logs, Pool, Site};
+use super::model::{Certificate, Config, Listener, Logs, Pool, Site};
 use super::names::Names;
 use super::routes;
 use super::section::Section;
 use super::value::Text;
 use super::words::{is_token, quoted};
 
-/// What a site may refer to, and the moment its certificate is judged at.
+/// The certificates of the configuration before, by the files of their chains.
+#[derive(Default)]
+pub(super) struct Known<'a>(HashMap<&'a Path, &'a Pair>);
+
+impl<'a> Known<'a> {
+    pub(super) fn of(before: &'a Config) -> Self {
+        let certificates = before.sites.iter().filter_map(|site| site.certificate.as_deref());
+        Self(certificates.map(|certificate| (certificate.chain.as_path(), &certificate.pair)).collect())
+    }
+}
+
+/// What a site may refer to, the moment its certificate is judged at, and what is known of certificates already.
 pub(super) struct Surroundings<'a> {
     pub(super) listeners: &'a [Listener],
     pub(super) listener_names: &'a Names,
@@ -27,6 +38,7 @@ pub(super) struct Surroundings<'a> {
     pub(super) pool_names: &'a Names,
     pub(super) logs: &'a Logs,
     pub(super) now: SystemTime,
+    pub(super) known: &'a Known<'a>,
 }
 
 /// One site.
@@ -120,13 +132,14 @@ fn read_certificate(
         let what = format!("certificate has no effect: listener {:?} does not speak TLS", plain.name);
         section.refuse("certificate", what, "leave it out, or write tls = {} at the listener");
     }
-    inspect(&written, hosts, around.now)
+    inspect(&written, hosts, around)
 }
 
-fn inspect(section: &Section<'_>, hosts: &[HostPattern], now: SystemTime) -> Option<Arc<Certificate>> {
+fn inspect(section: &Section<'_>, hosts: &[HostPattern], around: &Surroundings<'_>) -> Option<Arc<Certificate>> {
     let (chain, key) = (section.required_text("chain"), section.required_text("key"));
     let (chain, key) = (section.source.resolve(chain?.text), section.source.resolve(key?.text));
-    let inspection = certificate::inspect(&chain, &key, hosts, now);
+    let inspection =
+        certificate::inspect(&chain, &key, hosts, around.now, around.known.0.get(chain.as_path()).copied());
     let how_to_make = how_to_make(&chain, &key, hosts);
     for finding in inspection.findings {
         let at = section.place_of(if finding.file == key && key != chain { "key" } else { "chain" });

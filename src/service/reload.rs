@@ -38,6 +38,8 @@ pub(crate) struct Reloader {
     bound: HashSet<SocketAddr>,
     probing: Probing,
     naming: Naming,
+    /// Generations that requests may still use.
+    left: Vec<Arc<Generation>>,
 }
 
 /// The first generation, prepared while nothing runs yet.
@@ -109,6 +111,7 @@ impl Reloader {
             bound: HashSet::new(),
             probing: Probing::default(),
             naming: first.naming,
+            left: Vec::new(),
         };
         tell_warnings(&first.generation);
         reloader.run(first.generation, first.sockets);
@@ -129,8 +132,8 @@ impl Reloader {
     }
 
     async fn try_reload(&mut self) -> Result<Arc<Generation>, Vec<Problem>> {
-        let mut config = config::load(&self.path).map_err(|errors| errors.0)?;
         let before = self.shared.current.load_full();
+        let mut config = config::load_after(&self.path, &before.snapshot.config).map_err(|errors| errors.0)?;
         config.warnings.extend(self.needs_restart(&config));
         let config = Arc::new(config);
         let observer = Arc::clone(&self.shared.observer);
@@ -203,12 +206,18 @@ impl Reloader {
         generation
     }
 
+    /// Lets go of the generations that nobody uses any more. Where thousands of sites are freed takes milliseconds, which
+    /// no traffic thread should spend on it.
+    pub(crate) fn forget(&mut self) {
+        self.left.retain(|left| Arc::strong_count(left) > 1);
+    }
+
     // The swap: nothing in here can fail.
     fn run(&mut self, generation: Arc<Generation>, sockets: Vec<(SocketAddr, Vec<TcpListener>)>) {
         // New nodes come under their words before a request sees them.
         operators::apply(&self.shared, &generation);
         self.bound = generation.snapshot.config.listeners.iter().map(|listener| listener.bind).collect();
-        self.shared.current.store(Arc::clone(&generation));
+        self.left.push(self.shared.current.swap(Arc::clone(&generation)));
         self.shared.observer.metrics.generation(generation.snapshot.generation);
         let mut by_thread: Vec<HashMap<SocketAddr, TcpListener>> = Vec::new();
         by_thread.resize_with(self.threads.count(), HashMap::new);

@@ -154,7 +154,10 @@ impl Running {
                     keep::save(&self.shared);
                     return Ok(());
                 }
-                _ = second.tick() => self.every_second(beat),
+                _ = second.tick() => {
+                    self.reloader.forget();
+                    self.every_second(beat);
+                }
                 _ = tending.tick() => self.tend(),
                 Some(moved) = moves.recv() => self.reloader.moved(moved),
             }

@@ -52,7 +52,7 @@ pub(crate) fn server_config(
     let Some(listener) = config.listeners.get(index) else { return Ok(None) };
     let Some(tls) = &listener.tls else { return Ok(None) };
     let provider = provider();
-    let keys = config.sites.iter().map(|site| certified(site, &provider)).collect::<Result<_, _>>()?;
+    let keys = config.sites.iter().map(certified).collect();
     let mut server = ServerConfig::builder_with_provider(provider)
         .with_protocol_versions(versions(tls.min_version))
         .map_err(|error| error.to_string())?
@@ -75,12 +75,8 @@ fn versions(min: TlsVersion) -> &'static [&'static SupportedProtocolVersion] {
     }
 }
 
-fn certified(site: &config::Site, provider: &CryptoProvider) -> Result<Option<Arc<CertifiedKey>>, String> {
-    let Some(certificate) = &site.certificate else { return Ok(None) };
-    let pair = &certificate.pair;
-    let certified = CertifiedKey::from_der(pair.chain.clone(), pair.key.clone_key(), provider)
-        .map_err(|error| format!("the certificate of site \"{}\" cannot be used: {error}", site.name))?;
-    Ok(Some(Arc::new(certified)))
+fn certified(site: &config::Site) -> Option<Arc<CertifiedKey>> {
+    Some(Arc::clone(&site.certificate.as_ref()?.pair.certified))
 }
 
 /// A certificate by the name that the client asked for; without one the handshake is refused.

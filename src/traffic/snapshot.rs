@@ -89,17 +89,18 @@ impl Snapshot {
         let previous = ground.previous;
         let mut numbers = previous.map(|before| before.numbers.clone()).unwrap_or_default();
         let pools = config.pools.iter().map(|pool| build_pool(pool, &config, ground, &mut numbers)).collect();
-        let site_before = |name: &str| {
-            let index = previous?.config.sites.iter().position(|site| &*site.name == name)?;
-            previous?.sites.get(index)
-        };
+        let before: HashMap<&str, &SiteRules> = previous
+            .iter()
+            .flat_map(|before| before.config.sites.iter().zip(&before.sites))
+            .map(|(site, rules)| (&*site.name, rules))
+            .collect();
         Self {
             generation: ground.generation,
             hosts: (0..config.listeners.len()).map(|listener| hosts_of(&config, listener)).collect(),
             sites: config
                 .sites
                 .iter()
-                .map(|site| SiteRules::new(site, site_before(&site.name), ground.secrets.tables))
+                .map(|site| SiteRules::new(site, before.get(&*site.name).copied(), ground.secrets.tables))
                 .collect(),
             doors: config.listeners.iter().map(|listener| doors(listener, ground)).collect(),
             pools,

@@ -29,7 +29,7 @@ impl Inspect {
     pub(super) fn run(&self, now: SystemTime) -> Said {
         let hosts: Vec<_> = self.hosts.iter().map(|host| pattern(host)).collect();
         let seen = match &self.key {
-            Some(key) => inspect(&self.chain, key, &hosts, now),
+            Some(key) => inspect(&self.chain, key, &hosts, now, None),
             None => inspect_chain(&self.chain, &hosts, now),
         };
         let good = !seen.findings.iter().any(|finding| finding.fatal);

@@ -3,6 +3,7 @@
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
+use rustls::sign::SigningKey;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use x509_parser::asn1_rs::oid;
 use x509_parser::certificate::X509Certificate;
@@ -60,12 +61,17 @@ impl<'a> Case<'a> {
     }
 
     /// What is wrong between the chain and its key.
-    pub(super) fn key_findings(&self, file: &Path, private: &PrivateKeyDer<'_>) -> Vec<Finding> {
+    pub(super) fn key_findings(
+        &self,
+        file: &Path,
+        private: &PrivateKeyDer<'_>,
+        signer: Option<&dyn SigningKey>,
+    ) -> Vec<Finding> {
         let mut findings = Vec::new();
         if let Some(bits) = key::rsa_bits(private).filter(|bits| !RSA_BITS.contains(bits)) {
             findings.push(Finding::fatal(file, format!("the key is RSA of {bits} bits"), self.make_a_new_one()));
         }
-        let fits: Vec<_> = self.certificates.iter().map(|c| key::belongs(private, c.public_key())).collect();
+        let fits: Vec<_> = self.certificates.iter().map(|c| key::belongs(private, signer, c.public_key())).collect();
         match fits.iter().position(|fit| *fit == Some(true)) {
             Some(0) => {}
             Some(at) => findings.push(self.not_first(at)),
@@ -85,7 +91,8 @@ impl<'a> Case<'a> {
 
     /// Until when the first certificate can sign others with this key.
     pub(super) fn authority(&self, file: &Path, private: &PrivateKeyDer<'_>) -> Result<i64, Finding> {
-        if let Some(finding) = self.key_findings(file, private).into_iter().next() {
+        if let Some(finding) = self.key_findings(file, private, key::signer(private).ok().as_deref()).into_iter().next()
+        {
             return Err(finding);
         }
         match self.certificates.first() {

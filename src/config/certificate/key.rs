@@ -1,6 +1,9 @@
 //! Keys: of what kind they are, how strong, and whether a private one belongs to a public one.
 
-use rustls::crypto::aws_lc_rs::sign::any_supported_type;
+use std::sync::Arc;
+
+use rustls::crypto::aws_lc_rs::sign::{any_ecdsa_type, any_supported_type};
+use rustls::sign::SigningKey;
 use rustls_pki_types::PrivateKeyDer;
 use x509_parser::asn1_rs::{Any, FromDer, Oid, oid};
 use x509_parser::oid_registry as registry;
@@ -46,8 +49,19 @@ impl PublicKind {
     }
 }
 
-/// Whether the private key belongs to this public key; `None` when the private key cannot be read.
-pub(super) fn belongs(private: &PrivateKeyDer<'_>, public: &SubjectPublicKeyInfo<'_>) -> Option<bool> {
+/// What signs with this key. Each look at a key checks it, which is most of what a site costs at start: the library
+/// would first look at every one as if it were RSA.
+pub(super) fn signer(private: &PrivateKeyDer<'_>) -> Result<Arc<dyn SigningKey>, rustls::Error> {
+    let ecdsa = if rsa_modulus(private).is_none() { any_ecdsa_type(private).ok() } else { None };
+    ecdsa.map_or_else(|| any_supported_type(private), Ok)
+}
+
+/// Whether the private key, with what signs with it, belongs to this public key; `None` when it cannot be read.
+pub(super) fn belongs(
+    private: &PrivateKeyDer<'_>,
+    signer: Option<&dyn SigningKey>,
+    public: &SubjectPublicKeyInfo<'_>,
+) -> Option<bool> {
     // By the modulus first: the library refuses RSA below 2048 bits, and the operator should hear all that is wrong.
     if let Some(modulus) = rsa_modulus(private) {
         let theirs = match public.parsed() {
@@ -56,8 +70,7 @@ pub(super) fn belongs(private: &PrivateKeyDer<'_>, public: &SubjectPublicKeyInfo
         };
         return Some(significant(modulus) == significant(theirs));
     }
-    let signer = any_supported_type(private).ok()?;
-    Some(signer.public_key()?.as_ref() == public.raw)
+    Some(signer?.public_key()?.as_ref() == public.raw)
 }
 
 /// The bits of an RSA private key; `None` for other keys.
