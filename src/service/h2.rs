@@ -1,6 +1,5 @@
 //! The two directions of an HTTP/2 stream: its body, whose window opens only for what has gone up, and its answer.
 
-use std::borrow::Cow;
 use std::cell::RefCell;
 use std::future::poll_fn;
 use std::rc::Rc;
@@ -10,6 +9,7 @@ use std::time::Duration;
 use bytes::{Buf, Bytes};
 use h2::server::SendResponse;
 use h2::{Reason, RecvStream, SendStream};
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, DATE, SERVER, SET_COOKIE};
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 
 use super::clock::Slot;
@@ -18,7 +18,11 @@ use super::fault::ClientFault;
 use crate::traffic::edits::FieldEdits;
 use crate::traffic::headers::{self, Down, DownFraming};
 use crate::traffic::page::{Page, Reply};
-use crate::wire::{self, AnswerHead};
+use crate::wire::{self, AnswerHead, FieldKind};
+
+/// What a frame of an answer's body carries at most: with its head it fills one TLS record, and no second one is begun
+/// for its last bytes.
+pub(crate) const FRAME: usize = 16 * 1024 - 9;
 
 /// Both directions of one stream.
 pub(crate) fn stream(
@@ -78,7 +82,8 @@ pub(crate) struct Body {
 impl Body {
     /// See [`super::client::Body::fill`].
     pub(crate) async fn fill(&mut self) -> Result<bool, ClientFault> {
-        self.slot.read_within(self.timeout);
+        // What is there already needs no deadline.
+        let mut waits = false;
         let filled = poll_fn(|cx| {
             while self.data.is_empty() && !self.done {
                 match self.recv.poll_data(cx) {
@@ -90,19 +95,25 @@ impl Body {
                             self.done = true;
                         }
                         Poll::Ready(Err(error)) => return Poll::Ready(Err(fault(&error))),
-                        Poll::Pending => return self.waiting(cx),
+                        Poll::Pending => return self.waiting(cx, &mut waits),
                     },
-                    Poll::Pending => return self.waiting(cx),
+                    Poll::Pending => return self.waiting(cx, &mut waits),
                 }
             }
             Poll::Ready(Ok(!self.data.is_empty()))
         })
         .await;
-        self.slot.read_done();
+        if waits {
+            self.slot.read_done();
+        }
         filled
     }
 
-    fn waiting(&self, cx: &std::task::Context<'_>) -> Poll<Result<bool, ClientFault>> {
+    fn waiting(&self, cx: &std::task::Context<'_>, waits: &mut bool) -> Poll<Result<bool, ClientFault>> {
+        if !*waits {
+            *waits = true;
+            self.slot.read_within(self.timeout);
+        }
         if self.slot.read_late(cx) { Poll::Ready(Err(ClientFault::BodyTimeout)) } else { Poll::Pending }
     }
 
@@ -214,7 +225,7 @@ impl Sink {
     /// See [`super::client::Sink::piece`].
     pub(crate) async fn piece(&mut self, data: &[u8]) -> Result<(), ClientFault> {
         let mut left = data;
-        self.slot.write_within(self.timeout);
+        let mut waits = false;
         poll_fn(|cx| {
             while !left.is_empty() {
                 let mut out = self.stream.borrow_mut();
@@ -226,19 +237,29 @@ impl Sink {
                         let (now, later) = left.split_at(room.min(left.len()));
                         left = later;
                         self.body_sent += now.len() as u64;
-                        if let Some(rest) = &mut self.left {
-                            *rest = rest.saturating_sub(now.len() as u64);
+                        // All of the room is used: what is left of it would not be told again.
+                        for frame in now.chunks(FRAME) {
+                            if let Some(rest) = &mut self.left {
+                                *rest = rest.saturating_sub(frame.len() as u64);
+                            }
+                            let ends = self.left == Some(0);
+                            self.ended |= ends;
+                            if stream.send_data(Bytes::copy_from_slice(frame), ends).is_err() {
+                                return Poll::Ready(Err(ClientFault::Gone));
+                            }
                         }
-                        let ends = self.left == Some(0);
-                        self.ended |= ends;
-                        if stream.send_data(Bytes::copy_from_slice(now), ends).is_err() {
-                            return Poll::Ready(Err(ClientFault::Gone));
-                        }
-                        self.slot.write_within(self.timeout);
+                        waits = false;
                     }
                     Poll::Ready(Some(Err(_)) | None) => return Poll::Ready(Err(ClientFault::Gone)),
-                    Poll::Pending if self.slot.write_late(cx) => return Poll::Ready(Err(ClientFault::WriteTimeout)),
                     Poll::Pending => {
+                        // What finds room at once needs no deadline.
+                        if !waits {
+                            waits = true;
+                            self.slot.write_within(self.timeout);
+                        }
+                        if self.slot.write_late(cx) {
+                            return Poll::Ready(Err(ClientFault::WriteTimeout));
+                        }
                         self.sent_slowly = self.body_sent;
                         return Poll::Pending;
                     }
@@ -287,10 +308,7 @@ impl Sink {
         let date = reply.date.map(|date| (&b"date"[..], date));
         let added = reply.edits.into_iter().flat_map(FieldEdits::pairs);
         for (name, value) in page.fields(reply).chain(date).chain(added) {
-            // HTTP/2 writes names in lower case; `from_bytes` makes them so.
-            if let (Ok(name), Ok(value)) = (HeaderName::from_bytes(name), HeaderValue::from_bytes(value)) {
-                answer.headers_mut().append(name, value);
-            }
+            append(answer.headers_mut(), HeaderName::from_bytes(name).ok(), value);
         }
         let mut body = Vec::with_capacity(page.body_length());
         page.write_body(&mut body);
@@ -317,15 +335,34 @@ impl Sink {
 fn response(head: &AnswerHead, down: &Down<'_>) -> Result<Response<()>, ClientFault> {
     let mut response = Response::new(());
     *response.status_mut() = StatusCode::from_u16(head.status()).map_err(|_| ClientFault::Gone)?;
-    let added = down.edits_of(head).into_iter().flat_map(FieldEdits::pairs);
-    let added = added.map(|(name, value)| (name, Cow::Borrowed(value)));
-    for (name, value) in headers::answer_fields(head, down).chain(added) {
-        // A field that HTTP/2 cannot carry is left out rather than the answer refused.
-        if let (Ok(name), Ok(value)) = (HeaderName::from_bytes(name), HeaderValue::from_bytes(&value)) {
-            response.headers_mut().append(name, value);
-        }
+    let mut fields = HeaderMap::with_capacity(head.fields().count());
+    for (kind, name, value) in headers::answer_fields(head, down) {
+        append(&mut fields, name_of(kind, name), &value);
     }
+    for (name, value) in down.edits_of(head).into_iter().flat_map(FieldEdits::pairs) {
+        append(&mut fields, HeaderName::from_bytes(name).ok(), value);
+    }
+    *response.headers_mut() = fields;
     Ok(response)
+}
+
+/// A field that HTTP/2 cannot carry is left out rather than the answer refused.
+fn append(fields: &mut HeaderMap, name: Option<HeaderName>, value: &[u8]) {
+    if let (Some(name), Ok(value)) = (name, HeaderValue::from_bytes(value)) {
+        fields.append(name, value);
+    }
+}
+
+/// HTTP/2 writes names in lower case. Those of nearly every answer are not looked up again.
+fn name_of(kind: FieldKind, name: &[u8]) -> Option<HeaderName> {
+    match kind {
+        FieldKind::ContentLength => Some(CONTENT_LENGTH),
+        FieldKind::ContentType => Some(CONTENT_TYPE),
+        FieldKind::Date => Some(DATE),
+        FieldKind::Server => Some(SERVER),
+        FieldKind::SetCookie => Some(SET_COOKIE),
+        _ => HeaderName::from_bytes(name).ok(),
+    }
 }
 
 fn trailer_map(lines: &[u8]) -> HeaderMap {

@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use crate::wire::{AnswerHead, RequestHead};
 
 /// Pairs kept for reuse by one thread; more than these are freed.
-const KEPT: usize = 64;
+const KEPT: usize = 256;
 
 /// What one request needs: its head and its answer's.
 #[derive(Default)]

@@ -5,6 +5,7 @@ mod account;
 mod admin;
 mod answer_why;
 mod buffers;
+mod carriers;
 mod choose;
 mod client;
 mod clock;

@@ -16,10 +16,12 @@ use http::Request;
 use pingora_core::protocols::Stream;
 use pingora_core::protocols::http::v2::server::{H2Options, default_h2_options};
 
+use super::carriers::Desk;
 use super::client::{Body, Sink};
 use super::clock::Slot;
 use super::connection::Connection;
 use super::h2_budget::Counted;
+use super::worker::Worker;
 use super::{exchange, h2};
 use crate::traffic::page::Reply;
 use crate::traffic::refusal::Refusal;
@@ -31,8 +33,8 @@ const STREAMS: u32 = 128;
 /// for a repetition, what waits to be sent) this makes the 256 KiB that a request may hold; the megabyte that a faster
 /// upload over a long line would like is not held for anyone.
 const STREAM_WINDOW: u32 = 64 * 1024;
-/// What of an answer may wait for the client to take it.
-const SEND_BUFFER: usize = 32 * 1024;
+/// What of an answer may wait for the client to take it: whole frames.
+const SEND_BUFFER: usize = 2 * h2::FRAME;
 /// What all streams of a connection may send ahead.
 const CONNECTION_WINDOW: u32 = 4 * 1024 * 1024;
 
@@ -73,13 +75,33 @@ pub(crate) async fn serve(stream: Stream, connection: Rc<Connection>) {
         .await;
         let Some(Ok((request, respond))) = accepted else { return };
         connection.refresh();
-        let running = life.stream();
-        let connection = Rc::clone(&connection);
-        // Boxed, because a task's future is moved many times while the task is made.
-        tokio::task::spawn_local(Box::pin(async move {
-            pin!(carry(&connection, request, respond)).await;
-            drop(running);
-        }));
+        let worker = Rc::clone(connection.worker());
+        let stream = Accepted { request, respond, connection: Rc::clone(&connection), _running: life.stream() };
+        if let Some(desk) = worker.carriers.give(stream) {
+            tokio::task::spawn_local(carry_streams(worker, desk));
+        }
+    }
+}
+
+/// A stream that a client has begun.
+struct Accepted {
+    request: Request<RecvStream>,
+    respond: SendResponse<Bytes>,
+    connection: Rc<Connection>,
+    _running: Running,
+}
+
+/// Carries one stream after the other, of whatever connection of this thread.
+async fn carry_streams(worker: Rc<Worker>, desk: Rc<Desk<Accepted>>) {
+    let slot = worker.clock.slot();
+    loop {
+        let stream = desk.next().await;
+        pin!(carry(stream, &slot)).await;
+        slot.read_done();
+        slot.write_done();
+        if !worker.carriers.keep(&desk) {
+            return;
+        }
     }
 }
 
@@ -143,13 +165,13 @@ fn options(max_head: usize) -> H2Options {
     options
 }
 
-async fn carry(connection: &Rc<Connection>, request: Request<RecvStream>, respond: SendResponse<Bytes>) {
+async fn carry(stream: Accepted, slot: &Rc<Slot>) {
+    let Accepted { request, respond, connection, _running } = stream;
     let (parts, recv) = request.into_parts();
     let limits = connection.limits();
     let mut heads = connection.worker().heads.lend();
-    let spelled = spell(&mut heads.request, &parts, recv.is_end_stream(), connection);
-    let slot = connection.worker().clock.slot();
-    let (body, mut sink) = h2::stream(recv, respond, &slot, limits.body_timeout, limits.write_timeout);
+    let spelled = spell(&mut heads.request, &parts, recv.is_end_stream(), &connection);
+    let (body, mut sink) = h2::stream(recv, respond, slot, limits.body_timeout, limits.write_timeout);
     if let Err(fault) = spelled {
         connection.log_bad_head(Refusal::Head(fault), parts.uri.path().as_bytes());
         // 9113 8.1.1: a malformed request is a stream error; what is merely not wanted gets an answer.
@@ -163,7 +185,7 @@ async fn carry(connection: &Rc<Connection>, request: Request<RecvStream>, respon
         return;
     }
     let (mut body, mut sink) = (Body::H2(body), Sink::H2(sink));
-    pin!(exchange::carry_h2(connection, &heads.request, &mut heads.answer, &mut body, &mut sink)).await;
+    pin!(exchange::carry_h2(&connection, &heads.request, &mut heads.answer, &mut body, &mut sink)).await;
     connection.worker().heads.take_back(heads);
 }
 

@@ -12,6 +12,7 @@ use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 use super::buffers::Buffers;
+use super::carriers::Carriers;
 use super::clock::{Clock, TICK};
 use super::generation::Generation;
 use super::heads::Heads;
@@ -80,6 +81,8 @@ pub(crate) struct Worker {
     pub(crate) buffers: Rc<Buffers>,
     /// Heads to lend.
     pub(crate) heads: Heads,
+    /// Tasks that wait for the next HTTP/2 stream.
+    pub(crate) carriers: Carriers,
     /// Idle connections to nodes.
     pub(crate) idle: Idle,
     /// What lines of logs are written with.
@@ -104,6 +107,7 @@ impl Worker {
             shared,
             buffers: Rc::default(),
             heads: Heads::default(),
+            carriers: Carriers::default(),
             idle: Idle::default(),
             pen: RefCell::default(),
             line: RefCell::default(),

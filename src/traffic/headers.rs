@@ -322,15 +322,18 @@ pub fn write_answer(out: &mut Vec<u8>, head: &AnswerHead, down: &Down<'_>) {
     out.extend_from_slice(b"\r\n");
 }
 
+/// A field that goes down. Its kind is `Other` where Weir adds it.
+type Passed<'a> = (FieldKind, &'a [u8], Cow<'a, [u8]>);
+
 /// The fields of an answer that travel, for a client of any version: without those that only HTTP/1 has.
-pub fn answer_fields<'a>(head: &'a AnswerHead, down: &'a Down<'a>) -> impl Iterator<Item = (&'a [u8], Cow<'a, [u8]>)> {
+pub fn answer_fields<'a>(head: &'a AnswerHead, down: &'a Down<'a>) -> impl Iterator<Item = Passed<'a>> {
     let mut passage = Passage::of(head, down);
     let passed = head.fields().filter_map(move |field| match passage.of_field(&field) {
-        Passing::AsItCame => Some((field.name, Cow::Borrowed(field.value))),
-        Passing::With(value) => Some((field.name, value)),
+        Passing::AsItCame => Some((field.kind, field.name, Cow::Borrowed(field.value))),
+        Passing::With(value) => Some((field.kind, field.name, value)),
         Passing::Not => None,
     });
-    passed.chain(added_fields(head, down))
+    passed.chain(added_fields(head, down).map(|(name, value)| (FieldKind::Other, name, value)))
 }
 
 /// What Weir adds to the fields of an answer.
