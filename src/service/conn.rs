@@ -22,8 +22,11 @@ pub(crate) trait Io: AsyncRead + AsyncWrite + Unpin + Send {}
 
 impl<T: AsyncRead + AsyncWrite + Unpin + Send> Io for T {}
 
+/// Up to this much body is copied behind its head. More leaves with it as well, by [`Conn::write_both`]: a gathering
+/// write, which copies nothing.
+pub(super) const COPIED: usize = 2 * 1024;
 /// A wait for the other side to take something that is long, in milliseconds.
-const LONG: u64 = 100;
+pub(super) const LONG: u64 = 100;
 /// Bytes taken without such a wait that show that they were not taken by the kernel's buffers alone.
 pub(super) const KEEPING_UP: u64 = 256 * 1024;
 

@@ -5,15 +5,12 @@ use std::future::poll_fn;
 use std::time::Duration;
 
 use super::buffers::Buffer;
-use super::conn::Conn;
+use super::conn::{COPIED, Conn};
 use super::fault::ClientFault;
 use crate::traffic::headers::{self, Down, DownFraming, write_field};
 use crate::traffic::page::{Page, Reply};
 use crate::wire::{self, AnswerHead, ChunkFault, Chunks, Framing, Piece, Version};
 
-/// Up to this much body is copied behind the head. More leaves with it as well, but by a gathering write, which costs
-/// more than copying a little.
-pub(super) const COPIED: usize = 2 * 1024;
 /// The largest chunk: a whole buffer and its framing would not fit a buffer.
 const LARGEST_CHUNK: usize = super::buffers::SIZE / 2;
 /// Room for what frames a chunk.
@@ -224,11 +221,10 @@ impl<'c> Sink<'c> {
     async fn part(&mut self, data: &[u8]) -> Result<(), ClientFault> {
         self.body_sent += data.len() as u64;
         if self.chunked {
-            wire::write_chunk_size(self.out.end(data.len() + CHUNK_FRAME), data.len());
-        }
-        if self.chunked {
-            self.out.end(data.len()).extend_from_slice(data);
-            self.out.end(0).extend_from_slice(b"\r\n");
+            let out = self.out.end(data.len() + CHUNK_FRAME);
+            wire::write_chunk_size(out, data.len());
+            out.extend_from_slice(data);
+            out.extend_from_slice(b"\r\n");
             // Chunks that came together leave together; who waits for more flushes first.
             return if self.out.unread().len() < LARGEST_CHUNK { Ok(()) } else { self.flush().await };
         }

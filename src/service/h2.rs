@@ -13,7 +13,7 @@ use http::header::{CONTENT_LENGTH, CONTENT_TYPE, DATE, SERVER, SET_COOKIE};
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 
 use super::clock::Slot;
-use super::conn::KEEPING_UP;
+use super::conn::{KEEPING_UP, LONG};
 use super::fault::ClientFault;
 use crate::traffic::edits::FieldEdits;
 use crate::traffic::headers::{self, Down, DownFraming};
@@ -179,7 +179,7 @@ pub(crate) struct Sink {
     left: Option<u64>,
     ended: bool,
     body_sent: u64,
-    /// Of the body, when we last had to wait.
+    /// Of the body, when we last had to wait long.
     sent_slowly: u64,
 }
 
@@ -225,7 +225,7 @@ impl Sink {
     /// See [`super::client::Sink::piece`].
     pub(crate) async fn piece(&mut self, data: &[u8]) -> Result<(), ClientFault> {
         let mut left = data;
-        let mut waits = false;
+        let mut waits: Option<u64> = None;
         poll_fn(|cx| {
             while !left.is_empty() {
                 let mut out = self.stream.borrow_mut();
@@ -248,19 +248,21 @@ impl Sink {
                                 return Poll::Ready(Err(ClientFault::Gone));
                             }
                         }
-                        waits = false;
+                        // Room for little more than a frame is the rule here: only a long wait tells a slow client.
+                        if waits.take().is_some_and(|since| self.slot.now().saturating_sub(since) >= LONG) {
+                            self.sent_slowly = self.body_sent;
+                        }
                     }
                     Poll::Ready(Some(Err(_)) | None) => return Poll::Ready(Err(ClientFault::Gone)),
                     Poll::Pending => {
                         // What finds room at once needs no deadline.
-                        if !waits {
-                            waits = true;
+                        if waits.is_none() {
+                            waits = Some(self.slot.now());
                             self.slot.write_within(self.timeout);
                         }
                         if self.slot.write_late(cx) {
                             return Poll::Ready(Err(ClientFault::WriteTimeout));
                         }
-                        self.sent_slowly = self.body_sent;
                         return Poll::Pending;
                     }
                 }

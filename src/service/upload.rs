@@ -6,10 +6,8 @@ use std::time::Duration;
 
 use super::buffers::Buffer;
 use super::client::Body;
-use super::conn::Conn;
+use super::conn::{COPIED, Conn};
 use super::fault::{ClientFault, Lost};
-use super::h1::COPIED;
-
 use super::reach::Node;
 use super::trip::Trip;
 use crate::traffic::headers::UpFraming;
