@@ -321,7 +321,7 @@ mod the_reader_itself {
             "use crate::service::exchange;",
             "use crate::{config::Config, service::Exchange};",
             "pub use crate::service::Exchange;",
-            "fn f() -> crate::service::Exchange { todo!() }",
+            "fn f() -> crate::service::Exchange { made() }",
             "use super::service;",
             "use super::super::crate_name; fn f() { super::service::go() }",
         ] {
