@@ -120,7 +120,7 @@ impl Trip<'_> {
             biased;
             held = take => Ok(held.ok().flatten()),
             () = tokio::time::sleep(left) => Err(("timeout", Refusal::QueueTimeout)),
-            () = upload.gone() => Err(("gone", Refusal::ClientGone)),
+            _ = upload.gone() => Err(("gone", Refusal::ClientGone)),
         };
         self.queued += began.elapsed();
         counters.queued(waited.as_ref().map_or_else(|(word, _)| *word, |_| "served"));
@@ -154,7 +154,7 @@ impl Trip<'_> {
         self.queued += delay;
         tokio::select! {
             () = tokio::time::sleep(delay) => Ok(()),
-            () = upload.gone() => Err(Refusal::ClientGone),
+            _ = upload.gone() => Err(Refusal::ClientGone),
         }
     }
 

@@ -2,11 +2,22 @@
 //!
 //! The two are separate values, because both directions flow at once.
 
+use std::time::Duration;
+
 use super::fault::ClientFault;
 use super::{h1, h2};
 use crate::traffic::headers::Down;
 use crate::traffic::page::{Page, Reply};
 use crate::wire::AnswerHead;
+
+/// How a client goes away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Gone {
+    /// It ended its own direction, a moment ago. It may have left, or still listen.
+    Finished,
+    /// It takes nothing any more.
+    Broken,
+}
 
 /// A request's body, as it comes in.
 pub(crate) enum Body<'c> {
@@ -57,6 +68,30 @@ impl Body<'_> {
         }
     }
 
+    /// How much is still to come, where that is known.
+    pub(crate) fn left(&self) -> Option<u64> {
+        match self {
+            Self::H1(body) => body.left(),
+            Self::H2(_) => None,
+        }
+    }
+
+    /// Whether bytes were read ahead that are not of this body.
+    pub(crate) fn has_unread(&self) -> bool {
+        match self {
+            Self::H1(body) => body.has_unread(),
+            Self::H2(_) => false,
+        }
+    }
+
+    /// From now on the client may pause no longer than this.
+    pub(crate) fn hurry(&mut self, limit: Duration) {
+        match self {
+            Self::H1(body) => body.hurry(limit),
+            Self::H2(_) => {}
+        }
+    }
+
     /// Writes the trailers that may travel, as HTTP/1 field lines.
     pub(crate) fn write_trailers(&self, out: &mut Vec<u8>) {
         match self {
@@ -66,10 +101,21 @@ impl Body<'_> {
     }
 
     /// Waits until the client goes away; reads ahead what it sends meanwhile, within bounds.
-    pub(crate) async fn gone(&mut self) {
+    pub(crate) async fn gone(&mut self) -> Gone {
         match self {
             Self::H1(body) => body.gone().await,
-            Self::H2(body) => body.gone().await,
+            Self::H2(body) => {
+                body.gone().await;
+                Gone::Broken
+            }
+        }
+    }
+
+    /// Whether the client still has to take what we would write.
+    pub(crate) fn holds_us_up(&self) -> bool {
+        match self {
+            Self::H1(body) => body.holds_us_up(),
+            Self::H2(_) => false,
         }
     }
 }

@@ -109,6 +109,11 @@ impl Slot {
         self.read.set(NEVER);
     }
 
+    /// Whether a write waits for the other side to take something.
+    pub(crate) fn is_writing(&self) -> bool {
+        self.write.get() != NEVER
+    }
+
     /// No deadline for writes any more.
     pub(crate) fn write_done(&self) {
         self.write.set(NEVER);

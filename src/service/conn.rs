@@ -110,6 +110,11 @@ impl Conn {
         Pin::new(&mut *stream).poll_read(&mut Context::from_waker(Waker::noop()), &mut into).is_pending()
     }
 
+    /// Whether more has come that nobody read. What is at hand is taken; nothing is waited for.
+    pub(crate) fn has_come(&self, into: &mut Buffer) -> bool {
+        matches!(self.poll_read(&mut Context::from_waker(Waker::noop()), into), Poll::Ready(Ok(1..)))
+    }
+
     /// Writes all of `data` and flushes. Errs with `TimedOut` when nothing moved for `limit`.
     pub(crate) async fn write(&self, data: &[u8], limit: Duration) -> io::Result<()> {
         self.write_both(data, b"", limit).await.map(|_| ())
@@ -184,12 +189,17 @@ impl Conn {
     /// Ends our direction (FIN, after close_notify on TLS). Bounded by `limit`; errors no longer matter here.
     pub(crate) async fn finish(&self, limit: Duration) {
         self.slot.write_within(limit);
-        let _ = poll_fn(|cx| match Pin::new(&mut *self.stream.borrow_mut()).poll_shutdown(cx) {
+        let _ = poll_fn(|cx| match self.poll_finish(cx) {
             Poll::Pending => self.still_writing(cx),
             ready => ready,
         })
         .await;
         self.slot.write_done();
+    }
+
+    /// One try at it, for who reads meanwhile.
+    pub(crate) fn poll_finish(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut *self.stream.borrow_mut()).poll_shutdown(cx)
     }
 
     /// The deadlines, for loops that poll by themselves.

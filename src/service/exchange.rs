@@ -13,12 +13,13 @@ use std::task::Poll;
 use std::time::Duration;
 
 use super::buffers::{Buffer, Buffers};
-use super::client::{Body, Sink};
+use super::client::{Body, Gone, Sink};
 use super::conn::Conn;
 use super::connection::Connection;
 use super::download::pass_body;
+use super::ending::{self, Ended};
 use super::fault::{ClientFault, Lost};
-use super::h1;
+use super::h1::{self, HALF_CLOSED};
 use super::own_answer;
 use super::reach::Node;
 use super::trip::Trip;
@@ -34,18 +35,9 @@ use crate::wire::{AnswerHead, AnswerScan, FieldKind, RequestHead};
 const MOST_INTERIM: u32 = 16;
 /// How long a node may take to say `100 Continue` before we say it.
 const CONTINUE_WAIT: Duration = Duration::from_secs(1);
-
-/// How an HTTP/1 connection goes on after an exchange.
-pub(crate) enum Ended {
-    /// With the next request.
-    Keep,
-    /// It ends.
-    Close,
-    /// It ends, but the client may still be sending.
-    Linger,
-    /// It ends at once, visibly broken.
-    Cut,
-}
+/// As long as a client that ended its own direction is taken to listen while its node pauses within an answer: what the
+/// system holds for it may take it as long to read.
+const LISTENING: Duration = Duration::from_secs(30);
 
 /// What came of it, seen from the client.
 enum Outcome {
@@ -79,26 +71,17 @@ pub(crate) async fn carry_h1(
     let sink = h1::Sink::new(conn, connection.worker().buffers.lend(), head.version(), limits.write_timeout);
     let (mut body, mut sink) = (Body::H1(body), Sink::H1(sink));
     let outcome = pin!(carry(&mut trip, answer, &mut body, &mut sink)).await;
-    let refused = matches!(outcome, Outcome::Refused);
-    let complete = body.is_complete() || refused && trip.keeps_alive() && own_answer::read_rest(&mut body).await;
-    let unread = matches!(&body, Body::H1(body) if body.has_unread());
     trip.sent(sink.body_sent());
     drop(sink);
     let ended = match outcome {
+        Outcome::Answered => ending::after_node(&trip, &body),
+        Outcome::Refused => ending::after_own(&trip, &mut body).await,
+        Outcome::Cut => Ended::Cut,
         Outcome::Upgraded(node, rest) => {
             if let Body::H1(body) = body {
                 tunnel::run(&mut trip, conn, body.into_input(), &node.conn, rest).await;
             }
             Ended::Close
-        }
-        Outcome::Answered | Outcome::Refused if !complete => Ended::Linger,
-        Outcome::Answered | Outcome::Refused if trip.keeps_alive() => Ended::Keep,
-        // Bytes that nobody will read would turn the end into a reset.
-        Outcome::Answered | Outcome::Refused if unread => Ended::Linger,
-        Outcome::Answered | Outcome::Refused => Ended::Close,
-        Outcome::Cut => {
-            conn.cut();
-            Ended::Cut
         }
     };
     trip.end();
@@ -267,15 +250,22 @@ async fn send_and_watch(
         }
     }
     drop(out);
-    // Who ended only its own direction still gets what flows; who left is noticed when nothing does.
-    let mut received = node.received();
-    loop {
-        upload.gone().await;
-        if !flow.answering.get() || node.received() == received {
-            return Lost::Over(Refusal::ClientGone);
-        }
+    watch(upload, node, flow).await
+}
+
+/// Watches the client while it is answered. Who ended only its own direction gets all that flows, however slowly it takes
+/// it; who left is noticed when nothing does.
+async fn watch(upload: &mut Upload<'_, '_>, node: &Conn, flow: &Flow) -> Lost {
+    let (mut received, mut silent) = (node.received(), Duration::ZERO);
+    while upload.gone().await == Gone::Finished && flow.answering.get() {
+        let flows = upload.is_held_up() || node.received() != received;
         received = node.received();
+        silent = if flows { Duration::ZERO } else { silent + HALF_CLOSED };
+        if silent >= LISTENING {
+            break;
+        }
     }
+    Lost::Over(Refusal::ClientGone)
 }
 
 enum Passed {

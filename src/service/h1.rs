@@ -2,9 +2,11 @@
 //! out. What was read beyond the body stays in the buffer for the next request.
 
 use std::future::poll_fn;
+use std::io;
 use std::time::Duration;
 
 use super::buffers::Buffer;
+use super::client::Gone;
 use super::conn::{COPIED, Conn};
 use super::fault::ClientFault;
 use crate::traffic::headers::{self, Down, DownFraming, write_field};
@@ -15,8 +17,8 @@ use crate::wire::{self, AnswerHead, ChunkFault, Chunks, Framing, Piece, Version}
 const LARGEST_CHUNK: usize = super::buffers::SIZE / 2;
 /// Room for what frames a chunk.
 const CHUNK_FRAME: usize = 24;
-/// How long a client that ended its direction is still answered.
-const HALF_CLOSED: Duration = Duration::from_secs(2);
+/// How long a client that ended its direction is waited for before it is asked again whether it listens.
+pub(super) const HALF_CLOSED: Duration = Duration::from_secs(2);
 
 /// The body of a request.
 pub(crate) struct Body<'c> {
@@ -139,9 +141,14 @@ impl<'c> Body<'c> {
         }
     }
 
+    /// See [`super::client::Body::holds_us_up`].
+    pub(crate) fn holds_us_up(&self) -> bool {
+        self.conn.deadline().is_writing()
+    }
+
     /// See [`super::client::Body::gone`]. An end of the client's direction may be all of its end, or a script that has
     /// said what it had to say and still listens: it is waited for a moment. nginx gives up at once, HAProxy never.
-    pub(crate) async fn gone(&mut self) {
+    pub(crate) async fn gone(&mut self) -> Gone {
         loop {
             if self.input.unread().len() >= self.read_ahead.min(super::buffers::SIZE) {
                 std::future::pending::<()>().await;
@@ -149,14 +156,32 @@ impl<'c> Body<'c> {
             let conn = self.conn;
             let input = &mut *self.input;
             match poll_fn(|cx| conn.poll_read(cx, input)).await {
-                Ok(0) => return conn.pause(HALF_CLOSED).await,
-                Err(_) => return,
+                Ok(0) => break,
+                // TLS without the word that it ends.
+                Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => break,
+                Err(_) => return Gone::Broken,
                 Ok(_) => {}
             }
         }
+        self.conn.pause(HALF_CLOSED).await;
+        Gone::Finished
     }
 
-    /// Whether bytes lie there that are not of this body.
+    /// See [`super::client::Body::left`].
+    pub(crate) fn left(&self) -> Option<u64> {
+        match self.framing {
+            BodyFraming::Done | BodyFraming::ChunkedDone(_) => Some(0),
+            BodyFraming::Length(left) => Some(left),
+            BodyFraming::Chunked(_) => None,
+        }
+    }
+
+    /// See [`super::client::Body::hurry`].
+    pub(crate) fn hurry(&mut self, limit: Duration) {
+        self.timeout = self.timeout.min(limit);
+    }
+
+    /// See [`super::client::Body::has_unread`].
     pub(crate) fn has_unread(&self) -> bool {
         !self.input.unread().is_empty()
     }

@@ -12,6 +12,7 @@ mod clock;
 mod conn;
 mod connection;
 mod download;
+mod ending;
 mod exchange;
 mod fault;
 mod gate;

@@ -1,18 +1,15 @@
-//! What Weir answers itself: refusals, redirects and fixed answers, and what becomes of a body that nobody wants. The
-//! answer never waits for that body; only the connection's next request does.
+//! What Weir answers itself: refusals, redirects and fixed answers. The answer never waits for a body that nobody wants.
 
 use std::rc::Rc;
 
 use super::client::{Body, Sink};
+use super::ending;
 use super::fault::ClientFault;
 use super::trip::Trip;
 use crate::config::Action;
 use crate::traffic::page::{Page, Reply};
 use crate::traffic::refusal::Refusal;
 use crate::wire::Method;
-
-/// As much of a body that nobody wants is read, so that its connection can go on.
-const SHORT: usize = 64 * 1024;
 
 /// Tells the client why there is no other answer.
 pub(crate) async fn refuse(
@@ -55,8 +52,7 @@ async fn send(
     body: &Body<'_>,
     sink: &mut Sink<'_>,
 ) -> Result<(), ClientFault> {
-    // Whether a client that waits for 100 Continue still sends its body after this, nobody knows (RFC 9110 10.1.1).
-    let keep = trip.may_keep_alive(body.is_complete() || sound && !trip.awaits_continue());
+    let keep = ending::may_go_on(trip, body, sound);
     let (date, explained) = (trip.connection.worker().date(), trip.explained());
     let extra = explained.as_ref().map(|why| (&b"X-Weir"[..], &why[..]));
     let reply = Reply {
@@ -67,18 +63,4 @@ async fn send(
         ..Reply::default()
     };
     sink.page(page, keep, reply).await
-}
-
-/// Reads what is left of a short body; false where it is longer, or does not come.
-pub(crate) async fn read_rest(body: &mut Body<'_>) -> bool {
-    let mut most = SHORT;
-    while let Ok(more) = body.fill().await {
-        let count = body.data().len();
-        if !more || count > most {
-            return !more;
-        }
-        most -= count;
-        body.consume(count);
-    }
-    false
 }

@@ -12,14 +12,12 @@ use std::time::Duration;
 use super::buffers::Buffer;
 use super::conn::Conn;
 use super::connection::Connection;
-use super::exchange::{self, Ended};
+use super::ending::{self, Ended};
+use super::exchange;
 use crate::traffic::page::Reply;
 use crate::traffic::refusal::Refusal;
 use crate::wire::{HeadFault, HeadLimits, RequestHead, Scan};
 
-/// What is read of a client that still sends after its answer, before the connection is closed (RFC 9112, 9.6).
-const LINGER_BYTES: usize = 64 * 1024;
-const LINGER_TIME: Duration = Duration::from_secs(1);
 /// How long a connection without a request yet is waited for once its listener is closed.
 const LAST_CHANCE: Duration = Duration::from_millis(500);
 
@@ -33,14 +31,12 @@ pub(crate) async fn serve(conn: Conn, connection: Rc<Connection>) {
             return;
         }
         // Boxed, so that a connection that waits does not hold the room of an exchange.
-        let Some(ended) = Box::pin(request(&conn, &connection, &mut input)).await else { return };
+        let ended = Box::pin(request(&conn, &connection, &mut input)).await;
         match ended {
-            Ended::Keep => {}
-            // A close ends a plain connection as cleanly: everything that came was read.
-            Ended::Close if !connection.secure() => return,
-            Ended::Close => return conn.finish(LINGER_TIME).await,
-            Ended::Linger => return linger(&conn, &mut input).await,
-            Ended::Cut => return,
+            Some(Ended::Keep) => {}
+            // Boxed as well: few connections end otherwise than by a silent client.
+            Some(ended) => return Box::pin(ending::close(&conn, &connection, &mut input, ended)).await,
+            None => return,
         }
     }
 }
@@ -51,10 +47,7 @@ async fn request(conn: &Conn, connection: &Connection, input: &mut Buffer) -> Op
     match read_head(conn, connection, input, &mut heads.request).await {
         Head::Read => {}
         Head::Closed => return None,
-        Head::Refused(refusal) => {
-            refuse_head(conn, connection, input, refusal).await;
-            return None;
-        }
+        Head::Refused(refusal) => return refuse_head(conn, connection, input, refusal).await,
     }
     let ended = exchange::carry_h1(conn, connection, &heads.request, &mut heads.answer, input).await;
     connection.worker().heads.take_back(heads);
@@ -116,8 +109,8 @@ async fn read_head(conn: &Conn, connection: &Connection, input: &mut Buffer, hea
     Head::Read
 }
 
-/// Answers a head that never became a request, logs it, and closes.
-async fn refuse_head(conn: &Conn, connection: &Connection, input: &mut Buffer, refusal: Refusal) {
+/// Answers a head that never became a request, and logs it; `None` where there was no sense in an answer.
+async fn refuse_head(conn: &Conn, connection: &Connection, input: &Buffer, refusal: Refusal) -> Option<Ended> {
     let limit = connection.limits().write_timeout;
     let mut out = connection.worker().buffers.lend();
     let date = connection.worker().date();
@@ -126,22 +119,7 @@ async fn refuse_head(conn: &Conn, connection: &Connection, input: &mut Buffer, r
     // A TLS client on a plain port reads an answer in plain text as garbage, but a person with curl reads it well.
     let silent = matches!(refusal, Refusal::Head(HeadFault::TlsOnPlain));
     if (silent && connection.secure()) || conn.write(out.unread(), limit).await.is_err() {
-        return;
+        return None;
     }
-    drop(out);
-    linger(conn, input).await;
-}
-
-/// Closes so that the answer is not lost in a reset: ends our direction, then reads what still comes, within bounds.
-async fn linger(conn: &Conn, input: &mut Buffer) {
-    conn.finish(LINGER_TIME).await;
-    conn.deadline().read_within(LINGER_TIME);
-    let mut drained = 0;
-    while drained < LINGER_BYTES {
-        input.clear();
-        match poll_fn(|cx| conn.poll_read(cx, input)).await {
-            Ok(0) | Err(_) => return,
-            Ok(count) => drained += count,
-        }
-    }
+    Some(Ended::Linger)
 }

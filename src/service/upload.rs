@@ -5,7 +5,7 @@ use std::io;
 use std::time::Duration;
 
 use super::buffers::Buffer;
-use super::client::Body;
+use super::client::{Body, Gone};
 use super::conn::{COPIED, Conn};
 use super::fault::{ClientFault, Lost};
 use super::reach::Node;
@@ -213,8 +213,13 @@ impl<'u, 'c> Upload<'u, 'c> {
     }
 
     /// Waits until the client goes away.
-    pub(crate) async fn gone(&mut self) {
-        self.body.gone().await;
+    pub(crate) async fn gone(&mut self) -> Gone {
+        self.body.gone().await
+    }
+
+    /// Whether the client still has to take what we would write.
+    pub(crate) fn is_held_up(&self) -> bool {
+        self.body.holds_us_up()
     }
 
     /// Bytes of body received.

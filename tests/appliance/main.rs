@@ -7,6 +7,7 @@ mod denials;
 mod descriptors;
 mod draining;
 mod ejection;
+mod endings;
 mod explain;
 mod gated_world;
 mod h2;
