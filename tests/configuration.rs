@@ -4,6 +4,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use weir::config::{self, Action, Config, Form, HostPattern, LogFormat, LogTarget, PathPattern, ProbeKind, Verify};
 
@@ -47,6 +48,41 @@ fn errors_are_drawn_with_the_line_and_the_advice() {
     assert!(!drawn.contains('\u{1b}'), "colours where none were asked for");
     assert!(errors.render(true).contains('\u{1b}'), "no colours where they were asked for");
 }
+
+/// What programs write is large: no check may hold everything against everything.
+#[test]
+fn a_file_four_times_as_large_takes_about_four_times_as_long() {
+    let directory = Directory::new("large");
+    let many = |count: usize, one: &dyn Fn(usize) -> String| (0..count).map(one).collect::<String>();
+    let files: [(&str, &dyn Fn(usize) -> String); 5] = [
+        ("nodes", &|n| format!("[[node]]\nname = \"n{n}\"\naddress = \"10.1.{}.{}\"\n", n / 256, n % 256)),
+        ("paths", &|n| format!("[[site.route]]\nprefix = \"/services/S{n}\"\ndeny = true\n")),
+        ("tenants", &|n| format!("[[site.route]]\nheaders = [{{ name = \"X-T\", value = \"{n}\" }}]\ndeny = true\n")),
+        ("pools", &|n| format!("[[pool]]\nname = \"p{n}\"\nnodes = [\"nobody\"]\nport = 80\n")),
+        ("sites", &|n| format!("[[site]]\nname = \"s{n}\"\nlistener = \"http\"\nhosts = [\"h{n}\"]\npool = \"p\"\n")),
+    ];
+    for (what, one) in files {
+        let taken = [4_000, 16_000].map(|count| {
+            let path = directory.0.join(format!("{what}-{count}.toml"));
+            fs::write(&path, format!("{MINIMAL}{}", many(count, one))).unwrap();
+            let before = cpu_time();
+            let said = config::load(&path)
+                .map_or_else(|errors| errors.render(false), |config| config::render_warnings(&config.warnings, false));
+            assert!(said.len() < 100_000, "{what}: {} bytes of words", said.len());
+            cpu_time() - before
+        });
+        assert!(taken[1] < taken[0] * 9, "{what}: {taken:?}");
+    }
+}
+
+fn cpu_time() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    Duration::new(time.tv_sec.try_into().unwrap(), time.tv_nsec.try_into().unwrap())
+}
+
+const MINIMAL: &str = "[[listener]]\nname = \"http\"\nbind = \"127.0.0.1:8080\"\n\
+    [[node]]\nname = \"n\"\naddress = \"10.0.0.3\"\n[[pool]]\nname = \"p\"\nnodes = [\"n\"]\nport = 80\n\
+    [[site]]\nname = \"s\"\nlistener = \"http\"\ndefault = true\npool = \"p\"\n";
 
 #[test]
 fn a_file_that_is_not_there_is_said_to_be_so() {

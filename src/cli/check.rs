@@ -69,16 +69,23 @@ fn speaks(listener: &Listener) -> String {
 
 fn sites(config: &Config) -> String {
     let rows = config.sites.iter().map(|site| {
-        let hosts = hosts(site).join(", ");
+        let hosts = shown(&hosts(site));
         let hosts = if site.default {
             format!("{hosts}{}whatever no other site takes", if hosts.is_empty() { "" } else { ", " })
         } else {
             hosts
         };
-        let row = vec![site.name.to_string(), listener_names(config, site).join(", "), hosts, to_pool(config, site)];
+        let row = vec![site.name.to_string(), shown(&listener_names(config, site)), hosts, to_pool(config, site)];
         (row, folded(&manners(site)))
     });
     table("site", rows.collect())
+}
+
+/// The first ones of a list, on one line.
+fn shown(names: &[String]) -> String {
+    const MOST: usize = 12;
+    let first = names.iter().take(MOST).map(String::as_str).collect::<Vec<_>>().join(", ");
+    if names.len() > MOST { format!("{first} and {} more", names.len() - MOST) } else { first }
 }
 
 fn to_pool(config: &Config, site: &Site) -> String {
@@ -155,8 +162,11 @@ fn table(heading: &str, rows: Vec<Row>) -> String {
         return String::new();
     }
     let columns = rows.iter().map(|(cells, _)| cells.len()).max().unwrap_or(0);
+    // A cell that is longer than a line pushes no other one away.
+    const WIDEST: usize = 160;
     let width = |column: usize| {
-        rows.iter().filter_map(|(cells, _)| cells.get(column)).map(|cell| cell.chars().count()).max().unwrap_or(0)
+        let cells = rows.iter().filter_map(|(cells, _)| cells.get(column));
+        cells.map(|cell| cell.chars().count()).filter(|width| *width <= WIDEST).max().unwrap_or(0)
     };
     let widths: Vec<usize> = (0..columns).map(width).collect();
     let indent = " ".repeat(4 + widths.first().copied().unwrap_or(0));
@@ -300,6 +310,14 @@ mod tests {
         assert_eq!(json["summary"]["pools"][0]["nodes"][1]["address"], "b.local:80");
         assert_eq!(json["summary"]["sites"][0]["routes"][0], json!({ "name": "/a", "action": "deny", "pool": null }));
         assert_eq!(json["summary"]["sites"][0]["routes"][1]["pool"], "hashed");
+    }
+
+    #[test]
+    fn thousands_of_hosts_are_counted() {
+        let hosts: Vec<String> = (0..50_000).map(|number| format!("h{number}.test")).collect();
+        let rows = vec![(vec!["site".to_owned(), shown(&hosts)], Vec::new()), (vec!["x".repeat(100_000)], Vec::new())];
+        let said = table("site", rows);
+        assert!(said.contains("  site  h0.test, h1.test") && said.contains("h11.test and 49988 more\n"), "{said}");
     }
 
     #[test]

@@ -2,17 +2,19 @@
 //! as they lie there. Asks no running Weir, and says nothing where there are none or they may not be read.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::PathBuf;
 
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::times::{span, until};
-use crate::config::Config;
+use crate::config::{Config, regular};
 
 /// In the state directory.
 const FILE: &str = "operators.json";
+
+/// Some thousand nodes take a fraction of it.
+const LARGEST: u64 = 16 << 20;
 
 /// The part of the text that is told.
 #[derive(Deserialize)]
@@ -61,8 +63,8 @@ fn is_known(config: &Config, node: &str) -> bool {
 fn read(config: &Config) -> Result<BTreeMap<String, Word>, String> {
     let path: PathBuf = config.state_dir.join(FILE);
     // Not there, or another user's: nothing that could be told.
-    let Ok(text) = fs::read_to_string(&path) else { return Ok(BTreeMap::new()) };
-    let read = serde_json::from_str::<Text>(&text);
+    let Ok(text) = regular::read(&path, LARGEST) else { return Ok(BTreeMap::new()) };
+    let read = serde_json::from_slice::<Text>(&text);
     read.map(|text| text.nodes).map_err(|error| format!("{} cannot be understood: {error}", path.display()))
 }
 
@@ -71,6 +73,7 @@ mod tests {
     use super::*;
     use crate::config;
     use crate::traffic::operators::{Wish, Words};
+    use std::fs;
     use std::path::Path;
     use std::time::Duration;
 

@@ -1,6 +1,6 @@
 //! IP addresses, ports and networks, with the mistakes that people make in them explained.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use ipnet::IpNet;
 
@@ -23,6 +23,9 @@ pub(super) fn bind(text: &str) -> Result<SocketAddr, Wrong> {
 
 // nginx takes `80`, `*:80` and host names.
 fn bind_advice(text: &str) -> String {
+    if let Some((address, port)) = port_without_brackets(text) {
+        return format!("write \"[{address}]:{port}\": an IPv6 address stands in brackets");
+    }
     match text.parse::<IpAddr>() {
         Ok(IpAddr::V6(_)) => return format!("write \"[{text}]:80\": an IPv6 address in brackets, and a port"),
         Ok(IpAddr::V4(_)) => return format!("write \"{text}:80\": the port is missing"),
@@ -36,6 +39,13 @@ fn bind_advice(text: &str) -> String {
         Ok(port) if port > 0 => "write the IP address itself; names are not looked up".to_owned(),
         _ => "write \"0.0.0.0:80\" for all of IPv4, \"[::]:80\" for all of IPv6".to_owned(),
     }
+}
+
+/// `::1:80` is an address as well, but who writes it at a listener means port 80.
+fn port_without_brackets(text: &str) -> Option<(Ipv6Addr, u16)> {
+    let (address, port) = text.rsplit_once(':')?;
+    let port = port.parse().ok().filter(|port| *port > 0)?;
+    Some((address.parse().ok()?, port))
 }
 
 /// Where a node is: an address or a name, without a port.
@@ -122,6 +132,9 @@ mod tests {
             ("localhost:80", "not looked up"),
             ("10.0.0.1", "\"10.0.0.1:80\""),
             ("::1", "\"[::1]:80\""),
+            ("::1:80", "\"[::1]:80\""),
+            ("fd00::5:8443", "\"[fd00::5]:8443\""),
+            ("fd00::5:ff", "\"[fd00::5:ff]:80\""),
             ("10.0.0.1:0", "port 0"),
             ("10.0.0.1:65536", "write"),
             ("", "write"),

@@ -386,8 +386,8 @@ mod tests {
             ("no.crt", "a.key", "no such file"),
             ("no/where.crt", "a.key", "its directory does not exist"),
             ("a.crt", "no.key", "no such file"),
-            ("dir", "a.key", "it is a directory"),
-            ("a.crt", "fifo", "not a regular file"),
+            ("dir", "a.key", "this is a directory, not a file"),
+            ("a.crt", "fifo", "this is a pipe, not a file"),
             ("large.crt", "a.key", "larger than 4 MiB"),
         ];
         for (chain, key, what) in cases {

@@ -1,5 +1,6 @@
 //! `request-headers` and `response-headers` of sites and routes: fields set or removed.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::errors::Wrong;
@@ -102,15 +103,13 @@ const OF_THE_CONNECTION: [&str; 8] =
 
 /// The names of one table, in lower case, to find the second one.
 #[derive(Default)]
-struct Seen(Vec<String>);
+struct Seen(HashSet<String>);
 
 impl Seen {
     fn note(&mut self, name: &Text<'_>) {
-        let lower = name.text.to_ascii_lowercase();
-        if self.0.contains(&lower) {
+        if !self.0.insert(name.text.to_ascii_lowercase()) {
             name.refuse(format!("{} is written twice", quoted(name.text)), "set or remove a field, and only once");
         }
-        self.0.push(lower);
     }
 }
 

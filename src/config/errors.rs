@@ -3,6 +3,7 @@
 //! A problem is data: it prints itself as one line; `report` draws it with its excerpt.
 
 use std::cell::RefCell;
+use std::collections::HashMap;
 use std::fmt;
 use std::ops::Range;
 use std::path::PathBuf;
@@ -105,7 +106,8 @@ impl Problems {
 }
 
 fn sorted(mut problems: Vec<Problem>, files: &[PathBuf]) -> Vec<Problem> {
-    problems.sort_by_cached_key(|p| (files.iter().position(|f| *f == *p.at.file), p.at.line, p.at.span.start));
+    let places: HashMap<&PathBuf, usize> = files.iter().enumerate().map(|(place, file)| (file, place)).collect();
+    problems.sort_by_cached_key(|p| (places.get(&*p.at.file).copied(), p.at.line, p.at.span.start));
     problems.dedup();
     problems
 }

@@ -1,5 +1,6 @@
 //! `include`: more files, in the order of the patterns and, within one, of their names.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use super::errors::{Problem, Wrong};
@@ -9,11 +10,14 @@ use super::value::{Text, Value};
 /// Every included file that can be read; what cannot is a problem where it is included.
 pub(super) fn read(include: &Value<'_>) -> Vec<Source> {
     let mut sources: Vec<Source> = Vec::new();
+    let mut known = HashSet::from([include.source.file.to_path_buf()]);
     for pattern in include.texts("list of file patterns").unwrap_or_default() {
         for path in paths(include, &pattern) {
-            let known = path == **include.source.file || sources.iter().any(|source| **source.file == path);
-            if !known && let Some(source) = read_one(&path, &pattern, include) {
+            if !known.contains(&path)
+                && let Some(source) = read_one(&path, &pattern, include)
+            {
                 sources.push(source);
+                known.insert(path);
             }
         }
     }

@@ -1,5 +1,6 @@
 //! `[admin]` and `[[listener]]`: where Weir accepts.
 
+use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -12,7 +13,10 @@ use super::section::Section;
 
 /// Binds that are taken, to find the second one.
 #[derive(Default)]
-pub(super) struct Binds(Vec<(SocketAddr, String, Place)>);
+pub(super) struct Binds {
+    admin: Option<SocketAddr>,
+    taken: HashMap<SocketAddr, (String, Place)>,
+}
 
 const ADMIN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 9180);
 const ADMIN_NAME: &str = "[admin]";
@@ -27,7 +31,8 @@ pub(super) fn read_admin(main: &Section<'_>, binds: &mut Binds) -> Admin {
     let written = main.section("admin", "admin");
     let bind = written.as_ref().and_then(|admin| admin.parsed("bind", addresses::bind)).unwrap_or(ADMIN);
     let at = written.as_ref().map_or_else(|| main.whole(), |admin| admin.place_of("bind"));
-    binds.0.push((bind, ADMIN_NAME.to_owned(), at.clone()));
+    binds.admin = Some(bind);
+    binds.taken.insert(bind, (ADMIN_NAME.to_owned(), at.clone()));
     Admin { bind, at }
 }
 
@@ -92,8 +97,9 @@ fn warn_of_tls_keys(section: &Section<'_>) {
 
 impl Binds {
     fn take(&mut self, bind: SocketAddr, who: String, section: &Section<'_>) {
-        match self.0.iter().find(|(taken, other, _)| overlap(*taken, bind, other == ADMIN_NAME)) {
-            Some((_, other, place)) => {
+        let beside = self.admin.filter(|admin| shadows(*admin, bind));
+        match self.taken.get(&beside.unwrap_or(bind)) {
+            Some((other, place)) => {
                 let whose = if place.line == 0 { " by default".to_owned() } else { format!(": {place}") };
                 section.refuse(
                     "bind",
@@ -101,14 +107,16 @@ impl Binds {
                     "choose another address or port",
                 );
             }
-            None => self.0.push((bind, who, section.place_of("bind"))),
+            None => {
+                self.taken.insert(bind, (who, section.place_of("bind")));
+            }
         }
     }
 }
 
 // Listeners may share a port on different addresses, the more special one first, as in nginx. The admin address is
 // bound without sharing: there the general address takes the special one's port away.
-fn overlap(a: SocketAddr, b: SocketAddr, admin: bool) -> bool {
-    let general = (a.ip().is_unspecified() || b.ip().is_unspecified()) && a.is_ipv4() == b.is_ipv4();
-    a == b || (admin && a.port() == b.port() && general)
+fn shadows(admin: SocketAddr, bind: SocketAddr) -> bool {
+    let general = admin.ip().is_unspecified() || bind.ip().is_unspecified();
+    general && admin.is_ipv4() == bind.is_ipv4() && admin.port() == bind.port()
 }

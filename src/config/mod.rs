@@ -30,6 +30,7 @@ mod pins;
 mod pools;
 mod redirect;
 mod reference;
+pub mod regular;
 mod report;
 mod retry;
 mod routes;

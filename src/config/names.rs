@@ -1,5 +1,6 @@
 //! Names and what they stand for: unique where they are given, known where they are used.
 
+use std::cell::Cell;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -14,11 +15,16 @@ pub(super) struct Names {
     all: Vec<(Arc<str>, Place)>,
     /// Where each name stands first.
     first: HashMap<Arc<str>, usize>,
+    missed: Cell<usize>,
 }
+
+/// Wrong names that get advice: more errors than these are not drawn either.
+const MISSED: usize = 40;
 
 impl Names {
     pub(super) fn of(kind: &'static str, sections: &[Section<'_>]) -> Self {
-        let mut names = Self { kind, all: Vec::with_capacity(sections.len()), first: HashMap::new() };
+        let mut names =
+            Self { kind, all: Vec::with_capacity(sections.len()), first: HashMap::new(), missed: Cell::new(0) };
         for section in sections {
             let text = section.required_text("name");
             if let Some(text) = &text {
@@ -39,13 +45,22 @@ impl Names {
     /// The index behind a name, or a problem that names the nearest one.
     pub(super) fn find(&self, wanted: &Text<'_>) -> Option<usize> {
         let found = self.position(wanted.text);
-        if found.is_none() && !self.all.iter().any(|(name, _)| name.is_empty()) {
-            let mut known: Vec<&str> = self.all.iter().map(|(name, _)| &**name).collect();
-            known.sort_unstable();
+        if found.is_none() && !self.first.contains_key("") {
             let what = format!("no {} is called {}", self.kind, words::quoted(wanted.text));
-            wanted.refuse(what, suggestion(wanted.text, &format!("{}s here", self.kind), &known));
+            wanted.refuse(what, self.nearest(wanted.text));
         }
         found
+    }
+
+    /// Looks at every name, so not for each of thousands that are wrong: what is wrong with the first is with the rest.
+    fn nearest(&self, wanted: &str) -> String {
+        self.missed.set(self.missed.get() + 1);
+        if self.missed.get() > MISSED {
+            return String::new();
+        }
+        let mut known: Vec<&str> = self.all.iter().map(|(name, _)| &**name).collect();
+        known.sort_unstable();
+        suggestion(wanted, &format!("{}s here", self.kind), &known)
     }
 
     fn free(&self, text: &str) -> Result<(), Wrong> {

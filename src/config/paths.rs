@@ -28,6 +28,8 @@ pub(super) fn compared(text: &str) -> Result<Arc<str>, Wrong> {
     let wrong = |advice: &str| Err(Wrong::new(format!("{} matches no path", quoted(text)), advice));
     let dots = |text: &str| text.split('/').any(|segment| matches!(segment, "." | ".."));
     match text {
+        "*" | "/*" => wrong("write prefix = \"/\", or no path at all: that is every one"),
+        _ if text.contains('*') => wrong(STAR),
         _ if !text.starts_with('/') => wrong("it begins with /, as in \"/carbon\""),
         _ if text.contains('?') => wrong("the query is no part of it: leave it out"),
         _ if text.contains('#') => wrong("clients do not send what follows a #: leave it out"),
@@ -39,6 +41,9 @@ pub(super) fn compared(text: &str) -> Result<Arc<str>, Wrong> {
         _ => Ok(text.into()),
     }
 }
+
+const STAR: &str =
+    "a star stands for itself: prefix = \"/carbon\" takes all below it as well, and regex = '^/a/.*/b$' says more";
 
 /// Whether a path is like this; both as they are compared.
 pub(super) fn takes(pattern: &PathPattern, path: &str) -> bool {
@@ -104,9 +109,23 @@ mod tests {
         for good in ["/", "/carbon", "/carbon/", "/a b", "/ü", "/a.b", "/...", "/a:b@c"] {
             assert!(compared(good).is_ok(), "{good}");
         }
-        for bad in
-            ["", "carbon", "/a?b", "/a#b", "/%63arbon", "/a;x", "//a", "/a//", "/./a", "/a/..", "/a\\b", "/a\n", "*"]
-        {
+        for bad in [
+            "",
+            "carbon",
+            "/a?b",
+            "/a#b",
+            "/%63arbon",
+            "/a;x",
+            "//a",
+            "/a//",
+            "/./a",
+            "/a/..",
+            "/a\\b",
+            "/a\n",
+            "*",
+            "/*",
+            "/a/*",
+        ] {
             assert!(compared(bad).is_err(), "{bad}");
         }
     }

@@ -2,7 +2,9 @@
 //!
 //! The reader takes ranges and defaults from here and refuses what is not here; `docs/configuration.md` is held against it.
 
+use std::collections::HashMap;
 use std::fmt;
+use std::sync::LazyLock;
 
 /// Every key, table by table, in the order of the documentation.
 pub fn reference() -> &'static [Key] {
@@ -84,7 +86,9 @@ pub(super) fn human_size(bytes: u64) -> String {
 }
 
 pub(super) fn find(table: &str, key: &str) -> Option<&'static Key> {
-    REFERENCE.iter().find(|k| k.table == table && k.key == key)
+    static BY_NAME: LazyLock<HashMap<(&str, &str), &Key>> =
+        LazyLock::new(|| REFERENCE.iter().map(|key| ((key.table, key.key), key)).collect());
+    BY_NAME.get(&(table, key)).copied()
 }
 
 pub(super) fn keys_of(table: &str) -> Vec<&'static str> {

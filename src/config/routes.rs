@@ -1,10 +1,11 @@
 //! `[[site.route]]`: what some requests of a site do instead.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::covered;
+use super::covered::{self, Earlier};
 use super::edits::{self, Way};
-use super::errors::Wrong;
+use super::errors::{Place, Wrong};
 use super::limits;
 use super::model::{Action, FixedAnswer, HeaderMatch, Listener, PathPattern, Pool, Route, RouteTimeouts, Site};
 use super::names::Names;
@@ -23,21 +24,25 @@ pub(super) struct Surroundings<'a> {
 /// The routes of a site of which all else was read.
 pub(super) fn read(section: &Section<'_>, site: &Site, around: &Surroundings<'_>) -> Vec<Route> {
     let mut routes: Vec<Route> = Vec::new();
-    let mut sound = Vec::new();
+    let (mut names, mut earlier) = (Taken::new(), Earlier::default());
     for (index, section) in section.sections("route", "site.route").iter().enumerate() {
         let problems = section.problems.count();
-        let route = one(section, index, &routes, site, around);
+        let route = one(section, index, &names, site, around);
         // A condition that was not understood is missing, and the route would seem to take too much.
         if section.problems.count() == problems {
-            check_reach(section, &route, sound.iter().filter_map(|index: &usize| routes.get(*index)));
-            sound.push(index);
+            check_reach(section, &route, earlier.covering(&routes, &route));
+            earlier.note(index, &route);
         }
+        names.entry(Arc::clone(&route.name)).or_insert_with(|| route.at.clone());
         routes.push(route);
     }
     routes
 }
 
-fn one(section: &Section<'_>, index: usize, before: &[Route], site: &Site, around: &Surroundings<'_>) -> Route {
+/// The names of a site's routes so far, and where they stand.
+type Taken = HashMap<Arc<str>, Place>;
+
+fn one(section: &Section<'_>, index: usize, taken: &Taken, site: &Site, around: &Surroundings<'_>) -> Route {
     let path = path(section);
     let methods = methods(section);
     let headers = headers(section);
@@ -52,7 +57,7 @@ fn one(section: &Section<'_>, index: usize, before: &[Route], site: &Site, aroun
     let action = action(section, &origin, site.pool, around);
     refuse_strangers(section, &action);
     let route = Route {
-        name: name(section, index, before),
+        name: name(section, index, taken),
         action,
         access: limits::access(section),
         rate: limits::rate(section),
@@ -90,18 +95,15 @@ fn only_one(section: &Section<'_>, keys: &[&str], why: &str) {
 }
 
 /// As written; else its path; where that names another route already, its number.
-fn name(section: &Section<'_>, index: usize, before: &[Route]) -> Arc<str> {
-    let taken = |name: &str| before.iter().find(|route| *route.name == *name);
+fn name(section: &Section<'_>, index: usize, taken: &Taken) -> Arc<str> {
     let free = |text: &str| {
         words::name(text)?;
-        match taken(text) {
-            Some(other) => {
-                Err(Wrong::new(format!("another route is called {text:?}: {}", other.at), "choose another name"))
-            }
+        match taken.get(text) {
+            Some(other) => Err(Wrong::new(format!("another route is called {text:?}: {other}"), "choose another name")),
             None => Ok(Arc::from(text)),
         }
     };
-    let path = || PATHS.into_iter().find_map(|key| section.text(key)).filter(|path| taken(path.text).is_none());
+    let path = || PATHS.into_iter().find_map(|key| section.text(key)).filter(|path| !taken.contains_key(path.text));
     section
         .parsed("name", free)
         .or_else(|| path().map(|path| path.text.into()))
@@ -205,8 +207,8 @@ fn refuse_strangers(section: &Section<'_>, action: &Action) {
     }
 }
 
-fn check_reach<'a>(section: &Section<'_>, route: &Route, mut before: impl Iterator<Item = &'a Route>) {
-    let Some(earlier) = before.find(|earlier| covered::covers(earlier, route)) else { return };
+fn check_reach(section: &Section<'_>, route: &Route, earlier: Option<&Route>) {
+    let Some(earlier) = earlier else { return };
     let place = format!("route {:?}: {}", earlier.name, earlier.at);
     let why = if covered::takes_all(earlier) {
         format!("takes every request, {place}")

@@ -101,8 +101,12 @@ impl<'a> Section<'a> {
 
     /// A text that `parse` understands.
     pub(super) fn parsed<T>(&self, key: &'static str, parse: impl Fn(&str) -> Result<T, Wrong>) -> Option<T> {
-        let text = self.text(key)?;
-        text.parsed(parse)
+        let value = self.value(key)?;
+        // Quotes alone would not make it right: what would is said at once.
+        if let Some(Err(wrong)) = value.bare().map(&parse) {
+            return value.wrong_type(&self.form(key).to_string(), &wrong.advice);
+        }
+        self.text(key)?.parsed(parse)
     }
 
     pub(super) fn required_parsed<T>(&self, key: &'static str, parse: impl Fn(&str) -> Result<T, Wrong>) -> Option<T> {
@@ -122,6 +126,12 @@ impl<'a> Section<'a> {
     pub(super) fn choice(&self, key: &'static str) -> Option<&'static str> {
         let Form::Choice(words) = self.form(key) else { return None };
         let default = || words.iter().copied().find(|word| *word == self.default_of(key));
+        if let Some(value) = self.value(key)
+            && let Some(bare) = value.bare().filter(|bare| !words.contains(bare))
+        {
+            value.wrong_type::<()>(&format!("one of {}", list(words)), &choices(bare, words));
+            return default();
+        }
         let Some(text) = self.text(key) else { return default() };
         let chosen = words.iter().copied().find(|word| *word == text.text);
         if chosen.is_none() {

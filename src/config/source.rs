@@ -1,12 +1,12 @@
 //! A configuration file in memory, and the way from a byte of it to a place an operator can find.
 
-use std::fs::{self, File};
-use std::io::{self, Read};
+use std::io;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::errors::{Place, Problem};
+use super::regular;
 
 /// One file's text.
 #[derive(Debug)]
@@ -60,22 +60,7 @@ impl Source {
 fn bytes(path: &Path) -> Result<Vec<u8>, (String, &'static str)> {
     // More than anyone writes by hand; a wrong path (a disk, a core dump) must not fill the memory.
     const MOST: u64 = 16 << 20;
-    // Asked before opening: opening a pipe would wait for its writer.
-    let metadata = fs::metadata(path).map_err(|error| wrong_file(&error))?;
-    if !metadata.is_file() {
-        return Err((
-            format!("this is {}, not a file", if metadata.is_dir() { "a directory" } else { "a device" }),
-            "",
-        ));
-    }
-    let mut bytes = Vec::new();
-    let read = File::open(path).and_then(|file| file.take(MOST + 1).read_to_end(&mut bytes));
-    read.map_err(|error| wrong_file(&error))?;
-    if bytes.len() as u64 > MOST {
-        Err(("the file is larger than 16 MiB".to_owned(), "is it a configuration?"))
-    } else {
-        Ok(bytes)
-    }
+    regular::read(path, MOST).map_err(|error| wrong_file(&error))
 }
 
 fn wrong_file(error: &io::Error) -> (String, &'static str) {
@@ -84,6 +69,8 @@ fn wrong_file(error: &io::Error) -> (String, &'static str) {
         io::ErrorKind::PermissionDenied => {
             ("the file cannot be read: permission denied".to_owned(), "make it readable for the user that runs weir")
         }
+        io::ErrorKind::IsADirectory | io::ErrorKind::InvalidInput => (error.to_string(), ""),
+        io::ErrorKind::FileTooLarge => ("the file is larger than 16 MiB".to_owned(), "is it a configuration?"),
         _ => (format!("the file cannot be read: {error}"), ""),
     }
 }

@@ -3,26 +3,55 @@
 use std::collections::HashSet;
 
 use toml::Spanned;
-use toml::de::{DeTable, Error};
+use toml::de::{DeTable, DeValue, Error};
 
-use super::errors::{Problems, Wrong};
+use super::errors::{Place, Problems, Wrong};
 use super::source::Source;
 use super::words::quoted;
 
 /// The file's tables, as far as they could be made out.
 pub(super) fn parse<'a>(source: &'a Source, problems: &Problems) -> Spanned<DeTable<'a>> {
     let (table, errors) = DeTable::parse_recoverable(&source.text);
-    let mut lines = HashSet::new();
+    let (mut lines, mut blamed) = (HashSet::new(), HashSet::new());
     for error in errors {
         let mut at = source.place(error.span().unwrap_or(0..0));
         // The second error of a line is mostly the echo of the first.
         if lines.insert(at.line) {
             at.span = source.whole_line(at.line);
-            let Wrong { what, advice } = words(&error, source.text.get(at.span.clone()).unwrap_or_default());
+            let line = source.text.get(at.span.clone()).unwrap_or_default();
+            if let Some(name) = list_head(line).filter(|_| error.message().starts_with("duplicate key")) {
+                // Each head of the list is an error; the one to mend is the same.
+                if !blamed.contains(name)
+                    && let Some(head) = one_bracket(source, name, at.line)
+                {
+                    let what = "one table stands where a list of tables belongs";
+                    problems.error(head, what, format!("write [[{name}]], with two brackets"));
+                    blamed.insert(name);
+                }
+                if blamed.contains(name) {
+                    continue;
+                }
+            }
+            let Wrong { what, advice } = words(&error, line);
             problems.error(at, what, advice);
         }
     }
     table
+}
+
+/// The `pool` of `[[pool]]`.
+fn list_head(line: &str) -> Option<&str> {
+    Some(without_comment(line).strip_prefix("[[")?.strip_suffix("]]")?.trim())
+}
+
+/// The parser stumbles over the second head, `[[pool]]`, where it is an earlier one that lacks a bracket.
+fn one_bracket(source: &Source, name: &str, before: usize) -> Option<Place> {
+    let is_head = |line: &str| {
+        let inner = without_comment(line).strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+        inner.is_some_and(|inner| inner.trim() == name)
+    };
+    let line = source.text.lines().take(before).position(is_head)? + 1;
+    Some(Place { line, ..source.place(source.whole_line(line)) })
 }
 
 fn words(error: &Error, line: &str) -> Wrong {
@@ -31,6 +60,9 @@ fn words(error: &Error, line: &str) -> Wrong {
     let message = error.message();
     let is = |start: &str| message.starts_with(start);
     match message {
+        _ if value.strip_suffix(';').is_some_and(is_value) => {
+            Wrong::new("a semicolon follows the value", "leave it out: the line's end is enough")
+        }
         _ if is("string values must be quoted") && value.is_empty() => {
             Wrong::new(format!("{} has no value", quoted(key)), "write key = \"value\"")
         }
@@ -50,9 +82,6 @@ fn words(error: &Error, line: &str) -> Wrong {
         _ if is("duplicate key") => duplicate(line, key),
         _ if is("key with no value") || is("invalid key-value pair") || is("invalid unquoted key") => {
             no_assignment(line)
-        }
-        _ if is("unexpected key or value") && value.ends_with(';') => {
-            Wrong::new("a semicolon follows the value", "leave it out: the line's end is enough")
         }
         _ => known(message),
     }
@@ -101,11 +130,15 @@ fn unquoted(value: &str) -> Wrong {
             let advice = if bare.contains(['[', '{', ',', '"', '\\']) {
                 "put it in quotes".to_owned()
             } else {
-                format!("write \"{bare}\"")
+                format!("write {}", quoted(bare))
             };
             Wrong::new("a text is not in quotes", advice)
         }
     }
+}
+
+fn is_value(text: &str) -> bool {
+    DeValue::parse(text.trim_end_matches(';').trim()).is_ok()
 }
 
 fn duplicate(line: &str, key: &str) -> Wrong {

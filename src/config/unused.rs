@@ -1,13 +1,16 @@
 //! Things that are written and that nothing uses: allowed, but mostly a name was forgotten somewhere.
 
+use std::collections::HashSet;
+
 use super::errors::{Place, Problems};
-use super::model::{Action, Config, Route};
+use super::model::{Action, Config, Site};
 
 /// A warning for each.
 pub(super) fn warn(config: &Config, problems: &Problems) {
     let warn = |at: &Place, what: String, advice: &str| problems.warning(at.clone(), what, advice);
+    let listeners: HashSet<usize> = config.sites.iter().flat_map(|site| site.listeners.iter().copied()).collect();
     for (index, listener) in config.listeners.iter().enumerate() {
-        if !config.sites.iter().any(|site| site.listeners.contains(&index)) {
+        if !listeners.contains(&index) {
             let refuses = if listener.tls.is_some() {
                 "every handshake on it is refused"
             } else {
@@ -20,8 +23,10 @@ pub(super) fn warn(config: &Config, problems: &Problems) {
             );
         }
     }
+    let members = config.pools.iter().flat_map(|pool| pool.members.iter().map(|member| member.node));
+    let nodes: HashSet<usize> = members.collect();
     for (index, node) in config.nodes.iter().enumerate() {
-        if !config.pools.iter().any(|pool| pool.members.iter().any(|member| member.node == index)) {
+        if !nodes.contains(&index) {
             warn(
                 &node.at,
                 format!("node {:?} is in no pool", node.name),
@@ -29,9 +34,9 @@ pub(super) fn warn(config: &Config, problems: &Problems) {
             );
         }
     }
+    let pools: HashSet<usize> = config.sites.iter().flat_map(pools_of).collect();
     for (index, pool) in config.pools.iter().enumerate() {
-        let takes = |route: &Route| route.action == Action::Pool(index);
-        if !config.sites.iter().any(|site| site.pool == index || site.routes.iter().any(takes)) {
+        if !pools.contains(&index) {
             warn(
                 &pool.at,
                 format!("pool {:?} serves no site", pool.name),
@@ -39,4 +44,12 @@ pub(super) fn warn(config: &Config, problems: &Problems) {
             );
         }
     }
+}
+
+fn pools_of(site: &Site) -> impl Iterator<Item = usize> {
+    let of_routes = site.routes.iter().filter_map(|route| match route.action {
+        Action::Pool(pool) => Some(pool),
+        _ => None,
+    });
+    of_routes.chain([site.pool])
 }

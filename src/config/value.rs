@@ -53,6 +53,12 @@ impl<'a> Value<'a> {
         }
     }
 
+    /// What stands here without the quotes that make a text of it.
+    pub(super) fn bare(&self) -> Option<&'a str> {
+        let bare = matches!(self.value, DeValue::Integer(_) | DeValue::Float(_) | DeValue::Boolean(_));
+        bare.then(|| self.written())
+    }
+
     pub(super) fn flag(&self) -> Option<bool> {
         match self.value {
             DeValue::Boolean(flag) => Some(*flag),
@@ -118,7 +124,7 @@ impl<'a> Value<'a> {
     pub(super) fn items(&self, wanted: &str) -> Option<Vec<Self>> {
         match self.value {
             DeValue::Array(items) => Some(items.iter().map(|item| self.item(item)).collect()),
-            DeValue::String(text) => self.wrong_type(wanted, &format!("write {} = [{}]", self.key, quoted(text))),
+            DeValue::String(text) => self.wrong_type(wanted, &format!("write {} = [{}]", self.key, in_quotes(text))),
             _ => self.wrong_type(wanted, ""),
         }
     }
@@ -175,6 +181,19 @@ impl<'a> Value<'a> {
             _ => self.source.text.get(self.at.span.clone()).unwrap_or_default(),
         }
     }
+}
+
+/// `a, b` is meant as two.
+fn in_quotes(list: &str) -> String {
+    let parts = list.split(',').map(str::trim).filter(|part| !part.is_empty());
+    let mut parts: Vec<String> = parts.take(5).map(quoted).collect();
+    if parts.is_empty() {
+        parts.push(quoted(list));
+    }
+    if parts.len() == 5 {
+        parts[4] = "…".to_owned();
+    }
+    parts.join(", ")
 }
 
 fn number(written: &DeInteger<'_>) -> Option<u64> {

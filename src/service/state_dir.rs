@@ -2,12 +2,14 @@
 //! before stays. Every error names its path. Nobody but Weir's own user may read what is here.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{self, BufWriter, Read, Write};
+use std::io::{self, BufWriter, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use parking_lot::Mutex;
+
+use crate::config::regular;
 
 /// The file of the secret that session ids are hashed with.
 const SECRET: &str = "secret";
@@ -47,7 +49,12 @@ impl StateDir {
     pub(crate) fn secret(&self, fresh: [u8; 32]) -> io::Result<[u8; 32]> {
         // Another Weir may start at the same time: one of the two secrets wins, and both use that one.
         for _ in 0..3 {
-            if let Some(known) = self.read(SECRET)? {
+            let known = match self.read(SECRET) {
+                // A pipe or a device holds no secret.
+                Err(error) if error.kind() == io::ErrorKind::InvalidInput => Some(Vec::new()),
+                known => known?,
+            };
+            if let Some(known) = known {
                 match <[u8; 32]>::try_from(known) {
                     Ok(secret) if secret != [0; 32] => {
                         self.keep_to_ourselves(SECRET)?;
@@ -81,7 +88,7 @@ impl StateDir {
     /// A file's bytes; `None` where there is no such file.
     pub(crate) fn read(&self, name: &str) -> io::Result<Option<Vec<u8>>> {
         let path = self.path.join(name);
-        match read_bounded(&path) {
+        match regular::read(&path, LARGEST) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             result => result.map(Some).map_err(|error| about(&path, &error)),
         }
@@ -191,21 +198,6 @@ fn write_all<T>(path: &Path, content: impl FnOnce(&mut dyn Write) -> io::Result<
 
 fn create(path: &Path) -> io::Result<File> {
     OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)
-}
-
-fn read_bounded(path: &Path) -> io::Result<Vec<u8>> {
-    let file = File::open(path)?;
-    let length = file.metadata()?.len();
-    if length > LARGEST {
-        return Err(io::Error::new(
-            io::ErrorKind::FileTooLarge,
-            format!("{length} bytes are more than a file of Weir's"),
-        ));
-    }
-    let mut bytes = Vec::with_capacity(usize::try_from(length).unwrap_or(0));
-    // What is no file may say it has no length, and go on for ever.
-    file.take(LARGEST).read_to_end(&mut bytes)?;
-    Ok(bytes)
 }
 
 fn about(path: &Path, error: &io::Error) -> io::Error {

@@ -2,8 +2,7 @@
 //!
 //! Reads regular files of a bounded size only, so that a FIFO or a device never hangs a reload.
 
-use std::fs::{self, File};
-use std::io::{self, ErrorKind, Read};
+use std::io::{self, ErrorKind};
 use std::path::Path;
 
 use rustls_pki_types::pem::{Error, PemObject};
@@ -11,6 +10,7 @@ use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use x509_parser::parse_x509_certificate;
 
 use super::finding::Finding;
+use crate::config::regular;
 
 /// Every certificate of the file, in its order, at least one. `wanted` is what the words call them.
 pub(super) fn certificates(file: &Path, wanted: &str) -> Result<Vec<CertificateDer<'static>>, Finding> {
@@ -57,29 +57,12 @@ fn one_key(file: &Path, text: &[u8], label: &str) -> Result<PrivateKeyDer<'stati
 }
 
 fn read(file: &Path, wanted: &str) -> Result<Vec<u8>, Finding> {
-    let text = read_bounded(file).map_err(|error| unreadable(file, wanted, &error))?;
+    let text = regular::read(file, LARGEST_FILE).map_err(|error| unreadable(file, wanted, &error))?;
     if text.iter().all(u8::is_ascii_whitespace) {
         return Err(Finding::fatal(file, "the file is empty", format!("it must hold a {wanted} in PEM")));
     }
     // Windows editors put a byte order mark before the first line.
     Ok(text.strip_prefix(b"\xef\xbb\xbf").map_or_else(|| text.clone(), <[u8]>::to_vec))
-}
-
-fn read_bounded(file: &Path) -> io::Result<Vec<u8>> {
-    // Asked before opening: opening a FIFO would wait for its writer.
-    let about = fs::metadata(file)?;
-    if about.is_dir() {
-        return Err(io::Error::new(ErrorKind::IsADirectory, "it is a directory"));
-    }
-    if !about.is_file() {
-        return Err(io::Error::new(ErrorKind::InvalidInput, "it is not a regular file"));
-    }
-    let mut text = Vec::new();
-    File::open(file)?.take(LARGEST_FILE + 1).read_to_end(&mut text)?;
-    if text.len() as u64 > LARGEST_FILE {
-        return Err(io::Error::new(ErrorKind::FileTooLarge, "it is larger than 4 MiB"));
-    }
-    Ok(text)
 }
 
 fn unreadable(file: &Path, wanted: &str, error: &io::Error) -> Finding {
@@ -192,4 +175,4 @@ fn labels(text: &[u8]) -> Vec<String> {
 }
 
 /// A bundle of every public CA is a quarter of this.
-const LARGEST_FILE: u64 = 4 << 20;
+pub(super) const LARGEST_FILE: u64 = 4 << 20;

@@ -9,6 +9,7 @@ use rustls_pki_types::pem::PemObject;
 use super::finding::Finding;
 use super::leaf::subject_of;
 use super::pem;
+use crate::config::regular;
 
 /// Every certificate of a CA bundle. One that cannot be a trust anchor is an error, because the operator meant it to count.
 ///
@@ -31,7 +32,8 @@ pub fn roots(file: &Path) -> Result<Vec<CertificateDer<'static>>, Finding> {
 
 /// What this machine trusts; empty when no known bundle is there. What cannot be read is skipped: the operator did not choose it.
 pub fn system_roots() -> Vec<CertificateDer<'static>> {
-    let Some(bundle) = SYSTEM_BUNDLES.iter().find_map(|file| std::fs::read(file).ok()) else { return Vec::new() };
+    let mut bundles = SYSTEM_BUNDLES.iter().map(|file| regular::read(Path::new(file), pem::LARGEST_FILE));
+    let Some(bundle) = bundles.find_map(Result::ok) else { return Vec::new() };
     CertificateDer::pem_slice_iter(&bundle)
         .flatten()
         .filter(|root| RootCertStore::empty().add(root.clone()).is_ok())

@@ -63,7 +63,7 @@ pub enum PathPattern {
 }
 
 /// One of a route's `headers`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct HeaderMatch {
     /// Lower-case.
     pub name: Arc<str>,

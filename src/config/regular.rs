@@ -1,0 +1,59 @@
+//! Files that are read whole: regular ones of a bounded size. A pipe would keep its reader waiting for a writer, and a
+//! device may have no end.
+
+use std::fs::{self, File};
+use std::io::{Error, ErrorKind, Read, Result};
+use std::os::unix::fs::FileTypeExt;
+use std::path::Path;
+
+/// The whole file.
+///
+/// # Errors
+/// Also where the path leads to something else than a file (`IsADirectory`, `InvalidInput`), or to more than `most`
+/// bytes (`FileTooLarge`).
+pub fn read(path: &Path, most: u64) -> Result<Vec<u8>> {
+    // Asked before opening: opening a pipe would wait for its writer.
+    let about = fs::metadata(path)?;
+    let other = |kind, what: &str| Err(Error::new(kind, format!("this is {what}, not a file")));
+    match about.file_type() {
+        file if file.is_file() => {}
+        file if file.is_dir() => return other(ErrorKind::IsADirectory, "a directory"),
+        file if file.is_fifo() => return other(ErrorKind::InvalidInput, "a pipe"),
+        file if file.is_socket() => return other(ErrorKind::InvalidInput, "a socket"),
+        _ => return other(ErrorKind::InvalidInput, "a device"),
+    }
+    let mut bytes = Vec::with_capacity(usize::try_from(about.len().min(most)).unwrap_or(0));
+    // A file of /proc says that it is empty.
+    File::open(path)?.take(most.saturating_add(1)).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > most {
+        return Err(Error::new(ErrorKind::FileTooLarge, format!("it is larger than {}", size(most))));
+    }
+    Ok(bytes)
+}
+
+fn size(bytes: u64) -> String {
+    if bytes.is_multiple_of(1 << 20) { format!("{} MiB", bytes >> 20) } else { format!("{bytes} bytes") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_would_never_end_is_refused_before_it_is_opened() {
+        let room = std::env::temp_dir().join(format!("weir-regular-{}", std::process::id()));
+        fs::create_dir_all(&room).unwrap();
+        let pipe = room.join("pipe");
+        assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+        let said = [&pipe, Path::new("/dev/zero"), &room].map(|path| read(path, 10).unwrap_err().to_string());
+        fs::write(room.join("file"), "0123456789a").unwrap();
+        let large = read(&room.join("file"), 10).unwrap_err();
+        assert_eq!(read(&room.join("file"), 11).unwrap(), b"0123456789a");
+        fs::remove_dir_all(&room).unwrap();
+        assert_eq!(
+            said,
+            ["this is a pipe, not a file", "this is a device, not a file", "this is a directory, not a file"]
+        );
+        assert_eq!((large.kind(), large.to_string().as_str()), (ErrorKind::FileTooLarge, "it is larger than 10 bytes"));
+    }
+}
