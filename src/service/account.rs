@@ -4,7 +4,7 @@
 use std::time::{Instant, SystemTime};
 
 use super::generation::SiteRun;
-use super::trip::Trip;
+use super::trip::{Ground, Trip};
 use crate::config::Action;
 use crate::observe::access::{Entry, Pen, write_error};
 use crate::observe::metrics::Finished;
@@ -23,13 +23,20 @@ impl Trip<'_> {
             return;
         };
         let led_to_pool = matches!(self.rules().action, Action::Pool(_));
-        run.route(led_to_pool.then_some(self.pool), self.member).record(&Finished {
+        let finished = Finished {
             code: self.status,
             time_taken: took,
             upstream_time: self.upstream,
             received: self.body_received,
             sent: self.body_sent,
-        });
+        };
+        match &self.ground {
+            Ground::Own(_) => run.route(led_to_pool.then_some(self.pool), self.member).record(&finished),
+            Ground::Newer(newer) => {
+                let site = self.site().map_or("", |site| &site.name);
+                newer.route(site, self.pool, self.member).record(&finished);
+            }
+        }
         if let Some(refusal) = self.refusal {
             run.counters.refused(refusal.word());
             self.complain(run, refusal);

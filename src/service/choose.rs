@@ -1,21 +1,27 @@
 //! Picking the node for the next try, waiting for one where all are full, and what follows when a try failed.
 
-use std::rc::Rc;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
-use super::trip::{SessionWord, Trip};
+use super::trip::{Ground, SessionWord, Trip};
 use super::upload::Upload;
 use crate::traffic::balance::Ask;
 use crate::traffic::belonging;
 use crate::traffic::member::{Held, Waiter, Waiting};
-use crate::traffic::pool::{Choice, Chosen, Meant, Wanted, Wish};
+use crate::traffic::pool::{Choice, Chosen, Meant, Pool, Wanted, Wish};
 use crate::traffic::refusal::Refusal;
 use crate::traffic::retry::{self, Attempt, ConnectFailure, Failure, Next, Terms};
 use crate::traffic::state::Fault;
 use crate::traffic::tick::Tick;
 use crate::traffic::why::Why;
+
+/// Where a request stands in its pool's queue, and how long it may in all. A reload changes neither.
+struct Standing {
+    number: u64,
+    patience: Duration,
+}
 
 /// A place in a pool's queue, left when the request is gone.
 struct Ticket<'q> {
@@ -36,23 +42,26 @@ impl Trip<'_> {
         if self.fresh && self.member.is_some() {
             return Ok(());
         }
-        loop {
+        let mut standing = None;
+        let chosen = loop {
             match self.choose(Meant::Yes) {
-                Choice::Node(chosen) => {
-                    self.settle(chosen);
-                    return Ok(());
-                }
+                Choice::Node(chosen) => break chosen,
                 Choice::SessionLost => return Err(Refusal::SessionLost),
                 Choice::Nobody => return Err(Refusal::NoActiveNode),
                 Choice::Full(wanted) => {
-                    let held = self.wait(wanted.node, upload).await?;
+                    let held = self.wait(wanted.node, &mut standing, upload).await?;
+                    self.follow_pool();
                     if let Some(chosen) = held.and_then(|held| self.waited_for(held, wanted)) {
-                        self.settle(chosen);
-                        return Ok(());
+                        break chosen;
                     }
                 }
             }
+        };
+        if standing.is_some() {
+            self.ground.pools[self.pool].counters.queued("served");
         }
+        self.settle(chosen);
+        Ok(())
     }
 
     /// What the pool would give this request now.
@@ -93,26 +102,40 @@ impl Trip<'_> {
         }
         if chosen.change.is_some() {
             let why = "no active node could take a request";
-            self.place.generation.announce(self.pool, chosen.member, chosen.change, why, self.now());
+            self.ground.announce(self.pool, chosen.member, chosen.change, why, self.now());
         }
     }
 
-    /// Waits for a place, at that node or at any; none where it is worth to look again.
-    async fn wait(&mut self, node: Option<u32>, upload: &mut Upload<'_, '_>) -> Result<Option<Held>, Refusal> {
-        let place = Rc::clone(&self.place);
-        let (pool, counters) =
-            (&place.generation.snapshot.pools[self.pool], &place.generation.pools[self.pool].counters);
-        let Some(queue) = pool.settings.queue else { return Err(Refusal::NodesBusy) };
+    /// Waits for a place, at that node or at any; none where it is worth to look again. Who stands in
+    /// the queue already waits on where he stood.
+    async fn wait(
+        &mut self,
+        node: Option<u32>,
+        standing: &mut Option<Standing>,
+        upload: &mut Upload<'_, '_>,
+    ) -> Result<Option<Held>, Refusal> {
+        let ground = self.ground.clone();
+        let (pool, counters) = (&ground.snapshot.pools[self.pool], &ground.pools[self.pool].counters);
+        let patience =
+            standing.as_ref().map(|standing| standing.patience).or(pool.settings.queue.map(|queue| queue.wait));
+        let Some(patience) = patience else { return Err(Refusal::NodesBusy) };
         let began = Instant::now();
-        let left = queue.wait.saturating_sub(self.queued);
+        let left = patience.saturating_sub(self.queued);
         let (give, take) = oneshot::channel();
         // Where nobody is there any more to take it, the place is dropped, and so goes to the next one.
         let waiter: Waiter = Box::new(move |held| drop(give.send(held)));
         let queue: &Waiting = &pool.waiting;
-        let number = queue.join(node, waiter).map_err(|_| {
-            counters.queued("full");
-            Refusal::QueueFull
-        })?;
+        let number = match standing {
+            Some(standing) => {
+                queue.rejoin(standing.number, node, waiter);
+                standing.number
+            }
+            None => queue.join(node, waiter).map_err(|_| {
+                counters.queued("full");
+                Refusal::QueueFull
+            })?,
+        };
+        *standing = Some(Standing { number, patience });
         let _ticket = Ticket { queue, number };
         // A place may have become free between the look and the queue.
         pool.members.iter().for_each(|member| member.post.serve(self.now()));
@@ -123,13 +146,36 @@ impl Trip<'_> {
             _ = upload.gone() => Err(("gone", Refusal::ClientGone)),
         };
         self.queued += began.elapsed();
-        counters.queued(waited.as_ref().map_or_else(|(word, _)| *word, |_| "served"));
-        waited.map_err(|(_, refusal)| refusal)
+        waited.map_err(|(word, refusal)| {
+            counters.queued(word);
+            refusal
+        })
+    }
+
+    /// A request that waited looks on in the newest generation that has its pool: the place it is given may be at a node
+    /// that was not there before, and nobody gives places at those that are gone.
+    fn follow_pool(&mut self) {
+        let newest = self.connection.worker().shared.current.load();
+        if std::ptr::eq(&**newest, &*self.ground) {
+            return;
+        }
+        let pool = self.pool();
+        let same_queue = |other: &Pool| Arc::ptr_eq(&other.waiting, &pool.waiting);
+        let Some(index) = newest.snapshot.pools.iter().position(same_queue) else { return };
+        let now = &newest.snapshot.pools[index];
+        let place = |member: usize| now.member_of(pool.members.get(member)?.number);
+        (self.tried, self.member) = (self.tried.moved(place), self.member.and_then(place));
+        self.pool = index;
+        self.ground = Ground::Newer(Arc::clone(&newest));
     }
 
     fn waited_for(&self, held: Held, wanted: Wanted) -> Option<Chosen> {
-        // The place may be of another generation, in which the node has another index.
-        let member = self.pool().member_of(held.number())?;
+        // The place may be of another generation, which has the node in another place, or elsewhere, or not at all.
+        let member = self.pool().member_of(held.number());
+        let Some(member) = member.filter(|member| held.is_at(&self.pool().members[*member])) else {
+            held.forfeit();
+            return None;
+        };
         let node = &self.pool().members[member];
         let why = match wanted.why {
             // Its own node may have come back while it waited for any.
@@ -168,7 +214,7 @@ impl Trip<'_> {
             _ => self.after(failure, body_at_hand),
         };
         if matches!(next, Next::NextNode | Next::SameNodeFresh) {
-            self.place.generation.count_retry(self.pool, failure.word());
+            self.ground.count_retry(self.pool, failure.word());
         }
         next
     }
@@ -215,7 +261,7 @@ impl Trip<'_> {
     pub(super) fn note_fault(&self, member: usize, fault: Fault, why: &str) {
         let began = Tick::from_millis(self.reached_at);
         let change = self.pool().failed(member, fault, began, self.now());
-        self.place.generation.announce(self.pool, member, change, why, self.now());
+        self.ground.announce(self.pool, member, change, why, self.now());
     }
 
     /// What went wrong with the last node that was tried.

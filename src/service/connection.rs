@@ -84,7 +84,10 @@ impl Connection {
 
     /// Lets go of the generation that the last request saw.
     pub(crate) fn refresh(&self) {
-        *self.place.borrow_mut() = self.listening.place();
+        let newest = self.listening.place();
+        if !Rc::ptr_eq(&self.place.borrow(), &newest) {
+            *self.place.borrow_mut() = newest;
+        }
     }
 
     /// The thread's own things.

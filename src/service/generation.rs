@@ -4,6 +4,7 @@
 use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::{Duration, SystemTime};
 
 use ipnet::IpNet;
@@ -119,6 +120,8 @@ pub(crate) struct PoolRun {
     pub(crate) tls: Option<NodeTls>,
     pub(crate) counters: Arc<PoolCounters>,
     pub(crate) members: Vec<Arc<NodeCounters>>,
+    /// A newer generation has the pool, and alone decides what its nodes do.
+    followed: AtomicBool,
 }
 
 /// Everything that can fail, done before anything is changed.
@@ -230,6 +233,7 @@ impl Generation {
                 tls,
                 counters: metrics.pool(pool.name()),
                 members: pool.members.iter().map(|member| metrics.node(pool.name(), &member.label)).collect(),
+                followed: AtomicBool::new(false),
             })
             .collect();
         let sites = config.sites.iter().zip(logs).map(|(site, (access, errors))| {
@@ -270,6 +274,33 @@ impl Generation {
         })
     }
 
+    /// Takes over from the generation before. Its last requests go on there; but two generations must not both decide
+    /// what the nodes of a pool do, and how the pools and sites are that are gone is no longer told.
+    pub(crate) fn take_over(&self, before: &Self) {
+        for (pool, run) in before.snapshot.pools.iter().zip(&before.pools) {
+            run.followed.store(self.snapshot.pool(pool.name()).is_some(), Relaxed);
+        }
+        let pools: HashSet<_> = self.pools.iter().map(|run| Arc::as_ptr(&run.counters)).collect();
+        let nodes: HashSet<_> = self.pools.iter().flat_map(|run| &run.members).map(Arc::as_ptr).collect();
+        let sites: HashSet<_> = self.sites.iter().map(|run| Arc::as_ptr(&run.counters)).collect();
+        for run in &before.pools {
+            if !pools.contains(&Arc::as_ptr(&run.counters)) {
+                run.counters.leave();
+            }
+            let gone = run.members.iter().filter(|counters| !nodes.contains(&Arc::as_ptr(counters)));
+            gone.for_each(|counters| counters.leave());
+        }
+        let gone = before.sites.iter().filter(|run| !sites.contains(&Arc::as_ptr(&run.counters)));
+        gone.for_each(|run| run.counters.leave());
+    }
+
+    /// What a request counts with that came to this pool, and this member, though its site is of an older generation.
+    pub(crate) fn route(&self, site: &str, pool: usize, member: Option<usize>) -> Arc<RouteCounters> {
+        let pool = self.snapshot.pools.get(pool);
+        let node = pool.and_then(|pool| pool.members.get(member?)).map_or("", |member| &member.label);
+        self.observer.metrics.route(site, pool.map_or("", |pool| pool.name()), node)
+    }
+
     /// TLS for a probe: the pool's own rules on the pool's own port, else whatever certificate is shown.
     pub(crate) fn probe_tls(&self, pool: usize, port: u16) -> &NodeTls {
         let own = self.snapshot.config.pools.get(pool).filter(|settings| settings.port == port);
@@ -286,10 +317,23 @@ impl Generation {
 
     /// Lets a pool do what time and states ask for, and tells what changed.
     pub(crate) fn tend(&self, pool: usize, now: Tick, elapsed: Duration) {
-        let Some(tended) = self.snapshot.pools.get(pool) else { return };
+        let Some(tended) = self.snapshot.pools.get(pool).filter(|_| !self.is_followed(pool)) else { return };
         for (member, change, why) in tended.tend(now, elapsed) {
             self.tell(pool, member, change, why, now);
         }
+    }
+
+    /// Lets its pools do so that no other generation has, while requests still wait there.
+    pub(crate) fn tend_what_waits(&self, now: Tick, elapsed: Duration) {
+        for (index, pool) in self.snapshot.pools.iter().enumerate() {
+            if !pool.waiting.is_empty() {
+                self.tend(index, now, elapsed);
+            }
+        }
+    }
+
+    fn is_followed(&self, pool: usize) -> bool {
+        self.pools.get(pool).is_some_and(|run| run.followed.load(Relaxed))
     }
 
     /// Journal, events, metrics.

@@ -1,6 +1,5 @@
 //! A request's connection to a node: reused or opened, and afterwards kept or closed.
 
-use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use super::conn::Conn;
@@ -33,8 +32,8 @@ impl Trip<'_> {
         self.reached.get_or_insert_with(Instant::now);
         self.sent = Sent::Nothing;
         self.reached_at = self.connection.worker().clock.now();
-        let place = Rc::clone(&self.place);
-        let pool = &place.generation.snapshot.pools[self.pool];
+        let ground = self.ground.clone();
+        let pool = &ground.snapshot.pools[self.pool];
         let settings = &pool.settings;
         let member = &pool.members[index];
         let worker = self.connection.worker();
@@ -51,7 +50,7 @@ impl Trip<'_> {
             worker.idle.take(member.link, repeatable, worker.clock.now())
         };
         self.reused = kept.is_some();
-        let counters = place.generation.pools[self.pool].members.get(index);
+        let counters = ground.pools[self.pool].members.get(index);
         self.fresh = false;
         let conn = match kept {
             Some(conn) => {
@@ -59,7 +58,7 @@ impl Trip<'_> {
                 conn
             }
             None => {
-                let tls = place.generation.pools[self.pool].tls.as_ref();
+                let tls = ground.pools[self.pool].tls.as_ref();
                 let goal = Goal { address: member.address, name: member.name.as_deref() };
                 upstream::connect(goal, tls, (patience, limits.handshake), &worker.clock)
                     .await
@@ -76,7 +75,7 @@ impl Trip<'_> {
     // A failed connect is held against the node; the request goes on to the next one.
     fn unreachable(&self, member: usize, fault: &ConnectFault) -> Failure {
         let failure = fault.failure();
-        if let Some(counters) = self.place.generation.pools[self.pool].members.get(member) {
+        if let Some(counters) = self.ground.pools[self.pool].members.get(member) {
             counters.connection(failure.refusal().word());
         }
         if let Some(held) = fault.held_against() {
@@ -120,6 +119,6 @@ impl Trip<'_> {
         }
         let took = || self.asked.map_or(Duration::ZERO, |at| at.elapsed());
         let change = pool.answered(member, Tick::from_millis(self.reached_at), took, self.now());
-        self.place.generation.announce(self.pool, member, change, "answered a request", self.now());
+        self.ground.announce(self.pool, member, change, "answered a request", self.now());
     }
 }

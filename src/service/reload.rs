@@ -22,6 +22,7 @@ use super::worker::Shared;
 use crate::config::{self, Config, Place, Problem};
 use crate::observe::Observer;
 use crate::traffic::snapshot::{Ground, Secrets};
+use crate::traffic::tick::Tick;
 
 /// How long a reload waits for the traffic threads; one that is slower follows later.
 const FOLLOWED_WITHIN: Duration = Duration::from_secs(2);
@@ -212,12 +213,25 @@ impl Reloader {
         self.left.retain(|left| Arc::strong_count(left) > 1);
     }
 
+    /// Serves those who still wait in pools that the running generation has no longer.
+    pub(crate) fn tend_left(&self, now: Tick, elapsed: Duration) {
+        self.left.iter().for_each(|left| left.tend_what_waits(now, elapsed));
+    }
+
     // The swap: nothing in here can fail.
     fn run(&mut self, generation: Arc<Generation>, sockets: Vec<(SocketAddr, Vec<TcpListener>)>) {
         // New nodes come under their words before a request sees them.
         operators::apply(&self.shared, &generation);
         self.bound = generation.snapshot.config.listeners.iter().map(|listener| listener.bind).collect();
-        self.left.push(self.shared.current.swap(Arc::clone(&generation)));
+        let before = self.shared.current.swap(Arc::clone(&generation));
+        // The first one is there before it runs, and follows none.
+        if !Arc::ptr_eq(&before, &generation) {
+            generation.take_over(&before);
+            self.left.push(before);
+            // Who waits for a node that is gone, or for any while one is new, need not wait for the next turn.
+            let now = Tick::from_millis(self.shared.now());
+            (0..generation.pools.len()).for_each(|pool| generation.tend(pool, now, Duration::ZERO));
+        }
         self.shared.observer.metrics.generation(generation.snapshot.generation);
         let mut by_thread: Vec<HashMap<SocketAddr, TcpListener>> = Vec::new();
         by_thread.resize_with(self.threads.count(), HashMap::new);

@@ -212,6 +212,7 @@ impl Running {
         for pool in 0..generation.snapshot.pools.len() {
             generation.tend(pool, now, elapsed);
         }
+        self.reloader.tend_left(now, elapsed);
         self.outages.look(&generation.snapshot.pools, &self.shared.observer, now);
     }
 

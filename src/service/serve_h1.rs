@@ -59,6 +59,11 @@ async fn first_bytes(conn: &Conn, connection: &Connection, input: &mut Buffer) -
     conn.deadline().read_within(connection.limits().idle_timeout);
     let mut last_chance = false;
     let read = poll_fn(|cx| match conn.poll_read(cx, input) {
+        // A reload woke it: who only waits must not keep the generation before alive.
+        Poll::Pending if !connection.closing() => {
+            connection.refresh();
+            Poll::Pending
+        }
         Poll::Pending if connection.closing() && connection.has_served() => Poll::Ready(Ok(0)),
         Poll::Pending if connection.closing() && !last_chance => {
             // Its request may be on the way: it connected before we stopped accepting.

@@ -57,6 +57,8 @@ pub(crate) async fn serve(stream: Stream, connection: Rc<Connection>) {
                 streams.abrupt_shutdown(Reason::ENHANCE_YOUR_CALM);
                 life.end_now();
             }
+            // A reload wakes it, too: who only waits must not keep the generation before alive.
+            connection.refresh();
             if life.is_late(cx) || (!leaving && (connection.closing() || connection.used_up())) {
                 // It was told, and does not go.
                 if leaving {

@@ -1,7 +1,5 @@
 //! A request's session: looked up before a node is picked, learned from what the node answers.
 
-use std::rc::Rc;
-
 use super::trip::{SessionWord, Trip};
 use crate::config::{Failback, Sticky, StickyMode};
 use crate::traffic::belonging::{Asking, Belonging};
@@ -39,14 +37,14 @@ impl Trip<'_> {
             SessionWord::None if self.belongs.named => "unknown",
             word => word.word(),
         };
-        self.place.generation.pools[self.pool].counters.session(result);
+        self.ground.pools[self.pool].counters.session(result);
     }
 
     /// Learns the session that the node named, binds the one that had to move, and the one that nobody knows but a
     /// node that answered it with success: so a table that was lost heals itself.
     pub(crate) fn learn(&mut self, answer: &AnswerHead) {
-        let place = Rc::clone(&self.place);
-        let pool = &place.generation.snapshot.pools[self.pool];
+        let ground = self.ground.clone();
+        let pool = &ground.snapshot.pools[self.pool];
         let (Some(sessions), Some(sticky)) = (&pool.sessions, &pool.settings.sticky) else { return };
         let Some(number) = self.member.and_then(|member| pool.members.get(member)).map(|member| member.number) else {
             return;
@@ -83,7 +81,7 @@ impl Trip<'_> {
                 named = true;
                 let bound = self.bind(sessions, sessions.key(id), number, How::Learned);
                 if bound == Bound::New {
-                    self.place.generation.pools[self.pool].counters.learned();
+                    self.ground.pools[self.pool].counters.learned();
                 }
                 if bound != Bound::Same && self.session != SessionWord::Rebound {
                     self.session = SessionWord::Learned;
@@ -95,7 +93,7 @@ impl Trip<'_> {
 
     fn bind(&self, sessions: &Sessions, key: SessionKey, number: u32, how: How) -> Bound {
         let binding = sessions.bind(key, number, self.now(), how);
-        self.place.generation.pools[self.pool].counters.evicted(u64::from(binding.evicted));
+        self.ground.pools[self.pool].counters.evicted(u64::from(binding.evicted));
         binding.bound
     }
 

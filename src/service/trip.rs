@@ -1,10 +1,12 @@
 //! What has been decided about one request so far. The exchange asks, `traffic` answers, the trip keeps.
 
+use std::ops::Deref;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::connection::Connection;
-use super::generation::Place;
+use super::generation::{Generation, Place};
 use crate::config;
 use crate::traffic::belonging::Belonging;
 use crate::traffic::edits::FieldEdits;
@@ -26,6 +28,8 @@ pub(crate) struct Trip<'r> {
     /// Its head.
     pub(crate) head: &'r RequestHead,
     pub(super) place: Rc<Place>,
+    /// The generation of its pool.
+    pub(super) ground: Ground,
     pub(super) started: Instant,
     pub(super) site: Option<usize>,
     pub(super) route: Option<usize>,
@@ -63,6 +67,26 @@ pub(crate) struct Trip<'r> {
     pub(super) request_number: u64,
 }
 
+/// The generation whose pool a request uses. All else that holds for the request is of the one it began with.
+#[derive(Clone)]
+pub(super) enum Ground {
+    /// The one it began with.
+    Own(Rc<Place>),
+    /// A newer one: while it waited for a node came a reload, or a node's name moved.
+    Newer(Arc<Generation>),
+}
+
+impl Deref for Ground {
+    type Target = Generation;
+
+    fn deref(&self) -> &Generation {
+        match self {
+            Self::Own(place) => &place.generation,
+            Self::Newer(generation) => generation,
+        }
+    }
+}
+
 /// What became of a request's session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum SessionWord {
@@ -89,12 +113,15 @@ impl SessionWord {
 }
 
 impl<'r> Trip<'r> {
-    /// A request whose head was just read; it sees one generation from here to its end.
+    /// A request whose head was just read; it sees one generation from here to its end. Only where it waits for a node
+    /// does it follow its pool into the next one.
     pub(crate) fn begin(connection: &'r Connection, head: &'r RequestHead) -> Self {
+        let place = connection.place();
         Self {
             connection,
             head,
-            place: connection.place(),
+            ground: Ground::Own(Rc::clone(&place)),
+            place,
             started: Instant::now(),
             site: None,
             route: None,
@@ -152,7 +179,7 @@ impl<'r> Trip<'r> {
     }
 
     pub(super) fn pool(&self) -> &Pool {
-        &self.place.generation.snapshot.pools[self.pool]
+        &self.ground.snapshot.pools[self.pool]
     }
 
     pub(super) fn now(&self) -> Tick {

@@ -171,6 +171,8 @@ pub type Waiter = Box<dyn FnOnce(Option<Held>) + Send>;
 pub struct Held {
     post: Arc<Post>,
     since: Tick,
+    /// Whether who waits gets it when it is dropped.
+    passes_on: bool,
 }
 
 /// What a place is held at: one for each node of a pool and generation.
@@ -208,7 +210,7 @@ impl Post {
     }
 
     fn held(self: &Arc<Self>, since: Tick) -> Held {
-        Held { post: Arc::clone(self), since }
+        Held { post: Arc::clone(self), since, passes_on: true }
     }
 
     /// Whether more run here than may, as after a reload that lowered the bound.
@@ -230,6 +232,17 @@ impl Held {
     pub fn number(&self) -> u32 {
         self.post.number
     }
+
+    /// Whether it counts there: the node may have another port since a reload, and count anew.
+    pub fn is_at(&self, member: &Member) -> bool {
+        Arc::ptr_eq(&self.post.load, &member.load)
+    }
+
+    /// Gives the place up, but to nobody at once: to be called where it could not be used, as the next one perhaps could
+    /// not either, and the place would go round without end.
+    pub fn forfeit(mut self) {
+        self.passes_on = false;
+    }
 }
 
 impl Drop for Held {
@@ -239,13 +252,16 @@ impl Drop for Held {
         // meanwhile takes nobody yet, and those who wait for it are served by the pool's next tick.
         let now = self.since;
         // Who waits gets the very place: between giving it back and asking, somebody who just came could take it.
-        if !post.waiting.is_empty() && !post.is_crowded() {
+        if self.passes_on && !post.waiting.is_empty() && !post.is_crowded() {
             let next = post.waiting.next(|wants| post.would_take(wants, now).then(|| post.held(now)));
             if let Some((waiter, held)) = next {
                 return waiter(Some(held));
             }
         }
         post.load.in_flight.fetch_sub(1, SeqCst);
+        if !self.passes_on {
+            return;
+        }
         // Somebody may have begun to wait meanwhile, who looked before the place was free.
         post.serve(now);
     }

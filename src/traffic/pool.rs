@@ -106,6 +106,11 @@ impl Tried {
         self.0.push(member);
     }
 
+    /// The same nodes in a pool that has them in other places; those it has no longer are forgotten.
+    pub fn moved(&self, place: impl Fn(usize) -> Option<usize>) -> Self {
+        Self(self.0.iter().copied().filter_map(place).collect())
+    }
+
     /// Whether it was tried.
     pub fn has(&self, member: usize) -> bool {
         self.0.contains(&member)
@@ -369,6 +374,8 @@ impl Candidates for Among<'_> {
     }
 }
 
+#[cfg(test)]
+mod handover;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]

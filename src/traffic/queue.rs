@@ -67,6 +67,13 @@ impl<W> Queue<W> {
         Ok(lines.push(wants, waiter))
     }
 
+    /// Waits on, where the ticket stood: who was called, could not use the place, and had left the queue for it.
+    pub fn rejoin(&self, ticket: u64, wants: Option<u32>, waiter: W) {
+        let mut lines = self.lines.lock();
+        self.count.fetch_add(1, SeqCst);
+        lines.insert(ticket, wants, waiter);
+    }
+
     /// Waits no longer. False: was called meanwhile, or is long gone.
     pub fn leave(&self, ticket: u64) -> bool {
         let left = {
@@ -101,12 +108,20 @@ impl<W> Queue<W> {
 impl<W> Lines<W> {
     fn push(&mut self, wants: Wants, waiter: W) -> u64 {
         self.last_ticket += 1;
-        let line = self.waiting.entry(wants).or_default();
-        if line.is_empty() {
-            self.heads.insert(self.last_ticket, wants);
-        }
-        line.insert(self.last_ticket, waiter);
+        self.insert(self.last_ticket, wants, waiter);
         self.last_ticket
+    }
+
+    fn insert(&mut self, ticket: u64, wants: Wants, waiter: W) {
+        let line = self.waiting.entry(wants).or_default();
+        let head = line.keys().next().copied();
+        if head.is_none_or(|head| ticket < head) {
+            if let Some(head) = head {
+                self.heads.remove(&head);
+            }
+            self.heads.insert(ticket, wants);
+        }
+        line.insert(ticket, waiter);
     }
 
     fn remove(&mut self, ticket: u64) -> Option<W> {
@@ -200,6 +215,18 @@ mod tests {
     }
 
     #[test]
+    fn who_comes_back_stands_where_he_stood_though_the_queue_is_full() {
+        let queue = Queue::new(3);
+        let [first, ..] = ['a', 'b', 'c'].map(|waiter| queue.join(None, waiter).unwrap());
+        assert_eq!(called(&queue, any), Some('a'));
+        assert!(queue.join(Some(1), 'd').is_ok());
+        queue.rejoin(first, None, 'a');
+        assert_eq!((queue.len(), queue.join(None, 'e')), (4, Err('e')));
+        let order: Vec<_> = std::iter::from_fn(|| called(&queue, any)).collect();
+        assert_eq!(order, ['a', 'b', 'c', 'd']);
+    }
+
+    #[test]
     fn what_leaves_is_dropped_outside_the_lock() {
         struct Nosy(Arc<Queue<Self>>, Arc<AtomicUsize>);
         impl Drop for Nosy {
@@ -239,9 +266,19 @@ mod tests {
             chance ^= chance << 17;
             (chance >> 20) % below
         };
-        let (queue, mut list, mut tickets) = (Queue::new(40), Vec::new(), vec![0]);
+        let (queue, mut list, mut tickets) = (Queue::new(40), Vec::<(u64, Option<u32>, u32)>::new(), vec![0]);
         for waiter in 0..200_000_u32 {
-            match draw(5) {
+            match draw(6) {
+                5 => {
+                    // Somebody who left, or was called, and comes back to where he stood.
+                    let ticket = tickets[tickets.len().saturating_sub(1 + draw(60) as usize)];
+                    if ticket > 0 && list.iter().all(|(its, ..)| *its != ticket) && list.len() < 40 {
+                        let wants = (draw(3) > 0).then(|| draw(5) as u32);
+                        queue.rejoin(ticket, wants, waiter);
+                        list.push((ticket, wants, waiter));
+                        list.sort_by_key(|(ticket, ..)| *ticket);
+                    }
+                }
                 0 | 1 => {
                     let wants = (draw(3) > 0).then(|| draw(5) as u32);
                     match queue.join(wants, waiter) {

@@ -55,6 +55,11 @@ impl NodeState {
         gate.admits() == Admits::Bound && gate.is_over(now)
     }
 
+    /// Whether its pool holds it back, be it ejected or not.
+    pub fn is_held_back(&self) -> bool {
+        self.gate.now().admits() == Admits::Bound
+    }
+
     /// To be asked right before a request goes there, no later than the moment that is then reported as its beginning.
     /// True, unless the node is ejected: then, when the time for that is over, it is true for one request per `trial`,
     /// which thereby is on trial, and what comes of it decides. A last resort goes without asking.

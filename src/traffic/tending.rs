@@ -44,8 +44,9 @@ impl Pool {
     /// To be called a few times a second, and at once when a state has changed.
     pub fn tend(&self, now: Tick, elapsed: Duration) -> Vec<Changed> {
         let mut changes = Vec::new();
-        if let Some(active) = &self.settings.active {
-            self.arrange(active, now, &mut changes);
+        match &self.settings.active {
+            Some(active) => self.arrange(active, now, &mut changes),
+            None => self.let_all_serve(&mut changes),
         }
         self.warm_up(now, elapsed);
         self.serve_those_who_wait(now);
@@ -90,6 +91,13 @@ impl Pool {
                 Duty::Spare => "its sessions are over",
             };
             changes.extend(member.state.set_duty(duty).map(|change| (index, change, why)));
+        }
+    }
+
+    /// The generation before may have had some of them stand by until the very moment it was followed.
+    fn let_all_serve(&self, changes: &mut Vec<Changed>) {
+        for (index, member) in self.members.iter().enumerate().filter(|(_, member)| member.state.is_held_back()) {
+            changes.extend(member.state.set_duty(Duty::Serving).map(|change| (index, change, "it is needed")));
         }
     }
 

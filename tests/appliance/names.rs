@@ -108,6 +108,35 @@ fn a_changed_answer_is_followed_and_running_requests_finish() {
 }
 
 #[test]
+fn an_address_that_a_name_gains_serves_those_who_wait() {
+    let dns = Dns::saying(Says::Addresses(vec![FIRST]));
+    let gate = Gate::shut();
+    let held = gate.clone();
+    let first = Origin::speaking(move |talk| {
+        held.pass();
+        talk.send(&ok("first"));
+    });
+    let second = first.beside(SECOND, naming("second"));
+    let weir = plan(&dns, &first, "max-requests = 1\nqueue = { size = 9, wait = \"30s\" }").start();
+    let mut clients: Vec<Client> = (0..4)
+        .map(|number| {
+            let mut client = weir.client();
+            client.send("GET / HTTP/1.1\r\nHost: esb.test\r\n\r\n");
+            if number == 0 {
+                first.reached(1);
+            }
+            eventually("it waits", || weir.metric("weir_queue_waiting", &[("pool", "app")]) as usize == number);
+            client
+        })
+        .collect();
+    dns.says(Says::Addresses(vec![FIRST, SECOND]));
+    clients[1..].iter_mut().for_each(|client| assert_eq!(client.answer().expect("an answer").text(), "second"));
+    gate.open();
+    assert_eq!(clients[0].answer().expect("an answer").text(), "first");
+    assert_eq!((first.count(), second.count()), (1, 3));
+}
+
+#[test]
 fn a_failed_look_up_keeps_what_was_known() {
     let dns = one_and_two();
     let first = Origin::speaking(naming("first"));

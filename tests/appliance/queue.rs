@@ -309,6 +309,151 @@ fn a_reload_that_takes_a_busy_node_away_costs_those_who_wait_nothing() {
     assert_eq!(queued(&weir, "served"), 4, "each waited once");
 }
 
+/// One node with one place, which is held, and another node that a reload can add.
+fn one_of_two(queue: &str) -> (Gate, [Origin; 2], Appliance, Client) {
+    let gate = Gate::shut();
+    let nodes = [node("a", &gate), node("b", &gate)];
+    let mut weir = Plan::before(&[&nodes[0], &nodes[1]]).pool(&format!("max-requests = 1\n{queue}")).start();
+    weir.edit(without_second);
+    weir.reload();
+    let holder = asking(&weir, "/hold");
+    nodes[0].reached(1);
+    (gate, nodes, weir, holder)
+}
+
+fn with_second(text: String) -> String {
+    text.replace("nodes = [{ node = \"n1\" }]", "nodes = [{ node = \"n1\" }, { node = \"n2\" }]")
+}
+
+fn without_second(text: String) -> String {
+    text.replace(", { node = \"n2\" }]", "]")
+}
+
+/// So many clients that wait, in their order.
+fn line(weir: &Appliance, count: usize) -> Vec<Client> {
+    let join = |number| {
+        let client = asking(weir, &format!("/{number}"));
+        wait_for(weir, number);
+        client
+    };
+    (1..=count).map(join).collect()
+}
+
+fn targets(node: &Origin) -> Vec<String> {
+    node.seen().iter().map(Seen::target).collect()
+}
+
+#[test]
+fn a_node_that_a_reload_adds_serves_those_who_wait_in_their_order() {
+    let (gate, nodes, mut weir, mut holder) = one_of_two("queue = { size = 4, wait = \"30s\" }");
+    let mut clients = line(&weir, 4);
+    weir.edit(with_second);
+    weir.reload();
+    clients.iter_mut().for_each(|client| assert_eq!(client.answer().expect("an answer").text(), "b"));
+    assert_eq!(targets(&nodes[1]), ["/1", "/2", "/3", "/4"]);
+    assert_eq!((waiting(&weir), queued(&weir, "served")), (0, 4), "each waited once");
+    gate.open();
+    assert_eq!(holder.answer().expect("an answer").status, 200);
+    let counted = |node| weir.metric("weir_requests_total", &[("site", "main"), ("pool", "app"), ("node", node)]);
+    eventually("each counts where it was answered", || (counted("n1") as u32, counted("n2") as u32) == (1, 4));
+}
+
+#[test]
+fn who_waits_while_an_added_node_is_full_too_costs_nothing_and_waits_no_longer_than_it_may() {
+    let (gate, nodes, mut weir, mut holder) = one_of_two("queue = { size = 9, wait = \"2s\" }");
+    let began = Instant::now();
+    let mut clients = vec![asking(&weir, "/hold/2")];
+    wait_for(&weir, 1);
+    clients.extend((2..=5).map(|number| {
+        let client = asking(&weir, &format!("/{number}"));
+        wait_for(&weir, number);
+        client
+    }));
+    weir.edit(with_second);
+    weir.reload();
+    nodes[1].reached(1);
+    let cpu = |weir: &Appliance| weir.metric("weir_process_cpu_seconds_total", &[]);
+    let before = (cpu(&weir), Instant::now());
+    for client in &mut clients[1..] {
+        assert_eq!(client.answer().expect("an answer").refusal(), "503 queue-timeout");
+    }
+    let (used, passed) = (cpu(&weir) - before.0, before.1.elapsed().as_secs_f64());
+    assert!(used < 0.1 + 0.3 * passed, "{used} s of {passed} s");
+    assert!((2000..5000).contains(&began.elapsed().as_millis()), "{:?}", began.elapsed());
+    gate.open();
+    for client in [&mut holder, &mut clients[0]] {
+        assert_eq!(client.answer().expect("an answer").status, 200);
+    }
+}
+
+#[test]
+fn two_reloads_at_once_that_replace_the_only_node_lose_nobody_who_waits() {
+    let (gate, nodes, mut weir, mut holder) = one_of_two("queue = { size = 4, wait = \"30s\" }");
+    let mut clients = line(&weir, 4);
+    weir.edit(with_second);
+    weir.signal(rustix::process::Signal::HUP);
+    weir.edit(|text| text.replace("nodes = [{ node = \"n1\" }, { node = \"n2\" }]", "nodes = [{ node = \"n2\" }]"));
+    weir.reload();
+    clients.iter_mut().for_each(|client| assert_eq!(client.answer().expect("an answer").text(), "b"));
+    assert_eq!(targets(&nodes[1]), ["/1", "/2", "/3", "/4"]);
+    gate.open();
+    assert_eq!(holder.answer().expect("an answer").text(), "a", "what ran at the old one is answered there");
+    assert_eq!(nodes[0].count(), 1);
+}
+
+#[test]
+fn a_node_that_moves_to_another_port_serves_those_who_wait_there() {
+    let (gate, nodes, mut weir, mut holder) = one_of_two("queue = { size = 4, wait = \"30s\" }");
+    let mut clients = line(&weir, 3);
+    let offset = |origin: &Origin| origin.port() - nodes[0].port().min(nodes[1].port());
+    let (old, new) = (offset(&nodes[0]), offset(&nodes[1]));
+    weir.edit(|text| text.replacen(&format!("port-offset = {old}\n"), &format!("port-offset = {new}\n"), 1));
+    weir.reload();
+    clients.iter_mut().for_each(|client| assert_eq!(client.answer().expect("an answer").text(), "b"));
+    gate.open();
+    assert_eq!((holder.answer().expect("an answer").text().as_str(), nodes[0].count()), ("a", 1));
+}
+
+#[test]
+fn a_session_that_waits_moves_when_a_reload_takes_its_node_away() {
+    let mut session = session_that_waits("");
+    let began = Instant::now();
+    let gone = session.home + 1;
+    session
+        .weir
+        .edit(|text| text.replace(&format!("{{ node = \"n{gone}\" }}"), "").replace("[, ", "[").replace(", ]", "]"));
+    session.weir.reload();
+    let moved = session.waits.answer().expect("an answer");
+    assert_eq!((moved.status, moved.text().as_str()), (200, ["b", "a"][session.home]));
+    assert!(began.elapsed() < Duration::from_secs(3), "{:?}", began.elapsed());
+    session.gate.open();
+    assert_eq!(session.holds.answer().expect("an answer").text(), ["a", "b"][session.home]);
+}
+
+#[test]
+fn who_waits_in_a_pool_that_a_reload_renames_is_served_where_it_waits() {
+    let (gate, _nodes, mut weir, mut holder) = one_of_two("queue = { size = 4, wait = \"30s\" }");
+    let mut clients = line(&weir, 3);
+    weir.edit(|text| text.replace("\"app\"", "\"application\""));
+    weir.reload();
+    gate.open();
+    assert_eq!(holder.answer().expect("an answer").status, 200);
+    clients.iter_mut().for_each(|client| assert_eq!(client.answer().expect("an answer").text(), "a"));
+}
+
+#[test]
+fn a_queue_that_a_reload_takes_away_lets_those_in_it_wait_on() {
+    let (gate, _nodes, mut weir, mut holder) = one_of_two("queue = { size = 4, wait = \"30s\" }");
+    let mut clients = line(&weir, 3);
+    weir.edit(|text| {
+        text.replace("queue = { size = 4, wait = \"30s\" }", "").replace("max-requests = 1", "max-requests = 2")
+    });
+    weir.reload();
+    clients.iter_mut().for_each(|client| assert_eq!(client.answer().expect("an answer").text(), "a"));
+    gate.open();
+    assert_eq!(holder.answer().expect("an answer").status, 200);
+}
+
 #[test]
 fn http2_streams_wait_like_everyone_else() {
     let node = counting("a");

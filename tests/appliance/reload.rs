@@ -212,6 +212,47 @@ fn sessions_states_and_counters_stay() {
     }
 }
 
+/// The series of a pool, without those that count.
+fn told_of(weir: &Appliance, pool: &str) -> Vec<String> {
+    let text = weir.ask_admin("/metrics").text();
+    let label = format!("pool=\"{pool}\"");
+    text.lines().filter(|line| line.contains(&label)).map(ToOwned::to_owned).collect()
+}
+
+#[test]
+fn a_pool_and_a_site_that_a_reload_renames_leave_the_metrics() {
+    let (_origin, gate, mut weir) = world();
+    // None of these asks for anything more until it is over.
+    let (mut kept, mut secure, mut slow) = (weir.client(), weir.secure_client(), weir.client());
+    let mut streams = H2Client::connect(weir.https());
+    assert_eq!(
+        [kept.ask(GET).status, secure.ask(GET).status, streams.get("/load", &[]).map_or(0, |a| a.status)],
+        [200; 3]
+    );
+    slow.send("GET /slow HTTP/1.1\r\nHost: esb.test\r\n\r\n");
+    slow.head().expect("the answer begins");
+    let gauges = ["weir_pool_without_active_node", "weir_node_active", "weir_node_state", "weir_queue_waiting"];
+    let told = |weir: &Appliance| {
+        let series = told_of(weir, "app");
+        gauges.iter().filter(|gauge| series.iter().any(|line| line.starts_with(&format!("{gauge}{{")))).count()
+    };
+    let expiry = |weir: &Appliance| weir.metric("weir_certificate_expiry_timestamp_seconds", &[("site", "secure")]);
+    assert_eq!((told(&weir), expiry(&weir) > 0.0), (4, true));
+    weir.edit(|text| text.replace("\"app\"", "\"application\"").replace("\"secure\"", "\"safe\""));
+    weir.reload();
+    assert_eq!(
+        (told(&weir), expiry(&weir) as u64),
+        (0, 0),
+        "nothing is told of how they are, whoever still runs there"
+    );
+    assert!(weir.metric("weir_node_active", &[("pool", "application")]) > 0.5);
+    gate.open();
+    assert_eq!(slow.exactly(8).expect("the answer goes on"), b"halfrest");
+    eventually("nothing counts there any more", || told_of(&weir, "app").is_empty());
+    assert!(!weir.ask_admin("/metrics").text().contains("site=\"secure\""));
+    assert_eq!([kept.ask(GET).status, secure.ask(GET).status], [200; 2]);
+}
+
 #[test]
 fn health_survives_so_that_no_node_is_checking_again() {
     let origin = Origin::named("n");

@@ -1,5 +1,6 @@
 //! The metrics for Prometheus. Handles are resolved when a snapshot is built; a request counts on them with a few relaxed
-//! atomics. What stays over a reload keeps its counts; what goes takes its series along, after one last scrape.
+//! atomics. What stays over a reload keeps its counts; what goes takes its gauges along at once, and its counters after one
+//! last scrape, when the last request there is over.
 
 mod latency;
 mod listeners;
@@ -67,24 +68,37 @@ impl Metrics {
     /// with an empty site too, of what never reached one.
     pub fn route(&self, site: &str, pool: &str, node: &str) -> Arc<RouteCounters> {
         let labels = [or_dash(site), or_dash(pool), or_dash(node)];
-        let node = (!node.is_empty()).then(|| self.node(pool, node));
-        let site = self.site(site);
+        let node = (!node.is_empty()).then(|| self.counters_of(pool, node));
+        let site = self.counters_at(or_dash(site));
         self.routes.handle(&labels, || RouteCounters::new(&self.tables, labels, site, node))
     }
 
-    /// The counters of a site.
+    /// The counters and gauges of a site, which the next configuration has.
     pub fn site(&self, site: &str) -> Arc<SiteCounters> {
-        let site = or_dash(site);
+        let counters = self.counters_at(or_dash(site));
+        counters.arrive();
+        counters
+    }
+
+    /// The counters and gauges of a pool, which the next configuration has.
+    pub fn pool(&self, pool: &str) -> Arc<PoolCounters> {
+        let counters = self.pools.handle(&[pool], || PoolCounters::new(&self.tables, pool));
+        counters.arrive();
+        counters
+    }
+
+    /// The counters and gauges of a node in a pool, which the next configuration has.
+    pub fn node(&self, pool: &str, node: &str) -> Arc<NodeCounters> {
+        let counters = self.counters_of(pool, node);
+        counters.arrive();
+        counters
+    }
+
+    fn counters_at(&self, site: &str) -> Arc<SiteCounters> {
         self.sites.handle(&[site], || SiteCounters::new(&self.tables, site))
     }
 
-    /// The counters of a pool.
-    pub fn pool(&self, pool: &str) -> Arc<PoolCounters> {
-        self.pools.handle(&[pool], || PoolCounters::new(&self.tables, pool))
-    }
-
-    /// The counters of a node in a pool.
-    pub fn node(&self, pool: &str, node: &str) -> Arc<NodeCounters> {
+    fn counters_of(&self, pool: &str, node: &str) -> Arc<NodeCounters> {
         self.nodes.handle(&[pool, node], || NodeCounters::new(&self.tables, [pool, node]))
     }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use prometheus::{IntCounter, IntGauge};
 
 use super::latency::Latency;
-use super::shelf::Forget;
+use super::shelf::{Forget, Present};
 use super::slots::Slots;
 use super::tables::Tables;
 
@@ -15,12 +15,17 @@ use super::tables::Tables;
 pub struct PoolCounters {
     pool: String,
     tables: Arc<Tables>,
-    sessions: IntGauge,
+    present: Present<PoolGauges>,
     learned: IntCounter,
     evicted: IntCounter,
     lookups: Slots<&'static str>,
     retries: Slots<&'static str>,
     queued: Slots<&'static str>,
+}
+
+#[derive(Debug)]
+struct PoolGauges {
+    sessions: IntGauge,
     waiting: IntGauge,
     budget: IntGauge,
     without_node: IntGauge,
@@ -44,7 +49,7 @@ impl PoolCounters {
 
     /// How many sessions are known now.
     pub fn sessions(&self, count: usize) {
-        self.sessions.set(gauge(count));
+        self.present.tell(|gauges| gauges.sessions.set(gauge(count)));
     }
 
     /// A request went to another node because of `reason`.
@@ -59,19 +64,38 @@ impl PoolCounters {
 
     /// How many wait now, how many retries the budget allows, and whether no node is active.
     pub fn standing(&self, waiting: usize, budget: u32, without_node: bool) {
-        self.waiting.set(gauge(waiting));
-        self.budget.set(i64::from(budget));
-        self.without_node.set(without_node.into());
+        self.present.tell(|gauges| {
+            gauges.waiting.set(gauge(waiting));
+            gauges.budget.set(i64::from(budget));
+            gauges.without_node.set(without_node.into());
+        });
+    }
+
+    /// The running configuration has the pool no longer: nothing more is told of how it is.
+    pub fn leave(&self) {
+        let tables = &self.tables;
+        self.present.leave(|_| {
+            for gauge in [&tables.sessions, &tables.queue_waiting, &tables.retry_budget, &tables.pool_without_node] {
+                let _ = gauge.remove_label_values(&[&self.pool]);
+            }
+        });
+    }
+
+    pub(super) fn arrive(&self) {
+        let (tables, pool) = (&self.tables, [self.pool.as_str()]);
+        self.present.arrive(|| PoolGauges {
+            sessions: tables.sessions.with_label_values(&pool),
+            waiting: tables.queue_waiting.with_label_values(&pool),
+            budget: tables.retry_budget.with_label_values(&pool),
+            without_node: tables.pool_without_node.with_label_values(&pool),
+        });
     }
 
     pub(super) fn new(tables: &Arc<Tables>, pool: &str) -> Self {
         Self {
             queued: Slots::new(),
-            waiting: tables.queue_waiting.with_label_values(&[pool]),
-            budget: tables.retry_budget.with_label_values(&[pool]),
-            without_node: tables.pool_without_node.with_label_values(&[pool]),
             pool: pool.to_owned(),
-            sessions: tables.sessions.with_label_values(&[pool]),
+            present: Present::nothing(),
             learned: tables.sessions_learned.with_label_values(&[pool]),
             evicted: tables.sessions_evicted.with_label_values(&[pool]),
             lookups: Slots::new(),
@@ -88,14 +112,19 @@ pub struct NodeCounters {
     tables: Arc<Tables>,
     upstream_time: Arc<Latency>,
     probe_time: Arc<Latency>,
+    present: Present<NodeGauges>,
+    changes: Slots<&'static str>,
+    probes: Slots<&'static str>,
+    connections: Slots<&'static str>,
+}
+
+#[derive(Debug)]
+struct NodeGauges {
     in_flight: IntGauge,
     idle: IntGauge,
     warmth: IntGauge,
     active: IntGauge,
     reasons: [IntGauge; REASONS.len()],
-    changes: Slots<&'static str>,
-    probes: Slots<&'static str>,
-    connections: Slots<&'static str>,
 }
 
 impl NodeCounters {
@@ -106,25 +135,54 @@ impl NodeCounters {
 
     /// How many requests it is working on now.
     pub fn in_flight(&self, count: usize) {
-        self.in_flight.set(gauge(count));
+        self.present.tell(|gauges| gauges.in_flight.set(gauge(count)));
     }
 
     /// How many connections to it wait for the next request.
     pub fn idle(&self, count: usize) {
-        self.idle.set(gauge(count));
+        self.present.tell(|gauges| gauges.idle.set(gauge(count)));
     }
 
     /// How much of its share it gets, in percent.
     pub fn warmth(&self, percent: u16) {
-        self.warmth.set(i64::from(percent));
+        self.present.tell(|gauges| gauges.warmth.set(i64::from(percent)));
     }
 
     /// What it is now: active, or passive for a reason. Counts no change.
     pub fn state(&self, passive: Option<&str>) {
-        self.active.set(passive.is_none().into());
-        for (reason, gauge) in REASONS.iter().zip(&self.reasons) {
-            gauge.set((passive == Some(reason)).into());
-        }
+        self.present.tell(|gauges| {
+            gauges.active.set(passive.is_none().into());
+            for (reason, gauge) in REASONS.iter().zip(&gauges.reasons) {
+                gauge.set((passive == Some(reason)).into());
+            }
+        });
+    }
+
+    /// The running configuration has the node no longer: nothing more is told of how it is.
+    pub fn leave(&self) {
+        let (tables, [pool, node]) = (&self.tables, &self.labels);
+        self.present.leave(|_| {
+            for gauge in
+                [&tables.requests_in_flight, &tables.node_connections_idle, &tables.node_active, &tables.node_warmth]
+            {
+                let _ = gauge.remove_label_values(&[pool, node]);
+            }
+            for reason in REASONS {
+                let _ = tables.node_state.remove_label_values(&[pool.as_str(), node, reason]);
+            }
+        });
+    }
+
+    pub(super) fn arrive(&self) {
+        let (tables, [pool, node]) = (&self.tables, &self.labels);
+        let labels = [pool, node];
+        self.present.arrive(|| NodeGauges {
+            in_flight: tables.requests_in_flight.with_label_values(&labels),
+            idle: tables.node_connections_idle.with_label_values(&labels),
+            warmth: tables.node_warmth.with_label_values(&labels),
+            active: tables.node_active.with_label_values(&labels),
+            reasons: REASONS.map(|reason| tables.node_state.with_label_values(&[pool.as_str(), node, reason])),
+        });
     }
 
     /// What it has just become.
@@ -150,16 +208,11 @@ impl NodeCounters {
     }
 
     pub(super) fn new(tables: &Arc<Tables>, labels: [&str; 2]) -> Self {
-        let [pool, node] = labels;
         Self {
             labels: labels.map(str::to_owned),
             upstream_time: tables.upstream_seconds.series(&labels),
             probe_time: tables.probe_seconds.series(&labels),
-            in_flight: tables.requests_in_flight.with_label_values(&labels),
-            idle: tables.node_connections_idle.with_label_values(&labels),
-            warmth: tables.node_warmth.with_label_values(&labels),
-            active: tables.node_active.with_label_values(&labels),
-            reasons: REASONS.map(|reason| tables.node_state.with_label_values(&[pool, node, reason])),
+            present: Present::nothing(),
             changes: Slots::new(),
             probes: Slots::new(),
             connections: Slots::new(),
@@ -170,10 +223,8 @@ impl NodeCounters {
 
 impl Forget for PoolCounters {
     fn forget(&self) {
+        self.leave();
         let (tables, pool) = (&self.tables, self.pool.as_str());
-        for gauge in [&tables.sessions, &tables.queue_waiting, &tables.retry_budget, &tables.pool_without_node] {
-            let _ = gauge.remove_label_values(&[pool]);
-        }
         let _ = tables.sessions_learned.remove_label_values(&[pool]);
         let _ = tables.sessions_evicted.remove_label_values(&[pool]);
         let counted = [
@@ -191,18 +242,11 @@ impl Forget for PoolCounters {
 
 impl Forget for NodeCounters {
     fn forget(&self) {
+        self.leave();
         let (tables, [pool, node]) = (&self.tables, &self.labels);
         let labels = [pool.as_str(), node];
         tables.upstream_seconds.remove(&labels);
         tables.probe_seconds.remove(&labels);
-        for gauge in
-            [&tables.requests_in_flight, &tables.node_connections_idle, &tables.node_active, &tables.node_warmth]
-        {
-            let _ = gauge.remove_label_values(&labels);
-        }
-        for reason in REASONS {
-            let _ = tables.node_state.remove_label_values(&[pool.as_str(), node, reason]);
-        }
         let counted = [
             (&tables.node_state_changes, &self.changes),
             (&tables.probes, &self.probes),

@@ -42,6 +42,38 @@ pub(super) trait Forget {
     fn forget(&self);
 }
 
+/// What tells how things are now: there only while the running configuration has what it tells of. Counters stay for as
+/// long as somebody counts with them; a gauge that nobody sets any more would tell of a day long gone.
+#[derive(Debug)]
+pub(super) struct Present<G>(Mutex<Option<G>>);
+
+impl<G> Present<G> {
+    /// Not there yet.
+    pub(super) const fn nothing() -> Self {
+        Self(Mutex::new(None))
+    }
+
+    /// There from now on.
+    pub(super) fn arrive(&self, make: impl FnOnce() -> G) {
+        let _ = self.0.lock().get_or_insert_with(make);
+    }
+
+    /// There no longer; `gone` takes its series away.
+    pub(super) fn leave(&self, gone: impl FnOnce(G)) {
+        let mut present = self.0.lock();
+        if let Some(present) = present.take() {
+            gone(present);
+        }
+    }
+
+    /// Tells, where it is there.
+    pub(super) fn tell(&self, tell: impl FnOnce(&G)) {
+        if let Some(present) = &*self.0.lock() {
+            tell(present);
+        }
+    }
+}
+
 /// Something that is open and counted so until this is dropped.
 #[derive(Debug)]
 pub struct Open(IntGauge);

@@ -7,7 +7,7 @@ use prometheus::{IntCounter, IntGauge};
 
 use super::latency::Latency;
 use super::nodes::NodeCounters;
-use super::shelf::{Forget, Open};
+use super::shelf::{Forget, Open, Present};
 use super::slots::Slots;
 use super::tables::Tables;
 
@@ -75,6 +75,7 @@ impl RouteCounters {
 pub struct SiteCounters {
     site: String,
     tables: Arc<Tables>,
+    present: Present<()>,
     time_taken: Arc<Latency>,
     received: IntCounter,
     sent: IntCounter,
@@ -98,10 +99,19 @@ impl SiteCounters {
     /// When its certificate expires, in Unix seconds; none where it has no certificate (any more).
     pub fn certificate_expiry(&self, unix: Option<i64>) {
         let expiry = &self.tables.certificate_expiry;
-        match unix {
+        self.present.tell(|()| match unix {
             Some(unix) => expiry.with_label_values(&[&self.site]).set(unix),
             None => drop(expiry.remove_label_values(&[&self.site])),
-        }
+        });
+    }
+
+    /// The running configuration has the site no longer: its certificate need not be renewed.
+    pub fn leave(&self) {
+        self.present.leave(|()| drop(self.tables.certificate_expiry.remove_label_values(&[&self.site])));
+    }
+
+    pub(super) fn arrive(&self) {
+        self.present.arrive(|| ());
     }
 
     fn record(&self, finished: &Finished) {
@@ -113,6 +123,7 @@ impl SiteCounters {
     pub(super) fn new(tables: &Arc<Tables>, site: &str) -> Self {
         Self {
             site: site.to_owned(),
+            present: Present::nothing(),
             time_taken: tables.request_seconds.series(&[site]),
             received: tables.request_bytes.with_label_values(&[site]),
             sent: tables.answer_bytes.with_label_values(&[site]),
@@ -135,14 +146,13 @@ impl Forget for RouteCounters {
 
 impl Forget for SiteCounters {
     fn forget(&self) {
+        self.leave();
         let (tables, site) = (&self.tables, self.site.as_str());
         tables.request_seconds.remove(&[site]);
         for counter in [&tables.request_bytes, &tables.answer_bytes, &tables.tunnels] {
             let _ = counter.remove_label_values(&[site]);
         }
-        for gauge in [&tables.tunnels_open, &tables.certificate_expiry] {
-            let _ = gauge.remove_label_values(&[site]);
-        }
+        let _ = tables.tunnels_open.remove_label_values(&[site]);
         for word in self.refusals.keys() {
             let _ = tables.refusals.remove_label_values(&[site, word]);
         }

@@ -59,7 +59,7 @@ fn a_scrape_shows_requests() {
     own.site().refused("bad_head");
     let _tunnel = own.site().tunnel();
     drop(own.site().tunnel());
-    own.site().certificate_expiry(Some(2_000_000_000));
+    metrics.site("esb.http").certificate_expiry(Some(2_000_000_000));
     shows(
         &metrics,
         &[
@@ -196,6 +196,39 @@ fn a_handle_asked_for_twice_counts_on_and_one_that_is_gone_takes_its_series_alon
     let leftover = ["worker2", "\"old\"", "\"b\"", "\"gone\""];
     let left = samples.keys().filter(|series| leftover.iter().any(|gone| series.contains(gone)));
     assert_eq!(left.collect::<Vec<_>>(), Vec::<&String>::new());
+}
+
+#[test]
+fn what_is_gone_tells_nothing_of_how_it_is_though_its_last_request_still_counts() {
+    let metrics = metrics();
+    let (pool, node, site) = (metrics.pool("old"), metrics.node("old", "worker1"), metrics.site("a"));
+    pool.standing(1, 2, true);
+    pool.retried("refused");
+    node.state(Some("unhealthy"));
+    site.certificate_expiry(Some(1));
+    let route = metrics.route("a", "old", "worker1");
+    assert!(metrics.text().contains("weir_pool_without_active_node{pool=\"old\"} 1"));
+    pool.leave();
+    node.leave();
+    site.leave();
+    // Whatever looked before it was gone says nothing afterwards either.
+    pool.standing(1, 2, true);
+    node.changed(Some("ejected"));
+    site.certificate_expiry(Some(2));
+    route.record(&finished(200));
+    let left = |metrics: &Metrics| read(&metrics.text()).into_keys().collect::<Vec<_>>();
+    let gauges = ["without_active", "node_state{", "node_active", "expiry", "queue_waiting", "in_flight"];
+    let series = left(&metrics);
+    assert!(!series.iter().any(|series| gauges.iter().any(|gauge| series.contains(gauge))), "{series:?}");
+    for counted in ["weir_requests_total{code=\"200\",node=\"worker1\"", "weir_retries_total{pool=\"old\""] {
+        assert!(series.iter().any(|series| series.starts_with(counted)), "{counted}");
+    }
+    // It comes back while that request runs.
+    metrics.pool("old").standing(0, 0, false);
+    assert!(metrics.text().contains("weir_pool_without_active_node{pool=\"old\"} 0"));
+    drop((pool, node, site, route));
+    assert!(!left(&metrics).is_empty());
+    assert!(!left(&metrics).iter().any(|series| series.contains("old")), "nobody holds it");
 }
 
 #[test]
