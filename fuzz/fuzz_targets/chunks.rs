@@ -62,7 +62,7 @@ fn plainly(mut bytes: &[u8]) -> Option<Vec<u8>> {
     loop {
         let end = bytes.windows(2).position(|pair| pair == b"\r\n")?;
         let line = std::str::from_utf8(bytes[..end].split(|&byte| byte == b';').next()?).ok()?;
-        let size = usize::from_str_radix(line, 16).ok()?;
+        let size = usize::from_str_radix(line.trim_end_matches([' ', '\t']), 16).ok()?;
         bytes = &bytes[end + 2..];
         if size == 0 {
             return (bytes == b"\r\n" || bytes.ends_with(b"\r\n\r\n")).then_some(body);

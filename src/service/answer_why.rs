@@ -42,12 +42,7 @@ impl Answering<'_> {
     fn listen(&mut self, question: &Question) -> Result<(), Trouble> {
         let index = self.listener_of(question)?;
         let listener = self.settings(index);
-        let limits = HeadLimits {
-            bytes: listener.max_head,
-            fields: listener.max_fields,
-            secure: listener.tls.is_some(),
-            ..HeadLimits::default()
-        };
+        let limits = HeadLimits::new(listener.max_head, listener.max_fields, listener.tls.is_some());
         let name = listener.name.to_string();
         if let Err(fault) = self.head.parse(&question.head, &limits) {
             self.told.listener = name;

@@ -33,7 +33,7 @@ pub(crate) async fn pass_body(
             Ok(true)
         }
         AnswerFraming::Chunked => {
-            let mut chunks = Chunks::new();
+            let mut chunks = Chunks::of_node();
             pass_chunks(node, sink, input, &mut chunks, limit).await?;
             let mut trailers = trip.connection.worker().buffers.lend();
             if trip.head.te_trailers() {

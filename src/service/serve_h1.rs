@@ -86,12 +86,7 @@ enum Head {
 
 async fn read_head(conn: &Conn, connection: &Connection, input: &mut Buffer, head: &mut RequestHead) -> Head {
     let settings = connection.limits();
-    let limits = HeadLimits {
-        bytes: settings.max_head,
-        fields: settings.max_fields,
-        secure: connection.secure(),
-        ..HeadLimits::default()
-    };
+    let limits = HeadLimits::new(settings.max_head, settings.max_fields, connection.secure());
     conn.deadline().read_within(settings.head_timeout);
     let mut seen = 0;
     let end = loop {
@@ -103,8 +98,8 @@ async fn read_head(conn: &Conn, connection: &Connection, input: &mut Buffer, hea
         match poll_fn(|cx| conn.poll_read(cx, input)).await {
             Ok(0) => return Head::Closed,
             Ok(_) => {}
-            // An empty line after the last body (9112 2.2) is no request, and an answer to it would be taken for the next.
-            Err(_) if matches!(input.unread(), b"\r" | b"\r\n") => return Head::Closed,
+            // Empty lines after the last body (9112 2.2) are no request, and an answer to them would be taken for the next.
+            Err(_) if input.unread().iter().all(|byte| matches!(byte, b'\r' | b'\n')) => return Head::Closed,
             Err(error) if error.kind() == io::ErrorKind::TimedOut => return Head::Refused(Refusal::HeadTimeout),
             Err(_) => return Head::Closed,
         }

@@ -198,12 +198,7 @@ fn spell(
     connection: &Connection,
 ) -> Result<(), HeadFault> {
     let settings = connection.limits();
-    let limits = HeadLimits {
-        bytes: settings.max_head,
-        fields: settings.max_fields,
-        secure: connection.secure(),
-        ..HeadLimits::default()
-    };
+    let limits = HeadLimits::new(settings.max_head, settings.max_fields, connection.secure());
     // The scheme must fit the listener, as it must in an absolute target (wire reads those).
     let secure = parts.uri.scheme_str().is_none_or(|scheme| scheme.eq_ignore_ascii_case("https"));
     if secure != connection.secure() {

@@ -1,5 +1,5 @@
 //! A node's answer head: owned, reusable, read once. As strict as a request's but for what nodes in the field do: an
-//! empty reason, lines that end with LF alone, one length said twice.
+//! empty reason, lines that end with LF alone, one length said twice, a length beside chunks.
 
 use super::connection::read_connection;
 use super::fault::AnswerFault;
@@ -140,18 +140,18 @@ impl AnswerHead {
                 }
             }
         }
-        self.length = read_length(&self.bytes, &self.fields)?;
+        let length = read_length(&self.bytes, &self.fields)?;
         let chunked = read_coding(&self.bytes, &self.fields, self.version)?;
-        if chunked && self.length.is_some() {
-            return Err(AnswerFault::LengthAndChunked);
-        }
+        // 9112 6.3: the coding wins, and the connection is not trusted any more. Tomcat of old sends both.
+        let both = chunked && length.is_some();
+        self.length = if both { None } else { length };
         let said = match (chunked, self.length) {
             (true, _) => AnswerFraming::Chunked,
             (false, Some(length)) => AnswerFraming::Length(length),
             (false, None) => AnswerFraming::UntilClose,
         };
         self.framing = if self.has_no_body() { AnswerFraming::None } else { said };
-        self.keep_alive = options.keep_alive(self.version) && !self.may_be_followed_by_a_body(said);
+        self.keep_alive = options.keep_alive(self.version) && !both && !self.may_be_followed_by_a_body(said);
         Ok(())
     }
 
@@ -197,7 +197,7 @@ impl AnswerHead {
         self.framing
     }
 
-    /// The length that the node declared, also where no body follows (HEAD, 304).
+    /// The length that the node declared, also where no body follows (HEAD, 304). None beside chunks.
     pub fn length(&self) -> Option<u64> {
         self.length
     }
@@ -294,13 +294,19 @@ fn read_length(bytes: &[u8], fields: &Fields) -> Result<Option<u64>, AnswerFault
 fn read_coding(bytes: &[u8], fields: &Fields, version: Version) -> Result<bool, AnswerFault> {
     let mut chunked = false;
     for field in fields.of_kind(FieldKind::TransferEncoding) {
-        if chunked || version == Version::Http10 {
+        if version == Version::Http10 {
             return Err(AnswerFault::BadTransferEncoding);
         }
-        if !field.value.of(bytes).eq_ignore_ascii_case(b"chunked") {
-            return Err(AnswerFault::UnknownCoding);
+        for coding in members(field.value.of(bytes)) {
+            if !coding.eq_ignore_ascii_case(b"chunked") {
+                return Err(AnswerFault::UnknownCoding);
+            }
+            // Whether such a body is in chunks of chunks no two readers agree.
+            if chunked {
+                return Err(AnswerFault::BadTransferEncoding);
+            }
+            chunked = true;
         }
-        chunked = true;
     }
     Ok(chunked)
 }
@@ -426,6 +432,14 @@ mod tests {
             "HTTP/1.1 200 OK\r\nSet-Cookie: a=1\r\nContent-Length: 0\r\nset-cookie: b=2\r\n\r\n",
             "200(OK) length=0 keep Set-Cookie[a=1] Content-Length[0] set-cookie[b=2]|",
         ),
+        (
+            "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n",
+            "200(OK) chunked Content-Length[5]|",
+        ),
+        (
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nContent-Length: 5\r\nConnection: keep-alive\r\n\r\n",
+            "200(OK) chunked Content-Length[5]|",
+        ),
         ("HTTP/1.1 2", "partial"),
         ("HTTP/1.1 200 OK\r\nA: b\r\n", "partial"),
         ("HTTP/1.1 200 OK\r\nA: b\r\n\r", "partial"),
@@ -455,7 +469,9 @@ mod tests {
         ("HTTP/1.1 200 OK\r\nContent-Length: 5, 6\r\n\r\n", "!bad-length"),
         ("HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n", "!bad-length"),
         ("HTTP/1.1 200 OK\r\nContent-Length:\r\n\r\n", "!bad-length"),
-        ("HTTP/1.1 200 OK\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n", "!length-and-chunked"),
+        ("HTTP/1.1 200 OK\r\nContent-Length: x\r\nTransfer-Encoding: chunked\r\n\r\n", "!bad-length"),
+        ("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked, Chunked\r\n\r\n", "!bad-transfer-encoding"),
+        ("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked,\r\n\r\n", "!unknown-coding"),
         ("HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", "!bad-transfer-encoding"),
         (
             "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n",

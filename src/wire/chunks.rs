@@ -1,6 +1,7 @@
 //! Chunked bodies, read piece by piece over borrowed bytes without copying any, and written.
 //! Extensions end here; trailers are kept for the caller, who decides whether they travel.
 
+use super::extension::Extension;
 use super::fault::ChunkFault;
 use super::fields::split_field;
 use super::grammar::{field_value_is_clean, is_token, trim};
@@ -32,6 +33,8 @@ pub enum Piece {
 #[derive(Debug)]
 pub struct Chunks {
     at: At,
+    /// Whether blanks may stand behind a size: some nodes fill up the line with them.
+    padded: bool,
     extensions: usize,
     trailers: Vec<u8>,
 }
@@ -39,10 +42,26 @@ pub struct Chunks {
 /// Where in the grammar of 9112 7.1 the next byte stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum At {
-    Size { digits: u8, size: u64 },
-    Extension { size: u64, length: usize },
-    SizeFeed { size: u64 },
-    Data { left: u64 },
+    Size {
+        digits: u8,
+        size: u64,
+    },
+    /// Blanks behind a size, before an extension or the end of the line.
+    Blank {
+        size: u64,
+        length: usize,
+    },
+    Extension {
+        size: u64,
+        length: usize,
+        part: Extension,
+    },
+    SizeFeed {
+        size: u64,
+    },
+    Data {
+        left: u64,
+    },
     DataReturn,
     DataFeed,
     TrailerStart,
@@ -60,9 +79,15 @@ impl Default for Chunks {
 }
 
 impl Chunks {
-    /// At the beginning of a body.
+    /// At the beginning of a client's body.
     pub const fn new() -> Self {
-        Self { at: At::Size { digits: 0, size: 0 }, extensions: 0, trailers: Vec::new() }
+        Self { at: At::Size { digits: 0, size: 0 }, padded: false, extensions: 0, trailers: Vec::new() }
+    }
+
+    /// At the beginning of a node's body: as nginx and HAProxy do, blanks are forgiven behind a size (old Apaches write
+    /// them). What goes down is framed anew.
+    pub const fn of_node() -> Self {
+        Self { at: At::Size { digits: 0, size: 0 }, padded: true, extensions: 0, trailers: Vec::new() }
     }
 
     /// What the next bytes are. Call again with what remains after what was consumed. A fault is final.
@@ -100,8 +125,10 @@ impl Chunks {
     fn step(&mut self, byte: u8) -> Result<At, ChunkFault> {
         match (self.at, byte) {
             (At::Size { digits, size }, _) => read_size(digits, size, byte),
-            (At::Extension { size, .. }, b'\r') => Ok(At::SizeFeed { size }),
-            (At::Extension { size, length }, _) => self.read_extension(size, length, byte),
+            (At::Blank { size, .. }, b'\r') if self.padded => Ok(At::SizeFeed { size }),
+            (At::Blank { size, length }, _) => self.read_blank(size, length, byte),
+            (At::Extension { size, part, .. }, b'\r') if part.may_end() => Ok(At::SizeFeed { size }),
+            (At::Extension { size, length, part }, _) => self.read_extension(size, length, part, byte),
             (At::SizeFeed { size: 0 }, b'\n') => Ok(At::TrailerStart),
             (At::SizeFeed { size }, b'\n') => Ok(At::Data { left: size }),
             (At::DataReturn, b'\r') => Ok(At::DataFeed),
@@ -115,16 +142,29 @@ impl Chunks {
         }
     }
 
-    fn read_extension(&mut self, size: u64, length: usize, byte: u8) -> Result<At, ChunkFault> {
-        if !field_value_is_clean(&[byte]) {
-            return Err(ChunkFault::BadExtension);
+    fn read_blank(&mut self, size: u64, length: usize, byte: u8) -> Result<At, ChunkFault> {
+        let length = self.count(length)?;
+        match byte {
+            b' ' | b'\t' => Ok(At::Blank { size, length }),
+            b';' => Ok(At::Extension { size, length, part: Extension::Begin }),
+            _ => Err(ChunkFault::BadSize),
         }
+    }
+
+    fn read_extension(&mut self, size: u64, length: usize, part: Extension, byte: u8) -> Result<At, ChunkFault> {
+        let length = self.count(length)?;
+        let part = part.then(byte).ok_or(ChunkFault::BadExtension)?;
+        Ok(At::Extension { size, length, part })
+    }
+
+    /// Counts a byte more of a line behind its size: many small chunks, each with its extension, would make us read far
+    /// more than any body limit counts.
+    fn count(&mut self, length: usize) -> Result<usize, ChunkFault> {
         self.extensions += 1;
-        // Many small chunks, each with its extension, would make us read far more than any body limit counts.
         if length == LONGEST_EXTENSION || self.extensions > MOST_EXTENSIONS {
             return Err(ChunkFault::ExtensionTooLong);
         }
-        Ok(At::Extension { size, length: length + 1 })
+        Ok(length + 1)
     }
 
     fn read_trailer(&mut self, byte: u8) -> Result<At, ChunkFault> {
@@ -166,7 +206,8 @@ impl Chunks {
 fn read_size(digits: u8, size: u64, byte: u8) -> Result<At, ChunkFault> {
     match byte {
         b'\r' if digits > 0 => Ok(At::SizeFeed { size }),
-        b';' if digits > 0 => Ok(At::Extension { size, length: 0 }),
+        b';' if digits > 0 => Ok(At::Extension { size, length: 0, part: Extension::Begin }),
+        b' ' | b'\t' if digits > 0 => Ok(At::Blank { size, length: 0 }),
         _ if digits == MOST_DIGITS => Err(ChunkFault::BadSize),
         _ => {
             let digit = char::from(byte).to_digit(16).ok_or(ChunkFault::BadSize)?;
@@ -242,7 +283,10 @@ mod tests {
 
     /// The body, its trailers and what is left behind it; or the word for why not.
     fn read(input: &[u8], reads: &[usize]) -> String {
-        let mut chunks = Chunks::new();
+        read_as(Chunks::new(), input, reads)
+    }
+
+    fn read_as(mut chunks: Chunks, input: &[u8], reads: &[usize]) -> String {
         let mut body = Vec::new();
         let mut at = 0;
         let ends = reads.iter().scan(0, |end, read| {
@@ -295,7 +339,10 @@ mod tests {
         ("0000000000000005\r\nhello\r\n0\r\n\r\n", "hello|"),
         ("2\r\n\r\n\r\n0\r\n\r\n", r"\r\n|"),
         ("5;a=b\r\nhello\r\n0;c\r\n\r\n", "hello|"),
-        ("5;\r\nhello\r\n0\r\n\r\n", "hello|"),
+        ("5 ;a=b\r\nhello\r\n0\t ;c\r\n\r\n", "hello|"),
+        ("5 ; a = b ; c;d=\"\\\"; \\\\\u{e9}\"\r\nhello\r\n0\r\n\r\n", "hello|"),
+        ("5;a=\"\"\r\nhello\r\n0\r\n\r\n", "hello|"),
+        ("5;a=b \r\nhello\r\n0;a \r\n\r\n", "hello|"),
         ("5;a=\"b;c\" \t\r\nhello\r\n0\r\n\r\n", "hello|"),
         ("5\r\nhel", "hel..."),
         ("5\r\nhello", "hello..."),
@@ -316,7 +363,8 @@ mod tests {
         ("0x1\r\n", "!bad-chunk-size"),
         (" 1\r\n", "!bad-chunk-size"),
         ("1 \r\n", "!bad-chunk-size"),
-        ("1\t;a\r\n", "!bad-chunk-size"),
+        ("1 2\r\n", "!bad-chunk-size"),
+        ("1\t\0;a\r\n", "!bad-chunk-size"),
         ("+1\r\n", "!bad-chunk-size"),
         ("-1\r\n", "!bad-chunk-size"),
         ("1_0\r\n", "!bad-chunk-size"),
@@ -331,6 +379,21 @@ mod tests {
         ("0\r\n\rX", "!bad-chunk-line-end"),
         ("5;a\nb\r\nhello", "!bad-chunk-extension"),
         ("5;a\rb\r\nhello", "!bad-chunk-line-end"),
+        ("5;\r\nhello", "!bad-chunk-extension"),
+        ("5; \r\nhello", "!bad-chunk-extension"),
+        ("5;a;\r\nhello", "!bad-chunk-extension"),
+        ("5;bad[=x\r\nhello", "!bad-chunk-extension"),
+        ("5;=x\r\nhello", "!bad-chunk-extension"),
+        ("5;a=\r\nhello", "!bad-chunk-extension"),
+        ("5;a= ;b\r\nhello", "!bad-chunk-extension"),
+        ("5;a b\r\nhello", "!bad-chunk-extension"),
+        ("5;a=b c\r\nhello", "!bad-chunk-extension"),
+        ("5;a=b=c\r\nhello", "!bad-chunk-extension"),
+        ("5;a=\"b\r\nhello", "!bad-chunk-extension"),
+        ("5;a=\"b\\\r\nhello", "!bad-chunk-extension"),
+        ("5;a=\"b\"c\r\nhello", "!bad-chunk-extension"),
+        ("5;a=\"b\x01\"\r\nhello", "!bad-chunk-extension"),
+        ("5;\u{e9}\r\nhello", "!bad-chunk-extension"),
         ("5;\0\r\nhello", "!bad-chunk-extension"),
         ("5;\x7f\r\nhello", "!bad-chunk-extension"),
         ("0\r\n\n", "!bad-trailer"),
@@ -357,11 +420,28 @@ mod tests {
     }
 
     #[test]
+    fn of_a_node_blanks_behind_a_size_are_forgiven() {
+        for (input, expected) in [
+            ("5  \r\nhello\r\n0 \t\r\n\r\n", "hello|"),
+            ("5 ;a\r\nhello\r\n0\r\n\r\n", "hello|"),
+            ("5 x\r\n", "!bad-chunk-size"),
+            (" 5\r\n", "!bad-chunk-size"),
+            ("5;\r\n", "!bad-chunk-extension"),
+        ] {
+            for reads in [&[][..], &[1; 99]] {
+                assert_eq!(read_as(Chunks::of_node(), input.as_bytes(), reads), expected, "{input:?}");
+            }
+        }
+    }
+
+    #[test]
     fn extensions_and_trailers_are_bounded() {
         let extension = |length: usize| format!("1;{}\r\nx\r\n", "a".repeat(length));
         assert_eq!(read(format!("{}0\r\n\r\n", extension(256)).as_bytes(), &[]), "x|");
         assert_eq!(read(extension(257).as_bytes(), &[]), "!chunk-extension-too-long");
         assert_eq!(read(extension(256).repeat(65).as_bytes(), &[]), "!chunk-extension-too-long");
+        let blanks = format!("1{};a\r\n", " ".repeat(300));
+        assert_eq!(read(blanks.as_bytes(), &[]), "!chunk-extension-too-long");
         let trailers = |length: usize| format!("0\r\nX: {}\r\n\r\n", "a".repeat(length));
         assert!(read(trailers(8000).as_bytes(), &[]).ends_with("aaa|"));
         assert_eq!(read(trailers(8200).as_bytes(), &[]), "!trailers-too-large");

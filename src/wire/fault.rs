@@ -114,8 +114,6 @@ pub enum AnswerFault {
     BareCr,
     /// The head is longer than the limit.
     HeadTooLarge,
-    /// Content-Length and Transfer-Encoding together.
-    LengthAndChunked,
     /// More fields than a node may send.
     TooManyFields,
     /// A transfer coding other than chunked.
@@ -133,7 +131,6 @@ impl AnswerFault {
             Self::BadTransferEncoding => "bad-transfer-encoding",
             Self::BareCr => "bare-cr",
             Self::HeadTooLarge => "head-too-large",
-            Self::LengthAndChunked => "length-and-chunked",
             Self::TooManyFields => "too-many-fields",
             Self::UnknownCoding => "unknown-coding",
         }
@@ -143,7 +140,7 @@ impl AnswerFault {
 /// Why a chunked body is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ChunkFault {
-    /// An extension with a control byte.
+    /// An extension that is none (9112 7.1.1).
     BadExtension,
     /// A line or a chunk that does not end with CRLF.
     BadLineEnd,

@@ -1,5 +1,7 @@
 //! The classes of bytes that RFC 9110 and 9112 build on, and the few readings that both heads share.
 
+use memchr::memchr;
+
 use super::words;
 
 /// Whether these bytes are a token (9110 5.6.2): not empty, and of token bytes only.
@@ -49,9 +51,19 @@ fn digit(byte: u8) -> Option<u64> {
     (digit < 10).then_some(u64::from(digit))
 }
 
-/// Whether a target may have this byte: no blank, no control, nothing above ASCII, no fragment, no backslash.
+/// Whether a target may have this byte wherever it stands: no blank, no control, no fragment, and no backslash. What
+/// RFC 3986 wants escaped besides passes as it is, bytes above ASCII too: browsers and WSO2 clients send it, and nginx
+/// and HAProxy pass it.
 pub(super) fn is_target_byte(byte: u8) -> bool {
     has(byte, TARGET)
+}
+
+/// Whether a target may have these bytes, over HTTP/1 and HTTP/2 alike. A backslash may stand in the query; in a path
+/// some nodes read a slash there.
+pub(super) fn target_is_clean(target: &[u8]) -> bool {
+    let Some(odd) = target.iter().position(|&byte| !is_target_byte(byte)) else { return true };
+    let (path, rest) = target.split_at(odd);
+    memchr(b'?', path).is_some() && rest.iter().all(|&byte| byte == b'\\' || is_target_byte(byte))
 }
 
 /// Whether a host's name may have this byte: letters, digits, hyphens, dots, and underscores, which are none of a host name,
@@ -89,6 +101,11 @@ const fn classes() -> [u8; 256] {
             table[byte as usize] |= NAME;
         }
         byte += 1;
+    }
+    let mut above = 0x80;
+    while above < table.len() {
+        table[above] |= TARGET;
+        above += 1;
     }
     table
 }
@@ -130,6 +147,16 @@ mod tests {
         let tokens = (0u8..=255).filter(|&byte| is_token(&[byte])).count();
         assert_eq!(tokens, 26 + 26 + 10 + 15);
         assert!(!is_token(b""));
+    }
+
+    #[test]
+    fn a_target_has_every_byte_but_blanks_controls_and_a_fragment() {
+        for byte in 0u8..=255 {
+            let dirty = byte <= 0x20 || byte == 0x7f || byte == b'#';
+            assert_eq!(target_is_clean(&[b'/', byte]), !dirty && byte != b'\\', "{byte:#x} in a path");
+            assert_eq!(target_is_clean(&[b'/', b'?', b'\\', byte]), !dirty, "{byte:#x} in a query");
+        }
+        assert!(target_is_clean(b"/?\\") && !target_is_clean(b"/\\?") && !target_is_clean(b"/a\\b?c\\d"));
     }
 
     #[test]

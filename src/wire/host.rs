@@ -30,7 +30,8 @@ pub fn split_authority(authority: &[u8]) -> Option<(&[u8], Option<u16>)> {
         authority.split_at_checked(end)?
     };
     let port = match port {
-        [] => None,
+        // RFC 3986 3.2.3: a colon may stand there without a port.
+        [] | [b':'] => None,
         [b':', written @ ..] => Some(parse_port(written)?),
         _ => return None,
     };
@@ -68,7 +69,7 @@ mod tests {
     #[test]
     fn an_authority_is_a_name_and_perhaps_a_port() {
         type Parts = Option<(&'static str, Option<u16>)>;
-        let cases: [(&str, Parts); 30] = [
+        let cases: [(&str, Parts); 32] = [
             ("esb.wso2.com", Some(("esb.wso2.com", None))),
             ("ESB.wso2.com:8443", Some(("ESB.wso2.com", Some(8443)))),
             ("esb.wso2.com.", Some(("esb.wso2.com.", None))),
@@ -79,9 +80,11 @@ mod tests {
             ("[::1]:443", Some(("[::1]", Some(443)))),
             ("[::ffff:10.0.0.3]", Some(("[::ffff:10.0.0.3]", None))),
             ("a:65535", Some(("a", Some(65535)))),
+            ("a:", Some(("a", None))),
+            ("[::1]:", Some(("[::1]", None))),
             ("", None),
+            (":", None),
             (":80", None),
-            ("a:", None),
             ("a:0", None),
             ("a:65536", None),
             ("a:+80", None),

@@ -13,8 +13,20 @@ pub struct HeadLimits {
     pub secure: bool,
 }
 
-impl Default for HeadLimits {
-    fn default() -> Self {
-        Self { bytes: 64 * 1024, fields: 100, target: 16 * 1024, secure: false }
+impl HeadLimits {
+    /// For heads of at most so many bytes and fields. The target takes at most 16 KiB of them; where a listener allows
+    /// more than the usual head, somebody needs long targets, and one may fill it.
+    pub const fn new(bytes: usize, fields: usize, secure: bool) -> Self {
+        let target = if bytes > USUAL_HEAD { bytes } else { LONGEST_TARGET };
+        Self { bytes, fields, target, secure }
     }
 }
+
+impl Default for HeadLimits {
+    fn default() -> Self {
+        Self::new(USUAL_HEAD, 100, false)
+    }
+}
+
+const USUAL_HEAD: usize = 64 * 1024;
+const LONGEST_TARGET: usize = 16 * 1024;

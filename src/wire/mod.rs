@@ -5,6 +5,7 @@
 mod answer;
 mod chunks;
 mod connection;
+mod extension;
 mod fault;
 mod fields;
 mod grammar;

@@ -8,7 +8,7 @@ use super::limits::HeadLimits;
 use super::meaning::{Framing, HostSpan, Meaning, Said, read_meaning};
 use super::request_line::{Method, RequestLine, Version, first_line, good_first_line};
 use super::run::Run;
-use super::scan::{Scan, scan_head, skip_empty_line};
+use super::scan::{Scan, scan_head, skip_empty_lines};
 use super::target::{Target, read_target};
 
 /// A request's head. `parse` fills it, again and again; its buffers keep their room.
@@ -49,10 +49,10 @@ impl RequestHead {
         }
     }
 
-    /// Reads a whole head, from its request line (or one empty line before it) to its empty line.
+    /// Reads a whole head, from its request line (or the empty lines before it) to its empty line.
     pub fn parse(&mut self, head: &[u8], limits: &HeadLimits) -> Result<(), HeadFault> {
         self.spelled = false;
-        let head = skip_empty_line(head, limits)?.ok_or(HeadFault::BadRequestLine)?;
+        let head = skip_empty_lines(head, limits)?.ok_or(HeadFault::BadRequestLine)?;
         self.bytes.clear();
         self.bytes.extend_from_slice(head);
         self.read(limits)
@@ -338,8 +338,12 @@ mod tests {
         ("GET / HTTP/1.1\r\nHost: a\r\nConnection: Close\r\n\r\n", "GET / a=a close|"),
         ("GET / HTTP/1.1\r\nHost: a\r\nConnection: keep-alive\r\nConnection: close\r\n\r\n", "GET / a=a close|"),
         ("\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n", "GET / a=a|"),
+        ("\r\n\r\n\r\n\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\nGET", "GET / a=a|GET"),
         ("GET / HTTP/1.1\r\nHost: a\r\n\r\nGET /next", "GET / a=a|GET /next"),
         ("GET / HTTP/1.1\r\nHost: a\r\n\r\n\r\n", r"GET / a=a|\r\n"),
+        ("GET / HTTP/1.1\r\nHost: a:\r\n\r\n", "GET / a:=a|"),
+        ("GET http://a/ HTTP/1.1\r\nHost: a:\r\n\r\n", "GET / a=a|"),
+        ("GET http://a:80/ HTTP/1.1\r\nHost: a:\r\n\r\n", "GET / a:80=a :80|"),
         ("GET / HTTP/1.1\r\nHost: ESB.wso2.com:8443\r\n\r\n", "GET / ESB.wso2.com:8443=esb.wso2.com :8443|"),
         ("GET / HTTP/1.1\r\nHost: esb.wso2.com.\r\n\r\n", "GET / esb.wso2.com.=esb.wso2.com|"),
         ("GET / HTTP/1.1\r\nHost: [::1]:80\r\n\r\n", "GET / [::1]:80=[::1] :80|"),
@@ -351,6 +355,9 @@ mod tests {
         ("GET /a/../b;x=1?q=%zz HTTP/1.1\r\nHost: a\r\n\r\n", "GET /a/../b;x=1?q=%zz a=a|"),
         ("GET //a HTTP/1.1\r\nHost: a\r\n\r\n", "GET //a a=a|"),
         ("GET /{}|^`\"<> HTTP/1.1\r\nHost: a\r\n\r\n", "GET /{}|^`\"<> a=a|"),
+        ("GET /\u{e9}?q=\u{20ac} HTTP/1.1\r\nHost: a\r\n\r\n", "GET /\u{e9}?q=\u{20ac} a=a|"),
+        ("GET /?a=\\b\\ HTTP/1.1\r\nHost: a\r\n\r\n", "GET /?a=\\b\\ a=a|"),
+        ("GET http://a?\\ HTTP/1.1\r\nHost: a\r\n\r\n", "GET /?\\ a=a|"),
         ("OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n", "OPTIONS * a=a|"),
         ("GET http://a HTTP/1.1\r\nHost: a\r\n\r\n", "GET / a=a|"),
         ("GET http://a/x?y HTTP/1.1\r\nHost: a\r\n\r\n", "GET /x?y a=a|"),
@@ -427,6 +434,7 @@ mod tests {
         ("", "partial"),
         ("\r", "partial"),
         ("\r\n", "partial"),
+        ("\r\n\r\n\r", "partial"),
         ("GET / HTTP/1.1\r\nHost: a\r\n", "partial"),
         ("GET / HTTP/1.1\r\nHost: a\r\n\r", "partial"),
     ];
@@ -444,7 +452,9 @@ mod tests {
         ("GET / HTTP/1.1\r\r\nHost: a\r\n\r\n", "bare-cr"),
         ("\rGET / HTTP/1.1\r\nHost: a\r\n\r\n", "bare-cr"),
         ("GET / HTTP/1.1\r\nHost: a\r\n\rX", "bare-cr"),
-        ("\r\n\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n", "bad-request-line"),
+        ("\r\n\r\n\r\n\r\n\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n", "bad-request-line"),
+        ("\r\n\r\rGET / HTTP/1.1\r\nHost: a\r\n\r\n", "bare-cr"),
+        ("\r\n\nGET / HTTP/1.1\r\nHost: a\r\n\r\n", "bare-lf"),
         // The request line.
         ("\x16\x03\x01\x02\x00\x01", "tls-on-plain"),
         ("\r\n\x16\x03\x01", "tls-on-plain"),
@@ -482,7 +492,11 @@ mod tests {
         ("GET /#a HTTP/1.1\r\n", "bad-target"),
         ("GET /a\\b HTTP/1.1\r\n", "bad-target"),
         ("GET /\x7f HTTP/1.1\r\n", "bad-target"),
-        ("GET /\u{e9} HTTP/1.1\r\n", "bad-target"),
+        ("GET /a\\b?c HTTP/1.1\r\n", "bad-target"),
+        ("GET /?\\# HTTP/1.1\r\n", "bad-target"),
+        ("GET http://a\\@b/ HTTP/1.1\r\nHost: a\r\n\r\n", "bad-target"),
+        ("GET http://\u{e9}/ HTTP/1.1\r\nHost: \u{e9}\r\n\r\n", "bad-host"),
+        ("GET http://\u{e9}/ HTTP/1.1\r\nHost: a\r\n\r\n", "bad-absolute-target"),
         ("GET /\x01 HTTP/1.1\r\n", "bad-target"),
         ("GET a:80 HTTP/1.1\r\nHost: a\r\n\r\n", "bad-target"),
         ("GET https://a/ HTTP/1.1\r\nHost: a\r\n\r\n", "bad-absolute-target"),
@@ -627,6 +641,21 @@ mod tests {
             assert_eq!(told(outcome(bytes.as_bytes(), &[], &LIMITS)), expected, "{bytes}");
             let single = vec![1; bytes.len()];
             assert_eq!(told(outcome(bytes.as_bytes(), &single, &LIMITS)), expected, "{bytes}");
+        }
+    }
+
+    #[test]
+    fn a_target_may_fill_a_head_that_may_be_larger_than_usual() {
+        let get = |length: usize| format!("GET /{} HTTP/1.1\r\nHost: a\r\n\r\n", "a".repeat(length));
+        let kib = |count: usize| count * 1024;
+        for (head, target, good) in [(64, 15, true), (64, 17, false), (65, 17, true), (256, 250, true), (8, 7, true)] {
+            let found = outcome(get(kib(target)).as_bytes(), &[], &HeadLimits::new(kib(head), 8, false));
+            let expected = if good { Ok(()) } else { Err(HeadFault::TargetTooLong) };
+            assert_eq!(found.map(drop), expected, "{target} KiB of {head}");
+        }
+        for (head, target) in [(8, 9), (128, 129)] {
+            let limits = HeadLimits::new(kib(head), 8, false);
+            assert_eq!(outcome(get(kib(target)).as_bytes(), &[], &limits), Err(HeadFault::TargetTooLong));
         }
     }
 

@@ -4,7 +4,7 @@ use memchr::{memchr, memrchr};
 
 use super::fault::HeadFault;
 use super::fields::{LineFault, Lines, Span, line};
-use super::grammar::{is_target_byte, is_token, token_end};
+use super::grammar::{is_target_byte, is_token, target_is_clean, token_end};
 use super::limits::HeadLimits;
 
 /// A version of HTTP/1.
@@ -111,7 +111,7 @@ pub(super) fn read_request_line(bytes: &[u8], line: Span, limits: &HeadLimits) -
     if target.len() > limits.target {
         return Err(HeadFault::TargetTooLong);
     }
-    if !target.of(bytes).iter().all(|&byte| is_target_byte(byte)) {
+    if !target_is_clean(target.of(bytes)) {
         return Err(HeadFault::BadTarget);
     }
     Ok(RequestLine { method: Method::of(name.of(bytes)), name, target, version })

@@ -33,7 +33,7 @@ pub enum AnswerScan {
 
 /// Looks for the end of a request's head. `from` says how many bytes an earlier scan has already seen.
 pub fn scan_head(buffer: &[u8], from: usize, limits: &HeadLimits) -> Scan {
-    let head = match skip_empty_line(buffer, limits) {
+    let head = match skip_empty_lines(buffer, limits) {
         Ok(Some(head)) => head,
         Ok(None) => return Scan::Partial,
         Err(fault) => return Scan::Bad(fault),
@@ -46,15 +46,19 @@ pub fn scan_head(buffer: &[u8], from: usize, limits: &HeadLimits) -> Scan {
     }
 }
 
-/// The buffer from its request line on: at most one empty line before it is forgiven (9112 2.2). None: too early.
-pub(super) fn skip_empty_line<'a>(buffer: &'a [u8], limits: &HeadLimits) -> Result<Option<&'a [u8]>, HeadFault> {
-    let head = match buffer {
-        [] | [b'\r'] => return Ok(None),
-        [b'\r', b'\n', head @ ..] => head,
-        [b'\r', ..] => return Err(HeadFault::BareCr),
-        [b'\n', ..] => return Err(HeadFault::BareLf),
-        head => head,
-    };
+/// The buffer from its request line on: a few empty lines before it are forgiven (9112 2.2 asks for one at least, nginx
+/// and HAProxy take any number). None: too early.
+pub(super) fn skip_empty_lines<'a>(buffer: &'a [u8], limits: &HeadLimits) -> Result<Option<&'a [u8]>, HeadFault> {
+    let mut head = buffer;
+    for _ in 0..MOST_EMPTY_LINES {
+        head = match head {
+            [] | [b'\r'] => return Ok(None),
+            [b'\r', b'\n', rest @ ..] => rest,
+            [b'\r', ..] => return Err(HeadFault::BareCr),
+            [b'\n', ..] => return Err(HeadFault::BareLf),
+            _ => break,
+        };
+    }
     match head {
         [] => Ok(None),
         // A TLS record, or the hello of SSL 2.
@@ -68,7 +72,7 @@ fn scan_lines(head: &[u8], from: usize, limits: &HeadLimits) -> Result<Option<us
     let longest = (limits.target + LONGEST_METHOD + b"  HTTP/1.1\r\n".len()).min(limits.bytes);
     let Some(first) = memchr(b'\n', upto(head, longest)) else {
         find_end(upto(head, longest), from).map_err(|(_, fault)| in_first_line(fault))?;
-        return if head.len() > longest { Err(too_long(head, longest, limits)) } else { Ok(None) };
+        return if head.len() > longest { Err(too_long(head)) } else { Ok(None) };
     };
     let found = match find_end(upto(head, limits.bytes), from) {
         Ok(Some(end)) => return Ok(Some(end)),
@@ -141,12 +145,12 @@ fn in_first_line(fault: HeadFault) -> HeadFault {
     if fault == HeadFault::BadField { HeadFault::BadRequestLine } else { fault }
 }
 
-fn too_long(head: &[u8], longest: usize, limits: &HeadLimits) -> HeadFault {
-    if memchr(b' ', upto(head, LONGEST_METHOD + 1)).is_none() {
-        HeadFault::BadRequestLine
-    } else if longest == limits.bytes {
-        HeadFault::HeadTooLarge
-    } else {
-        HeadFault::TargetTooLong
+/// Of a request line that does not end.
+fn too_long(head: &[u8]) -> HeadFault {
+    match memchr(b' ', upto(head, LONGEST_METHOD + 1)) {
+        None => HeadFault::BadRequestLine,
+        Some(_) => HeadFault::TargetTooLong,
     }
 }
+
+const MOST_EMPTY_LINES: usize = 4;

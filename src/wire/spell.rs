@@ -3,7 +3,7 @@
 
 use super::fault::HeadFault;
 use super::fields::Span;
-use super::grammar::{field_value_is_clean, is_target_byte, is_token, trim};
+use super::grammar::{field_value_is_clean, is_token, target_is_clean, trim};
 use super::kind::FieldKind;
 use super::limits::HeadLimits;
 use super::meaning::Framing;
@@ -19,7 +19,7 @@ impl RequestHead {
         }
         // An absolute `:path` would be a second authority (9113 8.3.1).
         let is_path = target.first() == Some(&b'/') || target == b"*";
-        if !is_path || !target.iter().all(|&byte| is_target_byte(byte)) {
+        if !is_path || !target_is_clean(target) {
             return Err(HeadFault::BadTarget);
         }
         for part in [method, b" ", target, b" HTTP/1.1\r\n"] {
@@ -105,7 +105,7 @@ mod tests {
     #[test]
     fn nothing_breaks_out_of_its_line() {
         type Fields = &'static [(&'static str, &'static str)];
-        let cases: [(&str, &str, Option<&str>, Fields, HeadFault); 27] = [
+        let cases: [(&str, &str, Option<&str>, Fields, HeadFault); 28] = [
             ("GET /x", "/", Some("a"), &[], HeadFault::BadRequestLine),
             ("GET\r\n", "/", Some("a"), &[], HeadFault::BadRequestLine),
             ("", "/", Some("a"), &[], HeadFault::BadRequestLine),
@@ -118,6 +118,7 @@ mod tests {
             ("GET", "/ HTTP/1.1\r\nX: ", Some("a"), &[], HeadFault::BadTarget),
             ("GET", "/a b", Some("a"), &[], HeadFault::BadTarget),
             ("GET", "/#", Some("a"), &[], HeadFault::BadTarget),
+            ("GET", "/a\\b", Some("a"), &[], HeadFault::BadTarget),
             ("GET", "/", None, &[], HeadFault::NoHost),
             ("GET", "/", Some(""), &[], HeadFault::BadHost),
             ("GET", "/", Some("u@a"), &[], HeadFault::BadHost),
@@ -140,6 +141,16 @@ mod tests {
         }
         let coding = spelled(GET, &[("transfer-encoding", "chunked")], Framing::Chunked);
         assert_eq!(coding.map(|_| ()), Err(HeadFault::BadConnection));
+    }
+
+    #[test]
+    fn a_target_may_have_what_it_may_have_in_http_1() {
+        for target in ["/caf\u{e9}", "/?q=\u{20ac}", "/?a=\\b", "/<>\"`{|}^", "*"] {
+            let method = if target == "*" { "OPTIONS" } else { "GET" };
+            let head = spelled((method, target, Some("a:")), &[], Framing::None).unwrap();
+            assert_eq!(head.target_up(), target.as_bytes());
+            assert_eq!(head.host().map(|host| (host.name, host.port)), Some((b"a".as_slice(), None)));
+        }
     }
 
     #[test]

@@ -137,3 +137,13 @@ fn an_idle_http2_connection_ends_even_when_its_client_says_nothing_to_that() {
     assert_eq!(frames.outcome(u32::MAX).expect("a leave comes"), Outcome::GoAway(0));
     eventually("the connection is closed", || weir.metric("weir_connections_open", &[("listener", "https")]) < 0.5);
 }
+
+#[test]
+fn a_long_target_passes_where_heads_may_be_larger_than_usual() {
+    let origin = Origin::named("n");
+    let weir = Plan::before(&[&origin]).listener("max-head = \"128KiB\"").start();
+    let long = |length: usize| format!("/{}", "a".repeat(length));
+    assert_eq!(weir.get(&long(40_000)).text(), format!("n {}", long(40_000)));
+    assert_eq!(weir.get(&long(120_000)).status, 200);
+    assert_eq!(weir.get(&long(140_000)).refusal(), "414 target-too-long");
+}

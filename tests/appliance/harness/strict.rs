@@ -48,7 +48,9 @@ fn request_line(line: &[u8]) -> Result<(), String> {
     if method.is_empty() || !method.iter().all(|byte| is_token(*byte)) {
         return Err("the method is no token".to_owned());
     }
-    if !target.starts_with(b"/") && target != b"*" || target.iter().any(|byte| !(0x21..0x7f).contains(byte)) {
+    // Bytes above ASCII are what browsers and WSO2 clients send; every node reads them as what they are.
+    let is_odd = |byte: &u8| !(0x21..0x7f).contains(byte) && *byte < 0x80;
+    if !target.starts_with(b"/") && target != b"*" || target.iter().any(is_odd) {
         return Err("the target is not in origin-form".to_owned());
     }
     if version != b"HTTP/1.1" {

@@ -26,6 +26,8 @@ const OK5: &str = "HTTP/1.1 200 OK\nContent-Length: 5";
 const CHUNKED: &str = "HTTP/1.1 200 OK\nTransfer-Encoding: chunked";
 
 fn framing() -> Vec<Row> {
+    let both =
+        |fields: &str| format!("HTTP/1.1 200 OK\r\n{fields}\r\nConnection: keep-alive\r\n\r\n5\r\nhello\r\n0\r\n\r\n");
     vec![
         fine("a length", "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello", OK5, "hello"),
         fine(
@@ -46,6 +48,24 @@ fn framing() -> Vec<Row> {
             CHUNKED,
             "hello",
         ),
+        fine(
+            "chunks with blanks behind their sizes",
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5 ;a=b\r\nhello\r\n0  \r\n\r\n",
+            CHUNKED,
+            "hello",
+        ),
+        fine("length and chunked", &both("Content-Length: 99\r\nTransfer-Encoding: chunked"), CHUNKED, "hello")
+            .not_reused(),
+        fine("chunked and length", &both("Transfer-Encoding: chunked\r\nContent-Length: 2"), CHUNKED, "hello")
+            .not_reused(),
+        fine(
+            "length and chunked for HTTP/1.0",
+            &both("Content-Length: 3\r\nTransfer-Encoding: chunked"),
+            "HTTP/1.1 200 OK",
+            "hello",
+        )
+        .asked(OLD)
+        .not_reused(),
         fine("Chunked in upper case", "HTTP/1.1 200 OK\r\nTransfer-Encoding: CHUNKED\r\n\r\n0\r\n\r\n", CHUNKED, ""),
         fine(
             "an empty chunked 202",
@@ -344,8 +364,11 @@ fn heads_that_fail() -> Vec<Row> {
 fn framing_faults() -> Vec<Row> {
     let with = |fields: &str| format!("HTTP/1.1 200 OK\r\n{fields}\r\n\r\n5\r\nhello\r\n0\r\n\r\n");
     vec![
-        malformed("length and chunked", &with("Content-Length: 5\r\nTransfer-Encoding: chunked")),
-        malformed("chunked and length", &with("Transfer-Encoding: chunked\r\nContent-Length: 5")),
+        malformed(
+            "two lengths and chunked",
+            &with("Content-Length: 5\r\nContent-Length: 6\r\nTransfer-Encoding: chunked"),
+        ),
+        malformed("chunked twice in a line", &with("Transfer-Encoding: chunked, chunked")),
         malformed("two lengths", &with("Content-Length: 5\r\nContent-Length: 6")),
         malformed("a list of lengths", &with("Content-Length: 5, 6")),
         malformed("a length with a plus", &with("Content-Length: +5")),
@@ -380,6 +403,11 @@ fn cuts() -> Vec<Row> {
         cut("a last chunk without its end", &format!("{chunked}5\r\nhello\r\n0\r\n"), Then::Close),
         cut("a size that is none", &format!("{chunked}5\r\nhello\r\nzz\r\n"), Then::Close),
         cut("no line end after a chunk", &format!("{chunked}5\r\nhelloXX0\r\n\r\n"), Then::Close),
+        cut(
+            "an extension that is none",
+            &format!("{chunked}5\r\nhello\r\n5;bad[=x\r\nhello\r\n0\r\n\r\n"),
+            Then::Close,
+        ),
         cut("a size of 17 digits", &format!("{chunked}5\r\nhello\r\n00000000000000001\r\nx\r\n0\r\n\r\n"), Then::Close),
         cut("a shorter body for HTTP/1.0", length, Then::Close).asked(OLD),
         gone("half a head", "HTTP/1.1 200 OK\r\nContent-Le", Then::Close, "502 node-cut"),

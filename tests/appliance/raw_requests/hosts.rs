@@ -41,6 +41,7 @@ fn malformed() -> Vec<Row> {
         ("with a negative port", "esb.test:-1"),
         ("with two ports", "esb.test:80:81"),
         ("with a port alone", ":80"),
+        ("of a colon alone", ":"),
         ("with NUL", "esb.test$[00]"),
         ("with UTF-8", "esb$[c3]$[a9].test"),
         ("with DEL", "esb.test$[7f]"),
@@ -61,7 +62,7 @@ fn malformed() -> Vec<Row> {
 }
 
 fn fine() -> Vec<Row> {
-    let hosts = ["ESB.test", "esb.test:80", "esb.test:8443", "esb.test."];
+    let hosts = ["ESB.test", "esb.test:80", "esb.test:8443", "esb.test.", "esb.test:", "esb.test.:"];
     let row = |host: &&str| {
         let (send, up) =
             (format!("GET / HTTP/1.1\r\nHost: {host}\r\n\r\n"), format!("GET / HTTP/1.1\r\nHost: {host}\r\n$F\r\n"));
