@@ -84,7 +84,8 @@ pub(crate) fn choose(criterion: &mut Criterion) {
             let mut chance = 88_172_645_463_325_252;
             let mut next = || {
                 let ask = Ask { key: draw(&mut chance), chance: draw(&mut chance) };
-                let wish = Wish { bound: None, returns: false, tried: &tried, failure: None, ask, now: NOW };
+                let wish =
+                    Wish { bound: None, returns: false, prefers: None, tried: &tried, failure: None, ask, now: NOW };
                 let Choice::Node(chosen) = pool.choose(&wish, Meant::Yes) else { panic!("all nodes are active") };
                 chosen.member
             };

@@ -120,6 +120,7 @@ impl Answering<'_> {
         let wish = Wish {
             bound: belongs.bound,
             returns: belongs.returns,
+            prefers: belongs.prefers,
             tried: &Tried::default(),
             failure: None,
             ask: belonging::ask(&pool.settings.balance, &self.head, || client, || chance(self.now)),
@@ -208,7 +209,10 @@ fn session_in_words(pool: &Pool, belongs: &Belonging) -> String {
             Some(label) => format!("session: lives on {label}"),
             None => "session: its node is in this pool no longer".to_owned(),
         },
-        None if belongs.named => "session: not known here".to_owned(),
+        None if belongs.named => match belongs.prefers.and_then(node) {
+            Some(label) => format!("session: not known here; its id names {label}, which gets it if it takes new ones"),
+            None => "session: not known here".to_owned(),
+        },
         None => "session: none is named".to_owned(),
     }
 }

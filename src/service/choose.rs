@@ -69,6 +69,7 @@ impl Trip<'_> {
         let wish = Wish {
             bound: self.belongs.bound,
             returns: self.belongs.returns,
+            prefers: self.belongs.prefers,
             tried: &self.tried,
             failure: self.failure,
             ask: self.ask(),
@@ -183,13 +184,8 @@ impl Trip<'_> {
             Why::Balanced if node.backup => Why::Backup,
             why => why,
         };
-        let state = &node.state;
-        state.claim(self.now(), crate::traffic::pool::TRIAL).then_some(Chosen {
-            member,
-            why,
-            held: Some(held),
-            change: None,
-        })
+        let may_go = held.claim(self.now(), crate::traffic::pool::TRIAL);
+        may_go.then_some(Chosen { member, why, held: Some(held), change: None })
     }
 
     /// Delays a request that came too soon after others.

@@ -49,21 +49,22 @@ impl Trip<'_> {
         let Some(number) = self.member.and_then(|member| pool.members.get(member)).map(|member| member.number) else {
             return;
         };
-        if sticky.mode == StickyMode::Source {
-            if let Some(key) = self.belongs.key.filter(|_| self.belongs.bound != Some(number) || self.belongs.returns) {
-                self.bind(sessions, key, number, How::Moved);
-            }
-            return;
-        }
-        let named = self.learn_named(sessions, sticky, number, answer);
+        let by_client = sticky.mode == StickyMode::Source;
+        let named = !by_client && self.learn_named(sessions, sticky, number, answer);
         let Some(key) = self.belongs.key else { return };
         match self.belongs.bound {
+            // The look-up has noted its use.
+            Some(bound) if by_client && bound == number && !self.belongs.returns => {}
             Some(bound) => {
                 // One reset is no reason to move: the session still lives where its node is active.
                 let away = self.session == SessionWord::Rebound && pool.is_home(bound, self.now());
                 if !away {
                     self.bind(sessions, key, number, How::Moved);
                 }
+            }
+            // Clients cannot make up addresses as they can ids.
+            None if by_client => {
+                self.bind(sessions, key, number, How::Moved);
             }
             // A node that gives another id has not taken this one.
             None if named || answer.status() >= 400 || is_crowded(sessions, sticky) => {}

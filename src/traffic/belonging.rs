@@ -18,6 +18,8 @@ pub struct Belonging {
     pub key: Option<SessionKey>,
     /// The number of the node that it lives on, or returns to.
     pub bound: Option<u32>,
+    /// The number of the node that its id names, where the pool's table does not know it.
+    pub prefers: Option<u32>,
     /// Whether it lives elsewhere now, and returns to its first node.
     pub returns: bool,
     /// Whether the request names one at all.
@@ -55,7 +57,7 @@ impl Belonging {
     }
 }
 
-/// Every value of the cookie, then the path; then a route suffix.
+/// Every value of the cookie, then the path; where none is known, the node that one of them names.
 fn learned(pool: &Pool, sticky: &Sticky, sessions: &Sessions, asking: &Asking<'_>) -> Belonging {
     let (mut first, mut best) = (None, None);
     for id in ids(sticky, asking.head) {
@@ -71,8 +73,14 @@ fn learned(pool: &Pool, sticky: &Sticky, sessions: &Sessions, asking: &Asking<'_
             break;
         }
     }
-    let by_route = || Belonging { key: first, ..told_by_route(pool, sticky, asking) };
-    best.unwrap_or_else(by_route)
+    // Such an id may be one that the table lost, or made up by the client.
+    let unknown = || Belonging {
+        key: first,
+        prefers: routed(pool, sticky, asking),
+        named: first.is_some(),
+        ..Belonging::default()
+    };
+    best.unwrap_or_else(unknown)
 }
 
 fn known(pool: &Pool, sticky: &Sticky, sessions: &Sessions, key: SessionKey, asking: &Asking<'_>) -> Option<Belonging> {
@@ -81,7 +89,8 @@ fn known(pool: &Pool, sticky: &Sticky, sessions: &Sessions, key: SessionKey, ask
         Meant::Asked => sessions.peek(key, asking.now)?,
     };
     let number = sessions::failback(sticky.failback, &found, pool.is_home(found.home, asking.now));
-    Some(Belonging { key: Some(key), bound: Some(number), returns: number != found.node, named: true })
+    let returns = number != found.node;
+    Some(Belonging { key: Some(key), bound: Some(number), returns, named: true, ..Belonging::default() })
 }
 
 /// Weir's own cookie. One that nobody here has made says nothing.
@@ -95,8 +104,11 @@ fn told_by_cookie(pool: &Pool, sticky: &Sticky, asking: &Asking<'_>) -> Belongin
 
 fn told_by_route(pool: &Pool, sticky: &Sticky, asking: &Asking<'_>) -> Belonging {
     let named = ids(sticky, asking.head).next().is_some();
-    let bound = ids(sticky, asking.head).filter_map(cookies::route).find_map(|route| pool.routed(route));
-    Belonging { bound, named, ..Belonging::default() }
+    Belonging { bound: routed(pool, sticky, asking), named, ..Belonging::default() }
+}
+
+fn routed(pool: &Pool, sticky: &Sticky, asking: &Asking<'_>) -> Option<u32> {
+    ids(sticky, asking.head).find_map(|id| pool.routed(id))
 }
 
 fn ids<'a>(sticky: &'a Sticky, head: &'a RequestHead) -> impl Iterator<Item = &'a [u8]> {

@@ -1,8 +1,6 @@
 //! Where a session's identifier may stand: in cookies, in the path, in what a node sets. Only finds bytes; what they
 //! bind is the session table's business. Names compare without case, as nginx's cookie variables do.
 
-use memchr::memrchr;
-
 use crate::wire::{FieldKind, RequestHead, trim};
 
 /// All values of the cookie of this name, in the order they came. Browsers send several: one for each path.
@@ -24,10 +22,10 @@ pub fn path_parameter<'a>(path: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
     found
 }
 
-/// The route in a session's identifier: what stands after its last dot.
-pub fn route(id: &[u8]) -> Option<&[u8]> {
-    let dot = memrchr(b'.', id)?;
-    id.get(dot + 1..).filter(|route| !route.is_empty())
+/// Whether a session's identifier ends with this route, after a dot. A route may have dots itself (a host name, say):
+/// mod_proxy and Tomcat take all after the first dot, nginx' usual map takes what follows the last one.
+pub fn ends_with_route(id: &[u8], route: &[u8]) -> bool {
+    !route.is_empty() && id.strip_suffix(route).is_some_and(|before| before.ends_with(b"."))
 }
 
 /// The value that a Set-Cookie gives to the cookie of this name; None where it sets another one or deletes it.
@@ -122,10 +120,22 @@ mod tests {
     }
 
     #[test]
-    fn a_route_stands_after_the_last_dot() {
-        let cases = [("a.w1", Some("w1")), ("a.b.w1", Some("w1")), ("a", None), ("a.", None), (".", None), ("", None)];
-        for (id, expected) in cases {
-            assert_eq!(route(id.as_bytes()), expected.map(str::as_bytes), "{id}");
+    fn a_route_stands_after_a_dot_and_may_have_dots_itself() {
+        let cases = [
+            ("a.w1", "w1", true),
+            ("a.b.w1", "w1", true),
+            ("a.b.w1", "b.w1", true),
+            ("a.esb1.example.com", "esb1.example.com", true),
+            (".w1", "w1", true),
+            ("a.xw1", "w1", false),
+            ("a.w1.x", "w1", false),
+            ("w1", "w1", false),
+            ("a.", "", false),
+            ("a", "", false),
+            ("", "w1", false),
+        ];
+        for (id, route, expected) in cases {
+            assert_eq!(ends_with_route(id.as_bytes(), route.as_bytes()), expected, "{id} {route}");
         }
     }
 

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 
 use super::balance::{Ask, Balancer, Candidates, last_resort};
+use super::cookies;
 use super::member::{Held, Member, Waiting};
 use super::own_cookie::Tokens;
 use super::retry::{Budget, Failure};
@@ -53,6 +54,8 @@ pub struct Wish<'a> {
     pub bound: Option<u32>,
     /// Whether the session had moved, and is on its way back.
     pub returns: bool,
+    /// The number of the node that its session id names, where no table knows the session.
+    pub prefers: Option<u32>,
     /// Nodes that it has tried already.
     pub tried: &'a Tried,
     /// What went wrong with the last of them.
@@ -147,9 +150,13 @@ impl Pool {
         self.member_of(number).is_some_and(|member| self.members[member].state.takes_bound(now))
     }
 
-    /// The member whose jvmRoute this is.
-    pub fn routed(&self, route: &[u8]) -> Option<u32> {
-        self.members.iter().find(|member| member.route.as_bytes() == route).map(|member| member.number)
+    /// The member whose jvmRoute ends this session id. Where one route ends another, the longer one counts, as where all
+    /// after the first dot is the route.
+    pub fn routed(&self, id: &[u8]) -> Option<u32> {
+        let fits = |member: &&Member| cookies::ends_with_route(id, member.route.as_bytes());
+        let all = self.members.iter().filter(fits);
+        // Of several addresses of one node the first, which `max_by_key` would not give.
+        all.rev().max_by_key(|member| member.route.len()).map(|member| member.number)
     }
 
     /// The node that the request gets.
@@ -174,6 +181,9 @@ impl Pool {
             (_, Some(lost)) => Why::Rebound(lost),
             _ => otherwise,
         };
+        if let Some(chosen) = self.preferred(wish, meant) {
+            return Choice::Node(chosen);
+        }
         for tier in [Tier::Active, Tier::Standby, Tier::Backup] {
             // That a standby was activated or a backup serves says more than that it was somebody's turn.
             let why = match tier {
@@ -193,7 +203,7 @@ impl Pool {
 
     /// Whether another node is left that a request, whose session is `bound`, could try; asks without taking a turn.
     pub fn has_another(&self, bound: Option<u32>, tried: &Tried, now: Tick) -> bool {
-        let wish = Wish { bound, returns: false, tried, failure: None, ask: Ask::default(), now };
+        let wish = Wish { bound, returns: false, prefers: None, tried, failure: None, ask: Ask::default(), now };
         matches!(self.choose(&wish, Meant::Asked), Choice::Node(_))
     }
 
@@ -223,6 +233,15 @@ impl Pool {
             Err(Missed::Place) => Ok(Choice::Full(Wanted { node: Some(number), why })),
             Err(Missed::Trial) => Err(Lost::Passive(Reason::Ejected)),
         }
+    }
+
+    /// The node that an unknown session id names. Anybody can write such an id, so it is no more than a wish: for a node
+    /// that takes new sessions, and for the first try.
+    fn preferred(&self, wish: &Wish<'_>, meant: Meant) -> Option<Chosen> {
+        let index = self.member_of(wish.prefers?)?;
+        let member = &self.members[index];
+        let takes = wish.tried.is_empty() && !member.backup && member.state.takes_new(wish.now);
+        if takes { self.take(index, Why::Session, wish, meant).ok() } else { None }
     }
 
     /// Where no node is active, a session's own is as good a last resort as any, and has the session.
@@ -286,9 +305,10 @@ impl Pool {
             let chosen = Chosen { member: index, why, held: None, change: None };
             return member.has_room().then_some(chosen).ok_or(Missed::Place);
         }
-        let held = member.post.take(wish.now).ok_or(Missed::Place)?;
+        let mut held = member.post.take(wish.now).ok_or(Missed::Place)?;
+        let may_go = held.claim(wish.now, TRIAL);
         let chosen = Chosen { member: index, why, held: Some(held), change: None };
-        if member.state.claim(wish.now, TRIAL) { Ok(chosen) } else { Err(Missed::Trial) }
+        if may_go { Ok(chosen) } else { Err(Missed::Trial) }
     }
 
     /// Whether a node would take the request if it had room.

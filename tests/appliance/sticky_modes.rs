@@ -211,6 +211,25 @@ fn a_route_leads_to_its_node() {
 }
 
 #[test]
+fn a_route_with_dots_leads_to_its_node() {
+    for mode in ["route", "learn"] {
+        let mut world = World::of(3, |plan| plan.pool(&format!("sticky = {{ mode = \"{mode}\" }}")));
+        world.weir.edit(|text| {
+            text.replacen("name = \"n2\"", "name = \"n2\"\nroute = \"esb2.example.com\"", 1).replacen(
+                "name = \"n3\"",
+                "name = \"n3\"\nroute = \"com\"",
+                1,
+            )
+        });
+        world.weir.reload();
+        for (id, node) in [("0A1B.esb2.example.com", "n2"), ("0A.1B.esb2.example.com", "n2"), ("0A1B.other.com", "n3")]
+        {
+            world.stays(id, node);
+        }
+    }
+}
+
+#[test]
 fn a_route_may_stand_in_another_cookie() {
     let world = World::of(3, |plan| plan.pool("sticky = { mode = \"route\", cookie = \"SHOP\" }"));
     (0..6).for_each(|_| assert_eq!(world.with_cookie("JSESSIONID=A.n1; shop=A.n3").text(), "n3"));
@@ -253,13 +272,61 @@ fn who_is_no_trusted_proxy_speaks_for_itself() {
 fn a_client_whose_node_is_lost_moves_once() {
     let mut world = World::of(3, |plan| plan.pool(&format!("sticky = {{ mode = \"source\" }}\n{QUICK}")));
     let home = world.weir.get("/").text();
-    world.node(&home).stop();
+    world.lose(&home);
     let next = world.weir.get("/").text();
     assert_ne!(next, home);
     world.node(&home).resume();
     world.weir.stop();
     world.weir.start_again();
     (0..6).for_each(|_| assert_eq!(world.weir.get("/").text(), next, "and after a restart"));
+}
+
+/// Two nodes, of which the first resets the connections of requests for /reset.
+fn one_that_resets(pool: &str) -> (Vec<Origin>, Appliance) {
+    let node = |name: &'static str, resets: bool| {
+        Origin::speaking(move |talk| {
+            talk.body_length();
+            if resets && talk.target() == "/reset" {
+                return talk.reset();
+            }
+            let seen = talk.seen();
+            talk.send(&crate::session_world::answer(name, &seen));
+        })
+    };
+    let nodes = vec![node("n1", true), node("n2", false)];
+    // A kept connection that breaks would be replaced by one to the same node.
+    let weir = Plan::before(&nodes.iter().collect::<Vec<_>>()).pool(&format!("reuse = false\n{pool}")).start();
+    (nodes, weir)
+}
+
+#[test]
+fn one_reset_of_an_active_node_moves_nobody_for_good() {
+    for mode in ["source", "learn", "cookie", "route"] {
+        let (_nodes, weir) = one_that_resets(&format!("sticky = {{ mode = \"{mode}\" }}"));
+        let ask = |target: &str, cookie: &str| {
+            weir.client().ask(format!("GET {target} HTTP/1.1\r\nHost: esb.test\r\nCookie: x=y; {cookie}\r\n\r\n"))
+        };
+        let log_in = || {
+            let mut answers = (0..10).map(|number| ask(&format!("/login/S{number}"), ""));
+            let there = answers.find(|answer| answer.text() == "n1").expect("logins are spread");
+            let set = there.values("set-cookie");
+            let own = set.iter().find(|value| value.starts_with(if mode == "cookie" { "WEIR" } else { "JSESS" }));
+            own.and_then(|value| value.split(';').next()).expect("it is set").to_owned()
+        };
+        let cookie = match mode {
+            "route" => "JSESSIONID=A.n1".to_owned(),
+            // The first client gets the first node.
+            "source" => String::new(),
+            _ => log_in(),
+        };
+        assert_eq!(ask("/", &cookie).text(), "n1", "{mode}");
+        let helped = ask("/reset", &cookie);
+        assert_eq!((helped.text().as_str(), helped.values("set-cookie").len()), ("n2", 0), "{mode}: another one helps");
+        for _ in 0..4 {
+            assert_eq!(ask("/", &cookie).text(), "n1", "{mode}: it is at home again");
+        }
+        assert_eq!(weir.state("app", "n1"), "active");
+    }
 }
 
 /// A session of n2 that had to move; and where to.
@@ -314,6 +381,58 @@ fn a_home_stays_home_over_a_restart() {
     world.node("n2").resume();
     world.weir.start_again();
     world.stays(&id, "n2");
+}
+
+#[test]
+fn an_invented_id_chooses_no_node_that_takes_no_new_sessions() {
+    let learn = "sticky = { mode = \"learn\", idle = \"1s\" }";
+    let invented = |world: &World, node: &str| {
+        for number in 0..6 {
+            assert_ne!(world.of_session(&format!("invented{number}.{node}")), node);
+            let target = format!("/;jsessionid=invented-too{number}.{node}");
+            assert_ne!(world.weir.get(&target).text(), node);
+        }
+    };
+    let world = World::of(3, |plan| plan.pool(learn).member(3, "backup = true"));
+    world.stays("invented.n2", "n2");
+    invented(&world, "n3");
+    world.weir.say(&["drain", "n1"]);
+    // Whoever asks like this does not keep the drain from ending.
+    eventually("the drain is over", || {
+        invented(&world, "n1");
+        world.weir.state("app", "n1") == "passive maintenance"
+    });
+    invented(&world, "n1");
+    let world = World::of(2, |plan| plan.pool(&format!("{learn}\nactive = {{ start = 1 }}")));
+    invented(&world, "n2");
+    assert_eq!(world.weir.state("app", "n2"), "passive standby");
+}
+
+#[test]
+fn an_invented_id_waits_for_no_node_and_is_refused_nowhere() {
+    // Whose session lives on a lost node is refused here, and no id that nobody knows is such a session.
+    let world = World::of(2, |plan| plan.pool("sticky = { mode = \"learn\", on-lost = \"refuse\" }"));
+    world.weir.say(&["maintain", "n1"]);
+    world.stays("invented.n1", "n2");
+    let small = World::of(2, |plan| plan.pool("sticky = { mode = \"learn\", max-sessions = 4 }"));
+    (0..20).for_each(|number| assert_eq!(small.of_session(&format!("made-up{number}.n1")), "n1"));
+    assert!(small.known() < 3.5, "made-up ids fill {} of 4 places", small.known());
+}
+
+#[test]
+fn of_two_cookies_the_one_counts_whose_node_serves() {
+    let world = World::of(3, |plan| plan.pool("sticky = { mode = \"learn\" }"));
+    let (old, new) = (world.login_on("n1", "O"), world.login_on("n2", "N"));
+    let both =
+        |first: &str, second: &str| world.with_cookie(&format!("JSESSIONID={first}; JSESSIONID={second}")).text();
+    assert_eq!((both(&old, &new), both(&new, &old)), ("n1".to_owned(), "n2".to_owned()), "the first, while both serve");
+    world.weir.say(&["maintain", "n1"]);
+    for _ in 0..4 {
+        assert_eq!(both(&old, &new), "n2", "its other session is alive");
+        assert_eq!(both(&new, &old), "n2");
+    }
+    world.weir.say(&["activate", "n1"]);
+    assert_eq!(both(&old, &new), "n1", "nothing has moved meanwhile");
 }
 
 #[test]

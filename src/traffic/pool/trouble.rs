@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use super::tests::{at, follow, sticky};
+use super::tests::{at, follow, sticky, wish};
 use super::*;
 use crate::config::ActiveNodes;
 use crate::traffic::member::Waiter;
@@ -23,10 +23,6 @@ fn learns(settings: &mut config::Pool) {
 fn one_of(max: u32) -> Option<ActiveNodes> {
     let (above_for, cool_down) = (Duration::from_secs(30), Duration::from_mins(5));
     Some(ActiveNodes { start: 1, max, in_flight_per_node: 100, above_for, cool_down })
-}
-
-fn wish(tried: &Tried, bound: Option<u32>, now: Tick) -> Wish<'_> {
-    Wish { bound, returns: false, tried, failure: None, ask: Ask::default(), now }
 }
 
 /// The index of the node, why, and the place there.
