@@ -170,7 +170,7 @@ impl Trip<'_> {
         self.ground = Ground::Newer(Arc::clone(&newest));
     }
 
-    fn waited_for(&self, held: Held, wanted: Wanted) -> Option<Chosen> {
+    fn waited_for(&self, mut held: Held, wanted: Wanted) -> Option<Chosen> {
         // The place may be of another generation, which has the node in another place, or elsewhere, or not at all.
         let member = self.pool().member_of(held.number());
         let Some(member) = member.filter(|member| held.is_at(&self.pool().members[*member])) else {

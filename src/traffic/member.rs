@@ -10,7 +10,7 @@ use parking_lot::Mutex;
 
 use super::latency::Latency;
 use super::queue::Queue;
-use super::state::NodeState;
+use super::state::{Claim, NodeState, Trial};
 use super::tick::Tick;
 use super::warmth::Warmup;
 
@@ -167,12 +167,14 @@ pub type Waiting = Queue<Waiter>;
 /// Wakes somebody who waits: with a place for him, or with none where it is worth to look again.
 pub type Waiter = Box<dyn FnOnce(Option<Held>) + Send>;
 
-/// A place at a node, held while a request runs there. Dropped, it goes to whoever waits for it longest.
+/// A place at a node, held while a request runs there. Dropped, it goes to whoever waits for it longest; and where its
+/// request was on trial and nothing came of that (the client left, say), the next one is.
 pub struct Held {
     post: Arc<Post>,
     since: Tick,
     /// Whether who waits gets it when it is dropped.
     passes_on: bool,
+    trial: Option<(Trial, Tick)>,
 }
 
 /// What a place is held at: one for each node of a pool and generation.
@@ -210,7 +212,7 @@ impl Post {
     }
 
     fn held(self: &Arc<Self>, since: Tick) -> Held {
-        Held { post: Arc::clone(self), since, passes_on: true }
+        Held { post: Arc::clone(self), since, passes_on: true, trial: None }
     }
 
     /// Whether more run here than may, as after a reload that lowered the bound.
@@ -243,6 +245,18 @@ impl Held {
     pub fn forfeit(mut self) {
         self.passes_on = false;
     }
+
+    /// Leave to use the place: of an ejected node whose time is over only one request has that.
+    pub fn claim(&mut self, now: Tick, trial: Duration) -> bool {
+        match self.post.state.claim(now, trial) {
+            Claim::Free => true,
+            Claim::OnTrial(trial) => {
+                self.trial = Some((trial, now));
+                true
+            }
+            Claim::Refused => false,
+        }
+    }
 }
 
 impl Drop for Held {
@@ -251,6 +265,9 @@ impl Drop for Held {
         // There is no clock here. The moment when this place was taken will do: by it a node whose ejection ended
         // meanwhile takes nobody yet, and those who wait for it are served by the pool's next tick.
         let now = self.since;
+        if let Some((trial, since)) = self.trial {
+            post.state.give_back(trial, since);
+        }
         // Who waits gets the very place: between giving it back and asking, somebody who just came could take it.
         if self.passes_on && !post.waiting.is_empty() && !post.is_crowded() {
             let next = post.waiting.next(|wants| post.would_take(wants, now).then(|| post.held(now)));

@@ -15,6 +15,7 @@ use parking_lot::Mutex;
 
 pub use self::ejection::{Ejecting, Fault, may_eject};
 use self::gate::{Admits, Gate};
+pub use self::gate::{Claim, Trial};
 use self::health::Health;
 pub use self::health::{Duty, Operator, Probed, Round, Thresholds};
 pub use self::words::{Change, Reason, State};
@@ -61,10 +62,15 @@ impl NodeState {
     }
 
     /// To be asked right before a request goes there, no later than the moment that is then reported as its beginning.
-    /// True, unless the node is ejected: then, when the time for that is over, it is true for one request per `trial`,
-    /// which thereby is on trial, and what comes of it decides. A last resort goes without asking.
-    pub fn claim(&self, now: Tick, trial: Duration) -> bool {
+    /// Free, unless the node is ejected: then, when the time for that is over, one request per `trial` may go, which
+    /// thereby is on trial, and what comes of it decides. A last resort goes without asking.
+    pub fn claim(&self, now: Tick, trial: Duration) -> Claim {
         self.gate.claim(now, trial)
+    }
+
+    /// Whoever was on trial since then is through: where nothing was reported of it, another request may try at once.
+    pub fn give_back(&self, trial: Trial, since: Tick) {
+        self.gate.give_back(trial, since);
     }
 
     /// Whether it may be tried although probes fail: no operator took it out.

@@ -148,6 +148,50 @@ fn one_request_is_on_trial_however_many_come() {
 }
 
 #[test]
+fn a_trial_that_tells_nothing_of_the_node_is_handed_on() {
+    // A client that leaves, and one whose body makes no sense.
+    let waits = "GET /hold HTTP/1.1\r\nHost: esb.test\r\n\r\n";
+    let breaks = "POST /hold HTTP/1.1\r\nHost: esb.test\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n";
+    for (request, leaves) in [(waits, true), (breaks, false)] {
+        let gate = Gate::shut();
+        let (opened, resets) = (gate.clone(), AtomicBool::new(true));
+        let bad = Origin::speaking(move |talk| {
+            if resets.swap(false, Ordering::SeqCst) {
+                return talk.reset();
+            }
+            if talk.target() == "/hold" {
+                opened.pass();
+            }
+            talk.send(&ok("bad"));
+        });
+        let good = Origin::answering(|_| ok("good"));
+        let weir =
+            Plan::before(&[&bad, &good]).pool("reuse = false\neject = { failures = 1, for = \"200ms\" }").start();
+        get_until(&weir, &bad, 1);
+        assert_eq!(weir.state("app", "n1"), EJECTED);
+        let mut on_trial = weir.client();
+        eventually("one is on trial", || {
+            let before = good.count() + bad.count();
+            on_trial = weir.client();
+            on_trial.send(request);
+            within(Duration::from_secs(2), || good.count() + bad.count() > before);
+            bad.count() > 1
+        });
+        if leaves {
+            on_trial.reset();
+        } else {
+            on_trial.send("no size\r\n");
+            assert_eq!(on_trial.answer().expect("Weir answers").status, 400);
+        }
+        // The trial's own time would be ten seconds.
+        let tried = within(Duration::from_secs(5), || weir.get("/a").text() == "bad");
+        assert!(tried, "{request}");
+        assert_eq!(weir.state("app", "n1"), "active");
+        gate.open();
+    }
+}
+
+#[test]
 fn a_node_that_answers_500_only_is_ejected_where_the_pool_counts_that() {
     let (bad, good) = pair(Mood::Faulty);
     let weir = Plan::before(&[&bad, &good]).pool("eject = { statuses = \"500-599\", for = \"1h\" }").start();

@@ -90,7 +90,12 @@ impl Pair {
             }
             17..21 => {
                 let trial = Duration::from_millis(100 * (1 + dice.below(50)));
-                assert_eq!(self.real.claim(now, trial), self.naive.claim(now, trial));
+                let claim = self.real.claim(now, trial);
+                assert_eq!(claim != Claim::Refused, self.naive.claim(now, trial));
+                if let (Claim::OnTrial(trial), 0) = (claim, dice.below(3)) {
+                    self.real.give_back(trial, now);
+                    self.naive.trial_until = None;
+                }
                 None
             }
             21 => {
@@ -299,7 +304,7 @@ impl Naive {
     }
 
     fn set_operator(&mut self, operator: Operator) {
-        if self.operator == Operator::Maintenance && operator != Operator::Maintenance {
+        if self.operator == Operator::Maintenance {
             self.ejected = None;
             self.trial_until = None;
             self.faults.clear();
