@@ -36,6 +36,7 @@ pub(crate) fn up(criterion: &mut Criterion) {
             close: false,
             via: true,
             upgrade: false,
+            expect: false,
             default_host: b"esb.wso2.com",
             edits,
         };

@@ -7,6 +7,9 @@ use super::model::{Member, Pool, Timeouts, WhenNone};
 use super::section::Section;
 use super::{active, balance, eject, health, members, node_tls, retry, sticky};
 
+/// Where WSO2's PassThrough transport listens, without an offset.
+const PASS_THROUGH: [u16; 2] = [8280, 8243];
+
 /// One pool.
 pub(super) fn read(section: &Section<'_>, name: Arc<str>, nodes: &Nodes<'_>) -> Pool {
     let balance = balance::read(section);
@@ -14,6 +17,12 @@ pub(super) fn read(section: &Section<'_>, name: Arc<str>, nodes: &Nodes<'_>) -> 
     let port = section.required_integer("port");
     if let Some(port) = port {
         check_port(section, "port", port, &members, nodes);
+    }
+    if port.is_some_and(|port| PASS_THROUGH.contains(&port)) && !section.has("buffer-request") {
+        let what = "port: WSO2's PassThrough transport may never answer a POST whose body comes apart from its head";
+        let advice =
+            "write buffer-request = \"64KiB\", so that both go to a node at once; \"0\" says that it is not WSO2";
+        section.problems.warning(section.place_of("port"), what, advice);
     }
     let tls = section.section("tls", "pool.tls").map(|tls| node_tls::read(&tls));
     let own = health::Own { port: port.unwrap_or(0), tls: tls.is_some() };

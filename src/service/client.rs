@@ -52,6 +52,14 @@ impl Body<'_> {
         }
     }
 
+    /// Whether all that is left of it is in [`Body::data`].
+    pub(crate) fn is_at_hand(&self) -> bool {
+        match self {
+            Self::H1(body) => body.is_at_hand(),
+            Self::H2(body) => body.is_at_hand(),
+        }
+    }
+
     /// Uses up `count` bytes of [`Body::data`].
     pub(crate) fn consume(&mut self, count: usize) {
         match self {

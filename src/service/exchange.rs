@@ -130,7 +130,7 @@ async fn find_and_try(
     trip.check_length()?;
     let mut upload = Upload::new(body, trip);
     trip.delay(delay, &mut upload).await?;
-    upload.read_first(trip.buffer_request()).await?;
+    upload.read_first(trip, sink).await?;
     trip.find_session();
     let tried = pin!(try_nodes(trip, answer, &mut upload, sink)).await;
     trip.received(upload.seen());

@@ -111,6 +111,11 @@ impl<'c> Body<'c> {
         self.input.unread().get(..self.ready).unwrap_or_default()
     }
 
+    /// See [`super::client::Body::is_at_hand`].
+    pub(crate) fn is_at_hand(&self) -> bool {
+        self.left().is_some_and(|left| left == self.ready as u64)
+    }
+
     /// See [`super::client::Body::consume`].
     pub(crate) fn consume(&mut self, count: usize) {
         self.ready -= count;
@@ -170,7 +175,7 @@ impl<'c> Body<'c> {
     /// See [`super::client::Body::left`].
     pub(crate) fn left(&self) -> Option<u64> {
         match self.framing {
-            BodyFraming::Done | BodyFraming::ChunkedDone(_) => Some(0),
+            BodyFraming::Done | BodyFraming::ChunkedDone(_) => Some(self.ready as u64),
             BodyFraming::Length(left) => Some(left),
             BodyFraming::Chunked(_) => None,
         }

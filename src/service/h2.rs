@@ -122,6 +122,11 @@ impl Body {
         &self.data
     }
 
+    /// See [`super::client::Body::is_at_hand`].
+    pub(crate) fn is_at_hand(&self) -> bool {
+        self.done || self.recv.is_end_stream()
+    }
+
     /// See [`super::client::Body::consume`]. The window opens again only for what has gone up.
     pub(crate) fn consume(&mut self, count: usize) {
         self.data.advance(count);

@@ -202,13 +202,14 @@ impl<'r> Trip<'r> {
     }
 
     /// Writes the head that goes up.
-    pub(crate) fn write_head(&self, out: &mut Vec<u8>, framing: UpFraming) {
+    pub(crate) fn write_head(&self, out: &mut Vec<u8>, framing: UpFraming, expect: bool) {
         let listener = self.place.listener();
         let up = Up {
             framing,
             close: !self.pool().settings.reuse,
             via: self.site().is_some_and(|site| site.via),
             upgrade: self.wants_upgrade(),
+            expect,
             default_host: listener.default_host.as_bytes(),
             edits: Some(&self.rules().request),
         };

@@ -5,7 +5,7 @@ use std::io;
 use std::time::Duration;
 
 use super::buffers::Buffer;
-use super::client::{Body, Gone};
+use super::client::{Body, Gone, Sink};
 use super::conn::{COPIED, Conn};
 use super::fault::{ClientFault, Lost};
 use super::reach::Node;
@@ -17,8 +17,10 @@ use crate::wire::{self, Framing, Method};
 
 /// Bodies up to this many bytes are remembered for repetition.
 const REMEMBERED: usize = 32 * 1024;
-/// As much of the body as leaves together with the head.
+/// As much of a body that may have to be sent again leaves together with the head.
 const WITH_HEAD: usize = 16 * 1024;
+/// As much of what is held leaves as one chunk together with the head.
+const MOST_CHUNK: usize = 64 * 1024;
 
 /// The body of one request, over all its attempts.
 pub(crate) struct Upload<'u, 'c> {
@@ -66,8 +68,9 @@ impl<'u, 'c> Upload<'u, 'c> {
         }
     }
 
-    /// Reads up to `most` bytes before anything goes up; a body that fits goes up with its length.
-    pub(crate) async fn read_first(&mut self, most: u64) -> Result<(), Refusal> {
+    /// Reads what the pool wants to hold before anything goes up; a body that fits goes up with its length. A client that
+    /// waits for 100 Continue is told by us to go on: nobody else sees its body yet.
+    pub(crate) async fn read_first(&mut self, trip: &mut Trip<'_>, sink: &mut Sink<'_>) -> Result<(), Refusal> {
         if matches!(self.framing, UpFraming::Length(0)) && !self.body.is_complete() {
             // An HTTP/2 stream that says its body is empty must also end it.
             return match self.body.fill().await {
@@ -76,8 +79,17 @@ impl<'u, 'c> Upload<'u, 'c> {
                 Err(fault) => Err(fault.refusal()),
             };
         }
+        let most = trip.buffer_request();
         if most == 0 || self.finished {
             return Ok(());
+        }
+        self.body.at_hand().map_err(ClientFault::refusal)?;
+        if self.goes_with_head() {
+            return Ok(());
+        }
+        if trip.awaits_continue() && self.body.data().is_empty() {
+            sink.proceed().await.map_err(ClientFault::refusal)?;
+            trip.proceeded(100);
         }
         self.remembers = true;
         while (self.kept.len() as u64) < most {
@@ -94,29 +106,44 @@ impl<'u, 'c> Upload<'u, 'c> {
         Ok(())
     }
 
+    // A short body that is all there with its length needs no room of its own.
+    fn goes_with_head(&self) -> bool {
+        let short = self.body.data().len() <= WITH_HEAD;
+        short && matches!(self.framing, UpFraming::Length(_)) && self.body.is_at_hand()
+    }
+
     /// Sends the head, with as much of the body as is at hand. Nothing of the body is used up before that worked.
     pub(crate) async fn begin(&mut self, trip: &mut Trip<'_>, node: &Node, limit: Duration) -> Result<(), Lost> {
-        let mut out = trip.connection.worker().buffers.lend();
-        trip.write_head(out.end(0), self.framing);
         self.body.at_hand().map_err(|fault| Lost::Over(fault.refusal()))?;
-        let kept = self.kept.len().min(WITH_HEAD);
-        let most = if self.remembers || matches!(self.framing, UpFraming::Chunked) { WITH_HEAD } else { usize::MAX };
-        let fresh = if kept == self.kept.len() { self.body.data().len().min(most) } else { 0 };
-        self.check(fresh).map_err(Lost::Over)?;
-        let kept_bytes = self.kept.get(..kept).unwrap_or_default();
-        frame(self.framing, out.end(0), kept_bytes);
-        let data = self.body.data().get(..fresh).unwrap_or_default();
-        let copied = if fresh <= COPIED || matches!(self.framing, UpFraming::Chunked) { fresh } else { 0 };
-        frame(self.framing, out.end(0), data.get(..copied).unwrap_or_default());
-        let direct = data.get(copied..).unwrap_or_default();
+        let mut out = trip.connection.worker().buffers.lend();
+        // A node has no say about a body that is here already; and whoever was told to go on is not told again.
+        trip.write_head(out.end(0), self.framing, trip.awaits_continue() && !self.body.is_at_hand());
+        let again = !self.kept.is_empty();
+        let data = if again { &self.kept[..] } else { self.body.data() };
+        let chunked = matches!(self.framing, UpFraming::Chunked);
+        let most = match again {
+            true if chunked => MOST_CHUNK,
+            false if chunked || self.remembers => WITH_HEAD,
+            _ => usize::MAX,
+        };
+        let data = data.get(..most).unwrap_or(data);
+        if !again {
+            self.check(data.len()).map_err(Lost::Over)?;
+        }
+        let (copied, direct) = if chunked || data.len() <= COPIED { (data, &b""[..]) } else { (&b""[..], data) };
+        frame(self.framing, out.end(0), copied);
         let written = node.conn.write_both(out.unread(), direct, limit).await;
         trip.note_sent(node);
-        let taken = written.map_err(|error| {
-            let late = error.kind() == io::ErrorKind::TimedOut;
-            Lost::Node(if late { Failure::SendTimeout } else { Failure::SendFailed })
-        })?;
-        self.resent = kept;
-        self.use_up(copied + taken);
+        let taken = copied.len()
+            + written.map_err(|error| {
+                let late = error.kind() == io::ErrorKind::TimedOut;
+                Lost::Node(if late { Failure::SendTimeout } else { Failure::SendFailed })
+            })?;
+        if again {
+            self.resent = taken;
+        } else {
+            self.use_up(taken);
+        }
         self.settle();
         Ok(())
     }

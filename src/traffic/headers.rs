@@ -53,6 +53,8 @@ pub struct Up<'a> {
     pub via: bool,
     /// Whether the client's wish to change the protocol goes up.
     pub upgrade: bool,
+    /// Whether the client's wish to be told that its body is wanted goes up.
+    pub expect: bool,
     /// The host for clients of HTTP/1.0 that name none.
     pub default_host: &'a [u8],
     /// What site and route change.
@@ -76,8 +78,10 @@ pub fn write_request(out: &mut Vec<u8>, head: &RequestHead, from: &Forwarded<'_>
     }
     let mut length_written = false;
     let edits = up.edits.filter(|edits| !edits.is_empty());
-    let edited = |field: &Field<'_>| edits.is_some_and(|edits| edits.drops(field.name));
-    for field in head.fields().filter(|field| goes_up(field, from.trust) && !edited(field)) {
+    let dropped = |field: &Field<'_>| {
+        edits.is_some_and(|edits| edits.drops(field.name)) || (field.kind == FieldKind::Expect && !up.expect)
+    };
+    for field in head.fields().filter(|field| goes_up(field, from.trust) && !dropped(field)) {
         match (field.kind, up.framing) {
             (FieldKind::Host, _) if field.value != host_up => run.write(out, field.name, host_up),
             (FieldKind::ContentLength, UpFraming::Length(length)) if !length_written => {
@@ -423,6 +427,7 @@ mod tests {
         close: false,
         via: false,
         upgrade: false,
+        expect: true,
         default_host: b"esb.wso2.com",
         edits: None,
     };
@@ -551,9 +556,10 @@ mod tests {
     }
 
     #[test]
-    fn expect_goes_up_but_not_for_an_old_client() {
+    fn expect_goes_up_but_not_for_an_old_client_nor_where_it_was_met() {
         let expect = "Expect: 100-continue\r\n";
         assert_eq!(up(expect, &FROM, &UP), format!("{expect}{}", ordinary("192.0.2.7")));
+        assert_eq!(up(expect, &FROM, &Up { expect: false, ..UP }), ordinary("192.0.2.7"));
         let old = written(&format!("POST / HTTP/1.0\r\n{expect}Content-Length: 1\r\n\r\n"), &FROM, &UP);
         assert!(!old.contains("Expect"), "{old}");
     }

@@ -195,6 +195,79 @@ fn a_client_that_waits_for_100_gets_the_nodes() {
     assert_eq!(client.ask("GET /again HTTP/1.1\r\nHost: esb.test\r\n\r\n").status, 200);
 }
 
+/// A node that takes up to 64 KiB at once, tells what of a body was there with its head, and knows its own 100.
+fn before_a_buffer(settings: &str) -> (Origin, Appliance) {
+    let origin = Origin::answering(|seen| ok(&format!("{} {:?}", seen.body().len(), seen.values("expect"))));
+    let weir = Plan::before(&[&origin]).secure().pool(settings).site("max-body = \"1MiB\"").start();
+    (origin, weir)
+}
+
+#[test]
+fn a_pool_that_buffers_tells_a_waiting_client_to_go_on_and_its_node_hears_nothing_of_that() {
+    let (origin, weir) = before_a_buffer("buffer-request = \"64KiB\"");
+    for (framing, body, seen) in [
+        ("Content-Length: 5", "hello".to_owned(), "5 []"),
+        ("Transfer-Encoding: chunked", "5\r\nhello\r\n0\r\n\r\n".to_owned(), "5 []"),
+        ("Content-Length: 200000", "x".repeat(200_000), "200000 []"),
+    ] {
+        for mut client in [weir.client(), weir.secure_client()] {
+            let before = origin.count();
+            client.send(post(&format!("Expect: 100-continue\r\n{framing}")));
+            assert_eq!(client.head().expect("the 100 comes"), "HTTP/1.1 100 Continue\r\n\r\n", "{framing}");
+            assert_eq!(origin.count(), before, "{framing}: the node is not asked yet");
+            client.send(&body);
+            let answer = client.answer().expect("an answer comes");
+            assert_eq!((answer.interim.as_slice(), answer.text().as_str()), (&[][..], seen), "{framing}");
+            assert_eq!(client.ask("GET /again HTTP/1.1\r\nHost: esb.test\r\n\r\n").status, 200, "{framing}");
+        }
+    }
+}
+
+#[test]
+fn a_client_that_does_not_wait_for_its_100_gets_none_from_a_pool_that_buffers() {
+    let (_origin, weir) = before_a_buffer("buffer-request = \"64KiB\"");
+    let mut client = weir.client();
+    let answer = client.ask(post("Expect: 100-continue\r\nContent-Length: 5") + "hello");
+    assert_eq!((answer.interim.as_slice(), answer.text().as_str()), (&[][..], "5 []"));
+}
+
+#[test]
+fn a_waiting_client_whose_body_is_not_wanted_is_not_told_to_go_on() {
+    let (origin, weir) = before_a_buffer("buffer-request = \"64KiB\"");
+    for mut client in [weir.client(), weir.secure_client()] {
+        let answer = client.ask(post("Expect: 100-continue\r\nContent-Length: 2000000"));
+        assert_eq!((answer.interim.as_slice(), answer.refusal().as_str()), (&[][..], "413 body-too-large"));
+        assert!(client.is_closed());
+    }
+    assert_eq!(origin.count(), 0);
+}
+
+#[test]
+fn a_body_that_came_with_its_head_goes_up_without_expect_whatever_the_pool_buffers() {
+    let (_origin, weir) = before_a_buffer("");
+    let answer = weir.client().ask(post("Expect: 100-continue\r\nContent-Length: 5") + "hello");
+    assert_eq!(answer.text(), "5 []");
+}
+
+#[test]
+fn a_large_body_that_is_held_goes_whole_to_the_next_node_when_the_first_one_breaks() {
+    let broken = Origin::speaking(|talk| {
+        talk.body_length();
+        talk.reset();
+    });
+    let well = Origin::answering(|seen| ok(&format!("{} {:?}", seen.body().len(), seen.doubtful)));
+    let weir = Plan::before(&[&broken, &well]).pool("buffer-request = \"1MiB\"\neject = { failures = 0 }").start();
+    let body = "x".repeat(700_000);
+    let chunks = format!("{:x}\r\n{body}\r\n0\r\n\r\n", body.len());
+    for (framing, body) in [("Content-Length: 700000", body), ("Transfer-Encoding: chunked", chunks)] {
+        for _ in 0..2 {
+            let head = post(framing).replace("POST", "PUT");
+            assert_eq!(weir.client().ask(head + &body).text(), "700000 None", "{framing}");
+        }
+    }
+    assert!(broken.count() >= 2, "{}", broken.count());
+}
+
 #[test]
 fn a_node_that_says_nothing_of_100_does_not_hold_the_client_up() {
     let origin = Origin::answering(|seen| ok(&String::from_utf8_lossy(&seen.body())));
