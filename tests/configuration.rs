@@ -167,7 +167,7 @@ fn what_is_not_written_is_as_the_reference_says() {
         assert_eq!(format!("`\"{}s\"`", value.as_secs()), written, "{table} {key}");
     }
     assert_eq!((listener.max_head, listener.max_fields, listener.max_requests), (65536, 100, 10_000));
-    assert_eq!((pool.reuse, pool.buffer_request, pool.timeouts.tunnel.as_secs()), (true, 0, 3600));
+    assert_eq!((pool.reuse, pool.timeouts.tunnel.as_secs()), (true, 3600));
     assert_eq!((site.max_body, &*site.upgrades[0], &site.logs.access), (None, "websocket", &LogTarget::Journal));
     assert_eq!(listener.trusted_proxies, None);
 }
@@ -307,6 +307,7 @@ fn what_is_allowed_but_doubtful_is_said() {
         (22, "an http probe on a port that speaks TLS will fail"),
         (23, "verify = \"none\": the nodes' certificates are not checked"),
         (24, "pool \"unused\" serves no site"),
+        (27, "port: WSO2's PassThrough transport may never answer a POST whose body comes apart from its head"),
         (28, "a TLS probe on the port of a pool without tls will fail"),
     ];
     assert_eq!(said.len(), expected.len(), "{said:#?}");
@@ -526,7 +527,7 @@ address = "10.0.0.5"
 [[pool]]
 name = "web"
 nodes = ["worker1", "worker2"]
-port = 8243
+port = 8244
 health = { probes = [{ kind = "http" }] }
 tls = { verify = "none" }
 [[pool]]

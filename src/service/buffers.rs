@@ -13,10 +13,14 @@ pub(crate) const SIZE: usize = 72 * 1024;
 /// As much as a read brings for someone who may be slow to take it: it is held until he has. As HAProxy's buffers.
 const NARROW: usize = 16 * 1024;
 
-/// What most heads and answers fit in. So short a read is copied out of the scratch, which stays in the cache that way.
+/// What most heads and answers fit in.
 const SMALL: usize = 4 * 1024;
 
-const SIZES: [usize; 3] = [SMALL, NARROW, SIZE];
+/// So short a read is copied out of the scratch, which stays in the cache that way; and who sends a head by pieces holds no
+/// more than this before it is longer.
+const COPIED: usize = 8 * 1024;
+
+const SIZES: [usize; 4] = [SMALL, COPIED, NARROW, SIZE];
 
 /// Pieces of memory of each size kept for reuse by one thread; more than these go back to the allocator.
 const KEPT: usize = 64;
@@ -122,8 +126,8 @@ impl Buffer {
     }
 
     fn take(&mut self, scratch: &mut Vec<u8>) {
-        if scratch.len() <= SMALL {
-            self.data = self.home.memory(SMALL);
+        if scratch.len() <= COPIED {
+            self.data = self.home.memory(scratch.len());
             self.data.extend_from_slice(scratch);
             scratch.clear();
         } else {
@@ -131,15 +135,23 @@ impl Buffer {
         }
     }
 
-    /// Moves what is unread to the front of enough memory, so that the room behind it can be filled.
+    /// Makes room behind what is unread: what was used up before it, else memory of the next size. What comes in pieces
+    /// takes so no more than it needs.
     fn make_room(&mut self) {
-        let most = if self.narrow { NARROW } else { SIZE };
-        if self.data.capacity() < most {
-            self.move_to(most);
-        } else if self.start > 0 {
+        if self.start > 0 {
             self.data.drain(..self.start);
             self.start = 0;
         }
+        if self.data.len() == self.data.capacity() {
+            let larger = SIZES.into_iter().find(|size| *size > self.data.len());
+            larger.into_iter().for_each(|size| self.move_to(size));
+        }
+    }
+
+    /// Begins to take some of what is unread out.
+    pub(crate) fn pass(&mut self) -> Pass<'_> {
+        let start = self.start;
+        Pass { buffer: self, kept: start, at: start }
     }
 
     fn move_to(&mut self, size: usize) {
@@ -147,6 +159,62 @@ impl Buffer {
         memory.extend_from_slice(self.unread());
         self.clear();
         self.data = memory;
+    }
+}
+
+/// A pass over what is unread that takes some of it out and brings the rest together at the front.
+pub(crate) struct Pass<'b> {
+    buffer: &'b mut Buffer,
+    /// Where what is kept ends.
+    kept: usize,
+    /// Where it goes on.
+    at: usize,
+}
+
+impl Pass<'_> {
+    /// What it has not come to yet.
+    pub(crate) fn rest(&self) -> &[u8] {
+        self.buffer.data.get(self.at..).unwrap_or_default()
+    }
+
+    /// How much is kept so far.
+    pub(crate) fn kept(&self) -> usize {
+        self.kept - self.buffer.start
+    }
+
+    /// Takes the next bytes out.
+    pub(crate) fn skip(&mut self, count: usize) {
+        self.at += count;
+        if self.kept() == 0 {
+            self.buffer.start = self.at;
+            self.kept = self.at;
+        }
+    }
+
+    /// Keeps the next bytes: they are moved only when something before them was taken out.
+    pub(crate) fn keep(&mut self, count: usize) {
+        if self.kept < self.at {
+            self.buffer.data.copy_within(self.at..self.at + count, self.kept);
+        }
+        self.kept += count;
+        self.at += count;
+    }
+
+    /// Closes the gap before what it has not come to, by moving the shorter side, and tells how much is kept.
+    pub(crate) fn end(self) -> usize {
+        let (kept, rest, gap) = (self.kept(), self.rest().len(), self.at - self.kept);
+        let Self { buffer, kept: kept_end, at } = self;
+        if gap > 0 && rest <= kept {
+            buffer.data.copy_within(at.., kept_end);
+            buffer.data.truncate(kept_end + rest);
+        } else if gap > 0 {
+            buffer.data.copy_within(buffer.start..kept_end, buffer.start + gap);
+            buffer.start += gap;
+        }
+        if buffer.unread().is_empty() {
+            buffer.clear();
+        }
+        kept
     }
 }
 
@@ -172,13 +240,24 @@ mod tests {
     #[test]
     fn what_is_read_in_pieces_lies_together() {
         let buffers = Rc::new(Buffers::default());
-        for (first, then) in [(5, 7), (5, 60_000), (SMALL, 1), (SMALL + 1, 5), (60_000, 12_000)] {
+        for (first, then) in [(5, 7), (5, 4000), (SMALL, 1), (SMALL + 1, 5), (COPIED, 1), (60_000, 12_000)] {
             let mut buffer = buffers.lend();
             fill(&mut buffer, &vec![b'a'; first]);
             buffer.consume(2);
             fill(&mut buffer, &vec![b'b'; then]);
             let expected = [vec![b'a'; first - 2], vec![b'b'; then]].concat();
             assert_eq!(buffer.unread(), expected, "{first} and {then}");
+        }
+    }
+
+    #[test]
+    fn what_comes_byte_by_byte_holds_little_more_than_it_is() {
+        let buffers = Rc::new(Buffers::default());
+        let mut buffer = buffers.lend();
+        for length in 1..=SIZE {
+            fill(&mut buffer, b"a");
+            let fits = SIZES.into_iter().find(|size| *size >= length);
+            assert_eq!((buffer.unread().len(), Some(buffer.data.capacity())), (length, fits));
         }
     }
 

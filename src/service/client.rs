@@ -4,20 +4,11 @@
 
 use std::time::Duration;
 
-use super::fault::ClientFault;
+use super::fault::{ClientFault, Gone};
 use super::{h1, h2};
 use crate::traffic::headers::Down;
 use crate::traffic::page::{Page, Reply};
 use crate::wire::AnswerHead;
-
-/// How a client goes away.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Gone {
-    /// It ended its own direction, a moment ago. It may have left, or still listen.
-    Finished,
-    /// It takes nothing any more.
-    Broken,
-}
 
 /// A request's body, as it comes in.
 pub(crate) enum Body<'c> {

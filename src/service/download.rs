@@ -9,9 +9,10 @@ use super::client::Sink;
 use super::conn::Conn;
 use super::fault::Lost;
 use super::trip::Trip;
+use super::unchunk::{self, Joined};
 use crate::traffic::headers;
 use crate::traffic::refusal::Refusal;
-use crate::wire::{AnswerFraming, AnswerHead, Chunks, Piece};
+use crate::wire::{AnswerFraming, AnswerHead, Chunks};
 
 /// Passes the body down; true when it was whole and the connection's place in it is known.
 pub(crate) async fn pass_body(
@@ -78,19 +79,14 @@ async fn pass_chunks(
     limit: Duration,
 ) -> Result<(), Lost> {
     loop {
-        match chunks.next(input.unread()) {
-            Ok(Piece::Data { skip, len }) => {
-                input.consume(skip);
-                sink.piece(input.unread().get(..len).unwrap_or_default()).await?;
-                input.consume(len);
-            }
-            Ok(Piece::End { consumed }) => {
-                input.consume(consumed);
-                return Ok(());
-            }
-            Ok(Piece::More { consumed }) => {
-                input.consume(consumed);
-                read_more(node, input, sink, limit).await?;
+        match unchunk::join(chunks, input) {
+            Ok(Joined { ready: 0, ended: false }) => read_more(node, input, sink, limit).await?,
+            Ok(Joined { ready, ended }) => {
+                sink.piece(input.unread().get(..ready).unwrap_or_default()).await?;
+                input.consume(ready);
+                if ended {
+                    return Ok(());
+                }
             }
             Err(_) => {
                 // What was good of it has a right to arrive.

@@ -119,6 +119,8 @@ async fn linger(conn: &Conn, connection: &Connection, input: &mut Buffer) {
         input.clear();
         slot.read_within(LINGER_PAUSE.min(Duration::from_millis(end.saturating_sub(slot.now()))));
         let read = poll_fn(|cx| {
+            // Who only ends must not keep an old generation alive.
+            connection.refresh();
             // A client that does not read yet may leave no room even for this; then it comes when there is.
             finished = finished || conn.poll_finish(cx).is_ready();
             if connection.closing() && !leaving {

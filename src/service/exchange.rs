@@ -13,12 +13,12 @@ use std::task::Poll;
 use std::time::Duration;
 
 use super::buffers::{Buffer, Buffers};
-use super::client::{Body, Gone, Sink};
+use super::client::{Body, Sink};
 use super::conn::Conn;
 use super::connection::Connection;
 use super::download::pass_body;
 use super::ending::{self, Ended};
-use super::fault::{ClientFault, Lost};
+use super::fault::{ClientFault, Gone, Lost};
 use super::h1::{self, HALF_CLOSED};
 use super::own_answer;
 use super::reach::Node;

@@ -42,6 +42,15 @@ impl ClientFault {
     }
 }
 
+/// How a client goes away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Gone {
+    /// It ended its own direction, a moment ago. It may have left, or still listen.
+    Finished,
+    /// It takes nothing any more.
+    Broken,
+}
+
 /// Why an attempt at one node ended.
 pub(crate) enum Lost {
     /// The node's fault: another may do better.

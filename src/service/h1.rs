@@ -6,12 +6,12 @@ use std::io;
 use std::time::Duration;
 
 use super::buffers::Buffer;
-use super::client::Gone;
 use super::conn::{COPIED, Conn};
-use super::fault::ClientFault;
+use super::fault::{ClientFault, Gone};
+use super::unchunk;
 use crate::traffic::headers::{self, Down, DownFraming, write_field};
 use crate::traffic::page::{Page, Reply};
-use crate::wire::{self, AnswerHead, ChunkFault, Chunks, Framing, Piece, Version};
+use crate::wire::{self, AnswerHead, ChunkFault, Chunks, Framing, Version};
 
 /// The largest chunk: a whole buffer and its framing would not fit a buffer.
 const LARGEST_CHUNK: usize = super::buffers::SIZE / 2;
@@ -83,15 +83,12 @@ impl<'c> Body<'c> {
             BodyFraming::Length(left) => {
                 self.ready = usize::try_from(*left).unwrap_or(usize::MAX).min(self.input.unread().len());
             }
-            BodyFraming::Chunked(chunks) => match chunks.next(self.input.unread()) {
-                Ok(Piece::Data { skip, len }) => {
-                    self.input.consume(skip);
-                    self.ready = len;
-                }
-                Ok(Piece::More { consumed }) => self.input.consume(consumed),
-                Ok(Piece::End { consumed }) => {
-                    self.input.consume(consumed);
-                    self.end_of_chunks();
+            BodyFraming::Chunked(chunks) => match unchunk::join(chunks, self.input) {
+                Ok(joined) => {
+                    self.ready = joined.ready;
+                    if joined.ended {
+                        self.end_of_chunks();
+                    }
                 }
                 Err(ChunkFault::BadTrailer | ChunkFault::TrailersTooLarge) => return Err(ClientFault::BadTrailer),
                 Err(_) => return Err(ClientFault::BadBody),

@@ -44,6 +44,7 @@ mod threads;
 mod tls;
 mod trip;
 mod tunnel;
+mod unchunk;
 mod upload;
 mod upstream;
 pub mod verify;

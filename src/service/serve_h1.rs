@@ -16,7 +16,7 @@ use super::ending::{self, Ended};
 use super::exchange;
 use crate::traffic::page::Reply;
 use crate::traffic::refusal::Refusal;
-use crate::wire::{HeadFault, HeadLimits, RequestHead, Scan};
+use crate::wire::{HeadFault, HeadLimits, Scan};
 
 /// How long a connection without a request yet is waited for once its listener is closed.
 const LAST_CHANCE: Duration = Duration::from_millis(500);
@@ -24,34 +24,66 @@ const LAST_CHANCE: Duration = Duration::from_millis(500);
 /// Carries requests over one connection until either side ends it.
 pub(crate) async fn serve(conn: Conn, connection: Rc<Connection>) {
     let mut input = connection.worker().buffers.lend();
+    let mut seen = 0;
     loop {
-        connection.refresh();
-        // What was read ahead is the next request's.
-        if input.unread().is_empty() && !first_bytes(&conn, &connection, &mut input).await {
-            return;
+        if seen == 0 {
+            connection.refresh();
+            // What was read ahead is the next request's.
+            if input.unread().is_empty() && !first_bytes(&conn, &connection, &mut input).await {
+                return;
+            }
         }
         // Boxed, so that a connection that waits does not hold the room of an exchange.
-        let ended = Box::pin(request(&conn, &connection, &mut input)).await;
-        match ended {
-            Some(Ended::Keep) => {}
-            // Boxed as well: few connections end otherwise than by a silent client.
-            Some(ended) => return Box::pin(ending::close(&conn, &connection, &mut input, ended)).await,
-            None => return,
-        }
+        let ended = match Box::pin(request(&conn, &connection, &mut input, seen)).await {
+            Step::Ended(Ended::Keep) => {
+                seen = 0;
+                continue;
+            }
+            Step::Ended(ended) => ended,
+            Step::Partial => match more_of_head(&conn, &connection, &mut input, seen == 0).await {
+                Some(before) => {
+                    seen = before;
+                    continue;
+                }
+                None => return,
+            },
+            Step::Over => return,
+        };
+        // Boxed as well: most connections end by a silent client.
+        return Box::pin(ending::close(&conn, &connection, &mut input, ended)).await;
     }
 }
 
-/// Reads a head and carries its request; `None` when no request came of it and the connection is over.
-async fn request(conn: &Conn, connection: &Connection, input: &mut Buffer) -> Option<Ended> {
-    let mut heads = connection.worker().heads.lend();
-    match read_head(conn, connection, input, &mut heads.request).await {
-        Head::Read => {}
-        Head::Closed => return None,
-        Head::Refused(refusal) => return refuse_head(conn, connection, input, refusal).await,
+/// What came of what was read.
+enum Step {
+    /// A request was carried, or its head refused.
+    Ended(Ended),
+    /// The head is not all there.
+    Partial,
+    /// The connection is over.
+    Over,
+}
+
+/// Takes a head and carries its request. `seen` bytes of the head were looked at before.
+async fn request(conn: &Conn, connection: &Connection, input: &mut Buffer, seen: usize) -> Step {
+    let settings = connection.limits();
+    let limits = HeadLimits::new(settings.max_head, settings.max_fields, connection.secure());
+    let worker = connection.worker();
+    let mut heads = worker.heads.lend();
+    match heads.request.take(input.unread(), seen, &limits) {
+        Scan::End(end) => input.consume(end),
+        Scan::Bad(fault) => return refuse_head(conn, connection, input, Refusal::Head(fault)).await,
+        Scan::Partial => {
+            worker.heads.take_back(heads);
+            return Step::Partial;
+        }
+    }
+    if seen > 0 {
+        conn.deadline().read_done();
     }
     let ended = exchange::carry_h1(conn, connection, &heads.request, &mut heads.answer, input).await;
-    connection.worker().heads.take_back(heads);
-    Some(ended)
+    worker.heads.take_back(heads);
+    Step::Ended(ended)
 }
 
 /// Waits for the next request's first bytes; false when the connection is over.
@@ -78,39 +110,30 @@ async fn first_bytes(conn: &Conn, connection: &Connection, input: &mut Buffer) -
     matches!(read, Ok(1..))
 }
 
-enum Head {
-    Read,
-    Closed,
-    Refused(Refusal),
+/// Reads on in a head of which only a part has come; all of it has its time from its first bytes on. Tells how much was
+/// there before, or `None` where the connection is over.
+async fn more_of_head(conn: &Conn, connection: &Connection, input: &mut Buffer, begins: bool) -> Option<usize> {
+    if begins {
+        conn.deadline().read_within(connection.limits().head_timeout);
+    }
+    let before = input.unread().len();
+    match poll_fn(|cx| conn.poll_read(cx, input)).await {
+        Ok(1..) => Some(before),
+        // Empty lines after the last body (9112 2.2) are no request, and an answer to them would be taken for the next.
+        Err(_) if input.unread().iter().all(|byte| matches!(byte, b'\r' | b'\n')) => None,
+        Err(error) if error.kind() == io::ErrorKind::TimedOut => {
+            let step = Box::pin(refuse_head(conn, connection, input, Refusal::HeadTimeout)).await;
+            if let Step::Ended(ended) = step {
+                Box::pin(ending::close(conn, connection, input, ended)).await;
+            }
+            None
+        }
+        Ok(_) | Err(_) => None,
+    }
 }
 
-async fn read_head(conn: &Conn, connection: &Connection, input: &mut Buffer, head: &mut RequestHead) -> Head {
-    let settings = connection.limits();
-    let limits = HeadLimits::new(settings.max_head, settings.max_fields, connection.secure());
-    conn.deadline().read_within(settings.head_timeout);
-    let mut seen = 0;
-    let end = loop {
-        match head.take(input.unread(), seen, &limits) {
-            Scan::End(end) => break end,
-            Scan::Bad(fault) => return Head::Refused(Refusal::Head(fault)),
-            Scan::Partial => seen = input.unread().len(),
-        }
-        match poll_fn(|cx| conn.poll_read(cx, input)).await {
-            Ok(0) => return Head::Closed,
-            Ok(_) => {}
-            // Empty lines after the last body (9112 2.2) are no request, and an answer to them would be taken for the next.
-            Err(_) if input.unread().iter().all(|byte| matches!(byte, b'\r' | b'\n')) => return Head::Closed,
-            Err(error) if error.kind() == io::ErrorKind::TimedOut => return Head::Refused(Refusal::HeadTimeout),
-            Err(_) => return Head::Closed,
-        }
-    };
-    conn.deadline().read_done();
-    input.consume(end);
-    Head::Read
-}
-
-/// Answers a head that never became a request, and logs it; `None` where there was no sense in an answer.
-async fn refuse_head(conn: &Conn, connection: &Connection, input: &Buffer, refusal: Refusal) -> Option<Ended> {
+/// Answers a head that never became a request, and logs it.
+async fn refuse_head(conn: &Conn, connection: &Connection, input: &Buffer, refusal: Refusal) -> Step {
     let limit = connection.limits().write_timeout;
     let mut out = connection.worker().buffers.lend();
     let date = connection.worker().date();
@@ -119,7 +142,7 @@ async fn refuse_head(conn: &Conn, connection: &Connection, input: &Buffer, refus
     // A TLS client on a plain port reads an answer in plain text as garbage, but a person with curl reads it well.
     let silent = matches!(refusal, Refusal::Head(HeadFault::TlsOnPlain));
     if (silent && connection.secure()) || conn.write(out.unread(), limit).await.is_err() {
-        return None;
+        return Step::Over;
     }
-    Some(Ended::Linger)
+    Step::Ended(Ended::Linger)
 }

@@ -5,9 +5,9 @@ use std::io;
 use std::time::Duration;
 
 use super::buffers::Buffer;
-use super::client::{Body, Gone, Sink};
+use super::client::{Body, Sink};
 use super::conn::{COPIED, Conn};
-use super::fault::{ClientFault, Lost};
+use super::fault::{ClientFault, Gone, Lost};
 use super::reach::Node;
 use super::trip::Trip;
 use crate::traffic::headers::UpFraming;

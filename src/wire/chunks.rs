@@ -100,6 +100,13 @@ impl Chunks {
             if self.at == At::End {
                 return Ok(Piece::End { consumed });
             }
+            if let At::DataReturn = self.at
+                && let Some((size, length)) = input.get(consumed..).and_then(usual_frame)
+            {
+                self.at = At::Data { left: size };
+                consumed += length;
+                continue;
+            }
             let Some(&byte) = input.get(consumed) else {
                 return Ok(Piece::More { consumed });
             };
@@ -109,6 +116,12 @@ impl Chunks {
             }
             consumed += 1;
         }
+    }
+
+    /// Gives the data of the last piece back: it comes again, with no framing before it.
+    pub fn give_back(&mut self, len: usize) {
+        let left = if let At::Data { left } = self.at { left } else { 0 };
+        self.at = At::Data { left: left + len as u64 };
     }
 
     fn data(&mut self, left: u64, input: &[u8], skip: usize) -> Piece {
@@ -201,6 +214,21 @@ impl Chunks {
             .map(|(name, value)| (name, trim(value)))
             .filter(|(name, _)| trailer_may_travel(name))
     }
+}
+
+/// What nearly always stands between two chunks, when all of it is there: the size, and how many bytes tell it. It is
+/// read as the steps would read it, at a fraction of their cost; for all else there are the steps.
+fn usual_frame(input: &[u8]) -> Option<(u64, usize)> {
+    const USUAL: usize = 7;
+    let digits = input.strip_prefix(b"\r\n")?;
+    let mut size = 0;
+    for (at, &byte) in digits.iter().take(USUAL).enumerate() {
+        if byte == b'\r' {
+            return (size > 0 && digits.get(at + 1) == Some(&b'\n')).then_some((size, at + 4));
+        }
+        size = size << 4 | u64::from(char::from(byte).to_digit(16)?);
+    }
+    None
 }
 
 fn read_size(digits: u8, size: u64, byte: u8) -> Result<At, ChunkFault> {

@@ -195,6 +195,61 @@ fn a_client_that_waits_for_100_gets_the_nodes() {
     assert_eq!(client.ask("GET /again HTTP/1.1\r\nHost: esb.test\r\n\r\n").status, 200);
 }
 
+#[test]
+fn many_small_chunks_go_on_as_few() {
+    const CHUNKS: usize = 20_000;
+    let many = || b"1\r\nx\r\n".repeat(CHUNKS);
+    let origin = Origin::speaking(move |talk| {
+        let mut got = Vec::new();
+        while !got.ends_with(b"\r\n0\r\n\r\n") {
+            got.extend_from_slice(&talk.read_raw());
+        }
+        let got = format!("X-Got: {} {}", got.iter().filter(|byte| **byte == b'x').count(), got.len());
+        let head = format!("HTTP/1.1 200 OK\r\n{got}\r\nTransfer-Encoding: chunked\r\n\r\n");
+        talk.send(&[head.as_bytes(), &many(), b"0\r\n\r\n"].concat());
+        talk.close();
+    });
+    let weir = Plan::before(&[&origin]).secure().start();
+    for mut client in [weir.client(), weir.secure_client()] {
+        client.send([post("Transfer-Encoding: chunked").as_bytes(), &many(), b"0\r\n\r\n"].concat());
+        let head = client.head().expect("the head comes");
+        let got: Vec<usize> = head
+            .lines()
+            .find_map(|line| line.strip_prefix("X-Got: "))
+            .map(|got| got.split(' ').filter_map(|number| number.parse().ok()).collect())
+            .unwrap_or_default();
+        assert_eq!(got[0], CHUNKS);
+        assert!(got[1] < 2 * CHUNKS, "{} bytes for {CHUNKS} of data went up", got[1]);
+        let mut down = Vec::new();
+        while !down.ends_with(b"\r\n0\r\n\r\n") {
+            down.extend(client.exactly(1).expect("the body comes"));
+        }
+        assert_eq!(down.iter().filter(|byte| **byte == b'x').count(), CHUNKS);
+        assert!(down.len() < 2 * CHUNKS, "{} bytes for {CHUNKS} of data came down", down.len());
+    }
+}
+
+#[test]
+fn a_small_chunk_does_not_wait_for_the_next() {
+    let origin = Origin::speaking(|talk| {
+        talk.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n");
+        for _ in 0..3 {
+            let chunk = talk.read_raw();
+            talk.send(&chunk);
+        }
+        talk.send(b"0\r\n\r\n");
+        talk.close();
+    });
+    let weir = Appliance::in_front_of(&[&origin]);
+    let mut client = weir.client();
+    client.send(post("Transfer-Encoding: chunked"));
+    client.head().expect("the head comes before the body");
+    for chunk in ["1\r\na\r\n", "2\r\nbc\r\n", "1\r\nd\r\n"] {
+        client.send(chunk);
+        assert_eq!(client.exactly(chunk.len()).expect("the echo comes"), chunk.as_bytes());
+    }
+}
+
 /// A node that takes up to 64 KiB at once, tells what of a body was there with its head, and knows its own 100.
 fn before_a_buffer(settings: &str) -> (Origin, Appliance) {
     let origin = Origin::answering(|seen| ok(&format!("{} {:?}", seen.body().len(), seen.values("expect"))));

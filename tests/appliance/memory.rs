@@ -55,6 +55,30 @@ fn a_waiting_connection_costs_less_than_25_kib_plain_and_over_tls() {
     }
 }
 
+#[test]
+fn a_head_that_is_not_finished_holds_little() {
+    let (_origin, weir) = world();
+    assert_eq!(weir.get("/a").status, 200);
+    for (length, most) in [(1, 10 << 10), (3000, 10 << 10), (6000, 14 << 10)] {
+        let head = format!("GET /a HTTP/1.1\r\nHost: esb.test\r\nX: {}", "x".repeat(length));
+        let before = weir.resident_kib();
+        let mut held: Vec<Client> = Vec::new();
+        for _ in 0..CONNECTIONS {
+            let mut client = weir.client();
+            client.send(&head[..length]);
+            held.push(client);
+        }
+        // Its bytes were read when a later connection is answered.
+        assert_eq!(weir.get("/a").status, 200);
+        let each = weir.resident_kib().saturating_sub(before) * 1024 / CONNECTIONS;
+        println!("{each} bytes for each of {CONNECTIONS} heads of which {length} bytes have come");
+        assert!(each < most, "{each} bytes for {length} bytes of a head");
+        let mut first = held.swap_remove(0);
+        first.send(format!("{}\r\n\r\n", &head[length..]));
+        assert_eq!(first.answer().expect("it can still be finished").status, 200);
+    }
+}
+
 /// Asks `requests` times on one connection, some at once.
 fn ask_often(client: &mut Client, requests: usize) {
     const AT_ONCE: usize = 20;

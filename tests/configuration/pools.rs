@@ -13,14 +13,14 @@ use super::Directory;
 fn pool(name: &str, text: &str) -> Pool {
     let directory = Directory::new(&format!("pool-{name}"));
     let nodes = if text.contains("nodes = ") { "" } else { "nodes = [\"a\", \"b\"]" };
-    let file = format!("{NODES}\n[[pool]]\nname = \"web\"\nport = 8280\n{nodes}\n{text}\n{SITE}");
+    let file = format!("{NODES}\n[[pool]]\nname = \"web\"\nport = 8281\n{nodes}\n{text}\n{SITE}");
     let config = directory.load(&file).map_err(|errors| errors.to_string()).unwrap();
     config.pools.into_iter().next().unwrap()
 }
 
 fn warnings(name: &str, text: &str) -> Vec<String> {
     let directory = Directory::new(&format!("warned-{name}"));
-    let file = format!("{NODES}\n[[pool]]\nname = \"web\"\nport = 8280\n{text}\n{SITE}");
+    let file = format!("{NODES}\n[[pool]]\nname = \"web\"\nport = 8281\n{text}\n{SITE}");
     let config = directory.load(&file).map_err(|errors| errors.to_string()).unwrap();
     let warnings = config.warnings.into_iter().map(|warning| warning.what);
     warnings.filter(|what| !what.ends_with("is in no pool")).collect()

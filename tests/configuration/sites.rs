@@ -30,7 +30,7 @@ address = "10.0.0.3"
 [[pool]]
 name = "web"
 nodes = ["a"]
-port = 8280
+port = 8282
 [[pool]]
 name = "other"
 nodes = ["a"]
