@@ -15,12 +15,20 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 
 use super::buffers::Buffer;
 use super::clock::{Clock, Slot};
-use super::tcp::Reset;
+use super::tcp::{Reset, Tcp};
 
 /// What a connection runs over: a socket, or TLS on one.
 pub(crate) trait Io: AsyncRead + AsyncWrite + Unpin + Send {}
 
 impl<T: AsyncRead + AsyncWrite + Unpin + Send> Io for T {}
+
+/// The socket itself, which is most, or what lies on one.
+pub(crate) enum Stream {
+    /// A plain connection's.
+    Plain(Tcp),
+    /// TLS.
+    Over(Box<dyn Io>),
+}
 
 /// Up to this much body is copied behind its head. More leaves with it as well, by [`Conn::write_both`]: a gathering
 /// write, which copies nothing.
@@ -32,7 +40,7 @@ pub(super) const KEEPING_UP: u64 = 256 * 1024;
 
 /// A stream with deadlines.
 pub(crate) struct Conn {
-    stream: RefCell<Box<dyn Io>>,
+    stream: RefCell<Stream>,
     slot: Rc<Slot>,
     reset: Reset,
     received: Cell<u64>,
@@ -43,7 +51,7 @@ pub(crate) struct Conn {
 
 impl Conn {
     /// Takes the stream over; `reset` belongs to the socket below it.
-    pub(crate) fn new(stream: Box<dyn Io>, reset: Reset, clock: &Rc<Clock>) -> Self {
+    pub(crate) fn new(stream: Stream, reset: Reset, clock: &Rc<Clock>) -> Self {
         let stream = RefCell::new(stream);
         Self {
             stream,
@@ -220,5 +228,48 @@ impl Conn {
     /// Bytes written so far.
     pub(crate) fn sent(&self) -> u64 {
         self.sent.get()
+    }
+}
+
+impl AsyncRead for Stream {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        match &mut *self {
+            Self::Plain(tcp) => Pin::new(tcp).poll_read(cx, into),
+            Self::Over(stream) => Pin::new(stream).poll_read(cx, into),
+        }
+    }
+}
+
+impl AsyncWrite for Stream {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
+        match &mut *self {
+            Self::Plain(tcp) => Pin::new(tcp).poll_write(cx, data),
+            Self::Over(stream) => Pin::new(stream).poll_write(cx, data),
+        }
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        data: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        match &mut *self {
+            Self::Plain(tcp) => Pin::new(tcp).poll_write_vectored(cx, data),
+            Self::Over(stream) => Pin::new(stream).poll_write_vectored(cx, data),
+        }
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match &mut *self {
+            Self::Plain(tcp) => Pin::new(tcp).poll_flush(cx),
+            Self::Over(stream) => Pin::new(stream).poll_flush(cx),
+        }
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match &mut *self {
+            Self::Plain(tcp) => Pin::new(tcp).poll_shutdown(cx),
+            Self::Over(stream) => Pin::new(stream).poll_shutdown(cx),
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! What is known of one client connection, beside its bytes.
 
 use std::cell::{Cell, RefCell};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 use std::time::SystemTime;
 
@@ -51,13 +51,29 @@ pub(crate) struct TlsFacts {
     pub(crate) version: &'static str,
 }
 
+/// An address as text, in the room that the longest one takes: no memory of its own for each connection.
+struct PeerText {
+    bytes: [u8; 39],
+    length: usize,
+}
+
+impl PeerText {
+    fn of(peer: IpAddr, line: &mut Vec<u8>) -> Self {
+        line.clear();
+        digits::write_peer(line, peer);
+        let mut bytes = [0; 39];
+        bytes.iter_mut().zip(line.iter()).for_each(|(byte, written)| *byte = *written);
+        Self { bytes, length: line.len() }
+    }
+}
+
 /// One client connection.
 pub(crate) struct Connection {
     worker: Rc<Worker>,
     listening: Rc<Listening>,
     place: RefCell<Rc<Place>>,
     peer: SocketAddr,
-    peer_text: Vec<u8>,
+    peer_text: PeerText,
     tls: Option<TlsFacts>,
     http2: bool,
     requests: Cell<u64>,
@@ -76,8 +92,7 @@ impl Connection {
         open: Open,
     ) -> Rc<Self> {
         let place = RefCell::new(listening.place());
-        let mut peer_text = Vec::with_capacity(15);
-        digits::write_peer(&mut peer_text, peer.ip());
+        let peer_text = PeerText::of(peer.ip(), &mut worker.line.borrow_mut());
         let (requests, number) = (Cell::new(0), worker.shared.number_connection());
         Rc::new(Self { worker, place, listening, peer, peer_text, tls, http2, requests, number, _open: open })
     }
@@ -132,7 +147,7 @@ impl Connection {
 
     /// The client's address without port, as it goes into X-Forwarded-For.
     pub(crate) fn peer_text(&self) -> &[u8] {
-        &self.peer_text
+        self.peer_text.bytes.get(..self.peer_text.length).unwrap_or_default()
     }
 
     /// Whether X-Forwarded-* of this client are believed.

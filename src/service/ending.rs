@@ -92,19 +92,19 @@ async fn more_comes(connection: &Connection, body: &mut Body<'_>) -> bool {
     more.await.unwrap_or(false)
 }
 
-/// Closes the connection as was decided.
+/// Closes the connection as was decided. What lingers does it in a box: most do not.
 pub(crate) async fn close(conn: &Conn, connection: &Connection, input: &mut Buffer, how: Ended) {
     match how {
         Ended::Keep => {}
         Ended::Cut => conn.cut(),
-        Ended::Linger => linger(conn, connection, input).await,
+        Ended::Linger => Box::pin(linger(conn, connection, input)).await,
         Ended::Close => {
             if connection.secure() {
                 conn.finish(LAST_WORDS).await;
             }
             // On a plain connection the close itself is as clean an end, where nothing more has come.
             if conn.has_come(input) {
-                linger(conn, connection, input).await;
+                Box::pin(linger(conn, connection, input)).await;
             }
         }
     }

@@ -19,7 +19,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
-use super::conn::Conn;
+use super::carriers::Desk;
+use super::conn::{Conn, Stream};
 use super::connection::{Connection, Listening, TlsFacts};
 use super::generation::{Generation, Place};
 use super::tcp::{Reset, Tcp};
@@ -176,22 +177,46 @@ async fn pause(error: &io::Error) {
 fn welcome(worker: &Rc<Worker>, listening: &Rc<Listening>, stream: TcpStream, peer: SocketAddr) {
     let place = listening.place();
     let Some(pass) = let_in(&place, peer) else { return };
-    let open = worker.open_one();
-    let (worker, listening) = (Rc::clone(worker), Rc::clone(listening));
-    // Boxed: a task's future is moved about five times from its making to its end.
-    tokio::task::spawn_local(Box::pin(async move {
-        let _pass = pass;
-        let counted = place.listener().counters.connection();
-        let (tcp, reset) = Tcp::new(stream);
-        if place.listener().tls.is_none() {
-            drop(place);
-            let connection = Connection::new(Rc::clone(&worker), listening, peer, None, false, open);
-            serve_h1::serve(Conn::new(Box::new(tcp), reset, &worker.clock), connection).await;
-        } else {
-            secure(worker, listening, place, tcp, reset, peer, open).await;
+    let guest = Guest { stream, peer, open: worker.open_one(), pass, listening: Rc::clone(listening), place };
+    if let Some(desk) = worker.hosts.give(guest) {
+        // Boxed: a task's future is moved about five times from its making to its end.
+        tokio::task::spawn_local(Box::pin(receive(Rc::clone(worker), desk)));
+    }
+}
+
+/// A connection that was let in.
+struct Guest {
+    stream: TcpStream,
+    peer: SocketAddr,
+    open: Open,
+    pass: Option<Pass>,
+    listening: Rc<Listening>,
+    place: Rc<Place>,
+}
+
+/// Carries one connection after the other: a task for each would be made and freed with it.
+async fn receive(worker: Rc<Worker>, desk: Rc<Desk<Guest>>) {
+    loop {
+        let guest = desk.next().await;
+        pin!(carry(&worker, guest)).await;
+        if !worker.hosts.keep(&desk) {
+            return;
         }
-        drop(counted);
-    }));
+    }
+}
+
+async fn carry(worker: &Rc<Worker>, guest: Guest) {
+    let Guest { stream, peer, open, pass, listening, place } = guest;
+    let _pass = pass;
+    let _counted = place.listener().counters.connection();
+    let (tcp, reset) = Tcp::new(stream);
+    if place.listener().tls.is_none() {
+        drop(place);
+        let connection = Connection::new(Rc::clone(worker), listening, peer, None, false, open);
+        pin!(serve_h1::serve(Conn::new(Stream::Plain(tcp), reset, &worker.clock), connection)).await;
+    } else {
+        secure(Rc::clone(worker), listening, place, tcp, reset, peer, open).await;
+    }
 }
 
 /// Lets a connection in, unless its listener or its client has as many as it may: then it is closed unheard.
@@ -229,7 +254,7 @@ async fn secure(
     if http2 {
         Box::pin(serve_h2::serve(Box::new(stream), connection)).await;
     } else {
-        serve_h1::serve(Conn::new(Box::new(stream), reset, &worker.clock), connection).await;
+        serve_h1::serve(Conn::new(Stream::Over(Box::new(stream)), reset, &worker.clock), connection).await;
     }
 }
 

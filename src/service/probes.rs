@@ -9,7 +9,7 @@ use parking_lot::Mutex;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::task::JoinHandle;
 
-use super::conn::Io;
+use super::conn::Stream;
 use super::generation::Generation;
 use super::upstream::{self, Goal};
 use super::worker::Shared;
@@ -161,7 +161,7 @@ struct Answer {
     body: Vec<u8>,
 }
 
-async fn read_answer(stream: &mut Box<dyn Io>) -> Result<Answer, String> {
+async fn read_answer(stream: &mut Stream) -> Result<Answer, String> {
     let mut input = Vec::with_capacity(4096);
     let mut head = AnswerHead::new();
     let end = loop {

@@ -49,8 +49,7 @@ pub(crate) async fn serve(conn: Conn, connection: Rc<Connection>) {
             },
             Step::Over => return,
         };
-        // Boxed as well: most connections end by a silent client.
-        return Box::pin(ending::close(&conn, &connection, &mut input, ended)).await;
+        return ending::close(&conn, &connection, &mut input, ended).await;
     }
 }
 
@@ -124,7 +123,7 @@ async fn more_of_head(conn: &Conn, connection: &Connection, input: &mut Buffer, 
         Err(error) if error.kind() == io::ErrorKind::TimedOut => {
             let step = Box::pin(refuse_head(conn, connection, input, Refusal::HeadTimeout)).await;
             if let Step::Ended(ended) = step {
-                Box::pin(ending::close(conn, connection, input, ended)).await;
+                ending::close(conn, connection, input, ended).await;
             }
             None
         }

@@ -18,7 +18,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
 use super::clock::Clock;
-use super::conn::{Conn, Io};
+use super::conn::{Conn, Stream};
 use super::tcp::{Reset, Tcp};
 use super::verify;
 use crate::traffic::retry::{ConnectFailure, Failure};
@@ -114,7 +114,7 @@ pub(crate) async fn connect(
 }
 
 /// Opens a stream; the caller holds the deadline.
-pub(crate) async fn open(goal: Goal<'_>, tls: Option<&NodeTls>) -> Result<(Box<dyn Io>, Reset), ConnectFault> {
+pub(crate) async fn open(goal: Goal<'_>, tls: Option<&NodeTls>) -> Result<(Stream, Reset), ConnectFault> {
     let stream = reach(goal.address).await?;
     match tls {
         None => Ok(plain(stream)),
@@ -129,16 +129,16 @@ async fn reach(address: SocketAddr) -> Result<TcpStream, ConnectFault> {
     Ok(stream)
 }
 
-fn plain(stream: TcpStream) -> (Box<dyn Io>, Reset) {
+fn plain(stream: TcpStream) -> (Stream, Reset) {
     let (tcp, reset) = Tcp::new(stream);
-    (Box::new(tcp), reset)
+    (Stream::Plain(tcp), reset)
 }
 
-async fn secure(stream: TcpStream, goal: Goal<'_>, tls: &NodeTls) -> Result<(Box<dyn Io>, Reset), ConnectFault> {
+async fn secure(stream: TcpStream, goal: Goal<'_>, tls: &NodeTls) -> Result<(Stream, Reset), ConnectFault> {
     let (tcp, reset) = Tcp::new(stream);
     let name = tls.server_name.clone().unwrap_or_else(|| goal.server_name());
     match tls.connector.connect(name, tcp).await {
-        Ok(stream) => Ok((Box::new(stream), reset)),
+        Ok(stream) => Ok((Stream::Over(Box::new(stream)), reset)),
         Err(error) => Err(handshake_fault(&error)),
     }
 }

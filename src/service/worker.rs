@@ -81,6 +81,8 @@ pub(crate) struct Worker {
     pub(crate) buffers: Rc<Buffers>,
     /// Heads to lend.
     pub(crate) heads: Heads,
+    /// Tasks that wait for the next connection.
+    pub(crate) hosts: Carriers,
     /// Tasks that wait for the next HTTP/2 stream.
     pub(crate) carriers: Carriers,
     /// Idle connections to nodes.
@@ -107,6 +109,7 @@ impl Worker {
             shared,
             buffers: Rc::default(),
             heads: Heads::default(),
+            hosts: Carriers::default(),
             carriers: Carriers::default(),
             idle: Idle::default(),
             pen: RefCell::default(),
