@@ -106,7 +106,7 @@ pub struct Entry<'a> {
     pub session: &'a str,
     /// Why the request went to that node.
     pub why: &'a str,
-    /// How long it waited for a place at a node, or for its turn by rate.
+    /// How long it was held back: for its turn by rate, and for places at nodes. Part of `time_taken`.
     pub queued: Duration,
     /// The session's name where it is not JSESSIONID: its values are masked too.
     pub session_name: &'a str,

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
+use super::attempt::Attempt;
 use super::trip::{Ground, SessionWord, Trip};
 use super::upload::Upload;
 use crate::traffic::balance::Ask;
@@ -12,9 +13,8 @@ use crate::traffic::belonging;
 use crate::traffic::member::{Held, Waiter, Waiting};
 use crate::traffic::pool::{Choice, Chosen, Meant, Pool, Wanted, Wish};
 use crate::traffic::refusal::Refusal;
-use crate::traffic::retry::{self, Attempt, ConnectFailure, Failure, Next, Terms};
+use crate::traffic::retry::{self, ConnectFailure, Failure, Next, Progress, Terms};
 use crate::traffic::state::Fault;
-use crate::traffic::tick::Tick;
 use crate::traffic::why::Why;
 
 /// Where a request stands in its pool's queue, and how long it may in all. A reload changes neither.
@@ -38,10 +38,7 @@ impl Drop for Ticket<'_> {
 impl Trip<'_> {
     /// Picks the node for the next try: the session's own where it may be used, else by the pool's method. Where
     /// every node is full, waits in the pool's queue.
-    pub(crate) async fn pick(&mut self, upload: &mut Upload<'_, '_>) -> Result<(), Refusal> {
-        if self.fresh && self.member.is_some() {
-            return Ok(());
-        }
+    pub(crate) async fn pick(&mut self, upload: &mut Upload<'_, '_>) -> Result<Attempt, Refusal> {
         let mut standing = None;
         let chosen = loop {
             match self.choose(Meant::Yes) {
@@ -60,8 +57,7 @@ impl Trip<'_> {
         if standing.is_some() {
             self.ground.pools[self.pool].counters.queued("served");
         }
-        self.settle(chosen);
-        Ok(())
+        Ok(self.settle(chosen))
     }
 
     /// What the pool would give this request now.
@@ -70,8 +66,8 @@ impl Trip<'_> {
             bound: self.belongs.bound,
             returns: self.belongs.returns,
             prefers: self.belongs.prefers,
-            tried: &self.tried,
-            failure: self.failure,
+            tried: &self.tries.failed,
+            failure: self.tries.failure,
             ask: self.ask(),
             now: self.now(),
         };
@@ -83,17 +79,16 @@ impl Trip<'_> {
         belonging::ask(&self.pool().settings.balance, self.head, || self.client(), chance)
     }
 
-    fn settle(&mut self, chosen: Chosen) {
+    fn settle(&mut self, chosen: Chosen) -> Attempt {
         self.member = Some(chosen.member);
         self.why = chosen.why;
-        self.held = chosen.held;
         self.session = match self.belongs.bound {
             None => SessionWord::None,
             Some(bound) if self.pool().member_of(bound) == self.member => SessionWord::Hit,
             Some(_) => SessionWord::Rebound,
         };
         self.count_lookup();
-        if self.tries == 0 {
+        if self.tries.count == 0 {
             let pool = self.pool();
             pool.budget.deposit(pool.settings.retry.budget);
         }
@@ -105,6 +100,8 @@ impl Trip<'_> {
             let why = "no active node could take a request";
             self.ground.announce(self.pool, chosen.member, chosen.change, why, self.now());
         }
+        self.tries.begin_one();
+        Attempt::at(chosen, self.now())
     }
 
     /// Waits for a place, at that node or at any; none where it is worth to look again. Who stands in
@@ -165,7 +162,7 @@ impl Trip<'_> {
         let Some(index) = newest.snapshot.pools.iter().position(same_queue) else { return };
         let now = &newest.snapshot.pools[index];
         let place = |member: usize| now.member_of(pool.members.get(member)?.number);
-        (self.tried, self.member) = (self.tried.moved(place), self.member.and_then(place));
+        (self.tries.failed, self.member) = (self.tries.failed.moved(place), self.member.and_then(place));
         self.pool = index;
         self.ground = Ground::Newer(Arc::clone(&newest));
     }
@@ -193,93 +190,94 @@ impl Trip<'_> {
         if delay.is_zero() {
             return Ok(());
         }
-        self.queued += delay;
-        tokio::select! {
+        let began = Instant::now();
+        let waited = tokio::select! {
             () = tokio::time::sleep(delay) => Ok(()),
             _ = upload.gone() => Err(Refusal::ClientGone),
-        }
+        };
+        self.delayed = began.elapsed();
+        waited
     }
 
-    /// Decides after a failed attempt.
-    pub(crate) fn failed(&mut self, failure: Failure, body_at_hand: bool) -> Next {
-        self.failure = Some(failure);
-        self.hold_against(failure, body_at_hand);
+    /// Decides after a failed attempt: the next one, where it is already clear which, or why there is none.
+    pub(crate) fn failed(
+        &mut self,
+        attempt: Attempt,
+        failure: Failure,
+        body_at_hand: bool,
+    ) -> Result<Option<Attempt>, Refusal> {
+        self.tries.failure = Some(failure);
+        self.hold_against(&attempt, failure, body_at_hand);
         let next = match failure {
             // That was decided when the status was read.
             Failure::Status(_) => Next::NextNode,
-            _ => self.after(failure, body_at_hand),
+            _ => self.after(&attempt, failure, body_at_hand),
         };
         if matches!(next, Next::NextNode | Next::SameNodeFresh) {
             self.ground.count_retry(self.pool, failure.word());
         }
-        next
+        match next {
+            Next::GiveUp | Next::Pass => Err(self.refusal_for(failure)),
+            Next::SameNodeFresh => Ok(Some(attempt.afresh(self.now()))),
+            Next::NextNode => {
+                self.tries.failed.add(attempt.member);
+                Ok(None)
+            }
+        }
     }
 
     /// Whether an answer with this status is not passed on: another node is asked, and a retry was taken for it.
-    pub(crate) fn asks_again(&self, status: u16, body_at_hand: bool) -> bool {
-        self.terms().asks_again(status) && self.after(Failure::Status(status), body_at_hand) == Next::NextNode
+    pub(crate) fn asks_again(&self, attempt: &Attempt, status: u16, body_at_hand: bool) -> bool {
+        self.terms().asks_again(status) && self.after(attempt, Failure::Status(status), body_at_hand) == Next::NextNode
     }
 
-    fn after(&self, failure: Failure, body_at_hand: bool) -> Next {
-        let (attempt, pool) = (self.attempt(body_at_hand), self.pool());
-        retry::decide(&attempt, failure, &self.terms(), || pool.budget.withdraw(pool.settings.retry.budget))
+    fn after(&self, attempt: &Attempt, failure: Failure, body_at_hand: bool) -> Next {
+        let (progress, pool) = (self.progress(attempt, body_at_hand), self.pool());
+        retry::decide(&progress, failure, &self.terms(), || pool.budget.withdraw(pool.settings.retry.budget))
     }
 
     fn terms(&self) -> Terms<'_> {
         Terms { retry: &self.pool().settings.retry, non_idempotent: self.rules().non_idempotent }
     }
 
-    fn attempt(&self, body_at_hand: bool) -> Attempt {
-        let mut tried = self.tried.clone();
-        self.member.into_iter().for_each(|member| tried.add(member));
-        Attempt {
-            tries_done: self.tries,
-            elapsed: self.reached.map_or(Duration::ZERO, |at| at.elapsed()),
+    fn progress(&self, attempt: &Attempt, body_at_hand: bool) -> Progress {
+        let mut tried = self.tries.failed.clone();
+        tried.add(attempt.member);
+        Progress {
+            tries_done: self.tries.count,
+            elapsed: self.tries.elapsed().unwrap_or_default(),
             other_node_left: self.pool().has_another(self.belongs.bound, &tried, self.now()),
-            sent: self.sent,
-            reused: self.reused,
-            answer_begun: self.answer_begun() || self.heard,
+            sent: attempt.sent,
+            reused: attempt.reused,
+            answer_begun: self.answer_begun() || attempt.heard,
             body_at_hand,
             idempotent: self.head.method().idempotent(),
         }
     }
 
     /// A failed connect was held against the node where it failed.
-    fn hold_against(&self, failure: Failure, body_at_hand: bool) {
-        let (Some(member), Some(fault)) = (self.member, fault_of(failure)) else { return };
-        if !retry::blame(&self.attempt(body_at_hand), failure) {
-            return;
+    fn hold_against(&self, attempt: &Attempt, failure: Failure, body_at_hand: bool) {
+        let Some(fault) = fault_of(failure) else { return };
+        if retry::blame(&self.progress(attempt, body_at_hand), failure) {
+            self.note_fault(attempt, fault, failure.refusal().word());
         }
-        self.note_fault(member, fault, failure.refusal().word());
     }
 
     /// Holds a failure against a node; what it changes is told.
-    pub(super) fn note_fault(&self, member: usize, fault: Fault, why: &str) {
-        let began = Tick::from_millis(self.reached_at);
-        let change = self.pool().failed(member, fault, began, self.now());
-        self.ground.announce(self.pool, member, change, why, self.now());
+    pub(super) fn note_fault(&self, attempt: &Attempt, fault: Fault, why: &str) {
+        let change = self.pool().failed(attempt.member, fault, attempt.began, self.now());
+        self.ground.announce(self.pool, attempt.member, change, why, self.now());
     }
 
     /// What went wrong with the last node that was tried.
     pub(super) fn last_failure(&self) -> Option<Refusal> {
-        self.failure.map(Failure::refusal)
+        self.tries.failure.map(Failure::refusal)
     }
 
     /// What the client is told. Where nobody listens at any node any more that is the pool's state, not one node's.
-    pub(crate) fn refusal_for(&self, failure: Failure) -> Refusal {
+    fn refusal_for(&self, failure: Failure) -> Refusal {
         let connect = matches!(failure, Failure::Connect(why) if why != ConnectFailure::Exhausted);
         if connect && !self.pool().has_active(self.now()) { Refusal::NoActiveNode } else { failure.refusal() }
-    }
-
-    /// The picked node is out of the running for this request.
-    pub(crate) fn leave_node(&mut self) {
-        self.held = None;
-        self.member.into_iter().for_each(|member| self.tried.add(member));
-    }
-
-    /// The next attempt goes to the same node over a new connection.
-    pub(crate) fn want_fresh(&mut self) {
-        self.fresh = true;
     }
 }
 

@@ -12,6 +12,7 @@ use std::rc::Rc;
 use std::task::Poll;
 use std::time::Duration;
 
+use super::attempt::Attempt;
 use super::buffers::{Buffer, Buffers};
 use super::client::{Body, Sink};
 use super::conn::Conn;
@@ -28,7 +29,7 @@ use super::upload::{Stopped, Upload};
 use crate::config::Timeouts;
 use crate::traffic::headers::{Down, DownFraming};
 use crate::traffic::refusal::Refusal;
-use crate::traffic::retry::{Failure, Next};
+use crate::traffic::retry::Failure;
 use crate::wire::{AnswerHead, AnswerScan, FieldKind, RequestHead};
 
 /// Interim answers that one request may get.
@@ -43,12 +44,21 @@ const LISTENING: Duration = Duration::from_secs(30);
 enum Outcome {
     /// A whole answer went down.
     Answered,
-    /// The node agreed to an upgrade: its connection, and what it sent after its head.
-    Upgraded(Box<Node>, Buffer),
+    /// The node agreed to an upgrade.
+    Upgraded(Box<Upgraded>),
     /// Weir answered.
     Refused,
     /// An answer was begun and cannot be completed.
     Cut,
+}
+
+/// A connection that becomes a tunnel.
+struct Upgraded {
+    /// Whose place is held for as long as the tunnel lasts.
+    _attempt: Attempt,
+    node: Node,
+    /// What the node sent after its head.
+    rest: Buffer,
 }
 
 impl Outcome {
@@ -77,7 +87,8 @@ pub(crate) async fn carry_h1(
         Outcome::Answered => ending::after_node(&trip, &body),
         Outcome::Refused => ending::after_own(&trip, &mut body).await,
         Outcome::Cut => Ended::Cut,
-        Outcome::Upgraded(node, rest) => {
+        Outcome::Upgraded(upgraded) => {
+            let Upgraded { _attempt, node, rest } = *upgraded;
             if let Body::H1(body) = body {
                 tunnel::run(&mut trip, conn, body.into_input(), &node.conn, rest).await;
             }
@@ -143,40 +154,52 @@ async fn try_nodes(
     upload: &mut Upload<'_, '_>,
     sink: &mut Sink<'_>,
 ) -> Result<Outcome, Refusal> {
+    let mut next = None;
     loop {
-        trip.pick(upload).await?;
-        let failure = match pin!(attempt(trip, answer, upload, sink)).await {
-            Ok(outcome) => return Ok(outcome),
+        let mut attempt = match next {
+            Some(attempt) => attempt,
+            None => trip.pick(upload).await?,
+        };
+        let asked = pin!(ask(trip, &mut attempt, answer, upload, sink)).await;
+        let failure = match asked {
+            Ok(Asked::Answered) => return Ok(Outcome::Answered),
+            Ok(Asked::Upgraded(node, rest)) => {
+                return Ok(Outcome::Upgraded(Box::new(Upgraded { _attempt: attempt, node, rest })));
+            }
             Err(Lost::Over(refusal)) => return Err(refusal),
             Err(Lost::Node(failure)) => failure,
         };
-        match trip.failed(failure, upload.can_repeat()) {
-            Next::GiveUp | Next::Pass => return Err(trip.refusal_for(failure)),
-            Next::NextNode => trip.leave_node(),
-            Next::SameNodeFresh => trip.want_fresh(),
+        next = trip.failed(attempt, failure, upload.can_repeat())?;
+        if !upload.rewind() {
+            return Err(failure.refusal());
         }
-        upload.rewind();
     }
 }
 
+/// What came of one try.
+enum Asked {
+    Answered,
+    /// The node's connection, and what it sent after its head.
+    Upgraded(Node, Buffer),
+}
+
 /// One try at one node.
-async fn attempt(
+async fn ask(
     trip: &mut Trip<'_>,
+    attempt: &mut Attempt,
     answer: &mut AnswerHead,
     upload: &mut Upload<'_, '_>,
     sink: &mut Sink<'_>,
-) -> Result<Outcome, Lost> {
+) -> Result<Asked, Lost> {
     let timeouts = trip.timeouts();
-    let node = trip.reach(timeouts).await.map_err(Lost::Node)?;
-    upload.begin(trip, &node, timeouts.send).await?;
-    let going = if upload.is_complete() { Going::Done } else { Going::Up };
-    let flow = Flow { going: Cell::new(going), answering: Cell::new(false) };
+    let node = trip.reach(attempt, timeouts).await.map_err(Lost::Node)?;
+    upload.begin(trip, attempt, &node.conn, timeouts.send).await?;
+    let flow = Flow { going: Cell::new(Going::of(upload)), answering: Cell::new(false) };
     let answered = {
         let Node { conn, .. } = &node;
         let buffers = &trip.connection.worker().buffers;
-        let repeats = upload.can_repeat();
         let mut up = pin!(send_and_watch(upload, conn, timeouts, &flow, buffers));
-        let mut down = pin!(pass_answer(trip, answer, conn, sink, &flow, repeats, timeouts.read));
+        let mut down = pin!(pass_answer(trip, attempt, answer, conn, sink, &flow, timeouts.read));
         poll_fn(|cx| {
             if let Poll::Ready(done) = down.as_mut().poll(cx) {
                 return Poll::Ready(done);
@@ -185,15 +208,15 @@ async fn attempt(
         })
         .await
     };
-    let passed = answered?;
-    match passed {
+    attempt.heard = node.has_spoken();
+    match answered? {
         Passed::Upgraded(rest) => {
-            trip.upgraded(answer);
-            Ok(Outcome::Upgraded(Box::new(node), rest))
+            trip.upgraded(attempt, answer);
+            Ok(Asked::Upgraded(node, rest))
         }
         Passed::Whole { reusable } => {
-            trip.release(node, reusable && flow.going.get() == Going::Done);
-            Ok(Outcome::Answered)
+            trip.release(node, reusable && flow.is_sent());
+            Ok(Asked::Answered)
         }
     }
 }
@@ -205,6 +228,16 @@ struct Flow {
     answering: Cell<bool>,
 }
 
+impl Flow {
+    fn is_going_up(&self) -> bool {
+        self.going.get() == Going::Up
+    }
+
+    fn is_sent(&self) -> bool {
+        matches!(self.going.get(), Going::Sent { .. })
+    }
+}
+
 /// How far the body is on its way up.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Going {
@@ -212,8 +245,14 @@ enum Going {
     Up,
     /// The node takes no more of it.
     Stopped,
-    /// All of it was sent.
-    Done,
+    /// All of it was sent. Only now it is known whether all of it could be sent again.
+    Sent { repeats: bool },
+}
+
+impl Going {
+    fn of(upload: &Upload<'_, '_>) -> Self {
+        if upload.is_complete() { Self::Sent { repeats: upload.can_repeat() } } else { Self::Up }
+    }
 }
 
 /// Sends the body up; afterwards watches the client. Ends only when the request is lost by the client's doing.
@@ -229,14 +268,14 @@ async fn send_and_watch(
         node.deadline().restart_read(timeouts.read);
     };
     let mut out = None;
-    while flow.going.get() == Going::Up {
+    while flow.is_going_up() {
         match upload.send_next(node, timeouts.send, out.get_or_insert_with(|| buffers.lend())).await {
             Ok(false) => {}
-            Ok(true) => go(Going::Done),
-            // The node may have answered before it closed (413, say): what it said is still to be read.
+            Ok(true) => go(Going::of(upload)),
             Err(Stopped::Node(error)) if error.kind() == io::ErrorKind::TimedOut => {
-                return Lost::Over(Refusal::SendTimeout);
+                return Lost::Node(Failure::SendTimeout);
             }
+            // The node may have answered before it closed (413, say): what it said is still to be read.
             Err(Stopped::Node(_)) => {
                 go(Going::Stopped);
                 return pending().await;
@@ -276,11 +315,11 @@ enum Passed {
 /// Reads the node's answer and passes it down.
 async fn pass_answer(
     trip: &mut Trip<'_>,
+    attempt: &Attempt,
     answer: &mut AnswerHead,
     node: &Conn,
     sink: &mut Sink<'_>,
     flow: &Flow,
-    repeats: bool,
     limit: Duration,
 ) -> Result<Passed, Lost> {
     let mut input = trip.connection.worker().buffers.lend();
@@ -307,15 +346,16 @@ async fn pass_answer(
             _ => break,
         }
     }
-    trip.answered(answer.status());
-    // Of an upload that is still going on nobody knows yet whether it could be repeated.
-    if flow.going.get() == Going::Done && trip.asks_again(answer.status(), repeats) {
+    trip.answered(attempt, answer.status());
+    if let Going::Sent { repeats } = flow.going.get()
+        && trip.asks_again(attempt, answer.status(), repeats)
+    {
         return Err(Lost::Node(Failure::Status(answer.status())));
     }
     trip.learn(answer);
     let framing = trip.framing_down(answer);
     flow.answering.set(true);
-    trip.begin_answer(answer, flow.going.get() == Going::Done, framing);
+    trip.begin_answer(answer, flow.is_sent(), framing);
     // Who forwards an answer without Date must date it (RFC 9110 6.6.1).
     let date = answer.value(FieldKind::Date).is_none().then(|| trip.connection.worker().date());
     let (explained, cookie) = (trip.explained(), trip.own_cookie());
@@ -347,12 +387,11 @@ async fn read_answer_head(
             AnswerScan::Bad(_) => return Err(Lost::Node(Failure::Malformed)),
             AnswerScan::Partial => seen = input.unread().len(),
         }
-        let going_up = || flow.going.get() == Going::Up;
-        let limit = if trip.awaits_continue() && going_up() { CONTINUE_WAIT } else { read_limit };
+        let limit = if trip.awaits_continue() && flow.is_going_up() { CONTINUE_WAIT } else { read_limit };
         match node.read(input, limit).await {
             Ok(0) => return Err(Lost::Node(Failure::Cut)),
             Ok(_) => {}
-            Err(error) if error.kind() == io::ErrorKind::TimedOut && going_up() => {
+            Err(error) if error.kind() == io::ErrorKind::TimedOut && flow.is_going_up() => {
                 // A node need not answer before it has the whole request; the upload has deadlines of its own.
                 if trip.awaits_continue() {
                     trip.proceeded(100);
@@ -363,7 +402,6 @@ async fn read_answer_head(
             Err(error) if error.kind() == io::ErrorKind::TimedOut => return Err(Lost::Node(Failure::AnswerTimeout)),
             Err(_) => return Err(Lost::Node(Failure::Reset)),
         }
-        trip.heard();
     };
     input.consume(end);
     Ok(())

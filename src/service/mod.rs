@@ -4,6 +4,7 @@
 mod account;
 mod admin;
 mod answer_why;
+mod attempt;
 mod buffers;
 mod carriers;
 mod choose;

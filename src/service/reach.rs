@@ -2,13 +2,13 @@
 
 use std::time::{Duration, Instant};
 
+use super::attempt::Attempt;
 use super::conn::Conn;
 use super::trip::Trip;
 use super::upstream::{self, ConnectFault, Goal};
 use crate::config::Timeouts;
-use crate::traffic::retry::{ConnectFailure, Failure, Sent};
+use crate::traffic::retry::Failure;
 use crate::traffic::state::Fault;
-use crate::traffic::tick::Tick;
 use crate::traffic::why::Why;
 use crate::wire::{Framing, Method};
 
@@ -20,75 +20,68 @@ pub(crate) struct Node {
     /// The connection.
     pub(crate) conn: Conn,
     link: u64,
+    /// Bytes that had come on it before.
+    received: u64,
+}
+
+impl Node {
+    /// Whether a byte has come for this attempt.
+    pub(crate) fn has_spoken(&self) -> bool {
+        self.conn.received() != self.received
+    }
 }
 
 impl Trip<'_> {
-    /// Reuses or opens a connection to the picked node.
-    pub(crate) async fn reach(&mut self, limits: Timeouts) -> Result<Node, Failure> {
-        let Some(index) = self.member else { return Err(Failure::Connect(ConnectFailure::Unreachable)) };
-        if !self.fresh {
-            self.tries += 1;
-        }
-        self.reached.get_or_insert_with(Instant::now);
-        self.sent = Sent::Nothing;
-        self.reached_at = self.connection.worker().clock.now();
-        let ground = self.ground.clone();
-        let pool = &ground.snapshot.pools[self.pool];
-        let settings = &pool.settings;
-        let member = &pool.members[index];
-        let worker = self.connection.worker();
-        // A node that is tried for want of a better one may not hold the client up.
-        let patience = match limits.connect {
-            limit if self.why != Why::LastResort => limit,
-            limit => limit.min(LAST_RESORT),
-        };
-        let repeatable = self.head.method().idempotent();
-        // A reload may have said since that nothing is to be reused.
-        let kept = if self.fresh || !settings.reuse {
-            None
-        } else {
-            worker.idle.take(member.link, repeatable, worker.clock.now())
-        };
-        self.reused = kept.is_some();
-        let counters = ground.pools[self.pool].members.get(index);
-        self.fresh = false;
-        let conn = match kept {
+    /// Reuses or opens a connection to the attempt's node.
+    pub(crate) async fn reach(&self, attempt: &mut Attempt, limits: Timeouts) -> Result<Node, Failure> {
+        let run = &self.ground.pools[self.pool];
+        let (pool, worker) = (self.pool(), self.connection.worker());
+        let member = &pool.members[attempt.member];
+        let counters = run.members.get(attempt.member);
+        let conn = match self.kept(attempt, member.link) {
             Some(conn) => {
+                attempt.reused = true;
                 counters.inspect(|counters| counters.connection("reused"));
                 conn
             }
             None => {
-                let tls = ground.pools[self.pool].tls.as_ref();
+                // A node that is tried for want of a better one may not hold the client up.
+                let patience = match limits.connect {
+                    limit if attempt.why != Why::LastResort => limit,
+                    limit => limit.min(LAST_RESORT),
+                };
                 let goal = Goal { address: member.address, name: member.name.as_deref() };
-                upstream::connect(goal, tls, (patience, limits.handshake), &worker.clock)
+                upstream::connect(goal, run.tls.as_ref(), (patience, limits.handshake), &worker.clock)
                     .await
                     .inspect(|_| counters.into_iter().for_each(|counters| counters.connection("opened")))
-                    .map_err(|fault| self.unreachable(index, &fault))?
+                    .map_err(|fault| self.unreachable(attempt, &fault))?
             }
         };
         conn.forget_written();
         // What a new connection costs, or a node before this one, says nothing of how soon this one answers.
-        self.asked = pool.measures.then(Instant::now);
-        Ok(Node { conn, link: member.link })
+        attempt.asked = pool.measures.then(Instant::now);
+        Ok(Node { received: conn.received(), conn, link: member.link })
+    }
+
+    /// An idle connection, where one will do. A reload may have said since that nothing is to be reused.
+    fn kept(&self, attempt: &Attempt, link: u64) -> Option<Conn> {
+        if attempt.fresh || !self.pool().settings.reuse {
+            return None;
+        }
+        let worker = self.connection.worker();
+        worker.idle.take(link, self.head.method().idempotent(), worker.clock.now())
     }
 
     // A failed connect is held against the node; the request goes on to the next one.
-    fn unreachable(&self, member: usize, fault: &ConnectFault) -> Failure {
+    fn unreachable(&self, attempt: &Attempt, fault: &ConnectFault) -> Failure {
         let failure = fault.failure();
-        if let Some(counters) = self.ground.pools[self.pool].members.get(member) {
+        if let Some(counters) = self.ground.pools[self.pool].members.get(attempt.member) {
             counters.connection(failure.refusal().word());
         }
         if let Some(held) = fault.held_against() {
-            self.note_fault(member, held, &fault.to_string());
+            self.note_fault(attempt, held, &fault.to_string());
         }
         failure
-    }
-
-    /// Notes whether any byte of this attempt has left.
-    pub(crate) fn note_sent(&mut self, node: &Node) {
-        if node.conn.has_written() {
-            self.sent = Sent::Something;
-        }
     }
 
     /// Whether a node's connection can be trusted after this exchange. HEAD answers may carry a body that they must
@@ -101,7 +94,7 @@ impl Trip<'_> {
 
     /// Keeps the node's connection, or closes it.
     pub(crate) fn release(&mut self, node: Node, reusable: bool) {
-        self.upstream = self.reached.map(|at| at.elapsed());
+        self.upstream = self.tries.elapsed();
         let settings = &self.pool().settings;
         if reusable && settings.reuse {
             let worker = self.connection.worker();
@@ -111,14 +104,13 @@ impl Trip<'_> {
 
     /// The node has begun its answer: that is held for it, or, where its status is one that the pool counts as a
     /// failure, against it.
-    pub(crate) fn answered(&self, status: u16) {
-        let Some(member) = self.member else { return };
+    pub(crate) fn answered(&self, attempt: &Attempt, status: u16) {
         let pool = self.pool();
         if pool.settings.eject.statuses.iter().any(|range| range.contains(&status)) {
-            return self.note_fault(member, Fault::Status, &format!("answered {status}"));
+            return self.note_fault(attempt, Fault::Status, &format!("answered {status}"));
         }
-        let took = || self.asked.map_or(Duration::ZERO, |at| at.elapsed());
-        let change = pool.answered(member, Tick::from_millis(self.reached_at), took, self.now());
-        self.ground.announce(self.pool, member, change, "answered a request", self.now());
+        let took = || attempt.asked.map_or(Duration::ZERO, |at| at.elapsed());
+        let change = pool.answered(attempt.member, attempt.began, took, self.now());
+        self.ground.announce(self.pool, attempt.member, change, "answered a request", self.now());
     }
 }

@@ -30,7 +30,7 @@ impl Trip<'_> {
 
     /// Counts what came of the look-up, once a request.
     pub(super) fn count_lookup(&self) {
-        if self.tries > 0 || self.pool().settings.sticky.is_none() {
+        if self.tries.count > 0 || self.pool().settings.sticky.is_none() {
             return;
         }
         let result = match self.session {

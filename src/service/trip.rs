@@ -5,6 +5,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::attempt::{Attempt, Tries};
 use super::connection::Connection;
 use super::generation::{Generation, Place};
 use crate::config;
@@ -12,10 +13,8 @@ use crate::traffic::belonging::Belonging;
 use crate::traffic::edits::FieldEdits;
 use crate::traffic::headers::{Down, DownFraming, Forwarded, Up, UpFraming, write_request};
 use crate::traffic::location::PublicName;
-use crate::traffic::member::Held;
-use crate::traffic::pool::{Pool, Tried};
+use crate::traffic::pool::Pool;
 use crate::traffic::refusal::Refusal;
-use crate::traffic::retry::{Failure, Sent};
 use crate::traffic::rules::{Rules, SiteRules};
 use crate::traffic::tick::Tick;
 use crate::traffic::why::Why;
@@ -35,35 +34,26 @@ pub(crate) struct Trip<'r> {
     pub(super) route: Option<usize>,
     /// Index of the pool; the first one stands in before the route is known.
     pub(super) pool: usize,
+    /// The node that was chosen last, which is the one that the answer and the log name.
     pub(super) member: Option<usize>,
-    /// The place at the node.
-    pub(super) held: Option<Held>,
     pub(super) why: Why,
-    /// How long the request waited for a place, or for its turn by rate.
+    pub(super) tries: Tries,
+    /// How long the request waited for its turn by rate.
+    pub(super) delayed: Duration,
+    /// How long it waited for places at nodes.
     pub(super) queued: Duration,
     /// Seconds after which another try is worth it, where a rate was exceeded.
     pub(super) retry_after: Option<u32>,
-    pub(super) tries: u32,
     pub(super) session: SessionWord,
     pub(super) status: u16,
     pub(super) body_sent: u64,
     pub(super) body_received: u64,
     pub(super) refusal: Option<Refusal>,
     pub(super) upstream: Option<Duration>,
-    pub(super) reached: Option<Instant>,
-    pub(super) reached_at: u64,
-    /// When the node of this attempt could be asked.
-    pub(super) asked: Option<Instant>,
-    pub(super) tried: Tried,
-    pub(super) fresh: bool,
-    pub(super) reused: bool,
-    pub(super) sent: Sent,
-    pub(super) failure: Option<Failure>,
     pub(super) belongs: Belonging,
     keep_alive: bool,
     answer_begun: bool,
     awaits_continue: bool,
-    pub(super) heard: bool,
     pub(super) request_number: u64,
 }
 
@@ -127,30 +117,21 @@ impl<'r> Trip<'r> {
             route: None,
             pool: 0,
             member: None,
-            held: None,
             why: Why::None,
+            tries: Tries::default(),
+            delayed: Duration::ZERO,
             queued: Duration::ZERO,
             retry_after: None,
-            tries: 0,
             session: SessionWord::None,
             status: 0,
             body_sent: 0,
             body_received: 0,
             refusal: None,
             upstream: None,
-            reached: None,
-            reached_at: 0,
-            asked: None,
-            tried: Tried::default(),
-            fresh: false,
-            reused: false,
-            sent: Sent::Nothing,
-            failure: None,
             belongs: Belonging::default(),
             keep_alive: false,
             answer_begun: false,
             awaits_continue: head.expects_continue(),
-            heard: false,
             request_number: connection.count_request(),
         }
     }
@@ -290,18 +271,13 @@ impl<'r> Trip<'r> {
         }
     }
 
-    /// The node has sent something: no other node may answer this request any more.
-    pub(crate) fn heard(&mut self) {
-        self.heard = true;
-    }
-
     /// The connection became a tunnel.
-    pub(crate) fn upgraded(&mut self, answer: &AnswerHead) {
-        self.answered(answer.status());
+    pub(crate) fn upgraded(&mut self, attempt: &Attempt, answer: &AnswerHead) {
+        self.answered(attempt, answer.status());
         self.learn(answer);
         self.status = 101;
         self.answer_begun = true;
-        self.upstream = self.reached.map(|at| at.elapsed());
+        self.upstream = self.tries.elapsed();
     }
 
     /// The tunnel ended after so many bytes up and down.
@@ -318,7 +294,7 @@ impl<'r> Trip<'r> {
     /// Notes the refusal; when an answer has begun, its status stays.
     pub(crate) fn refuse(&mut self, refusal: Refusal) {
         self.refusal = Some(refusal);
-        self.upstream = self.upstream.or_else(|| self.reached.map(|at| at.elapsed()));
+        self.upstream = self.upstream.or_else(|| self.tries.elapsed());
         if !self.answer_begun {
             self.status = refusal.answer().0;
         }
@@ -342,7 +318,12 @@ impl<'r> Trip<'r> {
         let word = self.refusal.map_or(self.why.word(), Refusal::word);
         let node = self.member.and_then(|member| self.pool().members.get(member)).map_or("-", |member| &member.label);
         let word = if word.is_empty() { "answered" } else { word };
-        Some(format!("{word}; node={node}; queued={:.3}", self.queued.as_secs_f64()).into_bytes())
+        Some(format!("{word}; node={node}; queued={:.3}", self.waited().as_secs_f64()).into_bytes())
+    }
+
+    /// How long it was held back here, for its turn and for places.
+    pub(super) fn waited(&self) -> Duration {
+        self.delayed + self.queued
     }
 
     /// Notes how much body came up.

@@ -4,11 +4,11 @@
 use std::io;
 use std::time::Duration;
 
+use super::attempt::Attempt;
 use super::buffers::Buffer;
 use super::client::{Body, Sink};
 use super::conn::{COPIED, Conn};
 use super::fault::{ClientFault, Gone, Lost};
-use super::reach::Node;
 use super::trip::Trip;
 use crate::traffic::headers::UpFraming;
 use crate::traffic::refusal::Refusal;
@@ -113,7 +113,13 @@ impl<'u, 'c> Upload<'u, 'c> {
     }
 
     /// Sends the head, with as much of the body as is at hand. Nothing of the body is used up before that worked.
-    pub(crate) async fn begin(&mut self, trip: &mut Trip<'_>, node: &Node, limit: Duration) -> Result<(), Lost> {
+    pub(crate) async fn begin(
+        &mut self,
+        trip: &Trip<'_>,
+        attempt: &mut Attempt,
+        node: &Conn,
+        limit: Duration,
+    ) -> Result<(), Lost> {
         self.body.at_hand().map_err(|fault| Lost::Over(fault.refusal()))?;
         let mut out = trip.connection.worker().buffers.lend();
         // A node has no say about a body that is here already; and whoever was told to go on is not told again.
@@ -132,8 +138,8 @@ impl<'u, 'c> Upload<'u, 'c> {
         }
         let (copied, direct) = if chunked || data.len() <= COPIED { (data, &b""[..]) } else { (&b""[..], data) };
         frame(self.framing, out.end(0), copied);
-        let written = node.conn.write_both(out.unread(), direct, limit).await;
-        trip.note_sent(node);
+        let written = node.write_both(out.unread(), direct, limit).await;
+        attempt.note_sent(node);
         let taken = copied.len()
             + written.map_err(|error| {
                 let late = error.kind() == io::ErrorKind::TimedOut;
@@ -228,10 +234,11 @@ impl<'u, 'c> Upload<'u, 'c> {
         self.seen == self.kept.len() as u64
     }
 
-    /// Prepares the next attempt.
-    pub(crate) fn rewind(&mut self) {
+    /// Prepares the next attempt; false where the body would not be whole, and so must not be sent.
+    pub(crate) fn rewind(&mut self) -> bool {
         self.resent = 0;
         self.finished = matches!(self.framing, UpFraming::None | UpFraming::Length(0));
+        self.can_repeat()
     }
 
     /// Whether nothing is left to send.

@@ -10,7 +10,7 @@ use crate::config;
 
 /// How far an attempt came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Attempt {
+pub struct Progress {
     /// Nodes tried for this request, this one included. A connection that was replaced does not count.
     pub tries_done: u32,
     /// Since the first of them began.
@@ -101,7 +101,7 @@ pub enum Next {
 
 /// What follows a failed attempt. `withdraw` takes a retry from the pool's [`Budget`]; it is asked last, at most once,
 /// and only where a node already had some of the request: one that could not be reached had no work from it.
-pub fn decide(attempt: &Attempt, failure: Failure, terms: &Terms<'_>, withdraw: impl FnOnce() -> bool) -> Next {
+pub fn decide(attempt: &Progress, failure: Failure, terms: &Terms<'_>, withdraw: impl FnOnce() -> bool) -> Next {
     if attempt.may_go_again(failure, terms) {
         if attempt.reused && failure.is_stale() {
             return Next::SameNodeFresh;
@@ -119,12 +119,12 @@ pub fn decide(attempt: &Attempt, failure: Failure, terms: &Terms<'_>, withdraw: 
 
 /// Whether the failure is held against the node. A node may close a connection that it kept idle; that a request met
 /// it is nobody's fault (nginx counts it, and so ejects nodes that are well). Which statuses are, `eject` says.
-pub fn blame(attempt: &Attempt, failure: Failure) -> bool {
+pub fn blame(attempt: &Progress, failure: Failure) -> bool {
     let met_the_close = attempt.reused && !attempt.answer_begun && failure.is_stale();
     !met_the_close && !matches!(failure, Failure::Connect(ConnectFailure::Exhausted) | Failure::Status(_))
 }
 
-impl Attempt {
+impl Progress {
     /// Whether the request would do no harm at a node, the same or another.
     fn may_go_again(&self, failure: Failure, terms: &Terms<'_>) -> bool {
         let answered = self.answer_begun && !matches!(failure, Failure::Status(_));
@@ -139,7 +139,7 @@ impl Terms<'_> {
         self.retry.on_status.iter().any(|range| range.contains(&status))
     }
 
-    fn allow(&self, attempt: &Attempt, failure: Failure) -> bool {
+    fn allow(&self, attempt: &Progress, failure: Failure) -> bool {
         let wanted = match failure {
             Failure::Connect(_) | Failure::Pin | Failure::Tls => self.retry.on_connect,
             Failure::Cut | Failure::Reset | Failure::SendFailed => self.retry.on_reset,
@@ -275,7 +275,7 @@ mod tests {
         CONNECTS.into_iter().chain(HANDSHAKES).chain(STALE).chain(TIMEOUTS).chain(STATUSES).chain(MALFORMED)
     }
 
-    fn next(attempt: &Attempt, failure: Failure, retry: &config::Retry, non_idempotent: bool) -> Next {
+    fn next(attempt: &Progress, failure: Failure, retry: &config::Retry, non_idempotent: bool) -> Next {
         decide(attempt, failure, &Terms { retry, non_idempotent }, || true)
     }
 
@@ -285,9 +285,9 @@ mod tests {
     }
 
     /// A letter for each thing that is so: `s`ent something, `r`eused, `a`nswer begun, `b`ody at hand, `i`dempotent.
-    fn attempt(what: &str) -> Attempt {
+    fn attempt(what: &str) -> Progress {
         let is = |letter| what.contains(letter);
-        Attempt {
+        Progress {
             tries_done: 1,
             elapsed: Duration::ZERO,
             other_node_left: true,
@@ -299,7 +299,7 @@ mod tests {
         }
     }
 
-    fn attempts() -> impl Iterator<Item = Attempt> {
+    fn attempts() -> impl Iterator<Item = Progress> {
         (0..32).map(|bits| {
             let letters = "srabi".chars().enumerate().filter(|(place, _)| bits >> place & 1 == 1);
             attempt(&letters.map(|(_, letter)| letter).collect::<String>())
@@ -377,13 +377,13 @@ mod tests {
             (1, 0, true, Duration::ZERO, Next::GiveUp),
             (1, 3, false, Duration::ZERO, Next::GiveUp),
         ] {
-            let once = Attempt { tries_done, elapsed, other_node_left, ..attempt("sbi") };
+            let once = Progress { tries_done, elapsed, other_node_left, ..attempt("sbi") };
             let retry = config::Retry { tries, ..all() };
             for failure in [refused, Failure::Cut, Failure::AnswerTimeout, Failure::Status(503)] {
                 let expected = if expected == Next::NextNode { expected } else { end_of(failure) };
                 assert_eq!(next(&once, failure, &retry, false), expected, "{once:?} of {tries}: {failure:?}");
             }
-            let (stale, terms) = (Attempt { reused: true, ..once }, Terms { retry: &retry, non_idempotent: false });
+            let (stale, terms) = (Progress { reused: true, ..once }, Terms { retry: &retry, non_idempotent: false });
             assert_eq!(decide(&stale, Failure::Cut, &terms, || false), Next::SameNodeFresh);
         }
     }
@@ -405,7 +405,7 @@ mod tests {
         ] {
             for left in [true, false] {
                 let mut times = 0;
-                let (once, retry) = (Attempt { other_node_left, ..attempt(what) }, all());
+                let (once, retry) = (Progress { other_node_left, ..attempt(what) }, all());
                 let followed = decide(&once, failure, &Terms { retry: &retry, non_idempotent: false }, || {
                     times += 1;
                     left
@@ -424,7 +424,7 @@ mod tests {
             for failure in failures() {
                 let without = next(&attempt, failure, &all(), false);
                 assert_eq!(without, end_of(failure), "{attempt:?} and {failure:?}");
-                let same = Attempt { idempotent: true, ..attempt };
+                let same = Progress { idempotent: true, ..attempt };
                 let with = next(&attempt, failure, &all(), true);
                 assert_eq!(with, next(&same, failure, &all(), false), "as any other: {attempt:?} and {failure:?}");
                 assert!(with == end_of(failure) || attempt.body_at_hand, "{attempt:?} and {failure:?}");
@@ -530,7 +530,7 @@ mod tests {
                 budget.deposit(percent);
                 for tries_done in 1.. {
                     let what = ["sbi", "bi"][draw(2) as usize];
-                    let failed = Attempt { tries_done, ..attempt(what) };
+                    let failed = Progress { tries_done, ..attempt(what) };
                     let withdraw = || budget.withdraw(percent);
                     let terms = Terms { retry: &retry, non_idempotent: false };
                     if decide(&failed, Failure::Reset, &terms, withdraw) != Next::NextNode {

@@ -33,6 +33,7 @@ mod retry;
 mod retry_terms;
 mod routes;
 mod routing;
+mod second_tries;
 mod self_healing;
 mod session_world;
 mod sessions_kept;

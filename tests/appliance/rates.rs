@@ -2,7 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use crate::harness::{Answer, Appliance, Client, H2Client, Origin, Plan, eventually, ok};
+use crate::gated_world::node;
+use crate::harness::{Answer, Appliance, Client, Gate, H2Client, Origin, Plan, eventually, ok};
 
 /// A GET with more fields.
 fn get(weir: &Appliance, target: &str, fields: &str) -> Answer {
@@ -77,6 +78,46 @@ fn who_leaves_while_delayed_does_not_reach_the_node() {
     eventually("it is seen to go", || weir.journal().contains("refusal=client-gone"));
     assert_eq!(get(&weir, "/last", "").status, 200);
     assert!(origin.seen().iter().all(|seen| seen.target() != "/gone"));
+}
+
+#[test]
+fn who_was_delayed_by_rate_still_has_all_of_the_queues_patience() {
+    let gate = Gate::shut();
+    let origin = node("n", &gate);
+    let rate = "rate = { requests = 1, per = \"1500ms\", burst = 3, excess = \"delay\" }";
+    let pool = "max-requests = 1\nqueue = { size = 5, wait = \"1200ms\" }";
+    let weir = Plan::before(&[&origin]).pool(pool).site(rate).start();
+    let mut holder = weir.client();
+    holder.send("GET /hold HTTP/1.1\r\nHost: esb.test\r\n\r\n");
+    origin.reached(1);
+    let began = Instant::now();
+    let mut late = weir.client();
+    late.send("GET /late HTTP/1.1\r\nHost: esb.test\r\n\r\n");
+    eventually("it waits for a place", || weir.metric("weir_queue_waiting", &[("pool", "app")]) > 0.5);
+    assert!(began.elapsed() >= Duration::from_millis(1200), "it was delayed before: {:?}", began.elapsed());
+    gate.open();
+    assert_eq!(late.answer().expect("an answer").status, 200);
+    assert_eq!(holder.answer().expect("an answer").status, 200);
+}
+
+#[test]
+fn no_request_was_held_back_for_longer_than_it_lasted() {
+    let origin = Origin::named("n");
+    let rate = "rate = { requests = 1, per = \"1h\", burst = 3, excess = \"delay\" }";
+    let weir = Plan::before(&[&origin]).site(rate).start();
+    assert_eq!(weir.get("/first").status, 200);
+    let mut gone = weir.client();
+    gone.send("GET /gone HTTP/1.1\r\nHost: esb.test\r\n\r\n");
+    assert!(gone.stays_silent(Duration::from_millis(100)));
+    gone.reset();
+    eventually("it is seen to go", || weir.journal().contains("refusal=client-gone"));
+    let journal = weir.journal();
+    let line = journal.lines().find(|line| line.contains("client-gone")).unwrap_or_default();
+    let seconds = |name: &str| {
+        let (_, rest) = line.split_once(&format!(" {name}=")).expect("the line has it");
+        rest.split(' ').next().and_then(|text| text.parse::<f64>().ok()).expect("seconds")
+    };
+    assert!(seconds("queued") >= 0.09 && seconds("queued") <= seconds("time"), "{line}");
 }
 
 #[test]
