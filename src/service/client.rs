@@ -167,7 +167,7 @@ impl Sink<'_> {
     pub(crate) async fn flush(&mut self) -> Result<(), ClientFault> {
         match self {
             Self::H1(sink) => sink.flush().await,
-            Self::H2(_) => Ok(()),
+            Self::H2(sink) => sink.flush().await,
         }
     }
 
@@ -175,7 +175,7 @@ impl Sink<'_> {
     pub(crate) async fn end(&mut self, trailers: &[u8]) -> Result<(), ClientFault> {
         match self {
             Self::H1(sink) => sink.end(trailers).await,
-            Self::H2(sink) => sink.end(trailers),
+            Self::H2(sink) => sink.end(trailers).await,
         }
     }
 

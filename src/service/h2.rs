@@ -1,28 +1,27 @@
-//! The two directions of an HTTP/2 stream: its body, whose window opens only for what has gone up, and its answer.
+//! The two directions of an HTTP/2 stream: its body, and its answer, which is written here.
 
 use std::cell::RefCell;
 use std::future::poll_fn;
 use std::rc::Rc;
-use std::task::Poll;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
-use bytes::{Buf, Bytes};
+use bytes::Bytes;
 use h2::server::SendResponse;
-use h2::{Reason, RecvStream, SendStream};
+use h2::{Reason, RecvStream};
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE, DATE, SERVER, SET_COOKIE};
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 
 use super::clock::Slot;
 use super::conn::{KEEPING_UP, LONG};
 use super::fault::ClientFault;
+pub(crate) use super::h2_body::Body;
+pub(crate) use super::h2_out::FRAME;
+use super::h2_out::{GATHERED, Out, SMALL};
 use crate::traffic::edits::FieldEdits;
 use crate::traffic::headers::{self, Down, DownFraming};
 use crate::traffic::page::{Page, Reply};
-use crate::wire::{self, AnswerHead, FieldKind};
-
-/// What a frame of an answer's body carries at most: with its head it fills one TLS record, and no second one is begun
-/// for its last bytes.
-pub(crate) const FRAME: usize = 16 * 1024 - 9;
+use crate::wire::{AnswerHead, FieldKind};
 
 /// Both directions of one stream.
 pub(crate) fn stream(
@@ -33,146 +32,19 @@ pub(crate) fn stream(
     write_timeout: Duration,
 ) -> (Body, Sink) {
     let out = Rc::new(RefCell::new(Out::Respond(respond)));
-    let body = Body {
-        done: recv.is_end_stream(),
-        recv,
-        data: Bytes::new(),
-        trailers: None,
-        stream: Rc::clone(&out),
-        slot: Rc::clone(slot),
-        timeout: body_timeout,
-    };
+    let body = Body::new(recv, &out, slot, body_timeout);
     let sink = Sink {
         stream: out,
         slot: Rc::clone(slot),
         timeout: write_timeout,
         left: None,
+        held: Vec::new(),
         ended: false,
+        taken_back: false,
         body_sent: 0,
         sent_slowly: 0,
     };
     (body, sink)
-}
-
-enum Out {
-    Respond(SendResponse<Bytes>),
-    Stream(SendStream<Bytes>),
-}
-
-impl Out {
-    fn reset(&mut self, reason: Reason) {
-        match self {
-            Self::Respond(respond) => respond.send_reset(reason),
-            Self::Stream(stream) => stream.send_reset(reason),
-        }
-    }
-}
-
-/// The body of a stream.
-pub(crate) struct Body {
-    recv: RecvStream,
-    data: Bytes,
-    done: bool,
-    trailers: Option<HeaderMap>,
-    stream: Rc<RefCell<Out>>,
-    slot: Rc<Slot>,
-    timeout: Duration,
-}
-
-impl Body {
-    /// See [`super::client::Body::fill`].
-    pub(crate) async fn fill(&mut self) -> Result<bool, ClientFault> {
-        // What is there already needs no deadline.
-        let mut waits = false;
-        let filled = poll_fn(|cx| {
-            while self.data.is_empty() && !self.done {
-                match self.recv.poll_data(cx) {
-                    Poll::Ready(Some(Ok(data))) => self.data = data,
-                    Poll::Ready(Some(Err(error))) => return Poll::Ready(Err(fault(&error))),
-                    Poll::Ready(None) => match self.recv.poll_trailers(cx) {
-                        Poll::Ready(Ok(trailers)) => {
-                            self.trailers = trailers;
-                            self.done = true;
-                        }
-                        Poll::Ready(Err(error)) => return Poll::Ready(Err(fault(&error))),
-                        Poll::Pending => return self.waiting(cx, &mut waits),
-                    },
-                    Poll::Pending => return self.waiting(cx, &mut waits),
-                }
-            }
-            Poll::Ready(Ok(!self.data.is_empty()))
-        })
-        .await;
-        if waits {
-            self.slot.read_done();
-        }
-        filled
-    }
-
-    fn waiting(&self, cx: &std::task::Context<'_>, waits: &mut bool) -> Poll<Result<bool, ClientFault>> {
-        if !*waits {
-            *waits = true;
-            self.slot.read_within(self.timeout);
-        }
-        if self.slot.read_late(cx) { Poll::Ready(Err(ClientFault::BodyTimeout)) } else { Poll::Pending }
-    }
-
-    /// See [`super::client::Body::data`].
-    pub(crate) fn data(&self) -> &[u8] {
-        &self.data
-    }
-
-    /// See [`super::client::Body::is_at_hand`].
-    pub(crate) fn is_at_hand(&self) -> bool {
-        self.done || self.recv.is_end_stream()
-    }
-
-    /// See [`super::client::Body::consume`]. The window opens again only for what has gone up.
-    pub(crate) fn consume(&mut self, count: usize) {
-        self.data.advance(count);
-        // It errs only where the stream has ended, which the next read tells.
-        let _ = self.recv.flow_control().release_capacity(count);
-        if self.data.is_empty() && self.recv.is_end_stream() {
-            self.done = true;
-        }
-    }
-
-    /// See [`super::client::Body::is_complete`].
-    pub(crate) fn is_complete(&self) -> bool {
-        self.done && self.data.is_empty()
-    }
-
-    /// See [`super::client::Body::write_trailers`].
-    pub(crate) fn write_trailers(&self, out: &mut Vec<u8>) {
-        for (name, value) in self.trailers.iter().flatten_headers() {
-            if wire::trailer_may_travel(name.as_str().as_bytes()) {
-                headers::write_field(out, name.as_str().as_bytes(), value.as_bytes());
-            }
-        }
-    }
-
-    /// See [`super::client::Body::gone`].
-    pub(crate) async fn gone(&mut self) {
-        poll_fn(|cx| match &mut *self.stream.borrow_mut() {
-            Out::Respond(respond) => respond.poll_reset(cx).map(|_| ()),
-            Out::Stream(stream) => stream.poll_reset(cx).map(|_| ()),
-        })
-        .await;
-    }
-}
-
-fn fault(error: &h2::Error) -> ClientFault {
-    if error.reason() == Some(Reason::PROTOCOL_ERROR) { ClientFault::BadBody } else { ClientFault::Gone }
-}
-
-trait FlattenHeaders<'h> {
-    fn flatten_headers(self) -> impl Iterator<Item = (&'h HeaderName, &'h HeaderValue)>;
-}
-
-impl<'h, I: Iterator<Item = &'h HeaderMap>> FlattenHeaders<'h> for I {
-    fn flatten_headers(self) -> impl Iterator<Item = (&'h HeaderName, &'h HeaderValue)> {
-        self.flat_map(HeaderMap::iter)
-    }
 }
 
 /// The answer on a stream.
@@ -182,7 +54,10 @@ pub(crate) struct Sink {
     timeout: Duration,
     /// Body still to come, where the answer has a length: its last piece ends the stream.
     left: Option<u64>,
+    /// Small pieces that wait for more.
+    held: Vec<u8>,
     ended: bool,
+    taken_back: bool,
     body_sent: u64,
     /// Of the body, when we last had to wait long.
     sent_slowly: u64,
@@ -227,49 +102,60 @@ impl Sink {
         Ok(())
     }
 
-    /// See [`super::client::Sink::piece`].
+    /// See [`super::client::Sink::piece`]. Small pieces that come together leave together; who waits for more flushes first.
     pub(crate) async fn piece(&mut self, data: &[u8]) -> Result<(), ClientFault> {
+        let is_last = self.left.is_some_and(|left| left <= (self.held.len() + data.len()) as u64);
+        if self.held.is_empty() && (data.len() >= SMALL || is_last) {
+            return self.send_copied(data).await;
+        }
+        self.held.extend_from_slice(data);
+        if is_last || self.held.len() >= GATHERED { self.flush().await } else { Ok(()) }
+    }
+
+    /// See [`super::client::Sink::flush`].
+    pub(crate) async fn flush(&mut self) -> Result<(), ClientFault> {
+        if self.held.is_empty() {
+            return Ok(());
+        }
+        let mut held = Bytes::from(std::mem::take(&mut self.held));
+        self.send(held.len(), |count| held.split_to(count), false).await
+    }
+
+    async fn send_copied(&mut self, data: &[u8]) -> Result<(), ClientFault> {
         let mut left = data;
+        let copied = |count: usize| {
+            let (now, later) = left.split_at(count.min(left.len()));
+            left = later;
+            Bytes::copy_from_slice(now)
+        };
+        self.send(data.len(), copied, false).await
+    }
+
+    /// Sends so many bytes, `take` by `take`, as the client has room for them.
+    async fn send(
+        &mut self,
+        mut length: usize,
+        mut take: impl FnMut(usize) -> Bytes,
+        ends: bool,
+    ) -> Result<(), ClientFault> {
         let mut waits: Option<u64> = None;
         poll_fn(|cx| {
-            while !left.is_empty() {
-                let mut out = self.stream.borrow_mut();
-                let Out::Stream(stream) = &mut *out else { return Poll::Ready(Err(ClientFault::Gone)) };
-                stream.reserve_capacity(left.len());
-                match stream.poll_capacity(cx) {
-                    Poll::Ready(Some(Ok(0))) => {}
-                    Poll::Ready(Some(Ok(room))) => {
-                        let (now, later) = left.split_at(room.min(left.len()));
-                        left = later;
-                        self.body_sent += now.len() as u64;
-                        // All of the room is used: what is left of it would not be told again.
-                        for frame in now.chunks(FRAME) {
-                            if let Some(rest) = &mut self.left {
-                                *rest = rest.saturating_sub(frame.len() as u64);
-                            }
-                            let ends = self.left == Some(0);
-                            self.ended |= ends;
-                            if stream.send_data(Bytes::copy_from_slice(frame), ends).is_err() {
-                                return Poll::Ready(Err(ClientFault::Gone));
-                            }
-                        }
-                        // Room for little more than a frame is the rule here: only a long wait tells a slow client.
-                        if waits.take().is_some_and(|since| self.slot.now().saturating_sub(since) >= LONG) {
-                            self.sent_slowly = self.body_sent;
-                        }
-                    }
-                    Poll::Ready(Some(Err(_)) | None) => return Poll::Ready(Err(ClientFault::Gone)),
-                    Poll::Pending => {
-                        // What finds room at once needs no deadline.
-                        if waits.is_none() {
-                            waits = Some(self.slot.now());
-                            self.slot.write_within(self.timeout);
-                        }
-                        if self.slot.write_late(cx) {
-                            return Poll::Ready(Err(ClientFault::WriteTimeout));
-                        }
-                        return Poll::Pending;
-                    }
+            while length > 0 {
+                let room = match self.poll_room(length, cx) {
+                    Poll::Ready(room) => room?.min(length),
+                    Poll::Pending => return self.still_sending(&mut waits, cx),
+                };
+                // All of the room is used: what is left of it would not be told again.
+                let mut room = room;
+                while room > 0 {
+                    let frame = take(room.min(FRAME));
+                    room -= frame.len();
+                    length -= frame.len();
+                    self.frame(frame, ends && length == 0)?;
+                }
+                // Room for little more than a frame is the rule here: only a long wait tells a slow client.
+                if waits.take().is_some_and(|since| self.slot.now().saturating_sub(since) >= LONG) {
+                    self.sent_slowly = self.body_sent;
                 }
             }
             Poll::Ready(Ok(()))
@@ -279,8 +165,44 @@ impl Sink {
         Ok(())
     }
 
+    fn poll_room(&self, wanted: usize, cx: &mut Context<'_>) -> Poll<Result<usize, ClientFault>> {
+        let mut out = self.stream.borrow_mut();
+        let Out::Stream(stream) = &mut *out else { return Poll::Ready(Err(ClientFault::Gone)) };
+        stream.reserve_capacity(wanted);
+        stream.poll_capacity(cx).map(|room| match room {
+            Some(Ok(room)) => Ok(room),
+            Some(Err(_)) | None => Err(ClientFault::Gone),
+        })
+    }
+
+    fn still_sending(&self, waits: &mut Option<u64>, cx: &Context<'_>) -> Poll<Result<(), ClientFault>> {
+        // What finds room at once needs no deadline.
+        if waits.is_none() {
+            *waits = Some(self.slot.now());
+            self.slot.write_within(self.timeout);
+        }
+        if self.slot.write_late(cx) { Poll::Ready(Err(ClientFault::WriteTimeout)) } else { Poll::Pending }
+    }
+
+    fn frame(&mut self, data: Bytes, ends: bool) -> Result<(), ClientFault> {
+        self.body_sent += data.len() as u64;
+        if let Some(left) = &mut self.left {
+            *left = left.saturating_sub(data.len() as u64);
+        }
+        let ends = ends || self.left == Some(0);
+        self.ended |= ends;
+        let mut out = self.stream.borrow_mut();
+        let Out::Stream(stream) = &mut *out else { return Err(ClientFault::Gone) };
+        stream.send_data(data, ends).map_err(|_| ClientFault::Gone)
+    }
+
     /// See [`super::client::Sink::end`].
-    pub(crate) fn end(&mut self, trailers: &[u8]) -> Result<(), ClientFault> {
+    pub(crate) async fn end(&mut self, trailers: &[u8]) -> Result<(), ClientFault> {
+        if trailers.is_empty() && !self.held.is_empty() {
+            let mut held = Bytes::from(std::mem::take(&mut self.held));
+            return self.send(held.len(), |count| held.split_to(count), true).await;
+        }
+        self.flush().await?;
         if self.ended {
             return Ok(());
         }
@@ -304,12 +226,47 @@ impl Sink {
     pub(crate) fn reset(&mut self, reason: Reason) {
         if !self.ended {
             self.ended = true;
-            self.stream.borrow_mut().reset(reason);
+            let mut out = self.stream.borrow_mut();
+            self.taken_back = out.is_reset();
+            out.reset(reason);
         }
+    }
+
+    /// Ends the stream where it has no end yet; whether it was ended by the client's doing, before its answer was whole.
+    pub(crate) fn settle(&mut self) -> bool {
+        self.reset(Reason::INTERNAL_ERROR);
+        self.taken_back
     }
 
     /// See [`super::client::Sink::page`].
     pub(crate) async fn page(&mut self, page: &Page<'_>, reply: &Reply<'_>) -> Result<(), ClientFault> {
+        let ends = reply.head_only || page.body_length() == 0;
+        self.page_head(page, reply, ends)?;
+        if ends {
+            return Ok(());
+        }
+        self.left = Some(page.body_length() as u64);
+        self.page_body(page).await
+    }
+
+    /// Answers a malformed request, then ends the stream with an error (9113 8.1.1: an answer may come before it).
+    pub(crate) async fn malformed(&mut self, page: &Page<'_>, reply: &Reply<'_>) -> Result<(), ClientFault> {
+        self.page_head(page, reply, false)?;
+        self.page_body(page).await?;
+        // The reset would take back what has not left yet: the connection's task has its turn first.
+        tokio::task::yield_now().await;
+        self.reset(Reason::PROTOCOL_ERROR);
+        self.taken_back = true;
+        Ok(())
+    }
+
+    async fn page_body(&mut self, page: &Page<'_>) -> Result<(), ClientFault> {
+        let mut body = Vec::with_capacity(page.body_length());
+        page.write_body(&mut body);
+        self.send_copied(&body).await
+    }
+
+    fn page_head(&mut self, page: &Page<'_>, reply: &Reply<'_>, ends: bool) -> Result<(), ClientFault> {
         let mut answer = Response::new(());
         *answer.status_mut() = StatusCode::from_u16(page.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let date = reply.date.map(|date| (&b"date"[..], date));
@@ -317,15 +274,7 @@ impl Sink {
         for (name, value) in page.fields(reply).chain(date).chain(added) {
             append(answer.headers_mut(), HeaderName::from_bytes(name).ok(), value);
         }
-        let mut body = Vec::with_capacity(page.body_length());
-        page.write_body(&mut body);
-        let ends = reply.head_only || body.is_empty();
-        self.answer(answer, ends)?;
-        if ends {
-            return Ok(());
-        }
-        self.left = Some(body.len() as u64);
-        self.piece(&body).await
+        self.answer(answer, ends)
     }
 
     /// See [`super::client::Sink::keeps_up`].

@@ -20,7 +20,7 @@ use super::carriers::Desk;
 use super::client::{Body, Sink};
 use super::clock::Slot;
 use super::connection::Connection;
-use super::h2_budget::Counted;
+use super::h2_budget::{Budget, Counted};
 use super::worker::Worker;
 use super::{exchange, h2};
 use crate::traffic::page::Reply;
@@ -35,8 +35,14 @@ const STREAMS: u32 = 128;
 const STREAM_WINDOW: u32 = 64 * 1024;
 /// What of an answer may wait for the client to take it: whole frames.
 const SEND_BUFFER: usize = 2 * h2::FRAME;
-/// What all streams of a connection may send ahead.
-const CONNECTION_WINDOW: u32 = 4 * 1024 * 1024;
+/// What all streams of a connection may send ahead: what each of them may. With less, uploads whose nodes do not read would
+/// keep the other streams from sending a byte.
+const CONNECTION_WINDOW: u32 = STREAMS * STREAM_WINDOW;
+/// Requests taken back before they were looked at, and streams that we reset lately: the library's own bounds, of which the
+/// first two are too low for a page that drops its prefetches and the third counts for life. [`Budget`] is asked before.
+const TAKEN_BACK_UNSEEN: usize = 1024;
+const RESET_LATELY: usize = STREAMS as usize;
+const RESET_FOR_ERRORS: usize = 4096;
 
 /// How long a client may take to hear that its connection ends, once no stream runs on it any more.
 const FAREWELL: Duration = Duration::from_secs(5);
@@ -44,53 +50,63 @@ const FAREWELL: Duration = Duration::from_secs(5);
 /// Carries streams until the connection ends.
 pub(crate) async fn serve(stream: Stream, connection: Rc<Connection>) {
     let limits = connection.limits();
-    let (counted, overdrawn) = Counted::new(stream);
+    let budget = Budget::full(&connection.worker().clock);
+    let counted = Counted::new(stream, Rc::clone(&budget));
     let handshake = options(limits.max_head).handshake::<_, Bytes>(counted);
     // Who negotiates HTTP/2 and then says nothing has the time of a head, as any client.
     let Ok(Ok(mut streams)) = tokio::time::timeout(limits.head_timeout, handshake).await else { return };
     let life = Life::begin(&connection, limits.http2_idle_timeout);
-    let (mut leaving, mut thrown_out) = (false, false);
     loop {
         let accepted = poll_fn(|cx| {
-            if overdrawn.is_so() && !thrown_out {
-                (leaving, thrown_out) = (true, true);
-                streams.abrupt_shutdown(Reason::ENHANCE_YOUR_CALM);
-                life.end_now();
+            if budget.is_overdrawn() {
+                stop_flood(&mut streams, &connection, &life);
+                budget.forgive();
             }
             // A reload wakes it, too: who only waits must not keep the generation before alive.
             connection.refresh();
+            let leaving = life.is_leaving();
             if life.is_late(cx) || (!leaving && (connection.closing() || connection.used_up())) {
                 // It was told, and does not go.
                 if leaving {
                     return Poll::Ready(None);
                 }
-                leaving = true;
                 streams.graceful_shutdown();
                 life.leave();
             }
-            let polled = streams.poll_accept(cx);
-            if polled.is_pending() && overdrawn.is_so() && !thrown_out {
-                cx.waker().wake_by_ref();
-            }
-            polled
+            streams.poll_accept(cx)
         })
         .await;
         let Some(Ok((request, respond))) = accepted else { return };
         connection.refresh();
         let worker = Rc::clone(connection.worker());
-        let stream = Accepted { request, respond, connection: Rc::clone(&connection), _running: life.stream() };
+        let (connection, budget) = (Rc::clone(&connection), Rc::clone(&budget));
+        let stream = Accepted { request, respond, connection, budget, running: life.stream() };
         if let Some(desk) = worker.carriers.give(stream) {
             tokio::task::spawn_local(carry_streams(worker, desk));
         }
     }
 }
 
+/// Who floods us is first told to go, so that what runs may end; who does not stop is put out.
+fn stop_flood(streams: &mut Streams, connection: &Connection, life: &Life) {
+    if life.is_warned() {
+        streams.abrupt_shutdown(Reason::ENHANCE_YOUR_CALM);
+        return life.end_now();
+    }
+    connection.log_bad_head(Refusal::Flood, b"");
+    streams.graceful_shutdown();
+    life.warn();
+}
+
+type Streams = ::h2::server::Connection<Counted<Stream>, Bytes>;
+
 /// A stream that a client has begun.
 struct Accepted {
     request: Request<RecvStream>,
     respond: SendResponse<Bytes>,
     connection: Rc<Connection>,
-    _running: Running,
+    budget: Rc<Budget>,
+    running: Running,
 }
 
 /// Carries one stream after the other, of whatever connection of this thread.
@@ -112,21 +128,39 @@ struct Life {
     slot: Rc<Slot>,
     running: Cell<usize>,
     patience: Cell<Duration>,
+    leaving: Cell<bool>,
+    warned: Cell<bool>,
 }
 
 impl Life {
     fn begin(connection: &Connection, idle: Duration) -> Rc<Self> {
         let slot = connection.worker().clock.slot();
         slot.read_within(idle);
-        Rc::new(Self { slot, running: Cell::new(0), patience: Cell::new(idle) })
+        let (leaving, warned) = (Cell::new(false), Cell::new(false));
+        Rc::new(Self { slot, running: Cell::new(0), patience: Cell::new(idle), leaving, warned })
     }
 
     fn is_late(&self, cx: &Context<'_>) -> bool {
         self.slot.read_late(cx)
     }
 
+    fn is_leaving(&self) -> bool {
+        self.leaving.get()
+    }
+
+    /// Whether the client was told to go because it flooded us.
+    fn is_warned(&self) -> bool {
+        self.warned.get()
+    }
+
+    fn warn(&self) {
+        self.warned.set(true);
+        self.leave();
+    }
+
     /// Only what runs is waited for from now on, and the client's farewell.
     fn leave(&self) {
+        self.leaving.set(true);
         self.patience.set(FAREWELL);
         if self.running.get() == 0 { self.slot.read_within(FAREWELL) } else { self.slot.read_done() }
     }
@@ -161,6 +195,9 @@ fn options(max_head: usize) -> H2Options {
     options
         .max_concurrent_streams(STREAMS)
         .max_send_buffer_size(SEND_BUFFER)
+        .max_pending_accept_reset_streams(TAKEN_BACK_UNSEEN)
+        .max_concurrent_reset_streams(RESET_LATELY)
+        .max_local_error_reset_streams(Some(RESET_FOR_ERRORS))
         .initial_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
         .max_header_list_size(u32::try_from(max_head).unwrap_or(u32::MAX));
@@ -168,26 +205,48 @@ fn options(max_head: usize) -> H2Options {
 }
 
 async fn carry(stream: Accepted, slot: &Rc<Slot>) {
-    let Accepted { request, respond, connection, _running } = stream;
+    let Accepted { request, respond, connection, budget, running } = stream;
     let (parts, recv) = request.into_parts();
     let limits = connection.limits();
+    let ended = recv.is_end_stream();
+    let (body, sink) = h2::stream(recv, respond, slot, limits.body_timeout, limits.write_timeout);
+    let (mut body, mut sink) = (Body::H2(body), Sink::H2(sink));
+    pin!(answer(&parts, ended, &connection, &mut body, &mut sink)).await;
+    let (Body::H2(mut body), Sink::H2(mut sink)) = (body, sink) else { return };
+    if sink.settle() {
+        budget.taken_back();
+    } else {
+        budget.answered();
+    }
+    // What the client still sends is no work that a connection lives on for.
+    drop(running);
+    if !body.is_complete() {
+        body.drop_rest().await;
+    }
+}
+
+async fn answer(
+    parts: &http::request::Parts,
+    ended: bool,
+    connection: &Connection,
+    body: &mut Body<'_>,
+    sink: &mut Sink<'_>,
+) {
     let mut heads = connection.worker().heads.lend();
-    let spelled = spell(&mut heads.request, &parts, recv.is_end_stream(), &connection);
-    let (body, mut sink) = h2::stream(recv, respond, slot, limits.body_timeout, limits.write_timeout);
-    if let Err(fault) = spelled {
-        connection.log_bad_head(Refusal::Head(fault), parts.uri.path().as_bytes());
-        // 9113 8.1.1: a malformed request is a stream error; what is merely not wanted gets an answer.
-        if fault.answer().0 == 400 {
-            sink.reset(Reason::PROTOCOL_ERROR);
-        } else {
+    match spell(&mut heads.request, parts, ended, connection) {
+        Ok(()) => pin!(exchange::carry_h2(connection, &heads.request, &mut heads.answer, body, sink)).await,
+        Err(fault) => {
+            connection.log_bad_head(Refusal::Head(fault), parts.uri.path().as_bytes());
             let date = connection.worker().date();
             let reply = Reply { date: Some(&date), ..Reply::default() };
-            let _ = sink.page(&Refusal::Head(fault).page(None), &reply).await;
+            let page = Refusal::Head(fault).page(None);
+            // What becomes of it is told by `settle`.
+            let _ = match sink {
+                Sink::H2(sink) if page.status == 400 => sink.malformed(&page, &reply).await,
+                _ => sink.page(&page, true, reply).await,
+            };
         }
-        return;
     }
-    let (mut body, mut sink) = (Body::H2(body), Sink::H2(sink));
-    pin!(exchange::carry_h2(&connection, &heads.request, &mut heads.answer, &mut body, &mut sink)).await;
     connection.worker().heads.take_back(heads);
 }
 

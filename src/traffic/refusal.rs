@@ -48,6 +48,7 @@ refusals! {
     ConnectTimeout 504 "connect-timeout" "The server could not be reached in time."
     Denied 403 "denied" "You may not come here."
     Exhausted 503 "exhausted" "There is no room for another connection now. Please try again."
+    Flood 429 "http2-flood" "Too many frames or requests taken back came over this HTTP/2 connection."
     HeadTimeout 408 "head-timeout" "The request head did not come in time."
     NoActiveNode 503 "no-active-node" "No server can take this request now. Please try again."
     NodeCut 502 "node-cut" "The server closed the connection before the end of its answer."
@@ -185,12 +186,13 @@ mod tests {
             ("queue-timeout", 503),
             ("nodes-busy", 503),
             ("session-lost", 503),
+            ("http2-flood", 429),
         ] {
             let found = Refusal::ALL.iter().find(|refusal| refusal.word() == word);
             assert_eq!(found.map(|refusal| refusal.status()), Some(status), "{word}");
         }
         let words: HashSet<_> = Refusal::ALL.iter().map(|refusal| refusal.word()).collect();
-        assert_eq!((words.len(), Refusal::ALL.len()), (27, 27), "each word means one thing");
+        assert_eq!((words.len(), Refusal::ALL.len()), (28, 28), "each word means one thing");
     }
 
     #[test]

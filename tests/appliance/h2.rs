@@ -195,3 +195,65 @@ fn streams_finish_when_weir_stops() {
     assert_eq!((answer.text().as_str(), answer.broken.is_none()), ("halfrest", true));
     assert_eq!(weir.exit_code(), Some(0));
 }
+
+#[test]
+fn who_sends_everything_before_reading_gets_the_early_answer() {
+    let origin = Origin::speaking(|talk| {
+        talk.send(b"HTTP/1.1 403 Forbidden\r\nConnection: close\r\nContent-Length: 2\r\n\r\nno");
+        talk.close();
+    });
+    let limit = "[[site.route]]\nprefix = \"/small\"\nmax-body = \"1KiB\"\n";
+    let weir = Plan::before(&[&origin]).secure().site(limit).start();
+    let body = vec![b'x'; 5 * MIB];
+    for (path, status) in [("/small/a", 413), ("/of-the-node", 403)] {
+        let mut client = H2Client::connect(weir.https());
+        let answer = client.send_then_read(path, &body).expect("an answer");
+        assert_eq!((answer.status, answer.broken.is_none()), (status, true), "{path}");
+        assert_eq!(client.get("/after", &[]).expect("an answer").status, 403);
+    }
+}
+
+#[test]
+fn uploads_that_nobody_reads_leave_room_for_the_other_streams() {
+    let (gate, origin) = (Gate::shut(), Origin::answering(|seen| ok(&seen.body().len().to_string())));
+    let held = gate.clone();
+    let busy = Origin::speaking(move |talk| {
+        held.pass();
+        let body = talk.body();
+        talk.send(&ok(&body.len().to_string()));
+    });
+    let (port, other) = (origin.port(), "pool = \"other\"");
+    let weir = Plan::before(&[&busy])
+        .secure()
+        .pool("max-requests = 1\nqueue = { size = 200, wait = \"60s\" }")
+        .site(&format!("[[site.route]]\nprefix = \"/other\"\n{other}"))
+        .more(&format!(
+            "[[node]]\nname = \"o\"\naddress = \"127.0.0.1\"\n[[pool]]\nname = \"other\"\nnodes = [\"o\"]\nport = {port}\n"
+        ))
+        .start();
+    let mut client = H2Client::connect(weir.https());
+    client.begin_uploads("/waits", 100, &Bytes::from(vec![b'x'; 128 * 1024]));
+    let waiting = || weir.metric("weir_queue_waiting", &[("pool", "app")]);
+    // The client's task only runs while something is asked of it.
+    eventually("all but one wait", || {
+        client.get("/other", &[]).expect("an answer");
+        waiting() > 98.5
+    });
+    let body = [Bytes::from(vec![b'y'; MIB])];
+    let length = MIB.to_string();
+    let answer = client.ask("POST", "/other", &[("content-length", &length)], &body, None).expect("an answer");
+    assert_eq!((answer.status, answer.text()), (200, length));
+    gate.open();
+}
+
+#[test]
+fn single_bytes_of_an_answer_come_down_together() {
+    let origin = Origin::answering(|_| {
+        let chunks = b"1\r\nx\r\n".repeat(5000);
+        [b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n".as_slice(), &chunks, b"0\r\n\r\n"].concat()
+    });
+    let weir = before(&origin);
+    let pieces = H2Client::connect(weir.https()).pieces("/");
+    assert_eq!(pieces.iter().sum::<usize>(), 5000);
+    assert!(pieces.len() < 100, "{} frames", pieces.len());
+}

@@ -5,7 +5,7 @@ use crate::harness::frames::{
     CONTINUATION, DATA, END_HEADERS, END_STREAM, Frames, HEADERS, Outcome, PING, RST_STREAM, SETTINGS, WINDOW_UPDATE,
     fields, frame,
 };
-use crate::harness::{Appliance, Origin, Plan, Seen, ok};
+use crate::harness::{Appliance, Gate, Origin, Plan, Seen, eventually, ok};
 
 type List<'a> = Vec<(&'a [u8], &'a [u8])>;
 
@@ -281,4 +281,82 @@ fn floods_end_the_connection_that_brings_them_and_no_other() {
     assert!(failures.is_empty(), "{}", failures.join("\n"));
     let grown = weir.resident_kib().saturating_sub(before);
     assert!(grown < 20 << 10, "{grown} KiB more after the floods");
+}
+
+fn reset(stream: u32) -> Vec<u8> {
+    frame(RST_STREAM, 0, stream, &8u32.to_be_bytes())
+}
+
+fn begin(stream: u32, list: &[(&[u8], &[u8])]) -> Vec<u8> {
+    frame(HEADERS, END_STREAM | END_HEADERS, stream, &fields(list))
+}
+
+#[test]
+fn a_page_that_drops_its_prefetches_keeps_its_download() {
+    let gate = Gate::shut();
+    let opened = gate.clone();
+    let origin = Origin::speaking(move |talk| {
+        let target = talk.target();
+        if target == "/download" {
+            opened.pass();
+        }
+        talk.send(&ok(&target));
+    });
+    let weir = Plan::before(&[&origin]).secure().start();
+    let mut connection = Frames::connect(weir.https());
+    connection.send(begin(1, &get_but(b":path", b"/download")));
+    // Fifty at once, then one after the other, each after an answer so that it has begun.
+    let at_once: Vec<u8> = (0..50).flat_map(|n| [begin(2 * n + 3, &GET), reset(2 * n + 3)].concat()).collect();
+    connection.send(at_once);
+    for n in 0..200 {
+        let stream = 4 * n + 201;
+        connection.send([begin(stream, &GET), reset(stream), begin(stream + 2, &GET)].concat());
+        assert_eq!(connection.outcome(stream + 2).expect("an answer"), Outcome::Status(200), "{n}");
+    }
+    gate.open();
+    assert_eq!(connection.outcome(1).expect("an answer"), Outcome::Status(200));
+}
+
+#[test]
+fn pings_by_the_thousand_beside_a_request_are_answered() {
+    let (_origin, weir) = world();
+    let mut connection = Frames::connect(weir.https());
+    for n in 0..5 {
+        connection.send(frame(PING, 0, 0, &[0; 8]).repeat(1000));
+        connection.send(begin(2 * n + 1, &GET));
+        assert_eq!(connection.outcome(2 * n + 1).expect("an answer"), Outcome::Status(200), "{n}");
+    }
+}
+
+#[test]
+fn a_flood_is_told_in_the_log_and_what_runs_beside_it_ends_well() {
+    let gate = Gate::shut();
+    let opened = gate.clone();
+    let origin = Origin::speaking(move |talk| {
+        opened.pass();
+        talk.send(&ok(&talk.target()));
+    });
+    let weir = Plan::before(&[&origin]).secure().top("access-log = \"$dir/access.log\"").start();
+    let mut connection = Frames::connect(weir.https());
+    connection.send(begin(1, &GET));
+    origin.reached(1);
+    connection.send(frame(PING, 0, 0, &[0; 8]).repeat(15_000));
+    assert_eq!(connection.outcome(u32::MAX).expect("it is told to go"), Outcome::GoAway(0));
+    gate.open();
+    assert_eq!(connection.outcome(1).expect("an answer"), Outcome::Status(200));
+    eventually("the log says so", || weir.read("access.log").contains("http2-flood"));
+}
+
+#[test]
+fn single_bytes_of_a_body_go_up_together() {
+    let (origin, weir) = world();
+    let mut connection = Frames::connect(weir.https());
+    connection.send(frame(HEADERS, END_HEADERS, 1, &fields(&POST)));
+    connection.send(frame(DATA, 0, 1, b"x").repeat(5000));
+    connection.send(frame(DATA, END_STREAM, 1, b"y"));
+    assert_eq!(connection.outcome(1).expect("an answer"), Outcome::Status(200));
+    let body = String::from_utf8(origin.last().body()).expect("text");
+    assert_eq!(body.matches('x').count(), 5000);
+    let chunks = body.matches("\r\n").count() / 2;
+    assert!(chunks < 500, "{chunks} chunks");
 }

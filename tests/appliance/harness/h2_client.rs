@@ -52,6 +52,8 @@ impl H2Client {
             tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime can be made");
         let requests = runtime.block_on(async {
             let socket = TcpStream::connect(to).await.expect("the listener accepts");
+            // As every real client: else each wait for room costs a delayed acknowledgement.
+            socket.set_nodelay(true).expect("a socket");
             let config = Arc::new(Offer::http2("esb.test").config());
             let name = ServerName::try_from("esb.test").expect("a name");
             let tls = tokio_rustls::TlsConnector::from(config).connect(name, socket).await.expect("a handshake");
@@ -99,6 +101,48 @@ impl H2Client {
             answer
         };
         self.runtime.block_on(async { tokio::time::timeout(WAIT, talk).await }).expect("an answer in time")
+    }
+
+    /// A POST whose client sends the whole body first and reads afterwards.
+    #[track_caller]
+    pub(crate) fn send_then_read(&mut self, path: &str, body: &[u8]) -> Result<H2Answer, h2::Error> {
+        let length = body.len().to_string();
+        let (request, requests) = (request("POST", path, &[("content-length", &length)]), self.requests.clone());
+        let talk = async move {
+            let (answer, mut up) = requests.ready().await?.send_request(request, false)?;
+            send(&mut up, Bytes::copy_from_slice(body), true).await?;
+            read(answer).await
+        };
+        self.runtime.block_on(async { tokio::time::timeout(WAIT, talk).await }).expect("an answer in time")
+    }
+
+    /// Begins so many POSTs whose bodies are longer than what is taken ahead, and goes on sending them in the background.
+    #[track_caller]
+    pub(crate) fn begin_uploads(&mut self, path: &str, count: usize, body: &Bytes) {
+        for _ in 0..count {
+            let (request, requests, body) = (request("POST", path, &[]), self.requests.clone(), body.clone());
+            let begun = async { requests.ready().await?.send_request(request, false) };
+            let (_, mut up) = self.runtime.block_on(begun).expect("a stream");
+            self.runtime.spawn(async move { send(&mut up, body, true).await });
+        }
+    }
+
+    /// The sizes of the pieces that an answer's body came in.
+    #[track_caller]
+    pub(crate) fn pieces(&mut self, path: &str) -> Vec<usize> {
+        let (request, requests) = (request("GET", path, &[]), self.requests.clone());
+        let talk = async move {
+            let (answer, _) = requests.ready().await?.send_request(request, true)?;
+            let mut down = answer.await?.into_body();
+            let mut sizes = Vec::new();
+            while let Some(data) = down.data().await {
+                let size = data?.len();
+                down.flow_control().release_capacity(size)?;
+                sizes.push(size);
+            }
+            Ok::<_, h2::Error>(sizes)
+        };
+        self.runtime.block_on(async { tokio::time::timeout(WAIT, talk).await }).expect("in time").expect("an answer")
     }
 
     /// Many GETs at once; what comes back is each path with its body.
