@@ -223,3 +223,42 @@ impl Idle {
         self.by_link.borrow().iter().map(|(link, stock)| (*link, stock.len())).collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use tokio::io::DuplexStream;
+
+    use super::*;
+
+    /// Keeps a connection from the beginning of time on; its node's end is given back.
+    fn keep(idle: &Idle) -> DuplexStream {
+        let (near, far) = tokio::io::duplex(64);
+        let conn = Conn::new(Stream::Over(Box::new(near)), Reset::default(), &Clock::new(Instant::now()));
+        idle.put(1, conn, Duration::from_secs(60), 0);
+        far
+    }
+
+    #[test]
+    fn a_request_that_cannot_be_repeated_gets_no_connection_that_has_been_idle_for_long() {
+        let idle = Idle::default();
+        let _node = keep(&idle);
+        assert!(idle.take(1, false, FRESH).is_none());
+        assert!(idle.take(1, true, FRESH).is_some(), "it stays for those that can");
+        let _node = keep(&idle);
+        assert!(idle.take(1, false, FRESH - 1).is_some());
+        assert!(idle.take(1, true, 0).is_none(), "nobody gets one twice");
+    }
+
+    #[test]
+    fn what_its_node_has_closed_or_what_is_over_time_is_given_to_nobody() {
+        let idle = Idle::default();
+        drop(keep(&idle));
+        assert!(idle.take(1, true, 0).is_none());
+        let node = keep(&idle);
+        assert!(idle.take(1, true, 60_000).is_none());
+        assert!(idle.take(2, true, 0).is_none());
+        drop(node);
+    }
+}
