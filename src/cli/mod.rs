@@ -33,7 +33,7 @@ struct Words {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Run in the foreground; SIGHUP reloads, SIGTERM stops, SIGUSR1 reopens log files
+    /// Run in the foreground; SIGHUP reloads, SIGTERM and SIGQUIT stop, SIGUSR1 reopens log files
     Run {
         #[command(flatten)]
         file: ConfigFile,

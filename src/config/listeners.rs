@@ -8,6 +8,7 @@ use ipnet::IpNet;
 
 use super::addresses;
 use super::errors::Place;
+use super::hosts;
 use super::model::{Admin, Listener, ListenerTls, TlsVersion};
 use super::section::Section;
 
@@ -23,7 +24,7 @@ const ADMIN_NAME: &str = "[admin]";
 
 /// The admin address where nothing is written.
 pub(super) fn default_admin() -> Admin {
-    Admin { bind: ADMIN, at: Place::default() }
+    Admin { bind: ADMIN, hosts: Vec::new(), at: Place::default() }
 }
 
 /// The admin address; the default one where nothing is written.
@@ -33,7 +34,9 @@ pub(super) fn read_admin(main: &Section<'_>, binds: &mut Binds) -> Admin {
     let at = written.as_ref().map_or_else(|| main.whole(), |admin| admin.place_of("bind"));
     binds.admin = Some(bind);
     binds.taken.insert(bind, (ADMIN_NAME.to_owned(), at.clone()));
-    Admin { bind, at }
+    let hosts = written.as_ref().and_then(|admin| admin.texts("hosts")).unwrap_or_default();
+    let hosts = hosts.iter().filter_map(|text| text.parsed(hosts::name)).collect();
+    Admin { bind, hosts, at }
 }
 
 /// One listener.

@@ -58,6 +58,8 @@ pub struct Config {
 pub struct Admin {
     /// Default 127.0.0.1:9180.
     pub bind: SocketAddr,
+    /// Names under which wishes may come, beside IP addresses and localhost.
+    pub hosts: Vec<Arc<str>>,
     /// Where the file says so.
     pub at: Place,
 }

@@ -131,6 +131,7 @@ static REFERENCE: &[Key] = &[
     key("", "site", Form::Table(true), "`[]`", "host names, and where their requests go"),
 
     key("admin", "bind", Form::Text("address:port"), "`\"127.0.0.1:9180\"`", "where metrics, status and commands are served; a change needs a restart"),
+    key("admin", "hosts", Form::List("host names"), "none", "names of this machine by which commands may come to the admin address, beside localhost and IP addresses; what a web page sends under any other name is refused"),
 
     key("dns", "servers", Form::List("addresses, with or without a port"), "the system's", "asked in order, on port 53 unless they say otherwise; else `/etc/resolv.conf` and `/etc/hosts` are used"),
 

@@ -1,6 +1,9 @@
 //! Sockets that accept, on one thread: each thread has its own socket for every listener (SO_REUSEPORT), so the kernel
 //! spreads connections and no thread waits for another.
 
+use pingora_core::protocols::tls::{TlsRef, TlsStream};
+use pingora_core::protocols::{ALPN, Ssl};
+use socket2::{Domain, Socket, Type};
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::future::poll_fn;
@@ -10,11 +13,6 @@ use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Poll;
-use std::time::Duration;
-
-use pingora_core::protocols::tls::{TlsRef, TlsStream};
-use pingora_core::protocols::{ALPN, Ssl};
-use socket2::{Domain, Socket, Type};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
@@ -22,6 +20,7 @@ use tokio::task::JoinHandle;
 use super::carriers::Desk;
 use super::conn::{Conn, Stream};
 use super::connection::{Connection, Listening, TlsFacts};
+use super::descriptors::{self, PAUSE};
 use super::generation::{Generation, Place};
 use super::tcp::{Reset, Tcp};
 use super::worker::{Open, Worker};
@@ -30,8 +29,6 @@ use crate::traffic::clients::{Full, Pass};
 
 /// Connections the kernel keeps for us while we are busy.
 const BACKLOG: i32 = 4096;
-/// How long accepting pauses when descriptors or memory are used up.
-const PAUSE: Duration = Duration::from_millis(100);
 
 /// Binds one socket a thread. Refuses an address that anybody, a second Weir included, already listens on; not so
 /// where this Weir itself has a listener `beside` it, on the same port of another address.
@@ -146,7 +143,16 @@ async fn accept(worker: &Rc<Worker>, listening: &Rc<Listening>, socket: TcpListe
             accepted => accepted.map(Some),
         });
         match accepted.await {
-            Some(Ok((stream, peer))) => welcome(worker, listening, stream, peer),
+            Some(Ok((stream, peer))) => {
+                let last = descriptors::clients_wait(&stream);
+                welcome(worker, listening, stream, peer);
+                if last {
+                    tokio::select! {
+                        () = descriptors::room(&socket) => {}
+                        () = &mut stopped => break,
+                    }
+                }
+            }
             // Without descriptors every try to accept fails at once, so the wish to stop is heard here.
             Some(Err(error)) => tokio::select! {
                 () = pause(&error) => {}
@@ -169,7 +175,7 @@ async fn accept(worker: &Rc<Worker>, listening: &Rc<Listening>, socket: TcpListe
 async fn pause(error: &io::Error) {
     let aborted = error.kind() == io::ErrorKind::ConnectionAborted;
     if !aborted {
-        log::warn!("cannot accept: {error}; trying again in {} ms", PAUSE.as_millis());
+        descriptors::tell(|| format!("cannot accept: {error}; trying again every {} ms", PAUSE.as_millis()));
         tokio::time::sleep(PAUSE).await;
     }
 }

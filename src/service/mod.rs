@@ -3,6 +3,7 @@
 
 mod account;
 mod admin;
+mod admin_door;
 mod answer_why;
 mod attempt;
 mod buffers;
@@ -12,6 +13,7 @@ mod client;
 mod clock;
 mod conn;
 mod connection;
+mod descriptors;
 mod download;
 mod ending;
 mod exchange;

@@ -132,7 +132,7 @@ fn answered(weir: &Arc<dyn Operated>, node: String, told: Option<Told>) -> Respo
     }
 }
 
-fn refused(status: StatusCode, trouble: Trouble) -> Response {
+pub(crate) fn refused(status: StatusCode, trouble: Trouble) -> Response {
     (status, Json(Refused { ok: false, problems: vec![trouble] })).into_response()
 }
 

@@ -10,8 +10,9 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::task::JoinHandle;
 
 use super::conn::Stream;
+use super::descriptors;
 use super::generation::Generation;
-use super::upstream::{self, Goal};
+use super::upstream::{self, ConnectFault, Goal};
 use super::worker::Shared;
 use crate::config::{Health, Probe, ProbeKind};
 use crate::traffic::state::{Probed, Round, Thresholds};
@@ -82,6 +83,10 @@ async fn round(shared: &Shared, generation: &Generation, (pool, member): (usize,
         Ok(()) => (Probed::Passed, "probes pass"),
         Err(Missed::Failed(said)) => (Probed::Failed, said.as_str()),
         Err(Missed::Late(said)) => (Probed::TimedOut, said.as_str()),
+        Err(Missed::Ours(said)) => {
+            descriptors::tell(|| format!("a probe was not made, which says nothing of its node: {said}"));
+            return;
+        }
     };
     generation.count_probe(pool, member, seen.is_ok(), started.elapsed());
     let Some(node) = generation.snapshot.pools.get(pool).and_then(|pool| pool.members.get(member)) else { return };
@@ -95,6 +100,23 @@ enum Missed {
     Failed(String),
     /// There was no answer in time: the node may be busy with itself.
     Late(String),
+    /// This machine had no descriptor or port for it.
+    Ours(String),
+}
+
+impl From<ConnectFault> for Missed {
+    fn from(fault: ConnectFault) -> Self {
+        match fault {
+            ConnectFault::Exhausted(error) => Self::Ours(error.to_string()),
+            fault => Self::Failed(fault.to_string()),
+        }
+    }
+}
+
+impl From<String> for Missed {
+    fn from(seen: String) -> Self {
+        Self::Failed(seen)
+    }
 }
 
 async fn within(
@@ -107,7 +129,8 @@ async fn within(
     let what = describe(probe, probe.port.saturating_add(offset(generation, pool, member)));
     match tokio::time::timeout(limit, ask(probe, generation, pool, member)).await {
         Ok(Ok(())) => Ok(()),
-        Ok(Err(seen)) => Err(Missed::Failed(format!("{what}: {seen}"))),
+        Ok(Err(Missed::Failed(seen))) => Err(Missed::Failed(format!("{what}: {seen}"))),
+        Ok(Err(Missed::Late(seen) | Missed::Ours(seen))) => Err(Missed::Ours(format!("{what}: {seen}"))),
         Err(_) => Err(Missed::Late(format!("{what}: no answer within {limit:?}"))),
     }
 }
@@ -129,17 +152,20 @@ fn offset(generation: &Generation, pool: usize, member: usize) -> u16 {
     member.and_then(|member| snapshot.config.nodes.get(member.index)).map_or(0, |node| node.port_offset)
 }
 
-async fn ask(probe: &Probe, generation: &Generation, pool: usize, member: usize) -> Result<(), String> {
+async fn ask(probe: &Probe, generation: &Generation, pool: usize, member: usize) -> Result<(), Missed> {
     let offset = offset(generation, pool, member);
     let snapshot = &generation.snapshot;
-    let member = snapshot.pools.get(pool).and_then(|pool| pool.members.get(member)).ok_or("the node is gone")?;
+    let member = snapshot
+        .pools
+        .get(pool)
+        .and_then(|pool| pool.members.get(member))
+        .ok_or_else(|| "the node is gone".to_owned())?;
     let address = SocketAddr::new(member.address.ip(), probe.port.saturating_add(offset));
     let tls = match probe.kind {
         ProbeKind::Tcp | ProbeKind::Http => None,
         ProbeKind::Tls | ProbeKind::Https => Some(generation.probe_tls(pool, probe.port)),
     };
-    let (mut stream, _) =
-        upstream::open(Goal { address, name: member.name.as_deref() }, tls).await.map_err(|fault| fault.to_string())?;
+    let (mut stream, _) = upstream::open(Goal { address, name: member.name.as_deref() }, tls).await?;
     match probe.kind {
         ProbeKind::Tcp | ProbeKind::Tls => Ok(()),
         ProbeKind::Http | ProbeKind::Https => {
@@ -151,7 +177,7 @@ async fn ask(probe: &Probe, generation: &Generation, pool: usize, member: usize)
             stream.write_all(request.as_bytes()).await.map_err(|error| error.to_string())?;
             stream.flush().await.map_err(|error| error.to_string())?;
             let answer = read_answer(&mut stream).await?;
-            judge(probe, &answer)
+            Ok(judge(probe, &answer)?)
         }
     }
 }

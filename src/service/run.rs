@@ -21,7 +21,7 @@ use super::outages::Outages;
 use super::reload::{First, NotStarted, Reloader};
 use super::threads::{Order, Threads};
 use super::worker::Shared;
-use super::{keep, operators};
+use super::{admin_door, descriptors, keep, operators};
 use crate::config::{Config, Problem};
 use crate::observe::Observer;
 use crate::observe::notify::{Notifier, monotonic_microseconds};
@@ -53,14 +53,21 @@ pub fn run(path: &Path, config: Config, observer: &Arc<Observer>) -> Result<(), 
         .build()
         .map_err(|error| system(&error))?;
     control.block_on(async {
+        // Before anything that takes time: until a signal has its handler it ends the process, whatever it means.
+        let mut signals = Signals::new().map_err(|error| system(&error))?;
+        descriptors::raise();
         let admin = TcpListener::bind(config.admin.bind).await.map_err(|error| admin_in_use(&config, &error))?;
         let (naming, moves) = Naming::new();
-        let first = First::prepare(Arc::clone(&config), naming, observer).await.map_err(|fault| match fault {
+        let first = tokio::select! {
+            first = First::prepare(Arc::clone(&config), naming, observer) => first,
+            () = signals.end() => return Ok(()),
+        };
+        let first = first.map_err(|fault| match fault {
             NotStarted::Config(problems) => NotRun::Config(problems),
             NotStarted::Bind(problems) => NotRun::System(problems),
         })?;
         let running = Running::start(path, &config, first, observer).map_err(|error| system(&error))?;
-        running.until_stopped(admin, moves).await.map_err(|error| system(&error))
+        running.until_stopped(admin, moves, signals).await.map_err(|error| system(&error))
     })
 }
 
@@ -122,11 +129,15 @@ impl Running {
         })
     }
 
-    async fn until_stopped(mut self, admin: TcpListener, mut moves: mpsc::Receiver<Moved>) -> io::Result<()> {
+    async fn until_stopped(
+        mut self,
+        admin: TcpListener,
+        mut moves: mpsc::Receiver<Moved>,
+        mut signals: Signals,
+    ) -> io::Result<()> {
         let (wish, mut wishes) = mpsc::channel::<ReloadWish>(8);
         let router = admin::router(Arc::clone(&self.shared), wish);
-        tokio::spawn(async move { axum::serve(admin, router).await });
-        let mut signals = Signals::new()?;
+        tokio::spawn(admin_door::serve(admin, router, Arc::clone(&self.shared)));
         let mut second = tokio::time::interval(Duration::from_secs(1));
         let mut tending = tokio::time::interval(TENDING);
         tending.set_missed_tick_behavior(MissedTickBehavior::Skip);
@@ -147,7 +158,12 @@ impl Running {
                     self.shared.observer.logs.reopen();
                     log::info!("log files are opened again");
                 }
-                _ = signals.terminate.recv() => return self.stop(&mut signals).await,
+                _ = signals.upgrade.recv() => {
+                    log::warn!("SIGUSR2: this version cannot hand over to a new binary; `systemctl restart weir` does it");
+                }
+                _ = signals.terminate.recv() => return self.stop("SIGTERM", &mut signals).await,
+                // nginx' graceful stop.
+                _ = signals.quit.recv() => return self.stop("SIGQUIT", &mut signals).await,
                 _ = signals.interrupt.recv() => {
                     log::info!("stopping at once (SIGINT)");
                     self.notifier.stopping();
@@ -203,6 +219,7 @@ impl Running {
             sessions.expire(now, EXPIRED_A_SECOND);
         }
         operators::tend(&self.shared);
+        descriptors::look();
     }
 
     fn tend(&mut self) {
@@ -216,12 +233,12 @@ impl Running {
         self.outages.look(&generation.snapshot.pools, &self.shared.observer, now);
     }
 
-    async fn stop(self, signals: &mut Signals) -> io::Result<()> {
+    async fn stop(self, signal: &str, signals: &mut Signals) -> io::Result<()> {
         let limit = self.shared.current.load().snapshot.config.stop_timeout;
         self.shared.stopping.store(true, Ordering::Relaxed);
         self.notifier.stopping();
         let open = self.shared.open.load(Ordering::Relaxed);
-        log::info!("stopping (SIGTERM): {open} connections open, at most {limit:?}");
+        log::info!("stopping ({signal}): {open} connections open, at most {limit:?}");
         self.threads.order(|_| Order::Drain);
         tokio::select! {
             () = self.threads.ended() => log::info!("stopped: every request was answered"),
@@ -252,7 +269,9 @@ fn summary(generation: &Generation) -> String {
 struct Signals {
     hang_up: Signal,
     reopen: Signal,
+    upgrade: Signal,
     terminate: Signal,
+    quit: Signal,
     interrupt: Signal,
 }
 
@@ -261,8 +280,19 @@ impl Signals {
         Ok(Self {
             hang_up: signal(SignalKind::hangup())?,
             reopen: signal(SignalKind::user_defined1())?,
+            upgrade: signal(SignalKind::user_defined2())?,
             terminate: signal(SignalKind::terminate())?,
+            quit: signal(SignalKind::quit())?,
             interrupt: signal(SignalKind::interrupt())?,
         })
+    }
+
+    /// The first of those that end the process.
+    async fn end(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.quit.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
     }
 }

@@ -14,11 +14,12 @@ use std::time::Duration;
 
 use foldhash::fast::RandomState as FastHash;
 use rustls_pki_types::ServerName;
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio_rustls::TlsConnector;
 
 use super::clock::Clock;
 use super::conn::{Conn, Stream};
+use super::descriptors;
 use super::tcp::{Reset, Tcp};
 use super::verify;
 use crate::traffic::retry::{ConnectFailure, Failure};
@@ -105,7 +106,7 @@ pub(crate) async fn connect(
     clock: &Rc<Clock>,
 ) -> Result<Conn, ConnectFault> {
     let late = |_| ConnectFault::Timeout;
-    let stream = tokio::time::timeout(limit, reach(goal.address)).await.map_err(late)??;
+    let stream = tokio::time::timeout(limit, reach(goal.address, descriptors::nodes_wait)).await.map_err(late)??;
     let (stream, reset) = match tls {
         None => plain(stream),
         Some(tls) => tokio::time::timeout(handshake, secure(stream, goal, tls)).await.map_err(late)??,
@@ -115,15 +116,21 @@ pub(crate) async fn connect(
 
 /// Opens a stream; the caller holds the deadline.
 pub(crate) async fn open(goal: Goal<'_>, tls: Option<&NodeTls>) -> Result<(Stream, Reset), ConnectFault> {
-    let stream = reach(goal.address).await?;
+    let stream = reach(goal.address, |_| false).await?;
     match tls {
         None => Ok(plain(stream)),
         Some(tls) => secure(stream, goal, tls).await,
     }
 }
 
-async fn reach(address: SocketAddr) -> Result<TcpStream, ConnectFault> {
-    let stream = TcpStream::connect(address).await.map_err(ConnectFault::from)?;
+/// `too_many` tells by the new descriptor whether it is one of those that are kept for others.
+async fn reach(address: SocketAddr, too_many: fn(&TcpSocket) -> bool) -> Result<TcpStream, ConnectFault> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() };
+    let socket = socket.map_err(ConnectFault::from)?;
+    if too_many(&socket) {
+        return Err(ConnectFault::Exhausted(io::Error::other("too few descriptors are left")));
+    }
+    let stream = socket.connect(address).await.map_err(ConnectFault::from)?;
     // Nagle's delay is the only thing lost where this fails.
     let _ = stream.set_nodelay(true);
     Ok(stream)

@@ -1,6 +1,8 @@
 //! The admin address: metrics, liveness, states; and configuration errors as the operator meets them.
 
-use crate::harness::{Appliance, Client, Origin, Plan, eventually, fresh_dir, weir};
+use std::time::Duration;
+
+use crate::harness::{Appliance, Client, Origin, Plan, eventually, fresh_dir, weir, within};
 
 #[test]
 fn liveness_and_readiness_are_told() {
@@ -62,6 +64,42 @@ fn the_admin_address_answers_no_browser_from_elsewhere() {
     let mut client = Client::plain(weir.admin()).expect("the admin address accepts");
     let answer = client.ask("GET /api/reload HTTP/1.1\r\nHost: admin\r\n\r\n");
     assert_eq!(answer.status, 405, "a GET changes nothing");
+}
+
+#[test]
+fn who_sends_half_a_head_does_not_keep_the_operator_out() {
+    let origin = Origin::named("n");
+    let weir = Appliance::in_front_of(&[&origin]);
+    let before = weir.open_descriptors();
+    let mut halves: Vec<Client> = (0..100).map(|_| Client::plain(weir.admin()).expect("accepted")).collect();
+    halves.iter_mut().for_each(|half| assert!(half.send("GET /livez HTTP/1.1\r\nHost: localhost\r\nX-Half: ")));
+    let open = weir.open_descriptors() - before;
+    assert!(open < 80, "{open} connections are open: who comes beyond a bound is let wait");
+    let closed = within(Duration::from_secs(40), || {
+        halves.retain_mut(|half| !half.is_closed());
+        halves.is_empty()
+    });
+    assert!(closed, "who is too slow is closed, and all others get their turn: {} are left", halves.len());
+    assert_eq!(weir.ask_admin("/livez").status, 200);
+}
+
+#[test]
+fn a_web_page_behind_a_rebound_name_changes_nothing() {
+    let origin = Origin::named("n");
+    let weir = Plan::before(&[&origin]).admin("hosts = [\"weir1.test\"]").start();
+    let ask = |path: &str, fields: &str| {
+        let mut client = Client::plain(weir.admin()).expect("the admin address accepts");
+        client.ask(format!("POST {path} HTTP/1.1\r\nX-Weir: cli\r\nContent-Length: 0\r\n{fields}\r\n")).status
+    };
+    for path in ["/api/reload", "/api/nodes/n1/maintain"] {
+        assert_eq!(ask(path, "Host: evil.test\r\nOrigin: http://evil.test\r\n"), 403, "{path}");
+        assert_eq!(ask(path, "Host: 127.0.0.1\r\nOrigin: http://evil.test\r\n"), 403, "{path}");
+        assert_eq!(ask(path, "Host: evil.test\r\n"), 403, "{path}");
+    }
+    assert_eq!((weir.state("app", "n1").as_str(), weir.journal().contains("reloaded")), ("active", false));
+    for host in ["127.0.0.1", "localhost:9180", "weir1.test:9180"] {
+        assert_eq!(ask("/api/reload", &format!("Host: {host}\r\n")), 200, "{host}");
+    }
 }
 
 /// Runs `weir check` on a file of this text.

@@ -76,7 +76,7 @@ fn configuration(nodes: usize, pool: config::Pool) -> Config {
         state_dir: PathBuf::new(),
         threads: 1,
         stop_timeout: Duration::ZERO,
-        admin: config::Admin { bind: (Ipv4Addr::LOCALHOST, 9180).into(), at: Place::default() },
+        admin: config::Admin { bind: (Ipv4Addr::LOCALHOST, 9180).into(), hosts: Vec::new(), at: Place::default() },
         dns: config::Dns::default(),
         listeners: Vec::new(),
         nodes: (0..nodes).map(node).collect(),

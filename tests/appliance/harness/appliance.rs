@@ -40,6 +40,7 @@ impl Appliance {
     /// As planned. Ports can be taken between finding and using them, so a failed start is tried again.
     #[track_caller]
     pub(super) fn start(plan: Plan) -> Self {
+        Self::raise_own_descriptors();
         for _ in 0..2 {
             if let Ok(appliance) = Self::try_start(&plan) {
                 return appliance;

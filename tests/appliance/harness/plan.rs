@@ -85,6 +85,11 @@ impl Plan {
         self.add("top", lines)
     }
 
+    /// Lines for `[admin]`.
+    pub(crate) fn admin(self, lines: &str) -> Self {
+        self.add("admin", lines)
+    }
+
     /// Lines for both listeners.
     pub(crate) fn listener(self, lines: &str) -> Self {
         self.add("listener", lines)
@@ -139,7 +144,7 @@ impl Plan {
         let state_dir = self.state_dir.as_deref().unwrap_or("$dir");
         let threads = self.threads.unwrap_or(1);
         let mut text = format!("state-dir = \"{state_dir}\"\nthreads = {threads}\n{}", added("top"));
-        text += "[admin]\nbind = \"127.0.0.1:$admin\"\n";
+        text += &format!("[admin]\nbind = \"127.0.0.1:$admin\"\n{}", added("admin"));
         text += &format!("[[listener]]\nname = \"http\"\nbind = \"127.0.0.1:$http\"\n{}", added("listener"));
         if self.secure {
             text += &format!(

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use rustix::process::{Pid, Resource, Rlimit, prlimit};
+use rustix::process::{Pid, Resource, Rlimit, getrlimit, prlimit, setrlimit};
 
 use super::appliance::Appliance;
 
@@ -37,8 +37,14 @@ impl Appliance {
     #[track_caller]
     pub(crate) fn limit_descriptors(&self, most: u64) {
         let id = i32::try_from(self.id()).ok().and_then(Pid::from_raw);
-        let limit = Rlimit { current: Some(most), maximum: Some(most) };
+        let limit = Rlimit { current: Some(most), maximum: getrlimit(Resource::Nofile).maximum };
         prlimit(id, Resource::Nofile, limit).expect("the process is ours");
+    }
+
+    /// So that a test may hold a thousand clients: a fresh machine lets a program begin with 1024 descriptors.
+    pub(super) fn raise_own_descriptors() {
+        let maximum = getrlimit(Resource::Nofile).maximum;
+        setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }).expect("up to the maximum anybody may");
     }
 
     fn kernel_says(&self, file: &str) -> String {
