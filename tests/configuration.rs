@@ -189,7 +189,7 @@ fn the_routes_of_the_guide_keep_the_management_away_from_the_workers() {
     let denies = |site: &str, path: &str| {
         let site = config.sites.iter().find(|known| *known.name == *site).unwrap();
         site.routes.iter().any(|route| match &route.path {
-            Some(PathPattern::Regex(regex)) => regex.is_match(path.as_bytes()) && route.action == Action::Deny,
+            Some(PathPattern::Target(regex)) => regex.is_match(path.as_bytes()) && route.action == Action::Deny,
             _ => false,
         })
     };

@@ -92,7 +92,7 @@ fn takes_all_paths(path: Option<&PathPattern>) -> bool {
     match path {
         None => true,
         Some(PathPattern::Prefix(prefix)) => **prefix == *"/",
-        Some(PathPattern::Exact(_) | PathPattern::Regex(_)) => false,
+        Some(PathPattern::Exact(_) | PathPattern::Regex(_) | PathPattern::Target(_)) => false,
     }
 }
 
@@ -101,7 +101,10 @@ fn path_covers(earlier: Option<&PathPattern>, later: Option<&PathPattern>) -> bo
         (earlier, _) if takes_all_paths(earlier) => true,
         (Some(earlier), Some(PathPattern::Exact(path))) => paths::takes(earlier, path),
         (Some(earlier @ PathPattern::Prefix(_)), Some(PathPattern::Prefix(path))) => paths::takes(earlier, path),
-        (Some(PathPattern::Regex(earlier)), Some(PathPattern::Regex(later))) => earlier.as_str() == later.as_str(),
+        (Some(PathPattern::Regex(earlier)), Some(PathPattern::Regex(later)))
+        | (Some(PathPattern::Target(earlier)), Some(PathPattern::Target(later))) => {
+            earlier.as_str() == later.as_str()
+        }
         _ => false,
     }
 }

@@ -45,7 +45,7 @@ pub(super) fn compared(text: &str) -> Result<Arc<str>, Wrong> {
 const STAR: &str =
     "a star stands for itself: prefix = \"/carbon\" takes all below it as well, and regex = '^/a/.*/b$' says more";
 
-/// Whether a path is like this; both as they are compared.
+/// Whether a path is like this for certain; both as they are compared.
 pub(super) fn takes(pattern: &PathPattern, path: &str) -> bool {
     match pattern {
         PathPattern::Exact(own) => **own == *path,
@@ -53,6 +53,8 @@ pub(super) fn takes(pattern: &PathPattern, path: &str) -> bool {
             .strip_prefix(&**prefix)
             .is_some_and(|rest| rest.is_empty() || prefix.ends_with('/') || rest.starts_with('/')),
         PathPattern::Regex(regex) => regex.is_match(path.as_bytes()),
+        // It depends on the query.
+        PathPattern::Target(_) => false,
     }
 }
 

@@ -288,6 +288,7 @@ static REFERENCE: &[Key] = &[
     key("site.route", "path", Form::Text("path"), "any", "this path alone"),
     key("site.route", "prefix", Form::Text("path"), "any", "this path and all below it"),
     key("site.route", "regex", Form::Text("regular expression"), "any", "paths in which it is found; `^` and `$` bind it to their ends"),
+    key("site.route", "target", Form::Text("regular expression"), "any", "paths with their queries in which it is found, in whatever spelling"),
     key("site.route", "methods", Form::List("methods"), "any", "one of these"),
     key("site.route", "headers", Form::Table(true), "any", "all of these fields"),
     key("site.route", "pool", Form::Text("pool name"), "the site's", "its requests go there"),

@@ -75,14 +75,15 @@ fn one(section: &Section<'_>, index: usize, taken: &Taken, site: &Site, around: 
     route
 }
 
-const PATHS: [&str; 3] = ["path", "prefix", "regex"];
+const PATHS: [&str; 4] = ["path", "prefix", "regex", "target"];
 
 fn path(section: &Section<'_>) -> Option<PathPattern> {
     let exact = section.parsed("path", paths::compared).map(PathPattern::Exact);
     let prefix = section.parsed("prefix", paths::compared).map(PathPattern::Prefix);
     let regex = section.parsed("regex", paths::regex).map(PathPattern::Regex);
+    let target = section.parsed("target", paths::regex).map(PathPattern::Target);
     only_one(section, &PATHS, "a route compares the path in one way");
-    exact.or(prefix).or(regex)
+    exact.or(prefix).or(regex).or(target)
 }
 
 fn only_one(section: &Section<'_>, keys: &[&str], why: &str) {

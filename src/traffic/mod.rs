@@ -20,6 +20,7 @@ pub mod outage;
 pub mod own_cookie;
 pub mod page;
 pub mod plain_path;
+mod plain_target;
 pub mod pool;
 pub mod queue;
 pub mod rate;

@@ -27,6 +27,8 @@ pub struct Room {
     plain: Vec<u8>,
     unresolved: Vec<u8>,
     twice: Vec<u8>,
+    /// For a whole target, where a route compares that.
+    pub(super) target: Vec<u8>,
 }
 
 /// Reads a raw path, without its query. The usual path is its own only reading.
@@ -97,7 +99,7 @@ fn resolve(raw: &[u8], climbing: Climbing, out: &mut Vec<u8>) -> Result<bool, Un
 }
 
 /// The byte of an escape whose percent sign is already read, and what follows it.
-fn read_escape(rest: &[u8]) -> Option<(u8, &[u8])> {
+pub(super) fn read_escape(rest: &[u8]) -> Option<(u8, &[u8])> {
     let [high, low, after @ ..] = rest else { return None };
     let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
     Some((digit(*high)? << 4 | digit(*low)?, after))
@@ -186,7 +188,7 @@ mod tests {
     use super::*;
 
     fn said(raw: &str) -> String {
-        let mut room = Room { plain: b"left".into(), unresolved: b"over".into(), twice: b"!".into() };
+        let mut room = Room { plain: b"left".into(), unresolved: b"over".into(), twice: b"!".into(), target: Vec::new() };
         let Ok(readings) = read(raw.as_bytes(), &mut room) else { return "unclear".into() };
         let text = |path: &[u8]| String::from_utf8_lossy(path).into_owned();
         let others = [("^", readings.unresolved), ("2", readings.twice)];

@@ -1,9 +1,11 @@
 //! Which of a site's routes takes a request: the first whose conditions all hold. Where the nodes may read a path in
 //! several ways that lead to different routes, what is denied stays denied and what is guarded is not reached.
 
+use std::mem;
 use std::sync::Arc;
 
 use super::plain_path::{self, Readings, Room, Unclear};
+use super::plain_target;
 use crate::config::{Access, Action, HeaderMatch, PathPattern, Route};
 use crate::wire::RequestHead;
 
@@ -13,13 +15,19 @@ pub struct Routes {
     rules: Box<[Rule]>,
     /// Whether any of them asks for the path.
     by_path: bool,
+    /// Whether any of them asks for the whole target.
+    by_target: bool,
 }
 
 impl Routes {
     /// The routes in the file's order.
     pub fn new(routes: &[Route]) -> Self {
         let rules: Box<[Rule]> = routes.iter().map(Rule::of).collect();
-        Self { by_path: rules.iter().any(|rule| rule.path.is_some()), rules }
+        Self {
+            by_path: rules.iter().any(|rule| rule.path.is_some()),
+            by_target: rules.iter().any(|rule| matches!(rule.path, Some(PathPattern::Target(_)))),
+            rules,
+        }
     }
 
     /// Whether there is nothing to search.
@@ -30,34 +38,71 @@ impl Routes {
     /// The number of the route that takes this request; none where the site itself does. An unclear path is refused.
     pub fn find(&self, head: &RequestHead, room: &mut Room) -> Result<Option<usize>, Unclear> {
         if !self.by_path {
-            return Ok(self.first(head, head.path()));
+            return Ok(self.first(head, Reading { path: head.path(), target: b"" }));
         }
+        if !self.by_target {
+            return self.find_by_path(head, room);
+        }
+        let mut target = mem::take(&mut room.target);
+        let found = self.find_by_target(head, room, &mut target);
+        room.target = target;
+        found
+    }
+
+    fn find_by_path(&self, head: &RequestHead, room: &mut Room) -> Result<Option<usize>, Unclear> {
         let readings = plain_path::read(head.path(), room)?;
-        let found = self.first(head, readings.plain);
-        self.agreed(found, head, &readings)
-    }
-
-    fn first(&self, head: &RequestHead, path: &[u8]) -> Option<usize> {
-        self.rules.iter().position(|rule| rule.takes(head, path))
-    }
-
-    fn agreed(
-        &self,
-        found: Option<usize>,
-        head: &RequestHead,
-        readings: &Readings<'_>,
-    ) -> Result<Option<usize>, Unclear> {
+        let first = |path| self.first(head, Reading { path, target: b"" });
+        let mut found = first(readings.plain);
         for path in readings.unresolved.into_iter().chain(readings.twice) {
-            let other = self.first(head, path);
-            match (self.guard(found), self.guard(other)) {
-                _ if other == found => {}
-                (Guard::Denied, _) => return Ok(found),
-                (_, Guard::Denied) => return Ok(other),
-                (Guard::Open, Guard::Open) => {}
-                _ => return Err(Unclear),
-            }
+            found = self.agreed(found, first(path))?;
         }
         Ok(found)
+    }
+
+    /// Each reading of the path, with the query decoded behind it; then the target as it was sent, and decoded, for a
+    /// node that knows no parameters and no segments.
+    fn find_by_target(
+        &self,
+        head: &RequestHead,
+        room: &mut Room,
+        target: &mut Vec<u8>,
+    ) -> Result<Option<usize>, Unclear> {
+        let (sent, query) = (head.target_up(), head.query());
+        let Readings { plain, unresolved, twice } = plain_path::read(head.path(), room)?;
+        if plain == head.path() && unresolved.is_none() && twice.is_none() && plain_target::is_plain(query) {
+            return Ok(self.first(head, Reading { path: plain, target: sent }));
+        }
+        let mut found = None;
+        for (nth, (path, decoded)) in
+            [(Some(plain), 1), (unresolved, 1), (twice, 2), (Some(plain), 2)].into_iter().enumerate()
+        {
+            let Some(path) = path else { continue };
+            plain_target::join(path, query, decoded, target);
+            let other = self.first(head, Reading { path, target });
+            found = if nth == 0 { other } else { self.agreed(found, other)? };
+        }
+        plain_target::join(sent, None, 0, target);
+        loop {
+            found = self.agreed(found, self.first(head, Reading { path: plain, target }))?;
+            if !plain_target::decode(target, 0) {
+                return Ok(found);
+            }
+        }
+    }
+
+    fn first(&self, head: &RequestHead, reading: Reading<'_>) -> Option<usize> {
+        self.rules.iter().position(|rule| rule.takes(head, reading))
+    }
+
+    /// Of two routes that two readings lead to, the one that holds.
+    fn agreed(&self, found: Option<usize>, other: Option<usize>) -> Result<Option<usize>, Unclear> {
+        match (self.guard(found), self.guard(other)) {
+            _ if other == found => Ok(found),
+            (Guard::Denied, _) => Ok(found),
+            (_, Guard::Denied) => Ok(other),
+            (Guard::Open, Guard::Open) => Ok(found),
+            _ => Err(Unclear),
+        }
     }
 
     fn guard(&self, route: Option<usize>) -> Guard {
@@ -93,9 +138,9 @@ impl Rule {
         Self { path: route.path.clone(), methods, headers, guard }
     }
 
-    fn takes(&self, head: &RequestHead, path: &[u8]) -> bool {
+    fn takes(&self, head: &RequestHead, reading: Reading<'_>) -> bool {
         self.takes_method(head.method_name())
-            && self.path.as_ref().is_none_or(|pattern| fits(pattern, path))
+            && self.path.as_ref().is_none_or(|pattern| fits(pattern, reading))
             && self.headers.iter().all(|header| has(head, header))
     }
 
@@ -109,14 +154,23 @@ impl Rule {
     }
 }
 
-fn fits(pattern: &PathPattern, path: &[u8]) -> bool {
+/// One way to read what was asked for.
+#[derive(Clone, Copy)]
+struct Reading<'a> {
+    path: &'a [u8],
+    /// Path and query; empty where no route asks for it.
+    target: &'a [u8],
+}
+
+fn fits(pattern: &PathPattern, reading: Reading<'_>) -> bool {
     match pattern {
-        PathPattern::Exact(exact) => exact.as_bytes() == path,
-        PathPattern::Prefix(prefix) => match path.strip_prefix(prefix.as_bytes()) {
+        PathPattern::Exact(exact) => exact.as_bytes() == reading.path,
+        PathPattern::Prefix(prefix) => match reading.path.strip_prefix(prefix.as_bytes()) {
             Some(rest) => prefix.ends_with('/') || matches!(rest, [] | [b'/', ..]),
             None => false,
         },
-        PathPattern::Regex(regex) => regex.is_match(path),
+        PathPattern::Regex(regex) => regex.is_match(reading.path),
+        PathPattern::Target(regex) => regex.is_match(reading.target),
     }
 }
 
@@ -299,6 +353,44 @@ mod tests {
             ("/CARBON", Ok(None)),
             ("/carbonara", Ok(None)),
             ("/x%2fcarbon", Ok(None)),
+        ] {
+            assert_eq!(found(&routes, path), expected, "{path}");
+        }
+    }
+
+    #[test]
+    fn a_whole_target_is_read_in_every_way_and_what_one_way_denies_is_denied() {
+        let target = |text: &str| match pattern(&format!("~{text}")) {
+            Some(PathPattern::Regex(regex)) => Some(PathPattern::Target(regex)),
+            other => other,
+        };
+        let mut routes = to_pools(&["=/x?y", "/open", "", ""]);
+        routes[2].path = target("/services.[^?]*Admin");
+        routes[2].action = Action::Deny;
+        routes[3].path = target("^/office");
+        routes[3].access.allow = Some(Vec::new());
+        let routes = Routes::new(&routes);
+        for (path, expected) in [
+            ("/services/UserAdmin", Ok(Some(2))),
+            ("/open", Ok(Some(1))),
+            ("/open?a=b", Ok(Some(1))),
+            // Whichever route comes first for the path: it does not see the query, and the node does not see the route.
+            ("/x?a=/services/UserAdmin", Ok(Some(2))),
+            ("/x?a=%2fservices%2FUserAdmin", Ok(Some(2))),
+            ("/x?a=%252fservices%252FUser%41dmin", Ok(Some(2))),
+            ("/services;UserAdmin", Ok(Some(2))),
+            ("/services%3bUserAdmin", Ok(Some(2))),
+            ("/a/../services/UserAdmin", Ok(Some(2))),
+            ("/services/UserAdmin/../../x", Ok(Some(2))),
+            ("/%2573ervices/UserAdmin", Ok(Some(2))),
+            ("http://a/x?/services/UserAdmin", Ok(Some(2))),
+            ("/x?a=%00&b=../..", Ok(None)),
+            ("/x?services", Ok(None)),
+            ("/x?%2", Ok(None)),
+            ("/office?a", Ok(Some(3))),
+            ("/open/../office", Err(Unclear)),
+            ("/office;a=1", Ok(Some(3))),
+            ("/a/..;/office", Err(Unclear)),
         ] {
             assert_eq!(found(&routes, path), expected, "{path}");
         }

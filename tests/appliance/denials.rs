@@ -114,8 +114,8 @@ fn shipped(workers: [u16; 2], manager: u16) -> Plan {
     Plan::text(text)
 }
 
-/// In whichever way WSO2 finds a service: by what follows the last `/services` and one byte more.
-const MANAGEMENT: [&str; 34] = [
+/// In whichever way WSO2 finds a service: by what follows the last `/services` and one byte more, in path and query.
+const MANAGEMENT: [&str; 58] = [
     "/carbon",
     "/carbon/admin/login.jsp",
     "/Carbon/",
@@ -150,10 +150,34 @@ const MANAGEMENT: [&str; 34] = [
     "/services/Echo/services/UserAdmin",
     "/services/Echo/services%0aUserAdmin",
     "/servicesXUserAdmin",
+    "/services;UserAdmin",
+    "/services;UserAdmin/listUsers",
+    "/services?UserAdmin",
+    "/services/Echo;x=/services;UserAdmin",
+    "/services/Echo?x=/services/UserAdmin",
+    "/services/Echo?/services/UserAdmin",
+    "/services/Echo?x=/services/UserAdmin&y=1",
+    "/services/Echo?x=/services/UserAdmin?wsdl",
+    "/services/Echo?x=/services/UserAdmin/listUsers",
+    "/services/Echo?x=/services/UserAdmin.UserAdminHttpsSoap11Endpoint",
+    "/services/Echo?x=/services/t/acme.com/UserAdmin",
+    "/services/Echo?x=/t/acme.com/services/UserAdmin",
+    "/services/Echo?x=/services//UserAdmin",
+    "/services/Echo?x=/SERVICES/useradmin",
+    "/services/Echo?x=/services;UserAdmin",
+    "/services/Echo?x=/servicesXUserAdmin",
+    "/services/Echo?x=%2Fservices%2FUserAdmin",
+    "/services/Echo?x=%252Fservices%252FUserAdmin",
+    "/services/Echo?x=/services/User%41dmin",
+    "/services/Echo?x=/services/Remote%55serStoreManagerService",
+    "/services/Echo%3Fx=/services/UserAdmin",
+    "/services/Echo?x=/services/LogViewer%00",
+    "/?/services/UserAdmin",
+    "/carbon;x=1?y=2",
 ];
 
 /// What is no business of that route.
-const PUBLIC: [&str; 14] = [
+const PUBLIC: [&str; 25] = [
     "/",
     "/services",
     "/services/",
@@ -168,6 +192,17 @@ const PUBLIC: [&str; 14] = [
     "/carbonara",
     "/api/carbon-footprint",
     "/my-services/x;jsessionid=0A1B.worker1",
+    "/services/Echo?xsd=xsd0.xsd",
+    "/services/Echo?x=/services/Orders",
+    "/services/Echo?x=%2Fservices%2FOrders%00",
+    "/services/Echo?role=Admin",
+    "/services/Echo?x=UserAdmin",
+    "/services?role=Admin",
+    "/services/Echo?x=/carbon/",
+    "/services/Echo?x=../../carbon",
+    "/services/Echo?x=/services/UserAdministration",
+    "/services/UserAdmin_v2?wsdl",
+    "/services/Echo?x=100%&y=%zz",
 ];
 
 #[test]

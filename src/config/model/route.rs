@@ -60,6 +60,9 @@ pub enum PathPattern {
     Prefix(Arc<str>),
     /// `regex = "^/services/[^/]*Admin"`: anywhere in the path unless it says `^`; compiled and bounded in size.
     Regex(regex::bytes::Regex),
+    /// `target = "/services/[^/]*Admin"`: the same for path and query together, as they were sent too: Axis2 finds its
+    /// service in all of the target.
+    Target(regex::bytes::Regex),
 }
 
 /// One of a route's `headers`.
