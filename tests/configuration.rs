@@ -131,7 +131,7 @@ fn every_key_can_be_written_and_arrives() {
     assert_eq!(site.hosts, [HostPattern::Exact("esb.wso2.com".into()), HostPattern::Wildcard("esb.wso2.com".into())]);
     assert_eq!(
         (&site.listeners[..], site.pool, site.max_body, site.default, site.via),
-        (&[0, 1][..], 0, Some(100 << 20), true, true)
+        (&[0, 1][..], Some(0), Some(100 << 20), true, true)
     );
     assert_eq!(
         (&site.logs.access, site.logs.format),

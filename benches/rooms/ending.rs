@@ -50,6 +50,7 @@ pub(crate) fn access_line(criterion: &mut Criterion) {
 fn entry() -> Entry<'static> {
     Entry {
         time: SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000),
+        client: IpAddr::V4(Ipv4Addr::new(192, 0, 2, 7)),
         peer: IpAddr::V4(Ipv4Addr::new(192, 0, 2, 7)),
         request_line: b"POST /services/Echo;jsessionid=0123456789ABCDEF HTTP/1.1",
         status: 200,

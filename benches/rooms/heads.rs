@@ -2,10 +2,11 @@
 
 use std::hint::black_box;
 
-use weir::config::Edits;
+use weir::config::{Edits, Redirects};
 use weir::traffic::edits::FieldEdits;
 use weir::traffic::headers::{Down, DownFraming, Forwarded, Trust, Up, UpFraming, write_answer, write_request};
-use weir::traffic::location::{NodeAddresses, PublicName};
+use weir::traffic::location::PublicName;
+use weir::traffic::places::{Host, Places};
 use weir::wire::{AnswerHead, HeadLimits, Method, RequestHead, Scan, Version, scan_answer, scan_head};
 
 use crate::room::{Criterion, room};
@@ -28,7 +29,17 @@ pub(crate) fn read(criterion: &mut Criterion) {
 
 /// What the node reads: of a usual request, and where site and route set and remove fields.
 pub(crate) fn up(criterion: &mut Criterion) {
-    let (from, edits) = (Forwarded { client: b"192.0.2.7", secure: true, port: 443, trust: Trust::Append }, edits());
+    let (from, edits) = (
+        Forwarded {
+            client: b"192.0.2.7",
+            real: None,
+            secure: true,
+            port: 443,
+            public_port: None,
+            trust: Trust::Append,
+        },
+        edits(),
+    );
     let (head, mut out) = (request(HEAD), Vec::new());
     for (kind, edits) in [("usual", None), ("edited", Some(&edits))] {
         let up = Up {
@@ -53,7 +64,9 @@ pub(crate) fn up(criterion: &mut Criterion) {
 /// written anew, and where site and route set and remove fields.
 pub(crate) fn down(criterion: &mut Criterion) {
     let (edits, mut out) = (edits(), Vec::new());
-    let nodes = NodeAddresses::new(["10.0.0.3".parse().expect("an address")], [8280, 8243]);
+    let mut places = Places::default();
+    places.add_pool(true, Redirects::default());
+    places.add_node(0, Host::of(b"10.0.0.3"), 8243);
     let (usual, length) = (answer(ANSWER), DownFraming::Length(2048));
     let (streamed, redirect) = (answer(STREAMED), answer(REDIRECT));
     let why = [None, Some((&b"X-Weir"[..], &b"session"[..]))];
@@ -70,8 +83,8 @@ pub(crate) fn down(criterion: &mut Criterion) {
             keep_alive: true,
             upgrade: false,
             via: true,
-            public: PublicName { secure: true, authority: b"esb.wso2.com" },
-            nodes: &nodes,
+            public: PublicName { secure: true, authority: b"esb.wso2.com", target: b"/", pool: 0, translated: false },
+            places: &places,
             edits,
             extra,
         };
@@ -108,7 +121,11 @@ fn answer(bytes: &[u8]) -> AnswerHead {
 }
 
 fn edits() -> FieldEdits {
-    FieldEdits::new(&Edits { set: vec![("X-Team".into(), "esb".into())], remove: vec!["server".into()] })
+    FieldEdits::new(&Edits {
+        set: vec![("X-Team".into(), "esb".into())],
+        remove: vec!["server".into()],
+        ..Edits::default()
+    })
 }
 
 fn has(out: &[u8], line: &[u8]) -> bool {

@@ -8,7 +8,9 @@ mod strict;
 use libfuzzer_sys::fuzz_target;
 use strict::Frames;
 use weir::traffic::headers::{Down, DownFraming, write_answer};
-use weir::traffic::location::{NodeAddresses, PublicName};
+use weir::config::Redirects;
+use weir::traffic::location::PublicName;
+use weir::traffic::places::{Host, Places};
 use weir::wire::{AnswerFault, AnswerFraming, AnswerHead, AnswerScan, Method, Version, scan_answer};
 
 fuzz_target!(|input: &[u8]| {
@@ -44,7 +46,9 @@ fn read(bytes: &[u8], step: usize, to: Method) -> Result<Option<(AnswerHead, usi
 }
 
 fn check_down(head: &AnswerHead, to: Method, switches: u8) {
-    let nodes = NodeAddresses::new(["10.0.0.3".parse().expect("an address")], [8280, 9443]);
+    let mut places = Places::default();
+    places.add_pool(false, Redirects::default());
+    places.add_node(0, Host::of(b"10.0.0.3"), 8280);
     let framing = match head.framing() {
         AnswerFraming::None => DownFraming::None,
         AnswerFraming::Length(length) => DownFraming::Length(length),
@@ -56,8 +60,8 @@ fn check_down(head: &AnswerHead, to: Method, switches: u8) {
         keep_alive: switches & 4 != 0,
         upgrade: head.status() == 101,
         via: false,
-        public: PublicName { secure: true, authority: b"esb.wso2.com" },
-        nodes: &nodes,
+        public: PublicName { secure: true, authority: b"esb.wso2.com", target: b"/", pool: 0, translated: false },
+        places: &places,
         edits: None,
         extra: &[],
     };

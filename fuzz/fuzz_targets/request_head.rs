@@ -66,7 +66,7 @@ fn check_up(head: &RequestHead, switches: u8) {
         2 => Trust::Known,
         _ => Trust::Strip,
     };
-    let from = Forwarded { client: b"192.0.2.7", secure: switches & 1 != 0, port: 443, trust };
+    let from = Forwarded { client: b"192.0.2.7", real: None, secure: switches & 1 != 0, port: 443, public_port: None, trust };
     let (framing, expected) = match head.framing() {
         Framing::None => (UpFraming::None, Frames::Nothing),
         Framing::Length(length) => (UpFraming::Length(length), Frames::Length(length)),
@@ -82,7 +82,7 @@ fn check_up(head: &RequestHead, switches: u8) {
     assert_eq!(first.iter().filter(|&&byte| byte == b' ').count(), 2);
     assert_eq!(strict::frames(&fields), expected);
     assert_eq!(strict::values(&fields, "host"), [head.host().map_or(b"default.example".as_slice(), |host| host.raw)]);
-    for name in ["x-forwarded-for", "x-forwarded-host", "x-forwarded-server", "x-forwarded-proto", "x-forwarded-port"] {
+    for name in ["x-forwarded-for", "x-forwarded-host", "x-forwarded-server", "x-forwarded-proto", "x-forwarded-port", "x-real-ip"] {
         assert_eq!(strict::values(&fields, name).len(), 1, "{name}");
         assert!(strict::values(&fields, &name.replace('-', "_")).is_empty(), "{name}");
     }

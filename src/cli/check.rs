@@ -94,7 +94,10 @@ fn to_pool(config: &Config, site: &Site) -> String {
         1 => ", 1 route".to_owned(),
         many => format!(", {many} routes"),
     };
-    format!("→ {}{routes}", pool_name(config, site.pool))
+    match site.pool {
+        Some(pool) => format!("→ {}{routes}", pool_name(config, pool)),
+        None => format!("→ no pool{routes}"),
+    }
 }
 
 fn manners(site: &Site) -> Vec<String> {
@@ -220,7 +223,7 @@ fn summary_json(config: &Config, now: SystemTime) -> Value {
             "listeners": listener_names(config, site),
             "hosts": hosts(site),
             "default": site.default,
-            "pool": pool_name(config, site.pool),
+            "pool": site.pool.map(|pool| pool_name(config, pool)),
             "routes": site.routes.iter().map(|route| route_json(config, route)).collect::<Vec<_>>(),
             "certificate": site.certificate.as_deref().map(certificate),
         })

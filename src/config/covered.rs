@@ -102,9 +102,7 @@ fn path_covers(earlier: Option<&PathPattern>, later: Option<&PathPattern>) -> bo
         (Some(earlier), Some(PathPattern::Exact(path))) => paths::takes(earlier, path),
         (Some(earlier @ PathPattern::Prefix(_)), Some(PathPattern::Prefix(path))) => paths::takes(earlier, path),
         (Some(PathPattern::Regex(earlier)), Some(PathPattern::Regex(later)))
-        | (Some(PathPattern::Target(earlier)), Some(PathPattern::Target(later))) => {
-            earlier.as_str() == later.as_str()
-        }
+        | (Some(PathPattern::Target(earlier)), Some(PathPattern::Target(later))) => earlier.as_str() == later.as_str(),
         _ => false,
     }
 }

@@ -8,7 +8,7 @@ use super::hosts;
 use super::model::Edits;
 use super::section::Section;
 use super::value::Text;
-use super::words::{is_token, quoted};
+use super::words::{self, is_token, quoted};
 
 /// Which way a message goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,7 +31,10 @@ pub(super) fn read(section: &Section<'_>, way: Way) -> Edits {
     let set = set.iter().filter_map(|(name, value)| field(name, value, way, &mut seen)).collect();
     let remove = section.texts("remove").unwrap_or_default();
     let remove = remove.iter().filter_map(|name| gone(name, way, &mut seen)).collect();
-    Edits { set, remove }
+    let add = (way == Way::Down).then(|| section.value("add").and_then(|value| value.pairs())).flatten();
+    let add = add.unwrap_or_default();
+    let add = add.iter().filter_map(|(name, value)| Some((added(name)?, value.parsed(written)?))).collect();
+    Edits { set, add, remove }
 }
 
 /// The site's edits, and the route's, which win.
@@ -42,7 +45,9 @@ pub(super) fn merged(site: &Edits, route: Edits) -> Edits {
     };
     let set: Vec<_> = site.set.iter().filter(|(name, _)| !of_route(name)).cloned().collect();
     let remove: Vec<_> = site.remove.iter().filter(|name| !of_route(name)).cloned().collect();
-    Edits { set: [set, route.set].concat(), remove: [remove, route.remove].concat() }
+    let add = site.add.iter().filter(|(name, _)| !of_route(name)).cloned();
+    let add = add.chain(route.add).collect();
+    Edits { set: [set, route.set].concat(), add, remove: [remove, route.remove].concat() }
 }
 
 /// A field's name as written.
@@ -70,10 +75,32 @@ pub(super) fn field_value(text: &str) -> Result<Arc<str>, Wrong> {
 fn field(name: &Text<'_>, value: &Text<'_>, way: Way, seen: &mut Seen) -> Option<(Arc<str>, Arc<str>)> {
     let host = name.text.eq_ignore_ascii_case("host");
     let checked = name.parsed(|text| changeable(text, way));
-    let value = value.parsed(|text| if host { hosts::field(text) } else { field_value(text) });
+    let value = value.parsed(|text| if host { hosts::field(text) } else { written(text) });
     seen.note(name);
+    if way == Way::Down && name.text.eq_ignore_ascii_case("set-cookie") {
+        let what = "Set-Cookie under set would replace the node's own, its session's too";
+        name.refuse(what, "write it under add, which leaves them as they are");
+        return None;
+    }
     Some((checked?, value?))
 }
+
+fn added(name: &Text<'_>) -> Option<Arc<str>> {
+    name.parsed(|text| changeable(text, Way::Down))
+}
+
+/// A value to send. Who comes from nginx writes its variables, which would go out as text.
+fn written(text: &str) -> Result<Arc<str>, Wrong> {
+    let Some(name) = words::variable(text) else { return field_value(text) };
+    let advice = match name.trim_matches(['$', '{', '}']) {
+        "remote_addr" | "realip_remote_addr" | "proxy_add_x_forwarded_for" | "scheme" | "server_port" => TOLD,
+        "host" | "http_host" => "leave it out: Host goes up as it came, and the node is told by X-Forwarded-Host too",
+        _ => "write the value itself",
+    };
+    Err(Wrong::new(format!("{name} would be sent as it stands: there are no variables"), advice))
+}
+
+const TOLD: &str = "leave it out: nodes are told by X-Real-IP and by X-Forwarded-For, -Proto and -Port anyway";
 
 fn gone(name: &Text<'_>, way: Way, seen: &mut Seen) -> Option<Arc<str>> {
     seen.note(name);
@@ -91,7 +118,7 @@ fn changeable(text: &str, way: Way) -> Result<Arc<str>, Wrong> {
     if OF_THE_CONNECTION.contains(&lower.as_str()) {
         return Err(Wrong::new(format!("{} belongs to the connection, Weir writes it", quoted(text)), "leave it out"));
     }
-    if way == Way::Up && lower.starts_with("x-forwarded-") {
+    if way == Way::Up && (lower.starts_with("x-forwarded-") || lower == "x-real-ip") {
         let what = format!("{} tells the node about the client, Weir writes it", quoted(text));
         return Err(Wrong::new(what, "leave it out; trusted-proxies of the listener says whose is believed"));
     }
@@ -120,6 +147,7 @@ mod tests {
     fn edits(set: &[(&str, &str)], remove: &[&str]) -> Edits {
         Edits {
             set: set.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect(),
+            add: Vec::new(),
             remove: remove.iter().map(|name| (*name).into()).collect(),
         }
     }
@@ -165,6 +193,7 @@ mod tests {
             ("te", false, false),
             ("CONNECTION", false, false),
             ("X-Forwarded-For", false, true),
+            ("X-Real-IP", false, true),
             ("x-forwarded-anything", false, true),
             ("two words", false, false),
             ("a:b", false, false),

@@ -17,8 +17,8 @@ mod sticky;
 
 pub use limits::{Access, Edits, Rate, RateBy};
 pub use pool::{
-    ActiveNodes, Balance, Eject, HashOn, Health, Member, NodeTls, Pool, Probe, ProbeKind, Queue, Retry, Timeouts,
-    Verify, WhenNone,
+    ActiveNodes, Balance, Eject, HashOn, Health, Member, NodeTls, Pool, Probe, ProbeKind, Queue, Redirects, Retry,
+    Timeouts, Verify, WhenNone,
 };
 pub use route::{Action, FixedAnswer, HeaderMatch, PathPattern, Redirect, RedirectTarget, Route, RouteTimeouts};
 pub use site::{Certificate, LogFormat, LogTarget, Logs, Site};
@@ -100,9 +100,12 @@ pub struct Listener {
     pub max_requests: u64,
     /// An HTTP/2 connection without a stream. Default 120s.
     pub http2_idle_timeout: Duration,
-    /// Peers whose X-Forwarded-* are believed. `None` (not written): everyone's are appended to, as the guide's
-    /// nginx does; `Some(empty)`: nobody's.
+    /// Peers whose X-Forwarded-* are believed. `None` (not written): everyone's X-Forwarded-For is appended to, as the
+    /// guide's nginx does; `Some(empty)`: nobody's.
     pub trusted_proxies: Option<Vec<IpNet>>,
+    /// The port that clients reach it by, where that is not the bound one: what nodes are told, and where redirects lead,
+    /// for clients whose Host names no port.
+    pub public_port: Option<u16>,
     /// Most open client connections; more are closed as they come. `None`: no limit.
     pub max_connections: Option<u32>,
     /// Most open connections of one client (an IPv4 address, an IPv6 /64). `None`: no limit.

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use super::members::Nodes;
-use super::model::{Member, Pool, Timeouts, WhenNone};
+use super::model::{Member, Pool, Redirects, Timeouts, WhenNone};
 use super::section::Section;
-use super::{active, balance, eject, health, members, node_tls, retry, sticky};
+use super::value::Value;
+use super::{active, balance, eject, health, members, node_tls, redirect, retry, sticky};
 
 /// Where WSO2's PassThrough transport listens, without an offset.
 const PASS_THROUGH: [u16; 2] = [8280, 8243];
@@ -42,6 +43,7 @@ pub(super) fn read(section: &Section<'_>, name: Arc<str>, nodes: &Nodes<'_>) -> 
         retry: retry::read(section, &members, nodes),
         eject: eject::read(section),
         when_none: when_none(section),
+        redirects: section.value("redirects").map(|value| redirects(&value)).unwrap_or_default(),
         at: section.at(),
         tls,
         members,
@@ -59,6 +61,22 @@ fn when_none(section: &Section<'_>) -> WhenNone {
         }
         _ => WhenNone::Fail,
     }
+}
+
+fn redirects(value: &Value<'_>) -> Redirects {
+    if !matches!(value.value, toml::de::DeValue::String(_)) {
+        let pair = |pair: &Section<'_>| {
+            let part = |key| pair.required_parsed(key, redirect::beginning);
+            let (from, to) = (part("from"), part("to"));
+            Some((from?, to?))
+        };
+        return Redirects::Pairs(value.sections("pool.redirects").iter().filter_map(pair).collect());
+    }
+    if let Some(text) = value.text("\"off\"").filter(|text| text.text != "off") {
+        let what = format!("{} is not known", super::words::quoted(text.text));
+        text.refuse(what, "write \"off\", or [{ from = \"http://localhost:8280/\", to = \"https://esb.wso2.com/\" }]");
+    }
+    Redirects::Off
 }
 
 fn check_port(section: &Section<'_>, key: &'static str, port: u16, members: &[Member], nodes: &Nodes<'_>) {

@@ -7,7 +7,7 @@ use super::hosts::{self, HostPattern};
 use super::model::{Listener, PathPattern, Redirect, RedirectTarget};
 use super::paths;
 use super::section::Section;
-use super::words::quoted;
+use super::words::{self, quoted};
 
 /// Where the requests come from that it is for.
 pub(super) struct Origin<'a> {
@@ -23,7 +23,7 @@ pub(super) fn read(section: &Section<'_>, origin: &Origin<'_>) -> Redirect {
     let scheme = section.choice("scheme").map(Arc::from);
     let host = section.parsed("host", hosts::authority);
     let port = section.optional_integer("port");
-    let path = section.parsed("path", paths::in_a_request);
+    let path = section.parsed("path", |text| variable(text).map_or_else(|| paths::in_a_request(text), Err));
     let status = status(section);
     if section.has("to") {
         section.no_effect(&["scheme", "host", "port", "path"], "beside to", "write to alone, or those alone");
@@ -104,6 +104,9 @@ fn split_port(authority: &str) -> (&str, Option<u16>) {
 /// `https://esb.wso2.com/x?y`, in lower case up to its path.
 fn url(text: &str) -> Result<Arc<str>, Wrong> {
     let wrong = |advice: &str| Wrong::new(format!("{} is not a URL to go to", quoted(text)), advice);
+    if let Some(wrong) = variable(text) {
+        return Err(wrong);
+    }
     let how = "write \"https://esb.wso2.com/\"";
     let (scheme, rest) = text.split_once("://").ok_or_else(|| wrong(how))?;
     let scheme = scheme.to_ascii_lowercase();
@@ -116,6 +119,33 @@ fn url(text: &str) -> Result<Arc<str>, Wrong> {
     }
     let authority = hosts::field(&authority.to_ascii_lowercase()).map_err(|_| wrong(how))?;
     Ok(format!("{scheme}://{authority}{path}").into())
+}
+
+/// What a Location begins with, or shall begin with: a URL, or a path.
+pub(super) fn beginning(text: &str) -> Result<Arc<str>, Wrong> {
+    let absolute =
+        text.split_once("://").is_some_and(|(scheme, rest)| matches!(scheme, "http" | "https") && !rest.is_empty());
+    if let Some(name) = words::variable(text) {
+        let what = format!("{name} would be sent as it stands: there are no variables");
+        return Err(Wrong::new(what, "write the text itself"));
+    }
+    match (absolute || text.starts_with('/')) && text.bytes().all(|b| b.is_ascii_graphic()) {
+        true => Ok(text.into()),
+        false => Err(Wrong::new(
+            format!("{} is not how a Location begins", quoted(text)),
+            "write a URL or a path, as in \"http://localhost:8280/\" or \"/old/\"",
+        )),
+    }
+}
+
+/// Who comes from nginx writes its variables, and would send them as text.
+fn variable(text: &str) -> Option<Wrong> {
+    let name = words::variable(text)?;
+    let what = format!("{name} would be sent as it stands: there are no variables");
+    Some(Wrong::new(
+        what,
+        "write scheme, host, port or path: what is not written is the request's own, path and query too",
+    ))
 }
 
 #[cfg(test)]
@@ -136,6 +166,8 @@ mod tests {
             ("https://esb.wso2.com/a b", None),
             ("https://esb.wso2.com/\r\nX: y", None),
             ("javascript:alert(1)", None),
+            ("https://esb.wso2.com$request_uri", None),
+            ("https://esb.wso2.com/a?price=5$", Some("https://esb.wso2.com/a?price=5$")),
         ] {
             assert_eq!(url(text).ok().as_deref(), expected, "{text:?}");
         }

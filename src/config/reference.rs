@@ -148,7 +148,8 @@ static REFERENCE: &[Key] = &[
     key("listener", "max-fields", Form::Integer(1, 1000), "`100`", "most header fields of a request"),
     key("listener", "max-requests", Form::Integer(1, 1_000_000_000), "`10000`", "requests on one connection before it is closed"),
     key("listener", "http2-idle-timeout", TIME, "`\"120s\"`", "an HTTP/2 connection without a stream"),
-    key("listener", "trusted-proxies", ADDRESSES, "everyone", "peers whose X-Forwarded-* are believed; from all others they are dropped"),
+    key("listener", "trusted-proxies", ADDRESSES, "everyone", "peers whose X-Forwarded-* and Forwarded are believed; from all others they are dropped"),
+    key("listener", "public-port", PORT, "the scheme's own", "the port that clients reach it by, where their Host names none"),
     key("listener", "max-connections", Form::Integer(1, 10_000_000), "no limit", "most open client connections; more are closed as they come"),
     key("listener", "max-connections-per-client", Form::Integer(1, 10_000_000), "no limit", "most open connections of one client: an IPv4 address, or an IPv6 network of 64 bits"),
 
@@ -181,6 +182,7 @@ static REFERENCE: &[Key] = &[
     key("pool", "retry-on", Form::List("`connect`, `reset`, `timeout` and status codes"), "`[\"connect\", \"reset\", \"timeout\"]`", "what another node is tried after"),
     key("pool", "eject", Form::Table(false), "see there", "when failed requests make a node passive for a while"),
     key("pool", "when-none", Form::Choice(&["fail", "all"]), "`\"fail\"`", "while probes fail at every node: answer 503, or try them all"),
+    key("pool", "redirects", Form::Text("`\"off\"` or list of tables"), "nodes become sites", "what becomes of Location, Content-Location and Refresh that a node writes"),
 
     key("pool.nodes", "node", NAME, REQUIRED, "a node's name"),
     key("pool.nodes", "weight", Form::Integer(1, 1000), "`1`", "its share of the requests"),
@@ -200,6 +202,9 @@ static REFERENCE: &[Key] = &[
 
     key("pool.queue", "size", Form::Integer(1, 1_000_000), "`100`", "most requests that wait"),
     key("pool.queue", "wait", TIME, "`\"10s\"`", "how long one waits"),
+
+    key("pool.redirects", "from", Form::Text("URL or path"), REQUIRED, "what a Location begins with"),
+    key("pool.redirects", "to", Form::Text("URL or path"), REQUIRED, "what it begins with instead"),
 
     key("pool.eject", "failures", Form::Integer(0, 1000), "`3`", "failures within `within` that eject; 0: nothing ejects"),
     key("pool.eject", "within", TIME, "`\"10s\"`", "the time in which failures add up"),
@@ -250,7 +255,7 @@ static REFERENCE: &[Key] = &[
     key("site", "hosts", Form::List("host names"), "required unless `default`", "the names it answers to: `esb.wso2.com`, `*.wso2.com`, an IP address; without a port"),
     key("site", "default", Form::Flag, "`false`", "takes what no other site of its listener takes"),
     key("site", "certificate", Form::Table(false), "required with TLS", "the certificate it shows"),
-    key("site", "pool", Form::Text("pool name"), REQUIRED, "where its requests go that no route takes"),
+    key("site", "pool", Form::Text("pool name"), "required unless a route takes all", "where its requests go that no route takes"),
     key("site", "route", Form::Table(true), "`[]`", "what some of its requests do instead; the first that matches takes the request"),
     key("site", "allow-from", ADDRESSES, "everyone", "who may come; all others get 403"),
     key("site", "deny-from", ADDRESSES, "`[]`", "who may not come, even if allowed"),
@@ -282,6 +287,7 @@ static REFERENCE: &[Key] = &[
     key("site.request-headers", "remove", Form::List("header names"), "`[]`", "left out"),
 
     key("site.response-headers", "set", Form::Table(false), "none", "names and values; each instead of every line of that name"),
+    key("site.response-headers", "add", Form::Table(false), "none", "names and values; beside the lines of that name"),
     key("site.response-headers", "remove", Form::List("header names"), "`[]`", "left out"),
 
     key("site.route", "name", NAME, "its path, or its number", "as the log and `weir why` call it"),

@@ -148,7 +148,7 @@ fn headers(section: &Section<'_>) -> Vec<HeaderMatch> {
 
 const ACTIONS: [&str; 4] = ["pool", "redirect", "answer", "deny"];
 
-fn action(section: &Section<'_>, origin: &Origin<'_>, pool: usize, around: &Surroundings<'_>) -> Action {
+fn action(section: &Section<'_>, origin: &Origin<'_>, pool: Option<usize>, around: &Surroundings<'_>) -> Action {
     only_one(section, &ACTIONS, "a route does one thing");
     let other = section.text("pool").and_then(|name| around.pool_names.find(&name));
     let redirect = section.section("redirect", "site.route.redirect").map(|table| redirect::read(&table, origin));
@@ -160,8 +160,16 @@ fn action(section: &Section<'_>, origin: &Origin<'_>, pool: usize, around: &Surr
     } else if let Some(answer) = answer {
         Action::Answer(answer)
     } else {
-        Action::Pool(other.unwrap_or(pool))
+        lead(section, other.or(pool))
     }
+}
+
+fn lead(section: &Section<'_>, pool: Option<usize>) -> Action {
+    if pool.is_none() && !section.has("pool") {
+        let what = "the route leads nowhere: neither it nor its site has a pool";
+        section.problems.error(section.at(), what, "write pool, redirect, answer or deny = true");
+    }
+    Action::Pool(pool.unwrap_or(0))
 }
 
 fn answer(section: &Section<'_>) -> FixedAnswer {

@@ -368,6 +368,8 @@ fn example(key: &Key) -> &'static str {
         ("pool.health", "probes") => "[{ kind = \"tcp\" }]",
         ("pool.health.probes", "kind") => "\"tcp\"",
         ("pool.tls", "verify") => "\"pin\" (and pins), \"full\", \"chain\" or \"none\"",
+        ("pool.redirects", "from") => "\"http://localhost:8280/\"",
+        ("pool.redirects", "to") => "\"https://esb.wso2.com/\"",
         ("pool.nodes", "node") => "\"worker1\"",
         ("pool.hash", "on") => "\"client\", \"header\", \"cookie\" or \"path\"",
         ("site.rate", "requests") => "100",

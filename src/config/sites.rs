@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use super::certificate::{self, Pair};
+use super::covered;
 use super::edits::{self, Way};
 use super::errors::{Place, Wrong};
 use super::hosts;
@@ -48,10 +49,9 @@ pub(super) fn read(section: &Section<'_>, name: Arc<str>, around: &Surroundings<
     let default = section.flag("default");
     taken.note(section, &listeners, (&hosts, default), around);
     let hosts: Vec<HostPattern> = hosts.into_iter().map(|(host, _)| host).collect();
-    section.required("pool");
     let mut site = Site {
         certificate: read_certificate(section, &listeners, &hosts, around),
-        pool: section.text("pool").and_then(|pool| around.pool_names.find(&pool)).unwrap_or(0),
+        pool: section.text("pool").map(|pool| around.pool_names.find(&pool).unwrap_or(0)),
         routes: Vec::new(),
         access: limits::access(section),
         rate: limits::rate(section),
@@ -71,6 +71,10 @@ pub(super) fn read(section: &Section<'_>, name: Arc<str>, around: &Surroundings<
     let of_routes =
         routes::Surroundings { listeners: around.listeners, pools: around.pools, pool_names: around.pool_names };
     site.routes = routes::read(section, &site, &of_routes);
+    // Who only redirects asks no node.
+    if !site.routes.iter().any(covered::takes_all) {
+        section.required("pool");
+    }
     site
 }
 

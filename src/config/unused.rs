@@ -51,5 +51,5 @@ fn pools_of(site: &Site) -> impl Iterator<Item = usize> {
         Action::Pool(pool) => Some(pool),
         _ => None,
     });
-    of_routes.chain([site.pool])
+    of_routes.chain(site.pool)
 }

@@ -39,6 +39,19 @@ pub(super) fn quoted(text: &str) -> String {
     }
 }
 
+/// A variable as nginx writes it, `$host` or `${host}`: where one stands, somebody means it.
+pub(super) fn variable(text: &str) -> Option<&str> {
+    text.match_indices('$').find_map(|(at, _)| {
+        let (_, rest) = text.split_at_checked(at + 1)?;
+        let braced = rest.strip_prefix('{');
+        let name = braced.unwrap_or(rest);
+        let length = name.bytes().take_while(|b| b.is_ascii_alphanumeric() || *b == b'_').count();
+        let is_name = name.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_');
+        let end = at + 1 + length + if braced.is_some() { 2 } else { 0 };
+        text.get(at..end.min(text.len())).filter(|_| is_name)
+    })
+}
+
 /// The characters of a name that ends up in commands, metrics and log lines.
 pub(super) fn name(text: &str) -> Result<(), Wrong> {
     let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');

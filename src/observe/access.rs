@@ -72,7 +72,9 @@ impl Pen {
 pub struct Entry<'a> {
     /// When its answer was done.
     pub time: SystemTime,
-    /// Who sent it, as the connection says.
+    /// Who counts as the client: behind a trusted proxy, whoever that one names.
+    pub client: IpAddr,
+    /// The other end of the connection.
     pub peer: IpAddr,
     /// As it came, without the end of line.
     pub request_line: &'a [u8],
@@ -126,9 +128,11 @@ impl Entry<'_> {
     /// Appends the line in nginx's combined form, without the end of line.
     pub fn write_combined(&self, out: &mut Vec<u8>, clock: &mut DateCache) {
         let line = |out: &mut Vec<u8>| write_masked(out, self.request_line, self.session_name, escape::quoted);
-        write_common(out, clock, self.time, self.peer, line, self.status, self.body_bytes);
+        write_common(out, clock, self.time, self.client, line, self.status, self.body_bytes);
         write_quoted(out, self.referer, self.session_name);
         write_quoted(out, self.user_agent, self.session_name);
+        out.extend_from_slice(b" peer=");
+        write_peer(out, self.peer);
         write_pair(out, b" host=", self.host);
         write_pair(out, b" site=", self.site.as_bytes());
         write_pair(out, b" route=", self.route.as_bytes());
@@ -152,7 +156,7 @@ impl Entry<'_> {
 
     /// Appends the line as a JSON object, without the end of line.
     pub fn write_json(&self, out: &mut Vec<u8>, clock: &mut DateCache) {
-        write_json_start(out, clock, self.time, self.peer);
+        write_json_start(out, clock, self.time, self.client, self.peer);
         write_json_masked(out, br#","request":""#, self.request_line, self.session_name);
         write_json_number(out, br#","status":"#, self.status.into());
         write_json_number(out, br#","body_bytes":"#, self.body_bytes);
@@ -219,7 +223,7 @@ impl Stray<'_> {
 
     /// Appends the line as a JSON object, without the end of line.
     pub fn write_json(&self, out: &mut Vec<u8>, clock: &mut DateCache) {
-        write_json_start(out, clock, self.time, self.peer);
+        write_json_start(out, clock, self.time, self.peer, self.peer);
         out.extend_from_slice(br#","request":""#);
         self.write_first(out, escape::json);
         out.push(b'"');
@@ -249,12 +253,12 @@ fn write_common(
     out: &mut Vec<u8>,
     clock: &mut DateCache,
     time: SystemTime,
-    peer: IpAddr,
+    client: IpAddr,
     line: impl FnOnce(&mut Vec<u8>),
     status: u16,
     bytes: u64,
 ) {
-    write_peer(out, peer);
+    write_peer(out, client);
     out.extend_from_slice(b" - - [");
     out.extend_from_slice(clock.combined(time));
     out.extend_from_slice(b"] \"");
@@ -285,9 +289,11 @@ fn or_dash(bytes: &[u8]) -> &[u8] {
     if bytes.is_empty() { b"-" } else { bytes }
 }
 
-fn write_json_start(out: &mut Vec<u8>, clock: &mut DateCache, time: SystemTime, peer: IpAddr) {
+fn write_json_start(out: &mut Vec<u8>, clock: &mut DateCache, time: SystemTime, client: IpAddr, peer: IpAddr) {
     out.extend_from_slice(b"{\"time\":\"");
     clock.write_rfc3339(out, time);
+    out.extend_from_slice(br#"","client":""#);
+    write_peer(out, client);
     out.extend_from_slice(br#"","peer":""#);
     write_peer(out, peer);
     out.push(b'"');
@@ -322,6 +328,7 @@ mod tests {
     fn entry() -> Entry<'static> {
         Entry {
             time: UNIX_EPOCH + Duration::from_millis(1_795_348_800_123),
+            client: IpAddr::from([192, 0, 2, 7]),
             peer: IpAddr::from([10, 0, 0, 9]),
             request_line: b"POST /services/echo;jsessionid=SECRET.w1?x=1 HTTP/1.1",
             status: 200,
@@ -365,8 +372,8 @@ mod tests {
     fn a_request_is_told_as_nginx_tells_it_and_more() {
         assert_eq!(
             combined(&entry()),
-            "10.0.0.9 - - [22/Nov/2026:12:00:00 +0000] \"POST /services/echo;jsessionid=*?x=1 HTTP/1.1\" 200 612 \
-             \"https://esb.wso2.com/a;jsessionid=*\" \"curl/7 \\x22x\\x22\" host=esb.wso2.com site=esb.https \
+            "192.0.2.7 - - [22/Nov/2026:12:00:00 +0000] \"POST /services/echo;jsessionid=*?x=1 HTTP/1.1\" 200 612 \
+             \"https://esb.wso2.com/a;jsessionid=*\" \"curl/7 \\x22x\\x22\" peer=10.0.0.9 host=esb.wso2.com site=esb.https \
              route=- pool=esb-https node=worker1 upstream=0.012 time=75.013 tries=1 session=hit why=session queued=0.000 \
              refusal=-"
         );
@@ -375,6 +382,7 @@ mod tests {
     #[test]
     fn what_is_unknown_reads_as_a_dash() {
         let nothing = Entry {
+            client: "::ffff:192.0.2.7".parse().unwrap(),
             peer: "::ffff:10.0.0.9".parse().unwrap(),
             request_line: b"",
             status: 0,
@@ -393,7 +401,7 @@ mod tests {
         };
         assert_eq!(
             combined(&nothing),
-            "10.0.0.9 - - [22/Nov/2026:12:00:00 +0000] \"-\" 000 612 \"-\" \"-\" host=a\\x20b\\x0A site=- \
+            "192.0.2.7 - - [22/Nov/2026:12:00:00 +0000] \"-\" 000 612 \"-\" \"-\" peer=10.0.0.9 host=a\\x20b\\x0A site=- \
              route=- pool=- node=- upstream=- time=0.000 tries=0 session=none why=session queued=0.000 refusal=no_node"
         );
         assert_eq!(json(&nothing)["upstream_seconds"], serde_json::Value::Null);
@@ -403,7 +411,7 @@ mod tests {
     fn json_has_every_field_and_survives_strangers() {
         let value = json(&Entry { user_agent: b"\xff\"\\\n", peer: "2001:db8::1".parse().unwrap(), ..entry() });
         let want = serde_json::json!({
-            "time": "2026-11-22T12:00:00.123Z", "peer": "2001:db8::1",
+            "time": "2026-11-22T12:00:00.123Z", "client": "192.0.2.7", "peer": "2001:db8::1",
             "request": "POST /services/echo;jsessionid=*?x=1 HTTP/1.1", "status": 200, "body_bytes": 612,
             "received_bytes": 48, "referer": "https://esb.wso2.com/a;jsessionid=*", "user_agent": "\u{ff}\"\\\n",
             "host": "esb.wso2.com", "site": "esb.https", "pool": "esb-https", "node": "worker1",

@@ -64,7 +64,7 @@ impl Trip<'_> {
             tries(self.tries.count),
             self.head.method_name().escape_ascii(),
             without_parameters(self.head.path()).escape_ascii(),
-            self.connection.peer_text().escape_ascii(),
+            self.client(),
         );
         match &run.errors {
             Some(sink) => {
@@ -106,6 +106,7 @@ impl Trip<'_> {
         let site = self.site();
         Entry {
             time: self.connection.worker().wall(ended),
+            client: self.client(),
             peer: self.connection.peer().ip(),
             request_line,
             status: self.status,

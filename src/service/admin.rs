@@ -216,7 +216,10 @@ async fn status(State(admin): State<Admin>) -> Json<Status> {
             .map(|site| SiteStatus {
                 name: site.name.to_string(),
                 hosts: site.hosts.iter().map(ToString::to_string).collect(),
-                pool: config.pools.get(site.pool).map_or_else(String::new, |pool| pool.name.to_string()),
+                pool: site
+                    .pool
+                    .and_then(|pool| config.pools.get(pool))
+                    .map_or_else(String::new, |pool| pool.name.to_string()),
                 certificate_expires: site.certificate.as_ref().map(|certificate| certificate.pair.leaf.not_after),
             })
             .collect(),

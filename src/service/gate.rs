@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::trip::Trip;
 use crate::config::{Action, Redirect};
 use crate::traffic::client::client_of;
+use crate::traffic::places::Host;
 use crate::traffic::rate::{RateLimit, Verdict};
 use crate::traffic::redirect::{self, Url};
 use crate::traffic::refusal::Refusal;
@@ -18,7 +19,7 @@ impl Trip<'_> {
         let name = self.head.host().map_or(&b""[..], |host| host.name);
         self.site = hosts.and_then(|hosts| hosts.find(name));
         // Until a route says otherwise, and where none leads to a pool, it is the site's own whose session no log shows.
-        self.pool = self.site().ok_or(Refusal::UnknownHost)?.pool;
+        self.pool = self.site().ok_or(Refusal::UnknownHost)?.pool.unwrap_or(0);
         Ok(())
     }
 
@@ -31,6 +32,7 @@ impl Trip<'_> {
         self.route = found;
         if matches!(&self.rules().action, Action::Redirect(redirect) if self.leads_back(redirect)) {
             self.route = None;
+            self.site().and_then(|site| site.pool).ok_or(Refusal::UnknownHost)?;
         }
         if let Action::Pool(pool) = self.rules().action {
             self.pool = pool;
@@ -85,8 +87,12 @@ impl Trip<'_> {
     fn asked(&self) -> Url<'_> {
         let (secure, port) = self.origin();
         let default_host = self.place.listener().default_host.as_bytes();
-        let host = self.head.host().map_or(default_host, |host| host.name);
-        Url { secure, host, port, target: self.head.target() }
+        let host = self.asked_host().map_or(default_host, |host| host.name);
+        // The scheme that a redirect leads to may be served on a port that clients see under another number.
+        let known = Host::of(host);
+        let mut doors = self.place.generation.snapshot.places.doors_of(&known);
+        let other_port = doors.find(|door| door.secure != secure).and_then(|door| door.public_port);
+        Url { secure, host, port, other_port, target: self.head.target() }
     }
 
     /// Refuses a body that says itself that it is too long.

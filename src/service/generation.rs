@@ -81,6 +81,7 @@ pub(crate) struct Limits {
 pub(crate) struct ListenerRun {
     pub(crate) name: Arc<str>,
     pub(crate) port: u16,
+    pub(crate) public_port: Option<u16>,
     pub(crate) limits: Limits,
     pub(crate) tls: Option<Acceptor>,
     pub(crate) trusted_proxies: Option<Vec<IpNet>>,
@@ -253,6 +254,7 @@ impl Generation {
         let listeners = config.listeners.iter().zip(listeners).map(|(listener, tls)| ListenerRun {
             name: Arc::clone(&listener.name),
             port: listener.bind.port(),
+            public_port: listener.public_port,
             limits: limits(listener),
             tls: tls.map(Acceptor::from_server_config),
             trusted_proxies: listener.trusted_proxies.clone(),
@@ -422,7 +424,7 @@ fn pools_of(site: &config::Site) -> Vec<usize> {
         Action::Pool(pool) => Some(pool),
         _ => None,
     });
-    let mut pools: Vec<usize> = [site.pool].into_iter().chain(by_route).collect();
+    let mut pools: Vec<usize> = site.pool.into_iter().chain(by_route).collect();
     pools.sort_unstable();
     pools.dedup();
     pools

@@ -11,7 +11,7 @@ use super::generation::{Generation, Place};
 use crate::config;
 use crate::traffic::belonging::Belonging;
 use crate::traffic::edits::FieldEdits;
-use crate::traffic::headers::{Down, DownFraming, Forwarded, Up, UpFraming, write_request};
+use crate::traffic::headers::{AskedHost, Down, DownFraming, Forwarded, Trust, Up, UpFraming, write_request};
 use crate::traffic::location::PublicName;
 use crate::traffic::pool::Pool;
 use crate::traffic::refusal::Refusal;
@@ -172,12 +172,19 @@ impl<'r> Trip<'r> {
         self.forwarded().origin(self.head)
     }
 
+    /// The host that the client asked, as far as anybody whom we may believe knows.
+    pub(super) fn asked_host(&self) -> Option<AskedHost<'_>> {
+        self.forwarded().host(self.head)
+    }
+
     fn forwarded(&self) -> Forwarded<'_> {
         let listener = self.place.listener();
         Forwarded {
             client: self.connection.peer_text(),
+            real: None,
             secure: self.connection.secure(),
             port: listener.port,
+            public_port: listener.public_port,
             trust: self.connection.trust(listener),
         }
     }
@@ -194,7 +201,9 @@ impl<'r> Trip<'r> {
             default_host: listener.default_host.as_bytes(),
             edits: Some(&self.rules().request),
         };
-        write_request(out, self.head, &self.forwarded(), &up);
+        let from = self.forwarded();
+        let real = (from.trust == Trust::Known).then(|| self.client());
+        write_request(out, self.head, &Forwarded { real, ..from }, &up);
     }
 
     /// Whether this request asks for an upgrade that the site allows.
@@ -207,6 +216,7 @@ impl<'r> Trip<'r> {
 
     /// What the answer's head is written with.
     pub(crate) fn down<'d>(&'d self, answer: &AnswerHead, framing: DownFraming, keep_alive: bool) -> Down<'d> {
+        let (secure, port) = self.origin();
         Down {
             version: self.head.version(),
             framing,
@@ -214,10 +224,13 @@ impl<'r> Trip<'r> {
             upgrade: answer.status() == 101,
             via: self.site().is_some_and(|site| site.via),
             public: PublicName {
-                secure: self.origin().0,
-                authority: self.head.host().map_or(self.place.listener().default_host.as_bytes(), |host| host.raw),
+                secure,
+                authority: self.asked_host().map_or(self.place.listener().default_host.as_bytes(), |host| host.raw),
+                target: self.head.target_up(),
+                pool: self.pool,
+                translated: port != self.place.listener().port,
             },
-            nodes: &self.place.generation.snapshot.nodes,
+            places: &self.place.generation.snapshot.places,
             edits: Some(&self.rules().response),
             extra: &[],
         }

@@ -10,7 +10,7 @@ pub struct FieldEdits {
     dropped: Box<[Box<[u8]>]>,
     /// One bit for each length among them: most fields of a message need no comparison.
     lengths: u64,
-    /// `Name: value\r\n` of each field set.
+    /// `Name: value\r\n` of each field set or added.
     added: Box<[u8]>,
     /// The same, with names in lower case.
     pairs: Box<[Pair]>,
@@ -24,18 +24,19 @@ impl FieldEdits {
     pub fn new(edits: &Edits) -> Self {
         let lower = |name: &str| name.to_ascii_lowercase().into_bytes().into_boxed_slice();
         let set = edits.set.iter().map(|(name, _)| name);
+        let sent = || edits.set.iter().chain(&edits.add);
         let dropped: Box<[_]> = edits.remove.iter().chain(set).map(|name| lower(name)).collect();
         Self {
             lengths: dropped.iter().fold(0, |lengths, name| lengths | bit(name)),
             dropped,
-            added: edits.set.iter().flat_map(|(name, value)| format!("{name}: {value}\r\n").into_bytes()).collect(),
-            pairs: edits.set.iter().map(|(name, value)| (lower(name), Box::from(value.as_bytes()))).collect(),
+            added: sent().flat_map(|(name, value)| format!("{name}: {value}\r\n").into_bytes()).collect(),
+            pairs: sent().map(|(name, value)| (lower(name), Box::from(value.as_bytes()))).collect(),
         }
     }
 
     /// Whether nothing is edited.
     pub fn is_empty(&self) -> bool {
-        self.lengths == 0
+        self.lengths == 0 && self.added.is_empty()
     }
 
     /// Whether the message's own field of this name is left out. Case does not matter.
@@ -68,6 +69,7 @@ mod tests {
     fn edits(set: &[(&str, &str)], remove: &[&str]) -> FieldEdits {
         FieldEdits::new(&Edits {
             set: set.iter().map(|(name, value)| (Arc::from(*name), Arc::from(*value))).collect(),
+            add: Vec::new(),
             remove: remove.iter().map(|name| Arc::from(*name)).collect(),
         })
     }
@@ -111,6 +113,15 @@ mod tests {
             let expected: Vec<_> = pairs.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes())).collect();
             assert_eq!(edits.pairs().collect::<Vec<_>>(), expected);
         }
+    }
+
+    #[test]
+    fn what_is_added_leaves_the_messages_own_lines() {
+        let add = vec![("Set-Cookie".into(), "a=1".into()), ("Set-Cookie".into(), "b=2".into())];
+        let edits = FieldEdits::new(&Edits { add, ..Edits::default() });
+        assert!(!edits.is_empty() && !edits.drops(b"set-cookie"));
+        assert_eq!(edits.added(), b"Set-Cookie: a=1\r\nSet-Cookie: b=2\r\n");
+        assert_eq!(edits.pairs().count(), 2);
     }
 
     #[test]

@@ -2,34 +2,13 @@
 //! byte, in its order and case. One set of rules serves HTTP/1 and HTTP/2 clients.
 
 use std::borrow::Cow;
+use std::io::Write;
 
 use super::edits::FieldEdits;
-use super::location::{NodeAddresses, PublicName, map_location};
+pub use super::forwarded::{AskedHost, Forwarded, Trust};
+use super::location::{PublicName, map_location, map_refresh};
+use super::places::Places;
 use crate::wire::{AnswerHead, Field, FieldKind, RequestHead, Version, digits};
-
-/// What a node is told about where the request came from.
-#[derive(Clone, Copy, Debug)]
-pub struct Forwarded<'a> {
-    /// The client's address as text.
-    pub client: &'a [u8],
-    /// Whether it came by TLS.
-    pub secure: bool,
-    /// The listener's port.
-    pub port: u16,
-    /// What the X-Forwarded-* fields are worth that came along.
-    pub trust: Trust,
-}
-
-/// What X-Forwarded-* from this client are worth.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Trust {
-    /// Nobody said whom to trust: what came is continued, as nginx's `$proxy_add_x_forwarded_for` does.
-    Append,
-    /// The client is a trusted proxy: its word on scheme and port counts too.
-    Known,
-    /// Others are trusted, this client is not: whatever it says is dropped.
-    Strip,
-}
 
 /// How a request's body goes up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,7 +44,6 @@ pub struct Up<'a> {
 pub fn write_request(out: &mut Vec<u8>, head: &RequestHead, from: &Forwarded<'_>, up: &Up<'_>) {
     let host = head.host();
     let host_up = host.map_or(up.default_host, |host| host.raw);
-    let host_name = host.map_or(up.default_host, |host| host.name);
     out.reserve(head.size() + USUAL_ADDED);
     let mut run = head.run();
     if run.is_empty() {
@@ -96,7 +74,7 @@ pub fn write_request(out: &mut Vec<u8>, head: &RequestHead, from: &Forwarded<'_>
         }
     }
     run.end(out);
-    write_forwarded(out, head, host_name, from);
+    write_forwarded(out, head, up.default_host, from);
     if up.via {
         let version: &[u8] = match head.version() {
             _ if head.is_spelled() => b"2.0 weir",
@@ -121,13 +99,14 @@ pub fn write_request(out: &mut Vec<u8>, head: &RequestHead, from: &Forwarded<'_>
 
 fn goes_up(field: &Field<'_>, trust: Trust) -> bool {
     match field.kind {
-        FieldKind::XForwardedOther | FieldKind::XRealIp | FieldKind::Forwarded => !field.hop && trust != Trust::Strip,
+        FieldKind::XForwardedOther | FieldKind::Forwarded => !field.hop && trust == Trust::Known,
         kind => !field.hop && !kind.is_set_by_weir(),
     }
 }
 
 /// Where the request came from. The lines are always the same, so each piece between what differs is one.
-fn write_forwarded(out: &mut Vec<u8>, head: &RequestHead, host: &[u8], from: &Forwarded<'_>) {
+fn write_forwarded(out: &mut Vec<u8>, head: &RequestHead, default_host: &[u8], from: &Forwarded<'_>) {
+    let host = from.host(head).map_or(default_host, |host| host.name);
     out.extend_from_slice(b"X-Forwarded-Host: ");
     out.extend_from_slice(host);
     out.extend_from_slice(b"\r\nX-Forwarded-Server: ");
@@ -145,32 +124,13 @@ fn write_forwarded(out: &mut Vec<u8>, head: &RequestHead, host: &[u8], from: &Fo
     out.extend_from_slice(scheme);
     out.extend_from_slice(b"\r\nX-Forwarded-Port: ");
     out.extend_from_slice(Decimal::of(u64::from(port)).text());
-    out.extend_from_slice(b"\r\n");
-}
-
-impl Forwarded<'_> {
-    /// Scheme (whether it is https) and port as the client saw them, as far as anybody whom we may believe knows.
-    pub fn origin(&self, head: &RequestHead) -> (bool, u16) {
-        let known = |kind| if self.trust == Trust::Known { last(head, kind) } else { None };
-        let secure = known(FieldKind::XForwardedProto).and_then(is_https).unwrap_or(self.secure);
-        let default = match secure {
-            _ if secure == self.secure => self.port,
-            true => 443,
-            false => 80,
-        };
-        let port = known(FieldKind::XForwardedPort).and_then(digits).and_then(|port| u16::try_from(port).ok());
-        (secure, port.unwrap_or(default))
+    out.extend_from_slice(b"\r\nX-Real-IP: ");
+    match from.real {
+        // Writing to a Vec cannot fail.
+        Some(client) => drop(write!(out, "{client}")),
+        None => out.extend_from_slice(from.client),
     }
-}
-
-/// Of several lines the last one is by the proxy that speaks to us.
-fn last(head: &RequestHead, kind: FieldKind) -> Option<&[u8]> {
-    head.of_kind(kind).filter(|field| !field.hop).last().map(|field| field.value)
-}
-
-fn is_https(scheme: &[u8]) -> Option<bool> {
-    let is = |expected: &[u8]| scheme.eq_ignore_ascii_case(expected);
-    if is(b"https") { Some(true) } else { is(b"http").then_some(false) }
+    out.extend_from_slice(b"\r\n");
 }
 
 /// The options of our own connection to the node. TE is one of them (9110 10.1.4).
@@ -228,8 +188,8 @@ pub struct Down<'a> {
     pub via: bool,
     /// How the client spelled the place it asked.
     pub public: PublicName<'a>,
-    /// What must not leak into Location.
-    pub nodes: &'a NodeAddresses,
+    /// What a Location may name.
+    pub places: &'a Places,
     /// What site and route change; not in 1xx.
     pub edits: Option<&'a FieldEdits>,
     /// Fields that Weir adds.
@@ -285,8 +245,9 @@ impl<'a> Passage<'a> {
         }
         match field.kind {
             FieldKind::Location | FieldKind::ContentLocation => {
-                Passing::With(map_location(field.value, &self.down.public, self.down.nodes))
+                Passing::With(map_location(field.value, &self.down.public, self.down.places))
             }
+            FieldKind::Refresh => Passing::With(map_refresh(field.value, &self.down.public, self.down.places)),
             FieldKind::ContentLength => match self.declared.take() {
                 None => Passing::Not,
                 // The node's own digits where they say the same.
@@ -418,10 +379,19 @@ const USUAL_ADDED: usize = 320;
 
 #[cfg(test)]
 mod tests {
+    use super::super::places::Host;
     use super::*;
+    use crate::config::Redirects;
     use crate::wire::{HeadLimits, Method};
 
-    const FROM: Forwarded<'_> = Forwarded { client: b"192.0.2.7", secure: true, port: 443, trust: Trust::Append };
+    const FROM: Forwarded<'_> = Forwarded {
+        client: b"192.0.2.7",
+        real: None,
+        secure: true,
+        port: 443,
+        public_port: None,
+        trust: Trust::Append,
+    };
     const UP: Up<'_> = Up {
         framing: UpFraming::None,
         close: false,
@@ -450,7 +420,7 @@ mod tests {
     }
 
     fn ordinary(client: &str) -> String {
-        format!("{OURS}X-Forwarded-For: {client}\r\n{ORIGIN}\r\n")
+        format!("{OURS}X-Forwarded-For: {client}\r\n{ORIGIN}X-Real-IP: 192.0.2.7\r\n\r\n")
     }
 
     #[test]
@@ -460,7 +430,8 @@ mod tests {
         let expected = "POST /a/../b%2f;c?d=%zz HTTP/1.1\r\nSOAPAction: \"urn:a\"\r\nhOST: ESB.wso2.com:8443\r\n\
                         content-LENGTH: 5\r\nCookie: a=1\r\ncookie: b=2\r\nVia: 1.0 x\r\nX-Empty: \r\n";
         let up = Up { framing: UpFraming::Length(5), ..UP };
-        assert_eq!(written(text, &FROM, &up), format!("{expected}{}", ordinary("192.0.2.7")));
+        let ours = ordinary("192.0.2.7").replace("Port: 443", "Port: 8443");
+        assert_eq!(written(text, &FROM, &up), format!("{expected}{ours}"));
     }
 
     #[test]
@@ -483,8 +454,9 @@ mod tests {
         let came = "X-Forwarded-For: 1.1.1.1, 2.2.2.2\r\nx-forwarded-for: 3.3.3.3\r\nX-Forwarded-For:\r\n\
                     X_Forwarded_For: 9.9.9.9\r\nX-Forwarded-Host: evil\r\nX-Forwarded-Server: evil\r\n";
         let joined = ordinary("1.1.1.1, 2.2.2.2, 3.3.3.3, 192.0.2.7");
+        let believed = joined.replace("esb.wso2.com", "evil");
         for (trust, expected) in
-            [(Trust::Append, joined.clone()), (Trust::Known, joined), (Trust::Strip, ordinary("192.0.2.7"))]
+            [(Trust::Append, joined.clone()), (Trust::Known, believed), (Trust::Strip, ordinary("192.0.2.7"))]
         {
             assert_eq!(up(came, &Forwarded { trust, ..FROM }, &UP), expected, "{trust:?}");
         }
@@ -493,10 +465,12 @@ mod tests {
     #[test]
     fn fields_that_speak_for_a_proxy_are_dropped_from_strangers_only() {
         let came = "X-Forwarded-Prefix: /a\r\nX_Forwarded_Ssl: on\r\nX-Real-IP: 1.1.1.1\r\nForwarded: for=1.1.1.1\r\n";
-        let expected = format!("{came}{}", ordinary("192.0.2.7"));
-        assert_eq!(up(came, &FROM, &UP), expected);
-        assert_eq!(up(came, &Forwarded { trust: Trust::Known, ..FROM }, &UP), expected);
+        let kept = "X-Forwarded-Prefix: /a\r\nX_Forwarded_Ssl: on\r\nForwarded: for=1.1.1.1\r\n";
+        let real = Some("198.51.100.1".parse().expect("an address"));
+        let expected = format!("{kept}{}", ordinary("192.0.2.7").replace("IP: 192.0.2.7", "IP: 198.51.100.1"));
+        assert_eq!(up(came, &Forwarded { trust: Trust::Known, real, ..FROM }, &UP), expected);
         assert_eq!(up(came, &Forwarded { trust: Trust::Strip, ..FROM }, &UP), ordinary("192.0.2.7"));
+        assert_eq!(up(came, &FROM, &UP), ordinary("192.0.2.7"));
     }
 
     #[test]
@@ -510,16 +484,64 @@ mod tests {
             ("X-Forwarded-Proto: gopher\r\nX-Forwarded-Port: 99999\r\n", Trust::Known, "https", "443"),
             ("X-Forwarded-Proto: https\r\nX-Forwarded-Proto: http\r\n", Trust::Known, "http", "80"),
             ("X_Forwarded_Proto: http\r\n", Trust::Known, "https", "443"),
+            // The first of a list is the hop next to the client.
+            ("X-Forwarded-Proto: http , https\r\nX-Forwarded-Port: 8080, 443\r\n", Trust::Known, "http", "8080"),
+            ("X-Forwarded-Proto: http, https\r\n", Trust::Append, "https", "443"),
+            ("X-Forwarded-Host: www.wso2.com:8443\r\n", Trust::Known, "https", "8443"),
+            ("X-Forwarded-Host: www.wso2.com:8443\r\n", Trust::Append, "https", "443"),
             ("", Trust::Known, "https", "443"),
         ];
         for (came, trust, scheme, port) in cases {
-            let expected = format!("X-Forwarded-Proto: {scheme}\r\nX-Forwarded-Port: {port}\r\n\r\n");
+            let expected =
+                format!("X-Forwarded-Proto: {scheme}\r\nX-Forwarded-Port: {port}\r\nX-Real-IP: 192.0.2.7\r\n\r\n");
             let found = up(came, &Forwarded { trust, ..FROM }, &UP);
             assert!(found.ends_with(&expected), "{came:?} {trust:?}: {found}");
             assert_eq!(found.matches("Proto").count(), 1, "{found}");
         }
-        let on_a_port = Forwarded { port: 8443, trust: Trust::Known, ..FROM };
-        assert!(up("X-Forwarded-Proto: https\r\n", &on_a_port, &UP).contains("X-Forwarded-Port: 8443\r\n"));
+    }
+
+    #[test]
+    fn a_trusted_proxy_says_which_host_was_asked() {
+        for (came, trust, expected) in [
+            ("X-Forwarded-Host: www.wso2.com\r\n", Trust::Known, "www.wso2.com"),
+            ("X-Forwarded-Host: www.wso2.com:8443, inner\r\n", Trust::Known, "www.wso2.com"),
+            ("X-Forwarded-Host: www.wso2.com\r\n", Trust::Append, "esb.wso2.com"),
+            ("X-Forwarded-Host: www.wso2.com\r\n", Trust::Strip, "esb.wso2.com"),
+            ("X-Forwarded-Host: a b\r\n", Trust::Known, "esb.wso2.com"),
+            ("X-Forwarded-Host: \r\n", Trust::Known, "esb.wso2.com"),
+        ] {
+            let found = up(came, &Forwarded { trust, ..FROM }, &UP);
+            let expected = format!("X-Forwarded-Host: {expected}\r\nX-Forwarded-Server: {expected}\r\n");
+            assert!(found.contains(&expected), "{came:?} {trust:?}: {found}");
+        }
+    }
+
+    #[test]
+    fn the_port_is_the_one_that_the_client_sees() {
+        let told = |host: &str, version: &str, from: &Forwarded<'_>| {
+            let written = written(&format!("GET / HTTP/{version}\r\n{host}X-Forwarded-Proto: http\r\n\r\n"), from, &UP);
+            let (_, rest) = written.split_once("X-Forwarded-Port: ").expect("it is told");
+            rest.split("\r\n").next().unwrap_or_default().to_owned()
+        };
+        let bound = Forwarded { port: 8443, ..FROM };
+        let public = Forwarded { public_port: Some(9943), ..bound };
+        let believed = Forwarded { trust: Trust::Known, ..public };
+        for (host, version, from, expected) in [
+            ("Host: esb.wso2.com\r\n", "1.1", &bound, "443"),
+            ("Host: esb.wso2.com:10443\r\n", "1.1", &bound, "10443"),
+            ("Host: esb.wso2.com:8443\r\n", "1.1", &bound, "8443"),
+            ("Host: [::1]:10443\r\n", "1.1", &bound, "10443"),
+            ("", "1.0", &bound, "8443"),
+            ("Host: esb.wso2.com\r\n", "1.1", &public, "9943"),
+            ("Host: esb.wso2.com:10443\r\n", "1.1", &public, "10443"),
+            ("", "1.0", &public, "9943"),
+            // By way of a proxy that ends TLS, or begins it: our own port says nothing then.
+            ("Host: esb.wso2.com\r\n", "1.1", &believed, "80"),
+            ("Host: 10.0.0.9:8443\r\n", "1.1", &believed, "80"),
+            ("Host: esb.wso2.com:8080\r\n", "1.1", &believed, "8080"),
+        ] {
+            assert_eq!(told(host, version, from), expected, "{host:?} {from:?}");
+        }
     }
 
     #[test]
@@ -564,27 +586,32 @@ mod tests {
         assert!(!old.contains("Expect"), "{old}");
     }
 
-    fn nodes() -> NodeAddresses {
-        NodeAddresses::new(["10.0.0.3".parse().expect("an address")], [8280])
+    fn places() -> Places {
+        let mut places = Places::default();
+        places.add_pool(false, Redirects::default());
+        for port in [8280, 8243] {
+            places.add_node(0, Host::of(b"10.0.0.3"), port);
+        }
+        places
     }
 
-    fn down(nodes: &NodeAddresses) -> Down<'_> {
+    fn down(places: &Places) -> Down<'_> {
         Down {
             version: Version::Http11,
             framing: DownFraming::Length(5),
             keep_alive: true,
             upgrade: false,
             via: false,
-            public: PublicName { secure: true, authority: b"esb.wso2.com" },
-            nodes,
+            public: PublicName { secure: true, authority: b"esb.wso2.com", target: b"/", pool: 0, translated: false },
+            places,
             edits: None,
             extra: &[],
         }
     }
 
     fn answered(text: &str, to: Method, change: impl FnOnce(&mut Down<'_>)) -> String {
-        let nodes = nodes();
-        let mut down = down(&nodes);
+        let places = places();
+        let mut down = down(&places);
         change(&mut down);
         let mut head = AnswerHead::new();
         head.parse(text.as_bytes(), to).expect("a good head");

@@ -266,6 +266,7 @@ mod tests {
         let edits = FieldEdits::new(&Edits {
             set: vec![("Strict-Transport-Security".into(), "max-age=1".into()), ("content-type".into(), "a/b".into())],
             remove: vec!["x-weir".into(), "content-length".into()],
+            add: Vec::new(),
         });
         let extra: &[(&[u8], &[u8])] = &[(b"X-Weir", b"balanced"), (b"X-Other", b"1")];
         let (answer, reply) = (answer(200, "fine\n"), Reply { extra, edits: Some(&edits), ..Reply::default() });

@@ -188,7 +188,8 @@ mod tests {
     use super::*;
 
     fn said(raw: &str) -> String {
-        let mut room = Room { plain: b"left".into(), unresolved: b"over".into(), twice: b"!".into(), target: Vec::new() };
+        let mut room =
+            Room { plain: b"left".into(), unresolved: b"over".into(), twice: b"!".into(), target: Vec::new() };
         let Ok(readings) = read(raw.as_bytes(), &mut room) else { return "unclear".into() };
         let text = |path: &[u8]| String::from_utf8_lossy(path).into_owned();
         let others = [("^", readings.unresolved), ("2", readings.twice)];

@@ -10,8 +10,10 @@ pub struct Url<'a> {
     pub secure: bool,
     /// Without port, IPv6 addresses in brackets; where the client named none, the site's.
     pub host: &'a [u8],
-    /// The listener's.
+    /// As the client sees it.
     pub port: u16,
+    /// Where the same host is served by the other scheme, if the operator wrote it.
+    pub other_port: Option<u16>,
     /// Path and query as they were sent.
     pub target: &'a [u8],
 }
@@ -22,7 +24,8 @@ pub fn location(out: &mut Vec<u8>, redirect: &Redirect, asked: &Url<'_>) {
         RedirectTarget::Fixed(to) => push(out, to.as_bytes()),
         RedirectTarget::Changed { scheme, host, port, path } => {
             let secure = scheme.as_ref().map_or(asked.secure, |scheme| scheme.eq_ignore_ascii_case("https"));
-            let port = port.unwrap_or(if secure == asked.secure { asked.port } else { default_port(secure) });
+            let other = asked.other_port.filter(|_| host.is_none()).unwrap_or(default_port(secure));
+            let port = port.unwrap_or(if secure == asked.secure { asked.port } else { other });
             let host = host.as_ref().map_or(asked.host, |host| host.as_bytes());
             let target = path.as_ref().map_or_else(|| origin_form(asked.target), |path| path.as_bytes());
             push_origin(out, secure, host, port);
@@ -92,7 +95,8 @@ fn push(out: &mut Vec<u8>, part: &[u8]) {
 mod tests {
     use super::*;
 
-    const PLAIN: Url<'_> = Url { secure: false, host: b"esb.wso2.com", port: 80, target: b"/a/../b;c?d=%0a" };
+    const PLAIN: Url<'_> =
+        Url { secure: false, host: b"esb.wso2.com", port: 80, other_port: None, target: b"/a/../b;c?d=%0a" };
     const SECURE: Url<'_> = Url { secure: true, port: 443, ..PLAIN };
 
     fn told(target: RedirectTarget, asked: &Url<'_>) -> String {
@@ -128,6 +132,19 @@ mod tests {
             (changed("", "", 0, "/carbon/"), PLAIN, "http://esb.wso2.com/carbon/"),
             (changed("", "", 0, "carbon"), PLAIN, "http://esb.wso2.com/carbon"),
             (changed("https", "a", 1, "/x?y"), PLAIN, "https://a:1/x?y"),
+        ] {
+            assert_eq!(told(target, &asked), expected);
+        }
+    }
+
+    #[test]
+    fn the_other_scheme_is_where_the_operator_says_that_clients_find_it() {
+        let asked = Url { other_port: Some(9443), ..PLAIN };
+        for (target, expected) in [
+            (changed("https", "", 0, ""), "https://esb.wso2.com:9443/a/../b;c?d=%0a"),
+            (changed("https", "", 8443, ""), "https://esb.wso2.com:8443/a/../b;c?d=%0a"),
+            (changed("https", "www.wso2.com", 0, ""), "https://www.wso2.com/a/../b;c?d=%0a"),
+            (changed("http", "", 0, ""), "http://esb.wso2.com/a/../b;c?d=%0a"),
         ] {
             assert_eq!(told(target, &asked), expected);
         }

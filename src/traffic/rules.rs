@@ -73,7 +73,8 @@ impl SiteRules {
             by_route: by_route.collect(),
             own: Rules {
                 name: "".into(),
-                action: Action::Pool(site.pool),
+                // Without a pool a route takes everything.
+                action: site.pool.map_or(Action::Deny, Action::Pool),
                 access: site.access.clone(),
                 rate: rate(&site.rate, before.map(|before| &before.own)),
                 asks_who: site_asks_who,

@@ -9,9 +9,9 @@ use std::sync::Arc;
 
 use super::balance::Balancer;
 use super::clients::Doors;
-use super::location::NodeAddresses;
 use super::member::{Load, Member, Post, Waiting};
 use super::own_cookie::Tokens;
+use super::places::Places;
 use super::pool::Pool;
 use super::resolved::Resolved;
 use super::rules::SiteRules;
@@ -34,8 +34,8 @@ pub struct Snapshot {
     pub pools: Vec<Pool>,
     /// The open connections of listeners, same order as in the configuration.
     pub doors: Vec<Arc<Doors>>,
-    /// What counts as a node's address in a Location.
-    pub nodes: NodeAddresses,
+    /// What a Location may name, and where it leads a client.
+    pub places: Places,
     numbers: Numbers,
 }
 
@@ -71,9 +71,6 @@ impl Secrets {
     }
 }
 
-/// Where a WSO2 node listens, before its offset: PassThrough and Tomcat, plain and TLS.
-const WSO2_PORTS: [u16; 4] = [8280, 8243, 9443, 9763];
-
 /// Numbers of nodes are halves of a word in the session table.
 const MOST_NUMBERS: u32 = u16::MAX as u32;
 
@@ -104,7 +101,7 @@ impl Snapshot {
                 .collect(),
             doors: config.listeners.iter().map(|listener| doors(listener, ground)).collect(),
             pools,
-            nodes: node_addresses(&config, ground.resolved),
+            places: Places::new(&config, ground.resolved),
             numbers,
             config,
         }
@@ -130,16 +127,6 @@ fn doors(listener: &config::Listener, ground: &Ground<'_>) -> Arc<Doors> {
         before.doors.get(index)
     };
     known().map_or_else(|| Arc::new(Doors::new(ground.secrets.tables)), Arc::clone)
-}
-
-fn node_addresses(config: &Config, resolved: &Resolved) -> NodeAddresses {
-    let ports = config.pools.iter().flat_map(|pool| {
-        pool.members.iter().map(|member| pool.port.saturating_add(config.nodes[member.node].port_offset))
-    });
-    let offset = |node: &config::Node| WSO2_PORTS.map(|port| port.saturating_add(node.port_offset));
-    let usual = config.nodes.iter().flat_map(offset);
-    let addresses = config.nodes.iter().flat_map(|node| addresses_of(node, resolved).iter().copied());
-    NodeAddresses::new(addresses, ports.chain(usual))
 }
 
 /// Where a node is: one address, or as many as its name has, which may be none.

@@ -25,6 +25,7 @@ pub enum FieldKind {
     ProxyConnection,
     ProxyOther,
     Referer,
+    Refresh,
     Server,
     SetCookie,
     Te,
@@ -54,6 +55,7 @@ impl FieldKind {
             (6, b'c') => Self::Cookie.if_named(name, b"cookie"),
             (6, b'e') => Self::Expect.if_named(name, b"expect"),
             (6, b's') => Self::Server.if_named(name, b"server"),
+            (7, b'r') if is(name, b"refresh") => Self::Refresh,
             (7, b'r') => Self::Referer.if_named(name, b"referer"),
             (7, b't') => Self::Trailer.if_named(name, b"trailer"),
             (7, b'u') => Self::Upgrade.if_named(name, b"upgrade"),
@@ -135,6 +137,7 @@ impl FieldKind {
                 | Self::XForwardedPort
                 | Self::XForwardedProto
                 | Self::XForwardedServer
+                | Self::XRealIp
         )
     }
 }

@@ -51,6 +51,7 @@ fn json_lines_are_json_and_say_the_same() {
 /// The keys that a line about a request has, in their order.
 const KEYS: &[&str] = &[
     "time",
+    "client",
     "peer",
     "request",
     "status",
@@ -75,6 +76,24 @@ const KEYS: &[&str] = &[
     "connection",
     "nth",
 ];
+
+#[test]
+fn behind_a_trusted_proxy_the_line_begins_with_the_client_and_names_the_proxy_beside_it() {
+    let origin = Origin::named("n");
+    let logged = |format: &str, listener: &str| {
+        let site = format!("access-log = \"$dir/access.log\"\nlog-format = \"{format}\"\n");
+        let weir = Plan::before(&[&origin]).listener(listener).site(&site).start();
+        weir.client().ask("GET /a HTTP/1.1\r\nHost: esb.test\r\nX-Forwarded-For: 198.51.100.7\r\n\r\n");
+        line(&weir, "access.log", "/a")
+    };
+    let trusted = "trusted-proxies = [\"127.0.0.0/8\"]";
+    let told = logged("combined", trusted);
+    assert!(told.starts_with("198.51.100.7 - - [") && told.contains(" peer=127.0.0.1 host=esb.test "), "{told}");
+    let told: Value = serde_json::from_str(&logged("json", trusted)).expect("JSON");
+    assert_eq!((&told["client"], &told["peer"]), (&json!("198.51.100.7"), &json!("127.0.0.1")));
+    let told = logged("combined", "");
+    assert!(told.starts_with("127.0.0.1 - - [") && told.contains(" peer=127.0.0.1 host=esb.test "), "{told}");
+}
 
 #[test]
 fn every_json_line_has_every_field_whatever_became_of_the_request() {

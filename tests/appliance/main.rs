@@ -16,6 +16,7 @@ mod harness;
 mod health;
 mod ipv6;
 mod limits;
+mod locations;
 mod logs;
 mod memory;
 mod methods;

@@ -140,6 +140,36 @@ fn http_moves_to_https_with_host_port_and_query_kept() {
 }
 
 #[test]
+fn a_site_that_only_redirects_needs_no_pool() {
+    let weir = Plan::text(
+        "state-dir = \"$dir\"\nthreads = 1\n[admin]\nbind = \"127.0.0.1:$admin\"\n\
+         [[listener]]\nname = \"http\"\nbind = \"127.0.0.1:$http\"\ntrusted-proxies = [\"127.0.0.1\"]\n\
+         [[site]]\nname = \"up\"\nlistener = \"http\"\nhosts = [\"esb.test\"]\naccess-log = \"$dir/access.log\"\n\
+         [[site.route]]\npath = \"/robots.txt\"\nanswer = { body = \"none\" }\n\
+         [[site.route]]\nredirect = { scheme = \"https\" }\n",
+    )
+    .start();
+    assert_eq!(weir.get("/a?b").field("location").as_deref(), Some("https://esb.test/a?b"));
+    assert_eq!(weir.get("/robots.txt").text(), "none");
+    // By way of a proxy that ended TLS there is nothing that could answer.
+    let led_back = weir.client().ask(get("/", "X-Forwarded-Proto: https\r\n"));
+    assert_eq!(led_back.refusal(), "421 unknown-host");
+    assert_eq!(weir.client().ask("GET / HTTP/1.1\r\nHost: no.test\r\n\r\n").status, 421);
+}
+
+#[test]
+fn a_cookie_that_a_site_adds_stands_beside_the_sessions() {
+    let origin = Origin::answering(|_| ok_with("Set-Cookie: JSESSIONID=1\r\n", "fine"));
+    let weir =
+        Plan::before(&[&origin]).secure().site("response-headers = { add = { Set-Cookie = \"seen=1\" } }").start();
+    assert_eq!(weir.get("/").values("set-cookie"), ["JSESSIONID=1", "seen=1"]);
+    let two = H2Client::connect(weir.https()).get("/", &[]).expect("an answer");
+    let cookies: Vec<_> =
+        two.fields.get_all("set-cookie").iter().map(|value| value.to_str().unwrap_or_default()).collect();
+    assert_eq!(cookies, ["JSESSIONID=1", "seen=1"]);
+}
+
+#[test]
 fn a_redirect_leads_to_where_the_request_is_served() {
     let origin = Origin::named("n");
     let http = "[[site]]\nname = \"up\"\nlistener = \"http\"\nhosts = [\"mgt.esb.test\"]\npool = \"app\"\n\

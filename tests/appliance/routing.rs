@@ -163,27 +163,30 @@ fn nodes_are_told_what_the_guide_tells_them_and_the_listener_too() {
     let World { weir, worker, .. } = &three_sites("");
     let mut client = Client::tls(weir.https(), &Offer::http1("esb.test")).expect("the handshake succeeds");
     client.ask("GET /a?b=c HTTP/1.1\r\nHost: ESB.test:8443\r\nX-Forwarded-For: 192.0.2.1\r\nAccept: */*\r\n\r\n");
-    let port = weir.https().port();
-    let expected = format!(
-        "GET /a?b=c HTTP/1.1\r\nHost: ESB.test:8443\r\nAccept: */*\r\nX-Forwarded-Host: esb.test\r\n\
+    let expected = "GET /a?b=c HTTP/1.1\r\nHost: ESB.test:8443\r\nAccept: */*\r\nX-Forwarded-Host: esb.test\r\n\
          X-Forwarded-Server: esb.test\r\nX-Forwarded-For: 192.0.2.1, 127.0.0.1\r\nX-Forwarded-Proto: https\r\n\
-         X-Forwarded-Port: {port}\r\n\r\n"
-    );
+         X-Forwarded-Port: 8443\r\nX-Real-IP: 127.0.0.1\r\n\r\n";
     assert_eq!(worker.last().text(), expected);
 }
 
 #[test]
 fn strangers_are_not_believed_once_trusted_proxies_are_named() {
-    for (trusted, expected) in [("[\"192.0.2.0/24\"]", "127.0.0.1"), ("[\"127.0.0.0/8\"]", "198.51.100.7, 127.0.0.1")] {
+    for (trusted, expected, real, host, proto) in [
+        ("[\"192.0.2.0/24\"]", "127.0.0.1", "127.0.0.1", "esb.test", "http"),
+        ("[\"127.0.0.0/8\"]", "198.51.100.7, 127.0.0.1", "198.51.100.7", "www.test", "https"),
+    ] {
         let origin = Origin::named("n");
         let weir = Plan::before(&[&origin]).listener(&format!("trusted-proxies = {trusted}")).start();
         weir.client().ask(
-            "GET / HTTP/1.1\r\nHost: esb.test\r\nX-Forwarded-For: 198.51.100.7\r\nX-Forwarded-Host: evil.test\r\n\
-             X_Forwarded_For: 203.0.113.9\r\n\r\n",
+            "GET / HTTP/1.1\r\nHost: esb.test\r\nX-Forwarded-For: 198.51.100.7\r\nX-Forwarded-Host: www.test\r\n\
+             X-Forwarded-Proto: https, http\r\nX-Real-IP: 203.0.113.9\r\nX_Forwarded_For: 203.0.113.9\r\n\r\n",
         );
         let seen = origin.last();
         assert_eq!(seen.values("x-forwarded-for"), [expected], "{trusted}");
-        assert_eq!(seen.values("x-forwarded-host"), ["esb.test"], "{trusted}");
+        assert_eq!(seen.values("x-forwarded-host"), [host], "{trusted}");
+        assert_eq!(seen.values("x-forwarded-proto"), [proto], "{trusted}");
+        assert_eq!(seen.values("x-real-ip"), [real], "{trusted}");
+        assert_eq!(seen.values("host"), ["esb.test"], "{trusted}");
         assert_eq!(seen.values("x_forwarded_for"), [""; 0], "{trusted}");
     }
 }

@@ -193,6 +193,7 @@ fn edits_of_a_route_are_those_of_its_site_and_its_own() {
     let edits = |set: &[(&str, &str)], remove: &[&str]| Edits {
         set: set.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect(),
         remove: remove.iter().map(|name| (*name).into()).collect(),
+        add: Vec::new(),
     };
     assert_eq!(site.request_headers, edits(&[("X-A", "site"), ("X-B", "site")], &["x-c", "x-d"]));
     let route = &site.routes[0];

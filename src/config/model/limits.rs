@@ -50,6 +50,8 @@ pub enum RateBy {
 pub struct Edits {
     /// Name as written, and value; instead of every line of that name.
     pub set: Vec<(Arc<str>, Arc<str>)>,
+    /// Name as written, and value; beside the lines of that name.
+    pub add: Vec<(Arc<str>, Arc<str>)>,
     /// Lower-case names.
     pub remove: Vec<Arc<str>>,
 }

@@ -44,6 +44,8 @@ pub struct Pool {
     pub eject: Eject,
     /// What happens while probes fail at every node. Default fail.
     pub when_none: WhenNone,
+    /// What becomes of a Location that names a node.
+    pub redirects: Redirects,
     /// Where the file says so.
     pub at: Place,
 }
@@ -160,6 +162,22 @@ pub enum WhenNone {
     Fail,
     /// All are tried, as if nobody had probed.
     All,
+}
+
+/// What becomes of a Location, Content-Location or Refresh that a node writes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Redirects {
+    /// It passes as it is.
+    Off,
+    /// What begins with the first part of a pair begins with the second instead; for the rest, a node is mapped to the
+    /// site that leads to it. Default: no pairs.
+    Pairs(Vec<(Arc<str>, Arc<str>)>),
+}
+
+impl Default for Redirects {
+    fn default() -> Self {
+        Self::Pairs(Vec::new())
+    }
 }
 
 /// The `tls` table of a pool.

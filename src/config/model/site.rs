@@ -22,8 +22,9 @@ pub struct Site {
     pub default: bool,
     /// Present exactly when the site is on a TLS listener.
     pub certificate: Option<Arc<Certificate>>,
-    /// Index into [`Config::pools`](super::Config::pools): where what no route takes goes.
-    pub pool: usize,
+    /// Index into [`Config::pools`](super::Config::pools): where what no route takes goes. `None`: a route takes
+    /// everything, and none leads to the site's own pool.
+    pub pool: Option<usize>,
     /// The first that matches takes the request.
     pub routes: Vec<Route>,
     /// Who may come.

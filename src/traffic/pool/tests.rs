@@ -59,6 +59,7 @@ fn settings(nodes: usize) -> config::Pool {
             max_ejected: 50,
         },
         when_none: WhenNone::Fail,
+        redirects: config::Redirects::default(),
         at: Place::default(),
     }
 }

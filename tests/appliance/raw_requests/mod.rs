@@ -65,7 +65,7 @@ impl Table<'_> {
     fn try_row(&self, row: &Row) -> Result<(), String> {
         let before = self.origin.count();
         let mut client = Client::plain(self.weir.http()).map_err(|error| format!("cannot connect: {error}"))?;
-        let bytes = expand(&row.send, self.weir.http().port());
+        let bytes = expand(&row.send);
         for piece in bytes.chunks(row.piece.unwrap_or(bytes.len()).max(1)) {
             client.send(piece);
         }
@@ -109,9 +109,8 @@ impl Table<'_> {
         let seen = self.origin.seen().split_off(before);
         doubts(&seen)?;
         let got: Vec<String> = seen.iter().map(Seen::text).collect();
-        let port = self.weir.http().port();
         let wanted: Vec<String> =
-            row.reaches.iter().map(|text| String::from_utf8_lossy(&expand(text, port)).into_owned()).collect();
+            row.reaches.iter().map(|text| String::from_utf8_lossy(&expand(text)).into_owned()).collect();
         if got == wanted { Ok(()) } else { Err(format!("reached the node:\n   {got:?}\nexpected:\n   {wanted:?}")) }
     }
 

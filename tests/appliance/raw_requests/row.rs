@@ -1,5 +1,5 @@
 //! A row of the table, and the short spellings it is written in: `$H` is the Host line of esb.test, `$F` the lines that
-//! Weir adds for it, `$P` the listener's port, `$[hex]` a byte.
+//! Weir adds for it, `$P` the port that the client sees, `$[hex]` a byte.
 
 /// What a client sends and what must come of it.
 pub(super) struct Row {
@@ -112,12 +112,14 @@ pub(super) fn silence(name: &str, send: &str) -> Row {
 }
 
 /// The bytes of a piece.
-pub(super) fn expand(text: &str, port: u16) -> Vec<u8> {
+pub(super) fn expand(text: &str) -> Vec<u8> {
     const FORWARDED: &str = "X-Forwarded-Host: esb.test\r\nX-Forwarded-Server: esb.test\r\n\
         X-Forwarded-For: 127.0.0.1\r\n$R";
-    const REST: &str = "X-Forwarded-Proto: http\r\nX-Forwarded-Port: $P\r\n";
+    const REST: &str = "X-Forwarded-Proto: http\r\nX-Forwarded-Port: $P\r\nX-Real-IP: 127.0.0.1\r\n";
     let text = text.replace("$F", FORWARDED).replace("$R", REST);
-    let text = text.replace("$H", "Host: esb.test\r\n").replace("$P", &port.to_string());
+    let text = text
+        .replace("$H", "Host: esb.test\r\n")
+        .replace("$P", if text.contains("esb.test:8443\r\n") { "8443" } else { "80" });
     let mut parts = text.split("$[");
     let mut bytes = parts.next().unwrap_or_default().as_bytes().to_vec();
     for part in parts {
