@@ -12,8 +12,9 @@ use super::conn::Conn;
 use super::trip::Trip;
 use super::worker::Worker;
 
-/// Runs the tunnel to its end. `early` came from the client after its head, `first` from the node after its 101.
-pub(crate) async fn run(trip: &mut Trip<'_>, client: &Conn, early: &mut Buffer, node: &Conn, first: Buffer) {
+/// Runs the tunnel to its end; false where a side broke. `early` came from the client after its head, `first` from the node
+/// after its 101.
+pub(crate) async fn run(trip: &mut Trip<'_>, client: &Conn, early: &mut Buffer, node: &Conn, first: Buffer) -> bool {
     let idle = trip.timeouts().tunnel;
     let worker = trip.connection.worker();
     let _open = trip.place.generation.tunnel_opened(trip.site);
@@ -39,6 +40,7 @@ pub(crate) async fn run(trip: &mut Trip<'_>, client: &Conn, early: &mut Buffer, 
         node.cut();
     }
     trip.tunnelled(node.sent() - up_before, client.sent() - down_before);
+    ends.is_ok()
 }
 
 async fn pipe(worker: &Worker, from: &Conn, to: &Conn, idle: Duration, spoken: &Cell<u64>) -> io::Result<()> {

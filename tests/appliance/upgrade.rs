@@ -156,6 +156,20 @@ fn a_client_that_goes_ends_the_nodes_side() {
 }
 
 #[test]
+fn a_node_that_breaks_ends_the_clients_side_at_once_though_it_still_sends() {
+    let origin = Origin::speaking(|talk| {
+        talk.send(AGREE);
+        talk.read_raw();
+        talk.reset();
+    });
+    let weir = Plan::before(&[&origin]).secure().start();
+    for client in [weir.client(), weir.secure_client()] {
+        let mut client = upgraded(client);
+        assert!(!client.send(vec![b'x'; 16 << 20]), "what it sends is still read");
+    }
+}
+
+#[test]
 fn what_is_no_upgrade_goes_up_without_the_field() {
     let (origin, weir) = world();
     let rows = [
