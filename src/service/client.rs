@@ -110,6 +110,17 @@ impl Body<'_> {
         }
     }
 
+    /// The same, and reads nothing meanwhile: what was read is on its way up.
+    pub(crate) async fn gone_unread(&self) -> Gone {
+        match self {
+            Self::H1(body) => body.gone_unread().await,
+            Self::H2(body) => {
+                body.gone().await;
+                Gone::Broken
+            }
+        }
+    }
+
     /// Whether the client still has to take what we would write.
     pub(crate) fn holds_us_up(&self) -> bool {
         match self {

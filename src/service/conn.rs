@@ -15,7 +15,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 
 use super::buffers::Buffer;
 use super::clock::{Clock, Slot};
-use super::tcp::{Reset, Tcp};
+use super::tcp::{OtherSide, Reset, Tcp};
 
 /// What a connection runs over: a socket, or TLS on one.
 pub(crate) trait Io: AsyncRead + AsyncWrite + Unpin + Send {}
@@ -37,6 +37,18 @@ pub(super) const COPIED: usize = 2 * 1024;
 pub(super) const LONG: u64 = 100;
 /// Bytes taken without such a wait that show that they were not taken by the kernel's buffers alone.
 pub(super) const KEEPING_UP: u64 = 256 * 1024;
+
+/// How often a connection that nobody may read is looked at.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
+
+/// Ends a pause, also one that is given up.
+struct Done<'s>(&'s Slot);
+
+impl Drop for Done<'_> {
+    fn drop(&mut self) {
+        self.0.read_done();
+    }
+}
 
 /// A stream with deadlines.
 pub(crate) struct Conn {
@@ -87,11 +99,32 @@ impl Conn {
         read
     }
 
-    /// Waits for `limit`, on the coarse clock.
+    /// Waits for `limit`, on the coarse clock, while nobody reads.
     pub(crate) async fn pause(&self, limit: Duration) {
         self.slot.read_within(limit);
+        let _done = Done(&self.slot);
         poll_fn(|cx| if self.slot.read_late(cx) { Poll::Ready(()) } else { Poll::Pending }).await;
-        self.slot.read_done();
+    }
+
+    /// Waits until the other side has ended, without reading what it may have sent before.
+    pub(crate) async fn ended_unread(&self) -> OtherSide {
+        loop {
+            self.pause(LOOK_AGAIN).await;
+            let now = self.other_side().await;
+            if now != OtherSide::Open {
+                return now;
+            }
+        }
+    }
+
+    /// The socket is below TLS, where only a flush gets; one that must wait for room finds out at another time.
+    async fn other_side(&self) -> OtherSide {
+        self.reset.ask_whether_left();
+        poll_fn(|cx| {
+            let _ = Pin::new(&mut *self.stream.borrow_mut()).poll_flush(cx);
+            Poll::Ready(self.reset.other_side())
+        })
+        .await
     }
 
     /// One try at reading, under the deadline that was set before by [`Conn::deadline`].

@@ -19,7 +19,7 @@ use super::conn::Conn;
 use super::connection::Connection;
 use super::download::pass_body;
 use super::ending::{self, Ended};
-use super::fault::{ClientFault, Gone, Lost};
+use super::fault::{ClientFault, Gone, Lost, unless_gone};
 use super::h1::{self, HALF_CLOSED};
 use super::own_answer;
 use super::reach::Node;
@@ -193,7 +193,7 @@ async fn ask(
     sink: &mut Sink<'_>,
 ) -> Result<Asked, Lost> {
     let timeouts = trip.timeouts();
-    let node = trip.reach(attempt, timeouts).await.map_err(Lost::Node)?;
+    let node = unless_gone(trip.reach(attempt, timeouts), upload.gone()).await?.map_err(Lost::Node)?;
     upload.begin(trip, attempt, &node.conn, timeouts.send).await?;
     let flow = Flow { going: Cell::new(Going::of(upload)), answering: Cell::new(false) };
     let answered = {
@@ -277,10 +277,7 @@ async fn send_and_watch(
                 return Lost::Node(Failure::SendTimeout);
             }
             // The node may have answered before it closed (413, say): what it said is still to be read.
-            Err(Stopped::Node(_)) => {
-                go(Going::Stopped);
-                return pending().await;
-            }
+            Err(Stopped::Node(_)) => go(Going::Stopped),
             // What the node already says of a body that breaks off is worth more than our own complaint.
             Err(Stopped::Client(refusal)) if flow.answering.get() && refusal != Refusal::ClientGone => {
                 go(Going::Stopped);

@@ -1,6 +1,9 @@
 //! Why an exchange ends early: by whose doing, and what follows from it.
 
+use std::future::{Future, poll_fn};
 use std::io;
+use std::pin::pin;
+use std::task::Poll;
 
 use crate::traffic::refusal::Refusal;
 use crate::traffic::retry::Failure;
@@ -49,6 +52,19 @@ pub(crate) enum Gone {
     Finished,
     /// It takes nothing any more.
     Broken,
+}
+
+/// Does it for as long as the client is there; that is asked only where it must wait.
+pub(crate) async fn unless_gone<T, G>(
+    doing: impl Future<Output = T>,
+    gone: impl Future<Output = G>,
+) -> Result<T, ClientFault> {
+    let (mut doing, mut gone) = (pin!(doing), pin!(gone));
+    poll_fn(|cx| match doing.as_mut().poll(cx) {
+        Poll::Ready(done) => Poll::Ready(Ok(done)),
+        Poll::Pending => gone.as_mut().poll(cx).map(|_| Err(ClientFault::Gone)),
+    })
+    .await
 }
 
 /// Why an attempt at one node ended.

@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::buffers::Buffer;
 use super::conn::{COPIED, Conn};
 use super::fault::{ClientFault, Gone};
+use super::tcp::OtherSide;
 use super::unchunk;
 use crate::traffic::headers::{self, Down, DownFraming, write_field};
 use crate::traffic::page::{Page, Reply};
@@ -153,7 +154,7 @@ impl<'c> Body<'c> {
     pub(crate) async fn gone(&mut self) -> Gone {
         loop {
             if self.input.unread().len() >= self.read_ahead.min(super::buffers::SIZE) {
-                std::future::pending::<()>().await;
+                return self.gone_unread().await;
             }
             let conn = self.conn;
             let input = &mut *self.input;
@@ -164,6 +165,15 @@ impl<'c> Body<'c> {
                 Err(_) => return Gone::Broken,
                 Ok(_) => {}
             }
+        }
+        self.conn.pause(HALF_CLOSED).await;
+        Gone::Finished
+    }
+
+    /// See [`super::client::Body::gone_unread`].
+    pub(crate) async fn gone_unread(&self) -> Gone {
+        if self.conn.ended_unread().await == OtherSide::Gone {
+            return Gone::Broken;
         }
         self.conn.pause(HALF_CLOSED).await;
         Gone::Finished

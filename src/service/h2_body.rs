@@ -111,7 +111,7 @@ impl Body {
     }
 
     /// See [`super::client::Body::gone`].
-    pub(crate) async fn gone(&mut self) {
+    pub(crate) async fn gone(&self) {
         poll_fn(|cx| self.stream.borrow_mut().poll_reset(cx)).await;
     }
 

@@ -5,16 +5,16 @@ use std::fmt;
 use std::future::Future;
 use std::io;
 use std::os::fd::AsRawFd;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 
 use pingora_core::protocols::raw_connect::ProxyDigest;
 use pingora_core::protocols::{
     GetProxyDigest, GetSocketDigest, GetTimingDigest, Peek, Shutdown, SocketDigest, Ssl, TimingDigest, UniqueID,
 };
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, Interest, ReadBuf};
 use tokio::net::TcpStream;
 
 /// The socket.
@@ -23,8 +23,8 @@ pub(crate) struct Tcp {
     reset: Reset,
 }
 
-/// A string on the socket's door: when pulled, dropping the socket resets the connection. It also tells whether anything
-/// went out, which TLS above the socket does not say of a write that failed half-way.
+/// A string on the socket's door: when pulled, dropping the socket resets the connection. It also tells what TLS above the
+/// socket does not: whether anything went out of a write that failed half-way, and whether the other side has left.
 #[derive(Clone, Default)]
 pub(crate) struct Reset(Arc<Door>);
 
@@ -32,6 +32,21 @@ pub(crate) struct Reset(Arc<Door>);
 struct Door {
     pulled: AtomicBool,
     written: AtomicBool,
+    /// Somebody asks whether the other side has left.
+    asked: AtomicBool,
+    ended: AtomicBool,
+    gone: AtomicBool,
+}
+
+/// What the kernel says of the other side of a connection, whatever still waits there to be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum OtherSide {
+    /// It may send more.
+    Open,
+    /// It has ended its direction, and may listen still.
+    Ended,
+    /// It has left: nothing can be sent to it any more.
+    Gone,
 }
 
 impl Reset {
@@ -48,6 +63,32 @@ impl Reset {
     /// Whether a byte went out since [`Reset::forget_written`].
     pub(crate) fn has_written(&self) -> bool {
         self.0.written.load(Ordering::Relaxed)
+    }
+
+    /// The next flush of the socket finds out whether the other side has left.
+    pub(crate) fn ask_whether_left(&self) {
+        self.0.asked.store(true, Ordering::Relaxed);
+    }
+
+    /// What the last such flush found.
+    pub(crate) fn other_side(&self) -> OtherSide {
+        if self.0.gone.load(Ordering::Relaxed) {
+            OtherSide::Gone
+        } else if self.0.ended.load(Ordering::Relaxed) {
+            OtherSide::Ended
+        } else {
+            OtherSide::Open
+        }
+    }
+
+    // Kept as the runtime was told of them by the kernel: no system call, and what lies there unread stays.
+    fn look(&self, stream: &TcpStream) {
+        let both = Interest::READABLE | Interest::WRITABLE;
+        let mut cx = Context::from_waker(Waker::noop());
+        if let Poll::Ready(Ok(ready)) = pin!(stream.ready(both)).poll(&mut cx) {
+            self.0.ended.store(ready.is_read_closed(), Ordering::Relaxed);
+            self.0.gone.store(ready.is_write_closed(), Ordering::Relaxed);
+        }
     }
 
     fn note<T>(&self, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
@@ -93,6 +134,9 @@ impl AsyncWrite for Tcp {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.reset.0.asked.swap(false, Ordering::Relaxed) {
+            self.reset.look(&self.stream);
+        }
         Pin::new(&mut self.stream).poll_flush(cx)
     }
 

@@ -8,7 +8,7 @@ use super::attempt::Attempt;
 use super::buffers::Buffer;
 use super::client::{Body, Sink};
 use super::conn::{COPIED, Conn};
-use super::fault::{ClientFault, Gone, Lost};
+use super::fault::{ClientFault, Gone, Lost, unless_gone};
 use super::trip::Trip;
 use crate::traffic::headers::UpFraming;
 use crate::traffic::refusal::Refusal;
@@ -160,7 +160,7 @@ impl<'u, 'c> Upload<'u, 'c> {
         if self.resent < self.kept.len() {
             let end = self.kept.len().min(self.resent + REMEMBERED);
             frame(self.framing, out.end(REMEMBERED), self.kept.get(self.resent..end).unwrap_or_default());
-            node.write(out.unread(), limit).await.map_err(Stopped::Node)?;
+            self.write(node, out.unread(), limit).await?;
             self.resent = end;
             self.settle();
             return Ok(self.finished);
@@ -172,20 +172,35 @@ impl<'u, 'c> Upload<'u, 'c> {
         self.check(count).map_err(Stopped::Client)?;
         if !more {
             self.write_end(out.end(0));
-            node.write(out.unread(), limit).await.map_err(Stopped::Node)?;
+            self.write(node, out.unread(), limit).await?;
             self.finished = true;
             return Ok(true);
         }
-        let sent = if chunked {
+        if chunked {
             frame(self.framing, out.end(count), self.body.data().get(..count).unwrap_or_default());
-            node.write(out.unread(), limit).await
+            self.write(node, out.unread(), limit).await?;
         } else {
-            node.write(self.body.data(), limit).await
-        };
-        sent.map_err(Stopped::Node)?;
+            self.write(node, self.body.data(), limit).await?;
+        }
         self.use_up(count);
         self.settle();
         Ok(self.finished)
+    }
+
+    /// Writes to the node, for as long as the client is there.
+    async fn write(&self, node: &Conn, data: &[u8], limit: Duration) -> Result<(), Stopped> {
+        match unless_gone(node.write(data, limit), self.gone_while_sending(node)).await {
+            Ok(written) => written.map_err(Stopped::Node),
+            Err(fault) => Err(Stopped::Client(fault.refusal())),
+        }
+    }
+
+    // Who has said all that it had to say may still listen, for as long as its node goes on taking it.
+    async fn gone_while_sending(&self, node: &Conn) {
+        let mut sent = node.sent();
+        while self.body.gone_unread().await == Gone::Finished && node.sent() != sent {
+            sent = node.sent();
+        }
     }
 
     fn write_end(&self, out: &mut Vec<u8>) {

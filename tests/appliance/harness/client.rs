@@ -150,6 +150,28 @@ impl Client {
         silent
     }
 
+    /// Sends this again and again until nobody takes it any more.
+    pub(crate) fn send_until_stuck(&mut self, piece: &[u8]) {
+        let _ = self.socket.set_write_timeout(Some(Duration::from_millis(300)));
+        while self.send(piece) {}
+        let _ = self.socket.set_write_timeout(Some(WAIT));
+    }
+
+    /// Sends this again and again until it lies unread at the other side, which then has all of it.
+    #[track_caller]
+    pub(crate) fn send_until_unread(&mut self, piece: &[u8]) {
+        let addresses = self.socket.local_addr().and_then(|own| Ok((own.port(), self.socket.peer_addr()?.port())));
+        let (own, other) = addresses.expect("a connected socket has addresses");
+        let waits = |own, other| super::ports::queues(own, other).unwrap_or_default();
+        loop {
+            assert!(self.send(piece), "it is taken");
+            super::eventually::eventually("what was sent arrives", || waits(own, other).0 == 0);
+            if !super::eventually::within(Duration::from_millis(150), || waits(other, own).1 == 0) {
+                return;
+            }
+        }
+    }
+
     /// Says that nothing more will be sent.
     pub(crate) fn finish(&mut self) {
         let _ = self.socket.shutdown(Shutdown::Write);

@@ -16,6 +16,9 @@ use super::tls::Offer;
 /// How long any one thing may take.
 const WAIT: Duration = Duration::from_secs(30);
 
+/// After so long what is not taken is not going to be.
+const STUCK: Duration = Duration::from_millis(500);
+
 /// A connection.
 pub(crate) struct H2Client {
     runtime: tokio::runtime::Runtime,
@@ -162,6 +165,23 @@ impl H2Client {
         };
         let answers = self.runtime.block_on(async { tokio::time::timeout(WAIT, all).await }).expect("answers in time");
         answers.into_iter().map(|answer| answer.expect("each stream is answered")).collect()
+    }
+
+    /// Sends a body for as long as it is taken, and then resets the stream.
+    #[track_caller]
+    pub(crate) fn upload_until_stuck_and_reset(&mut self, path: &str) {
+        let requests = self.requests.clone();
+        let talk = async move {
+            let (_answer, mut up) = requests.ready().await?.send_request(request("POST", path, &[]), false)?;
+            let piece = Bytes::from(vec![b'x'; 16 * 1024]);
+            while let Ok(sent) = tokio::time::timeout(STUCK, send(&mut up, piece.clone(), false)).await {
+                sent?;
+            }
+            up.send_reset(h2::Reason::CANCEL);
+            tokio::time::sleep(STUCK).await;
+            Ok::<_, h2::Error>(())
+        };
+        self.runtime.block_on(async { tokio::time::timeout(WAIT, talk).await }).expect("in time").expect("a stream");
     }
 
     /// Sends a request, reads the head of its answer, and resets the stream.

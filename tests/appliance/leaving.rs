@@ -1,0 +1,142 @@
+//! Clients that leave while their node reads nothing of what they send: it is noticed, their place is given back, and the
+//! node is not blamed. Who only has said all that it had to say is answered.
+
+use std::time::{Duration, Instant};
+
+use crate::harness::{Appliance, Client, Gate, H2Client, Origin, Plan, Talk, eventually, ok, within};
+
+/// As long as it may take until a client is seen to have left.
+const SOON: Duration = Duration::from_secs(8);
+
+/// Reads nothing of /stuck before its gate opens, and then all of it.
+fn node(gate: &Gate) -> Origin {
+    let gate = gate.clone();
+    Origin::speaking(move |talk| {
+        if talk.target() == "/stuck" {
+            gate.pass();
+        }
+        talk.body_length();
+        talk.send(&ok("answered"));
+    })
+}
+
+/// One place, which the upload takes.
+fn before(origin: &Origin) -> Appliance {
+    Plan::before(&[origin]).secure().pool("max-requests = 1\neject = { failures = 1, for = \"1h\" }").start()
+}
+
+const UPLOAD: &str = "POST /stuck HTTP/1.1\r\nHost: esb.test\r\nTransfer-Encoding: chunked\r\n\r\n";
+
+fn chunk() -> Vec<u8> {
+    [b"4000\r\n".as_slice(), &[b'x'; 0x4000], b"\r\n"].concat()
+}
+
+fn begin(mut client: Client, origin: &Origin) -> Client {
+    client.send(UPLOAD);
+    origin.reached(1);
+    client
+}
+
+/// The client has just left.
+#[track_caller]
+fn is_noticed(weir: &Appliance, gate: &Gate, how: &str) {
+    let began = Instant::now();
+    eventually(how, || weir.journal().contains("refusal=client-gone"));
+    assert!(began.elapsed() < SOON, "{how}: {:?}", began.elapsed());
+    let journal = weir.journal();
+    let line = journal.lines().find(|line| line.contains("/stuck")).unwrap_or_default();
+    assert!(line.contains("\" 499 "), "{how}: {line}");
+    assert_eq!(weir.get("/next").text(), "answered", "{how}: its place is free");
+    assert_eq!(weir.state("app", "n1"), "active", "{how}");
+    gate.open();
+}
+
+#[test]
+fn a_client_that_resets_an_upload_that_its_node_does_not_read_gives_its_place_back() {
+    for secure in [false, true] {
+        let gate = Gate::shut();
+        let origin = node(&gate);
+        let weir = before(&origin);
+        let mut client = begin(if secure { weir.secure_client() } else { weir.client() }, &origin);
+        client.send_until_stuck(&chunk());
+        client.reset();
+        is_noticed(&weir, &gate, if secure { "a reset over TLS" } else { "a reset" });
+    }
+}
+
+#[test]
+fn a_client_that_closes_in_an_upload_that_its_node_does_not_read_gives_its_place_back() {
+    for secure in [false, true] {
+        let gate = Gate::shut();
+        let origin = node(&gate);
+        let weir = before(&origin);
+        let mut client = begin(if secure { weir.secure_client() } else { weir.client() }, &origin);
+        client.send_until_unread(&chunk());
+        drop(client);
+        is_noticed(&weir, &gate, if secure { "a close over TLS" } else { "a close" });
+    }
+}
+
+#[test]
+fn an_http2_stream_that_is_reset_in_an_upload_that_its_node_does_not_read_gives_its_place_back() {
+    let gate = Gate::shut();
+    let origin = node(&gate);
+    let weir = before(&origin);
+    H2Client::connect(weir.https()).upload_until_stuck_and_reset("/stuck");
+    is_noticed(&weir, &gate, "a reset of a stream");
+}
+
+#[test]
+fn a_client_that_has_sent_all_and_listens_is_answered_though_its_node_reads_slowly() {
+    let gate = Gate::shut();
+    // The rest of the body takes the node longer than a client is waited for that has left.
+    let slowly = |talk: &mut Talk| {
+        let began = Instant::now();
+        while began.elapsed() < Duration::from_secs(5) && !talk.read_raw().is_empty() {
+            within(Duration::from_millis(20), || false);
+        }
+        while !talk.read_raw().ends_with(b"0\r\n\r\n") {}
+        talk.send(&ok("answered"));
+        talk.close();
+    };
+    let opens = gate.clone();
+    let origin = Origin::speaking(move |talk| {
+        opens.pass();
+        slowly(talk);
+    });
+    let weir = before(&origin);
+    let mut client = begin(weir.client(), &origin);
+    client.send_until_unread(&chunk());
+    client.send("0\r\n\r\n");
+    client.finish();
+    gate.open();
+    let answer = client.head().expect("an answer");
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+}
+
+#[test]
+fn a_client_that_leaves_the_queue_in_an_upload_is_noticed_however_much_it_has_sent() {
+    let gate = Gate::shut();
+    let origin = node(&gate);
+    let pool = "max-requests = 1\nqueue = { size = 5, wait = \"5m\" }";
+    let weir = Plan::before(&[&origin]).pool(pool).start();
+    let mut holder = weir.client();
+    holder.send("GET /stuck HTTP/1.1\r\nHost: esb.test\r\n\r\n");
+    origin.reached(1);
+    let waiting = || weir.metric("weir_queue_waiting", &[("pool", "app")]) > 0.5;
+    for how in ["reset", "close"] {
+        let mut client = weir.client();
+        client.send(UPLOAD);
+        eventually("it waits", waiting);
+        if how == "reset" {
+            client.send_until_stuck(&chunk());
+            client.reset();
+        } else {
+            client.send_until_unread(&chunk());
+            drop(client);
+        }
+        eventually(how, || !waiting());
+    }
+    gate.open();
+    assert_eq!(holder.answer().expect("an answer").status, 200);
+}
