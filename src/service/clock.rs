@@ -158,3 +158,79 @@ impl Slot {
 fn millis_since(start: Instant) -> u64 {
     u64::try_from(start.elapsed().as_millis()).unwrap_or(NEVER - 1)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+    use std::task::Wake;
+
+    use super::*;
+
+    #[derive(Default)]
+    struct Woken(AtomicUsize);
+
+    impl Wake for Woken {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, SeqCst);
+        }
+    }
+
+    /// How often a slot was woken whose deadline was set so, as the clock goes on by 50 ms five times.
+    fn woken(set: impl Fn(&Slot), late: impl Fn(&Slot, &Context<'_>) -> bool) -> [(usize, bool); 5] {
+        let clock = Clock::new(Instant::now());
+        let (slot, count) = (clock.slot(), Arc::new(Woken::default()));
+        let waker = Waker::from(Arc::clone(&count));
+        let cx = Context::from_waker(&waker);
+        set(&slot);
+        assert!(!late(&slot, &cx));
+        [(); 5].map(|()| {
+            clock.now.set(clock.now() + 50);
+            clock.sweep(Slot::is_late);
+            (count.0.load(SeqCst), late(&slot, &cx))
+        })
+    }
+
+    const LIMIT: Duration = Duration::from_millis(150);
+    const LATE: [(usize, bool); 5] = [(0, false), (0, false), (0, false), (1, true), (2, true)];
+
+    #[test]
+    fn who_waits_too_long_to_read_or_to_write_is_woken_and_finds_it_out() {
+        assert_eq!(woken(|slot| slot.read_within(LIMIT), Slot::read_late), LATE);
+        assert_eq!(woken(|slot| slot.write_within(LIMIT), Slot::write_late), LATE);
+        let both = |slot: &Slot| {
+            slot.read_within(Duration::from_secs(9));
+            slot.write_within(LIMIT);
+        };
+        assert_eq!(woken(both, Slot::write_late), LATE);
+        assert_eq!(woken(both, Slot::read_late).map(|(_, late)| late), [false; 5]);
+    }
+
+    #[test]
+    fn who_is_done_is_not_late() {
+        let done = |slot: &Slot| {
+            slot.read_within(LIMIT);
+            slot.write_within(LIMIT);
+            slot.read_done();
+            slot.write_done();
+        };
+        assert_eq!(woken(done, Slot::read_late), [(0, false); 5]);
+        assert_eq!(woken(done, Slot::write_late), [(0, false); 5]);
+        let reading = |slot: &Slot| {
+            slot.read_within(LIMIT);
+            slot.write_within(LIMIT);
+            slot.write_done();
+        };
+        assert_eq!(woken(reading, Slot::read_late), LATE);
+    }
+
+    #[test]
+    fn a_read_begins_its_time_anew_only_where_it_has_one() {
+        assert_eq!(woken(|slot| slot.restart_read(LIMIT), Slot::read_late), [(0, false); 5]);
+        let restarted = |slot: &Slot| {
+            slot.read_within(Duration::ZERO);
+            slot.restart_read(LIMIT);
+        };
+        assert_eq!(woken(restarted, Slot::read_late), LATE);
+    }
+}
