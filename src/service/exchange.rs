@@ -28,12 +28,11 @@ use super::tunnel;
 use super::upload::{Stopped, Upload};
 use crate::config::Timeouts;
 use crate::traffic::headers::{Down, DownFraming};
+use crate::traffic::interim::Allowance;
 use crate::traffic::refusal::Refusal;
 use crate::traffic::retry::Failure;
 use crate::wire::{AnswerHead, AnswerScan, FieldKind, RequestHead};
 
-/// Interim answers that one request may get.
-const MOST_INTERIM: u32 = 16;
 /// How long a node may take to say `100 Continue` before we say it.
 const CONTINUE_WAIT: Duration = Duration::from_secs(1);
 /// As long as a client that ended its own direction is taken to listen while its node pauses within an answer: what the
@@ -322,9 +321,9 @@ async fn pass_answer(
 ) -> Result<Passed, Lost> {
     let mut input = trip.connection.worker().buffers.lend();
     input.set_narrow(!sink.keeps_up());
-    let mut interim = 0;
+    let mut interim = Allowance::default();
     loop {
-        read_answer_head(trip, answer, node, sink, &mut input, flow, limit).await?;
+        let bytes = read_answer_head(trip, answer, node, sink, &mut input, flow, limit).await?;
         match answer.status() {
             101 if trip.wants_upgrade() => {
                 let down = trip.down(answer, DownFraming::None, true);
@@ -333,8 +332,7 @@ async fn pass_answer(
             }
             101 => return Err(Lost::Node(Failure::Malformed)),
             100..=199 => {
-                interim += 1;
-                if interim > MOST_INTERIM {
+                if !interim.take(bytes, trip.now()) {
                     return Err(Lost::Node(Failure::Malformed));
                 }
                 trip.proceeded(answer.status());
@@ -369,6 +367,7 @@ async fn pass_answer(
     Ok(Passed::Whole { reusable })
 }
 
+/// Reads one head; tells how long it was.
 async fn read_answer_head(
     trip: &mut Trip<'_>,
     answer: &mut AnswerHead,
@@ -377,7 +376,7 @@ async fn read_answer_head(
     input: &mut Buffer,
     flow: &Flow,
     read_limit: Duration,
-) -> Result<(), Lost> {
+) -> Result<usize, Lost> {
     let mut seen = 0;
     let end = loop {
         match answer.take(input.unread(), seen, super::buffers::SIZE, trip.head.method()) {
@@ -402,5 +401,5 @@ async fn read_answer_head(
         }
     };
     input.consume(end);
-    Ok(())
+    Ok(end)
 }

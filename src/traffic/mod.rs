@@ -13,6 +13,7 @@ pub mod cookies;
 pub mod edits;
 pub mod forwarded;
 pub mod headers;
+pub mod interim;
 pub mod latency;
 pub mod location;
 pub mod member;

@@ -158,9 +158,9 @@ fn interim() -> Vec<Row> {
             format!("HTTP/1.1 103 Early Hints\r\n\r\n{}", format_args!("HTTP/1.1 103 Early Hints\r\n\r\n{last}")),
             Gets::Interim(vec![103, 103]),
         ),
-        row("sixteen interim answers", many(16), Gets::Interim(vec![100; 16])),
+        row("sixty interim answers", many(60), Gets::Interim(vec![100; 60])),
         row("interim answers for HTTP/1.0", many(2), Gets::Interim(vec![])).asked(OLD),
-        row("seventeen interim answers", many(17), MALFORMED).not_reused(),
+        row("two hundred interim answers at once", many(200), MALFORMED).not_reused(),
         row("a storm of interim answers", many(5000), MALFORMED).not_reused(),
         row(
             "101 that nobody asked for",
