@@ -12,6 +12,7 @@ pub mod logs;
 pub mod metrics;
 pub mod notify;
 mod observer;
+mod seldom;
 mod sink;
 mod writer;
 

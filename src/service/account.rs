@@ -9,6 +9,7 @@ use crate::config::Action;
 use crate::observe::access::{Entry, Pen, write_error};
 use crate::observe::metrics::Finished;
 use crate::traffic::refusal::Refusal;
+use crate::traffic::retry::Failure;
 use crate::wire::{FieldKind, Version};
 
 impl Trip<'_> {
@@ -55,25 +56,51 @@ impl Trip<'_> {
         if !matches!(refusal.status(), 502..=504) {
             return;
         }
-        let text = format!(
-            "{}{} from node {} of pool {} after {}: {} {} for {}",
-            refusal.word(),
-            self.cause(refusal),
-            self.node_name(),
-            self.pool().name(),
-            tries(self.tries.count),
+        let (word, cause, request) = (refusal.word(), self.cause(refusal), self.named());
+        let pool = self.pool().name();
+        let text = match (self.node_name(), self.tries.count) {
+            ("", 0) => format!("{word}{cause} in pool {pool}, no node was asked: {request}"),
+            ("", count) => format!("{word}{cause} in pool {pool} after {}: {request}", tries(count)),
+            (node, count) => format!("{word}{cause} from node {node} of pool {pool} after {}: {request}", tries(count)),
+        };
+        write_complaint(run, log::Level::Error, &text);
+    }
+
+    /// Another node may save the request, and then nobody hears of the one that failed: so it has a line too, but no more
+    /// than one a second.
+    pub(super) fn tell_retry(&self, member: usize, failure: Failure) {
+        let Some(run) = self.site.and_then(|site| self.place.generation.sites.get(site)) else { return };
+        let second = self.now().as_millis() / 1000;
+        let counters = self.ground.pools[self.pool].members.get(member);
+        let Some(left_out) = counters.and_then(|counters| counters.may_tell(second)) else { return };
+        let pool = self.pool();
+        let node = pool.members.get(member).map_or("-", |member| &*member.label);
+        let what = match failure {
+            Failure::Status(status) => format!("{status} from"),
+            failure => format!("{} from", failure.refusal().word()),
+        };
+        let others =
+            if left_out == 0 { String::new() } else { format!(" ({left_out} more like it since the last line)") };
+        let text =
+            format!("{what} node {node} of pool {}, another node is asked: {}{others}", pool.name(), self.named());
+        write_complaint(run, log::Level::Warn, &text);
+    }
+
+    /// Counts that it is sent again because of what that node did.
+    pub(super) fn count_retry(&self, member: usize, reason: &'static str) {
+        if let Some(counters) = self.ground.pools[self.pool].members.get(member) {
+            counters.retried(reason);
+        }
+    }
+
+    /// Whose request it is.
+    fn named(&self) -> String {
+        format!(
+            "{} {} for {}",
             self.head.method_name().escape_ascii(),
             without_parameters(self.head.path()).escape_ascii(),
             self.client(),
-        );
-        match &run.errors {
-            Some(sink) => {
-                let mut line = Vec::with_capacity(256);
-                write_error(&mut line, SystemTime::now(), "error", text.as_bytes());
-                sink.line(&line);
-            }
-            None => log::error!("{text}"),
-        }
+        )
     }
 
     // A pool without an active node says nothing yet of what the last node did.
@@ -133,6 +160,14 @@ impl Trip<'_> {
             nth: self.request_number,
         }
     }
+}
+
+fn write_complaint(run: &SiteRun, level: log::Level, text: &str) {
+    let Some(sink) = &run.errors else { return log::log!(level, "{text}") };
+    let mut line = Vec::with_capacity(256);
+    let word = if level == log::Level::Error { "error" } else { "warn" };
+    write_error(&mut line, SystemTime::now(), word, text.as_bytes());
+    sink.line(&line);
 }
 
 fn tries(count: u32) -> String {

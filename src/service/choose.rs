@@ -213,13 +213,15 @@ impl Trip<'_> {
             Failure::Status(_) => Next::NextNode,
             _ => self.after(&attempt, failure, body_at_hand),
         };
-        if matches!(next, Next::NextNode | Next::SameNodeFresh) {
-            self.ground.count_retry(self.pool, failure.word());
-        }
         match next {
             Next::GiveUp | Next::Pass => Err(self.refusal_for(failure)),
-            Next::SameNodeFresh => Ok(Some(attempt.afresh(self.now()))),
+            Next::SameNodeFresh => {
+                self.count_retry(attempt.member, "stale");
+                Ok(Some(attempt.afresh(self.now())))
+            }
             Next::NextNode => {
+                self.count_retry(attempt.member, failure.word());
+                self.tell_retry(attempt.member, failure);
                 self.tries.failed.add(attempt.member);
                 Ok(None)
             }

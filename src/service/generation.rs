@@ -360,13 +360,6 @@ impl Generation {
         }
     }
 
-    /// Counts a retry.
-    pub(crate) fn count_retry(&self, pool: usize, reason: &'static str) {
-        if let Some(pool) = self.pools.get(pool) {
-            pool.counters.retried(reason);
-        }
-    }
-
     /// Counts an open tunnel until the guard is dropped.
     pub(crate) fn tunnel_opened(&self, site: Option<usize>) -> Option<Open> {
         Some(self.sites.get(site?)?.counters.tunnel())

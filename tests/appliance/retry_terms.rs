@@ -1,9 +1,11 @@
 //! What a pool and a route say about asking again: after which failures, how often, for how long, and for how many
 //! requests of all. What the client gets when nobody is left to ask.
 
+use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 use std::time::{Duration, Instant};
 
-use crate::harness::{Answer, Origin, Plan, Talk, ok};
+use crate::gated_world::node;
+use crate::harness::{Answer, Appliance, Gate, Origin, Plan, Talk, eventually, ok};
 
 /// How many requests these got.
 fn asked_of(origins: &[Origin]) -> usize {
@@ -187,10 +189,71 @@ fn every_retry_is_counted_by_its_reason() {
         let word = format!("retry:{reason}");
         let told = answers.iter().filter(|answer| answer.field("x-weir").is_some_and(|why| why.contains(&word)));
         assert_eq!((told.count(), answers.iter().filter(|answer| answer.status == 200).count()), (2, 4), "{reason}");
-        let counted = weir.metric("weir_retries_total", &[("pool", "app"), ("reason", reason)]);
+        let counted = weir.metric("weir_retries_total", &[("pool", "app"), ("node", "n1"), ("reason", reason)]);
         let all = weir.metric("weir_retries_total", &[]);
         assert!((counted - 2.0).abs() < 0.1 && (all - 2.0).abs() < 0.1, "{reason}: {counted} of {all}");
     }
+}
+
+#[test]
+fn a_node_that_another_one_saved_leaves_a_line_and_no_more_than_one_a_second() {
+    let nodes = busy(GOOD);
+    let pool = "eject = { failures = 0 }\nretry-on = [\"connect\", \"503\"]";
+    let weir = Plan::before(&[&nodes[0], &nodes[1]]).pool(pool).start();
+    let told = || weir.journal().lines().filter(|line| line.contains("another node is asked")).count();
+    let begun = Instant::now();
+    let mut client = weir.client();
+    for _ in 0..100 {
+        assert_eq!(client.ask("GET /a;jsessionid=SECRET HTTP/1.1\r\nHost: esb.test\r\n\r\n").text(), "good");
+    }
+    eventually("the line is there", || told() > 0);
+    let seconds = begun.elapsed().as_secs() as usize + 2;
+    assert!(nodes[0].count() == 50 && told() <= seconds, "{} lines in {seconds} s", told());
+    let line = "WARN  503 from node n1 of pool app, another node is asked: GET /a for 127.0.0.1";
+    assert!(weir.journal().contains(line), "{}", weir.journal());
+    eventually("the others are counted", || {
+        client.ask("GET /a HTTP/1.1\r\nHost: esb.test\r\n\r\n");
+        weir.journal().contains(" more like it since the last line)")
+    });
+}
+
+#[test]
+fn a_kept_connection_that_its_node_had_closed_is_counted_as_that() {
+    let last = AtomicU64::new(0);
+    let node = Origin::speaking(move |talk| {
+        let seen = talk.seen();
+        if last.swap(seen.connection, SeqCst) == seen.connection {
+            return talk.close();
+        }
+        talk.send(&ok("good"));
+    });
+    let weir = Plan::before(&[&node]).start();
+    for _ in 0..3 {
+        assert_eq!(weir.get("/a").text(), "good");
+    }
+    let counted = |reason| weir.metric("weir_retries_total", &[("node", "n1"), ("reason", reason)]) as u32;
+    assert_eq!((counted("stale"), counted("cut"), counted("reset")), (2, 0, 0));
+    assert!(!weir.journal().contains("another node is asked"));
+}
+
+#[test]
+fn a_request_that_no_node_was_asked_for_is_not_said_to_come_from_one() {
+    let origin = Origin::named("n");
+    let weir = Plan::before(&[&origin]).pool("eject = { failures = 1, for = \"1h\" }\nmax-requests = 1").start();
+    origin.stop();
+    (0..2).for_each(|_| assert!(weir.get("/a").status >= 502));
+    let said = |weir: &Appliance| weir.journal().lines().any(|line| line.contains("node  of"));
+    let gate = Gate::shut();
+    let holding = node("a", &gate);
+    let full = Plan::before(&[&holding]).pool("max-requests = 1").start();
+    let mut holder = full.client();
+    holder.send("GET /hold HTTP/1.1\r\nHost: esb.test\r\n\r\n");
+    holding.reached(1);
+    assert_eq!(full.get("/b").refusal(), "503 nodes-busy");
+    let line = "ERROR nodes-busy in pool app, no node was asked: GET /b for 127.0.0.1";
+    eventually("it is told", || full.journal().contains(line));
+    assert!(!said(&weir) && !said(&full), "{}{}", weir.journal(), full.journal());
+    gate.open();
 }
 
 #[test]

@@ -81,8 +81,8 @@ pub const NAMES: &[Name] = &[
     (
         "weir_retries_total",
         "counter",
-        "pool,reason",
-        "Requests sent to another node, by what went wrong with the first",
+        "pool,node,reason",
+        "Requests sent again, by the node that failed and how; stale is a kept connection that it had closed",
     ),
     ("weir_retry_budget", "gauge", "pool", "Retries that the pool's budget still allows, at most 100"),
     (

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use prometheus::{IntCounter, IntGauge};
 
+use super::super::seldom::Seldom;
 use super::latency::Latency;
 use super::shelf::{Forget, Present};
 use super::slots::Slots;
@@ -19,7 +20,6 @@ pub struct PoolCounters {
     learned: IntCounter,
     evicted: IntCounter,
     lookups: Slots<&'static str>,
-    retries: Slots<&'static str>,
     queued: Slots<&'static str>,
 }
 
@@ -50,11 +50,6 @@ impl PoolCounters {
     /// How many sessions are known now.
     pub fn sessions(&self, count: usize) {
         self.present.tell(|gauges| gauges.sessions.set(gauge(count)));
-    }
-
-    /// A request went to another node because of `reason`.
-    pub fn retried(&self, reason: &'static str) {
-        self.retries.count(reason, || self.tables.retries.with_label_values(&[self.pool.as_str(), reason]));
     }
 
     /// A request had to wait for a place: `served`, `timeout`, `full` or `gone`.
@@ -99,7 +94,6 @@ impl PoolCounters {
             learned: tables.sessions_learned.with_label_values(&[pool]),
             evicted: tables.sessions_evicted.with_label_values(&[pool]),
             lookups: Slots::new(),
-            retries: Slots::new(),
             tables: tables.clone(),
         }
     }
@@ -116,6 +110,8 @@ pub struct NodeCounters {
     changes: Slots<&'static str>,
     probes: Slots<&'static str>,
     connections: Slots<&'static str>,
+    retries: Slots<&'static str>,
+    told: Seldom,
 }
 
 #[derive(Debug)]
@@ -200,6 +196,17 @@ impl NodeCounters {
         self.probe_time.record(time);
     }
 
+    /// A request was sent again, because of `reason` here.
+    pub fn retried(&self, reason: &'static str) {
+        let [pool, node] = &self.labels;
+        self.retries.count(reason, || self.tables.retries.with_label_values(&[pool.as_str(), node, reason]));
+    }
+
+    /// Whether a line may tell in this second that another node saved a request from it: then how many were left out.
+    pub fn may_tell(&self, second: u64) -> Option<u64> {
+        self.told.tell(second)
+    }
+
     /// A request got a connection to it, `opened` or `reused`, or did not, and why.
     pub fn connection(&self, result: &'static str) {
         let [pool, node] = &self.labels;
@@ -216,6 +223,8 @@ impl NodeCounters {
             changes: Slots::new(),
             probes: Slots::new(),
             connections: Slots::new(),
+            retries: Slots::new(),
+            told: Seldom::default(),
             tables: tables.clone(),
         }
     }
@@ -227,11 +236,7 @@ impl Forget for PoolCounters {
         let (tables, pool) = (&self.tables, self.pool.as_str());
         let _ = tables.sessions_learned.remove_label_values(&[pool]);
         let _ = tables.sessions_evicted.remove_label_values(&[pool]);
-        let counted = [
-            (&tables.session_lookups, &self.lookups),
-            (&tables.retries, &self.retries),
-            (&tables.queued, &self.queued),
-        ];
+        let counted = [(&tables.session_lookups, &self.lookups), (&tables.queued, &self.queued)];
         for (counter, words) in counted {
             for word in words.keys() {
                 let _ = counter.remove_label_values(&[pool, word]);
@@ -251,6 +256,7 @@ impl Forget for NodeCounters {
             (&tables.node_state_changes, &self.changes),
             (&tables.probes, &self.probes),
             (&tables.node_connections, &self.connections),
+            (&tables.retries, &self.retries),
         ];
         for (counter, words) in counted {
             for word in words.keys() {

@@ -90,8 +90,8 @@ fn a_scrape_shows_pools_and_nodes() {
     pool.learned();
     pool.evicted(4);
     pool.sessions(17);
-    pool.retried("refused");
     let node = metrics.node("esb-http", "worker1");
+    node.retried("refused");
     node.changed(None);
     node.changed(Some("ejected"));
     node.probed("pass", Duration::from_millis(3));
@@ -106,7 +106,7 @@ fn a_scrape_shows_pools_and_nodes() {
             (r#"weir_sessions_learned_total{pool="esb-http"}"#, 1.0),
             (r#"weir_sessions_evicted_total{pool="esb-http"}"#, 4.0),
             (r#"weir_sessions{pool="esb-http"}"#, 17.0),
-            (r#"weir_retries_total{pool="esb-http",reason="refused"}"#, 1.0),
+            (r#"weir_retries_total{node="worker1",pool="esb-http",reason="refused"}"#, 1.0),
             (r#"weir_node_active{node="worker1",pool="esb-http"}"#, 0.0),
             (r#"weir_node_state{node="worker1",pool="esb-http",reason="ejected"}"#, 1.0),
             (r#"weir_node_state{node="worker1",pool="esb-http",reason="checking"}"#, 0.0),
@@ -179,7 +179,7 @@ fn a_handle_asked_for_twice_counts_on_and_one_that_is_gone_takes_its_series_alon
     gone.node().unwrap().connection("opened");
     let gone_pool = metrics.pool("old");
     gone_pool.session("hit");
-    gone_pool.retried("refused");
+    gone.node().unwrap().retried("refused");
     let gone_listener = metrics.listener("gone");
     gone_listener.handshake("ok", "TLSv1.2");
 
@@ -203,7 +203,7 @@ fn what_is_gone_tells_nothing_of_how_it_is_though_its_last_request_still_counts(
     let metrics = metrics();
     let (pool, node, site) = (metrics.pool("old"), metrics.node("old", "worker1"), metrics.site("a"));
     pool.standing(1, 2, true);
-    pool.retried("refused");
+    node.retried("refused");
     node.state(Some("unhealthy"));
     site.certificate_expiry(Some(1));
     let route = metrics.route("a", "old", "worker1");
@@ -220,7 +220,9 @@ fn what_is_gone_tells_nothing_of_how_it_is_though_its_last_request_still_counts(
     let gauges = ["without_active", "node_state{", "node_active", "expiry", "queue_waiting", "in_flight"];
     let series = left(&metrics);
     assert!(!series.iter().any(|series| gauges.iter().any(|gauge| series.contains(gauge))), "{series:?}");
-    for counted in ["weir_requests_total{code=\"200\",node=\"worker1\"", "weir_retries_total{pool=\"old\""] {
+    for counted in
+        ["weir_requests_total{code=\"200\",node=\"worker1\"", "weir_retries_total{node=\"worker1\",pool=\"old\""]
+    {
         assert!(series.iter().any(|series| series.starts_with(counted)), "{counted}");
     }
     // It comes back while that request runs.
