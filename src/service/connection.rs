@@ -8,6 +8,7 @@ use std::time::SystemTime;
 use super::generation::{Limits, ListenerRun, Place};
 use super::worker::{Open, Worker};
 use crate::observe::{access, digits};
+use crate::traffic::access::holds;
 use crate::traffic::headers::Trust;
 use crate::traffic::refusal::Refusal;
 
@@ -154,7 +155,7 @@ impl Connection {
     pub(crate) fn trust(&self, listener: &ListenerRun) -> Trust {
         match &listener.trusted_proxies {
             None => Trust::Append,
-            Some(networks) if networks.iter().any(|n| n.contains(&self.peer.ip().to_canonical())) => Trust::Known,
+            Some(networks) if holds(networks, self.peer.ip()) => Trust::Known,
             Some(_) => Trust::Strip,
         }
     }
