@@ -33,6 +33,7 @@ pub(super) fn read(section: &Section<'_>, own: Own, check_port: &dyn Fn(&Section
         rise: section.integer("rise"),
         fall: section.integer("fall"),
         patience: section.duration("patience"),
+        mandatory: section.flag("mandatory"),
         probes: written.iter().map(|probe| read_probe(probe, own, check_port)).collect(),
     }
 }

@@ -235,6 +235,7 @@ static REFERENCE: &[Key] = &[
     key("pool.health", "rise", Form::Integer(1, 1000), "`2`", "rounds passed in a row that make a node active"),
     key("pool.health", "fall", Form::Integer(1, 1000), "`3`", "rounds failed in a row that make it passive"),
     key("pool.health", "patience", TIME_OR_NONE, "`\"15s\"`", "a probe that runs out of time does not count while a request was answered within this long: a garbage collection; 0s: it always counts"),
+    key("pool.health", "mandatory", Form::Flag, "`false`", "a node gets nothing before its first round has passed, even where no node of the pool is known to be good"),
     key("pool.health", "probes", Form::Table(true), REQUIRED, "what is tried; all of them must pass"),
 
     key("pool.health.probes", "kind", Form::Choice(&["tcp", "tls", "http", "https"]), REQUIRED, "connect, shake hands, or ask with GET"),

@@ -142,13 +142,13 @@ async fn livez() -> &'static str {
     "ok\n"
 }
 
-// Ready means: some pool can serve, and nobody told us to stop. That one of several cannot is no reason for a balancer
-// in front to take all of Weir away; it is said in words, and in weir_node_active.
+// Ready means: some pool can serve, be it by nodes that were never probed, and nobody told us to stop. That one of several
+// cannot is no reason for a balancer in front to take all of Weir away; it is said in words, and in weir_node_active.
 async fn readyz(State(admin): State<Admin>) -> (StatusCode, String) {
     let generation = admin.shared.current.load_full();
     let now = Tick::from_millis(admin.shared.now());
     let pools = generation.snapshot.pools.iter();
-    let without: Vec<&str> = pools.filter(|pool| !pool.has_active(now)).map(|pool| &**pool.name()).collect();
+    let without: Vec<&str> = pools.filter(|pool| !pool.serves(now)).map(|pool| &**pool.name()).collect();
     if admin.shared.stopping.load(std::sync::atomic::Ordering::Relaxed) {
         (StatusCode::SERVICE_UNAVAILABLE, "stopping\n".to_string())
     } else if without.is_empty() {

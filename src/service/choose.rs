@@ -136,7 +136,7 @@ impl Trip<'_> {
         *standing = Some(Standing { number, patience });
         let _ticket = Ticket { queue, number };
         // A place may have become free between the look and the queue.
-        pool.members.iter().for_each(|member| member.post.serve(self.now()));
+        pool.give_places(self.now());
         let waited = tokio::select! {
             biased;
             held = take => Ok(held.ok().flatten()),

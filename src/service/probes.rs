@@ -1,22 +1,14 @@
-//! Active health checks: one task a node and pool, on the control thread. All probes of a pool must pass; each has its
-//! own deadline in total, connection and handshake included.
+//! What a probe asks of a node, and how the answer is judged. All probes of a pool must pass; each has its own deadline in
+//! total, connection and handshake included.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
-use parking_lot::Mutex;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::task::JoinHandle;
 
 use super::conn::Stream;
-use super::descriptors;
-use super::generation::Generation;
-use super::upstream::{self, ConnectFault, Goal};
-use super::worker::Shared;
+use super::upstream::{self, ConnectFault, Goal, NodeTls};
 use crate::config::{Health, Probe, ProbeKind};
-use crate::traffic::state::{Probed, Round, Thresholds};
-use crate::traffic::tick::Tick;
 use crate::wire::{AnswerFraming, AnswerHead, AnswerScan, Chunks, Method, Piece, scan_answer};
 
 /// As much of an answer as a probe reads.
@@ -24,78 +16,44 @@ const MOST: usize = 64 * 1024;
 /// As much of what a probe saw as is told.
 const TOLD: usize = 80;
 
-/// The probes of one generation; they end when this is dropped.
-#[derive(Default)]
-pub(crate) struct Probing {
-    tasks: Vec<JoinHandle<()>>,
-    over: Over,
+/// A node that is probed, and all that the outcome hangs on.
+pub(crate) struct Target {
+    /// What is asked, how often, and how it is judged.
+    pub(crate) health: Health,
+    /// The node's address; each probe has its own port.
+    pub(crate) address: IpAddr,
+    /// The DNS name that the address was found under.
+    pub(crate) name: Option<Arc<str>>,
+    /// What the node adds to every port.
+    pub(crate) offset: u16,
+    /// TLS for each probe, in their order, where they want any.
+    pub(crate) tls: Vec<Option<NodeTls>>,
 }
 
-/// Whether the probes' time is over. An aborted task may still run to its next wait, and must report nothing by then.
-type Over = Arc<Mutex<bool>>;
-
-impl Drop for Probing {
-    fn drop(&mut self) {
-        *self.over.lock() = true;
-        self.tasks.iter().for_each(JoinHandle::abort);
+impl Target {
+    /// One round: all probes, until one does not pass.
+    pub(crate) async fn ask(&self) -> Result<(), Missed> {
+        for (probe, tls) in self.health.probes.iter().zip(&self.tls) {
+            self.within(probe, tls.as_ref()).await?;
+        }
+        Ok(())
     }
-}
 
-/// Starts probing every node of every pool that has probes.
-pub(crate) fn start(shared: &Arc<Shared>, generation: &Arc<Generation>) -> Probing {
-    let (mut tasks, over) = (Vec::new(), Over::default());
-    for (pool, settings) in generation.snapshot.config.pools.iter().enumerate() {
-        let Some(health) = &settings.health else { continue };
-        for member in 0..generation.snapshot.pools.get(pool).map_or(0, |pool| pool.members.len()) {
-            let (shared, generation, health) = (Arc::clone(shared), Arc::clone(generation), health.clone());
-            let over = Arc::clone(&over);
-            tasks.push(tokio::spawn(async move { watch(&shared, &generation, (pool, member), &health, &over).await }));
+    async fn within(&self, probe: &Probe, tls: Option<&NodeTls>) -> Result<(), Missed> {
+        let address = SocketAddr::new(self.address, probe.port.saturating_add(self.offset));
+        let goal = Goal { address, name: self.name.as_deref() };
+        let (what, limit) = (describe(probe, address.port()), self.health.timeout);
+        match tokio::time::timeout(limit, ask(probe, goal, tls)).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(Missed::Failed(seen))) => Err(Missed::Failed(format!("{what}: {seen}"))),
+            Ok(Err(Missed::Late(seen) | Missed::Ours(seen))) => Err(Missed::Ours(format!("{what}: {seen}"))),
+            Err(_) => Err(Missed::Late(format!("{what}: no answer within {limit:?}"))),
         }
     }
-    Probing { tasks, over }
-}
-
-async fn watch(shared: &Shared, generation: &Generation, node: (usize, usize), health: &Health, over: &Over) {
-    let (pool, member) = node;
-    let mut chance = Chance::seeded(pool as u64 * 1009 + member as u64 + shared.now());
-    loop {
-        round(shared, generation, node, health, over).await;
-        tokio::time::sleep(chance.jittered(health.interval)).await;
-    }
-}
-
-async fn round(shared: &Shared, generation: &Generation, (pool, member): (usize, usize), health: &Health, over: &Over) {
-    let began = Tick::from_millis(shared.now());
-    let started = Instant::now();
-    let mut seen = Ok(());
-    for probe in &health.probes {
-        seen = within(health.timeout, probe, generation, pool, member).await;
-        if seen.is_err() {
-            break;
-        }
-    }
-    let over = over.lock();
-    if *over {
-        return;
-    }
-    let thresholds = Thresholds { rise: health.rise, fall: health.fall, patience: health.patience };
-    let (outcome, said) = match &seen {
-        Ok(()) => (Probed::Passed, "probes pass"),
-        Err(Missed::Failed(said)) => (Probed::Failed, said.as_str()),
-        Err(Missed::Late(said)) => (Probed::TimedOut, said.as_str()),
-        Err(Missed::Ours(said)) => {
-            descriptors::tell(|| format!("a probe was not made, which says nothing of its node: {said}"));
-            return;
-        }
-    };
-    generation.count_probe(pool, member, seen.is_ok(), started.elapsed());
-    let Some(node) = generation.snapshot.pools.get(pool).and_then(|pool| pool.members.get(member)) else { return };
-    let change = node.state.on_round(Round { began, outcome }, thresholds);
-    generation.announce(pool, member, change, said, Tick::from_millis(shared.now()));
 }
 
 /// Why a probe did not pass.
-enum Missed {
+pub(crate) enum Missed {
     /// It was refused, or saw what it should not.
     Failed(String),
     /// There was no answer in time: the node may be busy with itself.
@@ -119,22 +77,6 @@ impl From<String> for Missed {
     }
 }
 
-async fn within(
-    limit: Duration,
-    probe: &Probe,
-    generation: &Generation,
-    pool: usize,
-    member: usize,
-) -> Result<(), Missed> {
-    let what = describe(probe, probe.port.saturating_add(offset(generation, pool, member)));
-    match tokio::time::timeout(limit, ask(probe, generation, pool, member)).await {
-        Ok(Ok(())) => Ok(()),
-        Ok(Err(Missed::Failed(seen))) => Err(Missed::Failed(format!("{what}: {seen}"))),
-        Ok(Err(Missed::Late(seen) | Missed::Ours(seen))) => Err(Missed::Ours(format!("{what}: {seen}"))),
-        Err(_) => Err(Missed::Late(format!("{what}: no answer within {limit:?}"))),
-    }
-}
-
 /// What was asked, in words, with the port that it was asked on.
 fn describe(probe: &Probe, port: u16) -> String {
     match probe.kind {
@@ -145,31 +87,12 @@ fn describe(probe: &Probe, port: u16) -> String {
     }
 }
 
-/// What a member's node adds to every port.
-fn offset(generation: &Generation, pool: usize, member: usize) -> u16 {
-    let snapshot = &generation.snapshot;
-    let member = snapshot.pools.get(pool).and_then(|pool| pool.members.get(member));
-    member.and_then(|member| snapshot.config.nodes.get(member.index)).map_or(0, |node| node.port_offset)
-}
-
-async fn ask(probe: &Probe, generation: &Generation, pool: usize, member: usize) -> Result<(), Missed> {
-    let offset = offset(generation, pool, member);
-    let snapshot = &generation.snapshot;
-    let member = snapshot
-        .pools
-        .get(pool)
-        .and_then(|pool| pool.members.get(member))
-        .ok_or_else(|| "the node is gone".to_owned())?;
-    let address = SocketAddr::new(member.address.ip(), probe.port.saturating_add(offset));
-    let tls = match probe.kind {
-        ProbeKind::Tcp | ProbeKind::Http => None,
-        ProbeKind::Tls | ProbeKind::Https => Some(generation.probe_tls(pool, probe.port)),
-    };
-    let (mut stream, _) = upstream::open(Goal { address, name: member.name.as_deref() }, tls).await?;
+async fn ask(probe: &Probe, goal: Goal<'_>, tls: Option<&NodeTls>) -> Result<(), Missed> {
+    let (mut stream, _) = upstream::open(goal, tls).await?;
     match probe.kind {
         ProbeKind::Tcp | ProbeKind::Tls => Ok(()),
         ProbeKind::Http | ProbeKind::Https => {
-            let host = probe.host.as_deref().map_or_else(|| address.to_string(), str::to_string);
+            let host = probe.host.as_deref().map_or_else(|| goal.address.to_string(), str::to_string);
             let request = format!(
                 "GET {} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: weir-probe\r\nAccept: */*\r\nConnection: close\r\n\r\n",
                 probe.path
@@ -260,23 +183,6 @@ fn told(bytes: &[u8]) -> String {
     format!("\"{}\"", first.escape_ascii())
 }
 
-/// Enough chance to keep probes of many nodes apart.
-struct Chance(u64);
-
-impl Chance {
-    fn seeded(seed: u64) -> Self {
-        Self(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1)
-    }
-
-    /// `interval`, give or take a tenth.
-    fn jittered(&mut self, interval: Duration) -> Duration {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        interval.mul_f64(0.9 + 0.2 * ((self.0 % 1024) as f64 / 1024.0))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -300,15 +206,6 @@ mod tests {
         assert_eq!(refused, "status 503: \"busy\\r\\n\"");
         assert!(judge(&probe(Some("definitions")), &answer(200, "<wsdl:definitions>")).is_ok());
         assert!(judge(&probe(Some("definitions")), &answer(200, "<html>")).is_err());
-    }
-
-    #[test]
-    fn jitter_stays_within_a_tenth_and_differs() {
-        let (mut one, mut other) = (Chance::seeded(1), Chance::seeded(2));
-        let second = Duration::from_secs(1);
-        let all: Vec<_> = (0..100).flat_map(|_| [one.jittered(second), other.jittered(second)]).collect();
-        assert!(all.iter().all(|wait| (Duration::from_millis(900)..=Duration::from_millis(1100)).contains(wait)));
-        assert!(all.windows(2).any(|pair| pair[0] != pair[1]));
     }
 
     #[test]

@@ -15,7 +15,7 @@ use super::generation::{Generation, Prepared};
 use super::listeners;
 use super::naming::{Moved, Naming};
 use super::operators;
-use super::probes::{self, Probing};
+use super::probing::Probing;
 use super::state_dir::StateDir;
 use super::threads::{Order, Threads};
 use super::worker::Shared;
@@ -198,8 +198,7 @@ impl Reloader {
         before: &Generation,
         sockets: Vec<(SocketAddr, Vec<TcpListener>)>,
     ) -> Arc<Generation> {
-        // What the old probes see is not to be held against the new settings.
-        self.probing = Probing::default();
+        self.probing.end_others(prepared.config());
         let (previous, resolved) = (Some(&before.snapshot), self.naming.resolved());
         let ground = Ground { generation: number, previous, resolved, secrets: self.secrets };
         let generation = Generation::build(prepared, &ground, &self.shared.observer);
@@ -224,6 +223,7 @@ impl Reloader {
         operators::apply(&self.shared, &generation);
         self.bound = generation.snapshot.config.listeners.iter().map(|listener| listener.bind).collect();
         let before = self.shared.current.swap(Arc::clone(&generation));
+        self.probing.follow(&self.shared, &generation);
         // The first one is there before it runs, and follows none.
         if !Arc::ptr_eq(&before, &generation) {
             generation.take_over(&before);
@@ -250,7 +250,6 @@ impl Reloader {
         generation.tell_states();
         // What an operator said while the generation was built went to the one before.
         operators::apply(&self.shared, &generation);
-        self.probing = probes::start(&self.shared, &generation);
         self.naming.follow(&generation.snapshot.config);
     }
 }

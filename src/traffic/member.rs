@@ -175,6 +175,8 @@ pub struct Held {
     /// Whether who waits gets it when it is dropped.
     passes_on: bool,
     trial: Option<(Trial, Tick)>,
+    /// Whether it was taken because its pool knew of no good node: so may the next one.
+    unprobed: bool,
 }
 
 /// What a place is held at: one for each node of a pool and generation.
@@ -202,17 +204,18 @@ impl Post {
         Some(self.held(now))
     }
 
-    /// Gives free places to those who wait, for as long as both last.
-    pub fn serve(self: &Arc<Self>, now: Tick) {
+    /// Gives free places to those who wait, for as long as both last. `unprobed`: the pool knows of no good node.
+    pub fn serve(self: &Arc<Self>, now: Tick, unprobed: bool) {
         while !self.waiting.is_empty() && self.has_room() {
-            let fits = |wants| if self.would_take(wants, now) { self.take(now) } else { None };
+            let take = || self.take(now).map(|held| held.taken(unprobed));
+            let fits = |wants| if self.would_take(wants, now, unprobed) { take() } else { None };
             let Some((waiter, held)) = self.waiting.next(fits) else { return };
             waiter(Some(held));
         }
     }
 
     fn held(self: &Arc<Self>, since: Tick) -> Held {
-        Held { post: Arc::clone(self), since, passes_on: true, trial: None }
+        Held { post: Arc::clone(self), since, passes_on: true, trial: None, unprobed: false }
     }
 
     /// Whether more run here than may, as after a reload that lowered the bound.
@@ -220,11 +223,11 @@ impl Post {
         self.load.in_flight.load(Relaxed) > self.load.most.load(Relaxed)
     }
 
-    fn would_take(&self, wants: Option<u32>, now: Tick) -> bool {
+    fn would_take(&self, wants: Option<u32>, now: Tick, unprobed: bool) -> bool {
         match wants {
             _ if self.load.retired.load(Relaxed) => false,
             Some(number) => number == self.number && self.state.takes_bound(now),
-            None => self.state.takes_new(now),
+            None => self.state.takes_new(now) || unprobed && self.state.takes_unprobed(now),
         }
     }
 }
@@ -238,6 +241,12 @@ impl Held {
     /// Whether it counts there: the node may have another port since a reload, and count anew.
     pub fn is_at(&self, member: &Member) -> bool {
         Arc::ptr_eq(&self.post.load, &member.load)
+    }
+
+    /// Whether it was taken because the pool knows of no good node.
+    pub(super) fn taken(mut self, unprobed: bool) -> Self {
+        self.unprobed = unprobed;
+        self
     }
 
     /// Gives the place up, but to nobody at once: to be called where it could not be used, as the next one perhaps could
@@ -270,7 +279,8 @@ impl Drop for Held {
         }
         // Who waits gets the very place: between giving it back and asking, somebody who just came could take it.
         if self.passes_on && !post.waiting.is_empty() && !post.is_crowded() {
-            let next = post.waiting.next(|wants| post.would_take(wants, now).then(|| post.held(now)));
+            let held = || post.held(now).taken(self.unprobed);
+            let next = post.waiting.next(|wants| post.would_take(wants, now, self.unprobed).then(held));
             if let Some((waiter, held)) = next {
                 return waiter(Some(held));
             }
@@ -280,6 +290,6 @@ impl Drop for Held {
             return;
         }
         // Somebody may have begun to wait meanwhile, who looked before the place was free.
-        post.serve(now);
+        post.serve(now, self.unprobed);
     }
 }

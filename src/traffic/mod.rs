@@ -42,3 +42,4 @@ pub mod tending;
 pub mod tick;
 pub mod warmth;
 pub mod why;
+pub mod wish;

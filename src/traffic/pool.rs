@@ -1,7 +1,8 @@
 //! A pool at work: which of its nodes a request gets, and what the pool makes of what became of it.
 //!
 //! In this order: the node of the request's session; an active node by the pool's method; a standby, which is
-//! activated; a backup; a place in the queue; and where no node is active at all the most hopeful one.
+//! activated; a backup; a place in the queue; where no node is known to be good one that was never probed; and where no
+//! node is active at all the most hopeful one.
 
 use std::sync::Arc;
 
@@ -9,14 +10,15 @@ use parking_lot::Mutex;
 
 use super::balance::{Ask, Balancer, Candidates, last_resort};
 use super::cookies;
-use super::member::{Held, Member, Waiting};
+use super::member::{Member, Waiting};
 use super::own_cookie::Tokens;
-use super::retry::{Budget, Failure};
+use super::retry::Budget;
 use super::sessions::Sessions;
 use super::standby::Arrangement;
-use super::state::{Change, Duty, Reason};
+use super::state::{Duty, NodeState, Reason};
 use super::tick::Tick;
 use super::why::{Lost, Why};
+pub use super::wish::{Choice, Chosen, Meant, Tried, Wanted, Wish};
 use crate::config::{self, OnLost, WhenNone};
 
 /// How long a request may take to tell whether an ejected node is well again, before another one may try.
@@ -45,93 +47,6 @@ pub struct Pool {
     pub measures: bool,
     /// Which member a number stands for.
     pub(super) by_number: Vec<Option<u16>>,
-}
-
-/// What a request looks for.
-#[derive(Clone, Copy)]
-pub struct Wish<'a> {
-    /// The number of the node that its session lives on.
-    pub bound: Option<u32>,
-    /// Whether the session had moved, and is on its way back.
-    pub returns: bool,
-    /// The number of the node that its session id names, where no table knows the session.
-    pub prefers: Option<u32>,
-    /// Nodes that it has tried already.
-    pub tried: &'a Tried,
-    /// What went wrong with the last of them.
-    pub failure: Option<Failure>,
-    /// What the pool's method goes by.
-    pub ask: Ask,
-    /// Now.
-    pub now: Tick,
-}
-
-/// What it gets.
-pub enum Choice {
-    /// This member.
-    Node(Chosen),
-    /// Every node that could take it is full.
-    Full(Wanted),
-    /// Its session's node cannot serve, and the pool moves no sessions.
-    SessionLost,
-    /// There is no node.
-    Nobody,
-}
-
-/// The place that a request without one could wait for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Wanted {
-    /// The number of the only node that will do, its session's own; none: any.
-    pub node: Option<u32>,
-    /// Why it would go there.
-    pub why: Why,
-}
-
-/// A chosen member.
-pub struct Chosen {
-    /// Index into [`Pool::members`].
-    pub member: usize,
-    /// Why this one.
-    pub why: Why,
-    /// Its place there; none where the question was only asked.
-    pub held: Option<Held>,
-    /// A standby that became active for it.
-    pub change: Option<Change>,
-}
-
-/// Nodes that this request has tried already.
-#[derive(Clone, Debug, Default)]
-pub struct Tried(Vec<usize>);
-
-impl Tried {
-    /// Remembers one.
-    pub fn add(&mut self, member: usize) {
-        self.0.push(member);
-    }
-
-    /// The same nodes in a pool that has them in other places; those it has no longer are forgotten.
-    pub fn moved(&self, place: impl Fn(usize) -> Option<usize>) -> Self {
-        Self(self.0.iter().copied().filter_map(place).collect())
-    }
-
-    /// Whether it was tried.
-    pub fn has(&self, member: usize) -> bool {
-        self.0.contains(&member)
-    }
-
-    /// Whether none was.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-}
-
-/// Whether a choice is meant, or only asked for.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Meant {
-    /// A place is taken, a turn is used up.
-    Yes,
-    /// Nothing changes.
-    Asked,
 }
 
 impl Pool {
@@ -198,7 +113,7 @@ impl Pool {
         if self.is_full(wish) {
             return Choice::Full(Wanted { node: None, why: why(Why::Balanced) });
         }
-        self.hopeless(wish, meant)
+        self.unprobed(why(Why::Unprobed), wish, meant).unwrap_or_else(|| self.hopeless(wish, meant))
     }
 
     /// Whether another node is left that a request, whose session is `bound`, could try; asks without taking a turn.
@@ -210,6 +125,26 @@ impl Pool {
     /// Whether any node takes new requests.
     pub fn has_active(&self, now: Tick) -> bool {
         self.members.iter().any(|member| member.state.takes_new(now))
+    }
+
+    /// Whether a request that is bound to no node gets one, as soon as there is room.
+    pub fn serves(&self, now: Tick) -> bool {
+        self.has_active(now) || self.is_unprobed(now) && self.members.iter().any(|node| node.state.takes_unprobed(now))
+    }
+
+    /// Whether no node is known to be good that serves, or could at once: then those that no probe has judged yet do, as
+    /// with nginx and HAProxy. Probes say no more of them than that they must wait, and to wait is to refuse everybody.
+    pub(super) fn is_unprobed(&self, now: Tick) -> bool {
+        let good = |member: &Member| member.state.takes_new(now) || member.state.is_spare(now);
+        self.settings.health.is_some() && !self.members.iter().any(good)
+    }
+
+    /// Gives free places to those who wait.
+    pub fn give_places(&self, now: Tick) {
+        if !self.waiting.is_empty() {
+            let unprobed = self.is_unprobed(now);
+            self.members.iter().for_each(|member| member.post.serve(now, unprobed));
+        }
     }
 
     fn moves_no_session(&self) -> bool {
@@ -240,8 +175,16 @@ impl Pool {
     fn preferred(&self, wish: &Wish<'_>, meant: Meant) -> Option<Chosen> {
         let index = self.member_of(wish.prefers?)?;
         let member = &self.members[index];
-        let takes = wish.tried.is_empty() && !member.backup && member.state.takes_new(wish.now);
-        if takes { self.take(index, Why::Session, wish, meant).ok() } else { None }
+        if !wish.tried.is_empty() || member.backup {
+            return None;
+        }
+        let unprobed = || member.state.takes_unprobed(wish.now) && self.is_unprobed(wish.now);
+        let takes_new = member.state.takes_new(wish.now);
+        if !takes_new && !unprobed() {
+            return None;
+        }
+        let chosen = self.take(index, Why::Session, wish, meant).ok()?;
+        Some(Chosen { held: chosen.held.map(|held| held.taken(!takes_new)), ..chosen })
     }
 
     /// Where no node is active, a session's own is as good a last resort as any, and has the session.
@@ -250,7 +193,8 @@ impl Pool {
         let (member, now) = (&self.members[index], wish.now);
         let is_hopeful = member.state.ejected_until(now).is_some()
             || (self.settings.when_none == WhenNone::All && member.state.is_maybe());
-        let others = || self.members.iter().any(|other| other.state.takes_new(now) || other.state.is_spare(now));
+        let serves = |node: &NodeState| node.takes_new(now) || node.is_spare(now) || node.takes_unprobed(now);
+        let others = || self.members.iter().any(|other| serves(&other.state));
         if !is_hopeful || wish.tried.has(index) || !member.has_room() || others() {
             return None;
         }
@@ -285,7 +229,7 @@ impl Pool {
     /// Beyond the most that may be active, a standby only helps requests out that failed elsewhere.
     fn has(&self, tier: Tier, wish: &Wish<'_>) -> bool {
         match tier {
-            Tier::Active | Tier::Hopeful => true,
+            Tier::Active | Tier::Hopeful | Tier::Unprobed(_) => true,
             Tier::Standby => self.settings.active.is_some() && (!wish.tried.is_empty() || self.may_activate(wish.now)),
             Tier::Backup => self.settings.members.iter().any(|member| member.backup),
         }
@@ -317,6 +261,21 @@ impl Pool {
             !wish.tried.has(index) && member.state.takes_new(wish.now) && !member.has_room()
         };
         self.members.iter().enumerate().any(full)
+    }
+
+    /// Where no node is known to be good: one that was never probed. Those that the pool would have serve come first.
+    fn unprobed(&self, why: Why, wish: &Wish<'_>, meant: Meant) -> Option<Choice> {
+        if !self.is_unprobed(wish.now) {
+            return None;
+        }
+        for rank in [Rank::Serving, Rank::Spare, Rank::Backup] {
+            if let Some(mut chosen) = self.of_tier(Tier::Unprobed(rank), why, wish, meant) {
+                chosen.held = chosen.held.map(|held| held.taken(true));
+                return Some(Choice::Node(chosen));
+            }
+        }
+        let full = |(index, member): (usize, &Member)| !wish.tried.has(index) && member.state.takes_unprobed(wish.now);
+        self.members.iter().enumerate().any(full).then_some(Choice::Full(Wanted { node: None, why }))
     }
 
     /// Where no node is active: of those that only an ejection keeps passive the one whose ejection ends first, so that
@@ -358,7 +317,26 @@ enum Tier {
     Active,
     Standby,
     Backup,
+    Unprobed(Rank),
     Hopeful,
+}
+
+/// In which order those that were never probed are.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Rank {
+    Serving,
+    Spare,
+    Backup,
+}
+
+impl Rank {
+    fn of(member: &Member) -> Self {
+        match member.state.is_held_back() {
+            _ if member.backup => Self::Backup,
+            true => Self::Spare,
+            false => Self::Serving,
+        }
+    }
 }
 
 /// The members of one tier, as the pool's method sees them.
@@ -376,6 +354,7 @@ impl Candidates for Among<'_> {
             Tier::Active => !member.backup && member.state.takes_new(now),
             Tier::Standby => !member.backup && member.state.is_spare(now),
             Tier::Backup => member.backup && member.state.takes_new(now),
+            Tier::Unprobed(rank) => member.state.takes_unprobed(now) && Rank::of(member) == rank,
             Tier::Hopeful => member.state.is_maybe(),
         };
         serves && member.has_room() && !self.wish.tried.has(node)
@@ -400,3 +379,5 @@ mod handover;
 mod tests;
 #[cfg(test)]
 mod trouble;
+#[cfg(test)]
+mod unprobed;

@@ -17,7 +17,7 @@ use super::resolved::Resolved;
 use super::rules::SiteRules;
 use super::sessions::Sessions;
 use super::sites::Sites;
-use super::state::{Duty, NodeState};
+use super::state::{Duty, NodeState, Probes};
 use crate::config::{self, Address, Balance, Config, StickyMode};
 
 /// One generation.
@@ -184,10 +184,14 @@ fn build_member(
     };
     // What its certificate is for was checked when a connection was opened.
     let same_link = known.filter(|known| same_settings && (known.name == name || pool.tls.is_none()));
-    let probed = pool.health.is_some();
-    let state = known.map_or_else(|| Arc::new(NodeState::new(probed)), |known| Arc::clone(&known.state));
+    let probes = match &pool.health {
+        None => Probes::None,
+        Some(health) if health.mandatory => Probes::Mandatory,
+        Some(_) => Probes::Lenient,
+    };
+    let state = known.map_or_else(|| Arc::new(NodeState::new(probes)), |known| Arc::clone(&known.state));
     // A reload that gives the pool probes, or takes them away, changes what is known, not who knows it.
-    state.set_probed(probed);
+    state.set_probes(probes);
     let load: Arc<Load> = known.map(|known| Arc::clone(&known.load)).unwrap_or_default();
     load.set_most(member.max_requests);
     // The process has just begun, or the node is new here. Without a slow start nothing would end one that was under way.

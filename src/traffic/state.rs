@@ -17,7 +17,7 @@ pub use self::ejection::{Ejecting, Fault, may_eject};
 use self::gate::{Admits, Gate};
 pub use self::gate::{Claim, Trial};
 use self::health::Health;
-pub use self::health::{Duty, Operator, Probed, Round, Thresholds};
+pub use self::health::{Duty, Operator, Probed, Probes, Round, Thresholds};
 pub use self::words::{Change, Reason, State};
 use super::tick::Tick;
 
@@ -31,8 +31,8 @@ pub struct NodeState {
 
 impl NodeState {
     /// With probes it begins `checking`, else active.
-    pub fn new(probed: bool) -> Self {
-        let health = Health::new(probed);
+    pub fn new(probes: Probes) -> Self {
+        let health = Health::new(probes);
         Self { gate: Gate::new(health.admits()), answered: LastAnswer::default(), health: Mutex::new(health) }
     }
 
@@ -43,10 +43,18 @@ impl NodeState {
         gate.admits() == Admits::All && gate.is_over(now)
     }
 
-    /// Whether it may get a request of a session that lives there: also while it is draining or on standby.
+    /// Whether it may get a request of a session that lives there: also while it is draining or on standby, and before its
+    /// first probe is over. To move the session would be a loss for certain; that the node is bad is none.
     pub fn takes_bound(&self, now: Tick) -> bool {
         let gate = self.gate.now();
-        matches!(gate.admits(), Admits::All | Admits::Bound | Admits::Drained) && gate.is_over(now)
+        !matches!(gate.admits(), Admits::Unwell | Admits::Shut) && gate.is_over(now)
+    }
+
+    /// Whether it may get a request that is bound to no node where its pool knows of no good one: no probe has judged it
+    /// yet, and need not have.
+    pub fn takes_unprobed(&self, now: Tick) -> bool {
+        let gate = self.gate.now();
+        matches!(gate.admits(), Admits::Unprobed | Admits::UnprobedSpare) && gate.is_over(now)
     }
 
     /// Whether it serves nobody new only because its pool has no need of it, and could at once: on standby, or still
@@ -58,7 +66,7 @@ impl NodeState {
 
     /// Whether its pool holds it back, be it ejected or not.
     pub fn is_held_back(&self) -> bool {
-        self.gate.now().admits() == Admits::Bound
+        matches!(self.gate.now().admits(), Admits::Bound | Admits::UnprobedSpare)
     }
 
     /// To be asked right before a request goes there, no later than the moment that is then reported as its beginning.
@@ -75,7 +83,7 @@ impl NodeState {
 
     /// Whether it may be tried although probes fail: no operator took it out.
     pub fn is_maybe(&self) -> bool {
-        matches!(self.gate.now().admits(), Admits::All | Admits::Bound | Admits::Unwell)
+        !matches!(self.gate.now().admits(), Admits::Drained | Admits::Shut)
     }
 
     /// What the pool wants of it.
@@ -92,7 +100,7 @@ impl NodeState {
     /// Whether it serves, or could at once, and nothing speaks against that.
     pub fn can_serve(&self) -> bool {
         let gate = self.gate.now();
-        matches!(gate.admits(), Admits::All | Admits::Bound) && !gate.is_ejected()
+        !matches!(gate.admits(), Admits::Drained | Admits::Unwell | Admits::Shut) && !gate.is_ejected()
     }
 
     /// Whether traffic failed there, and no request has succeeded since.
@@ -104,7 +112,7 @@ impl NodeState {
     /// which no node takes a request may still send it where this comes first.
     pub fn ejected_until(&self, now: Tick) -> Option<Tick> {
         let gate = self.gate.now();
-        (gate.admits() == Admits::All && !gate.is_over(now)).then(|| gate.until())
+        (matches!(gate.admits(), Admits::All | Admits::Unprobed) && !gate.is_over(now)).then(|| gate.until())
     }
 
     /// The state as last reported. An ejected node is called ejected until its trial has succeeded.
@@ -144,8 +152,8 @@ impl NodeState {
     }
 
     /// A reload gave the pool probes, or took them away.
-    pub fn set_probed(&self, probed: bool) -> Option<Change> {
-        self.report(|health| health.set_probed(probed))
+    pub fn set_probes(&self, probes: Probes) -> Option<Change> {
+        self.report(|health| health.set_probes(probes))
     }
 
     /// An operator said something about the node. What comes out of maintenance has no past: its ejection is over.

@@ -62,12 +62,12 @@ impl Pool {
         if self.waiting.is_empty() {
             return;
         }
-        self.members.iter().for_each(|member| member.post.serve(now));
+        self.give_places(now);
         // Who waits for a node that serves no longer looks again, and finds another one or an answer.
         let hopeless = |wants: Option<u32>| {
             let serves = match wants {
                 Some(number) => self.is_home(number, now),
-                None => self.has_active(now),
+                None => self.serves(now),
             };
             (!serves).then_some(())
         };

@@ -21,6 +21,8 @@ pub enum Why {
     StandbyActivated,
     /// No other node could.
     Backup,
+    /// No node is known to be good yet; this one was never probed.
+    Unprobed,
     /// No node is active; this one was the most hopeful.
     LastResort,
     /// The node before it failed.
@@ -70,6 +72,7 @@ impl Why {
             Self::Rebound(Lost::Gone) => "rebound:gone",
             Self::StandbyActivated => "standby-activated",
             Self::Backup => "backup",
+            Self::Unprobed => "unprobed",
             Self::LastResort => "last-resort",
             Self::Retry(failure) => retried(failure),
         }

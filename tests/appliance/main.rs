@@ -27,6 +27,7 @@ mod node_answers;
 mod operators;
 mod outages;
 mod pauses;
+mod probes;
 mod queue;
 mod rates;
 mod raw_requests;

@@ -216,6 +216,8 @@ pub struct Health {
     /// A probe that runs out of time does not count while a request that was answered within this long tells that the
     /// node is at work (a long garbage collection). Default 15s; zero: it always counts.
     pub patience: Duration,
+    /// Whether a node gets nothing before it has passed, even where no node of the pool is known to be good. Default false.
+    pub mandatory: bool,
     /// At least one; all must pass.
     pub probes: Vec<Probe>,
 }
@@ -248,6 +250,13 @@ pub enum ProbeKind {
     Http,
     /// GET over TLS.
     Https,
+}
+
+impl ProbeKind {
+    /// Whether it shakes hands.
+    pub const fn is_tls(self) -> bool {
+        matches!(self, Self::Tls | Self::Https)
+    }
 }
 
 /// The `timeouts` table of a pool.

@@ -7,9 +7,10 @@ use std::time::Duration;
 use super::tests::{at, follow, sticky};
 use super::*;
 use crate::config::Queue;
+use crate::traffic::member::Held;
 use crate::traffic::sessions::How;
 use crate::traffic::snapshot::Snapshot;
-use crate::traffic::state::State;
+use crate::traffic::state::{Fault, State};
 
 fn one_place_each(settings: &mut config::Pool) {
     settings.queue = Some(Queue { size: 9, wait: Duration::from_secs(1) });
@@ -33,13 +34,32 @@ fn take(snapshot: &Snapshot, member: usize) -> Held {
 }
 
 #[test]
+fn a_reload_keeps_states_places_and_numbers() {
+    let first = follow(None, 3, |_| {});
+    let old = &first.pools[0];
+    old.failed(1, Fault::Refused, at(1), at(1));
+    let held = take(&first, 0);
+    let second = follow(Some(&first), 3, |pool| {
+        pool.members.remove(0);
+    });
+    let new = &second.pools[0];
+    assert_eq!(new.members.len(), 2);
+    assert_eq!(new.members[0].state.state(), State::Passive(Reason::Ejected));
+    assert_eq!(new.member_of(old.members[1].number), Some(0), "a node's number is its own");
+    assert_eq!(new.member_of(old.members[0].number), None);
+    let flying = |pool: &Pool| pool.members.iter().map(|member| member.load.in_flight()).sum::<u32>();
+    drop(held);
+    assert_eq!(flying(old) + flying(new), 0);
+}
+
+#[test]
 fn a_place_at_a_node_that_a_reload_took_away_goes_to_nobody() {
     let before = follow(None, 2, one_place_each);
     let (stays, leaves) = (take(&before, 0), take(&before, 1));
     let called = waiter(&before);
     let after = follow(Some(&before), 1, one_place_each);
     drop(leaves);
-    before.pools[0].members[1].post.serve(at(2));
+    before.pools[0].members[1].post.serve(at(2), false);
     assert_eq!(called.load(Ordering::Relaxed), 0, "the node is gone");
     drop(stays);
     assert_eq!((called.load(Ordering::Relaxed), after.pools[0].waiting.len()), (1, 0), "the other one is not");

@@ -9,6 +9,8 @@ use super::super::snapshot::{Ground, Secrets, Snapshot};
 use super::super::state::{Fault, Operator, Reason, State};
 use super::*;
 use crate::config::{ActiveNodes, Address, Balance, Config, Eject, HashOn, Place, Queue, Retry, Timeouts};
+use crate::traffic::member::Held;
+use crate::traffic::retry::Failure;
 
 /// A pool of as many nodes, in its own generation, changed as the test wants it.
 fn pool(nodes: usize, change: impl FnOnce(&mut config::Pool)) -> Pool {
@@ -312,6 +314,7 @@ fn when_no_node_is_active() {
                 rise: 1,
                 fall: 1,
                 patience: Duration::ZERO,
+                mandatory: true,
                 probes: Vec::new(),
             });
         });
@@ -363,25 +366,6 @@ fn a_standby_is_activated_by_the_request_that_needs_it() {
     };
     assert_eq!((chosen.member, chosen.why, chosen.change.is_some()), (1, Why::StandbyActivated, true));
     assert_eq!(got(&pool, None, &[], 1), "n1 balanced");
-}
-
-#[test]
-fn a_reload_keeps_states_places_and_numbers() {
-    let first = follow(None, 3, |_| {});
-    let old = &first.pools[0];
-    old.failed(1, REFUSED, at(1), at(1));
-    let (_, held) = ask(old, None, &[1], 1);
-    let second = follow(Some(&first), 3, |pool| {
-        pool.members.remove(0);
-    });
-    let new = &second.pools[0];
-    assert_eq!(new.members.len(), 2);
-    assert_eq!(told_state(&new.members[0]), "ejected");
-    assert_eq!(new.member_of(old.members[1].number), Some(0), "a node's number is its own");
-    assert_eq!(new.member_of(old.members[0].number), None);
-    let flying = |pool: &Pool| pool.members.iter().map(|member| member.load.in_flight()).sum::<u32>();
-    drop(held);
-    assert_eq!(flying(old) + flying(new), 0);
 }
 
 fn told_state(member: &Member) -> &'static str {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::tests::{at, follow, sticky, wish};
 use super::*;
 use crate::config::ActiveNodes;
-use crate::traffic::member::Waiter;
+use crate::traffic::member::{Held, Waiter};
 use crate::traffic::snapshot::Snapshot;
 use crate::traffic::state::{Fault, Operator, Probed, Round, State, Thresholds};
 
@@ -245,7 +245,7 @@ fn no_place_is_lost_or_counted_twice_whatever_happens() {
                     let given = Arc::clone(&given);
                     let waiter: Waiter = Box::new(move |held| given.lock().extend(held));
                     asleep += usize::from(pool.waiting.join(wanted.node, waiter).is_ok());
-                    pool.members.iter().for_each(|member| member.post.serve(tick));
+                    pool.give_places(tick);
                 }
                 Choice::SessionLost | Choice::Nobody => {}
             },

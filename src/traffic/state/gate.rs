@@ -24,6 +24,10 @@ pub(super) enum Admits {
     Unwell = 3,
     /// Nobody, for an operator said so.
     Shut = 4,
+    /// Whom the node has a session with; everybody, while its pool knows of no good node.
+    Unprobed = 5,
+    /// The same, of a node that its pool has no need of.
+    UnprobedSpare = 6,
 }
 
 /// The gate at one moment: milliseconds shifted by [`TIME`], zero where there is no ejection, and [`Admits`] below. A bit
@@ -116,6 +120,8 @@ impl Word {
             1 => Admits::Bound,
             2 => Admits::Drained,
             3 => Admits::Unwell,
+            5 => Admits::Unprobed,
+            6 => Admits::UnprobedSpare,
             _ => Admits::Shut,
         }
     }
@@ -156,7 +162,8 @@ mod tests {
 
     #[test]
     fn a_word_holds_what_was_put_in() {
-        for admits in [Admits::All, Admits::Bound, Admits::Drained, Admits::Unwell, Admits::Shut] {
+        let all = [Admits::All, Admits::Bound, Admits::Drained, Admits::Unwell, Admits::Shut];
+        for admits in all.into_iter().chain([Admits::Unprobed, Admits::UnprobedSpare]) {
             for millis in [0, 1, 12_345, LAST] {
                 let word = Word::new(admits, millis);
                 assert_eq!((word.admits(), word.millis()), (admits, millis));

@@ -40,6 +40,17 @@ pub struct Thresholds {
     pub patience: Duration,
 }
 
+/// Whether probes judge a node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Probes {
+    /// They do, and until the first is over nobody knows better: the node may serve where no good one is known.
+    Lenient,
+    /// They do, and nothing goes there before one has passed.
+    Mandatory,
+    /// Nobody probes it.
+    None,
+}
+
 /// An operator's word about a node.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Operator {
@@ -67,10 +78,11 @@ pub enum Duty {
 /// What is known of a node.
 #[derive(Debug)]
 pub(super) struct Health {
+    probes: Probes,
     verdict: Verdict,
     /// Rounds in a row that contradict the verdict.
     against: u32,
-    /// There is one only while the verdict is good.
+    /// There is one only while the verdict is good, or still open.
     ejections: Ejections,
     operator: Operator,
     duty: Duty,
@@ -86,13 +98,13 @@ enum Verdict {
 }
 
 impl Health {
-    pub(super) fn new(probed: bool) -> Self {
-        let (verdict, told) = match probed {
-            true => (Verdict::None, State::Passive(Reason::Checking)),
-            false => (Verdict::Good, State::Active),
+    pub(super) fn new(probes: Probes) -> Self {
+        let (verdict, told) = match probes {
+            Probes::Lenient | Probes::Mandatory => (Verdict::None, State::Passive(Reason::Checking)),
+            Probes::None => (Verdict::Good, State::Active),
         };
         let (operator, duty) = (Operator::None, Duty::Serving);
-        Self { verdict, against: 0, ejections: Ejections::default(), operator, duty, told }
+        Self { probes, verdict, against: 0, ejections: Ejections::default(), operator, duty, told }
     }
 
     /// What the pool wants of it.
@@ -108,14 +120,24 @@ impl Health {
         self.ejections.current()
     }
 
-    pub(super) const fn admits(&self) -> Admits {
+    pub(super) fn admits(&self) -> Admits {
         match (self.operator, self.verdict, self.duty) {
-            (Operator::Maintenance, ..) | (Operator::Draining, Verdict::Bad | Verdict::None, _) => Admits::Shut,
+            (Operator::Maintenance, ..) => Admits::Shut,
             (Operator::Draining, Verdict::Good, _) => Admits::Drained,
+            (Operator::Draining, Verdict::None, _) if self.is_unprobed() => Admits::Drained,
+            (Operator::Draining, ..) => Admits::Shut,
+            (Operator::None, Verdict::None, Duty::Serving) if self.is_unprobed() => Admits::Unprobed,
+            (Operator::None, Verdict::None, _) if self.is_unprobed() => Admits::UnprobedSpare,
             (Operator::None, Verdict::Bad | Verdict::None, _) => Admits::Unwell,
             (Operator::None, Verdict::Good, Duty::Leaving | Duty::Spare) => Admits::Bound,
             (Operator::None, Verdict::Good, Duty::Serving) => Admits::All,
         }
+    }
+
+    /// Whether no probe has said anything yet, and the node need not wait for that. One that failed its first is known to
+    /// be bad, though it takes more of them to call it so.
+    fn is_unprobed(&self) -> bool {
+        self.probes == Probes::Lenient && self.verdict == Verdict::None && self.against == 0
     }
 
     /// A node that was never judged needs one pass, as HAProxy has it: a start must not take `rise` intervals. Later
@@ -149,7 +171,7 @@ impl Health {
         ejecting: &Ejecting,
         may_eject: bool,
     ) -> Option<Change> {
-        if self.verdict == Verdict::Good && self.operator != Operator::Maintenance {
+        if (self.verdict == Verdict::Good || self.is_unprobed()) && self.operator != Operator::Maintenance {
             self.ejections.on_fault(now, began, fault, ejecting, may_eject);
         }
         self.tell()
@@ -162,8 +184,9 @@ impl Health {
 
     /// Without probes nobody would ever call it well again, so it counts as well at once. Where probes are new, what
     /// serves goes on to serve until they fail.
-    pub(super) fn set_probed(&mut self, probed: bool) -> Option<Change> {
-        if !probed && self.verdict != Verdict::Good {
+    pub(super) fn set_probes(&mut self, probes: Probes) -> Option<Change> {
+        self.probes = probes;
+        if probes == Probes::None && self.verdict != Verdict::Good {
             self.judge(Verdict::Good, Tick::START);
         }
         self.tell()

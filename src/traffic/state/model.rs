@@ -33,11 +33,11 @@ struct Pair {
 
 impl Pair {
     fn draw(dice: &mut Dice) -> Self {
-        let probed = dice.below(2) == 0;
+        let probes = dice.of(PROBES);
         let seconds = |dice: &mut Dice, most: u64| Duration::from_millis(100 * dice.below(most * 10));
         Self {
-            real: NodeState::new(probed),
-            naive: Naive::new(probed),
+            real: NodeState::new(probes),
+            naive: Naive::new(probes),
             now: Tick::START,
             thresholds: Thresholds {
                 rise: u32::try_from(dice.below(4)).unwrap(),
@@ -114,9 +114,9 @@ impl Pair {
                 self.real.set_duty(self.naive.duty)
             }
             _ => {
-                let probed = dice.below(2) == 0;
-                self.naive.set_probed(probed);
-                self.real.set_probed(probed)
+                let probes = dice.of(PROBES);
+                self.naive.set_probes(probes);
+                self.real.set_probes(probes)
             }
         }
     }
@@ -127,16 +127,20 @@ impl Pair {
         assert_eq!(self.real.takes_new(now), self.naive.takes_new(now));
         assert_eq!(self.real.takes_bound(now), self.naive.takes_bound(now));
         assert_eq!(self.real.is_spare(now), self.naive.is_spare(now));
+        assert_eq!(self.real.takes_unprobed(now), self.naive.takes_unprobed(now));
         assert_eq!(self.real.ejected_until(now), self.naive.ejected_until(now));
         let no_operator = self.naive.operator == Operator::None;
         assert_eq!(self.real.is_maybe(), no_operator);
     }
 }
 
+const PROBES: [Probes; 3] = [Probes::Lenient, Probes::Mandatory, Probes::None];
+
 /// The same rules told as slowly and plainly as they can be: it keeps everything that happened and looks through it.
 struct Naive {
     /// Whether probes say that the node is well; nothing before they said anything.
     well: Option<bool>,
+    probes: Probes,
     /// Whether the rounds passed since they said so.
     rounds: Vec<bool>,
     faults: Vec<(Tick, Fault)>,
@@ -159,9 +163,10 @@ struct NaiveEjection {
 }
 
 impl Naive {
-    fn new(probed: bool) -> Self {
+    fn new(probes: Probes) -> Self {
         Self {
-            well: (!probed).then_some(true),
+            well: (probes == Probes::None).then_some(true),
+            probes,
             rounds: Vec::new(),
             faults: Vec::new(),
             ejected: None,
@@ -193,20 +198,34 @@ impl Naive {
         self.ejected.is_some_and(|ejected| now < ejected.until || on_trial)
     }
 
+    fn is_unprobed(&self) -> bool {
+        self.well.is_none() && self.probes == Probes::Lenient && self.rounds.last() != Some(&false)
+    }
+
     fn takes_bound(&self, now: Tick) -> bool {
-        self.operator != Operator::Maintenance && self.well == Some(true) && !self.is_closed(now)
+        let well = self.well == Some(true) || self.is_unprobed();
+        self.operator != Operator::Maintenance && well && !self.is_closed(now)
+    }
+
+    fn takes_unprobed(&self, now: Tick) -> bool {
+        self.takes_bound(now) && self.is_unprobed() && self.operator == Operator::None
     }
 
     fn takes_new(&self, now: Tick) -> bool {
-        self.takes_bound(now) && self.operator == Operator::None && self.duty == Duty::Serving
+        self.takes_bound(now)
+            && self.well == Some(true)
+            && self.operator == Operator::None
+            && self.duty == Duty::Serving
     }
 
     fn is_spare(&self, now: Tick) -> bool {
-        self.takes_bound(now) && self.operator == Operator::None && self.duty != Duty::Serving
+        let well = self.well == Some(true);
+        self.takes_bound(now) && well && self.operator == Operator::None && self.duty != Duty::Serving
     }
 
     fn ejected_until(&self, now: Tick) -> Option<Tick> {
-        let would = self.operator == Operator::None && self.well == Some(true) && self.duty == Duty::Serving;
+        let well = self.well == Some(true) || self.is_unprobed();
+        let would = self.operator == Operator::None && well && self.duty == Duty::Serving;
         let ejected = self.ejected.filter(|_| would && self.is_closed(now))?;
         Some(self.trial_until.unwrap_or(ejected.until))
     }
@@ -258,7 +277,7 @@ impl Naive {
     }
 
     fn on_fault(&mut self, now: Tick, began: Tick, fault: Fault, ejecting: &Ejecting, may_eject: bool) {
-        if self.well != Some(true) || self.operator == Operator::Maintenance {
+        if !(self.well == Some(true) || self.is_unprobed()) || self.operator == Operator::Maintenance {
             return;
         }
         if let Some(ejected) = self.ejected {
@@ -297,8 +316,9 @@ impl Naive {
         }
     }
 
-    fn set_probed(&mut self, probed: bool) {
-        if !probed && self.well != Some(true) {
+    fn set_probes(&mut self, probes: Probes) {
+        self.probes = probes;
+        if probes == Probes::None && self.well != Some(true) {
             self.judge(true, Tick::START);
         }
     }

@@ -40,7 +40,7 @@ fn fault(node: &NodeState, now: Tick, fault: Fault) -> Option<Change> {
 /// eject; `s` is a success; `d`, `M` and `a` are an operator's words, `l`, `b` and `w` the pool's: leave, be a spare,
 /// work; `+` and `-` give and take probes. What comes out are the changes, each with its second.
 fn story(probed: bool, events: &str) -> String {
-    let node = NodeState::new(probed);
+    let node = NodeState::new(probes(probed));
     let mut told = vec![word(node.state()).to_owned()];
     for (second, event) in (1..).zip(events.chars()) {
         let (now, before) = (at(second), node.state());
@@ -53,6 +53,10 @@ fn story(probed: bool, events: &str) -> String {
         }
     }
     told.join(", ")
+}
+
+const fn probes(mandatory: bool) -> Probes {
+    if mandatory { Probes::Mandatory } else { Probes::None }
 }
 
 fn happen(node: &NodeState, now: Tick, event: char) -> Option<Change> {
@@ -74,8 +78,8 @@ fn happen(node: &NodeState, now: Tick, event: char) -> Option<Change> {
         'l' => node.set_duty(Duty::Leaving),
         'b' => node.set_duty(Duty::Spare),
         'w' => node.set_duty(Duty::Serving),
-        '+' => node.set_probed(true),
-        '-' => node.set_probed(false),
+        '+' => node.set_probes(Probes::Mandatory),
+        '-' => node.set_probes(Probes::None),
         _ => None,
     }
 }
@@ -202,7 +206,7 @@ fn every_state_is_open_to_whom_it_should_be() {
         (false, "lM", "----", "----"),
         (false, "dbaw", "nb-m", "nb-m"),
     ] {
-        let node = NodeState::new(probed);
+        let node = NodeState::new(probes(probed));
         for (second, event) in (1..).zip(events.chars()) {
             happen(&node, at(second), event);
         }
@@ -215,8 +219,39 @@ fn every_state_is_open_to_whom_it_should_be() {
 }
 
 #[test]
+fn a_node_that_was_never_probed_is_open_to_its_sessions_and_to_others_only_for_want_of_a_better_one() {
+    for (events, expected) in [
+        ("", "-b-m"),
+        ("p", "nb-m"),
+        // One failure does not make it unhealthy, but it is known to be none of those that nobody knows.
+        ("f", "---m"),
+        ("o", "---m"),
+        ("fff", "---m"),
+        ("d", "-b--"),
+        ("fd", "----"),
+        ("M", "----"),
+        ("b", "-b-m"),
+        ("t", "-b-m"),
+        // Traffic says sooner than probes that nothing comes from there.
+        ("tt", "---m"),
+        ("tts", "-b-m"),
+        ("ttp", "nb-m"),
+        ("+", "---m"),
+        ("-", "nb-m"),
+    ] {
+        let node = NodeState::new(Probes::Lenient);
+        (1..).zip(events.chars()).for_each(|(second, event)| _ = happen(&node, at(second), event));
+        assert_eq!(open_to(&node, at(5)), expected, "{events:?}");
+        let unprobed = node.state() == State::Passive(Reason::Checking) && expected == "-b-m";
+        assert_eq!(node.takes_unprobed(at(5)), unprobed, "{events:?}");
+        assert_eq!(node.ejected_until(at(5)).is_some(), events == "tt", "{events:?}");
+        assert!(events != "tt" || node.takes_unprobed(at(20)), "its time is over");
+    }
+}
+
+#[test]
 fn half_open_means_one_request_and_its_outcome_decides() {
-    let node = NodeState::new(false);
+    let node = NodeState::new(Probes::None);
     assert!(may_go(&node, at(1)) && may_go(&node, at(1)));
     assert!(fault(&node, at(1), Fault::Timeout).is_none() && fault(&node, at(1), Fault::Timeout).is_some());
     assert_eq!((may_go(&node, at(10)), node.ejected_until(at(10))), (false, Some(at(11))));
@@ -240,7 +275,7 @@ fn half_open_means_one_request_and_its_outcome_decides() {
 
 #[test]
 fn what_began_before_an_ejection_neither_ends_nor_prolongs_it() {
-    let node = NodeState::new(true);
+    let node = NodeState::new(Probes::Mandatory);
     assert!(round(&node, at(1), Probed::Passed).is_some());
     assert!(fault(&node, at(5), Fault::Refused).or(fault(&node, at(5), Fault::Refused)).is_some());
     assert_eq!((node.on_success(at(5), at(6)), round(&node, at(5), Probed::Passed)), (None, None));
@@ -253,7 +288,7 @@ fn what_began_before_an_ejection_neither_ends_nor_prolongs_it() {
 
 #[test]
 fn a_failure_of_before_the_node_came_back_does_not_count() {
-    let node = NodeState::new(true);
+    let node = NodeState::new(Probes::Mandatory);
     for second in 1..=3 {
         round(&node, at(second), Probed::Failed);
     }
@@ -275,7 +310,7 @@ fn a_pause_of_a_node_that_works_is_not_its_end() {
         (Probed::Failed, Some(99_999), true),
         (Probed::Failed, None, true),
     ] {
-        let node = NodeState::new(true);
+        let node = NodeState::new(Probes::Mandatory);
         round(&node, at(1), Probed::Passed);
         if let Some(answered) = answered {
             node.on_success(Tick::from_millis(answered), Tick::from_millis(answered));
@@ -289,7 +324,7 @@ fn a_pause_of_a_node_that_works_is_not_its_end() {
 fn a_machine_stopped_for_eight_seconds_under_traffic_stays_active_and_a_dead_one_does_not() {
     let last_answer = 100_000;
     let unhealthy_after = |stopped: u64| {
-        let node = NodeState::new(true);
+        let node = NodeState::new(Probes::Mandatory);
         round(&node, at(1), Probed::Passed);
         (0..=last_answer).step_by(10).for_each(|millis| {
             let now = Tick::from_millis(millis);
@@ -302,7 +337,7 @@ fn a_machine_stopped_for_eight_seconds_under_traffic_stays_active_and_a_dead_one
     };
     assert_eq!((unhealthy_after(8), unhealthy_after(24), unhealthy_after(120)), (None, None, Some(25)));
     let without_patience = Thresholds { patience: Duration::ZERO, fall: 1, rise: 1 };
-    let node = NodeState::new(false);
+    let node = NodeState::new(Probes::None);
     node.on_success(at(1), at(1));
     let timed_out = Round { began: at(1), outcome: Probed::TimedOut };
     assert!(node.on_round(timed_out, without_patience).is_some());
@@ -311,7 +346,7 @@ fn a_machine_stopped_for_eight_seconds_under_traffic_stays_active_and_a_dead_one
 #[test]
 fn thresholds_of_nothing_mean_one() {
     let nothing = Thresholds { rise: 0, fall: 0, patience: Duration::ZERO };
-    let node = NodeState::new(true);
+    let node = NodeState::new(Probes::Mandatory);
     for (outcome, expected) in [
         (Probed::Passed, "active"),
         (Probed::Failed, "unhealthy"),
@@ -326,7 +361,7 @@ fn thresholds_of_nothing_mean_one() {
 #[test]
 fn where_nothing_ejects_nothing_stays_ejected() {
     for never in [Ejecting { failures: 0, ..EJECTING }, Ejecting { first: Duration::ZERO, ..EJECTING }] {
-        let node = NodeState::new(false);
+        let node = NodeState::new(Probes::None);
         for _ in 0..9 {
             assert_eq!(node.on_fault(at(1), at(1), Fault::Refused, &never, true), None);
         }
@@ -338,7 +373,7 @@ fn where_nothing_ejects_nothing_stays_ejected() {
 
 #[test]
 fn an_endless_ejection_is_still_an_ejection() {
-    let (node, endless) = (NodeState::new(false), Ejecting { failures: 1, first: Duration::MAX, ..EJECTING });
+    let (node, endless) = (NodeState::new(Probes::None), Ejecting { failures: 1, first: Duration::MAX, ..EJECTING });
     assert!(node.on_fault(at(1), at(1), Fault::Timeout, &endless, true).is_some());
     assert!(!node.takes_new(at(1 << 40)) && node.ejected_until(at(1)).is_some());
     assert!(node.on_success(at(2), at(2)).is_some());
@@ -348,7 +383,7 @@ fn an_endless_ejection_is_still_an_ejection() {
 fn of_many_threads_one_is_on_trial() {
     const THREADS: usize = 8;
     const ROUNDS: usize = 200;
-    let (node, over) = (NodeState::new(true), AtomicBool::new(false));
+    let (node, over) = (NodeState::new(Probes::Mandatory), AtomicBool::new(false));
     let trials: Vec<_> = (0..ROUNDS).map(|_| AtomicUsize::new(0)).collect();
     round(&node, at(0), Probed::Passed);
     node.on_fault(at(1), at(1), Fault::Timeout, &Ejecting { failures: 1, ..EJECTING }, true);
@@ -369,7 +404,7 @@ fn of_many_threads_one_is_on_trial() {
     let reports = || {
         while !over.load(Relaxed) {
             round(&node, at(2), Probed::Passed);
-            node.set_probed(true);
+            node.set_probes(Probes::Mandatory);
             node.on_fault(at(20), at(2), Fault::Timeout, &EJECTING, true);
             node.on_success(at(1), at(2));
         }
