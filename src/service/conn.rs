@@ -14,7 +14,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 
 use super::buffers::Buffer;
-use super::clock::{Clock, Slot};
+use super::clock::Slot;
 use super::tcp::{OtherSide, Reset, Tcp};
 
 /// What a connection runs over: a socket, or TLS on one.
@@ -62,17 +62,10 @@ pub(crate) struct Conn {
 }
 
 impl Conn {
-    /// Takes the stream over; `reset` belongs to the socket below it.
-    pub(crate) fn new(stream: Stream, reset: Reset, clock: &Rc<Clock>) -> Self {
+    /// Takes the stream over; `reset` belongs to the socket below it, the deadlines in `slot` to whoever carries it.
+    pub(crate) fn new(stream: Stream, reset: Reset, slot: Rc<Slot>) -> Self {
         let stream = RefCell::new(stream);
-        Self {
-            stream,
-            slot: clock.slot(),
-            reset,
-            received: Cell::new(0),
-            sent: Cell::new(0),
-            sent_slowly: Cell::new(0),
-        }
+        Self { stream, slot, reset, received: Cell::new(0), sent: Cell::new(0), sent_slowly: Cell::new(0) }
     }
 
     /// The connection ends with a reset instead of a clean end.

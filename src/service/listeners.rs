@@ -18,6 +18,7 @@ use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
 use super::carriers::Desk;
+use super::clock::Slot;
 use super::conn::{Conn, Stream};
 use super::connection::{Connection, Listening, TlsFacts};
 use super::descriptors::{self, PAUSE};
@@ -200,18 +201,21 @@ struct Guest {
     place: Rc<Place>,
 }
 
-/// Carries one connection after the other: a task for each would be made and freed with it.
+/// Carries one connection after the other: a task and a pair of deadlines for each would be made and freed with it.
 async fn receive(worker: Rc<Worker>, desk: Rc<Desk<Guest>>) {
+    let slot = worker.clock.slot();
     loop {
         let guest = desk.next().await;
-        pin!(carry(&worker, guest)).await;
+        pin!(carry(&worker, guest, &slot)).await;
+        slot.read_done();
+        slot.write_done();
         if !worker.hosts.keep(&desk) {
             return;
         }
     }
 }
 
-async fn carry(worker: &Rc<Worker>, guest: Guest) {
+async fn carry(worker: &Rc<Worker>, guest: Guest, slot: &Rc<Slot>) {
     let Guest { stream, peer, open, pass, listening, place } = guest;
     let _pass = pass;
     let _counted = place.listener().counters.connection();
@@ -219,9 +223,9 @@ async fn carry(worker: &Rc<Worker>, guest: Guest) {
     if place.listener().tls.is_none() {
         drop(place);
         let connection = Connection::new(Rc::clone(worker), listening, peer, None, false, open);
-        pin!(serve_h1::serve(Conn::new(Stream::Plain(tcp), reset, &worker.clock), connection)).await;
+        pin!(serve_h1::serve(Conn::new(Stream::Plain(tcp), reset, Rc::clone(slot)), connection)).await;
     } else {
-        secure(Rc::clone(worker), listening, place, tcp, reset, peer, open).await;
+        secure(worker, (listening, place), (tcp, reset, peer), open, slot).await;
     }
 }
 
@@ -245,22 +249,20 @@ fn let_in(place: &Place, peer: SocketAddr) -> Option<Option<Pass>> {
 }
 
 async fn secure(
-    worker: Rc<Worker>,
-    listening: Rc<Listening>,
-    place: Rc<Place>,
-    tcp: Tcp,
-    reset: Reset,
-    peer: SocketAddr,
+    worker: &Rc<Worker>,
+    (listening, place): (Rc<Listening>, Rc<Place>),
+    (tcp, reset, peer): (Tcp, Reset, SocketAddr),
     open: Open,
+    slot: &Rc<Slot>,
 ) {
-    let Some((stream, facts, http2)) = Box::pin(shake_hands(&place, tcp, peer, &worker)).await else { return };
+    let Some((stream, facts, http2)) = Box::pin(shake_hands(&place, tcp, peer, worker)).await else { return };
     drop(place);
-    let connection = Connection::new(Rc::clone(&worker), listening, peer, Some(facts), http2, open);
+    let connection = Connection::new(Rc::clone(worker), listening, peer, Some(facts), http2, open);
     // What is rare or short is boxed: the task of a connection is as large as its largest part.
     if http2 {
         Box::pin(serve_h2::serve(Box::new(stream), connection)).await;
     } else {
-        serve_h1::serve(Conn::new(Stream::Over(Box::new(stream)), reset, &worker.clock), connection).await;
+        serve_h1::serve(Conn::new(Stream::Over(Box::new(stream)), reset, Rc::clone(slot)), connection).await;
     }
 }
 

@@ -111,7 +111,7 @@ pub(crate) async fn connect(
         None => plain(stream),
         Some(tls) => tokio::time::timeout(handshake, secure(stream, goal, tls)).await.map_err(late)??,
     };
-    Ok(Conn::new(stream, reset, clock))
+    Ok(Conn::new(stream, reset, clock.slot()))
 }
 
 /// Opens a stream; the caller holds the deadline.
@@ -242,7 +242,8 @@ mod tests {
     /// Keeps a connection from the beginning of time on; its node's end is given back.
     fn keep(idle: &Idle) -> DuplexStream {
         let (near, far) = tokio::io::duplex(64);
-        let conn = Conn::new(Stream::Over(Box::new(near)), Reset::default(), &Clock::new(Instant::now()));
+        let slot = Clock::new(Instant::now()).slot();
+        let conn = Conn::new(Stream::Over(Box::new(near)), Reset::default(), slot);
         idle.put(1, conn, Duration::from_secs(60), 0);
         far
     }
