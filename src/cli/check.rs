@@ -15,6 +15,7 @@ use super::voice::answer;
 use crate::app::{BAD_CONFIG, FAILED};
 use crate::config::{self, Action, Certificate, Config, Errors, Listener, Pool, Problem, Route, Site, TlsVersion};
 
+mod nameless;
 mod ways;
 
 /// Checks a file, prints what it found, and returns the exit code. Errors go to standard error, all else to standard output.
@@ -50,10 +51,10 @@ fn summary(path: &Path, config: &Config, color: bool, now: SystemTime) -> String
 }
 
 fn listeners(config: &Config) -> String {
-    let rows = config
-        .listeners
-        .iter()
-        .map(|listener| (vec![listener.name.to_string(), listener.bind.to_string(), speaks(listener)], Vec::new()));
+    let rows = config.listeners.iter().enumerate().map(|(index, listener)| {
+        let cells = vec![listener.name.to_string(), listener.bind.to_string(), speaks(listener)];
+        (cells, nameless::words(config, index))
+    });
     table("listener", rows.collect())
 }
 
@@ -69,12 +70,10 @@ fn speaks(listener: &Listener) -> String {
 
 fn sites(config: &Config) -> String {
     let rows = config.sites.iter().map(|site| {
-        let hosts = shown(&hosts(site));
-        let hosts = if site.default {
-            format!("{hosts}{}whatever no other site takes", if hosts.is_empty() { "" } else { ", " })
-        } else {
-            hosts
-        };
+        let takes = [(site.nameless, "clients without a name"), (site.default, "whatever no other site takes")];
+        let takes = takes.iter().filter(|(is_so, _)| *is_so).map(|(_, what)| (*what).to_owned());
+        let hosts = Some(shown(&hosts(site))).filter(|hosts| !hosts.is_empty());
+        let hosts = hosts.into_iter().chain(takes).collect::<Vec<_>>().join(", ");
         let row = vec![site.name.to_string(), shown(&listener_names(config, site)), hosts, to_pool(config, site)];
         (row, folded(&manners(site)))
     });
@@ -207,7 +206,15 @@ fn problem(problem: &Problem) -> Value {
 }
 
 fn summary_json(config: &Config, now: SystemTime) -> Value {
-    let listener = |listener: &Listener| json!({ "name": *listener.name, "bind": listener.bind.to_string(), "tls": listener.tls.is_some(), "http2": listener.tls.is_some() && listener.http2 });
+    let listener = |(index, listener): (usize, &Listener)| {
+        json!({
+            "name": *listener.name,
+            "bind": listener.bind.to_string(),
+            "tls": listener.tls.is_some(),
+            "http2": listener.tls.is_some() && listener.http2,
+            "nameless": nameless::site(config, index).map(|site| &*site.name),
+        })
+    };
     let certificate = |certificate: &Certificate| {
         json!({
             "chain": certificate.chain.display().to_string(),
@@ -223,6 +230,7 @@ fn summary_json(config: &Config, now: SystemTime) -> Value {
             "listeners": listener_names(config, site),
             "hosts": hosts(site),
             "default": site.default,
+            "nameless": site.nameless,
             "pool": site.pool.map(|pool| pool_name(config, pool)),
             "routes": site.routes.iter().map(|route| route_json(config, route)).collect::<Vec<_>>(),
             "certificate": site.certificate.as_deref().map(certificate),
@@ -231,7 +239,7 @@ fn summary_json(config: &Config, now: SystemTime) -> Value {
     json!({
         "files": config.files.iter().map(|file| file.display().to_string()).collect::<Vec<_>>(),
         "admin": config.admin.bind.to_string(),
-        "listeners": config.listeners.iter().map(listener).collect::<Vec<_>>(),
+        "listeners": config.listeners.iter().enumerate().map(listener).collect::<Vec<_>>(),
         "sites": config.sites.iter().map(site).collect::<Vec<_>>(),
         "pools": config.pools.iter().map(|pool| pool_json(config, pool)).collect::<Vec<_>>(),
         "operators": standing::section_json(config),

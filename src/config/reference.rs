@@ -253,8 +253,9 @@ static REFERENCE: &[Key] = &[
 
     key("site", "name", NAME, REQUIRED, "unique among sites"),
     key("site", "listener", Form::List("listener names, or one name"), REQUIRED, "where its requests come in"),
-    key("site", "hosts", Form::List("host names"), "required unless `default`", "the names it answers to: `esb.wso2.com`, `*.wso2.com`, an IP address; without a port"),
+    key("site", "hosts", Form::List("host names"), "required unless `default` or `nameless`", "the names it answers to: `esb.wso2.com`, `*.wso2.com`, an IP address; without a port"),
     key("site", "default", Form::Flag, "`false`", "takes what no other site of its listener takes"),
+    key("site", "nameless", Form::Flag, "`false`", "takes clients of its listener that give no name: TLS without a server name, an IP address for a host, HTTP/1.0 without one"),
     key("site", "certificate", Form::Table(false), "required with TLS", "the certificate it shows"),
     key("site", "pool", Form::Text("pool name"), "required unless a route takes all", "where its requests go that no route takes"),
     key("site", "route", Form::Table(true), "`[]`", "what some of its requests do instead; the first that matches takes the request"),

@@ -46,8 +46,14 @@ pub(super) struct Surroundings<'a> {
 pub(super) fn read(section: &Section<'_>, name: Arc<str>, around: &Surroundings<'_>, taken: &mut Taken) -> Site {
     let listeners = listeners(section, around);
     let hosts = read_hosts(section);
-    let default = section.flag("default");
-    taken.note(section, &listeners, (&hosts, default), around);
+    let (default, nameless) = (section.flag("default"), section.flag("nameless"));
+    taken.note(section, &listeners, &hosts, around);
+    if default {
+        taken.default(section, &listeners, around);
+    }
+    if nameless {
+        taken.nameless(section, &listeners, around);
+    }
     let hosts: Vec<HostPattern> = hosts.into_iter().map(|(host, _)| host).collect();
     let mut site = Site {
         certificate: read_certificate(section, &listeners, &hosts, around),
@@ -67,6 +73,7 @@ pub(super) fn read(section: &Section<'_>, name: Arc<str>, around: &Surroundings<
         listeners,
         hosts,
         default,
+        nameless,
     };
     let of_routes =
         routes::Surroundings { listeners: around.listeners, pools: around.pools, pool_names: around.pool_names };
@@ -103,8 +110,8 @@ fn listeners(section: &Section<'_>, around: &Surroundings<'_>) -> Vec<usize> {
 
 fn read_hosts<'a>(section: &Section<'a>) -> Vec<(HostPattern, Text<'a>)> {
     let written = section.texts("hosts").unwrap_or_default();
-    let default = matches!(section.value("default").and_then(|value| value.flag()), Some(true));
-    if (!section.has("hosts") || section.is_empty_list("hosts")) && !default {
+    let says = |key: &'static str| matches!(section.value(key).and_then(|value| value.flag()), Some(true));
+    if (!section.has("hosts") || section.is_empty_list("hosts")) && !says("default") && !says("nameless") {
         section.refuse(
             "hosts",
             "the site answers to no host",
@@ -186,6 +193,7 @@ fn upgrades(section: &Section<'_>) -> Vec<Arc<str>> {
 pub(super) struct Taken {
     hosts: HashMap<(usize, HostPattern), Place>,
     defaults: HashMap<usize, Place>,
+    nameless: HashMap<usize, Place>,
 }
 
 impl Taken {
@@ -193,7 +201,7 @@ impl Taken {
         &mut self,
         section: &Section<'_>,
         listeners: &[usize],
-        (hosts, default): (&[(HostPattern, Text<'_>)], bool),
+        hosts: &[(HostPattern, Text<'_>)],
         around: &Surroundings<'_>,
     ) {
         for &listener in listeners {
@@ -210,12 +218,30 @@ impl Taken {
                     None => {}
                 }
             }
-            if let Some(other) = default.then(|| self.defaults.insert(listener, section.place_of("default"))).flatten()
-            {
+        }
+    }
+
+    fn default(&mut self, section: &Section<'_>, listeners: &[usize], around: &Surroundings<'_>) {
+        for &listener in listeners {
+            if let Some(other) = self.defaults.insert(listener, section.place_of("default")) {
+                let name = around.listener_names.name(listener);
                 section.refuse(
                     "default",
                     format!("listener {name:?} has a default already: {other}"),
                     "only one site of a listener takes what no other takes",
+                );
+            }
+        }
+    }
+
+    fn nameless(&mut self, section: &Section<'_>, listeners: &[usize], around: &Surroundings<'_>) {
+        for &listener in listeners {
+            if let Some(other) = self.nameless.insert(listener, section.place_of("nameless")) {
+                let name = around.listener_names.name(listener);
+                section.refuse(
+                    "nameless",
+                    format!("listener {name:?} has a site for nameless clients already: {other}"),
+                    "only one site of a listener takes them",
                 );
             }
         }

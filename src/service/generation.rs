@@ -82,6 +82,8 @@ pub(crate) struct ListenerRun {
     pub(crate) public_port: Option<u16>,
     pub(crate) limits: Limits,
     pub(crate) tls: Option<Acceptor>,
+    /// Whether it counts to which address a TLS client came.
+    pub(crate) by_address: bool,
     pub(crate) trusted_proxies: Option<Vec<IpNet>>,
     /// Most open connections, and most of one client.
     pub(crate) most: Option<u32>,
@@ -254,18 +256,20 @@ impl Generation {
                 alone: metrics.route(&site.name, "", ""),
             }
         });
-        let listeners = config.listeners.iter().zip(listeners).map(|(listener, tls)| ListenerRun {
-            name: Arc::clone(&listener.name),
-            port: listener.bind.port(),
-            public_port: listener.public_port,
-            limits: limits(listener),
-            tls: tls.map(Acceptor::from_server_config),
-            trusted_proxies: listener.trusted_proxies.clone(),
-            most: listener.max_connections,
-            most_per_client: listener.max_connections_per_client,
-            default_host: default_host(config, listener),
-            counters: metrics.listener(&listener.name),
-        });
+        let listeners =
+            config.listeners.iter().zip(listeners).zip(&snapshot.hosts).map(|((listener, tls), hosts)| ListenerRun {
+                name: Arc::clone(&listener.name),
+                port: listener.bind.port(),
+                public_port: listener.public_port,
+                limits: limits(listener),
+                by_address: tls.is_some() && hosts.by_address(),
+                tls: tls.map(Acceptor::from_server_config),
+                trusted_proxies: listener.trusted_proxies.clone(),
+                most: listener.max_connections,
+                most_per_client: listener.max_connections_per_client,
+                default_host: default_host(config, listener),
+                counters: metrics.listener(&listener.name),
+            });
         Arc::new(Self {
             listeners: listeners.collect(),
             sites: sites.collect(),
@@ -367,11 +371,10 @@ fn limits(listener: &config::Listener) -> Limits {
     }
 }
 
-// What an HTTP/1.0 client without Host is taken to mean: the default site's first exact name, else the address.
+// What an HTTP/1.0 client without Host is taken to mean: the first exact name of the site that takes it, else the address.
 fn default_host(config: &Config, listener: &config::Listener) -> String {
     let here = |site: &&config::Site| {
-        site.default
-            && site.listeners.iter().any(|index| config.listeners.get(*index).is_some_and(|l| l.name == listener.name))
+        site.listeners.iter().any(|index| config.listeners.get(*index).is_some_and(|l| l.name == listener.name))
     };
     let exact = |site: &config::Site| {
         site.hosts.iter().find_map(|host| match host {
@@ -379,5 +382,7 @@ fn default_host(config: &Config, listener: &config::Listener) -> String {
             HostPattern::Wildcard(_) => None,
         })
     };
-    config.sites.iter().find(here).and_then(exact).unwrap_or_else(|| listener.bind.to_string())
+    let find = |is_it: fn(&config::Site) -> bool| config.sites.iter().filter(here).find(|site| is_it(site));
+    let takes = find(|site| site.nameless).or_else(|| find(|site| site.default));
+    takes.and_then(exact).unwrap_or_else(|| listener.bind.to_string())
 }

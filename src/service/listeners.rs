@@ -24,6 +24,7 @@ use super::connection::{Connection, Listening, TlsFacts};
 use super::descriptors::{self, PAUSE};
 use super::generation::{Generation, Place};
 use super::tcp::{Reset, Tcp};
+use super::tls::Hello;
 use super::worker::{Open, Worker};
 use super::{serve_h1, serve_h2};
 use crate::traffic::clients::{Full, Pass};
@@ -219,13 +220,15 @@ async fn carry(worker: &Rc<Worker>, guest: Guest, slot: &Rc<Slot>) {
     let Guest { stream, peer, open, pass, listening, place } = guest;
     let _pass = pass;
     let _counted = place.listener().counters.connection();
+    let came_to = place.listener().by_address.then(|| stream.local_addr().ok()).flatten();
     let (tcp, reset) = Tcp::new(stream);
     if place.listener().tls.is_none() {
         drop(place);
         let connection = Connection::new(Rc::clone(worker), listening, peer, None, false, open);
         pin!(serve_h1::serve(Conn::new(Stream::Plain(tcp), reset, Rc::clone(slot)), connection)).await;
     } else {
-        secure(worker, (listening, place), (tcp, reset, peer), open, slot).await;
+        let hello = Hello::to(came_to.map(|address| address.ip()));
+        secure(worker, (listening, place), (tcp, reset, peer, hello), open, slot).await;
     }
 }
 
@@ -251,11 +254,11 @@ fn let_in(place: &Place, peer: SocketAddr) -> Option<Option<Pass>> {
 async fn secure(
     worker: &Rc<Worker>,
     (listening, place): (Rc<Listening>, Rc<Place>),
-    (tcp, reset, peer): (Tcp, Reset, SocketAddr),
+    (tcp, reset, peer, hello): (Tcp, Reset, SocketAddr, Hello),
     open: Open,
     slot: &Rc<Slot>,
 ) {
-    let Some((stream, facts, http2)) = Box::pin(shake_hands(&place, tcp, peer, worker)).await else { return };
+    let Some((stream, facts, http2)) = Box::pin(shake_hands(&place, tcp, (peer, hello), worker)).await else { return };
     drop(place);
     let connection = Connection::new(Rc::clone(worker), listening, peer, Some(facts), http2, open);
     // What is rare or short is boxed: the task of a connection is as large as its largest part.
@@ -269,13 +272,18 @@ async fn secure(
 async fn shake_hands(
     place: &Place,
     tcp: Tcp,
-    peer: SocketAddr,
+    (peer, mut hello): (SocketAddr, Hello),
     worker: &Worker,
 ) -> Option<(TlsStream<Tcp>, TlsFacts, bool)> {
     let listener = place.listener();
     let acceptor = listener.tls.as_ref()?;
     let limit = listener.limits.handshake_timeout;
-    match tokio::time::timeout(limit, acceptor.tls_handshake(tcp)).await {
+    let shaken = tokio::time::timeout(limit, hello.during(acceptor.tls_handshake(tcp))).await;
+    let failed = |outcome: &'static str, why: &str| {
+        listener.counters.handshake(outcome, "-");
+        place.generation.log_handshake(listener, peer, why, &mut worker.pen.borrow_mut());
+    };
+    match shaken {
         Ok(Ok(stream)) => {
             let version = match stream.get_ssl().and_then(TlsRef::version) {
                 Some("TLSv1_3") => "TLSv1.3",
@@ -286,13 +294,11 @@ async fn shake_hands(
             Some((stream, TlsFacts { version }, http2))
         }
         Ok(Err(error)) => {
-            listener.counters.handshake("failed", "-");
-            place.generation.log_handshake(listener, peer, &error.to_string(), &mut worker.pen.borrow_mut());
+            failed("failed", &hello.explain(&error.to_string()));
             None
         }
         Err(_) => {
-            listener.counters.handshake("timeout", "-");
-            place.generation.log_handshake(listener, peer, "timed out", &mut worker.pen.borrow_mut());
+            failed("timeout", &hello.explain("timed out"));
             None
         }
     }

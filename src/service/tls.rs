@@ -1,5 +1,9 @@
 //! TLS towards clients: one rustls configuration a listener and generation, certificates by server name.
 
+use std::cell::RefCell;
+use std::future::poll_fn;
+use std::net::IpAddr;
+use std::pin::pin;
 use std::sync::Arc;
 
 use rustls::crypto::aws_lc_rs;
@@ -79,7 +83,59 @@ fn certified(site: &config::Site) -> Option<Arc<CertifiedKey>> {
     Some(Arc::clone(&site.certificate.as_ref()?.pair.certified))
 }
 
-/// A certificate by the name that the client asked for; without one the handshake is refused.
+/// What rustls does not tell a resolver, and what it alone knows: where a TLS client came to, and what it asked for.
+#[derive(Debug, Default)]
+pub(crate) struct Hello {
+    came_to: Option<IpAddr>,
+    asked: Asked,
+}
+
+#[derive(Debug, Default)]
+enum Asked {
+    /// Its hello was not read.
+    #[default]
+    Nothing,
+    NoName,
+    Name(Box<str>),
+    /// A name that no site has.
+    Unknown(Box<str>),
+}
+
+thread_local! {
+    /// Of the handshake that this thread carries on right now.
+    static HELLO: RefCell<Hello> = RefCell::default();
+}
+
+impl Hello {
+    /// Of a client that came to this address; only asked for where a site is named by one.
+    pub(crate) fn to(came_to: Option<IpAddr>) -> Self {
+        Self { came_to, asked: Asked::Nothing }
+    }
+
+    /// Carries a handshake on in which the resolver finds this, and leaves in it what it learns.
+    pub(crate) async fn during<H: Future>(&mut self, handshake: H) -> H::Output {
+        let mut handshake = pin!(handshake);
+        poll_fn(|cx| {
+            HELLO.replace(std::mem::take(self));
+            let polled = handshake.as_mut().poll(cx);
+            *self = HELLO.take();
+            polled
+        })
+        .await
+    }
+
+    /// Why a handshake failed, for the log: what was asked for says more than the error.
+    pub(crate) fn explain(&self, error: &str) -> String {
+        match &self.asked {
+            Asked::Nothing => error.to_string(),
+            Asked::NoName => format!("no server name; {error}"),
+            Asked::Name(name) => format!("server name {name}; {error}"),
+            Asked::Unknown(name) => format!("no site of this listener has the server name {name}"),
+        }
+    }
+}
+
+/// A certificate by the name that the client asked for; with a wrong one the handshake is refused.
 #[derive(Debug)]
 struct ByServerName {
     hosts: Sites,
@@ -89,8 +145,15 @@ struct ByServerName {
 impl ResolvesServerCert for ByServerName {
     fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
         // As with Host: a name may be written with the dot that ends it (RFC 6066 forbids it, some send it).
-        let name = hello.server_name().unwrap_or_default();
-        let site = self.hosts.find(name.strip_suffix('.').unwrap_or(name).as_bytes())?;
-        self.keys.get(site)?.clone()
+        let name = hello.server_name().map(|name| name.strip_suffix('.').unwrap_or(name));
+        HELLO.with_borrow_mut(|now| {
+            let site = self.hosts.of_hello(name.map(str::as_bytes), now.came_to);
+            now.asked = match (name, site) {
+                (None, _) => Asked::NoName,
+                (Some(name), Some(_)) => Asked::Name(name.into()),
+                (Some(name), None) => Asked::Unknown(name.into()),
+            };
+            self.keys.get(site?)?.clone()
+        })
     }
 }

@@ -1,8 +1,9 @@
 //! Which site a host name means, on one listener: exact names before wildcards, longer wildcards before shorter ones,
 //! the default last. Serves Host and TLS server names alike; a look-up allocates nothing and costs a bounded time.
+//! Clients that give no name (callers by address, old TLS libraries, HTTP/1.0) have a site of their own.
 
 use std::collections::HashMap;
-use std::net::Ipv6Addr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use foldhash::fast::RandomState as FastHash;
 
@@ -18,6 +19,11 @@ pub struct Sites {
     /// Addresses, as they can be spelled in many ways.
     ipv6: HashMap<Ipv6Addr, usize>,
     default: Option<usize>,
+    /// For clients that give no name, where a site asks for them.
+    nameless: Option<usize>,
+    first: Option<usize>,
+    /// Whether a site is named by an address.
+    by_address: bool,
     longest_exact: usize,
     longest_wildcard: usize,
 }
@@ -28,6 +34,7 @@ impl Sites {
     pub fn new<'a>(entries: impl IntoIterator<Item = (&'a HostPattern, usize)>, default: Option<usize>) -> Self {
         let mut sites = Self { default, ..Self::default() };
         for (pattern, site) in entries {
+            sites.first = sites.first.or(Some(site));
             match pattern {
                 HostPattern::Exact(name) => sites.add_exact(name, site),
                 HostPattern::Wildcard(name) => {
@@ -39,13 +46,50 @@ impl Sites {
         sites
     }
 
-    /// The site of a host name: in lower case, without port, IPv6 addresses in brackets.
+    /// The same with a site for the clients that give no name.
+    pub fn with_nameless(self, nameless: Option<usize>) -> Self {
+        Self { nameless, first: self.first.or(nameless).or(self.default), ..self }
+    }
+
+    /// The site of a host name: in lower case, without port, IPv6 addresses in brackets; empty where there is none.
     pub fn find(&self, host: &[u8]) -> Option<usize> {
-        self.find_exact(host).or_else(|| self.find_wildcard(host)).or(self.default)
+        self.find_exact(host)
+            .or_else(|| self.find_wildcard(host))
+            .or_else(|| self.without_a_name(host))
+            .or(self.default)
+    }
+
+    /// The site that a TLS client is shown the certificate of. Without a server name the address that it came to counts,
+    /// and where nothing else does the first site, as in nginx: a certificate promises nothing, Host decides later.
+    pub fn of_hello(&self, name: Option<&[u8]>, came_to: Option<IpAddr>) -> Option<usize> {
+        let Some(name) = name else {
+            let named = came_to.and_then(|address| self.of_address(address));
+            return named.or(self.nameless).or(self.default).or(self.first);
+        };
+        self.find(name)
+    }
+
+    /// Whether a site is named by an address, so that it counts which one a client came to.
+    pub fn by_address(&self) -> bool {
+        self.by_address
+    }
+
+    fn of_address(&self, address: IpAddr) -> Option<usize> {
+        match address.to_canonical() {
+            IpAddr::V4(address) => self.exact.get(address.to_string().as_bytes()).copied(),
+            IpAddr::V6(address) => self.ipv6.get(&address).copied(),
+        }
+    }
+
+    fn without_a_name(&self, host: &[u8]) -> Option<usize> {
+        let is_address = || std::str::from_utf8(host).is_ok_and(|host| host.parse::<Ipv4Addr>().is_ok());
+        self.nameless.filter(|_| matches!(host, [] | [b'[', ..]) || is_address())
     }
 
     fn add_exact(&mut self, name: &str, site: usize) {
-        if let Ok(address) = unbracketed(name).parse::<Ipv6Addr>() {
+        let name_alone = unbracketed(name);
+        self.by_address |= name_alone.parse::<IpAddr>().is_ok();
+        if let Ok(address) = name_alone.parse::<Ipv6Addr>() {
             self.ipv6.entry(address).or_insert(site);
             return;
         }
@@ -140,6 +184,37 @@ mod tests {
             assert_eq!(sites.find(host.as_bytes()), None, "{host}");
         }
         assert_eq!(Sites::default().find(b"a.b"), None);
+    }
+
+    #[test]
+    fn who_gives_no_name_has_a_site_of_its_own() {
+        let names = ["esb.wso2.com", "mgt.esb.wso2.com", "10.0.0.1", "[::1]", "*.wso2.com"];
+        let came_to = |address: &str| Some(address.parse().unwrap());
+        let asked = |sites: &Sites| {
+            let hosts = ["", "10.0.0.1", "10.0.0.2", "[::1]", "[::2]", "other.org", "1.2.3", "a.wso2.com"];
+            hosts.map(|host| sites.find(host.as_bytes()))
+        };
+        let greeted = |sites: &Sites| {
+            let addresses =
+                [None, came_to("10.0.0.1"), came_to("::ffff:10.0.0.1"), came_to("10.0.0.2"), came_to("::1")];
+            addresses.map(|address| sites.of_hello(None, address))
+        };
+        let neither = sites(&names, None);
+        assert!(neither.by_address());
+        assert_eq!(asked(&neither), [None, Some(2), None, Some(3), None, None, None, Some(4)]);
+        assert_eq!(greeted(&neither), [Some(0), Some(2), Some(2), Some(0), Some(3)]);
+        let by_default = sites(&names, Some(1));
+        assert_eq!(asked(&by_default), [1, 2, 1, 3, 1, 1, 1, 4].map(Some));
+        assert_eq!(greeted(&by_default), [1, 2, 2, 1, 3].map(Some));
+        for default in [None, Some(1)] {
+            let nameless = sites(&names, default).with_nameless(Some(9));
+            let nine = Some(9);
+            assert_eq!(asked(&nameless), [nine, Some(2), nine, Some(3), nine, default, default, Some(4)]);
+            assert_eq!(greeted(&nameless), [9, 2, 2, 9, 3].map(Some));
+            assert_eq!(nameless.of_hello(Some(b"other.org"), came_to("10.0.0.1")), default, "a wrong name is a name");
+        }
+        assert!(!sites(&["a.b", "*.c"], None).by_address());
+        assert_eq!(Sites::default().of_hello(None, came_to("10.0.0.1")), None);
     }
 
     #[test]

@@ -117,7 +117,8 @@ impl Snapshot {
 pub fn hosts_of(config: &Config, listener: usize) -> Sites {
     let here = || config.sites.iter().enumerate().filter(|(_, site)| site.listeners.contains(&listener));
     let hosts = here().flat_map(|(index, site)| site.hosts.iter().map(move |host| (host, index)));
-    Sites::new(hosts, here().find(|(_, site)| site.default).map(|(index, _)| index))
+    let that = |is_it: fn(&config::Site) -> bool| here().find(|(_, site)| is_it(site)).map(|(index, _)| index);
+    Sites::new(hosts, that(|site| site.default)).with_nameless(that(|site| site.nameless))
 }
 
 fn doors(listener: &config::Listener, ground: &Ground<'_>) -> Arc<Doors> {

@@ -235,6 +235,16 @@ fn the_shipped_configuration_keeps_the_management_from_the_workers_and_nothing_e
         assert_eq!(status_by_2(&weir, target), 200, "{target} over HTTP/2");
     }
     assert_eq!(reached(), 2 * PUBLIC.len());
+    // Who gives no name reaches the workers, and never the console.
+    let nameless = || Client::tls(weir.https(), &Offer::http1("127.0.0.1")).expect("a handshake");
+    for host in ["esb.test", "127.0.0.1", "10.1.1.1:443"] {
+        assert_eq!(status_by_1(nameless(), host, "/services/Echo"), 200, "{host}");
+        assert_eq!(status_by_1(weir.client(), host, "/services/Echo"), 200, "{host}, plain");
+        assert_eq!(status_by_1(nameless(), host, "/carbon/admin/login.jsp"), 403, "{host}");
+    }
+    assert_eq!(status_by_1(nameless(), "other.test", "/services/Echo"), 421);
+    assert!(Client::tls(weir.https(), &Offer::http1("other.test")).is_err());
+    assert_eq!(nameless().ask("GET / HTTP/1.1\r\nHost: mgt.esb.test\r\n\r\n").text(), "manager");
 }
 
 #[test]

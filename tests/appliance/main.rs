@@ -21,6 +21,7 @@ mod locations;
 mod logs;
 mod memory;
 mod methods;
+mod nameless;
 mod names;
 mod need;
 mod node_answers;

@@ -139,9 +139,9 @@ fn an_exact_name_wins_over_a_wildcard_and_the_longer_wildcard_over_the_shorter()
 }
 
 #[test]
-fn a_handshake_for_an_unknown_or_missing_name_is_refused() {
+fn a_handshake_for_an_unknown_name_is_refused() {
     let World { weir, worker, .. } = &three_sites("");
-    for name in ["other.test", "127.0.0.1", "sub.esb.test"] {
+    for name in ["other.test", "sub.esb.test", "localhost"] {
         let refused = Client::tls(weir.https(), &Offer::http1(name)).err().map(|error| error.to_string());
         let refused = refused.unwrap_or_else(|| panic!("{name} got a handshake"));
         assert!(refused.contains("UnrecognisedName") || refused.contains("AccessDenied"), "{name}: {refused}");

@@ -16,10 +16,12 @@ pub struct Site {
     pub name: Arc<str>,
     /// Indices into [`Config::listeners`](super::Config::listeners); `listener` may name one or several.
     pub listeners: Vec<usize>,
-    /// Lower-case, without port; at least one unless `default`.
+    /// Lower-case, without port; at least one unless `default` or `nameless`.
     pub hosts: Vec<HostPattern>,
     /// Takes what no other site of its listener takes. At most one per listener.
     pub default: bool,
+    /// Takes the clients of its listener that give no name. At most one per listener; without one the default does.
+    pub nameless: bool,
     /// Present exactly when the site is on a TLS listener.
     pub certificate: Option<Arc<Certificate>>,
     /// Index into [`Config::pools`](super::Config::pools): where what no route takes goes. `None`: a route takes
