@@ -2,11 +2,15 @@
 //!
 //! Whatever the mode, the node proves that it holds the key of the certificate it shows, and a certificate that cannot be parsed is
 //! refused, because what lies below would stumble over it. Pins look neither at names nor at dates nor at the X.509 version: the
-//! certificate that WSO2 ships expired in 2017, and webpki takes neither v1 nor CA certificates as a server's.
+//! certificate that WSO2 ships expired in 2017, and webpki takes neither v1 nor CA certificates as a server's. Where a
+//! pin or nothing decides, RSA keys of 1024 bits pass with a warning: the stock of older WSO2 releases has them.
+
+mod legacy;
 
 use std::error::Error as StdError;
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::{Resumption, verify_server_cert_signed_by_trust_anchor, verify_server_name};
@@ -20,7 +24,6 @@ use rustls_pki_types::{CertificateDer, ServerName, SubjectPublicKeyInfoDer, Unix
 use x509_parser::asn1_rs::{Any, FromDer};
 use x509_parser::parse_x509_certificate;
 use x509_parser::prelude::X509Certificate;
-use x509_parser::public_key::PublicKey;
 
 use crate::config::certificate::{pin_of, pin_text};
 use crate::config::{NodeTls, Verify};
@@ -48,6 +51,8 @@ pub fn client_config(tls: &NodeTls, provider: &Arc<CryptoProvider>) -> Result<Ar
 pub struct NodeVerifier {
     rule: Rule,
     algorithms: WebPkiSupportedAlgorithms,
+    /// Whether a small key was told of: once is enough for a pool.
+    warned: AtomicBool,
 }
 
 impl NodeVerifier {
@@ -63,7 +68,8 @@ impl NodeVerifier {
             Verify::Chain(roots) => Rule::Chain(anchors(roots)?),
             Verify::None => Rule::None,
         };
-        Ok(Arc::new(Self { rule, algorithms: provider.signature_verification_algorithms }))
+        let algorithms = provider.signature_verification_algorithms;
+        Ok(Arc::new(Self { rule, algorithms, warned: AtomicBool::new(false) }))
     }
 
     fn judge(
@@ -74,12 +80,35 @@ impl NodeVerifier {
         now: UnixTime,
     ) -> Result<(), Error> {
         let parsed = parsed(leaf)?;
-        weak(&parsed)?;
+        self.refuse_weak(&parsed)?;
         match &self.rule {
             Rule::None => Ok(()),
             Rule::Pin(pins) => pinned(pins, leaf, &parsed),
             Rule::Chain(roots) => self.chained(leaf, others, roots, now).map(|_| ()),
             Rule::Full(roots) => verify_server_name(&self.chained(leaf, others, roots, now)?, name),
+        }
+    }
+
+    /// Said here in words, where the handshake would only call the signature bad.
+    fn refuse_weak(&self, certificate: &X509Certificate<'_>) -> Result<(), Error> {
+        let Some(bits) = legacy::size(certificate) else { return Ok(()) };
+        let by_chain = matches!(self.rule, Rule::Full(_) | Rule::Chain(_));
+        if by_chain || bits < legacy::LEAST { Err(refused(WeakKey { bits, by_chain })) } else { Ok(()) }
+    }
+
+    fn warn_of_weak(&self, certificate: &X509Certificate<'_>, name: &ServerName<'_>) {
+        if let Some(bits) = legacy::size(certificate)
+            && !self.warned.swap(true, Relaxed)
+        {
+            log::warn!("the node {} has {}", name.to_str(), small_key(bits));
+        }
+    }
+
+    /// Whether the certificate's key signed what was said in the handshake, by the legacy rules.
+    fn legacy(certificate: &X509Certificate<'_>, message: &[u8], dss: &DigitallySignedStruct) -> Verified {
+        match legacy::verifies(certificate, dss.scheme, message, dss.signature()) {
+            true => Ok(HandshakeSignatureValid::assertion()),
+            false => Err(CertificateError::BadSignature.into()),
         }
     }
 
@@ -106,6 +135,7 @@ impl ServerCertVerifier for NodeVerifier {
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
         self.judge(end_entity, intermediates, server_name, now)?;
+        self.warn_of_weak(&parsed(end_entity)?, server_name);
         Ok(ServerCertVerified::assertion())
     }
 
@@ -116,6 +146,9 @@ impl ServerCertVerifier for NodeVerifier {
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
         let certificate = parsed(cert)?;
+        if legacy::size(&certificate).is_some() {
+            return Self::legacy(&certificate, message, dss);
+        }
         let algorithm = key_algorithm(&certificate)?;
         let key = &certificate.public_key().subject_public_key.data;
         let offered = self.algorithms.mapping.iter().filter(|(scheme, _)| *scheme == dss.scheme);
@@ -139,6 +172,10 @@ impl ServerCertVerifier for NodeVerifier {
     ) -> Result<HandshakeSignatureValid, Error> {
         // By the bare key, because webpki does not parse v1 certificates.
         let certificate = parsed(cert)?;
+        // RFC 8446 4.4.3: of what an RSA key can sign there, only PSS.
+        if legacy::size(&certificate).is_some() && is_pss(dss.scheme) {
+            return Self::legacy(&certificate, message, dss);
+        }
         let key = SubjectPublicKeyInfoDer::from(certificate.public_key().raw);
         verify_tls13_signature_with_raw_key(message, &key, dss, &self.algorithms)
     }
@@ -163,16 +200,26 @@ impl fmt::Display for PinMismatch {
 
 impl StdError for PinMismatch {}
 
-/// The node's key is one that nobody should trust any more, and the library below does not verify with.
+/// The node's key is one that nobody should trust any more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WeakKey {
     /// The size of its RSA key.
     pub bits: usize,
+    /// Whether a chain should have vouched for it, where a pin could.
+    pub by_chain: bool,
 }
 
 impl fmt::Display for WeakKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the node's key is RSA of {} bits, and less than 2048 is not accepted", self.bits)
+        let Self { bits, by_chain } = self;
+        match by_chain {
+            true if *bits >= legacy::LEAST => write!(
+                f,
+                "the node's key is RSA of {bits} bits, and less than {} is accepted by verify = \"pin\" alone",
+                legacy::MODERN
+            ),
+            _ => write!(f, "the node's key is RSA of {bits} bits, and less than {} is not accepted", legacy::LEAST),
+        }
     }
 }
 
@@ -192,7 +239,8 @@ pub fn explain(error: &Error) -> String {
         Error::InvalidMessage(_) => return "the node does not speak TLS on this port".into(),
         Error::AlertReceived(AlertDescription::ProtocolVersion | AlertDescription::HandshakeFailure)
         | Error::PeerIncompatible(_) => {
-            return "the node offers no TLS version and cipher that Weir speaks (TLS 1.2 with ECDHE, or TLS 1.3)"
+            return "the node offers no TLS version and cipher that Weir speaks (TLS 1.3, or TLS 1.2 with ECDHE and \
+                    AES-GCM or ChaCha20; no CBC)"
                 .into();
         }
         Error::AlertReceived(alert) => return format!("the node refused the handshake ({alert:?})"),
@@ -215,6 +263,8 @@ pub fn explain(error: &Error) -> String {
     }
 }
 
+type Verified = Result<HandshakeSignatureValid, Error>;
+
 #[derive(Debug)]
 enum Rule {
     Pin(Vec<[u8; 32]>),
@@ -232,12 +282,21 @@ fn pinned(pins: &[[u8; 32]], leaf: &CertificateDer<'_>, parsed: &X509Certificate
     }
 }
 
-/// Said here in words, where the handshake would only call the signature bad.
-fn weak(certificate: &X509Certificate<'_>) -> Result<(), Error> {
-    match certificate.public_key().parsed() {
-        Ok(PublicKey::RSA(key)) if key.key_size() < 2048 => Err(refused(WeakKey { bits: key.key_size() })),
-        _ => Ok(()),
-    }
+/// What to say of a node with a key of so many bits.
+pub(crate) fn small_key(bits: usize) -> String {
+    format!(
+        "an RSA key of {bits} bits: whoever can afford to break it can pretend to be this node; give it one of 2048"
+    )
+}
+
+/// The size of a certificate's RSA key where it is smaller than it should be.
+pub(crate) fn small_key_of(der: &CertificateDer<'_>) -> Option<usize> {
+    legacy::size(&parsed(der).ok()?)
+}
+
+fn is_pss(scheme: SignatureScheme) -> bool {
+    use SignatureScheme as Scheme;
+    matches!(scheme, Scheme::RSA_PSS_SHA256 | Scheme::RSA_PSS_SHA384 | Scheme::RSA_PSS_SHA512)
 }
 
 fn parsed<'a>(der: &'a CertificateDer<'_>) -> Result<X509Certificate<'a>, Error> {
@@ -419,29 +478,37 @@ mod tests {
     }
 
     #[test]
-    fn a_node_s_key_of_1024_bits_is_refused_in_words() {
-        let room = Room::new();
-        let words = [
-            "req",
-            "-x509",
-            "-newkey",
-            "rsa:1024",
-            "-nodes",
-            "-keyout",
-            "a.key",
-            "-out",
-            "a.crt",
-            "-subj",
-            "/CN=localhost",
-        ];
-        if !room.openssl(&words) {
-            return;
+    fn a_key_of_1024_bits_is_for_pins_and_smaller_ones_for_nobody() {
+        for (bits, pinned, chained) in [
+            (1024, None, "is accepted by verify = \"pin\" alone"),
+            (1023, Some("less than 1024 is not accepted"), "less than 1024 is not accepted"),
+        ] {
+            let room = Room::new();
+            let kind = format!("rsa:{bits}");
+            let files = ["-keyout", "a.key", "-out", "a.crt", "-subj", "/CN=localhost"];
+            if !room.openssl(&[&["req", "-x509", "-newkey", &kind, "-nodes"][..], &files].concat()) {
+                return;
+            }
+            let leaf = der(&String::from_utf8(room.read("a.crt")).unwrap());
+            let name = ServerName::try_from("localhost").unwrap();
+            let judged = |verify: Verify| {
+                let verifier = NodeVerifier::new(&verify, &provider()).unwrap();
+                let judged = verifier.verify_server_cert(&leaf, &[], &name, &[], UnixTime::now());
+                judged.err().map(|refused| explain(&refused))
+            };
+            for verify in [Verify::Pin(vec![pin_of(&leaf)]), Verify::None] {
+                let said = judged(verify);
+                assert_eq!(said.is_some(), pinned.is_some(), "{said:?}");
+                assert!(said.unwrap_or_default().contains(pinned.unwrap_or_default()));
+            }
+            let other = Verify::Pin(vec![OTHER_PIN]);
+            assert!(judged(other).is_some());
+            for verify in [Verify::Full(vec![leaf.clone()]), Verify::Chain(vec![leaf.clone()])] {
+                let said = judged(verify).unwrap();
+                assert!(said.starts_with(&format!("the node's key is RSA of {bits} bits")), "{said}");
+                assert!(said.ends_with(chained), "{said}");
+            }
         }
-        let leaf = der(&String::from_utf8(room.read("a.crt")).unwrap());
-        let verifier = NodeVerifier::new(&Verify::Pin(vec![pin_of(&leaf)]), &provider()).unwrap();
-        let name = ServerName::try_from("localhost").unwrap();
-        let refused = verifier.verify_server_cert(&leaf, &[], &name, &[], UnixTime::now()).unwrap_err();
-        assert_eq!(explain(&refused), "the node's key is RSA of 1024 bits, and less than 2048 is not accepted");
     }
 
     #[test]

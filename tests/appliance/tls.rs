@@ -2,12 +2,13 @@
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
 use rustls::ProtocolVersion;
 
-use crate::harness::{Agreed, Appliance, Client, Offer, Origin, Pair, Plan, Seen, ok};
+use crate::harness::{Agreed, Appliance, Client, Offer, Origin, Pair, Plan, Seen, eventually, fresh_dir, ok};
 
 const GET: &str = "GET /a HTTP/1.1\r\nHost: esb.test\r\n\r\n";
 
@@ -163,4 +164,109 @@ fn no_connection_made_under_an_old_pin_is_used_after_it_changed() {
     weir.reload();
     assert_eq!(weir.get("/c").text(), "/c");
     assert_eq!(node.seen().iter().map(Seen::target).collect::<Vec<_>>(), ["/a", "/c"]);
+}
+
+/// A node of old: openssl with an RSA key of so many bits, which a modern library would not even sign with.
+struct OldNode {
+    child: Child,
+    port: u16,
+    pin: String,
+}
+
+impl Drop for OldNode {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl OldNode {
+    fn of(bits: usize, options: &[&str]) -> Self {
+        let dir = fresh_dir();
+        let openssl = |words: &[&str]| {
+            let ran = Command::new("openssl").args(words).current_dir(&dir).stderr(Stdio::null()).output();
+            ran.expect("openssl is installed").stdout
+        };
+        let subject = ["-keyout", "a.key", "-out", "a.crt", "-subj", "/CN=localhost"];
+        openssl(&[&["req", "-x509", "-newkey", &format!("rsa:{bits}"), "-nodes"][..], &subject].concat());
+        let print = openssl(&["x509", "-in", "a.crt", "-noout", "-fingerprint", "-sha256"]);
+        let print = String::from_utf8_lossy(&print).trim().to_owned();
+        let pin = format!("sha256:{}", print.split('=').next_back().unwrap_or_default());
+        let port = crate::harness::free_port();
+        let child = Command::new("openssl")
+            .args(["s_server", "-quiet", "-www", "-key", "a.key", "-cert", "a.crt", "-accept"])
+            .arg(format!("127.0.0.1:{port}"))
+            .args(options)
+            // Else openssl itself refuses to hold such a key.
+            .args(if options.contains(&"-cipher") { &[][..] } else { &["-cipher", "DEFAULT:@SECLEVEL=0"] })
+            .current_dir(&dir)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn();
+        let node = Self { child: child.expect("openssl is installed"), port, pin };
+        eventually("openssl accepts", || TcpStream::connect(("127.0.0.1", node.port)).is_ok());
+        node
+    }
+
+    fn before(&self, tls: &str) -> Appliance {
+        let origin = Origin::named("stands in");
+        let pool = format!("tls = {{ {} }}", tls.replace("$pin", &self.pin));
+        let plan = Plan::before(&[&origin]).pool(&pool);
+        let port = origin.port().to_string();
+        let mut weir = plan.start();
+        weir.edit(|text| text.replace(&format!("port = {port}"), &format!("port = {}", self.port)));
+        weir.reload();
+        weir
+    }
+}
+
+#[test]
+fn a_node_with_a_key_of_1024_bits_is_reached_by_its_pin_or_unchecked_with_a_warning() {
+    for (options, version) in [
+        (&["-tls1_3"][..], "TLS 1.3"),
+        (&["-tls1_2", "-client_sigalgs", "RSA+SHA256", "-sigalgs", "RSA+SHA256"], "TLS 1.2, the older padding"),
+        (&["-tls1_2", "-sigalgs", "RSA-PSS+SHA256"], "TLS 1.2, the newer one"),
+    ] {
+        let node = OldNode::of(1024, options);
+        for tls in ["verify = \"pin\", pins = [\"$pin\"]", "verify = \"none\""] {
+            let weir = node.before(tls);
+            let answer = weir.get("/a");
+            assert_eq!(answer.status, 200, "{version}, {tls}: {answer:?}\n{}", weir.journal());
+            assert_eq!(weir.get("/b").status, 200, "{version}, {tls}");
+            let warned = || weir.journal().matches("has an RSA key of 1024 bits").count();
+            eventually("the journal warns", || warned() > 0);
+            assert_eq!((weir.get("/b").status, warned()), (200, 1), "{}", weir.journal());
+        }
+        let other = "0".repeat(64);
+        let weir = node.before(&format!("verify = \"pin\", pins = [\"sha256:{other}\"]"));
+        assert_eq!(weir.get("/c").refusal(), "502 node-pin", "{version}");
+        let weir = node.before("verify = \"full\"");
+        assert_eq!(weir.get("/d").refusal(), "502 node-tls", "{version}");
+        assert!(!weir.journal().contains("has an RSA key"), "{}", weir.journal());
+    }
+}
+
+#[test]
+fn cert_pin_warns_of_a_key_of_1024_bits_and_gives_the_line_to_paste() {
+    let node = OldNode::of(1024, &[]);
+    let output = crate::harness::weir(&["cert", "pin", &format!("127.0.0.1:{}", node.port)]).expect("it runs");
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success() && said.contains("warning: it has an RSA key of 1024 bits"), "{said}");
+    assert!(
+        said.contains(&format!(
+            "pins = [\"{}\"]",
+            node.pin.replace(':', "").to_lowercase().replace("sha256", "sha256:")
+        )),
+        "{said}"
+    );
+}
+
+#[test]
+fn a_node_that_has_cbc_alone_is_told_from_one_that_is_down() {
+    let node = OldNode::of(2048, &["-tls1_2", "-cipher", "ECDHE-RSA-AES128-SHA"]);
+    let weir = node.before("verify = \"none\"");
+    assert_eq!(weir.get("/a").refusal(), "502 node-tls");
+    let said = crate::harness::weir(&["cert", "pin", &format!("127.0.0.1:{}", node.port)]).expect("it runs");
+    let said = format!("{}{}", String::from_utf8_lossy(&said.stdout), String::from_utf8_lossy(&said.stderr));
+    assert!(said.contains("no CBC"), "{said}");
 }

@@ -15,7 +15,7 @@ use super::inspect::{describe, leaf_json};
 use super::said::{Said, quoted};
 use crate::config::Verify;
 use crate::config::certificate::{Leaf, key_pin_of, pin_of, pin_text};
-use crate::service::verify::{NodeVerifier, explain};
+use crate::service::verify::{NodeVerifier, explain, small_key, small_key_of};
 
 /// `weir cert pin`
 #[derive(Args, Clone, Debug)]
@@ -69,6 +69,9 @@ impl Shown {
                 }
             }
             None => text += "  a certificate that cannot be parsed: Weir refuses it whatever the pin\n",
+        }
+        if let Some(bits) = small_key_of(&self.der).filter(|_| self.failure.is_none()) {
+            text += &format!("\nwarning: it has {}\n", small_key(bits));
         }
         if let Some(release) = published(&pin_of(&self.der)) {
             text += &format!(
