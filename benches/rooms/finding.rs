@@ -48,10 +48,30 @@ pub(crate) fn routes(criterion: &mut Criterion) {
     for (kind, pattern, path) in cases {
         let before = (0..19).map(|number| PathPattern::Prefix(format!("/other{number}").into()));
         let routes: Vec<_> = before.chain([pattern]).map(route).collect();
-        let (routes, mut paths, head) = (Routes::new(&routes), Room::default(), request_for(path));
+        let (routes, mut paths, head) = (Routes::new(&routes, None), Room::default(), request_for(path));
         let found = routes.find(&head, &mut paths).expect("a clear path");
         assert_eq!(found, (kind != "none").then_some(19), "{path}");
         room(criterion, &format!("routes/{kind}"), 0, || routes.find(black_box(&head), &mut paths));
+    }
+}
+
+/// Which of 500 routes by regular expression takes a request: a usual path, and the longest that is usual to allow.
+pub(crate) fn expressions(criterion: &mut Criterion) {
+    let pattern = |number: usize| {
+        let text = format!("(?i)/services/([^/.]*Admin{number}|Upload{number})([/.]|$)");
+        PathPattern::Regex(RegexBuilder::new(&text).unicode(false).build().expect("a good pattern"))
+    };
+    let routes: Vec<_> = (0..500).map(|number| route(pattern(number))).collect();
+    let routes = Routes::new(&routes, None);
+    let long = "/services/Admi".repeat(16_000 / 14);
+    for (kind, path, expected) in [
+        ("usual", "/services/Echo/endpoint1", None),
+        ("last", "/services/UserAdmin499", Some(499)),
+        ("16k", long.as_str(), None),
+    ] {
+        let (mut paths, head) = (Room::default(), request_for(path));
+        assert_eq!(routes.find(&head, &mut paths).expect("a clear path"), expected, "{kind}");
+        room(criterion, &format!("expressions/{kind}"), 0, || routes.find(black_box(&head), &mut paths));
     }
 }
 

@@ -17,6 +17,7 @@ criterion_group! {
     targets =
         finding::host,
         finding::routes,
+        finding::expressions,
         finding::plain_path,
         finding::rules,
         finding::rate,

@@ -50,6 +50,7 @@ pub use errors::{Errors, Place, Problem};
 pub use hosts::HostPattern;
 pub use load::{load, load_after, load_at};
 pub use model::*;
+pub use paths::any_of;
 pub use reference::{Form, Key, reference};
 pub use report::render_warnings;
 pub use units::spoken_duration;

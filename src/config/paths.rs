@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use regex::bytes::{Regex, RegexBuilder};
+use regex::bytes::{Regex, RegexBuilder, RegexSet, RegexSetBuilder};
 
 use super::errors::Wrong;
 use super::model::PathPattern;
@@ -75,6 +75,11 @@ pub(super) fn regex(text: &str) -> Result<Regex, Wrong> {
             ),
         }
     })
+}
+
+/// Several of these as one, which tells whether any is found. None where that becomes too large.
+pub fn any_of(expressions: &[&str]) -> Option<RegexSet> {
+    RegexSetBuilder::new(expressions).unicode(false).dot_matches_new_line(true).build().ok()
 }
 
 /// Of a message that draws the expression and marks it, the sentence at its end.

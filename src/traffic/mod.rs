@@ -34,6 +34,7 @@ pub mod retry;
 pub mod routes;
 pub mod rules;
 pub mod sessions;
+mod sieve;
 pub mod sites;
 pub mod snapshot;
 pub mod standby;

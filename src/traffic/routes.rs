@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::plain_path::{self, Readings, Room, Unclear};
 use super::plain_target;
+use super::sieve::{Asked, Sieve};
 use crate::config::{Access, Action, HeaderMatch, PathPattern, Route};
 use crate::wire::RequestHead;
 
@@ -17,15 +18,30 @@ pub struct Routes {
     by_path: bool,
     /// Whether any of them asks for the whole target.
     by_target: bool,
+    /// Their regular expressions, asked together: those for paths, and those for whole targets.
+    paths: Sieve,
+    targets: Sieve,
 }
 
 impl Routes {
-    /// The routes in the file's order.
-    pub fn new(routes: &[Route]) -> Self {
-        let rules: Box<[Rule]> = routes.iter().map(Rule::of).collect();
+    /// The routes in the file's order. What `before` made ready for the same expressions is used again.
+    pub fn new(routes: &[Route], before: Option<&Self>) -> Self {
+        let mut rules: Box<[Rule]> = routes.iter().map(Rule::of).collect();
+        let (mut paths, mut targets) = (Vec::new(), Vec::new());
+        for (rule, route) in rules.iter_mut().zip(routes) {
+            let (all, regex) = match &route.path {
+                Some(PathPattern::Regex(regex)) => (&mut paths, regex),
+                Some(PathPattern::Target(regex)) => (&mut targets, regex),
+                _ => continue,
+            };
+            rule.expression = Some(all.len());
+            all.push(regex.as_str());
+        }
         Self {
             by_path: rules.iter().any(|rule| rule.path.is_some()),
             by_target: rules.iter().any(|rule| matches!(rule.path, Some(PathPattern::Target(_)))),
+            paths: Sieve::new(&paths, before.map(|before| &before.paths)),
+            targets: Sieve::new(&targets, before.map(|before| &before.targets)),
             rules,
         }
     }
@@ -91,7 +107,15 @@ impl Routes {
     }
 
     fn first(&self, head: &RequestHead, reading: Reading<'_>) -> Option<usize> {
-        self.rules.iter().position(|rule| rule.takes(head, reading))
+        let (mut by_path, mut by_target) = (Asked::default(), Asked::default());
+        let mut may_take = |rule: &Rule| match (&rule.path, rule.expression) {
+            (Some(PathPattern::Regex(_)), Some(number)) => self.paths.may_find(number, reading.path, &mut by_path),
+            (Some(PathPattern::Target(_)), Some(number)) => {
+                self.targets.may_find(number, reading.target, &mut by_target)
+            }
+            _ => true,
+        };
+        self.rules.iter().position(|rule| may_take(rule) && rule.takes(head, reading))
     }
 
     /// Of two routes that two readings lead to, the one that holds.
@@ -122,6 +146,8 @@ enum Guard {
 #[derive(Clone, Debug)]
 struct Rule {
     path: Option<PathPattern>,
+    /// The number of its expression, where it has one.
+    expression: Option<usize>,
     methods: Box<[Arc<str>]>,
     headers: Box<[HeaderMatch]>,
     guard: Guard,
@@ -135,7 +161,7 @@ impl Rule {
             _ => Guard::Open,
         };
         let (methods, headers) = (route.methods.as_slice().into(), route.headers.as_slice().into());
-        Self { path: route.path.clone(), methods, headers, guard }
+        Self { path: route.path.clone(), expression: None, methods, headers, guard }
     }
 
     fn takes(&self, head: &RequestHead, reading: Reading<'_>) -> bool {
@@ -232,7 +258,7 @@ mod tests {
     #[test]
     fn the_first_whose_path_fits_takes_it() {
         let patterns = ["=/favicon.ico", "/carbon", "/t/", "~^/services/[^/]*Admin", "~(?i)wsdl", "=/", "/a b"];
-        let routes = Routes::new(&to_pools(&patterns));
+        let routes = Routes::new(&to_pools(&patterns), None);
         for (path, expected) in [
             ("/favicon.ico", Some(0)),
             ("/favicon.ico/", None),
@@ -264,7 +290,7 @@ mod tests {
             assert_eq!(found(&routes, path), Ok(expected), "{path}");
         }
         assert_eq!(routes.find(&head("OPTIONS", "*", ""), &mut Room::default()), Ok(None));
-        let all = Routes::new(&to_pools(&["/"]));
+        let all = Routes::new(&to_pools(&["/"]), None);
         assert_eq!(found(&all, "/x"), Ok(Some(0)));
     }
 
@@ -278,7 +304,7 @@ mod tests {
         routes[3].methods = vec!["DELETE".into()];
         routes[4].action = Action::Deny;
         routes[4].methods = vec!["PATCH".into()];
-        let routes = Routes::new(&routes);
+        let routes = Routes::new(&routes, None);
         for (method, path, fields, expected) in [
             ("POST", "/a", "", Some(0)),
             ("PUT", "/a/b", "", Some(0)),
@@ -306,9 +332,9 @@ mod tests {
     fn without_a_condition_on_the_path_no_path_is_unclear() {
         let mut routes = to_pools(&["", ""]);
         routes[0].methods = vec!["POST".into()];
-        let routes = Routes::new(&routes);
+        let routes = Routes::new(&routes, None);
         assert_eq!(found(&routes, "/a/..;/%00/../.."), Ok(Some(1)));
-        let none = Routes::new(&[]);
+        let none = Routes::new(&[], None);
         assert!(none.is_empty() && !routes.is_empty());
         assert_eq!(found(&none, "/a/..;/%00/../.."), Ok(None));
     }
@@ -319,7 +345,7 @@ mod tests {
         let mut routes = to_pools(&patterns);
         routes[1].action = Action::Deny;
         routes[2].action = Action::Deny;
-        let routes = Routes::new(&routes);
+        let routes = Routes::new(&routes, None);
         for (path, expected) in [
             ("/carbon", Ok(Some(1))),
             ("/%63arbon", Ok(Some(1))),
@@ -369,7 +395,7 @@ mod tests {
         routes[2].action = Action::Deny;
         routes[3].path = target("^/office");
         routes[3].access.allow = Some(Vec::new());
-        let routes = Routes::new(&routes);
+        let routes = Routes::new(&routes, None);
         for (path, expected) in [
             ("/services/UserAdmin", Ok(Some(2))),
             ("/open", Ok(Some(1))),
@@ -403,7 +429,7 @@ mod tests {
         routes[0].rate =
             Some(Rate { requests: 1, per: std::time::Duration::ZERO, burst: 0, delay: false, by, max_keys: 1 });
         routes[1].access.allow = Some(Vec::new());
-        let routes = Routes::new(&routes);
+        let routes = Routes::new(&routes, None);
         for (path, expected) in [
             ("/login", Ok(Some(0))),
             ("/login/a/../b", Ok(Some(0))),
@@ -417,6 +443,38 @@ mod tests {
         ] {
             assert_eq!(found(&routes, path), expected, "{path}");
         }
+    }
+
+    #[test]
+    fn among_many_expressions_it_is_still_the_first_that_fits() {
+        let patterns: Vec<String> = (0..120)
+            .map(|n| match n % 3 {
+                0 => format!("~(?i)/s{}/[^/]*Admin", n / 7),
+                1 => format!("/s{n}"),
+                _ => format!("~x{n}$"),
+            })
+            .collect();
+        let patterns: Vec<&str> = patterns.iter().map(String::as_str).collect();
+        let mut routes = to_pools(&patterns);
+        for (number, route) in routes.iter_mut().enumerate() {
+            route.methods.extend((number % 5 == 0).then(|| Arc::from("POST")));
+        }
+        let all = Routes::new(&routes, None);
+        let mut taken = 0;
+        for n in 0..200 {
+            for path in [format!("/s{n}/userADMIN"), format!("/s{n}"), format!("/q/x{n}"), "/q".to_owned()] {
+                let expected = routes.iter().position(|route| {
+                    route.methods.is_empty()
+                        && fits(
+                            route.path.as_ref().expect("all have one"),
+                            Reading { path: path.as_bytes(), target: b"" },
+                        )
+                });
+                assert_eq!(found(&all, &path), Ok(expected), "{path}");
+                taken += usize::from(expected.is_some());
+            }
+        }
+        assert!((100..700).contains(&taken), "{taken}");
     }
 
     /// Written anew, and slowly: what the table of the first match should be.
@@ -444,7 +502,7 @@ mod tests {
             for (route, method) in routes.iter_mut().zip(&methods) {
                 route.methods.extend((!method.is_empty()).then(|| Arc::from(*method)));
             }
-            let routes = Routes::new(&routes);
+            let routes = Routes::new(&routes, None);
             for path in paths.iter().take(4) {
                 let expected = patterns
                     .iter()
@@ -461,7 +519,7 @@ mod tests {
     fn no_disguise_of_a_denied_path_is_let_through() {
         let mut routes = to_pools(&["/carbon", "/x"]);
         routes[0].action = Action::Deny;
-        let routes = Routes::new(&routes);
+        let routes = Routes::new(&routes, None);
         let (mut chance, mut room, mut denied) = (Chance(0xda3e_39cb_94b9_5bdb), Room::default(), 0);
         for _ in 0..50_000 {
             let path = disguised("/carbon/admin/login.jsp", &mut chance);

@@ -69,7 +69,7 @@ impl SiteRules {
             }
         });
         Self {
-            routes: Routes::new(&site.routes),
+            routes: Routes::new(&site.routes, before.map(|before| &before.routes)),
             by_route: by_route.collect(),
             own: Rules {
                 name: "".into(),

@@ -60,7 +60,7 @@ fn is_admin(target: &str) -> bool {
 fn whatever_axis2_takes_for_an_admin_service_is_denied() {
     let config = guide(&Directory::new("management"));
     let site = config.sites.iter().find(|site| *site.name == *"esb.https").unwrap();
-    let routes = Routes::new(&site.routes);
+    let routes = Routes::new(&site.routes, None);
     let pieces: Vec<&str> = PIECES.split_whitespace().collect();
     let mut chance = 0x9e37_79b9_7f4a_7c15_u64;
     let mut draw = |below: usize| {
