@@ -40,6 +40,7 @@ pub(super) fn read(section: &Section<'_>, name: Arc<str>, nodes: &Nodes<'_>) -> 
         idle_timeout: section.duration("idle-timeout"),
         reuse: section.flag("reuse"),
         buffer_request: section.size("buffer-request"),
+        max_answer_head: usize::try_from(section.size("max-answer-head")).unwrap_or(usize::MAX),
         retry: retry::read(section, &members, nodes),
         eject: eject::read(section),
         when_none: when_none(section),

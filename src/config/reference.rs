@@ -175,6 +175,7 @@ static REFERENCE: &[Key] = &[
     key("pool", "timeouts", Form::Table(false), "see there", "deadlines towards the nodes"),
     key("pool", "idle-timeout", TIME, "`\"50s\"`", "idle connections are closed after this; keep it below the node's own"),
     key("pool", "reuse", Form::Flag, "`true`", "keep connections to nodes for further requests"),
+    key("pool", "max-answer-head", Form::Size(1 << 10, 1 << 20), "`\"64KiB\"`", "largest head of a node's answer; with a larger one the client gets 502"),
     key("pool", "buffer-request", Form::Size(0, 64 << 20), "`\"0\"`", "bodies up to this size are read whole before the node gets the request, both at once; of larger ones as much; 0: never"),
     key("pool", "tries", Form::Integer(1, 100), "`3`", "nodes tried per request, never more than there are"),
     key("pool", "retry-time", TIME, "`\"30s\"`", "no further node is tried this long after the first"),

@@ -110,10 +110,12 @@ pub struct Entry<'a> {
     pub why: &'a str,
     /// How long it was held back: for its turn by rate, and for places at nodes. Part of `time_taken`.
     pub queued: Duration,
-    /// The session's name where it is not JSESSIONID: its values are masked too.
-    pub session_name: &'a str,
+    /// Names of sessions besides JSESSIONID: their values are masked too.
+    pub session_names: &'a [Arc<str>],
     /// The word of the refusal or the fault, if any.
     pub refusal: &'a str,
+    /// What was wrong, where there is more to say than the word; then the line has it at its end.
+    pub reason: &'a str,
     /// `TLSv1.2`, `TLSv1.3`, or empty on a plain listener.
     pub tls: &'a str,
     /// `http/1.0`, `http/1.1` or `h2`.
@@ -127,10 +129,10 @@ pub struct Entry<'a> {
 impl Entry<'_> {
     /// Appends the line in nginx's combined form, without the end of line.
     pub fn write_combined(&self, out: &mut Vec<u8>, clock: &mut DateCache) {
-        let line = |out: &mut Vec<u8>| write_masked(out, self.request_line, self.session_name, escape::quoted);
+        let line = |out: &mut Vec<u8>| write_masked(out, self.request_line, self.session_names, escape::quoted);
         write_common(out, clock, self.time, self.client, line, self.status, self.body_bytes);
-        write_quoted(out, self.referer, self.session_name);
-        write_quoted(out, self.user_agent, self.session_name);
+        write_quoted(out, self.referer, self.session_names);
+        write_quoted(out, self.user_agent, self.session_names);
         out.extend_from_slice(b" peer=");
         write_peer(out, self.peer);
         write_pair(out, b" host=", self.host);
@@ -152,18 +154,21 @@ impl Entry<'_> {
         out.extend_from_slice(b" queued=");
         write_seconds(out, self.queued);
         write_pair(out, b" refusal=", self.refusal.as_bytes());
+        if !self.reason.is_empty() {
+            write_reason(out, self.reason, self.session_names);
+        }
     }
 
     /// Appends the line as a JSON object, without the end of line.
     pub fn write_json(&self, out: &mut Vec<u8>, clock: &mut DateCache) {
         write_json_start(out, clock, self.time, self.client, self.peer);
-        write_json_masked(out, br#","request":""#, self.request_line, self.session_name);
+        write_json_masked(out, br#","request":""#, self.request_line, self.session_names);
         write_json_number(out, br#","status":"#, self.status.into());
         write_json_number(out, br#","body_bytes":"#, self.body_bytes);
         write_json_number(out, br#","received_bytes":"#, self.received);
-        write_json_masked(out, br#","referer":""#, self.referer, self.session_name);
-        write_json_masked(out, br#","user_agent":""#, self.user_agent, self.session_name);
-        write_json_masked(out, br#","host":""#, self.host, "");
+        write_json_masked(out, br#","referer":""#, self.referer, self.session_names);
+        write_json_masked(out, br#","user_agent":""#, self.user_agent, self.session_names);
+        write_json_masked(out, br#","host":""#, self.host, self.session_names);
         write_json_text(out, br#","site":""#, self.site);
         write_json_text(out, br#","route":""#, self.route);
         write_json_text(out, br#","pool":""#, self.pool);
@@ -181,6 +186,9 @@ impl Entry<'_> {
         out.extend_from_slice(br#","queued_seconds":"#);
         write_seconds(out, self.queued);
         write_json_text(out, br#","refusal":""#, self.refusal);
+        if !self.reason.is_empty() {
+            write_json_masked(out, br#","reason":""#, self.reason.as_bytes(), self.session_names);
+        }
         write_json_text(out, br#","tls":""#, self.tls);
         write_json_text(out, br#","protocol":""#, self.protocol);
         write_json_number(out, br#","connection":"#, self.connection);
@@ -206,6 +214,8 @@ pub struct Stray<'a> {
     pub reason: &'a str,
     /// What came; no more than its first 64 bytes are shown.
     pub first: &'a [u8],
+    /// Names of sessions besides JSESSIONID: their values are masked too.
+    pub session_names: &'a [Arc<str>],
 }
 
 impl Stray<'_> {
@@ -215,10 +225,7 @@ impl Stray<'_> {
         out.extend_from_slice(b" \"-\" \"-\" host=- site=-");
         write_pair(out, b" listener=", self.listener.as_bytes());
         write_pair(out, b" refusal=", self.word.as_bytes());
-        out.extend_from_slice(b" reason=");
-        out.push(b'"');
-        escape::quoted(out, or_dash(self.reason.as_bytes()));
-        out.push(b'"');
+        write_reason(out, self.reason, self.session_names);
     }
 
     /// Appends the line as a JSON object, without the end of line.
@@ -231,22 +238,30 @@ impl Stray<'_> {
         write_json_text(out, br#","site":""#, "");
         write_json_text(out, br#","listener":""#, self.listener);
         write_json_text(out, br#","refusal":""#, self.word);
-        write_json_text(out, br#","reason":""#, self.reason);
+        write_json_masked(out, br#","reason":""#, self.reason.as_bytes(), self.session_names);
         out.push(b'}');
     }
 
     fn write_first(&self, out: &mut Vec<u8>, escape: Escape) {
-        write_masked(out, self.first.get(..MOST_SHOWN).unwrap_or(self.first), "", escape);
+        write_masked(out, self.first.get(..MOST_SHOWN).unwrap_or(self.first), self.session_names, escape);
     }
 }
 
-/// Appends a line of a site's error log, without the end of line: time, what `level` it is, and the text, escaped.
-pub fn write_error(out: &mut Vec<u8>, time: SystemTime, level: &str, text: &[u8]) {
+/// Appends a line of a site's error log, without the end of line: time, what `level` it is, and the text, escaped, without
+/// the values of sessions of these names.
+pub fn write_error(out: &mut Vec<u8>, time: SystemTime, level: &str, text: &[u8], names: &[Arc<str>]) {
     write_rfc3339(out, time);
     out.extend_from_slice(b" [");
     out.extend_from_slice(level.as_bytes());
     out.extend_from_slice(b"] ");
-    write_masked(out, text, "", escape::quoted);
+    write_masked(out, text, names, escape::quoted);
+}
+
+fn write_reason(out: &mut Vec<u8>, reason: &str, names: &[Arc<str>]) {
+    out.extend_from_slice(b" reason=");
+    out.push(b'"');
+    write_masked(out, or_dash(reason.as_bytes()), names, escape::quoted);
+    out.push(b'"');
 }
 
 fn write_common(
@@ -274,9 +289,9 @@ fn write_common(
     write_number(out, bytes, 1);
 }
 
-fn write_quoted(out: &mut Vec<u8>, bytes: &[u8], session_name: &str) {
+fn write_quoted(out: &mut Vec<u8>, bytes: &[u8], names: &[Arc<str>]) {
     out.extend_from_slice(b" \"");
-    write_masked(out, or_dash(bytes), session_name, escape::quoted);
+    write_masked(out, or_dash(bytes), names, escape::quoted);
     out.push(b'"');
 }
 
@@ -311,9 +326,9 @@ fn write_json_text(out: &mut Vec<u8>, key: &[u8], text: &str) {
     out.push(b'"');
 }
 
-fn write_json_masked(out: &mut Vec<u8>, key: &[u8], bytes: &[u8], session_name: &str) {
+fn write_json_masked(out: &mut Vec<u8>, key: &[u8], bytes: &[u8], names: &[Arc<str>]) {
     out.extend_from_slice(key);
-    write_masked(out, bytes, session_name, escape::json);
+    write_masked(out, bytes, names, escape::json);
     out.push(b'"');
 }
 
@@ -347,8 +362,9 @@ mod tests {
             session: "hit",
             why: "session",
             queued: Duration::ZERO,
-            session_name: "JSESSIONID",
+            session_names: &[],
             refusal: "",
+            reason: "",
             tls: "TLSv1.3",
             protocol: "http/1.1",
             connection: 17,
@@ -433,6 +449,7 @@ mod tests {
             word: "bad_head",
             reason: "a NUL in a field",
             first: &first,
+            session_names: &[],
         };
         let mut out = Vec::new();
         head.write_combined(&mut out, &mut DateCache::new());
@@ -462,10 +479,45 @@ mod tests {
     }
 
     #[test]
+    fn sessions_of_other_names_are_masked_in_every_line_and_reasons_stand_at_the_end() {
+        let names: [Arc<str>; 2] = ["SID".into(), "WEIRNODE".into()];
+        let request = Entry {
+            request_line: b"GET /a;sid=SECRET HTTP/1.1",
+            referer: b"/?weirnode=SECRET",
+            refusal: "node-malformed",
+            reason: "bad-field: \"sid=SECRET\n\"",
+            session_names: &names,
+            ..entry()
+        };
+        let line = combined(&request);
+        assert!(line.contains("/a;sid=* HTTP/1.1") && !line.contains("SECRET"), "{line}");
+        assert!(line.ends_with(r#" refusal=node-malformed reason="bad-field: \x22sid=*\x0A\x22""#), "{line}");
+        assert_eq!(json(&request)["reason"], "bad-field: \"sid=*\n\"");
+        let stray = Stray {
+            time: entry().time,
+            peer: entry().peer,
+            listener: "http",
+            status: 400,
+            word: "bad-target",
+            reason: "sid=SECRET",
+            first: b"GET /a;SID=SECRET#",
+            session_names: &names,
+        };
+        let (mut plain, mut object) = (Vec::new(), Vec::new());
+        stray.write_combined(&mut plain, &mut DateCache::new());
+        stray.write_json(&mut object, &mut DateCache::new());
+        for line in [plain, object] {
+            let line = String::from_utf8(line).unwrap();
+            assert!(line.contains("/a;SID=*#") && line.contains("sid=*") && !line.contains("SECRET"), "{line}");
+        }
+    }
+
+    #[test]
     fn an_error_line_stays_one_line() {
         let mut out = Vec::new();
-        write_error(&mut out, entry().time, "error", b"node worker1 said:\n;jsessionid=SECRET");
-        let want = r"2026-11-22T12:00:00.123Z [error] node worker1 said:\x0A;jsessionid=*";
+        let names = ["SID".into()];
+        write_error(&mut out, entry().time, "error", b"node worker1 said:\n;jsessionid=SECRET;sid=SECRET", &names);
+        let want = r"2026-11-22T12:00:00.123Z [error] node worker1 said:\x0A;jsessionid=*;sid=*";
         assert_eq!(String::from_utf8(out).unwrap(), want);
     }
 }

@@ -6,14 +6,14 @@ use memchr::memchr2;
 /// How a form of log escapes.
 pub(super) type Escape = fn(&mut Vec<u8>, &[u8]);
 
-/// Escapes `bytes`, with a `*` wherever they hold the value of a session: `;jsessionid=…`, or `session_name=…`.
-pub(super) fn write_masked(out: &mut Vec<u8>, bytes: &[u8], session_name: &str, escape: Escape) {
+/// Escapes `bytes`, with a `*` wherever they hold the value of a session: `;jsessionid=…`, or `NAME=…` of one of these.
+pub(super) fn write_masked<Name: AsRef<str>>(out: &mut Vec<u8>, bytes: &[u8], names: &[Name], escape: Escape) {
     // Nearly always there is neither anything to mask nor anything to escape, and one look tells both.
     if !any(bytes, |word| unfit(word, b' ') | equal(word, b'=') | equal(word, b'%')) {
         return out.extend_from_slice(bytes);
     }
     let mut rest = bytes;
-    while let Some((before, after)) = split_session(rest, session_name.as_bytes()) {
+    while let Some((before, after)) = split_session(rest, names) {
         escape(out, before);
         out.push(b'*');
         rest = after;
@@ -118,12 +118,12 @@ fn hex(nibble: u8) -> u8 {
 }
 
 /// What stands up to and with the `=` of the first session parameter, and what follows its value.
-fn split_session<'a>(bytes: &'a [u8], session_name: &[u8]) -> Option<(&'a [u8], &'a [u8])> {
+fn split_session<'a, Name: AsRef<str>>(bytes: &'a [u8], names: &[Name]) -> Option<(&'a [u8], &'a [u8])> {
     let mut searched = 0;
     while let Some(found) = memchr2(b'=', b'%', bytes.get(searched..)?) {
         let at = searched + found;
         let sign = equals_sign(bytes.get(at..)?);
-        if sign > 0 && ends_with_name(bytes.get(..at)?, session_name) {
+        if sign > 0 && ends_with_name(bytes.get(..at)?, names) {
             let (before, value) = bytes.split_at(at + sign);
             return Some((before, value.get(value_length(value)..)?));
         }
@@ -142,12 +142,13 @@ fn equals_sign(bytes: &[u8]) -> usize {
 }
 
 // Every spelling of the name counts and so does a longer name that ends in it: to mask too much harms nobody.
-fn ends_with_name(bytes: &[u8], session_name: &[u8]) -> bool {
+fn ends_with_name<Name: AsRef<str>>(bytes: &[u8], names: &[Name]) -> bool {
     let ends_with = |name: &[u8]| {
         let start = bytes.len().checked_sub(name.len());
         start.and_then(|start| bytes.get(start..)).is_some_and(|tail| tail.eq_ignore_ascii_case(name))
     };
-    ends_with(b"jsessionid") || (!session_name.is_empty() && ends_with(session_name))
+    let given = names.iter().map(|name| name.as_ref().as_bytes()).filter(|name| !name.is_empty());
+    ends_with(b"jsessionid") || given.into_iter().any(ends_with)
 }
 
 /// A value ends where a path parameter, a query parameter or a field does, or where one does that was encoded.
@@ -205,7 +206,7 @@ mod tests {
                 assert_eq!(with(quoted, &bytes), want);
                 assert_eq!(with(json, &bytes), want.replace(&with(quoted, &[byte]), &with(json, &[byte])));
                 let mut masked = Vec::new();
-                write_masked(&mut masked, &bytes, "", quoted);
+                write_masked(&mut masked, &bytes, &[""; 0], quoted);
                 assert_eq!(String::from_utf8(masked).unwrap(), want);
             }
         }
@@ -255,11 +256,12 @@ mod tests {
             ("/a?b=c%3d%3", "/a?b=c%3d%3"),
             ("=", "="),
             ("sid=1", "sid=*"),
+            ("sid=1;other=2;another=3;more=4", "sid=*;other=*;another=*;more=4"),
             ("/?aaaaaaaaaaaaaaaaaaaaaaasid%3d1", "/?aaaaaaaaaaaaaaaaaaaaaaasid%3d*"),
         ];
         for (from, want) in cases {
             let mut out = Vec::new();
-            write_masked(&mut out, from.as_bytes(), "SID", quoted);
+            write_masked(&mut out, from.as_bytes(), &["", "OTHER", "SID"], quoted);
             assert_eq!(String::from_utf8_lossy(&out), want);
         }
     }

@@ -63,7 +63,7 @@ impl Trip<'_> {
             ("", count) => format!("{word}{cause} in pool {pool} after {}: {request}", tries(count)),
             (node, count) => format!("{word}{cause} from node {node} of pool {pool} after {}: {request}", tries(count)),
         };
-        write_complaint(run, log::Level::Error, &text);
+        self.write_complaint(run, log::Level::Error, &text);
     }
 
     /// Another node may save the request, and then nobody hears of the one that failed: so it has a line too, but no more
@@ -83,7 +83,16 @@ impl Trip<'_> {
             if left_out == 0 { String::new() } else { format!(" ({left_out} more like it since the last line)") };
         let text =
             format!("{what} node {node} of pool {}, another node is asked: {}{others}", pool.name(), self.named());
-        write_complaint(run, log::Level::Warn, &text);
+        self.write_complaint(run, log::Level::Warn, &text);
+    }
+
+    fn write_complaint(&self, run: &SiteRun, level: log::Level, text: &str) {
+        let Some(sink) = &run.errors else { return log::log!(level, "{text}") };
+        let mut line = Vec::with_capacity(256);
+        let word = if level == log::Level::Error { "error" } else { "warn" };
+        let names = &self.place.generation.session_names;
+        write_error(&mut line, SystemTime::now(), word, text.as_bytes(), names);
+        sink.line(&line);
     }
 
     /// Counts that it is sent again because of what that node did.
@@ -105,6 +114,9 @@ impl Trip<'_> {
 
     // A pool without an active node says nothing yet of what the last node did.
     fn cause(&self, refusal: Refusal) -> String {
+        if !self.reason.is_empty() {
+            return format!(" ({})", self.reason);
+        }
         let cause = self.last_failure().filter(|failure| *failure != refusal);
         cause.map_or_else(String::new, |failure| format!(" ({})", failure.word()))
     }
@@ -152,22 +164,15 @@ impl Trip<'_> {
             session: self.session.word(),
             why: self.why.word(),
             queued: self.waited(),
-            session_name: self.session_cookie(),
+            session_names: &self.place.generation.session_names,
             refusal: self.word(),
+            reason: &self.reason,
             tls: self.connection.tls().map_or("", |tls| tls.version),
             protocol,
             connection: self.connection.number(),
             nth: self.request_number,
         }
     }
-}
-
-fn write_complaint(run: &SiteRun, level: log::Level, text: &str) {
-    let Some(sink) = &run.errors else { return log::log!(level, "{text}") };
-    let mut line = Vec::with_capacity(256);
-    let word = if level == log::Level::Error { "error" } else { "warn" };
-    write_error(&mut line, SystemTime::now(), word, text.as_bytes());
-    sink.line(&line);
 }
 
 fn tries(count: u32) -> String {

@@ -11,6 +11,7 @@ use crate::observe::{access, digits};
 use crate::traffic::access::holds;
 use crate::traffic::headers::Trust;
 use crate::traffic::refusal::Refusal;
+use crate::wire::HeadLimits;
 
 /// A listener on one thread. It outlives its socket: connections that were accepted on it still use it.
 pub(crate) struct Listening {
@@ -121,6 +122,12 @@ impl Connection {
         self.place.borrow().listener().limits
     }
 
+    /// What a head may be.
+    pub(crate) fn head_limits(&self) -> HeadLimits {
+        let limits = self.limits();
+        HeadLimits::new(limits.max_head, limits.max_fields, self.secure())
+    }
+
     /// Whether no further request is wanted on this connection.
     pub(crate) fn closing(&self) -> bool {
         self.listening.is_closing()
@@ -181,8 +188,8 @@ impl Connection {
         self.requests.get()
     }
 
-    /// Logs a head that never became a request.
-    pub(crate) fn log_bad_head(&self, refusal: Refusal, first_bytes: &[u8]) {
+    /// Logs a head that never became a request, and what was wrong with it where the word does not say it all.
+    pub(crate) fn log_bad_head(&self, refusal: Refusal, reason: &str, first_bytes: &[u8]) {
         let place = self.place.borrow();
         let (status, word) = refusal.answer();
         place.generation.count_stray(status, word);
@@ -192,8 +199,9 @@ impl Connection {
             listener: &place.listener().name,
             status,
             word,
-            reason: "",
+            reason,
             first: first_line(first_bytes),
+            session_names: &place.generation.session_names,
         };
         place.generation.log_stray(&stray, &mut self.worker.pen.borrow_mut());
     }

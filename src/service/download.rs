@@ -35,7 +35,11 @@ pub(crate) async fn pass_body(
         }
         AnswerFraming::Chunked => {
             let mut chunks = Chunks::of_node();
-            pass_chunks(node, sink, input, &mut chunks, limit).await?;
+            let passed = pass_chunks(node, sink, input, &mut chunks, limit).await;
+            if let Some(reason) = chunks.blame() {
+                trip.blame(reason);
+            }
+            passed?;
             let mut trailers = trip.connection.worker().buffers.lend();
             if trip.head.te_trailers() {
                 chunks.trailers().for_each(|(name, value)| headers::write_field(trailers.end(0), name, value));

@@ -31,7 +31,7 @@ use crate::traffic::headers::{Down, DownFraming};
 use crate::traffic::interim::Allowance;
 use crate::traffic::refusal::Refusal;
 use crate::traffic::retry::Failure;
-use crate::wire::{AnswerHead, AnswerScan, FieldKind, RequestHead};
+use crate::wire::{self, AnswerHead, AnswerScan, FieldKind, RequestHead};
 
 /// How long a node may take to say `100 Continue` before we say it.
 const CONTINUE_WAIT: Duration = Duration::from_secs(1);
@@ -80,6 +80,11 @@ pub(crate) async fn carry_h1(
     let sink = h1::Sink::new(conn, connection.worker().buffers.lend(), head.version(), limits.write_timeout);
     let (mut body, mut sink) = (Body::H1(body), Sink::H1(sink));
     let outcome = pin!(carry(&mut trip, answer, &mut body, &mut sink)).await;
+    if let Body::H1(body) = &body
+        && let Some(reason) = body.blame()
+    {
+        trip.blame(reason);
+    }
     trip.sent(sink.body_sent());
     drop(sink);
     let ended = match outcome {
@@ -330,9 +335,13 @@ async fn pass_answer(
                 sink.interim(answer, &down).await?;
                 return Ok(Passed::Upgraded(input));
             }
-            101 => return Err(Lost::Node(Failure::Malformed)),
+            101 => {
+                trip.blame("101 that nobody asked for");
+                return Err(Lost::Node(Failure::Malformed));
+            }
             100..=199 => {
                 if !interim.take(bytes, trip.now()) {
+                    trip.blame("too many interim answers, or too many bytes of them");
                     return Err(Lost::Node(Failure::Malformed));
                 }
                 trip.proceeded(answer.status());
@@ -377,11 +386,14 @@ async fn read_answer_head(
     flow: &Flow,
     read_limit: Duration,
 ) -> Result<usize, Lost> {
-    let mut seen = 0;
+    let (mut seen, most) = (0, trip.max_answer_head());
     let end = loop {
-        match answer.take(input.unread(), seen, super::buffers::SIZE, trip.head.method()) {
+        match answer.take(input.unread(), seen, most, trip.head.method()) {
             AnswerScan::End(end) => break end,
-            AnswerScan::Bad(_) => return Err(Lost::Node(Failure::Malformed)),
+            AnswerScan::Bad(fault) => {
+                trip.blame(wire::blame_answer(input.unread(), fault, (most, AnswerHead::MOST_FIELDS)));
+                return Err(Lost::Node(Failure::Malformed));
+            }
             AnswerScan::Partial => seen = input.unread().len(),
         }
         let limit = if trip.awaits_continue() && flow.is_going_up() { CONTINUE_WAIT } else { read_limit };

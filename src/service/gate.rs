@@ -18,7 +18,7 @@ impl Trip<'_> {
         let hosts = self.place.generation.snapshot.hosts.get(self.place.listener);
         let name = self.head.host().map_or(&b""[..], |host| host.name);
         self.site = hosts.and_then(|hosts| hosts.find(name));
-        // Until a route says otherwise, and where none leads to a pool, it is the site's own whose session no log shows.
+        // Until a route says otherwise.
         self.pool = self.site().ok_or(Refusal::UnknownHost)?.pool.unwrap_or(0);
         Ok(())
     }

@@ -40,6 +40,8 @@ pub(crate) struct Generation {
     pub(crate) pools: Vec<PoolRun>,
     /// Links of node connections that may still be used.
     pub(crate) links: HashSet<u64>,
+    /// Names of sessions besides JSESSIONID: no log shows their values.
+    pub(crate) session_names: Vec<Arc<str>>,
     stray: AccessLog,
     pub(crate) stray_counters: Arc<RouteCounters>,
     pub(super) observer: Arc<Observer>,
@@ -275,6 +277,7 @@ impl Generation {
             sites: sites.collect(),
             links: snapshot.pools.iter().flat_map(|pool| pool.members.iter().map(|member| member.link)).collect(),
             pools,
+            session_names: session_names(config),
             stray,
             stray_counters: metrics.route("", "", ""),
             observer: Arc::clone(observer),
@@ -340,9 +343,18 @@ impl Generation {
             word: "handshake-failed",
             reason,
             first: b"",
+            session_names: &self.session_names,
         };
         self.log_stray(&stray, pen);
     }
+}
+
+fn session_names(config: &Config) -> Vec<Arc<str>> {
+    let cookies = config.pools.iter().filter_map(|pool| Some(&pool.sticky.as_ref()?.cookie));
+    let mut names: Vec<_> = cookies.filter(|name| !name.eq_ignore_ascii_case("JSESSIONID")).map(Arc::clone).collect();
+    names.sort_unstable();
+    names.dedup();
+    names
 }
 
 /// The pools that a site sends to: its own, and those of its routes.

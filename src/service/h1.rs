@@ -98,6 +98,14 @@ impl<'c> Body<'c> {
         Ok(())
     }
 
+    /// What was wrong with its framing, in words for the log.
+    pub(crate) fn blame(&self) -> Option<String> {
+        match &self.framing {
+            BodyFraming::Chunked(chunks) => chunks.blame(),
+            _ => None,
+        }
+    }
+
     fn end_of_chunks(&mut self) {
         if let BodyFraming::Chunked(chunks) = std::mem::replace(&mut self.framing, BodyFraming::Done) {
             self.framing = BodyFraming::ChunkedDone(chunks);

@@ -154,7 +154,7 @@ fn last_chunk_came(input: &[u8]) -> bool {
 }
 
 fn dechunked(mut input: &[u8]) -> Vec<u8> {
-    let (mut chunks, mut body) = (Chunks::new(), Vec::new());
+    let (mut chunks, mut body) = (Chunks::of_node(), Vec::new());
     while let Ok(Piece::Data { skip, len }) = chunks.next(input) {
         body.extend_from_slice(input.get(skip..skip + len).unwrap_or_default());
         input = input.get(skip + len..).unwrap_or_default();

@@ -16,7 +16,7 @@ use super::ending::{self, Ended};
 use super::exchange;
 use crate::traffic::page::Reply;
 use crate::traffic::refusal::Refusal;
-use crate::wire::{HeadFault, HeadLimits, Scan};
+use crate::wire::{self, HeadFault, Scan};
 
 /// How long a connection without a request yet is waited for once its listener is closed.
 const LAST_CHANCE: Duration = Duration::from_millis(500);
@@ -65,8 +65,7 @@ enum Step {
 
 /// Takes a head and carries its request. `seen` bytes of the head were looked at before.
 async fn request(conn: &Conn, connection: &Connection, input: &mut Buffer, seen: usize) -> Step {
-    let settings = connection.limits();
-    let limits = HeadLimits::new(settings.max_head, settings.max_fields, connection.secure());
+    let limits = connection.head_limits();
     let worker = connection.worker();
     let mut heads = worker.heads.lend();
     match heads.request.take(input.unread(), seen, &limits) {
@@ -137,7 +136,11 @@ async fn refuse_head(conn: &Conn, connection: &Connection, input: &Buffer, refus
     let mut out = connection.worker().buffers.lend();
     let date = connection.worker().date();
     refusal.page(None).write(out.end(0), &Reply { connection: Some("close"), date: Some(&date), ..Reply::default() });
-    connection.log_bad_head(refusal, input.unread());
+    let reason = match refusal {
+        Refusal::Head(fault) => wire::blame_request(input.unread(), fault, &connection.head_limits()),
+        _ => String::new(),
+    };
+    connection.log_bad_head(refusal, &reason, input.unread());
     // A TLS client on a plain port reads an answer in plain text as garbage, but a person with curl reads it well.
     let silent = matches!(refusal, Refusal::Head(HeadFault::TlsOnPlain));
     if (silent && connection.secure()) || conn.write(out.unread(), limit).await.is_err() {

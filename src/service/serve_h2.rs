@@ -25,7 +25,7 @@ use super::worker::Worker;
 use super::{exchange, h2};
 use crate::traffic::page::Reply;
 use crate::traffic::refusal::Refusal;
-use crate::wire::{Framing, HeadFault, HeadLimits, RequestHead};
+use crate::wire::{Framing, HeadFault, RequestHead};
 
 /// Streams at once on one connection.
 const STREAMS: u32 = 128;
@@ -93,7 +93,7 @@ fn stop_flood(streams: &mut Streams, connection: &Connection, life: &Life) {
         streams.abrupt_shutdown(Reason::ENHANCE_YOUR_CALM);
         return life.end_now();
     }
-    connection.log_bad_head(Refusal::Flood, b"");
+    connection.log_bad_head(Refusal::Flood, "", b"");
     streams.graceful_shutdown();
     life.warn();
 }
@@ -236,7 +236,8 @@ async fn answer(
     match spell(&mut heads.request, parts, ended, connection) {
         Ok(()) => pin!(exchange::carry_h2(connection, &heads.request, &mut heads.answer, body, sink)).await,
         Err(fault) => {
-            connection.log_bad_head(Refusal::Head(fault), parts.uri.path().as_bytes());
+            let reason = heads.request.blame(fault, &connection.head_limits());
+            connection.log_bad_head(Refusal::Head(fault), &reason, parts.uri.path().as_bytes());
             let date = connection.worker().date();
             let reply = Reply { date: Some(&date), ..Reply::default() };
             let page = Refusal::Head(fault).page(None);
@@ -256,8 +257,7 @@ fn spell(
     ended: bool,
     connection: &Connection,
 ) -> Result<(), HeadFault> {
-    let settings = connection.limits();
-    let limits = HeadLimits::new(settings.max_head, settings.max_fields, connection.secure());
+    let limits = connection.head_limits();
     // The scheme must fit the listener, as it must in an absolute target (wire reads those).
     let secure = parts.uri.scheme_str().is_none_or(|scheme| scheme.eq_ignore_ascii_case("https"));
     if secure != connection.secure() {

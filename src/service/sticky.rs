@@ -13,12 +13,6 @@ use crate::wire::{AnswerHead, FieldKind};
 const CROWDED: usize = 6;
 
 impl Trip<'_> {
-    /// The name of the cookie whose values no log may show.
-    pub(super) fn session_cookie(&self) -> &str {
-        let pool = self.site().and_then(|_| self.place.generation.snapshot.pools.get(self.pool));
-        pool.and_then(|pool| pool.settings.sticky.as_ref()).map_or("", |sticky| &sticky.cookie)
-    }
-
     /// Looks the session up, in the way that its pool keeps sessions.
     pub(crate) fn find_session(&mut self) {
         let pool = self.pool();

@@ -49,6 +49,8 @@ pub(crate) struct Trip<'r> {
     pub(super) body_sent: u64,
     pub(super) body_received: u64,
     pub(super) refusal: Option<Refusal>,
+    /// What was malformed, in words for the logs.
+    pub(super) reason: String,
     pub(super) upstream: Option<Duration>,
     pub(super) belongs: Belonging,
     keep_alive: bool,
@@ -127,6 +129,7 @@ impl<'r> Trip<'r> {
             body_sent: 0,
             body_received: 0,
             refusal: None,
+            reason: String::new(),
             upstream: None,
             belongs: Belonging::default(),
             keep_alive: false,
@@ -139,6 +142,11 @@ impl<'r> Trip<'r> {
     /// How much of the body is read before anything goes up.
     pub(crate) fn buffer_request(&self) -> u64 {
         self.pool().settings.buffer_request
+    }
+
+    /// The largest head that a node may answer with.
+    pub(crate) fn max_answer_head(&self) -> usize {
+        self.pool().settings.max_answer_head
     }
 
     /// The route's deadlines, or the pool's.
@@ -311,6 +319,11 @@ impl<'r> Trip<'r> {
         if !self.answer_begun {
             self.status = refusal.answer().0;
         }
+    }
+
+    /// Notes what was malformed.
+    pub(crate) fn blame(&mut self, reason: impl Into<String>) {
+        self.reason = reason.into();
     }
 
     /// Weir answers for a route, with this status.

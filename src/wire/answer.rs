@@ -46,6 +46,9 @@ impl Default for AnswerHead {
 }
 
 impl AnswerHead {
+    /// More than a client may send: nodes set many cookies, and their heads are bounded in bytes anyway.
+    pub const MOST_FIELDS: usize = 256;
+
     /// An empty head, with room for an ordinary one.
     pub fn new() -> Self {
         Self {
@@ -109,7 +112,7 @@ impl AnswerHead {
         let line = read_status_line(head).ok_or(AnswerFault::BadStatusLine)?;
         (self.version, self.status, self.reason) = (line.version, line.status, line.reason);
         self.first_line = if line.stands { Span::new(0, line.end) } else { Span::default() };
-        self.fields.read(head, line.end, (Lines::LfToo, MOST_FIELDS)).map_err(answer_fault)
+        self.fields.read(head, line.end, (Lines::LfToo, Self::MOST_FIELDS)).map_err(answer_fault)
     }
 
     /// After a refusal nothing of an earlier answer may still be read here.
@@ -318,8 +321,6 @@ fn answer_fault(fault: LineFault) -> AnswerFault {
     }
 }
 
-/// More than a client may send: nodes set many cookies, and their heads are bounded in bytes anyway.
-const MOST_FIELDS: usize = 256;
 const ORDINARY_HEAD: usize = 4096;
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! Chunked bodies, read piece by piece over borrowed bytes without copying any, and written.
 //! Extensions end here; trailers are kept for the caller, who decides whether they travel.
 
+use super::blame::byte_words;
 use super::extension::Extension;
 use super::fault::ChunkFault;
 use super::fields::split_field;
@@ -37,6 +38,8 @@ pub struct Chunks {
     padded: bool,
     extensions: usize,
     trailers: Vec<u8>,
+    /// The byte that a fault came with.
+    odd: u8,
 }
 
 /// Where in the grammar of 9112 7.1 the next byte stands.
@@ -81,13 +84,13 @@ impl Default for Chunks {
 impl Chunks {
     /// At the beginning of a client's body.
     pub const fn new() -> Self {
-        Self { at: At::Size { digits: 0, size: 0 }, padded: false, extensions: 0, trailers: Vec::new() }
+        Self { at: At::Size { digits: 0, size: 0 }, padded: false, extensions: 0, trailers: Vec::new(), odd: 0 }
     }
 
     /// At the beginning of a node's body: as nginx and HAProxy do, blanks are forgiven behind a size (old Apaches write
     /// them). What goes down is framed anew.
     pub const fn of_node() -> Self {
-        Self { at: At::Size { digits: 0, size: 0 }, padded: true, extensions: 0, trailers: Vec::new() }
+        Self { at: At::Size { digits: 0, size: 0 }, padded: true, extensions: 0, trailers: Vec::new(), odd: 0 }
     }
 
     /// What the next bytes are. Call again with what remains after what was consumed. A fault is final.
@@ -110,9 +113,13 @@ impl Chunks {
             let Some(&byte) = input.get(consumed) else {
                 return Ok(Piece::More { consumed });
             };
-            self.at = self.step(byte).unwrap_or_else(At::Failed);
-            if let At::Failed(fault) = self.at {
-                return Err(fault);
+            match self.step(byte) {
+                Ok(at) => self.at = at,
+                Err(fault) => {
+                    self.odd = if self.is_failed() { self.odd } else { byte };
+                    self.at = At::Failed(fault);
+                    return Err(fault);
+                }
             }
             consumed += 1;
         }
@@ -201,9 +208,20 @@ impl Chunks {
         Ok(At::TrailerStart)
     }
 
-    /// Whether the body is complete.
-    pub fn is_done(&self) -> bool {
-        self.at == At::End
+    fn is_failed(&self) -> bool {
+        matches!(self.at, At::Failed(_))
+    }
+
+    /// What was wrong with the body, in words for the log.
+    pub fn blame(&self) -> Option<String> {
+        let At::Failed(fault) = self.at else { return None };
+        let what = match fault {
+            ChunkFault::ExtensionTooLong => format!("more than {LONGEST_EXTENSION} bytes, or {MOST_EXTENSIONS} in all"),
+            ChunkFault::TrailersTooLarge => format!("more than {LONGEST_TRAILERS} bytes"),
+            ChunkFault::BadTrailer => "a line that is no field".to_owned(),
+            ChunkFault::BadExtension | ChunkFault::BadLineEnd | ChunkFault::BadSize => byte_words(self.odd),
+        };
+        Some(format!("{}: {what}", fault.word()))
     }
 
     /// The trailers that may travel, in their order. Complete only after `Piece::End`.
@@ -326,6 +344,8 @@ mod tests {
             while at < end {
                 match chunks.next(&input[at..end]) {
                     Err(fault) => {
+                        let told = chunks.blame().expect("it failed");
+                        assert!(told.starts_with(fault.word()), "{told}");
                         assert_eq!(chunks.next(b"5\r\n"), Err(fault), "a fault is final");
                         return format!("!{}", fault.word());
                     }
@@ -344,12 +364,12 @@ mod tests {
                 }
             }
         }
-        assert!(!chunks.is_done());
+        assert_ne!(chunks.at, At::End);
         format!("{}...", body.escape_ascii())
     }
 
     fn ended(chunks: &Chunks, body: &[u8], rest: &[u8]) -> String {
-        assert!(chunks.is_done());
+        assert_eq!(chunks.at, At::End);
         let trailers: Vec<String> = chunks
             .trailers()
             .map(|(name, value)| format!(" {}={}", name.escape_ascii(), value.escape_ascii()))

@@ -3,6 +3,7 @@
 //! does no I/O, and allocates nothing per message once its buffers are warm.
 
 mod answer;
+mod blame;
 mod chunks;
 mod connection;
 mod extension;
@@ -24,6 +25,7 @@ mod target;
 mod words;
 
 pub use answer::{AnswerFraming, AnswerHead};
+pub use blame::{blame_answer, blame_request};
 pub use chunks::{CHUNK_END, Chunks, LAST_CHUNK, Piece, trailer_may_travel, write_chunk_size, write_last_chunk};
 pub use fault::{AnswerFault, ChunkFault, HeadFault};
 pub use fields::Field;

@@ -24,6 +24,8 @@ pub struct RequestHead {
     meaning: Meaning,
     pub(super) spelled: bool,
     pub(super) spelled_host: Span,
+    /// What was wrong with a field that could not be spelled.
+    pub(super) odd: String,
 }
 
 impl Default for RequestHead {
@@ -46,6 +48,7 @@ impl RequestHead {
             meaning: Meaning::default(),
             spelled: false,
             spelled_host: Span::default(),
+            odd: String::new(),
         }
     }
 

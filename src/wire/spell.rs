@@ -1,6 +1,7 @@
 //! The second way into a request's head: HTTP/2 spells it as HTTP/1.1 text, and the same reader judges that text.
 //! No byte can break out of its place, so what goes up is what one HTTP/1 client could have sent.
 
+use super::blame::{blame_field, blame_request};
 use super::fault::HeadFault;
 use super::fields::Span;
 use super::grammar::{field_value_is_clean, is_token, target_is_clean, trim};
@@ -14,16 +15,17 @@ impl RequestHead {
     pub fn begin(&mut self, method: &[u8], target: &[u8], authority: Option<&[u8]>) -> Result<(), HeadFault> {
         self.spelled = true;
         self.bytes.clear();
+        self.odd.clear();
         if !is_token(method) {
             return Err(HeadFault::BadRequestLine);
         }
         // An absolute `:path` would be a second authority (9113 8.3.1).
         let is_path = target.first() == Some(&b'/') || target == b"*";
-        if !is_path || !target_is_clean(target) {
-            return Err(HeadFault::BadTarget);
-        }
         for part in [method, b" ", target, b" HTTP/1.1\r\n"] {
             self.bytes.extend_from_slice(part);
+        }
+        if !is_path || !target_is_clean(target) {
+            return Err(HeadFault::BadTarget);
         }
         self.spelled_host = Span::default();
         let Some(authority) = authority else { return Ok(()) };
@@ -58,9 +60,15 @@ impl RequestHead {
         Ok(())
     }
 
+    /// What is wrong with a head that was refused while it was spelled, in words for the log.
+    pub fn blame(&self, fault: HeadFault, limits: &HeadLimits) -> String {
+        if self.odd.is_empty() { blame_request(&self.bytes, fault, limits) } else { self.odd.clone() }
+    }
+
     fn push_line(&mut self, name: &[u8], value: &[u8]) -> Result<(), HeadFault> {
         // 9113 8.2.1: blanks around a value are malformed there, while HTTP/1 would silently cut them off.
         if !is_token(name) || !field_value_is_clean(value) || trim(value).len() != value.len() {
+            self.odd = blame_field(name, value);
             return Err(HeadFault::BadField);
         }
         for part in [name, b": ", value, b"\r\n"] {
@@ -139,6 +147,16 @@ mod tests {
             let found = spelled((method, target, authority), fields, Framing::None).map(|_| ());
             assert_eq!(found, Err(fault), "{method:?} {target:?} {authority:?} {fields:?}");
         }
+        let mut head = RequestHead::new();
+        head.begin(b"GET", b"/a#b", None).unwrap_err();
+        assert_eq!(head.blame(HeadFault::BadTarget, &HeadLimits::default()), "byte 0x23, at 2");
+        head.begin(b"GET", b"/", Some(b"a")).unwrap();
+        head.push_field(b"x", b"1\ny: 2").unwrap_err();
+        assert_eq!(head.blame(HeadFault::BadField, &HeadLimits::default()), "x: byte 0x0A in its value, at 1");
+        head.begin(b"GET", b"/", Some(b"a")).unwrap();
+        head.push_field(b"connection", b"close").unwrap();
+        head.finish(Framing::None, &HeadLimits::default()).unwrap_err();
+        assert_eq!(head.blame(HeadFault::BadConnection, &HeadLimits::default()), "connection \"close\"");
         let coding = spelled(GET, &[("transfer-encoding", "chunked")], Framing::Chunked);
         assert_eq!(coding.map(|_| ()), Err(HeadFault::BadConnection));
     }

@@ -95,7 +95,6 @@ fn malformed_pseudo_fields() -> Vec<(&'static str, List<'static>)> {
         ("a tab in the path", get_but(b":path", b"/a\tb")),
         ("NUL in the path", get_but(b":path", b"/a\0b")),
         ("a backslash in the path", get_but(b":path", b"/a\\b")),
-        ("UTF-8 in the path", get_but(b":path", b"/\xc3\xa9")),
         ("an empty path", get_but(b":path", b"")),
         ("a path without a slash", get_but(b":path", b"foo")),
         ("an absolute path", get_but(b":path", b"https://other.test/")),
@@ -151,6 +150,11 @@ fn right_requests_go_up_as_one_request_of_http_1() {
             "a path with a query",
             get_but(b":path", b"/a/../b?c=/d"),
             "get /a/../b?c=/d http/1.1\r\nhost: esb.test\r\n$added\r\n",
+        ),
+        (
+            "UTF-8 in path and query, as in HTTP/1",
+            get_but(b":path", b"/\xc3\xa9?a=\xc3\xa8"),
+            "get /\u{e9}?a=\u{e8} http/1.1\r\nhost: esb.test\r\n$added\r\n",
         ),
         (
             "a fragment is cut off before anyone reads it",

@@ -3,7 +3,7 @@
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
-use crate::harness::{Appliance, Client, H2Client, Offer, Origin, Plan, eventually};
+use crate::harness::{Appliance, Client, H2Client, Offer, Origin, Plan, eventually, ok};
 
 const LOGS: &str = "access-log = \"$dir/access.log\"\nerror-log = \"$dir/error.log\"";
 
@@ -234,4 +234,53 @@ fn the_last_lines_are_written_before_the_end() {
     assert_eq!(weir.stop(), Some(0));
     let text = weir.read("access.log");
     assert_eq!(text.lines().filter(|line| line.contains("/last-")).count(), 100);
+}
+
+#[test]
+fn what_was_malformed_is_in_the_line_and_not_in_the_answer() {
+    let origin = Origin::answering(|seen| match seen.target().as_str() {
+        "/nul" => b"HTTP/1.1 200 OK\r\nA: b\r\nSet-Cookie: SID=SECRET\0\r\nContent-Length: 0\r\n\r\n".to_vec(),
+        "/twice" => b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked, chunked\r\n\r\n0\r\n\r\n".to_vec(),
+        "/large" => format!("HTTP/1.1 200 OK\r\nX: {}\r\n\r\n", "a".repeat(9000)).into_bytes(),
+        "/chunk" => b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\ng\r\n".to_vec(),
+        "/101" => b"HTTP/1.1 101 Switching Protocols\r\n\r\n".to_vec(),
+        _ => ok("fine"),
+    });
+    let weir = Plan::before(&[&origin])
+        .top("access-log = \"$dir/access.log\"\nerror-log = \"$dir/error.log\"")
+        .pool("max-answer-head = \"8KiB\"\nsticky = { mode = \"learn\", cookie = \"SID\" }\neject = { failures = 0 }")
+        .start();
+    for (target, reason) in [
+        ("/nul", "bad-field: field 2, Set-Cookie: byte 0x00 in its value, at 11"),
+        ("/twice", "bad-transfer-encoding: Transfer-Encoding \\x22chunked, chunked\\x22"),
+        ("/large", "head-too-large: more than 8192 bytes, max-answer-head"),
+        ("/101", "101 that nobody asked for"),
+    ] {
+        let answer = weir.get(target);
+        assert_eq!(answer.refusal(), "502 node-malformed", "{target}");
+        assert!(!answer.text().contains("field") && !answer.text().contains("8192"), "{answer:?}");
+        let told = line(&weir, "access.log", target);
+        assert!(told.ends_with(&format!("refusal=node-malformed reason=\"{reason}\"")), "{told}");
+        let told = line(&weir, "error.log", target);
+        assert!(told.contains(&format!("node-malformed ({reason}) from node n1 of pool app")), "{told}");
+    }
+    weir.get("/chunk");
+    let told = line(&weir, "access.log", "/chunk");
+    assert!(told.ends_with("refusal=node-malformed reason=\"bad-chunk-size: byte 0x67\""), "{told}");
+    let post = |head: &str, body: &str| {
+        weir.client().ask(format!("POST {head} HTTP/1.1\r\nHost: esb.test\r\n{body}"));
+    };
+    post("/ext", "Transfer-Encoding: chunked\r\n\r\n5;bad[=x\r\nhello\r\n0\r\n\r\n");
+    let told = line(&weir, "access.log", "/ext");
+    assert!(told.ends_with("refusal=bad-chunk reason=\"bad-chunk-extension: byte 0x5B\""), "{told}");
+    post("/a;sid=SECRET", "X-Foo: a\u{1}b\r\n\r\n");
+    let told = line(&weir, "access.log", "/a;sid=*");
+    assert!(told.ends_with("refusal=bad-field reason=\"field 2, X-Foo: byte 0x01 in its value, at 2\""), "{told}");
+    weir.client().ask("GET /unknown;SID=SECRET HTTP/1.1\r\nHost: other.test\r\n\r\n");
+    assert!(line(&weir, "access.log", "/unknown").contains("/unknown;SID=* HTTP/1.1"));
+    post("/", "Content-Length: 5\r\nContent-Length: 6\r\n\r\nhello");
+    assert!(line(&weir, "access.log", "bad-length").contains("Content-Length \\x225\\x22, Content-Length \\x226\\x22"));
+    for log in ["access.log", "error.log"] {
+        assert!(!weir.read(log).contains("SECRET"), "{}", weir.read(log));
+    }
 }

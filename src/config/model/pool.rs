@@ -38,6 +38,8 @@ pub struct Pool {
     pub reuse: bool,
     /// Bodies up to this many bytes are read whole before the head goes up, then sent with a length. Default 0 (off).
     pub buffer_request: u64,
+    /// Largest head of an answer in bytes. Default 64KiB.
+    pub max_answer_head: usize,
     /// When another node is tried.
     pub retry: Retry,
     /// When real traffic makes a node passive.

@@ -43,6 +43,7 @@ fn settings(nodes: usize) -> config::Pool {
         idle_timeout: second,
         reuse: true,
         buffer_request: 0,
+        max_answer_head: 64 * 1024,
         retry: Retry {
             tries: 3,
             time: second,
