@@ -203,7 +203,7 @@ fn what_an_operator_says_of_a_node_holds_for_all_its_addresses() {
 
 fn operator(weir: &Appliance, node: &str, wish: &str) -> Answer {
     let mut client = Client::plain(weir.admin()).expect("the admin address accepts");
-    let fields = "Host: admin\r\nX-Weir: 1\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+    let fields = "Host: localhost\r\nX-Weir: 1\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
     client.ask(format!("POST /api/nodes/{node}/{wish} HTTP/1.1\r\n{fields}"))
 }
 

@@ -271,7 +271,8 @@ fn a_reload_can_be_asked_for_on_the_admin_address() {
     let (_origin, _gate, weir) = world();
     let ask = |weir: &Appliance| {
         let mut client = Client::plain(weir.admin()).expect("the admin address accepts");
-        let answer = client.ask("POST /api/reload HTTP/1.1\r\nHost: admin\r\nX-Weir: 1\r\nContent-Length: 0\r\n\r\n");
+        let answer =
+            client.ask("POST /api/reload HTTP/1.1\r\nHost: localhost\r\nX-Weir: 1\r\nContent-Length: 0\r\n\r\n");
         serde_json::from_str::<serde_json::Value>(&answer.text()).unwrap_or_else(|error| panic!("{error}: {answer:?}"))
     };
     let (first, second) = (ask(&weir), ask(&weir));
