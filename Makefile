@@ -86,8 +86,7 @@ staged:
 	@$(CARGO) build --quiet
 	@tests/install/staged target/debug/weir
 
-acceptance: ## what is slower: tests marked so, h2spec, fuzzing, a real systemd
-	@.ci/need build
+acceptance: ## what is slower: make test and make demo in a bare Debian, h2spec, fuzzing, a real systemd
 	@FUZZ_SECONDS=$(FUZZ_SECONDS) .ci/acceptance
 
 install: ## puts binary, units, configuration and man page in place (PREFIX, DESTDIR; run make build first)

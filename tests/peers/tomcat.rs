@@ -26,13 +26,14 @@ pub struct Tomcat {
 
 /// What is missing on this machine, in words; `None` where a Tomcat can run.
 pub fn missing() -> Option<String> {
-    let files = ["/usr/share/tomcat10/bin/catalina.sh", "/usr/share/tomcat10-examples/examples/WEB-INF/web.xml"];
+    let files =
+        ["/usr/share/tomcat10/bin/catalina.sh", SKELETON, "/usr/share/tomcat10-examples/examples/WEB-INF/web.xml"];
     let file = files.into_iter().find(|file| !Path::new(file).exists()).map(|file| format!("there is no {file}"));
     let keytool = || Command::new("keytool").arg("-help").output().err().map(|_| "there is no keytool".to_owned());
     let javac = || Command::new("javac").arg("-version").output().err().map(|_| "there is no javac".to_owned());
     file.or_else(keytool)
         .or_else(javac)
-        .map(|what| format!("{what}; apt-get install tomcat10 tomcat10-examples openjdk-17-jdk-headless"))
+        .map(|what| format!("{what}; apt-get install tomcat10-user tomcat10-examples openjdk-17-jdk-headless"))
 }
 
 impl Tomcat {
@@ -101,7 +102,7 @@ impl Tomcat {
         for (name, documents) in [("examples", Path::new(EXAMPLES)), ("carbon", &console), ("app", &app)] {
             fs::write(contexts.join(format!("{name}.xml")), context(documents)).unwrap();
         }
-        fs::copy("/etc/tomcat10/web.xml", base.join("conf/web.xml")).unwrap();
+        fs::copy(SKELETON, base.join("conf/web.xml")).unwrap();
         fs::write(base.join("conf/server.xml"), server_xml(address, ports, route, keystore)).unwrap();
         Self { address, java: java(&base), base }
     }
@@ -239,6 +240,8 @@ fn context(documents: &Path) -> String {
     )
 }
 
+/// What tomcat10-user makes instances from. /etc/tomcat10 has one too, but only where the service is installed.
+const SKELETON: &str = "/usr/share/tomcat10/skel/conf/web.xml";
 const EXAMPLES: &str = "/usr/share/tomcat10-examples/examples";
 
 /// A JVM takes two seconds here, and much longer where everything else is being built at the same time.
