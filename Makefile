@@ -31,7 +31,7 @@ DEMO ?=
 UNITDIR = $(PREFIX)/lib/systemd/system
 # Early in the order of names, so that whatever an operator sets holds.
 SYSCTL = $(PREFIX)/lib/sysctl.d/30-weir.conf
-INSTALLED = $(PREFIX)/bin/weir $(UNITDIR)/weir.service $(PREFIX)/lib/sysusers.d/weir.conf \
+INSTALLED = $(PREFIX)/bin/weir $(UNITDIR)/weir.service $(UNITDIR)/weir-again.service $(PREFIX)/lib/sysusers.d/weir.conf \
 	$(PREFIX)/lib/tmpfiles.d/weir.conf $(SYSCTL) $(PREFIX)/share/man/man8/weir.8 $(SYSCONFDIR)/logrotate.d/weir
 
 .PHONY: help build demo bench test lint cargo-test doc units staged acceptance install uninstall clean
@@ -95,6 +95,7 @@ install: ## puts binary, units, configuration and man page in place (PREFIX, DES
 	install -d -m 0755 $(DESTDIR)$(UNITDIR)
 	sed 's|/usr/bin/weir|$(PREFIX)/bin/weir|; s|/etc/weir/|$(SYSCONFDIR)/weir/|' systemd/weir.service > $(DESTDIR)$(UNITDIR)/weir.service
 	chmod 0644 $(DESTDIR)$(UNITDIR)/weir.service
+	install -D -m 0644 systemd/weir-again.service $(DESTDIR)$(UNITDIR)/weir-again.service
 	install -D -m 0644 systemd/weir.sysusers $(DESTDIR)$(PREFIX)/lib/sysusers.d/weir.conf
 	install -d -m 0755 $(DESTDIR)$(PREFIX)/lib/tmpfiles.d
 	sed 's|/etc/weir/|$(SYSCONFDIR)/weir/|' systemd/weir.tmpfiles > $(DESTDIR)$(PREFIX)/lib/tmpfiles.d/weir.conf

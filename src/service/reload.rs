@@ -293,7 +293,10 @@ fn bind_advice(error: &io::Error, address: SocketAddr) -> String {
         io::ErrorKind::PermissionDenied => {
             "ports below 1024 need CAP_NET_BIND_SERVICE, which weir.service gives; or choose a higher port".to_string()
         }
-        io::ErrorKind::AddrNotAvailable => format!("no interface of this machine has the address {}", address.ip()),
+        io::ErrorKind::AddrNotAvailable => format!(
+            "no interface of this machine has the address {}; where it comes and goes (VRRP), bind 0.0.0.0, or set net.ipv4.ip_nonlocal_bind = 1",
+            address.ip()
+        ),
         _ => String::new(),
     }
 }
