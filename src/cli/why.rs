@@ -15,12 +15,15 @@ use crate::app::FAILED;
 /// The request that is asked about.
 #[derive(clap::Args)]
 pub(super) struct Why {
+    /// Its URL, whose scheme, host and port find the listener; or --host and --path
+    #[arg(value_name = "URL", required_unless_present = "host", conflicts_with_all = ["host", "path"], value_parser = url)]
+    url: Option<Url>,
     /// The Host it would have, with or without a port
     #[arg(long, value_name = "HOST")]
-    host: String,
-    /// Its path, and query
-    #[arg(long, value_name = "PATH", default_value = "/")]
-    path: String,
+    host: Option<String>,
+    /// Its path, and query [default: /]
+    #[arg(long, value_name = "PATH")]
+    path: Option<String>,
     /// Its method
     #[arg(long, value_name = "METHOD", default_value = "GET")]
     method: String,
@@ -33,7 +36,7 @@ pub(super) struct Why {
     /// The address it would come from [default: 127.0.0.1]
     #[arg(long, value_name = "IP")]
     client: Option<IpAddr>,
-    /// The listener it would come to [default: the first with a site for the host]
+    /// The listener it would come to [default: the first that fits the URL and has a site for the host]
     #[arg(long, value_name = "NAME")]
     listener: Option<String>,
     #[command(flatten)]
@@ -56,17 +59,76 @@ pub(super) fn why(why: &Why) -> i32 {
 impl Why {
     fn question(&self) -> String {
         let one = |name, value: &str| format!("{name}={}", encoded(value));
-        let mut parts = vec![one("host", &self.host), one("path", &self.path), one("method", &self.method)];
+        let mut parts = vec![one("host", self.host()), one("path", self.path()), one("method", &self.method)];
+        if let Some(url) = &self.url {
+            parts.extend([one("scheme", url.scheme), one("port", &url.port.to_string())]);
+        }
         parts.extend(self.cookie.iter().map(|value| one("cookie", value)));
         parts.extend(self.header.iter().map(|value| one("header", value)));
         parts.extend(self.client.iter().map(|client| one("client", &client.to_string())));
         parts.extend(self.listener.iter().map(|name| one("listener", name)));
         format!("/api/why?{}", parts.join("&"))
     }
+
+    /// As it is shown: nothing where the question does not say.
+    fn scheme(&self) -> &str {
+        match self.url.as_ref().map(|url| url.scheme) {
+            Some("https") => "https://",
+            Some(_) => "http://",
+            None => "",
+        }
+    }
+
+    fn host(&self) -> &str {
+        self.url.as_ref().map(|url| url.host.as_str()).or(self.host.as_deref()).unwrap_or_default()
+    }
+
+    fn path(&self) -> &str {
+        self.url.as_ref().map(|url| url.path.as_str()).or(self.path.as_deref()).unwrap_or("/")
+    }
+}
+
+/// What a client makes a request of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Url {
+    scheme: &'static str,
+    /// As the Host field has it: with the port where the URL writes one.
+    host: String,
+    port: u16,
+    path: String,
+}
+
+/// A fragment is not sent. Without a scheme it is http's, as curl has it.
+fn url(text: &str) -> Result<Url, String> {
+    let (scheme, rest) = match text.split_once("://") {
+        Some((scheme, rest)) if scheme.eq_ignore_ascii_case("https") => ("https", rest),
+        Some((scheme, rest)) if scheme.eq_ignore_ascii_case("http") => ("http", rest),
+        Some((scheme, _)) => return Err(format!("{scheme}:// is not known: write http:// or https://")),
+        None => ("http", text),
+    };
+    let rest = rest.split('#').next().unwrap_or_default();
+    let (host, path) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
+    let host = host.rsplit('@').next().unwrap_or_default();
+    let written = host.rsplit_once(':').filter(|(_, port)| !port.contains(']')).map(|(_, port)| port);
+    let port = match written {
+        None => {
+            if scheme == "https" {
+                443
+            } else {
+                80
+            }
+        }
+        Some(port) => port.parse().ok().filter(|port| *port > 0).ok_or_else(|| format!("{port:?} is no port"))?,
+    };
+    if host.is_empty() || host.starts_with(':') {
+        return Err("it has no host: write https://esb.wso2.com/services/Echo".to_owned());
+    }
+    let path = if path.starts_with('/') { path.to_owned() } else { format!("/{path}") };
+    Ok(Url { scheme, host: host.to_owned(), port, path })
 }
 
 fn explained(why: &Why, told: &Value) -> String {
-    let mut out = format!("{} {}{} {}\n", why.method, why.host, why.path, fate(told));
+    let mut out = format!("{} {}{}{} {}\n", why.method, why.scheme(), why.host(), why.path(), fate(told));
     for step in told["steps"].as_array().into_iter().flatten() {
         out.push_str(&format!("  {}\n", text(step)));
     }
@@ -110,8 +172,13 @@ mod tests {
 
     #[test]
     fn a_question_is_one_path() {
-        let cases: [(&[&str], &str); 2] = [
+        let cases: [(&[&str], &str); 4] = [
             (&["--host", "a"], "/api/why?host=a&path=%2F&method=GET"),
+            (&["https://a/b?c#d"], "/api/why?host=a&path=%2Fb%3Fc&method=GET&scheme=https&port=443"),
+            (
+                &["HTTP://[::1]:8080?c"],
+                "/api/why?host=%5B%3A%3A1%5D%3A8080&path=%2F%3Fc&method=GET&scheme=http&port=8080",
+            ),
             (
                 &[
                     "--host",
@@ -137,6 +204,10 @@ mod tests {
         cases.iter().for_each(|(words, path)| assert_eq!(asked(words).question(), *path));
         assert!(Line::try_parse_from(["weir"]).is_err());
         assert!(Line::try_parse_from(["weir", "--host", "a", "--client", "localhost"]).is_err());
+        for wrong in ["ftp://a/", "https://", "https://:443/", "https://a:0/", "https://a:https/"] {
+            assert!(Line::try_parse_from(["weir", wrong]).is_err(), "{wrong}");
+        }
+        assert!(Line::try_parse_from(["weir", "https://a/", "--host", "a"]).is_err());
     }
 
     #[test]

@@ -40,7 +40,7 @@ struct Answering<'g> {
 
 impl Answering<'_> {
     fn listen(&mut self, question: &Question) -> Result<(), Trouble> {
-        let index = self.listener_of(question)?;
+        let (index, chosen) = self.listener_of(question)?;
         let listener = self.settings(index);
         let limits = HeadLimits::new(listener.max_head, listener.max_fields, listener.tls.is_some());
         let name = listener.name.to_string();
@@ -48,7 +48,6 @@ impl Answering<'_> {
             self.told.listener = name;
             return self.refuse(Refusal::Head(fault));
         }
-        let chosen = if question.listener.is_some() { "asked for" } else { "the first with a site for this host" };
         self.step(format!("listener {name}: {chosen}"));
         self.told.listener = name;
         let lines = self.head.fields().filter(|field| field.kind == FieldKind::XForwardedFor).map(|field| field.value);
@@ -56,21 +55,54 @@ impl Answering<'_> {
         self.find_site(index, client)
     }
 
-    /// The one asked for; else the first that has a site for the host.
-    fn listener_of(&self, question: &Question) -> Result<usize, Trouble> {
+    /// The one asked for; else the first that the URL fits, by scheme and port, and that has a site for the host. With how
+    /// it was found: behind an address translation a client's port is not the listener's.
+    fn listener_of(&self, question: &Question) -> Result<(usize, String), Trouble> {
         let listeners = &self.generation.snapshot.config.listeners;
         if let Some(wanted) = &question.listener {
             let known: Vec<&str> = listeners.iter().map(|listener| &*listener.name).collect();
-            return known.iter().position(|name| name == wanted).ok_or_else(|| {
+            let found = known.iter().position(|name| name == wanted).ok_or_else(|| {
                 let what = format!("no listener is called {wanted:?}");
                 Trouble::new(what, crate::config::suggestion(wanted, "listeners here", &known))
             });
+            return found.map(|index| (index, "asked for".to_owned()));
         }
-        // What is wrong with the head is told later, by the listener's own limits.
+        let speaks = |index: &usize| question.secure.is_none_or(|secure| listeners[*index].tls.is_some() == secure);
+        let scheme = match question.secure {
+            Some(true) => "speaks https, ",
+            Some(false) => "speaks http, ",
+            None => "",
+        };
+        let fitting: Vec<usize> = (0..listeners.len()).filter(speaks).collect();
+        let Some(first) = fitting.first() else {
+            return Err(Trouble::new(
+                format!("no listener {}", scheme.trim_end_matches(", ")),
+                "ask with the other scheme",
+            ));
+        };
+        let on_port = |index: &&usize| question.port.is_some_and(|port| listeners[**index].bind.port() == port);
+        let knows = |index: &&usize| self.knows_host(**index, question);
+        let both = fitting.iter().find(|index| on_port(index) && knows(index));
+        let said = |how: String| format!("{scheme}{how}");
+        Ok(match (both.or_else(|| fitting.iter().find(on_port)), question.port) {
+            (Some(index), Some(port)) => (*index, said(format!("on port {port}"))),
+            (_, port) => {
+                let none = port.map(|port| format!("; none is on port {port}")).unwrap_or_default();
+                match fitting.iter().find(knows) {
+                    Some(index) => (*index, said(format!("the first with a site for this host{none}"))),
+                    None => (*first, said(format!("the first of all, none has a site for this host{none}"))),
+                }
+            }
+        })
+    }
+
+    /// Whether a listener has a site for the host of the question. What is wrong with the head is told later, by the
+    /// listener's own limits.
+    fn knows_host(&self, listener: usize, question: &Question) -> bool {
         let mut head = RequestHead::new();
         let _ = head.parse(&question.head, &HeadLimits::default());
         let name = head.host().map_or(&b""[..], |host| host.name);
-        Ok(self.generation.snapshot.hosts.iter().position(|hosts| hosts.find(name).is_some()).unwrap_or(0))
+        self.generation.snapshot.hosts.get(listener).is_some_and(|hosts| hosts.find(name).is_some())
     }
 
     fn find_site(&mut self, listener: usize, client: IpAddr) -> Result<(), Trouble> {

@@ -10,8 +10,11 @@ use super::query::{self, Trouble};
 /// A request that nobody sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Question {
-    /// The listener it would come to; `None`: the first with a site for its host, and the steps say so.
+    /// The listener it would come to; `None`: the first that fits, and the steps say so.
     pub(crate) listener: Option<String>,
+    /// Whether it would come over TLS, and to which port, as a URL says it; `None`: the question does not say.
+    pub(crate) secure: Option<bool>,
+    pub(crate) port: Option<u16>,
     /// Who would send it. Default 127.0.0.1.
     pub(crate) client: IpAddr,
     /// As it would come over HTTP/1.1, without a body.
@@ -63,6 +66,8 @@ impl Question {
 #[derive(Default)]
 struct Written {
     listener: Option<String>,
+    secure: Option<bool>,
+    port: Option<u16>,
     client: Option<IpAddr>,
     host: Option<String>,
     path: Option<String>,
@@ -75,6 +80,11 @@ impl Written {
     fn hear(&mut self, name: &str, value: String) -> Result<(), Trouble> {
         match name {
             "listener" => self.listener = Some(value),
+            "scheme" => self.secure = Some(secure(&value)?),
+            "port" => {
+                let wrong = || Trouble::new(format!("the port {value:?} is none"), "write a number from 1 to 65535");
+                self.port = Some(value.parse().ok().filter(|port| *port > 0).ok_or_else(wrong)?);
+            }
             "client" => self.client = Some(address(&value)?),
             "host" => self.host = Some(word(name, value)?),
             "path" => self.path = Some(word(name, value)?),
@@ -82,7 +92,7 @@ impl Written {
             "cookie" => self.cookies.push(line(name, value)?),
             "header" => self.headers.push(field(value)?),
             _ => {
-                let known = "known are host, path, method, cookie, header, client and listener";
+                let known = "known are host, path, method, cookie, header, client, listener, scheme and port";
                 return Err(Trouble::new(format!("{name:?} cannot be asked for"), known));
             }
         }
@@ -101,7 +111,16 @@ impl Written {
         }
         head.push_str("\r\n");
         let client = self.client.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));
-        Ok(Question { listener: self.listener, client, head: head.into_bytes() })
+        let (secure, port) = (self.secure, self.port);
+        Ok(Question { listener: self.listener, secure, port, client, head: head.into_bytes() })
+    }
+}
+
+fn secure(scheme: &str) -> Result<bool, Trouble> {
+    match scheme {
+        "https" => Ok(true),
+        "http" => Ok(false),
+        _ => Err(Trouble::new(format!("the scheme {scheme:?} is not known"), "write http or https")),
     }
 }
 
@@ -175,6 +194,8 @@ mod tests {
             ("host=a&header=nothing", "no name"),
             ("host=a&header=:x", "no name"),
             ("host=a&client=localhost", "IP address"),
+            ("host=a&scheme=ftp", "ftp"),
+            ("host=a&port=0", "none"),
             ("host=a&hots=b", "hots"),
             ("host=%zz", "percent"),
         ];

@@ -405,3 +405,29 @@ fn asking_uses_up_no_rate_and_activates_nobody() {
     world.gate.open();
     assert_eq!(held.answer().expect("an answer").status, 200);
 }
+
+#[test]
+fn a_url_finds_the_listener_that_a_client_would_come_to() {
+    let world = with("", Plan::secure);
+    let (http, https) = (world.weir.http().port(), world.weir.https().port());
+    for (url, listener, how) in [
+        (
+            "https://esb.test/s".to_owned(),
+            "https",
+            "speaks https, the first with a site for this host; none is on port 443",
+        ),
+        (format!("https://esb.test:{https}/s"), "https", "speaks https, on port"),
+        (format!("http://esb.test:{http}/s"), "http", "speaks http, on port"),
+        (format!("http://esb.test:{https}/s"), "http", "none is on port"),
+        ("esb.test/s".to_owned(), "http", "speaks http"),
+        ("https://other.test/".to_owned(), "https", "none has a site for this host"),
+    ] {
+        let told = world.why_json(&[&url]);
+        assert_eq!(told["listener"], listener, "{url}: {told}");
+        assert!(told["steps"][0].as_str().is_some_and(|step| step.contains(how)), "{url}: {told}");
+    }
+    assert!(world.why(&["https://esb.test/s?x"]).starts_with("GET https://esb.test/s?x goes to "));
+    // As before: the first listener with a site for the host.
+    assert_eq!(world.why_json(&["--host", "esb.test", "--path", "/s"])["listener"], "http");
+    assert_eq!(world.why_json(&["https://esb.test/", "--listener", "http"])["listener"], "http");
+}
