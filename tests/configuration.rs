@@ -344,6 +344,13 @@ fn guide(directory: &Directory) -> Config {
     directory.certificate("certs/mgt", &["mgt.esb.wso2.com"]);
     let text = fs::read_to_string(root().join("conf/weir.toml")).unwrap().replace("/var/log/weir", "..");
     let path = directory.write("conf/weir.toml", &text);
+    let said = config::load(&path).expect_err("the example pin is no node's").to_string();
+    assert!(
+        said.contains("weir.toml:") && said.contains("weir cert pin HOST:PORT") && said.lines().count() == 1,
+        "{said}"
+    );
+    let text = text.replace(&"0".repeat(64), &"ab".repeat(32));
+    let path = directory.write("conf/weir.toml", &text);
     config::load(&path).map_err(|errors| errors.to_string()).unwrap()
 }
 

@@ -49,6 +49,7 @@ fn read_probe(section: &Section<'_>, own: Own, check_port: &dyn Fn(&Section<'_>,
     if let Some(kind) = kind {
         check_keys(section, kind);
         warn_of_protocol(section, kind, own.tls && port == own.port, port == own.port);
+        warn_of_passthrough(section, kind, port);
     }
     Probe {
         kind: match kind {
@@ -88,6 +89,19 @@ fn warn_of_protocol(section: &Section<'_>, kind: &str, tls: bool, own: bool) {
         ),
         _ => return,
     };
+    section.problems.warning(section.place_of("kind"), what, advice);
+}
+
+/// The workers' PassThrough transport answers 202 to whatever it does not know.
+fn warn_of_passthrough(section: &Section<'_>, kind: &str, port: u16) {
+    let asks = ["status", "contains"].iter().any(|key| section.has(key));
+    if !matches!(kind, "http" | "https") || asks || (section.has("path") && !matches!(port, 8280 | 8243)) {
+        return;
+    }
+    let what = format!(
+        "this {kind} probe passes for any answer from 200 to 399: a WSO2 worker's 8280 and 8243 answer 202 to every path, whatever is deployed"
+    );
+    let advice = "ask for something: path = \"/services/Version?wsdl\", status = \"200\", contains = \"definitions\"";
     section.problems.warning(section.place_of("kind"), what, advice);
 }
 

@@ -9,9 +9,11 @@ pub(super) fn pin(text: &str) -> Result<[u8; 32], Wrong> {
         Wrong::new(format!("{} {what}", quoted(text)), "`weir cert pin HOST:PORT` prints the pin of what is there")
     };
     let digest = text.strip_prefix("sha256:").ok_or_else(|| wrong("does not begin with sha256:"))?;
-    hexadecimal(digest)
+    let pin = hexadecimal(digest)
         .or_else(|| base64(digest))
-        .ok_or_else(|| wrong("is not sha256: and 64 hexadecimal digits, or base64 of 32 bytes"))
+        .ok_or_else(|| wrong("is not sha256: and 64 hexadecimal digits, or base64 of 32 bytes"))?;
+    // With it every probe of the port alone would pass, and every request would be answered 502.
+    if pin == [0; 32] { Err(wrong("is the example of conf/weir.toml, and no node's")) } else { Ok(pin) }
 }
 
 fn hexadecimal(text: &str) -> Option<[u8; 32]> {
@@ -70,6 +72,7 @@ mod tests {
             "sha256:",
             "sha1:aa",
             "sha256:zz",
+            &format!("sha256:{}", "00".repeat(32)),
             &format!("sha256:{HEX}00"),
             "sha256:…",
             "sha256//47DEQ",
