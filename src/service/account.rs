@@ -58,10 +58,12 @@ impl Trip<'_> {
         }
         let (word, cause, request) = (refusal.word(), self.cause(refusal), self.named());
         let pool = self.pool().name();
+        let spent =
+            |count| format!("{} and {:.1} s", tries(count), self.tries.elapsed().unwrap_or_default().as_secs_f64());
         let text = match (self.node_name(), self.tries.count) {
             ("", 0) => format!("{word}{cause} in pool {pool}, no node was asked: {request}"),
-            ("", count) => format!("{word}{cause} in pool {pool} after {}: {request}", tries(count)),
-            (node, count) => format!("{word}{cause} from node {node} of pool {pool} after {}: {request}", tries(count)),
+            ("", count) => format!("{word}{cause} in pool {pool} after {}: {request}", spent(count)),
+            (node, count) => format!("{word}{cause} from node {node} of pool {pool} after {}: {request}", spent(count)),
         };
         self.write_complaint(run, log::Level::Error, &text);
     }

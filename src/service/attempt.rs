@@ -26,6 +26,8 @@ pub(crate) struct Attempt {
     pub(super) sent: Sent,
     /// Whether a byte came from the node.
     pub(super) heard: bool,
+    /// How long the node had the whole request and said nothing.
+    pub(super) silent: Duration,
     held: Option<Held>,
 }
 
@@ -41,6 +43,7 @@ impl Attempt {
             asked: None,
             sent: Sent::Nothing,
             heard: false,
+            silent: Duration::ZERO,
             held: chosen.held,
         }
     }

@@ -252,6 +252,7 @@ impl Trip<'_> {
             sent: attempt.sent,
             reused: attempt.reused,
             answer_begun: self.answer_begun() || attempt.heard,
+            silent: attempt.silent,
             body_at_hand,
             idempotent: self.head.method().idempotent(),
         }

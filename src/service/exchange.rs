@@ -93,11 +93,10 @@ pub(crate) async fn carry_h1(
         Outcome::Cut => Ended::Cut,
         Outcome::Upgraded(upgraded) => {
             let Upgraded { _attempt, node, rest } = *upgraded;
-            let whole = match body {
-                Body::H1(body) => tunnel::run(&mut trip, conn, body.into_input(), &node.conn, rest).await,
-                Body::H2(_) => true,
-            };
-            if whole { Ended::Close } else { Ended::Cut }
+            if let Body::H1(body) = body {
+                tunnel::run(&mut trip, conn, body.into_input(), &node.conn, rest).await;
+            }
+            Ended::Close
         }
     };
     trip.end();
@@ -199,7 +198,11 @@ async fn ask(
     let timeouts = trip.timeouts();
     let node = unless_gone(trip.reach(attempt, timeouts), upload.gone()).await?.map_err(Lost::Node)?;
     upload.begin(trip, attempt, &node.conn, timeouts.send).await?;
-    let flow = Flow { going: Cell::new(Going::of(upload)), answering: Cell::new(false) };
+    let flow = Flow {
+        going: Cell::new(Going::of(upload)),
+        answering: Cell::new(false),
+        quiet_since: Cell::new(node.conn.deadline().now()),
+    };
     let answered = {
         let Node { conn, .. } = &node;
         let buffers = &trip.connection.worker().buffers;
@@ -214,6 +217,7 @@ async fn ask(
         .await
     };
     attempt.heard = node.has_spoken();
+    attempt.silent = flow.silent(&node.conn);
     match answered? {
         Passed::Upgraded(rest) => {
             trip.upgraded(attempt, answer);
@@ -231,11 +235,19 @@ struct Flow {
     going: Cell<Going>,
     /// The final answer is on its way down.
     answering: Cell<bool>,
+    /// When the last of the request left, or an interim answer came, by the thread's clock.
+    quiet_since: Cell<u64>,
 }
 
 impl Flow {
     fn is_going_up(&self) -> bool {
         self.going.get() == Going::Up
+    }
+
+    /// How long a node that has the whole request has said nothing.
+    fn silent(&self, node: &Conn) -> Duration {
+        let quiet = node.deadline().now().saturating_sub(self.quiet_since.get());
+        if self.is_sent() { Duration::from_millis(quiet) } else { Duration::ZERO }
     }
 
     fn is_sent(&self) -> bool {
@@ -270,6 +282,7 @@ async fn send_and_watch(
 ) -> Lost {
     let go = |now| {
         flow.going.set(now);
+        flow.quiet_since.set(node.deadline().now());
         node.deadline().restart_read(timeouts.read);
     };
     let mut out = None;
@@ -340,6 +353,7 @@ async fn pass_answer(
                 return Err(Lost::Node(Failure::Malformed));
             }
             100..=199 => {
+                flow.quiet_since.set(node.deadline().now());
                 if !interim.take(bytes, trip.now()) {
                     trip.blame("too many interim answers, or too many bytes of them");
                     return Err(Lost::Node(Failure::Malformed));

@@ -24,6 +24,8 @@ pub struct Progress {
     /// Whether a byte of the answer came. Without meaning for [`Failure::Status`], which is told while the client has
     /// nothing of it.
     pub answer_begun: bool,
+    /// How long the node had the whole request and said nothing.
+    pub silent: Duration,
     /// Whether the whole request body can be sent again; true where there is none.
     pub body_at_hand: bool,
     /// Whether the method may be repeated (RFC 9110 9.2.2).
@@ -117,11 +119,18 @@ pub fn decide(attempt: &Progress, failure: Failure, terms: &Terms<'_>, withdraw:
     }
 }
 
+/// A break after so long a silence is a time-out of the node's own (WSO2's PassThrough closes after 180 s in which its
+/// backend said nothing): the call was slow, and the node may be well. A node that died breaks connections sooner, and
+/// refuses the next ones. It is as long as the window in which failures add up by default.
+const LONG_SILENCE: Duration = Duration::from_secs(10);
+
 /// Whether the failure is held against the node. A node may close a connection that it kept idle; that a request met
 /// it is nobody's fault (nginx counts it, and so ejects nodes that are well). Which statuses are, `eject` says.
 pub fn blame(attempt: &Progress, failure: Failure) -> bool {
     let met_the_close = attempt.reused && !attempt.answer_begun && failure.is_stale();
-    !met_the_close && !matches!(failure, Failure::Connect(ConnectFailure::Exhausted) | Failure::Status(_))
+    let own_limit = attempt.silent >= LONG_SILENCE && failure.is_stale();
+    let never = matches!(failure, Failure::Connect(ConnectFailure::Exhausted) | Failure::Status(_));
+    !met_the_close && !own_limit && !never
 }
 
 impl Progress {
@@ -294,6 +303,7 @@ mod tests {
             sent: if is('s') { Sent::Something } else { Sent::Nothing },
             reused: is('r'),
             answer_begun: is('a'),
+            silent: Duration::ZERO,
             body_at_hand: is('b'),
             idempotent: is('i'),
         }
@@ -460,6 +470,10 @@ mod tests {
             let stale = STALE.contains(&failure);
             assert_eq!(blame(&attempt("srbi"), failure), !own && !stale, "reused: {failure:?}");
             assert_eq!(blame(&attempt("sra"), failure), !own, "in the answer: {failure:?}");
+            for (millis, excused) in [(9_999, false), (10_000, true), (180_000, true)] {
+                let slow = Progress { silent: Duration::from_millis(millis), ..attempt("sbi") };
+                assert_eq!(blame(&slow, failure), !(own || excused && stale), "after {millis} ms: {failure:?}");
+            }
         }
     }
 

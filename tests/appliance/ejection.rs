@@ -95,6 +95,37 @@ fn each_ejection_lasts_twice_as_long_as_the_one_before() {
 }
 
 #[test]
+fn a_slow_call_that_meets_the_nodes_own_time_out_ejects_nobody() {
+    let node = |name: &'static str| {
+        Origin::speaking(move |talk| {
+            talk.body_length();
+            if talk.target() == "/slow" {
+                // Twelve seconds, in which the backend says nothing.
+                let begun = Instant::now();
+                within(Duration::from_secs(20), || begun.elapsed() > Duration::from_secs(12));
+                return talk.close();
+            }
+            talk.send(&ok(name));
+        })
+    };
+    let (one, two) = (node("one"), node("two"));
+    let weir = Plan::before(&[&one, &two]).pool("eject = { failures = 1, for = \"1h\" }\ntries = 1").start();
+    let refusals: Vec<String> = std::thread::scope(|scope| {
+        let call = || {
+            let mut client = weir.client();
+            client.send("POST /slow HTTP/1.1\r\nHost: esb.test\r\nContent-Length: 7\r\n\r\n<call/>");
+            assert!(client.stays_silent(Duration::from_secs(11)), "the node has not given up yet");
+            client.answer().expect("an answer comes").refusal()
+        };
+        let calls: Vec<_> = (0..4).map(|_| scope.spawn(call)).collect();
+        calls.into_iter().map(|call| call.join().expect("it is answered")).collect()
+    });
+    assert_eq!(refusals, ["502 node-cut"; 4]);
+    assert_eq!([weir.state("app", "n1"), weir.state("app", "n2")], ["active", "active"]);
+    eventually("the journal tells how long it took", || weir.journal().contains("after 1 try and 12."));
+}
+
+#[test]
 fn no_ejection_lasts_longer_than_the_longest() {
     let (bad, good) = pair(Mood::Resets);
     let weir =
