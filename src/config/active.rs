@@ -1,12 +1,27 @@
 //! `active` and `queue` of a `[[pool]]`: how many of its nodes serve, and where requests wait for them.
 
 use super::members::Nodes;
-use super::model::{ActiveNodes, Member, Queue};
+use super::model::{ActiveNodes, Member, Pool, Queue};
+use super::names::Names;
 use super::section::Section;
+use super::value::Text;
 
-/// The `active` table, held against the nodes that it can choose from.
-pub(super) fn read(pool: &Section<'_>, members: &[Member], nodes: &Nodes<'_>) -> Option<ActiveNodes> {
+/// The `active` table, held against the nodes that it can choose from. Where it names another pool, the name is put
+/// `aside`, until all pools are read.
+pub(super) fn read<'a>(
+    pool: &Section<'a>,
+    members: &[Member],
+    nodes: &Nodes<'_>,
+    aside: &mut Option<Text<'a>>,
+) -> Option<ActiveNodes> {
     let section = pool.section("active", "pool.active")?;
+    if let Some(with) = section.text("with") {
+        let all = ["start", "max", "in-flight-per-node", "for", "cool-down"];
+        section.no_effect(&all, &format!("beside with = {:?}", with.text), "leave it out: that pool's counts");
+        *aside = Some(with);
+        all.iter().for_each(|key| _ = section.value(key));
+        return None;
+    }
     let serving = nodes.count(members.iter().filter(|member| !member.backup)).filter(|count| *count > 0);
     let start = section.integer("start");
     let written = section.optional_integer("max");
@@ -23,6 +38,68 @@ pub(super) fn read(pool: &Section<'_>, members: &[Member], nodes: &Nodes<'_>) ->
         above_for: section.duration("for"),
         cool_down: section.duration("cool-down"),
     })
+}
+
+/// Pools that are active with another one: it must have the table itself, and the same nodes.
+pub(super) fn share(pools: &mut [Pool], withs: &[(usize, Text<'_>)], names: &Names, nodes: &Nodes<'_>) {
+    for (pool, with) in withs {
+        let Some(leader) = names.find(with) else { continue };
+        if let Some((what, advice)) = why_not(pools, *pool, leader, withs, nodes) {
+            with.refuse(what, advice);
+            continue;
+        }
+        pools[*pool].active = pools[leader].active;
+        pools[*pool].active_with = Some(leader);
+    }
+}
+
+fn why_not(
+    pools: &[Pool],
+    pool: usize,
+    leader: usize,
+    withs: &[(usize, Text<'_>)],
+    nodes: &Nodes<'_>,
+) -> Option<(String, String)> {
+    let name = &pools[leader].name;
+    if pool == leader {
+        return Some(("this is the pool itself".to_owned(), "write start, max and so on instead".to_owned()));
+    }
+    if let Some((_, with)) = withs.iter().find(|(other, _)| *other == leader) {
+        return Some((
+            format!("{name} is active with {} itself", with.text),
+            "write the pool that has start".to_owned(),
+        ));
+    }
+    if pools[leader].active.is_none() {
+        let advice = format!("write active = {{ start = 1 }} in {name}");
+        return Some((format!("{name} has no active of its own"), advice));
+    }
+    let what = difference(&pools[pool], &pools[leader], nodes)?;
+    Some((what, "both need the same nodes, with the same backups".to_owned()))
+}
+
+/// The first node that one of the pools has and the other has not, or has in another role.
+fn difference(one: &Pool, other: &Pool, nodes: &Nodes<'_>) -> Option<String> {
+    let roles = [one, other].map(|pool| roles(pool, nodes));
+    let all = roles.iter().flatten().map(|(node, _)| node);
+    let differs = |node: &String| {
+        let found = roles.each_ref().map(|roles| roles.iter().find(|role| role.0 == *node).map(|role| role.1));
+        let (here, there) = (&one.name, &other.name);
+        match found {
+            [Some(_), None] => Some(format!("{here} has {node}, and {there} has not")),
+            [None, _] => Some(format!("{there} has {node}, and {here} has not")),
+            [Some(true), Some(false)] => Some(format!("{node} is a backup in {here}, and not in {there}")),
+            [Some(false), Some(true)] => Some(format!("{node} is a backup in {there}, and not in {here}")),
+            _ => None,
+        }
+    };
+    all.into_iter().find_map(differs)
+}
+
+/// Its nodes, and which are backups.
+fn roles(pool: &Pool, nodes: &Nodes<'_>) -> Vec<(String, bool)> {
+    let name = |member: &Member| nodes.nodes.get(member.node).map_or_else(String::new, |node| node.name.to_string());
+    pool.members.iter().map(|member| (name(member), member.backup)).collect()
 }
 
 fn check(section: &Section<'_>, (start, max): (u32, Option<u32>), serving: Option<u32>) {

@@ -11,7 +11,7 @@ use super::names::Names;
 use super::section::{self, Section};
 use super::sites::{Known, Surroundings, Taken};
 use super::source::Source;
-use super::{dns, include, listeners, logs, nodes, pools, sites, state_dir, syntax, unused};
+use super::{active, dns, include, listeners, logs, nodes, pools, sites, state_dir, syntax, unused};
 
 /// The configuration a file means, or everything that is wrong with it. Certificates are judged by today's date.
 pub fn load(path: &Path) -> Result<Config, Errors> {
@@ -81,7 +81,13 @@ fn assemble(files: &[Section<'_>], now: SystemTime, certificates: &Known<'_>) ->
     config.nodes = each(&nodes, |i, section| nodes::read(section, node_names.name(i), &mut seen));
     let pool_names = Names::of("pool", &pools);
     let known = Nodes { names: &node_names, nodes: &config.nodes };
-    config.pools = each(&pools, |i, section| pools::read(section, pool_names.name(i), &known));
+    let mut withs = Vec::new();
+    for (index, section) in pools.iter().enumerate() {
+        let mut with = None;
+        config.pools.push(pools::read(section, pool_names.name(index), &known, &mut with));
+        withs.extend(with.map(|with| (index, with)));
+    }
+    active::share(&mut config.pools, &withs, &pool_names, &known);
     let site_names = Names::of("site", &sites);
     let (listener_names, pool_names) = (&listener_names, &pool_names);
     let around = Surroundings {

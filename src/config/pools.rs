@@ -5,14 +5,14 @@ use std::sync::Arc;
 use super::members::Nodes;
 use super::model::{Member, Pool, Redirects, Timeouts, WhenNone};
 use super::section::Section;
-use super::value::Value;
+use super::value::{Text, Value};
 use super::{active, balance, eject, health, members, node_tls, redirect, retry, sticky};
 
 /// Where WSO2's PassThrough transport listens, without an offset.
 const PASS_THROUGH: [u16; 2] = [8280, 8243];
 
-/// One pool.
-pub(super) fn read(section: &Section<'_>, name: Arc<str>, nodes: &Nodes<'_>) -> Pool {
+/// One pool. The pool whose active nodes are its own too, where it names one, is put `aside`.
+pub(super) fn read<'a>(section: &Section<'a>, name: Arc<str>, nodes: &Nodes<'_>, aside: &mut Option<Text<'a>>) -> Pool {
     let balance = balance::read(section);
     let members = members::read(section, nodes, &balance);
     let port = section.required_integer("port");
@@ -32,7 +32,8 @@ pub(super) fn read(section: &Section<'_>, name: Arc<str>, nodes: &Nodes<'_>) -> 
         name,
         port: own.port,
         balance,
-        active: active::read(section, &members, nodes),
+        active: active::read(section, &members, nodes, aside),
+        active_with: None,
         queue: active::read_queue(section, &members),
         sticky: section.section("sticky", "pool.sticky").map(|sticky| sticky::read(&sticky)),
         health: section.section("health", "pool.health").map(|health| health::read(&health, own, &check)),

@@ -195,6 +195,7 @@ static REFERENCE: &[Key] = &[
     key("pool.hash", "on", Form::Choice(&["client", "header", "cookie", "path"]), REQUIRED, "the client's address, a header's or cookie's value, or the path without its query; the address where the request lacks it"),
     key("pool.hash", "name", Form::Text("name of a header or cookie"), "required with those", "which header or cookie"),
 
+    key("pool.active", "with", NAME, "alone", "the pool of the same nodes whose active ones are active here too, instead of the other keys"),
     key("pool.active", "start", Form::Integer(1, 10_000), "`1`", "nodes active without need"),
     key("pool.active", "max", Form::Integer(1, 10_000), "all", "most active nodes, of those without `backup`"),
     key("pool.active", "in-flight-per-node", Form::Integer(1, 1_000_000), "`100`", "running requests per active node above which one more is activated"),

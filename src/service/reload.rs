@@ -230,6 +230,7 @@ impl Reloader {
             self.left.push(before);
             // Who waits for a node that is gone, or for any while one is new, need not wait for the next turn.
             let now = Tick::from_millis(self.shared.now());
+            generation.tell_what_changed(now);
             (0..generation.pools.len()).for_each(|pool| generation.tend(pool, now, Duration::ZERO));
         }
         self.shared.observer.metrics.generation(generation.snapshot.generation);

@@ -38,10 +38,22 @@ impl Generation {
         }
     }
 
+    /// Tells what its making changed about nodes; those that are new are what they are since now.
+    pub(crate) fn tell_what_changed(&self, now: Tick) {
+        for changed in &self.snapshot.changed {
+            self.tell(changed.pool, changed.member, changed.change, changed.why, now);
+        }
+        for (pool, member) in &self.snapshot.added {
+            self.snapshot.pools[*pool].members[*member].load.note_change(now);
+        }
+    }
+
     /// Lets a pool do what time and states ask for, and tells what changed.
     pub(crate) fn tend(&self, pool: usize, now: Tick, elapsed: Duration) {
-        let Some(tended) = self.snapshot.pools.get(pool).filter(|_| !self.is_followed(pool)) else { return };
-        for (member, change, why) in tended.tend(now, elapsed) {
+        if self.is_followed(pool) {
+            return;
+        }
+        for (pool, (member, change, why)) in self.snapshot.tend(pool, now, elapsed) {
             self.tell(pool, member, change, why, now);
         }
     }

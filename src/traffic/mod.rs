@@ -9,6 +9,7 @@ pub mod belonging;
 pub mod client;
 pub mod client_key;
 pub mod clients;
+mod company;
 pub mod cookies;
 pub mod edits;
 pub mod forwarded;

@@ -41,7 +41,10 @@ pub struct Pool {
     pub budget: Arc<Budget>,
     /// Those who wait for a place.
     pub waiting: Arc<Waiting>,
+    /// Shared by pools that are active together.
     pub(super) arrangement: Arc<Mutex<Arrangement>>,
+    /// Whether it is active together with other pools, which are arranged as one.
+    pub(super) in_company: bool,
     pub(super) balancer: Balancer,
     /// Whether anybody wants to know how soon nodes answer.
     pub measures: bool,
@@ -58,6 +61,11 @@ impl Pool {
     /// The member that a number stands for.
     pub fn member_of(&self, number: u32) -> Option<usize> {
         self.by_number.get(number as usize).copied().flatten().map(usize::from)
+    }
+
+    /// Whether it has the very node: under this number, and with the same load.
+    pub(super) fn has(&self, member: &Member) -> bool {
+        self.members.iter().any(|known| Arc::ptr_eq(&known.load, &member.load))
     }
 
     /// Whether the sessions of that node can be served there now.
@@ -203,7 +211,7 @@ impl Pool {
 
     /// A node of one tier, by the pool's method.
     fn of_tier(&self, tier: Tier, why: Why, wish: &Wish<'_>, meant: Meant) -> Option<Chosen> {
-        if !self.has(tier, wish) {
+        if !self.opens(tier, wish) {
             return None;
         }
         for _ in 0..RACES {
@@ -227,7 +235,7 @@ impl Pool {
     }
 
     /// Beyond the most that may be active, a standby only helps requests out that failed elsewhere.
-    fn has(&self, tier: Tier, wish: &Wish<'_>) -> bool {
+    fn opens(&self, tier: Tier, wish: &Wish<'_>) -> bool {
         match tier {
             Tier::Active | Tier::Hopeful | Tier::Unprobed(_) => true,
             Tier::Standby => self.settings.active.is_some() && (!wish.tried.is_empty() || self.may_activate(wish.now)),
@@ -376,7 +384,7 @@ impl Candidates for Among<'_> {
 #[cfg(test)]
 mod handover;
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 #[cfg(test)]
 mod trouble;
 #[cfg(test)]

@@ -17,7 +17,7 @@ use super::resolved::Resolved;
 use super::rules::SiteRules;
 use super::sessions::Sessions;
 use super::sites::Sites;
-use super::state::{Duty, NodeState, Probes};
+use super::state::{Change, Duty, NodeState, Probes};
 use crate::config::{self, Address, Balance, Config, StickyMode};
 
 /// One generation.
@@ -36,7 +36,24 @@ pub struct Snapshot {
     pub doors: Vec<Arc<Doors>>,
     /// What a Location may name, and where it leads a client.
     pub places: Places,
+    /// What this generation changed about nodes that the one before had, to be told once it runs.
+    pub changed: Vec<Reloaded>,
+    /// Pool and member of nodes that the generation before did not have.
+    pub added: Vec<(usize, usize)>,
     numbers: Numbers,
+}
+
+/// A node whose state a reload changed: its pool, its place there, how and why.
+#[derive(Clone, Copy, Debug)]
+pub struct Reloaded {
+    /// Index into [`Snapshot::pools`].
+    pub pool: usize,
+    /// Index into its members.
+    pub member: usize,
+    /// From what to what.
+    pub change: Change,
+    /// Why.
+    pub why: &'static str,
 }
 
 /// What a generation is built from, beside its configuration.
@@ -84,8 +101,12 @@ impl Snapshot {
     /// Builds a generation.
     pub fn build(config: Arc<Config>, ground: &Ground<'_>) -> Self {
         let previous = ground.previous;
-        let mut numbers = previous.map(|before| before.numbers.clone()).unwrap_or_default();
-        let pools = config.pools.iter().map(|pool| build_pool(pool, &config, ground, &mut numbers)).collect();
+        let numbers = previous.map(|before| before.numbers.clone()).unwrap_or_default();
+        let mut making = Making { numbers, changed: Vec::new(), added: Vec::new() };
+        let mut pools: Vec<_> =
+            (0..config.pools.len()).map(|pool| build_pool(pool, &config, ground, &mut making)).collect();
+        keep_company(&mut pools, &mut making);
+        let Making { numbers, changed, added } = making;
         let before: HashMap<&str, &SiteRules> = previous
             .iter()
             .flat_map(|before| before.config.sites.iter().zip(&before.sites))
@@ -102,6 +123,8 @@ impl Snapshot {
             doors: config.listeners.iter().map(|listener| doors(listener, ground)).collect(),
             pools,
             places: Places::new(&config, ground.resolved),
+            changed,
+            added,
             numbers,
             config,
         }
@@ -138,7 +161,15 @@ fn addresses_of<'a>(node: &'a config::Node, resolved: &'a Resolved) -> &'a [IpAd
     }
 }
 
-fn build_pool(settings: &config::Pool, config: &Config, ground: &Ground<'_>, numbers: &mut Numbers) -> Pool {
+/// What grows while pools are built, one after the other.
+struct Making {
+    numbers: Numbers,
+    changed: Vec<Reloaded>,
+    added: Vec<(usize, usize)>,
+}
+
+fn build_pool(index: usize, config: &Config, ground: &Ground<'_>, making: &mut Making) -> Pool {
+    let settings = &config.pools[index];
     let before = ground.previous.and_then(|snapshot| snapshot.pool(&settings.name));
     let waiting = waiting(settings, before);
     let mut members = Vec::new();
@@ -146,16 +177,34 @@ fn build_pool(settings: &config::Pool, config: &Config, ground: &Ground<'_>, num
         let node = &config.nodes[member.node];
         for address in addresses_of(node, ground.resolved) {
             let address = SocketAddr::new(*address, settings.port.saturating_add(node.port_offset));
-            members.push(build_member(member, (node, address), (settings, before), numbers, &waiting));
+            members.push(build_member(member, (node, address), (settings, before), &mut making.numbers, &waiting));
         }
     }
-    keep_to_duties(settings, before, &members);
+    let known = |member: &Member| before.is_some_and(|before| before.has(member));
+    let probed = |(place, member): (usize, &Member)| {
+        // A reload that gives the pool probes, or takes them away, changes what is known, not who knows it.
+        Some((place, member.state.set_probes(probes_of(settings))?, "a reload took its probes away"))
+    };
+    let mut changes: Vec<_> = members.iter().enumerate().filter_map(probed).collect();
+    keep_to_duties(settings, before, &members, &mut changes);
+    changes.retain(|(place, ..)| known(&members[*place]));
+    making.changed.extend(changes.into_iter().map(|(member, change, why)| Reloaded {
+        pool: index,
+        member,
+        change,
+        why,
+    }));
+    if ground.previous.is_some() {
+        let added = (0..members.len()).filter(|place| !known(&members[*place]));
+        making.added.extend(added.map(|place| (index, place)));
+    }
     before.into_iter().for_each(|before| retire_those_that_left(before, &members));
     let pool = Pool {
         balancer: Balancer::new(&settings.balance, members.iter().map(|member| (&*member.label, member.weight))),
         sessions: sessions(settings, before, ground.secrets.tables),
         tokens: tokens(settings, &members, ground.secrets.cookies),
         budget: before.map(|pool| Arc::clone(&pool.budget)).unwrap_or_default(),
+        in_company: false,
         arrangement: before.map(|pool| Arc::clone(&pool.arrangement)).unwrap_or_default(),
         by_number: by_number(&members),
         measures: settings.balance == Balance::LeastTime || members.iter().any(|member| !member.slow_start.is_zero()),
@@ -168,6 +217,14 @@ fn build_pool(settings: &config::Pool, config: &Config, ground: &Ground<'_>, num
         pool.balancer.handover(&before.balancer, place);
     }
     pool
+}
+
+fn probes_of(pool: &config::Pool) -> Probes {
+    match &pool.health {
+        None => Probes::None,
+        Some(health) if health.mandatory => Probes::Mandatory,
+        Some(_) => Probes::Lenient,
+    }
 }
 
 fn build_member(
@@ -185,14 +242,8 @@ fn build_member(
     };
     // What its certificate is for was checked when a connection was opened.
     let same_link = known.filter(|known| same_settings && (known.name == name || pool.tls.is_none()));
-    let probes = match &pool.health {
-        None => Probes::None,
-        Some(health) if health.mandatory => Probes::Mandatory,
-        Some(_) => Probes::Lenient,
-    };
+    let probes = probes_of(pool);
     let state = known.map_or_else(|| Arc::new(NodeState::new(probes)), |known| Arc::clone(&known.state));
-    // A reload that gives the pool probes, or takes them away, changes what is known, not who knows it.
-    state.set_probes(probes);
     let load: Arc<Load> = known.map(|known| Arc::clone(&known.load)).unwrap_or_default();
     load.set_most(member.max_requests);
     // The process has just begun, or the node is new here. Without a slow start nothing would end one that was under way.
@@ -228,26 +279,54 @@ fn retire_those_that_left(before: &Pool, members: &[Member]) {
 
 /// With `active`, the first nodes serve and the rest stand by, until the pool's first look says better; what is known
 /// keeps its duty. Without it, everyone serves.
-fn keep_to_duties(settings: &config::Pool, before: Option<&Pool>, members: &[Member]) {
-    let Some(active) = &settings.active else {
-        for member in members {
-            member.state.set_duty(Duty::Serving);
-        }
-        return;
+fn keep_to_duties(
+    settings: &config::Pool,
+    before: Option<&Pool>,
+    members: &[Member],
+    changes: &mut Vec<(usize, Change, &'static str)>,
+) {
+    let mut set = |place: usize, duty: Duty, why: &'static str| {
+        changes.extend(members[place].state.set_duty(duty).map(|change| (place, change, why)));
     };
-    let arranged = before.filter(|before| before.settings.active.is_some());
-    for member in members.iter().filter(|member| member.backup) {
-        // Perhaps it stood by before, and nobody calls a backup from there.
-        member.state.set_duty(Duty::Serving);
+    let Some(active) = &settings.active else {
+        return (0..members.len()).for_each(|place| set(place, Duty::Serving, "a reload has every node serve"));
+    };
+    if settings.active_with.is_some() {
+        // They do what they do in the other pool.
+        let backups = (0..members.len()).filter(|place| members[*place].backup);
+        return backups.for_each(|place| set(place, Duty::Serving, "a reload made it a backup"));
     }
-    let regular = members.iter().filter(|member| !member.backup);
-    for (place, member) in regular.enumerate() {
-        let knows = |before: &Pool| before.members.iter().any(|known| known.number == member.number);
-        if !arranged.is_some_and(knows) && place >= active.start as usize {
-            member.state.set_duty(Duty::Spare);
+    let arranged = before.filter(|before| before.settings.active.is_some());
+    // Perhaps it stood by before, and nobody calls a backup from there.
+    let backups = (0..members.len()).filter(|place| members[*place].backup);
+    backups.for_each(|place| set(place, Duty::Serving, "a reload made it a backup"));
+    let regular = (0..members.len()).filter(|place| !members[*place].backup);
+    for (nth, place) in regular.enumerate() {
+        let knows = |before: &Pool| before.members.iter().any(|known| known.number == members[place].number);
+        if !arranged.is_some_and(knows) && nth >= active.start as usize {
+            set(place, Duty::Spare, "a reload has it stand by");
         }
     }
 }
+
+/// Pools that are active together share one arrangement, and a node's duty is what it is in the pool that leads.
+fn keep_company(pools: &mut [Pool], making: &mut Making) {
+    for index in 0..pools.len() {
+        let Some(leader) = pools[index].settings.active_with else { continue };
+        pools[index].arrangement = Arc::clone(&pools[leader].arrangement);
+        (pools[index].in_company, pools[leader].in_company) = (true, true);
+        for (place, member) in pools[index].members.iter().enumerate().filter(|(_, member)| !member.backup) {
+            let Some(same) = pools[leader].member_of(member.number) else { continue };
+            let change = member.state.set_duty(pools[leader].members[same].state.duty());
+            if let Some(change) = change.filter(|_| !making.added.contains(&(index, place))) {
+                making.changed.push(Reloaded { pool: index, member: place, change, why: JOINED });
+            }
+        }
+    }
+}
+
+/// Why.
+const JOINED: &str = "a reload has it do as in the pool that it is active with";
 
 fn waiting(settings: &config::Pool, before: Option<&Pool>) -> Arc<Waiting> {
     let size = settings.queue.map_or(0, |queue| queue.size as usize);

@@ -6,13 +6,22 @@ use std::time::Duration;
 use super::member::Member;
 use super::outage::Served;
 use super::pool::Pool;
-use super::standby::Standing;
+use super::standby::{Arrangement, Standing};
 use super::state::{self, Change, Duty, Ejecting, Fault, State};
 use super::tick::Tick;
 use crate::config::ActiveNodes;
 
 /// A member whose state changed, how, and why.
 pub type Changed = (usize, Change, &'static str);
+
+/// Why a node does something else now.
+pub(super) const fn why(duty: Duty) -> &'static str {
+    match duty {
+        Duty::Serving => "it is needed",
+        Duty::Leaving => "it is not needed now",
+        Duty::Spare => "its sessions are over",
+    }
+}
 
 impl Pool {
     /// An attempt at the member that began at `began` failed. One failure is judged at a time, so that two threads
@@ -45,7 +54,9 @@ impl Pool {
     pub fn tend(&self, now: Tick, elapsed: Duration) -> Vec<Changed> {
         let mut changes = Vec::new();
         match &self.settings.active {
-            Some(active) => self.arrange(active, now, &mut changes),
+            // Pools that are active together are arranged as one.
+            Some(_) if self.in_company => {}
+            Some(active) => changes = self.arrange(active, &mut self.arrangement.lock(), now),
             None => self.let_all_serve(&mut changes),
         }
         self.warm_up(now, elapsed);
@@ -77,21 +88,20 @@ impl Pool {
     }
 
     /// As many active nodes as needed.
-    fn arrange(&self, active: &ActiveNodes, now: Tick, changes: &mut Vec<Changed>) {
-        let mut arrangement = self.arrangement.lock();
-        let regular: Vec<usize> = (0..self.members.len()).filter(|index| !self.members[*index].backup).collect();
-        let standings: Vec<_> = regular.iter().map(|index| self.standing(&self.members[*index], now)).collect();
-        for (place, duty) in arrangement.arrange(active, &standings, now) {
-            let Some((index, member)) = regular.get(place).map(|index| (*index, &self.members[*index])) else {
-                continue;
-            };
-            let why = match duty {
-                Duty::Serving => "it is needed",
-                Duty::Leaving => "it is not needed now",
-                Duty::Spare => "its sessions are over",
-            };
-            changes.extend(member.state.set_duty(duty).map(|change| (index, change, why)));
-        }
+    pub(super) fn arrange(&self, active: &ActiveNodes, arrangement: &mut Arrangement, now: Tick) -> Vec<Changed> {
+        let regular: Vec<_> = self.regular().collect();
+        let standings: Vec<_> = regular.iter().map(|(_, member)| self.standing(member, now)).collect();
+        let duties = arrangement.arrange(active, &standings, now).into_iter();
+        let changed = |(place, duty): (usize, Duty)| {
+            let (index, member) = regular.get(place)?;
+            Some((*index, member.state.set_duty(duty)?, why(duty)))
+        };
+        duties.filter_map(changed).collect()
+    }
+
+    /// Its nodes without the backups, with their places.
+    pub(super) fn regular(&self) -> impl Iterator<Item = (usize, &Member)> {
+        self.members.iter().enumerate().filter(|(_, member)| !member.backup)
     }
 
     /// The generation before may have had some of them stand by until the very moment it was followed.
@@ -101,7 +111,7 @@ impl Pool {
         }
     }
 
-    fn standing(&self, member: &Member, now: Tick) -> Standing {
+    pub(super) fn standing(&self, member: &Member, now: Tick) -> Standing {
         let duty = member.state.duty();
         let sessions = match &self.sessions {
             Some(sessions) if duty == Duty::Leaving => sessions.count_of(member.number),

@@ -329,3 +329,59 @@ fn the_metric_tells_who_is_active() {
     // A pool that is served by fewer than all lacks nothing.
     assert_eq!(world.weir.ask_admin("/readyz").text(), "ok\n");
 }
+
+#[test]
+fn who_stands_by_since_a_reload_is_told_so() {
+    let mut world = World::of(&["a", "b", "c"], LEARN, |plan| plan);
+    assert!(world.are([ACTIVE, ACTIVE, ACTIVE]));
+    let since = |world: &World| crate::session_world::row(&world.weir, "app", "n2")["seconds"].as_u64();
+    eventually("it is active for a while", || since(&world).is_none_or(|seconds| seconds >= 2));
+    world.weir.edit(|text| text.replace(LEARN, &format!("{LEARN}\nactive = {{ start = 1 }}")));
+    world.weir.reload();
+    assert!(world.are([ACTIVE, STANDBY, STANDBY]), "{:?}", world.states());
+    assert!(since(&world).is_none_or(|seconds| seconds < 2), "it has just begun to stand by");
+    for line in ["node n2 of pool app is passive (standby), was active", "node n3 of pool app is passive (standby)"] {
+        eventually(&format!("the journal says {line:?}"), || world.weir.journal().contains(line));
+    }
+    world.weir.edit(|text| text.replace("\nactive = { start = 1 }", ""));
+    world.weir.reload();
+    let line = "node n2 of pool app is active, was passive (standby): a reload has every node serve";
+    eventually(&format!("the journal says {line:?}"), || world.weir.journal().contains(line));
+}
+
+#[test]
+fn after_a_failure_all_ports_of_an_application_are_served_by_the_same_node() {
+    let node = |name: &'static str| {
+        Origin::speaking(move |talk| {
+            talk.body_length();
+            if (name, talk.target().as_str()) == ("one", "/fails-on-one") {
+                return talk.reset();
+            }
+            talk.send(&crate::harness::ok(name));
+        })
+    };
+    let nodes = [node("one"), node("two")];
+    let eject = "eject = { failures = 1, for = \"1h\" }";
+    let other = format!(
+        "[[pool]]\nname = \"other\"\nnodes = [\"n1\", \"n2\"]\nport = $port\nactive = {{ with = \"app\" }}\n{eject}\n\
+         [[site]]\nname = \"other\"\nlistener = \"http\"\nhosts = [\"other.test\"]\npool = \"other\"\n"
+    );
+    let all: Vec<&Origin> = nodes.iter().collect();
+    let mut weir = Plan::before(&all).pool(&format!("active = {{ start = 1 }}\n{eject}")).more(&other).start();
+    let ask = |weir: &crate::harness::Appliance, host: &str, target: &str| {
+        weir.client().ask(format!("GET {target} HTTP/1.1\r\nHost: {host}\r\n\r\n")).text()
+    };
+    let states = |weir: &crate::harness::Appliance| {
+        let state = |pool, node| weir.state(pool, node);
+        [state("app", "n1"), state("app", "n2"), state("other", "n1"), state("other", "n2")]
+    };
+    assert_eq!(states(&weir), [ACTIVE, STANDBY, ACTIVE, STANDBY]);
+    assert_eq!((ask(&weir, "esb.test", "/"), ask(&weir, "other.test", "/")), ("one".to_owned(), "one".to_owned()));
+    assert_eq!(ask(&weir, "other.test", "/fails-on-one"), "two");
+    eventually("the other one serves both", || states(&weir) == [STANDBY, ACTIVE, "passive ejected", ACTIVE]);
+    for host in ["esb.test", "other.test"] {
+        (0..4).for_each(|_| assert_eq!(ask(&weir, host, "/"), "two", "{host}"));
+    }
+    weir.reload();
+    assert_eq!(states(&weir), [STANDBY, ACTIVE, "passive ejected", ACTIVE], "a reload changes nothing of it");
+}

@@ -20,6 +20,8 @@ pub struct Pool {
     pub balance: Balance,
     /// `Some`: only as many nodes as needed are active.
     pub active: Option<ActiveNodes>,
+    /// Index of the pool of the same nodes that has the `active` table, where this one is active with it.
+    pub active_with: Option<usize>,
     /// `Some`: requests wait where every node has its `max_requests`.
     pub queue: Option<Queue>,
     /// Plus the node's `port_offset`: checked to fit.

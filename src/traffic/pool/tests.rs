@@ -17,7 +17,11 @@ fn pool(nodes: usize, change: impl FnOnce(&mut config::Pool)) -> Pool {
     follow(None, nodes, change).pools.remove(0)
 }
 
-pub(super) fn follow(previous: Option<&Snapshot>, nodes: usize, change: impl FnOnce(&mut config::Pool)) -> Snapshot {
+pub(in crate::traffic) fn follow(
+    previous: Option<&Snapshot>,
+    nodes: usize,
+    change: impl FnOnce(&mut config::Pool),
+) -> Snapshot {
     let mut settings = settings(nodes);
     change(&mut settings);
     let config = Arc::new(configuration(nodes, settings));
@@ -25,7 +29,7 @@ pub(super) fn follow(previous: Option<&Snapshot>, nodes: usize, change: impl FnO
     Snapshot::build(config, &Ground { generation: 1, previous, resolved: &Resolved::default(), secrets })
 }
 
-fn settings(nodes: usize) -> config::Pool {
+pub(in crate::traffic) fn settings(nodes: usize) -> config::Pool {
     let second = Duration::from_secs(1);
     let member =
         |node| config::Member { node, weight: 1, backup: false, max_requests: None, slow_start: Duration::ZERO };
@@ -34,6 +38,7 @@ fn settings(nodes: usize) -> config::Pool {
         members: (0..nodes).map(member).collect(),
         balance: Balance::RoundRobin,
         active: None,
+        active_with: None,
         queue: None,
         port: 8280,
         tls: None,
@@ -67,7 +72,7 @@ fn settings(nodes: usize) -> config::Pool {
     }
 }
 
-fn configuration(nodes: usize, pool: config::Pool) -> Config {
+pub(in crate::traffic) fn configuration(nodes: usize, pool: config::Pool) -> Config {
     let node = |number: usize| config::Node {
         name: format!("n{number}").into(),
         address: Address::Ip(Ipv4Addr::new(10, 0, 0, u8::try_from(number).unwrap_or(255)).into()),
@@ -95,7 +100,7 @@ fn configuration(nodes: usize, pool: config::Pool) -> Config {
     }
 }
 
-pub(super) fn at(seconds: u64) -> Tick {
+pub(in crate::traffic) fn at(seconds: u64) -> Tick {
     Tick::from_millis(seconds * 1000)
 }
 
@@ -349,24 +354,6 @@ fn as_many_nodes_are_active_as_needed() {
     pool.failed(0, REFUSED, at(31), at(31));
     pool.tend(at(31), Duration::ZERO);
     assert_eq!(states().matches("active").count(), 2, "a failed one is replaced at once: {}", states());
-}
-
-#[test]
-fn a_standby_is_activated_by_the_request_that_needs_it() {
-    let needs = ActiveNodes {
-        start: 1,
-        max: 2,
-        in_flight_per_node: 100,
-        above_for: Duration::from_secs(5),
-        cool_down: Duration::from_secs(60),
-    };
-    let pool = pool(2, |pool| pool.active = Some(needs));
-    pool.failed(0, REFUSED, at(1), at(1));
-    let Choice::Node(chosen) = pool.choose(&wish(&Tried::default(), None, at(1)), Meant::Yes) else {
-        panic!("the standby could serve")
-    };
-    assert_eq!((chosen.member, chosen.why, chosen.change.is_some()), (1, Why::StandbyActivated, true));
-    assert_eq!(got(&pool, None, &[], 1), "n1 balanced");
 }
 
 fn told_state(member: &Member) -> &'static str {

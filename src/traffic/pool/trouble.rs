@@ -103,6 +103,16 @@ fn a_standby_is_not_activated_beyond_the_most() {
 }
 
 #[test]
+fn a_standby_is_activated_by_the_request_that_needs_it() {
+    let snapshot = follow(None, 2, |pool| pool.active = one_of(2));
+    let pool = &snapshot.pools[0];
+    refuse(pool, 0, at(1));
+    let Choice::Node(chosen) = pool.choose(&wish(&Tried::default(), None, at(1)), Meant::Yes) else { panic!("nobody") };
+    assert_eq!((chosen.member, chosen.why, chosen.change.is_some()), (1, Why::StandbyActivated, true));
+    assert_eq!(go(pool, None, at(1)).ok().map(|went| (went.0, went.1)), Some((1, Why::Balanced)));
+}
+
+#[test]
 fn the_last_node_that_serves_stays_unless_a_standby_can_follow() {
     let slow = |pool: &Pool, now| {
         for _ in 0..20 {

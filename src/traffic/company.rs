@@ -1,0 +1,204 @@
+//! Pools of the same nodes that are active together: one application on several ports. A node is active in all of them or
+//! in none, what it runs is added up, and a failure in one of them replaces it in all.
+
+use super::pool::Pool;
+use super::snapshot::Snapshot;
+use super::standby::{Arrangement, Standing};
+use super::state::Duty;
+use super::tending::{self, Changed};
+use super::tick::Tick;
+
+/// A node in its pools: each with the node's place there.
+type Places = Vec<(usize, usize)>;
+
+impl Snapshot {
+    /// What time asks of a pool, and of the pools that are active with it; which pool, and what changed there.
+    pub fn tend(&self, pool: usize, now: Tick, elapsed: std::time::Duration) -> Vec<(usize, Changed)> {
+        let Some(own) = self.pools.get(pool) else { return Vec::new() };
+        let mut changes = Vec::new();
+        let leader = own.settings.active_with.unwrap_or(pool);
+        if own.in_company {
+            self.arrange(leader, now, &mut changes);
+        }
+        changes.extend(own.tend(now, elapsed).into_iter().map(|changed| (pool, changed)));
+        changes
+    }
+
+    fn arrange(&self, leader: usize, now: Tick, changes: &mut Vec<(usize, Changed)>) {
+        let Some((first, active)) = self.pools.get(leader).and_then(|pool| Some((pool, pool.settings.active?))) else {
+            return;
+        };
+        let company: Vec<usize> =
+            (0..self.pools.len()).filter(|pool| *pool == leader || self.follows(*pool, leader)).collect();
+        let mut arrangement = first.arrangement.lock();
+        let nodes: Vec<Places> = first.regular().map(|(_, member)| self.places(&company, member.number)).collect();
+        let mut standings: Vec<_> = nodes.iter().map(|places| self.standing(places, now)).collect();
+        if !standings.iter().any(|standing| standing.usable) {
+            // No node serves in all of them: better different ones than none.
+            for pool in company {
+                let alone = self.pools[pool].arrange(&active, &mut Arrangement::default(), now);
+                changes.extend(alone.into_iter().map(|changed| (pool, changed)));
+            }
+            return;
+        }
+        for (place, duty) in arrangement.arrange(&active, &standings, now) {
+            standings[place].duty = duty;
+        }
+        for (places, standing) in nodes.iter().zip(&standings) {
+            for (pool, member) in places {
+                let change = self.pools[*pool].members[*member].state.set_duty(standing.duty);
+                let why = tending::why(standing.duty);
+                changes.extend(change.map(|change| (*pool, (*member, change, why))));
+            }
+        }
+    }
+
+    fn follows(&self, pool: usize, leader: usize) -> bool {
+        self.pools[pool].settings.active_with == Some(leader)
+    }
+
+    fn places(&self, company: &[usize], number: u32) -> Places {
+        company.iter().filter_map(|pool| Some((*pool, self.pools[*pool].member_of(number)?))).collect()
+    }
+
+    /// A node in all of them at once. Where one of them called it to serve, it serves.
+    fn standing(&self, places: &Places, now: Tick) -> Standing {
+        let each = places.iter().map(|(pool, member)| {
+            let pool: &Pool = &self.pools[*pool];
+            pool.standing(&pool.members[*member], now)
+        });
+        let nothing = Standing { duty: Duty::Spare, usable: true, in_flight: 0, sessions: 0 };
+        each.fold(nothing, |all, one| Standing {
+            duty: match (all.duty, one.duty) {
+                (Duty::Serving, _) | (_, Duty::Serving) => Duty::Serving,
+                (Duty::Leaving, _) | (_, Duty::Leaving) => Duty::Leaving,
+                (Duty::Spare, Duty::Spare) => Duty::Spare,
+            },
+            usable: all.usable && one.usable,
+            in_flight: all.in_flight.saturating_add(one.in_flight),
+            sessions: all.sessions + one.sessions,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::config;
+    use crate::config::ActiveNodes;
+    use crate::traffic::pool::tests::{at, configuration, settings};
+    use crate::traffic::resolved::Resolved;
+    use crate::traffic::snapshot::{Ground, Secrets};
+    use crate::traffic::state::{Fault, Reason, State};
+
+    const ONE: ActiveNodes = ActiveNodes {
+        start: 1,
+        max: 1,
+        in_flight_per_node: 100,
+        above_for: Duration::from_secs(30),
+        cool_down: Duration::from_secs(60),
+    };
+
+    /// Two pools of so many nodes, of which the second is active with the first.
+    fn company(previous: Option<&Snapshot>, nodes: usize, active: ActiveNodes) -> Snapshot {
+        let mut first = settings(nodes);
+        first.active = Some(active);
+        let second = config::Pool { name: "tls".into(), port: 8243, active_with: Some(0), ..first.clone() };
+        let mut config = configuration(nodes, first);
+        config.pools.push(second);
+        let secrets = Secrets::of([7; 32]);
+        let ground = Ground { generation: 1, previous, resolved: &Resolved::default(), secrets };
+        Snapshot::build(Arc::new(config), &ground)
+    }
+
+    /// Letters for each pool's nodes: `A`ctive, `e`jected, `s`tandby, `d`raining, `?` else.
+    fn states(snapshot: &Snapshot) -> Vec<String> {
+        let letter = |state: State| match state {
+            State::Active => 'A',
+            State::Passive(Reason::Ejected) => 'e',
+            State::Passive(Reason::Standby) => 's',
+            State::Passive(Reason::Draining) => 'd',
+            State::Passive(_) => '?',
+        };
+        snapshot
+            .pools
+            .iter()
+            .map(|pool| pool.members.iter().map(|member| letter(member.state.state())).collect())
+            .collect()
+    }
+
+    fn tend(snapshot: &Snapshot, second: u64) {
+        for pool in 0..snapshot.pools.len() {
+            snapshot.tend(pool, at(second), Duration::ZERO);
+        }
+    }
+
+    fn refuses(snapshot: &Snapshot, pool: usize, member: usize, second: u64) {
+        for _ in 0..9 {
+            snapshot.pools[pool].failed(member, Fault::Refused, at(second), at(second));
+        }
+        snapshot.tend(pool, at(second), Duration::ZERO);
+    }
+
+    #[test]
+    fn a_failure_in_one_pool_replaces_the_node_in_both() {
+        let snapshot = company(None, 3, ONE);
+        assert_eq!(states(&snapshot), ["Ass", "Ass"]);
+        refuses(&snapshot, 1, 0, 1);
+        assert_eq!(states(&snapshot), ["sAs", "eAs"]);
+        tend(&snapshot, 2);
+        assert_eq!(states(&snapshot), ["sAs", "eAs"]);
+        refuses(&snapshot, 0, 1, 3);
+        assert_eq!(states(&snapshot), ["seA", "esA"]);
+        // Who comes back waits for its turn.
+        for (pool, member) in [(1, 0), (0, 1)] {
+            snapshot.pools[pool].answered(member, at(3600), Duration::default, at(3600));
+        }
+        tend(&snapshot, 3601);
+        assert_eq!(states(&snapshot), ["ssA", "ssA"]);
+    }
+
+    #[test]
+    fn where_no_node_serves_in_both_each_pool_has_its_own() {
+        let snapshot = company(None, 2, ONE);
+        refuses(&snapshot, 0, 0, 1);
+        refuses(&snapshot, 1, 1, 1);
+        for second in [2, 3, 4] {
+            tend(&snapshot, second);
+            assert_eq!(states(&snapshot), ["eA", "Ae"], "at {second}");
+        }
+        snapshot.pools[0].answered(0, at(5), Duration::default, at(5));
+        tend(&snapshot, 6);
+        assert_eq!(states(&snapshot), ["As", "Ae"]);
+    }
+
+    #[test]
+    fn what_runs_in_both_is_added_up() {
+        let busy = ActiveNodes { max: 2, in_flight_per_node: 3, ..ONE };
+        let snapshot = company(None, 2, busy);
+        let take = |pool: usize| snapshot.pools[pool].members[0].post.take(at(1)).unwrap();
+        let _held: Vec<_> = [0, 0, 1, 1].map(take).into_iter().collect();
+        for second in [1, 30, 32] {
+            tend(&snapshot, second);
+        }
+        assert_eq!(states(&snapshot), ["AA", "AA"], "four of three");
+    }
+
+    #[test]
+    fn a_reload_changes_nothing_about_who_is_active_and_a_new_pool_joins() {
+        let before = company(None, 2, ONE);
+        refuses(&before, 0, 0, 1);
+        assert_eq!(states(&before), ["eA", "sA"]);
+        let after = company(Some(&before), 2, ONE);
+        assert_eq!(states(&after), ["eA", "sA"]);
+        // A pool that was alone until now is active with the other one from here on.
+        let alone = crate::traffic::pool::tests::follow(None, 2, |settings| settings.active = Some(ONE));
+        refuses(&alone, 0, 0, 1);
+        tend(&alone, 2);
+        let joined = company(Some(&alone), 2, ONE);
+        assert_eq!(states(&joined), ["eA", "sA"]);
+    }
+}
