@@ -50,7 +50,7 @@ pub(super) fn follow(admin: SocketAddr, node: &str, quiet: bool) -> Result<Seen,
 fn look_at(admin: SocketAddr, node: &str) -> Result<Option<Seen>, String> {
     let path = format!("/api/nodes/{}", encoded(node));
     let (_, told) = ask_within(PATIENCE, admin, &Method::GET, &path)?;
-    Ok(Some(Seen::in_answer(&told)).filter(|_| told["ok"] == true).filter(|seen| !seen.is_nowhere()))
+    Ok(Some(Seen::in_answer(&told)).filter(|_| told["ok"] == true))
 }
 
 /// What one look at the node means.
@@ -72,7 +72,8 @@ struct Watch {
 }
 
 impl Watch {
-    /// `seen` is an error where Weir did not answer, and nothing where no pool has the node.
+    /// `seen` is an error where Weir did not answer, and nothing where it does not know the node: what still runs on one
+    /// that left the file is counted, but who is under no word is not to be stopped.
     fn look(&mut self, node: &str, seen: Result<Option<Seen>, String>, elapsed: Duration, now: u64) -> Look {
         let seen = match seen {
             Ok(seen) => seen,
@@ -80,9 +81,7 @@ impl Watch {
         };
         self.gone_since = None;
         let Some(seen) = seen else {
-            return Look::Lost(format!(
-                "{node} is in no pool any more, so what still runs there cannot be seen; was it taken out of the file?"
-            ));
+            return Look::Lost(format!("{node} is not known any more: it is not in the file, and under no word"));
         };
         self.idle = if seen.is_idle() { self.idle + 1 } else { 0 };
         match seen.under() {
@@ -206,7 +205,23 @@ mod tests {
     fn what_ends_the_waiting_otherwise_is_said() {
         let told = looks(vec![seen(Some("drain"), "draining", 1, 0), seen(None, "", 1, 0)]);
         assert_eq!(told[1], "lost: worker1 is not to be stopped: somebody activated it meanwhile");
-        assert!(looks(vec![Ok(None)])[0].starts_with("lost: worker1 is in no pool any more"));
+        assert!(looks(vec![Ok(None)])[0].starts_with("lost: worker1 is not known any more"));
+    }
+
+    #[test]
+    fn a_node_that_left_every_pool_is_safe_when_nothing_runs_there() {
+        let nowhere =
+            |operator: &str| Ok(Some(Seen::in_answer(&json!({"node": "worker1", "operator": operator, "pools": []}))));
+        let told = looks(vec![
+            seen(Some("drain"), "gone", 0, 1),
+            nowhere("drain"),
+            nowhere("drain"),
+            nowhere("maintain"),
+            nowhere("maintain"),
+        ]);
+        assert_eq!(told[0], "worker1 is draining in esb: 0 sessions, 1 request running");
+        assert!(told[1..4].iter().all(|line| line == "worker1 is in no pool: nothing goes there"), "{told:?}");
+        assert_eq!(told[4], "safe");
     }
 
     #[test]

@@ -60,7 +60,7 @@ enum Command {
     /// Take a node out gently: its sessions stay until they end, nothing new goes there
     Drain(operate::Drain),
     /// Take a node out at once: its sessions move, running requests are answered; until it is activated
-    Maintain(operate::OfNode),
+    Maintain(operate::Maintain),
     /// Let a node serve again that was drained or in maintenance
     Activate(operate::OfNode),
     /// Ask what a running Weir would do with a request, and why, without sending anything
@@ -95,7 +95,7 @@ pub fn run(words: impl IntoIterator<Item = OsString>) -> i32 {
         Command::Nodes(asked) => show::nodes(&asked),
         Command::Sessions(asked) => show::sessions(&asked),
         Command::Drain(drain) => operate::drain(&drain),
-        Command::Maintain(node) => operate::maintain(&node),
+        Command::Maintain(maintain) => operate::maintain(&maintain),
         Command::Activate(node) => operate::activate(&node),
         Command::Why(why) => why::why(&why),
         Command::Reload(asked) => show::reload(&asked),

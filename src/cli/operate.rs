@@ -34,6 +34,19 @@ pub(super) struct Drain {
     /// Wait until it is safe to stop the node, and tell what is left; exit code 0 means safe
     #[arg(long)]
     wait: bool,
+    /// Also where a pool would have no node left for new requests
+    #[arg(long)]
+    force: bool,
+}
+
+/// `weir maintain`.
+#[derive(clap::Args)]
+pub(super) struct Maintain {
+    #[command(flatten)]
+    of: OfNode,
+    /// Also where a pool would have no node left for new requests
+    #[arg(long)]
+    force: bool,
 }
 
 /// The node, and where Weir is.
@@ -49,8 +62,8 @@ pub(super) struct OfNode {
 pub(super) fn drain(drain: &Drain) -> i32 {
     let (OfNode { node, asked }, waits) = (&drain.of, drain.wait);
     let seconds = drain.deadline.map(|time| time.as_secs() + u64::from(time.subsec_nanos() > 0));
-    let query = seconds.map(|seconds| format!("?deadline={seconds}")).unwrap_or_default();
-    let told = match told(&drain.of, &format!("drain{query}")) {
+    let deadline = seconds.map(|seconds| format!("deadline={seconds}"));
+    let told = match told(&drain.of, &format!("drain{}", query([deadline, forced(drain.force)]))) {
         Ok(told) => told,
         Err(code) => return code,
     };
@@ -62,21 +75,29 @@ pub(super) fn drain(drain: &Drain) -> i32 {
         say(seen.sentence(unix(SystemTime::now())));
         return 0;
     }
-    // Where no pool has the node there is nothing to wait for.
-    match if seen.is_nowhere() { Ok(seen) } else { follow(asked.admin, node, asked.json) } {
+    match follow(asked.admin, node, asked.json) {
         Ok(seen) => safe(asked, &seen, &told),
         Err(why) => lost(asked, node, &why),
     }
 }
 
 /// `weir maintain`: rest at once.
-pub(super) fn maintain(of: &OfNode) -> i32 {
-    plainly(of, "maintain")
+pub(super) fn maintain(maintain: &Maintain) -> i32 {
+    plainly(&maintain.of, &format!("maintain{}", query([None, forced(maintain.force)])))
 }
 
 /// `weir activate`: serve again.
 pub(super) fn activate(of: &OfNode) -> i32 {
     plainly(of, "activate")
+}
+
+fn forced(force: bool) -> Option<String> {
+    force.then(|| "force=yes".to_owned())
+}
+
+fn query(parts: [Option<String>; 2]) -> String {
+    let parts: Vec<_> = parts.into_iter().flatten().collect();
+    if parts.is_empty() { String::new() } else { format!("?{}", parts.join("&")) }
 }
 
 fn plainly(of: &OfNode, word: &str) -> i32 {

@@ -73,7 +73,8 @@ impl Seen {
 
     /// Whether it rests in every pool, and no request runs there.
     pub(super) fn is_idle(&self) -> bool {
-        let rests = |place: &Place| place.state == "passive" && place.reason.as_deref() == Some("maintenance");
+        let rests =
+            |place: &Place| place.state == "passive" && matches!(place.reason.as_deref(), Some("maintenance" | "gone"));
         self.under() == Under::Rest && self.running() == 0 && self.pools.iter().all(rests)
     }
 

@@ -72,12 +72,16 @@ fn read(config: &Config) -> Result<BTreeMap<String, Word>, String> {
 mod tests {
     use super::*;
     use crate::config;
-    use crate::traffic::operators::{Wish, Words};
+    use crate::traffic::operators::{Moment, Wish, Words};
     use std::fs;
     use std::path::Path;
     use std::time::Duration;
 
     const NOW: u64 = 1_795_348_800;
+
+    fn at(unix: u64) -> Moment {
+        Moment { unix: unix * 1000, up: (unix + 100_000 - NOW) * 1000 }
+    }
 
     fn beside(name: &str, text: Option<&str>) -> Config {
         let mut config = config::load(&Path::new(env!("CARGO_MANIFEST_DIR")).join("conf/minimal.toml")).unwrap();
@@ -93,9 +97,9 @@ mod tests {
     #[test]
     fn words_are_told_as_the_running_weir_keeps_them() {
         let mut words = Words::default();
-        words.wish("worker1", Wish::Drain { within: Some(Duration::from_secs(12_600)) }, NOW - 3_600);
-        words.wish("worker9", Wish::Maintain, NOW - 65);
-        let config = beside("kept", Some(&words.to_text()));
+        words.wish("worker1", Wish::Drain { within: Some(Duration::from_secs(12_600)) }, at(NOW - 3_600));
+        words.wish("worker9", Wish::Maintain, at(NOW - 65));
+        let config = beside("kept", Some(&words.to_text(at(NOW), "")));
         let expected = "operators' words\n  \
             worker1  drain for 1h 0m, until 14:30 UTC: not active until `weir activate`\n  \
             worker9  maintain for 1m 5s: not in the file; `weir activate worker9` forgets it\n";
@@ -110,7 +114,7 @@ mod tests {
     fn no_word_is_no_section_and_a_damaged_file_is_said() {
         for (name, text, told) in [
             ("none", None, ""),
-            ("empty", Some(Words::default().to_text().as_str()), ""),
+            ("empty", Some(Words::default().to_text(at(NOW), "").as_str()), ""),
             ("damaged", Some("{"), "operators.json cannot be understood"),
         ] {
             let config = beside(name, text);

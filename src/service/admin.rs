@@ -186,7 +186,7 @@ fn node_statuses(shared: &Shared) -> Vec<NodeStatus> {
                 warmth: member.load.warmth() / 10,
                 queued: pool.waiting.len_for(Some(member.number)),
                 operator: order.map(Order::word),
-                deadline: order.and_then(Order::deadline),
+                deadline: order.and_then(|order| order.ends(super::operators::now())),
             }
         })
     });
@@ -236,7 +236,7 @@ fn operators(shared: &Shared) -> Vec<WordStatus> {
         node: node.to_owned(),
         operator: word.order.word(),
         since: word.since,
-        deadline: word.order.deadline(),
+        deadline: word.order.ends(super::operators::now()),
         known: known(node),
     };
     shared.words.lock().iter().map(word).collect()

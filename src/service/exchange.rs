@@ -93,10 +93,11 @@ pub(crate) async fn carry_h1(
         Outcome::Cut => Ended::Cut,
         Outcome::Upgraded(upgraded) => {
             let Upgraded { _attempt, node, rest } = *upgraded;
-            if let Body::H1(body) = body {
-                tunnel::run(&mut trip, conn, body.into_input(), &node.conn, rest).await;
-            }
-            Ended::Close
+            let whole = match body {
+                Body::H1(body) => tunnel::run(&mut trip, conn, body.into_input(), &node.conn, rest).await,
+                Body::H2(_) => true,
+            };
+            if whole { Ended::Close } else { Ended::Cut }
         }
     };
     trip.end();

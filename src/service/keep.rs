@@ -36,7 +36,8 @@ pub(crate) fn restore(dir: &StateDir, generation: &Generation, now: Tick) {
     let bytes = match dir.read(FILE) {
         Ok(Some(bytes)) => bytes,
         Ok(None) => return,
-        Err(error) => return log::error!("sessions are learned anew: {error}"),
+        // The next writing would replace what may be readable in a moment.
+        Err(error) => return set_aside(dir, &format!("not readable ({error})")),
     };
     let file = match file::decode(&bytes) {
         Ok(file) => file,
@@ -75,7 +76,7 @@ fn set_aside(dir: &StateDir, why: &str) {
 
 /// Writes all sessions; to be called where waiting for the disk holds nobody up.
 pub(crate) fn save(shared: &Shared) {
-    let Some(dir) = &shared.state_dir else { return };
+    let Some(dir) = shared.state_dir.as_ref().filter(|_| shared.keeps_sessions) else { return };
     let generation = shared.current.load_full();
     let kept: Vec<Kept<'_>> = generation.snapshot.pools.iter().filter_map(Kept::of).collect();
     let tables: Vec<Table<'_>> = kept.iter().map(Kept::table).collect();

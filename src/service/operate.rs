@@ -14,14 +14,15 @@ use serde::Serialize;
 use super::query::{self, Trouble};
 use super::question::{Explained, Question};
 use crate::config;
-use crate::traffic::operators::{Wish, Word};
+use crate::traffic::operators::{Moment, Wish, Word};
 
 /// A running Weir, as far as operators touch it. Called on a thread that may wait for the disk.
 pub(crate) trait Operated: Send + Sync + 'static {
-    /// Does to a node what an operator wants, in every pool, and keeps the word over a restart. `None`: no such node.
-    /// To activate, a node need not be in the file any more: it is how a word about it is forgotten.
-    fn say(&self, node: &str, wish: Wish) -> Option<Told>;
-    /// How a node is, in every pool. `None`: neither the file nor an operator's word knows it.
+    /// Does to a node what an operator wants, in every pool, and keeps the word over a restart. The node need not be in
+    /// the file any more while it is under a word, or a request still runs there. `force`: also where a pool would have no
+    /// node left.
+    fn say(&self, node: &str, wish: Wish, force: bool) -> Result<Told, Unsaid>;
+    /// How a node is, in every pool. `None`: neither the file nor an operator's word knows it, and nothing runs there.
     fn look(&self, node: &str) -> Option<Told>;
     /// The nodes in the file.
     fn nodes(&self) -> Vec<Arc<str>>;
@@ -29,10 +30,21 @@ pub(crate) trait Operated: Send + Sync + 'static {
     fn why(&self, question: &Question) -> Result<Explained, Trouble>;
 }
 
+/// Why nothing came of a wish.
+#[derive(Debug)]
+pub(crate) enum Unsaid {
+    /// There is no such node.
+    Unknown,
+    /// It is the last that serves, in these pools.
+    Last(Vec<String>),
+}
+
 /// What came of a wish.
 pub(crate) struct Told {
     /// The word the node is under now.
     pub(crate) word: Option<Word>,
+    /// When this was so.
+    pub(crate) now: Moment,
     /// The node in each of its pools.
     pub(crate) pools: Vec<PoolRow>,
     /// What the operator should know, such as that the word could not be kept on disk.
@@ -45,6 +57,7 @@ pub(crate) struct PoolRow {
     pub(crate) pool: String,
     /// `active` or `passive`.
     pub(crate) state: &'static str,
+    /// `gone`: a reload took it out of the pool, or moved it, and requests of before still run there.
     pub(crate) reason: Option<&'static str>,
     /// `None` where the pool keeps no table of its sessions.
     pub(crate) sessions: Option<usize>,
@@ -84,19 +97,16 @@ pub(crate) fn router(weir: Arc<dyn Operated>) -> Router {
         .with_state(weir)
 }
 
-async fn drain(weir: Weir, node: Path<String>, RawQuery(query): RawQuery, headers: HeaderMap) -> Response {
-    match deadline(query.as_deref().unwrap_or_default()) {
-        Ok(within) => said(weir, node, &headers, Wish::Drain { within }).await,
-        Err(trouble) => refused(StatusCode::BAD_REQUEST, trouble),
-    }
+async fn drain(weir: Weir, node: Path<String>, query: RawQuery, headers: HeaderMap) -> Response {
+    said(weir, node, query, &headers, |within| Wish::Drain { within }).await
 }
 
-async fn maintain(weir: Weir, node: Path<String>, headers: HeaderMap) -> Response {
-    said(weir, node, &headers, Wish::Maintain).await
+async fn maintain(weir: Weir, node: Path<String>, query: RawQuery, headers: HeaderMap) -> Response {
+    said(weir, node, query, &headers, |_| Wish::Maintain).await
 }
 
-async fn activate(weir: Weir, node: Path<String>, headers: HeaderMap) -> Response {
-    said(weir, node, &headers, Wish::Activate).await
+async fn activate(weir: Weir, node: Path<String>, query: RawQuery, headers: HeaderMap) -> Response {
+    said(weir, node, query, &headers, |_| Wish::Activate).await
 }
 
 async fn look(State(weir): Weir, Path(node): Path<String>) -> Response {
@@ -111,16 +121,30 @@ async fn why(State(weir): Weir, RawQuery(query): RawQuery) -> Response {
     }
 }
 
-async fn said(State(weir): Weir, Path(node): Path<String>, headers: &HeaderMap, wish: Wish) -> Response {
+async fn said(
+    State(weir): Weir,
+    Path(node): Path<String>,
+    RawQuery(query): RawQuery,
+    headers: &HeaderMap,
+    wish: impl FnOnce(Option<Duration>) -> Wish,
+) -> Response {
     // A page in an operator's browser can send a plain POST anywhere, but not with a field of its own making.
     if !headers.contains_key("x-weir") {
         let what = "the field X-Weir is missing (it keeps web pages from calling this)";
         return refused(StatusCode::FORBIDDEN, Trouble::new(what, ""));
     }
+    let Manner { within, force } = match manner(query.as_deref().unwrap_or_default()) {
+        Ok(manner) => manner,
+        Err(trouble) => return refused(StatusCode::BAD_REQUEST, trouble),
+    };
+    let wish = wish(within);
+    if within.is_some() && !matches!(wish, Wish::Drain { .. }) {
+        return refused(StatusCode::BAD_REQUEST, Trouble::new("only a drain has a deadline", ""));
+    }
     // A slow disk must not keep probes and metrics waiting.
-    let done = tokio::task::spawn_blocking(move || {
-        let told = weir.say(&node, wish);
-        answered(&weir, node, told)
+    let done = tokio::task::spawn_blocking(move || match weir.say(&node, wish, force) {
+        Err(Unsaid::Last(pools)) => refused(StatusCode::CONFLICT, last(&node, &pools)),
+        told => answered(&weir, node, told.ok()),
     });
     done.await.unwrap_or_else(|_| refused(StatusCode::SERVICE_UNAVAILABLE, Trouble::new("Weir is stopping", "")))
 }
@@ -143,16 +167,31 @@ fn unknown(node: &str, known: &[Arc<str>]) -> Trouble {
     Trouble::new(format!("no node is called {shown:?}"), config::suggestion(node, "nodes here", &known))
 }
 
-/// `deadline=1800`, in seconds; or nothing.
-fn deadline(query: &str) -> Result<Option<Duration>, Trouble> {
-    let wrong = |what: String| Trouble::new(what, "write deadline=SECONDS, as in deadline=1800");
-    let mut within = None;
+fn last(node: &str, pools: &[String]) -> Trouble {
+    let pools = pools.join(", ");
+    let what = format!("{node} is the last node that serves in {pools}: without it new requests there get 503");
+    Trouble::new(what, "activate another node first, or say it with --force (force=yes over HTTP)")
+}
+
+/// How a wish is meant.
+#[derive(Default)]
+struct Manner {
+    within: Option<Duration>,
+    force: bool,
+}
+
+/// `deadline=1800`, in seconds, and `force=yes`; or nothing.
+fn manner(query: &str) -> Result<Manner, Trouble> {
+    let advice = "write deadline=SECONDS, as in deadline=1800, or force=yes";
+    let mut manner = Manner::default();
     for (name, value) in query::pairs(query)? {
-        let seconds = (name == "deadline").then(|| value.parse().ok()).flatten();
-        within =
-            Some(Duration::from_secs(seconds.ok_or_else(|| wrong(format!("{name}={value:?} is not understood")))?));
+        match (&*name, value.parse().ok()) {
+            ("deadline", Some(seconds)) => manner.within = Some(Duration::from_secs(seconds)),
+            ("force", _) if value == "yes" => manner.force = true,
+            _ => return Err(Trouble::new(format!("{name}={value:?} is not understood"), advice)),
+        }
     }
-    Ok(within)
+    Ok(manner)
 }
 
 impl Answer {
@@ -164,7 +203,7 @@ impl Answer {
             state: if active { "active" } else { "passive" },
             operator: told.word.map(|word| word.order.word()),
             since: told.word.map(|word| word.since),
-            deadline: told.word.and_then(|word| word.order.deadline()),
+            deadline: told.word.and_then(|word| word.order.ends(told.now)),
             pools: told.pools,
             warnings: told.warnings,
         }
@@ -179,21 +218,25 @@ mod tests {
     use serde_json::{Value, json};
 
     const NOW: u64 = 1_795_348_800;
+    const MOMENT: Moment = Moment { unix: NOW * 1000, up: 5_000 };
 
     /// Two nodes in one pool, and a word about a third one.
     #[derive(Default)]
     struct Stub(Mutex<Words>);
 
     impl Operated for Stub {
-        fn say(&self, node: &str, wish: Wish) -> Option<Told> {
+        fn say(&self, node: &str, wish: Wish, force: bool) -> Result<Told, Unsaid> {
             let mut words = self.0.lock();
-            let known = self.nodes().iter().any(|name| **name == *node);
-            if !known && (wish != Wish::Activate || words.of(node).is_none()) {
-                return None;
+            if !self.nodes().iter().any(|name| **name == *node) && words.of(node).is_none() {
+                return Err(Unsaid::Unknown);
             }
-            words.wish(node, wish, NOW);
+            if node == "worker2" && wish != Wish::Activate && !force {
+                return Err(Unsaid::Last(vec!["esb-http".into(), "esb-https".into()]));
+            }
+            words.wish(node, wish, MOMENT);
             drop(words);
-            self.look(node).or(Some(Told { word: None, pools: Vec::new(), warnings: Vec::new() }))
+            let nowhere = || Told { word: None, now: MOMENT, pools: Vec::new(), warnings: Vec::new() };
+            Ok(self.look(node).unwrap_or_else(nowhere))
         }
 
         fn look(&self, node: &str) -> Option<Told> {
@@ -205,7 +248,8 @@ mod tests {
             let state = if word.is_none() { "active" } else { "passive" };
             let reason = word.map(|word| word.order.word());
             let row = PoolRow { pool: "esb".into(), state, reason, sessions: Some(12), in_flight: 3 };
-            Some(Told { word, pools: if known { vec![row] } else { Vec::new() }, warnings: Vec::new() })
+            let pools = if known { vec![row] } else { Vec::new() };
+            Some(Told { word, now: MOMENT, pools, warnings: Vec::new() })
         }
 
         fn nodes(&self) -> Vec<Arc<str>> {
@@ -226,7 +270,7 @@ mod tests {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let stub = Stub::default();
-        stub.0.lock().wish("gone", Wish::Maintain, NOW);
+        stub.0.lock().wish("gone", Wish::Maintain, MOMENT);
         tokio::spawn(async move { axum::serve(listener, router(Arc::new(stub))).await });
         let mut answers = Vec::new();
         for (line, field) in requests {
@@ -276,10 +320,30 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn the_last_node_of_a_pool_rests_only_by_force() {
+        let answers = asked(&[
+            ("POST /api/nodes/worker2/maintain", true),
+            ("POST /api/nodes/worker2/drain?deadline=60", true),
+            ("GET /api/nodes/worker2", false),
+            ("POST /api/nodes/worker2/drain?force=yes&deadline=60", true),
+            ("POST /api/nodes/worker2/maintain?force=yes", true),
+            ("POST /api/nodes/worker2/maintain?force=no", true),
+            ("POST /api/nodes/worker2/maintain?deadline=60", true),
+        ])
+        .await;
+        let statuses: Vec<_> = answers.iter().map(|(status, _)| *status).collect();
+        assert_eq!(statuses, [409, 409, 200, 200, 200, 400, 400]);
+        let what = answers[0].1["problems"][0]["what"].as_str().unwrap();
+        assert!(what.starts_with("worker2 is the last node that serves in esb-http, esb-https: "), "{what}");
+        assert!(answers[0].1["problems"][0]["advice"].as_str().unwrap().contains("--force"));
+        assert_eq!((&answers[2].1["operator"], &answers[3].1["operator"]), (&Value::Null, &json!("drain")));
+    }
+
+    #[tokio::test]
     async fn what_makes_no_sense_is_refused_in_words() {
         let answers = asked(&[
             ("POST /api/nodes/worker3/drain", true),
-            ("POST /api/nodes/gone/maintain", true),
+            ("POST /api/nodes/nobody/maintain", true),
             ("POST /api/nodes/worker1/drain?deadline=30m", true),
             ("POST /api/nodes/worker1/drain?until=5", true),
             ("POST /api/nodes/worker1/drain?deadline=-1", true),

@@ -21,6 +21,7 @@ use super::threads::{Order, Threads};
 use super::worker::Shared;
 use crate::config::{self, Config, Place, Problem};
 use crate::observe::Observer;
+use crate::traffic::operators::Words;
 use crate::traffic::snapshot::{Ground, Secrets};
 use crate::traffic::tick::Tick;
 
@@ -39,8 +40,6 @@ pub(crate) struct Reloader {
     bound: HashSet<SocketAddr>,
     probing: Probing,
     naming: Naming,
-    /// Generations that requests may still use.
-    left: Vec<Arc<Generation>>,
 }
 
 /// The first generation, prepared while nothing runs yet.
@@ -49,6 +48,8 @@ pub(crate) struct First {
     pub(crate) tickets: Arc<dyn ProducesTickets>,
     secrets: Secrets,
     pub(crate) state_dir: Option<StateDir>,
+    pub(crate) words: Words,
+    pub(crate) keeps_sessions: bool,
     naming: Naming,
     sockets: Vec<(SocketAddr, Vec<TcpListener>)>,
 }
@@ -65,13 +66,17 @@ impl First {
         let tickets = super::tls::tickets().map_err(whole)?;
         let fresh = super::tls::secret().map_err(whole)?;
         let state_dir = open_state_dir(&config.state_dir);
-        let secrets = secrets(state_dir.as_ref(), fresh);
+        let words = operators::load(&config.state_dir, state_dir.as_ref()).map_err(|why| {
+            let ((what, advice), at) = (operators::unread(&why), Place { line: 0, ..at.clone() });
+            NotStarted::State(vec![Problem { at, what, advice: advice.to_owned() }])
+        })?;
+        let (secrets, keeps_sessions) = secrets(state_dir.as_ref(), fresh);
         let prepared = Prepared::new(Arc::clone(&config), None, &tickets, observer).map_err(NotStarted::Config)?;
         let sockets = bind_new(&config, &HashSet::new(), config.threads).map_err(NotStarted::Bind)?;
         naming.prepare(&config).await.map_err(whole)?;
         let ground = Ground { generation: 1, previous: None, resolved: naming.resolved(), secrets };
         let generation = Generation::build(prepared, &ground, observer);
-        Ok(Self { generation, tickets, secrets, state_dir, naming, sockets })
+        Ok(Self { generation, tickets, secrets, state_dir, words, keeps_sessions, naming, sockets })
     }
 }
 
@@ -80,14 +85,16 @@ fn open_state_dir(path: &Path) -> Option<StateDir> {
     StateDir::open(path).inspect_err(|error| log::error!("state-dir: {error}: nothing is kept over a restart")).ok()
 }
 
-/// Sessions and cookies of before are only known under the secret of before.
-fn secrets(dir: Option<&StateDir>, fresh: [u8; 32]) -> Secrets {
+/// Sessions and cookies of before are only known under the secret of before; and whether they are to be kept. Where it
+/// cannot be had now, the sessions that were kept under it stay as they are, for a start that can read it again.
+fn secrets(dir: Option<&StateDir>, fresh: [u8; 32]) -> (Secrets, bool) {
     let kept = dir.map_or(Ok(fresh), |dir| dir.secret(fresh));
-    let kept = kept.unwrap_or_else(|error| {
-        log::error!("the secret of sessions cannot be kept, so they are not known after a restart: {error}");
-        fresh
+    let known = kept.inspect_err(|error| {
+        log::error!(
+            "the secret of sessions cannot be read: {error}: those of before are not known, and none are kept now"
+        );
     });
-    Secrets::of(kept)
+    (Secrets::of(*known.as_ref().unwrap_or(&fresh)), known.is_ok())
 }
 
 /// Why nothing runs.
@@ -96,6 +103,8 @@ pub(crate) enum NotStarted {
     Config(Vec<Problem>),
     /// An address is taken, which may pass.
     Bind(Vec<Problem>),
+    /// What must be known before a node serves cannot be read, which may pass.
+    State(Vec<Problem>),
 }
 
 impl Reloader {
@@ -112,7 +121,6 @@ impl Reloader {
             bound: HashSet::new(),
             probing: Probing::default(),
             naming: first.naming,
-            left: Vec::new(),
         };
         tell_warnings(&first.generation);
         reloader.run(first.generation, first.sockets);
@@ -209,12 +217,15 @@ impl Reloader {
     /// Lets go of the generations that nobody uses any more. Where thousands of sites are freed takes milliseconds, which
     /// no traffic thread should spend on it.
     pub(crate) fn forget(&mut self) {
-        self.left.retain(|left| Arc::strong_count(left) > 1);
+        let unused = |left: &mut Arc<Generation>| Arc::strong_count(left) == 1;
+        let gone: Vec<_> = self.shared.left.lock().extract_if(.., unused).collect();
+        drop(gone);
     }
 
     /// Serves those who still wait in pools that the running generation has no longer.
     pub(crate) fn tend_left(&self, now: Tick, elapsed: Duration) {
-        self.left.iter().for_each(|left| left.tend_what_waits(now, elapsed));
+        let left = self.shared.left.lock().clone();
+        left.iter().for_each(|left| left.tend_what_waits(now, elapsed));
     }
 
     // The swap: nothing in here can fail.
@@ -227,7 +238,7 @@ impl Reloader {
         // The first one is there before it runs, and follows none.
         if !Arc::ptr_eq(&before, &generation) {
             generation.take_over(&before);
-            self.left.push(before);
+            self.shared.left.lock().push(before);
             // Who waits for a node that is gone, or for any while one is new, need not wait for the next turn.
             let now = Tick::from_millis(self.shared.now());
             generation.tell_what_changed(now);

@@ -64,7 +64,7 @@ pub fn run(path: &Path, config: Config, observer: &Arc<Observer>) -> Result<(), 
         };
         let first = first.map_err(|fault| match fault {
             NotStarted::Config(problems) => NotRun::Config(problems),
-            NotStarted::Bind(problems) => NotRun::System(problems),
+            NotStarted::Bind(problems) | NotStarted::State(problems) => NotRun::System(problems),
         })?;
         let running = Running::start(path, &config, first, observer).map_err(|error| system(&error))?;
         running.until_stopped(admin, moves, signals).await.map_err(|error| system(&error))
@@ -104,11 +104,13 @@ impl Running {
             open: AtomicUsize::new(0),
             connections: AtomicU64::new(0),
             idle: Mutex::new(vec![HashMap::new(); config.threads]),
-            words: Mutex::new(first.state_dir.as_ref().map(operators::load).unwrap_or_default()),
+            words: Mutex::new(std::mem::take(&mut first.words)),
             state_dir: first.state_dir.take(),
+            keeps_sessions: first.keeps_sessions,
+            left: Mutex::default(),
             beats: (0..config.threads).map(|_| AtomicU64::new(0)).collect(),
         });
-        if let Some(dir) = &shared.state_dir {
+        if let Some(dir) = shared.state_dir.as_ref().filter(|_| shared.keeps_sessions) {
             keep::restore(dir, &first.generation, Tick::from_millis(shared.now()));
         }
         operators::apply(&shared, &first.generation);
@@ -168,6 +170,7 @@ impl Running {
                     log::info!("stopping at once (SIGINT)");
                     self.notifier.stopping();
                     keep::save(&self.shared);
+                    operators::save(&self.shared);
                     return Ok(());
                 }
                 _ = second.tick() => {
@@ -249,6 +252,7 @@ impl Running {
             _ = signals.interrupt.recv() => log::warn!("stopping at once (SIGINT)"),
         }
         keep::save(&self.shared);
+        operators::save(&self.shared);
         Ok(())
     }
 }

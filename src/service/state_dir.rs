@@ -40,6 +40,7 @@ impl StateDir {
     }
 
     /// Where it is.
+    #[cfg(test)]
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
@@ -87,9 +88,14 @@ impl StateDir {
 
     /// A file's bytes; `None` where there is no such file.
     pub(crate) fn read(&self, name: &str) -> io::Result<Option<Vec<u8>>> {
-        let path = self.path.join(name);
+        Self::read_in(&self.path, name)
+    }
+
+    /// The same of a directory that may not be one to write in: what is there holds all the same.
+    pub(crate) fn read_in(directory: &Path, name: &str) -> io::Result<Option<Vec<u8>>> {
+        let path = directory.join(name);
         match regular::read(&path, LARGEST) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(None),
             result => result.map(Some).map_err(|error| about(&path, &error)),
         }
     }

@@ -34,6 +34,10 @@ pub(crate) struct Shared {
     pub(crate) words: Mutex<Words>,
     /// Where what outlives a restart is kept; none where there is no such place.
     pub(crate) state_dir: Option<StateDir>,
+    /// Whether sessions are kept there: not where they would be under a secret that the next start does not have.
+    pub(crate) keeps_sessions: bool,
+    /// Generations before, that requests may still use.
+    pub(crate) left: Mutex<Vec<Arc<Generation>>>,
     /// When the process began: what `now` counts from, in milliseconds.
     pub(crate) start: Instant,
     /// SIGTERM came.

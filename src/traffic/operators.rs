@@ -22,12 +22,22 @@ pub struct Word {
     pub since: u64,
 }
 
+/// A moment by both clocks, each in milliseconds. People know the wall clock, which may be set; what lasts is measured by
+/// the one that runs since the machine's start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Moment {
+    /// Since 1970.
+    pub unix: u64,
+    /// Since the machine's start.
+    pub up: u64,
+}
+
 /// What a node under an operator's word does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Order {
     /// It serves the sessions it has, and nothing new.
     Drain {
-        /// When the rest is rebound, in Unix seconds.
+        /// When the rest is rebound, in milliseconds since the machine's start.
         deadline: Option<u64>,
     },
     /// It serves nothing: an operator said so, or its drain is over.
@@ -83,11 +93,11 @@ pub enum Drained {
 }
 
 /// How far a node's drain is, by what its pools still have there. A word that is no drain is never over.
-pub fn drained(word: &Word, left: impl IntoIterator<Item = Left>, now: u64) -> Drained {
+pub fn drained(word: &Word, left: impl IntoIterator<Item = Left>, now: Moment) -> Drained {
     match word.order {
         Order::Maintain => Drained::Waiting,
         Order::Drain { .. } if left.into_iter().all(Left::is_nothing) => Drained::SessionsGone,
-        Order::Drain { deadline: Some(deadline) } if deadline <= now => Drained::DeadlineOver,
+        Order::Drain { deadline: Some(deadline) } if deadline <= now.up => Drained::DeadlineOver,
         Order::Drain { .. } => Drained::Waiting,
     }
 }
@@ -129,7 +139,7 @@ impl Words {
     /// Does what an operator wants, and tells whether anything changed. A node that rests stays at rest when it is told
     /// to drain: somebody may have stopped it already. A new deadline replaces the old one, and the drain's begin stays.
     /// Who says drain again without a deadline only waits on.
-    pub fn wish(&mut self, node: &str, wish: Wish, now: u64) -> bool {
+    pub fn wish(&mut self, node: &str, wish: Wish, now: Moment) -> bool {
         let before = self.of(node).copied();
         let after = match (wish, before) {
             (Wish::Activate, _) => None,
@@ -137,10 +147,13 @@ impl Words {
             (Wish::Maintain, _) => Some(Word::rest(now)),
             (Wish::Drain { within }, before) => {
                 let deadline = match within {
-                    Some(within) => Some(now.saturating_add(whole_seconds(within))),
+                    Some(within) => Some(now.up.saturating_add(millis(within))),
                     None => before.and_then(|before| before.order.deadline()),
                 };
-                Some(Word { order: Order::Drain { deadline }, since: before.map_or(now, |before| before.since) })
+                Some(Word {
+                    order: Order::Drain { deadline },
+                    since: before.map_or(now.seconds(), |before| before.since),
+                })
             }
         };
         self.say(node, after);
@@ -151,7 +164,7 @@ impl Words {
     /// for a node that no pool has.
     pub fn end_drains<L: IntoIterator<Item = Left>>(
         &mut self,
-        now: u64,
+        now: Moment,
         left: impl Fn(&str) -> L,
     ) -> Vec<(String, Drained)> {
         let mut over = Vec::new();
@@ -170,15 +183,15 @@ impl Words {
         self.0.keys().map(String::as_str).filter(|node| !known(node)).collect()
     }
 
-    /// As it is kept on disk: JSON, since an operator may want to read it.
-    pub fn to_text(&self) -> String {
-        let nodes = self.0.iter().map(|(node, word)| (node.clone(), Written::from(*word))).collect();
+    /// As it is kept on disk: JSON, since an operator may want to read it. `boot` names this run of the machine.
+    pub fn to_text(&self, now: Moment, boot: &str) -> String {
+        let nodes = self.0.iter().map(|(node, word)| (node.clone(), Written::of(*word, now, boot))).collect();
         // Names, words and numbers always have a JSON form.
         serde_json::to_string_pretty(&Text { version: VERSION, nodes }).unwrap_or_default() + "\n"
     }
 
     /// What was kept, or what is wrong with the text.
-    pub fn from_text(text: &str) -> Result<Self, String> {
+    pub fn from_text(text: &str, now: Moment, boot: &str) -> Result<Self, String> {
         let damaged = |error: serde_json::Error| format!("it is damaged: {error}");
         // The version first: what a later one writes may look different in everything else.
         match serde_json::from_str::<Versioned>(text).map_err(damaged)?.version {
@@ -186,13 +199,25 @@ impl Words {
             other => return Err(format!("it has the version {other}, and this Weir reads version {VERSION}")),
         }
         let text: Text = serde_json::from_str(text).map_err(damaged)?;
-        Ok(Self(text.nodes.into_iter().map(|(node, written)| (node, written.into())).collect()))
+        Ok(Self(text.nodes.into_iter().map(|(node, written)| (node, written.word(now, boot))).collect()))
     }
 }
 
 impl Word {
-    const fn rest(now: u64) -> Self {
-        Self { order: Order::Maintain, since: now }
+    const fn rest(now: Moment) -> Self {
+        Self { order: Order::Maintain, since: now.seconds() }
+    }
+}
+
+impl Moment {
+    /// Seconds since 1970.
+    pub const fn seconds(self) -> u64 {
+        self.unix / 1000
+    }
+
+    /// The second in which the wall clock will say what `up` is, as it goes now.
+    const fn of_wall(self, up: u64) -> u64 {
+        self.unix.saturating_add(up).saturating_sub(self.up) / 1000
     }
 }
 
@@ -205,8 +230,12 @@ impl Order {
         }
     }
 
-    /// When a drain ends at the latest, in Unix seconds.
-    pub const fn deadline(self) -> Option<u64> {
+    /// When a drain ends at the latest, in Unix seconds, as the wall clock goes now.
+    pub fn ends(self, now: Moment) -> Option<u64> {
+        self.deadline().map(|deadline| now.of_wall(deadline))
+    }
+
+    const fn deadline(self) -> Option<u64> {
         match self {
             Self::Drain { deadline } => deadline,
             Self::Maintain => None,
@@ -230,46 +259,87 @@ struct Text {
 enum Written {
     Drain {
         since: u64,
+        /// In Unix seconds: for people, and for a machine that was started anew.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         deadline: Option<u64>,
+        /// In milliseconds since the machine's start, for as long as that is the same.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        deadline_up: Option<u64>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        boot: Option<String>,
     },
     Maintain {
         since: u64,
     },
 }
 
-impl From<Word> for Written {
-    fn from(Word { order, since }: Word) -> Self {
+impl Written {
+    fn of(Word { order, since }: Word, now: Moment, boot: &str) -> Self {
         match order {
-            Order::Drain { deadline } => Self::Drain { since, deadline },
+            Order::Drain { deadline } => Self::Drain {
+                since,
+                deadline: order.ends(now),
+                deadline_up: deadline,
+                boot: deadline.map(|_| boot.to_owned()),
+            },
             Order::Maintain => Self::Maintain { since },
         }
     }
-}
 
-impl From<Written> for Word {
-    fn from(written: Written) -> Self {
-        match written {
-            Written::Drain { since, deadline } => Self { order: Order::Drain { deadline }, since },
-            Written::Maintain { since } => Self { order: Order::Maintain, since },
+    fn word(self, now: Moment, this_boot: &str) -> Word {
+        match self {
+            Self::Drain { since, deadline, deadline_up, boot } => {
+                let measured = deadline_up.filter(|_| boot.is_some_and(|boot| !boot.is_empty() && boot == this_boot));
+                let deadline = measured.or_else(|| Some(after_a_boot(deadline?, since, now)));
+                Word { order: Order::Drain { deadline }, since }
+            }
+            Self::Maintain { since } => Word { order: Order::Maintain, since },
         }
     }
 }
 
-/// Rounded up: half a second is no deadline that is over already.
-fn whole_seconds(duration: Duration) -> u64 {
-    duration.as_secs().saturating_add(u64::from(duration.subsec_nanos() > 0))
+/// Of a machine that was started anew only the wall clock tells how long it was off. Where that was set back meanwhile, the
+/// drain begins anew, but takes no longer than it was meant to.
+fn after_a_boot(deadline: u64, since: u64, now: Moment) -> u64 {
+    let left = deadline.saturating_sub(now.seconds()).min(deadline.saturating_sub(since));
+    now.up.saturating_add(left.saturating_mul(1000))
+}
+
+/// Rounded up: what is to last so long must not end early.
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const NOW: u64 = 1_795_348_800;
-    const REST: Word = Word { order: Order::Maintain, since: NOW };
+    const SINCE: u64 = 1_795_348_800;
+    /// The machine runs for an hour by then.
+    const NOW: Moment = Moment { unix: SINCE * 1000, up: UP };
+    const UP: u64 = 3_600_000;
+    const REST: Word = Word { order: Order::Maintain, since: SINCE };
+    const BOOT: &str = "7f3e";
 
     fn drain(deadline: Option<u64>) -> Word {
-        Word { order: Order::Drain { deadline }, since: NOW }
+        Word { order: Order::Drain { deadline }, since: SINCE }
+    }
+
+    fn text_of(words: &Words) -> String {
+        words.to_text(NOW, BOOT)
+    }
+
+    fn read(text: &str) -> Result<Words, String> {
+        Words::from_text(text, NOW, BOOT)
+    }
+
+    /// The same moment by a wall clock that was set.
+    fn set(now: Moment, days: i64) -> Moment {
+        Moment { unix: now.unix.saturating_add_signed(days * 86_400_000), ..now }
+    }
+
+    fn later(now: Moment, seconds: u64) -> Moment {
+        Moment { unix: now.unix + seconds * 1000, up: now.up + seconds * 1000 }
     }
 
     fn counted(sessions: usize, in_flight: u32) -> Left {
@@ -296,35 +366,39 @@ mod tests {
             (None, &[unseen(2099, 0)], Waiting),
             (None, &[unseen(9999, 1)], Waiting),
             (None, &[counted(0, 0), unseen(0, 0)], Waiting),
-            (Some(NOW + 1), &[counted(1, 0)], Waiting),
-            (Some(NOW), &[counted(1, 0)], DeadlineOver),
-            (Some(NOW - 1), &[unseen(0, 3)], DeadlineOver),
-            (Some(NOW - 1), &[counted(0, 0)], SessionsGone),
-            (Some(NOW + 1), &[counted(0, 0)], SessionsGone),
+            (Some(UP + 1), &[counted(1, 0)], Waiting),
+            (Some(UP), &[counted(1, 0)], DeadlineOver),
+            (Some(UP - 1), &[unseen(0, 3)], DeadlineOver),
+            (Some(UP - 1), &[counted(0, 0)], SessionsGone),
+            (Some(UP + 1), &[counted(0, 0)], SessionsGone),
         ];
         for (deadline, left, expected) in cases {
-            assert_eq!(drained(&drain(deadline), left.iter().copied(), NOW), expected, "{deadline:?} {left:?}");
+            for days in [0, 400, -400] {
+                let seen = drained(&drain(deadline), left.iter().copied(), set(NOW, days));
+                assert_eq!(seen, expected, "{deadline:?} {left:?}, {days} days off");
+            }
         }
-        assert_eq!(drained(&REST, [counted(0, 0)], u64::MAX), Waiting);
+        assert_eq!(drained(&REST, [counted(0, 0)], Moment { unix: u64::MAX, up: u64::MAX }), Waiting);
     }
 
     #[test]
     fn what_an_operator_wants_becomes_a_word() {
         let within = |seconds| Wish::Drain { within: Some(Duration::from_secs(seconds)) };
-        let (forever, later) = (Wish::Drain { within: None }, NOW + 100);
-        let begun = |deadline| Some(Word { order: Order::Drain { deadline }, since: later });
+        let (forever, later) = (Wish::Drain { within: None }, later(NOW, 100));
+        let begun = |deadline| Some(Word { order: Order::Drain { deadline }, since: SINCE + 100 });
+        let rests = Some(Word { order: Order::Maintain, since: SINCE + 100 });
         let cases = [
             (None, forever, begun(None)),
-            (None, within(60), begun(Some(later + 60))),
+            (None, within(60), begun(Some(later.up + 60_000))),
             (None, within(u64::MAX), begun(Some(u64::MAX))),
-            (None, Wish::Drain { within: Some(Duration::from_millis(1)) }, begun(Some(later + 1))),
-            (None, Wish::Maintain, Some(Word { order: Order::Maintain, since: later })),
+            (None, Wish::Drain { within: Some(Duration::from_millis(1)) }, begun(Some(later.up + 1))),
+            (None, Wish::Maintain, rests),
             (None, Wish::Activate, None),
             (Some(drain(None)), forever, Some(drain(None))),
-            (Some(drain(None)), within(60), Some(drain(Some(later + 60)))),
-            (Some(drain(Some(NOW + 5))), forever, Some(drain(Some(NOW + 5)))),
-            (Some(drain(Some(NOW + 5))), within(60), Some(drain(Some(later + 60)))),
-            (Some(drain(None)), Wish::Maintain, Some(Word { order: Order::Maintain, since: later })),
+            (Some(drain(None)), within(60), Some(drain(Some(later.up + 60_000)))),
+            (Some(drain(Some(UP + 5))), forever, Some(drain(Some(UP + 5)))),
+            (Some(drain(Some(UP + 5))), within(60), Some(drain(Some(later.up + 60_000)))),
+            (Some(drain(None)), Wish::Maintain, rests),
             (Some(drain(None)), Wish::Activate, None),
             (Some(REST), forever, Some(REST)),
             (Some(REST), Wish::Maintain, Some(REST)),
@@ -345,14 +419,18 @@ mod tests {
         let mut words = Words::default();
         words.say("busy", Some(drain(None)));
         words.say("empty", Some(drain(None)));
-        words.say("late", Some(drain(Some(NOW))));
+        words.say("late", Some(drain(Some(UP))));
         words.say("rests", Some(Word { order: Order::Maintain, since: 1 }));
         let left = |node: &str| [counted(usize::from(node != "empty"), 0)];
         let over = words.end_drains(NOW, left);
         assert_eq!(over, [("empty".into(), Drained::SessionsGone), ("late".into(), Drained::DeadlineOver)]);
         let orders: Vec<_> = words.iter().map(|(node, word)| (node, word.order.word(), word.since)).collect();
-        let expected =
-            [("busy", "drain", NOW), ("empty", "maintain", NOW), ("late", "maintain", NOW), ("rests", "maintain", 1)];
+        let expected = [
+            ("busy", "drain", SINCE),
+            ("empty", "maintain", SINCE),
+            ("late", "maintain", SINCE),
+            ("rests", "maintain", 1),
+        ];
         assert_eq!(orders, expected);
         assert_eq!(words.end_drains(NOW, left), []);
     }
@@ -370,7 +448,7 @@ mod tests {
     #[test]
     fn words_come_back_from_their_text() {
         let mut words = Words::default();
-        assert_eq!(Words::from_text(&words.to_text()), Ok(words.clone()));
+        assert_eq!(read(&text_of(&words)), Ok(words.clone()));
         let mut chance = 0x9e37_79b9_7f4a_7c15_u64;
         let mut draw = || {
             chance ^= chance << 13;
@@ -387,8 +465,38 @@ mod tests {
             let word = (draw() % 4 > 0).then(|| Word { order, since: draw() });
             let name = ["worker1", "a\"b\\", "ü\n", "", "w.2"][(draw() % 5) as usize];
             words.say(name, word);
-            assert_eq!(Words::from_text(&words.to_text()), Ok(words.clone()));
+            assert_eq!(read(&text_of(&words)), Ok(words.clone()));
         }
+    }
+
+    #[test]
+    fn a_deadline_is_kept_over_a_restart_whatever_the_wall_clock_says() {
+        let mut words = Words::default();
+        words.say("w", Some(drain(Some(UP + 7_200_000))));
+        let text = text_of(&words);
+        let left = |now: Moment, boot: &str| {
+            let words = Words::from_text(&text, now, boot).unwrap();
+            let deadline = words.of("w").and_then(|word| word.order.deadline()).unwrap();
+            deadline.saturating_sub(now.up) / 1000
+        };
+        let hour = later(NOW, 3600);
+        for days in [0, 400, -400] {
+            assert_eq!(left(set(hour, days), BOOT), 3600, "{days} days off");
+        }
+        // The machine was started anew ten seconds ago.
+        let anew = |now: Moment| Moment { up: 10_000, ..now };
+        assert_eq!((left(anew(hour), "other"), left(anew(hour), "")), (3600, 3600));
+        assert_eq!(left(anew(set(hour, 400)), "other"), 0, "nothing else tells how long it was off");
+        assert_eq!(left(anew(set(hour, -400)), "other"), 7200, "no longer than it was meant to take");
+    }
+
+    #[test]
+    fn a_deadline_is_told_by_the_wall_clock_as_it_goes_now() {
+        let order = drain(Some(UP + 60_000)).order;
+        let told = |now| order.ends(now).unwrap();
+        assert_eq!((told(NOW), told(later(NOW, 20)), told(later(NOW, 70))), (SINCE + 60, SINCE + 60, SINCE + 60));
+        assert_eq!(told(set(later(NOW, 20), 400)), SINCE + 60 + 400 * 86_400);
+        assert_eq!(REST.order.ends(NOW), None);
     }
 
     #[test]
@@ -399,7 +507,7 @@ mod tests {
             r#"{"version":1,"nodes":{"a":{"order":"drain","since":5,"deadline":null}}}"#,
         ];
         for text in good {
-            assert!(Words::from_text(text).is_ok(), "{text}: {:?}", Words::from_text(text));
+            assert!(read(text).is_ok(), "{text}: {:?}", read(text));
         }
         let cases = [
             ("", "damaged"),
@@ -418,34 +526,28 @@ mod tests {
             (r#"{"version":1,"nodes":{}}{}"#, "damaged"),
         ];
         for (text, part) in cases {
-            assert!(
-                Words::from_text(text).is_err_and(|why| why.contains(part)),
-                "{text}: {:?}",
-                Words::from_text(text)
-            );
+            assert!(read(text).is_err_and(|why| why.contains(part)), "{text}: {:?}", read(text));
         }
         let deep = "[".repeat(1 << 20);
-        assert!(Words::from_text(&deep).is_err());
+        assert!(read(&deep).is_err());
     }
 
     #[test]
     fn no_cut_or_flipped_text_passes_for_another_or_panics() {
         let mut words = Words::default();
-        words.say("worker1", Some(drain(Some(NOW + 60))));
+        words.say("worker1", Some(drain(Some(UP + 60))));
         words.say("worker2", Some(REST));
-        let text = words.to_text();
+        let text = text_of(&words);
         for end in 0..text.trim_end().len() {
-            assert!(Words::from_text(&text[..end]).is_err(), "{}", &text[..end]);
+            assert!(read(&text[..end]).is_err(), "{}", &text[..end]);
         }
         for place in 0..text.len() {
             for bit in 0..8 {
                 let mut bytes = text.clone().into_bytes();
                 bytes[place] ^= 1 << bit;
                 // Digits and names may become others; whatever is read has a text of its own again.
-                if let Ok(read) =
-                    String::from_utf8(bytes).map_err(drop).and_then(|t| Words::from_text(&t).map_err(drop))
-                {
-                    assert_eq!(Words::from_text(&read.to_text()), Ok(read));
+                if let Ok(taken) = String::from_utf8(bytes).map_err(drop).and_then(|t| read(&t).map_err(drop)) {
+                    assert_eq!(read(&text_of(&taken)), Ok(taken));
                 }
             }
         }

@@ -169,6 +169,42 @@ fn running_requests_are_waited_for() {
 }
 
 #[test]
+fn a_request_that_a_reload_left_behind_is_waited_for() {
+    let moved = |text: String| text.replacen("\"n1\"\naddress = \"127.0.0.1\"", "\"n1\"\naddress = \"127.0.0.9\"", 1);
+    let out_of_the_pool = |text: String| text.replacen("{ node = \"n1\" }, ", "", 1);
+    let out_of_the_file = |text: String| {
+        let from = text.find("[[node]]\nname = \"n1\"").expect("the file has it");
+        let to = text.find("[[node]]\nname = \"n2\"").expect("the file has it");
+        (text[..from].to_owned() + &text[to..]).replacen("{ node = \"n1\" }, ", "", 1)
+    };
+    let changes: [&dyn Fn(String) -> String; 3] = [&moved, &out_of_the_pool, &out_of_the_file];
+    for (number, change) in changes.into_iter().enumerate() {
+        for drains_first in [false, true] {
+            let (origins, gate, mut weir) = slow_nodes();
+            let mut clients = running(&origins, &weir);
+            if drains_first {
+                assert_eq!(weir.say(&["drain", "n1"]).code, Some(0));
+            }
+            weir.edit(change);
+            let told = weir.reload();
+            assert!(!told.contains("refused"), "{told}");
+            // One more generation, so that it is not the one before that alone is looked at.
+            weir.reload();
+            let mut wait = weir.begin_to_say(&["drain", "n1", "--wait"]);
+            eventually("it tells what runs", || wait.out().contains("1 request running"));
+            waits_on(&mut wait);
+            gate.open();
+            for client in &mut clients {
+                assert_eq!(client.answer().expect("the answer comes").status, 200);
+            }
+            let said = wait.end();
+            let last = said.out.lines().last();
+            assert_eq!((said.code, last), (Some(0), Some("n1 is drained: safe to stop it")), "{number}: {said:?}");
+        }
+    }
+}
+
+#[test]
 fn a_tunnel_is_waited_for() {
     let origin = Origin::speaking(|talk| {
         talk.send(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n");
@@ -178,7 +214,7 @@ fn a_tunnel_is_waited_for() {
     let mut client = weir.client();
     client.send("GET / HTTP/1.1\r\nHost: esb.test\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n");
     assert!(client.head().is_ok_and(|head| head.starts_with("HTTP/1.1 101 ")));
-    let mut wait = weir.begin_to_say(&["drain", "n1", "--deadline", "1s", "--wait"]);
+    let mut wait = weir.begin_to_say(&["drain", "n1", "--deadline", "1s", "--wait", "--force"]);
     eventually("only it is left", || wait.out().contains("n1 is in maintenance in app: 1 request still running"));
     waits_on(&mut wait);
     client.finish();
@@ -250,7 +286,14 @@ fn where_every_node_drains_only_sessions_are_served() {
     let world = World::of(2, |plan| plan.pool(LEARN));
     let (here, there) = (world.login_on("n1", "X"), world.login_on("n2", "Y"));
     world.weir.say(&["drain", "n1"]);
-    world.weir.say(&["drain", "n2"]);
+    for word in ["drain", "maintain"] {
+        let said = world.weir.say(&[word, "n2"]);
+        assert_eq!(said.code, Some(1), "{said:?}");
+        assert!(said.err.contains("n2 is the last node that serves in app: "), "{said:?}");
+        assert!(said.err.contains("--force"), "{said:?}");
+    }
+    assert_eq!(world.weir.state("app", "n2"), "active");
+    assert_eq!(world.weir.say(&["drain", "n2", "--force"]).code, Some(0));
     let refused = world.weir.get("/");
     assert_eq!(refused.refusal(), "503 no-active-node", "{}", refused.text());
     world.stays(&here, "n1");

@@ -186,7 +186,8 @@ fn what_an_operator_says_of_a_node_holds_for_all_its_addresses() {
     let first = Origin::speaking(naming("first"));
     let _second = first.beside(SECOND, naming("second"));
     let weir = plan(&dns, &first, "").start();
-    assert_eq!(operator(&weir, "workers", "drain").status, 200);
+    assert_eq!(operator(&weir, "workers", "drain").status, 409, "the pool has no other");
+    assert_eq!(operator(&weir, "workers", "drain?force=yes").status, 200);
     // Nothing runs and no session lives there, so the drain is over as soon as it begins.
     for node in ["workers@127.0.0.1", "workers@127.0.0.2"] {
         assert!(weir.state("app", node).starts_with("passive "), "{node}: {}", weir.state("app", node));

@@ -12,8 +12,8 @@ fn an_operators_word_outlives_reloads_and_restarts() {
     let word = |world: &World| (world.weir.state("app", "n1"), world.weir.state("other", "n1"));
     let draining = ("passive draining".to_owned(), "passive draining".to_owned());
     assert_eq!(world.weir.say(&["drain", "n1", "--deadline", "2h"]).code, Some(0));
-    let deadline = row(&world.weir, "app", "n1")["deadline"].clone();
-    assert!(deadline.is_u64());
+    let told = |world: &World| row(&world.weir, "app", "n1")["deadline"].as_u64().expect("it has a deadline");
+    let deadline = told(&world);
     for step in ["stop", "reload", "kill", "reload"] {
         match step {
             "reload" => _ = world.weir.reload(),
@@ -26,7 +26,8 @@ fn an_operators_word_outlives_reloads_and_restarts() {
         eventually("the other pool is drained, this one not yet", || word(&world) == draining);
         world.stays(&id, "n1");
         (0..4).for_each(|_| assert_eq!(world.weir.get("/").text(), "n2", "after {step}"));
-        assert_eq!(row(&world.weir, "app", "n1")["deadline"], deadline, "after {step}");
+        // Told in seconds, of two clocks that are read one after the other.
+        assert!(told(&world).abs_diff(deadline) <= 1, "after {step}");
     }
     world.weir.say(&["maintain", "n1"]);
     for step in ["reload", "kill"] {
@@ -43,6 +44,58 @@ fn an_operators_word_outlives_reloads_and_restarts() {
     world.weir.kill();
     world.weir.start_again();
     assert_eq!(world.weir.state("app", "n1"), "active");
+}
+
+#[test]
+fn a_wall_clock_that_is_set_ends_no_drain() {
+    let mut world = World::of(2, |plan| plan.pool(LEARN));
+    let id = world.login_on("n1", "W");
+    world.weir.say(&["drain", "n1", "--deadline", "2h"]);
+    world.weir.stop();
+    // What a clock sees that is 400 days ahead.
+    let kept = world.weir.read("operators.json");
+    let mut value: Value = serde_json::from_str(&kept).expect("it is JSON");
+    for moment in ["since", "deadline"] {
+        let before = value["nodes"]["n1"][moment].as_u64().expect("it is a number");
+        value["nodes"]["n1"][moment] = (before - 400 * 86_400).into();
+    }
+    std::fs::write(world.weir.path("operators.json"), value.to_string()).expect("ours");
+    world.weir.start_again();
+    assert_eq!(world.weir.state("app", "n1"), "passive draining");
+    let left = row(&world.weir, "app", "n1")["deadline"].as_u64().unwrap_or(0);
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("after 1970").as_secs();
+    assert!((now + 7_000..=now + 7_201).contains(&left), "{left}, now {now}");
+    let before = world.weir.journal();
+    let began = std::time::Instant::now();
+    eventually("drains were looked at", || began.elapsed().as_millis() > 1_300);
+    assert_eq!(world.weir.state("app", "n1"), "passive draining", "{before}");
+    world.stays(&id, "n1");
+}
+
+#[test]
+fn the_last_node_of_a_pool_rests_only_by_force() {
+    let world = two_pools(LEARN);
+    let said = world.weir.say(&["maintain", "n1"]);
+    assert_eq!(said.code, Some(0), "{said:?}");
+    let said = world.weir.say(&["maintain", "n2", "--json"]);
+    let value: Value = serde_json::from_str(&said.out).unwrap_or_else(|error| panic!("{error}: {said:?}"));
+    assert_eq!((said.code, &value["ok"]), (Some(1), &Value::Bool(false)), "{said:?}");
+    let what = value["problems"][0]["what"].as_str().unwrap_or_default();
+    assert!(what.starts_with("n2 is the last node that serves in app, other: "), "{what}");
+    assert_eq!(world.weir.get("/").text(), "n2");
+    // Of one that is passive anyway nothing is lost.
+    assert_eq!(world.weir.say(&["drain", "n1"]).code, Some(0));
+    assert_eq!(world.weir.say(&["maintain", "n2", "--force"]).code, Some(0));
+    assert_eq!(world.weir.get("/").refusal(), "503 no-active-node");
+}
+
+#[test]
+fn a_standby_may_take_the_place_of_the_last_active_node() {
+    let world = World::of(2, |plan| plan.pool("active = { start = 1 }"));
+    assert_eq!(world.weir.state("app", "n2"), "passive standby");
+    assert_eq!(world.weir.say(&["maintain", "n1"]).code, Some(0));
+    assert_eq!(world.weir.get("/").text(), "n2");
+    assert_eq!(world.weir.say(&["maintain", "n2"]).code, Some(1));
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 
-use crate::harness::{Answer, Appliance, eventually};
+use crate::harness::{Answer, Appliance, eventually, weir};
 use crate::session_world::{LEARN, World, two_pools};
 
 const KEPT: usize = 12;
@@ -206,16 +206,54 @@ fn damaged_words_of_operators_are_set_aside() {
 #[test]
 fn odd_things_in_place_of_files_keep_nobody_from_starting() {
     let (world, _) = restarted_after(|dir| {
-        for name in ["sessions", "operators.json", "secret"] {
+        for name in ["sessions", "secret"] {
             let _ = fs::remove_file(dir.join(name));
         }
-        fs::create_dir(dir.join("sessions")).expect("ours");
-        let pipe = std::process::Command::new("mkfifo").arg(dir.join("operators.json")).status().expect("mkfifo");
+        let pipe = std::process::Command::new("mkfifo").arg(dir.join("sessions")).status().expect("mkfifo");
         assert!(pipe.success());
         symlink("/dev/null", dir.join("secret")).expect("ours");
     });
     assert_eq!(world.weir.get("/").status, 200);
-    ["state/sessions", "operators.json", "secret"].iter().for_each(|file| told(&world.weir, file));
+    ["state/sessions", "secret"].iter().for_each(|file| told(&world.weir, file));
+}
+
+#[test]
+fn a_node_in_maintenance_does_not_serve_because_a_file_could_not_be_read() {
+    let (mut world, _) = restarted_after(|_| ());
+    assert_eq!(world.weir.say(&["maintain", "n1"]).code, Some(0));
+    world.weir.stop();
+    let (file, aside) = (world.weir.path("state/operators.json"), world.weir.path("state/elsewhere"));
+    fs::rename(&file, &aside).expect("ours");
+    fs::create_dir(&file).expect("ours");
+    let config = world.weir.path("weir.toml").display().to_string();
+    let started = weir(&["run", "--config", &config]).expect("the binary runs");
+    let said = String::from_utf8_lossy(&started.stderr).into_owned();
+    assert!(started.status.code().is_some_and(|code| code != 0 && code != 78), "it may pass: {:?}", started.status);
+    for part in ["operators.json", "a directory", "a node in maintenance must not serve", "move it away"] {
+        assert!(said.contains(part), "{said}");
+    }
+    assert!(file.is_dir(), "it lies where it lay");
+    fs::remove_dir(&file).expect("ours");
+    fs::rename(&aside, &file).expect("ours");
+    world.weir.start_again();
+    assert_eq!(world.weir.state("app", "n1"), "passive maintenance");
+}
+
+#[test]
+fn sessions_come_back_with_a_secret_that_could_not_be_read_for_a_while() {
+    let (mut world, homes) = with_sessions();
+    world.weir.stop();
+    let (secret, aside) = (world.weir.path("state/secret"), world.weir.path("state/elsewhere"));
+    fs::rename(&secret, &aside).expect("ours");
+    fs::create_dir(&secret).expect("ours");
+    world.weir.start_again();
+    told(&world.weir, "the secret of sessions cannot be read");
+    world.login("MEANWHILE");
+    world.weir.stop();
+    fs::remove_dir(&secret).expect("ours");
+    fs::rename(&aside, &secret).expect("ours");
+    world.weir.start_again();
+    all_stay(&world, &homes);
 }
 
 #[test]
