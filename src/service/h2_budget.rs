@@ -4,11 +4,8 @@
 
 use std::cell::Cell;
 use std::io;
-use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll};
-
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use std::task::Poll;
 
 use super::clock::Clock;
 
@@ -20,10 +17,6 @@ const EARNS_IDLE: usize = 256;
 const TAKEN_BACK: Rate = Rate { most: 500, per_second: 100 };
 /// Requests that may be taken back for one that was answered.
 const EARNED: u64 = 2;
-/// The client's preface (9113 3.4) before its first frame.
-const PREFACE: usize = 24;
-/// A frame's head (9113 4.1).
-const FRAME_HEAD: usize = 9;
 
 struct Rate {
     most: u64,
@@ -63,13 +56,22 @@ pub(crate) struct Budget {
     idle: Bucket,
     taken_back: Bucket,
     overdrawn: Cell<bool>,
+    for_good: Cell<bool>,
+    saw_reset: Cell<bool>,
 }
 
 impl Budget {
     /// A full one.
     pub(crate) fn full(clock: &Rc<Clock>) -> Rc<Self> {
         let (idle, taken_back) = (Bucket::full(IDLE), Bucket::full(TAKEN_BACK));
-        Rc::new(Self { clock: Rc::clone(clock), idle, taken_back, overdrawn: Cell::new(false) })
+        Rc::new(Self {
+            clock: Rc::clone(clock),
+            idle,
+            taken_back,
+            overdrawn: Cell::new(false),
+            for_good: Cell::new(false),
+            saw_reset: Cell::new(false),
+        })
     }
 
     /// Whether the client floods us. Nothing is read of it until [`Budget::forgive`].
@@ -94,11 +96,43 @@ impl Budget {
         self.charge(&self.taken_back);
     }
 
-    fn idle_frame(&self) {
+    /// The client asks for more than can be held.
+    pub(crate) fn overdraw_for_good(&self) {
+        self.for_good.set(true);
+        self.overdrawn.set(true);
+    }
+
+    /// Whether nothing is to be forgiven.
+    pub(crate) fn is_for_good(&self) -> bool {
+        self.for_good.get()
+    }
+
+    /// A frame came that carries nothing.
+    pub(crate) fn idle_frame(&self) {
         self.charge(&self.idle);
     }
 
-    fn moved(&self, bytes: usize) {
+    /// RST_STREAM came.
+    pub(crate) fn reset_frame(&self) {
+        self.saw_reset.set(true);
+        self.idle_frame();
+    }
+
+    /// Whether a stream that begins may have been reset already.
+    pub(crate) fn saw_reset(&self) -> bool {
+        self.saw_reset.get()
+    }
+
+    /// What was written counts as moved: answers to PINGs are too small beside data to matter.
+    pub(crate) fn wrote(&self, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+        if let Poll::Ready(Ok(count)) = &written {
+            self.moved(*count);
+        }
+        written
+    }
+
+    /// So many bytes of a body have come or gone.
+    pub(crate) fn moved(&self, bytes: usize) {
         self.idle.put((bytes / EARNS_IDLE * 1000) as u64);
     }
 
@@ -109,166 +143,12 @@ impl Budget {
     }
 }
 
-/// A stream whose incoming frames are counted.
-pub(crate) struct Counted<S> {
-    stream: S,
-    frames: Frames,
-    budget: Rc<Budget>,
-}
-
-impl<S> Counted<S> {
-    /// Counts what comes in on `stream`.
-    pub(crate) fn new(stream: S, budget: Rc<Budget>) -> Self {
-        Self { stream, frames: Frames::default(), budget }
-    }
-}
-
-/// Where in the sequence of frames the bytes are.
-struct Frames {
-    skip: usize,
-    head: [u8; FRAME_HEAD],
-    have: usize,
-}
-
-impl Default for Frames {
-    fn default() -> Self {
-        Self { skip: PREFACE, head: [0; FRAME_HEAD], have: 0 }
-    }
-}
-
-impl Frames {
-    /// Follows the frames through `bytes`.
-    fn follow(&mut self, mut bytes: &[u8], budget: &Budget) {
-        while !bytes.is_empty() {
-            let skipped = self.skip.min(bytes.len());
-            self.skip -= skipped;
-            bytes = bytes.get(skipped..).unwrap_or_default();
-            let Some((first, rest)) = bytes.split_first() else { break };
-            if let Some(place) = self.head.get_mut(self.have) {
-                *place = *first;
-            }
-            self.have += 1;
-            bytes = rest;
-            if self.have == FRAME_HEAD {
-                self.have = 0;
-                self.frame(budget);
-            }
-        }
-    }
-
-    fn frame(&mut self, budget: &Budget) {
-        let [high, middle, low, kind, ..] = self.head;
-        let length = usize::from(high) << 16 | usize::from(middle) << 8 | usize::from(low);
-        self.skip = length;
-        match kind {
-            // DATA with content.
-            0 if length > 0 => budget.moved(length),
-            // Empty DATA, PRIORITY, RST_STREAM, SETTINGS, PING.
-            0 | 2 | 3 | 4 | 6 => budget.idle_frame(),
-            _ => {}
-        }
-    }
-}
-
-impl<S: AsyncRead + Unpin> AsyncRead for Counted<S> {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        if self.budget.is_overdrawn() {
-            // The connection's task is asked what to do first.
-            cx.waker().wake_by_ref();
-            return Poll::Pending;
-        }
-        let before = into.filled().len();
-        let polled = Pin::new(&mut self.stream).poll_read(cx, into);
-        let Self { frames, budget, .. } = &mut *self;
-        frames.follow(into.filled().get(before..).unwrap_or_default(), budget);
-        polled
-    }
-}
-
-impl<S: AsyncWrite + Unpin> AsyncWrite for Counted<S> {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
-        let written = Pin::new(&mut self.stream).poll_write(cx, data);
-        self.earn(written)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        data: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        let written = Pin::new(&mut self.stream).poll_write_vectored(cx, data);
-        self.earn(written)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
-    }
-}
-
-impl<S> Counted<S> {
-    // Answers to PINGs are too small beside the data to matter.
-    fn earn(&self, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
-        if let Poll::Ready(Ok(count)) = &written {
-            self.budget.moved(*count);
-        }
-        written
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn frame(kind: u8, length: u8) -> Vec<u8> {
-        let mut frame = vec![0, 0, length, kind, 0, 0, 0, 0, 1];
-        frame.resize(FRAME_HEAD + usize::from(length), 0xff);
-        frame
-    }
-
-    fn preface() -> Vec<u8> {
-        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec()
-    }
-
     fn budget() -> Rc<Budget> {
         Budget::full(&Clock::new(std::time::Instant::now()))
-    }
-
-    #[test]
-    fn idle_frames_use_the_budget_up_however_they_are_cut() {
-        for kind in [2, 3, 4, 6] {
-            for cut in [1, 7, 9, 4096] {
-                let mut bytes = preface();
-                (0..IDLE.most).for_each(|_| bytes.extend(frame(kind, 8)));
-                let (mut frames, budget) = (Frames::default(), budget());
-                bytes.chunks(cut).for_each(|piece| frames.follow(piece, &budget));
-                assert!(!budget.is_overdrawn(), "kind {kind} in pieces of {cut}");
-                frames.follow(&frame(kind, 8), &budget);
-                assert!(budget.is_overdrawn(), "kind {kind} in pieces of {cut}");
-            }
-        }
-    }
-
-    #[test]
-    fn data_earns_idle_frames_and_empty_data_does_not() {
-        let (mut frames, budget) = (Frames::default(), budget());
-        frames.follow(&preface(), &budget);
-        let (data, ping) = ([frame(0, 255), vec![0; 1]].concat(), frame(6, 8));
-        let data = [&[0, 1, 0], &data[3..]].concat();
-        for _ in 0..3 * IDLE.most {
-            frames.follow(&data, &budget);
-            frames.follow(&ping, &budget);
-        }
-        assert!(!budget.is_overdrawn());
-        (0..=IDLE.most).for_each(|_| frames.follow(&frame(0, 0), &budget));
-        assert!(budget.is_overdrawn());
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::cell::Cell;
 use std::future::poll_fn;
 use std::pin::pin;
 use std::rc::Rc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use ::h2::server::SendResponse;
@@ -20,12 +20,13 @@ use super::carriers::Desk;
 use super::client::{Body, Sink};
 use super::clock::Slot;
 use super::connection::Connection;
-use super::h2_budget::{Budget, Counted};
+use super::h2_budget::Budget;
+use super::h2_front::{Front, Note};
 use super::worker::Worker;
 use super::{exchange, h2};
 use crate::traffic::page::Reply;
 use crate::traffic::refusal::Refusal;
-use crate::wire::{Framing, HeadFault, RequestHead};
+use crate::wire::{Framing, HeadFault, Oddity, RequestHead};
 
 /// Streams at once on one connection.
 const STREAMS: u32 = 128;
@@ -51,15 +52,15 @@ const FAREWELL: Duration = Duration::from_secs(5);
 pub(crate) async fn serve(stream: Stream, connection: Rc<Connection>) {
     let limits = connection.limits();
     let budget = Budget::full(&connection.worker().clock);
-    let counted = Counted::new(stream, Rc::clone(&budget));
-    let handshake = options(limits.max_head).handshake::<_, Bytes>(counted);
+    let (front, notes) = Front::new(stream, limits.max_head, &budget);
+    let handshake = options(limits.max_head).handshake::<_, Bytes>(front);
     // Who negotiates HTTP/2 and then says nothing has the time of a head, as any client.
     let Ok(Ok(mut streams)) = tokio::time::timeout(limits.head_timeout, handshake).await else { return };
     let life = Life::begin(&connection, limits.http2_idle_timeout);
     loop {
         let accepted = poll_fn(|cx| {
             if budget.is_overdrawn() {
-                stop_flood(&mut streams, &connection, &life);
+                stop_flood(&mut streams, &connection, &life, budget.is_for_good());
                 budget.forgive();
             }
             // A reload wakes it, too: who only waits must not keep the generation before alive.
@@ -73,14 +74,23 @@ pub(crate) async fn serve(stream: Stream, connection: Rc<Connection>) {
                 streams.graceful_shutdown();
                 life.leave();
             }
-            streams.poll_accept(cx)
+            let polled = streams.poll_accept(cx);
+            notes.tell(|fault| connection.log_bad_head(Refusal::Head(HeadFault::BadField), fault, b""));
+            polled
         })
         .await;
-        let Some(Ok((request, respond))) = accepted else { return };
+        let Some(Ok((request, mut respond))) = accepted else { return };
         connection.refresh();
+        if budget.saw_reset() && respond.poll_reset(&mut Context::from_waker(Waker::noop())).is_ready() {
+            // No node need hear of it.
+            connection.log_bad_head(Refusal::ClientGone, "", request.uri().path().as_bytes());
+            budget.taken_back();
+            continue;
+        }
         let worker = Rc::clone(connection.worker());
         let (connection, budget) = (Rc::clone(&connection), Rc::clone(&budget));
-        let stream = Accepted { request, respond, connection, budget, running: life.stream() };
+        let note = notes.take(respond.stream_id().as_u32()).map(Box::new);
+        let stream = Accepted { request, respond, note, connection, budget, running: life.stream() };
         if let Some(desk) = worker.carriers.give(stream) {
             tokio::task::spawn_local(carry_streams(worker, desk));
         }
@@ -88,8 +98,8 @@ pub(crate) async fn serve(stream: Stream, connection: Rc<Connection>) {
 }
 
 /// Who floods us is first told to go, so that what runs may end; who does not stop is put out.
-fn stop_flood(streams: &mut Streams, connection: &Connection, life: &Life) {
-    if life.is_warned() {
+fn stop_flood(streams: &mut Streams, connection: &Connection, life: &Life, for_good: bool) {
+    if life.is_warned() || for_good {
         streams.abrupt_shutdown(Reason::ENHANCE_YOUR_CALM);
         return life.end_now();
     }
@@ -98,12 +108,13 @@ fn stop_flood(streams: &mut Streams, connection: &Connection, life: &Life) {
     life.warn();
 }
 
-type Streams = ::h2::server::Connection<Counted<Stream>, Bytes>;
+type Streams = ::h2::server::Connection<Front<Stream>, Bytes>;
 
 /// A stream that a client has begun.
 struct Accepted {
     request: Request<RecvStream>,
     respond: SendResponse<Bytes>,
+    note: Option<Box<Note>>,
     connection: Rc<Connection>,
     budget: Rc<Budget>,
     running: Running,
@@ -205,13 +216,13 @@ fn options(max_head: usize) -> H2Options {
 }
 
 async fn carry(stream: Accepted, slot: &Rc<Slot>) {
-    let Accepted { request, respond, connection, budget, running } = stream;
+    let Accepted { request, respond, note, connection, budget, running } = stream;
     let (parts, recv) = request.into_parts();
     let limits = connection.limits();
-    let ended = recv.is_end_stream();
+    let head = Spelled { parts: &parts, ended: recv.is_end_stream(), odd: note.as_ref().map(|note| &note.odd) };
     let (body, sink) = h2::stream(recv, respond, slot, limits.body_timeout, limits.write_timeout);
     let (mut body, mut sink) = (Body::H2(body), Sink::H2(sink));
-    pin!(answer(&parts, ended, &connection, &mut body, &mut sink)).await;
+    pin!(answer(&head, &connection, &mut body, &mut sink)).await;
     let (Body::H2(mut body), Sink::H2(mut sink)) = (body, sink) else { return };
     if sink.settle() {
         budget.taken_back();
@@ -225,47 +236,69 @@ async fn carry(stream: Accepted, slot: &Rc<Slot>) {
     }
 }
 
-async fn answer(
-    parts: &http::request::Parts,
+/// A head as HTTP/2 spells it.
+struct Spelled<'p> {
+    parts: &'p http::request::Parts,
+    /// Whether the stream ended with it.
     ended: bool,
-    connection: &Connection,
-    body: &mut Body<'_>,
-    sink: &mut Sink<'_>,
-) {
+    /// What was odd about it.
+    odd: Option<&'p Oddity>,
+}
+
+impl Spelled<'_> {
+    fn target(&self) -> &[u8] {
+        let read = self.parts.uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
+        self.odd.and_then(|odd| odd.target.as_deref()).unwrap_or(read.as_bytes())
+    }
+
+    fn authority(&self) -> Option<&[u8]> {
+        let written = self.odd.and_then(|odd| odd.authority.as_deref());
+        written.or_else(|| self.parts.uri.authority().map(|authority| authority.as_str().as_bytes()))
+    }
+
+    fn is_malformed(&self) -> bool {
+        self.odd.is_some_and(|odd| odd.fault.is_some())
+    }
+}
+
+async fn answer(spelled: &Spelled<'_>, connection: &Connection, body: &mut Body<'_>, sink: &mut Sink<'_>) {
+    if spelled.is_malformed() {
+        // The log has it already.
+        return refuse(HeadFault::BadField, connection, sink).await;
+    }
     let mut heads = connection.worker().heads.lend();
-    match spell(&mut heads.request, parts, ended, connection) {
+    match spell(&mut heads.request, spelled, connection) {
         Ok(()) => pin!(exchange::carry_h2(connection, &heads.request, &mut heads.answer, body, sink)).await,
         Err(fault) => {
             let reason = heads.request.blame(fault, &connection.head_limits());
-            connection.log_bad_head(Refusal::Head(fault), &reason, parts.uri.path().as_bytes());
-            let date = connection.worker().date();
-            let reply = Reply { date: Some(&date), ..Reply::default() };
-            let page = Refusal::Head(fault).page(None);
-            // What becomes of it is told by `settle`.
-            let _ = match sink {
-                Sink::H2(sink) if page.status == 400 => sink.malformed(&page, &reply).await,
-                _ => sink.page(&page, true, reply).await,
-            };
+            let path = spelled.target().split(|&byte| byte == b'?').next().unwrap_or_default();
+            connection.log_bad_head(Refusal::Head(fault), &reason, path);
+            refuse(fault, connection, sink).await;
         }
     }
     connection.worker().heads.take_back(heads);
 }
 
-fn spell(
-    head: &mut RequestHead,
-    parts: &http::request::Parts,
-    ended: bool,
-    connection: &Connection,
-) -> Result<(), HeadFault> {
+async fn refuse(fault: HeadFault, connection: &Connection, sink: &mut Sink<'_>) {
+    let date = connection.worker().date();
+    let reply = Reply { date: Some(&date), ..Reply::default() };
+    let page = Refusal::Head(fault).page(None);
+    // What becomes of it is told by `settle`.
+    let _ = match sink {
+        Sink::H2(sink) if page.status == 400 => sink.malformed(&page, &reply).await,
+        _ => sink.page(&page, true, reply).await,
+    };
+}
+
+fn spell(head: &mut RequestHead, spelled: &Spelled<'_>, connection: &Connection) -> Result<(), HeadFault> {
+    let parts = spelled.parts;
     let limits = connection.head_limits();
     // The scheme must fit the listener, as it must in an absolute target (wire reads those).
     let secure = parts.uri.scheme_str().is_none_or(|scheme| scheme.eq_ignore_ascii_case("https"));
     if secure != connection.secure() {
         return Err(HeadFault::BadAbsoluteTarget);
     }
-    let target = parts.uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
-    let authority = parts.uri.authority().map(|authority| authority.as_str().as_bytes());
-    head.begin(parts.method.as_str().as_bytes(), target.as_bytes(), authority)?;
+    head.begin(parts.method.as_str().as_bytes(), spelled.target(), spelled.authority())?;
     let mut cookies: Option<Vec<u8>> = None;
     for (name, value) in &parts.headers {
         if name == http::header::COOKIE {
@@ -282,5 +315,5 @@ fn spell(
     if let Some(cookies) = cookies {
         head.push_field(b"cookie", &cookies)?;
     }
-    head.finish(if ended { Framing::None } else { Framing::Chunked }, &limits)
+    head.finish(if spelled.ended { Framing::None } else { Framing::Chunked }, &limits)
 }

@@ -3,7 +3,7 @@
 
 use crate::harness::frames::{
     CONTINUATION, DATA, END_HEADERS, END_STREAM, Frames, HEADERS, Outcome, PING, RST_STREAM, SETTINGS, WINDOW_UPDATE,
-    fields, frame,
+    fields, fields_of, frame,
 };
 use crate::harness::{Appliance, Gate, Origin, Plan, Seen, eventually, ok};
 
@@ -363,4 +363,58 @@ fn single_bytes_of_a_body_go_up_together() {
     assert_eq!(body.matches('x').count(), 5000);
     let chunks = body.matches("\r\n").count() / 2;
     assert!(chunks < 500, "{chunks} chunks");
+}
+
+#[test]
+fn one_malformed_request_leaves_the_other_streams_of_its_connection_alone() {
+    let origin = Origin::answering(|seen| ok(&seen.target()));
+    let weir = Plan::before(&[&origin]).secure().top("access-log = \"$dir/access.log\"").start();
+    let mut failures = Vec::new();
+    let lines = || weir.read("access.log").lines().count();
+    let rows = malformed();
+    let told = rows.len() - UNTOLD.len();
+    for kind in [0x00, 0x40] {
+        let before = lines();
+        for (name, list) in &rows {
+            let mut connection = Frames::connect(weir.https());
+            let block = fields_of(kind, list);
+            connection.send(frame(HEADERS, END_STREAM | END_HEADERS, 1, &block));
+            let first = connection.outcome(1);
+            connection.send(frame(HEADERS, END_STREAM | END_HEADERS, 3, &fields_of(kind, &GET)));
+            let second = connection.outcome(3);
+            let refused = matches!(first, Ok(Outcome::Status(400..=499) | Outcome::Reset(_)));
+            if !refused || !matches!(second, Ok(Outcome::Status(200))) {
+                failures.push(format!("{name} ({kind:#x}): {first:?}, then {second:?}"));
+            }
+        }
+        eventually("each has its line", || lines() - before >= told + rows.len());
+    }
+    assert!(failures.is_empty(), "{} rows fail:\n{}", failures.len(), failures.join("\n"));
+    let log = weir.read("access.log");
+    assert!(log.contains("a field name with a byte that it must not have: X-Upper"), "{log}");
+}
+
+/// What the library refuses by itself, silently.
+const UNTOLD: [&str; 2] = ["a length without data", "two content-lengths"];
+
+#[test]
+fn http_2_takes_the_targets_that_http_1_takes() {
+    let (origin, weir) = world();
+    for target in ["/a<b>\"c`d", "/caf\u{e9}?q=\u{e9}", "/a?b=\\c", "/{a}|^", "/a?<>\"`", "/a\\b", "/a b", "x"] {
+        let head = format!("GET {target} HTTP/1.1\r\nHost: esb.test\r\n\r\n");
+        let mut plain = weir.client();
+        plain.send(&head);
+        let status = plain.answer().expect("an answer").status;
+        for kind in [0x00, 0x40] {
+            let mut connection = Frames::connect(weir.https());
+            let list = get_but(b":path", target.as_bytes());
+            for stream in [1, 3] {
+                connection.send(frame(HEADERS, END_STREAM | END_HEADERS, stream, &fields_of(kind, &list)));
+                assert_eq!(connection.outcome(stream).expect("an answer"), Outcome::Status(status), "{target}");
+            }
+            if status == 200 {
+                assert_eq!(origin.last().target(), target);
+            }
+        }
+    }
 }

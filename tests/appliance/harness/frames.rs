@@ -94,9 +94,14 @@ pub(crate) fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8>
 
 /// A field list: literals, not indexed, not Huffman-coded (RFC 7541 section 6.2.2).
 pub(crate) fn fields(list: &[(&[u8], &[u8])]) -> Vec<u8> {
+    fields_of(0, list)
+}
+
+/// The same by another kind of literal: 0x40 for those that are kept in the table.
+pub(crate) fn fields_of(kind: u8, list: &[(&[u8], &[u8])]) -> Vec<u8> {
     let mut bytes = Vec::new();
     for (name, value) in list {
-        bytes.push(0);
+        bytes.push(kind);
         string(&mut bytes, name);
         string(&mut bytes, value);
     }

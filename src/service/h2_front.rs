@@ -1,0 +1,513 @@
+//! What an HTTP/2 client sends, before the library below reads it: frames are counted, field blocks are followed
+//! ([`crate::wire::Follower`]). Bytes with nothing odd in them are not touched. A frame that is not there whole waits where
+//! it must be judged as a whole.
+
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::io;
+use std::pin::{Pin, pin};
+use std::rc::Rc;
+use std::task::{Context, Poll, ready};
+
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
+
+use super::h2_budget::Budget;
+use crate::wire::{Follower, Oddity};
+
+/// The client's preface (9113 3.4) before its first frame.
+const PREFACE: usize = 24;
+/// A frame's head (9113 4.1), and how much may follow it.
+const HEAD: usize = 9;
+const LARGEST: usize = 16 * 1024;
+/// Notes kept of streams that have not begun yet.
+const NOTES: usize = 256;
+
+const DATA: u8 = 0;
+const HEADERS: u8 = 1;
+const CONTINUATION: u8 = 9;
+const END_STREAM: u8 = 0x1;
+const END_HEADERS: u8 = 0x4;
+const PADDED: u8 = 0x8;
+const PRIORITY: u8 = 0x20;
+
+/// What was odd about a stream's head, or its trailers.
+pub(crate) struct Note {
+    stream: u32,
+    told: bool,
+    /// Its block of fields.
+    pub(crate) odd: Oddity,
+}
+
+/// The notes of one connection.
+#[derive(Default)]
+pub(crate) struct Notes(RefCell<VecDeque<Note>>);
+
+impl Notes {
+    fn add(&self, stream: u32, odd: Oddity) {
+        let mut notes = self.0.borrow_mut();
+        if notes.len() >= NOTES {
+            notes.pop_front();
+        }
+        notes.push_back(Note { stream, told: false, odd });
+    }
+
+    /// Tells each fault once: the library resets some of these streams before anybody hears of them.
+    pub(crate) fn tell(&self, mut tell: impl FnMut(&str)) {
+        for note in self.0.borrow_mut().iter_mut().filter(|note| !note.told) {
+            note.told = true;
+            note.odd.fault.iter().for_each(|fault| tell(fault));
+        }
+    }
+
+    /// The note on this stream, which begins now. Those before it never will.
+    pub(crate) fn take(&self, stream: u32) -> Option<Note> {
+        let mut notes = self.0.borrow_mut();
+        let mut found = None;
+        while notes.front().is_some_and(|note| note.stream <= stream) {
+            found = notes.pop_front().filter(|note| note.stream == stream).or(found);
+        }
+        found
+    }
+}
+
+/// A stream whose incoming frames are looked at.
+pub(crate) struct Front<S> {
+    stream: S,
+    frames: Frames,
+    /// What has come of a frame that is not whole.
+    held: Vec<u8>,
+    /// What is to be read next, from `given` on.
+    ready: Vec<u8>,
+    given: usize,
+    budget: Rc<Budget>,
+}
+
+impl<S> Front<S> {
+    /// Looks at what comes in on `stream`. A block of fields may be four times as long as a head, as below.
+    pub(crate) fn new(stream: S, max_head: usize, budget: &Rc<Budget>) -> (Self, Rc<Notes>) {
+        let notes = Rc::<Notes>::default();
+        let frames = Frames::new(max_head.saturating_mul(4), budget, &notes);
+        let budget = Rc::clone(budget);
+        (Self { stream, frames, held: Vec::new(), ready: Vec::new(), given: 0, budget }, notes)
+    }
+
+    /// Hands out what is ready; whether anything was.
+    fn give(&mut self, into: &mut ReadBuf<'_>) -> bool {
+        let left = self.ready.get(self.given..).unwrap_or_default();
+        let now = left.get(..left.len().min(into.remaining())).unwrap_or_default();
+        into.put_slice(now);
+        self.given += now.len();
+        let gave = !now.is_empty();
+        if self.given == self.ready.len() {
+            (self.ready, self.given) = (Vec::new(), 0);
+        }
+        gave
+    }
+
+    fn look(&mut self, bytes: &[u8]) -> usize {
+        let walked = self.frames.walk(bytes);
+        self.held.clear();
+        self.held.extend_from_slice(bytes.get(walked.done..).unwrap_or_default());
+        if let Some(instead) = walked.instead {
+            self.ready = instead;
+            return 0;
+        }
+        walked.done
+    }
+}
+
+impl<S: AsyncRead + Unpin> Front<S> {
+    /// Reads behind what is held, all of it in the reader's own room; false where it is no more than was held.
+    fn poll_straight(&mut self, cx: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<bool>> {
+        let before = into.filled().len();
+        into.put_slice(&self.held);
+        let polled = Pin::new(&mut self.stream).poll_read(cx, into);
+        if !matches!(polled, Poll::Ready(Ok(()))) {
+            into.set_filled(before);
+            return polled.map_ok(|()| false);
+        }
+        if into.filled().len() == before + self.held.len() {
+            // The end: what is held was cut off.
+            self.held = Vec::new();
+            return Poll::Ready(Ok(false));
+        }
+        let passes = self.look(into.filled().get(before..).unwrap_or_default());
+        into.set_filled(before + passes);
+        Poll::Ready(Ok(true))
+    }
+
+    /// The same where the reader's room is too small.
+    fn poll_aside(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.held.reserve(LARGEST);
+        let mut bytes = std::mem::take(&mut self.held);
+        let polled = pin!(self.stream.read_buf(&mut bytes)).poll(cx);
+        if !matches!(polled, Poll::Ready(Ok(1..))) {
+            if polled.is_ready() {
+                self.ready = bytes;
+            } else {
+                self.held = bytes;
+            }
+            return polled.map_ok(|_| ());
+        }
+        let passes = self.look(&bytes);
+        if passes > 0 {
+            bytes.truncate(passes);
+            self.ready = bytes;
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Front<S> {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let this = &mut *self;
+        let before = into.filled().len();
+        loop {
+            if this.budget.is_overdrawn() {
+                // The connection's task is asked what to do first.
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
+            if this.give(into) {
+                return Poll::Ready(Ok(()));
+            }
+            if into.remaining() > this.held.len() {
+                let goes_on = ready!(this.poll_straight(cx, into))?;
+                if !goes_on || into.filled().len() > before {
+                    return Poll::Ready(Ok(()));
+                }
+            } else {
+                ready!(this.poll_aside(cx))?;
+                if this.held.is_empty() && this.ready.is_empty() {
+                    return Poll::Ready(Ok(()));
+                }
+            }
+        }
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Front<S> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.stream).poll_write(cx, data);
+        self.budget.wrote(written)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        data: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.stream).poll_write_vectored(cx, data);
+        self.budget.wrote(written)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+}
+
+/// Where in the sequence of frames the bytes are.
+struct Frames {
+    follower: Follower,
+    skip: usize,
+    /// The stream that began last.
+    last: u32,
+    /// What a block may have with its frames.
+    most: usize,
+    /// How far the frames of a block that is not whole were looked at.
+    looked: usize,
+    /// The library below will end the connection: nothing is followed any more.
+    lost: bool,
+    budget: Rc<Budget>,
+    notes: Rc<Notes>,
+}
+
+/// How far the bytes were settled, and what is to be read in place of them.
+#[derive(Default)]
+struct Walked {
+    done: usize,
+    instead: Option<Vec<u8>>,
+}
+
+impl Walked {
+    fn pass(&mut self, bytes: &[u8], count: usize) {
+        let end = self.done + count;
+        if let Some(instead) = &mut self.instead {
+            instead.extend_from_slice(bytes.get(self.done..end).unwrap_or_default());
+        }
+        self.done = end;
+    }
+
+    fn replace(&mut self, bytes: &[u8], count: usize) -> &mut Vec<u8> {
+        let before = bytes.get(..self.done).unwrap_or_default();
+        self.done += count;
+        self.instead.get_or_insert_with(|| before.to_vec())
+    }
+}
+
+/// A frame's head.
+#[derive(Clone, Copy)]
+struct Head {
+    length: usize,
+    kind: u8,
+    flags: u8,
+    stream: u32,
+}
+
+impl Head {
+    fn of(bytes: &[u8]) -> Option<Self> {
+        let [high, middle, low, kind, flags, stream @ ..] = *bytes.first_chunk::<HEAD>()?;
+        let length = usize::from(high) << 16 | usize::from(middle) << 8 | usize::from(low);
+        Some(Self { length, kind, flags, stream: u32::from_be_bytes(stream) & 0x7fff_ffff })
+    }
+
+    fn has(self, flag: u8) -> bool {
+        self.flags & flag != 0
+    }
+}
+
+impl Frames {
+    fn new(most: usize, budget: &Rc<Budget>, notes: &Rc<Notes>) -> Self {
+        let (budget, notes) = (Rc::clone(budget), Rc::clone(notes));
+        Self { follower: Follower::default(), skip: PREFACE, last: 0, most, looked: 0, lost: false, budget, notes }
+    }
+
+    /// Follows the frames through `bytes`, as far as they are there.
+    fn walk(&mut self, bytes: &[u8]) -> Walked {
+        let mut walked = Walked::default();
+        loop {
+            let rest = bytes.get(walked.done..).unwrap_or_default();
+            let passes = if self.lost { rest.len() } else { self.skip.min(rest.len()) };
+            if passes > 0 {
+                self.skip = self.skip.saturating_sub(passes);
+                walked.pass(bytes, passes);
+                continue;
+            }
+            let Some(head) = Head::of(rest) else { return walked };
+            match head.kind {
+                HEADERS => match self.end_of_block(rest) {
+                    Some(end) => self.block(head, bytes, end, &mut walked),
+                    None if self.lost => {}
+                    None => return walked,
+                },
+                // It says nothing, and the library takes a hundred of them in a connection's life.
+                DATA if head.length == 0 && !head.has(END_STREAM) && (1..=self.last).contains(&head.stream) => {
+                    self.budget.idle_frame();
+                    walked.replace(bytes, HEAD);
+                }
+                _ => {
+                    self.charge(head);
+                    self.skip = head.length;
+                    walked.pass(bytes, HEAD);
+                }
+            }
+        }
+    }
+
+    fn charge(&self, head: Head) {
+        match head.kind {
+            DATA if head.length > 0 => self.budget.moved(head.length),
+            3 => self.budget.reset_frame(),
+            // Empty DATA, PRIORITY, SETTINGS, PING.
+            0 | 2 | 4 | 6 => self.budget.idle_frame(),
+            _ => {}
+        }
+    }
+
+    /// Where the block of fields ends whose first frame `bytes` begin with; nothing while it is not whole.
+    fn end_of_block(&mut self, bytes: &[u8]) -> Option<usize> {
+        loop {
+            let head = Head::of(bytes.get(self.looked..)?)?;
+            let next = self.looked + HEAD + head.length;
+            // What is in between, or larger than a frame may be, ends the connection.
+            self.lost = (self.looked > 0 && head.kind != CONTINUATION) || head.length > LARGEST;
+            if self.lost {
+                return None;
+            }
+            if next > self.most.max(LARGEST + HEAD) {
+                self.budget.overdraw_for_good();
+                return None;
+            }
+            if bytes.len() < next {
+                return None;
+            }
+            if self.looked > 0 {
+                self.budget.idle_frame();
+            }
+            if head.has(END_HEADERS) {
+                self.looked = 0;
+                return Some(next);
+            }
+            self.looked = next;
+        }
+    }
+
+    fn block(&mut self, head: Head, bytes: &[u8], end: usize, walked: &mut Walked) {
+        let frames = bytes.get(walked.done..walked.done + end).unwrap_or_default();
+        let payload = frames.get(HEAD..HEAD + head.length).unwrap_or_default();
+        // The library does not look at the fields of a stream that depends on itself.
+        if head.has(PRIORITY) && depends_on(payload, head) == Some(head.stream) {
+            return walked.pass(bytes, end);
+        }
+        let trailers = head.stream <= self.last;
+        self.last = self.last.max(head.stream);
+        let followed = fragment(payload, head).map(|first| match head.has(END_HEADERS) {
+            true => self.follower.follow(first, trailers),
+            false => self.follower.follow(&joined(first, frames, HEAD + head.length), trailers),
+        });
+        match followed {
+            Some(Ok(None)) => walked.pass(bytes, end),
+            Some(Ok(Some(odd))) => {
+                write_block(walked.replace(bytes, end), head, &odd.instead);
+                self.notes.add(head.stream, odd);
+            }
+            Some(Err(_)) | None => self.lost = true,
+        }
+    }
+}
+
+fn depends_on(payload: &[u8], head: Head) -> Option<u32> {
+    let at = usize::from(head.has(PADDED));
+    payload.get(at..)?.first_chunk().map(|stream| u32::from_be_bytes(*stream) & 0x7fff_ffff)
+}
+
+/// The fields in a HEADERS frame (9113 6.2).
+fn fragment(payload: &[u8], head: Head) -> Option<&[u8]> {
+    let (padding, rest) =
+        if head.has(PADDED) { payload.split_first().map(|(p, rest)| (usize::from(*p), rest))? } else { (0, payload) };
+    let rest = if head.has(PRIORITY) { rest.get(5..)? } else { rest };
+    rest.get(..rest.len().checked_sub(padding)?)
+}
+
+/// The fields of a block of several frames; the second one is at `at`.
+fn joined(first: &[u8], frames: &[u8], mut at: usize) -> Vec<u8> {
+    let mut all = first.to_vec();
+    while let Some(head) = frames.get(at..).and_then(Head::of) {
+        all.extend_from_slice(frames.get(at + HEAD..at + HEAD + head.length).unwrap_or_default());
+        at += HEAD + head.length;
+    }
+    all
+}
+
+/// Writes the block's frames; what else its first frame said (padding, priority) nobody needs.
+fn write_block(out: &mut Vec<u8>, head: Head, block: &[u8]) {
+    let last = block.len().saturating_sub(1) / LARGEST;
+    for number in 0..=last {
+        let piece = block.get(number * LARGEST..block.len().min((number + 1) * LARGEST)).unwrap_or_default();
+        let kind = if number == 0 { HEADERS } else { CONTINUATION };
+        let flags =
+            if number == 0 { head.flags & END_STREAM } else { 0 } | if number == last { END_HEADERS } else { 0 };
+        let [_, length @ ..] = u32::try_from(piece.len()).unwrap_or_default().to_be_bytes();
+        out.extend_from_slice(&length);
+        out.extend_from_slice(&[kind, flags]);
+        out.extend_from_slice(&head.stream.to_be_bytes());
+        out.extend_from_slice(piece);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::service::clock::Clock;
+
+    fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
+        let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
+        [&length[1..], &[kind, flags], &stream.to_be_bytes(), payload].concat()
+    }
+
+    fn frames() -> Frames {
+        let budget = Budget::full(&Clock::new(std::time::Instant::now()));
+        let mut frames = Frames::new(64 * 1024, &budget, &Rc::default());
+        assert_eq!(frames.walk(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").done, PREFACE);
+        frames
+    }
+
+    /// What comes out where the bytes come in pieces of this size.
+    fn passed(frames: &mut Frames, bytes: &[u8], cut: usize) -> Vec<u8> {
+        let (mut held, mut out) = (Vec::new(), Vec::new());
+        for piece in bytes.chunks(cut) {
+            held.extend_from_slice(piece);
+            let walked = frames.walk(&held);
+            out.extend(walked.instead.unwrap_or_else(|| held[..walked.done].to_vec()));
+            held.drain(..walked.done);
+        }
+        assert!(held.is_empty());
+        out
+    }
+
+    /// GET, https, /, and a field with this name.
+    fn get(name: &str) -> Vec<u8> {
+        let length = u8::try_from(name.len()).unwrap();
+        [&[0x82, 0x87, 0x84, 0x00, length], name.as_bytes(), &[1, b'v']].concat()
+    }
+
+    #[test]
+    fn frames_go_on_as_they_came_however_they_are_cut() {
+        let padded = [&[3, 0, 0, 0, 0, 16], &get("x")[..], &[0; 3]].concat();
+        let bytes = [
+            frame(4, 0, 0, &[0; 12]),
+            frame(HEADERS, END_HEADERS, 1, &get("x")),
+            frame(DATA, 0, 1, &[7; 300]),
+            frame(HEADERS, END_HEADERS | PADDED | PRIORITY, 3, &padded),
+            frame(HEADERS, 0, 5, &get("x")[..4]),
+            frame(CONTINUATION, 0, 5, b""),
+            frame(CONTINUATION, END_HEADERS, 5, &get("x")[4..]),
+            frame(DATA, END_STREAM, 5, b""),
+        ]
+        .concat();
+        for cut in [1, 2, 7, 9, 10, 64, 4096] {
+            assert_eq!(passed(&mut frames(), &bytes, cut), bytes, "pieces of {cut}");
+        }
+    }
+
+    #[test]
+    fn an_odd_block_is_written_anew_and_noted() {
+        for cut in [1, 8, 4096] {
+            let mut frames = frames();
+            let bytes = [
+                frame(HEADERS, END_STREAM, 1, &get("Bad")[..6]),
+                frame(CONTINUATION, END_HEADERS, 1, &get("Bad")[6..]),
+                frame(6, 0, 0, &[1; 8]),
+            ]
+            .concat();
+            let expected = [frame(HEADERS, END_STREAM | END_HEADERS, 1, &[0x82, 0x87, 0x84]), frame(6, 0, 0, &[1; 8])];
+            assert_eq!(passed(&mut frames, &bytes, cut), expected.concat(), "pieces of {cut}");
+            let mut told = Vec::new();
+            frames.notes.tell(|fault| told.push(fault.to_owned()));
+            frames.notes.tell(|_| unreachable!("once"));
+            assert_eq!(told, ["a field name with a byte that it must not have: Bad"]);
+            assert!(frames.notes.take(1).is_some() && frames.notes.take(1).is_none());
+        }
+    }
+
+    #[test]
+    fn empty_data_is_left_out_and_counted() {
+        let mut frames = frames();
+        frames.walk(&frame(HEADERS, END_HEADERS, 1, &get("x")));
+        let data = frame(DATA, 0, 1, b"x");
+        assert_eq!(passed(&mut frames, &[frame(DATA, 0, 1, b"").repeat(9_000), data.clone()].concat(), 4096), data);
+        assert!(!frames.budget.is_overdrawn());
+        frames.walk(&frame(6, 0, 0, &[0; 8]).repeat(1_100));
+        assert!(frames.budget.is_overdrawn());
+    }
+
+    #[test]
+    fn a_block_without_an_end_is_not_held_for_ever() {
+        let mut frames = frames();
+        let mut held = frame(HEADERS, 0, 1, &get("x"));
+        while !frames.budget.is_overdrawn() {
+            held.extend(frame(CONTINUATION, 0, 1, &[0; 1000]));
+            assert_eq!(frames.walk(&held).done, 0);
+            assert!(held.len() < 70 * 1024, "{} bytes are held", held.len());
+        }
+        assert!(frames.budget.is_for_good());
+    }
+}
