@@ -180,7 +180,7 @@ fn web_pages_cannot_say_a_word() {
     let world = World::of(2, |plan| plan);
     let ask = |line: &str, field: &str| -> Answer {
         let mut client = Client::plain(world.weir.admin()).expect("the admin address accepts");
-        client.ask(format!("{line} HTTP/1.1\r\nHost: admin\r\n{field}Connection: close\r\n\r\n"))
+        client.ask(format!("{line} HTTP/1.1\r\nHost: localhost\r\n{field}Connection: close\r\n\r\n"))
     };
     for word in ["maintain", "activate", "drain"] {
         let (line, before) = (format!("POST /api/nodes/n1/{word}"), world.weir.state("app", "n1"));
