@@ -197,7 +197,7 @@ async fn ask(
     sink: &mut Sink<'_>,
 ) -> Result<Asked, Lost> {
     let timeouts = trip.timeouts();
-    let node = unless_gone(trip.reach(attempt, timeouts), upload.gone()).await?.map_err(Lost::Node)?;
+    let node = unless_gone(pin!(trip.reach(attempt, timeouts)), pin!(upload.gone())).await?.map_err(Lost::Node)?;
     upload.begin(trip, attempt, &node.conn, timeouts.send).await?;
     let flow = Flow {
         going: Cell::new(Going::of(upload)),

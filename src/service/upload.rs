@@ -2,6 +2,7 @@
 //! it is short, so that an idempotent request can be sent again.
 
 use std::io;
+use std::pin::pin;
 use std::time::Duration;
 
 use super::attempt::Attempt;
@@ -189,7 +190,7 @@ impl<'u, 'c> Upload<'u, 'c> {
 
     /// Writes to the node, for as long as the client is there.
     async fn write(&self, node: &Conn, data: &[u8], limit: Duration) -> Result<(), Stopped> {
-        match unless_gone(node.write(data, limit), self.gone_while_sending(node)).await {
+        match unless_gone(pin!(node.write(data, limit)), pin!(self.gone_while_sending(node))).await {
             Ok(written) => written.map_err(Stopped::Node),
             Err(fault) => Err(Stopped::Client(fault.refusal())),
         }
