@@ -4,15 +4,86 @@
 #[path = "../src/wire/mod.rs"]
 pub mod wire;
 
-/// The one thing of `config` that these rooms know.
+/// What these rooms know of `config`: the fields that they read.
 pub mod config {
+    use std::net::{IpAddr, SocketAddr};
     use std::sync::Arc;
 
-    /// As `config::Edits`.
     #[derive(Clone, Debug, Default)]
     pub struct Edits {
         pub set: Vec<(Arc<str>, Arc<str>)>,
+        pub add: Vec<(Arc<str>, Arc<str>)>,
         pub remove: Vec<Arc<str>>,
+    }
+
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub enum Redirects {
+        Off,
+        Pairs(Vec<(Arc<str>, Arc<str>)>),
+    }
+
+    impl Default for Redirects {
+        fn default() -> Self {
+            Self::Pairs(Vec::new())
+        }
+    }
+
+    #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+    pub enum Address {
+        Ip(IpAddr),
+        Name(Arc<str>),
+    }
+
+    #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+    pub enum HostPattern {
+        Exact(Arc<str>),
+        Wildcard(Arc<str>),
+    }
+
+    pub enum Action {
+        Pool(usize),
+        Deny,
+    }
+
+    pub struct Config {
+        pub listeners: Vec<Listener>,
+        pub nodes: Vec<Node>,
+        pub pools: Vec<Pool>,
+        pub sites: Vec<Site>,
+    }
+
+    pub struct Listener {
+        pub bind: SocketAddr,
+        pub tls: Option<()>,
+        pub public_port: Option<u16>,
+    }
+
+    pub struct Node {
+        pub address: Address,
+        pub port_offset: u16,
+    }
+
+    pub struct Pool {
+        pub members: Vec<Member>,
+        pub port: u16,
+        pub tls: Option<()>,
+        pub redirects: Redirects,
+    }
+
+    pub struct Member {
+        pub node: usize,
+    }
+
+    pub struct Site {
+        pub listeners: Vec<usize>,
+        pub hosts: Vec<HostPattern>,
+        pub default: bool,
+        pub pool: Option<usize>,
+        pub routes: Vec<Route>,
+    }
+
+    pub struct Route {
+        pub action: Action,
     }
 }
 
@@ -21,7 +92,10 @@ pub mod config {
 pub mod traffic {
     pub mod cookies;
     pub mod edits;
+    pub mod forwarded;
     pub mod headers;
     pub mod location;
+    pub mod places;
     pub mod plain_path;
+    pub mod resolved;
 }
