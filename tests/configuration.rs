@@ -77,6 +77,26 @@ fn a_file_four_times_as_large_takes_about_four_times_as_long() {
     }
 }
 
+#[test]
+fn a_probe_that_passes_whatever_a_worker_runs_is_told_with_what_to_write() {
+    let directory = Directory::new("passthrough");
+    for (probe, told) in [
+        ("kind = \"http\"", true),
+        ("kind = \"http\", path = \"/health\"", false),
+        ("kind = \"http\", path = \"/services/Version\", port = 8280", true),
+        ("kind = \"http\", status = \"200\"", false),
+        ("kind = \"http\", contains = \"definitions\"", false),
+        ("kind = \"tcp\"", false),
+    ] {
+        let health = format!("port = 80\n[pool.health]\nprobes = [{{ {probe} }}]\n[[site]]");
+        let path = directory.write("weir.toml", &MINIMAL.replace("port = 80\n[[site]]", &health));
+        let config = config::load(&path).map_err(|errors| errors.to_string()).unwrap();
+        let said =
+            config.warnings.iter().any(|w| w.what.contains("202") && w.advice.contains("contains = \"definitions\""));
+        assert_eq!(said, told, "{probe}: {:?}", config.warnings);
+    }
+}
+
 fn cpu_time() -> Duration {
     let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
     Duration::new(time.tv_sec.try_into().unwrap(), time.tv_nsec.try_into().unwrap())

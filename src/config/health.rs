@@ -48,8 +48,9 @@ fn read_probe(section: &Section<'_>, own: Own, check_port: &dyn Fn(&Section<'_>,
     let port = written.unwrap_or(own.port);
     if let Some(kind) = kind {
         check_keys(section, kind);
-        warn_of_protocol(section, kind, own.tls && port == own.port, port == own.port);
-        warn_of_passthrough(section, kind, port);
+        if !warn_of_protocol(section, kind, own.tls && port == own.port, port == own.port) {
+            warn_of_passthrough(section, kind, port);
+        }
     }
     Probe {
         kind: match kind {
@@ -78,7 +79,8 @@ fn check_keys(section: &Section<'_>, kind: &str) {
     }
 }
 
-fn warn_of_protocol(section: &Section<'_>, kind: &str, tls: bool, own: bool) {
+/// Whether it said that the probe cannot pass.
+fn warn_of_protocol(section: &Section<'_>, kind: &str, tls: bool, own: bool) -> bool {
     let (what, advice) = match kind {
         "http" if tls => {
             ("an http probe on a port that speaks TLS will fail", "write kind = \"https\", or name another port")
@@ -87,9 +89,10 @@ fn warn_of_protocol(section: &Section<'_>, kind: &str, tls: bool, own: bool) {
             "a TLS probe on the port of a pool without tls will fail",
             "write kind = \"http\" or \"tcp\", or name another port",
         ),
-        _ => return,
+        _ => return false,
     };
     section.problems.warning(section.place_of("kind"), what, advice);
+    true
 }
 
 /// The workers' PassThrough transport answers 202 to whatever it does not know.
