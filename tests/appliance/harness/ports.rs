@@ -27,10 +27,9 @@ fn candidate() -> u16 {
 /// Bytes of a loopback connection that wait at the end with this port, to be taken by the other end and to be read here.
 pub(crate) fn queues(own: u16, other: u16) -> Option<(u64, u64)> {
     let table = std::fs::read_to_string("/proc/net/tcp").unwrap_or_default();
-    let fields = |line: &str| line.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
-    let port = |address: &str| u16::from_str_radix(address.rsplit(':').next()?, 16).ok();
-    let rows = table.lines().skip(1).map(fields).filter(|row| row.len() > 4);
-    let mut ours = rows.filter(|row| port(&row[1]) == Some(own) && port(&row[2]) == Some(other));
-    let (sent, read) = ours.next()?.get(4)?.split_once(':').map(|(sent, read)| (sent.to_owned(), read.to_owned()))?;
-    Some((u64::from_str_radix(&sent, 16).ok()?, u64::from_str_radix(&read, 16).ok()?))
+    // A whole run leaves thousands of connections behind: only one line is taken apart.
+    let (own, other) = (format!(":{own:04X} "), format!(":{other:04X} "));
+    let ours = |line: &&str| line.find(&own).is_some_and(|at| line[at + own.len()..].find(&other) == Some(8));
+    let (sent, read) = table.lines().find(ours)?.split_whitespace().nth(4)?.split_once(':')?;
+    Some((u64::from_str_radix(sent, 16).ok()?, u64::from_str_radix(read, 16).ok()?))
 }
