@@ -12,6 +12,7 @@ mod fields;
 mod grammar;
 mod host;
 mod hpack;
+mod hpack_field;
 mod huffman;
 mod kind;
 mod limits;

@@ -7,7 +7,7 @@ use http::{HeaderMap, HeaderValue};
 use rustix::process::Signal;
 
 use crate::harness::frames::{Frames, Outcome};
-use crate::harness::{Appliance, Client, Gate, H2Client, Offer, Origin, Plan, eventually, ok, ok_with};
+use crate::harness::{Appliance, Client, Gate, H2Client, Offer, Origin, Plan, eventually, ok, ok_with, within};
 
 const MIB: usize = 1 << 20;
 
@@ -235,10 +235,11 @@ fn uploads_that_nobody_reads_leave_room_for_the_other_streams() {
     client.begin_uploads("/waits", 100, &Bytes::from(vec![b'x'; 128 * 1024]));
     let waiting = || weir.metric("weir_queue_waiting", &[("pool", "app")]);
     // The client's task only runs while something is asked of it.
-    eventually("all but one wait", || {
+    let all_wait = within(Duration::from_secs(40), || {
         client.get("/other", &[]).expect("an answer");
         waiting() > 98.5
     });
+    assert!(all_wait, "{} wait", waiting());
     let body = [Bytes::from(vec![b'y'; MIB])];
     let length = MIB.to_string();
     let answer = client.ask("POST", "/other", &[("content-length", &length)], &body, None).expect("an answer");

@@ -125,8 +125,12 @@ impl H2Client {
         for _ in 0..count {
             let (request, requests, body) = (request("POST", path, &[]), self.requests.clone(), body.clone());
             let begun = async { requests.ready().await?.send_request(request, false) };
-            let (_, mut up) = self.runtime.block_on(begun).expect("a stream");
-            self.runtime.spawn(async move { send(&mut up, body, true).await });
+            let (answer, mut up) = self.runtime.block_on(begun).expect("a stream");
+            self.runtime.spawn(async move {
+                // A stream that nobody holds any more is taken back.
+                let _ = send(&mut up, body, true).await;
+                let _ = answer.await;
+            });
         }
     }
 

@@ -1,0 +1,151 @@
+//! What a field of an HTTP/2 block is by its name, and whether its value may stay.
+
+use super::grammar::{field_value_is_clean, is_token};
+
+/// What a field is by its name.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Kind {
+    #[default]
+    Plain,
+    Length,
+    Te,
+    OfOneConnection,
+    BadName,
+    Authority,
+    Method,
+    Connect,
+    Path,
+    Scheme,
+    UnknownPseudo,
+}
+
+impl Kind {
+    pub(super) fn of(name: &[u8]) -> Self {
+        match name {
+            b":authority" => Self::Authority,
+            b":method" => Self::Method,
+            b":path" => Self::Path,
+            b":scheme" => Self::Scheme,
+            [b':', ..] => Self::UnknownPseudo,
+            b"content-length" => Self::Length,
+            b"te" => Self::Te,
+            b"connection" | b"keep-alive" | b"proxy-connection" | b"transfer-encoding" | b"upgrade" => {
+                Self::OfOneConnection
+            }
+            _ if !is_token(name) || name.iter().any(u8::is_ascii_uppercase) => Self::BadName,
+            _ => Self::Plain,
+        }
+    }
+
+    pub(super) fn of_static(index: usize) -> Self {
+        match index {
+            1 => Self::Authority,
+            2 | 3 => Self::Method,
+            4 | 5 => Self::Path,
+            6 | 7 => Self::Scheme,
+            8..=14 => Self::UnknownPseudo,
+            28 => Self::Length,
+            57 => Self::OfOneConnection,
+            _ => Self::Plain,
+        }
+    }
+
+    pub(super) const fn name(self) -> &'static [u8] {
+        match self {
+            Self::Authority => b":authority",
+            Self::Method | Self::Connect => b":method",
+            Self::Path => b":path",
+            Self::Scheme => b":scheme",
+            Self::Length => b"content-length",
+            Self::Te => b"te",
+            _ => b"",
+        }
+    }
+
+    /// Its bit among the pseudo fields that a block has.
+    pub(super) const fn bit(self) -> u8 {
+        match self {
+            Self::Authority => 1,
+            Self::Method | Self::Connect => 2,
+            Self::Path => 4,
+            Self::Scheme => 8,
+            _ => 0,
+        }
+    }
+
+    /// Whether the library would refuse it by its name.
+    pub(super) const fn must_go(self) -> bool {
+        self.wrong().is_some() || matches!(self, Self::Te)
+    }
+
+    pub(super) const fn wrong(self) -> Option<&'static str> {
+        match self {
+            Self::BadName => Some("a field name with a byte that it must not have"),
+            Self::UnknownPseudo => Some("a pseudo field that no request has"),
+            Self::OfOneConnection => Some("a field that HTTP/2 must not have"),
+            _ => None,
+        }
+    }
+}
+
+/// A value, judged.
+#[derive(Default)]
+pub(super) struct Judged {
+    pub(super) wrong: Option<&'static str>,
+    /// What stands in for it: as long, unless it is empty.
+    pub(super) instead: Option<Vec<u8>>,
+}
+
+/// What the library would refuse is wrong or replaced; of targets and authorities the reader of heads is the judge.
+pub(super) fn judge(kind: Kind, value: &[u8]) -> Judged {
+    let replaced = |stand_in: u8, good: fn(u8) -> bool| {
+        let mut instead: Vec<u8> = value.iter().map(|&byte| if good(byte) { byte } else { stand_in }).collect();
+        if instead.is_empty() {
+            instead.push(stand_in);
+        }
+        Some(instead)
+    };
+    match kind {
+        Kind::Path if !path_is_plain(value) => {
+            let mut instead = replaced(b'_', |byte| byte.is_ascii_alphanumeric() || byte == b'/').unwrap_or_default();
+            if let Some(first) = instead.first_mut() {
+                *first = b'/';
+            }
+            Judged { wrong: None, instead: Some(instead) }
+        }
+        Kind::Authority if !authority_is_plain(value) => {
+            Judged { wrong: None, instead: replaced(b'x', |byte| byte.is_ascii_alphanumeric()) }
+        }
+        Kind::Method | Kind::Connect if !is_token(value) => {
+            Judged { wrong: Some("a method that is none"), instead: replaced(b'X', |byte| byte.is_ascii_alphabetic()) }
+        }
+        Kind::Scheme if value.len() > 64 || value.is_empty() || !value.iter().all(u8::is_ascii_alphabetic) => {
+            let instead = value.iter().take(64).map(|_| b'x').collect();
+            Judged { wrong: Some("a scheme that is none"), instead: Some(instead) }
+        }
+        Kind::Length if value.is_empty() || value.len() > 19 || !value.iter().all(u8::is_ascii_digit) => {
+            Judged { wrong: Some("a length that is no number"), instead: replaced(b'0', |_| false) }
+        }
+        Kind::Te if value != b"trailers" => Judged { wrong: Some("TE other than trailers"), instead: None },
+        _ if !field_value_is_clean(value) => Judged {
+            wrong: Some("a value with a byte that it must not have"),
+            instead: replaced(b'_', |byte| byte >= b' ' && byte != 0x7f),
+        },
+        _ => Judged::default(),
+    }
+}
+
+/// Whether the library takes this target and gives it back as it is. It cuts a fragment off.
+fn path_is_plain(target: &[u8]) -> bool {
+    let is_plain = |byte: &u8| matches!(byte, 0x21 | 0x23..=0x3b | 0x3d | 0x3f..=0x5f | 0x61..=0x7e);
+    target == b"*" || target.first() == Some(&b'/') && target.len() < 65_000 && target.iter().all(is_plain)
+}
+
+/// Whether the library takes this authority, whatever else it takes.
+fn authority_is_plain(authority: &[u8]) -> bool {
+    let mut parts = authority.splitn(2, |&byte| byte == b':');
+    let (name, port) = (parts.next().unwrap_or_default(), parts.next());
+    let named = name.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_'));
+    let ported = port.is_none_or(|port| (1..=4).contains(&port.len()) && port.iter().all(u8::is_ascii_digit));
+    !name.is_empty() && named && ported
+}
