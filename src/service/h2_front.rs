@@ -324,11 +324,13 @@ impl Frames {
 
     /// Where the block of fields ends whose first frame `bytes` begin with; nothing while it is not whole.
     fn end_of_block(&mut self, bytes: &[u8]) -> Option<usize> {
+        let stream = Head::of(bytes)?.stream;
         loop {
             let head = Head::of(bytes.get(self.looked..)?)?;
             let next = self.looked + HEAD + head.length;
             // What is in between, or larger than a frame may be, ends the connection.
-            self.lost = (self.looked > 0 && head.kind != CONTINUATION) || head.length > LARGEST;
+            let continues = self.looked == 0 || (head.kind == CONTINUATION && head.stream == stream);
+            self.lost = !continues || head.length > LARGEST;
             if self.lost {
                 return None;
             }

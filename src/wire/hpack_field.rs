@@ -1,6 +1,6 @@
 //! What a field of an HTTP/2 block is by its name, and whether its value may stay.
 
-use super::grammar::{field_value_is_clean, is_token};
+use super::grammar::{digits, field_value_is_clean, is_token};
 
 /// What a field is by its name.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -146,6 +146,22 @@ fn authority_is_plain(authority: &[u8]) -> bool {
     let mut parts = authority.splitn(2, |&byte| byte == b':');
     let (name, port) = (parts.next().unwrap_or_default(), parts.next());
     let named = name.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_'));
-    let ported = port.is_none_or(|port| (1..=4).contains(&port.len()) && port.iter().all(u8::is_ascii_digit));
+    let ported = port.is_none_or(|port| port.len() <= 5 && digits(port).is_some_and(|port| port <= 65_535));
     !name.is_empty() && named && ported
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ordinary_targets_and_authorities_are_plain() {
+        for authority in ["esb.wso2.com", "a_b:1", "10.0.0.3:8243", "localhost:65535"] {
+            assert!(authority_is_plain(authority.as_bytes()), "{authority}");
+        }
+        for authority in ["", ":1", "a:", "a:65536", "u@a", "[::1]", "a b"] {
+            assert!(!authority_is_plain(authority.as_bytes()), "{authority}");
+        }
+        assert!(path_is_plain(b"/a/%20?b=c&d") && path_is_plain(b"*") && !path_is_plain(b"/<") && !path_is_plain(b"a"));
+    }
 }
