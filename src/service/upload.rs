@@ -22,6 +22,9 @@ const REMEMBERED: usize = 32 * 1024;
 const WITH_HEAD: usize = 16 * 1024;
 /// As much of what is held leaves as one chunk together with the head.
 const MOST_CHUNK: usize = 64 * 1024;
+/// As often a node is found to have taken nothing of a client that has ended its direction, before that client is given up:
+/// each time after three seconds.
+const SILENT_LOOKS: u32 = 2;
 
 /// The body of one request, over all its attempts.
 pub(crate) struct Upload<'u, 'c> {
@@ -196,10 +199,12 @@ impl<'u, 'c> Upload<'u, 'c> {
         }
     }
 
-    // Who has said all that it had to say may still listen, for as long as its node goes on taking it.
+    // Who has said all that it had to say may still listen, for as long as its node goes on taking it. The system takes
+    // more of us only when a third of what it holds is gone, so a slow node takes nothing for seconds.
     async fn gone_while_sending(&self, node: &Conn) {
-        let mut sent = node.sent();
-        while self.body.gone_unread().await == Gone::Finished && node.sent() != sent {
+        let (mut sent, mut silent) = (node.sent(), 0);
+        while silent < SILENT_LOOKS && self.body.gone_unread().await == Gone::Finished {
+            silent = if node.sent() == sent { silent + 1 } else { 0 };
             sent = node.sent();
         }
     }

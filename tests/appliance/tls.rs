@@ -237,7 +237,7 @@ fn a_node_with_a_key_of_1024_bits_is_reached_by_its_pin_or_unchecked_with_a_warn
             eventually("the journal warns", || warned() > 0);
             assert_eq!((weir.get("/b").status, warned()), (200, 1), "{}", weir.journal());
         }
-        let other = "0".repeat(64);
+        let other = "f".repeat(64);
         let weir = node.before(&format!("verify = \"pin\", pins = [\"sha256:{other}\"]"));
         assert_eq!(weir.get("/c").refusal(), "502 node-pin", "{version}");
         let weir = node.before("verify = \"full\"");
