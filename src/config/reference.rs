@@ -144,7 +144,7 @@ static REFERENCE: &[Key] = &[
     key("listener", "idle-timeout", TIME, "`\"75s\"`", "a kept-alive connection between two requests"),
     key("listener", "body-timeout", TIME, "`\"60s\"`", "between two reads of a request body"),
     key("listener", "write-timeout", TIME, "`\"60s\"`", "between two writes of an answer"),
-    key("listener", "max-head", Form::Size(1 << 10, 1 << 20), "`\"64KiB\"`", "largest request head; of it the target may have 16 KiB, or all where more than 64KiB are allowed"),
+    key("listener", "max-head", Form::Size(1 << 10, 1 << 20), "`\"64KiB\"`", "largest request head; its target may fill it"),
     key("listener", "max-fields", Form::Integer(1, 1000), "`100`", "most header fields of a request"),
     key("listener", "max-requests", Form::Integer(1, 1_000_000_000), "`10000`", "requests on one connection before it is closed"),
     key("listener", "http2-idle-timeout", TIME, "`\"120s\"`", "an HTTP/2 connection without a stream"),

@@ -14,19 +14,14 @@ pub struct HeadLimits {
 }
 
 impl HeadLimits {
-    /// For heads of at most so many bytes and fields. The target takes at most 16 KiB of them; where a listener allows
-    /// more than the usual head, somebody needs long targets, and one may fill it.
+    /// For heads of at most so many bytes and fields. The target may fill them, as nginx has one limit for both.
     pub const fn new(bytes: usize, fields: usize, secure: bool) -> Self {
-        let target = if bytes > USUAL_HEAD { bytes } else { LONGEST_TARGET };
-        Self { bytes, fields, target, secure }
+        Self { bytes, fields, target: bytes, secure }
     }
 }
 
 impl Default for HeadLimits {
     fn default() -> Self {
-        Self::new(USUAL_HEAD, 100, false)
+        Self::new(64 * 1024, 100, false)
     }
 }
-
-const USUAL_HEAD: usize = 64 * 1024;
-const LONGEST_TARGET: usize = 16 * 1024;
