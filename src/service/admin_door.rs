@@ -1,8 +1,10 @@
 //! The door of the admin address: few connections, none that sends its head slowly, and no wish of a web page. A page in an
 //! operator's browser can reach this address by a name of its own making (DNS rebinding); it cannot forge Host and Origin.
 
+use std::collections::VecDeque;
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use axum::Router;
@@ -14,14 +16,14 @@ use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, oneshot};
 
 use super::descriptors;
 use super::operate::refused;
 use super::query::Trouble;
 use super::worker::Shared;
 
-/// Connections at once. Whoever comes beyond them waits, which is not long: nobody may be silent.
+/// Connections at once. For whoever comes beyond them, the oldest that asks for nothing is closed.
 const MOST: usize = 64;
 /// How long a head may take, and a connection be idle.
 const HEAD: Duration = Duration::from_secs(5);
@@ -29,25 +31,53 @@ const HEAD: Duration = Duration::from_secs(5);
 const LONGEST: Duration = Duration::from_secs(300);
 const LAST: Duration = Duration::from_secs(90);
 
+/// A connection, as the door knows it.
+struct Guest {
+    /// Whether a request of it is being answered.
+    busy: Arc<AtomicBool>,
+    /// Dropped, it closes the connection.
+    stay: oneshot::Sender<()>,
+}
+
 /// Accepts for ever.
 pub(super) async fn serve(listener: TcpListener, router: Router, shared: Arc<Shared>) {
     let router = router.layer(middleware::from_fn_with_state(shared, known));
     let places = Arc::new(Semaphore::new(MOST));
-    while let Ok(place) = Arc::clone(&places).acquire_owned().await {
-        match listener.accept().await {
-            Ok((stream, _)) => {
-                let router = router.clone();
-                tokio::spawn(async move {
-                    answer(stream, router).await;
-                    drop(place);
-                });
-            }
+    let mut guests = VecDeque::<Guest>::new();
+    loop {
+        let stream = match listener.accept().await {
+            Ok((stream, _)) => stream,
             Err(error) => {
                 descriptors::tell(|| format!("cannot accept on the admin address: {error}"));
                 tokio::time::sleep(descriptors::PAUSE).await;
+                continue;
             }
+        };
+        guests.retain(|guest| !guest.stay.is_closed());
+        if places.available_permits() == 0 {
+            let silent = guests.iter().position(|guest| !guest.busy.load(Ordering::Relaxed));
+            drop(silent.and_then(|silent| guests.remove(silent)));
         }
+        let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
+        let ((stay, leave), busy) = (oneshot::channel(), Arc::<AtomicBool>::default());
+        let router = router.clone().layer(middleware::from_fn_with_state(Arc::clone(&busy), answering));
+        guests.push_back(Guest { busy, stay });
+        tokio::spawn(async move {
+            tokio::select! {
+                () = answer(stream, router) => {}
+                _ = leave => {}
+            }
+            drop(place);
+        });
     }
+}
+
+/// Notes that a request of the connection is being answered.
+async fn answering(State(busy): State<Arc<AtomicBool>>, request: Request, next: Next) -> Response {
+    busy.store(true, Ordering::Relaxed);
+    let response = next.run(request).await;
+    busy.store(false, Ordering::Relaxed);
+    response
 }
 
 async fn answer(stream: TcpStream, router: Router) {
