@@ -19,11 +19,14 @@ const PREFACE: usize = 24;
 /// A frame's head (9113 4.1), and how much may follow it.
 const HEAD: usize = 9;
 const LARGEST: usize = 16 * 1024;
-/// Notes kept of streams that have not begun yet.
-const NOTES: usize = 256;
+/// Notes kept of streams that have not begun yet, and bytes in them. What would be forgotten could pass for a head that
+/// was never odd, so a client that needs more is put out.
+const NOTES: usize = 1024;
+const NOTED: usize = 1024 * 1024;
 
 const DATA: u8 = 0;
 const HEADERS: u8 = 1;
+const PUSH_PROMISE: u8 = 5;
 const CONTINUATION: u8 = 9;
 const END_STREAM: u8 = 0x1;
 const END_HEADERS: u8 = 0x4;
@@ -38,17 +41,22 @@ pub(crate) struct Note {
     pub(crate) odd: Oddity,
 }
 
+impl Note {
+    fn bytes(&self) -> usize {
+        [&self.odd.target, &self.odd.authority].into_iter().flatten().map(Vec::len).sum()
+    }
+}
+
 /// The notes of one connection.
 #[derive(Default)]
 pub(crate) struct Notes(RefCell<VecDeque<Note>>);
 
 impl Notes {
-    fn add(&self, stream: u32, odd: Oddity) {
+    /// False where there are too many.
+    fn add(&self, stream: u32, odd: Oddity) -> bool {
         let mut notes = self.0.borrow_mut();
-        if notes.len() >= NOTES {
-            notes.pop_front();
-        }
         notes.push_back(Note { stream, told: false, odd });
+        notes.len() <= NOTES && notes.iter().map(Note::bytes).sum::<usize>() <= NOTED
     }
 
     /// Tells each fault once: the library resets some of these streams before anybody hears of them.
@@ -59,12 +67,13 @@ impl Notes {
         }
     }
 
-    /// The note on this stream, which begins now. Those before it never will.
+    /// The note on the head of this stream, which begins now. Its trailers may have one of their own by then. Streams
+    /// before it never will begin.
     pub(crate) fn take(&self, stream: u32) -> Option<Note> {
         let mut notes = self.0.borrow_mut();
         let mut found = None;
         while notes.front().is_some_and(|note| note.stream <= stream) {
-            found = notes.pop_front().filter(|note| note.stream == stream).or(found);
+            found = found.or(notes.pop_front().filter(|note| note.stream == stream));
         }
         found
     }
@@ -283,6 +292,10 @@ impl Frames {
     /// Follows the frames through `bytes`, as far as they are there.
     fn walk(&mut self, bytes: &[u8]) -> Walked {
         let mut walked = Walked::default();
+        if self.lost {
+            // The library had the bytes by which it should have ended the connection, and reads on.
+            self.budget.overdraw_for_good();
+        }
         loop {
             let rest = bytes.get(walked.done..).unwrap_or_default();
             let passes = if self.lost { rest.len() } else { self.skip.min(rest.len()) };
@@ -298,6 +311,11 @@ impl Frames {
                     None if self.lost => {}
                     None => return walked,
                 },
+                // No client may send it (9113 8.4), and the library would read its fields beside us.
+                PUSH_PROMISE => {
+                    self.budget.overdraw_for_good();
+                    return walked;
+                }
                 // It says nothing, and the library takes a hundred of them in a connection's life.
                 DATA if head.length == 0 && !head.has(END_STREAM) && (1..=self.last).contains(&head.stream) => {
                     self.budget.idle_frame();
@@ -367,9 +385,11 @@ impl Frames {
         });
         match followed {
             Some(Ok(None)) => walked.pass(bytes, end),
-            Some(Ok(Some(odd))) => {
-                write_block(walked.replace(bytes, end), head, &odd.instead);
-                self.notes.add(head.stream, odd);
+            Some(Ok(Some(mut odd))) => {
+                write_block(walked.replace(bytes, end), head, &std::mem::take(&mut odd.instead));
+                if !self.notes.add(head.stream, odd) {
+                    self.budget.overdraw_for_good();
+                }
             }
             Some(Err(_)) | None => self.lost = true,
         }
@@ -487,6 +507,46 @@ mod tests {
             frames.notes.tell(|_| unreachable!("once"));
             assert_eq!(told, ["a field name with a byte that it must not have: Bad"]);
             assert!(frames.notes.take(1).is_some() && frames.notes.take(1).is_none());
+        }
+    }
+
+    #[test]
+    fn trailers_neither_lead_a_request_elsewhere_nor_make_its_head_a_good_one() {
+        let mut frames = frames();
+        let trailers = [&[0x00, 5][..], b":path", &[7], b"/evil<x"].concat();
+        let bytes = [
+            frame(HEADERS, END_HEADERS, 1, &get("Bad")),
+            frame(HEADERS, END_HEADERS | END_STREAM, 1, &trailers),
+            frame(HEADERS, END_HEADERS, 3, &get("x")),
+            frame(HEADERS, END_HEADERS | END_STREAM, 3, &trailers),
+        ];
+        frames.walk(&bytes.concat());
+        let note = frames.notes.take(1).expect("a note");
+        assert_eq!((note.odd.fault.is_some(), note.odd.target), (true, None));
+        assert!(frames.notes.take(3).is_none_or(|note| note.odd.fault.is_none() && note.odd.target.is_none()));
+    }
+
+    #[test]
+    fn no_note_is_forgotten_for_another() {
+        let mut frames = frames();
+        let mut stream = 1;
+        while !frames.budget.is_overdrawn() {
+            frames.walk(&frame(HEADERS, END_HEADERS | END_STREAM, stream, &get("Bad")));
+            stream += 2;
+            assert!(stream < 3_000, "notes are bounded");
+        }
+        assert!(frames.budget.is_for_good());
+        assert!(frames.notes.take(1).is_some_and(|note| note.odd.fault.is_some()), "the first is still there");
+    }
+
+    #[test]
+    fn a_client_that_promises_or_that_the_library_does_not_end_is_put_out() {
+        for block in [frame(PUSH_PROMISE, END_HEADERS, 1, &[0, 0, 0, 2, 0x82]), frame(HEADERS, END_HEADERS, 1, &[0x80])]
+        {
+            let mut frames = frames();
+            frames.walk(&block);
+            frames.walk(&frame(6, 0, 0, &[0; 8]));
+            assert!(frames.budget.is_for_good());
         }
     }
 

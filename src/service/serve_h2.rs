@@ -302,6 +302,9 @@ fn spell(head: &mut RequestHead, spelled: &Spelled<'_>, connection: &Connection)
     let mut cookies: Option<Vec<u8>> = None;
     for (name, value) in &parts.headers {
         if name == http::header::COOKIE {
+            if value.is_empty() {
+                continue;
+            }
             // 9113 8.2.3: crumbs are joined before they leave HTTP/2, else the node sees several Cookie lines.
             let joined = cookies.get_or_insert_default();
             if !joined.is_empty() {

@@ -108,9 +108,14 @@ impl Follower {
             let value = (value, judged.instead.as_deref());
             if !inserts {
                 walk.replace(prefix, value.1.unwrap_or(value.0), misplaced.is_some() || kind.must_go());
-            } else if index == 0 && kind.must_go() {
+            } else if kind.must_go() {
                 entry.kind = Kind::BadName;
-                walk.rename(name, value)?;
+                // An empty name is one byte long in the library's table, and its value that much shorter.
+                entry.name = name_length.max(1);
+                match index {
+                    0 => walk.rename(name, value)?,
+                    _ => walk.rename(&vec![b'x'; name_length], value)?,
+                }
             } else if value.1.is_none_or(|instead| instead.len() == value.0.len()) {
                 walk.replace(prefix, value.1.unwrap_or(value.0), false);
             } else {
@@ -277,9 +282,13 @@ impl Walk<'_> {
     fn end(mut self) -> Option<Oddity> {
         self.begun = self.block.len();
         if self.trailers {
-            // A field that makes the library end the stream: trailers cannot be answered any more.
-            if let Some(odd) = self.odd.as_mut().filter(|odd| odd.fault.is_some()) {
-                odd.instead.extend_from_slice(b"\x00\x02te\x01x");
+            if let Some(odd) = &mut self.odd {
+                // Only a head says where a request goes: the library leaves pseudo fields of trailers out.
+                (odd.target, odd.authority) = (None, None);
+                if odd.fault.is_some() {
+                    // A field that makes the library end the stream: trailers cannot be answered any more.
+                    odd.instead.extend_from_slice(b"\x00\x02te\x01x");
+                }
             }
             return self.odd;
         }
@@ -462,7 +471,9 @@ mod tests {
 
     #[test]
     fn odd_trailers_end_the_stream_and_missing_pseudo_fields_are_told() {
-        assert_eq!(Follower::default().follow(&block(&GET, 0), true), Ok(None), "the library refuses them");
+        assert_eq!(Follower::default().follow(&block(&GET, 0), true), Ok(None), "the library leaves them out");
+        let elsewhere = Follower::default().follow(&block(&[(":path", "/evil<x")], 0), true).unwrap().expect("odd");
+        assert_eq!((elsewhere.target, elsewhere.fault), (None, None), "trailers lead nowhere");
         let odd = Follower::default().follow(&block(&[("x", "a\nb")], 0), true).unwrap().expect("odd");
         assert!(odd.fault.is_some() && odd.instead.ends_with(b"te\x01x"));
         let odd = Follower::default().follow(&[0x3f, 0xe1, 0x1f, 0x82, 0x87], false).unwrap().expect("odd");

@@ -137,7 +137,7 @@ pub(super) fn judge(kind: Kind, value: &[u8]) -> Judged {
 
 /// Whether the library takes this target and gives it back as it is. It cuts a fragment off.
 fn path_is_plain(target: &[u8]) -> bool {
-    let is_plain = |byte: &u8| matches!(byte, 0x21 | 0x23..=0x3b | 0x3d | 0x3f..=0x5f | 0x61..=0x7e);
+    let is_plain = |byte: &u8| matches!(byte, 0x21 | 0x24..=0x3b | 0x3d | 0x3f..=0x5f | 0x61..=0x7e);
     target == b"*" || target.first() == Some(&b'/') && target.len() < 65_000 && target.iter().all(is_plain)
 }
 

@@ -90,6 +90,7 @@ fn malformed() -> Vec<(&'static str, List<'static>)> {
 fn malformed_pseudo_fields() -> Vec<(&'static str, List<'static>)> {
     vec![
         ("a blank in the path", get_but(b":path", b"/a b")),
+        ("a fragment", get_but(b":path", b"/a#b")),
         ("a request in the path", get_but(b":path", b"/ HTTP/1.1\r\nhost: other.test\r\n\r\nGET /")),
         ("a version in the path", get_but(b":path", b"/ HTTP/1.1")),
         ("a tab in the path", get_but(b":path", b"/a\tb")),
@@ -157,9 +158,9 @@ fn right_requests_go_up_as_one_request_of_http_1() {
             "get /\u{e9}?a=\u{e8} http/1.1\r\nhost: esb.test\r\n$added\r\n",
         ),
         (
-            "a fragment is cut off before anyone reads it",
-            get_but(b":path", b"/a#b"),
-            "get /a http/1.1\r\nhost: esb.test\r\n$added\r\n",
+            "blanks around a value and empty crumbs are left out",
+            get_with(&[(b"cookie", b"a=1"), (b"cookie", b""), (b"x", b" 1 ")]),
+            "get / http/1.1\r\nhost: esb.test\r\ncookie: a=1\r\nx: 1\r\n$added\r\n",
         ),
         (
             "crumbs of a cookie become one line",
