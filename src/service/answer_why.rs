@@ -118,7 +118,9 @@ impl Answering<'_> {
 
     fn find_route(&mut self, site: usize, client: IpAddr) -> Result<(), Trouble> {
         let rules = &self.generation.snapshot.sites[site];
-        let Ok(route) = rules.find(&self.head, &mut Room::default()) else { return self.refuse(Refusal::PathUnclear) };
+        let Ok(route) = rules.find(&self.head, &mut Room::default(), &|_| false) else {
+            return self.refuse(Refusal::PathUnclear);
+        };
         let own = rules.of(route);
         if route.is_some() {
             self.told.route = Some(own.name.to_string());

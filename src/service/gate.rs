@@ -27,13 +27,17 @@ impl Trip<'_> {
     pub(crate) fn find_route(&mut self) -> Result<(), Refusal> {
         let Some(rules) = self.site_rules() else { return Err(Refusal::UnknownHost) };
         let mut room = self.connection.worker().paths.borrow_mut();
-        let found = rules.find(self.head, &mut room).map_err(|_| Refusal::PathUnclear)?;
+        let leads_back = |route: usize| matches!(&rules.of(Some(route)).action, Action::Redirect(redirect) if self.leads_back(redirect));
+        let mut found = rules.find(self.head, &mut room, &|_| false).map_err(|_| Refusal::PathUnclear)?;
+        if found.is_some_and(leads_back) {
+            // It is not for this request; those behind it may be, and may deny it.
+            found = rules.find(self.head, &mut room, &leads_back).map_err(|_| Refusal::PathUnclear)?;
+            if found.is_none() {
+                self.site().and_then(|site| site.pool).ok_or(Refusal::UnknownHost)?;
+            }
+        }
         drop(room);
         self.route = found;
-        if matches!(&self.rules().action, Action::Redirect(redirect) if self.leads_back(redirect)) {
-            self.route = None;
-            self.site().and_then(|site| site.pool).ok_or(Refusal::UnknownHost)?;
-        }
         if let Action::Pool(pool) = self.rules().action {
             self.pool = pool;
         }

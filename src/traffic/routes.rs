@@ -10,6 +10,9 @@ use super::sieve::{Asked, Sieve};
 use crate::config::{Access, Action, HeaderMatch, PathPattern, Route};
 use crate::wire::RequestHead;
 
+/// Which routes are not for this request.
+pub type Skip<'s> = &'s dyn Fn(usize) -> bool;
+
 /// The routes of one site, ready to be searched.
 #[derive(Clone, Debug, Default)]
 pub struct Routes {
@@ -52,22 +55,23 @@ impl Routes {
     }
 
     /// The number of the route that takes this request; none where the site itself does. An unclear path is refused.
-    pub fn find(&self, head: &RequestHead, room: &mut Room) -> Result<Option<usize>, Unclear> {
+    /// Those of which `skip` says so are left out.
+    pub fn find(&self, head: &RequestHead, room: &mut Room, skip: Skip<'_>) -> Result<Option<usize>, Unclear> {
         if !self.by_path {
-            return Ok(self.first(head, Reading { path: head.path(), target: b"" }));
+            return Ok(self.first(head, Reading { path: head.path(), target: b"" }, skip));
         }
         if !self.by_target {
-            return self.find_by_path(head, room);
+            return self.find_by_path(head, room, skip);
         }
         let mut target = mem::take(&mut room.target);
-        let found = self.find_by_target(head, room, &mut target);
+        let found = self.find_by_target(head, room, &mut target, skip);
         room.target = target;
         found
     }
 
-    fn find_by_path(&self, head: &RequestHead, room: &mut Room) -> Result<Option<usize>, Unclear> {
+    fn find_by_path(&self, head: &RequestHead, room: &mut Room, skip: Skip<'_>) -> Result<Option<usize>, Unclear> {
         let readings = plain_path::read(head.path(), room)?;
-        let first = |path| self.first(head, Reading { path, target: b"" });
+        let first = |path| self.first(head, Reading { path, target: b"" }, skip);
         let mut found = first(readings.plain);
         for path in readings.unresolved.into_iter().chain(readings.twice) {
             found = self.agreed(found, first(path))?;
@@ -82,11 +86,12 @@ impl Routes {
         head: &RequestHead,
         room: &mut Room,
         target: &mut Vec<u8>,
+        skip: Skip<'_>,
     ) -> Result<Option<usize>, Unclear> {
         let (sent, query) = (head.target_up(), head.query());
         let Readings { plain, unresolved, twice } = plain_path::read(head.path(), room)?;
         if plain == head.path() && unresolved.is_none() && twice.is_none() && plain_target::is_plain(query) {
-            return Ok(self.first(head, Reading { path: plain, target: sent }));
+            return Ok(self.first(head, Reading { path: plain, target: sent }, skip));
         }
         let mut found = None;
         for (nth, (path, decoded)) in
@@ -94,13 +99,13 @@ impl Routes {
         {
             let Some(path) = path else { continue };
             plain_target::join(path, query, decoded, target);
-            let other = self.first(head, Reading { path, target });
+            let other = self.first(head, Reading { path, target }, skip);
             found = if nth == 0 { other } else { self.agreed(found, other)? };
         }
         // No more than twice: escapes of escapes can be nested as deep as a target is long.
         plain_target::join(sent, None, 0, target);
         for _ in 0..3 {
-            found = self.agreed(found, self.first(head, Reading { path: plain, target }))?;
+            found = self.agreed(found, self.first(head, Reading { path: plain, target }, skip))?;
             if !plain_target::decode(target, 0) {
                 break;
             }
@@ -108,7 +113,7 @@ impl Routes {
         Ok(found)
     }
 
-    fn first(&self, head: &RequestHead, reading: Reading<'_>) -> Option<usize> {
+    fn first(&self, head: &RequestHead, reading: Reading<'_>, skip: Skip<'_>) -> Option<usize> {
         let (mut by_path, mut by_target) = (Asked::default(), Asked::default());
         let mut may_take = |rule: &Rule| match (&rule.path, rule.expression) {
             (Some(PathPattern::Regex(_)), Some(number)) => self.paths.may_find(number, reading.path, &mut by_path),
@@ -117,7 +122,8 @@ impl Routes {
             }
             _ => true,
         };
-        self.rules.iter().position(|rule| may_take(rule) && rule.takes(head, reading))
+        let takes = |(number, rule): (usize, &Rule)| may_take(rule) && rule.takes(head, reading) && !skip(number);
+        self.rules.iter().enumerate().position(takes)
     }
 
     /// Of two routes that two readings lead to, the one that holds.
@@ -254,7 +260,7 @@ mod tests {
     }
 
     fn found(routes: &Routes, path: &str) -> Result<Option<usize>, Unclear> {
-        routes.find(&head("GET", path, ""), &mut Room::default())
+        routes.find(&head("GET", path, ""), &mut Room::default(), &|_| false)
     }
 
     #[test]
@@ -291,7 +297,7 @@ mod tests {
         ] {
             assert_eq!(found(&routes, path), Ok(expected), "{path}");
         }
-        assert_eq!(routes.find(&head("OPTIONS", "*", ""), &mut Room::default()), Ok(None));
+        assert_eq!(routes.find(&head("OPTIONS", "*", ""), &mut Room::default(), &|_| false), Ok(None));
         let all = Routes::new(&to_pools(&["/"]), None);
         assert_eq!(found(&all, "/x"), Ok(Some(0)));
     }
@@ -325,7 +331,7 @@ mod tests {
             ("PATCH", "/b", "", Some(4)),
             ("patch", "/b", "", Some(4)),
         ] {
-            let found = routes.find(&head(method, path, fields), &mut Room::default());
+            let found = routes.find(&head(method, path, fields), &mut Room::default(), &|_| false);
             assert_eq!(found, Ok(expected), "{method} {path} {fields:?}");
         }
     }
@@ -527,7 +533,7 @@ mod tests {
         let (mut chance, mut room, mut denied) = (Chance(0xda3e_39cb_94b9_5bdb), Room::default(), 0);
         for _ in 0..50_000 {
             let path = disguised("/carbon/admin/login.jsp", &mut chance);
-            let found = routes.find(&head("GET", &path, ""), &mut room);
+            let found = routes.find(&head("GET", &path, ""), &mut room, &|_| false);
             assert!(matches!(found, Ok(Some(0)) | Err(Unclear)), "{path}: {found:?}");
             denied += usize::from(found.is_ok());
         }

@@ -8,7 +8,7 @@ use super::access::may_come;
 use super::edits::FieldEdits;
 use super::plain_path::{Room, Unclear};
 use super::rate::RateLimit;
-use super::routes::Routes;
+use super::routes::{Routes, Skip};
 use crate::config::{self, Access, Action, RouteTimeouts, Timeouts};
 use crate::wire::RequestHead;
 
@@ -87,9 +87,9 @@ impl SiteRules {
         }
     }
 
-    /// The route that takes the request; none where the site itself does.
-    pub fn find(&self, head: &RequestHead, room: &mut Room) -> Result<Option<usize>, Unclear> {
-        if self.routes.is_empty() { Ok(None) } else { self.routes.find(head, room) }
+    /// The route that takes the request; none where the site itself does. Those of which `skip` says so are left out.
+    pub fn find(&self, head: &RequestHead, room: &mut Room, skip: Skip<'_>) -> Result<Option<usize>, Unclear> {
+        if self.routes.is_empty() { Ok(None) } else { self.routes.find(head, room, skip) }
     }
 
     /// What holds on that route, or without one.

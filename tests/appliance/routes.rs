@@ -140,6 +140,18 @@ fn http_moves_to_https_with_host_port_and_query_kept() {
 }
 
 #[test]
+fn a_redirect_that_would_lead_back_hides_no_route_behind_it() {
+    let origin = Origin::named("n");
+    let routes = "[[site.route]]\nprefix = \"/services\"\nredirect = { scheme = \"https\" }\n\
+        [[site.route]]\nregex = \"UserAdmin\"\ndeny = true\n";
+    let weir = Plan::before(&[&origin]).listener("trusted-proxies = [\"127.0.0.1\"]").site(routes).start();
+    let ask = |target: &str| weir.client().ask(get(target, "X-Forwarded-Proto: https\r\n"));
+    assert_eq!(ask("/services/Echo").text(), "n /services/Echo", "its TLS ended at the proxy");
+    assert_eq!(ask("/services/UserAdmin").status, 403);
+    assert_eq!(weir.client().ask(get("/services/UserAdmin", "")).status, 308, "without TLS it is sent there");
+}
+
+#[test]
 fn a_site_that_only_redirects_needs_no_pool() {
     let weir = Plan::text(
         "state-dir = \"$dir\"\nthreads = 1\n[admin]\nbind = \"127.0.0.1:$admin\"\n\
