@@ -49,9 +49,9 @@ pub(crate) fn routes(criterion: &mut Criterion) {
         let before = (0..19).map(|number| PathPattern::Prefix(format!("/other{number}").into()));
         let routes: Vec<_> = before.chain([pattern]).map(route).collect();
         let (routes, mut paths, head) = (Routes::new(&routes, None), Room::default(), request_for(path));
-        let found = routes.find(&head, &mut paths).expect("a clear path");
+        let found = routes.find(&head, &mut paths, &|_| false).expect("a clear path");
         assert_eq!(found, (kind != "none").then_some(19), "{path}");
-        room(criterion, &format!("routes/{kind}"), 0, || routes.find(black_box(&head), &mut paths));
+        room(criterion, &format!("routes/{kind}"), 0, || routes.find(black_box(&head), &mut paths, &|_| false));
     }
 }
 
@@ -70,8 +70,8 @@ pub(crate) fn expressions(criterion: &mut Criterion) {
         ("16k", long.as_str(), None),
     ] {
         let (mut paths, head) = (Room::default(), request_for(path));
-        assert_eq!(routes.find(&head, &mut paths).expect("a clear path"), expected, "{kind}");
-        room(criterion, &format!("expressions/{kind}"), 0, || routes.find(black_box(&head), &mut paths));
+        assert_eq!(routes.find(&head, &mut paths, &|_| false).expect("a clear path"), expected, "{kind}");
+        room(criterion, &format!("expressions/{kind}"), 0, || routes.find(black_box(&head), &mut paths, &|_| false));
     }
 }
 
@@ -97,7 +97,7 @@ pub(crate) fn rules(criterion: &mut Criterion) {
             (configured::rules(kind, settings), Room::default(), request_for("/carbon/admin"));
         let client = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 7));
         let mut asked = || {
-            let route = rules.find(black_box(&head), &mut paths).expect("a clear path");
+            let route = rules.find(black_box(&head), &mut paths, &|_| false).expect("a clear path");
             rules.ask_who(route).then(|| rules.may_come(route, client))
         };
         assert_eq!(asked(), (kind == "guarded").then_some(true), "{kind}");

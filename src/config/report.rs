@@ -70,7 +70,11 @@ fn harmless(text: String) -> String {
 
 /// `None` when there is nothing to show: the whole file is meant, cannot be read, or is another one by now.
 fn with_excerpt(problem: &Problem, word: Word, color: bool, texts: &mut Texts) -> Option<String> {
-    let text = texts.of(&problem.at.file).filter(|_| problem.at.line > 0)?;
+    if problem.at.line == 0 {
+        // It may be a pipe, which would be waited for.
+        return None;
+    }
+    let text = texts.of(&problem.at.file)?;
     let (line, span) = first_line(text, problem.at.span.clone())?;
     if line.len() > WIDEST {
         return Some(with_piece(problem, word, line, span));

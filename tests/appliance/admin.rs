@@ -195,3 +195,21 @@ fn wrong_usage_exits_2() {
         assert_eq!(weir(arguments).expect("the binary runs").status.code(), Some(2), "{arguments:?}");
     }
 }
+
+#[test]
+fn a_pipe_in_place_of_the_file_is_refused_and_not_waited_for() {
+    let dir = fresh_dir();
+    let pipe = dir.join("weir.toml").display().to_string();
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().is_ok_and(|status| status.success()));
+    for command in ["check", "run"] {
+        // `timeout` ends what waits for a writer, with 124.
+        let ended = std::process::Command::new("timeout")
+            .args(["10", env!("CARGO_BIN_EXE_weir"), command, "--config", &pipe])
+            .output()
+            .expect("timeout is part of every Debian");
+        let said = String::from_utf8_lossy(&ended.stderr).into_owned();
+        assert_eq!(ended.status.code(), Some(78), "{command}: {said}");
+        assert!(said.contains("this is a pipe, not a file"), "{command}: {said}");
+    }
+    let _ = std::fs::remove_dir_all(&dir);
+}
