@@ -148,7 +148,7 @@ static REFERENCE: &[Key] = &[
     key("listener", "max-fields", Form::Integer(1, 1000), "`100`", "most header fields of a request"),
     key("listener", "max-requests", Form::Integer(1, 1_000_000_000), "`10000`", "requests on one connection before it is closed"),
     key("listener", "http2-idle-timeout", TIME, "`\"120s\"`", "an HTTP/2 connection without a stream"),
-    key("listener", "trusted-proxies", ADDRESSES, "everyone", "peers whose X-Forwarded-* and Forwarded are believed; from all others they are dropped"),
+    key("listener", "trusted-proxies", ADDRESSES, "everyone", "peers whose X-Forwarded-* are believed, and whose Forwarded is passed on; from all others they are dropped"),
     key("listener", "public-port", PORT, "the scheme's own", "the port that clients reach it by, where their Host names none"),
     key("listener", "max-connections", Form::Integer(1, 10_000_000), "no limit", "most open client connections; more are closed as they come"),
     key("listener", "max-connections-per-client", Form::Integer(1, 10_000_000), "no limit", "most open connections of one client: an IPv4 address, or an IPv6 network of 64 bits"),
