@@ -257,6 +257,13 @@ pub fn write_error(out: &mut Vec<u8>, time: SystemTime, level: &str, text: &[u8]
     write_masked(out, text, names, escape::quoted);
 }
 
+/// Text for the journal, which escapes by itself: with a `*` for each value of a session.
+pub fn masked(text: &str, names: &[Arc<str>]) -> String {
+    let mut out = Vec::with_capacity(text.len());
+    write_masked(&mut out, text.as_bytes(), names, Vec::extend_from_slice);
+    String::from_utf8_lossy(&out).into_owned()
+}
+
 fn write_reason(out: &mut Vec<u8>, reason: &str, names: &[Arc<str>]) {
     out.extend_from_slice(b" reason=");
     out.push(b'"');

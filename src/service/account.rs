@@ -6,7 +6,7 @@ use std::time::{Instant, SystemTime};
 use super::generation::SiteRun;
 use super::trip::{Ground, Trip};
 use crate::config::Action;
-use crate::observe::access::{Entry, Pen, write_error};
+use crate::observe::access::{Entry, Pen, masked, write_error};
 use crate::observe::metrics::Finished;
 use crate::traffic::refusal::Refusal;
 use crate::traffic::retry::Failure;
@@ -89,10 +89,10 @@ impl Trip<'_> {
     }
 
     fn write_complaint(&self, run: &SiteRun, level: log::Level, text: &str) {
-        let Some(sink) = &run.errors else { return log::log!(level, "{text}") };
+        let names = &self.place.generation.session_names;
+        let Some(sink) = &run.errors else { return log::log!(level, "{}", masked(text, names)) };
         let mut line = Vec::with_capacity(256);
         let word = if level == log::Level::Error { "error" } else { "warn" };
-        let names = &self.place.generation.session_names;
         write_error(&mut line, SystemTime::now(), word, text.as_bytes(), names);
         sink.line(&line);
     }

@@ -284,3 +284,15 @@ fn what_was_malformed_is_in_the_line_and_not_in_the_answer() {
         assert!(!weir.read(log).contains("SECRET"), "{}", weir.read(log));
     }
 }
+
+#[test]
+fn the_journals_lines_of_failed_requests_show_no_session() {
+    let origin = Origin::answering(|_| b"HTTP/1.1 200 OK\r\nContent-Length: SID=SECRET\r\n\r\n".to_vec());
+    let pool = "sticky = { mode = \"learn\", cookie = \"SID\" }\neject = { failures = 0 }";
+    let weir = Plan::before(&[&origin]).pool(pool).start();
+    for target in ["/a%3Bjsessionid=SECRET", "/b;SID=SECRET"] {
+        assert_eq!(weir.get(target).refusal(), "502 node-malformed", "{target}");
+    }
+    eventually("both have their line", || weir.journal().matches("ERROR node-malformed").count() == 2);
+    assert!(!weir.journal().contains("SECRET"), "{}", weir.journal());
+}
