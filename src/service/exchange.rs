@@ -5,7 +5,7 @@
 //! decided by the rooms in `traffic`; what was decided is kept in the [`Trip`].
 
 use std::cell::Cell;
-use std::future::{pending, poll_fn};
+use std::future::poll_fn;
 use std::io;
 use std::pin::pin;
 use std::rc::Rc;
@@ -299,7 +299,6 @@ async fn send_and_watch(
             // What the node already says of a body that breaks off is worth more than our own complaint.
             Err(Stopped::Client(refusal)) if flow.answering.get() && refusal != Refusal::ClientGone => {
                 go(Going::Stopped);
-                return pending().await;
             }
             Err(Stopped::Client(refusal)) => return Lost::Over(refusal),
         }

@@ -135,3 +135,28 @@ fn a_client_that_leaves_the_queue_in_an_upload_is_noticed_however_much_it_has_se
     gate.open();
     assert_eq!(holder.answer().expect("an answer").status, 200);
 }
+
+#[test]
+fn a_client_that_breaks_its_body_while_it_is_answered_and_leaves_gives_its_place_back() {
+    for (what, rest) in [("a broken chunk", b"zz\r\n".to_vec()), ("too long a body", chunk())] {
+        let gate = Gate::shut();
+        let opens = gate.clone();
+        let origin = Origin::speaking(move |talk| {
+            if talk.target() == "/next" {
+                return talk.send(&ok("answered"));
+            }
+            talk.send(b"HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\nhalf");
+            opens.pass();
+        });
+        let weir = Plan::before(&[&origin]).pool("max-requests = 1").site("max-body = \"1KiB\"").start();
+        let mut client = begin(weir.client(), &origin);
+        client.head().expect("the answer begins");
+        client.send(&rest);
+        client.send_until_unread(&chunk());
+        client.reset();
+        let began = Instant::now();
+        eventually(what, || weir.get("/next").status == 200);
+        assert!(began.elapsed() < SOON, "{what}: {:?}", began.elapsed());
+        gate.open();
+    }
+}
