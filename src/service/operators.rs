@@ -65,7 +65,7 @@ pub(crate) fn apply(shared: &Shared, generation: &Generation) {
                 Some(Order::Drain { .. }) => Operator::Draining,
                 Some(Order::Maintain) => Operator::Maintenance,
             };
-            let change = node.state.set_operator(operator);
+            let change = node.state.set_operator(operator, now);
             generation.announce(index, member, change, "an operator said so", now);
         }
     }

@@ -156,9 +156,10 @@ impl NodeState {
         self.report(|health| health.set_probes(probes))
     }
 
-    /// An operator said something about the node. What comes out of maintenance has no past: its ejection is over.
-    pub fn set_operator(&self, operator: Operator) -> Option<Change> {
-        self.report(|health| health.set_operator(operator))
+    /// An operator said something about the node. What comes out of maintenance has no past: its ejection is over, and
+    /// requests that began before say nothing of it.
+    pub fn set_operator(&self, operator: Operator, now: Tick) -> Option<Change> {
+        self.report(|health| health.set_operator(operator, now))
     }
 
     /// The pool has need of the node, or has none.

@@ -95,6 +95,27 @@ fn each_ejection_lasts_twice_as_long_as_the_one_before() {
 }
 
 #[test]
+fn a_node_that_was_mended_in_maintenance_is_not_ejected_for_calls_of_before() {
+    let (mended, other) = pair(Mood::Silent);
+    let pool = "timeouts = { read = \"3s\" }\ntries = 1\neject = { failures = 2, for = \"1h\" }";
+    let weir = Plan::before(&[&mended, &other]).pool(pool).start();
+    let call = || {
+        let mut client = weir.client();
+        client.send("POST /a HTTP/1.1\r\nHost: esb.test\r\nContent-Length: 7\r\n\r\n<call/>");
+        client
+    };
+    let mut calls: Vec<_> = (0..4).map(|_| call()).collect();
+    mended.reached(2);
+    for word in ["maintain", "activate"] {
+        assert_eq!(weir.say(&[word, "n1"]).code, Some(0));
+    }
+    mended.turns(Mood::Well);
+    let statuses: Vec<u16> = calls.iter_mut().map(|call| call.answer().expect("an answer").status).collect();
+    assert_eq!(statuses.iter().filter(|status| **status == 504).count(), 2, "{statuses:?}");
+    assert_eq!(weir.state("app", "n1"), "active");
+}
+
+#[test]
 fn a_slow_call_that_meets_the_nodes_own_time_out_ejects_nobody() {
     let node = |name: &'static str| {
         Origin::speaking(move |talk| {

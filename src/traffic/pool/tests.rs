@@ -165,8 +165,8 @@ type Change = fn(&Member);
 #[test]
 fn why_a_session_moves_is_why_its_node_is_passive() {
     let states: [(Change, &str); 3] = [
-        (|node| _ = node.state.set_operator(Operator::Maintenance), "n1 rebound:maintenance"),
-        (|node| _ = node.state.set_operator(Operator::Draining), "n0 session"),
+        (|node| _ = node.state.set_operator(Operator::Maintenance, at(1)), "n1 rebound:maintenance"),
+        (|node| _ = node.state.set_operator(Operator::Draining, at(1)), "n0 session"),
         (|node| _ = node.state.set_duty(Duty::Spare), "n0 session"),
     ];
     for (change, expected) in states {
@@ -185,7 +185,7 @@ fn a_pool_that_moves_no_sessions_says_so() {
     let pool = pool(2, |pool| pool.sticky = Some(sticky(OnLost::Refuse)));
     assert_eq!(got(&pool, Some(0), &[], 1), "n0 session");
     assert_eq!(got(&pool, Some(0), &[0], 1), "lost");
-    pool.members[0].state.set_operator(Operator::Maintenance);
+    pool.members[0].state.set_operator(Operator::Maintenance, at(1));
     assert_eq!(got(&pool, Some(0), &[], 1), "lost");
     assert_eq!(got(&pool, None, &[], 1), "n1 balanced");
 }
@@ -204,7 +204,7 @@ fn a_backup_serves_when_no_other_can() {
     drop(held);
     assert!(got(&pool, None, &[], 1).ends_with(" balanced"));
     for member in [0, 1] {
-        pool.members[member].state.set_operator(Operator::Maintenance);
+        pool.members[member].state.set_operator(Operator::Maintenance, at(1));
     }
     drop(backup);
     assert_eq!(got(&pool, None, &[], 1), "n2 backup", "the others are out");
@@ -269,7 +269,7 @@ fn who_waits_for_a_node_that_goes_passive_looks_again() {
     pool.waiting.join(Some(pool.members[0].number), waiter).map_err(drop).expect("there is room in the queue");
     pool.tend(at(1), Duration::ZERO);
     assert_eq!(*called.lock(), None, "its node is only busy");
-    pool.members[0].state.set_operator(Operator::Maintenance);
+    pool.members[0].state.set_operator(Operator::Maintenance, at(1));
     pool.tend(at(1), Duration::ZERO);
     assert_eq!(*called.lock(), Some(false), "called without a place");
 }
@@ -326,7 +326,7 @@ fn when_no_node_is_active() {
         });
         assert_eq!(got(&pool, None, &[], 1), expected, "nothing was probed yet");
         for member in &pool.members {
-            member.state.set_operator(Operator::Maintenance);
+            member.state.set_operator(Operator::Maintenance, at(1));
         }
         assert_eq!(got(&pool, None, &[], 1), "nobody", "an operator's word holds");
     }
@@ -392,9 +392,9 @@ fn whatever_happens_no_node_gets_what_it_may_not() {
             let (now, member) = (at(step), draw(5) as usize);
             let node = &pool.members[member];
             match draw(12) {
-                0 => _ = node.state.set_operator(Operator::Maintenance),
-                1 => _ = node.state.set_operator(Operator::Draining),
-                2 | 3 => _ = node.state.set_operator(Operator::None),
+                0 => _ = node.state.set_operator(Operator::Maintenance, at(1)),
+                1 => _ = node.state.set_operator(Operator::Draining, at(1)),
+                2 | 3 => _ = node.state.set_operator(Operator::None, at(1)),
                 4 => _ = pool.failed(member, REFUSED, now, now),
                 5 => _ = pool.answered(member, now, || Duration::from_millis(draw(50)), now),
                 6 if !held.is_empty() => drop(held.swap_remove(draw(held.len() as u64) as usize)),

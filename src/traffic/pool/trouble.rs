@@ -154,7 +154,7 @@ fn a_session_has_its_own_node_as_its_last_resort() {
         let (went, why, _) = go(pool, Some(bound), at(2)).ok().unwrap();
         assert_eq!((went, why), (member, Why::LastResort), "{bound}");
     }
-    pool.members[1].state.set_operator(Operator::Maintenance);
+    pool.members[1].state.set_operator(Operator::Maintenance, at(1));
     assert!(matches!(go(pool, Some(b), at(2)), Err(Choice::SessionLost)), "an operator took it out");
 }
 
@@ -193,7 +193,7 @@ fn a_standby_that_becomes_a_backup_serves_as_one() {
     });
     let pool = &after.pools[0];
     refuse(pool, 0, at(1));
-    pool.members[2].state.set_operator(Operator::Maintenance);
+    pool.members[2].state.set_operator(Operator::Maintenance, at(1));
     let (member, why, _) = go(pool, None, at(1)).ok().unwrap();
     assert_eq!((member, why), (1, Why::Backup));
 }

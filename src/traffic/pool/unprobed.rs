@@ -103,10 +103,10 @@ fn a_new_node_serves_when_the_good_ones_are_gone() {
     let pool = &after.pools[0];
     assert!((0..6).all(|_| got(pool, None, &[]) != "n2 unprobed"));
     // Whatever takes them away.
-    pool.members[0].state.set_operator(Operator::Maintenance);
+    pool.members[0].state.set_operator(Operator::Maintenance, at(1));
     (0..3).for_each(|_| round(pool, 1, Probed::Failed));
     assert_eq!(got(pool, None, &[]), "n2 unprobed");
-    pool.members[0].state.set_operator(Operator::None);
+    pool.members[0].state.set_operator(Operator::None, at(1));
     assert_eq!(got(pool, None, &[]), "n0 balanced");
 }
 
@@ -117,7 +117,7 @@ fn a_session_goes_to_its_own_node_though_that_was_never_probed() {
     assert_eq!([got(pool, Some(1), &[]), got(pool, Some(1), &[])], ["n1 session", "n1 session"]);
     round(pool, 0, Probed::Passed);
     assert_eq!(got(pool, Some(1), &[]), "n1 session", "to move it would be a loss for certain");
-    pool.members[1].state.set_operator(Operator::Draining);
+    pool.members[1].state.set_operator(Operator::Draining, at(1));
     assert_eq!(got(pool, Some(1), &[]), "n1 session");
     assert!(!pool.members[1].state.takes_unprobed(at(1)));
     round(pool, 1, Probed::Failed);

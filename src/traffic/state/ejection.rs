@@ -135,6 +135,12 @@ impl Ejections {
         *self = Self { told_since: self.told_since, ..Self::default() };
     }
 
+    /// Forgives everything; only attempts that begin from now on tell of the node.
+    pub(super) fn begin_anew(&mut self, now: Tick) {
+        self.forget();
+        self.told_since = self.told_since.max(now);
+    }
+
     fn eject(&mut self, now: Tick, only_connects: bool, ejecting: &Ejecting) {
         if self.current.is_none() {
             self.held = self.held.saturating_sub(forgiven(now.since(self.quiet_since), ejecting.first));

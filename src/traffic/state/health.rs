@@ -192,11 +192,11 @@ impl Health {
         self.tell()
     }
 
-    /// After maintenance it is another node: of what failed before nothing counts.
-    pub(super) fn set_operator(&mut self, operator: Operator) -> Option<Change> {
+    /// After maintenance it is another node: of what began before nothing counts.
+    pub(super) fn set_operator(&mut self, operator: Operator, now: Tick) -> Option<Change> {
         let before = mem::replace(&mut self.operator, operator);
-        if before == Operator::Maintenance {
-            self.ejections.forget();
+        if before == Operator::Maintenance && operator != Operator::Maintenance {
+            self.ejections.begin_anew(now);
         }
         self.tell()
     }

@@ -106,8 +106,8 @@ impl Pair {
                     Operator::Draining,
                     Operator::Maintenance,
                 ]);
-                self.naive.set_operator(operator);
-                self.real.set_operator(operator)
+                self.naive.set_operator(operator, now);
+                self.real.set_operator(operator, now)
             }
             22 => {
                 self.naive.duty = dice.of([Duty::Serving, Duty::Serving, Duty::Leaving, Duty::Spare]);
@@ -323,12 +323,13 @@ impl Naive {
         }
     }
 
-    fn set_operator(&mut self, operator: Operator) {
-        if self.operator == Operator::Maintenance {
+    fn set_operator(&mut self, operator: Operator, now: Tick) {
+        if self.operator == Operator::Maintenance && operator != Operator::Maintenance {
             self.ejected = None;
             self.trial_until = None;
             self.faults.clear();
             self.held = 0;
+            self.fresh_since = self.fresh_since.max(now);
         }
         self.operator = operator;
     }

@@ -72,9 +72,9 @@ fn happen(node: &NodeState, now: Tick, event: char) -> Option<Change> {
         'm' => fault(node, now, Fault::Malformed),
         '5' => fault(node, now, Fault::Status),
         's' => node.on_success(now, now),
-        'd' => node.set_operator(Operator::Draining),
-        'M' => node.set_operator(Operator::Maintenance),
-        'a' => node.set_operator(Operator::None),
+        'd' => node.set_operator(Operator::Draining, now),
+        'M' => node.set_operator(Operator::Maintenance, now),
+        'a' => node.set_operator(Operator::None, now),
         'l' => node.set_duty(Duty::Leaving),
         'b' => node.set_duty(Duty::Spare),
         'w' => node.set_duty(Duty::Serving),
@@ -297,6 +297,21 @@ fn a_failure_of_before_the_node_came_back_does_not_count() {
         assert_eq!(node.on_fault(at(6), at(4), Fault::Reset, &EJECTING, true), None);
     }
     assert!(fault(&node, at(6), Fault::Reset).or(fault(&node, at(6), Fault::Reset)).is_some());
+}
+
+#[test]
+fn what_began_before_the_end_of_maintenance_does_not_count() {
+    for word in [Operator::None, Operator::Draining] {
+        let node = NodeState::new(Probes::None);
+        node.set_operator(Operator::Maintenance, at(2));
+        node.set_operator(word, at(5));
+        for began in [1, 2, 4] {
+            assert_eq!(node.on_fault(at(6), at(began), Fault::Timeout, &EJECTING, true), None);
+        }
+        assert!(!node.is_ejected(), "{word:?}: it is another node now");
+        (0..2).for_each(|_| _ = fault(&node, at(6), Fault::Timeout));
+        assert!(node.is_ejected(), "{word:?}: what begins now does");
+    }
 }
 
 #[test]
