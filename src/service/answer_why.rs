@@ -153,7 +153,7 @@ impl Answering<'_> {
         self.step(session_in_words(pool, &belongs));
         let wish = Wish {
             bound: belongs.bound,
-            returns: belongs.returns,
+            returns: belongs.returns(),
             prefers: belongs.prefers,
             tried: &Tried::default(),
             failure: None,
@@ -239,7 +239,7 @@ fn session_in_words(pool: &Pool, belongs: &Belonging) -> String {
     let node = |number| pool.member_of(number).and_then(|member| pool.members.get(member)).map(|member| &member.label);
     match belongs.bound {
         Some(number) => match node(number) {
-            Some(label) if belongs.returns => format!("session: returns to {label}, where it began"),
+            Some(label) if belongs.returns() => format!("session: returns to {label}, where it began"),
             Some(label) => format!("session: lives on {label}"),
             None => "session: its node is in this pool no longer".to_owned(),
         },

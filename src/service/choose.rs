@@ -64,7 +64,7 @@ impl Trip<'_> {
     pub(crate) fn choose(&self, meant: Meant) -> Choice {
         let wish = Wish {
             bound: self.belongs.bound,
-            returns: self.belongs.returns,
+            returns: self.belongs.returns(),
             prefers: self.belongs.prefers,
             tried: &self.tries.failed,
             failure: self.tries.failure,
@@ -85,6 +85,7 @@ impl Trip<'_> {
         self.session = match self.belongs.bound {
             None => SessionWord::None,
             Some(bound) if self.pool().member_of(bound) == self.member => SessionWord::Hit,
+            Some(bound) if self.is_helped_out(bound) => SessionWord::Away,
             Some(_) => SessionWord::Rebound,
         };
         self.count_lookup();

@@ -35,6 +35,18 @@ impl Trip<'_> {
         self.ground.pools[self.pool].counters.session(result);
     }
 
+    /// Whether the node that it belongs to failed this request, and is active all the same: one reset is no reason to
+    /// move. One that was passive before it was asked has lost the session, even where it is back by now.
+    pub(super) fn is_helped_out(&self, bound: u32) -> bool {
+        let pool = self.pool();
+        pool.member_of(bound).is_some_and(|member| self.tries.failed.has(member)) && pool.is_home(bound, self.now())
+    }
+
+    /// Whether it lives where it did, though another node answers.
+    fn is_away(&self) -> bool {
+        self.session == SessionWord::Away && self.belongs.bound.is_some_and(|bound| self.is_helped_out(bound))
+    }
+
     /// Learns the session that the node named, binds the one that had to move, and the one that nobody knows but a
     /// node that answered it with success: so a table that was lost heals itself.
     pub(crate) fn learn(&mut self, answer: &AnswerHead) {
@@ -47,25 +59,15 @@ impl Trip<'_> {
         let by_client = sticky.mode == StickyMode::Source;
         let named = !by_client && self.learn_named(sessions, sticky, number, answer);
         let Some(key) = self.belongs.key else { return };
-        match self.belongs.bound {
+        let binds = match self.belongs.bound {
             // The look-up has noted its use.
-            Some(bound) if by_client && bound == number && !self.belongs.returns => {}
-            Some(bound) => {
-                // One reset is no reason to move: the session still lives where its node is active.
-                let away = self.session == SessionWord::Rebound && pool.is_home(bound, self.now());
-                if !away {
-                    self.bind(sessions, key, number, How::Moved);
-                }
-            }
-            // Clients cannot make up addresses as they can ids.
-            None if by_client => {
-                self.bind(sessions, key, number, How::Moved);
-            }
-            // A node that gives another id has not taken this one.
-            None if named || answer.status() >= 400 || is_crowded(sessions, sticky) => {}
-            None => {
-                self.bind(sessions, key, number, How::Learned);
-            }
+            Some(_) if self.belongs.lives == Some(number) => false,
+            Some(_) => !self.is_away(),
+            // A node that gives another id has not taken this one. Clients cannot make up addresses as they can ids.
+            None => by_client || !(named || answer.status() >= 400 || is_crowded(sessions, sticky)),
+        };
+        if binds {
+            self.bind(sessions, key, number, How::Moved);
         }
     }
 
@@ -76,10 +78,11 @@ impl Trip<'_> {
             if let Some(id) = cookies::set_cookie(field.value, sticky.cookie.as_bytes()) {
                 named = true;
                 let bound = self.bind(sessions, sessions.key(id), number, How::Learned);
-                if bound == Bound::New {
+                if bound == Some(Bound::New) {
                     self.ground.pools[self.pool].counters.learned();
                 }
-                if bound != Bound::Same && self.session != SessionWord::Rebound {
+                let is_news = bound.is_some_and(|bound| bound != Bound::Same);
+                if is_news && !matches!(self.session, SessionWord::Rebound | SessionWord::Away) {
                     self.session = SessionWord::Learned;
                 }
             }
@@ -87,10 +90,16 @@ impl Trip<'_> {
         named
     }
 
-    fn bind(&self, sessions: &Sessions, key: SessionKey, number: u32, how: How) -> Bound {
-        let binding = sessions.bind(key, number, self.now(), how);
+    /// Binds a session. The one that this request came with only where it lives as it did then: while this answer was
+    /// waited for another request may have moved it.
+    fn bind(&self, sessions: &Sessions, key: SessionKey, number: u32, how: How) -> Option<Bound> {
+        let binding = if self.belongs.key == Some(key) {
+            sessions.bind_from(self.belongs.lives, key, number, self.now(), how)?
+        } else {
+            sessions.bind(key, number, self.now(), how)
+        };
         self.ground.pools[self.pool].counters.evicted(u64::from(binding.evicted));
-        binding.bound
+        Some(binding.bound)
     }
 
     /// The value of Set-Cookie with which Weir tells the client its node, where that is news.
@@ -101,9 +110,7 @@ impl Trip<'_> {
         let member = self.member?;
         let here = self.belongs.bound == pool.members.get(member).map(|member| member.number);
         let will_return = self.belongs.bound.is_some() && sticky.failback == Failback::Return;
-        // One reset is no reason to move: the session still lives where its node is active.
-        let away = self.belongs.bound.is_some_and(|bound| pool.is_home(bound, self.now()));
-        if here || will_return || away {
+        if here || will_return || self.is_away() {
             return None;
         }
         let mut value = Vec::with_capacity(128);

@@ -88,6 +88,8 @@ pub(crate) enum SessionWord {
     Hit,
     /// Its node could not be used; it lives on another one now.
     Rebound,
+    /// Its node failed once and is active: another one helps this request out.
+    Away,
     /// The node named a new one.
     Learned,
 }
@@ -98,7 +100,7 @@ impl SessionWord {
         match self {
             Self::None => "none",
             Self::Hit => "hit",
-            Self::Rebound => "rebound",
+            Self::Rebound | Self::Away => "rebound",
             Self::Learned => "learned",
         }
     }

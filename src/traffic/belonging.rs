@@ -20,10 +20,17 @@ pub struct Belonging {
     pub bound: Option<u32>,
     /// The number of the node that its id names, where the pool's table does not know it.
     pub prefers: Option<u32>,
-    /// Whether it lives elsewhere now, and returns to its first node.
-    pub returns: bool,
+    /// The number of the node that the pool's table says it lives on.
+    pub lives: Option<u32>,
     /// Whether the request names one at all.
     pub named: bool,
+}
+
+impl Belonging {
+    /// Whether it lives elsewhere now, and returns to its first node.
+    pub fn returns(&self) -> bool {
+        self.lives.is_some() && self.lives != self.bound
+    }
 }
 
 /// Who asks, and when.
@@ -89,8 +96,8 @@ fn known(pool: &Pool, sticky: &Sticky, sessions: &Sessions, key: SessionKey, ask
         Meant::Asked => sessions.peek(key, asking.now)?,
     };
     let number = sessions::failback(sticky.failback, &found, pool.is_home(found.home, asking.now));
-    let returns = number != found.node;
-    Some(Belonging { key: Some(key), bound: Some(number), returns, named: true, ..Belonging::default() })
+    let (bound, lives) = (Some(number), Some(found.node));
+    Some(Belonging { key: Some(key), bound, lives, named: true, ..Belonging::default() })
 }
 
 /// Weir's own cookie. One that nobody here has made says nothing.

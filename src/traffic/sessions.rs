@@ -126,8 +126,19 @@ impl Sessions {
 
     /// A session lives on `node` from now on, wherever it was; its idle time begins anew.
     pub fn bind(&self, key: SessionKey, node: u32, now: Tick, how: How) -> Binding {
+        self.bind_in(self.part_of(key), key, node, now, how)
+    }
+
+    /// The same where the session still lives on `from`, or is not known. Else nothing: another request has moved it
+    /// meanwhile, and knows more of it than this one, which found it there.
+    pub fn bind_from(&self, from: Option<u32>, key: SessionKey, node: u32, now: Tick, how: How) -> Option<Binding> {
+        let part = self.part_of(key);
+        let lives = part.peek(key, units(now), self.pace()).map(|entry| u32::from(entry.node));
+        (lives.is_none() || lives == from).then(|| self.bind_in(part, key, node, now, how))
+    }
+
+    fn bind_in(&self, mut part: MutexGuard<'_, Shard>, key: SessionKey, node: u32, now: Tick, how: How) -> Binding {
         let (node, now, pace) = (number(node), units(now), self.pace());
-        let mut part = self.part_of(key);
         if let Some(bound) = part.rebind(key, node, how, now, pace) {
             return Binding { bound, evicted: false };
         }
@@ -426,6 +437,21 @@ mod tests {
         assert_eq!(node_of(&sessions, key, at(2)), Some(2));
         assert_eq!(node_of(&sessions, sessions.key(b"f00d"), at(2)), None, "ids differ by case");
         assert_eq!((sessions.len(), sessions.count_of(1), sessions.count_of(2)), (1, 0, 1));
+    }
+
+    #[test]
+    fn a_session_that_others_have_moved_meanwhile_stays_where_it_is() {
+        let sessions = table(10);
+        let key = sessions.key(b"F00D");
+        let from = |from, node| sessions.bind_from(from, key, node, at(1), How::Moved).map(|binding| binding.bound);
+        assert_eq!(from(Some(7), 1), Some(Bound::New), "nobody knows it any more");
+        assert_eq!(from(None, 2), None, "who found nothing was not the first");
+        assert_eq!(from(Some(1), 2), Some(Bound::Moved(1)));
+        assert_eq!(from(Some(1), 3), None);
+        assert_eq!(from(Some(1), 1), None, "nor is it moved back");
+        assert_eq!(from(Some(2), 2), Some(Bound::Same));
+        assert_eq!(node_of(&sessions, key, at(61)), Some(2));
+        assert_eq!(sessions.bind_from(Some(9), key, 3, at(200), How::Moved).map(|b| b.bound), Some(Bound::New), "over");
     }
 
     #[test]

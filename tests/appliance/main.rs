@@ -15,6 +15,7 @@ mod h2_requests;
 mod harness;
 mod health;
 mod ipv6;
+mod late_answers;
 mod leaving;
 mod limits;
 mod locations;
