@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::harness::{Appliance, Client, Gate, Origin, Plan, eventually, ok, within};
+use crate::harness::{Appliance, Client, Gate, Origin, Plan, eventually, within};
 
 const GET: &str = "GET /a HTTP/1.1\r\nHost: esb.test\r\n\r\n";
 const UNKNOWN: &str = "GET /a HTTP/1.1\r\nHost: other.test\r\n\r\n";
@@ -35,15 +35,7 @@ fn use_up(weir: &Appliance) -> (Vec<Client>, Vec<Client>) {
 /// /slow is answered when the gate opens.
 fn world() -> (Origin, Gate, Appliance) {
     let gate = Gate::shut();
-    let opened = gate.clone();
-    let origin = Origin::speaking(move |talk| {
-        // A probe asks nothing.
-        let target = talk.target();
-        if target == "/slow" {
-            opened.pass();
-        }
-        talk.send(&ok(&target));
-    });
+    let origin = Origin::waiting_at(&gate, "/slow");
     let weir = Plan::before(&[&origin]).secure().health(PROBED).start();
     eventually("the node is active", || weir.state("app", "n1") == "active");
     (origin, gate, weir)

@@ -162,12 +162,7 @@ fn a_client_that_has_ended_its_direction_gets_its_whole_answer_however_slowly_it
 #[test]
 fn a_node_may_pause_within_its_answer_to_a_client_that_has_ended_its_direction() {
     let gate = Gate::shut();
-    let opened = gate.clone();
-    let origin = Origin::speaking(move |talk| {
-        talk.send(b"HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\nhalf");
-        opened.pass();
-        talk.send(b"rest");
-    });
+    let origin = Origin::pausing(&gate);
     let weir = Plan::before(&[&origin]).secure().start();
     let mut clients = [weir.client(), weir.secure_client()];
     for client in &mut clients {

@@ -178,12 +178,7 @@ fn who_does_not_begin_and_who_does_not_leave_is_not_waited_for_for_ever() {
 #[test]
 fn streams_finish_when_weir_stops() {
     let gate = Gate::shut();
-    let opened = gate.clone();
-    let origin = Origin::speaking(move |talk| {
-        talk.send(b"HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\nhalf");
-        opened.pass();
-        talk.send(b"rest");
-    });
+    let origin = Origin::pausing(&gate);
     let mut weir = Plan::before(&[&origin]).secure().top("stop-timeout = \"10s\"").start();
     let address = weir.https();
     let slow = std::thread::spawn(move || H2Client::connect(address).get("/slow", &[]));

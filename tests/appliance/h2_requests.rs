@@ -300,14 +300,7 @@ fn begin(stream: u32, list: &[(&[u8], &[u8])]) -> Vec<u8> {
 #[test]
 fn a_page_that_drops_its_prefetches_keeps_its_download() {
     let gate = Gate::shut();
-    let opened = gate.clone();
-    let origin = Origin::speaking(move |talk| {
-        let target = talk.target();
-        if target == "/download" {
-            opened.pass();
-        }
-        talk.send(&ok(&target));
-    });
+    let origin = Origin::waiting_at(&gate, "/download");
     let weir = Plan::before(&[&origin]).secure().start();
     let mut connection = Frames::connect(weir.https());
     connection.send(begin(1, &get_but(b":path", b"/download")));

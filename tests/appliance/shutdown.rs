@@ -4,19 +4,12 @@ use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 
-use crate::harness::{Appliance, Client, Gate, Origin, Plan, eventually, ok};
+use crate::harness::{Appliance, Client, Gate, Origin, Plan, eventually};
 
 /// /slow is answered when the gate opens.
 fn world(more: &str) -> (Origin, Gate, Appliance) {
     let gate = Gate::shut();
-    let opened = gate.clone();
-    let origin = Origin::speaking(move |talk| {
-        let target = talk.target();
-        if target == "/slow" {
-            opened.pass();
-        }
-        talk.send(&ok(&target));
-    });
+    let origin = Origin::waiting_at(&gate, "/slow");
     let weir = Plan::before(&[&origin]).secure().top(more).start();
     (origin, gate, weir)
 }

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use super::certificates::Pair;
+use super::gate::Gate;
 use super::ports::free_port;
 use super::talk::{Stream, Talk};
 
@@ -93,6 +94,28 @@ impl Origin {
             talk.send(&ok(&format!("{name} {target}")));
         };
         Self::start(address, None, Box::new(script))
+    }
+
+    /// Answers 200 with the target as the body; at this target only when the gate opens.
+    pub(crate) fn waiting_at(gate: &Gate, held: &'static str) -> Self {
+        let opened = gate.clone();
+        Self::speaking(move |talk| {
+            let target = talk.target();
+            if target == held {
+                opened.pass();
+            }
+            talk.send(&ok(&target));
+        })
+    }
+
+    /// Answers `halfrest`, and in the middle of it waits until the gate opens.
+    pub(crate) fn pausing(gate: &Gate) -> Self {
+        let opened = gate.clone();
+        Self::speaking(move |talk| {
+            talk.send(b"HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\nhalf");
+            opened.pass();
+            talk.send(b"rest");
+        })
     }
 
     /// Runs `script` at each head; it reads the body, answers, closes or resets as it likes.
