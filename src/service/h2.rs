@@ -269,7 +269,7 @@ impl Sink {
     fn page_head(&mut self, page: &Page<'_>, reply: &Reply<'_>, ends: bool) -> Result<(), ClientFault> {
         let mut answer = Response::new(());
         *answer.status_mut() = StatusCode::from_u16(page.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let date = reply.date.map(|date| (&b"date"[..], date));
+        let date = reply.date().map(|date| (&b"date"[..], date));
         let added = reply.edits.into_iter().flat_map(FieldEdits::pairs);
         for (name, value) in page.fields(reply).chain(date).chain(added) {
             append(answer.headers_mut(), HeaderName::from_bytes(name).ok(), value);

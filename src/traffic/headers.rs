@@ -49,16 +49,17 @@ pub fn write_request(out: &mut Vec<u8>, head: &RequestHead, from: &Forwarded<'_>
     if run.is_empty() {
         write(out, &[head.method_name(), b" ", head.target_up(), b" HTTP/1.1\r\n"]);
     }
+    let edits = up.edits.filter(|edits| !edits.is_empty());
+    let replaced = |name: &[u8]| edits.is_some_and(|edits| edits.drops(name));
     // Where the client named its host in a field, the field stays in its place.
     if head.value(FieldKind::Host).is_none() {
         run.end(out);
-        write_field(out, b"Host", host_up);
+        if !replaced(b"host") {
+            write_field(out, b"Host", host_up);
+        }
     }
     let mut length_written = false;
-    let edits = up.edits.filter(|edits| !edits.is_empty());
-    let dropped = |field: &Field<'_>| {
-        edits.is_some_and(|edits| edits.drops(field.name)) || (field.kind == FieldKind::Expect && !up.expect)
-    };
+    let dropped = |field: &Field<'_>| replaced(field.name) || (field.kind == FieldKind::Expect && !up.expect);
     for field in head.fields().filter(|field| goes_up(field, from.trust) && !dropped(field)) {
         match (field.kind, up.framing) {
             (FieldKind::Host, _) if field.value != host_up => run.write(out, field.name, host_up),
@@ -75,7 +76,7 @@ pub fn write_request(out: &mut Vec<u8>, head: &RequestHead, from: &Forwarded<'_>
     }
     run.end(out);
     write_forwarded(out, head, up.default_host, from);
-    if up.via {
+    if up.via && !replaced(b"via") {
         let version: &[u8] = match head.version() {
             _ if head.is_spelled() => b"2.0 weir",
             Version::Http10 => b"1.0 weir",
@@ -306,9 +307,13 @@ fn added_fields<'a>(head: &AnswerHead, down: &'a Down<'a>) -> impl Iterator<Item
     let is_told = head.value(FieldKind::ContentLength).is_some();
     let length = if is_told { None } else { declared_length(head, down.framing) };
     let length = length.map(|length| (b"Content-Length".as_slice(), Cow::Owned(Decimal::of(length).text().to_vec())));
-    let via = down.via.then(|| (b"Via".as_slice(), Cow::Borrowed(via_node(head))));
-    let extra = down.extra.iter().flatten().map(|&(name, value)| (name, Cow::Borrowed(value)));
-    length.into_iter().chain(via).chain(extra)
+    let via = down.via.then(|| (b"Via".as_slice(), via_node(head)));
+    let edits = down.edits_of(head);
+    // A session's cookie is added to those that are there, and so stays beside those that are set or removed.
+    let stays =
+        move |(name, _): &(&[u8], &[u8])| *name == &b"Set-Cookie"[..] || !edits.is_some_and(|edits| edits.drops(name));
+    let own = via.into_iter().chain(down.extra.iter().flatten().copied()).filter(stays);
+    length.into_iter().chain(own.map(|(name, value)| (name, Cow::Borrowed(value))))
 }
 
 /// The length that the client is told.
@@ -381,7 +386,7 @@ const USUAL_ADDED: usize = 320;
 mod tests {
     use super::super::places::Host;
     use super::*;
-    use crate::config::Redirects;
+    use crate::config::{Edits, Redirects};
     use crate::wire::{HeadLimits, Method};
 
     const FROM: Forwarded<'_> = Forwarded {
@@ -584,6 +589,40 @@ mod tests {
         assert_eq!(up(expect, &FROM, &Up { expect: false, ..UP }), ordinary("192.0.2.7"));
         let old = written(&format!("POST / HTTP/1.0\r\n{expect}Content-Length: 1\r\n\r\n"), &FROM, &UP);
         assert!(!old.contains("Expect"), "{old}");
+    }
+
+    #[test]
+    fn what_the_operator_sets_is_there_once_though_weir_would_write_it() {
+        let set = edits(&[("Host", "inner"), ("via", "1.1 other")]);
+        let how = Up { via: true, edits: Some(&set), ..UP };
+        for head in ["GET / HTTP/1.0\r\n\r\n", "GET / HTTP/1.1\r\nHost: a\r\nVia: 1.0 b\r\n\r\n"] {
+            let found = written(head, &FROM, &how).to_ascii_lowercase();
+            assert_eq!(found.matches("\r\nhost: ").count(), 1, "{found}");
+            assert!(found.ends_with("\r\nhost: inner\r\nvia: 1.1 other\r\n\r\n"), "{found}");
+            assert_eq!(found.matches("\r\nvia: ").count(), 1, "{found}");
+        }
+        let text = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n";
+        let remove = FieldEdits::new(&Edits { remove: vec!["set-cookie".into(), "x-weir".into()], ..Edits::default() });
+        let set = edits(&[("date", "today"), ("Via", "1.1 other")]);
+        for (edits, expected) in [
+            (&set, "X-Weir: a\r\nSet-Cookie: b=c\r\ndate: today\r\nVia: 1.1 other\r\n"),
+            // Without its cookie a session would find its node no more.
+            (&remove, "Via: 1.1 weir\r\nDate: now\r\nSet-Cookie: b=c\r\n"),
+        ] {
+            let extra: [Option<(&[u8], &[u8])>; 3] =
+                [Some((b"Date", b"now")), Some((b"X-Weir", b"a")), Some((b"Set-Cookie", b"b=c"))];
+            let (places, mut head, mut out) = (places(), AnswerHead::new(), Vec::new());
+            let down = Down { via: true, edits: Some(edits), extra: &extra, ..down(&places) };
+            head.parse(text.as_bytes(), Method::Get).expect("a good head");
+            write_answer(&mut out, &head, &down);
+            let found = String::from_utf8(out).expect("text");
+            assert_eq!(found, format!("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n{expected}\r\n"));
+        }
+    }
+
+    fn edits(set: &[(&str, &str)]) -> FieldEdits {
+        let set = set.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
+        FieldEdits::new(&Edits { set, ..Edits::default() })
     }
 
     fn places() -> Places {

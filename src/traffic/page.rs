@@ -79,7 +79,7 @@ impl<'a> Page<'a> {
         if self.may_have_body() {
             field(out, b"Content-Length", Decimal::of(self.body_length() as u64).digits());
         }
-        for (name, value) in [("Date", reply.date), ("Connection", reply.connection.map(str::as_bytes))] {
+        for (name, value) in [("Date", reply.date()), ("Connection", reply.connection.map(str::as_bytes))] {
             value.into_iter().for_each(|value| field(out, name.as_bytes(), value));
         }
         out.extend_from_slice(b"\r\n");
@@ -98,8 +98,7 @@ impl<'a> Page<'a> {
             ("Retry-After", self.retry_after.as_ref().map(Decimal::digits)),
         ];
         let own = own.into_iter().filter_map(|(name, value)| Some((name.as_bytes(), value?)));
-        own.chain(reply.extra.iter().copied())
-            .filter(move |(name, _)| !reply.edits.is_some_and(|edits| edits.drops(name)))
+        own.chain(reply.extra.iter().copied()).filter(move |(name, _)| !reply.drops(name))
     }
 
     /// Appends the body.
@@ -128,6 +127,17 @@ impl<'a> Page<'a> {
     /// With these a body, or its length, would be taken for the next answer (RFC 9112 6.3).
     const fn may_have_body(&self) -> bool {
         !matches!(self.status, 204 | 304)
+    }
+}
+
+impl<'a> Reply<'a> {
+    /// The value of `Date`, unless the site sets another one or none.
+    pub fn date(&self) -> Option<&'a [u8]> {
+        self.date.filter(|_| !self.drops(b"date"))
+    }
+
+    fn drops(&self, name: &[u8]) -> bool {
+        self.edits.is_some_and(|edits| edits.drops(name))
     }
 }
 
@@ -277,6 +287,20 @@ mod tests {
              Content-Length: 5\r\n\r\nfine\n"
         );
         assert_eq!(page.fields(&reply).collect::<Vec<_>>(), [(b"X-Other".as_slice(), b"1".as_slice())]);
+    }
+
+    #[test]
+    fn a_date_that_the_site_sets_or_removes_is_not_ours_too() {
+        let set = Edits { set: vec![("Date".into(), "never".into())], ..Edits::default() };
+        for (edits, expected) in
+            [(set, "Date: never\r\n"), (Edits { remove: vec!["date".into()], ..Edits::default() }, "")]
+        {
+            let edits = FieldEdits::new(&edits);
+            let reply = Reply { date: Some(b"now"), edits: Some(&edits), ..Reply::default() };
+            let found = written(&Page::fixed(&answer(404, "")), &reply);
+            assert_eq!(found, format!("HTTP/1.1 404 Not Found\r\n{expected}Content-Length: 0\r\n\r\n"));
+            assert_eq!(reply.date(), None);
+        }
     }
 
     #[test]

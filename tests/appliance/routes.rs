@@ -380,6 +380,36 @@ fn nodes_get_the_fields_that_sites_and_routes_set_and_none_that_they_remove() {
 }
 
 #[test]
+fn a_field_that_the_operator_sets_is_there_once_though_weir_writes_one_of_that_name() {
+    // The node's answer has no Date.
+    let origin = Origin::named("n");
+    let lines = "via = true\nexplain = true\nnameless = true\nrequest-headers = { set = { Host = \"inner\", Via = \"1.1 x\" } }\n\
+        response-headers = { set = { Date = \"never\", Via = \"1.1 y\", X-Weir = \"z\" } }\n\
+        [[site.route]]\npath = \"/own\"\nanswer = { status = 200 }\n\
+        [[site.route]]\npath = \"/no\"\ndeny = true\n";
+    let weir = Plan::before(&[&origin]).secure().site(lines).start();
+    for target in ["/", "/own", "/no"] {
+        let two = H2Client::connect(weir.https()).get(target, &[]).expect("an answer");
+        for one in [weir.get(target), weir.client().ask(format!("GET {target} HTTP/1.0\r\n\r\n"))] {
+            for (name, expected) in [("date", "never"), ("via", "1.1 y"), ("x-weir", "z")] {
+                assert_eq!(one.values(name), [expected], "{target} {name}");
+                let all: Vec<_> = two.fields.get_all(name).iter().collect();
+                assert_eq!(all, [expected], "{target} {name} by HTTP/2");
+            }
+        }
+    }
+    assert_eq!(origin.count(), 3);
+    for seen in origin.seen() {
+        assert_eq!(
+            (seen.values("host"), seen.values("via")),
+            (vec!["inner".into()], vec!["1.1 x".into()]),
+            "{}",
+            seen.text()
+        );
+    }
+}
+
+#[test]
 fn clients_get_the_fields_that_are_set_on_nodes_answers_refusals_and_redirects_alike() {
     let origin = Origin::answering(|_| {
         ok_with("Strict-Transport-Security: max-age=1\r\nX-Powered-By: WSO2\r\nX-Kept: 1\r\n", "fine")
