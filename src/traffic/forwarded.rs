@@ -86,7 +86,8 @@ impl Forwarded<'_> {
     }
 }
 
+/// Some proxies name a WebSocket's scheme, which differs from that of its handshake in name alone (RFC 6455 3).
 fn is_https(scheme: &[u8]) -> Option<bool> {
     let is = |expected: &[u8]| scheme.eq_ignore_ascii_case(expected);
-    if is(b"https") { Some(true) } else { is(b"http").then_some(false) }
+    if is(b"https") || is(b"wss") { Some(true) } else { (is(b"http") || is(b"ws")).then_some(false) }
 }

@@ -485,6 +485,8 @@ mod tests {
             ("X-Forwarded-Proto: http\r\nX-Forwarded-Port: 8080\r\n", Trust::Strip, "https", "443"),
             ("X-Forwarded-Proto: http\r\nX-Forwarded-Port: 8080\r\n", Trust::Known, "http", "8080"),
             ("X-Forwarded-Proto: HTTP\r\n", Trust::Known, "http", "80"),
+            ("X-Forwarded-Proto: ws\r\n", Trust::Known, "http", "80"),
+            ("X-Forwarded-Proto: http\r\nX-Forwarded-Proto: wss\r\n", Trust::Known, "https", "443"),
             ("X-Forwarded-Port: 8443\r\n", Trust::Known, "https", "8443"),
             ("X-Forwarded-Proto: gopher\r\nX-Forwarded-Port: 99999\r\n", Trust::Known, "https", "443"),
             ("X-Forwarded-Proto: https\r\nX-Forwarded-Proto: http\r\n", Trust::Known, "http", "80"),
