@@ -240,7 +240,7 @@ impl<'r> Trip<'r> {
                 pool: self.pool,
                 translated: port != self.place.listener().port,
             },
-            places: &self.place.generation.snapshot.places,
+            places: &self.ground.snapshot.places,
             edits: Some(&self.rules().response),
             extra: &[],
         }

@@ -1,6 +1,6 @@
 //! Where a client is led by what a node writes: Location, Content-Location and Refresh, as a client sees them.
 
-use crate::harness::{Answer, Appliance, Client, Offer, Origin, Plan, ok_with};
+use crate::harness::{Answer, Appliance, Client, Gate, Offer, Origin, Plan, eventually, ok_with};
 
 /// Writes into its answer the field that the request asks it for: `X-Say: Location: http://…`.
 fn parrot() -> Origin {
@@ -142,4 +142,33 @@ fn the_operator_maps_otherwise_or_not_at_all() {
     {
         assert_eq!(told(weir.client(), "esb.test", &format!("Location: {written}")), expected);
     }
+}
+
+#[test]
+fn who_waited_over_a_reload_that_adds_a_pool_is_led_to_no_node() {
+    let gate = Gate::shut();
+    let opens = gate.clone();
+    let origin = Origin::speaking(move |talk| {
+        let said: String = talk.seen().values("x-say").iter().map(|line| format!("{line}\r\n")).collect();
+        if said.is_empty() {
+            opens.pass();
+        }
+        talk.send(&ok_with(&said, "said"));
+    });
+    let mut weir = Plan::before(&[&origin]).pool("max-requests = 1\nqueue = { size = 1 }").start();
+    let (mut holder, mut waiter) = (weir.client(), weir.client());
+    holder.send("GET /hold HTTP/1.1\r\nHost: esb.test\r\n\r\n");
+    origin.reached(1);
+    waiter.send(format!(
+        "GET / HTTP/1.1\r\nHost: esb.test\r\nX-Say: Location: http://127.0.0.1:{}/a\r\n\r\n",
+        origin.port()
+    ));
+    eventually("it waits", || weir.metric("weir_queue_waiting", &[("pool", "app")]) > 0.5);
+    let before = "[[pool]]\nname = \"first\"\nnodes = [\"n1\"]\nport = 1\n[[pool]]";
+    weir.edit(|text| text.replacen("[[pool]]", before, 1).replace("max-requests = 1", "max-requests = 2"));
+    weir.reload();
+    let answer = waiter.answer().expect("an answer");
+    assert_eq!(answer.field("location").as_deref(), Some("http://esb.test/a"));
+    gate.open();
+    assert_eq!(holder.answer().expect("an answer").status, 200);
 }
