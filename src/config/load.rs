@@ -79,6 +79,7 @@ fn assemble(files: &[Section<'_>], now: SystemTime, certificates: &Known<'_>) ->
     config.listeners = each(&listeners, |i, section| listeners::read(section, listener_names.name(i), &mut binds));
     let (node_names, mut seen) = (Names::of("node", &nodes), nodes::Seen::default());
     config.nodes = each(&nodes, |i, section| nodes::read(section, node_names.name(i), &mut seen));
+    nodes::bound(&nodes);
     let pool_names = Names::of("pool", &pools);
     let known = Nodes { names: &node_names, nodes: &config.nodes };
     let mut withs = Vec::new();

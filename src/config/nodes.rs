@@ -10,6 +10,17 @@ use super::model::{Address, Node};
 use super::section::Section;
 use super::words::{is_token, quoted};
 
+/// Sessions know their nodes by numbers of 16 bits.
+const MOST: usize = u16::MAX as usize;
+
+/// Refuses more than can be told apart.
+pub(super) fn bound(nodes: &[Section<'_>]) {
+    if let Some(beyond) = nodes.get(MOST) {
+        let what = format!("there are {} nodes, at most {MOST} can be told apart", nodes.len());
+        beyond.problems.error(beyond.at(), what, "share them out among several Weirs");
+    }
+}
+
 /// One node.
 pub(super) fn read(section: &Section<'_>, name: Arc<str>, seen: &mut Seen) -> Node {
     let address = section.required_parsed("address", addresses::node);

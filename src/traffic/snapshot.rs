@@ -3,7 +3,7 @@
 //! names, and the generation before, from which everything that must live on is taken over by identity (pool name and
 //! node). Never changes once built.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
@@ -88,12 +88,16 @@ impl Secrets {
     }
 }
 
-/// Numbers of nodes are halves of a word in the session table.
+/// Numbers of nodes are halves of a word in the session table. The last one is no node's.
 const MOST_NUMBERS: u32 = u16::MAX as u32;
+/// From so many on, numbers of nodes that are gone are given to others.
+const MANY_NUMBERS: usize = 1 << 15;
 
 #[derive(Clone, Default)]
 struct Numbers {
     by_label: HashMap<Arc<str>, u32>,
+    /// Given back.
+    free: Vec<u32>,
     next_link: u64,
 }
 
@@ -101,7 +105,7 @@ impl Snapshot {
     /// Builds a generation.
     pub fn build(config: Arc<Config>, ground: &Ground<'_>) -> Self {
         let previous = ground.previous;
-        let numbers = previous.map(|before| before.numbers.clone()).unwrap_or_default();
+        let numbers = previous.map(Self::numbers_of_those_that_stay).unwrap_or_default();
         let mut making = Making { numbers, changed: Vec::new(), added: Vec::new() };
         let mut pools: Vec<_> =
             (0..config.pools.len()).map(|pool| build_pool(pool, &config, ground, &mut making)).collect();
@@ -128,6 +132,15 @@ impl Snapshot {
             numbers,
             config,
         }
+    }
+
+    fn numbers_of_those_that_stay(&self) -> Numbers {
+        let mut numbers = self.numbers.clone();
+        if numbers.by_label.len() >= MANY_NUMBERS {
+            let members = self.pools.iter().flat_map(|pool| &pool.members);
+            numbers.keep(&members.map(|member| &*member.label).collect());
+        }
+        numbers
     }
 
     /// The pool of that name.
@@ -369,14 +382,56 @@ fn by_number(members: &[Member]) -> Vec<Option<u16>> {
 }
 
 impl Numbers {
-    /// One that is never used again while the process lives, short of 65 536 different nodes.
+    /// One that was no other node's for as long as there are others: sessions are known by it. Names whose addresses change
+    /// use up any number of them.
     fn of(&mut self, label: &Arc<str>) -> u32 {
-        let next = u32::try_from(self.by_label.len()).unwrap_or(MOST_NUMBERS).min(MOST_NUMBERS);
-        *self.by_label.entry(Arc::clone(label)).or_insert(next)
+        if let Some(known) = self.by_label.get(label) {
+            return *known;
+        }
+        // None is free: all below this are taken.
+        let fresh = || u32::try_from(self.by_label.len()).unwrap_or(MOST_NUMBERS).min(MOST_NUMBERS);
+        let number = self.free.pop().unwrap_or_else(fresh);
+        self.by_label.insert(Arc::clone(label), number);
+        number
+    }
+
+    /// Forgets all others.
+    fn keep(&mut self, labels: &HashSet<&str>) {
+        let free = &mut self.free;
+        self.by_label.retain(|label, number| {
+            let stays = labels.contains(&**label);
+            if !stays {
+                free.push(*number);
+            }
+            stays
+        });
     }
 
     fn link(&mut self) -> u64 {
         self.next_link += 1;
         self.next_link
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_two_nodes_that_are_there_have_one_number_however_many_have_gone() {
+        let mut numbers = Numbers::default();
+        let labels = |from: usize| (from..from + 1000).map(|n| Arc::from(format!("n@{n}"))).collect::<Vec<Arc<str>>>();
+        let stays: Arc<str> = "stays".into();
+        let first = numbers.of(&stays);
+        for round in 0..100 {
+            let now = labels(round * 1000);
+            let given: HashSet<u32> = now.iter().chain([&stays]).map(|label| numbers.of(label)).collect();
+            assert_eq!(given.len(), 1001, "round {round}");
+            assert!(given.iter().all(|number| *number < MOST_NUMBERS), "round {round}");
+            if numbers.by_label.len() >= MANY_NUMBERS {
+                numbers.keep(&now.iter().chain([&stays]).map(|label| &**label).collect());
+            }
+        }
+        assert_eq!(numbers.of(&stays), first);
     }
 }

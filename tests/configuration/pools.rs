@@ -228,3 +228,14 @@ fn slow_start_of_one_node_is_warned_of() {
     assert_eq!(warnings("one", "nodes = [\"c\"]\nslow-start = \"60s\""), [""; 0]);
     assert_eq!(warnings("one", "nodes = [\"a\", \"b\"]\nslow-start = \"60s\""), [""; 0]);
 }
+
+#[test]
+fn more_nodes_than_sessions_can_tell_apart_are_refused() {
+    let node = |nth: usize| format!("[[node]]\nname = \"m{nth}\"\naddress = \"10.{}.{}.1\"\n", nth / 256, nth % 256);
+    let many: String = (0..65_533).map(node).collect();
+    let directory = Directory::new("many-nodes");
+    let pool = "[[pool]]\nname = \"web\"\nport = 8281\nnodes = [\"a\", \"b\"]\n";
+    let errors = directory.load(&format!("{NODES}\n{many}{pool}{SITE}")).map_err(|errors| errors.to_string());
+    let said = errors.expect_err("it is refused");
+    assert!(said.contains("there are 65536 nodes, at most 65535"), "{said}");
+}
