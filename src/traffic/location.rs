@@ -139,12 +139,15 @@ impl Mapping<'_> {
     /// To a site that leads to this node and port, or to a pool with this port under this name.
     fn elsewhere(&self, host: &Host, port: u16) -> Option<Vec<u8>> {
         let by_node = self.places.pools_at(host, port).flat_map(|pool| self.places.doors_into(pool));
-        let by_name = self.places.doors_of(host).filter(|door| {
+        // A site without this name is meant where the client came by it.
+        let public_host = if *host == Host::of(self.public_host) { Some(self.public_host) } else { None };
+        let open = public_host.into_iter().flat_map(|host| self.places.doors_open_to(host));
+        let by_name = self.places.doors_of(host).chain(open).filter(|door| {
             door.pools.iter().any(|pool| self.places.pool(*pool).is_some_and(|pool| pool.has_port(port)))
         });
         let doors: Vec<&Door> = by_node.chain(by_name).collect();
         // The same machine's plain port: whoever came by https stays there.
-        let same_machine = self.own.has_host(host) || *host == Host::of(self.public_host);
+        let same_machine = self.own.has_host(host) || public_host.is_some();
         if !self.secure && self.public.secure && same_machine && !doors.is_empty() {
             Some(self.place.at(self.public))
         } else {
@@ -244,6 +247,9 @@ fn without_dot(name: &[u8]) -> &[u8] {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use super::super::sites::Sites;
     use super::*;
     use crate::config::HostPattern;
 
@@ -269,8 +275,12 @@ mod tests {
     }
 
     fn door(host: &str, secure: bool, port: u16, pool: usize) -> Door {
-        let hosts = vec![HostPattern::Exact(host.into())];
-        Door { hosts, default: false, secure, port, public_port: None, pools: vec![pool] }
+        door_of(HostPattern::Exact(host.into()), secure, port, pool)
+    }
+
+    fn door_of(host: HostPattern, secure: bool, port: u16, pool: usize) -> Door {
+        let sites = Arc::new(Sites::new([(&host, 0)], None));
+        Door { hosts: vec![host], site: 0, sites, secure, port, public_port: None, pools: vec![pool] }
     }
 
     fn public(secure: bool, authority: &str, pool: usize) -> PublicName<'_> {
@@ -395,8 +405,7 @@ mod tests {
         let more = |places: &mut Places| {
             places.add_door(door("www.wso2.com", false, 80, 2));
             places.add_door(door("www.wso2.com", true, 443, 2));
-            let any = vec![HostPattern::Wildcard("apps.wso2.com".into())];
-            places.add_door(Door { hosts: any, ..door("", true, 443, 2) });
+            places.add_door(door_of(HostPattern::Wildcard("apps.wso2.com".into()), true, 443, 2));
         };
         let value = "https://10.0.0.2:9443/x";
         for (host, expected) in [

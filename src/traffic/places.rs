@@ -8,6 +8,7 @@ use std::sync::Arc;
 use foldhash::fast::RandomState as FastHash;
 
 use super::resolved::Resolved;
+use super::sites::Sites;
 use crate::config::{Action, Address, Config, HostPattern, Listener, Redirects, Site};
 
 /// All nodes, and all ways to them.
@@ -19,6 +20,8 @@ pub struct Places {
     by_node: HashMap<(Host, u16), Vec<usize>, FastHash>,
     /// Doors, by their exact names.
     by_host: HashMap<Host, Vec<usize>, FastHash>,
+    /// Doors that take hosts without having their names: two for each listener at most.
+    open_doors: Vec<usize>,
 }
 
 /// A host as an authority names it.
@@ -47,8 +50,10 @@ pub struct PoolPlaces {
 pub struct Door {
     /// The names that it answers to.
     pub hosts: Vec<HostPattern>,
-    /// Whether it takes what no other site takes.
-    pub default: bool,
+    /// Which site of its listener it is.
+    pub site: usize,
+    /// All sites of the listener.
+    pub sites: Arc<Sites>,
     /// Whether it speaks TLS.
     pub secure: bool,
     /// The port that it is bound to.
@@ -61,7 +66,7 @@ pub struct Door {
 
 impl Places {
     /// What the configuration says, with the addresses of nodes that have names.
-    pub fn new(config: &Config, resolved: &Resolved) -> Self {
+    pub fn new(config: &Config, resolved: &Resolved, hosts: &[Arc<Sites>]) -> Self {
         let mut places = Self::default();
         config.pools.iter().for_each(|pool| places.add_pool(pool.tls.is_some(), pool.redirects.clone()));
         for (index, pool) in config.pools.iter().enumerate() {
@@ -70,9 +75,12 @@ impl Places {
                 hosts_of(&node.address, resolved).for_each(|host| places.add_node(index, host, port));
             }
         }
-        for site in &config.sites {
-            for listener in site.listeners.iter().filter_map(|index| config.listeners.get(*index)) {
-                places.add_door(Door::new(site, listener));
+        for (index, site) in config.sites.iter().enumerate() {
+            for listener in &site.listeners {
+                let Some((listener, sites)) = config.listeners.get(*listener).zip(hosts.get(*listener)) else {
+                    continue;
+                };
+                places.add_door(Door::new((index, site), (listener, sites)));
             }
         }
         // A site that has a pool for its own leads there sooner than one with a route to it.
@@ -103,6 +111,9 @@ impl Places {
         for pool in &door.pools {
             self.pools.get_mut(*pool).into_iter().for_each(|pool| pool.doors.push(index));
         }
+        if door.sites.opens(door.site) {
+            self.open_doors.push(index);
+        }
         for host in door.hosts.iter().filter_map(exact) {
             self.by_host.entry(Host::of(host.as_bytes())).or_default().push(index);
         }
@@ -128,6 +139,12 @@ impl Places {
     /// Sites that have exactly this name.
     pub fn doors_of(&self, host: &Host) -> impl Iterator<Item = &Door> {
         self.by_host.get(host).into_iter().flatten().filter_map(|door| self.doors.get(*door))
+    }
+
+    /// Sites that take this host without having its name.
+    pub fn doors_open_to<'p>(&'p self, host: &'p [u8]) -> impl Iterator<Item = &'p Door> {
+        let open = self.open_doors.iter().filter_map(|door| self.doors.get(*door));
+        open.filter(move |door| door.takes(host))
     }
 }
 
@@ -161,7 +178,7 @@ impl PoolPlaces {
 }
 
 impl Door {
-    fn new(site: &Site, listener: &Listener) -> Self {
+    fn new((index, site): (usize, &Site), (listener, sites): (&Listener, &Arc<Sites>)) -> Self {
         let routes = site.routes.iter().filter_map(|route| match route.action {
             Action::Pool(pool) => Some(pool),
             _ => None,
@@ -174,7 +191,8 @@ impl Door {
         }
         Self {
             hosts: site.hosts.clone(),
-            default: site.default,
+            site: index,
+            sites: Arc::clone(sites),
             secure: listener.tls.is_some(),
             port: listener.bind.port(),
             public_port: listener.public_port,
@@ -182,18 +200,9 @@ impl Door {
         }
     }
 
-    /// Whether it takes requests for this host.
+    /// Whether it takes requests for this host, in any case.
     pub fn takes(&self, host: &[u8]) -> bool {
-        let fits = |pattern: &HostPattern| match pattern {
-            HostPattern::Exact(name) => name.as_bytes().eq_ignore_ascii_case(host),
-            HostPattern::Wildcard(name) => host.len().checked_sub(name.len() + 1).is_some_and(|before| {
-                let (_, rest) = host.split_at(before);
-                before > 0
-                    && rest.first() == Some(&b'.')
-                    && rest.get(1..).is_some_and(|rest| rest.eq_ignore_ascii_case(name.as_bytes()))
-            }),
-        };
-        self.default || self.hosts.iter().any(fits)
+        self.sites.find_written(host) == Some(self.site)
     }
 
     /// A host that a client can ask it by.

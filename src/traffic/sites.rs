@@ -81,6 +81,22 @@ impl Sites {
         }
     }
 
+    /// The site of a host as somebody wrote it: in any case, perhaps with a final dot.
+    pub fn find_written(&self, host: &[u8]) -> Option<usize> {
+        in_lower_case(host, |host| self.find(host)).unwrap_or(self.default)
+    }
+
+    /// Whether a site has this host, as somebody wrote it, among its names.
+    pub fn names(&self, host: &[u8]) -> bool {
+        let named = in_lower_case(host, |host| self.find_exact(host).or_else(|| self.find_wildcard(host)));
+        named.flatten().is_some()
+    }
+
+    /// Whether this site takes hosts without having their names.
+    pub fn opens(&self, site: usize) -> bool {
+        self.default == Some(site) || self.nameless == Some(site)
+    }
+
     fn without_a_name(&self, host: &[u8]) -> Option<usize> {
         let is_address = || std::str::from_utf8(host).is_ok_and(|host| host.parse::<Ipv4Addr>().is_ok());
         self.nameless.filter(|_| matches!(host, [] | [b'[', ..]) || is_address())
@@ -119,6 +135,19 @@ impl Sites {
         dots.filter_map(|(dot, _)| host.get(dot + 1..)).find_map(|ending| self.wildcard.get(ending).copied())
     }
 }
+
+/// Nothing where it is longer than any name.
+fn in_lower_case<T>(host: &[u8], look: impl FnOnce(&[u8]) -> T) -> Option<T> {
+    let host = host.strip_suffix(b".").unwrap_or(host);
+    let mut lower = [0; LONGEST_NAME];
+    let lower = lower.get_mut(..host.len())?;
+    lower.copy_from_slice(host);
+    lower.make_ascii_lowercase();
+    Some(look(lower))
+}
+
+/// No name of DNS is longer (RFC 1035 2.3.4).
+const LONGEST_NAME: usize = 255;
 
 fn unbracketed(name: &str) -> &str {
     name.strip_prefix('[').and_then(|name| name.strip_suffix(']')).unwrap_or(name)
@@ -215,6 +244,30 @@ mod tests {
         }
         assert!(!sites(&["a.b", "*.c"], None).by_address());
         assert_eq!(Sites::default().of_hello(None, came_to("10.0.0.1")), None);
+    }
+
+    #[test]
+    fn a_name_of_ours_is_known_in_any_spelling_and_a_default_makes_no_name_ours() {
+        let sites = sites(&["esb.test", "*.wso2.com", "::1"], Some(9)).with_nameless(Some(8));
+        let long = "a".repeat(255 - ".wso2.com".len()) + ".wso2.com";
+        for (host, expected) in [
+            ("esb.test", true),
+            ("ESB.test.", true),
+            ("a.WSO2.com", true),
+            ("[::1]", true),
+            (&long, true),
+            (&format!("a{long}"), false),
+            ("wso2.com", false),
+            ("esb.test.evil.org", false),
+            ("10.0.0.1", false),
+            ("", false),
+        ] {
+            assert_eq!(sites.names(host.as_bytes()), expected, "{host}");
+        }
+        let found = ["ESB.test.", "a.WSO2.com", "[::1]", "10.0.0.1", "Other.test", &format!("a{long}")];
+        let found = found.map(|host| sites.find_written(host.as_bytes()));
+        assert_eq!(found, [0, 1, 2, 8, 9, 9].map(Some));
+        assert_eq!([0, 8, 9].map(|site| sites.opens(site)), [false, true, true]);
     }
 
     #[test]

@@ -27,7 +27,7 @@ pub struct Snapshot {
     /// What it was built from.
     pub config: Arc<Config>,
     /// Which site a host means, by listener (same order as in the configuration).
-    pub hosts: Vec<Sites>,
+    pub hosts: Vec<Arc<Sites>>,
     /// What sites do with their requests, same order as in the configuration.
     pub sites: Vec<SiteRules>,
     /// The pools, same order as in the configuration.
@@ -116,9 +116,9 @@ impl Snapshot {
             .flat_map(|before| before.config.sites.iter().zip(&before.sites))
             .map(|(site, rules)| (&*site.name, rules))
             .collect();
+        let hosts: Vec<_> = (0..config.listeners.len()).map(|listener| Arc::new(hosts_of(&config, listener))).collect();
         Self {
             generation: ground.generation,
-            hosts: (0..config.listeners.len()).map(|listener| hosts_of(&config, listener)).collect(),
             sites: config
                 .sites
                 .iter()
@@ -126,7 +126,8 @@ impl Snapshot {
                 .collect(),
             doors: config.listeners.iter().map(|listener| doors(listener, ground)).collect(),
             pools,
-            places: Places::new(&config, ground.resolved),
+            places: Places::new(&config, ground.resolved, &hosts),
+            hosts,
             changed,
             added,
             numbers,
