@@ -80,11 +80,11 @@ impl Answering<'_> {
                 "ask with the other scheme",
             ));
         };
-        let on_port = |index: &&usize| question.port.is_some_and(|port| listeners[**index].bind.port() == port);
+        let on_port = question.port.map(|port| reached_by(listeners, &fitting, port)).unwrap_or_default();
         let knows = |index: &&usize| self.knows_host(**index, question);
-        let both = fitting.iter().find(|index| on_port(index) && knows(index));
+        let both = on_port.iter().find(knows);
         let said = |how: String| format!("{scheme}{how}");
-        Ok(match (both.or_else(|| fitting.iter().find(on_port)), question.port) {
+        Ok(match (both.or_else(|| on_port.first()), question.port) {
             (Some(index), Some(port)) => (*index, said(format!("on port {port}"))),
             (_, port) => {
                 let none = port.map(|port| format!("; none is on port {port}")).unwrap_or_default();
@@ -225,6 +225,15 @@ impl Answering<'_> {
     fn settings(&self, listener: usize) -> &Listener {
         &self.generation.snapshot.config.listeners[listener]
     }
+}
+
+/// Those that clients reach by this port; where it is nobody's, those that are bound to it: so it is known on this machine.
+fn reached_by(listeners: &[Listener], fitting: &[usize], port: u16) -> Vec<usize> {
+    let those = |port_of: fn(&Listener) -> u16| {
+        fitting.iter().copied().filter(|index| port_of(&listeners[*index]) == port).collect::<Vec<_>>()
+    };
+    let public = those(|listener| listener.public_port.unwrap_or(listener.bind.port()));
+    if public.is_empty() { those(|listener| listener.bind.port()) } else { public }
 }
 
 /// Not the request's own, but as evenly spread.

@@ -431,3 +431,17 @@ fn a_url_finds_the_listener_that_a_client_would_come_to() {
     assert_eq!(world.why_json(&["--host", "esb.test", "--path", "/s"])["listener"], "http");
     assert_eq!(world.why_json(&["https://esb.test/", "--listener", "http"])["listener"], "http");
 }
+
+#[test]
+fn a_url_finds_the_listener_by_the_port_that_clients_see() {
+    let text = "public-port = 443";
+    let world = with("", |plan| plan.secure().listener(text));
+    // Both listeners say so; the scheme tells them apart.
+    let told = world.why_json(&["https://esb.test/s"]);
+    assert_eq!(told["listener"], "https");
+    assert!(told["steps"][0].as_str().is_some_and(|step| step.ends_with("speaks https, on port 443")), "{told}");
+    // On this machine the bound port is the one that is known.
+    let https = world.weir.https().port();
+    let told = world.why_json(&[&format!("https://esb.test:{https}/s")]);
+    assert!(told["steps"][0].as_str().is_some_and(|step| step.ends_with(&format!("on port {https}"))), "{told}");
+}
