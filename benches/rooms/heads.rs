@@ -49,6 +49,7 @@ pub(crate) fn up(criterion: &mut Criterion) {
             upgrade: false,
             expect: false,
             default_host: b"esb.wso2.com",
+            default_authority: b"esb.wso2.com",
             edits,
         };
         room(criterion, &format!("up/{kind}"), 0, || {

@@ -90,8 +90,9 @@ pub(crate) struct ListenerRun {
     /// Most open connections, and most of one client.
     pub(crate) most: Option<u32>,
     pub(crate) most_per_client: Option<u32>,
-    /// The host for an HTTP/1.0 client that names none.
+    /// The host for an HTTP/1.0 client that names none, alone and with the port.
     pub(crate) default_host: String,
+    pub(crate) default_authority: String,
     pub(crate) counters: Arc<ListenerCounters>,
 }
 
@@ -269,6 +270,7 @@ impl Generation {
                 trusted_proxies: listener.trusted_proxies.clone(),
                 most: listener.max_connections,
                 most_per_client: listener.max_connections_per_client,
+                default_authority: default_authority(config, listener),
                 default_host: default_host(config, listener),
                 counters: metrics.listener(&listener.name),
             });
@@ -396,5 +398,14 @@ fn default_host(config: &Config, listener: &config::Listener) -> String {
     };
     let find = |is_it: fn(&config::Site) -> bool| config.sites.iter().filter(here).find(|site| is_it(site));
     let takes = find(|site| site.nameless).or_else(|| find(|site| site.default));
-    takes.and_then(exact).unwrap_or_else(|| listener.bind.to_string())
+    let host = takes.and_then(exact).unwrap_or_else(|| listener.bind.ip().to_string());
+    let bare_ipv6 = host.contains(':') && !host.starts_with('[');
+    if bare_ipv6 { format!("[{host}]") } else { host }
+}
+
+fn default_authority(config: &Config, listener: &config::Listener) -> String {
+    let host = default_host(config, listener);
+    let usual = if listener.tls.is_some() { 443 } else { 80 };
+    let port = listener.public_port.unwrap_or(listener.bind.port());
+    if port == usual { host } else { format!("{host}:{port}") }
 }

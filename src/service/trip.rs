@@ -209,6 +209,7 @@ impl<'r> Trip<'r> {
             upgrade: self.wants_upgrade(),
             expect,
             default_host: listener.default_host.as_bytes(),
+            default_authority: listener.default_authority.as_bytes(),
             edits: Some(&self.rules().request),
         };
         let from = self.forwarded();
@@ -226,7 +227,10 @@ impl<'r> Trip<'r> {
 
     /// What the answer's head is written with.
     pub(crate) fn down<'d>(&'d self, answer: &AnswerHead, framing: DownFraming, keep_alive: bool) -> Down<'d> {
-        let (secure, port) = self.origin();
+        let ((secure, port), listener) = (self.origin(), self.place.listener());
+        // Of a scheme that a proxy speaks for us our own port says nothing.
+        let ours = secure == self.connection.secure();
+        let unnamed = if ours { &listener.default_authority } else { &listener.default_host };
         Down {
             version: self.head.version(),
             framing,
@@ -235,7 +239,7 @@ impl<'r> Trip<'r> {
             via: self.site().is_some_and(|site| site.via),
             public: PublicName {
                 secure,
-                authority: self.asked_host().map_or(self.place.listener().default_host.as_bytes(), |host| host.raw),
+                authority: self.asked_host().map_or(unnamed.as_bytes(), |host| host.raw),
                 target: self.head.target_up(),
                 pool: self.pool,
                 translated: port != self.place.listener().port,

@@ -36,6 +36,8 @@ pub struct Up<'a> {
     pub expect: bool,
     /// The host for clients of HTTP/1.0 that name none.
     pub default_host: &'a [u8],
+    /// The same with its port, as they would have written it.
+    pub default_authority: &'a [u8],
     /// What site and route change.
     pub edits: Option<&'a FieldEdits>,
 }
@@ -43,7 +45,7 @@ pub struct Up<'a> {
 /// Writes the head that a node reads.
 pub fn write_request(out: &mut Vec<u8>, head: &RequestHead, from: &Forwarded<'_>, up: &Up<'_>) {
     let host = head.host();
-    let host_up = host.map_or(up.default_host, |host| host.raw);
+    let host_up = host.map_or(up.default_authority, |host| host.raw);
     out.reserve(head.size() + USUAL_ADDED);
     let mut run = head.run();
     if run.is_empty() {
@@ -404,6 +406,7 @@ mod tests {
         upgrade: false,
         expect: true,
         default_host: b"esb.wso2.com",
+        default_authority: b"esb.wso2.com:8443",
         edits: None,
     };
     const OURS: &str = "X-Forwarded-Host: esb.wso2.com\r\nX-Forwarded-Server: esb.wso2.com\r\n";
@@ -444,7 +447,7 @@ mod tests {
         let absolute = written("GET https://A?q HTTP/1.1\r\nHost: a\r\n\r\n", &FROM, &UP);
         assert!(absolute.starts_with("GET /?q HTTP/1.1\r\nHost: A\r\nX-Forwarded-Host: a\r\n"), "{absolute}");
         let old = written("GET / HTTP/1.0\r\n\r\n", &FROM, &UP);
-        assert_eq!(old, format!("GET / HTTP/1.1\r\nHost: esb.wso2.com\r\n{}", ordinary("192.0.2.7")));
+        assert_eq!(old, format!("GET / HTTP/1.1\r\nHost: esb.wso2.com:8443\r\n{}", ordinary("192.0.2.7")));
     }
 
     #[test]

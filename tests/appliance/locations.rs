@@ -73,6 +73,37 @@ fn a_node_is_shown_as_the_site_that_leads_to_it() {
 }
 
 #[test]
+fn a_client_that_came_by_address_is_led_to_an_address() {
+    let (plain, secure, manager) = (parrot(), parrot(), parrot());
+    let mut weir = cluster(&plain, &secure, &manager, "");
+    let (http, https, s) = (weir.http().port(), weir.https().port(), secure.port());
+    for key in ["nameless", "default"] {
+        let hosts = "hosts = [\"esb.test\"]\n";
+        weir.edit(|text| text.replace("nameless = true\n", "").replace(hosts, &format!("{hosts}{key} = true\n")));
+        weir.reload();
+        for host in ["127.0.0.1", "127.0.0.3"] {
+            let say = format!("Location: https://{host}:{s}/a");
+            let expected = format!("https://{host}:{https}/a");
+            assert_eq!(told(weir.client(), &format!("{host}:{http}"), &say), expected, "{key}");
+        }
+        let foreign = format!("https://other.test:{s}/a");
+        assert_eq!(told(weir.client(), "127.0.0.1", &format!("Location: {foreign}")), foreign, "{key}");
+    }
+}
+
+#[test]
+fn a_client_that_names_no_host_keeps_its_port() {
+    let origin = parrot();
+    let weir = Plan::before(&[&origin]).site("nameless = true").start();
+    let host = format!("esb.test:{}", weir.http().port());
+    let say = format!("X-Say: Location: http://127.0.0.1:{}/a", origin.port());
+    let answer = weir.client().ask(format!("GET / HTTP/1.0\r\n{say}\r\n\r\n"));
+    assert_eq!(answer.field("location"), Some(format!("http://{host}/a")));
+    assert_eq!(origin.last().values("host"), [host.as_str()]);
+    assert_eq!(origin.last().values("x-forwarded-host"), ["esb.test"]);
+}
+
+#[test]
 fn what_names_no_node_of_ours_is_left_alone() {
     let (plain, secure, manager) = (parrot(), parrot(), parrot());
     let weir = cluster(&plain, &secure, &manager, "");

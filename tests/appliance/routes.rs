@@ -152,6 +152,21 @@ fn a_redirect_that_would_lead_back_hides_no_route_behind_it() {
 }
 
 #[test]
+fn a_client_that_names_no_host_is_redirected_to_where_it_asked() {
+    let more = "[[site]]\nname = \"rest\"\nlistener = \"http\"\nnameless = true\npool = \"app\"\n\
+        [[site.route]]\nprefix = \"/s\"\nredirect = { scheme = \"https\" }\n\
+        [[site.route]]\nprefix = \"/a\"\nredirect = { path = \"/there\" }\n";
+    let weir = Plan::before(&[&Origin::named("n")]).more(more).start();
+    let port = weir.http().port();
+    for (target, expected) in
+        [("/s", "https://127.0.0.1/s".to_owned()), ("/a", format!("http://127.0.0.1:{port}/there"))]
+    {
+        let answer = weir.client().ask(format!("GET {target} HTTP/1.0\r\n\r\n"));
+        assert_eq!(answer.field("location"), Some(expected));
+    }
+}
+
+#[test]
 fn a_site_that_only_redirects_needs_no_pool() {
     let weir = Plan::text(
         "state-dir = \"$dir\"\nthreads = 1\n[admin]\nbind = \"127.0.0.1:$admin\"\n\
