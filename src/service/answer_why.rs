@@ -3,6 +3,7 @@
 
 use std::net::IpAddr;
 
+use super::gate;
 use super::generation::Generation;
 use super::query::Trouble;
 use super::question::{Explained, Judged, Question};
@@ -10,9 +11,11 @@ use super::worker::Shared;
 use crate::config::{Action, Listener};
 use crate::traffic::belonging::{self, Asking, Belonging};
 use crate::traffic::client::client_of;
-use crate::traffic::plain_path::Room;
+use crate::traffic::plain_path::{Room, Unclear};
 use crate::traffic::pool::{Choice, Meant, Pool, Tried, Wanted, Wish};
+use crate::traffic::redirect;
 use crate::traffic::refusal::Refusal;
+use crate::traffic::rules::SiteRules;
 use crate::traffic::state::Reason;
 use crate::traffic::tick::Tick;
 use crate::traffic::why::Why;
@@ -29,6 +32,13 @@ pub(crate) fn answer(shared: &Shared, question: &Question) -> Result<Explained, 
     };
     answering.listen(question)?;
     Ok(answering.told)
+}
+
+/// Where the request came in, and by whom.
+struct Came {
+    listener: usize,
+    peer: IpAddr,
+    client: IpAddr,
 }
 
 struct Answering<'g> {
@@ -52,7 +62,7 @@ impl Answering<'_> {
         self.told.listener = name;
         let lines = self.head.fields().filter(|field| field.kind == FieldKind::XForwardedFor).map(|field| field.value);
         let client = client_of(question.client, self.settings(index).trusted_proxies.as_deref(), lines);
-        self.find_site(index, client)
+        self.find_site(&Came { listener: index, peer: question.client, client })
     }
 
     /// The one asked for; else the first that the URL fits, by scheme and port, and that has a site for the host. With how
@@ -105,23 +115,24 @@ impl Answering<'_> {
         self.generation.snapshot.hosts.get(listener).is_some_and(|hosts| hosts.find(name).is_some())
     }
 
-    fn find_site(&mut self, listener: usize, client: IpAddr) -> Result<(), Trouble> {
+    fn find_site(&mut self, came: &Came) -> Result<(), Trouble> {
         let host = self.head.host().map_or(&b""[..], |host| host.name).to_vec();
-        let found = self.generation.snapshot.hosts.get(listener).and_then(|hosts| hosts.find(&host));
+        let found = self.generation.snapshot.hosts.get(came.listener).and_then(|hosts| hosts.find(&host));
         let Some(site) = found else { return self.refuse(Refusal::UnknownHost) };
         let settings = &self.generation.snapshot.config.sites[site];
         self.told.site = Some(settings.name.to_string());
         let how = if settings.default { "takes this host, or as the default" } else { "takes this host" };
         self.step(format!("site {}: {how}", settings.name));
-        self.find_route(site, client)
+        self.find_route(site, came)
     }
 
-    fn find_route(&mut self, site: usize, client: IpAddr) -> Result<(), Trouble> {
-        let rules = &self.generation.snapshot.sites[site];
-        let Ok(route) = rules.find(&self.head, &mut Room::default(), &|_| false) else {
-            return self.refuse(Refusal::PathUnclear);
-        };
+    fn find_route(&mut self, site: usize, came: &Came) -> Result<(), Trouble> {
+        let (rules, client) = (&self.generation.snapshot.sites[site], came.client);
+        let Ok(route) = self.route(rules, came) else { return self.refuse(Refusal::PathUnclear) };
         let own = rules.of(route);
+        if route.is_none() && self.generation.snapshot.config.sites[site].pool.is_none() {
+            return self.refuse(Refusal::RedirectLoop);
+        }
         if route.is_some() {
             self.told.route = Some(own.name.to_string());
             self.step(format!("route {}: the first that matches", own.name));
@@ -143,6 +154,19 @@ impl Answering<'_> {
         };
         self.told.why = "answered".to_owned();
         Ok(())
+    }
+
+    /// A redirect that leads back is not for this request, as in the exchange.
+    fn route(&self, rules: &SiteRules, came: &Came) -> Result<Option<usize>, Unclear> {
+        let secure = self.settings(came.listener).tls.is_some();
+        let from = self.generation.listeners[came.listener].forwarded(came.peer, b"", secure);
+        let asked = gate::asked(self.generation, came.listener, &from, &self.head);
+        let leads_back = |route: usize| match &rules.of(Some(route)).action {
+            Action::Redirect(redirect) => redirect::leads_back(redirect, &asked),
+            _ => false,
+        };
+        let skip = |route| leads_back(route) && rules.may_come(Some(route), came.client);
+        rules.find(&self.head, &mut Room::default(), &skip)
     }
 
     fn find_node(&mut self, pool: usize, client: IpAddr) -> Result<(), Trouble> {

@@ -5,11 +5,9 @@ use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 use std::time::SystemTime;
 
-use super::generation::{Limits, ListenerRun, Place};
+use super::generation::{Limits, Place};
 use super::worker::{Open, Worker};
 use crate::observe::{access, digits};
-use crate::traffic::access::holds;
-use crate::traffic::headers::Trust;
 use crate::traffic::refusal::Refusal;
 use crate::wire::HeadLimits;
 
@@ -156,15 +154,6 @@ impl Connection {
     /// The client's address without port, as it goes into X-Forwarded-For.
     pub(crate) fn peer_text(&self) -> &[u8] {
         self.peer_text.bytes.get(..self.peer_text.length).unwrap_or_default()
-    }
-
-    /// Whether X-Forwarded-* of this client are believed.
-    pub(crate) fn trust(&self, listener: &ListenerRun) -> Trust {
-        match &listener.trusted_proxies {
-            None => Trust::Append,
-            Some(networks) if holds(networks, self.peer.ip()) => Trust::Known,
-            Some(_) => Trust::Strip,
-        }
     }
 
     /// Its number in the log, since the process's start.

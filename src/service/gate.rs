@@ -1,16 +1,19 @@
 //! What a request must pass before a node is thought of: its site, its route, who may come, how often, how large.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
+use super::generation::Generation;
 use super::trip::Trip;
 use crate::config::{Action, Redirect};
 use crate::traffic::client::client_of;
+use crate::traffic::headers::Forwarded;
 use crate::traffic::places::Host;
 use crate::traffic::rate::{RateLimit, Verdict};
 use crate::traffic::redirect::{self, Url};
 use crate::traffic::refusal::Refusal;
-use crate::wire::{FieldKind, Framing};
+use crate::wire::{FieldKind, Framing, RequestHead};
 
 impl Trip<'_> {
     /// Finds the site by host, or refuses: never "the first site wins" by accident.
@@ -27,13 +30,18 @@ impl Trip<'_> {
     pub(crate) fn find_route(&mut self) -> Result<(), Refusal> {
         let Some(rules) = self.site_rules() else { return Err(Refusal::UnknownHost) };
         let mut room = self.connection.worker().paths.borrow_mut();
-        let leads_back = |route: usize| matches!(&rules.of(Some(route)).action, Action::Redirect(redirect) if self.leads_back(redirect));
+        let leads_back = |route: usize| match &rules.of(Some(route)).action {
+            Action::Redirect(redirect) => redirect::leads_back(redirect, &self.asked()),
+            _ => false,
+        };
         let mut found = rules.find(self.head, &mut room, &|_| false).map_err(|_| Refusal::PathUnclear)?;
         if found.is_some_and(leads_back) {
-            // It is not for this request; those behind it may be, and may deny it.
-            found = rules.find(self.head, &mut room, &leads_back).map_err(|_| Refusal::PathUnclear)?;
+            // It is not for this request; those behind it may be, and may deny it. Whom it keeps out stays out.
+            let client = self.client();
+            let skip = |route| leads_back(route) && rules.may_come(Some(route), client);
+            found = rules.find(self.head, &mut room, &skip).map_err(|_| Refusal::PathUnclear)?;
             if found.is_none() {
-                self.site().and_then(|site| site.pool).ok_or(Refusal::UnknownHost)?;
+                self.site().and_then(|site| site.pool).ok_or(Refusal::RedirectLoop)?;
             }
         }
         drop(room);
@@ -80,23 +88,8 @@ impl Trip<'_> {
         location
     }
 
-    /// Whether a redirect would lead to the very URL that was asked for: one to https, of a client whose TLS ended at a
-    /// trusted proxy. Then it is not for this request.
-    fn leads_back(&self, redirect: &Redirect) -> bool {
-        let mut own = Vec::with_capacity(256);
-        redirect::own(&mut own, &self.asked());
-        own == self.location(redirect)
-    }
-
     fn asked(&self) -> Url<'_> {
-        let (secure, port) = self.origin();
-        let default_host = self.place.listener().default_host.as_bytes();
-        let host = self.asked_host().map_or(default_host, |host| host.name);
-        // The scheme that a redirect leads to may be served on a port that clients see under another number.
-        let known = Host::of(host);
-        let mut doors = self.place.generation.snapshot.places.doors_of(&known);
-        let other_port = doors.find(|door| door.secure != secure).and_then(|door| door.public_port);
-        Url { secure, host, port, other_port, target: self.head.target() }
+        asked(&self.place.generation, self.place.listener, &self.forwarded(), self.head)
     }
 
     /// Refuses a body that says itself that it is too long.
@@ -122,4 +115,22 @@ impl Trip<'_> {
         let lines = self.head.fields().filter(|field| field.kind == FieldKind::XForwardedFor).map(|field| field.value);
         client_of(peer, trusted, lines)
     }
+}
+
+/// What was asked for, as far as anybody whom we may believe knows.
+pub(super) fn asked<'a>(
+    generation: &'a Generation,
+    listener: usize,
+    from: &Forwarded<'_>,
+    head: &'a RequestHead,
+) -> Url<'a> {
+    let snapshot = &generation.snapshot;
+    let host = from.host_of_ours(head, snapshot.hosts.get(listener).map(Arc::as_ref));
+    let (secure, port) = from.origin(head, host);
+    let host = host.map_or(generation.listeners[listener].default_host.as_bytes(), |host| host.name);
+    // The scheme that a redirect leads to may be served on a port that clients see under another number.
+    let known = Host::of(host);
+    let mut doors = snapshot.places.doors_of(&known).chain(snapshot.places.doors_open_to(host));
+    let other_port = doors.find(|door| door.secure != secure).and_then(|door| door.public_port);
+    Url { secure, host, port, other_port, target: head.target() }
 }

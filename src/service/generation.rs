@@ -2,7 +2,7 @@
 //! nothing up by name.
 
 use std::collections::HashSet;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, SystemTime};
@@ -26,6 +26,7 @@ use crate::observe::logs::Sink;
 use crate::observe::metrics::{
     Finished, ListenerCounters, NodeCounters, Open, PoolCounters, RouteCounters, SiteCounters,
 };
+use crate::traffic::headers::{Forwarded, Trust};
 use crate::traffic::snapshot::{self, Ground, Snapshot};
 
 /// One generation at work.
@@ -94,6 +95,14 @@ pub(crate) struct ListenerRun {
     pub(crate) default_host: String,
     pub(crate) default_authority: String,
     pub(crate) counters: Arc<ListenerCounters>,
+}
+
+impl ListenerRun {
+    /// What is known of where a request of this peer came from.
+    pub(crate) fn forwarded<'a>(&self, peer: IpAddr, client: &'a [u8], secure: bool) -> Forwarded<'a> {
+        let trust = Trust::of(peer, self.trusted_proxies.as_deref());
+        Forwarded { client, real: None, secure, port: self.port, public_port: self.public_port, trust }
+    }
 }
 
 /// A site at work.

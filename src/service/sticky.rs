@@ -114,7 +114,7 @@ impl Trip<'_> {
             return None;
         }
         let mut value = Vec::with_capacity(128);
-        own_cookie::set_cookie(&mut value, &sticky.cookie, tokens.token(member), attributes, self.origin().0);
+        own_cookie::set_cookie(&mut value, &sticky.cookie, tokens.token(member), attributes, self.by_https());
         Some(value)
     }
 }

@@ -11,7 +11,7 @@ use super::generation::{Generation, Place};
 use crate::config;
 use crate::traffic::belonging::Belonging;
 use crate::traffic::edits::FieldEdits;
-use crate::traffic::headers::{AskedHost, Down, DownFraming, Forwarded, Trust, Up, UpFraming, write_request};
+use crate::traffic::headers::{Down, DownFraming, Forwarded, Trust, Up, UpFraming, write_request};
 use crate::traffic::location::PublicName;
 use crate::traffic::pool::Pool;
 use crate::traffic::refusal::Refusal;
@@ -177,26 +177,14 @@ impl<'r> Trip<'r> {
         Tick::from_millis(self.connection.worker().clock.now())
     }
 
-    /// Scheme (whether it is https) and port as the client saw them.
-    pub(super) fn origin(&self) -> (bool, u16) {
-        self.forwarded().origin(self.head)
+    /// Whether the client came by https, as far as anybody whom we may believe knows.
+    pub(super) fn by_https(&self) -> bool {
+        self.forwarded().secure(self.head)
     }
 
-    /// The host that the client asked, as far as anybody whom we may believe knows.
-    pub(super) fn asked_host(&self) -> Option<AskedHost<'_>> {
-        self.forwarded().host(self.head)
-    }
-
-    fn forwarded(&self) -> Forwarded<'_> {
-        let listener = self.place.listener();
-        Forwarded {
-            client: self.connection.peer_text(),
-            real: None,
-            secure: self.connection.secure(),
-            port: listener.port,
-            public_port: listener.public_port,
-            trust: self.connection.trust(listener),
-        }
+    pub(super) fn forwarded(&self) -> Forwarded<'_> {
+        let connection = self.connection;
+        self.place.listener().forwarded(connection.peer().ip(), connection.peer_text(), connection.secure())
     }
 
     /// Writes the head that goes up.
@@ -227,10 +215,12 @@ impl<'r> Trip<'r> {
 
     /// What the answer's head is written with.
     pub(crate) fn down<'d>(&'d self, answer: &AnswerHead, framing: DownFraming, keep_alive: bool) -> Down<'d> {
-        let ((secure, port), listener) = (self.origin(), self.place.listener());
+        let (from, listener) = (self.forwarded(), self.place.listener());
+        let host = from
+            .host_of_ours(self.head, self.place.generation.snapshot.hosts.get(self.place.listener).map(Arc::as_ref));
+        let (secure, port) = from.origin(self.head, host);
         // Of a scheme that a proxy speaks for us our own port says nothing.
-        let ours = secure == self.connection.secure();
-        let unnamed = if ours { &listener.default_authority } else { &listener.default_host };
+        let unnamed = if secure == from.secure { &listener.default_authority } else { &listener.default_host };
         Down {
             version: self.head.version(),
             framing,
@@ -239,10 +229,10 @@ impl<'r> Trip<'r> {
             via: self.site().is_some_and(|site| site.via),
             public: PublicName {
                 secure,
-                authority: self.asked_host().map_or(unnamed.as_bytes(), |host| host.raw),
+                authority: host.map_or(unnamed.as_bytes(), |host| host.raw),
                 target: self.head.target_up(),
                 pool: self.pool,
-                translated: port != self.place.listener().port,
+                translated: port != listener.port,
             },
             places: &self.ground.snapshot.places,
             edits: Some(&self.rules().response),

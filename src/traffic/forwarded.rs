@@ -2,6 +2,10 @@
 
 use std::net::IpAddr;
 
+use ipnet::IpNet;
+
+use super::access::holds;
+use super::sites::Sites;
 use crate::wire::{FieldKind, RequestHead, digits, split_authority};
 
 /// What a node is told about where the request came from.
@@ -33,6 +37,17 @@ pub enum Trust {
     Strip,
 }
 
+impl Trust {
+    /// What this peer is to a listener that trusts these proxies; `None` where nobody said whom.
+    pub fn of(peer: IpAddr, trusted: Option<&[IpNet]>) -> Self {
+        match trusted {
+            None => Self::Append,
+            Some(networks) if holds(networks, peer) => Self::Known,
+            Some(_) => Self::Strip,
+        }
+    }
+}
+
 /// Name and port of the place that a client asked, as far as they are known.
 #[derive(Clone, Copy, Debug)]
 pub struct AskedHost<'a> {
@@ -44,35 +59,50 @@ pub struct AskedHost<'a> {
 }
 
 impl Forwarded<'_> {
-    /// Scheme (whether it is https) and port as the client saw them, as far as anybody whom we may believe knows.
-    pub fn origin(&self, head: &RequestHead) -> (bool, u16) {
-        let secure = self.known(head, FieldKind::XForwardedProto).and_then(is_https).unwrap_or(self.secure);
+    /// Scheme (whether it is https) and port as the client saw them, as far as anybody whom we may believe knows. The host
+    /// is the one that it asked.
+    pub fn origin(&self, head: &RequestHead, host: Option<AskedHost<'_>>) -> (bool, u16) {
+        let secure = self.secure(head);
         let port = self.known(head, FieldKind::XForwardedPort).and_then(digits);
         let port = port.and_then(|port| u16::try_from(port).ok()).filter(|port| *port > 0);
-        (secure, port.unwrap_or_else(|| self.port_by_host(head, secure)))
+        (secure, port.unwrap_or_else(|| self.port_by_host(host, secure)))
+    }
+
+    /// Whether the client came by https.
+    pub fn secure(&self, head: &RequestHead) -> bool {
+        self.known(head, FieldKind::XForwardedProto).and_then(is_https).unwrap_or(self.secure)
     }
 
     /// A client writes its port into Host unless that is the scheme's own (RFC 9110 7.2). The port that we are bound to
     /// may be another one: behind address translation, a container's published port, a balancer of connections.
-    fn port_by_host(&self, head: &RequestHead, secure: bool) -> u16 {
+    fn port_by_host(&self, host: Option<AskedHost<'_>>, secure: bool) -> u16 {
         let default = if secure { 443 } else { 80 };
         // A proxy that ends TLS may have written our own port: that is no port for https.
         let same_scheme = secure == self.secure;
         let ours = self.public_port.filter(|_| same_scheme);
-        match self.host(head) {
+        match host {
             Some(AskedHost { port: Some(port), .. }) if same_scheme || port != self.port => port,
             Some(_) => ours.unwrap_or(default),
             None => ours.unwrap_or(if same_scheme { self.port } else { default }),
         }
     }
 
-    /// The host that the client asked: a trusted proxy may have written another one into Host.
+    /// The host that the client asked, as nodes are told: a trusted proxy may have written another one into Host.
     pub fn host<'h>(&self, head: &'h RequestHead) -> Option<AskedHost<'h>> {
-        let told = self.known(head, FieldKind::XForwardedHost).and_then(|raw| {
-            let (name, port) = split_authority(raw)?;
-            Some(AskedHost { raw, name, port })
-        });
-        told.or_else(|| head.host().map(|host| AskedHost { raw: host.raw, name: host.name, port: host.port }))
+        self.told_host(head).or_else(|| own_host(head))
+    }
+
+    /// The same, as a client may be led there. Many a proxy passes X-Forwarded-Host on as its client wrote it, so it
+    /// counts only where it is a name of one of the sites: Weir leads nobody to a stranger's host.
+    pub fn host_of_ours<'h>(&self, head: &'h RequestHead, sites: Option<&Sites>) -> Option<AskedHost<'h>> {
+        let told = self.told_host(head).filter(|told| sites.is_some_and(|sites| sites.names(told.name)));
+        told.or_else(|| own_host(head))
+    }
+
+    fn told_host<'h>(&self, head: &'h RequestHead) -> Option<AskedHost<'h>> {
+        let raw = self.known(head, FieldKind::XForwardedHost)?;
+        let (name, port) = split_authority(raw)?;
+        Some(AskedHost { raw, name, port })
     }
 
     /// What a trusted proxy says. Of several lines the last one is by the proxy that speaks to us; of a list in it the
@@ -84,6 +114,10 @@ impl Forwarded<'_> {
         let line = head.of_kind(kind).filter(|field| !field.hop).last()?.value;
         line.split(|byte| *byte == b',').next().map(<[u8]>::trim_ascii)
     }
+}
+
+fn own_host(head: &RequestHead) -> Option<AskedHost<'_>> {
+    head.host().map(|host| AskedHost { raw: host.raw, name: host.name, port: host.port })
 }
 
 /// Some proxies name a WebSocket's scheme, which differs from that of its handshake in name alone (RFC 6455 3).

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use std::io::Write;
 
 use super::edits::FieldEdits;
-pub use super::forwarded::{AskedHost, Forwarded, Trust};
+pub use super::forwarded::{Forwarded, Trust};
 use super::location::{PublicName, map_location, map_refresh};
 use super::places::Places;
 use crate::wire::{AnswerHead, Field, FieldKind, RequestHead, Version, digits};
@@ -109,7 +109,8 @@ fn goes_up(field: &Field<'_>, trust: Trust) -> bool {
 
 /// Where the request came from. The lines are always the same, so each piece between what differs is one.
 fn write_forwarded(out: &mut Vec<u8>, head: &RequestHead, default_host: &[u8], from: &Forwarded<'_>) {
-    let host = from.host(head).map_or(default_host, |host| host.name);
+    let asked = from.host(head);
+    let host = asked.map_or(default_host, |host| host.name);
     out.extend_from_slice(b"X-Forwarded-Host: ");
     out.extend_from_slice(host);
     out.extend_from_slice(b"\r\nX-Forwarded-Server: ");
@@ -121,7 +122,7 @@ fn write_forwarded(out: &mut Vec<u8>, head: &RequestHead, default_host: &[u8], f
         }
     }
     out.extend_from_slice(from.client);
-    let (secure, port) = from.origin(head);
+    let (secure, port) = from.origin(head, asked);
     let scheme: &[u8] = if secure { b"https" } else { b"http" };
     out.extend_from_slice(b"\r\nX-Forwarded-Proto: ");
     out.extend_from_slice(scheme);

@@ -34,10 +34,14 @@ pub fn location(out: &mut Vec<u8>, redirect: &Redirect, asked: &Url<'_>) {
     }
 }
 
-/// Appends the URL that was asked for, as [`location`] would write it.
-pub fn own(out: &mut Vec<u8>, asked: &Url<'_>) {
-    push_origin(out, asked.secure, asked.host, asked.port);
-    push_target(out, origin_form(asked.target), asked.host.is_empty());
+/// Whether it leads to the very URL that was asked for: to https, of a client whose TLS ended at a trusted proxy. Then it
+/// is not for this request.
+pub fn leads_back(redirect: &Redirect, asked: &Url<'_>) -> bool {
+    let (mut own, mut there) = (Vec::with_capacity(256), Vec::with_capacity(256));
+    push_origin(&mut own, asked.secure, asked.host, asked.port);
+    push_target(&mut own, origin_form(asked.target), asked.host.is_empty());
+    location(&mut there, redirect, asked);
+    own == there
 }
 
 const fn default_port(secure: bool) -> u16 {

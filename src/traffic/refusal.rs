@@ -63,6 +63,7 @@ refusals! {
     QueueFull 503 "queue-full" "Too many others wait for a server now. Please try again."
     QueueTimeout 503 "queue-timeout" "No server became free in time. Please try again."
     RateLimited 429 "rate-limited" "You come too often. Please wait a little."
+    RedirectLoop 421 "redirect-loop" "All that is here is a redirect to the place that you asked for."
     SendTimeout 504 "send-timeout" "The server did not take the request in time."
     SessionLost 503 "session-lost" "The server that has your session cannot answer now. Please try again."
     UnknownHost 421 "unknown-host" "No site of this name is served here."
@@ -160,6 +161,7 @@ mod tests {
     fn the_table_is_that_of_the_documents() {
         for (word, status) in [
             ("unknown-host", 421),
+            ("redirect-loop", 421),
             ("no-active-node", 503),
             ("body-too-large", 413),
             ("head-timeout", 408),
@@ -192,7 +194,7 @@ mod tests {
             assert_eq!(found.map(|refusal| refusal.status()), Some(status), "{word}");
         }
         let words: HashSet<_> = Refusal::ALL.iter().map(|refusal| refusal.word()).collect();
-        assert_eq!((words.len(), Refusal::ALL.len()), (28, 28), "each word means one thing");
+        assert_eq!((words.len(), Refusal::ALL.len()), (29, 29), "each word means one thing");
     }
 
     #[test]

@@ -445,3 +445,19 @@ fn a_url_finds_the_listener_by_the_port_that_clients_see() {
     let told = world.why_json(&[&format!("https://esb.test:{https}/s")]);
     assert!(told["steps"][0].as_str().is_some_and(|step| step.ends_with(&format!("on port {https}"))), "{told}");
 }
+
+#[test]
+fn what_is_asked_of_a_request_by_way_of_a_trusted_proxy_is_what_becomes_of_it() {
+    let routes = "[[site.route]]\nname = \"up\"\nredirect = { scheme = \"https\" }\nallow-from = [\"10.0.0.0/8\"]\n";
+    let proxied = |plan: Plan| plan.listener("trusted-proxies = [\"127.0.0.1\"]").site(routes);
+    let world = with("", proxied);
+    for (client, proto, action) in
+        [("10.1.2.3", "https", "pool"), ("10.1.2.3", "http", "redirect"), ("192.0.2.1", "https", "deny")]
+    {
+        let (from, by) = (format!("X-Forwarded-For: {client}"), format!("X-Forwarded-Proto: {proto}"));
+        let told = world.why_json(&["--host", "esb.test", "--header", &from, "--header", &by]);
+        assert_eq!(told["action"], action, "{client} by {proto}: {told}");
+        let answer = world.weir.client().ask(format!("GET / HTTP/1.1\r\nHost: esb.test\r\n{from}\r\n{by}\r\n\r\n"));
+        assert_eq!(answer.status, [200, 308, 403][usize::from(action != "pool") + usize::from(action == "deny")]);
+    }
+}

@@ -104,6 +104,20 @@ fn a_client_that_names_no_host_keeps_its_port() {
 }
 
 #[test]
+fn a_host_that_stands_in_a_field_alone_is_no_place_to_lead_to() {
+    let origin = parrot();
+    let weir = Plan::before(&[&origin]).listener("trusted-proxies = [\"127.0.0.1\"]").start();
+    let say = format!("Location: http://127.0.0.1:{}/a", origin.port());
+    for (told, expected) in [("evil.test:99", "http://esb.test/a"), ("esb.test:8080", "http://esb.test:8080/a")] {
+        let say = format!("{say}\r\nX-Forwarded-Host: {told}");
+        let answer = ask(weir.client(), "esb.test", &say);
+        assert_eq!(answer.field("location").as_deref(), Some(expected));
+        // What the proxy says is for the node to judge.
+        assert_eq!(origin.last().values("x-forwarded-host"), [told.split(':').next().unwrap_or_default()]);
+    }
+}
+
+#[test]
 fn what_names_no_node_of_ours_is_left_alone() {
     let (plain, secure, manager) = (parrot(), parrot(), parrot());
     let weir = cluster(&plain, &secure, &manager, "");

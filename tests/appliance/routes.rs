@@ -152,6 +152,41 @@ fn a_redirect_that_would_lead_back_hides_no_route_behind_it() {
 }
 
 #[test]
+fn a_redirect_that_would_lead_back_still_keeps_out_whom_it_lets_not_in() {
+    let origin = Origin::named("n");
+    let routes =
+        "[[site.route]]\nprefix = \"/carbon\"\nredirect = { scheme = \"https\" }\nallow-from = [\"10.0.0.0/8\"]\n";
+    let weir = Plan::before(&[&origin]).listener("trusted-proxies = [\"127.0.0.1\"]").site(routes).start();
+    for (client, proto, expected) in
+        [("192.0.2.1", "http", 403), ("192.0.2.1", "https", 403), ("10.1.2.3", "http", 308), ("10.1.2.3", "https", 200)]
+    {
+        let fields = format!("X-Forwarded-For: {client}\r\nX-Forwarded-Proto: {proto}\r\n");
+        assert_eq!(weir.client().ask(get("/carbon", &fields)).status, expected, "{client} by {proto}");
+    }
+}
+
+#[test]
+fn a_redirect_leads_to_no_host_that_stands_in_a_field_alone() {
+    // Many a proxy passes X-Forwarded-Host on as the client wrote it.
+    let origin = Origin::named("n");
+    let weir = Plan::before(&[&origin])
+        .listener("trusted-proxies = [\"127.0.0.1\"]")
+        .site("[[site.route]]\nredirect = { scheme = \"https\" }\n")
+        .more(&site("public", "default = true"))
+        .start();
+    for (told, expected) in [
+        ("evil.test", "https://esb.test/x"),
+        ("evil.test:99", "https://esb.test/x"),
+        ("esb.test.evil.test", "https://esb.test/x"),
+        ("public.test", "https://public.test/x"),
+        ("Public.test, inner", "https://Public.test/x"),
+    ] {
+        let answer = weir.client().ask(get("/x", &format!("X-Forwarded-Host: {told}\r\n")));
+        assert_eq!(answer.field("location").as_deref(), Some(expected), "{told}");
+    }
+}
+
+#[test]
 fn a_client_that_names_no_host_is_redirected_to_where_it_asked() {
     let more = "[[site]]\nname = \"rest\"\nlistener = \"http\"\nnameless = true\npool = \"app\"\n\
         [[site.route]]\nprefix = \"/s\"\nredirect = { scheme = \"https\" }\n\
@@ -180,7 +215,7 @@ fn a_site_that_only_redirects_needs_no_pool() {
     assert_eq!(weir.get("/robots.txt").text(), "none");
     // By way of a proxy that ended TLS there is nothing that could answer.
     let led_back = weir.client().ask(get("/", "X-Forwarded-Proto: https\r\n"));
-    assert_eq!(led_back.refusal(), "421 unknown-host");
+    assert_eq!(led_back.refusal(), "421 redirect-loop");
     assert_eq!(weir.client().ask("GET / HTTP/1.1\r\nHost: no.test\r\n\r\n").status, 421);
 }
 
