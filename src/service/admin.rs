@@ -15,6 +15,7 @@ use super::operate;
 use super::operators::Operators;
 use super::worker::Shared;
 use crate::config::Problem;
+use crate::traffic::member::Wants;
 use crate::traffic::operators::{Order, Word};
 use crate::traffic::outage::Served;
 use crate::traffic::state;
@@ -184,7 +185,7 @@ fn node_statuses(shared: &Shared) -> Vec<NodeStatus> {
                 in_flight: member.load.in_flight(),
                 sessions: pool.sessions.as_ref().map(|sessions| sessions.count_of(member.number)),
                 warmth: member.load.warmth() / 10,
-                queued: pool.waiting.len_for(Some(member.number)),
+                queued: pool.waiting.len_for(&Wants::Only(member.number)),
                 operator: order.map(Order::word),
                 deadline: order.and_then(|order| order.ends(super::operators::now())),
             }

@@ -10,7 +10,7 @@ use super::trip::{Ground, SessionWord, Trip};
 use super::upload::Upload;
 use crate::traffic::balance::Ask;
 use crate::traffic::belonging;
-use crate::traffic::member::{Held, Waiter, Waiting};
+use crate::traffic::member::{Held, Waiter, Waiting, Wants};
 use crate::traffic::pool::{Choice, Chosen, Meant, Pool, Wanted, Wish};
 use crate::traffic::refusal::Refusal;
 use crate::traffic::retry::{self, ConnectFailure, Failure, Next, Progress, Terms};
@@ -44,9 +44,12 @@ impl Trip<'_> {
             match self.choose(Meant::Yes) {
                 Choice::Node(chosen) => break chosen,
                 Choice::SessionLost => return Err(Refusal::SessionLost),
-                Choice::Nobody => return Err(Refusal::NoActiveNode),
+                Choice::Nobody => return Err(self.nobody_left()),
                 Choice::Full(wanted) => {
-                    let held = self.wait(wanted.node, &mut standing, upload).await?;
+                    let wants = self.pool().wants(wanted, &self.tries.failed);
+                    let waited = self.wait(wants, &mut standing, upload).await;
+                    // That it found no place is not the doing of a node that failed before.
+                    let held = waited.inspect_err(|_| self.member = None)?;
                     self.follow_pool();
                     if let Some(chosen) = held.and_then(|held| self.waited_for(held, wanted)) {
                         break chosen;
@@ -105,11 +108,10 @@ impl Trip<'_> {
         Attempt::at(chosen, self.now())
     }
 
-    /// Waits for a place, at that node or at any; none where it is worth to look again. Who stands in
-    /// the queue already waits on where he stood.
+    /// Waits for a place; none where it is worth to look again. Who stands in the queue already waits on where he stood.
     async fn wait(
         &mut self,
-        node: Option<u32>,
+        wants: Wants,
         standing: &mut Option<Standing>,
         upload: &mut Upload<'_, '_>,
     ) -> Result<Option<Held>, Refusal> {
@@ -126,10 +128,10 @@ impl Trip<'_> {
         let queue: &Waiting = &pool.waiting;
         let number = match standing {
             Some(standing) => {
-                queue.rejoin(standing.number, node, waiter);
+                queue.rejoin(standing.number, wants, waiter);
                 standing.number
             }
-            None => queue.join(node, waiter).map_err(|_| {
+            None => queue.join(wants, waiter).map_err(|_| {
                 counters.queued("full");
                 Refusal::QueueFull
             })?,
@@ -249,7 +251,7 @@ impl Trip<'_> {
         Progress {
             tries_done: self.tries.count,
             elapsed: self.tries.elapsed().unwrap_or_default(),
-            other_node_left: self.pool().has_another(self.belongs.bound, &tried, self.now()),
+            another: self.pool().another(self.belongs.bound, &tried, self.now()),
             sent: attempt.sent,
             reused: attempt.reused,
             answer_begun: self.answer_begun() || attempt.heard,
@@ -276,6 +278,11 @@ impl Trip<'_> {
     /// What went wrong with the last node that was tried.
     pub(super) fn last_failure(&self) -> Option<Refusal> {
         self.tries.failure.map(Failure::refusal)
+    }
+
+    /// None is left that could be asked: what the last one did is told, where one was asked.
+    fn nobody_left(&self) -> Refusal {
+        self.tries.failure.map_or(Refusal::NoActiveNode, |failure| self.refusal_for(failure))
     }
 
     /// What the client is told. Where nobody listens at any node any more that is the pool's state, not one node's.

@@ -162,7 +162,21 @@ impl Load {
 }
 
 /// Those who wait for a place at a node of the pool.
-pub type Waiting = Queue<Waiter>;
+pub type Waiting = Queue<Wants, Waiter>;
+
+/// Where a request waits for a place, by the numbers of nodes.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Wants {
+    /// At any but those where it has failed.
+    AnyBut(Vec<u32>),
+    /// At its session's own.
+    Only(u32),
+}
+
+impl Wants {
+    /// At any.
+    pub const ANY: Self = Self::AnyBut(Vec::new());
+}
 
 /// Wakes somebody who waits: with a place for him, or with none where it is worth to look again.
 pub type Waiter = Box<dyn FnOnce(Option<Held>) + Send>;
@@ -208,7 +222,7 @@ impl Post {
     pub fn serve(self: &Arc<Self>, now: Tick, unprobed: bool) {
         while !self.waiting.is_empty() && self.has_room() {
             let take = || self.take(now).map(|held| held.taken(unprobed));
-            let fits = |wants| if self.would_take(wants, now, unprobed) { take() } else { None };
+            let fits = |wants: &Wants| if self.would_take(wants, now, unprobed) { take() } else { None };
             let Some((waiter, held)) = self.waiting.next(fits) else { return };
             waiter(Some(held));
         }
@@ -223,11 +237,12 @@ impl Post {
         self.load.in_flight.load(Relaxed) > self.load.most.load(Relaxed)
     }
 
-    fn would_take(&self, wants: Option<u32>, now: Tick, unprobed: bool) -> bool {
+    fn would_take(&self, wants: &Wants, now: Tick, unprobed: bool) -> bool {
         match wants {
             _ if self.load.retired.load(Relaxed) => false,
-            Some(number) => number == self.number && self.state.takes_bound(now),
-            None => self.state.takes_new(now) || unprobed && self.state.takes_unprobed(now),
+            Wants::Only(number) => *number == self.number && self.state.takes_bound(now),
+            Wants::AnyBut(tried) if tried.contains(&self.number) => false,
+            Wants::AnyBut(_) => self.state.takes_new(now) || unprobed && self.state.takes_unprobed(now),
         }
     }
 }

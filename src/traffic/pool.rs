@@ -10,9 +10,9 @@ use parking_lot::Mutex;
 
 use super::balance::{Ask, Balancer, Candidates, last_resort};
 use super::cookies;
-use super::member::{Member, Waiting};
+use super::member::{Member, Waiting, Wants};
 use super::own_cookie::Tokens;
-use super::retry::Budget;
+use super::retry::{Another, Budget};
 use super::sessions::Sessions;
 use super::standby::Arrangement;
 use super::state::{Duty, NodeState, Reason};
@@ -107,16 +107,8 @@ impl Pool {
         if let Some(chosen) = self.preferred(wish, meant) {
             return Choice::Node(chosen);
         }
-        for tier in [Tier::Active, Tier::Standby, Tier::Backup] {
-            // That a standby was activated or a backup serves says more than that it was somebody's turn.
-            let why = match tier {
-                Tier::Standby if self.may_activate(wish.now) => Why::StandbyActivated,
-                Tier::Backup => Why::Backup,
-                _ => why(Why::Balanced),
-            };
-            if let Some(chosen) = self.of_tier(tier, why, wish, meant) {
-                return Choice::Node(chosen);
-            }
+        if let Some(chosen) = self.of_tiers(why(Why::Balanced), wish, meant) {
+            return Choice::Node(chosen);
         }
         if self.is_full(wish) {
             return Choice::Full(Wanted { node: None, why: why(Why::Balanced) });
@@ -125,9 +117,23 @@ impl Pool {
     }
 
     /// Whether another node is left that a request, whose session is `bound`, could try; asks without taking a turn.
-    pub fn has_another(&self, bound: Option<u32>, tried: &Tried, now: Tick) -> bool {
+    pub fn another(&self, bound: Option<u32>, tried: &Tried, now: Tick) -> Another {
         let wish = Wish { bound, returns: false, prefers: None, tried, failure: None, ask: Ask::default(), now };
-        matches!(self.choose(&wish, Meant::Asked), Choice::Node(_))
+        match self.choose(&wish, Meant::Asked) {
+            Choice::Node(_) => Another::Now,
+            Choice::Full(_) if self.has_room_to_wait() => Another::Later,
+            _ => Another::None,
+        }
+    }
+
+    /// What a request waits for that was told so, after it failed at those.
+    pub fn wants(&self, wanted: Wanted, tried: &Tried) -> Wants {
+        let number = |member: usize| self.members.get(member).map(|member| member.number);
+        wanted.node.map_or_else(|| Wants::AnyBut(tried.each().filter_map(number).collect()), Wants::Only)
+    }
+
+    fn has_room_to_wait(&self) -> bool {
+        self.settings.queue.is_some_and(|queue| self.waiting.len() < queue.size as usize)
     }
 
     /// Whether any node takes new requests.
@@ -137,7 +143,14 @@ impl Pool {
 
     /// Whether a request that is bound to no node gets one, as soon as there is room.
     pub fn serves(&self, now: Tick) -> bool {
-        self.has_active(now) || self.is_unprobed(now) && self.members.iter().any(|node| node.state.takes_unprobed(now))
+        self.serves_beside(&[], now)
+    }
+
+    /// The same for one that takes none of those numbers.
+    pub(super) fn serves_beside(&self, tried: &[u32], now: Tick) -> bool {
+        let others = || self.members.iter().filter(|member| !tried.contains(&member.number));
+        others().any(|member| member.state.takes_new(now))
+            || self.is_unprobed(now) && others().any(|member| member.state.takes_unprobed(now))
     }
 
     /// Whether no node is known to be good that serves, or could at once: then those that no probe has judged yet do, as
@@ -207,6 +220,19 @@ impl Pool {
             return None;
         }
         Some(self.take_at_last(index, wish, meant))
+    }
+
+    /// A node of the first tier that has one.
+    fn of_tiers(&self, balanced: Why, wish: &Wish<'_>, meant: Meant) -> Option<Chosen> {
+        [Tier::Active, Tier::Standby, Tier::Backup].into_iter().find_map(|tier| {
+            // That a standby was activated or a backup serves says more than that it was somebody's turn.
+            let why = match tier {
+                Tier::Standby if self.may_activate(wish.now) => Why::StandbyActivated,
+                Tier::Backup => Why::Backup,
+                _ => balanced,
+            };
+            self.of_tier(tier, why, wish, meant)
+        })
     }
 
     /// A node of one tier, by the pool's method.

@@ -11,26 +11,23 @@ use parking_lot::Mutex;
 /// No place stays free while somebody waits for it, if everyone who gives a place back does so before asking
 /// [`Queue::len`], and everyone who joins asks [`Queue::next`] once afterwards: one of the two sees the other.
 #[derive(Debug)]
-pub struct Queue<W> {
-    lines: Mutex<Lines<W>>,
+pub struct Queue<F, W> {
+    lines: Mutex<Lines<F, W>>,
     /// As many as wait in `lines`, to be read without its lock.
     count: AtomicUsize,
 }
 
-/// One line for each node that somebody waits for, and one for those who take any.
+/// One line for all who wait for the same.
 #[derive(Debug)]
-struct Lines<W> {
+struct Lines<F, W> {
     size: usize,
     last_ticket: u64,
-    waiting: BTreeMap<Wants, BTreeMap<u64, W>>,
+    waiting: BTreeMap<F, BTreeMap<u64, W>>,
     /// Who stands first in each line, in the order they came.
-    heads: BTreeMap<u64, Wants>,
+    heads: BTreeMap<u64, F>,
 }
 
-/// The node that must have a place; none: any.
-type Wants = Option<u32>;
-
-impl<W> Queue<W> {
+impl<F: Ord + Clone, W> Queue<F, W> {
     /// For at most `size` waiters.
     pub const fn new(size: usize) -> Self {
         let lines = Lines { size, last_ticket: 0, waiting: BTreeMap::new(), heads: BTreeMap::new() };
@@ -47,9 +44,9 @@ impl<W> Queue<W> {
         self.count.load(SeqCst)
     }
 
-    /// How many wait for this node, or for any.
-    pub fn len_for(&self, wants: Option<u32>) -> usize {
-        if self.is_empty() { 0 } else { self.lines.lock().waiting.get(&wants).map_or(0, BTreeMap::len) }
+    /// How many wait for just this.
+    pub fn len_for(&self, wants: &F) -> usize {
+        if self.is_empty() { 0 } else { self.lines.lock().waiting.get(wants).map_or(0, BTreeMap::len) }
     }
 
     /// Whether nobody waits.
@@ -57,8 +54,8 @@ impl<W> Queue<W> {
         self.len() == 0
     }
 
-    /// Waits for a place: at this node, or at any. The ticket is for leaving; a full queue gives the waiter back.
-    pub fn join(&self, wants: Option<u32>, waiter: W) -> Result<u64, W> {
+    /// Waits for a place that will do. The ticket is for leaving; a full queue gives the waiter back.
+    pub fn join(&self, wants: F, waiter: W) -> Result<u64, W> {
         let mut lines = self.lines.lock();
         if self.count.load(SeqCst) >= lines.size {
             return Err(waiter);
@@ -68,7 +65,7 @@ impl<W> Queue<W> {
     }
 
     /// Waits on, where the ticket stood: who was called, could not use the place, and had left the queue for it.
-    pub fn rejoin(&self, ticket: u64, wants: Option<u32>, waiter: W) {
+    pub fn rejoin(&self, ticket: u64, wants: F, waiter: W) {
         let mut lines = self.lines.lock();
         self.count.fetch_add(1, SeqCst);
         lines.insert(ticket, wants, waiter);
@@ -86,14 +83,14 @@ impl<W> Queue<W> {
         left.is_some()
     }
 
-    /// Takes out the first for whom `fit` has a place. `fit` is asked once for each node that somebody waits for, in
+    /// Takes out the first for whom `fit` has a place. `fit` is asked once for each thing that somebody waits for, in
     /// the order of who came first, until it gives a place. It must be quick and must not touch this queue.
-    pub fn next<S>(&self, mut fit: impl FnMut(Option<u32>) -> Option<S>) -> Option<(W, S)> {
+    pub fn next<S>(&self, mut fit: impl FnMut(&F) -> Option<S>) -> Option<(W, S)> {
         if self.is_empty() {
             return None;
         }
         let mut lines = self.lines.lock();
-        let (ticket, place) = lines.heads.iter().find_map(|(ticket, wants)| Some((*ticket, fit(*wants)?)))?;
+        let (ticket, place) = lines.heads.iter().find_map(|(ticket, wants)| Some((*ticket, fit(wants)?)))?;
         let waiter = lines.remove(ticket);
         self.forget(waiter.is_some());
         Some((waiter?, place))
@@ -105,15 +102,15 @@ impl<W> Queue<W> {
     }
 }
 
-impl<W> Lines<W> {
-    fn push(&mut self, wants: Wants, waiter: W) -> u64 {
+impl<F: Ord + Clone, W> Lines<F, W> {
+    fn push(&mut self, wants: F, waiter: W) -> u64 {
         self.last_ticket += 1;
         self.insert(self.last_ticket, wants, waiter);
         self.last_ticket
     }
 
-    fn insert(&mut self, ticket: u64, wants: Wants, waiter: W) {
-        let line = self.waiting.entry(wants).or_default();
+    fn insert(&mut self, ticket: u64, wants: F, waiter: W) {
+        let line = self.waiting.entry(wants.clone()).or_default();
         let head = line.keys().next().copied();
         if head.is_none_or(|head| ticket < head) {
             if let Some(head) = head {
@@ -139,11 +136,11 @@ impl<W> Lines<W> {
         Some(waiter)
     }
 
-    fn wants(&self, ticket: u64) -> Option<Wants> {
-        let head = self.heads.get(&ticket).copied();
-        // Behind a head that came earlier; there are as many lines as nodes, at most.
-        let behind = || self.heads.range(..ticket).map(|(_, wants)| *wants);
-        head.or_else(|| behind().find(|wants| self.waiting.get(wants).is_some_and(|line| line.contains_key(&ticket))))
+    fn wants(&self, ticket: u64) -> Option<F> {
+        // Behind a head that came earlier; there are not many more lines than nodes.
+        let behind = || self.heads.range(..ticket).map(|(_, wants)| wants);
+        let is_in = |wants: &&F| self.waiting.get(*wants).is_some_and(|line| line.contains_key(&ticket));
+        self.heads.get(&ticket).or_else(|| behind().find(is_in)).cloned()
     }
 }
 
@@ -156,11 +153,11 @@ mod tests {
 
     use super::*;
 
-    fn any(_: Option<u32>) -> Option<()> {
+    fn any(_: &Option<u32>) -> Option<()> {
         Some(())
     }
 
-    fn called<W>(queue: &Queue<W>, fit: impl FnMut(Option<u32>) -> Option<()>) -> Option<W> {
+    fn called<W>(queue: &Queue<Option<u32>, W>, fit: impl FnMut(&Option<u32>) -> Option<()>) -> Option<W> {
         queue.next(fit).map(|(waiter, ())| waiter)
     }
 
@@ -178,9 +175,9 @@ mod tests {
             (&[1], Some('c')),
             (&[1], Some('e')),
         ] {
-            let fit = |wants: Option<u32>| match wants {
+            let fit = |wants: &Option<u32>| match wants {
                 None => (!free.is_empty()).then_some(()),
-                Some(own) => free.contains(&own).then_some(()),
+                Some(own) => free.contains(own).then_some(()),
             };
             assert_eq!(called(&queue, fit), expected, "{free:?} free");
         }
@@ -200,7 +197,7 @@ mod tests {
         assert_eq!(queue.join(None, 'd'), Err('d'));
         assert_eq!(called(&queue, any), Some('c'));
         assert!(queue.join(None, 'd').is_ok());
-        assert_eq!(Queue::new(0).join(None, 'a'), Err('a'));
+        assert_eq!(Queue::new(0).join(None::<u32>, 'a'), Err('a'));
     }
 
     #[test]
@@ -228,7 +225,7 @@ mod tests {
 
     #[test]
     fn what_leaves_is_dropped_outside_the_lock() {
-        struct Nosy(Arc<Queue<Self>>, Arc<AtomicUsize>);
+        struct Nosy(Arc<Queue<Option<u32>, Self>>, Arc<AtomicUsize>);
         impl Drop for Nosy {
             fn drop(&mut self) {
                 self.0.resize(1);
@@ -297,8 +294,8 @@ mod tests {
                 }
                 _ => {
                     let free = draw(64);
-                    let fit = |wants: Option<u32>| (free >> wants.unwrap_or(5) & 1 == 1).then_some(wants);
-                    let place = list.iter().position(|(_, wants, _)| fit(*wants).is_some());
+                    let fit = |wants: &Option<u32>| (free >> wants.unwrap_or(5) & 1 == 1).then_some(*wants);
+                    let place = list.iter().position(|(_, wants, _)| fit(wants).is_some());
                     let expected = place.map(|place| list.remove(place)).map(|(_, wants, waiter)| (waiter, wants));
                     assert_eq!(queue.next(fit), expected);
                 }
@@ -319,8 +316,8 @@ mod tests {
         }
     }
 
-    fn call_all(queue: &Queue<SyncSender<usize>>, places: &Places) {
-        while let Some((waiter, node)) = queue.next(|wants| places.take(wants)) {
+    fn call_all(queue: &Queue<Option<u32>, SyncSender<usize>>, places: &Places) {
+        while let Some((waiter, node)) = queue.next(|wants| places.take(*wants)) {
             waiter.send(node).unwrap();
         }
     }

@@ -16,7 +16,7 @@ pub struct Progress {
     /// Since the first of them began.
     pub elapsed: Duration,
     /// Whether a node that was not tried would take the request.
-    pub other_node_left: bool,
+    pub another: Another,
     /// How much of the request may have left for the node.
     pub sent: Sent,
     /// Whether the connection had carried a request before.
@@ -30,6 +30,17 @@ pub struct Progress {
     pub body_at_hand: bool,
     /// Whether the method may be repeated (RFC 9110 9.2.2).
     pub idempotent: bool,
+}
+
+/// Whether a node is left that was not tried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Another {
+    /// There is none.
+    None,
+    /// All that are left are full, but there is room in the queue.
+    Later,
+    /// One would take the request at once.
+    Now,
 }
 
 /// What the pool and the route allow.
@@ -108,7 +119,12 @@ pub fn decide(attempt: &Progress, failure: Failure, terms: &Terms<'_>, withdraw:
         if attempt.reused && failure.is_stale() {
             return Next::SameNodeFresh;
         }
-        let another = attempt.other_node_left && terms.allow(attempt, failure);
+        let left = match failure {
+            // An answer at hand is worth more than a place that may never come.
+            Failure::Status(_) => attempt.another == Another::Now,
+            _ => attempt.another != Another::None,
+        };
+        let another = left && terms.allow(attempt, failure);
         if another && (attempt.sent == Sent::Nothing || withdraw()) {
             return Next::NextNode;
         }
@@ -299,7 +315,7 @@ mod tests {
         Progress {
             tries_done: 1,
             elapsed: Duration::ZERO,
-            other_node_left: true,
+            another: Another::Now,
             sent: if is('s') { Sent::Something } else { Sent::Nothing },
             reused: is('r'),
             answer_begun: is('a'),
@@ -377,17 +393,17 @@ mod tests {
     fn tries_nodes_and_time_run_out_but_a_stale_connection_costs_none() {
         let refused = Failure::Connect(ConnectFailure::Refused);
         let second = Duration::from_secs(1);
-        for (tries_done, tries, other_node_left, elapsed, expected) in [
-            (1, 3, true, Duration::ZERO, Next::NextNode),
-            (2, 3, true, 29 * second, Next::NextNode),
-            (2, 3, true, 30 * second, Next::GiveUp),
-            (2, 3, true, Duration::MAX, Next::GiveUp),
-            (3, 3, true, Duration::ZERO, Next::GiveUp),
-            (1, 1, true, Duration::ZERO, Next::GiveUp),
-            (1, 0, true, Duration::ZERO, Next::GiveUp),
-            (1, 3, false, Duration::ZERO, Next::GiveUp),
+        for (tries_done, tries, another, elapsed, expected) in [
+            (1, 3, Another::Now, Duration::ZERO, Next::NextNode),
+            (2, 3, Another::Now, 29 * second, Next::NextNode),
+            (2, 3, Another::Now, 30 * second, Next::GiveUp),
+            (2, 3, Another::Now, Duration::MAX, Next::GiveUp),
+            (3, 3, Another::Now, Duration::ZERO, Next::GiveUp),
+            (1, 1, Another::Now, Duration::ZERO, Next::GiveUp),
+            (1, 0, Another::Now, Duration::ZERO, Next::GiveUp),
+            (1, 3, Another::None, Duration::ZERO, Next::GiveUp),
         ] {
-            let once = Progress { tries_done, elapsed, other_node_left, ..attempt("sbi") };
+            let once = Progress { tries_done, elapsed, another, ..attempt("sbi") };
             let retry = config::Retry { tries, ..all() };
             for failure in [refused, Failure::Cut, Failure::AnswerTimeout, Failure::Status(503)] {
                 let expected = if expected == Next::NextNode { expected } else { end_of(failure) };
@@ -399,23 +415,38 @@ mod tests {
     }
 
     #[test]
+    fn a_place_that_may_come_is_worth_waiting_for_but_not_where_an_answer_is_at_hand() {
+        for (what, failure, expected) in [
+            ("b", Failure::Connect(ConnectFailure::Refused), Next::NextNode),
+            ("b", Failure::Tls, Next::NextNode),
+            ("sbi", Failure::Reset, Next::NextNode),
+            ("sbi", Failure::AnswerTimeout, Next::NextNode),
+            ("sb", Failure::Reset, Next::GiveUp),
+            ("sabi", Failure::Status(503), Next::Pass),
+        ] {
+            let once = Progress { another: Another::Later, ..attempt(what) };
+            assert_eq!(next(&once, failure, &all(), false), expected, "{what} and {failure:?}");
+        }
+    }
+
+    #[test]
     fn the_budget_is_asked_last_and_only_for_what_a_node_had_of_it() {
-        for (what, failure, other_node_left, asked) in [
-            ("bi", Failure::Connect(ConnectFailure::Refused), true, false),
-            ("b", Failure::Tls, true, false),
-            ("rsbi", Failure::Reset, true, false),
-            ("sbi", Failure::Reset, true, true),
-            ("sbi", Failure::AnswerTimeout, true, true),
-            ("sabi", Failure::Status(503), true, true),
-            ("sabi", Failure::Status(500), true, false),
-            ("sabi", Failure::Reset, true, false),
-            ("sbi", Failure::Reset, false, false),
-            ("sb", Failure::Reset, true, false),
-            ("sbi", Failure::Malformed, true, false),
+        for (what, failure, another, asked) in [
+            ("bi", Failure::Connect(ConnectFailure::Refused), Another::Now, false),
+            ("b", Failure::Tls, Another::Now, false),
+            ("rsbi", Failure::Reset, Another::Now, false),
+            ("sbi", Failure::Reset, Another::Now, true),
+            ("sbi", Failure::AnswerTimeout, Another::Now, true),
+            ("sabi", Failure::Status(503), Another::Now, true),
+            ("sabi", Failure::Status(500), Another::Now, false),
+            ("sabi", Failure::Reset, Another::Now, false),
+            ("sbi", Failure::Reset, Another::None, false),
+            ("sb", Failure::Reset, Another::Now, false),
+            ("sbi", Failure::Malformed, Another::Now, false),
         ] {
             for left in [true, false] {
                 let mut times = 0;
-                let (once, retry) = (Progress { other_node_left, ..attempt(what) }, all());
+                let (once, retry) = (Progress { another, ..attempt(what) }, all());
                 let followed = decide(&once, failure, &Terms { retry: &retry, non_idempotent: false }, || {
                     times += 1;
                     left

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use super::member::Member;
+use super::member::{Member, Wants};
 use super::outage::Served;
 use super::pool::Pool;
 use super::standby::{Arrangement, Standing};
@@ -75,10 +75,10 @@ impl Pool {
         }
         self.give_places(now);
         // Who waits for a node that serves no longer looks again, and finds another one or an answer.
-        let hopeless = |wants: Option<u32>| {
+        let hopeless = |wants: &Wants| {
             let serves = match wants {
-                Some(number) => self.is_home(number, now),
-                None => self.serves(now),
+                Wants::Only(number) => self.is_home(*number, now),
+                Wants::AnyBut(tried) => self.serves_beside(tried, now),
             };
             (!serves).then_some(())
         };

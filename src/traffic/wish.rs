@@ -74,6 +74,11 @@ impl Tried {
         Self(self.0.iter().copied().filter_map(place).collect())
     }
 
+    /// Each of them.
+    pub fn each(&self) -> impl Iterator<Item = usize> {
+        self.0.iter().copied()
+    }
+
     /// Whether it was tried.
     pub fn has(&self, member: usize) -> bool {
         self.0.contains(&member)

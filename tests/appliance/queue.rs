@@ -454,6 +454,54 @@ fn a_queue_that_a_reload_takes_away_lets_those_in_it_wait_on() {
     assert_eq!(holder.answer().expect("an answer").status, 200);
 }
 
+/// A busy node with one place, and one that fails this way.
+fn busy_beside(failing: Origin, queue: &str) -> (Gate, [Origin; 2], Appliance, Client) {
+    let gate = Gate::shut();
+    let nodes = [node("a", &gate), failing];
+    let pool = format!("tries = 9\nmax-requests = 1\nqueue = {queue}\neject = {{ failures = 100 }}");
+    let weir = Plan::before(&[&nodes[0], &nodes[1]]).pool(&pool).start();
+    let holder = asking(&weir, "/hold");
+    nodes[0].reached(1);
+    (gate, nodes, weir, holder)
+}
+
+#[test]
+fn who_is_refused_by_one_node_waits_for_the_busy_one_and_is_not_sent_to_the_same_again() {
+    let resets = || Origin::speaking(crate::harness::Talk::reset);
+    for refuses in [false, true] {
+        let (gate, nodes, weir, mut holder) = busy_beside(resets(), "{ size = 5, wait = \"30s\" }");
+        if refuses {
+            nodes[1].stop();
+        }
+        let mut client = weir.client();
+        // Of what was refused nothing has left, so a POST may go on as well.
+        let body = "Content-Length: 7\r\n\r\n<call/>";
+        let head = if refuses { format!("POST /1 HTTP/1.1\r\nHost: esb.test\r\n{body}") } else { get("/1") };
+        client.send(head);
+        wait_for(&weir, 1);
+        assert!(client.stays_silent(Duration::from_millis(300)), "it waits on, refused: {refuses}");
+        gate.open();
+        assert_eq!(client.answer().expect("an answer").text(), "a", "refused: {refuses}");
+        assert_eq!(holder.answer().expect("an answer").status, 200);
+        assert_eq!((nodes[1].count(), queued(&weir, "served")), (usize::from(!refuses), 1), "refused: {refuses}");
+    }
+}
+
+#[test]
+fn who_was_refused_is_told_so_at_once_where_the_queue_is_full_or_the_busy_node_is_lost() {
+    let (gate, nodes, weir, mut holder) = busy_beside(Origin::named("b"), "{ size = 1, wait = \"30s\" }");
+    nodes[1].stop();
+    let mut first = asking(&weir, "/1");
+    wait_for(&weir, 1);
+    assert_eq!(weir.get("/2").refusal(), "502 node-refused");
+    let began = Instant::now();
+    assert_eq!(weir.say(&["maintain", "n1", "--force"]).code, Some(0));
+    assert_eq!(first.answer().expect("an answer").refusal(), "502 node-refused");
+    assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+    gate.open();
+    assert_eq!(holder.answer().expect("an answer").status, 200);
+}
+
 #[test]
 fn http2_streams_wait_like_everyone_else() {
     let node = counting("a");

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::tests::{at, follow, sticky};
 use super::*;
 use crate::config::Queue;
-use crate::traffic::member::Held;
+use crate::traffic::member::{Held, Wants};
 use crate::traffic::sessions::How;
 use crate::traffic::snapshot::Snapshot;
 use crate::traffic::state::{Fault, State};
@@ -25,7 +25,7 @@ fn waiter(snapshot: &Snapshot) -> Arc<AtomicUsize> {
         count.fetch_add(1, Ordering::Relaxed);
         held.into_iter().for_each(Held::forfeit);
     });
-    assert!(snapshot.pools[0].waiting.join(None, waiter).is_ok());
+    assert!(snapshot.pools[0].waiting.join(Wants::ANY, waiter).is_ok());
     called
 }
 

@@ -9,7 +9,7 @@ use super::super::snapshot::{Ground, Secrets, Snapshot};
 use super::super::state::{Fault, Operator, Reason, State};
 use super::*;
 use crate::config::{ActiveNodes, Address, Balance, Config, Eject, HashOn, Place, Queue, Retry, Timeouts};
-use crate::traffic::member::Held;
+use crate::traffic::member::{Held, Wants};
 use crate::traffic::retry::Failure;
 
 /// A pool of as many nodes, in its own generation, changed as the test wants it.
@@ -239,9 +239,9 @@ fn a_place_given_back_goes_to_who_waits_for_it_longest() {
     };
     let names = || order.lock().iter().map(|(name, held)| (*name, held.is_some())).collect::<Vec<_>>();
     let number = pool.members[0].number;
-    join("first", None);
-    let left = join("left", None);
-    join("second", Some(number));
+    join("first", Wants::ANY);
+    let left = join("left", Wants::ANY);
+    join("second", Wants::Only(number));
     assert!(pool.waiting.leave(left));
     assert_eq!((names(), pool.waiting.len()), (vec![], 2));
     drop(held);
@@ -266,7 +266,7 @@ fn who_waits_for_a_node_that_goes_passive_looks_again() {
         let called = Arc::clone(&called);
         Box::new(move |held| *called.lock() = Some(held.is_some()))
     };
-    pool.waiting.join(Some(pool.members[0].number), waiter).map_err(drop).expect("there is room in the queue");
+    pool.waiting.join(Wants::Only(pool.members[0].number), waiter).map_err(drop).expect("there is room in the queue");
     pool.tend(at(1), Duration::ZERO);
     assert_eq!(*called.lock(), None, "its node is only busy");
     pool.members[0].state.set_operator(Operator::Maintenance, at(1));

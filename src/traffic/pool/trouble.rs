@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::tests::{at, follow, sticky, wish};
 use super::*;
 use crate::config::ActiveNodes;
-use crate::traffic::member::{Held, Waiter};
+use crate::traffic::member::{Held, Waiter, Wants};
 use crate::traffic::snapshot::Snapshot;
 use crate::traffic::state::{Fault, Operator, Probed, Round, State, Thresholds};
 
@@ -93,7 +93,7 @@ fn a_standby_is_not_activated_beyond_the_most() {
     assert_eq!(pool.members[1].state.state(), State::Passive(Reason::Standby));
     let mut tried = Tried::default();
     tried.add(0);
-    assert!(pool.has_another(None, &tried, at(1)));
+    assert_eq!(pool.another(None, &tried, at(1)), Another::Now);
     let Choice::Node(helped) = pool.choose(&wish(&tried, None, at(1)), Meant::Yes) else { panic!("no help") };
     assert_eq!((helped.member, helped.why, helped.change), (1, Why::Balanced, None));
     refuse(pool, 0, at(1));
@@ -160,14 +160,81 @@ fn a_session_has_its_own_node_as_its_last_resort() {
 
 #[test]
 fn a_session_that_moves_nowhere_has_no_other_node_to_try() {
-    for (on_lost, another) in [(OnLost::Rebind, true), (OnLost::Refuse, false)] {
+    for (on_lost, another) in [(OnLost::Rebind, Another::Now), (OnLost::Refuse, Another::None)] {
         let snapshot = follow(None, 2, |settings| settings.sticky = Some(sticky(on_lost)));
         let pool = &snapshot.pools[0];
         let mut tried = Tried::default();
         tried.add(0);
-        assert_eq!(pool.has_another(Some(pool.members[0].number), &tried, at(1)), another);
-        assert!(pool.has_another(None, &tried, at(1)));
+        assert_eq!(pool.another(Some(pool.members[0].number), &tried, at(1)), another);
+        assert_eq!(pool.another(None, &tried, at(1)), Another::Now);
     }
+}
+
+#[test]
+fn all_others_are_full_and_the_queue_has_room_or_has_not() {
+    for (size, another) in [(None, Another::None), (Some(1), Another::Later), (Some(0), Another::None)] {
+        let snapshot = follow(None, 2, |settings| {
+            full_soon(settings);
+            settings.queue = size.map(|size| config::Queue { size, wait: Duration::from_secs(9) });
+        });
+        let pool = &snapshot.pools[0];
+        let _both = [(); 2].map(|()| go(pool, None, at(1)).ok().unwrap());
+        let mut tried = Tried::default();
+        tried.add(0);
+        assert_eq!(pool.another(None, &tried, at(1)), another, "{size:?}");
+        tried.add(1);
+        assert_eq!(pool.another(None, &tried, at(1)), Another::None, "none that is full was not tried");
+    }
+}
+
+#[test]
+fn a_place_where_it_has_failed_goes_past_who_waits_to_the_next_one() {
+    let snapshot = follow(None, 2, |settings| {
+        full_soon(settings);
+        settings.queue = Some(config::Queue { size: 9, wait: Duration::from_secs(9) });
+    });
+    let pool = &snapshot.pools[0];
+    let [first, second] = [(); 2].map(|()| go(pool, None, at(1)).ok().unwrap().2);
+    let [a, b] = [first.number(), second.number()];
+    let given: Arc<Mutex<Vec<(char, Held)>>> = Arc::default();
+    let join = |name: char, wants: Wants| {
+        let given = Arc::clone(&given);
+        let waiter: Waiter = Box::new(move |held| given.lock().extend(held.map(|held| (name, held))));
+        assert!(pool.waiting.join(wants, waiter).is_ok());
+    };
+    let mut tried = Tried::default();
+    tried.add(0);
+    join('x', pool.wants(Wanted { node: None, why: Why::Balanced }, &tried));
+    let names = || given.lock().iter().map(|(name, held)| (*name, held.number())).collect::<Vec<_>>();
+    drop(first);
+    pool.tend(at(1), Duration::ZERO);
+    assert_eq!((names(), pool.members[0].load.in_flight()), (vec![], 0), "it is free for others");
+    let taken = go(pool, None, at(1)).ok().unwrap().2;
+    join('y', Wants::ANY);
+    drop(taken);
+    assert_eq!(names(), [('y', a)], "who came later has not failed there");
+    drop(second);
+    assert_eq!(names(), [('y', a), ('x', b)]);
+    given.lock().clear();
+}
+
+#[test]
+fn who_waits_and_has_failed_at_all_that_still_serve_looks_again_at_once() {
+    let snapshot = follow(None, 2, |settings| {
+        full_soon(settings);
+        settings.queue = Some(config::Queue { size: 9, wait: Duration::from_secs(9) });
+    });
+    let pool = &snapshot.pools[0];
+    let _both = [(); 2].map(|()| go(pool, None, at(1)).ok().unwrap());
+    let called = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&called);
+    let waiter: Waiter = Box::new(move |held| _ = count.fetch_add(1 + usize::from(held.is_some()), Ordering::Relaxed));
+    assert!(pool.waiting.join(Wants::AnyBut(vec![pool.members[0].number]), waiter).is_ok());
+    pool.tend(at(1), Duration::ZERO);
+    assert_eq!(called.load(Ordering::Relaxed), 0, "the other one is only full");
+    pool.members[1].state.set_operator(Operator::Maintenance, at(1));
+    pool.tend(at(1), Duration::ZERO);
+    assert_eq!(called.load(Ordering::Relaxed), 1, "without a place");
 }
 
 #[test]
@@ -217,7 +284,7 @@ fn fewer_places_hold_for_requests_of_before_as_well() {
             // It runs for ever.
             std::mem::forget(held);
         });
-        assert!(before.pools[0].waiting.join(None, waiter).is_ok());
+        assert!(before.pools[0].waiting.join(Wants::ANY, waiter).is_ok());
     }
     let load = &after.pools[0].members[0].load;
     let seen: Vec<_> = running
@@ -254,7 +321,7 @@ fn no_place_is_lost_or_counted_twice_whatever_happens() {
                 Choice::Full(wanted) => {
                     let given = Arc::clone(&given);
                     let waiter: Waiter = Box::new(move |held| given.lock().extend(held));
-                    asleep += usize::from(pool.waiting.join(wanted.node, waiter).is_ok());
+                    asleep += usize::from(pool.waiting.join(pool.wants(wanted, &Tried::default()), waiter).is_ok());
                     pool.give_places(tick);
                 }
                 Choice::SessionLost | Choice::Nobody => {}

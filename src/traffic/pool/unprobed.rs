@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::tests::{at, follow, sticky};
 use super::*;
 use crate::config::{ActiveNodes, Health};
-use crate::traffic::member::{Held, Waiter};
+use crate::traffic::member::{Held, Waiter, Wants};
 use crate::traffic::snapshot::Snapshot;
 use crate::traffic::state::{Fault, Operator, Probed, Round, Thresholds};
 
@@ -192,7 +192,7 @@ fn who_waits_for_one_that_was_never_probed_gets_its_place_and_is_not_woken_for_n
             given.lock().push(held.as_ref().map(Held::number));
             held.into_iter().for_each(Held::forfeit);
         });
-        assert!(pool.waiting.join(None, waiter).is_ok());
+        assert!(pool.waiting.join(Wants::ANY, waiter).is_ok());
     }
     pool.tend(at(1), Duration::ZERO);
     assert!(given.lock().is_empty(), "nobody is called: it is full, not lost");
