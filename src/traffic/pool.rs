@@ -107,13 +107,19 @@ impl Pool {
         if let Some(chosen) = self.preferred(wish, meant) {
             return Choice::Node(chosen);
         }
-        if let Some(chosen) = self.of_tiers(why(Why::Balanced), wish, meant) {
-            return Choice::Node(chosen);
+        let look = || {
+            let chosen = self.of_tiers(why(Why::Balanced), wish, meant).map(Choice::Node);
+            chosen.or_else(|| self.unprobed(why(Why::Unprobed), wish, meant))
+        };
+        // One that takes over in this very moment, or passes its first probe, was not there yet where it is looked for
+        // first, and is there no more where it was.
+        if let Some(choice) = look().or_else(look) {
+            return choice;
         }
         if self.is_full(wish) {
             return Choice::Full(Wanted { node: None, why: why(Why::Balanced) });
         }
-        self.unprobed(why(Why::Unprobed), wish, meant).unwrap_or_else(|| self.hopeless(wish, meant))
+        self.hopeless(wish, meant)
     }
 
     /// Whether another node is left that a request, whose session is `bound`, could try; asks without taking a turn.
@@ -156,8 +162,7 @@ impl Pool {
     /// Whether no node is known to be good that serves, or could at once: then those that no probe has judged yet do, as
     /// with nginx and HAProxy. Probes say no more of them than that they must wait, and to wait is to refuse everybody.
     pub(super) fn is_unprobed(&self, now: Tick) -> bool {
-        let good = |member: &Member| member.state.takes_new(now) || member.state.is_spare(now);
-        self.settings.health.is_some() && !self.members.iter().any(good)
+        self.settings.health.is_some() && !self.members.iter().any(|member| member.state.is_usable(now))
     }
 
     /// Gives free places to those who wait.
@@ -214,7 +219,7 @@ impl Pool {
         let (member, now) = (&self.members[index], wish.now);
         let is_hopeful = member.state.ejected_until(now).is_some()
             || (self.settings.when_none == WhenNone::All && member.state.is_maybe());
-        let serves = |node: &NodeState| node.takes_new(now) || node.is_spare(now) || node.takes_unprobed(now);
+        let serves = |node: &NodeState| node.takes_unprobed(now) || node.is_usable(now);
         let others = || self.members.iter().any(|other| serves(&other.state));
         if !is_hopeful || wish.tried.has(index) || !member.has_room() || others() {
             return None;

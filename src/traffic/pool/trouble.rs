@@ -238,6 +238,35 @@ fn who_waits_and_has_failed_at_all_that_still_serve_looks_again_at_once() {
 }
 
 #[test]
+fn a_takeover_by_a_standby_is_never_met_halfway() {
+    let snapshot = follow(None, 2, |settings| settings.active = one_of(1));
+    let pool = &snapshot.pools[0];
+    pool.members[0].state.set_operator(Operator::Maintenance, at(1));
+    let (round, standby) = (AtomicUsize::new(0), &pool.members[1].state);
+    let (takeovers, mut missed) = (500, 0);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            for turn in 1..=takeovers {
+                while round.load(Ordering::SeqCst) != 2 * turn - 1 {
+                    std::thread::yield_now();
+                }
+                standby.set_duty(Duty::Serving);
+                round.store(2 * turn, Ordering::SeqCst);
+            }
+        });
+        for turn in 1..=takeovers {
+            standby.set_duty(Duty::Spare);
+            round.store(2 * turn - 1, Ordering::SeqCst);
+            // The one change there is comes at any moment within.
+            while round.load(Ordering::SeqCst) != 2 * turn {
+                missed += usize::from(pool.another(None, &Tried::default(), at(1)) != Another::Now);
+            }
+        }
+    });
+    assert_eq!(missed, 0, "requests found nobody");
+}
+
+#[test]
 fn a_node_that_is_new_begins_cold_and_nobody_stays_cold_without_a_slow_start() {
     let slowly =
         |settings: &mut config::Pool| settings.members.iter_mut().for_each(|m| m.slow_start = Duration::from_mins(1));
