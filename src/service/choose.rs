@@ -6,6 +6,8 @@ use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 
 use super::attempt::Attempt;
+use super::fault::{Gone, LISTENING};
+use super::h1::HALF_CLOSED;
 use super::trip::{Ground, SessionWord, Trip};
 use super::upload::Upload;
 use crate::traffic::balance::Ask;
@@ -196,7 +198,7 @@ impl Trip<'_> {
         let began = Instant::now();
         let waited = tokio::select! {
             () = tokio::time::sleep(delay) => Ok(()),
-            _ = upload.gone() => Err(Refusal::ClientGone),
+            () = has_left(upload) => Err(Refusal::ClientGone),
         };
         self.delayed = began.elapsed();
         waited
@@ -289,6 +291,15 @@ impl Trip<'_> {
     fn refusal_for(&self, failure: Failure) -> Refusal {
         let connect = matches!(failure, Failure::Connect(why) if why != ConnectFailure::Exhausted);
         if connect && !self.pool().has_active(self.now()) { Refusal::NoActiveNode } else { failure.refusal() }
+    }
+}
+
+/// Until the client of a request that is delayed has left. One that ended its own direction has said all that it had to
+/// say, and is not given up for a wait that is our doing. In the queue it is: there it would take another one's place.
+async fn has_left(upload: &mut Upload<'_, '_>) {
+    let mut silent = Duration::ZERO;
+    while silent < LISTENING && upload.gone().await == Gone::Finished {
+        silent += HALF_CLOSED;
     }
 }
 

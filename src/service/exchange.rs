@@ -19,7 +19,7 @@ use super::conn::Conn;
 use super::connection::Connection;
 use super::download::pass_body;
 use super::ending::{self, Ended};
-use super::fault::{ClientFault, Gone, Lost, unless_gone};
+use super::fault::{ClientFault, Gone, LISTENING, Lost, unless_gone};
 use super::h1::{self, HALF_CLOSED};
 use super::own_answer;
 use super::reach::Node;
@@ -35,10 +35,6 @@ use crate::wire::{self, AnswerHead, AnswerScan, FieldKind, RequestHead};
 
 /// How long a node may take to say `100 Continue` before we say it.
 const CONTINUE_WAIT: Duration = Duration::from_secs(1);
-/// As long as a client that ended its own direction is taken to listen while its node pauses within an answer: what the
-/// system holds for it may take it as long to read.
-const LISTENING: Duration = Duration::from_secs(30);
-
 /// What came of it, seen from the client.
 enum Outcome {
     /// A whole answer went down.

@@ -4,6 +4,7 @@ use std::future::{Future, poll_fn};
 use std::io;
 use std::pin::pin;
 use std::task::Poll;
+use std::time::Duration;
 
 use crate::traffic::refusal::Refusal;
 use crate::traffic::retry::Failure;
@@ -44,6 +45,10 @@ impl ClientFault {
         if error.kind() == io::ErrorKind::TimedOut { Self::BodyTimeout } else { Self::Gone }
     }
 }
+
+/// As long as a client that ended its own direction is taken to listen while its node pauses within an answer (what the
+/// system holds for it may take it as long to read), or while we delay its request.
+pub(super) const LISTENING: Duration = Duration::from_secs(30);
 
 /// How a client goes away.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -81,6 +81,18 @@ fn who_leaves_while_delayed_does_not_reach_the_node() {
 }
 
 #[test]
+fn who_ends_its_direction_and_is_delayed_by_us_is_answered_all_the_same() {
+    let origin = Origin::named("n");
+    let rate = "rate = { requests = 1, per = \"5s\", burst = 3, excess = \"delay\" }";
+    let weir = Plan::before(&[&origin]).site(rate).start();
+    assert_eq!(weir.get("/first").status, 200);
+    let mut half = weir.client();
+    half.send("GET /half HTTP/1.1\r\nHost: esb.test\r\n\r\n");
+    half.finish();
+    assert_eq!(half.answer().expect("an answer").status, 200);
+}
+
+#[test]
 fn who_was_delayed_by_rate_still_has_all_of_the_queues_patience() {
     let gate = Gate::shut();
     let origin = node("n", &gate);
