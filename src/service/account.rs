@@ -23,7 +23,7 @@ impl Trip<'_> {
             self.write_line(ended, |entry, pen| generation.log_request(entry, pen));
             return;
         };
-        let led_to_pool = matches!(self.rules().action, Action::Pool(_));
+        let led_to_pool = self.led_to_pool();
         let finished = Finished {
             code: self.status,
             time_taken: took,
@@ -45,6 +45,11 @@ impl Trip<'_> {
         if run.access.sink.is_some() {
             self.write_line(ended, |entry, pen| run.access.request(entry, pen));
         }
+    }
+
+    /// Asked only where there is a site.
+    fn led_to_pool(&self) -> bool {
+        matches!(self.rules().action, Action::Pool(_))
     }
 
     fn word(&self) -> &'static str {
@@ -158,7 +163,7 @@ impl Trip<'_> {
             host: self.head.host().map_or(&b""[..], |host| host.raw),
             site: site.map_or("", |site| &site.name),
             route: site.map_or("", |_| &self.rules().name),
-            pool: self.member.map_or("", |_| self.pool().name()),
+            pool: site.filter(|_| self.led_to_pool()).map_or("", |_| self.pool().name()),
             node: site.map_or("", |_| self.node_name()),
             upstream_time: self.upstream,
             time_taken: ended - self.started,

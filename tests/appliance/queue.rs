@@ -503,6 +503,24 @@ fn who_was_refused_is_told_so_at_once_where_the_queue_is_full_or_the_busy_node_i
 }
 
 #[test]
+fn who_leaves_the_queue_unserved_is_logged_with_its_pool() {
+    let (gate, _origin, weir, mut holder) = one_place("queue = { size = 1, wait = \"400ms\" }");
+    let mut late = asking(&weir, "/late");
+    wait_for(&weir, 1);
+    assert_eq!(weir.get("/full").refusal(), "503 queue-full");
+    assert_eq!(late.answer().expect("an answer").refusal(), "503 queue-timeout");
+    for target in ["/late", "/full"] {
+        let logged = format!("GET {target} HTTP");
+        eventually("it is logged", || weir.journal().contains(&logged));
+        let journal = weir.journal();
+        let line = journal.lines().find(|line| line.contains(&logged)).unwrap_or_default();
+        assert!(line.contains(" pool=app node=- "), "{line}");
+    }
+    gate.open();
+    assert_eq!(holder.answer().expect("an answer").status, 200);
+}
+
+#[test]
 fn http2_streams_wait_like_everyone_else() {
     let node = counting("a");
     let weir = Plan::before(&[&node.origin]).secure().pool("max-requests = 3\nqueue = { size = 100 }").start();
