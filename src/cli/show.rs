@@ -62,12 +62,23 @@ pub(super) fn reload(asked: &Asked) -> i32 {
             warn(&told(warning));
         }
     } else {
-        eprintln!("weir: reload refused, generation {} keeps running", text(&answer["generation"]));
-        for problem in answer["problems"].as_array().into_iter().flatten() {
-            eprintln!("  {}", told(problem));
-        }
+        eprintln!("{}", refusal(&answer));
     }
     if ok { 0 } else { FAILED }
+}
+
+/// What is wrong in files is listed; what is not of a file is one reason.
+fn refusal(answer: &Value) -> String {
+    let problems = answer["problems"].as_array().map(Vec::as_slice).unwrap_or_default();
+    match problems {
+        [one] if one["file"].as_str().is_none_or(str::is_empty) => {
+            format!("weir: reload refused: {}", text(&one["what"]))
+        }
+        _ => {
+            let head = format!("weir: reload refused, generation {} keeps running", text(&answer["generation"]));
+            problems.iter().fold(head, |all, problem| format!("{all}\n  {}", told(problem)))
+        }
+    }
 }
 
 fn told(problem: &Value) -> String {
@@ -161,6 +172,21 @@ esb   w2       10.0.0.4:8280  active   -         5s     1       7/200    -      
 esb   w3       10.0.0.5:8280  active   -         -      1       0        0
 ";
         assert_eq!(node_table(&nodes, NOW), expected);
+    }
+
+    #[test]
+    fn a_refused_reload_says_where_or_why() {
+        let of_files = json!({"ok": false, "generation": 3, "problems": [
+            {"file": "w.toml", "line": 7, "what": "no port", "advice": "write port"},
+            {"file": "w.toml", "line": 0, "what": "no site", "advice": ""},
+        ]});
+        let expected =
+            "weir: reload refused, generation 3 keeps running\n  w.toml:7: no port; write port\n  w.toml: no site";
+        assert_eq!(refusal(&of_files), expected);
+        for file in [json!(""), Value::Null] {
+            let of_none = json!({"ok": false, "problems": [{"file": file, "what": "Weir is stopping", "advice": ""}]});
+            assert_eq!(refusal(&of_none), "weir: reload refused: Weir is stopping");
+        }
     }
 
     #[test]

@@ -260,7 +260,8 @@ async fn sessions(State(admin): State<Admin>) -> Json<Vec<SessionStatus>> {
 async fn reload(State(admin): State<Admin>, headers: HeaderMap) -> (StatusCode, Json<Reloaded>) {
     let failed = |status, what: &str| {
         let problem = ProblemStatus { file: String::new(), line: 0, what: what.to_string(), advice: String::new() };
-        (status, Json(Reloaded { ok: false, generation: 0, problems: vec![problem], warnings: Vec::new() }))
+        let generation = admin.shared.current.load().snapshot.generation;
+        (status, Json(Reloaded { ok: false, generation, problems: vec![problem], warnings: Vec::new() }))
     };
     // A page in an operator's browser can send a plain POST anywhere, but not with a field of its own making.
     if !headers.contains_key("x-weir") {

@@ -163,9 +163,9 @@ impl Running {
                 _ = signals.upgrade.recv() => {
                     log::warn!("SIGUSR2: this version cannot hand over to a new binary; `systemctl restart weir` does it");
                 }
-                _ = signals.terminate.recv() => return self.stop("SIGTERM", &mut signals).await,
+                _ = signals.terminate.recv() => return self.stop("SIGTERM", &mut signals, wishes).await,
                 // nginx' graceful stop.
-                _ = signals.quit.recv() => return self.stop("SIGQUIT", &mut signals).await,
+                _ = signals.quit.recv() => return self.stop("SIGQUIT", &mut signals, wishes).await,
                 _ = signals.interrupt.recv() => {
                     log::info!("stopping at once (SIGINT)");
                     self.notifier.stopping();
@@ -236,7 +236,9 @@ impl Running {
         self.outages.look(&generation.snapshot.pools, &self.shared.observer, now);
     }
 
-    async fn stop(self, signal: &str, signals: &mut Signals) -> io::Result<()> {
+    async fn stop(self, signal: &str, signals: &mut Signals, wishes: mpsc::Receiver<ReloadWish>) -> io::Result<()> {
+        // Who wishes to reload, now or later, learns that Weir stops.
+        drop(wishes);
         let limit = self.shared.current.load().snapshot.config.stop_timeout;
         self.shared.stopping.store(true, Ordering::Relaxed);
         self.notifier.stopping();

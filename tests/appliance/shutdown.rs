@@ -58,6 +58,24 @@ fn stops_gently(signal: Signal) {
 }
 
 #[test]
+fn a_reload_is_told_that_weir_stops_and_does_not_wait_for_the_end() {
+    let (origin, gate, mut weir) = world("stop-timeout = \"1h\"");
+    let mut slow = weir.client();
+    slow.send("GET /slow HTTP/1.1\r\nHost: esb.test\r\n\r\n");
+    origin.reached(1);
+    weir.signal(Signal::TERM);
+    assert!(weir.wait_for_notice("STOPPING=1", Duration::from_secs(5)).is_some());
+    let said = weir.say(&["reload"]);
+    assert_eq!((said.code, said.err.as_str()), (Some(1), "weir: reload refused: Weir is stopping\n"), "{said:?}");
+    let said = weir.say(&["reload", "--json"]);
+    assert_eq!(said.code, Some(1), "{said:?}");
+    assert!(said.out.contains("\"what\": \"Weir is stopping\""), "{said:?}");
+    gate.open();
+    assert_eq!(slow.answer().expect("the answer comes").text(), "/slow");
+    assert_eq!(weir.exit_code(), Some(0));
+}
+
+#[test]
 fn without_work_the_end_comes_at_once() {
     let (_origin, _gate, mut weir) = world("stop-timeout = \"10s\"");
     let _idle = weir.client();
