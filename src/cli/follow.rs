@@ -6,7 +6,8 @@ use std::net::SocketAddr;
 use std::thread::sleep;
 use std::time::{Duration, Instant, SystemTime};
 
-use hyper::Method;
+use hyper::{Method, StatusCode};
+use serde_json::Value;
 
 use super::ask::ask_within;
 use super::encode::encoded;
@@ -49,8 +50,21 @@ pub(super) fn follow(admin: SocketAddr, node: &str, quiet: bool) -> Result<Seen,
 
 fn look_at(admin: SocketAddr, node: &str) -> Result<Option<Seen>, String> {
     let path = format!("/api/nodes/{}", encoded(node));
-    let (_, told) = ask_within(PATIENCE, admin, &Method::GET, &path)?;
-    Ok(Some(Seen::in_answer(&told)).filter(|_| told["ok"] == true))
+    let (status, told) = ask_within(PATIENCE, admin, &Method::GET, &path)?;
+    meaning(status, &told)
+}
+
+/// Only one answer says that the node is not known: others, such as of something that answers in Weir's place while it is
+/// started anew, say nothing of the node.
+fn meaning(status: StatusCode, told: &Value) -> Result<Option<Seen>, String> {
+    if status.is_success() && told["ok"] == true {
+        return Ok(Some(Seen::in_answer(told)));
+    }
+    if status == StatusCode::NOT_FOUND && told["ok"] == false {
+        return Ok(None);
+    }
+    let why = told["problems"][0]["what"].as_str().map(|what| format!(": {what}")).unwrap_or_default();
+    Err(format!("Weir answered {status}{why}"))
 }
 
 /// What one look at the node means.
@@ -69,6 +83,8 @@ enum Look {
 struct Watch {
     idle: u32,
     gone_since: Option<Duration>,
+    /// Whether it was gone before: it may have been started anew.
+    was_gone: bool,
 }
 
 impl Watch {
@@ -85,6 +101,9 @@ impl Watch {
         };
         self.idle = if seen.is_idle() { self.idle + 1 } else { 0 };
         match seen.under() {
+            Under::NoWord if self.was_gone => Look::Lost(format!(
+                "{node} is not to be stopped: Weir was away, and does not know of the drain now; look at `weir status`"
+            )),
             Under::NoWord => Look::Lost(format!("{node} is not to be stopped: somebody activated it meanwhile")),
             Under::Rest if self.idle >= LOOKS => Look::Safe(seen),
             Under::Rest if seen.running() > 0 => {
@@ -96,7 +115,7 @@ impl Watch {
     }
 
     fn gone(&mut self, node: &str, why: &str, elapsed: Duration) -> Look {
-        self.idle = 0;
+        (self.idle, self.was_gone) = (0, true);
         let since = *self.gone_since.get_or_insert(elapsed);
         if elapsed.saturating_sub(since) < GONE {
             return Look::Waiting(format!("Weir does not answer; trying for {} s", GONE.as_secs()));
@@ -206,6 +225,24 @@ mod tests {
         let told = looks(vec![seen(Some("drain"), "draining", 1, 0), seen(None, "", 1, 0)]);
         assert_eq!(told[1], "lost: worker1 is not to be stopped: somebody activated it meanwhile");
         assert!(looks(vec![Ok(None)])[0].starts_with("lost: worker1 is not known any more"));
+    }
+
+    #[test]
+    fn an_answer_that_is_none_says_nothing_of_the_node() {
+        let refused = json!({"ok": false, "problems": [{"what": "Weir is busy"}]});
+        let told = |status, answer: &Value| meaning(StatusCode::from_u16(status).unwrap(), answer);
+        assert_eq!(told(404, &refused), Ok(None));
+        assert_eq!(told(503, &refused).unwrap_err(), "Weir answered 503 Service Unavailable: Weir is busy");
+        for (status, answer) in [(404, json!({"error": "no such page"})), (200, json!([])), (500, Value::Null)] {
+            assert!(told(status, &answer).is_err(), "{status}");
+        }
+        assert!(told(200, &json!({"ok": true, "node": "worker1"})).is_ok_and(|seen| seen.is_some()));
+    }
+
+    #[test]
+    fn a_drain_that_was_forgotten_was_not_taken_back() {
+        let told = looks(vec![seen(Some("drain"), "draining", 1, 0), Err("gone".to_owned()), seen(None, "", 1, 0)]);
+        assert!(told[2].starts_with("lost: worker1 is not to be stopped: Weir was away"), "{told:?}");
     }
 
     #[test]
