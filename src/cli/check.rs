@@ -21,7 +21,14 @@ mod ways;
 /// Checks a file, prints what it found, and returns the exit code. Errors go to standard error, all else to standard output.
 pub(super) fn run(path: &Path, json: bool) -> i32 {
     let now = SystemTime::now();
-    let result = config::load_at(path, now);
+    let mut result = config::load_at(path, now);
+    // It is good, and a start would be refused all the same.
+    let refused = result.as_ref().ok().and_then(standing::refusal);
+    let code = if refused.is_some() { FAILED } else { BAD_CONFIG };
+    if let Ok(config) = &mut result {
+        config.warnings.extend(standing::warnings(config));
+    }
+    let result = refused.map_or(result, |problem| Err(Errors(vec![problem])));
     let heard = match &result {
         _ if json => answer(&format!("{:#}\n", as_json(&result, now))),
         Ok(config) => answer(&summary(path, config, std::io::stdout().is_terminal(), now)),
@@ -31,7 +38,7 @@ pub(super) fn run(path: &Path, json: bool) -> i32 {
         }
     };
     match (result, heard) {
-        (Err(_), _) => BAD_CONFIG,
+        (Err(_), _) => code,
         (Ok(_), true) => 0,
         (Ok(_), false) => FAILED,
     }

@@ -2,16 +2,19 @@
 //! as they lie there. Asks no running Weir, and says nothing where there are none or they may not be read.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::io::ErrorKind;
 
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::times::{span, until};
-use crate::config::{Config, regular};
+use crate::config::{self, Config, Place, Problem, regular};
 
 /// In the state directory.
 const FILE: &str = "operators.json";
+
+/// Which text this Weir reads.
+const VERSION: u64 = 1;
 
 /// Some thousand nodes take a fraction of it.
 const LARGEST: u64 = 16 << 20;
@@ -29,11 +32,39 @@ struct Word {
     deadline: Option<u64>,
 }
 
+#[derive(Deserialize)]
+struct Versioned {
+    version: u64,
+}
+
+/// What lies there.
+enum Lying {
+    /// All words; none where there is no file, or it is another user's.
+    Words(BTreeMap<String, Word>),
+    /// A start sets it aside.
+    Damaged(String),
+    /// A start is refused for it: why, and what to do.
+    Refused(String, &'static str),
+}
+
+/// Why a start would be refused that the configuration is good for.
+pub(super) fn refusal(config: &Config) -> Option<Problem> {
+    let Lying::Refused(why, advice) = read(config) else { return None };
+    let what = format!("what operators said of nodes (state-dir) cannot be read, and Weir would not start: {why}");
+    Some(Problem { at: Place { line: 0, ..config.admin.at.clone() }, what, advice: advice.to_owned() })
+}
+
+/// What a start would warn of.
+pub(super) fn warnings(config: &Config) -> Vec<Problem> {
+    let words = words(config);
+    config::at_rest(config, |node| words.get(node).map(|word| word.order.as_str()))
+}
+
 /// For people: a heading and a line for each node under a word; nothing where there is none.
 pub(super) fn section(config: &Config, now: u64) -> String {
     let lines: Vec<String> = match read(config) {
-        Ok(words) => words.iter().map(|(node, word)| line(config, node, word, now)).collect(),
-        Err(why) => vec![format!("  {why}\n")],
+        Lying::Words(words) => words.iter().map(|(node, word)| line(config, node, word, now)).collect(),
+        Lying::Damaged(why) | Lying::Refused(why, _) => vec![format!("  {why}\n")],
     };
     if lines.is_empty() { String::new() } else { format!("operators' words\n{}", lines.concat()) }
 }
@@ -41,7 +72,7 @@ pub(super) fn section(config: &Config, now: u64) -> String {
 /// For scripts.
 pub(super) fn section_json(config: &Config) -> Value {
     let one = |(node, word): (&String, &Word)| json!({ "node": node, "operator": word.order, "since": word.since, "deadline": word.deadline, "known": is_known(config, node) });
-    read(config).map_or_else(|_| json!([]), |words| words.iter().map(one).collect())
+    words(config).iter().map(one).collect()
 }
 
 /// What a word about a node means beside a file that does not know the node.
@@ -60,12 +91,37 @@ fn is_known(config: &Config, node: &str) -> bool {
     config.nodes.iter().any(|known| *known.name == *node)
 }
 
-fn read(config: &Config) -> Result<BTreeMap<String, Word>, String> {
-    let path: PathBuf = config.state_dir.join(FILE);
-    // Not there, or another user's: nothing that could be told.
-    let Ok(text) = regular::read(&path, LARGEST) else { return Ok(BTreeMap::new()) };
-    let read = serde_json::from_slice::<Text>(&text);
-    read.map(|text| text.nodes).map_err(|error| format!("{} cannot be understood: {error}", path.display()))
+fn words(config: &Config) -> BTreeMap<String, Word> {
+    if let Lying::Words(words) = read(config) { words } else { BTreeMap::new() }
+}
+
+fn read(config: &Config) -> Lying {
+    let path = config.state_dir.join(FILE);
+    let shown = path.display();
+    let text = match regular::read(&path, LARGEST) {
+        Ok(text) => text,
+        // The user who will run it may read it.
+        Err(error)
+            if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory | ErrorKind::PermissionDenied) =>
+        {
+            return Lying::Words(BTreeMap::new());
+        }
+        Err(error) => {
+            return Lying::Refused(
+                format!("{shown}: {error}"),
+                "let Weir's user read the file; or, where no node is to rest, move it away",
+            );
+        }
+    };
+    let damaged = |error| Lying::Damaged(format!("{shown} cannot be understood: {error}"));
+    match serde_json::from_slice::<Versioned>(&text) {
+        Ok(Versioned { version }) if version > VERSION => {
+            let why = format!("{shown}: it has version {version}, and this Weir reads version {VERSION}");
+            Lying::Refused(why, "start the Weir that wrote it; or, where no node is to rest, move the file away")
+        }
+        Ok(_) => serde_json::from_slice::<Text>(&text).map_or_else(damaged, |text| Lying::Words(text.nodes)),
+        Err(error) => damaged(error),
+    }
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@
 
 mod active;
 mod addresses;
+mod at_rest;
 mod balance;
 pub mod certificate;
 mod covered;
@@ -46,6 +47,7 @@ mod unused;
 mod value;
 mod words;
 
+pub use at_rest::at_rest;
 pub use errors::{Errors, Place, Problem};
 pub use hosts::HostPattern;
 pub use load::{load, load_after, load_at};

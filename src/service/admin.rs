@@ -11,12 +11,12 @@ use axum::{Json, Router};
 use serde::Serialize;
 use tokio::sync::{mpsc, oneshot};
 
-use super::operate;
-use super::operators::Operators;
+use super::operators::{self, GONE, Gone, Operators};
 use super::worker::Shared;
+use super::{moments, operate};
 use crate::config::Problem;
 use crate::traffic::member::Wants;
-use crate::traffic::operators::{Order, Word};
+use crate::traffic::operators::{Order, Word, Words};
 use crate::traffic::outage::Served;
 use crate::traffic::state;
 use crate::traffic::tick::Tick;
@@ -39,8 +39,8 @@ struct NodeStatus {
     address: String,
     state: &'static str,
     reason: Option<&'static str>,
-    /// Seconds for which its state has been this.
-    since: u64,
+    /// Seconds for which its state has been this; not known of one that is gone.
+    since: Option<u64>,
     weight: u16,
     backup: bool,
     max_requests: Option<u32>,
@@ -178,7 +178,7 @@ fn node_statuses(shared: &Shared) -> Vec<NodeStatus> {
                 address: member.address.to_string(),
                 state: state.word(),
                 reason: state.reason().map(state::Reason::word),
-                since: member.load.unchanged_for(now).as_secs(),
+                since: Some(member.load.unchanged_for(now).as_secs()),
                 weight: member.weight,
                 backup: member.backup,
                 max_requests: member.most,
@@ -187,11 +187,34 @@ fn node_statuses(shared: &Shared) -> Vec<NodeStatus> {
                 warmth: member.load.warmth() / 10,
                 queued: pool.waiting.len_for(&Wants::Only(member.number)),
                 operator: order.map(Order::word),
-                deadline: order.and_then(|order| order.ends(super::operators::now())),
+                deadline: order.and_then(|order| order.ends(moments::now())),
             }
         })
     });
-    statuses.collect()
+    let gone = operators::gone(shared, &generation, |_| true).into_iter().map(|gone| gone_status(gone, &words));
+    statuses.chain(gone).collect()
+}
+
+/// Of a node that a reload took away only what it still answers is left.
+fn gone_status(gone: Gone, words: &Words) -> NodeStatus {
+    let order = words.of(&gone.node).map(|word| word.order);
+    NodeStatus {
+        pool: gone.pool,
+        node: gone.label.to_string(),
+        address: gone.address,
+        state: "passive",
+        reason: Some(GONE),
+        since: None,
+        weight: gone.weight,
+        backup: false,
+        max_requests: None,
+        in_flight: gone.in_flight,
+        sessions: Some(0),
+        warmth: 0,
+        queued: 0,
+        operator: order.map(Order::word),
+        deadline: order.and_then(|order| order.ends(moments::now())),
+    }
 }
 
 async fn status(State(admin): State<Admin>) -> Json<Status> {
@@ -225,19 +248,19 @@ async fn status(State(admin): State<Admin>) -> Json<Status> {
             })
             .collect(),
         nodes: node_statuses(&admin.shared),
-        operators: operators(&admin.shared),
+        operators: word_statuses(&admin.shared),
         events: admin.shared.observer.events.recent(20),
     })
 }
 
-fn operators(shared: &Shared) -> Vec<WordStatus> {
+fn word_statuses(shared: &Shared) -> Vec<WordStatus> {
     let generation = shared.current.load_full();
     let known = |node: &str| generation.snapshot.config.nodes.iter().any(|known| &*known.name == node);
     let word = |(node, word): (&str, &Word)| WordStatus {
         node: node.to_owned(),
         operator: word.order.word(),
         since: word.since,
-        deadline: word.order.ends(super::operators::now()),
+        deadline: word.order.ends(moments::now()),
         known: known(node),
     };
     shared.words.lock().iter().map(word).collect()
@@ -274,7 +297,8 @@ async fn reload(State(admin): State<Admin>, headers: HeaderMap) -> (StatusCode, 
     match outcome.await {
         Ok(Ok(generation)) => {
             let now = admin.shared.current.load_full();
-            let warnings = now.snapshot.config.warnings.iter().map(ProblemStatus::from).collect();
+            let at_rest = operators::at_rest(&admin.shared, &now);
+            let warnings = now.snapshot.config.warnings.iter().chain(&at_rest).map(ProblemStatus::from).collect();
             (StatusCode::OK, Json(Reloaded { ok: true, generation, problems: Vec::new(), warnings }))
         }
         Ok(Err(problems)) => {

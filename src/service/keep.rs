@@ -1,11 +1,11 @@
-//! Sessions over a restart: read once at the start, written every half minute and at the end, never by a thread that
-//! carries traffic. A file that cannot be used is set aside, and the table heals itself by use.
+//! Sessions over a restart: read once at the start, written soon after one was bound, every half minute and at the end,
+//! never by a thread that carries traffic. A file that cannot be used is set aside, and the table heals itself by use.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::generation::Generation;
-use super::operators::unix_now;
+use super::moments::unix_now;
 use super::state_dir::StateDir;
 use super::worker::Shared;
 use crate::traffic::pool::Pool;
@@ -16,32 +16,82 @@ use crate::traffic::tick::Tick;
 /// Its file in the state directory.
 const FILE: &str = "sessions";
 
-/// Between two writings: what a crash may cost.
+/// Between two writings where nothing was bound: what a crash may cost of what is known of their use.
 const EVERY: Duration = Duration::from_secs(30);
+/// Between two looks whether one was bound.
+const LOOK: Duration = Duration::from_millis(250);
+/// Between two writings at least, and so many times as long as the last one took: a hundredth of a core at most.
+const PAUSE: Duration = Duration::from_secs(1);
+const SHARE: u32 = 100;
 
 /// Writes them again and again, for as long as Weir runs.
 pub(crate) async fn keep(shared: Arc<Shared>) {
-    let mut turn = tokio::time::interval_at(tokio::time::Instant::now() + EVERY, EVERY);
-    turn.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    if dir(&shared).is_none() {
+        return;
+    }
+    let mut pace = Pace { last: Instant::now(), pause: Duration::ZERO };
+    let mut look = tokio::time::interval(LOOK);
+    look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
-        turn.tick().await;
+        look.tick().await;
+        let began = Instant::now();
+        if !pace.is_due(began, has_news(&shared)) {
+            continue;
+        }
         let shared = Arc::clone(&shared);
         // It fails only where the runtime ends.
         let _ = tokio::task::spawn_blocking(move || save(&shared)).await;
+        pace = Pace::after(began, Instant::now());
     }
 }
 
-/// Takes up the sessions that were kept.
-pub(crate) fn restore(dir: &StateDir, generation: &Generation, now: Tick) {
+/// When they are written next.
+struct Pace {
+    last: Instant,
+    /// How long after that one that was bound must wait.
+    pause: Duration,
+}
+
+impl Pace {
+    fn after(began: Instant, ended: Instant) -> Self {
+        let took = ended.saturating_duration_since(began);
+        Self { last: ended, pause: took.saturating_mul(SHARE).clamp(PAUSE, EVERY) }
+    }
+
+    fn is_due(&self, now: Instant, news: bool) -> bool {
+        now.saturating_duration_since(self.last) >= if news { self.pause } else { EVERY }
+    }
+}
+
+/// Whether one was bound since the last writing, or that failed.
+fn has_news(shared: &Shared) -> bool {
+    let generation = shared.current.load();
+    let mut tables = generation.snapshot.pools.iter().filter_map(|pool| pool.sessions.as_ref());
+    tables.any(|known| known.has_news()) || dir(shared).is_some_and(|dir| dir.is_behind(FILE))
+}
+
+/// Where they are kept, if anywhere.
+fn dir(shared: &Shared) -> Option<&StateDir> {
+    shared.state_dir.as_ref().filter(|_| shared.keeps_sessions)
+}
+
+/// Takes up the sessions that were kept; false where there are some that cannot be known.
+pub(crate) fn restore(dir: &StateDir, generation: &Generation, now: Tick) -> bool {
     let bytes = match dir.read(FILE) {
         Ok(Some(bytes)) => bytes,
-        Ok(None) => return,
+        Ok(None) => return true,
         // The next writing would replace what may be readable in a moment.
-        Err(error) => return set_aside(dir, &format!("not readable ({error})")),
+        Err(error) => {
+            set_aside(dir, &format!("not readable ({error})"));
+            return false;
+        }
     };
     let file = match file::decode(&bytes) {
         Ok(file) => file,
-        Err(why) => return set_aside(dir, &why.to_string()),
+        Err(why) => {
+            set_aside(dir, &why.to_string());
+            return false;
+        }
     };
     let downtime = file.downtime(unix_now());
     let mut restored = 0;
@@ -49,10 +99,14 @@ pub(crate) fn restore(dir: &StateDir, generation: &Generation, now: Tick) {
         match take_up(stored, generation, downtime, now) {
             Ok(count) => restored += count,
             // They are whole; only nobody will ever ask for them.
-            Err(why) => return log::error!("the kept sessions cannot be used: {why}; they are learned anew"),
+            Err(why) => {
+                log::error!("the kept sessions cannot be used: {why}; they are learned anew");
+                return false;
+            }
         }
     }
     log::info!("{restored} sessions are known from before");
+    true
 }
 
 fn take_up(
@@ -76,14 +130,16 @@ fn set_aside(dir: &StateDir, why: &str) {
 
 /// Writes all sessions; to be called where waiting for the disk holds nobody up.
 pub(crate) fn save(shared: &Shared) {
-    let Some(dir) = shared.state_dir.as_ref().filter(|_| shared.keeps_sessions) else { return };
+    let Some(dir) = dir(shared) else { return };
     let generation = shared.current.load_full();
     let kept: Vec<Kept<'_>> = generation.snapshot.pools.iter().filter_map(Kept::of).collect();
     let tables: Vec<Table<'_>> = kept.iter().map(Kept::table).collect();
     let now = Tick::from_millis(shared.now());
-    if let Err(error) = dir.write(FILE, |out| file::encode(out, &tables, now, unix_now())) {
-        log::error!("sessions cannot be kept over a restart: {error}");
-    }
+    // Who failed has told the journal, and is tried again.
+    let _ = dir.write(FILE, |out| {
+        tables.iter().for_each(|table| _ = table.sessions.take_news());
+        file::encode(out, &tables, now, unix_now())
+    });
 }
 
 /// A pool with a table.
@@ -101,5 +157,23 @@ impl<'g> Kept<'g> {
 
     fn table(&self) -> Table<'_> {
         Table { pool: self.pool, nodes: &self.nodes, sessions: self.sessions }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn writing_takes_a_hundredth_of_the_time_and_never_waits_for_more_than_half_a_minute() {
+        let began = Instant::now();
+        let ms = Duration::from_millis;
+        for (took, pause) in [(0, 1_000), (5, 1_000), (40, 4_000), (250, 25_000), (900, 30_000)] {
+            let (ended, pause) = (began + ms(took), ms(pause));
+            let pace = Pace::after(began, ended);
+            let due = |after: Duration, news| pace.is_due(ended + after, news);
+            assert_eq!((due(pause - ms(1), true), due(pause, true)), (false, true), "{took} ms");
+            assert_eq!((due(EVERY - ms(1), false), due(EVERY, false)), (false, true), "{took} ms");
+        }
     }
 }

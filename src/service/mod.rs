@@ -29,6 +29,7 @@ mod h2_out;
 mod heads;
 mod keep;
 mod listeners;
+mod moments;
 mod names;
 mod naming;
 mod operate;

@@ -59,7 +59,7 @@ pub(crate) struct PoolRow {
     pub(crate) state: &'static str,
     /// `gone`: a reload took it out of the pool, or moved it, and requests of before still run there.
     pub(crate) reason: Option<&'static str>,
-    /// `None` where the pool keeps no table of its sessions.
+    /// `None` where the pool has sessions that only its clients know.
     pub(crate) sessions: Option<usize>,
     pub(crate) in_flight: u32,
 }

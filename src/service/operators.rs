@@ -1,20 +1,21 @@
 //! Operators' words about nodes, done: applied to every pool of the node, kept on disk before they are answered, ended
 //! when a drain is over. A reload and a restart change nothing about them.
 
+use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::generation::Generation;
+use super::keep;
+use super::moments::{boot, now};
 use super::operate::{Operated, PoolRow, Told, Unsaid};
 use super::query::Trouble;
 use super::question::{Explained, Question};
 use super::state_dir::StateDir;
 use super::worker::Shared;
-use crate::config::StickyMode;
-use crate::observe::notify::monotonic_microseconds;
+use crate::config::{self, Problem, StickyMode};
 use crate::traffic::member::Member;
-use crate::traffic::operators::{Drained, Left, Live, Moment, Order, Wish, Words};
+use crate::traffic::operators::{Drained, Left, Live, Order, Unreadable, Wish, Words};
 use crate::traffic::pool::Pool;
 use crate::traffic::state::{Operator, Reason};
 use crate::traffic::tick::Tick;
@@ -22,36 +23,47 @@ use crate::traffic::tick::Tick;
 /// Its file in the state directory.
 const FILE: &str = "operators.json";
 
-/// The words that were kept. A file that is there and cannot be read is no damaged one: it may be readable again in a
-/// moment, and until then a node in maintenance must not serve. That is an error, and the file stays. What is damaged is
-/// set aside where there is a directory to do so in: a start does not fail for it.
-pub(crate) fn load(path: &Path, dir: Option<&StateDir>) -> Result<Words, String> {
-    let Some(bytes) = StateDir::read_in(path, FILE).map_err(|error| error.to_string())? else {
-        return Ok(Words::default());
+/// Why a node is passive that a reload took away while it answers requests.
+pub(crate) const GONE: &str = "gone";
+
+/// What to do where they cannot be read.
+const READABLE: &str = "let Weir's user read the file; or, where no node is to rest, move it away, and start again";
+const LATER: &str = "start the Weir that wrote it; or, where no node is to rest, move the file away, and start again";
+
+/// The words that were kept; or why a start must fail, and what to do. A file that is there and cannot be read is no
+/// damaged one: it may be readable again in a moment, or by the later Weir that wrote it, and until then a node in
+/// maintenance must not serve. Such a file stays. What is damaged is set aside where there is a directory to do so in: a
+/// start does not fail for it.
+pub(crate) fn load(path: &Path, dir: Option<&StateDir>) -> Result<Words, (String, &'static str)> {
+    let read = StateDir::read_in(path, FILE);
+    let Some(bytes) = read.map_err(|error| (unread(&error), READABLE))? else { return Ok(Words::default()) };
+    let text = String::from_utf8(bytes).map_err(|error| Unreadable::Damaged(error.to_string()));
+    let why = match text.and_then(|text| Words::from_text(&text, now(), &boot())) {
+        Ok(words) => return Ok(words),
+        Err(why @ Unreadable::Later(_)) => return Err((unread(&format!("{}/{FILE}: {why}", path.display())), LATER)),
+        Err(why) => why,
     };
-    let text = String::from_utf8(bytes).map_err(|error| error.to_string());
-    Ok(text.and_then(|text| Words::from_text(&text, now(), &boot())).unwrap_or_else(|why| {
-        let kept = match dir.map(|dir| dir.set_aside(FILE)) {
-            Some(Ok(aside)) => format!("kept as {}", aside.display()),
-            Some(Err(error)) => format!("and cannot be set aside: {error}"),
-            None => "and cannot be set aside".to_owned(),
-        };
-        log::error!("{}/{FILE} {why}; {kept}; no node is under an operator's word now", path.display());
-        Words::default()
-    }))
+    let kept = match dir.map(|dir| dir.set_aside(FILE)) {
+        Some(Ok(aside)) => format!("kept as {}", aside.display()),
+        Some(Err(error)) => format!("and cannot be set aside: {error}"),
+        None => "and cannot be set aside".to_owned(),
+    };
+    log::error!("{}/{FILE}: {why}; {kept}; no node is under an operator's word now", path.display());
+    Ok(Words::default())
 }
 
-/// Why a start was refused because of them, and what to do.
-pub(crate) fn unread(why: &str) -> (String, &'static str) {
-    let what = format!("what operators said of nodes cannot be read, and a node in maintenance must not serve: {why}");
-    (what, "let Weir's user read the file; or, where no node is to rest, move it away, and start again")
+fn unread(why: &dyn std::fmt::Display) -> String {
+    format!("what operators said of nodes (state-dir) cannot be read, and a node in maintenance must not serve: {why}")
 }
 
-/// Writes them once more at the end: their deadlines by the wall clock as it goes now, in case the machine is started anew.
+/// Writes them once more at the end: their deadlines by the wall clock as it goes now, in case the machine is started
+/// anew, and what could not be written so far.
 pub(crate) fn save(shared: &Shared) {
     let words = shared.words.lock();
-    if shared.state_dir.is_some() && words.iter().any(|(_, word)| word.order.ends(now()).is_some()) {
-        keep(shared, &words).into_iter().for_each(|trouble| log::error!("{}", trouble.what));
+    let Some(dir) = &shared.state_dir else { return };
+    let has_deadline = words.iter().any(|(_, word)| word.order.ends(now()).is_some());
+    if (has_deadline || dir.is_behind(FILE)) && keep(shared, &words).is_some() {
+        log::error!("what operators said last is not on disk: the next start does not know of it");
     }
 }
 
@@ -71,18 +83,20 @@ pub(crate) fn apply(shared: &Shared, generation: &Generation) {
     }
 }
 
-/// Ends the drains that are over.
+/// Ends the drains that are over, and writes what could not be written so far.
 pub(crate) fn tend(shared: &Shared) {
     let generation = shared.current.load_full();
     let over = {
         let mut words = shared.words.lock();
         let over = words.end_drains(now(), |node| left(shared, &generation, node));
-        if over.is_empty() {
-            return;
+        if !over.is_empty() || shared.state_dir.as_ref().is_some_and(|dir| dir.is_behind(FILE)) {
+            keep(shared, &words);
         }
-        keep(shared, &words).into_iter().for_each(|trouble| log::error!("{}", trouble.what));
         over
     };
+    if over.is_empty() {
+        return;
+    }
     for (node, how) in &over {
         match how {
             Drained::DeadlineOver => {
@@ -96,33 +110,56 @@ pub(crate) fn tend(shared: &Shared) {
 
 fn left(shared: &Shared, generation: &Generation, node: &str) -> Vec<Left> {
     let now = Tick::from_millis(shared.now());
-    let own = places(generation, node);
+    let own = places(generation).filter(|(_, member)| &*member.node == node);
     let here = own.map(|(pool, member)| Left { sessions: live(pool, member, now), in_flight: member.load.in_flight() });
     // Their sessions are bound to other nodes with their next request.
-    let gone = gone(shared, generation, node).into_iter();
-    here.chain(gone.map(|(_, in_flight)| Left { sessions: Live::Counted(0), in_flight })).collect()
+    let gone = gone(shared, generation, |other| other == node).into_iter();
+    here.chain(gone.map(|gone| Left { sessions: Live::Counted(0), in_flight: gone.in_flight })).collect()
 }
 
-/// The node in its pools: once for each address.
-fn places<'g>(generation: &'g Generation, node: &'g str) -> impl Iterator<Item = (&'g Pool, &'g Member)> {
-    let pools = generation.snapshot.pools.iter();
-    let members = pools.flat_map(|pool| pool.members.iter().map(move |member| (pool, member)));
-    members.filter(move |(_, member)| &*member.node == node)
+/// The nodes of all pools: one that has a name, once for each address.
+fn places(generation: &Generation) -> impl Iterator<Item = (&Pool, &Member)> {
+    generation.snapshot.pools.iter().flat_map(|pool| pool.members.iter().map(move |member| (pool, member)))
 }
 
-/// Requests that run on the node where a reload has moved it from since, or taken it out of: pools, and how many.
-fn gone(shared: &Shared, generation: &Generation, node: &str) -> Vec<(String, u32)> {
+/// A node that answers requests where a reload has moved it from since, or taken it out of.
+pub(crate) struct Gone {
+    pub(crate) pool: String,
+    pub(crate) node: Arc<str>,
+    pub(crate) label: Arc<str>,
+    pub(crate) address: String,
+    pub(crate) weight: u16,
+    pub(crate) in_flight: u32,
+}
+
+/// Such nodes, of those that are meant.
+pub(crate) fn gone(shared: &Shared, generation: &Generation, meant: impl Fn(&str) -> bool) -> Vec<Gone> {
     let left = shared.left.lock();
-    let mut seen: Vec<_> = places(generation, node).map(|(_, member)| Arc::as_ptr(&member.load)).collect();
+    if left.is_empty() {
+        return Vec::new();
+    }
+    let mut seen: HashSet<_> = places(generation).map(|(_, member)| Arc::as_ptr(&member.load)).collect();
     let mut gone = Vec::new();
-    for (pool, member) in left.iter().flat_map(|left| places(left, node)) {
-        let (load, in_flight) = (Arc::as_ptr(&member.load), member.load.in_flight());
-        if in_flight > 0 && !seen.contains(&load) {
-            seen.push(load);
-            gone.push((pool.name().to_string(), in_flight));
+    for (pool, member) in left.iter().flat_map(|left| places(left)).filter(|(_, member)| meant(&member.node)) {
+        let in_flight = member.load.in_flight();
+        if in_flight > 0 && seen.insert(Arc::as_ptr(&member.load)) {
+            gone.push(Gone {
+                pool: pool.name().to_string(),
+                node: Arc::clone(&member.node),
+                label: Arc::clone(&member.label),
+                address: member.address.to_string(),
+                weight: member.weight,
+                in_flight,
+            });
         }
     }
     gone
+}
+
+/// A warning for each pool that operators' words leave no node for new requests.
+pub(crate) fn at_rest(shared: &Shared, generation: &Generation) -> Vec<Problem> {
+    let words = shared.words.lock();
+    config::at_rest(&generation.snapshot.config, |node| words.of(node).map(|word| word.order.word()))
 }
 
 fn live(pool: &Pool, member: &Member, now: Tick) -> Live {
@@ -135,31 +172,14 @@ fn live(pool: &Pool, member: &Member, now: Tick) -> Live {
     }
 }
 
-fn keep(shared: &Shared, words: &Words) -> Vec<Trouble> {
-    let kept = match &shared.state_dir {
-        Some(dir) => dir
-            .write(FILE, |out| out.write_all(words.to_text(now(), &boot()).as_bytes()))
-            .map_err(|error| error.to_string()),
-        None => Err("there is no state directory".to_owned()),
+/// Writes them down. Where that fails, the journal tells, and it is tried again.
+fn keep(shared: &Shared, words: &Words) -> Option<Trouble> {
+    let Some(dir) = &shared.state_dir else {
+        return Some(Trouble::new("this will be forgotten at the next restart: there is no state directory", ""));
     };
-    let trouble = |why| Trouble::new(format!("this will be forgotten at the next restart: {why}"), "");
-    kept.err().map(trouble).into_iter().collect()
-}
-
-/// Seconds since 1970.
-pub(crate) fn unix_now() -> u64 {
-    now().seconds()
-}
-
-/// Now, by both clocks.
-pub(crate) fn now() -> Moment {
-    let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO).as_millis();
-    Moment { unix: u64::try_from(unix).unwrap_or(u64::MAX), up: monotonic_microseconds() / 1000 }
-}
-
-/// Which run of the machine this is: another one after each boot. Empty where the kernel does not tell.
-fn boot() -> String {
-    std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default().trim().to_owned()
+    let error = dir.write(FILE, |out| out.write_all(words.to_text(now(), &boot()).as_bytes())).err()?;
+    let what = format!("this is done, but a restart now would forget it: it cannot be written to state-dir: {error}");
+    Some(Trouble::new(what, "it is tried again each second"))
 }
 
 /// Pools that a word would leave without a node for new requests: all others there are passive, or under a word themselves.
@@ -183,7 +203,7 @@ impl Operated for Operators {
         let shared = &self.0;
         let generation = shared.current.load_full();
         let known = self.knows(node);
-        let warnings = {
+        let mut warnings: Vec<Trouble> = {
             let mut words = shared.words.lock();
             if !known && words.of(node).is_none() {
                 return Err(Unsaid::Unknown);
@@ -193,9 +213,15 @@ impl Operated for Operators {
             if !without.is_empty() {
                 return Err(Unsaid::Last(without));
             }
-            if words.wish(node, wish, now()) { keep(shared, &words) } else { Vec::new() }
+            let kept = words.wish(node, wish, now()).then(|| keep(shared, &words));
+            kept.flatten().into_iter().collect()
         };
         apply(shared, &shared.current.load_full());
+        if matches!(wish, Wish::Drain { .. }) {
+            // Nothing new is bound there from now on: whom it waits for is known after a crash, too.
+            keep::save(shared);
+            warnings.extend(unknown_sessions(shared, &generation, node));
+        }
         Ok(Told { warnings, ..told(shared, node) })
     }
 
@@ -219,8 +245,23 @@ impl Operators {
     fn knows(&self, node: &str) -> bool {
         let generation = self.0.current.load_full();
         let in_file = generation.snapshot.config.nodes.iter().any(|known| &*known.name == node);
-        in_file || !gone(&self.0, &generation, node).is_empty()
+        in_file || !gone(&self.0, &generation, |other| other == node).is_empty()
     }
+}
+
+/// What a drain costs now where Weir does not know which sessions there were before it was started.
+fn unknown_sessions(shared: &Shared, generation: &Generation, node: &str) -> Option<Trouble> {
+    let up = shared.start.elapsed();
+    let with_table = places(generation).filter(|(pool, member)| pool.sessions.is_some() && &*member.node == node);
+    let idle = with_table.filter_map(|(pool, _)| Some(pool.settings.sticky.as_ref()?.idle)).max()?;
+    if shared.knows_before || up >= idle {
+        return None;
+    }
+    let what = format!(
+        "Weir was started without the sessions of before: those on {node} that were not used since get other nodes"
+    );
+    let advice = format!("to keep them, activate it and drain it {} s later", (idle - up).as_secs() + 1);
+    Some(Trouble::new(what, advice))
 }
 
 fn told(shared: &Shared, node: &str) -> Told {
@@ -229,18 +270,28 @@ fn told(shared: &Shared, node: &str) -> Told {
 }
 
 fn rows(shared: &Shared, generation: &Generation, node: &str) -> Vec<PoolRow> {
+    let now = Tick::from_millis(shared.now());
     let row = |(pool, member): (&Pool, &Member)| {
         let state = member.state.state();
+        let sessions = match live(pool, member, now) {
+            Live::Counted(sessions) => Some(sessions),
+            Live::Unseen { .. } => None,
+        };
         PoolRow {
             pool: pool.name().to_string(),
             state: state.word(),
             reason: state.reason().map(Reason::word),
-            sessions: pool.sessions.as_ref().map(|sessions| sessions.count_of(member.number)),
+            sessions,
             in_flight: member.load.in_flight(),
         }
     };
-    let of_before =
-        |(pool, in_flight)| PoolRow { pool, state: "passive", reason: Some("gone"), sessions: Some(0), in_flight };
-    let gone = gone(shared, generation, node).into_iter().map(of_before);
-    places(generation, node).map(row).chain(gone).collect()
+    let of_before = |gone: Gone| PoolRow {
+        pool: gone.pool,
+        state: "passive",
+        reason: Some(GONE),
+        sessions: Some(0),
+        in_flight: gone.in_flight,
+    };
+    let gone = gone(shared, generation, |other| other == node).into_iter().map(of_before);
+    places(generation).filter(|(_, member)| &*member.node == node).map(row).chain(gone).collect()
 }

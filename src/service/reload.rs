@@ -66,8 +66,8 @@ impl First {
         let tickets = super::tls::tickets().map_err(whole)?;
         let fresh = super::tls::secret().map_err(whole)?;
         let state_dir = open_state_dir(&config.state_dir);
-        let words = operators::load(&config.state_dir, state_dir.as_ref()).map_err(|why| {
-            let ((what, advice), at) = (operators::unread(&why), Place { line: 0, ..at.clone() });
+        let words = operators::load(&config.state_dir, state_dir.as_ref()).map_err(|(what, advice)| {
+            let at = Place { line: 0, ..at.clone() };
             NotStarted::State(vec![Problem { at, what, advice: advice.to_owned() }])
         })?;
         let (secrets, keeps_sessions) = secrets(state_dir.as_ref(), fresh);
@@ -91,7 +91,7 @@ fn secrets(dir: Option<&StateDir>, fresh: [u8; 32]) -> (Secrets, bool) {
     let kept = dir.map_or(Ok(fresh), |dir| dir.secret(fresh));
     let known = kept.inspect_err(|error| {
         log::error!(
-            "the secret of sessions cannot be read: {error}: those of before are not known, and none are kept now"
+            "the secret of sessions cannot be read (state-dir): {error}: those of before are not known, and none are kept now"
         );
     });
     (Secrets::of(*known.as_ref().unwrap_or(&fresh)), known.is_ok())
@@ -122,7 +122,7 @@ impl Reloader {
             probing: Probing::default(),
             naming: first.naming,
         };
-        tell_warnings(&first.generation);
+        tell_warnings(shared, &first.generation);
         reloader.run(first.generation, first.sockets);
         reloader
     }
@@ -153,7 +153,7 @@ impl Reloader {
         // From here on nothing can fail.
         let number = before.snapshot.generation + 1;
         let generation = self.swap(prepared, number, &before, sockets);
-        tell_warnings(&generation);
+        tell_warnings(&self.shared, &generation);
         Ok(generation)
     }
 
@@ -267,8 +267,8 @@ impl Reloader {
 }
 
 /// A name that moves is no reason to say them again.
-fn tell_warnings(generation: &Generation) {
-    for warning in &generation.snapshot.config.warnings {
+fn tell_warnings(shared: &Shared, generation: &Generation) {
+    for warning in generation.snapshot.config.warnings.iter().chain(&operators::at_rest(shared, generation)) {
         log::warn!("{warning}");
     }
 }

@@ -96,6 +96,8 @@ struct Running {
 
 impl Running {
     fn start(path: &Path, config: &Config, mut first: First, observer: &Arc<Observer>) -> io::Result<Self> {
+        let kept = first.state_dir.as_ref().filter(|_| first.keeps_sessions);
+        let knows_before = kept.is_some_and(|dir| keep::restore(dir, &first.generation, Tick::START));
         let shared = Arc::new(Shared {
             current: ArcSwap::new(Arc::clone(&first.generation)),
             observer: Arc::clone(observer),
@@ -107,12 +109,10 @@ impl Running {
             words: Mutex::new(std::mem::take(&mut first.words)),
             state_dir: first.state_dir.take(),
             keeps_sessions: first.keeps_sessions,
+            knows_before,
             left: Mutex::default(),
             beats: (0..config.threads).map(|_| AtomicU64::new(0)).collect(),
         });
-        if let Some(dir) = shared.state_dir.as_ref().filter(|_| shared.keeps_sessions) {
-            keep::restore(dir, &first.generation, Tick::from_millis(shared.now()));
-        }
         operators::apply(&shared, &first.generation);
         let threads = Arc::new(Threads::start(config.threads, &shared)?);
         let reloader = Reloader::begin(path, first, &shared, &threads);

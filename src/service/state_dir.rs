@@ -26,13 +26,15 @@ pub(crate) struct StateDir {
     path: PathBuf,
     /// One file is written at a time: they share the name of what is not finished.
     writing: Mutex<()>,
+    /// Files whose last writing failed.
+    behind: Mutex<Vec<&'static str>>,
 }
 
 impl StateDir {
     /// The directory, made where it is missing (0700), and tried: files can be written in it.
     pub(crate) fn open(path: &Path) -> io::Result<Self> {
         DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(|error| about(path, &error))?;
-        let opened = Self { path: path.to_owned(), writing: Mutex::new(()) };
+        let opened = Self { path: path.to_owned(), writing: Mutex::default(), behind: Mutex::default() };
         opened.remove_unfinished()?;
         let probe = opened.unfinished("probe");
         create(&probe).and_then(|_| fs::remove_file(&probe)).map_err(|error| about(path, &error))?;
@@ -71,8 +73,36 @@ impl StateDir {
         Err(io::Error::other(format!("{}: it changes all the time", self.path.join(SECRET).display())))
     }
 
-    /// Replaces a file with what `content` writes. It is on disk when this returns.
-    pub(crate) fn write<T>(&self, name: &str, content: impl FnOnce(&mut dyn Write) -> io::Result<T>) -> io::Result<T> {
+    /// Replaces a file with what `content` writes. It is on disk when this returns. Where that fails, whoever calls
+    /// tries again; the journal hears of the first failure and of the end.
+    pub(crate) fn write<T>(
+        &self,
+        name: &'static str,
+        content: impl FnOnce(&mut dyn Write) -> io::Result<T>,
+    ) -> io::Result<T> {
+        let written = self.replace(name, content);
+        let mut behind = self.behind.lock();
+        let place = behind.iter().position(|file| *file == name);
+        match (&written, place) {
+            (Err(error), None) => {
+                behind.push(name);
+                log::error!("{error}: what is to outlive a restart (state-dir) is not written; it is tried again");
+            }
+            (Ok(_), Some(place)) => {
+                behind.swap_remove(place);
+                log::info!("{} is written again", self.path.join(name).display());
+            }
+            _ => {}
+        }
+        written
+    }
+
+    /// Whether the last writing of a file failed.
+    pub(crate) fn is_behind(&self, name: &str) -> bool {
+        self.behind.lock().contains(&name)
+    }
+
+    fn replace<T>(&self, name: &str, content: impl FnOnce(&mut dyn Write) -> io::Result<T>) -> io::Result<T> {
         let _one = self.writing.lock();
         let (path, unfinished) = (self.path.join(name), self.unfinished(name));
         let written = write_all(&unfinished, content)
@@ -273,6 +303,7 @@ mod tests {
         let scratch = Scratch::new();
         let state = scratch.open();
         state.write("sessions", |out| out.write_all(b"before")).expect("written");
+        assert!(!state.is_behind("sessions"));
         let full = |out: &mut dyn Write| {
             out.write_all(&[b'x'; 200_000])?;
             Err::<(), _>(io::ErrorKind::StorageFull.into())
@@ -282,6 +313,9 @@ mod tests {
         assert!(error.to_string().starts_with(&state.path().join("sessions").display().to_string()), "{error}");
         assert_eq!(state.read("sessions").expect("read").as_deref(), Some(&b"before"[..]));
         assert_eq!(state.names().expect("read"), ["sessions"]);
+        assert!(state.is_behind("sessions") && !state.is_behind("operators.json"));
+        state.write("sessions", |out| out.write_all(b"after")).expect("written");
+        assert!(!state.is_behind("sessions"));
     }
 
     #[test]

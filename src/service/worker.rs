@@ -36,6 +36,8 @@ pub(crate) struct Shared {
     pub(crate) state_dir: Option<StateDir>,
     /// Whether sessions are kept there: not where they would be under a secret that the next start does not have.
     pub(crate) keeps_sessions: bool,
+    /// Whether it began with the sessions that there were before.
+    pub(crate) knows_before: bool,
     /// Generations before, that requests may still use.
     pub(crate) left: Mutex<Vec<Arc<Generation>>>,
     /// When the process began: what `now` counts from, in milliseconds.

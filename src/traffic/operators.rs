@@ -2,6 +2,7 @@
 //! it, and no reload undoes it. Decides when a drain is over; never touches a node or a file itself.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -43,6 +44,26 @@ pub enum Order {
     /// It serves nothing: an operator said so, or its drain is over.
     Maintain,
 }
+
+/// Why a text could not be used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Unreadable {
+    /// It makes no sense; in words, why.
+    Damaged(String),
+    /// A later Weir wrote it: what it says may hold.
+    Later(u64),
+}
+
+impl fmt::Display for Unreadable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Damaged(why) => write!(f, "it is damaged: {why}"),
+            Self::Later(version) => write!(f, "it has version {version}, and this Weir reads version {VERSION}"),
+        }
+    }
+}
+
+impl std::error::Error for Unreadable {}
 
 /// What an operator wants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -191,12 +212,13 @@ impl Words {
     }
 
     /// What was kept, or what is wrong with the text.
-    pub fn from_text(text: &str, now: Moment, boot: &str) -> Result<Self, String> {
-        let damaged = |error: serde_json::Error| format!("it is damaged: {error}");
+    pub fn from_text(text: &str, now: Moment, boot: &str) -> Result<Self, Unreadable> {
+        let damaged = |error: serde_json::Error| Unreadable::Damaged(error.to_string());
         // The version first: what a later one writes may look different in everything else.
         match serde_json::from_str::<Versioned>(text).map_err(damaged)?.version {
             VERSION => {}
-            other => return Err(format!("it has the version {other}, and this Weir reads version {VERSION}")),
+            later if later > VERSION => return Err(Unreadable::Later(later)),
+            other => return Err(Unreadable::Damaged(format!("nobody writes version {other}"))),
         }
         let text: Text = serde_json::from_str(text).map_err(damaged)?;
         Ok(Self(text.nodes.into_iter().map(|(node, written)| (node, written.word(now, boot))).collect()))
@@ -329,7 +351,7 @@ mod tests {
         words.to_text(NOW, BOOT)
     }
 
-    fn read(text: &str) -> Result<Words, String> {
+    fn read(text: &str) -> Result<Words, Unreadable> {
         Words::from_text(text, NOW, BOOT)
     }
 
@@ -516,8 +538,7 @@ mod tests {
             ("null", "damaged"),
             ("{}", "version"),
             (r#"{"version":"1","nodes":{}}"#, "damaged"),
-            (r#"{"version":2}"#, "the version 2"),
-            (r#"{"version":0,"nodes":{}}"#, "the version 0"),
+            (r#"{"version":0,"nodes":{}}"#, "damaged: nobody writes version 0"),
             (r#"{"version":1}"#, "nodes"),
             (r#"{"version":1,"nodes":{"a":{}}}"#, "order"),
             (r#"{"version":1,"nodes":{"a":{"order":"nap","since":5}}}"#, "nap"),
@@ -526,7 +547,11 @@ mod tests {
             (r#"{"version":1,"nodes":{}}{}"#, "damaged"),
         ];
         for (text, part) in cases {
-            assert!(read(text).is_err_and(|why| why.contains(part)), "{text}: {:?}", read(text));
+            let damaged = |why: Unreadable| matches!(why, Unreadable::Damaged(_)) && why.to_string().contains(part);
+            assert!(read(text).is_err_and(damaged), "{text}: {:?}", read(text));
+        }
+        for text in [r#"{"version":2}"#, r#"{"version":2,"nodes":[7],"more":{}}"#] {
+            assert_eq!(read(text), Err(Unreadable::Later(2)), "{text}");
         }
         let deep = "[".repeat(1 << 20);
         assert!(read(&deep).is_err());

@@ -8,7 +8,7 @@ mod key;
 mod shard;
 mod source;
 
-use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 
 use parking_lot::{Mutex, MutexGuard};
@@ -51,6 +51,8 @@ pub struct Sessions {
     max: AtomicUsize,
     idle: AtomicU32,
     evicted: AtomicU64,
+    /// Whether a session was bound since somebody asked.
+    news: AtomicBool,
     /// The part that the next sweep begins with.
     sweep: AtomicUsize,
     secret: [u8; 16],
@@ -94,6 +96,7 @@ impl Sessions {
             max: AtomicUsize::new(bounded(max)),
             idle: AtomicU32::new(idle_units(idle)),
             evicted: AtomicU64::new(0),
+            news: AtomicBool::new(false),
             sweep: AtomicUsize::new(0),
             secret,
         }
@@ -140,11 +143,15 @@ impl Sessions {
     fn bind_in(&self, mut part: MutexGuard<'_, Shard>, key: SessionKey, node: u32, now: Tick, how: How) -> Binding {
         let (node, now, pace) = (number(node), units(now), self.pace());
         if let Some(bound) = part.rebind(key, node, how, now, pace) {
+            if bound != Bound::Same {
+                self.note_news();
+            }
             return Binding { bound, evicted: false };
         }
         let full = self.total.fetch_add(1, Relaxed) >= self.max.load(Relaxed);
         let made_room = full && part.drop_oldest();
         part.insert(&Entry::new(key, node, node, now));
+        self.note_news();
         drop(part);
         let evicted = made_room || (full && self.evict_after(key));
         if evicted {
@@ -152,6 +159,23 @@ impl Sessions {
             self.evicted.fetch_add(1, Relaxed);
         }
         Binding { bound: Bound::New, evicted }
+    }
+
+    /// Written once until it is taken: threads share the word.
+    fn note_news(&self) {
+        if !self.has_news() {
+            self.news.store(true, Relaxed);
+        }
+    }
+
+    /// Whether a session was bound to a node since the news was last taken.
+    pub fn has_news(&self) -> bool {
+        self.news.load(Relaxed)
+    }
+
+    /// Takes the news. Whoever exports afterwards has all that it was about.
+    pub fn take_news(&self) -> bool {
+        self.news.swap(false, Relaxed)
     }
 
     /// Drops sessions that were idle for too long, at most about `budget` of them, a few at a time so that no request
@@ -452,6 +476,18 @@ mod tests {
         assert_eq!(from(Some(2), 2), Some(Bound::Same));
         assert_eq!(node_of(&sessions, key, at(61)), Some(2));
         assert_eq!(sessions.bind_from(Some(9), key, 3, at(200), How::Moved).map(|b| b.bound), Some(Bound::New), "over");
+    }
+
+    #[test]
+    fn news_is_what_binds_a_session_anew() {
+        let sessions = table(10);
+        let key = sessions.key(b"F00D");
+        assert!(!sessions.take_news());
+        for (node, news) in [(1, true), (1, false), (2, true), (2, false)] {
+            learn(&sessions, key, node, at(0));
+            node_of(&sessions, key, at(1));
+            assert_eq!((sessions.has_news(), sessions.take_news(), sessions.has_news()), (news, news, false), "{node}");
+        }
     }
 
     #[test]

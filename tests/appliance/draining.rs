@@ -205,6 +205,38 @@ fn a_request_that_a_reload_left_behind_is_waited_for() {
 }
 
 #[test]
+fn what_runs_on_a_node_that_a_reload_took_away_is_shown() {
+    let (origins, gate, mut weir) = slow_nodes();
+    let mut clients = running(&origins, &weir);
+    weir.edit(|text| text.replacen("{ node = \"n1\" }, ", "", 1));
+    weir.reload();
+    weir.reload();
+    let line = |command: &str| {
+        let out = weir.say(&[command]).out;
+        let lines: Vec<_> = out.lines().filter(|line| line.contains(" n1 ")).map(str::to_owned).collect();
+        assert!(lines.len() < 2, "once: {out}");
+        lines.first().map(|line| line.split_whitespace().map(str::to_owned).collect::<Vec<_>>().join(" "))
+    };
+    for command in ["nodes", "status"] {
+        let shown = line(command).unwrap_or_else(|| panic!("{command} does not show it"));
+        assert!(shown.starts_with("app n1 127.0.0.1:") && shown.contains(" passive gone - 1 1 0"), "{shown}");
+    }
+    gate.open();
+    for client in &mut clients {
+        assert_eq!(client.answer().expect("the answer comes").status, 200);
+    }
+    eventually("nothing is left of it", || line("nodes").is_none());
+}
+
+#[test]
+fn a_pool_without_sessions_has_none_that_cannot_be_counted() {
+    let world = World::of(2, |plan| plan);
+    let said = world.weir.say(&["drain", "n1"]);
+    assert_eq!(said.code, Some(0), "{said:?}");
+    assert!(said.out.starts_with("n1 is ") && !said.out.contains("cannot be counted"), "{said:?}");
+}
+
+#[test]
 fn a_tunnel_is_waited_for() {
     let origin = Origin::speaking(|talk| {
         talk.send(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n");

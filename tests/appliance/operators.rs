@@ -122,6 +122,30 @@ fn a_node_that_left_the_file_comes_back_as_it_was_said() {
 }
 
 #[test]
+fn a_reload_that_leaves_a_pool_only_nodes_under_words_says_so() {
+    let mut world = World::of(2, |plan| plan.pool(LEARN));
+    world.weir.say(&["maintain", "n1"]);
+    let quiet = world.weir.say(&["reload"]);
+    assert!(!quiet.err.contains("operators' words"), "{quiet:?}");
+    world.weir.edit(|text| text.replacen(", { node = \"n2\" }", "", 1));
+    let warning =
+        "pool \"app\" has no node for new requests: all of its nodes are under operators' words: n1 (maintain)";
+    let check = world.weir.say(&["check", "--config", &world.weir.path("weir.toml").display().to_string()]);
+    assert_eq!(check.code, Some(0), "{check:?}");
+    assert!(check.out.contains(warning) && check.out.contains("with 2 warnings"), "{check:?}");
+    let said = world.weir.say(&["reload"]);
+    assert_eq!(said.code, Some(0), "{said:?}");
+    assert!(said.err.contains(warning) && said.err.contains("`weir activate n1`"), "{said:?}");
+    eventually("the journal says so", || world.weir.journal().contains(warning));
+    world.weir.stop();
+    world.weir.start_again();
+    eventually("and at a start", || world.weir.journal().contains(warning));
+    world.weir.say(&["activate", "n1"]);
+    let quiet = world.weir.say(&["reload"]);
+    assert!(!quiet.err.contains("operators' words"), "{quiet:?}");
+}
+
+#[test]
 fn a_node_that_nobody_knows_is_refused_with_those_that_are() {
     let world = World::of(2, |plan| plan);
     for words in [["drain", "n11"], ["maintain", "n11"], ["activate", "n11"]] {

@@ -87,9 +87,40 @@ fn what_was_written_before_a_crash_stays() {
     world.weir.kill();
     world.weir.start_again();
     all_stay(&world, &homes);
-    assert!((world.known() - KEPT as f64).abs() < 0.1, "what came after the last writing is learned anew");
     let unfinished = |names: Vec<String>| names.into_iter().filter(|name| name.starts_with('.')).count();
     assert_eq!(unfinished(names(&world.weir)), 0);
+}
+
+/// Whether as many sessions are in the file as the pool `app` of two nodes knows: what is around them takes 77 bytes.
+fn all_are_written(world: &World) -> bool {
+    let file = fs::metadata(world.weir.path("sessions"));
+    file.is_ok_and(|file| file.len() as f64 >= world.known() * 24.0 + 76.0)
+}
+
+#[test]
+fn a_session_that_was_opened_a_moment_before_a_crash_keeps_its_node_in_a_drain() {
+    let mut world = World::of(2, |plan| plan.pool(LEARN));
+    let id = world.login_on("n1", "C");
+    eventually("it is written long before half a minute is over", || all_are_written(&world));
+    let second = world.login_on("n1", "D");
+    eventually("so is the next one", || all_are_written(&world));
+    world.weir.kill();
+    world.weir.start_again();
+    let wait = world.weir.begin_to_say(&["drain", "n1", "--wait"]);
+    eventually("they are waited for", || wait.out().contains("n1 is draining in app: 2 sessions, "));
+    [id, second].iter().for_each(|id| world.stays(id, "n1"));
+}
+
+#[test]
+fn a_drain_writes_down_whom_it_waits_for() {
+    let mut world = World::of(2, |plan| plan.pool(LEARN));
+    let id = world.login_on("n1", "C");
+    assert_eq!(world.weir.say(&["drain", "n1"]).code, Some(0));
+    assert!(all_are_written(&world), "before it is answered");
+    world.weir.kill();
+    world.weir.start_again();
+    assert_eq!(world.weir.state("app", "n1"), "passive draining");
+    world.stays(&id, "n1");
 }
 
 #[test]
@@ -172,6 +203,21 @@ fn damaged_sessions_are_set_aside_and_learned_anew() {
 }
 
 #[test]
+fn a_drain_without_the_sessions_of_before_says_whom_it_moves() {
+    let (mut world, _) = restarted_after(|dir| fs::write(dir.join("sessions"), "damaged").expect("ours"));
+    let warning =
+        "Weir was started without the sessions of before: those on n1 that were not used since get other nodes";
+    let said = world.weir.say(&["drain", "n1"]);
+    assert!(said.code == Some(0) && said.err.contains(warning), "{said:?}");
+    assert!(!world.weir.say(&["maintain", "n1"]).err.contains(warning), "that moves all");
+    world.weir.say(&["activate", "n1"]);
+    world.weir.stop();
+    world.weir.start_again();
+    let said = world.weir.say(&["drain", "n1"]);
+    assert_eq!((said.code, said.err.as_str()), (Some(0), ""), "{said:?}");
+}
+
+#[test]
 fn sessions_of_another_secret_are_learned_anew() {
     let (world, _) = restarted_after(|dir| fs::write(dir.join("secret"), [7; 32]).expect("ours"));
     told(&world.weir, "kept sessions cannot be used: written under another secret");
@@ -193,7 +239,7 @@ fn damaged_words_of_operators_are_set_aside() {
         ("{", "damaged"),
         ("", "damaged"),
         ("\u{0}\u{1}", "damaged"),
-        ("{\"version\": 2, \"nodes\": []}", "version 2"),
+        ("{\"version\": 0, \"nodes\": {}}", "version 0"),
         ("{\"version\": 1, \"nodes\": {\"n1\": {\"order\": \"dance\", \"since\": 1}}}", "damaged"),
     ] {
         let (world, homes) = restarted_after(|dir| fs::write(dir.join("operators.json"), text).expect("ours"));
@@ -229,12 +275,58 @@ fn a_node_in_maintenance_does_not_serve_because_a_file_could_not_be_read() {
     let started = weir(&["run", "--config", &config]).expect("the binary runs");
     let said = String::from_utf8_lossy(&started.stderr).into_owned();
     assert!(started.status.code().is_some_and(|code| code != 0 && code != 78), "it may pass: {:?}", started.status);
-    for part in ["operators.json", "a directory", "a node in maintenance must not serve", "move it away"] {
+    for part in ["operators.json", "a directory", "state-dir", "a node in maintenance must not serve", "move it away"] {
         assert!(said.contains(part), "{said}");
     }
     assert!(file.is_dir(), "it lies where it lay");
     fs::remove_dir(&file).expect("ours");
     fs::rename(&aside, &file).expect("ours");
+    world.weir.start_again();
+    assert_eq!(world.weir.state("app", "n1"), "passive maintenance");
+}
+
+#[test]
+fn a_node_in_maintenance_does_not_serve_because_a_later_weir_wrote_so() {
+    let (mut world, _) = restarted_after(|_| ());
+    world.weir.stop();
+    let (file, later) = (world.weir.path("state/operators.json"), r#"{"version": 2, "nodes": ["n1 sleeps"]}"#);
+    fs::write(&file, later).expect("ours");
+    let config = world.weir.path("weir.toml").display().to_string();
+    for command in ["check", "run"] {
+        let ended = weir(&[command, "--config", &config]).expect("the binary runs");
+        let said = String::from_utf8_lossy(&ended.stderr).into_owned();
+        assert_eq!(ended.status.code(), Some(1), "{command}: {said}");
+        for part in ["operators.json", "state-dir", "version 2", "reads version 1", "start the Weir that wrote it"] {
+            assert!(said.contains(part), "{command}: {said}");
+        }
+    }
+    let json = weir(&["check", "--json", "--config", &config]).expect("the binary runs");
+    let json: serde_json::Value = serde_json::from_slice(&json.stdout).expect("it is JSON");
+    assert_eq!((&json["ok"], &json["summary"]), (&false.into(), &serde_json::Value::Null), "{json}");
+    assert_eq!(fs::read_to_string(&file).expect("it lies where it lay"), later);
+    fs::remove_file(&file).expect("ours");
+    world.weir.start_again();
+}
+
+#[test]
+fn a_word_that_found_no_room_on_the_disk_is_written_when_there_is_some() {
+    let mut world = World::of(2, |plan| plan.state_dir("$dir/state").pool(LEARN));
+    let file = world.weir.path("state/operators.json");
+    // Nothing takes the place of a directory, not even for root.
+    fs::create_dir(&file).expect("ours");
+    let said = world.weir.say(&["maintain", "n1"]);
+    assert_eq!(said.code, Some(0), "{said:?}");
+    assert!(said.err.contains("tried again") && said.err.contains("state-dir"), "{said:?}");
+    told(&world.weir, "operators.json: ");
+    let began = std::time::Instant::now();
+    eventually("it was tried again, and again", || began.elapsed().as_millis() > 2_300);
+    fs::remove_dir(&file).expect("ours");
+    eventually("it is written", || world.weir.read("state/operators.json").contains("maintain"));
+    told(&world.weir, "operators.json is written again");
+    let journal = world.weir.journal();
+    let lines = journal.lines().filter(|line| line.contains("operators.json")).count();
+    assert_eq!(lines, 2, "one when it began and one at its end: {journal}");
+    world.weir.kill();
     world.weir.start_again();
     assert_eq!(world.weir.state("app", "n1"), "passive maintenance");
 }
