@@ -84,7 +84,7 @@ pub(crate) fn down(criterion: &mut Criterion) {
             keep_alive: true,
             upgrade: false,
             via: true,
-            public: PublicName { secure: true, authority: b"esb.wso2.com", target: b"/", pool: 0, translated: false },
+            public: &PublicName { secure: true, authority: b"esb.wso2.com", target: b"/", pool: 0, translated: false },
             places: &places,
             edits,
             extra,

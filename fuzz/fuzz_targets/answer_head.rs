@@ -60,7 +60,7 @@ fn check_down(head: &AnswerHead, to: Method, switches: u8) {
         keep_alive: switches & 4 != 0,
         upgrade: head.status() == 101,
         via: false,
-        public: PublicName { secure: true, authority: b"esb.wso2.com", target: b"/", pool: 0, translated: false },
+        public: &PublicName { secure: true, authority: b"esb.wso2.com", target: b"/", pool: 0, translated: false },
         places: &places,
         edits: None,
         extra: &[],

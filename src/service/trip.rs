@@ -12,7 +12,7 @@ use crate::config;
 use crate::traffic::belonging::Belonging;
 use crate::traffic::edits::FieldEdits;
 use crate::traffic::headers::{Down, DownFraming, Forwarded, Trust, Up, UpFraming, write_request};
-use crate::traffic::location::PublicName;
+use crate::traffic::location::{Asked, PublicName};
 use crate::traffic::pool::Pool;
 use crate::traffic::refusal::Refusal;
 use crate::traffic::rules::{Rules, SiteRules};
@@ -215,25 +215,13 @@ impl<'r> Trip<'r> {
 
     /// What the answer's head is written with.
     pub(crate) fn down<'d>(&'d self, answer: &AnswerHead, framing: DownFraming, keep_alive: bool) -> Down<'d> {
-        let (from, listener) = (self.forwarded(), self.place.listener());
-        let host = from
-            .host_of_ours(self.head, self.place.generation.snapshot.hosts.get(self.place.listener).map(Arc::as_ref));
-        let (secure, port) = from.origin(self.head, host);
-        // Of a scheme that a proxy speaks for us our own port says nothing.
-        let unnamed = if secure == from.secure { &listener.default_authority } else { &listener.default_host };
         Down {
             version: self.head.version(),
             framing,
             keep_alive,
             upgrade: answer.status() == 101,
             via: self.site().is_some_and(|site| site.via),
-            public: PublicName {
-                secure,
-                authority: host.map_or(unnamed.as_bytes(), |host| host.raw),
-                target: self.head.target_up(),
-                pool: self.pool,
-                translated: port != listener.port,
-            },
+            public: self,
             places: &self.ground.snapshot.places,
             edits: Some(&self.rules().response),
             extra: &[],
@@ -356,5 +344,23 @@ impl<'r> Trip<'r> {
     /// Notes how much body went down.
     pub(crate) fn sent(&mut self, body: u64) {
         self.body_sent = body;
+    }
+}
+
+impl Asked for Trip<'_> {
+    fn public_name(&self) -> PublicName<'_> {
+        let (from, listener) = (self.forwarded(), self.place.listener());
+        let host = from
+            .host_of_ours(self.head, self.place.generation.snapshot.hosts.get(self.place.listener).map(Arc::as_ref));
+        let (secure, port) = from.origin(self.head, host);
+        // Of a scheme that a proxy speaks for us our own port says nothing.
+        let unnamed = if secure == from.secure { &listener.default_authority } else { &listener.default_host };
+        PublicName {
+            secure,
+            authority: host.map_or(unnamed.as_bytes(), |host| host.raw),
+            target: self.head.target_up(),
+            pool: self.pool,
+            translated: port != listener.port,
+        }
     }
 }

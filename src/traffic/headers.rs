@@ -6,7 +6,7 @@ use std::io::Write;
 
 use super::edits::FieldEdits;
 pub use super::forwarded::{Forwarded, Trust};
-use super::location::{PublicName, map_location, map_refresh};
+use super::location::{Asked, map_location, map_refresh};
 use super::places::Places;
 use crate::wire::{AnswerHead, Field, FieldKind, RequestHead, Version, digits};
 
@@ -178,7 +178,7 @@ pub enum DownFraming {
 }
 
 /// How an answer goes down.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct Down<'a> {
     /// The client's version.
     pub version: Version,
@@ -190,8 +190,8 @@ pub struct Down<'a> {
     pub upgrade: bool,
     /// Whether Weir names itself in Via.
     pub via: bool,
-    /// How the client spelled the place it asked.
-    pub public: PublicName<'a>,
+    /// Who knows how the client spelled the place it asked.
+    pub public: &'a dyn Asked,
     /// What a Location may name.
     pub places: &'a Places,
     /// What site and route change; not in 1xx.
@@ -249,9 +249,11 @@ impl<'a> Passage<'a> {
         }
         match field.kind {
             FieldKind::Location | FieldKind::ContentLocation => {
-                Passing::With(map_location(field.value, &self.down.public, self.down.places))
+                Passing::With(map_location(field.value, &self.down.public.public_name(), self.down.places))
             }
-            FieldKind::Refresh => Passing::With(map_refresh(field.value, &self.down.public, self.down.places)),
+            FieldKind::Refresh => {
+                Passing::With(map_refresh(field.value, &self.down.public.public_name(), self.down.places))
+            }
             FieldKind::ContentLength => match self.declared.take() {
                 None => Passing::Not,
                 // The node's own digits where they say the same.
@@ -387,6 +389,7 @@ const USUAL_ADDED: usize = 320;
 
 #[cfg(test)]
 mod tests {
+    use super::super::location::PublicName;
     use super::super::places::Host;
     use super::*;
     use crate::config::{Edits, Redirects};
@@ -648,7 +651,7 @@ mod tests {
             keep_alive: true,
             upgrade: false,
             via: false,
-            public: PublicName { secure: true, authority: b"esb.wso2.com", target: b"/", pool: 0, translated: false },
+            public: &PublicName { secure: true, authority: b"esb.wso2.com", target: b"/", pool: 0, translated: false },
             places,
             edits: None,
             extra: &[],

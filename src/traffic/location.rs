@@ -8,6 +8,12 @@ use super::places::{Door, Host, Places, PoolPlaces};
 use crate::config::Redirects;
 use crate::wire::split_authority;
 
+/// Who knows what the client asked for. Few answers name a place, so nobody works it out before one does.
+pub trait Asked {
+    /// What it was.
+    fn public_name(&self) -> PublicName<'_>;
+}
+
 /// What the client asked for, as it spelled it.
 #[derive(Clone, Copy, Debug)]
 pub struct PublicName<'a> {
@@ -21,6 +27,12 @@ pub struct PublicName<'a> {
     pub pool: usize,
     /// Whether clients see another port than the one that the listener is bound to.
     pub translated: bool,
+}
+
+impl Asked for PublicName<'_> {
+    fn public_name(&self) -> PublicName<'_> {
+        *self
+    }
 }
 
 impl PublicName<'_> {
