@@ -193,7 +193,10 @@ async fn ask(
     sink: &mut Sink<'_>,
 ) -> Result<Asked, Lost> {
     let timeouts = trip.timeouts();
-    let node = unless_gone(pin!(trip.reach(attempt, timeouts)), pin!(upload.gone())).await?.map_err(Lost::Node)?;
+    let node = match trip.reuse(attempt) {
+        Some(node) => node,
+        None => unless_gone(pin!(trip.open(attempt, timeouts)), pin!(upload.gone())).await?.map_err(Lost::Node)?,
+    };
     upload.begin(trip, attempt, &node.conn, timeouts.send).await?;
     let flow = Flow {
         going: Cell::new(Going::of(upload)),
@@ -213,9 +216,11 @@ async fn ask(
         })
         .await
     };
-    attempt.heard = node.has_spoken();
-    attempt.silent = flow.silent(&node.conn);
-    match answered? {
+    let passed = answered.inspect_err(|_| {
+        attempt.heard = node.has_spoken();
+        attempt.silent = flow.silent(&node.conn);
+    });
+    match passed? {
         Passed::Upgraded(rest) => {
             trip.upgraded(attempt, answer);
             Ok(Asked::Upgraded(node, rest))

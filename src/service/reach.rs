@@ -32,52 +32,54 @@ impl Node {
 }
 
 impl Trip<'_> {
-    /// Reuses or opens a connection to the attempt's node.
-    pub(crate) async fn reach(&self, attempt: &mut Attempt, limits: Timeouts) -> Result<Node, Failure> {
-        let run = &self.ground.pools[self.pool];
+    /// An idle connection to the attempt's node, where one will do; nothing is waited for. A reload may have said since
+    /// that none is to be reused.
+    pub(crate) fn reuse(&self, attempt: &mut Attempt) -> Option<Node> {
         let (pool, worker) = (self.pool(), self.connection.worker());
-        let member = &pool.members[attempt.member];
-        let counters = run.members.get(attempt.member);
-        let conn = match self.kept(attempt, member.link) {
-            Some(conn) => {
-                attempt.reused = true;
-                counters.inspect(|counters| counters.connection("reused"));
-                conn
-            }
-            None => {
-                // A node that is tried for want of a better one may not hold the client up.
-                let patience = match limits.connect {
-                    limit if attempt.why != Why::LastResort => limit,
-                    limit => limit.min(LAST_RESORT),
-                };
-                let goal = Goal { address: member.address, name: member.name.as_deref() };
-                upstream::connect(goal, run.tls.as_ref(), (patience, limits.handshake), &worker.clock)
-                    .await
-                    .inspect(|_| counters.into_iter().for_each(|counters| counters.connection("opened")))
-                    .map_err(|fault| self.unreachable(attempt, &fault))?
-            }
+        if attempt.fresh || !pool.settings.reuse {
+            return None;
+        }
+        let link = pool.members[attempt.member].link;
+        let conn = worker.idle.take(link, self.head.method().idempotent(), worker.clock.now())?;
+        attempt.reused = true;
+        self.count_connection(attempt, "reused");
+        Some(self.ready(attempt, conn))
+    }
+
+    /// Opens a connection to the attempt's node.
+    pub(crate) async fn open(&self, attempt: &mut Attempt, limits: Timeouts) -> Result<Node, Failure> {
+        let member = &self.pool().members[attempt.member];
+        // A node that is tried for want of a better one may not hold the client up.
+        let patience = match limits.connect {
+            limit if attempt.why != Why::LastResort => limit,
+            limit => limit.min(LAST_RESORT),
         };
+        let goal = Goal { address: member.address, name: member.name.as_deref() };
+        let tls = self.ground.pools[self.pool].tls.as_ref();
+        let opened = upstream::connect(goal, tls, (patience, limits.handshake), &self.connection.worker().clock).await;
+        let conn = opened.map_err(|fault| self.unreachable(attempt, &fault))?;
+        self.count_connection(attempt, "opened");
+        Ok(self.ready(attempt, conn))
+    }
+
+    fn ready(&self, attempt: &mut Attempt, conn: Conn) -> Node {
+        let pool = self.pool();
         conn.forget_written();
         // What a new connection costs, or a node before this one, says nothing of how soon this one answers.
         attempt.asked = pool.measures.then(Instant::now);
-        Ok(Node { received: conn.received(), conn, link: member.link })
+        Node { received: conn.received(), conn, link: pool.members[attempt.member].link }
     }
 
-    /// An idle connection, where one will do. A reload may have said since that nothing is to be reused.
-    fn kept(&self, attempt: &Attempt, link: u64) -> Option<Conn> {
-        if attempt.fresh || !self.pool().settings.reuse {
-            return None;
+    fn count_connection(&self, attempt: &Attempt, outcome: &'static str) {
+        if let Some(counters) = self.ground.pools[self.pool].members.get(attempt.member) {
+            counters.connection(outcome);
         }
-        let worker = self.connection.worker();
-        worker.idle.take(link, self.head.method().idempotent(), worker.clock.now())
     }
 
     // A failed connect is held against the node; the request goes on to the next one.
     fn unreachable(&self, attempt: &Attempt, fault: &ConnectFault) -> Failure {
         let failure = fault.failure();
-        if let Some(counters) = self.ground.pools[self.pool].members.get(attempt.member) {
-            counters.connection(failure.refusal().word());
-        }
+        self.count_connection(attempt, failure.refusal().word());
         if let Some(held) = fault.held_against() {
             self.note_fault(attempt, held, &fault.to_string());
         }
