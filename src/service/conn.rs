@@ -135,9 +135,18 @@ impl Conn {
         }
     }
 
+    /// Nothing to read and no end, as far as the runtime was told: asked without a system call, and without being woken for
+    /// it later. Of TLS only a read can tell.
+    fn is_known_to_be_quiet(&self) -> bool {
+        matches!(&*self.stream.borrow(), Stream::Plain(tcp) if !tcp.is_readable())
+    }
+
     /// Whether the other side has neither spoken nor ended, on a connection that nobody reads. Bytes that a node sends
     /// unasked, or its end, make a connection useless: an answer to nothing would be read as that to the next request.
     pub(crate) fn is_quiet(&self) -> bool {
+        if self.is_known_to_be_quiet() {
+            return true;
+        }
         let mut unexpected = [0];
         let mut into = ReadBuf::new(&mut unexpected);
         let mut stream = self.stream.borrow_mut();
@@ -146,7 +155,8 @@ impl Conn {
 
     /// Whether more has come that nobody read. What is at hand is taken; nothing is waited for.
     pub(crate) fn has_come(&self, into: &mut Buffer) -> bool {
-        matches!(self.poll_read(&mut Context::from_waker(Waker::noop()), into), Poll::Ready(Ok(1..)))
+        let cx = &mut Context::from_waker(Waker::noop());
+        !self.is_known_to_be_quiet() && matches!(self.poll_read(cx, into), Poll::Ready(Ok(1..)))
     }
 
     /// Writes all of `data` and flushes. Errs with `TimedOut` when nothing moved for `limit`.

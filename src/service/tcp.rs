@@ -105,6 +105,11 @@ impl Tcp {
         let reset = Reset::default();
         (Self { stream, reset: reset.clone() }, reset)
     }
+
+    /// Whether there is anything to read, an end included, as far as the runtime was told.
+    pub(crate) fn is_readable(&self) -> bool {
+        self.stream.try_io(Interest::READABLE, || Ok(())).is_ok()
+    }
 }
 
 impl Drop for Tcp {
