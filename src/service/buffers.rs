@@ -93,7 +93,10 @@ impl Buffer {
 
     /// Uses up everything.
     pub(crate) fn clear(&mut self) {
-        self.home.take_back(std::mem::take(&mut self.data));
+        // Most are empty already when they are dropped.
+        if self.data.capacity() > 0 {
+            self.home.take_back(std::mem::take(&mut self.data));
+        }
         self.start = 0;
     }
 
