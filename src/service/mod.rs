@@ -43,6 +43,7 @@ mod question;
 mod reach;
 mod reload;
 mod run;
+mod seats;
 mod serve_h1;
 mod serve_h2;
 mod state_dir;

@@ -3,8 +3,10 @@
 //! Heads are read whole into a lent buffer under one deadline and judged by `wire`; what was read ahead stays for the
 //! next request. A connection that waits for a request holds no buffer.
 
+use std::convert::Infallible;
 use std::future::poll_fn;
 use std::io;
+use std::pin::pin;
 use std::rc::Rc;
 use std::task::Poll;
 use std::time::Duration;
@@ -14,6 +16,7 @@ use super::conn::Conn;
 use super::connection::Connection;
 use super::ending::{self, Ended};
 use super::exchange;
+use super::seats::Table;
 use crate::traffic::page::Reply;
 use crate::traffic::refusal::Refusal;
 use crate::wire::{self, HeadFault, Scan};
@@ -23,6 +26,7 @@ const LAST_CHANCE: Duration = Duration::from_millis(500);
 
 /// Carries requests over one connection until either side ends it.
 pub(crate) async fn serve(conn: Conn, connection: Rc<Connection>) {
+    let conn = Rc::new(conn);
     let mut input = connection.worker().buffers.lend();
     let mut seen = 0;
     loop {
@@ -33,8 +37,10 @@ pub(crate) async fn serve(conn: Conn, connection: Rc<Connection>) {
                 return;
             }
         }
-        // Boxed, so that a connection that waits does not hold the room of an exchange.
-        let ended = match Box::pin(request(&conn, &connection, &mut input, seen)).await {
+        let work = Work { conn: Rc::clone(&conn), connection: Rc::clone(&connection), input, seen };
+        let (step, rest) = in_a_seat(&connection, work).await;
+        input = rest;
+        let ended = match step {
             Step::Ended(Ended::Keep) => {
                 seen = 0;
                 continue;
@@ -50,6 +56,31 @@ pub(crate) async fn serve(conn: Conn, connection: Rc<Connection>) {
             Step::Over => return,
         };
         return ending::close(&conn, &connection, &mut input, ended).await;
+    }
+}
+
+/// A request, and what was read of it.
+struct Work {
+    conn: Rc<Conn>,
+    connection: Rc<Connection>,
+    input: Buffer,
+    seen: usize,
+}
+
+/// Carries a request in a room that is taken for it alone: a connection that waits does not hold that of an exchange.
+async fn in_a_seat(connection: &Connection, work: Work) -> (Step, Buffer) {
+    let seats = &connection.worker().seats;
+    let mut seat = seats.lend(carry);
+    let done = seat.carry(work).await;
+    seats.take_back(seat);
+    done
+}
+
+async fn carry(table: Rc<Table<Work, (Step, Buffer)>>) -> Infallible {
+    loop {
+        let Work { conn, connection, mut input, seen } = table.next().await;
+        let step = pin!(request(&conn, &connection, &mut input, seen)).await;
+        table.leave((step, input));
     }
 }
 

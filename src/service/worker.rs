@@ -16,6 +16,7 @@ use super::carriers::Carriers;
 use super::clock::{Clock, TICK};
 use super::generation::Generation;
 use super::heads::Heads;
+use super::seats::Seats;
 use super::state_dir::StateDir;
 use super::upstream::Idle;
 use crate::observe::Observer;
@@ -87,6 +88,8 @@ pub(crate) struct Worker {
     pub(crate) buffers: Rc<Buffers>,
     /// Heads to lend.
     pub(crate) heads: Heads,
+    /// Room for exchanges of HTTP/1.
+    pub(crate) seats: Seats,
     /// Tasks that wait for the next connection.
     pub(crate) hosts: Carriers,
     /// Tasks that wait for the next HTTP/2 stream.
@@ -115,6 +118,7 @@ impl Worker {
             shared,
             buffers: Rc::default(),
             heads: Heads::default(),
+            seats: Seats::default(),
             hosts: Carriers::default(),
             carriers: Carriers::default(),
             idle: Idle::default(),
