@@ -9,7 +9,6 @@ use super::trip::Trip;
 use crate::config::{Action, Redirect};
 use crate::traffic::client::client_of;
 use crate::traffic::headers::Forwarded;
-use crate::traffic::places::Host;
 use crate::traffic::rate::{RateLimit, Verdict};
 use crate::traffic::redirect::{self, Url};
 use crate::traffic::refusal::Refusal;
@@ -129,8 +128,7 @@ pub(super) fn asked<'a>(
     let (secure, port) = from.origin(head, host);
     let host = host.map_or(generation.listeners[listener].default_host.as_bytes(), |host| host.name);
     // The scheme that a redirect leads to may be served on a port that clients see under another number.
-    let known = Host::of(host);
-    let mut doors = snapshot.places.doors_of(&known).chain(snapshot.places.doors_open_to(host));
+    let mut doors = snapshot.places.doors_for(host);
     let other_port = doors.find(|door| door.secure != secure).and_then(|door| door.public_port);
     Url { secure, host, port, other_port, target: head.target() }
 }

@@ -151,10 +151,10 @@ impl Mapping<'_> {
     /// To a site that leads to this node and port, or to a pool with this port under this name.
     fn elsewhere(&self, host: &Host, port: u16) -> Option<Vec<u8>> {
         let by_node = self.places.pools_at(host, port).flat_map(|pool| self.places.doors_into(pool));
-        // A site without this name is meant where the client came by it.
+        // Where the client came by this host, what takes it is ours without having its name.
         let public_host = if *host == Host::of(self.public_host) { Some(self.public_host) } else { None };
-        let open = public_host.into_iter().flat_map(|host| self.places.doors_open_to(host));
-        let by_name = self.places.doors_of(host).chain(open).filter(|door| {
+        let public = public_host.into_iter().flat_map(|host| self.places.doors_for(host));
+        let by_name = self.places.doors_of(host).chain(public).filter(|door| {
             door.pools.iter().any(|pool| self.places.pool(*pool).is_some_and(|pool| pool.has_port(port)))
         });
         let doors: Vec<&Door> = by_node.chain(by_name).collect();
@@ -427,6 +427,43 @@ mod tests {
             ("apps.wso2.com", "https://mgt.esb.wso2.com/x"),
         ] {
             assert_mapped(&places(more), &public(false, host, 0), &[(value, expected)]);
+        }
+    }
+
+    #[test]
+    fn a_site_that_takes_the_clients_host_is_known_without_its_name() {
+        let any = || HostPattern::Wildcard("apps.wso2.com".into());
+        let places = places(|places| {
+            places.add_door(door_of(any(), false, 80, 0));
+            places.add_door(door_of(any(), true, 443, 1));
+        });
+        let cases = [
+            ("https://one.apps.wso2.com:8243/x", "https://one.apps.wso2.com/x"),
+            ("https://one.apps.wso2.com:9443/x", "https://one.apps.wso2.com:9443/x"),
+            // Another name than the client's may be anybody's.
+            ("https://two.apps.wso2.com:8243/x", "https://two.apps.wso2.com:8243/x"),
+        ];
+        assert_mapped(&places, &public(false, "one.apps.wso2.com", 0), &cases);
+    }
+
+    #[test]
+    fn a_default_site_leads_to_no_host_that_is_another_sites() {
+        let name = HostPattern::Exact("esb.wso2.com".into());
+        let sites = Arc::new(Sites::new([(&name, 0)], Some(1)));
+        let mut places = Places::default();
+        for (pool, port) in [(0, 8280), (1, 9443)] {
+            places.add_pool(pool == 1, Redirects::default());
+            places.add_node(pool, Host::of(b"10.0.0.2"), port);
+        }
+        places.add_door(door("esb.wso2.com", false, 80, 0));
+        for (site, hosts) in [(0, vec![name]), (1, Vec::new())] {
+            let (sites, pools) = (Arc::clone(&sites), vec![site]);
+            places.add_door(Door { hosts, site, sites, secure: true, port: 443, public_port: None, pools });
+        }
+        for (host, expected) in [("esb.wso2.com", "https://esb.wso2.com:9443/x"), ("192.0.2.9", "https://192.0.2.9/x")]
+        {
+            let value = format!("https://{host}:9443/x");
+            assert_mapped(&places, &public(false, host, 0), &[(&value, expected)]);
         }
     }
 

@@ -20,8 +20,8 @@ pub struct Places {
     by_node: HashMap<(Host, u16), Vec<usize>, FastHash>,
     /// Doors, by their exact names.
     by_host: HashMap<Host, Vec<usize>, FastHash>,
-    /// Doors that take hosts without having their names: two for each listener at most.
-    open_doors: Vec<usize>,
+    /// The sites of each listener, and their doors.
+    listeners: Vec<(Arc<Sites>, HashMap<usize, usize, FastHash>)>,
 }
 
 /// A host as an authority names it.
@@ -111,8 +111,9 @@ impl Places {
         for pool in &door.pools {
             self.pools.get_mut(*pool).into_iter().for_each(|pool| pool.doors.push(index));
         }
-        if door.sites.opens(door.site) {
-            self.open_doors.push(index);
+        match self.listeners.iter_mut().find(|(sites, _)| Arc::ptr_eq(sites, &door.sites)) {
+            Some((_, doors)) => drop(doors.insert(door.site, index)),
+            None => self.listeners.push((Arc::clone(&door.sites), HashMap::from_iter([(door.site, index)]))),
         }
         for host in door.hosts.iter().filter_map(exact) {
             self.by_host.entry(Host::of(host.as_bytes())).or_default().push(index);
@@ -141,10 +142,9 @@ impl Places {
         self.by_host.get(host).into_iter().flatten().filter_map(|door| self.doors.get(*door))
     }
 
-    /// Sites that take this host without having its name.
-    pub fn doors_open_to<'p>(&'p self, host: &'p [u8]) -> impl Iterator<Item = &'p Door> {
-        let open = self.open_doors.iter().filter_map(|door| self.doors.get(*door));
-        open.filter(move |door| door.takes(host))
+    /// The site of each listener that takes this host, by whichever name, or without.
+    pub fn doors_for<'p>(&'p self, host: &'p [u8]) -> impl Iterator<Item = &'p Door> {
+        self.listeners.iter().filter_map(|(sites, doors)| self.doors.get(*doors.get(&sites.find_written(host)?)?))
     }
 }
 

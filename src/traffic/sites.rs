@@ -92,11 +92,6 @@ impl Sites {
         named.flatten().is_some()
     }
 
-    /// Whether this site takes hosts without having their names.
-    pub fn opens(&self, site: usize) -> bool {
-        self.default == Some(site) || self.nameless == Some(site)
-    }
-
     fn without_a_name(&self, host: &[u8]) -> Option<usize> {
         let is_address = || std::str::from_utf8(host).is_ok_and(|host| host.parse::<Ipv4Addr>().is_ok());
         self.nameless.filter(|_| matches!(host, [] | [b'[', ..]) || is_address())
@@ -267,7 +262,6 @@ mod tests {
         let found = ["ESB.test.", "a.WSO2.com", "[::1]", "10.0.0.1", "Other.test", &format!("a{long}")];
         let found = found.map(|host| sites.find_written(host.as_bytes()));
         assert_eq!(found, [0, 1, 2, 8, 9, 9].map(Some));
-        assert_eq!([0, 8, 9].map(|site| sites.opens(site)), [false, true, true]);
     }
 
     #[test]

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use crate::harness::{Answer, Appliance, Client, Gate, H2Client, Offer, Origin, Plan, eventually, ok, ok_with};
+use crate::harness::{
+    Answer, Appliance, Client, Gate, H2Client, Offer, Origin, Pair, Plan, eventually, fresh_dir, ok, ok_with,
+};
 
 fn get(target: &str, fields: &str) -> String {
     format!("GET {target} HTTP/1.1\r\nHost: esb.test\r\n{fields}\r\n")
@@ -183,6 +185,25 @@ fn a_redirect_leads_to_no_host_that_stands_in_a_field_alone() {
     ] {
         let answer = weir.client().ask(get("/x", &format!("X-Forwarded-Host: {told}\r\n")));
         assert_eq!(answer.field("location").as_deref(), Some(expected), "{told}");
+    }
+}
+
+#[test]
+fn https_is_found_on_the_port_that_clients_see_by_whichever_name_they_came() {
+    let files = fresh_dir();
+    Pair::of(&["*.apps.test", "www.test"]).write(&files, "apps");
+    let file = |end: &str| files.join("apps").with_extension(end).display().to_string();
+    let certificate = format!("certificate = {{ chain = \"{}\", key = \"{}\" }}", file("crt"), file("key"));
+    let site = format!(
+        "[[site]]\nname = \"up\"\nlistener = \"http\"\nhosts = [\"*.apps.test\", \"www.test\"]\n\
+         [[site.route]]\nredirect = {{ scheme = \"https\" }}\n\
+         [[listener]]\nname = \"tls\"\nbind = \"127.0.0.1:$https\"\npublic-port = 9443\ntls = {{}}\n\
+         [[site]]\nname = \"apps\"\nlistener = \"tls\"\nhosts = [\"*.apps.test\", \"www.test\"]\npool = \"app\"\n{certificate}\n"
+    );
+    let weir = Plan::before(&[&Origin::named("n")]).more(&site).start();
+    for host in ["www.test", "one.apps.test"] {
+        let answer = weir.client().ask(format!("GET /x HTTP/1.1\r\nHost: {host}\r\n\r\n"));
+        assert_eq!(answer.field("location"), Some(format!("https://{host}:9443/x")));
     }
 }
 
