@@ -1,6 +1,5 @@
 //! Picking the node for the next try, waiting for one where all are full, and what follows when a try failed.
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
@@ -13,7 +12,7 @@ use super::upload::Upload;
 use crate::traffic::balance::Ask;
 use crate::traffic::belonging;
 use crate::traffic::member::{Held, Waiter, Waiting, Wants};
-use crate::traffic::pool::{Choice, Chosen, Meant, Pool, Wanted, Wish};
+use crate::traffic::pool::{Choice, Chosen, Meant, Wanted, Wish};
 use crate::traffic::refusal::Refusal;
 use crate::traffic::retry::{self, ConnectFailure, Failure, Next, Progress, Terms};
 use crate::traffic::state::Fault;
@@ -155,21 +154,20 @@ impl Trip<'_> {
         })
     }
 
-    /// A request that waited looks on in the newest generation that has its pool: the place it is given may be at a node
+    /// A request that waited looks on in the newest generation that has its pool, which calls it: the place it is given may be at a node
     /// that was not there before, and nobody gives places at those that are gone.
     fn follow_pool(&mut self) {
-        let newest = self.connection.worker().shared.current.load();
-        if std::ptr::eq(&**newest, &*self.ground) {
+        let shared = &self.connection.worker().shared;
+        if std::ptr::eq(&**shared.current.load(), &*self.ground) {
             return;
         }
         let pool = self.pool();
-        let same_queue = |other: &Pool| Arc::ptr_eq(&other.waiting, &pool.waiting);
-        let Some(index) = newest.snapshot.pools.iter().position(same_queue) else { return };
+        let Some((newest, index)) = shared.newest_with(&pool.waiting) else { return };
         let now = &newest.snapshot.pools[index];
         let place = |member: usize| now.member_of(pool.members.get(member)?.number);
         (self.tries.failed, self.member) = (self.tries.failed.moved(place), self.member.and_then(place));
         self.pool = index;
-        self.ground = Ground::Newer(Arc::clone(&newest));
+        self.ground = Ground::Newer(newest);
     }
 
     fn waited_for(&self, mut held: Held, wanted: Wanted) -> Option<Chosen> {

@@ -4,7 +4,6 @@
 use std::collections::HashSet;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::time::{Duration, SystemTime};
 
 use ipnet::IpNet;
@@ -133,8 +132,6 @@ pub(crate) struct PoolRun {
     pub(crate) tls: Option<NodeTls>,
     pub(crate) counters: Arc<PoolCounters>,
     pub(crate) members: Vec<Arc<NodeCounters>>,
-    /// A newer generation has the pool, and alone decides what its nodes do.
-    pub(super) followed: AtomicBool,
 }
 
 /// Everything that can fail, done before anything is changed.
@@ -251,7 +248,6 @@ impl Generation {
                 tls,
                 counters: metrics.pool(pool.name()),
                 members: pool.members.iter().map(|member| metrics.node(pool.name(), &member.label)).collect(),
-                followed: AtomicBool::new(false),
             })
             .collect();
         let sites = config.sites.iter().zip(logs).map(|(site, (access, errors))| {

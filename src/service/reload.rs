@@ -23,6 +23,7 @@ use crate::config::{self, Config, Place, Problem};
 use crate::observe::Observer;
 use crate::traffic::operators::Words;
 use crate::traffic::snapshot::{Ground, Secrets};
+use crate::traffic::succession;
 use crate::traffic::tick::Tick;
 
 /// How long a reload waits for the traffic threads; one that is slower follows later.
@@ -217,9 +218,21 @@ impl Reloader {
     /// Lets go of the generations that nobody uses any more. Where thousands of sites are freed takes milliseconds, which
     /// no traffic thread should spend on it.
     pub(crate) fn forget(&mut self) {
-        let unused = |left: &mut Arc<Generation>| Arc::strong_count(left) == 1;
+        let unused =
+            |left: &mut Arc<Generation>| Arc::strong_count(left) == 1 && !succession::is_waited_in(&left.snapshot);
         let gone: Vec<_> = self.shared.left.lock().extract_if(.., unused).collect();
-        drop(gone);
+        if !gone.is_empty() {
+            drop(gone);
+            self.settle();
+        }
+    }
+
+    /// Says anew which generation decides about which pool.
+    fn settle(&self) {
+        let (current, left) = (self.shared.current.load(), self.shared.left.lock());
+        succession::settle(
+            std::iter::once(&**current).chain(left.iter().rev().map(|left| &**left)).map(|g| &g.snapshot),
+        );
     }
 
     /// Serves those who still wait in pools that the running generation has no longer.
@@ -239,6 +252,7 @@ impl Reloader {
         if !Arc::ptr_eq(&before, &generation) {
             generation.take_over(&before);
             self.shared.left.lock().push(before);
+            self.settle();
             // Who waits for a node that is gone, or for any while one is new, need not wait for the next turn.
             let now = Tick::from_millis(self.shared.now());
             generation.tell_what_changed(now);

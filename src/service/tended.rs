@@ -2,7 +2,6 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, SystemTime};
 
 use super::generation::Generation;
@@ -10,12 +9,8 @@ use crate::traffic::state::{Change, Reason, State};
 use crate::traffic::tick::Tick;
 
 impl Generation {
-    /// Takes over from the generation before. Its last requests go on there; but two generations must not both decide
-    /// what the nodes of a pool do, and how the pools and sites are that are gone is no longer told.
+    /// Takes over from the generation before: how the pools and sites are that are gone is no longer told.
     pub(crate) fn take_over(&self, before: &Self) {
-        for (pool, run) in before.snapshot.pools.iter().zip(&before.pools) {
-            run.followed.store(self.snapshot.pool(pool.name()).is_some(), Relaxed);
-        }
         let pools: HashSet<_> = self.pools.iter().map(|run| Arc::as_ptr(&run.counters)).collect();
         let nodes: HashSet<_> = self.pools.iter().flat_map(|run| &run.members).map(Arc::as_ptr).collect();
         let sites: HashSet<_> = self.sites.iter().map(|run| Arc::as_ptr(&run.counters)).collect();
@@ -48,11 +43,8 @@ impl Generation {
         }
     }
 
-    /// Lets a pool do what time and states ask for, and tells what changed.
+    /// Lets a pool that no newer generation has do what time and states ask for, and tells what changed.
     pub(crate) fn tend(&self, pool: usize, now: Tick, elapsed: Duration) {
-        if self.is_followed(pool) {
-            return;
-        }
         for (pool, (member, change, why)) in self.snapshot.tend(pool, now, elapsed) {
             self.tell(pool, member, change, why, now);
         }
@@ -65,10 +57,6 @@ impl Generation {
                 self.tend(index, now, elapsed);
             }
         }
-    }
-
-    fn is_followed(&self, pool: usize) -> bool {
-        self.pools.get(pool).is_some_and(|run| run.followed.load(Relaxed))
     }
 
     /// Journal, events, metrics.

@@ -22,6 +22,7 @@ use super::upstream::Idle;
 use crate::observe::Observer;
 use crate::observe::access::Pen;
 use crate::observe::clock::{DateCache, HTTP_DATE};
+use crate::traffic::member::Waiting;
 use crate::traffic::operators::Words;
 use crate::traffic::plain_path::Room;
 
@@ -59,6 +60,15 @@ impl Shared {
     /// Milliseconds since the process's start, exactly.
     pub(crate) fn now(&self) -> u64 {
         u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    /// The newest generation that has the pool with this queue, and the pool's place there.
+    pub(crate) fn newest_with(&self, queue: &Arc<Waiting>) -> Option<(Arc<Generation>, usize)> {
+        let has = |generation: &Arc<Generation>| {
+            let pool = generation.snapshot.pools.iter().position(|pool| Arc::ptr_eq(&pool.waiting, queue))?;
+            Some((Arc::clone(generation), pool))
+        };
+        has(&self.current.load()).or_else(|| self.left.lock().iter().rev().find_map(has))
     }
 
     /// Connections to a node that wait for the next request, on all threads; up to a second old.

@@ -7,6 +7,7 @@ use super::standby::{Arrangement, Standing};
 use super::state::Duty;
 use super::tending::{self, Changed};
 use super::tick::Tick;
+use crate::config::ActiveNodes;
 
 /// A node in its pools: each with the node's place there.
 type Places = Vec<(usize, usize)>;
@@ -14,7 +15,7 @@ type Places = Vec<(usize, usize)>;
 impl Snapshot {
     /// What time asks of a pool, and of the pools that are active with it; which pool, and what changed there.
     pub fn tend(&self, pool: usize, now: Tick, elapsed: std::time::Duration) -> Vec<(usize, Changed)> {
-        let Some(own) = self.pools.get(pool) else { return Vec::new() };
+        let Some(own) = self.pools.get(pool).filter(|own| !own.is_followed()) else { return Vec::new() };
         let mut changes = Vec::new();
         let leader = own.settings.active_with.unwrap_or(pool);
         if own.in_company {
@@ -32,15 +33,19 @@ impl Snapshot {
             (0..self.pools.len()).filter(|pool| *pool == leader || self.follows(*pool, leader)).collect();
         let mut arrangement = first.arrangement.lock();
         let nodes: Vec<Places> = first.regular().map(|(_, member)| self.places(&company, member.number)).collect();
-        let mut standings: Vec<_> = nodes.iter().map(|places| self.standing(places, now)).collect();
-        if !standings.iter().any(|standing| standing.usable) {
-            // No node serves in all of them: better different ones than none.
-            for pool in company {
-                let alone = self.pools[pool].arrange(&active, &mut Arrangement::default(), now);
-                changes.extend(alone.into_iter().map(|changed| (pool, changed)));
-            }
+        let heard: Vec<usize> = company.iter().copied().filter(|pool| self.has_usable(*pool, now)).collect();
+        let mut standings: Vec<_> = nodes.iter().map(|places| self.standing(places, &heard, now)).collect();
+        let others = || company.iter().copied().filter(|pool| *pool != leader);
+        // Where no node serves in all of them, better different ones than none. And where a newer generation has some of
+        // them, it may have them apart.
+        if !standings.iter().any(|standing| standing.usable) || company.iter().any(|pool| self.is_followed(*pool)) {
+            self.arrange_alone(leader, (&active, &mut arrangement), now, changes);
+            others().for_each(|pool| {
+                self.arrange_alone(pool, (&active, &mut self.pools[pool].arrangement.lock()), now, changes);
+            });
             return;
         }
+        others().for_each(|pool| *self.pools[pool].arrangement.lock() = Arrangement::default());
         for (place, duty) in arrangement.arrange(&active, &standings, now) {
             standings[place].duty = duty;
         }
@@ -53,6 +58,28 @@ impl Snapshot {
         }
     }
 
+    fn arrange_alone(
+        &self,
+        pool: usize,
+        (active, arrangement): (&ActiveNodes, &mut Arrangement),
+        now: Tick,
+        changes: &mut Vec<(usize, Changed)>,
+    ) {
+        if !self.is_followed(pool) {
+            let alone = self.pools[pool].arrange(active, arrangement, now);
+            changes.extend(alone.into_iter().map(|changed| (pool, changed)));
+        }
+    }
+
+    fn is_followed(&self, pool: usize) -> bool {
+        self.pools[pool].is_followed()
+    }
+
+    /// A pool in which no node could serve has no say in which one does in the others.
+    fn has_usable(&self, pool: usize, now: Tick) -> bool {
+        self.pools[pool].regular().any(|(_, member)| member.state.is_usable(now))
+    }
+
     fn follows(&self, pool: usize, leader: usize) -> bool {
         self.pools[pool].settings.active_with == Some(leader)
     }
@@ -61,13 +88,15 @@ impl Snapshot {
         company.iter().filter_map(|pool| Some((*pool, self.pools[*pool].member_of(number)?))).collect()
     }
 
-    /// A node in all of them at once. Where one of them called it to serve, it serves.
-    fn standing(&self, places: &Places, now: Tick) -> Standing {
-        let each = places.iter().map(|(pool, member)| {
-            let pool: &Pool = &self.pools[*pool];
-            pool.standing(&pool.members[*member], now)
+    /// A node in all of them at once. Where one of them called it to serve, it serves. Whether it could, those that are
+    /// heard say.
+    fn standing(&self, places: &Places, heard: &[usize], now: Tick) -> Standing {
+        let each = places.iter().map(|(index, member)| {
+            let pool: &Pool = &self.pools[*index];
+            let standing = pool.standing(&pool.members[*member], now);
+            Standing { usable: standing.usable || !heard.contains(index), ..standing }
         });
-        let nothing = Standing { duty: Duty::Spare, usable: true, in_flight: 0, sessions: 0 };
+        let nothing = Standing { duty: Duty::Spare, usable: !heard.is_empty(), in_flight: 0, sessions: 0 };
         each.fold(nothing, |all, one| Standing {
             duty: match (all.duty, one.duty) {
                 (Duty::Serving, _) | (_, Duty::Serving) => Duty::Serving,
@@ -92,7 +121,7 @@ mod tests {
     use crate::traffic::pool::tests::{at, configuration, settings};
     use crate::traffic::resolved::Resolved;
     use crate::traffic::snapshot::{Ground, Secrets};
-    use crate::traffic::state::{Fault, Reason, State};
+    use crate::traffic::state::{Fault, Probed, Reason, Round, State, Thresholds};
 
     const ONE: ActiveNodes = ActiveNodes {
         start: 1,
@@ -104,9 +133,13 @@ mod tests {
 
     /// Two pools of so many nodes, of which the second is active with the first.
     fn company(previous: Option<&Snapshot>, nodes: usize, active: ActiveNodes) -> Snapshot {
+        pair(previous, nodes, active, Some(0))
+    }
+
+    fn pair(previous: Option<&Snapshot>, nodes: usize, active: ActiveNodes, with: Option<usize>) -> Snapshot {
         let mut first = settings(nodes);
         first.active = Some(active);
-        let second = config::Pool { name: "tls".into(), port: 8243, active_with: Some(0), ..first.clone() };
+        let second = config::Pool { name: "tls".into(), port: 8243, active_with: with, ..first.clone() };
         let mut config = configuration(nodes, first);
         config.pools.push(second);
         let secrets = Secrets::of([7; 32]);
@@ -200,5 +233,55 @@ mod tests {
         tend(&alone, 2);
         let joined = company(Some(&alone), 2, ONE);
         assert_eq!(states(&joined), ["eA", "sA"]);
+    }
+
+    fn rounds(snapshot: &Snapshot, pool: usize, member: usize, outcome: Probed) {
+        let thresholds = Thresholds { rise: 1, fall: 1, patience: Duration::ZERO };
+        snapshot.pools[pool].members[member].state.on_round(Round { began: at(1), outcome }, thresholds);
+    }
+
+    #[test]
+    fn a_pool_without_a_node_that_serves_does_not_keep_the_other_one_from_growing() {
+        let busy = ActiveNodes { max: 2, in_flight_per_node: 3, ..ONE };
+        let snapshot = company(None, 3, busy);
+        (0..3).for_each(|member| rounds(&snapshot, 1, member, Probed::Failed));
+        let take = || snapshot.pools[0].members[0].post.take(at(1)).unwrap();
+        let held: Vec<_> = (0..4).map(|_| take()).collect();
+        for second in [1, 30, 32] {
+            tend(&snapshot, second);
+        }
+        assert_eq!(states(&snapshot)[0], "AAs", "four of three");
+        drop(held);
+        for second in [40, 90, 101, 102] {
+            tend(&snapshot, second);
+        }
+        assert_eq!(states(&snapshot)[0], "Ass");
+    }
+
+    #[test]
+    fn where_each_pool_has_its_own_nodes_each_grows_by_itself() {
+        let busy = ActiveNodes { max: 2, in_flight_per_node: 3, ..ONE };
+        let snapshot = company(None, 4, busy);
+        (0..2).for_each(|member| rounds(&snapshot, 0, member, Probed::Failed));
+        (2..4).for_each(|member| rounds(&snapshot, 1, member, Probed::Failed));
+        tend(&snapshot, 1);
+        assert_eq!(states(&snapshot), ["??As", "As??"]);
+        let _held: Vec<_> = (0..4).map(|_| snapshot.pools[0].members[2].post.take(at(1)).unwrap()).collect();
+        for second in [2, 31, 33] {
+            tend(&snapshot, second);
+        }
+        assert_eq!(states(&snapshot), ["??AA", "As??"]);
+    }
+
+    #[test]
+    fn a_pool_that_leaves_the_others_looks_at_its_own_load_alone() {
+        let busy = ActiveNodes { max: 2, in_flight_per_node: 3, ..ONE };
+        let together = company(None, 2, busy);
+        let apart = pair(Some(&together), 2, busy, None);
+        let _held: Vec<_> = (0..4).map(|_| apart.pools[0].members[0].post.take(at(1)).unwrap()).collect();
+        for second in 1..33 {
+            tend(&apart, second);
+        }
+        assert_eq!(states(&apart), ["AA", "As"]);
     }
 }

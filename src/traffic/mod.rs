@@ -40,6 +40,7 @@ pub mod sites;
 pub mod snapshot;
 pub mod standby;
 pub mod state;
+pub mod succession;
 pub mod tending;
 pub mod tick;
 pub mod warmth;

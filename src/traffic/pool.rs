@@ -5,6 +5,7 @@
 //! node is active at all the most hopeful one.
 
 use std::sync::Arc;
+use std::sync::atomic::{self, AtomicBool};
 
 use parking_lot::Mutex;
 
@@ -41,7 +42,7 @@ pub struct Pool {
     pub budget: Arc<Budget>,
     /// Those who wait for a place.
     pub waiting: Arc<Waiting>,
-    /// Shared by pools that are active together.
+    /// Outlives a reload. Of pools that are active together the one that leads has it for all.
     pub(super) arrangement: Arc<Mutex<Arrangement>>,
     /// Whether it is active together with other pools, which are arranged as one.
     pub(super) in_company: bool,
@@ -50,6 +51,7 @@ pub struct Pool {
     pub measures: bool,
     /// Which member a number stands for.
     pub(super) by_number: Vec<Option<u16>>,
+    pub(super) followed: AtomicBool,
 }
 
 impl Pool {
@@ -61,6 +63,11 @@ impl Pool {
     /// The member that a number stands for.
     pub fn member_of(&self, number: u32) -> Option<usize> {
         self.by_number.get(number as usize).copied().flatten().map(usize::from)
+    }
+
+    /// Whether a newer generation has it, and alone decides what its nodes do.
+    pub fn is_followed(&self) -> bool {
+        self.followed.load(atomic::Ordering::Relaxed)
     }
 
     /// Whether it has the very node: under this number, and with the same load.

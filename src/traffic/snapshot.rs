@@ -6,6 +6,7 @@
 use std::collections::{HashMap, HashSet};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use super::balance::Balancer;
 use super::clients::Doors;
@@ -221,6 +222,7 @@ fn build_pool(index: usize, config: &Config, ground: &Ground<'_>, making: &mut M
         in_company: false,
         arrangement: before.map(|pool| Arc::clone(&pool.arrangement)).unwrap_or_default(),
         by_number: by_number(&members),
+        followed: AtomicBool::new(false),
         measures: settings.balance == Balance::LeastTime || members.iter().any(|member| !member.slow_start.is_zero()),
         settings: settings.clone(),
         waiting,
@@ -323,11 +325,10 @@ fn keep_to_duties(
     }
 }
 
-/// Pools that are active together share one arrangement, and a node's duty is what it is in the pool that leads.
+/// Of pools that are active together a node's duty is what it is in the one that leads.
 fn keep_company(pools: &mut [Pool], making: &mut Making) {
     for index in 0..pools.len() {
         let Some(leader) = pools[index].settings.active_with else { continue };
-        pools[index].arrangement = Arc::clone(&pools[leader].arrangement);
         (pools[index].in_company, pools[leader].in_company) = (true, true);
         for (place, member) in pools[index].members.iter().enumerate().filter(|(_, member)| !member.backup) {
             let Some(same) = pools[leader].member_of(member.number) else { continue };

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::gated_world::World;
-use crate::harness::{Client, Origin, Plan, eventually, within};
+use crate::gated_world::{World, node};
+use crate::harness::{Client, Gate, Origin, Plan, eventually, within};
 
 const LEARN: &str = "sticky = { mode = \"learn\", cookie = \"JSESSIONID\", idle = \"1s\" }";
 
@@ -384,4 +384,36 @@ fn after_a_failure_all_ports_of_an_application_are_served_by_the_same_node() {
     }
     weir.reload();
     assert_eq!(states(&weir), [STANDBY, ACTIVE, "passive ejected", ACTIVE], "a reload changes nothing of it");
+}
+
+#[test]
+fn a_port_that_a_reload_takes_away_while_requests_wait_there_leaves_the_nodes_of_the_other_port_alone() {
+    let gate = Gate::shut();
+    let nodes = [node("a", &gate), node("b", &gate)];
+    let all: Vec<&Origin> = nodes.iter().collect();
+    let other = "[[pool]]\nname = \"other\"\nnodes = [\"n1\", \"n2\"]\nport = $port\nactive = { with = \"app\" }\n\
+                 max-requests = 1\nqueue = { size = 9, wait = \"30s\" }\n";
+    let site = "[[site]]\nname = \"other\"\nlistener = \"http\"\nhosts = [\"other.test\"]\npool = \"other\"\n";
+    let active = "active = { start = 1, max = 1 }";
+    let mut weir = Plan::before(&all).pool(active).more(&format!("{other}{site}")).start();
+    let ask = |target: &str| {
+        let mut client = weir.client();
+        client.send(format!("GET {target} HTTP/1.1\r\nHost: other.test\r\n\r\n"));
+        client
+    };
+    let mut clients = vec![ask("/hold")];
+    nodes[0].reached(1);
+    clients.push(ask("/waits"));
+    eventually("it waits", || weir.metric("weir_queue_waiting", &[("pool", "other")]) as usize == 1);
+    weir.edit(|text| {
+        let kept = text.split("[[pool]]").filter(|part| !part.contains("name = \"other\"\nnodes")).collect::<Vec<_>>();
+        let site = site.replace("pool = \"other\"", "pool = \"app\"");
+        format!("{}\n{site}", kept.join("[[pool]]").replace(active, ""))
+    });
+    weir.reload();
+    let serves = |node| weir.state("app", node) == ACTIVE;
+    eventually("all serve", || serves("n1") && serves("n2"));
+    assert!(!within(Duration::from_millis(900), || !serves("n2")), "nobody else decides about it");
+    gate.open();
+    clients.iter_mut().for_each(|client| assert_eq!(client.answer().expect("an answer").text(), "a"));
 }

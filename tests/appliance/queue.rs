@@ -623,3 +623,55 @@ fn who_waits_is_told_at_once_when_no_node_is_left() {
     assert!(began.elapsed() < Duration::from_secs(4), "{:?}", began.elapsed());
     gate.open();
 }
+
+/// Lets the generations go that nobody uses.
+fn a_while() {
+    within(Duration::from_millis(1500), || false);
+}
+
+#[test]
+fn who_waits_in_a_pool_that_the_second_reload_takes_away_is_told_at_once_when_no_node_is_left() {
+    let pool = "queue = { size = 5, wait = \"30s\" }\neject = { failures = 1, for = \"1h\" }";
+    let (gate, origin, mut weir, mut holder) = one_place(pool);
+    let mut clients = line(&weir, 2);
+    weir.reload();
+    weir.edit(|text| text.replace("\"app\"", "\"application\""));
+    weir.reload();
+    a_while();
+    let began = Instant::now();
+    origin.stop();
+    assert!(holder.answer().is_ok_and(|answer| answer.status >= 502));
+    for client in &mut clients {
+        let answer = client.answer().expect("an answer");
+        assert!(answer.status == 502 || answer.status == 503, "{}", answer.text());
+    }
+    assert!(began.elapsed() < Duration::from_secs(4), "{:?}", began.elapsed());
+    gate.open();
+}
+
+#[test]
+fn a_node_of_a_reload_between_serves_those_who_wait_though_the_next_reload_takes_the_pool_away() {
+    let gates = [Gate::shut(), Gate::shut()];
+    let nodes = [node("a", &gates[0]), node("b", &gates[1])];
+    let pool = "max-requests = 1\nqueue = { size = 9, wait = \"30s\" }";
+    let mut weir = Plan::before(&[&nodes[0], &nodes[1]]).pool(pool).start();
+    weir.edit(without_second);
+    weir.reload();
+    let mut holders = vec![asking(&weir, "/hold")];
+    nodes[0].reached(1);
+    holders.push(asking(&weir, "/hold/2"));
+    wait_for(&weir, 1);
+    let mut client = asking(&weir, "/waits");
+    wait_for(&weir, 2);
+    weir.edit(with_second);
+    weir.reload();
+    nodes[1].reached(1);
+    weir.edit(|text| text.replace("\"app\"", "\"application\""));
+    weir.reload();
+    a_while();
+    gates[1].open();
+    assert_eq!(holders[1].answer().expect("an answer").text(), "b");
+    assert_eq!(client.answer().expect("an answer").text(), "b");
+    gates[0].open();
+    assert_eq!(holders[0].answer().expect("an answer").text(), "a");
+}
