@@ -3,7 +3,7 @@
 
 use super::pool::Pool;
 use super::snapshot::Snapshot;
-use super::standby::{Arrangement, Standing};
+use super::standby::{Arrangement, Fit, Standing};
 use super::state::Duty;
 use super::tending::{self, Changed};
 use super::tick::Tick;
@@ -33,12 +33,14 @@ impl Snapshot {
             (0..self.pools.len()).filter(|pool| *pool == leader || self.follows(*pool, leader)).collect();
         let mut arrangement = first.arrangement.lock();
         let nodes: Vec<Places> = first.regular().map(|(_, member)| self.places(&company, member.number)).collect();
-        let heard: Vec<usize> = company.iter().copied().filter(|pool| self.has_usable(*pool, now)).collect();
+        let heard: Vec<usize> = company.iter().copied().filter(|pool| self.has_hope(*pool, now)).collect();
         let mut standings: Vec<_> = nodes.iter().map(|places| self.standing(places, &heard, now)).collect();
         let others = || company.iter().copied().filter(|pool| *pool != leader);
         // Where no node serves in all of them, better different ones than none. And where a newer generation has some of
         // them, it may have them apart.
-        if !standings.iter().any(|standing| standing.usable) || company.iter().any(|pool| self.is_followed(*pool)) {
+        if standings.iter().all(|standing| standing.fit == Fit::Bad)
+            || company.iter().any(|pool| self.is_followed(*pool))
+        {
             self.arrange_alone(leader, (&active, &mut arrangement), now, changes);
             others().for_each(|pool| {
                 self.arrange_alone(pool, (&active, &mut self.pools[pool].arrangement.lock()), now, changes);
@@ -76,8 +78,9 @@ impl Snapshot {
     }
 
     /// A pool in which no node could serve has no say in which one does in the others.
-    fn has_usable(&self, pool: usize, now: Tick) -> bool {
-        self.pools[pool].regular().any(|(_, member)| member.state.is_usable(now))
+    fn has_hope(&self, pool: usize, now: Tick) -> bool {
+        let pool = &self.pools[pool];
+        pool.regular().any(|(_, member)| pool.standing(member, now).fit != Fit::Bad)
     }
 
     fn follows(&self, pool: usize, leader: usize) -> bool {
@@ -94,16 +97,18 @@ impl Snapshot {
         let each = places.iter().map(|(index, member)| {
             let pool: &Pool = &self.pools[*index];
             let standing = pool.standing(&pool.members[*member], now);
-            Standing { usable: standing.usable || !heard.contains(index), ..standing }
+            let fit = if heard.contains(index) { standing.fit } else { Fit::Unknown };
+            Standing { fit, ..standing }
         });
-        let nothing = Standing { duty: Duty::Spare, usable: !heard.is_empty(), in_flight: 0, sessions: 0 };
+        let fit = if heard.is_empty() { Fit::Bad } else { Fit::Unknown };
+        let nothing = Standing { duty: Duty::Spare, fit, in_flight: 0, sessions: 0 };
         each.fold(nothing, |all, one| Standing {
             duty: match (all.duty, one.duty) {
                 (Duty::Serving, _) | (_, Duty::Serving) => Duty::Serving,
                 (Duty::Leaving, _) | (_, Duty::Leaving) => Duty::Leaving,
                 (Duty::Spare, Duty::Spare) => Duty::Spare,
             },
-            usable: all.usable && one.usable,
+            fit: all.fit.max(one.fit),
             in_flight: all.in_flight.saturating_add(one.in_flight),
             sessions: all.sessions + one.sessions,
         })
@@ -256,6 +261,41 @@ mod tests {
             tend(&snapshot, second);
         }
         assert_eq!(states(&snapshot)[0], "Ass");
+    }
+
+    #[test]
+    fn a_pool_that_joins_another_one_leaves_its_good_node_where_it_is() {
+        let second = Duration::from_secs(1);
+        let probed = |with: Option<usize>, previous: Option<&Snapshot>| {
+            let mut first = settings(2);
+            first.active = Some(ONE);
+            first.health = Some(config::Health {
+                interval: second,
+                timeout: second,
+                rise: 1,
+                fall: 1,
+                patience: Duration::ZERO,
+                mandatory: false,
+                probes: Vec::new(),
+            });
+            let joins = config::Pool { name: "tls".into(), port: 8243, active_with: with, ..first.clone() };
+            let mut config = configuration(2, first);
+            config.pools.extend(with.map(|_| joins));
+            let secrets = Secrets::of([7; 32]);
+            let ground = Ground { generation: 1, previous, resolved: &Resolved::default(), secrets };
+            Snapshot::build(Arc::new(config), &ground)
+        };
+        let alone = probed(None, None);
+        (0..2).for_each(|member| rounds(&alone, 0, member, Probed::Passed));
+        tend(&alone, 1);
+        let joined = probed(Some(0), Some(&alone));
+        tend(&joined, 2);
+        rounds(&joined, 1, 1, Probed::Passed);
+        tend(&joined, 3);
+        assert_eq!(states(&joined), ["As", "?s"], "nobody knows yet of the first one there");
+        rounds(&joined, 1, 0, Probed::Passed);
+        tend(&joined, 4);
+        assert_eq!(states(&joined), ["As", "As"]);
     }
 
     #[test]

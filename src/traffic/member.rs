@@ -242,7 +242,7 @@ impl Post {
             _ if self.load.retired.load(Relaxed) => false,
             Wants::Only(number) => *number == self.number && self.state.takes_bound(now),
             Wants::AnyBut(tried) if tried.contains(&self.number) => false,
-            Wants::AnyBut(_) => self.state.takes_new(now) || unprobed && self.state.takes_unprobed(now),
+            Wants::AnyBut(_) => self.state.takes_any(now, unprobed),
         }
     }
 }

@@ -1,8 +1,8 @@
 //! A pool at work: which of its nodes a request gets, and what the pool makes of what became of it.
 //!
-//! In this order: the node of the request's session; an active node by the pool's method; a standby, which is
-//! activated; a backup; a place in the queue; where no node is known to be good one that was never probed; and where no
-//! node is active at all the most hopeful one.
+//! In this order: the node of the request's session; an active node by the pool's method; where none is known to be
+//! good one that serves and was never probed; a standby, which is activated; a backup; a standby or a backup that was
+//! never probed; a place in the queue; and where no node is active at all the most hopeful one.
 
 use std::sync::Arc;
 use std::sync::atomic::{self, AtomicBool};
@@ -114,17 +114,16 @@ impl Pool {
         if let Some(chosen) = self.preferred(wish, meant) {
             return Choice::Node(chosen);
         }
-        let look = || {
-            let chosen = self.of_tiers(why(Why::Balanced), wish, meant).map(Choice::Node);
-            chosen.or_else(|| self.unprobed(why(Why::Unprobed), wish, meant))
-        };
+        let look = || self.of_tiers(&why, wish, meant);
         // One that takes over in this very moment, or passes its first probe, was not there yet where it is looked for
         // first, and is there no more where it was.
-        if let Some(choice) = look().or_else(look) {
-            return choice;
+        if let Some(chosen) = look().or_else(look) {
+            return Choice::Node(chosen);
         }
-        if self.is_full(wish) {
-            return Choice::Full(Wanted { node: None, why: why(Why::Balanced) });
+        let unprobed = self.is_unprobed(wish.now);
+        if self.is_full(unprobed, wish) {
+            let otherwise = if unprobed { Why::Unprobed } else { Why::Balanced };
+            return Choice::Full(Wanted { node: None, why: why(otherwise) });
         }
         self.hopeless(wish, meant)
     }
@@ -163,13 +162,18 @@ impl Pool {
     pub(super) fn serves_beside(&self, tried: &[u32], now: Tick) -> bool {
         let others = || self.members.iter().filter(|member| !tried.contains(&member.number));
         others().any(|member| member.state.takes_new(now))
-            || self.is_unprobed(now) && others().any(|member| member.state.takes_unprobed(now))
+            || self.is_unprobed(now) && others().any(|member| member.state.serves_unprobed(now))
     }
 
-    /// Whether no node is known to be good that serves, or could at once: then those that no probe has judged yet do, as
-    /// with nginx and HAProxy. Probes say no more of them than that they must wait, and to wait is to refuse everybody.
+    /// Whether those serve that no probe has judged yet, as with nginx and HAProxy: no node that serves is known to be
+    /// good, and one of those that serve was never probed, or no other is good either. A standby or a backup whose first
+    /// probe was quicker takes nobody's place: sessions would begin on both.
     pub(super) fn is_unprobed(&self, now: Tick) -> bool {
-        self.settings.health.is_some() && !self.members.iter().any(|member| member.state.is_usable(now))
+        let any = |holds: &dyn Fn(&Member) -> bool| self.members.iter().any(holds);
+        self.settings.health.is_some()
+            && !any(&|member| !member.backup && member.state.takes_new(now))
+            && (any(&|member| !member.backup && member.state.serves_unprobed(now))
+                || !any(&|member| member.state.is_usable(now)))
     }
 
     /// Gives free places to those who wait.
@@ -211,7 +215,7 @@ impl Pool {
         if !wish.tried.is_empty() || member.backup {
             return None;
         }
-        let unprobed = || member.state.takes_unprobed(wish.now) && self.is_unprobed(wish.now);
+        let unprobed = || member.state.serves_unprobed(wish.now) && self.is_unprobed(wish.now);
         let takes_new = member.state.takes_new(wish.now);
         if !takes_new && !unprobed() {
             return None;
@@ -235,13 +239,18 @@ impl Pool {
     }
 
     /// A node of the first tier that has one.
-    fn of_tiers(&self, balanced: Why, wish: &Wish<'_>, meant: Meant) -> Option<Chosen> {
-        [Tier::Active, Tier::Standby, Tier::Backup].into_iter().find_map(|tier| {
+    fn of_tiers(&self, why: &impl Fn(Why) -> Why, wish: &Wish<'_>, meant: Meant) -> Option<Chosen> {
+        if let Some(chosen) = self.of_tier(Tier::Active, why(Why::Balanced), wish, meant) {
+            return Some(chosen);
+        }
+        let unprobed = self.is_unprobed(wish.now);
+        Tier::AFTER_ACTIVE.into_iter().filter(|tier| self.opens(*tier, unprobed, wish)).find_map(|tier| {
             // That a standby was activated or a backup serves says more than that it was somebody's turn.
             let why = match tier {
-                Tier::Standby if self.may_activate(wish.now) => Why::StandbyActivated,
+                Tier::Standby if self.may_activate(unprobed, wish.now) => Why::StandbyActivated,
                 Tier::Backup => Why::Backup,
-                _ => balanced,
+                Tier::Unprobed(_) => why(Why::Unprobed),
+                _ => why(Why::Balanced),
             };
             self.of_tier(tier, why, wish, meant)
         })
@@ -249,14 +258,16 @@ impl Pool {
 
     /// A node of one tier, by the pool's method.
     fn of_tier(&self, tier: Tier, why: Why, wish: &Wish<'_>, meant: Meant) -> Option<Chosen> {
-        if !self.opens(tier, wish) {
-            return None;
-        }
         for _ in 0..RACES {
             let index = self.turn(tier, wish, meant)?;
             if let Ok(mut chosen) = self.take(index, why, wish, meant) {
-                if why == Why::StandbyActivated && meant == Meant::Yes {
+                let helps = !wish.tried.is_empty();
+                let activates = why == Why::StandbyActivated || tier == Tier::Unprobed(Rank::Spare) && !helps;
+                if activates && meant == Meant::Yes {
                     chosen.change = self.members[index].state.set_duty(Duty::Serving);
+                }
+                if matches!(tier, Tier::Unprobed(_)) {
+                    chosen.held = chosen.held.map(|held| held.taken(true));
                 }
                 return Some(chosen);
             }
@@ -273,17 +284,20 @@ impl Pool {
     }
 
     /// Beyond the most that may be active, a standby only helps requests out that failed elsewhere.
-    fn opens(&self, tier: Tier, wish: &Wish<'_>) -> bool {
+    fn opens(&self, tier: Tier, unprobed: bool, wish: &Wish<'_>) -> bool {
+        let a_standby = || !wish.tried.is_empty() || self.may_activate(unprobed, wish.now);
         match tier {
-            Tier::Active | Tier::Hopeful | Tier::Unprobed(_) => true,
-            Tier::Standby => self.settings.active.is_some() && (!wish.tried.is_empty() || self.may_activate(wish.now)),
+            Tier::Active | Tier::Hopeful => true,
+            Tier::Standby => self.settings.active.is_some() && a_standby(),
             Tier::Backup => self.settings.members.iter().any(|member| member.backup),
+            Tier::Unprobed(Rank::Spare) => unprobed && a_standby(),
+            Tier::Unprobed(_) => unprobed,
         }
     }
 
     /// Whether one more node may be active.
-    fn may_activate(&self, now: Tick) -> bool {
-        let serves = |member: &&Member| !member.backup && member.state.takes_new(now);
+    fn may_activate(&self, unprobed: bool, now: Tick) -> bool {
+        let serves = |member: &&Member| !member.backup && member.state.takes_any(now, unprobed);
         let most = self.settings.active.as_ref().map_or(0, |active| active.max as usize);
         self.members.iter().filter(serves).count() < most
     }
@@ -302,26 +316,11 @@ impl Pool {
     }
 
     /// Whether a node would take the request if it had room.
-    fn is_full(&self, wish: &Wish<'_>) -> bool {
-        let full = |(index, member): (usize, &Member)| {
-            !wish.tried.has(index) && member.state.takes_new(wish.now) && !member.has_room()
+    fn is_full(&self, unprobed: bool, wish: &Wish<'_>) -> bool {
+        let would = |node: &Member| {
+            node.state.takes_new(wish.now) && !node.has_room() || unprobed && node.state.serves_unprobed(wish.now)
         };
-        self.members.iter().enumerate().any(full)
-    }
-
-    /// Where no node is known to be good: one that was never probed. Those that the pool would have serve come first.
-    fn unprobed(&self, why: Why, wish: &Wish<'_>, meant: Meant) -> Option<Choice> {
-        if !self.is_unprobed(wish.now) {
-            return None;
-        }
-        for rank in [Rank::Serving, Rank::Spare, Rank::Backup] {
-            if let Some(mut chosen) = self.of_tier(Tier::Unprobed(rank), why, wish, meant) {
-                chosen.held = chosen.held.map(|held| held.taken(true));
-                return Some(Choice::Node(chosen));
-            }
-        }
-        let full = |(index, member): (usize, &Member)| !wish.tried.has(index) && member.state.takes_unprobed(wish.now);
-        self.members.iter().enumerate().any(full).then_some(Choice::Full(Wanted { node: None, why }))
+        self.members.iter().enumerate().any(|(index, member)| !wish.tried.has(index) && would(member))
     }
 
     /// Where no node is active: of those that only an ejection keeps passive the one whose ejection ends first, so that
@@ -365,6 +364,17 @@ enum Tier {
     Backup,
     Unprobed(Rank),
     Hopeful,
+}
+
+impl Tier {
+    /// In their order.
+    const AFTER_ACTIVE: [Self; 5] = [
+        Self::Unprobed(Rank::Serving),
+        Self::Standby,
+        Self::Backup,
+        Self::Unprobed(Rank::Spare),
+        Self::Unprobed(Rank::Backup),
+    ];
 }
 
 /// In which order those that were never probed are.

@@ -294,7 +294,7 @@ fn retire_those_that_left(before: &Pool, members: &[Member]) {
 }
 
 /// With `active`, the first nodes serve and the rest stand by, until the pool's first look says better; what is known
-/// keeps its duty. Without it, everyone serves.
+/// keeps its duty, and what is new beside it stands by. Without it, everyone serves.
 fn keep_to_duties(
     settings: &config::Pool,
     before: Option<&Pool>,
@@ -317,9 +317,10 @@ fn keep_to_duties(
     let backups = (0..members.len()).filter(|place| members[*place].backup);
     backups.for_each(|place| set(place, Duty::Serving, "a reload made it a backup"));
     let regular = (0..members.len()).filter(|place| !members[*place].backup);
+    let knows = |place: usize| arranged.is_some_and(|before| before.has(&members[place]));
+    let first = if regular.clone().any(knows) { 0 } else { active.start as usize };
     for (nth, place) in regular.enumerate() {
-        let knows = |before: &Pool| before.members.iter().any(|known| known.number == members[place].number);
-        if !arranged.is_some_and(knows) && nth >= active.start as usize {
+        if nth >= first && !knows(place) {
             set(place, Duty::Spare, "a reload has it stand by");
         }
     }

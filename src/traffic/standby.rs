@@ -5,13 +5,24 @@ use super::state::Duty;
 use super::tick::Tick;
 use crate::config::ActiveNodes;
 
+/// What is known of whether a node could serve. Where several say something of one, the last of these counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Fit {
+    /// Nothing: no probe has judged it yet, and it may serve until one does.
+    Unknown,
+    /// It could: healthy, not ejected, no operator's word against it.
+    Good,
+    /// It could not.
+    Bad,
+}
+
 /// How a node stands now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Standing {
     /// What it does.
     pub duty: Duty,
-    /// Whether it could serve: healthy, not ejected, no operator's word against it.
-    pub usable: bool,
+    /// Whether it could serve.
+    pub fit: Fit,
     /// Requests it runs for this pool.
     pub in_flight: u32,
     /// Sessions bound to it.
@@ -34,13 +45,13 @@ impl Arrangement {
         let start = (settings.start.max(1) as usize).min(nodes.len());
         let max = (settings.max as usize).max(start);
         let mut roster = Roster::of(nodes);
-        roster.replace_the_failed();
         roster.trim(max);
+        roster.replace_the_failed();
         roster.fill(start);
         if self.is_high(settings, &roster, now) && roster.serving() < max && roster.promote() {
             self.high_since = None;
         }
-        if self.is_low(settings, &roster, now) && roster.usable_serving() > start && roster.demote() {
+        if self.is_low(settings, &roster, now) && roster.fit_serving() > start && roster.demote() {
             self.low_since = None;
         }
         roster.settle();
@@ -48,8 +59,8 @@ impl Arrangement {
     }
 
     fn is_high(&mut self, settings: &ActiveNodes, roster: &Roster<'_>, now: Tick) -> bool {
-        let high = roster.serving_load() > u64::from(settings.in_flight_per_node) * roster.usable_serving() as u64;
-        let since = (high && roster.usable_serving() > 0).then(|| self.high_since.unwrap_or(now));
+        let high = roster.serving_load() > u64::from(settings.in_flight_per_node) * roster.fit_serving() as u64;
+        let since = (high && roster.fit_serving() > 0).then(|| self.high_since.unwrap_or(now));
         self.high_since = since;
         since.is_some_and(|since| now.since(since) >= settings.above_for)
     }
@@ -57,7 +68,7 @@ impl Arrangement {
     // Between the mark and four fifths of it nothing happens, else one more and one fewer would follow each other. What
     // leaving nodes still run comes back to the others when its sessions end, so it counts.
     fn is_low(&mut self, settings: &ActiveNodes, roster: &Roster<'_>, now: Tick) -> bool {
-        let fewer = roster.usable_serving().saturating_sub(1) as u64;
+        let fewer = roster.fit_serving().saturating_sub(1) as u64;
         let low = roster.whole_load() * 5 < u64::from(settings.in_flight_per_node) * 4 * fewer;
         let since = low.then(|| self.low_since.unwrap_or(now));
         self.low_since = since;
@@ -76,10 +87,11 @@ impl<'a> Roster<'a> {
         Self { nodes, duties: nodes.iter().map(|node| node.duty).collect() }
     }
 
-    /// A node that failed keeps its place only while nobody can take it.
+    /// A node that failed keeps its place only while nobody can take it. One that was never probed has not failed: whose
+    /// probe is quicker does not take its place, else a start would move the sessions that it begins.
     fn replace_the_failed(&mut self) {
-        while let Some(failed) = self.first(Duty::Serving, false) {
-            if !self.promote() {
+        while let Some(failed) = self.first(Duty::Serving, Fit::Bad) {
+            if !self.promote() && !self.promote_any(Fit::Unknown) {
                 break;
             }
             self.retire(failed);
@@ -94,28 +106,30 @@ impl<'a> Roster<'a> {
     /// Where no usable node is left, others hold the places: they serve as soon as they can.
     fn fill(&mut self, start: usize) {
         while self.serving() < start {
-            if !self.promote() {
-                let next = self.first(Duty::Leaving, false).or_else(|| self.first(Duty::Spare, false));
-                let Some(next) = next else { break };
-                self.set(next, Duty::Serving);
+            if !self.promote() && !self.promote_any(Fit::Unknown) && !self.promote_any(Fit::Bad) {
+                break;
             }
         }
     }
 
     /// One more serves: one that was about to leave is still warm, else the first in reserve.
     fn promote(&mut self) -> bool {
-        let next = self.first(Duty::Leaving, true).or_else(|| self.first(Duty::Spare, true));
+        self.promote_any(Fit::Good)
+    }
+
+    fn promote_any(&mut self, fit: Fit) -> bool {
+        let next = self.first(Duty::Leaving, fit).or_else(|| self.first(Duty::Spare, fit));
         next.into_iter().for_each(|next| self.set(next, Duty::Serving));
         next.is_some()
     }
 
-    /// One fewer serves: one that cannot anyway, else the last.
+    /// One fewer serves: one that cannot anyway, else the last that nobody knows, else the last.
     fn demote(&mut self) -> bool {
-        if let Some(failed) = self.first(Duty::Serving, false) {
+        if let Some(failed) = self.first(Duty::Serving, Fit::Bad) {
             self.retire(failed);
             return true;
         }
-        let last = self.last_serving();
+        let last = self.last_serving(Fit::Unknown).or_else(|| self.last_serving(Fit::Good));
         last.into_iter().for_each(|last| self.set(last, Duty::Leaving));
         last.is_some()
     }
@@ -145,8 +159,8 @@ impl<'a> Roster<'a> {
         self.each().filter(|(_, duty)| *duty == Duty::Serving).count()
     }
 
-    fn usable_serving(&self) -> usize {
-        self.each().filter(|(node, duty)| *duty == Duty::Serving && node.usable).count()
+    fn fit_serving(&self) -> usize {
+        self.each().filter(|(node, duty)| *duty == Duty::Serving && node.fit != Fit::Bad).count()
     }
 
     fn serving_load(&self) -> u64 {
@@ -157,12 +171,13 @@ impl<'a> Roster<'a> {
         self.nodes.iter().map(|node| u64::from(node.in_flight)).sum()
     }
 
-    fn first(&self, duty: Duty, usable: bool) -> Option<usize> {
-        self.each().position(|(node, its)| its == duty && node.usable == usable)
+    fn first(&self, duty: Duty, fit: Fit) -> Option<usize> {
+        self.each().position(|(node, its)| its == duty && node.fit == fit)
     }
 
-    fn last_serving(&self) -> Option<usize> {
-        self.duties.iter().rposition(|duty| *duty == Duty::Serving)
+    fn last_serving(&self, fit: Fit) -> Option<usize> {
+        let (nodes, duties) = (self.nodes.iter(), self.duties.iter());
+        nodes.zip(duties).rposition(|(node, duty)| *duty == Duty::Serving && node.fit == fit)
     }
 
     fn each(&self) -> impl Iterator<Item = (&Standing, Duty)> {
@@ -209,8 +224,8 @@ mod tests {
         }
     }
 
-    /// A node a word: `S`erving, `L`eaving or spare (`P`), `!` where it cannot serve, then running requests, then,
-    /// after a `/`, sessions.
+    /// A node a word: `S`erving, `L`eaving or spare (`P`), `!` where it cannot serve and `?` where nobody knows, then
+    /// running requests, then, after a `/`, sessions.
     fn nodes(text: &str) -> Vec<Standing> {
         text.split_whitespace()
             .map(|word| {
@@ -220,8 +235,13 @@ mod tests {
                     _ => Duty::Spare,
                 };
                 let (in_flight, sessions) = word[1..].split_once('/').unwrap_or((&word[1..], ""));
-                let in_flight = in_flight.trim_start_matches('!').parse().unwrap_or(0);
-                Standing { duty, usable: !word.contains('!'), in_flight, sessions: sessions.parse().unwrap_or(0) }
+                let in_flight = in_flight.trim_start_matches(['!', '?']).parse().unwrap_or(0);
+                let fit = match () {
+                    () if word.contains('!') => Fit::Bad,
+                    () if word.contains('?') => Fit::Unknown,
+                    () => Fit::Good,
+                };
+                Standing { duty, fit, in_flight, sessions: sessions.parse().unwrap_or(0) }
             })
             .collect()
     }
@@ -269,6 +289,14 @@ mod tests {
             (SETTINGS, "L0/3 S P", "LSP"),
             (two, "S! S! P", "PSS"),
             (two, "S! S P! P!", "SSPP"),
+            // One that nobody knows yet is no failed one, and better than one.
+            (SETTINGS, "P? P? P", "PPS"),
+            (SETTINGS, "P! P? P?", "PSP"),
+            (SETTINGS, "S?7/9 P P", "SPP"),
+            (SETTINGS, "S! P? P?", "PSP"),
+            (SETTINGS, "S! P? P", "PPS"),
+            (ActiveNodes { max: 1, ..SETTINGS }, "S? S P", "LSP"),
+            (ActiveNodes { max: 1, ..SETTINGS }, "S! S? P", "PSP"),
             // Who is leaving is asked before who is in reserve.
             (SETTINGS, "P S! L5/5", "PPS"),
             (two, "P S L5/5", "PSS"),
@@ -382,7 +410,7 @@ mod tests {
             let mut nodes: Vec<_> = (0..count)
                 .map(|_| Standing {
                     duty: [Duty::Serving, Duty::Leaving, Duty::Spare][draw(3) as usize],
-                    usable: draw(3) > 0,
+                    fit: [Fit::Good, Fit::Good, Fit::Bad, Fit::Unknown][draw(4) as usize],
                     in_flight: [0, draw(5), draw(300)][draw(3) as usize],
                     sessions: [0, draw(5) as usize][draw(2) as usize],
                 })
@@ -397,12 +425,12 @@ mod tests {
                 assert!(changes.iter().all(|(index, duty)| nodes[*index].duty != *duty), "only what changes is told");
                 assert!(call < 2 || changes.is_empty(), "at rest: {begin:?} {settings:?} {changes:?}");
                 apply(&mut nodes, &changes);
-                let usable = nodes.iter().filter(|node| node.usable).count();
-                let least = (settings.start as usize).min(usable);
-                let ready = nodes.iter().filter(|node| node.duty == Duty::Serving && node.usable).count();
+                let fit = nodes.iter().filter(|node| node.fit != Fit::Bad).count();
+                let least = (settings.start as usize).min(fit);
+                let ready = nodes.iter().filter(|node| node.duty == Duty::Serving && node.fit != Fit::Bad).count();
                 assert!(serving(&nodes) <= settings.max as usize, "{begin:?} {settings:?}");
                 assert!(ready >= least, "{ready} of {least} serve: {begin:?} {settings:?}");
-                assert!(usable == ready || ready == serving(&nodes), "no failed one has a usable one's place");
+                assert!(fit == ready || ready == serving(&nodes), "no failed one has a better one's place");
             }
         }
     }
@@ -419,21 +447,24 @@ mod tests {
 
     impl Cluster {
         fn new(count: usize, settings: ActiveNodes) -> Self {
-            let node = Standing { duty: Duty::Spare, usable: true, in_flight: 0, sessions: 0 };
+            let node = Standing { duty: Duty::Spare, fit: Fit::Good, in_flight: 0, sessions: 0 };
             let arrangement = Arrangement::default();
             Self { settings, arrangement, nodes: vec![node; count], now: 0, turns: Vec::new() }
         }
 
         fn least_busy(&mut self) -> Option<&mut Standing> {
-            let serve = self.nodes.iter_mut().filter(|node| node.usable && node.duty == Duty::Serving);
+            let serve = self.nodes.iter_mut().filter(|node| node.fit == Fit::Good && node.duty == Duty::Serving);
             serve.min_by_key(|node| node.sessions)
         }
 
         /// A second: sessions end and begin, those of nodes that failed move, and the pool looks at itself.
         fn step(&mut self, load: usize, draw: &mut impl FnMut(u32) -> u32) {
             for node in &mut self.nodes {
-                let kept =
-                    if node.usable { node.sessions - (0..node.sessions).filter(|_| draw(60) == 0).count() } else { 0 };
+                let kept = if node.fit == Fit::Good {
+                    node.sessions - (0..node.sessions).filter(|_| draw(60) == 0).count()
+                } else {
+                    0
+                };
                 node.sessions = kept;
             }
             let mut there: usize = self.nodes.iter().map(|node| node.sessions).sum();
@@ -457,8 +488,8 @@ mod tests {
             if letters(&self.nodes).replace('L', "P") != before {
                 self.turns.push(self.now);
             }
-            let usable = self.nodes.iter().filter(|node| node.usable).count();
-            let ready = self.nodes.iter().filter(|node| node.usable && node.duty == Duty::Serving).count();
+            let usable = self.nodes.iter().filter(|node| node.fit == Fit::Good).count();
+            let ready = self.nodes.iter().filter(|node| node.fit == Fit::Good && node.duty == Duty::Serving).count();
             assert!(serving(&self.nodes) <= self.settings.max as usize, "never more than max");
             assert!(ready >= usable.min(self.settings.start as usize), "never fewer than start while there are more");
         }
@@ -475,10 +506,11 @@ mod tests {
                 // Some node fails for a while, every now and then; in the end all are well.
                 if draw(50) == 0 && tick + 1200 < seconds {
                     let index = draw(6) as usize;
-                    cluster.nodes[index].usable ^= true;
+                    let fit = &mut cluster.nodes[index].fit;
+                    *fit = if *fit == Fit::Good { Fit::Bad } else { Fit::Good };
                 }
                 if tick + 1000 == seconds {
-                    cluster.nodes.iter_mut().for_each(|node| node.usable = true);
+                    cluster.nodes.iter_mut().for_each(|node| node.fit = Fit::Good);
                 }
                 cluster.step(load, &mut draw);
             }
@@ -512,7 +544,7 @@ mod tests {
         let mut draw = draws();
         let mut cluster = Cluster::new(2, ActiveNodes { max: 2, ..SETTINGS });
         for tick in 0..600 {
-            cluster.nodes[0].usable = tick < 30 || tick / 3 % 2 == 0;
+            cluster.nodes[0].fit = if tick < 30 || tick / 3 % 2 == 0 { Fit::Good } else { Fit::Bad };
             cluster.step(50, &mut draw);
         }
         assert_eq!(cluster.turns.len(), 2, "it serves, then the other one does: {:?}", cluster.turns);

@@ -57,6 +57,17 @@ impl NodeState {
         matches!(gate.admits(), Admits::Unprobed | Admits::UnprobedSpare) && gate.is_over(now)
     }
 
+    /// Whether it is such a node, and one that its pool would have serve.
+    pub fn serves_unprobed(&self, now: Tick) -> bool {
+        let gate = self.gate.now();
+        gate.admits() == Admits::Unprobed && gate.is_over(now)
+    }
+
+    /// Whether it gets requests that are bound to no node. `unprobed`: the pool knows of no good one that serves.
+    pub(super) fn takes_any(&self, now: Tick, unprobed: bool) -> bool {
+        self.takes_new(now) || unprobed && self.serves_unprobed(now)
+    }
+
     /// Whether it serves nobody new only because its pool has no need of it, and could at once: on standby, or still
     /// on its way there. One whose ejection is over counts as well, and would begin with a trial.
     pub fn is_spare(&self, now: Tick) -> bool {

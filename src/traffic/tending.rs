@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::member::{Member, Wants};
 use super::outage::Served;
 use super::pool::Pool;
-use super::standby::{Arrangement, Standing};
+use super::standby::{Arrangement, Fit, Standing};
 use super::state::{self, Change, Duty, Ejecting, Fault, State};
 use super::tick::Tick;
 use crate::config::ActiveNodes;
@@ -117,7 +117,12 @@ impl Pool {
             Some(sessions) if duty == Duty::Leaving => sessions.count_of(member.number),
             _ => 0,
         };
-        Standing { duty, usable: member.state.is_usable(now), in_flight: member.load.in_flight(), sessions }
+        let fit = match () {
+            () if member.state.is_usable(now) => Fit::Good,
+            () if member.state.takes_unprobed(now) => Fit::Unknown,
+            () => Fit::Bad,
+        };
+        Standing { duty, fit, in_flight: member.load.in_flight(), sessions }
     }
 
     /// The share of what has just become active climbs.

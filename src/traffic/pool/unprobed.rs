@@ -159,11 +159,124 @@ fn spares_and_backups_come_after_those_that_would_serve() {
     let pool = &snapshot.pools[0];
     assert_eq!([got(pool, None, &[]), got(pool, None, &[])], ["n0 unprobed", "n0 unprobed"]);
     assert_eq!((got(pool, None, &[0]), got(pool, None, &[0, 1])), ("n1 unprobed".into(), "n2 unprobed".into()));
-    assert_eq!(pool.members[1].state.duty(), Duty::Spare, "probes say what is needed");
+    assert_eq!(pool.members[1].state.duty(), Duty::Spare, "it only helped");
     round(pool, 2, Probed::Passed);
-    assert_eq!(got(pool, None, &[]), "n2 backup", "it is known to be good");
+    assert_eq!(got(pool, None, &[]), "n0 unprobed", "a backup whose probe is quicker takes nobody's place");
+    assert_eq!(got(pool, None, &[0]), "n2 backup", "it is known to be good");
+    round(pool, 0, Probed::Failed);
+    assert_eq!(got(pool, None, &[]), "n2 backup");
     round(pool, 1, Probed::Passed);
     assert_eq!(got(pool, None, &[]), "n1 standby-activated");
+}
+
+fn at_most(max: u32) -> impl Fn(&mut config::Pool) {
+    move |settings| {
+        let (above_for, cool_down) = (Duration::from_secs(30), Duration::from_mins(5));
+        settings.active = Some(ActiveNodes { start: 1, max, in_flight_per_node: 100, above_for, cool_down });
+        settings.members.iter_mut().for_each(|member| member.max_requests = Some(1));
+        settings.queue = Some(config::Queue { size: 9, wait: Duration::from_secs(9) });
+    }
+}
+
+fn serving(pool: &Pool) -> Vec<usize> {
+    let serves = |member: &usize| pool.members[*member].state.duty() == Duty::Serving;
+    (0..pool.members.len()).filter(serves).collect()
+}
+
+#[test]
+fn who_serves_at_a_start_goes_on_though_the_probe_of_a_standby_is_quicker() {
+    let snapshot = start(2, at_most(1));
+    let pool = &snapshot.pools[0];
+    let (said, _held) = go(pool, None, &[]);
+    round(pool, 1, Probed::Passed);
+    pool.tend(at(1), Duration::ZERO);
+    assert_eq!((said.as_str(), serving(pool)), ("n0 unprobed", vec![0]));
+    assert_eq!(got(pool, None, &[]), "full", "more than the most would serve");
+    drop(_held);
+    assert_eq!(got(pool, None, &[]), "n0 unprobed");
+    round(pool, 0, Probed::Passed);
+    pool.tend(at(1), Duration::ZERO);
+    assert_eq!((serving(pool), got(pool, None, &[]).as_str()), (vec![0], "n0 balanced"));
+}
+
+#[test]
+fn who_serves_at_a_start_and_fails_its_first_probe_is_replaced_at_once() {
+    let snapshot = start(2, at_most(1));
+    let pool = &snapshot.pools[0];
+    round(pool, 1, Probed::Passed);
+    round(pool, 0, Probed::Failed);
+    pool.tend(at(1), Duration::ZERO);
+    assert_eq!((serving(pool), got(pool, None, &[]).as_str()), (vec![1], "n1 balanced"));
+    round(pool, 0, Probed::Passed);
+    pool.tend(at(1), Duration::ZERO);
+    assert_eq!(serving(pool), [1], "it waits for its turn");
+}
+
+#[test]
+fn a_place_at_one_that_was_never_probed_goes_to_who_waits_though_a_standby_is_known_to_be_good() {
+    let snapshot = start(2, at_most(1));
+    let pool = &snapshot.pools[0];
+    let held = go(pool, None, &[]).1;
+    round(pool, 1, Probed::Passed);
+    let given: Arc<Mutex<Vec<Option<u32>>>> = Arc::default();
+    for _ in 0..2 {
+        let given = Arc::clone(&given);
+        let waiter: Waiter = Box::new(move |held| {
+            given.lock().push(held.as_ref().map(Held::number));
+            held.into_iter().for_each(Held::forfeit);
+        });
+        assert!(pool.waiting.join(Wants::ANY, waiter).is_ok());
+    }
+    pool.tend(at(1), Duration::ZERO);
+    assert!(given.lock().is_empty(), "nobody is called: it is full, not lost");
+    drop(held);
+    pool.tend(at(1), Duration::ZERO);
+    assert_eq!(*given.lock(), [Some(pool.members[0].number); 2]);
+}
+
+#[test]
+fn standbys_that_were_never_probed_take_no_more_than_probed_ones() {
+    for (max, expected) in [(1, ["n0 unprobed", "full"]), (2, ["n0 unprobed", "n1 unprobed"])] {
+        let snapshot = start(3, at_most(max));
+        let pool = &snapshot.pools[0];
+        let (first, second) = (go(pool, None, &[]), go(pool, None, &[]));
+        assert_eq!([first.0.as_str(), second.0.as_str()], expected);
+        assert_eq!((got(pool, None, &[]).as_str(), serving(pool).len()), ("full", max as usize));
+        assert_eq!(got(pool, None, &[0, 1]), "n2 unprobed", "they help out those that failed elsewhere");
+    }
+}
+
+#[test]
+fn an_id_that_names_a_standby_does_not_choose_it_before_it_is_probed() {
+    let snapshot = start(2, at_most(1));
+    let pool = &snapshot.pools[0];
+    let (tried, prefers) = (Tried::default(), Some(pool.members[1].number));
+    let wish =
+        Wish { bound: None, prefers, returns: false, tried: &tried, failure: None, ask: Ask::default(), now: at(1) };
+    let Choice::Node(chosen) = pool.choose(&wish, Meant::Yes) else { panic!("nobody") };
+    assert_eq!((chosen.member, chosen.why), (0, Why::Unprobed));
+}
+
+#[test]
+fn a_new_first_node_takes_no_place_of_a_good_one() {
+    let one = |settings: &mut config::Pool| {
+        probed(settings);
+        at_most(1)(settings);
+    };
+    let before = follow(None, 3, |settings| {
+        one(settings);
+        settings.members.remove(0);
+    });
+    (0..2).for_each(|member| round(&before.pools[0], member, Probed::Passed));
+    let after = follow(Some(&before), 3, one);
+    assert_eq!(serving(&after.pools[0]), [1], "the one that served");
+    let replaced = follow(Some(&before), 3, |settings| {
+        one(settings);
+        settings.members.remove(1);
+    });
+    let pool = &replaced.pools[0];
+    pool.tend(at(1), Duration::ZERO);
+    assert_eq!((serving(pool), got(pool, None, &[]).as_str()), (vec![1], "n1 balanced"), "the standby that is good");
 }
 
 #[test]
