@@ -116,6 +116,8 @@ impl Snapshot {
 }
 
 #[cfg(test)]
+mod settling;
+#[cfg(test)]
 mod tests {
     use std::sync::Arc;
     use std::time::Duration;
