@@ -145,7 +145,7 @@ impl Trip<'_> {
             biased;
             held = take => Ok(held.ok().flatten()),
             () = tokio::time::sleep(left) => Err(("timeout", Refusal::QueueTimeout)),
-            _ = upload.gone() => Err(("gone", Refusal::ClientGone)),
+            gone = upload.gone() => Err(("gone", gone.fault().refusal())),
         };
         self.queued += began.elapsed();
         waited.map_err(|(word, refusal)| {
@@ -196,7 +196,7 @@ impl Trip<'_> {
         let began = Instant::now();
         let waited = tokio::select! {
             () = tokio::time::sleep(delay) => Ok(()),
-            () = has_left(upload) => Err(Refusal::ClientGone),
+            gone = has_left(upload) => Err(gone.fault().refusal()),
         };
         self.delayed = began.elapsed();
         waited
@@ -294,10 +294,14 @@ impl Trip<'_> {
 
 /// Until the client of a request that is delayed has left. One that ended its own direction has said all that it had to
 /// say, and is not given up for a wait that is our doing. In the queue it is: there it would take another one's place.
-async fn has_left(upload: &mut Upload<'_, '_>) {
+async fn has_left(upload: &mut Upload<'_, '_>) -> Gone {
     let mut silent = Duration::ZERO;
-    while silent < LISTENING && upload.gone().await == Gone::Finished {
+    loop {
+        let gone = upload.gone().await;
         silent += HALF_CLOSED;
+        if gone != Gone::Finished || silent >= LISTENING {
+            return gone;
+        }
     }
 }
 

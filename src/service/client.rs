@@ -103,10 +103,7 @@ impl Body<'_> {
     pub(crate) async fn gone(&mut self) -> Gone {
         match self {
             Self::H1(body) => body.gone().await,
-            Self::H2(body) => {
-                body.gone().await;
-                Gone::Broken
-            }
+            Self::H2(body) => body.gone().await,
         }
     }
 
@@ -114,10 +111,7 @@ impl Body<'_> {
     pub(crate) async fn gone_unread(&self) -> Gone {
         match self {
             Self::H1(body) => body.gone_unread().await,
-            Self::H2(body) => {
-                body.gone().await;
-                Gone::Broken
-            }
+            Self::H2(body) => body.gone().await,
         }
     }
 

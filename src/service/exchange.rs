@@ -312,15 +312,17 @@ async fn send_and_watch(
 /// it; who left is noticed when nothing does.
 async fn watch(upload: &mut Upload<'_, '_>, node: &Conn, flow: &Flow) -> Lost {
     let (mut received, mut silent) = (node.received(), Duration::ZERO);
-    while upload.gone().await == Gone::Finished && flow.answering.get() {
+    let mut gone = upload.gone().await;
+    while gone == Gone::Finished && flow.answering.get() {
         let flows = upload.is_held_up() || node.received() != received;
         received = node.received();
         silent = if flows { Duration::ZERO } else { silent + HALF_CLOSED };
         if silent >= LISTENING {
             break;
         }
+        gone = upload.gone().await;
     }
-    Lost::Over(Refusal::ClientGone)
+    Lost::Over(gone.fault().refusal())
 }
 
 enum Passed {

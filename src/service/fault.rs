@@ -57,17 +57,29 @@ pub(crate) enum Gone {
     Finished,
     /// It takes nothing any more.
     Broken,
+    /// Its body broke the framing, and its stream was ended for it.
+    Malformed,
+}
+
+impl Gone {
+    /// What that means.
+    pub(crate) const fn fault(self) -> ClientFault {
+        match self {
+            Self::Finished | Self::Broken => ClientFault::Gone,
+            Self::Malformed => ClientFault::BadBody,
+        }
+    }
 }
 
 /// Does it for as long as the client is there; that is asked only where it must wait.
-pub(crate) async fn unless_gone<T, G>(
+pub(crate) async fn unless_gone<T>(
     doing: impl Future<Output = T>,
-    gone: impl Future<Output = G>,
+    gone: impl Future<Output = Gone>,
 ) -> Result<T, ClientFault> {
     let (mut doing, mut gone) = (pin!(doing), pin!(gone));
     poll_fn(|cx| match doing.as_mut().poll(cx) {
         Poll::Ready(done) => Poll::Ready(Ok(done)),
-        Poll::Pending => gone.as_mut().poll(cx).map(|_| Err(ClientFault::Gone)),
+        Poll::Pending => gone.as_mut().poll(cx).map(|gone| Err(gone.fault())),
     })
     .await
 }

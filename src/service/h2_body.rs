@@ -11,7 +11,7 @@ use h2::{Reason, RecvStream};
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::clock::Slot;
-use super::fault::ClientFault;
+use super::fault::{ClientFault, Gone};
 use super::h2_out::{GATHERED, Out, SMALL};
 use crate::traffic::headers;
 use crate::wire;
@@ -111,8 +111,12 @@ impl Body {
     }
 
     /// See [`super::client::Body::gone`].
-    pub(crate) async fn gone(&self) {
-        poll_fn(|cx| self.stream.borrow_mut().poll_reset(cx)).await;
+    pub(crate) async fn gone(&self) -> Gone {
+        match poll_fn(|cx| self.stream.borrow_mut().poll_reset(cx)).await {
+            // By the library: its length is not what was said.
+            Some(Reason::PROTOCOL_ERROR) if !self.done => Gone::Malformed,
+            _ => Gone::Broken,
+        }
     }
 
     /// Drops what the client still sends after its answer. Who sends first and reads afterwards would lose the answer in a
@@ -150,7 +154,8 @@ fn gather(recv: &mut RecvStream, first: Bytes, cx: &mut Context<'_>) -> Bytes {
 }
 
 fn fault(error: &h2::Error) -> ClientFault {
-    if error.reason() == Some(Reason::PROTOCOL_ERROR) { ClientFault::BadBody } else { ClientFault::Gone }
+    let is_malformed = error.is_library() && error.reason() == Some(Reason::PROTOCOL_ERROR);
+    if is_malformed { ClientFault::BadBody } else { ClientFault::Gone }
 }
 
 trait FlattenHeaders<'h> {

@@ -30,11 +30,11 @@ impl Out {
         }
     }
 
-    /// Waits until the stream is reset.
-    pub(super) fn poll_reset(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+    /// Waits until the stream is reset, or broken off without a reason.
+    pub(super) fn poll_reset(&mut self, cx: &mut Context<'_>) -> Poll<Option<Reason>> {
         match self {
-            Self::Respond(respond) => respond.poll_reset(cx).map(|_| ()),
-            Self::Stream(stream) => stream.poll_reset(cx).map(|_| ()),
+            Self::Respond(respond) => respond.poll_reset(cx).map(Result::ok),
+            Self::Stream(stream) => stream.poll_reset(cx).map(Result::ok),
         }
     }
 

@@ -201,10 +201,14 @@ impl<'u, 'c> Upload<'u, 'c> {
 
     // Who has said all that it had to say may still listen, for as long as its node goes on taking it. The system takes
     // more of us only when a third of what it holds is gone, so a slow node takes nothing for seconds.
-    async fn gone_while_sending(&self, node: &Conn) {
+    async fn gone_while_sending(&self, node: &Conn) -> Gone {
         let (mut sent, mut silent) = (node.sent(), 0);
-        while silent < SILENT_LOOKS && self.body.gone_unread().await == Gone::Finished {
+        loop {
+            let gone = self.body.gone_unread().await;
             silent = if node.sent() == sent { silent + 1 } else { 0 };
+            if gone != Gone::Finished || silent >= SILENT_LOOKS {
+                return gone;
+            }
             sent = node.sent();
         }
     }
