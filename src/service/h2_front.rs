@@ -2,8 +2,6 @@
 //! ([`crate::wire::Follower`]). Bytes with nothing odd in them are not touched. A frame that is not there whole waits where
 //! it must be judged as a whole.
 
-use std::cell::RefCell;
-use std::collections::VecDeque;
 use std::io;
 use std::pin::{Pin, pin};
 use std::rc::Rc;
@@ -12,18 +10,20 @@ use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 
 use super::h2_budget::Budget;
-use crate::wire::{Follower, Oddity};
+use super::h2_notes::Notes;
+use crate::wire::{Block, Follower, Unfollowed};
 
 /// The client's preface (9113 3.4) before its first frame.
 const PREFACE: usize = 24;
 /// A frame's head (9113 4.1), and how much may follow it.
 const HEAD: usize = 9;
 const LARGEST: usize = 16 * 1024;
-/// Notes kept of streams that have not begun yet, and bytes in them. What would be forgotten could pass for a head that
-/// was never odd, so a client that needs more is put out.
-const NOTES: usize = 1024;
-const NOTED: usize = 1024 * 1024;
-
+/// What is held of a frame is copied for every read that follows up to this many bytes; more stays where it is.
+const COPIED: usize = 1024;
+/// What the library gets in place of a block that ends the connection: a frame for which it does so with PROTOCOL_ERROR, and
+/// the head of one for which with FRAME_SIZE_ERROR.
+const OUT_OF_PLACE: [u8; HEAD] = [0, 0, 0, CONTINUATION, 0, 0, 0, 0, 1];
+const TOO_LONG: [u8; HEAD] = [0xff, 0xff, 0xff, HEADERS, 0, 0, 0, 0, 1];
 const DATA: u8 = 0;
 const HEADERS: u8 = 1;
 const PUSH_PROMISE: u8 = 5;
@@ -32,52 +32,6 @@ const END_STREAM: u8 = 0x1;
 const END_HEADERS: u8 = 0x4;
 const PADDED: u8 = 0x8;
 const PRIORITY: u8 = 0x20;
-
-/// What was odd about a stream's head, or its trailers.
-pub(crate) struct Note {
-    stream: u32,
-    told: bool,
-    /// Its block of fields.
-    pub(crate) odd: Oddity,
-}
-
-impl Note {
-    fn bytes(&self) -> usize {
-        [&self.odd.target, &self.odd.authority].into_iter().flatten().map(Vec::len).sum()
-    }
-}
-
-/// The notes of one connection.
-#[derive(Default)]
-pub(crate) struct Notes(RefCell<VecDeque<Note>>);
-
-impl Notes {
-    /// False where there are too many.
-    fn add(&self, stream: u32, odd: Oddity) -> bool {
-        let mut notes = self.0.borrow_mut();
-        notes.push_back(Note { stream, told: false, odd });
-        notes.len() <= NOTES && notes.iter().map(Note::bytes).sum::<usize>() <= NOTED
-    }
-
-    /// Tells each fault once: the library resets some of these streams before anybody hears of them.
-    pub(crate) fn tell(&self, mut tell: impl FnMut(&str)) {
-        for note in self.0.borrow_mut().iter_mut().filter(|note| !note.told) {
-            note.told = true;
-            note.odd.fault.iter().for_each(|fault| tell(fault));
-        }
-    }
-
-    /// The note on the head of this stream, which begins now. Its trailers may have one of their own by then. Streams
-    /// before it never will begin.
-    pub(crate) fn take(&self, stream: u32) -> Option<Note> {
-        let mut notes = self.0.borrow_mut();
-        let mut found = None;
-        while notes.front().is_some_and(|note| note.stream <= stream) {
-            found = found.or(notes.pop_front().filter(|note| note.stream == stream));
-        }
-        found
-    }
-}
 
 /// A stream whose incoming frames are looked at.
 pub(crate) struct Front<S> {
@@ -95,7 +49,7 @@ impl<S> Front<S> {
     /// Looks at what comes in on `stream`. A block of fields may be four times as long as a head, as below.
     pub(crate) fn new(stream: S, max_head: usize, budget: &Rc<Budget>) -> (Self, Rc<Notes>) {
         let notes = Rc::<Notes>::default();
-        let frames = Frames::new(max_head.saturating_mul(4), budget, &notes);
+        let frames = Frames::new(max_head, budget, &notes);
         let budget = Rc::clone(budget);
         (Self { stream, frames, held: Vec::new(), ready: Vec::new(), given: 0, budget }, notes)
     }
@@ -113,15 +67,13 @@ impl<S> Front<S> {
         gave
     }
 
-    fn look(&mut self, bytes: &[u8]) -> usize {
-        let walked = self.frames.walk(bytes);
+    /// Holds what is not settled of `bytes`; how many of them pass as they are.
+    fn settle(&mut self, bytes: &[u8], walked: Walked) -> usize {
         self.held.clear();
         self.held.extend_from_slice(bytes.get(walked.done..).unwrap_or_default());
-        if let Some(instead) = walked.instead {
-            self.ready = instead;
-            return 0;
-        }
-        walked.done
+        let Some(instead) = walked.instead else { return walked.done };
+        self.ready = instead;
+        0
     }
 }
 
@@ -140,13 +92,15 @@ impl<S: AsyncRead + Unpin> Front<S> {
             self.held = Vec::new();
             return Poll::Ready(Ok(false));
         }
-        let passes = self.look(into.filled().get(before..).unwrap_or_default());
+        let bytes = into.filled().get(before..).unwrap_or_default();
+        let walked = self.frames.walk(bytes);
+        let passes = self.settle(bytes, walked);
         into.set_filled(before + passes);
         Poll::Ready(Ok(true))
     }
 
-    /// The same where the reader's room is too small.
-    fn poll_aside(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+    /// The same where the reader's room is too small, or much is held.
+    fn poll_aside(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<bool>> {
         self.held.reserve(LARGEST);
         let mut bytes = std::mem::take(&mut self.held);
         let polled = pin!(self.stream.read_buf(&mut bytes)).poll(cx);
@@ -156,14 +110,19 @@ impl<S: AsyncRead + Unpin> Front<S> {
             } else {
                 self.held = bytes;
             }
-            return polled.map_ok(|_| ());
+            return polled.map_ok(|_| false);
         }
-        let passes = self.look(&bytes);
+        let walked = self.frames.walk(&bytes);
+        if walked.done == 0 && walked.instead.is_none() {
+            self.held = bytes;
+            return Poll::Ready(Ok(true));
+        }
+        let passes = self.settle(&bytes, walked);
         if passes > 0 {
             bytes.truncate(passes);
             self.ready = bytes;
         }
-        Poll::Ready(Ok(()))
+        Poll::Ready(Ok(true))
     }
 }
 
@@ -180,14 +139,14 @@ impl<S: AsyncRead + Unpin> AsyncRead for Front<S> {
             if this.give(into) {
                 return Poll::Ready(Ok(()));
             }
-            if into.remaining() > this.held.len() {
+            if this.held.len() <= COPIED && into.remaining() > this.held.len() {
                 let goes_on = ready!(this.poll_straight(cx, into))?;
                 if !goes_on || into.filled().len() > before {
                     return Poll::Ready(Ok(()));
                 }
             } else {
-                ready!(this.poll_aside(cx))?;
-                if this.held.is_empty() && this.ready.is_empty() {
+                let goes_on = ready!(this.poll_aside(cx))?;
+                if !goes_on && this.ready.is_empty() {
                     return Poll::Ready(Ok(()));
                 }
             }
@@ -233,7 +192,7 @@ struct Frames {
     most: usize,
     /// How far the frames of a block that is not whole were looked at.
     looked: usize,
-    /// The library below will end the connection: nothing is followed any more.
+    /// The library below ends the connection: it is handed nothing more.
     lost: bool,
     budget: Rc<Budget>,
     notes: Rc<Notes>,
@@ -284,33 +243,43 @@ impl Head {
 }
 
 impl Frames {
-    fn new(most: usize, budget: &Rc<Budget>, notes: &Rc<Notes>) -> Self {
+    fn new(max_head: usize, budget: &Rc<Budget>, notes: &Rc<Notes>) -> Self {
         let (budget, notes) = (Rc::clone(budget), Rc::clone(notes));
-        Self { follower: Follower::default(), skip: PREFACE, last: 0, most, looked: 0, lost: false, budget, notes }
+        let (follower, most) = (Follower::new(max_head), max_head.saturating_mul(4));
+        Self { follower, skip: PREFACE, last: 0, most, looked: 0, lost: false, budget, notes }
     }
 
     /// Follows the frames through `bytes`, as far as they are there.
     fn walk(&mut self, bytes: &[u8]) -> Walked {
         let mut walked = Walked::default();
         if self.lost {
-            // The library had the bytes by which it should have ended the connection, and reads on.
+            // The library had the frame by which it should have ended the connection, and reads on.
             self.budget.overdraw_for_good();
+            walked.replace(bytes, bytes.len());
+            return walked;
         }
         loop {
             let rest = bytes.get(walked.done..).unwrap_or_default();
-            let passes = if self.lost { rest.len() } else { self.skip.min(rest.len()) };
+            let passes = self.skip.min(rest.len());
             if passes > 0 {
-                self.skip = self.skip.saturating_sub(passes);
+                self.skip -= passes;
                 walked.pass(bytes, passes);
                 continue;
             }
             let Some(head) = Head::of(rest) else { return walked };
             match head.kind {
-                HEADERS => match self.end_of_block(rest) {
-                    Some(end) => self.block(head, bytes, end, &mut walked),
-                    None if self.lost => {}
-                    None => return walked,
-                },
+                HEADERS => {
+                    let followed = self.end_of_block(rest).and_then(|end| self.block(head, bytes, end, &mut walked));
+                    match followed {
+                        Ok(()) => {}
+                        Err(Stop::Unfinished) => return walked,
+                        Err(Stop::Lost(frame)) => {
+                            self.lost = true;
+                            walked.replace(bytes, rest.len()).extend_from_slice(&frame);
+                            return walked;
+                        }
+                    }
+                }
                 // No client may send it (9113 8.4), and the library would read its fields beside us.
                 PUSH_PROMISE => {
                     self.budget.overdraw_for_good();
@@ -340,60 +309,78 @@ impl Frames {
         }
     }
 
-    /// Where the block of fields ends whose first frame `bytes` begin with; nothing while it is not whole.
-    fn end_of_block(&mut self, bytes: &[u8]) -> Option<usize> {
-        let stream = Head::of(bytes)?.stream;
+    /// Where the block of fields ends whose first frame `bytes` begin with.
+    fn end_of_block(&mut self, bytes: &[u8]) -> Result<usize, Stop> {
+        let stream = Head::of(bytes).ok_or(Stop::Unfinished)?.stream;
         loop {
-            let head = Head::of(bytes.get(self.looked..)?)?;
+            let head = bytes.get(self.looked..).and_then(Head::of).ok_or(Stop::Unfinished)?;
             let next = self.looked + HEAD + head.length;
-            // What is in between, or larger than a frame may be, ends the connection.
-            let continues = self.looked == 0 || (head.kind == CONTINUATION && head.stream == stream);
-            self.lost = !continues || head.length > LARGEST;
-            if self.lost {
-                return None;
+            if self.looked > 0 && (head.kind != CONTINUATION || head.stream != stream) {
+                return Err(Stop::Lost(OUT_OF_PLACE));
+            }
+            if head.length > LARGEST {
+                return Err(Stop::Lost(TOO_LONG));
             }
             if next > self.most.max(LARGEST + HEAD) {
-                self.budget.overdraw_for_good();
-                return None;
+                return Err(self.too_much());
             }
             if bytes.len() < next {
-                return None;
+                return Err(Stop::Unfinished);
             }
             if self.looked > 0 {
                 self.budget.idle_frame();
             }
             if head.has(END_HEADERS) {
                 self.looked = 0;
-                return Some(next);
+                return Ok(next);
             }
             self.looked = next;
         }
     }
 
-    fn block(&mut self, head: Head, bytes: &[u8], end: usize, walked: &mut Walked) {
+    fn too_much(&self) -> Stop {
+        self.budget.overdraw_for_good();
+        Stop::Unfinished
+    }
+
+    fn block(&mut self, head: Head, bytes: &[u8], end: usize, walked: &mut Walked) -> Result<(), Stop> {
         let frames = bytes.get(walked.done..walked.done + end).unwrap_or_default();
         let payload = frames.get(HEAD..HEAD + head.length).unwrap_or_default();
-        // The library does not look at the fields of a stream that depends on itself.
-        if head.has(PRIORITY) && depends_on(payload, head) == Some(head.stream) {
-            return walked.pass(bytes, end);
-        }
-        let trailers = head.stream <= self.last;
+        let first = fragment(payload, head).ok_or(Stop::Lost(OUT_OF_PLACE))?;
+        let joined = if head.has(END_HEADERS) { None } else { Some(joined(first, frames, HEAD + head.length)) };
+        let depends_on_itself = head.has(PRIORITY) && depends_on(payload, head) == Some(head.stream);
+        let of = Block {
+            trailers: head.stream <= self.last,
+            ended: head.has(END_STREAM),
+            fault: depends_on_itself.then_some("a stream that depends on itself"),
+        };
         self.last = self.last.max(head.stream);
-        let followed = fragment(payload, head).map(|first| match head.has(END_HEADERS) {
-            true => self.follower.follow(first, trailers),
-            false => self.follower.follow(&joined(first, frames, HEAD + head.length), trailers),
-        });
-        match followed {
-            Some(Ok(None)) => walked.pass(bytes, end),
-            Some(Ok(Some(mut odd))) => {
+        let followed = self.follower.follow(joined.as_deref().unwrap_or(first), of);
+        let followed = followed.map_err(|why| match why {
+            Unfollowed::Broken => Stop::Lost(OUT_OF_PLACE),
+            Unfollowed::TooLong => self.too_much(),
+        })?;
+        match (followed, joined) {
+            (None, None) => walked.pass(bytes, end),
+            // The library takes only so many frames of one block, however short they are.
+            (None, Some(joined)) => write_block(walked.replace(bytes, end), head, &joined),
+            (Some(mut odd), _) => {
                 write_block(walked.replace(bytes, end), head, &std::mem::take(&mut odd.instead));
                 if !self.notes.add(head.stream, odd) {
                     self.budget.overdraw_for_good();
                 }
             }
-            Some(Err(_)) | None => self.lost = true,
         }
+        Ok(())
     }
+}
+
+/// Why a block does not go on.
+enum Stop {
+    /// More of it must come.
+    Unfinished,
+    /// The library is to end the connection, by this frame.
+    Lost([u8; HEAD]),
 }
 
 fn depends_on(payload: &[u8], head: Head) -> Option<u32> {
@@ -447,7 +434,7 @@ mod tests {
 
     fn frames() -> Frames {
         let budget = Budget::full(&Clock::new(std::time::Instant::now()));
-        let mut frames = Frames::new(64 * 1024, &budget, &Rc::default());
+        let mut frames = Frames::new(16 * 1024, &budget, &Rc::default());
         assert_eq!(frames.walk(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").done, PREFACE);
         frames
     }
@@ -479,10 +466,7 @@ mod tests {
             frame(HEADERS, END_HEADERS, 1, &get("x")),
             frame(DATA, 0, 1, &[7; 300]),
             frame(HEADERS, END_HEADERS | PADDED | PRIORITY, 3, &padded),
-            frame(HEADERS, 0, 5, &get("x")[..4]),
-            frame(CONTINUATION, 0, 5, b""),
-            frame(CONTINUATION, END_HEADERS, 5, &get("x")[4..]),
-            frame(DATA, END_STREAM, 5, b""),
+            frame(DATA, END_STREAM, 3, b""),
         ]
         .concat();
         for cut in [1, 2, 7, 9, 10, 64, 4096] {
@@ -503,8 +487,8 @@ mod tests {
             let expected = [frame(HEADERS, END_STREAM | END_HEADERS, 1, &[0x82, 0x87, 0x84]), frame(6, 0, 0, &[1; 8])];
             assert_eq!(passed(&mut frames, &bytes, cut), expected.concat(), "pieces of {cut}");
             let mut told = Vec::new();
-            frames.notes.tell(|fault| told.push(fault.to_owned()));
-            frames.notes.tell(|_| unreachable!("once"));
+            frames.notes.tell(|_, reason| told.push(reason.to_owned()));
+            frames.notes.tell(|_, _| unreachable!("once"));
             assert_eq!(told, ["a field name with a byte that it must not have: Bad"]);
             assert!(frames.notes.take(1).is_some() && frames.notes.take(1).is_none());
         }
@@ -537,6 +521,47 @@ mod tests {
         }
         assert!(frames.budget.is_for_good());
         assert!(frames.notes.take(1).is_some_and(|note| note.odd.fault.is_some()), "the first is still there");
+    }
+
+    #[test]
+    fn what_follows_a_block_that_cannot_be_followed_is_not_handed_on() {
+        let ping = frame(6, 0, 0, &[0; 8]);
+        let broken = frame(HEADERS, END_HEADERS, 1, &[0x80]);
+        let in_between = [frame(HEADERS, 0, 1, &get("x")), ping.clone()].concat();
+        let long = [&[0, 0x40, 1, HEADERS, END_HEADERS, 0, 0, 0, 1][..], &[0x82; 0x4001]].concat();
+        for (bytes, end) in [(broken, OUT_OF_PLACE), (in_between, OUT_OF_PLACE), (long, TOO_LONG)] {
+            let mut frames = frames();
+            let behind = frame(HEADERS, END_HEADERS, 3, &get("Bad"));
+            let expected = [&ping[..], &end].concat();
+            assert_eq!(passed(&mut frames, &[&ping[..], &bytes, &behind].concat(), 100_000), expected);
+            assert!(frames.notes.take(3).is_none() && !frames.budget.is_overdrawn());
+            assert_eq!(passed(&mut frames, &ping, 100), b"");
+            assert!(frames.budget.is_for_good());
+        }
+    }
+
+    #[test]
+    fn many_short_frames_of_a_block_become_one() {
+        let block = get("x");
+        let mut bytes = frame(HEADERS, END_STREAM, 1, &[]);
+        block.iter().for_each(|byte| bytes.extend(frame(CONTINUATION, 0, 1, &[*byte])));
+        bytes.extend(frame(CONTINUATION, END_HEADERS, 1, &[]));
+        for cut in [1, 4096] {
+            let whole = frame(HEADERS, END_STREAM | END_HEADERS, 1, &block);
+            assert_eq!(passed(&mut frames(), &bytes, cut), whole, "pieces of {cut}");
+        }
+    }
+
+    #[test]
+    fn a_stream_that_depends_on_itself_is_told_and_its_fields_are_kept() {
+        let mut frames = frames();
+        let kept = [&get("x")[..], &[0x40, 1, b'k', 1, b'v']].concat();
+        let itself = [&[0, 0, 0, 1, 16], &kept[..]].concat();
+        let bytes = frame(HEADERS, END_HEADERS | PRIORITY, 1, &itself);
+        assert_eq!(passed(&mut frames, &bytes, 4096), frame(HEADERS, END_HEADERS, 1, &kept));
+        assert!(frames.notes.take(1).is_some_and(|note| note.odd.fault.is_some()));
+        let again = frame(HEADERS, END_HEADERS, 3, &[0x82, 0x87, 0x84, 0xbe]);
+        assert_eq!(passed(&mut frames, &again, 4096), again);
     }
 
     #[test]

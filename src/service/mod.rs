@@ -25,6 +25,7 @@ mod h2;
 mod h2_body;
 mod h2_budget;
 mod h2_front;
+mod h2_notes;
 mod h2_out;
 mod heads;
 mod keep;

@@ -21,7 +21,8 @@ use super::client::{Body, Sink};
 use super::clock::Slot;
 use super::connection::Connection;
 use super::h2_budget::Budget;
-use super::h2_front::{Front, Note};
+use super::h2_front::Front;
+use super::h2_notes::Note;
 use super::worker::Worker;
 use super::{exchange, h2};
 use crate::traffic::page::Reply;
@@ -75,7 +76,7 @@ pub(crate) async fn serve(stream: Stream, connection: Rc<Connection>) {
                 life.leave();
             }
             let polled = streams.poll_accept(cx);
-            notes.tell(|fault| connection.log_bad_head(Refusal::Head(HeadFault::BadField), fault, b""));
+            notes.tell(|fault, reason| connection.log_bad_head(Refusal::Head(fault), reason, b""));
             polled
         })
         .await;
@@ -99,13 +100,15 @@ pub(crate) async fn serve(stream: Stream, connection: Rc<Connection>) {
 
 /// Who floods us is first told to go, so that what runs may end; who does not stop is put out.
 fn stop_flood(streams: &mut Streams, connection: &Connection, life: &Life, for_good: bool) {
-    if life.is_warned() || for_good {
+    let warned = life.warn();
+    if !warned {
+        connection.log_bad_head(Refusal::Flood, if for_good { "more than can be held" } else { "" }, b"");
+    }
+    if warned || for_good {
         streams.abrupt_shutdown(Reason::ENHANCE_YOUR_CALM);
         return life.end_now();
     }
-    connection.log_bad_head(Refusal::Flood, "", b"");
     streams.graceful_shutdown();
-    life.warn();
 }
 
 type Streams = ::h2::server::Connection<Front<Stream>, Bytes>;
@@ -159,14 +162,10 @@ impl Life {
         self.leaving.get()
     }
 
-    /// Whether the client was told to go because it flooded us.
-    fn is_warned(&self) -> bool {
-        self.warned.get()
-    }
-
-    fn warn(&self) {
-        self.warned.set(true);
+    /// The client is told to go because it flooded us; whether it was already.
+    fn warn(&self) -> bool {
         self.leave();
+        self.warned.replace(true)
     }
 
     /// Only what runs is waited for from now on, and the client's farewell.

@@ -5,32 +5,46 @@
 //! A block with nothing odd in it goes on as it came. Where a field is odd, the block is written anew with a harmless
 //! field of the same size in its place, so that both tables stay alike, and what was odd is told beside it.
 
-use std::collections::VecDeque;
+use self::Unfollowed::{Broken, TooLong};
 
+use super::fault::HeadFault;
+use super::grammar::digits;
 use super::hpack_field::{Kind, judge};
+use super::hpack_table::{Entry, TABLE, Table, same_room};
 use super::huffman;
 
-/// What a table may hold: the default, which is never changed (RFC 9113 6.5.2).
-const TABLE: usize = 4096;
-/// What an entry costs beside its bytes (RFC 7541 4.1).
-const ENTRY: usize = 32;
-/// The entries that everybody has, and the lengths of their names.
-const STATIC: [u8; 62] = [
-    0, 10, 7, 7, 5, 5, 7, 7, 7, 7, 7, 7, 7, 7, 7, 14, 15, 15, 13, 6, 27, 3, 5, 13, 13, 19, 16, 16, 14, 16, 13, 12, 6,
-    4, 4, 6, 7, 4, 4, 8, 17, 13, 8, 19, 13, 4, 8, 12, 18, 19, 5, 7, 7, 11, 6, 10, 25, 17, 10, 4, 3, 16,
-];
+/// Of names and values that are longer so much is written anew: the library takes no longer ones, and they empty the table alike.
+const LONG: usize = 2 * TABLE;
+/// How often over the library decodes what may be in a block, before it ends the connection.
+const ENDURED: usize = 4;
 
-/// The block cannot be followed: an error of compression, which ends the connection (RFC 9113 4.3).
+/// Why a block cannot be followed, and the connection must end.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Broken;
+pub enum Unfollowed {
+    /// An error of compression (RFC 9113 4.3).
+    Broken,
+    /// Decoded it would be longer than was agreed.
+    TooLong,
+}
+
+/// What a block's frames say of it.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Block {
+    /// It comes behind a body.
+    pub trailers: bool,
+    /// The stream ends with it.
+    pub ended: bool,
+    /// What is wrong with the frames themselves.
+    pub fault: Option<&'static str>,
+}
 
 /// What was odd about a block.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Oddity {
     /// The block to decode instead.
     pub instead: Vec<u8>,
-    /// What is wrong with it, for the log.
-    pub fault: Option<String>,
+    /// What is wrong with it, and how it is told in the log.
+    pub fault: Option<(HeadFault, String)>,
     /// The target as it was written, where the block has another.
     pub target: Option<Vec<u8>>,
     /// The same of the authority.
@@ -38,28 +52,43 @@ pub struct Oddity {
 }
 
 /// Follows the blocks of one connection.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Follower {
     table: Table,
     text: Vec<u8>,
+    max_head: usize,
 }
 
 impl Follower {
-    /// Follows a whole block. `None`: it may be decoded as it is.
-    pub fn follow(&mut self, block: &[u8], trailers: bool) -> Result<Option<Oddity>, Broken> {
-        let mut walk = Walk { block, at: 0, begun: 0, seen: 0, plain: false, trailers, sizes: 0, odd: None };
-        while walk.at < block.len() {
-            self.field(&mut walk)?;
-        }
-        Ok(walk.end())
+    /// Where the fields of a block may take so many bytes, counted as in a table.
+    pub fn new(max_head: usize) -> Self {
+        Self { table: Table::default(), text: Vec::new(), max_head }
     }
 
-    fn field(&mut self, walk: &mut Walk<'_>) -> Result<(), Broken> {
+    /// Follows a whole block. `None`: it may be decoded as it is.
+    pub fn follow(&mut self, fields: &[u8], of: Block) -> Result<Option<Oddity>, Unfollowed> {
+        let mut walk = Walk::through(fields, of.trailers, self.max_head.saturating_mul(ENDURED));
+        if let Some(fault) = of.fault {
+            walk.blame(fault, b"");
+        }
+        while walk.at < fields.len() {
+            self.field(&mut walk)?;
+        }
+        walk.begun = fields.len();
+        let taken = self.max_head.saturating_mul(ENDURED) - walk.left;
+        if taken >= self.max_head && !of.trailers {
+            // The library answers 431.
+            walk.fault(HeadFault::HeadTooLarge, || format!("more than {} bytes, max-head", self.max_head));
+        }
+        Ok(walk.end(of.ended))
+    }
+
+    fn field(&mut self, walk: &mut Walk<'_>) -> Result<(), Unfollowed> {
         walk.begun = walk.at;
         match walk.block.get(walk.at).ok_or(Broken)? {
             0x80.. => {
                 let index = walk.number(7)?;
-                walk.indexed(&self.table.get(index)?);
+                walk.indexed(self.table.get(index).ok_or(Broken)?)?;
             }
             0x20..=0x3f => {
                 let size = walk.number(5)?;
@@ -79,7 +108,7 @@ impl Follower {
         Ok(())
     }
 
-    fn literal(&mut self, walk: &mut Walk<'_>, index: usize, inserts: bool) -> Result<(), Broken> {
+    fn literal(&mut self, walk: &mut Walk<'_>, index: usize, inserts: bool) -> Result<(), Unfollowed> {
         self.text.clear();
         if index == 0 {
             walk.string(&mut self.text)?;
@@ -87,42 +116,35 @@ impl Follower {
         let (split, prefix) = (self.text.len(), walk.at);
         walk.string(&mut self.text)?;
         let (name, value) = self.text.split_at_checked(split).ok_or(Broken)?;
-        let (kind, name_length) = match index {
-            0 => (Kind::of(name), split),
-            _ => self.table.get(index).map(|entry| (entry.kind, entry.name))?,
+        let (kind, name_length, strange) = match index {
+            0 => (Kind::of(name), split, false),
+            _ => self.table.get(index).map(|named| (named.kind, named.name, named.strange)).ok_or(Broken)?,
         };
+        let mut entry = Entry { name: name_length, value: value.len(), kind: kind.with(value), ..Entry::default() };
+        entry.length = if kind == Kind::Length { digits(value) } else { None };
+        let misplaced = walk.place(&entry)?;
         let judged = judge(kind, value);
-        let mut entry = Entry { size: ENTRY + name_length + value.len(), name: name_length, kind, ..Entry::default() };
-        if kind.bit() == Kind::Method.bit() {
-            entry.kind = if value == b"CONNECT" { Kind::Connect } else { Kind::Method };
-        }
-        let misplaced = walk.place(entry.kind);
-        let wrong = kind.wrong().or(misplaced).or(judged.wrong);
-        if wrong.is_none() && judged.instead.is_none() {
+        let fits = !inserts || judged.instead.as_ref().is_none_or(|instead| same_room(instead.len(), value.len()));
+        entry.fault = kind.wrong().or(judged.wrong).or(if fits { None } else { Some("a pseudo field that is empty") });
+        let wrong = kind.wrong().or(misplaced).or(entry.fault);
+        wrong.into_iter().for_each(|wrong| walk.blame(wrong, if index == 0 { name } else { kind.name() }));
+        let is_odd = wrong.is_some() || judged.instead.is_some();
+        let stand_in = judged.instead.as_deref().unwrap_or(value);
+        // Where the library has another name at this place, the true one is written.
+        let named = strange.then(|| kind.name());
+        if !is_odd && !strange {
             walk.keep();
+        } else if inserts && is_odd && (kind.must_go() || !fits) {
+            entry.strange = true;
+            walk.put_stranger(name_length, value.len())?;
+        } else if inserts || !is_odd || (misplaced.is_none() && !kind.must_go()) {
+            walk.replace(prefix, (inserts, named), stand_in);
         } else {
-            wrong.into_iter().for_each(|wrong| walk.blame(wrong, if index == 0 { name } else { kind.name() }));
-            entry.fault = kind.wrong().or(judged.wrong);
-            entry.written = judged.instead.is_some().then(|| value.to_vec());
+            walk.odd();
+        }
+        entry.written = judged.instead.is_some().then(|| value.into());
+        if misplaced.is_none() {
             walk.tell(&entry);
-            let value = (value, judged.instead.as_deref());
-            if !inserts {
-                walk.replace(prefix, value.1.unwrap_or(value.0), misplaced.is_some() || kind.must_go());
-            } else if kind.must_go() {
-                entry.kind = Kind::BadName;
-                // An empty name is one byte long in the library's table, and its value that much shorter.
-                entry.name = name_length.max(1);
-                match index {
-                    0 => walk.rename(name, value)?,
-                    _ => walk.rename(&vec![b'x'; name_length], value)?,
-                }
-            } else if value.1.is_none_or(|instead| instead.len() == value.0.len()) {
-                walk.replace(prefix, value.1.unwrap_or(value.0), false);
-            } else {
-                // Nothing that the library takes is as short, or as long: it will reset the stream for the stranger.
-                entry.kind = Kind::BadName;
-                walk.rename(kind.name(), (&vec![b'x'; value.0.len()], None))?;
-            }
         }
         if inserts {
             self.table.insert(entry);
@@ -147,12 +169,20 @@ struct Walk<'b> {
     trailers: bool,
     /// Where the changes of the table's size end.
     sizes: usize,
+    /// What its fields may still take.
+    left: usize,
+    /// What it says of the body's length.
+    length: Option<u64>,
     odd: Option<Oddity>,
 }
 
-impl Walk<'_> {
+impl<'b> Walk<'b> {
+    fn through(block: &'b [u8], trailers: bool, left: usize) -> Self {
+        Self { block, at: 0, begun: 0, seen: 0, plain: false, trailers, sizes: 0, left, length: None, odd: None }
+    }
+
     /// A number whose first byte has so many bits of it (RFC 7541 5.1).
-    fn number(&mut self, bits: u32) -> Result<usize, Broken> {
+    fn number(&mut self, bits: u32) -> Result<usize, Unfollowed> {
         let mask = (1usize << bits) - 1;
         let first = usize::from(self.byte()?) & mask;
         if first < mask {
@@ -169,14 +199,14 @@ impl Walk<'_> {
         Err(Broken)
     }
 
-    fn byte(&mut self) -> Result<u8, Broken> {
+    fn byte(&mut self) -> Result<u8, Unfollowed> {
         let byte = *self.block.get(self.at).ok_or(Broken)?;
         self.at += 1;
         Ok(byte)
     }
 
     /// Writes the next string behind `out`.
-    fn string(&mut self, out: &mut Vec<u8>) -> Result<(), Broken> {
+    fn string(&mut self, out: &mut Vec<u8>) -> Result<(), Unfollowed> {
         let coded = self.block.get(self.at).ok_or(Broken)? & 0x80 != 0;
         let length = self.number(7)?;
         let bytes = self.block.get(self.at..self.at.checked_add(length).ok_or(Broken)?).ok_or(Broken)?;
@@ -189,35 +219,46 @@ impl Walk<'_> {
         Ok(())
     }
 
-    /// Whether the field stands where it may.
-    fn place(&mut self, kind: Kind) -> Option<&'static str> {
-        let bit = kind.bit();
-        if bit == 0 {
-            self.plain |= kind != Kind::UnknownPseudo;
-            return None;
-        }
+    /// Counts a field, and tells whether it stands where it may.
+    fn place(&mut self, entry: &Entry) -> Result<Option<&'static str>, Unfollowed> {
+        self.left = self.left.checked_sub(entry.size()).ok_or(TooLong)?;
         // A second head on a stream may be one that is over: what that means only the library knows.
         if self.trailers {
-            return None;
+            return Ok(None);
+        }
+        let bit = entry.kind.bit();
+        if bit == 0 {
+            self.plain |= entry.kind != Kind::UnknownPseudo;
+            return Ok(self.other_length(entry.length));
         }
         let wrong = match () {
             () if self.plain => Some("a pseudo field after the others"),
             () if self.seen & bit != 0 => Some("a pseudo field that comes twice"),
             () => None,
         };
-        self.seen |= bit | if kind == Kind::Connect { CONNECT } else { 0 };
-        wrong
+        self.seen |= bit | if entry.kind == Kind::Connect { CONNECT } else { 0 };
+        Ok(wrong)
     }
 
-    fn indexed(&mut self, entry: &Entry) {
-        let misplaced = self.place(entry.kind);
-        self.tell(entry);
+    fn other_length(&mut self, length: Option<u64>) -> Option<&'static str> {
+        let differs = length.is_some() && self.length.is_some() && length != self.length;
+        self.length = self.length.or(length);
+        differs.then_some("lengths that differ")
+    }
+
+    fn indexed(&mut self, entry: &Entry) -> Result<(), Unfollowed> {
+        let misplaced = self.place(entry)?;
         if let Some(wrong) = entry.kind.wrong().or(misplaced).or(entry.fault) {
             self.blame(wrong, entry.kind.name());
         }
-        if misplaced.is_none() && !matches!(entry.kind, Kind::UnknownPseudo | Kind::OfOneConnection) {
+        if misplaced.is_some() {
+            return Ok(());
+        }
+        self.tell(entry);
+        if entry.strange || entry.kind.wrong().is_none() {
             self.keep();
         }
+        Ok(())
     }
 
     /// The field goes on as it is.
@@ -234,53 +275,50 @@ impl Walk<'_> {
     }
 
     fn blame(&mut self, wrong: &str, name: &[u8]) {
-        let fault = &mut self.odd().fault;
-        if fault.is_none() {
-            let name = name.get(..name.len().min(64)).unwrap_or_default();
-            *fault = Some(if name.is_empty() { wrong.to_owned() } else { format!("{wrong}: {}", name.escape_ascii()) });
-        }
+        let name = name.get(..name.len().min(64)).unwrap_or_default();
+        let named = || if name.is_empty() { wrong.to_owned() } else { format!("{wrong}: {}", name.escape_ascii()) };
+        self.fault(HeadFault::BadField, named);
+    }
+
+    fn fault(&mut self, fault: HeadFault, reason: impl FnOnce() -> String) {
+        self.odd().fault.get_or_insert_with(|| (fault, reason()));
     }
 
     fn tell(&mut self, entry: &Entry) {
         let Some(written) = &entry.written else { return };
         match entry.kind {
-            Kind::Path => self.odd().target = Some(written.clone()),
-            Kind::Authority => self.odd().authority = Some(written.clone()),
+            Kind::Path => self.odd().target = Some(written.to_vec()),
+            Kind::Authority => self.odd().authority = Some(written.to_vec()),
             _ => {}
         }
     }
 
-    /// Writes the field with another value, or leaves it out. `prefix` is where its value begins.
-    fn replace(&mut self, prefix: usize, value: &[u8], drop: bool) {
+    /// Writes the field with this value. `prefix` is where its own begins; `name` is written where the library has another.
+    fn replace(&mut self, prefix: usize, (inserts, name): (bool, Option<&[u8]>), value: &[u8]) {
         let before = self.block.get(self.begun..prefix).unwrap_or_default();
-        let odd = self.odd();
-        if !drop {
-            odd.instead.extend_from_slice(before);
-            write_string(&mut odd.instead, value);
+        let out = &mut self.odd().instead;
+        match name {
+            Some(name) => {
+                out.push(if inserts { 0x40 } else { 0 });
+                write_string(out, name);
+            }
+            None => out.extend_from_slice(before),
         }
+        write_string(out, value);
     }
 
-    /// Writes the field under a name that means nothing and is as long, so that it takes its room in the table.
-    fn rename(&mut self, name: &[u8], (value, instead): (&[u8], Option<&[u8]>)) -> Result<(), Broken> {
-        let mut renamed: Vec<u8> =
-            name.iter().map(|&byte| if byte.is_ascii_lowercase() { byte } else { b'_' }).collect();
-        let mut value = instead.unwrap_or(value);
-        match renamed.first_mut() {
-            Some(first) => *first = b'_',
-            None => {
-                renamed.push(b'_');
-                value = value.split_first().ok_or(Broken)?.1;
-            }
-        }
-        let odd = self.odd();
-        odd.instead.push(0x40);
-        write_string(&mut odd.instead, &renamed);
-        write_string(&mut odd.instead, value);
+    /// Writes a field that means nothing and takes as much room in the table.
+    fn put_stranger(&mut self, name: usize, value: usize) -> Result<(), Unfollowed> {
+        // No name is empty.
+        let (name, value) = if name > 0 { (name, value) } else { (1, value.checked_sub(1).ok_or(Broken)?) };
+        let out = &mut self.odd().instead;
+        out.push(0x40);
+        write_string(out, &vec![b'_'; name.min(LONG)]);
+        write_string(out, &vec![b'_'; value.min(LONG)]);
         Ok(())
     }
 
-    fn end(mut self) -> Option<Oddity> {
-        self.begun = self.block.len();
+    fn end(mut self, ended: bool) -> Option<Oddity> {
         if self.trailers {
             if let Some(odd) = &mut self.odd {
                 // Only a head says where a request goes: the library leaves pseudo fields of trailers out.
@@ -291,6 +329,10 @@ impl Walk<'_> {
                 }
             }
             return self.odd;
+        }
+        if ended && self.length.is_some_and(|length| length > 0) {
+            // The library ends the stream for it.
+            self.blame("a length without a body", b"");
         }
         let connect = self.seen & CONNECT != 0;
         let needed = if connect { Kind::Method.bit() } else { REQUIRED };
@@ -333,67 +375,22 @@ fn low_bits(number: usize) -> u8 {
     u8::try_from(number & 0x7f).unwrap_or_default()
 }
 
-/// What is known of an entry.
-#[derive(Clone, Debug, Default)]
-struct Entry {
-    size: usize,
-    /// The length of its name.
-    name: usize,
-    kind: Kind,
-    fault: Option<&'static str>,
-    /// Its value, where another stands in the library's table.
-    written: Option<Vec<u8>>,
-}
-
-/// The table, without the bytes (RFC 7541 2.3).
-#[derive(Debug)]
-struct Table {
-    entries: VecDeque<Entry>,
-    size: usize,
-    most: usize,
-}
-
-impl Default for Table {
-    fn default() -> Self {
-        Self { entries: VecDeque::new(), size: 0, most: TABLE }
-    }
-}
-
-impl Table {
-    fn get(&self, index: usize) -> Result<Entry, Broken> {
-        match STATIC.get(index) {
-            Some(0) => Err(Broken),
-            Some(&name) => Ok(Entry { name: usize::from(name), kind: Kind::of_static(index), ..Entry::default() }),
-            None => self.entries.get(index - STATIC.len()).cloned().ok_or(Broken),
-        }
-    }
-
-    fn insert(&mut self, entry: Entry) {
-        self.make_room(entry.size);
-        if entry.size <= self.most {
-            self.size += entry.size;
-            self.entries.push_front(entry);
-        }
-    }
-
-    fn resize(&mut self, most: usize) {
-        self.most = most;
-        self.make_room(0);
-    }
-
-    fn make_room(&mut self, wanted: usize) {
-        while self.size + wanted > self.most {
-            let Some(oldest) = self.entries.pop_back() else { return };
-            self.size -= oldest.size;
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     const GET: [(&str, &str); 4] = [(":method", "GET"), (":scheme", "https"), (":path", "/"), (":authority", "a.test")];
+
+    const HEAD: Block = Block { trailers: false, ended: false, fault: None };
+    const TRAILERS: Block = Block { trailers: true, ..HEAD };
+
+    fn follower() -> Follower {
+        Follower::new(16 * 1024)
+    }
+
+    fn told(odd: &Oddity) -> Option<&str> {
+        odd.fault.as_ref().map(|(_, reason)| reason.as_str())
+    }
 
     fn block(fields: &[(&str, &str)], first: u8) -> Vec<u8> {
         let mut block = Vec::new();
@@ -411,22 +408,22 @@ mod tests {
 
     /// What the fields of a block are, where it is decoded with an empty table.
     fn sizes(block: &[u8]) -> Vec<usize> {
-        let mut follower = Follower::default();
-        follower.follow(block, false).expect("it can be decoded");
-        follower.table.entries.iter().map(|entry| entry.size).collect()
+        let mut follower = follower();
+        follower.follow(block, HEAD).expect("it can be decoded");
+        follower.table.entries.iter().map(Entry::size).collect()
     }
 
     #[test]
     fn what_is_right_goes_on_as_it_came() {
-        let mut follower = Follower::default();
+        let mut follower = follower();
         let long = "y".repeat(200);
         for first in [0x00, 0x10, 0x40] {
             let fields: Vec<_> = GET.into_iter().chain([("x", ""), ("cookie", &long), ("te", "trailers")]).collect();
-            assert_eq!(follower.follow(&block(&fields, first), false), Ok(None));
+            assert_eq!(follower.follow(&block(&fields, first), HEAD), Ok(None));
         }
         // By index: GET, https, /, the authority that stands in the table.
-        assert_eq!(follower.follow(&[0x82, 0x87, 0x84, 0x80 | 65], false), Ok(None));
-        assert_eq!(follower.follow(&[0x80 | 62], true), Ok(None));
+        assert_eq!(follower.follow(&[0x82, 0x87, 0x84, 0x80 | 65], HEAD), Ok(None));
+        assert_eq!(follower.follow(&[0x80 | 62], TRAILERS), Ok(None));
     }
 
     #[test]
@@ -447,42 +444,109 @@ mod tests {
         for (name, value) in rows {
             for first in [0x00, 0x40] {
                 let written = block(&with(name, value), first);
-                let odd = Follower::default().follow(&written, false).unwrap().expect(name);
+                let odd = follower().follow(&written, HEAD).unwrap().expect(name);
                 assert!(odd.fault.is_some(), "{name}: {value}");
                 assert_eq!(sizes(&odd.instead), sizes(&written), "{name}: {value}");
-                let again = Follower::default().follow(&odd.instead, false).unwrap();
-                assert!(again.is_none_or(|again| again.fault == Some(String::from("a pseudo field is missing"))));
+                let again = follower().follow(&odd.instead, HEAD).unwrap();
+                assert!(again.is_none_or(|again| told(&again) == Some("a pseudo field is missing")));
             }
         }
     }
 
     #[test]
     fn a_target_keeps_its_bytes_when_it_is_named_again_by_its_place() {
-        let mut follower = Follower::default();
+        let mut follower = follower();
         for target in ["/a<b>\"`", "/caf\u{e9}?q=\\", "*x", ""] {
-            let odd = follower.follow(&block(&with(":path", target), 0x00), false).unwrap().expect(target);
+            let odd = follower.follow(&block(&with(":path", target), 0x00), HEAD).unwrap().expect(target);
             assert_eq!((odd.target.as_deref(), odd.fault), (Some(target.as_bytes()), None));
         }
-        follower.follow(&block(&with(":path", "/<"), 0x40), false).unwrap().expect("odd");
-        let odd = follower.follow(&[0x82, 0x87, 0x80 | 62], false).unwrap().expect("odd");
+        follower.follow(&block(&with(":path", "/<"), 0x40), HEAD).unwrap().expect("odd");
+        let odd = follower.follow(&[0x82, 0x87, 0x80 | 62], HEAD).unwrap().expect("odd");
         assert_eq!((odd.target.as_deref(), odd.fault), (Some(b"/<".as_slice()), None));
         assert_eq!(odd.instead, [0x82, 0x87, 0x80 | 62]);
     }
 
     #[test]
     fn odd_trailers_end_the_stream_and_missing_pseudo_fields_are_told() {
-        assert_eq!(Follower::default().follow(&block(&GET, 0), true), Ok(None), "the library leaves them out");
-        let elsewhere = Follower::default().follow(&block(&[(":path", "/evil<x")], 0), true).unwrap().expect("odd");
+        assert_eq!(follower().follow(&block(&GET, 0), TRAILERS), Ok(None), "the library leaves them out");
+        let elsewhere = follower().follow(&block(&[(":path", "/evil<x")], 0), TRAILERS).unwrap().expect("odd");
         assert_eq!((elsewhere.target, elsewhere.fault), (None, None), "trailers lead nowhere");
-        let odd = Follower::default().follow(&block(&[("x", "a\nb")], 0), true).unwrap().expect("odd");
+        let odd = follower().follow(&block(&[("x", "a\nb")], 0), TRAILERS).unwrap().expect("odd");
         assert!(odd.fault.is_some() && odd.instead.ends_with(b"te\x01x"));
-        let odd = Follower::default().follow(&[0x3f, 0xe1, 0x1f, 0x82, 0x87], false).unwrap().expect("odd");
-        assert_eq!(odd.fault.as_deref(), Some("a pseudo field is missing: :path"));
+        let odd = follower().follow(&[0x3f, 0xe1, 0x1f, 0x82, 0x87], HEAD).unwrap().expect("odd");
+        assert_eq!(told(&odd), Some("a pseudo field is missing: :path"));
         assert_eq!(odd.instead, [0x3f, 0xe1, 0x1f, 0x84, 0x82, 0x87]);
-        assert_eq!(
-            Follower::default().follow(&block(&[(":method", "CONNECT"), (":authority", "a")], 0), false),
-            Ok(None)
-        );
+        assert_eq!(follower().follow(&block(&[(":method", "CONNECT"), (":authority", "a")], 0), HEAD), Ok(None));
+    }
+
+    #[test]
+    fn a_name_that_came_with_a_bad_value_is_itself_again_with_a_good_one() {
+        for (name, bad, good) in [("te", "gzip", "trailers"), (":path", "", "/a"), (":authority", "", "b.test")] {
+            let mut follower = follower();
+            let first = follower.follow(&block(&with(name, bad), 0x40), HEAD).unwrap().expect("odd");
+            assert!(first.fault.is_some());
+            let rest: Vec<_> = GET.into_iter().filter(|field| field.0 != name).collect();
+            let by_name = [&block(&rest, 0x00)[..], &[0x7e]].concat();
+            let again = [&by_name[..], &block(&[("", good)], 0)[2..]].concat();
+            // It is at place 62, and named so with a pseudo field's turn before other fields.
+            let odd = follower.follow(&again, HEAD).unwrap().expect("the library has another name there");
+            assert_eq!(odd.fault, None, "{name}");
+            assert!(odd.instead.ends_with(&block(&[(name, good)], 0x40)), "{name}: {:x?}", odd.instead);
+            assert_eq!(follower.follow(&[&by_name[..], &block(&[("", good)], 0)[2..]].concat(), HEAD), Ok(None));
+        }
+    }
+
+    #[test]
+    fn bytes_that_stand_for_many_do_not_grow_without_bound() {
+        let (long, name) = (format!("/<{}", "y".repeat(4000)).leak(), "X".repeat(4000).leak());
+        let mut follower = follower();
+        let bad_path = block(&with(":path", long), 0x40);
+        follower.follow(&bad_path, HEAD).unwrap().expect("odd");
+        assert_eq!(follower.follow(&[0xbe; 100], HEAD), Err(TooLong));
+        follower.follow(&block(&with(name, ""), 0x40), HEAD).unwrap().expect("odd");
+        assert_eq!(follower.follow(&[0x7e, 0].repeat(100), HEAD), Err(TooLong), "by its name alone");
+    }
+
+    #[test]
+    fn fields_that_the_library_finds_too_large_are_told() {
+        let long = "y".repeat(17_000).leak();
+        let written = block(&with("x", long), 0x40);
+        let odd = follower().follow(&written, HEAD).unwrap().expect("odd");
+        assert_eq!(odd.instead, written, "what it keeps of them is kept by both");
+        assert_eq!(odd.fault, Some((HeadFault::HeadTooLarge, String::from("more than 16384 bytes, max-head"))));
+    }
+
+    #[test]
+    fn targets_may_be_longer_than_the_library_takes() {
+        let long = format!("/{}", "y".repeat(70_000)).leak();
+        for first in [0x00, 0x40] {
+            let mut follower = Follower::new(1 << 20);
+            follower.follow(&block(&GET, 0x40), HEAD).unwrap();
+            let odd = follower.follow(&block(&with(":path", long), first), HEAD).unwrap().expect("odd");
+            assert_eq!((odd.target.as_deref(), odd.fault), (Some(long.as_bytes()), None));
+            assert!(odd.instead.len() < 10_000);
+            // Who keeps so long a field empties the table by it.
+            assert_eq!(follower.table.entries.len(), if first == 0x40 { 0 } else { 4 });
+            assert_eq!(sizes(&odd.instead), [0; 0], "nor does the library keep anything");
+        }
+    }
+
+    #[test]
+    fn lengths_that_the_library_ends_a_stream_for_are_told() {
+        let ended = Block { ended: true, ..HEAD };
+        let length = |value: &'static str| block(&with("content-length", value), 0x40);
+        let fault = |block: &[u8], of| follower().follow(block, of).unwrap().and_then(|odd| Some(odd.fault?.1));
+        assert_eq!(fault(&length("5"), HEAD), None);
+        assert_eq!(fault(&length("0"), ended), None);
+        assert_eq!(fault(&length("5"), ended).as_deref(), Some("a length without a body"));
+        let two = [&length("5")[..], &block(&[("content-length", "6")], 0)].concat();
+        assert_eq!(fault(&two, HEAD).as_deref(), Some("lengths that differ: content-length"));
+        let mut follower = follower();
+        follower.follow(&length("5"), HEAD).unwrap();
+        let again = follower.follow(&[0x82, 0x87, 0x84, 0xbe], ended).unwrap().expect("by its place, too");
+        assert!(again.fault.is_some());
+        let itself = Block { fault: Some("a stream that depends on itself"), ..HEAD };
+        assert_eq!(fault(&block(&GET, 0), itself).as_deref(), itself.fault);
     }
 
     #[test]
@@ -490,7 +554,7 @@ mod tests {
         for block in
             [&[0x80][..], &[0xc0], &[0x40, 0x7f], &[0x00, 0x05, b'a'], &[0x82, 0x20], &[0xff; 9], &[0x3f, 0xff, 0x7f]]
         {
-            assert_eq!(Follower::default().follow(block, false), Err(Broken), "{block:x?}");
+            assert_eq!(follower().follow(block, HEAD), Err(Broken), "{block:x?}");
         }
     }
 }

@@ -2,6 +2,10 @@
 
 use super::grammar::{digits, field_value_is_clean, is_token};
 
+/// The longest name, target or authority that the library takes. Of longer ones it has this much.
+const LONGEST: usize = 65_534;
+const CUT: usize = 8 * 1024;
+
 /// What a field is by its name.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Kind {
@@ -32,12 +36,12 @@ impl Kind {
             b"connection" | b"keep-alive" | b"proxy-connection" | b"transfer-encoding" | b"upgrade" => {
                 Self::OfOneConnection
             }
-            _ if !is_token(name) || name.iter().any(u8::is_ascii_uppercase) => Self::BadName,
+            _ if !is_token(name) || name.len() > LONGEST || name.iter().any(u8::is_ascii_uppercase) => Self::BadName,
             _ => Self::Plain,
         }
     }
 
-    pub(super) fn of_static(index: usize) -> Self {
+    pub(super) const fn of_static(index: usize) -> Self {
         match index {
             1 => Self::Authority,
             2 | 3 => Self::Method,
@@ -47,6 +51,15 @@ impl Kind {
             28 => Self::Length,
             57 => Self::OfOneConnection,
             _ => Self::Plain,
+        }
+    }
+
+    /// What it is with this value.
+    pub(super) fn with(self, value: &[u8]) -> Self {
+        match self {
+            Self::Method | Self::Connect if value == b"CONNECT" => Self::Connect,
+            Self::Connect => Self::Method,
+            _ => self,
         }
     }
 
@@ -92,14 +105,16 @@ impl Kind {
 #[derive(Default)]
 pub(super) struct Judged {
     pub(super) wrong: Option<&'static str>,
-    /// What stands in for it: as long, unless it is empty.
+    /// What stands in for it: as long, unless it is empty or longer than the library and its table take.
     pub(super) instead: Option<Vec<u8>>,
 }
 
 /// What the library would refuse is wrong or replaced; of targets and authorities the reader of heads is the judge.
 pub(super) fn judge(kind: Kind, value: &[u8]) -> Judged {
     let replaced = |stand_in: u8, good: fn(u8) -> bool| {
-        let mut instead: Vec<u8> = value.iter().map(|&byte| if good(byte) { byte } else { stand_in }).collect();
+        let most = if value.len() > LONGEST { CUT } else { value.len() };
+        let written = value.iter().take(most).map(|&byte| if good(byte) { byte } else { stand_in });
+        let mut instead: Vec<u8> = written.collect();
         if instead.is_empty() {
             instead.push(stand_in);
         }
@@ -138,7 +153,7 @@ pub(super) fn judge(kind: Kind, value: &[u8]) -> Judged {
 /// Whether the library takes this target and gives it back as it is. It cuts a fragment off.
 fn path_is_plain(target: &[u8]) -> bool {
     let is_plain = |byte: &u8| matches!(byte, 0x21 | 0x24..=0x3b | 0x3d | 0x3f..=0x5f | 0x61..=0x7e);
-    target == b"*" || target.first() == Some(&b'/') && target.len() < 65_000 && target.iter().all(is_plain)
+    target == b"*" || target.first() == Some(&b'/') && target.len() <= LONGEST && target.iter().all(is_plain)
 }
 
 /// Whether the library takes this authority, whatever else it takes.
@@ -147,7 +162,7 @@ fn authority_is_plain(authority: &[u8]) -> bool {
     let (name, port) = (parts.next().unwrap_or_default(), parts.next());
     let named = name.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_'));
     let ported = port.is_none_or(|port| port.len() <= 5 && digits(port).is_some_and(|port| port <= 65_535));
-    !name.is_empty() && named && ported
+    !name.is_empty() && authority.len() <= LONGEST && named && ported
 }
 
 #[cfg(test)]
