@@ -49,13 +49,39 @@ const fn codes() -> Codes {
     codes
 }
 
+/// By the next eight bits: the byte whose code they begin with, and its length; 0 where that is longer.
+static SHORT: [(u8, u8); 256] = short();
+
+#[allow(clippy::indexing_slicing, clippy::cast_possible_truncation, reason = "worked out by the compiler")]
+const fn short() -> [(u8, u8); 256] {
+    let mut short = [(0, 0); 256];
+    let mut length = SHORTEST;
+    while length <= 8 {
+        let mut nth = 0;
+        while nth < CODES.count[length] {
+            let byte = CODES.bytes[(CODES.start[length] + nth) as usize];
+            let from = (CODES.first[length] + nth) << (8 - length);
+            let mut bits = from;
+            while bits < from + (1 << (8 - length)) {
+                short[bits as usize] = (byte, length as u8);
+                bits += 1;
+            }
+            nth += 1;
+        }
+        length += 1;
+    }
+    short
+}
+
 /// Writes what `coded` stands for behind `out`; false where it is not in this code.
 pub(super) fn decode(coded: &[u8], out: &mut Vec<u8>) -> bool {
     let (mut held, mut bits) = (0u64, 0usize);
     for byte in coded {
         held = held << 8 | u64::from(*byte);
         bits += 8;
-        while let Some((byte, length)) = symbol(held, bits) {
+        while bits >= 8
+            && let Some((byte, length)) = symbol(held, bits)
+        {
             out.push(byte);
             bits -= length;
         }
@@ -64,13 +90,27 @@ pub(super) fn decode(coded: &[u8], out: &mut Vec<u8>) -> bool {
         }
         held &= (1 << bits) - 1;
     }
+    while let Some((byte, length)) = longer_symbol(held, bits, SHORTEST) {
+        out.push(byte);
+        bits -= length;
+        held &= (1 << bits) - 1;
+    }
     // What is left are the first bits of the end's code, all ones, and no whole byte of them.
     bits < 8 && held == (1 << bits) - 1
 }
 
-/// The byte whose code the `bits` lowest bits of `held` begin with.
+/// The byte whose code the `bits` lowest bits of `held` begin with, eight at least. Nearly all text is in short codes.
 fn symbol(held: u64, bits: usize) -> Option<(u8, usize)> {
-    (SHORTEST..=bits.min(LONGEST)).find_map(|length| {
+    let [.., next] = (held >> (bits - 8)).to_be_bytes();
+    match SHORT.get(usize::from(next))? {
+        (_, 0) => longer_symbol(held, bits, 9),
+        (byte, length) => Some((*byte, usize::from(*length))),
+    }
+}
+
+/// The same by codes of this length and more.
+fn longer_symbol(held: u64, bits: usize, shortest: usize) -> Option<(u8, usize)> {
+    (shortest..=bits.min(LONGEST)).find_map(|length| {
         let code = u32::try_from(held >> (bits - length) & ((1 << length) - 1)).ok()?;
         let place = code.wrapping_sub(*CODES.first.get(length)?);
         let known = code >= *CODES.first.get(length)? && place < *CODES.count.get(length)?;
