@@ -284,9 +284,9 @@ fn floods_end_the_connection_that_brings_them_and_no_other() {
         assert_eq!(weir.get("/other").text(), "/other", "others are served after {name}");
     }
     assert!(failures.is_empty(), "{}", failures.join("\n"));
-    // Each thread keeps the room of its largest burst: 24 to 34 MiB, by which of them met what.
+    // Some 2 MiB of heap, and the code that had not run before.
     let grown = weir.resident_kib().saturating_sub(before);
-    assert!(grown < 64 << 10, "{grown} KiB more after the floods");
+    assert!(grown < 12 << 10, "{grown} KiB more after the floods");
 }
 
 fn reset(stream: u32) -> Vec<u8> {
