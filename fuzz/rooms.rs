@@ -9,11 +9,18 @@ pub mod config {
     use std::net::{IpAddr, SocketAddr};
     use std::sync::Arc;
 
+    use ipnet::IpNet;
+
     #[derive(Clone, Debug, Default)]
     pub struct Edits {
         pub set: Vec<(Arc<str>, Arc<str>)>,
         pub add: Vec<(Arc<str>, Arc<str>)>,
         pub remove: Vec<Arc<str>>,
+    }
+
+    pub struct Access {
+        pub allow: Option<Vec<IpNet>>,
+        pub deny: Vec<IpNet>,
     }
 
     #[derive(Clone, Debug, PartialEq, Eq)]
@@ -90,6 +97,7 @@ pub mod config {
 /// What `traffic` does with heads.
 #[path = "../src/traffic"]
 pub mod traffic {
+    pub mod access;
     pub mod cookies;
     pub mod edits;
     pub mod forwarded;
@@ -98,4 +106,5 @@ pub mod traffic {
     pub mod places;
     pub mod plain_path;
     pub mod resolved;
+    pub mod sites;
 }
