@@ -50,7 +50,7 @@ enum Outcome {
 /// A connection that becomes a tunnel.
 struct Upgraded {
     /// Whose place is held for as long as the tunnel lasts.
-    _attempt: Attempt,
+    attempt: Attempt,
     node: Node,
     /// What the node sent after its head.
     rest: Buffer,
@@ -88,11 +88,12 @@ pub(crate) async fn carry_h1(
         Outcome::Refused => ending::after_own(&trip, &mut body).await,
         Outcome::Cut => Ended::Cut,
         Outcome::Upgraded(upgraded) => {
-            let Upgraded { _attempt, node, rest } = *upgraded;
+            let Upgraded { attempt, node, rest } = *upgraded;
             let whole = match body {
                 Body::H1(body) => tunnel::run(&mut trip, conn, body.into_input(), &node.conn, rest).await,
                 Body::H2(_) => true,
             };
+            trip.leave(&attempt);
             if whole { Ended::Close } else { Ended::Cut }
         }
     };
@@ -162,10 +163,11 @@ async fn try_nodes(
             None => trip.pick(upload).await?,
         };
         let asked = pin!(ask(trip, &mut attempt, answer, upload, sink)).await;
+        trip.leave(&attempt);
         let failure = match asked {
             Ok(Asked::Answered) => return Ok(Outcome::Answered),
             Ok(Asked::Upgraded(node, rest)) => {
-                return Ok(Outcome::Upgraded(Box::new(Upgraded { _attempt: attempt, node, rest })));
+                return Ok(Outcome::Upgraded(Box::new(Upgraded { attempt, node, rest })));
             }
             Err(Lost::Over(refusal)) => return Err(refusal),
             Err(Lost::Node(failure)) => failure,

@@ -1,5 +1,8 @@
 //! A request's session: looked up before a node is picked, learned from what the node answers.
 
+use std::time::Duration;
+
+use super::attempt::Attempt;
 use super::trip::{SessionWord, Trip};
 use crate::config::{Failback, Sticky, StickyMode};
 use crate::traffic::belonging::{Asking, Belonging};
@@ -8,6 +11,9 @@ use crate::traffic::own_cookie;
 use crate::traffic::pool::Meant;
 use crate::traffic::sessions::{Bound, How, SessionKey, Sessions};
 use crate::wire::{AnswerHead, FieldKind};
+
+/// A request that took at least so long is noted as a use of its session when it ends, too.
+const LONG: Duration = Duration::from_secs(1);
 
 /// Of a table that is fuller than this, in eighths, no client may claim a part by ids of its own making.
 const CROWDED: usize = 6;
@@ -57,27 +63,48 @@ impl Trip<'_> {
             return;
         };
         let by_client = sticky.mode == StickyMode::Source;
-        let named = !by_client && self.learn_named(sessions, sticky, number, answer);
-        let Some(key) = self.belongs.key else { return };
+        let named = if by_client { None } else { self.learn_named(sessions, sticky, number, answer) };
         let binds = match self.belongs.bound {
             // The look-up has noted its use.
             Some(_) if self.belongs.lives == Some(number) => false,
             Some(_) => !self.is_away(),
             // A node that gives another id has not taken this one. Clients cannot make up addresses as they can ids.
-            None => by_client || !(named || answer.status() >= 400 || is_crowded(sessions, sticky)),
+            None => by_client || !(named.is_some() || answer.status() >= 400 || is_crowded(sessions, sticky)),
         };
-        if binds {
-            self.bind(sessions, key, number, How::Moved);
+        let came = self.belongs.key.filter(|_| binds);
+        let bound = came.filter(|key| self.bind(sessions, *key, number, How::Moved).is_some());
+        if let Some(key) = named.or(bound) {
+            // The session that the request is a use of from here on.
+            self.belongs = Belonging { key: Some(key), lives: Some(number), used: self.now(), ..self.belongs };
         }
     }
 
-    /// Whether the node named a session.
-    fn learn_named(&mut self, sessions: &Sessions, sticky: &Sticky, number: u32, answer: &AnswerHead) -> bool {
-        let mut named = false;
+    /// The request leaves its node. One that took long is a use of its session to its end, so that idle time counts from
+    /// the end of a download or a tunnel. To be called while its place is held, for a drain waits for that.
+    pub(crate) fn leave(&self, attempt: &Attempt) {
+        let (pool, now) = (self.pool(), self.now());
+        let Some(node) = pool.members.get(attempt.member) else { return };
+        let Some(sessions) = &pool.sessions else { return node.load.note_use(now) };
+        let lives_there = self.belongs.lives == Some(node.number) && now.since(self.belongs.used) >= LONG;
+        if let Some(key) = self.belongs.key.filter(|_| lives_there) {
+            self.bind(sessions, key, node.number, How::Moved);
+        }
+    }
+
+    /// The session that the node named, the last one where there are several.
+    fn learn_named(
+        &mut self,
+        sessions: &Sessions,
+        sticky: &Sticky,
+        number: u32,
+        answer: &AnswerHead,
+    ) -> Option<SessionKey> {
+        let mut named = None;
         for field in answer.fields().filter(|field| field.kind == FieldKind::SetCookie) {
             if let Some(id) = cookies::set_cookie(field.value, sticky.cookie.as_bytes()) {
-                named = true;
-                let bound = self.bind(sessions, sessions.key(id), number, How::Learned);
+                let key = sessions.key(id);
+                named = Some(key);
+                let bound = self.bind(sessions, key, number, How::Learned);
                 if bound == Some(Bound::New) {
                     self.ground.pools[self.pool].counters.learned();
                 }

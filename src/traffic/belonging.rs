@@ -22,6 +22,8 @@ pub struct Belonging {
     pub prefers: Option<u32>,
     /// The number of the node that the pool's table says it lives on.
     pub lives: Option<u32>,
+    /// Up to when the table knows that it is in use.
+    pub used: Tick,
     /// Whether the request names one at all.
     pub named: bool,
 }
@@ -97,7 +99,7 @@ fn known(pool: &Pool, sticky: &Sticky, sessions: &Sessions, key: SessionKey, ask
     };
     let number = sessions::failback(sticky.failback, &found, pool.is_home(found.home, asking.now));
     let (bound, lives) = (Some(number), Some(found.node));
-    Some(Belonging { key: Some(key), bound, lives, named: true, ..Belonging::default() })
+    Some(Belonging { key: Some(key), bound, lives, used: asking.now, named: true, ..Belonging::default() })
 }
 
 /// Weir's own cookie. One that nobody here has made says nothing.

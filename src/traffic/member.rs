@@ -66,8 +66,8 @@ pub struct Load {
     retired: AtomicBool,
     /// Permille of its share that it gets while it warms up.
     warmth: AtomicU16,
-    /// When a request last came whose client will come back to it.
-    used_at: AtomicU64,
+    /// When a request last came, or ended, whose client will come back to it.
+    used_at: Arc<AtomicU64>,
     /// When its state last changed.
     changed_at: AtomicU64,
     /// How soon it answers.
@@ -89,7 +89,7 @@ impl Default for Load {
             most: AtomicU32::new(u32::MAX),
             retired: AtomicBool::new(false),
             warmth: AtomicU16::new(WARM),
-            used_at: AtomicU64::new(0),
+            used_at: Arc::default(),
             changed_at: AtomicU64::new(0),
             latency: Latency::default(),
             warmup: Mutex::default(),
@@ -98,6 +98,12 @@ impl Default for Load {
 }
 
 impl Load {
+    /// Of a node that counts anew because it is reached elsewhere since a reload. Its clients come back to it there, and
+    /// the requests that still run where it was end as uses of it.
+    pub(super) fn moved_from(before: &Self) -> Self {
+        Self { used_at: Arc::clone(&before.used_at), ..Self::default() }
+    }
+
     /// Requests that it is answering now.
     pub fn in_flight(&self) -> u32 {
         self.in_flight.load(Relaxed)
@@ -138,7 +144,8 @@ impl Load {
         self.set_warmth(super::warmth::FLOOR);
     }
 
-    /// A request came whose client will come back to it. Written at most once a second: threads share the word.
+    /// A request came, or ended, whose client will come back to it. Written at most once a second: threads share the
+    /// word.
     pub fn note_use(&self, now: Tick) {
         if now.as_millis().saturating_sub(self.used_at.load(Relaxed)) >= GRAIN.as_millis() as u64 {
             self.used_at.store(now.as_millis(), Relaxed);
@@ -155,7 +162,7 @@ impl Load {
         now.since(Tick::from_millis(self.changed_at.load(Relaxed)))
     }
 
-    /// How long no such request has come: never more than it was, at most a second less.
+    /// How long no such request has come or ended: never more than it was, at most a second less.
     pub fn unused_for(&self, now: Tick) -> Duration {
         now.since(Tick::from_millis(self.used_at.load(Relaxed))).saturating_sub(GRAIN)
     }

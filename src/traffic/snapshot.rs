@@ -260,7 +260,11 @@ fn build_member(
     let same_link = known.filter(|known| same_settings && (known.name == name || pool.tls.is_none()));
     let probes = probes_of(pool);
     let state = known.map_or_else(|| Arc::new(NodeState::new(probes)), |known| Arc::clone(&known.state));
-    let load: Arc<Load> = known.map(|known| Arc::clone(&known.load)).unwrap_or_default();
+    let moved = || before.and_then(|pool| pool.members.iter().find(|m| m.label == label));
+    let load = match known {
+        Some(known) => Arc::clone(&known.load),
+        None => Arc::new(moved().map_or_else(Load::default, |before| Load::moved_from(&before.load))),
+    };
     load.set_most(member.max_requests);
     // The process has just begun, or the node is new here. Without a slow start nothing would end one that was under way.
     if known.is_none() || member.slow_start.is_zero() {

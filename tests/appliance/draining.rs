@@ -255,6 +255,61 @@ fn a_tunnel_is_waited_for() {
     assert_eq!(said.code, Some(0), "{said:?}");
 }
 
+/// Nodes n1 and n2 whose /slow waits at the gate in the middle of its answer, and which agree to tunnels.
+fn long_lived(sticky: &str) -> (World, Gate) {
+    let gate = Gate::shut();
+    let origin = |name: &'static str| {
+        let opened = gate.clone();
+        Origin::speaking(move |talk| {
+            talk.body_length();
+            match &*talk.target() {
+                "/slow" => {
+                    talk.send(b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n");
+                    opened.pass();
+                    talk.send(b".");
+                }
+                "/tunnel" => {
+                    talk.send(b"HTTP/1.1 101 Switching\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n");
+                    talk.wait_for_close();
+                }
+                _ => {
+                    let answer = session_world::answer(name, &talk.seen());
+                    talk.send(&answer);
+                }
+            }
+        })
+    };
+    let nodes = vec![origin("n1"), origin("n2")];
+    let weir = Plan::before(&nodes.iter().collect::<Vec<_>>()).pool(sticky).start();
+    (World { nodes, weir }, gate)
+}
+
+#[test]
+fn a_session_is_in_use_until_its_download_or_its_tunnel_ends() {
+    let ends = |mode: &str, target: &str| {
+        let (world, gate) = long_lived(&format!("sticky = {{ mode = \"{mode}\", idle = \"2s\" }}"));
+        let id = if mode == "learn" { world.login_on("n1", "LONG") } else { "A.n1".to_owned() };
+        let mut client = world.weir.client();
+        let upgrade = if target == "/tunnel" { "Upgrade: websocket\r\nConnection: Upgrade\r\n" } else { "" };
+        client.send(format!("GET {target} HTTP/1.1\r\nHost: esb.test\r\nCookie: JSESSIONID={id}\r\n{upgrade}\r\n"));
+        assert!(client.head().is_ok(), "it runs");
+        assert_eq!(world.weir.say(&["drain", "n1"]).code, Some(0));
+        let began = Instant::now();
+        eventually("its session was idle for too long but for this", || began.elapsed() > Duration::from_millis(4_500));
+        assert_eq!(world.weir.state("app", "n1"), "passive draining");
+        let ended = Instant::now();
+        gate.open();
+        drop(client);
+        eventually("the drain is over", || world.weir.state("app", "n1") == "passive maintenance");
+        assert!(ended.elapsed() > Duration::from_millis(1_500), "{mode} {target}: after {:?}", ended.elapsed());
+    };
+    std::thread::scope(|scope| {
+        for (mode, target) in [("learn", "/slow"), ("learn", "/tunnel"), ("route", "/slow"), ("route", "/tunnel")] {
+            scope.spawn(move || ends(mode, target));
+        }
+    });
+}
+
 #[test]
 fn maintenance_moves_sessions_at_once_and_cuts_nothing() {
     let (origins, gate, weir) = slow_nodes();

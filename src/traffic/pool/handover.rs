@@ -83,6 +83,18 @@ fn a_node_with_another_port_counts_anew_and_its_old_places_go_to_nobody() {
 }
 
 #[test]
+fn the_clients_of_a_node_with_another_port_are_not_forgotten() {
+    let before = follow(None, 1, |_| {});
+    before.pools[0].members[0].load.note_use(at(50));
+    let after = follow(Some(&before), 1, |settings| settings.port += 1);
+    let unused = |seconds| after.pools[0].members[0].load.unused_for(at(seconds));
+    assert!(unused(60) < Duration::from_secs(10), "{:?}", unused(60));
+    // A request that the reload left behind ends.
+    before.pools[0].members[0].load.note_use(at(100));
+    assert!(unused(110) < Duration::from_secs(10), "{:?}", unused(110));
+}
+
+#[test]
 fn a_place_that_nobody_could_use_is_free_and_calls_nobody() {
     let before = follow(None, 1, one_place_each);
     let held = take(&before, 0);
