@@ -5,12 +5,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::generation::Generation;
-use super::moments::unix_now;
+use super::moments;
 use super::state_dir::StateDir;
 use super::worker::Shared;
 use crate::traffic::pool::Pool;
-use crate::traffic::sessions::Sessions;
-use crate::traffic::sessions::file::{self, Stored, Table};
+use crate::traffic::sessions::file::{self, Stamp, Stored, Table};
+use crate::traffic::sessions::{Restored, Sessions};
 use crate::traffic::tick::Tick;
 
 /// Its file in the state directory.
@@ -93,11 +93,11 @@ pub(crate) fn restore(dir: &StateDir, generation: &Generation, now: Tick) -> boo
             return false;
         }
     };
-    let downtime = file.downtime(unix_now());
-    let mut restored = 0;
+    let downtime = file.downtime(&Stamp { moment: moments::now(), boot: &moments::boot() });
+    let (mut taken, mut over) = (0, 0);
     for stored in &file.tables {
         match take_up(stored, generation, downtime, now) {
-            Ok(count) => restored += count,
+            Ok(restored) => (taken, over) = (taken + restored.taken, over + restored.over),
             // They are whole; only nobody will ever ask for them.
             Err(why) => {
                 log::error!("the kept sessions cannot be used: {why}; they are learned anew");
@@ -105,7 +105,8 @@ pub(crate) fn restore(dir: &StateDir, generation: &Generation, now: Tick) -> boo
             }
         }
     }
-    log::info!("{restored} sessions are known from before");
+    let too_old = if over == 0 { String::new() } else { format!("; too old: {over}") };
+    log::info!("{taken} sessions are known from before{too_old}");
     true
 }
 
@@ -114,9 +115,11 @@ fn take_up(
     generation: &Generation,
     downtime: Duration,
     now: Tick,
-) -> Result<usize, file::Unreadable> {
-    let Some(pool) = generation.snapshot.pool(stored.pool) else { return Ok(0) };
-    let Some(sessions) = &pool.sessions else { return Ok(0) };
+) -> Result<Restored, file::Unreadable> {
+    let pool = generation.snapshot.pool(stored.pool);
+    let Some((pool, sessions)) = pool.and_then(|pool| Some((pool, pool.sessions.as_ref()?))) else {
+        return Ok(Restored::default());
+    };
     let number = |label: &str| pool.members.iter().find(|member| &*member.label == label).map(|member| member.number);
     stored.restore(sessions, number, downtime, now)
 }
@@ -134,11 +137,12 @@ pub(crate) fn save(shared: &Shared) {
     let generation = shared.current.load_full();
     let kept: Vec<Kept<'_>> = generation.snapshot.pools.iter().filter_map(Kept::of).collect();
     let tables: Vec<Table<'_>> = kept.iter().map(Kept::table).collect();
-    let now = Tick::from_millis(shared.now());
+    let (now, boot) = (Tick::from_millis(shared.now()), moments::boot());
+    let written = Stamp { moment: moments::now(), boot: &boot };
     // Who failed has told the journal, and is tried again.
     let _ = dir.write(FILE, |out| {
         tables.iter().for_each(|table| _ = table.sessions.take_news());
-        file::encode(out, &tables, now, unix_now())
+        file::encode(out, &tables, now, &written)
     });
 }
 

@@ -11,11 +11,6 @@ pub(super) fn now() -> Moment {
     Moment { unix: u64::try_from(unix).unwrap_or(u64::MAX), up: monotonic_microseconds() / 1000 }
 }
 
-/// Seconds since 1970.
-pub(super) fn unix_now() -> u64 {
-    now().seconds()
-}
-
 /// Which run of the machine this is: another one after each boot. Empty where the kernel does not tell.
 pub(super) fn boot() -> String {
     std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default().trim().to_owned()

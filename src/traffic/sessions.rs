@@ -76,6 +76,15 @@ pub struct Saved {
     pub unused_seconds: u32,
 }
 
+/// What came of sessions of an earlier run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Restored {
+    /// So many are in the table.
+    pub taken: usize,
+    /// So many were idle for too long meanwhile.
+    pub over: usize,
+}
+
 /// What [`Sessions::bind`] did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Binding {
@@ -224,24 +233,25 @@ impl Sessions {
         }
     }
 
-    /// Takes up sessions of an earlier run; returns how many. Those that are over, or here already, are not taken;
-    /// where there are more than the table may hold, the longest idle go. For the start: it locks each part for as
-    /// long as its sessions take to sort.
-    pub fn restore(&self, saved: impl Iterator<Item = Saved>, now: Tick) -> usize {
-        let (now, pace, mut taken) = (units(now), self.pace(), 0_usize);
+    /// Takes up sessions of an earlier run. Those that are over, or here already, are not taken; where there are more than
+    /// the table may hold, the longest idle go. For the start: it locks each part for as long as its sessions take to
+    /// sort.
+    pub fn restore(&self, saved: impl Iterator<Item = Saved>, now: Tick) -> Restored {
+        let (now, pace, mut restored) = (units(now), self.pace(), Restored::default());
         for saved in saved {
             let used = now.saturating_sub(units_of_seconds(saved.unused_seconds));
             let entry = Entry::new(saved.key, number(saved.node), number(saved.home), used);
-            let mut part = self.part_of(saved.key);
-            if !pace.is_over(used, now) && part.admit(&entry) {
+            if pace.is_over(used, now) {
+                restored.over += 1;
+            } else if self.part_of(saved.key).admit(&entry) {
                 self.total.fetch_add(1, Relaxed);
-                taken += 1;
+                restored.taken += 1;
             }
         }
         for part in &self.parts {
             part.0.lock().settle();
         }
-        taken.saturating_sub(self.shrink())
+        Restored { taken: restored.taken.saturating_sub(self.shrink()), ..restored }
     }
 
     /// Tells tables of one secret from those of another, and nothing else about it.
@@ -705,7 +715,7 @@ mod tests {
         let mut told = Vec::new();
         sessions.export(now, &mut |saved| told.push(saved));
         let next = table(max);
-        assert_eq!(next.restore(told.iter().copied(), now), told.len());
+        assert_eq!(next.restore(told.iter().copied(), now).taken, told.len());
         next
     }
 
@@ -818,7 +828,7 @@ mod tests {
         let (old, new, over) = (sessions.key(b"old"), sessions.key(b"new"), sessions.key(b"over"));
         let saved = |key, unused_seconds| Saved { key, node: 2, home: 1, unused_seconds };
         let all = [saved(new, 0), saved(old, 50), saved(over, 61), saved(sessions.key(b"older"), u32::MAX)];
-        assert_eq!(sessions.restore(all.into_iter(), Tick::START), 2);
+        assert_eq!(sessions.restore(all.into_iter(), Tick::START).taken, 2);
         assert_eq!(audit(&sessions), [old, new], "the longest idle first, in whatever order they came");
         let found = sessions.find(old, Tick::START).expect("known");
         assert_eq!((found.node, found.home, found.unused.as_secs()), (2, 1, 49));
@@ -833,7 +843,7 @@ mod tests {
         let key = sessions.key(b"F00D");
         learn(&sessions, key, 5, at(1));
         let saved = Saved { key, node: 2, home: 2, unused_seconds: 3 };
-        assert_eq!(sessions.restore([saved, saved].into_iter(), at(2)), 0);
+        assert_eq!(sessions.restore([saved, saved].into_iter(), at(2)).taken, 0);
         assert_eq!((node_of(&sessions, key, at(2)), sessions.len()), (Some(5), 1));
     }
 
@@ -849,7 +859,7 @@ mod tests {
             sessions.export(now, &mut |saved| told.push(saved));
             assert_eq!(told.len(), before);
             let next = Sessions::new(after, Duration::from_secs(3600), SECRET);
-            assert_eq!(next.restore(told.into_iter(), Tick::START), before.min(after));
+            assert_eq!(next.restore(told.into_iter(), Tick::START).taken, before.min(after));
             assert_eq!(audit(&next).len(), before.min(after));
             let newest = before - before.min(after) / 2..before;
             let kept = |number: &usize| node_of(&next, id(&next, *number), Tick::START) == Some(*number as u32 % 7);

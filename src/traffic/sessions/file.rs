@@ -8,17 +8,19 @@ use std::time::Duration;
 
 use siphasher::sip128::{Hasher128, SipHasher24};
 
-use super::{Saved, SessionKey, Sessions};
+use super::{Restored, Saved, SessionKey, Sessions};
+use crate::traffic::operators::Moment;
 use crate::traffic::tick::Tick;
 
 // Numbers are little-endian; a text is its length (16 bits) and its bytes. A file is magic, version (32 bits), seconds
-// since 1970 (64), tables, a zero byte, checksum (128). A table is a one (8), its pool's name, the mark of its secret
+// since 1970 (64), milliseconds since the machine's start (64) and the name of that start (a text), tables, a zero byte,
+// checksum (128). Version 1 has no start of the machine. A table is a one (8), its pool's name, the mark of its secret
 // (128), the number of nodes (16), their names, chunks, an empty chunk. A chunk is a count (32) and so many records:
 // key (128), node and home (16 each, places among the names), seconds unused (32).
 const MAGIC: &[u8; 8] = b"WEIRSESS";
 
 /// Another one whenever this version could not read what is written.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// Not a secret: it finds damage, not malice.
 const CHECKSUM_KEY: &[u8; 16] = b"weir: a checksum";
@@ -40,13 +42,36 @@ pub struct Table<'a> {
     pub sessions: &'a Sessions,
 }
 
-/// Writes all tables; returns how many sessions. `written` is the time, in seconds since 1970. `out` need not be
-/// buffered.
-pub fn encode(out: &mut dyn Write, tables: &[Table<'_>], now: Tick, written: u64) -> io::Result<usize> {
+/// A moment as it is known after a restart, too.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stamp<'a> {
+    /// By both clocks.
+    pub moment: Moment,
+    /// Names this run of the machine; empty where nobody knows it.
+    pub boot: &'a str,
+}
+
+impl Stamp<'_> {
+    /// How long ago `earlier` was. Only where the machine was started anew the wall clock has to tell, which may have
+    /// been set meanwhile; where it was set back it tells nothing.
+    fn since(&self, earlier: &Self) -> Duration {
+        let (now, then) = (self.moment, earlier.moment);
+        if !self.boot.is_empty() && self.boot == earlier.boot {
+            Duration::from_millis(now.up.saturating_sub(then.up))
+        } else {
+            Duration::from_millis(now.unix.saturating_sub(then.unix))
+        }
+    }
+}
+
+/// Writes all tables; returns how many sessions. `written` is now, by other clocks. `out` need not be buffered.
+pub fn encode(out: &mut dyn Write, tables: &[Table<'_>], now: Tick, written: &Stamp<'_>) -> io::Result<usize> {
     let mut out = Checked { out, sum: checksum(), bytes: Vec::with_capacity(CHUNK * RECORD + 4) };
     out.bytes.extend_from_slice(MAGIC);
     out.bytes.extend_from_slice(&VERSION.to_le_bytes());
-    out.bytes.extend_from_slice(&written.to_le_bytes());
+    out.bytes.extend_from_slice(&written.moment.seconds().to_le_bytes());
+    out.bytes.extend_from_slice(&written.moment.up.to_le_bytes());
+    out.text(written.boot)?;
     let mut count = 0;
     for table in tables {
         count += write_table(&mut out, table, now)?;
@@ -84,16 +109,16 @@ impl std::error::Error for Unreadable {}
 /// A file that was read. It borrows the bytes.
 #[derive(Debug)]
 pub struct File<'a> {
-    /// When it was written, in seconds since 1970.
-    pub written: u64,
+    /// When it was written.
+    pub written: Stamp<'a>,
     /// Its tables.
     pub tables: Vec<Stored<'a>>,
 }
 
 impl File<'_> {
-    /// How long the sessions were on disk, at `now` in seconds since 1970. A clock that was set back tells nothing.
-    pub const fn downtime(&self, now: u64) -> Duration {
-        Duration::from_secs(now.saturating_sub(self.written))
+    /// How long the sessions were on disk.
+    pub fn downtime(&self, now: &Stamp<'_>) -> Duration {
+        now.since(&self.written)
     }
 }
 
@@ -118,15 +143,15 @@ impl Stored<'_> {
         self.len() == 0
     }
 
-    /// Takes the sessions up into a table; returns how many. Those of a node that has no number any more are not taken,
-    /// nor those that are over; where only its home is gone, a session is at home where it lives.
+    /// Takes the sessions up into a table. Those of a node that has no number any more are not taken, nor those that are
+    /// over; where only its home is gone, a session is at home where it lives.
     pub fn restore(
         &self,
         sessions: &Sessions,
         number_of: impl Fn(&str) -> Option<u32>,
         downtime: Duration,
         now: Tick,
-    ) -> Result<usize, Unreadable> {
+    ) -> Result<Restored, Unreadable> {
         if self.mark != sessions.mark() {
             return Err(Unreadable::OtherSecret);
         }
@@ -151,11 +176,11 @@ pub fn decode(bytes: &[u8]) -> Result<File<'_>, Unreadable> {
     if reader.array() != Some(*MAGIC) {
         return Err(Unreadable::Damaged("it does not begin as a file of sessions does"));
     }
-    match reader.u32() {
-        Some(VERSION) => {}
+    let version = match reader.u32() {
+        Some(version @ 1..=VERSION) => version,
         Some(version) if version > VERSION => return Err(Unreadable::Later(version)),
         _ => return Err(Unreadable::Damaged("it has no version")),
-    }
+    };
     let Some((bytes, sum)) = bytes.len().checked_sub(CHECKSUM).map(|end| bytes.split_at(end)) else {
         return Err(Unreadable::Damaged("it ends too early"));
     };
@@ -166,7 +191,7 @@ pub fn decode(bytes: &[u8]) -> Result<File<'_>, Unreadable> {
     }
     // Whatever is wrong now was written so.
     let body = bytes.get(MAGIC.len() + size_of_val(&VERSION)..).unwrap_or_default();
-    read_body(Reader(body)).ok_or(Unreadable::Damaged("its parts do not fit together"))
+    read_body(Reader(body), version).ok_or(Unreadable::Damaged("its parts do not fit together"))
 }
 
 fn write_table(out: &mut Checked<'_>, table: &Table<'_>, now: Tick) -> io::Result<usize> {
@@ -279,8 +304,10 @@ fn checksum() -> SipHasher24 {
     SipHasher24::new_with_key(CHECKSUM_KEY)
 }
 
-fn read_body(mut reader: Reader<'_>) -> Option<File<'_>> {
-    let written = reader.u64()?;
+fn read_body(mut reader: Reader<'_>, version: u32) -> Option<File<'_>> {
+    let unix = reader.u64()?.saturating_mul(1000);
+    let (up, boot) = if version == 1 { (0, "") } else { (reader.u64()?, reader.text()?) };
+    let written = Stamp { moment: Moment { unix, up }, boot };
     let mut tables = Vec::new();
     loop {
         match reader.array()? {
@@ -343,6 +370,20 @@ mod tests {
     const SECRET: [u8; 16] = *b"a secret of test";
     const NODES: [(u32, &str); 3] = [(4, "worker1"), (9, "worker2"), (2, "manager")];
     const AT: u64 = 1_800_000_000;
+    /// The machine ran for an hour then.
+    const UP: u64 = 3_600_000;
+    const THEN: Stamp<'static> = Stamp { moment: Moment { unix: AT * 1000, up: UP }, boot: "this run" };
+
+    /// So many seconds later, by a clock that nobody has set.
+    fn later(seconds: u64) -> Stamp<'static> {
+        let millis = seconds.saturating_mul(1000);
+        let Moment { unix, up } = THEN.moment;
+        Stamp { moment: Moment { unix: unix.saturating_add(millis), up: up.saturating_add(millis) }, ..THEN }
+    }
+
+    fn taken(taken: usize) -> Result<Restored, Unreadable> {
+        Ok(Restored { taken, over: 0 })
+    }
 
     fn table(max: usize) -> Sessions {
         Sessions::new(max, IDLE, SECRET)
@@ -361,7 +402,7 @@ mod tests {
     fn encoded(tables: &[(&str, &Sessions)], now: Tick) -> Vec<u8> {
         let tables: Vec<_> = tables.iter().map(|(pool, sessions)| Table { pool, nodes: &NODES, sessions }).collect();
         let mut out = Vec::new();
-        encode(&mut out, &tables, now, AT).expect("memory takes everything");
+        encode(&mut out, &tables, now, &THEN).expect("memory takes everything");
         out
     }
 
@@ -390,10 +431,10 @@ mod tests {
         let bytes = small_file();
         let file = decode(&bytes).expect("whole");
         let listed: Vec<_> = file.tables.iter().map(|table| (table.pool, table.len())).collect();
-        assert_eq!((file.written, listed), (AT, vec![("esb", 2), ("empty", 0), ("manager", 1)]));
+        assert_eq!((file.written, listed), (THEN, vec![("esb", 2), ("empty", 0), ("manager", 1)]));
         let next = table(10);
-        let taken = file.tables[0].restore(&next, number_of, file.downtime(AT + 30), Tick::START);
-        assert_eq!(taken, Ok(2));
+        let restored = file.tables[0].restore(&next, number_of, file.downtime(&later(30)), Tick::START);
+        assert_eq!(restored, taken(2));
         let found = |id: &str| {
             let found = next.find(next.key(id.as_bytes()), Tick::START)?;
             Some((found.node, found.home, found.unused.as_secs().div_ceil(10) * 10))
@@ -410,8 +451,8 @@ mod tests {
         let restored = |table: usize, known: &[&str], downtime| {
             let next = self::table(10);
             let number = |name: &str| known.iter().position(|known| *known == name).map(|number| number as u32);
-            let taken = file.tables[table].restore(&next, number, file.downtime(AT + downtime), Tick::START);
-            assert_eq!(taken, Ok(next.len()));
+            let taken = file.tables[table].restore(&next, number, file.downtime(&later(downtime)), Tick::START);
+            assert_eq!(taken.map(|restored| restored.taken), Ok(next.len()));
             next
         };
         let cases: [(&[&str], u64, usize); 7] = [
@@ -429,7 +470,45 @@ mod tests {
         let homeless = restored(0, &["worker1"], 0);
         let found = homeless.find(homeless.key(b"a"), Tick::START).expect("its node is there");
         assert_eq!((found.node, found.home), (0, 0), "at home where it lives");
-        assert_eq!(file.downtime(AT - 100), Duration::ZERO, "a clock that was set back");
+    }
+
+    #[test]
+    fn a_clock_that_is_set_while_weir_is_away_neither_ends_sessions_nor_keeps_them() {
+        let bytes = small_file();
+        let downtime = |now: &Stamp<'_>| decode(&bytes).expect("whole").downtime(now);
+        let set_to = |unix: u64, boot: &'static str| {
+            let moment = Moment { unix: unix * 1000, up: UP + 30_000 };
+            downtime(&Stamp { moment, boot })
+        };
+        let (seconds, years) = (Duration::from_secs, 300_000_000);
+        for unix in [AT + 30, AT + years, AT - years, 0] {
+            assert_eq!(set_to(unix, "this run"), seconds(30), "{unix}");
+        }
+        // The machine's own clock began anew: the wall clock alone can tell, and one that was set back cannot.
+        for boot in ["the next run", ""] {
+            let told = [AT + 90, AT - 100].map(|unix| set_to(unix, boot));
+            assert_eq!(told, [seconds(90), Duration::ZERO], "{boot}");
+        }
+    }
+
+    #[test]
+    fn those_that_were_idle_for_too_long_are_counted() {
+        let bytes = small_file();
+        let file = decode(&bytes).expect("whole");
+        let restored = file.tables[0].restore(&table(10), number_of, file.downtime(&later(45)), Tick::START);
+        assert_eq!(restored, Ok(Restored { taken: 1, over: 1 }));
+    }
+
+    #[test]
+    fn a_file_of_the_first_version_is_read() {
+        let second = small_file();
+        let rest = 8 + 4 + 8 + 8 + 2 + THEN.boot.len();
+        let body = [&MAGIC[..], &1_u32.to_le_bytes()[..], &AT.to_le_bytes(), &second[rest..second.len() - CHECKSUM]];
+        let bytes = with_checksum(body.concat());
+        let file = decode(&bytes).expect("whole");
+        let next = table(10);
+        let restored = file.tables[0].restore(&next, number_of, file.downtime(&later(30)), Tick::START);
+        assert_eq!((restored, file.downtime(&later(30))), (taken(2), Duration::from_secs(30)));
     }
 
     #[test]
@@ -440,7 +519,7 @@ mod tests {
         }
         let nodes = [(4, "worker1"), (65_536 + 5, "worker5"), (70_000, "worker70000")];
         let mut out = Vec::new();
-        let count = encode(&mut out, &[Table { pool: "esb", nodes: &nodes, sessions: &sessions }], at(0), AT);
+        let count = encode(&mut out, &[Table { pool: "esb", nodes: &nodes, sessions: &sessions }], at(0), &THEN);
         assert_eq!(count.expect("memory takes everything"), 1);
         assert_eq!(decode(&out).expect("whole").tables[0].len(), 1);
     }
@@ -505,8 +584,8 @@ mod tests {
                 read += 1;
                 for stored in &file.tables {
                     let next = table(10);
-                    let taken = stored.restore(&next, number_of, file.downtime(AT), at(0)).unwrap_or(0);
-                    assert_eq!(taken, next.len());
+                    let restored = stored.restore(&next, number_of, file.downtime(&THEN), at(0)).unwrap_or_default();
+                    assert_eq!(restored.taken, next.len());
                 }
             }
         }
@@ -525,19 +604,19 @@ mod tests {
             });
             let drawn: Vec<u8> = drawn.collect();
             assert!(decode(&drawn).is_err());
-            let _ = read_body(Reader(&drawn));
+            let _ = read_body(Reader(&drawn), VERSION);
         }
     }
 
     #[test]
     fn what_is_wrong_is_said_in_words() {
-        let later = [&MAGIC[..], &2_u32.to_le_bytes()].concat();
+        let later = [&MAGIC[..], &3_u32.to_le_bytes()].concat();
         let cases: [(&[u8], &str); 5] = [
             (b"", "damaged: it does not begin as a file of sessions does"),
             (b"WEIRSESS", "damaged: it has no version"),
             (b"WEIRSESS\x01\0\0\0", "damaged: it ends too early"),
             (b"WEIRSESS\x01\0\0\0aaaaaaaaaaaaaaaaaaaaaaaaaa", "damaged: its checksum is not that of its bytes"),
-            (&later, "of a later version 2, this one reads 1"),
+            (&later, "of a later version 3, this one reads 2"),
         ];
         for (bytes, expected) in cases {
             assert_eq!(decode(bytes).map(|_| ()).expect_err(expected).to_string(), expected);
@@ -566,13 +645,13 @@ mod tests {
         }
         let mut out = Watching(Vec::new(), largest);
         let tables = [Table { pool: "esb", nodes: &NODES, sessions: &sessions }];
-        assert_eq!(encode(&mut out, &tables, at(0), AT).expect("memory takes everything"), count);
+        assert_eq!(encode(&mut out, &tables, at(0), &THEN).expect("memory takes everything"), count);
         let bytes = out.0;
         assert!(*largest <= CHUNK * RECORD + 4);
         let file = decode(&bytes).expect("whole");
         let next = table(100_000);
         let same = |name: &str| NODES.iter().find(|node| node.1 == name).map(|node| node.0);
-        assert_eq!(file.tables[0].restore(&next, same, Duration::ZERO, at(0)), Ok(count));
+        assert_eq!(file.tables[0].restore(&next, same, Duration::ZERO, at(0)), taken(count));
         for number in 0..count {
             let found = next.find(next.key(number.to_string().as_bytes()), at(0)).expect("taken");
             assert_eq!((found.node, found.home), (NODES[number % 3].0, NODES[number % 2].0));
@@ -597,11 +676,11 @@ mod tests {
         }
         let tables = [Table { pool: "esb", nodes: &NODES, sessions: &sessions }];
         for writes in 1..6 {
-            let error = encode(&mut Full(writes), &tables, at(0), AT).expect_err("full");
+            let error = encode(&mut Full(writes), &tables, at(0), &THEN).expect_err("full");
             assert_eq!(error.kind(), io::ErrorKind::StorageFull, "at write {writes}");
         }
         let name = "n".repeat(70_000);
         let tables = [Table { pool: &name, nodes: &[], sessions: &sessions }];
-        assert!(encode(&mut Vec::new(), &tables, at(0), AT).is_err());
+        assert!(encode(&mut Vec::new(), &tables, at(0), &THEN).is_err());
     }
 }
