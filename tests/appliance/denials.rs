@@ -177,7 +177,7 @@ const MANAGEMENT: [&str; 58] = [
 ];
 
 /// What is no business of that route.
-const PUBLIC: [&str; 25] = [
+const PUBLIC: [&str; 27] = [
     "/",
     "/services",
     "/services/",
@@ -202,6 +202,8 @@ const PUBLIC: [&str; 25] = [
     "/services/Echo?x=../../carbon",
     "/services/Echo?x=/services/UserAdministration",
     "/services/UserAdmin_v2?wsdl",
+    "/service/OrderAdmin",
+    "/servicedeskAdmin",
     "/services/Echo?x=100%&y=%zz",
 ];
 

@@ -1,17 +1,19 @@
 //! The management routes of the shipped file against a reader of targets that is written as Axis2's is.
 
-use weir::config::Action;
+use std::fs;
+
+use weir::config::{Action, Site};
 use weir::traffic::plain_path::Room;
 use weir::traffic::routes::Routes;
 use weir::wire::{HeadLimits, RequestHead};
 
-use super::{Directory, guide};
+use super::{Directory, MINIMAL, guide, root};
 
-const ADMIN: [&str; 3] = ["useradmin", "remoteuserstoremanagerservice", "logviewer"];
+const ADMIN: [&str; 4] = ["useradmin", "remoteuserrealmservice", "mediationlibraryuploader", "logviewer"];
 
 const PIECES: &str = "/services /services /services/ services /SERVICES/ /%73ervices %2Fservices%2f %252fservices/ / // ; ;x= ? \
-    ?x= & = Echo UserAdmin UserAdmin User%41dmin User%2541dmin LogViewer RemoteUserStoreManagerService .Https ./ ../ \
-    t/a.com/ %3f %3B %2F x /wsdl";
+    ?x= & = Echo UserAdmin UserAdmin User%41dmin User%2541dmin LogViewer RemoteUserRealmService MediationLibraryUploader .Https ./ ../ \
+    t/a.com/ OrderAdmin /services/OrderAdmin ?wsdl %3f %3B %2F x /wsdl";
 
 /// The names that Axis2 looks for: as `Utils.parseRequestURLForServiceAndOperation` does, and as
 /// `getServiceAndOperationPart` of later versions does, without the tenant before and the endpoint behind.
@@ -59,7 +61,45 @@ fn is_admin(target: &str) -> bool {
 #[test]
 fn whatever_axis2_takes_for_an_admin_service_is_denied() {
     let config = guide(&Directory::new("management"));
-    let site = config.sites.iter().find(|site| *site.name == *"esb.https").unwrap();
+    hold(config.sites.iter().find(|site| *site.name == *"esb.https").unwrap());
+}
+
+/// As docs/operations.md says it.
+#[test]
+fn a_service_of_ones_own_that_is_called_admin_is_let_through_and_nothing_beside_it() {
+    let own = "target = '^/services/OrderAdmin(\\.\\w+)?([?](wsdl2?|xsd(=\\w+)?))?$'\n";
+    assert!(fs::read_to_string(root().join("docs/operations.md")).unwrap().contains(own));
+    let shipped = fs::read_to_string(root().join("conf/weir.toml")).unwrap();
+    let (_, management) = shipped.split_once("[[site.route]]\nname = \"management\"").unwrap();
+    let (management, _) = management.split_once("deny = true").unwrap();
+    let directory = Directory::new("own-admin");
+    let text = format!("{MINIMAL}[[site.route]]\n{own}[[site.route]]{management}deny = true\n");
+    let config = directory.load(&text).map_err(|errors| errors.to_string()).unwrap();
+    let site = &config.sites[0];
+    let passes = |target: &str| passes(site, &Routes::new(&site.routes, None), target).unwrap();
+    for target in
+        ["/services/OrderAdmin", "/services/OrderAdmin?wsdl", "/services/OrderAdmin.OrderAdminHttpSoap11Endpoint"]
+    {
+        assert!(passes(target), "{target}");
+    }
+    for target in
+        ["/services/OrdersAdmin", "/services/OrderAdmin?x=/services/UserAdmin", "/services/OrderAdmin/../UserAdmin"]
+    {
+        assert!(!passes(target), "{target}");
+    }
+    hold(site);
+}
+
+/// Whether a request for this reaches a node; none where it is no request.
+fn passes(site: &Site, routes: &Routes, target: &str) -> Option<bool> {
+    let mut head = RequestHead::new();
+    head.parse(format!("GET {target} HTTP/1.1\r\nHost: esb.wso2.com\r\n\r\n").as_bytes(), &HeadLimits::default())
+        .ok()?;
+    let found = routes.find(&head, &mut Room::default(), &|_| false);
+    Some(matches!(found, Ok(route) if route.is_none_or(|route| site.routes[route].action != Action::Deny)))
+}
+
+fn hold(site: &Site) {
     let routes = Routes::new(&site.routes, None);
     let pieces: Vec<&str> = PIECES.split_whitespace().collect();
     let mut chance = 0x9e37_79b9_7f4a_7c15_u64;
@@ -69,16 +109,10 @@ fn whatever_axis2_takes_for_an_admin_service_is_denied() {
         chance ^= chance << 17;
         (chance >> 11) as usize % below
     };
-    let (mut room, mut head) = (Room::default(), RequestHead::new());
     let (mut denied, mut open) = (0, 0);
     for _ in 0..40_000 {
         let target: String = ["/"].into_iter().chain((0..1 + draw(7)).map(|_| pieces[draw(pieces.len())])).collect();
-        let text = format!("GET {target} HTTP/1.1\r\nHost: esb.wso2.com\r\n\r\n");
-        if head.parse(text.as_bytes(), &HeadLimits::default()).is_err() {
-            continue;
-        }
-        let found = routes.find(&head, &mut room, &|_| false);
-        let passes = matches!(found, Ok(route) if route.is_none_or(|route| site.routes[route].action != Action::Deny));
+        let Some(passes) = passes(site, &routes, &target) else { continue };
         assert!(!(passes && is_admin(&target)), "{target}");
         denied += usize::from(is_admin(&target));
         open += usize::from(passes);
