@@ -178,11 +178,11 @@ impl Rule {
             && self.headers.iter().all(|header| has(head, header))
     }
 
-    /// Methods have a case (RFC 9110 9.1), but a node that overlooks it must not be reached past a `deny`.
+    /// Methods have a case (RFC 9110 9.1), but a node that overlooks it must not be reached past a guard.
     fn takes_method(&self, method: &[u8]) -> bool {
         let same = |name: &Arc<str>| match self.guard {
-            Guard::Denied => name.as_bytes().eq_ignore_ascii_case(method),
-            Guard::Open | Guard::Limited => name.as_bytes() == method,
+            Guard::Denied | Guard::Limited => name.as_bytes().eq_ignore_ascii_case(method),
+            Guard::Open => name.as_bytes() == method,
         };
         self.methods.is_empty() || self.methods.iter().any(same)
     }
@@ -333,6 +333,21 @@ mod tests {
         ] {
             let found = routes.find(&head(method, path, fields), &mut Room::default(), &|_| false);
             assert_eq!(found, Ok(expected), "{method} {path} {fields:?}");
+        }
+    }
+
+    #[test]
+    fn a_method_in_small_letters_gets_past_no_guard() {
+        let mut routes = to_pools(&["/a", "/b", "/c"]);
+        routes.iter_mut().for_each(|route| route.methods = vec!["POST".into()]);
+        routes[0].access.allow = Some(vec!["10.0.0.0/8".parse().unwrap()]);
+        routes[1].access.deny = vec!["10.0.0.0/8".parse().unwrap()];
+        let routes = Routes::new(&routes, None);
+        for (method, path, expected) in
+            [("POST", "/a", Some(0)), ("post", "/a", Some(0)), ("Post", "/b", Some(1)), ("post", "/c", None)]
+        {
+            let found = routes.find(&head(method, path, ""), &mut Room::default(), &|_| false);
+            assert_eq!(found, Ok(expected), "{method} {path}");
         }
     }
 
