@@ -127,11 +127,29 @@ impl Hello {
     /// Why a handshake failed, for the log: what was asked for says more than the error.
     pub(crate) fn explain(&self, error: &str) -> String {
         match &self.asked {
-            Asked::Nothing => error.to_string(),
+            Asked::Nothing => too_old(error).map_or_else(|| error.to_string(), str::to_owned),
             Asked::NoName => format!("no server name; {error}"),
             Asked::Name(name) => format!("server name {name}; {error}"),
             Asked::Unknown(name) => format!("no site of this listener has the server name {name}"),
         }
+    }
+}
+
+/// Of a hello that was refused for its version, what it offers. pingora-core keeps rustls' errors as text alone.
+fn too_old(error: &str) -> Option<&'static str> {
+    if error.contains("SignatureAlgorithmsExtensionRequired") {
+        // rustls looks for them first; TLS 1.1 has none.
+        Some(
+            "the client offers no signature algorithms, as TLS 1.1 and older do; 1.2 is the oldest that min-version can be",
+        )
+    } else if error.contains("Tls12NotOfferedOrEnabled") {
+        Some("the client offers no TLS version from the listener's min-version on")
+    } else if error.contains("Tls12NotOffered") {
+        Some("the client offers TLS 1.1 or older; 1.2 is the oldest that min-version can be")
+    } else if error.contains("SupportedVersionsExtensionRequired") {
+        Some("the client offers TLS 1.2; min-version of the listener is 1.3")
+    } else {
+        None
     }
 }
 

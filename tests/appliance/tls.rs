@@ -53,6 +53,39 @@ fn a_listener_that_asks_for_1_3_takes_no_1_2() {
 }
 
 #[test]
+fn a_client_of_an_old_tls_version_is_told_apart_in_the_log() {
+    let origin = Origin::named("n");
+    let mut weir = Plan::before(&[&origin]).secure().start();
+    let told = |weir: &Appliance, said: &str| eventually(said, || weir.journal().contains(said));
+    let greet = |weir: &Appliance, minor: u8, extensions: &[u8]| {
+        let mut client = TcpStream::connect(weir.https()).expect("the listener accepts");
+        client.write_all(&hello_of(minor, extensions)).expect("it reads a hello");
+        client.read_to_end(&mut Vec::new()).ok();
+    };
+    greet(&weir, 2, &[]);
+    told(&weir, "reason=\"the client offers no signature algorithms, as TLS 1.1 and older do; 1.2 is the oldest ");
+    greet(&weir, 2, &SIGNATURES);
+    told(&weir, "reason=\"the client offers TLS 1.1 or older; 1.2 is the oldest that min-version can be\"");
+    weir.edit(|text| text.replace("min-version = \"1.2\"", "min-version = \"1.3\""));
+    weir.reload();
+    greet(&weir, 3, &SIGNATURES);
+    told(&weir, "reason=\"the client offers TLS 1.2; min-version of the listener is 1.3\"");
+    let listed = Offer { versions: vec![&rustls::version::TLS12], ..Offer::http1("esb.test") };
+    assert!(agree(&weir, &listed).is_err());
+    told(&weir, "reason=\"the client offers no TLS version from the listener's min-version on\"");
+}
+
+/// RSA with SHA-256.
+const SIGNATURES: [u8; 10] = [0, 8, 0, 13, 0, 4, 0, 2, 4, 1];
+
+/// A hello of TLS 1.`minor - 1`.
+fn hello_of(minor: u8, extensions: &[u8]) -> Vec<u8> {
+    let body = [&[3, minor][..], &[7; 32], &[0], &[0, 2, 0, 0x2f], &[1, 0], extensions].concat();
+    let length = u8::try_from(body.len()).expect("a short hello");
+    [&[22, 3, 1, 0, length + 4][..], &[1, 0, 0, length], &body].concat()
+}
+
+#[test]
 fn tickets_survive_a_reload() {
     let (_origin, mut weir) = world();
     for version in [&rustls::version::TLS13, &rustls::version::TLS12] {
