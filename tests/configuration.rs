@@ -97,6 +97,120 @@ fn a_probe_that_passes_whatever_a_worker_runs_is_told_with_what_to_write() {
     }
 }
 
+/// A file around a line.
+type Around<'a> = &'a dyn Fn(&str) -> String;
+
+/// What is wrong, what the advice has of what would be right, and that.
+#[test]
+fn advice_that_is_followed_holds() {
+    let admin = |line: &str| format!("[admin]\n{line}\n{MINIMAL}");
+    let listener = |line: &str| MINIMAL.replace("bind = \"127.0.0.1:8080\"\n", &format!("{line}\n"));
+    let pool = |line: &str| MINIMAL.replace("port = 80\n", &format!("port = 80\n{line}\n"));
+    let site = |line: &str| format!("{MINIMAL}{line}\n");
+    let rows: [(Around<'_>, &str, &str, &str); 12] = [
+        (&admin, "hosts = [\"weir1.test:9180\"]", "\"weir1.test\"", "hosts = [\"weir1.test\"]"),
+        (&admin, "hosts = \"a.test b.test\"", "hosts = [\"a.test\", \"b.test\"]", ""),
+        (&listener, "bind = \"443 ssl\"", "\"0.0.0.0:443\"", "bind = \"0.0.0.0:443\""),
+        (&listener, "bind = \"127.0.0.1:443 ssl http2\"", "\"127.0.0.1:443\"", "bind = \"127.0.0.1:443\""),
+        (
+            &pool,
+            "health = { probes = [\"tcp\"] }",
+            "probes = [{ kind = \"tcp\" }]",
+            "health = { probes = [{ kind = \"tcp\" }] }",
+        ),
+        (
+            &pool,
+            "health = { probes = { kind = \"tcp\" } }",
+            "probes = [{ kind",
+            "health = { probes = [{ kind = \"tcp\" }] }",
+        ),
+        (&site, "hosts = \"a.test b.test\"", "hosts = [\"a.test\", \"b.test\"]", ""),
+        (&site, "hosts = [\"a.test b.test\"]", "\"a.test\", \"b.test\"", "hosts = [\"a.test\", \"b.test\"]"),
+        (&site, "hosts = [\"A.test, b.test\"]", "\"a.test\", \"b.test\"", "hosts = [\"a.test\", \"b.test\"]"),
+        (&site, "rate = 5", "rate = { requests = 100 }", ""),
+        (&site, "request-headers = [\"X-A: b\"]", "request-headers = { set = { \"X-Tenant\" = \"gold\" } }", ""),
+        (
+            &site,
+            "request-headers = { set = [\"X-A\"] }",
+            "set = { \"X-Tenant\" = \"gold\" }",
+            "request-headers = { set = { \"X-Tenant\" = \"gold\" } }",
+        ),
+    ];
+    follow(&rows);
+}
+
+#[test]
+fn advice_about_routes_that_is_followed_holds() {
+    let route = |line: &str| format!("{MINIMAL}[[site.route]]\n{line}\n");
+    let no_pool = |line: &str| MINIMAL.replace("pool = \"p\"\n", &format!("{line}\n"));
+    let rows: [(Around<'_>, &str, &str, &str); 12] = [
+        (&route, "methods = \"GET POST\"", "methods = [\"GET\", \"POST\"]", ""),
+        (&route, "headers = [\"X-Tenant\"]", "headers = [{ name = \"X-Tenant\", value = \"gold\" }]", ""),
+        (&route, "headers = { X-Tenant = \"gold\" }", "headers = [{ name = \"X-Tenant\", value = \"gold\" }]", ""),
+        (&route, "headers = \"X-Tenant\"", "headers = [{ name = \"X-Tenant\", value = \"gold\" }]", ""),
+        (&route, "path = \"~^/x\"", "regex = '^/x'", ""),
+        (&route, "regex = '~* \\.wsdl$'", "regex = '(?i)\\.wsdl$'", ""),
+        (&route, "prefix = \"^~ /x\"", "prefix = \"/x\"", ""),
+        (&route, "target = \"= /x\"", "path = \"/x\"", ""),
+        (&route, "regex = '^services/'", "'^/services/'", "regex = '^/services/'"),
+        (&no_pool, "[[site.route]]\nprefix = \"/a\"\nredirect = { path = \"/b\" }", "pool = \"p\"", "pool = \"p\""),
+        (
+            &no_pool,
+            "[[site.route]]\npath = \"/a\"\n[[site.route]]\ndeny = true",
+            "pool = \"p\"",
+            "pool = \"p\"\n[[site.route]]\npath = \"/a\"",
+        ),
+        (
+            &no_pool,
+            "[[site.route]]\npath = \"/a\"\n[[site.route]]\ndeny = true",
+            "answer or",
+            "[[site.route]]\npath = \"/a\"\nanswer = {}\n[[site.route]]\ndeny = true",
+        ),
+    ];
+    follow(&rows);
+}
+
+fn follow(rows: &[(Around<'_>, &str, &str, &str)]) {
+    let directory = Directory::new(&format!("followed-{}", rows.len()));
+    for (around, wrong, advice, right) in rows {
+        let errors = directory.load(&around(wrong)).expect_err(wrong);
+        assert_eq!(errors.0.len(), 1, "{wrong}: {errors}");
+        assert!(errors.0[0].advice.contains(advice), "{wrong}: {errors}");
+        let right = if right.is_empty() { advice } else { right };
+        directory.load(&around(right)).map_err(|errors| panic!("{right}: {errors}")).ok();
+    }
+}
+
+#[test]
+fn what_lets_everybody_in_and_what_does_nothing_is_warned_of() {
+    let directory = Directory::new("open");
+    let listener = |line: &str| MINIMAL.replace("8080\"\n", &format!("8080\"\n{line}\n"));
+    let pool = |line: &str| MINIMAL.replace("port = 80\n", &format!("port = 80\n{line}\n"));
+    let admin = |line: &str| format!("[admin]\n{line}\n{MINIMAL}");
+    let route = |line: &str| format!("{MINIMAL}[[site.route]]\n{line}\n");
+    let rows: [(Around<'_>, &str, &str); 13] = [
+        (&listener, "trusted-proxies = [\"0.0.0.0/0\"]", "0.0.0.0/0 believes everybody"),
+        (&listener, "trusted-proxies = [\"10.0.0.0/8\", \"::/0\"]", "::/0 believes everybody"),
+        (&listener, "trusted-proxies = [\"10.0.0.0/8\"]", ""),
+        (&admin, "bind = \"0.0.0.0:9180\"", "0.0.0.0:9180 is reached from every network"),
+        (&admin, "bind = \"[::]:9180\"", "[::]:9180 is reached from every network"),
+        (&admin, "bind = \"10.0.0.9:9180\"", ""),
+        (&pool, "retry-on = [\"connect\"]", "retry-on has no effect in a pool of one node"),
+        (&route, "path = \"/a\"\nanswer = { body = \"you are $remote_addr\" }", "$remote_addr is sent as it stands"),
+        (&route, "path = \"/a\"\nanswer = { body = \"that is 5$\" }", ""),
+        (&route, "regex = '^/a\\?x='\ndeny = true", "is found in next to no path"),
+        (&route, "regex = '^/a%20b'\ndeny = true", "is found in next to no path"),
+        (&route, "regex = '^/a.+b'\ndeny = true", ""),
+        (&route, "target = '^/a\\?x=%20'\ndeny = true", ""),
+    ];
+    for (around, line, said) in rows {
+        let config = directory.load(&around(line)).map_err(|errors| errors.to_string()).unwrap();
+        let whats: Vec<&str> = config.warnings.iter().map(|warning| &*warning.what).collect();
+        assert_eq!(whats.len(), usize::from(!said.is_empty()), "{line}: {whats:?}");
+        assert!(whats.iter().all(|what| what.contains(said)), "{line}: {whats:?}");
+    }
+}
+
 fn cpu_time() -> Duration {
     let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
     Duration::new(time.tv_sec.try_into().unwrap(), time.tv_nsec.try_into().unwrap())
@@ -215,77 +329,81 @@ fn the_routes_of_the_guide_keep_the_management_away_from_the_workers() {
             _ => false,
         })
     };
-    for path in [
-        "/carbon",
-        "/carbon/",
-        "/carbon/admin/login.jsp",
-        "/t/example.com/carbon",
-        "/t/example.com/carbon/admin/",
-        "/services/AuthenticationAdmin",
-        "/services/authenticationadmin",
-        "/services/ServerAdmin/",
-        "/services/ServerAdmin/restart",
-        "/services/ServerAdmin.ServerAdminHttpsSoap11Endpoint",
-        "/services/ServerAdmin.ServerAdminHttpsSoap12Endpoint/",
-        "/services/t/example.com/ServerAdmin",
-        "/services/t/example.com/ServerAdmin.ServerAdminHttpsSoap11Endpoint",
-        "/t/example.com/services/ServerAdmin",
-        "/servicesxServerAdmin",
-        "/services/ResourceAdminService",
-        "/services/RemoteUserStoreManagerService",
-        "/services/RemoteUserRealmService",
-        "/services/RemoteClaimManagerService?wsdl",
-        "/services/RemoteProfileConfigurationManagerService",
-        "/services/RemoteAuthorizationManagerService",
-        "/services/RemoteTenantManagerService.RemoteTenantManagerServiceHttpsSoap11Endpoint",
-        "/services/RemoteLoggingConfig",
-        "/services/CarbonAppUploader",
-        "/services/MediationLibraryUploader",
-        "/services/DataServiceFileUploader",
-        "/services/FileUploadService",
-        "/services/FileDownloadService",
-        "/services/UserProfileMgtService",
-        "/services/ClaimManagementService",
-        "/services/ClaimMetadataManagementService",
-        "/services/IdentityProviderMgtService",
-        "/services/EventBrokerService",
-        "/services/RegistryEventBrokerService",
-        "/services/WSRegistryService",
-        "/services/HandlerManagementService",
-        "/services/MetricsDataService",
-        "/services/LogViewer",
-        "/services/t/example.com/ExternalTryitService",
-        "/services/WSDL2CodeService",
-        "/services/Java2WSDLService",
-        "/services/WSDLValidatorService",
-    ] {
+    for path in MANAGEMENT {
         assert!(denies("esb.http", path) && denies("esb.https", path), "{path} is not denied");
         assert!(!denies("mgt.esb.https", path), "{path} is denied on the manager's site");
     }
-    for path in [
-        "/",
-        "/services",
-        "/services/",
-        "/services/Version",
-        "/services/AdminLookup",
-        "/services/RemoteOrderService",
-        "/services/PhotoUploader",
-        "/services/OrderEventBrokerService",
-        "/services/ServerAdmins",
-        "/service/OrderAdmin",
-        "/service/ServerAdmin",
-        "/servicedeskAdmin",
-        "/servicedesk/t/OrderAdmin",
-        "/services/Orders/Admin",
-        "/services/t/example.com/Orders",
-        "/carbonara",
-        "/api/carbon",
-        "/orders/carbon",
-        "/favicon.ico",
-    ] {
+    for path in PUBLIC {
         assert!(!denies("esb.http", path) && !denies("esb.https", path), "{path} is denied");
     }
 }
+
+const MANAGEMENT: &[&str] = &[
+    "/carbon",
+    "/carbon/",
+    "/carbon/admin/login.jsp",
+    "/t/example.com/carbon",
+    "/t/example.com/carbon/admin/",
+    "/services/AuthenticationAdmin",
+    "/services/authenticationadmin",
+    "/services/ServerAdmin/",
+    "/services/ServerAdmin/restart",
+    "/services/ServerAdmin.ServerAdminHttpsSoap11Endpoint",
+    "/services/ServerAdmin.ServerAdminHttpsSoap12Endpoint/",
+    "/services/t/example.com/ServerAdmin",
+    "/services/t/example.com/ServerAdmin.ServerAdminHttpsSoap11Endpoint",
+    "/t/example.com/services/ServerAdmin",
+    "/servicesxServerAdmin",
+    "/services/ResourceAdminService",
+    "/services/RemoteUserStoreManagerService",
+    "/services/RemoteUserRealmService",
+    "/services/RemoteClaimManagerService?wsdl",
+    "/services/RemoteProfileConfigurationManagerService",
+    "/services/RemoteAuthorizationManagerService",
+    "/services/RemoteTenantManagerService.RemoteTenantManagerServiceHttpsSoap11Endpoint",
+    "/services/RemoteLoggingConfig",
+    "/services/CarbonAppUploader",
+    "/services/MediationLibraryUploader",
+    "/services/DataServiceFileUploader",
+    "/services/FileUploadService",
+    "/services/FileDownloadService",
+    "/services/UserProfileMgtService",
+    "/services/ClaimManagementService",
+    "/services/ClaimMetadataManagementService",
+    "/services/IdentityProviderMgtService",
+    "/services/EventBrokerService",
+    "/services/RegistryEventBrokerService",
+    "/services/WSRegistryService",
+    "/services/HandlerManagementService",
+    "/services/MetricsDataService",
+    "/services/LogViewer",
+    "/services/t/example.com/ExternalTryitService",
+    "/services/WSDL2CodeService",
+    "/services/Java2WSDLService",
+    "/services/WSDLValidatorService",
+];
+
+const PUBLIC: &[&str] = &[
+    "/",
+    "/services",
+    "/services/",
+    "/services/Version",
+    "/services/AdminLookup",
+    "/services/RemoteOrderService",
+    "/services/PhotoUploader",
+    "/services/OrderEventBrokerService",
+    "/services/ServerAdmins",
+    "/service/OrderAdmin",
+    "/service/ServerAdmin",
+    "/servicedeskAdmin",
+    "/servicedesk/t/OrderAdmin",
+    "/services/Orders/Admin",
+    "/services/t/example.com/Orders",
+    "/carbonara",
+    "/api/carbon",
+    "/orders/carbon",
+    "/favicon.ico",
+];
 
 #[test]
 fn the_documentation_names_every_key_with_its_default() {
@@ -534,8 +652,8 @@ eject = { failures = 0 }
 [pool.tls]
 verify = "pin"
 pins = [
-  "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
-  "sha256:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=",
+  "sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad",
+  "sha256:ungWv48Bz+pBQUDeXa4iI7ADYaOWF3qctBD/YfIAFa0=",
 ]
 server-name = "localhost"
 [pool.health]

@@ -23,6 +23,27 @@ pub(super) fn bind(text: &str) -> Result<SocketAddr, Wrong> {
 
 // nginx takes `80`, `*:80` and host names.
 fn bind_advice(text: &str) -> String {
+    if let Some((address, flags)) = text.trim().split_once(char::is_whitespace) {
+        return format!("{}{}", bind_advice_of_one(address), instead_of(flags));
+    }
+    bind_advice_of_one(text)
+}
+
+/// What stands behind the address in nginx, and where it is said here.
+fn instead_of(flags: &str) -> String {
+    let known = flags.split_whitespace().filter_map(|flag| match flag {
+        "ssl" => Some(", and tls = {} for ssl"),
+        "http2" => Some(", and http2 = true beside tls for http2"),
+        "default" | "default_server" => Some(", and default = true at a site for default_server"),
+        _ => None,
+    });
+    known.collect()
+}
+
+fn bind_advice_of_one(text: &str) -> String {
+    if text.parse::<SocketAddr>().is_ok_and(|address| address.port() > 0) {
+        return format!("write \"{text}\"");
+    }
     if let Some((address, port)) = port_without_brackets(text) {
         return format!("write \"[{address}]:{port}\": an IPv6 address stands in brackets");
     }
@@ -138,6 +159,9 @@ mod tests {
             ("10.0.0.1:0", "port 0"),
             ("10.0.0.1:65536", "write"),
             ("", "write"),
+            ("443 ssl", "write \"0.0.0.0:443\" for all of IPv4, \"[::]:443\" for all of IPv6, and tls = {} for ssl"),
+            ("10.0.0.1:443 ssl http2", "write \"10.0.0.1:443\", and tls = {} for ssl, and http2 = true beside tls"),
+            ("80 default_server", ", and default = true at a site"),
         ] {
             assert!(bind(bad).unwrap_err().advice.contains(advice), "{bad}: {:?}", bind(bad));
         }

@@ -90,7 +90,7 @@ fn added(name: &Text<'_>) -> Option<Arc<str>> {
 }
 
 /// A value to send. Who comes from nginx writes its variables, which would go out as text.
-fn written(text: &str) -> Result<Arc<str>, Wrong> {
+pub(super) fn written(text: &str) -> Result<Arc<str>, Wrong> {
     let Some(name) = words::variable(text) else { return field_value(text) };
     let advice = match name.trim_matches(['$', '{', '}']) {
         "remote_addr" | "realip_remote_addr" | "proxy_add_x_forwarded_for" | "scheme" | "server_port" => TOLD,
@@ -117,6 +117,10 @@ fn changeable(text: &str, way: Way) -> Result<Arc<str>, Wrong> {
     let lower = text.to_ascii_lowercase();
     if OF_THE_CONNECTION.contains(&lower.as_str()) {
         return Err(Wrong::new(format!("{} belongs to the connection, Weir writes it", quoted(text)), "leave it out"));
+    }
+    if lower == "expect" {
+        let what = format!("{} is settled between the client, Weir and the node", quoted(text));
+        return Err(Wrong::new(what, "leave it out; with buffer-request of the pool the node hears nothing of it"));
     }
     if way == Way::Up && (lower.starts_with("x-forwarded-") || lower == "x-real-ip") {
         let what = format!("{} tells the node about the client, Weir writes it", quoted(text));
@@ -194,6 +198,7 @@ mod tests {
             ("CONNECTION", false, false),
             ("X-Forwarded-For", false, true),
             ("X-Real-IP", false, true),
+            ("Expect", false, false),
             ("x-forwarded-anything", false, true),
             ("two words", false, false),
             ("a:b", false, false),

@@ -110,6 +110,11 @@ fn advice(text: &str) -> String {
     {
         return format!("hosts are written without a port: \"{host}\"");
     }
+    let each: Vec<&str> = text.split([' ', ',', '\t']).filter(|part| !part.is_empty()).collect();
+    if each.len() > 1 && each.iter().all(|part| pattern(part).is_ok()) {
+        let each: Vec<String> = each.iter().take(5).map(|part| format!("{part:?}")).collect();
+        return format!("each name has quotes of its own: {}", each.join(", "));
+    }
     match text {
         "*" | "_" | "" => "for whatever no other site takes, write default = true".to_owned(),
         _ if bare != text && pattern(bare).is_ok() => format!("write \"{bare}\""),
@@ -169,6 +174,8 @@ mod tests {
             ("_", "default = true"),
             ("~^www", "regular expressions"),
             ("bücher.de", "xn--"),
+            ("a.com b.com", "\"a.com\", \"b.com\""),
+            ("a.com, *.b.com", "\"a.com\", \"*.b.com\""),
         ] {
             let said = pattern(text).unwrap_err().advice;
             assert!(said.contains(advice), "{text}: {said}");

@@ -11,6 +11,7 @@ use super::errors::Place;
 use super::hosts;
 use super::model::{Admin, Listener, ListenerTls, TlsVersion};
 use super::section::Section;
+use super::value::Text;
 
 /// Binds that are taken, to find the second one.
 #[derive(Default)]
@@ -32,10 +33,14 @@ pub(super) fn read_admin(main: &Section<'_>, binds: &mut Binds) -> Admin {
     let written = main.section("admin", "admin");
     let bind = written.as_ref().and_then(|admin| admin.parsed("bind", addresses::bind)).unwrap_or(ADMIN);
     let at = written.as_ref().map_or_else(|| main.whole(), |admin| admin.place_of("bind"));
+    if bind.ip().is_unspecified() {
+        let what = format!("[admin] has no password, and {bind} is reached from every network");
+        main.problems.warning(at.clone(), what, "write \"127.0.0.1:9180\", or the address of a network of your own");
+    }
     binds.admin = Some(bind);
     binds.taken.insert(bind, (ADMIN_NAME.to_owned(), at.clone()));
     let hosts = written.as_ref().and_then(|admin| admin.texts("hosts")).unwrap_or_default();
-    let hosts = hosts.iter().filter_map(|text| text.parsed(hosts::name)).collect();
+    let hosts = hosts.iter().filter_map(|text| text.parsed(hosts::authority)).collect();
     Admin { bind, hosts, at }
 }
 
@@ -87,7 +92,16 @@ fn per_client(section: &Section<'_>) -> Option<u32> {
 
 fn trusted_proxies(section: &Section<'_>) -> Option<Vec<IpNet>> {
     let written = section.texts("trusted-proxies")?;
-    Some(written.iter().filter_map(|text| text.parsed(addresses::network)).collect())
+    let network = |text: &Text<'_>| {
+        let network = text.parsed(addresses::network)?;
+        if network.prefix_len() == 0 {
+            let what = format!("trusted-proxies: {network} believes everybody, who may then pass for any other client");
+            let advice = "name the proxies in front; allow-from, rate and sticky sessions go by what they say";
+            section.problems.warning(text.at.clone(), what, advice);
+        }
+        Some(network)
+    };
+    Some(written.iter().filter_map(network).collect())
 }
 
 fn warn_of_tls_keys(section: &Section<'_>) {

@@ -27,6 +27,9 @@ pub(super) fn in_a_request(text: &str) -> Result<Arc<str>, Wrong> {
 pub(super) fn compared(text: &str) -> Result<Arc<str>, Wrong> {
     let wrong = |advice: &str| Err(Wrong::new(format!("{} matches no path", quoted(text)), advice));
     let dots = |text: &str| text.split('/').any(|segment| matches!(segment, "." | ".."));
+    if let Some(ours) = of_nginx(text) {
+        return wrong(&format!("write {ours}"));
+    }
     match text {
         "*" | "/*" => wrong("write prefix = \"/\", or no path at all: that is every one"),
         _ if text.contains('*') => wrong(STAR),
@@ -44,6 +47,36 @@ pub(super) fn compared(text: &str) -> Result<Arc<str>, Wrong> {
 
 const STAR: &str =
     "a star stands for itself: prefix = \"/carbon\" takes all below it as well, and regex = '^/a/.*/b$' says more";
+
+/// What a location of nginx is here: its modifier would be part of what is compared, which nothing is like.
+fn of_nginx(text: &str) -> Option<String> {
+    let (key, rest, flags) = if let Some(rest) = text.strip_prefix("~*") {
+        ("regex", rest, "(?i)")
+    } else if let Some(rest) = text.strip_prefix('~').filter(|rest| rest.starts_with([' ', '^'])) {
+        ("regex", rest, "")
+    } else if let Some(rest) = text.strip_prefix("^~") {
+        ("prefix", rest, "")
+    } else if let Some(rest) = text.strip_prefix("= ") {
+        ("path", rest, "")
+    } else {
+        return None;
+    };
+    let quote = if key == "regex" { '\'' } else { '"' };
+    Some(format!("{key} = {quote}{flags}{}{quote}", rest.trim()))
+}
+
+/// What of an expression no path can be like, though it can be found in one that is encoded twice.
+pub(super) fn missed_by_paths(text: &str) -> Option<&'static str> {
+    let hex = |b: Option<&u8>| b.is_some_and(u8::is_ascii_hexdigit);
+    let escape = |at: usize| hex(text.as_bytes().get(at + 1)) && hex(text.as_bytes().get(at + 2));
+    if text.contains(r"\?") || text.contains("[?") {
+        Some("the query is no part of the path: target compares both")
+    } else if text.match_indices('%').any(|(at, _)| escape(at)) {
+        Some("paths are compared decoded: write the character itself")
+    } else {
+        None
+    }
+}
 
 /// Whether a path is like this for certain; both as they are compared.
 pub(super) fn takes(pattern: &PathPattern, path: &str) -> bool {
@@ -63,6 +96,13 @@ pub(super) fn regex(text: &str) -> Result<Regex, Wrong> {
     if text.is_empty() {
         return Err(Wrong::new("the expression is empty, every path matches it", "leave it out"));
     }
+    if let Some(ours) = of_nginx(text) {
+        return Err(Wrong::new(format!("{} is written as nginx has it", quoted(text)), format!("write {ours}")));
+    }
+    if begins_without_slash(text) {
+        let what = format!("{} matches no path", quoted(text));
+        return Err(Wrong::new(what, format!("paths begin with a slash: write '{}'", text.replacen('^', "^/", 1))));
+    }
     RegexBuilder::new(text).unicode(false).dot_matches_new_line(true).size_limit(LARGEST).build().map_err(|error| {
         match error {
             regex::Error::CompiledTooBig(_) => Wrong::new(
@@ -75,6 +115,14 @@ pub(super) fn regex(text: &str) -> Result<Regex, Wrong> {
             ),
         }
     })
+}
+
+/// `^services`, as in frameworks whose paths have no slash in front. One of several alternatives may be right.
+fn begins_without_slash(text: &str) -> bool {
+    let bare = text.strip_prefix("(?i)").unwrap_or(text);
+    !text.contains('|')
+        && bare.strip_prefix('^').is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_alphanumeric()))
+        && !bare.get(2..).is_some_and(|rest| rest.starts_with(['?', '*', '{']))
 }
 
 /// Several of these as one, which tells whether any is found. None where that becomes too large.
@@ -134,6 +182,27 @@ mod tests {
             "/a/*",
         ] {
             assert!(compared(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn what_comes_from_nginx_is_told_as_it_is_written_here() {
+        for (text, ours) in [
+            ("~ ^/x", "regex = '^/x'"),
+            ("~^/x", "regex = '^/x'"),
+            ("~* \\.wsdl$", "regex = '(?i)\\.wsdl$'"),
+            ("~*^/x", "regex = '(?i)^/x'"),
+            ("^~ /x", "prefix = \"/x\""),
+            ("= /x", "path = \"/x\""),
+        ] {
+            assert_eq!(compared(text).unwrap_err().advice, format!("write {ours}"), "{text}");
+            assert_eq!(regex(text).unwrap_err().advice, format!("write {ours}"), "{text}");
+        }
+        for (text, right) in [("^services/", "'^/services/'"), ("(?i)^x", "'(?i)^/x'")] {
+            assert!(regex(text).unwrap_err().advice.contains(right), "{text}");
+        }
+        for good in ["~[a-z]+/", "^.x", "^x?/y", "^/x|^y", "^[/]x", "=/x", "^/x"] {
+            assert!(regex(good).is_ok(), "{good}");
         }
     }
 

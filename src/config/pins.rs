@@ -12,9 +12,19 @@ pub(super) fn pin(text: &str) -> Result<[u8; 32], Wrong> {
     let pin = hexadecimal(digest)
         .or_else(|| base64(digest))
         .ok_or_else(|| wrong("is not sha256: and 64 hexadecimal digits, or base64 of 32 bytes"))?;
-    // With it every probe of the port alone would pass, and every request would be answered 502.
-    if pin == [0; 32] { Err(wrong("is the example of conf/weir.toml, and no node's")) } else { Ok(pin) }
+    // With these every probe of the port alone would pass, and every request would be answered 502.
+    match pin {
+        _ if pin == [0; 32] => Err(wrong("is the example of conf/weir.toml, and no node's")),
+        OF_NOTHING => Err(wrong("is the digest of nothing: what was hashed was empty")),
+        _ => Ok(pin),
+    }
 }
+
+/// SHA-256 of no bytes: many an example, and what a pipe that failed before the hash prints.
+const OF_NOTHING: [u8; 32] = [
+    0xe3, 0xb0, 0xc4, 0x42, 0x98, 0xfc, 0x1c, 0x14, 0x9a, 0xfb, 0xf4, 0xc8, 0x99, 0x6f, 0xb9, 0x24, 0x27, 0xae, 0x41,
+    0xe4, 0x64, 0x9b, 0x93, 0x4c, 0xa4, 0x95, 0x99, 0x1b, 0x78, 0x52, 0xb8, 0x55,
+];
 
 fn hexadecimal(text: &str) -> Option<[u8; 32]> {
     let digits: Option<Vec<u8>> =
@@ -47,13 +57,14 @@ fn base64(text: &str) -> Option<[u8; 32]> {
 mod tests {
     use super::*;
 
-    const HEX: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
-    const BASE64: &str = "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=";
+    // FIPS 180-2, appendix B.1
+    const HEX: &str = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+    const BASE64: &str = "ungWv48Bz+pBQUDeXa4iI7ADYaOWF3qctBD/YfIAFa0=";
 
     #[test]
     fn both_spellings_are_the_same_pin() {
         let expected = pin(&format!("sha256:{HEX}")).unwrap();
-        assert_eq!(expected[..3], [0xe3, 0xb0, 0xc4]);
+        assert_eq!(expected[..3], [0xba, 0x78, 0x16]);
         let colons = HEX
             .as_bytes()
             .chunks(2)
@@ -76,7 +87,9 @@ mod tests {
             &format!("sha256:{HEX}00"),
             "sha256:…",
             "sha256//47DEQ",
-            &format!("sha256:{}", BASE64.replace("FU=", "FV=")),
+            &format!("sha256:{}", BASE64.replace("a0=", "a1=")),
+            "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+            "sha256:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=",
         ] {
             assert!(pin(bad).is_err(), "{bad}");
         }

@@ -22,12 +22,16 @@ pub(super) fn read(section: &Section<'_>, members: &[Member], nodes: &Nodes<'_>)
     if let Some(written) = section.texts("retry-on") {
         conditions(section, &written, &mut retry);
     }
-    let why = match tries {
-        1 => "with tries = 1: no other node is ever tried",
-        _ if most == 1 && !members.is_empty() => "in a pool of one node: there is no other to try",
-        _ => return retry,
-    };
-    section.no_effect(&["retry-time", "retry-budget", "retry-on"], why, "leave it out");
+    const KEYS: [&str; 3] = ["retry-time", "retry-budget", "retry-on"];
+    if tries == 1 {
+        section.no_effect(&KEYS, "with tries = 1: no other node is ever tried", "leave it out");
+    } else if most == 1 && !members.is_empty() {
+        // No error: a node that is taken out for a while asks for no other change.
+        for key in KEYS.into_iter().filter(|key| section.has(key)) {
+            let what = format!("{key} has no effect in a pool of one node: there is no other to try");
+            section.problems.warning(section.place_of(key), what, "leave it out, or name another node");
+        }
+    }
     retry
 }
 

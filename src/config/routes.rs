@@ -83,6 +83,12 @@ fn path(section: &Section<'_>) -> Option<PathPattern> {
     let regex = section.parsed("regex", paths::regex).map(PathPattern::Regex);
     let target = section.parsed("target", paths::regex).map(PathPattern::Target);
     only_one(section, &PATHS, "a route compares the path in one way");
+    if let Some(PathPattern::Regex(regex)) = &regex
+        && let Some(advice) = paths::missed_by_paths(regex.as_str())
+    {
+        let what = format!("regex: {} is found in next to no path", quoted(regex.as_str()));
+        section.problems.warning(section.place_of("regex"), what, advice);
+    }
     exact.or(prefix).or(regex).or(target)
 }
 
@@ -160,21 +166,27 @@ fn action(section: &Section<'_>, origin: &Origin<'_>, pool: Option<usize>, aroun
     } else if let Some(answer) = answer {
         Action::Answer(answer)
     } else {
-        lead(section, other.or(pool))
+        lead(section, other.or(pool), around)
     }
 }
 
-fn lead(section: &Section<'_>, pool: Option<usize>) -> Action {
+fn lead(section: &Section<'_>, pool: Option<usize>, around: &Surroundings<'_>) -> Action {
     if pool.is_none() && !section.has("pool") {
         let what = "the route leads nowhere: neither it nor its site has a pool";
-        section.problems.error(section.at(), what, "write pool, redirect, answer or deny = true");
+        let pool = around.pools.first().map(|pool| format!("pool = {:?}, ", pool.name)).unwrap_or_default();
+        section.problems.error(section.at(), what, format!("write {pool}redirect, answer or deny = true"));
     }
     Action::Pool(pool.unwrap_or(0))
 }
 
 fn answer(section: &Section<'_>) -> FixedAnswer {
     let status = section.integer("status");
-    let body = section.text("body").map(|body| Arc::from(body.text)).unwrap_or_default();
+    let body: Arc<str> = section.text("body").map(|body| Arc::from(body.text)).unwrap_or_default();
+    // A page may mean its own dollar signs.
+    if let Some(name) = words::variable(&body) {
+        let what = format!("body: {name} is sent as it stands: there are no variables");
+        section.problems.warning(section.place_of("body"), what, "write the text itself");
+    }
     // RFC 9110 sections 15.3.5, 15.3.6 and 15.4.5.
     if matches!(status, 204 | 205 | 304) {
         section.no_effect(
@@ -186,7 +198,7 @@ fn answer(section: &Section<'_>) -> FixedAnswer {
     FixedAnswer {
         status,
         content_type: section
-            .parsed("content-type", edits::field_value)
+            .parsed("content-type", edits::written)
             .unwrap_or_else(|| "text/plain; charset=utf-8".into()),
         body,
     }

@@ -262,17 +262,26 @@ impl<'a> Section<'a> {
 impl<'a> Value<'a> {
     pub(super) fn section(&self, name: &'static str) -> Option<Section<'a>> {
         let DeValue::Table(table) = self.value else {
-            return self.wrong_type(
-                "a table",
-                &format!("write {} = {{ … }} or a table of its own: {}", self.key, reference::heading(name)),
-            );
+            let advice = match name {
+                // Sites and routes have them: a table's head would say whose it is.
+                "site.request-headers" | "site.response-headers" => {
+                    format!("write {} = {{ set = {{ \"X-Tenant\" = \"gold\" }} }}", self.key)
+                }
+                "site.rate" => "write rate = { requests = 100 }".to_owned(),
+                _ => format!("write {} = {{ … }} or a table of its own: {}", self.key, reference::heading(name)),
+            };
+            return self.wrong_type("a table", &advice);
         };
         Some(Section::new(name, table, self.at.span.clone(), (self.source, self.problems)))
     }
 
     pub(super) fn sections(&self, name: &'static str) -> Vec<Section<'a>> {
         match self.value {
-            DeValue::Array(items) => items.iter().filter_map(|item| self.item(item).section(name)).collect(),
+            DeValue::Array(items) => items.iter().filter_map(|item| self.item(item).element(name)).collect(),
+            DeValue::Table(_) if self.is_inline() => {
+                self.refuse("one table stands where a list of tables belongs", &self.as_list(name));
+                Vec::new()
+            }
             DeValue::Table(_) => {
                 self.refuse(
                     "one table stands where a list of tables belongs",
@@ -281,10 +290,32 @@ impl<'a> Value<'a> {
                 self.section(name).into_iter().collect()
             }
             _ => {
-                self.wrong_type::<()>("a list of tables", "");
+                self.wrong_type::<()>("a list of tables", &self.as_list(name));
                 Vec::new()
             }
         }
+    }
+
+    /// One of a list of tables.
+    fn element(&self, name: &'static str) -> Option<Section<'a>> {
+        match self.value {
+            DeValue::Table(_) => self.section(name),
+            _ => self.wrong_type("a list of tables", &self.as_list(name)),
+        }
+    }
+
+    fn as_list(&self, name: &str) -> String {
+        let table = match name {
+            "site.route.headers" => "name = \"X-Tenant\", value = \"gold\"",
+            "pool.health.probes" => "kind = \"tcp\"",
+            "pool.redirects" => "from = \"http://localhost:8280/\", to = \"https://esb.wso2.com/\"",
+            _ => return format!("write [[{name}]], with two brackets, for each"),
+        };
+        format!("write {} = [{{ {table} }}]", self.key)
+    }
+
+    fn is_inline(&self) -> bool {
+        self.source.text.get(self.at.span.clone()).is_some_and(|text| text.starts_with('{'))
     }
 }
 
@@ -375,7 +406,6 @@ fn example(key: &Key) -> &'static str {
         ("site.rate", "requests") => "100",
         ("site.route.headers", "name") => "\"X-Tenant\"",
         ("site", "listener") => "\"http\"",
-        ("site", "pool") => "\"web\"",
         ("site.certificate", "chain") => "\"../certs/site.crt\"",
         ("site.certificate", "key") => "\"../certs/site.key\"",
         (_, "name") => "\"a-name\"",

@@ -79,8 +79,10 @@ pub(super) fn read(section: &Section<'_>, name: Arc<str>, around: &Surroundings<
         routes::Surroundings { listeners: around.listeners, pools: around.pools, pool_names: around.pool_names };
     site.routes = routes::read(section, &site, &of_routes);
     // Who only redirects asks no node.
-    if !site.routes.iter().any(covered::takes_all) {
-        section.required("pool");
+    if !section.has("pool") && !site.routes.iter().any(covered::takes_all) {
+        let pool = around.pools.first().map(|pool| format!("pool = {:?}, or ", pool.name)).unwrap_or_default();
+        let advice = format!("write {pool}a last route without conditions that redirects, answers or denies");
+        section.problems.error(section.at(), "[[site]] has no pool", advice);
     }
     site
 }

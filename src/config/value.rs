@@ -124,14 +124,21 @@ impl<'a> Value<'a> {
     pub(super) fn items(&self, wanted: &str) -> Option<Vec<Self>> {
         match self.value {
             DeValue::Array(items) => Some(items.iter().map(|item| self.item(item)).collect()),
-            DeValue::String(text) => self.wrong_type(wanted, &format!("write {} = [{}]", self.key, in_quotes(text))),
+            DeValue::String(text) => {
+                // File names may have blanks; names, addresses and codes have none.
+                let parts = in_quotes(text, self.key != "include");
+                self.wrong_type(wanted, &format!("write {} = [{parts}]", self.key))
+            }
             _ => self.wrong_type(wanted, ""),
         }
     }
 
     /// A table's names and texts, in the order of the names; a value that is no text is reported and left out.
     pub(super) fn pairs(&self) -> Option<Vec<(Text<'a>, Text<'a>)>> {
-        let DeValue::Table(table) = self.value else { return self.wrong_type("a table of names and values", "") };
+        let DeValue::Table(table) = self.value else {
+            let advice = format!("write {} = {{ \"X-Tenant\" = \"gold\" }}", self.key);
+            return self.wrong_type("a table of names and values", &advice);
+        };
         let pair = |name: &'a Spanned<DeString<'a>>, value| {
             let at = self.source.place(name.span());
             let name = Text { key: self.key, text: name.get_ref().as_ref(), at, problems: self.problems };
@@ -183,9 +190,10 @@ impl<'a> Value<'a> {
     }
 }
 
-/// `a, b` is meant as two.
-fn in_quotes(list: &str) -> String {
-    let parts = list.split(',').map(str::trim).filter(|part| !part.is_empty());
+/// `a, b` is meant as two, and so is `a b` where no blanks stand within one.
+fn in_quotes(list: &str, at_blanks: bool) -> String {
+    let ends = |c: char| c == ',' || (at_blanks && c.is_whitespace());
+    let parts = list.split(ends).map(str::trim).filter(|part| !part.is_empty());
     let mut parts: Vec<String> = parts.take(5).map(quoted).collect();
     if parts.is_empty() {
         parts.push(quoted(list));
