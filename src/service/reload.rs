@@ -273,6 +273,7 @@ impl Reloader {
         drop(done);
         // It "fails" when the last thread has dropped its sender, which is what is waited for.
         let _ = followed.recv_timeout(FOLLOWED_WITHIN);
+        generation.snapshot.narrow();
         generation.tell_states();
         // What an operator said while the generation was built went to the one before.
         operators::apply(&self.shared, &generation);

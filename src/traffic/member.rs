@@ -128,6 +128,11 @@ impl Load {
         self.most.store(most.unwrap_or(u32::MAX), Relaxed);
     }
 
+    /// The same, where that is more than it may now.
+    pub(super) fn raise_most(&self, most: Option<u32>) {
+        self.most.fetch_max(most.unwrap_or(u32::MAX), Relaxed);
+    }
+
     /// Its pool has it no longer.
     pub(super) fn retire(&self) {
         self.retired.store(true, Relaxed);

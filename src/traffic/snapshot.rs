@@ -145,6 +145,15 @@ impl Snapshot {
         numbers
     }
 
+    /// Narrower bounds hold from now on: to be called when no request decides by the generation before any more. Places and
+    /// queues are shared with that, and it may have no queue for those whom a bound of this one keeps out, or none any more.
+    pub fn narrow(&self) {
+        for pool in &self.pools {
+            pool.waiting.resize(queue_size(&pool.settings));
+            pool.members.iter().for_each(|member| member.load.set_most(member.most));
+        }
+    }
+
     /// The pool of that name.
     pub fn pool(&self, name: &str) -> Option<&Pool> {
         self.pools.iter().find(|pool| &**pool.name() == name)
@@ -265,7 +274,10 @@ fn build_member(
         Some(known) => Arc::clone(&known.load),
         None => Arc::new(moved().map_or_else(Load::default, |before| Load::moved_from(&before.load))),
     };
-    load.set_most(member.max_requests);
+    match known {
+        Some(_) => load.raise_most(member.max_requests),
+        None => load.set_most(member.max_requests),
+    }
     // The process has just begun, or the node is new here. Without a slow start nothing would end one that was under way.
     if known.is_none() || member.slow_start.is_zero() {
         load.start_slowly(member.slow_start);
@@ -348,11 +360,15 @@ fn keep_company(pools: &mut [Pool], making: &mut Making) {
 /// Why.
 const JOINED: &str = "a reload has it do as in the pool that it is active with";
 
+fn queue_size(settings: &config::Pool) -> usize {
+    settings.queue.map_or(0, |queue| queue.size as usize)
+}
+
 fn waiting(settings: &config::Pool, before: Option<&Pool>) -> Arc<Waiting> {
-    let size = settings.queue.map_or(0, |queue| queue.size as usize);
+    let size = queue_size(settings);
     match before {
         Some(before) => {
-            before.waiting.resize(size);
+            before.waiting.resize(size.max(queue_size(&before.settings)));
             Arc::clone(&before.waiting)
         }
         None => Arc::new(Waiting::new(size)),

@@ -105,6 +105,33 @@ fn a_place_that_nobody_could_use_is_free_and_calls_nobody() {
     assert_eq!(called.load(Ordering::Relaxed), 1, "the next turn does");
 }
 
+/// What a request gets that comes while this generation runs.
+fn asks(snapshot: &Snapshot) -> Choice {
+    let ask = Ask::default();
+    let wish =
+        Wish { bound: None, returns: false, prefers: None, tried: &Tried::default(), failure: None, ask, now: at(1) };
+    snapshot.pools[0].choose(&wish, Meant::Asked)
+}
+
+#[test]
+fn a_reload_that_brings_a_bound_and_its_queue_refuses_nobody_who_knows_of_no_queue() {
+    let before = follow(None, 1, |_| {});
+    let _held = [take(&before, 0), take(&before, 0)];
+    let after = follow(Some(&before), 1, one_place_each);
+    assert!(matches!(asks(&before), Choice::Node(_)), "it has nowhere to wait");
+    after.narrow();
+    assert!(matches!(asks(&after), Choice::Full(_)));
+}
+
+#[test]
+fn a_reload_that_takes_the_queue_away_refuses_nobody_who_is_about_to_wait() {
+    let before = follow(None, 1, one_place_each);
+    let after = follow(Some(&before), 1, |_| {});
+    waiter(&before);
+    after.narrow();
+    assert!(after.pools[0].waiting.join(Wants::ANY, Box::new(drop)).is_err());
+}
+
 #[test]
 fn a_reload_that_makes_the_table_of_sessions_smaller_is_followed_at_once() {
     let learns = |most: usize| {

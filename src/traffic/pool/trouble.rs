@@ -305,6 +305,7 @@ fn fewer_places_hold_for_requests_of_before_as_well() {
     let before = follow(None, 1, few(3));
     let running: Vec<_> = (0..3).map(|_| go(&before.pools[0], None, at(1)).ok().unwrap()).collect();
     let after = follow(Some(&before), 1, few(1));
+    after.narrow();
     let served = Arc::new(AtomicUsize::new(0));
     for _ in 0..2 {
         let served = Arc::clone(&served);
