@@ -40,6 +40,10 @@ impl Trip<'_> {
     /// Picks the node for the next try: the session's own where it may be used, else by the pool's method. Where
     /// every node is full, waits in the pool's queue.
     pub(crate) async fn pick(&mut self, upload: &mut Upload<'_, '_>) -> Result<Attempt, Refusal> {
+        // It may have been a while since its head came: what a reload took away meanwhile may be gone by now.
+        if self.tries.count > 0 || !self.delayed.is_zero() || upload.was_read_first() {
+            self.follow_pool();
+        }
         let mut standing = None;
         let chosen = loop {
             match self.choose(Meant::Yes) {

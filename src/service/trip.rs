@@ -64,7 +64,7 @@ pub(crate) struct Trip<'r> {
 pub(super) enum Ground {
     /// The one it began with.
     Own(Rc<Place>),
-    /// A newer one: while it waited for a node came a reload, or a node's name moved.
+    /// A newer one: while it waited came a reload, or a node's name moved.
     Newer(Arc<Generation>),
 }
 
@@ -107,8 +107,8 @@ impl SessionWord {
 }
 
 impl<'r> Trip<'r> {
-    /// A request whose head was just read; it sees one generation from here to its end. Only where it waits for a node
-    /// does it follow its pool into the next one.
+    /// A request whose head was just read; it sees one generation from here to its end. Only where it waits, or a
+    /// node failed it, does it follow its pool into the next one.
     pub(crate) fn begin(connection: &'r Connection, head: &'r RequestHead) -> Self {
         let place = connection.place();
         Self {

@@ -266,6 +266,11 @@ impl<'u, 'c> Upload<'u, 'c> {
         self.can_repeat()
     }
 
+    /// Whether more of the body had to be waited for before a node was thought of.
+    pub(crate) fn was_read_first(&self) -> bool {
+        !self.kept.is_empty()
+    }
+
     /// Whether nothing is left to send.
     pub(crate) fn is_complete(&self) -> bool {
         self.finished

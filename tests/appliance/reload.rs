@@ -138,6 +138,64 @@ fn what_runs_on_a_removed_listener_finishes() {
     assert!(slow.is_closed());
 }
 
+/// From here on these are the pool's nodes.
+fn nodes_are(weir: &mut Appliance, nodes: std::ops::RangeInclusive<usize>) {
+    let items: Vec<_> = nodes.map(|number| format!("{{ node = \"n{number}\" }}")).collect();
+    let list = format!("nodes = [{}]", items.join(", "));
+    let edited = |line: &str| if line.starts_with("nodes = [") { list.clone() } else { line.to_owned() };
+    weir.edit(|text| text.lines().map(edited).collect::<Vec<_>>().join("\n"));
+    weir.reload();
+}
+
+#[test]
+fn who_was_delayed_by_rate_while_a_reload_replaced_the_node_is_served_by_the_new_one() {
+    let nodes = [Origin::named("old"), Origin::named("new")];
+    let rate = "rate = { requests = 1, per = \"2s\", burst = 3, excess = \"delay\" }";
+    let mut weir = Plan::before(&[&nodes[0], &nodes[1]]).site(rate).start();
+    nodes_are(&mut weir, 1..=1);
+    assert_eq!(weir.get("/first").text(), "old /first");
+    let mut delayed = weir.client();
+    delayed.send("GET /delayed HTTP/1.1\r\nHost: esb.test\r\n\r\n");
+    assert!(delayed.stays_silent(Duration::from_millis(100)));
+    nodes_are(&mut weir, 2..=2);
+    nodes[0].stop();
+    assert_eq!(delayed.answer().expect("an answer").text(), "new /delayed");
+}
+
+#[test]
+fn whose_body_was_awaited_while_a_reload_replaced_the_node_is_served_by_the_new_one() {
+    let nodes = [Origin::named("old"), Origin::named("new")];
+    let mut weir = Plan::before(&[&nodes[0], &nodes[1]]).pool("buffer-request = \"64KiB\"").start();
+    nodes_are(&mut weir, 1..=1);
+    let mut slow = weir.client();
+    slow.send("POST /up HTTP/1.1\r\nHost: esb.test\r\nExpect: 100-continue\r\nContent-Length: 8\r\n\r\n");
+    assert!(slow.head().expect("Weir reads its body").starts_with("HTTP/1.1 100"));
+    nodes_are(&mut weir, 2..=2);
+    nodes[0].stop();
+    slow.send("halfrest");
+    assert_eq!(slow.answer().expect("an answer").text(), "new /up");
+    assert_eq!(nodes[1].last().body(), b"halfrest");
+}
+
+#[test]
+fn whom_a_node_failed_after_a_reload_replaced_all_is_served_by_a_new_one() {
+    let gate = Gate::shut();
+    let failing = || {
+        let opened = gate.clone();
+        Origin::speaking(move |_| assert!(opened.pass()))
+    };
+    let nodes = [failing(), failing(), Origin::named("new")];
+    let mut weir = Plan::before(&[&nodes[0], &nodes[1], &nodes[2]]).start();
+    nodes_are(&mut weir, 1..=2);
+    let mut client = weir.client();
+    client.send(GET);
+    eventually("a node has it", || nodes[0].count() + nodes[1].count() == 1);
+    nodes_are(&mut weir, 3..=3);
+    nodes[..2].iter().for_each(Origin::stop);
+    assert_eq!(client.answer().expect("an answer").text(), "new /load");
+    gate.open();
+}
+
 #[test]
 fn a_new_certificate_is_shown_from_the_next_handshake_on() {
     let (_origin, _gate, mut weir) = world();
