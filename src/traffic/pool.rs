@@ -285,10 +285,12 @@ impl Pool {
 
     /// Beyond the most that may be active, a standby only helps requests out that failed elsewhere.
     fn opens(&self, tier: Tier, unprobed: bool, wish: &Wish<'_>) -> bool {
-        let a_standby = || !wish.tried.is_empty() || self.may_activate(unprobed, wish.now);
+        // Without `active` nobody stands by, unless a reload that brings it is being built at this moment.
+        let is_new = self.settings.active.is_none();
+        let a_standby = || is_new || !wish.tried.is_empty() || self.may_activate(unprobed, wish.now);
         match tier {
             Tier::Active | Tier::Hopeful => true,
-            Tier::Standby => self.settings.active.is_some() && a_standby(),
+            Tier::Standby => a_standby(),
             Tier::Backup => self.settings.members.iter().any(|member| member.backup),
             Tier::Unprobed(Rank::Spare) => unprobed && a_standby(),
             Tier::Unprobed(_) => unprobed,

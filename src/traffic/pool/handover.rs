@@ -124,6 +124,21 @@ fn a_reload_that_brings_a_bound_and_its_queue_refuses_nobody_who_knows_of_no_que
 }
 
 #[test]
+fn a_reload_that_has_all_but_a_passive_node_stand_by_refuses_nobody() {
+    let before = follow(None, 2, |_| {});
+    before.pools[0].failed(0, Fault::Refused, at(1), at(1));
+    let active = config::ActiveNodes {
+        start: 1,
+        max: 2,
+        in_flight_per_node: 100,
+        above_for: Duration::from_secs(30),
+        cool_down: Duration::from_secs(60),
+    };
+    let _after = follow(Some(&before), 2, |settings| settings.active = Some(active));
+    assert!(matches!(asks(&before), Choice::Node(Chosen { member: 1, why: Why::Balanced, .. })));
+}
+
+#[test]
 fn a_reload_that_takes_the_queue_away_refuses_nobody_who_is_about_to_wait() {
     let before = follow(None, 1, one_place_each);
     let after = follow(Some(&before), 1, |_| {});
