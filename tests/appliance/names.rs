@@ -50,11 +50,12 @@ fn naming(name: &'static str) -> impl Fn(&mut Talk) + Send + Sync + 'static {
     }
 }
 
-/// The nodes' names, as the appliance tells them.
+/// The names of the nodes that the pool has, as the appliance tells them.
 fn nodes(weir: &Appliance) -> Vec<String> {
     let text = weir.ask_admin("/api/nodes").text();
     let rows: Vec<serde_json::Value> = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"));
-    rows.iter().map(|row| row["node"].as_str().unwrap_or_default().to_owned()).collect()
+    let there = rows.iter().filter(|row| row["reason"] != "gone");
+    there.map(|row| row["node"].as_str().unwrap_or_default().to_owned()).collect()
 }
 
 fn told(weir: &Appliance, requests: usize) -> Vec<String> {
@@ -99,6 +100,7 @@ fn a_changed_answer_is_followed_and_running_requests_finish() {
     dns.says(Says::Addresses(vec![FIRST]));
     eventually("the second one leaves", || nodes(&weir) == ["workers@127.0.0.1"]);
     assert_eq!(told(&weir, 4), ["first"; 4]);
+    assert_eq!(weir.state("app", "workers@127.0.0.2"), "passive gone", "what runs there is shown");
     gate.open();
     assert_eq!(running.answer().expect("an answer").text(), "second", "what ran there finishes");
     assert_eq!(second.count(), 1);
