@@ -8,8 +8,9 @@ use super::generation::Generation;
 use super::moments;
 use super::state_dir::StateDir;
 use super::worker::Shared;
+use crate::config::{Address, Node};
 use crate::traffic::pool::Pool;
-use crate::traffic::sessions::file::{self, Stamp, Stored, Table};
+use crate::traffic::sessions::file::{self, Awaited, Before, File, Stamp, Stored, Table, Unreadable};
 use crate::traffic::sessions::{Restored, Sessions};
 use crate::traffic::tick::Tick;
 
@@ -75,53 +76,88 @@ fn dir(shared: &Shared) -> Option<&StateDir> {
     shared.state_dir.as_ref().filter(|_| shared.keeps_sessions)
 }
 
-/// Takes up the sessions that were kept; false where there are some that cannot be known.
-pub(crate) fn restore(dir: &StateDir, generation: &Generation, now: Tick) -> bool {
+/// Takes up the sessions that were kept, and tells what is to be kept on of them; `Err` where there are some that cannot be
+/// known.
+pub(crate) fn restore(dir: &StateDir, generation: &Generation) -> Result<Option<Before>, ()> {
     let bytes = match dir.read(FILE) {
         Ok(Some(bytes)) => bytes,
-        Ok(None) => return true,
+        Ok(None) => return Ok(None),
         // The next writing would replace what may be readable in a moment.
         Err(error) => {
             set_aside(dir, &format!("not readable ({error})"));
-            return false;
+            return Err(());
         }
     };
-    let file = match file::decode(&bytes) {
-        Ok(file) => file,
-        Err(why) => {
-            set_aside(dir, &why.to_string());
-            return false;
-        }
-    };
+    let file = file::decode(&bytes).map_err(|why| set_aside(dir, &why.to_string()))?;
     let downtime = file.downtime(&Stamp { moment: moments::now(), boot: &moments::boot() });
-    let (mut taken, mut over) = (0, 0);
-    for stored in &file.tables {
-        match take_up(stored, generation, downtime, now) {
-            Ok(restored) => (taken, over) = (taken + restored.taken, over + restored.over),
-            // They are whole; only nobody will ever ask for them.
-            Err(why) => {
-                log::error!("the kept sessions cannot be used: {why}; they are learned anew");
-                return false;
-            }
-        }
-    }
+    // They are whole; only nobody will ever ask for them.
+    let unusable = |why| log::error!("the kept sessions cannot be used: {why}; they are learned anew");
+    let Restored { taken, over } = take_up_all(&file, generation, downtime, Tick::START).map_err(unusable)?;
     let too_old = if over == 0 { String::new() } else { format!("; too old: {over}") };
     log::info!("{taken} sessions are known from before{too_old}");
-    true
+    Ok(awaits_names(generation).then_some(Before { bytes, downtime }))
 }
 
-fn take_up(
-    stored: &Stored<'_>,
+/// Takes up what was kept of the nodes that this generation is the first to know.
+pub(crate) fn take_up_more(shared: &Shared, generation: &Generation) {
+    let mut before = shared.before.lock();
+    let Some(kept) = &*before else { return };
+    let now = Tick::from_millis(shared.now());
+    if let Ok(Ok(Restored { taken: taken @ 1.., .. })) =
+        file::decode(&kept.bytes).map(|file| take_up_all(&file, generation, kept.downtime, now))
+    {
+        log::info!("{taken} more sessions are known from before: the names of their nodes have addresses now");
+    }
+    if !awaits_names(generation) {
+        *before = None;
+    }
+}
+
+/// Whether a node of a pool with a table has a name that nobody knows an address of.
+fn awaits_names(generation: &Generation) -> bool {
+    let config = &generation.snapshot.config;
+    let nowhere = |pool: &Pool, node: &Node| {
+        matches!(node.address, Address::Name(_)) && pool.members.iter().all(|member| *member.node != *node.name)
+    };
+    let mut pools = generation.snapshot.pools.iter().filter(|pool| pool.sessions.is_some());
+    pools.any(|pool| {
+        let mut nodes = pool.settings.members.iter().filter_map(|member| config.nodes.get(member.node));
+        nodes.any(|node| nowhere(pool, node))
+    })
+}
+
+fn take_up_all(
+    file: &File<'_>,
     generation: &Generation,
     downtime: Duration,
     now: Tick,
-) -> Result<Restored, file::Unreadable> {
+) -> Result<Restored, Unreadable> {
+    let age = downtime + now.since(Tick::START);
+    file.tables.iter().try_fold(Restored::default(), |all, stored| {
+        let Restored { taken, over } = take_up(stored, generation, age, now)?;
+        Ok(Restored { taken: all.taken + taken, over: all.over + over })
+    })
+}
+
+fn take_up(stored: &Stored<'_>, generation: &Generation, age: Duration, now: Tick) -> Result<Restored, Unreadable> {
     let pool = generation.snapshot.pool(stored.pool);
     let Some((pool, sessions)) = pool.and_then(|pool| Some((pool, pool.sessions.as_ref()?))) else {
         return Ok(Restored::default());
     };
-    let number = |label: &str| pool.members.iter().find(|member| &*member.label == label).map(|member| member.number);
-    stored.restore(sessions, number, downtime, now)
+    stored.restore(sessions, |label| number_of(pool, label), age, now)
+}
+
+fn number_of(pool: &Pool, label: &str) -> Option<u32> {
+    pool.members.iter().find(|member| &*member.label == label).map(|member| member.number)
+}
+
+/// What is written on of a table that was read: the sessions of nodes that are not known yet, until they are too old.
+fn awaited<'f>(stored: &'f Stored<'f>, generation: &Generation, age: Duration) -> Option<Awaited<'f>> {
+    let pool = generation.snapshot.pool(stored.pool)?;
+    let idle = pool.settings.sticky.as_ref()?.idle;
+    let unknown = |(_, label): &(u32, &&str)| number_of(pool, label).is_none();
+    let places: Vec<_> = (0..).zip(stored.nodes()).filter(unknown).map(|(place, _)| place).collect();
+    (age < idle && !places.is_empty()).then_some(Awaited { table: stored, places, age })
 }
 
 fn set_aside(dir: &StateDir, why: &str) {
@@ -138,11 +174,18 @@ pub(crate) fn save(shared: &Shared) {
     let kept: Vec<Kept<'_>> = generation.snapshot.pools.iter().filter_map(Kept::of).collect();
     let tables: Vec<Table<'_>> = kept.iter().map(Kept::table).collect();
     let (now, boot) = (Tick::from_millis(shared.now()), moments::boot());
+    let before = shared.before.lock().clone();
+    let file = before.as_ref().and_then(|before| Some((file::decode(&before.bytes).ok()?, before.downtime)));
+    let mut left = Vec::new();
+    if let Some((file, downtime)) = &file {
+        let age = *downtime + now.since(Tick::START);
+        left.extend(file.tables.iter().filter_map(|stored| awaited(stored, &generation, age)));
+    }
     let written = Stamp { moment: moments::now(), boot: &boot };
     // Who failed has told the journal, and is tried again.
     let _ = dir.write(FILE, |out| {
         tables.iter().for_each(|table| _ = table.sessions.take_news());
-        file::encode(out, &tables, now, &written)
+        file::encode(out, &tables, &left, now, &written)
     });
 }
 

@@ -12,6 +12,7 @@ use std::time::{Duration, SystemTime};
 use rustls::server::ProducesTickets;
 
 use super::generation::{Generation, Prepared};
+use super::keep;
 use super::listeners;
 use super::naming::{Moved, Naming};
 use super::operators;
@@ -245,6 +246,7 @@ impl Reloader {
     fn run(&mut self, generation: Arc<Generation>, sockets: Vec<(SocketAddr, Vec<TcpListener>)>) {
         // New nodes come under their words before a request sees them.
         operators::apply(&self.shared, &generation);
+        keep::take_up_more(&self.shared, &generation);
         self.bound = generation.snapshot.config.listeners.iter().map(|listener| listener.bind).collect();
         let before = self.shared.current.swap(Arc::clone(&generation));
         self.probing.follow(&self.shared, &generation);

@@ -97,7 +97,7 @@ struct Running {
 impl Running {
     fn start(path: &Path, config: &Config, mut first: First, observer: &Arc<Observer>) -> io::Result<Self> {
         let kept = first.state_dir.as_ref().filter(|_| first.keeps_sessions);
-        let knows_before = kept.is_some_and(|dir| keep::restore(dir, &first.generation, Tick::START));
+        let restored = kept.map_or(Err(()), |dir| keep::restore(dir, &first.generation));
         let shared = Arc::new(Shared {
             current: ArcSwap::new(Arc::clone(&first.generation)),
             observer: Arc::clone(observer),
@@ -109,7 +109,8 @@ impl Running {
             words: Mutex::new(std::mem::take(&mut first.words)),
             state_dir: first.state_dir.take(),
             keeps_sessions: first.keeps_sessions,
-            knows_before,
+            knows_before: restored.is_ok(),
+            before: Mutex::new(restored.ok().flatten().map(Arc::new)),
             left: Mutex::default(),
             beats: (0..config.threads).map(|_| AtomicU64::new(0)).collect(),
         });

@@ -25,6 +25,7 @@ use crate::observe::clock::{DateCache, HTTP_DATE};
 use crate::traffic::member::Waiting;
 use crate::traffic::operators::Words;
 use crate::traffic::plain_path::Room;
+use crate::traffic::sessions::file::Before;
 
 /// Shared by all threads.
 pub(crate) struct Shared {
@@ -40,6 +41,8 @@ pub(crate) struct Shared {
     pub(crate) keeps_sessions: bool,
     /// Whether it began with the sessions that there were before.
     pub(crate) knows_before: bool,
+    /// Sessions of before whose nodes are not known yet.
+    pub(crate) before: Mutex<Option<Arc<Before>>>,
     /// Generations before, that requests may still use.
     pub(crate) left: Mutex<Vec<Arc<Generation>>>,
     /// When the process began: what `now` counts from, in milliseconds.

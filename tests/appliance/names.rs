@@ -4,6 +4,7 @@ use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use crate::harness::{Answer, Appliance, Client, Dns, Gate, Origin, Pair, Plan, Says, Talk, eventually, ok, within};
+use crate::session_world;
 
 const FIRST: Ipv4Addr = Ipv4Addr::LOCALHOST;
 const SECOND: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
@@ -107,6 +108,34 @@ fn a_changed_answer_is_followed_and_running_requests_finish() {
     dns.says(Says::Addresses(vec![SECOND]));
     eventually("it is back, alone", || nodes(&weir) == ["workers@127.0.0.2"]);
     assert_eq!(told(&weir, 3), ["second"; 3]);
+}
+
+#[test]
+fn sessions_outlive_starts_at_which_the_names_of_their_nodes_lead_nowhere() {
+    let dns = one_and_two();
+    let first = Origin::answering(|seen| session_world::answer("first", seen));
+    let second = first.beside(SECOND, |talk| {
+        talk.body_length();
+        let answer = session_world::answer("second", &talk.seen());
+        talk.send(&answer);
+    });
+    let mut weir = plan(&dns, &first, session_world::LEARN).start();
+    let ids: Vec<String> = (0..8).map(|number| format!("KEPT{number}")).collect();
+    let homes: Vec<String> = ids.iter().map(|id| weir.get(&format!("/login/{id}")).text()).collect();
+    assert!(homes.iter().any(|home| home == "first") && homes.iter().any(|home| home == "second"), "{homes:?}");
+    dns.says(Says::Failure);
+    for _ in 0..2 {
+        assert_eq!(weir.stop(), Some(0));
+        weir.start_again();
+        assert_eq!(weir.get("/").status, 503);
+    }
+    dns.says(Says::Addresses(vec![FIRST, SECOND]));
+    eventually("both are known", || nodes(&weir) == ["workers@127.0.0.1", "workers@127.0.0.2"]);
+    let ask = |id| weir.client().ask(format!("GET / HTTP/1.1\r\nHost: esb.test\r\nCookie: JSESSIONID={id}\r\n\r\n"));
+    let served: Vec<String> = ids.iter().map(|id| ask(id).text()).collect();
+    assert_eq!(served, homes);
+    assert!(weir.journal().contains("8 more sessions are known from before"));
+    drop(second);
 }
 
 #[test]

@@ -64,8 +64,26 @@ impl Stamp<'_> {
     }
 }
 
-/// Writes all tables; returns how many sessions. `written` is now, by other clocks. `out` need not be buffered.
-pub fn encode(out: &mut dyn Write, tables: &[Table<'_>], now: Tick, written: &Stamp<'_>) -> io::Result<usize> {
+/// Sessions of an earlier file whose nodes are not known yet, to be written again.
+#[derive(Debug)]
+pub struct Awaited<'a> {
+    /// Their pool's table.
+    pub table: &'a Stored<'a>,
+    /// The places of those nodes among its names.
+    pub places: Vec<u32>,
+    /// How long ago that file was written.
+    pub age: Duration,
+}
+
+/// Writes all tables, and after them what is awaited still; returns how many sessions. `written` is now, by other clocks.
+/// `out` need not be buffered.
+pub fn encode(
+    out: &mut dyn Write,
+    tables: &[Table<'_>],
+    awaited: &[Awaited<'_>],
+    now: Tick,
+    written: &Stamp<'_>,
+) -> io::Result<usize> {
     let mut out = Checked { out, sum: checksum(), bytes: Vec::with_capacity(CHUNK * RECORD + 4) };
     out.bytes.extend_from_slice(MAGIC);
     out.bytes.extend_from_slice(&VERSION.to_le_bytes());
@@ -74,7 +92,10 @@ pub fn encode(out: &mut dyn Write, tables: &[Table<'_>], now: Tick, written: &St
     out.text(written.boot)?;
     let mut count = 0;
     for table in tables {
-        count += write_table(&mut out, table, now)?;
+        count += table.write(&mut out, now)?;
+    }
+    for table in awaited {
+        count += table.write(&mut out)?;
     }
     out.bytes.push(0);
     out.send()?;
@@ -105,6 +126,16 @@ impl fmt::Display for Unreadable {
 }
 
 impl std::error::Error for Unreadable {}
+
+/// A file from before the start, for as long as a name of a node has no address: whose sessions live there is known, but
+/// not where it is.
+#[derive(Debug)]
+pub struct Before {
+    /// All of it.
+    pub bytes: Vec<u8>,
+    /// How long ago it was written when Weir began.
+    pub downtime: Duration,
+}
 
 /// A file that was read. It borrows the bytes.
 #[derive(Debug)]
@@ -156,17 +187,28 @@ impl Stored<'_> {
             return Err(Unreadable::OtherSecret);
         }
         let numbers: Vec<_> = self.nodes.iter().map(|name| number_of(name)).collect();
-        let number = |place: u16| numbers.get(usize::from(place)).copied().flatten();
-        let downtime = u32::try_from(downtime.as_secs()).unwrap_or(u32::MAX);
-        let records = self.chunks.iter().flat_map(|chunk| chunk.chunks_exact(RECORD));
-        let saved = records.filter_map(|record| {
-            let mut record = Reader(record);
-            let key = SessionKey::from_bytes(record.array()?);
-            let (node, home) = (number(record.u16()?), number(record.u16()?));
-            let unused_seconds = record.u32()?.saturating_add(downtime);
-            Some(Saved { key, node: node?, home: home.or(node)?, unused_seconds })
+        let number = |place: u32| numbers.get(place as usize).copied().flatten();
+        let saved = self.records(downtime).filter_map(|saved| {
+            let node = number(saved.node)?;
+            Some(Saved { node, home: number(saved.home).unwrap_or(node), ..saved })
         });
         Ok(sessions.restore(saved, now))
+    }
+
+    /// The names of its nodes.
+    pub fn nodes(&self) -> &[&str] {
+        &self.nodes
+    }
+
+    /// Its sessions, so much older, with the places of their nodes in place of numbers.
+    fn records(&self, age: Duration) -> impl Iterator<Item = Saved> {
+        let age = u32::try_from(age.as_secs()).unwrap_or(u32::MAX);
+        self.chunks.iter().flat_map(|chunk| chunk.chunks_exact(RECORD)).filter_map(move |record| {
+            let mut record = Reader(record);
+            let key = SessionKey::from_bytes(record.array()?);
+            let (node, home) = (record.u16()?.into(), record.u16()?.into());
+            Some(Saved { key, node, home, unused_seconds: record.u32()?.saturating_add(age) })
+        })
     }
 }
 
@@ -194,26 +236,29 @@ pub fn decode(bytes: &[u8]) -> Result<File<'_>, Unreadable> {
     read_body(Reader(body), version).ok_or(Unreadable::Damaged("its parts do not fit together"))
 }
 
-fn write_table(out: &mut Checked<'_>, table: &Table<'_>, now: Tick) -> io::Result<usize> {
-    // 16 bits count the nodes, as they number them.
-    let nodes = table.nodes.get(..usize::from(u16::MAX)).unwrap_or(table.nodes);
-    out.bytes.push(1);
-    out.text(table.pool)?;
-    out.bytes.extend_from_slice(&table.sessions.mark());
-    out.bytes.extend_from_slice(&(nodes.len() as u16).to_le_bytes());
-    for (_, name) in nodes {
-        out.text(name)?;
+impl Table<'_> {
+    fn write(&self, out: &mut Checked<'_>, now: Tick) -> io::Result<usize> {
+        let mut records = Records::begin(out, self.pool, &self.sessions.mark(), self.nodes)?;
+        let mut result = Ok(());
+        self.sessions.export(now, &mut |saved| {
+            if result.is_ok() {
+                result = records.add(&saved);
+            }
+        });
+        result?;
+        records.end()
     }
-    out.send()?;
-    let mut records = Records { out, places: places(nodes), count: 0, here: 0 };
-    let mut result = Ok(());
-    table.sessions.export(now, &mut |saved| {
-        if result.is_ok() {
-            result = records.add(&saved);
-        }
-    });
-    result?;
-    records.end()
+}
+
+impl Awaited<'_> {
+    fn write(&self, out: &mut Checked<'_>) -> io::Result<usize> {
+        let Self { table, places, age } = self;
+        let name = |place: &u32| Some((*place, *table.nodes.get(*place as usize)?));
+        let nodes: Vec<_> = places.iter().filter_map(name).collect();
+        let mut records = Records::begin(out, table.pool, table.mark, &nodes)?;
+        table.records(*age).try_for_each(|saved| records.add(&saved))?;
+        records.end()
+    }
 }
 
 /// By a node's number, its place among the names.
@@ -239,7 +284,22 @@ struct Records<'a, 'b> {
     here: u32,
 }
 
-impl Records<'_, '_> {
+impl<'a, 'b> Records<'a, 'b> {
+    /// Writes what comes before a table's records.
+    fn begin(out: &'a mut Checked<'b>, pool: &str, mark: &[u8], nodes: &[(u32, &str)]) -> io::Result<Self> {
+        // 16 bits count the nodes, as they number them.
+        let nodes = nodes.get(..usize::from(u16::MAX)).unwrap_or(nodes);
+        out.bytes.push(1);
+        out.text(pool)?;
+        out.bytes.extend_from_slice(mark);
+        out.bytes.extend_from_slice(&(nodes.len() as u16).to_le_bytes());
+        for (_, name) in nodes {
+            out.text(name)?;
+        }
+        out.send()?;
+        Ok(Self { out, places: places(nodes), count: 0, here: 0 })
+    }
+
     fn add(&mut self, saved: &Saved) -> io::Result<()> {
         let place = |number: u32| self.places.get(number as usize).copied().flatten();
         let Some(node) = place(saved.node) else { return Ok(()) };
@@ -402,7 +462,7 @@ mod tests {
     fn encoded(tables: &[(&str, &Sessions)], now: Tick) -> Vec<u8> {
         let tables: Vec<_> = tables.iter().map(|(pool, sessions)| Table { pool, nodes: &NODES, sessions }).collect();
         let mut out = Vec::new();
-        encode(&mut out, &tables, now, &THEN).expect("memory takes everything");
+        encode(&mut out, &tables, &[], now, &THEN).expect("memory takes everything");
         out
     }
 
@@ -500,6 +560,22 @@ mod tests {
     }
 
     #[test]
+    fn sessions_of_nodes_that_are_awaited_are_written_again_and_grow_older() {
+        let bytes = small_file();
+        let file = decode(&bytes).expect("whole");
+        let seconds = Duration::from_secs;
+        let awaited = [Awaited { table: &file.tables[0], places: vec![1], age: seconds(15) }];
+        let mut out = Vec::new();
+        assert_eq!(encode(&mut out, &[], &awaited, at(0), &THEN).ok(), Some(1), "that of worker2");
+        let again = decode(&out).expect("whole");
+        let next = table(10);
+        let restored = again.tables[0].restore(&next, number_of, again.downtime(&later(30)), Tick::START);
+        assert_eq!(restored, taken(1));
+        let found = next.find(next.key(b"b"), Tick::START).expect("it is there");
+        assert_eq!((found.node, found.unused.as_secs().div_ceil(5) * 5), (1, 10 + 15 + 30));
+    }
+
+    #[test]
     fn a_file_of_the_first_version_is_read() {
         let second = small_file();
         let rest = 8 + 4 + 8 + 8 + 2 + THEN.boot.len();
@@ -519,7 +595,7 @@ mod tests {
         }
         let nodes = [(4, "worker1"), (65_536 + 5, "worker5"), (70_000, "worker70000")];
         let mut out = Vec::new();
-        let count = encode(&mut out, &[Table { pool: "esb", nodes: &nodes, sessions: &sessions }], at(0), &THEN);
+        let count = encode(&mut out, &[Table { pool: "esb", nodes: &nodes, sessions: &sessions }], &[], at(0), &THEN);
         assert_eq!(count.expect("memory takes everything"), 1);
         assert_eq!(decode(&out).expect("whole").tables[0].len(), 1);
     }
@@ -645,7 +721,7 @@ mod tests {
         }
         let mut out = Watching(Vec::new(), largest);
         let tables = [Table { pool: "esb", nodes: &NODES, sessions: &sessions }];
-        assert_eq!(encode(&mut out, &tables, at(0), &THEN).expect("memory takes everything"), count);
+        assert_eq!(encode(&mut out, &tables, &[], at(0), &THEN).expect("memory takes everything"), count);
         let bytes = out.0;
         assert!(*largest <= CHUNK * RECORD + 4);
         let file = decode(&bytes).expect("whole");
@@ -676,11 +752,11 @@ mod tests {
         }
         let tables = [Table { pool: "esb", nodes: &NODES, sessions: &sessions }];
         for writes in 1..6 {
-            let error = encode(&mut Full(writes), &tables, at(0), &THEN).expect_err("full");
+            let error = encode(&mut Full(writes), &tables, &[], at(0), &THEN).expect_err("full");
             assert_eq!(error.kind(), io::ErrorKind::StorageFull, "at write {writes}");
         }
         let name = "n".repeat(70_000);
         let tables = [Table { pool: &name, nodes: &[], sessions: &sessions }];
-        assert!(encode(&mut Vec::new(), &tables, at(0), &THEN).is_err());
+        assert!(encode(&mut Vec::new(), &tables, &[], at(0), &THEN).is_err());
     }
 }
