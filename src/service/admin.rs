@@ -297,8 +297,8 @@ async fn reload(State(admin): State<Admin>, headers: HeaderMap) -> (StatusCode, 
     match outcome.await {
         Ok(Ok(generation)) => {
             let now = admin.shared.current.load_full();
-            let at_rest = operators::at_rest(&admin.shared, &now);
-            let warnings = now.snapshot.config.warnings.iter().chain(&at_rest).map(ProblemStatus::from).collect();
+            let of_words = operators::warnings(&admin.shared, &now);
+            let warnings = now.snapshot.config.warnings.iter().chain(&of_words).map(ProblemStatus::from).collect();
             (StatusCode::OK, Json(Reloaded { ok: true, generation, problems: Vec::new(), warnings }))
         }
         Ok(Err(problems)) => {

@@ -13,7 +13,7 @@ use super::query::Trouble;
 use super::question::{Explained, Question};
 use super::state_dir::StateDir;
 use super::worker::Shared;
-use crate::config::{self, Problem, StickyMode};
+use crate::config::{self, Place, Problem, StickyMode};
 use crate::traffic::member::Member;
 use crate::traffic::operators::{Drained, Left, Live, Order, Unreadable, Wish, Words};
 use crate::traffic::pool::Pool;
@@ -156,10 +156,22 @@ pub(crate) fn gone(shared: &Shared, generation: &Generation, meant: impl Fn(&str
     gone
 }
 
-/// A warning for each pool that operators' words leave no node for new requests.
-pub(crate) fn at_rest(shared: &Shared, generation: &Generation) -> Vec<Problem> {
-    let words = shared.words.lock();
-    config::at_rest(&generation.snapshot.config, |node| words.of(node).map(|word| word.order.word()))
+/// A warning for each pool that operators' words leave no node for new requests, and for each word about a node that the file
+/// does not have.
+pub(crate) fn warnings(shared: &Shared, generation: &Generation) -> Vec<Problem> {
+    let (words, config) = (shared.words.lock(), &generation.snapshot.config);
+    let word_of = |node: &str| words.of(node).map(|word| word.order.word());
+    let mut warnings = config::at_rest(config, word_of);
+    let nameless = words.strangers(|node| config.nodes.iter().any(|known| &*known.name == node));
+    warnings.extend(nameless.into_iter().map(|node| Problem {
+        at: Place { line: 0, ..config.admin.at.clone() },
+        what: format!(
+            "{node} is under an operator's word ({}) and not in the file: where it has another name now, it serves",
+            word_of(node).unwrap_or_default()
+        ),
+        advice: format!("say it of the new name, too; `weir activate {node}` forgets it"),
+    }));
+    warnings
 }
 
 fn live(pool: &Pool, member: &Member, now: Tick) -> Live {

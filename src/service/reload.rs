@@ -285,7 +285,7 @@ impl Reloader {
 
 /// A name that moves is no reason to say them again.
 fn tell_warnings(shared: &Shared, generation: &Generation) {
-    for warning in generation.snapshot.config.warnings.iter().chain(&operators::at_rest(shared, generation)) {
+    for warning in generation.snapshot.config.warnings.iter().chain(&operators::warnings(shared, generation)) {
         log::warn!("{warning}");
     }
 }

@@ -108,7 +108,8 @@ fn a_node_that_left_the_file_comes_back_as_it_was_said() {
         let to = text.find("[[node]]\nname = \"n2\"").expect("the file has it");
         (text[..from].to_owned() + &text[to..]).replace("{ node = \"n1\" }, ", "")
     });
-    world.weir.reload();
+    let told = world.weir.say(&["reload"]).err;
+    assert!(told.contains("n1 is under an operator's word (maintain) and not in the file"), "{told}");
     let forgets = "not in the file; `weir activate n1` forgets it";
     let status = world.weir.say(&["status"]).out;
     assert!(status.lines().any(|line| line.starts_with("n1 ") && line.contains(forgets)), "{status}");
