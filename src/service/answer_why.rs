@@ -223,7 +223,7 @@ impl Answering<'_> {
             let state = member.state.state();
             let why_not = match state.reason() {
                 _ if chosen == Some(index) => None,
-                Some(reason) => Some(format!("it is {}", reason.word())),
+                Some(reason) => Some(format!("it is passive ({})", reason.word())),
                 None if !member.has_room() => Some("it runs as many requests as it may".to_owned()),
                 None if member.backup => Some("it is a backup, and others can serve".to_owned()),
                 None if bound => Some("the session lives elsewhere".to_owned()),

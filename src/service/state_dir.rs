@@ -139,6 +139,9 @@ impl StateDir {
 
     fn set_aside_at(&self, name: &str, now: u64) -> io::Result<PathBuf> {
         let (path, prefix) = (self.path.join(name), format!("{name}.damaged-"));
+        // Another one of this very second stays.
+        let is_free = |moment: &u64| !self.path.join(format!("{prefix}{moment}")).exists();
+        let now = (now..).take(KEPT).find(is_free).unwrap_or(now);
         let aside = self.path.join(format!("{prefix}{now}"));
         fs::rename(&path, &aside).map_err(|error| about(&path, &error))?;
         let moment = |entry: &str| entry.strip_prefix(&prefix)?.parse::<u64>().ok();
@@ -386,6 +389,9 @@ mod tests {
         let expected = ["others.damaged-1", "sessions.damaged-100", "sessions.damaged-11", "sessions.damaged-999"];
         assert_eq!(names[..4], expected);
         assert_eq!(names[4..], ["sessions.damaged-by-hand"]);
+        state.write("sessions", |out| out.write_all(b"as damaged, in the same second")).expect("written");
+        let aside = state.set_aside_at("sessions", 100).expect("moved");
+        assert_eq!(aside, state.path().join("sessions.damaged-101"), "what lies there stays");
         assert_eq!(state.set_aside("sessions").expect_err("none left").kind(), io::ErrorKind::NotFound);
     }
 

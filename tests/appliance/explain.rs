@@ -339,7 +339,7 @@ fn why_tells_what_spoke_against_each_node() {
     assert!(said.contains("goes to n1 of app: balanced") && said.contains("it is a backup"), "{said}");
     assert_eq!(world.weir.say(&["maintain", "n1"]).code, Some(0));
     let said = world.why(&["--host", "esb.test"]);
-    assert!(said.contains("goes to n2 of app: backup") && said.contains("it is maintenance"), "{said}");
+    assert!(said.contains("goes to n2 of app: backup") && said.contains("it is passive (maintenance)"), "{said}");
     assert_eq!(world.weir.say(&["maintain", "n2", "--force"]).code, Some(0));
     let said = world.why(&["--host", "esb.test"]);
     assert!(said.contains("is refused: no-active-node"), "{said}");
