@@ -162,8 +162,8 @@ pub(crate) fn warnings(shared: &Shared, generation: &Generation) -> Vec<Problem>
     let (words, config) = (shared.words.lock(), &generation.snapshot.config);
     let word_of = |node: &str| words.of(node).map(|word| word.order.word());
     let mut warnings = config::at_rest(config, word_of);
-    let nameless = words.strangers(|node| config.nodes.iter().any(|known| &*known.name == node));
-    warnings.extend(nameless.into_iter().map(|node| Problem {
+    let strangers = words.strangers(|node| config.nodes.iter().any(|known| &*known.name == node));
+    warnings.extend(strangers.into_iter().map(|node| Problem {
         at: Place { line: 0, ..config.admin.at.clone() },
         what: format!(
             "{node} is under an operator's word ({}) and not in the file: where it has another name now, it serves",

@@ -212,14 +212,11 @@ fn who_serves_at_a_start_and_fails_its_first_probe_is_replaced_at_once() {
     assert_eq!(serving(pool), [1], "it waits for its turn");
 }
 
-#[test]
-fn a_place_at_one_that_was_never_probed_goes_to_who_waits_though_a_standby_is_known_to_be_good() {
-    let snapshot = start(2, at_most(1));
-    let pool = &snapshot.pools[0];
-    let held = go(pool, None, &[]).1;
-    round(pool, 1, Probed::Passed);
+/// So many wait for any node. The numbers of those that they are called for, none where they are to look again; the places
+/// go on.
+fn wait(pool: &Pool, count: usize) -> Arc<Mutex<Vec<Option<u32>>>> {
     let given: Arc<Mutex<Vec<Option<u32>>>> = Arc::default();
-    for _ in 0..2 {
+    for _ in 0..count {
         let given = Arc::clone(&given);
         let waiter: Waiter = Box::new(move |held| {
             given.lock().push(held.as_ref().map(Held::number));
@@ -227,6 +224,16 @@ fn a_place_at_one_that_was_never_probed_goes_to_who_waits_though_a_standby_is_kn
         });
         assert!(pool.waiting.join(Wants::ANY, waiter).is_ok());
     }
+    given
+}
+
+#[test]
+fn a_place_at_one_that_was_never_probed_goes_to_who_waits_though_a_standby_is_known_to_be_good() {
+    let snapshot = start(2, at_most(1));
+    let pool = &snapshot.pools[0];
+    let held = go(pool, None, &[]).1;
+    round(pool, 1, Probed::Passed);
+    let given = wait(pool, 2);
     pool.tend(at(1), Duration::ZERO);
     assert!(given.lock().is_empty(), "nobody is called: it is full, not lost");
     drop(held);
@@ -298,15 +305,7 @@ fn who_waits_for_one_that_was_never_probed_gets_its_place_and_is_not_woken_for_n
     let pool = &snapshot.pools[0];
     let mut held = [go(pool, None, &[]).1.unwrap(), go(pool, None, &[]).1.unwrap()].map(Some);
     assert_eq!(got(pool, None, &[]), "full");
-    let given: Arc<Mutex<Vec<Option<u32>>>> = Arc::default();
-    for _ in 0..3 {
-        let given = Arc::clone(&given);
-        let waiter: Waiter = Box::new(move |held| {
-            given.lock().push(held.as_ref().map(Held::number));
-            held.into_iter().for_each(Held::forfeit);
-        });
-        assert!(pool.waiting.join(Wants::ANY, waiter).is_ok());
-    }
+    let given = wait(pool, 3);
     pool.tend(at(1), Duration::ZERO);
     assert!(given.lock().is_empty(), "nobody is called: it is full, not lost");
     held[0] = None;
