@@ -61,7 +61,7 @@ fn decode(library: &mut h2::Codec<Sent, Bytes>, block: &[u8]) -> Option<Headers>
     }
 }
 
-fn compare(read: Headers, odd: Option<Oddity>, written: Fields) {
+fn compare(read: Headers, odd: Option<Box<Oddity>>, written: Fields) {
     let odd = odd.unwrap_or_default();
     if odd.fault.is_some() {
         return;

@@ -15,7 +15,7 @@ pub(crate) struct Note {
     stream: u32,
     told: bool,
     /// Its block of fields.
-    pub(crate) odd: Oddity,
+    pub(crate) odd: Box<Oddity>,
 }
 
 impl Note {
@@ -30,7 +30,7 @@ pub(crate) struct Notes(RefCell<VecDeque<Note>>);
 
 impl Notes {
     /// False where there are too many.
-    pub(crate) fn add(&self, stream: u32, odd: Oddity) -> bool {
+    pub(crate) fn add(&self, stream: u32, odd: Box<Oddity>) -> bool {
         let mut notes = self.0.borrow_mut();
         notes.push_back(Note { stream, told: false, odd });
         notes.len() <= NOTES && notes.iter().map(Note::bytes).sum::<usize>() <= NOTED
@@ -38,7 +38,11 @@ impl Notes {
 
     /// Tells each fault once: the library resets some of these streams before anybody hears of them.
     pub(crate) fn tell(&self, mut tell: impl FnMut(HeadFault, &str)) {
-        for note in self.0.borrow_mut().iter_mut().filter(|note| !note.told) {
+        let mut notes = self.0.borrow_mut();
+        if notes.is_empty() {
+            return;
+        }
+        for note in notes.iter_mut().filter(|note| !note.told) {
             note.told = true;
             note.odd.fault.iter().for_each(|(fault, reason)| tell(*fault, reason));
         }

@@ -218,7 +218,7 @@ async fn carry(stream: Accepted, slot: &Rc<Slot>) {
     let Accepted { request, respond, note, connection, budget, running } = stream;
     let (parts, recv) = request.into_parts();
     let limits = connection.limits();
-    let head = Spelled { parts: &parts, ended: recv.is_end_stream(), odd: note.as_ref().map(|note| &note.odd) };
+    let head = Spelled { parts: &parts, ended: recv.is_end_stream(), odd: note.as_ref().map(|note| &*note.odd) };
     let (body, sink) = h2::stream(recv, respond, slot, limits.body_timeout, limits.write_timeout);
     let (mut body, mut sink) = (Body::H2(body), Sink::H2(sink));
     pin!(answer(&head, &connection, &mut body, &mut sink)).await;

@@ -34,6 +34,13 @@ impl Entry {
     pub(super) fn size(&self) -> usize {
         ENTRY + self.name + self.value
     }
+
+    /// Whether a field with it goes on as it is wherever it may stand.
+    #[inline]
+    pub(super) fn is_ordinary(&self) -> bool {
+        let as_the_library_has_it = self.written.is_none() && !self.strange;
+        as_the_library_has_it && self.fault.is_none() && self.kind.wrong().is_none()
+    }
 }
 
 /// The entries that everybody has; of their values nothing is asked.
@@ -68,6 +75,7 @@ impl Default for Table {
 }
 
 impl Table {
+    #[inline]
     pub(super) fn get(&self, index: usize) -> Option<&Entry> {
         match index.checked_sub(KNOWN.len()) {
             Some(place) => self.entries.get(place),
