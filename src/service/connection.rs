@@ -7,7 +7,8 @@ use std::time::SystemTime;
 
 use super::generation::{Limits, Place};
 use super::worker::{Open, Worker};
-use crate::observe::{access, digits};
+use crate::observe::{access, digits, metrics};
+use crate::traffic::clients::Pass;
 use crate::traffic::refusal::Refusal;
 use crate::wire::HeadLimits;
 
@@ -78,7 +79,21 @@ pub(crate) struct Connection {
     http2: bool,
     requests: Cell<u64>,
     number: u64,
+    _counted: Counted,
+}
+
+/// What counts a connection while it is open: its thread, its listener's limits where there are any, and the metrics.
+pub(crate) struct Counted {
     _open: Open,
+    _pass: Option<Box<Pass>>,
+    _shown: metrics::Open,
+}
+
+impl Counted {
+    /// One more on this thread, let in by this pass, and shown in the metrics.
+    pub(crate) fn new(open: Open, pass: Option<Box<Pass>>, shown: metrics::Open) -> Self {
+        Self { _open: open, _pass: pass, _shown: shown }
+    }
 }
 
 impl Connection {
@@ -89,12 +104,12 @@ impl Connection {
         peer: SocketAddr,
         tls: Option<TlsFacts>,
         http2: bool,
-        open: Open,
+        counted: Counted,
     ) -> Rc<Self> {
         let place = RefCell::new(listening.place());
         let peer_text = PeerText::of(peer.ip(), &mut worker.line.borrow_mut());
         let (requests, number) = (Cell::new(0), worker.shared.number_connection());
-        Rc::new(Self { worker, place, listening, peer, peer_text, tls, http2, requests, number, _open: open })
+        Rc::new(Self { worker, place, listening, peer, peer_text, tls, http2, requests, number, _counted: counted })
     }
 
     /// Lets go of the generation that the last request saw.

@@ -20,12 +20,12 @@ use tokio::task::JoinHandle;
 use super::carriers::Desk;
 use super::clock::Slot;
 use super::conn::{Conn, Stream};
-use super::connection::{Connection, Listening, TlsFacts};
+use super::connection::{Connection, Counted, Listening, TlsFacts};
 use super::descriptors::{self, PAUSE};
 use super::generation::{Generation, Place};
-use super::tcp::{Reset, Tcp};
+use super::tcp::Tcp;
 use super::tls::Hello;
-use super::worker::{Open, Worker};
+use super::worker::Worker;
 use super::{serve_h1, serve_h2};
 use crate::traffic::clients::{Full, Pass};
 
@@ -185,7 +185,8 @@ async fn pause(error: &io::Error) {
 fn welcome(worker: &Rc<Worker>, listening: &Rc<Listening>, stream: TcpStream, peer: SocketAddr) {
     let place = listening.place();
     let Some(pass) = let_in(&place, peer) else { return };
-    let guest = Guest { stream, peer, open: worker.open_one(), pass, listening: Rc::clone(listening), place };
+    let counted = Counted::new(worker.open_one(), pass, place.listener().counters.connection());
+    let guest = Guest { stream, peer, counted, listening: Rc::clone(listening), place };
     if let Some(desk) = worker.hosts.give(guest) {
         // Boxed: a task's future is moved about five times from its making to its end.
         tokio::task::spawn_local(Box::pin(receive(Rc::clone(worker), desk)));
@@ -196,18 +197,35 @@ fn welcome(worker: &Rc<Worker>, listening: &Rc<Listening>, stream: TcpStream, pe
 struct Guest {
     stream: TcpStream,
     peer: SocketAddr,
-    open: Open,
-    pass: Option<Pass>,
+    counted: Counted,
     listening: Rc<Listening>,
     place: Rc<Place>,
 }
 
+/// A connection whose protocol is settled.
+enum Begun {
+    H1(Rc<Conn>, Rc<Connection>),
+    H2(Box<TlsStream<Tcp>>, Rc<Connection>),
+}
+
 /// Carries one connection after the other: a task and a pair of deadlines for each would be made and freed with it.
+///
+/// A connection that waits for its next request holds this future, so what is large in it and needed for a short time, or by
+/// few, is boxed.
 async fn receive(worker: Rc<Worker>, desk: Rc<Desk<Guest>>) {
     let slot = worker.clock.slot();
     loop {
         let guest = desk.next().await;
-        pin!(carry(&worker, guest, &slot)).await;
+        let begun = if guest.place.listener().tls.is_none() {
+            Some(guest.plain(&worker, &slot))
+        } else {
+            Box::pin(shake_hands(&worker, guest, &slot)).await
+        };
+        match begun {
+            Some(Begun::H1(conn, connection)) => pin!(serve_h1::serve(conn, connection)).await,
+            Some(Begun::H2(stream, connection)) => Box::pin(serve_h2::serve(stream, connection)).await,
+            None => {}
+        }
         slot.read_done();
         slot.write_done();
         if !worker.hosts.keep(&desk) {
@@ -216,31 +234,24 @@ async fn receive(worker: Rc<Worker>, desk: Rc<Desk<Guest>>) {
     }
 }
 
-async fn carry(worker: &Rc<Worker>, guest: Guest, slot: &Rc<Slot>) {
-    let Guest { stream, peer, open, pass, listening, place } = guest;
-    let _pass = pass;
-    let _counted = place.listener().counters.connection();
-    let came_to = place.listener().by_address.then(|| stream.local_addr().ok()).flatten();
-    let (tcp, reset) = Tcp::new(stream);
-    if place.listener().tls.is_none() {
-        drop(place);
-        let connection = Connection::new(Rc::clone(worker), listening, peer, None, false, open);
-        pin!(serve_h1::serve(Conn::new(Stream::Plain(tcp), reset, Rc::clone(slot)), connection)).await;
-    } else {
-        let hello = Hello::to(came_to.map(|address| address.ip()));
-        secure(worker, (listening, place), (tcp, reset, peer, hello), open, slot).await;
+impl Guest {
+    fn plain(self, worker: &Rc<Worker>, slot: &Rc<Slot>) -> Begun {
+        let (tcp, reset) = Tcp::new(self.stream);
+        let conn = Conn::new(Stream::Plain(tcp), reset, Rc::clone(slot));
+        let connection = Connection::new(Rc::clone(worker), self.listening, self.peer, None, false, self.counted);
+        Begun::H1(Rc::new(conn), connection)
     }
 }
 
 /// Lets a connection in, unless its listener or its client has as many as it may: then it is closed unheard.
-fn let_in(place: &Place, peer: SocketAddr) -> Option<Option<Pass>> {
+fn let_in(place: &Place, peer: SocketAddr) -> Option<Option<Box<Pass>>> {
     let listener = place.listener();
     if listener.most.is_none() && listener.most_per_client.is_none() {
         return Some(None);
     }
     let doors = place.generation.snapshot.doors.get(place.listener)?;
     match doors.enter(peer.ip(), listener.most, listener.most_per_client) {
-        Ok(pass) => Some(Some(pass)),
+        Ok(pass) => Some(Some(Box::new(pass))),
         Err(full) => {
             listener.counters.turned_away(match full {
                 Full::Listener => "listener-full",
@@ -251,55 +262,42 @@ fn let_in(place: &Place, peer: SocketAddr) -> Option<Option<Pass>> {
     }
 }
 
-async fn secure(
-    worker: &Rc<Worker>,
-    (listening, place): (Rc<Listening>, Rc<Place>),
-    (tcp, reset, peer, hello): (Tcp, Reset, SocketAddr, Hello),
-    open: Open,
-    slot: &Rc<Slot>,
-) {
-    let Some((stream, facts, http2)) = Box::pin(shake_hands(&place, tcp, (peer, hello), worker)).await else { return };
-    drop(place);
-    let connection = Connection::new(Rc::clone(worker), listening, peer, Some(facts), http2, open);
-    // What is rare or short is boxed: the task of a connection is as large as its largest part.
-    if http2 {
-        Box::pin(serve_h2::serve(Box::new(stream), connection)).await;
-    } else {
-        serve_h1::serve(Conn::new(Stream::Over(Box::new(stream)), reset, Rc::clone(slot)), connection).await;
-    }
-}
-
-async fn shake_hands(
-    place: &Place,
-    tcp: Tcp,
-    (peer, mut hello): (SocketAddr, Hello),
-    worker: &Worker,
-) -> Option<(TlsStream<Tcp>, TlsFacts, bool)> {
+/// The TLS handshake; `None` where it failed, which is counted and logged.
+async fn shake_hands(worker: &Rc<Worker>, guest: Guest, slot: &Rc<Slot>) -> Option<Begun> {
+    let Guest { stream, peer, counted, listening, place } = guest;
     let listener = place.listener();
     let acceptor = listener.tls.as_ref()?;
+    let came_to = listener.by_address.then(|| stream.local_addr().ok()).flatten();
+    let mut hello = Hello::to(came_to.map(|address| address.ip()));
+    let (tcp, reset) = Tcp::new(stream);
     let limit = listener.limits.handshake_timeout;
     let shaken = tokio::time::timeout(limit, hello.during(acceptor.tls_handshake(tcp))).await;
     let failed = |outcome: &'static str, why: &str| {
         listener.counters.handshake(outcome, "-");
         place.generation.log_handshake(listener, peer, why, &mut worker.pen.borrow_mut());
     };
-    match shaken {
-        Ok(Ok(stream)) => {
-            let version = match stream.get_ssl().and_then(TlsRef::version) {
-                Some("TLSv1_3") => "TLSv1.3",
-                _ => "TLSv1.2",
-            };
-            listener.counters.handshake("ok", version);
-            let http2 = matches!(stream.selected_alpn_proto(), Some(ALPN::H2));
-            Some((stream, TlsFacts { version }, http2))
-        }
+    let stream = match shaken {
+        Ok(Ok(stream)) => Box::new(stream),
         Ok(Err(error)) => {
             failed("failed", &hello.explain(&error.to_string()));
-            None
+            return None;
         }
         Err(_) => {
             failed("timeout", &hello.explain("timed out"));
-            None
+            return None;
         }
-    }
+    };
+    let version = match stream.get_ssl().and_then(TlsRef::version) {
+        Some("TLSv1_3") => "TLSv1.3",
+        _ => "TLSv1.2",
+    };
+    listener.counters.handshake("ok", version);
+    let http2 = matches!(stream.selected_alpn_proto(), Some(ALPN::H2));
+    let facts = Some(TlsFacts { version });
+    let connection = Connection::new(Rc::clone(worker), listening, peer, facts, http2, counted);
+    Some(if http2 {
+        Begun::H2(stream, connection)
+    } else {
+        Begun::H1(Rc::new(Conn::new(Stream::Over(stream), reset, Rc::clone(slot))), connection)
+    })
 }

@@ -49,14 +49,13 @@ pub(crate) struct Seat<W, D> {
 }
 
 impl<W, D> Seat<W, D> {
-    /// Does this work.
-    pub(crate) async fn carry(&mut self, work: W) -> D {
+    /// Does this work. The work is given at once, so that who waits for its end does not hold it as well.
+    pub(crate) fn carry(&mut self, work: W) -> impl Future<Output = D> {
         self.table.work.set(Some(work));
         poll_fn(|cx| match self.carrier.as_mut().poll(cx) {
             Poll::Ready(never) => match never {},
             Poll::Pending => self.table.done.take().map_or(Poll::Pending, Poll::Ready),
         })
-        .await
     }
 }
 

@@ -25,8 +25,7 @@ use crate::wire::{self, HeadFault, Scan};
 const LAST_CHANCE: Duration = Duration::from_millis(500);
 
 /// Carries requests over one connection until either side ends it.
-pub(crate) async fn serve(conn: Conn, connection: Rc<Connection>) {
-    let conn = Rc::new(conn);
+pub(crate) async fn serve(conn: Rc<Conn>, connection: Rc<Connection>) {
     let mut input = connection.worker().buffers.lend();
     let mut seen = 0;
     loop {
@@ -38,7 +37,10 @@ pub(crate) async fn serve(conn: Conn, connection: Rc<Connection>) {
             }
         }
         let work = Work { conn: Rc::clone(&conn), connection: Rc::clone(&connection), input, seen };
-        let (step, rest) = in_a_seat(&connection, work).await;
+        // Who waits for a request does not hold the room of an exchange.
+        let mut seat = connection.worker().seats.lend(carry);
+        let (step, rest) = seat.carry(work).await;
+        connection.worker().seats.take_back(seat);
         input = rest;
         let ended = match step {
             Step::Ended(Ended::Keep) => {
@@ -46,12 +48,14 @@ pub(crate) async fn serve(conn: Conn, connection: Rc<Connection>) {
                 continue;
             }
             Step::Ended(ended) => ended,
-            Step::Partial => match more_of_head(&conn, &connection, &mut input, seen == 0).await {
-                Some(before) => {
+            // Boxed, because few heads come in parts.
+            Step::Partial => match Box::pin(more_of_head(&conn, &connection, &mut input, seen == 0)).await {
+                More::Came(before) => {
                     seen = before;
                     continue;
                 }
-                None => return,
+                More::Refused(ended) => ended,
+                More::Over => return,
             },
             Step::Over => return,
         };
@@ -65,15 +69,6 @@ struct Work {
     connection: Rc<Connection>,
     input: Buffer,
     seen: usize,
-}
-
-/// Carries a request in a room that is taken for it alone: a connection that waits does not hold that of an exchange.
-async fn in_a_seat(connection: &Connection, work: Work) -> (Step, Buffer) {
-    let seats = &connection.worker().seats;
-    let mut seat = seats.lend(carry);
-    let done = seat.carry(work).await;
-    seats.take_back(seat);
-    done
 }
 
 async fn carry(table: Rc<Table<Work, (Step, Buffer)>>) -> Infallible {
@@ -139,25 +134,33 @@ async fn first_bytes(conn: &Conn, connection: &Connection, input: &mut Buffer) -
     matches!(read, Ok(1..))
 }
 
-/// Reads on in a head of which only a part has come; all of it has its time from its first bytes on. Tells how much was
-/// there before, or `None` where the connection is over.
-async fn more_of_head(conn: &Conn, connection: &Connection, input: &mut Buffer, begins: bool) -> Option<usize> {
+/// What came of waiting for the rest of a head.
+enum More {
+    /// Some of it; so much was there before.
+    Came(usize),
+    /// It came too slowly, which its client was told.
+    Refused(Ended),
+    /// The connection is over.
+    Over,
+}
+
+/// Reads on in a head of which only a part has come; all of it has its time from its first bytes on.
+async fn more_of_head(conn: &Conn, connection: &Connection, input: &mut Buffer, begins: bool) -> More {
     if begins {
         conn.deadline().read_within(connection.limits().head_timeout);
     }
     let before = input.unread().len();
     match poll_fn(|cx| conn.poll_read(cx, input)).await {
-        Ok(1..) => Some(before),
+        Ok(1..) => More::Came(before),
         // Empty lines after the last body (9112 2.2) are no request, and an answer to them would be taken for the next.
-        Err(_) if input.unread().iter().all(|byte| matches!(byte, b'\r' | b'\n')) => None,
+        Err(_) if input.unread().iter().all(|byte| matches!(byte, b'\r' | b'\n')) => More::Over,
         Err(error) if error.kind() == io::ErrorKind::TimedOut => {
-            let step = Box::pin(refuse_head(conn, connection, input, Refusal::HeadTimeout)).await;
-            if let Step::Ended(ended) = step {
-                ending::close(conn, connection, input, ended).await;
+            match Box::pin(refuse_head(conn, connection, input, Refusal::HeadTimeout)).await {
+                Step::Ended(ended) => More::Refused(ended),
+                Step::Partial | Step::Over => More::Over,
             }
-            None
         }
-        Ok(_) | Err(_) => None,
+        Ok(_) | Err(_) => More::Over,
     }
 }
 
