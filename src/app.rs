@@ -29,7 +29,7 @@ pub fn run(path: &Path) -> i32 {
             return FAILED;
         }
     };
-    let code = match service::run(path, config, &observer) {
+    let code = match service::run(path, config, &observer, service::begin_admin) {
         Ok(()) => 0,
         Err(NotRun::Config(problems)) => complain(&Errors(problems), BAD_CONFIG),
         Err(NotRun::System(problems)) => complain(&Errors(problems), FAILED),

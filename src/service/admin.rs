@@ -9,25 +9,23 @@ use axum::response::IntoResponse;
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde::Serialize;
+use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot};
 
-use super::operators::{self, GONE, Gone, Operators};
-use super::worker::Shared;
-use super::{moments, operate};
+use super::admin_operators::Operators;
+use super::control::{Control, ReloadWish};
+use super::operators::{self, GONE, Gone};
+use super::{admin_door, moments, operate};
 use crate::config::Problem;
 use crate::traffic::member::Wants;
 use crate::traffic::operators::{Order, Word, Words};
-use crate::traffic::outage::Served;
 use crate::traffic::state;
 use crate::traffic::tick::Tick;
-
-/// A wish to reload, and where to say what came of it.
-pub(crate) type ReloadWish = oneshot::Sender<Result<u64, Vec<Problem>>>;
 
 /// What the handlers share.
 #[derive(Clone)]
 struct Admin {
-    shared: Arc<Shared>,
+    control: Arc<Control>,
     wishes: mpsc::Sender<ReloadWish>,
 }
 
@@ -121,8 +119,14 @@ struct ProblemStatus {
     advice: String,
 }
 
+/// Answers on the admin address for as long as Weir runs.
+pub(crate) fn begin(listener: TcpListener, control: Arc<Control>, wishes: mpsc::Sender<ReloadWish>) {
+    let router = router(Arc::clone(&control), wishes);
+    tokio::spawn(admin_door::serve(listener, router, Arc::clone(&control.shared)));
+}
+
 /// The paths of the admin address.
-pub(crate) fn router(shared: Arc<Shared>, wishes: mpsc::Sender<ReloadWish>) -> Router {
+fn router(control: Arc<Control>, wishes: mpsc::Sender<ReloadWish>) -> Router {
     Router::new()
         .route("/metrics", get(metrics))
         .route("/livez", get(livez))
@@ -131,12 +135,12 @@ pub(crate) fn router(shared: Arc<Shared>, wishes: mpsc::Sender<ReloadWish>) -> R
         .route("/api/nodes", get(nodes))
         .route("/api/sessions", get(sessions))
         .route("/api/reload", post(reload))
-        .with_state(Admin { shared: Arc::clone(&shared), wishes })
-        .merge(operate::router(Arc::new(Operators(shared))))
+        .with_state(Admin { control: Arc::clone(&control), wishes })
+        .merge(operate::router(Arc::new(Operators(control))))
 }
 
 async fn metrics(State(admin): State<Admin>) -> impl IntoResponse {
-    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], admin.shared.observer.metrics.text())
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], admin.control.observer.metrics.text())
 }
 
 async fn livez() -> &'static str {
@@ -146,11 +150,11 @@ async fn livez() -> &'static str {
 // Ready means: some pool can serve, be it by nodes that were never probed, and nobody told us to stop. That one of several
 // cannot is no reason for a balancer in front to take all of Weir away; it is said in words, and in weir_node_active.
 async fn readyz(State(admin): State<Admin>) -> (StatusCode, String) {
-    let generation = admin.shared.current.load_full();
-    let now = Tick::from_millis(admin.shared.now());
+    let generation = admin.control.current.load_full();
+    let now = Tick::from_millis(admin.control.now());
     let pools = generation.snapshot.pools.iter();
     let without: Vec<&str> = pools.filter(|pool| !pool.serves(now)).map(|pool| &**pool.name()).collect();
-    if admin.shared.stopping.load(std::sync::atomic::Ordering::Relaxed) {
+    if admin.control.stopping.load(std::sync::atomic::Ordering::Relaxed) {
         (StatusCode::SERVICE_UNAVAILABLE, "stopping\n".to_string())
     } else if without.is_empty() {
         (StatusCode::OK, "ok\n".to_string())
@@ -162,12 +166,12 @@ async fn readyz(State(admin): State<Admin>) -> (StatusCode, String) {
 }
 
 async fn nodes(State(admin): State<Admin>) -> Json<Vec<NodeStatus>> {
-    Json(node_statuses(&admin.shared))
+    Json(node_statuses(&admin.control))
 }
 
-fn node_statuses(shared: &Shared) -> Vec<NodeStatus> {
-    let (generation, now) = (shared.current.load_full(), Tick::from_millis(shared.now()));
-    let words = shared.words.lock();
+fn node_statuses(control: &Control) -> Vec<NodeStatus> {
+    let (generation, now) = (control.current.load_full(), Tick::from_millis(control.now()));
+    let words = control.words.lock();
     let statuses = generation.snapshot.pools.iter().flat_map(|pool| {
         let words = &words;
         pool.members.iter().map(move |member| {
@@ -191,7 +195,7 @@ fn node_statuses(shared: &Shared) -> Vec<NodeStatus> {
             }
         })
     });
-    let gone = operators::gone(shared, &generation, |_| true).into_iter().map(|gone| gone_status(gone, &words));
+    let gone = operators::gone(control, &generation, |_| true).into_iter().map(|gone| gone_status(gone, &words));
     statuses.chain(gone).collect()
 }
 
@@ -218,13 +222,13 @@ fn gone_status(gone: Gone, words: &Words) -> NodeStatus {
 }
 
 async fn status(State(admin): State<Admin>) -> Json<Status> {
-    let generation = admin.shared.current.load_full();
+    let generation = admin.control.current.load_full();
     let config = &generation.snapshot.config;
     Json(Status {
         version: env!("CARGO_PKG_VERSION"),
         generation: generation.snapshot.generation,
-        uptime_seconds: admin.shared.start.elapsed().as_secs(),
-        connections: admin.shared.open.load(std::sync::atomic::Ordering::Relaxed),
+        uptime_seconds: admin.control.start.elapsed().as_secs(),
+        connections: admin.control.open.load(std::sync::atomic::Ordering::Relaxed),
         listeners: config
             .listeners
             .iter()
@@ -247,14 +251,14 @@ async fn status(State(admin): State<Admin>) -> Json<Status> {
                 certificate_expires: site.certificate.as_ref().map(|certificate| certificate.pair.leaf.not_after),
             })
             .collect(),
-        nodes: node_statuses(&admin.shared),
-        operators: word_statuses(&admin.shared),
-        events: admin.shared.observer.events.recent(20),
+        nodes: node_statuses(&admin.control),
+        operators: word_statuses(&admin.control),
+        events: admin.control.observer.events.recent(20),
     })
 }
 
-fn word_statuses(shared: &Shared) -> Vec<WordStatus> {
-    let generation = shared.current.load_full();
+fn word_statuses(control: &Control) -> Vec<WordStatus> {
+    let generation = control.current.load_full();
     let known = |node: &str| generation.snapshot.config.nodes.iter().any(|known| &*known.name == node);
     let word = |(node, word): (&str, &Word)| WordStatus {
         node: node.to_owned(),
@@ -263,11 +267,11 @@ fn word_statuses(shared: &Shared) -> Vec<WordStatus> {
         deadline: word.order.ends(moments::now()),
         known: known(node),
     };
-    shared.words.lock().iter().map(word).collect()
+    control.words.lock().iter().map(word).collect()
 }
 
 async fn sessions(State(admin): State<Admin>) -> Json<Vec<SessionStatus>> {
-    let generation = admin.shared.current.load_full();
+    let generation = admin.control.current.load_full();
     let statuses = generation.snapshot.pools.iter().filter_map(|pool| {
         let sessions = pool.sessions.as_ref()?;
         Some(SessionStatus {
@@ -283,7 +287,7 @@ async fn sessions(State(admin): State<Admin>) -> Json<Vec<SessionStatus>> {
 async fn reload(State(admin): State<Admin>, headers: HeaderMap) -> (StatusCode, Json<Reloaded>) {
     let failed = |status, what: &str| {
         let problem = ProblemStatus { file: String::new(), line: 0, what: what.to_string(), advice: String::new() };
-        let generation = admin.shared.current.load().snapshot.generation;
+        let generation = admin.control.current.load().snapshot.generation;
         (status, Json(Reloaded { ok: false, generation, problems: vec![problem], warnings: Vec::new() }))
     };
     // A page in an operator's browser can send a plain POST anywhere, but not with a field of its own making.
@@ -296,13 +300,13 @@ async fn reload(State(admin): State<Admin>, headers: HeaderMap) -> (StatusCode, 
     }
     match outcome.await {
         Ok(Ok(generation)) => {
-            let now = admin.shared.current.load_full();
-            let of_words = operators::warnings(&admin.shared, &now);
+            let now = admin.control.current.load_full();
+            let of_words = operators::warnings(&admin.control, &now);
             let warnings = now.snapshot.config.warnings.iter().chain(&of_words).map(ProblemStatus::from).collect();
             (StatusCode::OK, Json(Reloaded { ok: true, generation, problems: Vec::new(), warnings }))
         }
         Ok(Err(problems)) => {
-            let generation = admin.shared.current.load().snapshot.generation;
+            let generation = admin.control.current.load().snapshot.generation;
             let problems = problems.iter().map(ProblemStatus::from).collect();
             (StatusCode::UNPROCESSABLE_ENTITY, Json(Reloaded { ok: false, generation, problems, warnings: Vec::new() }))
         }
@@ -319,26 +323,4 @@ impl From<&Problem> for ProblemStatus {
             advice: problem.advice.clone(),
         }
     }
-}
-
-/// Keeps the gauges of the metrics true: called before each scrape.
-pub(crate) fn refresh(shared: &Shared) {
-    let generation = shared.current.load_full();
-    for (pool, run) in generation.snapshot.pools.iter().zip(&generation.pools) {
-        if let Some(sessions) = &pool.sessions {
-            run.counters.sessions(sessions.len());
-        }
-        let without_node = pool.served() != Served::Active;
-        run.counters.standing(pool.waiting.len(), pool.budget.left(), without_node);
-        for (member, counters) in pool.members.iter().zip(&run.members) {
-            counters.warmth(member.load.warmth() / 10);
-            counters.in_flight(member.load.in_flight() as usize);
-            counters.idle(shared.idle_on(member.link));
-            counters.state(member.state.state().reason().map(state::Reason::word));
-        }
-    }
-    for (site, run) in generation.snapshot.config.sites.iter().zip(&generation.sites) {
-        run.counters.certificate_expiry(site.certificate.as_ref().map(|certificate| certificate.pair.leaf.not_after));
-    }
-    shared.observer.metrics.log_dropped(&shared.observer.logs.dropped());
 }

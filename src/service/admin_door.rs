@@ -20,7 +20,7 @@ use tokio::sync::{Semaphore, oneshot};
 
 use super::descriptors;
 use super::operate::refused;
-use super::query::Trouble;
+use super::trouble::Trouble;
 use super::worker::Shared;
 
 /// Connections at once. For whoever comes beyond them, the oldest that asks for nothing is closed.

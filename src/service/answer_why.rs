@@ -5,8 +5,8 @@ use std::net::IpAddr;
 
 use super::gate;
 use super::generation::Generation;
-use super::query::Trouble;
 use super::question::{Explained, Judged, Question};
+use super::trouble::Trouble;
 use super::worker::Shared;
 use crate::config::{Action, Listener};
 use crate::traffic::belonging::{self, Asking, Belonging};

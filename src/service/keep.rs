@@ -4,10 +4,10 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::control::Control;
 use super::generation::Generation;
 use super::moments;
 use super::state_dir::StateDir;
-use super::worker::Shared;
 use crate::config::{Address, Node};
 use crate::traffic::pool::Pool;
 use crate::traffic::sessions::file::{self, Awaited, Before, File, Stamp, Stored, Table, Unreadable};
@@ -26,8 +26,8 @@ const PAUSE: Duration = Duration::from_secs(1);
 const SHARE: u32 = 100;
 
 /// Writes them again and again, for as long as Weir runs.
-pub(crate) async fn keep(shared: Arc<Shared>) {
-    if dir(&shared).is_none() {
+pub(crate) async fn keep(control: Arc<Control>) {
+    if dir(&control).is_none() {
         return;
     }
     let mut pace = Pace { last: Instant::now(), pause: Duration::ZERO };
@@ -36,12 +36,12 @@ pub(crate) async fn keep(shared: Arc<Shared>) {
     loop {
         look.tick().await;
         let began = Instant::now();
-        if !pace.is_due(began, has_news(&shared)) {
+        if !pace.is_due(began, has_news(&control)) {
             continue;
         }
-        let shared = Arc::clone(&shared);
+        let control = Arc::clone(&control);
         // It fails only where the runtime ends.
-        let _ = tokio::task::spawn_blocking(move || save(&shared)).await;
+        let _ = tokio::task::spawn_blocking(move || save(&control)).await;
         pace = Pace::after(began, Instant::now());
     }
 }
@@ -65,15 +65,15 @@ impl Pace {
 }
 
 /// Whether one was bound since the last writing, or that failed.
-fn has_news(shared: &Shared) -> bool {
-    let generation = shared.current.load();
+fn has_news(control: &Control) -> bool {
+    let generation = control.current.load();
     let mut tables = generation.snapshot.pools.iter().filter_map(|pool| pool.sessions.as_ref());
-    tables.any(|known| known.has_news()) || dir(shared).is_some_and(|dir| dir.is_behind(FILE))
+    tables.any(|known| known.has_news()) || dir(control).is_some_and(|dir| dir.is_behind(FILE))
 }
 
 /// Where they are kept, if anywhere.
-fn dir(shared: &Shared) -> Option<&StateDir> {
-    shared.state_dir.as_ref().filter(|_| shared.keeps_sessions)
+fn dir(control: &Control) -> Option<&StateDir> {
+    control.state_dir.as_ref().filter(|_| control.keeps_sessions)
 }
 
 /// Takes up the sessions that were kept, and tells what is to be kept on of them; `Err` where there are some that cannot be
@@ -99,10 +99,10 @@ pub(crate) fn restore(dir: &StateDir, generation: &Generation) -> Result<Option<
 }
 
 /// Takes up what was kept of the nodes that this generation is the first to know.
-pub(crate) fn take_up_more(shared: &Shared, generation: &Generation) {
-    let mut before = shared.before.lock();
+pub(crate) fn take_up_more(control: &Control, generation: &Generation) {
+    let mut before = control.before.lock();
     let Some(kept) = &*before else { return };
-    let now = Tick::from_millis(shared.now());
+    let now = Tick::from_millis(control.now());
     if let Ok(Ok(Restored { taken: taken @ 1.., .. })) =
         file::decode(&kept.bytes).map(|file| take_up_all(&file, generation, kept.downtime, now))
     {
@@ -168,13 +168,13 @@ fn set_aside(dir: &StateDir, why: &str) {
 }
 
 /// Writes all sessions; to be called where waiting for the disk holds nobody up.
-pub(crate) fn save(shared: &Shared) {
-    let Some(dir) = dir(shared) else { return };
-    let generation = shared.current.load_full();
+pub(crate) fn save(control: &Control) {
+    let Some(dir) = dir(control) else { return };
+    let generation = control.current.load_full();
     let kept: Vec<Kept<'_>> = generation.snapshot.pools.iter().filter_map(Kept::of).collect();
     let tables: Vec<Table<'_>> = kept.iter().map(Kept::table).collect();
-    let (now, boot) = (Tick::from_millis(shared.now()), moments::boot());
-    let before = shared.before.lock().clone();
+    let (now, boot) = (Tick::from_millis(control.now()), moments::boot());
+    let before = control.before.lock().clone();
     let file = before.as_ref().and_then(|before| Some((file::decode(&before.bytes).ok()?, before.downtime)));
     let mut left = Vec::new();
     if let Some((file, downtime)) = &file {

@@ -11,8 +11,10 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde::Serialize;
 
-use super::query::{self, Trouble};
+use super::operators::Unsaid;
+use super::query;
 use super::question::{Explained, Question};
+use super::trouble::Trouble;
 use crate::config;
 use crate::traffic::operators::{Moment, Wish, Word};
 
@@ -28,15 +30,6 @@ pub(crate) trait Operated: Send + Sync + 'static {
     fn nodes(&self) -> Vec<Arc<str>>;
     /// What would become of a request, and why. Sends nothing and changes nothing.
     fn why(&self, question: &Question) -> Result<Explained, Trouble>;
-}
-
-/// Why nothing came of a wish.
-#[derive(Debug)]
-pub(crate) enum Unsaid {
-    /// There is no such node.
-    Unknown,
-    /// It is the last that serves, in these pools.
-    Last(Vec<String>),
 }
 
 /// What came of a wish.

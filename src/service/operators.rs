@@ -5,19 +5,17 @@ use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Arc;
 
+use super::control::Control;
 use super::generation::Generation;
 use super::keep;
 use super::moments::{boot, now};
-use super::operate::{Operated, PoolRow, Told, Unsaid};
-use super::query::Trouble;
-use super::question::{Explained, Question};
 use super::state_dir::StateDir;
-use super::worker::Shared;
+use super::trouble::Trouble;
 use crate::config::{self, Place, Problem, StickyMode};
 use crate::traffic::member::Member;
 use crate::traffic::operators::{Drained, Left, Live, Order, Unreadable, Wish, Words};
 use crate::traffic::pool::Pool;
-use crate::traffic::state::{Operator, Reason};
+use crate::traffic::state::Operator;
 use crate::traffic::tick::Tick;
 
 /// Its file in the state directory.
@@ -58,18 +56,18 @@ fn unread(why: &dyn std::fmt::Display) -> String {
 
 /// Writes them once more at the end: their deadlines by the wall clock as it goes now, in case the machine is started
 /// anew, and what could not be written so far.
-pub(crate) fn save(shared: &Shared) {
-    let words = shared.words.lock();
-    let Some(dir) = &shared.state_dir else { return };
+pub(crate) fn save(control: &Control) {
+    let words = control.words.lock();
+    let Some(dir) = &control.state_dir else { return };
     let has_deadline = words.iter().any(|(_, word)| word.order.ends(now()).is_some());
-    if (has_deadline || dir.is_behind(FILE)) && keep(shared, &words).is_some() {
+    if (has_deadline || dir.is_behind(FILE)) && keep(control, &words).is_some() {
         log::error!("what operators said last is not on disk: the next start does not know of it");
     }
 }
 
 /// Brings the nodes of a generation under their words.
-pub(crate) fn apply(shared: &Shared, generation: &Generation) {
-    let (words, now) = (shared.words.lock(), Tick::from_millis(shared.now()));
+pub(crate) fn apply(control: &Control, generation: &Generation) {
+    let (words, now) = (control.words.lock(), Tick::from_millis(control.now()));
     for (index, pool) in generation.snapshot.pools.iter().enumerate() {
         for (member, node) in pool.members.iter().enumerate() {
             let operator = match words.of(&node.node).map(|word| word.order) {
@@ -84,13 +82,13 @@ pub(crate) fn apply(shared: &Shared, generation: &Generation) {
 }
 
 /// Ends the drains that are over, and writes what could not be written so far.
-pub(crate) fn tend(shared: &Shared) {
-    let generation = shared.current.load_full();
+pub(crate) fn tend(control: &Control) {
+    let generation = control.current.load_full();
     let over = {
-        let mut words = shared.words.lock();
-        let over = words.end_drains(now(), |node| left(shared, &generation, node));
-        if !over.is_empty() || shared.state_dir.as_ref().is_some_and(|dir| dir.is_behind(FILE)) {
-            keep(shared, &words);
+        let mut words = control.words.lock();
+        let over = words.end_drains(now(), |node| left(control, &generation, node));
+        if !over.is_empty() || control.state_dir.as_ref().is_some_and(|dir| dir.is_behind(FILE)) {
+            keep(control, &words);
         }
         over
     };
@@ -105,20 +103,20 @@ pub(crate) fn tend(shared: &Shared) {
             _ => log::info!("node {node} is drained: no session and no request is left, it is safe to stop it"),
         }
     }
-    apply(shared, &generation);
+    apply(control, &generation);
 }
 
-fn left(shared: &Shared, generation: &Generation, node: &str) -> Vec<Left> {
-    let now = Tick::from_millis(shared.now());
+fn left(control: &Control, generation: &Generation, node: &str) -> Vec<Left> {
+    let now = Tick::from_millis(control.now());
     let own = places(generation).filter(|(_, member)| &*member.node == node);
     let here = own.map(|(pool, member)| Left { sessions: live(pool, member, now), in_flight: member.load.in_flight() });
     // Their sessions are bound to other nodes with their next request.
-    let gone = gone(shared, generation, |other| other == node).into_iter();
+    let gone = gone(control, generation, |other| other == node).into_iter();
     here.chain(gone.map(|gone| Left { sessions: Live::Counted(0), in_flight: gone.in_flight })).collect()
 }
 
 /// The nodes of all pools: one that has a name, once for each address.
-fn places(generation: &Generation) -> impl Iterator<Item = (&Pool, &Member)> {
+pub(crate) fn places(generation: &Generation) -> impl Iterator<Item = (&Pool, &Member)> {
     generation.snapshot.pools.iter().flat_map(|pool| pool.members.iter().map(move |member| (pool, member)))
 }
 
@@ -133,8 +131,8 @@ pub(crate) struct Gone {
 }
 
 /// Such nodes, of those that are meant.
-pub(crate) fn gone(shared: &Shared, generation: &Generation, meant: impl Fn(&str) -> bool) -> Vec<Gone> {
-    let left = shared.left.lock();
+pub(crate) fn gone(control: &Control, generation: &Generation, meant: impl Fn(&str) -> bool) -> Vec<Gone> {
+    let left = control.left.lock();
     if left.is_empty() {
         return Vec::new();
     }
@@ -158,8 +156,8 @@ pub(crate) fn gone(shared: &Shared, generation: &Generation, meant: impl Fn(&str
 
 /// A warning for each pool that operators' words leave no node for new requests, and for each word about a node that the file
 /// does not have.
-pub(crate) fn warnings(shared: &Shared, generation: &Generation) -> Vec<Problem> {
-    let (words, config) = (shared.words.lock(), &generation.snapshot.config);
+pub(crate) fn warnings(control: &Control, generation: &Generation) -> Vec<Problem> {
+    let (words, config) = (control.words.lock(), &generation.snapshot.config);
     let word_of = |node: &str| words.of(node).map(|word| word.order.word());
     let mut warnings = config::at_rest(config, word_of);
     let strangers = words.strangers(|node| config.nodes.iter().any(|known| &*known.name == node));
@@ -174,7 +172,7 @@ pub(crate) fn warnings(shared: &Shared, generation: &Generation) -> Vec<Problem>
     warnings
 }
 
-fn live(pool: &Pool, member: &Member, now: Tick) -> Live {
+pub(crate) fn live(pool: &Pool, member: &Member, now: Tick) -> Live {
     match (&pool.sessions, &pool.settings.sticky) {
         (Some(sessions), _) => Live::Counted(sessions.count_of(member.number)),
         (None, Some(sticky)) if matches!(sticky.mode, StickyMode::Cookie(_) | StickyMode::Route) => {
@@ -185,8 +183,8 @@ fn live(pool: &Pool, member: &Member, now: Tick) -> Live {
 }
 
 /// Writes them down. Where that fails, the journal tells, and it is tried again.
-fn keep(shared: &Shared, words: &Words) -> Option<Trouble> {
-    let Some(dir) = &shared.state_dir else {
+fn keep(control: &Control, words: &Words) -> Option<Trouble> {
+    let Some(dir) = &control.state_dir else {
         return Some(Trouble::new("this will be forgotten at the next restart: there is no state directory", ""));
     };
     let error = dir.write(FILE, |out| out.write_all(words.to_text(now(), &boot()).as_bytes())).err()?;
@@ -207,66 +205,55 @@ fn left_without(generation: &Generation, words: &Words, node: &str) -> Vec<Strin
     pools.map(|pool| pool.name().to_string()).collect()
 }
 
-/// What operators touch.
-pub(crate) struct Operators(pub(crate) Arc<Shared>);
-
-impl Operated for Operators {
-    fn say(&self, node: &str, wish: Wish, force: bool) -> Result<Told, Unsaid> {
-        let shared = &self.0;
-        let generation = shared.current.load_full();
-        let known = self.knows(node);
-        let mut warnings: Vec<Trouble> = {
-            let mut words = shared.words.lock();
-            if !known && words.of(node).is_none() {
-                return Err(Unsaid::Unknown);
-            }
-            let without =
-                if wish == Wish::Activate || force { Vec::new() } else { left_without(&generation, &words, node) };
-            if !without.is_empty() {
-                return Err(Unsaid::Last(without));
-            }
-            let kept = words.wish(node, wish, now()).then(|| keep(shared, &words));
-            kept.flatten().into_iter().collect()
-        };
-        apply(shared, &shared.current.load_full());
-        if matches!(wish, Wish::Drain { .. }) {
-            // Nothing new is bound there from now on: whom it waits for is known after a crash, too.
-            keep::save(shared);
-            warnings.extend(unknown_sessions(shared, &generation, node));
-        }
-        Ok(Told { warnings, ..told(shared, node) })
-    }
-
-    fn look(&self, node: &str) -> Option<Told> {
-        let told = told(&self.0, node);
-        let known = told.word.is_some() || !told.pools.is_empty() || self.knows(node);
-        known.then_some(told)
-    }
-
-    fn nodes(&self) -> Vec<Arc<str>> {
-        self.0.current.load().snapshot.config.nodes.iter().map(|node| Arc::clone(&node.name)).collect()
-    }
-
-    fn why(&self, question: &Question) -> Result<Explained, Trouble> {
-        super::answer_why::answer(&self.0, question)
-    }
+/// Why nothing came of a wish.
+#[derive(Debug)]
+pub(crate) enum Unsaid {
+    /// There is no such node.
+    Unknown,
+    /// It is the last that serves, in these pools.
+    Last(Vec<String>),
 }
 
-impl Operators {
-    /// Whether the file has the node, or a request still runs there.
-    fn knows(&self, node: &str) -> bool {
-        let generation = self.0.current.load_full();
-        let in_file = generation.snapshot.config.nodes.iter().any(|known| &*known.name == node);
-        in_file || !gone(&self.0, &generation, |other| other == node).is_empty()
+/// Does to a node what an operator wants, and tells what he should know of it. The word is on disk before this returns. `force`:
+/// also where a pool would have no node left.
+pub(crate) fn say(control: &Control, node: &str, wish: Wish, force: bool) -> Result<Vec<Trouble>, Unsaid> {
+    let generation = control.current.load_full();
+    let known = knows(control, node);
+    let mut warnings: Vec<Trouble> = {
+        let mut words = control.words.lock();
+        if !known && words.of(node).is_none() {
+            return Err(Unsaid::Unknown);
+        }
+        let without =
+            if wish == Wish::Activate || force { Vec::new() } else { left_without(&generation, &words, node) };
+        if !without.is_empty() {
+            return Err(Unsaid::Last(without));
+        }
+        let kept = words.wish(node, wish, now()).then(|| keep(control, &words));
+        kept.flatten().into_iter().collect()
+    };
+    apply(control, &control.current.load_full());
+    if matches!(wish, Wish::Drain { .. }) {
+        // Nothing new is bound there from now on: whom it waits for is known after a crash, too.
+        keep::save(control);
+        warnings.extend(unknown_sessions(control, &generation, node));
     }
+    Ok(warnings)
+}
+
+/// Whether the file has the node, or a request still runs there.
+pub(crate) fn knows(control: &Control, node: &str) -> bool {
+    let generation = control.current.load_full();
+    let in_file = generation.snapshot.config.nodes.iter().any(|known| &*known.name == node);
+    in_file || !gone(control, &generation, |other| other == node).is_empty()
 }
 
 /// What a drain costs now where Weir does not know which sessions there were before it was started.
-fn unknown_sessions(shared: &Shared, generation: &Generation, node: &str) -> Option<Trouble> {
-    let up = shared.start.elapsed();
+fn unknown_sessions(control: &Control, generation: &Generation, node: &str) -> Option<Trouble> {
+    let up = control.start.elapsed();
     let with_table = places(generation).filter(|(pool, member)| pool.sessions.is_some() && &*member.node == node);
     let idle = with_table.filter_map(|(pool, _)| Some(pool.settings.sticky.as_ref()?.idle)).max()?;
-    if shared.knows_before || up >= idle {
+    if control.knows_before || up >= idle {
         return None;
     }
     let what = format!(
@@ -274,36 +261,4 @@ fn unknown_sessions(shared: &Shared, generation: &Generation, node: &str) -> Opt
     );
     let advice = format!("to keep them, activate it and drain it {} s later", (idle - up).as_secs() + 1);
     Some(Trouble::new(what, advice))
-}
-
-fn told(shared: &Shared, node: &str) -> Told {
-    let word = shared.words.lock().of(node).copied();
-    Told { word, now: now(), pools: rows(shared, &shared.current.load_full(), node), warnings: Vec::new() }
-}
-
-fn rows(shared: &Shared, generation: &Generation, node: &str) -> Vec<PoolRow> {
-    let now = Tick::from_millis(shared.now());
-    let row = |(pool, member): (&Pool, &Member)| {
-        let state = member.state.state();
-        let sessions = match live(pool, member, now) {
-            Live::Counted(sessions) => Some(sessions),
-            Live::Unseen { .. } => None,
-        };
-        PoolRow {
-            pool: pool.name().to_string(),
-            state: state.word(),
-            reason: state.reason().map(Reason::word),
-            sessions,
-            in_flight: member.load.in_flight(),
-        }
-    };
-    let of_before = |gone: Gone| PoolRow {
-        pool: gone.pool,
-        state: "passive",
-        reason: Some(GONE),
-        sessions: Some(0),
-        in_flight: gone.in_flight,
-    };
-    let gone = gone(shared, generation, |other| other == node).into_iter().map(of_before);
-    places(generation).filter(|(_, member)| &*member.node == node).map(row).chain(gone).collect()
 }

@@ -1,20 +1,6 @@
 //! The query of an admin path: names and values, percent-decoded. What is not well-formed is refused, never guessed.
 
-use serde::Serialize;
-
-/// What is wrong with a question or a wish, and what would be right.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub(crate) struct Trouble {
-    pub(crate) what: String,
-    pub(crate) advice: String,
-}
-
-impl Trouble {
-    /// In words; no advice where none is needed.
-    pub(crate) fn new(what: impl Into<String>, advice: impl Into<String>) -> Self {
-        Self { what: what.into(), advice: advice.into() }
-    }
-}
+use super::trouble::Trouble;
 
 /// The pairs of `a=b&c=d`, in order.
 pub(crate) fn pairs(query: &str) -> Result<Vec<(String, String)>, Trouble> {

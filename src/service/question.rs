@@ -5,7 +5,8 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use serde::Serialize;
 
-use super::query::{self, Trouble};
+use super::query;
+use super::trouble::Trouble;
 
 /// A request that nobody sent.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -11,6 +11,7 @@ use std::time::{Duration, SystemTime};
 
 use rustls::server::ProducesTickets;
 
+use super::control::Control;
 use super::generation::{Generation, Prepared};
 use super::keep;
 use super::listeners;
@@ -19,7 +20,6 @@ use super::operators;
 use super::probing::Probing;
 use super::state_dir::StateDir;
 use super::threads::{Order, Threads};
-use super::worker::Shared;
 use crate::config::{self, Config, Place, Problem};
 use crate::observe::Observer;
 use crate::traffic::operators::Words;
@@ -33,7 +33,7 @@ const FOLLOWED_WITHIN: Duration = Duration::from_secs(2);
 /// What runs, and how it changes.
 pub(crate) struct Reloader {
     path: PathBuf,
-    shared: Arc<Shared>,
+    control: Arc<Control>,
     threads: Arc<Threads>,
     tickets: Arc<dyn ProducesTickets>,
     secrets: Secrets,
@@ -111,10 +111,10 @@ pub(crate) enum NotStarted {
 
 impl Reloader {
     /// Runs the first generation.
-    pub(crate) fn begin(path: &Path, first: First, shared: &Arc<Shared>, threads: &Arc<Threads>) -> Self {
+    pub(crate) fn begin(path: &Path, first: First, control: &Arc<Control>, threads: &Arc<Threads>) -> Self {
         let mut reloader = Self {
             path: path.to_path_buf(),
-            shared: Arc::clone(shared),
+            control: Arc::clone(control),
             threads: Arc::clone(threads),
             tickets: first.tickets,
             secrets: first.secrets,
@@ -124,7 +124,7 @@ impl Reloader {
             probing: Probing::default(),
             naming: first.naming,
         };
-        tell_warnings(shared, &first.generation);
+        tell_warnings(control, &first.generation);
         reloader.run(first.generation, first.sockets);
         reloader
     }
@@ -132,7 +132,7 @@ impl Reloader {
     /// Reads the file again and runs what it says; or says what is wrong with it, and nothing has changed.
     pub(crate) async fn reload(&mut self) -> Result<Arc<Generation>, Vec<Problem>> {
         let reloaded = self.try_reload().await;
-        let observer = &self.shared.observer;
+        let observer = &self.control.observer;
         observer.metrics.reloaded(SystemTime::now(), reloaded.is_ok());
         let text = match &reloaded {
             Ok(generation) => format!("generation {} runs", generation.snapshot.generation),
@@ -143,11 +143,11 @@ impl Reloader {
     }
 
     async fn try_reload(&mut self) -> Result<Arc<Generation>, Vec<Problem>> {
-        let before = self.shared.current.load_full();
+        let before = self.control.current.load_full();
         let mut config = config::load_after(&self.path, &before.snapshot.config).map_err(|errors| errors.0)?;
         config.warnings.extend(self.needs_restart(&config));
         let config = Arc::new(config);
-        let observer = Arc::clone(&self.shared.observer);
+        let observer = Arc::clone(&self.control.observer);
         let prepared = Prepared::new(Arc::clone(&config), Some(&before), &self.tickets, &observer)?;
         let sockets = bind_new(&config, &self.bound, self.threads.count())?;
         let refused = |what| vec![Problem { at: config.admin.at.clone(), what, advice: String::new() }];
@@ -155,7 +155,7 @@ impl Reloader {
         // From here on nothing can fail.
         let number = before.snapshot.generation + 1;
         let generation = self.swap(prepared, number, &before, sockets);
-        tell_warnings(&self.shared, &generation);
+        tell_warnings(&self.control, &generation);
         Ok(generation)
     }
 
@@ -187,9 +187,9 @@ impl Reloader {
         if !self.naming.learn(moved) {
             return;
         }
-        let before = self.shared.current.load_full();
+        let before = self.control.current.load_full();
         let config = Arc::clone(&before.snapshot.config);
-        match Prepared::new(config, Some(&before), &self.tickets, &self.shared.observer) {
+        match Prepared::new(config, Some(&before), &self.tickets, &self.control.observer) {
             Ok(prepared) => {
                 self.swap(prepared, before.snapshot.generation, &before, Vec::new());
                 log::info!("the name {name} leads to {} now", list.join(", "));
@@ -211,7 +211,7 @@ impl Reloader {
         self.probing.end_others(prepared.config());
         let (previous, resolved) = (Some(&before.snapshot), self.naming.resolved());
         let ground = Ground { generation: number, previous, resolved, secrets: self.secrets };
-        let generation = Generation::build(prepared, &ground, &self.shared.observer);
+        let generation = Generation::build(prepared, &ground, &self.control.observer);
         self.run(Arc::clone(&generation), sockets);
         generation
     }
@@ -221,7 +221,7 @@ impl Reloader {
     pub(crate) fn forget(&mut self) {
         let unused =
             |left: &mut Arc<Generation>| Arc::strong_count(left) == 1 && !succession::is_waited_in(&left.snapshot);
-        let gone: Vec<_> = self.shared.left.lock().extract_if(.., unused).collect();
+        let gone: Vec<_> = self.control.left.lock().extract_if(.., unused).collect();
         if !gone.is_empty() {
             drop(gone);
             self.settle();
@@ -230,7 +230,7 @@ impl Reloader {
 
     /// Says anew which generation decides about which pool.
     fn settle(&self) {
-        let (current, left) = (self.shared.current.load(), self.shared.left.lock());
+        let (current, left) = (self.control.current.load(), self.control.left.lock());
         succession::settle(
             std::iter::once(&**current).chain(left.iter().rev().map(|left| &**left)).map(|g| &g.snapshot),
         );
@@ -238,29 +238,29 @@ impl Reloader {
 
     /// Serves those who still wait in pools that the running generation has no longer.
     pub(crate) fn tend_left(&self, now: Tick, elapsed: Duration) {
-        let left = self.shared.left.lock().clone();
+        let left = self.control.left.lock().clone();
         left.iter().for_each(|left| left.tend_what_waits(now, elapsed));
     }
 
     // The swap: nothing in here can fail.
     fn run(&mut self, generation: Arc<Generation>, sockets: Vec<(SocketAddr, Vec<TcpListener>)>) {
         // New nodes come under their words before a request sees them.
-        operators::apply(&self.shared, &generation);
-        keep::take_up_more(&self.shared, &generation);
+        operators::apply(&self.control, &generation);
+        keep::take_up_more(&self.control, &generation);
         self.bound = generation.snapshot.config.listeners.iter().map(|listener| listener.bind).collect();
-        let before = self.shared.current.swap(Arc::clone(&generation));
-        self.probing.follow(&self.shared, &generation);
+        let before = self.control.current.swap(Arc::clone(&generation));
+        self.probing.follow(&self.control, &generation);
         // The first one is there before it runs, and follows none.
         if !Arc::ptr_eq(&before, &generation) {
             generation.take_over(&before);
-            self.shared.left.lock().push(before);
+            self.control.left.lock().push(before);
             self.settle();
             // Who waits for a node that is gone, or for any while one is new, need not wait for the next turn.
-            let now = Tick::from_millis(self.shared.now());
+            let now = Tick::from_millis(self.control.now());
             generation.tell_what_changed(now);
             (0..generation.pools.len()).for_each(|pool| generation.tend(pool, now, Duration::ZERO));
         }
-        self.shared.observer.metrics.generation(generation.snapshot.generation);
+        self.control.observer.metrics.generation(generation.snapshot.generation);
         let mut by_thread: Vec<HashMap<SocketAddr, TcpListener>> = Vec::new();
         by_thread.resize_with(self.threads.count(), HashMap::new);
         for (address, sockets) in sockets {
@@ -278,14 +278,14 @@ impl Reloader {
         generation.snapshot.narrow();
         generation.tell_states();
         // What an operator said while the generation was built went to the one before.
-        operators::apply(&self.shared, &generation);
+        operators::apply(&self.control, &generation);
         self.naming.follow(&generation.snapshot.config);
     }
 }
 
 /// A name that moves is no reason to say them again.
-fn tell_warnings(shared: &Shared, generation: &Generation) {
-    for warning in generation.snapshot.config.warnings.iter().chain(&operators::warnings(shared, generation)) {
+fn tell_warnings(control: &Control, generation: &Generation) {
+    for warning in generation.snapshot.config.warnings.iter().chain(&operators::warnings(control, generation)) {
         log::warn!("{warning}");
     }
 }

@@ -14,14 +14,14 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::time::MissedTickBehavior;
 
-use super::admin::{self, ReloadWish};
+use super::control::{Control, ReloadWish};
 use super::generation::Generation;
 use super::naming::{Moved, Naming};
 use super::outages::Outages;
 use super::reload::{First, NotStarted, Reloader};
 use super::threads::{Order, Threads};
 use super::worker::Shared;
-use super::{admin_door, descriptors, keep, operators};
+use super::{descriptors, gauges, keep, operators};
 use crate::config::{Config, Problem};
 use crate::observe::Observer;
 use crate::observe::notify::{Notifier, monotonic_microseconds};
@@ -35,15 +35,23 @@ const EXPIRED_A_SECOND: usize = 50_000;
 
 /// Why Weir did not run.
 #[derive(Debug)]
-pub enum NotRun {
+pub(crate) enum NotRun {
     /// The configuration cannot run.
     Config(Vec<Problem>),
     /// Something else is in the way now: an address in use, no threads.
     System(Vec<Problem>),
 }
 
+/// Begins to answer on the admin address. Handed in from above: what runs does not know who shows and steers it.
+pub(crate) type BeginAdmin = fn(TcpListener, Arc<Control>, mpsc::Sender<ReloadWish>);
+
 /// Runs `config`, which was read from `path`, until a signal ends it.
-pub fn run(path: &Path, config: Config, observer: &Arc<Observer>) -> Result<(), NotRun> {
+pub(crate) fn run(
+    path: &Path,
+    config: Config,
+    observer: &Arc<Observer>,
+    begin_admin: BeginAdmin,
+) -> Result<(), NotRun> {
     let config = Arc::new(config);
     let system = |error: &io::Error| NotRun::System(vec![of_admin(&config, format!("cannot start: {error}"))]);
     let control = tokio::runtime::Builder::new_multi_thread()
@@ -67,7 +75,10 @@ pub fn run(path: &Path, config: Config, observer: &Arc<Observer>) -> Result<(), 
             NotStarted::Bind(problems) | NotStarted::State(problems) => NotRun::System(problems),
         })?;
         let running = Running::start(path, &config, first, observer).map_err(|error| system(&error))?;
-        running.until_stopped(admin, moves, signals).await.map_err(|error| system(&error))
+        running
+            .until_stopped(|control, wish| begin_admin(admin, control, wish), moves, signals)
+            .await
+            .map_err(|error| system(&error))
     })
 }
 
@@ -85,7 +96,7 @@ fn admin_in_use(config: &Config, error: &io::Error) -> NotRun {
 
 struct Running {
     path: PathBuf,
-    shared: Arc<Shared>,
+    control: Arc<Control>,
     threads: Arc<Threads>,
     reloader: Reloader,
     notifier: Notifier,
@@ -106,24 +117,27 @@ impl Running {
             open: AtomicUsize::new(0),
             connections: AtomicU64::new(0),
             idle: Mutex::new(vec![HashMap::new(); config.threads]),
+            left: Mutex::default(),
+            beats: (0..config.threads).map(|_| AtomicU64::new(0)).collect(),
+        });
+        let control = Arc::new(Control {
+            shared,
             words: Mutex::new(std::mem::take(&mut first.words)),
             state_dir: first.state_dir.take(),
             keeps_sessions: first.keeps_sessions,
             knows_before: restored.is_ok(),
             before: Mutex::new(restored.ok().flatten().map(Arc::new)),
-            left: Mutex::default(),
-            beats: (0..config.threads).map(|_| AtomicU64::new(0)).collect(),
         });
-        operators::apply(&shared, &first.generation);
-        let threads = Arc::new(Threads::start(config.threads, &shared)?);
-        let reloader = Reloader::begin(path, first, &shared, &threads);
-        let scraped = Arc::downgrade(&shared);
+        operators::apply(&control, &first.generation);
+        let threads = Arc::new(Threads::start(config.threads, &control.shared)?);
+        let reloader = Reloader::begin(path, first, &control, &threads);
+        let scraped = Arc::downgrade(&control);
         observer.metrics.before_scrape(move |_| {
-            scraped.upgrade().iter().for_each(|shared| admin::refresh(shared));
+            scraped.upgrade().iter().for_each(|control| gauges::refresh(control));
         });
         Ok(Self {
             path: path.to_path_buf(),
-            shared,
+            control,
             threads,
             reloader,
             notifier: Notifier::from_environment(),
@@ -134,17 +148,16 @@ impl Running {
 
     async fn until_stopped(
         mut self,
-        admin: TcpListener,
+        begin_admin: impl FnOnce(Arc<Control>, mpsc::Sender<ReloadWish>),
         mut moves: mpsc::Receiver<Moved>,
         mut signals: Signals,
     ) -> io::Result<()> {
         let (wish, mut wishes) = mpsc::channel::<ReloadWish>(8);
-        let router = admin::router(Arc::clone(&self.shared), wish);
-        tokio::spawn(admin_door::serve(admin, router, Arc::clone(&self.shared)));
+        begin_admin(Arc::clone(&self.control), wish);
         let mut second = tokio::time::interval(Duration::from_secs(1));
         let mut tending = tokio::time::interval(TENDING);
         tending.set_missed_tick_behavior(MissedTickBehavior::Skip);
-        tokio::spawn(keep::keep(Arc::clone(&self.shared)));
+        tokio::spawn(keep::keep(Arc::clone(&self.control)));
         let beat = self.notifier.watchdog_interval();
         self.tell_ready();
         loop {
@@ -158,7 +171,7 @@ impl Running {
                     let _ = answer.send(self.reload().await);
                 }
                 _ = signals.reopen.recv() => {
-                    self.shared.observer.logs.reopen();
+                    self.control.observer.logs.reopen();
                     log::info!("log files are opened again");
                 }
                 _ = signals.upgrade.recv() => {
@@ -170,8 +183,8 @@ impl Running {
                 _ = signals.interrupt.recv() => {
                     log::info!("stopping at once (SIGINT)");
                     self.notifier.stopping();
-                    keep::save(&self.shared);
-                    operators::save(&self.shared);
+                    keep::save(&self.control);
+                    operators::save(&self.control);
                     return Ok(());
                 }
                 _ = second.tick() => {
@@ -185,7 +198,7 @@ impl Running {
     }
 
     fn tell_ready(&self) {
-        let generation = self.shared.current.load_full();
+        let generation = self.control.current.load_full();
         let text = summary(&generation);
         log::info!("weir {} runs {}: {text}", env!("CARGO_PKG_VERSION"), self.path.display());
         self.notifier.ready(&text);
@@ -201,7 +214,7 @@ impl Running {
                 Ok(generation.snapshot.generation)
             }
             Err(problems) => {
-                let kept = self.shared.current.load().snapshot.generation;
+                let kept = self.control.current.load().snapshot.generation;
                 for problem in &problems {
                     log::error!("reload refused, generation {kept} keeps running: {problem}");
                 }
@@ -214,48 +227,48 @@ impl Running {
 
     fn every_second(&self, watchdog: Option<Duration>) {
         // A thread that hangs is what the watchdog is there to notice.
-        if watchdog.is_some_and(|interval| self.shared.all_move(interval)) {
+        if watchdog.is_some_and(|interval| self.control.all_move(interval)) {
             self.notifier.watchdog();
         }
-        let generation = self.shared.current.load_full();
-        let now = Tick::from_millis(self.shared.now());
+        let generation = self.control.current.load_full();
+        let now = Tick::from_millis(self.control.now());
         for sessions in generation.snapshot.pools.iter().filter_map(|pool| pool.sessions.as_ref()) {
             sessions.expire(now, EXPIRED_A_SECOND);
         }
-        operators::tend(&self.shared);
+        operators::tend(&self.control);
         descriptors::look();
     }
 
     fn tend(&mut self) {
-        let generation = self.shared.current.load_full();
-        let now = Tick::from_millis(self.shared.now());
+        let generation = self.control.current.load_full();
+        let now = Tick::from_millis(self.control.now());
         let elapsed = now.since(std::mem::replace(&mut self.tended, now));
         for pool in 0..generation.snapshot.pools.len() {
             generation.tend(pool, now, elapsed);
         }
         self.reloader.tend_left(now, elapsed);
-        self.outages.look(&generation.snapshot.pools, &self.shared.observer, now);
+        self.outages.look(&generation.snapshot.pools, &self.control.observer, now);
     }
 
     async fn stop(self, signal: &str, signals: &mut Signals, wishes: mpsc::Receiver<ReloadWish>) -> io::Result<()> {
         // Who wishes to reload, now or later, learns that Weir stops.
         drop(wishes);
-        let limit = self.shared.current.load().snapshot.config.stop_timeout;
-        self.shared.stopping.store(true, Ordering::Relaxed);
+        let limit = self.control.current.load().snapshot.config.stop_timeout;
+        self.control.stopping.store(true, Ordering::Relaxed);
         self.notifier.stopping();
-        let open = self.shared.open.load(Ordering::Relaxed);
+        let open = self.control.open.load(Ordering::Relaxed);
         log::info!("stopping ({signal}): {open} connections open, at most {limit:?}");
         self.threads.order(|_| Order::Drain);
         tokio::select! {
             () = self.threads.ended() => log::info!("stopped: every request was answered"),
             () = tokio::time::sleep(limit) => {
-                let left = self.shared.open.load(Ordering::Relaxed);
+                let left = self.control.open.load(Ordering::Relaxed);
                 log::warn!("stopped after {limit:?} with {left} connections still open");
             }
             _ = signals.interrupt.recv() => log::warn!("stopping at once (SIGINT)"),
         }
-        keep::save(&self.shared);
-        operators::save(&self.shared);
+        keep::save(&self.control);
+        operators::save(&self.control);
         Ok(())
     }
 }

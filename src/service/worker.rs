@@ -17,15 +17,12 @@ use super::clock::{Clock, TICK};
 use super::generation::Generation;
 use super::heads::Heads;
 use super::seats::Seats;
-use super::state_dir::StateDir;
 use super::upstream::Idle;
 use crate::observe::Observer;
 use crate::observe::access::Pen;
 use crate::observe::clock::{DateCache, HTTP_DATE};
 use crate::traffic::member::Waiting;
-use crate::traffic::operators::Words;
 use crate::traffic::plain_path::Room;
-use crate::traffic::sessions::file::Before;
 
 /// Shared by all threads.
 pub(crate) struct Shared {
@@ -33,16 +30,6 @@ pub(crate) struct Shared {
     pub(crate) current: ArcSwap<Generation>,
     /// Metrics, events, logs.
     pub(crate) observer: Arc<Observer>,
-    /// What operators said of nodes.
-    pub(crate) words: Mutex<Words>,
-    /// Where what outlives a restart is kept; none where there is no such place.
-    pub(crate) state_dir: Option<StateDir>,
-    /// Whether sessions are kept there: not where they would be under a secret that the next start does not have.
-    pub(crate) keeps_sessions: bool,
-    /// Whether it began with the sessions that there were before.
-    pub(crate) knows_before: bool,
-    /// Sessions of before whose nodes are not known yet.
-    pub(crate) before: Mutex<Option<Arc<Before>>>,
     /// Generations before, that requests may still use.
     pub(crate) left: Mutex<Vec<Arc<Generation>>>,
     /// When the process began: what `now` counts from, in milliseconds.
