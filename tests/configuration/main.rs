@@ -8,11 +8,8 @@ use std::time::Duration;
 
 use weir::config::{self, Action, Config, Form, HostPattern, LogFormat, LogTarget, PathPattern, ProbeKind, Verify};
 
-#[path = "configuration/management.rs"]
 mod management;
-#[path = "configuration/pools.rs"]
 mod pools;
-#[path = "configuration/sites.rs"]
 mod sites;
 
 /// `tests/bad_configs/NAME.toml` beside `NAME.expected`, the lines that the journal would show.
