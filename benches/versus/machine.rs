@@ -9,8 +9,9 @@ use std::thread;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use serde_json::{Value, json};
 
-use crate::Told;
-use crate::proxies::{Kind, PORTS_EACH};
+use crate::columns::Kind;
+use crate::ports::PORTS_EACH;
+use crate::told::Told;
 use crate::words::Words;
 
 /// Eight thousand clients and as many connections to nodes, and some to spare.

@@ -1,11 +1,17 @@
 //! Weir beside nginx and HAProxy on the same work, on this machine: `make bench`, told in docs/performance.md.
 //! A round that saw errors counts for nothing and fails the run: a benchmark that measured errors is none.
+//!
+//! Its floors: `report` → `rounds`, `machine` → `words` → `workloads` → `proxies` → `origins` → `ports`, `sink` → `clients` →
+//! `load` → `stage` → `told`.
 
 mod clients;
+mod columns;
 mod figures;
+mod interrupt;
 mod load;
 mod machine;
 mod origins;
+mod ports;
 mod process;
 mod proxies;
 mod report;
@@ -13,23 +19,19 @@ mod rounds;
 mod sink;
 mod stage;
 mod stats;
+mod told;
 mod words;
 mod workloads;
 
 use std::env;
 use std::process::ExitCode;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
 use std::time::Instant;
 
 use origins::Origins;
 use rounds::Measured;
 use stage::Stage;
-use tokio::signal::unix::{SignalKind, signal};
+use told::Told;
 use words::Words;
-
-/// What went well, or one line that says what did not and what to do.
-type Told<T> = Result<T, String>;
 
 fn main() -> ExitCode {
     let words = env::args().skip(1).collect::<Vec<_>>();
@@ -55,29 +57,11 @@ fn ended(outcome: Told<bool>) -> ExitCode {
     }
 }
 
-/// Set when somebody wants the run to end; what is running then ends with it.
-static INTERRUPTED: AtomicBool = AtomicBool::new(false);
-
-/// Listens for SIGINT and SIGTERM, so that no proxy is left behind.
-fn heed_signals() {
-    thread::spawn(|| {
-        clients::alone(async {
-            let (Ok(mut terminate), Ok(mut interrupt)) =
-                (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
-            else {
-                return;
-            };
-            tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
-            INTERRUPTED.store(true, Ordering::Relaxed);
-        })
-    });
-}
-
 /// The whole run. False when some rounds failed: what could be measured is reported all the same.
 fn compare(words: &Words) -> Told<bool> {
-    heed_signals();
+    interrupt::heed();
     let machine = machine::look(words)?;
-    let stage = Stage::set(words)?;
+    let stage = Stage::set(words.ports, words.threads)?;
     let origins = Origins::start(&stage)?;
     println!("{}", machine.line());
     let mut all = Vec::new();

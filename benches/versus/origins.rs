@@ -6,11 +6,12 @@ use std::fmt::Write;
 use std::net::Ipv4Addr;
 use std::process::Command;
 
-use crate::Told;
+use crate::columns::Kind;
+use crate::ports::{Ports, wait_for};
 use crate::process::Process;
-use crate::proxies::{Kind, Ports, wait_for};
 use crate::sink;
 use crate::stage::{Stage, put};
+use crate::told::Told;
 
 /// What a small answer holds: 70 bytes.
 const SMALL: &str = "a small answer, as a service gives it: seventy bytes, no more, no less";

@@ -2,16 +2,17 @@
 //! a while disturbs all of them. Ratios are made within a round, and the median of them counts.
 
 use std::io::Write;
-use std::sync::atomic::Ordering;
 
+use crate::columns::{Column, Kind};
 use crate::figures::Figures;
+use crate::interrupt;
 use crate::origins::Origins;
-use crate::proxies::{Column, Kind, Running};
+use crate::proxies::Running;
 use crate::stage::Stage;
 use crate::stats::median;
+use crate::told::Told;
 use crate::words::Words;
 use crate::workloads::{Round, Workload};
-use crate::{INTERRUPTED, Told};
 
 /// All that was measured of one workload.
 pub(crate) struct Measured {
@@ -45,7 +46,7 @@ impl Measured {
     /// Starts all columns, measures, and ends them. A column that does not start ends the run: without it there is
     /// nothing to compare. A round with errors is noted.
     pub(crate) fn of(workload: &Workload, words: &Words, stage: &Stage, origins: &Origins) -> Told<Self> {
-        let round = Round { seconds: words.seconds, words };
+        let round = Round { seconds: words.seconds, sessions: words.sessions };
         let mut measured = Self { workload: *workload, columns: Vec::new() };
         let mut all = Vec::new();
         let part = words.columns.iter().enumerate().filter(|(_, column)| takes_part(column, workload));
@@ -62,7 +63,7 @@ impl Measured {
                 all.rotate_left(number.min(1).min(turned));
             }
             for (place, running) in &mut all {
-                if INTERRUPTED.load(Ordering::Relaxed) {
+                if interrupt::came() {
                     return Err("interrupted".to_owned());
                 }
                 let outcome = (workload.sample)(running, &round);

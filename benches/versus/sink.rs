@@ -9,8 +9,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tungstenite::handshake::derive_accept_key;
 
-use crate::Told;
-use crate::clients;
+use crate::clients::{self, field};
+use crate::told::Told;
 
 /// The word by which this program runs as a sink.
 pub(crate) const WORD: &str = "--sink";
@@ -104,9 +104,4 @@ async fn tunnel(mut stream: TcpStream, key: &str, mut held: Vec<u8>, mut filled:
             return Ok(());
         }
     }
-}
-
-fn field<'head>(head: &'head str, name: &str) -> Option<&'head str> {
-    let mut fields = head.lines().skip(1).filter_map(|line| line.split_once(':'));
-    fields.find(|(other, _)| other.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim())
 }

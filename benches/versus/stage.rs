@@ -7,8 +7,7 @@ use std::process;
 
 use rcgen::{CertificateParams, KeyPair};
 
-use crate::Told;
-use crate::words::Words;
+use crate::told::Told;
 
 /// The name in the certificate that all have.
 pub(crate) const HOST: &str = "versus.test";
@@ -38,7 +37,7 @@ pub(crate) struct Stage {
 
 impl Stage {
     /// Makes it.
-    pub(crate) fn set(words: &Words) -> Told<Self> {
+    pub(crate) fn set(ports: u16, threads: usize) -> Told<Self> {
         let results = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).with_file_name("versus");
         let dir = results.join(format!("run-{}", process::id()));
         let (chain, key, both) = (dir.join("chain.pem"), dir.join("key.pem"), dir.join("both.pem"));
@@ -52,7 +51,7 @@ impl Stage {
         put(&both, &format!("{}{}", pair.chain, pair.key))?;
         put(&dir.join("www/big"), &"w".repeat(BIG))?;
         put(&dir.join("www/slow"), &"s".repeat(SLOW))?;
-        Ok(Self { dir, results, ports: words.ports, threads: words.threads, chain, key, both })
+        Ok(Self { dir, results, ports, threads, chain, key, both })
     }
 
     /// An empty directory of this name.

@@ -3,8 +3,8 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::Told;
-use crate::proxies::{Column, Kind};
+use crate::columns::{Column, Kind};
+use crate::told::Told;
 use crate::workloads::{self, Workload};
 
 /// The columns when nobody names any. The logged ones only take part where a line of log is a share of the work.

@@ -11,9 +11,9 @@ use tokio::task::LocalSet;
 use tokio_rustls::TlsConnector;
 
 use super::{alone, ask, server, tls};
-use crate::Told;
 use crate::load::Load;
 use crate::stage::HOST;
+use crate::told::Told;
 
 /// Connections at once.
 const AT_ONCE: usize = 32;

@@ -8,8 +8,8 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use super::{ask, runtime, server, tls};
-use crate::Told;
 use crate::stage::HOST;
+use crate::told::Told;
 
 const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nHost: versus.test\r\n\r\n";
 

@@ -23,7 +23,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::runtime::{Builder, Runtime};
 use tokio::time::timeout;
 
-use crate::Told;
+use crate::told::Told;
 
 /// An answer that takes longer is an error.
 const PATIENCE: Duration = Duration::from_secs(15);

@@ -8,7 +8,7 @@ use std::time::Duration;
 use rustls::{ClientConnection, StreamOwned};
 
 use super::{field, server, status, tls};
-use crate::Told;
+use crate::told::Told;
 
 const PATIENCE: Duration = Duration::from_secs(2);
 

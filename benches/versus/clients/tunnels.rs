@@ -9,8 +9,8 @@ use tokio::runtime::Runtime;
 use tokio::task::JoinSet;
 
 use super::{ask, runtime};
-use crate::Told;
 use crate::load::Load;
+use crate::told::Told;
 
 const UPGRADE: &[u8] = b"GET /socket HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
     Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";

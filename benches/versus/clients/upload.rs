@@ -8,8 +8,8 @@ use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
 use super::{alone, answer};
-use crate::Told;
 use crate::load::Load;
+use crate::told::Told;
 
 const CONNECTIONS: usize = 2;
 const PIECE: usize = 256 << 10;

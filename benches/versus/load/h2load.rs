@@ -5,8 +5,8 @@ use std::process::Command;
 use std::time::Duration;
 
 use super::{Load, output_of, read};
-use crate::Told;
 use crate::stage::Stage;
+use crate::told::Told;
 
 const CONNECTIONS: &str = "-c8";
 const STREAMS: &str = "-m32";

@@ -9,8 +9,8 @@ use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::Told;
 use crate::stats::percentile;
+use crate::told::Told;
 
 /// What came of one load.
 #[derive(Clone, Debug, Default, PartialEq)]

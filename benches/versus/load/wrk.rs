@@ -5,8 +5,8 @@ use std::process::Command;
 use std::time::Duration;
 
 use super::{Load, output_of, read};
-use crate::Told;
 use crate::stage::{MESSAGE, Stage, put};
+use crate::told::Told;
 
 /// What is asked.
 pub(crate) enum Ask<'ask> {

@@ -3,108 +3,23 @@
 
 mod haproxy;
 mod nginx;
+mod plan;
 mod weir;
 
-use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use plan::Plan;
+pub(crate) use plan::Shape;
 use rustix::process::Signal;
 
-use crate::Told;
-use crate::clients::once;
+use crate::columns::{Column, Kind};
 use crate::figures::Figures;
 use crate::origins::{OriginPorts, Origins};
+use crate::ports::{PORTS_EACH, Ports, wait_for};
 use crate::process::Process;
-use crate::stage::{HOST, Stage, put};
-
-/// Ports that each of them, and the origins, may take.
-pub(crate) const PORTS_EACH: u16 = 10;
-
-/// How long a proxy may take to answer: one with thousands of sites reads long.
-const PATIENCE: Duration = Duration::from_secs(180);
-
-/// What a column runs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
-    /// No proxy: the floor.
-    Origin,
-    /// A binary of ours.
-    Weir,
-    /// The one that ratios are made to.
-    Nginx,
-    /// The other one.
-    Haproxy,
-}
-
-impl Kind {
-    /// What runs it, but for Weir. Debian has them in /usr/sbin, which is not on everyone's PATH.
-    pub(crate) fn program(self) -> PathBuf {
-        let name = if self == Self::Haproxy { "haproxy" } else { "nginx" };
-        let debian = Path::new("/usr/sbin").join(name);
-        if debian.is_file() { debian } else { PathBuf::from(name) }
-    }
-}
-
-/// One column of the table.
-#[derive(Clone, Debug)]
-pub(crate) struct Column {
-    /// Unique among columns.
-    pub(crate) name: String,
-    /// What it runs.
-    pub(crate) kind: Kind,
-    /// The program.
-    pub(crate) binary: PathBuf,
-    /// With an access log in a file.
-    pub(crate) logged: bool,
-}
-
-impl Column {
-    /// The end of its name says whether it is logged.
-    pub(crate) fn new(name: &str, kind: Kind, binary: PathBuf) -> Self {
-        Self { name: name.to_owned(), kind, binary, logged: name.ends_with("+log") }
-    }
-}
-
-/// What a proxy is set up for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Shape {
-    /// Two nodes, one site a listener.
-    Usual,
-    /// This many nodes behind the HTTP listener.
-    Nodes(usize),
-    /// This many sites, with a certificate each, on the edge listener.
-    Sites(usize),
-}
-
-/// Where a proxy listens on 127.0.0.1.
-pub(crate) struct Ports {
-    /// HTTP to HTTP.
-    pub(crate) http: u16,
-    /// HTTPS to HTTPS, sticky.
-    pub(crate) https: u16,
-    /// HTTPS, HTTP/2 too, to HTTP.
-    pub(crate) edge: u16,
-    /// HTTP to the sink.
-    pub(crate) sink: u16,
-}
-
-impl Ports {
-    fn all(&self) -> [u16; 4] {
-        [self.http, self.https, self.edge, self.sink]
-    }
-}
-
-/// What a configuration is made from.
-struct Plan<'run> {
-    stage: &'run Stage,
-    shape: Shape,
-    ports: &'run Ports,
-    origins: OriginPorts,
-    room: &'run Path,
-    logged: bool,
-}
+use crate::stage::{Stage, put};
+use crate::told::Told;
 
 /// One column's program, running; `None` for the floor, whose programs run all the time.
 pub(crate) struct Running<'run> {
@@ -213,23 +128,4 @@ impl<'run> Running<'run> {
     pub(crate) fn stage(&self) -> &'run Stage {
         self.stage
     }
-}
-
-/// Waits until all ports answer 200.
-pub(crate) fn wait_for(process: &mut Process, ports: &Ports) -> Told<()> {
-    let begun = Instant::now();
-    for port in ports.all() {
-        let tls = port == ports.https || port == ports.edge;
-        loop {
-            process.alive()?;
-            let asked = if tls { once::https(port, HOST, "/") } else { once::http(port, "/") };
-            match asked {
-                Ok(answer) if answer.status == 200 => break,
-                _ if begun.elapsed() < PATIENCE => thread::sleep(Duration::from_millis(2)),
-                Ok(answer) => return Err(format!("port {port} answers {}; {}", answer.status, process.last_words())),
-                Err(error) => return Err(format!("port {port}: {error}; {}", process.last_words())),
-            }
-        }
-    }
-    Ok(())
 }

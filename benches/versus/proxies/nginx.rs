@@ -3,7 +3,7 @@
 
 use std::fmt::Write;
 
-use super::{Plan, Shape};
+use super::plan::{Plan, Shape};
 use crate::origins::{many, nginx_head};
 use crate::stage::site_host;
 

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::{Plan, Shape};
+use super::plan::{Plan, Shape};
 use crate::origins::many;
 use crate::stage::site_host;
 

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use crate::proxies::Kind;
+use crate::columns::Kind;
 use crate::rounds::{Measured, Ratio};
 
 const COLOURS: &[&str] = &["#0b6e4f", "#c8553d", "#3d5a80", "#8d6a9f", "#6b705c"];

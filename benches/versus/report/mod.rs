@@ -7,10 +7,10 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::Told;
 use crate::machine::Machine;
 use crate::rounds::{Measured, Taken};
 use crate::stage::put;
+use crate::told::Told;
 use crate::words::Words;
 
 /// Writes all three.

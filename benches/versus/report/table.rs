@@ -1,6 +1,6 @@
 //! Tables in Markdown, aligned so that a terminal shows them well.
 
-use crate::proxies::Kind;
+use crate::columns::Kind;
 use crate::rounds::{Measured, Taken};
 
 /// One workload: a row for each column.

@@ -1,15 +1,15 @@
 //! A TLS connection for each request.
 
-use super::{Round, measure};
-use crate::Told;
+use super::round::{Round, measure};
 use crate::clients::handshakes::{self, Handshakes};
 use crate::figures::Figures;
 use crate::proxies::Running;
+use crate::told::Told;
 
-pub(super) fn full(running: &mut Running<'_>, round: &Round<'_>) -> Told<Figures> {
+pub(super) fn full(running: &mut Running<'_>, round: &Round) -> Told<Figures> {
     measure(running, |running| handshakes::run(running.ports.edge, Handshakes::Full, round.seconds))
 }
 
-pub(super) fn resumed(running: &mut Running<'_>, round: &Round<'_>) -> Told<Figures> {
+pub(super) fn resumed(running: &mut Running<'_>, round: &Round) -> Told<Figures> {
     measure(running, |running| handshakes::run(running.ports.edge, Handshakes::Resumed, round.seconds))
 }

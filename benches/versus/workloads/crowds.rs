@@ -3,14 +3,14 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
-use super::{Round, measure, settle};
-use crate::Told;
+use super::round::{Round, measure, settle};
 use crate::clients::held::Held;
 use crate::clients::slow::Slow;
 use crate::clients::tunnels::Tunnels;
 use crate::figures::{Figures, MEMORY};
 use crate::load::wrk::{Ask, Wrk};
 use crate::proxies::Running;
+use crate::told::Told;
 
 /// Memory of one idle connection.
 pub(super) const EACH: &str = "KiB each";
@@ -21,11 +21,11 @@ const WARM: usize = 64;
 const SLOW: usize = 1000;
 const TUNNELS: usize = 1000;
 
-pub(super) fn idle(running: &mut Running<'_>, _: &Round<'_>) -> Told<Figures> {
+pub(super) fn idle(running: &mut Running<'_>, _: &Round) -> Told<Figures> {
     idle_of(running, running.ports.http, false)
 }
 
-pub(super) fn idle_tls(running: &mut Running<'_>, _: &Round<'_>) -> Told<Figures> {
+pub(super) fn idle_tls(running: &mut Running<'_>, _: &Round) -> Told<Figures> {
     idle_of(running, running.ports.edge, true)
 }
 
@@ -43,7 +43,7 @@ fn idle_of(running: &mut Running<'_>, port: u16, tls: bool) -> Told<Figures> {
     Ok(Figures::default().with(EACH, (after - before) / IDLE as f64).with("start KiB", before).with(MEMORY, after))
 }
 
-pub(super) fn slow(running: &mut Running<'_>, round: &Round<'_>) -> Told<Figures> {
+pub(super) fn slow(running: &mut Running<'_>, round: &Round) -> Told<Figures> {
     let fast = Wrk { connections: 32, seconds: round.seconds, ask: Ask::Small };
     let mut slow = Slow::open(running.ports.http, SLOW)?;
     let over = AtomicBool::new(false);
@@ -59,7 +59,7 @@ pub(super) fn slow(running: &mut Running<'_>, round: &Round<'_>) -> Told<Figures
     Ok(figures.with("afterwards KiB", running.memory()))
 }
 
-pub(super) fn websocket(running: &mut Running<'_>, round: &Round<'_>) -> Told<Figures> {
+pub(super) fn websocket(running: &mut Running<'_>, round: &Round) -> Told<Figures> {
     let tunnels = Tunnels::open(running.ports.sink, TUNNELS)?;
     let mut held = 0.0;
     let figures = measure(running, |running| {

@@ -3,26 +3,16 @@
 mod connections;
 mod crowds;
 mod reloads;
+mod round;
 mod scale;
 mod steady;
 
-use std::thread;
-use std::time::Duration;
+pub(crate) use round::Round;
 
-use crate::Told;
-use crate::figures::{CPU, Figures, MEMORY, P50, P99, P999, RATE};
-use crate::load::Load;
+use crate::figures::{CPU, Figures};
 use crate::origins::MANY;
-use crate::proxies::{Kind, Running, Shape};
-use crate::words::Words;
-
-/// What a round may know.
-pub(crate) struct Round<'run> {
-    /// How long a load lasts.
-    pub(crate) seconds: u64,
-    /// All the words.
-    pub(crate) words: &'run Words,
-}
+use crate::proxies::{Running, Shape};
+use crate::told::Told;
 
 /// One of them.
 #[derive(Clone, Copy)]
@@ -39,14 +29,14 @@ pub(crate) struct Workload {
     pub(crate) floor: bool,
     pub(crate) logged: bool,
     /// One round of one column.
-    pub(crate) sample: fn(&mut Running<'_>, &Round<'_>) -> Told<Figures>,
+    pub(crate) sample: fn(&mut Running<'_>, &Round) -> Told<Figures>,
 }
 
 impl Workload {
     const fn new(
         name: &'static str,
         what: &'static str,
-        sample: fn(&mut Running<'_>, &Round<'_>) -> Told<Figures>,
+        sample: fn(&mut Running<'_>, &Round) -> Told<Figures>,
     ) -> Self {
         Self { name, what, by: CPU, shape: Shape::Usual, floor: true, logged: false, sample }
     }
@@ -109,34 +99,4 @@ pub(crate) fn chosen(list: &str) -> Told<Vec<Workload>> {
         })
         .collect::<Told<Vec<_>>>()?;
     Ok(if chosen.is_empty() { ALL.to_vec() } else { chosen })
-}
-
-/// Puts a faultless load on a proxy, and tells what it cost.
-fn measure(running: &mut Running<'_>, load: impl FnOnce(&Running<'_>) -> Told<Load>) -> Told<Figures> {
-    let before = running.cpu();
-    let load = load(running).and_then(Load::faultless);
-    let spent = running.cpu() - before;
-    running.alive()?;
-    Ok(told(&load?, spent).with(MEMORY, running.memory()))
-}
-
-/// The figures of a load that took so much CPU time.
-fn told(load: &Load, spent: Duration) -> Figures {
-    let each = spent.as_secs_f64() * 1e6 / load.requests as f64;
-    Figures::default()
-        .with(CPU, each)
-        .with(RATE, load.requests as f64 / load.seconds)
-        .with(P50, load.p50)
-        .with(P99, load.p99)
-        .with(P999, load.p999)
-}
-
-/// Lets what was let go of be cleared away before memory is read.
-fn settle() {
-    thread::sleep(Duration::from_millis(300));
-}
-
-/// Whether a column remembers which session belongs to which node.
-fn learns(running: &Running<'_>) -> bool {
-    matches!(running.column.kind, Kind::Weir | Kind::Haproxy)
 }

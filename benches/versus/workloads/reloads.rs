@@ -4,14 +4,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::{Round, told};
-use crate::Told;
+use super::round::{Round, told};
 use crate::clients::once;
 use crate::figures::{ERRORS, Figures, MEMORY};
 use crate::load::Load;
 use crate::load::wrk::{Ask, Wrk};
 use crate::proxies::Running;
 use crate::stage::{certify, site_host};
+use crate::told::Told;
 
 /// From the signal until a new connection sees the new certificate.
 pub(super) const RELOAD: &str = "reload ms";
@@ -20,7 +20,7 @@ const EVERY: Duration = Duration::from_millis(200);
 const PATIENCE: Duration = Duration::from_secs(180);
 
 /// Connections that a reload cuts are counted and shown: they are what is measured.
-pub(super) fn often(running: &mut Running<'_>, round: &Round<'_>) -> Told<Figures> {
+pub(super) fn often(running: &mut Running<'_>, round: &Round) -> Told<Figures> {
     let over = AtomicBool::new(false);
     let before = running.cpu();
     let load = thread::scope(|scope| {
@@ -43,7 +43,7 @@ pub(super) fn often(running: &mut Running<'_>, round: &Round<'_>) -> Told<Figure
 }
 
 /// Starts it, replaces the certificate of one of its sites, and reloads while small requests are answered.
-pub(super) fn sites(running: &mut Running<'_>, round: &Round<'_>) -> Told<Figures> {
+pub(super) fn sites(running: &mut Running<'_>, round: &Round) -> Told<Figures> {
     let begun = Instant::now();
     running.restart()?;
     let start = begun.elapsed();
@@ -92,7 +92,7 @@ fn replace(running: &Running<'_>) -> Told<Duration> {
     Err("a reload never took hold".to_owned())
 }
 
-fn fast(round: &Round<'_>) -> Wrk<'static> {
+fn fast(round: &Round) -> Wrk<'static> {
     Wrk { connections: 32, seconds: round.seconds, ask: Ask::Small }
 }
 

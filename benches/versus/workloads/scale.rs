@@ -1,10 +1,11 @@
 //! Much of what a configuration or a day may bring: sessions, nodes.
 
-use super::{Round, learns, settle, steady};
-use crate::Told;
+use super::round::{Round, learns, settle};
+use super::steady;
 use crate::figures::{Figures, MEMORY};
 use crate::load::{Load, h2load};
 use crate::proxies::Running;
+use crate::told::Told;
 
 /// What the sessions take, together.
 const SESSIONS: &str = "sessions KiB";
@@ -13,10 +14,10 @@ const SESSIONS: &str = "sessions KiB";
 const BEFORE: &str = "before KiB";
 
 /// Once for each start the sessions are learned, then it is small-tls while they are there.
-pub(super) fn sessions(running: &mut Running<'_>, round: &Round<'_>) -> Told<Figures> {
+pub(super) fn sessions(running: &mut Running<'_>, round: &Round) -> Told<Figures> {
     let taken = match running.facts.of(SESSIONS) {
         Some(taken) => taken,
-        None => learn(running, round.words.sessions)?,
+        None => learn(running, round.sessions)?,
     };
     Ok(steady::small_tls(running, round)?.with(SESSIONS, taken))
 }
@@ -39,7 +40,7 @@ fn learn(running: &mut Running<'_>, count: usize) -> Told<f64> {
 
 /// Once for each start every node is met first: a thousand connections that are opened within a short load would be most
 /// of what its p99 tells.
-pub(super) fn nodes(running: &mut Running<'_>, round: &Round<'_>) -> Told<Figures> {
+pub(super) fn nodes(running: &mut Running<'_>, round: &Round) -> Told<Figures> {
     let start = match running.facts.of(BEFORE) {
         Some(start) => start,
         None => {

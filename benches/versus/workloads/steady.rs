@@ -5,14 +5,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use super::{Round, measure};
-use crate::Told;
+use super::round::{Round, measure};
 use crate::clients::{once, upload};
 use crate::figures::{Figures, RATE};
 use crate::load::h2load;
 use crate::load::wrk::{Ask, Wrk};
 use crate::proxies::Running;
 use crate::stage::{HOST, put};
+use crate::told::Told;
 
 /// Sessions that small-tls uses in turn.
 const SESSIONS: usize = 32;
@@ -23,20 +23,20 @@ const FIRST: usize = 4000;
 /// The most memory at any moment.
 const PEAK: &str = "peak KiB";
 
-pub(super) fn small_http(running: &mut Running<'_>, round: &Round<'_>) -> Told<Figures> {
+pub(super) fn small_http(running: &mut Running<'_>, round: &Round) -> Told<Figures> {
     wrk(running, round, 32, Ask::Small, false)
 }
 
-pub(super) fn small_tls(running: &mut Running<'_>, round: &Round<'_>) -> Told<Figures> {
+pub(super) fn small_tls(running: &mut Running<'_>, round: &Round) -> Told<Figures> {
     let cookies = cookies(running)?;
     wrk(running, round, 32, Ask::Cookies(&cookies), true)
 }
 
-pub(super) fn conn_http(running: &mut Running<'_>, round: &Round<'_>) -> Told<Figures> {
+pub(super) fn conn_http(running: &mut Running<'_>, round: &Round) -> Told<Figures> {
     wrk(running, round, 32, Ask::Close, false)
 }
 
-pub(super) fn h2_small(running: &mut Running<'_>, round: &Round<'_>) -> Told<Figures> {
+pub(super) fn h2_small(running: &mut Running<'_>, round: &Round) -> Told<Figures> {
     // How many fit into the time is found out once for each start, so that all rounds are alike.
     let rate = match running.facts.of(RATE) {
         Some(rate) => rate,
@@ -50,20 +50,20 @@ pub(super) fn h2_small(running: &mut Running<'_>, round: &Round<'_>) -> Told<Fig
     measure(running, |running| h2load::small(running.stage(), running.ports.edge, count))
 }
 
-pub(super) fn post(running: &mut Running<'_>, round: &Round<'_>) -> Told<Figures> {
+pub(super) fn post(running: &mut Running<'_>, round: &Round) -> Told<Figures> {
     let post = Wrk { connections: 16, seconds: round.seconds, ask: Ask::Post };
     measure(running, |running| post.run(running.stage(), false, running.ports.sink))
 }
 
-pub(super) fn big_http(running: &mut Running<'_>, round: &Round<'_>) -> Told<Figures> {
+pub(super) fn big_http(running: &mut Running<'_>, round: &Round) -> Told<Figures> {
     wrk(running, round, 8, Ask::Big, false)
 }
 
-pub(super) fn big_tls(running: &mut Running<'_>, round: &Round<'_>) -> Told<Figures> {
+pub(super) fn big_tls(running: &mut Running<'_>, round: &Round) -> Told<Figures> {
     wrk(running, round, 8, Ask::Big, true)
 }
 
-pub(super) fn upload(running: &mut Running<'_>, round: &Round<'_>) -> Told<Figures> {
+pub(super) fn upload(running: &mut Running<'_>, round: &Round) -> Told<Figures> {
     let mut peak = 0.0;
     let figures = measure(running, |running| {
         let over = AtomicBool::new(false);
@@ -87,7 +87,7 @@ fn highest(running: &Running<'_>, over: &AtomicBool) -> f64 {
     highest
 }
 
-fn wrk(running: &mut Running<'_>, round: &Round<'_>, connections: usize, ask: Ask<'_>, tls: bool) -> Told<Figures> {
+fn wrk(running: &mut Running<'_>, round: &Round, connections: usize, ask: Ask<'_>, tls: bool) -> Told<Figures> {
     let wrk = Wrk { connections, seconds: round.seconds, ask };
     measure(running, |running| {
         wrk.run(running.stage(), tls, if tls { running.ports.https } else { running.ports.http })
