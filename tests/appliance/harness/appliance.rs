@@ -30,23 +30,26 @@ pub(crate) struct Appliance {
     ended: Option<ExitStatus>,
 }
 
+impl Plan {
+    /// Starts the appliance and waits until it says that it is ready. Ports can be taken between finding and using them, so
+    /// a failed start is tried again.
+    #[track_caller]
+    pub(crate) fn start(self) -> Appliance {
+        Appliance::raise_own_descriptors();
+        for _ in 0..2 {
+            if let Ok(appliance) = Appliance::try_start(&self) {
+                return appliance;
+            }
+        }
+        Appliance::try_start(&self).unwrap_or_else(|why| panic!("weir does not start: {why}"))
+    }
+}
+
 impl Appliance {
     /// In front of these origins, with nothing special.
     #[track_caller]
     pub(crate) fn in_front_of(origins: &[&Origin]) -> Self {
         Plan::before(origins).start()
-    }
-
-    /// As planned. Ports can be taken between finding and using them, so a failed start is tried again.
-    #[track_caller]
-    pub(super) fn start(plan: Plan) -> Self {
-        Self::raise_own_descriptors();
-        for _ in 0..2 {
-            if let Ok(appliance) = Self::try_start(&plan) {
-                return appliance;
-            }
-        }
-        Self::try_start(&plan).unwrap_or_else(|why| panic!("weir does not start: {why}"))
     }
 
     fn try_start(plan: &Plan) -> Result<Self, String> {

@@ -5,59 +5,21 @@ use std::collections::HashMap;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex};
 
 use super::certificates::Pair;
 use super::gate::Gate;
 use super::ports::free_port;
+use super::seen::{Notes, Seen, lock};
 use super::talk::{Stream, Talk};
 
 /// What an origin does with a request whose head has arrived.
 type Script = dyn Fn(&mut Talk) + Send + Sync;
 
-/// A request as the origin got it.
-#[derive(Clone, Debug)]
-pub(crate) struct Seen {
-    /// Which of the origin's connections it came on, from 1.
-    pub(crate) connection: u64,
-    /// Head and body; a chunked body is spelled as one chunk. Bodies are kept up to 1 MiB.
-    pub(crate) bytes: Vec<u8>,
-    /// Whether the body arrived whole.
-    pub(crate) complete: bool,
-    /// What a strict reader refuses in it.
-    pub(crate) doubtful: Option<String>,
-}
-
-impl Seen {
-    /// The bytes as text.
-    pub(crate) fn text(&self) -> String {
-        String::from_utf8_lossy(&self.bytes).into_owned()
-    }
-
-    /// The request's target.
-    pub(crate) fn target(&self) -> String {
-        self.text().split(' ').nth(1).unwrap_or_default().to_owned()
-    }
-
-    /// All values of a field, its name in any case.
-    pub(crate) fn values(&self, name: &str) -> Vec<String> {
-        let text = self.text();
-        let head = text.split("\r\n\r\n").next().unwrap_or_default().to_owned();
-        let fields = head.split("\r\n").skip(1).filter_map(|line| line.split_once(':'));
-        fields.filter(|field| field.0.eq_ignore_ascii_case(name)).map(|field| field.1.trim().to_owned()).collect()
-    }
-
-    /// What follows the head.
-    pub(crate) fn body(&self) -> Vec<u8> {
-        let end = self.bytes.windows(4).position(|four| four == b"\r\n\r\n").map_or(self.bytes.len(), |at| at + 4);
-        self.bytes[end..].to_vec()
-    }
-}
-
 /// What the threads of an origin share.
-pub(super) struct Shared {
+struct Shared {
     script: Box<Script>,
-    seen: Mutex<Vec<Seen>>,
+    notes: Arc<Notes>,
     sockets: Mutex<HashMap<u64, TcpStream>>,
     connections: AtomicU64,
     tls: Option<Arc<rustls::ServerConfig>>,
@@ -143,7 +105,7 @@ impl Origin {
 
     fn on(listener: TcpListener, tls: Option<Arc<rustls::ServerConfig>>, script: Box<Script>) -> Self {
         let shared =
-            Shared { script, seen: Mutex::default(), sockets: Mutex::default(), connections: AtomicU64::new(0), tls };
+            Shared { script, notes: Arc::default(), sockets: Mutex::default(), connections: AtomicU64::new(0), tls };
         let address = listener.local_addr().expect("a bound socket has an address");
         let origin = Self { shared: Arc::new(shared), address, stopped: Mutex::default() };
         origin.listen(listener);
@@ -182,17 +144,17 @@ impl Origin {
 
     /// Everything it got so far, in the order of the heads.
     pub(crate) fn seen(&self) -> Vec<Seen> {
-        lock(&self.shared.seen).clone()
+        self.shared.notes.all()
     }
 
     /// How many requests it got, whole or not.
     pub(crate) fn count(&self) -> usize {
-        lock(&self.shared.seen).len()
+        self.shared.notes.count()
     }
 
     /// The latest request.
     pub(crate) fn last(&self) -> Seen {
-        lock(&self.shared.seen).last().cloned().expect("a request has reached the origin")
+        self.shared.notes.last().expect("a request has reached the origin")
     }
 
     /// How many connections were made to it.
@@ -246,7 +208,7 @@ fn serve(socket: TcpStream, shared: &Arc<Shared>) {
         lock(&shared.sockets).insert(connection, held);
     }
     if let Ok((control, stream)) = wrap(socket, shared) {
-        let mut talk = Talk::new(connection, control, stream, shared.clone());
+        let mut talk = Talk::new(connection, control, stream, shared.notes.clone());
         while talk.next_head() {
             (shared.script)(&mut talk);
             if !talk.end_of_request() {
@@ -271,25 +233,4 @@ impl Shared {
     fn forget(&self, connection: u64) {
         lock(&self.sockets).remove(&connection);
     }
-
-    /// Notes a request; the answer is its place, for `update`.
-    pub(super) fn note(&self, seen: Seen) -> usize {
-        let mut all = lock(&self.seen);
-        all.push(seen);
-        all.len() - 1
-    }
-
-    /// Changes a noted request.
-    pub(super) fn update(&self, place: usize, change: impl FnOnce(&mut Seen)) {
-        change(&mut lock(&self.seen)[place]);
-    }
-
-    /// A noted request.
-    pub(super) fn noted(&self, place: usize) -> Seen {
-        lock(&self.seen)[place].clone()
-    }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }

@@ -4,7 +4,6 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::appliance::Appliance;
 use super::certificates;
 use super::origin::Origin;
 use super::ports::free_port;
@@ -113,12 +112,6 @@ impl Plan {
     /// More tables at the end.
     pub(crate) fn more(self, lines: &str) -> Self {
         self.add("more", lines)
-    }
-
-    /// Starts the appliance and waits until it says that it is ready.
-    #[track_caller]
-    pub(crate) fn start(self) -> Appliance {
-        Appliance::start(self)
     }
 
     fn add(mut self, table: &'static str, lines: &str) -> Self {

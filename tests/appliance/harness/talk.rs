@@ -4,7 +4,7 @@ use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::sync::Arc;
 
-use super::origin::{Seen, Shared};
+use super::seen::{Notes, Seen};
 use super::strict::{self, Framing};
 
 /// Most of a body that is kept for the test.
@@ -23,7 +23,7 @@ pub(crate) struct Talk {
     place: usize,
     framing: Framing,
     open: bool,
-    shared: Arc<Shared>,
+    notes: Arc<Notes>,
 }
 
 /// Why a body did not arrive whole.
@@ -41,14 +41,14 @@ impl From<io::Error> for Broken {
 }
 
 impl Talk {
-    pub(super) fn new(connection: u64, control: TcpStream, stream: Box<dyn Stream>, shared: Arc<Shared>) -> Self {
+    pub(super) fn new(connection: u64, control: TcpStream, stream: Box<dyn Stream>, notes: Arc<Notes>) -> Self {
         let (inbox, framing) = (Vec::new(), Framing::None);
-        Self { connection, control, stream, inbox, place: 0, framing, open: true, shared }
+        Self { connection, control, stream, inbox, place: 0, framing, open: true, notes }
     }
 
     /// The request as far as it was read.
     pub(crate) fn seen(&self) -> Seen {
-        self.shared.noted(self.place)
+        self.notes.noted(self.place)
     }
 
     /// The request's target.
@@ -152,7 +152,7 @@ impl Talk {
         self.framing = *judged.as_ref().unwrap_or(&Framing::None);
         let complete = self.framing == Framing::None;
         let doubtful = judged.err();
-        self.place = self.shared.note(Seen { connection: self.connection, bytes: head, complete, doubtful });
+        self.place = self.notes.note(Seen { connection: self.connection, bytes: head, complete, doubtful });
         true
     }
 
@@ -160,7 +160,7 @@ impl Talk {
     fn note_rest(&mut self) -> bool {
         let bytes = std::mem::take(&mut self.inbox);
         if !bytes.is_empty() {
-            self.shared.note(Seen { connection: self.connection, bytes, complete: false, doubtful: None });
+            self.notes.note(Seen { connection: self.connection, bytes, complete: false, doubtful: None });
         }
         false
     }
@@ -179,7 +179,7 @@ impl Talk {
             Framing::Chunked => self.read_chunks(&mut keep),
         };
         self.framing = Framing::None;
-        self.shared.update(self.place, |seen| {
+        self.notes.update(self.place, |seen| {
             let spelled = if chunked { one_chunk(&kept, end.as_deref().ok()) } else { kept };
             seen.bytes.extend_from_slice(&spelled);
             seen.complete = end.is_ok();

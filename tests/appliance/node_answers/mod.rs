@@ -1,75 +1,14 @@
 //! What a node answers, what the client gets of it, and whether the node's connection carries another request. A doubtful
 //! answer is a 502 and the end of that connection; a short one never ends cleanly.
 
+mod row;
 mod rows;
 
 use std::sync::{Arc, Mutex};
 
+use row::{Gets, HEAD, OLD, Row, Then};
+
 use crate::harness::{Answer, Appliance, Client, Origin, Plan, ok};
-
-/// What the node does after its bytes.
-#[derive(Clone, Copy, Debug)]
-enum Then {
-    Stay,
-    Close,
-    Reset,
-}
-
-/// What the client gets.
-#[derive(Clone, Debug)]
-enum Gets {
-    /// This head (its framing lines last, in alphabetical order) and body, whole.
-    Exactly(&'static str, &'static str),
-    /// This status, whole, with a body that contains the text.
-    Status(u16, &'static str),
-    /// An answer that begins and is cut.
-    Cut(u16),
-    /// These interim statuses, then a 200.
-    Interim(Vec<u16>),
-}
-
-struct Row {
-    name: &'static str,
-    request: &'static str,
-    node: String,
-    then: Then,
-    gets: Gets,
-    reused: bool,
-}
-
-const GET: &str = "GET /row HTTP/1.1\r\nHost: esb.test\r\n\r\n";
-const HEAD: &str = "HEAD /row HTTP/1.1\r\nHost: esb.test\r\n\r\n";
-const OLD: &str = "GET /row HTTP/1.0\r\nHost: esb.test\r\n\r\n";
-const WITH_TRAILERS: &str = "GET /row HTTP/1.1\r\nHost: esb.test\r\nTE: trailers\r\n\r\n";
-const MALFORMED: Gets = Gets::Status(502, "502 node-malformed");
-
-/// The node stays and its connection is used again.
-fn fine(name: &'static str, node: &str, head: &'static str, body: &'static str) -> Row {
-    Row { name, request: GET, node: node.to_owned(), then: Then::Stay, gets: Gets::Exactly(head, body), reused: true }
-}
-
-/// Told apart as a node's fault.
-fn malformed(name: &'static str, node: &str) -> Row {
-    Row { name, request: GET, node: node.to_owned(), then: Then::Close, gets: MALFORMED, reused: false }
-}
-
-impl Row {
-    fn asked(self, request: &'static str) -> Self {
-        Self { request, ..self }
-    }
-
-    fn then(self, then: Then) -> Self {
-        Self { then, reused: false, ..self }
-    }
-
-    fn gets(self, gets: Gets) -> Self {
-        Self { gets, ..self }
-    }
-
-    fn not_reused(self) -> Self {
-        Self { reused: false, ..self }
-    }
-}
 
 #[test]
 fn every_answer_of_a_node_becomes_what_the_table_says() {

@@ -1,6 +1,6 @@
 //! The rows: answers of nodes, right and wrong (RFC 9112 sections 4 and 6, and what is seen in the field).
 
-use super::{GET, Gets, HEAD, MALFORMED, OLD, Row, Then, WITH_TRAILERS, fine, malformed};
+use super::row::{GET, Gets, HEAD, MALFORMED, OLD, Row, Then, WITH_TRAILERS, fine, malformed};
 
 pub(super) fn rows() -> Vec<Row> {
     [
