@@ -48,6 +48,11 @@ const WORDS: &[(&[&str], &[&str])] = &[
     (&["log", "error"], &["cli", "app", "service", "observe"]),
 ];
 
+/// What stands beside the house and is measured or tested by: each a program of its own, in which no files lean on each other
+/// in a circle either.
+const OUTBUILDINGS: &[&str] =
+    &["benches/rooms", "benches/versus", "tests/allocations", "tests/appliance", "tests/configuration", "tests/peers"];
+
 /// Lines of a file without its tests.
 const LONGEST_FILE: usize = 450;
 
@@ -69,6 +74,12 @@ fn every_room_leans_only_on_rooms_below_it() {
 #[test]
 fn no_files_lean_on_each_other_in_a_circle() {
     report(House::read(Path::new(env!("CARGO_MANIFEST_DIR"))).circles());
+}
+
+#[test]
+fn nor_do_those_of_a_bench_or_a_test() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    report(OUTBUILDINGS.iter().flat_map(|tree| House::read_tree(root, tree).circles()).collect());
 }
 
 #[test]
@@ -109,17 +120,25 @@ struct House {
 
 impl House {
     fn read(root: &Path) -> Self {
-        let mut paths = Vec::new();
-        collect(&root.join("src"), &mut paths);
-        paths.sort();
-        Self::of(paths.into_iter().map(|path| {
-            let text = fs::read_to_string(&path).expect("a source is UTF-8 text");
-            (path.strip_prefix(root).expect("found below it").to_path_buf(), text)
-        }))
+        Self::read_tree(root, "src")
     }
 
-    fn of(files: impl Iterator<Item = (PathBuf, String)>) -> Self {
-        Self { files: files.map(|(path, text)| Source::new(path, text)).collect() }
+    /// The files below this folder.
+    fn read_tree(root: &Path, tree: &str) -> Self {
+        let mut paths = Vec::new();
+        collect(&root.join(tree), &mut paths);
+        paths.sort();
+        Self::of(
+            tree,
+            paths.into_iter().map(|path| {
+                let text = fs::read_to_string(&path).expect("a source is UTF-8 text");
+                (path.strip_prefix(root).expect("found below it").to_path_buf(), text)
+            }),
+        )
+    }
+
+    fn of(tree: &str, files: impl Iterator<Item = (PathBuf, String)>) -> Self {
+        Self { files: files.map(|(path, text)| Source::new(tree, path, text)).collect() }
     }
 
     fn breaches_of_floors(&self) -> Vec<String> {
@@ -171,7 +190,7 @@ impl House {
                 file.references(&self.children(&file.module)).iter().filter(|reference| !reference.signpost)
             {
                 let Some(target) = self.owner(&follow(&reference.path, &signposts)) else { continue };
-                if target.module != file.module && !target.module.is_empty() {
+                if target.module != file.module {
                     arrows.entry(file.name()).or_default().insert(target.name());
                 }
             }
@@ -287,7 +306,7 @@ fn way_back<'a>(start: &'a str, arrows: &BTreeMap<&'a str, BTreeSet<&'a str>>) -
 }
 
 fn collect(folder: &Path, found: &mut Vec<PathBuf>) {
-    for entry in fs::read_dir(folder).expect("src/ is there") {
+    for entry in fs::read_dir(folder).expect("the folder is there") {
         let path = entry.expect("a folder can be listed").path();
         if path.is_dir() {
             collect(&path, found);
@@ -312,7 +331,11 @@ mod the_reader_itself {
     use super::*;
 
     fn house(files: &[(&str, &str)]) -> House {
-        House::of(files.iter().map(|(path, text)| (PathBuf::from(path), (*text).to_string())))
+        tree("src", files)
+    }
+
+    fn tree(tree: &str, files: &[(&str, &str)]) -> House {
+        House::of(tree, files.iter().map(|(path, text)| (PathBuf::from(path), (*text).to_string())))
     }
 
     #[test]
@@ -401,6 +424,23 @@ mod the_reader_itself {
         ])
         .circles();
         assert_eq!(circles.len(), 1, "{circles:?}");
+    }
+
+    #[test]
+    fn the_main_file_of_a_bench_is_its_root() {
+        let circles = tree(
+            "benches/race",
+            &[
+                ("benches/race/main.rs", "mod a; mod b; use a::A; struct Told;"),
+                ("benches/race/a.rs", "use crate::b::B;"),
+                ("benches/race/b.rs", "use crate::Told;"),
+            ],
+        )
+        .circles();
+        assert_eq!(
+            circles,
+            ["a circle: benches/race/a.rs → benches/race/b.rs → benches/race/main.rs → benches/race/a.rs"]
+        );
     }
 
     #[test]

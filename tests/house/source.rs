@@ -4,10 +4,11 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-/// One file of src/.
+/// One file of src/, or of a bench or a test.
 pub(crate) struct Source {
     pub(crate) path: PathBuf,
-    /// `["config", "model"]` for src/config/model.rs, `["config"]` for src/config/mod.rs, empty for src/lib.rs.
+    /// `["config", "model"]` for src/config/model.rs, `["config"]` for src/config/mod.rs, empty for src/lib.rs and for the
+    /// main.rs of a bench or a test.
     pub(crate) module: Vec<String>,
     text: String,
     tokens: Vec<Token>,
@@ -31,15 +32,17 @@ impl Reference {
 }
 
 impl Source {
-    pub(crate) fn new(path: PathBuf, text: String) -> Self {
+    /// A file below the folder `tree`.
+    pub(crate) fn new(tree: &str, path: PathBuf, text: String) -> Self {
+        let root = if tree == "src" { "lib" } else { "main" };
         let tokens = without_tests(tokens(&text));
         let module = path
-            .strip_prefix("src")
-            .expect("only src/ is read")
+            .strip_prefix(tree)
+            .expect("it stands below the folder")
             .with_extension("")
             .iter()
             .map(|part| part.to_string_lossy().into_owned())
-            .filter(|part| part != "mod" && part != "lib")
+            .filter(|part| part != "mod" && part != root)
             .collect();
         Self { path, module, text, tokens }
     }
