@@ -27,6 +27,7 @@ const FLOORS: &[(&str, &[&str])] = &[
 const CRATES: &[(&str, &[&str])] = &[
     ("axum", &["service"]),
     ("clap", &["main", "cli"]),
+    ("clap_complete", &["cli"]),
     ("h2", &["service"]),
     ("hickory_resolver", &["service"]),
     ("mimalloc", &["main"]),

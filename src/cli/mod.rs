@@ -3,6 +3,7 @@
 mod ask;
 mod cert;
 mod check;
+mod completions;
 mod demo;
 mod encode;
 mod follow;
@@ -19,7 +20,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::SystemTime;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::app;
 
@@ -67,6 +68,8 @@ enum Command {
     Why(why::Why),
     /// Make a running Weir read its configuration again, and tell what came of it
     Reload(ask::Asked),
+    /// Print the script by which a shell completes these commands
+    Completions(completions::Completions),
 }
 
 #[derive(clap::Args)]
@@ -99,5 +102,11 @@ pub fn run(words: impl IntoIterator<Item = OsString>) -> i32 {
         Command::Activate(node) => operate::activate(&node),
         Command::Why(why) => why::why(&why),
         Command::Reload(asked) => show::reload(&asked),
+        Command::Completions(asked) => completions::completions(&asked, command()),
     }
+}
+
+/// All commands with their options and help, as clap knows them: the man page and the completions are written from it.
+pub fn command() -> clap::Command {
+    Words::command()
 }
