@@ -34,7 +34,7 @@ SYSCTL = $(PREFIX)/lib/sysctl.d/30-weir.conf
 INSTALLED = $(PREFIX)/bin/weir $(UNITDIR)/weir.service $(UNITDIR)/weir-again.service $(PREFIX)/lib/sysusers.d/weir.conf \
 	$(PREFIX)/lib/tmpfiles.d/weir.conf $(SYSCTL) $(PREFIX)/share/man/man8/weir.8 $(SYSCONFDIR)/logrotate.d/weir
 
-.PHONY: help build demo bench test lint cargo-test doc units staged acceptance install uninstall clean
+.PHONY: help build demo bench generated test lint cargo-test doc units staged acceptance install uninstall clean
 
 help: ## lists what there is
 	@echo "Weir, a reverse-proxy load balancer. What make can do here:"
@@ -52,6 +52,9 @@ bench: ## side by side with nginx and HAProxy (ROUNDS, SECONDS, WORKLOADS, PROXI
 	@.ci/need bench
 	@$(CARGO) bench --quiet --profile $(PROFILE) --bench versus -- rounds=$(ROUNDS) seconds=$(SECONDS) threads=$(THREADS) \
 		sessions=$(SESSIONS) ports=$(PORTS) workloads="$(WORKLOADS)" proxies="$(PROXIES)" binaries="$(BINARIES)" weir="$(WEIR)"
+
+generated: ## writes what comes from the definitions: tables in docs/, commands in man/weir.8, completions/
+	@WEIR_WRITE=1 $(CARGO) test --quiet --test generated what_is_generated
 
 test: ## everything a contributor runs: lints, tests, documents, units, a staged install
 	@.ci/need test

@@ -53,7 +53,7 @@ pub use hosts::HostPattern;
 pub use load::{load, load_after, load_at};
 pub use model::*;
 pub use paths::any_of;
-pub use reference::{Form, Key, reference};
+pub use reference::{Form, Key, heading, reference};
 pub use report::render_warnings;
 pub use units::spoken_duration;
 pub use words::suggestion;

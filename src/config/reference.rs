@@ -1,6 +1,7 @@
 //! Every key there is: its table, form, default and meaning.
 //!
-//! The reader takes ranges and defaults from here and refuses what is not here; `docs/configuration.md` is held against it.
+//! The reader takes ranges and defaults from here and refuses what is not here; `make generated` writes the tables of
+//! `docs/configuration.md` from it.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -70,7 +71,7 @@ impl fmt::Display for Form {
 }
 
 /// How a table is written in a file: `[pool.health]`, `[[pool]]`.
-pub(super) fn heading(table: &str) -> String {
+pub fn heading(table: &str) -> String {
     match table {
         "" => "the top level of a file".to_owned(),
         "listener" | "node" | "pool" | "site" | "site.route" => format!("[[{table}]]"),

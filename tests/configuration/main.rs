@@ -1,4 +1,4 @@
-//! What an operator sees: good files load, bad ones say everything that is wrong, and the documentation knows every key.
+//! What an operator sees: good files load, bad ones say everything that is wrong, and every key of the reference is read.
 #![allow(clippy::unwrap_used)] // clippy knows tests by their attribute, not what they call
 
 use std::fs;
@@ -401,29 +401,6 @@ const PUBLIC: &[&str] = &[
     "/orders/carbon",
     "/favicon.ico",
 ];
-
-#[test]
-fn the_documentation_names_every_key_with_its_default() {
-    let text = fs::read_to_string(root().join("docs/configuration.md")).unwrap();
-    for key in config::reference() {
-        let heading = match key.table {
-            "" => "## Top level\n".to_owned(),
-            table @ ("listener" | "node" | "pool" | "site" | "site.route") => format!("## `[[{table}]]`\n"),
-            table => format!("## `[{table}]`\n"),
-        };
-        let (_, section) = text.split_once(&heading).unwrap_or_else(|| panic!("no section {heading:?}"));
-        let section = section.split("\n## ").next().unwrap_or_default();
-        let row = format!("| `{}` | {} | {} | {} |\n", key.key, key.form, key.default, key.meaning);
-        assert!(section.contains(&row), "docs/configuration.md, {heading} lacks the row\n{row}");
-    }
-    let rows = text
-        .split("## Top level")
-        .nth(1)
-        .unwrap()
-        .lines()
-        .filter(|line| line.starts_with("| `") && line.matches(" | ").count() == 3);
-    assert_eq!(rows.count(), config::reference().len(), "the documentation names keys that do not exist");
-}
 
 #[test]
 fn the_file_of_the_guide_shows_every_key_at_least_in_a_comment() {

@@ -1,5 +1,5 @@
-//! Every metric by name: the one table that registration and docs/metrics.md follow. A name is a promise to operators'
-//! dashboards; it is never changed in passing.
+//! Every metric by name: the one table that registration follows, and that `make generated` writes into docs/metrics.md.
+//! A name is a promise to operators' dashboards; it is never changed in passing.
 
 /// Name, kind (`counter`, `gauge` or `histogram`), labels parted by commas, and what it says.
 pub type Name = (&'static str, &'static str, &'static str, &'static str);

@@ -1,0 +1,131 @@
+# Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
+function __fish_weir_global_optspecs
+    string join \n h/help V/version
+end
+
+function __fish_weir_needs_command
+    # Figure out if the current invocation already has a command.
+    set -l cmd (commandline -opc)
+    set -e cmd[1]
+    argparse -s (__fish_weir_global_optspecs) -- $cmd 2>/dev/null
+    or return
+    if set -q argv[1]
+        # Also print the command, so this can be used to figure out what it is.
+        echo $argv[1]
+        return 1
+    end
+    return 0
+end
+
+function __fish_weir_using_subcommand
+    set -l cmd (__fish_weir_needs_command)
+    test -z "$cmd"
+    and return 1
+    contains -- $cmd[1] $argv
+end
+
+complete -c weir -n "__fish_weir_needs_command" -s h -l help -d 'Print help'
+complete -c weir -n "__fish_weir_needs_command" -s V -l version -d 'Print version'
+complete -c weir -n "__fish_weir_needs_command" -f -a "run" -d 'Run in the foreground; SIGHUP reloads, SIGTERM and SIGQUIT stop, SIGUSR1 reopens log files'
+complete -c weir -n "__fish_weir_needs_command" -f -a "check" -d 'Check a configuration and everything it names, without running it'
+complete -c weir -n "__fish_weir_needs_command" -f -a "demo" -d 'Show a whole cluster on this machine: two workers, a manager, and Weir in front'
+complete -c weir -n "__fish_weir_needs_command" -f -a "cert" -d 'Make, inspect and pin certificates'
+complete -c weir -n "__fish_weir_needs_command" -f -a "status" -d 'Show what a running Weir is doing'
+complete -c weir -n "__fish_weir_needs_command" -f -a "nodes" -d 'Show the nodes of every pool, active or passive and why'
+complete -c weir -n "__fish_weir_needs_command" -f -a "sessions" -d 'Show the learned sessions of every pool'
+complete -c weir -n "__fish_weir_needs_command" -f -a "drain" -d 'Take a node out gently: its sessions stay until they end, nothing new goes there'
+complete -c weir -n "__fish_weir_needs_command" -f -a "maintain" -d 'Take a node out at once: its sessions move, running requests are answered; until it is activated'
+complete -c weir -n "__fish_weir_needs_command" -f -a "activate" -d 'Let a node serve again that was drained or in maintenance'
+complete -c weir -n "__fish_weir_needs_command" -f -a "why" -d 'Ask what a running Weir would do with a request, and why, without sending anything'
+complete -c weir -n "__fish_weir_needs_command" -f -a "reload" -d 'Make a running Weir read its configuration again, and tell what came of it'
+complete -c weir -n "__fish_weir_needs_command" -f -a "completions" -d 'Print the script by which a shell completes these commands'
+complete -c weir -n "__fish_weir_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c weir -n "__fish_weir_using_subcommand run" -s c -l config -d 'The configuration file' -r -F
+complete -c weir -n "__fish_weir_using_subcommand run" -s h -l help -d 'Print help'
+complete -c weir -n "__fish_weir_using_subcommand check" -s c -l config -d 'The configuration file' -r -F
+complete -c weir -n "__fish_weir_using_subcommand check" -l json -d 'Print JSON'
+complete -c weir -n "__fish_weir_using_subcommand check" -s h -l help -d 'Print help'
+complete -c weir -n "__fish_weir_using_subcommand demo" -l http-port -d 'Port for HTTP; a free one near it is taken where it is busy' -r
+complete -c weir -n "__fish_weir_using_subcommand demo" -l https-port -d 'Port for HTTPS, likewise' -r
+complete -c weir -n "__fish_weir_using_subcommand demo" -l admin-port -d 'Port for metrics, status and API, likewise' -r
+complete -c weir -n "__fish_weir_using_subcommand demo" -l dir -d 'Where configuration, certificates and logs go; default: a temporary directory, removed at the end' -r -F
+complete -c weir -n "__fish_weir_using_subcommand demo" -l self-test -d 'Try every line that would be printed, stop and start a worker, say what passed, and end'
+complete -c weir -n "__fish_weir_using_subcommand demo" -s h -l help -d 'Print help'
+complete -c weir -n "__fish_weir_using_subcommand cert; and not __fish_seen_subcommand_from create inspect pin help" -s h -l help -d 'Print help'
+complete -c weir -n "__fish_weir_using_subcommand cert; and not __fish_seen_subcommand_from create inspect pin help" -f -a "create" -d 'Make a key and a certificate for host names: self-signed, or signed by a CA of your own'
+complete -c weir -n "__fish_weir_using_subcommand cert; and not __fish_seen_subcommand_from create inspect pin help" -f -a "inspect" -d 'Say in words what a certificate (and its key) is, and what is wrong with it'
+complete -c weir -n "__fish_weir_using_subcommand cert; and not __fish_seen_subcommand_from create inspect pin help" -f -a "pin" -d 'Print the pin of the certificate that a node shows'
+complete -c weir -n "__fish_weir_using_subcommand cert; and not __fish_seen_subcommand_from create inspect pin help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c weir -n "__fish_weir_using_subcommand cert; and __fish_seen_subcommand_from create" -l host -d 'The names that clients ask for: host names, *.parent, or IP addresses; the first is the common name' -r
+complete -c weir -n "__fish_weir_using_subcommand cert; and __fish_seen_subcommand_from create" -l out -d 'The directory to write to; made when missing' -r -F
+complete -c weir -n "__fish_weir_using_subcommand cert; and __fish_seen_subcommand_from create" -l rsa -d 'An RSA key of 2048, 3072 or 4096 bits instead of ECDSA P-256' -r
+complete -c weir -n "__fish_weir_using_subcommand cert; and __fish_seen_subcommand_from create" -l days -d 'How long the certificate is valid; some clients refuse more than 398 days' -r
+complete -c weir -n "__fish_weir_using_subcommand cert; and __fish_seen_subcommand_from create" -l name -d 'The files\' name without .crt and .key; default: the first host' -r
+complete -c weir -n "__fish_weir_using_subcommand cert; and __fish_seen_subcommand_from create" -l ca-cert -d 'Sign with this CA' -r -F
+complete -c weir -n "__fish_weir_using_subcommand cert; and __fish_seen_subcommand_from create" -l ca-key -d 'The key of that CA' -r -F
+complete -c weir -n "__fish_weir_using_subcommand cert; and __fish_seen_subcommand_from create" -l ca -d 'Make a small CA as well (ca.crt, ca.key) and sign with it'
+complete -c weir -n "__fish_weir_using_subcommand cert; and __fish_seen_subcommand_from create" -l force -d 'Replace files that are there'
+complete -c weir -n "__fish_weir_using_subcommand cert; and __fish_seen_subcommand_from create" -l json -d 'Say it in JSON'
+complete -c weir -n "__fish_weir_using_subcommand cert; and __fish_seen_subcommand_from create" -s h -l help -d 'Print help'
+complete -c weir -n "__fish_weir_using_subcommand cert; and __fish_seen_subcommand_from inspect" -l host -d 'A name that the site answers to; may be given several times' -r
+complete -c weir -n "__fish_weir_using_subcommand cert; and __fish_seen_subcommand_from inspect" -l json -d 'Say it in JSON'
+complete -c weir -n "__fish_weir_using_subcommand cert; and __fish_seen_subcommand_from inspect" -s h -l help -d 'Print help'
+complete -c weir -n "__fish_weir_using_subcommand cert; and __fish_seen_subcommand_from pin" -l json -d 'Say it in JSON'
+complete -c weir -n "__fish_weir_using_subcommand cert; and __fish_seen_subcommand_from pin" -s h -l help -d 'Print help'
+complete -c weir -n "__fish_weir_using_subcommand cert; and __fish_seen_subcommand_from help" -f -a "create" -d 'Make a key and a certificate for host names: self-signed, or signed by a CA of your own'
+complete -c weir -n "__fish_weir_using_subcommand cert; and __fish_seen_subcommand_from help" -f -a "inspect" -d 'Say in words what a certificate (and its key) is, and what is wrong with it'
+complete -c weir -n "__fish_weir_using_subcommand cert; and __fish_seen_subcommand_from help" -f -a "pin" -d 'Print the pin of the certificate that a node shows'
+complete -c weir -n "__fish_weir_using_subcommand cert; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c weir -n "__fish_weir_using_subcommand status" -l admin -d 'The admin address of the running Weir' -r
+complete -c weir -n "__fish_weir_using_subcommand status" -l json -d 'Print JSON'
+complete -c weir -n "__fish_weir_using_subcommand status" -s h -l help -d 'Print help'
+complete -c weir -n "__fish_weir_using_subcommand nodes" -l admin -d 'The admin address of the running Weir' -r
+complete -c weir -n "__fish_weir_using_subcommand nodes" -l json -d 'Print JSON'
+complete -c weir -n "__fish_weir_using_subcommand nodes" -s h -l help -d 'Print help'
+complete -c weir -n "__fish_weir_using_subcommand sessions" -l admin -d 'The admin address of the running Weir' -r
+complete -c weir -n "__fish_weir_using_subcommand sessions" -l json -d 'Print JSON'
+complete -c weir -n "__fish_weir_using_subcommand sessions" -s h -l help -d 'Print help'
+complete -c weir -n "__fish_weir_using_subcommand drain" -l admin -d 'The admin address of the running Weir' -r
+complete -c weir -n "__fish_weir_using_subcommand drain" -l deadline -d 'End it after this long (30m, 2h) and rebind the sessions that are left; without it a drain waits for the last one' -r
+complete -c weir -n "__fish_weir_using_subcommand drain" -l json -d 'Print JSON'
+complete -c weir -n "__fish_weir_using_subcommand drain" -l wait -d 'Wait until it is safe to stop the node, and tell what is left; exit code 0 means safe'
+complete -c weir -n "__fish_weir_using_subcommand drain" -l force -d 'Also where a pool would have no node left for new requests'
+complete -c weir -n "__fish_weir_using_subcommand drain" -s h -l help -d 'Print help'
+complete -c weir -n "__fish_weir_using_subcommand maintain" -l admin -d 'The admin address of the running Weir' -r
+complete -c weir -n "__fish_weir_using_subcommand maintain" -l json -d 'Print JSON'
+complete -c weir -n "__fish_weir_using_subcommand maintain" -l force -d 'Also where a pool would have no node left for new requests'
+complete -c weir -n "__fish_weir_using_subcommand maintain" -s h -l help -d 'Print help'
+complete -c weir -n "__fish_weir_using_subcommand activate" -l admin -d 'The admin address of the running Weir' -r
+complete -c weir -n "__fish_weir_using_subcommand activate" -l json -d 'Print JSON'
+complete -c weir -n "__fish_weir_using_subcommand activate" -s h -l help -d 'Print help'
+complete -c weir -n "__fish_weir_using_subcommand why" -l host -d 'The Host it would have, with or without a port' -r
+complete -c weir -n "__fish_weir_using_subcommand why" -l path -d 'Its path, and query [default: /]' -r
+complete -c weir -n "__fish_weir_using_subcommand why" -l method -d 'Its method' -r
+complete -c weir -n "__fish_weir_using_subcommand why" -l cookie -d 'A cookie it would carry, such as \'JSESSIONID=4F…\'; may be repeated' -r
+complete -c weir -n "__fish_weir_using_subcommand why" -l header -d 'A header it would carry, such as \'X-Tenant: one\'; may be repeated' -r
+complete -c weir -n "__fish_weir_using_subcommand why" -l client -d 'The address it would come from [default: 127.0.0.1]' -r
+complete -c weir -n "__fish_weir_using_subcommand why" -l listener -d 'The listener it would come to [default: the first that fits the URL and has a site for the host]' -r
+complete -c weir -n "__fish_weir_using_subcommand why" -l admin -d 'The admin address of the running Weir' -r
+complete -c weir -n "__fish_weir_using_subcommand why" -l json -d 'Print JSON'
+complete -c weir -n "__fish_weir_using_subcommand why" -s h -l help -d 'Print help'
+complete -c weir -n "__fish_weir_using_subcommand reload" -l admin -d 'The admin address of the running Weir' -r
+complete -c weir -n "__fish_weir_using_subcommand reload" -l json -d 'Print JSON'
+complete -c weir -n "__fish_weir_using_subcommand reload" -s h -l help -d 'Print help'
+complete -c weir -n "__fish_weir_using_subcommand completions" -s h -l help -d 'Print help'
+complete -c weir -n "__fish_weir_using_subcommand help; and not __fish_seen_subcommand_from run check demo cert status nodes sessions drain maintain activate why reload completions help" -f -a "run" -d 'Run in the foreground; SIGHUP reloads, SIGTERM and SIGQUIT stop, SIGUSR1 reopens log files'
+complete -c weir -n "__fish_weir_using_subcommand help; and not __fish_seen_subcommand_from run check demo cert status nodes sessions drain maintain activate why reload completions help" -f -a "check" -d 'Check a configuration and everything it names, without running it'
+complete -c weir -n "__fish_weir_using_subcommand help; and not __fish_seen_subcommand_from run check demo cert status nodes sessions drain maintain activate why reload completions help" -f -a "demo" -d 'Show a whole cluster on this machine: two workers, a manager, and Weir in front'
+complete -c weir -n "__fish_weir_using_subcommand help; and not __fish_seen_subcommand_from run check demo cert status nodes sessions drain maintain activate why reload completions help" -f -a "cert" -d 'Make, inspect and pin certificates'
+complete -c weir -n "__fish_weir_using_subcommand help; and not __fish_seen_subcommand_from run check demo cert status nodes sessions drain maintain activate why reload completions help" -f -a "status" -d 'Show what a running Weir is doing'
+complete -c weir -n "__fish_weir_using_subcommand help; and not __fish_seen_subcommand_from run check demo cert status nodes sessions drain maintain activate why reload completions help" -f -a "nodes" -d 'Show the nodes of every pool, active or passive and why'
+complete -c weir -n "__fish_weir_using_subcommand help; and not __fish_seen_subcommand_from run check demo cert status nodes sessions drain maintain activate why reload completions help" -f -a "sessions" -d 'Show the learned sessions of every pool'
+complete -c weir -n "__fish_weir_using_subcommand help; and not __fish_seen_subcommand_from run check demo cert status nodes sessions drain maintain activate why reload completions help" -f -a "drain" -d 'Take a node out gently: its sessions stay until they end, nothing new goes there'
+complete -c weir -n "__fish_weir_using_subcommand help; and not __fish_seen_subcommand_from run check demo cert status nodes sessions drain maintain activate why reload completions help" -f -a "maintain" -d 'Take a node out at once: its sessions move, running requests are answered; until it is activated'
+complete -c weir -n "__fish_weir_using_subcommand help; and not __fish_seen_subcommand_from run check demo cert status nodes sessions drain maintain activate why reload completions help" -f -a "activate" -d 'Let a node serve again that was drained or in maintenance'
+complete -c weir -n "__fish_weir_using_subcommand help; and not __fish_seen_subcommand_from run check demo cert status nodes sessions drain maintain activate why reload completions help" -f -a "why" -d 'Ask what a running Weir would do with a request, and why, without sending anything'
+complete -c weir -n "__fish_weir_using_subcommand help; and not __fish_seen_subcommand_from run check demo cert status nodes sessions drain maintain activate why reload completions help" -f -a "reload" -d 'Make a running Weir read its configuration again, and tell what came of it'
+complete -c weir -n "__fish_weir_using_subcommand help; and not __fish_seen_subcommand_from run check demo cert status nodes sessions drain maintain activate why reload completions help" -f -a "completions" -d 'Print the script by which a shell completes these commands'
+complete -c weir -n "__fish_weir_using_subcommand help; and not __fish_seen_subcommand_from run check demo cert status nodes sessions drain maintain activate why reload completions help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c weir -n "__fish_weir_using_subcommand help; and __fish_seen_subcommand_from cert" -f -a "create" -d 'Make a key and a certificate for host names: self-signed, or signed by a CA of your own'
+complete -c weir -n "__fish_weir_using_subcommand help; and __fish_seen_subcommand_from cert" -f -a "inspect" -d 'Say in words what a certificate (and its key) is, and what is wrong with it'
+complete -c weir -n "__fish_weir_using_subcommand help; and __fish_seen_subcommand_from cert" -f -a "pin" -d 'Print the pin of the certificate that a node shows'
