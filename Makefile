@@ -31,8 +31,13 @@ DEMO ?=
 UNITDIR = $(PREFIX)/lib/systemd/system
 # Early in the order of names, so that whatever an operator sets holds.
 SYSCTL = $(PREFIX)/lib/sysctl.d/30-weir.conf
+BASHDIR = $(PREFIX)/share/bash-completion/completions
+# Debian's zsh looks for what packages bring in the first, for what the machine's owner installed in the second.
+ZSHDIR = $(if $(filter /usr,$(PREFIX)),/usr/share/zsh/vendor-completions,$(PREFIX)/share/zsh/site-functions)
+FISHDIR = $(PREFIX)/share/fish/vendor_completions.d
 INSTALLED = $(PREFIX)/bin/weir $(UNITDIR)/weir.service $(UNITDIR)/weir-again.service $(PREFIX)/lib/sysusers.d/weir.conf \
-	$(PREFIX)/lib/tmpfiles.d/weir.conf $(SYSCTL) $(PREFIX)/share/man/man8/weir.8 $(SYSCONFDIR)/logrotate.d/weir
+	$(PREFIX)/lib/tmpfiles.d/weir.conf $(SYSCTL) $(PREFIX)/share/man/man8/weir.8 $(SYSCONFDIR)/logrotate.d/weir \
+	$(BASHDIR)/weir $(ZSHDIR)/_weir $(FISHDIR)/weir.fish
 
 .PHONY: help build demo bench generated test lint cargo-test doc units staged acceptance install uninstall clean
 
@@ -92,7 +97,7 @@ staged:
 acceptance: ## what is slower: make test and make demo in a bare Debian, h2spec, fuzzing, a real systemd
 	@FUZZ_SECONDS=$(FUZZ_SECONDS) .ci/acceptance
 
-install: ## puts binary, units, configuration and man page in place (PREFIX, DESTDIR; run make build first)
+install: ## puts binary, units, configuration, man page and completions in place (PREFIX, DESTDIR; run make build first)
 	@test -x $(BINARY) || { echo "$(BINARY) is not there: run make build first"; exit 1; }
 	install -D -m 0755 $(BINARY) $(DESTDIR)$(PREFIX)/bin/weir
 	install -d -m 0755 $(DESTDIR)$(UNITDIR)
@@ -106,6 +111,9 @@ install: ## puts binary, units, configuration and man page in place (PREFIX, DES
 	install -D -m 0644 systemd/weir.sysctl $(DESTDIR)$(SYSCTL)
 	install -D -m 0644 systemd/weir.logrotate $(DESTDIR)$(SYSCONFDIR)/logrotate.d/weir
 	install -D -m 0644 man/weir.8 $(DESTDIR)$(PREFIX)/share/man/man8/weir.8
+	install -D -m 0644 completions/weir.bash $(DESTDIR)$(BASHDIR)/weir
+	install -D -m 0644 completions/_weir $(DESTDIR)$(ZSHDIR)/_weir
+	install -D -m 0644 completions/weir.fish $(DESTDIR)$(FISHDIR)/weir.fish
 	install -d -m 0755 $(DESTDIR)$(SYSCONFDIR)/weir $(DESTDIR)$(SYSCONFDIR)/weir/sites
 	@DESTDIR="$(DESTDIR)" PREFIX="$(PREFIX)" SYSCONFDIR="$(SYSCONFDIR)" .ci/install-configuration
 

@@ -5,7 +5,9 @@ use clap_complete::{Shell, generate};
 use super::voice::answer;
 use crate::app::FAILED;
 
-const AFTER: &str = "For bash, write into ~/.bashrc: source <(weir completions bash)";
+const AFTER: &str = "\
+`make install` puts the scripts for bash, zsh and fish where these shells look for them. Where Weir came another way, \
+write into ~/.bashrc, for example: source <(weir completions bash)";
 
 /// `weir completions`.
 #[derive(clap::Args)]
