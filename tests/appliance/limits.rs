@@ -1,149 +1,267 @@
-//! What a listener allows its clients: so many requests on one connection, and so much time.
+//! How often somebody may come, and with how many connections at once.
 
 use std::time::{Duration, Instant};
 
-use crate::harness::frames::{DATA, END_HEADERS, END_STREAM, Frames, HEADERS, Outcome, fields, frame};
-use crate::harness::{Appliance, Client, H2Client, Origin, Plan, eventually};
+use crate::gated_world::node;
+use crate::harness::{Answer, Appliance, Client, Gate, H2Client, Origin, Plan, eventually, ok};
 
-const GET: &str = "GET /a HTTP/1.1\r\nHost: esb.test\r\n\r\n";
+/// A GET with more fields.
+fn get(weir: &Appliance, target: &str, fields: &str) -> Answer {
+    weir.client().ask(format!("GET {target} HTTP/1.1\r\nHost: esb.test\r\n{fields}\r\n"))
+}
 
-fn before(origin: &Origin, listener: &str) -> Appliance {
-    Plan::before(&[origin]).secure().listener(listener).start()
+fn statuses(weir: &Appliance, target: &str, fields: &str, requests: usize) -> Vec<u16> {
+    (0..requests).map(|_| get(weir, target, fields).status).collect()
 }
 
 #[test]
-fn a_connection_is_closed_after_as_many_requests_as_the_listener_allows() {
+fn who_comes_too_often_is_told_when_to_come_again() {
     let origin = Origin::named("n");
-    let weir = before(&origin, "max-requests = 3");
-    for connect in [Appliance::client, Appliance::secure_client] {
-        let mut client = connect(&weir);
-        let closes: Vec<_> = (0..3).map(|_| client.ask(GET).values("connection")).collect();
-        assert_eq!(closes, [vec![], vec![], vec!["close".to_owned()]]);
-        assert!(client.is_closed());
+    let weir = Plan::before(&[&origin]).secure().site("rate = { requests = 1, per = \"1m\" }").start();
+    assert_eq!(weir.get("/").status, 200);
+    let refused = weir.get("/");
+    assert_eq!(refused.refusal(), "429 rate-limited");
+    let after: u64 = refused.field("retry-after").and_then(|text| text.parse().ok()).expect("seconds");
+    assert!((50..=60).contains(&after), "{after}");
+    assert_eq!(origin.count(), 1);
+    let refusals = || weir.metric("weir_refusals_total", &[("site", "main"), ("word", "rate-limited")]) as u32;
+    eventually("the refusal is counted", || refusals() == 1);
+    // Another site counts for itself, and so does HTTP/2 there: one client is one, whatever it speaks.
+    let mut two = H2Client::connect(weir.https());
+    assert_eq!(two.get("/", &[]).expect("an answer").status, 200);
+    let refused = two.get("/", &[]).expect("an answer");
+    assert_eq!((refused.status, refused.fields.contains_key("retry-after")), (429, true));
+    assert_eq!(weir.secure_client().ask("GET / HTTP/1.1\r\nHost: esb.test\r\n\r\n").status, 429);
+    eventually("the access log tells it", || weir.journal().contains("refusal=rate-limited"));
+}
+
+#[test]
+fn a_rate_is_kept_over_time_and_a_burst_beside_it() {
+    let origin = Origin::named("n");
+    let weir = Plan::before(&[&origin]).site("rate = { requests = 1, per = \"1s\", burst = 3 }").start();
+    assert_eq!(statuses(&weir, "/", "", 6), [200, 200, 200, 200, 429, 429]);
+    let began = Instant::now();
+    eventually("there is room again", || weir.get("/").status == 200);
+    assert!(began.elapsed() < Duration::from_secs(4), "one drains in a second: {:?}", began.elapsed());
+    assert_eq!(statuses(&weir, "/", "", 2)[1], 429, "one has drained, and no more");
+}
+
+#[test]
+fn delayed_requests_are_spaced_by_the_rate() {
+    let origin = Origin::named("n");
+    let rate = "rate = { requests = 2, per = \"1s\", burst = 2, excess = \"delay\" }";
+    let weir = Plan::before(&[&origin]).site(rate).start();
+    let began = Instant::now();
+    let mut clients: Vec<Client> = (0..4).map(|_| weir.client()).collect();
+    for (number, client) in clients.iter_mut().enumerate() {
+        client.send(format!("GET /{number} HTTP/1.1\r\nHost: esb.test\r\n\r\n"));
     }
-    let mut eager = weir.client();
-    eager.send(GET.repeat(5));
-    let answered = std::iter::from_fn(|| eager.answer().ok()).take(5).count();
-    assert_eq!(answered, 3, "requests behind the last one are not answered");
-    assert!(eager.is_closed());
-    assert_eq!(origin.count(), 9, "nor sent to a node");
+    let answers: Vec<_> =
+        clients.iter_mut().map(|client| (client.answer().expect("an answer").status, began.elapsed())).collect();
+    let served = answers.iter().filter(|(status, _)| *status == 200).count();
+    assert_eq!(served, 3, "the fourth is beyond the burst: {answers:?}");
+    let last = answers.iter().filter(|(status, _)| *status == 200).map(|(_, at)| *at).max().unwrap_or_default();
+    assert!((950..4_000).contains(&last.as_millis()), "they are 500 ms apart: {answers:?}");
+    assert_eq!(origin.count(), 3);
 }
 
 #[test]
-fn refusals_count_as_requests_too() {
+fn who_leaves_while_delayed_does_not_reach_the_node() {
     let origin = Origin::named("n");
-    let weir = before(&origin, "max-requests = 2");
-    let mut client = weir.client();
-    let unknown = "GET /a HTTP/1.1\r\nHost: other.test\r\n\r\n";
-    assert_eq!(client.ask(unknown).values("connection"), [""; 0]);
-    assert_eq!(client.ask(unknown).values("connection"), ["close"]);
-    assert!(client.is_closed());
+    let rate = "rate = { requests = 1, per = \"1s\", burst = 3, excess = \"delay\" }";
+    let weir = Plan::before(&[&origin]).site(rate).start();
+    assert_eq!(weir.get("/first").status, 200);
+    let mut gone = weir.client();
+    gone.send("GET /gone HTTP/1.1\r\nHost: esb.test\r\n\r\n");
+    assert!(gone.stays_silent(Duration::from_millis(100)));
+    gone.reset();
+    eventually("it is seen to go", || weir.journal().contains("refusal=client-gone"));
+    assert_eq!(get(&weir, "/last", "").status, 200);
+    assert!(origin.seen().iter().all(|seen| seen.target() != "/gone"));
 }
 
 #[test]
-fn an_http2_connection_takes_leave_after_as_many_requests_and_finishes_them() {
+fn who_ends_its_direction_and_is_delayed_by_us_is_answered_all_the_same() {
     let origin = Origin::named("n");
-    let weir = before(&origin, "max-requests = 3");
+    let rate = "rate = { requests = 1, per = \"5s\", burst = 3, excess = \"delay\" }";
+    let weir = Plan::before(&[&origin]).site(rate).start();
+    assert_eq!(weir.get("/first").status, 200);
+    let mut half = weir.client();
+    half.send("GET /half HTTP/1.1\r\nHost: esb.test\r\n\r\n");
+    half.finish();
+    assert_eq!(half.answer().expect("an answer").status, 200);
+}
+
+#[test]
+fn who_was_delayed_by_rate_still_has_all_of_the_queues_patience() {
+    let gate = Gate::shut();
+    let origin = node("n", &gate);
+    let rate = "rate = { requests = 1, per = \"4s\", burst = 3, excess = \"delay\" }";
+    let pool = "max-requests = 1\nqueue = { size = 5, wait = \"1500ms\" }";
+    let weir = Plan::before(&[&origin]).pool(pool).site(rate).start();
+    let mut holder = weir.client();
+    holder.send("GET /hold HTTP/1.1\r\nHost: esb.test\r\n\r\n");
+    origin.reached(1);
+    let mut late = weir.client();
+    late.send("GET /late HTTP/1.1\r\nHost: esb.test\r\n\r\n");
+    eventually("it waits for a place", || weir.metric("weir_queue_waiting", &[("pool", "app")]) > 0.5);
+    gate.open();
+    assert_eq!(late.answer().expect("an answer").status, 200);
+    assert_eq!(holder.answer().expect("an answer").status, 200);
+}
+
+#[test]
+fn no_request_was_held_back_for_longer_than_it_lasted() {
+    let origin = Origin::named("n");
+    let rate = "rate = { requests = 1, per = \"1h\", burst = 3, excess = \"delay\" }";
+    let weir = Plan::before(&[&origin]).site(rate).start();
+    assert_eq!(weir.get("/first").status, 200);
+    let mut gone = weir.client();
+    gone.send("GET /gone HTTP/1.1\r\nHost: esb.test\r\n\r\n");
+    assert!(gone.stays_silent(Duration::from_millis(100)));
+    gone.reset();
+    eventually("it is seen to go", || weir.journal().contains("refusal=client-gone"));
+    let journal = weir.journal();
+    let line = journal.lines().find(|line| line.contains("client-gone")).unwrap_or_default();
+    let seconds = |name: &str| {
+        let (_, rest) = line.split_once(&format!(" {name}=")).expect("the line has it");
+        rest.split(' ').next().and_then(|text| text.parse::<f64>().ok()).expect("seconds")
+    };
+    assert!(seconds("queued") >= 0.09 && seconds("queued") <= seconds("time"), "{line}");
+}
+
+#[test]
+fn clients_are_told_apart_by_a_field_or_by_network_behind_a_trusted_proxy() {
+    let origin = Origin::named("n");
+    let routes = "[[site.route]]\nprefix = \"/tenant\"\n\
+        rate = { requests = 2, per = \"1m\", burst = 1, by = \"header\", header = \"X-Tenant\" }\n\
+        [[site.route]]\nprefix = \"/net\"\nrate = { requests = 1, per = \"1m\", ipv4-prefix = 24, ipv6-prefix = 48 }\n\
+        [[site.route]]\nprefix = \"/one\"\nrate = { requests = 1, per = \"1m\" }\n";
+    let weir = Plan::before(&[&origin]).listener("trusted-proxies = [\"127.0.0.1\"]").site(routes).start();
+    for tenant in ["gold", "silver"] {
+        assert_eq!(statuses(&weir, "/tenant", &format!("X-Tenant: {tenant}\r\n"), 3), [200, 200, 429], "{tenant}");
+    }
+    assert_eq!(statuses(&weir, "/tenant", "", 3), [200, 200, 429], "without the field it is the client that counts");
+    let from = |target, client: &str| get(&weir, target, &format!("X-Forwarded-For: {client}\r\n")).status;
+    let rows = [
+        ("/one", "198.51.100.1", 200),
+        ("/one", "198.51.100.1", 429),
+        ("/one", "198.51.100.2", 200),
+        ("/one", "203.0.113.9, 198.51.100.2", 429),
+        ("/one", "2001:db8:0:1::1", 200),
+        ("/one", "2001:db8:0:1::2", 429),
+        ("/one", "2001:db8:0:2::1", 200),
+        ("/net", "198.51.100.1", 200),
+        ("/net", "198.51.100.2", 429),
+        ("/net", "198.51.101.2", 200),
+        ("/net", "2001:db8:0:1::1", 200),
+        ("/net", "2001:db8:0:2::1", 429),
+    ];
+    for (target, client, expected) in rows {
+        assert_eq!(from(target, client), expected, "{client} to {target}");
+    }
+}
+
+#[test]
+fn without_trusted_proxies_nobody_escapes_his_rate_by_a_claim() {
+    let origin = Origin::named("n");
+    let weir = Plan::before(&[&origin]).site("rate = { requests = 1, per = \"1m\" }").start();
+    let from = |client| get(&weir, "/", &format!("X-Forwarded-For: {client}\r\n")).status;
+    assert_eq!([from("198.51.100.1"), from("198.51.100.2"), from("198.51.100.3")], [200, 429, 429]);
+}
+
+#[test]
+fn the_rates_of_site_and_route_hold_both() {
+    let origin = Origin::named("n");
+    let site = "rate = { requests = 4, per = \"1m\", burst = 3 }\n\
+        [[site.route]]\nprefix = \"/login\"\nrate = { requests = 1, per = \"1m\" }\n\
+        [[site.route]]\nprefix = \"/own\"\nanswer = { body = \"own\" }\n\
+        [[site.route]]\nprefix = \"/no\"\ndeny = true\n";
+    let weir = Plan::before(&[&origin]).site(site).start();
+    assert_eq!(weir.get("/no").status, 403, "who is denied is not counted");
+    assert_eq!(statuses(&weir, "/login", "", 1), [200]);
+    assert_eq!(statuses(&weir, "/own", "", 1), [200], "Weir's own answers count");
+    assert_eq!(statuses(&weir, "/", "", 3), [200, 200, 429]);
+    assert_eq!(weir.get("/own").status, 429);
+    assert_eq!(weir.get("/login").status, 429);
+    assert_eq!(weir.get("/no").status, 403);
+}
+
+#[test]
+fn a_reload_forgets_no_count_and_a_changed_rate_begins_anew() {
+    let origin = Origin::named("n");
+    let mut weir = Plan::before(&[&origin])
+        .site("rate = { requests = 1, per = \"1m\" }\n[[site.route]]\nprefix = \"/r\"\nrate = { requests = 1, per = \"1h\" }\n")
+        .start();
+    assert_eq!(statuses(&weir, "/", "", 2), [200, 429]);
+    weir.edit(|text| text + "# nothing\n");
+    weir.reload();
+    assert_eq!(statuses(&weir, "/", "", 1), [429]);
+    weir.edit(|text| text.replace("requests = 1, per = \"1m\"", "requests = 2, per = \"1m\", burst = 1"));
+    weir.reload();
+    assert_eq!(statuses(&weir, "/", "", 3), [200, 200, 429]);
+}
+
+/// Connections that were closed as they came.
+fn turned_away(weir: &Appliance, reason: &str) -> u32 {
+    weir.metric("weir_connections_refused_total", &[("listener", "http"), ("reason", reason)]) as u32
+}
+
+/// A connection that is served.
+fn served(weir: &Appliance) -> Option<Client> {
+    let mut client = Client::plain(weir.http()).ok()?;
+    client.send("GET / HTTP/1.1\r\nHost: esb.test\r\n\r\n");
+    client.answer().is_ok_and(|answer| answer.status == 200).then_some(client)
+}
+
+#[test]
+fn a_full_listener_closes_what_comes_and_serves_again_when_somebody_leaves() {
+    for (limit, reason) in [("max-connections = 3", "listener-full"), ("max-connections-per-client = 3", "client-full")]
+    {
+        let origin = Origin::named("n");
+        let mut weir = Plan::before(&[&origin]).listener(limit).start();
+        let mut held: Vec<Client> = (0..3).map(|_| served(&weir).expect("there is room")).collect();
+        assert!(served(&weir).is_none(), "{limit}");
+        assert!(served(&weir).is_none(), "{limit}");
+        assert_eq!(turned_away(&weir, reason), 2);
+        assert_eq!(held[0].ask("GET / HTTP/1.1\r\nHost: esb.test\r\n\r\n").status, 200, "who is in stays in");
+        drop(held.pop());
+        let mut next = None;
+        eventually("the place is free again", || {
+            next = served(&weir);
+            next.is_some()
+        });
+        assert!(served(&weir).is_none(), "one left, one came: {limit}");
+        weir.reload();
+        assert!(served(&weir).is_none(), "a reload forgets nobody: {limit}");
+        drop(held);
+        eventually("all places are free again", || served(&weir).is_some());
+        assert_eq!(weir.ask_admin("/livez").status, 200, "the admin address has no such limit");
+    }
+}
+
+#[test]
+fn connections_of_tls_count_from_before_their_handshake() {
+    let origin = Origin::named("n");
+    let weir = Plan::before(&[&origin]).secure().listener("max-connections-per-client = 2").start();
+    let silent: Vec<_> = (0..2).map(|_| std::net::TcpStream::connect(weir.https()).expect("it accepts")).collect();
+    let told = |reason| weir.metric("weir_connections_refused_total", &[("listener", "https"), ("reason", reason)]);
+    eventually("a third one is closed", || {
+        let mut third = Client::plain(weir.https()).expect("it accepts");
+        third.is_closed() && told("client-full") > 0.5
+    });
+    drop(silent);
+    eventually("there is room again", || {
+        Client::tls(weir.https(), &crate::harness::Offer::http1("esb.test"))
+            .is_ok_and(|mut client| client.ask("GET / HTTP/1.1\r\nHost: esb.test\r\n\r\n").status == 200)
+    });
+}
+
+#[test]
+fn streams_of_one_connection_are_one_connection() {
+    let origin = Origin::answering(|_| ok("fine"));
+    let weir = Plan::before(&[&origin]).secure().listener("max-connections = 1").start();
     let mut client = H2Client::connect(weir.https());
-    let answered = (0..50).take_while(|_| client.get("/a", &[]).is_ok_and(|answer| answer.status == 200)).count();
-    // The client may have sent a few before it heard of the leave; those are served.
-    assert!((3..10).contains(&answered), "{answered} requests were answered on one connection");
-    eventually("the connection is closed", || weir.metric("weir_connections_open", &[("listener", "https")]) < 0.5);
-    assert_eq!(H2Client::connect(weir.https()).get("/a", &[]).expect("an answer").status, 200);
-}
-
-/// Sends `pieces` one after another, each before `pace` is over, and says what came back when.
-fn drip(client: &mut Client, pieces: &[&str], pace: Duration) -> Duration {
-    let begun = Instant::now();
-    for piece in pieces {
-        if !client.send(piece) || !client.stays_silent(pace) {
-            break;
-        }
-    }
-    begun.elapsed()
-}
-
-#[test]
-fn a_head_has_its_time_in_total_however_busily_it_drips() {
-    let origin = Origin::named("n");
-    let weir = before(&origin, "head-timeout = \"500ms\"");
-    for connect in [Appliance::client, Appliance::secure_client] {
-        let mut client = connect(&weir);
-        client.send("GET / HTTP/1.1\r\nHost: esb.test\r\n");
-        let taken = drip(&mut client, &["X: y\r\n"; 100], Duration::from_millis(50));
-        assert_eq!(client.answer().expect("a word comes").refusal(), "408 head-timeout");
-        assert!(taken < Duration::from_secs(3), "{taken:?}");
-        assert!(client.is_closed());
-    }
-    assert_eq!(origin.count(), 0);
-}
-
-#[test]
-fn a_body_may_drip_for_longer_than_its_timeout_as_long_as_it_does_not_stop() {
-    let origin = Origin::named("n");
-    let weir = before(&origin, "body-timeout = \"600ms\"\nhead-timeout = \"600ms\"\nidle-timeout = \"600ms\"");
-    for connect in [Appliance::client, Appliance::secure_client] {
-        let mut client = connect(&weir);
-        client.send("POST /drip HTTP/1.1\r\nHost: esb.test\r\nContent-Length: 20\r\n\r\n");
-        let taken = drip(&mut client, &["x"; 20], Duration::from_millis(80));
-        assert!(taken > Duration::from_millis(1400), "the body must take longer than its timeout: {taken:?}");
-        assert_eq!(client.answer().expect("an answer comes").text(), "n /drip");
-    }
-}
-
-#[test]
-fn silence_is_closed_without_a_word_and_a_pause_between_requests_is_not_silence() {
-    let origin = Origin::named("n");
-    let weir = before(&origin, "idle-timeout = \"800ms\"\nhead-timeout = \"300ms\"");
-    for connect in [Appliance::client, Appliance::secure_client] {
-        let mut client = connect(&weir);
-        for _ in 0..3 {
-            assert_eq!(client.ask(GET).status, 200);
-            assert!(client.stays_silent(Duration::from_millis(400)), "the idle time begins anew with each answer");
-        }
-        assert_eq!(client.rest().expect("an end, and no reset"), b"");
-    }
-}
-
-/// An HTTP/2 client by hand: it answers no PING and speaks only when told to.
-fn stubborn(weir: &Appliance, method: &[u8], flags: u8) -> Frames {
-    let list: [(&[u8], &[u8]); 4] =
-        [(b":method", method), (b":scheme", b"https"), (b":path", b"/a"), (b":authority", b"esb.test")];
-    let mut frames = Frames::connect(weir.https());
-    frames.send(frame(HEADERS, END_HEADERS | flags, 1, &fields(&list)));
-    frames
-}
-
-#[test]
-fn an_http2_body_that_stops_meets_its_timeout_and_no_other_stream_does() {
-    let origin = Origin::named("n");
-    let weir = before(&origin, "body-timeout = \"400ms\"");
-    let mut frames = stubborn(&weir, b"POST", 0);
-    frames.send(frame(DATA, 0, 1, b"half"));
-    assert_eq!(frames.outcome(1).expect("an answer comes"), Outcome::Status(408));
-    let list: [(&[u8], &[u8]); 4] =
-        [(b":method", b"GET"), (b":scheme", b"https"), (b":path", b"/b"), (b":authority", b"esb.test")];
-    frames.send(frame(HEADERS, END_HEADERS | END_STREAM, 3, &fields(&list)));
-    assert_eq!(frames.outcome(3).expect("an answer comes"), Outcome::Status(200));
-    assert!(origin.seen().iter().all(|seen| seen.target() != "/a" || !seen.complete));
-}
-
-#[test]
-fn an_idle_http2_connection_ends_even_when_its_client_says_nothing_to_that() {
-    let origin = Origin::named("n");
-    let weir = before(&origin, "http2-idle-timeout = \"300ms\"");
-    let mut frames = stubborn(&weir, b"GET", END_STREAM);
-    assert_eq!(frames.outcome(1).expect("an answer comes"), Outcome::Status(200));
-    assert_eq!(frames.outcome(u32::MAX).expect("a leave comes"), Outcome::GoAway(0));
-    eventually("the connection is closed", || weir.metric("weir_connections_open", &[("listener", "https")]) < 0.5);
-}
-
-#[test]
-fn a_target_may_be_as_long_as_heads_may_be() {
-    let origin = Origin::named("n");
-    let weir = Plan::before(&[&origin]).listener("max-head = \"20KiB\"").start();
-    let long = |length: usize| format!("/{}", "a".repeat(length));
-    assert_eq!(weir.get(&long(18_000)).text(), format!("n {}", long(18_000)));
-    assert_eq!(weir.get(&long(20_000)).status, 200);
-    assert_eq!(weir.get(&long(21_000)).refusal(), "414 target-too-long");
+    let paths: Vec<String> = (0..20).map(|number| format!("/{number}")).collect();
+    assert_eq!(client.get_all(&paths).len(), 20);
 }
