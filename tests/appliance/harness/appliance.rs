@@ -12,11 +12,11 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use super::client::{Answer, Client};
+use super::client::http1::{Answer, Client};
+use super::client::tls::Offer;
 use super::eventually::within;
-use super::origin::Origin;
+use super::node::origin::Origin;
 use super::plan::{Plan, Ports};
-use super::tls::Offer;
 
 /// How long the binary may take to say that it is ready.
 const START: Duration = Duration::from_secs(20);

@@ -2,38 +2,33 @@
 //! and clean-up are hidden here; no test sees them.
 
 mod appliance;
+mod bytes;
 mod certificates;
 mod client;
 mod dns;
 mod eventually;
-pub(crate) mod frames;
 mod gate;
-mod h2_client;
-mod moody;
-mod origin;
+mod node;
 mod plan;
 mod ports;
 mod process;
-mod seen;
-mod strict;
-mod talk;
-mod tls;
 mod user;
 mod words;
 
 pub(crate) use appliance::{Appliance, fresh_dir, weir};
 pub(crate) use certificates::Pair;
-pub(crate) use client::{Answer, Client};
+pub(crate) use client::frames;
+pub(crate) use client::http1::{Answer, Client};
+pub(crate) use client::http2::H2Client;
+pub(crate) use client::tls::{Agreed, Offer};
 pub(crate) use dns::{Dns, Says};
 pub(crate) use eventually::{eventually, within};
 pub(crate) use gate::Gate;
-pub(crate) use h2_client::H2Client;
-pub(crate) use moody::{Mood, Moody};
-pub(crate) use origin::{Origin, ok, ok_with};
+pub(crate) use node::moody::{Mood, Moody};
+pub(crate) use node::origin::{Origin, ok, ok_with};
+pub(crate) use node::seen::Seen;
+pub(crate) use node::talk::Talk;
 pub(crate) use plan::Plan;
 pub(crate) use ports::free_port;
-pub(crate) use seen::Seen;
-pub(crate) use talk::Talk;
-pub(crate) use tls::{Agreed, Offer};
 pub(crate) use user::User;
 pub(crate) use words::Saying;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::certificates;
-use super::origin::Origin;
+use super::node::origin::Origin;
 use super::ports::free_port;
 
 /// A configuration on its way.

@@ -7,7 +7,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use super::appliance::Appliance;
-use super::client::Client;
+use super::client::http1::Client;
 use super::eventually::eventually;
 
 /// A user who asks again and again, and what came of it.

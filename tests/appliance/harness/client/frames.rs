@@ -4,7 +4,7 @@
 use std::io;
 use std::net::SocketAddr;
 
-use super::client::Client;
+use super::http1::Client;
 use super::tls::Offer;
 
 /// Frame types (RFC 9113 section 6).
@@ -62,7 +62,7 @@ impl Frames {
     pub(crate) fn outcome(&mut self, stream: u32) -> io::Result<Outcome> {
         loop {
             let head = match self.0.exactly(9) {
-                Err(error) if super::client::is_timeout(&error) => return Err(error),
+                Err(error) if super::http1::is_timeout(&error) => return Err(error),
                 Err(_) => return Ok(Outcome::Closed),
                 Ok(head) => head,
             };

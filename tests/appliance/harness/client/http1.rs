@@ -5,8 +5,8 @@ use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::talk::{Stream, find};
 use super::tls;
+use crate::harness::bytes::{Stream, find};
 
 /// How long a client waits for the next byte.
 const WAIT: Duration = Duration::from_secs(5);
@@ -162,11 +162,11 @@ impl Client {
     pub(crate) fn send_until_unread(&mut self, piece: &[u8]) {
         let addresses = self.socket.local_addr().and_then(|own| Ok((own.port(), self.socket.peer_addr()?.port())));
         let (own, other) = addresses.expect("a connected socket has addresses");
-        let waits = |own, other| super::ports::queues(own, other).unwrap_or_default();
+        let waits = |own, other| crate::harness::ports::queues(own, other).unwrap_or_default();
         loop {
             assert!(self.send(piece), "it is taken");
-            super::eventually::eventually("what was sent arrives", || waits(own, other).0 == 0);
-            if !super::eventually::within(Duration::from_millis(150), || waits(other, own).1 == 0) {
+            crate::harness::eventually::eventually("what was sent arrives", || waits(own, other).0 == 0);
+            if !crate::harness::eventually::within(Duration::from_millis(150), || waits(other, own).1 == 0) {
                 return;
             }
         }

@@ -9,7 +9,7 @@ use rustls::crypto::aws_lc_rs::default_provider;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{ClientConfig, DigitallySignedStruct, HandshakeKind, ProtocolVersion, SignatureScheme};
 
-use super::talk::Stream;
+use crate::harness::bytes::Stream;
 
 /// What a client asks for.
 pub(crate) struct Offer {

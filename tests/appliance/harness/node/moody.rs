@@ -3,9 +3,9 @@
 use std::ops::Deref;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::eventually::{PATIENCE, within};
 use super::origin::{Origin, ok};
 use super::talk::Talk;
+use crate::harness::eventually::{PATIENCE, within};
 
 /// What it does with a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -7,11 +7,12 @@ use std::net::{IpAddr, Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
-use super::certificates::Pair;
-use super::gate::Gate;
-use super::ports::free_port;
 use super::seen::{Notes, Seen, lock};
-use super::talk::{Stream, Talk};
+use super::talk::Talk;
+use crate::harness::bytes::Stream;
+use crate::harness::certificates::Pair;
+use crate::harness::gate::Gate;
+use crate::harness::ports::free_port;
 
 /// What an origin does with a request whose head has arrived.
 type Script = dyn Fn(&mut Talk) + Send + Sync;
@@ -136,7 +137,9 @@ impl Origin {
         }
         // One last connection wakes the accepting thread, which then drops its listener.
         drop(TcpStream::connect(self.address));
-        super::eventually::eventually("the origin's port is closed", || TcpStream::connect(self.address).is_err());
+        crate::harness::eventually::eventually("the origin's port is closed", || {
+            TcpStream::connect(self.address).is_err()
+        });
         for socket in lock(&self.shared.sockets).values() {
             let _ = socket.shutdown(Shutdown::Both);
         }
@@ -170,7 +173,7 @@ impl Origin {
     /// Waits until so many requests have arrived.
     #[track_caller]
     pub(crate) fn reached(&self, requests: usize) {
-        super::eventually::eventually("the request reaches the origin", || self.count() >= requests);
+        crate::harness::eventually::eventually("the request reaches the origin", || self.count() >= requests);
     }
 }
 

@@ -6,13 +6,10 @@ use std::sync::Arc;
 
 use super::seen::{Notes, Seen};
 use super::strict::{self, Framing};
+use crate::harness::bytes::{Stream, find};
 
 /// Most of a body that is kept for the test.
 const KEPT: usize = 1 << 20;
-
-/// Bytes both ways, plain or TLS.
-pub(crate) trait Stream: Read + Write + Send {}
-impl<T: Read + Write + Send> Stream for T {}
 
 /// A connection with the request that came last.
 pub(crate) struct Talk {
@@ -269,9 +266,4 @@ fn one_chunk(body: &[u8], trailers: Option<&[u8]>) -> Vec<u8> {
         out.extend_from_slice(b"\r\n");
     }
     out
-}
-
-/// Where `what` begins in `bytes`.
-pub(crate) fn find(bytes: &[u8], what: &[u8]) -> Option<usize> {
-    bytes.windows(what.len()).position(|here| here == what)
 }

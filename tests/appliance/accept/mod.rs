@@ -1,0 +1,6 @@
+//! Listeners and what they hold: their limits, descriptors, memory, IPv6.
+
+mod descriptors;
+mod ipv6;
+mod listener;
+mod memory;

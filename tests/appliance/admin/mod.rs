@@ -1,0 +1,4 @@
+//! What operators are shown at the admin address: metrics, states, and why a request went where it went.
+
+mod address;
+mod why;

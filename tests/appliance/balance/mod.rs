@@ -1,0 +1,4 @@
+//! Who gets the next request.
+
+mod balancing;
+mod methods;

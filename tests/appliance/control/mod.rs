@@ -1,0 +1,10 @@
+//! What runs beside requests: probes, names, reloads, what operators say, what is kept on disk, the end.
+
+mod draining;
+mod names;
+mod operators;
+mod outages;
+mod probes;
+mod reload;
+mod sessions_kept;
+mod shutdown;

@@ -1,0 +1,9 @@
+//! One request and its answer: bodies, what nodes answer, other nodes when one fails, upgrades.
+
+mod bodies;
+mod node_answers;
+mod retry;
+mod retry_terms;
+mod second_tries;
+mod upgrade;
+mod websocket;

@@ -1,0 +1,6 @@
+//! Where a request goes, and what must not be reached.
+
+mod denials;
+mod nameless;
+mod routes;
+mod sites;
