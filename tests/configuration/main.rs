@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use weir::config::{self, Action, Config, Form, HostPattern, LogFormat, LogTarget, PathPattern, ProbeKind, Verify};
 
+mod defaults;
 mod management;
 mod pools;
 mod sites;
