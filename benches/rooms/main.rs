@@ -2,12 +2,16 @@
 //! before and after a change, not promises; allocations are bounded, and a room that asks for more fails.
 //! `cargo bench --bench rooms` measures; `cargo test --benches` runs and counts everything once.
 
-mod choosing;
+mod affinity;
 mod configured;
-mod ending;
-mod finding;
 mod heads;
+mod limits;
+mod message;
+mod observe;
+mod pool;
 mod room;
+mod routing;
+mod wire;
 
 use criterion::{criterion_group, criterion_main};
 
@@ -15,20 +19,20 @@ criterion_group! {
     name = rooms;
     config = criterion::Criterion::default().with_measurement(room::OwnTime);
     targets =
-        finding::host,
-        finding::routes,
-        finding::expressions,
-        finding::plain_path,
-        finding::rules,
-        finding::rate,
-        choosing::session,
-        choosing::belonging,
-        choosing::learn,
-        choosing::choose,
-        heads::read,
-        heads::up,
-        heads::down,
-        ending::metrics,
-        ending::access_line
+        routing::host,
+        routing::routes,
+        routing::expressions,
+        routing::plain_path,
+        routing::rules,
+        limits::rate,
+        affinity::session,
+        affinity::belonging,
+        affinity::learn,
+        pool::choose,
+        wire::read,
+        message::up,
+        message::down,
+        observe::metrics,
+        observe::access_line
 }
 criterion_main!(rooms);

@@ -1,4 +1,4 @@
-//! Heads of requests and answers: read, and written for the other side.
+//! Heads of requests and answers, written for the other side.
 
 use std::hint::black_box;
 
@@ -7,25 +7,10 @@ use weir::traffic::edits::FieldEdits;
 use weir::traffic::headers::{Down, DownFraming, Forwarded, Trust, Up, UpFraming, write_answer, write_request};
 use weir::traffic::location::PublicName;
 use weir::traffic::places::{Host, Places};
-use weir::wire::{AnswerHead, HeadLimits, Method, RequestHead, Scan, Version, scan_answer, scan_head};
+use weir::wire::Version;
 
+use crate::heads::{ANSWER, HEAD, answer, request};
 use crate::room::{Criterion, room};
-
-/// From the buffer to what is known of a head.
-pub(crate) fn read(criterion: &mut Criterion) {
-    let limits = HeadLimits { secure: true, ..HeadLimits::default() };
-    let mut head = RequestHead::new();
-    assert_eq!(scan_head(HEAD, 0, &limits), Scan::End(HEAD.len()));
-    room(criterion, "request/take", 0, || head.take(black_box(HEAD), 0, &limits));
-    room(criterion, "request/scan", 0, || scan_head(black_box(HEAD), 0, &limits));
-    room(criterion, "request/parse", 0, || head.parse(black_box(HEAD), &limits));
-    assert_eq!(head.fields().count(), 8);
-    let mut answer = AnswerHead::new();
-    room(criterion, "answer/take", 0, || answer.take(black_box(ANSWER), 0, 32 * 1024, Method::Post));
-    room(criterion, "answer/scan", 0, || scan_answer(black_box(ANSWER), 0, 32 * 1024));
-    room(criterion, "answer/parse", 0, || answer.parse(black_box(ANSWER), Method::Post));
-    assert_eq!((answer.status(), answer.fields().count()), (200, 8));
-}
 
 /// What the node reads: of a usual request, and where site and route set and remove fields.
 pub(crate) fn up(criterion: &mut Criterion) {
@@ -99,28 +84,6 @@ pub(crate) fn down(criterion: &mut Criterion) {
     }
 }
 
-/// A request for a path.
-pub(crate) fn request_for(path: &str) -> RequestHead {
-    request(format!("GET {path} HTTP/1.1\r\nHost: esb.wso2.com\r\n\r\n").as_bytes())
-}
-
-/// A request with this cookie.
-pub(crate) fn request_with(cookie: &str) -> RequestHead {
-    request(format!("GET /services/Echo HTTP/1.1\r\nHost: esb.wso2.com\r\nCookie: {cookie}\r\n\r\n").as_bytes())
-}
-
-fn request(bytes: &[u8]) -> RequestHead {
-    let mut head = RequestHead::new();
-    head.parse(bytes, &HeadLimits { secure: true, ..HeadLimits::default() }).expect("a good head");
-    head
-}
-
-fn answer(bytes: &[u8]) -> AnswerHead {
-    let mut head = AnswerHead::new();
-    head.parse(bytes, Method::Post).expect("a good head");
-    head
-}
-
 fn edits() -> FieldEdits {
     FieldEdits::new(&Edits {
         set: vec![("X-Team".into(), "esb".into())],
@@ -132,15 +95,6 @@ fn edits() -> FieldEdits {
 fn has(out: &[u8], line: &[u8]) -> bool {
     out.windows(line.len()).any(|window| window == line)
 }
-
-const HEAD: &[u8] = b"POST /services/Echo HTTP/1.1\r\nHost: esb.wso2.com\r\nUser-Agent: Axis2\r\nAccept: */*\r\n\
-    Content-Type: text/xml; charset=UTF-8\r\nSOAPAction: \"urn:echo\"\r\nContent-Length: 512\r\n\
-    Cookie: JSESSIONID=0123456789ABCDEF0123456789ABCDEF; route=wrk1\r\nX-Forwarded-For: 198.51.100.4\r\n\r\n";
-
-const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Type: text/xml; charset=UTF-8\r\nContent-Length: 2048\r\n\
-    Set-Cookie: JSESSIONID=0123456789ABCDEF0123456789ABCDEF; Path=/; Secure; HttpOnly\r\nCache-Control: no-store\r\n\
-    X-Content-Type-Options: nosniff\r\nVary: Accept-Encoding\r\nServer: WSO2-PassThrough-HTTP\r\n\
-    Date: Sun, 22 Nov 2026 12:00:00 GMT\r\n\r\n";
 
 const STREAMED: &[u8] =
     b"HTTP/1.1 200 OK\r\nContent-Type: text/xml; charset=UTF-8\r\nServer: WSO2-PassThrough-HTTP\r\n\

@@ -1,22 +1,17 @@
-//! Which site, route and rules a request meets, and whether it may come now.
+//! Which site, route and rules a request meets.
 
 use std::hint::black_box;
 use std::net::{IpAddr, Ipv4Addr};
-use std::time::Duration;
 
 use regex::bytes::RegexBuilder;
-use weir::config::{Access, Action, Edits, HostPattern, PathPattern, Place, Rate, RateBy, Route, RouteTimeouts};
+use weir::config::{Access, Action, Edits, HostPattern, PathPattern, Place, Route, RouteTimeouts};
 use weir::traffic::plain_path::{Room, read};
-use weir::traffic::rate::{RateLimit, Verdict};
 use weir::traffic::routes::Routes;
 use weir::traffic::sites::Sites;
-use weir::traffic::tick::Tick;
 
 use crate::configured;
 use crate::heads::request_for;
 use crate::room::{Criterion, room};
-
-const KEYS: u32 = 100_000;
 
 /// The site of a host: an exact name, one that only a wildcard takes, one that nobody has.
 pub(crate) fn host(criterion: &mut Criterion) {
@@ -103,33 +98,6 @@ pub(crate) fn rules(criterion: &mut Criterion) {
         assert_eq!(asked(), (kind == "guarded").then_some(true), "{kind}");
         room(criterion, &format!("rules/{kind}"), 0, asked);
     }
-}
-
-/// Whether a client may come now: one that does, one that comes too often, and every time another one, while the
-/// table is full.
-pub(crate) fn rate(criterion: &mut Criterion) {
-    let by = RateBy::Client { ipv4_prefix: 32, ipv6_prefix: 64 };
-    let per = Duration::from_secs(1);
-    let limit = |requests| {
-        RateLimit::new(&Rate { requests, per, burst: 0, delay: false, by: by.clone(), max_keys: KEYS }, [7; 16])
-    };
-    let (wide, tight, now) = (limit(1_000_000), limit(1), Tick::from_millis(1_000));
-    let ask = |limit: &RateLimit, client: u32, now| limit.ask_for(IpAddr::V4(client.into()), None, now);
-    let mut later = 1_000;
-    room(criterion, "rate/known", 0, || {
-        later += 1;
-        ask(&wide, black_box(7), Tick::from_millis(later))
-    });
-    assert_eq!(ask(&tight, 7, now), Verdict::Pass);
-    assert!(matches!(ask(&tight, 7, now), Verdict::Refuse { .. }));
-    room(criterion, "rate/refused", 0, || ask(&tight, black_box(7), now));
-    let mut client = 1_000;
-    let mut ask_for_another = || {
-        client += 1;
-        ask(&wide, client, now)
-    };
-    (0..KEYS).for_each(|_| assert_eq!(ask_for_another(), Verdict::Pass));
-    room(criterion, "rate/new", 0, ask_for_another);
 }
 
 fn route(path: PathPattern) -> Route {

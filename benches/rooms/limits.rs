@@ -1,0 +1,40 @@
+//! How often somebody may come.
+
+use std::hint::black_box;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use weir::config::{Rate, RateBy};
+use weir::traffic::rate::{RateLimit, Verdict};
+use weir::traffic::tick::Tick;
+
+use crate::room::{Criterion, room};
+
+const KEYS: u32 = 100_000;
+
+/// Whether a client may come now: one that does, one that comes too often, and every time another one, while the
+/// table is full.
+pub(crate) fn rate(criterion: &mut Criterion) {
+    let by = RateBy::Client { ipv4_prefix: 32, ipv6_prefix: 64 };
+    let per = Duration::from_secs(1);
+    let limit = |requests| {
+        RateLimit::new(&Rate { requests, per, burst: 0, delay: false, by: by.clone(), max_keys: KEYS }, [7; 16])
+    };
+    let (wide, tight, now) = (limit(1_000_000), limit(1), Tick::from_millis(1_000));
+    let ask = |limit: &RateLimit, client: u32, now| limit.ask_for(IpAddr::V4(client.into()), None, now);
+    let mut later = 1_000;
+    room(criterion, "rate/known", 0, || {
+        later += 1;
+        ask(&wide, black_box(7), Tick::from_millis(later))
+    });
+    assert_eq!(ask(&tight, 7, now), Verdict::Pass);
+    assert!(matches!(ask(&tight, 7, now), Verdict::Refuse { .. }));
+    room(criterion, "rate/refused", 0, || ask(&tight, black_box(7), now));
+    let mut client = 1_000;
+    let mut ask_for_another = || {
+        client += 1;
+        ask(&wide, client, now)
+    };
+    (0..KEYS).for_each(|_| assert_eq!(ask_for_another(), Verdict::Pass));
+    room(criterion, "rate/new", 0, ask_for_another);
+}
