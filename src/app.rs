@@ -4,10 +4,11 @@ use std::io::IsTerminal;
 use std::path::Path;
 use std::time::Duration;
 
+use crate::admin;
 use crate::config::{self, Errors};
+use crate::control::run::{self, NotRun};
 use crate::observe::Observer;
 use crate::observe::journal::Journal;
-use crate::service::{self, NotRun};
 
 /// It said why not.
 pub const FAILED: i32 = 1;
@@ -29,7 +30,7 @@ pub fn run(path: &Path) -> i32 {
             return FAILED;
         }
     };
-    let code = match service::run(path, config, &observer, service::begin_admin) {
+    let code = match run::run(path, config, &observer, admin::begin) {
         Ok(()) => 0,
         Err(NotRun::Config(problems)) => complain(&Errors(problems), BAD_CONFIG),
         Err(NotRun::System(problems)) => complain(&Errors(problems), FAILED),

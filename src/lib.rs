@@ -5,17 +5,21 @@
 //! ```text
 //! main      words in, exit code out
 //! cli  app  the commands; the wiring of a running Weir
-//! service   what runs: listeners, the exchange, node connections, probes, reload, the admin address
+//! admin     the admin address: what it shows, and what operators say there
+//! control   what runs beside requests: life cycle, reload, probes, names, operators' words, the state directory
+//! proxy     what carries traffic: accepting, the exchange, clients, connections to nodes
 //! traffic   what a request meets: routing, balancing, sessions, states, retries, headers, refusals
 //! wire      HTTP/1 bytes and their meaning
 //! config    what the operator wrote, and what it means
 //! observe   metrics, logs, journal, events, systemd: leans on nothing, used from above
 //! ```
 
+mod admin;
 pub mod app;
 pub mod cli;
 pub mod config;
+mod control;
 pub mod observe;
-pub mod service;
+pub mod proxy;
 pub mod traffic;
 pub mod wire;

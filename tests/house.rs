@@ -14,26 +14,33 @@ mod source;
 /// them that is named here.
 const FLOORS: &[(&str, &[&str])] = &[
     ("main", &["cli"]),
-    ("cli", &["app", "config", "service::verify"]),
-    ("app", &["service", "traffic", "config", "wire", "observe"]),
-    ("service", &["traffic", "config", "wire", "observe"]),
+    ("cli", &["app", "config", "proxy::node"]),
+    ("app", &["admin", "control", "config", "observe"]),
+    ("admin", &["control", "proxy", "traffic", "config", "wire", "observe"]),
+    ("control", &["proxy", "traffic", "config", "wire", "observe"]),
+    ("proxy", &["traffic", "config", "wire", "observe"]),
     ("traffic", &["config", "wire"]),
     ("config", &[]),
     ("wire", &[]),
     ("observe", &[]),
 ];
 
+/// The floors inside a room, top to bottom: a file leans only on its own floor and on those below it. What stands in the
+/// room and on no floor stands above them all.
+const STOREYS: &[(&str, &[&str])] =
+    &[("proxy", &["accept", "exchange", "connection", "worker", "generation", "client", "node", "io"])];
+
 /// Crates that only some rooms know.
 const CRATES: &[(&str, &[&str])] = &[
-    ("axum", &["service"]),
+    ("axum", &["admin"]),
     ("clap", &["main", "cli"]),
     ("clap_complete", &["cli"]),
-    ("h2", &["service"]),
-    ("hickory_resolver", &["service"]),
+    ("h2", &["proxy"]),
+    ("hickory_resolver", &["control"]),
     ("mimalloc", &["main"]),
-    ("pingora_core", &["service"]),
+    ("pingora_core", &["proxy"]),
     ("prometheus", &["observe"]),
-    ("tokio", &["main", "cli", "app", "service"]),
+    ("tokio", &["main", "cli", "admin", "control", "proxy"]),
     ("toml", &["config"]),
 ];
 
@@ -41,12 +48,12 @@ const CRATES: &[(&str, &[&str])] = &[
 const WORDS: &[(&[&str], &[&str])] = &[
     (&["process", "exit"], &["main"]),
     (&["process", "abort"], &[]),
-    (&["Instant", "now"], &["main", "cli", "app", "service", "observe"]),
-    (&["SystemTime", "now"], &["main", "cli", "app", "service", "observe", "config"]),
-    (&["std", "fs"], &["cli", "app", "service", "observe", "config"]),
-    (&["log", "info"], &["cli", "app", "service", "observe"]),
-    (&["log", "warn"], &["cli", "app", "service", "observe"]),
-    (&["log", "error"], &["cli", "app", "service", "observe"]),
+    (&["Instant", "now"], &["main", "cli", "app", "admin", "control", "proxy", "observe"]),
+    (&["SystemTime", "now"], &["main", "cli", "app", "admin", "control", "proxy", "observe", "config"]),
+    (&["std", "fs"], &["cli", "app", "admin", "control", "proxy", "observe", "config"]),
+    (&["log", "info"], &["cli", "app", "admin", "control", "proxy", "observe"]),
+    (&["log", "warn"], &["cli", "app", "admin", "control", "proxy", "observe"]),
+    (&["log", "error"], &["cli", "app", "admin", "control", "proxy", "observe"]),
 ];
 
 /// What stands beside the house and is measured or tested by: each a program of its own, in which no files lean on each other
@@ -70,6 +77,11 @@ fn the_table_itself_only_points_down() {
 #[test]
 fn every_room_leans_only_on_rooms_below_it() {
     report(House::read(Path::new(env!("CARGO_MANIFEST_DIR"))).breaches_of_floors());
+}
+
+#[test]
+fn inside_a_room_every_file_leans_only_on_its_own_floor_and_those_below() {
+    report(House::read(Path::new(env!("CARGO_MANIFEST_DIR"))).breaches_of_storeys());
 }
 
 #[test]
@@ -163,6 +175,25 @@ impl House {
                         file.room(),
                         reference.path.join("::")
                     ));
+                }
+            }
+        }
+        breaches
+    }
+
+    fn breaches_of_storeys(&self) -> Vec<String> {
+        let mut breaches = Vec::new();
+        for file in &self.files {
+            let Some((room, storeys)) = STOREYS.iter().find(|(room, _)| *room == file.room()) else { continue };
+            let storey =
+                |path: &[String]| path.get(1).and_then(|name| storeys.iter().position(|storey| storey == name));
+            let own = storey(&file.module);
+            for reference in file.references(&self.children(&file.module)) {
+                let theirs =
+                    storey(&reference.path).filter(|_| reference.path.first().is_some_and(|first| first == room));
+                if own.zip(theirs).is_some_and(|(own, theirs)| theirs < own) {
+                    let (at, path) = (file.path.display(), reference.path.join("::"));
+                    breaches.push(format!("{at}:{}: does not point down inside `{room}` ({path})", reference.line));
                 }
             }
         }
@@ -342,29 +373,24 @@ mod the_reader_itself {
     #[test]
     fn an_upward_arrow_is_found_however_it_is_written() {
         for text in [
-            "use crate::service::exchange;",
-            "use crate::{config::Config, service::Exchange};",
-            "pub use crate::service::Exchange;",
-            "fn f() -> crate::service::Exchange { made() }",
-            "use super::service;",
-            "use super::super::crate_name; fn f() { super::service::go() }",
+            "use crate::proxy::exchange;",
+            "use crate::{config::Config, proxy::Exchange};",
+            "pub use crate::proxy::Exchange;",
+            "fn f() -> crate::proxy::Exchange { made() }",
+            "use super::proxy;",
+            "use super::super::crate_name; fn f() { super::proxy::go() }",
         ] {
             let breaches = house(&[("src/traffic/mod.rs", text)]).breaches_of_floors();
             assert_eq!(breaches.len(), 1, "{text}: {breaches:?}");
-            assert!(
-                breaches[0].starts_with("src/traffic/mod.rs:1: `traffic` may not lean on `service`"),
-                "{breaches:?}"
-            );
+            assert!(breaches[0].starts_with("src/traffic/mod.rs:1: `traffic` may not lean on `proxy`"), "{breaches:?}");
         }
     }
 
     #[test]
     fn one_file_of_a_room_may_be_allowed_alone() {
-        let verify = "use crate::service::verify::{NodeVerifier, explain};";
+        let verify = "use crate::proxy::node::verify::{NodeVerifier, explain};";
         assert_eq!(house(&[("src/cli/mod.rs", verify)]).breaches_of_floors(), Vec::<String>::new());
-        for text in
-            ["use crate::service;", "use crate::service::{exchange, verify};", "use crate::service::verify_all;"]
-        {
+        for text in ["use crate::proxy;", "use crate::proxy::{exchange, node};", "use crate::proxy::node_all;"] {
             assert_eq!(house(&[("src/cli/mod.rs", text)]).breaches_of_floors().len(), 1, "{text}");
         }
     }
@@ -373,15 +399,15 @@ mod the_reader_itself {
     fn what_is_no_arrow_is_none() {
         for text in [
             "use crate::config::Config;",
-            "// use crate::service::Exchange;",
-            "/* /* */ use crate::service::Exchange; */",
-            "const A: &str = \"use crate::service::X; \\\" crate::service::Y\";",
-            "const A: &str = r#\"\" crate::service::X \"#;",
+            "// use crate::proxy::Exchange;",
+            "/* /* */ use crate::proxy::Exchange; */",
+            "const A: &str = \"use crate::proxy::X; \\\" crate::proxy::Y\";",
+            "const A: &str = r#\"\" crate::proxy::X \"#;",
             "const A: char = '\"'; use crate::config::Config; const B: char = '\"';",
             "const A: char = '\\''; fn f<'a>(x: &'a str) {}",
-            "#[cfg(test)]\nmod tests { use crate::service::X; fn f() { if true {} } }",
-            "#[cfg(test)]\nuse crate::service::X;",
-            "use other::service::X;",
+            "#[cfg(test)]\nmod tests { use crate::proxy::X; fn f() { if true {} } }",
+            "#[cfg(test)]\nuse crate::proxy::X;",
+            "use other::proxy::X;",
         ] {
             assert_eq!(house(&[("src/traffic/mod.rs", text)]).breaches_of_floors(), Vec::<String>::new(), "{text}");
         }
@@ -389,9 +415,9 @@ mod the_reader_itself {
 
     #[test]
     fn code_after_tests_and_strings_is_still_read() {
-        let text = "#[cfg(test)]\nmod tests { }\nconst A: &str = \"\\\\\";\nuse crate::service::X;";
+        let text = "#[cfg(test)]\nmod tests { }\nconst A: &str = \"\\\\\";\nuse crate::proxy::X;";
         let breaches = house(&[("src/wire/head.rs", text)]).breaches_of_floors();
-        assert_eq!(breaches, ["src/wire/head.rs:4: `wire` may not lean on `service` (service::X)"]);
+        assert_eq!(breaches, ["src/wire/head.rs:4: `wire` may not lean on `proxy` (proxy::X)"]);
     }
 
     #[test]
@@ -402,7 +428,7 @@ mod the_reader_itself {
     #[test]
     fn main_reaches_the_library_by_its_name() {
         assert_eq!(house(&[("src/main.rs", "use weir::cli;")]).breaches_of_floors(), Vec::<String>::new());
-        assert_eq!(house(&[("src/main.rs", "use weir::service::X;")]).breaches_of_floors().len(), 1);
+        assert_eq!(house(&[("src/main.rs", "use weir::proxy::X;")]).breaches_of_floors().len(), 1);
     }
 
     #[test]
@@ -470,7 +496,7 @@ mod the_reader_itself {
         };
         assert_eq!(found("src/traffic/mod.rs", "use pingora_core::Error;"), 1);
         assert_eq!(found("src/cli/mod.rs", "fn f() { h2::server::handshake(x) }"), 1);
-        assert_eq!(found("src/service/mod.rs", "use pingora_core::Error; use h2::server;"), 0);
+        assert_eq!(found("src/proxy/mod.rs", "use pingora_core::Error; use h2::server;"), 0);
         assert_eq!(found("src/wire/mod.rs", "fn f() { std::time::Instant::now(); }"), 1);
         assert_eq!(found("src/wire/mod.rs", "fn now(instant: Instant) {}"), 0);
         assert_eq!(found("src/cli/mod.rs", "fn f() { std::process::exit(1) }"), 1);

@@ -65,7 +65,7 @@ mod tests {
     use crate::config::certificate::made::{Room, simple};
     use crate::config::certificate::{inspect, roots};
     use crate::config::{HostPattern, Verify};
-    use crate::service::verify::NodeVerifier;
+    use crate::proxy::node::verify::NodeVerifier;
 
     #[test]
     fn what_is_made_is_fit_for_the_site_it_was_made_for() {

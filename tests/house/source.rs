@@ -24,7 +24,7 @@ pub(crate) struct Reference {
 }
 
 impl Reference {
-    /// Whether it points into a room (`config`) or a file of one (`service::verify`).
+    /// Whether it points into a room (`config`) or a file of one (`proxy::node`).
     pub(crate) fn is_in(&self, place: &str) -> bool {
         let mut path = self.path.iter();
         place.split("::").all(|part| path.next().is_some_and(|own| own == part))

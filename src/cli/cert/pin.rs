@@ -15,7 +15,7 @@ use super::inspect::{describe, leaf_json};
 use super::said::{Said, quoted};
 use crate::config::Verify;
 use crate::config::certificate::{Leaf, key_pin_of, pin_of, pin_text};
-use crate::service::verify::{NodeVerifier, explain, small_key, small_key_of};
+use crate::proxy::node::verify::{NodeVerifier, explain, small_key, small_key_of};
 
 /// `weir cert pin`
 #[derive(Args, Clone, Debug)]

@@ -1,0 +1,334 @@
+//! The admin address: metrics, health of Weir itself, status, reload. On the control thread, so that it answers when
+//! traffic does not.
+
+mod answer_why;
+mod door;
+mod operate;
+mod query;
+mod question;
+mod running;
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::IntoResponse;
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use serde::Serialize;
+use tokio::net::TcpListener;
+use tokio::sync::{mpsc, oneshot};
+
+use self::running::Operators;
+use crate::config::Problem;
+use crate::control::moments;
+use crate::control::operators;
+use crate::control::operators::{GONE, Gone};
+use crate::control::state::{Control, ReloadWish};
+use crate::traffic::member::Wants;
+use crate::traffic::operators::{Order, Word, Words};
+use crate::traffic::state;
+use crate::traffic::tick::Tick;
+
+/// What the handlers share.
+#[derive(Clone)]
+struct Admin {
+    control: Arc<Control>,
+    wishes: mpsc::Sender<ReloadWish>,
+}
+
+/// A node in a pool, as the API tells it.
+#[derive(Serialize)]
+struct NodeStatus {
+    pool: String,
+    node: String,
+    address: String,
+    state: &'static str,
+    reason: Option<&'static str>,
+    /// Seconds for which its state has been this; not known of one that is gone.
+    since: Option<u64>,
+    weight: u16,
+    backup: bool,
+    max_requests: Option<u32>,
+    in_flight: u32,
+    /// Sessions that live there; `null` where the pool keeps no table.
+    sessions: Option<usize>,
+    /// Percent of its share, while it warms up.
+    warmth: u16,
+    /// Requests that wait for this very node.
+    queued: usize,
+    /// `drain` or `maintain`.
+    operator: Option<&'static str>,
+    /// When its drain ends at the latest, in Unix seconds.
+    deadline: Option<u64>,
+}
+
+/// What an operator said of a node.
+#[derive(Serialize)]
+struct WordStatus {
+    node: String,
+    operator: &'static str,
+    /// Both in Unix seconds.
+    since: u64,
+    deadline: Option<u64>,
+    /// Whether the file knows the node.
+    known: bool,
+}
+
+#[derive(Serialize)]
+struct Status {
+    version: &'static str,
+    generation: u64,
+    uptime_seconds: u64,
+    connections: usize,
+    listeners: Vec<ListenerStatus>,
+    sites: Vec<SiteStatus>,
+    nodes: Vec<NodeStatus>,
+    operators: Vec<WordStatus>,
+    events: Vec<crate::observe::events::Event>,
+}
+
+#[derive(Serialize)]
+struct ListenerStatus {
+    name: String,
+    address: String,
+    tls: bool,
+}
+
+#[derive(Serialize)]
+struct SiteStatus {
+    name: String,
+    hosts: Vec<String>,
+    pool: String,
+    certificate_expires: Option<i64>,
+}
+
+#[derive(Serialize)]
+struct SessionStatus {
+    pool: String,
+    sessions: usize,
+    evicted: u64,
+    by_node: Vec<(String, usize)>,
+}
+
+#[derive(Serialize)]
+struct Reloaded {
+    ok: bool,
+    generation: u64,
+    problems: Vec<ProblemStatus>,
+    warnings: Vec<ProblemStatus>,
+}
+
+#[derive(Serialize)]
+struct ProblemStatus {
+    file: String,
+    line: usize,
+    what: String,
+    advice: String,
+}
+
+/// Answers on the admin address for as long as Weir runs.
+pub(crate) fn begin(listener: TcpListener, control: Arc<Control>, wishes: mpsc::Sender<ReloadWish>) {
+    let router = router(Arc::clone(&control), wishes);
+    tokio::spawn(door::serve(listener, router, Arc::clone(&control.shared)));
+}
+
+/// The paths of the admin address.
+fn router(control: Arc<Control>, wishes: mpsc::Sender<ReloadWish>) -> Router {
+    Router::new()
+        .route("/metrics", get(metrics))
+        .route("/livez", get(livez))
+        .route("/readyz", get(readyz))
+        .route("/api/status", get(status))
+        .route("/api/nodes", get(nodes))
+        .route("/api/sessions", get(sessions))
+        .route("/api/reload", post(reload))
+        .with_state(Admin { control: Arc::clone(&control), wishes })
+        .merge(operate::router(Arc::new(Operators(control))))
+}
+
+async fn metrics(State(admin): State<Admin>) -> impl IntoResponse {
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], admin.control.observer.metrics.text())
+}
+
+async fn livez() -> &'static str {
+    "ok\n"
+}
+
+// Ready means: some pool can serve, be it by nodes that were never probed, and nobody told us to stop. That one of several
+// cannot is no reason for a balancer in front to take all of Weir away; it is said in words, and in weir_node_active.
+async fn readyz(State(admin): State<Admin>) -> (StatusCode, String) {
+    let generation = admin.control.current.load_full();
+    let now = Tick::from_millis(admin.control.now());
+    let pools = generation.snapshot.pools.iter();
+    let without: Vec<&str> = pools.filter(|pool| !pool.serves(now)).map(|pool| &**pool.name()).collect();
+    if admin.control.stopping.load(std::sync::atomic::Ordering::Relaxed) {
+        (StatusCode::SERVICE_UNAVAILABLE, "stopping\n".to_string())
+    } else if without.is_empty() {
+        (StatusCode::OK, "ok\n".to_string())
+    } else {
+        let all = without.len() == generation.snapshot.pools.len();
+        let status = if all { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK };
+        (status, format!("no active node in: {}\n", without.join(", ")))
+    }
+}
+
+async fn nodes(State(admin): State<Admin>) -> Json<Vec<NodeStatus>> {
+    Json(node_statuses(&admin.control))
+}
+
+fn node_statuses(control: &Control) -> Vec<NodeStatus> {
+    let (generation, now) = (control.current.load_full(), Tick::from_millis(control.now()));
+    let words = control.words.lock();
+    let statuses = generation.snapshot.pools.iter().flat_map(|pool| {
+        let words = &words;
+        pool.members.iter().map(move |member| {
+            let (state, order) = (member.state.state(), words.of(&member.node).map(|word| word.order));
+            NodeStatus {
+                pool: pool.name().to_string(),
+                node: member.label.to_string(),
+                address: member.address.to_string(),
+                state: state.word(),
+                reason: state.reason().map(state::Reason::word),
+                since: Some(member.load.unchanged_for(now).as_secs()),
+                weight: member.weight,
+                backup: member.backup,
+                max_requests: member.most,
+                in_flight: member.load.in_flight(),
+                sessions: pool.sessions.as_ref().map(|sessions| sessions.count_of(member.number)),
+                warmth: member.load.warmth() / 10,
+                queued: pool.waiting.len_for(&Wants::Only(member.number)),
+                operator: order.map(Order::word),
+                deadline: order.and_then(|order| order.ends(moments::now())),
+            }
+        })
+    });
+    let gone = operators::gone(control, &generation, |_| true).into_iter().map(|gone| gone_status(gone, &words));
+    statuses.chain(gone).collect()
+}
+
+/// Of a node that a reload took away only what it still answers is left.
+fn gone_status(gone: Gone, words: &Words) -> NodeStatus {
+    let order = words.of(&gone.node).map(|word| word.order);
+    NodeStatus {
+        pool: gone.pool,
+        node: gone.label.to_string(),
+        address: gone.address,
+        state: "passive",
+        reason: Some(GONE),
+        since: None,
+        weight: gone.weight,
+        backup: false,
+        max_requests: None,
+        in_flight: gone.in_flight,
+        sessions: Some(0),
+        warmth: 0,
+        queued: 0,
+        operator: order.map(Order::word),
+        deadline: order.and_then(|order| order.ends(moments::now())),
+    }
+}
+
+async fn status(State(admin): State<Admin>) -> Json<Status> {
+    let generation = admin.control.current.load_full();
+    let config = &generation.snapshot.config;
+    Json(Status {
+        version: env!("CARGO_PKG_VERSION"),
+        generation: generation.snapshot.generation,
+        uptime_seconds: admin.control.start.elapsed().as_secs(),
+        connections: admin.control.open.load(std::sync::atomic::Ordering::Relaxed),
+        listeners: config
+            .listeners
+            .iter()
+            .map(|listener| ListenerStatus {
+                name: listener.name.to_string(),
+                address: listener.bind.to_string(),
+                tls: listener.tls.is_some(),
+            })
+            .collect(),
+        sites: config
+            .sites
+            .iter()
+            .map(|site| SiteStatus {
+                name: site.name.to_string(),
+                hosts: site.hosts.iter().map(ToString::to_string).collect(),
+                pool: site
+                    .pool
+                    .and_then(|pool| config.pools.get(pool))
+                    .map_or_else(String::new, |pool| pool.name.to_string()),
+                certificate_expires: site.certificate.as_ref().map(|certificate| certificate.pair.leaf.not_after),
+            })
+            .collect(),
+        nodes: node_statuses(&admin.control),
+        operators: word_statuses(&admin.control),
+        events: admin.control.observer.events.recent(20),
+    })
+}
+
+fn word_statuses(control: &Control) -> Vec<WordStatus> {
+    let generation = control.current.load_full();
+    let known = |node: &str| generation.snapshot.config.nodes.iter().any(|known| &*known.name == node);
+    let word = |(node, word): (&str, &Word)| WordStatus {
+        node: node.to_owned(),
+        operator: word.order.word(),
+        since: word.since,
+        deadline: word.order.ends(moments::now()),
+        known: known(node),
+    };
+    control.words.lock().iter().map(word).collect()
+}
+
+async fn sessions(State(admin): State<Admin>) -> Json<Vec<SessionStatus>> {
+    let generation = admin.control.current.load_full();
+    let statuses = generation.snapshot.pools.iter().filter_map(|pool| {
+        let sessions = pool.sessions.as_ref()?;
+        Some(SessionStatus {
+            pool: pool.name().to_string(),
+            sessions: sessions.len(),
+            evicted: sessions.evicted(),
+            by_node: pool.members.iter().map(|m| (m.label.to_string(), sessions.count_of(m.number))).collect(),
+        })
+    });
+    Json(statuses.collect())
+}
+
+async fn reload(State(admin): State<Admin>, headers: HeaderMap) -> (StatusCode, Json<Reloaded>) {
+    let failed = |status, what: &str| {
+        let problem = ProblemStatus { file: String::new(), line: 0, what: what.to_string(), advice: String::new() };
+        let generation = admin.control.current.load().snapshot.generation;
+        (status, Json(Reloaded { ok: false, generation, problems: vec![problem], warnings: Vec::new() }))
+    };
+    // A page in an operator's browser can send a plain POST anywhere, but not with a field of its own making.
+    if !headers.contains_key("x-weir") {
+        return failed(StatusCode::FORBIDDEN, "the field X-Weir is missing (it keeps web pages from calling this)");
+    }
+    let (answer, outcome) = oneshot::channel();
+    if admin.wishes.send(answer).await.is_err() {
+        return failed(StatusCode::SERVICE_UNAVAILABLE, "Weir is stopping");
+    }
+    match outcome.await {
+        Ok(Ok(generation)) => {
+            let now = admin.control.current.load_full();
+            let of_words = operators::warnings(&admin.control, &now);
+            let warnings = now.snapshot.config.warnings.iter().chain(&of_words).map(ProblemStatus::from).collect();
+            (StatusCode::OK, Json(Reloaded { ok: true, generation, problems: Vec::new(), warnings }))
+        }
+        Ok(Err(problems)) => {
+            let generation = admin.control.current.load().snapshot.generation;
+            let problems = problems.iter().map(ProblemStatus::from).collect();
+            (StatusCode::UNPROCESSABLE_ENTITY, Json(Reloaded { ok: false, generation, problems, warnings: Vec::new() }))
+        }
+        Err(_) => failed(StatusCode::SERVICE_UNAVAILABLE, "Weir is stopping"),
+    }
+}
+
+impl From<&Problem> for ProblemStatus {
+    fn from(problem: &Problem) -> Self {
+        Self {
+            file: problem.at.file.display().to_string(),
+            line: problem.at.line,
+            what: problem.what.clone(),
+            advice: problem.advice.clone(),
+        }
+    }
+}

@@ -1,0 +1,286 @@
+//! What would become of a request, and why: the decisions of the exchange, asked and not meant. Nothing is sent, no
+//! turn is taken, no session is touched, no rate is used up.
+
+use std::net::IpAddr;
+
+use super::question::{Explained, Judged, Question};
+use crate::config::{Action, Listener};
+use crate::control::trouble::Trouble;
+use crate::proxy::exchange::admission;
+use crate::proxy::generation::Generation;
+use crate::proxy::worker::Shared;
+use crate::traffic::belonging;
+use crate::traffic::belonging::{Asking, Belonging};
+use crate::traffic::client::client_of;
+use crate::traffic::plain_path::{Room, Unclear};
+use crate::traffic::pool::{Choice, Meant, Pool, Tried, Wanted, Wish};
+use crate::traffic::redirect;
+use crate::traffic::refusal::Refusal;
+use crate::traffic::rules::SiteRules;
+use crate::traffic::state::Reason;
+use crate::traffic::tick::Tick;
+use crate::traffic::why::Why;
+use crate::wire::{FieldKind, HeadLimits, RequestHead};
+
+/// The answer, in plain words.
+pub(crate) fn answer(shared: &Shared, question: &Question) -> Result<Explained, Trouble> {
+    let generation = shared.current.load_full();
+    let mut answering = Answering {
+        generation: &generation,
+        now: Tick::from_millis(shared.now()),
+        head: RequestHead::new(),
+        told: Explained::default(),
+    };
+    answering.listen(question)?;
+    Ok(answering.told)
+}
+
+/// Where the request came in, and by whom.
+struct Came {
+    listener: usize,
+    peer: IpAddr,
+    client: IpAddr,
+}
+
+struct Answering<'g> {
+    generation: &'g Generation,
+    now: Tick,
+    head: RequestHead,
+    told: Explained,
+}
+
+impl Answering<'_> {
+    fn listen(&mut self, question: &Question) -> Result<(), Trouble> {
+        let (index, chosen) = self.listener_of(question)?;
+        let listener = self.settings(index);
+        let limits = HeadLimits::new(listener.max_head, listener.max_fields, listener.tls.is_some());
+        let name = listener.name.to_string();
+        if let Err(fault) = self.head.parse(&question.head, &limits) {
+            self.told.listener = name;
+            return self.refuse(Refusal::Head(fault));
+        }
+        self.step(format!("listener {name}: {chosen}"));
+        self.told.listener = name;
+        let lines = self.head.fields().filter(|field| field.kind == FieldKind::XForwardedFor).map(|field| field.value);
+        let client = client_of(question.client, self.settings(index).trusted_proxies.as_deref(), lines);
+        self.find_site(&Came { listener: index, peer: question.client, client })
+    }
+
+    /// The one asked for; else the first that the URL fits, by scheme and port, and that has a site for the host. With how
+    /// it was found: behind an address translation a client's port is not the listener's.
+    fn listener_of(&self, question: &Question) -> Result<(usize, String), Trouble> {
+        let listeners = &self.generation.snapshot.config.listeners;
+        if let Some(wanted) = &question.listener {
+            let known: Vec<&str> = listeners.iter().map(|listener| &*listener.name).collect();
+            let found = known.iter().position(|name| name == wanted).ok_or_else(|| {
+                let what = format!("no listener is called {wanted:?}");
+                Trouble::new(what, crate::config::suggestion(wanted, "listeners here", &known))
+            });
+            return found.map(|index| (index, "asked for".to_owned()));
+        }
+        let speaks = |index: &usize| question.secure.is_none_or(|secure| listeners[*index].tls.is_some() == secure);
+        let scheme = match question.secure {
+            Some(true) => "speaks https, ",
+            Some(false) => "speaks http, ",
+            None => "",
+        };
+        let fitting: Vec<usize> = (0..listeners.len()).filter(speaks).collect();
+        let Some(first) = fitting.first() else {
+            return Err(Trouble::new(
+                format!("no listener {}", scheme.trim_end_matches(", ")),
+                "ask with the other scheme",
+            ));
+        };
+        let on_port = question.port.map(|port| reached_by(listeners, &fitting, port)).unwrap_or_default();
+        let knows = |index: &&usize| self.knows_host(**index, question);
+        let both = on_port.iter().find(knows);
+        let said = |how: String| format!("{scheme}{how}");
+        Ok(match (both.or_else(|| on_port.first()), question.port) {
+            (Some(index), Some(port)) => (*index, said(format!("on port {port}"))),
+            (_, port) => {
+                let none = port.map(|port| format!("; none is on port {port}")).unwrap_or_default();
+                match fitting.iter().find(knows) {
+                    Some(index) => (*index, said(format!("the first with a site for this host{none}"))),
+                    None => (*first, said(format!("the first of all, none has a site for this host{none}"))),
+                }
+            }
+        })
+    }
+
+    /// Whether a listener has a site for the host of the question. What is wrong with the head is told later, by the
+    /// listener's own limits.
+    fn knows_host(&self, listener: usize, question: &Question) -> bool {
+        let mut head = RequestHead::new();
+        let _ = head.parse(&question.head, &HeadLimits::default());
+        let name = head.host().map_or(&b""[..], |host| host.name);
+        self.generation.snapshot.hosts.get(listener).is_some_and(|hosts| hosts.find(name).is_some())
+    }
+
+    fn find_site(&mut self, came: &Came) -> Result<(), Trouble> {
+        let host = self.head.host().map_or(&b""[..], |host| host.name).to_vec();
+        let found = self.generation.snapshot.hosts.get(came.listener).and_then(|hosts| hosts.find(&host));
+        let Some(site) = found else { return self.refuse(Refusal::UnknownHost) };
+        let settings = &self.generation.snapshot.config.sites[site];
+        self.told.site = Some(settings.name.to_string());
+        let how = if settings.default { "takes this host, or as the default" } else { "takes this host" };
+        self.step(format!("site {}: {how}", settings.name));
+        self.find_route(site, came)
+    }
+
+    fn find_route(&mut self, site: usize, came: &Came) -> Result<(), Trouble> {
+        let (rules, client) = (&self.generation.snapshot.sites[site], came.client);
+        let Ok(route) = self.route(rules, came) else { return self.refuse(Refusal::PathUnclear) };
+        let own = rules.of(route);
+        if route.is_none() && self.generation.snapshot.config.sites[site].pool.is_none() {
+            return self.refuse(Refusal::RedirectLoop);
+        }
+        if route.is_some() {
+            self.told.route = Some(own.name.to_string());
+            self.step(format!("route {}: the first that matches", own.name));
+        } else {
+            self.step("no route matches: the site's own pool".to_owned());
+        }
+        if !rules.may_come(route, client) {
+            self.step(format!("client {client}: not let in"));
+            return self.refuse(Refusal::Denied);
+        }
+        if rules.rates(route).next().is_some() {
+            self.step("a rate holds here; what is used up of it is not asked".to_owned());
+        }
+        self.told.action = match &own.action {
+            Action::Pool(pool) => return self.find_node(*pool, client),
+            Action::Redirect(_) => "redirect",
+            Action::Answer(_) => "answer",
+            Action::Deny => return self.refuse(Refusal::Denied),
+        };
+        self.told.why = "answered".to_owned();
+        Ok(())
+    }
+
+    /// A redirect that leads back is not for this request, as in the exchange.
+    fn route(&self, rules: &SiteRules, came: &Came) -> Result<Option<usize>, Unclear> {
+        let secure = self.settings(came.listener).tls.is_some();
+        let from = self.generation.listeners[came.listener].forwarded(came.peer, b"", secure);
+        let asked = admission::asked(self.generation, came.listener, &from, &self.head);
+        let leads_back = |route: usize| match &rules.of(Some(route)).action {
+            Action::Redirect(redirect) => redirect::leads_back(redirect, &asked),
+            _ => false,
+        };
+        let skip = |route| leads_back(route) && rules.may_come(Some(route), came.client);
+        rules.find(&self.head, &mut Room::default(), &skip)
+    }
+
+    fn find_node(&mut self, pool: usize, client: IpAddr) -> Result<(), Trouble> {
+        let pool = &self.generation.snapshot.pools[pool];
+        self.told.action = "pool";
+        self.told.pool = Some(pool.name().to_string());
+        let belongs = Belonging::of(pool, &Asking { head: &self.head, client, now: self.now, meant: Meant::Asked });
+        self.step(session_in_words(pool, &belongs));
+        let wish = Wish {
+            bound: belongs.bound,
+            returns: belongs.returns(),
+            prefers: belongs.prefers,
+            tried: &Tried::default(),
+            failure: None,
+            ask: belonging::ask(&pool.settings.balance, &self.head, || client, || chance(self.now)),
+            now: self.now,
+        };
+        let (chosen, bound) = match pool.choose(&wish, Meant::Asked) {
+            Choice::Node(chosen) => {
+                let label = &pool.members[chosen.member].label;
+                self.told.node = Some(label.to_string());
+                self.told.why = chosen.why.word().to_owned();
+                self.step(format!("node {label}: {}", chosen.why.word()));
+                (Some(chosen.member), matches!(chosen.why, Why::Session | Why::Returned))
+            }
+            Choice::Full(wanted) => (None, self.wait(pool, wanted)),
+            Choice::SessionLost => return self.refuse_in(pool, Refusal::SessionLost),
+            Choice::Nobody => return self.refuse_in(pool, Refusal::NoActiveNode),
+        };
+        self.judge(pool, chosen, bound);
+        Ok(())
+    }
+
+    /// For a place: at the session's own node, which is the answer, or at any.
+    fn wait(&mut self, pool: &Pool, wanted: Wanted) -> bool {
+        self.told.queued = pool.settings.queue.is_some();
+        self.told.why = if self.told.queued { "queued" } else { Refusal::NodesBusy.word() }.to_owned();
+        let Some(own) = wanted.node.and_then(|number| pool.members.get(pool.member_of(number)?)) else {
+            self.step("every node that could take it is full".to_owned());
+            return false;
+        };
+        self.step(format!("node {}, where its session lives, is full", own.label));
+        self.told.node = Some(own.label.to_string()).filter(|_| self.told.queued);
+        true
+    }
+
+    fn refuse_in(&mut self, pool: &Pool, refusal: Refusal) -> Result<(), Trouble> {
+        self.judge(pool, None, false);
+        self.refuse(refusal)
+    }
+
+    fn judge(&mut self, pool: &Pool, chosen: Option<usize>, bound: bool) {
+        for (index, member) in pool.members.iter().enumerate() {
+            let state = member.state.state();
+            let why_not = match state.reason() {
+                _ if chosen == Some(index) => None,
+                Some(reason) => Some(format!("it is passive ({})", reason.word())),
+                None if !member.has_room() => Some("it runs as many requests as it may".to_owned()),
+                None if member.backup => Some("it is a backup, and others can serve".to_owned()),
+                None if bound => Some("the session lives elsewhere".to_owned()),
+                None => Some("it could have, but it was another one's turn".to_owned()),
+            };
+            let (node, reason) = (member.label.to_string(), state.reason().map(Reason::word));
+            self.told.nodes.push(Judged { node, state: state.word(), reason, why_not });
+        }
+    }
+
+    fn refuse(&mut self, refusal: Refusal) -> Result<(), Trouble> {
+        let (status, word) = refusal.answer();
+        self.told.action = if refusal == Refusal::Denied { "deny" } else { "refuse" };
+        self.told.why = word.to_owned();
+        self.step(format!("answered {status} {word} by Weir itself"));
+        Ok(())
+    }
+
+    fn step(&mut self, what: String) {
+        self.told.steps.push(what);
+    }
+
+    fn settings(&self, listener: usize) -> &Listener {
+        &self.generation.snapshot.config.listeners[listener]
+    }
+}
+
+/// Those that clients reach by this port; where it is nobody's, those that are bound to it: so it is known on this machine.
+fn reached_by(listeners: &[Listener], fitting: &[usize], port: u16) -> Vec<usize> {
+    let those = |port_of: fn(&Listener) -> u16| {
+        fitting.iter().copied().filter(|index| port_of(&listeners[*index]) == port).collect::<Vec<_>>()
+    };
+    let public = those(|listener| listener.public_port.unwrap_or(listener.bind.port()));
+    if public.is_empty() { those(|listener| listener.bind.port()) } else { public }
+}
+
+/// Not the request's own, but as evenly spread.
+fn chance(now: Tick) -> u64 {
+    now.as_millis().wrapping_mul(0x9e37_79b9_7f4a_7c15)
+}
+
+fn session_in_words(pool: &Pool, belongs: &Belonging) -> String {
+    if pool.settings.sticky.is_none() {
+        return format!("pool {}: keeps no sessions", pool.name());
+    }
+    let node = |number| pool.member_of(number).and_then(|member| pool.members.get(member)).map(|member| &member.label);
+    match belongs.bound {
+        Some(number) => match node(number) {
+            Some(label) if belongs.returns() => format!("session: returns to {label}, where it began"),
+            Some(label) => format!("session: lives on {label}"),
+            None => "session: its node is in this pool no longer".to_owned(),
+        },
+        None if belongs.named => match belongs.prefers.and_then(node) {
+            Some(label) => format!("session: not known here; its id names {label}, which gets it if it takes new ones"),
+            None => "session: not known here".to_owned(),
+        },
+        None => "session: none is named".to_owned(),
+    }
+}

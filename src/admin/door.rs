@@ -1,0 +1,171 @@
+//! The door of the admin address: few connections, none that sends its head slowly, and no wish of a web page. A page in an
+//! operator's browser can reach this address by a name of its own making (DNS rebinding); it cannot forge Host and Origin.
+
+use std::collections::VecDeque;
+use std::net::{IpAddr, Ipv6Addr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use axum::middleware::{self, Next};
+use axum::response::Response;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Semaphore, oneshot};
+
+use super::operate::refused;
+use crate::control::trouble::Trouble;
+use crate::proxy::io::descriptors;
+use crate::proxy::worker::Shared;
+
+/// Connections at once. For whoever comes beyond them, the oldest that asks for nothing is closed.
+const MOST: usize = 64;
+/// How long a head may take, and a connection be idle.
+const HEAD: Duration = Duration::from_secs(5);
+/// How long a connection may last, answers included, and how long its last answer.
+const LONGEST: Duration = Duration::from_secs(300);
+const LAST: Duration = Duration::from_secs(90);
+
+/// A connection, as the door knows it.
+struct Guest {
+    /// Whether a request of it is being answered.
+    busy: Arc<AtomicBool>,
+    /// Dropped, it closes the connection.
+    stay: oneshot::Sender<()>,
+}
+
+/// Accepts for ever.
+pub(crate) async fn serve(listener: TcpListener, router: Router, shared: Arc<Shared>) {
+    let router = router.layer(middleware::from_fn_with_state(shared, known));
+    let places = Arc::new(Semaphore::new(MOST));
+    let mut guests = VecDeque::<Guest>::new();
+    loop {
+        let stream = match listener.accept().await {
+            Ok((stream, _)) => stream,
+            Err(error) => {
+                descriptors::tell(|| format!("cannot accept on the admin address: {error}"));
+                tokio::time::sleep(descriptors::PAUSE).await;
+                continue;
+            }
+        };
+        guests.retain(|guest| !guest.stay.is_closed());
+        if places.available_permits() == 0 {
+            let silent = guests.iter().position(|guest| !guest.busy.load(Ordering::Relaxed));
+            drop(silent.and_then(|silent| guests.remove(silent)));
+        }
+        let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
+        let ((stay, leave), busy) = (oneshot::channel(), Arc::<AtomicBool>::default());
+        let router = router.clone().layer(middleware::from_fn_with_state(Arc::clone(&busy), answering));
+        guests.push_back(Guest { busy, stay });
+        tokio::spawn(async move {
+            tokio::select! {
+                () = answer(stream, router) => {}
+                _ = leave => {}
+            }
+            drop(place);
+        });
+    }
+}
+
+/// Notes that a request of the connection is being answered.
+async fn answering(State(busy): State<Arc<AtomicBool>>, request: Request, next: Next) -> Response {
+    busy.store(true, Ordering::Relaxed);
+    let response = next.run(request).await;
+    busy.store(false, Ordering::Relaxed);
+    response
+}
+
+async fn answer(stream: TcpStream, router: Router) {
+    let mut server = http1::Builder::new();
+    let server = server.timer(TokioTimer::new()).header_read_timeout(HEAD).max_buf_size(64 * 1024);
+    let mut connection =
+        std::pin::pin!(server.serve_connection(TokioIo::new(stream), TowerToHyperService::new(router)));
+    // What became of the connection is its client's to know.
+    if tokio::time::timeout(LONGEST, connection.as_mut()).await.is_err() {
+        connection.as_mut().graceful_shutdown();
+        let _ = tokio::time::timeout(LAST, connection).await;
+    }
+}
+
+/// Lets through what only reads, and what comes under a name of this address.
+async fn known(State(shared): State<Arc<Shared>>, request: Request, next: Next) -> Response {
+    if matches!(*request.method(), Method::GET | Method::HEAD) {
+        return next.run(request).await;
+    }
+    let names = &shared.current.load_full().snapshot.config.admin.hosts;
+    match stranger(request.headers(), names) {
+        None => next.run(request).await,
+        Some(trouble) => refused(StatusCode::FORBIDDEN, trouble),
+    }
+}
+
+/// What is foreign about a wish. An IP address cannot be rebound, as a name can.
+fn stranger(headers: &HeaderMap, names: &[Arc<str>]) -> Option<Trouble> {
+    let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
+    let hosts: Vec<String> = headers.get_all(header::HOST).iter().map(text).collect();
+    let [host] = hosts.as_slice() else { return Some(Trouble::new("there is not one Host", "")) };
+    let name = name_of(host);
+    let ours = name.parse::<IpAddr>().is_ok()
+        || name.eq_ignore_ascii_case("localhost")
+        || names.iter().any(|known| known.eq_ignore_ascii_case(name));
+    if !ours {
+        let advice = "if it is a name of this machine, write it into hosts of [admin]";
+        return Some(Trouble::new(
+            format!("the Host {host:?} is not known here (a web page may be behind it)"),
+            advice,
+        ));
+    }
+    let same = |origin: &String| ["http://", "https://"].iter().any(|scheme| origin.strip_prefix(scheme) == Some(host));
+    let foreign = headers.get_all(header::ORIGIN).iter().map(text).find(|origin| !same(origin))?;
+    Some(Trouble::new(format!("a page of {foreign:?} may not ask for this"), "use weir's commands, or no Origin"))
+}
+
+/// Without the port, and without the brackets of an IPv6 address.
+fn name_of(host: &str) -> &str {
+    if host.parse::<Ipv6Addr>().is_ok() {
+        return host;
+    }
+    match host.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+        Some((address, _)) => address,
+        None => host.split(':').next().unwrap_or_default(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wish_under_a_foreign_name_is_refused() {
+        let known: [Arc<str>; 1] = ["weir1.internal".into()];
+        for (fields, good) in [
+            (&[("host", "127.0.0.1:9180")][..], true),
+            (&[("host", "localhost")], true),
+            (&[("host", "[::1]:9180")], true),
+            (&[("host", "10.0.0.9:9180")], true),
+            (&[("host", "Weir1.internal:9180")], true),
+            (&[("host", "localhost:9180"), ("origin", "http://localhost:9180")], true),
+            (&[("host", "evil.example:9180")], false),
+            (&[("host", "127.0.0.1.evil.example")], false),
+            (&[("host", "localhost.evil.example")], false),
+            (&[("host", "")], false),
+            (&[], false),
+            (&[("host", "localhost"), ("host", "localhost")], false),
+            (&[("host", "evil.example:9180"), ("origin", "http://evil.example:9180")], false),
+            (&[("host", "127.0.0.1:9180"), ("origin", "http://evil.example")], false),
+            (&[("host", "127.0.0.1:9180"), ("origin", "http://127.0.0.1:8080")], false),
+            (&[("host", "127.0.0.1:9180"), ("origin", "null")], false),
+        ] {
+            let mut headers = HeaderMap::new();
+            for (name, value) in fields {
+                headers.append(*name, value.parse().unwrap());
+            }
+            assert_eq!(stranger(&headers, &known).is_none(), good, "{fields:?}");
+        }
+    }
+}

@@ -1,0 +1,368 @@
+//! What operators say of nodes, as the admin API takes it: drain, maintain, activate; and what they ask: why. Reads
+//! the words and shapes the answers. What they do to a running Weir is behind [`Operated`].
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::{Path, RawQuery, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use serde::Serialize;
+
+use super::query;
+use super::question::{Explained, Question};
+use crate::config;
+use crate::control::operators::Unsaid;
+use crate::control::trouble::Trouble;
+use crate::traffic::operators::{Moment, Wish, Word};
+
+/// A running Weir, as far as operators touch it. Called on a thread that may wait for the disk.
+pub(crate) trait Operated: Send + Sync + 'static {
+    /// Does to a node what an operator wants, in every pool, and keeps the word over a restart. The node need not be in
+    /// the file any more while it is under a word, or a request still runs there. `force`: also where a pool would have no
+    /// node left.
+    fn say(&self, node: &str, wish: Wish, force: bool) -> Result<Told, Unsaid>;
+    /// How a node is, in every pool. `None`: neither the file nor an operator's word knows it, and nothing runs there.
+    fn look(&self, node: &str) -> Option<Told>;
+    /// The nodes in the file.
+    fn nodes(&self) -> Vec<Arc<str>>;
+    /// What would become of a request, and why. Sends nothing and changes nothing.
+    fn why(&self, question: &Question) -> Result<Explained, Trouble>;
+}
+
+/// What came of a wish.
+pub(crate) struct Told {
+    /// The word the node is under now.
+    pub(crate) word: Option<Word>,
+    /// When this was so.
+    pub(crate) now: Moment,
+    /// The node in each of its pools.
+    pub(crate) pools: Vec<PoolRow>,
+    /// What the operator should know, such as that the word could not be kept on disk.
+    pub(crate) warnings: Vec<Trouble>,
+}
+
+/// A node in one pool.
+#[derive(Clone, Serialize)]
+pub(crate) struct PoolRow {
+    pub(crate) pool: String,
+    /// `active` or `passive`.
+    pub(crate) state: &'static str,
+    /// `gone`: a reload took it out of the pool, or moved it, and requests of before still run there.
+    pub(crate) reason: Option<&'static str>,
+    /// `None` where the pool has sessions that only its clients know.
+    pub(crate) sessions: Option<usize>,
+    pub(crate) in_flight: u32,
+}
+
+#[derive(Serialize)]
+struct Answer {
+    ok: bool,
+    node: String,
+    /// `active` where any pool has it so.
+    state: &'static str,
+    operator: Option<&'static str>,
+    /// Both in Unix seconds.
+    since: Option<u64>,
+    deadline: Option<u64>,
+    pools: Vec<PoolRow>,
+    warnings: Vec<Trouble>,
+}
+
+#[derive(Serialize)]
+struct Refused {
+    ok: bool,
+    problems: Vec<Trouble>,
+}
+
+type Weir = State<Arc<dyn Operated>>;
+
+/// The paths of operators, to be merged into those of the admin address.
+pub(crate) fn router(weir: Arc<dyn Operated>) -> Router {
+    Router::new()
+        .route("/api/nodes/{node}", get(look))
+        .route("/api/nodes/{node}/drain", post(drain))
+        .route("/api/nodes/{node}/maintain", post(maintain))
+        .route("/api/nodes/{node}/activate", post(activate))
+        .route("/api/why", get(why))
+        .with_state(weir)
+}
+
+async fn drain(weir: Weir, node: Path<String>, query: RawQuery, headers: HeaderMap) -> Response {
+    said(weir, node, query, &headers, |within| Wish::Drain { within }).await
+}
+
+async fn maintain(weir: Weir, node: Path<String>, query: RawQuery, headers: HeaderMap) -> Response {
+    said(weir, node, query, &headers, |_| Wish::Maintain).await
+}
+
+async fn activate(weir: Weir, node: Path<String>, query: RawQuery, headers: HeaderMap) -> Response {
+    said(weir, node, query, &headers, |_| Wish::Activate).await
+}
+
+async fn look(State(weir): Weir, Path(node): Path<String>) -> Response {
+    let told = weir.look(&node);
+    answered(&weir, node, told)
+}
+
+async fn why(State(weir): Weir, RawQuery(query): RawQuery) -> Response {
+    match Question::of_query(query.as_deref().unwrap_or_default()).and_then(|question| weir.why(&question)) {
+        Ok(explained) => Json(explained).into_response(),
+        Err(trouble) => refused(StatusCode::BAD_REQUEST, trouble),
+    }
+}
+
+async fn said(
+    State(weir): Weir,
+    Path(node): Path<String>,
+    RawQuery(query): RawQuery,
+    headers: &HeaderMap,
+    wish: impl FnOnce(Option<Duration>) -> Wish,
+) -> Response {
+    // A page in an operator's browser can send a plain POST anywhere, but not with a field of its own making.
+    if !headers.contains_key("x-weir") {
+        let what = "the field X-Weir is missing (it keeps web pages from calling this)";
+        return refused(StatusCode::FORBIDDEN, Trouble::new(what, ""));
+    }
+    let Manner { within, force } = match manner(query.as_deref().unwrap_or_default()) {
+        Ok(manner) => manner,
+        Err(trouble) => return refused(StatusCode::BAD_REQUEST, trouble),
+    };
+    let wish = wish(within);
+    if within.is_some() && !matches!(wish, Wish::Drain { .. }) {
+        return refused(StatusCode::BAD_REQUEST, Trouble::new("only a drain has a deadline", ""));
+    }
+    // A slow disk must not keep probes and metrics waiting.
+    let done = tokio::task::spawn_blocking(move || match weir.say(&node, wish, force) {
+        Err(Unsaid::Last(pools)) => refused(StatusCode::CONFLICT, last(&node, &pools)),
+        told => answered(&weir, node, told.ok()),
+    });
+    done.await.unwrap_or_else(|_| refused(StatusCode::SERVICE_UNAVAILABLE, Trouble::new("Weir is stopping", "")))
+}
+
+fn answered(weir: &Arc<dyn Operated>, node: String, told: Option<Told>) -> Response {
+    match told {
+        Some(told) => Json(Answer::new(node, told)).into_response(),
+        None => refused(StatusCode::NOT_FOUND, unknown(&node, &weir.nodes())),
+    }
+}
+
+pub(crate) fn refused(status: StatusCode, trouble: Trouble) -> Response {
+    (status, Json(Refused { ok: false, problems: vec![trouble] })).into_response()
+}
+
+fn unknown(node: &str, known: &[Arc<str>]) -> Trouble {
+    let mut known: Vec<&str> = known.iter().map(|name| &**name).collect();
+    known.sort_unstable();
+    let shown: String = node.chars().take(80).collect();
+    Trouble::new(format!("no node is called {shown:?}"), config::suggestion(node, "nodes here", &known))
+}
+
+fn last(node: &str, pools: &[String]) -> Trouble {
+    let pools = pools.join(", ");
+    let what = format!("{node} is the last node that serves in {pools}: without it new requests there get 503");
+    Trouble::new(what, "activate another node first, or say it with --force (force=yes over HTTP)")
+}
+
+/// How a wish is meant.
+#[derive(Default)]
+struct Manner {
+    within: Option<Duration>,
+    force: bool,
+}
+
+/// `deadline=1800`, in seconds, and `force=yes`; or nothing.
+fn manner(query: &str) -> Result<Manner, Trouble> {
+    let advice = "write deadline=SECONDS, as in deadline=1800, or force=yes";
+    let mut manner = Manner::default();
+    for (name, value) in query::pairs(query)? {
+        match (&*name, value.parse().ok()) {
+            ("deadline", Some(seconds)) => manner.within = Some(Duration::from_secs(seconds)),
+            ("force", _) if value == "yes" => manner.force = true,
+            _ => return Err(Trouble::new(format!("{name}={value:?} is not understood"), advice)),
+        }
+    }
+    Ok(manner)
+}
+
+impl Answer {
+    fn new(node: String, told: Told) -> Self {
+        let active = told.pools.iter().any(|row| row.state == "active");
+        Self {
+            ok: true,
+            node,
+            state: if active { "active" } else { "passive" },
+            operator: told.word.map(|word| word.order.word()),
+            since: told.word.map(|word| word.since),
+            deadline: told.word.and_then(|word| word.order.ends(told.now)),
+            pools: told.pools,
+            warnings: told.warnings,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::traffic::operators::Words;
+    use parking_lot::Mutex;
+    use serde_json::{Value, json};
+
+    const NOW: u64 = 1_795_348_800;
+    const MOMENT: Moment = Moment { unix: NOW * 1000, up: 5_000 };
+
+    /// Two nodes in one pool, and a word about a third one.
+    #[derive(Default)]
+    struct Stub(Mutex<Words>);
+
+    impl Operated for Stub {
+        fn say(&self, node: &str, wish: Wish, force: bool) -> Result<Told, Unsaid> {
+            let mut words = self.0.lock();
+            if !self.nodes().iter().any(|name| **name == *node) && words.of(node).is_none() {
+                return Err(Unsaid::Unknown);
+            }
+            if node == "worker2" && wish != Wish::Activate && !force {
+                return Err(Unsaid::Last(vec!["esb-http".into(), "esb-https".into()]));
+            }
+            words.wish(node, wish, MOMENT);
+            drop(words);
+            let nowhere = || Told { word: None, now: MOMENT, pools: Vec::new(), warnings: Vec::new() };
+            Ok(self.look(node).unwrap_or_else(nowhere))
+        }
+
+        fn look(&self, node: &str) -> Option<Told> {
+            let known = self.nodes().iter().any(|name| **name == *node);
+            let word = self.0.lock().of(node).copied();
+            if !known && word.is_none() {
+                return None;
+            }
+            let state = if word.is_none() { "active" } else { "passive" };
+            let reason = word.map(|word| word.order.word());
+            let row = PoolRow { pool: "esb".into(), state, reason, sessions: Some(12), in_flight: 3 };
+            let pools = if known { vec![row] } else { Vec::new() };
+            Some(Told { word, now: MOMENT, pools, warnings: Vec::new() })
+        }
+
+        fn nodes(&self) -> Vec<Arc<str>> {
+            vec!["worker2".into(), "worker1".into()]
+        }
+
+        fn why(&self, question: &Question) -> Result<Explained, Trouble> {
+            if question.listener.as_deref() == Some("none") {
+                return Err(Trouble::new("no listener is called \"none\"", ""));
+            }
+            let head = String::from_utf8(question.head.clone()).unwrap();
+            Ok(Explained { listener: "http".into(), steps: vec![head], ..Explained::default() })
+        }
+    }
+
+    /// Serves the router on loopback, and asks it as a client would.
+    async fn asked(requests: &[(&str, bool)]) -> Vec<(u16, Value)> {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let stub = Stub::default();
+        stub.0.lock().wish("gone", Wish::Maintain, MOMENT);
+        tokio::spawn(async move { axum::serve(listener, router(Arc::new(stub))).await });
+        let mut answers = Vec::new();
+        for (line, field) in requests {
+            use tokio::io::{AsyncReadExt, AsyncWriteExt};
+            let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
+            let field = if *field { "X-Weir: test\r\n" } else { "" };
+            let request = format!("{line} HTTP/1.1\r\nHost: a\r\n{field}Connection: close\r\n\r\n");
+            stream.write_all(request.as_bytes()).await.unwrap();
+            let mut text = String::new();
+            stream.read_to_string(&mut text).await.unwrap();
+            let (head, body) = text.split_once("\r\n\r\n").unwrap();
+            answers.push((head[9..12].parse().unwrap(), serde_json::from_str(body).unwrap_or(Value::Null)));
+        }
+        answers
+    }
+
+    #[tokio::test]
+    async fn a_word_is_taken_told_and_forgotten() {
+        let answers = asked(&[
+            ("POST /api/nodes/worker1/drain?deadline=1800", true),
+            ("POST /api/nodes/worker1/drain", true),
+            ("POST /api/nodes/worker1/maintain", true),
+            ("POST /api/nodes/worker1/activate", true),
+            ("GET /api/nodes/gone", false),
+            ("POST /api/nodes/gone/activate", true),
+            ("GET /api/nodes/worker2", false),
+        ])
+        .await;
+        assert!(answers.iter().all(|(status, answer)| *status == 200 && answer["ok"] == true), "{answers:?}");
+        let told: Vec<_> = answers
+            .iter()
+            .map(|(_, answer)| (&answer["node"], &answer["state"], &answer["operator"], &answer["deadline"]))
+            .map(|(node, state, operator, deadline)| json!([node, state, operator, deadline]))
+            .collect();
+        let expected = [
+            json!(["worker1", "passive", "drain", NOW + 1800]),
+            json!(["worker1", "passive", "drain", NOW + 1800]),
+            json!(["worker1", "passive", "maintain", null]),
+            json!(["worker1", "active", null, null]),
+            json!(["gone", "passive", "maintain", null]),
+            json!(["gone", "passive", null, null]),
+            json!(["worker2", "active", null, null]),
+        ];
+        assert_eq!(told, expected);
+        let row = json!([{"pool": "esb", "state": "passive", "reason": "drain", "sessions": 12, "in_flight": 3}]);
+        assert_eq!(answers[0].1["pools"], row);
+    }
+
+    #[tokio::test]
+    async fn the_last_node_of_a_pool_rests_only_by_force() {
+        let answers = asked(&[
+            ("POST /api/nodes/worker2/maintain", true),
+            ("POST /api/nodes/worker2/drain?deadline=60", true),
+            ("GET /api/nodes/worker2", false),
+            ("POST /api/nodes/worker2/drain?force=yes&deadline=60", true),
+            ("POST /api/nodes/worker2/maintain?force=yes", true),
+            ("POST /api/nodes/worker2/maintain?force=no", true),
+            ("POST /api/nodes/worker2/maintain?deadline=60", true),
+        ])
+        .await;
+        let statuses: Vec<_> = answers.iter().map(|(status, _)| *status).collect();
+        assert_eq!(statuses, [409, 409, 200, 200, 200, 400, 400]);
+        let what = answers[0].1["problems"][0]["what"].as_str().unwrap();
+        assert!(what.starts_with("worker2 is the last node that serves in esb-http, esb-https: "), "{what}");
+        assert!(answers[0].1["problems"][0]["advice"].as_str().unwrap().contains("--force"));
+        assert_eq!((&answers[2].1["operator"], &answers[3].1["operator"]), (&Value::Null, &json!("drain")));
+    }
+
+    #[tokio::test]
+    async fn what_makes_no_sense_is_refused_in_words() {
+        let answers = asked(&[
+            ("POST /api/nodes/worker3/drain", true),
+            ("POST /api/nodes/nobody/maintain", true),
+            ("POST /api/nodes/worker1/drain?deadline=30m", true),
+            ("POST /api/nodes/worker1/drain?until=5", true),
+            ("POST /api/nodes/worker1/drain?deadline=-1", true),
+            ("POST /api/nodes/worker1/drain", false),
+            ("POST /api/nodes/worker1/activate", false),
+            ("GET /api/nodes/worker1/drain", true),
+            ("GET /api/nodes/worker3", false),
+            ("GET /api/why", false),
+            ("GET /api/why?host=a&listener=none", false),
+        ])
+        .await;
+        let statuses: Vec<_> = answers.iter().map(|(status, _)| *status).collect();
+        assert_eq!(statuses, [404, 404, 400, 400, 400, 403, 403, 405, 404, 400, 400]);
+        let told = |answer: usize| &answers[answer].1["problems"][0];
+        assert_eq!(told(0)["what"], "no node is called \"worker3\"");
+        assert_eq!(told(0)["advice"], "did you mean \"worker1\"? nodes here: worker1, worker2");
+        assert!(told(2)["what"].as_str().unwrap().contains("30m"));
+        assert!(told(9)["what"].as_str().unwrap().contains("host"));
+        assert!(answers.iter().all(|(status, answer)| *status == 405 || answer["ok"] == false), "{answers:?}");
+    }
+
+    #[tokio::test]
+    async fn why_is_asked_with_the_head_that_a_client_would_send() {
+        let answers = asked(&[("GET /api/why?host=esb.wso2.com&path=/a%3Fb=c&cookie=JSESSIONID%3D1", false)]).await;
+        let (status, answer) = &answers[0];
+        assert_eq!((*status, &answer["listener"]), (200, &json!("http")));
+        assert_eq!(answer["steps"][0], "GET /a?b=c HTTP/1.1\r\nHost: esb.wso2.com\r\nCookie: JSESSIONID=1\r\n\r\n");
+    }
+}

@@ -1,0 +1,207 @@
+//! "What would you do with this request, and why?": the question becomes the head that a client would send, so that it
+//! is judged as a request is. The answer is plain words. Nothing is sent anywhere.
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use serde::Serialize;
+
+use super::query;
+use crate::control::trouble::Trouble;
+
+/// A request that nobody sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Question {
+    /// The listener it would come to; `None`: the first that fits, and the steps say so.
+    pub(crate) listener: Option<String>,
+    /// Whether it would come over TLS, and to which port, as a URL says it; `None`: the question does not say.
+    pub(crate) secure: Option<bool>,
+    pub(crate) port: Option<u16>,
+    /// Who would send it. Default 127.0.0.1.
+    pub(crate) client: IpAddr,
+    /// As it would come over HTTP/1.1, without a body.
+    pub(crate) head: Vec<u8>,
+}
+
+/// What would become of it.
+#[derive(Clone, Debug, Default, Serialize)]
+pub(crate) struct Explained {
+    pub(crate) listener: String,
+    pub(crate) site: Option<String>,
+    pub(crate) route: Option<String>,
+    /// `pool`, `redirect`, `answer`, `deny` or `refuse`.
+    pub(crate) action: &'static str,
+    pub(crate) pool: Option<String>,
+    pub(crate) node: Option<String>,
+    /// The word that the log would have: why this node, or why none.
+    pub(crate) why: String,
+    /// Whether it would wait for a node.
+    pub(crate) queued: bool,
+    /// Each decision on the way, in words, in order: `site esb.https: host matches esb.wso2.com`.
+    pub(crate) steps: Vec<String>,
+    /// The nodes of its pool.
+    pub(crate) nodes: Vec<Judged>,
+}
+
+/// What spoke against a node, if anything.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Judged {
+    pub(crate) node: String,
+    pub(crate) state: &'static str,
+    pub(crate) reason: Option<&'static str>,
+    /// Why not this one; `None` for the one that was chosen.
+    pub(crate) why_not: Option<String>,
+}
+
+impl Question {
+    /// `host=…&path=…&method=…&cookie=…&header=Name:+value&client=…&listener=…`; only the host is needed, cookies and
+    /// headers may come more than once.
+    pub(crate) fn of_query(query: &str) -> Result<Self, Trouble> {
+        let mut asked = Written::default();
+        for (name, value) in query::pairs(query)? {
+            asked.hear(&name, value)?;
+        }
+        asked.question()
+    }
+}
+
+#[derive(Default)]
+struct Written {
+    listener: Option<String>,
+    secure: Option<bool>,
+    port: Option<u16>,
+    client: Option<IpAddr>,
+    host: Option<String>,
+    path: Option<String>,
+    method: Option<String>,
+    cookies: Vec<String>,
+    headers: Vec<String>,
+}
+
+impl Written {
+    fn hear(&mut self, name: &str, value: String) -> Result<(), Trouble> {
+        match name {
+            "listener" => self.listener = Some(value),
+            "scheme" => self.secure = Some(secure(&value)?),
+            "port" => {
+                let wrong = || Trouble::new(format!("the port {value:?} is none"), "write a number from 1 to 65535");
+                self.port = Some(value.parse().ok().filter(|port| *port > 0).ok_or_else(wrong)?);
+            }
+            "client" => self.client = Some(address(&value)?),
+            "host" => self.host = Some(word(name, value)?),
+            "path" => self.path = Some(word(name, value)?),
+            "method" => self.method = Some(word(name, value)?),
+            "cookie" => self.cookies.push(line(name, value)?),
+            "header" => self.headers.push(field(value)?),
+            _ => {
+                let known = "known are host, path, method, cookie, header, client, listener, scheme and port";
+                return Err(Trouble::new(format!("{name:?} cannot be asked for"), known));
+            }
+        }
+        Ok(())
+    }
+
+    fn question(self) -> Result<Question, Trouble> {
+        let host = self.host.ok_or_else(|| Trouble::new("the host is missing", "write host=esb.wso2.com"))?;
+        let (method, path) = (self.method.as_deref().unwrap_or("GET"), self.path.as_deref().unwrap_or("/"));
+        let mut head = format!("{method} {path} HTTP/1.1\r\nHost: {host}\r\n");
+        // As browsers send them: all cookies in one field.
+        let cookies = (!self.cookies.is_empty()).then(|| format!("Cookie: {}", self.cookies.join("; ")));
+        for field in cookies.iter().chain(&self.headers) {
+            head.push_str(field);
+            head.push_str("\r\n");
+        }
+        head.push_str("\r\n");
+        let client = self.client.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));
+        let (secure, port) = (self.secure, self.port);
+        Ok(Question { listener: self.listener, secure, port, client, head: head.into_bytes() })
+    }
+}
+
+fn secure(scheme: &str) -> Result<bool, Trouble> {
+    match scheme {
+        "https" => Ok(true),
+        "http" => Ok(false),
+        _ => Err(Trouble::new(format!("the scheme {scheme:?} is not known"), "write http or https")),
+    }
+}
+
+fn address(text: &str) -> Result<IpAddr, Trouble> {
+    text.parse()
+        .map_err(|_| Trouble::new(format!("the client {text:?} is no IP address"), "write 10.1.2.3 or 2001:db8::1"))
+}
+
+fn field(text: String) -> Result<String, Trouble> {
+    match text.split_once(':') {
+        Some((name, _)) if !name.trim().is_empty() => line("header", text),
+        _ => Err(Trouble::new(format!("the header {text:?} has no name and value"), "write \"X-Tenant: one\"")),
+    }
+}
+
+/// Part of a request line or the host: a blank would end it early.
+fn word(name: &str, text: String) -> Result<String, Trouble> {
+    match line(name, text)? {
+        text if text.is_empty() => Err(Trouble::new(format!("the {name} is empty"), "")),
+        text if text.contains([' ', '\t']) => {
+            Err(Trouble::new(format!("the {name} {text:?} has a blank in it"), "a client would send it as %20"))
+        }
+        text => Ok(text),
+    }
+}
+
+/// A question must stay one request.
+fn line(name: &str, text: String) -> Result<String, Trouble> {
+    if text.contains(|c: char| c.is_ascii_control() && c != '\t') {
+        return Err(Trouble::new(format!("the {name} {text:?} has a control character in it"), ""));
+    }
+    Ok(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn head(query: &str) -> Result<String, String> {
+        let question = Question::of_query(query).map_err(|trouble| trouble.what)?;
+        Ok(String::from_utf8(question.head).unwrap().replace("\r\n", "|"))
+    }
+
+    #[test]
+    fn a_question_becomes_a_head() {
+        let cases = [
+            ("host=a", "GET / HTTP/1.1|Host: a||"),
+            ("host=a:8080&path=/x%3Fy&method=POST", "POST /x?y HTTP/1.1|Host: a:8080||"),
+            ("host=a&cookie=b%3D1&cookie=c%3D2", "GET / HTTP/1.1|Host: a|Cookie: b=1; c=2||"),
+            ("host=a&header=X-A:+b+c&header=X-D:e", "GET / HTTP/1.1|Host: a|X-A: b c|X-D:e||"),
+        ];
+        cases.iter().for_each(|(query, expected)| assert_eq!(head(query).as_deref(), Ok(*expected), "{query}"));
+        let question = Question::of_query("host=a&client=::1&listener=https").unwrap();
+        assert_eq!((question.listener.as_deref(), question.client.to_string().as_str()), (Some("https"), "::1"));
+        assert_eq!(Question::of_query("host=a").map(|question| question.client.to_string()), Ok("127.0.0.1".into()));
+    }
+
+    #[test]
+    fn a_question_is_one_request_or_none() {
+        let cases = [
+            ("", "missing"),
+            ("path=/", "missing"),
+            ("host=", "empty"),
+            ("host=a%0d%0aX:+y", "control"),
+            ("host=a+b", "blank"),
+            ("host=a&path=/+HTTP/1.1", "blank"),
+            ("host=a&path=/%0a", "control"),
+            ("host=a&method=G%00", "control"),
+            ("host=a&cookie=x%0d", "control"),
+            ("host=a&header=X:y%0a", "control"),
+            ("host=a&header=nothing", "no name"),
+            ("host=a&header=:x", "no name"),
+            ("host=a&client=localhost", "IP address"),
+            ("host=a&scheme=ftp", "ftp"),
+            ("host=a&port=0", "none"),
+            ("host=a&hots=b", "hots"),
+            ("host=%zz", "percent"),
+        ];
+        for (query, part) in cases {
+            assert!(head(query).is_err_and(|what| what.contains(part)), "{query}: {:?}", head(query));
+        }
+    }
+}

@@ -1,0 +1,27 @@
+//! The gauges of the metrics: how much there is of something now, worked out when they are asked for.
+
+use super::state::Control;
+use crate::traffic::outage::Served;
+use crate::traffic::state::Reason;
+
+/// Keeps the gauges of the metrics true: called before each scrape.
+pub(crate) fn refresh(control: &Control) {
+    let generation = control.current.load_full();
+    for (pool, run) in generation.snapshot.pools.iter().zip(&generation.pools) {
+        if let Some(sessions) = &pool.sessions {
+            run.counters.sessions(sessions.len());
+        }
+        let without_node = pool.served() != Served::Active;
+        run.counters.standing(pool.waiting.len(), pool.budget.left(), without_node);
+        for (member, counters) in pool.members.iter().zip(&run.members) {
+            counters.warmth(member.load.warmth() / 10);
+            counters.in_flight(member.load.in_flight() as usize);
+            counters.idle(control.idle_on(member.link));
+            counters.state(member.state.state().reason().map(Reason::word));
+        }
+    }
+    for (site, run) in generation.snapshot.config.sites.iter().zip(&generation.sites) {
+        run.counters.certificate_expiry(site.certificate.as_ref().map(|certificate| certificate.pair.leaf.not_after));
+    }
+    control.observer.metrics.log_dropped(&control.observer.logs.dropped());
+}

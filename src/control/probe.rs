@@ -1,0 +1,216 @@
+//! What a probe asks of a node, and how the answer is judged. All probes of a pool must pass; each has its own deadline in
+//! total, connection and handshake included.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+use crate::config::{Health, Probe, ProbeKind};
+use crate::proxy::io::conn::Stream;
+use crate::proxy::node;
+use crate::proxy::node::{ConnectFault, Goal, NodeTls};
+use crate::wire::{AnswerFraming, AnswerHead, AnswerScan, Chunks, Method, Piece, scan_answer};
+
+/// As much of an answer as a probe reads.
+const MOST: usize = 64 * 1024;
+/// As much of what a probe saw as is told.
+const TOLD: usize = 80;
+
+/// A node that is probed, and all that the outcome hangs on.
+pub(crate) struct Target {
+    /// What is asked, how often, and how it is judged.
+    pub(crate) health: Health,
+    /// The node's address; each probe has its own port.
+    pub(crate) address: IpAddr,
+    /// The DNS name that the address was found under.
+    pub(crate) name: Option<Arc<str>>,
+    /// What the node adds to every port.
+    pub(crate) offset: u16,
+    /// TLS for each probe, in their order, where they want any.
+    pub(crate) tls: Vec<Option<NodeTls>>,
+}
+
+impl Target {
+    /// One round: all probes, until one does not pass.
+    pub(crate) async fn ask(&self) -> Result<(), Missed> {
+        for (probe, tls) in self.health.probes.iter().zip(&self.tls) {
+            self.within(probe, tls.as_ref()).await?;
+        }
+        Ok(())
+    }
+
+    async fn within(&self, probe: &Probe, tls: Option<&NodeTls>) -> Result<(), Missed> {
+        let address = SocketAddr::new(self.address, probe.port.saturating_add(self.offset));
+        let goal = Goal { address, name: self.name.as_deref() };
+        let (what, limit) = (describe(probe, address.port()), self.health.timeout);
+        match tokio::time::timeout(limit, ask(probe, goal, tls)).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(Missed::Failed(seen))) => Err(Missed::Failed(format!("{what}: {seen}"))),
+            Ok(Err(Missed::Late(seen) | Missed::Ours(seen))) => Err(Missed::Ours(format!("{what}: {seen}"))),
+            Err(_) => Err(Missed::Late(format!("{what}: no answer within {limit:?}"))),
+        }
+    }
+}
+
+/// Why a probe did not pass.
+pub(crate) enum Missed {
+    /// It was refused, or saw what it should not.
+    Failed(String),
+    /// There was no answer in time: the node may be busy with itself.
+    Late(String),
+    /// This machine had no descriptor or port for it.
+    Ours(String),
+}
+
+impl From<ConnectFault> for Missed {
+    fn from(fault: ConnectFault) -> Self {
+        match fault {
+            ConnectFault::Exhausted(error) => Self::Ours(error.to_string()),
+            fault => Self::Failed(fault.to_string()),
+        }
+    }
+}
+
+impl From<String> for Missed {
+    fn from(seen: String) -> Self {
+        Self::Failed(seen)
+    }
+}
+
+/// What was asked, in words, with the port that it was asked on.
+fn describe(probe: &Probe, port: u16) -> String {
+    match probe.kind {
+        ProbeKind::Tcp => format!("tcp {port}"),
+        ProbeKind::Tls => format!("tls {port}"),
+        ProbeKind::Http => format!("http {port}{}", probe.path),
+        ProbeKind::Https => format!("https {port}{}", probe.path),
+    }
+}
+
+async fn ask(probe: &Probe, goal: Goal<'_>, tls: Option<&NodeTls>) -> Result<(), Missed> {
+    let (mut stream, _) = node::open(goal, tls).await?;
+    match probe.kind {
+        ProbeKind::Tcp | ProbeKind::Tls => Ok(()),
+        ProbeKind::Http | ProbeKind::Https => {
+            let host = probe.host.as_deref().map_or_else(|| goal.address.to_string(), str::to_string);
+            let request = format!(
+                "GET {} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: weir-probe\r\nAccept: */*\r\nConnection: close\r\n\r\n",
+                probe.path
+            );
+            stream.write_all(request.as_bytes()).await.map_err(|error| error.to_string())?;
+            stream.flush().await.map_err(|error| error.to_string())?;
+            let answer = read_answer(&mut stream).await?;
+            Ok(judge(probe, &answer)?)
+        }
+    }
+}
+
+struct Answer {
+    status: u16,
+    body: Vec<u8>,
+}
+
+async fn read_answer(stream: &mut Stream) -> Result<Answer, String> {
+    let mut input = Vec::with_capacity(4096);
+    let mut head = AnswerHead::new();
+    let end = loop {
+        match scan_answer(&input, 0, MOST) {
+            AnswerScan::End(end) => {
+                let text = input.get(..end).unwrap_or_default();
+                head.parse(text, Method::Get).map_err(|_| format!("not an HTTP answer: {}", told(&input)))?;
+                if !head.is_interim() {
+                    break end;
+                }
+                input.drain(..end);
+            }
+            AnswerScan::Bad(_) => return Err(format!("not an HTTP answer: {}", told(&input))),
+            AnswerScan::Partial => {
+                if stream.read_buf(&mut input).await.map_err(|error| error.to_string())? == 0 {
+                    return Err(format!("closed before an answer: {}", told(&input)));
+                }
+            }
+        }
+    };
+    input.drain(..end);
+    let whole = match head.framing() {
+        AnswerFraming::None => 0,
+        AnswerFraming::Length(length) => usize::try_from(length).unwrap_or(MOST).min(MOST),
+        AnswerFraming::Chunked | AnswerFraming::UntilClose => MOST,
+    };
+    let chunked = head.framing() == AnswerFraming::Chunked;
+    while input.len() < whole && !(chunked && last_chunk_came(&input)) {
+        // What came is judged, even where the node breaks off: a probe is no client.
+        match stream.read_buf(&mut input).await {
+            Ok(0) | Err(_) => break,
+            Ok(_) => {}
+        }
+    }
+    let body = if chunked { dechunked(&input) } else { input };
+    Ok(Answer { status: head.status(), body })
+}
+
+fn last_chunk_came(input: &[u8]) -> bool {
+    input.ends_with(b"0\r\n\r\n")
+}
+
+fn dechunked(mut input: &[u8]) -> Vec<u8> {
+    let (mut chunks, mut body) = (Chunks::of_node(), Vec::new());
+    while let Ok(Piece::Data { skip, len }) = chunks.next(input) {
+        body.extend_from_slice(input.get(skip..skip + len).unwrap_or_default());
+        input = input.get(skip + len..).unwrap_or_default();
+    }
+    body
+}
+
+fn judge(probe: &Probe, answer: &Answer) -> Result<(), String> {
+    if !probe.status.iter().any(|range| range.contains(&answer.status)) {
+        return Err(format!("status {}: {}", answer.status, told(&answer.body)));
+    }
+    match &probe.contains {
+        Some(wanted) if memchr::memmem::find(&answer.body, wanted.as_bytes()).is_none() => {
+            Err(format!("status {}, but no \"{wanted}\" in the body: {}", answer.status, told(&answer.body)))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The first bytes, fit for a line of a log.
+fn told(bytes: &[u8]) -> String {
+    if bytes.is_empty() {
+        return "(nothing)".to_string();
+    }
+    let first = bytes.get(..TOLD.min(bytes.len())).unwrap_or_default();
+    format!("\"{}\"", first.escape_ascii())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn probe(contains: Option<&str>) -> Probe {
+        Probe {
+            kind: ProbeKind::Http,
+            port: 80,
+            path: "/".into(),
+            host: None,
+            status: vec![200..=299],
+            contains: contains.map(Into::into),
+        }
+    }
+
+    #[test]
+    fn an_answer_is_judged_by_status_and_body() {
+        let answer = |status, body: &str| Answer { status, body: body.into() };
+        assert!(judge(&probe(None), &answer(202, "")).is_ok());
+        let refused = judge(&probe(None), &answer(503, "busy\r\n")).expect_err("503 passes nothing");
+        assert_eq!(refused, "status 503: \"busy\\r\\n\"");
+        assert!(judge(&probe(Some("definitions")), &answer(200, "<wsdl:definitions>")).is_ok());
+        assert!(judge(&probe(Some("definitions")), &answer(200, "<html>")).is_err());
+    }
+
+    #[test]
+    fn a_chunked_body_is_read_as_one() {
+        assert_eq!(dechunked(b"3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n"), b"abcde");
+    }
+}

@@ -1,0 +1,206 @@
+//! Which nodes are probed, and when: a task for each node of a pool that has probes, on the control thread. While nothing
+//! changes that a probe's outcome hangs on, its task goes on from one generation to the next, with its running probe and
+//! its turn: reloads and names that move may come faster than probes pass.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
+use tokio::task::JoinHandle;
+
+use super::probe::{Missed, Target};
+use crate::config;
+use crate::config::{Config, Health};
+use crate::proxy::generation::Generation;
+use crate::proxy::io::descriptors;
+use crate::proxy::worker::Shared;
+use crate::traffic::member::Member;
+use crate::traffic::state::{NodeState, Probed, Round, Thresholds};
+use crate::traffic::tick::Tick;
+
+/// The probes that run, by pool and node; each ends when it is dropped.
+#[derive(Default)]
+pub(crate) struct Probing {
+    tasks: HashMap<Key, Task>,
+}
+
+/// Pool and node, as logs call it.
+type Key = (Arc<str>, Arc<str>);
+
+impl Probing {
+    /// Ends the probes that this configuration has no more, or has otherwise: what they see is not to be held against what it
+    /// says.
+    pub(crate) fn end_others(&mut self, config: &Config) {
+        let health: HashMap<&str, _> = config.pools.iter().map(|pool| (&*pool.name, pool.health.as_ref())).collect();
+        self.tasks.retain(|(pool, _), task| health.get(&**pool).copied().flatten() == Some(&task.terms.health));
+    }
+
+    /// Probes the nodes of this generation, which runs now, and no others.
+    pub(crate) fn follow(&mut self, shared: &Arc<Shared>, generation: &Arc<Generation>) {
+        let mut before = std::mem::take(&mut self.tasks);
+        for (index, settings) in generation.snapshot.config.pools.iter().enumerate() {
+            let Some(health) = &settings.health else { continue };
+            let members = generation.snapshot.pools.get(index).map_or(&[][..], |pool| &pool.members);
+            for (place, member) in members.iter().enumerate() {
+                let (key, place) = ((Arc::clone(&settings.name), Arc::clone(&member.label)), (index, place));
+                let terms = Terms::of(settings, health, generation, member);
+                let same = before.remove(&key).filter(|task| task.goes_on(&terms, member, place));
+                let task = same.unwrap_or_else(|| Task::start(shared, generation, terms, place));
+                self.tasks.insert(key, task);
+            }
+        }
+    }
+}
+
+/// What must not change while a task goes on. The node's state lives on with its pool's name, its own and its address.
+#[derive(PartialEq)]
+struct Terms {
+    health: Health,
+    /// The pool's own port, where its probes speak TLS as its requests do.
+    port: u16,
+    offset: u16,
+    tls: Option<config::NodeTls>,
+    /// The DNS name that its certificate is for.
+    name: Option<Arc<str>>,
+}
+
+impl Terms {
+    fn of(settings: &config::Pool, health: &Health, generation: &Generation, member: &Member) -> Self {
+        let node = generation.snapshot.config.nodes.get(member.index);
+        Self {
+            health: health.clone(),
+            port: settings.port,
+            offset: node.map_or(0, |node| node.port_offset),
+            tls: settings.tls.clone(),
+            name: member.name.clone(),
+        }
+    }
+}
+
+/// A task that probes one node.
+struct Task {
+    terms: Terms,
+    state: Arc<NodeState>,
+    place: Shown,
+    task: JoinHandle<()>,
+}
+
+/// Where the node stands in the running generation: pool and member. None: the task is over. An aborted task may still run
+/// to its next wait, and must report nothing by then.
+type Shown = Arc<Mutex<Option<(usize, usize)>>>;
+
+impl Task {
+    fn start(shared: &Arc<Shared>, generation: &Generation, terms: Terms, place: (usize, usize)) -> Self {
+        let (pool, member) = place;
+        let node = &generation.snapshot.pools[pool].members[member];
+        let tls = |probe: &config::Probe| probe.kind.is_tls().then(|| generation.probe_tls(pool, probe.port).clone());
+        let target = Target {
+            address: node.address.ip(),
+            name: terms.name.clone(),
+            offset: terms.offset,
+            tls: terms.health.probes.iter().map(tls).collect(),
+            health: terms.health.clone(),
+        };
+        let chance = Chance::seeded(pool as u64 * 1009 + member as u64 + shared.now());
+        let (state, place) = (Arc::clone(&node.state), Shown::new(Mutex::new(Some(place))));
+        let watch = Watch { shared: Arc::clone(shared), target, state: Arc::clone(&state), place: Arc::clone(&place) };
+        Self { terms, state, place, task: tokio::spawn(watch.run(chance)) }
+    }
+
+    /// Whether this is the same probe of the same node, which then stands here.
+    fn goes_on(&self, terms: &Terms, member: &Member, place: (usize, usize)) -> bool {
+        let same = self.terms == *terms && Arc::ptr_eq(&self.state, &member.state);
+        if same {
+            *self.place.lock() = Some(place);
+        }
+        same
+    }
+}
+
+impl Drop for Task {
+    fn drop(&mut self) {
+        *self.place.lock() = None;
+        self.task.abort();
+    }
+}
+
+/// What a task has. No generation: that would live for as long as the node is probed.
+struct Watch {
+    shared: Arc<Shared>,
+    target: Target,
+    state: Arc<NodeState>,
+    place: Shown,
+}
+
+impl Watch {
+    async fn run(self, mut chance: Chance) {
+        loop {
+            let (began, started) = (Tick::from_millis(self.shared.now()), Instant::now());
+            let seen = self.target.ask().await;
+            self.report(began, started.elapsed(), &seen);
+            tokio::time::sleep(chance.jittered(self.target.health.interval)).await;
+        }
+    }
+
+    fn report(&self, began: Tick, took: Duration, seen: &Result<(), Missed>) {
+        let place = self.place.lock();
+        let generation = self.shared.current.load_full();
+        let Some((pool, member)) = place.and_then(|place| self.find(&generation, place)) else { return };
+        let Health { rise, fall, patience, .. } = self.target.health;
+        let (outcome, said) = match seen {
+            Ok(()) => (Probed::Passed, "probes pass"),
+            Err(Missed::Failed(said)) => (Probed::Failed, said.as_str()),
+            Err(Missed::Late(said)) => (Probed::TimedOut, said.as_str()),
+            Err(Missed::Ours(said)) => {
+                descriptors::tell(|| format!("a probe was not made, which says nothing of its node: {said}"));
+                return;
+            }
+        };
+        generation.count_probe(pool, member, seen.is_ok(), took);
+        let change = self.state.on_round(Round { began, outcome }, Thresholds { rise, fall, patience });
+        generation.announce(pool, member, change, said, Tick::from_millis(self.shared.now()));
+    }
+
+    /// Where it stands in this generation, which may have come a moment ago.
+    fn find(&self, generation: &Generation, place: (usize, usize)) -> Option<(usize, usize)> {
+        let pools = &generation.snapshot.pools;
+        let is_it = |member: &Member| Arc::ptr_eq(&member.state, &self.state);
+        if pools.get(place.0).and_then(|pool| pool.members.get(place.1)).is_some_and(is_it) {
+            return Some(place);
+        }
+        let among = |(index, members): (usize, &[Member])| Some((index, members.iter().position(is_it)?));
+        pools.iter().map(|pool| &*pool.members).enumerate().find_map(among)
+    }
+}
+
+/// Enough chance to keep probes of many nodes apart.
+struct Chance(u64);
+
+impl Chance {
+    fn seeded(seed: u64) -> Self {
+        Self(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1)
+    }
+
+    /// `interval`, give or take a tenth.
+    fn jittered(&mut self, interval: Duration) -> Duration {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        interval.mul_f64(0.9 + 0.2 * ((self.0 % 1024) as f64 / 1024.0))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn jitter_stays_within_a_tenth_and_differs() {
+        let (mut one, mut other) = (Chance::seeded(1), Chance::seeded(2));
+        let second = Duration::from_secs(1);
+        let all: Vec<_> = (0..100).flat_map(|_| [one.jittered(second), other.jittered(second)]).collect();
+        assert!(all.iter().all(|wait| (Duration::from_millis(900)..=Duration::from_millis(1100)).contains(wait)));
+        assert!(all.windows(2).any(|pair| pair[0] != pair[1]));
+    }
+}

@@ -1,0 +1,332 @@
+//! From file to running: read, check, prepare, bind, and only then swap. All or nothing: whatever fails leaves the
+//! running generation, its sockets and its files as they were.
+
+use std::collections::{HashMap, HashSet};
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::mpsc;
+use std::time::{Duration, SystemTime};
+
+use rustls::server::ProducesTickets;
+
+use super::naming::{Moved, Naming};
+use super::operators;
+use super::probing::Probing;
+use super::session_store;
+use super::state::Control;
+use super::state_dir::StateDir;
+use crate::config;
+use crate::config::{Config, Place, Problem};
+use crate::observe::Observer;
+use crate::proxy::accept::listeners;
+use crate::proxy::accept::threads::{Order, Threads};
+use crate::proxy::generation::{Generation, Prepared};
+use crate::traffic::operators::Words;
+use crate::traffic::snapshot::{Ground, Secrets};
+use crate::traffic::succession;
+use crate::traffic::tick::Tick;
+
+/// How long a reload waits for the traffic threads; one that is slower follows later.
+const FOLLOWED_WITHIN: Duration = Duration::from_secs(2);
+
+/// What runs, and how it changes.
+pub(crate) struct Reloader {
+    path: PathBuf,
+    control: Arc<Control>,
+    threads: Arc<Threads>,
+    tickets: Arc<dyn ProducesTickets>,
+    secrets: Secrets,
+    admin: SocketAddr,
+    state_dir: PathBuf,
+    bound: HashSet<SocketAddr>,
+    probing: Probing,
+    naming: Naming,
+}
+
+/// The first generation, prepared while nothing runs yet.
+pub(crate) struct First {
+    pub(crate) generation: Arc<Generation>,
+    pub(crate) tickets: Arc<dyn ProducesTickets>,
+    secrets: Secrets,
+    pub(crate) state_dir: Option<StateDir>,
+    pub(crate) words: Words,
+    pub(crate) keeps_sessions: bool,
+    naming: Naming,
+    sockets: Vec<(SocketAddr, Vec<TcpListener>)>,
+}
+
+impl First {
+    /// Prepares a configuration to run for the first time, sockets included.
+    pub(crate) async fn prepare(
+        config: Arc<Config>,
+        mut naming: Naming,
+        observer: &Arc<Observer>,
+    ) -> Result<Self, NotStarted> {
+        let at = config.admin.at.clone();
+        let whole = |what: String| NotStarted::Config(vec![Problem { at: at.clone(), what, advice: String::new() }]);
+        let tickets = crate::proxy::client::tls::tickets().map_err(whole)?;
+        let fresh = crate::proxy::client::tls::secret().map_err(whole)?;
+        let state_dir = open_state_dir(&config.state_dir);
+        let words = operators::load(&config.state_dir, state_dir.as_ref()).map_err(|(what, advice)| {
+            let at = Place { line: 0, ..at.clone() };
+            NotStarted::State(vec![Problem { at, what, advice: advice.to_owned() }])
+        })?;
+        let (secrets, keeps_sessions) = secrets(state_dir.as_ref(), fresh);
+        let prepared = Prepared::new(Arc::clone(&config), None, &tickets, observer).map_err(NotStarted::Config)?;
+        let sockets = bind_new(&config, &HashSet::new(), config.threads).map_err(NotStarted::Bind)?;
+        naming.prepare(&config).await.map_err(whole)?;
+        let ground = Ground { generation: 1, previous: None, resolved: naming.resolved(), secrets };
+        let generation = Generation::build(prepared, &ground, observer);
+        Ok(Self { generation, tickets, secrets, state_dir, words, keeps_sessions, naming, sockets })
+    }
+}
+
+/// A Weir without a state directory serves all the same; it only remembers nothing over a restart.
+fn open_state_dir(path: &Path) -> Option<StateDir> {
+    StateDir::open(path).inspect_err(|error| log::error!("state-dir: {error}: nothing is kept over a restart")).ok()
+}
+
+/// Sessions and cookies of before are only known under the secret of before; and whether they are to be kept. Where it
+/// cannot be had now, the sessions that were kept under it stay as they are, for a start that can read it again.
+fn secrets(dir: Option<&StateDir>, fresh: [u8; 32]) -> (Secrets, bool) {
+    let kept = dir.map_or(Ok(fresh), |dir| dir.secret(fresh));
+    let known = kept.inspect_err(|error| {
+        log::error!(
+            "the secret of sessions cannot be read (state-dir): {error}: those of before are not known, and none are kept now"
+        );
+    });
+    (Secrets::of(*known.as_ref().unwrap_or(&fresh)), known.is_ok())
+}
+
+/// Why nothing runs.
+pub(crate) enum NotStarted {
+    /// The configuration cannot run, now or later.
+    Config(Vec<Problem>),
+    /// An address is taken, which may pass.
+    Bind(Vec<Problem>),
+    /// What must be known before a node serves cannot be read, which may pass.
+    State(Vec<Problem>),
+}
+
+impl Reloader {
+    /// Runs the first generation.
+    pub(crate) fn begin(path: &Path, first: First, control: &Arc<Control>, threads: &Arc<Threads>) -> Self {
+        let mut reloader = Self {
+            path: path.to_path_buf(),
+            control: Arc::clone(control),
+            threads: Arc::clone(threads),
+            tickets: first.tickets,
+            secrets: first.secrets,
+            admin: first.generation.snapshot.config.admin.bind,
+            state_dir: first.generation.snapshot.config.state_dir.clone(),
+            bound: HashSet::new(),
+            probing: Probing::default(),
+            naming: first.naming,
+        };
+        tell_warnings(control, &first.generation);
+        reloader.run(first.generation, first.sockets);
+        reloader
+    }
+
+    /// Reads the file again and runs what it says; or says what is wrong with it, and nothing has changed.
+    pub(crate) async fn reload(&mut self) -> Result<Arc<Generation>, Vec<Problem>> {
+        let reloaded = self.try_reload().await;
+        let observer = &self.control.observer;
+        observer.metrics.reloaded(SystemTime::now(), reloaded.is_ok());
+        let text = match &reloaded {
+            Ok(generation) => format!("generation {} runs", generation.snapshot.generation),
+            Err(problems) => format!("refused: {}", problems.first().map_or_else(String::new, ToString::to_string)),
+        };
+        observer.events.push(SystemTime::now(), "reload", &self.path.display().to_string(), &text);
+        reloaded
+    }
+
+    async fn try_reload(&mut self) -> Result<Arc<Generation>, Vec<Problem>> {
+        let before = self.control.current.load_full();
+        let mut config = config::load_after(&self.path, &before.snapshot.config).map_err(|errors| errors.0)?;
+        config.warnings.extend(self.needs_restart(&config));
+        let config = Arc::new(config);
+        let observer = Arc::clone(&self.control.observer);
+        let prepared = Prepared::new(Arc::clone(&config), Some(&before), &self.tickets, &observer)?;
+        let sockets = bind_new(&config, &self.bound, self.threads.count())?;
+        let refused = |what| vec![Problem { at: config.admin.at.clone(), what, advice: String::new() }];
+        self.naming.prepare(&config).await.map_err(refused)?;
+        // From here on nothing can fail.
+        let number = before.snapshot.generation + 1;
+        let generation = self.swap(prepared, number, &before, sockets);
+        tell_warnings(&self.control, &generation);
+        Ok(generation)
+    }
+
+    /// What the file says that a running Weir cannot follow.
+    fn needs_restart(&self, now: &Config) -> Vec<Problem> {
+        let file = Place { line: 0, ..now.admin.at.clone() };
+        let (admin, threads, dir) = (self.admin, self.threads.count(), &self.state_dir);
+        let all = [
+            (admin != now.admin.bind).then(|| {
+                let what = format!("the admin address stays {admin} and does not become {}", now.admin.bind);
+                (now.admin.at.clone(), what)
+            }),
+            (threads != now.threads).then(|| {
+                let what = format!("the number of traffic threads stays {threads} and does not become {}", now.threads);
+                (file.clone(), what)
+            }),
+            (*dir != now.state_dir).then(|| {
+                let (dir, other) = (dir.display(), now.state_dir.display());
+                (file.clone(), format!("the state directory stays {dir} and does not become {other}"))
+            }),
+        ];
+        let advice = || "restart Weir to follow (`systemctl restart weir`)".to_string();
+        all.into_iter().flatten().map(|(at, what)| Problem { at, what, advice: advice() }).collect()
+    }
+
+    /// The addresses of a node's name are others now: the same configuration runs with them.
+    pub(crate) fn moved(&mut self, moved: Moved) {
+        let (name, list) = (Arc::clone(&moved.0), moved.1.iter().map(ToString::to_string).collect::<Vec<_>>());
+        if !self.naming.learn(moved) {
+            return;
+        }
+        let before = self.control.current.load_full();
+        let config = Arc::clone(&before.snapshot.config);
+        match Prepared::new(config, Some(&before), &self.tickets, &self.control.observer) {
+            Ok(prepared) => {
+                self.swap(prepared, before.snapshot.generation, &before, Vec::new());
+                log::info!("the name {name} leads to {} now", list.join(", "));
+            }
+            Err(problems) => {
+                let why = problems.first().map_or_else(String::new, ToString::to_string);
+                log::error!("the name {name} leads to {} now, which cannot be followed: {why}", list.join(", "));
+            }
+        }
+    }
+
+    fn swap(
+        &mut self,
+        prepared: Prepared,
+        number: u64,
+        before: &Generation,
+        sockets: Vec<(SocketAddr, Vec<TcpListener>)>,
+    ) -> Arc<Generation> {
+        self.probing.end_others(prepared.config());
+        let (previous, resolved) = (Some(&before.snapshot), self.naming.resolved());
+        let ground = Ground { generation: number, previous, resolved, secrets: self.secrets };
+        let generation = Generation::build(prepared, &ground, &self.control.observer);
+        self.run(Arc::clone(&generation), sockets);
+        generation
+    }
+
+    /// Lets go of the generations that nobody uses any more. Where thousands of sites are freed takes milliseconds, which
+    /// no traffic thread should spend on it.
+    pub(crate) fn forget(&mut self) {
+        let unused =
+            |left: &mut Arc<Generation>| Arc::strong_count(left) == 1 && !succession::is_waited_in(&left.snapshot);
+        let gone: Vec<_> = self.control.left.lock().extract_if(.., unused).collect();
+        if !gone.is_empty() {
+            drop(gone);
+            self.settle();
+        }
+    }
+
+    /// Says anew which generation decides about which pool.
+    fn settle(&self) {
+        let (current, left) = (self.control.current.load(), self.control.left.lock());
+        succession::settle(
+            std::iter::once(&**current).chain(left.iter().rev().map(|left| &**left)).map(|g| &g.snapshot),
+        );
+    }
+
+    /// Serves those who still wait in pools that the running generation has no longer.
+    pub(crate) fn tend_left(&self, now: Tick, elapsed: Duration) {
+        let left = self.control.left.lock().clone();
+        left.iter().for_each(|left| left.tend_what_waits(now, elapsed));
+    }
+
+    // The swap: nothing in here can fail.
+    fn run(&mut self, generation: Arc<Generation>, sockets: Vec<(SocketAddr, Vec<TcpListener>)>) {
+        // New nodes come under their words before a request sees them.
+        operators::apply(&self.control, &generation);
+        session_store::take_up_more(&self.control, &generation);
+        self.bound = generation.snapshot.config.listeners.iter().map(|listener| listener.bind).collect();
+        let before = self.control.current.swap(Arc::clone(&generation));
+        self.probing.follow(&self.control, &generation);
+        // The first one is there before it runs, and follows none.
+        if !Arc::ptr_eq(&before, &generation) {
+            generation.take_over(&before);
+            self.control.left.lock().push(before);
+            self.settle();
+            // Who waits for a node that is gone, or for any while one is new, need not wait for the next turn.
+            let now = Tick::from_millis(self.control.now());
+            generation.tell_what_changed(now);
+            (0..generation.pools.len()).for_each(|pool| generation.tend(pool, now, Duration::ZERO));
+        }
+        self.control.observer.metrics.generation(generation.snapshot.generation);
+        let mut by_thread: Vec<HashMap<SocketAddr, TcpListener>> = Vec::new();
+        by_thread.resize_with(self.threads.count(), HashMap::new);
+        for (address, sockets) in sockets {
+            for (thread, socket) in by_thread.iter_mut().zip(sockets) {
+                thread.insert(address, socket);
+            }
+        }
+        let mut by_thread = by_thread.into_iter();
+        let (done, followed) = mpsc::channel::<()>();
+        self.threads
+            .order(|_| Order::Follow(Arc::clone(&generation), by_thread.next().unwrap_or_default(), done.clone()));
+        drop(done);
+        // It "fails" when the last thread has dropped its sender, which is what is waited for.
+        let _ = followed.recv_timeout(FOLLOWED_WITHIN);
+        generation.snapshot.narrow();
+        generation.tell_states();
+        // What an operator said while the generation was built went to the one before.
+        operators::apply(&self.control, &generation);
+        self.naming.follow(&generation.snapshot.config);
+    }
+}
+
+/// A name that moves is no reason to say them again.
+fn tell_warnings(control: &Control, generation: &Generation) {
+    for warning in generation.snapshot.config.warnings.iter().chain(&operators::warnings(control, generation)) {
+        log::warn!("{warning}");
+    }
+}
+
+fn bind_new(
+    config: &Config,
+    bound: &HashSet<SocketAddr>,
+    threads: usize,
+) -> Result<Vec<(SocketAddr, Vec<TcpListener>)>, Vec<Problem>> {
+    let (mut sockets, mut problems) = (Vec::new(), Vec::new());
+    let mut ours = bound.clone();
+    for listener in config.listeners.iter().filter(|listener| !bound.contains(&listener.bind)) {
+        let beside = ours.iter().any(|address| address.port() == listener.bind.port());
+        match listeners::bind(listener.bind, threads, beside) {
+            Ok(opened) => {
+                ours.insert(listener.bind);
+                sockets.push((listener.bind, opened));
+            }
+            Err(error) => problems.push(Problem {
+                at: listener.at.clone(),
+                what: format!("listener \"{}\" cannot bind {}: {error}", listener.name, listener.bind),
+                advice: bind_advice(&error, listener.bind),
+            }),
+        }
+    }
+    if problems.is_empty() { Ok(sockets) } else { Err(problems) }
+}
+
+fn bind_advice(error: &io::Error, address: SocketAddr) -> String {
+    match error.kind() {
+        io::ErrorKind::AddrInUse => {
+            format!("another process listens there; `ss -ltnp 'sport = :{}'` tells which", address.port())
+        }
+        io::ErrorKind::PermissionDenied => {
+            "ports below 1024 need CAP_NET_BIND_SERVICE, which weir.service gives; or choose a higher port".to_string()
+        }
+        io::ErrorKind::AddrNotAvailable => format!(
+            "no interface of this machine has the address {}; where it comes and goes (VRRP), bind 0.0.0.0, or set net.ipv4.ip_nonlocal_bind = 1",
+            address.ip()
+        ),
+        _ => String::new(),
+    }
+}

@@ -1,0 +1,319 @@
+//! A running Weir from its first generation to its last request: signals, reloads, the watchdog, stopping.
+
+use std::collections::HashMap;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use arc_swap::ArcSwap;
+use parking_lot::Mutex;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::mpsc;
+use tokio::time::MissedTickBehavior;
+
+use super::naming::{Moved, Naming};
+use super::outages::Outages;
+use super::reload::{First, NotStarted, Reloader};
+use super::state::{Control, ReloadWish};
+use super::{gauges, operators, session_store};
+use crate::config::{Config, Problem};
+use crate::observe::Observer;
+use crate::observe::notify::{Notifier, monotonic_microseconds};
+use crate::proxy::accept::threads::{Order, Threads};
+use crate::proxy::generation::Generation;
+use crate::proxy::io::descriptors;
+use crate::proxy::worker::Shared;
+use crate::traffic::tick::Tick;
+
+/// Between two looks at what pools need: how soon a slow start climbs, a standby is called.
+const TENDING: Duration = Duration::from_millis(250);
+
+/// Sessions that one second may forget at most.
+const EXPIRED_A_SECOND: usize = 50_000;
+
+/// Why Weir did not run.
+#[derive(Debug)]
+pub(crate) enum NotRun {
+    /// The configuration cannot run.
+    Config(Vec<Problem>),
+    /// Something else is in the way now: an address in use, no threads.
+    System(Vec<Problem>),
+}
+
+/// Begins to answer on the admin address. Handed in from above: what runs does not know who shows and steers it.
+pub(crate) type BeginAdmin = fn(TcpListener, Arc<Control>, mpsc::Sender<ReloadWish>);
+
+/// Runs `config`, which was read from `path`, until a signal ends it.
+pub(crate) fn run(
+    path: &Path,
+    config: Config,
+    observer: &Arc<Observer>,
+    begin_admin: BeginAdmin,
+) -> Result<(), NotRun> {
+    let config = Arc::new(config);
+    let system = |error: &io::Error| NotRun::System(vec![of_admin(&config, format!("cannot start: {error}"))]);
+    let control = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .thread_name("control")
+        .enable_all()
+        .build()
+        .map_err(|error| system(&error))?;
+    control.block_on(async {
+        // Before anything that takes time: until a signal has its handler it ends the process, whatever it means.
+        let mut signals = Signals::new().map_err(|error| system(&error))?;
+        descriptors::raise();
+        let admin = TcpListener::bind(config.admin.bind).await.map_err(|error| admin_in_use(&config, &error))?;
+        let (naming, moves) = Naming::new();
+        let first = tokio::select! {
+            first = First::prepare(Arc::clone(&config), naming, observer) => first,
+            () = signals.end() => return Ok(()),
+        };
+        let first = first.map_err(|fault| match fault {
+            NotStarted::Config(problems) => NotRun::Config(problems),
+            NotStarted::Bind(problems) | NotStarted::State(problems) => NotRun::System(problems),
+        })?;
+        let running = Running::start(path, &config, first, observer).map_err(|error| system(&error))?;
+        running
+            .until_stopped(|control, wish| begin_admin(admin, control, wish), moves, signals)
+            .await
+            .map_err(|error| system(&error))
+    })
+}
+
+fn of_admin(config: &Config, what: String) -> Problem {
+    Problem { at: config.admin.at.clone(), what, advice: String::new() }
+}
+
+fn admin_in_use(config: &Config, error: &io::Error) -> NotRun {
+    let mut problem = of_admin(config, format!("cannot bind the admin address {}: {error}", config.admin.bind));
+    if error.kind() == io::ErrorKind::AddrInUse {
+        problem.advice = "is another Weir running? `weir status` asks it; else choose another [admin] bind".to_string();
+    }
+    NotRun::System(vec![problem])
+}
+
+struct Running {
+    path: PathBuf,
+    control: Arc<Control>,
+    threads: Arc<Threads>,
+    reloader: Reloader,
+    notifier: Notifier,
+    /// When the pools were last tended.
+    tended: Tick,
+    outages: Outages,
+}
+
+impl Running {
+    fn start(path: &Path, config: &Config, mut first: First, observer: &Arc<Observer>) -> io::Result<Self> {
+        let kept = first.state_dir.as_ref().filter(|_| first.keeps_sessions);
+        let restored = kept.map_or(Err(()), |dir| session_store::restore(dir, &first.generation));
+        let shared = Arc::new(Shared {
+            current: ArcSwap::new(Arc::clone(&first.generation)),
+            observer: Arc::clone(observer),
+            start: Instant::now(),
+            stopping: AtomicBool::new(false),
+            open: AtomicUsize::new(0),
+            connections: AtomicU64::new(0),
+            idle: Mutex::new(vec![HashMap::new(); config.threads]),
+            left: Mutex::default(),
+            beats: (0..config.threads).map(|_| AtomicU64::new(0)).collect(),
+        });
+        let control = Arc::new(Control {
+            shared,
+            words: Mutex::new(std::mem::take(&mut first.words)),
+            state_dir: first.state_dir.take(),
+            keeps_sessions: first.keeps_sessions,
+            knows_before: restored.is_ok(),
+            before: Mutex::new(restored.ok().flatten().map(Arc::new)),
+        });
+        operators::apply(&control, &first.generation);
+        let threads = Arc::new(Threads::start(config.threads, &control.shared)?);
+        let reloader = Reloader::begin(path, first, &control, &threads);
+        let scraped = Arc::downgrade(&control);
+        observer.metrics.before_scrape(move |_| {
+            scraped.upgrade().iter().for_each(|control| gauges::refresh(control));
+        });
+        Ok(Self {
+            path: path.to_path_buf(),
+            control,
+            threads,
+            reloader,
+            notifier: Notifier::from_environment(),
+            tended: Tick::START,
+            outages: Outages::default(),
+        })
+    }
+
+    async fn until_stopped(
+        mut self,
+        begin_admin: impl FnOnce(Arc<Control>, mpsc::Sender<ReloadWish>),
+        mut moves: mpsc::Receiver<Moved>,
+        mut signals: Signals,
+    ) -> io::Result<()> {
+        let (wish, mut wishes) = mpsc::channel::<ReloadWish>(8);
+        begin_admin(Arc::clone(&self.control), wish);
+        let mut second = tokio::time::interval(Duration::from_secs(1));
+        let mut tending = tokio::time::interval(TENDING);
+        tending.set_missed_tick_behavior(MissedTickBehavior::Skip);
+        tokio::spawn(session_store::keep(Arc::clone(&self.control)));
+        let beat = self.notifier.watchdog_interval();
+        self.tell_ready();
+        loop {
+            tokio::select! {
+                _ = signals.hang_up.recv() => {
+                    // What was wrong with it is told by the journal and by systemd's status.
+                    let _ = self.reload().await;
+                }
+                Some(answer) = wishes.recv() => {
+                    // Who asked may have gone away meanwhile.
+                    let _ = answer.send(self.reload().await);
+                }
+                _ = signals.reopen.recv() => {
+                    self.control.observer.logs.reopen();
+                    log::info!("log files are opened again");
+                }
+                _ = signals.upgrade.recv() => {
+                    log::warn!("SIGUSR2: this version cannot hand over to a new binary; `systemctl restart weir` does it");
+                }
+                _ = signals.terminate.recv() => return self.stop("SIGTERM", &mut signals, wishes).await,
+                // nginx' graceful stop.
+                _ = signals.quit.recv() => return self.stop("SIGQUIT", &mut signals, wishes).await,
+                _ = signals.interrupt.recv() => {
+                    log::info!("stopping at once (SIGINT)");
+                    self.notifier.stopping();
+                    session_store::save(&self.control);
+                    operators::save(&self.control);
+                    return Ok(());
+                }
+                _ = second.tick() => {
+                    self.reloader.forget();
+                    self.every_second(beat);
+                }
+                _ = tending.tick() => self.tend(),
+                Some(moved) = moves.recv() => self.reloader.moved(moved),
+            }
+        }
+    }
+
+    fn tell_ready(&self) {
+        let generation = self.control.current.load_full();
+        let text = summary(&generation);
+        log::info!("weir {} runs {}: {text}", env!("CARGO_PKG_VERSION"), self.path.display());
+        self.notifier.ready(&text);
+    }
+
+    async fn reload(&mut self) -> Result<u64, Vec<Problem>> {
+        self.notifier.reloading(monotonic_microseconds());
+        match self.reloader.reload().await {
+            Ok(generation) => {
+                let text = summary(&generation);
+                log::info!("reloaded {}: {text}", self.path.display());
+                self.notifier.ready(&text);
+                Ok(generation.snapshot.generation)
+            }
+            Err(problems) => {
+                let kept = self.control.current.load().snapshot.generation;
+                for problem in &problems {
+                    log::error!("reload refused, generation {kept} keeps running: {problem}");
+                }
+                let first = problems.first().map_or_else(String::new, ToString::to_string);
+                self.notifier.ready(&format!("reload refused, generation {kept} keeps running: {first}"));
+                Err(problems)
+            }
+        }
+    }
+
+    fn every_second(&self, watchdog: Option<Duration>) {
+        // A thread that hangs is what the watchdog is there to notice.
+        if watchdog.is_some_and(|interval| self.control.all_move(interval)) {
+            self.notifier.watchdog();
+        }
+        let generation = self.control.current.load_full();
+        let now = Tick::from_millis(self.control.now());
+        for sessions in generation.snapshot.pools.iter().filter_map(|pool| pool.sessions.as_ref()) {
+            sessions.expire(now, EXPIRED_A_SECOND);
+        }
+        operators::tend(&self.control);
+        descriptors::look();
+    }
+
+    fn tend(&mut self) {
+        let generation = self.control.current.load_full();
+        let now = Tick::from_millis(self.control.now());
+        let elapsed = now.since(std::mem::replace(&mut self.tended, now));
+        for pool in 0..generation.snapshot.pools.len() {
+            generation.tend(pool, now, elapsed);
+        }
+        self.reloader.tend_left(now, elapsed);
+        self.outages.look(&generation.snapshot.pools, &self.control.observer, now);
+    }
+
+    async fn stop(self, signal: &str, signals: &mut Signals, wishes: mpsc::Receiver<ReloadWish>) -> io::Result<()> {
+        // Who wishes to reload, now or later, learns that Weir stops.
+        drop(wishes);
+        let limit = self.control.current.load().snapshot.config.stop_timeout;
+        self.control.stopping.store(true, Ordering::Relaxed);
+        self.notifier.stopping();
+        let open = self.control.open.load(Ordering::Relaxed);
+        log::info!("stopping ({signal}): {open} connections open, at most {limit:?}");
+        self.threads.order(|_| Order::Drain);
+        tokio::select! {
+            () = self.threads.ended() => log::info!("stopped: every request was answered"),
+            () = tokio::time::sleep(limit) => {
+                let left = self.control.open.load(Ordering::Relaxed);
+                log::warn!("stopped after {limit:?} with {left} connections still open");
+            }
+            _ = signals.interrupt.recv() => log::warn!("stopping at once (SIGINT)"),
+        }
+        session_store::save(&self.control);
+        operators::save(&self.control);
+        Ok(())
+    }
+}
+
+fn summary(generation: &Generation) -> String {
+    let config = &generation.snapshot.config;
+    let count = |number: usize, what: &str| if number == 1 { format!("1 {what}") } else { format!("{number} {what}s") };
+    format!(
+        "generation {}: {}, {}, {}, {}",
+        generation.snapshot.generation,
+        count(config.listeners.len(), "listener"),
+        count(config.sites.len(), "site"),
+        count(config.pools.len(), "pool"),
+        count(config.nodes.len(), "node"),
+    )
+}
+
+struct Signals {
+    hang_up: Signal,
+    reopen: Signal,
+    upgrade: Signal,
+    terminate: Signal,
+    quit: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn new() -> io::Result<Self> {
+        Ok(Self {
+            hang_up: signal(SignalKind::hangup())?,
+            reopen: signal(SignalKind::user_defined1())?,
+            upgrade: signal(SignalKind::user_defined2())?,
+            terminate: signal(SignalKind::terminate())?,
+            quit: signal(SignalKind::quit())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
+    }
+
+    /// The first of those that end the process.
+    async fn end(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.quit.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}

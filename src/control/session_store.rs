@@ -1,0 +1,227 @@
+//! Sessions over a restart: read once at the start, written soon after one was bound, every half minute and at the end,
+//! never by a thread that carries traffic. A file that cannot be used is set aside, and the table heals itself by use.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::moments;
+use super::state::Control;
+use super::state_dir::StateDir;
+use crate::config::{Address, Node};
+use crate::proxy::generation::Generation;
+use crate::traffic::pool::Pool;
+use crate::traffic::sessions::file;
+use crate::traffic::sessions::file::{Awaited, Before, File, Stamp, Stored, Table, Unreadable};
+use crate::traffic::sessions::{Restored, Sessions};
+use crate::traffic::tick::Tick;
+
+/// Its file in the state directory.
+const FILE: &str = "sessions";
+
+/// Between two writings where nothing was bound: what a crash may cost of what is known of their use.
+const EVERY: Duration = Duration::from_secs(30);
+/// Between two looks whether one was bound.
+const LOOK: Duration = Duration::from_millis(250);
+/// Between two writings at least, and so many times as long as the last one took: a hundredth of a core at most.
+const PAUSE: Duration = Duration::from_secs(1);
+const SHARE: u32 = 100;
+
+/// Writes them again and again, for as long as Weir runs.
+pub(crate) async fn keep(control: Arc<Control>) {
+    if dir(&control).is_none() {
+        return;
+    }
+    let mut pace = Pace { last: Instant::now(), pause: Duration::ZERO };
+    let mut look = tokio::time::interval(LOOK);
+    look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        look.tick().await;
+        let began = Instant::now();
+        if !pace.is_due(began, has_news(&control)) {
+            continue;
+        }
+        let control = Arc::clone(&control);
+        // It fails only where the runtime ends.
+        let _ = tokio::task::spawn_blocking(move || save(&control)).await;
+        pace = Pace::after(began, Instant::now());
+    }
+}
+
+/// When they are written next.
+struct Pace {
+    last: Instant,
+    /// How long after that one that was bound must wait.
+    pause: Duration,
+}
+
+impl Pace {
+    fn after(began: Instant, ended: Instant) -> Self {
+        let took = ended.saturating_duration_since(began);
+        Self { last: ended, pause: took.saturating_mul(SHARE).clamp(PAUSE, EVERY) }
+    }
+
+    fn is_due(&self, now: Instant, news: bool) -> bool {
+        now.saturating_duration_since(self.last) >= if news { self.pause } else { EVERY }
+    }
+}
+
+/// Whether one was bound since the last writing, or that failed.
+fn has_news(control: &Control) -> bool {
+    let generation = control.current.load();
+    let mut tables = generation.snapshot.pools.iter().filter_map(|pool| pool.sessions.as_ref());
+    tables.any(|known| known.has_news()) || dir(control).is_some_and(|dir| dir.is_behind(FILE))
+}
+
+/// Where they are kept, if anywhere.
+fn dir(control: &Control) -> Option<&StateDir> {
+    control.state_dir.as_ref().filter(|_| control.keeps_sessions)
+}
+
+/// Takes up the sessions that were kept, and tells what is to be kept on of them; `Err` where there are some that cannot be
+/// known.
+pub(crate) fn restore(dir: &StateDir, generation: &Generation) -> Result<Option<Before>, ()> {
+    let bytes = match dir.read(FILE) {
+        Ok(Some(bytes)) => bytes,
+        Ok(None) => return Ok(None),
+        // The next writing would replace what may be readable in a moment.
+        Err(error) => {
+            set_aside(dir, &format!("not readable ({error})"));
+            return Err(());
+        }
+    };
+    let file = file::decode(&bytes).map_err(|why| set_aside(dir, &why.to_string()))?;
+    let downtime = file.downtime(&Stamp { moment: moments::now(), boot: &moments::boot() });
+    // They are whole; only nobody will ever ask for them.
+    let unusable = |why| log::error!("the kept sessions cannot be used: {why}; they are learned anew");
+    let Restored { taken, over } = take_up_all(&file, generation, downtime, Tick::START).map_err(unusable)?;
+    let too_old = if over == 0 { String::new() } else { format!("; too old: {over}") };
+    log::info!("{taken} sessions are known from before{too_old}");
+    Ok(awaits_names(generation).then_some(Before { bytes, downtime }))
+}
+
+/// Takes up what was kept of the nodes that this generation is the first to know.
+pub(crate) fn take_up_more(control: &Control, generation: &Generation) {
+    let mut before = control.before.lock();
+    let Some(kept) = &*before else { return };
+    let now = Tick::from_millis(control.now());
+    if let Ok(Ok(Restored { taken: taken @ 1.., .. })) =
+        file::decode(&kept.bytes).map(|file| take_up_all(&file, generation, kept.downtime, now))
+    {
+        log::info!("{taken} more sessions are known from before: the names of their nodes have addresses now");
+    }
+    if !awaits_names(generation) {
+        *before = None;
+    }
+}
+
+/// Whether a node of a pool with a table has a name that nobody knows an address of.
+fn awaits_names(generation: &Generation) -> bool {
+    let config = &generation.snapshot.config;
+    let nowhere = |pool: &Pool, node: &Node| {
+        matches!(node.address, Address::Name(_)) && pool.members.iter().all(|member| *member.node != *node.name)
+    };
+    let mut pools = generation.snapshot.pools.iter().filter(|pool| pool.sessions.is_some());
+    pools.any(|pool| {
+        let mut nodes = pool.settings.members.iter().filter_map(|member| config.nodes.get(member.node));
+        nodes.any(|node| nowhere(pool, node))
+    })
+}
+
+fn take_up_all(
+    file: &File<'_>,
+    generation: &Generation,
+    downtime: Duration,
+    now: Tick,
+) -> Result<Restored, Unreadable> {
+    let age = downtime + now.since(Tick::START);
+    file.tables.iter().try_fold(Restored::default(), |all, stored| {
+        let Restored { taken, over } = take_up(stored, generation, age, now)?;
+        Ok(Restored { taken: all.taken + taken, over: all.over + over })
+    })
+}
+
+fn take_up(stored: &Stored<'_>, generation: &Generation, age: Duration, now: Tick) -> Result<Restored, Unreadable> {
+    let pool = generation.snapshot.pool(stored.pool);
+    let Some((pool, sessions)) = pool.and_then(|pool| Some((pool, pool.sessions.as_ref()?))) else {
+        return Ok(Restored::default());
+    };
+    stored.restore(sessions, |label| number_of(pool, label), age, now)
+}
+
+fn number_of(pool: &Pool, label: &str) -> Option<u32> {
+    pool.members.iter().find(|member| &*member.label == label).map(|member| member.number)
+}
+
+/// What is written on of a table that was read: the sessions of nodes that are not known yet, until they are too old.
+fn awaited<'f>(stored: &'f Stored<'f>, generation: &Generation, age: Duration) -> Option<Awaited<'f>> {
+    let pool = generation.snapshot.pool(stored.pool)?;
+    let idle = pool.settings.sticky.as_ref()?.idle;
+    let unknown = |(_, label): &(u32, &&str)| number_of(pool, label).is_none();
+    let places: Vec<_> = (0..).zip(stored.nodes()).filter(unknown).map(|(place, _)| place).collect();
+    (age < idle && !places.is_empty()).then_some(Awaited { table: stored, places, age })
+}
+
+fn set_aside(dir: &StateDir, why: &str) {
+    match dir.set_aside(FILE) {
+        Ok(aside) => log::error!("the kept sessions are {why}: set aside as {}, learned anew", aside.display()),
+        Err(error) => log::error!("the kept sessions are {why}, and cannot be set aside: {error}"),
+    }
+}
+
+/// Writes all sessions; to be called where waiting for the disk holds nobody up.
+pub(crate) fn save(control: &Control) {
+    let Some(dir) = dir(control) else { return };
+    let generation = control.current.load_full();
+    let kept: Vec<Kept<'_>> = generation.snapshot.pools.iter().filter_map(Kept::of).collect();
+    let tables: Vec<Table<'_>> = kept.iter().map(Kept::table).collect();
+    let (now, boot) = (Tick::from_millis(control.now()), moments::boot());
+    let before = control.before.lock().clone();
+    let file = before.as_ref().and_then(|before| Some((file::decode(&before.bytes).ok()?, before.downtime)));
+    let mut left = Vec::new();
+    if let Some((file, downtime)) = &file {
+        let age = *downtime + now.since(Tick::START);
+        left.extend(file.tables.iter().filter_map(|stored| awaited(stored, &generation, age)));
+    }
+    let written = Stamp { moment: moments::now(), boot: &boot };
+    // Who failed has told the journal, and is tried again.
+    let _ = dir.write(FILE, |out| {
+        tables.iter().for_each(|table| _ = table.sessions.take_news());
+        file::encode(out, &tables, &left, now, &written)
+    });
+}
+
+/// A pool with a table.
+struct Kept<'g> {
+    pool: &'g str,
+    nodes: Vec<(u32, &'g str)>,
+    sessions: &'g Sessions,
+}
+
+impl<'g> Kept<'g> {
+    fn of(pool: &'g Pool) -> Option<Self> {
+        let nodes = pool.members.iter().map(|member| (member.number, &*member.label)).collect();
+        Some(Self { pool: pool.name(), nodes, sessions: pool.sessions.as_ref()? })
+    }
+
+    fn table(&self) -> Table<'_> {
+        Table { pool: self.pool, nodes: &self.nodes, sessions: self.sessions }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn writing_takes_a_hundredth_of_the_time_and_never_waits_for_more_than_half_a_minute() {
+        let began = Instant::now();
+        let ms = Duration::from_millis;
+        for (took, pause) in [(0, 1_000), (5, 1_000), (40, 4_000), (250, 25_000), (900, 30_000)] {
+            let (ended, pause) = (began + ms(took), ms(pause));
+            let pace = Pace::after(began, ended);
+            let due = |after: Duration, news| pace.is_due(ended + after, news);
+            assert_eq!((due(pause - ms(1), true), due(pause, true)), (false, true), "{took} ms");
+            assert_eq!((due(EVERY - ms(1), false), due(EVERY, false)), (false, true), "{took} ms");
+        }
+    }
+}

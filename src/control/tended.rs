@@ -1,0 +1,90 @@
+//! What a generation does beside requests: its pools tended, changes of nodes told, the generation before followed.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use crate::proxy::generation::Generation;
+use crate::traffic::state::{Change, Reason, State};
+use crate::traffic::tick::Tick;
+
+impl Generation {
+    /// Takes over from the generation before: how the pools and sites are that are gone is no longer told.
+    pub(crate) fn take_over(&self, before: &Self) {
+        let pools: HashSet<_> = self.pools.iter().map(|run| Arc::as_ptr(&run.counters)).collect();
+        let nodes: HashSet<_> = self.pools.iter().flat_map(|run| &run.members).map(Arc::as_ptr).collect();
+        let sites: HashSet<_> = self.sites.iter().map(|run| Arc::as_ptr(&run.counters)).collect();
+        for run in &before.pools {
+            if !pools.contains(&Arc::as_ptr(&run.counters)) {
+                run.counters.leave();
+            }
+            let gone = run.members.iter().filter(|counters| !nodes.contains(&Arc::as_ptr(counters)));
+            gone.for_each(|counters| counters.leave());
+        }
+        let gone = before.sites.iter().filter(|run| !sites.contains(&Arc::as_ptr(&run.counters)));
+        gone.for_each(|run| run.counters.leave());
+    }
+
+    /// Tells the world that a node's state changed, and lets its pool make something of it at once.
+    pub(crate) fn announce(&self, pool: usize, member: usize, change: Option<Change>, why: &str, now: Tick) {
+        if let Some(change) = change {
+            self.tell(pool, member, change, why, now);
+            self.tend(pool, now, Duration::ZERO);
+        }
+    }
+
+    /// Tells what its making changed about nodes; those that are new are what they are since now.
+    pub(crate) fn tell_what_changed(&self, now: Tick) {
+        for changed in &self.snapshot.changed {
+            self.tell(changed.pool, changed.member, changed.change, changed.why, now);
+        }
+        for (pool, member) in &self.snapshot.added {
+            self.snapshot.pools[*pool].members[*member].load.note_change(now);
+        }
+    }
+
+    /// Lets a pool that no newer generation has do what time and states ask for, and tells what changed.
+    pub(crate) fn tend(&self, pool: usize, now: Tick, elapsed: Duration) {
+        for (pool, (member, change, why)) in self.snapshot.tend(pool, now, elapsed) {
+            self.tell(pool, member, change, why, now);
+        }
+    }
+
+    /// Lets its pools do so that no other generation has, while requests still wait there.
+    pub(crate) fn tend_what_waits(&self, now: Tick, elapsed: Duration) {
+        for (index, pool) in self.snapshot.pools.iter().enumerate() {
+            if !pool.waiting.is_empty() {
+                self.tend(index, now, elapsed);
+            }
+        }
+    }
+
+    /// Journal, events, metrics.
+    fn tell(&self, pool: usize, member: usize, change: Change, why: &str, now: Tick) {
+        let Some(pool_now) = self.snapshot.pools.get(pool) else { return };
+        let Some(node) = pool_now.members.get(member) else { return };
+        node.load.note_change(now);
+        let subject = format!("{}/{}", pool_now.name(), node.label);
+        let (from, to) = (told(change.from), told(change.to));
+        let level = if change.to == State::Active { log::Level::Info } else { log::Level::Warn };
+        log::log!(level, "node {} of pool {} is {to}, was {from}: {why}", node.label, pool_now.name());
+        self.observer.events.push(SystemTime::now(), "state", &subject, &format!("{from} -> {to}: {why}"));
+        if let Some(counters) = self.pools.get(pool).and_then(|pool| pool.members.get(member)) {
+            counters.changed(change.to.reason().map(Reason::word));
+        }
+    }
+
+    /// Sets the gauges of all nodes' states.
+    pub(crate) fn tell_states(&self) {
+        for (pool, run) in self.snapshot.pools.iter().zip(&self.pools) {
+            for (member, counters) in pool.members.iter().zip(&run.members) {
+                counters.state(member.state.state().reason().map(Reason::word));
+            }
+        }
+    }
+}
+
+/// A state as the journal tells it: the reason says more than "passive".
+fn told(state: State) -> String {
+    state.reason().map_or_else(|| state.word().to_string(), |reason| format!("passive ({})", reason.word()))
+}

@@ -1,0 +1,304 @@
+//! Sockets that accept, on one thread: each thread has its own socket for every listener (SO_REUSEPORT), so the kernel
+//! spreads connections and no thread waits for another.
+
+use pingora_core::protocols::tls::{TlsRef, TlsStream};
+use pingora_core::protocols::{ALPN, Ssl};
+use socket2::{Domain, Socket, Type};
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::future::poll_fn;
+use std::io;
+use std::net::{SocketAddr, TcpListener as StdListener};
+use std::pin::pin;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::Poll;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Notify;
+use tokio::task::JoinHandle;
+
+use super::{http1, http2};
+use crate::proxy::client::tls::Hello;
+use crate::proxy::connection::{Connection, Counted, Listening, TlsFacts};
+use crate::proxy::generation::{Generation, Place};
+use crate::proxy::io::clock::Slot;
+use crate::proxy::io::conn::{Conn, Stream};
+use crate::proxy::io::descriptors;
+use crate::proxy::io::descriptors::PAUSE;
+use crate::proxy::io::tcp::Tcp;
+use crate::proxy::worker::Worker;
+use crate::proxy::worker::task_pool::Desk;
+use crate::traffic::clients::{Full, Pass};
+
+/// Connections the kernel keeps for us while we are busy.
+const BACKLOG: i32 = 4096;
+
+/// Binds one socket a thread. Refuses an address that anybody, a second Weir included, already listens on; not so
+/// where this Weir itself has a listener `beside` it, on the same port of another address.
+pub(crate) fn bind(address: SocketAddr, threads: usize, beside: bool) -> io::Result<Vec<StdListener>> {
+    if !beside {
+        // SO_REUSEPORT alone would let two Weirs of one user share a port silently.
+        drop(listen(address, false)?);
+    }
+    (0..threads).map(|_| listen(address, true)).collect()
+}
+
+fn listen(address: SocketAddr, shared: bool) -> io::Result<StdListener> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
+    socket.set_reuse_address(true)?;
+    socket.set_reuse_port(shared)?;
+    // What is accepted inherits it: a system call less for each connection.
+    socket.set_tcp_nodelay(true)?;
+    if address.is_ipv6() {
+        // As nginx's default: [::]:80 and 0.0.0.0:80 are two listeners.
+        socket.set_only_v6(true)?;
+    }
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    socket.set_nonblocking(true)?;
+    Ok(socket.into())
+}
+
+/// The listeners of one thread.
+#[derive(Default)]
+pub(crate) struct Listeners {
+    by_address: RefCell<HashMap<SocketAddr, Socketed>>,
+}
+
+struct Socketed {
+    listening: Rc<Listening>,
+    stop: Rc<Notify>,
+    accepting: Option<JoinHandle<()>>,
+}
+
+impl Listeners {
+    /// Follows a new generation: known addresses move on to it, new ones begin on their socket, the rest close.
+    /// Returns when the closed ones are closed.
+    pub(crate) async fn follow(
+        &self,
+        worker: &Rc<Worker>,
+        generation: &Arc<Generation>,
+        mut sockets: HashMap<SocketAddr, StdListener>,
+    ) {
+        let closed = self.change(worker, generation, &mut sockets);
+        closed.iter().for_each(|socketed| socketed.listening.close());
+        worker.clock.wake_all();
+        wait_for(closed).await;
+    }
+
+    fn change(
+        &self,
+        worker: &Rc<Worker>,
+        generation: &Arc<Generation>,
+        sockets: &mut HashMap<SocketAddr, StdListener>,
+    ) -> Vec<Socketed> {
+        let mut by_address = self.by_address.borrow_mut();
+        for (index, listener) in generation.snapshot.config.listeners.iter().enumerate() {
+            let place = Place { generation: Arc::clone(generation), listener: index };
+            if let Some(known) = by_address.get(&listener.bind) {
+                known.listening.move_to(place);
+            } else if let Some(socket) = sockets.remove(&listener.bind) {
+                by_address.insert(listener.bind, begin(worker, socket, place));
+            }
+        }
+        let wanted = |address: &SocketAddr| generation.snapshot.config.listeners.iter().any(|l| l.bind == *address);
+        by_address.extract_if(|address, _| !wanted(address)).map(|(_, socketed)| socketed).collect()
+    }
+
+    /// Closes all of them; returns when they are closed.
+    pub(crate) async fn close(&self, worker: &Worker) {
+        let closed: Vec<_> = self.by_address.borrow_mut().drain().map(|(_, socketed)| socketed).collect();
+        closed.iter().for_each(|socketed| socketed.listening.close());
+        worker.clock.wake_all();
+        wait_for(closed).await;
+    }
+}
+
+async fn wait_for(closed: Vec<Socketed>) {
+    closed.iter().for_each(|socketed| socketed.stop.notify_one());
+    for socketed in closed {
+        if let Some(accepting) = socketed.accepting {
+            // A task that ended by itself has closed its socket as well.
+            let _ = accepting.await;
+        }
+    }
+}
+
+fn begin(worker: &Rc<Worker>, socket: StdListener, place: Place) -> Socketed {
+    let listening = Listening::new(place);
+    let stop = Rc::new(Notify::new());
+    let (worker, ours, until) = (Rc::clone(worker), Rc::clone(&listening), Rc::clone(&stop));
+    let accepting = match TcpListener::from_std(socket) {
+        Ok(socket) => Some(tokio::task::spawn_local(async move { accept(&worker, &ours, socket, &until).await })),
+        Err(error) => {
+            log::error!("cannot accept on a socket: {error}");
+            None
+        }
+    };
+    Socketed { listening, stop, accepting }
+}
+
+async fn accept(worker: &Rc<Worker>, listening: &Rc<Listening>, socket: TcpListener, stop: &Notify) {
+    let mut stopped = pin!(stop.notified());
+    loop {
+        let accepted = poll_fn(|cx| match socket.poll_accept(cx) {
+            Poll::Pending => stopped.as_mut().poll(cx).map(|()| None),
+            accepted => accepted.map(Some),
+        });
+        match accepted.await {
+            Some(Ok((stream, peer))) => {
+                let last = descriptors::clients_wait(&stream);
+                welcome(worker, listening, stream, peer);
+                if last {
+                    tokio::select! {
+                        () = descriptors::room(&socket) => {}
+                        () = &mut stopped => break,
+                    }
+                }
+            }
+            // Without descriptors every try to accept fails at once, so the wish to stop is heard here.
+            Some(Err(error)) => tokio::select! {
+                () = pause(&error) => {}
+                () = &mut stopped => break,
+            },
+            None => break,
+        }
+    }
+    // Who is in the queue already has connected, and perhaps sent: closing now would reset them.
+    // Unconstrained, because a task that has accepted much is else told that nobody is there.
+    let rest = poll_fn(|cx| {
+        while let Poll::Ready(Ok((stream, peer))) = socket.poll_accept(cx) {
+            welcome(worker, listening, stream, peer);
+        }
+        Poll::Ready(())
+    });
+    tokio::task::unconstrained(rest).await;
+}
+
+async fn pause(error: &io::Error) {
+    let aborted = error.kind() == io::ErrorKind::ConnectionAborted;
+    if !aborted {
+        descriptors::tell(|| format!("cannot accept: {error}; trying again every {} ms", PAUSE.as_millis()));
+        tokio::time::sleep(PAUSE).await;
+    }
+}
+
+fn welcome(worker: &Rc<Worker>, listening: &Rc<Listening>, stream: TcpStream, peer: SocketAddr) {
+    let place = listening.place();
+    let Some(pass) = let_in(&place, peer) else { return };
+    let counted = Counted::new(worker.open_one(), pass, place.listener().counters.connection());
+    let guest = Guest { stream, peer, counted, listening: Rc::clone(listening), place };
+    if let Some(desk) = worker.hosts.give(guest) {
+        // Boxed: a task's future is moved about five times from its making to its end.
+        tokio::task::spawn_local(Box::pin(receive(Rc::clone(worker), desk)));
+    }
+}
+
+/// A connection that was let in.
+struct Guest {
+    stream: TcpStream,
+    peer: SocketAddr,
+    counted: Counted,
+    listening: Rc<Listening>,
+    place: Rc<Place>,
+}
+
+/// A connection whose protocol is settled.
+enum Begun {
+    H1(Rc<Conn>, Rc<Connection>),
+    H2(Box<TlsStream<Tcp>>, Rc<Connection>),
+}
+
+/// Carries one connection after the other: a task and a pair of deadlines for each would be made and freed with it.
+///
+/// A connection that waits for its next request holds this future, so what is large in it and needed for a short time, or by
+/// few, is boxed.
+async fn receive(worker: Rc<Worker>, desk: Rc<Desk<Guest>>) {
+    let slot = worker.clock.slot();
+    loop {
+        let guest = desk.next().await;
+        let begun = if guest.place.listener().tls.is_none() {
+            Some(guest.plain(&worker, &slot))
+        } else {
+            Box::pin(shake_hands(&worker, guest, &slot)).await
+        };
+        match begun {
+            Some(Begun::H1(conn, connection)) => pin!(http1::serve(conn, connection)).await,
+            Some(Begun::H2(stream, connection)) => Box::pin(http2::serve(stream, connection)).await,
+            None => {}
+        }
+        slot.read_done();
+        slot.write_done();
+        if !worker.hosts.keep(&desk) {
+            return;
+        }
+    }
+}
+
+impl Guest {
+    fn plain(self, worker: &Rc<Worker>, slot: &Rc<Slot>) -> Begun {
+        let (tcp, reset) = Tcp::new(self.stream);
+        let conn = Conn::new(Stream::Plain(tcp), reset, Rc::clone(slot));
+        let connection = Connection::new(Rc::clone(worker), self.listening, self.peer, None, false, self.counted);
+        Begun::H1(Rc::new(conn), connection)
+    }
+}
+
+/// Lets a connection in, unless its listener or its client has as many as it may: then it is closed unheard.
+fn let_in(place: &Place, peer: SocketAddr) -> Option<Option<Box<Pass>>> {
+    let listener = place.listener();
+    if listener.most.is_none() && listener.most_per_client.is_none() {
+        return Some(None);
+    }
+    let doors = place.generation.snapshot.doors.get(place.listener)?;
+    match doors.enter(peer.ip(), listener.most, listener.most_per_client) {
+        Ok(pass) => Some(Some(Box::new(pass))),
+        Err(full) => {
+            listener.counters.turned_away(match full {
+                Full::Listener => "listener-full",
+                Full::Client => "client-full",
+            });
+            None
+        }
+    }
+}
+
+/// The TLS handshake; `None` where it failed, which is counted and logged.
+async fn shake_hands(worker: &Rc<Worker>, guest: Guest, slot: &Rc<Slot>) -> Option<Begun> {
+    let Guest { stream, peer, counted, listening, place } = guest;
+    let listener = place.listener();
+    let acceptor = listener.tls.as_ref()?;
+    let came_to = listener.by_address.then(|| stream.local_addr().ok()).flatten();
+    let mut hello = Hello::to(came_to.map(|address| address.ip()));
+    let (tcp, reset) = Tcp::new(stream);
+    let limit = listener.limits.handshake_timeout;
+    let shaken = tokio::time::timeout(limit, hello.during(acceptor.tls_handshake(tcp))).await;
+    let failed = |outcome: &'static str, why: &str| {
+        listener.counters.handshake(outcome, "-");
+        place.generation.log_handshake(listener, peer, why, &mut worker.pen.borrow_mut());
+    };
+    let stream = match shaken {
+        Ok(Ok(stream)) => Box::new(stream),
+        Ok(Err(error)) => {
+            failed("failed", &hello.explain(&error.to_string()));
+            return None;
+        }
+        Err(_) => {
+            failed("timeout", &hello.explain("timed out"));
+            return None;
+        }
+    };
+    let version = match stream.get_ssl().and_then(TlsRef::version) {
+        Some("TLSv1_3") => "TLSv1.3",
+        _ => "TLSv1.2",
+    };
+    listener.counters.handshake("ok", version);
+    let http2 = matches!(stream.selected_alpn_proto(), Some(ALPN::H2));
+    let facts = Some(TlsFacts { version });
+    let connection = Connection::new(Rc::clone(worker), listening, peer, facts, http2, counted);
+    Some(if http2 {
+        Begun::H2(stream, connection)
+    } else {
+        Begun::H1(Rc::new(Conn::new(Stream::Over(stream), reset, Rc::clone(slot))), connection)
+    })
+}

@@ -1,0 +1,343 @@
+//! The two directions of an HTTP/1 client: the body that comes in, by length or in chunks, and the answer that goes
+//! out. What was read beyond the body stays in the buffer for the next request.
+
+use std::future::poll_fn;
+use std::io;
+use std::time::Duration;
+
+use crate::proxy::io::buffers::Buffer;
+use crate::proxy::io::conn::{COPIED, Conn};
+use crate::proxy::io::fault::{ClientFault, Gone};
+use crate::proxy::io::tcp::OtherSide;
+use crate::proxy::io::unchunk;
+use crate::traffic::headers;
+use crate::traffic::headers::{Down, DownFraming, write_field};
+use crate::traffic::page::{Page, Reply};
+use crate::wire;
+use crate::wire::{AnswerHead, ChunkFault, Chunks, Framing, Version};
+
+/// The largest chunk: a whole buffer and its framing would not fit a buffer.
+const LARGEST_CHUNK: usize = crate::proxy::io::buffers::SIZE / 2;
+/// Room for what frames a chunk.
+const CHUNK_FRAME: usize = 24;
+/// How long a client that ended its direction is waited for before it is asked again whether it listens.
+pub(crate) const HALF_CLOSED: Duration = Duration::from_secs(2);
+
+/// The body of a request.
+pub(crate) struct Body<'c> {
+    conn: &'c Conn,
+    input: &'c mut Buffer,
+    framing: BodyFraming,
+    /// Bytes at the front of `input` that are body.
+    ready: usize,
+    timeout: Duration,
+    read_ahead: usize,
+}
+
+enum BodyFraming {
+    Done,
+    Length(u64),
+    Chunked(Box<Chunks>),
+    ChunkedDone(Box<Chunks>),
+}
+
+impl<'c> Body<'c> {
+    /// A body of that framing at the front of `input`.
+    pub(crate) fn new(
+        conn: &'c Conn,
+        input: &'c mut Buffer,
+        framing: Framing,
+        timeout: Duration,
+        max_head: usize,
+    ) -> Self {
+        let framing = match framing {
+            Framing::None | Framing::Length(0) => BodyFraming::Done,
+            Framing::Length(length) => BodyFraming::Length(length),
+            Framing::Chunked => BodyFraming::Chunked(Box::default()),
+        };
+        Self { conn, input, framing, ready: 0, timeout, read_ahead: max_head }
+    }
+
+    /// See [`super::Body::fill`].
+    pub(crate) async fn fill(&mut self) -> Result<bool, ClientFault> {
+        loop {
+            self.at_hand()?;
+            if self.ready > 0 {
+                return Ok(true);
+            }
+            if self.ended() {
+                return Ok(false);
+            }
+            match self.conn.read(self.input, self.timeout).await {
+                Ok(0) => return Err(ClientFault::Gone),
+                Ok(_) => {}
+                Err(error) => return Err(ClientFault::reading(&error)),
+            }
+        }
+    }
+
+    /// Frames what was read already.
+    pub(crate) fn at_hand(&mut self) -> Result<(), ClientFault> {
+        if self.ready > 0 || self.input.unread().is_empty() {
+            return Ok(());
+        }
+        match &mut self.framing {
+            BodyFraming::Done | BodyFraming::ChunkedDone(_) => {}
+            BodyFraming::Length(left) => {
+                self.ready = usize::try_from(*left).unwrap_or(usize::MAX).min(self.input.unread().len());
+            }
+            BodyFraming::Chunked(chunks) => match unchunk::join(chunks, self.input) {
+                Ok(joined) => {
+                    self.ready = joined.ready;
+                    if joined.ended {
+                        self.end_of_chunks();
+                    }
+                }
+                Err(ChunkFault::BadTrailer | ChunkFault::TrailersTooLarge) => return Err(ClientFault::BadTrailer),
+                Err(_) => return Err(ClientFault::BadBody),
+            },
+        }
+        Ok(())
+    }
+
+    /// What was wrong with its framing, in words for the log.
+    pub(crate) fn blame(&self) -> Option<String> {
+        match &self.framing {
+            BodyFraming::Chunked(chunks) => chunks.blame(),
+            _ => None,
+        }
+    }
+
+    fn end_of_chunks(&mut self) {
+        if let BodyFraming::Chunked(chunks) = std::mem::replace(&mut self.framing, BodyFraming::Done) {
+            self.framing = BodyFraming::ChunkedDone(chunks);
+        }
+    }
+
+    /// See [`super::Body::data`].
+    pub(crate) fn data(&self) -> &[u8] {
+        self.input.unread().get(..self.ready).unwrap_or_default()
+    }
+
+    /// See [`super::Body::is_at_hand`].
+    pub(crate) fn is_at_hand(&self) -> bool {
+        self.left().is_some_and(|left| left == self.ready as u64)
+    }
+
+    /// See [`super::Body::consume`].
+    pub(crate) fn consume(&mut self, count: usize) {
+        self.ready -= count;
+        self.input.consume(count);
+        if let BodyFraming::Length(left) = &mut self.framing {
+            *left = left.saturating_sub(count as u64);
+            if *left == 0 {
+                self.framing = BodyFraming::Done;
+            }
+        }
+    }
+
+    fn ended(&self) -> bool {
+        matches!(self.framing, BodyFraming::Done | BodyFraming::ChunkedDone(_))
+    }
+
+    /// See [`super::Body::is_complete`].
+    pub(crate) fn is_complete(&self) -> bool {
+        self.ready == 0 && self.ended()
+    }
+
+    /// See [`super::Body::write_trailers`].
+    pub(crate) fn write_trailers(&self, out: &mut Vec<u8>) {
+        if let BodyFraming::ChunkedDone(chunks) = &self.framing {
+            for (name, value) in chunks.trailers() {
+                write_field(out, name, value);
+            }
+        }
+    }
+
+    /// See [`super::Body::holds_us_up`].
+    pub(crate) fn holds_us_up(&self) -> bool {
+        self.conn.deadline().is_writing()
+    }
+
+    /// See [`super::Body::gone`]. An end of the client's direction may be all of its end, or a script that has
+    /// said what it had to say and still listens: it is waited for a moment. nginx gives up at once, HAProxy never.
+    pub(crate) async fn gone(&mut self) -> Gone {
+        loop {
+            if self.input.unread().len() >= self.read_ahead.min(crate::proxy::io::buffers::SIZE) {
+                return self.gone_unread().await;
+            }
+            let conn = self.conn;
+            let input = &mut *self.input;
+            match poll_fn(|cx| conn.poll_read(cx, input)).await {
+                Ok(0) => break,
+                // TLS without the word that it ends.
+                Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => break,
+                Err(_) => return Gone::Broken,
+                Ok(_) => {}
+            }
+        }
+        self.conn.pause(HALF_CLOSED).await;
+        Gone::Finished
+    }
+
+    /// See [`super::Body::gone_unread`].
+    pub(crate) async fn gone_unread(&self) -> Gone {
+        if self.conn.ended_unread().await == OtherSide::Gone {
+            return Gone::Broken;
+        }
+        self.conn.pause(HALF_CLOSED).await;
+        Gone::Finished
+    }
+
+    /// See [`super::Body::left`].
+    pub(crate) fn left(&self) -> Option<u64> {
+        match self.framing {
+            BodyFraming::Done | BodyFraming::ChunkedDone(_) => Some(self.ready as u64),
+            BodyFraming::Length(left) => Some(left),
+            BodyFraming::Chunked(_) => None,
+        }
+    }
+
+    /// See [`super::Body::hurry`].
+    pub(crate) fn hurry(&mut self, limit: Duration) {
+        self.timeout = self.timeout.min(limit);
+    }
+
+    /// See [`super::Body::has_unread`].
+    pub(crate) fn has_unread(&self) -> bool {
+        !self.input.unread().is_empty()
+    }
+
+    /// What a tunnel needs: the connection and the bytes after the head.
+    pub(crate) fn into_input(self) -> &'c mut Buffer {
+        self.input
+    }
+}
+
+/// The answer to a request.
+pub(crate) struct Sink<'c> {
+    conn: &'c Conn,
+    out: Buffer,
+    timeout: Duration,
+    version: Version,
+    chunked: bool,
+    body_sent: u64,
+}
+
+impl<'c> Sink<'c> {
+    /// An answer on that connection. `out` is an empty buffer.
+    pub(crate) fn new(conn: &'c Conn, out: Buffer, version: Version, timeout: Duration) -> Self {
+        Self { conn, out, timeout, version, chunked: false, body_sent: 0 }
+    }
+
+    /// See [`super::Sink::interim`]. HTTP/1.0 clients get none (RFC 9110, 15.2).
+    pub(crate) async fn interim(&mut self, head: &AnswerHead, down: &Down<'_>) -> Result<(), ClientFault> {
+        if self.version == Version::Http10 {
+            return Ok(());
+        }
+        headers::write_answer(self.out.end(0), head, down);
+        self.flush().await
+    }
+
+    /// See [`super::Sink::proceed`].
+    pub(crate) async fn proceed(&mut self) -> Result<(), ClientFault> {
+        if self.version == Version::Http10 {
+            return Ok(());
+        }
+        self.out.end(0).extend_from_slice(b"HTTP/1.1 100 Continue\r\n\r\n");
+        self.flush().await
+    }
+
+    /// See [`super::Sink::head`].
+    pub(crate) fn head(&mut self, head: &AnswerHead, down: &Down<'_>) {
+        self.chunked = matches!(down.framing, DownFraming::Chunked);
+        headers::write_answer(self.out.end(0), head, down);
+    }
+
+    /// See [`super::Sink::piece`].
+    pub(crate) async fn piece(&mut self, data: &[u8]) -> Result<(), ClientFault> {
+        if !self.chunked {
+            return self.part(data).await;
+        }
+        for part in data.chunks(LARGEST_CHUNK) {
+            self.part(part).await?;
+        }
+        Ok(())
+    }
+
+    async fn part(&mut self, data: &[u8]) -> Result<(), ClientFault> {
+        self.body_sent += data.len() as u64;
+        if self.chunked {
+            let out = self.out.end(data.len() + CHUNK_FRAME);
+            wire::write_chunk_size(out, data.len());
+            out.extend_from_slice(data);
+            out.extend_from_slice(b"\r\n");
+            // Chunks that came together leave together; who waits for more flushes first.
+            return if self.out.unread().len() < LARGEST_CHUNK { Ok(()) } else { self.flush().await };
+        }
+        if !self.out.unread().is_empty() && data.len() <= COPIED {
+            self.out.end(data.len()).extend_from_slice(data);
+            return self.flush().await;
+        }
+        let taken = if self.out.unread().is_empty() { 0 } else { self.flush_with(data).await? };
+        self.write(data.get(taken..).unwrap_or_default()).await
+    }
+
+    /// See [`super::Sink::flush`].
+    pub(crate) async fn flush(&mut self) -> Result<(), ClientFault> {
+        if self.out.unread().is_empty() {
+            return Ok(());
+        }
+        let written = self.conn.write(self.out.unread(), self.timeout).await;
+        self.out.clear();
+        written.map_err(|error| ClientFault::writing(&error))
+    }
+
+    // Tells how much of `data` left with what was held back.
+    async fn flush_with(&mut self, data: &[u8]) -> Result<usize, ClientFault> {
+        let written = self.conn.write_both(self.out.unread(), data, self.timeout).await;
+        self.out.clear();
+        written.map_err(|error| ClientFault::writing(&error))
+    }
+
+    async fn write(&mut self, data: &[u8]) -> Result<(), ClientFault> {
+        self.conn.write(data, self.timeout).await.map_err(|error| ClientFault::writing(&error))
+    }
+
+    /// See [`super::Sink::end`].
+    pub(crate) async fn end(&mut self, trailers: &[u8]) -> Result<(), ClientFault> {
+        if self.chunked {
+            self.out.end(0).extend_from_slice(b"0\r\n");
+            self.out.end(0).extend_from_slice(trailers);
+            self.out.end(0).extend_from_slice(b"\r\n");
+        }
+        self.flush().await
+    }
+
+    /// See [`super::Sink::cut`]: what is held back is dropped; the connection is closed without a last chunk.
+    pub(crate) fn cut(&mut self) {
+        self.out.clear();
+    }
+
+    /// See [`super::Sink::page`].
+    pub(crate) async fn page(&mut self, page: &Page<'_>, keep: bool, reply: Reply<'_>) -> Result<(), ClientFault> {
+        let connection = match (keep, self.version) {
+            (false, _) => Some("close"),
+            (true, Version::Http10) => Some("keep-alive"),
+            (true, Version::Http11) => None,
+        };
+        page.write(self.out.end(0), &Reply { connection, ..reply });
+        self.body_sent = if reply.head_only { 0 } else { page.body_length() as u64 };
+        self.flush().await
+    }
+
+    /// See [`super::Sink::keeps_up`].
+    pub(crate) fn keeps_up(&self) -> bool {
+        self.conn.keeps_up()
+    }
+
+    /// See [`super::Sink::body_sent`].
+    pub(crate) fn body_sent(&self) -> u64 {
+        self.body_sent
+    }
+}

@@ -1,0 +1,335 @@
+//! The two directions of an HTTP/2 stream: its body, and its answer, which is written here.
+
+use std::cell::RefCell;
+use std::future::poll_fn;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use h2::server::SendResponse;
+use h2::{Reason, RecvStream};
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, DATE, SERVER, SET_COOKIE};
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
+
+pub(crate) use super::h2_body::Body;
+pub(crate) use super::h2_out::FRAME;
+use super::h2_out::{GATHERED, Out, SMALL};
+use crate::proxy::io::clock::Slot;
+use crate::proxy::io::conn::{KEEPING_UP, LONG};
+use crate::proxy::io::fault::ClientFault;
+use crate::traffic::edits::FieldEdits;
+use crate::traffic::headers;
+use crate::traffic::headers::{Down, DownFraming};
+use crate::traffic::page::{Page, Reply};
+use crate::wire::{AnswerHead, FieldKind};
+
+/// Both directions of one stream.
+pub(crate) fn stream(
+    recv: RecvStream,
+    respond: SendResponse<Bytes>,
+    slot: &Rc<Slot>,
+    body_timeout: Duration,
+    write_timeout: Duration,
+) -> (Body, Sink) {
+    let out = Rc::new(RefCell::new(Out::Respond(respond)));
+    let body = Body::new(recv, &out, slot, body_timeout);
+    let sink = Sink {
+        stream: out,
+        slot: Rc::clone(slot),
+        timeout: write_timeout,
+        left: None,
+        held: Vec::new(),
+        ended: false,
+        taken_back: false,
+        body_sent: 0,
+        sent_slowly: 0,
+    };
+    (body, sink)
+}
+
+/// The answer on a stream.
+pub(crate) struct Sink {
+    stream: Rc<RefCell<Out>>,
+    slot: Rc<Slot>,
+    timeout: Duration,
+    /// Body still to come, where the answer has a length: its last piece ends the stream.
+    left: Option<u64>,
+    /// Small pieces that wait for more.
+    held: Vec<u8>,
+    ended: bool,
+    taken_back: bool,
+    body_sent: u64,
+    /// Of the body, when we last had to wait long.
+    sent_slowly: u64,
+}
+
+impl Sink {
+    /// See [`super::Sink::interim`].
+    pub(crate) fn interim(&mut self, head: &AnswerHead, down: &Down<'_>) -> Result<(), ClientFault> {
+        self.inform(response(head, down)?)
+    }
+
+    /// See [`super::Sink::proceed`].
+    pub(crate) fn proceed(&mut self) -> Result<(), ClientFault> {
+        let mut proceed = Response::new(());
+        *proceed.status_mut() = StatusCode::CONTINUE;
+        self.inform(proceed)
+    }
+
+    fn inform(&mut self, interim: Response<()>) -> Result<(), ClientFault> {
+        match &mut *self.stream.borrow_mut() {
+            Out::Respond(respond) => respond.send_informational(interim).map_err(|_| ClientFault::Gone),
+            Out::Stream(_) => Ok(()),
+        }
+    }
+
+    /// See [`super::Sink::head`].
+    pub(crate) fn head(&mut self, head: &AnswerHead, down: &Down<'_>) -> Result<(), ClientFault> {
+        self.left = match down.framing {
+            DownFraming::Length(length) => Some(length),
+            _ => None,
+        };
+        let ends = matches!(down.framing, DownFraming::None | DownFraming::Length(0));
+        self.answer(response(head, down)?, ends)
+    }
+
+    fn answer(&mut self, answer: Response<()>, ends: bool) -> Result<(), ClientFault> {
+        let mut out = self.stream.borrow_mut();
+        let Out::Respond(respond) = &mut *out else { return Err(ClientFault::Gone) };
+        let stream = respond.send_response(answer, ends).map_err(|_| ClientFault::Gone)?;
+        *out = Out::Stream(stream);
+        self.ended = ends;
+        Ok(())
+    }
+
+    /// See [`super::Sink::piece`]. Small pieces that come together leave together; who waits for more flushes first.
+    pub(crate) async fn piece(&mut self, data: &[u8]) -> Result<(), ClientFault> {
+        let is_last = self.left.is_some_and(|left| left <= (self.held.len() + data.len()) as u64);
+        if self.held.is_empty() && (data.len() >= SMALL || is_last) {
+            return self.send_copied(data).await;
+        }
+        self.held.extend_from_slice(data);
+        if is_last || self.held.len() >= GATHERED { self.flush().await } else { Ok(()) }
+    }
+
+    /// See [`super::Sink::flush`].
+    pub(crate) async fn flush(&mut self) -> Result<(), ClientFault> {
+        if self.held.is_empty() {
+            return Ok(());
+        }
+        let mut held = Bytes::from(std::mem::take(&mut self.held));
+        self.send(held.len(), |count| held.split_to(count), false).await
+    }
+
+    async fn send_copied(&mut self, data: &[u8]) -> Result<(), ClientFault> {
+        let mut left = data;
+        let copied = |count: usize| {
+            let (now, later) = left.split_at(count.min(left.len()));
+            left = later;
+            Bytes::copy_from_slice(now)
+        };
+        self.send(data.len(), copied, false).await
+    }
+
+    /// Sends so many bytes, `take` by `take`, as the client has room for them.
+    async fn send(
+        &mut self,
+        mut length: usize,
+        mut take: impl FnMut(usize) -> Bytes,
+        ends: bool,
+    ) -> Result<(), ClientFault> {
+        let mut waits: Option<u64> = None;
+        poll_fn(|cx| {
+            while length > 0 {
+                let room = match self.poll_room(length, cx) {
+                    Poll::Ready(room) => room?.min(length),
+                    Poll::Pending => return self.still_sending(&mut waits, cx),
+                };
+                // All of the room is used: what is left of it would not be told again.
+                let mut room = room;
+                while room > 0 {
+                    let frame = take(room.min(FRAME));
+                    room -= frame.len();
+                    length -= frame.len();
+                    self.frame(frame, ends && length == 0)?;
+                }
+                // Room for little more than a frame is the rule here: only a long wait tells a slow client.
+                if waits.take().is_some_and(|since| self.slot.now().saturating_sub(since) >= LONG) {
+                    self.sent_slowly = self.body_sent;
+                }
+            }
+            Poll::Ready(Ok(()))
+        })
+        .await?;
+        self.slot.write_done();
+        Ok(())
+    }
+
+    fn poll_room(&self, wanted: usize, cx: &mut Context<'_>) -> Poll<Result<usize, ClientFault>> {
+        let mut out = self.stream.borrow_mut();
+        let Out::Stream(stream) = &mut *out else { return Poll::Ready(Err(ClientFault::Gone)) };
+        stream.reserve_capacity(wanted);
+        stream.poll_capacity(cx).map(|room| match room {
+            Some(Ok(room)) => Ok(room),
+            Some(Err(_)) | None => Err(ClientFault::Gone),
+        })
+    }
+
+    fn still_sending(&self, waits: &mut Option<u64>, cx: &Context<'_>) -> Poll<Result<(), ClientFault>> {
+        // What finds room at once needs no deadline.
+        if waits.is_none() {
+            *waits = Some(self.slot.now());
+            self.slot.write_within(self.timeout);
+        }
+        if self.slot.write_late(cx) { Poll::Ready(Err(ClientFault::WriteTimeout)) } else { Poll::Pending }
+    }
+
+    fn frame(&mut self, data: Bytes, ends: bool) -> Result<(), ClientFault> {
+        self.body_sent += data.len() as u64;
+        if let Some(left) = &mut self.left {
+            *left = left.saturating_sub(data.len() as u64);
+        }
+        let ends = ends || self.left == Some(0);
+        self.ended |= ends;
+        let mut out = self.stream.borrow_mut();
+        let Out::Stream(stream) = &mut *out else { return Err(ClientFault::Gone) };
+        stream.send_data(data, ends).map_err(|_| ClientFault::Gone)
+    }
+
+    /// See [`super::Sink::end`].
+    pub(crate) async fn end(&mut self, trailers: &[u8]) -> Result<(), ClientFault> {
+        if trailers.is_empty() && !self.held.is_empty() {
+            let mut held = Bytes::from(std::mem::take(&mut self.held));
+            return self.send(held.len(), |count| held.split_to(count), true).await;
+        }
+        self.flush().await?;
+        if self.ended {
+            return Ok(());
+        }
+        self.ended = true;
+        let mut out = self.stream.borrow_mut();
+        let Out::Stream(stream) = &mut *out else { return Err(ClientFault::Gone) };
+        let sent = if trailers.is_empty() {
+            stream.send_data(Bytes::new(), true)
+        } else {
+            stream.send_trailers(trailer_map(trailers))
+        };
+        sent.map_err(|_| ClientFault::Gone)
+    }
+
+    /// See [`super::Sink::cut`].
+    pub(crate) fn cut(&mut self) {
+        self.reset(Reason::INTERNAL_ERROR);
+    }
+
+    /// Ends the stream with an error.
+    pub(crate) fn reset(&mut self, reason: Reason) {
+        if !self.ended {
+            self.ended = true;
+            let mut out = self.stream.borrow_mut();
+            self.taken_back = out.is_reset();
+            out.reset(reason);
+        }
+    }
+
+    /// Ends the stream where it has no end yet; whether it was ended by the client's doing, before its answer was whole.
+    pub(crate) fn settle(&mut self) -> bool {
+        self.reset(Reason::INTERNAL_ERROR);
+        self.taken_back
+    }
+
+    /// See [`super::Sink::page`].
+    pub(crate) async fn page(&mut self, page: &Page<'_>, reply: &Reply<'_>) -> Result<(), ClientFault> {
+        let ends = reply.head_only || page.body_length() == 0;
+        self.page_head(page, reply, ends)?;
+        if ends {
+            return Ok(());
+        }
+        self.left = Some(page.body_length() as u64);
+        self.page_body(page).await
+    }
+
+    /// Answers a malformed request, then ends the stream with an error (9113 8.1.1: an answer may come before it).
+    pub(crate) async fn malformed(&mut self, page: &Page<'_>, reply: &Reply<'_>) -> Result<(), ClientFault> {
+        self.page_head(page, reply, false)?;
+        self.page_body(page).await?;
+        // The reset would take back what has not left yet: the connection's task has its turn first.
+        tokio::task::yield_now().await;
+        self.reset(Reason::PROTOCOL_ERROR);
+        self.taken_back = true;
+        Ok(())
+    }
+
+    async fn page_body(&mut self, page: &Page<'_>) -> Result<(), ClientFault> {
+        let mut body = Vec::with_capacity(page.body_length());
+        page.write_body(&mut body);
+        self.send_copied(&body).await
+    }
+
+    fn page_head(&mut self, page: &Page<'_>, reply: &Reply<'_>, ends: bool) -> Result<(), ClientFault> {
+        let mut answer = Response::new(());
+        *answer.status_mut() = StatusCode::from_u16(page.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let date = reply.date().map(|date| (&b"date"[..], date));
+        let added = reply.edits.into_iter().flat_map(FieldEdits::pairs);
+        for (name, value) in page.fields(reply).chain(date).chain(added) {
+            append(answer.headers_mut(), HeaderName::from_bytes(name).ok(), value);
+        }
+        self.answer(answer, ends)
+    }
+
+    /// See [`super::Sink::keeps_up`].
+    pub(crate) fn keeps_up(&self) -> bool {
+        self.body_sent - self.sent_slowly >= KEEPING_UP
+    }
+
+    /// See [`super::Sink::body_sent`].
+    pub(crate) fn body_sent(&self) -> u64 {
+        self.body_sent
+    }
+}
+
+fn response(head: &AnswerHead, down: &Down<'_>) -> Result<Response<()>, ClientFault> {
+    let mut response = Response::new(());
+    *response.status_mut() = StatusCode::from_u16(head.status()).map_err(|_| ClientFault::Gone)?;
+    let mut fields = HeaderMap::with_capacity(head.fields().count());
+    for (kind, name, value) in headers::answer_fields(head, down) {
+        append(&mut fields, name_of(kind, name), &value);
+    }
+    for (name, value) in down.edits_of(head).into_iter().flat_map(FieldEdits::pairs) {
+        append(&mut fields, HeaderName::from_bytes(name).ok(), value);
+    }
+    *response.headers_mut() = fields;
+    Ok(response)
+}
+
+/// A field that HTTP/2 cannot carry is left out rather than the answer refused.
+fn append(fields: &mut HeaderMap, name: Option<HeaderName>, value: &[u8]) {
+    if let (Some(name), Ok(value)) = (name, HeaderValue::from_bytes(value)) {
+        fields.append(name, value);
+    }
+}
+
+/// HTTP/2 writes names in lower case. Those of nearly every answer are not looked up again.
+fn name_of(kind: FieldKind, name: &[u8]) -> Option<HeaderName> {
+    match kind {
+        FieldKind::ContentLength => Some(CONTENT_LENGTH),
+        FieldKind::ContentType => Some(CONTENT_TYPE),
+        FieldKind::Date => Some(DATE),
+        FieldKind::Server => Some(SERVER),
+        FieldKind::SetCookie => Some(SET_COOKIE),
+        _ => HeaderName::from_bytes(name).ok(),
+    }
+}
+
+fn trailer_map(lines: &[u8]) -> HeaderMap {
+    let mut trailers = HeaderMap::new();
+    for line in lines.split(|&byte| byte == b'\n') {
+        let mut parts = line.splitn(2, |&byte| byte == b':');
+        let (Some(name), Some(value)) = (parts.next(), parts.next()) else { continue };
+        if let (Ok(name), Ok(value)) = (HeaderName::from_bytes(name), HeaderValue::from_bytes(value.trim_ascii())) {
+            trailers.append(name, value);
+        }
+    }
+    trailers
+}

@@ -1,0 +1,170 @@
+//! What an HTTP/2 client may ask of us that moves nothing forward, counted per time: frames that carry nothing (PING,
+//! SETTINGS, PRIORITY, RST_STREAM, empty DATA), which the library below answers for ever, and requests that are taken back
+//! (CVE-2023-44487, CVE-2025-8671). Browsers and WSO2 clients do some of both all day; only a flood overdraws.
+
+use std::cell::Cell;
+use std::io;
+use std::rc::Rc;
+use std::task::Poll;
+
+use crate::proxy::io::clock::Clock;
+
+/// Idle frames at once, and a second. nginx takes a megabyte of them beside any payload.
+const IDLE: Rate = Rate { most: 10_000, per_second: 2_000 };
+/// Bytes, either way, that earn one more idle frame: who measures the line sends a PING for a few frames of data.
+const EARNS_IDLE: usize = 256;
+/// Requests taken back at once, and a second. What a page prefetches and drops is some hundred at most.
+const TAKEN_BACK: Rate = Rate { most: 500, per_second: 100 };
+/// Requests that may be taken back for one that was answered.
+const EARNED: u64 = 2;
+
+struct Rate {
+    most: u64,
+    per_second: u64,
+}
+
+/// What is left of a rate, in thousandths.
+struct Bucket {
+    rate: Rate,
+    left: Cell<u64>,
+    at: Cell<u64>,
+}
+
+impl Bucket {
+    const fn full(rate: Rate) -> Self {
+        let left = Cell::new(rate.most * 1000);
+        Self { rate, left, at: Cell::new(0) }
+    }
+
+    /// Takes one out; false when there is none. `now` is in milliseconds.
+    fn take(&self, now: u64) -> bool {
+        let since = now.saturating_sub(self.at.replace(now));
+        self.put(since.saturating_mul(self.rate.per_second));
+        let left = self.left.get().checked_sub(1000);
+        self.left.set(left.unwrap_or_default());
+        left.is_some()
+    }
+
+    fn put(&self, thousandths: u64) {
+        self.left.set(self.left.get().saturating_add(thousandths).min(self.rate.most * 1000));
+    }
+}
+
+/// What one connection may still do.
+pub(crate) struct Budget {
+    clock: Rc<Clock>,
+    idle: Bucket,
+    taken_back: Bucket,
+    overdrawn: Cell<bool>,
+    for_good: Cell<bool>,
+    saw_reset: Cell<bool>,
+}
+
+impl Budget {
+    /// A full one.
+    pub(crate) fn full(clock: &Rc<Clock>) -> Rc<Self> {
+        let (idle, taken_back) = (Bucket::full(IDLE), Bucket::full(TAKEN_BACK));
+        Rc::new(Self {
+            clock: Rc::clone(clock),
+            idle,
+            taken_back,
+            overdrawn: Cell::new(false),
+            for_good: Cell::new(false),
+            saw_reset: Cell::new(false),
+        })
+    }
+
+    /// Whether the client floods us. Nothing is read of it until [`Budget::forgive`].
+    pub(crate) fn is_overdrawn(&self) -> bool {
+        self.overdrawn.get()
+    }
+
+    /// Begins anew.
+    pub(crate) fn forgive(&self) {
+        self.idle.put(u64::MAX);
+        self.taken_back.put(u64::MAX);
+        self.overdrawn.set(false);
+    }
+
+    /// A request was answered in full.
+    pub(crate) fn answered(&self) {
+        self.taken_back.put(EARNED * 1000);
+    }
+
+    /// A request ended by the client's doing, by a reset or by an error that made us reset it. It cost a node its beginning.
+    pub(crate) fn taken_back(&self) {
+        self.charge(&self.taken_back);
+    }
+
+    /// The client asks for more than can be held.
+    pub(crate) fn overdraw_for_good(&self) {
+        self.for_good.set(true);
+        self.overdrawn.set(true);
+    }
+
+    /// Whether nothing is to be forgiven.
+    pub(crate) fn is_for_good(&self) -> bool {
+        self.for_good.get()
+    }
+
+    /// A frame came that carries nothing.
+    pub(crate) fn idle_frame(&self) {
+        self.charge(&self.idle);
+    }
+
+    /// RST_STREAM came.
+    pub(crate) fn reset_frame(&self) {
+        self.saw_reset.set(true);
+        self.idle_frame();
+    }
+
+    /// Whether a stream that begins may have been reset already.
+    pub(crate) fn saw_reset(&self) -> bool {
+        self.saw_reset.get()
+    }
+
+    /// What was written counts as moved: answers to PINGs are too small beside data to matter.
+    pub(crate) fn wrote(&self, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+        if let Poll::Ready(Ok(count)) = &written {
+            self.moved(*count);
+        }
+        written
+    }
+
+    /// So many bytes of a body have come or gone.
+    pub(crate) fn moved(&self, bytes: usize) {
+        self.idle.put((bytes / EARNS_IDLE * 1000) as u64);
+    }
+
+    fn charge(&self, bucket: &Bucket) {
+        if !bucket.take(self.clock.now()) {
+            self.overdrawn.set(true);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn budget() -> Rc<Budget> {
+        Budget::full(&Clock::new(std::time::Instant::now()))
+    }
+
+    #[test]
+    fn what_is_taken_back_comes_back_with_time_and_with_answers() {
+        let bucket = Bucket::full(TAKEN_BACK);
+        assert!((0..TAKEN_BACK.most).all(|_| bucket.take(0)) && !bucket.take(0));
+        assert!((0..TAKEN_BACK.per_second).all(|_| bucket.take(1000)) && !bucket.take(1000));
+        let budget = budget();
+        for _ in 0..10 * TAKEN_BACK.most {
+            budget.answered();
+            (0..EARNED).for_each(|_| budget.taken_back());
+        }
+        assert!(!budget.is_overdrawn());
+        (0..=TAKEN_BACK.most).for_each(|_| budget.taken_back());
+        assert!(budget.is_overdrawn());
+        budget.forgive();
+        assert!(!budget.is_overdrawn());
+    }
+}

@@ -1,0 +1,151 @@
+//! A request's session: looked up before a node is picked, learned from what the node answers.
+
+use std::time::Duration;
+
+use super::attempt::Attempt;
+use super::trip::{SessionWord, Trip};
+use crate::config::{Failback, Sticky, StickyMode};
+use crate::traffic::belonging::{Asking, Belonging};
+use crate::traffic::cookies;
+use crate::traffic::own_cookie;
+use crate::traffic::pool::Meant;
+use crate::traffic::sessions::{Bound, How, SessionKey, Sessions};
+use crate::wire::{AnswerHead, FieldKind};
+
+/// A request that took at least so long is noted as a use of its session when it ends, too.
+const LONG: Duration = Duration::from_secs(1);
+
+/// Of a table that is fuller than this, in eighths, no client may claim a part by ids of its own making.
+const CROWDED: usize = 6;
+
+impl Trip<'_> {
+    /// Looks the session up, in the way that its pool keeps sessions.
+    pub(crate) fn find_session(&mut self) {
+        let pool = self.pool();
+        let Some(sticky) = &pool.settings.sticky else { return };
+        // Only one mode asks who the client is, which behind a proxy takes a moment.
+        let client = if sticky.mode == StickyMode::Source { self.client() } else { self.connection.peer().ip() };
+        let asking = Asking { head: self.head, client, now: self.now(), meant: Meant::Yes };
+        self.belongs = Belonging::of(pool, &asking);
+    }
+
+    /// Counts what came of the look-up, once a request.
+    pub(crate) fn count_lookup(&self) {
+        if self.tries.count > 0 || self.pool().settings.sticky.is_none() {
+            return;
+        }
+        let result = match self.session {
+            SessionWord::None if self.belongs.named => "unknown",
+            word => word.word(),
+        };
+        self.ground.pools[self.pool].counters.session(result);
+    }
+
+    /// Whether the node that it belongs to failed this request, and is active all the same: one reset is no reason to
+    /// move. One that was passive before it was asked has lost the session, even where it is back by now.
+    pub(crate) fn is_helped_out(&self, bound: u32) -> bool {
+        let pool = self.pool();
+        pool.member_of(bound).is_some_and(|member| self.tries.failed.has(member)) && pool.is_home(bound, self.now())
+    }
+
+    /// Whether it lives where it did, though another node answers.
+    fn is_away(&self) -> bool {
+        self.session == SessionWord::Away && self.belongs.bound.is_some_and(|bound| self.is_helped_out(bound))
+    }
+
+    /// Learns the session that the node named, binds the one that had to move, and the one that nobody knows but a
+    /// node that answered it with success: so a table that was lost heals itself.
+    pub(crate) fn learn(&mut self, answer: &AnswerHead) {
+        let ground = self.ground.clone();
+        let pool = &ground.snapshot.pools[self.pool];
+        let (Some(sessions), Some(sticky)) = (&pool.sessions, &pool.settings.sticky) else { return };
+        let Some(number) = self.member.and_then(|member| pool.members.get(member)).map(|member| member.number) else {
+            return;
+        };
+        let by_client = sticky.mode == StickyMode::Source;
+        let named = if by_client { None } else { self.learn_named(sessions, sticky, number, answer) };
+        let binds = match self.belongs.bound {
+            // The look-up has noted its use.
+            Some(_) if self.belongs.lives == Some(number) => false,
+            Some(_) => !self.is_away(),
+            // A node that gives another id has not taken this one. Clients cannot make up addresses as they can ids.
+            None => by_client || !(named.is_some() || answer.status() >= 400 || is_crowded(sessions, sticky)),
+        };
+        let came = self.belongs.key.filter(|_| binds);
+        let bound = came.filter(|key| self.bind(sessions, *key, number, How::Moved).is_some());
+        if let Some(key) = named.or(bound) {
+            // The session that the request is a use of from here on.
+            self.belongs = Belonging { key: Some(key), lives: Some(number), used: self.now(), ..self.belongs };
+        }
+    }
+
+    /// The request leaves its node. One that took long is a use of its session to its end, so that idle time counts from
+    /// the end of a download or a tunnel. To be called while its place is held, for a drain waits for that.
+    pub(crate) fn leave(&self, attempt: &Attempt) {
+        let (pool, now) = (self.pool(), self.now());
+        let Some(node) = pool.members.get(attempt.member) else { return };
+        let Some(sessions) = &pool.sessions else { return node.load.note_use(now) };
+        let lives_there = self.belongs.lives == Some(node.number) && now.since(self.belongs.used) >= LONG;
+        if let Some(key) = self.belongs.key.filter(|_| lives_there) {
+            self.bind(sessions, key, node.number, How::Moved);
+        }
+    }
+
+    /// The session that the node named, the last one where there are several.
+    fn learn_named(
+        &mut self,
+        sessions: &Sessions,
+        sticky: &Sticky,
+        number: u32,
+        answer: &AnswerHead,
+    ) -> Option<SessionKey> {
+        let mut named = None;
+        for field in answer.fields().filter(|field| field.kind == FieldKind::SetCookie) {
+            if let Some(id) = cookies::set_cookie(field.value, sticky.cookie.as_bytes()) {
+                let key = sessions.key(id);
+                named = Some(key);
+                let bound = self.bind(sessions, key, number, How::Learned);
+                if bound == Some(Bound::New) {
+                    self.ground.pools[self.pool].counters.learned();
+                }
+                let is_news = bound.is_some_and(|bound| bound != Bound::Same);
+                if is_news && !matches!(self.session, SessionWord::Rebound | SessionWord::Away) {
+                    self.session = SessionWord::Learned;
+                }
+            }
+        }
+        named
+    }
+
+    /// Binds a session. The one that this request came with only where it lives as it did then: while this answer was
+    /// waited for another request may have moved it.
+    fn bind(&self, sessions: &Sessions, key: SessionKey, number: u32, how: How) -> Option<Bound> {
+        let binding = if self.belongs.key == Some(key) {
+            sessions.bind_from(self.belongs.lives, key, number, self.now(), how)?
+        } else {
+            sessions.bind(key, number, self.now(), how)
+        };
+        self.ground.pools[self.pool].counters.evicted(u64::from(binding.evicted));
+        Some(binding.bound)
+    }
+
+    /// The value of Set-Cookie with which Weir tells the client its node, where that is news.
+    pub(crate) fn own_cookie(&self) -> Option<Vec<u8>> {
+        let pool = self.pool();
+        let sticky = pool.settings.sticky.as_ref()?;
+        let (StickyMode::Cookie(attributes), Some(tokens)) = (&sticky.mode, &pool.tokens) else { return None };
+        let member = self.member?;
+        let here = self.belongs.bound == pool.members.get(member).map(|member| member.number);
+        let will_return = self.belongs.bound.is_some() && sticky.failback == Failback::Return;
+        if here || will_return || self.is_away() {
+            return None;
+        }
+        let mut value = Vec::with_capacity(128);
+        own_cookie::set_cookie(&mut value, &sticky.cookie, tokens.token(member), attributes, self.by_https());
+        Some(value)
+    }
+}
+
+fn is_crowded(sessions: &Sessions, sticky: &Sticky) -> bool {
+    sessions.len().saturating_mul(8) >= sticky.max_sessions.saturating_mul(CROWDED)
+}

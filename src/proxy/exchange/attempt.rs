@@ -1,0 +1,89 @@
+//! One try at one node: made anew for each, so that nothing that was learned in one is taken for true in the next.
+
+use std::time::{Duration, Instant};
+
+use crate::proxy::io::conn::Conn;
+use crate::traffic::member::Held;
+use crate::traffic::pool::{Chosen, Tried};
+use crate::traffic::retry::{Failure, Sent};
+use crate::traffic::tick::Tick;
+use crate::traffic::why::Why;
+
+/// One try. Its place at the node is given back when it is dropped.
+pub(crate) struct Attempt {
+    /// The node, as an index into the pool's members.
+    pub(crate) member: usize,
+    pub(crate) why: Why,
+    /// When the node was chosen.
+    pub(crate) began: Tick,
+    /// Only a new connection will do: the node had closed the one that was kept.
+    pub(crate) fresh: bool,
+    /// The connection had carried a request before.
+    pub(crate) reused: bool,
+    /// When the node could be asked; none where nobody measures.
+    pub(crate) asked: Option<Instant>,
+    /// How much of the request may have left for the node.
+    pub(crate) sent: Sent,
+    /// Whether a byte came from the node.
+    pub(crate) heard: bool,
+    /// How long the node had the whole request and said nothing.
+    pub(crate) silent: Duration,
+    held: Option<Held>,
+}
+
+impl Attempt {
+    /// A try at the node that was chosen.
+    pub(crate) fn at(chosen: Chosen, now: Tick) -> Self {
+        Self {
+            member: chosen.member,
+            why: chosen.why,
+            began: now,
+            fresh: false,
+            reused: false,
+            asked: None,
+            sent: Sent::Nothing,
+            heard: false,
+            silent: Duration::ZERO,
+            held: chosen.held,
+        }
+    }
+
+    /// The next try, at the same node and in the same place, over a new connection.
+    pub(crate) fn afresh(self, now: Tick) -> Self {
+        let chosen = Chosen { member: self.member, why: self.why, held: self.held, change: None };
+        Self { fresh: true, ..Self::at(chosen, now) }
+    }
+
+    /// Notes whether any byte of it has left.
+    pub(crate) fn note_sent(&mut self, node: &Conn) {
+        if node.has_written() {
+            self.sent = Sent::Something;
+        }
+    }
+}
+
+/// What is known of all tries of a request together.
+#[derive(Default)]
+pub(crate) struct Tries {
+    /// How many nodes were tried, the present one included. A connection that was replaced does not count.
+    pub(crate) count: u32,
+    /// When the first of them was chosen.
+    pub(crate) since: Option<Instant>,
+    /// Those that failed.
+    pub(crate) failed: Tried,
+    /// What went wrong with the last of them.
+    pub(crate) failure: Option<Failure>,
+}
+
+impl Tries {
+    /// Another node is tried.
+    pub(crate) fn begin_one(&mut self) {
+        self.count += 1;
+        self.since.get_or_insert_with(Instant::now);
+    }
+
+    /// How long ago the first of them was chosen.
+    pub(crate) fn elapsed(&self) -> Option<Duration> {
+        self.since.map(|since| since.elapsed())
+    }
+}

@@ -1,0 +1,321 @@
+//! Picking the node for the next try, waiting for one where all are full, and what follows when a try failed.
+
+use std::time::{Duration, Instant};
+
+use tokio::sync::oneshot;
+
+use super::attempt::Attempt;
+use super::trip::{Ground, SessionWord, Trip};
+use super::upload::Upload;
+use crate::proxy::client::h1::HALF_CLOSED;
+use crate::proxy::io::fault::{Gone, LISTENING};
+use crate::traffic::balance::Ask;
+use crate::traffic::belonging;
+use crate::traffic::member::{Held, Waiter, Waiting, Wants};
+use crate::traffic::pool::{Choice, Chosen, Meant, Wanted, Wish};
+use crate::traffic::refusal::Refusal;
+use crate::traffic::retry;
+use crate::traffic::retry::{ConnectFailure, Failure, Next, Progress, Terms};
+use crate::traffic::state::Fault;
+use crate::traffic::why::Why;
+
+/// Where a request stands in its pool's queue, and how long it may in all. A reload changes neither.
+struct Standing {
+    number: u64,
+    patience: Duration,
+}
+
+/// A place in a pool's queue, left when the request is gone.
+struct Ticket<'q> {
+    queue: &'q Waiting,
+    number: u64,
+}
+
+impl Drop for Ticket<'_> {
+    fn drop(&mut self) {
+        self.queue.leave(self.number);
+    }
+}
+
+impl Trip<'_> {
+    /// Picks the node for the next try: the session's own where it may be used, else by the pool's method. Where
+    /// every node is full, waits in the pool's queue.
+    pub(crate) async fn pick(&mut self, upload: &mut Upload<'_, '_>) -> Result<Attempt, Refusal> {
+        // It may have been a while since its head came: what a reload took away meanwhile may be gone by now.
+        if self.tries.count > 0 || !self.delayed.is_zero() || upload.was_read_first() {
+            self.follow_pool();
+        }
+        let mut standing = None;
+        let chosen = loop {
+            match self.choose(Meant::Yes) {
+                Choice::Node(chosen) => break chosen,
+                Choice::SessionLost => return Err(Refusal::SessionLost),
+                Choice::Nobody => return Err(self.nobody_left()),
+                Choice::Full(wanted) => {
+                    let wants = self.pool().wants(wanted, &self.tries.failed);
+                    let waited = self.wait(wants, &mut standing, upload).await;
+                    // That it found no place is not the doing of a node that failed before.
+                    let held = waited.inspect_err(|_| self.member = None)?;
+                    self.follow_pool();
+                    if let Some(chosen) = held.and_then(|held| self.waited_for(held, wanted)) {
+                        break chosen;
+                    }
+                }
+            }
+        };
+        if standing.is_some() {
+            self.ground.pools[self.pool].counters.queued("served");
+        }
+        Ok(self.settle(chosen))
+    }
+
+    /// What the pool would give this request now.
+    pub(crate) fn choose(&self, meant: Meant) -> Choice {
+        let wish = Wish {
+            bound: self.belongs.bound,
+            returns: self.belongs.returns(),
+            prefers: self.belongs.prefers,
+            tried: &self.tries.failed,
+            failure: self.tries.failure,
+            ask: self.ask(),
+            now: self.now(),
+        };
+        self.pool().choose(&wish, meant)
+    }
+
+    fn ask(&self) -> Ask {
+        let chance = || self.connection.worker().chance();
+        belonging::ask(&self.pool().settings.balance, self.head, || self.client(), chance)
+    }
+
+    fn settle(&mut self, chosen: Chosen) -> Attempt {
+        self.member = Some(chosen.member);
+        self.why = chosen.why;
+        self.session = match self.belongs.bound {
+            None => SessionWord::None,
+            Some(bound) if self.pool().member_of(bound) == self.member => SessionWord::Hit,
+            Some(bound) if self.is_helped_out(bound) => SessionWord::Away,
+            Some(_) => SessionWord::Rebound,
+        };
+        self.count_lookup();
+        if self.tries.count == 0 {
+            let pool = self.pool();
+            pool.budget.deposit(pool.settings.retry.budget);
+        }
+        // Where no table knows it, a session that begins here is seen by this use alone.
+        if self.pool().sessions.is_none() {
+            self.pool().members[chosen.member].load.note_use(self.now());
+        }
+        if chosen.change.is_some() {
+            let why = "no active node could take a request";
+            self.ground.announce(self.pool, chosen.member, chosen.change, why, self.now());
+        }
+        self.tries.begin_one();
+        Attempt::at(chosen, self.now())
+    }
+
+    /// Waits for a place; none where it is worth to look again. Who stands in the queue already waits on where he stood.
+    async fn wait(
+        &mut self,
+        wants: Wants,
+        standing: &mut Option<Standing>,
+        upload: &mut Upload<'_, '_>,
+    ) -> Result<Option<Held>, Refusal> {
+        let ground = self.ground.clone();
+        let (pool, counters) = (&ground.snapshot.pools[self.pool], &ground.pools[self.pool].counters);
+        let patience =
+            standing.as_ref().map(|standing| standing.patience).or(pool.settings.queue.map(|queue| queue.wait));
+        let Some(patience) = patience else { return Err(Refusal::NodesBusy) };
+        let began = Instant::now();
+        let left = patience.saturating_sub(self.queued);
+        let (give, take) = oneshot::channel();
+        // Where nobody is there any more to take it, the place is dropped, and so goes to the next one.
+        let waiter: Waiter = Box::new(move |held| drop(give.send(held)));
+        let queue: &Waiting = &pool.waiting;
+        let number = match standing {
+            Some(standing) => {
+                queue.rejoin(standing.number, wants, waiter);
+                standing.number
+            }
+            None => queue.join(wants, waiter).map_err(|_| {
+                counters.queued("full");
+                Refusal::QueueFull
+            })?,
+        };
+        *standing = Some(Standing { number, patience });
+        let _ticket = Ticket { queue, number };
+        // A place may have become free between the look and the queue.
+        pool.give_places(self.now());
+        let waited = tokio::select! {
+            biased;
+            held = take => Ok(held.ok().flatten()),
+            () = tokio::time::sleep(left) => Err(("timeout", Refusal::QueueTimeout)),
+            gone = upload.gone() => Err(("gone", gone.fault().refusal())),
+        };
+        self.queued += began.elapsed();
+        waited.map_err(|(word, refusal)| {
+            counters.queued(word);
+            refusal
+        })
+    }
+
+    /// A request that waited looks on in the newest generation that has its pool, which calls it: the place it is given may be at a node
+    /// that was not there before, and nobody gives places at those that are gone.
+    fn follow_pool(&mut self) {
+        let shared = &self.connection.worker().shared;
+        if std::ptr::eq(&**shared.current.load(), &*self.ground) {
+            return;
+        }
+        let pool = self.pool();
+        let Some((newest, index)) = shared.newest_with(&pool.waiting) else { return };
+        let now = &newest.snapshot.pools[index];
+        let place = |member: usize| now.member_of(pool.members.get(member)?.number);
+        (self.tries.failed, self.member) = (self.tries.failed.moved(place), self.member.and_then(place));
+        self.pool = index;
+        self.ground = Ground::Newer(newest);
+    }
+
+    fn waited_for(&self, mut held: Held, wanted: Wanted) -> Option<Chosen> {
+        // The place may be of another generation, which has the node in another place, or elsewhere, or not at all.
+        let member = self.pool().member_of(held.number());
+        let Some(member) = member.filter(|member| held.is_at(&self.pool().members[*member])) else {
+            held.forfeit();
+            return None;
+        };
+        let node = &self.pool().members[member];
+        let why = match wanted.why {
+            // Its own node may have come back while it waited for any.
+            _ if wanted.node.is_none() && self.belongs.bound == Some(held.number()) => Why::Session,
+            Why::Balanced if node.backup => Why::Backup,
+            why => why,
+        };
+        let may_go = held.claim(self.now(), crate::traffic::pool::TRIAL);
+        may_go.then_some(Chosen { member, why, held: Some(held), change: None })
+    }
+
+    /// Delays a request that came too soon after others.
+    pub(crate) async fn delay(&mut self, delay: Duration, upload: &mut Upload<'_, '_>) -> Result<(), Refusal> {
+        if delay.is_zero() {
+            return Ok(());
+        }
+        let began = Instant::now();
+        let waited = tokio::select! {
+            () = tokio::time::sleep(delay) => Ok(()),
+            gone = has_left(upload) => Err(gone.fault().refusal()),
+        };
+        self.delayed = began.elapsed();
+        waited
+    }
+
+    /// Decides after a failed attempt: the next one, where it is already clear which, or why there is none.
+    pub(crate) fn failed(
+        &mut self,
+        attempt: Attempt,
+        failure: Failure,
+        body_at_hand: bool,
+    ) -> Result<Option<Attempt>, Refusal> {
+        self.tries.failure = Some(failure);
+        self.hold_against(&attempt, failure, body_at_hand);
+        let next = match failure {
+            // That was decided when the status was read.
+            Failure::Status(_) => Next::NextNode,
+            _ => self.after(&attempt, failure, body_at_hand),
+        };
+        match next {
+            Next::GiveUp | Next::Pass => Err(self.refusal_for(failure)),
+            Next::SameNodeFresh => {
+                self.count_retry(attempt.member, "stale");
+                Ok(Some(attempt.afresh(self.now())))
+            }
+            Next::NextNode => {
+                self.count_retry(attempt.member, failure.word());
+                self.tell_retry(attempt.member, failure);
+                self.tries.failed.add(attempt.member);
+                Ok(None)
+            }
+        }
+    }
+
+    /// Whether an answer with this status is not passed on: another node is asked, and a retry was taken for it.
+    pub(crate) fn asks_again(&self, attempt: &Attempt, status: u16, body_at_hand: bool) -> bool {
+        self.terms().asks_again(status) && self.after(attempt, Failure::Status(status), body_at_hand) == Next::NextNode
+    }
+
+    fn after(&self, attempt: &Attempt, failure: Failure, body_at_hand: bool) -> Next {
+        let (progress, pool) = (self.progress(attempt, body_at_hand), self.pool());
+        retry::decide(&progress, failure, &self.terms(), || pool.budget.withdraw(pool.settings.retry.budget))
+    }
+
+    fn terms(&self) -> Terms<'_> {
+        Terms { retry: &self.pool().settings.retry, non_idempotent: self.rules().non_idempotent }
+    }
+
+    fn progress(&self, attempt: &Attempt, body_at_hand: bool) -> Progress {
+        let mut tried = self.tries.failed.clone();
+        tried.add(attempt.member);
+        Progress {
+            tries_done: self.tries.count,
+            elapsed: self.tries.elapsed().unwrap_or_default(),
+            another: self.pool().another(self.belongs.bound, &tried, self.now()),
+            sent: attempt.sent,
+            reused: attempt.reused,
+            answer_begun: self.answer_begun() || attempt.heard,
+            silent: attempt.silent,
+            body_at_hand,
+            idempotent: self.head.method().idempotent(),
+        }
+    }
+
+    /// A failed connect was held against the node where it failed.
+    fn hold_against(&self, attempt: &Attempt, failure: Failure, body_at_hand: bool) {
+        let Some(fault) = fault_of(failure) else { return };
+        if retry::blame(&self.progress(attempt, body_at_hand), failure) {
+            self.note_fault(attempt, fault, failure.refusal().word());
+        }
+    }
+
+    /// Holds a failure against a node; what it changes is told.
+    pub(crate) fn note_fault(&self, attempt: &Attempt, fault: Fault, why: &str) {
+        let change = self.pool().failed(attempt.member, fault, attempt.began, self.now());
+        self.ground.announce(self.pool, attempt.member, change, why, self.now());
+    }
+
+    /// What went wrong with the last node that was tried.
+    pub(crate) fn last_failure(&self) -> Option<Refusal> {
+        self.tries.failure.map(Failure::refusal)
+    }
+
+    /// None is left that could be asked: what the last one did is told, where one was asked.
+    fn nobody_left(&self) -> Refusal {
+        self.tries.failure.map_or(Refusal::NoActiveNode, |failure| self.refusal_for(failure))
+    }
+
+    /// What the client is told. Where nobody listens at any node any more that is the pool's state, not one node's.
+    fn refusal_for(&self, failure: Failure) -> Refusal {
+        let connect = matches!(failure, Failure::Connect(why) if why != ConnectFailure::Exhausted);
+        if connect && !self.pool().has_active(self.now()) { Refusal::NoActiveNode } else { failure.refusal() }
+    }
+}
+
+/// Until the client of a request that is delayed has left. One that ended its own direction has said all that it had to
+/// say, and is not given up for a wait that is our doing. In the queue it is: there it would take another one's place.
+async fn has_left(upload: &mut Upload<'_, '_>) -> Gone {
+    let mut silent = Duration::ZERO;
+    loop {
+        let gone = upload.gone().await;
+        silent += HALF_CLOSED;
+        if gone != Gone::Finished || silent >= LISTENING {
+            return gone;
+        }
+    }
+}
+
+/// What a failed attempt says of its node, beside those of connecting.
+const fn fault_of(failure: Failure) -> Option<Fault> {
+    match failure {
+        Failure::AnswerTimeout | Failure::SendTimeout => Some(Fault::Timeout),
+        Failure::Cut | Failure::Reset | Failure::SendFailed => Some(Fault::Reset),
+        Failure::Malformed => Some(Fault::Malformed),
+        Failure::Connect(_) | Failure::Pin | Failure::Tls | Failure::Status(_) => None,
+    }
+}

@@ -1,0 +1,131 @@
+//! An answer's body on its way down: by length, in chunks, or until the node closes. A body that ends short is told
+//! from a whole one, and never ends cleanly for the client.
+
+use std::io;
+use std::time::Duration;
+
+use super::trip::Trip;
+use crate::proxy::client::Sink;
+use crate::proxy::io::buffers::Buffer;
+use crate::proxy::io::conn::Conn;
+use crate::proxy::io::fault::Lost;
+use crate::proxy::io::unchunk;
+use crate::proxy::io::unchunk::Joined;
+use crate::traffic::headers;
+use crate::traffic::refusal::Refusal;
+use crate::wire::{AnswerFraming, AnswerHead, Chunks};
+
+/// Passes the body down; true when it was whole and the connection's place in it is known.
+pub(crate) async fn pass_body(
+    trip: &mut Trip<'_>,
+    answer: &AnswerHead,
+    node: &Conn,
+    sink: &mut Sink<'_>,
+    input: &mut Buffer,
+    limit: Duration,
+) -> Result<bool, Lost> {
+    match answer.framing() {
+        AnswerFraming::None => {
+            sink.end(b"").await?;
+            Ok(true)
+        }
+        AnswerFraming::Length(length) => {
+            pass_length(node, sink, input, length, limit).await?;
+            sink.end(b"").await?;
+            Ok(true)
+        }
+        AnswerFraming::Chunked => {
+            let mut chunks = Chunks::of_node();
+            let passed = pass_chunks(node, sink, input, &mut chunks, limit).await;
+            if let Some(reason) = chunks.blame() {
+                trip.blame(reason);
+            }
+            passed?;
+            let mut trailers = trip.connection.worker().buffers.lend();
+            if trip.head.te_trailers() {
+                chunks.trailers().for_each(|(name, value)| headers::write_field(trailers.end(0), name, value));
+            }
+            sink.end(trailers.unread()).await?;
+            Ok(true)
+        }
+        AnswerFraming::UntilClose => {
+            pass_until_close(node, sink, input, limit).await?;
+            sink.end(b"").await?;
+            Ok(false)
+        }
+    }
+}
+
+async fn pass_length(
+    node: &Conn,
+    sink: &mut Sink<'_>,
+    input: &mut Buffer,
+    length: u64,
+    limit: Duration,
+) -> Result<(), Lost> {
+    let mut left = length;
+    while left > 0 {
+        if input.unread().is_empty() {
+            read_more(node, input, sink, limit).await?;
+        }
+        let count = usize::try_from(left).unwrap_or(usize::MAX).min(input.unread().len());
+        sink.piece(input.unread().get(..count).unwrap_or_default()).await?;
+        input.consume(count);
+        left -= count as u64;
+    }
+    Ok(())
+}
+
+async fn pass_chunks(
+    node: &Conn,
+    sink: &mut Sink<'_>,
+    input: &mut Buffer,
+    chunks: &mut Chunks,
+    limit: Duration,
+) -> Result<(), Lost> {
+    loop {
+        match unchunk::join(chunks, input) {
+            Ok(Joined { ready: 0, ended: false }) => read_more(node, input, sink, limit).await?,
+            Ok(Joined { ready, ended }) => {
+                sink.piece(input.unread().get(..ready).unwrap_or_default()).await?;
+                input.consume(ready);
+                if ended {
+                    return Ok(());
+                }
+            }
+            Err(_) => {
+                // What was good of it has a right to arrive.
+                sink.flush().await?;
+                return Err(Lost::Over(Refusal::NodeMalformed));
+            }
+        }
+    }
+}
+
+async fn pass_until_close(node: &Conn, sink: &mut Sink<'_>, input: &mut Buffer, limit: Duration) -> Result<(), Lost> {
+    loop {
+        if !input.unread().is_empty() {
+            sink.piece(input.unread()).await?;
+            input.clear();
+        }
+        if read(node, input, sink, limit).await? == 0 {
+            return Ok(());
+        }
+    }
+}
+
+async fn read_more(node: &Conn, input: &mut Buffer, sink: &mut Sink<'_>, limit: Duration) -> Result<(), Lost> {
+    if read(node, input, sink, limit).await? == 0 { Err(Lost::Over(Refusal::NodeCut)) } else { Ok(()) }
+}
+
+/// Reads on, once what came before has left. What is read is held until the client has taken it: much at once only for
+/// one who keeps up.
+async fn read(node: &Conn, input: &mut Buffer, sink: &mut Sink<'_>, limit: Duration) -> Result<usize, Lost> {
+    sink.flush().await?;
+    input.set_narrow(!sink.keeps_up());
+    node.read(input, limit).await.map_err(|error| Lost::Over(body_fault(&error)))
+}
+
+fn body_fault(error: &io::Error) -> Refusal {
+    if error.kind() == io::ErrorKind::TimedOut { Refusal::AnswerBodyTimeout } else { Refusal::NodeCut }
+}

@@ -1,0 +1,119 @@
+//! A request's connection to a node: reused or opened, and afterwards kept or closed.
+
+use std::time::{Duration, Instant};
+
+use super::attempt::Attempt;
+use super::trip::Trip;
+use crate::config::Timeouts;
+use crate::proxy::io::conn::Conn;
+use crate::proxy::node;
+use crate::proxy::node::{ConnectFault, Goal};
+use crate::traffic::retry::Failure;
+use crate::traffic::state::Fault;
+use crate::traffic::why::Why;
+use crate::wire::{Framing, Method};
+
+/// How long the connect to a node may take that is passive, and tried because no node is active.
+const LAST_RESORT: Duration = Duration::from_secs(1);
+
+/// A connection to a node, held for one attempt.
+pub(crate) struct Node {
+    /// The connection.
+    pub(crate) conn: Conn,
+    link: u64,
+    /// Bytes that had come on it before.
+    received: u64,
+}
+
+impl Node {
+    /// Whether a byte has come for this attempt.
+    pub(crate) fn has_spoken(&self) -> bool {
+        self.conn.received() != self.received
+    }
+}
+
+impl Trip<'_> {
+    /// An idle connection to the attempt's node, where one will do; nothing is waited for. A reload may have said since
+    /// that none is to be reused.
+    pub(crate) fn reuse(&self, attempt: &mut Attempt) -> Option<Node> {
+        let (pool, worker) = (self.pool(), self.connection.worker());
+        if attempt.fresh || !pool.settings.reuse {
+            return None;
+        }
+        let link = pool.members[attempt.member].link;
+        let conn = worker.idle.take(link, self.head.method().idempotent(), worker.clock.now())?;
+        attempt.reused = true;
+        self.count_connection(attempt, "reused");
+        Some(self.ready(attempt, conn))
+    }
+
+    /// Opens a connection to the attempt's node.
+    pub(crate) async fn open(&self, attempt: &mut Attempt, limits: Timeouts) -> Result<Node, Failure> {
+        let member = &self.pool().members[attempt.member];
+        // A node that is tried for want of a better one may not hold the client up.
+        let patience = match limits.connect {
+            limit if attempt.why != Why::LastResort => limit,
+            limit => limit.min(LAST_RESORT),
+        };
+        let goal = Goal { address: member.address, name: member.name.as_deref() };
+        let tls = self.ground.pools[self.pool].tls.as_ref();
+        let opened = node::connect(goal, tls, (patience, limits.handshake), &self.connection.worker().clock).await;
+        let conn = opened.map_err(|fault| self.unreachable(attempt, &fault))?;
+        self.count_connection(attempt, "opened");
+        Ok(self.ready(attempt, conn))
+    }
+
+    fn ready(&self, attempt: &mut Attempt, conn: Conn) -> Node {
+        let pool = self.pool();
+        conn.forget_written();
+        // What a new connection costs, or a node before this one, says nothing of how soon this one answers.
+        attempt.asked = pool.measures.then(Instant::now);
+        Node { received: conn.received(), conn, link: pool.members[attempt.member].link }
+    }
+
+    fn count_connection(&self, attempt: &Attempt, outcome: &'static str) {
+        if let Some(counters) = self.ground.pools[self.pool].members.get(attempt.member) {
+            counters.connection(outcome);
+        }
+    }
+
+    // A failed connect is held against the node; the request goes on to the next one.
+    fn unreachable(&self, attempt: &Attempt, fault: &ConnectFault) -> Failure {
+        let failure = fault.failure();
+        self.count_connection(attempt, failure.refusal().word());
+        if let Some(held) = fault.held_against() {
+            self.note_fault(attempt, held, &fault.to_string());
+        }
+        failure
+    }
+
+    /// Whether a node's connection can be trusted after this exchange. HEAD answers may carry a body that they must
+    /// not (WSO2's `?wsdl`), and WSO2 misframes OPTIONS with a body.
+    pub(crate) fn leaves_connection_clean(&self) -> bool {
+        let body = !matches!(self.head.framing(), Framing::None);
+        let method = self.head.method();
+        method != Method::Head && !(body && method == Method::Options)
+    }
+
+    /// Keeps the node's connection, or closes it.
+    pub(crate) fn release(&mut self, node: Node, reusable: bool) {
+        self.upstream = self.tries.elapsed();
+        let settings = &self.pool().settings;
+        if reusable && settings.reuse {
+            let worker = self.connection.worker();
+            worker.idle.put(node.link, node.conn, settings.idle_timeout, worker.clock.now());
+        }
+    }
+
+    /// The node has begun its answer: that is held for it, or, where its status is one that the pool counts as a
+    /// failure, against it.
+    pub(crate) fn answered(&self, attempt: &Attempt, status: u16) {
+        let pool = self.pool();
+        if pool.settings.eject.statuses.iter().any(|range| range.contains(&status)) {
+            return self.note_fault(attempt, Fault::Status, &format!("answered {status}"));
+        }
+        let took = || attempt.asked.map_or(Duration::ZERO, |at| at.elapsed());
+        let change = pool.answered(attempt.member, attempt.began, took, self.now());
+        self.ground.announce(self.pool, attempt.member, change, "answered a request", self.now());
+    }
+}

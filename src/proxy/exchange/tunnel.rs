@@ -1,0 +1,91 @@
+//! After `101 Switching Protocols`: bytes both ways until both sides have ended, one breaks, or nobody speaks for the
+//! pool's tunnel limit. A side that ends its direction is heard out (half-close). A silent tunnel holds no buffer.
+
+use std::cell::Cell;
+use std::future::poll_fn;
+use std::io;
+use std::task::Poll;
+use std::time::Duration;
+
+use super::trip::Trip;
+use crate::proxy::io::buffers::Buffer;
+use crate::proxy::io::conn::Conn;
+use crate::proxy::worker::Worker;
+
+/// Runs the tunnel to its end; false where a side broke. `early` came from the client after its head, `first` from the node
+/// after its 101.
+pub(crate) async fn run(trip: &mut Trip<'_>, client: &Conn, early: &mut Buffer, node: &Conn, first: Buffer) -> bool {
+    let idle = trip.timeouts().tunnel;
+    let worker = trip.connection.worker();
+    let _open = trip.place.generation.tunnel_opened(trip.site);
+    let (up_before, down_before) = (node.sent(), client.sent());
+    let spoken = Cell::new(worker.clock.now());
+    let ends = {
+        let started = async {
+            node.write(early.unread(), idle).await?;
+            early.clear();
+            client.write(first.unread(), idle).await
+        };
+        match started.await {
+            Ok(()) => {
+                drop(first);
+                both(pipe(worker, client, node, idle, &spoken), pipe(worker, node, client, idle, &spoken)).await
+            }
+            Err(error) => Err(error),
+        }
+    };
+    if ends.is_err() {
+        // One side broke or fell silent: the other must not take that for a clean end.
+        client.cut();
+        node.cut();
+    }
+    trip.tunnelled(node.sent() - up_before, client.sent() - down_before);
+    ends.is_ok()
+}
+
+async fn pipe(worker: &Worker, from: &Conn, to: &Conn, idle: Duration, spoken: &Cell<u64>) -> io::Result<()> {
+    let mut data = worker.buffers.lend();
+    let idle_millis = u64::try_from(idle.as_millis()).unwrap_or(u64::MAX);
+    loop {
+        from.deadline().read_within(idle);
+        match poll_fn(|cx| from.poll_read(cx, &mut data)).await {
+            Ok(0) => {
+                to.finish(idle).await;
+                return Ok(());
+            }
+            Ok(_) => {
+                spoken.set(worker.clock.now());
+                to.write(data.unread(), idle).await?;
+                data.clear();
+            }
+            // The other direction may have spoken meanwhile.
+            Err(error) if error.kind() == io::ErrorKind::TimedOut => {
+                if worker.clock.now().saturating_sub(spoken.get()) >= idle_millis {
+                    return Err(error);
+                }
+            }
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// Runs both; ends when both are done or either failed.
+async fn both(
+    one: impl Future<Output = io::Result<()>>,
+    other: impl Future<Output = io::Result<()>>,
+) -> io::Result<()> {
+    let (mut one, mut other) = (std::pin::pin!(one), std::pin::pin!(other));
+    let (mut one_done, mut other_done) = (false, false);
+    poll_fn(|cx| {
+        if !one_done && let Poll::Ready(ended) = one.as_mut().poll(cx) {
+            ended?;
+            one_done = true;
+        }
+        if !other_done && let Poll::Ready(ended) = other.as_mut().poll(cx) {
+            ended?;
+            other_done = true;
+        }
+        if one_done && other_done { Poll::Ready(Ok(())) } else { Poll::Pending }
+    })
+    .await
+}

@@ -1,0 +1,311 @@
+//! A connection, to a client or to a node: a stream with deadlines, byte counts and shared access.
+//!
+//! Reading and writing take `&self`: the two directions of one connection are two futures of one task, so a borrow
+//! never lasts longer than one poll.
+
+use std::cell::{Cell, RefCell};
+use std::future::{Future, poll_fn};
+use std::io::{self, IoSlice};
+use std::pin::{Pin, pin};
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
+
+use super::buffers::Buffer;
+use super::clock::Slot;
+use super::tcp::{OtherSide, Reset, Tcp};
+
+/// What a connection runs over: a socket, or TLS on one.
+pub(crate) trait Io: AsyncRead + AsyncWrite + Unpin + Send {}
+
+impl<T: AsyncRead + AsyncWrite + Unpin + Send> Io for T {}
+
+/// The socket itself, which is most, or what lies on one.
+pub(crate) enum Stream {
+    /// A plain connection's.
+    Plain(Tcp),
+    /// TLS.
+    Over(Box<dyn Io>),
+}
+
+/// Up to this much body is copied behind its head. More leaves with it as well, by [`Conn::write_both`]: a gathering
+/// write, which copies nothing.
+pub(crate) const COPIED: usize = 2 * 1024;
+/// A wait for the other side to take something that is long, in milliseconds.
+pub(crate) const LONG: u64 = 100;
+/// Bytes taken without such a wait that show that they were not taken by the kernel's buffers alone.
+pub(crate) const KEEPING_UP: u64 = 256 * 1024;
+
+/// How often a connection that nobody may read is looked at.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
+
+/// Ends a pause, also one that is given up.
+struct Done<'s>(&'s Slot);
+
+impl Drop for Done<'_> {
+    fn drop(&mut self) {
+        self.0.read_done();
+    }
+}
+
+/// A stream with deadlines.
+pub(crate) struct Conn {
+    stream: RefCell<Stream>,
+    slot: Rc<Slot>,
+    reset: Reset,
+    received: Cell<u64>,
+    sent: Cell<u64>,
+    /// Bytes written when we last had to wait long.
+    sent_slowly: Cell<u64>,
+}
+
+impl Conn {
+    /// Takes the stream over; `reset` belongs to the socket below it, the deadlines in `slot` to whoever carries it.
+    pub(crate) fn new(stream: Stream, reset: Reset, slot: Rc<Slot>) -> Self {
+        let stream = RefCell::new(stream);
+        Self { stream, slot, reset, received: Cell::new(0), sent: Cell::new(0), sent_slowly: Cell::new(0) }
+    }
+
+    /// The connection ends with a reset instead of a clean end.
+    pub(crate) fn cut(&self) {
+        self.reset.pull();
+    }
+
+    /// Reads once; 0 is the end. Errs with `TimedOut` after `limit`.
+    pub(crate) async fn read(&self, into: &mut Buffer, limit: Duration) -> io::Result<usize> {
+        // What is there already needs no deadline.
+        let mut waits = false;
+        let read = poll_fn(|cx| {
+            let polled = self.poll_read(cx, into);
+            if polled.is_pending() && !waits {
+                waits = true;
+                self.slot.read_within(limit);
+            }
+            polled
+        })
+        .await;
+        if waits {
+            self.slot.read_done();
+        }
+        read
+    }
+
+    /// Waits for `limit`, on the coarse clock, while nobody reads.
+    pub(crate) async fn pause(&self, limit: Duration) {
+        self.slot.read_within(limit);
+        let _done = Done(&self.slot);
+        poll_fn(|cx| if self.slot.read_late(cx) { Poll::Ready(()) } else { Poll::Pending }).await;
+    }
+
+    /// Waits until the other side has ended, without reading what it may have sent before.
+    pub(crate) async fn ended_unread(&self) -> OtherSide {
+        loop {
+            self.pause(LOOK_AGAIN).await;
+            let now = self.other_side().await;
+            if now != OtherSide::Open {
+                return now;
+            }
+        }
+    }
+
+    /// The socket is below TLS, where only a flush gets; one that must wait for room finds out at another time.
+    async fn other_side(&self) -> OtherSide {
+        self.reset.ask_whether_left();
+        poll_fn(|cx| {
+            let _ = Pin::new(&mut *self.stream.borrow_mut()).poll_flush(cx);
+            Poll::Ready(self.reset.other_side())
+        })
+        .await
+    }
+
+    /// One try at reading, under the deadline that was set before by [`Conn::deadline`].
+    pub(crate) fn poll_read(&self, cx: &mut Context<'_>, into: &mut Buffer) -> Poll<io::Result<usize>> {
+        let mut stream = self.stream.borrow_mut();
+        let polled = into.poll_fill(|data| pin!(stream.read_buf(data)).poll(cx));
+        match polled {
+            Poll::Ready(Ok(count)) => {
+                self.received.set(self.received.get() + count as u64);
+                Poll::Ready(Ok(count))
+            }
+            Poll::Ready(error) => Poll::Ready(error),
+            Poll::Pending if self.slot.read_late(cx) => Poll::Ready(Err(io::ErrorKind::TimedOut.into())),
+            Poll::Pending => Poll::Pending,
+        }
+    }
+
+    /// Nothing to read and no end, as far as the runtime was told: asked without a system call, and without being woken for
+    /// it later. Of TLS only a read can tell.
+    fn is_known_to_be_quiet(&self) -> bool {
+        matches!(&*self.stream.borrow(), Stream::Plain(tcp) if !tcp.is_readable())
+    }
+
+    /// Whether the other side has neither spoken nor ended, on a connection that nobody reads. Bytes that a node sends
+    /// unasked, or its end, make a connection useless: an answer to nothing would be read as that to the next request.
+    pub(crate) fn is_quiet(&self) -> bool {
+        if self.is_known_to_be_quiet() {
+            return true;
+        }
+        let mut unexpected = [0];
+        let mut into = ReadBuf::new(&mut unexpected);
+        let mut stream = self.stream.borrow_mut();
+        Pin::new(&mut *stream).poll_read(&mut Context::from_waker(Waker::noop()), &mut into).is_pending()
+    }
+
+    /// Whether more has come that nobody read. What is at hand is taken; nothing is waited for.
+    pub(crate) fn has_come(&self, into: &mut Buffer) -> bool {
+        let cx = &mut Context::from_waker(Waker::noop());
+        !self.is_known_to_be_quiet() && matches!(self.poll_read(cx, into), Poll::Ready(Ok(1..)))
+    }
+
+    /// Writes all of `data` and flushes. Errs with `TimedOut` when nothing moved for `limit`.
+    pub(crate) async fn write(&self, data: &[u8], limit: Duration) -> io::Result<()> {
+        self.write_both(data, b"", limit).await.map(|_| ())
+    }
+
+    /// Writes all of `head`, and of `body` what the socket takes together with it; tells how much that was. Flushes.
+    pub(crate) async fn write_both(&self, head: &[u8], body: &[u8], limit: Duration) -> io::Result<usize> {
+        let (mut left, mut taken, mut waits) = (head, 0, None);
+        let written = poll_fn(|cx| {
+            let before = left.len();
+            let polled = self.poll_write(cx, &mut left, body, &mut taken);
+            if polled.is_ready() {
+                return polled;
+            }
+            // Who writes at once needs no deadline, and who gets on has a new one.
+            if waits.is_none() || left.len() < before {
+                waits.get_or_insert(self.slot.now());
+                self.slot.write_within(limit);
+            }
+            self.still_writing(cx)
+        })
+        .await;
+        if let Some(since) = waits {
+            self.slot.write_done();
+            if self.slot.now().saturating_sub(since) >= LONG {
+                self.sent_slowly.set(self.sent.get());
+            }
+        }
+        written.map(|()| taken)
+    }
+
+    fn poll_write(
+        &self,
+        cx: &mut Context<'_>,
+        left: &mut &[u8],
+        body: &[u8],
+        taken: &mut usize,
+    ) -> Poll<io::Result<()>> {
+        let mut stream = self.stream.borrow_mut();
+        while !left.is_empty() {
+            let polled = if body.is_empty() {
+                Pin::new(&mut *stream).poll_write(cx, left)
+            } else {
+                Pin::new(&mut *stream).poll_write_vectored(cx, &[IoSlice::new(left), IoSlice::new(body)])
+            };
+            match std::task::ready!(polled)? {
+                0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                count => {
+                    self.sent.set(self.sent.get() + count as u64);
+                    *taken = count.saturating_sub(left.len());
+                    *left = left.get(count..).unwrap_or_default();
+                }
+            }
+        }
+        Pin::new(&mut *stream).poll_flush(cx)
+    }
+
+    fn still_writing(&self, cx: &Context<'_>) -> Poll<io::Result<()>> {
+        if self.slot.write_late(cx) { Poll::Ready(Err(io::ErrorKind::TimedOut.into())) } else { Poll::Pending }
+    }
+
+    /// Whether the other side has taken more than a socket holds since it last let us wait long.
+    pub(crate) fn keeps_up(&self) -> bool {
+        self.sent.get() - self.sent_slowly.get() >= KEEPING_UP
+    }
+
+    /// Bytes read so far.
+    pub(crate) fn received(&self) -> u64 {
+        self.received.get()
+    }
+
+    /// Ends our direction (FIN, after close_notify on TLS). Bounded by `limit`; errors no longer matter here.
+    pub(crate) async fn finish(&self, limit: Duration) {
+        self.slot.write_within(limit);
+        let _ = poll_fn(|cx| match self.poll_finish(cx) {
+            Poll::Pending => self.still_writing(cx),
+            ready => ready,
+        })
+        .await;
+        self.slot.write_done();
+    }
+
+    /// One try at it, for who reads meanwhile.
+    pub(crate) fn poll_finish(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut *self.stream.borrow_mut()).poll_shutdown(cx)
+    }
+
+    /// The deadlines, for loops that poll by themselves.
+    pub(crate) fn deadline(&self) -> &Slot {
+        &self.slot
+    }
+
+    /// A new request begins: nothing of it has gone out.
+    pub(crate) fn forget_written(&self) {
+        self.reset.forget_written();
+    }
+
+    /// Whether a byte went out since then, even of a write that failed.
+    pub(crate) fn has_written(&self) -> bool {
+        self.reset.has_written()
+    }
+
+    /// Bytes written so far.
+    pub(crate) fn sent(&self) -> u64 {
+        self.sent.get()
+    }
+}
+
+impl AsyncRead for Stream {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        match &mut *self {
+            Self::Plain(tcp) => Pin::new(tcp).poll_read(cx, into),
+            Self::Over(stream) => Pin::new(stream).poll_read(cx, into),
+        }
+    }
+}
+
+impl AsyncWrite for Stream {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
+        match &mut *self {
+            Self::Plain(tcp) => Pin::new(tcp).poll_write(cx, data),
+            Self::Over(stream) => Pin::new(stream).poll_write(cx, data),
+        }
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        data: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        match &mut *self {
+            Self::Plain(tcp) => Pin::new(tcp).poll_write_vectored(cx, data),
+            Self::Over(stream) => Pin::new(stream).poll_write_vectored(cx, data),
+        }
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match &mut *self {
+            Self::Plain(tcp) => Pin::new(tcp).poll_flush(cx),
+            Self::Over(stream) => Pin::new(stream).poll_flush(cx),
+        }
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match &mut *self {
+            Self::Plain(tcp) => Pin::new(tcp).poll_shutdown(cx),
+            Self::Over(stream) => Pin::new(stream).poll_shutdown(cx),
+        }
+    }
+}

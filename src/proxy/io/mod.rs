@@ -1,0 +1,9 @@
+//! Bytes on their way: streams with deadlines, sockets, buffers, the coarse clock, descriptors.
+
+pub(crate) mod buffers;
+pub(crate) mod clock;
+pub(crate) mod conn;
+pub(crate) mod descriptors;
+pub(crate) mod fault;
+pub(crate) mod tcp;
+pub(crate) mod unchunk;

@@ -1,0 +1,214 @@
+//! What one traffic thread owns, and what all of them share.
+
+pub(crate) mod head_pool;
+pub(crate) mod seats;
+pub(crate) mod task_pool;
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::time::{Duration, Instant, SystemTime};
+
+use arc_swap::ArcSwap;
+use parking_lot::Mutex;
+use tokio::sync::Notify;
+
+use self::head_pool::Heads;
+use self::seats::Seats;
+use self::task_pool::Carriers;
+use super::generation::Generation;
+use super::io::buffers::Buffers;
+use super::io::clock::{Clock, TICK};
+use super::node::Idle;
+use crate::observe::Observer;
+use crate::observe::access::Pen;
+use crate::observe::clock::{DateCache, HTTP_DATE};
+use crate::traffic::member::Waiting;
+use crate::traffic::plain_path::Room;
+
+/// Shared by all threads.
+pub(crate) struct Shared {
+    /// The generation that new requests see.
+    pub(crate) current: ArcSwap<Generation>,
+    /// Metrics, events, logs.
+    pub(crate) observer: Arc<Observer>,
+    /// Generations before, that requests may still use.
+    pub(crate) left: Mutex<Vec<Arc<Generation>>>,
+    /// When the process began: what `now` counts from, in milliseconds.
+    pub(crate) start: Instant,
+    /// SIGTERM came.
+    pub(crate) stopping: AtomicBool,
+    /// Open client connections.
+    pub(crate) open: AtomicUsize,
+    /// Idle node connections by link, as each traffic thread last counted them.
+    pub(crate) idle: Mutex<Vec<HashMap<u64, usize>>>,
+    /// Client connections so far.
+    pub(crate) connections: AtomicU64,
+    /// The second, since `start`, in which each traffic thread was last seen moving.
+    pub(crate) beats: Vec<AtomicU64>,
+}
+
+impl Shared {
+    /// Milliseconds since the process's start, exactly.
+    pub(crate) fn now(&self) -> u64 {
+        u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    /// The newest generation that has the pool with this queue, and the pool's place there.
+    pub(crate) fn newest_with(&self, queue: &Arc<Waiting>) -> Option<(Arc<Generation>, usize)> {
+        let has = |generation: &Arc<Generation>| {
+            let pool = generation.snapshot.pools.iter().position(|pool| Arc::ptr_eq(&pool.waiting, queue))?;
+            Some((Arc::clone(generation), pool))
+        };
+        has(&self.current.load()).or_else(|| self.left.lock().iter().rev().find_map(has))
+    }
+
+    /// Connections to a node that wait for the next request, on all threads; up to a second old.
+    pub(crate) fn idle_on(&self, link: u64) -> usize {
+        self.idle.lock().iter().filter_map(|counts| counts.get(&link)).sum()
+    }
+
+    /// A number for a new client connection.
+    pub(crate) fn number_connection(&self) -> u64 {
+        self.connections.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    /// Whether every traffic thread moved within the last `limit`.
+    pub(crate) fn all_move(&self, limit: Duration) -> bool {
+        let oldest = self.start.elapsed().saturating_sub(limit).as_secs();
+        self.beats.iter().all(|beat| beat.load(Ordering::Relaxed) >= oldest)
+    }
+}
+
+/// Owned by one thread.
+pub(crate) struct Worker {
+    /// What is shared.
+    pub(crate) shared: Arc<Shared>,
+    /// The coarse clock.
+    pub(crate) clock: Rc<Clock>,
+    /// Buffers to lend.
+    pub(crate) buffers: Rc<Buffers>,
+    /// Heads to lend.
+    pub(crate) heads: Heads,
+    /// Room for exchanges of HTTP/1.
+    pub(crate) seats: Seats,
+    /// Tasks that wait for the next connection.
+    pub(crate) hosts: Carriers,
+    /// Tasks that wait for the next HTTP/2 stream.
+    pub(crate) carriers: Carriers,
+    /// Idle connections to nodes.
+    pub(crate) idle: Idle,
+    /// What lines of logs are written with.
+    pub(crate) pen: RefCell<Pen>,
+    date: RefCell<DateCache>,
+    wall: Cell<(Instant, SystemTime)>,
+    /// Where request lines are put together for the log.
+    pub(crate) line: RefCell<Vec<u8>>,
+    /// Where paths are spelled out for comparing.
+    pub(crate) paths: RefCell<Room>,
+    chance: Cell<u64>,
+    number: usize,
+    open: Cell<usize>,
+    empty: Notify,
+}
+
+impl Worker {
+    /// A thread's own things.
+    pub(crate) fn new(shared: Arc<Shared>, number: usize) -> Rc<Self> {
+        Rc::new(Self {
+            clock: Clock::new(shared.start),
+            shared,
+            buffers: Rc::default(),
+            heads: Heads::default(),
+            seats: Seats::default(),
+            hosts: Carriers::default(),
+            carriers: Carriers::default(),
+            idle: Idle::default(),
+            pen: RefCell::default(),
+            line: RefCell::default(),
+            date: RefCell::default(),
+            wall: Cell::new((Instant::now(), SystemTime::now())),
+            paths: RefCell::default(),
+            // Any number but zero will do: what it decides need not be secret.
+            chance: Cell::new(0x9E37_79B9_7F4A_7C15 ^ (number as u64 + 1)),
+            number,
+            open: Cell::new(0),
+            empty: Notify::new(),
+        })
+    }
+
+    /// Counts one more open client connection of this thread until the guard is dropped.
+    pub(crate) fn open_one(self: &Rc<Self>) -> Open {
+        self.open.set(self.open.get() + 1);
+        self.shared.open.fetch_add(1, Ordering::Relaxed);
+        Open(Rc::clone(self))
+    }
+
+    /// Now, as the Date field says it.
+    pub(crate) fn date(&self) -> [u8; HTTP_DATE] {
+        self.date.borrow_mut().http(SystemTime::now())
+    }
+
+    /// What the wall clock says at this moment, which must be now. It is asked once a tick: to count from there costs a
+    /// tenth of asking, and when somebody sets the clock, a tick later is early enough.
+    pub(crate) fn wall(&self, now: Instant) -> SystemTime {
+        let (asked, said) = self.wall.get();
+        match now.checked_duration_since(asked) {
+            Some(since) if since < TICK => said + since,
+            _ => {
+                let said = SystemTime::now();
+                self.wall.set((now, said));
+                said
+            }
+        }
+    }
+
+    /// A random number (xorshift), good enough to draw nodes with.
+    pub(crate) fn chance(&self) -> u64 {
+        let mut chance = self.chance.get();
+        chance ^= chance << 13;
+        chance ^= chance >> 7;
+        chance ^= chance << 17;
+        self.chance.set(chance);
+        chance
+    }
+
+    /// Waits until the last client connection is closed.
+    pub(crate) async fn drained(&self) {
+        while self.open.get() > 0 {
+            self.empty.notified().await;
+        }
+    }
+
+    /// Closes idle node connections that are over time, for ever.
+    pub(crate) async fn sweep(self: Rc<Self>) {
+        let mut tick = tokio::time::interval(Duration::from_secs(1));
+        tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
+        loop {
+            tick.tick().await;
+            if let Some(beat) = self.shared.beats.get(self.number) {
+                beat.store(self.shared.start.elapsed().as_secs(), Ordering::Relaxed);
+            }
+            let generation = self.shared.current.load();
+            self.idle.sweep(self.clock.now(), |link| generation.links.contains(&link));
+            if let Some(counts) = self.shared.idle.lock().get_mut(self.number) {
+                *counts = self.idle.counts();
+            }
+        }
+    }
+}
+
+/// An open client connection.
+pub(crate) struct Open(Rc<Worker>);
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.open.set(self.0.open.get() - 1);
+        if self.0.open.get() == 0 {
+            self.0.empty.notify_one();
+        }
+        self.0.shared.open.fetch_sub(1, Ordering::Relaxed);
+    }
+}
