@@ -210,8 +210,8 @@ mod tests {
         let path = std::env::temp_dir().join(format!("weir-journal-{}", std::process::id()));
         let journal = Journal::on(Target::open(&path).unwrap(), LevelFilter::Info, Style::Prefixed).unwrap();
         let say = |text: &str| {
-            let args = format_args!("{text}");
-            journal.log(&Record::builder().level(Level::Info).target("weir").args(args).build());
+            let mut record = Record::builder();
+            journal.log(&record.level(Level::Info).target("weir").args(format_args!("{text}")).build());
         };
         say("first");
         journal.inner.sink.line(&vec![b'x'; 2 * 1024 * 1024]);

@@ -21,7 +21,7 @@ fn learns(settings: &mut config::Pool) {
 }
 
 fn one_of(max: u32) -> Option<ActiveNodes> {
-    let (above_for, cool_down) = (Duration::from_secs(30), Duration::from_mins(5));
+    let (above_for, cool_down) = (Duration::from_secs(30), Duration::from_secs(300));
     Some(ActiveNodes { start: 1, max, in_flight_per_node: 100, above_for, cool_down })
 }
 
@@ -269,7 +269,7 @@ fn a_takeover_by_a_standby_is_never_met_halfway() {
 #[test]
 fn a_node_that_is_new_begins_cold_and_nobody_stays_cold_without_a_slow_start() {
     let slowly =
-        |settings: &mut config::Pool| settings.members.iter_mut().for_each(|m| m.slow_start = Duration::from_mins(1));
+        |settings: &mut config::Pool| settings.members.iter_mut().for_each(|m| m.slow_start = Duration::from_secs(60));
     let cold = follow(None, 2, slowly);
     let warmth = |snapshot: &Snapshot| snapshot.pools[0].members.iter().map(|m| m.load.warmth()).collect::<Vec<_>>();
     assert_eq!(warmth(&cold), [100, 100]);

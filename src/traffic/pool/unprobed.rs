@@ -151,7 +151,7 @@ fn an_id_that_names_a_node_finds_it_though_none_was_probed() {
 
 #[test]
 fn spares_and_backups_come_after_those_that_would_serve() {
-    let (above_for, cool_down) = (Duration::from_secs(30), Duration::from_mins(5));
+    let (above_for, cool_down) = (Duration::from_secs(30), Duration::from_secs(300));
     let snapshot = start(3, |settings| {
         settings.active = Some(ActiveNodes { start: 1, max: 2, in_flight_per_node: 100, above_for, cool_down });
         settings.members[2].backup = true;
@@ -171,7 +171,7 @@ fn spares_and_backups_come_after_those_that_would_serve() {
 
 fn at_most(max: u32) -> impl Fn(&mut config::Pool) {
     move |settings| {
-        let (above_for, cool_down) = (Duration::from_secs(30), Duration::from_mins(5));
+        let (above_for, cool_down) = (Duration::from_secs(30), Duration::from_secs(300));
         settings.active = Some(ActiveNodes { start: 1, max, in_flight_per_node: 100, above_for, cool_down });
         settings.members.iter_mut().for_each(|member| member.max_requests = Some(1));
         settings.queue = Some(config::Queue { size: 9, wait: Duration::from_secs(9) });

@@ -48,7 +48,7 @@ impl Pair {
                 failures: u32::try_from(1 + dice.below(4)).unwrap(),
                 within: seconds(dice, 20),
                 first: Duration::from_millis(100 + 100 * dice.below(100)),
-                most: Duration::from_mins(1),
+                most: Duration::from_secs(60),
             },
         }
     }
