@@ -94,7 +94,7 @@ staged:
 	@$(CARGO) build --quiet
 	@tests/install/staged target/debug/weir
 
-acceptance: ## what is slower: make test and make demo in a bare Debian, h2spec, fuzzing, a real systemd
+acceptance: ## what is slower: make test and make demo in a bare Debian, h2spec, crates, the oldest Rust, fuzzing, a real systemd
 	@FUZZ_SECONDS=$(FUZZ_SECONDS) .ci/acceptance
 
 install: ## puts binary, units, configuration, man page and completions in place (PREFIX, DESTDIR; run make build first)
