@@ -16,7 +16,8 @@ use super::question::{Explained, Question};
 use crate::config;
 use crate::control::operators::Unsaid;
 use crate::control::trouble::Trouble;
-use crate::traffic::operators::{Moment, Wish, Word};
+use crate::traffic::moment::Moment;
+use crate::traffic::operators::{Wish, Word};
 
 /// A running Weir, as far as operators touch it. Called on a thread that may wait for the disk.
 pub(crate) trait Operated: Send + Sync + 'static {

@@ -128,7 +128,8 @@ fn read(config: &Config) -> Lying {
 mod tests {
     use super::*;
     use crate::config;
-    use crate::traffic::operators::{Moment, Wish, Words};
+    use crate::traffic::moment::Moment;
+    use crate::traffic::operators::{Wish, Words};
     use std::fs;
     use std::path::Path;
     use std::time::Duration;

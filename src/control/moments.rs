@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::observe::notify::monotonic_microseconds;
-use crate::traffic::operators::Moment;
+use crate::traffic::moment::Moment;
 
 /// Now, by both clocks.
 pub(crate) fn now() -> Moment {

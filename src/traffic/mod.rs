@@ -18,6 +18,7 @@ pub mod interim;
 pub mod latency;
 pub mod location;
 pub mod member;
+pub mod moment;
 pub mod operators;
 pub mod outage;
 pub mod own_cookie;

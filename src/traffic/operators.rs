@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::moment::Moment;
+
 /// Which text this Weir writes and reads.
 const VERSION: u64 = 1;
 
@@ -21,16 +23,6 @@ pub struct Word {
     pub order: Order,
     /// Since when, in Unix seconds: it outlives the process, and so its clock.
     pub since: u64,
-}
-
-/// A moment by both clocks, each in milliseconds. People know the wall clock, which may be set; what lasts is measured by
-/// the one that runs since the machine's start.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Moment {
-    /// Since 1970.
-    pub unix: u64,
-    /// Since the machine's start.
-    pub up: u64,
 }
 
 /// What a node under an operator's word does.

@@ -9,7 +9,7 @@ use std::time::Duration;
 use siphasher::sip128::{Hasher128, SipHasher24};
 
 use super::{Restored, Saved, SessionKey, Sessions};
-use crate::traffic::operators::Moment;
+use crate::traffic::moment::Moment;
 use crate::traffic::tick::Tick;
 
 // Numbers are little-endian; a text is its length (16 bits) and its bytes. A file is magic, version (32 bits), seconds
