@@ -25,9 +25,9 @@ use crate::control::moments;
 use crate::control::operators;
 use crate::control::operators::{GONE, Gone};
 use crate::control::state::{Control, ReloadWish};
-use crate::traffic::member::Wants;
-use crate::traffic::operators::{Order, Word, Words};
-use crate::traffic::state;
+use crate::traffic::pool::member::Wants;
+use crate::traffic::pool::operators::{Order, Word, Words};
+use crate::traffic::pool::state;
 use crate::traffic::tick::Tick;
 
 /// What the handlers share.

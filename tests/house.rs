@@ -27,8 +27,10 @@ const FLOORS: &[(&str, &[&str])] = &[
 
 /// The floors inside a room, top to bottom: a file leans only on its own floor and on those below it. What stands in the
 /// room and on no floor stands above them all.
-const STOREYS: &[(&str, &[&str])] =
-    &[("proxy", &["accept", "exchange", "connection", "worker", "generation", "client", "node", "io"])];
+const STOREYS: &[(&str, &[&str])] = &[
+    ("proxy", &["accept", "exchange", "connection", "worker", "generation", "client", "node", "io"]),
+    ("traffic", &["pool", "message", "routing", "affinity", "limits", "balance", "resolved", "moment", "tick"]),
+];
 
 /// Crates that only some rooms know.
 const CRATES: &[(&str, &[&str])] = &[

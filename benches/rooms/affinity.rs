@@ -4,10 +4,10 @@ use std::hint::black_box;
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
-use weir::traffic::belonging::{Asking, Belonging};
-use weir::traffic::cookies::set_cookie;
+use weir::traffic::affinity::session_id::set_cookie;
+use weir::traffic::affinity::sessions::{Bound, How, Sessions, source_key};
 use weir::traffic::pool::Meant;
-use weir::traffic::sessions::{Bound, How, Sessions, source_key};
+use weir::traffic::pool::affinity::{Asking, Belonging};
 use weir::traffic::tick::Tick;
 
 use crate::configured::pool;

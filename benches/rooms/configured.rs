@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use weir::traffic::pool::Pool;
 use weir::traffic::resolved::Resolved;
-use weir::traffic::rules::SiteRules;
+use weir::traffic::routing::rules::SiteRules;
 use weir::traffic::snapshot::{Ground, Secrets, Snapshot};
 use weir::traffic::tick::Tick;
 

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use weir::config::{Rate, RateBy};
-use weir::traffic::rate::{RateLimit, Verdict};
+use weir::traffic::limits::rate::{RateLimit, Verdict};
 use weir::traffic::tick::Tick;
 
 use crate::room::{Criterion, room};

@@ -3,10 +3,12 @@
 use std::hint::black_box;
 
 use weir::config::{Edits, Redirects};
-use weir::traffic::edits::FieldEdits;
-use weir::traffic::headers::{Down, DownFraming, Forwarded, Trust, Up, UpFraming, write_answer, write_request};
-use weir::traffic::location::PublicName;
-use weir::traffic::places::{Host, Places};
+use weir::traffic::message::headers::{
+    Down, DownFraming, Forwarded, Trust, Up, UpFraming, write_answer, write_request,
+};
+use weir::traffic::message::location::PublicName;
+use weir::traffic::routing::edits::FieldEdits;
+use weir::traffic::routing::places::{Host, Places};
 use weir::wire::Version;
 
 use crate::heads::{ANSWER, HEAD, answer, request};

@@ -5,9 +5,9 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use regex::bytes::RegexBuilder;
 use weir::config::{Access, Action, Edits, HostPattern, PathPattern, Place, Route, RouteTimeouts};
-use weir::traffic::plain_path::{Room, read};
-use weir::traffic::routes::Routes;
-use weir::traffic::sites::Sites;
+use weir::traffic::routing::normalized_path::{Room, read};
+use weir::traffic::routing::routes::Routes;
+use weir::traffic::routing::sites::Sites;
 
 use crate::configured;
 use crate::heads::request_for;

@@ -7,10 +7,10 @@ mod strict;
 
 use libfuzzer_sys::fuzz_target;
 use strict::Frames;
-use weir::traffic::headers::{Down, DownFraming, write_answer};
+use weir::traffic::message::headers::{Down, DownFraming, write_answer};
 use weir::config::Redirects;
-use weir::traffic::location::PublicName;
-use weir::traffic::places::{Host, Places};
+use weir::traffic::message::location::PublicName;
+use weir::traffic::routing::places::{Host, Places};
 use weir::wire::{AnswerFault, AnswerFraming, AnswerHead, AnswerScan, Method, Version, scan_answer};
 
 fuzz_target!(|input: &[u8]| {

@@ -3,7 +3,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use weir::traffic::cookies::{ends_with_route, path_parameter, set_cookie, values};
+use weir::traffic::affinity::session_id::{ends_with_route, path_parameter, set_cookie, values};
 use weir::wire::{HeadLimits, RequestHead};
 
 const NAME: &[u8] = b"JSESSIONID";

@@ -9,17 +9,17 @@ use crate::control::trouble::Trouble;
 use crate::proxy::exchange::admission;
 use crate::proxy::generation::Generation;
 use crate::proxy::worker::Shared;
-use crate::traffic::belonging;
-use crate::traffic::belonging::{Asking, Belonging};
-use crate::traffic::client::client_of;
-use crate::traffic::plain_path::{Room, Unclear};
+use crate::traffic::message::redirect;
+use crate::traffic::message::refusal::Refusal;
+use crate::traffic::pool::affinity;
+use crate::traffic::pool::affinity::{Asking, Belonging};
+use crate::traffic::pool::state::Reason;
+use crate::traffic::pool::why::Why;
 use crate::traffic::pool::{Choice, Meant, Pool, Tried, Wanted, Wish};
-use crate::traffic::redirect;
-use crate::traffic::refusal::Refusal;
-use crate::traffic::rules::SiteRules;
-use crate::traffic::state::Reason;
+use crate::traffic::routing::client::client_of;
+use crate::traffic::routing::normalized_path::{Room, Unclear};
+use crate::traffic::routing::rules::SiteRules;
 use crate::traffic::tick::Tick;
-use crate::traffic::why::Why;
 use crate::wire::{FieldKind, HeadLimits, RequestHead};
 
 /// The answer, in plain words.
@@ -182,7 +182,7 @@ impl Answering<'_> {
             prefers: belongs.prefers,
             tried: &Tried::default(),
             failure: None,
-            ask: belonging::ask(&pool.settings.balance, &self.head, || client, || chance(self.now)),
+            ask: affinity::ask(&pool.settings.balance, &self.head, || client, || chance(self.now)),
             now: self.now,
         };
         let (chosen, bound) = match pool.choose(&wish, Meant::Asked) {

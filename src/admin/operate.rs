@@ -17,7 +17,7 @@ use crate::config;
 use crate::control::operators::Unsaid;
 use crate::control::trouble::Trouble;
 use crate::traffic::moment::Moment;
-use crate::traffic::operators::{Wish, Word};
+use crate::traffic::pool::operators::{Wish, Word};
 
 /// A running Weir, as far as operators touch it. Called on a thread that may wait for the disk.
 pub(crate) trait Operated: Send + Sync + 'static {
@@ -207,7 +207,7 @@ impl Answer {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::traffic::operators::Words;
+    use crate::traffic::pool::operators::Words;
     use parking_lot::Mutex;
     use serde_json::{Value, json};
 

@@ -10,10 +10,10 @@ use crate::control::operators::{GONE, Gone, Unsaid, gone, live, places};
 use crate::control::state::Control;
 use crate::control::trouble::Trouble;
 use crate::proxy::generation::Generation;
-use crate::traffic::member::Member;
-use crate::traffic::operators::{Live, Wish};
 use crate::traffic::pool::Pool;
-use crate::traffic::state::Reason;
+use crate::traffic::pool::member::Member;
+use crate::traffic::pool::operators::{Live, Wish};
+use crate::traffic::pool::state::Reason;
 use crate::traffic::tick::Tick;
 
 /// What operators touch.

@@ -129,7 +129,7 @@ mod tests {
     use super::*;
     use crate::config;
     use crate::traffic::moment::Moment;
-    use crate::traffic::operators::{Wish, Words};
+    use crate::traffic::pool::operators::{Wish, Words};
     use std::fs;
     use std::path::Path;
     use std::time::Duration;

@@ -1,8 +1,8 @@
 //! The gauges of the metrics: how much there is of something now, worked out when they are asked for.
 
 use super::state::Control;
-use crate::traffic::outage::Served;
-use crate::traffic::state::Reason;
+use crate::traffic::pool::outage::Served;
+use crate::traffic::pool::state::Reason;
 
 /// Keeps the gauges of the metrics true: called before each scrape.
 pub(crate) fn refresh(control: &Control) {

@@ -13,10 +13,10 @@ use super::trouble::Trouble;
 use crate::config;
 use crate::config::{Place, Problem, StickyMode};
 use crate::proxy::generation::Generation;
-use crate::traffic::member::Member;
-use crate::traffic::operators::{Drained, Left, Live, Order, Unreadable, Wish, Words};
 use crate::traffic::pool::Pool;
-use crate::traffic::state::Operator;
+use crate::traffic::pool::member::Member;
+use crate::traffic::pool::operators::{Drained, Left, Live, Order, Unreadable, Wish, Words};
+use crate::traffic::pool::state::Operator;
 use crate::traffic::tick::Tick;
 
 /// Its file in the state directory.

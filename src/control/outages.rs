@@ -7,9 +7,9 @@ use std::time::{Duration, SystemTime};
 
 use crate::config::WhenNone;
 use crate::observe::Observer;
-use crate::traffic::member::Member;
-use crate::traffic::outage::{News, Outage};
 use crate::traffic::pool::Pool;
+use crate::traffic::pool::member::Member;
+use crate::traffic::pool::outage::{News, Outage};
 use crate::traffic::tick::Tick;
 
 /// Nodes that are named; of more only the number is told.

@@ -15,8 +15,8 @@ use crate::config::{Config, Health};
 use crate::proxy::generation::Generation;
 use crate::proxy::io::descriptors;
 use crate::proxy::worker::Shared;
-use crate::traffic::member::Member;
-use crate::traffic::state::{NodeState, Probed, Round, Thresholds};
+use crate::traffic::pool::member::Member;
+use crate::traffic::pool::state::{NodeState, Probed, Round, Thresholds};
 use crate::traffic::tick::Tick;
 
 /// The probes that run, by pool and node; each ends when it is dropped.

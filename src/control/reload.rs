@@ -23,7 +23,7 @@ use crate::observe::Observer;
 use crate::proxy::accept::listeners;
 use crate::proxy::accept::threads::{Order, Threads};
 use crate::proxy::generation::{Generation, Prepared};
-use crate::traffic::operators::Words;
+use crate::traffic::pool::operators::Words;
 use crate::traffic::snapshot::{Ground, Secrets};
 use crate::traffic::succession;
 use crate::traffic::tick::Tick;

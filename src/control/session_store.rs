@@ -9,10 +9,10 @@ use super::state::Control;
 use super::state_dir::StateDir;
 use crate::config::{Address, Node};
 use crate::proxy::generation::Generation;
+use crate::traffic::affinity::sessions::file;
+use crate::traffic::affinity::sessions::file::{Awaited, Before, File, Stamp, Stored, Table, Unreadable};
+use crate::traffic::affinity::sessions::{Restored, Sessions};
 use crate::traffic::pool::Pool;
-use crate::traffic::sessions::file;
-use crate::traffic::sessions::file::{Awaited, Before, File, Stamp, Stored, Table, Unreadable};
-use crate::traffic::sessions::{Restored, Sessions};
 use crate::traffic::tick::Tick;
 
 /// Its file in the state directory.

@@ -10,8 +10,8 @@ use tokio::sync::oneshot;
 use super::state_dir::StateDir;
 use crate::config::Problem;
 use crate::proxy::worker::Shared;
-use crate::traffic::operators::Words;
-use crate::traffic::sessions::file::Before;
+use crate::traffic::affinity::sessions::file::Before;
+use crate::traffic::pool::operators::Words;
 
 /// A wish to reload, and where to say what came of it.
 pub(crate) type ReloadWish = oneshot::Sender<Result<u64, Vec<Problem>>>;

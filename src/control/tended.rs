@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use crate::proxy::generation::Generation;
-use crate::traffic::state::{Change, Reason, State};
+use crate::traffic::pool::state::{Change, Reason, State};
 use crate::traffic::tick::Tick;
 
 impl Generation {

@@ -14,8 +14,8 @@ pub(crate) mod tls;
 use std::time::Duration;
 
 use super::io::fault::{ClientFault, Gone};
-use crate::traffic::headers::Down;
-use crate::traffic::page::{Page, Reply};
+use crate::traffic::message::headers::Down;
+use crate::traffic::message::page::{Page, Reply};
 use crate::wire::AnswerHead;
 
 /// A request's body, as it comes in.

@@ -8,8 +8,8 @@ use std::time::SystemTime;
 use super::generation::{Limits, Place};
 use super::worker::{Open, Worker};
 use crate::observe::{access, digits, metrics};
-use crate::traffic::clients::Pass;
-use crate::traffic::refusal::Refusal;
+use crate::traffic::limits::connections::Pass;
+use crate::traffic::message::refusal::Refusal;
 use crate::wire::HeadLimits;
 
 /// A listener on one thread. It outlives its socket: connections that were accepted on it still use it.

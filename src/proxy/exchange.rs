@@ -39,10 +39,10 @@ use super::io::buffers::{Buffer, Buffers};
 use super::io::conn::Conn;
 use super::io::fault::{ClientFault, Gone, LISTENING, Lost, unless_gone};
 use crate::config::Timeouts;
-use crate::traffic::headers::{Down, DownFraming};
-use crate::traffic::interim::Allowance;
-use crate::traffic::refusal::Refusal;
-use crate::traffic::retry::Failure;
+use crate::traffic::limits::interim::Allowance;
+use crate::traffic::message::headers::{Down, DownFraming};
+use crate::traffic::message::refusal::Refusal;
+use crate::traffic::pool::retry::Failure;
 use crate::wire;
 use crate::wire::{AnswerHead, AnswerScan, FieldKind, RequestHead};
 

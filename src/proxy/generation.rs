@@ -26,7 +26,7 @@ use crate::observe::logs::Sink;
 use crate::observe::metrics::{
     Finished, ListenerCounters, NodeCounters, Open, PoolCounters, RouteCounters, SiteCounters,
 };
-use crate::traffic::headers::{Forwarded, Trust};
+use crate::traffic::message::headers::{Forwarded, Trust};
 use crate::traffic::snapshot;
 use crate::traffic::snapshot::{Ground, Snapshot};
 

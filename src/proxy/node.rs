@@ -23,8 +23,8 @@ use super::io::clock::Clock;
 use super::io::conn::{Conn, Stream};
 use super::io::descriptors;
 use super::io::tcp::{Reset, Tcp};
-use crate::traffic::retry::{ConnectFailure, Failure};
-use crate::traffic::state::Fault;
+use crate::traffic::pool::retry::{ConnectFailure, Failure};
+use crate::traffic::pool::state::Fault;
 
 /// How a pool's nodes are spoken to over TLS.
 #[derive(Clone)]

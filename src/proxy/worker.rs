@@ -25,8 +25,8 @@ use super::node::Idle;
 use crate::observe::Observer;
 use crate::observe::access::Pen;
 use crate::observe::clock::{DateCache, HTTP_DATE};
-use crate::traffic::member::Waiting;
-use crate::traffic::plain_path::Room;
+use crate::traffic::pool::member::Waiting;
+use crate::traffic::routing::normalized_path::Room;
 
 /// Shared by all threads.
 pub(crate) struct Shared {

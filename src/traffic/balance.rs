@@ -1,5 +1,8 @@
 //! Who is next: one node of those that may be picked, by the pool's method. Shared by all threads.
 
+pub mod latency;
+pub mod slow_start;
+
 use std::sync::atomic::AtomicU32;
 
 use siphasher::sip::SipHasher13;

@@ -2,10 +2,11 @@
 //! in none, what it runs is added up, and a failure in one of them replaces it in all.
 
 use super::pool::Pool;
+use super::pool::standby::{Arrangement, Fit, Standing};
+use super::pool::state::Duty;
+use super::pool::tending;
+use super::pool::tending::Changed;
 use super::snapshot::Snapshot;
-use super::standby::{Arrangement, Fit, Standing};
-use super::state::Duty;
-use super::tending::{self, Changed};
 use super::tick::Tick;
 use crate::config::ActiveNodes;
 
@@ -125,10 +126,10 @@ mod tests {
     use super::*;
     use crate::config;
     use crate::config::ActiveNodes;
+    use crate::traffic::pool::state::{Fault, Probed, Reason, Round, State, Thresholds};
     use crate::traffic::pool::tests::{at, configuration, settings};
     use crate::traffic::resolved::Resolved;
     use crate::traffic::snapshot::{Ground, Secrets};
-    use crate::traffic::state::{Fault, Probed, Reason, Round, State, Thresholds};
 
     const ONE: ActiveNodes = ActiveNodes {
         start: 1,

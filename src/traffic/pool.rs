@@ -4,22 +4,34 @@
 //! good one that serves and was never probed; a standby, which is activated; a backup; a standby or a backup that was
 //! never probed; a place in the queue; and where no node is active at all the most hopeful one.
 
+pub mod affinity;
+pub mod member;
+pub mod operators;
+pub mod outage;
+pub mod queue;
+pub mod retry;
+pub mod standby;
+pub mod state;
+pub mod tending;
+pub mod why;
+pub mod wish;
+
 use std::sync::Arc;
 use std::sync::atomic::{self, AtomicBool};
 
 use parking_lot::Mutex;
 
+use self::member::{Member, Waiting, Wants};
+use self::retry::{Another, Budget};
+use self::standby::Arrangement;
+use self::state::{Duty, NodeState, Reason};
+use self::why::{Lost, Why};
+pub use self::wish::{Choice, Chosen, Meant, Tried, Wanted, Wish};
+use super::affinity::own_cookie::Tokens;
+use super::affinity::session_id;
+use super::affinity::sessions::Sessions;
 use super::balance::{Ask, Balancer, Candidates, last_resort};
-use super::cookies;
-use super::member::{Member, Waiting, Wants};
-use super::own_cookie::Tokens;
-use super::retry::{Another, Budget};
-use super::sessions::Sessions;
-use super::standby::Arrangement;
-use super::state::{Duty, NodeState, Reason};
 use super::tick::Tick;
-use super::why::{Lost, Why};
-pub use super::wish::{Choice, Chosen, Meant, Tried, Wanted, Wish};
 use crate::config::{self, OnLost, WhenNone};
 
 /// How long a request may take to tell whether an ejected node is well again, before another one may try.
@@ -83,7 +95,7 @@ impl Pool {
     /// The member whose jvmRoute ends this session id. Where one route ends another, the longer one counts, as where all
     /// after the first dot is the route.
     pub fn routed(&self, id: &[u8]) -> Option<u32> {
-        let fits = |member: &&Member| cookies::ends_with_route(id, member.route.as_bytes());
+        let fits = |member: &&Member| session_id::ends_with_route(id, member.route.as_bytes());
         let all = self.members.iter().filter(fits);
         // Of several addresses of one node the first, which `max_by_key` would not give.
         all.rev().max_by_key(|member| member.route.len()).map(|member| member.number)
@@ -432,10 +444,4 @@ impl Candidates for Among<'_> {
 }
 
 #[cfg(test)]
-mod handover;
-#[cfg(test)]
 pub(super) mod tests;
-#[cfg(test)]
-mod trouble;
-#[cfg(test)]
-mod unprobed;

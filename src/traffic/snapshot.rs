@@ -8,17 +8,17 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+use super::affinity::own_cookie::Tokens;
+use super::affinity::sessions::Sessions;
 use super::balance::Balancer;
-use super::clients::Doors;
-use super::member::{Load, Member, Post, Waiting};
-use super::own_cookie::Tokens;
-use super::places::Places;
+use super::limits::connections::Doors;
 use super::pool::Pool;
+use super::pool::member::{Load, Member, Post, Waiting};
+use super::pool::state::{Change, Duty, NodeState, Probes};
 use super::resolved::Resolved;
-use super::rules::SiteRules;
-use super::sessions::Sessions;
-use super::sites::Sites;
-use super::state::{Change, Duty, NodeState, Probes};
+use super::routing::places::Places;
+use super::routing::rules::SiteRules;
+use super::routing::sites::Sites;
 use crate::config::{self, Address, Balance, Config, StickyMode};
 
 /// One generation.

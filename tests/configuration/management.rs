@@ -3,8 +3,8 @@
 use std::fs;
 
 use weir::config::{Action, Site};
-use weir::traffic::plain_path::Room;
-use weir::traffic::routes::Routes;
+use weir::traffic::routing::normalized_path::Room;
+use weir::traffic::routing::routes::Routes;
 use weir::wire::{HeadLimits, RequestHead};
 
 use super::{Directory, MINIMAL, guide, root};

@@ -18,8 +18,8 @@ use crate::proxy::exchange::ending::Ended;
 use crate::proxy::io::buffers::Buffer;
 use crate::proxy::io::conn::Conn;
 use crate::proxy::worker::seats::Table;
-use crate::traffic::page::Reply;
-use crate::traffic::refusal::Refusal;
+use crate::traffic::message::page::Reply;
+use crate::traffic::message::refusal::Refusal;
 use crate::wire;
 use crate::wire::{HeadFault, Scan};
 

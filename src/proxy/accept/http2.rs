@@ -26,8 +26,8 @@ use crate::proxy::exchange;
 use crate::proxy::io::clock::Slot;
 use crate::proxy::worker::Worker;
 use crate::proxy::worker::task_pool::Desk;
-use crate::traffic::page::Reply;
-use crate::traffic::refusal::Refusal;
+use crate::traffic::message::page::Reply;
+use crate::traffic::message::refusal::Refusal;
 use crate::wire::{Framing, HeadFault, Oddity, RequestHead};
 
 /// Streams at once on one connection.

@@ -28,7 +28,7 @@ use crate::proxy::io::descriptors::PAUSE;
 use crate::proxy::io::tcp::Tcp;
 use crate::proxy::worker::Worker;
 use crate::proxy::worker::task_pool::Desk;
-use crate::traffic::clients::{Full, Pass};
+use crate::traffic::limits::connections::{Full, Pass};
 
 /// Connections the kernel keeps for us while we are busy.
 const BACKLOG: i32 = 4096;

@@ -10,9 +10,9 @@ use crate::proxy::io::conn::{COPIED, Conn};
 use crate::proxy::io::fault::{ClientFault, Gone};
 use crate::proxy::io::tcp::OtherSide;
 use crate::proxy::io::unchunk;
-use crate::traffic::headers;
-use crate::traffic::headers::{Down, DownFraming, write_field};
-use crate::traffic::page::{Page, Reply};
+use crate::traffic::message::headers;
+use crate::traffic::message::headers::{Down, DownFraming, write_field};
+use crate::traffic::message::page::{Page, Reply};
 use crate::wire;
 use crate::wire::{AnswerHead, ChunkFault, Chunks, Framing, Version};
 

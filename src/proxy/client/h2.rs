@@ -18,10 +18,10 @@ use super::h2_out::{GATHERED, Out, SMALL};
 use crate::proxy::io::clock::Slot;
 use crate::proxy::io::conn::{KEEPING_UP, LONG};
 use crate::proxy::io::fault::ClientFault;
-use crate::traffic::edits::FieldEdits;
-use crate::traffic::headers;
-use crate::traffic::headers::{Down, DownFraming};
-use crate::traffic::page::{Page, Reply};
+use crate::traffic::message::headers;
+use crate::traffic::message::headers::{Down, DownFraming};
+use crate::traffic::message::page::{Page, Reply};
+use crate::traffic::routing::edits::FieldEdits;
 use crate::wire::{AnswerHead, FieldKind};
 
 /// Both directions of one stream.

@@ -13,7 +13,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use super::h2_out::{GATHERED, Out, SMALL};
 use crate::proxy::io::clock::Slot;
 use crate::proxy::io::fault::{ClientFault, Gone};
-use crate::traffic::headers;
+use crate::traffic::message::headers;
 use crate::wire;
 
 /// How long a client may go on sending a body that nobody wants after its answer, and how long it may pause: nginx'

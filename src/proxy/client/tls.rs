@@ -14,7 +14,7 @@ use rustls::{ServerConfig, SupportedProtocolVersion, version};
 
 use crate::config;
 use crate::config::{Config, TlsVersion};
-use crate::traffic::sites::Sites;
+use crate::traffic::routing::sites::Sites;
 
 /// Ticket keys, made once a process: a client resumes its session across reloads.
 pub(crate) fn tickets() -> Result<Arc<dyn ProducesTickets>, String> {

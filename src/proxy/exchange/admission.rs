@@ -7,12 +7,12 @@ use std::time::Duration;
 use super::trip::Trip;
 use crate::config::{Action, Redirect};
 use crate::proxy::generation::Generation;
-use crate::traffic::client::client_of;
-use crate::traffic::headers::Forwarded;
-use crate::traffic::rate::{RateLimit, Verdict};
-use crate::traffic::redirect;
-use crate::traffic::redirect::Url;
-use crate::traffic::refusal::Refusal;
+use crate::traffic::limits::rate::{RateLimit, Verdict};
+use crate::traffic::message::headers::Forwarded;
+use crate::traffic::message::redirect;
+use crate::traffic::message::redirect::Url;
+use crate::traffic::message::refusal::Refusal;
+use crate::traffic::routing::client::client_of;
 use crate::wire::{FieldKind, Framing, RequestHead};
 
 impl Trip<'_> {

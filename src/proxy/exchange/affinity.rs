@@ -5,11 +5,11 @@ use std::time::Duration;
 use super::attempt::Attempt;
 use super::trip::{SessionWord, Trip};
 use crate::config::{Failback, Sticky, StickyMode};
-use crate::traffic::belonging::{Asking, Belonging};
-use crate::traffic::cookies;
-use crate::traffic::own_cookie;
+use crate::traffic::affinity::own_cookie;
+use crate::traffic::affinity::session_id;
+use crate::traffic::affinity::sessions::{Bound, How, SessionKey, Sessions};
 use crate::traffic::pool::Meant;
-use crate::traffic::sessions::{Bound, How, SessionKey, Sessions};
+use crate::traffic::pool::affinity::{Asking, Belonging};
 use crate::wire::{AnswerHead, FieldKind};
 
 /// A request that took at least so long is noted as a use of its session when it ends, too.
@@ -101,7 +101,7 @@ impl Trip<'_> {
     ) -> Option<SessionKey> {
         let mut named = None;
         for field in answer.fields().filter(|field| field.kind == FieldKind::SetCookie) {
-            if let Some(id) = cookies::set_cookie(field.value, sticky.cookie.as_bytes()) {
+            if let Some(id) = session_id::set_cookie(field.value, sticky.cookie.as_bytes()) {
                 let key = sessions.key(id);
                 named = Some(key);
                 let bound = self.bind(sessions, key, number, How::Learned);

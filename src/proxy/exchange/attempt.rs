@@ -3,11 +3,11 @@
 use std::time::{Duration, Instant};
 
 use crate::proxy::io::conn::Conn;
-use crate::traffic::member::Held;
+use crate::traffic::pool::member::Held;
+use crate::traffic::pool::retry::{Failure, Sent};
+use crate::traffic::pool::why::Why;
 use crate::traffic::pool::{Chosen, Tried};
-use crate::traffic::retry::{Failure, Sent};
 use crate::traffic::tick::Tick;
-use crate::traffic::why::Why;
 
 /// One try. Its place at the node is given back when it is dropped.
 pub(crate) struct Attempt {

@@ -10,14 +10,14 @@ use super::upload::Upload;
 use crate::proxy::client::h1::HALF_CLOSED;
 use crate::proxy::io::fault::{Gone, LISTENING};
 use crate::traffic::balance::Ask;
-use crate::traffic::belonging;
-use crate::traffic::member::{Held, Waiter, Waiting, Wants};
+use crate::traffic::message::refusal::Refusal;
+use crate::traffic::pool::affinity;
+use crate::traffic::pool::member::{Held, Waiter, Waiting, Wants};
+use crate::traffic::pool::retry;
+use crate::traffic::pool::retry::{ConnectFailure, Failure, Next, Progress, Terms};
+use crate::traffic::pool::state::Fault;
+use crate::traffic::pool::why::Why;
 use crate::traffic::pool::{Choice, Chosen, Meant, Wanted, Wish};
-use crate::traffic::refusal::Refusal;
-use crate::traffic::retry;
-use crate::traffic::retry::{ConnectFailure, Failure, Next, Progress, Terms};
-use crate::traffic::state::Fault;
-use crate::traffic::why::Why;
 
 /// Where a request stands in its pool's queue, and how long it may in all. A reload changes neither.
 struct Standing {
@@ -85,7 +85,7 @@ impl Trip<'_> {
 
     fn ask(&self) -> Ask {
         let chance = || self.connection.worker().chance();
-        belonging::ask(&self.pool().settings.balance, self.head, || self.client(), chance)
+        affinity::ask(&self.pool().settings.balance, self.head, || self.client(), chance)
     }
 
     fn settle(&mut self, chosen: Chosen) -> Attempt {

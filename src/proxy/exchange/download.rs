@@ -11,8 +11,8 @@ use crate::proxy::io::conn::Conn;
 use crate::proxy::io::fault::Lost;
 use crate::proxy::io::unchunk;
 use crate::proxy::io::unchunk::Joined;
-use crate::traffic::headers;
-use crate::traffic::refusal::Refusal;
+use crate::traffic::message::headers;
+use crate::traffic::message::refusal::Refusal;
 use crate::wire::{AnswerFraming, AnswerHead, Chunks};
 
 /// Passes the body down; true when it was whole and the connection's place in it is known.

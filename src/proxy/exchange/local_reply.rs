@@ -7,8 +7,8 @@ use super::trip::Trip;
 use crate::config::Action;
 use crate::proxy::client::{Body, Sink};
 use crate::proxy::io::fault::ClientFault;
-use crate::traffic::page::{Page, Reply};
-use crate::traffic::refusal::Refusal;
+use crate::traffic::message::page::{Page, Reply};
+use crate::traffic::message::refusal::Refusal;
 use crate::wire::Method;
 
 /// Tells the client why there is no other answer.

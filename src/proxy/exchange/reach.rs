@@ -8,9 +8,9 @@ use crate::config::Timeouts;
 use crate::proxy::io::conn::Conn;
 use crate::proxy::node;
 use crate::proxy::node::{ConnectFault, Goal};
-use crate::traffic::retry::Failure;
-use crate::traffic::state::Fault;
-use crate::traffic::why::Why;
+use crate::traffic::pool::retry::Failure;
+use crate::traffic::pool::state::Fault;
+use crate::traffic::pool::why::Why;
 use crate::wire::{Framing, Method};
 
 /// How long the connect to a node may take that is passive, and tried because no node is active.

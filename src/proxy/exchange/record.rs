@@ -8,8 +8,8 @@ use crate::config::Action;
 use crate::observe::access::{Entry, Pen, masked, write_error};
 use crate::observe::metrics::Finished;
 use crate::proxy::generation::SiteRun;
-use crate::traffic::refusal::Refusal;
-use crate::traffic::retry::Failure;
+use crate::traffic::message::refusal::Refusal;
+use crate::traffic::pool::retry::Failure;
 use crate::wire::{FieldKind, Version};
 
 impl Trip<'_> {

@@ -9,15 +9,15 @@ use super::attempt::{Attempt, Tries};
 use crate::config;
 use crate::proxy::connection::Connection;
 use crate::proxy::generation::{Generation, Place};
-use crate::traffic::belonging::Belonging;
-use crate::traffic::edits::FieldEdits;
-use crate::traffic::headers::{Down, DownFraming, Forwarded, Trust, Up, UpFraming, write_request};
-use crate::traffic::location::{Asked, PublicName};
+use crate::traffic::message::headers::{Down, DownFraming, Forwarded, Trust, Up, UpFraming, write_request};
+use crate::traffic::message::location::{Asked, PublicName};
+use crate::traffic::message::refusal::Refusal;
 use crate::traffic::pool::Pool;
-use crate::traffic::refusal::Refusal;
-use crate::traffic::rules::{Rules, SiteRules};
+use crate::traffic::pool::affinity::Belonging;
+use crate::traffic::pool::why::Why;
+use crate::traffic::routing::edits::FieldEdits;
+use crate::traffic::routing::rules::{Rules, SiteRules};
 use crate::traffic::tick::Tick;
-use crate::traffic::why::Why;
 use crate::wire::{AnswerFraming, AnswerHead, RequestHead, Version};
 
 /// One request.

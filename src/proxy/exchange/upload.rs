@@ -11,9 +11,9 @@ use crate::proxy::client::{Body, Sink};
 use crate::proxy::io::buffers::Buffer;
 use crate::proxy::io::conn::{COPIED, Conn};
 use crate::proxy::io::fault::{ClientFault, Gone, Lost, unless_gone};
-use crate::traffic::headers::UpFraming;
-use crate::traffic::refusal::Refusal;
-use crate::traffic::retry::Failure;
+use crate::traffic::message::headers::UpFraming;
+use crate::traffic::message::refusal::Refusal;
+use crate::traffic::pool::retry::Failure;
 use crate::wire;
 use crate::wire::{Framing, Method};
 

@@ -6,8 +6,8 @@ use std::pin::pin;
 use std::task::Poll;
 use std::time::Duration;
 
-use crate::traffic::refusal::Refusal;
-use crate::traffic::retry::Failure;
+use crate::traffic::message::refusal::Refusal;
+use crate::traffic::pool::retry::Failure;
 
 /// Why the client's side of an exchange ended early.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

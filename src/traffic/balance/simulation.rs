@@ -5,9 +5,9 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::time::Duration;
 
-use super::super::latency::Latency;
 use super::super::tick::Tick;
 use super::Balancer;
+use super::latency::Latency;
 use super::stage::{Actor, Draws, cast};
 use crate::config::{Balance, HashOn};
 

@@ -8,12 +8,12 @@ use std::time::Duration;
 use super::*;
 use crate::config::{self, Health};
 use crate::traffic::balance::Ask;
-use crate::traffic::member::{Held, Member};
+use crate::traffic::pool::member::{Held, Member};
+use crate::traffic::pool::state::{Fault, Operator, Probed, Round, Thresholds};
 use crate::traffic::pool::tests::{configuration, settings};
 use crate::traffic::pool::{Choice, Meant, Tried, Wish};
 use crate::traffic::resolved::Resolved;
 use crate::traffic::snapshot::{Ground, Secrets};
-use crate::traffic::state::{Fault, Operator, Probed, Round, Thresholds};
 use crate::traffic::succession;
 
 const THRESHOLDS: Thresholds = Thresholds { rise: 2, fall: 2, patience: Duration::ZERO };

@@ -1,16 +1,20 @@
 //! Pools of a test's own making, and which of their nodes a request gets.
 
+mod handover;
+mod trouble;
+mod unprobed;
+
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use super::super::resolved::Resolved;
 use super::super::snapshot::{Ground, Secrets, Snapshot};
-use super::super::state::{Fault, Operator, Reason, State};
+use super::member::{Held, Waiter, Wants};
+use super::retry::Failure;
+use super::state::{Fault, Operator, Reason, State};
 use super::*;
 use crate::config::{ActiveNodes, Address, Balance, Config, Eject, HashOn, Place, Queue, Retry, Timeouts};
-use crate::traffic::member::{Held, Wants};
-use crate::traffic::retry::Failure;
 
 /// A pool of as many nodes, in its own generation, changed as the test wants it.
 fn pool(nodes: usize, change: impl FnOnce(&mut config::Pool)) -> Pool {
@@ -234,7 +238,7 @@ fn a_place_given_back_goes_to_who_waits_for_it_longest() {
     let order = Arc::new(Mutex::new(Vec::new()));
     let join = |name: &'static str, wants| {
         let order = Arc::clone(&order);
-        let waiter: super::super::member::Waiter = Box::new(move |held| order.lock().push((name, held)));
+        let waiter: Waiter = Box::new(move |held| order.lock().push((name, held)));
         pool.waiting.join(wants, waiter).map_err(drop).expect("there is room in the queue")
     };
     let names = || order.lock().iter().map(|(name, held)| (*name, held.is_some())).collect::<Vec<_>>();
@@ -262,7 +266,7 @@ fn who_waits_for_a_node_that_goes_passive_looks_again() {
     });
     let _busy = [(); 2].map(|()| ask(&pool, None, &[], 1));
     let called = Arc::new(Mutex::new(None));
-    let waiter: super::super::member::Waiter = {
+    let waiter: Waiter = {
         let called = Arc::clone(&called);
         Box::new(move |held| *called.lock() = Some(held.is_some()))
     };

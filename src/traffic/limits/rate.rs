@@ -1,0 +1,223 @@
+//! How often somebody may come: so many requests in a time, and a burst beyond them, as nginx's limit_req counts. Shared
+//! by all threads and bounded: the longest quiet is forgotten first, exactly so in a table below 4096, within each of 16
+//! parts of a larger one. It holds keyed hashes; forgetting somebody only gives him a fresh start.
+
+mod bucket;
+mod shard;
+
+use std::net::IpAddr;
+
+use parking_lot::Mutex;
+
+use self::bucket::Terms;
+pub use self::bucket::Verdict;
+use self::shard::{Shard, Who};
+use super::client_key::ClientKey;
+use crate::config::{Rate, RateBy};
+use crate::traffic::tick::Tick;
+
+/// Parts of a large table: a power of two.
+const PARTS: u32 = 16;
+
+/// Tables smaller than this are one part, so that their order of forgetting is exact.
+const EXACT_BELOW: u32 = 4096;
+
+/// Where clients are counted for want of a field.
+const ONE_CLIENT: (u8, u8) = (32, 64);
+
+/// The limit of a site or a route, and what everybody has used of it.
+#[derive(Debug)]
+pub struct RateLimit {
+    rate: Rate,
+    terms: Terms,
+    secret: [u8; 16],
+    parts: Box<[Part]>,
+}
+
+/// On cache lines of its own: threads at two parts do not slow each other.
+#[derive(Debug)]
+#[repr(align(128))]
+struct Part(Mutex<Shard>);
+
+impl RateLimit {
+    /// A limit that nobody has used yet. `secret` must be random.
+    pub fn new(rate: &Rate, secret: [u8; 16]) -> Self {
+        let count = if rate.max_keys < EXACT_BELOW { 1 } else { PARTS };
+        let parts = (0..count).map(|_| Part(Mutex::new(Shard::new(rate.max_keys / count)))).collect();
+        Self { rate: rate.clone(), terms: Terms::of(rate), secret, parts }
+    }
+
+    /// Whether this limit is the one that the configuration speaks of, so that a reload can keep it.
+    pub fn same_as(&self, rate: &Rate) -> bool {
+        self.rate == *rate
+    }
+
+    /// The field whose value is counted, in lower case; `None`: clients are.
+    pub fn field(&self) -> Option<&str> {
+        match &self.rate.by {
+            RateBy::Header(name) => Some(name),
+            RateBy::Client { .. } => None,
+        }
+    }
+
+    /// One request, of this client and with this value of [`Self::field`], if it has any.
+    pub fn ask_for(&self, client: IpAddr, value: Option<&[u8]>, now: Tick) -> Verdict {
+        let (ipv4_prefix, ipv6_prefix) = match (&self.rate.by, value) {
+            (RateBy::Header(_), Some(value)) => return self.ask(value, now),
+            (RateBy::Header(_), None) => ONE_CLIENT,
+            (RateBy::Client { ipv4_prefix, ipv6_prefix }, _) => (*ipv4_prefix, *ipv6_prefix),
+        };
+        self.ask(ClientKey::of(client, ipv4_prefix, ipv6_prefix).as_bytes(), now)
+    }
+
+    /// One request of who has this key.
+    pub fn ask(&self, key: &[u8], now: Tick) -> Verdict {
+        let who = Who::of(key, &self.secret);
+        self.parts[who.lane(self.parts.len())].0.lock().ask(who, &self.terms, now)
+    }
+
+    /// How many are counted now.
+    pub fn len(&self) -> usize {
+        self.parts.iter().map(|part| part.0.lock().len()).sum()
+    }
+
+    /// Whether nobody is counted.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use super::*;
+
+    fn rate(requests: u32, burst: u32, max_keys: u32, by: RateBy) -> Rate {
+        Rate { requests, per: Duration::from_secs(1), burst, delay: false, by, max_keys }
+    }
+
+    fn by_client() -> RateBy {
+        RateBy::Client { ipv4_prefix: 24, ipv6_prefix: 64 }
+    }
+
+    fn xorshift(state: &mut u64) -> u64 {
+        *state ^= *state << 13;
+        *state ^= *state >> 7;
+        *state ^= *state << 17;
+        *state
+    }
+
+    const REFUSED: Verdict = Verdict::Refuse { retry_after: 1 };
+
+    /// Every moment at which somebody was let through is kept; of the one to come, the time at which the last one is
+    /// worked off tells. In fractions of a millisecond: times `requests`.
+    #[derive(Default)]
+    struct Naive(HashMap<u64, Vec<u64>>);
+
+    impl Naive {
+        fn ask(&mut self, rate: &Rate, key: u64, now: u64) -> Verdict {
+            let (requests, cost) = (u128::from(rate.requests), rate.per.as_millis());
+            let passed = self.0.entry(key).or_default();
+            let worked_off = passed.iter().fold(0, |end: u128, at| end.max(u128::from(*at) * requests) + cost);
+            let ahead = worked_off.saturating_sub(u128::from(now) * requests);
+            let spare = u128::from(rate.burst) * cost;
+            if ahead > spare {
+                let seconds = (ahead - spare).div_ceil(requests).div_ceil(1000) as u32;
+                return Verdict::Refuse { retry_after: seconds.max(1) };
+            }
+            passed.push(now);
+            match rate.delay && ahead > 0 {
+                true => Verdict::Delay(Duration::from_millis(ahead.div_ceil(requests) as u64)),
+                false => Verdict::Pass,
+            }
+        }
+    }
+
+    #[test]
+    fn everybody_is_judged_as_if_every_moment_were_kept() {
+        let mut chance = 0x9E37_79B9_97F4_A7C1;
+        let (mut passed, mut delayed, mut refused) = (0, 0, 0);
+        for round in 0..60 {
+            let rate = Rate {
+                requests: 1 + (xorshift(&mut chance) % 20) as u32,
+                per: Duration::from_millis(1 + xorshift(&mut chance) % 3000),
+                burst: (xorshift(&mut chance) % 6) as u32,
+                delay: round % 2 == 0,
+                by: by_client(),
+                max_keys: if round % 3 == 0 { 5000 } else { 100 },
+            };
+            let (limit, mut naive, mut now) = (RateLimit::new(&rate, [3; 16]), Naive::default(), 0);
+            for _ in 0..2_000 {
+                now += xorshift(&mut chance) % 60;
+                let key = xorshift(&mut chance) % 12;
+                let verdict = limit.ask(&key.to_le_bytes(), Tick::from_millis(now));
+                assert_eq!(verdict, naive.ask(&rate, key, now), "{rate:?} at {now} ms");
+                match verdict {
+                    Verdict::Pass => passed += 1,
+                    Verdict::Delay(_) => delayed += 1,
+                    Verdict::Refuse { .. } => refused += 1,
+                }
+            }
+        }
+        assert!(passed > 5_000 && delayed > 2_000 && refused > 5_000, "{passed}, {delayed}, {refused}");
+    }
+
+    #[test]
+    fn a_million_come_and_the_table_stays_as_large_as_it_may() {
+        for (max_keys, come) in [(1000, 1_000_000_u32), (5000, 100_000)] {
+            let limit = RateLimit::new(&rate(1, 0, max_keys, by_client()), [1; 16]);
+            for key in 0..come {
+                assert_eq!(limit.ask(&key.to_le_bytes(), Tick::START), Verdict::Pass);
+            }
+            assert!(limit.len() <= max_keys as usize);
+            assert!(limit.len() > max_keys as usize * 9 / 10);
+            let last = come - max_keys / 2..come;
+            let known = last.filter(|key| limit.ask(&key.to_le_bytes(), Tick::START) == REFUSED).count();
+            assert_eq!(known, max_keys as usize / 2, "the latest half of the table is remembered");
+        }
+    }
+
+    #[test]
+    fn no_limit_lets_more_through_than_its_rate_when_threads_share_it() {
+        let limit = RateLimit::new(&rate(100, 9, 1000, by_client()), [2; 16]);
+        let passed: usize = std::thread::scope(|scope| {
+            let ask = || (0..2_000).filter(|at| limit.ask(b"one", Tick::from_millis(*at)) == Verdict::Pass).count();
+            let threads = [scope.spawn(ask), scope.spawn(ask)];
+            threads.map(|thread| thread.join().unwrap()).into_iter().sum()
+        });
+        assert!((200..=210).contains(&passed), "{passed} of 2 seconds at 100 with a burst of 9");
+    }
+
+    #[test]
+    fn who_is_counted_as_one_is_what_the_file_says() {
+        let [near, far, same] = ["192.0.2.1", "192.0.3.1", "192.0.2.99"].map(|client| client.parse().unwrap());
+        let limit = RateLimit::new(&rate(1, 0, 10, by_client()), [0; 16]);
+        assert_eq!(limit.field(), None);
+        assert_eq!(limit.ask_for(near, None, Tick::START), Verdict::Pass);
+        assert_eq!(limit.ask_for(same, Some(b"ignored"), Tick::START), REFUSED);
+        assert_eq!(limit.ask_for(far, None, Tick::START), Verdict::Pass);
+        assert_eq!(limit.len(), 2);
+
+        let limit = RateLimit::new(&rate(1, 0, 10, RateBy::Header(Arc::from("x-api-key"))), [0; 16]);
+        assert_eq!(limit.field(), Some("x-api-key"));
+        assert_eq!(limit.ask_for(near, Some(b"k1"), Tick::START), Verdict::Pass);
+        assert_eq!(limit.ask_for(far, Some(b"k1"), Tick::START), REFUSED);
+        assert_eq!(limit.ask_for(near, Some(b"k2"), Tick::START), Verdict::Pass);
+        assert_eq!(limit.ask_for(near, None, Tick::START), Verdict::Pass);
+        assert_eq!(limit.ask_for(near, None, Tick::START), REFUSED);
+        assert_eq!(limit.ask_for(same, None, Tick::START), Verdict::Pass, "without the field, by address");
+    }
+
+    #[test]
+    fn a_reload_keeps_only_what_says_the_same() {
+        let limit = RateLimit::new(&rate(5, 2, 10, by_client()), [0; 16]);
+        assert!(limit.is_empty() && limit.same_as(&rate(5, 2, 10, by_client())));
+        for other in [rate(6, 2, 10, by_client()), rate(5, 3, 10, by_client()), rate(5, 2, 11, by_client())] {
+            assert!(!limit.same_as(&other));
+        }
+        assert!(!limit.same_as(&rate(5, 2, 10, RateBy::Header(Arc::from("x")))));
+    }
+}

@@ -1,0 +1,557 @@
+//! Location, Content-Location and Refresh that lead a client to a node: mapped to the place where a client finds it. WSO2
+//! writes its own address and port into many answers, which no client can reach. What names no node stays as it is: a
+//! port that is another application's, another host, whatever stands in a query.
+
+use std::borrow::Cow;
+
+use crate::config::Redirects;
+use crate::traffic::routing::places::{Door, Host, Places, PoolPlaces};
+use crate::wire::split_authority;
+
+/// Who knows what the client asked for. Few answers name a place, so nobody works it out before one does.
+pub trait Asked {
+    /// What it was.
+    fn public_name(&self) -> PublicName<'_>;
+}
+
+/// What the client asked for, as it spelled it.
+#[derive(Clone, Copy, Debug)]
+pub struct PublicName<'a> {
+    /// Whether it came by TLS.
+    pub secure: bool,
+    /// Host and port as the client wrote them; empty where it wrote none, and then nothing is mapped.
+    pub authority: &'a [u8],
+    /// Path and query.
+    pub target: &'a [u8],
+    /// The pool whose node answers.
+    pub pool: usize,
+    /// Whether clients see another port than the one that the listener is bound to.
+    pub translated: bool,
+}
+
+impl Asked for PublicName<'_> {
+    fn public_name(&self) -> PublicName<'_> {
+        *self
+    }
+}
+
+impl PublicName<'_> {
+    fn scheme(&self) -> &'static [u8] {
+        scheme(self.secure)
+    }
+}
+
+const fn scheme(secure: bool) -> &'static [u8] {
+    if secure { b"https" } else { b"http" }
+}
+
+const fn default_port(secure: bool) -> u16 {
+    if secure { 443 } else { 80 }
+}
+
+/// The value of Location or Content-Location that goes down. Path, query and fragment stay as the node wrote them.
+pub fn map_location<'a>(value: &'a [u8], public: &PublicName<'_>, places: &Places) -> Cow<'a, [u8]> {
+    mapped(value, public, places).map_or(Cow::Borrowed(value), Cow::Owned)
+}
+
+/// The same of Refresh: `5; url=http://…`.
+pub fn map_refresh<'a>(value: &'a [u8], public: &PublicName<'_>, places: &Places) -> Cow<'a, [u8]> {
+    let in_parts = || {
+        let (before, url, after) = refresh_parts(value)?;
+        Some([before, &mapped(url, public, places)?, after].concat())
+    };
+    in_parts().map_or(Cow::Borrowed(value), Cow::Owned)
+}
+
+/// What stands before the URL, the URL, and what stands behind it: a quote.
+fn refresh_parts(value: &[u8]) -> Option<(&[u8], &[u8], &[u8])> {
+    let at = value.windows(4).position(|word| word.eq_ignore_ascii_case(b"url="))?;
+    let begin = at + 4 + value.get(at + 4..)?.iter().position(|byte| !byte.is_ascii_whitespace())?;
+    let (begin, quote) = match value.get(begin)? {
+        quote @ (b'\'' | b'"') => (begin + 1, Some(*quote)),
+        _ => (begin, None),
+    };
+    let (before, rest) = value.split_at_checked(begin)?;
+    let end = quote.and_then(|quote| memchr::memchr(quote, rest)).unwrap_or(rest.len());
+    let (url, after) = rest.split_at_checked(end)?;
+    Some((before, url, after))
+}
+
+fn mapped(value: &[u8], public: &PublicName<'_>, places: &Places) -> Option<Vec<u8>> {
+    let own = places.pool(public.pool)?;
+    match &own.redirects {
+        Redirects::Off => return None,
+        Redirects::Pairs(pairs) => {
+            let pair = pairs.iter().find_map(|(from, to)| Some((to, value.strip_prefix(from.as_bytes())?)));
+            if let Some((to, rest)) = pair {
+                return Some([to.as_bytes(), rest].concat());
+            }
+        }
+    }
+    let (public_host, _) = split_authority(public.authority)?;
+    let place = Place::of(value)?;
+    let (host, port) = split_authority(place.authority)?;
+    Mapping { public, public_host, places, own, secure: place.secure.unwrap_or(public.secure), place, port }.of(host)
+}
+
+/// One reference, and what it is compared with.
+struct Mapping<'a> {
+    public: &'a PublicName<'a>,
+    public_host: &'a [u8],
+    places: &'a Places,
+    own: &'a PoolPlaces,
+    place: Place<'a>,
+    secure: bool,
+    /// As it was written.
+    port: Option<u16>,
+}
+
+impl Mapping<'_> {
+    fn of(&self, host: &[u8]) -> Option<Vec<u8>> {
+        let port = self.port.unwrap_or(default_port(self.secure));
+        let known = Host::of(host);
+        let is_public_host = same_host(host, self.public_host);
+        if self.is_public(&known, port) {
+            // Carbon writes the default port out: browsers take that for another origin.
+            return self.without_default_port(host);
+        }
+        if self.own.has(&known, port) || is_public_host && self.own.has_port(port) {
+            return self.at_own();
+        }
+        if let Some(found) = self.elsewhere(&known, port) {
+            return Some(found);
+        }
+        if is_public_host { self.without_default_port(host) } else { None }
+    }
+
+    /// Whether a client that follows it comes to a site of ours.
+    fn is_public(&self, host: &Host, port: u16) -> bool {
+        self.places.doors_of(host).any(|door| door.secure == self.secure && self.port_of(door) == port)
+    }
+
+    /// Where clients reach it.
+    fn port_of(&self, door: &Door) -> u16 {
+        // If the client's own listener is seen under another port, the bound one of another says nothing.
+        let bound = if self.public.translated { default_port(door.secure) } else { door.port };
+        door.public_port.unwrap_or(bound)
+    }
+
+    /// To the place that the client asked. A node that leads to https would lead there again from http, for ever.
+    fn at_own(&self) -> Option<Vec<u8>> {
+        let lowers = self.place.secure == Some(true) && !self.public.secure;
+        if !lowers {
+            return Some(self.place.at(self.public));
+        }
+        let secure = self.best(self.places.doors_into(self.public.pool));
+        // What was reached over TLS by a node is not more than what the client has; but it is no answer to itself.
+        let mirrors = self.own.secure && !self.place.leads_to(self.public.target);
+        secure.or_else(|| mirrors.then(|| self.place.at(self.public)))
+    }
+
+    /// To a site that leads to this node and port, or to a pool with this port under this name.
+    fn elsewhere(&self, host: &Host, port: u16) -> Option<Vec<u8>> {
+        let by_node = self.places.pools_at(host, port).flat_map(|pool| self.places.doors_into(pool));
+        // Where the client came by this host, what takes it is ours without having its name.
+        let public_host = if *host == Host::of(self.public_host) { Some(self.public_host) } else { None };
+        let public = public_host.into_iter().flat_map(|host| self.places.doors_for(host));
+        let by_name = self.places.doors_of(host).chain(public).filter(|door| {
+            door.pools.iter().any(|pool| self.places.pool(*pool).is_some_and(|pool| pool.has_port(port)))
+        });
+        let doors: Vec<&Door> = by_node.chain(by_name).collect();
+        // The same machine's plain port: whoever came by https stays there.
+        let same_machine = self.own.has_host(host) || public_host.is_some();
+        if !self.secure && self.public.secure && same_machine && !doors.is_empty() {
+            Some(self.place.at(self.public))
+        } else {
+            self.best(doors)
+        }
+    }
+
+    /// The first of the doors with the client's host; else of those of the same kind. What was https stays https.
+    fn best<'d>(&self, doors: impl IntoIterator<Item = &'d Door>) -> Option<Vec<u8>> {
+        let mut best: Option<((bool, bool), &Door)> = None;
+        for door in doors {
+            let named = door.takes(self.public_host);
+            let lowers = self.place.secure == Some(true) && !door.secure;
+            let rank = (named, door.secure == self.secure);
+            if !lowers && (named || door.host().is_some()) && best.is_none_or(|(known, _)| rank > known) {
+                best = Some((rank, door));
+            }
+        }
+        let ((named, _), door) = best?;
+        if named && door.secure == self.public.secure {
+            return Some(self.place.at(self.public));
+        }
+        let host = if named { self.public_host } else { door.host()? };
+        Some(self.at_door(door, host))
+    }
+
+    fn at_door(&self, door: &Door, host: &[u8]) -> Vec<u8> {
+        let port = self.port_of(door);
+        let mut authority = match host {
+            [b'[', ..] => host.to_vec(),
+            host if host.contains(&b':') => [b"[", host, b"]"].concat(),
+            host => host.to_vec(),
+        };
+        if port != default_port(door.secure) {
+            authority.extend_from_slice(format!(":{port}").as_bytes());
+        }
+        self.place.written(scheme(door.secure), &authority)
+    }
+
+    fn without_default_port(&self, host: &[u8]) -> Option<Vec<u8>> {
+        let written = self.port.is_some_and(|port| port == default_port(self.secure));
+        written.then(|| self.place.written(self.place.scheme, host))
+    }
+}
+
+/// An absolute or scheme-relative reference in its parts.
+struct Place<'a> {
+    scheme: &'a [u8],
+    secure: Option<bool>,
+    authority: &'a [u8],
+    rest: &'a [u8],
+}
+
+impl<'a> Place<'a> {
+    fn of(value: &'a [u8]) -> Option<Self> {
+        let (scheme, secure, after) = if let Some(after) = value.strip_prefix(b"//") {
+            (b"".as_slice(), None, after)
+        } else {
+            let colon = memchr::memchr(b':', value)?;
+            let (scheme, after) = value.split_at_checked(colon)?;
+            let secure = scheme.eq_ignore_ascii_case(b"https");
+            if !secure && !scheme.eq_ignore_ascii_case(b"http") {
+                return None;
+            }
+            (scheme, Some(secure), after.strip_prefix(b"://")?)
+        };
+        let length = after.iter().position(|byte| matches!(byte, b'/' | b'?' | b'#')).unwrap_or(after.len());
+        let (authority, rest) = after.split_at_checked(length)?;
+        Some(Self { scheme, secure, authority, rest })
+    }
+
+    fn at(&self, public: &PublicName<'_>) -> Vec<u8> {
+        let scheme = if self.secure.is_some() { public.scheme() } else { b"" };
+        self.written(scheme, public.authority)
+    }
+
+    /// Whether it is the path and query of this target.
+    fn leads_to(&self, target: &[u8]) -> bool {
+        let end = memchr::memchr(b'#', self.rest).unwrap_or(self.rest.len());
+        let rest = self.rest.get(..end).unwrap_or_default();
+        target == if rest.is_empty() { b"/" } else { rest }
+    }
+
+    fn written(&self, scheme: &[u8], authority: &[u8]) -> Vec<u8> {
+        let colon: &[u8] = if scheme.is_empty() { b"" } else { b":" };
+        [scheme, colon, b"//", authority, self.rest].concat()
+    }
+}
+
+fn same_host(one: &[u8], other: &[u8]) -> bool {
+    without_dot(one).eq_ignore_ascii_case(without_dot(other))
+}
+
+fn without_dot(name: &[u8]) -> &[u8] {
+    name.strip_suffix(b".").unwrap_or(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::config::HostPattern;
+    use crate::traffic::routing::sites::Sites;
+
+    /// The cluster of the guide: workers with 8280 and 8243, a manager with 9443, three sites.
+    fn places(change: impl FnOnce(&mut Places)) -> Places {
+        let mut places = Places::default();
+        for (pool, (secure, nodes, port)) in [
+            (false, &["10.0.0.3", "10.0.0.4", "fd00::3", "worker1.example.com"][..], 8280),
+            (true, &["10.0.0.3", "10.0.0.4", "fd00::3", "worker1.example.com"], 8243),
+            (true, &["10.0.0.2"], 9443),
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            places.add_pool(secure, Redirects::default());
+            nodes.iter().for_each(|node| places.add_node(pool, Host::of(node.as_bytes()), port));
+        }
+        places.add_door(door("esb.wso2.com", false, 80, 0));
+        places.add_door(door("esb.wso2.com", true, 443, 1));
+        places.add_door(door("mgt.esb.wso2.com", true, 443, 2));
+        change(&mut places);
+        places
+    }
+
+    fn door(host: &str, secure: bool, port: u16, pool: usize) -> Door {
+        door_of(HostPattern::Exact(host.into()), secure, port, pool)
+    }
+
+    fn door_of(host: HostPattern, secure: bool, port: u16, pool: usize) -> Door {
+        let sites = Arc::new(Sites::new([(&host, 0)], None));
+        Door { hosts: vec![host], site: 0, sites, secure, port, public_port: None, pools: vec![pool] }
+    }
+
+    fn public(secure: bool, authority: &str, pool: usize) -> PublicName<'_> {
+        PublicName { secure, authority: authority.as_bytes(), target: b"/asked", pool, translated: false }
+    }
+
+    fn assert_mapped(places: &Places, public: &PublicName<'_>, cases: &[(&str, &str)]) {
+        for (value, expected) in cases {
+            let found = map_location(value.as_bytes(), public, places);
+            assert_eq!(found.escape_ascii().to_string(), *expected, "{value} for {public:?}");
+        }
+    }
+
+    #[test]
+    fn a_nodes_own_port_is_where_the_client_asked() {
+        let cases = [
+            ("https://10.0.0.3:8243/services/echo?wsdl#a", "https://esb.wso2.com/services/echo?wsdl#a"),
+            ("https://10.0.0.4:8243", "https://esb.wso2.com"),
+            ("HTTPS://10.0.0.4:8243?q", "https://esb.wso2.com?q"),
+            ("http://10.0.0.3:8243/x", "https://esb.wso2.com/x"),
+            ("//10.0.0.4:8243/x", "//esb.wso2.com/x"),
+            ("https://[fd00::3]:8243/x", "https://esb.wso2.com/x"),
+            ("https://[fd00:0:0::3]:8243/x", "https://esb.wso2.com/x"),
+            ("https://[::ffff:10.0.0.3]:8243/x", "https://esb.wso2.com/x"),
+            ("https://worker1.example.com:8243/x", "https://esb.wso2.com/x"),
+            ("https://WORKER1.example.com.:8243/x", "https://esb.wso2.com/x"),
+            ("https://esb.wso2.com:8243/x", "https://esb.wso2.com/x"),
+            ("//esb.wso2.com:8243/x", "//esb.wso2.com/x"),
+            ("https://10.0.0.3:8243/a?to=http://10.0.0.3:8280/b", "https://esb.wso2.com/a?to=http://10.0.0.3:8280/b"),
+        ];
+        assert_mapped(&places(|_| {}), &public(true, "esb.wso2.com", 1), &cases);
+        let on_a_port = [("https://10.0.0.3:8243/x", "https://esb.wso2.com:9943/x")];
+        assert_mapped(&places(|_| {}), &public(true, "esb.wso2.com:9943", 1), &on_a_port);
+        let plain = [("http://10.0.0.3:8280/x", "http://esb.wso2.com/x"), ("//10.0.0.3:8280", "//esb.wso2.com")];
+        assert_mapped(&places(|_| {}), &public(false, "esb.wso2.com", 0), &plain);
+    }
+
+    #[test]
+    fn another_pools_node_is_shown_as_the_site_that_leads_there() {
+        let plain = [
+            ("https://10.0.0.3:8243/rest", "https://esb.wso2.com/rest"),
+            ("https://worker1.example.com:8243/rest", "https://esb.wso2.com/rest"),
+            ("https://esb.wso2.com:8243/rest", "https://esb.wso2.com/rest"),
+            ("https://10.0.0.2:9443/carbon/", "https://mgt.esb.wso2.com/carbon/"),
+            ("https://mgt.esb.wso2.com:9443/carbon/", "https://mgt.esb.wso2.com/carbon/"),
+            ("//10.0.0.2:9443/carbon/", "https://mgt.esb.wso2.com/carbon/"),
+        ];
+        assert_mapped(&places(|_| {}), &public(false, "esb.wso2.com", 0), &plain);
+        let secure = [
+            // The same machine's plain port: nobody is led away from https.
+            ("http://10.0.0.3:8280/rest", "https://esb.wso2.com/rest"),
+            ("http://esb.wso2.com:8280/rest", "https://esb.wso2.com/rest"),
+            ("https://mgt.esb.wso2.com:9443/carbon/", "https://mgt.esb.wso2.com/carbon/"),
+        ];
+        assert_mapped(&places(|_| {}), &public(true, "esb.wso2.com", 1), &secure);
+        let manager = [
+            ("http://10.0.0.3:8280/x", "http://esb.wso2.com/x"),
+            ("https://10.0.0.3:8243/x", "https://esb.wso2.com/x"),
+        ];
+        assert_mapped(&places(|_| {}), &public(true, "mgt.esb.wso2.com", 2), &manager);
+    }
+
+    #[test]
+    fn https_is_never_turned_into_http() {
+        let one_pool = |secure_site: bool| {
+            let mut places = Places::default();
+            places.add_pool(false, Redirects::default());
+            places.add_node(0, Host::of(b"10.0.0.3"), 9763);
+            places.add_door(door("esb.wso2.com", false, 80, 0));
+            if secure_site {
+                places.add_door(door("esb.wso2.com", true, 443, 0));
+            }
+            places
+        };
+        let client = public(false, "esb.wso2.com", 0);
+        for value in ["https://10.0.0.3:9763/x", "https://esb.wso2.com:9763/x"] {
+            assert_mapped(&one_pool(false), &client, &[(value, value)]);
+            assert_mapped(&one_pool(true), &client, &[(value, "https://esb.wso2.com/x")]);
+        }
+        for value in ["https://esb.wso2.com/asked", "https://esb.wso2.com:9443/asked", "https://10.0.0.3:9443/asked"] {
+            assert_mapped(&one_pool(false), &client, &[(value, value)]);
+            assert_mapped(&one_pool(true), &client, &[(value, value)]);
+        }
+        // Where the node itself is reached over TLS its https is the client's http, but for what was just asked.
+        let mut places = Places::default();
+        places.add_pool(true, Redirects::default());
+        places.add_node(0, Host::of(b"10.0.0.2"), 9443);
+        places.add_door(door("mgt.wso2.com", false, 80, 0));
+        let cases = [
+            ("https://10.0.0.2:9443/carbon/", "http://mgt.wso2.com/carbon/"),
+            ("https://10.0.0.2:9443/asked#a", "https://10.0.0.2:9443/asked#a"),
+        ];
+        assert_mapped(&places, &public(false, "mgt.wso2.com", 0), &cases);
+    }
+
+    #[test]
+    fn the_port_is_the_one_that_clients_see() {
+        let ported = |public_port| {
+            let mut places = Places::default();
+            for (pool, port) in [(0, 8280), (1, 8243)] {
+                places.add_pool(pool == 1, Redirects::default());
+                places.add_node(pool, Host::of(b"10.0.0.3"), port);
+            }
+            places.add_door(door("esb.wso2.com", false, 8080, 0));
+            places.add_door(Door { public_port, ..door("esb.wso2.com", true, 8443, 1) });
+            places
+        };
+        let client = |authority, translated| PublicName { translated, ..public(false, authority, 0) };
+        let value = "https://10.0.0.3:8243/x";
+        for (public_port, authority, translated, expected) in [
+            (None, "esb.wso2.com:8080", false, "https://esb.wso2.com:8443/x"),
+            (None, "esb.wso2.com", true, "https://esb.wso2.com/x"),
+            (Some(443), "esb.wso2.com:8080", false, "https://esb.wso2.com/x"),
+            (Some(9943), "esb.wso2.com", true, "https://esb.wso2.com:9943/x"),
+        ] {
+            assert_mapped(&ported(public_port), &client(authority, translated), &[(value, expected)]);
+        }
+    }
+
+    #[test]
+    fn of_several_sites_the_clients_own_host_comes_first() {
+        let more = |places: &mut Places| {
+            places.add_door(door("www.wso2.com", false, 80, 2));
+            places.add_door(door("www.wso2.com", true, 443, 2));
+            places.add_door(door_of(HostPattern::Wildcard("apps.wso2.com".into()), true, 443, 2));
+        };
+        let value = "https://10.0.0.2:9443/x";
+        for (host, expected) in [
+            ("esb.wso2.com", "https://mgt.esb.wso2.com/x"),
+            ("www.wso2.com", "https://www.wso2.com/x"),
+            ("one.apps.wso2.com", "https://one.apps.wso2.com/x"),
+            ("apps.wso2.com", "https://mgt.esb.wso2.com/x"),
+        ] {
+            assert_mapped(&places(more), &public(false, host, 0), &[(value, expected)]);
+        }
+    }
+
+    #[test]
+    fn a_site_that_takes_the_clients_host_is_known_without_its_name() {
+        let any = || HostPattern::Wildcard("apps.wso2.com".into());
+        let places = places(|places| {
+            places.add_door(door_of(any(), false, 80, 0));
+            places.add_door(door_of(any(), true, 443, 1));
+        });
+        let cases = [
+            ("https://one.apps.wso2.com:8243/x", "https://one.apps.wso2.com/x"),
+            ("https://one.apps.wso2.com:9443/x", "https://one.apps.wso2.com:9443/x"),
+            // Another name than the client's may be anybody's.
+            ("https://two.apps.wso2.com:8243/x", "https://two.apps.wso2.com:8243/x"),
+        ];
+        assert_mapped(&places, &public(false, "one.apps.wso2.com", 0), &cases);
+    }
+
+    #[test]
+    fn a_default_site_leads_to_no_host_that_is_another_sites() {
+        let name = HostPattern::Exact("esb.wso2.com".into());
+        let sites = Arc::new(Sites::new([(&name, 0)], Some(1)));
+        let mut places = Places::default();
+        for (pool, port) in [(0, 8280), (1, 9443)] {
+            places.add_pool(pool == 1, Redirects::default());
+            places.add_node(pool, Host::of(b"10.0.0.2"), port);
+        }
+        places.add_door(door("esb.wso2.com", false, 80, 0));
+        for (site, hosts) in [(0, vec![name]), (1, Vec::new())] {
+            let (sites, pools) = (Arc::clone(&sites), vec![site]);
+            places.add_door(Door { hosts, site, sites, secure: true, port: 443, public_port: None, pools });
+        }
+        for (host, expected) in [("esb.wso2.com", "https://esb.wso2.com:9443/x"), ("192.0.2.9", "https://192.0.2.9/x")]
+        {
+            let value = format!("https://{host}:9443/x");
+            assert_mapped(&places, &public(false, host, 0), &[(&value, expected)]);
+        }
+    }
+
+    #[test]
+    fn what_is_not_ours_stays_as_it_is() {
+        let untouched = [
+            "/carbon/",
+            "",
+            "carbon?a=b:c",
+            "https://esb.wso2.com/x",
+            "http://esb.wso2.com/x",
+            "http://esb.wso2.com:443/x",
+            "https://esb.wso2.com:80/x",
+            "https://esb.wso2.com:7443/x",
+            "https://esb.wso2.com.evil.org:8243/x",
+            "http://10.0.0.3:9090/x",
+            "http://10.0.0.3/callback?code=1",
+            "https://10.0.0.3:9443/x",
+            "https://10.0.0.2:8243/x",
+            "http://10.0.0.30:8280/x",
+            "http://10.0.0.3.evil.org:8280/x",
+            "http://user@10.0.0.3:8280/x",
+            "http://010.0.0.3:8280/x",
+            "https://worker2.example.com:8243/x",
+            "https://idp.example.com/authorize?redirect_uri=https://10.0.0.3:8243/cb",
+            "ftp://10.0.0.3:8243/x",
+            "mailto:a@10.0.0.3",
+            "https:/10.0.0.3:8243/x",
+            "https://",
+            "https://:8243/",
+            "urn:uuid:1",
+        ];
+        let cases: Vec<(&str, &str)> = untouched.iter().map(|value| (*value, *value)).collect();
+        assert_mapped(&places(|_| {}), &public(true, "esb.wso2.com", 1), &cases);
+        let nowhere = [("https://10.0.0.3:8243/x", "https://10.0.0.3:8243/x")];
+        assert_mapped(&places(|_| {}), &public(true, "", 1), &nowhere);
+    }
+
+    #[test]
+    fn the_public_name_loses_a_port_that_says_nothing() {
+        let cases = [
+            ("https://esb.wso2.com:443/carbon/", "https://esb.wso2.com/carbon/"),
+            ("http://esb.wso2.com:80/x", "http://esb.wso2.com/x"),
+            ("https://ESB.wso2.com:443/", "https://ESB.wso2.com/"),
+            ("//esb.wso2.com:443/x", "//esb.wso2.com/x"),
+        ];
+        assert_mapped(&places(|_| {}), &public(true, "esb.wso2.com", 1), &cases);
+    }
+
+    #[test]
+    fn the_operator_has_the_last_word() {
+        let pair = |from: &str, to: &str| (from.into(), to.into());
+        let pairs = vec![pair("http://localhost:8280/", "https://esb.wso2.com/"), pair("/old/", "/new/")];
+        for (redirects, cases) in [
+            (Redirects::Off, [("http://10.0.0.3:8280/x", "http://10.0.0.3:8280/x"); 4]),
+            (
+                Redirects::Pairs(pairs),
+                [
+                    ("http://10.0.0.3:8280/x", "http://esb.wso2.com/x"),
+                    ("http://localhost:8280/x?y", "https://esb.wso2.com/x?y"),
+                    ("http://localhost:8281/x", "http://localhost:8281/x"),
+                    ("/old/x", "/new/x"),
+                ],
+            ),
+        ] {
+            let mut places = Places::default();
+            places.add_pool(false, redirects);
+            places.add_node(0, Host::of(b"10.0.0.3"), 8280);
+            places.add_door(door("esb.wso2.com", false, 80, 0));
+            assert_mapped(&places, &public(false, "esb.wso2.com", 0), &cases);
+        }
+    }
+
+    #[test]
+    fn refresh_leads_where_location_would() {
+        let (places, client) = (places(|_| {}), public(true, "esb.wso2.com", 1));
+        for (value, expected) in [
+            ("5; url=https://10.0.0.3:8243/x", "5; url=https://esb.wso2.com/x"),
+            ("0;URL='https://10.0.0.3:8243/x'", "0;URL='https://esb.wso2.com/x'"),
+            ("0; url = https://10.0.0.3:8243/x", "0; url = https://10.0.0.3:8243/x"),
+            ("0, url=\"https://10.0.0.3:8243/x\"; a", "0, url=\"https://esb.wso2.com/x\"; a"),
+            ("0; url='https://10.0.0.3:8243/x", "0; url='https://esb.wso2.com/x"),
+            ("5", "5"),
+            ("5; url=", "5; url="),
+            ("5; url=/x", "5; url=/x"),
+        ] {
+            let found = map_refresh(value.as_bytes(), &client, &places);
+            assert_eq!(String::from_utf8_lossy(&found), expected, "{value}");
+        }
+    }
+}

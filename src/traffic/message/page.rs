@@ -1,0 +1,324 @@
+//! Whole answers that Weir gives itself: refusals, redirects, and what a route says. One shape for all, for HTTP/1 and
+//! HTTP/2. Writing one allocates nothing but the room it takes in the caller's buffer.
+
+use crate::config::FixedAnswer;
+use crate::traffic::routing::edits::FieldEdits;
+
+/// An answer without a node.
+#[derive(Clone, Copy, Debug)]
+pub struct Page<'a> {
+    /// Its status.
+    pub status: u16,
+    /// What the body is; none where there is none.
+    pub content_type: Option<&'a str>,
+    /// Whether nobody may keep it.
+    pub no_store: bool,
+    /// The methods that are taken, of a 405.
+    pub allow: Option<&'static str>,
+    /// Where to go instead.
+    pub location: Option<&'a [u8]>,
+    /// Seconds after which another try is worth it.
+    pub retry_after: Option<Decimal>,
+    /// What is read.
+    pub body: Body<'a>,
+}
+
+/// What a page says.
+#[derive(Clone, Copy, Debug)]
+pub enum Body<'a> {
+    /// This.
+    Text(&'a [u8]),
+    /// Status, word and sentence, for scripts and for people.
+    Reason(&'static str, &'static str),
+}
+
+/// How a page goes to a client.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Reply<'a> {
+    /// The value of `Date`, where the caller has one.
+    pub date: Option<&'a [u8]>,
+    /// The value of `Connection`; none where the version's own habit holds.
+    pub connection: Option<&'a str>,
+    /// The request was HEAD: the body's length is told, the body is not sent.
+    pub head_only: bool,
+    /// Fields of Weir's own, such as `X-Weir`.
+    pub extra: &'a [(&'a [u8], &'a [u8])],
+    /// What the site sets and removes.
+    pub edits: Option<&'a FieldEdits>,
+}
+
+impl<'a> Page<'a> {
+    /// What a route's `answer` says.
+    pub fn fixed(answer: &'a FixedAnswer) -> Self {
+        let body = answer.body.as_bytes();
+        let content_type = (!body.is_empty()).then_some(&*answer.content_type);
+        Self { content_type, ..Self::bare(answer.status, body) }
+    }
+
+    /// Tells the client to go elsewhere.
+    pub fn redirect(status: u16, location: &'a [u8]) -> Self {
+        Self { location: Some(location), ..Self::bare(status, b"") }
+    }
+
+    const fn bare(status: u16, body: &'a [u8]) -> Self {
+        let body = Body::Text(body);
+        Self { status, content_type: None, no_store: false, allow: None, location: None, retry_after: None, body }
+    }
+
+    /// Appends the whole answer for an HTTP/1 client.
+    pub fn write(&self, out: &mut Vec<u8>, reply: &Reply<'_>) {
+        out.extend_from_slice(b"HTTP/1.1 ");
+        push_decimal(out, u64::from(self.status));
+        for part in [" ", phrase(self.status), "\r\n"] {
+            out.extend_from_slice(part.as_bytes());
+        }
+        for (name, value) in self.fields(reply) {
+            field(out, name, value);
+        }
+        out.extend_from_slice(reply.edits.map_or(b"", FieldEdits::added));
+        if self.may_have_body() {
+            field(out, b"Content-Length", Decimal::of(self.body_length() as u64).digits());
+        }
+        for (name, value) in [("Date", reply.date()), ("Connection", reply.connection.map(str::as_bytes))] {
+            value.into_iter().for_each(|value| field(out, name.as_bytes(), value));
+        }
+        out.extend_from_slice(b"\r\n");
+        if !reply.head_only {
+            self.write_body(out);
+        }
+    }
+
+    /// The answer's fields, but for `Content-Length`, `Date`, what concerns the connection, and what the site adds.
+    pub fn fields<'b>(&'b self, reply: &'b Reply<'_>) -> impl Iterator<Item = (&'b [u8], &'b [u8])> {
+        let own = [
+            ("Content-Type", self.content_type.map(str::as_bytes)),
+            ("Cache-Control", self.no_store.then_some(b"no-store".as_slice())),
+            ("Allow", self.allow.map(str::as_bytes)),
+            ("Location", self.location),
+            ("Retry-After", self.retry_after.as_ref().map(Decimal::digits)),
+        ];
+        let own = own.into_iter().filter_map(|(name, value)| Some((name.as_bytes(), value?)));
+        own.chain(reply.extra.iter().copied()).filter(move |(name, _)| !reply.drops(name))
+    }
+
+    /// Appends the body.
+    pub fn write_body(&self, out: &mut Vec<u8>) {
+        match self.body {
+            _ if !self.may_have_body() => {}
+            Body::Text(text) => out.extend_from_slice(text),
+            Body::Reason(word, sentence) => {
+                push_decimal(out, u64::from(self.status));
+                for part in [" ", word, "\n", sentence, "\n"] {
+                    out.extend_from_slice(part.as_bytes());
+                }
+            }
+        }
+    }
+
+    /// Bytes that [`Self::write_body`] appends.
+    pub fn body_length(&self) -> usize {
+        match self.body {
+            _ if !self.may_have_body() => 0,
+            Body::Text(text) => text.len(),
+            Body::Reason(word, sentence) => "503 \n\n".len() + word.len() + sentence.len(),
+        }
+    }
+
+    /// With these a body, or its length, would be taken for the next answer (RFC 9112 6.3).
+    const fn may_have_body(&self) -> bool {
+        !matches!(self.status, 204 | 304)
+    }
+}
+
+impl<'a> Reply<'a> {
+    /// The value of `Date`, unless the site sets another one or none.
+    pub fn date(&self) -> Option<&'a [u8]> {
+        self.date.filter(|_| !self.drops(b"date"))
+    }
+
+    fn drops(&self, name: &[u8]) -> bool {
+        self.edits.is_some_and(|edits| edits.drops(name))
+    }
+}
+
+/// A number as text, without an allocation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Decimal {
+    digits: [u8; 20],
+    begin: usize,
+}
+
+impl Decimal {
+    /// This number.
+    pub fn of(mut number: u64) -> Self {
+        let mut text = Self { digits: [b'0'; 20], begin: 20 };
+        for (place, digit) in text.digits.iter_mut().enumerate().rev() {
+            *digit = b'0' + (number % 10) as u8;
+            text.begin = place;
+            number /= 10;
+            if number == 0 {
+                break;
+            }
+        }
+        text
+    }
+
+    /// Its digits.
+    pub fn digits(&self) -> &[u8] {
+        self.digits.get(self.begin..).unwrap_or_default()
+    }
+}
+
+/// Appends a number.
+pub fn push_decimal(out: &mut Vec<u8>, number: u64) {
+    out.extend_from_slice(Decimal::of(number).digits());
+}
+
+/// The reason phrases of RFC 9110 and 6585; others have none here.
+pub const fn phrase(status: u16) -> &'static str {
+    match status {
+        200 => "OK",
+        201 => "Created",
+        202 => "Accepted",
+        204 => "No Content",
+        301 => "Moved Permanently",
+        302 => "Found",
+        303 => "See Other",
+        304 => "Not Modified",
+        307 => "Temporary Redirect",
+        308 => "Permanent Redirect",
+        400 => "Bad Request",
+        401 => "Unauthorized",
+        403 => "Forbidden",
+        404 => "Not Found",
+        405 => "Method Not Allowed",
+        406 => "Not Acceptable",
+        408 => "Request Timeout",
+        409 => "Conflict",
+        410 => "Gone",
+        413 => "Content Too Large",
+        414 => "URI Too Long",
+        415 => "Unsupported Media Type",
+        417 => "Expectation Failed",
+        421 => "Misdirected Request",
+        429 => "Too Many Requests",
+        431 => "Request Header Fields Too Large",
+        451 => "Unavailable For Legal Reasons",
+        500 => "Internal Server Error",
+        501 => "Not Implemented",
+        502 => "Bad Gateway",
+        503 => "Service Unavailable",
+        504 => "Gateway Timeout",
+        505 => "HTTP Version Not Supported",
+        _ => "",
+    }
+}
+
+fn field(out: &mut Vec<u8>, name: &[u8], value: &[u8]) {
+    for part in [name, b": ", value, b"\r\n"] {
+        out.extend_from_slice(part);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Edits;
+
+    fn answer(status: u16, body: &str) -> FixedAnswer {
+        FixedAnswer { status, content_type: "text/plain; charset=utf-8".into(), body: body.into() }
+    }
+
+    fn written(page: &Page<'_>, reply: &Reply<'_>) -> String {
+        let mut out = Vec::new();
+        page.write(&mut out, reply);
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn a_route_answers_what_it_says() {
+        let reply = Reply::default();
+        let typed = "Content-Type: text/plain; charset=utf-8\r\n";
+        for (status, body, expected) in [
+            (200, "fine\n", format!("HTTP/1.1 200 OK\r\n{typed}Content-Length: 5\r\n\r\nfine\n")),
+            (404, "", "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n".into()),
+            (204, "", "HTTP/1.1 204 No Content\r\n\r\n".into()),
+            (299, "\u{e9}", format!("HTTP/1.1 299 \r\n{typed}Content-Length: 2\r\n\r\n\u{e9}")),
+        ] {
+            assert_eq!(written(&Page::fixed(&answer(status, body)), &reply), expected);
+        }
+        for status in [204, 304] {
+            let page = Page::fixed(&answer(status, "not to be sent")).body_length();
+            assert_eq!(page, 0, "{status}");
+            assert!(written(&Page::fixed(&answer(status, "not to be sent")), &reply).ends_with("\r\n\r\n"));
+        }
+    }
+
+    #[test]
+    fn a_redirect_has_a_location_and_no_body() {
+        let reply = Reply { date: Some(b"today"), connection: Some("close"), ..Reply::default() };
+        assert_eq!(
+            written(&Page::redirect(308, b"https://esb.wso2.com/x"), &reply),
+            "HTTP/1.1 308 Permanent Redirect\r\nLocation: https://esb.wso2.com/x\r\nContent-Length: 0\r\n\
+             Date: today\r\nConnection: close\r\n\r\n"
+        );
+    }
+
+    #[test]
+    fn head_is_told_the_length_only() {
+        let (answer, reply) = (answer(200, "fine\n"), Reply { head_only: true, ..Reply::default() });
+        let page = written(&Page::fixed(&answer), &reply);
+        assert!(page.ends_with("\r\nContent-Length: 5\r\n\r\n"), "{page}");
+    }
+
+    #[test]
+    fn the_sites_edits_hold_for_our_own_answers_too() {
+        let edits = FieldEdits::new(&Edits {
+            set: vec![("Strict-Transport-Security".into(), "max-age=1".into()), ("content-type".into(), "a/b".into())],
+            remove: vec!["x-weir".into(), "content-length".into()],
+            add: Vec::new(),
+        });
+        let extra: &[(&[u8], &[u8])] = &[(b"X-Weir", b"balanced"), (b"X-Other", b"1")];
+        let (answer, reply) = (answer(200, "fine\n"), Reply { extra, edits: Some(&edits), ..Reply::default() });
+        let page = Page::fixed(&answer);
+        assert_eq!(
+            written(&page, &reply),
+            "HTTP/1.1 200 OK\r\nX-Other: 1\r\nStrict-Transport-Security: max-age=1\r\ncontent-type: a/b\r\n\
+             Content-Length: 5\r\n\r\nfine\n"
+        );
+        assert_eq!(page.fields(&reply).collect::<Vec<_>>(), [(b"X-Other".as_slice(), b"1".as_slice())]);
+    }
+
+    #[test]
+    fn a_date_that_the_site_sets_or_removes_is_not_ours_too() {
+        let set = Edits { set: vec![("Date".into(), "never".into())], ..Edits::default() };
+        for (edits, expected) in
+            [(set, "Date: never\r\n"), (Edits { remove: vec!["date".into()], ..Edits::default() }, "")]
+        {
+            let edits = FieldEdits::new(&edits);
+            let reply = Reply { date: Some(b"now"), edits: Some(&edits), ..Reply::default() };
+            let found = written(&Page::fixed(&answer(404, "")), &reply);
+            assert_eq!(found, format!("HTTP/1.1 404 Not Found\r\n{expected}Content-Length: 0\r\n\r\n"));
+            assert_eq!(reply.date(), None);
+        }
+    }
+
+    #[test]
+    fn the_length_is_that_of_the_body() {
+        for status in 200..600 {
+            for body in [Body::Text(b"some text"), Body::Text(b""), Body::Reason("a-word", "A sentence.")] {
+                let page = Page { body, ..Page::bare(status, b"") };
+                let mut out = Vec::new();
+                page.write_body(&mut out);
+                assert_eq!(out.len(), page.body_length(), "{page:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn numbers_are_written_as_people_do() {
+        for number in [0, 7, 10, 503, 65_536, u64::MAX] {
+            assert_eq!(Decimal::of(number).digits(), number.to_string().as_bytes());
+        }
+    }
+}

@@ -1,0 +1,235 @@
+//! Why Weir answers itself: one table of status, word and sentence. The word is the same in the log, the metric and
+//! the page.
+
+use super::page::{Body, Decimal, Page};
+use crate::wire::HeadFault;
+
+/// The table: a variant, its status, its word, and what a person may read.
+macro_rules! refusals {
+    ($($variant:ident $status:literal $word:literal $sentence:literal)*) => {
+        /// Why Weir answers itself.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum Refusal {
+            $(#[doc = $sentence] $variant,)*
+            /// The request head could not be taken as it is.
+            Head(HeadFault),
+        }
+
+        impl Refusal {
+            /// Every refusal but those of request heads.
+            pub const ALL: &[Self] = &[$(Self::$variant),*];
+
+            /// Its status and its word.
+            pub const fn answer(self) -> (u16, &'static str) {
+                match self {
+                    $(Self::$variant => ($status, $word),)*
+                    Self::Head(fault) => fault.answer(),
+                }
+            }
+
+            const fn sentence(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $sentence,)*
+                    Self::Head(fault) => head_sentence(fault.answer().0),
+                }
+            }
+        }
+    };
+}
+
+refusals! {
+    AnswerBodyTimeout 504 "answer-body-timeout" "The server stopped in the middle of its answer."
+    AnswerTimeout 504 "answer-timeout" "The server did not answer in time."
+    BadChunk 400 "bad-chunk" "The chunked request body is malformed."
+    BadTrailer 400 "bad-trailer" "The trailer of the request body is malformed."
+    BodyTimeout 408 "body-timeout" "The request body did not come in time."
+    BodyTooLarge 413 "body-too-large" "The request body is larger than this site takes."
+    ClientGone 499 "client-gone" "The client left before there was an answer."
+    ConnectTimeout 504 "connect-timeout" "The server could not be reached in time."
+    Denied 403 "denied" "You may not come here."
+    Exhausted 503 "exhausted" "There is no room for another connection now. Please try again."
+    Flood 429 "http2-flood" "Too many frames or requests taken back came over this HTTP/2 connection."
+    HeadTimeout 408 "head-timeout" "The request head did not come in time."
+    NoActiveNode 503 "no-active-node" "No server can take this request now. Please try again."
+    NodeCut 502 "node-cut" "The server closed the connection before the end of its answer."
+    NodeMalformed 502 "node-malformed" "The server's answer could not be understood."
+    NodePin 502 "node-pin" "The server did not show the certificate it is known by."
+    NodeRefused 502 "node-refused" "The server takes no connections."
+    NodeReset 502 "node-reset" "The server broke the connection off."
+    NodeTls 502 "node-tls" "No secure connection to the server could be made."
+    NodeUnreachable 502 "node-unreachable" "There is no way to the server."
+    NodesBusy 503 "nodes-busy" "Every server is busy now. Please try again."
+    PathUnclear 400 "path-unclear" "The path can be read in more than one way."
+    QueueFull 503 "queue-full" "Too many others wait for a server now. Please try again."
+    QueueTimeout 503 "queue-timeout" "No server became free in time. Please try again."
+    RateLimited 429 "rate-limited" "You come too often. Please wait a little."
+    RedirectLoop 421 "redirect-loop" "All that is here is a redirect to the place that you asked for."
+    SendTimeout 504 "send-timeout" "The server did not take the request in time."
+    SessionLost 503 "session-lost" "The server that has your session cannot answer now. Please try again."
+    UnknownHost 421 "unknown-host" "No site of this name is served here."
+}
+
+/// Seconds after which a 503 is worth another try, where nothing is known of how long it lasts.
+const RETRY_AFTER: u32 = 5;
+
+/// What a site takes: every method but CONNECT and TRACE, which no list can say.
+const ALLOW: &str = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
+
+const CONTENT_TYPE: &str = "text/plain; charset=utf-8";
+
+impl Refusal {
+    /// Its word, as in logs, metrics and pages.
+    pub const fn word(self) -> &'static str {
+        self.answer().1
+    }
+
+    /// Its status. 499 is never sent: there is nobody to read it.
+    pub const fn status(self) -> u16 {
+        self.answer().0
+    }
+
+    /// What the client reads. A 429 or 503 names the seconds to wait: these, or a few.
+    pub fn page(self, retry_after: Option<u32>) -> Page<'static> {
+        let (status, word) = self.answer();
+        let wait = matches!(status, 429 | 503).then(|| retry_after.unwrap_or(RETRY_AFTER).max(1));
+        Page {
+            status,
+            content_type: Some(CONTENT_TYPE),
+            // 405 and 414 may be cached unless somebody says no (RFC 9110 15.1).
+            no_store: true,
+            allow: (status == 405).then_some(ALLOW),
+            location: None,
+            retry_after: wait.map(|seconds| Decimal::of(u64::from(seconds))),
+            body: Body::Reason(word, self.sentence()),
+        }
+    }
+}
+
+const fn head_sentence(status: u16) -> &'static str {
+    match status {
+        405 => "This method is not taken here.",
+        414 => "The request target is too long.",
+        417 => "The expectation cannot be met.",
+        431 => "The request head is too large.",
+        501 => "The transfer coding of the request is not known.",
+        505 => "This version of HTTP is not spoken here.",
+        _ => "The request is malformed.",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+    use crate::traffic::message::page::{Reply, phrase};
+
+    fn written(refusal: Refusal, reply: Reply<'_>) -> String {
+        let mut out = Vec::new();
+        refusal.page(None).write(&mut out, &reply);
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn a_page_is_a_whole_answer() {
+        let reply =
+            Reply { date: Some(b"Sun, 06 Nov 1994 08:49:37 GMT"), connection: Some("close"), ..Reply::default() };
+        assert_eq!(
+            written(Refusal::NoActiveNode, reply),
+            "HTTP/1.1 503 Service Unavailable\r\n\
+             Content-Type: text/plain; charset=utf-8\r\n\
+             Cache-Control: no-store\r\n\
+             Retry-After: 5\r\n\
+             Content-Length: 74\r\n\
+             Date: Sun, 06 Nov 1994 08:49:37 GMT\r\n\
+             Connection: close\r\n\
+             \r\n\
+             503 no-active-node\nNo server can take this request now. Please try again.\n"
+        );
+        assert_eq!(
+            written(Refusal::Head(HeadFault::MethodRefused), Reply { head_only: true, ..Reply::default() }),
+            "HTTP/1.1 405 Method Not Allowed\r\n\
+             Content-Type: text/plain; charset=utf-8\r\n\
+             Cache-Control: no-store\r\n\
+             Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n\
+             Content-Length: 50\r\n\
+             \r\n"
+        );
+    }
+
+    #[test]
+    fn the_table_is_that_of_the_documents() {
+        for (word, status) in [
+            ("unknown-host", 421),
+            ("redirect-loop", 421),
+            ("no-active-node", 503),
+            ("body-too-large", 413),
+            ("head-timeout", 408),
+            ("body-timeout", 408),
+            ("client-gone", 499),
+            ("bad-chunk", 400),
+            ("bad-trailer", 400),
+            ("node-refused", 502),
+            ("node-unreachable", 502),
+            ("node-reset", 502),
+            ("node-cut", 502),
+            ("node-malformed", 502),
+            ("node-tls", 502),
+            ("node-pin", 502),
+            ("connect-timeout", 504),
+            ("answer-timeout", 504),
+            ("answer-body-timeout", 504),
+            ("send-timeout", 504),
+            ("exhausted", 503),
+            ("denied", 403),
+            ("path-unclear", 400),
+            ("rate-limited", 429),
+            ("queue-full", 503),
+            ("queue-timeout", 503),
+            ("nodes-busy", 503),
+            ("session-lost", 503),
+            ("http2-flood", 429),
+        ] {
+            let found = Refusal::ALL.iter().find(|refusal| refusal.word() == word);
+            assert_eq!(found.map(|refusal| refusal.status()), Some(status), "{word}");
+        }
+        let words: HashSet<_> = Refusal::ALL.iter().map(|refusal| refusal.word()).collect();
+        assert_eq!((words.len(), Refusal::ALL.len()), (29, 29), "each word means one thing");
+    }
+
+    #[test]
+    fn every_page_tells_its_length_word_and_reason() {
+        let heads = [HeadFault::BareLf, HeadFault::HeadTooLarge, HeadFault::TargetTooLong, HeadFault::UnknownCoding];
+        let faults = heads.into_iter().chain([HeadFault::BadVersion, HeadFault::ExpectationRefused]);
+        for refusal in Refusal::ALL.iter().copied().chain(faults.map(Refusal::Head)) {
+            let page = written(refusal, Reply::default());
+            let (head, body) = page.split_once("\r\n\r\n").unwrap();
+            let (status, word) = refusal.answer();
+            assert!(head.starts_with(&format!("HTTP/1.1 {status} {}\r\n", phrase(status))), "{head}");
+            assert_eq!(phrase(status).is_empty(), refusal == Refusal::ClientGone, "{status}");
+            assert!(head.contains(&format!("\r\nContent-Length: {}", body.len())), "{page}");
+            assert!(body.starts_with(&format!("{status} {word}\n")), "{body}");
+            assert!(body.ends_with(".\n") && body.len() < 120, "{body}");
+            assert_eq!(head.contains("\r\nRetry-After: "), matches!(status, 429 | 503), "{head}");
+        }
+    }
+
+    #[test]
+    fn who_knows_how_long_to_wait_says_so() {
+        let wait = |refusal: Refusal, seconds| {
+            let mut out = Vec::new();
+            refusal.page(seconds).write(&mut out, &Reply::default());
+            let page = String::from_utf8(out).unwrap();
+            page.split_once("\r\nRetry-After: ").map(|(_, rest)| rest.split_once("\r\n").unwrap().0.to_owned())
+        };
+        for (refusal, seconds, expected) in [
+            (Refusal::RateLimited, Some(12), Some("12")),
+            (Refusal::RateLimited, None, Some("5")),
+            (Refusal::QueueFull, Some(0), Some("1")),
+            (Refusal::QueueTimeout, Some(u32::MAX), Some("4294967295")),
+            (Refusal::Denied, Some(12), None),
+        ] {
+            assert_eq!(wait(refusal, seconds).as_deref(), expected, "{refusal:?}");
+        }
+    }
+}

@@ -1,0 +1,152 @@
+//! Where a request belongs: the node that its session lives on, by the way in which its pool keeps sessions; and what
+//! the pool's method goes by.
+
+use std::net::IpAddr;
+
+use super::{Meant, Pool};
+use crate::config::{Balance, HashOn, Sticky, StickyMode};
+use crate::traffic::affinity::session_id;
+use crate::traffic::affinity::sessions;
+use crate::traffic::affinity::sessions::{Found, SessionKey, Sessions, source_key};
+use crate::traffic::balance::{Ask, key_of};
+use crate::traffic::tick::Tick;
+use crate::wire::RequestHead;
+
+/// What a request says of its session.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Belonging {
+    /// What stands for it in the pool's table; where none is known there, the first that the request names.
+    pub key: Option<SessionKey>,
+    /// The number of the node that it lives on, or returns to.
+    pub bound: Option<u32>,
+    /// The number of the node that its id names, where the pool's table does not know it.
+    pub prefers: Option<u32>,
+    /// The number of the node that the pool's table says it lives on.
+    pub lives: Option<u32>,
+    /// Up to when the table knows that it is in use.
+    pub used: Tick,
+    /// Whether the request names one at all.
+    pub named: bool,
+}
+
+impl Belonging {
+    /// Whether it lives elsewhere now, and returns to its first node.
+    pub fn returns(&self) -> bool {
+        self.lives.is_some() && self.lives != self.bound
+    }
+}
+
+/// Who asks, and when.
+#[derive(Clone, Copy)]
+pub struct Asking<'a> {
+    /// The request.
+    pub head: &'a RequestHead,
+    /// Who sent it.
+    pub client: IpAddr,
+    /// Now.
+    pub now: Tick,
+    /// Whether a look at a session counts as its use.
+    pub meant: Meant,
+}
+
+impl Belonging {
+    /// What the request says of its session in this pool.
+    pub fn of(pool: &Pool, asking: &Asking<'_>) -> Self {
+        let Some(sticky) = &pool.settings.sticky else { return Self::default() };
+        match (&sticky.mode, &pool.sessions) {
+            (StickyMode::Learn, Some(sessions)) => learned(pool, sticky, sessions, asking),
+            (StickyMode::Source, Some(sessions)) => {
+                let key = sessions.key(&source_key(asking.client));
+                let nothing = Self { key: Some(key), named: true, ..Self::default() };
+                known(pool, sticky, sessions, key, asking).unwrap_or(nothing)
+            }
+            (StickyMode::Cookie(_), _) => told_by_cookie(pool, sticky, asking),
+            (StickyMode::Route, _) => told_by_route(pool, sticky, asking),
+            (StickyMode::Learn | StickyMode::Source, None) => Self::default(),
+        }
+    }
+}
+
+/// Every value of the cookie, then the path; where none is known, the node that one of them names.
+fn learned(pool: &Pool, sticky: &Sticky, sessions: &Sessions, asking: &Asking<'_>) -> Belonging {
+    let (mut first, mut best) = (None, None);
+    for id in ids(sticky, asking.head) {
+        let key = sessions.key(id);
+        first.get_or_insert(key);
+        let Some(found) = known(pool, sticky, sessions, key, asking) else { continue };
+        // The first that is known counts, unless a later one lives where it can be served.
+        let at_home = found.bound.is_some_and(|number| pool.is_home(number, asking.now));
+        if best.is_none() || at_home {
+            best = Some(found);
+        }
+        if at_home {
+            break;
+        }
+    }
+    // Such an id may be one that the table lost, or made up by the client.
+    let unknown = || Belonging {
+        key: first,
+        prefers: routed(pool, sticky, asking),
+        named: first.is_some(),
+        ..Belonging::default()
+    };
+    best.unwrap_or_else(unknown)
+}
+
+fn known(pool: &Pool, sticky: &Sticky, sessions: &Sessions, key: SessionKey, asking: &Asking<'_>) -> Option<Belonging> {
+    let found: Found = match asking.meant {
+        Meant::Yes => sessions.find(key, asking.now)?,
+        Meant::Asked => sessions.peek(key, asking.now)?,
+    };
+    let number = sessions::failback(sticky.failback, &found, pool.is_home(found.home, asking.now));
+    let (bound, lives) = (Some(number), Some(found.node));
+    Some(Belonging { key: Some(key), bound, lives, used: asking.now, named: true, ..Belonging::default() })
+}
+
+/// Weir's own cookie. One that nobody here has made says nothing.
+fn told_by_cookie(pool: &Pool, sticky: &Sticky, asking: &Asking<'_>) -> Belonging {
+    let mut values = session_id::values(asking.head, sticky.cookie.as_bytes()).peekable();
+    let named = values.peek().is_some();
+    let member = pool.tokens.as_ref().and_then(|tokens| values.find_map(|value| tokens.find(value)));
+    let bound = member.and_then(|member| pool.members.get(member)).map(|member| member.number);
+    Belonging { bound, named, ..Belonging::default() }
+}
+
+fn told_by_route(pool: &Pool, sticky: &Sticky, asking: &Asking<'_>) -> Belonging {
+    let named = ids(sticky, asking.head).next().is_some();
+    Belonging { bound: routed(pool, sticky, asking), named, ..Belonging::default() }
+}
+
+fn routed(pool: &Pool, sticky: &Sticky, asking: &Asking<'_>) -> Option<u32> {
+    ids(sticky, asking.head).find_map(|id| pool.routed(id))
+}
+
+fn ids<'a>(sticky: &'a Sticky, head: &'a RequestHead) -> impl Iterator<Item = &'a [u8]> {
+    let name = sticky.cookie.as_bytes();
+    session_id::values(head, name).chain(session_id::path_parameter(head.path(), name))
+}
+
+/// What the pool's method goes by. `client` and `chance` are asked only where they matter.
+pub fn ask(
+    balance: &Balance,
+    head: &RequestHead,
+    client: impl FnOnce() -> IpAddr,
+    chance: impl FnOnce() -> u64,
+) -> Ask {
+    let on = match balance {
+        Balance::Hash(on) => on,
+        // The last two draw where a node is still warming up.
+        Balance::RandomTwo | Balance::LeastRequests | Balance::LeastTime => {
+            return Ask { chance: chance(), ..Ask::default() };
+        }
+        Balance::RoundRobin => return Ask::default(),
+    };
+    let found = match on {
+        HashOn::Client => None,
+        HashOn::Header(name) => head.field(name.as_bytes()),
+        HashOn::Cookie(name) => session_id::values(head, name.as_bytes()).next(),
+        HashOn::Path => head.path().split(|byte| *byte == b';').next(),
+    };
+    let key = found.map_or_else(|| key_of(&source_key(client())), key_of);
+    Ask { key, ..Ask::default() }
+}

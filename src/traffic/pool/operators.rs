@@ -1,0 +1,572 @@
+//! What operators said of nodes: drain, maintain. Kept as text over a restart; a word holds until another one replaces
+//! it, and no reload undoes it. Decides when a drain is over; never touches a node or a file itself.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::traffic::moment::Moment;
+
+/// Which text this Weir writes and reads.
+const VERSION: u64 = 1;
+
+/// All words, by the node's name. The file may have forgotten a node that an operator still holds a word about.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Words(BTreeMap<String, Word>);
+
+/// What an operator said of one node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Word {
+    /// What it is to do.
+    pub order: Order,
+    /// Since when, in Unix seconds: it outlives the process, and so its clock.
+    pub since: u64,
+}
+
+/// What a node under an operator's word does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// It serves the sessions it has, and nothing new.
+    Drain {
+        /// When the rest is rebound, in milliseconds since the machine's start.
+        deadline: Option<u64>,
+    },
+    /// It serves nothing: an operator said so, or its drain is over.
+    Maintain,
+}
+
+/// Why a text could not be used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Unreadable {
+    /// It makes no sense; in words, why.
+    Damaged(String),
+    /// A later Weir wrote it: what it says may hold.
+    Later(u64),
+}
+
+impl fmt::Display for Unreadable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Damaged(why) => write!(f, "it is damaged: {why}"),
+            Self::Later(version) => write!(f, "it has version {version}, and this Weir reads version {VERSION}"),
+        }
+    }
+}
+
+impl std::error::Error for Unreadable {}
+
+/// What an operator wants.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wish {
+    /// Finish its sessions, then rest.
+    Drain {
+        /// How long that may take; `None`: as long as was said before, or as it needs.
+        within: Option<Duration>,
+    },
+    /// Rest at once.
+    Maintain,
+    /// Serve, as far as probes and traffic let it.
+    Activate,
+}
+
+/// What one pool still has on a node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Left {
+    /// Its sessions there.
+    pub sessions: Live,
+    /// Its requests that the node is answering.
+    pub in_flight: u32,
+}
+
+/// How much is known of a pool's sessions on a node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Live {
+    /// The pool keeps a table, or binds nothing at all.
+    Counted(usize),
+    /// The client's cookie alone tells the node, so that only use shows a session.
+    Unseen {
+        /// Since the last request to the node; since the process began where none was seen.
+        quiet: Duration,
+        /// After this long without a request a session counts as gone.
+        idle: Duration,
+    },
+}
+
+/// How far a drain is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Drained {
+    /// It goes on.
+    Waiting,
+    /// No session is left, and no request.
+    SessionsGone,
+    /// What is left is rebound.
+    DeadlineOver,
+}
+
+/// How far a node's drain is, by what its pools still have there. A word that is no drain is never over.
+pub fn drained(word: &Word, left: impl IntoIterator<Item = Left>, now: Moment) -> Drained {
+    match word.order {
+        Order::Maintain => Drained::Waiting,
+        Order::Drain { .. } if left.into_iter().all(Left::is_nothing) => Drained::SessionsGone,
+        Order::Drain { deadline: Some(deadline) } if deadline <= now.up => Drained::DeadlineOver,
+        Order::Drain { .. } => Drained::Waiting,
+    }
+}
+
+impl Left {
+    fn is_nothing(self) -> bool {
+        self.in_flight == 0 && self.sessions.are_gone()
+    }
+}
+
+impl Live {
+    fn are_gone(self) -> bool {
+        match self {
+            Self::Counted(sessions) => sessions == 0,
+            Self::Unseen { quiet, idle } => quiet >= idle,
+        }
+    }
+}
+
+impl Words {
+    /// The word that a node is under.
+    pub fn of(&self, node: &str) -> Option<&Word> {
+        self.0.get(node)
+    }
+
+    /// All of them, by name.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &Word)> {
+        self.0.iter().map(|(node, word)| (node.as_str(), word))
+    }
+
+    /// Sets a node's word, or takes it away.
+    pub fn say(&mut self, node: &str, word: Option<Word>) {
+        match word {
+            Some(word) => _ = self.0.insert(node.to_owned(), word),
+            None => _ = self.0.remove(node),
+        }
+    }
+
+    /// Does what an operator wants, and tells whether anything changed. A node that rests stays at rest when it is told
+    /// to drain: somebody may have stopped it already. A new deadline replaces the old one, and the drain's begin stays.
+    /// Who says drain again without a deadline only waits on.
+    pub fn wish(&mut self, node: &str, wish: Wish, now: Moment) -> bool {
+        let before = self.of(node).copied();
+        let after = match (wish, before) {
+            (Wish::Activate, _) => None,
+            (Wish::Maintain | Wish::Drain { .. }, Some(rests @ Word { order: Order::Maintain, .. })) => Some(rests),
+            (Wish::Maintain, _) => Some(Word::rest(now)),
+            (Wish::Drain { within }, before) => {
+                let deadline = match within {
+                    Some(within) => Some(now.up.saturating_add(millis(within))),
+                    None => before.and_then(|before| before.order.deadline()),
+                };
+                Some(Word {
+                    order: Order::Drain { deadline },
+                    since: before.map_or(now.seconds(), |before| before.since),
+                })
+            }
+        };
+        self.say(node, after);
+        before != after
+    }
+
+    /// Ends the drains that are over, and names their nodes. `left` tells what the pools still have on a node; nothing,
+    /// for a node that no pool has.
+    pub fn end_drains<L: IntoIterator<Item = Left>>(
+        &mut self,
+        now: Moment,
+        left: impl Fn(&str) -> L,
+    ) -> Vec<(String, Drained)> {
+        let mut over = Vec::new();
+        for (node, word) in &mut self.0 {
+            let how = drained(word, left(node), now);
+            if how != Drained::Waiting {
+                *word = Word::rest(now);
+                over.push((node.clone(), how));
+            }
+        }
+        over
+    }
+
+    /// Nodes under a word that the file does not know.
+    pub fn strangers(&self, known: impl Fn(&str) -> bool) -> Vec<&str> {
+        self.0.keys().map(String::as_str).filter(|node| !known(node)).collect()
+    }
+
+    /// As it is kept on disk: JSON, since an operator may want to read it. `boot` names this run of the machine.
+    pub fn to_text(&self, now: Moment, boot: &str) -> String {
+        let nodes = self.0.iter().map(|(node, word)| (node.clone(), Written::of(*word, now, boot))).collect();
+        // Names, words and numbers always have a JSON form.
+        serde_json::to_string_pretty(&Text { version: VERSION, nodes }).unwrap_or_default() + "\n"
+    }
+
+    /// What was kept, or what is wrong with the text.
+    pub fn from_text(text: &str, now: Moment, boot: &str) -> Result<Self, Unreadable> {
+        let damaged = |error: serde_json::Error| Unreadable::Damaged(error.to_string());
+        // The version first: what a later one writes may look different in everything else.
+        match serde_json::from_str::<Versioned>(text).map_err(damaged)?.version {
+            VERSION => {}
+            later if later > VERSION => return Err(Unreadable::Later(later)),
+            other => return Err(Unreadable::Damaged(format!("nobody writes version {other}"))),
+        }
+        let text: Text = serde_json::from_str(text).map_err(damaged)?;
+        Ok(Self(text.nodes.into_iter().map(|(node, written)| (node, written.word(now, boot))).collect()))
+    }
+}
+
+impl Word {
+    const fn rest(now: Moment) -> Self {
+        Self { order: Order::Maintain, since: now.seconds() }
+    }
+}
+
+impl Moment {
+    /// Seconds since 1970.
+    pub const fn seconds(self) -> u64 {
+        self.unix / 1000
+    }
+
+    /// The second in which the wall clock will say what `up` is, as it goes now.
+    const fn of_wall(self, up: u64) -> u64 {
+        self.unix.saturating_add(up).saturating_sub(self.up) / 1000
+    }
+}
+
+impl Order {
+    /// As the file and the API call it.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Drain { .. } => "drain",
+            Self::Maintain => "maintain",
+        }
+    }
+
+    /// When a drain ends at the latest, in Unix seconds, as the wall clock goes now.
+    pub fn ends(self, now: Moment) -> Option<u64> {
+        self.deadline().map(|deadline| now.of_wall(deadline))
+    }
+
+    const fn deadline(self) -> Option<u64> {
+        match self {
+            Self::Drain { deadline } => deadline,
+            Self::Maintain => None,
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct Versioned {
+    version: u64,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Text {
+    version: u64,
+    nodes: BTreeMap<String, Written>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(tag = "order", rename_all = "lowercase")]
+enum Written {
+    Drain {
+        since: u64,
+        /// In Unix seconds: for people, and for a machine that was started anew.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        deadline: Option<u64>,
+        /// In milliseconds since the machine's start, for as long as that is the same.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        deadline_up: Option<u64>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        boot: Option<String>,
+    },
+    Maintain {
+        since: u64,
+    },
+}
+
+impl Written {
+    fn of(Word { order, since }: Word, now: Moment, boot: &str) -> Self {
+        match order {
+            Order::Drain { deadline } => Self::Drain {
+                since,
+                deadline: order.ends(now),
+                deadline_up: deadline,
+                boot: deadline.map(|_| boot.to_owned()),
+            },
+            Order::Maintain => Self::Maintain { since },
+        }
+    }
+
+    fn word(self, now: Moment, this_boot: &str) -> Word {
+        match self {
+            Self::Drain { since, deadline, deadline_up, boot } => {
+                let measured = deadline_up.filter(|_| boot.is_some_and(|boot| !boot.is_empty() && boot == this_boot));
+                let deadline = measured.or_else(|| Some(after_a_boot(deadline?, since, now)));
+                Word { order: Order::Drain { deadline }, since }
+            }
+            Self::Maintain { since } => Word { order: Order::Maintain, since },
+        }
+    }
+}
+
+/// Of a machine that was started anew only the wall clock tells how long it was off. Where that was set back meanwhile, the
+/// drain begins anew, but takes no longer than it was meant to.
+fn after_a_boot(deadline: u64, since: u64, now: Moment) -> u64 {
+    let left = deadline.saturating_sub(now.seconds()).min(deadline.saturating_sub(since));
+    now.up.saturating_add(left.saturating_mul(1000))
+}
+
+/// Rounded up: what is to last so long must not end early.
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SINCE: u64 = 1_795_348_800;
+    /// The machine runs for an hour by then.
+    const NOW: Moment = Moment { unix: SINCE * 1000, up: UP };
+    const UP: u64 = 3_600_000;
+    const REST: Word = Word { order: Order::Maintain, since: SINCE };
+    const BOOT: &str = "7f3e";
+
+    fn drain(deadline: Option<u64>) -> Word {
+        Word { order: Order::Drain { deadline }, since: SINCE }
+    }
+
+    fn text_of(words: &Words) -> String {
+        words.to_text(NOW, BOOT)
+    }
+
+    fn read(text: &str) -> Result<Words, Unreadable> {
+        Words::from_text(text, NOW, BOOT)
+    }
+
+    /// The same moment by a wall clock that was set.
+    fn set(now: Moment, days: i64) -> Moment {
+        Moment { unix: now.unix.saturating_add_signed(days * 86_400_000), ..now }
+    }
+
+    fn later(now: Moment, seconds: u64) -> Moment {
+        Moment { unix: now.unix + seconds * 1000, up: now.up + seconds * 1000 }
+    }
+
+    fn counted(sessions: usize, in_flight: u32) -> Left {
+        Left { sessions: Live::Counted(sessions), in_flight }
+    }
+
+    fn unseen(quiet: u64, in_flight: u32) -> Left {
+        let (quiet, idle) = (Duration::from_secs(quiet), Duration::from_secs(2100));
+        Left { sessions: Live::Unseen { quiet, idle }, in_flight }
+    }
+
+    #[test]
+    fn a_drain_is_over_when_nothing_is_left_or_its_time_is_up() {
+        use Drained::{DeadlineOver, SessionsGone, Waiting};
+        let cases: [(Option<u64>, &[Left], Drained); 16] = [
+            (None, &[], SessionsGone),
+            (None, &[counted(0, 0)], SessionsGone),
+            (None, &[counted(1, 0)], Waiting),
+            (None, &[counted(0, 1)], Waiting),
+            (None, &[counted(0, 0), counted(0, 0)], SessionsGone),
+            (None, &[counted(0, 0), counted(1, 0)], Waiting),
+            (None, &[counted(0, 1), counted(0, 0)], Waiting),
+            (None, &[unseen(2100, 0)], SessionsGone),
+            (None, &[unseen(2099, 0)], Waiting),
+            (None, &[unseen(9999, 1)], Waiting),
+            (None, &[counted(0, 0), unseen(0, 0)], Waiting),
+            (Some(UP + 1), &[counted(1, 0)], Waiting),
+            (Some(UP), &[counted(1, 0)], DeadlineOver),
+            (Some(UP - 1), &[unseen(0, 3)], DeadlineOver),
+            (Some(UP - 1), &[counted(0, 0)], SessionsGone),
+            (Some(UP + 1), &[counted(0, 0)], SessionsGone),
+        ];
+        for (deadline, left, expected) in cases {
+            for days in [0, 400, -400] {
+                let seen = drained(&drain(deadline), left.iter().copied(), set(NOW, days));
+                assert_eq!(seen, expected, "{deadline:?} {left:?}, {days} days off");
+            }
+        }
+        assert_eq!(drained(&REST, [counted(0, 0)], Moment { unix: u64::MAX, up: u64::MAX }), Waiting);
+    }
+
+    #[test]
+    fn what_an_operator_wants_becomes_a_word() {
+        let within = |seconds| Wish::Drain { within: Some(Duration::from_secs(seconds)) };
+        let (forever, later) = (Wish::Drain { within: None }, later(NOW, 100));
+        let begun = |deadline| Some(Word { order: Order::Drain { deadline }, since: SINCE + 100 });
+        let rests = Some(Word { order: Order::Maintain, since: SINCE + 100 });
+        let cases = [
+            (None, forever, begun(None)),
+            (None, within(60), begun(Some(later.up + 60_000))),
+            (None, within(u64::MAX), begun(Some(u64::MAX))),
+            (None, Wish::Drain { within: Some(Duration::from_millis(1)) }, begun(Some(later.up + 1))),
+            (None, Wish::Maintain, rests),
+            (None, Wish::Activate, None),
+            (Some(drain(None)), forever, Some(drain(None))),
+            (Some(drain(None)), within(60), Some(drain(Some(later.up + 60_000)))),
+            (Some(drain(Some(UP + 5))), forever, Some(drain(Some(UP + 5)))),
+            (Some(drain(Some(UP + 5))), within(60), Some(drain(Some(later.up + 60_000)))),
+            (Some(drain(None)), Wish::Maintain, rests),
+            (Some(drain(None)), Wish::Activate, None),
+            (Some(REST), forever, Some(REST)),
+            (Some(REST), Wish::Maintain, Some(REST)),
+            (Some(REST), Wish::Activate, None),
+        ];
+        for (before, wish, after) in cases {
+            let mut words = Words::default();
+            words.say("worker1", before);
+            words.say("worker2", Some(REST));
+            assert_eq!(words.wish("worker1", wish, later), before != after, "{before:?} {wish:?}");
+            assert_eq!(words.of("worker1").copied(), after, "{before:?} {wish:?}");
+            assert_eq!(words.of("worker2"), Some(&REST));
+        }
+    }
+
+    #[test]
+    fn drains_that_are_over_become_rest() {
+        let mut words = Words::default();
+        words.say("busy", Some(drain(None)));
+        words.say("empty", Some(drain(None)));
+        words.say("late", Some(drain(Some(UP))));
+        words.say("rests", Some(Word { order: Order::Maintain, since: 1 }));
+        let left = |node: &str| [counted(usize::from(node != "empty"), 0)];
+        let over = words.end_drains(NOW, left);
+        assert_eq!(over, [("empty".into(), Drained::SessionsGone), ("late".into(), Drained::DeadlineOver)]);
+        let orders: Vec<_> = words.iter().map(|(node, word)| (node, word.order.word(), word.since)).collect();
+        let expected = [
+            ("busy", "drain", SINCE),
+            ("empty", "maintain", SINCE),
+            ("late", "maintain", SINCE),
+            ("rests", "maintain", 1),
+        ];
+        assert_eq!(orders, expected);
+        assert_eq!(words.end_drains(NOW, left), []);
+    }
+
+    #[test]
+    fn strangers_are_those_the_file_does_not_know() {
+        let mut words = Words::default();
+        for node in ["worker2", "worker1", "gone"] {
+            words.say(node, Some(REST));
+        }
+        assert_eq!(words.strangers(|node| node.starts_with("worker")), ["gone"]);
+        assert_eq!(words.strangers(|_| true), [""; 0]);
+    }
+
+    #[test]
+    fn words_come_back_from_their_text() {
+        let mut words = Words::default();
+        assert_eq!(read(&text_of(&words)), Ok(words.clone()));
+        let mut chance = 0x9e37_79b9_7f4a_7c15_u64;
+        let mut draw = || {
+            chance ^= chance << 13;
+            chance ^= chance >> 7;
+            chance ^= chance << 17;
+            chance
+        };
+        for _ in 0..300 {
+            let order = match draw() % 3 {
+                0 => Order::Maintain,
+                1 => Order::Drain { deadline: None },
+                _ => Order::Drain { deadline: Some(draw()) },
+            };
+            let word = (draw() % 4 > 0).then(|| Word { order, since: draw() });
+            let name = ["worker1", "a\"b\\", "ü\n", "", "w.2"][(draw() % 5) as usize];
+            words.say(name, word);
+            assert_eq!(read(&text_of(&words)), Ok(words.clone()));
+        }
+    }
+
+    #[test]
+    fn a_deadline_is_kept_over_a_restart_whatever_the_wall_clock_says() {
+        let mut words = Words::default();
+        words.say("w", Some(drain(Some(UP + 7_200_000))));
+        let text = text_of(&words);
+        let left = |now: Moment, boot: &str| {
+            let words = Words::from_text(&text, now, boot).unwrap();
+            let deadline = words.of("w").and_then(|word| word.order.deadline()).unwrap();
+            deadline.saturating_sub(now.up) / 1000
+        };
+        let hour = later(NOW, 3600);
+        for days in [0, 400, -400] {
+            assert_eq!(left(set(hour, days), BOOT), 3600, "{days} days off");
+        }
+        // The machine was started anew ten seconds ago.
+        let anew = |now: Moment| Moment { up: 10_000, ..now };
+        assert_eq!((left(anew(hour), "other"), left(anew(hour), "")), (3600, 3600));
+        assert_eq!(left(anew(set(hour, 400)), "other"), 0, "nothing else tells how long it was off");
+        assert_eq!(left(anew(set(hour, -400)), "other"), 7200, "no longer than it was meant to take");
+    }
+
+    #[test]
+    fn a_deadline_is_told_by_the_wall_clock_as_it_goes_now() {
+        let order = drain(Some(UP + 60_000)).order;
+        let told = |now| order.ends(now).unwrap();
+        assert_eq!((told(NOW), told(later(NOW, 20)), told(later(NOW, 70))), (SINCE + 60, SINCE + 60, SINCE + 60));
+        assert_eq!(told(set(later(NOW, 20), 400)), SINCE + 60 + 400 * 86_400);
+        assert_eq!(REST.order.ends(NOW), None);
+    }
+
+    #[test]
+    fn a_text_of_another_making_is_refused_in_words() {
+        let good = [
+            r#"{"version":1,"nodes":{}}"#,
+            r#"{"nodes":{"a":{"since":5,"order":"maintain"}},"version":1,"note":"x"}"#,
+            r#"{"version":1,"nodes":{"a":{"order":"drain","since":5,"deadline":null}}}"#,
+        ];
+        for text in good {
+            assert!(read(text).is_ok(), "{text}: {:?}", read(text));
+        }
+        let cases = [
+            ("", "damaged"),
+            ("\0\0\0", "damaged"),
+            ("[]", "damaged"),
+            ("null", "damaged"),
+            ("{}", "version"),
+            (r#"{"version":"1","nodes":{}}"#, "damaged"),
+            (r#"{"version":0,"nodes":{}}"#, "damaged: nobody writes version 0"),
+            (r#"{"version":1}"#, "nodes"),
+            (r#"{"version":1,"nodes":{"a":{}}}"#, "order"),
+            (r#"{"version":1,"nodes":{"a":{"order":"nap","since":5}}}"#, "nap"),
+            (r#"{"version":1,"nodes":{"a":{"order":"drain"}}}"#, "since"),
+            (r#"{"version":1,"nodes":{"a":{"order":"drain","since":-5}}}"#, "damaged"),
+            (r#"{"version":1,"nodes":{}}{}"#, "damaged"),
+        ];
+        for (text, part) in cases {
+            let damaged = |why: Unreadable| matches!(why, Unreadable::Damaged(_)) && why.to_string().contains(part);
+            assert!(read(text).is_err_and(damaged), "{text}: {:?}", read(text));
+        }
+        for text in [r#"{"version":2}"#, r#"{"version":2,"nodes":[7],"more":{}}"#] {
+            assert_eq!(read(text), Err(Unreadable::Later(2)), "{text}");
+        }
+        let deep = "[".repeat(1 << 20);
+        assert!(read(&deep).is_err());
+    }
+
+    #[test]
+    fn no_cut_or_flipped_text_passes_for_another_or_panics() {
+        let mut words = Words::default();
+        words.say("worker1", Some(drain(Some(UP + 60))));
+        words.say("worker2", Some(REST));
+        let text = text_of(&words);
+        for end in 0..text.trim_end().len() {
+            assert!(read(&text[..end]).is_err(), "{}", &text[..end]);
+        }
+        for place in 0..text.len() {
+            for bit in 0..8 {
+                let mut bytes = text.clone().into_bytes();
+                bytes[place] ^= 1 << bit;
+                // Digits and names may become others; whatever is read has a text of its own again.
+                if let Ok(taken) = String::from_utf8(bytes).map_err(drop).and_then(|t| read(&t).map_err(drop)) {
+                    assert_eq!(read(&text_of(&taken)), Ok(taken));
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,612 @@
+//! What follows when an attempt fails: another node, a fresh connection, or the end. A request that may have changed
+//! something at a node is never sent twice, nor a POST of which a byte went up, unless its route says so; and a budget
+//! keeps repeated requests from burying nodes that are slow already.
+
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use std::time::Duration;
+
+use crate::config;
+use crate::traffic::message::refusal::Refusal;
+
+/// How far an attempt came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Progress {
+    /// Nodes tried for this request, this one included. A connection that was replaced does not count.
+    pub tries_done: u32,
+    /// Since the first of them began.
+    pub elapsed: Duration,
+    /// Whether a node that was not tried would take the request.
+    pub another: Another,
+    /// How much of the request may have left for the node.
+    pub sent: Sent,
+    /// Whether the connection had carried a request before.
+    pub reused: bool,
+    /// Whether a byte of the answer came. Without meaning for [`Failure::Status`], which is told while the client has
+    /// nothing of it.
+    pub answer_begun: bool,
+    /// How long the node had the whole request and said nothing.
+    pub silent: Duration,
+    /// Whether the whole request body can be sent again; true where there is none.
+    pub body_at_hand: bool,
+    /// Whether the method may be repeated (RFC 9110 9.2.2).
+    pub idempotent: bool,
+}
+
+/// Whether a node is left that was not tried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Another {
+    /// There is none.
+    None,
+    /// All that are left are full, but there is room in the queue.
+    Later,
+    /// One would take the request at once.
+    Now,
+}
+
+/// What the pool and the route allow.
+#[derive(Clone, Copy, Debug)]
+pub struct Terms<'a> {
+    /// The pool's `retry` table.
+    pub retry: &'a config::Retry,
+    /// Whether the route lets requests be repeated that may have changed something.
+    pub non_idempotent: bool,
+}
+
+/// How much of a request may have left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sent {
+    /// Not a byte was written.
+    Nothing,
+    /// At least a byte was written, wherever it is now.
+    Something,
+}
+
+/// Why an attempt failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Failure {
+    /// The node was silent for too long.
+    AnswerTimeout,
+    /// No connection came about.
+    Connect(ConnectFailure),
+    /// The connection ended in order, before the end of an answer.
+    Cut,
+    /// What came is no answer.
+    Malformed,
+    /// The certificate is not the pinned one.
+    Pin,
+    /// The connection was reset.
+    Reset,
+    /// The request could not be written.
+    SendFailed,
+    /// The node took no byte for too long.
+    SendTimeout,
+    /// The node answered with this status, which [`Terms::asks_again`] lists.
+    Status(u16),
+    /// The TLS handshake failed.
+    Tls,
+}
+
+/// Why no connection came about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ConnectFailure {
+    /// Weir itself has no descriptor or port left: no fault of the node.
+    Exhausted,
+    /// Nobody listens there.
+    Refused,
+    /// No answer in time.
+    Timeout,
+    /// No way there.
+    Unreachable,
+}
+
+/// What follows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// The client gets [`Failure::refusal`], or a cut where an answer had begun.
+    GiveUp,
+    /// Another node.
+    NextNode,
+    /// The client gets the node's own answer, never a page in its place.
+    Pass,
+    /// The same node over a connection that was not used before; no try is counted.
+    SameNodeFresh,
+}
+
+/// What follows a failed attempt. `withdraw` takes a retry from the pool's [`Budget`]; it is asked last, at most once,
+/// and only where a node already had some of the request: one that could not be reached had no work from it.
+pub fn decide(attempt: &Progress, failure: Failure, terms: &Terms<'_>, withdraw: impl FnOnce() -> bool) -> Next {
+    if attempt.may_go_again(failure, terms) {
+        if attempt.reused && failure.is_stale() {
+            return Next::SameNodeFresh;
+        }
+        let left = match failure {
+            // An answer at hand is worth more than a place that may never come.
+            Failure::Status(_) => attempt.another == Another::Now,
+            _ => attempt.another != Another::None,
+        };
+        let another = left && terms.allow(attempt, failure);
+        if another && (attempt.sent == Sent::Nothing || withdraw()) {
+            return Next::NextNode;
+        }
+    }
+    match failure {
+        Failure::Status(_) => Next::Pass,
+        _ => Next::GiveUp,
+    }
+}
+
+/// A break after so long a silence is a time-out of the node's own (WSO2's PassThrough closes after 180 s in which its
+/// backend said nothing): the call was slow, and the node may be well. A node that died breaks connections sooner, and
+/// refuses the next ones. It is as long as the window in which failures add up by default.
+const LONG_SILENCE: Duration = Duration::from_secs(10);
+
+/// Whether the failure is held against the node. A node may close a connection that it kept idle; that a request met
+/// it is nobody's fault (nginx counts it, and so ejects nodes that are well). Which statuses are, `eject` says.
+pub fn blame(attempt: &Progress, failure: Failure) -> bool {
+    let met_the_close = attempt.reused && !attempt.answer_begun && failure.is_stale();
+    let own_limit = attempt.silent >= LONG_SILENCE && failure.is_stale();
+    let never = matches!(failure, Failure::Connect(ConnectFailure::Exhausted) | Failure::Status(_));
+    !met_the_close && !own_limit && !never
+}
+
+impl Progress {
+    /// Whether the request would do no harm at a node, the same or another.
+    fn may_go_again(&self, failure: Failure, terms: &Terms<'_>) -> bool {
+        let answered = self.answer_begun && !matches!(failure, Failure::Status(_));
+        let harmless = self.idempotent || terms.non_idempotent;
+        !answered && (self.sent == Sent::Nothing || (harmless && self.body_at_hand))
+    }
+}
+
+impl Terms<'_> {
+    /// Whether an answer with this status is a [`Failure::Status`].
+    pub fn asks_again(&self, status: u16) -> bool {
+        self.retry.on_status.iter().any(|range| range.contains(&status))
+    }
+
+    fn allow(&self, attempt: &Progress, failure: Failure) -> bool {
+        let wanted = match failure {
+            Failure::Connect(_) | Failure::Pin | Failure::Tls => self.retry.on_connect,
+            Failure::Cut | Failure::Reset | Failure::SendFailed => self.retry.on_reset,
+            Failure::AnswerTimeout | Failure::SendTimeout => self.retry.on_timeout,
+            Failure::Status(status) => self.asks_again(status),
+            // Another node would not mend it.
+            Failure::Malformed => false,
+        };
+        wanted && attempt.tries_done < self.retry.tries && attempt.elapsed < self.retry.time
+    }
+}
+
+impl Failure {
+    /// What the client is told when this was the last attempt.
+    pub const fn refusal(self) -> Refusal {
+        match self {
+            Self::AnswerTimeout => Refusal::AnswerTimeout,
+            Self::Connect(ConnectFailure::Exhausted) => Refusal::Exhausted,
+            Self::Connect(ConnectFailure::Refused) => Refusal::NodeRefused,
+            Self::Connect(ConnectFailure::Timeout) => Refusal::ConnectTimeout,
+            Self::Connect(ConnectFailure::Unreachable) => Refusal::NodeUnreachable,
+            Self::Cut => Refusal::NodeCut,
+            Self::Malformed => Refusal::NodeMalformed,
+            Self::Pin => Refusal::NodePin,
+            Self::Reset | Self::SendFailed => Refusal::NodeReset,
+            Self::SendTimeout => Refusal::SendTimeout,
+            // Told only where another node was to be asked and then none was left.
+            Self::Status(_) => Refusal::NoActiveNode,
+            Self::Tls => Refusal::NodeTls,
+        }
+    }
+
+    /// One word, as metrics and `X-Weir` count retries by.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::AnswerTimeout => "timeout",
+            Self::Connect(ConnectFailure::Exhausted) => "exhausted",
+            Self::Connect(_) => "connect",
+            Self::Cut => "cut",
+            Self::Malformed => "malformed",
+            Self::Pin => "pin",
+            Self::Reset | Self::SendFailed => "reset",
+            Self::SendTimeout => "send-timeout",
+            Self::Status(_) => "status",
+            Self::Tls => "tls",
+        }
+    }
+
+    /// How a connection looks whose other end had closed it while it was idle.
+    const fn is_stale(self) -> bool {
+        matches!(self, Self::Cut | Self::Reset | Self::SendFailed)
+    }
+}
+
+/// How many requests of a pool may still be repeated, shared by all threads. Each request adds its share of a retry;
+/// a full budget, which is also how it begins, lets a pool with little traffic retry at all.
+#[derive(Debug)]
+pub struct Budget {
+    /// In hundredths of a retry.
+    left: AtomicU32,
+}
+
+impl Budget {
+    /// Retries that are kept at most.
+    pub const MOST: u32 = 100;
+
+    /// Full.
+    pub const fn new() -> Self {
+        Self { left: AtomicU32::new(Self::MOST * HUNDREDTHS) }
+    }
+
+    /// A request came; `percent` of one may be repeated for it. While the budget is full this writes nothing.
+    pub fn deposit(&self, percent: u16) {
+        let more = |left| (left < Self::MOST * HUNDREDTHS).then(|| Self::grown(left, percent));
+        let _full = self.left.fetch_update(Relaxed, Relaxed, more);
+    }
+
+    /// Takes a retry, if there is one. Where `percent` is 0 there never is.
+    pub fn withdraw(&self, percent: u16) -> bool {
+        let less = |left: u32| left.checked_sub(HUNDREDTHS);
+        percent > 0 && self.left.fetch_update(Relaxed, Relaxed, less).is_ok()
+    }
+
+    /// Whole retries that are left.
+    pub fn left(&self) -> u32 {
+        self.left.load(Relaxed) / HUNDREDTHS
+    }
+
+    fn grown(left: u32, percent: u16) -> u32 {
+        left.saturating_add(u32::from(percent)).min(Self::MOST * HUNDREDTHS)
+    }
+}
+
+impl Default for Budget {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+const HUNDREDTHS: u32 = 100;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CONNECTS: [Failure; 4] = [
+        Failure::Connect(ConnectFailure::Exhausted),
+        Failure::Connect(ConnectFailure::Refused),
+        Failure::Connect(ConnectFailure::Timeout),
+        Failure::Connect(ConnectFailure::Unreachable),
+    ];
+    const HANDSHAKES: [Failure; 2] = [Failure::Pin, Failure::Tls];
+    const STALE: [Failure; 3] = [Failure::Cut, Failure::Reset, Failure::SendFailed];
+    const TIMEOUTS: [Failure; 2] = [Failure::AnswerTimeout, Failure::SendTimeout];
+    const STATUSES: [Failure; 2] = [Failure::Status(502), Failure::Status(503)];
+    const MALFORMED: [Failure; 1] = [Failure::Malformed];
+
+    const ALL: config::Retry = config::Retry {
+        tries: 3,
+        time: Duration::from_secs(30),
+        budget: 20,
+        on_connect: true,
+        on_reset: true,
+        on_timeout: true,
+        on_status: Vec::new(),
+    };
+
+    fn all() -> config::Retry {
+        config::Retry { on_status: vec![502..=504, 429..=429], ..ALL }
+    }
+
+    fn failures() -> impl Iterator<Item = Failure> {
+        CONNECTS.into_iter().chain(HANDSHAKES).chain(STALE).chain(TIMEOUTS).chain(STATUSES).chain(MALFORMED)
+    }
+
+    fn next(attempt: &Progress, failure: Failure, retry: &config::Retry, non_idempotent: bool) -> Next {
+        decide(attempt, failure, &Terms { retry, non_idempotent }, || true)
+    }
+
+    /// How a try ends that nothing follows.
+    fn end_of(failure: Failure) -> Next {
+        if matches!(failure, Failure::Status(_)) { Next::Pass } else { Next::GiveUp }
+    }
+
+    /// A letter for each thing that is so: `s`ent something, `r`eused, `a`nswer begun, `b`ody at hand, `i`dempotent.
+    fn attempt(what: &str) -> Progress {
+        let is = |letter| what.contains(letter);
+        Progress {
+            tries_done: 1,
+            elapsed: Duration::ZERO,
+            another: Another::Now,
+            sent: if is('s') { Sent::Something } else { Sent::Nothing },
+            reused: is('r'),
+            answer_begun: is('a'),
+            silent: Duration::ZERO,
+            body_at_hand: is('b'),
+            idempotent: is('i'),
+        }
+    }
+
+    fn attempts() -> impl Iterator<Item = Progress> {
+        (0..32).map(|bits| {
+            let letters = "srabi".chars().enumerate().filter(|(place, _)| bits >> place & 1 == 1);
+            attempt(&letters.map(|(_, letter)| letter).collect::<String>())
+        })
+    }
+
+    #[test]
+    fn what_follows_each_failure() {
+        let (end, next_node, fresh, pass) = (Next::GiveUp, Next::NextNode, Next::SameNodeFresh, Next::Pass);
+        for (what, connect, handshake, stale, timeout, status) in [
+            // Nothing was sent: any method, with or without its body.
+            ("", next_node, next_node, next_node, next_node, next_node),
+            ("b", next_node, next_node, next_node, next_node, next_node),
+            ("bi", next_node, next_node, next_node, next_node, next_node),
+            ("i", next_node, next_node, next_node, next_node, next_node),
+            ("r", next_node, next_node, fresh, next_node, next_node),
+            ("rb", next_node, next_node, fresh, next_node, next_node),
+            ("rbi", next_node, next_node, fresh, next_node, next_node),
+            // Something was sent: only what may be repeated, and is there to be.
+            ("s", end, end, end, end, pass),
+            ("sb", end, end, end, end, pass),
+            ("si", end, end, end, end, pass),
+            ("sbi", next_node, next_node, next_node, next_node, next_node),
+            ("sr", end, end, end, end, pass),
+            ("srb", end, end, end, end, pass),
+            ("sri", end, end, end, end, pass),
+            ("srbi", next_node, next_node, fresh, next_node, next_node),
+            // The answer had begun, which is how a status came.
+            ("a", end, end, end, end, next_node),
+            ("sab", end, end, end, end, pass),
+            ("sabi", end, end, end, end, next_node),
+            ("srabi", end, end, end, end, next_node),
+        ] {
+            let rows = [(&CONNECTS[..], connect), (&HANDSHAKES, handshake), (&STALE, stale), (&TIMEOUTS, timeout)];
+            let rows = rows.into_iter().chain([(&STATUSES[..], status), (&MALFORMED, end)]);
+            for (failure, expected) in rows.flat_map(|(kind, next)| kind.iter().map(move |one| (*one, next))) {
+                assert_eq!(next(&attempt(what), failure, &all(), false), expected, "{what:?} and {failure:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_pool_says_what_it_repeats_for() {
+        for (kinds, off) in [
+            ([&CONNECTS[..], &HANDSHAKES].concat(), config::Retry { on_connect: false, ..all() }),
+            (STALE.to_vec(), config::Retry { on_reset: false, ..all() }),
+            (TIMEOUTS.to_vec(), config::Retry { on_timeout: false, ..all() }),
+            (STATUSES.to_vec(), config::Retry { on_status: vec![500..=501, 504..=599], ..all() }),
+        ] {
+            for failure in failures().filter(|failure| *failure != Failure::Malformed) {
+                let expected = if kinds.contains(&failure) { end_of(failure) } else { Next::NextNode };
+                assert_eq!(next(&attempt("sbi"), failure, &off, false), expected, "{failure:?} under {off:?}");
+                let stale = STALE.contains(&failure);
+                let reused = if stale { Next::SameNodeFresh } else { expected };
+                assert_eq!(next(&attempt("rsbi"), failure, &off, false), reused, "{failure:?} under {off:?}, reused");
+            }
+        }
+        let retry = all();
+        let terms = Terms { retry: &retry, non_idempotent: false };
+        let listed = [428, 429, 430, 501, 502, 503, 504, 505].map(|status| terms.asks_again(status));
+        assert_eq!(listed, [false, true, false, false, true, true, true, false]);
+    }
+
+    #[test]
+    fn tries_nodes_and_time_run_out_but_a_stale_connection_costs_none() {
+        let refused = Failure::Connect(ConnectFailure::Refused);
+        let second = Duration::from_secs(1);
+        for (tries_done, tries, another, elapsed, expected) in [
+            (1, 3, Another::Now, Duration::ZERO, Next::NextNode),
+            (2, 3, Another::Now, 29 * second, Next::NextNode),
+            (2, 3, Another::Now, 30 * second, Next::GiveUp),
+            (2, 3, Another::Now, Duration::MAX, Next::GiveUp),
+            (3, 3, Another::Now, Duration::ZERO, Next::GiveUp),
+            (1, 1, Another::Now, Duration::ZERO, Next::GiveUp),
+            (1, 0, Another::Now, Duration::ZERO, Next::GiveUp),
+            (1, 3, Another::None, Duration::ZERO, Next::GiveUp),
+        ] {
+            let once = Progress { tries_done, elapsed, another, ..attempt("sbi") };
+            let retry = config::Retry { tries, ..all() };
+            for failure in [refused, Failure::Cut, Failure::AnswerTimeout, Failure::Status(503)] {
+                let expected = if expected == Next::NextNode { expected } else { end_of(failure) };
+                assert_eq!(next(&once, failure, &retry, false), expected, "{once:?} of {tries}: {failure:?}");
+            }
+            let (stale, terms) = (Progress { reused: true, ..once }, Terms { retry: &retry, non_idempotent: false });
+            assert_eq!(decide(&stale, Failure::Cut, &terms, || false), Next::SameNodeFresh);
+        }
+    }
+
+    #[test]
+    fn a_place_that_may_come_is_worth_waiting_for_but_not_where_an_answer_is_at_hand() {
+        for (what, failure, expected) in [
+            ("b", Failure::Connect(ConnectFailure::Refused), Next::NextNode),
+            ("b", Failure::Tls, Next::NextNode),
+            ("sbi", Failure::Reset, Next::NextNode),
+            ("sbi", Failure::AnswerTimeout, Next::NextNode),
+            ("sb", Failure::Reset, Next::GiveUp),
+            ("sabi", Failure::Status(503), Next::Pass),
+        ] {
+            let once = Progress { another: Another::Later, ..attempt(what) };
+            assert_eq!(next(&once, failure, &all(), false), expected, "{what} and {failure:?}");
+        }
+    }
+
+    #[test]
+    fn the_budget_is_asked_last_and_only_for_what_a_node_had_of_it() {
+        for (what, failure, another, asked) in [
+            ("bi", Failure::Connect(ConnectFailure::Refused), Another::Now, false),
+            ("b", Failure::Tls, Another::Now, false),
+            ("rsbi", Failure::Reset, Another::Now, false),
+            ("sbi", Failure::Reset, Another::Now, true),
+            ("sbi", Failure::AnswerTimeout, Another::Now, true),
+            ("sabi", Failure::Status(503), Another::Now, true),
+            ("sabi", Failure::Status(500), Another::Now, false),
+            ("sabi", Failure::Reset, Another::Now, false),
+            ("sbi", Failure::Reset, Another::None, false),
+            ("sb", Failure::Reset, Another::Now, false),
+            ("sbi", Failure::Malformed, Another::Now, false),
+        ] {
+            for left in [true, false] {
+                let mut times = 0;
+                let (once, retry) = (Progress { another, ..attempt(what) }, all());
+                let followed = decide(&once, failure, &Terms { retry: &retry, non_idempotent: false }, || {
+                    times += 1;
+                    left
+                });
+                assert_eq!(times, u32::from(asked), "{what} and {failure:?}");
+                if asked {
+                    assert_eq!(followed, if left { Next::NextNode } else { end_of(failure) }, "{what} and {failure:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_post_of_which_a_byte_went_up_is_never_sent_again_unless_its_route_says_so() {
+        for attempt in attempts().filter(|attempt| !attempt.idempotent && attempt.sent == Sent::Something) {
+            for failure in failures() {
+                let without = next(&attempt, failure, &all(), false);
+                assert_eq!(without, end_of(failure), "{attempt:?} and {failure:?}");
+                let same = Progress { idempotent: true, ..attempt };
+                let with = next(&attempt, failure, &all(), true);
+                assert_eq!(with, next(&same, failure, &all(), false), "as any other: {attempt:?} and {failure:?}");
+                assert!(with == end_of(failure) || attempt.body_at_hand, "{attempt:?} and {failure:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn no_answer_is_followed_by_another_one_but_for_a_status_that_the_pool_lists() {
+        for attempt in attempts().filter(|attempt| attempt.answer_begun) {
+            for failure in failures().filter(|failure| !STATUSES.contains(failure)).chain([Failure::Status(500)]) {
+                let found = next(&attempt, failure, &all(), true);
+                assert_eq!(found, end_of(failure), "{attempt:?} and {failure:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_fresh_connection_is_never_replaced_by_a_fresh_one() {
+        for attempt in attempts().filter(|attempt| !attempt.reused) {
+            for failure in failures() {
+                let found = next(&attempt, failure, &all(), true);
+                assert_ne!(found, Next::SameNodeFresh, "{attempt:?} and {failure:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_held_against_the_node() {
+        for failure in failures() {
+            let own = failure == Failure::Connect(ConnectFailure::Exhausted) || STATUSES.contains(&failure);
+            assert_eq!(blame(&attempt("sbi"), failure), !own, "fresh: {failure:?}");
+            let stale = STALE.contains(&failure);
+            assert_eq!(blame(&attempt("srbi"), failure), !own && !stale, "reused: {failure:?}");
+            assert_eq!(blame(&attempt("sra"), failure), !own, "in the answer: {failure:?}");
+            for (millis, excused) in [(9_999, false), (10_000, true), (180_000, true)] {
+                let slow = Progress { silent: Duration::from_millis(millis), ..attempt("sbi") };
+                assert_eq!(blame(&slow, failure), !(own || excused && stale), "after {millis} ms: {failure:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_the_client_is_told() {
+        for (failure, status, told, word) in [
+            (Failure::AnswerTimeout, 504, "answer-timeout", "timeout"),
+            (Failure::Connect(ConnectFailure::Exhausted), 503, "exhausted", "exhausted"),
+            (Failure::Connect(ConnectFailure::Refused), 502, "node-refused", "connect"),
+            (Failure::Connect(ConnectFailure::Timeout), 504, "connect-timeout", "connect"),
+            (Failure::Connect(ConnectFailure::Unreachable), 502, "node-unreachable", "connect"),
+            (Failure::Cut, 502, "node-cut", "cut"),
+            (Failure::Malformed, 502, "node-malformed", "malformed"),
+            (Failure::Pin, 502, "node-pin", "pin"),
+            (Failure::Reset, 502, "node-reset", "reset"),
+            (Failure::SendFailed, 502, "node-reset", "reset"),
+            (Failure::SendTimeout, 504, "send-timeout", "send-timeout"),
+            (Failure::Status(500), 503, "no-active-node", "status"),
+            (Failure::Tls, 502, "node-tls", "tls"),
+        ] {
+            let found = (failure.refusal().answer(), failure.word());
+            assert_eq!(found, ((status, told), word), "{failure:?}");
+        }
+    }
+
+    fn withdrawn(budget: &Budget, percent: u16) -> u32 {
+        (0..1000).filter(|_| budget.withdraw(percent)).count() as u32
+    }
+
+    #[test]
+    fn a_budget_begins_full_and_grows_with_requests() {
+        for (percent, requests, expected) in [
+            (20, 0, 0),
+            (20, 4, 0),
+            (20, 5, 1),
+            (20, 499, 99),
+            (20, 9999, 100),
+            (100, 7, 7),
+            (u16::MAX, 1, 100),
+            (1, 99, 0),
+        ] {
+            let budget = Budget::new();
+            assert_eq!((budget.left(), withdrawn(&budget, percent), budget.left()), (100, 100, 0));
+            (0..requests).for_each(|_| budget.deposit(percent));
+            assert_eq!(budget.left(), expected);
+            assert_eq!(withdrawn(&budget, percent), expected, "{requests} requests at {percent} %");
+        }
+        let budget = Budget::default();
+        (0..1000).for_each(|_| budget.deposit(20));
+        assert_eq!(withdrawn(&budget, 20), 100, "never more than full");
+        assert_eq!(withdrawn(&Budget::new(), 0), 0, "none where the pool allows none");
+    }
+
+    #[test]
+    fn a_storm_of_failures_repeats_no_more_than_the_budget() {
+        let mut chance = 88_172_645_463_325_252_u64;
+        let mut draw = move |below: u64| {
+            chance ^= chance << 13;
+            chance ^= chance >> 7;
+            chance ^= chance << 17;
+            (chance >> 20) % below
+        };
+        for percent in [1, 20, 50, 100] {
+            let (budget, retry) = (Budget::new(), config::Retry { budget: percent, tries: 5, ..all() });
+            let (mut requests, mut repeated, mut free) = (0_u64, 0, 0);
+            for _ in 0..20_000 {
+                requests += 1;
+                budget.deposit(percent);
+                for tries_done in 1.. {
+                    let what = ["sbi", "bi"][draw(2) as usize];
+                    let failed = Progress { tries_done, ..attempt(what) };
+                    let withdraw = || budget.withdraw(percent);
+                    let terms = Terms { retry: &retry, non_idempotent: false };
+                    if decide(&failed, Failure::Reset, &terms, withdraw) != Next::NextNode {
+                        break;
+                    }
+                    *(if what == "sbi" { &mut repeated } else { &mut free }) += 1;
+                }
+                let most = u64::from(Budget::MOST) + u64::from(percent) * requests / 100;
+                assert!(repeated <= most, "{repeated} of {most} after {requests} requests at {percent} %");
+            }
+            let most = u64::from(Budget::MOST) + u64::from(percent) * requests / 100;
+            assert!(free > 1000 && repeated > 0);
+            assert!(percent > 50 || repeated + 1 >= most, "all of it is used: {repeated} of {most}");
+        }
+    }
+
+    #[test]
+    fn threads_at_once_share_one_budget() {
+        let budget = Budget::new();
+        let storm = || {
+            let try_one = |_| {
+                budget.deposit(20);
+                (0..3).filter(|_| budget.withdraw(20)).count()
+            };
+            (0..5000).map(try_one).sum::<usize>()
+        };
+        let repeated: usize = std::thread::scope(|scope| {
+            let threads = [0; 4].map(|_| scope.spawn(storm));
+            threads.map(|thread| thread.join().unwrap()).iter().sum()
+        });
+        let most = 100 + 4 * 5000 / 5;
+        assert!(repeated <= most && repeated + 100 >= most, "{repeated} of {most}");
+    }
+}

@@ -1,0 +1,553 @@
+//! Which nodes of a pool serve, as needed: as many as its load asks for, the rest in reserve. A node that failed is
+//! replaced at once and waits its turn when it comes back; nodes come and go one at a time, never to and fro.
+
+use super::state::Duty;
+use crate::config::ActiveNodes;
+use crate::traffic::tick::Tick;
+
+/// What is known of whether a node could serve. Where several say something of one, the last of these counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Fit {
+    /// Nothing: no probe has judged it yet, and it may serve until one does.
+    Unknown,
+    /// It could: healthy, not ejected, no operator's word against it.
+    Good,
+    /// It could not.
+    Bad,
+}
+
+/// How a node stands now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Standing {
+    /// What it does.
+    pub duty: Duty,
+    /// Whether it could serve.
+    pub fit: Fit,
+    /// Requests it runs for this pool.
+    pub in_flight: u32,
+    /// Sessions bound to it.
+    pub sessions: usize,
+}
+
+/// What a pool remembers from one call to the next. Begin anew with `default`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Arrangement {
+    /// Since when the load was above the mark at every look.
+    high_since: Option<Tick>,
+    /// Since when one fewer node would have done at every look.
+    low_since: Option<Tick>,
+}
+
+impl Arrangement {
+    /// What changes now: indices into `nodes` and what those nodes do from now on. `nodes` are the pool's without its
+    /// backups, in file order. To be asked every second, and at once when a node fails.
+    pub fn arrange(&mut self, settings: &ActiveNodes, nodes: &[Standing], now: Tick) -> Vec<(usize, Duty)> {
+        let start = (settings.start.max(1) as usize).min(nodes.len());
+        let max = (settings.max as usize).max(start);
+        let mut roster = Roster::of(nodes);
+        roster.trim(max);
+        roster.replace_the_failed();
+        roster.fill(start);
+        if self.is_high(settings, &roster, now) && roster.serving() < max && roster.promote() {
+            self.high_since = None;
+        }
+        if self.is_low(settings, &roster, now) && roster.fit_serving() > start && roster.demote() {
+            self.low_since = None;
+        }
+        roster.settle();
+        roster.changes()
+    }
+
+    fn is_high(&mut self, settings: &ActiveNodes, roster: &Roster<'_>, now: Tick) -> bool {
+        let high = roster.serving_load() > u64::from(settings.in_flight_per_node) * roster.fit_serving() as u64;
+        let since = (high && roster.fit_serving() > 0).then(|| self.high_since.unwrap_or(now));
+        self.high_since = since;
+        since.is_some_and(|since| now.since(since) >= settings.above_for)
+    }
+
+    // Between the mark and four fifths of it nothing happens, else one more and one fewer would follow each other. What
+    // leaving nodes still run comes back to the others when its sessions end, so it counts.
+    fn is_low(&mut self, settings: &ActiveNodes, roster: &Roster<'_>, now: Tick) -> bool {
+        let fewer = roster.fit_serving().saturating_sub(1) as u64;
+        let low = roster.whole_load() * 5 < u64::from(settings.in_flight_per_node) * 4 * fewer;
+        let since = low.then(|| self.low_since.unwrap_or(now));
+        self.low_since = since;
+        since.is_some_and(|since| now.since(since) >= settings.cool_down)
+    }
+}
+
+/// The nodes as they stand, and what each will do.
+struct Roster<'a> {
+    nodes: &'a [Standing],
+    duties: Vec<Duty>,
+}
+
+impl<'a> Roster<'a> {
+    fn of(nodes: &'a [Standing]) -> Self {
+        Self { nodes, duties: nodes.iter().map(|node| node.duty).collect() }
+    }
+
+    /// A node that failed keeps its place only while nobody can take it. One that was never probed has not failed: whose
+    /// probe is quicker does not take its place, else a start would move the sessions that it begins.
+    fn replace_the_failed(&mut self) {
+        while let Some(failed) = self.first(Duty::Serving, Fit::Bad) {
+            if !self.promote() && !self.promote_any(Fit::Unknown) {
+                break;
+            }
+            self.retire(failed);
+        }
+    }
+
+    /// A reload may have lowered the bound.
+    fn trim(&mut self, max: usize) {
+        while self.serving() > max && self.demote() {}
+    }
+
+    /// Where no usable node is left, others hold the places: they serve as soon as they can.
+    fn fill(&mut self, start: usize) {
+        while self.serving() < start {
+            if !self.promote() && !self.promote_any(Fit::Unknown) && !self.promote_any(Fit::Bad) {
+                break;
+            }
+        }
+    }
+
+    /// One more serves: one that was about to leave is still warm, else the first in reserve.
+    fn promote(&mut self) -> bool {
+        self.promote_any(Fit::Good)
+    }
+
+    fn promote_any(&mut self, fit: Fit) -> bool {
+        let next = self.first(Duty::Leaving, fit).or_else(|| self.first(Duty::Spare, fit));
+        next.into_iter().for_each(|next| self.set(next, Duty::Serving));
+        next.is_some()
+    }
+
+    /// One fewer serves: one that cannot anyway, else the last that nobody knows, else the last.
+    fn demote(&mut self) -> bool {
+        if let Some(failed) = self.first(Duty::Serving, Fit::Bad) {
+            self.retire(failed);
+            return true;
+        }
+        let last = self.last_serving(Fit::Unknown).or_else(|| self.last_serving(Fit::Good));
+        last.into_iter().for_each(|last| self.set(last, Duty::Leaving));
+        last.is_some()
+    }
+
+    /// Sessions that did not meet the failure are still there when the node comes back, so they may end there.
+    fn retire(&mut self, failed: usize) {
+        let idle = self.nodes.get(failed).is_some_and(Standing::is_idle);
+        self.set(failed, if idle { Duty::Spare } else { Duty::Leaving });
+    }
+
+    /// Who was leaving and has nothing left to do is gone. Who begins to leave now waits for the next call: a request
+    /// may be on its way there that is not counted yet.
+    fn settle(&mut self) {
+        for (duty, node) in self.duties.iter_mut().zip(self.nodes) {
+            if (*duty, node.duty) == (Duty::Leaving, Duty::Leaving) && node.is_idle() {
+                *duty = Duty::Spare;
+            }
+        }
+    }
+
+    fn changes(&self) -> Vec<(usize, Duty)> {
+        let both = self.nodes.iter().zip(&self.duties).enumerate();
+        both.filter(|(_, (node, duty))| node.duty != **duty).map(|(index, (_, duty))| (index, *duty)).collect()
+    }
+
+    fn serving(&self) -> usize {
+        self.each().filter(|(_, duty)| *duty == Duty::Serving).count()
+    }
+
+    fn fit_serving(&self) -> usize {
+        self.each().filter(|(node, duty)| *duty == Duty::Serving && node.fit != Fit::Bad).count()
+    }
+
+    fn serving_load(&self) -> u64 {
+        self.each().filter(|(_, duty)| *duty == Duty::Serving).map(|(node, _)| u64::from(node.in_flight)).sum()
+    }
+
+    fn whole_load(&self) -> u64 {
+        self.nodes.iter().map(|node| u64::from(node.in_flight)).sum()
+    }
+
+    fn first(&self, duty: Duty, fit: Fit) -> Option<usize> {
+        self.each().position(|(node, its)| its == duty && node.fit == fit)
+    }
+
+    fn last_serving(&self, fit: Fit) -> Option<usize> {
+        let (nodes, duties) = (self.nodes.iter(), self.duties.iter());
+        nodes.zip(duties).rposition(|(node, duty)| *duty == Duty::Serving && node.fit == fit)
+    }
+
+    fn each(&self) -> impl Iterator<Item = (&Standing, Duty)> {
+        self.nodes.iter().zip(self.duties.iter().copied())
+    }
+
+    fn set(&mut self, index: usize, duty: Duty) {
+        self.duties.get_mut(index).into_iter().for_each(|place| *place = duty);
+    }
+}
+
+impl Standing {
+    const fn is_idle(&self) -> bool {
+        self.in_flight == 0 && self.sessions == 0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    const SETTINGS: ActiveNodes = ActiveNodes {
+        start: 1,
+        max: 3,
+        in_flight_per_node: 100,
+        above_for: Duration::from_secs(30),
+        cool_down: Duration::from_secs(300),
+    };
+
+    fn second(second: u64) -> Tick {
+        Tick::from_millis(second * 1000)
+    }
+
+    /// The same numbers in every run.
+    fn draws() -> impl FnMut(u32) -> u32 {
+        let mut chance = 88_172_645_463_325_252_u64;
+        move |below| {
+            chance ^= chance << 13;
+            chance ^= chance >> 7;
+            chance ^= chance << 17;
+            (chance >> 20) as u32 % below
+        }
+    }
+
+    /// A node a word: `S`erving, `L`eaving or spare (`P`), `!` where it cannot serve and `?` where nobody knows, then
+    /// running requests, then, after a `/`, sessions.
+    fn nodes(text: &str) -> Vec<Standing> {
+        text.split_whitespace()
+            .map(|word| {
+                let duty = match &word[..1] {
+                    "S" => Duty::Serving,
+                    "L" => Duty::Leaving,
+                    _ => Duty::Spare,
+                };
+                let (in_flight, sessions) = word[1..].split_once('/').unwrap_or((&word[1..], ""));
+                let in_flight = in_flight.trim_start_matches(['!', '?']).parse().unwrap_or(0);
+                let fit = match () {
+                    () if word.contains('!') => Fit::Bad,
+                    () if word.contains('?') => Fit::Unknown,
+                    () => Fit::Good,
+                };
+                Standing { duty, fit, in_flight, sessions: sessions.parse().unwrap_or(0) }
+            })
+            .collect()
+    }
+
+    fn apply(nodes: &mut [Standing], changes: &[(usize, Duty)]) {
+        changes.iter().for_each(|(index, duty)| nodes[*index].duty = *duty);
+    }
+
+    fn letters(nodes: &[Standing]) -> String {
+        let letter = |node: &Standing| match node.duty {
+            Duty::Serving => 'S',
+            Duty::Leaving => 'L',
+            Duty::Spare => 'P',
+        };
+        nodes.iter().map(letter).collect()
+    }
+
+    fn serving(nodes: &[Standing]) -> usize {
+        nodes.iter().filter(|node| node.duty == Duty::Serving).count()
+    }
+
+    fn after_a_look(settings: &ActiveNodes, text: &str) -> String {
+        let mut nodes = nodes(text);
+        let changes = Arrangement::default().arrange(settings, &nodes, second(0));
+        apply(&mut nodes, &changes);
+        letters(&nodes)
+    }
+
+    #[test]
+    fn what_follows_at_once() {
+        let two = ActiveNodes { start: 2, ..SETTINGS };
+        for (settings, before, after) in [
+            // At the start: in file order, usable ones first, and somebody has the place in any case.
+            (SETTINGS, "P P P", "SPP"),
+            (SETTINGS, "P! P P", "PSP"),
+            (SETTINGS, "P! P! P!", "SPP"),
+            (two, "P! P P!", "SSP"),
+            (two, "P! P! P", "SPS"),
+            (SETTINGS, "", ""),
+            // A failed one is replaced, and not taken back while another serves.
+            (SETTINGS, "S! P P", "PSP"),
+            (SETTINGS, "S!7/9 P! P", "LPS"),
+            (SETTINGS, "S! P! P!", "SPP"),
+            (SETTINGS, "P S P", "PSP"),
+            (SETTINGS, "L0/3 S P", "LSP"),
+            (two, "S! S! P", "PSS"),
+            (two, "S! S P! P!", "SSPP"),
+            // One that nobody knows yet is no failed one, and better than one.
+            (SETTINGS, "P? P? P", "PPS"),
+            (SETTINGS, "P! P? P?", "PSP"),
+            (SETTINGS, "S?7/9 P P", "SPP"),
+            (SETTINGS, "S! P? P?", "PSP"),
+            (SETTINGS, "S! P? P", "PPS"),
+            (ActiveNodes { max: 1, ..SETTINGS }, "S? S P", "LSP"),
+            (ActiveNodes { max: 1, ..SETTINGS }, "S! S? P", "PSP"),
+            // Who is leaving is asked before who is in reserve.
+            (SETTINGS, "P S! L5/5", "PPS"),
+            (two, "P S L5/5", "PSS"),
+            // Who has nothing left to do is gone.
+            (SETTINGS, "S L P", "SPP"),
+            (SETTINGS, "S L1 P", "SLP"),
+            (SETTINGS, "S L0/1 P", "SLP"),
+            (SETTINGS, "S L! P", "SPP"),
+            // A reload lowered the bound, or raised the least.
+            (ActiveNodes { max: 2, ..SETTINGS }, "S9 S9 S9", "SSL"),
+            (ActiveNodes { max: 2, ..SETTINGS }, "S9 S! S9", "SPS"),
+            (ActiveNodes { max: 1, ..SETTINGS }, "S9 S9 S9", "SLL"),
+            (ActiveNodes { start: 3, ..SETTINGS }, "S9 P L9", "SSS"),
+            (ActiveNodes { start: 9, max: 9, ..SETTINGS }, "S9 P L9", "SSS"),
+            (ActiveNodes { start: 0, max: 0, ..SETTINGS }, "P P P", "SPP"),
+            // Load alone does nothing at once.
+            (SETTINGS, "S999 P P", "SPP"),
+            (SETTINGS, "S S S", "SSS"),
+        ] {
+            assert_eq!(after_a_look(&settings, before), after, "{before}, {settings:?}");
+        }
+    }
+
+    #[test]
+    fn load_is_followed_when_it_lasts() {
+        for (text, seconds, after) in [
+            ("S101 P P", 29, "SPP"),
+            ("S101 P P", 30, "SSP"),
+            ("S100 P P", 999, "SPP"),
+            ("S150 S51 P", 30, "SSS"),
+            ("S101 P! P", 30, "SPS"),
+            ("S101 P L5/5", 30, "SPS"),
+            ("S101 P! P!", 999, "SPP"),
+            ("S101 S101 S101 P", 999, "SSSP"),
+            // What cannot serve does not share the load.
+            ("S!0 S101 P!", 999, "SSP"),
+            ("S S79 P", 299, "SSP"),
+            ("S S79 P", 300, "SLP"),
+            ("S1 S79 P", 999, "SSP"),
+            ("S50 S50 S59", 300, "SSL"),
+            ("S50 S50 S60", 999, "SSS"),
+            // What leaving nodes run counts for the way down, not for the way up.
+            ("S40 S39 L1/1", 999, "SSL"),
+            ("S99 P L99/1", 999, "SPL"),
+            // One that cannot serve goes before one that can.
+            ("S! S S", 300, "PSS"),
+            ("S! S S2", 300, "PSS"),
+        ] {
+            let (mut arrangement, mut nodes) = (Arrangement::default(), nodes(text));
+            for now in 0..=seconds {
+                let changes = arrangement.arrange(&SETTINGS, &nodes, second(now));
+                if now < seconds {
+                    assert_eq!(changes, [], "{text} after {now} s");
+                }
+                apply(&mut nodes, &changes);
+            }
+            assert_eq!(letters(&nodes), after, "{text} after {seconds} s");
+        }
+    }
+
+    #[test]
+    fn a_moment_of_calm_begins_the_wait_anew() {
+        let mut arrangement = Arrangement::default();
+        for now in 0..600 {
+            let load = if now % 30 == 29 { "S100 P" } else { "S101 P" };
+            assert_eq!(arrangement.arrange(&SETTINGS, &nodes(load), second(now)), []);
+        }
+        for now in 0..3000 {
+            let load = if now % 300 == 299 { "S40 S40" } else { "S39 S40" };
+            assert_eq!(arrangement.arrange(&SETTINGS, &nodes(load), second(now)), []);
+        }
+    }
+
+    #[test]
+    fn nodes_come_and_go_one_at_a_time() {
+        let settings = ActiveNodes { max: 5, ..SETTINGS };
+        let (mut arrangement, mut pool) = (Arrangement::default(), nodes("S9999 P P P P"));
+        let mut told = Vec::new();
+        for now in 0..2000 {
+            if now == 500 {
+                pool.iter_mut().for_each(|node| node.in_flight = 0);
+            }
+            let changes = arrangement.arrange(&settings, &pool, second(now));
+            apply(&mut pool, &changes);
+            changes.iter().for_each(|_| told.push((now, letters(&pool))));
+        }
+        let expected = [
+            (30, "SSPPP"),
+            (61, "SSSPP"),
+            (92, "SSSSP"),
+            (123, "SSSSS"),
+            (800, "SSSSL"),
+            (801, "SSSSP"),
+            (1101, "SSSLP"),
+            (1102, "SSSPP"),
+            (1402, "SSLPP"),
+            (1403, "SSPPP"),
+            (1703, "SLPPP"),
+            (1704, "SPPPP"),
+        ];
+        assert_eq!(told, expected.map(|(now, letters)| (now, letters.to_owned())));
+    }
+
+    #[test]
+    fn whatever_stands_is_in_order_after_one_call_and_at_rest_after_two() {
+        let mut draw = draws();
+        for _ in 0..20_000 {
+            let count = draw(7) as usize;
+            let start = 1 + draw(count.max(1) as u32);
+            let settings = ActiveNodes { start, max: start + draw(4), ..SETTINGS };
+            let mut nodes: Vec<_> = (0..count)
+                .map(|_| Standing {
+                    duty: [Duty::Serving, Duty::Leaving, Duty::Spare][draw(3) as usize],
+                    fit: [Fit::Good, Fit::Good, Fit::Bad, Fit::Unknown][draw(4) as usize],
+                    in_flight: [0, draw(5), draw(300)][draw(3) as usize],
+                    sessions: [0, draw(5) as usize][draw(2) as usize],
+                })
+                .collect();
+            let mut arrangement = Arrangement {
+                high_since: (draw(2) == 0).then(|| second(u64::from(draw(1000)))),
+                low_since: (draw(2) == 0).then(|| second(u64::from(draw(1000)))),
+            };
+            let begin = nodes.clone();
+            for call in 0..4 {
+                let changes = arrangement.arrange(&settings, &nodes, second(1000));
+                assert!(changes.iter().all(|(index, duty)| nodes[*index].duty != *duty), "only what changes is told");
+                assert!(call < 2 || changes.is_empty(), "at rest: {begin:?} {settings:?} {changes:?}");
+                apply(&mut nodes, &changes);
+                let fit = nodes.iter().filter(|node| node.fit != Fit::Bad).count();
+                let least = (settings.start as usize).min(fit);
+                let ready = nodes.iter().filter(|node| node.duty == Duty::Serving && node.fit != Fit::Bad).count();
+                assert!(serving(&nodes) <= settings.max as usize, "{begin:?} {settings:?}");
+                assert!(ready >= least, "{ready} of {least} serve: {begin:?} {settings:?}");
+                assert!(fit == ready || ready == serving(&nodes), "no failed one has a better one's place");
+            }
+        }
+    }
+
+    /// A pool whose requests all belong to sessions, each of which has one request running.
+    struct Cluster {
+        settings: ActiveNodes,
+        arrangement: Arrangement,
+        nodes: Vec<Standing>,
+        now: u64,
+        /// When the set of serving nodes changed.
+        turns: Vec<u64>,
+    }
+
+    impl Cluster {
+        fn new(count: usize, settings: ActiveNodes) -> Self {
+            let node = Standing { duty: Duty::Spare, fit: Fit::Good, in_flight: 0, sessions: 0 };
+            let arrangement = Arrangement::default();
+            Self { settings, arrangement, nodes: vec![node; count], now: 0, turns: Vec::new() }
+        }
+
+        fn least_busy(&mut self) -> Option<&mut Standing> {
+            let serve = self.nodes.iter_mut().filter(|node| node.fit == Fit::Good && node.duty == Duty::Serving);
+            serve.min_by_key(|node| node.sessions)
+        }
+
+        /// A second: sessions end and begin, those of nodes that failed move, and the pool looks at itself.
+        fn step(&mut self, load: usize, draw: &mut impl FnMut(u32) -> u32) {
+            for node in &mut self.nodes {
+                let kept = if node.fit == Fit::Good {
+                    node.sessions - (0..node.sessions).filter(|_| draw(60) == 0).count()
+                } else {
+                    0
+                };
+                node.sessions = kept;
+            }
+            let mut there: usize = self.nodes.iter().map(|node| node.sessions).sum();
+            while there > load {
+                let busiest = self.nodes.iter_mut().max_by_key(|node| node.sessions).unwrap();
+                busiest.sessions -= 1;
+                there -= 1;
+            }
+            for _ in there..load {
+                self.least_busy().into_iter().for_each(|node| node.sessions += 1);
+            }
+            self.nodes.iter_mut().for_each(|node| node.in_flight = node.sessions as u32);
+            self.look();
+        }
+
+        fn look(&mut self) {
+            let before = letters(&self.nodes).replace('L', "P");
+            let changes = self.arrangement.arrange(&self.settings, &self.nodes, second(self.now));
+            apply(&mut self.nodes, &changes);
+            self.now += 1;
+            if letters(&self.nodes).replace('L', "P") != before {
+                self.turns.push(self.now);
+            }
+            let usable = self.nodes.iter().filter(|node| node.fit == Fit::Good).count();
+            let ready = self.nodes.iter().filter(|node| node.fit == Fit::Good && node.duty == Duty::Serving).count();
+            assert!(serving(&self.nodes) <= self.settings.max as usize, "never more than max");
+            assert!(ready >= usable.min(self.settings.start as usize), "never fewer than start while there are more");
+        }
+    }
+
+    #[test]
+    fn a_cluster_follows_its_load_up_and_down_whatever_fails() {
+        let mut draw = draws();
+        let mut cluster = Cluster::new(6, ActiveNodes { max: 5, ..SETTINGS });
+        for (load, seconds, least, most) in
+            [(20, 100, 1, 1), (250, 300, 3, 3), (490, 600, 5, 5), (900, 600, 5, 5), (250, 2500, 4, 4), (30, 3000, 1, 1)]
+        {
+            for tick in 0..seconds {
+                // Some node fails for a while, every now and then; in the end all are well.
+                if draw(50) == 0 && tick + 1200 < seconds {
+                    let index = draw(6) as usize;
+                    let fit = &mut cluster.nodes[index].fit;
+                    *fit = if *fit == Fit::Good { Fit::Bad } else { Fit::Good };
+                }
+                if tick + 1000 == seconds {
+                    cluster.nodes.iter_mut().for_each(|node| node.fit = Fit::Good);
+                }
+                cluster.step(load, &mut draw);
+            }
+            let found = serving(&cluster.nodes);
+            assert!((least..=most).contains(&found), "{found} serve a load of {load}: {}", letters(&cluster.nodes));
+        }
+    }
+
+    #[test]
+    fn no_constant_load_makes_nodes_come_and_go() {
+        let mut draw = draws();
+        let settings = ActiveNodes { max: 6, cool_down: Duration::from_secs(60), ..SETTINGS };
+        for load in (0..=560).step_by(20) {
+            for begin in [0, 560] {
+                let mut cluster = Cluster::new(6, settings);
+                (0..400).for_each(|_| cluster.step(begin, &mut draw));
+                (0..700).for_each(|_| cluster.step(load, &mut draw));
+                let settled = cluster.turns.len();
+                assert!(settled <= 12, "{settled} turns on the way to {load}");
+                (0..700).for_each(|_| cluster.step(load, &mut draw));
+                assert_eq!(cluster.turns.len(), settled, "at a load of {load}: {:?}", cluster.turns);
+                let found = serving(&cluster.nodes);
+                assert!(found * 100 >= load, "{found} serve {load}");
+                assert!(found == 1 || (found - 1) * 80 <= load + 80, "{found} serve {load}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_node_that_flaps_is_left_alone_after_its_first_failure() {
+        let mut draw = draws();
+        let mut cluster = Cluster::new(2, ActiveNodes { max: 2, ..SETTINGS });
+        for tick in 0..600 {
+            cluster.nodes[0].fit = if tick < 30 || tick / 3 % 2 == 0 { Fit::Good } else { Fit::Bad };
+            cluster.step(50, &mut draw);
+        }
+        assert_eq!(cluster.turns.len(), 2, "it serves, then the other one does: {:?}", cluster.turns);
+        assert_eq!(cluster.nodes[1].duty, Duty::Serving);
+    }
+}

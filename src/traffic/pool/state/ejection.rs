@@ -1,0 +1,291 @@
+//! When failures of real traffic make a node passive, and for how long. Failures count in a window that a success does
+//! not clear: else a node that fails every second request would serve for ever. Each ejection lasts twice as long as
+//! the one before, and what is old is forgiven. An ejection never ends by time alone: one request has to succeed first.
+
+use std::time::Duration;
+
+use super::window::Window;
+use crate::traffic::tick::Tick;
+
+/// How an attempt failed. A connection that was used before and broke before an answer is none of these.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Fault {
+    /// Nobody listens there, or there is no way to get there.
+    Refused,
+    /// No connection in time, or its handshake failed.
+    Connect,
+    /// No answer in time.
+    Timeout,
+    /// A fresh connection broke before an answer.
+    Reset,
+    /// It answered what no HTTP server would.
+    Malformed,
+    /// It answered with a status that counts as a failure.
+    Status,
+}
+
+/// When failures eject, and for how long.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ejecting {
+    /// This many failures; 0: never.
+    pub failures: u32,
+    /// In this time.
+    pub within: Duration,
+    /// The first ejection lasts this long, and each one after it twice as long; zero: nothing ejects. For every ten
+    /// times this long without an ejection one of them is forgiven.
+    pub first: Duration,
+    /// No ejection lasts longer; but where it is shorter than the first, that counts.
+    pub most: Duration,
+}
+
+/// Whether the bounds of a pool allow one more ejection. The last active node goes only if it refuses connections:
+/// then nothing is lost by it. Of several active ones the first always may go, more up to the share of all members.
+pub fn may_eject(
+    fault: Fault,
+    active_now: usize,
+    ejected_now: usize,
+    members: usize,
+    max_ejected_percent: u16,
+) -> bool {
+    if active_now <= 1 {
+        return fault == Fault::Refused;
+    }
+    let ejected = ejected_now.saturating_add(1);
+    ejected == 1 || ejected.saturating_mul(100) <= members.saturating_mul(usize::from(max_ejected_percent))
+}
+
+/// A node's failures and ejections.
+#[derive(Debug, Default)]
+pub(super) struct Ejections {
+    current: Option<Ejection>,
+    failures: Window,
+    /// Attempts that began earlier tell of the node as it was.
+    told_since: Tick,
+    /// Ejections that are not forgiven.
+    held: u32,
+    /// No ejection since then.
+    quiet_since: Tick,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Ejection {
+    began: Tick,
+    pub(super) until: Tick,
+    /// Whether only connections failed, which is what a probe tries too.
+    only_connects: bool,
+}
+
+/// Quiet time that forgives one ejection, in first ejections.
+const FORGIVEN_AFTER: u32 = 10;
+
+impl Ejections {
+    pub(super) const fn current(&self) -> Option<Ejection> {
+        self.current
+    }
+
+    /// A failure of an ejected node counts where the attempt began after the ejection's time: then its trial failed,
+    /// and it is ejected anew, whatever the pool's bounds say, which it meets already.
+    pub(super) fn on_fault(&mut self, now: Tick, began: Tick, fault: Fault, ejecting: &Ejecting, may_eject: bool) {
+        if ejecting.failures == 0 || ejecting.first.is_zero() {
+            return self.forget();
+        }
+        if let Some(current) = self.current {
+            if began >= current.until {
+                self.eject(now, fault.is_connect(), ejecting);
+            }
+            return;
+        }
+        if began < self.told_since {
+            return;
+        }
+        self.failures.add(now, ejecting.within, ejecting.failures, fault.is_connect());
+        let recent = self.failures.recent(now, ejecting.within);
+        if recent.count >= ejecting.failures && may_eject {
+            self.eject(now, recent.only_connects, ejecting);
+        }
+    }
+
+    /// What began after the ejection and succeeded was its trial, or a request that had no other node to go to: the
+    /// node is well. What began before tells only of a time when it was.
+    pub(super) fn on_success(&mut self, began: Tick, now: Tick) {
+        if self.current.is_some_and(|current| began > current.began) {
+            self.end(now);
+        }
+    }
+
+    /// A probe shows that the node takes connections, and no more than that: one that never answers passes a TCP probe.
+    pub(super) fn on_pass(&mut self, began: Tick) {
+        if self.current.is_some_and(|current| current.only_connects && began > current.began) {
+            self.end(began);
+        }
+    }
+
+    /// Ends the ejection, if there is one; failures count from nothing, of attempts that begin from now on. How often
+    /// the node was ejected is kept.
+    pub(super) fn end(&mut self, now: Tick) {
+        if self.current.take().is_some() {
+            self.quiet_since = now;
+        }
+        self.failures.clear();
+        self.told_since = self.told_since.max(now);
+    }
+
+    /// Forgives everything.
+    pub(super) fn forget(&mut self) {
+        *self = Self { told_since: self.told_since, ..Self::default() };
+    }
+
+    /// Forgives everything; only attempts that begin from now on tell of the node.
+    pub(super) fn begin_anew(&mut self, now: Tick) {
+        self.forget();
+        self.told_since = self.told_since.max(now);
+    }
+
+    fn eject(&mut self, now: Tick, only_connects: bool, ejecting: &Ejecting) {
+        if self.current.is_none() {
+            self.held = self.held.saturating_sub(forgiven(now.since(self.quiet_since), ejecting.first));
+        }
+        let until = now + length(self.held, ejecting);
+        self.held = self.held.saturating_add(1);
+        self.current = Some(Ejection { began: now, until, only_connects });
+    }
+}
+
+impl Fault {
+    const fn is_connect(self) -> bool {
+        matches!(self, Self::Refused | Self::Connect)
+    }
+}
+
+/// How long an ejection lasts after so many others.
+fn length(before: u32, ejecting: &Ejecting) -> Duration {
+    let doubled = 2_u32.checked_pow(before).and_then(|times| ejecting.first.checked_mul(times));
+    doubled.unwrap_or(Duration::MAX).min(ejecting.most.max(ejecting.first))
+}
+
+/// How many ejections so long a quiet forgives.
+fn forgiven(quiet: Duration, first: Duration) -> u32 {
+    let each = first.saturating_mul(FORGIVEN_AFTER);
+    u32::try_from(quiet.as_nanos().checked_div(each.as_nanos()).unwrap_or(0)).unwrap_or(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const EJECTING: Ejecting = Ejecting {
+        failures: 3,
+        within: Duration::from_secs(10),
+        first: Duration::from_secs(10),
+        most: Duration::from_secs(60),
+    };
+
+    fn at(seconds: u64) -> Tick {
+        Tick::from_millis(seconds * 1000)
+    }
+
+    /// Ejects and lets the trial succeed as soon as there may be one; how long it lasted.
+    fn ejected_at(ejections: &mut Ejections, second: u64) -> u64 {
+        for _ in 0..3 {
+            ejections.on_fault(at(second), at(second), Fault::Timeout, &EJECTING, true);
+        }
+        let until = ejections.current().unwrap().until;
+        ejections.on_success(until, until);
+        assert_eq!(ejections.current(), None);
+        until.since(at(second)).as_secs()
+    }
+
+    #[test]
+    fn ejections_double_up_to_the_most_and_are_forgiven_one_by_one() {
+        let (mut ejections, mut second) = (Ejections::default(), 0);
+        for (quiet, expected) in [
+            (1, 10),
+            (1, 20),
+            (1, 40),
+            (1, 60),
+            (1, 60),
+            (99, 60),
+            (100, 60),
+            // Six are held and four forgiven.
+            (400, 40),
+            (200, 20),
+            (199, 20),
+            (250, 10),
+            (100_000, 10),
+            (1, 20),
+        ] {
+            second += quiet;
+            let length = ejected_at(&mut ejections, second);
+            assert_eq!(length, expected, "after {quiet} s of quiet, at {second}, {ejections:?}");
+            second += length;
+        }
+    }
+
+    #[test]
+    fn lengths_neither_wrap_nor_end_before_the_first() {
+        let secs = Duration::from_secs;
+        for (before, first, most, expected) in [
+            (0, secs(10), secs(300), secs(10)),
+            (4, secs(10), secs(300), secs(160)),
+            (5, secs(10), secs(300), secs(300)),
+            (31, secs(10), secs(300), secs(300)),
+            (32, secs(10), secs(300), secs(300)),
+            (u32::MAX, secs(10), Duration::MAX, Duration::MAX),
+            (0, Duration::MAX, Duration::MAX, Duration::MAX),
+            (1, Duration::MAX, secs(1), Duration::MAX),
+            (0, secs(10), secs(1), secs(10)),
+            (3, secs(10), Duration::ZERO, secs(10)),
+        ] {
+            assert_eq!(length(before, &Ejecting { first, most, ..EJECTING }), expected, "{before} {first:?} {most:?}");
+        }
+        assert_eq!(forgiven(Duration::MAX, Duration::from_nanos(1)), u32::MAX);
+        assert_eq!((forgiven(secs(1), Duration::ZERO), forgiven(Duration::MAX, Duration::MAX)), (0, 1));
+    }
+
+    #[test]
+    fn a_pool_loses_no_more_than_its_share_and_not_its_last_node() {
+        use Fault::{Refused, Timeout};
+        for (fault, active, ejected, members, percent, expected) in [
+            (Timeout, 2, 0, 2, 50, true),
+            (Timeout, 1, 1, 2, 50, false),
+            (Timeout, 1, 1, 2, 100, false),
+            (Refused, 1, 1, 2, 50, true),
+            (Refused, 1, 0, 1, 50, true),
+            (Timeout, 1, 0, 1, 100, false),
+            (Timeout, 0, 0, 1, 100, false),
+            (Refused, 0, 0, 1, 0, true),
+            // One always may go, as long as another is active.
+            (Timeout, 3, 0, 3, 10, true),
+            (Timeout, 3, 0, 3, 0, true),
+            (Timeout, 2, 1, 3, 50, false),
+            (Refused, 2, 1, 3, 50, false),
+            (Timeout, 2, 1, 3, 67, true),
+            (Timeout, 3, 1, 4, 50, true),
+            (Timeout, 2, 2, 4, 50, false),
+            (Timeout, 5, 4, 10, 50, true),
+            (Timeout, 5, 5, 10, 50, false),
+            (Timeout, usize::MAX, usize::MAX, usize::MAX, u16::MAX, true),
+        ] {
+            let seen = may_eject(fault, active, ejected, members, percent);
+            assert_eq!(seen, expected, "{fault:?} {active} {ejected} {members} {percent}");
+        }
+    }
+
+    #[test]
+    fn of_a_pool_at_least_one_serves_and_at_most_its_share_is_out() {
+        let mut seed = 88_172_645_463_325_252_u64;
+        for _ in 0..2000 {
+            let members = 1 + usize::try_from(seed % 20).unwrap();
+            let percent = u16::try_from(seed / 32 % 101).unwrap();
+            let mut ejected = 0;
+            while may_eject(Fault::Status, members - ejected, ejected, members, percent) {
+                ejected += 1;
+            }
+            let share = members * usize::from(percent) / 100;
+            assert_eq!(ejected, share.max(1).min(members - 1), "{members} {percent}");
+            seed ^= seed << 13;
+            seed ^= seed >> 7;
+            seed ^= seed << 17;
+        }
+    }
+}

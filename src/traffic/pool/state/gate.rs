@@ -1,0 +1,249 @@
+//! What the request path asks: one word, read with one relaxed load, which holds who may come and until when the node
+//! is ejected. After that time it is half-open: whoever moves the time ahead first is on trial, and nobody else comes
+//! until that trial's time is over, or who is on trial gives it back.
+
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
+
+use crate::traffic::tick::Tick;
+
+/// Written under the lock of the node's health, except for [`Gate::claim`].
+#[derive(Debug)]
+pub(super) struct Gate(AtomicU64);
+
+/// Who may come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Admits {
+    /// Everybody.
+    All = 0,
+    /// Whom the node has a session with; everybody, as soon as the pool needs it.
+    Bound = 1,
+    /// Whom the node has a session with; an operator said so.
+    Drained = 2,
+    /// Nobody, for probes do not pass.
+    Unwell = 3,
+    /// Nobody, for an operator said so.
+    Shut = 4,
+    /// Whom the node has a session with; everybody, while its pool knows of no good node.
+    Unprobed = 5,
+    /// The same, of a node that its pool has no need of.
+    UnprobedSpare = 6,
+}
+
+/// The gate at one moment: milliseconds shifted by [`TIME`], zero where there is no ejection, and [`Admits`] below. A bit
+/// between them says that it is the time of a trial, so that no ejection that ends at the same moment is taken for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Word(u64);
+
+/// What the request on trial holds, to be given back where nothing came of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Trial(u64);
+
+/// What came of asking to go to a node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Claim {
+    /// Nothing speaks against it.
+    Free,
+    /// It is on trial.
+    OnTrial(Trial),
+    /// The node is ejected, or another request is on trial.
+    Refused,
+}
+
+const TIME: u32 = 4;
+const ON_TRIAL: u64 = 1 << 3;
+const LAST: u64 = u64::MAX >> TIME;
+
+impl Gate {
+    pub(super) const fn new(admits: Admits) -> Self {
+        Self(AtomicU64::new(Word::new(admits, 0).0))
+    }
+
+    pub(super) fn now(&self) -> Word {
+        Word(self.0.load(Relaxed))
+    }
+
+    /// One load where there is no ejection, else exactly one request is on trial for this long.
+    pub(super) fn claim(&self, now: Tick, trial: Duration) -> Claim {
+        let word = self.now();
+        if !word.is_ejected() {
+            return Claim::Free;
+        }
+        let end = (now + trial.max(Duration::from_millis(1))).as_millis().min(LAST);
+        let on_trial = Word::new(word.admits(), end).0 | ON_TRIAL;
+        match word.is_over(now) && self.0.compare_exchange(word.0, on_trial, Relaxed, Relaxed).is_ok() {
+            true => Claim::OnTrial(Trial(end)),
+            false => Claim::Refused,
+        }
+    }
+
+    /// The request on trial told nothing of the node: the next one may try from `since` on. Where it did tell something,
+    /// or its time is over and another one is on trial, nothing changes.
+    pub(super) fn give_back(&self, trial: Trial, since: Tick) {
+        let mut word = self.now();
+        while word.is_on_trial() && word.millis() == trial.0 {
+            let half_open = Word::new(word.admits(), since.as_millis().clamp(1, LAST));
+            match self.0.compare_exchange_weak(word.0, half_open.0, Relaxed, Relaxed) {
+                Ok(_) => return,
+                Err(seen) => word = Word(seen),
+            }
+        }
+    }
+
+    /// An ejection has begun or ended: no trial counts any more.
+    pub(super) fn set(&self, admits: Admits, ejected_until: Option<Tick>) {
+        let millis = ejected_until.map_or(0, |until| until.as_millis().clamp(1, LAST));
+        self.0.store(Word::new(admits, millis).0, Relaxed);
+    }
+
+    /// Keeps an ejection's time, and that of its trial, which may begin at this very moment.
+    pub(super) fn set_admits(&self, admits: Admits) {
+        let mut word = self.now();
+        while word.admits() != admits {
+            let next = Word::new(admits, word.millis()).0 | word.0 & ON_TRIAL;
+            match self.0.compare_exchange_weak(word.0, next, Relaxed, Relaxed) {
+                Ok(_) => return,
+                Err(seen) => word = Word(seen),
+            }
+        }
+    }
+}
+
+impl Word {
+    const fn new(admits: Admits, millis: u64) -> Self {
+        Self(millis << TIME | admits as u64)
+    }
+
+    pub(super) const fn admits(self) -> Admits {
+        match self.0 & 7 {
+            0 => Admits::All,
+            1 => Admits::Bound,
+            2 => Admits::Drained,
+            3 => Admits::Unwell,
+            5 => Admits::Unprobed,
+            6 => Admits::UnprobedSpare,
+            _ => Admits::Shut,
+        }
+    }
+
+    /// Whether there is an ejection, be its time over or not.
+    pub(super) const fn is_ejected(self) -> bool {
+        self.millis() != 0
+    }
+
+    const fn is_on_trial(self) -> bool {
+        self.0 & ON_TRIAL != 0
+    }
+
+    /// No ejection, or its time is over and nobody is on trial.
+    pub(super) const fn is_over(self, now: Tick) -> bool {
+        self.millis() <= now.as_millis()
+    }
+
+    /// The end of the ejection, or of its trial.
+    pub(super) const fn until(self) -> Tick {
+        Tick::from_millis(self.millis())
+    }
+
+    const fn millis(self) -> u64 {
+        self.0 >> TIME
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TRIAL: Duration = Duration::from_secs(5);
+
+    fn at(seconds: u64) -> Tick {
+        Tick::from_millis(seconds * 1000)
+    }
+
+    #[test]
+    fn a_word_holds_what_was_put_in() {
+        let all = [Admits::All, Admits::Bound, Admits::Drained, Admits::Unwell, Admits::Shut];
+        for admits in all.into_iter().chain([Admits::Unprobed, Admits::UnprobedSpare]) {
+            for millis in [0, 1, 12_345, LAST] {
+                let word = Word::new(admits, millis);
+                assert_eq!((word.admits(), word.millis()), (admits, millis));
+            }
+        }
+        assert_eq!(Word::new(Admits::All, 0).0, 0);
+    }
+
+    #[test]
+    fn one_is_on_trial_and_a_trial_that_never_reports_frees_its_place() {
+        let gate = Gate::new(Admits::All);
+        assert!(may_go(&gate, at(1)) && may_go(&gate, at(1)));
+        gate.set(Admits::All, Some(at(10)));
+        let claims = [9, 10, 10, 14, 15, 15, 19, 99].map(|second| may_go(&gate, at(second)));
+        assert_eq!(claims, [false, true, false, false, true, false, false, true]);
+        gate.set(Admits::All, None);
+        assert!(may_go(&gate, at(99)) && may_go(&gate, at(99)));
+    }
+
+    fn may_go(gate: &Gate, now: Tick) -> bool {
+        gate.claim(now, TRIAL) != Claim::Refused
+    }
+
+    fn on_trial(gate: &Gate, now: Tick) -> Trial {
+        match gate.claim(now, TRIAL) {
+            Claim::OnTrial(trial) => trial,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_trial_that_is_given_back_lets_the_next_one_try() {
+        let gate = Gate::new(Admits::All);
+        gate.set(Admits::All, Some(at(10)));
+        let first = on_trial(&gate, at(11));
+        gate.set_admits(Admits::Bound);
+        assert!(!may_go(&gate, at(12)));
+        gate.give_back(first, at(11));
+        assert!(gate.now().is_ejected() && gate.now().is_over(at(11)));
+        assert_eq!(gate.now().admits(), Admits::Bound);
+        let second = on_trial(&gate, at(12));
+        gate.give_back(first, at(11));
+        assert!(!may_go(&gate, at(12)), "it has nothing to give back any more");
+        // Its time is over, and another one is on trial.
+        let third = on_trial(&gate, at(17));
+        gate.give_back(second, at(12));
+        assert!(!may_go(&gate, at(21)));
+        // It failed: the node is ejected anew, until the very moment that the trial would have ended.
+        gate.set(Admits::All, Some(at(22)));
+        gate.give_back(third, at(17));
+        assert!(!may_go(&gate, at(21)));
+        let last = on_trial(&gate, at(22));
+        gate.set(Admits::All, None);
+        gate.give_back(last, at(22));
+        assert!(!gate.now().is_ejected(), "it succeeded");
+    }
+
+    #[test]
+    fn a_trial_goes_on_when_others_are_admitted_and_ends_with_its_ejection() {
+        let gate = Gate::new(Admits::All);
+        gate.set(Admits::All, Some(at(10)));
+        assert!(may_go(&gate, at(10)));
+        gate.set_admits(Admits::Drained);
+        assert_eq!((gate.now().admits(), may_go(&gate, at(14))), (Admits::Drained, false));
+        gate.set(Admits::All, Some(at(12)));
+        assert!(may_go(&gate, at(12)), "another ejection has a trial of its own");
+    }
+
+    #[test]
+    fn times_without_end_stay_ejections() {
+        let gate = Gate::new(Admits::All);
+        gate.set(Admits::All, Some(Tick::from_millis(u64::MAX)));
+        assert!(gate.now().is_ejected() && !gate.now().is_over(at(1 << 40)));
+        gate.set(Admits::All, Some(Tick::START));
+        assert!(gate.now().is_ejected());
+        let claims = [1, 1].map(|second| gate.claim(at(second), Duration::MAX) != Claim::Refused);
+        assert_eq!((claims, may_go(&gate, at(1 << 40))), ([true, false], false));
+        gate.set(Admits::Shut, Some(at(1)));
+        let in_no_time =
+            [1000, 1000, 1001].map(|millis| gate.claim(Tick::from_millis(millis), Duration::ZERO) != Claim::Refused);
+        assert_eq!((in_no_time, gate.now().admits()), ([true, false, true], Admits::Shut));
+    }
+}

@@ -1,0 +1,155 @@
+//! What a pool makes of answers and failures, and of time: ejections within their bounds, as many active nodes as
+//! needed, slow start, places for those who wait.
+
+use std::time::Duration;
+
+use super::Pool;
+use super::member::{Member, Wants};
+use super::outage::Served;
+use super::standby::{Arrangement, Fit, Standing};
+use super::state;
+use super::state::{Change, Duty, Ejecting, Fault, State};
+use crate::config::ActiveNodes;
+use crate::traffic::tick::Tick;
+
+/// A member whose state changed, how, and why.
+pub type Changed = (usize, Change, &'static str);
+
+/// Why a node does something else now.
+pub(crate) const fn why(duty: Duty) -> &'static str {
+    match duty {
+        Duty::Serving => "it is needed",
+        Duty::Leaving => "it is not needed now",
+        Duty::Spare => "its sessions are over",
+    }
+}
+
+impl Pool {
+    /// An attempt at the member that began at `began` failed. One failure is judged at a time, so that two threads
+    /// cannot eject the last two nodes.
+    pub fn failed(&self, member: usize, fault: Fault, began: Tick, now: Tick) -> Option<Change> {
+        let failing = self.members.get(member)?;
+        let _one_at_a_time = self.arrangement.lock();
+        let eject = &self.settings.eject;
+        let ejecting =
+            Ejecting { failures: eject.failures, within: eject.within, first: eject.first, most: eject.most };
+        let others = || self.members.iter().enumerate().filter(|(index, _)| *index != member).map(|(_, other)| other);
+        // A standby would take its place at once; a node whose ejection is over has to show first that it is well.
+        let serving = 1 + others().filter(|other| other.state.can_serve()).count();
+        let ejected = others().filter(|other| other.state.is_ejected()).count();
+        let may_eject = state::may_eject(fault, serving, ejected, self.members.len(), eject.max_ejected);
+        failing.state.on_fault(now, began, fault, &ejecting, may_eject)
+    }
+
+    /// The member began to answer, `took` after the request went there at `began`. Where nobody measures, `took` is
+    /// not asked, and nothing is written that threads share.
+    pub fn answered(&self, member: usize, began: Tick, took: impl FnOnce() -> Duration, now: Tick) -> Option<Change> {
+        let member = self.members.get(member)?;
+        if self.measures {
+            member.load.latency.record(now, took());
+        }
+        member.state.on_success(began, now)
+    }
+
+    /// To be called a few times a second, and at once when a state has changed.
+    pub fn tend(&self, now: Tick, elapsed: Duration) -> Vec<Changed> {
+        let mut changes = Vec::new();
+        match &self.settings.active {
+            // Pools that are active together are arranged as one.
+            Some(_) if self.in_company => {}
+            Some(active) => changes = self.arrange(active, &mut self.arrangement.lock(), now),
+            None => self.let_all_serve(&mut changes),
+        }
+        self.warm_up(now, elapsed);
+        self.serve_those_who_wait(now);
+        changes
+    }
+
+    /// Whether a node is active, in the words of its state: one whose ejection is over is not, before its trial.
+    pub fn served(&self) -> Served {
+        Served::by(self.members.iter().map(|member| member.state.state()))
+    }
+
+    fn serve_those_who_wait(&self, now: Tick) {
+        if self.waiting.is_empty() {
+            return;
+        }
+        self.give_places(now);
+        // Who waits for a node that serves no longer looks again, and finds another one or an answer.
+        let hopeless = |wants: &Wants| {
+            let serves = match wants {
+                Wants::Only(number) => self.is_home(*number, now),
+                Wants::AnyBut(tried) => self.serves_beside(tried, now),
+            };
+            (!serves).then_some(())
+        };
+        while let Some((waiter, ())) = self.waiting.next(hopeless) {
+            waiter(None);
+        }
+    }
+
+    /// As many active nodes as needed.
+    pub(crate) fn arrange(&self, active: &ActiveNodes, arrangement: &mut Arrangement, now: Tick) -> Vec<Changed> {
+        let regular: Vec<_> = self.regular().collect();
+        let standings: Vec<_> = regular.iter().map(|(_, member)| self.standing(member, now)).collect();
+        let duties = arrangement.arrange(active, &standings, now).into_iter();
+        let changed = |(place, duty): (usize, Duty)| {
+            let (index, member) = regular.get(place)?;
+            Some((*index, member.state.set_duty(duty)?, why(duty)))
+        };
+        duties.filter_map(changed).collect()
+    }
+
+    /// Its nodes without the backups, with their places.
+    pub(crate) fn regular(&self) -> impl Iterator<Item = (usize, &Member)> {
+        self.members.iter().enumerate().filter(|(_, member)| !member.backup)
+    }
+
+    /// The generation before may have had some of them stand by until the very moment it was followed.
+    fn let_all_serve(&self, changes: &mut Vec<Changed>) {
+        for (index, member) in self.members.iter().enumerate().filter(|(_, member)| member.state.is_held_back()) {
+            changes.extend(member.state.set_duty(Duty::Serving).map(|change| (index, change, "it is needed")));
+        }
+    }
+
+    pub(crate) fn standing(&self, member: &Member, now: Tick) -> Standing {
+        let duty = member.state.duty();
+        let sessions = match &self.sessions {
+            Some(sessions) if duty == Duty::Leaving => sessions.count_of(member.number),
+            _ => 0,
+        };
+        let fit = match () {
+            () if member.state.is_usable(now) => Fit::Good,
+            () if member.state.takes_unprobed(now) => Fit::Unknown,
+            () => Fit::Bad,
+        };
+        Standing { duty, fit, in_flight: member.load.in_flight(), sessions }
+    }
+
+    /// The share of what has just become active climbs.
+    fn warm_up(&self, now: Tick, elapsed: Duration) {
+        let climbing = |member: &&Member| !member.slow_start.is_zero();
+        if !self.members.iter().any(|member| climbing(&member)) {
+            return;
+        }
+        let latency = |member: &Member| u64::from(member.load.latency.expected(now));
+        let known = self.members.iter().map(latency).filter(|latency| *latency > 0);
+        let (sum, count) = known.fold((0, 0), |(sum, count), latency| (sum + latency, count + 1_u64));
+        for member in self.members.iter().filter(climbing) {
+            let mut warmup = member.load.warmup.lock();
+            if member.state.state() != State::Active {
+                warmup.begin();
+                member.load.set_warmth(crate::traffic::balance::slow_start::FLOOR);
+                continue;
+            }
+            if warmup.is_warm() {
+                continue;
+            }
+            let own = latency(member);
+            let peers = sum.saturating_sub(own) / count.saturating_sub(u64::from(own > 0)).max(1);
+            let [own, peers] = [own, peers].map(|latency| u32::try_from(latency).unwrap_or(u32::MAX));
+            let warmth = warmup.step(member.slow_start, elapsed, own, peers);
+            member.load.set_warmth(warmth);
+        }
+    }
+}

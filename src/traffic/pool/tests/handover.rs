@@ -1,0 +1,201 @@
+//! What one generation of a pool hands over to the next, and what not.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use super::{at, follow, sticky};
+use crate::config::Queue;
+use crate::traffic::affinity::sessions::How;
+use crate::traffic::pool::member::{Held, Wants};
+use crate::traffic::pool::state::{Fault, State};
+use crate::traffic::pool::*;
+use crate::traffic::snapshot::Snapshot;
+
+fn one_place_each(settings: &mut config::Pool) {
+    settings.queue = Some(Queue { size: 9, wait: Duration::from_secs(1) });
+    settings.members.iter_mut().for_each(|member| member.max_requests = Some(1));
+}
+
+/// Somebody who waits for any node, and how often he was called.
+fn waiter(snapshot: &Snapshot) -> Arc<AtomicUsize> {
+    let called = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&called);
+    let waiter = Box::new(move |held: Option<Held>| {
+        count.fetch_add(1, Ordering::Relaxed);
+        held.into_iter().for_each(Held::forfeit);
+    });
+    assert!(snapshot.pools[0].waiting.join(Wants::ANY, waiter).is_ok());
+    called
+}
+
+fn take(snapshot: &Snapshot, member: usize) -> Held {
+    snapshot.pools[0].members[member].post.take(at(1)).expect("a free place")
+}
+
+#[test]
+fn a_reload_keeps_states_places_and_numbers() {
+    let first = follow(None, 3, |_| {});
+    let old = &first.pools[0];
+    old.failed(1, Fault::Refused, at(1), at(1));
+    let held = take(&first, 0);
+    let second = follow(Some(&first), 3, |pool| {
+        pool.members.remove(0);
+    });
+    let new = &second.pools[0];
+    assert_eq!(new.members.len(), 2);
+    assert_eq!(new.members[0].state.state(), State::Passive(Reason::Ejected));
+    assert_eq!(new.member_of(old.members[1].number), Some(0), "a node's number is its own");
+    assert_eq!(new.member_of(old.members[0].number), None);
+    let flying = |pool: &Pool| pool.members.iter().map(|member| member.load.in_flight()).sum::<u32>();
+    drop(held);
+    assert_eq!(flying(old) + flying(new), 0);
+}
+
+#[test]
+fn a_place_at_a_node_that_a_reload_took_away_goes_to_nobody() {
+    let before = follow(None, 2, one_place_each);
+    let (stays, leaves) = (take(&before, 0), take(&before, 1));
+    let called = waiter(&before);
+    let after = follow(Some(&before), 1, one_place_each);
+    drop(leaves);
+    before.pools[0].members[1].post.serve(at(2), false);
+    assert_eq!(called.load(Ordering::Relaxed), 0, "the node is gone");
+    drop(stays);
+    assert_eq!((called.load(Ordering::Relaxed), after.pools[0].waiting.len()), (1, 0), "the other one is not");
+}
+
+#[test]
+fn a_node_with_another_port_counts_anew_and_its_old_places_go_to_nobody() {
+    let before = follow(None, 1, one_place_each);
+    let held = take(&before, 0);
+    let called = waiter(&before);
+    let after = follow(Some(&before), 1, |settings| {
+        one_place_each(settings);
+        settings.port += 1;
+    });
+    assert!(held.is_at(&before.pools[0].members[0]) && !held.is_at(&after.pools[0].members[0]));
+    assert_eq!(held.number(), after.pools[0].members[0].number, "its sessions are the same");
+    drop(held);
+    assert_eq!(called.load(Ordering::Relaxed), 0);
+    after.pools[0].tend(at(2), Duration::ZERO);
+    assert_eq!(called.load(Ordering::Relaxed), 1, "at its new port there is room");
+}
+
+#[test]
+fn the_clients_of_a_node_with_another_port_are_not_forgotten() {
+    let before = follow(None, 1, |_| {});
+    before.pools[0].members[0].load.note_use(at(50));
+    let after = follow(Some(&before), 1, |settings| settings.port += 1);
+    let unused = |seconds| after.pools[0].members[0].load.unused_for(at(seconds));
+    assert!(unused(60) < Duration::from_secs(10), "{:?}", unused(60));
+    // A request that the reload left behind ends.
+    before.pools[0].members[0].load.note_use(at(100));
+    assert!(unused(110) < Duration::from_secs(10), "{:?}", unused(110));
+}
+
+#[test]
+fn a_place_that_nobody_could_use_is_free_and_calls_nobody() {
+    let before = follow(None, 1, one_place_each);
+    let held = take(&before, 0);
+    let called = waiter(&before);
+    held.forfeit();
+    assert_eq!((called.load(Ordering::Relaxed), before.pools[0].members[0].load.in_flight()), (0, 0));
+    before.pools[0].tend(at(2), Duration::ZERO);
+    assert_eq!(called.load(Ordering::Relaxed), 1, "the next turn does");
+}
+
+/// What a request gets that comes while this generation runs.
+fn asks(snapshot: &Snapshot) -> Choice {
+    let ask = Ask::default();
+    let wish =
+        Wish { bound: None, returns: false, prefers: None, tried: &Tried::default(), failure: None, ask, now: at(1) };
+    snapshot.pools[0].choose(&wish, Meant::Asked)
+}
+
+#[test]
+fn a_reload_that_brings_a_bound_and_its_queue_refuses_nobody_who_knows_of_no_queue() {
+    let before = follow(None, 1, |_| {});
+    let _held = [take(&before, 0), take(&before, 0)];
+    let after = follow(Some(&before), 1, one_place_each);
+    assert!(matches!(asks(&before), Choice::Node(_)), "it has nowhere to wait");
+    after.narrow();
+    assert!(matches!(asks(&after), Choice::Full(_)));
+}
+
+#[test]
+fn a_reload_that_has_all_but_a_passive_node_stand_by_refuses_nobody() {
+    let before = follow(None, 2, |_| {});
+    before.pools[0].failed(0, Fault::Refused, at(1), at(1));
+    let active = config::ActiveNodes {
+        start: 1,
+        max: 2,
+        in_flight_per_node: 100,
+        above_for: Duration::from_secs(30),
+        cool_down: Duration::from_secs(60),
+    };
+    let _after = follow(Some(&before), 2, |settings| settings.active = Some(active));
+    assert!(matches!(asks(&before), Choice::Node(Chosen { member: 1, why: Why::Balanced, .. })));
+}
+
+#[test]
+fn a_reload_that_takes_the_queue_away_refuses_nobody_who_is_about_to_wait() {
+    let before = follow(None, 1, one_place_each);
+    let after = follow(Some(&before), 1, |_| {});
+    waiter(&before);
+    after.narrow();
+    assert!(after.pools[0].waiting.join(Wants::ANY, Box::new(drop)).is_err());
+}
+
+#[test]
+fn a_reload_that_makes_the_table_of_sessions_smaller_is_followed_at_once() {
+    let learns = |most: usize| {
+        move |settings: &mut config::Pool| {
+            let learning = sticky(OnLost::Rebind);
+            settings.sticky = Some(config::Sticky { max_sessions: most, ..learning });
+        }
+    };
+    let before = follow(None, 1, learns(100));
+    let table = |snapshot: &Snapshot| Arc::clone(snapshot.pools[0].sessions.as_ref().expect("a table"));
+    let sessions = table(&before);
+    for session in 0..50_u8 {
+        sessions.bind(sessions.key(&[session]), 0, at(u64::from(session)), How::Learned);
+    }
+    let after = follow(Some(&before), 1, learns(10));
+    assert!(Arc::ptr_eq(&sessions, &table(&after)), "it is the same table");
+    assert_eq!(sessions.len(), 10);
+    assert!(sessions.peek(sessions.key(&[49]), at(50)).is_some(), "the longest idle ones went");
+    sessions.bind(sessions.key(b"one more"), 0, at(60), How::Learned);
+    assert_eq!(sessions.len(), 10);
+    follow(Some(&after), 1, learns(1000));
+    (0..50_u8).for_each(|session| _ = sessions.bind(sessions.key(&[session, 1]), 0, at(61), How::Learned));
+    assert_eq!(sessions.len(), 60);
+}
+
+#[test]
+fn a_reload_that_makes_sessions_live_longer_is_followed_by_those_that_are() {
+    let idle = |seconds: u64| {
+        move |settings: &mut config::Pool| {
+            let learning = sticky(OnLost::Rebind);
+            settings.sticky = Some(config::Sticky { idle: Duration::from_secs(seconds), ..learning });
+        }
+    };
+    let before = follow(None, 1, idle(10));
+    let sessions = before.pools[0].sessions.as_ref().expect("a table");
+    let key = sessions.key(b"a session");
+    sessions.bind(key, 0, at(1), How::Learned);
+    follow(Some(&before), 1, idle(100));
+    assert!(sessions.find(key, at(90)).is_some());
+}
+
+#[test]
+fn nodes_that_a_generation_before_still_made_stand_by_serve_where_all_do() {
+    let pool = follow(None, 2, |_| {}).pools.remove(0);
+    pool.members[1].state.set_duty(Duty::Spare);
+    let changes = pool.tend(at(1), Duration::ZERO);
+    assert_eq!(
+        changes.iter().map(|(member, change, _)| (*member, change.to)).collect::<Vec<_>>(),
+        [(1, State::Active)]
+    );
+    assert!(pool.tend(at(2), Duration::ZERO).is_empty());
+}

@@ -1,0 +1,230 @@
+//! Where nodes are, and where a client finds them: made once a generation, so that an answer that names a node is mapped
+//! without a search. It compares names and ports; what becomes of a Location is decided elsewhere.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use foldhash::fast::RandomState as FastHash;
+
+use super::sites::Sites;
+use crate::config::{Action, Address, Config, HostPattern, Listener, Redirects, Site};
+use crate::traffic::resolved::Resolved;
+
+/// All nodes, and all ways to them.
+#[derive(Clone, Debug, Default)]
+pub struct Places {
+    pools: Vec<PoolPlaces>,
+    doors: Vec<Door>,
+    /// Pools, by where their nodes are.
+    by_node: HashMap<(Host, u16), Vec<usize>, FastHash>,
+    /// Doors, by their exact names.
+    by_host: HashMap<Host, Vec<usize>, FastHash>,
+    /// The sites of each listener, and their doors.
+    listeners: Vec<(Arc<Sites>, HashMap<usize, usize, FastHash>)>,
+}
+
+/// A host as an authority names it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Host {
+    /// An address, in whatever spelling.
+    Ip(IpAddr),
+    /// In lower case, without a final dot.
+    Name(Arc<str>),
+}
+
+/// A pool, as its nodes write it.
+#[derive(Clone, Debug)]
+pub struct PoolPlaces {
+    nodes: Vec<(Host, u16)>,
+    /// Whether its nodes are spoken to over TLS.
+    pub secure: bool,
+    /// What the operator says about it.
+    pub redirects: Redirects,
+    /// Ways into it.
+    doors: Vec<usize>,
+}
+
+/// A site on one listener.
+#[derive(Clone, Debug)]
+pub struct Door {
+    /// The names that it answers to.
+    pub hosts: Vec<HostPattern>,
+    /// Which site of its listener it is.
+    pub site: usize,
+    /// All sites of the listener.
+    pub sites: Arc<Sites>,
+    /// Whether it speaks TLS.
+    pub secure: bool,
+    /// The port that it is bound to.
+    pub port: u16,
+    /// The one that the operator wrote.
+    pub public_port: Option<u16>,
+    /// The site's own pool first, then those of its routes.
+    pub pools: Vec<usize>,
+}
+
+impl Places {
+    /// What the configuration says, with the addresses of nodes that have names.
+    pub fn new(config: &Config, resolved: &Resolved, hosts: &[Arc<Sites>]) -> Self {
+        let mut places = Self::default();
+        config.pools.iter().for_each(|pool| places.add_pool(pool.tls.is_some(), pool.redirects.clone()));
+        for (index, pool) in config.pools.iter().enumerate() {
+            for node in pool.members.iter().filter_map(|member| config.nodes.get(member.node)) {
+                let port = pool.port.saturating_add(node.port_offset);
+                hosts_of(&node.address, resolved).for_each(|host| places.add_node(index, host, port));
+            }
+        }
+        for (index, site) in config.sites.iter().enumerate() {
+            for listener in &site.listeners {
+                let Some((listener, sites)) = config.listeners.get(*listener).zip(hosts.get(*listener)) else {
+                    continue;
+                };
+                places.add_door(Door::new((index, site), (listener, sites)));
+            }
+        }
+        // A site that has a pool for its own leads there sooner than one with a route to it.
+        for (index, pool) in places.pools.iter_mut().enumerate() {
+            let doors = &places.doors;
+            pool.doors.sort_by_key(|door| doors.get(*door).and_then(|door| door.pools.first()) != Some(&index));
+        }
+        places
+    }
+
+    /// One more pool, whose nodes are spoken to over TLS or not.
+    pub fn add_pool(&mut self, secure: bool, redirects: Redirects) {
+        self.pools.push(PoolPlaces { nodes: Vec::new(), secure, redirects, doors: Vec::new() });
+    }
+
+    /// One more node of a pool.
+    pub fn add_node(&mut self, pool: usize, host: Host, port: u16) {
+        let known = self.by_node.entry((host.clone(), port)).or_default();
+        if known.last() != Some(&pool) {
+            known.push(pool);
+            self.pools.get_mut(pool).into_iter().for_each(|pool| pool.nodes.push((host.clone(), port)));
+        }
+    }
+
+    /// One more way in.
+    pub fn add_door(&mut self, door: Door) {
+        let index = self.doors.len();
+        for pool in &door.pools {
+            self.pools.get_mut(*pool).into_iter().for_each(|pool| pool.doors.push(index));
+        }
+        match self.listeners.iter_mut().find(|(sites, _)| Arc::ptr_eq(sites, &door.sites)) {
+            Some((_, doors)) => drop(doors.insert(door.site, index)),
+            None => self.listeners.push((Arc::clone(&door.sites), HashMap::from_iter([(door.site, index)]))),
+        }
+        for host in door.hosts.iter().filter_map(exact) {
+            self.by_host.entry(Host::of(host.as_bytes())).or_default().push(index);
+        }
+        self.doors.push(door);
+    }
+
+    /// One of the pools.
+    pub fn pool(&self, index: usize) -> Option<&PoolPlaces> {
+        self.pools.get(index)
+    }
+
+    /// Pools that have a node there.
+    pub fn pools_at(&self, host: &Host, port: u16) -> impl Iterator<Item = usize> {
+        self.by_node.get(&(host.clone(), port)).into_iter().flatten().copied()
+    }
+
+    /// Ways into a pool.
+    pub fn doors_into(&self, pool: usize) -> impl Iterator<Item = &Door> {
+        let doors = self.pools.get(pool).map_or(&[][..], |pool| &pool.doors);
+        doors.iter().filter_map(|door| self.doors.get(*door))
+    }
+
+    /// Sites that have exactly this name.
+    pub fn doors_of(&self, host: &Host) -> impl Iterator<Item = &Door> {
+        self.by_host.get(host).into_iter().flatten().filter_map(|door| self.doors.get(*door))
+    }
+
+    /// The site of each listener that takes this host, by whichever name, or without.
+    pub fn doors_for<'p>(&'p self, host: &'p [u8]) -> impl Iterator<Item = &'p Door> {
+        self.listeners.iter().filter_map(|(sites, doors)| self.doors.get(*doors.get(&sites.find_written(host)?)?))
+    }
+}
+
+impl Host {
+    /// A host as it is written: an IPv6 address perhaps in brackets, a name in any case.
+    pub fn of(written: &[u8]) -> Self {
+        let text = String::from_utf8_lossy(written);
+        let bare = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(&text);
+        match bare.parse::<IpAddr>() {
+            Ok(address) => Self::Ip(address.to_canonical()),
+            Err(_) => Self::Name(text.strip_suffix('.').unwrap_or(&text).to_ascii_lowercase().into()),
+        }
+    }
+}
+
+impl PoolPlaces {
+    /// Whether one of its nodes is there.
+    pub fn has(&self, host: &Host, port: u16) -> bool {
+        self.nodes.iter().any(|(own, own_port)| *own_port == port && own == host)
+    }
+
+    /// Whether one of its nodes is on this machine.
+    pub fn has_host(&self, host: &Host) -> bool {
+        self.nodes.iter().any(|(own, _)| own == host)
+    }
+
+    /// Whether its nodes are reached on this port.
+    pub fn has_port(&self, port: u16) -> bool {
+        self.nodes.iter().any(|(_, own)| *own == port)
+    }
+}
+
+impl Door {
+    fn new((index, site): (usize, &Site), (listener, sites): (&Listener, &Arc<Sites>)) -> Self {
+        let routes = site.routes.iter().filter_map(|route| match route.action {
+            Action::Pool(pool) => Some(pool),
+            _ => None,
+        });
+        let mut pools: Vec<usize> = Vec::new();
+        for pool in site.pool.into_iter().chain(routes) {
+            if !pools.contains(&pool) {
+                pools.push(pool);
+            }
+        }
+        Self {
+            hosts: site.hosts.clone(),
+            site: index,
+            sites: Arc::clone(sites),
+            secure: listener.tls.is_some(),
+            port: listener.bind.port(),
+            public_port: listener.public_port,
+            pools,
+        }
+    }
+
+    /// Whether it takes requests for this host, in any case.
+    pub fn takes(&self, host: &[u8]) -> bool {
+        self.sites.find_written(host) == Some(self.site)
+    }
+
+    /// A host that a client can ask it by.
+    pub fn host(&self) -> Option<&[u8]> {
+        self.hosts.iter().find_map(exact).map(str::as_bytes)
+    }
+}
+
+fn exact(pattern: &HostPattern) -> Option<&str> {
+    match pattern {
+        HostPattern::Exact(name) => Some(name),
+        HostPattern::Wildcard(_) => None,
+    }
+}
+
+/// How a node writes where it is: by its name, or by its addresses.
+fn hosts_of<'a>(address: &'a Address, resolved: &'a Resolved) -> Box<dyn Iterator<Item = Host> + 'a> {
+    let ip = |address: &IpAddr| Host::Ip(address.to_canonical());
+    match address {
+        Address::Ip(address) => Box::new(std::iter::once(ip(address))),
+        Address::Name(name) => {
+            Box::new(std::iter::once(Host::Name(Arc::clone(name))).chain(resolved.of(name).iter().map(ip)))
+        }
+    }
+}
