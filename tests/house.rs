@@ -1,5 +1,6 @@
 //! Holds the floors of the house: which room may lean on which, and that no files inside a room lean on each other
-//! in a circle. It reads the sources as text, so it needs no build of them, and names the file and the breach.
+//! in a circle. It reads the sources as text, so it needs no build of them, and names the file and the breach. `papers`
+//! holds what is written beside them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -7,6 +8,8 @@ use std::path::{Path, PathBuf};
 
 use source::Source;
 
+#[path = "house/papers.rs"]
+mod papers;
 #[path = "house/source.rs"]
 mod source;
 
