@@ -8,7 +8,9 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::times::{span, until};
-use crate::config::{self, Config, Place, Problem, regular};
+use crate::config;
+use crate::config::regular;
+use crate::config::{Config, Place, Problem};
 
 /// In the state directory.
 const FILE: &str = "operators.json";

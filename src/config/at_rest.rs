@@ -1,7 +1,7 @@
 //! Pools that are left without a node for new requests by what operators said: allowed, but mostly an oversight.
 
-use super::errors::Problem;
 use super::model::{Config, Pool};
+use super::text::errors::Problem;
 
 /// Nodes that a warning names.
 const NAMED: usize = 8;

@@ -4,8 +4,8 @@ use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Arc;
 
-use super::errors::Wrong;
-use super::words::quoted;
+use super::text::errors::Wrong;
+use super::text::words::quoted;
 
 /// A host name that a site answers to.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

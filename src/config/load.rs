@@ -3,15 +3,19 @@
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use super::errors::{Errors, Problem, Problems};
-use super::listeners::Binds;
-use super::members::Nodes;
 use super::model::Config;
-use super::names::Names;
-use super::section::{self, Section};
-use super::sites::{Known, Surroundings, Taken};
-use super::source::Source;
-use super::{active, dns, include, listeners, logs, nodes, pools, sites, state_dir, syntax, unused};
+use super::pool::active;
+use super::pool::members::Nodes;
+use super::server::listeners::Binds;
+use super::server::{dns, listeners, logs, nodes, state_dir};
+use super::site::{Known, Surroundings, Taken};
+use super::text::errors::{Errors, Problem, Problems};
+use super::text::section;
+use super::text::section::Section;
+use super::text::source::Source;
+use super::text::{include, syntax};
+use super::values::names::Names;
+use super::{pool, site, unused};
 
 /// The configuration a file means, or everything that is wrong with it. Certificates are judged by today's date.
 pub fn load(path: &Path) -> Result<Config, Errors> {
@@ -85,7 +89,7 @@ fn assemble(files: &[Section<'_>], now: SystemTime, certificates: &Known<'_>) ->
     let mut withs = Vec::new();
     for (index, section) in pools.iter().enumerate() {
         let mut with = None;
-        config.pools.push(pools::read(section, pool_names.name(index), &known, &mut with));
+        config.pools.push(pool::read(section, pool_names.name(index), &known, &mut with));
         withs.extend(with.map(|with| (index, with)));
     }
     active::share(&mut config.pools, &withs, &pool_names, &known);
@@ -101,7 +105,7 @@ fn assemble(files: &[Section<'_>], now: SystemTime, certificates: &Known<'_>) ->
         known: certificates,
     };
     let mut taken = Taken::default();
-    config.sites = each(&sites, |i, section| sites::read(section, site_names.name(i), &around, &mut taken));
+    config.sites = each(&sites, |i, section| site::read(section, site_names.name(i), &around, &mut taken));
     if let Some(main) = files.first() {
         unused::warn(&config, main.problems);
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
-use super::errors::{Place, Problem};
+use super::text::errors::{Place, Problem};
 
 mod limits;
 mod pool;

@@ -2,8 +2,8 @@
 
 use std::collections::HashSet;
 
-use super::errors::{Place, Problems};
 use super::model::{Action, Config, Site};
+use super::text::errors::{Place, Problems};
 
 /// A warning for each.
 pub(super) fn warn(config: &Config, problems: &Problems) {

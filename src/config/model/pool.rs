@@ -7,7 +7,7 @@ use std::time::Duration;
 use rustls_pki_types::CertificateDer;
 
 use super::sticky::Sticky;
-use crate::config::errors::Place;
+use crate::config::text::errors::Place;
 
 /// `[[pool]]`: nodes, the port to reach them on, the protocol, and how to balance, stick, probe and retry.
 #[derive(Clone, Debug)]

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::limits::{Access, Edits, Rate};
-use crate::config::errors::Place;
+use crate::config::text::errors::Place;
 
 /// `[[site.route]]`: what some requests of a site do instead. What it does not say is as in its site.
 #[derive(Clone, Debug)]

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use super::limits::{Access, Edits, Rate};
 use super::route::Route;
 use crate::config::certificate::Pair;
-use crate::config::errors::Place;
 use crate::config::hosts::HostPattern;
+use crate::config::text::errors::Place;
 
 /// `[[site]]`: host names on a listener, and where their requests go.
 #[derive(Clone, Debug)]

@@ -1,0 +1,113 @@
+//! `[[pool]]`: which nodes share the work, and how they are spoken to.
+
+pub(crate) mod active;
+mod balance;
+mod eject;
+mod health;
+pub(crate) mod members;
+mod node_tls;
+mod retry;
+mod sticky;
+
+use std::sync::Arc;
+
+use self::members::Nodes;
+use super::model::{Member, Pool, Redirects, Timeouts, WhenNone};
+use super::text::section::Section;
+use super::text::value::{Text, Value};
+use super::values::redirect;
+
+/// Where WSO2's PassThrough transport listens, without an offset.
+const PASS_THROUGH: [u16; 2] = [8280, 8243];
+
+/// One pool. The pool whose active nodes are its own too, where it names one, is put `aside`.
+pub(crate) fn read<'a>(section: &Section<'a>, name: Arc<str>, nodes: &Nodes<'_>, aside: &mut Option<Text<'a>>) -> Pool {
+    let balance = balance::read(section);
+    let members = members::read(section, nodes, &balance);
+    let port = section.required_integer("port");
+    if let Some(port) = port {
+        check_port(section, "port", port, &members, nodes);
+    }
+    if port.is_some_and(|port| PASS_THROUGH.contains(&port)) && !section.has("buffer-request") {
+        let what = "port: WSO2's PassThrough transport may never answer a POST whose body comes apart from its head";
+        let advice =
+            "write buffer-request = \"64KiB\", so that both go to a node at once; \"0\" says that it is not WSO2";
+        section.problems.warning(section.place_of("port"), what, advice);
+    }
+    let tls = section.section("tls", "pool.tls").map(|tls| node_tls::read(&tls));
+    let own = health::Own { port: port.unwrap_or(0), tls: tls.is_some() };
+    let check = |probe: &Section<'_>, port| check_port(probe, "port", port, &members, nodes);
+    Pool {
+        name,
+        port: own.port,
+        balance,
+        active: active::read(section, &members, nodes, aside),
+        active_with: None,
+        queue: active::read_queue(section, &members),
+        sticky: section.section("sticky", "pool.sticky").map(|sticky| sticky::read(&sticky)),
+        health: section.section("health", "pool.health").map(|health| health::read(&health, own, &check)),
+        timeouts: timeouts(section),
+        idle_timeout: section.duration("idle-timeout"),
+        reuse: section.flag("reuse"),
+        buffer_request: section.size("buffer-request"),
+        max_answer_head: usize::try_from(section.size("max-answer-head")).unwrap_or(usize::MAX),
+        retry: retry::read(section, &members, nodes),
+        eject: eject::read(section),
+        when_none: when_none(section),
+        redirects: section.value("redirects").map(|value| redirects(&value)).unwrap_or_default(),
+        at: section.at(),
+        tls,
+        members,
+    }
+}
+
+fn when_none(section: &Section<'_>) -> WhenNone {
+    match section.choice("when-none") {
+        Some("all") => {
+            if !section.has("health") {
+                let what = "when-none = \"all\" has no effect in a pool without probes";
+                section.refuse("when-none", what, "leave it out, or write [pool.health]");
+            }
+            WhenNone::All
+        }
+        _ => WhenNone::Fail,
+    }
+}
+
+fn redirects(value: &Value<'_>) -> Redirects {
+    if !matches!(value.value, toml::de::DeValue::String(_)) {
+        let pair = |pair: &Section<'_>| {
+            let part = |key| pair.required_parsed(key, redirect::beginning);
+            let (from, to) = (part("from"), part("to"));
+            Some((from?, to?))
+        };
+        return Redirects::Pairs(value.sections("pool.redirects").iter().filter_map(pair).collect());
+    }
+    if let Some(text) = value.text("\"off\"").filter(|text| text.text != "off") {
+        let what = format!("{} is not known", super::text::words::quoted(text.text));
+        text.refuse(what, "write \"off\", or [{ from = \"http://localhost:8280/\", to = \"https://esb.wso2.com/\" }]");
+    }
+    Redirects::Off
+}
+
+fn check_port(section: &Section<'_>, key: &'static str, port: u16, members: &[Member], nodes: &Nodes<'_>) {
+    for node in members.iter().filter_map(|member| nodes.nodes.get(member.node)) {
+        if port.checked_add(node.port_offset).is_none() {
+            let sum = u32::from(port) + u32::from(node.port_offset);
+            let what = format!("{key}: {port} plus {}'s port-offset {} is {sum}", node.name, node.port_offset);
+            section.refuse(key, what, "ports end at 65535");
+        }
+    }
+}
+
+fn timeouts(pool: &Section<'_>) -> Timeouts {
+    let written = pool.section("timeouts", "pool.timeouts");
+    let section = written.unwrap_or_else(|| pool.empty("pool.timeouts"));
+    Timeouts {
+        connect: section.duration("connect"),
+        handshake: section.duration("handshake"),
+        read: section.duration("read"),
+        send: section.duration("send"),
+        tunnel: section.duration("tunnel"),
+    }
+}

@@ -1,0 +1,117 @@
+//! `[pool.health]`: what a node must pass to be active.
+
+use std::sync::Arc;
+
+use crate::config::hosts;
+use crate::config::model::{Health, Probe, ProbeKind};
+use crate::config::text::errors::Wrong;
+use crate::config::text::section::Section;
+use crate::config::values::paths;
+use crate::config::values::statuses;
+
+/// What the pool itself speaks, and where.
+#[derive(Clone, Copy)]
+pub(crate) struct Own {
+    pub(crate) port: u16,
+    pub(crate) tls: bool,
+}
+
+/// The table; `check_port` complains where a node's offset takes a probe's port too far.
+pub(crate) fn read(section: &Section<'_>, own: Own, check_port: &dyn Fn(&Section<'_>, u16)) -> Health {
+    section.required("probes");
+    let written = section.sections("probes", "pool.health.probes");
+    if written.is_empty() && section.is_empty_list("probes") {
+        section.refuse(
+            "probes",
+            "probes: the list is empty",
+            "write probes = [{ kind = \"tcp\" }], or leave the whole table out",
+        );
+    }
+    Health {
+        interval: section.duration("interval"),
+        timeout: section.duration("timeout"),
+        rise: section.integer("rise"),
+        fall: section.integer("fall"),
+        patience: section.duration("patience"),
+        mandatory: section.flag("mandatory"),
+        probes: written.iter().map(|probe| read_probe(probe, own, check_port)).collect(),
+    }
+}
+
+fn read_probe(section: &Section<'_>, own: Own, check_port: &dyn Fn(&Section<'_>, u16)) -> Probe {
+    section.required("kind");
+    let kind = section.choice("kind");
+    let written = section.optional_integer("port");
+    if let Some(port) = written {
+        check_port(section, port);
+    }
+    let port = written.unwrap_or(own.port);
+    if let Some(kind) = kind {
+        check_keys(section, kind);
+        if !warn_of_protocol(section, kind, own.tls && port == own.port, port == own.port) {
+            warn_of_passthrough(section, kind, port);
+        }
+    }
+    Probe {
+        kind: match kind {
+            Some("tls") => ProbeKind::Tls,
+            Some("http") => ProbeKind::Http,
+            Some("https") => ProbeKind::Https,
+            _ => ProbeKind::Tcp,
+        },
+        port,
+        path: section.parsed("path", paths::in_a_request).unwrap_or_else(|| "/".into()),
+        host: section.parsed("host", hosts::field),
+        status: section.parsed("status", statuses::any).unwrap_or_else(|| vec![200..=399]),
+        contains: section.parsed("contains", contains),
+    }
+}
+
+fn check_keys(section: &Section<'_>, kind: &str) {
+    for key in ["path", "host", "status", "contains"] {
+        if section.has(key) && matches!(kind, "tcp" | "tls") {
+            section.refuse(
+                key,
+                format!("{key} has no effect on a {kind} probe"),
+                "leave it out, or write kind = \"http\" or \"https\"",
+            );
+        }
+    }
+}
+
+/// Whether it said that the probe cannot pass.
+fn warn_of_protocol(section: &Section<'_>, kind: &str, tls: bool, own: bool) -> bool {
+    let (what, advice) = match kind {
+        "http" if tls => {
+            ("an http probe on a port that speaks TLS will fail", "write kind = \"https\", or name another port")
+        }
+        "tls" | "https" if own && !tls => (
+            "a TLS probe on the port of a pool without tls will fail",
+            "write kind = \"http\" or \"tcp\", or name another port",
+        ),
+        _ => return false,
+    };
+    section.problems.warning(section.place_of("kind"), what, advice);
+    true
+}
+
+/// The workers' PassThrough transport answers 202 to whatever it does not know.
+fn warn_of_passthrough(section: &Section<'_>, kind: &str, port: u16) {
+    let asks = ["status", "contains"].iter().any(|key| section.has(key));
+    if !matches!(kind, "http" | "https") || asks || (section.has("path") && !matches!(port, 8280 | 8243)) {
+        return;
+    }
+    let what = format!(
+        "this {kind} probe passes for any answer from 200 to 399: a WSO2 worker's 8280 and 8243 answer 202 to every path, whatever is deployed"
+    );
+    let advice = "ask for something: path = \"/services/Version?wsdl\", status = \"200\", contains = \"definitions\"";
+    section.problems.warning(section.place_of("kind"), what, advice);
+}
+
+fn contains(text: &str) -> Result<Arc<str>, Wrong> {
+    match text.len() {
+        1..=65536 => Ok(text.into()),
+        0 => Err(Wrong::new("the text is empty, every answer contains it", "leave it out")),
+        _ => Err(Wrong::new("the text is longer than what is searched", "only the first 64 KiB of a body are")),
+    }
+}

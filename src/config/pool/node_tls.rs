@@ -1,0 +1,78 @@
+//! `[pool.tls]`: how a node proves who it is. Nothing is believed by accident: `verify` must be written.
+
+use rustls_pki_types::CertificateDer;
+
+use crate::config::certificate;
+use crate::config::hosts;
+use crate::config::model::{NodeTls, Verify};
+use crate::config::text::section::Section;
+use crate::config::values::pins::pin;
+
+/// The table, with its pins parsed and its roots read.
+pub(crate) fn read(section: &Section<'_>) -> NodeTls {
+    section.required("verify");
+    let mode = section.choice("verify");
+    let pins = pins(section);
+    let roots = if matches!(mode, Some("full" | "chain")) { roots(section) } else { no_roots(section, mode) };
+    refuse_strangers(section, mode);
+    let verify = match mode {
+        Some("pin") => Verify::Pin(pins),
+        Some("full") => Verify::Full(roots),
+        Some("chain") => Verify::Chain(roots),
+        _ => Verify::None,
+    };
+    NodeTls { verify, server_name: section.parsed("server-name", hosts::name) }
+}
+
+fn pins(section: &Section<'_>) -> Vec<[u8; 32]> {
+    let Some(written) = section.texts("pins") else { return Vec::new() };
+    if section.is_empty_list("pins") {
+        section.refuse("pins", "pins: the list is empty, no node would be believed", HOW_TO_PIN);
+    }
+    written.iter().filter_map(|text| text.parsed(pin)).collect()
+}
+
+fn roots(section: &Section<'_>) -> Vec<CertificateDer<'static>> {
+    let Some(file) = section.text("ca") else {
+        let roots = certificate::system_roots();
+        if roots.is_empty() {
+            section.refuse(
+                "verify",
+                "verify: this system has no certificate authorities of its own",
+                "name them: ca = \"ca.pem\", or install ca-certificates",
+            );
+        }
+        return roots;
+    };
+    certificate::roots(&section.source.resolve(file.text)).unwrap_or_else(|finding| {
+        file.refuse(format!("{}: {}", finding.file.display(), finding.what), finding.advice);
+        Vec::new()
+    })
+}
+
+fn no_roots(section: &Section<'_>, mode: Option<&str>) -> Vec<CertificateDer<'static>> {
+    if let (Some(mode), Some(ca)) = (mode, section.text("ca")) {
+        ca.refuse(
+            format!("has no effect with verify = {mode:?}"),
+            "leave it out, or write verify = \"full\" or \"chain\"",
+        );
+    }
+    Vec::new()
+}
+
+fn refuse_strangers(section: &Section<'_>, mode: Option<&str>) {
+    match mode {
+        Some("pin") if !section.has("pins") => section.refuse("verify", "verify = \"pin\" needs pins", HOW_TO_PIN),
+        Some(mode) if mode != "pin" && section.has("pins") => {
+            let what = format!("pins have no effect with verify = {mode:?}");
+            section.refuse("pins", what, "leave them out, or write verify = \"pin\"");
+        }
+        Some("none") => {
+            let what = "verify = \"none\": the nodes' certificates are not checked, anyone between Weir and them can read and change all of it";
+            section.problems.warning(section.place_of("verify"), what, HOW_TO_PIN);
+        }
+        _ => {}
+    }
+}
+
+const HOW_TO_PIN: &str = "write verify = \"pin\" and pins = [\"sha256:…\"]; `weir cert pin HOST:PORT` prints them";

@@ -1,0 +1,111 @@
+//! `sticky` of a `[[pool]]`: how sessions find their node.
+
+use std::sync::Arc;
+
+use crate::config::model::{Failback, OnLost, OwnCookie, SameSite, Sticky, StickyMode};
+use crate::config::text::errors::Wrong;
+use crate::config::text::section::Section;
+use crate::config::text::words::{is_token, quoted};
+use crate::config::values::paths;
+
+/// The table. Every key is read whatever the mode, and refused where the mode has no use for it.
+pub(crate) fn read(section: &Section<'_>) -> Sticky {
+    let mode = section.choice("mode").unwrap_or_default();
+    let own = own_cookie(section);
+    let cookie = section.parsed("cookie", cookie_name);
+    let failback = failback(section, mode);
+    refuse_strangers(section, mode);
+    let (mode, usual) = match mode {
+        "cookie" => (StickyMode::Cookie(own), "WEIRNODE"),
+        "route" => (StickyMode::Route, "JSESSIONID"),
+        "source" => (StickyMode::Source, ""),
+        _ => (StickyMode::Learn, "JSESSIONID"),
+    };
+    Sticky {
+        mode,
+        cookie: cookie.unwrap_or_else(|| usual.into()),
+        idle: section.duration("idle"),
+        max_sessions: usize::try_from(section.integer::<u64>("max-sessions")).unwrap_or(usize::MAX),
+        failback,
+        on_lost: match section.choice("on-lost") {
+            Some("refuse") => OnLost::Refuse,
+            _ => OnLost::Rebind,
+        },
+    }
+}
+
+fn refuse_strangers(section: &Section<'_>, mode: &str) {
+    let why = format!("with mode = {mode:?}");
+    if mode != "cookie" {
+        section.no_effect(&OF_OWN_COOKIE, &why, "leave it out, or write mode = \"cookie\"");
+    }
+    if mode == "source" {
+        section.no_effect(&["cookie"], &why, "leave it out: the client's address is what counts");
+    }
+    if !matches!(mode, "learn" | "source") {
+        section.no_effect(&["max-sessions"], &why, "leave it out: the client keeps what tells its node");
+    }
+}
+
+fn own_cookie(section: &Section<'_>) -> OwnCookie {
+    let secure = section.optional_flag("secure");
+    let same_site = match section.choice("same-site") {
+        Some("strict") => SameSite::Strict,
+        Some("none") => SameSite::None,
+        _ => SameSite::Lax,
+    };
+    if same_site == SameSite::None && secure == Some(false) {
+        let what = "same-site = \"none\" needs Secure: browsers drop such a cookie";
+        section.refuse("same-site", what, "leave secure = false out, or write same-site = \"lax\"");
+    }
+    OwnCookie {
+        path: section.parsed("path", cookie_path).unwrap_or_else(|| "/".into()),
+        secure,
+        http_only: section.flag("http-only"),
+        same_site,
+    }
+}
+
+fn failback(section: &Section<'_>, mode: &str) -> Failback {
+    let pause = section.duration("failback-idle");
+    let written = section.choice("failback");
+    if written != Some("when-idle") {
+        let advice = "leave it out, or write failback = \"when-idle\"";
+        section.no_effect(&["failback-idle"], "without failback = \"when-idle\"", advice);
+    }
+    match written {
+        Some("when-idle") => {
+            if !matches!(mode, "learn" | "source") {
+                let what =
+                    format!("failback = \"when-idle\" does not go with mode = {mode:?}: nobody counts the pause");
+                section.refuse("failback", what, "write \"stay\" or \"return\"");
+            }
+            Failback::WhenIdle(pause)
+        }
+        Some("return") => Failback::Return,
+        _ => Failback::Stay,
+    }
+}
+
+fn cookie_name(text: &str) -> Result<Arc<str>, Wrong> {
+    match is_token(text) {
+        true => Ok(text.into()),
+        false => Err(Wrong::new(
+            format!("{} is no cookie name", quoted(text)),
+            "write \"JSESSIONID\" or your application's own",
+        )),
+    }
+}
+
+// A semicolon would end the attribute.
+fn cookie_path(text: &str) -> Result<Arc<str>, Wrong> {
+    match text.split_once([';', '?']) {
+        Some(_) => Err(Wrong::new(
+            format!("{} is no path of a cookie", quoted(text)),
+            "write a path alone, as in \"/services\"",
+        )),
+        None => paths::in_a_request(text),
+    }
+}
+
+const OF_OWN_COOKIE: [&str; 4] = ["path", "secure", "http-only", "same-site"];

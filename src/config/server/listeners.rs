@@ -1,0 +1,140 @@
+//! `[admin]` and `[[listener]]`: where Weir accepts.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use ipnet::IpNet;
+
+use crate::config::hosts;
+use crate::config::model::{Admin, Listener, ListenerTls, TlsVersion};
+use crate::config::text::errors::Place;
+use crate::config::text::section::Section;
+use crate::config::text::value::Text;
+use crate::config::values::addresses;
+
+/// Binds that are taken, to find the second one.
+#[derive(Default)]
+pub(crate) struct Binds {
+    admin: Option<SocketAddr>,
+    taken: HashMap<SocketAddr, (String, Place)>,
+}
+
+const ADMIN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 9180);
+const ADMIN_NAME: &str = "[admin]";
+
+/// The admin address where nothing is written.
+pub(crate) fn default_admin() -> Admin {
+    Admin { bind: ADMIN, hosts: Vec::new(), at: Place::default() }
+}
+
+/// The admin address; the default one where nothing is written.
+pub(crate) fn read_admin(main: &Section<'_>, binds: &mut Binds) -> Admin {
+    let written = main.section("admin", "admin");
+    let bind = written.as_ref().and_then(|admin| admin.parsed("bind", addresses::bind)).unwrap_or(ADMIN);
+    let at = written.as_ref().map_or_else(|| main.whole(), |admin| admin.place_of("bind"));
+    if bind.ip().is_unspecified() {
+        let what = format!("[admin] has no password, and {bind} is reached from every network");
+        main.problems.warning(at.clone(), what, "write \"127.0.0.1:9180\", or the address of a network of your own");
+    }
+    binds.admin = Some(bind);
+    binds.taken.insert(bind, (ADMIN_NAME.to_owned(), at.clone()));
+    let hosts = written.as_ref().and_then(|admin| admin.texts("hosts")).unwrap_or_default();
+    let hosts = hosts.iter().filter_map(|text| text.parsed(hosts::authority)).collect();
+    Admin { bind, hosts, at }
+}
+
+/// One listener.
+pub(crate) fn read(section: &Section<'_>, name: Arc<str>, binds: &mut Binds) -> Listener {
+    let bind = section.required_parsed("bind", addresses::bind);
+    if let Some(bind) = bind {
+        binds.take(bind, format!("listener {name:?}"), section);
+    }
+    let tls = section.section("tls", "listener.tls").map(|tls| ListenerTls {
+        min_version: if tls.choice("min-version") == Some("1.3") { TlsVersion::V1_3 } else { TlsVersion::V1_2 },
+    });
+    if tls.is_none() {
+        warn_of_tls_keys(section);
+    }
+    Listener {
+        name,
+        bind: bind.unwrap_or(ADMIN),
+        tls,
+        http2: section.flag("http2"),
+        handshake_timeout: section.duration("handshake-timeout"),
+        head_timeout: section.duration("head-timeout"),
+        idle_timeout: section.duration("idle-timeout"),
+        body_timeout: section.duration("body-timeout"),
+        write_timeout: section.duration("write-timeout"),
+        max_head: usize::try_from(section.size("max-head")).unwrap_or(usize::MAX),
+        max_fields: section.integer("max-fields"),
+        max_requests: section.integer("max-requests"),
+        http2_idle_timeout: section.duration("http2-idle-timeout"),
+        trusted_proxies: trusted_proxies(section),
+        public_port: section.optional_integer("public-port"),
+        max_connections: section.optional_integer("max-connections"),
+        max_connections_per_client: per_client(section),
+        at: section.at(),
+    }
+}
+
+fn per_client(section: &Section<'_>) -> Option<u32> {
+    let (all, one) =
+        (section.optional_integer("max-connections"), section.optional_integer("max-connections-per-client"));
+    if let (Some(all), Some(one)) = (all, one)
+        && one > all
+    {
+        let what = format!("max-connections-per-client: {one} is above max-connections, {all}");
+        section.refuse("max-connections-per-client", what, "write a smaller number, or leave one of them out");
+    }
+    one
+}
+
+fn trusted_proxies(section: &Section<'_>) -> Option<Vec<IpNet>> {
+    let written = section.texts("trusted-proxies")?;
+    let network = |text: &Text<'_>| {
+        let network = text.parsed(addresses::network)?;
+        if network.prefix_len() == 0 {
+            let what = format!("trusted-proxies: {network} believes everybody, who may then pass for any other client");
+            let advice = "name the proxies in front; allow-from, rate and sticky sessions go by what they say";
+            section.problems.warning(text.at.clone(), what, advice);
+        }
+        Some(network)
+    };
+    Some(written.iter().filter_map(network).collect())
+}
+
+fn warn_of_tls_keys(section: &Section<'_>) {
+    for key in ["http2", "handshake-timeout", "http2-idle-timeout"] {
+        if section.has(key) && !section.has("tls") {
+            let what = format!("{key} has no effect on a listener without tls");
+            section.problems.warning(section.place_of(key), what, "leave it out, or write tls = {}");
+        }
+    }
+}
+
+impl Binds {
+    fn take(&mut self, bind: SocketAddr, who: String, section: &Section<'_>) {
+        let beside = self.admin.filter(|admin| shadows(*admin, bind));
+        match self.taken.get(&beside.unwrap_or(bind)) {
+            Some((other, place)) => {
+                let whose = if place.line == 0 { " by default".to_owned() } else { format!(": {place}") };
+                section.refuse(
+                    "bind",
+                    format!("bind: {bind} is taken by {other}{whose}"),
+                    "choose another address or port",
+                );
+            }
+            None => {
+                self.taken.insert(bind, (who, section.place_of("bind")));
+            }
+        }
+    }
+}
+
+// Listeners may share a port on different addresses, the more special one first, as in nginx. The admin address is
+// bound without sharing: there the general address takes the special one's port away.
+fn shadows(admin: SocketAddr, bind: SocketAddr) -> bool {
+    let general = admin.ip().is_unspecified() || bind.ip().is_unspecified();
+    general && admin.is_ipv4() == bind.is_ipv4() && admin.port() == bind.port()
+}

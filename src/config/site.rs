@@ -1,0 +1,254 @@
+//! `[[site]]`: host names on listeners, and where their requests go.
+
+mod covered;
+mod limits;
+mod routes;
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use super::certificate;
+use super::certificate::Pair;
+use super::hosts;
+use super::hosts::HostPattern;
+use super::model::{Certificate, Config, Listener, Logs, Pool, Site};
+use super::server::logs;
+use super::text::errors::{Place, Wrong};
+use super::text::section::Section;
+use super::text::value::Text;
+use super::text::words::{is_token, quoted};
+use super::values::edits;
+use super::values::edits::Way;
+use super::values::names::Names;
+
+/// The certificates of the configuration before, by the files of their chains.
+#[derive(Default)]
+pub(crate) struct Known<'a>(HashMap<&'a Path, &'a Pair>);
+
+impl<'a> Known<'a> {
+    pub(crate) fn of(before: &'a Config) -> Self {
+        let certificates = before.sites.iter().filter_map(|site| site.certificate.as_deref());
+        Self(certificates.map(|certificate| (certificate.chain.as_path(), &certificate.pair)).collect())
+    }
+}
+
+/// What a site may refer to, the moment its certificate is judged at, and what is known of certificates already.
+pub(crate) struct Surroundings<'a> {
+    pub(crate) listeners: &'a [Listener],
+    pub(crate) listener_names: &'a Names,
+    pub(crate) pools: &'a [Pool],
+    pub(crate) pool_names: &'a Names,
+    pub(crate) logs: &'a Logs,
+    pub(crate) now: SystemTime,
+    pub(crate) known: &'a Known<'a>,
+}
+
+/// One site.
+pub(crate) fn read(section: &Section<'_>, name: Arc<str>, around: &Surroundings<'_>, taken: &mut Taken) -> Site {
+    let listeners = listeners(section, around);
+    let hosts = read_hosts(section);
+    let (default, nameless) = (section.flag("default"), section.flag("nameless"));
+    taken.note(section, &listeners, &hosts, around);
+    if default {
+        taken.default(section, &listeners, around);
+    }
+    if nameless {
+        taken.nameless(section, &listeners, around);
+    }
+    let hosts: Vec<HostPattern> = hosts.into_iter().map(|(host, _)| host).collect();
+    let mut site = Site {
+        certificate: read_certificate(section, &listeners, &hosts, around),
+        pool: section.text("pool").map(|pool| around.pool_names.find(&pool).unwrap_or(0)),
+        routes: Vec::new(),
+        access: limits::access(section),
+        rate: limits::rate(section),
+        request_headers: edits::read(section, Way::Up),
+        response_headers: edits::read(section, Way::Down),
+        explain: section.flag("explain"),
+        max_body: section.optional_size("max-body"),
+        via: section.flag("via"),
+        upgrades: upgrades(section),
+        logs: logs::read(section, around.logs),
+        at: section.at(),
+        name,
+        listeners,
+        hosts,
+        default,
+        nameless,
+    };
+    let of_routes =
+        routes::Surroundings { listeners: around.listeners, pools: around.pools, pool_names: around.pool_names };
+    site.routes = routes::read(section, &site, &of_routes);
+    // Who only redirects asks no node.
+    if !section.has("pool") && !site.routes.iter().any(covered::takes_all) {
+        let pool = around.pools.first().map(|pool| format!("pool = {:?}, or ", pool.name)).unwrap_or_default();
+        let advice = format!("write {pool}a last route without conditions that redirects, answers or denies");
+        section.problems.error(section.at(), "[[site]] has no pool", advice);
+    }
+    site
+}
+
+fn listeners(section: &Section<'_>, around: &Surroundings<'_>) -> Vec<usize> {
+    section.required("listener");
+    let Some(value) = section.value("listener") else { return Vec::new() };
+    let names = match value.value {
+        toml::de::DeValue::Array(_) => value.texts("list of listener names").unwrap_or_default(),
+        _ => value.text("the name of a listener, or a list of them").into_iter().collect(),
+    };
+    if section.is_empty_list("listener") {
+        section.refuse("listener", "listener: the list is empty", "name at least one");
+    }
+    let mut found = Vec::new();
+    for name in names {
+        match around.listener_names.find(&name) {
+            Some(index) if found.contains(&index) => {
+                name.refuse(format!("{:?} is named twice", name.text), "once is enough");
+            }
+            Some(index) => found.push(index),
+            None => {}
+        }
+    }
+    found
+}
+
+fn read_hosts<'a>(section: &Section<'a>) -> Vec<(HostPattern, Text<'a>)> {
+    let written = section.texts("hosts").unwrap_or_default();
+    let says = |key: &'static str| matches!(section.value(key).and_then(|value| value.flag()), Some(true));
+    if (!section.has("hosts") || section.is_empty_list("hosts")) && !says("default") && !says("nameless") {
+        section.refuse(
+            "hosts",
+            "the site answers to no host",
+            "write hosts = [\"esb.wso2.com\"], or default = true for whatever no other site takes",
+        );
+    }
+    written.into_iter().filter_map(|text| Some((text.parsed(hosts::pattern)?, text))).collect()
+}
+
+fn read_certificate(
+    section: &Section<'_>,
+    on: &[usize],
+    hosts: &[HostPattern],
+    around: &Surroundings<'_>,
+) -> Option<Arc<Certificate>> {
+    let listeners: Vec<&Listener> = on.iter().filter_map(|index| around.listeners.get(*index)).collect();
+    let secure = listeners.iter().find(|listener| listener.tls.is_some());
+    let written = section.section("certificate", "site.certificate");
+    if let (None, Some(listener)) = (&written, secure.filter(|_| !section.has("certificate"))) {
+        let what = format!("the site is on the TLS listener {:?} and has no certificate", listener.name);
+        section.refuse(
+            "listener",
+            what,
+            "write certificate = { chain = \"../certs/site.crt\", key = \"../certs/site.key\" }",
+        );
+    }
+    let written = written?;
+    if let (None, Some(plain)) = (secure, listeners.first()) {
+        let what = format!("certificate has no effect: listener {:?} does not speak TLS", plain.name);
+        section.refuse("certificate", what, "leave it out, or write tls = {} at the listener");
+    }
+    inspect(&written, hosts, around)
+}
+
+fn inspect(section: &Section<'_>, hosts: &[HostPattern], around: &Surroundings<'_>) -> Option<Arc<Certificate>> {
+    let (chain, key) = (section.required_text("chain"), section.required_text("key"));
+    let (chain, key) = (section.source.resolve(chain?.text), section.source.resolve(key?.text));
+    let inspection =
+        certificate::inspect(&chain, &key, hosts, around.now, around.known.0.get(chain.as_path()).copied());
+    let how_to_make = how_to_make(&chain, &key, hosts);
+    for finding in inspection.findings {
+        let at = section.place_of(if finding.file == key && key != chain { "key" } else { "chain" });
+        let what = format!("{}: {}", finding.file.display(), finding.what);
+        let advice = how_to_make.clone().unwrap_or(finding.advice);
+        if finding.fatal {
+            section.problems.error(at, what, advice);
+        } else {
+            section.problems.warning(at, what, advice);
+        }
+    }
+    inspection.pair.map(|pair| Arc::new(Certificate { chain, key, pair }))
+}
+
+/// On a fresh machine neither file is there, and one command makes both.
+fn how_to_make(chain: &Path, key: &Path, hosts: &[HostPattern]) -> Option<String> {
+    if chain.exists() || key.exists() || chain.with_extension("") != key.with_extension("") {
+        return None;
+    }
+    let hosts: String = hosts.iter().map(|host| format!(" --host '{host}'")).collect();
+    let name = chain.file_stem()?.to_str()?;
+    let directory = chain.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    Some(format!("`weir cert create{hosts} --name {name} --out {}` makes a pair for trying", directory.display()))
+}
+
+fn upgrades(section: &Section<'_>) -> Vec<Arc<str>> {
+    let protocol =
+        |text: &str| match is_token(text.split('/').next().unwrap_or_default()) && text.split('/').count() <= 2 {
+            true => Ok(Arc::from(text.to_ascii_lowercase())),
+            false => Err(Wrong::new(format!("{} is no protocol", quoted(text)), "write \"websocket\"")),
+        };
+    match section.texts("upgrades") {
+        Some(written) => written.iter().filter_map(|text| text.parsed(protocol)).collect(),
+        None => vec!["websocket".into()],
+    }
+}
+
+/// Which hosts and defaults of which listener have a site, to find the second one.
+#[derive(Default)]
+pub(crate) struct Taken {
+    hosts: HashMap<(usize, HostPattern), Place>,
+    defaults: HashMap<usize, Place>,
+    nameless: HashMap<usize, Place>,
+}
+
+impl Taken {
+    fn note(
+        &mut self,
+        section: &Section<'_>,
+        listeners: &[usize],
+        hosts: &[(HostPattern, Text<'_>)],
+        around: &Surroundings<'_>,
+    ) {
+        for &listener in listeners {
+            let name = around.listener_names.name(listener);
+            for (host, text) in hosts {
+                match self.hosts.insert((listener, host.clone()), text.at.clone()) {
+                    Some(other) if section.holds("hosts", &other) => {
+                        text.refuse(format!("{} is written twice", quoted(text.text)), "once is enough");
+                    }
+                    Some(other) => {
+                        let what = format!("{} on listener {name:?} has a site already: {other}", quoted(text.text));
+                        text.refuse(what, "a host belongs to one site of a listener");
+                    }
+                    None => {}
+                }
+            }
+        }
+    }
+
+    fn default(&mut self, section: &Section<'_>, listeners: &[usize], around: &Surroundings<'_>) {
+        for &listener in listeners {
+            if let Some(other) = self.defaults.insert(listener, section.place_of("default")) {
+                let name = around.listener_names.name(listener);
+                section.refuse(
+                    "default",
+                    format!("listener {name:?} has a default already: {other}"),
+                    "only one site of a listener takes what no other takes",
+                );
+            }
+        }
+    }
+
+    fn nameless(&mut self, section: &Section<'_>, listeners: &[usize], around: &Surroundings<'_>) {
+        for &listener in listeners {
+            if let Some(other) = self.nameless.insert(listener, section.place_of("nameless")) {
+                let name = around.listener_names.name(listener);
+                section.refuse(
+                    "nameless",
+                    format!("listener {name:?} has a site for nameless clients already: {other}"),
+                    "only one site of a listener takes them",
+                );
+            }
+        }
+    }
+}

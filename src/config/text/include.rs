@@ -1,0 +1,117 @@
+//! `include`: more files, in the order of the patterns and, within one, of their names.
+
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+
+use super::errors::{Problem, Wrong};
+use super::source::Source;
+use super::value::{Text, Value};
+
+/// Every included file that can be read; what cannot is a problem where it is included.
+pub(crate) fn read(include: &Value<'_>) -> Vec<Source> {
+    let mut sources: Vec<Source> = Vec::new();
+    let mut known = HashSet::from([include.source.file.to_path_buf()]);
+    for pattern in include.texts("list of file patterns").unwrap_or_default() {
+        for path in paths(include, &pattern) {
+            if !known.contains(&path)
+                && let Some(source) = read_one(&path, &pattern, include)
+            {
+                sources.push(source);
+                known.insert(path);
+            }
+        }
+    }
+    sources
+}
+
+fn read_one(path: &Path, pattern: &Text<'_>, include: &Value<'_>) -> Option<Source> {
+    Source::read(path)
+        .map_err(|Problem { at, what, advice }| match at.line {
+            0 => pattern.refuse(format!("{}: {what}", path.display()), advice),
+            _ => include.problems.error(at, what, advice),
+        })
+        .ok()
+}
+
+fn paths(include: &Value<'_>, pattern: &Text<'_>) -> Vec<PathBuf> {
+    let whole = include.source.resolve(pattern.text);
+    if !pattern.text.contains(['*', '?', '[', '{']) {
+        return vec![whole];
+    }
+    let found = pattern.parsed(|text| matching(&whole, text)).unwrap_or_default();
+    if found.is_empty() {
+        let what = format!("include: {:?} matches no file", pattern.text);
+        include.problems.warning(
+            pattern.at.clone(),
+            what,
+            "included files are looked for beside the file that names them",
+        );
+    }
+    found
+}
+
+fn matching(whole: &Path, text: &str) -> Result<Vec<PathBuf>, Wrong> {
+    let (Some(directory), Some(name)) = (whole.parent(), whole.file_name().and_then(|name| name.to_str())) else {
+        return Ok(Vec::new());
+    };
+    if directory.to_string_lossy().contains(['*', '?']) || text.contains(['[', '{']) {
+        return Err(Wrong::new(
+            format!("{text:?} is no pattern"),
+            "* and ? stand in the file's name alone, as in \"sites/*.toml\"",
+        ));
+    }
+    let directory = if directory.as_os_str().is_empty() { Path::new(".") } else { directory };
+    let entries = match directory.read_dir() {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => {
+            return Err(Wrong::new(format!("the directory {} cannot be listed: {error}", directory.display()), ""));
+        }
+    };
+    let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+    // As in a shell: an editor's hidden files are not meant.
+    let mut found: Vec<PathBuf> =
+        names.filter(|n| !n.starts_with('.') && matches(name, n)).map(|n| whole.with_file_name(n)).collect();
+    found.sort();
+    Ok(found)
+}
+
+/// `*` stands for any characters, `?` for one.
+fn matches(pattern: &str, name: &str) -> bool {
+    let (pattern, name): (Vec<char>, Vec<char>) = (pattern.chars().collect(), name.chars().collect());
+    let mut reachable = vec![false; name.len() + 1];
+    reachable[0] = true;
+    for &p in &pattern {
+        let before = reachable.clone();
+        reachable[0] = p == '*' && before[0];
+        for (at, &c) in name.iter().enumerate() {
+            reachable[at + 1] =
+                if p == '*' { before[at + 1] || reachable[at] } else { (p == '?' || p == c) && before[at] };
+        }
+    }
+    reachable[name.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patterns() {
+        for (pattern, name, expected) in [
+            ("*.toml", "a.toml", true),
+            ("*.toml", ".toml", true),
+            ("*.toml", "a.toml~", false),
+            ("?0-*.toml", "10-esb.toml", true),
+            ("?0-*.toml", "110-esb.toml", false),
+            ("*a*b*", "xxaxxbxx", true),
+            ("*a*b*", "xxbxxaxx", false),
+            ("", "", true),
+            ("*", "", true),
+        ] {
+            assert_eq!(matches(pattern, name), expected, "{pattern} {name}");
+        }
+        // No pattern takes more than its length times the name's.
+        assert!(!matches(&"*a".repeat(60), &"a".repeat(59)));
+    }
+}

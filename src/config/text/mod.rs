@@ -1,0 +1,13 @@
+//! From a file to values of a form, and to a person where it is wrong: text, tables, keys, places, problems.
+
+pub(crate) mod errors;
+pub(crate) mod include;
+pub(crate) mod reference;
+pub mod regular;
+pub(crate) mod report;
+pub(crate) mod section;
+pub(crate) mod source;
+pub(crate) mod syntax;
+pub(crate) mod units;
+pub(crate) mod value;
+pub(crate) mod words;

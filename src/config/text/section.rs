@@ -1,0 +1,415 @@
+//! One table of a file, read key by key.
+//!
+//! Every wrong value is a problem at its place, and reading goes on with the default. Each key must be one that the
+//! reference knows; what was written and nobody asked for is refused when the section is dropped.
+
+use std::cell::RefCell;
+use std::ops::Range;
+use std::time::Duration;
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::errors::{Place, Problems, Wrong};
+use super::reference;
+use super::reference::{Form, Key};
+use super::source::Source;
+use super::units;
+use super::value::{Text, Value};
+use super::words::{list, nearest, quoted};
+
+/// A table, what the reference calls it, and which of its keys were asked for.
+pub(crate) struct Section<'a> {
+    pub(crate) source: &'a Source,
+    pub(crate) problems: &'a Problems,
+    table: Option<&'a DeTable<'a>>,
+    name: &'static str,
+    span: Range<usize>,
+    asked: RefCell<Vec<&'static str>>,
+}
+
+impl<'a> Section<'a> {
+    pub(crate) fn new(
+        name: &'static str,
+        table: &'a DeTable<'a>,
+        span: Range<usize>,
+        (source, problems): (&'a Source, &'a Problems),
+    ) -> Self {
+        Self { source, problems, table: Some(table), name, span, asked: RefCell::default() }
+    }
+
+    /// A table of this one that nobody wrote: all defaults.
+    pub(crate) fn empty(&self, name: &'static str) -> Self {
+        Self {
+            source: self.source,
+            problems: self.problems,
+            table: None,
+            name,
+            span: self.span.clone(),
+            asked: RefCell::default(),
+        }
+    }
+
+    /// The table's head.
+    pub(crate) fn at(&self) -> Place {
+        self.source.place(self.span.clone())
+    }
+
+    /// The file, where no line of it is to blame.
+    pub(crate) fn whole(&self) -> Place {
+        Place { file: self.source.file.clone(), ..Place::default() }
+    }
+
+    /// A key's value, or the table's head when the key is not written.
+    pub(crate) fn place_of(&self, key: &str) -> Place {
+        self.written(key).map_or_else(|| self.at(), |value| self.source.place(value.span()))
+    }
+
+    /// Whether a place lies within a key's value.
+    pub(crate) fn holds(&self, key: &str, place: &Place) -> bool {
+        let own = self.place_of(key);
+        own.file == place.file && own.span.contains(&place.span.start)
+    }
+
+    pub(crate) fn has(&self, key: &str) -> bool {
+        self.written(key).is_some()
+    }
+
+    pub(crate) fn value(&self, key: &'static str) -> Option<Value<'a>> {
+        debug_assert!(reference::find(self.name, key).is_some(), "the reference knows no {key} in {}", self.name);
+        self.asked.borrow_mut().push(key);
+        let value = self.written(key)?;
+        Some(Value {
+            key,
+            value: value.get_ref(),
+            at: self.source.place(value.span()),
+            source: self.source,
+            problems: self.problems,
+        })
+    }
+
+    pub(crate) fn text(&self, key: &'static str) -> Option<Text<'a>> {
+        match self.form(key) {
+            Form::Choice(words) => self.value(key)?.text(&format!("one of {}", list(words))),
+            form => self.value(key)?.text(&form.to_string()),
+        }
+    }
+
+    pub(crate) fn required_text(&self, key: &'static str) -> Option<Text<'a>> {
+        self.required(key);
+        self.text(key)
+    }
+
+    /// A text that `parse` understands.
+    pub(crate) fn parsed<T>(&self, key: &'static str, parse: impl Fn(&str) -> Result<T, Wrong>) -> Option<T> {
+        let value = self.value(key)?;
+        // Quotes alone would not make it right: what would is said at once.
+        if let Some(Err(wrong)) = value.bare().map(&parse) {
+            return value.wrong_type(&self.form(key).to_string(), &wrong.advice);
+        }
+        self.text(key)?.parsed(parse)
+    }
+
+    pub(crate) fn required_parsed<T>(&self, key: &'static str, parse: impl Fn(&str) -> Result<T, Wrong>) -> Option<T> {
+        self.required(key);
+        self.parsed(key, parse)
+    }
+
+    pub(crate) fn flag(&self, key: &'static str) -> bool {
+        self.value(key).and_then(|value| value.flag()).unwrap_or_else(|| self.default_of(key) == "true")
+    }
+
+    pub(crate) fn optional_flag(&self, key: &'static str) -> Option<bool> {
+        self.value(key)?.flag()
+    }
+
+    /// One of the words that the reference allows; `None` where the key is absent or wrong and has no default.
+    pub(crate) fn choice(&self, key: &'static str) -> Option<&'static str> {
+        let Form::Choice(words) = self.form(key) else { return None };
+        let default = || words.iter().copied().find(|word| *word == self.default_of(key));
+        if let Some(value) = self.value(key)
+            && let Some(bare) = value.bare().filter(|bare| !words.contains(bare))
+        {
+            value.wrong_type::<()>(&format!("one of {}", list(words)), &choices(bare, words));
+            return default();
+        }
+        let Some(text) = self.text(key) else { return default() };
+        let chosen = words.iter().copied().find(|word| *word == text.text);
+        if chosen.is_none() {
+            text.refuse(format!("{} is not known", quoted(text.text)), choices(text.text, words));
+        }
+        chosen.or_else(default)
+    }
+
+    /// In the reference's range, or its default.
+    pub(crate) fn integer<T: TryFrom<u64> + Default>(&self, key: &'static str) -> T {
+        let integer = self
+            .optional_integer(key)
+            .or_else(|| self.default_of(key).parse().ok().and_then(|n: u64| T::try_from(n).ok()));
+        integer.unwrap_or_default()
+    }
+
+    pub(crate) fn optional_integer<T: TryFrom<u64>>(&self, key: &'static str) -> Option<T> {
+        let Form::Integer(from, to) = self.form(key) else { return None };
+        let number = self.value(key)?.integer(from, to)?;
+        T::try_from(number).ok()
+    }
+
+    pub(crate) fn required_integer<T: TryFrom<u64>>(&self, key: &'static str) -> Option<T> {
+        self.required(key);
+        self.optional_integer(key)
+    }
+
+    pub(crate) fn duration(&self, key: &'static str) -> Duration {
+        let Form::Duration(zero) = self.form(key) else { return Duration::ZERO };
+        let written = self.value(key).and_then(|value| value.duration(zero));
+        written.or_else(|| units::duration(self.default_of(key)).ok()).unwrap_or_default()
+    }
+
+    pub(crate) fn optional_duration(&self, key: &'static str) -> Option<Duration> {
+        let Form::Duration(zero) = self.form(key) else { return None };
+        self.value(key)?.duration(zero)
+    }
+
+    pub(crate) fn percent(&self, key: &'static str) -> u16 {
+        let written = self.value(key).and_then(|value| value.percent());
+        written.or_else(|| units::percent(self.default_of(key)).ok()).unwrap_or_default()
+    }
+
+    pub(crate) fn size(&self, key: &'static str) -> u64 {
+        self.optional_size(key).or_else(|| units::size(self.default_of(key)).ok()).unwrap_or_default()
+    }
+
+    pub(crate) fn optional_size(&self, key: &'static str) -> Option<u64> {
+        let Form::Size(from, to) = self.form(key) else { return None };
+        self.value(key)?.size(from, to)
+    }
+
+    pub(crate) fn texts(&self, key: &'static str) -> Option<Vec<Text<'a>>> {
+        self.value(key)?.texts(&self.form(key).to_string())
+    }
+
+    pub(crate) fn section(&self, key: &'static str, name: &'static str) -> Option<Self> {
+        self.value(key)?.section(name)
+    }
+
+    pub(crate) fn sections(&self, key: &'static str, name: &'static str) -> Vec<Self> {
+        self.value(key).map(|value| value.sections(name)).unwrap_or_default()
+    }
+
+    pub(crate) fn refuse(&self, key: &str, what: impl Into<String>, advice: impl Into<String>) {
+        self.problems.error(self.place_of(key), what, advice);
+    }
+
+    /// Says of each of these keys that is written: it has no effect.
+    pub(crate) fn no_effect(&self, keys: &[&str], why: &str, advice: &str) {
+        for key in keys.iter().filter(|key| self.has(key)) {
+            self.refuse(key, format!("{key} has no effect {why}"), advice);
+        }
+    }
+
+    /// Says so when a key is missing that must be there.
+    pub(crate) fn required(&self, key: &'static str) {
+        if !self.has(key) {
+            let example = reference::find(self.name, key).map_or("", |k| example(k));
+            let advice = if example.is_empty() { String::new() } else { format!("write {key} = {example}") };
+            self.problems.error(self.at(), format!("{} has no {key}", reference::heading(self.name)), advice);
+        }
+    }
+
+    /// Keys that only the main file may hold.
+    pub(crate) fn belongs_to_main(&self, keys: &[&'static str]) {
+        for key in keys {
+            if let Some(value) = self.value(key) {
+                self.problems.error(
+                    value.at,
+                    format!("{key} belongs in the main file"),
+                    "an included file holds listeners, nodes, pools and sites",
+                );
+            }
+        }
+    }
+
+    pub(crate) fn is_empty_list(&self, key: &str) -> bool {
+        matches!(self.written(key).map(Spanned::get_ref), Some(DeValue::Array(items)) if items.is_empty())
+    }
+
+    fn written(&self, key: &str) -> Option<&'a Spanned<DeValue<'a>>> {
+        self.table?.get(key)
+    }
+
+    fn form(&self, key: &str) -> Form {
+        reference::find(self.name, key).map_or(Form::Text("text"), |k| k.form)
+    }
+
+    fn default_of(&self, key: &str) -> &'static str {
+        reference::find(self.name, key).map_or("", |k| k.default.trim_matches(['`', '"']))
+    }
+
+    fn refuse_the_rest(&self) {
+        let asked = self.asked.borrow();
+        let rest = self
+            .table
+            .into_iter()
+            .flatten()
+            .filter(|(key, _)| !asked.iter().any(|asked| *asked == key.get_ref().as_ref()));
+        for (key, _) in rest {
+            let (what, advice) = unknown(self.name, key.get_ref());
+            self.problems.error(self.source.place(key.span()), what, advice);
+        }
+    }
+}
+
+impl<'a> Value<'a> {
+    pub(crate) fn section(&self, name: &'static str) -> Option<Section<'a>> {
+        let DeValue::Table(table) = self.value else {
+            let advice = match name {
+                // Sites and routes have them: a table's head would say whose it is.
+                "site.request-headers" | "site.response-headers" => {
+                    format!("write {} = {{ set = {{ \"X-Tenant\" = \"gold\" }} }}", self.key)
+                }
+                "site.rate" => "write rate = { requests = 100 }".to_owned(),
+                _ => format!("write {} = {{ … }} or a table of its own: {}", self.key, reference::heading(name)),
+            };
+            return self.wrong_type("a table", &advice);
+        };
+        Some(Section::new(name, table, self.at.span.clone(), (self.source, self.problems)))
+    }
+
+    pub(crate) fn sections(&self, name: &'static str) -> Vec<Section<'a>> {
+        match self.value {
+            DeValue::Array(items) => items.iter().filter_map(|item| self.item(item).element(name)).collect(),
+            DeValue::Table(_) if self.is_inline() => {
+                self.refuse("one table stands where a list of tables belongs", &self.as_list(name));
+                Vec::new()
+            }
+            DeValue::Table(_) => {
+                self.refuse(
+                    "one table stands where a list of tables belongs",
+                    &format!("write [[{name}]], with two brackets"),
+                );
+                self.section(name).into_iter().collect()
+            }
+            _ => {
+                self.wrong_type::<()>("a list of tables", &self.as_list(name));
+                Vec::new()
+            }
+        }
+    }
+
+    /// One of a list of tables.
+    fn element(&self, name: &'static str) -> Option<Section<'a>> {
+        match self.value {
+            DeValue::Table(_) => self.section(name),
+            _ => self.wrong_type("a list of tables", &self.as_list(name)),
+        }
+    }
+
+    fn as_list(&self, name: &str) -> String {
+        let table = match name {
+            "site.route.headers" => "name = \"X-Tenant\", value = \"gold\"",
+            "pool.health.probes" => "kind = \"tcp\"",
+            "pool.redirects" => "from = \"http://localhost:8280/\", to = \"https://esb.wso2.com/\"",
+            _ => return format!("write [[{name}]], with two brackets, for each"),
+        };
+        format!("write {} = [{{ {table} }}]", self.key)
+    }
+
+    fn is_inline(&self) -> bool {
+        self.source.text.get(self.at.span.clone()).is_some_and(|text| text.starts_with('{'))
+    }
+}
+
+impl Drop for Section<'_> {
+    fn drop(&mut self) {
+        self.refuse_the_rest();
+    }
+}
+
+/// One value of a file that is not read yet.
+pub(crate) fn peek<'a>(
+    key: &'static str,
+    table: &'a Spanned<DeTable<'a>>,
+    source: &'a Source,
+    problems: &'a Problems,
+) -> Option<Value<'a>> {
+    let value = table.get_ref().get(key)?;
+    Some(Value { key, value: value.get_ref(), at: source.place(value.span()), source, problems })
+}
+
+/// Reads a whole file as a section.
+pub(crate) fn root<'a>(table: &'a Spanned<DeTable<'a>>, source: &'a Source, problems: &'a Problems) -> Section<'a> {
+    Section::new("", table.get_ref(), 0..0, (source, problems))
+}
+
+// What nginx and HAProxy call it.
+const ELSEWHERE: [(&str, &str); 6] = [
+    ("least_conn", "least-requests"),
+    ("least-conn", "least-requests"),
+    ("leastconn", "least-requests"),
+    ("ip_hash", "hash"),
+    ("random", "random-two"),
+    ("roundrobin", "round-robin"),
+];
+
+fn choices(wrong: &str, words: &[&str]) -> String {
+    let words_here = format!("one of: {}", list(words));
+    let ours = ELSEWHERE.iter().find(|(theirs, ours)| *theirs == wrong && words.contains(ours)).map(|(_, ours)| *ours);
+    match ours.or_else(|| nearest(wrong, words.iter().copied())) {
+        Some(near) if words.len() > 1 => format!("did you mean {near:?}? {words_here}"),
+        _ if words.len() == 1 => format!("this version knows only {:?}", list(words)),
+        _ => words_here,
+    }
+}
+
+// Keys of before, and what stands in their place.
+const FORMER: [(&str, &str, &str); 1] = [("pool", "eject-for", "write eject = { for = \"10s\" }")];
+
+fn unknown(table: &str, key: &str) -> (String, String) {
+    let heading = reference::heading(table);
+    if let Some((.., advice)) = FORMER.iter().find(|(its, former, _)| (*its, *former) == (table, key)) {
+        return (format!("{key} in {heading} is known no longer"), (*advice).to_owned());
+    }
+    let known = reference::keys_of(table);
+    let elsewhere = reference::tables_of(key);
+    let advice = match (nearest(key, known.iter().copied()), elsewhere.first()) {
+        (Some(near), _) if table.is_empty() && keyed_tables(near) => {
+            format!("did you mean {}?", reference::heading(near))
+        }
+        (Some(near), _) => format!("did you mean {near:?}?"),
+        (None, Some(_)) => {
+            let places: Vec<_> = elsewhere.iter().map(|table| reference::heading(table)).collect();
+            format!("it belongs in {}", places.join(" or "))
+        }
+        (None, None) => format!("keys here: {}", list(&known)),
+    };
+    let place = if table.is_empty() { "at" } else { "in" };
+    (format!("unknown key {} {place} {heading}", quoted(key)), advice)
+}
+
+fn keyed_tables(key: &str) -> bool {
+    reference::find("", key).is_some_and(|key| matches!(key.form, Form::Table(_)))
+}
+
+fn example(key: &Key) -> &'static str {
+    match (key.table, key.key) {
+        ("listener", "bind") => "\"0.0.0.0:80\"",
+        ("node", "address") => "\"10.0.0.3\"",
+        ("pool", "port") => "8280",
+        ("pool", "nodes") => "[\"worker1\", \"worker2\"]",
+        ("pool.health", "probes") => "[{ kind = \"tcp\" }]",
+        ("pool.health.probes", "kind") => "\"tcp\"",
+        ("pool.tls", "verify") => "\"pin\" (and pins), \"full\", \"chain\" or \"none\"",
+        ("pool.redirects", "from") => "\"http://localhost:8280/\"",
+        ("pool.redirects", "to") => "\"https://esb.wso2.com/\"",
+        ("pool.nodes", "node") => "\"worker1\"",
+        ("pool.hash", "on") => "\"client\", \"header\", \"cookie\" or \"path\"",
+        ("site.rate", "requests") => "100",
+        ("site.route.headers", "name") => "\"X-Tenant\"",
+        ("site", "listener") => "\"http\"",
+        ("site.certificate", "chain") => "\"../certs/site.crt\"",
+        ("site.certificate", "key") => "\"../certs/site.key\"",
+        (_, "name") => "\"a-name\"",
+        _ => "",
+    }
+}

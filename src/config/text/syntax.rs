@@ -1,0 +1,177 @@
+//! Text to tables. What is no TOML is a problem at its place, in words for those who do not know TOML's grammar.
+
+use std::collections::HashSet;
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue, Error};
+
+use super::errors::{Place, Problems, Wrong};
+use super::source::Source;
+use super::words::quoted;
+
+/// The file's tables, as far as they could be made out.
+pub(crate) fn parse<'a>(source: &'a Source, problems: &Problems) -> Spanned<DeTable<'a>> {
+    let (table, errors) = DeTable::parse_recoverable(&source.text);
+    let (mut lines, mut blamed) = (HashSet::new(), HashSet::new());
+    for error in errors {
+        let mut at = source.place(error.span().unwrap_or(0..0));
+        // The second error of a line is mostly the echo of the first.
+        if lines.insert(at.line) {
+            at.span = source.whole_line(at.line);
+            let line = source.text.get(at.span.clone()).unwrap_or_default();
+            if let Some(name) = list_head(line).filter(|_| error.message().starts_with("duplicate key")) {
+                // Each head of the list is an error; the one to mend is the same.
+                if !blamed.contains(name)
+                    && let Some(head) = one_bracket(source, name, at.line)
+                {
+                    let what = "one table stands where a list of tables belongs";
+                    problems.error(head, what, format!("write [[{name}]], with two brackets"));
+                    blamed.insert(name);
+                }
+                if blamed.contains(name) {
+                    continue;
+                }
+            }
+            let Wrong { what, advice } = words(&error, line);
+            problems.error(at, what, advice);
+        }
+    }
+    table
+}
+
+/// The `pool` of `[[pool]]`.
+fn list_head(line: &str) -> Option<&str> {
+    Some(without_comment(line).strip_prefix("[[")?.strip_suffix("]]")?.trim())
+}
+
+/// The parser stumbles over the second head, `[[pool]]`, where it is an earlier one that lacks a bracket.
+fn one_bracket(source: &Source, name: &str, before: usize) -> Option<Place> {
+    let is_head = |line: &str| {
+        let inner = without_comment(line).strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+        inner.is_some_and(|inner| inner.trim() == name)
+    };
+    let line = source.text.lines().take(before).position(is_head)? + 1;
+    Some(Place { line, ..source.place(source.whole_line(line)) })
+}
+
+fn words(error: &Error, line: &str) -> Wrong {
+    let (key, value) =
+        line.split_once('=').map_or((line.trim(), ""), |(key, value)| (key.trim(), without_comment(value)));
+    let message = error.message();
+    let is = |start: &str| message.starts_with(start);
+    match message {
+        _ if value.strip_suffix(';').is_some_and(is_value) => {
+            Wrong::new("a semicolon follows the value", "leave it out: the line's end is enough")
+        }
+        _ if is("string values must be quoted") && value.is_empty() => {
+            Wrong::new(format!("{} has no value", quoted(key)), "write key = \"value\"")
+        }
+        _ if is("string values must be quoted")
+            || is("invalid boolean")
+            || is("invalid float")
+            || is("invalid integer") =>
+        {
+            unquoted(value)
+        }
+        _ if is("invalid basic string") && !message.ends_with('"') && !message.ends_with("`\"`") => {
+            Wrong::new("a string holds a character that it may not", "write it as \\n, \\t or \\u0000")
+        }
+        _ if message.contains("basic string") || message.contains("literal string") => {
+            Wrong::new("a string does not end", "close it with the quote it began with")
+        }
+        _ if is("duplicate key") => duplicate(line, key),
+        _ if is("key with no value") || is("invalid key-value pair") || is("invalid unquoted key") => {
+            no_assignment(line)
+        }
+        _ => known(message),
+    }
+}
+
+fn known(message: &str) -> Wrong {
+    let found = KNOWN.iter().find(|(start, _, _)| message.starts_with(start));
+    match found {
+        Some((_, what, advice)) => Wrong::new(*what, *advice),
+        None => Wrong::new(message.replace('`', ""), ""),
+    }
+}
+
+const KNOWN: [(&str, &str, &str); 11] = [
+    (
+        "missing escaped value",
+        "a backslash in a string is followed by no letter that means something",
+        "write \\\\ for a backslash, or the string in 'single quotes'",
+    ),
+    ("unclosed array table", "a table's head does not end", "write it as [[pool]]"),
+    ("unclosed table", "a table's head does not end", "write it as [admin]"),
+    ("unclosed array", "a list does not end", "close it with ]"),
+    ("unclosed inline table", "a table does not end", "close it with }"),
+    ("missing comma", "a comma is missing here, or the ] or } that ends the list or table before", ""),
+    ("extra assignment", "a comma is missing", "write { one = 1, two = 2 }"),
+    ("unexpected key or value", "something follows the value", "one key = value a line"),
+    ("unquoted keys cannot be empty", "a name is missing", "write key = \"value\", [admin] or [[pool]]"),
+    ("carriage return", "a carriage return stands within a line", "end lines with a line feed, or with both"),
+    ("unexpected leading zero", "a number begins with 0", "leave the zero out"),
+];
+
+fn unquoted(value: &str) -> Wrong {
+    match value.to_lowercase().as_str() {
+        "true" | "yes" | "on" => {
+            Wrong::new(format!("{} is not a value", quoted(value)), "write true, in small letters and without quotes")
+        }
+        "false" | "no" | "off" => Wrong::new(
+            format!("{} is not a value", quoted(value)),
+            "write false (or, where a text is meant, put it in quotes)",
+        ),
+        _ if value.contains(['\u{201c}', '\u{201d}', '\u{2018}', '\u{2019}']) => {
+            Wrong::new("the quotes are typographic ones", "write the straight ones, \"…\"")
+        }
+        _ => {
+            let bare = value.trim_end_matches(';').trim_matches(['"', '\'', '`']);
+            let advice = if bare.contains(['[', '{', ',', '"', '\\']) {
+                "put it in quotes".to_owned()
+            } else {
+                format!("write {}", quoted(bare))
+            };
+            Wrong::new("a text is not in quotes", advice)
+        }
+    }
+}
+
+fn is_value(text: &str) -> bool {
+    DeValue::parse(text.trim_end_matches(';').trim()).is_ok()
+}
+
+fn duplicate(line: &str, key: &str) -> Wrong {
+    let line = line.trim();
+    if line.starts_with('[') {
+        let name = line.trim_matches(['[', ']']);
+        let advice = match name {
+            "listener" | "node" | "pool" | "site" => format!("write [[{name}]], with two brackets, for each"),
+            _ => "keep one of them".to_owned(),
+        };
+        return Wrong::new(format!("the table {} is written twice", quoted(name)), advice);
+    }
+    Wrong::new(format!("{} is written twice", quoted(key)), "keep one of them")
+}
+
+fn no_assignment(line: &str) -> Wrong {
+    let line = without_comment(line);
+    let what = "this is not key = value";
+    match line {
+        "" | "}" | "{" | "};" => Wrong::new(
+            what,
+            "this file is TOML: [[site]] begins a table, the next head ends it, there are no braces around it",
+        ),
+        _ if line.starts_with("//") || line.starts_with("/*") => Wrong::new(what, "comments begin with #"),
+        _ if line.ends_with([';', '{']) => Wrong::new(
+            what,
+            "this file is TOML, not nginx's language: [[listener]] begins a table, then key = \"value\"",
+        ),
+        _ if line.contains(':') => Wrong::new(what, "keys and values are joined by =, not by a colon"),
+        _ => Wrong::new(what, "write key = \"value\""),
+    }
+}
+
+fn without_comment(text: &str) -> &str {
+    text.split(" #").next().unwrap_or(text).trim()
+}

@@ -1,0 +1,211 @@
+//! `request-headers` and `response-headers` of sites and routes: fields set or removed.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use crate::config::hosts;
+use crate::config::model::Edits;
+use crate::config::text::errors::Wrong;
+use crate::config::text::section::Section;
+use crate::config::text::value::Text;
+use crate::config::text::words;
+use crate::config::text::words::{is_token, quoted};
+
+/// Which way a message goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Way {
+    /// Requests, to the node.
+    Up,
+    /// Answers, to the client.
+    Down,
+}
+
+/// What the section writes about the heads that go this way.
+pub(crate) fn read(section: &Section<'_>, way: Way) -> Edits {
+    let (key, table) = match way {
+        Way::Up => ("request-headers", "site.request-headers"),
+        Way::Down => ("response-headers", "site.response-headers"),
+    };
+    let Some(section) = section.section(key, table) else { return Edits::default() };
+    let mut seen = Seen::default();
+    let set = section.value("set").and_then(|value| value.pairs()).unwrap_or_default();
+    let set = set.iter().filter_map(|(name, value)| field(name, value, way, &mut seen)).collect();
+    let remove = section.texts("remove").unwrap_or_default();
+    let remove = remove.iter().filter_map(|name| gone(name, way, &mut seen)).collect();
+    let add = (way == Way::Down).then(|| section.value("add").and_then(|value| value.pairs())).flatten();
+    let add = add.unwrap_or_default();
+    let add = add.iter().filter_map(|(name, value)| Some((added(name)?, value.parsed(written)?))).collect();
+    Edits { set, add, remove }
+}
+
+/// The site's edits, and the route's, which win.
+pub(crate) fn merged(site: &Edits, route: Edits) -> Edits {
+    let of_route = |name: &str| {
+        let set = route.set.iter().map(|(set, _)| set);
+        set.chain(&route.remove).any(|own| own.eq_ignore_ascii_case(name))
+    };
+    let set: Vec<_> = site.set.iter().filter(|(name, _)| !of_route(name)).cloned().collect();
+    let remove: Vec<_> = site.remove.iter().filter(|name| !of_route(name)).cloned().collect();
+    let add = site.add.iter().filter(|(name, _)| !of_route(name)).cloned();
+    let add = add.chain(route.add).collect();
+    Edits { set: [set, route.set].concat(), add, remove: [remove, route.remove].concat() }
+}
+
+/// A field's name as written.
+pub(crate) fn field_name(text: &str) -> Result<Arc<str>, Wrong> {
+    match is_token(text) {
+        true => Ok(text.into()),
+        false => Err(Wrong::new(
+            format!("{} is no header name", quoted(text)),
+            "write letters, digits and dashes, as in \"X-Tenant\"",
+        )),
+    }
+}
+
+/// A field's value: nothing in it ends the line (RFC 9110 section 5.5).
+pub(crate) fn field_value(text: &str) -> Result<Arc<str>, Wrong> {
+    let wrong = |advice: &str| Err(Wrong::new(format!("{} cannot stand in a header", quoted(text)), advice));
+    match text {
+        "" => wrong("write a text, or leave it out"),
+        _ if text.trim() != text => wrong("leave the blanks around it out"),
+        _ if text.bytes().all(|b| b.is_ascii_graphic() || b == b' ') => Ok(text.into()),
+        _ => wrong("write visible ASCII characters and blanks alone"),
+    }
+}
+
+fn field(name: &Text<'_>, value: &Text<'_>, way: Way, seen: &mut Seen) -> Option<(Arc<str>, Arc<str>)> {
+    let host = name.text.eq_ignore_ascii_case("host");
+    let checked = name.parsed(|text| changeable(text, way));
+    let value = value.parsed(|text| if host { hosts::field(text) } else { written(text) });
+    seen.note(name);
+    if way == Way::Down && name.text.eq_ignore_ascii_case("set-cookie") {
+        let what = "Set-Cookie under set would replace the node's own, its session's too";
+        name.refuse(what, "write it under add, which leaves them as they are");
+        return None;
+    }
+    Some((checked?, value?))
+}
+
+fn added(name: &Text<'_>) -> Option<Arc<str>> {
+    name.parsed(|text| changeable(text, Way::Down))
+}
+
+/// A value to send. Who comes from nginx writes its variables, which would go out as text.
+pub(crate) fn written(text: &str) -> Result<Arc<str>, Wrong> {
+    let Some(name) = words::variable(text) else { return field_value(text) };
+    let advice = match name.trim_matches(['$', '{', '}']) {
+        "remote_addr" | "realip_remote_addr" | "proxy_add_x_forwarded_for" | "scheme" | "server_port" => TOLD,
+        "host" | "http_host" => "leave it out: Host goes up as it came, and the node is told by X-Forwarded-Host too",
+        _ => "write the value itself",
+    };
+    Err(Wrong::new(format!("{name} would be sent as it stands: there are no variables"), advice))
+}
+
+const TOLD: &str = "leave it out: nodes are told by X-Real-IP and by X-Forwarded-For, -Proto and -Port anyway";
+
+fn gone(name: &Text<'_>, way: Way, seen: &mut Seen) -> Option<Arc<str>> {
+    seen.note(name);
+    if way == Way::Up && name.text.eq_ignore_ascii_case("host") {
+        name.refuse("every request has a Host", "write another one with set, or leave it out here");
+        return None;
+    }
+    Some(name.parsed(|text| changeable(text, way))?.to_ascii_lowercase().into())
+}
+
+/// What holds a connection together, or tells the node about the client, is Weir's own to write.
+fn changeable(text: &str, way: Way) -> Result<Arc<str>, Wrong> {
+    let name = field_name(text)?;
+    let lower = text.to_ascii_lowercase();
+    if OF_THE_CONNECTION.contains(&lower.as_str()) {
+        return Err(Wrong::new(format!("{} belongs to the connection, Weir writes it", quoted(text)), "leave it out"));
+    }
+    if lower == "expect" {
+        let what = format!("{} is settled between the client, Weir and the node", quoted(text));
+        return Err(Wrong::new(what, "leave it out; with buffer-request of the pool the node hears nothing of it"));
+    }
+    if way == Way::Up && (lower.starts_with("x-forwarded-") || lower == "x-real-ip") {
+        let what = format!("{} tells the node about the client, Weir writes it", quoted(text));
+        return Err(Wrong::new(what, "leave it out; trusted-proxies of the listener says whose is believed"));
+    }
+    Ok(name)
+}
+
+const OF_THE_CONNECTION: [&str; 8] =
+    ["connection", "content-length", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade"];
+
+/// The names of one table, in lower case, to find the second one.
+#[derive(Default)]
+struct Seen(HashSet<String>);
+
+impl Seen {
+    fn note(&mut self, name: &Text<'_>) {
+        if !self.0.insert(name.text.to_ascii_lowercase()) {
+            name.refuse(format!("{} is written twice", quoted(name.text)), "set or remove a field, and only once");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn edits(set: &[(&str, &str)], remove: &[&str]) -> Edits {
+        Edits {
+            set: set.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect(),
+            add: Vec::new(),
+            remove: remove.iter().map(|name| (*name).into()).collect(),
+        }
+    }
+
+    #[test]
+    fn a_route_wins_by_name() {
+        let site = edits(&[("X-A", "site"), ("X-B", "site")], &["x-c", "x-d"]);
+        for (route, expected) in [
+            (edits(&[], &[]), site.clone()),
+            (edits(&[("x-a", "route")], &[]), edits(&[("X-B", "site"), ("x-a", "route")], &["x-c", "x-d"])),
+            (edits(&[("X-C", "route")], &[]), edits(&[("X-A", "site"), ("X-B", "site"), ("X-C", "route")], &["x-d"])),
+            (edits(&[], &["x-a"]), edits(&[("X-B", "site")], &["x-c", "x-d", "x-a"])),
+            (edits(&[], &["x-d", "x-e"]), edits(&[("X-A", "site"), ("X-B", "site")], &["x-c", "x-d", "x-e"])),
+        ] {
+            assert_eq!(merged(&site, route.clone()), expected, "{route:?}");
+        }
+    }
+
+    #[test]
+    fn values_cannot_end_their_line() {
+        for (text, good) in [
+            ("max-age=31536000; includeSubDomains", true),
+            ("a", true),
+            ("", false),
+            (" a", false),
+            ("a ", false),
+            ("a\r\nX: y", false),
+            ("a\n", false),
+            ("a\tb", false),
+            ("\0", false),
+            ("ü", false),
+        ] {
+            assert_eq!(field_value(text).is_ok(), good, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn the_connection_is_not_edited() {
+        for (name, up, down) in [
+            ("X-Tenant", true, true),
+            ("Host", true, true),
+            ("Transfer-Encoding", false, false),
+            ("te", false, false),
+            ("CONNECTION", false, false),
+            ("X-Forwarded-For", false, true),
+            ("X-Real-IP", false, true),
+            ("Expect", false, false),
+            ("x-forwarded-anything", false, true),
+            ("two words", false, false),
+            ("a:b", false, false),
+            ("", false, false),
+        ] {
+            assert_eq!((changeable(name, Way::Up).is_ok(), changeable(name, Way::Down).is_ok()), (up, down), "{name}");
+        }
+    }
+}

@@ -1,0 +1,9 @@
+//! What single values mean, wherever they stand: addresses, names, paths, pins, statuses.
+
+pub(crate) mod addresses;
+pub(crate) mod edits;
+pub(crate) mod names;
+pub(crate) mod paths;
+pub(crate) mod pins;
+pub(crate) mod redirect;
+pub(crate) mod statuses;
