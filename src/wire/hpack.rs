@@ -5,13 +5,16 @@
 //! A block with nothing odd in it goes on as it came. Where a field is odd, the block is written anew with a harmless
 //! field of the same size in its place, so that both tables stay alike, and what was odd is told beside it.
 
+mod field;
+mod huffman;
+mod table;
+
 use self::Unfollowed::{Broken, TooLong};
 
+use self::field::{Kind, judge};
+use self::table::{Entry, TABLE, Table, same_room};
 use super::fault::HeadFault;
 use super::grammar::digits;
-use super::hpack_field::{Kind, judge};
-use super::hpack_table::{Entry, TABLE, Table, same_room};
-use super::huffman;
 
 /// Of names and values that are longer so much is written anew: the library takes no longer ones, and they empty the table alike.
 const LONG: usize = 2 * TABLE;

@@ -5,8 +5,8 @@ use std::str;
 
 use memchr::memrchr;
 
-use super::grammar::is_name_byte;
-use super::words::has_twice;
+use crate::wire::grammar::is_name_byte;
+use crate::wire::words::has_twice;
 
 /// The host a request is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,7 +47,7 @@ fn parse_port(written: &[u8]) -> Option<u16> {
     if written.len() > 5 {
         return None;
     }
-    super::digits(written).and_then(|port| u16::try_from(port).ok()).filter(|&port| port != 0)
+    crate::wire::digits(written).and_then(|port| u16::try_from(port).ok()).filter(|&port| port != 0)
 }
 
 /// A name whose dots are single and not the first, of bytes that were looked at; or an IPv6 address in brackets.

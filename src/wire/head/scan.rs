@@ -3,11 +3,11 @@
 
 use memchr::{memchr, memchr3_iter};
 
-use super::fault::{AnswerFault, HeadFault};
-use super::fields::{Lines, line};
-use super::grammar::is_token;
-use super::limits::HeadLimits;
 use super::request_line::{LONGEST_METHOD, read_request_line};
+use crate::wire::fault::{AnswerFault, HeadFault};
+use crate::wire::fields::{Lines, line};
+use crate::wire::grammar::is_token;
+use crate::wire::limits::HeadLimits;
 
 /// How far the head in a buffer is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

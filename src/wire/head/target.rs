@@ -2,10 +2,10 @@
 
 use memchr::memchr;
 
-use super::fault::HeadFault;
-use super::fields::Span;
 use super::request_line::Method;
-use super::words::position;
+use crate::wire::fault::HeadFault;
+use crate::wire::fields::Span;
+use crate::wire::words::position;
 
 /// Places of a target and its parts.
 #[derive(Clone, Copy, Debug, Default)]

@@ -1,9 +1,9 @@
 //! The Connection field: its options, and the fields that end here because it names them (9110 7.6.1).
 
-use super::fields::{FieldSpan, Fields};
-use super::grammar::{is_token, members};
-use super::kind::{FieldKind, is};
 use super::request_line::Version;
+use crate::wire::fields::{FieldSpan, Fields};
+use crate::wire::grammar::{is_token, members};
+use crate::wire::kind::{FieldKind, is};
 
 /// What Connection says about the connection itself.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use super::hpack_field::Kind;
+use super::field::Kind;
 
 /// What a table may hold: the default, which is never changed (RFC 9113 6.5.2).
 pub(super) const TABLE: usize = 4096;

@@ -2,14 +2,14 @@
 //! empty reason, lines that end with LF alone, one length said twice, a length beside chunks.
 
 use super::connection::read_connection;
-use super::fault::AnswerFault;
-use super::fields::{Field, Fields, LineFault, Lines, Span, line_end};
-use super::grammar::{digits, members};
-use super::kind::FieldKind;
 use super::request_line::{Method, Version};
 use super::run::Run;
 use super::scan::{AnswerScan, scan_answer};
-use super::words;
+use crate::wire::fault::AnswerFault;
+use crate::wire::fields::{Field, Fields, LineFault, Lines, Span, line_end};
+use crate::wire::grammar::{digits, members};
+use crate::wire::kind::FieldKind;
+use crate::wire::words;
 
 /// How long an answer's body is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -326,7 +326,7 @@ const ORDINARY_HEAD: usize = 4096;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::mutated::mutated;
+    use crate::wire::head::mutated::mutated;
 
     fn described(head: &AnswerHead) -> String {
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();

@@ -1,7 +1,7 @@
 //! Lines of a head that go on as they came: neighbours are copied as one piece, whatever is spelled otherwise is written
 //! anew.
 
-use super::fields::{Field, Span};
+use crate::wire::fields::{Field, Span};
 
 /// Lines that pass as they came, next to each other and not yet written.
 #[derive(Debug)]

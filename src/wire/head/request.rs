@@ -1,15 +1,15 @@
 //! A request's head: owned, reusable, read once. What it means is decided in `parse` and only asked for afterwards.
 
-use super::fault::HeadFault;
-use super::fields::{Field, Fields, LineFault, Lines, Span};
 use super::host::HostRef;
-use super::kind::FieldKind;
-use super::limits::HeadLimits;
 use super::meaning::{Framing, HostSpan, Meaning, Said, read_meaning};
 use super::request_line::{Method, RequestLine, Version, first_line, good_first_line};
 use super::run::Run;
 use super::scan::{Scan, scan_head, skip_empty_lines};
 use super::target::{Target, read_target};
+use crate::wire::fault::HeadFault;
+use crate::wire::fields::{Field, Fields, LineFault, Lines, Span};
+use crate::wire::kind::FieldKind;
+use crate::wire::limits::HeadLimits;
 
 /// A request's head. `parse` fills it, again and again; its buffers keep their room.
 #[derive(Debug)]
@@ -266,7 +266,7 @@ const ORDINARY_HEAD: usize = 4096;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::mutated::mutated;
+    use crate::wire::head::mutated::mutated;
 
     /// What a reader would notice of a head, in one line.
     fn described(head: &RequestHead) -> String {

@@ -1,14 +1,14 @@
 //! The second way into a request's head: HTTP/2 spells it as HTTP/1.1 text, and the same reader judges that text.
 //! No byte can break out of its place, so what goes up is what one HTTP/1 client could have sent.
 
-use super::blame::{blame_field, blame_request};
-use super::fault::HeadFault;
-use super::fields::Span;
-use super::grammar::{field_value_is_clean, is_token, target_is_clean, trim};
-use super::kind::FieldKind;
-use super::limits::HeadLimits;
 use super::meaning::Framing;
 use super::request::RequestHead;
+use crate::wire::blame::{blame_field, blame_request};
+use crate::wire::fault::HeadFault;
+use crate::wire::fields::Span;
+use crate::wire::grammar::{field_value_is_clean, is_token, target_is_clean, trim};
+use crate::wire::kind::FieldKind;
+use crate::wire::limits::HeadLimits;
 
 impl RequestHead {
     /// Begins a head with its pseudo fields. `authority` becomes Host; a Host that is pushed later must agree.

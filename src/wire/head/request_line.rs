@@ -2,10 +2,10 @@
 
 use memchr::{memchr, memrchr};
 
-use super::fault::HeadFault;
-use super::fields::{LineFault, Lines, Span, line};
-use super::grammar::{is_target_byte, is_token, target_is_clean, token_end};
-use super::limits::HeadLimits;
+use crate::wire::fault::HeadFault;
+use crate::wire::fields::{LineFault, Lines, Span, line};
+use crate::wire::grammar::{is_target_byte, is_token, target_is_clean, token_end};
+use crate::wire::limits::HeadLimits;
 
 /// A version of HTTP/1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -2,12 +2,12 @@
 //! Two fields that two readers could weigh differently are refused, never chosen between.
 
 use super::connection::{Options, read_connection};
-use super::fault::HeadFault;
-use super::fields::{FieldSpan, Fields, Span};
-use super::grammar::{digits, is_token, members};
 use super::host::{split_authority, without_dot};
-use super::kind::{FieldKind, Kinds, lookalike};
 use super::request_line::{Method, Version};
+use crate::wire::fault::HeadFault;
+use crate::wire::fields::{FieldSpan, Fields, Span};
+use crate::wire::grammar::{digits, is_token, members};
+use crate::wire::kind::{FieldKind, Kinds, lookalike};
 
 /// How long a request's body is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,6 +1,6 @@
 //! What a field of an HTTP/2 block is by its name, and whether its value may stay.
 
-use super::grammar::{digits, field_value_is_clean, is_token};
+use crate::wire::grammar::{digits, field_value_is_clean, is_token};
 
 /// The longest name, target or authority that the library takes. Of longer ones it has this much.
 const LONGEST: usize = 65_534;
