@@ -9,7 +9,7 @@ use libfuzzer_sys::fuzz_target;
 use strict::Frames;
 use weir::traffic::message::headers::{Forwarded, Trust, Up, UpFraming, write_request};
 use weir::traffic::routing::normalized_path;
-use weir::traffic::routing::normalized_path::Room;
+use weir::traffic::routing::normalized_path::PathScratch;
 use weir::wire::{Framing, HeadFault, HeadLimits, RequestHead, Scan, scan_head};
 
 fuzz_target!(|input: &[u8]| {
@@ -46,7 +46,7 @@ fn read(bytes: &[u8], step: usize, limits: &HeadLimits) -> Result<Option<(Reques
 }
 
 fn check_path(path: &[u8]) {
-    let mut room = Room::default();
+    let mut room = PathScratch::default();
     let Ok(readings) = normalized_path::read(path, &mut room) else { return };
     for reading in [Some(readings.plain), readings.twice].into_iter().flatten() {
         if !reading.starts_with(b"/") {

@@ -12,12 +12,12 @@ use crate::proxy::worker::Shared;
 use crate::traffic::message::redirect;
 use crate::traffic::message::refusal::Refusal;
 use crate::traffic::pool::affinity;
-use crate::traffic::pool::affinity::{Asking, Belonging};
+use crate::traffic::pool::affinity::{Affinity, Asking};
 use crate::traffic::pool::state::Reason;
 use crate::traffic::pool::why::Why;
 use crate::traffic::pool::{Choice, Meant, Pool, Tried, Wanted, Wish};
 use crate::traffic::routing::client::client_of;
-use crate::traffic::routing::normalized_path::{Room, Unclear};
+use crate::traffic::routing::normalized_path::{PathScratch, Unclear};
 use crate::traffic::routing::rules::SiteRules;
 use crate::traffic::tick::Tick;
 use crate::wire::{FieldKind, HeadLimits, RequestHead};
@@ -167,14 +167,14 @@ impl Answering<'_> {
             _ => false,
         };
         let skip = |route| leads_back(route) && rules.may_come(Some(route), came.client);
-        rules.find(&self.head, &mut Room::default(), &skip)
+        rules.find(&self.head, &mut PathScratch::default(), &skip)
     }
 
     fn find_node(&mut self, pool: usize, client: IpAddr) -> Result<(), Trouble> {
         let pool = &self.generation.snapshot.pools[pool];
         self.told.action = "pool";
         self.told.pool = Some(pool.name().to_string());
-        let belongs = Belonging::of(pool, &Asking { head: &self.head, client, now: self.now, meant: Meant::Asked });
+        let belongs = Affinity::of(pool, &Asking { head: &self.head, client, now: self.now, meant: Meant::Asked });
         self.step(session_in_words(pool, &belongs));
         let wish = Wish {
             bound: belongs.bound,
@@ -266,7 +266,7 @@ fn chance(now: Tick) -> u64 {
     now.as_millis().wrapping_mul(0x9e37_79b9_7f4a_7c15)
 }
 
-fn session_in_words(pool: &Pool, belongs: &Belonging) -> String {
+fn session_in_words(pool: &Pool, belongs: &Affinity) -> String {
     if pool.settings.sticky.is_none() {
         return format!("pool {}: keeps no sessions", pool.name());
     }

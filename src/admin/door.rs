@@ -32,7 +32,7 @@ const LONGEST: Duration = Duration::from_secs(300);
 const LAST: Duration = Duration::from_secs(90);
 
 /// A connection, as the door knows it.
-struct Guest {
+struct AdminConnection {
     /// Whether a request of it is being answered.
     busy: Arc<AtomicBool>,
     /// Dropped, it closes the connection.
@@ -43,7 +43,7 @@ struct Guest {
 pub(crate) async fn serve(listener: TcpListener, router: Router, shared: Arc<Shared>) {
     let router = router.layer(middleware::from_fn_with_state(shared, known));
     let places = Arc::new(Semaphore::new(MOST));
-    let mut guests = VecDeque::<Guest>::new();
+    let mut guests = VecDeque::<AdminConnection>::new();
     loop {
         let stream = match listener.accept().await {
             Ok((stream, _)) => stream,
@@ -61,7 +61,7 @@ pub(crate) async fn serve(listener: TcpListener, router: Router, shared: Arc<Sha
         let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
         let ((stay, leave), busy) = (oneshot::channel(), Arc::<AtomicBool>::default());
         let router = router.clone().layer(middleware::from_fn_with_state(Arc::clone(&busy), answering));
-        guests.push_back(Guest { busy, stay });
+        guests.push_back(AdminConnection { busy, stay });
         tokio::spawn(async move {
             tokio::select! {
                 () = answer(stream, router) => {}

@@ -14,7 +14,7 @@ use std::time::Duration;
 use tokio::sync::mpsc::Sender;
 use tokio::task::JoinSet;
 
-pub(crate) use self::resolver::{Answer, Resolver};
+pub(crate) use self::resolver::{DnsAnswer, Resolver};
 use crate::traffic::resolved::Resolved;
 
 /// A name, and what is held to be its addresses after it was asked for.
@@ -82,8 +82,8 @@ impl Asked {
         Self::judge(name, held, answer, resolver.again)
     }
 
-    fn judge(name: Arc<str>, held: &[IpAddr], answer: Result<Answer, String>, again: Duration) -> Self {
-        let Answer { mut addresses, valid_for, missing } = match answer {
+    fn judge(name: Arc<str>, held: &[IpAddr], answer: Result<DnsAnswer, String>, again: Duration) -> Self {
+        let DnsAnswer { mut addresses, valid_for, missing } = match answer {
             Ok(answer) => answer,
             Err(why) => return Self { name, addresses: held.to_vec(), again_in: again, fault: Some(why) },
         };

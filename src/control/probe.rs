@@ -7,7 +7,7 @@ use std::sync::Arc;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::config::{Health, Probe, ProbeKind};
-use crate::proxy::io::conn::Stream;
+use crate::proxy::io::stream::Transport;
 use crate::proxy::node;
 use crate::proxy::node::{ConnectFault, Goal, NodeTls};
 use crate::wire::{AnswerFraming, AnswerHead, AnswerScan, Chunks, Method, Piece, scan_answer};
@@ -18,7 +18,7 @@ const MOST: usize = 64 * 1024;
 const TOLD: usize = 80;
 
 /// A node that is probed, and all that the outcome hangs on.
-pub(crate) struct Target {
+pub(crate) struct ProbeTarget {
     /// What is asked, how often, and how it is judged.
     pub(crate) health: Health,
     /// The node's address; each probe has its own port.
@@ -31,7 +31,7 @@ pub(crate) struct Target {
     pub(crate) tls: Vec<Option<NodeTls>>,
 }
 
-impl Target {
+impl ProbeTarget {
     /// One round: all probes, until one does not pass.
     pub(crate) async fn ask(&self) -> Result<(), Missed> {
         for (probe, tls) in self.health.probes.iter().zip(&self.tls) {
@@ -106,12 +106,12 @@ async fn ask(probe: &Probe, goal: Goal<'_>, tls: Option<&NodeTls>) -> Result<(),
     }
 }
 
-struct Answer {
+struct ProbeAnswer {
     status: u16,
     body: Vec<u8>,
 }
 
-async fn read_answer(stream: &mut Stream) -> Result<Answer, String> {
+async fn read_answer(stream: &mut Transport) -> Result<ProbeAnswer, String> {
     let mut input = Vec::with_capacity(4096);
     let mut head = AnswerHead::new();
     let end = loop {
@@ -147,7 +147,7 @@ async fn read_answer(stream: &mut Stream) -> Result<Answer, String> {
         }
     }
     let body = if chunked { dechunked(&input) } else { input };
-    Ok(Answer { status: head.status(), body })
+    Ok(ProbeAnswer { status: head.status(), body })
 }
 
 fn last_chunk_came(input: &[u8]) -> bool {
@@ -163,7 +163,7 @@ fn dechunked(mut input: &[u8]) -> Vec<u8> {
     body
 }
 
-fn judge(probe: &Probe, answer: &Answer) -> Result<(), String> {
+fn judge(probe: &Probe, answer: &ProbeAnswer) -> Result<(), String> {
     if !probe.status.iter().any(|range| range.contains(&answer.status)) {
         return Err(format!("status {}: {}", answer.status, told(&answer.body)));
     }
@@ -201,7 +201,7 @@ mod tests {
 
     #[test]
     fn an_answer_is_judged_by_status_and_body() {
-        let answer = |status, body: &str| Answer { status, body: body.into() };
+        let answer = |status, body: &str| ProbeAnswer { status, body: body.into() };
         assert!(judge(&probe(None), &answer(202, "")).is_ok());
         let refused = judge(&probe(None), &answer(503, "busy\r\n")).expect_err("503 passes nothing");
         assert_eq!(refused, "status 503: \"busy\\r\\n\"");

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 use tokio::task::JoinHandle;
 
-use super::probe::{Missed, Target};
+use super::probe::{Missed, ProbeTarget};
 use crate::config;
 use crate::config::{Config, Health};
 use crate::proxy::generation::Generation;
@@ -44,7 +44,7 @@ impl Probing {
             let members = generation.snapshot.pools.get(index).map_or(&[][..], |pool| &pool.members);
             for (place, member) in members.iter().enumerate() {
                 let (key, place) = ((Arc::clone(&settings.name), Arc::clone(&member.label)), (index, place));
-                let terms = Terms::of(settings, health, generation, member);
+                let terms = ProbeTerms::of(settings, health, generation, member);
                 let same = before.remove(&key).filter(|task| task.goes_on(&terms, member, place));
                 let task = same.unwrap_or_else(|| Task::start(shared, generation, terms, place));
                 self.tasks.insert(key, task);
@@ -55,7 +55,7 @@ impl Probing {
 
 /// What must not change while a task goes on. The node's state lives on with its pool's name, its own and its address.
 #[derive(PartialEq)]
-struct Terms {
+struct ProbeTerms {
     health: Health,
     /// The pool's own port, where its probes speak TLS as its requests do.
     port: u16,
@@ -65,7 +65,7 @@ struct Terms {
     name: Option<Arc<str>>,
 }
 
-impl Terms {
+impl ProbeTerms {
     fn of(settings: &config::Pool, health: &Health, generation: &Generation, member: &Member) -> Self {
         let node = generation.snapshot.config.nodes.get(member.index);
         Self {
@@ -80,7 +80,7 @@ impl Terms {
 
 /// A task that probes one node.
 struct Task {
-    terms: Terms,
+    terms: ProbeTerms,
     state: Arc<NodeState>,
     place: Shown,
     task: JoinHandle<()>,
@@ -91,11 +91,11 @@ struct Task {
 type Shown = Arc<Mutex<Option<(usize, usize)>>>;
 
 impl Task {
-    fn start(shared: &Arc<Shared>, generation: &Generation, terms: Terms, place: (usize, usize)) -> Self {
+    fn start(shared: &Arc<Shared>, generation: &Generation, terms: ProbeTerms, place: (usize, usize)) -> Self {
         let (pool, member) = place;
         let node = &generation.snapshot.pools[pool].members[member];
         let tls = |probe: &config::Probe| probe.kind.is_tls().then(|| generation.probe_tls(pool, probe.port).clone());
-        let target = Target {
+        let target = ProbeTarget {
             address: node.address.ip(),
             name: terms.name.clone(),
             offset: terms.offset,
@@ -109,7 +109,7 @@ impl Task {
     }
 
     /// Whether this is the same probe of the same node, which then stands here.
-    fn goes_on(&self, terms: &Terms, member: &Member, place: (usize, usize)) -> bool {
+    fn goes_on(&self, terms: &ProbeTerms, member: &Member, place: (usize, usize)) -> bool {
         let same = self.terms == *terms && Arc::ptr_eq(&self.state, &member.state);
         if same {
             *self.place.lock() = Some(place);
@@ -128,7 +128,7 @@ impl Drop for Task {
 /// What a task has. No generation: that would live for as long as the node is probed.
 struct Watch {
     shared: Arc<Shared>,
-    target: Target,
+    target: ProbeTarget,
     state: Arc<NodeState>,
     place: Shown,
 }

@@ -21,7 +21,7 @@ use crate::config;
 use crate::config::{Config, Place, Problem};
 use crate::observe::Observer;
 use crate::proxy::accept::listeners;
-use crate::proxy::accept::threads::{Order, Threads};
+use crate::proxy::accept::threads::{ThreadCommand, Threads};
 use crate::proxy::generation::{Generation, Prepared};
 use crate::traffic::pool::operators::Words;
 use crate::traffic::snapshot::{Ground, Secrets};
@@ -271,8 +271,9 @@ impl Reloader {
         }
         let mut by_thread = by_thread.into_iter();
         let (done, followed) = mpsc::channel::<()>();
-        self.threads
-            .order(|_| Order::Follow(Arc::clone(&generation), by_thread.next().unwrap_or_default(), done.clone()));
+        self.threads.order(|_| {
+            ThreadCommand::Follow(Arc::clone(&generation), by_thread.next().unwrap_or_default(), done.clone())
+        });
         drop(done);
         // It "fails" when the last thread has dropped its sender, which is what is waited for.
         let _ = followed.recv_timeout(FOLLOWED_WITHIN);

@@ -22,7 +22,7 @@ use super::{gauges, operators, session_store};
 use crate::config::{Config, Problem};
 use crate::observe::Observer;
 use crate::observe::notify::{Notifier, monotonic_microseconds};
-use crate::proxy::accept::threads::{Order, Threads};
+use crate::proxy::accept::threads::{ThreadCommand, Threads};
 use crate::proxy::generation::Generation;
 use crate::proxy::io::descriptors;
 use crate::proxy::worker::Shared;
@@ -259,7 +259,7 @@ impl Running {
         self.notifier.stopping();
         let open = self.control.open.load(Ordering::Relaxed);
         log::info!("stopping ({signal}): {open} connections open, at most {limit:?}");
-        self.threads.order(|_| Order::Drain);
+        self.threads.order(|_| ThreadCommand::Drain);
         tokio::select! {
             () = self.threads.ended() => log::info!("stopped: every request was answered"),
             () = tokio::time::sleep(limit) => {

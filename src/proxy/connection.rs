@@ -5,32 +5,32 @@ use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 use std::time::SystemTime;
 
-use super::generation::{Limits, Place};
-use super::worker::{Open, Worker};
+use super::generation::{Limits, ListenerRef};
+use super::worker::{OpenConnection, Worker};
 use crate::observe::{access, digits, metrics};
-use crate::traffic::limits::connections::Pass;
+use crate::traffic::limits::connections::ConnectionPermit;
 use crate::traffic::message::refusal::Refusal;
 use crate::wire::HeadLimits;
 
 /// A listener on one thread. It outlives its socket: connections that were accepted on it still use it.
-pub(crate) struct Listening {
-    place: RefCell<Rc<Place>>,
+pub(crate) struct ThreadListener {
+    place: RefCell<Rc<ListenerRef>>,
     closing: Cell<bool>,
 }
 
-impl Listening {
+impl ThreadListener {
     /// A listener that begins in that place.
-    pub(crate) fn new(place: Place) -> Rc<Self> {
+    pub(crate) fn new(place: ListenerRef) -> Rc<Self> {
         Rc::new(Self { place: RefCell::new(Rc::new(place)), closing: Cell::new(false) })
     }
 
     /// New requests see this generation from now on.
-    pub(crate) fn move_to(&self, place: Place) {
+    pub(crate) fn move_to(&self, place: ListenerRef) {
         *self.place.borrow_mut() = Rc::new(place);
     }
 
     /// The generation that new requests see, and where this listener stands in it.
-    pub(crate) fn place(&self) -> Rc<Place> {
+    pub(crate) fn place(&self) -> Rc<ListenerRef> {
         Rc::clone(&self.place.borrow())
     }
 
@@ -71,8 +71,8 @@ impl PeerText {
 /// One client connection.
 pub(crate) struct Connection {
     worker: Rc<Worker>,
-    listening: Rc<Listening>,
-    place: RefCell<Rc<Place>>,
+    listening: Rc<ThreadListener>,
+    place: RefCell<Rc<ListenerRef>>,
     peer: SocketAddr,
     peer_text: PeerText,
     tls: Option<TlsFacts>,
@@ -84,14 +84,14 @@ pub(crate) struct Connection {
 
 /// What counts a connection while it is open: its thread, its listener's limits where there are any, and the metrics.
 pub(crate) struct Counted {
-    _open: Open,
-    _pass: Option<Box<Pass>>,
+    _open: OpenConnection,
+    _pass: Option<Box<ConnectionPermit>>,
     _shown: metrics::Open,
 }
 
 impl Counted {
     /// One more on this thread, let in by this pass, and shown in the metrics.
-    pub(crate) fn new(open: Open, pass: Option<Box<Pass>>, shown: metrics::Open) -> Self {
+    pub(crate) fn new(open: OpenConnection, pass: Option<Box<ConnectionPermit>>, shown: metrics::Open) -> Self {
         Self { _open: open, _pass: pass, _shown: shown }
     }
 }
@@ -100,7 +100,7 @@ impl Connection {
     /// A connection just accepted.
     pub(crate) fn new(
         worker: Rc<Worker>,
-        listening: Rc<Listening>,
+        listening: Rc<ThreadListener>,
         peer: SocketAddr,
         tls: Option<TlsFacts>,
         http2: bool,
@@ -126,7 +126,7 @@ impl Connection {
     }
 
     /// The generation for the next request.
-    pub(crate) fn place(&self) -> Rc<Place> {
+    pub(crate) fn place(&self) -> Rc<ListenerRef> {
         self.listening.place()
     }
 

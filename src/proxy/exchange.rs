@@ -36,8 +36,8 @@ use super::client::h1::HALF_CLOSED;
 use super::client::{Body, Sink};
 use super::connection::Connection;
 use super::io::buffers::{Buffer, Buffers};
-use super::io::conn::Conn;
 use super::io::fault::{ClientFault, Gone, LISTENING, Lost, unless_gone};
+use super::io::stream::TimedStream;
 use crate::config::Timeouts;
 use crate::traffic::limits::interim::Allowance;
 use crate::traffic::message::headers::{Down, DownFraming};
@@ -77,7 +77,7 @@ impl Outcome {
 
 /// Carries one request of an HTTP/1 client.
 pub(crate) async fn carry_h1(
-    conn: &Conn,
+    conn: &TimedStream,
     connection: &Connection,
     head: &RequestHead,
     answer: &mut AnswerHead,
@@ -262,7 +262,7 @@ impl Flow {
     }
 
     /// How long a node that has the whole request has said nothing.
-    fn silent(&self, node: &Conn) -> Duration {
+    fn silent(&self, node: &TimedStream) -> Duration {
         let quiet = node.deadline().now().saturating_sub(self.quiet_since.get());
         if self.is_sent() { Duration::from_millis(quiet) } else { Duration::ZERO }
     }
@@ -292,7 +292,7 @@ impl Going {
 /// Sends the body up; afterwards watches the client. Ends only when the request is lost by the client's doing.
 async fn send_and_watch(
     upload: &mut Upload<'_, '_>,
-    node: &Conn,
+    node: &TimedStream,
     timeouts: Timeouts,
     flow: &Flow,
     buffers: &Rc<Buffers>,
@@ -325,7 +325,7 @@ async fn send_and_watch(
 
 /// Watches the client while it is answered. Who ended only its own direction gets all that flows, however slowly it takes
 /// it; who left is noticed when nothing does.
-async fn watch(upload: &mut Upload<'_, '_>, node: &Conn, flow: &Flow) -> Lost {
+async fn watch(upload: &mut Upload<'_, '_>, node: &TimedStream, flow: &Flow) -> Lost {
     let (mut received, mut silent) = (node.received(), Duration::ZERO);
     let mut gone = upload.gone().await;
     while gone == Gone::Finished && flow.answering.get() {
@@ -350,7 +350,7 @@ async fn pass_answer(
     trip: &mut Trip<'_>,
     attempt: &Attempt,
     answer: &mut AnswerHead,
-    node: &Conn,
+    node: &TimedStream,
     sink: &mut Sink<'_>,
     flow: &Flow,
     limit: Duration,
@@ -412,7 +412,7 @@ async fn pass_answer(
 async fn read_answer_head(
     trip: &mut Trip<'_>,
     answer: &mut AnswerHead,
-    node: &Conn,
+    node: &TimedStream,
     sink: &mut Sink<'_>,
     input: &mut Buffer,
     flow: &Flow,

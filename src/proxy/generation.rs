@@ -51,14 +51,14 @@ pub(crate) struct Generation {
 }
 
 /// Where a listener stands in a generation.
-pub(crate) struct Place {
+pub(crate) struct ListenerRef {
     /// The generation.
     pub(crate) generation: Arc<Generation>,
     /// Index into its listeners.
     pub(crate) listener: usize,
 }
 
-impl Place {
+impl ListenerRef {
     /// The listener.
     pub(crate) fn listener(&self) -> &ListenerRun {
         &self.generation.listeners[self.listener]

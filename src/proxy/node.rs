@@ -20,8 +20,8 @@ use tokio::net::{TcpSocket, TcpStream};
 use tokio_rustls::TlsConnector;
 
 use super::io::clock::Clock;
-use super::io::conn::{Conn, Stream};
 use super::io::descriptors;
+use super::io::stream::{TimedStream, Transport};
 use super::io::tcp::{Reset, Tcp};
 use crate::traffic::pool::retry::{ConnectFailure, Failure};
 use crate::traffic::pool::state::Fault;
@@ -105,18 +105,18 @@ pub(crate) async fn connect(
     tls: Option<&NodeTls>,
     (limit, handshake): (Duration, Duration),
     clock: &Rc<Clock>,
-) -> Result<Conn, ConnectFault> {
+) -> Result<TimedStream, ConnectFault> {
     let late = |_| ConnectFault::Timeout;
     let stream = tokio::time::timeout(limit, reach(goal.address, descriptors::nodes_wait)).await.map_err(late)??;
     let (stream, reset) = match tls {
         None => plain(stream),
         Some(tls) => tokio::time::timeout(handshake, secure(stream, goal, tls)).await.map_err(late)??,
     };
-    Ok(Conn::new(stream, reset, clock.slot()))
+    Ok(TimedStream::new(stream, reset, clock.deadlines()))
 }
 
 /// Opens a stream; the caller holds the deadline.
-pub(crate) async fn open(goal: Goal<'_>, tls: Option<&NodeTls>) -> Result<(Stream, Reset), ConnectFault> {
+pub(crate) async fn open(goal: Goal<'_>, tls: Option<&NodeTls>) -> Result<(Transport, Reset), ConnectFault> {
     let stream = reach(goal.address, |_| false).await?;
     match tls {
         None => Ok(plain(stream)),
@@ -137,16 +137,16 @@ async fn reach(address: SocketAddr, too_many: fn(&TcpSocket) -> bool) -> Result<
     Ok(stream)
 }
 
-fn plain(stream: TcpStream) -> (Stream, Reset) {
+fn plain(stream: TcpStream) -> (Transport, Reset) {
     let (tcp, reset) = Tcp::new(stream);
-    (Stream::Plain(tcp), reset)
+    (Transport::Plain(tcp), reset)
 }
 
-async fn secure(stream: TcpStream, goal: Goal<'_>, tls: &NodeTls) -> Result<(Stream, Reset), ConnectFault> {
+async fn secure(stream: TcpStream, goal: Goal<'_>, tls: &NodeTls) -> Result<(Transport, Reset), ConnectFault> {
     let (tcp, reset) = Tcp::new(stream);
     let name = tls.server_name.clone().unwrap_or_else(|| goal.server_name());
     match tls.connector.connect(name, tcp).await {
-        Ok(stream) => Ok((Stream::Over(Box::new(stream)), reset)),
+        Ok(stream) => Ok((Transport::Over(Box::new(stream)), reset)),
         Err(error) => Err(handshake_fault(&error)),
     }
 }
@@ -186,7 +186,7 @@ pub(crate) struct Idle {
 }
 
 struct Kept {
-    conn: Conn,
+    conn: TimedStream,
     since: u64,
     until: u64,
 }
@@ -196,7 +196,7 @@ const FRESH: u64 = 5_000;
 
 impl Idle {
     /// A connection to reuse. For a request that cannot be repeated only one that was idle for less than 5 s.
-    pub(crate) fn take(&self, link: u64, repeatable: bool, now: u64) -> Option<Conn> {
+    pub(crate) fn take(&self, link: u64, repeatable: bool, now: u64) -> Option<TimedStream> {
         let mut by_link = self.by_link.borrow_mut();
         let stock = by_link.get_mut(&link)?;
         while let Some(kept) = stock.pop() {
@@ -213,7 +213,7 @@ impl Idle {
     }
 
     /// Keeps a connection for `limit`.
-    pub(crate) fn put(&self, link: u64, conn: Conn, limit: Duration, now: u64) {
+    pub(crate) fn put(&self, link: u64, conn: TimedStream, limit: Duration, now: u64) {
         let until = now.saturating_add(u64::try_from(limit.as_millis()).unwrap_or(u64::MAX));
         self.by_link.borrow_mut().entry(link).or_default().push(Kept { conn, since: now, until });
     }
@@ -243,8 +243,8 @@ mod tests {
     /// Keeps a connection from the beginning of time on; its node's end is given back.
     fn keep(idle: &Idle) -> DuplexStream {
         let (near, far) = tokio::io::duplex(64);
-        let slot = Clock::new(Instant::now()).slot();
-        let conn = Conn::new(Stream::Over(Box::new(near)), Reset::default(), slot);
+        let deadlines = Clock::new(Instant::now()).deadlines();
+        let conn = TimedStream::new(Transport::Over(Box::new(near)), Reset::default(), deadlines);
         idle.put(1, conn, Duration::from_secs(60), 0);
         far
     }

@@ -1,7 +1,7 @@
 //! What one traffic thread owns, and what all of them share.
 
+pub(crate) mod future_pool;
 pub(crate) mod head_pool;
-pub(crate) mod seats;
 pub(crate) mod task_pool;
 
 use std::cell::{Cell, RefCell};
@@ -15,9 +15,9 @@ use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
-use self::head_pool::Heads;
-use self::seats::Seats;
-use self::task_pool::Carriers;
+use self::future_pool::FuturePool;
+use self::head_pool::HeadPool;
+use self::task_pool::TaskPool;
 use super::generation::Generation;
 use super::io::buffers::Buffers;
 use super::io::clock::{Clock, TICK};
@@ -26,7 +26,7 @@ use crate::observe::Observer;
 use crate::observe::access::Pen;
 use crate::observe::clock::{DateCache, HTTP_DATE};
 use crate::traffic::pool::member::Waiting;
-use crate::traffic::routing::normalized_path::Room;
+use crate::traffic::routing::normalized_path::PathScratch;
 
 /// Shared by all threads.
 pub(crate) struct Shared {
@@ -90,14 +90,14 @@ pub(crate) struct Worker {
     pub(crate) clock: Rc<Clock>,
     /// Buffers to lend.
     pub(crate) buffers: Rc<Buffers>,
-    /// Heads to lend.
-    pub(crate) heads: Heads,
-    /// Room for exchanges of HTTP/1.
-    pub(crate) seats: Seats,
+    /// Room for heads, lent to requests.
+    pub(crate) heads: HeadPool,
+    /// Futures of HTTP/1 exchanges, lent to connections.
+    pub(crate) exchanges: FuturePool,
     /// Tasks that wait for the next connection.
-    pub(crate) hosts: Carriers,
+    pub(crate) connection_tasks: TaskPool,
     /// Tasks that wait for the next HTTP/2 stream.
-    pub(crate) carriers: Carriers,
+    pub(crate) stream_tasks: TaskPool,
     /// Idle connections to nodes.
     pub(crate) idle: Idle,
     /// What lines of logs are written with.
@@ -107,7 +107,7 @@ pub(crate) struct Worker {
     /// Where request lines are put together for the log.
     pub(crate) line: RefCell<Vec<u8>>,
     /// Where paths are spelled out for comparing.
-    pub(crate) paths: RefCell<Room>,
+    pub(crate) paths: RefCell<PathScratch>,
     chance: Cell<u64>,
     number: usize,
     open: Cell<usize>,
@@ -121,10 +121,10 @@ impl Worker {
             clock: Clock::new(shared.start),
             shared,
             buffers: Rc::default(),
-            heads: Heads::default(),
-            seats: Seats::default(),
-            hosts: Carriers::default(),
-            carriers: Carriers::default(),
+            heads: HeadPool::default(),
+            exchanges: FuturePool::default(),
+            connection_tasks: TaskPool::default(),
+            stream_tasks: TaskPool::default(),
             idle: Idle::default(),
             pen: RefCell::default(),
             line: RefCell::default(),
@@ -140,10 +140,10 @@ impl Worker {
     }
 
     /// Counts one more open client connection of this thread until the guard is dropped.
-    pub(crate) fn open_one(self: &Rc<Self>) -> Open {
+    pub(crate) fn open_one(self: &Rc<Self>) -> OpenConnection {
         self.open.set(self.open.get() + 1);
         self.shared.open.fetch_add(1, Ordering::Relaxed);
-        Open(Rc::clone(self))
+        OpenConnection(Rc::clone(self))
     }
 
     /// Now, as the Date field says it.
@@ -201,9 +201,9 @@ impl Worker {
 }
 
 /// An open client connection.
-pub(crate) struct Open(Rc<Worker>);
+pub(crate) struct OpenConnection(Rc<Worker>);
 
-impl Drop for Open {
+impl Drop for OpenConnection {
     fn drop(&mut self) {
         self.0.open.set(self.0.open.get() - 1);
         if self.0.open.get() == 0 {

@@ -11,7 +11,7 @@ use std::sync::atomic::AtomicBool;
 use super::affinity::own_cookie::Tokens;
 use super::affinity::sessions::Sessions;
 use super::balance::Balancer;
-use super::limits::connections::Doors;
+use super::limits::connections::ConnectionLimits;
 use super::pool::Pool;
 use super::pool::member::{Load, Member, Post, Waiting};
 use super::pool::state::{Change, Duty, NodeState, Probes};
@@ -34,7 +34,7 @@ pub struct Snapshot {
     /// The pools, same order as in the configuration.
     pub pools: Vec<Pool>,
     /// The open connections of listeners, same order as in the configuration.
-    pub doors: Vec<Arc<Doors>>,
+    pub doors: Vec<Arc<ConnectionLimits>>,
     /// What a Location may name, and where it leads a client.
     pub places: Places,
     /// What this generation changed about nodes that the one before had, to be told once it runs.
@@ -168,13 +168,13 @@ pub fn hosts_of(config: &Config, listener: usize) -> Sites {
     Sites::new(hosts, that(|site| site.default)).with_nameless(that(|site| site.nameless))
 }
 
-fn doors(listener: &config::Listener, ground: &Ground<'_>) -> Arc<Doors> {
+fn doors(listener: &config::Listener, ground: &Ground<'_>) -> Arc<ConnectionLimits> {
     let known = || {
         let before = ground.previous?;
         let index = before.config.listeners.iter().position(|known| known.bind == listener.bind)?;
         before.doors.get(index)
     };
-    known().map_or_else(|| Arc::new(Doors::new(ground.secrets.tables)), Arc::clone)
+    known().map_or_else(|| Arc::new(ConnectionLimits::new(ground.secrets.tables)), Arc::clone)
 }
 
 /// Where a node is: one address, or as many as its name has, which may be none.

@@ -49,7 +49,7 @@ struct Server {
 
 /// What a name stands for.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Answer {
+pub(crate) struct DnsAnswer {
     /// Sorted, without doubles, at least one.
     pub(crate) addresses: Vec<IpAddr>,
     /// Between a second and an hour.
@@ -92,7 +92,7 @@ impl Resolver {
     }
 
     /// The addresses of a name; otherwise why there are none, in words.
-    pub(crate) async fn look_up(&self, name: &str) -> Result<Answer, String> {
+    pub(crate) async fn look_up(&self, name: &str) -> Result<DnsAnswer, String> {
         let name = Name::from_ascii(name).map_err(|error| format!("`{name}` is no DNS name: {error}"))?;
         match self.by_hosts(&name) {
             Some(answer) => Ok(answer),
@@ -127,7 +127,7 @@ impl Resolver {
     }
 
     /// A name of the hosts file is not asked for elsewhere, whichever of its families the file knows.
-    fn by_hosts(&self, name: &Name) -> Option<Answer> {
+    fn by_hosts(&self, name: &Name) -> Option<DnsAnswer> {
         let mut hosts = Hosts::default();
         hosts.read_hosts_conf(fs::File::open(self.hosts.as_ref()?).ok()?).ok()?;
         let found = [RecordType::A, RecordType::AAAA]
@@ -135,10 +135,10 @@ impl Resolver {
             .filter_map(|family| hosts.lookup_static_host(&Query::query(name.clone(), family)))
             .flat_map(|lookup| lookup.answers().iter().filter_map(|record| record.data.ip_addr()).collect::<Vec<_>>());
         let addresses = in_order(found.collect());
-        (!addresses.is_empty()).then_some(Answer { addresses, valid_for: HOSTS_VALID, missing: None })
+        (!addresses.is_empty()).then_some(DnsAnswer { addresses, valid_for: HOSTS_VALID, missing: None })
     }
 
-    async fn by_servers(&self, name: &Name) -> Result<Answer, String> {
+    async fn by_servers(&self, name: &Name) -> Result<DnsAnswer, String> {
         if self.servers.is_empty() {
             return Err("the hosts file does not know it, and no DNS server is configured".to_string());
         }
@@ -260,7 +260,7 @@ impl Fault {
 }
 
 /// What both families together say.
-fn both(ipv4: Result<Found, Fault>, ipv6: Result<Found, Fault>) -> Result<Answer, Fault> {
+fn both(ipv4: Result<Found, Fault>, ipv6: Result<Found, Fault>) -> Result<DnsAnswer, Fault> {
     let (addresses, valid_for, missing) = match (ipv4, ipv6) {
         (Ok((mut addresses, valid)), Ok((more, also_valid))) => {
             addresses.extend(more);
@@ -270,7 +270,7 @@ fn both(ipv4: Result<Found, Fault>, ipv6: Result<Found, Fault>) -> Result<Answer
         (Err(fault), Ok((addresses, valid))) => (addresses, valid, fault.missing(false)),
         (Err(fault), Err(other)) => return Err(fault.or(other)),
     };
-    Ok(Answer { addresses: in_order(addresses), valid_for: valid_for.clamp(VALID.0, VALID.1), missing })
+    Ok(DnsAnswer { addresses: in_order(addresses), valid_for: valid_for.clamp(VALID.0, VALID.1), missing })
 }
 
 impl Fault {

@@ -32,15 +32,17 @@ fn asking(servers: &[&Stub]) -> Arc<Resolver> {
     Arc::new(Resolver::new(&Dns { servers }).unwrap().hasty(SECOND, SOON))
 }
 
-fn answer(list: &[&str], seconds: u64) -> Result<Answer, String> {
+fn answer(list: &[&str], seconds: u64) -> Result<DnsAnswer, String> {
     let valid_for = Duration::from_secs(seconds);
-    Ok(Answer { addresses: addresses(list), valid_for, missing: None })
+    Ok(DnsAnswer { addresses: addresses(list), valid_for, missing: None })
 }
 
 /// A TTL has begun to run when it is looked at.
-fn rounded(answer: Result<Answer, String>) -> Result<Answer, String> {
-    answer
-        .map(|answer| Answer { valid_for: Duration::from_secs(answer.valid_for.as_secs_f64().ceil() as u64), ..answer })
+fn rounded(answer: Result<DnsAnswer, String>) -> Result<DnsAnswer, String> {
+    answer.map(|answer| DnsAnswer {
+        valid_for: Duration::from_secs(answer.valid_for.as_secs_f64().ceil() as u64),
+        ..answer
+    })
 }
 
 struct Files {
@@ -74,7 +76,7 @@ async fn a_name_becomes_what_its_server_says() {
     let server = stub.address;
     let unknown = |ipv6, why: &str, list: &[&str], ttl| {
         let missing = Some(Missing { ipv6, why: format!("{server} says: {why}") });
-        answer(list, ttl).map(|answer| Answer { missing, ..answer })
+        answer(list, ttl).map(|answer| DnsAnswer { missing, ..answer })
     };
     let v4 = || says(&["10.0.0.1"], 60);
     let v6 = || says(&["2001:db8::1"], 30);
@@ -278,7 +280,7 @@ fn the_journal_is_told_once_and_again_when_it_works() {
     let name: Arc<str> = Arc::from("esb.test");
     let asked = |list: &[&str], answer| Asked::judge(Arc::clone(&name), &addresses(list), answer, SOON);
     let missing = Some(Missing { ipv6: true, why: "tired".to_string() });
-    let half = Ok(Answer { addresses: addresses(&["10.0.0.1"]), valid_for: SECOND, missing });
+    let half = Ok(DnsAnswer { addresses: addresses(&["10.0.0.1"]), valid_for: SECOND, missing });
     let bad = || Err("no such name".to_string());
     let good = || answer(&["10.0.0.1", "10.0.0.2"], 60);
     for (before, held, said, told) in [

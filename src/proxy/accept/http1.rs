@@ -16,8 +16,8 @@ use crate::proxy::exchange;
 use crate::proxy::exchange::ending;
 use crate::proxy::exchange::ending::Ended;
 use crate::proxy::io::buffers::Buffer;
-use crate::proxy::io::conn::Conn;
-use crate::proxy::worker::seats::Table;
+use crate::proxy::io::stream::TimedStream;
+use crate::proxy::worker::future_pool::WorkCell;
 use crate::traffic::message::page::Reply;
 use crate::traffic::message::refusal::Refusal;
 use crate::wire;
@@ -27,7 +27,7 @@ use crate::wire::{HeadFault, Scan};
 const LAST_CHANCE: Duration = Duration::from_millis(500);
 
 /// Carries requests over one connection until either side ends it.
-pub(crate) async fn serve(conn: Rc<Conn>, connection: Rc<Connection>) {
+pub(crate) async fn serve(conn: Rc<TimedStream>, connection: Rc<Connection>) {
     let mut input = connection.worker().buffers.lend();
     let mut seen = 0;
     loop {
@@ -40,9 +40,9 @@ pub(crate) async fn serve(conn: Rc<Conn>, connection: Rc<Connection>) {
         }
         let work = Work { conn: Rc::clone(&conn), connection: Rc::clone(&connection), input, seen };
         // Who waits for a request does not hold the room of an exchange.
-        let mut seat = connection.worker().seats.lend(carry);
-        let (step, rest) = seat.carry(work).await;
-        connection.worker().seats.take_back(seat);
+        let mut exchange_future = connection.worker().exchanges.lend(carry);
+        let (step, rest) = exchange_future.carry(work).await;
+        connection.worker().exchanges.take_back(exchange_future);
         input = rest;
         let ended = match step {
             Step::Ended(Ended::Keep) => {
@@ -67,17 +67,17 @@ pub(crate) async fn serve(conn: Rc<Conn>, connection: Rc<Connection>) {
 
 /// A request, and what was read of it.
 struct Work {
-    conn: Rc<Conn>,
+    conn: Rc<TimedStream>,
     connection: Rc<Connection>,
     input: Buffer,
     seen: usize,
 }
 
-async fn carry(table: Rc<Table<Work, (Step, Buffer)>>) -> Infallible {
+async fn carry(cell: Rc<WorkCell<Work, (Step, Buffer)>>) -> Infallible {
     loop {
-        let Work { conn, connection, mut input, seen } = table.next().await;
+        let Work { conn, connection, mut input, seen } = cell.next().await;
         let step = pin!(request(&conn, &connection, &mut input, seen)).await;
-        table.leave((step, input));
+        cell.leave((step, input));
     }
 }
 
@@ -92,7 +92,7 @@ enum Step {
 }
 
 /// Takes a head and carries its request. `seen` bytes of the head were looked at before.
-async fn request(conn: &Conn, connection: &Connection, input: &mut Buffer, seen: usize) -> Step {
+async fn request(conn: &TimedStream, connection: &Connection, input: &mut Buffer, seen: usize) -> Step {
     let limits = connection.head_limits();
     let worker = connection.worker();
     let mut heads = worker.heads.lend();
@@ -113,7 +113,7 @@ async fn request(conn: &Conn, connection: &Connection, input: &mut Buffer, seen:
 }
 
 /// Waits for the next request's first bytes; false when the connection is over.
-async fn first_bytes(conn: &Conn, connection: &Connection, input: &mut Buffer) -> bool {
+async fn first_bytes(conn: &TimedStream, connection: &Connection, input: &mut Buffer) -> bool {
     conn.deadline().read_within(connection.limits().idle_timeout);
     let mut last_chance = false;
     let read = poll_fn(|cx| match conn.poll_read(cx, input) {
@@ -147,7 +147,7 @@ enum More {
 }
 
 /// Reads on in a head of which only a part has come; all of it has its time from its first bytes on.
-async fn more_of_head(conn: &Conn, connection: &Connection, input: &mut Buffer, begins: bool) -> More {
+async fn more_of_head(conn: &TimedStream, connection: &Connection, input: &mut Buffer, begins: bool) -> More {
     if begins {
         conn.deadline().read_within(connection.limits().head_timeout);
     }
@@ -167,7 +167,7 @@ async fn more_of_head(conn: &Conn, connection: &Connection, input: &mut Buffer, 
 }
 
 /// Answers a head that never became a request, and logs it.
-async fn refuse_head(conn: &Conn, connection: &Connection, input: &Buffer, refusal: Refusal) -> Step {
+async fn refuse_head(conn: &TimedStream, connection: &Connection, input: &Buffer, refusal: Refusal) -> Step {
     let limit = connection.limits().write_timeout;
     let mut out = connection.worker().buffers.lend();
     let date = connection.worker().date();

@@ -23,9 +23,9 @@ use crate::proxy::client::h2_notes::Note;
 use crate::proxy::client::{Body, Sink};
 use crate::proxy::connection::Connection;
 use crate::proxy::exchange;
-use crate::proxy::io::clock::Slot;
+use crate::proxy::io::clock::Deadlines;
 use crate::proxy::worker::Worker;
-use crate::proxy::worker::task_pool::Desk;
+use crate::proxy::worker::task_pool::Inbox;
 use crate::traffic::message::page::Reply;
 use crate::traffic::message::refusal::Refusal;
 use crate::wire::{Framing, HeadFault, Oddity, RequestHead};
@@ -93,8 +93,8 @@ pub(crate) async fn serve(stream: Stream, connection: Rc<Connection>) {
         let (connection, budget) = (Rc::clone(&connection), Rc::clone(&budget));
         let note = notes.take(respond.stream_id().as_u32()).map(Box::new);
         let stream = Accepted { request, respond, note, connection, budget, running: life.stream() };
-        if let Some(desk) = worker.carriers.give(stream) {
-            tokio::task::spawn_local(carry_streams(worker, desk));
+        if let Some(inbox) = worker.stream_tasks.give(stream) {
+            tokio::task::spawn_local(carry_streams(worker, inbox));
         }
     }
 }
@@ -125,14 +125,14 @@ struct Accepted {
 }
 
 /// Carries one stream after the other, of whatever connection of this thread.
-async fn carry_streams(worker: Rc<Worker>, desk: Rc<Desk<Accepted>>) {
-    let slot = worker.clock.slot();
+async fn carry_streams(worker: Rc<Worker>, inbox: Rc<Inbox<Accepted>>) {
+    let deadlines = worker.clock.deadlines();
     loop {
-        let stream = desk.next().await;
-        pin!(carry(stream, &slot)).await;
-        slot.read_done();
-        slot.write_done();
-        if !worker.carriers.keep(&desk) {
+        let stream = inbox.next().await;
+        pin!(carry(stream, &deadlines)).await;
+        deadlines.read_done();
+        deadlines.write_done();
+        if !worker.stream_tasks.keep(&inbox) {
             return;
         }
     }
@@ -140,7 +140,7 @@ async fn carry_streams(worker: Rc<Worker>, desk: Rc<Desk<Accepted>>) {
 
 /// How long the connection may last: for ever while a stream runs, else as long as its patience.
 struct Life {
-    slot: Rc<Slot>,
+    deadlines: Rc<Deadlines>,
     running: Cell<usize>,
     patience: Cell<Duration>,
     leaving: Cell<bool>,
@@ -149,14 +149,14 @@ struct Life {
 
 impl Life {
     fn begin(connection: &Connection, idle: Duration) -> Rc<Self> {
-        let slot = connection.worker().clock.slot();
-        slot.read_within(idle);
+        let deadlines = connection.worker().clock.deadlines();
+        deadlines.read_within(idle);
         let (leaving, warned) = (Cell::new(false), Cell::new(false));
-        Rc::new(Self { slot, running: Cell::new(0), patience: Cell::new(idle), leaving, warned })
+        Rc::new(Self { deadlines, running: Cell::new(0), patience: Cell::new(idle), leaving, warned })
     }
 
     fn is_late(&self, cx: &Context<'_>) -> bool {
-        self.slot.read_late(cx)
+        self.deadlines.read_late(cx)
     }
 
     fn is_leaving(&self) -> bool {
@@ -173,19 +173,19 @@ impl Life {
     fn leave(&self) {
         self.leaving.set(true);
         self.patience.set(FAREWELL);
-        if self.running.get() == 0 { self.slot.read_within(FAREWELL) } else { self.slot.read_done() }
+        if self.running.get() == 0 { self.deadlines.read_within(FAREWELL) } else { self.deadlines.read_done() }
     }
 
     /// Nothing is waited for but the client's farewell.
     fn end_now(&self) {
         self.leave();
-        self.slot.read_within(FAREWELL);
+        self.deadlines.read_within(FAREWELL);
     }
 
     /// Counts one more stream until the guard is dropped.
     fn stream(self: &Rc<Self>) -> Running {
         self.running.set(self.running.get() + 1);
-        self.slot.read_done();
+        self.deadlines.read_done();
         Running(Rc::clone(self))
     }
 }
@@ -196,7 +196,7 @@ impl Drop for Running {
     fn drop(&mut self) {
         self.0.running.set(self.0.running.get() - 1);
         if self.0.running.get() == 0 {
-            self.0.slot.read_within(self.0.patience.get());
+            self.0.deadlines.read_within(self.0.patience.get());
         }
     }
 }
@@ -215,12 +215,12 @@ fn options(max_head: usize) -> H2Options {
     options
 }
 
-async fn carry(stream: Accepted, slot: &Rc<Slot>) {
+async fn carry(stream: Accepted, deadlines: &Rc<Deadlines>) {
     let Accepted { request, respond, note, connection, budget, running } = stream;
     let (parts, recv) = request.into_parts();
     let limits = connection.limits();
     let head = Spelled { parts: &parts, ended: recv.is_end_stream(), odd: note.as_ref().map(|note| &*note.odd) };
-    let (body, sink) = h2::stream(recv, respond, slot, limits.body_timeout, limits.write_timeout);
+    let (body, sink) = h2::stream(recv, respond, deadlines, limits.body_timeout, limits.write_timeout);
     let (mut body, mut sink) = (Body::H2(body), Sink::H2(sink));
     pin!(answer(&head, &connection, &mut body, &mut sink)).await;
     let (Body::H2(mut body), Sink::H2(mut sink)) = (body, sink) else { return };

@@ -19,16 +19,16 @@ use tokio::task::JoinHandle;
 
 use super::{http1, http2};
 use crate::proxy::client::tls::Hello;
-use crate::proxy::connection::{Connection, Counted, Listening, TlsFacts};
-use crate::proxy::generation::{Generation, Place};
-use crate::proxy::io::clock::Slot;
-use crate::proxy::io::conn::{Conn, Stream};
+use crate::proxy::connection::{Connection, Counted, ThreadListener, TlsFacts};
+use crate::proxy::generation::{Generation, ListenerRef};
+use crate::proxy::io::clock::Deadlines;
 use crate::proxy::io::descriptors;
 use crate::proxy::io::descriptors::PAUSE;
+use crate::proxy::io::stream::{TimedStream, Transport};
 use crate::proxy::io::tcp::Tcp;
 use crate::proxy::worker::Worker;
-use crate::proxy::worker::task_pool::Desk;
-use crate::traffic::limits::connections::{Full, Pass};
+use crate::proxy::worker::task_pool::Inbox;
+use crate::traffic::limits::connections::{ConnectionPermit, Full};
 
 /// Connections the kernel keeps for us while we are busy.
 const BACKLOG: i32 = 4096;
@@ -66,7 +66,7 @@ pub(crate) struct Listeners {
 }
 
 struct Socketed {
-    listening: Rc<Listening>,
+    listening: Rc<ThreadListener>,
     stop: Rc<Notify>,
     accepting: Option<JoinHandle<()>>,
 }
@@ -94,7 +94,7 @@ impl Listeners {
     ) -> Vec<Socketed> {
         let mut by_address = self.by_address.borrow_mut();
         for (index, listener) in generation.snapshot.config.listeners.iter().enumerate() {
-            let place = Place { generation: Arc::clone(generation), listener: index };
+            let place = ListenerRef { generation: Arc::clone(generation), listener: index };
             if let Some(known) = by_address.get(&listener.bind) {
                 known.listening.move_to(place);
             } else if let Some(socket) = sockets.remove(&listener.bind) {
@@ -124,8 +124,8 @@ async fn wait_for(closed: Vec<Socketed>) {
     }
 }
 
-fn begin(worker: &Rc<Worker>, socket: StdListener, place: Place) -> Socketed {
-    let listening = Listening::new(place);
+fn begin(worker: &Rc<Worker>, socket: StdListener, place: ListenerRef) -> Socketed {
+    let listening = ThreadListener::new(place);
     let stop = Rc::new(Notify::new());
     let (worker, ours, until) = (Rc::clone(worker), Rc::clone(&listening), Rc::clone(&stop));
     let accepting = match TcpListener::from_std(socket) {
@@ -138,7 +138,7 @@ fn begin(worker: &Rc<Worker>, socket: StdListener, place: Place) -> Socketed {
     Socketed { listening, stop, accepting }
 }
 
-async fn accept(worker: &Rc<Worker>, listening: &Rc<Listening>, socket: TcpListener, stop: &Notify) {
+async fn accept(worker: &Rc<Worker>, listening: &Rc<ThreadListener>, socket: TcpListener, stop: &Notify) {
     let mut stopped = pin!(stop.notified());
     loop {
         let accepted = poll_fn(|cx| match socket.poll_accept(cx) {
@@ -183,29 +183,29 @@ async fn pause(error: &io::Error) {
     }
 }
 
-fn welcome(worker: &Rc<Worker>, listening: &Rc<Listening>, stream: TcpStream, peer: SocketAddr) {
+fn welcome(worker: &Rc<Worker>, listening: &Rc<ThreadListener>, stream: TcpStream, peer: SocketAddr) {
     let place = listening.place();
     let Some(pass) = let_in(&place, peer) else { return };
     let counted = Counted::new(worker.open_one(), pass, place.listener().counters.connection());
-    let guest = Guest { stream, peer, counted, listening: Rc::clone(listening), place };
-    if let Some(desk) = worker.hosts.give(guest) {
+    let guest = Admitted { stream, peer, counted, listening: Rc::clone(listening), place };
+    if let Some(inbox) = worker.connection_tasks.give(guest) {
         // Boxed: a task's future is moved about five times from its making to its end.
-        tokio::task::spawn_local(Box::pin(receive(Rc::clone(worker), desk)));
+        tokio::task::spawn_local(Box::pin(receive(Rc::clone(worker), inbox)));
     }
 }
 
 /// A connection that was let in.
-struct Guest {
+struct Admitted {
     stream: TcpStream,
     peer: SocketAddr,
     counted: Counted,
-    listening: Rc<Listening>,
-    place: Rc<Place>,
+    listening: Rc<ThreadListener>,
+    place: Rc<ListenerRef>,
 }
 
 /// A connection whose protocol is settled.
 enum Begun {
-    H1(Rc<Conn>, Rc<Connection>),
+    H1(Rc<TimedStream>, Rc<Connection>),
     H2(Box<TlsStream<Tcp>>, Rc<Connection>),
 }
 
@@ -213,39 +213,39 @@ enum Begun {
 ///
 /// A connection that waits for its next request holds this future, so what is large in it and needed for a short time, or by
 /// few, is boxed.
-async fn receive(worker: Rc<Worker>, desk: Rc<Desk<Guest>>) {
-    let slot = worker.clock.slot();
+async fn receive(worker: Rc<Worker>, inbox: Rc<Inbox<Admitted>>) {
+    let deadlines = worker.clock.deadlines();
     loop {
-        let guest = desk.next().await;
+        let guest = inbox.next().await;
         let begun = if guest.place.listener().tls.is_none() {
-            Some(guest.plain(&worker, &slot))
+            Some(guest.plain(&worker, &deadlines))
         } else {
-            Box::pin(shake_hands(&worker, guest, &slot)).await
+            Box::pin(shake_hands(&worker, guest, &deadlines)).await
         };
         match begun {
             Some(Begun::H1(conn, connection)) => pin!(http1::serve(conn, connection)).await,
             Some(Begun::H2(stream, connection)) => Box::pin(http2::serve(stream, connection)).await,
             None => {}
         }
-        slot.read_done();
-        slot.write_done();
-        if !worker.hosts.keep(&desk) {
+        deadlines.read_done();
+        deadlines.write_done();
+        if !worker.connection_tasks.keep(&inbox) {
             return;
         }
     }
 }
 
-impl Guest {
-    fn plain(self, worker: &Rc<Worker>, slot: &Rc<Slot>) -> Begun {
+impl Admitted {
+    fn plain(self, worker: &Rc<Worker>, deadlines: &Rc<Deadlines>) -> Begun {
         let (tcp, reset) = Tcp::new(self.stream);
-        let conn = Conn::new(Stream::Plain(tcp), reset, Rc::clone(slot));
+        let conn = TimedStream::new(Transport::Plain(tcp), reset, Rc::clone(deadlines));
         let connection = Connection::new(Rc::clone(worker), self.listening, self.peer, None, false, self.counted);
         Begun::H1(Rc::new(conn), connection)
     }
 }
 
 /// Lets a connection in, unless its listener or its client has as many as it may: then it is closed unheard.
-fn let_in(place: &Place, peer: SocketAddr) -> Option<Option<Box<Pass>>> {
+fn let_in(place: &ListenerRef, peer: SocketAddr) -> Option<Option<Box<ConnectionPermit>>> {
     let listener = place.listener();
     if listener.most.is_none() && listener.most_per_client.is_none() {
         return Some(None);
@@ -264,8 +264,8 @@ fn let_in(place: &Place, peer: SocketAddr) -> Option<Option<Box<Pass>>> {
 }
 
 /// The TLS handshake; `None` where it failed, which is counted and logged.
-async fn shake_hands(worker: &Rc<Worker>, guest: Guest, slot: &Rc<Slot>) -> Option<Begun> {
-    let Guest { stream, peer, counted, listening, place } = guest;
+async fn shake_hands(worker: &Rc<Worker>, guest: Admitted, deadlines: &Rc<Deadlines>) -> Option<Begun> {
+    let Admitted { stream, peer, counted, listening, place } = guest;
     let listener = place.listener();
     let acceptor = listener.tls.as_ref()?;
     let came_to = listener.by_address.then(|| stream.local_addr().ok()).flatten();
@@ -299,6 +299,6 @@ async fn shake_hands(worker: &Rc<Worker>, guest: Guest, slot: &Rc<Slot>) -> Opti
     Some(if http2 {
         Begun::H2(stream, connection)
     } else {
-        Begun::H1(Rc::new(Conn::new(Stream::Over(stream), reset, Rc::clone(slot))), connection)
+        Begun::H1(Rc::new(TimedStream::new(Transport::Over(stream), reset, Rc::clone(deadlines))), connection)
     })
 }

@@ -15,7 +15,7 @@ use crate::proxy::generation::Generation;
 use crate::proxy::worker::{Shared, Worker};
 
 /// What a traffic thread is told.
-pub(crate) enum Order {
+pub(crate) enum ThreadCommand {
     /// Follow this generation; sockets of listeners that are new.
     /// The sender is dropped when it is done.
     Follow(Arc<Generation>, HashMap<SocketAddr, TcpListener>, Sender<()>),
@@ -25,7 +25,7 @@ pub(crate) enum Order {
 
 /// The traffic threads.
 pub(crate) struct Threads {
-    orders: Vec<UnboundedSender<Order>>,
+    orders: Vec<UnboundedSender<ThreadCommand>>,
     alive: watch::Receiver<usize>,
 }
 
@@ -55,14 +55,14 @@ impl Threads {
     }
 
     /// Gives each thread its order.
-    pub(crate) fn order(&self, mut make: impl FnMut(usize) -> Order) {
+    pub(crate) fn order(&self, mut make: impl FnMut(usize) -> ThreadCommand) {
         for (number, orders) in self.orders.iter().enumerate() {
             // A thread that has ended has nothing to follow.
             let _ = orders.send(make(number));
         }
     }
 
-    /// Waits until every thread has ended, which they do after [`Order::Drain`].
+    /// Waits until every thread has ended, which they do after [`ThreadCommand::Drain`].
     pub(crate) async fn ended(&self) {
         let mut alive = self.alive.clone();
         // The sender lives in the threads; it is gone when they are.
@@ -70,18 +70,18 @@ impl Threads {
     }
 }
 
-async fn carry(shared: Arc<Shared>, number: usize, mut inbox: UnboundedReceiver<Order>) {
+async fn carry(shared: Arc<Shared>, number: usize, mut inbox: UnboundedReceiver<ThreadCommand>) {
     let worker = Worker::new(shared, number);
     let listeners = Listeners::default();
     tokio::task::spawn_local(Rc::clone(&worker.clock).run());
     tokio::task::spawn_local(Rc::clone(&worker).sweep());
     while let Some(order) = inbox.recv().await {
         match order {
-            Order::Follow(generation, sockets, done) => {
+            ThreadCommand::Follow(generation, sockets, done) => {
                 listeners.follow(&worker, &generation, sockets).await;
                 drop(done);
             }
-            Order::Drain => {
+            ThreadCommand::Drain => {
                 listeners.close(&worker).await;
                 worker.drained().await;
                 return;

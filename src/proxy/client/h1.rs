@@ -6,8 +6,8 @@ use std::io;
 use std::time::Duration;
 
 use crate::proxy::io::buffers::Buffer;
-use crate::proxy::io::conn::{COPIED, Conn};
 use crate::proxy::io::fault::{ClientFault, Gone};
+use crate::proxy::io::stream::{COPIED, TimedStream};
 use crate::proxy::io::tcp::OtherSide;
 use crate::proxy::io::unchunk;
 use crate::traffic::message::headers;
@@ -25,7 +25,7 @@ pub(crate) const HALF_CLOSED: Duration = Duration::from_secs(2);
 
 /// The body of a request.
 pub(crate) struct Body<'c> {
-    conn: &'c Conn,
+    conn: &'c TimedStream,
     input: &'c mut Buffer,
     framing: BodyFraming,
     /// Bytes at the front of `input` that are body.
@@ -44,7 +44,7 @@ enum BodyFraming {
 impl<'c> Body<'c> {
     /// A body of that framing at the front of `input`.
     pub(crate) fn new(
-        conn: &'c Conn,
+        conn: &'c TimedStream,
         input: &'c mut Buffer,
         framing: Framing,
         timeout: Duration,
@@ -216,7 +216,7 @@ impl<'c> Body<'c> {
 
 /// The answer to a request.
 pub(crate) struct Sink<'c> {
-    conn: &'c Conn,
+    conn: &'c TimedStream,
     out: Buffer,
     timeout: Duration,
     version: Version,
@@ -226,7 +226,7 @@ pub(crate) struct Sink<'c> {
 
 impl<'c> Sink<'c> {
     /// An answer on that connection. `out` is an empty buffer.
-    pub(crate) fn new(conn: &'c Conn, out: Buffer, version: Version, timeout: Duration) -> Self {
+    pub(crate) fn new(conn: &'c TimedStream, out: Buffer, version: Version, timeout: Duration) -> Self {
         Self { conn, out, timeout, version, chunked: false, body_sent: 0 }
     }
 

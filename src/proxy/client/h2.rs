@@ -15,9 +15,9 @@ use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 pub(crate) use super::h2_body::Body;
 pub(crate) use super::h2_out::FRAME;
 use super::h2_out::{GATHERED, Out, SMALL};
-use crate::proxy::io::clock::Slot;
-use crate::proxy::io::conn::{KEEPING_UP, LONG};
+use crate::proxy::io::clock::Deadlines;
 use crate::proxy::io::fault::ClientFault;
+use crate::proxy::io::stream::{KEEPING_UP, LONG};
 use crate::traffic::message::headers;
 use crate::traffic::message::headers::{Down, DownFraming};
 use crate::traffic::message::page::{Page, Reply};
@@ -28,15 +28,15 @@ use crate::wire::{AnswerHead, FieldKind};
 pub(crate) fn stream(
     recv: RecvStream,
     respond: SendResponse<Bytes>,
-    slot: &Rc<Slot>,
+    deadlines: &Rc<Deadlines>,
     body_timeout: Duration,
     write_timeout: Duration,
 ) -> (Body, Sink) {
     let out = Rc::new(RefCell::new(Out::Respond(respond)));
-    let body = Body::new(recv, &out, slot, body_timeout);
+    let body = Body::new(recv, &out, deadlines, body_timeout);
     let sink = Sink {
         stream: out,
-        slot: Rc::clone(slot),
+        deadlines: Rc::clone(deadlines),
         timeout: write_timeout,
         left: None,
         held: Vec::new(),
@@ -51,7 +51,7 @@ pub(crate) fn stream(
 /// The answer on a stream.
 pub(crate) struct Sink {
     stream: Rc<RefCell<Out>>,
-    slot: Rc<Slot>,
+    deadlines: Rc<Deadlines>,
     timeout: Duration,
     /// Body still to come, where the answer has a length: its last piece ends the stream.
     left: Option<u64>,
@@ -155,14 +155,14 @@ impl Sink {
                     self.frame(frame, ends && length == 0)?;
                 }
                 // Room for little more than a frame is the rule here: only a long wait tells a slow client.
-                if waits.take().is_some_and(|since| self.slot.now().saturating_sub(since) >= LONG) {
+                if waits.take().is_some_and(|since| self.deadlines.now().saturating_sub(since) >= LONG) {
                     self.sent_slowly = self.body_sent;
                 }
             }
             Poll::Ready(Ok(()))
         })
         .await?;
-        self.slot.write_done();
+        self.deadlines.write_done();
         Ok(())
     }
 
@@ -179,10 +179,10 @@ impl Sink {
     fn still_sending(&self, waits: &mut Option<u64>, cx: &Context<'_>) -> Poll<Result<(), ClientFault>> {
         // What finds room at once needs no deadline.
         if waits.is_none() {
-            *waits = Some(self.slot.now());
-            self.slot.write_within(self.timeout);
+            *waits = Some(self.deadlines.now());
+            self.deadlines.write_within(self.timeout);
         }
-        if self.slot.write_late(cx) { Poll::Ready(Err(ClientFault::WriteTimeout)) } else { Poll::Pending }
+        if self.deadlines.write_late(cx) { Poll::Ready(Err(ClientFault::WriteTimeout)) } else { Poll::Pending }
     }
 
     fn frame(&mut self, data: Bytes, ends: bool) -> Result<(), ClientFault> {

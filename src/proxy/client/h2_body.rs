@@ -11,7 +11,7 @@ use h2::{Reason, RecvStream};
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::h2_out::{GATHERED, Out, SMALL};
-use crate::proxy::io::clock::Slot;
+use crate::proxy::io::clock::Deadlines;
 use crate::proxy::io::fault::{ClientFault, Gone};
 use crate::traffic::message::headers;
 use crate::wire;
@@ -28,15 +28,20 @@ pub(crate) struct Body {
     done: bool,
     trailers: Option<HeaderMap>,
     stream: Rc<RefCell<Out>>,
-    slot: Rc<Slot>,
+    deadlines: Rc<Deadlines>,
     timeout: Duration,
 }
 
 impl Body {
     /// What comes in on `recv`; `stream` is its other direction.
-    pub(crate) fn new(recv: RecvStream, stream: &Rc<RefCell<Out>>, slot: &Rc<Slot>, timeout: Duration) -> Self {
-        let (done, stream, slot) = (recv.is_end_stream(), Rc::clone(stream), Rc::clone(slot));
-        Self { recv, data: Bytes::new(), done, trailers: None, stream, slot, timeout }
+    pub(crate) fn new(
+        recv: RecvStream,
+        stream: &Rc<RefCell<Out>>,
+        deadlines: &Rc<Deadlines>,
+        timeout: Duration,
+    ) -> Self {
+        let (done, stream, deadlines) = (recv.is_end_stream(), Rc::clone(stream), Rc::clone(deadlines));
+        Self { recv, data: Bytes::new(), done, trailers: None, stream, deadlines, timeout }
     }
 
     /// See [`super::Body::fill`].
@@ -63,7 +68,7 @@ impl Body {
         })
         .await;
         if waits {
-            self.slot.read_done();
+            self.deadlines.read_done();
         }
         filled
     }
@@ -71,9 +76,9 @@ impl Body {
     fn waiting(&self, cx: &Context<'_>, waits: &mut bool) -> Poll<Result<bool, ClientFault>> {
         if !*waits {
             *waits = true;
-            self.slot.read_within(self.timeout);
+            self.deadlines.read_within(self.timeout);
         }
-        if self.slot.read_late(cx) { Poll::Ready(Err(ClientFault::BodyTimeout)) } else { Poll::Pending }
+        if self.deadlines.read_late(cx) { Poll::Ready(Err(ClientFault::BodyTimeout)) } else { Poll::Pending }
     }
 
     /// See [`super::Body::data`].
@@ -124,8 +129,8 @@ impl Body {
     /// sent (9113 8.1): the library sends it when the stream is dropped.
     pub(crate) async fn drop_rest(&mut self) {
         self.timeout = PAUSE;
-        let end = self.slot.now() + UNWANTED.as_millis() as u64;
-        while !self.is_complete() && self.slot.now() < end {
+        let end = self.deadlines.now() + UNWANTED.as_millis() as u64;
+        while !self.is_complete() && self.deadlines.now() < end {
             match self.fill().await {
                 Ok(true) => self.consume(self.data.len()),
                 Ok(false) | Err(_) => return,

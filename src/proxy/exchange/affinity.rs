@@ -9,7 +9,7 @@ use crate::traffic::affinity::own_cookie;
 use crate::traffic::affinity::session_id;
 use crate::traffic::affinity::sessions::{Bound, How, SessionKey, Sessions};
 use crate::traffic::pool::Meant;
-use crate::traffic::pool::affinity::{Asking, Belonging};
+use crate::traffic::pool::affinity::{Affinity, Asking};
 use crate::wire::{AnswerHead, FieldKind};
 
 /// A request that took at least so long is noted as a use of its session when it ends, too.
@@ -26,7 +26,7 @@ impl Trip<'_> {
         // Only one mode asks who the client is, which behind a proxy takes a moment.
         let client = if sticky.mode == StickyMode::Source { self.client() } else { self.connection.peer().ip() };
         let asking = Asking { head: self.head, client, now: self.now(), meant: Meant::Yes };
-        self.belongs = Belonging::of(pool, &asking);
+        self.belongs = Affinity::of(pool, &asking);
     }
 
     /// Counts what came of the look-up, once a request.
@@ -75,7 +75,7 @@ impl Trip<'_> {
         let bound = came.filter(|key| self.bind(sessions, *key, number, How::Moved).is_some());
         if let Some(key) = named.or(bound) {
             // The session that the request is a use of from here on.
-            self.belongs = Belonging { key: Some(key), lives: Some(number), used: self.now(), ..self.belongs };
+            self.belongs = Affinity { key: Some(key), lives: Some(number), used: self.now(), ..self.belongs };
         }
     }
 

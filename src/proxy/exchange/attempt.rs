@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::proxy::io::conn::Conn;
+use crate::proxy::io::stream::TimedStream;
 use crate::traffic::pool::member::Held;
 use crate::traffic::pool::retry::{Failure, Sent};
 use crate::traffic::pool::why::Why;
@@ -55,7 +55,7 @@ impl Attempt {
     }
 
     /// Notes whether any byte of it has left.
-    pub(crate) fn note_sent(&mut self, node: &Conn) {
+    pub(crate) fn note_sent(&mut self, node: &TimedStream) {
         if node.has_written() {
             self.sent = Sent::Something;
         }

@@ -14,7 +14,7 @@ use crate::traffic::message::refusal::Refusal;
 use crate::traffic::pool::affinity;
 use crate::traffic::pool::member::{Held, Waiter, Waiting, Wants};
 use crate::traffic::pool::retry;
-use crate::traffic::pool::retry::{ConnectFailure, Failure, Next, Progress, Terms};
+use crate::traffic::pool::retry::{ConnectFailure, Failure, Next, Progress, RetryTerms};
 use crate::traffic::pool::state::Fault;
 use crate::traffic::pool::why::Why;
 use crate::traffic::pool::{Choice, Chosen, Meant, Wanted, Wish};
@@ -246,8 +246,8 @@ impl Trip<'_> {
         retry::decide(&progress, failure, &self.terms(), || pool.budget.withdraw(pool.settings.retry.budget))
     }
 
-    fn terms(&self) -> Terms<'_> {
-        Terms { retry: &self.pool().settings.retry, non_idempotent: self.rules().non_idempotent }
+    fn terms(&self) -> RetryTerms<'_> {
+        RetryTerms { retry: &self.pool().settings.retry, non_idempotent: self.rules().non_idempotent }
     }
 
     fn progress(&self, attempt: &Attempt, body_at_hand: bool) -> Progress {

@@ -7,8 +7,8 @@ use std::time::Duration;
 use super::trip::Trip;
 use crate::proxy::client::Sink;
 use crate::proxy::io::buffers::Buffer;
-use crate::proxy::io::conn::Conn;
 use crate::proxy::io::fault::Lost;
+use crate::proxy::io::stream::TimedStream;
 use crate::proxy::io::unchunk;
 use crate::proxy::io::unchunk::Joined;
 use crate::traffic::message::headers;
@@ -19,7 +19,7 @@ use crate::wire::{AnswerFraming, AnswerHead, Chunks};
 pub(crate) async fn pass_body(
     trip: &mut Trip<'_>,
     answer: &AnswerHead,
-    node: &Conn,
+    node: &TimedStream,
     sink: &mut Sink<'_>,
     input: &mut Buffer,
     limit: Duration,
@@ -57,7 +57,7 @@ pub(crate) async fn pass_body(
 }
 
 async fn pass_length(
-    node: &Conn,
+    node: &TimedStream,
     sink: &mut Sink<'_>,
     input: &mut Buffer,
     length: u64,
@@ -77,7 +77,7 @@ async fn pass_length(
 }
 
 async fn pass_chunks(
-    node: &Conn,
+    node: &TimedStream,
     sink: &mut Sink<'_>,
     input: &mut Buffer,
     chunks: &mut Chunks,
@@ -102,7 +102,12 @@ async fn pass_chunks(
     }
 }
 
-async fn pass_until_close(node: &Conn, sink: &mut Sink<'_>, input: &mut Buffer, limit: Duration) -> Result<(), Lost> {
+async fn pass_until_close(
+    node: &TimedStream,
+    sink: &mut Sink<'_>,
+    input: &mut Buffer,
+    limit: Duration,
+) -> Result<(), Lost> {
     loop {
         if !input.unread().is_empty() {
             sink.piece(input.unread()).await?;
@@ -114,13 +119,13 @@ async fn pass_until_close(node: &Conn, sink: &mut Sink<'_>, input: &mut Buffer, 
     }
 }
 
-async fn read_more(node: &Conn, input: &mut Buffer, sink: &mut Sink<'_>, limit: Duration) -> Result<(), Lost> {
+async fn read_more(node: &TimedStream, input: &mut Buffer, sink: &mut Sink<'_>, limit: Duration) -> Result<(), Lost> {
     if read(node, input, sink, limit).await? == 0 { Err(Lost::Over(Refusal::NodeCut)) } else { Ok(()) }
 }
 
 /// Reads on, once what came before has left. What is read is held until the client has taken it: much at once only for
 /// one who keeps up.
-async fn read(node: &Conn, input: &mut Buffer, sink: &mut Sink<'_>, limit: Duration) -> Result<usize, Lost> {
+async fn read(node: &TimedStream, input: &mut Buffer, sink: &mut Sink<'_>, limit: Duration) -> Result<usize, Lost> {
     sink.flush().await?;
     input.set_narrow(!sink.keeps_up());
     node.read(input, limit).await.map_err(|error| Lost::Over(body_fault(&error)))

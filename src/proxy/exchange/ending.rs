@@ -14,7 +14,7 @@ use super::trip::Trip;
 use crate::proxy::client::Body;
 use crate::proxy::connection::Connection;
 use crate::proxy::io::buffers::Buffer;
-use crate::proxy::io::conn::Conn;
+use crate::proxy::io::stream::TimedStream;
 
 /// As long as a client may go on sending after its answer, in all: nginx's `lingering_time`.
 const LINGER: Duration = Duration::from_secs(30);
@@ -93,7 +93,7 @@ async fn more_comes(connection: &Connection, body: &mut Body<'_>) -> bool {
 }
 
 /// Closes the connection as was decided. What lingers does it in a box: most do not.
-pub(crate) async fn close(conn: &Conn, connection: &Connection, input: &mut Buffer, how: Ended) {
+pub(crate) async fn close(conn: &TimedStream, connection: &Connection, input: &mut Buffer, how: Ended) {
     match how {
         Ended::Keep => {}
         Ended::Cut => conn.cut(),
@@ -111,7 +111,7 @@ pub(crate) async fn close(conn: &Conn, connection: &Connection, input: &mut Buff
 }
 
 /// Ends our direction, then drops what still comes, within bounds. Between reads no buffer is held.
-async fn linger(conn: &Conn, connection: &Connection, input: &mut Buffer) {
+async fn linger(conn: &TimedStream, connection: &Connection, input: &mut Buffer) {
     let slot = conn.deadline();
     let millis = |limit: Duration| u64::try_from(limit.as_millis()).unwrap_or(u64::MAX);
     let (mut end, mut finished, mut leaving) = (slot.now() + millis(LINGER), false, false);

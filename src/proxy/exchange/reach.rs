@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use super::attempt::Attempt;
 use super::trip::Trip;
 use crate::config::Timeouts;
-use crate::proxy::io::conn::Conn;
+use crate::proxy::io::stream::TimedStream;
 use crate::proxy::node;
 use crate::proxy::node::{ConnectFault, Goal};
 use crate::traffic::pool::retry::Failure;
@@ -19,7 +19,7 @@ const LAST_RESORT: Duration = Duration::from_secs(1);
 /// A connection to a node, held for one attempt.
 pub(crate) struct Node {
     /// The connection.
-    pub(crate) conn: Conn,
+    pub(crate) conn: TimedStream,
     link: u64,
     /// Bytes that had come on it before.
     received: u64,
@@ -63,7 +63,7 @@ impl Trip<'_> {
         Ok(self.ready(attempt, conn))
     }
 
-    fn ready(&self, attempt: &mut Attempt, conn: Conn) -> Node {
+    fn ready(&self, attempt: &mut Attempt, conn: TimedStream) -> Node {
         let pool = self.pool();
         conn.forget_written();
         // What a new connection costs, or a node before this one, says nothing of how soon this one answers.

@@ -8,12 +8,12 @@ use std::time::{Duration, Instant};
 use super::attempt::{Attempt, Tries};
 use crate::config;
 use crate::proxy::connection::Connection;
-use crate::proxy::generation::{Generation, Place};
+use crate::proxy::generation::{Generation, ListenerRef};
 use crate::traffic::message::headers::{Down, DownFraming, Forwarded, Trust, Up, UpFraming, write_request};
 use crate::traffic::message::location::{Asked, PublicName};
 use crate::traffic::message::refusal::Refusal;
 use crate::traffic::pool::Pool;
-use crate::traffic::pool::affinity::Belonging;
+use crate::traffic::pool::affinity::Affinity;
 use crate::traffic::pool::why::Why;
 use crate::traffic::routing::edits::FieldEdits;
 use crate::traffic::routing::rules::{Rules, SiteRules};
@@ -26,7 +26,7 @@ pub(crate) struct Trip<'r> {
     pub(crate) connection: &'r Connection,
     /// Its head.
     pub(crate) head: &'r RequestHead,
-    pub(crate) place: Rc<Place>,
+    pub(crate) place: Rc<ListenerRef>,
     /// The generation of its pool.
     pub(crate) ground: Ground,
     pub(crate) started: Instant,
@@ -52,7 +52,7 @@ pub(crate) struct Trip<'r> {
     /// What was malformed, in words for the logs.
     pub(crate) reason: String,
     pub(crate) upstream: Option<Duration>,
-    pub(crate) belongs: Belonging,
+    pub(crate) belongs: Affinity,
     keep_alive: bool,
     answer_begun: bool,
     awaits_continue: bool,
@@ -63,7 +63,7 @@ pub(crate) struct Trip<'r> {
 #[derive(Clone)]
 pub(crate) enum Ground {
     /// The one it began with.
-    Own(Rc<Place>),
+    Own(Rc<ListenerRef>),
     /// A newer one: while it waited came a reload, or a node's name moved.
     Newer(Arc<Generation>),
 }
@@ -133,7 +133,7 @@ impl<'r> Trip<'r> {
             refusal: None,
             reason: String::new(),
             upstream: None,
-            belongs: Belonging::default(),
+            belongs: Affinity::default(),
             keep_alive: false,
             answer_begun: false,
             awaits_continue: head.expects_continue(),

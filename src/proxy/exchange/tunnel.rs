@@ -9,12 +9,18 @@ use std::time::Duration;
 
 use super::trip::Trip;
 use crate::proxy::io::buffers::Buffer;
-use crate::proxy::io::conn::Conn;
+use crate::proxy::io::stream::TimedStream;
 use crate::proxy::worker::Worker;
 
 /// Runs the tunnel to its end; false where a side broke. `early` came from the client after its head, `first` from the node
 /// after its 101.
-pub(crate) async fn run(trip: &mut Trip<'_>, client: &Conn, early: &mut Buffer, node: &Conn, first: Buffer) -> bool {
+pub(crate) async fn run(
+    trip: &mut Trip<'_>,
+    client: &TimedStream,
+    early: &mut Buffer,
+    node: &TimedStream,
+    first: Buffer,
+) -> bool {
     let idle = trip.timeouts().tunnel;
     let worker = trip.connection.worker();
     let _open = trip.place.generation.tunnel_opened(trip.site);
@@ -43,7 +49,13 @@ pub(crate) async fn run(trip: &mut Trip<'_>, client: &Conn, early: &mut Buffer, 
     ends.is_ok()
 }
 
-async fn pipe(worker: &Worker, from: &Conn, to: &Conn, idle: Duration, spoken: &Cell<u64>) -> io::Result<()> {
+async fn pipe(
+    worker: &Worker,
+    from: &TimedStream,
+    to: &TimedStream,
+    idle: Duration,
+    spoken: &Cell<u64>,
+) -> io::Result<()> {
     let mut data = worker.buffers.lend();
     let idle_millis = u64::try_from(idle.as_millis()).unwrap_or(u64::MAX);
     loop {

@@ -9,8 +9,8 @@ use super::attempt::Attempt;
 use super::trip::Trip;
 use crate::proxy::client::{Body, Sink};
 use crate::proxy::io::buffers::Buffer;
-use crate::proxy::io::conn::{COPIED, Conn};
 use crate::proxy::io::fault::{ClientFault, Gone, Lost, unless_gone};
+use crate::proxy::io::stream::{COPIED, TimedStream};
 use crate::traffic::message::headers::UpFraming;
 use crate::traffic::message::refusal::Refusal;
 use crate::traffic::pool::retry::Failure;
@@ -122,7 +122,7 @@ impl<'u, 'c> Upload<'u, 'c> {
         &mut self,
         trip: &Trip<'_>,
         attempt: &mut Attempt,
-        node: &Conn,
+        node: &TimedStream,
         limit: Duration,
     ) -> Result<(), Lost> {
         self.body.at_hand().map_err(|fault| Lost::Over(fault.refusal()))?;
@@ -160,7 +160,12 @@ impl<'u, 'c> Upload<'u, 'c> {
     }
 
     /// Sends the next piece; true when the body is complete.
-    pub(crate) async fn send_next(&mut self, node: &Conn, limit: Duration, out: &mut Buffer) -> Result<bool, Stopped> {
+    pub(crate) async fn send_next(
+        &mut self,
+        node: &TimedStream,
+        limit: Duration,
+        out: &mut Buffer,
+    ) -> Result<bool, Stopped> {
         out.clear();
         if self.resent < self.kept.len() {
             let end = self.kept.len().min(self.resent + REMEMBERED);
@@ -193,7 +198,7 @@ impl<'u, 'c> Upload<'u, 'c> {
     }
 
     /// Writes to the node, for as long as the client is there.
-    async fn write(&self, node: &Conn, data: &[u8], limit: Duration) -> Result<(), Stopped> {
+    async fn write(&self, node: &TimedStream, data: &[u8], limit: Duration) -> Result<(), Stopped> {
         match unless_gone(pin!(node.write(data, limit)), pin!(self.gone_while_sending(node))).await {
             Ok(written) => written.map_err(Stopped::Node),
             Err(fault) => Err(Stopped::Client(fault.refusal())),
@@ -202,7 +207,7 @@ impl<'u, 'c> Upload<'u, 'c> {
 
     // Who has said all that it had to say may still listen, for as long as its node goes on taking it. The system takes
     // more of us only when a third of what it holds is gone, so a slow node takes nothing for seconds.
-    async fn gone_while_sending(&self, node: &Conn) -> Gone {
+    async fn gone_while_sending(&self, node: &TimedStream) -> Gone {
         let (mut sent, mut silent) = (node.sent(), 0);
         loop {
             let gone = self.body.gone_unread().await;

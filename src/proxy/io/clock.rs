@@ -1,7 +1,7 @@
 //! One coarse clock a thread, and the deadlines that hang on it.
 //!
-//! A timer for every read and write would cost more than the read. Instead each connection owns one [`Slot`] with a
-//! read and a write deadline (two plain cells), and the thread's clock sweeps all slots every [`TICK`]: who is over
+//! A timer for every read and write would cost more than the read. Instead each connection owns one [`Deadlines`] with a
+//! read and a write deadline (two plain cells), and the thread's clock sweeps all of them every [`TICK`]: who is over
 //! time is woken and finds out by itself. Deadlines are therefore late by up to one tick, never early.
 
 use std::cell::{Cell, RefCell};
@@ -19,13 +19,13 @@ const NEVER: u64 = u64::MAX;
 pub(crate) struct Clock {
     start: Instant,
     now: Cell<u64>,
-    slots: RefCell<Vec<Weak<Slot>>>,
+    connections: RefCell<Vec<Weak<Deadlines>>>,
 }
 
 impl Clock {
     /// A clock that counts from `start`, which all threads and the rooms in `traffic` share.
     pub(crate) fn new(start: Instant) -> Rc<Self> {
-        Rc::new(Self { start, now: Cell::new(millis_since(start)), slots: RefCell::new(Vec::new()) })
+        Rc::new(Self { start, now: Cell::new(millis_since(start)), connections: RefCell::new(Vec::new()) })
     }
 
     /// Milliseconds since the process's start, at most one tick old.
@@ -34,15 +34,15 @@ impl Clock {
     }
 
     /// A pair of deadlines for a new connection.
-    pub(crate) fn slot(self: &Rc<Self>) -> Rc<Slot> {
-        let slot = Rc::new(Slot {
+    pub(crate) fn deadlines(self: &Rc<Self>) -> Rc<Deadlines> {
+        let deadlines = Rc::new(Deadlines {
             clock: Rc::clone(self),
             read: Cell::new(NEVER),
             write: Cell::new(NEVER),
             waker: RefCell::new(None),
         });
-        self.slots.borrow_mut().push(Rc::downgrade(&slot));
-        slot
+        self.connections.borrow_mut().push(Rc::downgrade(&deadlines));
+        deadlines
     }
 
     /// Moves the clock and wakes whoever is over time, for ever.
@@ -52,7 +52,7 @@ impl Clock {
         loop {
             tick.tick().await;
             self.now.set(millis_since(self.start));
-            self.sweep(Slot::is_late);
+            self.sweep(Deadlines::is_late);
         }
     }
 
@@ -61,12 +61,12 @@ impl Clock {
         self.sweep(|_, _| true);
     }
 
-    fn sweep(&self, wanted: impl Fn(&Slot, u64) -> bool) {
+    fn sweep(&self, wanted: impl Fn(&Deadlines, u64) -> bool) {
         let now = self.now.get();
-        self.slots.borrow_mut().retain(|slot| {
-            let Some(slot) = slot.upgrade() else { return false };
-            if wanted(&slot, now) {
-                slot.wake();
+        self.connections.borrow_mut().retain(|deadlines| {
+            let Some(deadlines) = deadlines.upgrade() else { return false };
+            if wanted(&deadlines, now) {
+                deadlines.wake();
             }
             true
         });
@@ -74,14 +74,14 @@ impl Clock {
 }
 
 /// The two deadlines of one connection, and the task to wake when one passes.
-pub(crate) struct Slot {
+pub(crate) struct Deadlines {
     clock: Rc<Clock>,
     read: Cell<u64>,
     write: Cell<u64>,
     waker: RefCell<Option<Waker>>,
 }
 
-impl Slot {
+impl Deadlines {
     /// The clock's time.
     pub(crate) fn now(&self) -> u64 {
         self.clock.now()
@@ -176,18 +176,18 @@ mod tests {
         }
     }
 
-    /// How often a slot was woken whose deadline was set so, as the clock goes on by 50 ms five times.
-    fn woken(set: impl Fn(&Slot), late: impl Fn(&Slot, &Context<'_>) -> bool) -> [(usize, bool); 5] {
+    /// How often a connection was woken whose deadline was set so, as the clock goes on by 50 ms five times.
+    fn woken(set: impl Fn(&Deadlines), late: impl Fn(&Deadlines, &Context<'_>) -> bool) -> [(usize, bool); 5] {
         let clock = Clock::new(Instant::now());
-        let (slot, count) = (clock.slot(), Arc::new(Woken::default()));
+        let (deadlines, count) = (clock.deadlines(), Arc::new(Woken::default()));
         let waker = Waker::from(Arc::clone(&count));
         let cx = Context::from_waker(&waker);
-        set(&slot);
-        assert!(!late(&slot, &cx));
+        set(&deadlines);
+        assert!(!late(&deadlines, &cx));
         [(); 5].map(|()| {
             clock.now.set(clock.now() + 50);
-            clock.sweep(Slot::is_late);
-            (count.0.load(SeqCst), late(&slot, &cx))
+            clock.sweep(Deadlines::is_late);
+            (count.0.load(SeqCst), late(&deadlines, &cx))
         })
     }
 
@@ -196,41 +196,41 @@ mod tests {
 
     #[test]
     fn who_waits_too_long_to_read_or_to_write_is_woken_and_finds_it_out() {
-        assert_eq!(woken(|slot| slot.read_within(LIMIT), Slot::read_late), LATE);
-        assert_eq!(woken(|slot| slot.write_within(LIMIT), Slot::write_late), LATE);
-        let both = |slot: &Slot| {
-            slot.read_within(Duration::from_secs(9));
-            slot.write_within(LIMIT);
+        assert_eq!(woken(|deadlines| deadlines.read_within(LIMIT), Deadlines::read_late), LATE);
+        assert_eq!(woken(|deadlines| deadlines.write_within(LIMIT), Deadlines::write_late), LATE);
+        let both = |deadlines: &Deadlines| {
+            deadlines.read_within(Duration::from_secs(9));
+            deadlines.write_within(LIMIT);
         };
-        assert_eq!(woken(both, Slot::write_late), LATE);
-        assert_eq!(woken(both, Slot::read_late).map(|(_, late)| late), [false; 5]);
+        assert_eq!(woken(both, Deadlines::write_late), LATE);
+        assert_eq!(woken(both, Deadlines::read_late).map(|(_, late)| late), [false; 5]);
     }
 
     #[test]
     fn who_is_done_is_not_late() {
-        let done = |slot: &Slot| {
-            slot.read_within(LIMIT);
-            slot.write_within(LIMIT);
-            slot.read_done();
-            slot.write_done();
+        let done = |deadlines: &Deadlines| {
+            deadlines.read_within(LIMIT);
+            deadlines.write_within(LIMIT);
+            deadlines.read_done();
+            deadlines.write_done();
         };
-        assert_eq!(woken(done, Slot::read_late), [(0, false); 5]);
-        assert_eq!(woken(done, Slot::write_late), [(0, false); 5]);
-        let reading = |slot: &Slot| {
-            slot.read_within(LIMIT);
-            slot.write_within(LIMIT);
-            slot.write_done();
+        assert_eq!(woken(done, Deadlines::read_late), [(0, false); 5]);
+        assert_eq!(woken(done, Deadlines::write_late), [(0, false); 5]);
+        let reading = |deadlines: &Deadlines| {
+            deadlines.read_within(LIMIT);
+            deadlines.write_within(LIMIT);
+            deadlines.write_done();
         };
-        assert_eq!(woken(reading, Slot::read_late), LATE);
+        assert_eq!(woken(reading, Deadlines::read_late), LATE);
     }
 
     #[test]
     fn a_read_begins_its_time_anew_only_where_it_has_one() {
-        assert_eq!(woken(|slot| slot.restart_read(LIMIT), Slot::read_late), [(0, false); 5]);
-        let restarted = |slot: &Slot| {
-            slot.read_within(Duration::ZERO);
-            slot.restart_read(LIMIT);
+        assert_eq!(woken(|deadlines| deadlines.restart_read(LIMIT), Deadlines::read_late), [(0, false); 5]);
+        let restarted = |deadlines: &Deadlines| {
+            deadlines.read_within(Duration::ZERO);
+            deadlines.restart_read(LIMIT);
         };
-        assert_eq!(woken(restarted, Slot::read_late), LATE);
+        assert_eq!(woken(restarted, Deadlines::read_late), LATE);
     }
 }

@@ -2,8 +2,8 @@
 
 pub(crate) mod buffers;
 pub(crate) mod clock;
-pub(crate) mod conn;
 pub(crate) mod descriptors;
 pub(crate) mod fault;
+pub(crate) mod stream;
 pub(crate) mod tcp;
 pub(crate) mod unchunk;

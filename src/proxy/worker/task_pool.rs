@@ -1,5 +1,7 @@
-//! Tasks that are kept for the next work of their kind. A new task costs room for the state of a whole exchange, and moving
-//! the state there; who has many short works a second gives them to tasks that have done one before.
+//! Tasks that are kept for the next work of their kind, one pool a thread.
+//!
+//! A new task costs memory for the state of a whole exchange, and moving the state there. Connections and HTTP/2 streams are
+//! many and short, so they are given to tasks that have done such work before.
 
 use std::any::Any;
 use std::cell::RefCell;
@@ -7,52 +9,52 @@ use std::future::poll_fn;
 use std::rc::Rc;
 use std::task::{Poll, Waker};
 
-/// Idle carriers kept by one thread; more than these end.
+/// Idle tasks kept by one thread; more than these end.
 const KEPT: usize = 256;
 
-/// The idle carriers of one thread.
+/// The idle tasks of one thread.
 #[derive(Default)]
-pub(crate) struct Carriers {
-    /// Of any kind of work, because who knows the work stands above who owns the thread's things.
+pub(crate) struct TaskPool {
+    /// Of any kind of work: the kinds are known on higher floors only.
     idle: RefCell<Vec<Rc<dyn Any>>>,
 }
 
-impl Carriers {
-    /// Gives the work to an idle carrier. Where none is idle it comes back, on a desk for a new one.
-    pub(crate) fn give<W: 'static>(&self, work: W) -> Option<Rc<Desk<W>>> {
-        let known = self.idle.borrow_mut().pop().and_then(|desk| desk.downcast::<Desk<W>>().ok());
+impl TaskPool {
+    /// Gives the work to an idle task. Where none is idle it comes back, in an inbox for a new task.
+    pub(crate) fn give<W: 'static>(&self, work: W) -> Option<Rc<Inbox<W>>> {
+        let known = self.idle.borrow_mut().pop().and_then(|inbox| inbox.downcast::<Inbox<W>>().ok());
         let is_new = known.is_none();
-        let desk = known.unwrap_or_else(Desk::new);
-        desk.put(work);
-        is_new.then_some(desk)
+        let inbox = known.unwrap_or_else(Inbox::new);
+        inbox.put(work);
+        is_new.then_some(inbox)
     }
 
-    /// A carrier has nothing to do; whether it is kept.
-    pub(crate) fn keep<W: 'static>(&self, desk: &Rc<Desk<W>>) -> bool {
+    /// A task has nothing to do; whether it is kept.
+    pub(crate) fn keep<W: 'static>(&self, inbox: &Rc<Inbox<W>>) -> bool {
         let mut idle = self.idle.borrow_mut();
         let keeps = idle.len() < KEPT;
         if keeps {
-            idle.push(Rc::clone(desk) as Rc<dyn Any>);
+            idle.push(Rc::clone(inbox) as Rc<dyn Any>);
         }
         keeps
     }
 }
 
-/// Where a carrier finds its work.
-pub(crate) struct Desk<W> {
+/// Where a task finds its work.
+pub(crate) struct Inbox<W> {
     work: RefCell<Option<W>>,
-    carrier: RefCell<Option<Waker>>,
+    task: RefCell<Option<Waker>>,
 }
 
-impl<W> Desk<W> {
+impl<W> Inbox<W> {
     fn new() -> Rc<Self> {
-        Rc::new(Self { work: RefCell::new(None), carrier: RefCell::new(None) })
+        Rc::new(Self { work: RefCell::new(None), task: RefCell::new(None) })
     }
 
     fn put(&self, work: W) {
         *self.work.borrow_mut() = Some(work);
-        if let Some(carrier) = &*self.carrier.borrow() {
-            carrier.wake_by_ref();
+        if let Some(task) = &*self.task.borrow() {
+            task.wake_by_ref();
         }
     }
 
@@ -62,7 +64,7 @@ impl<W> Desk<W> {
             Some(work) => Poll::Ready(work),
             None => {
                 // It is always the same task that waits here.
-                self.carrier.borrow_mut().get_or_insert_with(|| cx.waker().clone());
+                self.task.borrow_mut().get_or_insert_with(|| cx.waker().clone());
                 Poll::Pending
             }
         })
@@ -79,23 +81,23 @@ mod tests {
 
     #[test]
     fn who_is_idle_gets_the_next_work_before_anybody_new() {
-        let carriers = Carriers::default();
-        let desk = carriers.give(1).expect("nobody is idle yet");
+        let pool = TaskPool::default();
+        let inbox = pool.give(1).expect("nobody is idle yet");
         let cx = &mut Context::from_waker(Waker::noop());
-        assert_eq!(pin!(desk.next()).poll(cx), Poll::Ready(1));
-        assert!(carriers.give(2).is_some(), "it is at work");
-        assert!(carriers.keep(&desk));
-        let mut next = pin!(desk.next());
+        assert_eq!(pin!(inbox.next()).poll(cx), Poll::Ready(1));
+        assert!(pool.give(2).is_some(), "it is at work");
+        assert!(pool.keep(&inbox));
+        let mut next = pin!(inbox.next());
         assert_eq!(next.as_mut().poll(cx), Poll::Pending);
-        assert!(carriers.give(3).is_none(), "one is idle");
+        assert!(pool.give(3).is_none(), "one is idle");
         assert_eq!(next.poll(cx), Poll::Ready(3));
-        assert!(carriers.give(4).is_some(), "it is at work again");
+        assert!(pool.give(4).is_some(), "it is at work again");
     }
 
     #[test]
     fn only_so_many_are_kept() {
-        let carriers = Carriers::default();
-        let desks: Vec<_> = (0..=KEPT).filter_map(|work| carriers.give(work)).collect();
-        assert_eq!(desks.iter().filter(|desk| carriers.keep(desk)).count(), KEPT);
+        let pool = TaskPool::default();
+        let desks: Vec<_> = (0..=KEPT).filter_map(|work| pool.give(work)).collect();
+        assert_eq!(desks.iter().filter(|inbox| pool.keep(inbox)).count(), KEPT);
     }
 }

@@ -11,7 +11,7 @@ pub const FLOOR: u16 = 100;
 
 /// One node's way up. As it is made, it is warm.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Warmup {
+pub struct SlowStart {
     climb: Option<Climb>,
 }
 
@@ -23,7 +23,7 @@ struct Climb {
     latency: u32,
 }
 
-impl Warmup {
+impl SlowStart {
     /// The node became active, or the process did: it is cold.
     pub fn begin(&mut self) {
         self.climb = Some(Climb::default());
@@ -77,8 +77,8 @@ mod tests {
     const SECOND: Duration = Duration::from_secs(1);
     const MINUTE: Duration = Duration::from_secs(60);
 
-    fn cold() -> Warmup {
-        let mut warmup = Warmup::default();
+    fn cold() -> SlowStart {
+        let mut warmup = SlowStart::default();
         warmup.begin();
         warmup
     }
@@ -130,7 +130,7 @@ mod tests {
 
     #[test]
     fn it_begins_anew_and_ends_for_good() {
-        let mut warmup = Warmup::default();
+        let mut warmup = SlowStart::default();
         assert_eq!((warmup.is_warm(), warmup.step(MINUTE, Duration::ZERO, 9, 1)), (true, 1000));
         warmup.begin();
         assert_eq!((warmup.step(MINUTE, MINUTE, 9, 1), warmup.step(MINUTE, SECOND, 99, 1)), (1000, 1000));

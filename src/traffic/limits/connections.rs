@@ -23,7 +23,7 @@ const ONE_CLIENT: (u8, u8) = (32, 64);
 
 /// The open connections of a listener.
 #[derive(Debug)]
-pub struct Doors {
+pub struct ConnectionLimits {
     open: AtomicU32,
     secret: Secret,
     parts: [Part; PARTS],
@@ -36,8 +36,8 @@ struct Part(Mutex<HashMap<ClientKey, u32, Secret>>);
 
 /// A connection that was let in; it is counted until this is dropped.
 #[derive(Debug)]
-pub struct Pass {
-    doors: Arc<Doors>,
+pub struct ConnectionPermit {
+    doors: Arc<ConnectionLimits>,
     client: Option<ClientKey>,
 }
 
@@ -50,8 +50,8 @@ pub enum Full {
     Client,
 }
 
-impl Doors {
-    /// Doors that nobody has come through yet. `secret` must be random.
+impl ConnectionLimits {
+    /// No connection is open yet. `secret` must be random.
     pub fn new(secret: [u8; 16]) -> Self {
         let secret = Secret(secret);
         let parts = std::array::from_fn(|_| Part(Mutex::new(HashMap::with_hasher(secret))));
@@ -65,11 +65,16 @@ impl Doors {
 
     /// One connection more, if there is room for it and for its client. `None`: no limit; clients are counted only
     /// while they have one, so those that came before it was set do not count against it.
-    pub fn enter(self: &Arc<Self>, client: IpAddr, max: Option<u32>, per_client: Option<u32>) -> Result<Pass, Full> {
+    pub fn enter(
+        self: &Arc<Self>,
+        client: IpAddr,
+        max: Option<u32>,
+        per_client: Option<u32>,
+    ) -> Result<ConnectionPermit, Full> {
         let max = max.unwrap_or(u32::MAX);
         let room = |open: u32| (open < max).then(|| open + 1);
         self.open.fetch_update(Relaxed, Relaxed, room).map_err(|_| Full::Listener)?;
-        let mut pass = Pass { doors: Arc::clone(self), client: None };
+        let mut pass = ConnectionPermit { doors: Arc::clone(self), client: None };
         if let Some(per_client) = per_client {
             let (ipv4_prefix, ipv6_prefix) = ONE_CLIENT;
             let key = ClientKey::of(client, ipv4_prefix, ipv6_prefix);
@@ -108,7 +113,7 @@ impl Doors {
     }
 }
 
-impl Drop for Pass {
+impl Drop for ConnectionPermit {
     fn drop(&mut self) {
         if let Some(client) = &self.client {
             self.doors.count_down(client);
@@ -139,15 +144,15 @@ impl std::fmt::Debug for Secret {
 mod tests {
     use super::*;
 
-    fn doors() -> Arc<Doors> {
-        Arc::new(Doors::new([9; 16]))
+    fn doors() -> Arc<ConnectionLimits> {
+        Arc::new(ConnectionLimits::new([9; 16]))
     }
 
     fn client(text: &str) -> IpAddr {
         text.parse().unwrap()
     }
 
-    fn clients_held(doors: &Doors) -> usize {
+    fn clients_held(doors: &ConnectionLimits) -> usize {
         doors.parts.iter().map(|part| part.0.lock().len()).sum()
     }
 
@@ -215,7 +220,7 @@ mod tests {
 
     #[test]
     fn counts_are_those_of_a_list_of_everybody_inside() {
-        let (doors, mut inside) = (doors(), Vec::<(u32, Pass)>::new());
+        let (doors, mut inside) = (doors(), Vec::<(u32, ConnectionPermit)>::new());
         let mut chance = 0x9E37_79B9_97F4_A7C1_u64;
         let mut seen = [0; 3];
         for _ in 0..50_000 {

@@ -9,7 +9,7 @@ use std::net::IpAddr;
 
 use parking_lot::Mutex;
 
-use self::bucket::Terms;
+use self::bucket::RateTerms;
 pub use self::bucket::Verdict;
 use self::shard::{Shard, Who};
 use super::client_key::ClientKey;
@@ -29,7 +29,7 @@ const ONE_CLIENT: (u8, u8) = (32, 64);
 #[derive(Debug)]
 pub struct RateLimit {
     rate: Rate,
-    terms: Terms,
+    terms: RateTerms,
     secret: [u8; 16],
     parts: Box<[Part]>,
 }
@@ -44,7 +44,7 @@ impl RateLimit {
     pub fn new(rate: &Rate, secret: [u8; 16]) -> Self {
         let count = if rate.max_keys < EXACT_BELOW { 1 } else { PARTS };
         let parts = (0..count).map(|_| Part(Mutex::new(Shard::new(rate.max_keys / count)))).collect();
-        Self { rate: rate.clone(), terms: Terms::of(rate), secret, parts }
+        Self { rate: rate.clone(), terms: RateTerms::of(rate), secret, parts }
     }
 
     /// Whether this limit is the one that the configuration speaks of, so that a reload can keep it.

@@ -20,12 +20,12 @@ pub struct Page<'a> {
     /// Seconds after which another try is worth it.
     pub retry_after: Option<Decimal>,
     /// What is read.
-    pub body: Body<'a>,
+    pub body: PageBody<'a>,
 }
 
 /// What a page says.
 #[derive(Clone, Copy, Debug)]
-pub enum Body<'a> {
+pub enum PageBody<'a> {
     /// This.
     Text(&'a [u8]),
     /// Status, word and sentence, for scripts and for people.
@@ -61,7 +61,7 @@ impl<'a> Page<'a> {
     }
 
     const fn bare(status: u16, body: &'a [u8]) -> Self {
-        let body = Body::Text(body);
+        let body = PageBody::Text(body);
         Self { status, content_type: None, no_store: false, allow: None, location: None, retry_after: None, body }
     }
 
@@ -105,8 +105,8 @@ impl<'a> Page<'a> {
     pub fn write_body(&self, out: &mut Vec<u8>) {
         match self.body {
             _ if !self.may_have_body() => {}
-            Body::Text(text) => out.extend_from_slice(text),
-            Body::Reason(word, sentence) => {
+            PageBody::Text(text) => out.extend_from_slice(text),
+            PageBody::Reason(word, sentence) => {
                 push_decimal(out, u64::from(self.status));
                 for part in [" ", word, "\n", sentence, "\n"] {
                     out.extend_from_slice(part.as_bytes());
@@ -119,8 +119,8 @@ impl<'a> Page<'a> {
     pub fn body_length(&self) -> usize {
         match self.body {
             _ if !self.may_have_body() => 0,
-            Body::Text(text) => text.len(),
-            Body::Reason(word, sentence) => "503 \n\n".len() + word.len() + sentence.len(),
+            PageBody::Text(text) => text.len(),
+            PageBody::Reason(word, sentence) => "503 \n\n".len() + word.len() + sentence.len(),
         }
     }
 
@@ -306,7 +306,7 @@ mod tests {
     #[test]
     fn the_length_is_that_of_the_body() {
         for status in 200..600 {
-            for body in [Body::Text(b"some text"), Body::Text(b""), Body::Reason("a-word", "A sentence.")] {
+            for body in [PageBody::Text(b"some text"), PageBody::Text(b""), PageBody::Reason("a-word", "A sentence.")] {
                 let page = Page { body, ..Page::bare(status, b"") };
                 let mut out = Vec::new();
                 page.write_body(&mut out);

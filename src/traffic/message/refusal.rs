@@ -1,7 +1,7 @@
 //! Why Weir answers itself: one table of status, word and sentence. The word is the same in the log, the metric and
 //! the page.
 
-use super::page::{Body, Decimal, Page};
+use super::page::{Decimal, Page, PageBody};
 use crate::wire::HeadFault;
 
 /// The table: a variant, its status, its word, and what a person may read.
@@ -100,7 +100,7 @@ impl Refusal {
             allow: (status == 405).then_some(ALLOW),
             location: None,
             retry_after: wait.map(|seconds| Decimal::of(u64::from(seconds))),
-            body: Body::Reason(word, self.sentence()),
+            body: PageBody::Reason(word, self.sentence()),
         }
     }
 }

@@ -14,7 +14,7 @@ use crate::wire::RequestHead;
 
 /// What a request says of its session.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Belonging {
+pub struct Affinity {
     /// What stands for it in the pool's table; where none is known there, the first that the request names.
     pub key: Option<SessionKey>,
     /// The number of the node that it lives on, or returns to.
@@ -29,7 +29,7 @@ pub struct Belonging {
     pub named: bool,
 }
 
-impl Belonging {
+impl Affinity {
     /// Whether it lives elsewhere now, and returns to its first node.
     pub fn returns(&self) -> bool {
         self.lives.is_some() && self.lives != self.bound
@@ -49,7 +49,7 @@ pub struct Asking<'a> {
     pub meant: Meant,
 }
 
-impl Belonging {
+impl Affinity {
     /// What the request says of its session in this pool.
     pub fn of(pool: &Pool, asking: &Asking<'_>) -> Self {
         let Some(sticky) = &pool.settings.sticky else { return Self::default() };
@@ -68,7 +68,7 @@ impl Belonging {
 }
 
 /// Every value of the cookie, then the path; where none is known, the node that one of them names.
-fn learned(pool: &Pool, sticky: &Sticky, sessions: &Sessions, asking: &Asking<'_>) -> Belonging {
+fn learned(pool: &Pool, sticky: &Sticky, sessions: &Sessions, asking: &Asking<'_>) -> Affinity {
     let (mut first, mut best) = (None, None);
     for id in ids(sticky, asking.head) {
         let key = sessions.key(id);
@@ -84,37 +84,37 @@ fn learned(pool: &Pool, sticky: &Sticky, sessions: &Sessions, asking: &Asking<'_
         }
     }
     // Such an id may be one that the table lost, or made up by the client.
-    let unknown = || Belonging {
+    let unknown = || Affinity {
         key: first,
         prefers: routed(pool, sticky, asking),
         named: first.is_some(),
-        ..Belonging::default()
+        ..Affinity::default()
     };
     best.unwrap_or_else(unknown)
 }
 
-fn known(pool: &Pool, sticky: &Sticky, sessions: &Sessions, key: SessionKey, asking: &Asking<'_>) -> Option<Belonging> {
+fn known(pool: &Pool, sticky: &Sticky, sessions: &Sessions, key: SessionKey, asking: &Asking<'_>) -> Option<Affinity> {
     let found: Found = match asking.meant {
         Meant::Yes => sessions.find(key, asking.now)?,
         Meant::Asked => sessions.peek(key, asking.now)?,
     };
     let number = sessions::failback(sticky.failback, &found, pool.is_home(found.home, asking.now));
     let (bound, lives) = (Some(number), Some(found.node));
-    Some(Belonging { key: Some(key), bound, lives, used: asking.now, named: true, ..Belonging::default() })
+    Some(Affinity { key: Some(key), bound, lives, used: asking.now, named: true, ..Affinity::default() })
 }
 
 /// Weir's own cookie. One that nobody here has made says nothing.
-fn told_by_cookie(pool: &Pool, sticky: &Sticky, asking: &Asking<'_>) -> Belonging {
+fn told_by_cookie(pool: &Pool, sticky: &Sticky, asking: &Asking<'_>) -> Affinity {
     let mut values = session_id::values(asking.head, sticky.cookie.as_bytes()).peekable();
     let named = values.peek().is_some();
     let member = pool.tokens.as_ref().and_then(|tokens| values.find_map(|value| tokens.find(value)));
     let bound = member.and_then(|member| pool.members.get(member)).map(|member| member.number);
-    Belonging { bound, named, ..Belonging::default() }
+    Affinity { bound, named, ..Affinity::default() }
 }
 
-fn told_by_route(pool: &Pool, sticky: &Sticky, asking: &Asking<'_>) -> Belonging {
+fn told_by_route(pool: &Pool, sticky: &Sticky, asking: &Asking<'_>) -> Affinity {
     let named = ids(sticky, asking.head).next().is_some();
-    Belonging { bound: routed(pool, sticky, asking), named, ..Belonging::default() }
+    Affinity { bound: routed(pool, sticky, asking), named, ..Affinity::default() }
 }
 
 fn routed(pool: &Pool, sticky: &Sticky, asking: &Asking<'_>) -> Option<u32> {

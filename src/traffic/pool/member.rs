@@ -11,7 +11,7 @@ use parking_lot::Mutex;
 use super::queue::Queue;
 use super::state::{Claim, NodeState, Trial};
 use crate::traffic::balance::latency::Latency;
-use crate::traffic::balance::slow_start::Warmup;
+use crate::traffic::balance::slow_start::SlowStart;
 use crate::traffic::tick::Tick;
 
 /// A node in a pool.
@@ -73,7 +73,7 @@ pub struct Load {
     /// How soon it answers.
     pub latency: Latency,
     /// How far it is in its slow start.
-    pub(crate) warmup: Mutex<Warmup>,
+    pub(crate) warmup: Mutex<SlowStart>,
 }
 
 /// All of a node's share.
@@ -141,7 +141,7 @@ impl Load {
     /// It begins its slow start, or, where it has none, has all of its share.
     pub(crate) fn start_slowly(&self, slow_start: Duration) {
         let mut warmup = self.warmup.lock();
-        *warmup = Warmup::default();
+        *warmup = SlowStart::default();
         if slow_start.is_zero() {
             return self.set_warmth(WARM);
         }

@@ -45,7 +45,7 @@ pub enum Another {
 
 /// What the pool and the route allow.
 #[derive(Clone, Copy, Debug)]
-pub struct Terms<'a> {
+pub struct RetryTerms<'a> {
     /// The pool's `retry` table.
     pub retry: &'a config::Retry,
     /// Whether the route lets requests be repeated that may have changed something.
@@ -80,7 +80,7 @@ pub enum Failure {
     SendFailed,
     /// The node took no byte for too long.
     SendTimeout,
-    /// The node answered with this status, which [`Terms::asks_again`] lists.
+    /// The node answered with this status, which [`RetryTerms::asks_again`] lists.
     Status(u16),
     /// The TLS handshake failed.
     Tls,
@@ -114,7 +114,7 @@ pub enum Next {
 
 /// What follows a failed attempt. `withdraw` takes a retry from the pool's [`Budget`]; it is asked last, at most once,
 /// and only where a node already had some of the request: one that could not be reached had no work from it.
-pub fn decide(attempt: &Progress, failure: Failure, terms: &Terms<'_>, withdraw: impl FnOnce() -> bool) -> Next {
+pub fn decide(attempt: &Progress, failure: Failure, terms: &RetryTerms<'_>, withdraw: impl FnOnce() -> bool) -> Next {
     if attempt.may_go_again(failure, terms) {
         if attempt.reused && failure.is_stale() {
             return Next::SameNodeFresh;
@@ -151,14 +151,14 @@ pub fn blame(attempt: &Progress, failure: Failure) -> bool {
 
 impl Progress {
     /// Whether the request would do no harm at a node, the same or another.
-    fn may_go_again(&self, failure: Failure, terms: &Terms<'_>) -> bool {
+    fn may_go_again(&self, failure: Failure, terms: &RetryTerms<'_>) -> bool {
         let answered = self.answer_begun && !matches!(failure, Failure::Status(_));
         let harmless = self.idempotent || terms.non_idempotent;
         !answered && (self.sent == Sent::Nothing || (harmless && self.body_at_hand))
     }
 }
 
-impl Terms<'_> {
+impl RetryTerms<'_> {
     /// Whether an answer with this status is a [`Failure::Status`].
     pub fn asks_again(&self, status: u16) -> bool {
         self.retry.on_status.iter().any(|range| range.contains(&status))
@@ -301,7 +301,7 @@ mod tests {
     }
 
     fn next(attempt: &Progress, failure: Failure, retry: &config::Retry, non_idempotent: bool) -> Next {
-        decide(attempt, failure, &Terms { retry, non_idempotent }, || true)
+        decide(attempt, failure, &RetryTerms { retry, non_idempotent }, || true)
     }
 
     /// How a try ends that nothing follows.
@@ -384,7 +384,7 @@ mod tests {
             }
         }
         let retry = all();
-        let terms = Terms { retry: &retry, non_idempotent: false };
+        let terms = RetryTerms { retry: &retry, non_idempotent: false };
         let listed = [428, 429, 430, 501, 502, 503, 504, 505].map(|status| terms.asks_again(status));
         assert_eq!(listed, [false, true, false, false, true, true, true, false]);
     }
@@ -409,7 +409,8 @@ mod tests {
                 let expected = if expected == Next::NextNode { expected } else { end_of(failure) };
                 assert_eq!(next(&once, failure, &retry, false), expected, "{once:?} of {tries}: {failure:?}");
             }
-            let (stale, terms) = (Progress { reused: true, ..once }, Terms { retry: &retry, non_idempotent: false });
+            let (stale, terms) =
+                (Progress { reused: true, ..once }, RetryTerms { retry: &retry, non_idempotent: false });
             assert_eq!(decide(&stale, Failure::Cut, &terms, || false), Next::SameNodeFresh);
         }
     }
@@ -447,7 +448,7 @@ mod tests {
             for left in [true, false] {
                 let mut times = 0;
                 let (once, retry) = (Progress { another, ..attempt(what) }, all());
-                let followed = decide(&once, failure, &Terms { retry: &retry, non_idempotent: false }, || {
+                let followed = decide(&once, failure, &RetryTerms { retry: &retry, non_idempotent: false }, || {
                     times += 1;
                     left
                 });
@@ -577,7 +578,7 @@ mod tests {
                     let what = ["sbi", "bi"][draw(2) as usize];
                     let failed = Progress { tries_done, ..attempt(what) };
                     let withdraw = || budget.withdraw(percent);
-                    let terms = Terms { retry: &retry, non_idempotent: false };
+                    let terms = RetryTerms { retry: &retry, non_idempotent: false };
                     if decide(&failed, Failure::Reset, &terms, withdraw) != Next::NextNode {
                         break;
                     }

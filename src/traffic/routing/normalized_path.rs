@@ -23,7 +23,7 @@ pub struct Unclear;
 
 /// Room for readings that are not the path itself; used again and again, it keeps what it grew to.
 #[derive(Debug, Default)]
-pub struct Room {
+pub struct PathScratch {
     plain: Vec<u8>,
     unresolved: Vec<u8>,
     twice: Vec<u8>,
@@ -32,7 +32,7 @@ pub struct Room {
 }
 
 /// Reads a raw path, without its query. The usual path is its own only reading.
-pub fn read<'a>(raw: &'a [u8], room: &'a mut Room) -> Result<Readings<'a>, Unclear> {
+pub fn read<'a>(raw: &'a [u8], room: &'a mut PathScratch) -> Result<Readings<'a>, Unclear> {
     if is_plain(raw) {
         return Ok(Readings { plain: raw, unresolved: None, twice: None });
     }
@@ -189,7 +189,7 @@ mod tests {
 
     fn said(raw: &str) -> String {
         let mut room =
-            Room { plain: b"left".into(), unresolved: b"over".into(), twice: b"!".into(), target: Vec::new() };
+            PathScratch { plain: b"left".into(), unresolved: b"over".into(), twice: b"!".into(), target: Vec::new() };
         let Ok(readings) = read(raw.as_bytes(), &mut room) else { return "unclear".into() };
         let text = |path: &[u8]| String::from_utf8_lossy(path).into_owned();
         let others = [("^", readings.unresolved), ("2", readings.twice)];
@@ -289,7 +289,7 @@ mod tests {
 
     #[test]
     fn the_usual_path_is_not_copied() {
-        let mut room = Room::default();
+        let mut room = PathScratch::default();
         let raw = b"/services/echo/a.b?".as_slice();
         let readings = read(raw, &mut room).expect("clear");
         assert!(std::ptr::eq(readings.plain, raw));
@@ -303,7 +303,7 @@ mod tests {
             b"2f", b"\\", b"\xff",
         ];
         let mut chance = 0x9e37_79b9_7f4a_7c15_u64;
-        let (mut clear, mut room) = (0, Room::default());
+        let (mut clear, mut room) = (0, PathScratch::default());
         for _ in 0..50_000 {
             let mut raw = b"/".to_vec();
             for _ in 0..xorshift(&mut chance) % 9 {

@@ -5,7 +5,7 @@ use std::mem;
 use std::sync::Arc;
 
 use super::normalized_path;
-use super::normalized_path::{Readings, Room, Unclear};
+use super::normalized_path::{PathScratch, Readings, Unclear};
 use super::normalized_target;
 use super::sieve::{Asked, Sieve};
 use crate::config::{Access, Action, HeaderMatch, PathPattern, Route};
@@ -57,7 +57,7 @@ impl Routes {
 
     /// The number of the route that takes this request; none where the site itself does. An unclear path is refused.
     /// Those of which `skip` says so are left out.
-    pub fn find(&self, head: &RequestHead, room: &mut Room, skip: Skip<'_>) -> Result<Option<usize>, Unclear> {
+    pub fn find(&self, head: &RequestHead, room: &mut PathScratch, skip: Skip<'_>) -> Result<Option<usize>, Unclear> {
         if !self.by_path {
             return Ok(self.first(head, Reading { path: head.path(), target: b"" }, skip));
         }
@@ -70,7 +70,12 @@ impl Routes {
         found
     }
 
-    fn find_by_path(&self, head: &RequestHead, room: &mut Room, skip: Skip<'_>) -> Result<Option<usize>, Unclear> {
+    fn find_by_path(
+        &self,
+        head: &RequestHead,
+        room: &mut PathScratch,
+        skip: Skip<'_>,
+    ) -> Result<Option<usize>, Unclear> {
         let readings = normalized_path::read(head.path(), room)?;
         let first = |path| self.first(head, Reading { path, target: b"" }, skip);
         let mut found = first(readings.plain);
@@ -85,7 +90,7 @@ impl Routes {
     fn find_by_target(
         &self,
         head: &RequestHead,
-        room: &mut Room,
+        room: &mut PathScratch,
         target: &mut Vec<u8>,
         skip: Skip<'_>,
     ) -> Result<Option<usize>, Unclear> {
@@ -261,7 +266,7 @@ mod tests {
     }
 
     fn found(routes: &Routes, path: &str) -> Result<Option<usize>, Unclear> {
-        routes.find(&head("GET", path, ""), &mut Room::default(), &|_| false)
+        routes.find(&head("GET", path, ""), &mut PathScratch::default(), &|_| false)
     }
 
     #[test]
@@ -298,7 +303,7 @@ mod tests {
         ] {
             assert_eq!(found(&routes, path), Ok(expected), "{path}");
         }
-        assert_eq!(routes.find(&head("OPTIONS", "*", ""), &mut Room::default(), &|_| false), Ok(None));
+        assert_eq!(routes.find(&head("OPTIONS", "*", ""), &mut PathScratch::default(), &|_| false), Ok(None));
         let all = Routes::new(&to_pools(&["/"]), None);
         assert_eq!(found(&all, "/x"), Ok(Some(0)));
     }
@@ -332,7 +337,7 @@ mod tests {
             ("PATCH", "/b", "", Some(4)),
             ("patch", "/b", "", Some(4)),
         ] {
-            let found = routes.find(&head(method, path, fields), &mut Room::default(), &|_| false);
+            let found = routes.find(&head(method, path, fields), &mut PathScratch::default(), &|_| false);
             assert_eq!(found, Ok(expected), "{method} {path} {fields:?}");
         }
     }
@@ -347,7 +352,7 @@ mod tests {
         for (method, path, expected) in
             [("POST", "/a", Some(0)), ("post", "/a", Some(0)), ("Post", "/b", Some(1)), ("post", "/c", None)]
         {
-            let found = routes.find(&head(method, path, ""), &mut Room::default(), &|_| false);
+            let found = routes.find(&head(method, path, ""), &mut PathScratch::default(), &|_| false);
             assert_eq!(found, Ok(expected), "{method} {path}");
         }
     }
@@ -546,7 +551,7 @@ mod tests {
         let mut routes = to_pools(&["/carbon", "/x"]);
         routes[0].action = Action::Deny;
         let routes = Routes::new(&routes, None);
-        let (mut chance, mut room, mut denied) = (Chance(0xda3e_39cb_94b9_5bdb), Room::default(), 0);
+        let (mut chance, mut room, mut denied) = (Chance(0xda3e_39cb_94b9_5bdb), PathScratch::default(), 0);
         for _ in 0..50_000 {
             let path = disguised("/carbon/admin/login.jsp", &mut chance);
             let found = routes.find(&head("GET", &path, ""), &mut room, &|_| false);

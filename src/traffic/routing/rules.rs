@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::access::may_come;
 use super::edits::FieldEdits;
-use super::normalized_path::{Room, Unclear};
+use super::normalized_path::{PathScratch, Unclear};
 use super::routes::{Routes, Skip};
 use crate::config;
 use crate::config::{Access, Action, RouteTimeouts, Timeouts};
@@ -89,7 +89,7 @@ impl SiteRules {
     }
 
     /// The route that takes the request; none where the site itself does. Those of which `skip` says so are left out.
-    pub fn find(&self, head: &RequestHead, room: &mut Room, skip: Skip<'_>) -> Result<Option<usize>, Unclear> {
+    pub fn find(&self, head: &RequestHead, room: &mut PathScratch, skip: Skip<'_>) -> Result<Option<usize>, Unclear> {
         if self.routes.is_empty() { Ok(None) } else { self.routes.find(head, room, skip) }
     }
 

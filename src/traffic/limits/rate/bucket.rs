@@ -22,7 +22,7 @@ pub enum Verdict {
 
 /// A rate, in units of which a request is `cost` and a millisecond drains `drain`.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Terms {
+pub(super) struct RateTerms {
     cost: u64,
     drain: u64,
     /// What may be left over of earlier requests when one more is let through.
@@ -37,7 +37,7 @@ pub(super) struct Bucket {
     at: Tick,
 }
 
-impl Terms {
+impl RateTerms {
     pub(super) fn of(rate: &Rate) -> Self {
         // 49 days at most: then even the largest burst fits into 64 bits.
         let cost = rate.per.as_millis().clamp(1, u128::from(u32::MAX)) as u64;
@@ -63,7 +63,7 @@ impl Terms {
 impl Bucket {
     /// One request more. What is refused leaves no trace, as nginx's limit_req has it: who keeps asking is served at
     /// the rate all the same.
-    pub(super) fn ask(&mut self, terms: &Terms, now: Tick) -> Verdict {
+    pub(super) fn ask(&mut self, terms: &RateTerms, now: Tick) -> Verdict {
         let left = terms.left(self, now);
         if left > terms.spare {
             let seconds = terms.wait(left - terms.spare).div_ceil(1000).max(1);
@@ -156,7 +156,7 @@ mod tests {
             ),
         ];
         for (number, (rate, steps)) in table.iter().enumerate() {
-            let (terms, mut bucket) = (Terms::of(rate), Bucket::default());
+            let (terms, mut bucket) = (RateTerms::of(rate), Bucket::default());
             for (step, (at, expected)) in steps.iter().enumerate() {
                 let verdict = bucket.ask(&terms, Tick::from_millis(*at));
                 assert_eq!(verdict, *expected, "rate {number}, request {step} at {at} ms");
@@ -169,7 +169,7 @@ mod tests {
         for requests in [0, 1, u32::MAX] {
             for per in [Duration::ZERO, Duration::from_nanos(1), Duration::MAX] {
                 for burst in [0, u32::MAX] {
-                    let (terms, mut bucket) = (Terms::of(&rate(requests, per, burst, true)), Bucket::default());
+                    let (terms, mut bucket) = (RateTerms::of(&rate(requests, per, burst, true)), Bucket::default());
                     for at in [0, 0, 1, u64::MAX, u64::MAX, 5] {
                         if let Refuse { retry_after } = bucket.ask(&terms, Tick::from_millis(at)) {
                             assert!(retry_after >= 1);
@@ -182,7 +182,7 @@ mod tests {
 
     #[test]
     fn an_earlier_clock_drains_nothing_twice() {
-        let (terms, mut bucket) = (Terms::of(&rate(1, SECOND, 1, false)), Bucket::default());
+        let (terms, mut bucket) = (RateTerms::of(&rate(1, SECOND, 1, false)), Bucket::default());
         let mut ask = |at| bucket.ask(&terms, Tick::from_millis(at));
         assert_eq!((ask(10_000), ask(9_000), ask(10_000), ask(10_999)), (Pass, Pass, after(1), after(1)));
         assert_eq!(ask(11_000), Pass);
@@ -201,7 +201,7 @@ mod tests {
         let mut refused = 0;
         for _ in 0..2_000 {
             let per = Duration::from_millis(1 + draw(100_000));
-            let terms = Terms::of(&rate(1 + draw(50) as u32, per, draw(8) as u32, draw(2) == 0));
+            let terms = RateTerms::of(&rate(1 + draw(50) as u32, per, draw(8) as u32, draw(2) == 0));
             let (mut bucket, mut now) = (Bucket::default(), Tick::START);
             for _ in 0..20 {
                 now = now + Duration::from_millis(draw(1000));

@@ -6,7 +6,7 @@ use std::hash::{BuildHasherDefault, Hash, Hasher};
 
 use siphasher::sip128::SipHasher24;
 
-use super::bucket::{Bucket, Terms, Verdict};
+use super::bucket::{Bucket, RateTerms, Verdict};
 use crate::traffic::tick::Tick;
 
 /// The keyed hash of who asks: no client can choose where it falls.
@@ -54,7 +54,7 @@ impl Shard {
     }
 
     /// One request of somebody.
-    pub(super) fn ask(&mut self, who: Who, terms: &Terms, now: Tick) -> Verdict {
+    pub(super) fn ask(&mut self, who: Who, terms: &RateTerms, now: Tick) -> Verdict {
         let place = match self.places.get(&who) {
             Some(place) => *place,
             None => self.welcome(who, terms, now),
@@ -67,7 +67,7 @@ impl Shard {
     }
 
     /// A place for who is not here.
-    fn welcome(&mut self, who: Who, terms: &Terms, now: Tick) -> u32 {
+    fn welcome(&mut self, who: Who, terms: &RateTerms, now: Tick) -> u32 {
         for _ in 0..CLEARED {
             if self.oldest != NONE && terms.is_empty(&self.entries[self.oldest as usize].bucket, now) {
                 self.forget_oldest();
@@ -172,9 +172,9 @@ mod tests {
     use super::*;
     use crate::config::{Rate, RateBy};
 
-    fn terms(per: Duration) -> Terms {
+    fn terms(per: Duration) -> RateTerms {
         let by = RateBy::Client { ipv4_prefix: 32, ipv6_prefix: 64 };
-        Terms::of(&Rate { requests: 1, per, burst: 0, delay: false, by, max_keys: 1 })
+        RateTerms::of(&Rate { requests: 1, per, burst: 0, delay: false, by, max_keys: 1 })
     }
 
     fn who(number: u64) -> Who {

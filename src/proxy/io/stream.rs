@@ -14,7 +14,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 
 use super::buffers::Buffer;
-use super::clock::Slot;
+use super::clock::Deadlines;
 use super::tcp::{OtherSide, Reset, Tcp};
 
 /// What a connection runs over: a socket, or TLS on one.
@@ -23,14 +23,14 @@ pub(crate) trait Io: AsyncRead + AsyncWrite + Unpin + Send {}
 impl<T: AsyncRead + AsyncWrite + Unpin + Send> Io for T {}
 
 /// The socket itself, which is most, or what lies on one.
-pub(crate) enum Stream {
+pub(crate) enum Transport {
     /// A plain connection's.
     Plain(Tcp),
     /// TLS.
     Over(Box<dyn Io>),
 }
 
-/// Up to this much body is copied behind its head. More leaves with it as well, by [`Conn::write_both`]: a gathering
+/// Up to this much body is copied behind its head. More leaves with it as well, by [`TimedStream::write_both`]: a gathering
 /// write, which copies nothing.
 pub(crate) const COPIED: usize = 2 * 1024;
 /// A wait for the other side to take something that is long, in milliseconds.
@@ -42,7 +42,7 @@ pub(crate) const KEEPING_UP: u64 = 256 * 1024;
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
 /// Ends a pause, also one that is given up.
-struct Done<'s>(&'s Slot);
+struct Done<'s>(&'s Deadlines);
 
 impl Drop for Done<'_> {
     fn drop(&mut self) {
@@ -51,9 +51,9 @@ impl Drop for Done<'_> {
 }
 
 /// A stream with deadlines.
-pub(crate) struct Conn {
-    stream: RefCell<Stream>,
-    slot: Rc<Slot>,
+pub(crate) struct TimedStream {
+    stream: RefCell<Transport>,
+    deadlines: Rc<Deadlines>,
     reset: Reset,
     received: Cell<u64>,
     sent: Cell<u64>,
@@ -61,11 +61,11 @@ pub(crate) struct Conn {
     sent_slowly: Cell<u64>,
 }
 
-impl Conn {
-    /// Takes the stream over; `reset` belongs to the socket below it, the deadlines in `slot` to whoever carries it.
-    pub(crate) fn new(stream: Stream, reset: Reset, slot: Rc<Slot>) -> Self {
+impl TimedStream {
+    /// Takes the stream over; `reset` belongs to the socket below it, `deadlines` to the task that carries it.
+    pub(crate) fn new(stream: Transport, reset: Reset, deadlines: Rc<Deadlines>) -> Self {
         let stream = RefCell::new(stream);
-        Self { stream, slot, reset, received: Cell::new(0), sent: Cell::new(0), sent_slowly: Cell::new(0) }
+        Self { stream, deadlines, reset, received: Cell::new(0), sent: Cell::new(0), sent_slowly: Cell::new(0) }
     }
 
     /// The connection ends with a reset instead of a clean end.
@@ -81,22 +81,22 @@ impl Conn {
             let polled = self.poll_read(cx, into);
             if polled.is_pending() && !waits {
                 waits = true;
-                self.slot.read_within(limit);
+                self.deadlines.read_within(limit);
             }
             polled
         })
         .await;
         if waits {
-            self.slot.read_done();
+            self.deadlines.read_done();
         }
         read
     }
 
     /// Waits for `limit`, on the coarse clock, while nobody reads.
     pub(crate) async fn pause(&self, limit: Duration) {
-        self.slot.read_within(limit);
-        let _done = Done(&self.slot);
-        poll_fn(|cx| if self.slot.read_late(cx) { Poll::Ready(()) } else { Poll::Pending }).await;
+        self.deadlines.read_within(limit);
+        let _done = Done(&self.deadlines);
+        poll_fn(|cx| if self.deadlines.read_late(cx) { Poll::Ready(()) } else { Poll::Pending }).await;
     }
 
     /// Waits until the other side has ended, without reading what it may have sent before.
@@ -120,7 +120,7 @@ impl Conn {
         .await
     }
 
-    /// One try at reading, under the deadline that was set before by [`Conn::deadline`].
+    /// One try at reading, under the deadline that was set before by [`TimedStream::deadline`].
     pub(crate) fn poll_read(&self, cx: &mut Context<'_>, into: &mut Buffer) -> Poll<io::Result<usize>> {
         let mut stream = self.stream.borrow_mut();
         let polled = into.poll_fill(|data| pin!(stream.read_buf(data)).poll(cx));
@@ -130,7 +130,7 @@ impl Conn {
                 Poll::Ready(Ok(count))
             }
             Poll::Ready(error) => Poll::Ready(error),
-            Poll::Pending if self.slot.read_late(cx) => Poll::Ready(Err(io::ErrorKind::TimedOut.into())),
+            Poll::Pending if self.deadlines.read_late(cx) => Poll::Ready(Err(io::ErrorKind::TimedOut.into())),
             Poll::Pending => Poll::Pending,
         }
     }
@@ -138,7 +138,7 @@ impl Conn {
     /// Nothing to read and no end, as far as the runtime was told: asked without a system call, and without being woken for
     /// it later. Of TLS only a read can tell.
     fn is_known_to_be_quiet(&self) -> bool {
-        matches!(&*self.stream.borrow(), Stream::Plain(tcp) if !tcp.is_readable())
+        matches!(&*self.stream.borrow(), Transport::Plain(tcp) if !tcp.is_readable())
     }
 
     /// Whether the other side has neither spoken nor ended, on a connection that nobody reads. Bytes that a node sends
@@ -175,15 +175,15 @@ impl Conn {
             }
             // Who writes at once needs no deadline, and who gets on has a new one.
             if waits.is_none() || left.len() < before {
-                waits.get_or_insert(self.slot.now());
-                self.slot.write_within(limit);
+                waits.get_or_insert(self.deadlines.now());
+                self.deadlines.write_within(limit);
             }
             self.still_writing(cx)
         })
         .await;
         if let Some(since) = waits {
-            self.slot.write_done();
-            if self.slot.now().saturating_sub(since) >= LONG {
+            self.deadlines.write_done();
+            if self.deadlines.now().saturating_sub(since) >= LONG {
                 self.sent_slowly.set(self.sent.get());
             }
         }
@@ -217,7 +217,7 @@ impl Conn {
     }
 
     fn still_writing(&self, cx: &Context<'_>) -> Poll<io::Result<()>> {
-        if self.slot.write_late(cx) { Poll::Ready(Err(io::ErrorKind::TimedOut.into())) } else { Poll::Pending }
+        if self.deadlines.write_late(cx) { Poll::Ready(Err(io::ErrorKind::TimedOut.into())) } else { Poll::Pending }
     }
 
     /// Whether the other side has taken more than a socket holds since it last let us wait long.
@@ -232,13 +232,13 @@ impl Conn {
 
     /// Ends our direction (FIN, after close_notify on TLS). Bounded by `limit`; errors no longer matter here.
     pub(crate) async fn finish(&self, limit: Duration) {
-        self.slot.write_within(limit);
+        self.deadlines.write_within(limit);
         let _ = poll_fn(|cx| match self.poll_finish(cx) {
             Poll::Pending => self.still_writing(cx),
             ready => ready,
         })
         .await;
-        self.slot.write_done();
+        self.deadlines.write_done();
     }
 
     /// One try at it, for who reads meanwhile.
@@ -247,8 +247,8 @@ impl Conn {
     }
 
     /// The deadlines, for loops that poll by themselves.
-    pub(crate) fn deadline(&self) -> &Slot {
-        &self.slot
+    pub(crate) fn deadline(&self) -> &Deadlines {
+        &self.deadlines
     }
 
     /// A new request begins: nothing of it has gone out.
@@ -267,7 +267,7 @@ impl Conn {
     }
 }
 
-impl AsyncRead for Stream {
+impl AsyncRead for Transport {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         match &mut *self {
             Self::Plain(tcp) => Pin::new(tcp).poll_read(cx, into),
@@ -276,7 +276,7 @@ impl AsyncRead for Stream {
     }
 }
 
-impl AsyncWrite for Stream {
+impl AsyncWrite for Transport {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
         match &mut *self {
             Self::Plain(tcp) => Pin::new(tcp).poll_write(cx, data),
