@@ -21,10 +21,10 @@ use tokio::sync::{mpsc, oneshot};
 
 use self::running::Operators;
 use crate::config::Problem;
-use crate::control::moments;
 use crate::control::operators;
 use crate::control::operators::{GONE, Gone};
 use crate::control::state::{Control, ReloadWish};
+use crate::control::store::moments;
 use crate::traffic::pool::member::Wants;
 use crate::traffic::pool::operators::{Order, Word, Words};
 use crate::traffic::pool::state;

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use super::operate::{Operated, PoolRow, Told};
 use super::question::{Explained, Question};
-use crate::control::moments::now;
 use crate::control::operators;
 use crate::control::operators::{GONE, Gone, Unsaid, gone, live, places};
 use crate::control::state::Control;
+use crate::control::store::moments::now;
 use crate::control::trouble::Trouble;
 use crate::proxy::generation::Generation;
 use crate::traffic::pool::Pool;

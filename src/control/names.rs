@@ -1,6 +1,8 @@
 //! Nodes that have a name: their addresses at the start, and again whenever an answer's time is over. What was known
 //! stays until something better is: a name that cannot be resolved any more keeps its last addresses.
 
+pub(crate) mod naming;
+
 mod resolver;
 #[cfg(test)]
 mod stub;

@@ -5,10 +5,10 @@ use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::moments::{boot, now};
-use super::session_store;
 use super::state::Control;
-use super::state_dir::StateDir;
+use super::store::moments::{boot, now};
+use super::store::sessions;
+use super::store::state_dir::StateDir;
 use super::trouble::Trouble;
 use crate::config;
 use crate::config::{Place, Problem, StickyMode};
@@ -236,7 +236,7 @@ pub(crate) fn say(control: &Control, node: &str, wish: Wish, force: bool) -> Res
     apply(control, &control.current.load_full());
     if matches!(wish, Wish::Drain { .. }) {
         // Nothing new is bound there from now on: whom it waits for is known after a crash, too.
-        session_store::save(control);
+        sessions::save(control);
         warnings.extend(unknown_sessions(control, &generation, node));
     }
     Ok(warnings)

@@ -2,6 +2,8 @@
 //! changes that a probe's outcome hangs on, its task goes on from one generation to the next, with its running probe and
 //! its turn: reloads and names that move may come faster than probes pass.
 
+pub(crate) mod probe;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -9,7 +11,7 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 use tokio::task::JoinHandle;
 
-use super::probe::{Missed, ProbeTarget};
+use self::probe::{Missed, ProbeTarget};
 use crate::config;
 use crate::config::{Config, Health};
 use crate::proxy::generation::Generation;

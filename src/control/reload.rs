@@ -11,12 +11,12 @@ use std::time::{Duration, SystemTime};
 
 use rustls::server::ProducesTickets;
 
-use super::naming::{Moved, Naming};
+use super::names::naming::{Moved, Naming};
 use super::operators;
 use super::probing::Probing;
-use super::session_store;
 use super::state::Control;
-use super::state_dir::StateDir;
+use super::store::sessions;
+use super::store::state_dir::StateDir;
 use crate::config;
 use crate::config::{Config, Place, Problem};
 use crate::observe::Observer;
@@ -247,7 +247,7 @@ impl Reloader {
     fn run(&mut self, generation: Arc<Generation>, sockets: Vec<(SocketAddr, Vec<TcpListener>)>) {
         // New nodes come under their words before a request sees them.
         operators::apply(&self.control, &generation);
-        session_store::take_up_more(&self.control, &generation);
+        sessions::take_up_more(&self.control, &generation);
         self.bound = generation.snapshot.config.listeners.iter().map(|listener| listener.bind).collect();
         let before = self.control.current.swap(Arc::clone(&generation));
         self.probing.follow(&self.control, &generation);

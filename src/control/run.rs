@@ -14,11 +14,12 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::time::MissedTickBehavior;
 
-use super::naming::{Moved, Naming};
+use super::names::naming::{Moved, Naming};
 use super::outages::Outages;
 use super::reload::{First, NotStarted, Reloader};
 use super::state::{Control, ReloadWish};
-use super::{gauges, operators, session_store};
+use super::store::sessions;
+use super::{gauges, operators};
 use crate::config::{Config, Problem};
 use crate::observe::Observer;
 use crate::observe::notify::{Notifier, monotonic_microseconds};
@@ -109,7 +110,7 @@ struct Running {
 impl Running {
     fn start(path: &Path, config: &Config, mut first: First, observer: &Arc<Observer>) -> io::Result<Self> {
         let kept = first.state_dir.as_ref().filter(|_| first.keeps_sessions);
-        let restored = kept.map_or(Err(()), |dir| session_store::restore(dir, &first.generation));
+        let restored = kept.map_or(Err(()), |dir| sessions::restore(dir, &first.generation));
         let shared = Arc::new(Shared {
             current: ArcSwap::new(Arc::clone(&first.generation)),
             observer: Arc::clone(observer),
@@ -158,7 +159,7 @@ impl Running {
         let mut second = tokio::time::interval(Duration::from_secs(1));
         let mut tending = tokio::time::interval(TENDING);
         tending.set_missed_tick_behavior(MissedTickBehavior::Skip);
-        tokio::spawn(session_store::keep(Arc::clone(&self.control)));
+        tokio::spawn(sessions::keep(Arc::clone(&self.control)));
         let beat = self.notifier.watchdog_interval();
         self.tell_ready();
         loop {
@@ -184,7 +185,7 @@ impl Running {
                 _ = signals.interrupt.recv() => {
                     log::info!("stopping at once (SIGINT)");
                     self.notifier.stopping();
-                    session_store::save(&self.control);
+                    sessions::save(&self.control);
                     operators::save(&self.control);
                     return Ok(());
                 }
@@ -268,7 +269,7 @@ impl Running {
             }
             _ = signals.interrupt.recv() => log::warn!("stopping at once (SIGINT)"),
         }
-        session_store::save(&self.control);
+        sessions::save(&self.control);
         operators::save(&self.control);
         Ok(())
     }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
-use super::state_dir::StateDir;
+use super::store::state_dir::StateDir;
 use crate::config::Problem;
 use crate::proxy::worker::Shared;
 use crate::traffic::affinity::sessions::file::Before;

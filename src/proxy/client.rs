@@ -4,11 +4,6 @@
 
 pub(crate) mod h1;
 pub(crate) mod h2;
-mod h2_body;
-pub(crate) mod h2_budget;
-pub(crate) mod h2_front;
-pub(crate) mod h2_notes;
-mod h2_out;
 pub(crate) mod tls;
 
 use std::time::Duration;

@@ -4,8 +4,8 @@
 use super::pool::Pool;
 use super::pool::standby::{Arrangement, Fit, Standing};
 use super::pool::state::Duty;
-use super::pool::tending;
-use super::pool::tending::Changed;
+use super::pool::upkeep;
+use super::pool::upkeep::Changed;
 use super::snapshot::Snapshot;
 use super::tick::Tick;
 use crate::config::ActiveNodes;
@@ -55,7 +55,7 @@ impl Snapshot {
         for (places, standing) in nodes.iter().zip(&standings) {
             for (pool, member) in places {
                 let change = self.pools[*pool].members[*member].state.set_duty(standing.duty);
-                let why = tending::why(standing.duty);
+                let why = upkeep::why(standing.duty);
                 changes.extend(change.map(|change| (*pool, (*member, change, why))));
             }
         }

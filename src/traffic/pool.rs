@@ -12,7 +12,7 @@ pub mod queue;
 pub mod retry;
 pub mod standby;
 pub mod state;
-pub mod tending;
+pub mod upkeep;
 pub mod why;
 pub mod wish;
 

@@ -17,9 +17,9 @@ use pingora_core::protocols::Stream;
 use pingora_core::protocols::http::v2::server::{H2Options, default_h2_options};
 
 use crate::proxy::client::h2;
-use crate::proxy::client::h2_budget::Budget;
-use crate::proxy::client::h2_front::Front;
-use crate::proxy::client::h2_notes::Note;
+use crate::proxy::client::h2::budget::Budget;
+use crate::proxy::client::h2::front::Front;
+use crate::proxy::client::h2::notes::Note;
 use crate::proxy::client::{Body, Sink};
 use crate::proxy::connection::Connection;
 use crate::proxy::exchange;

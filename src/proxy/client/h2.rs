@@ -1,5 +1,11 @@
 //! The two directions of an HTTP/2 stream: its body, and its answer, which is written here.
 
+pub(crate) mod body;
+pub(crate) mod budget;
+pub(crate) mod front;
+pub(crate) mod notes;
+mod out;
+
 use std::cell::RefCell;
 use std::future::poll_fn;
 use std::rc::Rc;
@@ -12,9 +18,9 @@ use h2::{Reason, RecvStream};
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE, DATE, SERVER, SET_COOKIE};
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 
-pub(crate) use super::h2_body::Body;
-pub(crate) use super::h2_out::FRAME;
-use super::h2_out::{GATHERED, Out, SMALL};
+pub(crate) use self::body::Body;
+pub(crate) use self::out::FRAME;
+use self::out::{GATHERED, Out, SMALL};
 use crate::proxy::io::clock::Deadlines;
 use crate::proxy::io::fault::ClientFault;
 use crate::proxy::io::stream::{KEEPING_UP, LONG};

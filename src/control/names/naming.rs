@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::sync::mpsc::{self, Receiver, Sender};
 use tokio::task::JoinHandle;
 
-use super::names::{Asked, Resolver, follow, look_up_all};
+use super::{Asked, Resolver, follow, look_up_all};
 use crate::config::{Address, Config};
 use crate::traffic::resolved::Resolved;
 

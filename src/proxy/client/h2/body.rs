@@ -10,7 +10,7 @@ use bytes::{Buf, Bytes};
 use h2::{Reason, RecvStream};
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-use super::h2_out::{GATHERED, Out, SMALL};
+use super::out::{GATHERED, Out, SMALL};
 use crate::proxy::io::clock::Deadlines;
 use crate::proxy::io::fault::{ClientFault, Gone};
 use crate::traffic::message::headers;
@@ -44,7 +44,7 @@ impl Body {
         Self { recv, data: Bytes::new(), done, trailers: None, stream, deadlines, timeout }
     }
 
-    /// See [`super::Body::fill`].
+    /// See [`crate::proxy::client::Body::fill`].
     pub(crate) async fn fill(&mut self) -> Result<bool, ClientFault> {
         // What is there already needs no deadline.
         let mut waits = false;
@@ -81,17 +81,17 @@ impl Body {
         if self.deadlines.read_late(cx) { Poll::Ready(Err(ClientFault::BodyTimeout)) } else { Poll::Pending }
     }
 
-    /// See [`super::Body::data`].
+    /// See [`crate::proxy::client::Body::data`].
     pub(crate) fn data(&self) -> &[u8] {
         &self.data
     }
 
-    /// See [`super::Body::is_at_hand`].
+    /// See [`crate::proxy::client::Body::is_at_hand`].
     pub(crate) fn is_at_hand(&self) -> bool {
         self.done || self.recv.is_end_stream()
     }
 
-    /// See [`super::Body::consume`]. The window opens again only for what has gone up.
+    /// See [`crate::proxy::client::Body::consume`]. The window opens again only for what has gone up.
     pub(crate) fn consume(&mut self, count: usize) {
         self.data.advance(count);
         // It errs only where the stream has ended, which the next read tells.
@@ -101,12 +101,12 @@ impl Body {
         }
     }
 
-    /// See [`super::Body::is_complete`].
+    /// See [`crate::proxy::client::Body::is_complete`].
     pub(crate) fn is_complete(&self) -> bool {
         self.done && self.data.is_empty()
     }
 
-    /// See [`super::Body::write_trailers`].
+    /// See [`crate::proxy::client::Body::write_trailers`].
     pub(crate) fn write_trailers(&self, out: &mut Vec<u8>) {
         for (name, value) in self.trailers.iter().flatten_headers() {
             if wire::trailer_may_travel(name.as_str().as_bytes()) {
@@ -115,7 +115,7 @@ impl Body {
         }
     }
 
-    /// See [`super::Body::gone`].
+    /// See [`crate::proxy::client::Body::gone`].
     pub(crate) async fn gone(&self) -> Gone {
         match poll_fn(|cx| self.stream.borrow_mut().poll_reset(cx)).await {
             // By the library: its length is not what was said.

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::moments;
-use super::state::Control;
 use super::state_dir::StateDir;
 use crate::config::{Address, Node};
+use crate::control::state::Control;
 use crate::proxy::generation::Generation;
 use crate::traffic::affinity::sessions::file;
 use crate::traffic::affinity::sessions::file::{Awaited, Before, File, Stamp, Stored, Table, Unreadable};

@@ -9,8 +9,8 @@ use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 
-use super::h2_budget::Budget;
-use super::h2_notes::Notes;
+use super::budget::Budget;
+use super::notes::Notes;
 use crate::wire::{Block, Follower, Unfollowed};
 
 /// The client's preface (9113 3.4) before its first frame.
