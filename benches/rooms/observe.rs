@@ -4,8 +4,8 @@ use std::hint::black_box;
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::{Duration, SystemTime};
 
-use weir::observe::access::Entry;
-use weir::observe::clock::DateCache;
+use weir::observe::access_log::RequestEntry;
+use weir::observe::dates::DateCache;
 use weir::observe::metrics::{Finished, Metrics};
 
 use crate::room::{Criterion, room};
@@ -47,8 +47,8 @@ pub(crate) fn access_line(criterion: &mut Criterion) {
     assert!(line.ends_with(b"}"));
 }
 
-fn entry() -> Entry<'static> {
-    Entry {
+fn entry() -> RequestEntry<'static> {
+    RequestEntry {
         time: SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000),
         client: IpAddr::V4(Ipv4Addr::new(192, 0, 2, 7)),
         peer: IpAddr::V4(Ipv4Addr::new(192, 0, 2, 7)),

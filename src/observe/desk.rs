@@ -189,12 +189,12 @@ mod tests {
     use std::io::Read;
 
     use super::*;
-    use crate::observe::sink::{Limits, Sink};
+    use crate::observe::sink::{Limits, LogQueue};
 
-    fn desk(path: &Path) -> (Sink, Desk) {
+    fn desk(path: &Path) -> (LogQueue, Desk) {
         let limits = Limits { most: 1 << 20, wake: 1 << 20 };
         let lines = Arc::new(Lines::new("test".to_owned(), limits, b"", Arc::default()));
-        (Sink::on(lines.clone()), Desk::new(lines, Target::open(path).unwrap()))
+        (LogQueue::on(lines.clone()), Desk::new(lines, Target::open(path).unwrap()))
     }
 
     fn fresh(name: &str) -> PathBuf {

@@ -7,7 +7,7 @@ use std::time::SystemTime;
 use parking_lot::Mutex;
 use serde::{Serialize, Serializer};
 
-use super::clock::rfc3339;
+use super::dates::rfc3339;
 
 /// One thing that happened.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

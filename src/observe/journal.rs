@@ -8,9 +8,9 @@ use std::time::{Duration, SystemTime};
 
 use log::{Level, LevelFilter, Log, Metadata, Record};
 
-use super::clock::write_rfc3339;
+use super::dates::write_rfc3339;
 use super::desk::{Desk, Target, stderr_is_journal};
-use super::sink::{Limits, Lines, Sink};
+use super::sink::{Limits, Lines, LogQueue};
 use super::writer::Writer;
 
 /// The process's journal, once started; clones are the same one.
@@ -23,7 +23,7 @@ pub struct Journal {
 struct Inner {
     level: LevelFilter,
     style: Style,
-    sink: Sink,
+    sink: LogQueue,
     told_dropped: AtomicU64,
     writer: Writer,
 }
@@ -55,7 +55,7 @@ impl Journal {
         let limits = Limits { most: 1024 * 1024, wake: 1 };
         let lines = Arc::new(Lines::new("stderr".to_owned(), limits, b"", writer.bell()));
         writer.add(Desk::new(lines.clone(), target));
-        let inner = Inner { level, style, sink: Sink::on(lines), told_dropped: AtomicU64::new(0), writer };
+        let inner = Inner { level, style, sink: LogQueue::on(lines), told_dropped: AtomicU64::new(0), writer };
         Ok(Self { inner: Arc::new(inner) })
     }
 

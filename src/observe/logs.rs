@@ -12,7 +12,7 @@ use super::desk::{Desk, Target, stderr_is_journal};
 use super::sink::{Limits, Lines};
 use super::writer::Writer;
 
-pub use super::sink::Sink;
+pub use super::sink::LogQueue;
 
 /// Where a log goes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,7 +32,7 @@ pub struct Logs {
     files: Writer,
     /// A writer of its own, from the first use on: a journal that hangs holds no file up.
     journal: Mutex<Option<Writer>>,
-    open: Mutex<Vec<Weak<Sink>>>,
+    open: Mutex<Vec<Weak<LogQueue>>>,
 }
 
 impl Logs {
@@ -43,7 +43,7 @@ impl Logs {
 
     /// The sink of a destination, the same one for the same path as long as somebody holds it; none for `Off`.
     /// A file that cannot be opened is an error now, while the configuration is checked.
-    pub fn open(&self, destination: &Destination) -> io::Result<Option<Arc<Sink>>> {
+    pub fn open(&self, destination: &Destination) -> io::Result<Option<Arc<LogQueue>>> {
         let name = match destination {
             Destination::File(path) => path.to_string_lossy().into_owned(),
             Destination::Journal => "journal".to_owned(),
@@ -88,7 +88,7 @@ impl Logs {
         })
     }
 
-    fn on_journal(&self, name: String) -> io::Result<Sink> {
+    fn on_journal(&self, name: String) -> io::Result<LogQueue> {
         let mut journal = self.journal.lock();
         let writer = match journal.as_ref() {
             Some(writer) => writer,
@@ -97,11 +97,11 @@ impl Logs {
         Ok(Self::on(writer, name, self.limits, Target::Stderr))
     }
 
-    fn on(writer: &Writer, name: String, limits: Limits, target: Target) -> Sink {
+    fn on(writer: &Writer, name: String, limits: Limits, target: Target) -> LogQueue {
         let prefix: &[u8] = if matches!(target, Target::Stderr) && stderr_is_journal() { b"<6>" } else { b"" };
         let lines = Arc::new(Lines::new(name, limits, prefix, writer.bell()));
         writer.add(Desk::new(lines.clone(), target));
-        Sink::on(lines)
+        LogQueue::on(lines)
     }
 }
 
@@ -140,7 +140,7 @@ mod tests {
         }
     }
 
-    fn sink(logs: &Logs, path: &Path) -> Arc<Sink> {
+    fn sink(logs: &Logs, path: &Path) -> Arc<LogQueue> {
         logs.open(&Destination::File(path.to_owned())).unwrap().unwrap()
     }
 

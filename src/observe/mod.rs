@@ -1,8 +1,8 @@
 //! What leaves the house: metrics, access and error logs, the journal, recent events and systemd's notifications.
 //! Nothing in this room blocks a caller on the request path, and it knows no other room.
 
-pub mod access;
-pub mod clock;
+pub mod access_log;
+pub mod dates;
 mod desk;
 pub mod digits;
 mod escape;

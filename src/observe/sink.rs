@@ -12,11 +12,11 @@ use parking_lot::{Condvar, Mutex};
 
 /// One destination, as those who log see it. It is flushed and closed when the last handle is dropped.
 #[derive(Debug)]
-pub struct Sink {
+pub struct LogQueue {
     lines: Arc<Lines>,
 }
 
-impl Sink {
+impl LogQueue {
     /// Takes one finished line, without its end of line.
     pub fn line(&self, line: &[u8]) {
         self.lines.push(line);
@@ -37,7 +37,7 @@ impl Sink {
     }
 }
 
-impl Drop for Sink {
+impl Drop for LogQueue {
     fn drop(&mut self) {
         self.lines.closed.store(true, Release);
         self.lines.bell.ring();
@@ -132,7 +132,7 @@ mod tests {
     #[test]
     fn a_line_without_room_is_dropped_whole_and_counted() {
         let lines = lines(16);
-        let sink = Sink::on(lines.clone());
+        let sink = LogQueue::on(lines.clone());
         for line in [&b"one"[..], b"two", b"three", b"", b"x"] {
             sink.line(line);
         }
@@ -150,7 +150,7 @@ mod tests {
     #[test]
     fn the_writer_is_woken_once_enough_waits() {
         let lines = lines(100);
-        let sink = Sink::on(lines.clone());
+        let sink = LogQueue::on(lines.clone());
         sink.line(b"1");
         assert!(!*lines.bell.rung.lock(), "a short line waits for the writer's next turn");
         sink.line(b"2");
@@ -162,7 +162,7 @@ mod tests {
     #[test]
     fn two_threads_lose_nothing_and_mix_nothing() {
         let lines = lines(1 << 20);
-        let sink = Sink::on(lines.clone());
+        let sink = LogQueue::on(lines.clone());
         std::thread::scope(|scope| {
             for text in [&b"aaaaaaaaaaaa"[..], b"bbbb"] {
                 let sink = &sink;

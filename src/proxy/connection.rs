@@ -7,7 +7,7 @@ use std::time::SystemTime;
 
 use super::generation::{Limits, ListenerRef};
 use super::worker::{OpenConnection, Worker};
-use crate::observe::{access, digits, metrics};
+use crate::observe::{access_log, digits, metrics};
 use crate::traffic::limits::connections::ConnectionPermit;
 use crate::traffic::message::refusal::Refusal;
 use crate::wire::HeadLimits;
@@ -86,12 +86,12 @@ pub(crate) struct Connection {
 pub(crate) struct Counted {
     _open: OpenConnection,
     _pass: Option<Box<ConnectionPermit>>,
-    _shown: metrics::Open,
+    _shown: metrics::GaugeGuard,
 }
 
 impl Counted {
     /// One more on this thread, let in by this pass, and shown in the metrics.
-    pub(crate) fn new(open: OpenConnection, pass: Option<Box<ConnectionPermit>>, shown: metrics::Open) -> Self {
+    pub(crate) fn new(open: OpenConnection, pass: Option<Box<ConnectionPermit>>, shown: metrics::GaugeGuard) -> Self {
         Self { _open: open, _pass: pass, _shown: shown }
     }
 }
@@ -197,7 +197,7 @@ impl Connection {
         let place = self.place.borrow();
         let (status, word) = refusal.answer();
         place.generation.count_stray(status, word);
-        let stray = access::Stray {
+        let stray = access_log::UnroutedEntry {
             time: SystemTime::now(),
             peer: self.peer.ip(),
             listener: &place.listener().name,
@@ -207,7 +207,7 @@ impl Connection {
             first: first_line(first_bytes),
             session_names: &place.generation.session_names,
         };
-        place.generation.log_stray(&stray, &mut self.worker.pen.borrow_mut());
+        place.generation.log_stray(&stray, &mut self.worker.formatter.borrow_mut());
     }
 }
 

@@ -19,12 +19,12 @@ use super::node::verify;
 use crate::config;
 use crate::config::{Action, Config, HostPattern, LogFormat, LogTarget, Problem, Verify};
 use crate::observe::Observer;
-use crate::observe::access::Pen;
-use crate::observe::access::{AccessLog, Entry, Format, Stray};
+use crate::observe::access_log::LineFormatter;
+use crate::observe::access_log::{AccessLog, Format, RequestEntry, UnroutedEntry};
 use crate::observe::logs::Destination;
-use crate::observe::logs::Sink;
+use crate::observe::logs::LogQueue;
 use crate::observe::metrics::{
-    Finished, ListenerCounters, NodeCounters, Open, PoolCounters, RouteCounters, SiteCounters,
+    Finished, GaugeGuard, ListenerCounters, NodeCounters, PoolCounters, RouteCounters, SiteCounters,
 };
 use crate::traffic::message::headers::{Forwarded, Trust};
 use crate::traffic::snapshot;
@@ -109,7 +109,7 @@ impl ListenerRun {
 /// A site at work.
 pub(crate) struct SiteRun {
     pub(crate) access: AccessLog,
-    pub(crate) errors: Option<Arc<Sink>>,
+    pub(crate) errors: Option<Arc<LogQueue>>,
     pub(crate) counters: Arc<SiteCounters>,
     /// For each pool that the site sends to, by member; the last one stands for "no node".
     routes: Vec<(usize, Vec<Arc<RouteCounters>>)>,
@@ -141,7 +141,7 @@ pub(crate) struct Prepared {
     config: Arc<Config>,
     listeners: Vec<Option<Arc<ServerConfig>>>,
     pools: Vec<Option<NodeTls>>,
-    logs: Vec<(AccessLog, Option<Arc<Sink>>)>,
+    logs: Vec<(AccessLog, Option<Arc<LogQueue>>)>,
     stray: AccessLog,
     any_certificate: NodeTls,
 }
@@ -176,7 +176,7 @@ impl Prepared {
             .map(|site| {
                 let opened = open_logs(&site.logs, observer);
                 note(opened, &site.at, &mut problems)
-                    .unwrap_or_else(|| (AccessLog { sink: None, format: Format::Combined }, None))
+                    .unwrap_or_else(|| (AccessLog { queue: None, format: Format::Combined }, None))
             })
             .collect();
         let stray = note(open_logs(&config.logs, observer), &config.admin.at, &mut problems);
@@ -219,7 +219,7 @@ fn connector(settings: &config::NodeTls) -> Result<NodeTls, String> {
     Ok(NodeTls { connector: TlsConnector::from(client), server_name })
 }
 
-fn open_logs(logs: &config::Logs, observer: &Observer) -> Result<(AccessLog, Option<Arc<Sink>>), String> {
+fn open_logs(logs: &config::Logs, observer: &Observer) -> Result<(AccessLog, Option<Arc<LogQueue>>), String> {
     let open = |target: &LogTarget| {
         let destination = match target {
             LogTarget::Journal => Destination::Journal,
@@ -233,7 +233,7 @@ fn open_logs(logs: &config::Logs, observer: &Observer) -> Result<(AccessLog, Opt
         LogFormat::Json => Format::Json,
     };
     let errors = if logs.error == LogTarget::Journal { None } else { open(&logs.error)? };
-    Ok((AccessLog { sink: open(&logs.access)?, format }, errors))
+    Ok((AccessLog { queue: open(&logs.access)?, format }, errors))
 }
 
 impl Generation {
@@ -316,13 +316,13 @@ impl Generation {
     }
 
     /// Counts an open tunnel until the guard is dropped.
-    pub(crate) fn tunnel_opened(&self, site: Option<usize>) -> Option<Open> {
+    pub(crate) fn tunnel_opened(&self, site: Option<usize>) -> Option<GaugeGuard> {
         Some(self.sites.get(site?)?.counters.tunnel())
     }
 
     /// Logs a request that found no site.
-    pub(crate) fn log_request(&self, entry: &Entry<'_>, pen: &mut Pen) {
-        self.stray.request(entry, pen);
+    pub(crate) fn log_request(&self, entry: &RequestEntry<'_>, formatter: &mut LineFormatter) {
+        self.stray.request(entry, formatter);
     }
 
     /// What never reached a site is counted here.
@@ -338,13 +338,19 @@ impl Generation {
     }
 
     /// Logs what never reached a site.
-    pub(crate) fn log_stray(&self, stray: &Stray<'_>, pen: &mut Pen) {
-        self.stray.stray(stray, pen);
+    pub(crate) fn log_stray(&self, stray: &UnroutedEntry<'_>, formatter: &mut LineFormatter) {
+        self.stray.unrouted(stray, formatter);
     }
 
     /// Logs a handshake that failed.
-    pub(crate) fn log_handshake(&self, listener: &ListenerRun, peer: SocketAddr, reason: &str, pen: &mut Pen) {
-        let stray = Stray {
+    pub(crate) fn log_handshake(
+        &self,
+        listener: &ListenerRun,
+        peer: SocketAddr,
+        reason: &str,
+        formatter: &mut LineFormatter,
+    ) {
+        let stray = UnroutedEntry {
             time: SystemTime::now(),
             peer: peer.ip(),
             listener: &listener.name,
@@ -354,7 +360,7 @@ impl Generation {
             first: b"",
             session_names: &self.session_names,
         };
-        self.log_stray(&stray, pen);
+        self.log_stray(&stray, formatter);
     }
 }
 

@@ -23,8 +23,8 @@ use super::io::buffers::Buffers;
 use super::io::clock::{Clock, TICK};
 use super::node::Idle;
 use crate::observe::Observer;
-use crate::observe::access::Pen;
-use crate::observe::clock::{DateCache, HTTP_DATE};
+use crate::observe::access_log::LineFormatter;
+use crate::observe::dates::{DateCache, HTTP_DATE};
 use crate::traffic::pool::member::Waiting;
 use crate::traffic::routing::normalized_path::PathScratch;
 
@@ -101,7 +101,7 @@ pub(crate) struct Worker {
     /// Idle connections to nodes.
     pub(crate) idle: Idle,
     /// What lines of logs are written with.
-    pub(crate) pen: RefCell<Pen>,
+    pub(crate) formatter: RefCell<LineFormatter>,
     date: RefCell<DateCache>,
     wall: Cell<(Instant, SystemTime)>,
     /// Where request lines are put together for the log.
@@ -126,7 +126,7 @@ impl Worker {
             connection_tasks: TaskPool::default(),
             stream_tasks: TaskPool::default(),
             idle: Idle::default(),
-            pen: RefCell::default(),
+            formatter: RefCell::default(),
             line: RefCell::default(),
             date: RefCell::default(),
             wall: Cell::new((Instant::now(), SystemTime::now())),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use prometheus::{IntCounter, IntGauge};
 
-use super::shelf::{Forget, Open};
+use super::shelf::{Forget, GaugeGuard};
 use super::slots::Slots;
 use super::tables::Tables;
 
@@ -21,9 +21,9 @@ pub struct ListenerCounters {
 
 impl ListenerCounters {
     /// A connection was accepted; it is open until the guard is dropped.
-    pub fn connection(&self) -> Open {
+    pub fn connection(&self) -> GaugeGuard {
         self.connections.inc();
-        Open::one_more(&self.open)
+        GaugeGuard::one_more(&self.open)
     }
 
     /// A handshake ended, `ok` or why not, at a TLS version (`-` where it did not come that far).

@@ -22,7 +22,7 @@ use prometheus::{IntGauge, IntGaugeVec, Registry, TextEncoder};
 pub use self::listeners::ListenerCounters;
 pub use self::names::{NAMES, Name};
 pub use self::nodes::{NodeCounters, PoolCounters, REASONS};
-pub use self::shelf::Open;
+pub use self::shelf::GaugeGuard;
 pub use self::sites::{Finished, RouteCounters, SiteCounters};
 
 use self::shelf::Shelf;

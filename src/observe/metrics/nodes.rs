@@ -203,7 +203,7 @@ impl NodeCounters {
     }
 
     /// Whether a line may tell in this second that another node saved a request from it: then how many were left out.
-    pub fn may_tell(&self, second: u64) -> Option<u64> {
+    pub fn may_log_retry(&self, second: u64) -> Option<u64> {
         self.told.tell(second)
     }
 

@@ -76,16 +76,16 @@ impl<G> Present<G> {
 
 /// Something that is open and counted so until this is dropped.
 #[derive(Debug)]
-pub struct Open(IntGauge);
+pub struct GaugeGuard(IntGauge);
 
-impl Open {
+impl GaugeGuard {
     pub(super) fn one_more(gauge: &IntGauge) -> Self {
         gauge.inc();
         Self(gauge.clone())
     }
 }
 
-impl Drop for Open {
+impl Drop for GaugeGuard {
     fn drop(&mut self) {
         self.0.dec();
     }

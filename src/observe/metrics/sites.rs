@@ -7,7 +7,7 @@ use prometheus::{IntCounter, IntGauge};
 
 use super::latency::Latency;
 use super::nodes::NodeCounters;
-use super::shelf::{Forget, Open, Present};
+use super::shelf::{Forget, GaugeGuard, Present};
 use super::slots::Slots;
 use super::tables::Tables;
 
@@ -91,9 +91,9 @@ impl SiteCounters {
     }
 
     /// A tunnel begins; it ends when the guard is dropped.
-    pub fn tunnel(&self) -> Open {
+    pub fn tunnel(&self) -> GaugeGuard {
         self.tunnels.inc();
-        Open::one_more(&self.tunnels_open)
+        GaugeGuard::one_more(&self.tunnels_open)
     }
 
     /// When its certificate expires, in Unix seconds; none where it has no certificate (any more).

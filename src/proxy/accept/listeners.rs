@@ -275,7 +275,7 @@ async fn shake_hands(worker: &Rc<Worker>, guest: Admitted, deadlines: &Rc<Deadli
     let shaken = tokio::time::timeout(limit, hello.during(acceptor.tls_handshake(tcp))).await;
     let failed = |outcome: &'static str, why: &str| {
         listener.counters.handshake(outcome, "-");
-        place.generation.log_handshake(listener, peer, why, &mut worker.pen.borrow_mut());
+        place.generation.log_handshake(listener, peer, why, &mut worker.formatter.borrow_mut());
     };
     let stream = match shaken {
         Ok(Ok(stream)) => Box::new(stream),

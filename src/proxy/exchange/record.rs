@@ -5,7 +5,7 @@ use std::time::{Instant, SystemTime};
 
 use super::trip::{Ground, Trip};
 use crate::config::Action;
-use crate::observe::access::{Entry, Pen, masked, write_error};
+use crate::observe::access_log::{LineFormatter, RequestEntry, masked, write_error};
 use crate::observe::metrics::Finished;
 use crate::proxy::generation::SiteRun;
 use crate::traffic::message::refusal::Refusal;
@@ -20,7 +20,7 @@ impl Trip<'_> {
         let took = ended - self.started;
         let Some(run) = self.site.and_then(|site| generation.sites.get(site)) else {
             generation.count_stray(self.status, self.word());
-            self.write_line(ended, |entry, pen| generation.log_request(entry, pen));
+            self.write_line(ended, |entry, formatter| generation.log_request(entry, formatter));
             return;
         };
         let led_to_pool = self.led_to_pool();
@@ -42,8 +42,8 @@ impl Trip<'_> {
             run.counters.refused(refusal.word());
             self.complain(run, refusal);
         }
-        if run.access.sink.is_some() {
-            self.write_line(ended, |entry, pen| run.access.request(entry, pen));
+        if run.access.queue.is_some() {
+            self.write_line(ended, |entry, formatter| run.access.request(entry, formatter));
         }
     }
 
@@ -79,7 +79,7 @@ impl Trip<'_> {
         let Some(run) = self.site.and_then(|site| self.place.generation.sites.get(site)) else { return };
         let second = self.now().as_millis() / 1000;
         let counters = self.ground.pools[self.pool].members.get(member);
-        let Some(left_out) = counters.and_then(|counters| counters.may_tell(second)) else { return };
+        let Some(left_out) = counters.and_then(|counters| counters.may_log_retry(second)) else { return };
         let pool = self.pool();
         let node = pool.members.get(member).map_or("-", |member| &*member.label);
         let what = match failure {
@@ -132,7 +132,7 @@ impl Trip<'_> {
         self.member.and_then(|member| self.pool().members.get(member)).map_or("", |member| &member.label)
     }
 
-    fn write_line(&self, ended: Instant, write: impl FnOnce(&Entry<'_>, &mut Pen)) {
+    fn write_line(&self, ended: Instant, write: impl FnOnce(&RequestEntry<'_>, &mut LineFormatter)) {
         let worker = self.connection.worker();
         let mut line = worker.line.borrow_mut();
         line.clear();
@@ -144,13 +144,13 @@ impl Trip<'_> {
         for part in [self.head.method_name(), b" ", self.head.target(), b" ", protocol.0.as_bytes()] {
             line.extend_from_slice(part);
         }
-        write(&self.entry(&line, protocol.1, ended), &mut worker.pen.borrow_mut());
+        write(&self.entry(&line, protocol.1, ended), &mut worker.formatter.borrow_mut());
     }
 
-    fn entry<'e>(&'e self, request_line: &'e [u8], protocol: &'e str, ended: Instant) -> Entry<'e> {
+    fn entry<'e>(&'e self, request_line: &'e [u8], protocol: &'e str, ended: Instant) -> RequestEntry<'e> {
         let field = |kind| self.head.value(kind).unwrap_or_default();
         let site = self.site();
-        Entry {
+        RequestEntry {
             time: self.connection.worker().wall(ended),
             client: self.client(),
             peer: self.connection.peer().ip(),

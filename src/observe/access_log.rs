@@ -5,41 +5,41 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use super::clock::{DateCache, write_rfc3339};
+use super::dates::{DateCache, write_rfc3339};
 use super::digits::{write_number, write_peer, write_seconds};
 use super::escape::{self, Escape, write_masked};
-use super::logs::Sink;
+use super::logs::LogQueue;
 
 /// Where a site's lines go and how they look.
 #[derive(Clone, Debug)]
 pub struct AccessLog {
     /// None where the log is off: then nothing is formatted.
-    pub sink: Option<Arc<Sink>>,
+    pub queue: Option<Arc<LogQueue>>,
     /// How lines look.
     pub format: Format,
 }
 
 impl AccessLog {
     /// One line for a request.
-    pub fn request(&self, entry: &Entry<'_>, pen: &mut Pen) {
-        let Some(sink) = &self.sink else { return };
-        pen.line.clear();
+    pub fn request(&self, entry: &RequestEntry<'_>, formatter: &mut LineFormatter) {
+        let Some(queue) = &self.queue else { return };
+        formatter.line.clear();
         match self.format {
-            Format::Combined => entry.write_combined(&mut pen.line, &mut pen.clock),
-            Format::Json => entry.write_json(&mut pen.line, &mut pen.clock),
+            Format::Combined => entry.write_combined(&mut formatter.line, &mut formatter.clock),
+            Format::Json => entry.write_json(&mut formatter.line, &mut formatter.clock),
         }
-        sink.line(&pen.line);
+        queue.line(&formatter.line);
     }
 
     /// One line for what never became a request of a site.
-    pub fn stray(&self, stray: &Stray<'_>, pen: &mut Pen) {
-        let Some(sink) = &self.sink else { return };
-        pen.line.clear();
+    pub fn unrouted(&self, entry: &UnroutedEntry<'_>, formatter: &mut LineFormatter) {
+        let Some(queue) = &self.queue else { return };
+        formatter.line.clear();
         match self.format {
-            Format::Combined => stray.write_combined(&mut pen.line, &mut pen.clock),
-            Format::Json => stray.write_json(&mut pen.line, &mut pen.clock),
+            Format::Combined => entry.write_combined(&mut formatter.line, &mut formatter.clock),
+            Format::Json => entry.write_json(&mut formatter.line, &mut formatter.clock),
         }
-        sink.line(&pen.line);
+        queue.line(&formatter.line);
     }
 }
 
@@ -55,12 +55,12 @@ pub enum Format {
 
 /// What a thread needs to write lines without allocating: one for each thread, or one for each connection.
 #[derive(Debug, Default)]
-pub struct Pen {
+pub struct LineFormatter {
     line: Vec<u8>,
     clock: DateCache,
 }
 
-impl Pen {
+impl LineFormatter {
     /// An empty one.
     pub fn new() -> Self {
         Self::default()
@@ -69,7 +69,7 @@ impl Pen {
 
 /// A request, as its log line tells it. An empty text reads `-` in the combined form.
 #[derive(Clone, Copy, Debug)]
-pub struct Entry<'a> {
+pub struct RequestEntry<'a> {
     /// When its answer was done.
     pub time: SystemTime,
     /// Who counts as the client: behind a trusted proxy, whoever that one names.
@@ -126,7 +126,7 @@ pub struct Entry<'a> {
     pub nth: u64,
 }
 
-impl Entry<'_> {
+impl RequestEntry<'_> {
     /// Appends the line in nginx's combined form, without the end of line.
     pub fn write_combined(&self, out: &mut Vec<u8>, clock: &mut DateCache) {
         let line = |out: &mut Vec<u8>| write_masked(out, self.request_line, self.session_names, escape::quoted);
@@ -199,7 +199,7 @@ impl Entry<'_> {
 
 /// What never reached a site: a head that is none, a handshake that failed.
 #[derive(Clone, Copy, Debug)]
-pub struct Stray<'a> {
+pub struct UnroutedEntry<'a> {
     /// When.
     pub time: SystemTime,
     /// Who.
@@ -218,7 +218,7 @@ pub struct Stray<'a> {
     pub session_names: &'a [Arc<str>],
 }
 
-impl Stray<'_> {
+impl UnroutedEntry<'_> {
     /// Appends the line in nginx's combined form, without the end of line.
     pub fn write_combined(&self, out: &mut Vec<u8>, clock: &mut DateCache) {
         write_common(out, clock, self.time, self.peer, |out| self.write_first(out, escape::quoted), self.status, 0);
@@ -347,8 +347,8 @@ mod tests {
 
     use super::*;
 
-    fn entry() -> Entry<'static> {
-        Entry {
+    fn entry() -> RequestEntry<'static> {
+        RequestEntry {
             time: UNIX_EPOCH + Duration::from_millis(1_795_348_800_123),
             client: IpAddr::from([192, 0, 2, 7]),
             peer: IpAddr::from([10, 0, 0, 9]),
@@ -379,13 +379,13 @@ mod tests {
         }
     }
 
-    fn combined(entry: &Entry<'_>) -> String {
+    fn combined(entry: &RequestEntry<'_>) -> String {
         let mut out = Vec::new();
         entry.write_combined(&mut out, &mut DateCache::new());
         String::from_utf8(out).unwrap()
     }
 
-    fn json(entry: &Entry<'_>) -> serde_json::Value {
+    fn json(entry: &RequestEntry<'_>) -> serde_json::Value {
         let mut out = Vec::new();
         entry.write_json(&mut out, &mut DateCache::new());
         serde_json::from_slice(&out).unwrap()
@@ -404,7 +404,7 @@ mod tests {
 
     #[test]
     fn what_is_unknown_reads_as_a_dash() {
-        let nothing = Entry {
+        let nothing = RequestEntry {
             client: "::ffff:192.0.2.7".parse().unwrap(),
             peer: "::ffff:10.0.0.9".parse().unwrap(),
             request_line: b"",
@@ -432,7 +432,7 @@ mod tests {
 
     #[test]
     fn json_has_every_field_and_survives_strangers() {
-        let value = json(&Entry { user_agent: b"\xff\"\\\n", peer: "2001:db8::1".parse().unwrap(), ..entry() });
+        let value = json(&RequestEntry { user_agent: b"\xff\"\\\n", peer: "2001:db8::1".parse().unwrap(), ..entry() });
         let want = serde_json::json!({
             "time": "2026-11-22T12:00:00.123Z", "client": "192.0.2.7", "peer": "2001:db8::1",
             "request": "POST /services/echo;jsessionid=*?x=1 HTTP/1.1", "status": 200, "body_bytes": 612,
@@ -448,7 +448,7 @@ mod tests {
     #[test]
     fn a_head_that_is_none_and_a_failed_handshake_have_their_lines() {
         let first = [&b"GET / HTTP/1.1\r\nCookie: JSESSIONID=SECRET\r\n\0\xff"[..], &[b'x'; 100]].concat();
-        let head = Stray {
+        let head = UnroutedEntry {
             time: entry().time,
             peer: entry().peer,
             listener: "http",
@@ -470,7 +470,8 @@ mod tests {
             )
         );
 
-        let handshake = Stray { listener: "https", status: 0, word: "handshake", reason: "", first: b"", ..head };
+        let handshake =
+            UnroutedEntry { listener: "https", status: 0, word: "handshake", reason: "", first: b"", ..head };
         let mut out = Vec::new();
         handshake.write_combined(&mut out, &mut DateCache::new());
         assert!(
@@ -488,7 +489,7 @@ mod tests {
     #[test]
     fn sessions_of_other_names_are_masked_in_every_line_and_reasons_stand_at_the_end() {
         let names: [Arc<str>; 2] = ["SID".into(), "WEIRNODE".into()];
-        let request = Entry {
+        let request = RequestEntry {
             request_line: b"GET /a;sid=SECRET HTTP/1.1",
             referer: b"/?weirnode=SECRET",
             refusal: "node-malformed",
@@ -500,7 +501,7 @@ mod tests {
         assert!(line.contains("/a;sid=* HTTP/1.1") && !line.contains("SECRET"), "{line}");
         assert!(line.ends_with(r#" refusal=node-malformed reason="bad-field: \x22sid=*\x0A\x22""#), "{line}");
         assert_eq!(json(&request)["reason"], "bad-field: \"sid=*\n\"");
-        let stray = Stray {
+        let entry = UnroutedEntry {
             time: entry().time,
             peer: entry().peer,
             listener: "http",
@@ -511,8 +512,8 @@ mod tests {
             session_names: &names,
         };
         let (mut plain, mut object) = (Vec::new(), Vec::new());
-        stray.write_combined(&mut plain, &mut DateCache::new());
-        stray.write_json(&mut object, &mut DateCache::new());
+        entry.write_combined(&mut plain, &mut DateCache::new());
+        entry.write_json(&mut object, &mut DateCache::new());
         for line in [plain, object] {
             let line = String::from_utf8(line).unwrap();
             assert!(line.contains("/a;SID=*#") && line.contains("sid=*") && !line.contains("SECRET"), "{line}");
