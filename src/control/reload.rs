@@ -78,7 +78,7 @@ impl First {
         let sockets = bind_new(&config, &HashSet::new(), config.threads).map_err(NotStarted::Bind)?;
         naming.prepare(&config).await.map_err(whole)?;
         let ground = Ground { generation: 1, previous: None, resolved: naming.resolved(), secrets };
-        let generation = Generation::build(prepared, &ground, observer);
+        let generation = prepared.run(&ground, observer);
         Ok(Self { generation, tickets, secrets, state_dir, words, keeps_sessions, naming, sockets })
     }
 }
@@ -212,7 +212,7 @@ impl Reloader {
         self.probing.end_others(prepared.config());
         let (previous, resolved) = (Some(&before.snapshot), self.naming.resolved());
         let ground = Ground { generation: number, previous, resolved, secrets: self.secrets };
-        let generation = Generation::build(prepared, &ground, &self.control.observer);
+        let generation = prepared.run(&ground, &self.control.observer);
         self.run(Arc::clone(&generation), sockets);
         generation
     }

@@ -1,0 +1,116 @@
+//! A listener of a generation: its limits, and what it knows of where a request came from.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ipnet::IpNet;
+use pingora_core::listeners::tls::Acceptor;
+use rustls::ServerConfig;
+
+use crate::config::{self, Config, HostPattern};
+use crate::observe::metrics::ListenerCounters;
+use crate::traffic::message::headers::{Forwarded, Trust};
+
+/// A listener's deadlines and sizes, as a connection copies them.
+#[derive(Clone, Copy)]
+pub(crate) struct Limits {
+    pub(crate) handshake_timeout: Duration,
+    pub(crate) head_timeout: Duration,
+    pub(crate) idle_timeout: Duration,
+    pub(crate) body_timeout: Duration,
+    pub(crate) write_timeout: Duration,
+    pub(crate) http2_idle_timeout: Duration,
+    pub(crate) max_head: usize,
+    pub(crate) max_fields: usize,
+    pub(crate) max_requests: u64,
+}
+
+/// A listener at work.
+pub(crate) struct ListenerRun {
+    pub(crate) name: Arc<str>,
+    pub(crate) port: u16,
+    pub(crate) public_port: Option<u16>,
+    pub(crate) limits: Limits,
+    pub(crate) tls: Option<Acceptor>,
+    /// Whether it counts to which address a TLS client came.
+    pub(crate) by_address: bool,
+    pub(crate) trusted_proxies: Option<Vec<IpNet>>,
+    /// Most open connections, and most of one client.
+    pub(crate) most: Option<u32>,
+    pub(crate) most_per_client: Option<u32>,
+    /// The host for an HTTP/1.0 client that names none, alone and with the port.
+    pub(crate) default_host: String,
+    pub(crate) default_authority: String,
+    pub(crate) counters: Arc<ListenerCounters>,
+}
+
+impl ListenerRun {
+    pub(super) fn new(
+        config: &Config,
+        listener: &config::Listener,
+        tls: Option<Arc<ServerConfig>>,
+        by_address: bool,
+        counters: Arc<ListenerCounters>,
+    ) -> Self {
+        Self {
+            name: Arc::clone(&listener.name),
+            port: listener.bind.port(),
+            public_port: listener.public_port,
+            limits: limits(listener),
+            by_address,
+            tls: tls.map(Acceptor::from_server_config),
+            trusted_proxies: listener.trusted_proxies.clone(),
+            most: listener.max_connections,
+            most_per_client: listener.max_connections_per_client,
+            default_authority: default_authority(config, listener),
+            default_host: default_host(config, listener),
+            counters,
+        }
+    }
+
+    /// What is known of where a request of this peer came from.
+    pub(crate) fn forwarded<'a>(&self, peer: IpAddr, client: &'a [u8], secure: bool) -> Forwarded<'a> {
+        let trust = Trust::of(peer, self.trusted_proxies.as_deref());
+        Forwarded { client, real: None, secure, port: self.port, public_port: self.public_port, trust }
+    }
+}
+
+fn limits(listener: &config::Listener) -> Limits {
+    Limits {
+        handshake_timeout: listener.handshake_timeout,
+        head_timeout: listener.head_timeout,
+        idle_timeout: listener.idle_timeout,
+        body_timeout: listener.body_timeout,
+        write_timeout: listener.write_timeout,
+        http2_idle_timeout: listener.http2_idle_timeout,
+        max_head: listener.max_head,
+        max_fields: listener.max_fields,
+        max_requests: listener.max_requests,
+    }
+}
+
+// What an HTTP/1.0 client without Host is taken to mean: the first exact name of the site that takes it, else the address.
+fn default_host(config: &Config, listener: &config::Listener) -> String {
+    let here = |site: &&config::Site| {
+        site.listeners.iter().any(|index| config.listeners.get(*index).is_some_and(|l| l.name == listener.name))
+    };
+    let exact = |site: &config::Site| {
+        site.hosts.iter().find_map(|host| match host {
+            HostPattern::Exact(name) => Some(name.to_string()),
+            HostPattern::Wildcard(_) => None,
+        })
+    };
+    let find = |is_it: fn(&config::Site) -> bool| config.sites.iter().filter(here).find(|site| is_it(site));
+    let takes = find(|site| site.nameless).or_else(|| find(|site| site.default));
+    let host = takes.and_then(exact).unwrap_or_else(|| listener.bind.ip().to_string());
+    let bare_ipv6 = host.contains(':') && !host.starts_with('[');
+    if bare_ipv6 { format!("[{host}]") } else { host }
+}
+
+fn default_authority(config: &Config, listener: &config::Listener) -> String {
+    let host = default_host(config, listener);
+    let usual = if listener.tls.is_some() { 443 } else { 80 };
+    let port = listener.public_port.unwrap_or(listener.bind.port());
+    if port == usual { host } else { format!("{host}:{port}") }
+}

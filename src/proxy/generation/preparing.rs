@@ -1,0 +1,185 @@
+//! From a checked configuration to a generation: first everything that can fail, then what cannot.
+
+use std::sync::Arc;
+
+use rustls::ServerConfig;
+use rustls::server::ProducesTickets;
+use rustls_pki_types::ServerName;
+use tokio_rustls::TlsConnector;
+
+use super::listener::ListenerRun;
+use super::{Generation, PoolRun, SiteRun};
+use crate::config::{self, Action, Config, LogFormat, LogTarget, Problem, Verify};
+use crate::observe::Observer;
+use crate::observe::access_log::{AccessLog, Format};
+use crate::observe::logs::{Destination, LogQueue};
+use crate::proxy::client::tls;
+use crate::proxy::node::{NodeTls, verify};
+use crate::traffic::snapshot::{self, Ground, Snapshot};
+
+/// Everything that can fail, done before anything is changed.
+pub(crate) struct Prepared {
+    config: Arc<Config>,
+    listeners: Vec<Option<Arc<ServerConfig>>>,
+    pools: Vec<Option<NodeTls>>,
+    logs: Vec<(AccessLog, Option<Arc<LogQueue>>)>,
+    stray: AccessLog,
+    any_certificate: NodeTls,
+}
+
+impl Prepared {
+    /// What is about to run.
+    pub(crate) fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// Opens logs and builds TLS configurations. Pools whose TLS settings did not change keep their own, and with it
+    /// the sessions to resume.
+    pub(crate) fn new(
+        config: Arc<Config>,
+        before: Option<&Generation>,
+        tickets: &Arc<dyn ProducesTickets>,
+        observer: &Observer,
+    ) -> Result<Self, Vec<Problem>> {
+        let mut problems = Vec::new();
+        let listeners = (0..config.listeners.len())
+            .map(|index| {
+                let hosts = snapshot::hosts_of(&config, index);
+                note(tls::server_config(&config, index, &hosts, tickets), &config.listeners[index].at, &mut problems)
+                    .flatten()
+            })
+            .collect();
+        let pools =
+            config.pools.iter().map(|pool| note(node_tls(pool, before), &pool.at, &mut problems).flatten()).collect();
+        let logs = config
+            .sites
+            .iter()
+            .map(|site| {
+                let opened = open_logs(&site.logs, observer);
+                note(opened, &site.at, &mut problems)
+                    .unwrap_or_else(|| (AccessLog { queue: None, format: Format::Combined }, None))
+            })
+            .collect();
+        let stray = note(open_logs(&config.logs, observer), &config.admin.at, &mut problems);
+        let any_certificate = note(
+            connector(&config::NodeTls { verify: Verify::None, server_name: None }),
+            &config.admin.at,
+            &mut problems,
+        );
+        match (stray, any_certificate) {
+            (Some((stray, _)), Some(any_certificate)) if problems.is_empty() => {
+                Ok(Self { config, listeners, pools, logs, stray, any_certificate })
+            }
+            _ => Err(problems),
+        }
+    }
+
+    /// The generation after the one before. Cannot fail: everything that could was done by [`Prepared::new`].
+    pub(crate) fn run(self, ground: &Ground<'_>, observer: &Arc<Observer>) -> Arc<Generation> {
+        let Self { config, listeners, pools, logs, stray, any_certificate } = self;
+        let snapshot = Snapshot::build(config, ground);
+        let config = &snapshot.config;
+        let metrics = &observer.metrics;
+        let pools: Vec<_> = pools
+            .into_iter()
+            .zip(&snapshot.pools)
+            .map(|(tls, pool)| PoolRun {
+                tls,
+                counters: metrics.pool(pool.name()),
+                members: pool.members.iter().map(|member| metrics.node(pool.name(), &member.label)).collect(),
+            })
+            .collect();
+        let sites = config.sites.iter().zip(logs).map(|(site, (access, errors))| {
+            let routes = pools_of(site).into_iter().map(|index| {
+                let pool = &snapshot.pools[index];
+                let nodes = pool.members.iter().map(|member| &*member.label).chain([""]);
+                (index, nodes.map(|node| metrics.route(&site.name, pool.name(), node)).collect())
+            });
+            SiteRun {
+                access,
+                errors,
+                counters: metrics.site(&site.name),
+                routes: routes.collect(),
+                alone: metrics.route(&site.name, "", ""),
+            }
+        });
+        let listeners = config.listeners.iter().zip(listeners).zip(&snapshot.hosts).map(|((listener, tls), hosts)| {
+            let by_address = tls.is_some() && hosts.by_address();
+            ListenerRun::new(config, listener, tls, by_address, metrics.listener(&listener.name))
+        });
+        Arc::new(Generation {
+            listeners: listeners.collect(),
+            sites: sites.collect(),
+            links: snapshot.pools.iter().flat_map(|pool| pool.members.iter().map(|member| member.link)).collect(),
+            pools,
+            session_names: session_names(config),
+            stray,
+            stray_counters: metrics.route("", "", ""),
+            observer: Arc::clone(observer),
+            any_certificate,
+            snapshot,
+        })
+    }
+}
+
+fn note<T>(result: Result<T, String>, at: &config::Place, problems: &mut Vec<Problem>) -> Option<T> {
+    result.map_err(|what| problems.push(Problem { at: at.clone(), what, advice: String::new() })).ok()
+}
+
+fn node_tls(pool: &config::Pool, before: Option<&Generation>) -> Result<Option<NodeTls>, String> {
+    let Some(settings) = &pool.tls else { return Ok(None) };
+    let same = before.and_then(|generation| {
+        let index = generation.snapshot.config.pools.iter().position(|p| p.name == pool.name && p.tls == pool.tls)?;
+        generation.pools.get(index)?.tls.clone()
+    });
+    same.map_or_else(|| connector(settings), Ok).map(Some)
+}
+
+fn connector(settings: &config::NodeTls) -> Result<NodeTls, String> {
+    let client = verify::client_config(settings, &tls::provider())?;
+    let server_name = match settings.server_name.as_deref() {
+        Some(name) => Some(
+            ServerName::try_from(name.to_string())
+                .map_err(|_| format!("\"{name}\" is no name that TLS can ask for"))?,
+        ),
+        None => None,
+    };
+    Ok(NodeTls { connector: TlsConnector::from(client), server_name })
+}
+
+fn open_logs(logs: &config::Logs, observer: &Observer) -> Result<(AccessLog, Option<Arc<LogQueue>>), String> {
+    let open = |target: &LogTarget| {
+        let destination = match target {
+            LogTarget::Journal => Destination::Journal,
+            LogTarget::File(path) => Destination::File(path.clone()),
+            LogTarget::Off => Destination::Off,
+        };
+        observer.logs.open(&destination).map_err(|error| format!("cannot open a log: {error}"))
+    };
+    let format = match logs.format {
+        LogFormat::Combined => Format::Combined,
+        LogFormat::Json => Format::Json,
+    };
+    let errors = if logs.error == LogTarget::Journal { None } else { open(&logs.error)? };
+    Ok((AccessLog { queue: open(&logs.access)?, format }, errors))
+}
+
+fn session_names(config: &Config) -> Vec<Arc<str>> {
+    let cookies = config.pools.iter().filter_map(|pool| Some(&pool.sticky.as_ref()?.cookie));
+    let mut names: Vec<_> = cookies.filter(|name| !name.eq_ignore_ascii_case("JSESSIONID")).map(Arc::clone).collect();
+    names.sort_unstable();
+    names.dedup();
+    names
+}
+
+/// The pools that a site sends to: its own, and those of its routes.
+fn pools_of(site: &config::Site) -> Vec<usize> {
+    let by_route = site.routes.iter().filter_map(|route| match route.action {
+        Action::Pool(pool) => Some(pool),
+        _ => None,
+    });
+    let mut pools: Vec<usize> = site.pool.into_iter().chain(by_route).collect();
+    pools.sort_unstable();
+    pools.dedup();
+    pools
+}
