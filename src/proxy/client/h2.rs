@@ -2,6 +2,7 @@
 
 pub(crate) mod body;
 pub(crate) mod budget;
+mod frames;
 pub(crate) mod front;
 pub(crate) mod notes;
 mod out;
