@@ -10,7 +10,7 @@ use std::process::Command;
 
 use clap_mangen::Man;
 use weir::config::{self, Key};
-use weir::observe::metrics::NAMES;
+use weir::observe::metrics::DEFINITIONS;
 
 #[test]
 fn what_is_generated_is_what_the_definitions_say() {
@@ -99,7 +99,7 @@ fn metrics() -> Vec<Piece> {
         let labels = labels.split(',').filter(|label| !label.is_empty());
         labels.map(|label| format!("`{label}`")).collect::<Vec<_>>().join(", ")
     };
-    let rows = NAMES
+    let rows = DEFINITIONS
         .iter()
         .map(|(name, kind, labels, meaning)| format!("| `{name}` | {kind} | {} | {meaning} |\n", quoted(labels)));
     let rows: String = rows.collect();

@@ -1,5 +1,5 @@
-//! The lines of the access and error logs: nginx's combined form and what Weir adds, or JSON. Never a session id, never a
-//! cookie, and never a stranger's byte that could end a line or a field.
+//! Formats the lines of the access and error logs: nginx's combined format with fields of Weir's, or JSON. They hold no
+//! session id and no cookie, and no byte of a client that could end a line or a field.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -10,17 +10,17 @@ use super::digits::{write_number, write_peer, write_seconds};
 use super::escape::{self, Escape, write_masked};
 use super::logs::LogQueue;
 
-/// Where a site's lines go and how they look.
+/// The access log of a site: its queue and its format.
 #[derive(Clone, Debug)]
 pub struct AccessLog {
-    /// None where the log is off: then nothing is formatted.
+    /// None where the log is off; then no line is formatted.
     pub queue: Option<Arc<LogQueue>>,
-    /// How lines look.
+    /// The format of its lines.
     pub format: Format,
 }
 
 impl AccessLog {
-    /// One line for a request.
+    /// Writes the line of a request.
     pub fn request(&self, entry: &RequestEntry<'_>, formatter: &mut LineFormatter) {
         let Some(queue) = &self.queue else { return };
         formatter.line.clear();
@@ -31,7 +31,7 @@ impl AccessLog {
         queue.line(&formatter.line);
     }
 
-    /// One line for what never became a request of a site.
+    /// Writes the line of what never reached a site.
     pub fn unrouted(&self, entry: &UnroutedEntry<'_>, formatter: &mut LineFormatter) {
         let Some(queue) = &self.queue else { return };
         formatter.line.clear();
@@ -43,7 +43,7 @@ impl AccessLog {
     }
 }
 
-/// How the lines of an access log look.
+/// The format of an access log.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Format {
     /// nginx's combined form, then `key=value` pairs.
@@ -53,7 +53,7 @@ pub enum Format {
     Json,
 }
 
-/// What a thread needs to write lines without allocating: one for each thread, or one for each connection.
+/// A buffer and cached dates, so that a line is formatted without allocating. One for each thread.
 #[derive(Debug, Default)]
 pub struct LineFormatter {
     line: Vec<u8>,
@@ -67,7 +67,7 @@ impl LineFormatter {
     }
 }
 
-/// A request, as its log line tells it. An empty text reads `-` in the combined form.
+/// The fields of a request's line. An empty text reads `-` in the combined form.
 #[derive(Clone, Copy, Debug)]
 pub struct RequestEntry<'a> {
     /// When its answer was done.
@@ -104,11 +104,11 @@ pub struct RequestEntry<'a> {
     pub time_taken: Duration,
     /// How many nodes were tried.
     pub tries: u32,
-    /// What became of its session: `learned`, `hit`, `rebound` or `none`.
+    /// The result of its session's look-up: `learned`, `hit`, `rebound` or `none`.
     pub session: &'a str,
     /// Why the request went to that node.
     pub why: &'a str,
-    /// How long it was held back: for its turn by rate, and for places at nodes. Part of `time_taken`.
+    /// How long it waited for its rate and for a place at a node. Part of `time_taken`.
     pub queued: Duration,
     /// Names of sessions besides JSESSIONID: their values are masked too.
     pub session_names: &'a [Arc<str>],
@@ -122,7 +122,7 @@ pub struct RequestEntry<'a> {
     pub protocol: &'a str,
     /// The number of the client's connection.
     pub connection: u64,
-    /// The how-manyth request of that connection it was, from 1.
+    /// The number of the request on its connection, from 1.
     pub nth: u64,
 }
 
@@ -197,7 +197,7 @@ impl RequestEntry<'_> {
     }
 }
 
-/// What never reached a site: a head that is none, a handshake that failed.
+/// The fields of the line of what never reached a site: a malformed head, a handshake that failed.
 #[derive(Clone, Copy, Debug)]
 pub struct UnroutedEntry<'a> {
     /// When.
@@ -257,7 +257,7 @@ pub fn write_error(out: &mut Vec<u8>, time: SystemTime, level: &str, text: &[u8]
     write_masked(out, text, names, escape::quoted);
 }
 
-/// Text for the journal, which escapes by itself: with a `*` for each value of a session.
+/// Text for the journal with `*` for each value of a session. The journal escapes it.
 pub fn masked(text: &str, names: &[Arc<str>]) -> String {
     let mut out = Vec::with_capacity(text.len());
     write_masked(&mut out, text.as_bytes(), names, Vec::extend_from_slice);

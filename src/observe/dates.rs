@@ -1,9 +1,9 @@
-//! Dates as logs write them, always in UTC. Never asks for the time: it comes in.
+//! Dates as logs and HTTP write them, always in UTC. The time is an argument; nothing here reads a clock.
 
 use std::io::Write;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// The last second that was written, so that a busy thread formats a date once a second.
+/// The dates of the last second, so that a busy thread formats them once a second.
 #[derive(Debug, Default)]
 pub struct DateCache {
     second: Option<u64>,
@@ -59,19 +59,19 @@ impl DateCache {
     }
 }
 
-/// As [`DateCache::write_rfc3339`], for who writes seldom.
+/// As [`DateCache::write_rfc3339`], without a cache.
 pub fn write_rfc3339(out: &mut Vec<u8>, now: SystemTime) {
     DateCache::new().write_rfc3339(out, now);
 }
 
-/// As [`write_rfc3339`], as text of its own.
+/// As [`write_rfc3339`], as a new text.
 pub fn rfc3339(now: SystemTime) -> String {
     let mut out = Vec::with_capacity(24);
     write_rfc3339(&mut out, now);
     String::from_utf8(out).unwrap_or_default()
 }
 
-/// A clock before 1970 reads as 1970: a log line is worth more than its date.
+/// A clock set before 1970 reads as 1970, so that a line is written all the same.
 fn since_epoch(now: SystemTime) -> (u64, u32) {
     let elapsed = now.duration_since(UNIX_EPOCH).unwrap_or_default();
     (elapsed.as_secs(), elapsed.subsec_millis())

@@ -1,14 +1,14 @@
-//! Bytes of strangers made fit for a log line, and session ids taken out of them. Never lets a byte through that could
-//! end a line or a quoted field, and never a session's value.
+//! Escapes bytes from clients for a log line and masks session ids in them. No byte gets through that could end a line or
+//! a quoted field, and no session's value.
 
 use memchr::memchr2;
 
-/// How a form of log escapes.
+/// The escaping of one log format.
 pub(super) type Escape = fn(&mut Vec<u8>, &[u8]);
 
 /// Escapes `bytes`, with a `*` wherever they hold the value of a session: `;jsessionid=…`, or `NAME=…` of one of these.
 pub(super) fn write_masked<Name: AsRef<str>>(out: &mut Vec<u8>, bytes: &[u8], names: &[Name], escape: Escape) {
-    // Nearly always there is neither anything to mask nor anything to escape, and one look tells both.
+    // Nearly always there is nothing to mask and nothing to escape: one pass over whole words tells both.
     if !any(bytes, |word| unfit(word, b' ') | equal(word, b'=') | equal(word, b'%')) {
         return out.extend_from_slice(bytes);
     }
@@ -61,7 +61,7 @@ fn write_hexed(out: &mut Vec<u8>, bytes: &[u8], lowest: u8) {
     }
 }
 
-/// What stands for itself in all forms.
+/// Whether a byte is written as it is in all formats.
 fn is_fit(byte: u8, lowest: u8) -> bool {
     (lowest..0x7f).contains(&byte) && byte != b'"' && byte != b'\\'
 }
@@ -87,7 +87,7 @@ fn last_word(bytes: &[u8]) -> u64 {
     u64::from_ne_bytes(word)
 }
 
-/// Marks the bytes that do not stand for themselves. Bytes after the first one marked may be marked in error.
+/// Marks the bytes that must be escaped. Bytes after the first one marked may be marked in error.
 fn unfit(word: u64, lowest: u8) -> u64 {
     let (above_ascii, delete_or_above) = (word, word.wrapping_add(EACH));
     let below = word.wrapping_sub(EACH * u64::from(lowest));
@@ -141,7 +141,7 @@ fn equals_sign(bytes: &[u8]) -> usize {
     }
 }
 
-// Every spelling of the name counts and so does a longer name that ends in it: to mask too much harms nobody.
+// In any letter case, and as the end of a longer name too: masking too much does no harm.
 fn ends_with_name<Name: AsRef<str>>(bytes: &[u8], names: &[Name]) -> bool {
     let ends_with = |name: &[u8]| {
         let start = bytes.len().checked_sub(name.len());

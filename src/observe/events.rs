@@ -1,5 +1,5 @@
-//! The last things that happened: state changes, reloads, what an operator did. Bounded, in memory, for the one who asks
-//! "what was that?"; never a record to rely on, which is the journal.
+//! The last events: state changes, reloads, what operators did. They are kept in memory, up to a bound, for `weir status`;
+//! the lasting record is the journal.
 
 use std::collections::VecDeque;
 use std::time::SystemTime;
@@ -9,7 +9,7 @@ use serde::{Serialize, Serializer};
 
 use super::dates::rfc3339;
 
-/// One thing that happened.
+/// One event.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Event {
     /// Counts from 1, without gaps, so that a reader can tell what it has missed.
@@ -17,7 +17,7 @@ pub struct Event {
     /// When, as RFC 3339.
     #[serde(serialize_with = "as_text")]
     pub time: SystemTime,
-    /// What sort of thing: `state`, `reload`, `operator` and the like.
+    /// Its kind: `state`, `reload`, `operator` and the like.
     pub kind: &'static str,
     /// What it happened to: `esb-https/worker1`.
     pub subject: String,
@@ -25,7 +25,7 @@ pub struct Event {
     pub text: String,
 }
 
-/// The recent events, the oldest forgotten first.
+/// A ring of the last events.
 #[derive(Debug)]
 pub struct Events {
     most: usize,
@@ -44,7 +44,7 @@ impl Events {
         Self { most, ring: Mutex::default() }
     }
 
-    /// Another one. A text is cut at 1000 characters: it may hold what a node said.
+    /// Adds an event. A text is cut at 1000 characters: it may hold what a node said.
     pub fn push(&self, now: SystemTime, kind: &'static str, subject: &str, text: &str) {
         let text = text.chars().take(MOST_TEXT).collect();
         let mut ring = self.ring.lock();

@@ -1,5 +1,6 @@
-//! The journal: what `log` is given, on standard error, by a thread of its own. A caller never waits; lines for which
-//! there is no room are dropped, counted, and owned up to in the next line. Strangers' bytes cannot start a new line.
+//! The journal: a logger for the `log` crate that writes to standard error on a thread of its own. A caller never waits;
+//! lines for which there is no room are dropped and counted, and the next line says how many. Control characters are
+//! escaped, so what a client sends cannot begin a line of its own.
 
 use std::io;
 use std::sync::Arc;
@@ -8,12 +9,12 @@ use std::time::{Duration, SystemTime};
 
 use log::{Level, LevelFilter, Log, Metadata, Record};
 
+use super::appender::{Appender, Output, stderr_is_journal};
 use super::dates::write_rfc3339;
-use super::desk::{Desk, Target, stderr_is_journal};
-use super::sink::{Limits, Lines, LogQueue};
+use super::queue::{LogQueue, QueueLimits, QueuedLines};
 use super::writer::Writer;
 
-/// The process's journal, once started; clones are the same one.
+/// The running logger; clones share it.
 #[derive(Clone, Debug)]
 pub struct Journal {
     inner: Arc<Inner>,
@@ -23,48 +24,48 @@ pub struct Journal {
 struct Inner {
     level: LevelFilter,
     style: Style,
-    sink: LogQueue,
+    queue: LogQueue,
     told_dropped: AtomicU64,
     writer: Writer,
 }
 
 impl Journal {
-    /// Starts the writer and takes over `log`, at the level that WEIR_LOG names (error, warn, info, debug; else info).
+    /// Starts the writer and registers it with `log`, at the level that WEIR_LOG names (error, warn, info, debug; else info).
     pub fn start() -> io::Result<Self> {
         let level = level(std::env::var("WEIR_LOG").ok().as_deref());
         let style = if stderr_is_journal() { Style::Prefixed } else { Style::Dated };
-        let journal = Self::on(Target::Stderr, level, style)?;
+        let journal = Self::on(Output::Stderr, level, style)?;
         log::set_max_level(level);
-        // Somebody else's logger may stand already, as in a test; then this one serves its own handle only.
+        // In a test another logger may be registered already; then only calls on this handle are written.
         let _ = log::set_boxed_logger(Box::new(journal.clone()));
         Ok(journal)
     }
 
-    /// Waits until what was logged so far is written; false if `within` was not enough. For the end of the process.
+    /// Waits until what was logged so far is written; false if `within` was not enough. Called before the process ends.
     pub fn flush(&self, within: Duration) -> bool {
         self.inner.writer.flush(within)
     }
 
     /// How many lines were lost.
     pub fn dropped(&self) -> u64 {
-        self.inner.sink.dropped()
+        self.inner.queue.dropped()
     }
 
-    fn on(target: Target, level: LevelFilter, style: Style) -> io::Result<Self> {
+    fn on(output: Output, level: LevelFilter, style: Style) -> io::Result<Self> {
         let writer = Writer::start("weir-journal", Duration::from_secs(1))?;
-        let limits = Limits { most: 1024 * 1024, wake: 1 };
-        let lines = Arc::new(Lines::new("stderr".to_owned(), limits, b"", writer.bell()));
-        writer.add(Desk::new(lines.clone(), target));
-        let inner = Inner { level, style, sink: LogQueue::on(lines), told_dropped: AtomicU64::new(0), writer };
+        let limits = QueueLimits { most: 1024 * 1024, wake: 1 };
+        let lines = Arc::new(QueuedLines::new("stderr".to_owned(), limits, b"", writer.wakeup()));
+        writer.add(Appender::new(lines.clone(), output));
+        let inner = Inner { level, style, queue: LogQueue::new(lines), told_dropped: AtomicU64::new(0), writer };
         Ok(Self { inner: Arc::new(inner) })
     }
 
-    fn own_up(&self, now: SystemTime) {
-        let dropped = self.inner.sink.dropped();
+    fn report_dropped(&self, now: SystemTime) {
+        let dropped = self.inner.queue.dropped();
         let lost = dropped.saturating_sub(self.inner.told_dropped.swap(dropped, Relaxed));
         if lost > 0 {
             let text = format!("the journal could not keep up: {lost} lines lost");
-            self.inner.sink.line(&line(self.inner.style, now, Level::Warn, &text));
+            self.inner.queue.line(&line(self.inner.style, now, Level::Warn, &text));
         }
     }
 }
@@ -83,8 +84,8 @@ impl Log for Journal {
             target => format!("{target}: {}", record.args()),
         };
         let now = SystemTime::now();
-        self.own_up(now);
-        self.inner.sink.line(&line(self.inner.style, now, record.level(), &text));
+        self.report_dropped(now);
+        self.inner.queue.line(&line(self.inner.style, now, record.level(), &text));
     }
 
     fn flush(&self) {
@@ -110,8 +111,8 @@ fn level(wanted: Option<&str>) -> LevelFilter {
     }
 }
 
-/// Libraries are heard from warnings on. Of handshakes nothing: any scanner could fill the journal with them, and the
-/// access log has a line for each.
+/// Other crates may log warnings and errors. What they log of handshakes is left out: any scanner could fill the journal
+/// with it, and the access log has a line for each.
 fn is_wanted(level: Level, target: &str, most: LevelFilter) -> bool {
     let handshake = ["rustls", "tokio_rustls", "pingora_core::services::listening", "pingora_core::protocols::tls"];
     match target {
@@ -182,8 +183,8 @@ mod tests {
             (Error, "rustls::common_state", Some("debug"), false),
             (Error, "pingora_core::services::listening", None, false),
         ];
-        for (at, target, wanted, heard) in cases {
-            assert_eq!(is_wanted(at, target, level(wanted)), heard, "{at} {target} {wanted:?}");
+        for (at, target, wanted, logged) in cases {
+            assert_eq!(is_wanted(at, target, level(wanted)), logged, "{at} {target} {wanted:?}");
         }
     }
 
@@ -206,15 +207,15 @@ mod tests {
     }
 
     #[test]
-    fn lines_arrive_and_losses_are_owned_up_to() {
+    fn lines_arrive_and_losses_are_reported() {
         let path = std::env::temp_dir().join(format!("weir-journal-{}", std::process::id()));
-        let journal = Journal::on(Target::open(&path).unwrap(), LevelFilter::Info, Style::Prefixed).unwrap();
+        let journal = Journal::on(Output::open(&path).unwrap(), LevelFilter::Info, Style::Prefixed).unwrap();
         let say = |text: &str| {
             let mut record = Record::builder();
             journal.log(&record.level(Level::Info).target("weir").args(format_args!("{text}")).build());
         };
         say("first");
-        journal.inner.sink.line(&vec![b'x'; 2 * 1024 * 1024]);
+        journal.inner.queue.line(&vec![b'x'; 2 * 1024 * 1024]);
         assert_eq!(journal.dropped(), 1);
         say("second");
         journal.log(&Record::builder().level(Level::Info).target("h2").args(format_args!("noise")).build());

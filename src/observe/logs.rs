@@ -1,5 +1,5 @@
-//! The log files of all sites: opened once a path, shared, reopened when logrotate asks, closed when nobody names them any
-//! more. Traffic never notices what happens to them.
+//! The log files of all sites. A path is opened once and shared, reopened for logrotate (SIGUSR1), and closed when no site
+//! names it any more. Requests only add to the queues, so trouble with a file never reaches them.
 
 use std::io;
 use std::path::PathBuf;
@@ -8,11 +8,11 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 
-use super::desk::{Desk, Target, stderr_is_journal};
-use super::sink::{Limits, Lines};
+use super::appender::{Appender, Output, stderr_is_journal};
+use super::queue::{QueueLimits, QueuedLines};
 use super::writer::Writer;
 
-pub use super::sink::LogQueue;
+pub use super::queue::LogQueue;
 
 /// Where a log goes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,9 +28,9 @@ pub enum Destination {
 /// All destinations of access and error logs.
 #[derive(Debug)]
 pub struct Logs {
-    limits: Limits,
+    limits: QueueLimits,
     files: Writer,
-    /// A writer of its own, from the first use on: a journal that hangs holds no file up.
+    /// A thread of its own, started at the first use, so that a journal that blocks does not delay the files.
     journal: Mutex<Option<Writer>>,
     open: Mutex<Vec<Weak<LogQueue>>>,
 }
@@ -38,11 +38,11 @@ pub struct Logs {
 impl Logs {
     /// Starts the thread that writes them.
     pub fn start() -> io::Result<Self> {
-        Self::with_limits(Limits { most: 4 * 1024 * 1024, wake: 64 * 1024 })
+        Self::with_limits(QueueLimits { most: 4 * 1024 * 1024, wake: 64 * 1024 })
     }
 
-    /// The sink of a destination, the same one for the same path as long as somebody holds it; none for `Off`.
-    /// A file that cannot be opened is an error now, while the configuration is checked.
+    /// The queue of a destination, the same one for the same path as long as somebody holds it; none for `Off`.
+    /// Opens the file at once, so that one that cannot be opened is an error of the configuration.
     pub fn open(&self, destination: &Destination) -> io::Result<Option<Arc<LogQueue>>> {
         let name = match destination {
             Destination::File(path) => path.to_string_lossy().into_owned(),
@@ -50,16 +50,16 @@ impl Logs {
             Destination::Off => return Ok(None),
         };
         let mut open = self.open.lock();
-        open.retain(|sink| sink.strong_count() > 0);
-        if let Some(sink) = open.iter().filter_map(Weak::upgrade).find(|sink| sink.name() == name) {
-            return Ok(Some(sink));
+        open.retain(|queue| queue.strong_count() > 0);
+        if let Some(queue) = open.iter().filter_map(Weak::upgrade).find(|queue| queue.name() == name) {
+            return Ok(Some(queue));
         }
-        let sink = Arc::new(match destination {
-            Destination::File(path) => Self::on(&self.files, name, self.limits, Target::open(path)?),
+        let queue = Arc::new(match destination {
+            Destination::File(path) => Self::on(&self.files, name, self.limits, Output::open(path)?),
             _ => self.on_journal(name)?,
         });
-        open.push(Arc::downgrade(&sink));
-        Ok(Some(sink))
+        open.push(Arc::downgrade(&queue));
+        Ok(Some(queue))
     }
 
     /// Opens every file anew, after what waits has gone to the old one (SIGUSR1).
@@ -76,10 +76,10 @@ impl Logs {
     /// The lines lost so far, by destination.
     pub fn dropped(&self) -> Vec<(String, u64)> {
         let open = self.open.lock();
-        open.iter().filter_map(Weak::upgrade).map(|sink| (sink.name().to_owned(), sink.dropped())).collect()
+        open.iter().filter_map(Weak::upgrade).map(|queue| (queue.name().to_owned(), queue.dropped())).collect()
     }
 
-    fn with_limits(limits: Limits) -> io::Result<Self> {
+    fn with_limits(limits: QueueLimits) -> io::Result<Self> {
         Ok(Self {
             limits,
             files: Writer::start("weir-logs", PAUSE)?,
@@ -94,14 +94,14 @@ impl Logs {
             Some(writer) => writer,
             None => journal.insert(Writer::start("weir-logs-err", PAUSE)?),
         };
-        Ok(Self::on(writer, name, self.limits, Target::Stderr))
+        Ok(Self::on(writer, name, self.limits, Output::Stderr))
     }
 
-    fn on(writer: &Writer, name: String, limits: Limits, target: Target) -> LogQueue {
-        let prefix: &[u8] = if matches!(target, Target::Stderr) && stderr_is_journal() { b"<6>" } else { b"" };
-        let lines = Arc::new(Lines::new(name, limits, prefix, writer.bell()));
-        writer.add(Desk::new(lines.clone(), target));
-        LogQueue::on(lines)
+    fn on(writer: &Writer, name: String, limits: QueueLimits, output: Output) -> LogQueue {
+        let prefix: &[u8] = if matches!(output, Output::Stderr) && stderr_is_journal() { b"<6>" } else { b"" };
+        let lines = Arc::new(QueuedLines::new(name, limits, prefix, writer.wakeup()));
+        writer.add(Appender::new(lines.clone(), output));
+        LogQueue::new(lines)
     }
 }
 
@@ -119,9 +119,9 @@ mod tests {
     const SOON: Duration = Duration::from_secs(10);
 
     /// A directory that goes away with the test.
-    struct Place(PathBuf);
+    struct TempDir(PathBuf);
 
-    impl Place {
+    impl TempDir {
         fn new(name: &str) -> Self {
             let path = std::env::temp_dir().join(format!("weir-logs-{}-{name}", std::process::id()));
             let _ = fs::remove_dir_all(&path);
@@ -134,38 +134,38 @@ mod tests {
         }
     }
 
-    impl Drop for Place {
+    impl Drop for TempDir {
         fn drop(&mut self) {
             let _ = fs::remove_dir_all(&self.0);
         }
     }
 
-    fn sink(logs: &Logs, path: &Path) -> Arc<LogQueue> {
+    fn queue(logs: &Logs, path: &Path) -> Arc<LogQueue> {
         logs.open(&Destination::File(path.to_owned())).unwrap().unwrap()
     }
 
     #[test]
     fn lines_are_appended_to_a_file_only_its_group_may_read() {
-        let place = Place::new("append");
-        let path = place.file("access.log");
+        let dir = TempDir::new("append");
+        let path = dir.file("access.log");
         fs::write(&path, "old\n").unwrap();
         fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
         let logs = Logs::start().unwrap();
-        sink(&logs, &path).line(b"new");
-        let other = sink(&logs, &place.file("other.log"));
+        queue(&logs, &path).line(b"new");
+        let other = queue(&logs, &dir.file("other.log"));
         other.line(b"x");
         assert!(logs.flush(SOON));
         assert_eq!(fs::read_to_string(&path).unwrap(), "old\nnew\n");
-        let mode = fs::metadata(place.file("other.log")).unwrap().permissions().mode();
+        let mode = fs::metadata(dir.file("other.log")).unwrap().permissions().mode();
         assert_eq!(mode & 0o137, 0, "{mode:o}");
     }
 
     #[test]
     fn a_path_is_shared_as_long_as_a_site_names_it_then_closed() {
-        let place = Place::new("share");
+        let dir = TempDir::new("share");
         let logs = Logs::start().unwrap();
-        let path = place.file("a.log");
-        let (first, second) = (sink(&logs, &path), sink(&logs, &path));
+        let path = dir.file("a.log");
+        let (first, second) = (queue(&logs, &path), queue(&logs, &path));
         assert!(Arc::ptr_eq(&first, &second));
         second.line(b"the last line is not lost");
         drop((first, second));
@@ -180,49 +180,49 @@ mod tests {
 
     #[test]
     fn what_cannot_be_opened_is_said_at_once() {
-        let place = Place::new("cannot");
+        let dir = TempDir::new("cannot");
         let logs = Logs::start().unwrap();
-        let missing = logs.open(&Destination::File(place.file("no/such/dir.log"))).unwrap_err();
+        let missing = logs.open(&Destination::File(dir.file("no/such/dir.log"))).unwrap_err();
         assert_eq!(missing.kind(), io::ErrorKind::NotFound);
-        let directory = logs.open(&Destination::File(place.0.clone())).unwrap_err();
+        let directory = logs.open(&Destination::File(dir.0.clone())).unwrap_err();
         assert_eq!(directory.kind(), io::ErrorKind::IsADirectory);
     }
 
     #[test]
     fn after_a_rename_lines_go_to_the_old_file_until_it_is_reopened() {
-        let place = Place::new("rename");
-        let (path, old) = (place.file("a.log"), place.file("a.log.1"));
+        let dir = TempDir::new("rename");
+        let (path, old) = (dir.file("a.log"), dir.file("a.log.1"));
         let logs = Logs::start().unwrap();
-        let sink = sink(&logs, &path);
-        sink.line(b"1");
+        let queue = queue(&logs, &path);
+        queue.line(b"1");
         assert!(logs.flush(SOON));
         fs::rename(&path, &old).unwrap();
-        sink.line(b"2");
+        queue.line(b"2");
         logs.reopen();
         assert!(logs.flush(SOON));
-        sink.line(b"3");
+        queue.line(b"3");
         assert!(logs.flush(SOON));
         assert_eq!(fs::read_to_string(&old).unwrap(), "1\n2\n");
         assert_eq!(fs::read_to_string(&path).unwrap(), "3\n");
-        assert_eq!(sink.dropped(), 0);
+        assert_eq!(queue.dropped(), 0);
     }
 
     #[test]
     fn a_full_disk_costs_lines_which_are_counted_and_nothing_else() {
-        let place = Place::new("full");
+        let dir = TempDir::new("full");
         let logs = Logs::start().unwrap();
-        let full = sink(&logs, Path::new("/dev/full"));
-        let good = sink(&logs, &place.file("good.log"));
+        let full = queue(&logs, Path::new("/dev/full"));
+        let good = queue(&logs, &dir.file("good.log"));
         for _ in 0..100 {
             full.line(b"lost");
             good.line(b"kept");
         }
         assert!(logs.flush(SOON));
         assert_eq!(full.dropped(), 100);
-        assert_eq!(fs::read_to_string(place.file("good.log")).unwrap().lines().count(), 100);
+        assert_eq!(fs::read_to_string(dir.file("good.log")).unwrap().lines().count(), 100);
         let mut dropped = logs.dropped();
         dropped.sort();
-        let good = place.file("good.log").to_string_lossy().into_owned();
+        let good = dir.file("good.log").to_string_lossy().into_owned();
         let mut want = vec![("/dev/full".to_owned(), 100), (good, 0)];
         want.sort();
         assert_eq!(dropped, want);
@@ -230,32 +230,32 @@ mod tests {
 
     #[test]
     fn a_directory_that_vanishes_and_comes_back_costs_no_later_line() {
-        let place = Place::new("vanish");
-        let folder = place.file("logs");
+        let dir = TempDir::new("vanish");
+        let folder = dir.file("logs");
         fs::create_dir(&folder).unwrap();
         let logs = Logs::start().unwrap();
-        let sink = sink(&logs, &folder.join("a.log"));
-        sink.line(b"before");
+        let queue = queue(&logs, &folder.join("a.log"));
+        queue.line(b"before");
         assert!(logs.flush(SOON));
         fs::remove_dir_all(&folder).unwrap();
         logs.reopen();
-        sink.line(b"meanwhile");
+        queue.line(b"meanwhile");
         assert!(logs.flush(SOON), "the writer goes on");
         fs::create_dir(&folder).unwrap();
         logs.reopen();
         assert!(logs.flush(SOON));
-        sink.line(b"after");
+        queue.line(b"after");
         assert!(logs.flush(SOON));
         assert_eq!(fs::read_to_string(folder.join("a.log")).unwrap(), "after\n");
     }
 
     #[test]
     fn a_reader_that_stops_holds_up_neither_traffic_nor_other_logs() {
-        let place = Place::new("fifo");
-        let fifo = place.file("fifo");
+        let dir = TempDir::new("fifo");
+        let fifo = dir.file("fifo");
         rustix::fs::mknodat(rustix::fs::CWD, &fifo, rustix::fs::FileType::Fifo, 0o600.into(), 0).unwrap();
-        let logs = Logs::with_limits(Limits { most: 100_000, wake: 10_000 }).unwrap();
-        let early = sink(&logs, &fifo);
+        let logs = Logs::with_limits(QueueLimits { most: 100_000, wake: 10_000 }).unwrap();
+        let early = queue(&logs, &fifo);
         early.line(b"nobody reads yet");
         assert!(logs.flush(SOON));
         assert_eq!(early.dropped(), 1);
@@ -263,14 +263,14 @@ mod tests {
         let nonblocking = libc::O_NONBLOCK;
         let mut reader = fs::OpenOptions::new().read(true).custom_flags(nonblocking).open(&fifo).unwrap();
         logs.reopen();
-        let good = sink(&logs, &place.file("good.log"));
+        let good = queue(&logs, &dir.file("good.log"));
         assert!(logs.flush(SOON));
         for _ in 0..4_000 {
             early.line(&[b'x'; 99]);
         }
         good.line(b"good");
         assert!(logs.flush(SOON), "a stuck reader does not stop the writer");
-        assert_eq!(fs::read_to_string(place.file("good.log")).unwrap(), "good\n");
+        assert_eq!(fs::read_to_string(dir.file("good.log")).unwrap(), "good\n");
         let lost = early.dropped();
         assert!((1_000..4_000).contains(&lost), "{lost}");
 

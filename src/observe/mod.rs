@@ -1,19 +1,19 @@
-//! What leaves the house: metrics, access and error logs, the journal, recent events and systemd's notifications.
-//! Nothing in this room blocks a caller on the request path, and it knows no other room.
+//! What Weir reports: metrics, access and error logs, the journal, recent events and notifications to systemd. Nothing in
+//! this room blocks a caller on the request path, and it leans on no other room.
 
 pub mod access_log;
+mod appender;
 pub mod dates;
-mod desk;
 pub mod digits;
 mod escape;
 pub mod events;
 pub mod journal;
+mod log_rate_limit;
 pub mod logs;
 pub mod metrics;
 pub mod notify;
 mod observer;
-mod seldom;
-mod sink;
+mod queue;
 mod writer;
 
 pub use observer::Observer;

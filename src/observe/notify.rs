@@ -1,5 +1,5 @@
-//! What systemd is told (sd_notify(3)): ready, reloading, stopping, a status, the watchdog's sign of life. Without systemd
-//! it is silent, and what systemd does with a message is never an error here.
+//! Notifications to systemd (sd_notify(3)): ready, reloading, stopping, a status, the watchdog's ping. Without systemd
+//! nothing is sent, and a message that cannot be sent is no error.
 
 use std::ffi::OsStr;
 use std::os::linux::net::SocketAddrExt;
@@ -7,7 +7,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::time::Duration;
 
-/// The way to the service manager, if there is one.
+/// The socket to the service manager, if there is one.
 #[derive(Debug)]
 pub struct Notifier {
     socket: Option<UnixDatagram>,
@@ -45,12 +45,12 @@ impl Notifier {
         self.send(&format!("STATUS={}\n", one_line(text)));
     }
 
-    /// The end has begun.
+    /// The process begins to stop.
     pub fn stopping(&self) {
         self.send("STOPPING=1\n");
     }
 
-    /// A sign of life.
+    /// The watchdog's ping.
     pub fn watchdog(&self) {
         self.send("WATCHDOG=1\n");
     }
@@ -81,7 +81,7 @@ fn connect(address: &OsStr) -> std::io::Result<UnixDatagram> {
     };
     let socket = UnixDatagram::unbound()?;
     socket.connect_addr(&address)?;
-    // A manager that does not read must not hold a reload up.
+    // A manager that does not read must not block a reload.
     socket.set_write_timeout(Some(Duration::from_secs(1)))?;
     Ok(socket)
 }
@@ -92,7 +92,7 @@ fn one_line(text: &str) -> String {
 }
 
 fn interval(microseconds: Option<&str>, pid: Option<&str>, own_pid: u32) -> Option<Duration> {
-    // The variables may have been meant for our parent.
+    // The variables may be inherited from our parent and meant for it.
     if pid.is_some_and(|pid| pid.parse() != Ok(own_pid)) {
         return None;
     }

@@ -1,4 +1,4 @@
-//! Everything that leaves the house, in one place to hand over.
+//! Metrics, events and logs as one value, made once and handed to all who report something.
 
 use std::io;
 use std::sync::Arc;
@@ -8,18 +8,18 @@ use super::events::Events;
 use super::logs::Logs;
 use super::metrics::Metrics;
 
-/// Everything that leaves the house, in one place to hand over.
+/// Metrics, events and logs.
 pub struct Observer {
-    /// Counters.
+    /// Counters and gauges.
     pub metrics: Metrics,
-    /// What happened lately.
+    /// The last events.
     pub events: Events,
     /// Access and error logs.
     pub logs: Logs,
 }
 
 impl Observer {
-    /// Nothing counted, nothing open yet.
+    /// Starts with zero counts and no open log.
     ///
     /// # Errors
     /// When the thread that writes logs cannot be started.
@@ -32,5 +32,5 @@ impl Observer {
     }
 }
 
-/// Events that are remembered.
+/// How many events are kept.
 const EVENTS: usize = 1000;

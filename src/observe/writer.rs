@@ -1,5 +1,4 @@
-//! The thread that writes logs: it takes what waits at each desk, every so often or when it is woken. Those who log never
-//! wait for it, and it waits for nobody but its destinations.
+//! The thread that writes logs: after a pause, or when it is woken, it lets each appender write what waits in its queue.
 
 use std::io;
 use std::sync::Arc;
@@ -7,10 +6,10 @@ use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
 
-use super::desk::Desk;
-use super::sink::Bell;
+use super::appender::Appender;
+use super::queue::Wakeup;
 
-/// A running writer; it writes what waits and ends when this is dropped.
+/// A running writer thread. When this is dropped, it writes what waits and ends.
 #[derive(Debug)]
 pub(super) struct Writer {
     shared: Arc<Shared>,
@@ -25,59 +24,59 @@ impl Writer {
         Ok(Self { shared })
     }
 
-    pub(super) fn bell(&self) -> Arc<Bell> {
-        self.shared.bell.clone()
+    pub(super) fn wakeup(&self) -> Arc<Wakeup> {
+        self.shared.wakeup.clone()
     }
 
-    /// Another destination to write to, from the next turn on.
-    pub(super) fn add(&self, desk: Desk) {
-        self.order(|orders| orders.arriving.push(desk));
+    /// Adds a destination.
+    pub(super) fn add(&self, appender: Appender) {
+        self.command(|commands| commands.arriving.push(appender));
     }
 
     /// Every file is opened anew, after what waits has gone to the old one.
     pub(super) fn reopen(&self) {
-        self.order(|orders| orders.reopen = true);
+        self.command(|commands| commands.reopen = true);
     }
 
-    /// Waits until a whole turn has passed; false if `within` was not enough.
+    /// Waits until every appender has written what waits now; false if `within` was not enough.
     pub(super) fn flush(&self, within: Duration) -> bool {
         let deadline = Instant::now() + within;
         let mut ticket = 0;
-        self.order(|orders| {
-            orders.flushes_asked += 1;
-            ticket = orders.flushes_asked;
+        self.command(|commands| {
+            commands.flushes_asked += 1;
+            ticket = commands.flushes_asked;
         });
-        let mut orders = self.shared.orders.lock();
-        while orders.flushes_done < ticket {
-            if self.shared.turned.wait_until(&mut orders, deadline).timed_out() {
-                return orders.flushes_done >= ticket;
+        let mut commands = self.shared.commands.lock();
+        while commands.flushes_done < ticket {
+            if self.shared.turned.wait_until(&mut commands, deadline).timed_out() {
+                return commands.flushes_done >= ticket;
             }
         }
         true
     }
 
-    fn order(&self, give: impl FnOnce(&mut Orders)) {
-        give(&mut self.shared.orders.lock());
-        self.shared.bell.ring();
+    fn command(&self, give: impl FnOnce(&mut Commands)) {
+        give(&mut self.shared.commands.lock());
+        self.shared.wakeup.wake();
     }
 }
 
 impl Drop for Writer {
     fn drop(&mut self) {
-        self.order(|orders| orders.stop = true);
+        self.command(|commands| commands.stop = true);
     }
 }
 
 #[derive(Debug, Default)]
 struct Shared {
-    bell: Arc<Bell>,
-    orders: Mutex<Orders>,
+    wakeup: Arc<Wakeup>,
+    commands: Mutex<Commands>,
     turned: Condvar,
 }
 
 #[derive(Debug, Default)]
-struct Orders {
-    arriving: Vec<Desk>,
+struct Commands {
+    arriving: Vec<Appender>,
     reopen: bool,
     stop: bool,
     flushes_asked: u64,
@@ -86,19 +85,19 @@ struct Orders {
 
 impl Shared {
     fn run(&self, pause: Duration) {
-        let mut desks = Vec::new();
+        let mut appenders = Vec::new();
         loop {
-            self.bell.wait(pause);
-            let mut orders = self.orders.lock();
-            desks.append(&mut orders.arriving);
-            let (reopen, stop, asked) = (std::mem::take(&mut orders.reopen), orders.stop, orders.flushes_asked);
-            drop(orders);
+            self.wakeup.wait(pause);
+            let mut commands = self.commands.lock();
+            appenders.append(&mut commands.arriving);
+            let (reopen, stop, asked) = (std::mem::take(&mut commands.reopen), commands.stop, commands.flushes_asked);
+            drop(commands);
 
             let now = Instant::now();
-            desks.iter_mut().for_each(|desk: &mut Desk| desk.turn(reopen, now));
-            desks.retain(|desk| !desk.finished());
+            appenders.iter_mut().for_each(|appender: &mut Appender| appender.write_pending(reopen, now));
+            appenders.retain(|appender| !appender.finished());
 
-            self.orders.lock().flushes_done = asked;
+            self.commands.lock().flushes_done = asked;
             self.turned.notify_all();
             if stop {
                 return;

@@ -1,16 +1,16 @@
-//! The metrics for Prometheus. Handles are resolved when a snapshot is built; a request counts on them with a few relaxed
-//! atomics. What stays over a reload keeps its counts; what goes takes its gauges along at once, and its counters after one
-//! last scrape, when the last request there is over.
+//! The metrics for Prometheus. Handles are resolved when a generation is built, and a request counts with a few relaxed
+//! atomic additions. What a reload keeps goes on counting. What it removes loses its gauges at once, and its counters after
+//! the first scrape at which no request holds them any more.
 
-mod latency;
+mod definitions;
+mod handles;
+mod histogram;
+mod lazy_counters;
 mod listeners;
-mod names;
+mod metric_vecs;
 mod nodes;
 mod process;
-mod shelf;
 mod sites;
-mod slots;
-mod tables;
 
 use std::fmt;
 use std::sync::Arc;
@@ -19,28 +19,28 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use parking_lot::Mutex;
 use prometheus::{IntGauge, IntGaugeVec, Registry, TextEncoder};
 
+pub use self::definitions::{DEFINITIONS, Definition};
+pub use self::handles::GaugeGuard;
 pub use self::listeners::ListenerCounters;
-pub use self::names::{NAMES, Name};
 pub use self::nodes::{NodeCounters, PoolCounters, REASONS};
-pub use self::shelf::GaugeGuard;
 pub use self::sites::{Finished, RouteCounters, SiteCounters};
 
-use self::shelf::Shelf;
-use self::tables::Tables;
+use self::handles::Handles;
+use self::metric_vecs::MetricVecs;
 
 /// All metrics of one Weir.
 pub struct Metrics {
     registry: Registry,
-    tables: Arc<Tables>,
-    routes: Shelf<RouteCounters>,
-    sites: Shelf<SiteCounters>,
-    pools: Shelf<PoolCounters>,
-    nodes: Shelf<NodeCounters>,
-    listeners: Shelf<ListenerCounters>,
+    vecs: Arc<MetricVecs>,
+    routes: Handles<RouteCounters>,
+    sites: Handles<SiteCounters>,
+    pools: Handles<PoolCounters>,
+    nodes: Handles<NodeCounters>,
+    listeners: Handles<ListenerCounters>,
     scrape: Mutex<Scrape>,
 }
 
-/// What a scrape needs, and no two scrapes at once.
+/// What is called before a scrape. Its lock keeps two scrapes from running at once.
 #[derive(Default)]
 struct Scrape {
     before: Vec<Refresh>,
@@ -49,19 +49,19 @@ struct Scrape {
 type Refresh = Box<dyn Fn(&Metrics) + Send + Sync>;
 
 impl Metrics {
-    /// None counted yet; `now` is when the process started.
+    /// All at zero; `now` is when the process started.
     pub fn new(version: &str, now: SystemTime) -> Self {
         let registry = Registry::new();
-        let tables = Arc::new(Tables::registered_in(&registry));
-        tables.build_info.with_label_values(&[version]).set(1);
-        only(&tables.start_time).set(unix(now));
-        only(&tables.reload_last_success).set(1);
-        only(&tables.reload_last_timestamp).set(unix(now));
+        let vecs = Arc::new(MetricVecs::registered_in(&registry));
+        vecs.build_info.with_label_values(&[version]).set(1);
+        only(&vecs.start_time).set(unix(now));
+        only(&vecs.reload_last_success).set(1);
+        only(&vecs.reload_last_timestamp).set(unix(now));
         for result in ["accepted", "refused"] {
-            tables.reloads.with_label_values(&[result]);
+            vecs.reloads.with_label_values(&[result]);
         }
         let (routes, sites, pools, nodes, listeners, scrape) = Default::default();
-        Self { registry, tables, routes, sites, pools, nodes, listeners, scrape }
+        Self { registry, vecs, routes, sites, pools, nodes, listeners, scrape }
     }
 
     /// The counters of what `site` sends to `node` of `pool`; with an empty pool and node, of what it answers itself, and
@@ -70,75 +70,76 @@ impl Metrics {
         let labels = [or_dash(site), or_dash(pool), or_dash(node)];
         let node = (!node.is_empty()).then(|| self.counters_of(pool, node));
         let site = self.counters_at(or_dash(site));
-        self.routes.handle(&labels, || RouteCounters::new(&self.tables, labels, site, node))
+        self.routes.handle(&labels, || RouteCounters::new(&self.vecs, labels, site, node))
     }
 
     /// The counters and gauges of a site, which the next configuration has.
     pub fn site(&self, site: &str) -> Arc<SiteCounters> {
         let counters = self.counters_at(or_dash(site));
-        counters.arrive();
+        counters.add_gauges();
         counters
     }
 
     /// The counters and gauges of a pool, which the next configuration has.
     pub fn pool(&self, pool: &str) -> Arc<PoolCounters> {
-        let counters = self.pools.handle(&[pool], || PoolCounters::new(&self.tables, pool));
-        counters.arrive();
+        let counters = self.pools.handle(&[pool], || PoolCounters::new(&self.vecs, pool));
+        counters.add_gauges();
         counters
     }
 
     /// The counters and gauges of a node in a pool, which the next configuration has.
     pub fn node(&self, pool: &str, node: &str) -> Arc<NodeCounters> {
         let counters = self.counters_of(pool, node);
-        counters.arrive();
+        counters.add_gauges();
         counters
     }
 
     fn counters_at(&self, site: &str) -> Arc<SiteCounters> {
-        self.sites.handle(&[site], || SiteCounters::new(&self.tables, site))
+        self.sites.handle(&[site], || SiteCounters::new(&self.vecs, site))
     }
 
     fn counters_of(&self, pool: &str, node: &str) -> Arc<NodeCounters> {
-        self.nodes.handle(&[pool, node], || NodeCounters::new(&self.tables, [pool, node]))
+        self.nodes.handle(&[pool, node], || NodeCounters::new(&self.vecs, [pool, node]))
     }
 
     /// The counters of a listener.
     pub fn listener(&self, listener: &str) -> Arc<ListenerCounters> {
-        self.listeners.handle(&[listener], || ListenerCounters::new(&self.tables, listener))
+        self.listeners.handle(&[listener], || ListenerCounters::new(&self.vecs, listener))
     }
 
-    /// The configuration in use.
+    /// Sets the number of the generation that runs.
     pub fn generation(&self, generation: u64) {
-        only(&self.tables.generation).set(i64::try_from(generation).unwrap_or(i64::MAX));
+        only(&self.vecs.generation).set(i64::try_from(generation).unwrap_or(i64::MAX));
     }
 
     /// A reload was accepted or refused.
     pub fn reloaded(&self, now: SystemTime, accepted: bool) {
-        only(&self.tables.reload_last_success).set(accepted.into());
-        only(&self.tables.reload_last_timestamp).set(unix(now));
-        self.tables.reloads.with_label_values(&[if accepted { "accepted" } else { "refused" }]).inc();
+        only(&self.vecs.reload_last_success).set(accepted.into());
+        only(&self.vecs.reload_last_timestamp).set(unix(now));
+        self.vecs.reloads.with_label_values(&[if accepted { "accepted" } else { "refused" }]).inc();
     }
 
-    /// The lines lost so far, by log: all logs there are, so that a log which is closed loses its series.
+    /// Sets the lines lost so far of each log. `logs` must name every open log: one that is missing loses its series.
     pub fn log_dropped(&self, logs: &[(String, u64)]) {
-        let dropped = &self.tables.log_dropped;
+        let dropped = &self.vecs.log_dropped;
         dropped.reset();
         for (log, lost) in logs {
             dropped.with_label_values(&[log]).inc_by(*lost);
         }
     }
 
-    /// Calls `refresh` before each scrape, for what is cheaper asked than kept: sessions, requests in flight, lost lines.
-    /// It must not scrape itself.
+    /// Calls `refresh` before each scrape, for gauges that are cheaper to read then than to keep up to date: sessions,
+    /// requests in flight, lost lines. It must not call [`Self::text`].
     pub fn before_scrape(&self, refresh: impl Fn(&Self) + Send + Sync + 'static) {
         self.scrape.lock().before.push(Box::new(refresh));
     }
 
-    /// Everything in Prometheus' text format (0.0.4). What nobody holds any more is shown for the last time.
+    /// A scrape: all metrics in Prometheus' text format (0.0.4). Handles that nobody holds any more are in it for the last
+    /// time.
     pub fn text(&self) -> String {
         let scrape = self.scrape.lock();
         scrape.before.iter().for_each(|refresh| refresh(self));
-        process::read_into(&self.tables);
+        process::read_into(&self.vecs);
         let mut text = String::new();
         if let Err(error) = TextEncoder::new().encode_utf8(&self.registry.gather(), &mut text) {
             log::warn!("metrics: {error}");
@@ -147,8 +148,8 @@ impl Metrics {
         text
     }
 
-    /// Forgets the series of handles that nobody holds. [`Self::text`] does so too; this is for a Weir that nobody scrapes
-    /// and that is reloaded often.
+    /// Removes the series of handles that nobody holds. [`Self::text`] does so too; called after a reload, it keeps the
+    /// memory bounded where nobody scrapes.
     pub fn sweep(&self) {
         // Routes hold sites and nodes, so they go first.
         self.routes.sweep();

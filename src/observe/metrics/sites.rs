@@ -1,24 +1,24 @@
-//! What routes and sites count with: once a request, when it is over.
+//! The counters of routes and sites; a request counts once, when it is over.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use prometheus::{IntCounter, IntGauge};
 
-use super::latency::Latency;
+use super::handles::{ConfiguredGauges, GaugeGuard, RemoveSeries};
+use super::histogram::Histogram;
+use super::lazy_counters::LazyCounters;
+use super::metric_vecs::MetricVecs;
 use super::nodes::NodeCounters;
-use super::shelf::{Forget, GaugeGuard, Present};
-use super::slots::Slots;
-use super::tables::Tables;
 
-/// Counts what one site sends to one node of a pool, or answers itself.
+/// The counters of what one site sends to one node of a pool, or answers itself.
 #[derive(Debug)]
 pub struct RouteCounters {
     labels: [String; 3],
-    tables: Arc<Tables>,
+    vecs: Arc<MetricVecs>,
     site: Arc<SiteCounters>,
     node: Option<Arc<NodeCounters>>,
-    codes: Slots<u16>,
+    codes: LazyCounters<u16>,
 }
 
 /// A request that is over, as its counters see it.
@@ -42,7 +42,7 @@ impl RouteCounters {
         let [site, pool, node] = &self.labels;
         self.codes.count(finished.code, || {
             let code = format!("{:03}", finished.code);
-            self.tables.requests.with_label_values(&[site.as_str(), pool, node, &code])
+            self.vecs.requests.with_label_values(&[site.as_str(), pool, node, &code])
         });
         self.site.record(finished);
         if let (Some(node), Some(time)) = (&self.node, finished.upstream_time) {
@@ -61,57 +61,57 @@ impl RouteCounters {
     }
 
     pub(super) fn new(
-        tables: &Arc<Tables>,
+        vecs: &Arc<MetricVecs>,
         labels: [&str; 3],
         site: Arc<SiteCounters>,
         node: Option<Arc<NodeCounters>>,
     ) -> Self {
-        Self { labels: labels.map(str::to_owned), tables: tables.clone(), site, node, codes: Slots::new() }
+        Self { labels: labels.map(str::to_owned), vecs: vecs.clone(), site, node, codes: LazyCounters::new() }
     }
 }
 
-/// Counts for a site.
+/// The counters and gauges of a site.
 #[derive(Debug)]
 pub struct SiteCounters {
     site: String,
-    tables: Arc<Tables>,
-    present: Present<()>,
-    time_taken: Arc<Latency>,
+    vecs: Arc<MetricVecs>,
+    gauges: ConfiguredGauges<()>,
+    time_taken: Arc<Histogram>,
     received: IntCounter,
     sent: IntCounter,
     tunnels: IntCounter,
     tunnels_open: IntGauge,
-    refusals: Slots<&'static str>,
+    refusals: LazyCounters<&'static str>,
 }
 
 impl SiteCounters {
     /// Weir answered itself, for the reason that `word` names.
     pub fn refused(&self, word: &'static str) {
-        self.refusals.count(word, || self.tables.refusals.with_label_values(&[self.site.as_str(), word]));
+        self.refusals.count(word, || self.vecs.refusals.with_label_values(&[self.site.as_str(), word]));
     }
 
     /// A tunnel begins; it ends when the guard is dropped.
     pub fn tunnel(&self) -> GaugeGuard {
         self.tunnels.inc();
-        GaugeGuard::one_more(&self.tunnels_open)
+        GaugeGuard::new(&self.tunnels_open)
     }
 
     /// When its certificate expires, in Unix seconds; none where it has no certificate (any more).
     pub fn certificate_expiry(&self, unix: Option<i64>) {
-        let expiry = &self.tables.certificate_expiry;
-        self.present.tell(|()| match unix {
+        let expiry = &self.vecs.certificate_expiry;
+        self.gauges.update(|()| match unix {
             Some(unix) => expiry.with_label_values(&[&self.site]).set(unix),
             None => drop(expiry.remove_label_values(&[&self.site])),
         });
     }
 
-    /// The running configuration has the site no longer: its certificate need not be renewed.
+    /// The running configuration has the site no longer: removes the gauge of its certificate.
     pub fn leave(&self) {
-        self.present.leave(|()| drop(self.tables.certificate_expiry.remove_label_values(&[&self.site])));
+        self.gauges.remove(|()| drop(self.vecs.certificate_expiry.remove_label_values(&[&self.site])));
     }
 
-    pub(super) fn arrive(&self) {
-        self.present.arrive(|| ());
+    pub(super) fn add_gauges(&self) {
+        self.gauges.add(|| ());
     }
 
     fn record(&self, finished: &Finished) {
@@ -120,41 +120,41 @@ impl SiteCounters {
         add(&self.sent, finished.sent);
     }
 
-    pub(super) fn new(tables: &Arc<Tables>, site: &str) -> Self {
+    pub(super) fn new(vecs: &Arc<MetricVecs>, site: &str) -> Self {
         Self {
             site: site.to_owned(),
-            present: Present::nothing(),
-            time_taken: tables.request_seconds.series(&[site]),
-            received: tables.request_bytes.with_label_values(&[site]),
-            sent: tables.answer_bytes.with_label_values(&[site]),
-            tunnels: tables.tunnels.with_label_values(&[site]),
-            tunnels_open: tables.tunnels_open.with_label_values(&[site]),
-            refusals: Slots::new(),
-            tables: tables.clone(),
+            gauges: ConfiguredGauges::absent(),
+            time_taken: vecs.request_seconds.series(&[site]),
+            received: vecs.request_bytes.with_label_values(&[site]),
+            sent: vecs.answer_bytes.with_label_values(&[site]),
+            tunnels: vecs.tunnels.with_label_values(&[site]),
+            tunnels_open: vecs.tunnels_open.with_label_values(&[site]),
+            refusals: LazyCounters::new(),
+            vecs: vecs.clone(),
         }
     }
 }
 
-impl Forget for RouteCounters {
-    fn forget(&self) {
+impl RemoveSeries for RouteCounters {
+    fn remove_series(&self) {
         let [site, pool, node] = &self.labels;
         for code in self.codes.keys() {
-            let _ = self.tables.requests.remove_label_values(&[site.as_str(), pool, node, &format!("{code:03}")]);
+            let _ = self.vecs.requests.remove_label_values(&[site.as_str(), pool, node, &format!("{code:03}")]);
         }
     }
 }
 
-impl Forget for SiteCounters {
-    fn forget(&self) {
+impl RemoveSeries for SiteCounters {
+    fn remove_series(&self) {
         self.leave();
-        let (tables, site) = (&self.tables, self.site.as_str());
-        tables.request_seconds.remove(&[site]);
-        for counter in [&tables.request_bytes, &tables.answer_bytes, &tables.tunnels] {
+        let (vecs, site) = (&self.vecs, self.site.as_str());
+        vecs.request_seconds.remove(&[site]);
+        for counter in [&vecs.request_bytes, &vecs.answer_bytes, &vecs.tunnels] {
             let _ = counter.remove_label_values(&[site]);
         }
-        let _ = tables.tunnels_open.remove_label_values(&[site]);
+        let _ = vecs.tunnels_open.remove_label_values(&[site]);
         for word in self.refusals.keys() {
-            let _ = tables.refusals.remove_label_values(&[site, word]);
+            let _ = vecs.refusals.remove_label_values(&[site, word]);
         }
     }
 }

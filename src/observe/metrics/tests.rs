@@ -24,7 +24,7 @@ fn read(text: &str) -> BTreeMap<String, f64> {
         if let Some(comment) = line.strip_prefix("# ") {
             let mut words = comment.splitn(3, ' ');
             let (what, name, rest) = (words.next().unwrap(), words.next().unwrap(), words.next().unwrap());
-            let entry = NAMES.iter().find(|entry| entry.0 == name).unwrap_or_else(|| panic!("{line}"));
+            let entry = DEFINITIONS.iter().find(|entry| entry.0 == name).unwrap_or_else(|| panic!("{line}"));
             match what {
                 "HELP" => assert!(declared.insert(name.to_owned()) && rest == entry.3, "{line}"),
                 "TYPE" => assert_eq!(rest, entry.1, "{line}"),
@@ -281,8 +281,8 @@ fn strange_names_are_escaped() {
 
 #[test]
 fn the_table_is_sorted_and_well_named() {
-    assert!(NAMES.is_sorted_by(|a, b| a.0 < b.0));
-    for (name, kind, _, help) in NAMES {
+    assert!(DEFINITIONS.is_sorted_by(|a, b| a.0 < b.0));
+    for (name, kind, _, help) in DEFINITIONS {
         assert!(name.starts_with("weir_") && !help.is_empty(), "{name}");
         assert_eq!(name.ends_with("_total"), *kind == "counter", "{name}");
     }
@@ -294,7 +294,7 @@ fn the_documentation_speaks_only_of_metrics_that_there_are() {
     let text = std::fs::read_to_string(path).unwrap();
     let word = |byte: char| byte.is_ascii_alphanumeric() || byte == '_';
     for name in text.split(|byte| !word(byte)).filter(|name| name.len() > 5 && name.starts_with("weir_")) {
-        let known = NAMES.iter().any(|entry| {
+        let known = DEFINITIONS.iter().any(|entry| {
             let rest = name.strip_prefix(entry.0);
             rest == Some("") || (entry.1 == "histogram" && matches!(rest, Some("_bucket" | "_sum" | "_count")))
         });

@@ -1,11 +1,11 @@
-//! Every metric by name: the one table that registration follows, and that `make generated` writes into docs/metrics.md.
-//! A name is a promise to operators' dashboards; it is never changed in passing.
+//! The definition of every metric: the one table from which they are registered, and which `make generated` writes into
+//! docs/metrics.md. Dashboards depend on the names, so a change of one needs a line in the CHANGELOG.
 
-/// Name, kind (`counter`, `gauge` or `histogram`), labels parted by commas, and what it says.
-pub type Name = (&'static str, &'static str, &'static str, &'static str);
+/// Name, kind (`counter`, `gauge` or `histogram`), labels parted by commas, and help text.
+pub type Definition = (&'static str, &'static str, &'static str, &'static str);
 
-/// All of them, in the order of their names.
-pub const NAMES: &[Name] = &[
+/// All metrics, in the order of their names.
+pub const DEFINITIONS: &[Definition] = &[
     ("weir_answer_bytes_total", "counter", "site", "Bytes of answer bodies sent to clients"),
     ("weir_build_info", "gauge", "version", "Always 1; the version is in the label"),
     (

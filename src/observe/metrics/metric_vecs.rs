@@ -1,13 +1,14 @@
-//! The vectors behind the handles, registered from the table of names. Asked while a snapshot is built, not by requests.
+//! The metric vectors of the prometheus crate, registered from the definitions. Handles are resolved from them while a
+//! generation is built; a request looks nothing up in them.
 
 use prometheus::core::Collector;
 use prometheus::{CounterVec, IntCounterVec, IntGaugeVec, Opts, Registry};
 
-use super::latency::LatencyVec;
-use super::names::{NAMES, Name};
+use super::definitions::{DEFINITIONS, Definition};
+use super::histogram::HistogramVec;
 
 #[derive(Clone, Debug)]
-pub(super) struct Tables {
+pub(super) struct MetricVecs {
     pub(super) answer_bytes: IntCounterVec,
     pub(super) build_info: IntGaugeVec,
     pub(super) certificate_expiry: IntGaugeVec,
@@ -24,7 +25,7 @@ pub(super) struct Tables {
     pub(super) node_state_changes: IntCounterVec,
     pub(super) node_warmth: IntGaugeVec,
     pub(super) pool_without_node: IntGaugeVec,
-    pub(super) probe_seconds: LatencyVec,
+    pub(super) probe_seconds: HistogramVec,
     pub(super) probes: IntCounterVec,
     pub(super) process_cpu: CounterVec,
     pub(super) process_max_fds: IntGaugeVec,
@@ -37,7 +38,7 @@ pub(super) struct Tables {
     pub(super) reload_last_timestamp: IntGaugeVec,
     pub(super) reloads: IntCounterVec,
     pub(super) request_bytes: IntCounterVec,
-    pub(super) request_seconds: LatencyVec,
+    pub(super) request_seconds: HistogramVec,
     pub(super) requests: IntCounterVec,
     pub(super) requests_in_flight: IntGaugeVec,
     pub(super) retries: IntCounterVec,
@@ -50,14 +51,15 @@ pub(super) struct Tables {
     pub(super) threads: IntGaugeVec,
     pub(super) tunnels: IntCounterVec,
     pub(super) tunnels_open: IntGaugeVec,
-    pub(super) upstream_seconds: LatencyVec,
+    pub(super) upstream_seconds: HistogramVec,
 }
 
-impl Tables {
+impl MetricVecs {
     pub(super) fn registered_in(registry: &Registry) -> Self {
         let counter = |name| register(registry, name, IntCounterVec::new);
         let gauge = |name| register(registry, name, IntGaugeVec::new);
-        let latency = |name| register(registry, name, |opts, labels| LatencyVec::new(&opts.name, &opts.help, labels));
+        let histogram =
+            |name| register(registry, name, |opts, labels| HistogramVec::new(&opts.name, &opts.help, labels));
         Self {
             answer_bytes: counter("weir_answer_bytes_total"),
             build_info: gauge("weir_build_info"),
@@ -75,7 +77,7 @@ impl Tables {
             node_state_changes: counter("weir_node_state_changes_total"),
             node_warmth: gauge("weir_node_warmth_percent"),
             pool_without_node: gauge("weir_pool_without_active_node"),
-            probe_seconds: latency("weir_probe_seconds"),
+            probe_seconds: histogram("weir_probe_seconds"),
             probes: counter("weir_probes_total"),
             process_cpu: register(registry, "weir_process_cpu_seconds_total", CounterVec::new),
             process_max_fds: gauge("weir_process_max_fds"),
@@ -88,7 +90,7 @@ impl Tables {
             reload_last_timestamp: gauge("weir_reload_last_timestamp_seconds"),
             reloads: counter("weir_reloads_total"),
             request_bytes: counter("weir_request_bytes_total"),
-            request_seconds: latency("weir_request_seconds"),
+            request_seconds: histogram("weir_request_seconds"),
             requests: counter("weir_requests_total"),
             requests_in_flight: gauge("weir_requests_in_flight"),
             retries: counter("weir_retries_total"),
@@ -101,14 +103,14 @@ impl Tables {
             threads: gauge("weir_threads"),
             tunnels: counter("weir_tunnels_total"),
             tunnels_open: gauge("weir_tunnels_open"),
-            upstream_seconds: latency("weir_upstream_seconds"),
+            upstream_seconds: histogram("weir_upstream_seconds"),
         }
     }
 }
 
-/// The labels of an entry of the table.
-pub(super) fn labels(name: &Name) -> Vec<&'static str> {
-    name.2.split(',').filter(|label| !label.is_empty()).collect()
+/// The labels of a definition.
+pub(super) fn labels(definition: &Definition) -> Vec<&'static str> {
+    definition.2.split(',').filter(|label| !label.is_empty()).collect()
 }
 
 fn register<V: Collector + Clone + 'static>(
@@ -116,8 +118,9 @@ fn register<V: Collector + Clone + 'static>(
     name: &str,
     make: impl Fn(Opts, &[&str]) -> prometheus::Result<V>,
 ) -> V {
-    let entry = NAMES.iter().find(|entry| entry.0 == name).expect("every metric stands in the table of names");
-    let vec = make(Opts::new(entry.0, entry.3), &labels(entry)).expect("the table's names and labels are well formed");
+    let definition = DEFINITIONS.iter().find(|definition| definition.0 == name).expect("every metric has a definition");
+    let vec = make(Opts::new(definition.0, definition.3), &labels(definition))
+        .expect("names and labels of definitions are well formed");
     registry.register(Box::new(vec.clone())).expect("each name is registered once");
     vec
 }

@@ -1,25 +1,25 @@
-//! Counters that come into being with their first count, found again without a lock. For keys of which few are ever seen:
-//! status codes, words.
+//! Counters of one label whose values are not known beforehand, such as status codes. A counter is made at its first count
+//! and found again without a lock; usually there are few.
 
 use std::sync::OnceLock;
 
 use parking_lot::Mutex;
 use prometheus::IntCounter;
 
-/// The counters of one label whose values are not known beforehand.
+/// One counter for each value that was counted.
 #[derive(Debug)]
-pub(super) struct Slots<K> {
+pub(super) struct LazyCounters<K> {
     first: [OnceLock<(K, IntCounter)>; 16],
-    /// A node that answers with every status there is must not cost the others more than a lock.
+    /// Those beyond the first sixteen, under a lock: a node may answer with any status.
     more: Mutex<Vec<(K, IntCounter)>>,
 }
 
-impl<K: Copy + Eq> Slots<K> {
+impl<K: Copy + Eq> LazyCounters<K> {
     pub(super) fn new() -> Self {
         Self { first: [const { OnceLock::new() }; 16], more: Mutex::new(Vec::new()) }
     }
 
-    /// Adds one to the counter of `key`; `make` finds it in its vector the first time.
+    /// Adds one to the counter of `key`; `make` resolves it the first time.
     pub(super) fn count(&self, key: K, make: impl Fn() -> IntCounter) {
         for slot in &self.first {
             let (found, counter) = slot.get_or_init(|| (key, make()));
@@ -54,13 +54,13 @@ mod tests {
     #[test]
     fn every_key_has_its_counter_whoever_comes_first() {
         let vec = IntCounterVec::new(Opts::new("name", "help"), &["key"]).unwrap();
-        let slots = Slots::new();
+        let counters = LazyCounters::new();
         std::thread::scope(|scope| {
             for _ in 0..2 {
                 scope.spawn(|| {
                     for round in 0..1_000_u64 {
                         let key = round % 40;
-                        slots.count(key, || vec.with_label_values(&[&key.to_string()]));
+                        counters.count(key, || vec.with_label_values(&[&key.to_string()]));
                     }
                 });
             }
@@ -68,7 +68,7 @@ mod tests {
         for key in 0..40 {
             assert_eq!(vec.with_label_values(&[&key.to_string()]).get(), 50, "{key}");
         }
-        let mut keys = slots.keys();
+        let mut keys = counters.keys();
         keys.sort_unstable();
         assert_eq!(keys, (0..40).collect::<Vec<_>>());
     }

@@ -1,5 +1,5 @@
-//! A histogram of times that costs two relaxed atomic additions a record, where the prometheus crate's own takes twice as
-//! many and a compare-and-swap. A scrape may see a record's bucket and not yet its sum; never a torn number.
+//! A histogram of times that costs two relaxed atomic additions a record; that of the prometheus crate takes twice as many
+//! and a compare-and-swap. A scrape may see a record in its bucket and not yet in the sum.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -12,12 +12,12 @@ use prometheus::proto;
 
 /// The times of one series.
 #[derive(Debug, Default)]
-pub(super) struct Latency {
+pub(super) struct Histogram {
     counts: [AtomicU64; BOUNDS.len() + 1],
     microseconds: AtomicU64,
 }
 
-impl Latency {
+impl Histogram {
     pub(super) fn record(&self, time: Duration) {
         let microseconds = u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
         let bucket = BOUNDS.partition_point(|&bound| bound < microseconds);
@@ -27,7 +27,7 @@ impl Latency {
         self.microseconds.fetch_add(microseconds, Relaxed);
     }
 
-    fn histogram(&self) -> proto::Histogram {
+    fn to_proto(&self) -> proto::Histogram {
         let mut histogram = proto::Histogram::default();
         let mut total = 0;
         let mut buckets = Vec::with_capacity(BOUNDS.len());
@@ -47,17 +47,17 @@ impl Latency {
 
 /// All series of one name.
 #[derive(Clone, Debug)]
-pub(super) struct LatencyVec {
+pub(super) struct HistogramVec {
     shared: Arc<Shared>,
 }
 
 #[derive(Debug)]
 struct Shared {
     desc: Desc,
-    series: Mutex<BTreeMap<Vec<String>, Arc<Latency>>>,
+    series: Mutex<BTreeMap<Vec<String>, Arc<Histogram>>>,
 }
 
-impl LatencyVec {
+impl HistogramVec {
     pub(super) fn new(name: &str, help: &str, labels: &[&str]) -> prometheus::Result<Self> {
         let labels = labels.iter().map(ToString::to_string).collect();
         let desc = Desc::new(name.to_owned(), help.to_owned(), labels, HashMap::new())?;
@@ -65,7 +65,7 @@ impl LatencyVec {
     }
 
     /// The series of these label values, the same one each time.
-    pub(super) fn series(&self, values: &[&str]) -> Arc<Latency> {
+    pub(super) fn series(&self, values: &[&str]) -> Arc<Histogram> {
         self.shared.series.lock().entry(owned(values)).or_default().clone()
     }
 
@@ -74,7 +74,7 @@ impl LatencyVec {
     }
 }
 
-impl Collector for LatencyVec {
+impl Collector for HistogramVec {
     fn desc(&self) -> Vec<&Desc> {
         vec![&self.shared.desc]
     }
@@ -82,11 +82,11 @@ impl Collector for LatencyVec {
     fn collect(&self) -> Vec<proto::MetricFamily> {
         let desc = &self.shared.desc;
         let series = self.shared.series.lock();
-        let metrics = series.iter().map(|(values, latency)| {
+        let metrics = series.iter().map(|(values, times)| {
             let mut metric = proto::Metric::default();
             let pairs = desc.variable_labels.iter().zip(values).map(|(name, value)| pair(name, value));
             metric.set_label(pairs.collect());
-            metric.set_histogram(latency.histogram());
+            metric.set_histogram(times.to_proto());
             metric
         });
         let mut family = proto::MetricFamily::default();
@@ -109,7 +109,7 @@ fn pair(name: &str, value: &str) -> proto::LabelPair {
     pair
 }
 
-/// In microseconds. From a cache's answer to the read timeout of the guide, five minutes.
+/// The upper bounds of the buckets, in microseconds: up to the read timeout of the guide, five minutes.
 const BOUNDS: [u64; 16] = [
     1_000,
     2_500,
@@ -135,16 +135,16 @@ mod tests {
 
     #[test]
     fn a_time_counts_in_its_bucket_and_in_all_above() {
-        let latency = Latency::default();
+        let times = Histogram::default();
         for microseconds in [0, 1_000, 1_001, 299_999_999, 300_000_000, 300_000_001] {
-            latency.record(Duration::from_micros(microseconds));
+            times.record(Duration::from_micros(microseconds));
         }
-        let histogram = latency.histogram();
+        let histogram = times.to_proto();
         let counts = histogram.get_bucket().iter().map(proto::Bucket::cumulative_count).collect::<Vec<_>>();
         assert_eq!(counts, [2, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 5]);
         assert_eq!(histogram.get_sample_count(), 6);
         assert!((histogram.get_sample_sum() - 900.002_002).abs() < 0.000_01);
-        latency.record(Duration::MAX);
-        assert_eq!(latency.histogram().get_sample_count(), 7);
+        times.record(Duration::MAX);
+        assert_eq!(times.to_proto().get_sample_count(), 7);
     }
 }

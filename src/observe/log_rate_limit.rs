@@ -1,0 +1,37 @@
+//! A rate limit for lines that would come with every request while something is wrong: one a second, with how many were
+//! left out.
+
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+/// The limit of one kind of line.
+#[derive(Debug, Default)]
+pub(super) struct LogRateLimit {
+    /// The second after the one in which a line was last written.
+    next: AtomicU64,
+    left_out: AtomicU64,
+}
+
+impl LogRateLimit {
+    /// Whether a line may be written in this second: then how many were left out before it. None where it is left out too.
+    pub(super) fn allow(&self, second: u64) -> Option<u64> {
+        let next = self.next.load(Relaxed);
+        let allowed = second >= next && self.next.compare_exchange(next, second + 1, Relaxed, Relaxed).is_ok();
+        if !allowed {
+            self.left_out.fetch_add(1, Relaxed);
+            return None;
+        }
+        Some(self.left_out.swap(0, Relaxed))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_a_second_is_allowed_and_the_others_are_counted() {
+        let limit = LogRateLimit::default();
+        let allowed: Vec<_> = [0, 0, 0, 1, 1, 7, 9].map(|second| limit.allow(second)).into();
+        assert_eq!(allowed, [Some(0), None, None, Some(2), None, Some(1), Some(0)]);
+    }
+}
