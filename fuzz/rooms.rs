@@ -97,14 +97,20 @@ pub mod config {
 /// What `traffic` does with heads.
 #[path = "../src/traffic"]
 pub mod traffic {
-    pub mod access;
-    pub mod cookies;
-    pub mod edits;
-    pub mod forwarded;
-    pub mod headers;
-    pub mod location;
-    pub mod places;
-    pub mod plain_path;
+    pub mod affinity {
+        pub mod session_id;
+    }
+    pub mod message {
+        pub mod forwarded;
+        pub mod headers;
+        pub mod location;
+    }
     pub mod resolved;
-    pub mod sites;
+    pub mod routing {
+        pub mod access;
+        pub mod edits;
+        pub mod normalized_path;
+        pub mod places;
+        pub mod sites;
+    }
 }
