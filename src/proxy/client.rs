@@ -1,6 +1,6 @@
-//! What the exchange needs of a client, whichever protocol it speaks: a body to read and an answer to write.
+//! What the exchange needs of a client in any protocol: a body to read, and a place to write the answer to.
 //!
-//! The two are separate values, because both directions flow at once.
+//! Body and answer are separate values, because both directions are used at the same time.
 
 pub(crate) mod h1;
 pub(crate) mod h2;
@@ -13,16 +13,16 @@ use crate::traffic::message::headers::Down;
 use crate::traffic::message::page::{Page, Reply};
 use crate::wire::AnswerHead;
 
-/// A request's body, as it comes in.
+/// The body of a request, read as it arrives.
 pub(crate) enum Body<'c> {
-    /// Of an HTTP/1 client.
+    /// The body of an HTTP/1 request.
     H1(h1::Body<'c>),
-    /// Of an HTTP/2 stream.
+    /// The body of an HTTP/2 stream.
     H2(h2::Body),
 }
 
 impl Body<'_> {
-    /// Waits until there is something in [`Body::data`]; false when the body is complete.
+    /// Waits until [`Body::data`] has bytes. False when the body is complete.
     pub(crate) async fn fill(&mut self) -> Result<bool, ClientFault> {
         match self {
             Self::H1(body) => body.fill().await,
@@ -30,7 +30,7 @@ impl Body<'_> {
         }
     }
 
-    /// What has come and was not consumed; never waits.
+    /// The bytes that were received and not yet consumed. Never waits.
     pub(crate) fn data(&self) -> &[u8] {
         match self {
             Self::H1(body) => body.data(),
@@ -38,7 +38,7 @@ impl Body<'_> {
         }
     }
 
-    /// Takes what is at hand without waiting, if anything is.
+    /// Takes bytes that have already arrived, if there are any. Never waits.
     pub(crate) fn at_hand(&mut self) -> Result<(), ClientFault> {
         match self {
             Self::H1(body) => body.at_hand(),
@@ -46,7 +46,7 @@ impl Body<'_> {
         }
     }
 
-    /// Whether all that is left of it is in [`Body::data`].
+    /// Whether [`Body::data`] has all the rest of the body.
     pub(crate) fn is_at_hand(&self) -> bool {
         match self {
             Self::H1(body) => body.is_at_hand(),
@@ -54,7 +54,7 @@ impl Body<'_> {
         }
     }
 
-    /// Uses up `count` bytes of [`Body::data`].
+    /// Consumes `count` bytes of [`Body::data`].
     pub(crate) fn consume(&mut self, count: usize) {
         match self {
             Self::H1(body) => body.consume(count),
@@ -62,7 +62,7 @@ impl Body<'_> {
         }
     }
 
-    /// Whether everything came and was consumed.
+    /// Whether the whole body was received and consumed.
     pub(crate) fn is_complete(&self) -> bool {
         match self {
             Self::H1(body) => body.is_complete(),
@@ -70,7 +70,7 @@ impl Body<'_> {
         }
     }
 
-    /// How much is still to come, where that is known.
+    /// How many bytes are still to be received, if that is known.
     pub(crate) fn left(&self) -> Option<u64> {
         match self {
             Self::H1(body) => body.left(),
@@ -78,7 +78,7 @@ impl Body<'_> {
         }
     }
 
-    /// Whether bytes were read ahead that are not of this body.
+    /// Whether bytes were read that belong to the next message.
     pub(crate) fn has_unread(&self) -> bool {
         match self {
             Self::H1(body) => body.has_unread(),
@@ -86,7 +86,7 @@ impl Body<'_> {
         }
     }
 
-    /// From now on the client may pause no longer than this.
+    /// Sets the longest pause that the client may make from now on.
     pub(crate) fn hurry(&mut self, limit: Duration) {
         match self {
             Self::H1(body) => body.hurry(limit),
@@ -94,7 +94,7 @@ impl Body<'_> {
         }
     }
 
-    /// Writes the trailers that may travel, as HTTP/1 field lines.
+    /// Writes the trailers that may be forwarded, as HTTP/1 field lines.
     pub(crate) fn write_trailers(&self, out: &mut Vec<u8>) {
         match self {
             Self::H1(body) => body.write_trailers(out),
@@ -102,7 +102,7 @@ impl Body<'_> {
         }
     }
 
-    /// Waits until the client goes away; reads ahead what it sends meanwhile, within bounds.
+    /// Waits until the client goes away. Meanwhile it reads ahead a limited amount of what the client sends.
     pub(crate) async fn gone(&mut self) -> Gone {
         match self {
             Self::H1(body) => body.gone().await,
@@ -110,7 +110,7 @@ impl Body<'_> {
         }
     }
 
-    /// The same, and reads nothing meanwhile: what was read is on its way up.
+    /// Waits until the client goes away, without reading: the bytes that were read are still being sent to the node.
     pub(crate) async fn gone_unread(&self) -> Gone {
         match self {
             Self::H1(body) => body.gone_unread().await,
@@ -118,7 +118,7 @@ impl Body<'_> {
         }
     }
 
-    /// Whether the client still has to take what we would write.
+    /// Whether a write waits because the client does not read.
     pub(crate) fn holds_us_up(&self) -> bool {
         match self {
             Self::H1(body) => body.holds_us_up(),
@@ -127,7 +127,7 @@ impl Body<'_> {
     }
 }
 
-/// Where the answer goes.
+/// Where the answer is written to.
 pub(crate) enum Sink<'c> {
     /// To an HTTP/1 client.
     H1(h1::Sink<'c>),
@@ -136,7 +136,7 @@ pub(crate) enum Sink<'c> {
 }
 
 impl Sink<'_> {
-    /// Passes a 1xx on, to clients that may get one.
+    /// Forwards a 1xx answer to clients that may receive one.
     pub(crate) async fn interim(&mut self, head: &AnswerHead, down: &Down<'_>) -> Result<(), ClientFault> {
         match self {
             Self::H1(sink) => sink.interim(head, down).await,
@@ -144,7 +144,7 @@ impl Sink<'_> {
         }
     }
 
-    /// Sends our own `100 Continue`.
+    /// Sends `100 Continue` in Weir's own name.
     pub(crate) async fn proceed(&mut self) -> Result<(), ClientFault> {
         match self {
             Self::H1(sink) => sink.proceed().await,
@@ -152,7 +152,7 @@ impl Sink<'_> {
         }
     }
 
-    /// Takes the answer's head; it leaves with the first piece, or with [`Sink::flush`].
+    /// Takes the answer's head. It is sent with the first piece of the body or by [`Sink::flush`].
     pub(crate) fn head(&mut self, head: &AnswerHead, down: &Down<'_>) -> Result<(), ClientFault> {
         match self {
             Self::H1(sink) => {
@@ -171,7 +171,7 @@ impl Sink<'_> {
         }
     }
 
-    /// Sends what is held back.
+    /// Sends the bytes that are held back.
     pub(crate) async fn flush(&mut self) -> Result<(), ClientFault> {
         match self {
             Self::H1(sink) => sink.flush().await,
@@ -179,7 +179,7 @@ impl Sink<'_> {
         }
     }
 
-    /// Ends the answer, with the trailers in `trailers` (HTTP/1 field lines, may be empty).
+    /// Ends the answer. `trailers` are HTTP/1 field lines and may be empty.
     pub(crate) async fn end(&mut self, trailers: &[u8]) -> Result<(), ClientFault> {
         match self {
             Self::H1(sink) => sink.end(trailers).await,
@@ -187,7 +187,7 @@ impl Sink<'_> {
         }
     }
 
-    /// Ends an answer that cannot be completed: never cleanly.
+    /// Aborts an answer that cannot be completed, so that the client sees that it is incomplete.
     pub(crate) fn cut(&mut self) {
         match self {
             Self::H1(sink) => sink.cut(),
@@ -195,7 +195,7 @@ impl Sink<'_> {
         }
     }
 
-    /// Answers by ourselves. `keep` says whether the connection can go on afterwards.
+    /// Sends an answer of Weir's own. `keep` says whether the connection can be used again.
     pub(crate) async fn page(&mut self, page: &Page<'_>, keep: bool, reply: Reply<'_>) -> Result<(), ClientFault> {
         match self {
             Self::H1(sink) => sink.page(page, keep, reply).await,
@@ -203,7 +203,7 @@ impl Sink<'_> {
         }
     }
 
-    /// Whether the client takes what is sent without letting us wait long.
+    /// Whether the client reads fast enough, so that writes do not wait long.
     pub(crate) fn keeps_up(&self) -> bool {
         match self {
             Self::H1(sink) => sink.keeps_up(),
@@ -211,7 +211,7 @@ impl Sink<'_> {
         }
     }
 
-    /// Bytes of body sent so far.
+    /// The number of body bytes sent so far.
     pub(crate) fn body_sent(&self) -> u64 {
         match self {
             Self::H1(sink) => sink.body_sent(),

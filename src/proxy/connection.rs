@@ -1,4 +1,4 @@
-//! What is known of one client connection, beside its bytes.
+//! What Weir knows about one client connection, apart from its bytes.
 
 use std::cell::{Cell, RefCell};
 use std::net::{IpAddr, SocketAddr};
@@ -12,47 +12,47 @@ use crate::traffic::limits::connections::ConnectionPermit;
 use crate::traffic::message::refusal::Refusal;
 use crate::wire::HeadLimits;
 
-/// A listener on one thread. It outlives its socket: connections that were accepted on it still use it.
+/// A listener on one thread. It may outlive its socket, because connections that were accepted on it still use it.
 pub(crate) struct ThreadListener {
     place: RefCell<Rc<ListenerRef>>,
     closing: Cell<bool>,
 }
 
 impl ThreadListener {
-    /// A listener that begins in that place.
+    /// A new listener of this generation.
     pub(crate) fn new(place: ListenerRef) -> Rc<Self> {
         Rc::new(Self { place: RefCell::new(Rc::new(place)), closing: Cell::new(false) })
     }
 
-    /// New requests see this generation from now on.
+    /// From now on new requests use this generation.
     pub(crate) fn move_to(&self, place: ListenerRef) {
         *self.place.borrow_mut() = Rc::new(place);
     }
 
-    /// The generation that new requests see, and where this listener stands in it.
+    /// The generation for new requests, and this listener in it.
     pub(crate) fn place(&self) -> Rc<ListenerRef> {
         Rc::clone(&self.place.borrow())
     }
 
-    /// No further requests: what runs may finish.
+    /// Takes no further requests. Running requests may finish.
     pub(crate) fn close(&self) {
         self.closing.set(true);
     }
 
-    /// Whether no further requests are wanted.
+    /// Whether no further requests are taken.
     pub(crate) fn is_closing(&self) -> bool {
         self.closing.get()
     }
 }
 
-/// What a TLS handshake settled.
+/// The result of a TLS handshake.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct TlsFacts {
     /// `TLSv1.2` or `TLSv1.3`, as nginx writes it.
     pub(crate) version: &'static str,
 }
 
-/// An address as text, in the room that the longest one takes: no memory of its own for each connection.
+/// An address as text. The array is long enough for every address, so no connection needs an allocation for it.
 struct PeerText {
     bytes: [u8; 39],
     length: usize,
@@ -82,7 +82,8 @@ pub(crate) struct Connection {
     _counted: Counted,
 }
 
-/// What counts a connection while it is open: its thread, its listener's limits where there are any, and the metrics.
+/// Counts an open connection until it is dropped: on its thread, in its listener's limits if there are any, and in the
+/// metrics.
 pub(crate) struct Counted {
     _open: OpenConnection,
     _pass: Option<Box<ConnectionPermit>>,
@@ -90,14 +91,14 @@ pub(crate) struct Counted {
 }
 
 impl Counted {
-    /// One more on this thread, let in by this pass, and shown in the metrics.
+    /// One more connection on this thread, with the permit of its listener's limits and its metric.
     pub(crate) fn new(open: OpenConnection, pass: Option<Box<ConnectionPermit>>, shown: metrics::GaugeGuard) -> Self {
         Self { _open: open, _pass: pass, _shown: shown }
     }
 }
 
 impl Connection {
-    /// A connection just accepted.
+    /// A connection that was just accepted.
     pub(crate) fn new(
         worker: Rc<Worker>,
         listening: Rc<ThreadListener>,
@@ -112,7 +113,7 @@ impl Connection {
         Rc::new(Self { worker, place, listening, peer, peer_text, tls, http2, requests, number, _counted: counted })
     }
 
-    /// Lets go of the generation that the last request saw.
+    /// Takes the newest generation, so that the one of the last request can be freed.
     pub(crate) fn refresh(&self) {
         let newest = self.listening.place();
         if !Rc::ptr_eq(&self.place.borrow(), &newest) {
@@ -120,7 +121,7 @@ impl Connection {
         }
     }
 
-    /// The thread's own things.
+    /// The thread that serves the connection.
     pub(crate) fn worker(&self) -> &Rc<Worker> {
         &self.worker
     }
@@ -130,33 +131,33 @@ impl Connection {
         self.listening.place()
     }
 
-    /// The listener's deadlines and sizes.
+    /// The listener's deadlines and size limits.
     pub(crate) fn limits(&self) -> Limits {
         self.place.borrow().listener().limits
     }
 
-    /// What a head may be.
+    /// The limits for a request's head.
     pub(crate) fn head_limits(&self) -> HeadLimits {
         let limits = self.limits();
         HeadLimits::new(limits.max_head, limits.max_fields, self.secure())
     }
 
-    /// Whether no further request is wanted on this connection.
+    /// Whether this connection takes no further requests.
     pub(crate) fn closing(&self) -> bool {
         self.listening.is_closing()
     }
 
-    /// Whether the listener speaks TLS.
+    /// Whether the listener uses TLS.
     pub(crate) fn secure(&self) -> bool {
         self.tls.is_some()
     }
 
-    /// What the handshake settled.
+    /// The result of the TLS handshake.
     pub(crate) fn tls(&self) -> Option<TlsFacts> {
         self.tls
     }
 
-    /// Whether it speaks HTTP/2.
+    /// Whether the connection uses HTTP/2.
     pub(crate) fn http2(&self) -> bool {
         self.http2
     }
@@ -166,33 +167,34 @@ impl Connection {
         self.peer
     }
 
-    /// The client's address without port, as it goes into X-Forwarded-For.
+    /// The client's address without port, as X-Forwarded-For has it.
     pub(crate) fn peer_text(&self) -> &[u8] {
         self.peer_text.bytes.get(..self.peer_text.length).unwrap_or_default()
     }
 
-    /// Its number in the log, since the process's start.
+    /// The connection's number in the log, counted since the start of the process.
     pub(crate) fn number(&self) -> u64 {
         self.number
     }
 
-    /// Whether it has carried a request.
+    /// Whether the connection has carried a request.
     pub(crate) fn has_served(&self) -> bool {
         self.requests.get() > 0
     }
 
-    /// Whether it has carried as many requests as its listener allows.
+    /// Whether the connection has carried as many requests as its listener allows.
     pub(crate) fn used_up(&self) -> bool {
         self.requests.get() >= self.limits().max_requests
     }
 
-    /// Counts one more request; the number is the request's on this connection, from 1.
+    /// Counts one more request. Returns its number on this connection, starting with 1.
     pub(crate) fn count_request(&self) -> u64 {
         self.requests.set(self.requests.get() + 1);
         self.requests.get()
     }
 
-    /// Logs a head that never became a request, and what was wrong with it where the word does not say it all.
+    /// Logs a head that never became a request. `reason` says what was wrong with it, when the refusal's word alone
+    /// does not.
     pub(crate) fn log_bad_head(&self, refusal: Refusal, reason: &str, first_bytes: &[u8]) {
         let place = self.place.borrow();
         let (status, word) = refusal.answer();
@@ -211,7 +213,7 @@ impl Connection {
     }
 }
 
-// What follows the request line may be a cookie or a password.
+// The bytes after the request line may contain a cookie or a password, so they are not logged.
 fn first_line(bytes: &[u8]) -> &[u8] {
     let end = bytes.iter().position(|byte| matches!(byte, b'\r' | b'\n')).unwrap_or(bytes.len());
     bytes.get(..end).unwrap_or_default()

@@ -1,5 +1,5 @@
-//! A snapshot made ready to run: TLS configurations, log files and counters resolved once, so that a request looks
-//! nothing up by name.
+//! A snapshot that is ready to run. TLS configurations, log files and counters are resolved once, so that a request
+//! looks nothing up by name.
 
 mod listener;
 mod preparing;
@@ -18,9 +18,9 @@ use crate::observe::logs::LogQueue;
 use crate::observe::metrics::{Finished, GaugeGuard, NodeCounters, PoolCounters, RouteCounters, SiteCounters};
 use crate::traffic::snapshot::Snapshot;
 
-/// One generation at work.
+/// One generation in use.
 pub(crate) struct Generation {
-    /// What requests decide by.
+    /// The rules that requests are decided by.
     pub(crate) snapshot: Snapshot,
     /// Same order as in the configuration.
     pub(crate) listeners: Vec<ListenerRun>,
@@ -28,9 +28,9 @@ pub(crate) struct Generation {
     pub(crate) sites: Vec<SiteRun>,
     /// Same order as in the configuration.
     pub(crate) pools: Vec<PoolRun>,
-    /// Links of node connections that may still be used.
+    /// Links of node connections that may still be reused.
     pub(crate) links: HashSet<u64>,
-    /// Names of sessions besides JSESSIONID: no log shows their values.
+    /// Names of session cookies and parameters besides JSESSIONID. Their values are never logged.
     pub(crate) session_names: Vec<Arc<str>>,
     stray: AccessLog,
     pub(crate) stray_counters: Arc<RouteCounters>,
@@ -38,7 +38,7 @@ pub(crate) struct Generation {
     any_certificate: NodeTls,
 }
 
-/// Where a listener stands in a generation.
+/// A generation and one of its listeners.
 pub(crate) struct ListenerRef {
     /// The generation.
     pub(crate) generation: Arc<Generation>,
@@ -53,19 +53,19 @@ impl ListenerRef {
     }
 }
 
-/// A site at work.
+/// A site in a running generation.
 pub(crate) struct SiteRun {
     pub(crate) access: AccessLog,
     pub(crate) errors: Option<Arc<LogQueue>>,
     pub(crate) counters: Arc<SiteCounters>,
-    /// For each pool that the site sends to, by member; the last one stands for "no node".
+    /// The counters for each pool that the site sends to, by member. The last one is for requests without a node.
     routes: Vec<(usize, Vec<Arc<RouteCounters>>)>,
-    /// Where neither pool nor node were thought of.
+    /// The counters for requests that reached neither a pool nor a node.
     alone: Arc<RouteCounters>,
 }
 
 impl SiteRun {
-    /// What a request counts with that came to this pool, and this member.
+    /// The counters of a request that came to this pool and this member.
     pub(crate) fn route(&self, pool: Option<usize>, member: Option<usize>) -> &RouteCounters {
         let routes = self.routes.iter().find(|(index, _)| Some(*index) == pool).map(|(_, routes)| routes);
         let known = |routes: &'_ Vec<Arc<RouteCounters>>| {
@@ -76,7 +76,7 @@ impl SiteRun {
     }
 }
 
-/// A pool at work.
+/// A pool in a running generation.
 pub(crate) struct PoolRun {
     pub(crate) tls: Option<NodeTls>,
     pub(crate) counters: Arc<PoolCounters>,
@@ -84,20 +84,20 @@ pub(crate) struct PoolRun {
 }
 
 impl Generation {
-    /// What a request counts with that came to this pool, and this member, though its site is of an older generation.
+    /// The counters of a request that came to this pool and this member, when its site belongs to an older generation.
     pub(crate) fn route(&self, site: &str, pool: usize, member: Option<usize>) -> Arc<RouteCounters> {
         let pool = self.snapshot.pools.get(pool);
         let node = pool.and_then(|pool| pool.members.get(member?)).map_or("", |member| &member.label);
         self.observer.metrics.route(site, pool.map_or("", |pool| pool.name()), node)
     }
 
-    /// TLS for a probe: the pool's own rules on the pool's own port, else whatever certificate is shown.
+    /// TLS for a probe. On the pool's own port the pool's rules apply; on other ports any certificate is accepted.
     pub(crate) fn probe_tls(&self, pool: usize, port: u16) -> &NodeTls {
         let own = self.snapshot.config.pools.get(pool).filter(|settings| settings.port == port);
         own.and_then(|_| self.pools.get(pool)?.tls.as_ref()).unwrap_or(&self.any_certificate)
     }
 
-    /// Counts a round of probes.
+    /// Counts one probe round.
     pub(crate) fn count_probe(&self, pool: usize, member: usize, passed: bool, took: Duration) {
         if let Some(counters) = self.pools.get(pool).and_then(|pool| pool.members.get(member)) {
             counters.probed(if passed { "pass" } else { "fail" }, took);
@@ -114,7 +114,7 @@ impl Generation {
         self.stray.request(entry, formatter);
     }
 
-    /// What never reached a site is counted here.
+    /// Counts a request that never reached a site.
     pub(crate) fn count_stray(&self, status: u16, word: &'static str) {
         self.stray_counters.site().refused(word);
         self.stray_counters.record(&Finished {
@@ -126,12 +126,12 @@ impl Generation {
         });
     }
 
-    /// Logs what never reached a site.
+    /// Logs a request that never reached a site.
     pub(crate) fn log_stray(&self, stray: &UnroutedEntry<'_>, formatter: &mut LineFormatter) {
         self.stray.unrouted(stray, formatter);
     }
 
-    /// Logs a handshake that failed.
+    /// Logs a failed TLS handshake.
     pub(crate) fn log_handshake(
         &self,
         listener: &ListenerRun,

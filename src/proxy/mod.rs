@@ -1,5 +1,5 @@
-//! What carries traffic: sockets and the connections on them, one request's way, the client's two protocols, connections to
-//! nodes. The only room that knows pingora-core.
+//! What carries traffic: sockets and their connections, the way of one request, the two protocols of clients, and
+//! connections to nodes. The only room that knows pingora-core.
 //!
 //! ```text
 //! accept      sockets; a connection, request after request

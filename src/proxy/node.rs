@@ -1,9 +1,9 @@
-//! Connections to nodes: opened with one deadline for TCP and TLS together, kept idle per thread, taken last used
-//! first.
+//! Connections to nodes. TCP and TLS have one deadline each. Idle connections are kept by each thread, and the one that
+//! was used last is taken first.
 //!
-//! The stock is Weir's own: pingora-core's spawns a watcher task for every idle connection. Each connection is kept
-//! under its member's `link`, which changes with the node's address and TLS settings, so a connection that was opened
-//! under an old pin or CA is never found again.
+//! Weir keeps its own idle connections, because pingora-core's pool spawns a watcher task for each. A connection is
+//! stored under its member's `link`. The link changes with the node's address and TLS settings, so a connection that
+//! was opened under an old pin or CA is never reused.
 
 pub(crate) mod verify;
 
@@ -26,43 +26,44 @@ use super::io::tcp::{Reset, Tcp};
 use crate::traffic::pool::retry::{ConnectFailure, Failure};
 use crate::traffic::pool::state::Fault;
 
-/// How a pool's nodes are spoken to over TLS.
+/// The TLS settings for the nodes of a pool.
 #[derive(Clone)]
 pub(crate) struct NodeTls {
-    /// One for all handshakes of the pool, so that they can resume each other's.
+    /// Shared by all handshakes of the pool, so that they can resume each other's sessions.
     pub(crate) connector: TlsConnector,
-    /// The name asked for by SNI and checked; `None`: the node's own name, or else its address, which SNI cannot ask for.
+    /// The name that SNI sends and that is checked. `None`: the node's DNS name, or else its address, which SNI cannot
+    /// send.
     pub(crate) server_name: Option<ServerName<'static>>,
 }
 
-/// Where a connection leads.
+/// The address and name that a connection is opened to.
 #[derive(Clone, Copy)]
 pub(crate) struct Goal<'a> {
     /// The address.
     pub(crate) address: SocketAddr,
-    /// The DNS name that the address was found under.
+    /// The DNS name that resolved to the address.
     pub(crate) name: Option<&'a str>,
 }
 
-/// Why there is no connection.
+/// Why a connection could not be opened.
 #[derive(Debug)]
 pub(crate) enum ConnectFault {
-    /// Nobody listens.
+    /// Nobody listens on the port.
     Refused,
-    /// Not within the deadline.
+    /// The connection was not ready before the deadline.
     Timeout,
-    /// No way there.
+    /// There is no route to the node.
     Unreachable(io::Error),
-    /// No descriptor or port left here.
+    /// Weir has no descriptor or local port left.
     Exhausted(io::Error),
-    /// The handshake failed.
+    /// The TLS handshake failed.
     Tls(String),
-    /// The handshake showed another certificate than the pinned one.
+    /// The node's certificate does not match the pins.
     Pin(String),
 }
 
 impl ConnectFault {
-    /// What it means for the request.
+    /// What this error means for the request.
     pub(crate) const fn failure(&self) -> Failure {
         match self {
             Self::Exhausted(_) => Failure::Connect(ConnectFailure::Exhausted),
@@ -74,14 +75,15 @@ impl ConnectFault {
         }
     }
 
-    /// What is held against the node.
+    /// The fault that is counted against the node.
     pub(crate) const fn held_against(&self) -> Option<Fault> {
         match self {
-            // No fault of the node.
+            // This is not the node's fault.
             Self::Exhausted(_) => None,
             Self::Refused | Self::Unreachable(_) => Some(Fault::Refused),
             Self::Timeout => Some(Fault::Connect),
-            // A probe of the port alone would pass, and must not end what this began.
+            // Counted as a reset and not as a failed connection: a probe that only connects would pass, and must not
+            // end the ejection.
             Self::Tls(_) | Self::Pin(_) => Some(Fault::Reset),
         }
     }
@@ -98,8 +100,8 @@ impl std::fmt::Display for ConnectFault {
     }
 }
 
-/// Opens a connection: TCP within the first limit, and then the handshake within the second. A node that accepted but
-/// is silent may be collecting garbage, which takes longer than any way there.
+/// Opens a connection: TCP within the first limit, then the handshake within the second. The handshake has more time,
+/// because a node that accepted and then is silent may be in a garbage collection.
 pub(crate) async fn connect(
     goal: Goal<'_>,
     tls: Option<&NodeTls>,
@@ -115,7 +117,7 @@ pub(crate) async fn connect(
     Ok(TimedStream::new(stream, reset, clock.deadlines()))
 }
 
-/// Opens a stream; the caller holds the deadline.
+/// Opens a stream. The caller sets the deadline.
 pub(crate) async fn open(goal: Goal<'_>, tls: Option<&NodeTls>) -> Result<(Transport, Reset), ConnectFault> {
     let stream = reach(goal.address, |_| false).await?;
     match tls {
@@ -124,7 +126,7 @@ pub(crate) async fn open(goal: Goal<'_>, tls: Option<&NodeTls>) -> Result<(Trans
     }
 }
 
-/// `too_many` tells by the new descriptor whether it is one of those that are kept for others.
+/// Opens a TCP connection. `too_many` decides by the number of the new descriptor whether too few descriptors are left.
 async fn reach(address: SocketAddr, too_many: fn(&TcpSocket) -> bool) -> Result<TcpStream, ConnectFault> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() };
     let socket = socket.map_err(ConnectFault::from)?;
@@ -132,7 +134,7 @@ async fn reach(address: SocketAddr, too_many: fn(&TcpSocket) -> bool) -> Result<
         return Err(ConnectFault::Exhausted(io::Error::other("too few descriptors are left")));
     }
     let stream = socket.connect(address).await.map_err(ConnectFault::from)?;
-    // Nagle's delay is the only thing lost where this fails.
+    // If this fails, only Nagle's delay remains.
     let _ = stream.set_nodelay(true);
     Ok(stream)
 }
@@ -171,7 +173,8 @@ impl From<io::Error> for ConnectFault {
         match error.kind() {
             io::ErrorKind::ConnectionRefused => Self::Refused,
             io::ErrorKind::TimedOut => Self::Timeout,
-            // EADDRNOTAVAIL: no port is left; EMFILE, ENFILE, ENOBUFS, ENOMEM have no kind of their own.
+            // EADDRNOTAVAIL means that no local port is left. EMFILE, ENFILE, ENOBUFS and ENOMEM have no `ErrorKind` of
+            // their own.
             io::ErrorKind::AddrNotAvailable | io::ErrorKind::OutOfMemory => Self::Exhausted(error),
             _ if matches!(error.raw_os_error(), Some(23 | 24 | 105)) => Self::Exhausted(error),
             _ => Self::Unreachable(error),
@@ -191,11 +194,12 @@ struct Kept {
     until: u64,
 }
 
-/// How long a connection may have been idle to carry a request that cannot be repeated, in milliseconds.
+/// The longest idle time in milliseconds after which a connection may still be used for a request that cannot be
+/// repeated.
 const FRESH: u64 = 5_000;
 
 impl Idle {
-    /// A connection to reuse. For a request that cannot be repeated only one that was idle for less than 5 s.
+    /// Takes an idle connection. A request that cannot be repeated gets only one that was idle for less than 5 s.
     pub(crate) fn take(&self, link: u64, repeatable: bool, now: u64) -> Option<TimedStream> {
         let mut by_link = self.by_link.borrow_mut();
         let stock = by_link.get_mut(&link)?;
@@ -212,13 +216,13 @@ impl Idle {
         None
     }
 
-    /// Keeps a connection for `limit`.
+    /// Keeps a connection for at most `limit`.
     pub(crate) fn put(&self, link: u64, conn: TimedStream, limit: Duration, now: u64) {
         let until = now.saturating_add(u64::try_from(limit.as_millis()).unwrap_or(u64::MAX));
         self.by_link.borrow_mut().entry(link).or_default().push(Kept { conn, since: now, until });
     }
 
-    /// Closes what has been idle for too long, what a node closed, and what belongs to no link in `live` any more.
+    /// Closes connections that were idle for too long, that the node has closed, or whose link is not in `live`.
     pub(crate) fn sweep(&self, now: u64, live: impl Fn(u64) -> bool) {
         self.by_link.borrow_mut().retain(|link, stock| {
             stock.retain(|kept| kept.until > now && kept.conn.is_quiet());
@@ -226,7 +230,7 @@ impl Idle {
         });
     }
 
-    /// How many are idle, by link.
+    /// The number of idle connections for each link.
     pub(crate) fn counts(&self) -> HashMap<u64, usize> {
         self.by_link.borrow().iter().map(|(link, stock)| (*link, stock.len())).collect()
     }
@@ -240,7 +244,7 @@ mod tests {
 
     use super::*;
 
-    /// Keeps a connection from the beginning of time on; its node's end is given back.
+    /// Keeps a connection that has been idle since time 0, and returns the node's end of it.
     fn keep(idle: &Idle) -> DuplexStream {
         let (near, far) = tokio::io::duplex(64);
         let deadlines = Clock::new(Instant::now()).deadlines();

@@ -1,4 +1,4 @@
-//! What one traffic thread owns, and what all of them share.
+//! What one traffic thread owns, and what all threads share.
 
 pub(crate) mod future_pool;
 pub(crate) mod head_pool;
@@ -28,35 +28,35 @@ use crate::observe::dates::{DateCache, HTTP_DATE};
 use crate::traffic::pool::member::Waiting;
 use crate::traffic::routing::normalized_path::PathScratch;
 
-/// Shared by all threads.
+/// What all threads share.
 pub(crate) struct Shared {
     /// The generation that new requests see.
     pub(crate) current: ArcSwap<Generation>,
-    /// Metrics, events, logs.
+    /// Metrics, events and logs.
     pub(crate) observer: Arc<Observer>,
-    /// Generations before, that requests may still use.
+    /// Older generations that requests may still use.
     pub(crate) left: Mutex<Vec<Arc<Generation>>>,
-    /// When the process began: what `now` counts from, in milliseconds.
+    /// The start of the process. `now` is in milliseconds since then.
     pub(crate) start: Instant,
-    /// SIGTERM came.
+    /// SIGTERM was received.
     pub(crate) stopping: AtomicBool,
-    /// Open client connections.
+    /// The number of open client connections.
     pub(crate) open: AtomicUsize,
-    /// Idle node connections by link, as each traffic thread last counted them.
+    /// Idle node connections by link, as each traffic thread counted them last.
     pub(crate) idle: Mutex<Vec<HashMap<u64, usize>>>,
-    /// Client connections so far.
+    /// The number of client connections since the start.
     pub(crate) connections: AtomicU64,
-    /// The second, since `start`, in which each traffic thread was last seen moving.
+    /// For each traffic thread, the last second since `start` in which it was seen running.
     pub(crate) beats: Vec<AtomicU64>,
 }
 
 impl Shared {
-    /// Milliseconds since the process's start, exactly.
+    /// Milliseconds since the start of the process, from the exact clock.
     pub(crate) fn now(&self) -> u64 {
         u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
 
-    /// The newest generation that has the pool with this queue, and the pool's place there.
+    /// The newest generation that has the pool with this queue, and the pool's index there.
     pub(crate) fn newest_with(&self, queue: &Arc<Waiting>) -> Option<(Arc<Generation>, usize)> {
         let has = |generation: &Arc<Generation>| {
             let pool = generation.snapshot.pools.iter().position(|pool| Arc::ptr_eq(&pool.waiting, queue))?;
@@ -65,7 +65,7 @@ impl Shared {
         has(&self.current.load()).or_else(|| self.left.lock().iter().rev().find_map(has))
     }
 
-    /// Connections to a node that wait for the next request, on all threads; up to a second old.
+    /// The number of idle connections to a node on all threads. It may be one second old.
     pub(crate) fn idle_on(&self, link: u64) -> usize {
         self.idle.lock().iter().filter_map(|counts| counts.get(&link)).sum()
     }
@@ -75,24 +75,24 @@ impl Shared {
         self.connections.fetch_add(1, Ordering::Relaxed) + 1
     }
 
-    /// Whether every traffic thread moved within the last `limit`.
+    /// Whether every traffic thread was seen running within the last `limit`.
     pub(crate) fn all_move(&self, limit: Duration) -> bool {
         let oldest = self.start.elapsed().saturating_sub(limit).as_secs();
         self.beats.iter().all(|beat| beat.load(Ordering::Relaxed) >= oldest)
     }
 }
 
-/// Owned by one thread.
+/// What one thread owns.
 pub(crate) struct Worker {
-    /// What is shared.
+    /// What all threads share.
     pub(crate) shared: Arc<Shared>,
     /// The coarse clock.
     pub(crate) clock: Rc<Clock>,
-    /// Buffers to lend.
+    /// Buffers that are lent.
     pub(crate) buffers: Rc<Buffers>,
-    /// Room for heads, lent to requests.
+    /// Heads that are lent to requests.
     pub(crate) heads: HeadPool,
-    /// Futures of HTTP/1 exchanges, lent to connections.
+    /// Futures of HTTP/1 exchanges that are lent to connections.
     pub(crate) exchanges: FuturePool,
     /// Tasks that wait for the next connection.
     pub(crate) connection_tasks: TaskPool,
@@ -100,13 +100,13 @@ pub(crate) struct Worker {
     pub(crate) stream_tasks: TaskPool,
     /// Idle connections to nodes.
     pub(crate) idle: Idle,
-    /// What lines of logs are written with.
+    /// Formats log lines.
     pub(crate) formatter: RefCell<LineFormatter>,
     date: RefCell<DateCache>,
     wall: Cell<(Instant, SystemTime)>,
-    /// Where request lines are put together for the log.
+    /// A buffer in which request lines for the log are built.
     pub(crate) line: RefCell<Vec<u8>>,
-    /// Where paths are spelled out for comparing.
+    /// Buffers in which paths are normalized for comparison.
     pub(crate) paths: RefCell<PathScratch>,
     chance: Cell<u64>,
     number: usize,
@@ -115,7 +115,7 @@ pub(crate) struct Worker {
 }
 
 impl Worker {
-    /// A thread's own things.
+    /// What a new thread owns.
     pub(crate) fn new(shared: Arc<Shared>, number: usize) -> Rc<Self> {
         Rc::new(Self {
             clock: Clock::new(shared.start),
@@ -131,7 +131,7 @@ impl Worker {
             date: RefCell::default(),
             wall: Cell::new((Instant::now(), SystemTime::now())),
             paths: RefCell::default(),
-            // Any number but zero will do: what it decides need not be secret.
+            // Any number but zero is fine: the choices made with it need not be secret.
             chance: Cell::new(0x9E37_79B9_7F4A_7C15 ^ (number as u64 + 1)),
             number,
             open: Cell::new(0),
@@ -146,13 +146,13 @@ impl Worker {
         OpenConnection(Rc::clone(self))
     }
 
-    /// Now, as the Date field says it.
+    /// The current time as the Date field has it.
     pub(crate) fn date(&self) -> [u8; HTTP_DATE] {
         self.date.borrow_mut().http(SystemTime::now())
     }
 
-    /// What the wall clock says at this moment, which must be now. It is asked once a tick: to count from there costs a
-    /// tenth of asking, and when somebody sets the clock, a tick later is early enough.
+    /// The wall clock's time. `now` must be the current time. The wall clock is read once a tick, and the time since
+    /// then is added, which costs a tenth of reading it. When somebody sets the clock, Weir notices one tick later.
     pub(crate) fn wall(&self, now: Instant) -> SystemTime {
         let (asked, said) = self.wall.get();
         match now.checked_duration_since(asked) {
@@ -165,7 +165,7 @@ impl Worker {
         }
     }
 
-    /// A random number (xorshift), good enough to draw nodes with.
+    /// A random number (xorshift). It is good enough to choose nodes with.
     pub(crate) fn chance(&self) -> u64 {
         let mut chance = self.chance.get();
         chance ^= chance << 13;
@@ -182,7 +182,7 @@ impl Worker {
         }
     }
 
-    /// Closes idle node connections that are over time, for ever.
+    /// Closes node connections that were idle for too long. Runs for ever.
     pub(crate) async fn sweep(self: Rc<Self>) {
         let mut tick = tokio::time::interval(Duration::from_secs(1));
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
@@ -200,7 +200,7 @@ impl Worker {
     }
 }
 
-/// An open client connection.
+/// Counts an open client connection while it exists.
 pub(crate) struct OpenConnection(Rc<Worker>);
 
 impl Drop for OpenConnection {

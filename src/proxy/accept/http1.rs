@@ -1,7 +1,7 @@
-//! An HTTP/1 connection from request to request.
+//! An HTTP/1 connection, from its first request to its last.
 //!
-//! Heads are read whole into a lent buffer under one deadline and judged by `wire`; what was read ahead stays for the
-//! next request. A connection that waits for a request holds no buffer.
+//! A head is read whole into a lent buffer under one deadline and then judged by `wire`. Bytes that were read beyond a
+//! request stay in the buffer for the next one. A connection that waits for a request holds no buffer memory.
 
 use std::convert::Infallible;
 use std::future::poll_fn;
@@ -23,23 +23,23 @@ use crate::traffic::message::refusal::Refusal;
 use crate::wire;
 use crate::wire::{HeadFault, Scan};
 
-/// How long a connection without a request yet is waited for once its listener is closed.
+/// How long a connection that has sent no request yet is served after its listener was closed.
 const LAST_CHANCE: Duration = Duration::from_millis(500);
 
-/// Carries requests over one connection until either side ends it.
+/// Serves requests on one connection until either side ends it.
 pub(crate) async fn serve(conn: Rc<TimedStream>, connection: Rc<Connection>) {
     let mut input = connection.worker().buffers.lend();
     let mut seen = 0;
     loop {
         if seen == 0 {
             connection.refresh();
-            // What was read ahead is the next request's.
+            // Bytes that were read ahead belong to the next request.
             if input.unread().is_empty() && !first_bytes(&conn, &connection, &mut input).await {
                 return;
             }
         }
         let work = Work { conn: Rc::clone(&conn), connection: Rc::clone(&connection), input, seen };
-        // Who waits for a request does not hold the room of an exchange.
+        // Lent only now, so that a connection that waits for a request holds no future of an exchange.
         let mut exchange_future = connection.worker().exchanges.lend(carry);
         let (step, rest) = exchange_future.carry(work).await;
         connection.worker().exchanges.take_back(exchange_future);
@@ -50,7 +50,7 @@ pub(crate) async fn serve(conn: Rc<TimedStream>, connection: Rc<Connection>) {
                 continue;
             }
             Step::Ended(ended) => ended,
-            // Boxed, because few heads come in parts.
+            // Boxed, because few heads arrive in several parts.
             Step::Partial => match Box::pin(more_of_head(&conn, &connection, &mut input, seen == 0)).await {
                 More::Came(before) => {
                     seen = before;
@@ -65,7 +65,7 @@ pub(crate) async fn serve(conn: Rc<TimedStream>, connection: Rc<Connection>) {
     }
 }
 
-/// A request, and what was read of it.
+/// A connection and the bytes read from it, as the exchange future takes them.
 struct Work {
     conn: Rc<TimedStream>,
     connection: Rc<Connection>,
@@ -81,17 +81,17 @@ async fn carry(cell: Rc<WorkCell<Work, (Step, Buffer)>>) -> Infallible {
     }
 }
 
-/// What came of what was read.
+/// The result of looking at the bytes that were read.
 enum Step {
-    /// A request was carried, or its head refused.
+    /// A request was served, or its head was refused.
     Ended(Ended),
-    /// The head is not all there.
+    /// The head is not complete yet.
     Partial,
-    /// The connection is over.
+    /// The connection has ended.
     Over,
 }
 
-/// Takes a head and carries its request. `seen` bytes of the head were looked at before.
+/// Reads a head and serves its request. An earlier call has already looked at `seen` bytes of the head.
 async fn request(conn: &TimedStream, connection: &Connection, input: &mut Buffer, seen: usize) -> Step {
     let limits = connection.head_limits();
     let worker = connection.worker();
@@ -112,19 +112,19 @@ async fn request(conn: &TimedStream, connection: &Connection, input: &mut Buffer
     Step::Ended(ended)
 }
 
-/// Waits for the next request's first bytes; false when the connection is over.
+/// Waits for the first bytes of the next request. False when the connection has ended.
 async fn first_bytes(conn: &TimedStream, connection: &Connection, input: &mut Buffer) -> bool {
     conn.deadline().read_within(connection.limits().idle_timeout);
     let mut last_chance = false;
     let read = poll_fn(|cx| match conn.poll_read(cx, input) {
-        // A reload woke it: who only waits must not keep the generation before alive.
+        // A reload woke the task. A connection that only waits must not keep the old generation in memory.
         Poll::Pending if !connection.closing() => {
             connection.refresh();
             Poll::Pending
         }
         Poll::Pending if connection.closing() && connection.has_served() => Poll::Ready(Ok(0)),
         Poll::Pending if connection.closing() && !last_chance => {
-            // Its request may be on the way: it connected before we stopped accepting.
+            // The client connected before Weir stopped accepting, so its request may already be on the way.
             last_chance = true;
             conn.deadline().read_within(LAST_CHANCE);
             Poll::Pending
@@ -136,17 +136,17 @@ async fn first_bytes(conn: &TimedStream, connection: &Connection, input: &mut Bu
     matches!(read, Ok(1..))
 }
 
-/// What came of waiting for the rest of a head.
+/// The result of waiting for the rest of a head.
 enum More {
-    /// Some of it; so much was there before.
+    /// More bytes came; the number is how many were there before.
     Came(usize),
-    /// It came too slowly, which its client was told.
+    /// The head came too slowly and was answered with an error.
     Refused(Ended),
-    /// The connection is over.
+    /// The connection has ended.
     Over,
 }
 
-/// Reads on in a head of which only a part has come; all of it has its time from its first bytes on.
+/// Reads more of a head that is not complete. The deadline for the whole head begins with its first byte.
 async fn more_of_head(conn: &TimedStream, connection: &Connection, input: &mut Buffer, begins: bool) -> More {
     if begins {
         conn.deadline().read_within(connection.limits().head_timeout);
@@ -154,7 +154,8 @@ async fn more_of_head(conn: &TimedStream, connection: &Connection, input: &mut B
     let before = input.unread().len();
     match poll_fn(|cx| conn.poll_read(cx, input)).await {
         Ok(1..) => More::Came(before),
-        // Empty lines after the last body (9112 2.2) are no request, and an answer to them would be taken for the next.
+        // Empty lines after the last body (RFC 9112 section 2.2) are no request. The client would take an answer to
+        // them for the answer to its next request.
         Err(_) if input.unread().iter().all(|byte| matches!(byte, b'\r' | b'\n')) => More::Over,
         Err(error) if error.kind() == io::ErrorKind::TimedOut => {
             match Box::pin(refuse_head(conn, connection, input, Refusal::HeadTimeout)).await {
@@ -166,7 +167,7 @@ async fn more_of_head(conn: &TimedStream, connection: &Connection, input: &mut B
     }
 }
 
-/// Answers a head that never became a request, and logs it.
+/// Answers and logs a head that never became a request.
 async fn refuse_head(conn: &TimedStream, connection: &Connection, input: &Buffer, refusal: Refusal) -> Step {
     let limit = connection.limits().write_timeout;
     let mut out = connection.worker().buffers.lend();
@@ -177,7 +178,7 @@ async fn refuse_head(conn: &TimedStream, connection: &Connection, input: &Buffer
         _ => String::new(),
     };
     connection.log_bad_head(refusal, &reason, input.unread());
-    // A TLS client on a plain port reads an answer in plain text as garbage, but a person with curl reads it well.
+    // A TLS client on a plain port cannot read an answer in plain text, but a person with curl can.
     let silent = matches!(refusal, Refusal::Head(HeadFault::TlsOnPlain));
     if (silent && connection.secure()) || conn.write(out.unread(), limit).await.is_err() {
         return Step::Over;

@@ -1,6 +1,6 @@
-//! An HTTP/2 connection: pingora-core's, each stream an exchange like any other.
+//! An HTTP/2 connection, read by pingora-core. Each stream is an exchange like an HTTP/1 request.
 //!
-//! A stream's head is spelled as HTTP/1 text and judged by the same reader as everybody's, so no rule exists twice.
+//! A stream's head is written as HTTP/1 text and judged by the same reader, so no rule exists twice.
 
 use std::cell::Cell;
 use std::future::poll_fn;
@@ -30,33 +30,34 @@ use crate::traffic::message::page::Reply;
 use crate::traffic::message::refusal::Refusal;
 use crate::wire::{Framing, HeadFault, Oddity, RequestHead};
 
-/// Streams at once on one connection.
+/// The largest number of streams at one time on one connection.
 const STREAMS: u32 = 128;
-/// What a stream may send ahead of the node's reading. With what an exchange holds (a node's buffer, what is remembered
-/// for a repetition, what waits to be sent) this makes the 256 KiB that a request may hold; the megabyte that a faster
-/// upload over a long line would like is not held for anyone.
+/// How many bytes a stream may send ahead of what the node has read. Together with what an exchange holds (a node's
+/// buffer, the bytes kept for a retry, the bytes that wait to be sent) this makes the 256 KiB that a request may hold.
+/// A window of a megabyte would make uploads over long lines faster, but would need too much memory.
 const STREAM_WINDOW: u32 = 64 * 1024;
-/// What of an answer may wait for the client to take it: whole frames.
+/// How many bytes of an answer may wait until the client reads them: whole frames.
 const SEND_BUFFER: usize = 2 * h2::FRAME;
-/// What all streams of a connection may send ahead: what each of them may. With less, uploads whose nodes do not read would
-/// keep the other streams from sending a byte.
+/// How many bytes all streams of a connection may send ahead: the full window of each. If this were smaller, uploads
+/// whose nodes do not read could keep the other streams from sending anything.
 const CONNECTION_WINDOW: u32 = STREAMS * STREAM_WINDOW;
-/// Requests taken back before they were looked at, and streams that we reset lately: the library's own bounds, of which the
-/// first two are too low for a page that drops its prefetches and the third counts for life. [`Budget`] is asked before.
+/// Limits of the h2 library: requests that the client reset before Weir saw them, streams that Weir reset lately, and
+/// streams that it reset for errors. The defaults of the first two are too low for a page that cancels its prefetches,
+/// and the third counts for the whole connection. [`Budget`] acts before these limits do.
 const TAKEN_BACK_UNSEEN: usize = 1024;
 const RESET_LATELY: usize = STREAMS as usize;
 const RESET_FOR_ERRORS: usize = 4096;
 
-/// How long a client may take to hear that its connection ends, once no stream runs on it any more.
+/// How long a client may keep its connection after it was told to close it and its last stream has ended.
 const FAREWELL: Duration = Duration::from_secs(5);
 
-/// Carries streams until the connection ends.
+/// Serves streams until the connection ends.
 pub(crate) async fn serve(stream: Stream, connection: Rc<Connection>) {
     let limits = connection.limits();
     let budget = Budget::full(&connection.worker().clock);
     let (front, notes) = Front::new(stream, limits.max_head, &budget);
     let handshake = options(limits.max_head).handshake::<_, Bytes>(front);
-    // Who negotiates HTTP/2 and then says nothing has the time of a head, as any client.
+    // A client that negotiates HTTP/2 and then sends nothing gets as much time as for a head.
     let Ok(Ok(mut streams)) = tokio::time::timeout(limits.head_timeout, handshake).await else { return };
     let life = Life::begin(&connection, limits.http2_idle_timeout);
     loop {
@@ -65,11 +66,11 @@ pub(crate) async fn serve(stream: Stream, connection: Rc<Connection>) {
                 stop_flood(&mut streams, &connection, &life, budget.is_for_good());
                 budget.forgive();
             }
-            // A reload wakes it, too: who only waits must not keep the generation before alive.
+            // A reload also wakes this task. A connection that only waits must not keep the old generation in memory.
             connection.refresh();
             let leaving = life.is_leaving();
             if life.is_late(cx) || (!leaving && (connection.closing() || connection.used_up())) {
-                // It was told, and does not go.
+                // The client was told to close the connection and did not.
                 if leaving {
                     return Poll::Ready(None);
                 }
@@ -84,7 +85,7 @@ pub(crate) async fn serve(stream: Stream, connection: Rc<Connection>) {
         let Some(Ok((request, mut respond))) = accepted else { return };
         connection.refresh();
         if budget.saw_reset() && respond.poll_reset(&mut Context::from_waker(Waker::noop())).is_ready() {
-            // No node need hear of it.
+            // The client has already reset the stream, so no node needs to see the request.
             connection.log_bad_head(Refusal::ClientGone, "", request.uri().path().as_bytes());
             budget.taken_back();
             continue;
@@ -99,7 +100,8 @@ pub(crate) async fn serve(stream: Stream, connection: Rc<Connection>) {
     }
 }
 
-/// Who floods us is first told to go, so that what runs may end; who does not stop is put out.
+/// Acts on a client that floods us. First it is told to go away (GOAWAY), so that running streams can end. If it goes
+/// on, the connection is ended.
 fn stop_flood(streams: &mut Streams, connection: &Connection, life: &Life, for_good: bool) {
     let warned = life.warn();
     if !warned {
@@ -114,7 +116,7 @@ fn stop_flood(streams: &mut Streams, connection: &Connection, life: &Life, for_g
 
 type Streams = ::h2::server::Connection<Front<Stream>, Bytes>;
 
-/// A stream that a client has begun.
+/// A stream that a client has opened.
 struct Accepted {
     request: Request<RecvStream>,
     respond: SendResponse<Bytes>,
@@ -124,7 +126,7 @@ struct Accepted {
     running: Running,
 }
 
-/// Carries one stream after the other, of whatever connection of this thread.
+/// Serves one stream after the other, of any connection of this thread.
 async fn carry_streams(worker: Rc<Worker>, inbox: Rc<Inbox<Accepted>>) {
     let deadlines = worker.clock.deadlines();
     loop {
@@ -138,7 +140,7 @@ async fn carry_streams(worker: Rc<Worker>, inbox: Rc<Inbox<Accepted>>) {
     }
 }
 
-/// How long the connection may last: for ever while a stream runs, else as long as its patience.
+/// How long the connection may last: without limit while a stream runs, otherwise as long as `patience`.
 struct Life {
     deadlines: Rc<Deadlines>,
     running: Cell<usize>,
@@ -163,20 +165,20 @@ impl Life {
         self.leaving.get()
     }
 
-    /// The client is told to go because it flooded us; whether it was already.
+    /// Tells the client to go away because it floods us. Returns whether it was told before.
     fn warn(&self) -> bool {
         self.leave();
         self.warned.replace(true)
     }
 
-    /// Only what runs is waited for from now on, and the client's farewell.
+    /// From now on only running streams are waited for, and then for the client to close.
     fn leave(&self) {
         self.leaving.set(true);
         self.patience.set(FAREWELL);
         if self.running.get() == 0 { self.deadlines.read_within(FAREWELL) } else { self.deadlines.read_done() }
     }
 
-    /// Nothing is waited for but the client's farewell.
+    /// Waits for nothing but the client's close.
     fn end_now(&self) {
         self.leave();
         self.deadlines.read_within(FAREWELL);
@@ -229,19 +231,19 @@ async fn carry(stream: Accepted, deadlines: &Rc<Deadlines>) {
     } else {
         budget.answered();
     }
-    // What the client still sends is no work that a connection lives on for.
+    // Bytes that the client still sends after its answer must not keep the connection alive.
     drop(running);
     if !body.is_complete() {
         body.drop_rest().await;
     }
 }
 
-/// A head as HTTP/2 spells it.
+/// A head as HTTP/2 sent it.
 struct Spelled<'p> {
     parts: &'p http::request::Parts,
-    /// Whether the stream ended with it.
+    /// Whether the stream ended with its head.
     ended: bool,
-    /// What was odd about it.
+    /// What was wrong or unusual in the field block.
     odd: Option<&'p Oddity>,
 }
 
@@ -263,7 +265,7 @@ impl Spelled<'_> {
 
 async fn answer(spelled: &Spelled<'_>, connection: &Connection, body: &mut Body<'_>, sink: &mut Sink<'_>) {
     if spelled.is_malformed() {
-        // The log has it already.
+        // This fault is already in the log.
         return refuse(HeadFault::BadField, connection, sink).await;
     }
     let mut heads = connection.worker().heads.lend();
@@ -283,7 +285,7 @@ async fn refuse(fault: HeadFault, connection: &Connection, sink: &mut Sink<'_>) 
     let date = connection.worker().date();
     let reply = Reply { date: Some(&date), ..Reply::default() };
     let page = Refusal::Head(fault).page(None);
-    // What becomes of it is told by `settle`.
+    // Errors are ignored here, because `settle` reports how the stream ended.
     let _ = match sink {
         Sink::H2(sink) if page.status == 400 => sink.malformed(&page, &reply).await,
         _ => sink.page(&page, true, reply).await,
@@ -293,7 +295,7 @@ async fn refuse(fault: HeadFault, connection: &Connection, sink: &mut Sink<'_>) 
 fn spell(head: &mut RequestHead, spelled: &Spelled<'_>, connection: &Connection) -> Result<(), HeadFault> {
     let parts = spelled.parts;
     let limits = connection.head_limits();
-    // The scheme must fit the listener, as it must in an absolute target (wire reads those).
+    // The scheme must fit the listener. The same holds for an absolute target in HTTP/1, which `wire` checks.
     let secure = parts.uri.scheme_str().is_none_or(|scheme| scheme.eq_ignore_ascii_case("https"));
     if secure != connection.secure() {
         return Err(HeadFault::BadAbsoluteTarget);
@@ -305,7 +307,8 @@ fn spell(head: &mut RequestHead, spelled: &Spelled<'_>, connection: &Connection)
             if value.is_empty() {
                 continue;
             }
-            // 9113 8.2.3: crumbs are joined before they leave HTTP/2, else the node sees several Cookie lines.
+            // RFC 9113 section 8.2.3: split cookies are joined before they leave HTTP/2. Otherwise the node would see
+            // several Cookie lines.
             let joined = cookies.get_or_insert_default();
             if !joined.is_empty() {
                 joined.extend_from_slice(b"; ");

@@ -1,5 +1,5 @@
-//! Sockets that accept, on one thread: each thread has its own socket for every listener (SO_REUSEPORT), so the kernel
-//! spreads connections and no thread waits for another.
+//! Listening sockets of one thread. Each thread has its own socket for every listener (SO_REUSEPORT), so the kernel
+//! spreads the connections and no thread waits for another.
 
 use pingora_core::protocols::tls::{TlsRef, TlsStream};
 use pingora_core::protocols::{ALPN, Ssl};
@@ -30,14 +30,14 @@ use crate::proxy::worker::Worker;
 use crate::proxy::worker::task_pool::Inbox;
 use crate::traffic::limits::connections::{ConnectionPermit, Full};
 
-/// Connections the kernel keeps for us while we are busy.
+/// The number of connections that the kernel queues for a socket before Weir accepts them.
 const BACKLOG: i32 = 4096;
 
-/// Binds one socket a thread. Refuses an address that anybody, a second Weir included, already listens on; not so
-/// where this Weir itself has a listener `beside` it, on the same port of another address.
+/// Binds one socket for each thread. An address that any process listens on already is refused, also when that process
+/// is a second Weir. With `beside` this check is left out: this Weir then listens on the same port of another address.
 pub(crate) fn bind(address: SocketAddr, threads: usize, beside: bool) -> io::Result<Vec<StdListener>> {
     if !beside {
-        // SO_REUSEPORT alone would let two Weirs of one user share a port silently.
+        // With SO_REUSEPORT alone two Weirs of one user would share a port without an error.
         drop(listen(address, false)?);
     }
     (0..threads).map(|_| listen(address, true)).collect()
@@ -47,10 +47,10 @@ fn listen(address: SocketAddr, shared: bool) -> io::Result<StdListener> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
     socket.set_reuse_address(true)?;
     socket.set_reuse_port(shared)?;
-    // What is accepted inherits it: a system call less for each connection.
+    // Accepted sockets inherit this, which saves a system call for each connection.
     socket.set_tcp_nodelay(true)?;
     if address.is_ipv6() {
-        // As nginx's default: [::]:80 and 0.0.0.0:80 are two listeners.
+        // As nginx does by default: [::]:80 and 0.0.0.0:80 are two listeners.
         socket.set_only_v6(true)?;
     }
     socket.bind(&address.into())?;
@@ -72,8 +72,8 @@ struct Socketed {
 }
 
 impl Listeners {
-    /// Follows a new generation: known addresses move on to it, new ones begin on their socket, the rest close.
-    /// Returns when the closed ones are closed.
+    /// Follows a new generation: listeners on known addresses use it from now on, new listeners start on their socket,
+    /// and all others close. Returns when those are closed.
     pub(crate) async fn follow(
         &self,
         worker: &Rc<Worker>,
@@ -105,7 +105,7 @@ impl Listeners {
         by_address.extract_if(|address, _| !wanted(address)).map(|(_, socketed)| socketed).collect()
     }
 
-    /// Closes all of them; returns when they are closed.
+    /// Closes all listeners. Returns when they are closed.
     pub(crate) async fn close(&self, worker: &Worker) {
         let closed: Vec<_> = self.by_address.borrow_mut().drain().map(|(_, socketed)| socketed).collect();
         closed.iter().for_each(|socketed| socketed.listening.close());
@@ -118,7 +118,7 @@ async fn wait_for(closed: Vec<Socketed>) {
     closed.iter().for_each(|socketed| socketed.stop.notify_one());
     for socketed in closed {
         if let Some(accepting) = socketed.accepting {
-            // A task that ended by itself has closed its socket as well.
+            // A task that has ended by itself has also closed its socket.
             let _ = accepting.await;
         }
     }
@@ -156,7 +156,8 @@ async fn accept(worker: &Rc<Worker>, listening: &Rc<ThreadListener>, socket: Tcp
                     }
                 }
             }
-            // Without descriptors every try to accept fails at once, so the wish to stop is heard here.
+            // Without free descriptors every accept fails at once and the loop would not wait for `stop`, so it is
+            // checked here.
             Some(Err(error)) => tokio::select! {
                 () = pause(&error) => {}
                 () = &mut stopped => break,
@@ -164,8 +165,9 @@ async fn accept(worker: &Rc<Worker>, listening: &Rc<ThreadListener>, socket: Tcp
             None => break,
         }
     }
-    // Who is in the queue already has connected, and perhaps sent: closing now would reset them.
-    // Unconstrained, because a task that has accepted much is else told that nobody is there.
+    // Clients in the accept queue are already connected and may have sent a request. Closing now would reset their
+    // connections. Unconstrained, because tokio otherwise returns Pending to a task that has accepted much, although
+    // connections are waiting.
     let rest = poll_fn(|cx| {
         while let Poll::Ready(Ok((stream, peer))) = socket.poll_accept(cx) {
             welcome(worker, listening, stream, peer);
@@ -189,12 +191,12 @@ fn welcome(worker: &Rc<Worker>, listening: &Rc<ThreadListener>, stream: TcpStrea
     let counted = Counted::new(worker.open_one(), pass, place.listener().counters.connection());
     let guest = Admitted { stream, peer, counted, listening: Rc::clone(listening), place };
     if let Some(inbox) = worker.connection_tasks.give(guest) {
-        // Boxed: a task's future is moved about five times from its making to its end.
+        // Boxed, because a task's future is moved about five times during its life.
         tokio::task::spawn_local(Box::pin(receive(Rc::clone(worker), inbox)));
     }
 }
 
-/// A connection that was let in.
+/// A connection that was accepted within the limits.
 struct Admitted {
     stream: TcpStream,
     peer: SocketAddr,
@@ -203,16 +205,16 @@ struct Admitted {
     place: Rc<ListenerRef>,
 }
 
-/// A connection whose protocol is settled.
+/// A connection whose protocol is known.
 enum Begun {
     H1(Rc<TimedStream>, Rc<Connection>),
     H2(Box<TlsStream<Tcp>>, Rc<Connection>),
 }
 
-/// Carries one connection after the other: a task and a pair of deadlines for each would be made and freed with it.
+/// Serves one connection after the other, so that a task and a pair of deadlines need not be made for each.
 ///
-/// A connection that waits for its next request holds this future, so what is large in it and needed for a short time, or by
-/// few, is boxed.
+/// This future exists as long as its connection, also while that waits for its next request. Large values that are
+/// needed only for a short time or in few cases are therefore boxed.
 async fn receive(worker: Rc<Worker>, inbox: Rc<Inbox<Admitted>>) {
     let deadlines = worker.clock.deadlines();
     loop {
@@ -244,7 +246,8 @@ impl Admitted {
     }
 }
 
-/// Lets a connection in, unless its listener or its client has as many as it may: then it is closed unheard.
+/// Admits a connection, unless its listener or its client has reached its limit. In that case the connection is closed
+/// before anything is read.
 fn let_in(place: &ListenerRef, peer: SocketAddr) -> Option<Option<Box<ConnectionPermit>>> {
     let listener = place.listener();
     if listener.most.is_none() && listener.most_per_client.is_none() {
@@ -263,7 +266,7 @@ fn let_in(place: &ListenerRef, peer: SocketAddr) -> Option<Option<Box<Connection
     }
 }
 
-/// The TLS handshake; `None` where it failed, which is counted and logged.
+/// Does the TLS handshake. `None` when it failed; the failure is counted and logged.
 async fn shake_hands(worker: &Rc<Worker>, guest: Admitted, deadlines: &Rc<Deadlines>) -> Option<Begun> {
     let Admitted { stream, peer, counted, listening, place } = guest;
     let listener = place.listener();

@@ -1,4 +1,4 @@
-//! Sockets and the client connections on them, carried request after request.
+//! Listening sockets and the client connections on them, request after request.
 
 mod http1;
 mod http2;

@@ -1,4 +1,4 @@
-//! The threads that carry traffic: one per core, each a runtime of its own that shares nothing it need not share.
+//! The threads that carry traffic: one per core. Each has its own runtime and shares with the others only what it must.
 
 use std::collections::HashMap;
 use std::io;
@@ -14,12 +14,11 @@ use super::listeners::Listeners;
 use crate::proxy::generation::Generation;
 use crate::proxy::worker::{Shared, Worker};
 
-/// What a traffic thread is told.
+/// A command to a traffic thread.
 pub(crate) enum ThreadCommand {
-    /// Follow this generation; sockets of listeners that are new.
-    /// The sender is dropped when it is done.
+    /// Follow this generation. The sockets are for listeners that are new. The thread drops the sender when it is done.
     Follow(Arc<Generation>, HashMap<SocketAddr, TcpListener>, Sender<()>),
-    /// Accept no more, close idle connections, end when the last request is answered.
+    /// Accept no more connections, close idle ones, and end after the last request is answered.
     Drain,
 }
 
@@ -30,7 +29,7 @@ pub(crate) struct Threads {
 }
 
 impl Threads {
-    /// Starts `count` of them, without any listener.
+    /// Starts `count` threads that have no listeners yet.
     pub(crate) fn start(count: usize, shared: &Arc<Shared>) -> io::Result<Self> {
         let (ended, alive) = watch::channel(count);
         let ended = Arc::new(ended);
@@ -49,23 +48,23 @@ impl Threads {
         Ok(Self { orders, alive })
     }
 
-    /// How many there are.
+    /// The number of threads.
     pub(crate) fn count(&self) -> usize {
         self.orders.len()
     }
 
-    /// Gives each thread its order.
+    /// Sends a command to each thread.
     pub(crate) fn order(&self, mut make: impl FnMut(usize) -> ThreadCommand) {
         for (number, orders) in self.orders.iter().enumerate() {
-            // A thread that has ended has nothing to follow.
+            // A thread that has ended needs no command.
             let _ = orders.send(make(number));
         }
     }
 
-    /// Waits until every thread has ended, which they do after [`ThreadCommand::Drain`].
+    /// Waits until every thread has ended. They end after [`ThreadCommand::Drain`].
     pub(crate) async fn ended(&self) {
         let mut alive = self.alive.clone();
-        // The sender lives in the threads; it is gone when they are.
+        // The threads own the sender. An error means that all of them have ended.
         let _ = alive.wait_for(|alive| *alive == 0).await;
     }
 }

@@ -1,5 +1,5 @@
-//! The two directions of an HTTP/1 client: the body that comes in, by length or in chunks, and the answer that goes
-//! out. What was read beyond the body stays in the buffer for the next request.
+//! The two directions of an HTTP/1 client: the body that is received, by length or in chunks, and the answer that is
+//! sent. Bytes read beyond the body stay in the buffer for the next request.
 
 use std::future::poll_fn;
 use std::io;
@@ -16,11 +16,11 @@ use crate::traffic::message::page::{Page, Reply};
 use crate::wire;
 use crate::wire::{AnswerHead, ChunkFault, Chunks, Framing, Version};
 
-/// The largest chunk: a whole buffer and its framing would not fit a buffer.
+/// The largest chunk. Half a buffer, so that a chunk and its framing fit into one.
 const LARGEST_CHUNK: usize = crate::proxy::io::buffers::SIZE / 2;
-/// Room for what frames a chunk.
+/// Space for the framing of a chunk.
 const CHUNK_FRAME: usize = 24;
-/// How long a client that ended its direction is waited for before it is asked again whether it listens.
+/// How long to wait before Weir asks again whether a client that ended its direction still listens.
 pub(crate) const HALF_CLOSED: Duration = Duration::from_secs(2);
 
 /// The body of a request.
@@ -28,7 +28,7 @@ pub(crate) struct Body<'c> {
     conn: &'c TimedStream,
     input: &'c mut Buffer,
     framing: BodyFraming,
-    /// Bytes at the front of `input` that are body.
+    /// How many bytes at the front of `input` are body.
     ready: usize,
     timeout: Duration,
     read_ahead: usize,
@@ -42,7 +42,7 @@ enum BodyFraming {
 }
 
 impl<'c> Body<'c> {
-    /// A body of that framing at the front of `input`.
+    /// A body with that framing at the front of `input`.
     pub(crate) fn new(
         conn: &'c TimedStream,
         input: &'c mut Buffer,
@@ -76,7 +76,7 @@ impl<'c> Body<'c> {
         }
     }
 
-    /// Frames what was read already.
+    /// Reads the framing of bytes that have already arrived.
     pub(crate) fn at_hand(&mut self) -> Result<(), ClientFault> {
         if self.ready > 0 || self.input.unread().is_empty() {
             return Ok(());
@@ -100,7 +100,7 @@ impl<'c> Body<'c> {
         Ok(())
     }
 
-    /// What was wrong with its framing, in words for the log.
+    /// What was wrong with the framing, in words for the log.
     pub(crate) fn blame(&self) -> Option<String> {
         match &self.framing {
             BodyFraming::Chunked(chunks) => chunks.blame(),
@@ -159,8 +159,8 @@ impl<'c> Body<'c> {
         self.conn.deadline().is_writing()
     }
 
-    /// See [`super::Body::gone`]. An end of the client's direction may be all of its end, or a script that has
-    /// said what it had to say and still listens: it is waited for a moment. nginx gives up at once, HAProxy never.
+    /// See [`super::Body::gone`]. When the client ends its direction, it may have left, or it may be a script that has
+    /// sent everything and still listens. So Weir waits for a moment. nginx gives up at once, HAProxy never does.
     pub(crate) async fn gone(&mut self) -> Gone {
         loop {
             if self.input.unread().len() >= self.read_ahead.min(crate::proxy::io::buffers::SIZE) {
@@ -170,7 +170,7 @@ impl<'c> Body<'c> {
             let input = &mut *self.input;
             match poll_fn(|cx| conn.poll_read(cx, input)).await {
                 Ok(0) => break,
-                // TLS without the word that it ends.
+                // TLS ended without close_notify.
                 Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => break,
                 Err(_) => return Gone::Broken,
                 Ok(_) => {}
@@ -208,7 +208,7 @@ impl<'c> Body<'c> {
         !self.input.unread().is_empty()
     }
 
-    /// What a tunnel needs: the connection and the bytes after the head.
+    /// The connection's buffer with the bytes after the head, for a tunnel.
     pub(crate) fn into_input(self) -> &'c mut Buffer {
         self.input
     }
@@ -230,7 +230,7 @@ impl<'c> Sink<'c> {
         Self { conn, out, timeout, version, chunked: false, body_sent: 0 }
     }
 
-    /// See [`super::Sink::interim`]. HTTP/1.0 clients get none (RFC 9110, 15.2).
+    /// See [`super::Sink::interim`]. HTTP/1.0 clients get no 1xx answer (RFC 9110 section 15.2).
     pub(crate) async fn interim(&mut self, head: &AnswerHead, down: &Down<'_>) -> Result<(), ClientFault> {
         if self.version == Version::Http10 {
             return Ok(());
@@ -272,7 +272,7 @@ impl<'c> Sink<'c> {
             wire::write_chunk_size(out, data.len());
             out.extend_from_slice(data);
             out.extend_from_slice(b"\r\n");
-            // Chunks that came together leave together; who waits for more flushes first.
+            // Chunks that come together are sent together. The caller flushes before it waits for more.
             return if self.out.unread().len() < LARGEST_CHUNK { Ok(()) } else { self.flush().await };
         }
         if !self.out.unread().is_empty() && data.len() <= COPIED {
@@ -293,7 +293,7 @@ impl<'c> Sink<'c> {
         written.map_err(|error| ClientFault::writing(&error))
     }
 
-    // Tells how much of `data` left with what was held back.
+    // Returns how much of `data` was sent together with the bytes that were held back.
     async fn flush_with(&mut self, data: &[u8]) -> Result<usize, ClientFault> {
         let written = self.conn.write_both(self.out.unread(), data, self.timeout).await;
         self.out.clear();
@@ -314,7 +314,8 @@ impl<'c> Sink<'c> {
         self.flush().await
     }
 
-    /// See [`super::Sink::cut`]: what is held back is dropped; the connection is closed without a last chunk.
+    /// See [`super::Sink::cut`]. Bytes that are held back are dropped, and the connection is closed without a last
+    /// chunk.
     pub(crate) fn cut(&mut self) {
         self.out.clear();
     }

@@ -1,4 +1,4 @@
-//! The two directions of an HTTP/2 stream: its body, and its answer, which is written here.
+//! The two directions of an HTTP/2 stream: its body and its answer. The answer is written here.
 
 pub(crate) mod body;
 pub(crate) mod budget;
@@ -60,14 +60,14 @@ pub(crate) struct Sink {
     stream: Rc<RefCell<Out>>,
     deadlines: Rc<Deadlines>,
     timeout: Duration,
-    /// Body still to come, where the answer has a length: its last piece ends the stream.
+    /// Body bytes still to be sent, if the answer has a length. The last piece then ends the stream.
     left: Option<u64>,
-    /// Small pieces that wait for more.
+    /// Small pieces that are held back until there is more.
     held: Vec<u8>,
     ended: bool,
     taken_back: bool,
     body_sent: u64,
-    /// Of the body, when we last had to wait long.
+    /// Body bytes sent when Weir last had to wait long.
     sent_slowly: u64,
 }
 
@@ -110,7 +110,8 @@ impl Sink {
         Ok(())
     }
 
-    /// See [`super::Sink::piece`]. Small pieces that come together leave together; who waits for more flushes first.
+    /// See [`super::Sink::piece`]. Small pieces that come together are sent together. The caller flushes before it
+    /// waits for more.
     pub(crate) async fn piece(&mut self, data: &[u8]) -> Result<(), ClientFault> {
         let is_last = self.left.is_some_and(|left| left <= (self.held.len() + data.len()) as u64);
         if self.held.is_empty() && (data.len() >= SMALL || is_last) {
@@ -139,7 +140,7 @@ impl Sink {
         self.send(data.len(), copied, false).await
     }
 
-    /// Sends so many bytes, `take` by `take`, as the client has room for them.
+    /// Sends so many bytes as the client has room for them. `take` returns each part.
     async fn send(
         &mut self,
         mut length: usize,
@@ -153,7 +154,7 @@ impl Sink {
                     Poll::Ready(room) => room?.min(length),
                     Poll::Pending => return self.still_sending(&mut waits, cx),
                 };
-                // All of the room is used: what is left of it would not be told again.
+                // All of the assigned capacity is used, because the library does not report the rest of it again.
                 let mut room = room;
                 while room > 0 {
                     let frame = take(room.min(FRAME));
@@ -161,7 +162,8 @@ impl Sink {
                     length -= frame.len();
                     self.frame(frame, ends && length == 0)?;
                 }
-                // Room for little more than a frame is the rule here: only a long wait tells a slow client.
+                // Capacity for little more than one frame is normal here. Only a long wait shows that the client is
+                // slow.
                 if waits.take().is_some_and(|since| self.deadlines.now().saturating_sub(since) >= LONG) {
                     self.sent_slowly = self.body_sent;
                 }
@@ -184,7 +186,7 @@ impl Sink {
     }
 
     fn still_sending(&self, waits: &mut Option<u64>, cx: &Context<'_>) -> Poll<Result<(), ClientFault>> {
-        // What finds room at once needs no deadline.
+        // A write that finds capacity at once needs no deadline.
         if waits.is_none() {
             *waits = Some(self.deadlines.now());
             self.deadlines.write_within(self.timeout);
@@ -240,7 +242,7 @@ impl Sink {
         }
     }
 
-    /// Ends the stream where it has no end yet; whether it was ended by the client's doing, before its answer was whole.
+    /// Ends the stream if it has no end yet. Returns whether the client ended it before its answer was complete.
     pub(crate) fn settle(&mut self) -> bool {
         self.reset(Reason::INTERNAL_ERROR);
         self.taken_back
@@ -257,11 +259,12 @@ impl Sink {
         self.page_body(page).await
     }
 
-    /// Answers a malformed request, then ends the stream with an error (9113 8.1.1: an answer may come before it).
+    /// Answers a malformed request, then ends the stream with an error. RFC 9113 section 8.1.1 allows an answer before
+    /// it.
     pub(crate) async fn malformed(&mut self, page: &Page<'_>, reply: &Reply<'_>) -> Result<(), ClientFault> {
         self.page_head(page, reply, false)?;
         self.page_body(page).await?;
-        // The reset would take back what has not left yet: the connection's task has its turn first.
+        // The reset would discard what was not sent yet, so the connection's task must run first.
         tokio::task::yield_now().await;
         self.reset(Reason::PROTOCOL_ERROR);
         self.taken_back = true;
@@ -310,14 +313,14 @@ fn response(head: &AnswerHead, down: &Down<'_>) -> Result<Response<()>, ClientFa
     Ok(response)
 }
 
-/// A field that HTTP/2 cannot carry is left out rather than the answer refused.
+/// Adds a field. If HTTP/2 cannot carry the field, it is left out, so that the answer need not be refused.
 fn append(fields: &mut HeaderMap, name: Option<HeaderName>, value: &[u8]) {
     if let (Some(name), Ok(value)) = (name, HeaderValue::from_bytes(value)) {
         fields.append(name, value);
     }
 }
 
-/// HTTP/2 writes names in lower case. Those of nearly every answer are not looked up again.
+/// HTTP/2 writes names in lower case. The names of nearly every answer need no look-up.
 fn name_of(kind: FieldKind, name: &[u8]) -> Option<HeaderName> {
     match kind {
         FieldKind::ContentLength => Some(CONTENT_LENGTH),

@@ -1,4 +1,5 @@
-//! TLS towards clients: one rustls configuration a listener and generation, certificates by server name.
+//! TLS towards clients: one rustls configuration for each listener and generation, with certificates chosen by server
+//! name.
 
 use std::cell::RefCell;
 use std::future::poll_fn;
@@ -16,12 +17,13 @@ use crate::config;
 use crate::config::{Config, TlsVersion};
 use crate::traffic::routing::sites::Sites;
 
-/// Ticket keys, made once a process: a client resumes its session across reloads.
+/// The keys of session tickets. They are made once for the process, so that a client can resume its session after a
+/// reload.
 pub(crate) fn tickets() -> Result<Arc<dyn ProducesTickets>, String> {
     aws_lc_rs::Ticketer::new().map_err(|error| format!("no random numbers for TLS tickets: {error}"))
 }
 
-/// The secret that session ids are hashed with: new with every start.
+/// The secret for hashing session ids. It is new with every start.
 pub(crate) fn secret() -> Result<[u8; 32], String> {
     let mut secret = [0; 32];
     let random = aws_lc_rs::default_provider().secure_random;
@@ -29,8 +31,8 @@ pub(crate) fn secret() -> Result<[u8; 32], String> {
     Ok(secret)
 }
 
-/// The provider for both sides. AES-128 comes first: its SHA-256 has instructions where AES-256's SHA-384 has none,
-/// which is 17 % of a short connection.
+/// The cryptography for both sides. AES-128 comes before AES-256: its SHA-256 has CPU instructions and the SHA-384 of
+/// AES-256 has none, which saves 17 % of a short connection.
 pub(crate) fn provider() -> Arc<CryptoProvider> {
     let mut provider = aws_lc_rs::default_provider();
     let rank = |suite: &rustls::SupportedCipherSuite| {
@@ -47,7 +49,7 @@ pub(crate) fn provider() -> Arc<CryptoProvider> {
     Arc::new(provider)
 }
 
-/// What a TLS listener shakes hands with; `None` for a plain listener.
+/// The TLS configuration of a listener. `None` for a plain listener.
 pub(crate) fn server_config(
     config: &Config,
     index: usize,
@@ -84,7 +86,8 @@ fn certified(site: &config::Site) -> Option<Arc<CertifiedKey>> {
     Some(Arc::clone(&site.certificate.as_ref()?.pair.certified))
 }
 
-/// What rustls does not tell a resolver, and what it alone knows: where a TLS client came to, and what it asked for.
+/// Facts about a TLS client that rustls does not pass to or from a certificate resolver: the address that the client
+/// connected to, and the name it asked for.
 #[derive(Debug, Default)]
 pub(crate) struct Hello {
     came_to: Option<IpAddr>,
@@ -93,7 +96,7 @@ pub(crate) struct Hello {
 
 #[derive(Debug, Default)]
 enum Asked {
-    /// Its hello was not read.
+    /// The ClientHello was not read.
     #[default]
     Nothing,
     NoName,
@@ -103,17 +106,17 @@ enum Asked {
 }
 
 thread_local! {
-    /// Of the handshake that this thread carries on right now.
+    /// The ClientHello of the handshake that this thread runs now.
     static HELLO: RefCell<Hello> = RefCell::default();
 }
 
 impl Hello {
-    /// Of a client that came to this address; only asked for where a site is named by one.
+    /// For a client that connected to this address. The address is needed only if a site is named by one.
     pub(crate) fn to(came_to: Option<IpAddr>) -> Self {
         Self { came_to, asked: Asked::Nothing }
     }
 
-    /// Carries a handshake on in which the resolver finds this, and leaves in it what it learns.
+    /// Polls a handshake. Meanwhile the resolver can use this value and stores in it what it learns.
     pub(crate) async fn during<H: Future>(&mut self, handshake: H) -> H::Output {
         let mut handshake = pin!(handshake);
         poll_fn(|cx| {
@@ -125,7 +128,7 @@ impl Hello {
         .await
     }
 
-    /// Why a handshake failed, for the log: what was asked for says more than the error.
+    /// Why a handshake failed, for the log. The name that was asked for says more than the error.
     pub(crate) fn explain(&self, error: &str) -> String {
         match &self.asked {
             Asked::Nothing => too_old(error).map_or_else(|| error.to_string(), str::to_owned),
@@ -136,10 +139,11 @@ impl Hello {
     }
 }
 
-/// Of a hello that was refused for its version, what it offers. pingora-core keeps rustls' errors as text alone.
+/// The TLS version that a client offers, when its ClientHello was refused for its version. pingora-core keeps rustls's
+/// errors only as text.
 fn too_old(error: &str) -> Option<&'static str> {
     if error.contains("SignatureAlgorithmsExtensionRequired") {
-        // rustls looks for them first; TLS 1.1 has none.
+        // rustls looks for signature schemes before it looks at the version, and a ClientHello of TLS 1.1 has none.
         Some(
             "the client offers no signature algorithms, as TLS 1.1 and older do; 1.2 is the oldest that min-version can be",
         )
@@ -154,7 +158,7 @@ fn too_old(error: &str) -> Option<&'static str> {
     }
 }
 
-/// A certificate by the name that the client asked for; with a wrong one the handshake is refused.
+/// Chooses a certificate by the name that the client asked for. An unknown name fails the handshake.
 #[derive(Debug)]
 struct ByServerName {
     hosts: Sites,
@@ -163,7 +167,7 @@ struct ByServerName {
 
 impl ResolvesServerCert for ByServerName {
     fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        // As with Host: a name may be written with the dot that ends it (RFC 6066 forbids it, some send it).
+        // As in Host, the name may end with a dot: RFC 6066 forbids it, but some clients send it.
         let name = hello.server_name().map(|name| name.strip_suffix('.').unwrap_or(name));
         HELLO.with_borrow_mut(|now| {
             let site = self.hosts.of_hello(name.map(str::as_bytes), now.came_to);

@@ -1,4 +1,4 @@
-//! A listener of a generation: its limits, and what it knows of where a request came from.
+//! A listener of a generation: its limits, and what Weir knows of where a request came from.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use crate::config::{self, Config, HostPattern};
 use crate::observe::metrics::ListenerCounters;
 use crate::traffic::message::headers::{Forwarded, Trust};
 
-/// A listener's deadlines and sizes, as a connection copies them.
+/// The deadlines and size limits of a listener. Each connection has a copy.
 #[derive(Clone, Copy)]
 pub(crate) struct Limits {
     pub(crate) handshake_timeout: Duration,
@@ -26,20 +26,21 @@ pub(crate) struct Limits {
     pub(crate) max_requests: u64,
 }
 
-/// A listener at work.
+/// A listener in a running generation.
 pub(crate) struct ListenerRun {
     pub(crate) name: Arc<str>,
     pub(crate) port: u16,
     pub(crate) public_port: Option<u16>,
     pub(crate) limits: Limits,
     pub(crate) tls: Option<Acceptor>,
-    /// Whether it counts to which address a TLS client came.
+    /// Whether a site of this TLS listener is named by an IP address. Then each connection needs the address that its
+    /// client connected to.
     pub(crate) by_address: bool,
     pub(crate) trusted_proxies: Option<Vec<IpNet>>,
-    /// Most open connections, and most of one client.
+    /// The largest number of open connections, in total and for one client.
     pub(crate) most: Option<u32>,
     pub(crate) most_per_client: Option<u32>,
-    /// The host for an HTTP/1.0 client that names none, alone and with the port.
+    /// The host for an HTTP/1.0 client that sends no Host, without and with the port.
     pub(crate) default_host: String,
     pub(crate) default_authority: String,
     pub(crate) counters: Arc<ListenerCounters>,
@@ -69,7 +70,7 @@ impl ListenerRun {
         }
     }
 
-    /// What is known of where a request of this peer came from.
+    /// What Weir knows of where a request from this peer came from.
     pub(crate) fn forwarded<'a>(&self, peer: IpAddr, client: &'a [u8], secure: bool) -> Forwarded<'a> {
         let trust = Trust::of(peer, self.trusted_proxies.as_deref());
         Forwarded { client, real: None, secure, port: self.port, public_port: self.public_port, trust }
@@ -90,7 +91,8 @@ fn limits(listener: &config::Listener) -> Limits {
     }
 }
 
-// What an HTTP/1.0 client without Host is taken to mean: the first exact name of the site that takes it, else the address.
+// The host for an HTTP/1.0 client without Host: the first exact name of the site that takes such clients, else the
+// address.
 fn default_host(config: &Config, listener: &config::Listener) -> String {
     let here = |site: &&config::Site| {
         site.listeners.iter().any(|index| config.listeners.get(*index).is_some_and(|l| l.name == listener.name))

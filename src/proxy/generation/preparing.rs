@@ -1,4 +1,4 @@
-//! From a checked configuration to a generation: first everything that can fail, then what cannot.
+//! From a checked configuration to a generation. Steps that can fail come first; after them nothing can fail.
 
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ use crate::proxy::client::tls;
 use crate::proxy::node::{NodeTls, verify};
 use crate::traffic::snapshot::{self, Ground, Snapshot};
 
-/// Everything that can fail, done before anything is changed.
+/// The results of all steps that can fail. They are ready before anything is changed.
 pub(crate) struct Prepared {
     config: Arc<Config>,
     listeners: Vec<Option<Arc<ServerConfig>>>,
@@ -28,13 +28,13 @@ pub(crate) struct Prepared {
 }
 
 impl Prepared {
-    /// What is about to run.
+    /// The configuration that is about to run.
     pub(crate) fn config(&self) -> &Config {
         &self.config
     }
 
-    /// Opens logs and builds TLS configurations. Pools whose TLS settings did not change keep their own, and with it
-    /// the sessions to resume.
+    /// Opens logs and builds TLS configurations. A pool whose TLS settings did not change keeps its TLS configuration,
+    /// and with it the sessions that can be resumed.
     pub(crate) fn new(
         config: Arc<Config>,
         before: Option<&Generation>,
@@ -74,7 +74,8 @@ impl Prepared {
         }
     }
 
-    /// The generation after the one before. Cannot fail: everything that could was done by [`Prepared::new`].
+    /// Makes the generation that follows the current one. This cannot fail: [`Prepared::new`] did everything that
+    /// could.
     pub(crate) fn run(self, ground: &Ground<'_>, observer: &Arc<Observer>) -> Arc<Generation> {
         let Self { config, listeners, pools, logs, stray, any_certificate } = self;
         let snapshot = Snapshot::build(config, ground);
@@ -172,7 +173,7 @@ fn session_names(config: &Config) -> Vec<Arc<str>> {
     names
 }
 
-/// The pools that a site sends to: its own, and those of its routes.
+/// The pools that a site sends requests to: its own pool and the pools of its routes.
 fn pools_of(site: &config::Site) -> Vec<usize> {
     let by_route = site.routes.iter().filter_map(|route| match route.action {
         Action::Pool(pool) => Some(pool),

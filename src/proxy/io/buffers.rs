@@ -1,31 +1,32 @@
-//! Bytes on their way. A thread reads into one scratch, and a buffer takes memory only while bytes are in it: who waits,
-//! for a request or for an answer, holds none.
+//! Buffers for bytes in transit. A thread reads into one scratch buffer, and a lent buffer has memory only while bytes
+//! are in it. A connection that waits for a request or an answer holds no memory.
 
 use std::cell::RefCell;
 use std::io;
 use std::rc::Rc;
 use std::task::Poll;
 
-/// As much as one read brings: a large body moves in steps of this size, and one of 64 KiB comes together with its head.
-/// Three buffers are the most a request holds.
+/// The most bytes of one read. A large body moves in steps of this size, and a body of 64 KiB arrives together with its
+/// head. A request holds at most three buffers.
 pub(crate) const SIZE: usize = 72 * 1024;
 
-/// As much as a read brings for someone who may be slow to take it: it is held until he has. As HAProxy's buffers.
+/// The most bytes of one read for a receiver that may be slow, because the bytes are held until the receiver takes
+/// them. HAProxy's buffers have this size.
 const NARROW: usize = 16 * 1024;
 
-/// What most heads and answers fit in.
+/// A size that most heads and answers fit in.
 const SMALL: usize = 4 * 1024;
 
-/// So short a read is copied out of the scratch, which stays in the cache that way; and who sends a head by pieces holds no
-/// more than this before it is longer.
+/// Reads up to this length are copied out of the scratch buffer, which so stays in the CPU cache. A client that sends a
+/// head in pieces holds no more than this until its head is longer.
 const COPIED: usize = 8 * 1024;
 
 const SIZES: [usize; 4] = [SMALL, COPIED, NARROW, SIZE];
 
-/// Pieces of memory of each size kept for reuse by one thread; more than these go back to the allocator.
+/// The number of unused pieces of memory of each size that a thread keeps. Further ones go back to the allocator.
 const KEPT: usize = 64;
 
-/// A thread's stock of memory for buffers.
+/// The unused buffer memory of one thread.
 pub(crate) struct Buffers {
     stocks: [RefCell<Vec<Vec<u8>>>; SIZES.len()],
     /// Empty between reads.
@@ -54,7 +55,7 @@ impl Buffers {
 
     fn take_back(&self, mut memory: Vec<u8>) {
         let stock = self.stocks.iter().zip(SIZES).find(|(_, size)| memory.capacity() == *size);
-        // None at all, or some that an unusual head made grow.
+        // The buffer has no memory, or has grown to another size for an unusual head.
         let Some((stock, _)) = stock else { return };
         let mut stock = stock.borrow_mut();
         if stock.len() < KEPT {
@@ -64,7 +65,7 @@ impl Buffers {
     }
 }
 
-/// A lent buffer: bytes are appended at its end and used up from its front.
+/// A lent buffer. Bytes are appended at its end and consumed from its front.
 pub(crate) struct Buffer {
     data: Vec<u8>,
     start: usize,
@@ -73,17 +74,17 @@ pub(crate) struct Buffer {
 }
 
 impl Buffer {
-    /// The bytes that are not used up yet.
+    /// The bytes that are not consumed yet.
     pub(crate) fn unread(&self) -> &[u8] {
         self.data.get(self.start..).unwrap_or_default()
     }
 
-    /// The next reads bring little where this is for someone who may be slow to take it, else as much as comes.
+    /// Limits the size of the next reads if the bytes are for a receiver that may be slow.
     pub(crate) fn set_narrow(&mut self, narrow: bool) {
         self.narrow = narrow;
     }
 
-    /// The bytes as they lie, with room to append `more` to.
+    /// The underlying bytes, with space to append `more` bytes.
     pub(crate) fn end(&mut self, more: usize) -> &mut Vec<u8> {
         if self.data.capacity() == 0 || self.data.capacity() - self.data.len() < more {
             self.move_to(self.unread().len() + more);
@@ -91,16 +92,16 @@ impl Buffer {
         &mut self.data
     }
 
-    /// Uses up everything.
+    /// Consumes everything.
     pub(crate) fn clear(&mut self) {
-        // Most are empty already when they are dropped.
+        // Most buffers are already empty when they are dropped.
         if self.data.capacity() > 0 {
             self.home.take_back(std::mem::take(&mut self.data));
         }
         self.start = 0;
     }
 
-    /// Uses up `count` bytes.
+    /// Consumes `count` bytes.
     pub(crate) fn consume(&mut self, count: usize) {
         self.start += count;
         if self.start >= self.data.len() {
@@ -108,7 +109,7 @@ impl Buffer {
         }
     }
 
-    /// Appends what one `read` into spare capacity brings.
+    /// Appends the bytes of one `read` into spare capacity.
     pub(crate) fn poll_fill(
         &mut self,
         read: impl FnOnce(&mut Vec<u8>) -> Poll<io::Result<usize>>,
@@ -138,8 +139,8 @@ impl Buffer {
         }
     }
 
-    /// Makes room behind what is unread: what was used up before it, else memory of the next size. What comes in pieces
-    /// takes so no more than it needs.
+    /// Makes space behind the unread bytes: the space of consumed bytes before them is used first, then memory of the
+    /// next size. So bytes that arrive in pieces take no more memory than they need.
     fn make_room(&mut self) {
         if self.start > 0 {
             self.data.drain(..self.start);
@@ -151,7 +152,7 @@ impl Buffer {
         }
     }
 
-    /// Begins to take some of what is unread out.
+    /// Begins to remove parts of the unread bytes.
     pub(crate) fn pass(&mut self) -> Pass<'_> {
         let start = self.start;
         Pass { buffer: self, kept: start, at: start }
@@ -165,27 +166,27 @@ impl Buffer {
     }
 }
 
-/// A pass over what is unread that takes some of it out and brings the rest together at the front.
+/// Goes once over the unread bytes, removes some, and moves the others together at the front.
 pub(crate) struct Pass<'b> {
     buffer: &'b mut Buffer,
-    /// Where what is kept ends.
+    /// The end of the bytes that are kept.
     kept: usize,
-    /// Where it goes on.
+    /// The position of the next byte to look at.
     at: usize,
 }
 
 impl Pass<'_> {
-    /// What it has not come to yet.
+    /// The bytes that are still to be looked at.
     pub(crate) fn rest(&self) -> &[u8] {
         self.buffer.data.get(self.at..).unwrap_or_default()
     }
 
-    /// How much is kept so far.
+    /// How many bytes are kept so far.
     pub(crate) fn kept(&self) -> usize {
         self.kept - self.buffer.start
     }
 
-    /// Takes the next bytes out.
+    /// Removes the next bytes.
     pub(crate) fn skip(&mut self, count: usize) {
         self.at += count;
         if self.kept() == 0 {
@@ -194,7 +195,7 @@ impl Pass<'_> {
         }
     }
 
-    /// Keeps the next bytes: they are moved only when something before them was taken out.
+    /// Keeps the next bytes. They are moved only if something before them was removed.
     pub(crate) fn keep(&mut self, count: usize) {
         if self.kept < self.at {
             self.buffer.data.copy_within(self.at..self.at + count, self.kept);
@@ -203,7 +204,8 @@ impl Pass<'_> {
         self.at += count;
     }
 
-    /// Closes the gap before what it has not come to, by moving the shorter side, and tells how much is kept.
+    /// Closes the gap before the bytes that were not looked at, by moving the shorter side. Returns how many bytes are
+    /// kept.
     pub(crate) fn end(self) -> usize {
         let (kept, rest, gap) = (self.kept(), self.rest().len(), self.at - self.kept);
         let Self { buffer, kept: kept_end, at } = self;

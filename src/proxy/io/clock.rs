@@ -1,8 +1,9 @@
-//! One coarse clock a thread, and the deadlines that hang on it.
+//! One coarse clock for each thread, and the deadlines that use it.
 //!
-//! A timer for every read and write would cost more than the read. Instead each connection owns one [`Deadlines`] with a
-//! read and a write deadline (two plain cells), and the thread's clock sweeps all of them every [`TICK`]: who is over
-//! time is woken and finds out by itself. Deadlines are therefore late by up to one tick, never early.
+//! A timer for every read and write would cost more than the read. Instead each connection owns one [`Deadlines`] with
+//! a read and a write deadline (two plain cells), and the thread's clock checks all of them every [`TICK`]. It wakes a
+//! task whose deadline has passed, and the task checks which one it was. Deadlines are therefore late by up to one
+//! tick, never early.
 
 use std::cell::{Cell, RefCell};
 use std::rc::{Rc, Weak};
@@ -23,12 +24,12 @@ pub(crate) struct Clock {
 }
 
 impl Clock {
-    /// A clock that counts from `start`, which all threads and the rooms in `traffic` share.
+    /// A clock that counts from `start`. All threads and the rooms in `traffic` use the same start.
     pub(crate) fn new(start: Instant) -> Rc<Self> {
         Rc::new(Self { start, now: Cell::new(millis_since(start)), connections: RefCell::new(Vec::new()) })
     }
 
-    /// Milliseconds since the process's start, at most one tick old.
+    /// Milliseconds since the start of the process, at most one tick old.
     pub(crate) fn now(&self) -> u64 {
         self.now.get()
     }
@@ -45,7 +46,7 @@ impl Clock {
         deadlines
     }
 
-    /// Moves the clock and wakes whoever is over time, for ever.
+    /// Moves the clock on and wakes every task whose deadline has passed. Runs for ever.
     pub(crate) async fn run(self: Rc<Self>) {
         let mut tick = tokio::time::interval(TICK);
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
@@ -56,7 +57,7 @@ impl Clock {
         }
     }
 
-    /// Wakes every connection of this thread, so that it looks at its listener again (used when draining begins).
+    /// Wakes every connection of this thread, so that it looks at its listener again. Used when draining begins.
     pub(crate) fn wake_all(&self) {
         self.sweep(|_, _| true);
     }
@@ -73,7 +74,7 @@ impl Clock {
     }
 }
 
-/// The two deadlines of one connection, and the task to wake when one passes.
+/// The two deadlines of one connection, and the task to wake when one of them passes.
 pub(crate) struct Deadlines {
     clock: Rc<Clock>,
     read: Cell<u64>,
@@ -92,7 +93,7 @@ impl Deadlines {
         self.read.set(self.after(limit));
     }
 
-    /// Whoever is reading has `limit` from now on.
+    /// Sets a running read deadline to `limit` from now on.
     pub(crate) fn restart_read(&self, limit: Duration) {
         if self.read.get() != NEVER {
             self.read_within(limit);
@@ -104,34 +105,34 @@ impl Deadlines {
         self.write.set(self.after(limit));
     }
 
-    /// No deadline for reads any more.
+    /// Removes the deadline for reads.
     pub(crate) fn read_done(&self) {
         self.read.set(NEVER);
     }
 
-    /// Whether a write waits for the other side to take something.
+    /// Whether a write waits until the other side takes something.
     pub(crate) fn is_writing(&self) -> bool {
         self.write.get() != NEVER
     }
 
-    /// No deadline for writes any more.
+    /// Removes the deadline for writes.
     pub(crate) fn write_done(&self) {
         self.write.set(NEVER);
     }
 
-    /// Whether the read deadline has passed; if not, the task is remembered.
+    /// Whether the read deadline has passed. If not, the task is stored to be woken later.
     pub(crate) fn read_late(&self, cx: &Context<'_>) -> bool {
         self.remember(cx);
         self.read.get() <= self.clock.now()
     }
 
-    /// Whether the write deadline has passed; if not, the task is remembered.
+    /// Whether the write deadline has passed. If not, the task is stored to be woken later.
     pub(crate) fn write_late(&self, cx: &Context<'_>) -> bool {
         self.remember(cx);
         self.write.get() <= self.clock.now()
     }
 
-    // One tick is added: the clock may be a tick behind, and a deadline is never early.
+    // One tick is added, because the clock may be up to a tick behind and a deadline must not be early.
     fn after(&self, limit: Duration) -> u64 {
         let limit = u64::try_from((limit + TICK).as_millis()).unwrap_or(NEVER);
         self.clock.now().saturating_add(limit)
@@ -176,7 +177,8 @@ mod tests {
         }
     }
 
-    /// How often a connection was woken whose deadline was set so, as the clock goes on by 50 ms five times.
+    /// How often a connection with this deadline is woken while the clock goes on by 50 ms five times, and whether the
+    /// deadline had passed.
     fn woken(set: impl Fn(&Deadlines), late: impl Fn(&Deadlines, &Context<'_>) -> bool) -> [(usize, bool); 5] {
         let clock = Clock::new(Instant::now());
         let (deadlines, count) = (clock.deadlines(), Arc::new(Woken::default()));

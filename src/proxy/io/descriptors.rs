@@ -1,8 +1,8 @@
-//! Descriptors: how many there may be, and who goes without when they run short.
+//! Descriptors: how many there may be, and what waits when few are left.
 //!
-//! The kernel gives out the lowest free number, so a new descriptor's number says how many are open, and nobody need count. Clients
-//! are let wait first, then requests go without a connection to a node. What is left is for the admin address, probes,
-//! look-ups of names, and files.
+//! The kernel gives out the lowest free number, so the number of a new descriptor shows how many are open, and nobody
+//! needs to count them. When few are left, new clients wait first, then requests get no new connection to a node. The
+//! remaining ones are for the admin address, probes, DNS look-ups and files.
 
 use std::os::fd::{AsFd, AsRawFd};
 use std::sync::atomic::{AtomicI32, Ordering::Relaxed};
@@ -11,18 +11,18 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-/// Raises the limit to what the system allows, as HAProxy and Java do: a shell begins with 1024, and no program of ours is
-/// older than poll(2).
+/// Raises the limit to what the system allows, as HAProxy and Java do. A shell starts with 1024 only because of
+/// select(2), which nothing in Weir uses.
 pub(crate) fn raise() {
     let limit = getrlimit(Resource::Nofile);
     if limit.current != limit.maximum {
-        // The limit that is there holds otherwise.
+        // If this fails, the current limit stays.
         let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum });
     }
     look();
 }
 
-/// Reads the limit, which prlimit(1) may change at any time. To be called now and then.
+/// Reads the limit again, because prlimit(1) may change it at any time. To be called now and then.
 pub(crate) fn look() {
     let most = getrlimit(Resource::Nofile).current.and_then(|most| i32::try_from(most).ok()).unwrap_or(i32::MAX);
     if MOST.swap(most, Relaxed) != most {
@@ -35,17 +35,17 @@ pub(crate) fn look() {
     }
 }
 
-/// Whether there are so many that a client with this one is the last for now.
+/// Whether so few descriptors are left that no further client may be accepted after the one with this descriptor.
 pub(crate) fn clients_wait(descriptor: &impl AsRawFd) -> bool {
     descriptor.as_raw_fd() >= Bounds::of(MOST.load(Relaxed)).clients
 }
 
-/// Whether what is left is too little for a connection to a node.
+/// Whether too few descriptors are left for a new connection to a node.
 pub(crate) fn nodes_wait(descriptor: &impl AsRawFd) -> bool {
     descriptor.as_raw_fd() >= Bounds::of(MOST.load(Relaxed)).nodes
 }
 
-/// Waits until clients may come again; `any` is a descriptor, which is copied to see the number of the copy.
+/// Waits until clients may be accepted again. `any` is copied, to see the number of the new descriptor.
 pub(crate) async fn room(any: &impl AsFd) {
     tell(|| format!("clients wait: nearly all of {} descriptors are in use", MOST.load(Relaxed)));
     loop {
@@ -68,11 +68,11 @@ pub(crate) fn tell(what: impl FnOnce() -> String) {
 
 static MOST: AtomicI32 = AtomicI32::new(i32::MAX);
 
-/// How long accepting pauses when descriptors or memory are used up.
+/// How long accepting pauses when there are no descriptors or no memory.
 pub(crate) const PAUSE: Duration = Duration::from_millis(100);
 const AGAIN: Duration = Duration::from_secs(10);
 
-/// Numbers of descriptors from which on somebody goes without.
+/// Descriptor numbers from which on something must wait.
 #[derive(Debug, PartialEq, Eq)]
 struct Bounds {
     clients: i32,
@@ -80,8 +80,8 @@ struct Bounds {
 }
 
 impl Bounds {
-    /// A client that is accepted needs a node later: an eighth is kept for that, but no more than 4096. Each thread may
-    /// let one client more in for each listener.
+    /// An accepted client needs a node connection later, so an eighth is kept for those, but at most 4096. Each thread
+    /// may accept one client more for each listener.
     const fn of(most: i32) -> Self {
         let kept = most / 8;
         let for_nodes = if kept > 4096 { 4096 } else { kept };

@@ -1,4 +1,4 @@
-//! Why an exchange ends early: by whose doing, and what follows from it.
+//! Why an exchange ends early: which side caused it, and what follows.
 
 use std::future::{Future, poll_fn};
 use std::io;
@@ -12,20 +12,20 @@ use crate::traffic::pool::retry::Failure;
 /// Why the client's side of an exchange ended early.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ClientFault {
-    /// It went away.
+    /// The client went away.
     Gone,
-    /// It sent nothing for too long.
+    /// The client sent nothing of its body for too long.
     BodyTimeout,
-    /// It took nothing for too long.
+    /// The client took nothing for too long.
     WriteTimeout,
-    /// Its body breaks the framing.
+    /// The body breaks the framing.
     BadBody,
-    /// Its trailers break the rules.
+    /// The trailers break the rules.
     BadTrailer,
 }
 
 impl ClientFault {
-    /// The refusal to answer and log with.
+    /// The refusal for the answer and the log.
     pub(crate) const fn refusal(self) -> Refusal {
         match self {
             Self::Gone | Self::WriteTimeout => Refusal::ClientGone,
@@ -46,23 +46,23 @@ impl ClientFault {
     }
 }
 
-/// As long as a client that ended its own direction is taken to listen while its node pauses within an answer (what the
-/// system holds for it may take it as long to read), or while we delay its request.
+/// How long a client that ended its own direction is assumed to listen, while its node pauses within an answer or while
+/// Weir delays its request. The client may need as long to read what the kernel still holds for it.
 pub(crate) const LISTENING: Duration = Duration::from_secs(30);
 
 /// How a client goes away.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Gone {
-    /// It ended its own direction, a moment ago. It may have left, or still listen.
+    /// The client ended its own direction a moment ago. It may have left, or it may still listen.
     Finished,
-    /// It takes nothing any more.
+    /// The client takes nothing any more.
     Broken,
-    /// Its body broke the framing, and its stream was ended for it.
+    /// The body broke the framing, and the stream was ended for it.
     Malformed,
 }
 
 impl Gone {
-    /// What that means.
+    /// The fault that this means.
     pub(crate) const fn fault(self) -> ClientFault {
         match self {
             Self::Finished | Self::Broken => ClientFault::Gone,
@@ -71,7 +71,7 @@ impl Gone {
     }
 }
 
-/// Does it for as long as the client is there; that is asked only where it must wait.
+/// Runs `doing` as long as the client is there. The client is checked only when `doing` has to wait.
 pub(crate) async fn unless_gone<T>(
     doing: impl Future<Output = T>,
     gone: impl Future<Output = Gone>,
@@ -86,9 +86,9 @@ pub(crate) async fn unless_gone<T>(
 
 /// Why an attempt at one node ended.
 pub(crate) enum Lost {
-    /// The node's fault: another may do better.
+    /// The node failed. Another node may succeed.
     Node(Failure),
-    /// Nothing to be done.
+    /// The request cannot be served by any node.
     Over(Refusal),
 }
 

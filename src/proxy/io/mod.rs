@@ -1,4 +1,4 @@
-//! Bytes on their way: streams with deadlines, sockets, buffers, the coarse clock, descriptors.
+//! Bytes in transit: streams with deadlines, sockets, buffers, the coarse clock, descriptors.
 
 pub(crate) mod buffers;
 pub(crate) mod clock;

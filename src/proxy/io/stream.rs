@@ -1,6 +1,6 @@
-//! A connection, to a client or to a node: a stream with deadlines, byte counts and shared access.
+//! A byte stream to a client or a node, with deadlines, byte counts and shared access.
 //!
-//! Reading and writing take `&self`: the two directions of one connection are two futures of one task, so a borrow
+//! Reading and writing take `&self`, because the two directions of one connection are two futures of one task. A borrow
 //! never lasts longer than one poll.
 
 use std::cell::{Cell, RefCell};
@@ -17,31 +17,32 @@ use super::buffers::Buffer;
 use super::clock::Deadlines;
 use super::tcp::{OtherSide, Reset, Tcp};
 
-/// What a connection runs over: a socket, or TLS on one.
+/// What a connection runs over: a socket, or TLS over a socket.
 pub(crate) trait Io: AsyncRead + AsyncWrite + Unpin + Send {}
 
 impl<T: AsyncRead + AsyncWrite + Unpin + Send> Io for T {}
 
-/// The socket itself, which is most, or what lies on one.
+/// The transport of a connection. The plain socket has a variant of its own because it is the most frequent one.
 pub(crate) enum Transport {
-    /// A plain connection's.
+    /// A plain connection.
     Plain(Tcp),
     /// TLS.
     Over(Box<dyn Io>),
 }
 
-/// Up to this much body is copied behind its head. More leaves with it as well, by [`TimedStream::write_both`]: a gathering
-/// write, which copies nothing.
+/// A body up to this size is copied behind its head. Longer bodies are sent together with the head by
+/// [`TimedStream::write_both`], a gathering write that copies nothing.
 pub(crate) const COPIED: usize = 2 * 1024;
-/// A wait for the other side to take something that is long, in milliseconds.
+/// A write that waits at least this long counts as a long wait, in milliseconds.
 pub(crate) const LONG: u64 = 100;
-/// Bytes taken without such a wait that show that they were not taken by the kernel's buffers alone.
+/// So many bytes written without a long wait show that the other side reads: the kernel's buffers alone could not take
+/// them.
 pub(crate) const KEEPING_UP: u64 = 256 * 1024;
 
-/// How often a connection that nobody may read is looked at.
+/// How often to look whether the other side has left, on a connection that nobody may read.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
-/// Ends a pause, also one that is given up.
+/// Removes the deadline of a pause, also when the pause is cancelled.
 struct Done<'s>(&'s Deadlines);
 
 impl Drop for Done<'_> {
@@ -57,25 +58,25 @@ pub(crate) struct TimedStream {
     reset: Reset,
     received: Cell<u64>,
     sent: Cell<u64>,
-    /// Bytes written when we last had to wait long.
+    /// The number of bytes written when Weir last had to wait long.
     sent_slowly: Cell<u64>,
 }
 
 impl TimedStream {
-    /// Takes the stream over; `reset` belongs to the socket below it, `deadlines` to the task that carries it.
+    /// Takes over the stream. `reset` belongs to the socket below it, `deadlines` to the task that uses it.
     pub(crate) fn new(stream: Transport, reset: Reset, deadlines: Rc<Deadlines>) -> Self {
         let stream = RefCell::new(stream);
         Self { stream, deadlines, reset, received: Cell::new(0), sent: Cell::new(0), sent_slowly: Cell::new(0) }
     }
 
-    /// The connection ends with a reset instead of a clean end.
+    /// Makes the connection end with a reset instead of a clean end.
     pub(crate) fn cut(&self) {
         self.reset.pull();
     }
 
-    /// Reads once; 0 is the end. Errs with `TimedOut` after `limit`.
+    /// Reads once; 0 means the end. Fails with `TimedOut` after `limit`.
     pub(crate) async fn read(&self, into: &mut Buffer, limit: Duration) -> io::Result<usize> {
-        // What is there already needs no deadline.
+        // Bytes that are already there need no deadline.
         let mut waits = false;
         let read = poll_fn(|cx| {
             let polled = self.poll_read(cx, into);
@@ -99,7 +100,7 @@ impl TimedStream {
         poll_fn(|cx| if self.deadlines.read_late(cx) { Poll::Ready(()) } else { Poll::Pending }).await;
     }
 
-    /// Waits until the other side has ended, without reading what it may have sent before.
+    /// Waits until the other side has ended, without reading the bytes that it may have sent before.
     pub(crate) async fn ended_unread(&self) -> OtherSide {
         loop {
             self.pause(LOOK_AGAIN).await;
@@ -110,7 +111,8 @@ impl TimedStream {
         }
     }
 
-    /// The socket is below TLS, where only a flush gets; one that must wait for room finds out at another time.
+    /// The socket may be below TLS, where only a flush reaches it. If a flush must wait for space, the answer comes at
+    /// a later look.
     async fn other_side(&self) -> OtherSide {
         self.reset.ask_whether_left();
         poll_fn(|cx| {
@@ -120,7 +122,7 @@ impl TimedStream {
         .await
     }
 
-    /// One try at reading, under the deadline that was set before by [`TimedStream::deadline`].
+    /// Tries to read once. The deadline was set before by [`TimedStream::deadline`].
     pub(crate) fn poll_read(&self, cx: &mut Context<'_>, into: &mut Buffer) -> Poll<io::Result<usize>> {
         let mut stream = self.stream.borrow_mut();
         let polled = into.poll_fill(|data| pin!(stream.read_buf(data)).poll(cx));
@@ -135,14 +137,15 @@ impl TimedStream {
         }
     }
 
-    /// Nothing to read and no end, as far as the runtime was told: asked without a system call, and without being woken for
-    /// it later. Of TLS only a read can tell.
+    /// Whether there is nothing to read and no end, as far as the runtime knows. This needs no system call and
+    /// registers no waker. With TLS only a read can tell.
     fn is_known_to_be_quiet(&self) -> bool {
         matches!(&*self.stream.borrow(), Transport::Plain(tcp) if !tcp.is_readable())
     }
 
-    /// Whether the other side has neither spoken nor ended, on a connection that nobody reads. Bytes that a node sends
-    /// unasked, or its end, make a connection useless: an answer to nothing would be read as that to the next request.
+    /// Whether the other side has neither sent anything nor ended, on a connection that nobody reads. If a node has
+    /// sent bytes without a request, the connection must not be reused: they would be read as the answer to the next
+    /// request.
     pub(crate) fn is_quiet(&self) -> bool {
         if self.is_known_to_be_quiet() {
             return true;
@@ -153,18 +156,19 @@ impl TimedStream {
         Pin::new(&mut *stream).poll_read(&mut Context::from_waker(Waker::noop()), &mut into).is_pending()
     }
 
-    /// Whether more has come that nobody read. What is at hand is taken; nothing is waited for.
+    /// Whether more bytes have arrived. Takes those that are there; never waits.
     pub(crate) fn has_come(&self, into: &mut Buffer) -> bool {
         let cx = &mut Context::from_waker(Waker::noop());
         !self.is_known_to_be_quiet() && matches!(self.poll_read(cx, into), Poll::Ready(Ok(1..)))
     }
 
-    /// Writes all of `data` and flushes. Errs with `TimedOut` when nothing moved for `limit`.
+    /// Writes all of `data` and flushes. Fails with `TimedOut` when no byte was taken for `limit`.
     pub(crate) async fn write(&self, data: &[u8], limit: Duration) -> io::Result<()> {
         self.write_both(data, b"", limit).await.map(|_| ())
     }
 
-    /// Writes all of `head`, and of `body` what the socket takes together with it; tells how much that was. Flushes.
+    /// Writes all of `head`, and as much of `body` as the socket takes together with it. Flushes. Returns how much of
+    /// `body` was written.
     pub(crate) async fn write_both(&self, head: &[u8], body: &[u8], limit: Duration) -> io::Result<usize> {
         let (mut left, mut taken, mut waits) = (head, 0, None);
         let written = poll_fn(|cx| {
@@ -173,7 +177,7 @@ impl TimedStream {
             if polled.is_ready() {
                 return polled;
             }
-            // Who writes at once needs no deadline, and who gets on has a new one.
+            // A write that succeeds at once needs no deadline. A write that makes progress gets a new one.
             if waits.is_none() || left.len() < before {
                 waits.get_or_insert(self.deadlines.now());
                 self.deadlines.write_within(limit);
@@ -220,7 +224,7 @@ impl TimedStream {
         if self.deadlines.write_late(cx) { Poll::Ready(Err(io::ErrorKind::TimedOut.into())) } else { Poll::Pending }
     }
 
-    /// Whether the other side has taken more than a socket holds since it last let us wait long.
+    /// Whether the other side has taken more bytes than a socket holds since Weir last had to wait long.
     pub(crate) fn keeps_up(&self) -> bool {
         self.sent.get() - self.sent_slowly.get() >= KEEPING_UP
     }
@@ -230,7 +234,7 @@ impl TimedStream {
         self.received.get()
     }
 
-    /// Ends our direction (FIN, after close_notify on TLS). Bounded by `limit`; errors no longer matter here.
+    /// Ends the sending direction (FIN, on TLS after close_notify). It takes at most `limit`, and errors are ignored.
     pub(crate) async fn finish(&self, limit: Duration) {
         self.deadlines.write_within(limit);
         let _ = poll_fn(|cx| match self.poll_finish(cx) {
@@ -241,22 +245,22 @@ impl TimedStream {
         self.deadlines.write_done();
     }
 
-    /// One try at it, for who reads meanwhile.
+    /// Tries once to end the sending direction, for callers that read at the same time.
     pub(crate) fn poll_finish(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut *self.stream.borrow_mut()).poll_shutdown(cx)
     }
 
-    /// The deadlines, for loops that poll by themselves.
+    /// The deadlines, for loops that poll themselves.
     pub(crate) fn deadline(&self) -> &Deadlines {
         &self.deadlines
     }
 
-    /// A new request begins: nothing of it has gone out.
+    /// Called when a new request begins: no byte of it has been sent.
     pub(crate) fn forget_written(&self) {
         self.reset.forget_written();
     }
 
-    /// Whether a byte went out since then, even of a write that failed.
+    /// Whether a byte was sent since then, even by a write that failed.
     pub(crate) fn has_written(&self) -> bool {
         self.reset.has_written()
     }

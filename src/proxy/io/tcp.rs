@@ -1,5 +1,6 @@
-//! A TCP socket as pingora-core wants its streams: it can be wrapped in TLS, driven by HTTP/2, and (what pingora-core's
-//! own stream cannot) be closed with a reset, which is how a cut answer is told from a complete one.
+//! A TCP socket with the traits that pingora-core needs: it can be wrapped in TLS and used by HTTP/2. Unlike
+//! pingora-core's own stream it can be closed with a reset, so that a client can tell an incomplete answer from a
+//! complete one.
 
 use std::fmt;
 use std::future::Future;
@@ -23,8 +24,9 @@ pub(crate) struct Tcp {
     reset: Reset,
 }
 
-/// A string on the socket's door: when pulled, dropping the socket resets the connection. It also tells what TLS above the
-/// socket does not: whether anything went out of a write that failed half-way, and whether the other side has left.
+/// A handle to the socket for code that has only the stream above it. After [`Reset::pull`], dropping the socket resets
+/// the connection. The handle also tells what TLS above the socket does not: whether anything was sent by a write that
+/// failed, and whether the other side has left.
 #[derive(Clone, Default)]
 pub(crate) struct Reset(Arc<Door>);
 
@@ -32,45 +34,45 @@ pub(crate) struct Reset(Arc<Door>);
 struct Door {
     pulled: AtomicBool,
     written: AtomicBool,
-    /// Somebody asks whether the other side has left.
+    /// Somebody asked whether the other side has left.
     asked: AtomicBool,
     ended: AtomicBool,
     gone: AtomicBool,
 }
 
-/// What the kernel says of the other side of a connection, whatever still waits there to be read.
+/// What the kernel says about the other side of a connection, even while there are unread bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum OtherSide {
-    /// It may send more.
+    /// The other side may send more.
     Open,
-    /// It has ended its direction, and may listen still.
+    /// The other side has ended its direction, and may still listen.
     Ended,
-    /// It has left: nothing can be sent to it any more.
+    /// The other side has left: nothing can be sent to it any more.
     Gone,
 }
 
 impl Reset {
-    /// The connection ends with a reset.
+    /// Makes the connection end with a reset.
     pub(crate) fn pull(&self) {
         self.0.pulled.store(true, Ordering::Relaxed);
     }
 
-    /// What went out so far does not count.
+    /// Forgets the bytes that were sent so far.
     pub(crate) fn forget_written(&self) {
         self.0.written.store(false, Ordering::Relaxed);
     }
 
-    /// Whether a byte went out since [`Reset::forget_written`].
+    /// Whether a byte was sent since [`Reset::forget_written`].
     pub(crate) fn has_written(&self) -> bool {
         self.0.written.load(Ordering::Relaxed)
     }
 
-    /// The next flush of the socket finds out whether the other side has left.
+    /// Makes the next flush of the socket find out whether the other side has left.
     pub(crate) fn ask_whether_left(&self) {
         self.0.asked.store(true, Ordering::Relaxed);
     }
 
-    /// What the last such flush found.
+    /// The result of the last such flush.
     pub(crate) fn other_side(&self) -> OtherSide {
         if self.0.gone.load(Ordering::Relaxed) {
             OtherSide::Gone
@@ -81,7 +83,8 @@ impl Reset {
         }
     }
 
-    // Kept as the runtime was told of them by the kernel: no system call, and what lies there unread stays.
+    // Uses the readiness that the kernel reported to the runtime: no system call is needed, and unread bytes stay
+    // unread.
     fn look(&self, stream: &TcpStream) {
         let both = Interest::READABLE | Interest::WRITABLE;
         let mut cx = Context::from_waker(Waker::noop());
@@ -100,13 +103,13 @@ impl Reset {
 }
 
 impl Tcp {
-    /// Takes a connected socket.
+    /// Takes over a connected socket.
     pub(crate) fn new(stream: TcpStream) -> (Self, Reset) {
         let reset = Reset::default();
         (Self { stream, reset: reset.clone() }, reset)
     }
 
-    /// Whether there is anything to read, an end included, as far as the runtime was told.
+    /// Whether there is something to read or the stream has ended, as far as the runtime knows.
     pub(crate) fn is_readable(&self) -> bool {
         self.stream.try_io(Interest::READABLE, || Ok(())).is_ok()
     }

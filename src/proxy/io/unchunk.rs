@@ -1,23 +1,24 @@
-//! The data of many small chunks, brought together where they were read. Each would else go on by itself, with a system
-//! call of its own: for 12 MB that came byte by byte that was 1.8 s of a thread, and its neighbours waited.
+//! Joins the data of many small chunks in the buffer they were read into. Otherwise each chunk would need a system call
+//! of its own: a body of 12 MB in chunks of one byte took 1.8 s of a thread, while its other connections waited.
 
 use super::buffers::Buffer;
 use crate::wire::{ChunkFault, Chunks, Piece};
 
-/// Up to this long a chunk is moved to the one before it. A longer one stays where it is, and goes on by itself.
+/// A chunk up to this length is moved behind the chunk before it. A longer one stays where it is and is sent
+/// separately.
 const SHORT: usize = 8 * 1024;
 
-/// What lies at the front of a buffer.
+/// What is at the front of a buffer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Joined {
-    /// So many bytes of data; none where more must be read, and at the end.
+    /// The number of data bytes. 0 when more must be read, and at the end.
     pub(crate) ready: usize,
-    /// The body ends after them; what follows belongs to what comes next.
+    /// The body ends after these bytes. The following bytes belong to the next message.
     pub(crate) ended: bool,
 }
 
-/// Takes the framing out of what was read, as far as it goes. Data before a fault comes first; the fault is told by the
-/// next call.
+/// Removes the framing from the bytes that were read, as far as possible. Data before a fault is returned first; the
+/// next call reports the fault.
 pub(crate) fn join(chunks: &mut Chunks, input: &mut Buffer) -> Result<Joined, ChunkFault> {
     let mut pass = input.pass();
     let ended = loop {
@@ -63,7 +64,7 @@ mod tests {
         [format!("{:x}\r\n", data.len()).as_bytes(), data, b"\r\n"].concat()
     }
 
-    /// Each step's data, and what is left behind the body.
+    /// The data of each step, and the bytes behind the body.
     fn steps(bytes: &[u8]) -> (Vec<Vec<u8>>, Result<Vec<u8>, ChunkFault>) {
         let (mut input, mut chunks, mut steps) = (buffer(bytes), Chunks::new(), Vec::new());
         loop {

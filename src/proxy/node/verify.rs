@@ -1,9 +1,10 @@
-//! Whether a node is the one it should be: pins, chains, or nothing at all.
+//! Checks that a node is the one it should be: by pins, by a certificate chain, or not at all.
 //!
-//! Whatever the mode, the node proves that it holds the key of the certificate it shows, and a certificate that cannot be parsed is
-//! refused, because what lies below would stumble over it. Pins look neither at names nor at dates nor at the X.509 version: the
-//! certificate that WSO2 ships expired in 2017, and webpki takes neither v1 nor CA certificates as a server's. Where a
-//! pin or nothing decides, RSA keys of 1024 bits pass with a warning: the stock of older WSO2 releases has them.
+//! In every mode the node must prove that it holds the key of its certificate. A certificate that cannot be parsed is
+//! refused, because the libraries below cannot handle it. Pins ignore names, dates and the X.509 version: the
+//! certificate that WSO2 ships expired in 2017, and webpki accepts neither v1 certificates nor CA certificates for a
+//! server. With a pin or without verification, RSA keys of 1024 bits are accepted with a warning: the stock
+//! certificates of older WSO2 releases have them.
 
 mod legacy;
 
@@ -28,9 +29,11 @@ use x509_parser::prelude::X509Certificate;
 use crate::config::certificate::{pin_of, pin_text};
 use crate::config::{NodeTls, Verify};
 
-/// How a pool's nodes are spoken to: TLS 1.2 and 1.3, no ALPN, sessions resumed among connections of this configuration only.
+/// The TLS client configuration for the nodes of a pool: TLS 1.2 and 1.3, no ALPN. Sessions are resumed only between
+/// connections of the same configuration.
 ///
-/// A change of pins or roots must make a new one, so that no session outlives what it was checked against.
+/// Changed pins or roots need a new configuration. Otherwise a session could be resumed after its certificate has lost
+/// trust.
 ///
 /// # Errors
 /// In words, when nothing could ever pass: no pins, no roots.
@@ -46,12 +49,12 @@ pub(crate) fn client_config(tls: &NodeTls, provider: &Arc<CryptoProvider>) -> Re
     Ok(Arc::new(config))
 }
 
-/// Judges the certificate that a node shows.
+/// Verifies the certificate that a node shows.
 #[derive(Debug)]
 pub(crate) struct NodeVerifier {
     rule: Rule,
     algorithms: WebPkiSupportedAlgorithms,
-    /// Whether a small key was told of: once is enough for a pool.
+    /// Whether the warning about a small key was already logged. One warning for each pool is enough.
     warned: AtomicBool,
 }
 
@@ -89,7 +92,7 @@ impl NodeVerifier {
         }
     }
 
-    /// Said here in words, where the handshake would only call the signature bad.
+    /// Refuses a weak key with a clear message. Without this check the handshake would only report a bad signature.
     fn refuse_weak(&self, certificate: &X509Certificate<'_>) -> Result<(), Error> {
         let Some(bits) = legacy::size(certificate) else { return Ok(()) };
         let by_chain = matches!(self.rule, Rule::Full(_) | Rule::Chain(_));
@@ -104,7 +107,7 @@ impl NodeVerifier {
         }
     }
 
-    /// Whether the certificate's key signed what was said in the handshake, by the legacy rules.
+    /// Whether the certificate's key signed this handshake message, by the legacy rules.
     fn legacy(certificate: &X509Certificate<'_>, message: &[u8], dss: &DigitallySignedStruct) -> Verified {
         match legacy::verifies(certificate, dss.scheme, message, dss.signature()) {
             true => Ok(HandshakeSignatureValid::assertion()),
@@ -152,7 +155,7 @@ impl ServerCertVerifier for NodeVerifier {
         let algorithm = key_algorithm(&certificate)?;
         let key = &certificate.public_key().subject_public_key.data;
         let offered = self.algorithms.mapping.iter().filter(|(scheme, _)| *scheme == dss.scheme);
-        // In TLS 1.2 a scheme fixes the hash, not the curve: the certificate's key says which of several algorithms is meant.
+        // In TLS 1.2 a scheme fixes the hash but not the curve. The certificate's key tells which algorithm is meant.
         let mut fitting =
             offered.flat_map(|(_, all)| all.iter()).filter(|one| one.public_key_alg_id().as_ref() == algorithm);
         let Some(verification) = fitting.next() else {
@@ -170,9 +173,9 @@ impl ServerCertVerifier for NodeVerifier {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        // By the bare key, because webpki does not parse v1 certificates.
+        // Verifies with the bare key, because webpki does not parse v1 certificates.
         let certificate = parsed(cert)?;
-        // RFC 8446 4.4.3: of what an RSA key can sign there, only PSS.
+        // RFC 8446 section 4.4.3: an RSA key may sign there only with PSS.
         if legacy::size(&certificate).is_some() && is_pss(dss.scheme) {
             return Self::legacy(&certificate, message, dss);
         }
@@ -185,10 +188,10 @@ impl ServerCertVerifier for NodeVerifier {
     }
 }
 
-/// The node showed a certificate that no pin names.
+/// The node showed a certificate that matches no pin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct PinMismatch {
-    /// SHA-256 of what it showed.
+    /// SHA-256 of the certificate that it showed.
     pub seen: [u8; 32],
 }
 
@@ -200,12 +203,12 @@ impl fmt::Display for PinMismatch {
 
 impl StdError for PinMismatch {}
 
-/// The node's key is one that nobody should trust any more.
+/// The node's key is too weak to be trusted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct WeakKey {
-    /// The size of its RSA key.
+    /// The size of its RSA key in bits.
     pub bits: usize,
-    /// Whether a chain should have vouched for it, where a pin could.
+    /// Whether the pool verifies by a chain. With a pin the key could be accepted.
     pub by_chain: bool,
 }
 
@@ -225,13 +228,13 @@ impl fmt::Display for WeakKey {
 
 impl StdError for WeakKey {}
 
-/// The SHA-256 of what was shown instead, when a handshake failed for its pin.
+/// The SHA-256 of the certificate that was shown, when a handshake failed because of the pin.
 pub(crate) fn pin_mismatch(error: &Error) -> Option<[u8; 32]> {
     let Error::InvalidCertificate(CertificateError::Other(other)) = error else { return None };
     other.0.downcast_ref::<PinMismatch>().map(|mismatch| mismatch.seen)
 }
 
-/// A failed handshake with a node, in words for the journal and the probe's report.
+/// A failed handshake with a node as a text for the journal and the probe's report.
 pub(crate) fn explain(error: &Error) -> String {
     use CertificateError as Refused;
     let refused = match error {
@@ -282,14 +285,14 @@ fn pinned(pins: &[[u8; 32]], leaf: &CertificateDer<'_>, parsed: &X509Certificate
     }
 }
 
-/// What to say of a node with a key of so many bits.
+/// The warning about a node whose key has so many bits.
 pub(crate) fn small_key(bits: usize) -> String {
     format!(
         "an RSA key of {bits} bits: whoever can afford to break it can pretend to be this node; give it one of 2048"
     )
 }
 
-/// The size of a certificate's RSA key where it is smaller than it should be.
+/// The size of a certificate's RSA key, when it is smaller than it should be.
 pub(crate) fn small_key_of(der: &CertificateDer<'_>) -> Option<usize> {
     legacy::size(&parsed(der).ok()?)
 }
@@ -306,7 +309,8 @@ fn parsed<'a>(der: &'a CertificateDer<'_>) -> Result<X509Certificate<'a>, Error>
     }
 }
 
-/// The content of the key's AlgorithmIdentifier (RFC 5280 section 4.1.2.7), which is what the algorithms know themselves by.
+/// The content of the key's AlgorithmIdentifier (RFC 5280 section 4.1.2.7). webpki's algorithms identify themselves by
+/// it.
 fn key_algorithm<'a>(certificate: &'a X509Certificate<'_>) -> Result<&'a [u8], Error> {
     let inner = || -> Option<&'a [u8]> {
         let (_, key) = Any::from_der(certificate.public_key().raw).ok()?;
@@ -336,7 +340,7 @@ fn webpki_word(other: &OtherError) -> String {
     }
 }
 
-/// Twice the sessions that a pool of many nodes keeps at once.
+/// Twice as many sessions as a pool of many nodes keeps at once.
 const SESSIONS: usize = 256;
 
 #[cfg(test)]
@@ -594,7 +598,7 @@ mod tests {
         }
 
         fn serving(&self, version: &'static SupportedProtocolVersion) -> Arc<ServerConfig> {
-            // Past the checks that a careful server would make of its own pair.
+            // Skips the checks that a server would make of its own certificate and key.
             let pair = CertifiedKey::new(self.chain.clone(), any_supported_type(&self.key).unwrap());
             let config = ServerConfig::builder_with_provider(Arc::new(provider()))
                 .with_protocol_versions(&[version])
@@ -623,7 +627,7 @@ mod tests {
         client_config(&tls, &Arc::new(provider())).unwrap()
     }
 
-    /// Both sides in memory; the client's error is what counts.
+    /// Runs a handshake in memory. The result is the client's.
     fn handshake(
         client: &Arc<ClientConfig>,
         server: &Arc<ServerConfig>,
@@ -652,7 +656,7 @@ mod tests {
             }
         }
         assert!(client.alpn_protocol().is_none());
-        // Session tickets of TLS 1.3 are taken in by reading.
+        // The client processes the session tickets of TLS 1.3 when it reads.
         let _ = client.reader().read(&mut [0]);
         assert!(!client.is_handshaking(), "both sides are done");
         Ok((client.handshake_kind().unwrap(), server.server_name().map(Into::into)))

@@ -1,7 +1,8 @@
-//! Futures that are kept for the next work of their kind, one pool a thread.
+//! Futures that are reused for further work of the same kind. Each thread has one pool.
 //!
-//! The future of an HTTP/1 exchange takes kilobytes. A new box for each request would be filled by a copy of them. A pooled
-//! future stays in its box and does one work after the other. A connection that waits for a request has none.
+//! The future of an HTTP/1 exchange takes kilobytes, and a new box for each request would need a copy of them. A pooled
+//! future stays in its box and handles one request after the other. A connection that waits for a request holds no such
+//! future.
 
 use std::any::Any;
 use std::cell::{Cell, RefCell};
@@ -11,18 +12,18 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::Poll;
 
-/// Idle futures kept by one thread; more than these are freed.
+/// The number of idle futures that a thread keeps. Further futures are freed.
 const KEPT: usize = 64;
 
 /// The idle futures of one thread.
 #[derive(Default)]
 pub(crate) struct FuturePool {
-    /// Of any kind of work: the kinds are known on higher floors only.
+    /// Futures of any kind of work: only rooms above know the kinds.
     idle: RefCell<Vec<Box<dyn Any>>>,
 }
 
 impl FuturePool {
-    /// A future for this kind of work. Where none is idle `carry` makes a new one.
+    /// Lends a future for this kind of work. If none is idle, `carry` makes a new one.
     pub(crate) fn lend<W: 'static, D: 'static, F>(
         &self,
         carry: impl FnOnce(Rc<WorkCell<W, D>>) -> F,
@@ -37,7 +38,7 @@ impl FuturePool {
         })
     }
 
-    /// Takes a future back whose work is done. Where the work was given up, the future is dropped with it.
+    /// Takes a future back. If its work was cancelled before the end, the future is dropped.
     pub(crate) fn take_back<W: 'static, D: 'static>(&self, future: Box<PooledFuture<W, D>>) {
         let mut idle = self.idle.borrow_mut();
         if idle.len() < KEPT {
@@ -46,14 +47,15 @@ impl FuturePool {
     }
 }
 
-/// A future that does one work after the other.
+/// A future that does one piece of work after the other.
 pub(crate) struct PooledFuture<W, D> {
     cell: Rc<WorkCell<W, D>>,
     worker: Pin<Box<dyn Future<Output = Infallible>>>,
 }
 
 impl<W, D> PooledFuture<W, D> {
-    /// Does this work. The work is handed over at once, so that the future which waits for its end does not hold it too.
+    /// Does this work. The work is moved into the pooled future at once, so that the future that waits for the result
+    /// does not hold it as well.
     pub(crate) fn carry(&mut self, work: W) -> impl Future<Output = D> {
         self.cell.work.set(Some(work));
         poll_fn(|cx| match self.worker.as_mut().poll(cx) {
@@ -63,19 +65,19 @@ impl<W, D> PooledFuture<W, D> {
     }
 }
 
-/// How work comes into a pooled future, and its outcome out.
+/// Carries work into a pooled future and its result out.
 pub(crate) struct WorkCell<W, D> {
     work: Cell<Option<W>>,
     done: Cell<Option<D>>,
 }
 
 impl<W, D> WorkCell<W, D> {
-    /// The next work. Who brings it asks for it at once, so nobody need be woken.
+    /// Takes the next work. The caller that stores the work polls this future next, so no waker is needed.
     pub(crate) async fn next(&self) -> W {
         poll_fn(|_| self.work.take().map_or(Poll::Pending, Poll::Ready)).await
     }
 
-    /// What came of it.
+    /// Stores the result of the work.
     pub(crate) fn leave(&self, done: D) {
         self.done.set(Some(done));
     }

@@ -1,20 +1,21 @@
-//! Room for heads, lent for a request and given back. One pool a thread, so that an idle connection has no such room.
+//! Reusable heads, lent for the time of one request. Each thread has one pool, so that an idle connection needs no
+//! memory for heads.
 
 use std::cell::RefCell;
 
 use crate::wire::{AnswerHead, RequestHead};
 
-/// Pairs kept for reuse by one thread; more than these are freed.
+/// The number of unused pairs that a thread keeps. Further pairs are freed.
 const KEPT: usize = 256;
 
-/// What one request needs: its head and its answer's.
+/// The heads of one request and its answer.
 #[derive(Default)]
 pub(crate) struct ExchangeHeads {
     pub(crate) request: RequestHead,
     pub(crate) answer: AnswerHead,
 }
 
-/// A thread's stock of heads.
+/// The unused heads of one thread.
 #[derive(Default)]
 pub(crate) struct HeadPool {
     #[allow(clippy::vec_box, reason = "a pair moves out and back with each request, and is large")]
@@ -22,12 +23,12 @@ pub(crate) struct HeadPool {
 }
 
 impl HeadPool {
-    /// Lends an empty pair. One that is not given back is only freed.
+    /// Lends an empty pair. A pair that is not given back is simply freed.
     pub(crate) fn lend(&self) -> Box<ExchangeHeads> {
         self.free.borrow_mut().pop().unwrap_or_default()
     }
 
-    /// Takes a pair back; nothing of its request is kept.
+    /// Takes a pair back and clears it.
     pub(crate) fn take_back(&self, mut pair: Box<ExchangeHeads>) {
         let mut free = self.free.borrow_mut();
         if free.len() < KEPT {

@@ -1,7 +1,7 @@
-//! Tasks that are kept for the next work of their kind, one pool a thread.
+//! Tasks that are reused for further work of the same kind. Each thread has one pool.
 //!
-//! A new task costs memory for the state of a whole exchange, and moving the state there. Connections and HTTP/2 streams are
-//! many and short, so they are given to tasks that have done such work before.
+//! A new task allocates memory for the state of a whole exchange, and that state must be moved there. Connections and
+//! HTTP/2 streams are many and short, so they are given to tasks that already exist.
 
 use std::any::Any;
 use std::cell::RefCell;
@@ -9,18 +9,18 @@ use std::future::poll_fn;
 use std::rc::Rc;
 use std::task::{Poll, Waker};
 
-/// Idle tasks kept by one thread; more than these end.
+/// The number of idle tasks that a thread keeps. Further tasks end.
 const KEPT: usize = 256;
 
 /// The idle tasks of one thread.
 #[derive(Default)]
 pub(crate) struct TaskPool {
-    /// Of any kind of work: the kinds are known on higher floors only.
+    /// Inboxes of any kind of work: only rooms above know the kinds.
     idle: RefCell<Vec<Rc<dyn Any>>>,
 }
 
 impl TaskPool {
-    /// Gives the work to an idle task. Where none is idle it comes back, in an inbox for a new task.
+    /// Gives the work to an idle task. If no task is idle, it returns the work in an inbox for a new task.
     pub(crate) fn give<W: 'static>(&self, work: W) -> Option<Rc<Inbox<W>>> {
         let known = self.idle.borrow_mut().pop().and_then(|inbox| inbox.downcast::<Inbox<W>>().ok());
         let is_new = known.is_none();
@@ -29,7 +29,7 @@ impl TaskPool {
         is_new.then_some(inbox)
     }
 
-    /// A task has nothing to do; whether it is kept.
+    /// Adds a task that has finished its work to the idle ones. False when there are enough; the task then ends.
     pub(crate) fn keep<W: 'static>(&self, inbox: &Rc<Inbox<W>>) -> bool {
         let mut idle = self.idle.borrow_mut();
         let keeps = idle.len() < KEPT;
@@ -40,7 +40,7 @@ impl TaskPool {
     }
 }
 
-/// Where a task finds its work.
+/// The inbox of a task: its next work is put here.
 pub(crate) struct Inbox<W> {
     work: RefCell<Option<W>>,
     task: RefCell<Option<Waker>>,
@@ -63,7 +63,7 @@ impl<W> Inbox<W> {
         poll_fn(|cx| match self.work.borrow_mut().take() {
             Some(work) => Poll::Ready(work),
             None => {
-                // It is always the same task that waits here.
+                // Always the same task waits here, so its waker is stored only once.
                 self.task.borrow_mut().get_or_insert_with(|| cx.waker().clone());
                 Poll::Pending
             }

@@ -1,4 +1,4 @@
-//! The body of an HTTP/2 stream, whose window opens only for what has gone up.
+//! The body of an HTTP/2 stream. The stream's window opens again only for bytes that were sent to the node.
 
 use std::cell::RefCell;
 use std::future::poll_fn;
@@ -16,8 +16,8 @@ use crate::proxy::io::fault::{ClientFault, Gone};
 use crate::traffic::message::headers;
 use crate::wire;
 
-/// How long a client may go on sending a body that nobody wants after its answer, and how long it may pause: nginx'
-/// `lingering_time` and `lingering_timeout`.
+/// How long a client may go on sending an unwanted body after its answer, and how long it may pause. These are the
+/// defaults of nginx's `lingering_time` and `lingering_timeout`.
 const UNWANTED: Duration = Duration::from_secs(30);
 const PAUSE: Duration = Duration::from_secs(5);
 
@@ -33,7 +33,7 @@ pub(crate) struct Body {
 }
 
 impl Body {
-    /// What comes in on `recv`; `stream` is its other direction.
+    /// The body that is received on `recv`. `stream` is the other direction.
     pub(crate) fn new(
         recv: RecvStream,
         stream: &Rc<RefCell<Out>>,
@@ -46,7 +46,7 @@ impl Body {
 
     /// See [`crate::proxy::client::Body::fill`].
     pub(crate) async fn fill(&mut self) -> Result<bool, ClientFault> {
-        // What is there already needs no deadline.
+        // Data that has already arrived needs no deadline.
         let mut waits = false;
         let filled = poll_fn(|cx| {
             while self.data.is_empty() && !self.done {
@@ -91,10 +91,10 @@ impl Body {
         self.done || self.recv.is_end_stream()
     }
 
-    /// See [`crate::proxy::client::Body::consume`]. The window opens again only for what has gone up.
+    /// See [`crate::proxy::client::Body::consume`]. The window opens again only for bytes that were sent to the node.
     pub(crate) fn consume(&mut self, count: usize) {
         self.data.advance(count);
-        // It errs only where the stream has ended, which the next read tells.
+        // This fails only when the stream has ended, which the next read reports.
         let _ = self.recv.flow_control().release_capacity(count);
         if self.data.is_empty() && self.recv.is_end_stream() {
             self.done = true;
@@ -118,15 +118,16 @@ impl Body {
     /// See [`crate::proxy::client::Body::gone`].
     pub(crate) async fn gone(&self) -> Gone {
         match poll_fn(|cx| self.stream.borrow_mut().poll_reset(cx)).await {
-            // By the library: its length is not what was said.
+            // The library reset the stream, because the body's length differs from its Content-Length.
             Some(Reason::PROTOCOL_ERROR) if !self.done => Gone::Malformed,
             _ => Gone::Broken,
         }
     }
 
-    /// Drops what the client still sends after its answer. Who sends first and reads afterwards would lose the answer in a
-    /// reset of the stream, and so does curl 7.88 when both come together. Afterwards the reset asks for the rest not to be
-    /// sent (9113 8.1): the library sends it when the stream is dropped.
+    /// Drops what the client still sends after its answer. A client that sends its whole body before it reads would
+    /// lose the answer if the stream were reset at once. curl 7.88 also loses it when answer and reset arrive together.
+    /// After the time limit the library resets the stream when it is dropped, which asks the client to stop sending
+    /// (RFC 9113 section 8.1).
     pub(crate) async fn drop_rest(&mut self) {
         self.timeout = PAUSE;
         let end = self.deadlines.now() + UNWANTED.as_millis() as u64;
@@ -139,13 +140,13 @@ impl Body {
     }
 }
 
-/// Small frames that came together are taken together: each would be a write to the node of its own.
+/// Joins small frames that arrived together. Otherwise each would be a separate write to the node.
 fn gather(recv: &mut RecvStream, first: Bytes, cx: &mut Context<'_>) -> Bytes {
     if first.len() >= SMALL || recv.is_end_stream() {
         return first;
     }
     let mut all = Vec::new();
-    // How the body ends, or breaks off, is told again by the next read.
+    // If the body ends or breaks here, the next read reports it again.
     while let Poll::Ready(Some(Ok(more))) = recv.poll_data(cx) {
         if all.is_empty() {
             all.extend_from_slice(&first);

@@ -1,6 +1,7 @@
-//! What an HTTP/2 client may ask of us that moves nothing forward, counted per time: frames that carry nothing (PING,
-//! SETTINGS, PRIORITY, RST_STREAM, empty DATA), which the library below answers for ever, and requests that are taken back
-//! (CVE-2023-44487, CVE-2025-8671). Browsers and WSO2 clients do some of both all day; only a flood overdraws.
+//! Limits what an HTTP/2 client may ask for that makes no progress, per time: frames that carry nothing (PING,
+//! SETTINGS, PRIORITY, RST_STREAM, empty DATA), which the h2 library answers without limit, and requests that are
+//! cancelled (CVE-2023-44487, CVE-2025-8671). Browsers and WSO2 clients do some of both all the time. Only a flood
+//! exceeds the limits.
 
 use std::cell::Cell;
 use std::io;
@@ -9,13 +10,14 @@ use std::task::Poll;
 
 use crate::proxy::io::clock::Clock;
 
-/// Idle frames at once, and a second. nginx takes a megabyte of them beside any payload.
+/// How many idle frames are allowed at once, and per second. nginx allows a megabyte of them in addition to payload.
 const IDLE: Rate = Rate { most: 10_000, per_second: 2_000 };
-/// Bytes, either way, that earn one more idle frame: who measures the line sends a PING for a few frames of data.
+/// For so many body bytes in either direction one more idle frame is allowed. A client that measures the bandwidth
+/// sends a PING for every few frames of data.
 const EARNS_IDLE: usize = 256;
-/// Requests taken back at once, and a second. What a page prefetches and drops is some hundred at most.
+/// How many cancelled requests are allowed at once, and per second. A page cancels some hundred prefetches at most.
 const TAKEN_BACK: Rate = Rate { most: 500, per_second: 100 };
-/// Requests that may be taken back for one that was answered.
+/// For each answered request so many further cancelled ones are allowed.
 const EARNED: u64 = 2;
 
 struct Rate {
@@ -23,7 +25,7 @@ struct Rate {
     per_second: u64,
 }
 
-/// What is left of a rate, in thousandths.
+/// A token bucket, in thousandths of a token.
 struct Bucket {
     rate: Rate,
     left: Cell<u64>,
@@ -36,7 +38,7 @@ impl Bucket {
         Self { rate, left, at: Cell::new(0) }
     }
 
-    /// Takes one out; false when there is none. `now` is in milliseconds.
+    /// Takes one token. False when there is none. `now` is in milliseconds.
     fn take(&self, now: u64) -> bool {
         let since = now.saturating_sub(self.at.replace(now));
         self.put(since.saturating_mul(self.rate.per_second));
@@ -61,7 +63,7 @@ pub(crate) struct Budget {
 }
 
 impl Budget {
-    /// A full one.
+    /// A budget of which nothing is used.
     pub(crate) fn full(clock: &Rc<Clock>) -> Rc<Self> {
         let (idle, taken_back) = (Bucket::full(IDLE), Bucket::full(TAKEN_BACK));
         Rc::new(Self {
@@ -74,56 +76,57 @@ impl Budget {
         })
     }
 
-    /// Whether the client floods us. Nothing is read of it until [`Budget::forgive`].
+    /// Whether the client floods us. If so, nothing more is read from it until [`Budget::forgive`].
     pub(crate) fn is_overdrawn(&self) -> bool {
         self.overdrawn.get()
     }
 
-    /// Begins anew.
+    /// Fills the budget again.
     pub(crate) fn forgive(&self) {
         self.idle.put(u64::MAX);
         self.taken_back.put(u64::MAX);
         self.overdrawn.set(false);
     }
 
-    /// A request was answered in full.
+    /// Counts a request that was answered in full.
     pub(crate) fn answered(&self) {
         self.taken_back.put(EARNED * 1000);
     }
 
-    /// A request ended by the client's doing, by a reset or by an error that made us reset it. It cost a node its beginning.
+    /// Counts a request that the client ended, by a reset or by an error for which Weir reset the stream. A node may
+    /// have begun to work on it.
     pub(crate) fn taken_back(&self) {
         self.charge(&self.taken_back);
     }
 
-    /// The client asks for more than can be held.
+    /// The client needs more memory than Weir may use for it. This cannot be forgiven.
     pub(crate) fn overdraw_for_good(&self) {
         self.for_good.set(true);
         self.overdrawn.set(true);
     }
 
-    /// Whether nothing is to be forgiven.
+    /// Whether the budget was exceeded in a way that cannot be forgiven.
     pub(crate) fn is_for_good(&self) -> bool {
         self.for_good.get()
     }
 
-    /// A frame came that carries nothing.
+    /// Counts a frame that carries nothing.
     pub(crate) fn idle_frame(&self) {
         self.charge(&self.idle);
     }
 
-    /// RST_STREAM came.
+    /// Counts a RST_STREAM frame.
     pub(crate) fn reset_frame(&self) {
         self.saw_reset.set(true);
         self.idle_frame();
     }
 
-    /// Whether a stream that begins may have been reset already.
+    /// Whether a RST_STREAM was seen, so that a new stream may already be reset.
     pub(crate) fn saw_reset(&self) -> bool {
         self.saw_reset.get()
     }
 
-    /// What was written counts as moved: answers to PINGs are too small beside data to matter.
+    /// Counts written bytes as progress. Answers to PINGs are counted too, but they are small compared with data.
     pub(crate) fn wrote(&self, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
         if let Poll::Ready(Ok(count)) = &written {
             self.moved(*count);
@@ -131,7 +134,7 @@ impl Budget {
         written
     }
 
-    /// So many bytes of a body have come or gone.
+    /// Counts body bytes that were received or sent.
     pub(crate) fn moved(&self, bytes: usize) {
         self.idle.put((bytes / EARNS_IDLE * 1000) as u64);
     }

@@ -1,5 +1,5 @@
-//! The frames of an HTTP/2 client, walked before the library reads them: counted, their field blocks followed
-//! ([`crate::wire::Follower`]), and written anew where something in them is odd.
+//! Walks over the frames of an HTTP/2 client before the h2 library reads them. It counts frames, follows their field
+//! blocks ([`crate::wire::Follower`]), and rewrites a block with something odd in it.
 
 use std::rc::Rc;
 
@@ -7,13 +7,13 @@ use super::budget::Budget;
 use super::notes::Notes;
 use crate::wire::{Block, Follower, Unfollowed};
 
-/// The client's preface (9113 3.4) before its first frame.
+/// The length of the client's preface (RFC 9113 section 3.4), which comes before its first frame.
 const PREFACE: usize = 24;
-/// A frame's head (9113 4.1), and how much may follow it.
+/// The length of a frame's head (RFC 9113 section 4.1), and the most that may follow it.
 const HEAD: usize = 9;
 pub(super) const LARGEST: usize = 16 * 1024;
-/// What the library gets in place of a block that ends the connection: a frame for which it does so with PROTOCOL_ERROR, and
-/// the head of one for which with FRAME_SIZE_ERROR.
+/// What the library gets instead of a block that must end the connection: a frame that it answers with PROTOCOL_ERROR,
+/// and the head of a frame that it answers with FRAME_SIZE_ERROR.
 const OUT_OF_PLACE: [u8; HEAD] = [0, 0, 0, CONTINUATION, 0, 0, 0, 0, 1];
 const TOO_LONG: [u8; HEAD] = [0xff, 0xff, 0xff, HEADERS, 0, 0, 0, 0, 1];
 const DATA: u8 = 0;
@@ -25,23 +25,23 @@ const END_HEADERS: u8 = 0x4;
 const PADDED: u8 = 0x8;
 const PRIORITY: u8 = 0x20;
 
-/// Where in the sequence of frames the bytes are.
+/// The position in the sequence of frames.
 pub(super) struct Frames {
     follower: Follower,
     skip: usize,
     /// The stream that began last.
     last: u32,
-    /// What a block may have with its frames.
+    /// The largest size of a block together with its frame heads.
     most: usize,
-    /// How far the frames of a block that is not whole were looked at.
+    /// How many bytes of the frames of an incomplete block were already looked at.
     looked: usize,
-    /// The library below ends the connection: it is handed nothing more.
+    /// The library is about to end the connection. It gets nothing more.
     lost: bool,
     budget: Rc<Budget>,
     notes: Rc<Notes>,
 }
 
-/// How far the bytes were settled, and what is to be read in place of them.
+/// How many bytes are settled, and what is to be read instead of them.
 #[derive(Default)]
 pub(super) struct Walked {
     pub(super) done: usize,
@@ -92,11 +92,11 @@ impl Frames {
         Self { follower, skip: PREFACE, last: 0, most, looked: 0, lost: false, budget, notes }
     }
 
-    /// Follows the frames through `bytes`, as far as they are there.
+    /// Follows the frames in `bytes` as far as they are complete.
     pub(super) fn walk(&mut self, bytes: &[u8]) -> Walked {
         let mut walked = Walked::default();
         if self.lost {
-            // The library had the frame by which it should have ended the connection, and reads on.
+            // The library got a frame for which it should have ended the connection, but it reads on.
             self.budget.overdraw_for_good();
             walked.replace(bytes, bytes.len());
             return walked;
@@ -123,12 +123,14 @@ impl Frames {
                         }
                     }
                 }
-                // No client may send it (9113 8.4), and the library would read its fields beside us.
+                // No client may send this frame (RFC 9113 section 8.4), and the library would read its fields without
+                // Weir following them.
                 PUSH_PROMISE => {
                     self.budget.overdraw_for_good();
                     return walked;
                 }
-                // It says nothing, and the library takes a hundred of them in a connection's life.
+                // An empty DATA frame is dropped: it says nothing, and the library accepts only a hundred of them per
+                // connection.
                 DATA if head.length == 0 && !head.has(END_STREAM) && (1..=self.last).contains(&head.stream) => {
                     self.budget.idle_frame();
                     walked.replace(bytes, HEAD);
@@ -152,7 +154,7 @@ impl Frames {
         }
     }
 
-    /// Where the block of fields ends whose first frame `bytes` begin with.
+    /// Where the block of fields ends whose first frame begins `bytes`.
     fn end_of_block(&mut self, bytes: &[u8]) -> Result<usize, Stop> {
         let stream = Head::of(bytes).ok_or(Stop::Unfinished)?.stream;
         loop {
@@ -205,7 +207,7 @@ impl Frames {
         })?;
         match (followed, joined) {
             (None, None) => walked.pass(bytes, end),
-            // The library takes only so many frames of one block, however short they are.
+            // The library accepts only a limited number of frames in one block, however short they are.
             (None, Some(joined)) => write_block(walked.replace(bytes, end), head, &joined),
             (Some(mut odd), _) => {
                 write_block(walked.replace(bytes, end), head, &std::mem::take(&mut odd.instead));
@@ -218,11 +220,11 @@ impl Frames {
     }
 }
 
-/// Why a block does not go on.
+/// Why a block cannot be completed.
 enum Stop {
-    /// More of it must come.
+    /// More of the block must arrive first.
     Unfinished,
-    /// The library is to end the connection, by this frame.
+    /// The library must end the connection. This frame makes it do so.
     Lost([u8; HEAD]),
 }
 
@@ -231,7 +233,7 @@ fn depends_on(payload: &[u8], head: Head) -> Option<u32> {
     payload.get(at..)?.first_chunk().map(|stream| u32::from_be_bytes(*stream) & 0x7fff_ffff)
 }
 
-/// The fields in a HEADERS frame (9113 6.2).
+/// The fields in a HEADERS frame (RFC 9113 section 6.2).
 fn fragment(payload: &[u8], head: Head) -> Option<&[u8]> {
     let (padding, rest) =
         if head.has(PADDED) { payload.split_first().map(|(p, rest)| (usize::from(*p), rest))? } else { (0, payload) };
@@ -239,7 +241,7 @@ fn fragment(payload: &[u8], head: Head) -> Option<&[u8]> {
     rest.get(..rest.len().checked_sub(padding)?)
 }
 
-/// The fields of a block of several frames; the second one is at `at`.
+/// The fields of a block of several frames, joined. The second frame begins at `at`.
 fn joined(first: &[u8], frames: &[u8], mut at: usize) -> Vec<u8> {
     let mut all = first.to_vec();
     while let Some(head) = frames.get(at..).and_then(Head::of) {
@@ -249,7 +251,7 @@ fn joined(first: &[u8], frames: &[u8], mut at: usize) -> Vec<u8> {
     all
 }
 
-/// Writes the block's frames; what else its first frame said (padding, priority) nobody needs.
+/// Writes the frames of a block. Padding and priority of its first frame are left out: nobody needs them.
 fn write_block(out: &mut Vec<u8>, head: Head, block: &[u8]) {
     let last = block.len().saturating_sub(1) / LARGEST;
     for number in 0..=last {
@@ -282,7 +284,7 @@ mod tests {
         frames
     }
 
-    /// What comes out where the bytes come in pieces of this size.
+    /// What comes out when the bytes arrive in pieces of this size.
     fn passed(frames: &mut Frames, bytes: &[u8], cut: usize) -> Vec<u8> {
         let (mut held, mut out) = (Vec::new(), Vec::new());
         for piece in bytes.chunks(cut) {
@@ -295,7 +297,7 @@ mod tests {
         out
     }
 
-    /// GET, https, /, and a field with this name.
+    /// A request with GET, https, /, and a field of this name.
     fn get(name: &str) -> Vec<u8> {
         let length = u8::try_from(name.len()).unwrap();
         [&[0x82, 0x87, 0x84, 0x00, length], name.as_bytes(), &[1, b'v']].concat()

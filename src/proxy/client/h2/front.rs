@@ -1,6 +1,5 @@
-//! What an HTTP/2 client sends, before the library below reads it: frames are counted, field blocks are followed
-//! ([`crate::wire::Follower`]). Bytes with nothing odd in them are not touched. A frame that is not there whole waits where
-//! it must be judged as a whole.
+//! Passes what an HTTP/2 client sends to the h2 library, after [`Frames`] has looked at it. Bytes with nothing odd in them
+//! pass unchanged. A frame that must be judged as a whole is held until it is complete.
 
 use std::io;
 use std::pin::{Pin, pin};
@@ -13,23 +12,24 @@ use super::budget::Budget;
 use super::frames::{Frames, LARGEST, Walked};
 use super::notes::Notes;
 
-/// What is held of a frame is copied for every read that follows up to this many bytes; more stays where it is.
+/// Held bytes up to this length are copied for every read that follows. More bytes stay where they are.
 const COPIED: usize = 1024;
 
 /// A stream whose incoming frames are looked at.
 pub(crate) struct Front<S> {
     stream: S,
     frames: Frames,
-    /// What has come of a frame that is not whole.
+    /// The received part of a frame that is not complete.
     held: Vec<u8>,
-    /// What is to be read next, from `given` on.
+    /// Bytes to be read next, from `given` on.
     ready: Vec<u8>,
     given: usize,
     budget: Rc<Budget>,
 }
 
 impl<S> Front<S> {
-    /// Looks at what comes in on `stream`. A block of fields may be four times as long as a head, as below.
+    /// Looks at what is received on `stream`. A block of fields may be four times as long as a head, as in the h2
+    /// library.
     pub(crate) fn new(stream: S, max_head: usize, budget: &Rc<Budget>) -> (Self, Rc<Notes>) {
         let notes = Rc::<Notes>::default();
         let frames = Frames::new(max_head, budget, &notes);
@@ -37,7 +37,7 @@ impl<S> Front<S> {
         (Self { stream, frames, held: Vec::new(), ready: Vec::new(), given: 0, budget }, notes)
     }
 
-    /// Hands out what is ready; whether anything was.
+    /// Hands out bytes that are ready. Returns whether there were any.
     fn give(&mut self, into: &mut ReadBuf<'_>) -> bool {
         let left = self.ready.get(self.given..).unwrap_or_default();
         let now = left.get(..left.len().min(into.remaining())).unwrap_or_default();
@@ -50,7 +50,7 @@ impl<S> Front<S> {
         gave
     }
 
-    /// Holds what is not settled of `bytes`; how many of them pass as they are.
+    /// Holds the part of `bytes` that is not settled. Returns how many bytes pass unchanged.
     fn settle(&mut self, bytes: &[u8], walked: Walked) -> usize {
         self.held.clear();
         self.held.extend_from_slice(bytes.get(walked.done..).unwrap_or_default());
@@ -61,7 +61,7 @@ impl<S> Front<S> {
 }
 
 impl<S: AsyncRead + Unpin> Front<S> {
-    /// Reads behind what is held, all of it in the reader's own room; false where it is no more than was held.
+    /// Reads behind the held bytes, directly in the reader's buffer. False when nothing new can be given out.
     fn poll_straight(&mut self, cx: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<bool>> {
         let before = into.filled().len();
         into.put_slice(&self.held);
@@ -71,7 +71,7 @@ impl<S: AsyncRead + Unpin> Front<S> {
             return polled.map_ok(|()| false);
         }
         if into.filled().len() == before + self.held.len() {
-            // The end: what is held was cut off.
+            // The connection has ended: the held frame stays incomplete.
             self.held = Vec::new();
             return Poll::Ready(Ok(false));
         }
@@ -82,7 +82,7 @@ impl<S: AsyncRead + Unpin> Front<S> {
         Poll::Ready(Ok(true))
     }
 
-    /// The same where the reader's room is too small, or much is held.
+    /// The same when the reader's buffer is too small, or many bytes are held.
     fn poll_aside(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<bool>> {
         self.held.reserve(LARGEST);
         let mut bytes = std::mem::take(&mut self.held);
@@ -115,7 +115,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Front<S> {
         let before = into.filled().len();
         loop {
             if this.budget.is_overdrawn() {
-                // The connection's task is asked what to do first.
+                // The connection's task must act on the overdrawn budget first.
                 cx.waker().wake_by_ref();
                 return Poll::Pending;
             }

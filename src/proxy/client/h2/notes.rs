@@ -5,16 +5,16 @@ use std::collections::VecDeque;
 
 use crate::wire::{HeadFault, Oddity};
 
-/// Notes kept of streams that have not begun yet, and bytes in them. What would be forgotten could pass for a head that
-/// was never odd, so a client that needs more is put out.
+/// The most notes, and bytes in them, that are kept for streams that have not begun. If a note were dropped, an odd
+/// head could pass as a good one. So the connection of a client that needs more is ended.
 const NOTES: usize = 1024;
 const NOTED: usize = 1024 * 1024;
 
-/// What was odd about a stream's head, or its trailers.
+/// What was odd about the head of a stream, or about its trailers.
 pub(crate) struct Note {
     stream: u32,
     told: bool,
-    /// Its block of fields.
+    /// What was odd in its field block.
     pub(crate) odd: Box<Oddity>,
 }
 
@@ -29,14 +29,14 @@ impl Note {
 pub(crate) struct Notes(RefCell<VecDeque<Note>>);
 
 impl Notes {
-    /// False where there are too many.
+    /// Adds a note. False when there are too many.
     pub(crate) fn add(&self, stream: u32, odd: Box<Oddity>) -> bool {
         let mut notes = self.0.borrow_mut();
         notes.push_back(Note { stream, told: false, odd });
         notes.len() <= NOTES && notes.iter().map(Note::bytes).sum::<usize>() <= NOTED
     }
 
-    /// Tells each fault once: the library resets some of these streams before anybody hears of them.
+    /// Reports each fault once, as soon as possible: the library resets some of these streams before Weir sees them.
     pub(crate) fn tell(&self, mut tell: impl FnMut(HeadFault, &str)) {
         let mut notes = self.0.borrow_mut();
         if notes.is_empty() {
@@ -48,8 +48,8 @@ impl Notes {
         }
     }
 
-    /// The note on the head of this stream, which begins now. Its trailers may have one of their own by then. Streams
-    /// before it never will begin.
+    /// Takes the note on the head of this stream, which begins now. Its trailers may already have a note too. Streams
+    /// with lower numbers can no longer begin, so their notes are dropped.
     pub(crate) fn take(&self, stream: u32) -> Option<Note> {
         let mut notes = self.0.borrow_mut();
         let mut found = None;

@@ -1,4 +1,4 @@
-//! A stream of HTTP/2 as its two directions share it: before its answer, and from then on.
+//! The sending side of an HTTP/2 stream, before and after the answer's head was sent. Both directions share it.
 
 use std::task::{Context, Poll, Waker};
 
@@ -6,18 +6,18 @@ use bytes::Bytes;
 use h2::server::SendResponse;
 use h2::{Reason, SendStream};
 
-/// What a frame of an answer's body carries at most: with its head it fills one TLS record, and no second one is begun
-/// for its last bytes.
+/// The largest body part of one frame. With its frame head it fills one TLS record exactly, so no second record is
+/// needed for the last bytes.
 pub(crate) const FRAME: usize = 16 * 1024 - 9;
-/// Less than this is not worth a frame of its own, nor a write to the node, while more is at hand.
+/// Pieces smaller than this are not sent alone, neither as a frame nor to the node, while more bytes are at hand.
 pub(crate) const SMALL: usize = 2 * 1024;
-/// What is gathered of small pieces at most.
+/// The most bytes that small pieces are gathered to.
 pub(crate) const GATHERED: usize = FRAME;
-/// Where the answer goes.
+/// The sending side.
 pub(crate) enum Out {
-    /// It has not begun.
+    /// The answer has not begun.
     Respond(SendResponse<Bytes>),
-    /// Its head has gone.
+    /// The answer's head was sent.
     Stream(SendStream<Bytes>),
 }
 
@@ -38,7 +38,7 @@ impl Out {
         }
     }
 
-    /// Whether the stream was reset, by the client or for an error of its.
+    /// Whether the stream was reset, by the client or because of the client's error.
     pub(crate) fn is_reset(&mut self) -> bool {
         self.poll_reset(&mut Context::from_waker(Waker::noop())).is_ready()
     }

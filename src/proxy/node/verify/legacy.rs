@@ -1,8 +1,9 @@
-//! Signatures of RSA keys of 1024 to 2047 bits, which the stock of older WSO2 releases has (ESB 4.9 and 5.0, EI 6.0) and
-//! which the library below verifies no more. Only what is public goes in, so nothing here must hide its time.
+//! Signatures of RSA keys of 1024 to 2047 bits. The stock certificates of older WSO2 releases (ESB 4.9 and 5.0, EI 6.0)
+//! have such keys, and webpki no longer verifies them. All inputs are public, so nothing here must run in constant
+//! time.
 //!
-//! aws-lc-rs still has the older padding for them; the newer one (PSS, which TLS 1.3 and younger Javas use) is done here
-//! as RFC 8017 writes it.
+//! aws-lc-rs still offers PKCS#1 v1.5 padding for these keys. PSS, which TLS 1.3 and newer Java releases use, is done
+//! here as RFC 8017 describes it.
 
 use aws_lc_rs::digest::{Algorithm, SHA256, SHA384, SHA512, digest};
 use aws_lc_rs::signature::{
@@ -14,18 +15,18 @@ use x509_parser::num_bigint::BigUint;
 use x509_parser::prelude::X509Certificate;
 use x509_parser::public_key::{PublicKey, RSAPublicKey};
 
-/// Keys below this size can be broken by anybody; below the other one by few.
+/// The smallest RSA key in bits that is verified. Smaller keys can be broken by anybody.
 pub(super) const LEAST: usize = 1024;
-/// What the library below verifies with.
+/// The smallest RSA key in bits that webpki verifies.
 pub(super) const MODERN: usize = 2048;
 
-/// The size of an RSA key that only this room verifies with.
+/// The size of an RSA key that only this file can verify with.
 pub(super) fn size(certificate: &X509Certificate<'_>) -> Option<usize> {
     rsa_key(certificate).map(|key| bits(&key)).filter(|size| *size < MODERN)
 }
 
-/// Whether the holder of this certificate's key signed the message. The caller has seen to it that the scheme may be
-/// used in its version of TLS.
+/// Whether the key of this certificate signed the message. The caller has checked that the TLS version allows the
+/// scheme.
 pub(super) fn verifies(
     certificate: &X509Certificate<'_>,
     scheme: SignatureScheme,
@@ -54,16 +55,16 @@ fn rsa_key<'a>(certificate: &'a X509Certificate<'_>) -> Option<RSAPublicKey<'a>>
     }
 }
 
-/// The size of the modulus, to the bit.
+/// The size of the modulus in bits.
 fn bits(key: &RSAPublicKey<'_>) -> usize {
     usize::try_from(BigUint::from_bytes_be(key.modulus).bits()).unwrap_or(usize::MAX)
 }
 
-/// RSASSA-PSS-VERIFY (RFC 8017 8.1.2).
+/// RSASSA-PSS-VERIFY (RFC 8017 section 8.1.2).
 fn pss(key: &RSAPublicKey<'_>, hash: &'static Algorithm, message: &[u8], signature: &[u8]) -> Option<()> {
     let [modulus, exponent, number] = [key.modulus, key.exponent, signature].map(BigUint::from_bytes_be);
     let bits = bits(key);
-    // Nobody's exponent is longer, and a long one would make us work.
+    // Real exponents are not longer. A long one would cost much CPU time.
     let is_short = exponent.bits() <= 64;
     if !is_short || number >= modulus || signature.len() != bits.div_ceil(8) {
         return None;
@@ -75,8 +76,8 @@ fn pss(key: &RSAPublicKey<'_>, hash: &'static Algorithm, message: &[u8], signatu
     is_encoding_of(message, &encoded, bits, hash)
 }
 
-/// EMSA-PSS-VERIFY (RFC 8017 9.1.2), with a salt as long as the hash and MGF1 by the same hash, as TLS wants it (RFC
-/// 8446 4.2.3).
+/// EMSA-PSS-VERIFY (RFC 8017 section 9.1.2). The salt is as long as the hash, and MGF1 uses the same hash, as TLS
+/// requires (RFC 8446 section 4.2.3).
 fn is_encoding_of(message: &[u8], encoded: &[u8], bits: usize, hash: &'static Algorithm) -> Option<()> {
     let length = hash.output_len();
     let (masked, rest) = encoded.split_at_checked(encoded.len().checked_sub(length + 1)?)?;
@@ -94,7 +95,7 @@ fn is_encoding_of(message: &[u8], encoded: &[u8], bits: usize, hash: &'static Al
     (zeros.iter().all(|byte| *byte == 0) && *one == 1 && again.as_ref() == seen).then_some(())
 }
 
-/// MGF1 (RFC 8017 B.2.1).
+/// MGF1 (RFC 8017 section B.2.1).
 fn mask(seed: &[u8], length: usize, hash: &'static Algorithm) -> Vec<u8> {
     let blocks = (0_u32..).map(|count| digest(hash, &[seed, &count.to_be_bytes()].concat()).as_ref().to_vec());
     blocks.flatten().take(length).collect()
@@ -142,7 +143,7 @@ mod tests {
             let (_, certificate) = parse_x509_certificate(&der).unwrap();
             std::fs::write(room.as_ref().join("message"), b"what was said").unwrap();
             for (scheme, hash, pss) in SCHEMES {
-                // 9.1.1: a key of 1024 bits has no room for this hash and as long a salt.
+                // RFC 8017 section 9.1.1: a key of 1024 bits has no space for this hash and a salt of the same length.
                 if pss && hash == "sha512" && bits < 1042 {
                     continue;
                 }
