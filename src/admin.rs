@@ -1,5 +1,5 @@
-//! The admin address: metrics, health of Weir itself, status, reload. On the control thread, so that it answers when
-//! traffic does not.
+//! The admin address: metrics, health of Weir itself, status and reload. It runs on the control thread, so that it
+//! answers when traffic does not.
 
 mod answer_why;
 mod door;
@@ -37,7 +37,7 @@ struct Admin {
     wishes: mpsc::Sender<ReloadWish>,
 }
 
-/// A node in a pool, as the API tells it.
+/// A node in a pool, as the API shows it.
 #[derive(Serialize)]
 struct NodeStatus {
     pool: String,
@@ -45,17 +45,17 @@ struct NodeStatus {
     address: String,
     state: &'static str,
     reason: Option<&'static str>,
-    /// Seconds for which its state has been this; not known of one that is gone.
+    /// How many seconds the node has had this state. Not known for a node that a reload removed.
     since: Option<u64>,
     weight: u16,
     backup: bool,
     max_requests: Option<u32>,
     in_flight: u32,
-    /// Sessions that live there; `null` where the pool keeps no table.
+    /// The sessions bound to the node. `null` when the pool has no session table.
     sessions: Option<usize>,
-    /// Percent of its share, while it warms up.
+    /// The part of its share that the node gets during slow start, in percent.
     warmth: u16,
-    /// Requests that wait for this very node.
+    /// Requests that wait for this node because of their session.
     queued: usize,
     /// `drain` or `maintain`.
     operator: Option<&'static str>,
@@ -63,7 +63,7 @@ struct NodeStatus {
     deadline: Option<u64>,
 }
 
-/// What an operator said of a node.
+/// An operator's order for a node.
 #[derive(Serialize)]
 struct WordStatus {
     node: String,
@@ -71,7 +71,7 @@ struct WordStatus {
     /// Both in Unix seconds.
     since: u64,
     deadline: Option<u64>,
-    /// Whether the file knows the node.
+    /// Whether the node is in the file.
     known: bool,
 }
 
@@ -127,13 +127,13 @@ struct ProblemStatus {
     advice: String,
 }
 
-/// Answers on the admin address for as long as Weir runs.
+/// Answers on the admin address as long as Weir runs.
 pub(crate) fn begin(listener: TcpListener, control: Arc<Control>, wishes: mpsc::Sender<ReloadWish>) {
     let router = router(Arc::clone(&control), wishes);
     tokio::spawn(door::serve(listener, router, Arc::clone(&control.shared)));
 }
 
-/// The paths of the admin address.
+/// The routes of the admin address.
 fn router(control: Arc<Control>, wishes: mpsc::Sender<ReloadWish>) -> Router {
     Router::new()
         .route("/metrics", get(metrics))
@@ -155,8 +155,9 @@ async fn livez() -> &'static str {
     "ok\n"
 }
 
-// Ready means: some pool can serve, be it by nodes that were never probed, and nobody told us to stop. That one of several
-// cannot is no reason for a balancer in front to take all of Weir away; it is said in words, and in weir_node_active.
+// Ready means that some pool can serve, perhaps with nodes that were never probed, and that Weir is not stopping. When
+// only one of several pools cannot serve, a balancer in front must not take all of Weir out, so that is only reported
+// in the text and in weir_node_active.
 async fn readyz(State(admin): State<Admin>) -> (StatusCode, String) {
     let generation = admin.control.current.load_full();
     let now = Tick::from_millis(admin.control.now());
@@ -207,7 +208,7 @@ fn node_statuses(control: &Control) -> Vec<NodeStatus> {
     statuses.chain(gone).collect()
 }
 
-/// Of a node that a reload took away only what it still answers is left.
+/// The status of a node that a reload removed: only its running requests are known.
 fn gone_status(gone: Gone, words: &Words) -> NodeStatus {
     let order = words.of(&gone.node).map(|word| word.order);
     NodeStatus {
@@ -298,7 +299,7 @@ async fn reload(State(admin): State<Admin>, headers: HeaderMap) -> (StatusCode, 
         let generation = admin.control.current.load().snapshot.generation;
         (status, Json(Reloaded { ok: false, generation, problems: vec![problem], warnings: Vec::new() }))
     };
-    // A page in an operator's browser can send a plain POST anywhere, but not with a field of its own making.
+    // A page in an operator's browser can send a plain POST to any address, but not with a header field of its own.
     if !headers.contains_key("x-weir") {
         return failed(StatusCode::FORBIDDEN, "the field X-Weir is missing (it keeps web pages from calling this)");
     }

@@ -1,5 +1,5 @@
-//! What would become of a request, and why: the decisions of the exchange, asked and not meant. Nothing is sent, no
-//! turn is taken, no session is touched, no rate is used up.
+//! Answers what would happen to a request, and why. It asks the same decisions as the exchange, but nothing is sent, no
+//! turn is taken, no session is touched and no rate is used up.
 
 use std::net::IpAddr;
 
@@ -22,7 +22,7 @@ use crate::traffic::routing::rules::SiteRules;
 use crate::traffic::tick::Tick;
 use crate::wire::{FieldKind, HeadLimits, RequestHead};
 
-/// The answer, in plain words.
+/// The answer in plain words.
 pub(crate) fn answer(shared: &Shared, question: &Question) -> Result<Explained, Trouble> {
     let generation = shared.current.load_full();
     let mut answering = Answering {
@@ -35,7 +35,7 @@ pub(crate) fn answer(shared: &Shared, question: &Question) -> Result<Explained, 
     Ok(answering.told)
 }
 
-/// Where the request came in, and by whom.
+/// The listener that the request comes to, and its client.
 struct Came {
     listener: usize,
     peer: IpAddr,
@@ -66,8 +66,8 @@ impl Answering<'_> {
         self.find_site(&Came { listener: index, peer: question.client, client })
     }
 
-    /// The one asked for; else the first that the URL fits, by scheme and port, and that has a site for the host. With how
-    /// it was found: behind an address translation a client's port is not the listener's.
+    /// The listener that was asked for. Otherwise the first that fits the URL by scheme and port and has a site for the
+    /// host. The text says how it was found: behind address translation the client's port is not the listener's.
     fn listener_of(&self, question: &Question) -> Result<(usize, String), Trouble> {
         let listeners = &self.generation.snapshot.config.listeners;
         if let Some(wanted) = &question.listener {
@@ -107,8 +107,8 @@ impl Answering<'_> {
         })
     }
 
-    /// Whether a listener has a site for the host of the question. What is wrong with the head is told later, by the
-    /// listener's own limits.
+    /// Whether a listener has a site for the host of the question. Faults of the head are reported later, by the limits
+    /// of the chosen listener.
     fn knows_host(&self, listener: usize, question: &Question) -> bool {
         let mut head = RequestHead::new();
         let _ = head.parse(&question.head, &HeadLimits::default());
@@ -157,7 +157,7 @@ impl Answering<'_> {
         Ok(())
     }
 
-    /// A redirect that leads back is not for this request, as in the exchange.
+    /// The route for this request. As in the exchange, a redirect that leads back to its own URL is skipped.
     fn route(&self, rules: &SiteRules, came: &Came) -> Result<Option<usize>, Unclear> {
         let secure = self.settings(came.listener).tls.is_some();
         let from = self.generation.listeners[came.listener].forwarded(came.peer, b"", secure);
@@ -201,7 +201,7 @@ impl Answering<'_> {
         Ok(())
     }
 
-    /// For a place: at the session's own node, which is the answer, or at any.
+    /// Says that the request would wait: for the session's own node, which is then the answer, or for any node.
     fn wait(&mut self, pool: &Pool, wanted: Wanted) -> bool {
         self.told.queued = pool.settings.queue.is_some();
         self.told.why = if self.told.queued { "queued" } else { Refusal::NodesBusy.word() }.to_owned();
@@ -252,7 +252,8 @@ impl Answering<'_> {
     }
 }
 
-/// Those that clients reach by this port; where it is nobody's, those that are bound to it: so it is known on this machine.
+/// The listeners that clients reach on this port (`public-port`). If there are none, those that are bound to it,
+/// because on this machine the port is known by its bind.
 fn reached_by(listeners: &[Listener], fitting: &[usize], port: u16) -> Vec<usize> {
     let those = |port_of: fn(&Listener) -> u16| {
         fitting.iter().copied().filter(|index| port_of(&listeners[*index]) == port).collect::<Vec<_>>()
@@ -261,7 +262,7 @@ fn reached_by(listeners: &[Listener], fitting: &[usize], port: u16) -> Vec<usize
     if public.is_empty() { those(|listener| listener.bind.port()) } else { public }
 }
 
-/// Not the request's own, but as evenly spread.
+/// A number for the choice of a node. The exchange would draw another one, but it is spread as evenly.
 fn chance(now: Tick) -> u64 {
     now.as_millis().wrapping_mul(0x9e37_79b9_7f4a_7c15)
 }

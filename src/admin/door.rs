@@ -1,5 +1,6 @@
-//! The door of the admin address: few connections, none that sends its head slowly, and no wish of a web page. A page in an
-//! operator's browser can reach this address by a name of its own making (DNS rebinding); it cannot forge Host and Origin.
+//! Protects the admin address: it accepts few connections, closes those that send their head slowly, and refuses orders
+//! from web pages. A page in an operator's browser can reach this address under a name of its own (DNS rebinding), but
+//! it cannot forge Host and Origin.
 
 use std::collections::VecDeque;
 use std::net::{IpAddr, Ipv6Addr};
@@ -23,23 +24,23 @@ use crate::control::trouble::Trouble;
 use crate::proxy::io::descriptors;
 use crate::proxy::worker::Shared;
 
-/// Connections at once. For whoever comes beyond them, the oldest that asks for nothing is closed.
+/// The most connections at one time. For a further one, the oldest connection without a running request is closed.
 const MOST: usize = 64;
-/// How long a head may take, and a connection be idle.
+/// How long a head may take, and how long a connection may be idle.
 const HEAD: Duration = Duration::from_secs(5);
-/// How long a connection may last, answers included, and how long its last answer.
+/// How long a connection may last with its answers, and how long its last answer may take after that.
 const LONGEST: Duration = Duration::from_secs(300);
 const LAST: Duration = Duration::from_secs(90);
 
-/// A connection, as the door knows it.
+/// An open connection to the admin address.
 struct AdminConnection {
-    /// Whether a request of it is being answered.
+    /// Whether a request on it is being answered.
     busy: Arc<AtomicBool>,
-    /// Dropped, it closes the connection.
+    /// Closes the connection when it is dropped.
     stay: oneshot::Sender<()>,
 }
 
-/// Accepts for ever.
+/// Accepts connections for ever.
 pub(crate) async fn serve(listener: TcpListener, router: Router, shared: Arc<Shared>) {
     let router = router.layer(middleware::from_fn_with_state(shared, known));
     let places = Arc::new(Semaphore::new(MOST));
@@ -72,7 +73,7 @@ pub(crate) async fn serve(listener: TcpListener, router: Router, shared: Arc<Sha
     }
 }
 
-/// Notes that a request of the connection is being answered.
+/// Marks the connection as busy while a request is answered.
 async fn answering(State(busy): State<Arc<AtomicBool>>, request: Request, next: Next) -> Response {
     busy.store(true, Ordering::Relaxed);
     let response = next.run(request).await;
@@ -85,14 +86,14 @@ async fn answer(stream: TcpStream, router: Router) {
     let server = server.timer(TokioTimer::new()).header_read_timeout(HEAD).max_buf_size(64 * 1024);
     let mut connection =
         std::pin::pin!(server.serve_connection(TokioIo::new(stream), TowerToHyperService::new(router)));
-    // What became of the connection is its client's to know.
+    // Errors of the connection concern only its client.
     if tokio::time::timeout(LONGEST, connection.as_mut()).await.is_err() {
         connection.as_mut().graceful_shutdown();
         let _ = tokio::time::timeout(LAST, connection).await;
     }
 }
 
-/// Lets through what only reads, and what comes under a name of this address.
+/// Lets through requests that only read, and orders that were sent under a name of this address.
 async fn known(State(shared): State<Arc<Shared>>, request: Request, next: Next) -> Response {
     if matches!(*request.method(), Method::GET | Method::HEAD) {
         return next.run(request).await;
@@ -104,7 +105,8 @@ async fn known(State(shared): State<Arc<Shared>>, request: Request, next: Next) 
     }
 }
 
-/// What is foreign about a wish. An IP address cannot be rebound, as a name can.
+/// Why an order looks as if it came from a web page. An IP address as Host is accepted, because unlike a name it cannot
+/// be rebound.
 fn stranger(headers: &HeaderMap, names: &[Arc<str>]) -> Option<Trouble> {
     let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
     let hosts: Vec<String> = headers.get_all(header::HOST).iter().map(text).collect();
@@ -125,7 +127,7 @@ fn stranger(headers: &HeaderMap, names: &[Arc<str>]) -> Option<Trouble> {
     Some(Trouble::new(format!("a page of {foreign:?} may not ask for this"), "use weir's commands, or no Origin"))
 }
 
-/// Without the port, and without the brackets of an IPv6 address.
+/// The host without the port and without the brackets of an IPv6 address.
 fn name_of(host: &str) -> &str {
     if host.parse::<Ipv6Addr>().is_ok() {
         return host;

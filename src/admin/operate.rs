@@ -1,5 +1,5 @@
-//! What operators say of nodes, as the admin API takes it: drain, maintain, activate; and what they ask: why. Reads
-//! the words and shapes the answers. What they do to a running Weir is behind [`Operated`].
+//! Operators' orders about nodes in the admin API (drain, maintain, activate), and the question why. This file reads
+//! requests and writes answers. [`Operated`] is the running Weir behind it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,29 +19,29 @@ use crate::control::trouble::Trouble;
 use crate::traffic::moment::Moment;
 use crate::traffic::pool::operators::{Wish, Word};
 
-/// A running Weir, as far as operators touch it. Called on a thread that may wait for the disk.
+/// A running Weir, as far as operators can act on it. Called on a thread that may wait for the disk.
 pub(crate) trait Operated: Send + Sync + 'static {
-    /// Does to a node what an operator wants, in every pool, and keeps the word over a restart. The node need not be in
-    /// the file any more while it is under a word, or a request still runs there. `force`: also where a pool would have no
-    /// node left.
+    /// Carries out an order for a node, in every pool, and keeps it over a restart. The node need not be in the file
+    /// while it has an order or running requests. With `force` a pool may be left without a node.
     fn say(&self, node: &str, wish: Wish, force: bool) -> Result<Told, Unsaid>;
-    /// How a node is, in every pool. `None`: neither the file nor an operator's word knows it, and nothing runs there.
+    /// How a node is in each of its pools. `None` when neither the file nor an order names it and no request runs
+    /// there.
     fn look(&self, node: &str) -> Option<Told>;
-    /// The nodes in the file.
+    /// The names of the nodes in the file.
     fn nodes(&self) -> Vec<Arc<str>>;
-    /// What would become of a request, and why. Sends nothing and changes nothing.
+    /// What would happen to a request, and why. Sends nothing and changes nothing.
     fn why(&self, question: &Question) -> Result<Explained, Trouble>;
 }
 
-/// What came of a wish.
+/// The state of a node after an order or a question.
 pub(crate) struct Told {
-    /// The word the node is under now.
+    /// The current order for the node.
     pub(crate) word: Option<Word>,
-    /// When this was so.
+    /// The time of this state.
     pub(crate) now: Moment,
     /// The node in each of its pools.
     pub(crate) pools: Vec<PoolRow>,
-    /// What the operator should know, such as that the word could not be kept on disk.
+    /// What the operator should know, for example that the order could not be written to disk.
     pub(crate) warnings: Vec<Trouble>,
 }
 
@@ -51,9 +51,9 @@ pub(crate) struct PoolRow {
     pub(crate) pool: String,
     /// `active` or `passive`.
     pub(crate) state: &'static str,
-    /// `gone`: a reload took it out of the pool, or moved it, and requests of before still run there.
+    /// `gone`: a reload removed the node from the pool, or moved it, and older requests still run there.
     pub(crate) reason: Option<&'static str>,
-    /// `None` where the pool has sessions that only its clients know.
+    /// `None` when the pool does not keep its sessions in a table.
     pub(crate) sessions: Option<usize>,
     pub(crate) in_flight: u32,
 }
@@ -62,7 +62,7 @@ pub(crate) struct PoolRow {
 struct Answer {
     ok: bool,
     node: String,
-    /// `active` where any pool has it so.
+    /// `active` when the node is active in any pool.
     state: &'static str,
     operator: Option<&'static str>,
     /// Both in Unix seconds.
@@ -80,7 +80,7 @@ struct Refused {
 
 type Weir = State<Arc<dyn Operated>>;
 
-/// The paths of operators, to be merged into those of the admin address.
+/// The routes for operators, to be merged into the router of the admin address.
 pub(crate) fn router(weir: Arc<dyn Operated>) -> Router {
     Router::new()
         .route("/api/nodes/{node}", get(look))
@@ -122,7 +122,7 @@ async fn said(
     headers: &HeaderMap,
     wish: impl FnOnce(Option<Duration>) -> Wish,
 ) -> Response {
-    // A page in an operator's browser can send a plain POST anywhere, but not with a field of its own making.
+    // A page in an operator's browser can send a plain POST to any address, but not with a header field of its own.
     if !headers.contains_key("x-weir") {
         let what = "the field X-Weir is missing (it keeps web pages from calling this)";
         return refused(StatusCode::FORBIDDEN, Trouble::new(what, ""));
@@ -135,7 +135,7 @@ async fn said(
     if within.is_some() && !matches!(wish, Wish::Drain { .. }) {
         return refused(StatusCode::BAD_REQUEST, Trouble::new("only a drain has a deadline", ""));
     }
-    // A slow disk must not keep probes and metrics waiting.
+    // In a blocking task, so that a slow disk does not delay probes and metrics.
     let done = tokio::task::spawn_blocking(move || match weir.say(&node, wish, force) {
         Err(Unsaid::Last(pools)) => refused(StatusCode::CONFLICT, last(&node, &pools)),
         told => answered(&weir, node, told.ok()),
@@ -167,14 +167,14 @@ fn last(node: &str, pools: &[String]) -> Trouble {
     Trouble::new(what, "activate another node first, or say it with --force (force=yes over HTTP)")
 }
 
-/// How a wish is meant.
+/// Options of an order.
 #[derive(Default)]
 struct Manner {
     within: Option<Duration>,
     force: bool,
 }
 
-/// `deadline=1800`, in seconds, and `force=yes`; or nothing.
+/// Reads `deadline=1800` (in seconds) and `force=yes`. Both may be left out.
 fn manner(query: &str) -> Result<Manner, Trouble> {
     let advice = "write deadline=SECONDS, as in deadline=1800, or force=yes";
     let mut manner = Manner::default();
@@ -214,7 +214,7 @@ mod tests {
     const NOW: u64 = 1_795_348_800;
     const MOMENT: Moment = Moment { unix: NOW * 1000, up: 5_000 };
 
-    /// Two nodes in one pool, and a word about a third one.
+    /// Two nodes in one pool, and an order about a third node.
     #[derive(Default)]
     struct Stub(Mutex<Words>);
 
@@ -259,7 +259,7 @@ mod tests {
         }
     }
 
-    /// Serves the router on loopback, and asks it as a client would.
+    /// Runs the router on loopback, and sends these requests as a client would.
     async fn asked(requests: &[(&str, bool)]) -> Vec<(u16, Value)> {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();

@@ -1,4 +1,4 @@
-//! The query of an admin path: names and values, percent-decoded. What is not well-formed is refused, never guessed.
+//! The query of an admin path as names and values, percent-decoded. A malformed query is refused, never guessed.
 
 use crate::control::trouble::Trouble;
 

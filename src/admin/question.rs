@@ -1,5 +1,5 @@
-//! "What would you do with this request, and why?": the question becomes the head that a client would send, so that it
-//! is judged as a request is. The answer is plain words. Nothing is sent anywhere.
+//! The question "what would you do with this request, and why?". It is turned into the head that a client would send,
+//! so that it is judged like a request. The answer is in plain words. Nothing is sent to a node.
 
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -8,21 +8,21 @@ use serde::Serialize;
 use super::query;
 use crate::control::trouble::Trouble;
 
-/// A request that nobody sent.
+/// A request to ask about.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Question {
-    /// The listener it would come to; `None`: the first that fits, and the steps say so.
+    /// The listener that the request would come to. `None`: the first that fits is used, and the steps say so.
     pub(crate) listener: Option<String>,
-    /// Whether it would come over TLS, and to which port, as a URL says it; `None`: the question does not say.
+    /// Whether the request would come over TLS, and the port in its URL. `None`: the question does not say.
     pub(crate) secure: Option<bool>,
     pub(crate) port: Option<u16>,
-    /// Who would send it. Default 127.0.0.1.
+    /// The client's address. Default 127.0.0.1.
     pub(crate) client: IpAddr,
-    /// As it would come over HTTP/1.1, without a body.
+    /// The head of an HTTP/1.1 request without a body.
     pub(crate) head: Vec<u8>,
 }
 
-/// What would become of it.
+/// What would happen to the request.
 #[derive(Clone, Debug, Default, Serialize)]
 pub(crate) struct Explained {
     pub(crate) listener: String,
@@ -32,29 +32,29 @@ pub(crate) struct Explained {
     pub(crate) action: &'static str,
     pub(crate) pool: Option<String>,
     pub(crate) node: Option<String>,
-    /// The word that the log would have: why this node, or why none.
+    /// The word that the log would have: why this node was chosen, or why none.
     pub(crate) why: String,
-    /// Whether it would wait for a node.
+    /// Whether the request would wait for a node.
     pub(crate) queued: bool,
-    /// Each decision on the way, in words, in order: `site esb.https: host matches esb.wso2.com`.
+    /// Each decision in words and in order, such as `site esb.https: host matches esb.wso2.com`.
     pub(crate) steps: Vec<String>,
-    /// The nodes of its pool.
+    /// The nodes of the pool.
     pub(crate) nodes: Vec<Judged>,
 }
 
-/// What spoke against a node, if anything.
+/// A node, and why it was not chosen.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Judged {
     pub(crate) node: String,
     pub(crate) state: &'static str,
     pub(crate) reason: Option<&'static str>,
-    /// Why not this one; `None` for the one that was chosen.
+    /// Why the node was not chosen. `None` for the chosen one.
     pub(crate) why_not: Option<String>,
 }
 
 impl Question {
-    /// `host=…&path=…&method=…&cookie=…&header=Name:+value&client=…&listener=…`; only the host is needed, cookies and
-    /// headers may come more than once.
+    /// `host=…&path=…&method=…&cookie=…&header=Name:+value&client=…&listener=…`. Only the host is required. Cookies and
+    /// headers may be given several times.
     pub(crate) fn of_query(query: &str) -> Result<Self, Trouble> {
         let mut asked = Written::default();
         for (name, value) in query::pairs(query)? {
@@ -104,7 +104,7 @@ impl Written {
         let host = self.host.ok_or_else(|| Trouble::new("the host is missing", "write host=esb.wso2.com"))?;
         let (method, path) = (self.method.as_deref().unwrap_or("GET"), self.path.as_deref().unwrap_or("/"));
         let mut head = format!("{method} {path} HTTP/1.1\r\nHost: {host}\r\n");
-        // As browsers send them: all cookies in one field.
+        // As browsers do: all cookies in one field.
         let cookies = (!self.cookies.is_empty()).then(|| format!("Cookie: {}", self.cookies.join("; ")));
         for field in cookies.iter().chain(&self.headers) {
             head.push_str(field);
@@ -137,7 +137,7 @@ fn field(text: String) -> Result<String, Trouble> {
     }
 }
 
-/// Part of a request line or the host: a blank would end it early.
+/// A part of the request line, or the host. A blank would end it early, so it is refused.
 fn word(name: &str, text: String) -> Result<String, Trouble> {
     match line(name, text)? {
         text if text.is_empty() => Err(Trouble::new(format!("the {name} is empty"), "")),
@@ -148,7 +148,7 @@ fn word(name: &str, text: String) -> Result<String, Trouble> {
     }
 }
 
-/// A question must stay one request.
+/// A text without line ends: with one the question could become two requests.
 fn line(name: &str, text: String) -> Result<String, Trouble> {
     if text.contains(|c: char| c.is_ascii_control() && c != '\t') {
         return Err(Trouble::new(format!("the {name} {text:?} has a control character in it"), ""));

@@ -1,4 +1,4 @@
-//! A running Weir behind the admin address, as far as operators touch it: their words are handed on, and how the nodes are is told.
+//! Connects the admin API to a running Weir: passes on operators' orders, and reports how the nodes are.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use crate::traffic::pool::operators::{Live, Wish};
 use crate::traffic::pool::state::Reason;
 use crate::traffic::tick::Tick;
 
-/// What operators touch.
+/// What operators can do with a running Weir.
 pub(crate) struct Operators(pub(crate) Arc<Control>);
 
 impl Operated for Operators {

@@ -1,10 +1,10 @@
-//! The gauges of the metrics: how much there is of something now, worked out when they are asked for.
+//! The gauges of the metrics. Their values are computed when they are asked for.
 
 use super::state::Control;
 use crate::traffic::pool::outage::Served;
 use crate::traffic::pool::state::Reason;
 
-/// Keeps the gauges of the metrics true: called before each scrape.
+/// Updates the gauges. Called before each scrape.
 pub(crate) fn refresh(control: &Control) {
     let generation = control.current.load_full();
     for (pool, run) in generation.snapshot.pools.iter().zip(&generation.pools) {

@@ -1,5 +1,5 @@
-//! What runs beside requests: the life cycle and its signals, reload, probes, look-ups of names, operators' words, and
-//! what is kept on disk. On a thread of its own, so that it goes on when traffic does not.
+//! What runs beside requests: life cycle and signals, reload, probes, DNS look-ups, operators' orders, and what is
+//! stored on disk. It has its own thread, so that it goes on when traffic does not.
 
 pub(crate) mod gauges;
 mod names;

@@ -1,5 +1,5 @@
-//! Nodes that have a name: their addresses at the start, and again whenever an answer's time is over. What was known
-//! stays until something better is: a name that cannot be resolved any more keeps its last addresses.
+//! Nodes with DNS names. The addresses are looked up at the start, and again when an answer is too old. Known addresses
+//! stay until there is a better answer: a name that can no longer be resolved keeps its last addresses.
 
 pub(crate) mod naming;
 
@@ -19,21 +19,22 @@ use tokio::task::JoinSet;
 pub(crate) use self::resolver::{DnsAnswer, Resolver};
 use crate::traffic::resolved::Resolved;
 
-/// A name, and what is held to be its addresses after it was asked for.
+/// A name, and its addresses after a look-up.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Asked {
     /// The name.
     pub(crate) name: Arc<str>,
-    /// Sorted; those of the last good answer where this one is none. Empty only while no answer was ever good.
+    /// Sorted. If the last look-up failed, these are the addresses of the last good answer. Empty only while there was
+    /// no good answer yet.
     pub(crate) addresses: Vec<IpAddr>,
-    /// When to ask again.
+    /// The time until the next look-up.
     pub(crate) again_in: Duration,
-    /// Why the answer is none, or only half of one, in words.
+    /// Why the look-up failed, completely or for one family.
     pub(crate) fault: Option<String>,
 }
 
-/// Asks for all names at once, so it takes as long as one look-up: 5 seconds when nobody answers. `known` is what was
-/// known before; nothing is journalled yet.
+/// Looks up all names at once. This takes as long as one look-up: 5 seconds when no server answers. `known` are the
+/// addresses known so far. Nothing is logged here.
 pub(crate) async fn look_up_all(resolver: &Arc<Resolver>, names: &[Arc<str>], known: &Resolved) -> Vec<Asked> {
     let mut running = JoinSet::new();
     for name in names {
@@ -43,8 +44,8 @@ pub(crate) async fn look_up_all(resolver: &Arc<Resolver>, names: &[Arc<str>], kn
     running.join_all().await
 }
 
-/// Keeps names fresh until it is dropped, or nobody receives any more. It begins with what [`look_up_all`] returned,
-/// journals what failed there, and sends a name whose addresses have changed since.
+/// Keeps names up to date, until it is dropped or the receiver is gone. It begins with the result of [`look_up_all`],
+/// logs the failures in it, and sends a name when its addresses have changed.
 pub(crate) async fn follow(resolver: Arc<Resolver>, names: Vec<Asked>, changed: Sender<(Arc<str>, Vec<IpAddr>)>) {
     let mut running = JoinSet::new();
     for first in names {
@@ -65,7 +66,7 @@ async fn follow_one(resolver: Arc<Resolver>, first: Asked, changed: Sender<(Arc<
         let now = Asked::of(Arc::clone(&held.name), &held.addresses, &resolver).await;
         journal(now.news(held.fault.as_deref()));
         if now.addresses != held.addresses {
-            // Nobody receives any more: the next turn ends.
+            // If the receiver is gone, the next turn of the loop ends.
             let _ = changed.send((Arc::clone(&now.name), now.addresses.clone())).await;
         }
         held = now;
@@ -92,7 +93,7 @@ impl Asked {
         let Some(missing) = missing else {
             return Self { name, addresses, again_in: valid_for, fault: None };
         };
-        // Half an answer takes nothing from the other half.
+        // A failure of one family must not remove the known addresses of that family.
         addresses.extend(held.iter().filter(|address| address.is_ipv6() == missing.ipv6));
         addresses.sort_unstable();
         let family = if missing.ipv6 { "IPv6" } else { "IPv4" };
@@ -100,7 +101,7 @@ impl Asked {
         Self { name, addresses, again_in: valid_for.min(again), fault }
     }
 
-    /// What the journal is to know, after the answer before this one had `before` as its fault.
+    /// The message for the journal, when `before` was the fault of the answer before this one.
     fn news(&self, before: Option<&str>) -> Option<(log::Level, String)> {
         let Self { name, addresses, fault, .. } = self;
         let list = addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");

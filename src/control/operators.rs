@@ -1,5 +1,5 @@
-//! Operators' words about nodes, done: applied to every pool of the node, kept on disk before they are answered, ended
-//! when a drain is over. A reload and a restart change nothing about them.
+//! Carries out operators' orders about nodes. An order applies in every pool of the node and is on disk before it is
+//! confirmed. A drain ends when it has nothing left to wait for. Reloads and restarts do not change orders.
 
 use std::collections::HashSet;
 use std::path::Path;
@@ -19,20 +19,20 @@ use crate::traffic::pool::operators::{Drained, Left, Live, Order, Unreadable, Wi
 use crate::traffic::pool::state::Operator;
 use crate::traffic::tick::Tick;
 
-/// Its file in the state directory.
+/// The file of orders in the state directory.
 const FILE: &str = "operators.json";
 
-/// Why a node is passive that a reload took away while it answers requests.
+/// The reason for a passive node that a reload removed while it still has requests.
 pub(crate) const GONE: &str = "gone";
 
-/// What to do where they cannot be read.
+/// The advice when the orders cannot be read.
 const READABLE: &str = "let Weir's user read the file; or, where no node is to rest, move it away, and start again";
 const LATER: &str = "start the Weir that wrote it; or, where no node is to rest, move the file away, and start again";
 
-/// The words that were kept; or why a start must fail, and what to do. A file that is there and cannot be read is no
-/// damaged one: it may be readable again in a moment, or by the later Weir that wrote it, and until then a node in
-/// maintenance must not serve. Such a file stays. What is damaged is set aside where there is a directory to do so in: a
-/// start does not fail for it.
+/// The stored orders. `Err`: why the start must fail, and what to do about it. A file that exists but cannot be read is
+/// not damaged: it may become readable in a moment, or a later version of Weir may have written it. Until then a node
+/// in maintenance must not serve, so the file stays and the start fails. A damaged file is set aside if there is a
+/// state directory, and the start goes on.
 pub(crate) fn load(path: &Path, dir: Option<&StateDir>) -> Result<Words, (String, &'static str)> {
     let read = StateDir::read_in(path, FILE);
     let Some(bytes) = read.map_err(|error| (unread(&error), READABLE))? else { return Ok(Words::default()) };
@@ -55,8 +55,8 @@ fn unread(why: &dyn std::fmt::Display) -> String {
     format!("what operators said of nodes (state-dir) cannot be read, and a node in maintenance must not serve: {why}")
 }
 
-/// Writes them once more at the end: their deadlines by the wall clock as it goes now, in case the machine is started
-/// anew, and what could not be written so far.
+/// Writes the orders again when Weir stops, if they have deadlines or could not be written so far. Deadlines are stored
+/// by the current wall clock, because the machine may be rebooted before the next start.
 pub(crate) fn save(control: &Control) {
     let words = control.words.lock();
     let Some(dir) = &control.state_dir else { return };
@@ -66,7 +66,7 @@ pub(crate) fn save(control: &Control) {
     }
 }
 
-/// Brings the nodes of a generation under their words.
+/// Applies the orders to the nodes of a generation.
 pub(crate) fn apply(control: &Control, generation: &Generation) {
     let (words, now) = (control.words.lock(), Tick::from_millis(control.now()));
     for (index, pool) in generation.snapshot.pools.iter().enumerate() {
@@ -82,7 +82,7 @@ pub(crate) fn apply(control: &Control, generation: &Generation) {
     }
 }
 
-/// Ends the drains that are over, and writes what could not be written so far.
+/// Ends finished drains, and writes orders that could not be written so far.
 pub(crate) fn tend(control: &Control) {
     let generation = control.current.load_full();
     let over = {
@@ -111,17 +111,17 @@ fn left(control: &Control, generation: &Generation, node: &str) -> Vec<Left> {
     let now = Tick::from_millis(control.now());
     let own = places(generation).filter(|(_, member)| &*member.node == node);
     let here = own.map(|(pool, member)| Left { sessions: live(pool, member, now), in_flight: member.load.in_flight() });
-    // Their sessions are bound to other nodes with their next request.
+    // The sessions of these nodes move to other nodes with their next request.
     let gone = gone(control, generation, |other| other == node).into_iter();
     here.chain(gone.map(|gone| Left { sessions: Live::Counted(0), in_flight: gone.in_flight })).collect()
 }
 
-/// The nodes of all pools: one that has a name, once for each address.
+/// Every member of every pool. A node with a DNS name has one member for each address.
 pub(crate) fn places(generation: &Generation) -> impl Iterator<Item = (&Pool, &Member)> {
     generation.snapshot.pools.iter().flat_map(|pool| pool.members.iter().map(move |member| (pool, member)))
 }
 
-/// A node that answers requests where a reload has moved it from since, or taken it out of.
+/// A node that a reload has moved or removed, but that still has requests.
 pub(crate) struct Gone {
     pub(crate) pool: String,
     pub(crate) node: Arc<str>,
@@ -131,7 +131,7 @@ pub(crate) struct Gone {
     pub(crate) in_flight: u32,
 }
 
-/// Such nodes, of those that are meant.
+/// Such nodes, if `meant` selects them.
 pub(crate) fn gone(control: &Control, generation: &Generation, meant: impl Fn(&str) -> bool) -> Vec<Gone> {
     let left = control.left.lock();
     if left.is_empty() {
@@ -155,8 +155,8 @@ pub(crate) fn gone(control: &Control, generation: &Generation, meant: impl Fn(&s
     gone
 }
 
-/// A warning for each pool that operators' words leave no node for new requests, and for each word about a node that the file
-/// does not have.
+/// A warning for each pool in which orders leave no node for new requests, and for each order about a node that is not
+/// in the file.
 pub(crate) fn warnings(control: &Control, generation: &Generation) -> Vec<Problem> {
     let (words, config) = (control.words.lock(), &generation.snapshot.config);
     let word_of = |node: &str| words.of(node).map(|word| word.order.word());
@@ -183,7 +183,7 @@ pub(crate) fn live(pool: &Pool, member: &Member, now: Tick) -> Live {
     }
 }
 
-/// Writes them down. Where that fails, the journal tells, and it is tried again.
+/// Writes the orders to disk. On failure it logs the error, and a later call tries again.
 fn keep(control: &Control, words: &Words) -> Option<Trouble> {
     let Some(dir) = &control.state_dir else {
         return Some(Trouble::new("this will be forgotten at the next restart: there is no state directory", ""));
@@ -193,7 +193,8 @@ fn keep(control: &Control, words: &Words) -> Option<Trouble> {
     Some(Trouble::new(what, "it is tried again each second"))
 }
 
-/// Pools that a word would leave without a node for new requests: all others there are passive, or under a word themselves.
+/// Pools that an order for `node` would leave without a node for new requests: all other nodes there are passive or
+/// have an order of their own.
 fn left_without(generation: &Generation, words: &Words, node: &str) -> Vec<String> {
     let serves = |member: &Member| member.state.can_serve();
     let pools = generation.snapshot.pools.iter().filter(|pool| {
@@ -206,17 +207,17 @@ fn left_without(generation: &Generation, words: &Words, node: &str) -> Vec<Strin
     pools.map(|pool| pool.name().to_string()).collect()
 }
 
-/// Why nothing came of a wish.
+/// Why an order was not carried out.
 #[derive(Debug)]
 pub(crate) enum Unsaid {
-    /// There is no such node.
+    /// There is no node of this name.
     Unknown,
-    /// It is the last that serves, in these pools.
+    /// The node is the last one that serves in these pools.
     Last(Vec<String>),
 }
 
-/// Does to a node what an operator wants, and tells what he should know of it. The word is on disk before this returns. `force`:
-/// also where a pool would have no node left.
+/// Carries out an order for a node and returns what the operator should know. The order is on disk before this returns.
+/// With `force` it may leave a pool without a node.
 pub(crate) fn say(control: &Control, node: &str, wish: Wish, force: bool) -> Result<Vec<Trouble>, Unsaid> {
     let generation = control.current.load_full();
     let known = knows(control, node);
@@ -235,21 +236,22 @@ pub(crate) fn say(control: &Control, node: &str, wish: Wish, force: bool) -> Res
     };
     apply(control, &control.current.load_full());
     if matches!(wish, Wish::Drain { .. }) {
-        // Nothing new is bound there from now on: whom it waits for is known after a crash, too.
+        // From now on no new session is bound to the node. Saved now, so that after a crash Weir still knows which
+        // sessions the drain waits for.
         sessions::save(control);
         warnings.extend(unknown_sessions(control, &generation, node));
     }
     Ok(warnings)
 }
 
-/// Whether the file has the node, or a request still runs there.
+/// Whether the node is in the file, or still has requests.
 pub(crate) fn knows(control: &Control, node: &str) -> bool {
     let generation = control.current.load_full();
     let in_file = generation.snapshot.config.nodes.iter().any(|known| &*known.name == node);
     in_file || !gone(control, &generation, |other| other == node).is_empty()
 }
 
-/// What a drain costs now where Weir does not know which sessions there were before it was started.
+/// A warning about the sessions that a drain would move now, when Weir was started without the stored sessions.
 fn unknown_sessions(control: &Control, generation: &Generation, node: &str) -> Option<Trouble> {
     let up = control.start.elapsed();
     let with_table = places(generation).filter(|(pool, member)| pool.sessions.is_some() && &*member.node == node);

@@ -1,5 +1,5 @@
-//! Tells journal and events of pools without an active node: as it begins, while it lasts, when it is over, and what
-//! becomes of their requests meanwhile. Decides nothing about any request.
+//! Writes to the journal and the events about pools without an active node: when an outage begins, while it lasts, when
+//! it ends, and what happens to the requests meanwhile. It decides nothing about requests.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -12,10 +12,10 @@ use crate::traffic::pool::member::Member;
 use crate::traffic::pool::outage::{News, Outage};
 use crate::traffic::tick::Tick;
 
-/// Nodes that are named; of more only the number is told.
+/// The most nodes that a message names. If there are more, it gives only the number.
 const NAMED: usize = 8;
 
-/// The pools' times without an active node, by name: they outlive a reload.
+/// The outages of pools, by pool name, so that they outlive a reload.
 #[derive(Default)]
 pub(crate) struct Outages(HashMap<Arc<str>, Outage>);
 
@@ -47,7 +47,7 @@ fn tell(pool: &Pool, news: News, observer: &Observer, now: Tick) {
     observer.events.push(SystemTime::now(), "pool", pool.name(), &text);
 }
 
-/// `worker1 unhealthy, worker2 ejected`.
+/// For example `worker1 unhealthy, worker2 ejected`.
 fn nodes(pool: &Pool) -> String {
     let one = |member: &Member| {
         let state = member.state.state();
@@ -60,7 +60,7 @@ fn nodes(pool: &Pool) -> String {
     all
 }
 
-/// What becomes of the pool's requests.
+/// What happens to the pool's requests.
 fn consequence(pool: &Pool, now: Tick) -> &'static str {
     let ejected = pool.members.iter().any(|member| member.state.ejected_until(now).is_some());
     match pool.settings.when_none {
@@ -70,7 +70,7 @@ fn consequence(pool: &Pool, now: Tick) -> &'static str {
     }
 }
 
-/// Whole seconds are enough after a minute; before that a tenth more.
+/// A time in words: whole seconds from a minute on, below that with one decimal.
 fn told(time: Duration) -> String {
     let seconds = time.as_secs();
     match (seconds / 3600, seconds / 60 % 60) {

@@ -1,6 +1,6 @@
-//! Which nodes are probed, and when: a task for each node of a pool that has probes, on the control thread. While nothing
-//! changes that a probe's outcome hangs on, its task goes on from one generation to the next, with its running probe and
-//! its turn: reloads and names that move may come faster than probes pass.
+//! Which nodes are probed, and when. Each node of a pool with probes has a task on the control thread. As long as
+//! nothing changes that a probe's outcome depends on, the task goes on in the next generation, with its running probe
+//! and its schedule. Otherwise frequent reloads or changing names could keep probes from ever passing.
 
 pub(crate) mod probe;
 
@@ -21,24 +21,24 @@ use crate::traffic::pool::member::Member;
 use crate::traffic::pool::state::{NodeState, Probed, Round, Thresholds};
 use crate::traffic::tick::Tick;
 
-/// The probes that run, by pool and node; each ends when it is dropped.
+/// The running probes, by pool and node. A probe ends when it is dropped.
 #[derive(Default)]
 pub(crate) struct Probing {
     tasks: HashMap<Key, Task>,
 }
 
-/// Pool and node, as logs call it.
+/// Pool and node, with the node's name as the log has it.
 type Key = (Arc<str>, Arc<str>);
 
 impl Probing {
-    /// Ends the probes that this configuration has no more, or has otherwise: what they see is not to be held against what it
-    /// says.
+    /// Ends probes that this configuration does not have or has changed. What they see says nothing about the new
+    /// configuration.
     pub(crate) fn end_others(&mut self, config: &Config) {
         let health: HashMap<&str, _> = config.pools.iter().map(|pool| (&*pool.name, pool.health.as_ref())).collect();
         self.tasks.retain(|(pool, _), task| health.get(&**pool).copied().flatten() == Some(&task.terms.health));
     }
 
-    /// Probes the nodes of this generation, which runs now, and no others.
+    /// Probes the nodes of this generation, which is the running one, and no others.
     pub(crate) fn follow(&mut self, shared: &Arc<Shared>, generation: &Arc<Generation>) {
         let mut before = std::mem::take(&mut self.tasks);
         for (index, settings) in generation.snapshot.config.pools.iter().enumerate() {
@@ -55,15 +55,16 @@ impl Probing {
     }
 }
 
-/// What must not change while a task goes on. The node's state lives on with its pool's name, its own and its address.
+/// The settings that must not change while a task goes on. The node's state is compared separately: it is kept for the
+/// same pool name, node name and address.
 #[derive(PartialEq)]
 struct ProbeTerms {
     health: Health,
-    /// The pool's own port, where its probes speak TLS as its requests do.
+    /// The pool's own port. On this port probes use TLS as the requests do.
     port: u16,
     offset: u16,
     tls: Option<config::NodeTls>,
-    /// The DNS name that its certificate is for.
+    /// The DNS name that the certificate is checked for.
     name: Option<Arc<str>>,
 }
 
@@ -88,8 +89,8 @@ struct Task {
     task: JoinHandle<()>,
 }
 
-/// Where the node stands in the running generation: pool and member. None: the task is over. An aborted task may still run
-/// to its next wait, and must report nothing by then.
+/// The index of pool and member in the running generation. `None` when the task is over: an aborted task may still run
+/// until its next await, and must not report anything then.
 type Shown = Arc<Mutex<Option<(usize, usize)>>>;
 
 impl Task {
@@ -110,7 +111,7 @@ impl Task {
         Self { terms, state, place, task: tokio::spawn(watch.run(chance)) }
     }
 
-    /// Whether this is the same probe of the same node, which then stands here.
+    /// Whether this task is for the same probe of the same node. If so, it takes the new indices.
     fn goes_on(&self, terms: &ProbeTerms, member: &Member, place: (usize, usize)) -> bool {
         let same = self.terms == *terms && Arc::ptr_eq(&self.state, &member.state);
         if same {
@@ -127,7 +128,7 @@ impl Drop for Task {
     }
 }
 
-/// What a task has. No generation: that would live for as long as the node is probed.
+/// What a task owns. It has no generation, because it would keep that in memory as long as the node is probed.
 struct Watch {
     shared: Arc<Shared>,
     target: ProbeTarget,
@@ -164,7 +165,7 @@ impl Watch {
         generation.announce(pool, member, change, said, Tick::from_millis(self.shared.now()));
     }
 
-    /// Where it stands in this generation, which may have come a moment ago.
+    /// The indices of the node in this generation, which may be newer than `place`.
     fn find(&self, generation: &Generation, place: (usize, usize)) -> Option<(usize, usize)> {
         let pools = &generation.snapshot.pools;
         let is_it = |member: &Member| Arc::ptr_eq(&member.state, &self.state);
@@ -176,7 +177,7 @@ impl Watch {
     }
 }
 
-/// Enough chance to keep probes of many nodes apart.
+/// A small random generator, good enough to spread the probes of many nodes in time.
 struct Chance(u64);
 
 impl Chance {
@@ -184,7 +185,7 @@ impl Chance {
         Self(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1)
     }
 
-    /// `interval`, give or take a tenth.
+    /// `interval`, shorter or longer by up to a tenth.
     fn jittered(&mut self, interval: Duration) -> Duration {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;

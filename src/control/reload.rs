@@ -1,5 +1,5 @@
-//! From file to running: read, check, prepare, bind, and only then swap. All or nothing: whatever fails leaves the
-//! running generation, its sockets and its files as they were.
+//! From the file to the running generation: read, check, prepare, bind, and only then swap. When any step fails, the
+//! running generation, its sockets and its files stay as they were.
 
 use std::collections::{HashMap, HashSet};
 use std::io;
@@ -28,10 +28,10 @@ use crate::traffic::snapshot::{Ground, Secrets};
 use crate::traffic::succession;
 use crate::traffic::tick::Tick;
 
-/// How long a reload waits for the traffic threads; one that is slower follows later.
+/// How long a reload waits for the traffic threads. A slower thread follows later.
 const FOLLOWED_WITHIN: Duration = Duration::from_secs(2);
 
-/// What runs, and how it changes.
+/// The running configuration, and how it is replaced.
 pub(crate) struct Reloader {
     path: PathBuf,
     control: Arc<Control>,
@@ -58,7 +58,7 @@ pub(crate) struct First {
 }
 
 impl First {
-    /// Prepares a configuration to run for the first time, sockets included.
+    /// Prepares a configuration for the first run, with its sockets.
     pub(crate) async fn prepare(
         config: Arc<Config>,
         mut naming: Naming,
@@ -83,13 +83,13 @@ impl First {
     }
 }
 
-/// A Weir without a state directory serves all the same; it only remembers nothing over a restart.
+/// Opens the state directory. Without one Weir still serves, but remembers nothing over a restart.
 fn open_state_dir(path: &Path) -> Option<StateDir> {
     StateDir::open(path).inspect_err(|error| log::error!("state-dir: {error}: nothing is kept over a restart")).ok()
 }
 
-/// Sessions and cookies of before are only known under the secret of before; and whether they are to be kept. Where it
-/// cannot be had now, the sessions that were kept under it stay as they are, for a start that can read it again.
+/// The secrets of this process, and whether sessions may be stored. Stored sessions and cookies can be used only with
+/// the secret they were made with. If that cannot be read now, the stored sessions stay as they are for a later start.
 fn secrets(dir: Option<&StateDir>, fresh: [u8; 32]) -> (Secrets, bool) {
     let kept = dir.map_or(Ok(fresh), |dir| dir.secret(fresh));
     let known = kept.inspect_err(|error| {
@@ -100,13 +100,13 @@ fn secrets(dir: Option<&StateDir>, fresh: [u8; 32]) -> (Secrets, bool) {
     (Secrets::of(*known.as_ref().unwrap_or(&fresh)), known.is_ok())
 }
 
-/// Why nothing runs.
+/// Why nothing was started.
 pub(crate) enum NotStarted {
-    /// The configuration cannot run, now or later.
+    /// The configuration cannot be used, now or later.
     Config(Vec<Problem>),
-    /// An address is taken, which may pass.
+    /// An address is in use. This may pass.
     Bind(Vec<Problem>),
-    /// What must be known before a node serves cannot be read, which may pass.
+    /// Stored state that must be known before a node serves cannot be read. This may pass.
     State(Vec<Problem>),
 }
 
@@ -130,7 +130,7 @@ impl Reloader {
         reloader
     }
 
-    /// Reads the file again and runs what it says; or says what is wrong with it, and nothing has changed.
+    /// Reads the file again and runs the new configuration. When something is wrong with it, nothing changes.
     pub(crate) async fn reload(&mut self) -> Result<Arc<Generation>, Vec<Problem>> {
         let reloaded = self.try_reload().await;
         let observer = &self.control.observer;
@@ -160,7 +160,7 @@ impl Reloader {
         Ok(generation)
     }
 
-    /// What the file says that a running Weir cannot follow.
+    /// Changes in the file that a running Weir cannot apply.
     fn needs_restart(&self, now: &Config) -> Vec<Problem> {
         let file = Place { line: 0, ..now.admin.at.clone() };
         let (admin, threads, dir) = (self.admin, self.threads.count(), &self.state_dir);
@@ -182,7 +182,7 @@ impl Reloader {
         all.into_iter().flatten().map(|(at, what)| Problem { at, what, advice: advice() }).collect()
     }
 
-    /// The addresses of a node's name are others now: the same configuration runs with them.
+    /// Called when the addresses of a node's name have changed: the same configuration runs with the new ones.
     pub(crate) fn moved(&mut self, moved: Moved) {
         let (name, list) = (Arc::clone(&moved.0), moved.1.iter().map(ToString::to_string).collect::<Vec<_>>());
         if !self.naming.learn(moved) {
@@ -217,8 +217,8 @@ impl Reloader {
         generation
     }
 
-    /// Lets go of the generations that nobody uses any more. Where thousands of sites are freed takes milliseconds, which
-    /// no traffic thread should spend on it.
+    /// Frees the generations that nobody uses any more. Freeing thousands of sites takes milliseconds, so no traffic
+    /// thread should do it.
     pub(crate) fn forget(&mut self) {
         let unused =
             |left: &mut Arc<Generation>| Arc::strong_count(left) == 1 && !succession::is_waited_in(&left.snapshot);
@@ -229,7 +229,7 @@ impl Reloader {
         }
     }
 
-    /// Says anew which generation decides about which pool.
+    /// Decides anew which generation looks after which pool.
     fn settle(&self) {
         let (current, left) = (self.control.current.load(), self.control.left.lock());
         succession::settle(
@@ -237,7 +237,7 @@ impl Reloader {
         );
     }
 
-    /// Serves those who still wait in pools that the running generation has no longer.
+    /// Looks after pools that only older generations have, while requests still wait there.
     pub(crate) fn tend_left(&self, now: Tick, elapsed: Duration) {
         let left = self.control.left.lock().clone();
         left.iter().for_each(|left| left.tend_what_waits(now, elapsed));
@@ -245,18 +245,19 @@ impl Reloader {
 
     // The swap: nothing in here can fail.
     fn run(&mut self, generation: Arc<Generation>, sockets: Vec<(SocketAddr, Vec<TcpListener>)>) {
-        // New nodes come under their words before a request sees them.
+        // Orders apply to new nodes before a request sees them.
         operators::apply(&self.control, &generation);
         sessions::take_up_more(&self.control, &generation);
         self.bound = generation.snapshot.config.listeners.iter().map(|listener| listener.bind).collect();
         let before = self.control.current.swap(Arc::clone(&generation));
         self.probing.follow(&self.control, &generation);
-        // The first one is there before it runs, and follows none.
+        // The first generation is already the current one here, and has none before it.
         if !Arc::ptr_eq(&before, &generation) {
             generation.take_over(&before);
             self.control.left.lock().push(before);
             self.settle();
-            // Who waits for a node that is gone, or for any while one is new, need not wait for the next turn.
+            // Requests may wait for a node that is gone, or for any node while one is new. This serves them now instead
+            // of at the next regular turn.
             let now = Tick::from_millis(self.control.now());
             generation.tell_what_changed(now);
             (0..generation.pools.len()).for_each(|pool| generation.tend(pool, now, Duration::ZERO));
@@ -275,17 +276,18 @@ impl Reloader {
             ThreadCommand::Follow(Arc::clone(&generation), by_thread.next().unwrap_or_default(), done.clone())
         });
         drop(done);
-        // It "fails" when the last thread has dropped its sender, which is what is waited for.
+        // `recv_timeout` returns an error when the last thread has dropped its sender, and that is the event to wait
+        // for.
         let _ = followed.recv_timeout(FOLLOWED_WITHIN);
         generation.snapshot.narrow();
         generation.tell_states();
-        // What an operator said while the generation was built went to the one before.
+        // An order that an operator gave while this generation was built was applied to the generation before.
         operators::apply(&self.control, &generation);
         self.naming.follow(&generation.snapshot.config);
     }
 }
 
-/// A name that moves is no reason to say them again.
+/// Logs the warnings of a configuration. Not called when only the addresses of a name have changed.
 fn tell_warnings(control: &Control, generation: &Generation) {
     for warning in generation.snapshot.config.warnings.iter().chain(&operators::warnings(control, generation)) {
         log::warn!("{warning}");

@@ -1,4 +1,4 @@
-//! A running Weir from its first generation to its last request: signals, reloads, the watchdog, stopping.
+//! A running Weir from its first generation to its last request: signals, reloads, the watchdog and stopping.
 
 use std::collections::HashMap;
 use std::io;
@@ -29,22 +29,23 @@ use crate::proxy::io::descriptors;
 use crate::proxy::worker::Shared;
 use crate::traffic::tick::Tick;
 
-/// Between two looks at what pools need: how soon a slow start climbs, a standby is called.
+/// How often pools are looked after. This is also how soon slow start goes up a step and a standby is activated.
 const TENDING: Duration = Duration::from_millis(250);
 
-/// Sessions that one second may forget at most.
+/// The most sessions that may be removed in one second.
 const EXPIRED_A_SECOND: usize = 50_000;
 
 /// Why Weir did not run.
 #[derive(Debug)]
 pub(crate) enum NotRun {
-    /// The configuration cannot run.
+    /// The configuration cannot be used.
     Config(Vec<Problem>),
-    /// Something else is in the way now: an address in use, no threads.
+    /// The system prevents the start: an address is in use, or no thread can be started.
     System(Vec<Problem>),
 }
 
-/// Begins to answer on the admin address. Handed in from above: what runs does not know who shows and steers it.
+/// Starts to answer on the admin address. The caller passes this function in, because this room must not know the room
+/// above it.
 pub(crate) type BeginAdmin = fn(TcpListener, Arc<Control>, mpsc::Sender<ReloadWish>);
 
 /// Runs `config`, which was read from `path`, until a signal ends it.
@@ -63,7 +64,7 @@ pub(crate) fn run(
         .build()
         .map_err(|error| system(&error))?;
     control.block_on(async {
-        // Before anything that takes time: until a signal has its handler it ends the process, whatever it means.
+        // This must come first: until a signal has its handler, every signal ends the process, whatever it means.
         let mut signals = Signals::new().map_err(|error| system(&error))?;
         descriptors::raise();
         let admin = TcpListener::bind(config.admin.bind).await.map_err(|error| admin_in_use(&config, &error))?;
@@ -102,7 +103,7 @@ struct Running {
     threads: Arc<Threads>,
     reloader: Reloader,
     notifier: Notifier,
-    /// When the pools were last tended.
+    /// When the pools were last looked after.
     tended: Tick,
     outages: Outages,
 }
@@ -165,11 +166,11 @@ impl Running {
         loop {
             tokio::select! {
                 _ = signals.hang_up.recv() => {
-                    // What was wrong with it is told by the journal and by systemd's status.
+                    // The journal and systemd's status report what was wrong with it.
                     let _ = self.reload().await;
                 }
                 Some(answer) = wishes.recv() => {
-                    // Who asked may have gone away meanwhile.
+                    // The caller may have gone away in the meantime.
                     let _ = answer.send(self.reload().await);
                 }
                 _ = signals.reopen.recv() => {
@@ -180,7 +181,7 @@ impl Running {
                     log::warn!("SIGUSR2: this version cannot hand over to a new binary; `systemctl restart weir` does it");
                 }
                 _ = signals.terminate.recv() => return self.stop("SIGTERM", &mut signals, wishes).await,
-                // nginx' graceful stop.
+                // As in nginx, SIGQUIT is the graceful stop.
                 _ = signals.quit.recv() => return self.stop("SIGQUIT", &mut signals, wishes).await,
                 _ = signals.interrupt.recv() => {
                     log::info!("stopping at once (SIGINT)");
@@ -228,7 +229,7 @@ impl Running {
     }
 
     fn every_second(&self, watchdog: Option<Duration>) {
-        // A thread that hangs is what the watchdog is there to notice.
+        // The watchdog must act when a thread hangs, so it is told nothing then.
         if watchdog.is_some_and(|interval| self.control.all_move(interval)) {
             self.notifier.watchdog();
         }
@@ -253,7 +254,7 @@ impl Running {
     }
 
     async fn stop(self, signal: &str, signals: &mut Signals, wishes: mpsc::Receiver<ReloadWish>) -> io::Result<()> {
-        // Who wishes to reload, now or later, learns that Weir stops.
+        // Callers that want a reload, now or later, learn from this that Weir stops.
         drop(wishes);
         let limit = self.control.current.load().snapshot.config.stop_timeout;
         self.control.stopping.store(true, Ordering::Relaxed);
@@ -309,7 +310,7 @@ impl Signals {
         })
     }
 
-    /// The first of those that end the process.
+    /// Waits for the first signal that ends the process.
     async fn end(&mut self) {
         tokio::select! {
             _ = self.terminate.recv() => {}

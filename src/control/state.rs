@@ -1,5 +1,5 @@
-//! What runs beside requests and outlives generations: operators' words, and where things are kept over a restart. The
-//! threads that carry traffic know nothing of it.
+//! State that runs beside requests and outlives generations: operators' orders, and where things are stored over a
+//! restart. Traffic threads do not use it.
 
 use std::ops::Deref;
 use std::sync::Arc;
@@ -13,22 +13,22 @@ use crate::proxy::worker::Shared;
 use crate::traffic::affinity::sessions::file::Before;
 use crate::traffic::pool::operators::Words;
 
-/// A wish to reload, and where to say what came of it.
+/// A request to reload. The sender gets its result.
 pub(crate) type ReloadWish = oneshot::Sender<Result<u64, Vec<Problem>>>;
 
-/// What the control thread has beside what all threads share.
+/// What the control thread has in addition to what all threads share.
 pub(crate) struct Control {
     /// What all threads share.
     pub(crate) shared: Arc<Shared>,
-    /// What operators said of nodes.
+    /// Operators' orders about nodes.
     pub(crate) words: Mutex<Words>,
-    /// Where what outlives a restart is kept; none where there is no such place.
+    /// The state directory. `None` when it cannot be used.
     pub(crate) state_dir: Option<StateDir>,
-    /// Whether sessions are kept there: not where they would be under a secret that the next start does not have.
+    /// Whether sessions are stored. They are not when the next start would not have the secret they are hashed with.
     pub(crate) keeps_sessions: bool,
-    /// Whether it began with the sessions that there were before.
+    /// Whether the stored sessions were read at the start.
     pub(crate) knows_before: bool,
-    /// Sessions of before whose nodes are not known yet.
+    /// Stored sessions of nodes whose addresses are not known yet.
     pub(crate) before: Mutex<Option<Arc<Before>>>,
 }
 

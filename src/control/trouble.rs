@@ -1,8 +1,8 @@
-//! What an operator is told where something is wrong with a question or a wish.
+//! What an operator is told when a question or an order is wrong.
 
 use serde::Serialize;
 
-/// What is wrong with a question or a wish, and what would be right.
+/// What is wrong with a question or an order, and what would be right.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct Trouble {
     pub(crate) what: String,
@@ -10,7 +10,7 @@ pub(crate) struct Trouble {
 }
 
 impl Trouble {
-    /// In words; no advice where none is needed.
+    /// The advice is empty when none is needed.
     pub(crate) fn new(what: impl Into<String>, advice: impl Into<String>) -> Self {
         Self { what: what.into(), advice: advice.into() }
     }

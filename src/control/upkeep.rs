@@ -1,4 +1,5 @@
-//! What a generation does beside requests: its pools tended, changes of nodes told, the generation before followed.
+//! What a generation needs beside requests: looking after its pools, reporting changes of nodes, and taking over from
+//! the generation before.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -9,7 +10,7 @@ use crate::traffic::pool::state::{Change, Reason, State};
 use crate::traffic::tick::Tick;
 
 impl Generation {
-    /// Takes over from the generation before: how the pools and sites are that are gone is no longer told.
+    /// Takes over from the generation before: metrics of pools, nodes and sites that no longer exist are removed.
     pub(crate) fn take_over(&self, before: &Self) {
         let pools: HashSet<_> = self.pools.iter().map(|run| Arc::as_ptr(&run.counters)).collect();
         let nodes: HashSet<_> = self.pools.iter().flat_map(|run| &run.members).map(Arc::as_ptr).collect();
@@ -25,7 +26,7 @@ impl Generation {
         gone.for_each(|run| run.counters.leave());
     }
 
-    /// Tells the world that a node's state changed, and lets its pool make something of it at once.
+    /// Reports that a node's state changed, and lets its pool react at once.
     pub(crate) fn announce(&self, pool: usize, member: usize, change: Option<Change>, why: &str, now: Tick) {
         if let Some(change) = change {
             self.tell(pool, member, change, why, now);
@@ -33,7 +34,8 @@ impl Generation {
         }
     }
 
-    /// Tells what its making changed about nodes; those that are new are what they are since now.
+    /// Reports the changes of nodes that building this generation caused. Nodes that are new have their state since
+    /// now.
     pub(crate) fn tell_what_changed(&self, now: Tick) {
         for changed in &self.snapshot.changed {
             self.tell(changed.pool, changed.member, changed.change, changed.why, now);
@@ -43,14 +45,15 @@ impl Generation {
         }
     }
 
-    /// Lets a pool that no newer generation has do what time and states ask for, and tells what changed.
+    /// Does for a pool what time and states require, and reports the changes. Nothing happens when a newer generation
+    /// has the pool.
     pub(crate) fn tend(&self, pool: usize, now: Tick, elapsed: Duration) {
         for (pool, (member, change, why)) in self.snapshot.tend(pool, now, elapsed) {
             self.tell(pool, member, change, why, now);
         }
     }
 
-    /// Lets its pools do so that no other generation has, while requests still wait there.
+    /// Does the same for the pools of this generation in which requests still wait.
     pub(crate) fn tend_what_waits(&self, now: Tick, elapsed: Duration) {
         for (index, pool) in self.snapshot.pools.iter().enumerate() {
             if !pool.waiting.is_empty() {
@@ -59,7 +62,7 @@ impl Generation {
         }
     }
 
-    /// Journal, events, metrics.
+    /// Reports a change to journal, events and metrics.
     fn tell(&self, pool: usize, member: usize, change: Change, why: &str, now: Tick) {
         let Some(pool_now) = self.snapshot.pools.get(pool) else { return };
         let Some(node) = pool_now.members.get(member) else { return };
@@ -84,7 +87,7 @@ impl Generation {
     }
 }
 
-/// A state as the journal tells it: the reason says more than "passive".
+/// A state as the journal has it, with the reason for a passive node.
 fn told(state: State) -> String {
     state.reason().map_or_else(|| state.word().to_string(), |reason| format!("passive ({})", reason.word()))
 }

@@ -1,4 +1,4 @@
-//! Which addresses the nodes' names have now: asked for before a configuration runs, followed while it does.
+//! The current addresses of the nodes' names: looked up before a configuration runs, and followed while it runs.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -11,36 +11,36 @@ use super::{Asked, Resolver, follow, look_up_all};
 use crate::config::{Address, Config};
 use crate::traffic::resolved::Resolved;
 
-/// A name that has other addresses now.
+/// A name whose addresses have changed, with the new addresses.
 pub(crate) type Moved = (Arc<str>, Vec<IpAddr>);
 
-/// The names of one running Weir.
+/// The names of a running Weir.
 pub(crate) struct Naming {
     resolver: Option<Arc<Resolver>>,
     resolved: Resolved,
-    /// What was prepared and is not followed yet.
+    /// The look-ups of the last `prepare`, until `follow` takes them.
     asked: Option<Vec<Asked>>,
     following: Option<JoinHandle<()>>,
     send: Sender<Moved>,
 }
 
 impl Naming {
-    /// Knows no name yet; what moves later is received by the other half.
+    /// Knows no name yet. The receiver gets later changes.
     pub(crate) fn new() -> (Self, Receiver<Moved>) {
         let (send, receive) = mpsc::channel(16);
         let naming = Self { resolver: None, resolved: Resolved::default(), asked: None, following: None, send };
         (naming, receive)
     }
 
-    /// Asks for the names that are new in this configuration, all at once and for 5 seconds at most. A name without an
-    /// answer holds nothing up: its node has no address until there is one.
+    /// Looks up the names that are new in this configuration, all at once and for 5 seconds at most. A name without an
+    /// answer delays nothing: its node has no address until there is an answer.
     pub(crate) async fn prepare(&mut self, config: &Config) -> Result<(), String> {
         let names = names_of(config);
         if names.is_empty() {
             self.asked = Some(Vec::new());
             return Ok(());
         }
-        // A new one each time: the system's servers may be others by now.
+        // A new resolver each time, because the system's DNS servers may have changed.
         let resolver = Arc::new(Resolver::new(&config.dns)?);
         self.resolver = Some(Arc::clone(&resolver));
         let (known, new): (Vec<_>, Vec<_>) = names.into_iter().partition(|name| !self.resolved.of(name).is_empty());
@@ -48,7 +48,7 @@ impl Naming {
         for asked in &asked {
             self.resolved.learn(&asked.name, asked.addresses.clone());
         }
-        // What is known is asked for again as soon as it is followed, without holding anything up.
+        // Known names are looked up again as soon as they are followed. The reload does not wait for that.
         asked.extend(known.into_iter().map(|name| {
             let addresses = self.resolved.of(&name).to_vec();
             Asked { name, addresses, again_in: Duration::ZERO, fault: None }
@@ -57,17 +57,17 @@ impl Naming {
         Ok(())
     }
 
-    /// The last good answers.
+    /// The addresses of the last good answers.
     pub(crate) fn resolved(&self) -> &Resolved {
         &self.resolved
     }
 
-    /// A name has moved; true where that is news.
+    /// Stores the new addresses of a name. True if they are different from the known ones.
     pub(crate) fn learn(&mut self, (name, addresses): Moved) -> bool {
         self.resolved.learn(&name, addresses)
     }
 
-    /// Follows the names that were prepared, and no others. Where nothing was, what is followed goes on.
+    /// Follows exactly the names that were prepared. If nothing was prepared, the current names are followed further.
     pub(crate) fn follow(&mut self, config: &Config) {
         let Some(asked) = self.asked.take() else { return };
         self.following.take().iter().for_each(JoinHandle::abort);

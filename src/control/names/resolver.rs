@@ -1,5 +1,5 @@
-//! One look-up of one name: `/etc/hosts` and the servers of `/etc/resolv.conf` as the system's own resolver would ask
-//! them, or the servers that the configuration names. It keeps no answers, and no look-up takes longer than its limit.
+//! One look-up of one name, with `/etc/hosts` and the servers of `/etc/resolv.conf` as the system's own resolver uses
+//! them, or with the servers from the configuration. It caches no answers, and every look-up has a time limit.
 
 use std::fs;
 use std::io;
@@ -16,73 +16,74 @@ use hickory_resolver::{Hosts, TokioResolver, system_conf};
 
 use crate::config::Dns;
 
-/// A look-up in total, over all servers.
+/// The time for a whole look-up, over all servers.
 const LIMIT: Duration = Duration::from_secs(5);
 
-/// After a failed look-up the next one comes this soon.
+/// The time from a failed look-up to the next one.
 const AGAIN: Duration = Duration::from_secs(5);
 
-/// How long an answer holds, whatever its TTL says.
+/// The shortest and the longest time that an answer is used, whatever its TTL is.
 const VALID: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(3600));
 
-/// How long what `/etc/hosts` says holds: it is read again afterwards.
+/// How long an answer from `/etc/hosts` is used. The file is read again afterwards.
 const HOSTS_VALID: Duration = Duration::from_secs(30);
 
-/// Who knows addresses.
+/// Looks up addresses.
 pub(crate) struct Resolver {
     servers: Vec<Server>,
-    /// Domains that are tried behind a name.
+    /// The search domains, which are tried as endings of a name.
     search: Vec<Name>,
-    /// A name with fewer dots is tried behind the domains first.
+    /// A name with fewer dots than this is tried with the search domains first (`ndots` in resolv.conf(5)).
     dots: usize,
     hosts: Option<PathBuf>,
     limit: Duration,
-    /// After a failed look-up the next one may come this soon.
+    /// The time from a failed look-up to the next one.
     pub(super) again: Duration,
 }
 
-/// A DNS server, asked alone, so that their order is the one that was written and words can say which one failed.
+/// A DNS server. Each server is asked separately, so that the written order is kept and an error can name the server.
 struct Server {
     address: SocketAddr,
     client: TokioResolver,
 }
 
-/// What a name stands for.
+/// The addresses of a name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct DnsAnswer {
-    /// Sorted, without doubles, at least one.
+    /// Sorted, without duplicates, at least one.
     pub(crate) addresses: Vec<IpAddr>,
     /// Between a second and an hour.
     pub(crate) valid_for: Duration,
-    /// Addresses of one family could not be asked for: there may be more than these.
+    /// Set when the addresses of one family could not be looked up. There may be more addresses than these.
     pub(crate) missing: Option<Missing>,
 }
 
-/// The addresses of one family that nobody could tell.
+/// The family whose addresses could not be looked up.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Missing {
-    /// Those of IPv6; else those of IPv4.
+    /// True for IPv6, false for IPv4.
     pub(crate) ipv6: bool,
-    /// Why.
+    /// Why the look-up failed.
     pub(crate) why: String,
 }
 
-/// Addresses of one family, and how long they hold.
+/// Addresses of one family, and how long they may be used.
 type Found = (Vec<IpAddr>, Duration);
 
 /// Why there are no addresses.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Fault {
-    /// A server says so.
+    /// A server says that the name does not exist.
     Unknown,
-    /// The name exists, without an address of this family.
+    /// The name exists, but has no address of this family.
     Empty,
-    /// Nobody could tell; in words.
+    /// No server gave an answer. The text says why.
     Unanswered(String),
 }
 
 impl Resolver {
-    /// What the configuration says, else what the system says. A system without DNS servers still has its hosts file.
+    /// Uses the servers of the configuration, otherwise those of the system. A system without DNS servers still has its
+    /// hosts file.
     pub(crate) fn new(dns: &Dns) -> Result<Self, String> {
         if dns.servers.is_empty() {
             return Self::of_system(Path::new("/etc/resolv.conf"), PathBuf::from("/etc/hosts"));
@@ -91,7 +92,7 @@ impl Resolver {
         Ok(Self { servers, ..Self::of_nobody() })
     }
 
-    /// The addresses of a name; otherwise why there are none, in words.
+    /// The addresses of a name, or why there are none.
     pub(crate) async fn look_up(&self, name: &str) -> Result<DnsAnswer, String> {
         let name = Name::from_ascii(name).map_err(|error| format!("`{name}` is no DNS name: {error}"))?;
         match self.by_hosts(&name) {
@@ -126,7 +127,8 @@ impl Resolver {
         Self { servers: Vec::new(), search: Vec::new(), dots: 1, hosts: None, limit: LIMIT, again: AGAIN }
     }
 
-    /// A name of the hosts file is not asked for elsewhere, whichever of its families the file knows.
+    /// The addresses of the hosts file. A name that is in it is not asked for elsewhere, even if the file has only one
+    /// of its families.
     fn by_hosts(&self, name: &Name) -> Option<DnsAnswer> {
         let mut hosts = Hosts::default();
         hosts.read_hosts_conf(fs::File::open(self.hosts.as_ref()?).ok()?).ok()?;
@@ -157,7 +159,7 @@ impl Resolver {
         Err(worst.in_words())
     }
 
-    /// The names to ask for, one after the other, as resolv.conf(5) has it.
+    /// The names to ask for, one after the other, as resolv.conf(5) describes it.
     fn candidates(&self, name: &Name) -> Vec<Name> {
         let mut candidates: Vec<_> =
             self.search.iter().filter_map(|domain| name.clone().append_domain(domain).ok()).collect();
@@ -167,7 +169,7 @@ impl Resolver {
         candidates
     }
 
-    /// Asks one server after the other, until one of them knows: that there is no such name is knowledge too.
+    /// Asks the servers in turn until one gives an answer. "There is no such name" is an answer too.
     async fn ask(&self, name: &Name, family: RecordType, deadline: Instant) -> Result<Found, Fault> {
         let mut faults = Vec::new();
         for (number, server) in self.servers.iter().enumerate() {
@@ -203,7 +205,7 @@ impl Server {
         let options = builder.options_mut();
         options.use_hosts_file = ResolveHosts::Never;
         options.timeout = LIMIT;
-        // Every look-up asks anew: a failure must not be remembered for as long as a zone's SOA record would have it.
+        // Every look-up asks the server. A cache would keep a failure for as long as the zone's SOA record says.
         options.cache_size = 0;
         let client = builder.build().map_err(|error| format!("cannot ask the DNS server {address}: {error}"))?;
         Ok(Self { address, client })
@@ -242,7 +244,8 @@ impl Server {
 }
 
 impl Fault {
-    /// Of two faults the one that says least about the name: what nobody could tell may exist.
+    /// Of two faults the one that leaves open whether the name exists. A name that no server could answer for may
+    /// exist.
     fn or(self, other: Self) -> Self {
         match (&self, &other) {
             (Self::Unanswered(_), _) | (Self::Empty, Self::Unknown) => self,
@@ -259,7 +262,7 @@ impl Fault {
     }
 }
 
-/// What both families together say.
+/// Joins the results of both families.
 fn both(ipv4: Result<Found, Fault>, ipv6: Result<Found, Fault>) -> Result<DnsAnswer, Fault> {
     let (addresses, valid_for, missing) = match (ipv4, ipv6) {
         (Ok((mut addresses, valid)), Ok((more, also_valid))) => {
@@ -289,7 +292,7 @@ fn in_order(mut addresses: Vec<IpAddr>) -> Vec<IpAddr> {
     addresses
 }
 
-/// Servers that block a name answer with 0.0.0.0, which would be this very machine.
+/// Servers that block a name answer with 0.0.0.0, which would mean this machine itself.
 fn is_of_one_machine(address: IpAddr) -> bool {
     let address = address.to_canonical();
     !address.is_unspecified() && !address.is_multicast() && address != IpAddr::V4(std::net::Ipv4Addr::BROADCAST)

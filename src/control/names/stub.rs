@@ -1,4 +1,4 @@
-//! A tiny DNS server for tests: UDP on loopback, with answers that a test writes, changes and counts.
+//! A small DNS server for tests: UDP on loopback. A test sets its answers and counts its questions.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
@@ -8,29 +8,29 @@ use tokio::net::UdpSocket;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
-/// What it says about a name, to questions for either family.
+/// The answer for a name, to questions for either family.
 #[derive(Clone, Debug)]
 pub(super) enum Says {
-    /// Those of the family asked for, with this TTL.
+    /// These addresses, as far as they are of the family asked for, with this TTL.
     Addresses(Vec<IpAddr>, u32),
-    /// It is another name for the last one, which has these.
+    /// A CNAME for this name, which has these addresses.
     Alias(&'static str, Vec<IpAddr>, u32),
-    /// An error's code: 2 SERVFAIL, 3 NXDOMAIN, 5 REFUSED.
+    /// An error code: 2 SERVFAIL, 3 NXDOMAIN, 5 REFUSED.
     Code(u8),
-    /// The first to questions for IPv4, the other one to those for IPv6.
+    /// The first for questions for IPv4, the second for questions for IPv6.
     Each(Box<Self>, Box<Self>),
-    /// Nothing at all.
+    /// No answer at all.
     Nothing,
 }
 
 #[derive(Default)]
 struct Script {
-    /// What it says by name, and how often it was asked.
+    /// The answer for each name, and how often it was asked for.
     lines: Mutex<HashMap<String, (Says, usize)>>,
     asked: Notify,
 }
 
-/// It ends when it is dropped.
+/// The server ends when this is dropped.
 pub(super) struct Stub {
     pub(super) address: SocketAddr,
     script: Arc<Script>,
@@ -38,7 +38,7 @@ pub(super) struct Stub {
 }
 
 impl Stub {
-    /// It knows no name yet.
+    /// Starts a server that knows no name yet.
     pub(super) async fn start() -> Self {
         let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
         let (address, script) = (socket.local_addr().unwrap(), Arc::<Script>::default());
@@ -46,17 +46,17 @@ impl Stub {
         Self { address, script, task }
     }
 
-    /// From now on.
+    /// Sets the answer for a name.
     pub(super) fn says(&self, name: &str, says: Says) {
         self.script.lines.lock().unwrap().entry(name.to_string()).or_insert((Says::Nothing, 0)).0 = says;
     }
 
-    /// Questions for this name so far, of both families.
+    /// The number of questions for this name so far, of both families.
     pub(super) fn asked(&self, name: &str) -> usize {
         self.script.lines.lock().unwrap().get(name).map_or(0, |(_, count)| *count)
     }
 
-    /// Waits until it was asked for this name so often.
+    /// Waits until the server was asked for this name so often.
     pub(super) async fn heard(&self, name: &str, times: usize) {
         loop {
             let next = self.script.asked.notified();
@@ -95,7 +95,7 @@ async fn serve(socket: UdpSocket, script: Arc<Script>) {
 const IPV4: u16 = 1;
 const IPV6: u16 = 28;
 
-/// The name asked for, without its last dot, the type, and where the question ends.
+/// The name in the question without its last dot, the type, and where the question ends.
 fn question(packet: &[u8]) -> Option<(String, u16, usize)> {
     let (mut at, mut labels) = (12, Vec::new());
     loop {
@@ -111,13 +111,13 @@ fn question(packet: &[u8]) -> Option<(String, u16, usize)> {
     Some((labels.join("."), family, at + 4))
 }
 
-/// `asked` is the question's packet up to the question's end.
+/// `asked` is the packet up to the end of its question.
 fn reply(asked: &[u8], says: &Says, family: u16) -> Option<Vec<u8>> {
     let (code, records) = match says {
         Says::Nothing => return None,
         Says::Each(ipv4, ipv6) => return reply(asked, if family == IPV6 { ipv6 } else { ipv4 }, family),
         Says::Code(code) => (*code, Vec::new()),
-        // 0xC00C points at the question's name.
+        // 0xC00C points at the name in the question.
         Says::Addresses(addresses, ttl) => (0, hosts(&[0xC0, 12], addresses, *ttl, family)),
         Says::Alias(name, addresses, ttl) => {
             let mut records = vec![record(&[0xC0, 12], 5, *ttl, &spelled(name))];
@@ -126,7 +126,7 @@ fn reply(asked: &[u8], says: &Says, family: u16) -> Option<Vec<u8>> {
         }
     };
     let mut reply = asked.to_vec();
-    // An answer; recursion desired and available.
+    // Flags: an answer, recursion desired and available.
     reply[2..4].copy_from_slice(&[0x81, 0x80 | code]);
     reply[6..12].copy_from_slice(&[0, records.len() as u8, 0, 0, 0, 0]);
     reply.extend(records.concat());

@@ -1,4 +1,4 @@
-//! What a name becomes, against a DNS server of the test's own.
+//! How names are resolved, tested against a DNS server of the test's own.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -26,7 +26,7 @@ fn each(ipv4: Says, ipv6: Says) -> Says {
     Says::Each(Box::new(ipv4), Box::new(ipv6))
 }
 
-/// Waits a second for answers, and tries again at once.
+/// A resolver that waits a second for answers and asks again at once after a failure.
 fn asking(servers: &[&Stub]) -> Arc<Resolver> {
     let servers: Vec<SocketAddr> = servers.iter().map(|server| server.address).collect();
     Arc::new(Resolver::new(&Dns { servers }).unwrap().hasty(SECOND, SOON))
@@ -37,7 +37,7 @@ fn answer(list: &[&str], seconds: u64) -> Result<DnsAnswer, String> {
     Ok(DnsAnswer { addresses: addresses(list), valid_for, missing: None })
 }
 
-/// A TTL has begun to run when it is looked at.
+/// Rounds the TTL up, because it has begun to run when the test looks at it.
 fn rounded(answer: Result<DnsAnswer, String>) -> Result<DnsAnswer, String> {
     answer.map(|answer| DnsAnswer {
         valid_for: Duration::from_secs(answer.valid_for.as_secs_f64().ceil() as u64),
@@ -257,14 +257,14 @@ async fn a_name_is_followed_through_good_and_bad_days() {
     assert_eq!(next().await, (Arc::clone(&name), addresses(&["10.0.0.1", "10.0.0.2", "2001:db8::1"])));
     assert!(begin.elapsed() > SECOND * 8 / 10, "not before its time is over");
 
-    // A family that nobody can tell keeps what it had; the other one changes.
+    // If one family cannot be resolved, its addresses stay; those of the other family change.
     stub.says(&name, each(says(&["10.0.0.4"], 1), Says::Code(2)));
     assert_eq!(next().await.1, addresses(&["10.0.0.4", "2001:db8::1"]));
 
-    // No failure of any kind is a change.
+    // No failure of any kind changes the addresses.
     for said in [Says::Code(3), says(&[], 1), Says::Code(2), Says::Nothing] {
         stub.says(&name, said);
-        // Two look-ups begin after it.
+        // At least two look-ups begin after the failure.
         let heard = stub.heard(&name, stub.asked(&name) + 4);
         tokio::time::timeout(SECOND * 5, heard).await.unwrap();
     }

@@ -1,5 +1,5 @@
-//! What a probe asks of a node, and how the answer is judged. All probes of a pool must pass; each has its own deadline in
-//! total, connection and handshake included.
+//! What a probe sends to a node, and how its answer is judged. All probes of a pool must pass. Each probe has one
+//! deadline for everything, with connecting and the TLS handshake.
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -12,27 +12,27 @@ use crate::proxy::node;
 use crate::proxy::node::{ConnectFault, Goal, NodeTls};
 use crate::wire::{AnswerFraming, AnswerHead, AnswerScan, Chunks, Method, Piece, scan_answer};
 
-/// As much of an answer as a probe reads.
+/// The most bytes of an answer that a probe reads.
 const MOST: usize = 64 * 1024;
-/// As much of what a probe saw as is told.
+/// The most bytes of an answer that a report shows.
 const TOLD: usize = 80;
 
-/// A node that is probed, and all that the outcome hangs on.
+/// A node to probe, with everything that the outcome depends on.
 pub(crate) struct ProbeTarget {
-    /// What is asked, how often, and how it is judged.
+    /// The probes, how often they run, and how they are judged.
     pub(crate) health: Health,
-    /// The node's address; each probe has its own port.
+    /// The node's address. Each probe has its own port.
     pub(crate) address: IpAddr,
-    /// The DNS name that the address was found under.
+    /// The DNS name that resolved to the address.
     pub(crate) name: Option<Arc<str>>,
-    /// What the node adds to every port.
+    /// The node's offset, which is added to every port.
     pub(crate) offset: u16,
-    /// TLS for each probe, in their order, where they want any.
+    /// The TLS settings of each probe that uses TLS, in the order of the probes.
     pub(crate) tls: Vec<Option<NodeTls>>,
 }
 
 impl ProbeTarget {
-    /// One round: all probes, until one does not pass.
+    /// Runs one round: all probes, up to the first that does not pass.
     pub(crate) async fn ask(&self) -> Result<(), Missed> {
         for (probe, tls) in self.health.probes.iter().zip(&self.tls) {
             self.within(probe, tls.as_ref()).await?;
@@ -55,11 +55,11 @@ impl ProbeTarget {
 
 /// Why a probe did not pass.
 pub(crate) enum Missed {
-    /// It was refused, or saw what it should not.
+    /// The node refused the probe, or its answer was not the expected one.
     Failed(String),
-    /// There was no answer in time: the node may be busy with itself.
+    /// No answer came in time. The node may be busy, for instance with a garbage collection.
     Late(String),
-    /// This machine had no descriptor or port for it.
+    /// This machine had no descriptor or port left for the probe.
     Ours(String),
 }
 
@@ -78,7 +78,7 @@ impl From<String> for Missed {
     }
 }
 
-/// What was asked, in words, with the port that it was asked on.
+/// The probe in words, with the port that it used.
 fn describe(probe: &Probe, port: u16) -> String {
     match probe.kind {
         ProbeKind::Tcp => format!("tcp {port}"),
@@ -140,7 +140,7 @@ async fn read_answer(stream: &mut Transport) -> Result<ProbeAnswer, String> {
     };
     let chunked = head.framing() == AnswerFraming::Chunked;
     while input.len() < whole && !(chunked && last_chunk_came(&input)) {
-        // What came is judged, even where the node breaks off: a probe is no client.
+        // The received bytes are judged even when the node breaks the connection.
         match stream.read_buf(&mut input).await {
             Ok(0) | Err(_) => break,
             Ok(_) => {}
@@ -175,7 +175,7 @@ fn judge(probe: &Probe, answer: &ProbeAnswer) -> Result<(), String> {
     }
 }
 
-/// The first bytes, fit for a line of a log.
+/// The first bytes as text that fits into a log line.
 fn told(bytes: &[u8]) -> String {
     if bytes.is_empty() {
         return "(nothing)".to_string();

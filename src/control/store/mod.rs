@@ -1,4 +1,4 @@
-//! What is kept on disk over a restart, and the clocks by which it ages.
+//! What is stored on disk over a restart, and the clocks that tell how old it is.
 
 pub(crate) mod moments;
 pub(crate) mod sessions;

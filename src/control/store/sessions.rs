@@ -1,5 +1,6 @@
-//! Sessions over a restart: read once at the start, written soon after one was bound, every half minute and at the end,
-//! never by a thread that carries traffic. A file that cannot be used is set aside, and the table heals itself by use.
+//! Sessions over a restart. They are read once at the start, and written soon after a session was bound, every half
+//! minute, and at the end. No traffic thread writes them. A file that cannot be used is set aside; Weir then learns the
+//! sessions anew from their requests.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -15,18 +16,20 @@ use crate::traffic::affinity::sessions::{Restored, Sessions};
 use crate::traffic::pool::Pool;
 use crate::traffic::tick::Tick;
 
-/// Its file in the state directory.
+/// The file of sessions in the state directory.
 const FILE: &str = "sessions";
 
-/// Between two writings where nothing was bound: what a crash may cost of what is known of their use.
+/// The time between two writes when no session was bound. A crash loses at most so much of what is known about the use
+/// of sessions.
 const EVERY: Duration = Duration::from_secs(30);
-/// Between two looks whether one was bound.
+/// How often to check whether a session was bound.
 const LOOK: Duration = Duration::from_millis(250);
-/// Between two writings at least, and so many times as long as the last one took: a hundredth of a core at most.
+/// The shortest time between two writes, which is also at least `SHARE` times as long as the last write took. So
+/// writing uses at most a hundredth of a core.
 const PAUSE: Duration = Duration::from_secs(1);
 const SHARE: u32 = 100;
 
-/// Writes them again and again, for as long as Weir runs.
+/// Writes the sessions again and again, as long as Weir runs.
 pub(crate) async fn keep(control: Arc<Control>) {
     if dir(&control).is_none() {
         return;
@@ -41,16 +44,16 @@ pub(crate) async fn keep(control: Arc<Control>) {
             continue;
         }
         let control = Arc::clone(&control);
-        // It fails only where the runtime ends.
+        // This fails only when the runtime ends.
         let _ = tokio::task::spawn_blocking(move || save(&control)).await;
         pace = Pace::after(began, Instant::now());
     }
 }
 
-/// When they are written next.
+/// Decides when the sessions are written next.
 struct Pace {
     last: Instant,
-    /// How long after that one that was bound must wait.
+    /// How long after the last write a new session must wait to be written.
     pause: Duration,
 }
 
@@ -65,25 +68,25 @@ impl Pace {
     }
 }
 
-/// Whether one was bound since the last writing, or that failed.
+/// Whether a session was bound since the last write, or the last write failed.
 fn has_news(control: &Control) -> bool {
     let generation = control.current.load();
     let mut tables = generation.snapshot.pools.iter().filter_map(|pool| pool.sessions.as_ref());
     tables.any(|known| known.has_news()) || dir(control).is_some_and(|dir| dir.is_behind(FILE))
 }
 
-/// Where they are kept, if anywhere.
+/// The directory for sessions, if they are stored.
 fn dir(control: &Control) -> Option<&StateDir> {
     control.state_dir.as_ref().filter(|_| control.keeps_sessions)
 }
 
-/// Takes up the sessions that were kept, and tells what is to be kept on of them; `Err` where there are some that cannot be
-/// known.
+/// Restores the stored sessions. Returns those whose nodes are not known yet; they stay in the file. `Err` when there
+/// is a file that cannot be used.
 pub(crate) fn restore(dir: &StateDir, generation: &Generation) -> Result<Option<Before>, ()> {
     let bytes = match dir.read(FILE) {
         Ok(Some(bytes)) => bytes,
         Ok(None) => return Ok(None),
-        // The next writing would replace what may be readable in a moment.
+        // Set aside, because the next write would replace the file, and it may be readable in a moment.
         Err(error) => {
             set_aside(dir, &format!("not readable ({error})"));
             return Err(());
@@ -91,7 +94,7 @@ pub(crate) fn restore(dir: &StateDir, generation: &Generation) -> Result<Option<
     };
     let file = file::decode(&bytes).map_err(|why| set_aside(dir, &why.to_string()))?;
     let downtime = file.downtime(&Stamp { moment: moments::now(), boot: &moments::boot() });
-    // They are whole; only nobody will ever ask for them.
+    // The file is good, but it was written with another secret, so no request can match its sessions.
     let unusable = |why| log::error!("the kept sessions cannot be used: {why}; they are learned anew");
     let Restored { taken, over } = take_up_all(&file, generation, downtime, Tick::START).map_err(unusable)?;
     let too_old = if over == 0 { String::new() } else { format!("; too old: {over}") };
@@ -99,7 +102,7 @@ pub(crate) fn restore(dir: &StateDir, generation: &Generation) -> Result<Option<
     Ok(awaits_names(generation).then_some(Before { bytes, downtime }))
 }
 
-/// Takes up what was kept of the nodes that this generation is the first to know.
+/// Restores the stored sessions of nodes that this generation is the first to know.
 pub(crate) fn take_up_more(control: &Control, generation: &Generation) {
     let mut before = control.before.lock();
     let Some(kept) = &*before else { return };
@@ -114,7 +117,7 @@ pub(crate) fn take_up_more(control: &Control, generation: &Generation) {
     }
 }
 
-/// Whether a node of a pool with a table has a name that nobody knows an address of.
+/// Whether a pool with a session table has a node with a name that has no address yet.
 fn awaits_names(generation: &Generation) -> bool {
     let config = &generation.snapshot.config;
     let nowhere = |pool: &Pool, node: &Node| {
@@ -152,7 +155,8 @@ fn number_of(pool: &Pool, label: &str) -> Option<u32> {
     pool.members.iter().find(|member| &*member.label == label).map(|member| member.number)
 }
 
-/// What is written on of a table that was read: the sessions of nodes that are not known yet, until they are too old.
+/// The stored sessions that are written again, although their nodes are not known yet. They are dropped when they are
+/// too old.
 fn awaited<'f>(stored: &'f Stored<'f>, generation: &Generation, age: Duration) -> Option<Awaited<'f>> {
     let pool = generation.snapshot.pool(stored.pool)?;
     let idle = pool.settings.sticky.as_ref()?.idle;
@@ -168,7 +172,7 @@ fn set_aside(dir: &StateDir, why: &str) {
     }
 }
 
-/// Writes all sessions; to be called where waiting for the disk holds nobody up.
+/// Writes all sessions. To be called where waiting for the disk delays nothing else.
 pub(crate) fn save(control: &Control) {
     let Some(dir) = dir(control) else { return };
     let generation = control.current.load_full();
@@ -183,14 +187,14 @@ pub(crate) fn save(control: &Control) {
         left.extend(file.tables.iter().filter_map(|stored| awaited(stored, &generation, age)));
     }
     let written = Stamp { moment: moments::now(), boot: &boot };
-    // Who failed has told the journal, and is tried again.
+    // `write` has already logged the failure, and a later call tries again.
     let _ = dir.write(FILE, |out| {
         tables.iter().for_each(|table| _ = table.sessions.take_news());
         file::encode(out, &tables, &left, now, &written)
     });
 }
 
-/// A pool with a table.
+/// A pool with a session table.
 struct Kept<'g> {
     pool: &'g str,
     nodes: Vec<(u32, &'g str)>,

@@ -1,5 +1,5 @@
-//! The directory of what outlives a restart. A file in it is replaced as a whole or not at all: whatever fails, the one
-//! before stays. Every error names its path. Nobody but Weir's own user may read what is here.
+//! The directory for what outlives a restart. A file in it is replaced completely or not at all: when a write fails,
+//! the old file stays. Every error names the path. Only Weir's own user may read the files.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, BufWriter, Write};
@@ -14,24 +14,24 @@ use crate::config::regular;
 /// The file of the secret that session ids are hashed with.
 const SECRET: &str = "secret";
 
-/// No file of ours is larger; what is, is not read into memory.
+/// The largest file that is read into memory. No file of Weir's own is larger.
 const LARGEST: u64 = 4 << 30;
 
-/// Damaged files of one name that are kept for who wants to look.
+/// How many damaged files of one name are kept for inspection.
 const KEPT: usize = 3;
 
 /// The directory that `state-dir` names.
 #[derive(Debug)]
 pub(crate) struct StateDir {
     path: PathBuf,
-    /// One file is written at a time: they share the name of what is not finished.
+    /// Held while a file is written. Writes use one name for the unfinished file, so only one may run at a time.
     writing: Mutex<()>,
-    /// Files whose last writing failed.
+    /// Files whose last write failed.
     behind: Mutex<Vec<&'static str>>,
 }
 
 impl StateDir {
-    /// The directory, made where it is missing (0700), and tried: files can be written in it.
+    /// Opens the directory. It is made (0700) if it is missing, and a test write checks that it can be used.
     pub(crate) fn open(path: &Path) -> io::Result<Self> {
         DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(|error| about(path, &error))?;
         let opened = Self { path: path.to_owned(), writing: Mutex::default(), behind: Mutex::default() };
@@ -41,19 +41,19 @@ impl StateDir {
         Ok(opened)
     }
 
-    /// Where it is.
+    /// The path of the directory.
     #[cfg(test)]
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
-    /// The secret of this installation: the one that is here, else `fresh`, which must be random and stays from now on.
-    /// One that is damaged is set aside.
+    /// The secret of this installation. If none is stored, `fresh` is stored and used from now on; it must be random. A
+    /// damaged secret is set aside.
     pub(crate) fn secret(&self, fresh: [u8; 32]) -> io::Result<[u8; 32]> {
-        // Another Weir may start at the same time: one of the two secrets wins, and both use that one.
+        // Another Weir may start at the same time. One of the two secrets is stored, and both processes then use it.
         for _ in 0..3 {
             let known = match self.read(SECRET) {
-                // A pipe or a device holds no secret.
+                // A pipe or a device cannot hold the secret.
                 Err(error) if error.kind() == io::ErrorKind::InvalidInput => Some(Vec::new()),
                 known => known?,
             };
@@ -73,8 +73,8 @@ impl StateDir {
         Err(io::Error::other(format!("{}: it changes all the time", self.path.join(SECRET).display())))
     }
 
-    /// Replaces a file with what `content` writes. It is on disk when this returns. Where that fails, whoever calls
-    /// tries again; the journal hears of the first failure and of the end.
+    /// Replaces a file with what `content` writes. The file is on disk when this returns. If it fails, the caller must
+    /// try again. The first failure and the first success after it are logged.
     pub(crate) fn write<T>(
         &self,
         name: &'static str,
@@ -97,7 +97,7 @@ impl StateDir {
         written
     }
 
-    /// Whether the last writing of a file failed.
+    /// Whether the last write of a file failed.
     pub(crate) fn is_behind(&self, name: &str) -> bool {
         self.behind.lock().contains(&name)
     }
@@ -108,7 +108,7 @@ impl StateDir {
         let written = write_all(&unfinished, content)
             .and_then(|written| fs::rename(&unfinished, &path).map(|()| written))
             .map_err(|error| {
-                // It may not even be there; there is nothing to do about it if it cannot be removed.
+                // The unfinished file may not exist, and nothing can be done if it cannot be removed.
                 let _ = fs::remove_file(&unfinished);
                 about(&path, &error)
             })?;
@@ -116,12 +116,12 @@ impl StateDir {
         Ok(written)
     }
 
-    /// A file's bytes; `None` where there is no such file.
+    /// The bytes of a file. `None` when there is no such file.
     pub(crate) fn read(&self, name: &str) -> io::Result<Option<Vec<u8>>> {
         Self::read_in(&self.path, name)
     }
 
-    /// The same of a directory that may not be one to write in: what is there holds all the same.
+    /// The same for a directory that may not be writable. Its files are valid all the same.
     pub(crate) fn read_in(directory: &Path, name: &str) -> io::Result<Option<Vec<u8>>> {
         let path = directory.join(name);
         match regular::read(&path, LARGEST) {
@@ -130,8 +130,8 @@ impl StateDir {
         }
     }
 
-    /// Moves a file that cannot be used out of the way, and forgets all but the latest three such files of its name.
-    /// Returns where it is now.
+    /// Renames a file that cannot be used, and removes all but the latest three such files of its name. Returns the new
+    /// path.
     pub(crate) fn set_aside(&self, name: &str) -> io::Result<PathBuf> {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         self.set_aside_at(name, now.as_secs())
@@ -139,7 +139,7 @@ impl StateDir {
 
     fn set_aside_at(&self, name: &str, now: u64) -> io::Result<PathBuf> {
         let (path, prefix) = (self.path.join(name), format!("{name}.damaged-"));
-        // Another one of this very second stays.
+        // A file that was set aside in the same second stays.
         let is_free = |moment: &u64| !self.path.join(format!("{prefix}{moment}")).exists();
         let now = (now..).take(KEPT).find(is_free).unwrap_or(now);
         let aside = self.path.join(format!("{prefix}{now}"));
@@ -147,7 +147,7 @@ impl StateDir {
         let moment = |entry: &str| entry.strip_prefix(&prefix)?.parse::<u64>().ok();
         let mut moments: Vec<u64> = self.names()?.iter().filter_map(|entry| moment(entry)).collect();
         moments.sort_unstable();
-        // Never this one, whatever the clock said before.
+        // The file that was set aside just now is never removed, even if the clock was set back.
         for old in moments.iter().rev().filter(|moment| **moment != now).skip(KEPT - 1) {
             let old = self.path.join(format!("{prefix}{old}"));
             fs::remove_file(&old).map_err(|error| about(&old, &error))?;
@@ -158,7 +158,7 @@ impl StateDir {
 
     fn set_aside_damaged_secret(&self) -> io::Result<()> {
         let aside = match self.set_aside(SECRET) {
-            // The other Weir was quicker.
+            // Another Weir has renamed the file first.
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
             aside => aside?,
         };
@@ -170,7 +170,8 @@ impl StateDir {
         Ok(())
     }
 
-    /// False where there is a secret already. A link, unlike a rename, replaces nothing.
+    /// Creates the secret. False when one exists already. A hard link is used, because unlike a rename it never
+    /// replaces a file.
     fn create_secret(&self, fresh: [u8; 32]) -> io::Result<bool> {
         let _one = self.writing.lock();
         let (path, unfinished) = (self.path.join(SECRET), self.unfinished(SECRET));
@@ -184,7 +185,7 @@ impl StateDir {
         }
     }
 
-    /// A secret that was copied here by hand may be open to everybody.
+    /// Makes a file readable for its owner only. A secret that was copied by hand may be readable for everybody.
     fn keep_to_ourselves(&self, name: &str) -> io::Result<()> {
         let path = self.path.join(name);
         let mode = fs::metadata(&path).map_err(|error| about(&path, &error))?.permissions().mode();
@@ -195,19 +196,20 @@ impl StateDir {
         Ok(())
     }
 
-    /// The process's number is in it: the next Weir may start while this one still writes.
+    /// The name of an unfinished file. It contains the process id, because the next Weir may start while this one still
+    /// writes.
     fn unfinished(&self, name: &str) -> PathBuf {
         self.path.join(format!("{UNFINISHED}{}.{name}", std::process::id()))
     }
 
-    /// What processes left that ended while they wrote.
+    /// Removes unfinished files of processes that ended while they wrote.
     fn remove_unfinished(&self) -> io::Result<()> {
         for name in self.names()? {
             let Some((process, _)) = name.strip_prefix(UNFINISHED).and_then(|rest| rest.split_once('.')) else {
                 continue;
             };
             if !Path::new("/proc").join(process).exists() {
-                // The next start tries again.
+                // If this fails, the next start tries again.
                 let _ = fs::remove_file(self.path.join(&name));
             }
         }
@@ -220,7 +222,7 @@ impl StateDir {
         Ok(entries.iter().filter_map(|entry| entry.file_name().into_string().ok()).collect())
     }
 
-    /// A rename is on disk only when its directory is.
+    /// Writes the directory itself to disk, because a rename is durable only after that.
     fn sync(&self) -> io::Result<()> {
         File::open(&self.path).and_then(|directory| directory.sync_all()).map_err(|error| about(&self.path, &error))
     }
@@ -249,7 +251,7 @@ mod tests {
 
     use super::*;
 
-    /// A directory of a test's own, gone with it.
+    /// A directory of the test's own, removed when this is dropped.
     struct Scratch(PathBuf);
 
     impl Scratch {
@@ -294,7 +296,7 @@ mod tests {
         let scratch = Scratch::new();
         let file = scratch.0.join("file");
         fs::write(&file, "").expect("written");
-        // Neither may be written in, not even by root.
+        // No file can be created in these, not even by root.
         for path in [file.clone(), file.join("below"), "/proc/self".into(), "/proc/weir".into()] {
             let error = StateDir::open(&path).expect_err("no such place").to_string();
             assert!(error.starts_with(&format!("{}: ", path.display())), "{error}");
@@ -365,7 +367,7 @@ mod tests {
         for _ in 0..50 {
             let scratch = Scratch::new();
             let (one, other) = (scratch.open(), scratch.open());
-            // As another process's: its own name for what is unfinished.
+            // The name that another process would use for its unfinished file.
             one.create_secret([1; 32]).expect("made");
             assert!(!other.create_secret([2; 32]).expect("no error"), "nothing is replaced");
             assert_eq!(other.secret([2; 32]).expect("known"), [1; 32]);
@@ -401,7 +403,7 @@ mod tests {
         let state = scratch.open();
         let ours = state.unfinished("sessions");
         fs::write(&ours, "half").expect("written");
-        // Numbers of processes end at 2^22.
+        // No process has this id: process ids are at most 2^22.
         fs::write(state.path().join(".unfinished.99999999.sessions"), "half").expect("written");
         scratch.open();
         let names = state.names().expect("read");
