@@ -1,5 +1,6 @@
-//! What is wrong with a head that was refused, in words for the log: the field, the limit, the byte. Looked for only after
-//! a refusal, so reading pays nothing for it. Shows values only of fields that frame and route: others may hold secrets.
+//! What is wrong with a refused head, in words for the log: the field, the limit, the byte. It is searched only after a
+//! refusal, so that normal reading costs nothing more. Values are shown only for fields that frame and route, because
+//! others may contain secrets.
 
 use memchr::{memchr, memrchr};
 
@@ -9,7 +10,8 @@ use super::grammar::{field_value_is_clean, is_target_byte, is_token, trim};
 use super::kind::{FieldKind, lookalike};
 use super::limits::HeadLimits;
 
-/// What is wrong with the request that a buffer begins with; empty where the word and the request line say it all.
+/// What is wrong with the request at the beginning of a buffer. Empty when the word and the request line say
+/// everything.
 pub fn blame_request(buffer: &[u8], fault: HeadFault, limits: &HeadLimits) -> String {
     let mut head = buffer;
     while let [b'\r', b'\n', rest @ ..] = head {
@@ -38,12 +40,12 @@ pub fn blame_request(buffer: &[u8], fault: HeadFault, limits: &HeadLimits) -> St
     }
 }
 
-/// The same of a field that another protocol brought.
+/// What is wrong with a field that came over HTTP/2.
 pub(super) fn blame_field(name: &[u8], value: &[u8]) -> String {
     field_words(0, name, value, true).unwrap_or_else(|| format!("{}: blanks around its value", shown(name)))
 }
 
-/// What is wrong with the answer that a buffer begins with, whose head may have so many bytes and fields.
+/// What is wrong with the answer at the beginning of a buffer. Its head may have so many bytes and fields.
 pub fn blame_answer(buffer: &[u8], fault: AnswerFault, (bytes, fields): (usize, usize)) -> String {
     let what = match fault {
         AnswerFault::BadStatusLine => {
@@ -119,7 +121,7 @@ fn bad_target(head: &[u8]) -> String {
     odd.map_or_else(String::new, |(at, byte)| format!("{}, at {at}", byte_words(*byte)))
 }
 
-/// Where a line ends with half of its end.
+/// The place in words at which a line ends with only one half of CRLF.
 fn line_break(head: &[u8], half: u8) -> String {
     let alone = |at: usize| match half {
         b'\r' => head.get(at + 1).is_some_and(|next| *next != b'\n'),
@@ -137,14 +139,14 @@ fn line_break(head: &[u8], half: u8) -> String {
     }
 }
 
-/// The lines behind the first one up to an empty one, with their numbers.
+/// The lines after the first one up to an empty line, with their numbers.
 fn lines(head: &[u8]) -> impl Iterator<Item = (usize, &[u8])> {
     let line = |line: &'_ [u8]| -> usize { line.strip_suffix(b"\r").unwrap_or(line).len() };
     let all = head.split(|byte| *byte == b'\n').skip(1).map(move |text| text.get(..line(text)).unwrap_or_default());
     all.take_while(|line| !line.is_empty()).zip(1..).map(|(line, number)| (number, line))
 }
 
-/// A stranger's bytes, fit to be read: few, and nothing that could end a quote or a line.
+/// Received bytes as safe text: short, and without anything that could end a quotation or a line.
 fn shown(bytes: &[u8]) -> String {
     let fit = |byte: &u8| match byte {
         b'"' | b'\\' => '?',

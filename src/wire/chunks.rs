@@ -1,5 +1,6 @@
-//! Chunked bodies, read piece by piece over borrowed bytes without copying any, and written.
-//! Extensions end here; trailers are kept for the caller, who decides whether they travel.
+//! Chunked bodies: read piece by piece from borrowed bytes without copying, and written.
+//!
+//! Chunk extensions are dropped here. Trailers are kept for the caller, who decides whether to forward them.
 
 use super::blame::byte_words;
 use super::extension::Extension;
@@ -11,19 +12,19 @@ use super::kind::{FieldKind, lookalike};
 /// What the next bytes of a chunked body are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Piece {
-    /// Skip some bytes of framing, then so many are the body's. Both are then consumed.
+    /// Framing, and then body bytes. Both are consumed.
     Data {
-        /// Bytes of framing.
+        /// Bytes of framing to skip.
         skip: usize,
-        /// Bytes of the body after them, at least one.
+        /// Body bytes after the framing, at least one.
         len: usize,
     },
-    /// The body is complete after this many bytes; what follows belongs to what comes next.
+    /// The body ends after these bytes. The following bytes belong to the next message.
     End {
         /// Bytes of framing.
         consumed: usize,
     },
-    /// All of the input was framing, and more is needed.
+    /// All of the input was framing, and more bytes are needed.
     More {
         /// Bytes of framing: the whole input.
         consumed: usize,
@@ -34,15 +35,15 @@ pub enum Piece {
 #[derive(Debug)]
 pub struct Chunks {
     at: At,
-    /// Whether blanks may stand behind a size: some nodes fill up the line with them.
+    /// Whether blanks are allowed behind a size. Some nodes pad the line with them.
     padded: bool,
     extensions: usize,
     trailers: Vec<u8>,
-    /// The byte that a fault came with.
+    /// The byte at which a fault was found.
     odd: u8,
 }
 
-/// Where in the grammar of 9112 7.1 the next byte stands.
+/// The position of the next byte in the grammar of RFC 9112 section 7.1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum At {
     Size {
@@ -82,18 +83,18 @@ impl Default for Chunks {
 }
 
 impl Chunks {
-    /// At the beginning of a client's body.
+    /// For the body of a client, before its first byte.
     pub const fn new() -> Self {
         Self { at: At::Size { digits: 0, size: 0 }, padded: false, extensions: 0, trailers: Vec::new(), odd: 0 }
     }
 
-    /// At the beginning of a node's body: as nginx and HAProxy do, blanks are forgiven behind a size (old Apaches write
-    /// them). What goes down is framed anew.
+    /// For the body of a node, before its first byte. Blanks behind a size are accepted, as in nginx and HAProxy,
+    /// because old Apache versions write them. Weir writes new framing towards the client.
     pub const fn of_node() -> Self {
         Self { at: At::Size { digits: 0, size: 0 }, padded: true, extensions: 0, trailers: Vec::new(), odd: 0 }
     }
 
-    /// What the next bytes are. Call again with what remains after what was consumed. A fault is final.
+    /// Reads what the next bytes are. Call it again with the bytes after the consumed ones. A fault is final.
     pub fn next(&mut self, input: &[u8]) -> Result<Piece, ChunkFault> {
         let mut consumed = 0;
         loop {
@@ -125,7 +126,7 @@ impl Chunks {
         }
     }
 
-    /// Gives the data of the last piece back: it comes again, with no framing before it.
+    /// Gives the data of the last piece back. It is returned again, without framing before it.
     pub fn give_back(&mut self, len: usize) {
         let left = if let At::Data { left } = self.at { left } else { 0 };
         self.at = At::Data { left: left + len as u64 };
@@ -177,8 +178,8 @@ impl Chunks {
         Ok(At::Extension { size, length, part })
     }
 
-    /// Counts a byte more of a line behind its size: many small chunks, each with its extension, would make us read far
-    /// more than any body limit counts.
+    /// Counts one more byte of a line behind its size. Without a limit, many small chunks with extensions would make
+    /// Weir read much more than any body limit counts.
     fn count(&mut self, length: usize) -> Result<usize, ChunkFault> {
         self.extensions += 1;
         if length == LONGEST_EXTENSION || self.extensions > MOST_EXTENSIONS {
@@ -224,7 +225,7 @@ impl Chunks {
         Some(format!("{}: {what}", fault.word()))
     }
 
-    /// The trailers that may travel, in their order. Complete only after `Piece::End`.
+    /// The trailers that may be forwarded, in order. Complete only after `Piece::End`.
     pub fn trailers(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
         self.trailers
             .split(|&byte| byte == b'\n')
@@ -234,8 +235,9 @@ impl Chunks {
     }
 }
 
-/// What nearly always stands between two chunks, when all of it is there: the size, and how many bytes tell it. It is
-/// read as the steps would read it, at a fraction of their cost; for all else there are the steps.
+/// Reads the usual bytes between two chunks, if all of them are there. Returns the size of the next chunk and how many
+/// bytes the framing has. The result is the same as from reading byte by byte, but much faster. Everything unusual is
+/// left to the slow way.
 fn usual_frame(input: &[u8]) -> Option<(u64, usize)> {
     const USUAL: usize = 7;
     let digits = input.strip_prefix(b"\r\n")?;
@@ -262,8 +264,8 @@ fn read_size(digits: u8, size: u64, byte: u8) -> Result<At, ChunkFault> {
     }
 }
 
-/// Whether a field of this name may come after a body (9110 6.5.1): nothing that frames, routes, authenticates or
-/// carries a session, because whoever merges trailers into the head would be deceived.
+/// Whether a field of this name may be a trailer (RFC 9110 section 6.5.1). Fields for framing, routing, authentication
+/// and sessions may not, because a receiver that merges trailers into the head would be deceived.
 pub fn trailer_may_travel(name: &[u8]) -> bool {
     let kind = match FieldKind::of(name) {
         FieldKind::Other => lookalike(name).unwrap_or(FieldKind::Other),
@@ -282,7 +284,7 @@ pub fn write_chunk_size(out: &mut Vec<u8>, len: usize) {
     out.extend_from_slice(b"\r\n");
 }
 
-/// Writes the last chunk, with those trailers that may travel and are clean.
+/// Writes the last chunk with those trailers that are clean and may be forwarded.
 pub fn write_last_chunk<'a>(out: &mut Vec<u8>, trailers: impl Iterator<Item = (&'a [u8], &'a [u8])>) {
     out.extend_from_slice(b"0\r\n");
     for (name, value) in trailers.filter(|(name, value)| trailer_may_travel(name) && field_value_is_clean(value)) {
@@ -293,7 +295,7 @@ pub fn write_last_chunk<'a>(out: &mut Vec<u8>, trailers: impl Iterator<Item = (&
     out.extend_from_slice(b"\r\n");
 }
 
-/// What follows the bytes of a chunk.
+/// The bytes after a chunk's data.
 pub const CHUNK_END: &[u8] = b"\r\n";
 
 /// The end of a body without trailers.
@@ -305,7 +307,7 @@ const LONGEST_EXTENSION: usize = 256;
 const MOST_EXTENSIONS: usize = 16 * 1024;
 const LONGEST_TRAILERS: usize = 8 * 1024;
 
-/// Besides the kinds that Weir knows.
+/// Names that may not be trailers, besides the kinds that Weir knows.
 const NEVER_TRAILERS: [&[u8]; 14] = [
     b"accept-encoding",
     b"age",
@@ -327,7 +329,7 @@ const NEVER_TRAILERS: [&[u8]; 14] = [
 mod tests {
     use super::*;
 
-    /// The body, its trailers and what is left behind it; or the word for why not.
+    /// The body, its trailers and the bytes behind it, or the word for the fault.
     fn read(input: &[u8], reads: &[usize]) -> String {
         read_as(Chunks::new(), input, reads)
     }

@@ -1,28 +1,28 @@
-//! A chunk's extensions (9112 7.1.1): names, perhaps with a value, each after a semicolon. Nobody needs them, but whoever
-//! reads one otherwise than its neighbour takes another byte for the end of the line.
+//! The extensions of a chunk (RFC 9112 section 7.1.1): names, perhaps with a value, each after a semicolon. Nobody
+//! needs them. But if two readers parse them differently, they find the end of the line at different bytes.
 
 use super::grammar::{field_value_is_clean, is_token};
 
-/// Where in the extensions of a chunk the next byte stands.
+/// The position of the next byte in the extensions of a chunk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Extension {
-    /// Behind a semicolon.
+    /// After a semicolon.
     Begin,
     Name,
-    /// Blanks behind a name.
+    /// In blanks after a name.
     AfterName,
-    /// Behind an equals sign.
+    /// After an equals sign.
     Equals,
     Value,
     Quoted,
-    /// Behind a backslash in quotes.
+    /// After a backslash in quotes.
     Escaped,
-    /// Behind a value in quotes, or blanks behind a value.
+    /// After a quoted value, or in blanks after a value.
     AfterValue,
 }
 
 impl Extension {
-    /// Where the byte after this one stands; none where this one must not stand here.
+    /// The position after this byte. `None` when the byte is not allowed here.
     pub(super) fn then(self, byte: u8) -> Option<Self> {
         if !field_value_is_clean(&[byte]) {
             return None;
@@ -44,7 +44,7 @@ impl Extension {
         }
     }
 
-    /// Whether an extension is complete here. Blanks before the end of the line are forgiven.
+    /// Whether an extension is complete here. Blanks before the end of the line are accepted.
     pub(super) fn may_end(self) -> bool {
         matches!(self, Self::Name | Self::AfterName | Self::Value | Self::AfterValue)
     }

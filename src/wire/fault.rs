@@ -1,6 +1,6 @@
-//! Every way bytes are refused, each with its word: the same word in the log, the metric and the answer page.
+//! Every reason to refuse bytes, each with its word. The word is the same in the log, the metric and the answer page.
 
-/// Why a request's head is refused. Nothing of such a request has reached a node.
+/// Why the head of a request is refused. No part of such a request has reached a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum HeadFault {
     /// The target is absolute, and its scheme or authority cannot be served here or contradicts Host.
@@ -9,17 +9,17 @@ pub enum HeadFault {
     BadConnection,
     /// A field line that a strict reader refuses.
     BadField,
-    /// Host is malformed, doubled, or contradicts the authority.
+    /// Host is malformed, given twice, or contradicts the authority.
     BadHost,
     /// Content-Length is not one plain number.
     BadLength,
-    /// The request line is not method, target and version with single spaces between.
+    /// The request line is not method, target and version with single spaces between them.
     BadRequestLine,
-    /// The target has a byte or a form that it must not have.
+    /// The target has a byte or a form that is not allowed.
     BadTarget,
-    /// Transfer-Encoding is doubled, misplaced or malformed.
+    /// Transfer-Encoding is given twice, in the wrong place or malformed.
     BadTransferEncoding,
-    /// A version of HTTP that Weir does not speak.
+    /// A version of HTTP that Weir does not support.
     BadVersion,
     /// A carriage return without a line feed.
     BareCr,
@@ -70,7 +70,7 @@ impl HeadFault {
         Self::UnknownCoding,
     ];
 
-    /// The status of the answer, and the word for why.
+    /// The status of the answer, and the word for the reason.
     pub const fn answer(self) -> (u16, &'static str) {
         match self {
             Self::BadAbsoluteTarget => (400, "bad-absolute-target"),
@@ -97,18 +97,18 @@ impl HeadFault {
     }
 }
 
-/// Why a node's answer cannot be passed on: the client gets 502, the node's connection is dropped.
+/// Why a node's answer cannot be passed on. The client gets 502, and the node's connection is closed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum AnswerFault {
     /// Connection is malformed.
     BadConnection,
     /// A field line that a strict reader refuses.
     BadField,
-    /// Content-Length is no number, or says different numbers.
+    /// Content-Length is no number, or gives different numbers.
     BadLength,
     /// The first line is no status line of HTTP/1.0 or 1.1.
     BadStatusLine,
-    /// Transfer-Encoding in HTTP/1.0, or doubled.
+    /// Transfer-Encoding in HTTP/1.0, or given twice.
     BadTransferEncoding,
     /// A carriage return without a line feed.
     BareCr,
@@ -140,7 +140,7 @@ impl AnswerFault {
 /// Why a chunked body is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ChunkFault {
-    /// An extension that is none (9112 7.1.1).
+    /// An invalid extension (RFC 9112 section 7.1.1).
     BadExtension,
     /// A line or a chunk that does not end with CRLF.
     BadLineEnd,

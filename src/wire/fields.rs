@@ -1,4 +1,4 @@
-//! Field lines, split strictly. They are kept by their places in the head.
+//! Field lines, split strictly. They are stored as positions in the head.
 
 use memchr::memchr;
 
@@ -6,22 +6,23 @@ use super::grammar::{field_value_is_clean, is_token, token_end};
 use super::kind::{FieldKind, Kinds};
 use super::words;
 
-/// One field of a head, as it came.
+/// One field of a head, as it was received.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Field<'a> {
-    /// The name in the sender's case.
+    /// The name as the sender wrote it.
     pub name: &'a [u8],
-    /// The value without surrounding blanks.
+    /// The value without blanks around it.
     pub value: &'a [u8],
     /// What the name means to Weir.
     pub kind: FieldKind,
-    /// Whether it ends here: hop-by-hop, named by Connection, or a misspelling of a field that Weir sets.
+    /// Whether the field is not forwarded: it is hop-by-hop, named by Connection, or a misspelled name of a field that
+    /// Weir sets.
     pub hop: bool,
-    /// The place of its line where that is spelled as Weir would spell it, or nothing.
+    /// The position of its line, if that is written as Weir would write it; otherwise empty.
     pub(super) line: Span,
 }
 
-/// Bytes of a head by their place, so that heads own their buffer and need no lifetimes.
+/// A range of bytes in a head. Positions instead of references, so that heads own their buffer and need no lifetimes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Span {
     start: u32,
@@ -29,7 +30,7 @@ pub(super) struct Span {
 }
 
 impl Span {
-    /// A place in a head. Heads are far shorter than 4 GiB; a longer one yields an empty span.
+    /// A range in a head. Heads are much shorter than 4 GiB; a longer one gives an empty span.
     pub(super) fn new(start: usize, end: usize) -> Self {
         match (u32::try_from(start), u32::try_from(end)) {
             (Ok(start), Ok(end)) => Self { start, end },
@@ -37,48 +38,48 @@ impl Span {
         }
     }
 
-    /// The same in a head whose length was looked at.
+    /// The same for a head whose length was checked before.
     #[inline(always)]
     fn within(start: usize, end: usize) -> Self {
         Self { start: start as u32, end: end as u32 }
     }
 
-    /// The bytes at this place.
+    /// The bytes of this range.
     pub(super) fn of(self, bytes: &[u8]) -> &[u8] {
         bytes.get(self.range()).unwrap_or_default()
     }
 
-    /// The place of `part`, which begins `skip` bytes into this one.
+    /// The range of `length` bytes that begins `skip` bytes into this one.
     pub(super) fn part(self, skip: usize, length: usize) -> Self {
         Self::new(self.start as usize + skip, self.start as usize + skip + length)
     }
 
-    /// As a range of the head.
+    /// As a `Range` of the head.
     pub(super) fn range(self) -> std::ops::Range<usize> {
         self.start as usize..self.end as usize
     }
 
-    /// How many bytes.
+    /// The number of bytes.
     pub(super) fn len(self) -> usize {
         self.end.saturating_sub(self.start) as usize
     }
 
-    /// This place and the one right behind it.
+    /// This range together with the one directly behind it.
     pub(super) fn and(self, next: Self) -> Option<Self> {
         (self.end == next.start).then_some(Self { start: self.start, end: next.end })
     }
 }
 
-/// A field by its places.
+/// A field as positions in the head.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct FieldSpan {
     pub(super) name: Span,
     pub(super) value: Span,
     pub(super) kind: FieldKind,
     pub(super) hop: bool,
-    /// The name has letters and dashes only.
+    /// The name has only letters and dashes.
     pub(super) plain: bool,
-    /// The line is spelled as Weir would spell it: one blank before the value, CRLF right behind it.
+    /// The line is written as Weir would write it: one blank before the value, CRLF directly behind it.
     stands: bool,
 }
 
@@ -100,23 +101,23 @@ impl FieldSpan {
 pub(super) struct Fields {
     pub(super) spans: Vec<FieldSpan>,
     pub(super) kinds: Kinds,
-    /// A name has more than letters and dashes.
+    /// A name has other bytes than letters and dashes.
     pub(super) odd: bool,
 }
 
 impl Fields {
-    /// None, with room for as many as usual.
+    /// No fields, with space for the usual number.
     pub(super) fn new() -> Self {
         Self { spans: Vec::with_capacity(24), kinds: Kinds::default(), odd: false }
     }
 
-    /// None again.
+    /// Removes all fields.
     pub(super) fn clear(&mut self) {
         self.spans.clear();
         (self.kinds, self.odd) = (Kinds::default(), false);
     }
 
-    /// Reads field lines from `at` up to the empty line, at most `most`. Returns where the head ends.
+    /// Reads field lines from `at` to the empty line, at most `most`. Returns where the head ends.
     pub(super) fn read(&mut self, bytes: &[u8], mut at: usize, (lines, most): Rules) -> Result<usize, LineFault> {
         self.clear();
         if u32::try_from(bytes.len()).is_err() {
@@ -147,13 +148,13 @@ impl Fields {
         }
     }
 
-    /// All fields of this kind; those that are not there cost nothing.
+    /// All fields of this kind. If there are none, no field is looked at.
     pub(super) fn of_kind(&self, kind: FieldKind) -> impl Iterator<Item = &FieldSpan> {
         let spans = if self.kinds.has(kind) { self.spans.as_slice() } else { &[] };
         spans.iter().filter(move |field| field.kind == kind)
     }
 
-    /// The value of the first field of this kind, empty where there is none.
+    /// The value of the first field of this kind. Empty if there is none.
     pub(super) fn value<'a>(&self, bytes: &'a [u8], kind: FieldKind) -> &'a [u8] {
         self.of_kind(kind).next().map_or(b"", |field| field.value.of(bytes))
     }
@@ -165,9 +166,9 @@ type Rules = (Lines, usize);
 /// How lines may end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Lines {
-    /// With CRLF only: what clients send.
+    /// With CRLF only, as clients must send them.
     Strict,
-    /// With LF alone too: what some nodes send.
+    /// With LF alone too, as some nodes send them.
     LfToo,
 }
 
@@ -192,7 +193,7 @@ pub(super) fn line(bytes: &[u8], at: usize, lines: Lines) -> Result<(Span, usize
     Ok((Span::new(at, at + content), at + feed + 1))
 }
 
-/// Where the next line begins, if the one that `at` is in ends there.
+/// Where the next line begins, if the line that contains `at` ends there.
 #[inline(always)]
 pub(super) fn line_end(bytes: &[u8], at: usize, lines: Lines) -> Option<usize> {
     match (bytes.get(at)?, lines) {
@@ -203,7 +204,7 @@ pub(super) fn line_end(bytes: &[u8], at: usize, lines: Lines) -> Option<usize> {
 }
 
 /// One field line, and where the next one begins. A line that begins with a blank (obs-fold) has no token before its
-/// colon and is refused.
+/// colon and is therefore refused.
 #[inline(always)]
 fn read_field(bytes: &[u8], at: usize, lines: Lines) -> Option<(FieldSpan, usize)> {
     let letters = words::no_letter(bytes, at);

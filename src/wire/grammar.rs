@@ -1,10 +1,10 @@
-//! The classes of bytes that RFC 9110 and 9112 build on, and the few readings that both heads share.
+//! The classes of bytes that RFC 9110 and RFC 9112 define, and a few small parsers that requests and answers share.
 
 use memchr::memchr;
 
 use super::words;
 
-/// Whether these bytes are a token (9110 5.6.2): not empty, and of token bytes only.
+/// Whether these bytes are a token (RFC 9110 section 5.6.2): not empty, and only token bytes.
 pub fn is_token(bytes: &[u8]) -> bool {
     !bytes.is_empty() && bytes.iter().all(|&byte| has(byte, TOKEN))
 }
@@ -19,9 +19,10 @@ pub(super) fn token_end(bytes: &[u8], at: usize) -> usize {
     end
 }
 
-/// Whether a field's value has no byte that ends a line or that a reader may take for one (9110 5.5).
+/// Whether a field's value has no byte that ends a line, or that a reader may take for the end of one (RFC 9110 section
+/// 5.5).
 pub fn field_value_is_clean(value: &[u8]) -> bool {
-    // Folded without an early way out, so that the compiler can look at many bytes at once.
+    // A fold without an early exit, so that the compiler can check many bytes at once.
     value.iter().fold(0u8, |bad, &byte| bad | u8::from((byte < 0x20 && byte != b'\t') || byte == 0x7f)) == 0
 }
 
@@ -36,10 +37,10 @@ pub fn trim(mut bytes: &[u8]) -> &[u8] {
     bytes
 }
 
-/// A number written in 1 to 20 digits and nothing else, if it fits.
+/// A number of 1 to 20 digits and nothing else, if it fits into 64 bits.
 pub fn digits(bytes: &[u8]) -> Option<u64> {
     match bytes.len() {
-        // So many digits fit.
+        // A number of so many digits always fits.
         1..=19 => bytes.iter().try_fold(0, |number, &byte| digit(byte).map(|digit| number * 10 + digit)),
         20 => bytes.iter().try_fold(0u64, |number, &byte| number.checked_mul(10)?.checked_add(digit(byte)?)),
         _ => None,
@@ -51,28 +52,29 @@ fn digit(byte: u8) -> Option<u64> {
     (digit < 10).then_some(u64::from(digit))
 }
 
-/// Whether a target may have this byte wherever it stands: no blank, no control, no fragment, and no backslash. What
-/// RFC 3986 wants escaped besides passes as it is, bytes above ASCII too: browsers and WSO2 clients send it, and nginx
-/// and HAProxy pass it.
+/// Whether this byte is allowed anywhere in a target: no blank, no control byte, no fragment, and no backslash. Other
+/// bytes that RFC 3986 wants escaped are accepted unchanged, bytes above ASCII too: browsers and WSO2 clients send
+/// them, and nginx and HAProxy accept them.
 pub(super) fn is_target_byte(byte: u8) -> bool {
     has(byte, TARGET)
 }
 
-/// Whether a target may have these bytes, over HTTP/1 and HTTP/2 alike. A backslash may stand in the query; in a path
-/// some nodes read a slash there.
+/// Whether these bytes are allowed in a target, over HTTP/1 and HTTP/2 alike. A backslash is allowed in the query only,
+/// because some nodes read it as a slash in a path.
 pub(super) fn target_is_clean(target: &[u8]) -> bool {
     let Some(odd) = target.iter().position(|&byte| !is_target_byte(byte)) else { return true };
     let (path, rest) = target.split_at(odd);
     memchr(b'?', path).is_some() && rest.iter().all(|&byte| byte == b'\\' || is_target_byte(byte))
 }
 
-/// Whether a host's name may have this byte: letters, digits, hyphens, dots, and underscores, which are none of a host name,
-/// but many inner networks have them.
+/// Whether this byte is allowed in a host name: letters, digits, hyphens, dots, and underscores. Underscores are not
+/// allowed by the RFCs, but many internal networks use them.
 pub(super) fn is_name_byte(byte: u8) -> bool {
     has(byte, NAME)
 }
 
-/// The members of a comma-separated list, blanks trimmed; empty members are there, for the caller to judge.
+/// The members of a comma-separated list, without blanks around them. Empty members are included; the caller decides
+/// about them.
 pub(super) fn members(value: &[u8]) -> impl Iterator<Item = &[u8]> {
     value.split(|&byte| byte == b',').map(trim)
 }

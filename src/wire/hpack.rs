@@ -1,9 +1,9 @@
-//! Follows the field blocks of an HTTP/2 client (RFC 7541) beside the library that decodes them. To that library one field
-//! with a wrong byte is an error of the whole connection. RFC 9113 8.1.1 makes it an error of its stream alone, and
-//! targets that HTTP/1 may have are none at all.
+//! Follows the field blocks of an HTTP/2 client (RFC 7541) before the h2 library decodes them. The library treats one
+//! field with a wrong byte as an error of the whole connection. By RFC 9113 section 8.1.1 it is an error of its stream
+//! alone. The library also refuses targets that are valid in HTTP/1.
 //!
-//! A block with nothing odd in it goes on as it came. Where a field is odd, the block is written anew with a harmless
-//! field of the same size in its place, so that both tables stay alike, and what was odd is told beside it.
+//! A block with nothing odd in it passes unchanged. A block with an odd field is rewritten: a harmless field of the
+//! same size takes its place, so that the dynamic tables on both sides stay equal. What was odd is reported separately.
 
 mod field;
 mod huffman;
@@ -16,26 +16,27 @@ use self::table::{Entry, TABLE, Table, same_room};
 use super::fault::HeadFault;
 use super::grammar::digits;
 
-/// Of names and values that are longer so much is written anew: the library takes no longer ones, and they empty the table alike.
+/// Names and values longer than this are replaced in the rewritten block. The library does not accept longer ones, and
+/// any field of more than the table's size empties the table in the same way.
 const LONG: usize = 2 * TABLE;
-/// How often over the library decodes what may be in a block, before it ends the connection.
+/// The library ends a connection when a decoded block has more than so many times the agreed size.
 const ENDURED: usize = 4;
 
-/// Why a block cannot be followed, and the connection must end.
+/// Why a block cannot be followed and the connection must end.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Unfollowed {
-    /// An error of compression (RFC 9113 4.3).
+    /// A compression error (RFC 9113 section 4.3).
     Broken,
-    /// Decoded it would be longer than was agreed.
+    /// The decoded block would be longer than was agreed.
     TooLong,
 }
 
-/// What a block's frames say of it.
+/// What is known of a block from its frames.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Block {
-    /// It comes behind a body.
+    /// The block comes after a body.
     pub trailers: bool,
-    /// The stream ends with it.
+    /// The stream ends with the block.
     pub ended: bool,
     /// What is wrong with the frames themselves.
     pub fault: Option<&'static str>,
@@ -44,17 +45,17 @@ pub struct Block {
 /// What was odd about a block.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Oddity {
-    /// The block to decode instead.
+    /// The block that the library must decode instead.
     pub instead: Vec<u8>,
-    /// What is wrong with it, and how it is told in the log.
+    /// The fault of the block, and its text for the log.
     pub fault: Option<(HeadFault, String)>,
-    /// The target as it was written, where the block has another.
+    /// The target as the client wrote it, if the new block has another.
     pub target: Option<Vec<u8>>,
-    /// The same of the authority.
+    /// The authority as the client wrote it, if the new block has another.
     pub authority: Option<Vec<u8>>,
 }
 
-/// Follows the blocks of one connection.
+/// Follows the field blocks of one connection.
 #[derive(Debug)]
 pub struct Follower {
     table: Table,
@@ -63,12 +64,12 @@ pub struct Follower {
 }
 
 impl Follower {
-    /// Where the fields of a block may take so many bytes, counted as in a table.
+    /// The fields of a block may have `max_head` bytes, counted as in an HPACK table.
     pub fn new(max_head: usize) -> Self {
         Self { table: Table::default(), text: Vec::new(), max_head }
     }
 
-    /// Follows a whole block. `None`: it may be decoded as it is.
+    /// Follows a whole block. `None`: it can be decoded unchanged.
     pub fn follow(&mut self, fields: &[u8], of: Block) -> Result<Option<Box<Oddity>>, Unfollowed> {
         let mut walk = Walk::through(fields, of.trailers, self.max_head.saturating_mul(ENDURED));
         if let Some(fault) = of.fault {
@@ -80,7 +81,7 @@ impl Follower {
         walk.begun = fields.len();
         let taken = self.max_head.saturating_mul(ENDURED) - walk.left;
         if taken >= self.max_head && !of.trailers {
-            // The library answers 431.
+            // The library answers 431 for this.
             walk.fault(HeadFault::HeadTooLarge, || format!("more than {} bytes, max-head", self.max_head));
         }
         Ok(walk.end(of.ended))
@@ -133,7 +134,7 @@ impl Follower {
         wrong.into_iter().for_each(|wrong| walk.blame(wrong, if index == 0 { name } else { kind.name() }));
         let is_odd = wrong.is_some() || judged.instead.is_some();
         let stand_in = judged.instead.as_deref().unwrap_or(value);
-        // Where the library has another name at this place, the true one is written.
+        // If the library's table has another name at this index, the true name is written.
         let named = strange.then(|| kind.name());
         if !is_odd && !strange {
             walk.keep();
@@ -163,20 +164,20 @@ impl Follower {
 struct Walk<'b> {
     block: &'b [u8],
     at: usize,
-    /// Where the field begins that is being read. All before it is settled.
+    /// Where the current field begins. Everything before it is settled.
     begun: usize,
-    /// The pseudo fields so far.
+    /// The pseudo fields so far, as bits.
     seen: u8,
-    /// Whether another field has come, so that no pseudo field may.
+    /// Whether a normal field was seen. After it no pseudo field is allowed.
     plain: bool,
     trailers: bool,
-    /// Where the changes of the table's size end.
+    /// Where the changes of the table size end.
     sizes: usize,
-    /// What its fields may still take.
+    /// How many bytes the remaining fields may have.
     left: usize,
-    /// What it says of the body's length.
+    /// The length in its Content-Length field.
     length: Option<u64>,
-    /// Boxed, because hardly a block has any.
+    /// Boxed, because nearly no block has one.
     odd: Option<Box<Oddity>>,
 }
 
@@ -185,7 +186,7 @@ impl<'b> Walk<'b> {
         Self { block, at: 0, begun: 0, seen: 0, plain: false, trailers, sizes: 0, left, length: None, odd: None }
     }
 
-    /// A number whose first byte has so many bits of it (RFC 7541 5.1).
+    /// An integer whose first byte has this many bits for it (RFC 7541 section 5.1).
     #[inline]
     fn number(&mut self, bits: u32) -> Result<usize, Unfollowed> {
         let mask = (1usize << bits) - 1;
@@ -226,11 +227,12 @@ impl<'b> Walk<'b> {
         Ok(())
     }
 
-    /// Counts a field, and tells whether it stands where it may.
+    /// Counts a field, and checks whether it may be at this position.
     #[inline]
     fn place(&mut self, entry: &Entry) -> Result<Option<&'static str>, Unfollowed> {
         self.left = self.left.checked_sub(entry.size()).ok_or(TooLong)?;
-        // A second head on a stream may be one that is over: what that means only the library knows.
+        // A second head on a stream is reported as trailers, but the stream may already be closed. Only the library
+        // knows.
         if self.trailers {
             return Ok(None);
         }
@@ -275,7 +277,7 @@ impl<'b> Walk<'b> {
         Ok(())
     }
 
-    /// The field goes on as it is.
+    /// The field passes unchanged.
     #[inline]
     fn keep(&mut self) {
         if let Some(odd) = &mut self.odd {
@@ -283,7 +285,7 @@ impl<'b> Walk<'b> {
         }
     }
 
-    /// From this field on the block is written anew.
+    /// The block is rewritten from this field on.
     fn odd(&mut self) -> &mut Oddity {
         let before = self.block.get(..self.begun).unwrap_or_default();
         self.odd.get_or_insert_with(|| Box::new(Oddity { instead: before.to_vec(), ..Oddity::default() }))
@@ -308,7 +310,8 @@ impl<'b> Walk<'b> {
         }
     }
 
-    /// Writes the field with this value. `prefix` is where its own begins; `name` is written where the library has another.
+    /// Writes the field with this value. `prefix` is where the field's own value begins. `name` is written if the
+    /// library's table has another one.
     fn replace(&mut self, prefix: usize, (inserts, name): (bool, Option<&[u8]>), value: &[u8]) {
         let before = self.block.get(self.begun..prefix).unwrap_or_default();
         let out = &mut self.odd().instead;
@@ -322,9 +325,9 @@ impl<'b> Walk<'b> {
         write_string(out, value);
     }
 
-    /// Writes a field that means nothing and takes as much room in the table.
+    /// Writes a field without a meaning that takes the same space in the table.
     fn put_stranger(&mut self, name: usize, value: usize) -> Result<(), Unfollowed> {
-        // No name is empty.
+        // A name must not be empty.
         let (name, value) = if name > 0 { (name, value) } else { (1, value.checked_sub(1).ok_or(Broken)?) };
         let out = &mut self.odd().instead;
         out.push(0x40);
@@ -336,22 +339,22 @@ impl<'b> Walk<'b> {
     fn end(mut self, ended: bool) -> Option<Box<Oddity>> {
         if self.trailers {
             if let Some(odd) = &mut self.odd {
-                // Only a head says where a request goes: the library leaves pseudo fields of trailers out.
+                // Only a head tells where a request goes. The library ignores pseudo fields in trailers.
                 (odd.target, odd.authority) = (None, None);
                 if odd.fault.is_some() {
-                    // A field that makes the library end the stream: trailers cannot be answered any more.
+                    // This field makes the library end the stream, because trailers can no longer be answered.
                     odd.instead.extend_from_slice(b"\x00\x02te\x01x");
                 }
             }
             return self.odd;
         }
         if ended && self.length.is_some_and(|length| length > 0) {
-            // The library ends the stream for it.
+            // The library ends the stream for this.
             self.blame("a length without a body", b"");
         }
         let connect = self.seen & CONNECT != 0;
         let needed = if connect { Kind::Method.bit() } else { REQUIRED };
-        // GET, https and / by their places in the table that everybody has.
+        // GET, https and /, by their indices in the static table.
         for (kind, stand_in) in [(Kind::Method, 0x82), (Kind::Scheme, 0x87), (Kind::Path, 0x84)] {
             if needed & kind.bit() & !self.seen != 0 {
                 self.blame("a pseudo field is missing", kind.name());
@@ -421,7 +424,7 @@ mod tests {
         GET.into_iter().filter(|field| field.0 != name).chain([(name, value)]).collect()
     }
 
-    /// What the fields of a block are, where it is decoded with an empty table.
+    /// The fields of a block as it is decoded with an empty table.
     fn sizes(block: &[u8]) -> Vec<usize> {
         let mut follower = follower();
         follower.follow(block, HEAD).expect("it can be decoded");
@@ -436,7 +439,7 @@ mod tests {
             let fields: Vec<_> = GET.into_iter().chain([("x", ""), ("cookie", &long), ("te", "trailers")]).collect();
             assert_eq!(follower.follow(&block(&fields, first), HEAD), Ok(None));
         }
-        // By index: GET, https, /, the authority that stands in the table.
+        // By index: GET, https, /, and the authority in the table.
         assert_eq!(follower.follow(&[0x82, 0x87, 0x84, 0x80 | 65], HEAD), Ok(None));
         assert_eq!(follower.follow(&[0x80 | 62], TRAILERS), Ok(None));
     }
@@ -503,7 +506,7 @@ mod tests {
             let rest: Vec<_> = GET.into_iter().filter(|field| field.0 != name).collect();
             let by_name = [&block(&rest, 0x00)[..], &[0x7e]].concat();
             let again = [&by_name[..], &block(&[("", good)], 0)[2..]].concat();
-            // It is at place 62, and named so with a pseudo field's turn before other fields.
+            // The field is at index 62 and is referred to at the position of a pseudo field, before other fields.
             let odd = follower.follow(&again, HEAD).unwrap().expect("the library has another name there");
             assert_eq!(odd.fault, None, "{name}");
             assert!(odd.instead.ends_with(&block(&[(name, good)], 0x40)), "{name}: {:x?}", odd.instead);
@@ -540,7 +543,7 @@ mod tests {
             let odd = follower.follow(&block(&with(":path", long), first), HEAD).unwrap().expect("odd");
             assert_eq!((odd.target.as_deref(), odd.fault), (Some(long.as_bytes()), None));
             assert!(odd.instead.len() < 10_000);
-            // Who keeps so long a field empties the table by it.
+            // A field of this length, if it is added to the table, empties the table.
             assert_eq!(follower.table.entries.len(), if first == 0x40 { 0 } else { 4 });
             assert_eq!(sizes(&odd.instead), [0; 0], "nor does the library keep anything");
         }

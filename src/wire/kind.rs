@@ -1,4 +1,4 @@
-//! Names of fields, each resolved once to a kind, so that nobody compares names later.
+//! Names of fields. Each name is converted once to a kind, so that nothing compares names later.
 
 use memchr::memchr;
 
@@ -44,7 +44,7 @@ pub enum FieldKind {
 }
 
 impl FieldKind {
-    /// The kind of this name, in any case. Length and first letter leave one name to compare it with.
+    /// The kind of this name in any case. Length and first letter leave only one name to compare with.
     pub fn of(name: &[u8]) -> Self {
         let first = name.first().map_or(0, |byte| byte | 0x20);
         match (name.len(), first) {
@@ -107,7 +107,7 @@ impl FieldKind {
         }
     }
 
-    /// Whether a field of this kind concerns one connection only and never travels (9110 7.6.1).
+    /// Whether a field of this kind concerns only one connection and is never forwarded (RFC 9110 section 7.6.1).
     pub const fn is_hop_by_hop(self) -> bool {
         matches!(
             self,
@@ -124,12 +124,12 @@ impl FieldKind {
         )
     }
 
-    /// Whether this is one of the X-Forwarded-* fields that Weir knows or does not know.
+    /// Whether this is an X-Forwarded-* field, known or unknown to Weir.
     pub const fn is_forwarded(self) -> bool {
         self.is_set_by_weir() || matches!(self, Self::XForwardedOther)
     }
 
-    /// Whether Weir sets this field itself on the way up.
+    /// Whether Weir sets this field itself in requests to nodes.
     pub const fn is_set_by_weir(self) -> bool {
         matches!(
             self,
@@ -143,7 +143,7 @@ impl FieldKind {
     }
 }
 
-/// A set of kinds, and which of them it was given more than once.
+/// A set of kinds. It also remembers which kinds were added more than once.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Kinds {
     any: u64,
@@ -151,7 +151,7 @@ pub(super) struct Kinds {
 }
 
 impl Kinds {
-    /// These.
+    /// The set of these kinds.
     pub(super) const fn of<const N: usize>(kinds: [FieldKind; N]) -> Self {
         let (mut set, mut at) = (Self { any: 0, several: 0 }, 0);
         while at < N {
@@ -161,30 +161,30 @@ impl Kinds {
         set
     }
 
-    /// One more.
+    /// Adds a kind.
     pub(super) const fn add(&mut self, kind: FieldKind) {
         let bit = 1 << kind as u8;
         self.several |= self.any & bit;
         self.any |= bit;
     }
 
-    /// Whether this one is among them.
+    /// Whether the kind is in the set.
     pub(super) const fn has(self, kind: FieldKind) -> bool {
         self.any & (1 << kind as u8) != 0
     }
 
-    /// Whether this one is among them more than once.
+    /// Whether the kind was added more than once.
     pub(super) const fn has_several(self, kind: FieldKind) -> bool {
         self.several & (1 << kind as u8) != 0
     }
 
-    /// Whether both have one in common.
+    /// Whether the two sets have a kind in common.
     pub(super) const fn meets(self, other: Self) -> bool {
         self.any & other.any != 0
     }
 }
 
-/// The kind that a name would have if its underscores were dashes: CGI and some servers read them as the same.
+/// The kind that a name would have if its underscores were dashes. CGI and some servers read both as the same.
 pub(super) fn lookalike(name: &[u8]) -> Option<FieldKind> {
     memchr(b'_', name)?;
     let mut spelled = [0u8; LONGEST_KNOWN];
@@ -207,7 +207,7 @@ fn strip_family<'a, const N: usize>(name: &'a [u8], prefix: &[u8; N]) -> Option<
     same(head, prefix).then_some(rest)
 }
 
-/// Whether these bytes are a known word, which is in lower case.
+/// Whether these bytes are a known word in any case. The word itself is in lower case.
 #[inline(always)]
 pub(super) fn is<const N: usize>(written: &[u8], known: &[u8; N]) -> bool {
     match <&[u8; N]>::try_from(written) {
@@ -216,7 +216,7 @@ pub(super) fn is<const N: usize>(written: &[u8], known: &[u8; N]) -> bool {
     }
 }
 
-/// Letters alone may differ by the bit of their case: a carriage return with it would be a dash.
+/// Only letters may differ in the bit of their case. With that bit a carriage return would become a dash.
 #[inline(always)]
 fn same<const N: usize>(written: &[u8; N], known: &[u8; N]) -> bool {
     let case = |byte: &u8| if byte.is_ascii_lowercase() { 0x20 } else { 0 };

@@ -1,20 +1,21 @@
-//! What a request's head may be at most. Only numbers: who reads a head holds it to them.
+//! The limits of a request's head. Only numbers: the readers of heads apply them.
 
-/// What a listener allows a request's head to be.
+/// What a listener allows for the head of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HeadLimits {
-    /// Bytes of the whole head.
+    /// The size of the whole head in bytes.
     pub bytes: usize,
-    /// Fields.
+    /// The number of fields.
     pub fields: usize,
-    /// Bytes of the target.
+    /// The size of the target in bytes.
     pub target: usize,
-    /// Whether the listener speaks TLS: the scheme of an absolute target must fit.
+    /// Whether the listener uses TLS. The scheme of an absolute target must fit.
     pub secure: bool,
 }
 
 impl HeadLimits {
-    /// For heads of at most so many bytes and fields. The target may fill them, as nginx has one limit for both.
+    /// For heads with at most this many bytes and fields. The target may be as long as the head, because nginx also has
+    /// one limit for both.
     pub const fn new(bytes: usize, fields: usize, secure: bool) -> Self {
         Self { bytes, fields, target: bytes, secure }
     }

@@ -1,6 +1,7 @@
 //! HTTP/1 bytes and their meaning: heads of requests and answers, framing, chunks, the normal form of a path.
-//! Strict where two readers could differ: what Weir accepts, every node reads the same way. Knows no other room,
-//! does no I/O, and allocates nothing per message once its buffers are warm.
+//!
+//! Strict if two readers could differ: every node reads what Weir accepts in the same way. Knows no other room, does no
+//! I/O, and allocates nothing for a message once its buffers have their size.
 
 mod blame;
 mod chunks;

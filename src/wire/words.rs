@@ -1,11 +1,11 @@
-//! Looks at eight bytes at once for the one that ends a run of ordinary ones. Judges nothing: who asks looks at the byte
-//! that was found.
+//! Searches eight bytes at once for the byte that ends a run of ordinary ones. It judges nothing: the caller looks at
+//! the byte that was found.
 
 const ONES: u64 = u64::from_ne_bytes([1; 8]);
 const HIGH: u64 = ONES << 7;
 const LOW: u64 = !HIGH;
 
-/// The place, from `at` on, of the first control byte that is no tab; past the last byte where there is none.
+/// The position of the first control byte from `at` on that is no tab. Past the last byte if there is none.
 #[inline(always)]
 pub(super) fn control(bytes: &[u8], mut at: usize) -> usize {
     loop {
@@ -20,26 +20,26 @@ pub(super) fn control(bytes: &[u8], mut at: usize) -> usize {
     }
 }
 
-/// The place, from `at` on, of the first byte that is neither a letter nor a dash; past the last byte where there is
+/// The position of the first byte from `at` on that is neither a letter nor a dash. Past the last byte if there is
 /// none.
 #[inline(always)]
 pub(super) fn no_letter(bytes: &[u8], at: usize) -> usize {
     find(bytes, at, |word| {
         let lower = (word | (ONES * 0x20)) & LOW;
-        // Sums of seven bits do not reach the next byte.
+        // Sums of seven bits cannot overflow into the next byte.
         let letter = (lower + ONES * (0x80 - 0x61)) & !(lower + ONES * (0x80 - 0x7b)) & !word;
         let dash = word ^ (ONES * 0x2d);
         !letter & (((dash & LOW) + LOW) | dash)
     })
 }
 
-/// The place of the first byte that is this one.
+/// The position of the first byte with this value.
 pub(super) fn position(bytes: &[u8], wanted: u8) -> Option<usize> {
     let at = find(bytes, 0, |word| zero(word ^ (ONES * u64::from(wanted))));
     (at < bytes.len()).then_some(at)
 }
 
-/// Whether this byte stands twice in a row.
+/// Whether this byte occurs twice in a row.
 pub(super) fn has_twice(bytes: &[u8], twice: u8) -> bool {
     let followed = bytes.get(1..).unwrap_or_default();
     let differs = ONES * u64::from(twice);
@@ -53,8 +53,8 @@ pub(super) fn has_twice(bytes: &[u8], twice: u8) -> bool {
     false
 }
 
-/// The place, from `at` on, of the first byte whose high bit `marks` sets; past the last byte where there is none. Above
-/// that byte `marks` may err.
+/// The position of the first byte from `at` on whose high bit `marks` sets. Past the last byte if there is none. After
+/// that byte `marks` may be wrong.
 #[inline(always)]
 fn find(bytes: &[u8], at: usize, marks: impl Fn(u64) -> u64) -> usize {
     let mut rest = bytes.get(at..).unwrap_or_default();
@@ -65,18 +65,19 @@ fn find(bytes: &[u8], at: usize, marks: impl Fn(u64) -> u64) -> usize {
         }
         rest = behind;
     }
-    // Zeros stand for what is not there: they may be marked, as what ends every run.
+    // Missing bytes are zeros. They may be marked, because the end of the bytes also ends a run.
     let found = marks(last(rest)) & HIGH;
     bytes.len() - rest.len() + if found == 0 { rest.len() } else { first(found).min(rest.len()) }
 }
 
-/// Marks the bytes that are zero. A difference borrows from its neighbour only above a byte that was found already.
+/// Marks the bytes that are zero. The subtraction borrows only after a byte that is zero, so only later bytes may be
+/// marked wrongly.
 #[inline(always)]
 const fn zero(word: u64) -> u64 {
     word.wrapping_sub(ONES) & !word
 }
 
-/// The next eight bytes; behind the last one stand zeros.
+/// The next eight bytes. Missing ones are zeros.
 #[inline(always)]
 fn eight(bytes: &[u8], at: usize) -> u64 {
     let rest = bytes.get(at..).unwrap_or_default();
@@ -98,7 +99,7 @@ fn first(found: u64) -> usize {
 mod tests {
     use super::*;
 
-    /// Every byte at every place among bytes that do not end a run, with all that is odd about their neighbours.
+    /// Tests every byte value at every position among bytes that do not end a run. Their neighbours are varied too.
     fn all_places(find: fn(&[u8], usize) -> usize, ends: fn(u8) -> bool, among: &[u8]) {
         for length in 0..20 {
             for place in 0..length {
@@ -109,7 +110,7 @@ mod tests {
                         let expected = if ends(byte) { place } else { length };
                         let found = find(&bytes, 0);
                         assert_eq!(found, expected, "{}", bytes.escape_ascii());
-                        // Behind the one that is found anything may stand.
+                        // Any bytes may follow the one to be found.
                         bytes[place + 1..].fill(byte);
                         assert_eq!(find(&bytes, 0), expected, "{}", bytes.escape_ascii());
                         assert_eq!(find(&bytes, place), expected, "{}", bytes.escape_ascii());

@@ -1,5 +1,6 @@
-//! A node's answer head: owned, reusable, read once. As strict as a request's but for what nodes in the field do: an
-//! empty reason, lines that end with LF alone, one length said twice, a length beside chunks.
+//! The head of a node's answer. It owns its bytes, is reused, and is read once. The rules are as strict as for
+//! requests, except for what real nodes do: an empty reason, lines that end with LF alone, the same length given twice,
+//! and a length beside chunks.
 
 use super::connection::read_connection;
 use super::request_line::{Method, Version};
@@ -11,7 +12,7 @@ use crate::wire::grammar::{digits, members};
 use crate::wire::kind::FieldKind;
 use crate::wire::words;
 
-/// How long an answer's body is.
+/// How the end of an answer's body is found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AnswerFraming {
     /// In chunks, until the last one.
@@ -24,7 +25,7 @@ pub enum AnswerFraming {
     UntilClose,
 }
 
-/// An answer's head. `parse` fills it, again and again; its buffers keep their room.
+/// The head of an answer. `parse` fills it; its buffers keep their memory for the next head.
 #[derive(Debug)]
 pub struct AnswerHead {
     bytes: Vec<u8>,
@@ -46,10 +47,10 @@ impl Default for AnswerHead {
 }
 
 impl AnswerHead {
-    /// More than a client may send: nodes set many cookies, and their heads are bounded in bytes anyway.
+    /// More than a client may send: nodes set many cookies, and the size of the head in bytes is limited anyway.
     pub const MOST_FIELDS: usize = 256;
 
-    /// An empty head, with room for an ordinary one.
+    /// An empty head with space for a usual one.
     pub fn new() -> Self {
         Self {
             bytes: Vec::with_capacity(1024),
@@ -65,9 +66,9 @@ impl AnswerHead {
         }
     }
 
-    /// Reads the head that a buffer begins with, as soon as it is all there: the answer to a request of method `to`, of at
-    /// most so many bytes. `seen` says how many of the buffer's bytes an earlier call has looked at in vain. The outcome
-    /// is that of [`scan_answer`] and `parse`, which find every fault.
+    /// Reads the head at the beginning of a buffer as soon as it is complete. The request's method was `to`, and the
+    /// head may have at most `most` bytes. An earlier call has already looked at the first `seen` bytes. The outcome is
+    /// the same as from [`scan_answer`] and `parse`, which find every fault.
     pub fn take(&mut self, buffer: &[u8], seen: usize, most: usize, to: Method) -> AnswerScan {
         if seen == 0
             && let Some(end) = self.take_good(buffer, most, to)
@@ -84,9 +85,9 @@ impl AnswerHead {
         scan
     }
 
-    /// Nearly every head comes whole in one read and has no fault: its lines are read without looking for its end first.
-    /// The lines themselves say where that is: they are read as `parse` reads them, and so have no CR, LF or NUL but in
-    /// the end of each. So the empty line is the first one, and the scan could find neither a fault nor another end.
+    /// Nearly every head arrives in one read and has no fault. Its lines are read without a search for the end of the
+    /// head. They are read as in `parse`, so they contain CR, LF and NUL only at their ends. Therefore the first empty
+    /// line is the end, and the scan would find neither a fault nor another end.
     fn take_good(&mut self, buffer: &[u8], most: usize, to: Method) -> Option<usize> {
         let head = buffer.get(..most).unwrap_or(buffer);
         let end = self.read_lines(head).ok()?;
@@ -115,14 +116,14 @@ impl AnswerHead {
         self.fields.read(head, line.end, (Lines::LfToo, Self::MOST_FIELDS)).map_err(answer_fault)
     }
 
-    /// After a refusal nothing of an earlier answer may still be read here.
+    /// Clears the head. After a refusal nothing of an earlier answer may be readable here.
     fn forget(&mut self) {
         self.fields.clear();
         (self.reason, self.first_line) = (Span::default(), Span::default());
         (self.status, self.framing, self.length, self.keep_alive) = (0, AnswerFraming::None, None, false);
     }
 
-    /// Gives back the room of an extraordinary head before its connection idles.
+    /// Frees the memory of an unusually large head, before its connection becomes idle.
     pub fn shrink(&mut self) {
         self.forget();
         self.bytes.clear();
@@ -137,7 +138,8 @@ impl AnswerHead {
             for field in &mut self.fields.spans {
                 match field.kind {
                     FieldKind::ProxyOther => field.hop = true,
-                    // The body's length travels whatever Connection says: without it the client could not tell its end.
+                    // Content-Length is forwarded even if Connection names it. Otherwise the client could not find the
+                    // end of the body.
                     FieldKind::ContentLength => field.hop = false,
                     _ => {}
                 }
@@ -145,7 +147,8 @@ impl AnswerHead {
         }
         let length = read_length(&self.bytes, &self.fields)?;
         let chunked = read_coding(&self.bytes, &self.fields, self.version)?;
-        // 9112 6.3: the coding wins, and the connection is not trusted any more. Tomcat of old sends both.
+        // RFC 9112 section 6.3: chunks win over the length, and the connection is not reused. Old Tomcat versions send
+        // both.
         let both = chunked && length.is_some();
         self.length = if both { None } else { length };
         let said = match (chunked, self.length) {
@@ -162,8 +165,8 @@ impl AnswerHead {
         self.to_head || self.is_interim() || matches!(self.status, 204 | 304)
     }
 
-    /// Nodes are known to send a body where none may be (WSO2 after HEAD). Who reuses such a connection may take that
-    /// body for the next answer.
+    /// Whether the node may send a body where none is allowed. WSO2 does so after HEAD. On a reused connection this
+    /// body could be read as the next answer.
     fn may_be_followed_by_a_body(&self, said: AnswerFraming) -> bool {
         match self.framing {
             AnswerFraming::None if self.to_head => true,
@@ -175,7 +178,7 @@ impl AnswerHead {
         }
     }
 
-    /// The version the node speaks.
+    /// The node's version of HTTP.
     pub fn version(&self) -> Version {
         self.version
     }
@@ -185,32 +188,32 @@ impl AnswerHead {
         self.status
     }
 
-    /// The reason phrase, perhaps empty.
+    /// The reason phrase. It may be empty.
     pub fn reason(&self) -> &[u8] {
         self.reason.of(&self.bytes)
     }
 
-    /// Whether this is not the last head of the answer. 101 is the last: what follows is no HTTP.
+    /// Whether another head follows this one. 101 is the last head: what follows it is no HTTP.
     pub fn is_interim(&self) -> bool {
         self.status < 200
     }
 
-    /// How long the body is that follows on this connection.
+    /// How the end of the following body is found.
     pub fn framing(&self) -> AnswerFraming {
         self.framing
     }
 
-    /// The length that the node declared, also where no body follows (HEAD, 304). None beside chunks.
+    /// The length that the node declared, also when no body follows (HEAD, 304). None when the body is chunked.
     pub fn length(&self) -> Option<u64> {
         self.length
     }
 
-    /// Whether an answer to HEAD or a 304 may tell the client the length of what it did not send.
+    /// Whether an answer to HEAD or a 304 may tell the client the length of the body that is not sent.
     pub fn may_declare_length(&self) -> bool {
         !self.is_interim() && self.status != 204
     }
 
-    /// Whether the node's connection may carry another request after this answer.
+    /// Whether the node's connection can be used for another request after this answer.
     pub fn keep_alive(&self) -> bool {
         self.keep_alive
     }
@@ -220,17 +223,17 @@ impl AnswerHead {
         self.value(FieldKind::Upgrade)
     }
 
-    /// How many bytes the head has.
+    /// The size of the head in bytes.
     pub fn size(&self) -> usize {
         self.bytes.len()
     }
 
-    /// All fields in their order, those that do not travel too.
+    /// All fields in order, with those that are not forwarded.
     pub fn fields(&self) -> impl Iterator<Item = Field<'_>> {
         self.fields.spans.iter().map(|field| field.of(&self.bytes))
     }
 
-    /// The fields of this kind, in their order.
+    /// The fields of this kind, in order.
     pub fn of_kind(&self, kind: FieldKind) -> impl Iterator<Item = Field<'_>> {
         self.fields.of_kind(kind).map(|field| field.of(&self.bytes))
     }
@@ -240,7 +243,7 @@ impl AnswerHead {
         self.fields.of_kind(kind).next().map(|field| field.value.of(&self.bytes))
     }
 
-    /// What passes as it came: begins with the status line, unless what goes down is spelled otherwise.
+    /// The lines that are forwarded unchanged. They begin with the status line, unless Weir writes that itself.
     pub fn run(&self) -> Run<'_> {
         Run::new(&self.bytes, self.first_line)
     }
@@ -252,7 +255,7 @@ struct StatusLine {
     reason: Span,
     /// Where the fields begin.
     end: usize,
-    /// Whether it is spelled as Weir would spell it.
+    /// Whether the line is written exactly as Weir would write it.
     stands: bool,
 }
 
@@ -271,7 +274,7 @@ fn read_status_line(head: &[u8]) -> Option<StatusLine> {
     (status >= 100).then_some(StatusLine { version, status, reason: Span::new(start, stop), end, stands })
 }
 
-/// The one length that all Content-Length fields agree on.
+/// The length that all Content-Length fields agree on.
 fn read_length(bytes: &[u8], fields: &Fields) -> Result<Option<u64>, AnswerFault> {
     let mut length = None;
     if !fields.kinds.has(FieldKind::ContentLength) {
@@ -304,7 +307,7 @@ fn read_coding(bytes: &[u8], fields: &Fields, version: Version) -> Result<bool, 
             if !coding.eq_ignore_ascii_case(b"chunked") {
                 return Err(AnswerFault::UnknownCoding);
             }
-            // Whether such a body is in chunks of chunks no two readers agree.
+            // A body with two transfer codings may be chunked twice. Readers do not agree about that.
             if chunked {
                 return Err(AnswerFault::BadTransferEncoding);
             }
@@ -344,8 +347,8 @@ mod tests {
         words.join(" ")
     }
 
-    /// Reads a head from reads of these sizes; then all that is left. What was read without looking for the end first must
-    /// be what is read when the end is known.
+    /// Reads a head from reads of these sizes, and then the rest. Reading without a search for the end must give the
+    /// same result as reading with a known end.
     fn outcome(bytes: &[u8], reads: &[usize], to: Method) -> String {
         let taken = read_by(bytes, reads, to, |head, buffer, seen, to| head.take(buffer, seen, 1024, to));
         let parsed = read_by(bytes, reads, to, |head, buffer, seen, to| match scan_answer(buffer, seen, 1024) {
@@ -496,7 +499,7 @@ mod tests {
         }
     }
 
-    /// Any head of the table, changed in a few places and cut somewhere: `outcome` reads it in both ways.
+    /// Heads of the table, changed in a few places and cut somewhere: `outcome` reads them in both ways.
     #[test]
     fn a_head_read_without_looking_for_its_end_is_the_same_head() {
         let outcomes = mutated(CASES.iter().map(|(bytes, _)| *bytes), |bytes, cut| {

@@ -1,4 +1,5 @@
-//! The Connection field: its options, and the fields that end here because it names them (9110 7.6.1).
+//! The Connection field: its options, and the fields that are not forwarded because it names them (RFC 9110 section
+//! 7.6.1).
 
 use super::request_line::Version;
 use crate::wire::fields::{FieldSpan, Fields};
@@ -11,18 +12,18 @@ pub(super) struct Options {
     pub(super) close: bool,
     pub(super) kept: bool,
     pub(super) upgrade: bool,
-    /// Whether it names fields.
+    /// Whether it names other fields.
     pub(super) named: bool,
 }
 
 impl Options {
-    /// Whether the connection stays open: by default in 1.1, on request in 1.0, never against `close`.
+    /// Whether the connection stays open: by default in HTTP/1.1, on request in HTTP/1.0, never with `close`.
     pub(super) fn keep_alive(self, version: Version) -> bool {
         !self.close && (self.kept || version == Version::Http11)
     }
 }
 
-/// Connection is no list of tokens, names far too many of them, or one that must travel.
+/// Connection is not a list of tokens, names too many of them, or names a field that must be forwarded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct BadConnection;
 
@@ -40,14 +41,14 @@ pub(super) fn read_connection(
     for at in 0..fields.spans.len() {
         let Some(field) = fields.spans.get(at).filter(|field| field.kind == FieldKind::Connection) else { continue };
         let value = field.value.of(bytes);
-        // Most say just this, which is no list to be taken apart.
+        // Most Connection fields are just this word, so nothing needs to be split.
         if is(value, b"keep-alive") {
             (named, options.kept) = (named + 1, true);
             continue;
         }
         for member in members(value) {
             named += 1;
-            // Each name is looked for in all fields: bound what one request may ask of us.
+            // Each name is looked up in all fields, so their number is limited.
             if named > MOST_NAMED {
                 return Err(BadConnection);
             }

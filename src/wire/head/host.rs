@@ -1,4 +1,5 @@
-//! Host and authority: read strictly, and spelled the way nginx's `$host` spells it. Never guesses a name.
+//! Host and authority. They are read strictly, and the name is normalized as in nginx's `$host`. A name is never
+//! guessed.
 
 use std::net::Ipv6Addr;
 use std::str;
@@ -8,14 +9,14 @@ use memchr::memrchr;
 use crate::wire::grammar::is_name_byte;
 use crate::wire::words::has_twice;
 
-/// The host a request is for.
+/// The host that a request is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HostRef<'a> {
-    /// As the client wrote it and as it goes up: name and port.
+    /// Name and port as the client wrote them. The node gets them like this.
     pub raw: &'a [u8],
-    /// Lower-cased, without port and without a trailing dot; an IPv6 address keeps its brackets.
+    /// In lower case, without port and without a trailing dot. An IPv6 address keeps its brackets.
     pub name: &'a [u8],
-    /// The port, if one was written.
+    /// The port, if the client wrote one.
     pub port: Option<u16>,
 }
 
@@ -30,7 +31,7 @@ pub fn split_authority(authority: &[u8]) -> Option<(&[u8], Option<u16>)> {
         authority.split_at_checked(end)?
     };
     let port = match port {
-        // RFC 3986 3.2.3: a colon may stand there without a port.
+        // RFC 3986 section 3.2.3: a colon without a port is allowed.
         [] | [b':'] => None,
         [b':', written @ ..] => Some(parse_port(written)?),
         _ => return None,
@@ -50,7 +51,8 @@ fn parse_port(written: &[u8]) -> Option<u16> {
     crate::wire::digits(written).and_then(|port| u16::try_from(port).ok()).filter(|&port| port != 0)
 }
 
-/// A name whose dots are single and not the first, of bytes that were looked at; or an IPv6 address in brackets.
+/// Whether this is a name without a leading dot and without two dots in a row, or an IPv6 address in brackets. The
+/// bytes themselves were checked before.
 fn is_name(name: &[u8]) -> bool {
     match name {
         [b'[', address @ .., b']'] => str::from_utf8(address).is_ok_and(|text| text.parse::<Ipv6Addr>().is_ok()),
@@ -59,7 +61,7 @@ fn is_name(name: &[u8]) -> bool {
     }
 }
 
-/// RFC 1035: 255 bytes on the wire of DNS are 253 in text, and one trailing dot.
+/// RFC 1035: 255 bytes on the wire are 253 in text, plus one trailing dot.
 const LONGEST_NAME: usize = 254;
 
 #[cfg(test)]

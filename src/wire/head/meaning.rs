@@ -1,5 +1,5 @@
-//! What the fields of a request mean together: its host, the length of its body, what is asked of the connection.
-//! Two fields that two readers could weigh differently are refused, never chosen between.
+//! What the fields of a request mean together: its host, the length of its body, and what it asks of the connection. If
+//! two readers could understand two fields differently, the request is refused; Weir never chooses one of them.
 
 use super::connection::{Options, read_connection};
 use super::host::{split_authority, without_dot};
@@ -9,7 +9,7 @@ use crate::wire::fields::{FieldSpan, Fields, Span};
 use crate::wire::grammar::{digits, is_token, members};
 use crate::wire::kind::{FieldKind, Kinds, lookalike};
 
-/// How long a request's body is.
+/// How the end of a request's body is found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Framing {
     /// In chunks, until the last one.
@@ -20,7 +20,7 @@ pub enum Framing {
     None,
 }
 
-/// The host by its places.
+/// The host as positions in the head.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct HostSpan {
     pub(super) raw: Span,
@@ -52,7 +52,7 @@ impl Default for Meaning {
     }
 }
 
-/// What the request line has said before the fields, and the way that the head came.
+/// What was known before the fields were read: parts of the request line, and whether the head came over HTTP/2.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Said {
     pub(super) method: Method,
@@ -62,7 +62,7 @@ pub(super) struct Said {
     pub(super) spelled: bool,
 }
 
-/// Weighs the fields of a head whose lines are already split.
+/// Decides what the fields of a head mean. The lines are already split.
 pub(super) fn read_meaning(bytes: &mut Vec<u8>, fields: &mut Fields, said: Said) -> Result<Meaning, HeadFault> {
     let Said { method, version, authority, secure, spelled } = said;
     let wishes =
@@ -79,7 +79,7 @@ pub(super) fn read_meaning(bytes: &mut Vec<u8>, fields: &mut Fields, said: Said)
     Ok(Meaning { host, framing, options, expects: wishes.expects, upgrade, te_trailers: wishes.te_trailers })
 }
 
-/// What is judged in the order of the fields: what the client wishes, and names that only look like known ones.
+/// What is judged field by field, in order: the client's wishes, and names that only look like known ones.
 #[derive(Default)]
 struct Wishes {
     expects: bool,
@@ -99,7 +99,7 @@ impl Wishes {
                 FieldKind::Te => wishes.see_te(field.value.of(bytes)),
                 FieldKind::Expect => {
                     wishes.expects = true;
-                    // 9110 10.1.1: in HTTP/1.0 the expectation counts for nothing.
+                    // RFC 9110 section 10.1.1: in HTTP/1.0 an expectation is ignored.
                     field.hop = version == Version::Http10;
                     refuse_expectation(field.value.of(bytes))?;
                 }
@@ -129,7 +129,7 @@ fn read_framing(bytes: &[u8], fields: &Fields, version: Version) -> Result<Frami
         (true, false) => {
             digits(fields.value(bytes, FieldKind::ContentLength)).map(Framing::Length).ok_or(HeadFault::BadLength)
         }
-        // An old reader does not know the field and would take the body for the next request.
+        // An HTTP/1.0 reader does not know Transfer-Encoding and would read the body as the next request.
         (false, true) if version == Version::Http10 || kinds.has_several(FieldKind::TransferEncoding) => {
             Err(HeadFault::BadTransferEncoding)
         }
@@ -137,7 +137,7 @@ fn read_framing(bytes: &[u8], fields: &Fields, version: Version) -> Result<Frami
     }
 }
 
-/// The host by its field and by the authority of an absolute target.
+/// The host, from the Host field and from the authority of an absolute target.
 fn read_hosts(
     bytes: &mut Vec<u8>,
     fields: &Fields,
@@ -164,7 +164,8 @@ fn read_hosts(
     }
 }
 
-/// Exactly one field with exactly one protocol, and not h2c: that would change more than a tunnel can carry.
+/// Upgrade must be exactly one field with exactly one protocol. h2c is not accepted, because it would change more than
+/// a tunnel can carry.
 fn read_upgrade(bytes: &[u8], fields: &Fields) -> Option<Span> {
     let place = fields.of_kind(FieldKind::Upgrade).next()?.value;
     let value = place.of(bytes);
@@ -174,7 +175,8 @@ fn read_upgrade(bytes: &[u8], fields: &Fields) -> Option<Span> {
     (is_one && !value.eq_ignore_ascii_case(b"h2c")).then_some(place)
 }
 
-/// A name that a lax reader takes for one of ours: refused where it would frame the body, dropped where Weir sets it.
+/// Handles a name that a tolerant reader takes for a known one: refused if it would frame the body, dropped if Weir
+/// sets that field itself.
 fn see_lookalike(bytes: &[u8], field: &mut FieldSpan) -> Result<(), HeadFault> {
     match lookalike(field.name.of(bytes)) {
         Some(FieldKind::ContentLength | FieldKind::TransferEncoding) => return Err(HeadFault::BadField),
@@ -189,7 +191,8 @@ fn refuse_expectation(value: &[u8]) -> Result<(), HeadFault> {
     if value.eq_ignore_ascii_case(b"100-continue") { Ok(()) } else { Err(HeadFault::ExpectationRefused) }
 }
 
-/// Exactly `chunked`. Other codings are honest requests that we cannot serve; other spellings are attempts.
+/// Accepts exactly `chunked`. Other codings are valid requests that Weir cannot serve. Other spellings are seen as
+/// attacks.
 fn read_coding(value: &[u8]) -> Result<Framing, HeadFault> {
     if value.eq_ignore_ascii_case(b"chunked") {
         return Ok(Framing::Chunked);
@@ -211,7 +214,8 @@ fn read_coding(value: &[u8]) -> Result<Framing, HeadFault> {
     Err(HeadFault::UnknownCoding)
 }
 
-/// The host's places; its lower-cased name is written behind the head where the client's spelling differs.
+/// The host as positions in the head. Its lower-case name is written behind the head if the client's spelling is
+/// different.
 fn read_host(bytes: &mut Vec<u8>, raw: Span) -> Option<HostSpan> {
     let (name, port) = split_authority(raw.of(bytes))?;
     let name = raw.part(0, without_dot(name).len());
@@ -231,7 +235,7 @@ fn are_same(bytes: &[u8], one: HostSpan, other: HostSpan, secure: bool) -> bool 
     one.name.of(bytes) == other.name.of(bytes) && one.port.unwrap_or(default) == other.port.unwrap_or(default)
 }
 
-/// Whoever names these in Connection asks us to hide from the node what it decides by: refuse.
+/// Fields that Connection must not name. A client that names one wants to hide from the node what the node decides by.
 fn must_travel(name: &[u8]) -> bool {
     let kind = match FieldKind::of(name) {
         FieldKind::Other => lookalike(name).unwrap_or(FieldKind::Other),
@@ -248,9 +252,9 @@ fn must_travel(name: &[u8]) -> bool {
         )
 }
 
-/// The fields that are judged by what they say, whatever else is there.
+/// Fields that are judged by their value, whatever other fields there are.
 const JUDGED: Kinds = Kinds::of([FieldKind::Te, FieldKind::Expect]);
-/// The fields that HTTP/2 forbids (9113 8.2.2).
+/// The fields that HTTP/2 forbids (RFC 9113 section 8.2.2).
 const OF_ONE_CONNECTION: Kinds = Kinds::of([
     FieldKind::Connection,
     FieldKind::KeepAlive,

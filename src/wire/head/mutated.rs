@@ -1,6 +1,7 @@
-//! Heads that are changed in a few places, for tests that read them in two ways. The same ones each time.
+//! Heads that are changed in a few places, for tests that read them in two ways. Every run has the same ones.
 
-/// What `read` finds in each of these texts, changed twenty times in one to four places, with a place to cut it at.
+/// Changes each of these texts twenty times in one to four places, and calls `read` with it and a position to cut it
+/// at.
 pub(super) fn mutated<'a, Found>(
     texts: impl Iterator<Item = &'a str>,
     read: impl Fn(&[u8], usize) -> Found,
@@ -28,7 +29,7 @@ pub(super) fn mutated<'a, Found>(
     found
 }
 
-/// What readers are known to disagree about, and some that is harmless.
+/// Texts that HTTP readers are known to disagree about, and some harmless ones.
 const PIECES: &[&[u8]] = &[
     b"\r",
     b"\n",

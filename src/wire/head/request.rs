@@ -1,4 +1,5 @@
-//! A request's head: owned, reusable, read once. What it means is decided in `parse` and only asked for afterwards.
+//! The head of a request. It owns its bytes, is reused, and is read once. `parse` decides what it means; afterwards
+//! that is only asked for.
 
 use super::host::HostRef;
 use super::meaning::{Framing, HostSpan, Meaning, Said, read_meaning};
@@ -11,7 +12,7 @@ use crate::wire::fields::{Field, Fields, LineFault, Lines, Span};
 use crate::wire::kind::FieldKind;
 use crate::wire::limits::HeadLimits;
 
-/// A request's head. `parse` fills it, again and again; its buffers keep their room.
+/// The head of a request. `parse` fills it; its buffers keep their memory for the next head.
 #[derive(Debug)]
 pub struct RequestHead {
     pub(super) bytes: Vec<u8>,
@@ -24,7 +25,7 @@ pub struct RequestHead {
     meaning: Meaning,
     pub(super) spelled: bool,
     pub(super) spelled_host: Span,
-    /// What was wrong with a field that could not be spelled.
+    /// What was wrong with a field of HTTP/2 that could not be written as HTTP/1 text.
     pub(super) odd: String,
 }
 
@@ -35,7 +36,7 @@ impl Default for RequestHead {
 }
 
 impl RequestHead {
-    /// An empty head, with room for an ordinary one.
+    /// An empty head with space for a usual one.
     pub fn new() -> Self {
         Self {
             bytes: Vec::with_capacity(1024),
@@ -52,7 +53,7 @@ impl RequestHead {
         }
     }
 
-    /// Reads a whole head, from its request line (or the empty lines before it) to its empty line.
+    /// Reads a whole head, from its request line (or empty lines before it) to its empty line.
     pub fn parse(&mut self, head: &[u8], limits: &HeadLimits) -> Result<(), HeadFault> {
         self.spelled = false;
         let head = skip_empty_lines(head, limits)?.ok_or(HeadFault::BadRequestLine)?;
@@ -61,8 +62,8 @@ impl RequestHead {
         self.read(limits)
     }
 
-    /// Reads the head that a buffer begins with, as soon as it is all there. `seen` says how many of the buffer's bytes an
-    /// earlier call has looked at in vain. The outcome is that of [`scan_head`] and `parse`, which find every fault.
+    /// Reads the head at the beginning of a buffer as soon as it is complete. An earlier call has already looked at the
+    /// first `seen` bytes. The outcome is the same as from [`scan_head`] and `parse`, which find every fault.
     pub fn take(&mut self, buffer: &[u8], seen: usize, limits: &HeadLimits) -> Scan {
         if seen == 0
             && let Some(end) = self.take_good(buffer, limits)
@@ -79,10 +80,10 @@ impl RequestHead {
         scan
     }
 
-    /// Nearly every head comes whole in one read and has no fault: its lines are read without looking for its end first.
-    /// The lines themselves say where that is: they are read as `parse` reads them, and so have no CR, LF or NUL but in
-    /// the CRLF at the end of each. So the empty line is the first one, and the scan could find neither a fault nor
-    /// another end; nor does the first line take more than the scan allows it, when its parts do not.
+    /// Nearly every head arrives in one read and has no fault. Its lines are read without a search for the end of the
+    /// head. They are read as in `parse`, so they contain CR, LF and NUL only in the CRLF at their ends. Therefore the
+    /// first empty line is the end, and the scan would find neither a fault nor another end. The first line is also not
+    /// too long for the scan if its parts are not too long.
     fn take_good(&mut self, buffer: &[u8], limits: &HeadLimits) -> Option<usize> {
         self.spelled = false;
         let head = buffer.get(..limits.bytes.min(LONGEST_HEAD)).unwrap_or(buffer);
@@ -94,7 +95,7 @@ impl RequestHead {
         Some(end)
     }
 
-    /// Reads what is in `bytes`.
+    /// Reads the head in `bytes`.
     pub(super) fn read(&mut self, limits: &HeadLimits) -> Result<(), HeadFault> {
         self.forget();
         if self.bytes.len() > limits.bytes.min(LONGEST_HEAD) {
@@ -127,7 +128,7 @@ impl RequestHead {
         Ok(())
     }
 
-    /// After a refusal nothing of an earlier request may still be read here.
+    /// Clears the head. After a refusal nothing of an earlier request may be readable here.
     fn forget(&mut self) {
         self.fields.clear();
         self.first_line = Span::default();
@@ -137,65 +138,65 @@ impl RequestHead {
         self.meaning = Meaning::default();
     }
 
-    /// Forgets the head, and gives back the room of an extraordinary one before its connection idles.
+    /// Clears the head, and frees the memory of an unusually large one before its connection becomes idle.
     pub fn shrink(&mut self) {
         self.forget();
         self.bytes.clear();
         self.bytes.shrink_to(ORDINARY_HEAD);
     }
 
-    /// What is asked for.
+    /// The method.
     pub fn method(&self) -> Method {
         self.method
     }
 
-    /// The method as it was written.
+    /// The method as the client wrote it.
     pub fn method_name(&self) -> &[u8] {
         self.method_name.of(&self.bytes)
     }
 
-    /// The target as it was written, for the log.
+    /// The target as the client wrote it, for the log.
     pub fn target(&self) -> &[u8] {
         self.target.written.of(&self.bytes)
     }
 
-    /// The target that goes up: the client's path and query byte for byte, or `*`.
+    /// The target for the node: the client's path and query byte for byte, or `*`.
     pub fn target_up(&self) -> &[u8] {
         self.target.up.of(&self.bytes)
     }
 
-    /// The path as it was written, without the query.
+    /// The path as the client wrote it, without the query.
     pub fn path(&self) -> &[u8] {
         self.target.path.of(&self.bytes)
     }
 
-    /// What stands after the first question mark, if there is one.
+    /// The part after the first question mark, if there is one.
     pub fn query(&self) -> Option<&[u8]> {
         self.target.query.map(|query| query.of(&self.bytes))
     }
 
-    /// The client's version. A head that HTTP/2 spelled counts as 1.1.
+    /// The client's version of HTTP. A head that came over HTTP/2 counts as 1.1.
     pub fn version(&self) -> Version {
         self.version
     }
 
-    /// Whether this head was spelled by the adapter of HTTP/2, not read from HTTP/1 bytes.
+    /// Whether this head came over HTTP/2 and was not read from HTTP/1 bytes.
     pub fn is_spelled(&self) -> bool {
         self.spelled
     }
 
-    /// The host it is for. None only in HTTP/1.0.
+    /// The host that the request is for. `None` only in HTTP/1.0.
     pub fn host(&self) -> Option<HostRef<'_>> {
         let HostSpan { raw, name, port } = self.meaning.host?;
         Some(HostRef { raw: raw.of(&self.bytes), name: name.of(&self.bytes), port })
     }
 
-    /// How long the body is.
+    /// How the end of the body is found.
     pub fn framing(&self) -> Framing {
         self.meaning.framing
     }
 
-    /// Whether the client's connection may carry another request after this one.
+    /// Whether the client's connection can be used for another request after this one.
     pub fn keep_alive(&self) -> bool {
         self.meaning.options.keep_alive(self.version)
     }
@@ -206,12 +207,12 @@ impl RequestHead {
         self.meaning.expects && has_body && self.version == Version::Http11
     }
 
-    /// The one protocol that the client asks to change to, where it may ask at all.
+    /// The one protocol that the client wants to change to, if it may ask for that.
     pub fn upgrade(&self) -> Option<&[u8]> {
         self.meaning.upgrade.map(|token| token.of(&self.bytes))
     }
 
-    /// Whether the client takes trailers.
+    /// Whether the client accepts trailers.
     pub fn te_trailers(&self) -> bool {
         self.meaning.te_trailers
     }
@@ -221,17 +222,17 @@ impl RequestHead {
         self.fields().find(|field| field.name.eq_ignore_ascii_case(name)).map(|field| field.value)
     }
 
-    /// How many bytes the head has.
+    /// The size of the head in bytes.
     pub fn size(&self) -> usize {
         self.bytes.len()
     }
 
-    /// All fields in their order, those that do not travel too.
+    /// All fields in order, with those that are not forwarded.
     pub fn fields(&self) -> impl Iterator<Item = Field<'_>> {
         self.fields.spans.iter().map(|field| field.of(&self.bytes))
     }
 
-    /// The fields of this kind, in their order.
+    /// The fields of this kind, in order.
     pub fn of_kind(&self, kind: FieldKind) -> impl Iterator<Item = Field<'_>> {
         self.fields.of_kind(kind).map(|field| field.of(&self.bytes))
     }
@@ -241,7 +242,7 @@ impl RequestHead {
         self.fields.of_kind(kind).next().map(|field| field.value.of(&self.bytes))
     }
 
-    /// What passes as it came: begins with the request line, unless what goes up is spelled otherwise.
+    /// The lines that are forwarded unchanged. They begin with the request line, unless Weir writes that itself.
     pub fn run(&self) -> Run<'_> {
         Run::new(&self.bytes, self.first_line)
     }
@@ -259,7 +260,7 @@ fn head_fault(fault: LineFault) -> HeadFault {
     }
 }
 
-/// Places in a head are 32 bits wide.
+/// Positions in a head have 32 bits.
 const LONGEST_HEAD: usize = 1 << 30;
 const ORDINARY_HEAD: usize = 4096;
 
@@ -268,7 +269,7 @@ mod tests {
     use super::*;
     use crate::wire::head::mutated::mutated;
 
-    /// What a reader would notice of a head, in one line.
+    /// What a reader would notice about a head, in one line.
     fn described(head: &RequestHead) -> String {
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         let mut words = vec![text(head.method_name()), text(head.target_up())];
@@ -293,8 +294,8 @@ mod tests {
         words.join(" ")
     }
 
-    /// Reads a head as the exchange does, from reads of these sizes; then all that is left. What was read without looking
-    /// for the end first must be what is read when the end is known.
+    /// Reads a head as the exchange does, from reads of these sizes, and then the rest. Reading without a search for
+    /// the end must give the same result as reading with a known end.
     fn outcome(bytes: &[u8], reads: &[usize], limits: &HeadLimits) -> Result<String, HeadFault> {
         let taken = read_by(bytes, reads, limits, RequestHead::take);
         let parsed =
@@ -614,7 +615,7 @@ mod tests {
         }
     }
 
-    /// Any head of the tables, changed in a few places and cut somewhere: `outcome` reads it in both ways.
+    /// Heads of the tables, changed in a few places and cut somewhere: `outcome` reads them in both ways.
     #[test]
     fn a_head_read_without_looking_for_its_end_is_the_same_head() {
         let narrow = HeadLimits { bytes: 60, fields: 3, ..LIMITS };

@@ -1,4 +1,4 @@
-//! The request line: method, target, version, with single spaces between and nothing else.
+//! The request line: method, target and version, with exactly one space between them.
 
 use memchr::{memchr, memrchr};
 
@@ -16,7 +16,7 @@ pub enum Version {
     Http11,
 }
 
-/// What a request asks for.
+/// The method of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[allow(missing_docs, reason = "each is the method of that name")]
 pub enum Method {
@@ -31,7 +31,8 @@ pub enum Method {
 }
 
 impl Method {
-    /// Whether a second copy of the request does no harm (9110 9.2.2). An unknown method may do anything.
+    /// Whether repeating the request does no harm (RFC 9110 section 9.2.2). An unknown method may do anything, so it is
+    /// not idempotent.
     pub const fn idempotent(self) -> bool {
         matches!(self, Self::Delete | Self::Get | Self::Head | Self::Options | Self::Put)
     }
@@ -59,7 +60,7 @@ pub(super) struct RequestLine {
     pub(super) version: Version,
 }
 
-/// The request line that a head begins with, and where its fields begin.
+/// The request line at the beginning of a head, and where its fields begin.
 pub(super) fn first_line(bytes: &[u8], limits: &HeadLimits) -> Result<(RequestLine, usize), HeadFault> {
     if let Some(found) = good_first_line(bytes, limits) {
         return Ok(found);
@@ -71,7 +72,7 @@ pub(super) fn first_line(bytes: &[u8], limits: &HeadLimits) -> Result<(RequestLi
     Ok((read_request_line(bytes, line, limits)?, next))
 }
 
-/// The same in one pass, where there is nothing to refuse.
+/// The same in one pass. `None` when something needs the full check.
 pub(super) fn good_first_line(bytes: &[u8], limits: &HeadLimits) -> Option<(RequestLine, usize)> {
     let method = token_end(bytes, 0);
     let name = bytes.get(..method)?;
@@ -96,7 +97,7 @@ pub(super) fn good_first_line(bytes: &[u8], limits: &HeadLimits) -> Option<(Requ
     Some((RequestLine { method: known, name, target, version }, end + rest.len()))
 }
 
-/// Reads a request line; the target is checked by its bytes and length here, by its form in `read_target`.
+/// Reads a request line. The bytes and the length of the target are checked here, its form in `read_target`.
 pub(super) fn read_request_line(bytes: &[u8], line: Span, limits: &HeadLimits) -> Result<RequestLine, HeadFault> {
     let written = line.of(bytes);
     let first = memchr(b' ', written).ok_or(HeadFault::BadRequestLine)?;
@@ -121,13 +122,13 @@ fn read_version(written: &[u8]) -> Result<Version, HeadFault> {
     match written {
         b"HTTP/1.1" => Ok(Version::Http11),
         b"HTTP/1.0" => Ok(Version::Http10),
-        // HTTP/0.9 never had a version in its line: who writes it is no reader's friend.
+        // HTTP/0.9 has no version in its request line, so a line with this version is malformed too.
         [b'H', b'T', b'T', b'P', b'/', b'1'..=b'9', b'.', b'0'..=b'9'] => Err(HeadFault::BadVersion),
         _ => Err(HeadFault::BadRequestLine),
     }
 }
 
-/// Methods are case-sensitive, but a node that is lax about it must not be handed a tunnel or an echo either.
+/// Methods are case-sensitive. But a node may ignore case, so CONNECT and TRACE are refused in any case.
 fn refuse_method(name: &[u8]) -> Result<(), HeadFault> {
     if name.eq_ignore_ascii_case(b"CONNECT") || name.eq_ignore_ascii_case(b"TRACE") {
         return Err(HeadFault::MethodRefused);
@@ -135,5 +136,5 @@ fn refuse_method(name: &[u8]) -> Result<(), HeadFault> {
     Ok(())
 }
 
-/// The longest registered method has 17 bytes (UPDATEREDIRECTREF); beyond this it is garbage.
+/// The longest registered method has 17 bytes (UPDATEREDIRECTREF). A much longer one is garbage.
 pub(super) const LONGEST_METHOD: usize = 64;

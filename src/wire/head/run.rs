@@ -1,9 +1,9 @@
-//! Lines of a head that go on as they came: neighbours are copied as one piece, whatever is spelled otherwise is written
-//! anew.
+//! Copies the lines of a head that are forwarded unchanged. Lines next to each other are copied together. Lines that
+//! Weir writes differently are written separately.
 
 use crate::wire::fields::{Field, Span};
 
-/// Lines that pass as they came, next to each other and not yet written.
+/// Lines that are forwarded unchanged, next to each other, and not yet written.
 #[derive(Debug)]
 pub struct Run<'a> {
     bytes: &'a [u8],
@@ -11,17 +11,17 @@ pub struct Run<'a> {
 }
 
 impl<'a> Run<'a> {
-    /// A run that begins with this place of a head, perhaps an empty one.
+    /// A run that begins with this part of a head. The part may be empty.
     pub(super) fn new(bytes: &'a [u8], place: Span) -> Self {
         Self { bytes, place }
     }
 
-    /// Whether nothing is held back.
+    /// Whether no line waits to be written.
     pub fn is_empty(&self) -> bool {
         self.place.len() == 0
     }
 
-    /// Passes a field of the same head. It is written in its turn, at the latest by `end`.
+    /// Adds a field of the same head. It is written in its order, at the latest by `end`.
     #[inline]
     pub fn pass(&mut self, out: &mut Vec<u8>, field: &Field<'_>) {
         let stands = field.line.len() > 0;
@@ -35,7 +35,7 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Writes a field in its turn that is spelled anew.
+    /// Writes a field with Weir's own spelling, in its order.
     pub fn write(&mut self, out: &mut Vec<u8>, name: &[u8], value: &[u8]) {
         self.end(out);
         for part in [name, b": ", value, b"\r\n"] {
@@ -43,7 +43,7 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Writes what is held back.
+    /// Writes the lines that wait.
     pub fn end(&mut self, out: &mut Vec<u8>) {
         if !self.is_empty() {
             out.extend_from_slice(self.place.of(self.bytes));

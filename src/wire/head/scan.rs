@@ -1,5 +1,5 @@
-//! Finds the end of a head as its bytes come in, and refuses at the first byte that no later one can mend, so that
-//! nobody waits for the rest of garbage. However the bytes are cut into reads, the outcome is the same.
+//! Finds the end of a head while its bytes arrive. Refuses at the first byte that makes the head invalid, so that
+//! nobody waits for the rest of garbage. The outcome does not depend on how the bytes are split into reads.
 
 use memchr::{memchr, memchr3_iter};
 
@@ -9,29 +9,29 @@ use crate::wire::fields::{Lines, line};
 use crate::wire::grammar::is_token;
 use crate::wire::limits::HeadLimits;
 
-/// How far the head in a buffer is.
+/// The state of the head in a buffer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scan {
     /// More bytes are needed.
     Partial,
-    /// The head ends before this byte, counted from the buffer's start.
+    /// The head ends before this byte, counted from the start of the buffer.
     End(usize),
-    /// It will never be a head.
+    /// These bytes can never become a valid head.
     Bad(HeadFault),
 }
 
-/// How far a node's answer head is.
+/// The state of the head of a node's answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AnswerScan {
     /// More bytes are needed.
     Partial,
-    /// The head ends before this byte, counted from the buffer's start.
+    /// The head ends before this byte, counted from the start of the buffer.
     End(usize),
-    /// It will never be a head.
+    /// These bytes can never become a valid head.
     Bad(AnswerFault),
 }
 
-/// Looks for the end of a request's head. `from` says how many bytes an earlier scan has already seen.
+/// Looks for the end of a request's head. An earlier scan has already seen the first `from` bytes.
 pub fn scan_head(buffer: &[u8], from: usize, limits: &HeadLimits) -> Scan {
     let head = match skip_empty_lines(buffer, limits) {
         Ok(Some(head)) => head,
@@ -46,8 +46,8 @@ pub fn scan_head(buffer: &[u8], from: usize, limits: &HeadLimits) -> Scan {
     }
 }
 
-/// The buffer from its request line on: a few empty lines before it are forgiven (9112 2.2 asks for one at least, nginx
-/// and HAProxy take any number). None: too early.
+/// The buffer from its request line on. A few empty lines before it are accepted: RFC 9112 section 2.2 requires at
+/// least one, nginx and HAProxy accept any number. `None` when more bytes are needed.
 pub(super) fn skip_empty_lines<'a>(buffer: &'a [u8], limits: &HeadLimits) -> Result<Option<&'a [u8]>, HeadFault> {
     let mut head = buffer;
     for _ in 0..MOST_EMPTY_LINES {
@@ -82,14 +82,14 @@ fn scan_lines(head: &[u8], from: usize, limits: &HeadLimits) -> Result<Option<us
         Err((at, fault)) if at <= first => return Err(in_first_line(fault)),
         Err((_, fault)) => Err(fault),
     };
-    // What is wrong with the first line counts before what came after it in the same read.
+    // A fault in the first line is reported before faults in later lines of the same read.
     let (line, _) = line(head, 0, Lines::Strict).map_err(|_| HeadFault::BareLf)?;
     read_request_line(head, line, limits)?;
     found
 }
 
-/// The end of the first empty line, or the first byte that is out of place and why. Looks a little before `from`,
-/// because the four bytes of an end may come in several reads.
+/// The end of the first empty line, or the first invalid byte and its fault. Looks a little before `from`, because the
+/// four bytes of the end may arrive in several reads.
 fn find_end(bytes: &[u8], from: usize) -> Result<Option<usize>, (usize, HeadFault)> {
     let start = from.saturating_sub(3);
     for found in memchr3_iter(b'\r', b'\n', 0, bytes.get(start..).unwrap_or_default()) {
@@ -108,7 +108,7 @@ fn find_end(bytes: &[u8], from: usize) -> Result<Option<usize>, (usize, HeadFaul
     Ok(None)
 }
 
-/// Looks for the end of a node's answer head, whose lines may end with LF alone. `from` as in `scan_head`.
+/// Looks for the end of the head of a node's answer, whose lines may end with LF alone. `from` as in `scan_head`.
 pub fn scan_answer(buffer: &[u8], from: usize, most: usize) -> AnswerScan {
     if !buffer.iter().zip(b"HTTP/1.").all(|(byte, expected)| byte == expected) {
         return AnswerScan::Bad(AnswerFault::BadStatusLine);
@@ -145,7 +145,7 @@ fn in_first_line(fault: HeadFault) -> HeadFault {
     if fault == HeadFault::BadField { HeadFault::BadRequestLine } else { fault }
 }
 
-/// Of a request line that does not end.
+/// The fault of a request line that is too long and has no end.
 fn too_long(head: &[u8]) -> HeadFault {
     match memchr(b' ', upto(head, LONGEST_METHOD + 1)) {
         None => HeadFault::BadRequestLine,

@@ -1,5 +1,5 @@
-//! The second way into a request's head: HTTP/2 spells it as HTTP/1.1 text, and the same reader judges that text.
-//! No byte can break out of its place, so what goes up is what one HTTP/1 client could have sent.
+//! The second way to fill a request's head: HTTP/2 requests are written as HTTP/1.1 text, and the same reader judges
+//! that text. Bytes that could end a line are refused, so the node gets only what one HTTP/1 client could have sent.
 
 use super::meaning::Framing;
 use super::request::RequestHead;
@@ -11,7 +11,8 @@ use crate::wire::kind::FieldKind;
 use crate::wire::limits::HeadLimits;
 
 impl RequestHead {
-    /// Begins a head with its pseudo fields. `authority` becomes Host; a Host that is pushed later must agree.
+    /// Begins a head with its pseudo fields. `authority` becomes Host. A Host field that is added later must agree with
+    /// it.
     pub fn begin(&mut self, method: &[u8], target: &[u8], authority: Option<&[u8]>) -> Result<(), HeadFault> {
         self.spelled = true;
         self.bytes.clear();
@@ -19,7 +20,7 @@ impl RequestHead {
         if !is_token(method) {
             return Err(HeadFault::BadRequestLine);
         }
-        // An absolute `:path` would be a second authority (9113 8.3.1).
+        // An absolute `:path` would be a second authority (RFC 9113 section 8.3.1).
         let is_path = target.first() == Some(&b'/') || target == b"*";
         for part in [method, b" ", target, b" HTTP/1.1\r\n"] {
             self.bytes.extend_from_slice(part);
@@ -35,7 +36,7 @@ impl RequestHead {
         Ok(())
     }
 
-    /// Adds a field. Cookie crumbs are joined by the caller: one line a request (9113 8.2.3).
+    /// Adds a field. The caller must join split cookies into one line per request (RFC 9113 section 8.2.3).
     pub fn push_field(&mut self, name: &[u8], value: &[u8]) -> Result<(), HeadFault> {
         if self.spelled_host.len() > 0 && FieldKind::of(name) == FieldKind::Host {
             let agrees = self.spelled_host.of(&self.bytes).eq_ignore_ascii_case(value);
@@ -44,8 +45,8 @@ impl RequestHead {
         self.push_line(name, value)
     }
 
-    /// Ends the head and reads it. `framing` is what the stream says: `None` where it ended with its head, `Chunked`
-    /// where a body follows; a Content-Length among the fields must agree with it.
+    /// Ends the head and reads it. `framing` tells what the stream says: `None` if it ended with its head, `Chunked` if
+    /// a body follows. A Content-Length field must agree with it.
     pub fn finish(&mut self, framing: Framing, limits: &HeadLimits) -> Result<(), HeadFault> {
         self.bytes.extend_from_slice(b"\r\n");
         self.read(limits)?;
@@ -60,13 +61,14 @@ impl RequestHead {
         Ok(())
     }
 
-    /// What is wrong with a head that was refused while it was spelled, in words for the log.
+    /// What is wrong with a head that was refused while it was written, in words for the log.
     pub fn blame(&self, fault: HeadFault, limits: &HeadLimits) -> String {
         if self.odd.is_empty() { blame_request(&self.bytes, fault, limits) } else { self.odd.clone() }
     }
 
     fn push_line(&mut self, name: &[u8], value: &[u8]) -> Result<(), HeadFault> {
-        // Blanks around a value, which 9113 8.2.1 forbids, are cut off as HTTP/1 does: curl and Node send them.
+        // RFC 9113 section 8.2.1 forbids blanks around a value, but curl and Node send them. They are removed as in
+        // HTTP/1.
         let value = trim(value);
         if !is_token(name) || !field_value_is_clean(value) {
             self.odd = blame_field(name, value);

@@ -1,4 +1,4 @@
-//! The forms of a request's target: what goes up, and the parts that routing asks for.
+//! The forms of a request's target: the one that is sent to the node, and the parts that routing needs.
 
 use memchr::memchr;
 
@@ -7,7 +7,7 @@ use crate::wire::fault::HeadFault;
 use crate::wire::fields::Span;
 use crate::wire::words::position;
 
-/// Places of a target and its parts.
+/// A target and its parts as positions in the head.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Target {
     pub(super) written: Span,
@@ -17,7 +17,7 @@ pub(super) struct Target {
     pub(super) authority: Option<Span>,
 }
 
-/// Reads origin-form, absolute-form, and `*` with OPTIONS. Where an absolute target has no path, the one that goes up
+/// Reads origin-form, absolute-form, and `*` with OPTIONS. If an absolute target has no path, the target for the node
 /// is written behind the head.
 pub(super) fn read_target(
     bytes: &mut Vec<u8>,
@@ -45,7 +45,7 @@ fn read_absolute(bytes: &mut Vec<u8>, written: Span, method: Method, secure: boo
     let path_at = colon + b"://".len() + length;
     let authority = Some(written.part(colon + b"://".len(), length));
     let up = match target.get(path_at..).unwrap_or_default() {
-        // 9112 3.2.4: the last proxy asks about the server as a whole.
+        // RFC 9112 section 3.2.4: OPTIONS without a path asks about the server as a whole.
         [] if method == Method::Options => append(bytes, b"*"),
         [] => append(bytes, b"/"),
         [b'?', ..] => {

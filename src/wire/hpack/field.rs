@@ -1,8 +1,8 @@
-//! What a field of an HTTP/2 block is by its name, and whether its value may stay.
+//! What an HTTP/2 field is by its name, and whether its value can stay.
 
 use crate::wire::grammar::{digits, field_value_is_clean, is_token};
 
-/// The longest name, target or authority that the library takes. Of longer ones it has this much.
+/// The longest name, target or authority that the library accepts. Longer ones are replaced by one of this length.
 const LONGEST: usize = 65_534;
 const CUT: usize = 8 * 1024;
 
@@ -54,7 +54,7 @@ impl Kind {
         }
     }
 
-    /// What it is with this value.
+    /// What the field is with this value.
     pub(super) fn with(self, value: &[u8]) -> Self {
         match self {
             Self::Method | Self::Connect if value == b"CONNECT" => Self::Connect,
@@ -75,7 +75,7 @@ impl Kind {
         }
     }
 
-    /// Its bit among the pseudo fields that a block has.
+    /// The bit of this pseudo field in the set of those that a block has.
     pub(super) const fn bit(self) -> u8 {
         match self {
             Self::Authority => 1,
@@ -86,7 +86,7 @@ impl Kind {
         }
     }
 
-    /// Whether the library would refuse it by its name.
+    /// Whether the library would refuse the field because of its name.
     pub(super) const fn must_go(self) -> bool {
         self.wrong().is_some() || matches!(self, Self::Te)
     }
@@ -101,15 +101,17 @@ impl Kind {
     }
 }
 
-/// A value, judged.
+/// The result for a value.
 #[derive(Default)]
 pub(super) struct Judged {
     pub(super) wrong: Option<&'static str>,
-    /// What stands in for it: as long, unless it is empty or longer than the library and its table take.
+    /// The value to write instead. It has the same length, unless the old one is empty or longer than the library and
+    /// its table accept.
     pub(super) instead: Option<Vec<u8>>,
 }
 
-/// What the library would refuse is wrong or replaced; of targets and authorities the reader of heads is the judge.
+/// Values that the library would refuse are reported or replaced. Targets and authorities are only replaced, because
+/// the reader of heads judges them.
 pub(super) fn judge(kind: Kind, value: &[u8]) -> Judged {
     let replaced = |stand_in: u8, good: fn(u8) -> bool| {
         let most = if value.len() > LONGEST { CUT } else { value.len() };
@@ -150,13 +152,13 @@ pub(super) fn judge(kind: Kind, value: &[u8]) -> Judged {
     }
 }
 
-/// Whether the library takes this target and gives it back as it is. It cuts a fragment off.
+/// Whether the library accepts this target and returns it unchanged. It cuts a fragment off.
 fn path_is_plain(target: &[u8]) -> bool {
     let is_plain = |byte: &u8| matches!(byte, 0x21 | 0x24..=0x3b | 0x3d | 0x3f..=0x5f | 0x61..=0x7e);
     target == b"*" || target.first() == Some(&b'/') && target.len() <= LONGEST && target.iter().all(is_plain)
 }
 
-/// Whether the library takes this authority, whatever else it takes.
+/// Whether the library certainly accepts this authority. It may accept others too.
 fn authority_is_plain(authority: &[u8]) -> bool {
     let mut parts = authority.splitn(2, |&byte| byte == b':');
     let (name, port) = (parts.next().unwrap_or_default(), parts.next());

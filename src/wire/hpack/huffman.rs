@@ -1,5 +1,5 @@
-//! The code of HPACK strings (RFC 7541, appendix B). It is canonical: codes of one length follow each other in the order
-//! of their symbols, so the lengths say everything.
+//! The Huffman code of HPACK strings (RFC 7541 appendix B). The code is canonical: codes of one length follow each
+//! other in the order of their symbols, so the lengths are all that must be stored.
 
 /// The length of each byte's code in bits.
 const LENGTHS: [u8; 256] = [
@@ -16,7 +16,7 @@ const LENGTHS: [u8; 256] = [
 const SHORTEST: usize = 5;
 const LONGEST: usize = 30;
 
-/// By length: the first code, how many there are, and where their bytes begin in `bytes`.
+/// For each length: the first code, the number of codes, and where their bytes begin in `bytes`.
 struct Codes {
     first: [u32; LONGEST + 1],
     count: [u32; LONGEST + 1],
@@ -49,7 +49,8 @@ const fn codes() -> Codes {
     codes
 }
 
-/// By the next eight bits: the byte whose code they begin with, and its length; 0 where that is longer.
+/// For each value of the next eight bits: the byte whose code they begin with, and the length of that code. 0 when the
+/// code is longer than eight bits.
 static SHORT: [(u8, u8); 256] = short();
 
 #[allow(clippy::indexing_slicing, clippy::cast_possible_truncation, reason = "worked out by the compiler")]
@@ -73,7 +74,7 @@ const fn short() -> [(u8, u8); 256] {
     short
 }
 
-/// Writes what `coded` stands for behind `out`; false where it is not in this code.
+/// Decodes `coded` and writes the result behind `out`. False when it is not valid.
 pub(super) fn decode(coded: &[u8], out: &mut Vec<u8>) -> bool {
     let (mut held, mut bits) = (0u64, 0usize);
     for byte in coded {
@@ -95,11 +96,11 @@ pub(super) fn decode(coded: &[u8], out: &mut Vec<u8>) -> bool {
         bits -= length;
         held &= (1 << bits) - 1;
     }
-    // What is left are the first bits of the end's code, all ones, and no whole byte of them.
+    // The remaining bits must be the first bits of the end-of-string code: all ones, and fewer than eight.
     bits < 8 && held == (1 << bits) - 1
 }
 
-/// The byte whose code the `bits` lowest bits of `held` begin with, eight at least. Nearly all text is in short codes.
+/// The byte whose code begins with the `bits` lowest bits of `held` (at least eight). Nearly all text has short codes.
 fn symbol(held: u64, bits: usize) -> Option<(u8, usize)> {
     let [.., next] = (held >> (bits - 8)).to_be_bytes();
     match SHORT.get(usize::from(next))? {
@@ -108,7 +109,7 @@ fn symbol(held: u64, bits: usize) -> Option<(u8, usize)> {
     }
 }
 
-/// The same by codes of this length and more.
+/// The same for codes of at least this length.
 fn longer_symbol(held: u64, bits: usize, shortest: usize) -> Option<(u8, usize)> {
     (shortest..=bits.min(LONGEST)).find_map(|length| {
         let code = u32::try_from(held >> (bits - length) & ((1 << length) - 1)).ok()?;

@@ -1,14 +1,15 @@
-//! What is known of an HTTP/2 client's table of fields (RFC 7541 2.3): sizes and what the fields were, without their bytes.
+//! The dynamic table of an HTTP/2 client (RFC 7541 section 2.3), without its bytes: only sizes and kinds of the fields
+//! are stored.
 
 use std::collections::VecDeque;
 
 use super::field::Kind;
 
-/// What a table may hold: the default, which is never changed (RFC 9113 6.5.2).
+/// The size of the table. This is the default, and Weir never changes it (RFC 9113 section 6.5.2).
 pub(super) const TABLE: usize = 4096;
-/// What an entry costs beside its bytes (RFC 7541 4.1).
+/// The size of an entry in addition to its bytes (RFC 7541 section 4.1).
 const ENTRY: usize = 32;
-/// The entries that everybody has: the lengths of their names.
+/// The lengths of the names in the static table.
 const STATIC: [u8; 62] = [
     0, 10, 7, 7, 5, 5, 7, 7, 7, 7, 7, 7, 7, 7, 7, 14, 15, 15, 13, 6, 27, 3, 5, 13, 13, 19, 16, 16, 14, 16, 13, 12, 6,
     4, 4, 6, 7, 4, 4, 8, 17, 13, 8, 19, 13, 4, 8, 12, 18, 19, 5, 7, 7, 11, 6, 10, 25, 17, 10, 4, 3, 16,
@@ -22,11 +23,11 @@ pub(super) struct Entry {
     pub(super) value: usize,
     pub(super) kind: Kind,
     pub(super) fault: Option<&'static str>,
-    /// The body's length that it says.
+    /// The body length that this entry gives.
     pub(super) length: Option<u64>,
-    /// Its value, where another stands in the library's table.
+    /// The true value, if the library's table has another one.
     pub(super) written: Option<Box<[u8]>>,
-    /// Whether the library's table has a field in its place that means nothing.
+    /// Whether the library's table has a field without meaning at this index.
     pub(super) strange: bool,
 }
 
@@ -35,7 +36,7 @@ impl Entry {
         ENTRY + self.name + self.value
     }
 
-    /// Whether a field with it goes on as it is wherever it may stand.
+    /// Whether a reference to this entry can pass unchanged at any position.
     #[inline]
     pub(super) fn is_ordinary(&self) -> bool {
         let as_the_library_has_it = self.written.is_none() && !self.strange;
@@ -43,7 +44,7 @@ impl Entry {
     }
 }
 
-/// The entries that everybody has; of their values nothing is asked.
+/// The entries of the static table. Their values are not needed.
 static KNOWN: [Entry; STATIC.len()] = known();
 
 #[allow(clippy::indexing_slicing, reason = "worked out by the compiler")]
@@ -60,7 +61,7 @@ const fn known() -> [Entry; STATIC.len()] {
     all
 }
 
-/// The table, without the bytes (RFC 7541 2.3).
+/// The table without its bytes (RFC 7541 section 2.3).
 #[derive(Debug)]
 pub(super) struct Table {
     pub(super) entries: VecDeque<Entry>,
@@ -104,7 +105,7 @@ impl Table {
     }
 }
 
-/// Whether two values take the same room in the table: none at all, where nothing so long fits.
+/// Whether two values take the same space in the table. A value that is too long for the table takes none.
 pub(super) fn same_room(one: usize, other: usize) -> bool {
     one == other || one.min(other) > TABLE
 }
