@@ -69,6 +69,9 @@ const OUTBUILDINGS: &[&str] =
 /// Lines of a file without its tests.
 const LONGEST_FILE: usize = 450;
 
+/// Files in one folder, not counting those in the folders below it.
+const LARGEST_FOLDER: usize = 17;
+
 #[test]
 fn the_table_itself_only_points_down() {
     for (floor, (room, below)) in FLOORS.iter().enumerate() {
@@ -109,6 +112,12 @@ fn crates_and_words_stay_in_their_rooms() {
 #[test]
 fn every_file_says_what_it_promises_and_is_short_enough_to_read() {
     report(House::read(Path::new(env!("CARGO_MANIFEST_DIR"))).bad_shapes());
+}
+
+#[test]
+fn no_folder_has_more_files_than_one_looks_over() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    report(["src", "tests", "benches"].iter().flat_map(|tree| full_folders(&House::read_tree(root, tree))).collect());
 }
 
 #[test]
@@ -305,6 +314,16 @@ impl House {
         }
         breaches
     }
+}
+
+/// The folders with too many sources.
+fn full_folders(house: &House) -> Vec<String> {
+    let mut counts = BTreeMap::<&Path, usize>::new();
+    for folder in house.files.iter().filter_map(|file| file.path.parent()) {
+        *counts.entry(folder).or_default() += 1;
+    }
+    let full = counts.into_iter().filter(|(_, files)| *files > LARGEST_FOLDER);
+    full.map(|(folder, files)| format!("{}: {files} files, at most {LARGEST_FOLDER}", folder.display())).collect()
 }
 
 fn follow(path: &[String], signposts: &BTreeMap<Vec<String>, Vec<String>>) -> Vec<String> {
@@ -515,6 +534,15 @@ mod the_reader_itself {
         let tested = format!("//! Promise.\n#[cfg(test)]\n{}", "const A: u8 = 1;\n".repeat(LONGEST_FILE));
         assert_eq!(house(&[("src/wire/mod.rs", &tested)]).bad_shapes(), Vec::<String>::new());
         assert_eq!(house(&[("src/wire/mod.rs", "use std::fmt;\n")]).bad_shapes().len(), 1);
+    }
+
+    #[test]
+    fn a_folder_with_too_many_files_is_found() {
+        let paths: Vec<String> = (0..=LARGEST_FOLDER).map(|file| format!("src/cli/f{file}.rs")).collect();
+        let mut files: Vec<_> = paths.iter().map(|path| (path.as_str(), "")).collect();
+        assert_eq!(full_folders(&house(&files)), ["src/cli: 18 files, at most 17"]);
+        files[0].0 = "src/cli/below/f0.rs";
+        assert_eq!(full_folders(&house(&files)), Vec::<String>::new());
     }
 
     #[test]

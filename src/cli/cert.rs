@@ -3,9 +3,9 @@
 mod create;
 mod files;
 mod inspect;
-mod make;
+mod issue;
+mod outcome;
 mod pin;
-mod said;
 
 use std::io::Write;
 use std::time::SystemTime;

@@ -8,30 +8,30 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 
-use self::ways::{members, more, span, verification, ways};
-use super::standing;
+use self::pool_summary::{members, more, span, verification, ways};
+use super::output::print;
 use super::times::unix;
-use super::voice::answer;
 use crate::app::{BAD_CONFIG, FAILED};
 use crate::config::{self, Action, Certificate, Config, Errors, Listener, Pool, Problem, Route, Site, TlsVersion};
 
-mod nameless;
-mod ways;
+pub(super) mod operator_orders;
+mod pool_summary;
+mod without_sni;
 
 /// Checks a file, prints what it found, and returns the exit code. Errors go to standard error, all else to standard output.
 pub(super) fn run(path: &Path, json: bool) -> i32 {
     let now = SystemTime::now();
     let mut result = config::load_at(path, now);
     // It is good, and a start would be refused all the same.
-    let refused = result.as_ref().ok().and_then(standing::refusal);
+    let refused = result.as_ref().ok().and_then(operator_orders::refusal);
     let code = if refused.is_some() { FAILED } else { BAD_CONFIG };
     if let Ok(config) = &mut result {
-        config.warnings.extend(standing::warnings(config));
+        config.warnings.extend(operator_orders::warnings(config));
     }
     let result = refused.map_or(result, |problem| Err(Errors(vec![problem])));
     let heard = match &result {
-        _ if json => answer(&format!("{:#}\n", as_json(&result, now))),
-        Ok(config) => answer(&summary(path, config, std::io::stdout().is_terminal(), now)),
+        _ if json => print(&format!("{:#}\n", as_json(&result, now))),
+        Ok(config) => print(&summary(path, config, std::io::stdout().is_terminal(), now)),
         Err(errors) => {
             eprint!("{}", errors.render(std::io::stderr().is_terminal()));
             true
@@ -45,7 +45,7 @@ pub(super) fn run(path: &Path, json: bool) -> i32 {
 }
 
 fn summary(path: &Path, config: &Config, color: bool, now: SystemTime) -> String {
-    let words = standing::section(config, unix(now));
+    let words = operator_orders::section(config, unix(now));
     let tables = [listeners(config), sites(config), pools(config), certificates(config, now), words];
     let tables: Vec<String> = tables.into_iter().filter(|table| !table.is_empty()).collect();
     let warnings = match config.warnings.len() {
@@ -60,7 +60,7 @@ fn summary(path: &Path, config: &Config, color: bool, now: SystemTime) -> String
 fn listeners(config: &Config) -> String {
     let rows = config.listeners.iter().enumerate().map(|(index, listener)| {
         let cells = vec![listener.name.to_string(), listener.bind.to_string(), speaks(listener)];
-        (cells, nameless::words(config, index))
+        (cells, without_sni::words(config, index))
     });
     table("listener", rows.collect())
 }
@@ -219,7 +219,7 @@ fn summary_json(config: &Config, now: SystemTime) -> Value {
             "bind": listener.bind.to_string(),
             "tls": listener.tls.is_some(),
             "http2": listener.tls.is_some() && listener.http2,
-            "nameless": nameless::site(config, index).map(|site| &*site.name),
+            "nameless": without_sni::site(config, index).map(|site| &*site.name),
         })
     };
     let certificate = |certificate: &Certificate| {
@@ -249,7 +249,7 @@ fn summary_json(config: &Config, now: SystemTime) -> Value {
         "listeners": config.listeners.iter().enumerate().map(listener).collect::<Vec<_>>(),
         "sites": config.sites.iter().map(site).collect::<Vec<_>>(),
         "pools": config.pools.iter().map(|pool| pool_json(config, pool)).collect::<Vec<_>>(),
-        "operators": standing::section_json(config),
+        "operators": operator_orders::section_json(config),
     })
 }
 
@@ -265,14 +265,14 @@ fn route_json(config: &Config, route: &Route) -> Value {
 
 fn pool_json(config: &Config, pool: &Pool) -> Value {
     let members = members(config, pool);
-    let member = |member: &ways::Shown| json!({ "node": member.node, "address": member.address, "weight": member.weight, "backup": member.backup });
+    let member = |member: &pool_summary::MemberSummary| json!({ "node": member.node, "address": member.address, "weight": member.weight, "backup": member.backup });
     json!({
         "name": *pool.name,
-        "balance": ways::method(pool),
+        "balance": pool_summary::method(pool),
         "nodes": members.iter().map(member).collect::<Vec<_>>(),
         "nodes_by": verification(pool),
         "sticky": pool.sticky.as_ref().map(|sticky| sticky.cookie.to_string()),
-        "sticky_by": ways::sticky(pool),
+        "sticky_by": pool_summary::sticky(pool),
         "probes": pool.health.as_ref().map_or(0, |health| health.probes.len()),
     })
 }

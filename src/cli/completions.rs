@@ -2,7 +2,7 @@
 
 use clap_complete::{Shell, generate};
 
-use super::voice::answer;
+use super::output::print;
 use crate::app::FAILED;
 
 const AFTER: &str = "\
@@ -22,5 +22,5 @@ pub(super) fn completions(asked: &Completions, mut command: clap::Command) -> i3
     // Made in memory: the generator panics when its writer fails, as a closed pipe does.
     let mut script = Vec::new();
     generate(asked.shell, &mut command, "weir", &mut script);
-    if answer(&String::from_utf8_lossy(&script)) { 0 } else { FAILED }
+    if print(&String::from_utf8_lossy(&script)) { 0 } else { FAILED }
 }

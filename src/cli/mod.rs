@@ -1,20 +1,12 @@
 //! The commands. What concerns a running Weir is asked of its admin address only.
 
-mod ask;
+mod admin;
 mod cert;
 mod check;
 mod completions;
 mod demo;
-mod encode;
-mod follow;
-mod operate;
-mod seen;
-mod show;
-mod standing;
-mod tables;
+mod output;
 mod times;
-mod voice;
-mod why;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -22,12 +14,13 @@ use std::time::SystemTime;
 
 use clap::{CommandFactory, Parser, Subcommand};
 
+use self::admin::{AdminArgs, operate, status, why};
 use crate::app;
 
 /// A reverse-proxy load balancer for WSO2 EI/ESB and other Java clusters.
 #[derive(Parser)]
 #[command(name = "weir", version, about, max_term_width = 110)]
-struct Words {
+struct Cli {
     #[command(subcommand)]
     command: Command,
 }
@@ -53,21 +46,21 @@ enum Command {
     #[command(subcommand)]
     Cert(cert::Cert),
     /// Show what a running Weir is doing
-    Status(ask::Asked),
+    Status(AdminArgs),
     /// Show the nodes of every pool, active or passive and why
-    Nodes(ask::Asked),
+    Nodes(AdminArgs),
     /// Show the learned sessions of every pool
-    Sessions(ask::Asked),
+    Sessions(AdminArgs),
     /// Take a node out gently: its sessions stay until they end, nothing new goes there
     Drain(operate::Drain),
     /// Take a node out at once: its sessions move, running requests are answered; until it is activated
     Maintain(operate::Maintain),
     /// Let a node serve again that was drained or in maintenance
-    Activate(operate::OfNode),
+    Activate(operate::NodeArgs),
     /// Ask what a running Weir would do with a request, and why, without sending anything
     Why(why::Why),
     /// Make a running Weir read its configuration again, and tell what came of it
-    Reload(ask::Asked),
+    Reload(AdminArgs),
     /// Print the script by which a shell completes these commands
     Completions(completions::Completions),
 }
@@ -81,7 +74,7 @@ struct ConfigFile {
 
 /// Does what the words say. Returns the exit code: 0 done, 1 it said why not, 2 wrong usage, 78 bad configuration.
 pub fn run(words: impl IntoIterator<Item = OsString>) -> i32 {
-    let words = match Words::try_parse_from(words) {
+    let words = match Cli::try_parse_from(words) {
         Ok(words) => words,
         Err(error) => {
             // Nobody is left to tell when even this cannot be printed.
@@ -94,19 +87,19 @@ pub fn run(words: impl IntoIterator<Item = OsString>) -> i32 {
         Command::Check { file, json } => check::run(&file.config, json),
         Command::Demo(options) => demo::run(&options),
         Command::Cert(cert) => i32::from(cert.run(SystemTime::now(), &mut std::io::stdout(), &mut std::io::stderr())),
-        Command::Status(asked) => show::status(&asked),
-        Command::Nodes(asked) => show::nodes(&asked),
-        Command::Sessions(asked) => show::sessions(&asked),
+        Command::Status(args) => status::status(&args),
+        Command::Nodes(args) => status::nodes(&args),
+        Command::Sessions(args) => status::sessions(&args),
         Command::Drain(drain) => operate::drain(&drain),
         Command::Maintain(maintain) => operate::maintain(&maintain),
         Command::Activate(node) => operate::activate(&node),
         Command::Why(why) => why::why(&why),
-        Command::Reload(asked) => show::reload(&asked),
-        Command::Completions(asked) => completions::completions(&asked, command()),
+        Command::Reload(args) => status::reload(&args),
+        Command::Completions(args) => completions::completions(&args, command()),
     }
 }
 
 /// All commands with their options and help, as clap knows them: the man page and the completions are written from it.
 pub fn command() -> clap::Command {
-    Words::command()
+    Cli::command()
 }

@@ -9,8 +9,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use clap::Args;
 
 use super::files;
-use super::make::{Authority, KeyKind, Made, Order};
-use super::said::{Said, quoted};
+use super::issue::{Authority, CertificateRequest, KeyKind, Made};
+use super::outcome::{Outcome, quoted};
 use crate::config::certificate::{authority, day};
 
 /// `weir cert create`
@@ -49,21 +49,29 @@ pub(crate) struct Create {
 }
 
 impl Create {
-    pub(super) fn run(&self, now: SystemTime) -> Result<Said, String> {
-        let order = Order { hosts: self.hosts.clone(), key: self.rsa.unwrap_or(KeyKind::EcdsaP256), days: self.days };
+    pub(super) fn run(&self, now: SystemTime) -> Result<Outcome, String> {
+        let request = CertificateRequest {
+            hosts: self.hosts.clone(),
+            key: self.rsa.unwrap_or(KeyKind::EcdsaP256),
+            days: self.days,
+        };
         let stem = self.stem();
         if self.ca && stem == "ca" {
             return Err("the CA is written to ca.crt and ca.key: give the pair another --name".into());
         }
         let mut texts = Vec::new();
-        let authority = self.authority(order.key, now, &mut texts)?;
-        let made = order.make(authority.as_ref(), now)?;
+        let authority = self.authority(request.key, now, &mut texts)?;
+        let made = request.make(authority.as_ref(), now)?;
         let (chain, key) = (self.out.join(format!("{stem}.crt")), self.out.join(format!("{stem}.key")));
         texts.push((key.clone(), made.key.clone(), PRIVATE));
         texts.push((chain.clone(), made.chain.clone(), PUBLIC));
         fs::create_dir_all(&self.out).map_err(|error| format!("{}: {error}", self.out.display()))?;
         files::write_all(&texts, self.force)?;
-        Ok(Said::good(if self.json { self.json(&chain, &key, &made) } else { self.words(&order, &chain, &key, &made) }))
+        Ok(Outcome::good(if self.json {
+            self.json(&chain, &key, &made)
+        } else {
+            self.words(&request, &chain, &key, &made)
+        }))
     }
 
     fn authority(
@@ -90,7 +98,7 @@ impl Create {
         self.name.clone().unwrap_or_else(first)
     }
 
-    fn words(&self, order: &Order, chain: &Path, key: &Path, made: &Made) -> String {
+    fn words(&self, request: &CertificateRequest, chain: &Path, key: &Path, made: &Made) -> String {
         let mut text = String::new();
         let (hosts, until) = (self.hosts.join(", "), day(made.not_after));
         let signed = match (&self.ca_cert, self.ca) {
@@ -102,7 +110,7 @@ impl Create {
             text,
             "made {}  {}, {signed}, valid until {until}, for {hosts}",
             chain.display(),
-            order.key.words()
+            request.key.words()
         );
         let _ = writeln!(text, "made {}  its private key, readable by its owner alone", key.display());
         if self.ca {

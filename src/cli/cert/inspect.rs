@@ -6,7 +6,7 @@ use std::time::SystemTime;
 
 use clap::Args;
 
-use super::said::Said;
+use super::outcome::Outcome;
 use crate::config::HostPattern;
 use crate::config::certificate::{Finding, Inspection, Leaf, day, inspect, inspect_chain};
 
@@ -26,14 +26,14 @@ pub(crate) struct Inspect {
 }
 
 impl Inspect {
-    pub(super) fn run(&self, now: SystemTime) -> Said {
+    pub(super) fn run(&self, now: SystemTime) -> Outcome {
         let hosts: Vec<_> = self.hosts.iter().map(|host| pattern(host)).collect();
         let seen = match &self.key {
             Some(key) => inspect(&self.chain, key, &hosts, now, None),
             None => inspect_chain(&self.chain, &hosts, now),
         };
         let good = !seen.findings.iter().any(|finding| finding.fatal);
-        Said { text: if self.json { json(&seen, good) } else { self.words(&seen, good) }, good }
+        Outcome { text: if self.json { json(&seen, good) } else { self.words(&seen, good) }, good }
     }
 
     fn words(&self, seen: &Inspection, good: bool) -> String {

@@ -12,7 +12,7 @@ use rustls::{ClientConfig, ClientConnection, DigitallySignedStruct, Error, Signa
 use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 
 use super::inspect::{describe, leaf_json};
-use super::said::{Said, quoted};
+use super::outcome::{Outcome, quoted};
 use crate::config::Verify;
 use crate::config::certificate::{Leaf, key_pin_of, pin_of, pin_text};
 use crate::proxy::node::verify::{NodeVerifier, explain, small_key, small_key_of};
@@ -29,28 +29,28 @@ pub(crate) struct Pin {
 }
 
 impl Pin {
-    pub(super) fn run(&self, now: SystemTime) -> Result<Said, String> {
+    pub(super) fn run(&self, now: SystemTime) -> Result<Outcome, String> {
         let (host, port) = &self.target;
-        let shown = Shown::by(host, *port, PATIENCE).map_err(|why| format!("{host}:{port}: {why}"))?;
+        let shown = ShownCertificate::by(host, *port, PATIENCE).map_err(|why| format!("{host}:{port}: {why}"))?;
         let text = if self.json { shown.json(host, *port) } else { shown.words(host, *port, now) };
-        Ok(Said { text, good: shown.failure.is_none() })
+        Ok(Outcome { text, good: shown.failure.is_none() })
     }
 }
 
 /// What a node showed.
-struct Shown {
+struct ShownCertificate {
     der: CertificateDer<'static>,
     /// Why the handshake failed nevertheless.
     failure: Option<String>,
 }
 
-impl Shown {
+impl ShownCertificate {
     fn by(host: &str, port: u16, patience: Duration) -> Result<Self, String> {
         let deadline = Instant::now() + patience;
         let stream = connect(host, port, deadline)?;
-        let witness = Arc::new(Witness::new()?);
-        let done = shake_hands(host, stream, witness.clone(), deadline);
-        let seen = witness.seen.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let verifier = Arc::new(RecordingVerifier::new()?);
+        let done = shake_hands(host, stream, verifier.clone(), deadline);
+        let seen = verifier.seen.lock().unwrap_or_else(PoisonError::into_inner).take();
         match (seen, done) {
             (Some(der), done) => Ok(Self { der, failure: done.err() }),
             (None, Err(why)) => Err(why),
@@ -114,19 +114,19 @@ impl Shown {
 
 /// Keeps what was shown and accepts it, if only the node holds its key.
 #[derive(Debug)]
-struct Witness {
+struct RecordingVerifier {
     seen: Mutex<Option<CertificateDer<'static>>>,
     inner: Arc<NodeVerifier>,
 }
 
-impl Witness {
+impl RecordingVerifier {
     fn new() -> Result<Self, String> {
         let inner = NodeVerifier::new(&Verify::None, &aws_lc_rs::default_provider())?;
         Ok(Self { seen: Mutex::new(None), inner })
     }
 }
 
-impl ServerCertVerifier for Witness {
+impl ServerCertVerifier for RecordingVerifier {
     fn verify_server_cert(
         &self,
         end_entity: &CertificateDer<'_>,
@@ -174,14 +174,19 @@ fn connect(host: &str, port: u16, deadline: Instant) -> Result<TcpStream, String
     Err(why)
 }
 
-fn shake_hands(host: &str, mut stream: TcpStream, witness: Arc<Witness>, deadline: Instant) -> Result<(), String> {
+fn shake_hands(
+    host: &str,
+    mut stream: TcpStream,
+    verifier: Arc<RecordingVerifier>,
+    deadline: Instant,
+) -> Result<(), String> {
     let name = ServerName::try_from(host.to_string()).map_err(|_| "not a host name".to_string())?;
     let provider: Arc<CryptoProvider> = aws_lc_rs::default_provider().into();
     let config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map_err(|error| error.to_string())?
         .dangerous()
-        .with_custom_certificate_verifier(witness)
+        .with_custom_certificate_verifier(verifier)
         .with_no_client_auth();
     let mut tls = ClientConnection::new(config.into(), name).map_err(|error| error.to_string())?;
     while tls.is_handshaking() {
@@ -296,7 +301,11 @@ mod tests {
         assert!(said.good && said.text.contains(&line), "{}", said.text);
         assert!(said.text.contains(&pin_text(key_pin_of(&der).unwrap())), "{}", said.text);
         assert!(!said.text.contains("expired"), "{}", said.text);
-        let later = Shown { der, failure: None }.words("h", 1, SystemTime::now() + Duration::from_secs(100 * 86_400));
+        let later = ShownCertificate { der, failure: None }.words(
+            "h",
+            1,
+            SystemTime::now() + Duration::from_secs(100 * 86_400),
+        );
         assert!(later.contains("it is expired"), "{later}");
     }
 
@@ -317,7 +326,7 @@ mod tests {
         ];
         for (port, expected) in cases {
             let patience = if expected == "no answer within" { Duration::from_millis(50) } else { PATIENCE };
-            let why = Shown::by("127.0.0.1", port, patience).err().unwrap();
+            let why = ShownCertificate::by("127.0.0.1", port, patience).err().unwrap();
             assert!(why.contains(expected), "{why}");
         }
     }
@@ -326,7 +335,7 @@ mod tests {
     fn no_line_to_paste_is_given_for_a_node_that_cannot_be_used() {
         let (chain, _) = simple(&["localhost"]);
         let der = CertificateDer::from_pem_slice(chain.as_bytes()).unwrap();
-        let shown = Shown { der, failure: Some("its key is weak".into()) };
+        let shown = ShownCertificate { der, failure: Some("its key is weak".into()) };
         let words = shown.words("h", 1, SystemTime::now());
         assert!(words.contains("its key is weak") && !words.contains("pins ="), "{words}");
     }

@@ -13,11 +13,11 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
-use super::message::{Head, Otherwise, body};
+use super::message::{Head, WithoutLength, body};
 
 /// Whom to ask, and for what.
 #[derive(Clone, Debug)]
-pub(super) struct Ask {
+pub(super) struct ClientRequest {
     pub(super) address: SocketAddr,
     /// What stands in Host, and, without its port, in the server name over TLS.
     pub(super) host: String,
@@ -55,20 +55,20 @@ impl Client {
     }
 
     /// Asks, and takes no longer than ten seconds for all of it.
-    pub(super) async fn ask(&self, ask: &Ask) -> Result<Reply> {
+    pub(super) async fn ask(&self, ask: &ClientRequest) -> Result<Reply> {
         timeout(PATIENCE, self.ask_patiently(ask)).await?
     }
 
     /// Asks with the cookie that this host set last, and keeps the one it sets.
-    pub(super) async fn ask_with_jar(&mut self, ask: &Ask) -> Result<Reply> {
-        let reply = self.ask(&Ask { cookie: self.jar.get(&ask.host).cloned(), ..ask.clone() }).await?;
+    pub(super) async fn ask_with_jar(&mut self, ask: &ClientRequest) -> Result<Reply> {
+        let reply = self.ask(&ClientRequest { cookie: self.jar.get(&ask.host).cloned(), ..ask.clone() }).await?;
         if let Some(cookie) = reply.cookie() {
             self.jar.insert(ask.host.clone(), cookie.to_owned());
         }
         Ok(reply)
     }
 
-    async fn ask_patiently(&self, ask: &Ask) -> Result<Reply> {
+    async fn ask_patiently(&self, ask: &ClientRequest) -> Result<Reply> {
         let stream = TcpStream::connect(ask.address).await?;
         if !ask.secure {
             return exchange(stream, ask).await;
@@ -79,7 +79,7 @@ impl Client {
     }
 }
 
-impl Ask {
+impl ClientRequest {
     fn text(&self) -> String {
         let Self { host, path, .. } = self;
         let method = if self.body.is_some() { "POST" } else { "GET" };
@@ -107,14 +107,14 @@ impl Reply {
     }
 }
 
-async fn exchange(stream: impl AsyncRead + AsyncWrite + Unpin, ask: &Ask) -> Result<Reply> {
+async fn exchange(stream: impl AsyncRead + AsyncWrite + Unpin, ask: &ClientRequest) -> Result<Reply> {
     let mut stream = BufReader::new(stream);
     stream.write_all(ask.text().as_bytes()).await?;
     stream.flush().await?;
     let head = Head::read(&mut stream).await?.ok_or_else(|| Error::other("closed without an answer"))?;
     let status = head.first.split(' ').nth(1).and_then(|code| code.parse().ok());
     let status = status.ok_or_else(|| Error::other(format!("no status in {:?}", head.first)))?;
-    let body = body(&mut stream, &head, Otherwise::UntilClose).await?;
+    let body = body(&mut stream, &head, WithoutLength::UntilClose).await?;
     Ok(Reply { status, head, body: String::from_utf8_lossy(&body).into_owned() })
 }
 

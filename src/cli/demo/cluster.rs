@@ -7,7 +7,7 @@ use std::sync::Arc;
 use rustls::ServerConfig;
 use tokio::net::TcpListener;
 
-use super::places::{MANAGER, NODES, NodePorts};
+use super::layout::{MANAGER, NODES, NodePorts};
 use super::stub::Stub;
 use super::{manager, worker};
 
@@ -93,7 +93,7 @@ mod tests {
     use tokio::sync::{Mutex, MutexGuard};
 
     use super::super::certificates::{self, Certificates};
-    use super::super::client::{Ask, Client, Reply};
+    use super::super::client::{Client, ClientRequest, Reply};
     use super::*;
 
     /// The stubs without Weir in front, asked at a worker's plain port or, over TLS, with no name that its
@@ -122,9 +122,9 @@ mod tests {
             self.client.ask(&self.question(path)).await
         }
 
-        fn question(&self, path: &'static str) -> Ask {
+        fn question(&self, path: &'static str) -> ClientRequest {
             let address = SocketAddr::from(([127, 0, 0, 1], self.cluster.ports.http));
-            Ask { address, host: "esb.wso2.com".to_owned(), secure: false, path, body: None, cookie: None }
+            ClientRequest { address, host: "esb.wso2.com".to_owned(), secure: false, path, body: None, cookie: None }
         }
     }
 
@@ -154,8 +154,11 @@ mod tests {
             assert_eq!(reply.status, status, "{path}");
             assert!(whole.contains(&text), "{path}: {text:?} is not in\n{whole}");
         }
-        let posted =
-            scene.client.ask(&Ask { body: Some("<ping/>"), ..scene.question("/services/echo") }).await.unwrap();
+        let posted = scene
+            .client
+            .ask(&ClientRequest { body: Some("<ping/>"), ..scene.question("/services/echo") })
+            .await
+            .unwrap();
         assert_eq!(posted.body, "<ping/>");
     }
 
@@ -176,7 +179,7 @@ mod tests {
     async fn the_nodes_certificate_is_not_trusted_by_name() {
         let scene = Scene::start("tls").await;
         let address = SocketAddr::from(([127, 0, 0, 3], scene.cluster.ports.console));
-        let ask = Ask { address, secure: true, ..scene.question("/carbon/") };
+        let ask = ClientRequest { address, secure: true, ..scene.question("/carbon/") };
         let refused = scene.client.ask(&ask).await.unwrap_err().to_string();
         assert!(refused.contains("certificate"), "{refused}");
     }

@@ -1,18 +1,18 @@
 //! The configuration that the demo gives to Weir: the cluster of the guide on loopback addresses, to be read and
 //! changed while it runs.
 
-use super::places::{NODES, Places};
+use super::layout::{Layout, NODES};
 
 /// The text of `weir.toml` in the demo's directory.
-pub(super) fn text(places: &Places, pin: &str) -> String {
-    [listeners(places), nodes(), pools(places, pin), SITES.to_owned()].join("\n")
+pub(super) fn text(layout: &Layout, pin: &str) -> String {
+    [listeners(layout), nodes(), pools(layout, pin), SITES.to_owned()].join("\n")
 }
 
 /// How every file begins that the demo wrote, and may overwrite.
 pub(super) const MARK: &str = "# The cluster of the guide on this machine, made by `weir demo`.";
 
-fn listeners(places: &Places) -> String {
-    let Places { http, https, admin, .. } = places;
+fn listeners(layout: &Layout) -> String {
+    let Layout { http, https, admin, .. } = layout;
     format!(
         r#"{MARK} Change it, then type `reload` at the demo's prompt.
 state-dir = "state"
@@ -37,8 +37,8 @@ fn nodes() -> String {
     NODES.map(|(name, address)| format!("[[node]]\nname = \"{name}\"\naddress = \"{address}\"\n")).join("\n")
 }
 
-fn pools(places: &Places, pin: &str) -> String {
-    let (http, https, console) = (places.nodes.http, places.nodes.https, places.nodes.console);
+fn pools(layout: &Layout, pin: &str) -> String {
+    let (http, https, console) = (layout.nodes.http, layout.nodes.https, layout.nodes.console);
     let page = r#"path = "/carbon/admin/login.jsp", status = "200""#;
     // Port and console both: a worker whose console is gone gets no traffic either.
     let worker_health = health(&format!(r#"{{ kind = "tcp" }}, {{ kind = "https", port = {console}, {page} }}"#));

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::stub::{Answer, Request, Service};
+use super::stub::{Request, Service, StubAnswer};
 use super::worker::Sessions;
 
 /// A fresh manager.
@@ -12,25 +12,25 @@ pub(super) fn service() -> Service {
     Arc::new(move |request| answer(&sessions, request).with("Server", "WSO2 Carbon Server"))
 }
 
-fn answer(sessions: &Sessions, request: &Request) -> Answer {
+fn answer(sessions: &Sessions, request: &Request) -> StubAnswer {
     match request.path.as_str() {
         "/" | "/carbon" | "/carbon/" => redirect(request),
         "/carbon/admin/login.jsp" => login(sessions, request),
-        _ => Answer { sized: true, ..Answer::text("404 Not Found", "text/html", "<html>not here</html>\n") },
+        _ => StubAnswer { sized: true, ..StubAnswer::text("404 Not Found", "text/html", "<html>not here</html>\n") },
     }
 }
 
-fn redirect(request: &Request) -> Answer {
+fn redirect(request: &Request) -> StubAnswer {
     let host = request.head.field("Host").unwrap_or_default();
     let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
     let to = format!("https://{name}:{}/carbon/admin/login.jsp", request.local.port());
-    Answer { status: "302 Found", sized: true, ..Answer::default() }.with("Location", to)
+    StubAnswer { status: "302 Found", sized: true, ..StubAnswer::default() }.with("Location", to)
 }
 
-fn login(sessions: &Sessions, request: &Request) -> Answer {
+fn login(sessions: &Sessions, request: &Request) -> StubAnswer {
     let (id, visits) = sessions.call(request.cookie("JSESSIONID"));
     let page =
         format!("<html><h1>WSO2 Management Console</h1><p>Sign in. Visits in this session: {visits}</p></html>\n");
-    let answer = Answer { sized: true, ..Answer::text("200 OK", "text/html;charset=UTF-8", page) };
+    let answer = StubAnswer { sized: true, ..StubAnswer::text("200 OK", "text/html;charset=UTF-8", page) };
     if visits == 1 { answer.with("Set-Cookie", format!("JSESSIONID={id}; Path=/; Secure; HttpOnly")) } else { answer }
 }

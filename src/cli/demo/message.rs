@@ -56,7 +56,7 @@ impl Head {
 
 /// What ends a body that has neither length nor chunks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Otherwise {
+pub(super) enum WithoutLength {
     /// A request: there is none.
     Nothing,
     /// An answer: all that comes until the peer closes.
@@ -67,7 +67,7 @@ pub(super) enum Otherwise {
 pub(super) async fn body(
     stream: &mut (impl AsyncBufRead + Unpin),
     head: &Head,
-    otherwise: Otherwise,
+    otherwise: WithoutLength,
 ) -> Result<Vec<u8>> {
     if head.says("Transfer-Encoding", "chunked") {
         return chunks(stream).await;
@@ -75,7 +75,7 @@ pub(super) async fn body(
     match head.field("Content-Length").map(str::parse) {
         Some(Ok(length)) => exactly(stream, length).await,
         Some(Err(_)) => Err(bad("Content-Length is no number")),
-        None if otherwise == Otherwise::Nothing => Ok(Vec::new()),
+        None if otherwise == WithoutLength::Nothing => Ok(Vec::new()),
         None => everything(stream).await,
     }
 }
@@ -139,16 +139,16 @@ mod tests {
 
     #[tokio::test]
     async fn bodies_end_where_their_head_says() {
-        let cases: [(&str, Otherwise, &str); 5] = [
-            ("POST / HTTP/1.1\r\nContent-Length: 3\r\n\r\nabcd", Otherwise::Nothing, "abc"),
+        let cases: [(&str, WithoutLength, &str); 5] = [
+            ("POST / HTTP/1.1\r\nContent-Length: 3\r\n\r\nabcd", WithoutLength::Nothing, "abc"),
             (
                 "POST / HTTP/1.1\r\ntransfer-encoding: Chunked\r\n\r\n3;x=y\r\nabc\r\n1\r\nd\r\n0\r\nT: 1\r\n\r\nrest",
-                Otherwise::Nothing,
+                WithoutLength::Nothing,
                 "abcd",
             ),
-            ("GET / HTTP/1.1\r\n\r\nnext", Otherwise::Nothing, ""),
-            ("HTTP/1.1 200 OK\r\n\r\nall of it", Otherwise::UntilClose, "all of it"),
-            ("\r\nGET / HTTP/1.1\r\nContent-Length: 0\r\n\r\nnext", Otherwise::Nothing, ""),
+            ("GET / HTTP/1.1\r\n\r\nnext", WithoutLength::Nothing, ""),
+            ("HTTP/1.1 200 OK\r\n\r\nall of it", WithoutLength::UntilClose, "all of it"),
+            ("\r\nGET / HTTP/1.1\r\nContent-Length: 0\r\n\r\nnext", WithoutLength::Nothing, ""),
         ];
         for (bytes, otherwise, expected) in cases {
             let mut stream = bytes.as_bytes();
@@ -173,7 +173,7 @@ mod tests {
             let bytes = format!("POST / HTTP/1.1\r\n{bytes}");
             let mut stream = bytes.as_bytes();
             let head = Head::read(&mut stream).await.unwrap().unwrap();
-            assert!(body(&mut stream, &head, Otherwise::Nothing).await.is_err(), "{bytes:?}");
+            assert!(body(&mut stream, &head, WithoutLength::Nothing).await.is_err(), "{bytes:?}");
         }
     }
 

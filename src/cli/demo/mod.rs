@@ -1,19 +1,19 @@
 //! `weir demo`: the cluster of the guide on one machine. Two stub workers and a stub manager in this process,
 //! certificates made on the spot, and Weir in front as a child of its own, all on unprivileged loopback ports.
 
-mod calls;
 mod certificates;
 mod client;
 mod cluster;
 mod configuration;
-mod front;
+mod examples;
+mod layout;
 mod manager;
 mod message;
-mod places;
 mod prompt;
 mod scene;
 mod self_test;
 mod stub;
+mod weir_process;
 mod worker;
 
 use std::io::Result;
@@ -23,7 +23,7 @@ use clap::Args;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 
-use crate::cli::voice::say;
+use crate::cli::output::print_line;
 use prompt::Next;
 use scene::Scene;
 
@@ -65,10 +65,10 @@ async fn demo(options: &Options) -> Result<bool> {
     let mut scene = Scene::start(options.dir.clone(), wanted).await?;
     let well = if options.self_test { self_test::run(&mut scene).await } else { converse(&mut scene).await? };
     let status = scene.front.stop().await;
-    say(format_args!("Weir ended: {status}"));
+    print_line(format_args!("Weir ended: {status}"));
     // What went wrong can be looked at afterwards; what a user named is the user's.
     if well && options.dir.is_none() {
-        std::fs::remove_dir_all(&scene.places.directory)?;
+        std::fs::remove_dir_all(&scene.layout.directory)?;
     }
     Ok(well)
 }
@@ -92,7 +92,7 @@ async fn converse(scene: &mut Scene) -> Result<bool> {
             _ = terminate.recv() => return Ok(true),
             _ = hangup.recv() => return Ok(true),
             _ = scene.front.ended() => {
-                say(format_args!("Weir ended by itself; what it had to read is in {}", scene.places.directory.display()));
+                print_line(format_args!("Weir ended by itself; what it had to read is in {}", scene.layout.directory.display()));
                 return Ok(false);
             }
         }
@@ -108,20 +108,20 @@ async fn next(lines: &mut mpsc::Receiver<String>) -> String {
 }
 
 fn tell(scene: &Scene) {
-    let places = &scene.places;
-    say(format_args!(
+    let layout = &scene.layout;
+    print_line(format_args!(
         "\nWeir stands before worker1 (127.0.0.1), worker2 (127.0.0.2) and manager (127.0.0.3), ports {}, {} and {}.\n\
          http {}   https {}   admin {}\nConfiguration, certificates and access log: {}\n",
-        places.nodes.http,
-        places.nodes.https,
-        places.nodes.console,
-        places.http,
-        places.https,
-        places.admin,
-        places.directory.display(),
+        layout.nodes.http,
+        layout.nodes.https,
+        layout.nodes.console,
+        layout.http,
+        layout.https,
+        layout.admin,
+        layout.directory.display(),
     ));
-    for call in calls::calls(places) {
-        say(format_args!("# {}\n{}\n", call.says, call.line));
+    for call in examples::examples(layout) {
+        print_line(format_args!("# {}\n{}\n", call.says, call.line));
     }
-    say("Here: stop worker1, start worker1, states, reload, try, help, quit");
+    print_line("Here: stop worker1, start worker1, states, reload, try, help, quit");
 }

@@ -6,11 +6,11 @@ use std::thread;
 use tokio::sync::mpsc;
 
 use super::scene::Scene;
-use crate::cli::voice::say;
+use crate::cli::output::print_line;
 
 /// What the operator may type.
 #[derive(Debug, PartialEq, Eq)]
-enum Word<'a> {
+enum Input<'a> {
     Help,
     Nothing,
     Quit,
@@ -58,32 +58,32 @@ pub(super) fn show() {
 /// Does what the line says.
 pub(super) async fn obey(scene: &mut Scene, line: &str) -> Next {
     let outcome = match word(line) {
-        Word::Help => Ok(HELP.to_owned()),
-        Word::Nothing => return Next::Go,
-        Word::Quit => return Next::Leave,
-        Word::Try => return Next::Tell,
-        Word::Reload => scene.command("reload").await,
-        Word::Start(node) => scene.cluster.start_node(node).await.map(|()| format!("{node} is started")),
-        Word::States => scene.command("nodes").await,
-        Word::Stop(node) => scene.cluster.stop_node(node).await.map(|()| format!("{node} is stopped")),
-        Word::Unknown => Ok(format!("what is {line:?}? {HELP}")),
+        Input::Help => Ok(HELP.to_owned()),
+        Input::Nothing => return Next::Go,
+        Input::Quit => return Next::Leave,
+        Input::Try => return Next::Tell,
+        Input::Reload => scene.command("reload").await,
+        Input::Start(node) => scene.cluster.start_node(node).await.map(|()| format!("{node} is started")),
+        Input::States => scene.command("nodes").await,
+        Input::Stop(node) => scene.cluster.stop_node(node).await.map(|()| format!("{node} is stopped")),
+        Input::Unknown => Ok(format!("what is {line:?}? {HELP}")),
     };
-    say(outcome.unwrap_or_else(|error| error.to_string()));
+    print_line(outcome.unwrap_or_else(|error| error.to_string()));
     Next::Go
 }
 
-fn word(line: &str) -> Word<'_> {
+fn word(line: &str) -> Input<'_> {
     let mut words = line.split_whitespace();
     match (words.next(), words.next(), words.next()) {
-        (None, ..) => Word::Nothing,
-        (Some("help" | "?"), None, _) => Word::Help,
-        (Some("quit" | "exit"), None, _) => Word::Quit,
-        (Some("reload"), None, _) => Word::Reload,
-        (Some("states" | "nodes"), None, _) => Word::States,
-        (Some("try"), None, _) => Word::Try,
-        (Some("start"), Some(node), None) => Word::Start(node),
-        (Some("stop"), Some(node), None) => Word::Stop(node),
-        _ => Word::Unknown,
+        (None, ..) => Input::Nothing,
+        (Some("help" | "?"), None, _) => Input::Help,
+        (Some("quit" | "exit"), None, _) => Input::Quit,
+        (Some("reload"), None, _) => Input::Reload,
+        (Some("states" | "nodes"), None, _) => Input::States,
+        (Some("try"), None, _) => Input::Try,
+        (Some("start"), Some(node), None) => Input::Start(node),
+        (Some("stop"), Some(node), None) => Input::Stop(node),
+        _ => Input::Unknown,
     }
 }
 
@@ -97,17 +97,17 @@ mod tests {
     #[test]
     fn words_are_understood_or_said_to_be_unknown() {
         let cases = [
-            ("", Word::Nothing),
-            ("  ", Word::Nothing),
-            ("help", Word::Help),
-            (" stop  worker1 ", Word::Stop("worker1")),
-            ("start manager", Word::Start("manager")),
-            ("stop", Word::Unknown),
-            ("stop a b", Word::Unknown),
-            ("quit", Word::Quit),
-            ("quit now", Word::Unknown),
-            ("states", Word::States),
-            ("STOP worker1", Word::Unknown),
+            ("", Input::Nothing),
+            ("  ", Input::Nothing),
+            ("help", Input::Help),
+            (" stop  worker1 ", Input::Stop("worker1")),
+            ("start manager", Input::Start("manager")),
+            ("stop", Input::Unknown),
+            ("stop a b", Input::Unknown),
+            ("quit", Input::Quit),
+            ("quit now", Input::Unknown),
+            ("states", Input::States),
+            ("STOP worker1", Input::Unknown),
         ];
         for (line, expected) in cases {
             assert_eq!(word(line), expected, "{line:?}");

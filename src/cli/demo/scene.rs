@@ -10,21 +10,21 @@ use std::{fs, process};
 use tokio::task::spawn_blocking;
 use tokio::time::{Instant, sleep};
 
-use super::calls::admin;
 use super::certificates;
 use super::client::Client;
 use super::cluster::Cluster;
 use super::configuration;
-use super::front::Front;
-use super::places::{self, Places};
+use super::examples::admin;
+use super::layout::{self, Layout};
+use super::weir_process::WeirProcess;
 use crate::config::certificate::{pin_of, pin_text};
 
 /// The cluster, Weir in front of it, and a client.
 #[derive(Debug)]
 pub(super) struct Scene {
-    pub(super) places: Places,
+    pub(super) layout: Layout,
     pub(super) cluster: Cluster,
-    pub(super) front: Front,
+    pub(super) front: WeirProcess,
     pub(super) client: Client,
 }
 
@@ -43,18 +43,18 @@ impl Scene {
         let directory = made(directory)?;
         let certificates = certificates::create(&directory.join("certs"), SystemTime::now())?;
         let cluster = Cluster::start(certificates.node_tls).await?;
-        let [http, https, admin] = places::free(wanted)?;
+        let [http, https, admin] = layout::free(wanted)?;
         let authority = certificates.authority;
-        let mut places = Places { http, https, admin, nodes: cluster.ports, directory, authority };
-        fs::create_dir_all(places.directory.join("state"))?;
+        let mut layout = Layout { http, https, admin, nodes: cluster.ports, directory, authority };
+        fs::create_dir_all(layout.directory.join("state"))?;
         let client = Client::new(certificates.authority_der)?;
-        let front = begin(&mut places, wanted, &pin_text(pin_of(&certificates.node))).await?;
-        Ok(Self { places, cluster, front, client })
+        let front = begin(&mut layout, wanted, &pin_text(pin_of(&certificates.node))).await?;
+        Ok(Self { layout, cluster, front, client })
     }
 
     /// The states of all nodes in all pools.
     pub(super) async fn states(&self) -> Result<Vec<NodeState>> {
-        let reply = self.client.ask(&admin(&self.places, "/api/nodes")).await?;
+        let reply = self.client.ask(&admin(&self.layout, "/api/nodes")).await?;
         let nodes: serde_json::Value = serde_json::from_str(&reply.body)?;
         Ok(nodes.as_array().into_iter().flatten().map(NodeState::new).collect())
     }
@@ -75,7 +75,7 @@ impl Scene {
 
     /// Asks Weir as an operator would, with a command of its own (`nodes`, `reload`); what it says.
     pub(super) async fn command(&self, word: &'static str) -> Result<String> {
-        let admin = self.places.admin.to_string();
+        let admin = self.layout.admin.to_string();
         let run = move || Command::new(std::env::current_exe()?).args([word, "--admin", &admin]).output();
         let output = spawn_blocking(run).await.map_err(Error::other)??;
         let said = [output.stdout, output.stderr].concat();
@@ -92,20 +92,20 @@ impl NodeState {
 }
 
 /// Writes the configuration and starts Weir; again with other ports, where somebody took one in between.
-async fn begin(places: &mut Places, wanted: [u16; 3], pin: &str) -> Result<Front> {
-    let file = places.directory.join(FILE);
+async fn begin(layout: &mut Layout, wanted: [u16; 3], pin: &str) -> Result<WeirProcess> {
+    let file = layout.directory.join(FILE);
     for _ in 1..MOST_STARTS {
-        fs::write(&file, configuration::text(places, pin))?;
-        let outcome = Front::start(&file).await;
-        let tried = [places.http, places.https, places.admin];
-        let free = places::free(wanted)?;
+        fs::write(&file, configuration::text(layout, pin))?;
+        let outcome = WeirProcess::start(&file).await;
+        let tried = [layout.http, layout.https, layout.admin];
+        let free = layout::free(wanted)?;
         if outcome.is_ok() || free == tried {
             return outcome;
         }
-        [places.http, places.https, places.admin] = free;
+        [layout.http, layout.https, layout.admin] = free;
     }
-    fs::write(&file, configuration::text(places, pin))?;
-    Front::start(&file).await
+    fs::write(&file, configuration::text(layout, pin))?;
+    WeirProcess::start(&file).await
 }
 
 /// The directory asked for, or a new one that nobody else can have made.

@@ -14,10 +14,10 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 
-use super::message::{Head, Otherwise, body};
+use super::message::{Head, WithoutLength, body};
 
 /// What a stub says to a request.
-pub(super) type Service = Arc<dyn Fn(&Request) -> Answer + Send + Sync>;
+pub(super) type Service = Arc<dyn Fn(&Request) -> StubAnswer + Send + Sync>;
 
 /// A request, whole.
 #[derive(Debug)]
@@ -34,7 +34,7 @@ pub(super) struct Request {
 
 /// An answer and the way it is sent.
 #[derive(Debug, Default)]
-pub(super) struct Answer {
+pub(super) struct StubAnswer {
     /// Code and reason.
     pub(super) status: &'static str,
     pub(super) fields: Vec<(&'static str, String)>,
@@ -105,7 +105,7 @@ where
         if head.says("Expect", "100-continue") {
             stream.write_all(b"HTTP/1.1 100 Continue\r\n\r\n").await?;
         }
-        let body = timeout(PATIENCE, body(&mut stream, &head, Otherwise::Nothing)).await??;
+        let body = timeout(PATIENCE, body(&mut stream, &head, WithoutLength::Nothing)).await??;
         let request = Request::new(head, body, local, secure);
         let answer = service(&request);
         sleep(answer.after).await;
@@ -139,7 +139,7 @@ impl Request {
     }
 }
 
-impl Answer {
+impl StubAnswer {
     /// A text with a status.
     pub(super) fn text(status: &'static str, kind: &str, body: impl Into<Vec<u8>>) -> Self {
         Self { status, fields: vec![("Content-Type", kind.to_owned())], body: body.into(), ..Self::default() }
@@ -194,7 +194,7 @@ mod tests {
 
     #[test]
     fn only_the_quirk_sends_a_body_after_head() {
-        let answer = |body_on_head| Answer { body_on_head, ..Answer::text("200 OK", "text/xml", "<a/>") };
+        let answer = |body_on_head| StubAnswer { body_on_head, ..StubAnswer::text("200 OK", "text/xml", "<a/>") };
         let cases = [
             ("GET", false, "chunked\r\n\r\n4\r\n<a/>\r\n0\r\n\r\n"),
             ("HEAD", false, "chunked\r\n\r\n"),

@@ -7,7 +7,7 @@ use std::hash::BuildHasher;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use super::stub::{Answer, Request, Service};
+use super::stub::{Request, Service, StubAnswer};
 
 /// A fresh worker of this name: it knows no session yet.
 pub(super) fn service(name: &str) -> Service {
@@ -15,7 +15,7 @@ pub(super) fn service(name: &str) -> Service {
     Arc::new(move |request| answer(&name, &sessions, request))
 }
 
-fn answer(name: &str, sessions: &Sessions, request: &Request) -> Answer {
+fn answer(name: &str, sessions: &Sessions, request: &Request) -> StubAnswer {
     let answer = match request.path.as_str() {
         "/services/hello" => hello(name, sessions, request),
         "/services/echo" => echo(name, request),
@@ -23,17 +23,17 @@ fn answer(name: &str, sessions: &Sessions, request: &Request) -> Answer {
         "/services/async" => later(request),
         "/services/slow" => slow(name, request),
         "/services" | "/services/" => {
-            Answer::text("200 OK", "text/html", format!("<html>{name}: hello, echo, …</html>"))
+            StubAnswer::text("200 OK", "text/html", format!("<html>{name}: hello, echo, …</html>"))
         }
-        "/carbon/admin/login.jsp" => Answer::text("200 OK", "text/html", format!("<html>{name} is up</html>")),
+        "/carbon/admin/login.jsp" => StubAnswer::text("200 OK", "text/html", format!("<html>{name} is up</html>")),
         path if path.starts_with("/services/") && request.query.starts_with("wsdl") => wsdl(name, request),
-        _ => Answer { status: "202 Accepted", ..Answer::default() },
+        _ => StubAnswer { status: "202 Accepted", ..StubAnswer::default() },
     };
     let answer = answer.with("Server", "WSO2-PassThrough-HTTP");
-    Answer { close: answer.close || closes_after(request), ..answer }
+    StubAnswer { close: answer.close || closes_after(request), ..answer }
 }
 
-fn hello(name: &str, sessions: &Sessions, request: &Request) -> Answer {
+fn hello(name: &str, sessions: &Sessions, request: &Request) -> StubAnswer {
     if !request.secure {
         return soap("200 OK", &format!("<hello><node>{name}</node></hello>"));
     }
@@ -45,15 +45,15 @@ fn hello(name: &str, sessions: &Sessions, request: &Request) -> Answer {
 }
 
 /// What came, or, where nothing came, the head that asked: so one sees what a node gets to see.
-fn echo(name: &str, request: &Request) -> Answer {
+fn echo(name: &str, request: &Request) -> StubAnswer {
     if request.body.is_empty() {
-        return Answer::text("200 OK", "text/plain", format!("{name} got this head:\n{}", request.head.text));
+        return StubAnswer::text("200 OK", "text/plain", format!("{name} got this head:\n{}", request.head.text));
     }
     let kind = request.head.field("Content-Type").unwrap_or("application/octet-stream");
-    Answer::text("200 OK", kind, request.body.clone())
+    StubAnswer::text("200 OK", kind, request.body.clone())
 }
 
-fn fault(name: &str) -> Answer {
+fn fault(name: &str) -> StubAnswer {
     let text = format!(
         "<soapenv:Fault><faultcode>soapenv:Server</faultcode><faultstring>{name} is asked to fail</faultstring></soapenv:Fault>"
     );
@@ -61,31 +61,31 @@ fn fault(name: &str) -> Answer {
 }
 
 /// PassThrough rewrites the Location of a 202 to its own address.
-fn later(request: &Request) -> Answer {
+fn later(request: &Request) -> StubAnswer {
     let scheme = if request.secure { "https" } else { "http" };
-    let answer = Answer { status: "202 Accepted", ..Answer::default() };
+    let answer = StubAnswer { status: "202 Accepted", ..StubAnswer::default() };
     answer.with("Location", format!("{scheme}://{}/services/async/1", request.local))
 }
 
-fn slow(name: &str, request: &Request) -> Answer {
+fn slow(name: &str, request: &Request) -> StubAnswer {
     let asked = request.query.split('&').find_map(|pair| pair.strip_prefix("ms=")).and_then(|ms| ms.parse().ok());
     let after = Duration::from_millis(asked.unwrap_or(1000)).min(SLOWEST);
-    Answer { after, ..soap("200 OK", &format!("<slow><node>{name}</node><ms>{}</ms></slow>", after.as_millis())) }
+    StubAnswer { after, ..soap("200 OK", &format!("<slow><node>{name}</node><ms>{}</ms></slow>", after.as_millis())) }
 }
 
-fn wsdl(name: &str, request: &Request) -> Answer {
+fn wsdl(name: &str, request: &Request) -> StubAnswer {
     let text = format!(
         "<wsdl:definitions><!-- {name} --><address location=\"http://{}{}\"/></wsdl:definitions>",
         request.local, request.path
     );
-    Answer { body_on_head: true, ..Answer::text("200 OK", "text/xml; charset=UTF-8", text) }
+    StubAnswer { body_on_head: true, ..StubAnswer::text("200 OK", "text/xml; charset=UTF-8", text) }
 }
 
-fn soap(status: &'static str, inside: &str) -> Answer {
+fn soap(status: &'static str, inside: &str) -> StubAnswer {
     let text = format!(
         "<soapenv:Envelope xmlns:soapenv=\"http://schemas.xmlsoap.org/soap/envelope/\"><soapenv:Body>{inside}</soapenv:Body></soapenv:Envelope>\n"
     );
-    Answer::text(status, "text/xml; charset=UTF-8", text)
+    StubAnswer::text(status, "text/xml; charset=UTF-8", text)
 }
 
 /// PassThrough closes after GET, HEAD and DELETE that carry a length or chunks, even a length of 0.

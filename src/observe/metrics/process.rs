@@ -43,11 +43,11 @@ mod tests {
 
     #[test]
     fn numbers_are_found_as_the_kernel_writes_them() {
-        let text = "Definition:\tweir\nVmRSS:\t   10240 kB\nThreads:\t5\nMax open files            1024                 4096    files\n";
+        let text = "Name:\tweir\nVmRSS:\t   10240 kB\nThreads:\t5\nMax open files            1024                 4096    files\n";
         assert_eq!(number(text, "VmRSS:"), Some(10_240));
         assert_eq!(number(text, "Threads:"), Some(5));
         assert_eq!(number(text, "Max open files"), Some(1_024));
-        assert_eq!(number(text, "Definition:"), None);
+        assert_eq!(number(text, "Name:"), None);
         assert_eq!(number(text, "Missing:"), None);
     }
 }

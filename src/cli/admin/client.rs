@@ -19,7 +19,7 @@ const ADMIN: &str = "127.0.0.1:9180";
 
 /// Where and how a running Weir is asked.
 #[derive(clap::Args)]
-pub(super) struct Asked {
+pub(crate) struct AdminArgs {
     /// The admin address of the running Weir
     #[arg(long, value_name = "ADDRESS", env = "WEIR_ADMIN", default_value = ADMIN, value_parser = address)]
     pub(super) admin: SocketAddr,
@@ -37,12 +37,12 @@ fn address(text: &str) -> Result<SocketAddr, String> {
 }
 
 /// Asks, and gives the status and the JSON of the answer; or says why there is none.
-pub(super) fn ask(admin: SocketAddr, method: &Method, path: &str) -> Result<(StatusCode, Value), String> {
-    ask_within(PATIENCE, admin, method, path)
+pub(super) fn send(admin: SocketAddr, method: &Method, path: &str) -> Result<(StatusCode, Value), String> {
+    send_within(PATIENCE, admin, method, path)
 }
 
-/// As [`ask`], with less patience or more.
-pub(super) fn ask_within(
+/// As [`send`], with less patience or more.
+pub(super) fn send_within(
     patience: Duration,
     admin: SocketAddr,
     method: &Method,
@@ -52,8 +52,8 @@ pub(super) fn ask_within(
         .enable_all()
         .build()
         .map_err(|error| format!("cannot start: {error}"))?;
-    let asked = async { tokio::time::timeout(patience, exchange(admin, method, path)).await };
-    runtime.block_on(asked).map_err(|_| format!("no answer from {admin} within {} s", patience.as_secs()))?
+    let request = async { tokio::time::timeout(patience, exchange(admin, method, path)).await };
+    runtime.block_on(request).map_err(|_| format!("no answer from {admin} within {} s", patience.as_secs()))?
 }
 
 async fn exchange(admin: SocketAddr, method: &Method, path: &str) -> Result<(StatusCode, Value), String> {

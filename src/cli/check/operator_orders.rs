@@ -7,7 +7,7 @@ use std::io::ErrorKind;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::times::{span, until};
+use crate::cli::times::{span, until};
 use crate::config;
 use crate::config::regular;
 use crate::config::{Config, Place, Problem};
@@ -23,12 +23,12 @@ const LARGEST: u64 = 16 << 20;
 
 /// The part of the text that is told.
 #[derive(Deserialize)]
-struct Text {
-    nodes: BTreeMap<String, Word>,
+struct StateFile {
+    nodes: BTreeMap<String, Order>,
 }
 
 #[derive(Deserialize)]
-struct Word {
+struct Order {
     order: String,
     since: u64,
     deadline: Option<u64>,
@@ -40,9 +40,9 @@ struct Versioned {
 }
 
 /// What lies there.
-enum Lying {
+enum OrdersFile {
     /// All words; none where there is no file, or it is another user's.
-    Words(BTreeMap<String, Word>),
+    Orders(BTreeMap<String, Order>),
     /// A start sets it aside.
     Damaged(String),
     /// A start is refused for it: why, and what to do.
@@ -51,7 +51,7 @@ enum Lying {
 
 /// Why a start would be refused that the configuration is good for.
 pub(super) fn refusal(config: &Config) -> Option<Problem> {
-    let Lying::Refused(why, advice) = read(config) else { return None };
+    let OrdersFile::Refused(why, advice) = read(config) else { return None };
     let what = format!("what operators said of nodes (state-dir) cannot be read, and Weir would not start: {why}");
     Some(Problem { at: Place { line: 0, ..config.admin.at.clone() }, what, advice: advice.to_owned() })
 }
@@ -65,27 +65,27 @@ pub(super) fn warnings(config: &Config) -> Vec<Problem> {
 /// For people: a heading and a line for each node under a word; nothing where there is none.
 pub(super) fn section(config: &Config, now: u64) -> String {
     let lines: Vec<String> = match read(config) {
-        Lying::Words(words) => words.iter().map(|(node, word)| line(config, node, word, now)).collect(),
-        Lying::Damaged(why) | Lying::Refused(why, _) => vec![format!("  {why}\n")],
+        OrdersFile::Orders(words) => words.iter().map(|(node, word)| line(config, node, word, now)).collect(),
+        OrdersFile::Damaged(why) | OrdersFile::Refused(why, _) => vec![format!("  {why}\n")],
     };
     if lines.is_empty() { String::new() } else { format!("operators' words\n{}", lines.concat()) }
 }
 
 /// For scripts.
 pub(super) fn section_json(config: &Config) -> Value {
-    let one = |(node, word): (&String, &Word)| json!({ "node": node, "operator": word.order, "since": word.since, "deadline": word.deadline, "known": is_known(config, node) });
+    let one = |(node, word): (&String, &Order)| json!({ "node": node, "operator": word.order, "since": word.since, "deadline": word.deadline, "known": is_known(config, node) });
     words(config).iter().map(one).collect()
 }
 
 /// What a word about a node means beside a file that does not know the node.
-pub(super) fn stranger(node: &str) -> String {
+pub(crate) fn unknown_node(node: &str) -> String {
     format!("not in the file; `weir activate {node}` forgets it")
 }
 
-fn line(config: &Config, node: &str, word: &Word, now: u64) -> String {
+fn line(config: &Config, node: &str, word: &Order, now: u64) -> String {
     let since = span(now.saturating_sub(word.since));
     let end = word.deadline.map(|deadline| format!(", {}", until(deadline, now))).unwrap_or_default();
-    let what = if is_known(config, node) { "not active until `weir activate`".to_owned() } else { stranger(node) };
+    let what = if is_known(config, node) { "not active until `weir activate`".to_owned() } else { unknown_node(node) };
     format!("  {node}  {} for {since}{end}: {what}\n", word.order)
 }
 
@@ -93,11 +93,11 @@ fn is_known(config: &Config, node: &str) -> bool {
     config.nodes.iter().any(|known| *known.name == *node)
 }
 
-fn words(config: &Config) -> BTreeMap<String, Word> {
-    if let Lying::Words(words) = read(config) { words } else { BTreeMap::new() }
+fn words(config: &Config) -> BTreeMap<String, Order> {
+    if let OrdersFile::Orders(words) = read(config) { words } else { BTreeMap::new() }
 }
 
-fn read(config: &Config) -> Lying {
+fn read(config: &Config) -> OrdersFile {
     let path = config.state_dir.join(FILE);
     let shown = path.display();
     let text = match regular::read(&path, LARGEST) {
@@ -106,22 +106,22 @@ fn read(config: &Config) -> Lying {
         Err(error)
             if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory | ErrorKind::PermissionDenied) =>
         {
-            return Lying::Words(BTreeMap::new());
+            return OrdersFile::Orders(BTreeMap::new());
         }
         Err(error) => {
-            return Lying::Refused(
+            return OrdersFile::Refused(
                 format!("{shown}: {error}"),
                 "let Weir's user read the file; or, where no node is to rest, move it away",
             );
         }
     };
-    let damaged = |error| Lying::Damaged(format!("{shown} cannot be understood: {error}"));
+    let damaged = |error| OrdersFile::Damaged(format!("{shown} cannot be understood: {error}"));
     match serde_json::from_slice::<Versioned>(&text) {
         Ok(Versioned { version }) if version > VERSION => {
             let why = format!("{shown}: it has version {version}, and this Weir reads version {VERSION}");
-            Lying::Refused(why, "start the Weir that wrote it; or, where no node is to rest, move the file away")
+            OrdersFile::Refused(why, "start the Weir that wrote it; or, where no node is to rest, move the file away")
         }
-        Ok(_) => serde_json::from_slice::<Text>(&text).map_or_else(damaged, |text| Lying::Words(text.nodes)),
+        Ok(_) => serde_json::from_slice::<StateFile>(&text).map_or_else(damaged, |text| OrdersFile::Orders(text.nodes)),
         Err(error) => damaged(error),
     }
 }

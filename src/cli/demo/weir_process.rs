@@ -16,18 +16,18 @@ use tokio::net::UnixDatagram;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
-use crate::cli::voice::say;
+use crate::cli::output::print_line;
 
 /// Weir, running.
 #[derive(Debug)]
-pub(super) struct Front {
+pub(super) struct WeirProcess {
     pid: Pid,
     ended: oneshot::Receiver<Result<ExitStatus>>,
     /// How it ended, once that is known; from then on the pid may be somebody else's.
     status: Option<String>,
 }
 
-impl Front {
+impl WeirProcess {
     /// Starts Weir and waits until it says that it is ready.
     pub(super) async fn start(configuration: &Path) -> Result<Self> {
         let name = format!("weir-demo-{}", id());
@@ -97,7 +97,7 @@ fn pass_on(child: &mut Child) {
     if let Some(stderr) = child.stderr.take() {
         thread::spawn(move || {
             BufReader::new(stderr).split(b'\n').map_while(Result::ok).for_each(|line| {
-                say(format_args!("weir | {}", String::from_utf8_lossy(&line)));
+                print_line(format_args!("weir | {}", String::from_utf8_lossy(&line)));
             });
         });
     }

@@ -1,16 +1,16 @@
 //! What to try: lines that work when pasted, and the same questions for the demo's own client, made from one source.
 
-use super::client::{Ask, Reply};
-use super::places::Places;
+use super::client::{ClientRequest, Reply};
+use super::layout::Layout;
 
 /// One thing to try.
 #[derive(Debug)]
-pub(super) struct Call {
+pub(super) struct Example {
     pub(super) says: &'static str,
     /// For a shell.
     pub(super) line: String,
     /// The same for the demo's client; `None` where the line is no request.
-    pub(super) ask: Option<Ask>,
+    pub(super) ask: Option<ClientRequest>,
     /// The code the answer must have.
     pub(super) status: u16,
     /// A text that must be in what one sees.
@@ -18,26 +18,26 @@ pub(super) struct Call {
 }
 
 /// All of them, in the order in which they tell the story.
-pub(super) fn calls(places: &Places) -> Vec<Call> {
-    let mut calls = http_calls(places);
-    calls.extend(https_calls(places));
-    calls.extend(admin_calls(places));
+pub(super) fn examples(layout: &Layout) -> Vec<Example> {
+    let mut calls = http_calls(layout);
+    calls.extend(https_calls(layout));
+    calls.extend(admin_calls(layout));
     calls
 }
 
-fn http_calls(places: &Places) -> Vec<Call> {
-    let call = |says, path, status, shows| Call::new(places, says, http(places, path), See::Body, status, shows);
-    let whole = |says, ask, status, shows| Call::new(places, says, ask, See::Head, status, shows);
-    let post = Ask { body: Some("<ping/>"), ..http(places, "/services/echo") };
-    let stranger = Ask { host: "unknown.example".to_owned(), ..http(places, "/services/hello") };
+fn http_calls(layout: &Layout) -> Vec<Example> {
+    let call = |says, path, status, shows| Example::new(layout, says, http(layout, path), See::Body, status, shows);
+    let whole = |says, ask, status, shows| Example::new(layout, says, ask, See::Head, status, shows);
+    let post = ClientRequest { body: Some("<ping/>"), ..http(layout, "/services/echo") };
+    let stranger = ClientRequest { host: "unknown.example".to_owned(), ..http(layout, "/services/hello") };
     vec![
         call("Ask twice: the workers take turns", "/services/hello", 200, "<node>worker"),
-        Call::new(places, "A POST comes back as it went", post, See::Body, 200, "<ping/>"),
+        Example::new(layout, "A POST comes back as it went", post, See::Body, 200, "<ping/>"),
         call("What a worker gets to see of a request", "/services/echo", 200, "X-Forwarded-Host: esb.wso2.com"),
-        whole("A SOAP fault passes, body and all", http(places, "/services/fault"), 500, "is asked to fail"),
+        whole("A SOAP fault passes, body and all", http(layout, "/services/fault"), 500, "is asked to fail"),
         whole(
             "The worker says Location: http://its.own.address, you see the public name",
-            http(places, "/services/async"),
+            http(layout, "/services/async"),
             202,
             "http://esb.wso2.com/services/async/1",
         ),
@@ -45,58 +45,58 @@ fn http_calls(places: &Places) -> Vec<Call> {
     ]
 }
 
-fn https_calls(places: &Places) -> Vec<Call> {
-    let console = |path| https(places, "mgt.esb.wso2.com", path);
-    let shown = format!("https://mgt.esb.wso2.com:{}/carbon/admin/login.jsp", places.https.port());
+fn https_calls(layout: &Layout) -> Vec<Example> {
+    let console = |path| https(layout, "mgt.esb.wso2.com", path);
+    let shown = format!("https://mgt.esb.wso2.com:{}/carbon/admin/login.jsp", layout.https.port());
     vec![
-        Call::new(
-            places,
+        Example::new(
+            layout,
             "Several times: the session stays on its worker, which counts your calls",
-            https(places, "esb.wso2.com", "/services/hello"),
+            https(layout, "esb.wso2.com", "/services/hello"),
             See::Jar,
             200,
             "<calls>",
         ),
-        Call::new(
-            places,
+        Example::new(
+            layout,
             "The console's redirect, without the node's port",
             console("/carbon/"),
             See::Head,
             302,
             &shown,
         ),
-        Call::new(places, "The console's login page", console("/carbon/admin/login.jsp"), See::Jar, 200, "Sign in"),
+        Example::new(layout, "The console's login page", console("/carbon/admin/login.jsp"), See::Jar, 200, "Sign in"),
     ]
 }
 
-fn admin_calls(places: &Places) -> Vec<Call> {
+fn admin_calls(layout: &Layout) -> Vec<Example> {
     let weir = std::env::current_exe().map_or_else(|_| "weir".to_owned(), |path| quoted(&path.to_string_lossy()));
-    let nodes = Call {
+    let nodes = Example {
         says: "The nodes and their states",
-        line: format!("{weir} nodes --admin {}", places.admin),
+        line: format!("{weir} nodes --admin {}", layout.admin),
         ask: None,
         status: 200,
         shows: "worker1".to_owned(),
     };
-    vec![nodes, Call::new(places, "For Prometheus", admin(places, "/metrics"), See::Body, 200, "weir_build_info")]
+    vec![nodes, Example::new(layout, "For Prometheus", admin(layout, "/metrics"), See::Body, 200, "weir_build_info")]
 }
 
 /// A request to the guide's plain site.
-pub(super) fn http(places: &Places, path: &'static str) -> Ask {
+pub(super) fn http(layout: &Layout, path: &'static str) -> ClientRequest {
     let host = "esb.wso2.com".to_owned();
-    Ask { address: places.http, host, secure: false, path, body: None, cookie: None }
+    ClientRequest { address: layout.http, host, secure: false, path, body: None, cookie: None }
 }
 
 /// A request to one of the guide's TLS sites.
-pub(super) fn https(places: &Places, host: &str, path: &'static str) -> Ask {
-    let host = format!("{host}:{}", places.https.port());
-    Ask { address: places.https, host, secure: true, path, body: None, cookie: None }
+pub(super) fn https(layout: &Layout, host: &str, path: &'static str) -> ClientRequest {
+    let host = format!("{host}:{}", layout.https.port());
+    ClientRequest { address: layout.https, host, secure: true, path, body: None, cookie: None }
 }
 
 /// A question to Weir itself.
-pub(super) fn admin(places: &Places, path: &'static str) -> Ask {
-    let host = places.admin.to_string();
-    Ask { address: places.admin, host, secure: false, path, body: None, cookie: None }
+pub(super) fn admin(layout: &Layout, path: &'static str) -> ClientRequest {
+    let host = layout.admin.to_string();
+    ClientRequest { address: layout.admin, host, secure: false, path, body: None, cookie: None }
 }
 
 /// What curl is asked to show or keep.
@@ -107,9 +107,9 @@ enum See {
     Jar,
 }
 
-impl Call {
-    fn new(places: &Places, says: &'static str, ask: Ask, see: See, status: u16, shows: &str) -> Self {
-        Self { says, line: line(places, &ask, see), ask: Some(ask), status, shows: shows.to_owned() }
+impl Example {
+    fn new(layout: &Layout, says: &'static str, ask: ClientRequest, see: See, status: u16, shows: &str) -> Self {
+        Self { says, line: line(layout, &ask, see), ask: Some(ask), status, shows: shows.to_owned() }
     }
 
     /// Whether this is the answer that was promised; else what it was.
@@ -122,13 +122,13 @@ impl Call {
     }
 }
 
-fn line(places: &Places, ask: &Ask, see: See) -> String {
+fn line(layout: &Layout, ask: &ClientRequest, see: See) -> String {
     let mut words = vec!["curl".to_owned()];
     if see == See::Head {
         words.push("-i".to_owned());
     }
     if ask.secure {
-        let authority = quoted(&places.authority.to_string_lossy());
+        let authority = quoted(&layout.authority.to_string_lossy());
         words.push(format!("--cacert {authority} --resolve {}:{}", ask.host, ask.address.ip()));
     }
     let named = ask.secure || ask.host == ask.address.to_string();
@@ -139,7 +139,7 @@ fn line(places: &Places, ask: &Ask, see: See) -> String {
         words.push(format!("-H 'Content-Type: text/xml' -d '{body}'"));
     }
     if see == See::Jar {
-        let jar = quoted(&places.directory.join("jar").to_string_lossy());
+        let jar = quoted(&layout.directory.join("jar").to_string_lossy());
         words.push(format!("-b {jar} -c {jar}"));
     }
     let authority = if ask.secure { ask.host.clone() } else { ask.address.to_string() };
@@ -157,12 +157,12 @@ fn quoted(word: &str) -> String {
 mod tests {
     use std::path::PathBuf;
 
-    use super::super::places::NodePorts;
+    use super::super::layout::NodePorts;
     use super::*;
 
     #[test]
     fn lines_are_ready_for_a_shell() {
-        let places = Places {
+        let layout = Layout {
             http: ([127, 0, 0, 1], 8080).into(),
             https: ([127, 0, 0, 1], 8443).into(),
             admin: ([127, 0, 0, 1], 9180).into(),
@@ -170,7 +170,7 @@ mod tests {
             directory: PathBuf::from("/tmp/it's here"),
             authority: PathBuf::from("/tmp/ca.crt"),
         };
-        let lines: Vec<String> = calls(&places).into_iter().map(|call| call.line).collect();
+        let lines: Vec<String> = examples(&layout).into_iter().map(|call| call.line).collect();
         let expected = [
             "curl -H 'Host: esb.wso2.com' http://127.0.0.1:8080/services/hello",
             "curl -H 'Host: esb.wso2.com' -H 'Content-Type: text/xml' -d '<ping/>' http://127.0.0.1:8080/services/echo",

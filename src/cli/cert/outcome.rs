@@ -2,12 +2,12 @@
 
 /// What a command has to say, and whether all is well.
 #[derive(Debug)]
-pub(super) struct Said {
+pub(super) struct Outcome {
     pub(super) text: String,
     pub(super) good: bool,
 }
 
-impl Said {
+impl Outcome {
     pub(super) fn good(text: String) -> Self {
         Self { text, good: true }
     }

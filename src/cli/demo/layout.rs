@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 /// The addresses and files that the lines to try, the configuration and the client need.
 #[derive(Clone, Debug)]
-pub(super) struct Places {
+pub(super) struct Layout {
     pub(super) http: SocketAddr,
     pub(super) https: SocketAddr,
     pub(super) admin: SocketAddr,

@@ -9,11 +9,11 @@ use std::time::{Duration, Instant, SystemTime};
 use hyper::{Method, StatusCode};
 use serde_json::Value;
 
-use super::ask::ask_within;
+use super::client::send_within;
 use super::encode::encoded;
-use super::seen::{Seen, Under};
-use super::times::unix;
-use super::voice::say;
+use super::node_status::{NodeOrder, NodeStatus};
+use crate::cli::output::print_line;
+use crate::cli::times::unix;
 
 /// Between two questions.
 const BEAT: Duration = Duration::from_millis(500);
@@ -27,7 +27,7 @@ const LINES: Duration = Duration::from_secs(1);
 const LOOKS: u32 = 2;
 
 /// Waits, and gives what was seen last when the node may be stopped; or why that is not known.
-pub(super) fn follow(admin: SocketAddr, node: &str, quiet: bool) -> Result<Seen, String> {
+pub(super) fn wait_drained(admin: SocketAddr, node: &str, quiet: bool) -> Result<NodeStatus, String> {
     let mut watch = Watch::default();
     let mut lines = Lines::new(quiet);
     let begun = Instant::now();
@@ -48,17 +48,17 @@ pub(super) fn follow(admin: SocketAddr, node: &str, quiet: bool) -> Result<Seen,
     }
 }
 
-fn look_at(admin: SocketAddr, node: &str) -> Result<Option<Seen>, String> {
+fn look_at(admin: SocketAddr, node: &str) -> Result<Option<NodeStatus>, String> {
     let path = format!("/api/nodes/{}", encoded(node));
-    let (status, told) = ask_within(PATIENCE, admin, &Method::GET, &path)?;
+    let (status, told) = send_within(PATIENCE, admin, &Method::GET, &path)?;
     meaning(status, &told)
 }
 
 /// Only one answer says that the node is not known: others, such as of something that answers in Weir's place while it is
 /// started anew, say nothing of the node.
-fn meaning(status: StatusCode, told: &Value) -> Result<Option<Seen>, String> {
+fn meaning(status: StatusCode, told: &Value) -> Result<Option<NodeStatus>, String> {
     if status.is_success() && told["ok"] == true {
-        return Ok(Some(Seen::in_answer(told)));
+        return Ok(Some(NodeStatus::in_answer(told)));
     }
     if status == StatusCode::NOT_FOUND && told["ok"] == false {
         return Ok(None);
@@ -73,7 +73,7 @@ enum Look {
     /// It goes on, and this is so.
     Waiting(String),
     /// It may be stopped.
-    Safe(Seen),
+    Safe(NodeStatus),
     /// It is not known, or never will be so.
     Lost(String),
 }
@@ -90,7 +90,7 @@ struct Watch {
 impl Watch {
     /// `seen` is an error where Weir did not answer, and nothing where it does not know the node: what still runs on one
     /// that left the file is counted, but who is under no word is not to be stopped.
-    fn look(&mut self, node: &str, seen: Result<Option<Seen>, String>, elapsed: Duration, now: u64) -> Look {
+    fn look(&mut self, node: &str, seen: Result<Option<NodeStatus>, String>, elapsed: Duration, now: u64) -> Look {
         let seen = match seen {
             Ok(seen) => seen,
             Err(why) => return self.gone(node, &why, elapsed),
@@ -100,17 +100,17 @@ impl Watch {
             return Look::Lost(format!("{node} is not known any more: it is not in the file, and under no word"));
         };
         self.idle = if seen.is_idle() { self.idle + 1 } else { 0 };
-        match seen.under() {
-            Under::NoWord if self.was_gone => Look::Lost(format!(
+        match seen.order() {
+            NodeOrder::None if self.was_gone => Look::Lost(format!(
                 "{node} is not to be stopped: Weir was away, and does not know of the drain now; look at `weir status`"
             )),
-            Under::NoWord => Look::Lost(format!("{node} is not to be stopped: somebody activated it meanwhile")),
-            Under::Rest if self.idle >= LOOKS => Look::Safe(seen),
-            Under::Rest if seen.running() > 0 => {
+            NodeOrder::None => Look::Lost(format!("{node} is not to be stopped: somebody activated it meanwhile")),
+            NodeOrder::Maintenance if self.idle >= LOOKS => Look::Safe(seen),
+            NodeOrder::Maintenance if seen.running() > 0 => {
                 let sentence = seen.sentence(now);
                 Look::Waiting(format!("{sentence}; waiting for them"))
             }
-            Under::Drain | Under::Rest => Look::Waiting(seen.sentence(now)),
+            NodeOrder::Drain | NodeOrder::Maintenance => Look::Waiting(seen.sentence(now)),
         }
     }
 
@@ -144,7 +144,7 @@ impl Lines {
             // Without wrapping, so that a line wider than the terminal is still one line to rewrite.
             let _ = write!(stdout(), "\r\x1b[2K\x1b[?7l{line}\x1b[?7h").and_then(|()| stdout().flush());
         } else {
-            say(&line);
+            print_line(&line);
         }
         self.told = Some((line, now));
     }
@@ -159,7 +159,7 @@ impl Lines {
 
     fn end(&self) {
         if self.terminal && self.told.is_some() {
-            say("");
+            print_line("");
         }
     }
 }
@@ -171,13 +171,13 @@ mod tests {
 
     const NOW: u64 = 1_795_348_800;
 
-    fn seen(operator: Option<&str>, reason: &str, sessions: u64, in_flight: u64) -> Result<Option<Seen>, String> {
+    fn seen(operator: Option<&str>, reason: &str, sessions: u64, in_flight: u64) -> Result<Option<NodeStatus>, String> {
         let pool =
             json!({"pool": "esb", "state": "passive", "reason": reason, "sessions": sessions, "in_flight": in_flight});
-        Ok(Some(Seen::in_answer(&json!({"node": "worker1", "operator": operator, "pools": [pool]}))))
+        Ok(Some(NodeStatus::in_answer(&json!({"node": "worker1", "operator": operator, "pools": [pool]}))))
     }
 
-    fn looks(all: Vec<Result<Option<Seen>, String>>) -> Vec<String> {
+    fn looks(all: Vec<Result<Option<NodeStatus>, String>>) -> Vec<String> {
         let mut watch = Watch::default();
         let look = |(second, seen)| match watch.look("worker1", seen, Duration::from_secs(second), NOW) {
             Look::Waiting(line) => line,
@@ -247,8 +247,9 @@ mod tests {
 
     #[test]
     fn a_node_that_left_every_pool_is_safe_when_nothing_runs_there() {
-        let nowhere =
-            |operator: &str| Ok(Some(Seen::in_answer(&json!({"node": "worker1", "operator": operator, "pools": []}))));
+        let nowhere = |operator: &str| {
+            Ok(Some(NodeStatus::in_answer(&json!({"node": "worker1", "operator": operator, "pools": []}))))
+        };
         let told = looks(vec![
             seen(Some("drain"), "gone", 0, 1),
             nowhere("drain"),

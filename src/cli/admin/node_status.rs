@@ -2,21 +2,21 @@
 
 use serde_json::Value;
 
-use super::tables::count;
-use super::times::until;
+use super::table::count;
+use crate::cli::times::until;
 
 /// What is told of a node.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Seen {
+pub(super) struct NodeStatus {
     node: String,
     operator: Option<String>,
     deadline: Option<u64>,
-    pools: Vec<Place>,
+    pools: Vec<PoolStatus>,
 }
 
 /// A node in one pool.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-struct Place {
+struct PoolStatus {
     pool: String,
     state: String,
     reason: Option<String>,
@@ -27,32 +27,32 @@ struct Place {
 
 /// What an operator's word does to a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Under {
+pub(super) enum NodeOrder {
     /// It finishes its sessions.
     Drain,
     /// It gets nothing new.
-    Rest,
+    Maintenance,
     /// Nothing.
-    NoWord,
+    None,
 }
 
-impl Seen {
+impl NodeStatus {
     /// From the answer to a word, or to a look at the node: `{ node, operator, deadline, pools: […] }`.
     pub(super) fn in_answer(answer: &Value) -> Self {
         Self {
             node: owned(&answer["node"]).unwrap_or_default(),
             operator: owned(&answer["operator"]),
             deadline: answer["deadline"].as_u64(),
-            pools: answer["pools"].as_array().into_iter().flatten().map(Place::of).collect(),
+            pools: answer["pools"].as_array().into_iter().flatten().map(PoolStatus::of).collect(),
         }
     }
 
     /// Which word it is under.
-    pub(super) fn under(&self) -> Under {
+    pub(super) fn order(&self) -> NodeOrder {
         match self.operator.as_deref() {
-            None => Under::NoWord,
-            Some("drain") => Under::Drain,
-            Some(_) => Under::Rest,
+            None => NodeOrder::None,
+            Some("drain") => NodeOrder::Drain,
+            Some(_) => NodeOrder::Maintenance,
         }
     }
 
@@ -73,21 +73,24 @@ impl Seen {
 
     /// Whether it rests in every pool, and no request runs there.
     pub(super) fn is_idle(&self) -> bool {
-        let rests =
-            |place: &Place| place.state == "passive" && matches!(place.reason.as_deref(), Some("maintenance" | "gone"));
-        self.under() == Under::Rest && self.running() == 0 && self.pools.iter().all(rests)
+        let rests = |place: &PoolStatus| {
+            place.state == "passive" && matches!(place.reason.as_deref(), Some("maintenance" | "gone"))
+        };
+        self.order() == NodeOrder::Maintenance && self.running() == 0 && self.pools.iter().all(rests)
     }
 
     /// What is so now, in one sentence: `worker1 is draining in esb-http: 12 sessions, 3 requests running`.
     pub(super) fn sentence(&self, now: u64) -> String {
         let node = &self.node;
         let pools = listed(self.pools.iter().map(|place| place.pool.as_str()));
-        match self.under() {
-            Under::NoWord if self.is_nowhere() => format!("{node} is in no pool, and under no word any more"),
-            Under::Drain | Under::Rest if self.is_nowhere() => format!("{node} is in no pool: nothing goes there"),
-            Under::Drain => format!("{node} is draining in {pools}: {}{}", self.left(), self.end(now)),
-            Under::Rest => format!("{node} is in maintenance in {pools}: {}", self.still()),
-            Under::NoWord => format!("{node} is {}", self.states()),
+        match self.order() {
+            NodeOrder::None if self.is_nowhere() => format!("{node} is in no pool, and under no word any more"),
+            NodeOrder::Drain | NodeOrder::Maintenance if self.is_nowhere() => {
+                format!("{node} is in no pool: nothing goes there")
+            }
+            NodeOrder::Drain => format!("{node} is draining in {pools}: {}{}", self.left(), self.end(now)),
+            NodeOrder::Maintenance => format!("{node} is in maintenance in {pools}: {}", self.still()),
+            NodeOrder::None => format!("{node} is {}", self.states()),
         }
     }
 
@@ -129,7 +132,7 @@ impl Seen {
     }
 }
 
-impl Place {
+impl PoolStatus {
     fn of(row: &Value) -> Self {
         Self {
             pool: owned(&row["pool"]).unwrap_or_default(),
@@ -169,7 +172,7 @@ mod tests {
     }
 
     fn told(operator: Value, deadline: Option<u64>, pools: &[Value]) -> String {
-        Seen::in_answer(&json!({"node": "worker1", "operator": operator, "deadline": deadline, "pools": pools}))
+        NodeStatus::in_answer(&json!({"node": "worker1", "operator": operator, "deadline": deadline, "pools": pools}))
             .sentence(NOW)
     }
 
@@ -222,7 +225,8 @@ mod tests {
 
     #[test]
     fn a_node_is_idle_when_it_rests_in_every_pool_and_runs_nothing() {
-        let seen = |operator: &str, pools: &[Value]| Seen::in_answer(&json!({"operator": operator, "pools": pools}));
+        let seen =
+            |operator: &str, pools: &[Value]| NodeStatus::in_answer(&json!({"operator": operator, "pools": pools}));
         let (rests, runs) =
             (row("a", "passive", "maintenance", Some(3), 0), row("b", "passive", "maintenance", None, 1));
         let cases = [
@@ -234,6 +238,6 @@ mod tests {
             (seen("maintain", &[]), true),
         ];
         cases.iter().for_each(|(seen, idle)| assert_eq!(seen.is_idle(), *idle, "{seen:?}"));
-        assert_eq!(Seen::in_answer(&json!({"operator": "maintain", "pools": [1, null]})).running(), 0);
+        assert_eq!(NodeStatus::in_answer(&json!({"operator": "maintain", "pools": [1, null]})).running(), 0);
     }
 }

@@ -6,13 +6,13 @@ use std::io::{self, ErrorKind, Write};
 use crate::app::FAILED;
 
 /// Prints one line, heard or not.
-pub(super) fn say(line: impl Display) {
+pub(super) fn print_line(line: impl Display) {
     let _ = writeln!(io::stdout().lock(), "{line}");
 }
 
 /// Prints an answer that is the whole point of a command. False, with a complaint, where it could not be written.
-pub(super) fn answer(text: &str) -> bool {
-    match written(&mut io::stdout().lock(), text) {
+pub(super) fn print(text: &str) -> bool {
+    match write_all(&mut io::stdout().lock(), text) {
         Ok(()) => true,
         Err(error) => {
             eprintln!("weir: cannot write the answer: {error}");
@@ -22,7 +22,7 @@ pub(super) fn answer(text: &str) -> bool {
 }
 
 /// Says on standard error why a command failed, and gives its exit code.
-pub(super) fn complain(why: &str) -> i32 {
+pub(super) fn fail(why: &str) -> i32 {
     eprintln!("weir: {why}");
     FAILED
 }
@@ -33,7 +33,7 @@ pub(super) fn warn(what: &str) {
 }
 
 /// Who closed the pipe has read enough of it.
-fn written(out: &mut impl Write, text: &str) -> io::Result<()> {
+fn write_all(out: &mut impl Write, text: &str) -> io::Result<()> {
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
         done => done,
@@ -59,6 +59,6 @@ mod tests {
     #[test]
     fn a_closed_pipe_is_fine_and_a_full_disk_is_not() {
         let cases = [(ErrorKind::BrokenPipe, true), (ErrorKind::StorageFull, false)];
-        cases.iter().for_each(|(kind, fine)| assert_eq!(written(&mut Broken(*kind), "x").is_ok(), *fine, "{kind}"));
+        cases.iter().for_each(|(kind, fine)| assert_eq!(write_all(&mut Broken(*kind), "x").is_ok(), *fine, "{kind}"));
     }
 }

@@ -5,17 +5,17 @@ use std::time::SystemTime;
 use hyper::Method;
 use serde_json::Value;
 
-use super::ask::{Asked, ask};
-use super::standing::stranger;
-use super::tables::{rows, table, text};
-use super::times::{span, unix, until};
-use super::voice::{self, complain, warn};
+use super::client::{AdminArgs, send};
+use super::table::{rows, table, text};
 use crate::app::FAILED;
+use crate::cli::check::operator_orders::unknown_node;
+use crate::cli::output::{fail, print, print_line, warn};
+use crate::cli::times::{span, unix, until};
 
 /// `weir status`.
-pub(super) fn status(asked: &Asked) -> i32 {
+pub(crate) fn status(args: &AdminArgs) -> i32 {
     let now = unix(SystemTime::now());
-    show(asked, "/api/status", |status| {
+    show(args, "/api/status", |status| {
         let head = format!(
             "weir {}, generation {}, up {}, {} connections\n",
             text(&status["version"]),
@@ -35,31 +35,31 @@ pub(super) fn status(asked: &Asked) -> i32 {
 }
 
 /// `weir nodes`.
-pub(super) fn nodes(asked: &Asked) -> i32 {
+pub(crate) fn nodes(args: &AdminArgs) -> i32 {
     let now = unix(SystemTime::now());
-    show(asked, "/api/nodes", |nodes| node_table(nodes, now))
+    show(args, "/api/nodes", |nodes| node_table(nodes, now))
 }
 
 /// `weir sessions`.
-pub(super) fn sessions(asked: &Asked) -> i32 {
-    show(asked, "/api/sessions", |sessions| {
+pub(crate) fn sessions(args: &AdminArgs) -> i32 {
+    show(args, "/api/sessions", |sessions| {
         table(&["POOL", "SESSIONS", "EVICTED", "BY NODE"], rows(sessions, &["pool", "sessions", "evicted", "by_node"]))
     })
 }
 
 /// `weir reload`.
-pub(super) fn reload(asked: &Asked) -> i32 {
-    let (_, answer) = match ask(asked.admin, &Method::POST, "/api/reload") {
+pub(crate) fn reload(args: &AdminArgs) -> i32 {
+    let (_, answer) = match send(args.admin, &Method::POST, "/api/reload") {
         Ok(answered) => answered,
-        Err(why) => return complain(&why),
+        Err(why) => return fail(&why),
     };
     let ok = answer["ok"] == Value::Bool(true);
-    if asked.json {
-        voice::answer(&format!("{answer:#}\n"));
+    if args.json {
+        print(&format!("{answer:#}\n"));
     } else if ok {
-        voice::say(format_args!("reloaded: generation {} runs", text(&answer["generation"])));
+        print_line(format_args!("reloaded: generation {} runs", text(&answer["generation"])));
         for warning in answer["warnings"].as_array().into_iter().flatten() {
-            warn(&told(warning));
+            warn(&problem_line(warning));
         }
     } else {
         eprintln!("{}", refusal(&answer));
@@ -76,12 +76,12 @@ fn refusal(answer: &Value) -> String {
         }
         _ => {
             let head = format!("weir: reload refused, generation {} keeps running", text(&answer["generation"]));
-            problems.iter().fold(head, |all, problem| format!("{all}\n  {}", told(problem)))
+            problems.iter().fold(head, |all, problem| format!("{all}\n  {}", problem_line(problem)))
         }
     }
 }
 
-fn told(problem: &Value) -> String {
+fn problem_line(problem: &Value) -> String {
     let (file, line) = (text(&problem["file"]), problem["line"].as_u64().unwrap_or_default());
     let place = if line == 0 { file } else { format!("{file}:{line}") };
     let advice = text(&problem["advice"]);
@@ -89,13 +89,13 @@ fn told(problem: &Value) -> String {
     format!("{place}: {}{advice}", text(&problem["what"]))
 }
 
-fn show(asked: &Asked, path: &str, words: impl Fn(&Value) -> String) -> i32 {
-    let text = match ask(asked.admin, &Method::GET, path) {
-        Ok((_, answer)) if asked.json => format!("{answer:#}\n"),
+fn show(args: &AdminArgs, path: &str, words: impl Fn(&Value) -> String) -> i32 {
+    let text = match send(args.admin, &Method::GET, path) {
+        Ok((_, answer)) if args.json => format!("{answer:#}\n"),
         Ok((_, answer)) => words(&answer),
-        Err(why) => return complain(&why),
+        Err(why) => return fail(&why),
     };
-    if voice::answer(&text) { 0 } else { FAILED }
+    if print(&text) { 0 } else { FAILED }
 }
 
 const NODE_TITLES: [&str; 10] =
@@ -137,7 +137,7 @@ fn words(operators: &Value, now: u64) -> String {
         let node = text(&word["node"]);
         let since = word["since"].as_u64().map_or_else(|| "-".to_owned(), |since| span(now.saturating_sub(since)));
         let remark = match word["deadline"].as_u64() {
-            _ if word["known"] == false => stranger(&node),
+            _ if word["known"] == false => unknown_node(&node),
             Some(deadline) => until(deadline, now),
             None => String::new(),
         };

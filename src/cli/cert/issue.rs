@@ -12,7 +12,7 @@ use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 
 /// What a new certificate is for.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Order {
+pub(super) struct CertificateRequest {
     /// Host names (a leading `*.` is allowed) and IP addresses, the first is the common name.
     pub(super) hosts: Vec<String>,
     /// The kind of its key.
@@ -52,7 +52,7 @@ pub(super) struct Authority {
     not_after: Option<SystemTime>,
 }
 
-impl Order {
+impl CertificateRequest {
     /// Makes the key and signs the certificate with it, or with the authority.
     ///
     /// # Errors

@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::config::{Address, Balance, Config, Failback, HashOn, Member, OnLost, Pool, StickyMode, Verify, WhenNone};
 
 /// A member as it is shown.
-pub(super) struct Shown {
+pub(super) struct MemberSummary {
     pub(super) node: String,
     pub(super) address: String,
     pub(super) weight: u16,
@@ -16,7 +16,7 @@ pub(super) struct Shown {
 }
 
 /// The pool's nodes, and where it reaches them.
-pub(super) fn members(config: &Config, pool: &Pool) -> Vec<Shown> {
+pub(super) fn members(config: &Config, pool: &Pool) -> Vec<MemberSummary> {
     let member = |member: &Member| {
         let node = config.nodes.get(member.node)?;
         let port = pool.port.saturating_add(node.port_offset);
@@ -24,12 +24,12 @@ pub(super) fn members(config: &Config, pool: &Pool) -> Vec<Shown> {
             Address::Ip(address) => SocketAddr::new(*address, port).to_string(),
             Address::Name(name) => format!("{name}:{port}"),
         };
-        Some(Shown { node: node.name.to_string(), address, weight: member.weight, backup: member.backup })
+        Some(MemberSummary { node: node.name.to_string(), address, weight: member.weight, backup: member.backup })
     };
     pool.members.iter().filter_map(member).collect()
 }
 
-impl std::fmt::Display for Shown {
+impl std::fmt::Display for MemberSummary {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{} {}", self.node, self.address)?;
         match (self.weight, self.backup) {

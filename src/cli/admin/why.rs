@@ -5,16 +5,16 @@ use std::net::IpAddr;
 use hyper::Method;
 use serde_json::Value;
 
-use super::ask::{Asked, ask};
+use super::client::{AdminArgs, send};
 use super::encode::encoded;
-use super::operate::refused;
-use super::tables::{table, text};
-use super::voice::{answer, complain};
+use super::operate::report_refusal;
+use super::table::{table, text};
 use crate::app::FAILED;
+use crate::cli::output::{fail, print};
 
 /// The request that is asked about.
 #[derive(clap::Args)]
-pub(super) struct Why {
+pub(crate) struct Why {
     /// Its URL, whose scheme, host and port find the listener; or --host and --path
     #[arg(value_name = "URL", required_unless_present = "host", conflicts_with_all = ["host", "path"], value_parser = url)]
     url: Option<Url>,
@@ -40,20 +40,20 @@ pub(super) struct Why {
     #[arg(long, value_name = "NAME")]
     listener: Option<String>,
     #[command(flatten)]
-    asked: Asked,
+    args: AdminArgs,
 }
 
 /// `weir why`.
-pub(super) fn why(why: &Why) -> i32 {
-    let told = match ask(why.asked.admin, &Method::GET, &why.question()) {
-        Ok((_, told)) => told,
-        Err(why) => return complain(&why),
+pub(crate) fn why(why: &Why) -> i32 {
+    let answer = match send(why.args.admin, &Method::GET, &why.question()) {
+        Ok((_, answer)) => answer,
+        Err(why) => return fail(&why),
     };
-    if told["ok"] == false {
-        return refused(why.asked.json, &told);
+    if answer["ok"] == false {
+        return report_refusal(why.args.json, &answer);
     }
-    let shown = if why.asked.json { format!("{told:#}\n") } else { explained(why, &told) };
-    if answer(&shown) { 0 } else { FAILED }
+    let shown = if why.args.json { format!("{answer:#}\n") } else { explained(why, &answer) };
+    if print(&shown) { 0 } else { FAILED }
 }
 
 impl Why {
@@ -127,18 +127,18 @@ fn url(text: &str) -> Result<Url, String> {
     Ok(Url { scheme, host: host.to_owned(), port, path })
 }
 
-fn explained(why: &Why, told: &Value) -> String {
-    let mut out = format!("{} {}{}{} {}\n", why.method, why.scheme(), why.host(), why.path(), fate(told));
-    for step in told["steps"].as_array().into_iter().flatten() {
+fn explained(why: &Why, answer: &Value) -> String {
+    let mut out = format!("{} {}{}{} {}\n", why.method, why.scheme(), why.host(), why.path(), fate(answer));
+    for step in answer["steps"].as_array().into_iter().flatten() {
         out.push_str(&format!("  {}\n", text(step)));
     }
-    let nodes: Vec<_> = told["nodes"].as_array().into_iter().flatten().map(judged).collect();
+    let nodes: Vec<_> = answer["nodes"].as_array().into_iter().flatten().map(judged).collect();
     if nodes.is_empty() { out } else { out + "\n" + &table(&["NODE", "STATE", "REASON", "WHY NOT"], nodes) }
 }
 
-fn fate(told: &Value) -> String {
-    let (node, pool, word) = (told["node"].as_str(), text(&told["pool"]), text(&told["why"]));
-    match (node, told["queued"] == true, text(&told["action"]).as_str()) {
+fn fate(answer: &Value) -> String {
+    let (node, pool, word) = (answer["node"].as_str(), text(&answer["pool"]), text(&answer["why"]));
+    match (node, answer["queued"] == true, text(&answer["action"]).as_str()) {
         (Some(node), false, _) => format!("goes to {node} of {pool}: {word}"),
         (Some(node), true, _) => format!("waits for {node} of {pool}: {word}"),
         (None, true, _) => format!("waits for a node of {pool}: {word}"),
@@ -166,7 +166,7 @@ mod tests {
         why: Why,
     }
 
-    fn asked(words: &[&str]) -> Why {
+    fn args(words: &[&str]) -> Why {
         Line::try_parse_from([&["weir"], words].concat()).map(|line| line.why).ok().unwrap()
     }
 
@@ -201,7 +201,7 @@ mod tests {
                 "/api/why?host=a&path=%2Fb%3Fc%3Dd&method=POST&cookie=e%3Df%26g&header=X%3A%20y&header=Z%3A%20%2B&client=%3A%3A1&listener=https",
             ),
         ];
-        cases.iter().for_each(|(words, path)| assert_eq!(asked(words).question(), *path));
+        cases.iter().for_each(|(words, path)| assert_eq!(args(words).question(), *path));
         assert!(Line::try_parse_from(["weir"]).is_err());
         assert!(Line::try_parse_from(["weir", "--host", "a", "--client", "localhost"]).is_err());
         for wrong in ["ftp://a/", "https://", "https://:443/", "https://a:0/", "https://a:https/"] {
@@ -212,7 +212,7 @@ mod tests {
 
     #[test]
     fn an_answer_is_told_with_its_steps_and_nodes() {
-        let told = json!({
+        let answer = json!({
             "listener": "https", "site": "esb.https", "action": "pool", "pool": "esb", "node": "worker2",
             "why": "rebound:unhealthy", "queued": false,
             "steps": ["site esb.https: host matches esb.wso2.com", "session: it lives on worker1"],
@@ -230,7 +230,7 @@ NODE     STATE    REASON     WHY NOT
 worker1  passive  unhealthy  probes fail
 worker2  active   -
 ";
-        assert_eq!(explained(&asked(&["--host", "esb.wso2.com", "--path", "/x"]), &told), expected);
+        assert_eq!(explained(&args(&["--host", "esb.wso2.com", "--path", "/x"]), &answer), expected);
     }
 
     #[test]
@@ -244,6 +244,6 @@ worker2  active   -
             (json!({"action": "refuse", "why": "unknown-host"}), "is refused: unknown-host"),
             (json!({"action": "pool", "pool": "p", "why": "no-active-node"}), "is refused: no-active-node"),
         ];
-        cases.iter().for_each(|(told, expected)| assert_eq!(fate(told), *expected));
+        cases.iter().for_each(|(answer, expected)| assert_eq!(fate(answer), *expected));
     }
 }

@@ -5,13 +5,13 @@ use std::time::{Duration, SystemTime};
 use hyper::Method;
 use serde_json::{Value, json};
 
-use super::ask::{Asked, ask};
+use super::client::{AdminArgs, send};
 use super::encode::encoded;
-use super::follow::follow;
-use super::seen::Seen;
-use super::times::unix;
-use super::voice::{answer, complain, say, warn};
+use super::node_status::NodeStatus;
+use super::wait_drained::wait_drained;
 use crate::app::FAILED;
+use crate::cli::output::{fail, print, print_line, warn};
+use crate::cli::times::unix;
 use crate::config;
 
 const AFTER_DRAIN: &str = "\
@@ -25,9 +25,9 @@ a --deadline then begins anew, and without one the first still holds.";
 /// `weir drain`.
 #[derive(clap::Args)]
 #[command(after_help = AFTER_DRAIN)]
-pub(super) struct Drain {
+pub(crate) struct Drain {
     #[command(flatten)]
-    of: OfNode,
+    of: NodeArgs,
     /// End it after this long (30m, 2h) and rebind the sessions that are left; without it a drain waits for the last one
     #[arg(long, value_name = "TIME", value_parser = config::spoken_duration)]
     deadline: Option<Duration>,
@@ -41,9 +41,9 @@ pub(super) struct Drain {
 
 /// `weir maintain`.
 #[derive(clap::Args)]
-pub(super) struct Maintain {
+pub(crate) struct Maintain {
     #[command(flatten)]
-    of: OfNode,
+    of: NodeArgs,
     /// Also where a pool would have no node left for new requests
     #[arg(long)]
     force: bool,
@@ -51,43 +51,43 @@ pub(super) struct Maintain {
 
 /// The node, and where Weir is.
 #[derive(clap::Args)]
-pub(super) struct OfNode {
+pub(crate) struct NodeArgs {
     /// The node, as the configuration calls it
     node: String,
     #[command(flatten)]
-    asked: Asked,
+    args: AdminArgs,
 }
 
 /// `weir drain`: no new sessions, then rest.
-pub(super) fn drain(drain: &Drain) -> i32 {
-    let (OfNode { node, asked }, waits) = (&drain.of, drain.wait);
+pub(crate) fn drain(drain: &Drain) -> i32 {
+    let (NodeArgs { node, args }, waits) = (&drain.of, drain.wait);
     let seconds = drain.deadline.map(|time| time.as_secs() + u64::from(time.subsec_nanos() > 0));
     let deadline = seconds.map(|seconds| format!("deadline={seconds}"));
-    let told = match told(&drain.of, &format!("drain{}", query([deadline, forced(drain.force)]))) {
-        Ok(told) => told,
+    let answer = match send_order(&drain.of, &format!("drain{}", query([deadline, forced(drain.force)]))) {
+        Ok(answer) => answer,
         Err(code) => return code,
     };
-    if asked.json && !waits {
-        return shown(&told);
+    if args.json && !waits {
+        return shown(&answer);
     }
-    let seen = Seen::in_answer(&told);
+    let seen = NodeStatus::in_answer(&answer);
     if !waits {
-        say(seen.sentence(unix(SystemTime::now())));
+        print_line(seen.sentence(unix(SystemTime::now())));
         return 0;
     }
-    match follow(asked.admin, node, asked.json) {
-        Ok(seen) => safe(asked, &seen, &told),
-        Err(why) => lost(asked, node, &why),
+    match wait_drained(args.admin, node, args.json) {
+        Ok(seen) => safe(args, &seen, &answer),
+        Err(why) => lost(args, node, &why),
     }
 }
 
 /// `weir maintain`: rest at once.
-pub(super) fn maintain(maintain: &Maintain) -> i32 {
+pub(crate) fn maintain(maintain: &Maintain) -> i32 {
     plainly(&maintain.of, &format!("maintain{}", query([None, forced(maintain.force)])))
 }
 
 /// `weir activate`: serve again.
-pub(super) fn activate(of: &OfNode) -> i32 {
+pub(crate) fn activate(of: &NodeArgs) -> i32 {
     plainly(of, "activate")
 }
 
@@ -100,38 +100,38 @@ fn query(parts: [Option<String>; 2]) -> String {
     if parts.is_empty() { String::new() } else { format!("?{}", parts.join("&")) }
 }
 
-fn plainly(of: &OfNode, word: &str) -> i32 {
-    match told(of, word) {
+fn plainly(of: &NodeArgs, word: &str) -> i32 {
+    match send_order(of, word) {
         Err(code) => code,
-        Ok(told) if of.asked.json => shown(&told),
-        Ok(told) => {
-            say(Seen::in_answer(&told).sentence(unix(SystemTime::now())));
+        Ok(answer) if of.args.json => shown(&answer),
+        Ok(answer) => {
+            print_line(NodeStatus::in_answer(&answer).sentence(unix(SystemTime::now())));
             0
         }
     }
 }
 
 /// Says the word. Complains and gives the exit code where it was not taken.
-fn told(of: &OfNode, word: &str) -> Result<Value, i32> {
+fn send_order(of: &NodeArgs, word: &str) -> Result<Value, i32> {
     let path = format!("/api/nodes/{}/{word}", encoded(&of.node));
-    let (_, told) = ask(of.asked.admin, &Method::POST, &path).map_err(|why| complain(&why))?;
-    if told["ok"] != true {
-        return Err(refused(of.asked.json, &told));
+    let (_, answer) = send(of.args.admin, &Method::POST, &path).map_err(|why| fail(&why))?;
+    if answer["ok"] != true {
+        return Err(report_refusal(of.args.json, &answer));
     }
-    if !of.asked.json {
-        problems(&told["warnings"]).for_each(|warning| warn(&warning));
+    if !of.args.json {
+        problems(&answer["warnings"]).for_each(|warning| warn(&warning));
     }
-    Ok(told)
+    Ok(answer)
 }
 
 /// Tells a refusal of the admin API.
-pub(super) fn refused(json: bool, told: &Value) -> i32 {
+pub(super) fn report_refusal(json: bool, answer: &Value) -> i32 {
     if json {
-        answer(&format!("{told:#}\n"));
-    } else if told["problems"].as_array().is_some_and(|problems| !problems.is_empty()) {
-        problems(&told["problems"]).for_each(|problem| _ = complain(&problem));
+        print(&format!("{answer:#}\n"));
+    } else if answer["problems"].as_array().is_some_and(|problems| !problems.is_empty()) {
+        problems(&answer["problems"]).for_each(|problem| _ = fail(&problem));
     } else {
-        complain(&format!("refused without a reason: {told}"));
+        fail(&format!("refused without a reason: {answer}"));
     }
     FAILED
 }
@@ -143,25 +143,25 @@ fn problems(list: &Value) -> impl Iterator<Item = String> {
     })
 }
 
-fn shown(told: &Value) -> i32 {
-    if answer(&format!("{told:#}\n")) { 0 } else { FAILED }
+fn shown(answer: &Value) -> i32 {
+    if print(&format!("{answer:#}\n")) { 0 } else { FAILED }
 }
 
-fn safe(asked: &Asked, seen: &Seen, told: &Value) -> i32 {
-    if asked.json {
-        return shown(&json!({ "ok": true, "node": seen.node(), "safe": true, "warnings": told["warnings"] }));
+fn safe(args: &AdminArgs, seen: &NodeStatus, answer: &Value) -> i32 {
+    if args.json {
+        return shown(&json!({ "ok": true, "node": seen.node(), "safe": true, "warnings": answer["warnings"] }));
     }
-    say(format_args!("{} is drained: safe to stop it", seen.node()));
+    print_line(format_args!("{} is drained: safe to stop it", seen.node()));
     0
 }
 
-fn lost(asked: &Asked, node: &str, why: &str) -> i32 {
-    if asked.json {
+fn lost(args: &AdminArgs, node: &str, why: &str) -> i32 {
+    if args.json {
         let problems = [json!({ "what": why, "advice": "" })];
-        answer(&format!("{:#}\n", json!({ "ok": false, "node": node, "safe": false, "problems": problems })));
+        print(&format!("{:#}\n", json!({ "ok": false, "node": node, "safe": false, "problems": problems })));
         return FAILED;
     }
-    complain(why)
+    fail(why)
 }
 
 #[cfg(test)]

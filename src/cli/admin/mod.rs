@@ -1,0 +1,12 @@
+//! The commands that ask a running Weir, by its admin address alone.
+
+mod client;
+mod encode;
+mod node_status;
+pub(super) mod operate;
+pub(super) mod status;
+mod table;
+mod wait_drained;
+pub(super) mod why;
+
+pub(super) use client::AdminArgs;
