@@ -26,7 +26,7 @@ use crate::control::operators::{GONE, Gone};
 use crate::control::state::{Control, ReloadWish};
 use crate::control::store::moments;
 use crate::traffic::pool::member::Wants;
-use crate::traffic::pool::operators::{Order, Word, Words};
+use crate::traffic::pool::operators::{Order, OrderKind, Orders};
 use crate::traffic::pool::state;
 use crate::traffic::tick::Tick;
 
@@ -180,11 +180,11 @@ async fn nodes(State(admin): State<Admin>) -> Json<Vec<NodeStatus>> {
 
 fn node_statuses(control: &Control) -> Vec<NodeStatus> {
     let (generation, now) = (control.current.load_full(), Tick::from_millis(control.now()));
-    let words = control.words.lock();
+    let orders = control.orders.lock();
     let statuses = generation.snapshot.pools.iter().flat_map(|pool| {
-        let words = &words;
+        let orders = &orders;
         pool.members.iter().map(move |member| {
-            let (state, order) = (member.state.state(), words.of(&member.node).map(|word| word.order));
+            let (state, kind) = (member.state.state(), orders.of(&member.node).map(|order| order.kind));
             NodeStatus {
                 pool: pool.name().to_string(),
                 node: member.label.to_string(),
@@ -199,18 +199,18 @@ fn node_statuses(control: &Control) -> Vec<NodeStatus> {
                 sessions: pool.sessions.as_ref().map(|sessions| sessions.count_of(member.number)),
                 warmth: member.load.warmth() / 10,
                 queued: pool.waiting.len_for(&Wants::Only(member.number)),
-                operator: order.map(Order::word),
-                deadline: order.and_then(|order| order.ends(moments::now())),
+                operator: kind.map(OrderKind::word),
+                deadline: kind.and_then(|kind| kind.ends(moments::now())),
             }
         })
     });
-    let gone = operators::gone(control, &generation, |_| true).into_iter().map(|gone| gone_status(gone, &words));
+    let gone = operators::gone(control, &generation, |_| true).into_iter().map(|gone| gone_status(gone, &orders));
     statuses.chain(gone).collect()
 }
 
 /// The status of a node that a reload removed: only its running requests are known.
-fn gone_status(gone: Gone, words: &Words) -> NodeStatus {
-    let order = words.of(&gone.node).map(|word| word.order);
+fn gone_status(gone: Gone, orders: &Orders) -> NodeStatus {
+    let kind = orders.of(&gone.node).map(|order| order.kind);
     NodeStatus {
         pool: gone.pool,
         node: gone.label.to_string(),
@@ -225,8 +225,8 @@ fn gone_status(gone: Gone, words: &Words) -> NodeStatus {
         sessions: Some(0),
         warmth: 0,
         queued: 0,
-        operator: order.map(Order::word),
-        deadline: order.and_then(|order| order.ends(moments::now())),
+        operator: kind.map(OrderKind::word),
+        deadline: kind.and_then(|kind| kind.ends(moments::now())),
     }
 }
 
@@ -269,14 +269,14 @@ async fn status(State(admin): State<Admin>) -> Json<Status> {
 fn word_statuses(control: &Control) -> Vec<WordStatus> {
     let generation = control.current.load_full();
     let known = |node: &str| generation.snapshot.config.nodes.iter().any(|known| &*known.name == node);
-    let word = |(node, word): (&str, &Word)| WordStatus {
+    let word = |(node, word): (&str, &Order)| WordStatus {
         node: node.to_owned(),
-        operator: word.order.word(),
+        operator: word.kind.word(),
         since: word.since,
-        deadline: word.order.ends(moments::now()),
+        deadline: word.kind.ends(moments::now()),
         known: known(node),
     };
-    control.words.lock().iter().map(word).collect()
+    control.orders.lock().iter().map(word).collect()
 }
 
 async fn sessions(State(admin): State<Admin>) -> Json<Vec<SessionStatus>> {

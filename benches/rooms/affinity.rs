@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use weir::traffic::affinity::session_id::set_cookie;
 use weir::traffic::affinity::sessions::{Bound, How, Sessions, source_key};
-use weir::traffic::pool::Meant;
-use weir::traffic::pool::affinity::{Affinity, Asking};
+use weir::traffic::pool::Purpose;
+use weir::traffic::pool::affinity::{Affinity, AffinityInput};
 use weir::traffic::tick::Tick;
 
 use crate::configured::pool;
@@ -44,7 +44,8 @@ pub(crate) fn belonging(criterion: &mut Criterion) {
                 sessions.bind(sessions.key(id), second.number, NOW, How::Learned);
             }
         }
-        let of = || Affinity::of(&pool, &Asking { head: black_box(&head), client, now: NOW, meant: Meant::Yes });
+        let of =
+            || Affinity::of(&pool, &AffinityInput { head: black_box(&head), client, now: NOW, purpose: Purpose::Take });
         assert_eq!(of().bound, Some(second.number), "{mode}");
         room(criterion, &format!("belonging/{mode}"), 0, of);
     }

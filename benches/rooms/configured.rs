@@ -5,7 +5,7 @@ use std::time::Duration;
 use weir::traffic::pool::Pool;
 use weir::traffic::resolved::Resolved;
 use weir::traffic::routing::rules::SiteRules;
-use weir::traffic::snapshot::{Ground, Secrets, Snapshot};
+use weir::traffic::snapshot::{BuildInput, Secrets, Snapshot};
 use weir::traffic::tick::Tick;
 
 /// A pool of so many nodes, all active, idle and equally quick, with a bound on requests; `settings` are lines of its own.
@@ -37,5 +37,5 @@ fn snapshot(name: &str, count: usize, of_pool: &str, of_site: &str) -> Snapshot 
     let config = weir::config::load(&dir.join("weir.toml")).unwrap_or_else(|errors| panic!("{}", errors.render(false)));
     std::fs::remove_dir_all(&dir).expect("removed");
     let (resolved, secrets) = (Resolved::default(), Secrets::of([7; 32]));
-    Snapshot::build(config.into(), &Ground { generation: 1, previous: None, resolved: &resolved, secrets })
+    Snapshot::build(config.into(), &BuildInput { generation: 1, previous: None, resolved: &resolved, secrets })
 }

@@ -8,7 +8,7 @@ use weir::traffic::message::headers::{
 };
 use weir::traffic::message::location::PublicName;
 use weir::traffic::routing::edits::FieldEdits;
-use weir::traffic::routing::places::{Host, Places};
+use weir::traffic::routing::reverse_map::{Host, ReverseMap};
 use weir::wire::Version;
 
 use crate::heads::{ANSWER, HEAD, answer, request};
@@ -52,9 +52,9 @@ pub(crate) fn up(criterion: &mut Criterion) {
 /// written anew, and where site and route set and remove fields.
 pub(crate) fn down(criterion: &mut Criterion) {
     let (edits, mut out) = (edits(), Vec::new());
-    let mut places = Places::default();
-    places.add_pool(true, Redirects::default());
-    places.add_node(0, Host::of(b"10.0.0.3"), 8243);
+    let mut reverse_map = ReverseMap::default();
+    reverse_map.add_pool(true, Redirects::default());
+    reverse_map.add_node(0, Host::of(b"10.0.0.3"), 8243);
     let (usual, length) = (answer(ANSWER), DownFraming::Length(2048));
     let (streamed, redirect) = (answer(STREAMED), answer(REDIRECT));
     let why = [None, Some((&b"X-Weir"[..], &b"session"[..]))];
@@ -72,7 +72,7 @@ pub(crate) fn down(criterion: &mut Criterion) {
             upgrade: false,
             via: true,
             public: &PublicName { secure: true, authority: b"esb.wso2.com", target: b"/", pool: 0, translated: false },
-            places: &places,
+            reverse_map: &reverse_map,
             edits,
             extra,
         };

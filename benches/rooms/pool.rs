@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use weir::traffic::balance::Ask;
-use weir::traffic::pool::{Choice, Meant, Tried, Wish};
+use weir::traffic::pool::{Choice, Criteria, Purpose, Tried};
 use weir::traffic::tick::Tick;
 
 use crate::configured::pool;
@@ -21,9 +21,16 @@ pub(crate) fn choose(criterion: &mut Criterion) {
             let mut chance = 88_172_645_463_325_252;
             let mut next = || {
                 let ask = Ask { key: draw(&mut chance), chance: draw(&mut chance) };
-                let wish =
-                    Wish { bound: None, returns: false, prefers: None, tried: &tried, failure: None, ask, now: NOW };
-                let Choice::Node(chosen) = pool.choose(&wish, Meant::Yes) else { panic!("all nodes are active") };
+                let wish = Criteria {
+                    bound: None,
+                    returns: false,
+                    prefers: None,
+                    tried: &tried,
+                    failure: None,
+                    ask,
+                    now: NOW,
+                };
+                let Choice::Node(chosen) = pool.choose(&wish, Purpose::Take) else { panic!("all nodes are active") };
                 chosen.member
             };
             let met: BTreeSet<_> = (0..1000).map(|_| next()).collect();

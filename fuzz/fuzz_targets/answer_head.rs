@@ -10,7 +10,7 @@ use strict::Frames;
 use weir::traffic::message::headers::{Down, DownFraming, write_answer};
 use weir::config::Redirects;
 use weir::traffic::message::location::PublicName;
-use weir::traffic::routing::places::{Host, Places};
+use weir::traffic::routing::reverse_map::{Host, ReverseMap};
 use weir::wire::{AnswerFault, AnswerFraming, AnswerHead, AnswerScan, Method, Version, scan_answer};
 
 fuzz_target!(|input: &[u8]| {
@@ -46,9 +46,9 @@ fn read(bytes: &[u8], step: usize, to: Method) -> Result<Option<(AnswerHead, usi
 }
 
 fn check_down(head: &AnswerHead, to: Method, switches: u8) {
-    let mut places = Places::default();
-    places.add_pool(false, Redirects::default());
-    places.add_node(0, Host::of(b"10.0.0.3"), 8280);
+    let mut reverse_map = ReverseMap::default();
+    reverse_map.add_pool(false, Redirects::default());
+    reverse_map.add_node(0, Host::of(b"10.0.0.3"), 8280);
     let framing = match head.framing() {
         AnswerFraming::None => DownFraming::None,
         AnswerFraming::Length(length) => DownFraming::Length(length),
@@ -61,7 +61,7 @@ fn check_down(head: &AnswerHead, to: Method, switches: u8) {
         upgrade: head.status() == 101,
         via: false,
         public: &PublicName { secure: true, authority: b"esb.wso2.com", target: b"/", pool: 0, translated: false },
-        places: &places,
+        reverse_map: &reverse_map,
         edits: None,
         extra: &[],
     };

@@ -12,11 +12,11 @@ use crate::proxy::worker::Shared;
 use crate::traffic::message::redirect;
 use crate::traffic::message::refusal::Refusal;
 use crate::traffic::pool::affinity;
-use crate::traffic::pool::affinity::{Affinity, Asking};
+use crate::traffic::pool::affinity::{Affinity, AffinityInput};
 use crate::traffic::pool::state::Reason;
 use crate::traffic::pool::why::Why;
-use crate::traffic::pool::{Choice, Meant, Pool, Tried, Wanted, Wish};
-use crate::traffic::routing::client::client_of;
+use crate::traffic::pool::{Choice, Criteria, Pool, Purpose, Tried, Wanted};
+use crate::traffic::routing::client_address::client_of;
 use crate::traffic::routing::normalized_path::{PathScratch, Unclear};
 use crate::traffic::routing::rules::SiteRules;
 use crate::traffic::tick::Tick;
@@ -174,9 +174,10 @@ impl Answering<'_> {
         let pool = &self.generation.snapshot.pools[pool];
         self.told.action = "pool";
         self.told.pool = Some(pool.name().to_string());
-        let belongs = Affinity::of(pool, &Asking { head: &self.head, client, now: self.now, meant: Meant::Asked });
+        let belongs =
+            Affinity::of(pool, &AffinityInput { head: &self.head, client, now: self.now, purpose: Purpose::Peek });
         self.step(session_in_words(pool, &belongs));
-        let wish = Wish {
+        let wish = Criteria {
             bound: belongs.bound,
             returns: belongs.returns(),
             prefers: belongs.prefers,
@@ -185,7 +186,7 @@ impl Answering<'_> {
             ask: affinity::ask(&pool.settings.balance, &self.head, || client, || chance(self.now)),
             now: self.now,
         };
-        let (chosen, bound) = match pool.choose(&wish, Meant::Asked) {
+        let (chosen, bound) = match pool.choose(&wish, Purpose::Peek) {
             Choice::Node(chosen) => {
                 let label = &pool.members[chosen.member].label;
                 self.told.node = Some(label.to_string());

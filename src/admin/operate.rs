@@ -17,13 +17,13 @@ use crate::config;
 use crate::control::operators::Unsaid;
 use crate::control::trouble::Trouble;
 use crate::traffic::moment::Moment;
-use crate::traffic::pool::operators::{Wish, Word};
+use crate::traffic::pool::operators::{Command, Order};
 
 /// A running Weir, as far as operators can act on it. Called on a thread that may wait for the disk.
 pub(crate) trait Operated: Send + Sync + 'static {
     /// Carries out an order for a node, in every pool, and keeps it over a restart. The node need not be in the file
     /// while it has an order or running requests. With `force` a pool may be left without a node.
-    fn say(&self, node: &str, wish: Wish, force: bool) -> Result<Told, Unsaid>;
+    fn say(&self, node: &str, command: Command, force: bool) -> Result<Told, Unsaid>;
     /// How a node is in each of its pools. `None` when neither the file nor an order names it and no request runs
     /// there.
     fn look(&self, node: &str) -> Option<Told>;
@@ -36,7 +36,7 @@ pub(crate) trait Operated: Send + Sync + 'static {
 /// The state of a node after an order or a question.
 pub(crate) struct Told {
     /// The current order for the node.
-    pub(crate) word: Option<Word>,
+    pub(crate) word: Option<Order>,
     /// The time of this state.
     pub(crate) now: Moment,
     /// The node in each of its pools.
@@ -92,15 +92,15 @@ pub(crate) fn router(weir: Arc<dyn Operated>) -> Router {
 }
 
 async fn drain(weir: Weir, node: Path<String>, query: RawQuery, headers: HeaderMap) -> Response {
-    said(weir, node, query, &headers, |within| Wish::Drain { within }).await
+    said(weir, node, query, &headers, |within| Command::Drain { within }).await
 }
 
 async fn maintain(weir: Weir, node: Path<String>, query: RawQuery, headers: HeaderMap) -> Response {
-    said(weir, node, query, &headers, |_| Wish::Maintain).await
+    said(weir, node, query, &headers, |_| Command::Maintain).await
 }
 
 async fn activate(weir: Weir, node: Path<String>, query: RawQuery, headers: HeaderMap) -> Response {
-    said(weir, node, query, &headers, |_| Wish::Activate).await
+    said(weir, node, query, &headers, |_| Command::Activate).await
 }
 
 async fn look(State(weir): Weir, Path(node): Path<String>) -> Response {
@@ -120,7 +120,7 @@ async fn said(
     Path(node): Path<String>,
     RawQuery(query): RawQuery,
     headers: &HeaderMap,
-    wish: impl FnOnce(Option<Duration>) -> Wish,
+    command: impl FnOnce(Option<Duration>) -> Command,
 ) -> Response {
     // A page in an operator's browser can send a plain POST to any address, but not with a header field of its own.
     if !headers.contains_key("x-weir") {
@@ -131,12 +131,12 @@ async fn said(
         Ok(manner) => manner,
         Err(trouble) => return refused(StatusCode::BAD_REQUEST, trouble),
     };
-    let wish = wish(within);
-    if within.is_some() && !matches!(wish, Wish::Drain { .. }) {
+    let command = command(within);
+    if within.is_some() && !matches!(command, Command::Drain { .. }) {
         return refused(StatusCode::BAD_REQUEST, Trouble::new("only a drain has a deadline", ""));
     }
     // In a blocking task, so that a slow disk does not delay probes and metrics.
-    let done = tokio::task::spawn_blocking(move || match weir.say(&node, wish, force) {
+    let done = tokio::task::spawn_blocking(move || match weir.say(&node, command, force) {
         Err(Unsaid::Last(pools)) => refused(StatusCode::CONFLICT, last(&node, &pools)),
         told => answered(&weir, node, told.ok()),
     });
@@ -195,9 +195,9 @@ impl Answer {
             ok: true,
             node,
             state: if active { "active" } else { "passive" },
-            operator: told.word.map(|word| word.order.word()),
-            since: told.word.map(|word| word.since),
-            deadline: told.word.and_then(|word| word.order.ends(told.now)),
+            operator: told.word.map(|order| order.kind.word()),
+            since: told.word.map(|order| order.since),
+            deadline: told.word.and_then(|order| order.kind.ends(told.now)),
             pools: told.pools,
             warnings: told.warnings,
         }
@@ -207,7 +207,7 @@ impl Answer {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::traffic::pool::operators::Words;
+    use crate::traffic::pool::operators::Orders;
     use parking_lot::Mutex;
     use serde_json::{Value, json};
 
@@ -216,19 +216,19 @@ mod tests {
 
     /// Two nodes in one pool, and an order about a third node.
     #[derive(Default)]
-    struct Stub(Mutex<Words>);
+    struct Stub(Mutex<Orders>);
 
     impl Operated for Stub {
-        fn say(&self, node: &str, wish: Wish, force: bool) -> Result<Told, Unsaid> {
-            let mut words = self.0.lock();
-            if !self.nodes().iter().any(|name| **name == *node) && words.of(node).is_none() {
+        fn say(&self, node: &str, command: Command, force: bool) -> Result<Told, Unsaid> {
+            let mut orders = self.0.lock();
+            if !self.nodes().iter().any(|name| **name == *node) && orders.of(node).is_none() {
                 return Err(Unsaid::Unknown);
             }
-            if node == "worker2" && wish != Wish::Activate && !force {
+            if node == "worker2" && command != Command::Activate && !force {
                 return Err(Unsaid::Last(vec!["esb-http".into(), "esb-https".into()]));
             }
-            words.wish(node, wish, MOMENT);
-            drop(words);
+            orders.apply(node, command, MOMENT);
+            drop(orders);
             let nowhere = || Told { word: None, now: MOMENT, pools: Vec::new(), warnings: Vec::new() };
             Ok(self.look(node).unwrap_or_else(nowhere))
         }
@@ -240,7 +240,7 @@ mod tests {
                 return None;
             }
             let state = if word.is_none() { "active" } else { "passive" };
-            let reason = word.map(|word| word.order.word());
+            let reason = word.map(|order| order.kind.word());
             let row = PoolRow { pool: "esb".into(), state, reason, sessions: Some(12), in_flight: 3 };
             let pools = if known { vec![row] } else { Vec::new() };
             Some(Told { word, now: MOMENT, pools, warnings: Vec::new() })
@@ -264,7 +264,7 @@ mod tests {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let stub = Stub::default();
-        stub.0.lock().wish("gone", Wish::Maintain, MOMENT);
+        stub.0.lock().apply("gone", Command::Maintain, MOMENT);
         tokio::spawn(async move { axum::serve(listener, router(Arc::new(stub))).await });
         let mut answers = Vec::new();
         for (line, field) in requests {

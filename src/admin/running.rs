@@ -12,7 +12,7 @@ use crate::control::trouble::Trouble;
 use crate::proxy::generation::Generation;
 use crate::traffic::pool::Pool;
 use crate::traffic::pool::member::Member;
-use crate::traffic::pool::operators::{Live, Wish};
+use crate::traffic::pool::operators::{Command, LiveSessions};
 use crate::traffic::pool::state::Reason;
 use crate::traffic::tick::Tick;
 
@@ -20,8 +20,8 @@ use crate::traffic::tick::Tick;
 pub(crate) struct Operators(pub(crate) Arc<Control>);
 
 impl Operated for Operators {
-    fn say(&self, node: &str, wish: Wish, force: bool) -> Result<Told, Unsaid> {
-        let warnings = operators::say(&self.0, node, wish, force)?;
+    fn say(&self, node: &str, command: Command, force: bool) -> Result<Told, Unsaid> {
+        let warnings = operators::say(&self.0, node, command, force)?;
         Ok(Told { warnings, ..told(&self.0, node) })
     }
 
@@ -41,7 +41,7 @@ impl Operated for Operators {
 }
 
 fn told(control: &Control, node: &str) -> Told {
-    let word = control.words.lock().of(node).copied();
+    let word = control.orders.lock().of(node).copied();
     Told { word, now: now(), pools: rows(control, &control.current.load_full(), node), warnings: Vec::new() }
 }
 
@@ -50,8 +50,8 @@ fn rows(control: &Control, generation: &Generation, node: &str) -> Vec<PoolRow> 
     let row = |(pool, member): (&Pool, &Member)| {
         let state = member.state.state();
         let sessions = match live(pool, member, now) {
-            Live::Counted(sessions) => Some(sessions),
-            Live::Unseen { .. } => None,
+            LiveSessions::Counted(sessions) => Some(sessions),
+            LiveSessions::Unseen { .. } => None,
         };
         PoolRow {
             pool: pool.name().to_string(),

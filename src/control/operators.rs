@@ -15,7 +15,7 @@ use crate::config::{Place, Problem, StickyMode};
 use crate::proxy::generation::Generation;
 use crate::traffic::pool::Pool;
 use crate::traffic::pool::member::Member;
-use crate::traffic::pool::operators::{Drained, Left, Live, Order, Unreadable, Wish, Words};
+use crate::traffic::pool::operators::{Command, Drained, LiveSessions, OrderKind, Orders, Remaining, Unreadable};
 use crate::traffic::pool::state::Operator;
 use crate::traffic::tick::Tick;
 
@@ -33,12 +33,12 @@ const LATER: &str = "start the Weir that wrote it; or, where no node is to rest,
 /// not damaged: it may become readable in a moment, or a later version of Weir may have written it. Until then a node
 /// in maintenance must not serve, so the file stays and the start fails. A damaged file is set aside if there is a
 /// state directory, and the start goes on.
-pub(crate) fn load(path: &Path, dir: Option<&StateDir>) -> Result<Words, (String, &'static str)> {
+pub(crate) fn load(path: &Path, dir: Option<&StateDir>) -> Result<Orders, (String, &'static str)> {
     let read = StateDir::read_in(path, FILE);
-    let Some(bytes) = read.map_err(|error| (unread(&error), READABLE))? else { return Ok(Words::default()) };
+    let Some(bytes) = read.map_err(|error| (unread(&error), READABLE))? else { return Ok(Orders::default()) };
     let text = String::from_utf8(bytes).map_err(|error| Unreadable::Damaged(error.to_string()));
-    let why = match text.and_then(|text| Words::from_text(&text, now(), &boot())) {
-        Ok(words) => return Ok(words),
+    let why = match text.and_then(|text| Orders::from_text(&text, now(), &boot())) {
+        Ok(orders) => return Ok(orders),
         Err(why @ Unreadable::Later(_)) => return Err((unread(&format!("{}/{FILE}: {why}", path.display())), LATER)),
         Err(why) => why,
     };
@@ -48,7 +48,7 @@ pub(crate) fn load(path: &Path, dir: Option<&StateDir>) -> Result<Words, (String
         None => "and cannot be set aside".to_owned(),
     };
     log::error!("{}/{FILE}: {why}; {kept}; no node is under an operator's word now", path.display());
-    Ok(Words::default())
+    Ok(Orders::default())
 }
 
 fn unread(why: &dyn std::fmt::Display) -> String {
@@ -58,23 +58,23 @@ fn unread(why: &dyn std::fmt::Display) -> String {
 /// Writes the orders again when Weir stops, if they have deadlines or could not be written so far. Deadlines are stored
 /// by the current wall clock, because the machine may be rebooted before the next start.
 pub(crate) fn save(control: &Control) {
-    let words = control.words.lock();
+    let orders = control.orders.lock();
     let Some(dir) = &control.state_dir else { return };
-    let has_deadline = words.iter().any(|(_, word)| word.order.ends(now()).is_some());
-    if (has_deadline || dir.is_behind(FILE)) && keep(control, &words).is_some() {
+    let has_deadline = orders.iter().any(|(_, order)| order.kind.ends(now()).is_some());
+    if (has_deadline || dir.is_behind(FILE)) && keep(control, &orders).is_some() {
         log::error!("what operators said last is not on disk: the next start does not know of it");
     }
 }
 
 /// Applies the orders to the nodes of a generation.
 pub(crate) fn apply(control: &Control, generation: &Generation) {
-    let (words, now) = (control.words.lock(), Tick::from_millis(control.now()));
+    let (orders, now) = (control.orders.lock(), Tick::from_millis(control.now()));
     for (index, pool) in generation.snapshot.pools.iter().enumerate() {
         for (member, node) in pool.members.iter().enumerate() {
-            let operator = match words.of(&node.node).map(|word| word.order) {
+            let operator = match orders.of(&node.node).map(|order| order.kind) {
                 None => Operator::None,
-                Some(Order::Drain { .. }) => Operator::Draining,
-                Some(Order::Maintain) => Operator::Maintenance,
+                Some(OrderKind::Drain { .. }) => Operator::Draining,
+                Some(OrderKind::Maintain) => Operator::Maintenance,
             };
             let change = node.state.set_operator(operator, now);
             generation.announce(index, member, change, "an operator said so", now);
@@ -86,10 +86,10 @@ pub(crate) fn apply(control: &Control, generation: &Generation) {
 pub(crate) fn tend(control: &Control) {
     let generation = control.current.load_full();
     let over = {
-        let mut words = control.words.lock();
-        let over = words.end_drains(now(), |node| left(control, &generation, node));
+        let mut orders = control.orders.lock();
+        let over = orders.end_drains(now(), |node| left(control, &generation, node));
         if !over.is_empty() || control.state_dir.as_ref().is_some_and(|dir| dir.is_behind(FILE)) {
-            keep(control, &words);
+            keep(control, &orders);
         }
         over
     };
@@ -107,13 +107,14 @@ pub(crate) fn tend(control: &Control) {
     apply(control, &generation);
 }
 
-fn left(control: &Control, generation: &Generation, node: &str) -> Vec<Left> {
+fn left(control: &Control, generation: &Generation, node: &str) -> Vec<Remaining> {
     let now = Tick::from_millis(control.now());
     let own = places(generation).filter(|(_, member)| &*member.node == node);
-    let here = own.map(|(pool, member)| Left { sessions: live(pool, member, now), in_flight: member.load.in_flight() });
+    let here =
+        own.map(|(pool, member)| Remaining { sessions: live(pool, member, now), in_flight: member.load.in_flight() });
     // The sessions of these nodes move to other nodes with their next request.
     let gone = gone(control, generation, |other| other == node).into_iter();
-    here.chain(gone.map(|gone| Left { sessions: Live::Counted(0), in_flight: gone.in_flight })).collect()
+    here.chain(gone.map(|gone| Remaining { sessions: LiveSessions::Counted(0), in_flight: gone.in_flight })).collect()
 }
 
 /// Every member of every pool. A node with a DNS name has one member for each address.
@@ -158,10 +159,10 @@ pub(crate) fn gone(control: &Control, generation: &Generation, meant: impl Fn(&s
 /// A warning for each pool in which orders leave no node for new requests, and for each order about a node that is not
 /// in the file.
 pub(crate) fn warnings(control: &Control, generation: &Generation) -> Vec<Problem> {
-    let (words, config) = (control.words.lock(), &generation.snapshot.config);
-    let word_of = |node: &str| words.of(node).map(|word| word.order.word());
+    let (orders, config) = (control.orders.lock(), &generation.snapshot.config);
+    let word_of = |node: &str| orders.of(node).map(|order| order.kind.word());
     let mut warnings = config::at_rest(config, word_of);
-    let strangers = words.strangers(|node| config.nodes.iter().any(|known| &*known.name == node));
+    let strangers = orders.unknown_nodes(|node| config.nodes.iter().any(|known| &*known.name == node));
     warnings.extend(strangers.into_iter().map(|node| Problem {
         at: Place { line: 0, ..config.admin.at.clone() },
         what: format!(
@@ -173,36 +174,36 @@ pub(crate) fn warnings(control: &Control, generation: &Generation) -> Vec<Proble
     warnings
 }
 
-pub(crate) fn live(pool: &Pool, member: &Member, now: Tick) -> Live {
+pub(crate) fn live(pool: &Pool, member: &Member, now: Tick) -> LiveSessions {
     match (&pool.sessions, &pool.settings.sticky) {
-        (Some(sessions), _) => Live::Counted(sessions.count_of(member.number)),
+        (Some(sessions), _) => LiveSessions::Counted(sessions.count_of(member.number)),
         (None, Some(sticky)) if matches!(sticky.mode, StickyMode::Cookie(_) | StickyMode::Route) => {
-            Live::Unseen { quiet: member.load.unused_for(now), idle: sticky.idle }
+            LiveSessions::Unseen { quiet: member.load.unused_for(now), idle: sticky.idle }
         }
-        (None, _) => Live::Counted(0),
+        (None, _) => LiveSessions::Counted(0),
     }
 }
 
 /// Writes the orders to disk. On failure it logs the error, and a later call tries again.
-fn keep(control: &Control, words: &Words) -> Option<Trouble> {
+fn keep(control: &Control, orders: &Orders) -> Option<Trouble> {
     let Some(dir) = &control.state_dir else {
         return Some(Trouble::new("this will be forgotten at the next restart: there is no state directory", ""));
     };
-    let error = dir.write(FILE, |out| out.write_all(words.to_text(now(), &boot()).as_bytes())).err()?;
+    let error = dir.write(FILE, |out| out.write_all(orders.to_text(now(), &boot()).as_bytes())).err()?;
     let what = format!("this is done, but a restart now would forget it: it cannot be written to state-dir: {error}");
     Some(Trouble::new(what, "it is tried again each second"))
 }
 
 /// Pools that an order for `node` would leave without a node for new requests: all other nodes there are passive or
 /// have an order of their own.
-fn left_without(generation: &Generation, words: &Words, node: &str) -> Vec<String> {
+fn left_without(generation: &Generation, orders: &Orders, node: &str) -> Vec<String> {
     let serves = |member: &Member| member.state.can_serve();
     let pools = generation.snapshot.pools.iter().filter(|pool| {
         let own = pool.members.iter().any(|member| &*member.node == node && serves(member));
         own && !pool
             .members
             .iter()
-            .any(|other| &*other.node != node && serves(other) && words.of(&other.node).is_none())
+            .any(|other| &*other.node != node && serves(other) && orders.of(&other.node).is_none())
     });
     pools.map(|pool| pool.name().to_string()).collect()
 }
@@ -218,24 +219,24 @@ pub(crate) enum Unsaid {
 
 /// Carries out an order for a node and returns what the operator should know. The order is on disk before this returns.
 /// With `force` it may leave a pool without a node.
-pub(crate) fn say(control: &Control, node: &str, wish: Wish, force: bool) -> Result<Vec<Trouble>, Unsaid> {
+pub(crate) fn say(control: &Control, node: &str, command: Command, force: bool) -> Result<Vec<Trouble>, Unsaid> {
     let generation = control.current.load_full();
     let known = knows(control, node);
     let mut warnings: Vec<Trouble> = {
-        let mut words = control.words.lock();
-        if !known && words.of(node).is_none() {
+        let mut orders = control.orders.lock();
+        if !known && orders.of(node).is_none() {
             return Err(Unsaid::Unknown);
         }
         let without =
-            if wish == Wish::Activate || force { Vec::new() } else { left_without(&generation, &words, node) };
+            if command == Command::Activate || force { Vec::new() } else { left_without(&generation, &orders, node) };
         if !without.is_empty() {
             return Err(Unsaid::Last(without));
         }
-        let kept = words.wish(node, wish, now()).then(|| keep(control, &words));
+        let kept = orders.apply(node, command, now()).then(|| keep(control, &orders));
         kept.flatten().into_iter().collect()
     };
     apply(control, &control.current.load_full());
-    if matches!(wish, Wish::Drain { .. }) {
+    if matches!(command, Command::Drain { .. }) {
         // From now on no new session is bound to the node. Saved now, so that after a crash Weir still knows which
         // sessions the drain waits for.
         sessions::save(control);

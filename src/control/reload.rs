@@ -23,9 +23,9 @@ use crate::observe::Observer;
 use crate::proxy::accept::listeners;
 use crate::proxy::accept::threads::{ThreadCommand, Threads};
 use crate::proxy::generation::{Generation, Prepared};
-use crate::traffic::pool::operators::Words;
-use crate::traffic::snapshot::{Ground, Secrets};
-use crate::traffic::succession;
+use crate::traffic::generations;
+use crate::traffic::pool::operators::Orders;
+use crate::traffic::snapshot::{BuildInput, Secrets};
 use crate::traffic::tick::Tick;
 
 /// How long a reload waits for the traffic threads. A slower thread follows later.
@@ -51,7 +51,7 @@ pub(crate) struct First {
     pub(crate) tickets: Arc<dyn ProducesTickets>,
     secrets: Secrets,
     pub(crate) state_dir: Option<StateDir>,
-    pub(crate) words: Words,
+    pub(crate) orders: Orders,
     pub(crate) keeps_sessions: bool,
     naming: Naming,
     sockets: Vec<(SocketAddr, Vec<TcpListener>)>,
@@ -69,7 +69,7 @@ impl First {
         let tickets = crate::proxy::client::tls::tickets().map_err(whole)?;
         let fresh = crate::proxy::client::tls::secret().map_err(whole)?;
         let state_dir = open_state_dir(&config.state_dir);
-        let words = operators::load(&config.state_dir, state_dir.as_ref()).map_err(|(what, advice)| {
+        let orders = operators::load(&config.state_dir, state_dir.as_ref()).map_err(|(what, advice)| {
             let at = Place { line: 0, ..at.clone() };
             NotStarted::State(vec![Problem { at, what, advice: advice.to_owned() }])
         })?;
@@ -77,9 +77,9 @@ impl First {
         let prepared = Prepared::new(Arc::clone(&config), None, &tickets, observer).map_err(NotStarted::Config)?;
         let sockets = bind_new(&config, &HashSet::new(), config.threads).map_err(NotStarted::Bind)?;
         naming.prepare(&config).await.map_err(whole)?;
-        let ground = Ground { generation: 1, previous: None, resolved: naming.resolved(), secrets };
+        let ground = BuildInput { generation: 1, previous: None, resolved: naming.resolved(), secrets };
         let generation = prepared.run(&ground, observer);
-        Ok(Self { generation, tickets, secrets, state_dir, words, keeps_sessions, naming, sockets })
+        Ok(Self { generation, tickets, secrets, state_dir, orders, keeps_sessions, naming, sockets })
     }
 }
 
@@ -211,7 +211,7 @@ impl Reloader {
     ) -> Arc<Generation> {
         self.probing.end_others(prepared.config());
         let (previous, resolved) = (Some(&before.snapshot), self.naming.resolved());
-        let ground = Ground { generation: number, previous, resolved, secrets: self.secrets };
+        let ground = BuildInput { generation: number, previous, resolved, secrets: self.secrets };
         let generation = prepared.run(&ground, &self.control.observer);
         self.run(Arc::clone(&generation), sockets);
         generation
@@ -221,7 +221,7 @@ impl Reloader {
     /// thread should do it.
     pub(crate) fn forget(&mut self) {
         let unused =
-            |left: &mut Arc<Generation>| Arc::strong_count(left) == 1 && !succession::is_waited_in(&left.snapshot);
+            |left: &mut Arc<Generation>| Arc::strong_count(left) == 1 && !generations::has_waiters(&left.snapshot);
         let gone: Vec<_> = self.control.left.lock().extract_if(.., unused).collect();
         if !gone.is_empty() {
             drop(gone);
@@ -232,7 +232,7 @@ impl Reloader {
     /// Decides anew which generation looks after which pool.
     fn settle(&self) {
         let (current, left) = (self.control.current.load(), self.control.left.lock());
-        succession::settle(
+        generations::mark_superseded(
             std::iter::once(&**current).chain(left.iter().rev().map(|left| &**left)).map(|g| &g.snapshot),
         );
     }

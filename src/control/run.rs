@@ -125,7 +125,7 @@ impl Running {
         });
         let control = Arc::new(Control {
             shared,
-            words: Mutex::new(std::mem::take(&mut first.words)),
+            orders: Mutex::new(std::mem::take(&mut first.orders)),
             state_dir: first.state_dir.take(),
             keeps_sessions: first.keeps_sessions,
             knows_before: restored.is_ok(),

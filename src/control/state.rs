@@ -11,7 +11,7 @@ use super::store::state_dir::StateDir;
 use crate::config::Problem;
 use crate::proxy::worker::Shared;
 use crate::traffic::affinity::sessions::file::Before;
-use crate::traffic::pool::operators::Words;
+use crate::traffic::pool::operators::Orders;
 
 /// A request to reload. The sender gets its result.
 pub(crate) type ReloadWish = oneshot::Sender<Result<u64, Vec<Problem>>>;
@@ -21,7 +21,7 @@ pub(crate) struct Control {
     /// What all threads share.
     pub(crate) shared: Arc<Shared>,
     /// Operators' orders about nodes.
-    pub(crate) words: Mutex<Words>,
+    pub(crate) orders: Mutex<Orders>,
     /// The state directory. `None` when it cannot be used.
     pub(crate) state_dir: Option<StateDir>,
     /// Whether sessions are stored. They are not when the next start would not have the secret they are hashed with.

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use super::io::fault::{ClientFault, Gone};
 use crate::traffic::message::headers::Down;
-use crate::traffic::message::page::{Page, Reply};
+use crate::traffic::message::local_reply::{LocalReply, ReplyOptions};
 use crate::wire::AnswerHead;
 
 /// The body of a request, read as it arrives.
@@ -196,10 +196,15 @@ impl Sink<'_> {
     }
 
     /// Sends an answer of Weir's own. `keep` says whether the connection can be used again.
-    pub(crate) async fn page(&mut self, page: &Page<'_>, keep: bool, reply: Reply<'_>) -> Result<(), ClientFault> {
+    pub(crate) async fn local_reply(
+        &mut self,
+        page: &LocalReply<'_>,
+        keep: bool,
+        reply: ReplyOptions<'_>,
+    ) -> Result<(), ClientFault> {
         match self {
-            Self::H1(sink) => sink.page(page, keep, reply).await,
-            Self::H2(sink) => sink.page(page, &reply).await,
+            Self::H1(sink) => sink.local_reply(page, keep, reply).await,
+            Self::H2(sink) => sink.local_reply(page, &reply).await,
         }
     }
 

@@ -26,7 +26,7 @@ mod robin;
 #[cfg(test)]
 mod simulation;
 #[cfg(test)]
-mod stage;
+mod testing;
 
 /// A pool's method, and whose turn it is by it.
 #[derive(Debug)]
@@ -104,7 +104,7 @@ pub fn last_resort(ejected: impl IntoIterator<Item = Option<Tick>>) -> Option<us
 
 #[cfg(test)]
 mod tests {
-    use super::stage::{Draws, cast};
+    use super::testing::{Draws, cast};
     use super::*;
     use crate::config::HashOn;
 

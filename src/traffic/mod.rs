@@ -5,13 +5,13 @@
 
 pub mod affinity;
 pub mod balance;
-mod company;
+pub mod generations;
 pub mod limits;
+mod linked_pools;
 pub mod message;
 pub mod moment;
 pub mod pool;
 pub mod resolved;
 pub mod routing;
 pub mod snapshot;
-pub mod succession;
 pub mod tick;

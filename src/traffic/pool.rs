@@ -1,8 +1,7 @@
-//! A pool at work: which of its nodes a request gets, and what the pool makes of what became of it.
-//!
-//! In this order: the node of the request's session; an active node by the pool's method; where none is known to be
-//! good one that serves and was never probed; a standby, which is activated; a backup; a standby or a backup that was
-//! never probed; a place in the queue; and where no node is active at all the most hopeful one.
+//! A pool: chooses the node of a request, and learns from how the request went there.
+//! The order of choice: the node of the request's session; an active node by the pool's balancing method; where no node is
+//! known to be good, a serving node that was never probed; a standby, which becomes active by it; a backup; a standby or
+//! a backup that was never probed; waiting in the queue. Where no node is active: the node most likely to answer.
 
 pub mod affinity;
 pub mod member;
@@ -10,11 +9,11 @@ pub mod operators;
 pub mod outage;
 pub mod queue;
 pub mod retry;
+pub mod selection;
 pub mod standby;
 pub mod state;
 pub mod upkeep;
 pub mod why;
-pub mod wish;
 
 use std::sync::Arc;
 use std::sync::atomic::{self, AtomicBool};
@@ -23,10 +22,10 @@ use parking_lot::Mutex;
 
 use self::member::{Member, Waiting, Wants};
 use self::retry::{Another, Budget};
+pub use self::selection::{Choice, Chosen, Criteria, Purpose, Tried, Wanted};
 use self::standby::Arrangement;
 use self::state::{Duty, NodeState, Reason};
 use self::why::{Lost, Why};
-pub use self::wish::{Choice, Chosen, Meant, Tried, Wanted, Wish};
 use super::affinity::own_cookie::Tokens;
 use super::affinity::session_id;
 use super::affinity::sessions::Sessions;
@@ -57,13 +56,13 @@ pub struct Pool {
     /// Outlives a reload. Of pools that are active together the one that leads has it for all.
     pub(super) arrangement: Arc<Mutex<Arrangement>>,
     /// Whether it is active together with other pools, which are arranged as one.
-    pub(super) in_company: bool,
+    pub(super) is_linked: bool,
     pub(super) balancer: Balancer,
     /// Whether anybody wants to know how soon nodes answer.
     pub measures: bool,
     /// Which member a number stands for.
     pub(super) by_number: Vec<Option<u16>>,
-    pub(super) followed: AtomicBool,
+    pub(super) superseded: AtomicBool,
 }
 
 impl Pool {
@@ -78,8 +77,8 @@ impl Pool {
     }
 
     /// Whether a newer generation has it, and alone decides what its nodes do.
-    pub fn is_followed(&self) -> bool {
-        self.followed.load(atomic::Ordering::Relaxed)
+    pub fn is_superseded(&self) -> bool {
+        self.superseded.load(atomic::Ordering::Relaxed)
     }
 
     /// Whether it has the very node: under this number, and with the same load.
@@ -102,48 +101,49 @@ impl Pool {
     }
 
     /// The node that the request gets.
-    pub fn choose(&self, wish: &Wish<'_>, meant: Meant) -> Choice {
-        let lost = match wish.bound {
+    pub fn choose(&self, criteria: &Criteria<'_>, purpose: Purpose) -> Choice {
+        let lost = match criteria.bound {
             None => None,
-            Some(number) => match self.own(number, wish, meant) {
+            Some(number) => match self.own(number, criteria, purpose) {
                 Ok(choice) => return choice,
                 Err(lost) => Some(lost),
             },
         };
         if lost.is_some() {
-            if let Some(choice) = self.own_at_last(wish, meant) {
+            if let Some(choice) = self.own_at_last(criteria, purpose) {
                 return choice;
             }
             if self.moves_no_session() {
                 return Choice::SessionLost;
             }
         }
-        let why = |otherwise| match (wish.failure, lost) {
-            (Some(failure), _) if !wish.tried.is_empty() => Why::Retry(failure),
+        let why = |otherwise| match (criteria.failure, lost) {
+            (Some(failure), _) if !criteria.tried.is_empty() => Why::Retry(failure),
             (_, Some(lost)) => Why::Rebound(lost),
             _ => otherwise,
         };
-        if let Some(chosen) = self.preferred(wish, meant) {
+        if let Some(chosen) = self.preferred(criteria, purpose) {
             return Choice::Node(chosen);
         }
-        let look = || self.of_tiers(&why, wish, meant);
+        let look = || self.of_tiers(&why, criteria, purpose);
         // One that takes over in this very moment, or passes its first probe, was not there yet where it is looked for
         // first, and is there no more where it was.
         if let Some(chosen) = look().or_else(look) {
             return Choice::Node(chosen);
         }
-        let unprobed = self.is_unprobed(wish.now);
-        if self.is_full(unprobed, wish) {
+        let unprobed = self.is_unprobed(criteria.now);
+        if self.is_full(unprobed, criteria) {
             let otherwise = if unprobed { Why::Unprobed } else { Why::Balanced };
             return Choice::Full(Wanted { node: None, why: why(otherwise) });
         }
-        self.hopeless(wish, meant)
+        self.hopeless(criteria, purpose)
     }
 
     /// Whether another node is left that a request, whose session is `bound`, could try; asks without taking a turn.
     pub fn another(&self, bound: Option<u32>, tried: &Tried, now: Tick) -> Another {
-        let wish = Wish { bound, returns: false, prefers: None, tried, failure: None, ask: Ask::default(), now };
-        match self.choose(&wish, Meant::Asked) {
+        let criteria =
+            Criteria { bound, returns: false, prefers: None, tried, failure: None, ask: Ask::default(), now };
+        match self.choose(&criteria, Purpose::Peek) {
             Choice::Node(_) => Another::Now,
             Choice::Full(_) if self.has_room_to_wait() => Another::Later,
             _ => Another::None,
@@ -192,7 +192,7 @@ impl Pool {
     pub fn give_places(&self, now: Tick) {
         if !self.waiting.is_empty() {
             let unprobed = self.is_unprobed(now);
-            self.members.iter().for_each(|member| member.post.serve(now, unprobed));
+            self.members.iter().for_each(|member| member.permits.serve(now, unprobed));
         }
     }
 
@@ -201,17 +201,17 @@ impl Pool {
     }
 
     /// The session's own node, or why not.
-    fn own(&self, number: u32, wish: &Wish<'_>, meant: Meant) -> Result<Choice, Lost> {
+    fn own(&self, number: u32, criteria: &Criteria<'_>, purpose: Purpose) -> Result<Choice, Lost> {
         let index = self.member_of(number).ok_or(Lost::Gone)?;
         let member = &self.members[index];
-        if wish.tried.has(index) {
+        if criteria.tried.has(index) {
             return Err(Lost::Failed);
         }
-        if !member.state.takes_bound(wish.now) {
+        if !member.state.takes_bound(criteria.now) {
             return Err(Lost::of(member.state.state()));
         }
-        let why = if wish.returns { Why::Returned } else { Why::Session };
-        match self.take(index, why, wish, meant) {
+        let why = if criteria.returns { Why::Returned } else { Why::Session };
+        match self.take(index, why, criteria, purpose) {
             Ok(chosen) => Ok(Choice::Node(chosen)),
             // It may have room again by now: no reason to tear a session from its node.
             Err(Missed::Place) => Ok(Choice::Full(Wanted { node: Some(number), why })),
@@ -219,63 +219,63 @@ impl Pool {
         }
     }
 
-    /// The node that an unknown session id names. Anybody can write such an id, so it is no more than a wish: for a node
+    /// The node that an unknown session id names. Anybody can write such an id, so it is no more than a criteria: for a node
     /// that takes new sessions, and for the first try.
-    fn preferred(&self, wish: &Wish<'_>, meant: Meant) -> Option<Chosen> {
-        let index = self.member_of(wish.prefers?)?;
+    fn preferred(&self, criteria: &Criteria<'_>, purpose: Purpose) -> Option<Chosen> {
+        let index = self.member_of(criteria.prefers?)?;
         let member = &self.members[index];
-        if !wish.tried.is_empty() || member.backup {
+        if !criteria.tried.is_empty() || member.backup {
             return None;
         }
-        let unprobed = || member.state.serves_unprobed(wish.now) && self.is_unprobed(wish.now);
-        let takes_new = member.state.takes_new(wish.now);
+        let unprobed = || member.state.serves_unprobed(criteria.now) && self.is_unprobed(criteria.now);
+        let takes_new = member.state.takes_new(criteria.now);
         if !takes_new && !unprobed() {
             return None;
         }
-        let chosen = self.take(index, Why::Session, wish, meant).ok()?;
+        let chosen = self.take(index, Why::Session, criteria, purpose).ok()?;
         Some(Chosen { held: chosen.held.map(|held| held.taken(!takes_new)), ..chosen })
     }
 
     /// Where no node is active, a session's own is as good a last resort as any, and has the session.
-    fn own_at_last(&self, wish: &Wish<'_>, meant: Meant) -> Option<Choice> {
-        let index = self.member_of(wish.bound?)?;
-        let (member, now) = (&self.members[index], wish.now);
+    fn own_at_last(&self, criteria: &Criteria<'_>, purpose: Purpose) -> Option<Choice> {
+        let index = self.member_of(criteria.bound?)?;
+        let (member, now) = (&self.members[index], criteria.now);
         let is_hopeful = member.state.ejected_until(now).is_some()
             || (self.settings.when_none == WhenNone::All && member.state.is_maybe());
         let serves = |node: &NodeState| node.takes_unprobed(now) || node.is_usable(now);
         let others = || self.members.iter().any(|other| serves(&other.state));
-        if !is_hopeful || wish.tried.has(index) || !member.has_room() || others() {
+        if !is_hopeful || criteria.tried.has(index) || !member.has_room() || others() {
             return None;
         }
-        Some(self.take_at_last(index, wish, meant))
+        Some(self.take_at_last(index, criteria, purpose))
     }
 
     /// A node of the first tier that has one.
-    fn of_tiers(&self, why: &impl Fn(Why) -> Why, wish: &Wish<'_>, meant: Meant) -> Option<Chosen> {
-        if let Some(chosen) = self.of_tier(Tier::Active, why(Why::Balanced), wish, meant) {
+    fn of_tiers(&self, why: &impl Fn(Why) -> Why, criteria: &Criteria<'_>, purpose: Purpose) -> Option<Chosen> {
+        if let Some(chosen) = self.of_tier(Tier::Active, why(Why::Balanced), criteria, purpose) {
             return Some(chosen);
         }
-        let unprobed = self.is_unprobed(wish.now);
-        Tier::AFTER_ACTIVE.into_iter().filter(|tier| self.opens(*tier, unprobed, wish)).find_map(|tier| {
+        let unprobed = self.is_unprobed(criteria.now);
+        Tier::AFTER_ACTIVE.into_iter().filter(|tier| self.opens(*tier, unprobed, criteria)).find_map(|tier| {
             // That a standby was activated or a backup serves says more than that it was somebody's turn.
             let why = match tier {
-                Tier::Standby if self.may_activate(unprobed, wish.now) => Why::StandbyActivated,
+                Tier::Standby if self.may_activate(unprobed, criteria.now) => Why::StandbyActivated,
                 Tier::Backup => Why::Backup,
                 Tier::Unprobed(_) => why(Why::Unprobed),
                 _ => why(Why::Balanced),
             };
-            self.of_tier(tier, why, wish, meant)
+            self.of_tier(tier, why, criteria, purpose)
         })
     }
 
     /// A node of one tier, by the pool's method.
-    fn of_tier(&self, tier: Tier, why: Why, wish: &Wish<'_>, meant: Meant) -> Option<Chosen> {
+    fn of_tier(&self, tier: Tier, why: Why, criteria: &Criteria<'_>, purpose: Purpose) -> Option<Chosen> {
         for _ in 0..RACES {
-            let index = self.turn(tier, wish, meant)?;
-            if let Ok(mut chosen) = self.take(index, why, wish, meant) {
-                let helps = !wish.tried.is_empty();
+            let index = self.turn(tier, criteria, purpose)?;
+            if let Ok(mut chosen) = self.take(index, why, criteria, purpose) {
+                let helps = !criteria.tried.is_empty();
                 let activates = why == Why::StandbyActivated || tier == Tier::Unprobed(Rank::Spare) && !helps;
-                if activates && meant == Meant::Yes {
+                if activates && purpose == Purpose::Take {
                     chosen.change = self.members[index].state.set_duty(Duty::Serving);
                 }
                 if matches!(tier, Tier::Unprobed(_)) {
@@ -287,19 +287,19 @@ impl Pool {
         None
     }
 
-    fn turn(&self, tier: Tier, wish: &Wish<'_>, meant: Meant) -> Option<usize> {
-        let among = Among { pool: self, tier, wish };
-        match meant {
-            Meant::Yes => self.balancer.pick(wish.ask, &among),
-            Meant::Asked => self.balancer.peek(wish.ask, &among),
+    fn turn(&self, tier: Tier, criteria: &Criteria<'_>, purpose: Purpose) -> Option<usize> {
+        let among = Among { pool: self, tier, criteria };
+        match purpose {
+            Purpose::Take => self.balancer.pick(criteria.ask, &among),
+            Purpose::Peek => self.balancer.peek(criteria.ask, &among),
         }
     }
 
     /// Beyond the most that may be active, a standby only helps requests out that failed elsewhere.
-    fn opens(&self, tier: Tier, unprobed: bool, wish: &Wish<'_>) -> bool {
+    fn opens(&self, tier: Tier, unprobed: bool, criteria: &Criteria<'_>) -> bool {
         // Without `active` nobody stands by, unless a reload that brings it is being built at this moment.
         let is_new = self.settings.active.is_none();
-        let a_standby = || is_new || !wish.tried.is_empty() || self.may_activate(unprobed, wish.now);
+        let a_standby = || is_new || !criteria.tried.is_empty() || self.may_activate(unprobed, criteria.now);
         match tier {
             Tier::Active | Tier::Hopeful => true,
             Tier::Standby => a_standby(),
@@ -317,45 +317,50 @@ impl Pool {
     }
 
     /// A place at the member, and leave to use it: of an ejected node whose time is over only one request has that.
-    fn take(&self, index: usize, why: Why, wish: &Wish<'_>, meant: Meant) -> Result<Chosen, Missed> {
+    fn take(&self, index: usize, why: Why, criteria: &Criteria<'_>, purpose: Purpose) -> Result<Chosen, Missed> {
         let member = &self.members[index];
-        if meant == Meant::Asked {
+        if purpose == Purpose::Peek {
             let chosen = Chosen { member: index, why, held: None, change: None };
             return member.has_room().then_some(chosen).ok_or(Missed::Place);
         }
-        let mut held = member.post.take(wish.now).ok_or(Missed::Place)?;
-        let may_go = held.claim(wish.now, TRIAL);
+        let mut held = member.permits.take(criteria.now).ok_or(Missed::Place)?;
+        let may_go = held.claim(criteria.now, TRIAL);
         let chosen = Chosen { member: index, why, held: Some(held), change: None };
         if may_go { Ok(chosen) } else { Err(Missed::Trial) }
     }
 
     /// Whether a node would take the request if it had room.
-    fn is_full(&self, unprobed: bool, wish: &Wish<'_>) -> bool {
+    fn is_full(&self, unprobed: bool, criteria: &Criteria<'_>) -> bool {
         let would = |node: &Member| {
-            node.state.takes_new(wish.now) && !node.has_room() || unprobed && node.state.serves_unprobed(wish.now)
+            node.state.takes_new(criteria.now) && !node.has_room()
+                || unprobed && node.state.serves_unprobed(criteria.now)
         };
-        self.members.iter().enumerate().any(|(index, member)| !wish.tried.has(index) && would(member))
+        self.members.iter().enumerate().any(|(index, member)| !criteria.tried.has(index) && would(member))
     }
 
     /// Where no node is active: of those that only an ejection keeps passive the one whose ejection ends first, so that
     /// a pool of one node answers again as soon as the node does (as nginx has it); then, where the operator wants
     /// all to be tried, any that no operator took out.
-    fn hopeless(&self, wish: &Wish<'_>, meant: Meant) -> Choice {
+    fn hopeless(&self, criteria: &Criteria<'_>, purpose: Purpose) -> Choice {
         let ejected = |(index, member): (usize, &Member)| {
-            if wish.tried.has(index) || !member.has_room() { None } else { member.state.ejected_until(wish.now) }
+            if criteria.tried.has(index) || !member.has_room() {
+                None
+            } else {
+                member.state.ejected_until(criteria.now)
+            }
         };
         let least = last_resort(self.members.iter().enumerate().map(ejected));
         let any = || match self.settings.when_none {
             WhenNone::Fail => None,
-            WhenNone::All => self.turn(Tier::Hopeful, wish, meant),
+            WhenNone::All => self.turn(Tier::Hopeful, criteria, purpose),
         };
-        least.or_else(any).map_or(Choice::Nobody, |index| self.take_at_last(index, wish, meant))
+        least.or_else(any).map_or(Choice::Nobody, |index| self.take_at_last(index, criteria, purpose))
     }
 
     /// A place there, without asking whether the node takes anybody.
-    fn take_at_last(&self, index: usize, wish: &Wish<'_>, meant: Meant) -> Choice {
-        let held = if meant == Meant::Yes { self.members[index].post.take(wish.now) } else { None };
-        if meant == Meant::Yes && held.is_none() {
+    fn take_at_last(&self, index: usize, criteria: &Criteria<'_>, purpose: Purpose) -> Choice {
+        let held = if purpose == Purpose::Take { self.members[index].permits.take(criteria.now) } else { None };
+        if purpose == Purpose::Take && held.is_none() {
             return Choice::Full(Wanted { node: None, why: Why::LastResort });
         }
         Choice::Node(Chosen { member: index, why: Why::LastResort, held, change: None })
@@ -413,13 +418,13 @@ impl Rank {
 struct Among<'a> {
     pool: &'a Pool,
     tier: Tier,
-    wish: &'a Wish<'a>,
+    criteria: &'a Criteria<'a>,
 }
 
 impl Candidates for Among<'_> {
     fn eligible(&self, node: usize) -> bool {
         let Some(member) = self.pool.members.get(node) else { return false };
-        let now = self.wish.now;
+        let now = self.criteria.now;
         let serves = match self.tier {
             Tier::Active => !member.backup && member.state.takes_new(now),
             Tier::Standby => !member.backup && member.state.is_spare(now),
@@ -427,7 +432,7 @@ impl Candidates for Among<'_> {
             Tier::Unprobed(rank) => member.state.takes_unprobed(now) && Rank::of(member) == rank,
             Tier::Hopeful => member.state.is_maybe(),
         };
-        serves && member.has_room() && !self.wish.tried.has(node)
+        serves && member.has_room() && !self.criteria.tried.has(node)
     }
 
     fn in_flight(&self, node: usize) -> u32 {
@@ -435,7 +440,7 @@ impl Candidates for Among<'_> {
     }
 
     fn latency(&self, node: usize) -> u32 {
-        self.pool.members.get(node).map_or(0, |member| member.load.latency.expected(self.wish.now))
+        self.pool.members.get(node).map_or(0, |member| member.load.latency.expected(self.criteria.now))
     }
 
     fn warmth(&self, node: usize) -> u16 {

@@ -13,10 +13,10 @@ use super::affinity::sessions::Sessions;
 use super::balance::Balancer;
 use super::limits::connections::ConnectionLimits;
 use super::pool::Pool;
-use super::pool::member::{Load, Member, Post, Waiting};
+use super::pool::member::{Load, Member, NodePermits, Waiting};
 use super::pool::state::{Change, Duty, NodeState, Probes};
 use super::resolved::Resolved;
-use super::routing::places::Places;
+use super::routing::reverse_map::ReverseMap;
 use super::routing::rules::SiteRules;
 use super::routing::sites::Sites;
 use crate::config::{self, Address, Balance, Config, StickyMode};
@@ -34,9 +34,9 @@ pub struct Snapshot {
     /// The pools, same order as in the configuration.
     pub pools: Vec<Pool>,
     /// The open connections of listeners, same order as in the configuration.
-    pub doors: Vec<Arc<ConnectionLimits>>,
+    pub connection_limits: Vec<Arc<ConnectionLimits>>,
     /// What a Location may name, and where it leads a client.
-    pub places: Places,
+    pub reverse_map: ReverseMap,
     /// What this generation changed about nodes that the one before had, to be told once it runs.
     pub changed: Vec<Reloaded>,
     /// Pool and member of nodes that the generation before did not have.
@@ -58,7 +58,7 @@ pub struct Reloaded {
 }
 
 /// What a generation is built from, beside its configuration.
-pub struct Ground<'a> {
+pub struct BuildInput<'a> {
     /// Its number.
     pub generation: u64,
     /// The generation before.
@@ -104,14 +104,14 @@ struct Numbers {
 
 impl Snapshot {
     /// Builds a generation.
-    pub fn build(config: Arc<Config>, ground: &Ground<'_>) -> Self {
-        let previous = ground.previous;
+    pub fn build(config: Arc<Config>, input: &BuildInput<'_>) -> Self {
+        let previous = input.previous;
         let numbers = previous.map(Self::numbers_of_those_that_stay).unwrap_or_default();
-        let mut making = Making { numbers, changed: Vec::new(), added: Vec::new() };
+        let mut building = Building { numbers, changed: Vec::new(), added: Vec::new() };
         let mut pools: Vec<_> =
-            (0..config.pools.len()).map(|pool| build_pool(pool, &config, ground, &mut making)).collect();
-        keep_company(&mut pools, &mut making);
-        let Making { numbers, changed, added } = making;
+            (0..config.pools.len()).map(|pool| build_pool(pool, &config, input, &mut building)).collect();
+        link_pools(&mut pools, &mut building);
+        let Building { numbers, changed, added } = building;
         let before: HashMap<&str, &SiteRules> = previous
             .iter()
             .flat_map(|before| before.config.sites.iter().zip(&before.sites))
@@ -119,15 +119,15 @@ impl Snapshot {
             .collect();
         let hosts: Vec<_> = (0..config.listeners.len()).map(|listener| Arc::new(hosts_of(&config, listener))).collect();
         Self {
-            generation: ground.generation,
+            generation: input.generation,
             sites: config
                 .sites
                 .iter()
-                .map(|site| SiteRules::new(site, before.get(&*site.name).copied(), ground.secrets.tables))
+                .map(|site| SiteRules::new(site, before.get(&*site.name).copied(), input.secrets.tables))
                 .collect(),
-            doors: config.listeners.iter().map(|listener| doors(listener, ground)).collect(),
+            connection_limits: config.listeners.iter().map(|listener| connection_limits(listener, input)).collect(),
             pools,
-            places: Places::new(&config, ground.resolved, &hosts),
+            reverse_map: ReverseMap::new(&config, input.resolved, &hosts),
             hosts,
             changed,
             added,
@@ -145,7 +145,7 @@ impl Snapshot {
         numbers
     }
 
-    /// Narrower bounds hold from now on: to be called when no request decides by the generation before any more. Places and
+    /// Narrower bounds hold from now on: to be called when no request decides by the generation before any more. ReverseMap and
     /// queues are shared with that, and it may have no queue for those whom a bound of this one keeps out, or none any more.
     pub fn narrow(&self) {
         for pool in &self.pools {
@@ -168,13 +168,13 @@ pub fn hosts_of(config: &Config, listener: usize) -> Sites {
     Sites::new(hosts, that(|site| site.default)).with_nameless(that(|site| site.nameless))
 }
 
-fn doors(listener: &config::Listener, ground: &Ground<'_>) -> Arc<ConnectionLimits> {
+fn connection_limits(listener: &config::Listener, input: &BuildInput<'_>) -> Arc<ConnectionLimits> {
     let known = || {
-        let before = ground.previous?;
+        let before = input.previous?;
         let index = before.config.listeners.iter().position(|known| known.bind == listener.bind)?;
-        before.doors.get(index)
+        before.connection_limits.get(index)
     };
-    known().map_or_else(|| Arc::new(ConnectionLimits::new(ground.secrets.tables)), Arc::clone)
+    known().map_or_else(|| Arc::new(ConnectionLimits::new(input.secrets.tables)), Arc::clone)
 }
 
 /// Where a node is: one address, or as many as its name has, which may be none.
@@ -186,22 +186,22 @@ fn addresses_of<'a>(node: &'a config::Node, resolved: &'a Resolved) -> &'a [IpAd
 }
 
 /// What grows while pools are built, one after the other.
-struct Making {
+struct Building {
     numbers: Numbers,
     changed: Vec<Reloaded>,
     added: Vec<(usize, usize)>,
 }
 
-fn build_pool(index: usize, config: &Config, ground: &Ground<'_>, making: &mut Making) -> Pool {
+fn build_pool(index: usize, config: &Config, input: &BuildInput<'_>, building: &mut Building) -> Pool {
     let settings = &config.pools[index];
-    let before = ground.previous.and_then(|snapshot| snapshot.pool(&settings.name));
+    let before = input.previous.and_then(|snapshot| snapshot.pool(&settings.name));
     let waiting = waiting(settings, before);
     let mut members = Vec::new();
     for member in &settings.members {
         let node = &config.nodes[member.node];
-        for address in addresses_of(node, ground.resolved) {
+        for address in addresses_of(node, input.resolved) {
             let address = SocketAddr::new(*address, settings.port.saturating_add(node.port_offset));
-            members.push(build_member(member, (node, address), (settings, before), &mut making.numbers, &waiting));
+            members.push(build_member(member, (node, address), (settings, before), &mut building.numbers, &waiting));
         }
     }
     let known = |member: &Member| before.is_some_and(|before| before.has(member));
@@ -212,26 +212,26 @@ fn build_pool(index: usize, config: &Config, ground: &Ground<'_>, making: &mut M
     let mut changes: Vec<_> = members.iter().enumerate().filter_map(probed).collect();
     keep_to_duties(settings, before, &members, &mut changes);
     changes.retain(|(place, ..)| known(&members[*place]));
-    making.changed.extend(changes.into_iter().map(|(member, change, why)| Reloaded {
+    building.changed.extend(changes.into_iter().map(|(member, change, why)| Reloaded {
         pool: index,
         member,
         change,
         why,
     }));
-    if ground.previous.is_some() {
+    if input.previous.is_some() {
         let added = (0..members.len()).filter(|place| !known(&members[*place]));
-        making.added.extend(added.map(|place| (index, place)));
+        building.added.extend(added.map(|place| (index, place)));
     }
     before.into_iter().for_each(|before| retire_those_that_left(before, &members));
     let pool = Pool {
         balancer: Balancer::new(&settings.balance, members.iter().map(|member| (&*member.label, member.weight))),
-        sessions: sessions(settings, before, ground.secrets.tables),
-        tokens: tokens(settings, &members, ground.secrets.cookies),
+        sessions: sessions(settings, before, input.secrets.tables),
+        tokens: tokens(settings, &members, input.secrets.cookies),
         budget: before.map(|pool| Arc::clone(&pool.budget)).unwrap_or_default(),
-        in_company: false,
+        is_linked: false,
         arrangement: before.map(|pool| Arc::clone(&pool.arrangement)).unwrap_or_default(),
         by_number: by_number(&members),
-        followed: AtomicBool::new(false),
+        superseded: AtomicBool::new(false),
         measures: settings.balance == Balance::LeastTime || members.iter().any(|member| !member.slow_start.is_zero()),
         settings: settings.clone(),
         waiting,
@@ -283,7 +283,8 @@ fn build_member(
         load.start_slowly(member.slow_start);
     }
     let number = numbers.of(&label);
-    let post = Post { number, load: Arc::clone(&load), state: Arc::clone(&state), waiting: Arc::clone(waiting) };
+    let permits =
+        NodePermits { number, load: Arc::clone(&load), state: Arc::clone(&state), waiting: Arc::clone(waiting) };
     Member {
         node: Arc::clone(&node.name),
         route: Arc::clone(&node.route),
@@ -293,7 +294,7 @@ fn build_member(
         most: member.max_requests,
         slow_start: member.slow_start,
         link: same_link.map_or_else(|| numbers.link(), |known| known.link),
-        post: Arc::new(post),
+        permits: Arc::new(permits),
         label,
         number,
         address,
@@ -343,15 +344,15 @@ fn keep_to_duties(
 }
 
 /// Of pools that are active together a node's duty is what it is in the one that leads.
-fn keep_company(pools: &mut [Pool], making: &mut Making) {
+fn link_pools(pools: &mut [Pool], building: &mut Building) {
     for index in 0..pools.len() {
         let Some(leader) = pools[index].settings.active_with else { continue };
-        (pools[index].in_company, pools[leader].in_company) = (true, true);
+        (pools[index].is_linked, pools[leader].is_linked) = (true, true);
         for (place, member) in pools[index].members.iter().enumerate().filter(|(_, member)| !member.backup) {
             let Some(same) = pools[leader].member_of(member.number) else { continue };
             let change = member.state.set_duty(pools[leader].members[same].state.duty());
-            if let Some(change) = change.filter(|_| !making.added.contains(&(index, place))) {
-                making.changed.push(Reloaded { pool: index, member: place, change, why: JOINED });
+            if let Some(change) = change.filter(|_| !building.added.contains(&(index, place))) {
+                building.changed.push(Reloaded { pool: index, member: place, change, why: JOINED });
             }
         }
     }

@@ -131,7 +131,7 @@ mod tests {
     use super::*;
     use crate::config;
     use crate::traffic::moment::Moment;
-    use crate::traffic::pool::operators::{Wish, Words};
+    use crate::traffic::pool::operators::{Command, Orders};
     use std::fs;
     use std::path::Path;
     use std::time::Duration;
@@ -155,9 +155,9 @@ mod tests {
 
     #[test]
     fn words_are_told_as_the_running_weir_keeps_them() {
-        let mut words = Words::default();
-        words.wish("worker1", Wish::Drain { within: Some(Duration::from_secs(12_600)) }, at(NOW - 3_600));
-        words.wish("worker9", Wish::Maintain, at(NOW - 65));
+        let mut words = Orders::default();
+        words.apply("worker1", Command::Drain { within: Some(Duration::from_secs(12_600)) }, at(NOW - 3_600));
+        words.apply("worker9", Command::Maintain, at(NOW - 65));
         let config = beside("kept", Some(&words.to_text(at(NOW), "")));
         let expected = "operators' words\n  \
             worker1  drain for 1h 0m, until 14:30 UTC: not active until `weir activate`\n  \
@@ -173,7 +173,7 @@ mod tests {
     fn no_word_is_no_section_and_a_damaged_file_is_said() {
         for (name, text, told) in [
             ("none", None, ""),
-            ("empty", Some(Words::default().to_text(at(NOW), "").as_str()), ""),
+            ("empty", Some(Orders::default().to_text(at(NOW), "").as_str()), ""),
             ("damaged", Some("{"), "operators.json cannot be understood"),
         ] {
             let config = beside(name, text);

@@ -18,7 +18,7 @@ use crate::proxy::exchange::ending::Ended;
 use crate::proxy::io::buffers::Buffer;
 use crate::proxy::io::stream::TimedStream;
 use crate::proxy::worker::future_pool::WorkCell;
-use crate::traffic::message::page::Reply;
+use crate::traffic::message::local_reply::ReplyOptions;
 use crate::traffic::message::refusal::Refusal;
 use crate::wire;
 use crate::wire::{HeadFault, Scan};
@@ -172,7 +172,9 @@ async fn refuse_head(conn: &TimedStream, connection: &Connection, input: &Buffer
     let limit = connection.limits().write_timeout;
     let mut out = connection.worker().buffers.lend();
     let date = connection.worker().date();
-    refusal.page(None).write(out.end(0), &Reply { connection: Some("close"), date: Some(&date), ..Reply::default() });
+    refusal
+        .reply(None)
+        .write(out.end(0), &ReplyOptions { connection: Some("close"), date: Some(&date), ..ReplyOptions::default() });
     let reason = match refusal {
         Refusal::Head(fault) => wire::blame_request(input.unread(), fault, &connection.head_limits()),
         _ => String::new(),

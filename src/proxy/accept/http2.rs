@@ -26,7 +26,7 @@ use crate::proxy::exchange;
 use crate::proxy::io::clock::Deadlines;
 use crate::proxy::worker::Worker;
 use crate::proxy::worker::task_pool::Inbox;
-use crate::traffic::message::page::Reply;
+use crate::traffic::message::local_reply::ReplyOptions;
 use crate::traffic::message::refusal::Refusal;
 use crate::wire::{Framing, HeadFault, Oddity, RequestHead};
 
@@ -283,12 +283,12 @@ async fn answer(spelled: &Spelled<'_>, connection: &Connection, body: &mut Body<
 
 async fn refuse(fault: HeadFault, connection: &Connection, sink: &mut Sink<'_>) {
     let date = connection.worker().date();
-    let reply = Reply { date: Some(&date), ..Reply::default() };
-    let page = Refusal::Head(fault).page(None);
+    let reply = ReplyOptions { date: Some(&date), ..ReplyOptions::default() };
+    let page = Refusal::Head(fault).reply(None);
     // Errors are ignored here, because `settle` reports how the stream ended.
     let _ = match sink {
         Sink::H2(sink) if page.status == 400 => sink.malformed(&page, &reply).await,
-        _ => sink.page(&page, true, reply).await,
+        _ => sink.local_reply(&page, true, reply).await,
     };
 }
 

@@ -253,7 +253,7 @@ fn let_in(place: &ListenerRef, peer: SocketAddr) -> Option<Option<Box<Connection
     if listener.most.is_none() && listener.most_per_client.is_none() {
         return Some(None);
     }
-    let doors = place.generation.snapshot.doors.get(place.listener)?;
+    let doors = place.generation.snapshot.connection_limits.get(place.listener)?;
     match doors.enter(peer.ip(), listener.most, listener.most_per_client) {
         Ok(pass) => Some(Some(Box::new(pass))),
         Err(full) => {

@@ -12,7 +12,7 @@ use crate::proxy::io::tcp::OtherSide;
 use crate::proxy::io::unchunk;
 use crate::traffic::message::headers;
 use crate::traffic::message::headers::{Down, DownFraming, write_field};
-use crate::traffic::message::page::{Page, Reply};
+use crate::traffic::message::local_reply::{LocalReply, ReplyOptions};
 use crate::wire;
 use crate::wire::{AnswerHead, ChunkFault, Chunks, Framing, Version};
 
@@ -321,13 +321,18 @@ impl<'c> Sink<'c> {
     }
 
     /// See [`super::Sink::page`].
-    pub(crate) async fn page(&mut self, page: &Page<'_>, keep: bool, reply: Reply<'_>) -> Result<(), ClientFault> {
+    pub(crate) async fn local_reply(
+        &mut self,
+        page: &LocalReply<'_>,
+        keep: bool,
+        reply: ReplyOptions<'_>,
+    ) -> Result<(), ClientFault> {
         let connection = match (keep, self.version) {
             (false, _) => Some("close"),
             (true, Version::Http10) => Some("keep-alive"),
             (true, Version::Http11) => None,
         };
-        page.write(self.out.end(0), &Reply { connection, ..reply });
+        page.write(self.out.end(0), &ReplyOptions { connection, ..reply });
         self.body_sent = if reply.head_only { 0 } else { page.body_length() as u64 };
         self.flush().await
     }

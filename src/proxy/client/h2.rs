@@ -27,7 +27,7 @@ use crate::proxy::io::fault::ClientFault;
 use crate::proxy::io::stream::{KEEPING_UP, LONG};
 use crate::traffic::message::headers;
 use crate::traffic::message::headers::{Down, DownFraming};
-use crate::traffic::message::page::{Page, Reply};
+use crate::traffic::message::local_reply::{LocalReply, ReplyOptions};
 use crate::traffic::routing::edits::FieldEdits;
 use crate::wire::{AnswerHead, FieldKind};
 
@@ -249,7 +249,11 @@ impl Sink {
     }
 
     /// See [`super::Sink::page`].
-    pub(crate) async fn page(&mut self, page: &Page<'_>, reply: &Reply<'_>) -> Result<(), ClientFault> {
+    pub(crate) async fn local_reply(
+        &mut self,
+        page: &LocalReply<'_>,
+        reply: &ReplyOptions<'_>,
+    ) -> Result<(), ClientFault> {
         let ends = reply.head_only || page.body_length() == 0;
         self.page_head(page, reply, ends)?;
         if ends {
@@ -261,7 +265,11 @@ impl Sink {
 
     /// Answers a malformed request, then ends the stream with an error. RFC 9113 section 8.1.1 allows an answer before
     /// it.
-    pub(crate) async fn malformed(&mut self, page: &Page<'_>, reply: &Reply<'_>) -> Result<(), ClientFault> {
+    pub(crate) async fn malformed(
+        &mut self,
+        page: &LocalReply<'_>,
+        reply: &ReplyOptions<'_>,
+    ) -> Result<(), ClientFault> {
         self.page_head(page, reply, false)?;
         self.page_body(page).await?;
         // The reset would discard what was not sent yet, so the connection's task must run first.
@@ -271,17 +279,17 @@ impl Sink {
         Ok(())
     }
 
-    async fn page_body(&mut self, page: &Page<'_>) -> Result<(), ClientFault> {
+    async fn page_body(&mut self, page: &LocalReply<'_>) -> Result<(), ClientFault> {
         let mut body = Vec::with_capacity(page.body_length());
         page.write_body(&mut body);
         self.send_copied(&body).await
     }
 
-    fn page_head(&mut self, page: &Page<'_>, reply: &Reply<'_>, ends: bool) -> Result<(), ClientFault> {
+    fn page_head(&mut self, page: &LocalReply<'_>, reply: &ReplyOptions<'_>, ends: bool) -> Result<(), ClientFault> {
         let mut answer = Response::new(());
         *answer.status_mut() = StatusCode::from_u16(page.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let date = reply.date().map(|date| (&b"date"[..], date));
-        let added = reply.edits.into_iter().flat_map(FieldEdits::pairs);
+        let added = reply.edits.into_iter().flat_map(FieldEdits::fields);
         for (name, value) in page.fields(reply).chain(date).chain(added) {
             append(answer.headers_mut(), HeaderName::from_bytes(name).ok(), value);
         }
@@ -306,7 +314,7 @@ fn response(head: &AnswerHead, down: &Down<'_>) -> Result<Response<()>, ClientFa
     for (kind, name, value) in headers::answer_fields(head, down) {
         append(&mut fields, name_of(kind, name), &value);
     }
-    for (name, value) in down.edits_of(head).into_iter().flat_map(FieldEdits::pairs) {
+    for (name, value) in down.edits_of(head).into_iter().flat_map(FieldEdits::fields) {
         append(&mut fields, HeaderName::from_bytes(name).ok(), value);
     }
     *response.headers_mut() = fields;

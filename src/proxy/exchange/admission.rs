@@ -12,7 +12,7 @@ use crate::traffic::message::headers::Forwarded;
 use crate::traffic::message::redirect;
 use crate::traffic::message::redirect::Url;
 use crate::traffic::message::refusal::Refusal;
-use crate::traffic::routing::client::client_of;
+use crate::traffic::routing::client_address::client_of;
 use crate::wire::{FieldKind, Framing, RequestHead};
 
 impl Trip<'_> {
@@ -129,7 +129,7 @@ pub(crate) fn asked<'a>(
     let (secure, port) = from.origin(head, host);
     let host = host.map_or(generation.listeners[listener].default_host.as_bytes(), |host| host.name);
     // The scheme that a redirect leads to may be served on a port that clients see under another number.
-    let mut doors = snapshot.places.doors_for(host);
-    let other_port = doors.find(|door| door.secure != secure).and_then(|door| door.public_port);
+    let mut sites = snapshot.reverse_map.sites_taking(host);
+    let other_port = sites.find(|site| site.secure != secure).and_then(|site| site.public_port);
     Url { secure, host, port, other_port, target: head.target() }
 }

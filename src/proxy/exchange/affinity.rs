@@ -8,8 +8,8 @@ use crate::config::{Failback, Sticky, StickyMode};
 use crate::traffic::affinity::own_cookie;
 use crate::traffic::affinity::session_id;
 use crate::traffic::affinity::sessions::{Bound, How, SessionKey, Sessions};
-use crate::traffic::pool::Meant;
-use crate::traffic::pool::affinity::{Affinity, Asking};
+use crate::traffic::pool::Purpose;
+use crate::traffic::pool::affinity::{Affinity, AffinityInput};
 use crate::wire::{AnswerHead, FieldKind};
 
 /// A request that took at least so long is noted as a use of its session when it ends, too.
@@ -25,7 +25,7 @@ impl Trip<'_> {
         let Some(sticky) = &pool.settings.sticky else { return };
         // Only one mode asks who the client is, which behind a proxy takes a moment.
         let client = if sticky.mode == StickyMode::Source { self.client() } else { self.connection.peer().ip() };
-        let asking = Asking { head: self.head, client, now: self.now(), meant: Meant::Yes };
+        let asking = AffinityInput { head: self.head, client, now: self.now(), purpose: Purpose::Take };
         self.belongs = Affinity::of(pool, &asking);
     }
 

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use crate::proxy::io::stream::TimedStream;
-use crate::traffic::pool::member::Held;
+use crate::traffic::pool::member::NodePermit;
 use crate::traffic::pool::retry::{Failure, Sent};
 use crate::traffic::pool::why::Why;
 use crate::traffic::pool::{Chosen, Tried};
@@ -28,7 +28,7 @@ pub(crate) struct Attempt {
     pub(crate) heard: bool,
     /// How long the node had the whole request and said nothing.
     pub(crate) silent: Duration,
-    held: Option<Held>,
+    held: Option<NodePermit>,
 }
 
 impl Attempt {

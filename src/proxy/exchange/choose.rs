@@ -12,12 +12,12 @@ use crate::proxy::io::fault::{Gone, LISTENING};
 use crate::traffic::balance::Ask;
 use crate::traffic::message::refusal::Refusal;
 use crate::traffic::pool::affinity;
-use crate::traffic::pool::member::{Held, Waiter, Waiting, Wants};
+use crate::traffic::pool::member::{NodePermit, Waiter, Waiting, Wants};
 use crate::traffic::pool::retry;
 use crate::traffic::pool::retry::{ConnectFailure, Failure, Next, Progress, RetryTerms};
 use crate::traffic::pool::state::Fault;
 use crate::traffic::pool::why::Why;
-use crate::traffic::pool::{Choice, Chosen, Meant, Wanted, Wish};
+use crate::traffic::pool::{Choice, Chosen, Criteria, Purpose, Wanted};
 
 /// Where a request stands in its pool's queue, and how long it may in all. A reload changes neither.
 struct Standing {
@@ -47,7 +47,7 @@ impl Trip<'_> {
         }
         let mut standing = None;
         let chosen = loop {
-            match self.choose(Meant::Yes) {
+            match self.choose(Purpose::Take) {
                 Choice::Node(chosen) => break chosen,
                 Choice::SessionLost => return Err(Refusal::SessionLost),
                 Choice::Nobody => return Err(self.nobody_left()),
@@ -70,8 +70,8 @@ impl Trip<'_> {
     }
 
     /// What the pool would give this request now.
-    pub(crate) fn choose(&self, meant: Meant) -> Choice {
-        let wish = Wish {
+    pub(crate) fn choose(&self, purpose: Purpose) -> Choice {
+        let wish = Criteria {
             bound: self.belongs.bound,
             returns: self.belongs.returns(),
             prefers: self.belongs.prefers,
@@ -80,7 +80,7 @@ impl Trip<'_> {
             ask: self.ask(),
             now: self.now(),
         };
-        self.pool().choose(&wish, meant)
+        self.pool().choose(&wish, purpose)
     }
 
     fn ask(&self) -> Ask {
@@ -120,7 +120,7 @@ impl Trip<'_> {
         wants: Wants,
         standing: &mut Option<Standing>,
         upload: &mut Upload<'_, '_>,
-    ) -> Result<Option<Held>, Refusal> {
+    ) -> Result<Option<NodePermit>, Refusal> {
         let ground = self.ground.clone();
         let (pool, counters) = (&ground.snapshot.pools[self.pool], &ground.pools[self.pool].counters);
         let patience =
@@ -175,7 +175,7 @@ impl Trip<'_> {
         self.ground = Ground::Newer(newest);
     }
 
-    fn waited_for(&self, mut held: Held, wanted: Wanted) -> Option<Chosen> {
+    fn waited_for(&self, mut held: NodePermit, wanted: Wanted) -> Option<Chosen> {
         // The place may be of another generation, which has the node in another place, or elsewhere, or not at all.
         let member = self.pool().member_of(held.number());
         let Some(member) = member.filter(|member| held.is_at(&self.pool().members[*member])) else {

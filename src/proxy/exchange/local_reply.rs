@@ -7,7 +7,7 @@ use super::trip::Trip;
 use crate::config::Action;
 use crate::proxy::client::{Body, Sink};
 use crate::proxy::io::fault::ClientFault;
-use crate::traffic::message::page::{Page, Reply};
+use crate::traffic::message::local_reply::{LocalReply, ReplyOptions};
 use crate::traffic::message::refusal::Refusal;
 use crate::wire::Method;
 
@@ -18,7 +18,7 @@ pub(crate) async fn refuse(
     body: &Body<'_>,
     sink: &mut Sink<'_>,
 ) -> Result<(), ClientFault> {
-    let page = refusal.page(trip.retry_after);
+    let page = refusal.reply(trip.retry_after);
     // These are no fault of the body's: what is to come of it can be read as what it is.
     let sound = matches!(refusal, Refusal::Denied | Refusal::RateLimited);
     send(trip, &page, sound || body.is_complete(), body, sink).await
@@ -37,8 +37,8 @@ pub(crate) async fn of_route(
         _ => Vec::new(),
     };
     let page = match &rules.action {
-        Action::Redirect(redirect) => Page::redirect(redirect.status, &location),
-        Action::Answer(answer) => Page::fixed(answer),
+        Action::Redirect(redirect) => LocalReply::redirect(redirect.status, &location),
+        Action::Answer(answer) => LocalReply::fixed(answer),
         Action::Pool(_) | Action::Deny => return None,
     };
     trip.answers(page.status);
@@ -47,7 +47,7 @@ pub(crate) async fn of_route(
 
 async fn send(
     trip: &mut Trip<'_>,
-    page: &Page<'_>,
+    page: &LocalReply<'_>,
     sound: bool,
     body: &Body<'_>,
     sink: &mut Sink<'_>,
@@ -55,12 +55,12 @@ async fn send(
     let keep = ending::may_go_on(trip, body, sound);
     let (date, explained) = (trip.connection.worker().date(), trip.explained());
     let extra = explained.as_ref().map(|why| (&b"X-Weir"[..], &why[..]));
-    let reply = Reply {
+    let reply = ReplyOptions {
         date: Some(&date),
         head_only: trip.head.method() == Method::Head,
         extra: extra.as_slice(),
         edits: trip.edits_of_pages(),
-        ..Reply::default()
+        ..ReplyOptions::default()
     };
-    sink.page(page, keep, reply).await
+    sink.local_reply(page, keep, reply).await
 }

@@ -10,7 +10,7 @@ use crate::config;
 use crate::proxy::connection::Connection;
 use crate::proxy::generation::{Generation, ListenerRef};
 use crate::traffic::message::headers::{Down, DownFraming, Forwarded, Trust, Up, UpFraming, write_request};
-use crate::traffic::message::location::{Asked, PublicName};
+use crate::traffic::message::location::{PublicName, PublicNameSource};
 use crate::traffic::message::refusal::Refusal;
 use crate::traffic::pool::Pool;
 use crate::traffic::pool::affinity::Affinity;
@@ -164,7 +164,7 @@ impl<'r> Trip<'r> {
         self.place.generation.snapshot.sites.get(self.site?)
     }
 
-    /// What holds for this request. Asked only after `find_site`; the first site stands in before that.
+    /// What holds for this request. PublicNameSource only after `find_site`; the first site stands in before that.
     pub(crate) fn rules(&self) -> &Rules {
         self.place.generation.snapshot.sites[self.site.unwrap_or(0)].of(self.route)
     }
@@ -222,7 +222,7 @@ impl<'r> Trip<'r> {
             upgrade: answer.status() == 101,
             via: self.site().is_some_and(|site| site.via),
             public: self,
-            places: &self.ground.snapshot.places,
+            reverse_map: &self.ground.snapshot.reverse_map,
             edits: Some(&self.rules().response),
             extra: &[],
         }
@@ -347,7 +347,7 @@ impl<'r> Trip<'r> {
     }
 }
 
-impl Asked for Trip<'_> {
+impl PublicNameSource for Trip<'_> {
     fn public_name(&self) -> PublicName<'_> {
         let (from, listener) = (self.forwarded(), self.place.listener());
         let host = from

@@ -15,7 +15,7 @@ use crate::observe::access_log::{AccessLog, Format};
 use crate::observe::logs::{Destination, LogQueue};
 use crate::proxy::client::tls;
 use crate::proxy::node::{NodeTls, verify};
-use crate::traffic::snapshot::{self, Ground, Snapshot};
+use crate::traffic::snapshot::{self, BuildInput, Snapshot};
 
 /// The results of all steps that can fail. They are ready before anything is changed.
 pub(crate) struct Prepared {
@@ -76,7 +76,7 @@ impl Prepared {
 
     /// Makes the generation that follows the current one. This cannot fail: [`Prepared::new`] did everything that
     /// could.
-    pub(crate) fn run(self, ground: &Ground<'_>, observer: &Arc<Observer>) -> Arc<Generation> {
+    pub(crate) fn run(self, ground: &BuildInput<'_>, observer: &Arc<Observer>) -> Arc<Generation> {
         let Self { config, listeners, pools, logs, stray, any_certificate } = self;
         let snapshot = Snapshot::build(config, ground);
         let config = &snapshot.config;

@@ -6,12 +6,12 @@ use super::candidates::{Ask, Candidates};
 /// Picks by key.
 #[derive(Debug)]
 pub(super) struct Consistent {
-    nodes: Box<[Place]>,
+    nodes: Box<[WeightedSeed]>,
     heaviest: f64,
 }
 
 #[derive(Debug)]
-struct Place {
+struct WeightedSeed {
     seed: u64,
     weight: f64,
 }
@@ -19,8 +19,8 @@ struct Place {
 impl Consistent {
     /// The number that stands for each node's identity, and its weight.
     pub(super) fn new(nodes: impl IntoIterator<Item = (u64, u16)>) -> Self {
-        let nodes: Box<[Place]> =
-            nodes.into_iter().map(|(seed, weight)| Place { seed, weight: f64::from(weight) }).collect();
+        let nodes: Box<[WeightedSeed]> =
+            nodes.into_iter().map(|(seed, weight)| WeightedSeed { seed, weight: f64::from(weight) }).collect();
         let heaviest = nodes.iter().map(|node| node.weight).fold(1.0, f64::max);
         Self { nodes, heaviest }
     }
@@ -63,7 +63,7 @@ const fn fraction(hash: u64) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use super::super::stage::{Actor, Draws, cast};
+    use super::super::testing::{Draws, TestNode, cast};
     use super::*;
 
     const KEYS: usize = 40_000;
@@ -78,7 +78,7 @@ mod tests {
         (0..=number).fold(0, |_, _| draws.next())
     }
 
-    fn picks(consistent: &Consistent, among: &Vec<Actor>) -> Vec<Option<usize>> {
+    fn picks(consistent: &Consistent, among: &Vec<TestNode>) -> Vec<Option<usize>> {
         let mut draws = Draws::new();
         let keys = (0..5000 + KEYS).map(|_| draws.ask()).skip(5000);
         keys.map(|ask| consistent.pick(ask, among)).collect()

@@ -205,7 +205,7 @@ struct Look {
 
 #[cfg(test)]
 mod tests {
-    use super::super::stage::{Actor, Draws, cast};
+    use super::super::testing::{Draws, TestNode, cast};
     use super::*;
 
     fn by_requests(weights: &[u16]) -> Least {
@@ -216,13 +216,13 @@ mod tests {
         Least::new(weights, By::Time(AtomicU32::new(average)))
     }
 
-    fn busy(in_flight: &[u32]) -> Vec<Actor> {
+    fn busy(in_flight: &[u32]) -> Vec<TestNode> {
         let actors = cast(in_flight.len());
         actors.iter().zip(in_flight).for_each(|(actor, in_flight)| actor.in_flight.set(*in_flight));
         actors
     }
 
-    fn turns(least: &Least, count: usize, among: &Vec<Actor>) -> String {
+    fn turns(least: &Least, count: usize, among: &Vec<TestNode>) -> String {
         let mut draws = Draws::new();
         let turn = |_| least.pick::<true>(draws.ask(), among).map_or('-', |index| (b'a' + index as u8) as char);
         (0..count).map(turn).collect()

@@ -108,7 +108,7 @@ impl Chance {
 
 #[cfg(test)]
 mod tests {
-    use super::super::stage::{Draws, cast};
+    use super::super::testing::{Draws, cast};
     use super::*;
 
     fn shares(random: &RandomTwo, among: &impl Candidates, nodes: usize) -> Vec<f64> {

@@ -111,7 +111,7 @@ const LAST: i64 = (1 << INDEX) - 1;
 
 #[cfg(test)]
 mod tests {
-    use super::super::stage::Draws;
+    use super::super::testing::Draws;
     use super::*;
 
     fn all(_: usize) -> Option<u16> {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::super::tick::Tick;
 use super::Balancer;
 use super::latency::Latency;
-use super::stage::{Actor, Draws, cast};
+use super::testing::{Draws, TestNode, cast};
 use crate::config::{Balance, HashOn};
 
 const METHODS: [Balance; 5] = [
@@ -25,7 +25,7 @@ const MILLISECOND: u64 = 1000;
 struct Pool {
     now: u64,
     balancer: Balancer,
-    actors: Vec<Actor>,
+    actors: Vec<TestNode>,
     nodes: Vec<Node>,
     /// When requests end, at which node, when they began.
     running: BinaryHeap<Reverse<(u64, usize, u64)>>,

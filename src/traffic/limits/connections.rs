@@ -1,4 +1,4 @@
-//! A listener's doors: how many connections are open, and how many of them one client has. It holds only clients that
+//! A listener's limits: how many connections are open, and how many of them one client has. It holds only clients that
 //! are connected, so it is as bounded as connections are; it refuses, and never closes what it let in.
 
 use std::collections::HashMap;
@@ -37,7 +37,7 @@ struct Part(Mutex<HashMap<ClientKey, u32, Secret>>);
 /// A connection that was let in; it is counted until this is dropped.
 #[derive(Debug)]
 pub struct ConnectionPermit {
-    doors: Arc<ConnectionLimits>,
+    limits: Arc<ConnectionLimits>,
     client: Option<ClientKey>,
 }
 
@@ -74,7 +74,7 @@ impl ConnectionLimits {
         let max = max.unwrap_or(u32::MAX);
         let room = |open: u32| (open < max).then(|| open + 1);
         self.open.fetch_update(Relaxed, Relaxed, room).map_err(|_| Full::Listener)?;
-        let mut pass = ConnectionPermit { doors: Arc::clone(self), client: None };
+        let mut pass = ConnectionPermit { limits: Arc::clone(self), client: None };
         if let Some(per_client) = per_client {
             let (ipv4_prefix, ipv6_prefix) = ONE_CLIENT;
             let key = ClientKey::of(client, ipv4_prefix, ipv6_prefix);
@@ -116,9 +116,9 @@ impl ConnectionLimits {
 impl Drop for ConnectionPermit {
     fn drop(&mut self) {
         if let Some(client) = &self.client {
-            self.doors.count_down(client);
+            self.limits.count_down(client);
         }
-        self.doors.open.fetch_sub(1, Relaxed);
+        self.limits.open.fetch_sub(1, Relaxed);
     }
 }
 
@@ -144,7 +144,7 @@ impl std::fmt::Debug for Secret {
 mod tests {
     use super::*;
 
-    fn doors() -> Arc<ConnectionLimits> {
+    fn limits() -> Arc<ConnectionLimits> {
         Arc::new(ConnectionLimits::new([9; 16]))
     }
 
@@ -152,8 +152,8 @@ mod tests {
         text.parse().unwrap()
     }
 
-    fn clients_held(doors: &ConnectionLimits) -> usize {
-        doors.parts.iter().map(|part| part.0.lock().len()).sum()
+    fn clients_held(limits: &ConnectionLimits) -> usize {
+        limits.parts.iter().map(|part| part.0.lock().len()).sum()
     }
 
     #[test]
@@ -189,38 +189,38 @@ mod tests {
             ),
         ];
         for (number, (max, per_client, coming)) in table.iter().enumerate() {
-            let (doors, mut inside) = (doors(), Vec::new());
+            let (limits, mut inside) = (limits(), Vec::new());
             for (step, (who, expected)) in coming.iter().enumerate() {
-                let entered = doors.enter(client(who), *max, *per_client);
+                let entered = limits.enter(client(who), *max, *per_client);
                 assert_eq!(entered.as_ref().map(|_| ()).map_err(|full| *full), *expected, "row {number}, step {step}");
                 inside.extend(entered);
-                assert_eq!(doors.open() as usize, inside.len());
+                assert_eq!(limits.open() as usize, inside.len());
             }
-            assert!(per_client.is_some() || clients_held(&doors) == 0);
+            assert!(per_client.is_some() || clients_held(&limits) == 0);
             drop(inside);
-            assert_eq!((doors.open(), clients_held(&doors)), (0, 0));
+            assert_eq!((limits.open(), clients_held(&limits)), (0, 0));
         }
     }
 
     #[test]
     fn a_limit_that_comes_or_goes_with_a_reload_loses_no_count() {
-        let doors = doors();
+        let limits = limits();
         let one = client("192.0.2.1");
-        let before = doors.enter(one, None, None).unwrap();
-        let counted = doors.enter(one, None, Some(1)).unwrap();
-        assert_eq!(doors.enter(one, None, Some(1)).unwrap_err(), Full::Client);
+        let before = limits.enter(one, None, None).unwrap();
+        let counted = limits.enter(one, None, Some(1)).unwrap();
+        assert_eq!(limits.enter(one, None, Some(1)).unwrap_err(), Full::Client);
         drop(before);
-        assert_eq!(doors.enter(one, None, Some(1)).unwrap_err(), Full::Client);
-        let after = doors.enter(one, None, None).unwrap();
+        assert_eq!(limits.enter(one, None, Some(1)).unwrap_err(), Full::Client);
+        let after = limits.enter(one, None, None).unwrap();
         drop(counted);
-        drop(doors.enter(one, None, Some(1)).unwrap());
+        drop(limits.enter(one, None, Some(1)).unwrap());
         drop(after);
-        assert_eq!((doors.open(), clients_held(&doors)), (0, 0));
+        assert_eq!((limits.open(), clients_held(&limits)), (0, 0));
     }
 
     #[test]
     fn counts_are_those_of_a_list_of_everybody_inside() {
-        let (doors, mut inside) = (doors(), Vec::<(u32, ConnectionPermit)>::new());
+        let (limits, mut inside) = (limits(), Vec::<(u32, ConnectionPermit)>::new());
         let mut chance = 0x9E37_79B9_97F4_A7C1_u64;
         let mut seen = [0; 3];
         for _ in 0..50_000 {
@@ -238,40 +238,40 @@ mod tests {
                 () if theirs >= 4 => Some(Full::Client),
                 () => None,
             };
-            let entered = doors.enter(IpAddr::from(who.to_be_bytes()), Some(100), Some(4));
+            let entered = limits.enter(IpAddr::from(who.to_be_bytes()), Some(100), Some(4));
             assert_eq!(entered.as_ref().err().copied(), expected);
             seen[expected.map_or(0, |full| 1 + full as usize)] += 1;
             inside.extend(entered.map(|pass| (who, pass)));
             let clients = inside.iter().map(|(who, _)| who).collect::<std::collections::HashSet<_>>().len();
-            assert_eq!((doors.open() as usize, clients_held(&doors)), (inside.len(), clients));
+            assert_eq!((limits.open() as usize, clients_held(&limits)), (inside.len(), clients));
         }
         assert!(seen.iter().all(|count| *count > 1_000), "{seen:?}");
     }
 
     #[test]
     fn threads_never_let_in_more_than_fit_and_leave_nothing_behind() {
-        let doors = doors();
+        let limits = limits();
         std::thread::scope(|scope| {
             for _ in 0..4 {
                 scope.spawn(|| {
                     for who in 0..5_000_u32 {
-                        let pass = doors.enter(IpAddr::from((who % 3).to_be_bytes()), Some(3), Some(2));
-                        assert!(doors.open() <= 3);
+                        let pass = limits.enter(IpAddr::from((who % 3).to_be_bytes()), Some(3), Some(2));
+                        assert!(limits.open() <= 3);
                         drop(pass);
                     }
                 });
             }
         });
-        assert_eq!((doors.open(), clients_held(&doors)), (0, 0));
+        assert_eq!((limits.open(), clients_held(&limits)), (0, 0));
     }
 
     #[test]
     fn an_emptied_table_gives_its_memory_back() {
-        let doors = doors();
+        let limits = limits();
         let inside: Vec<_> =
-            (0..100_000_u32).map(|who| doors.enter(IpAddr::from(who.to_be_bytes()), None, Some(1)).unwrap()).collect();
-        assert_eq!(clients_held(&doors), inside.len());
+            (0..100_000_u32).map(|who| limits.enter(IpAddr::from(who.to_be_bytes()), None, Some(1)).unwrap()).collect();
+        assert_eq!(clients_held(&limits), inside.len());
         drop(inside);
-        assert!(doors.parts.iter().all(|part| part.0.lock().capacity() <= KEPT));
+        assert!(limits.parts.iter().all(|part| part.0.lock().capacity() <= KEPT));
     }
 }

@@ -11,7 +11,7 @@ use parking_lot::Mutex;
 
 use self::bucket::RateTerms;
 pub use self::bucket::Verdict;
-use self::shard::{Shard, Who};
+use self::shard::{HashedKey, Shard};
 use super::client_key::ClientKey;
 use crate::config::{Rate, RateBy};
 use crate::traffic::tick::Tick;
@@ -72,7 +72,7 @@ impl RateLimit {
 
     /// One request of who has this key.
     pub fn ask(&self, key: &[u8], now: Tick) -> Verdict {
-        let who = Who::of(key, &self.secret);
+        let who = HashedKey::of(key, &self.secret);
         self.parts[who.lane(self.parts.len())].0.lock().ask(who, &self.terms, now)
     }
 

@@ -4,10 +4,11 @@
 use std::borrow::Cow;
 use std::io::Write;
 
+use super::decimal::Decimal;
 pub use super::forwarded::{Forwarded, Trust};
-use super::location::{Asked, map_location, map_refresh};
+use super::location::{PublicNameSource, map_location, map_refresh};
 use crate::traffic::routing::edits::FieldEdits;
-use crate::traffic::routing::places::Places;
+use crate::traffic::routing::reverse_map::ReverseMap;
 use crate::wire::{AnswerHead, Field, FieldKind, RequestHead, Version, digits};
 
 /// How a request's body goes up.
@@ -68,8 +69,8 @@ pub fn write_request(out: &mut Vec<u8>, head: &RequestHead, from: &Forwarded<'_>
             (FieldKind::ContentLength, UpFraming::Length(length)) if !length_written => {
                 length_written = true;
                 match Decimal::of(length) {
-                    length if length.text() == field.value => run.pass(out, &field),
-                    length => run.write(out, field.name, length.text()),
+                    length if length.digits() == field.value => run.pass(out, &field),
+                    length => run.write(out, field.name, length.digits()),
                 }
             }
             (FieldKind::ContentLength, _) => {}
@@ -89,7 +90,7 @@ pub fn write_request(out: &mut Vec<u8>, head: &RequestHead, from: &Forwarded<'_>
     match up.framing {
         UpFraming::Chunked => out.extend_from_slice(b"Transfer-Encoding: chunked\r\n"),
         UpFraming::Length(length) if !length_written => {
-            write_field(out, b"Content-Length", Decimal::of(length).text());
+            write_field(out, b"Content-Length", Decimal::of(length).digits());
         }
         UpFraming::Length(_) | UpFraming::None => {}
     }
@@ -127,7 +128,7 @@ fn write_forwarded(out: &mut Vec<u8>, head: &RequestHead, default_host: &[u8], f
     out.extend_from_slice(b"\r\nX-Forwarded-Proto: ");
     out.extend_from_slice(scheme);
     out.extend_from_slice(b"\r\nX-Forwarded-Port: ");
-    out.extend_from_slice(Decimal::of(u64::from(port)).text());
+    out.extend_from_slice(Decimal::of(u64::from(port)).digits());
     out.extend_from_slice(b"\r\nX-Real-IP: ");
     match from.real {
         // Writing to a Vec cannot fail.
@@ -191,9 +192,9 @@ pub struct Down<'a> {
     /// Whether Weir names itself in Via.
     pub via: bool,
     /// Who knows how the client spelled the place it asked.
-    pub public: &'a dyn Asked,
+    pub public: &'a dyn PublicNameSource,
     /// What a Location may name.
-    pub places: &'a Places,
+    pub reverse_map: &'a ReverseMap,
     /// What site and route change; not in 1xx.
     pub edits: Option<&'a FieldEdits>,
     /// Fields that Weir adds.
@@ -218,15 +219,15 @@ impl<'a> Down<'a> {
 /// What becomes of a field on its way down.
 enum Passing<'a> {
     /// It goes on as it came.
-    AsItCame,
+    Unchanged,
     /// It has another value.
-    With(Cow<'a, [u8]>),
+    Replaced(Cow<'a, [u8]>),
     /// It ends here.
-    Not,
+    Dropped,
 }
 
 /// Decides about the fields of one answer, each in its turn.
-struct Passage<'a> {
+struct AnswerFilter<'a> {
     down: &'a Down<'a>,
     edits: Option<&'a FieldEdits>,
     /// Whether Weir adds fields, under names of its own.
@@ -235,7 +236,7 @@ struct Passage<'a> {
     declared: Option<u64>,
 }
 
-impl<'a> Passage<'a> {
+impl<'a> AnswerFilter<'a> {
     fn of(head: &AnswerHead, down: &'a Down<'a>) -> Self {
         let edits = down.edits_of(head).filter(|edits| !edits.is_empty());
         let adds = down.extra.iter().any(Option::is_some);
@@ -245,22 +246,22 @@ impl<'a> Passage<'a> {
     fn of_field(&mut self, field: &Field<'a>) -> Passing<'a> {
         let is_ours = self.adds && self.down.speaks_for(field.name);
         if field.hop || is_ours || self.edits.is_some_and(|edits| edits.drops(field.name)) {
-            return Passing::Not;
+            return Passing::Dropped;
         }
         match field.kind {
             FieldKind::Location | FieldKind::ContentLocation => {
-                Passing::With(map_location(field.value, &self.down.public.public_name(), self.down.places))
+                Passing::Replaced(map_location(field.value, &self.down.public.public_name(), self.down.reverse_map))
             }
             FieldKind::Refresh => {
-                Passing::With(map_refresh(field.value, &self.down.public.public_name(), self.down.places))
+                Passing::Replaced(map_refresh(field.value, &self.down.public.public_name(), self.down.reverse_map))
             }
             FieldKind::ContentLength => match self.declared.take() {
-                None => Passing::Not,
+                None => Passing::Dropped,
                 // The node's own digits where they say the same.
-                Some(length) if digits(field.value) == Some(length) => Passing::AsItCame,
-                Some(length) => Passing::With(Cow::Owned(Decimal::of(length).text().to_vec())),
+                Some(length) if digits(field.value) == Some(length) => Passing::Unchanged,
+                Some(length) => Passing::Replaced(Cow::Owned(Decimal::of(length).digits().to_vec())),
             },
-            _ => Passing::AsItCame,
+            _ => Passing::Unchanged,
         }
     }
 }
@@ -271,14 +272,14 @@ pub fn write_answer(out: &mut Vec<u8>, head: &AnswerHead, down: &Down<'_>) {
     let mut run = head.run();
     if run.is_empty() {
         let status = Decimal::of(u64::from(head.status()));
-        write(out, &[b"HTTP/1.1 ", status.text(), b" ", head.reason(), b"\r\n"]);
+        write(out, &[b"HTTP/1.1 ", status.digits(), b" ", head.reason(), b"\r\n"]);
     }
-    let mut passage = Passage::of(head, down);
+    let mut filter = AnswerFilter::of(head, down);
     for field in head.fields() {
-        match passage.of_field(&field) {
-            Passing::AsItCame => run.pass(out, &field),
-            Passing::With(value) => run.write(out, field.name, &value),
-            Passing::Not => {}
+        match filter.of_field(&field) {
+            Passing::Unchanged => run.pass(out, &field),
+            Passing::Replaced(value) => run.write(out, field.name, &value),
+            Passing::Dropped => {}
         }
     }
     run.end(out);
@@ -298,11 +299,11 @@ type Passed<'a> = (FieldKind, &'a [u8], Cow<'a, [u8]>);
 
 /// The fields of an answer that travel, for a client of any version: without those that only HTTP/1 has.
 pub fn answer_fields<'a>(head: &'a AnswerHead, down: &'a Down<'a>) -> impl Iterator<Item = Passed<'a>> {
-    let mut passage = Passage::of(head, down);
-    let passed = head.fields().filter_map(move |field| match passage.of_field(&field) {
-        Passing::AsItCame => Some((field.kind, field.name, Cow::Borrowed(field.value))),
-        Passing::With(value) => Some((field.kind, field.name, value)),
-        Passing::Not => None,
+    let mut filter = AnswerFilter::of(head, down);
+    let passed = head.fields().filter_map(move |field| match filter.of_field(&field) {
+        Passing::Unchanged => Some((field.kind, field.name, Cow::Borrowed(field.value))),
+        Passing::Replaced(value) => Some((field.kind, field.name, value)),
+        Passing::Dropped => None,
     });
     passed.chain(added_fields(head, down).map(|(name, value)| (FieldKind::Other, name, value)))
 }
@@ -311,7 +312,7 @@ pub fn answer_fields<'a>(head: &'a AnswerHead, down: &'a Down<'a>) -> impl Itera
 fn added_fields<'a>(head: &AnswerHead, down: &'a Down<'a>) -> impl Iterator<Item = (&'a [u8], Cow<'a, [u8]>)> {
     let is_told = head.value(FieldKind::ContentLength).is_some();
     let length = if is_told { None } else { declared_length(head, down.framing) };
-    let length = length.map(|length| (b"Content-Length".as_slice(), Cow::Owned(Decimal::of(length).text().to_vec())));
+    let length = length.map(|length| (b"Content-Length".as_slice(), Cow::Owned(Decimal::of(length).digits().to_vec())));
     let via = down.via.then(|| (b"Via".as_slice(), via_node(head)));
     let edits = down.edits_of(head);
     // A session's cookie is added to those that are there, and so stays beside those that are set or removed.
@@ -352,32 +353,6 @@ pub fn write_field(out: &mut Vec<u8>, name: &[u8], value: &[u8]) {
     write(out, &[name, b": ", value, b"\r\n"]);
 }
 
-/// A number as text.
-struct Decimal {
-    text: [u8; 20],
-    start: usize,
-}
-
-impl Decimal {
-    fn of(number: u64) -> Self {
-        let mut decimal = Self { text: [b'0'; 20], start: 20 };
-        let mut rest = number;
-        for place in decimal.text.iter_mut().rev() {
-            *place = b'0' + (rest % 10) as u8;
-            decimal.start -= 1;
-            rest /= 10;
-            if rest == 0 {
-                break;
-            }
-        }
-        decimal
-    }
-
-    fn text(&self) -> &[u8] {
-        self.text.get(self.start..).unwrap_or_default()
-    }
-}
-
 fn write(out: &mut Vec<u8>, parts: &[&[u8]]) {
     for part in parts {
         out.extend_from_slice(part);
@@ -392,7 +367,7 @@ mod tests {
     use super::*;
     use crate::config::{Edits, Redirects};
     use crate::traffic::message::location::PublicName;
-    use crate::traffic::routing::places::Host;
+    use crate::traffic::routing::reverse_map::Host;
     use crate::wire::{HeadLimits, Method};
 
     const FROM: Forwarded<'_> = Forwarded {
@@ -621,8 +596,8 @@ mod tests {
         ] {
             let extra: [Option<(&[u8], &[u8])>; 3] =
                 [Some((b"Date", b"now")), Some((b"X-Weir", b"a")), Some((b"Set-Cookie", b"b=c"))];
-            let (places, mut head, mut out) = (places(), AnswerHead::new(), Vec::new());
-            let down = Down { via: true, edits: Some(edits), extra: &extra, ..down(&places) };
+            let (reverse_map, mut head, mut out) = (reverse_map(), AnswerHead::new(), Vec::new());
+            let down = Down { via: true, edits: Some(edits), extra: &extra, ..down(&reverse_map) };
             head.parse(text.as_bytes(), Method::Get).expect("a good head");
             write_answer(&mut out, &head, &down);
             let found = String::from_utf8(out).expect("text");
@@ -635,16 +610,16 @@ mod tests {
         FieldEdits::new(&Edits { set, ..Edits::default() })
     }
 
-    fn places() -> Places {
-        let mut places = Places::default();
-        places.add_pool(false, Redirects::default());
+    fn reverse_map() -> ReverseMap {
+        let mut reverse_map = ReverseMap::default();
+        reverse_map.add_pool(false, Redirects::default());
         for port in [8280, 8243] {
-            places.add_node(0, Host::of(b"10.0.0.3"), port);
+            reverse_map.add_node(0, Host::of(b"10.0.0.3"), port);
         }
-        places
+        reverse_map
     }
 
-    fn down(places: &Places) -> Down<'_> {
+    fn down(reverse_map: &ReverseMap) -> Down<'_> {
         Down {
             version: Version::Http11,
             framing: DownFraming::Length(5),
@@ -652,15 +627,15 @@ mod tests {
             upgrade: false,
             via: false,
             public: &PublicName { secure: true, authority: b"esb.wso2.com", target: b"/", pool: 0, translated: false },
-            places,
+            reverse_map,
             edits: None,
             extra: &[],
         }
     }
 
     fn answered(text: &str, to: Method, change: impl FnOnce(&mut Down<'_>)) -> String {
-        let places = places();
-        let mut down = down(&places);
+        let reverse_map = reverse_map();
+        let mut down = down(&reverse_map);
         change(&mut down);
         let mut head = AnswerHead::new();
         head.parse(text.as_bytes(), to).expect("a good head");

@@ -5,11 +5,11 @@
 use std::borrow::Cow;
 
 use crate::config::Redirects;
-use crate::traffic::routing::places::{Door, Host, Places, PoolPlaces};
+use crate::traffic::routing::reverse_map::{Host, PoolNodes, PublicSite, ReverseMap};
 use crate::wire::split_authority;
 
 /// Who knows what the client asked for. Few answers name a place, so nobody works it out before one does.
-pub trait Asked {
+pub trait PublicNameSource {
     /// What it was.
     fn public_name(&self) -> PublicName<'_>;
 }
@@ -29,7 +29,7 @@ pub struct PublicName<'a> {
     pub translated: bool,
 }
 
-impl Asked for PublicName<'_> {
+impl PublicNameSource for PublicName<'_> {
     fn public_name(&self) -> PublicName<'_> {
         *self
     }
@@ -50,15 +50,15 @@ const fn default_port(secure: bool) -> u16 {
 }
 
 /// The value of Location or Content-Location that goes down. Path, query and fragment stay as the node wrote them.
-pub fn map_location<'a>(value: &'a [u8], public: &PublicName<'_>, places: &Places) -> Cow<'a, [u8]> {
-    mapped(value, public, places).map_or(Cow::Borrowed(value), Cow::Owned)
+pub fn map_location<'a>(value: &'a [u8], public: &PublicName<'_>, reverse_map: &ReverseMap) -> Cow<'a, [u8]> {
+    mapped(value, public, reverse_map).map_or(Cow::Borrowed(value), Cow::Owned)
 }
 
 /// The same of Refresh: `5; url=http://…`.
-pub fn map_refresh<'a>(value: &'a [u8], public: &PublicName<'_>, places: &Places) -> Cow<'a, [u8]> {
+pub fn map_refresh<'a>(value: &'a [u8], public: &PublicName<'_>, reverse_map: &ReverseMap) -> Cow<'a, [u8]> {
     let in_parts = || {
         let (before, url, after) = refresh_parts(value)?;
-        Some([before, &mapped(url, public, places)?, after].concat())
+        Some([before, &mapped(url, public, reverse_map)?, after].concat())
     };
     in_parts().map_or(Cow::Borrowed(value), Cow::Owned)
 }
@@ -77,8 +77,8 @@ fn refresh_parts(value: &[u8]) -> Option<(&[u8], &[u8], &[u8])> {
     Some((before, url, after))
 }
 
-fn mapped(value: &[u8], public: &PublicName<'_>, places: &Places) -> Option<Vec<u8>> {
-    let own = places.pool(public.pool)?;
+fn mapped(value: &[u8], public: &PublicName<'_>, reverse_map: &ReverseMap) -> Option<Vec<u8>> {
+    let own = reverse_map.pool(public.pool)?;
     match &own.redirects {
         Redirects::Off => return None,
         Redirects::Pairs(pairs) => {
@@ -89,18 +89,27 @@ fn mapped(value: &[u8], public: &PublicName<'_>, places: &Places) -> Option<Vec<
         }
     }
     let (public_host, _) = split_authority(public.authority)?;
-    let place = Place::of(value)?;
-    let (host, port) = split_authority(place.authority)?;
-    Mapping { public, public_host, places, own, secure: place.secure.unwrap_or(public.secure), place, port }.of(host)
+    let reference = Reference::of(value)?;
+    let (host, port) = split_authority(reference.authority)?;
+    Mapping {
+        public,
+        public_host,
+        reverse_map,
+        own,
+        secure: reference.secure.unwrap_or(public.secure),
+        reference,
+        port,
+    }
+    .of(host)
 }
 
 /// One reference, and what it is compared with.
 struct Mapping<'a> {
     public: &'a PublicName<'a>,
     public_host: &'a [u8],
-    places: &'a Places,
-    own: &'a PoolPlaces,
-    place: Place<'a>,
+    reverse_map: &'a ReverseMap,
+    own: &'a PoolNodes,
+    reference: Reference<'a>,
     secure: bool,
     /// As it was written.
     port: Option<u16>,
@@ -126,94 +135,94 @@ impl Mapping<'_> {
 
     /// Whether a client that follows it comes to a site of ours.
     fn is_public(&self, host: &Host, port: u16) -> bool {
-        self.places.doors_of(host).any(|door| door.secure == self.secure && self.port_of(door) == port)
+        self.reverse_map.sites_named(host).any(|site| site.secure == self.secure && self.port_of(site) == port)
     }
 
     /// Where clients reach it.
-    fn port_of(&self, door: &Door) -> u16 {
+    fn port_of(&self, site: &PublicSite) -> u16 {
         // If the client's own listener is seen under another port, the bound one of another says nothing.
-        let bound = if self.public.translated { default_port(door.secure) } else { door.port };
-        door.public_port.unwrap_or(bound)
+        let bound = if self.public.translated { default_port(site.secure) } else { site.port };
+        site.public_port.unwrap_or(bound)
     }
 
     /// To the place that the client asked. A node that leads to https would lead there again from http, for ever.
     fn at_own(&self) -> Option<Vec<u8>> {
-        let lowers = self.place.secure == Some(true) && !self.public.secure;
+        let lowers = self.reference.secure == Some(true) && !self.public.secure;
         if !lowers {
-            return Some(self.place.at(self.public));
+            return Some(self.reference.at(self.public));
         }
-        let secure = self.best(self.places.doors_into(self.public.pool));
+        let secure = self.best(self.reverse_map.sites_into(self.public.pool));
         // What was reached over TLS by a node is not more than what the client has; but it is no answer to itself.
-        let mirrors = self.own.secure && !self.place.leads_to(self.public.target);
-        secure.or_else(|| mirrors.then(|| self.place.at(self.public)))
+        let mirrors = self.own.secure && !self.reference.leads_to(self.public.target);
+        secure.or_else(|| mirrors.then(|| self.reference.at(self.public)))
     }
 
     /// To a site that leads to this node and port, or to a pool with this port under this name.
     fn elsewhere(&self, host: &Host, port: u16) -> Option<Vec<u8>> {
-        let by_node = self.places.pools_at(host, port).flat_map(|pool| self.places.doors_into(pool));
+        let by_node = self.reverse_map.pools_at(host, port).flat_map(|pool| self.reverse_map.sites_into(pool));
         // Where the client came by this host, what takes it is ours without having its name.
         let public_host = if *host == Host::of(self.public_host) { Some(self.public_host) } else { None };
-        let public = public_host.into_iter().flat_map(|host| self.places.doors_for(host));
-        let by_name = self.places.doors_of(host).chain(public).filter(|door| {
-            door.pools.iter().any(|pool| self.places.pool(*pool).is_some_and(|pool| pool.has_port(port)))
+        let public = public_host.into_iter().flat_map(|host| self.reverse_map.sites_taking(host));
+        let by_name = self.reverse_map.sites_named(host).chain(public).filter(|site| {
+            site.pools.iter().any(|pool| self.reverse_map.pool(*pool).is_some_and(|pool| pool.has_port(port)))
         });
-        let doors: Vec<&Door> = by_node.chain(by_name).collect();
+        let sites: Vec<&PublicSite> = by_node.chain(by_name).collect();
         // The same machine's plain port: whoever came by https stays there.
         let same_machine = self.own.has_host(host) || public_host.is_some();
-        if !self.secure && self.public.secure && same_machine && !doors.is_empty() {
-            Some(self.place.at(self.public))
+        if !self.secure && self.public.secure && same_machine && !sites.is_empty() {
+            Some(self.reference.at(self.public))
         } else {
-            self.best(doors)
+            self.best(sites)
         }
     }
 
-    /// The first of the doors with the client's host; else of those of the same kind. What was https stays https.
-    fn best<'d>(&self, doors: impl IntoIterator<Item = &'d Door>) -> Option<Vec<u8>> {
-        let mut best: Option<((bool, bool), &Door)> = None;
-        for door in doors {
-            let named = door.takes(self.public_host);
-            let lowers = self.place.secure == Some(true) && !door.secure;
-            let rank = (named, door.secure == self.secure);
-            if !lowers && (named || door.host().is_some()) && best.is_none_or(|(known, _)| rank > known) {
-                best = Some((rank, door));
+    /// The first of the sites with the client's host; else of those of the same kind. What was https stays https.
+    fn best<'d>(&self, sites: impl IntoIterator<Item = &'d PublicSite>) -> Option<Vec<u8>> {
+        let mut best: Option<((bool, bool), &PublicSite)> = None;
+        for site in sites {
+            let named = site.takes(self.public_host);
+            let lowers = self.reference.secure == Some(true) && !site.secure;
+            let rank = (named, site.secure == self.secure);
+            if !lowers && (named || site.host().is_some()) && best.is_none_or(|(known, _)| rank > known) {
+                best = Some((rank, site));
             }
         }
-        let ((named, _), door) = best?;
-        if named && door.secure == self.public.secure {
-            return Some(self.place.at(self.public));
+        let ((named, _), site) = best?;
+        if named && site.secure == self.public.secure {
+            return Some(self.reference.at(self.public));
         }
-        let host = if named { self.public_host } else { door.host()? };
-        Some(self.at_door(door, host))
+        let host = if named { self.public_host } else { site.host()? };
+        Some(self.at_site(site, host))
     }
 
-    fn at_door(&self, door: &Door, host: &[u8]) -> Vec<u8> {
-        let port = self.port_of(door);
+    fn at_site(&self, site: &PublicSite, host: &[u8]) -> Vec<u8> {
+        let port = self.port_of(site);
         let mut authority = match host {
             [b'[', ..] => host.to_vec(),
             host if host.contains(&b':') => [b"[", host, b"]"].concat(),
             host => host.to_vec(),
         };
-        if port != default_port(door.secure) {
+        if port != default_port(site.secure) {
             authority.extend_from_slice(format!(":{port}").as_bytes());
         }
-        self.place.written(scheme(door.secure), &authority)
+        self.reference.written(scheme(site.secure), &authority)
     }
 
     fn without_default_port(&self, host: &[u8]) -> Option<Vec<u8>> {
         let written = self.port.is_some_and(|port| port == default_port(self.secure));
-        written.then(|| self.place.written(self.place.scheme, host))
+        written.then(|| self.reference.written(self.reference.scheme, host))
     }
 }
 
 /// An absolute or scheme-relative reference in its parts.
-struct Place<'a> {
+struct Reference<'a> {
     scheme: &'a [u8],
     secure: Option<bool>,
     authority: &'a [u8],
     rest: &'a [u8],
 }
 
-impl<'a> Place<'a> {
+impl<'a> Reference<'a> {
     fn of(value: &'a [u8]) -> Option<Self> {
         let (scheme, secure, after) = if let Some(after) = value.strip_prefix(b"//") {
             (b"".as_slice(), None, after)
@@ -266,8 +275,8 @@ mod tests {
     use crate::traffic::routing::sites::Sites;
 
     /// The cluster of the guide: workers with 8280 and 8243, a manager with 9443, three sites.
-    fn places(change: impl FnOnce(&mut Places)) -> Places {
-        let mut places = Places::default();
+    fn reverse_map(change: impl FnOnce(&mut ReverseMap)) -> ReverseMap {
+        let mut reverse_map = ReverseMap::default();
         for (pool, (secure, nodes, port)) in [
             (false, &["10.0.0.3", "10.0.0.4", "fd00::3", "worker1.example.com"][..], 8280),
             (true, &["10.0.0.3", "10.0.0.4", "fd00::3", "worker1.example.com"], 8243),
@@ -276,32 +285,32 @@ mod tests {
         .into_iter()
         .enumerate()
         {
-            places.add_pool(secure, Redirects::default());
-            nodes.iter().for_each(|node| places.add_node(pool, Host::of(node.as_bytes()), port));
+            reverse_map.add_pool(secure, Redirects::default());
+            nodes.iter().for_each(|node| reverse_map.add_node(pool, Host::of(node.as_bytes()), port));
         }
-        places.add_door(door("esb.wso2.com", false, 80, 0));
-        places.add_door(door("esb.wso2.com", true, 443, 1));
-        places.add_door(door("mgt.esb.wso2.com", true, 443, 2));
-        change(&mut places);
-        places
+        reverse_map.add_site(site("esb.wso2.com", false, 80, 0));
+        reverse_map.add_site(site("esb.wso2.com", true, 443, 1));
+        reverse_map.add_site(site("mgt.esb.wso2.com", true, 443, 2));
+        change(&mut reverse_map);
+        reverse_map
     }
 
-    fn door(host: &str, secure: bool, port: u16, pool: usize) -> Door {
-        door_of(HostPattern::Exact(host.into()), secure, port, pool)
+    fn site(host: &str, secure: bool, port: u16, pool: usize) -> PublicSite {
+        site_of(HostPattern::Exact(host.into()), secure, port, pool)
     }
 
-    fn door_of(host: HostPattern, secure: bool, port: u16, pool: usize) -> Door {
+    fn site_of(host: HostPattern, secure: bool, port: u16, pool: usize) -> PublicSite {
         let sites = Arc::new(Sites::new([(&host, 0)], None));
-        Door { hosts: vec![host], site: 0, sites, secure, port, public_port: None, pools: vec![pool] }
+        PublicSite { hosts: vec![host], site: 0, sites, secure, port, public_port: None, pools: vec![pool] }
     }
 
     fn public(secure: bool, authority: &str, pool: usize) -> PublicName<'_> {
         PublicName { secure, authority: authority.as_bytes(), target: b"/asked", pool, translated: false }
     }
 
-    fn assert_mapped(places: &Places, public: &PublicName<'_>, cases: &[(&str, &str)]) {
+    fn assert_mapped(reverse_map: &ReverseMap, public: &PublicName<'_>, cases: &[(&str, &str)]) {
         for (value, expected) in cases {
-            let found = map_location(value.as_bytes(), public, places);
+            let found = map_location(value.as_bytes(), public, reverse_map);
             assert_eq!(found.escape_ascii().to_string(), *expected, "{value} for {public:?}");
         }
     }
@@ -323,11 +332,11 @@ mod tests {
             ("//esb.wso2.com:8243/x", "//esb.wso2.com/x"),
             ("https://10.0.0.3:8243/a?to=http://10.0.0.3:8280/b", "https://esb.wso2.com/a?to=http://10.0.0.3:8280/b"),
         ];
-        assert_mapped(&places(|_| {}), &public(true, "esb.wso2.com", 1), &cases);
+        assert_mapped(&reverse_map(|_| {}), &public(true, "esb.wso2.com", 1), &cases);
         let on_a_port = [("https://10.0.0.3:8243/x", "https://esb.wso2.com:9943/x")];
-        assert_mapped(&places(|_| {}), &public(true, "esb.wso2.com:9943", 1), &on_a_port);
+        assert_mapped(&reverse_map(|_| {}), &public(true, "esb.wso2.com:9943", 1), &on_a_port);
         let plain = [("http://10.0.0.3:8280/x", "http://esb.wso2.com/x"), ("//10.0.0.3:8280", "//esb.wso2.com")];
-        assert_mapped(&places(|_| {}), &public(false, "esb.wso2.com", 0), &plain);
+        assert_mapped(&reverse_map(|_| {}), &public(false, "esb.wso2.com", 0), &plain);
     }
 
     #[test]
@@ -340,32 +349,32 @@ mod tests {
             ("https://mgt.esb.wso2.com:9443/carbon/", "https://mgt.esb.wso2.com/carbon/"),
             ("//10.0.0.2:9443/carbon/", "https://mgt.esb.wso2.com/carbon/"),
         ];
-        assert_mapped(&places(|_| {}), &public(false, "esb.wso2.com", 0), &plain);
+        assert_mapped(&reverse_map(|_| {}), &public(false, "esb.wso2.com", 0), &plain);
         let secure = [
             // The same machine's plain port: nobody is led away from https.
             ("http://10.0.0.3:8280/rest", "https://esb.wso2.com/rest"),
             ("http://esb.wso2.com:8280/rest", "https://esb.wso2.com/rest"),
             ("https://mgt.esb.wso2.com:9443/carbon/", "https://mgt.esb.wso2.com/carbon/"),
         ];
-        assert_mapped(&places(|_| {}), &public(true, "esb.wso2.com", 1), &secure);
+        assert_mapped(&reverse_map(|_| {}), &public(true, "esb.wso2.com", 1), &secure);
         let manager = [
             ("http://10.0.0.3:8280/x", "http://esb.wso2.com/x"),
             ("https://10.0.0.3:8243/x", "https://esb.wso2.com/x"),
         ];
-        assert_mapped(&places(|_| {}), &public(true, "mgt.esb.wso2.com", 2), &manager);
+        assert_mapped(&reverse_map(|_| {}), &public(true, "mgt.esb.wso2.com", 2), &manager);
     }
 
     #[test]
     fn https_is_never_turned_into_http() {
         let one_pool = |secure_site: bool| {
-            let mut places = Places::default();
-            places.add_pool(false, Redirects::default());
-            places.add_node(0, Host::of(b"10.0.0.3"), 9763);
-            places.add_door(door("esb.wso2.com", false, 80, 0));
+            let mut reverse_map = ReverseMap::default();
+            reverse_map.add_pool(false, Redirects::default());
+            reverse_map.add_node(0, Host::of(b"10.0.0.3"), 9763);
+            reverse_map.add_site(site("esb.wso2.com", false, 80, 0));
             if secure_site {
-                places.add_door(door("esb.wso2.com", true, 443, 0));
+                reverse_map.add_site(site("esb.wso2.com", true, 443, 0));
             }
-            places
+            reverse_map
         };
         let client = public(false, "esb.wso2.com", 0);
         for value in ["https://10.0.0.3:9763/x", "https://esb.wso2.com:9763/x"] {
@@ -377,28 +386,28 @@ mod tests {
             assert_mapped(&one_pool(true), &client, &[(value, value)]);
         }
         // Where the node itself is reached over TLS its https is the client's http, but for what was just asked.
-        let mut places = Places::default();
-        places.add_pool(true, Redirects::default());
-        places.add_node(0, Host::of(b"10.0.0.2"), 9443);
-        places.add_door(door("mgt.wso2.com", false, 80, 0));
+        let mut reverse_map = ReverseMap::default();
+        reverse_map.add_pool(true, Redirects::default());
+        reverse_map.add_node(0, Host::of(b"10.0.0.2"), 9443);
+        reverse_map.add_site(site("mgt.wso2.com", false, 80, 0));
         let cases = [
             ("https://10.0.0.2:9443/carbon/", "http://mgt.wso2.com/carbon/"),
             ("https://10.0.0.2:9443/asked#a", "https://10.0.0.2:9443/asked#a"),
         ];
-        assert_mapped(&places, &public(false, "mgt.wso2.com", 0), &cases);
+        assert_mapped(&reverse_map, &public(false, "mgt.wso2.com", 0), &cases);
     }
 
     #[test]
     fn the_port_is_the_one_that_clients_see() {
         let ported = |public_port| {
-            let mut places = Places::default();
+            let mut reverse_map = ReverseMap::default();
             for (pool, port) in [(0, 8280), (1, 8243)] {
-                places.add_pool(pool == 1, Redirects::default());
-                places.add_node(pool, Host::of(b"10.0.0.3"), port);
+                reverse_map.add_pool(pool == 1, Redirects::default());
+                reverse_map.add_node(pool, Host::of(b"10.0.0.3"), port);
             }
-            places.add_door(door("esb.wso2.com", false, 8080, 0));
-            places.add_door(Door { public_port, ..door("esb.wso2.com", true, 8443, 1) });
-            places
+            reverse_map.add_site(site("esb.wso2.com", false, 8080, 0));
+            reverse_map.add_site(PublicSite { public_port, ..site("esb.wso2.com", true, 8443, 1) });
+            reverse_map
         };
         let client = |authority, translated| PublicName { translated, ..public(false, authority, 0) };
         let value = "https://10.0.0.3:8243/x";
@@ -414,10 +423,10 @@ mod tests {
 
     #[test]
     fn of_several_sites_the_clients_own_host_comes_first() {
-        let more = |places: &mut Places| {
-            places.add_door(door("www.wso2.com", false, 80, 2));
-            places.add_door(door("www.wso2.com", true, 443, 2));
-            places.add_door(door_of(HostPattern::Wildcard("apps.wso2.com".into()), true, 443, 2));
+        let more = |reverse_map: &mut ReverseMap| {
+            reverse_map.add_site(site("www.wso2.com", false, 80, 2));
+            reverse_map.add_site(site("www.wso2.com", true, 443, 2));
+            reverse_map.add_site(site_of(HostPattern::Wildcard("apps.wso2.com".into()), true, 443, 2));
         };
         let value = "https://10.0.0.2:9443/x";
         for (host, expected) in [
@@ -426,16 +435,16 @@ mod tests {
             ("one.apps.wso2.com", "https://one.apps.wso2.com/x"),
             ("apps.wso2.com", "https://mgt.esb.wso2.com/x"),
         ] {
-            assert_mapped(&places(more), &public(false, host, 0), &[(value, expected)]);
+            assert_mapped(&reverse_map(more), &public(false, host, 0), &[(value, expected)]);
         }
     }
 
     #[test]
     fn a_site_that_takes_the_clients_host_is_known_without_its_name() {
         let any = || HostPattern::Wildcard("apps.wso2.com".into());
-        let places = places(|places| {
-            places.add_door(door_of(any(), false, 80, 0));
-            places.add_door(door_of(any(), true, 443, 1));
+        let reverse_map = reverse_map(|reverse_map| {
+            reverse_map.add_site(site_of(any(), false, 80, 0));
+            reverse_map.add_site(site_of(any(), true, 443, 1));
         });
         let cases = [
             ("https://one.apps.wso2.com:8243/x", "https://one.apps.wso2.com/x"),
@@ -443,27 +452,27 @@ mod tests {
             // Another name than the client's may be anybody's.
             ("https://two.apps.wso2.com:8243/x", "https://two.apps.wso2.com:8243/x"),
         ];
-        assert_mapped(&places, &public(false, "one.apps.wso2.com", 0), &cases);
+        assert_mapped(&reverse_map, &public(false, "one.apps.wso2.com", 0), &cases);
     }
 
     #[test]
     fn a_default_site_leads_to_no_host_that_is_another_sites() {
         let name = HostPattern::Exact("esb.wso2.com".into());
         let sites = Arc::new(Sites::new([(&name, 0)], Some(1)));
-        let mut places = Places::default();
+        let mut reverse_map = ReverseMap::default();
         for (pool, port) in [(0, 8280), (1, 9443)] {
-            places.add_pool(pool == 1, Redirects::default());
-            places.add_node(pool, Host::of(b"10.0.0.2"), port);
+            reverse_map.add_pool(pool == 1, Redirects::default());
+            reverse_map.add_node(pool, Host::of(b"10.0.0.2"), port);
         }
-        places.add_door(door("esb.wso2.com", false, 80, 0));
+        reverse_map.add_site(site("esb.wso2.com", false, 80, 0));
         for (site, hosts) in [(0, vec![name]), (1, Vec::new())] {
             let (sites, pools) = (Arc::clone(&sites), vec![site]);
-            places.add_door(Door { hosts, site, sites, secure: true, port: 443, public_port: None, pools });
+            reverse_map.add_site(PublicSite { hosts, site, sites, secure: true, port: 443, public_port: None, pools });
         }
         for (host, expected) in [("esb.wso2.com", "https://esb.wso2.com:9443/x"), ("192.0.2.9", "https://192.0.2.9/x")]
         {
             let value = format!("https://{host}:9443/x");
-            assert_mapped(&places, &public(false, host, 0), &[(&value, expected)]);
+            assert_mapped(&reverse_map, &public(false, host, 0), &[(&value, expected)]);
         }
     }
 
@@ -497,9 +506,9 @@ mod tests {
             "urn:uuid:1",
         ];
         let cases: Vec<(&str, &str)> = untouched.iter().map(|value| (*value, *value)).collect();
-        assert_mapped(&places(|_| {}), &public(true, "esb.wso2.com", 1), &cases);
+        assert_mapped(&reverse_map(|_| {}), &public(true, "esb.wso2.com", 1), &cases);
         let nowhere = [("https://10.0.0.3:8243/x", "https://10.0.0.3:8243/x")];
-        assert_mapped(&places(|_| {}), &public(true, "", 1), &nowhere);
+        assert_mapped(&reverse_map(|_| {}), &public(true, "", 1), &nowhere);
     }
 
     #[test]
@@ -510,7 +519,7 @@ mod tests {
             ("https://ESB.wso2.com:443/", "https://ESB.wso2.com/"),
             ("//esb.wso2.com:443/x", "//esb.wso2.com/x"),
         ];
-        assert_mapped(&places(|_| {}), &public(true, "esb.wso2.com", 1), &cases);
+        assert_mapped(&reverse_map(|_| {}), &public(true, "esb.wso2.com", 1), &cases);
     }
 
     #[test]
@@ -529,17 +538,17 @@ mod tests {
                 ],
             ),
         ] {
-            let mut places = Places::default();
-            places.add_pool(false, redirects);
-            places.add_node(0, Host::of(b"10.0.0.3"), 8280);
-            places.add_door(door("esb.wso2.com", false, 80, 0));
-            assert_mapped(&places, &public(false, "esb.wso2.com", 0), &cases);
+            let mut reverse_map = ReverseMap::default();
+            reverse_map.add_pool(false, redirects);
+            reverse_map.add_node(0, Host::of(b"10.0.0.3"), 8280);
+            reverse_map.add_site(site("esb.wso2.com", false, 80, 0));
+            assert_mapped(&reverse_map, &public(false, "esb.wso2.com", 0), &cases);
         }
     }
 
     #[test]
     fn refresh_leads_where_location_would() {
-        let (places, client) = (places(|_| {}), public(true, "esb.wso2.com", 1));
+        let (reverse_map, client) = (reverse_map(|_| {}), public(true, "esb.wso2.com", 1));
         for (value, expected) in [
             ("5; url=https://10.0.0.3:8243/x", "5; url=https://esb.wso2.com/x"),
             ("0;URL='https://10.0.0.3:8243/x'", "0;URL='https://esb.wso2.com/x'"),
@@ -550,7 +559,7 @@ mod tests {
             ("5; url=", "5; url="),
             ("5; url=/x", "5; url=/x"),
         ] {
-            let found = map_refresh(value.as_bytes(), &client, &places);
+            let found = map_refresh(value.as_bytes(), &client, &reverse_map);
             assert_eq!(String::from_utf8_lossy(&found), expected, "{value}");
         }
     }

@@ -74,7 +74,7 @@ fn push_origin(out: &mut Vec<u8>, secure: bool, host: &[u8], port: u16) {
     }
     if port != default_port(secure) {
         out.push(b':');
-        super::page::push_decimal(out, u64::from(port));
+        super::decimal::push_decimal(out, u64::from(port));
     }
 }
 

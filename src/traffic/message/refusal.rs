@@ -1,7 +1,8 @@
 //! Why Weir answers itself: one table of status, word and sentence. The word is the same in the log, the metric and
 //! the page.
 
-use super::page::{Decimal, Page, PageBody};
+use super::decimal::Decimal;
+use super::local_reply::{LocalReply, ReplyBody};
 use crate::wire::HeadFault;
 
 /// The table: a variant, its status, its word, and what a person may read.
@@ -89,10 +90,10 @@ impl Refusal {
     }
 
     /// What the client reads. A 429 or 503 names the seconds to wait: these, or a few.
-    pub fn page(self, retry_after: Option<u32>) -> Page<'static> {
+    pub fn reply(self, retry_after: Option<u32>) -> LocalReply<'static> {
         let (status, word) = self.answer();
         let wait = matches!(status, 429 | 503).then(|| retry_after.unwrap_or(RETRY_AFTER).max(1));
-        Page {
+        LocalReply {
             status,
             content_type: Some(CONTENT_TYPE),
             // 405 and 414 may be cached unless somebody says no (RFC 9110 15.1).
@@ -100,7 +101,7 @@ impl Refusal {
             allow: (status == 405).then_some(ALLOW),
             location: None,
             retry_after: wait.map(|seconds| Decimal::of(u64::from(seconds))),
-            body: PageBody::Reason(word, self.sentence()),
+            body: ReplyBody::Reason(word, self.sentence()),
         }
     }
 }
@@ -122,18 +123,21 @@ mod tests {
     use std::collections::HashSet;
 
     use super::*;
-    use crate::traffic::message::page::{Reply, phrase};
+    use crate::traffic::message::local_reply::{ReplyOptions, phrase};
 
-    fn written(refusal: Refusal, reply: Reply<'_>) -> String {
+    fn written(refusal: Refusal, reply: ReplyOptions<'_>) -> String {
         let mut out = Vec::new();
-        refusal.page(None).write(&mut out, &reply);
+        refusal.reply(None).write(&mut out, &reply);
         String::from_utf8(out).unwrap()
     }
 
     #[test]
     fn a_page_is_a_whole_answer() {
-        let reply =
-            Reply { date: Some(b"Sun, 06 Nov 1994 08:49:37 GMT"), connection: Some("close"), ..Reply::default() };
+        let reply = ReplyOptions {
+            date: Some(b"Sun, 06 Nov 1994 08:49:37 GMT"),
+            connection: Some("close"),
+            ..ReplyOptions::default()
+        };
         assert_eq!(
             written(Refusal::NoActiveNode, reply),
             "HTTP/1.1 503 Service Unavailable\r\n\
@@ -147,7 +151,10 @@ mod tests {
              503 no-active-node\nNo server can take this request now. Please try again.\n"
         );
         assert_eq!(
-            written(Refusal::Head(HeadFault::MethodRefused), Reply { head_only: true, ..Reply::default() }),
+            written(
+                Refusal::Head(HeadFault::MethodRefused),
+                ReplyOptions { head_only: true, ..ReplyOptions::default() }
+            ),
             "HTTP/1.1 405 Method Not Allowed\r\n\
              Content-Type: text/plain; charset=utf-8\r\n\
              Cache-Control: no-store\r\n\
@@ -202,7 +209,7 @@ mod tests {
         let heads = [HeadFault::BareLf, HeadFault::HeadTooLarge, HeadFault::TargetTooLong, HeadFault::UnknownCoding];
         let faults = heads.into_iter().chain([HeadFault::BadVersion, HeadFault::ExpectationRefused]);
         for refusal in Refusal::ALL.iter().copied().chain(faults.map(Refusal::Head)) {
-            let page = written(refusal, Reply::default());
+            let page = written(refusal, ReplyOptions::default());
             let (head, body) = page.split_once("\r\n\r\n").unwrap();
             let (status, word) = refusal.answer();
             assert!(head.starts_with(&format!("HTTP/1.1 {status} {}\r\n", phrase(status))), "{head}");
@@ -218,7 +225,7 @@ mod tests {
     fn who_knows_how_long_to_wait_says_so() {
         let wait = |refusal: Refusal, seconds| {
             let mut out = Vec::new();
-            refusal.page(seconds).write(&mut out, &Reply::default());
+            refusal.reply(seconds).write(&mut out, &ReplyOptions::default());
             let page = String::from_utf8(out).unwrap();
             page.split_once("\r\nRetry-After: ").map(|(_, rest)| rest.split_once("\r\n").unwrap().0.to_owned())
         };

@@ -3,7 +3,7 @@
 
 use std::net::IpAddr;
 
-use super::{Meant, Pool};
+use super::{Pool, Purpose};
 use crate::config::{Balance, HashOn, Sticky, StickyMode};
 use crate::traffic::affinity::session_id;
 use crate::traffic::affinity::sessions;
@@ -38,7 +38,7 @@ impl Affinity {
 
 /// Who asks, and when.
 #[derive(Clone, Copy)]
-pub struct Asking<'a> {
+pub struct AffinityInput<'a> {
     /// The request.
     pub head: &'a RequestHead,
     /// Who sent it.
@@ -46,12 +46,12 @@ pub struct Asking<'a> {
     /// Now.
     pub now: Tick,
     /// Whether a look at a session counts as its use.
-    pub meant: Meant,
+    pub purpose: Purpose,
 }
 
 impl Affinity {
     /// What the request says of its session in this pool.
-    pub fn of(pool: &Pool, asking: &Asking<'_>) -> Self {
+    pub fn of(pool: &Pool, asking: &AffinityInput<'_>) -> Self {
         let Some(sticky) = &pool.settings.sticky else { return Self::default() };
         match (&sticky.mode, &pool.sessions) {
             (StickyMode::Learn, Some(sessions)) => learned(pool, sticky, sessions, asking),
@@ -68,7 +68,7 @@ impl Affinity {
 }
 
 /// Every value of the cookie, then the path; where none is known, the node that one of them names.
-fn learned(pool: &Pool, sticky: &Sticky, sessions: &Sessions, asking: &Asking<'_>) -> Affinity {
+fn learned(pool: &Pool, sticky: &Sticky, sessions: &Sessions, asking: &AffinityInput<'_>) -> Affinity {
     let (mut first, mut best) = (None, None);
     for id in ids(sticky, asking.head) {
         let key = sessions.key(id);
@@ -93,10 +93,16 @@ fn learned(pool: &Pool, sticky: &Sticky, sessions: &Sessions, asking: &Asking<'_
     best.unwrap_or_else(unknown)
 }
 
-fn known(pool: &Pool, sticky: &Sticky, sessions: &Sessions, key: SessionKey, asking: &Asking<'_>) -> Option<Affinity> {
-    let found: Found = match asking.meant {
-        Meant::Yes => sessions.find(key, asking.now)?,
-        Meant::Asked => sessions.peek(key, asking.now)?,
+fn known(
+    pool: &Pool,
+    sticky: &Sticky,
+    sessions: &Sessions,
+    key: SessionKey,
+    asking: &AffinityInput<'_>,
+) -> Option<Affinity> {
+    let found: Found = match asking.purpose {
+        Purpose::Take => sessions.find(key, asking.now)?,
+        Purpose::Peek => sessions.peek(key, asking.now)?,
     };
     let number = sessions::failback(sticky.failback, &found, pool.is_home(found.home, asking.now));
     let (bound, lives) = (Some(number), Some(found.node));
@@ -104,7 +110,7 @@ fn known(pool: &Pool, sticky: &Sticky, sessions: &Sessions, key: SessionKey, ask
 }
 
 /// Weir's own cookie. One that nobody here has made says nothing.
-fn told_by_cookie(pool: &Pool, sticky: &Sticky, asking: &Asking<'_>) -> Affinity {
+fn told_by_cookie(pool: &Pool, sticky: &Sticky, asking: &AffinityInput<'_>) -> Affinity {
     let mut values = session_id::values(asking.head, sticky.cookie.as_bytes()).peekable();
     let named = values.peek().is_some();
     let member = pool.tokens.as_ref().and_then(|tokens| values.find_map(|value| tokens.find(value)));
@@ -112,12 +118,12 @@ fn told_by_cookie(pool: &Pool, sticky: &Sticky, asking: &Asking<'_>) -> Affinity
     Affinity { bound, named, ..Affinity::default() }
 }
 
-fn told_by_route(pool: &Pool, sticky: &Sticky, asking: &Asking<'_>) -> Affinity {
+fn told_by_route(pool: &Pool, sticky: &Sticky, asking: &AffinityInput<'_>) -> Affinity {
     let named = ids(sticky, asking.head).next().is_some();
     Affinity { bound: routed(pool, sticky, asking), named, ..Affinity::default() }
 }
 
-fn routed(pool: &Pool, sticky: &Sticky, asking: &Asking<'_>) -> Option<u32> {
+fn routed(pool: &Pool, sticky: &Sticky, asking: &AffinityInput<'_>) -> Option<u32> {
     ids(sticky, asking.head).find_map(|id| pool.routed(id))
 }
 

@@ -44,7 +44,7 @@ pub struct Member {
     /// What it is doing.
     pub load: Arc<Load>,
     /// Where its places are held.
-    pub post: Arc<Post>,
+    pub permits: Arc<NodePermits>,
     /// Changes whenever a connection opened before must not be used any more: another address, other TLS settings.
     pub link: u64,
 }
@@ -73,7 +73,7 @@ pub struct Load {
     /// How soon it answers.
     pub latency: Latency,
     /// How far it is in its slow start.
-    pub(crate) warmup: Mutex<SlowStart>,
+    pub(crate) slow_start: Mutex<SlowStart>,
 }
 
 /// All of a node's share.
@@ -92,7 +92,7 @@ impl Default for Load {
             used_at: Arc::default(),
             changed_at: AtomicU64::new(0),
             latency: Latency::default(),
-            warmup: Mutex::default(),
+            slow_start: Mutex::default(),
         }
     }
 }
@@ -140,7 +140,7 @@ impl Load {
 
     /// It begins its slow start, or, where it has none, has all of its share.
     pub(crate) fn start_slowly(&self, slow_start: Duration) {
-        let mut warmup = self.warmup.lock();
+        let mut warmup = self.slow_start.lock();
         *warmup = SlowStart::default();
         if slow_start.is_zero() {
             return self.set_warmth(WARM);
@@ -191,12 +191,12 @@ impl Wants {
 }
 
 /// Wakes somebody who waits: with a place for him, or with none where it is worth to look again.
-pub type Waiter = Box<dyn FnOnce(Option<Held>) + Send>;
+pub type Waiter = Box<dyn FnOnce(Option<NodePermit>) + Send>;
 
 /// A place at a node, held while a request runs there. Dropped, it goes to whoever waits for it longest; and where its
 /// request was on trial and nothing came of that (the client left, say), the next one is.
-pub struct Held {
-    post: Arc<Post>,
+pub struct NodePermit {
+    permits: Arc<NodePermits>,
     since: Tick,
     /// Whether who waits gets it when it is dropped.
     passes_on: bool,
@@ -206,20 +206,20 @@ pub struct Held {
 }
 
 /// What a place is held at: one for each node of a pool and generation.
-pub struct Post {
+pub struct NodePermits {
     pub(crate) number: u32,
     pub(crate) load: Arc<Load>,
     pub(crate) state: Arc<NodeState>,
     pub(crate) waiting: Arc<Waiting>,
 }
 
-impl Post {
+impl NodePermits {
     fn has_room(&self) -> bool {
         self.load.has_room()
     }
 
     /// A place, unless as many requests run here as may.
-    pub fn take(self: &Arc<Self>, now: Tick) -> Option<Held> {
+    pub fn take(self: &Arc<Self>, now: Tick) -> Option<NodePermit> {
         let most = self.load.most.load(Relaxed);
         if most == u32::MAX {
             self.load.in_flight.fetch_add(1, SeqCst);
@@ -240,8 +240,8 @@ impl Post {
         }
     }
 
-    fn held(self: &Arc<Self>, since: Tick) -> Held {
-        Held { post: Arc::clone(self), since, passes_on: true, trial: None, unprobed: false }
+    fn held(self: &Arc<Self>, since: Tick) -> NodePermit {
+        NodePermit { permits: Arc::clone(self), since, passes_on: true, trial: None, unprobed: false }
     }
 
     /// Whether more run here than may, as after a reload that lowered the bound.
@@ -259,15 +259,15 @@ impl Post {
     }
 }
 
-impl Held {
+impl NodePermit {
     /// The number of the node it is at.
     pub fn number(&self) -> u32 {
-        self.post.number
+        self.permits.number
     }
 
     /// Whether it counts there: the node may have another port since a reload, and count anew.
     pub fn is_at(&self, member: &Member) -> bool {
-        Arc::ptr_eq(&self.post.load, &member.load)
+        Arc::ptr_eq(&self.permits.load, &member.load)
     }
 
     /// Whether it was taken because the pool knows of no good node.
@@ -284,7 +284,7 @@ impl Held {
 
     /// Leave to use the place: of an ejected node whose time is over only one request has that.
     pub fn claim(&mut self, now: Tick, trial: Duration) -> bool {
-        match self.post.state.claim(now, trial) {
+        match self.permits.state.claim(now, trial) {
             Claim::Free => true,
             Claim::OnTrial(trial) => {
                 self.trial = Some((trial, now));
@@ -295,28 +295,28 @@ impl Held {
     }
 }
 
-impl Drop for Held {
+impl Drop for NodePermit {
     fn drop(&mut self) {
-        let post = &self.post;
+        let permits = &self.permits;
         // There is no clock here. The moment when this place was taken will do: by it a node whose ejection ended
         // meanwhile takes nobody yet, and those who wait for it are served by the pool's next tick.
         let now = self.since;
         if let Some((trial, since)) = self.trial {
-            post.state.give_back(trial, since);
+            permits.state.give_back(trial, since);
         }
         // Who waits gets the very place: between giving it back and asking, somebody who just came could take it.
-        if self.passes_on && !post.waiting.is_empty() && !post.is_crowded() {
-            let held = || post.held(now).taken(self.unprobed);
-            let next = post.waiting.next(|wants| post.would_take(wants, now, self.unprobed).then(held));
+        if self.passes_on && !permits.waiting.is_empty() && !permits.is_crowded() {
+            let held = || permits.held(now).taken(self.unprobed);
+            let next = permits.waiting.next(|wants| permits.would_take(wants, now, self.unprobed).then(held));
             if let Some((waiter, held)) = next {
                 return waiter(Some(held));
             }
         }
-        post.load.in_flight.fetch_sub(1, SeqCst);
+        permits.load.in_flight.fetch_sub(1, SeqCst);
         if !self.passes_on {
             return;
         }
         // Somebody may have begun to wait meanwhile, who looked before the place was free.
-        post.serve(now, self.unprobed);
+        permits.serve(now, self.unprobed);
     }
 }

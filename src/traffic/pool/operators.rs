@@ -14,20 +14,20 @@ const VERSION: u64 = 1;
 
 /// All words, by the node's name. The file may have forgotten a node that an operator still holds a word about.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Words(BTreeMap<String, Word>);
+pub struct Orders(BTreeMap<String, Order>);
 
 /// What an operator said of one node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Word {
+pub struct Order {
     /// What it is to do.
-    pub order: Order,
+    pub kind: OrderKind,
     /// Since when, in Unix seconds: it outlives the process, and so its clock.
     pub since: u64,
 }
 
 /// What a node under an operator's word does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Order {
+pub enum OrderKind {
     /// It serves the sessions it has, and nothing new.
     Drain {
         /// When the rest is rebound, in milliseconds since the machine's start.
@@ -59,7 +59,7 @@ impl std::error::Error for Unreadable {}
 
 /// What an operator wants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Wish {
+pub enum Command {
     /// Finish its sessions, then rest.
     Drain {
         /// How long that may take; `None`: as long as was said before, or as it needs.
@@ -73,16 +73,16 @@ pub enum Wish {
 
 /// What one pool still has on a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Left {
+pub struct Remaining {
     /// Its sessions there.
-    pub sessions: Live,
+    pub sessions: LiveSessions,
     /// Its requests that the node is answering.
     pub in_flight: u32,
 }
 
 /// How much is known of a pool's sessions on a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Live {
+pub enum LiveSessions {
     /// The pool keeps a table, or binds nothing at all.
     Counted(usize),
     /// The client's cookie alone tells the node, so that only use shows a session.
@@ -106,22 +106,22 @@ pub enum Drained {
 }
 
 /// How far a node's drain is, by what its pools still have there. A word that is no drain is never over.
-pub fn drained(word: &Word, left: impl IntoIterator<Item = Left>, now: Moment) -> Drained {
-    match word.order {
-        Order::Maintain => Drained::Waiting,
-        Order::Drain { .. } if left.into_iter().all(Left::is_nothing) => Drained::SessionsGone,
-        Order::Drain { deadline: Some(deadline) } if deadline <= now.up => Drained::DeadlineOver,
-        Order::Drain { .. } => Drained::Waiting,
+pub fn drained(order: &Order, left: impl IntoIterator<Item = Remaining>, now: Moment) -> Drained {
+    match order.kind {
+        OrderKind::Maintain => Drained::Waiting,
+        OrderKind::Drain { .. } if left.into_iter().all(Remaining::is_nothing) => Drained::SessionsGone,
+        OrderKind::Drain { deadline: Some(deadline) } if deadline <= now.up => Drained::DeadlineOver,
+        OrderKind::Drain { .. } => Drained::Waiting,
     }
 }
 
-impl Left {
+impl Remaining {
     fn is_nothing(self) -> bool {
         self.in_flight == 0 && self.sessions.are_gone()
     }
 }
 
-impl Live {
+impl LiveSessions {
     fn are_gone(self) -> bool {
         match self {
             Self::Counted(sessions) => sessions == 0,
@@ -130,21 +130,21 @@ impl Live {
     }
 }
 
-impl Words {
+impl Orders {
     /// The word that a node is under.
-    pub fn of(&self, node: &str) -> Option<&Word> {
+    pub fn of(&self, node: &str) -> Option<&Order> {
         self.0.get(node)
     }
 
     /// All of them, by name.
-    pub fn iter(&self) -> impl Iterator<Item = (&str, &Word)> {
-        self.0.iter().map(|(node, word)| (node.as_str(), word))
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &Order)> {
+        self.0.iter().map(|(node, order)| (node.as_str(), order))
     }
 
     /// Sets a node's word, or takes it away.
-    pub fn say(&mut self, node: &str, word: Option<Word>) {
-        match word {
-            Some(word) => _ = self.0.insert(node.to_owned(), word),
+    pub fn set(&mut self, node: &str, order: Option<Order>) {
+        match order {
+            Some(order) => _ = self.0.insert(node.to_owned(), order),
             None => _ = self.0.remove(node),
         }
     }
@@ -152,39 +152,41 @@ impl Words {
     /// Does what an operator wants, and tells whether anything changed. A node that rests stays at rest when it is told
     /// to drain: somebody may have stopped it already. A new deadline replaces the old one, and the drain's begin stays.
     /// Who says drain again without a deadline only waits on.
-    pub fn wish(&mut self, node: &str, wish: Wish, now: Moment) -> bool {
+    pub fn apply(&mut self, node: &str, command: Command, now: Moment) -> bool {
         let before = self.of(node).copied();
-        let after = match (wish, before) {
-            (Wish::Activate, _) => None,
-            (Wish::Maintain | Wish::Drain { .. }, Some(rests @ Word { order: Order::Maintain, .. })) => Some(rests),
-            (Wish::Maintain, _) => Some(Word::rest(now)),
-            (Wish::Drain { within }, before) => {
+        let after = match (command, before) {
+            (Command::Activate, _) => None,
+            (Command::Maintain | Command::Drain { .. }, Some(rests @ Order { kind: OrderKind::Maintain, .. })) => {
+                Some(rests)
+            }
+            (Command::Maintain, _) => Some(Order::rest(now)),
+            (Command::Drain { within }, before) => {
                 let deadline = match within {
                     Some(within) => Some(now.up.saturating_add(millis(within))),
-                    None => before.and_then(|before| before.order.deadline()),
+                    None => before.and_then(|before| before.kind.deadline()),
                 };
-                Some(Word {
-                    order: Order::Drain { deadline },
+                Some(Order {
+                    kind: OrderKind::Drain { deadline },
                     since: before.map_or(now.seconds(), |before| before.since),
                 })
             }
         };
-        self.say(node, after);
+        self.set(node, after);
         before != after
     }
 
     /// Ends the drains that are over, and names their nodes. `left` tells what the pools still have on a node; nothing,
     /// for a node that no pool has.
-    pub fn end_drains<L: IntoIterator<Item = Left>>(
+    pub fn end_drains<L: IntoIterator<Item = Remaining>>(
         &mut self,
         now: Moment,
         left: impl Fn(&str) -> L,
     ) -> Vec<(String, Drained)> {
         let mut over = Vec::new();
-        for (node, word) in &mut self.0 {
-            let how = drained(word, left(node), now);
+        for (node, order) in &mut self.0 {
+            let how = drained(order, left(node), now);
             if how != Drained::Waiting {
-                *word = Word::rest(now);
+                *order = Order::rest(now);
                 over.push((node.clone(), how));
             }
         }
@@ -192,13 +194,13 @@ impl Words {
     }
 
     /// Nodes under a word that the file does not know.
-    pub fn strangers(&self, known: impl Fn(&str) -> bool) -> Vec<&str> {
+    pub fn unknown_nodes(&self, known: impl Fn(&str) -> bool) -> Vec<&str> {
         self.0.keys().map(String::as_str).filter(|node| !known(node)).collect()
     }
 
     /// As it is kept on disk: JSON, since an operator may want to read it. `boot` names this run of the machine.
     pub fn to_text(&self, now: Moment, boot: &str) -> String {
-        let nodes = self.0.iter().map(|(node, word)| (node.clone(), Written::of(*word, now, boot))).collect();
+        let nodes = self.0.iter().map(|(node, order)| (node.clone(), Written::of(*order, now, boot))).collect();
         // Names, words and numbers always have a JSON form.
         serde_json::to_string_pretty(&Text { version: VERSION, nodes }).unwrap_or_default() + "\n"
     }
@@ -213,13 +215,13 @@ impl Words {
             other => return Err(Unreadable::Damaged(format!("nobody writes version {other}"))),
         }
         let text: Text = serde_json::from_str(text).map_err(damaged)?;
-        Ok(Self(text.nodes.into_iter().map(|(node, written)| (node, written.word(now, boot))).collect()))
+        Ok(Self(text.nodes.into_iter().map(|(node, written)| (node, written.order(now, boot))).collect()))
     }
 }
 
-impl Word {
+impl Order {
     const fn rest(now: Moment) -> Self {
-        Self { order: Order::Maintain, since: now.seconds() }
+        Self { kind: OrderKind::Maintain, since: now.seconds() }
     }
 }
 
@@ -235,7 +237,7 @@ impl Moment {
     }
 }
 
-impl Order {
+impl OrderKind {
     /// As the file and the API call it.
     pub const fn word(self) -> &'static str {
         match self {
@@ -288,26 +290,26 @@ enum Written {
 }
 
 impl Written {
-    fn of(Word { order, since }: Word, now: Moment, boot: &str) -> Self {
-        match order {
-            Order::Drain { deadline } => Self::Drain {
+    fn of(Order { kind, since }: Order, now: Moment, boot: &str) -> Self {
+        match kind {
+            OrderKind::Drain { deadline } => Self::Drain {
                 since,
-                deadline: order.ends(now),
+                deadline: kind.ends(now),
                 deadline_up: deadline,
                 boot: deadline.map(|_| boot.to_owned()),
             },
-            Order::Maintain => Self::Maintain { since },
+            OrderKind::Maintain => Self::Maintain { since },
         }
     }
 
-    fn word(self, now: Moment, this_boot: &str) -> Word {
+    fn order(self, now: Moment, this_boot: &str) -> Order {
         match self {
             Self::Drain { since, deadline, deadline_up, boot } => {
                 let measured = deadline_up.filter(|_| boot.is_some_and(|boot| !boot.is_empty() && boot == this_boot));
                 let deadline = measured.or_else(|| Some(after_a_boot(deadline?, since, now)));
-                Word { order: Order::Drain { deadline }, since }
+                Order { kind: OrderKind::Drain { deadline }, since }
             }
-            Self::Maintain { since } => Word { order: Order::Maintain, since },
+            Self::Maintain { since } => Order { kind: OrderKind::Maintain, since },
         }
     }
 }
@@ -332,19 +334,19 @@ mod tests {
     /// The machine runs for an hour by then.
     const NOW: Moment = Moment { unix: SINCE * 1000, up: UP };
     const UP: u64 = 3_600_000;
-    const REST: Word = Word { order: Order::Maintain, since: SINCE };
+    const REST: Order = Order { kind: OrderKind::Maintain, since: SINCE };
     const BOOT: &str = "7f3e";
 
-    fn drain(deadline: Option<u64>) -> Word {
-        Word { order: Order::Drain { deadline }, since: SINCE }
+    fn drain(deadline: Option<u64>) -> Order {
+        Order { kind: OrderKind::Drain { deadline }, since: SINCE }
     }
 
-    fn text_of(words: &Words) -> String {
-        words.to_text(NOW, BOOT)
+    fn text_of(orders: &Orders) -> String {
+        orders.to_text(NOW, BOOT)
     }
 
-    fn read(text: &str) -> Result<Words, Unreadable> {
-        Words::from_text(text, NOW, BOOT)
+    fn read(text: &str) -> Result<Orders, Unreadable> {
+        Orders::from_text(text, NOW, BOOT)
     }
 
     /// The same moment by a wall clock that was set.
@@ -356,19 +358,19 @@ mod tests {
         Moment { unix: now.unix + seconds * 1000, up: now.up + seconds * 1000 }
     }
 
-    fn counted(sessions: usize, in_flight: u32) -> Left {
-        Left { sessions: Live::Counted(sessions), in_flight }
+    fn counted(sessions: usize, in_flight: u32) -> Remaining {
+        Remaining { sessions: LiveSessions::Counted(sessions), in_flight }
     }
 
-    fn unseen(quiet: u64, in_flight: u32) -> Left {
+    fn unseen(quiet: u64, in_flight: u32) -> Remaining {
         let (quiet, idle) = (Duration::from_secs(quiet), Duration::from_secs(2100));
-        Left { sessions: Live::Unseen { quiet, idle }, in_flight }
+        Remaining { sessions: LiveSessions::Unseen { quiet, idle }, in_flight }
     }
 
     #[test]
     fn a_drain_is_over_when_nothing_is_left_or_its_time_is_up() {
         use Drained::{DeadlineOver, SessionsGone, Waiting};
-        let cases: [(Option<u64>, &[Left], Drained); 16] = [
+        let cases: [(Option<u64>, &[Remaining], Drained); 16] = [
             (None, &[], SessionsGone),
             (None, &[counted(0, 0)], SessionsGone),
             (None, &[counted(1, 0)], Waiting),
@@ -397,72 +399,72 @@ mod tests {
 
     #[test]
     fn what_an_operator_wants_becomes_a_word() {
-        let within = |seconds| Wish::Drain { within: Some(Duration::from_secs(seconds)) };
-        let (forever, later) = (Wish::Drain { within: None }, later(NOW, 100));
-        let begun = |deadline| Some(Word { order: Order::Drain { deadline }, since: SINCE + 100 });
-        let rests = Some(Word { order: Order::Maintain, since: SINCE + 100 });
+        let within = |seconds| Command::Drain { within: Some(Duration::from_secs(seconds)) };
+        let (forever, later) = (Command::Drain { within: None }, later(NOW, 100));
+        let begun = |deadline| Some(Order { kind: OrderKind::Drain { deadline }, since: SINCE + 100 });
+        let rests = Some(Order { kind: OrderKind::Maintain, since: SINCE + 100 });
         let cases = [
             (None, forever, begun(None)),
             (None, within(60), begun(Some(later.up + 60_000))),
             (None, within(u64::MAX), begun(Some(u64::MAX))),
-            (None, Wish::Drain { within: Some(Duration::from_millis(1)) }, begun(Some(later.up + 1))),
-            (None, Wish::Maintain, rests),
-            (None, Wish::Activate, None),
+            (None, Command::Drain { within: Some(Duration::from_millis(1)) }, begun(Some(later.up + 1))),
+            (None, Command::Maintain, rests),
+            (None, Command::Activate, None),
             (Some(drain(None)), forever, Some(drain(None))),
             (Some(drain(None)), within(60), Some(drain(Some(later.up + 60_000)))),
             (Some(drain(Some(UP + 5))), forever, Some(drain(Some(UP + 5)))),
             (Some(drain(Some(UP + 5))), within(60), Some(drain(Some(later.up + 60_000)))),
-            (Some(drain(None)), Wish::Maintain, rests),
-            (Some(drain(None)), Wish::Activate, None),
+            (Some(drain(None)), Command::Maintain, rests),
+            (Some(drain(None)), Command::Activate, None),
             (Some(REST), forever, Some(REST)),
-            (Some(REST), Wish::Maintain, Some(REST)),
-            (Some(REST), Wish::Activate, None),
+            (Some(REST), Command::Maintain, Some(REST)),
+            (Some(REST), Command::Activate, None),
         ];
-        for (before, wish, after) in cases {
-            let mut words = Words::default();
-            words.say("worker1", before);
-            words.say("worker2", Some(REST));
-            assert_eq!(words.wish("worker1", wish, later), before != after, "{before:?} {wish:?}");
-            assert_eq!(words.of("worker1").copied(), after, "{before:?} {wish:?}");
-            assert_eq!(words.of("worker2"), Some(&REST));
+        for (before, command, after) in cases {
+            let mut orders = Orders::default();
+            orders.set("worker1", before);
+            orders.set("worker2", Some(REST));
+            assert_eq!(orders.apply("worker1", command, later), before != after, "{before:?} {command:?}");
+            assert_eq!(orders.of("worker1").copied(), after, "{before:?} {command:?}");
+            assert_eq!(orders.of("worker2"), Some(&REST));
         }
     }
 
     #[test]
     fn drains_that_are_over_become_rest() {
-        let mut words = Words::default();
-        words.say("busy", Some(drain(None)));
-        words.say("empty", Some(drain(None)));
-        words.say("late", Some(drain(Some(UP))));
-        words.say("rests", Some(Word { order: Order::Maintain, since: 1 }));
+        let mut orders = Orders::default();
+        orders.set("busy", Some(drain(None)));
+        orders.set("empty", Some(drain(None)));
+        orders.set("late", Some(drain(Some(UP))));
+        orders.set("rests", Some(Order { kind: OrderKind::Maintain, since: 1 }));
         let left = |node: &str| [counted(usize::from(node != "empty"), 0)];
-        let over = words.end_drains(NOW, left);
+        let over = orders.end_drains(NOW, left);
         assert_eq!(over, [("empty".into(), Drained::SessionsGone), ("late".into(), Drained::DeadlineOver)]);
-        let orders: Vec<_> = words.iter().map(|(node, word)| (node, word.order.word(), word.since)).collect();
+        let told: Vec<_> = orders.iter().map(|(node, order)| (node, order.kind.word(), order.since)).collect();
         let expected = [
             ("busy", "drain", SINCE),
             ("empty", "maintain", SINCE),
             ("late", "maintain", SINCE),
             ("rests", "maintain", 1),
         ];
-        assert_eq!(orders, expected);
-        assert_eq!(words.end_drains(NOW, left), []);
+        assert_eq!(told, expected);
+        assert_eq!(orders.end_drains(NOW, left), []);
     }
 
     #[test]
-    fn strangers_are_those_the_file_does_not_know() {
-        let mut words = Words::default();
+    fn unknown_nodes_are_those_the_file_does_not_know() {
+        let mut orders = Orders::default();
         for node in ["worker2", "worker1", "gone"] {
-            words.say(node, Some(REST));
+            orders.set(node, Some(REST));
         }
-        assert_eq!(words.strangers(|node| node.starts_with("worker")), ["gone"]);
-        assert_eq!(words.strangers(|_| true), [""; 0]);
+        assert_eq!(orders.unknown_nodes(|node| node.starts_with("worker")), ["gone"]);
+        assert_eq!(orders.unknown_nodes(|_| true), [""; 0]);
     }
 
     #[test]
     fn words_come_back_from_their_text() {
-        let mut words = Words::default();
-        assert_eq!(read(&text_of(&words)), Ok(words.clone()));
+        let mut orders = Orders::default();
+        assert_eq!(read(&text_of(&orders)), Ok(orders.clone()));
         let mut chance = 0x9e37_79b9_7f4a_7c15_u64;
         let mut draw = || {
             chance ^= chance << 13;
@@ -471,26 +473,26 @@ mod tests {
             chance
         };
         for _ in 0..300 {
-            let order = match draw() % 3 {
-                0 => Order::Maintain,
-                1 => Order::Drain { deadline: None },
-                _ => Order::Drain { deadline: Some(draw()) },
+            let kind = match draw() % 3 {
+                0 => OrderKind::Maintain,
+                1 => OrderKind::Drain { deadline: None },
+                _ => OrderKind::Drain { deadline: Some(draw()) },
             };
-            let word = (draw() % 4 > 0).then(|| Word { order, since: draw() });
+            let order = (draw() % 4 > 0).then(|| Order { kind, since: draw() });
             let name = ["worker1", "a\"b\\", "ü\n", "", "w.2"][(draw() % 5) as usize];
-            words.say(name, word);
-            assert_eq!(read(&text_of(&words)), Ok(words.clone()));
+            orders.set(name, order);
+            assert_eq!(read(&text_of(&orders)), Ok(orders.clone()));
         }
     }
 
     #[test]
     fn a_deadline_is_kept_over_a_restart_whatever_the_wall_clock_says() {
-        let mut words = Words::default();
-        words.say("w", Some(drain(Some(UP + 7_200_000))));
-        let text = text_of(&words);
+        let mut orders = Orders::default();
+        orders.set("w", Some(drain(Some(UP + 7_200_000))));
+        let text = text_of(&orders);
         let left = |now: Moment, boot: &str| {
-            let words = Words::from_text(&text, now, boot).unwrap();
-            let deadline = words.of("w").and_then(|word| word.order.deadline()).unwrap();
+            let orders = Orders::from_text(&text, now, boot).unwrap();
+            let deadline = orders.of("w").and_then(|order| order.kind.deadline()).unwrap();
             deadline.saturating_sub(now.up) / 1000
         };
         let hour = later(NOW, 3600);
@@ -506,11 +508,11 @@ mod tests {
 
     #[test]
     fn a_deadline_is_told_by_the_wall_clock_as_it_goes_now() {
-        let order = drain(Some(UP + 60_000)).order;
-        let told = |now| order.ends(now).unwrap();
+        let kind = drain(Some(UP + 60_000)).kind;
+        let told = |now| kind.ends(now).unwrap();
         assert_eq!((told(NOW), told(later(NOW, 20)), told(later(NOW, 70))), (SINCE + 60, SINCE + 60, SINCE + 60));
         assert_eq!(told(set(later(NOW, 20), 400)), SINCE + 60 + 400 * 86_400);
-        assert_eq!(REST.order.ends(NOW), None);
+        assert_eq!(REST.kind.ends(NOW), None);
     }
 
     #[test]
@@ -551,10 +553,10 @@ mod tests {
 
     #[test]
     fn no_cut_or_flipped_text_passes_for_another_or_panics() {
-        let mut words = Words::default();
-        words.say("worker1", Some(drain(Some(UP + 60))));
-        words.say("worker2", Some(REST));
-        let text = text_of(&words);
+        let mut orders = Orders::default();
+        orders.set("worker1", Some(drain(Some(UP + 60))));
+        orders.set("worker2", Some(REST));
+        let text = text_of(&orders);
         for end in 0..text.trim_end().len() {
             assert!(read(&text[..end]).is_err(), "{}", &text[..end]);
         }

@@ -305,9 +305,9 @@ mod tests {
     }
 
     /// Two nodes with two places each, as a pool would keep them.
-    struct Places([AtomicI64; 2]);
+    struct FreePlaces([AtomicI64; 2]);
 
-    impl Places {
+    impl FreePlaces {
         fn take(&self, wants: Option<u32>) -> Option<usize> {
             let nodes = wants.map_or(0..2, |own| own as usize..own as usize + 1);
             nodes
@@ -316,7 +316,7 @@ mod tests {
         }
     }
 
-    fn call_all(queue: &Queue<Option<u32>, SyncSender<usize>>, places: &Places) {
+    fn call_all(queue: &Queue<Option<u32>, SyncSender<usize>>, places: &FreePlaces) {
         while let Some((waiter, node)) = queue.next(|wants| places.take(*wants)) {
             waiter.send(node).unwrap();
         }
@@ -325,7 +325,7 @@ mod tests {
     #[test]
     fn threads_at_once_leave_no_place_free_while_somebody_waits() {
         let queue = Queue::new(1000);
-        let places = Places([AtomicI64::new(2), AtomicI64::new(2)]);
+        let places = FreePlaces([AtomicI64::new(2), AtomicI64::new(2)]);
         let waited = AtomicU64::new(0);
         let work = |thread: u32| {
             for turn in 0..3000 {

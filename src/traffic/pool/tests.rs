@@ -9,8 +9,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::super::resolved::Resolved;
-use super::super::snapshot::{Ground, Secrets, Snapshot};
-use super::member::{Held, Waiter, Wants};
+use super::super::snapshot::{BuildInput, Secrets, Snapshot};
+use super::member::{NodePermit, Waiter, Wants};
 use super::retry::Failure;
 use super::state::{Fault, Operator, Reason, State};
 use super::*;
@@ -30,7 +30,7 @@ pub(in crate::traffic) fn follow(
     change(&mut settings);
     let config = Arc::new(configuration(nodes, settings));
     let secrets = Secrets::of([7; 32]);
-    Snapshot::build(config, &Ground { generation: 1, previous, resolved: &Resolved::default(), secrets })
+    Snapshot::build(config, &BuildInput { generation: 1, previous, resolved: &Resolved::default(), secrets })
 }
 
 pub(in crate::traffic) fn settings(nodes: usize) -> config::Pool {
@@ -109,24 +109,24 @@ pub(in crate::traffic) fn at(seconds: u64) -> Tick {
 }
 
 /// What a request looks for whose session lives at that number, if it has one.
-pub(super) fn wish(tried: &Tried, bound: Option<u32>, now: Tick) -> Wish<'_> {
-    Wish { bound, returns: false, prefers: None, tried, failure: None, ask: Ask::default(), now }
+pub(super) fn criteria(tried: &Tried, bound: Option<u32>, now: Tick) -> Criteria<'_> {
+    Criteria { bound, returns: false, prefers: None, tried, failure: None, ask: Ask::default(), now }
 }
 
 /// What a request that belongs to `bound` and has tried `tried` gets at that second, and holds while it is kept.
-fn ask(pool: &Pool, bound: Option<usize>, tried: &[usize], second: u64) -> (String, Option<Held>) {
+fn ask(pool: &Pool, bound: Option<usize>, tried: &[usize], second: u64) -> (String, Option<NodePermit>) {
     let mut before = Tried::default();
     tried.iter().for_each(|member| before.add(*member));
     let bound = bound.map(|member| pool.members.get(member).map_or(999, |member| member.number));
     let failure = (!tried.is_empty()).then_some(Failure::Reset);
-    let wish = Wish { failure, ..wish(&before, bound, at(second)) };
-    let asked = told(pool.choose(&wish, Meant::Asked)).0;
-    let (got, held) = told(pool.choose(&wish, Meant::Yes));
+    let criteria = Criteria { failure, ..criteria(&before, bound, at(second)) };
+    let asked = told(pool.choose(&criteria, Purpose::Peek)).0;
+    let (got, held) = told(pool.choose(&criteria, Purpose::Take));
     assert_eq!(asked, got, "what is only asked is what is got");
     (got, held)
 }
 
-fn told(choice: Choice) -> (String, Option<Held>) {
+fn told(choice: Choice) -> (String, Option<NodePermit>) {
     match choice {
         Choice::Node(chosen) => (format!("n{} {}", chosen.member, chosen.why.word()), chosen.held),
         Choice::Full(_) => ("full".to_owned(), None),
@@ -302,7 +302,7 @@ fn bounds_of_ejection() {
 fn one_request_is_on_trial_when_an_ejection_is_over() {
     let pool = pool(2, |_| {});
     pool.failed(0, REFUSED, at(1), at(1));
-    let on_trial = |told: &(String, Option<Held>)| told.0 == "n0 balanced";
+    let on_trial = |told: &(String, Option<NodePermit>)| told.0 == "n0 balanced";
     let after = [(); 3].map(|()| ask(&pool, None, &[], 12));
     assert_eq!(after.iter().filter(|told| on_trial(told)).count(), 1);
     drop(after);
@@ -391,7 +391,7 @@ fn whatever_happens_no_node_gets_what_it_may_not() {
             pool.members.iter_mut().for_each(|member| member.max_requests = Some(3));
             pool.queue = Some(Queue { size: 4, wait: Duration::from_secs(1) });
         });
-        let mut held: Vec<Held> = Vec::new();
+        let mut held: Vec<NodePermit> = Vec::new();
         for step in 0..4000_u64 {
             let (now, member) = (at(step), draw(5) as usize);
             let node = &pool.members[member];
@@ -407,9 +407,9 @@ fn whatever_happens_no_node_gets_what_it_may_not() {
                     let ask = Ask { key: draw(1000), chance: draw(u64::MAX) };
                     let bound = bound.map(|member| pool.members[member].number);
                     let prefers = (draw(3) == 0).then(|| pool.members[draw(5) as usize].number);
-                    let wish = Wish { prefers, ask, ..wish(&tried, bound, now) };
+                    let criteria = Criteria { prefers, ask, ..criteria(&tried, bound, now) };
                     let may: Vec<bool> = pool.members.iter().map(|member| member.state.takes_bound(now)).collect();
-                    if let Choice::Node(chosen) = pool.choose(&wish, Meant::Yes) {
+                    if let Choice::Node(chosen) = pool.choose(&criteria, Purpose::Take) {
                         let own = bound == Some(pool.members[chosen.member].number);
                         let resort = chosen.why == Why::LastResort;
                         assert!(may[chosen.member] || resort, "{method:?}, {step}: {:?}", chosen.why);

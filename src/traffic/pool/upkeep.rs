@@ -56,7 +56,7 @@ impl Pool {
         let mut changes = Vec::new();
         match &self.settings.active {
             // Pools that are active together are arranged as one.
-            Some(_) if self.in_company => {}
+            Some(_) if self.is_linked => {}
             Some(active) => changes = self.arrange(active, &mut self.arrangement.lock(), now),
             None => self.let_all_serve(&mut changes),
         }
@@ -136,7 +136,7 @@ impl Pool {
         let known = self.members.iter().map(latency).filter(|latency| *latency > 0);
         let (sum, count) = known.fold((0, 0), |(sum, count), latency| (sum + latency, count + 1_u64));
         for member in self.members.iter().filter(climbing) {
-            let mut warmup = member.load.warmup.lock();
+            let mut warmup = member.load.slow_start.lock();
             if member.state.state() != State::Active {
                 warmup.begin();
                 member.load.set_warmth(crate::traffic::balance::slow_start::FLOOR);

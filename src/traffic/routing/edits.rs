@@ -13,11 +13,11 @@ pub struct FieldEdits {
     /// `Name: value\r\n` of each field set or added.
     added: Box<[u8]>,
     /// The same, with names in lower case.
-    pairs: Box<[Pair]>,
+    fields: Box<[NameValue]>,
 }
 
 /// A name and a value.
-type Pair = (Box<[u8]>, Box<[u8]>);
+type NameValue = (Box<[u8]>, Box<[u8]>);
 
 impl FieldEdits {
     /// What the configuration says.
@@ -30,7 +30,7 @@ impl FieldEdits {
             lengths: dropped.iter().fold(0, |lengths, name| lengths | bit(name)),
             dropped,
             added: sent().flat_map(|(name, value)| format!("{name}: {value}\r\n").into_bytes()).collect(),
-            pairs: sent().map(|(name, value)| (lower(name), Box::from(value.as_bytes()))).collect(),
+            fields: sent().map(|(name, value)| (lower(name), Box::from(value.as_bytes()))).collect(),
         }
     }
 
@@ -50,8 +50,8 @@ impl FieldEdits {
     }
 
     /// The fields to add to an HTTP/2 head: name in lower case, and value.
-    pub fn pairs(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
-        self.pairs.iter().map(|(name, value)| (&**name, &**value))
+    pub fn fields(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
+        self.fields.iter().map(|(name, value)| (&**name, &**value))
     }
 }
 
@@ -102,7 +102,7 @@ mod tests {
 
     #[test]
     fn what_is_set_is_ready_for_both_protocols() {
-        for (set, lines, pairs) in [
+        for (set, lines, fields) in [
             (&[][..], "", &[][..]),
             (&[("X-Team", "ESB one")], "X-Team: ESB one\r\n", &[("x-team", "ESB one")]),
             (&[("X-Empty", "")], "X-Empty: \r\n", &[("x-empty", "")]),
@@ -110,8 +110,8 @@ mod tests {
         ] {
             let edits = edits(set, &["gone"]);
             assert_eq!(edits.added(), lines.as_bytes());
-            let expected: Vec<_> = pairs.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes())).collect();
-            assert_eq!(edits.pairs().collect::<Vec<_>>(), expected);
+            let expected: Vec<_> = fields.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes())).collect();
+            assert_eq!(edits.fields().collect::<Vec<_>>(), expected);
         }
     }
 
@@ -121,13 +121,13 @@ mod tests {
         let edits = FieldEdits::new(&Edits { add, ..Edits::default() });
         assert!(!edits.is_empty() && !edits.drops(b"set-cookie"));
         assert_eq!(edits.added(), b"Set-Cookie: a=1\r\nSet-Cookie: b=2\r\n");
-        assert_eq!(edits.pairs().count(), 2);
+        assert_eq!(edits.fields().count(), 2);
     }
 
     #[test]
     fn without_edits_nothing_happens() {
         let none = edits(&[], &[]);
-        assert!(none.is_empty() && none.added().is_empty() && none.pairs().next().is_none());
+        assert!(none.is_empty() && none.added().is_empty() && none.fields().next().is_none());
         assert!(!none.drops(b"") && !none.drops(b"server"));
     }
 
@@ -145,7 +145,7 @@ mod tests {
         for _ in 0..500 {
             let names = [name().to_ascii_lowercase(), name().to_ascii_lowercase()];
             let edits = edits(&[(&name(), "v")], &names.each_ref().map(String::as_str));
-            let set = edits.pairs().next().map(|(name, _)| name.to_vec()).unwrap();
+            let set = edits.fields().next().map(|(name, _)| name.to_vec()).unwrap();
             for _ in 0..20 {
                 let asked = name().into_bytes();
                 let expected =

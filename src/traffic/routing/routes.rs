@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::normalized_path;
 use super::normalized_path::{PathScratch, Readings, Unclear};
 use super::normalized_target;
-use super::sieve::{Asked, Sieve};
+use super::prefilter::{LastGroup, Prefilter};
 use crate::config::{Access, Action, HeaderMatch, PathPattern, Route};
 use crate::wire::RequestHead;
 
@@ -23,8 +23,8 @@ pub struct Routes {
     /// Whether any of them asks for the whole target.
     by_target: bool,
     /// Their regular expressions, asked together: those for paths, and those for whole targets.
-    paths: Sieve,
-    targets: Sieve,
+    paths: Prefilter,
+    targets: Prefilter,
 }
 
 impl Routes {
@@ -44,8 +44,8 @@ impl Routes {
         Self {
             by_path: rules.iter().any(|rule| rule.path.is_some()),
             by_target: rules.iter().any(|rule| matches!(rule.path, Some(PathPattern::Target(_)))),
-            paths: Sieve::new(&paths, before.map(|before| &before.paths)),
-            targets: Sieve::new(&targets, before.map(|before| &before.targets)),
+            paths: Prefilter::new(&paths, before.map(|before| &before.paths)),
+            targets: Prefilter::new(&targets, before.map(|before| &before.targets)),
             rules,
         }
     }
@@ -120,7 +120,7 @@ impl Routes {
     }
 
     fn first(&self, head: &RequestHead, reading: Reading<'_>, skip: Skip<'_>) -> Option<usize> {
-        let (mut by_path, mut by_target) = (Asked::default(), Asked::default());
+        let (mut by_path, mut by_target) = (LastGroup::default(), LastGroup::default());
         let mut may_take = |rule: &Rule| match (&rule.path, rule.expression) {
             (Some(PathPattern::Regex(_)), Some(number)) => self.paths.may_find(number, reading.path, &mut by_path),
             (Some(PathPattern::Target(_)), Some(number)) => {

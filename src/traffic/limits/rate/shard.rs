@@ -11,7 +11,7 @@ use crate::traffic::tick::Tick;
 
 /// The keyed hash of who asks: no client can choose where it falls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Who {
+pub(super) struct HashedKey {
     high: u64,
     low: u64,
 }
@@ -21,7 +21,7 @@ pub(super) struct Who {
 #[derive(Debug)]
 pub(super) struct Shard {
     entries: Vec<Entry>,
-    places: HashMap<Who, u32, BuildHasherDefault<AsItIs>>,
+    places: HashMap<HashedKey, u32, BuildHasherDefault<AsItIs>>,
     newest: u32,
     oldest: u32,
     free: u32,
@@ -30,7 +30,7 @@ pub(super) struct Shard {
 
 #[derive(Clone, Copy, Debug)]
 struct Entry {
-    who: Who,
+    who: HashedKey,
     bucket: Bucket,
     newer: u32,
     older: u32,
@@ -54,7 +54,7 @@ impl Shard {
     }
 
     /// One request of somebody.
-    pub(super) fn ask(&mut self, who: Who, terms: &RateTerms, now: Tick) -> Verdict {
+    pub(super) fn ask(&mut self, who: HashedKey, terms: &RateTerms, now: Tick) -> Verdict {
         let place = match self.places.get(&who) {
             Some(place) => *place,
             None => self.welcome(who, terms, now),
@@ -67,7 +67,7 @@ impl Shard {
     }
 
     /// A place for who is not here.
-    fn welcome(&mut self, who: Who, terms: &RateTerms, now: Tick) -> u32 {
+    fn welcome(&mut self, who: HashedKey, terms: &RateTerms, now: Tick) -> u32 {
         for _ in 0..CLEARED {
             if self.oldest != NONE && terms.is_empty(&self.entries[self.oldest as usize].bucket, now) {
                 self.forget_oldest();
@@ -98,7 +98,12 @@ impl Shard {
             self.free = self.entries[place as usize].older;
             return place;
         }
-        self.entries.push(Entry { who: Who { high: 0, low: 0 }, bucket: Bucket::default(), newer: NONE, older: NONE });
+        self.entries.push(Entry {
+            who: HashedKey { high: 0, low: 0 },
+            bucket: Bucket::default(),
+            newer: NONE,
+            older: NONE,
+        });
         (self.entries.len() - 1) as u32
     }
 
@@ -126,7 +131,7 @@ impl Shard {
     }
 }
 
-impl Who {
+impl HashedKey {
     pub(super) fn of(key: &[u8], secret: &[u8; 16]) -> Self {
         let hash = SipHasher24::new_with_key(secret).hash(key);
         Self { high: hash.h1, low: hash.h2 }
@@ -138,7 +143,7 @@ impl Who {
     }
 }
 
-impl Hash for Who {
+impl Hash for HashedKey {
     /// The half that did not choose the part.
     fn hash<H: Hasher>(&self, state: &mut H) {
         state.write_u64(self.low);
@@ -177,13 +182,13 @@ mod tests {
         RateTerms::of(&Rate { requests: 1, per, burst: 0, delay: false, by, max_keys: 1 })
     }
 
-    fn who(number: u64) -> Who {
-        Who::of(&number.to_le_bytes(), &[7; 16])
+    fn who(number: u64) -> HashedKey {
+        HashedKey::of(&number.to_le_bytes(), &[7; 16])
     }
 
     impl Shard {
-        /// Who is here, from the longest quiet on, after checking that list and table tell the same.
-        fn audit(&self) -> Vec<Who> {
+        /// HashedKey is here, from the longest quiet on, after checking that list and table tell the same.
+        fn audit(&self) -> Vec<HashedKey> {
             let (mut listed, mut before, mut place) = (Vec::new(), NONE, self.oldest);
             while place != NONE {
                 let entry = &self.entries[place as usize];

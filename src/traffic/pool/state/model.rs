@@ -9,11 +9,11 @@ fn a_node_does_what_a_naive_one_does() {
     let mut dice = Dice(0x2545_f491_4f6c_dd1d);
     let mut seen = HashMap::<State, u32>::new();
     for _ in 0..400 {
-        let mut pair = Pair::draw(&mut dice);
+        let mut both = SideBySide::draw(&mut dice);
         for _ in 0..400 {
-            pair.step(&mut dice);
-            pair.compare();
-            *seen.entry(pair.real.state()).or_default() += 1;
+            both.step(&mut dice);
+            both.compare();
+            *seen.entry(both.real.state()).or_default() += 1;
         }
     }
     let states = Reason::ALL.map(State::Passive).into_iter().chain([State::Active]);
@@ -23,7 +23,7 @@ fn a_node_does_what_a_naive_one_does() {
 }
 
 /// A real node and a naive one, to which the same happens.
-struct Pair {
+struct SideBySide {
     real: NodeState,
     naive: Naive,
     now: Tick,
@@ -31,7 +31,7 @@ struct Pair {
     ejecting: Ejecting,
 }
 
-impl Pair {
+impl SideBySide {
     fn draw(dice: &mut Dice) -> Self {
         let probes = dice.of(PROBES);
         let seconds = |dice: &mut Dice, most: u64| Duration::from_millis(100 * dice.below(most * 10));

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::{at, follow, sticky};
 use crate::config::Queue;
 use crate::traffic::affinity::sessions::How;
-use crate::traffic::pool::member::{Held, Wants};
+use crate::traffic::pool::member::{NodePermit, Wants};
 use crate::traffic::pool::state::{Fault, State};
 use crate::traffic::pool::*;
 use crate::traffic::snapshot::Snapshot;
@@ -21,16 +21,16 @@ fn one_place_each(settings: &mut config::Pool) {
 fn waiter(snapshot: &Snapshot) -> Arc<AtomicUsize> {
     let called = Arc::new(AtomicUsize::new(0));
     let count = Arc::clone(&called);
-    let waiter = Box::new(move |held: Option<Held>| {
+    let waiter = Box::new(move |held: Option<NodePermit>| {
         count.fetch_add(1, Ordering::Relaxed);
-        held.into_iter().for_each(Held::forfeit);
+        held.into_iter().for_each(NodePermit::forfeit);
     });
     assert!(snapshot.pools[0].waiting.join(Wants::ANY, waiter).is_ok());
     called
 }
 
-fn take(snapshot: &Snapshot, member: usize) -> Held {
-    snapshot.pools[0].members[member].post.take(at(1)).expect("a free place")
+fn take(snapshot: &Snapshot, member: usize) -> NodePermit {
+    snapshot.pools[0].members[member].permits.take(at(1)).expect("a free place")
 }
 
 #[test]
@@ -59,7 +59,7 @@ fn a_place_at_a_node_that_a_reload_took_away_goes_to_nobody() {
     let called = waiter(&before);
     let after = follow(Some(&before), 1, one_place_each);
     drop(leaves);
-    before.pools[0].members[1].post.serve(at(2), false);
+    before.pools[0].members[1].permits.serve(at(2), false);
     assert_eq!(called.load(Ordering::Relaxed), 0, "the node is gone");
     drop(stays);
     assert_eq!((called.load(Ordering::Relaxed), after.pools[0].waiting.len()), (1, 0), "the other one is not");
@@ -108,9 +108,16 @@ fn a_place_that_nobody_could_use_is_free_and_calls_nobody() {
 /// What a request gets that comes while this generation runs.
 fn asks(snapshot: &Snapshot) -> Choice {
     let ask = Ask::default();
-    let wish =
-        Wish { bound: None, returns: false, prefers: None, tried: &Tried::default(), failure: None, ask, now: at(1) };
-    snapshot.pools[0].choose(&wish, Meant::Asked)
+    let criteria = Criteria {
+        bound: None,
+        returns: false,
+        prefers: None,
+        tried: &Tried::default(),
+        failure: None,
+        ask,
+        now: at(1),
+    };
+    snapshot.pools[0].choose(&criteria, Purpose::Peek)
 }
 
 #[test]

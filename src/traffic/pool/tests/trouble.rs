@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use super::{at, follow, sticky, wish};
+use super::{at, criteria, follow, sticky};
 use crate::config::ActiveNodes;
-use crate::traffic::pool::member::{Held, Waiter, Wants};
+use crate::traffic::pool::member::{NodePermit, Waiter, Wants};
 use crate::traffic::pool::state::{Fault, Operator, Probed, Round, State, Thresholds};
 use crate::traffic::pool::*;
 use crate::traffic::snapshot::Snapshot;
@@ -26,14 +26,14 @@ fn one_of(max: u32) -> Option<ActiveNodes> {
 }
 
 /// The index of the node, why, and the place there.
-fn go(pool: &Pool, bound: Option<u32>, now: Tick) -> Result<(usize, Why, Held), Choice> {
-    match pool.choose(&wish(&Tried::default(), bound, now), Meant::Yes) {
+fn go(pool: &Pool, bound: Option<u32>, now: Tick) -> Result<(usize, Why, NodePermit), Choice> {
+    match pool.choose(&criteria(&Tried::default(), bound, now), Purpose::Take) {
         Choice::Node(Chosen { member, why, held, .. }) => Ok((member, why, held.unwrap())),
         other => Err(other),
     }
 }
 
-fn wanted(choice: Result<(usize, Why, Held), Choice>) -> Wanted {
+fn wanted(choice: Result<(usize, Why, NodePermit), Choice>) -> Wanted {
     match choice {
         Err(Choice::Full(wanted)) => wanted,
         Err(_) => panic!("another refusal"),
@@ -94,7 +94,7 @@ fn a_standby_is_not_activated_beyond_the_most() {
     let mut tried = Tried::default();
     tried.add(0);
     assert_eq!(pool.another(None, &tried, at(1)), Another::Now);
-    let Choice::Node(helped) = pool.choose(&wish(&tried, None, at(1)), Meant::Yes) else { panic!("no help") };
+    let Choice::Node(helped) = pool.choose(&criteria(&tried, None, at(1)), Purpose::Take) else { panic!("no help") };
     assert_eq!((helped.member, helped.why, helped.change), (1, Why::Balanced, None));
     refuse(pool, 0, at(1));
     drop(helped);
@@ -107,7 +107,9 @@ fn a_standby_is_activated_by_the_request_that_needs_it() {
     let snapshot = follow(None, 2, |pool| pool.active = one_of(2));
     let pool = &snapshot.pools[0];
     refuse(pool, 0, at(1));
-    let Choice::Node(chosen) = pool.choose(&wish(&Tried::default(), None, at(1)), Meant::Yes) else { panic!("nobody") };
+    let Choice::Node(chosen) = pool.choose(&criteria(&Tried::default(), None, at(1)), Purpose::Take) else {
+        panic!("nobody")
+    };
     assert_eq!((chosen.member, chosen.why, chosen.change.is_some()), (1, Why::StandbyActivated, true));
     assert_eq!(go(pool, None, at(1)).ok().map(|went| (went.0, went.1)), Some((1, Why::Balanced)));
 }
@@ -196,7 +198,7 @@ fn a_place_where_it_has_failed_goes_past_who_waits_to_the_next_one() {
     let pool = &snapshot.pools[0];
     let [first, second] = [(); 2].map(|()| go(pool, None, at(1)).ok().unwrap().2);
     let [a, b] = [first.number(), second.number()];
-    let given: Arc<Mutex<Vec<(char, Held)>>> = Arc::default();
+    let given: Arc<Mutex<Vec<(char, NodePermit)>>> = Arc::default();
     let join = |name: char, wants: Wants| {
         let given = Arc::clone(&given);
         let waiter: Waiter = Box::new(move |held| given.lock().extend(held.map(|held| (name, held))));
@@ -335,8 +337,9 @@ fn no_place_is_lost_or_counted_twice_whatever_happens() {
         settings.queue = Some(config::Queue { size: 20, wait: Duration::from_secs(9) });
     });
     let pool = &snapshot.pools[0];
-    let given: Arc<Mutex<Vec<Held>>> = Arc::default();
-    let (mut running, mut asleep, mut chance, mut now) = (Vec::<Held>::new(), 0_usize, 0x9e37_79b9_7f4a_7c15_u64, 1000);
+    let given: Arc<Mutex<Vec<NodePermit>>> = Arc::default();
+    let (mut running, mut asleep, mut chance, mut now) =
+        (Vec::<NodePermit>::new(), 0_usize, 0x9e37_79b9_7f4a_7c15_u64, 1000);
     for _ in 0..50_000 {
         chance ^= chance << 13;
         chance ^= chance >> 7;
@@ -346,7 +349,7 @@ fn no_place_is_lost_or_counted_twice_whatever_happens() {
         now += chance >> 30 & 63;
         let bound = (chance >> 40 & 1 == 1).then(|| pool.members[member].number);
         match event {
-            0..7 => match pool.choose(&wish(&Tried::default(), bound, tick), Meant::Yes) {
+            0..7 => match pool.choose(&criteria(&Tried::default(), bound, tick), Purpose::Take) {
                 Choice::Node(chosen) => running.extend(chosen.held),
                 Choice::Full(wanted) => {
                     let given = Arc::clone(&given);

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::{at, follow, sticky};
 use crate::config::{ActiveNodes, Health};
-use crate::traffic::pool::member::{Held, Waiter, Wants};
+use crate::traffic::pool::member::{NodePermit, Waiter, Wants};
 use crate::traffic::pool::state::{Fault, Operator, Probed, Round, Thresholds};
 use crate::traffic::pool::*;
 use crate::traffic::snapshot::Snapshot;
@@ -42,22 +42,29 @@ fn got(pool: &Pool, bound: Option<usize>, tried: &[usize]) -> String {
     said
 }
 
-fn go(pool: &Pool, bound: Option<usize>, tried: &[usize]) -> (String, Option<Held>) {
+fn go(pool: &Pool, bound: Option<usize>, tried: &[usize]) -> (String, Option<NodePermit>) {
     let mut before = Tried::default();
     tried.iter().for_each(|member| before.add(*member));
     let bound = bound.map(|member| pool.members[member].number);
-    let wish =
-        Wish { bound, prefers: None, returns: false, tried: &before, failure: None, ask: Ask::default(), now: at(1) };
+    let criteria = Criteria {
+        bound,
+        prefers: None,
+        returns: false,
+        tried: &before,
+        failure: None,
+        ask: Ask::default(),
+        now: at(1),
+    };
     let told = |choice| match choice {
         Choice::Node(chosen) => (format!("n{} {}", chosen.member, chosen.why.word()), chosen.held),
         Choice::Full(_) => ("full".to_owned(), None),
         Choice::SessionLost => ("lost".to_owned(), None),
         Choice::Nobody => ("nobody".to_owned(), None),
     };
-    let asked = told(pool.choose(&wish, Meant::Asked)).0;
-    let (meant, held) = told(pool.choose(&wish, Meant::Yes));
-    assert_eq!(asked, meant);
-    (meant, held)
+    let asked = told(pool.choose(&criteria, Purpose::Peek)).0;
+    let (purpose, held) = told(pool.choose(&criteria, Purpose::Take));
+    assert_eq!(asked, purpose);
+    (purpose, held)
 }
 
 #[test]
@@ -130,7 +137,7 @@ fn an_id_that_names_a_node_finds_it_though_none_was_probed() {
     let pool = &snapshot.pools[0];
     let wants = |member: usize| {
         let (tried, prefers) = (Tried::default(), Some(pool.members[member].number));
-        let wish = Wish {
+        let criteria = Criteria {
             bound: None,
             prefers,
             returns: false,
@@ -139,14 +146,14 @@ fn an_id_that_names_a_node_finds_it_though_none_was_probed() {
             ask: Ask::default(),
             now: at(1),
         };
-        match pool.choose(&wish, Meant::Yes) {
+        match pool.choose(&criteria, Purpose::Take) {
             Choice::Node(chosen) => format!("n{} {}", chosen.member, chosen.why.word()),
             _ => "none".to_owned(),
         }
     };
     assert_eq!([wants(1), wants(1), wants(0)], ["n1 session", "n1 session", "n0 session"]);
     round(pool, 0, Probed::Passed);
-    assert_eq!(wants(1), "n0 balanced", "it is no more than a wish");
+    assert_eq!(wants(1), "n0 balanced", "it is no more than a criteria");
 }
 
 #[test]
@@ -219,8 +226,8 @@ fn wait(pool: &Pool, count: usize) -> Arc<Mutex<Vec<Option<u32>>>> {
     for _ in 0..count {
         let given = Arc::clone(&given);
         let waiter: Waiter = Box::new(move |held| {
-            given.lock().push(held.as_ref().map(Held::number));
-            held.into_iter().for_each(Held::forfeit);
+            given.lock().push(held.as_ref().map(NodePermit::number));
+            held.into_iter().for_each(NodePermit::forfeit);
         });
         assert!(pool.waiting.join(Wants::ANY, waiter).is_ok());
     }
@@ -258,9 +265,16 @@ fn an_id_that_names_a_standby_does_not_choose_it_before_it_is_probed() {
     let snapshot = start(2, at_most(1));
     let pool = &snapshot.pools[0];
     let (tried, prefers) = (Tried::default(), Some(pool.members[1].number));
-    let wish =
-        Wish { bound: None, prefers, returns: false, tried: &tried, failure: None, ask: Ask::default(), now: at(1) };
-    let Choice::Node(chosen) = pool.choose(&wish, Meant::Yes) else { panic!("nobody") };
+    let criteria = Criteria {
+        bound: None,
+        prefers,
+        returns: false,
+        tried: &tried,
+        failure: None,
+        ask: Ask::default(),
+        now: at(1),
+    };
+    let Choice::Node(chosen) = pool.choose(&criteria, Purpose::Take) else { panic!("nobody") };
     assert_eq!((chosen.member, chosen.why), (0, Why::Unprobed));
 }
 

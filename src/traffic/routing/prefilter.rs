@@ -9,15 +9,15 @@ use crate::config::any_of;
 
 /// Expressions in their order, in groups that are asked as one. A group tells no false no; a yes asks each of its own.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Sieve {
+pub(super) struct Prefilter {
     groups: Box<[Option<Arc<RegexSet>>]>,
 }
 
 /// What a search knows already: the last group that was asked.
 #[derive(Debug, Default)]
-pub(super) struct Asked(Option<(usize, bool)>);
+pub(super) struct LastGroup(Option<(usize, bool)>);
 
-impl Sieve {
+impl Prefilter {
     /// For these expressions. Groups that `before` has too are not made again.
     pub(super) fn new(expressions: &[&str], before: Option<&Self>) -> Self {
         if expressions.len() < FEWEST {
@@ -32,7 +32,7 @@ impl Sieve {
     }
 
     /// Whether the expression with this number may be found there.
-    pub(super) fn may_find(&self, expression: usize, path: &[u8], asked: &mut Asked) -> bool {
+    pub(super) fn may_find(&self, expression: usize, path: &[u8], asked: &mut LastGroup) -> bool {
         let at = expression / GROUP;
         let Some(Some(group)) = self.groups.get(at) else { return true };
         match asked.0 {
@@ -60,10 +60,10 @@ mod tests {
     fn what_a_sieve_lets_fall_is_found_nowhere() {
         let expressions: Vec<String> = (0..100).map(|n| format!("^/a{n}/[^/]*x$")).collect();
         let expressions: Vec<&str> = expressions.iter().map(String::as_str).collect();
-        let sieve = Sieve::new(&expressions, None);
+        let prefilter = Prefilter::new(&expressions, None);
         for path in ["/a7/bx", "/a31/x", "/a32/x", "/a99/bbx", "/a99/b", "/b"] {
-            let mut asked = Asked::default();
-            let may: Vec<bool> = (0..100).map(|n| sieve.may_find(n, path.as_bytes(), &mut asked)).collect();
+            let mut asked = LastGroup::default();
+            let may: Vec<bool> = (0..100).map(|n| prefilter.may_find(n, path.as_bytes(), &mut asked)).collect();
             for (n, text) in expressions.iter().enumerate() {
                 let found = regex::bytes::Regex::new(text).unwrap().is_match(path.as_bytes());
                 assert!(may[n] || !found, "{text} is in {path}");
@@ -77,7 +77,7 @@ mod tests {
     fn a_reload_makes_only_the_groups_anew_that_changed() {
         let mut expressions: Vec<String> = (0..100).map(|n| format!("a{n}")).collect();
         let texts = |expressions: &[String]| expressions.to_vec();
-        let made = |all: &[String], before| Sieve::new(&all.iter().map(String::as_str).collect::<Vec<_>>(), before);
+        let made = |all: &[String], before| Prefilter::new(&all.iter().map(String::as_str).collect::<Vec<_>>(), before);
         let first = made(&texts(&expressions), None);
         expressions[40] = "b".to_owned();
         let second = made(&texts(&expressions), Some(&first));
@@ -92,7 +92,7 @@ mod tests {
 
     #[test]
     fn few_expressions_need_none() {
-        assert!(Sieve::new(&["a"; FEWEST - 1], None).groups.is_empty());
-        assert!(Sieve::default().may_find(3, b"/", &mut Asked::default()));
+        assert!(Prefilter::new(&["a"; FEWEST - 1], None).groups.is_empty());
+        assert!(Prefilter::default().may_find(3, b"/", &mut LastGroup::default()));
     }
 }

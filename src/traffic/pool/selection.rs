@@ -1,6 +1,6 @@
 //! What a request looks for in a pool, and what it gets.
 
-use super::member::Held;
+use super::member::NodePermit;
 use super::retry::Failure;
 use super::state::Change;
 use super::why::Why;
@@ -9,7 +9,7 @@ use crate::traffic::tick::Tick;
 
 /// What a request looks for.
 #[derive(Clone, Copy)]
-pub struct Wish<'a> {
+pub struct Criteria<'a> {
     /// The number of the node that its session lives on.
     pub bound: Option<u32>,
     /// Whether the session had moved, and is on its way back.
@@ -54,7 +54,7 @@ pub struct Chosen {
     /// Why this one.
     pub why: Why,
     /// Its place there; none where the question was only asked.
-    pub held: Option<Held>,
+    pub held: Option<NodePermit>,
     /// A standby that became active for it.
     pub change: Option<Change>,
 }
@@ -90,11 +90,11 @@ impl Tried {
     }
 }
 
-/// Whether a choice is meant, or only asked for.
+/// Whether a choice is purpose, or only asked for.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Meant {
+pub enum Purpose {
     /// A place is taken, a turn is used up.
-    Yes,
+    Take,
     /// Nothing changes.
-    Asked,
+    Peek,
 }

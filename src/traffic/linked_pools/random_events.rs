@@ -8,13 +8,13 @@ use std::time::Duration;
 use super::*;
 use crate::config::{self, Health};
 use crate::traffic::balance::Ask;
-use crate::traffic::pool::member::{Held, Member};
+use crate::traffic::generations;
+use crate::traffic::pool::member::{Member, NodePermit};
 use crate::traffic::pool::state::{Fault, Operator, Probed, Round, Thresholds};
 use crate::traffic::pool::tests::{configuration, settings};
-use crate::traffic::pool::{Choice, Meant, Tried, Wish};
+use crate::traffic::pool::{Choice, Criteria, Purpose, Tried};
 use crate::traffic::resolved::Resolved;
-use crate::traffic::snapshot::{Ground, Secrets};
-use crate::traffic::succession;
+use crate::traffic::snapshot::{BuildInput, Secrets};
 
 const THRESHOLDS: Thresholds = Thresholds { rise: 2, fall: 2, patience: Duration::ZERO };
 
@@ -34,7 +34,7 @@ fn whatever_happens_some_node_serves_never_too_many_and_all_pools_the_same() {
 
 struct World {
     generations: Vec<Snapshot>,
-    held: Vec<Held>,
+    held: Vec<NodePermit>,
     now: u64,
     chance: u64,
 }
@@ -90,13 +90,13 @@ impl World {
         }));
         let secrets = Secrets::of([7; 32]);
         let ground =
-            Ground { generation: 1, previous: self.generations.last(), resolved: &Resolved::default(), secrets };
+            BuildInput { generation: 1, previous: self.generations.last(), resolved: &Resolved::default(), secrets };
         let next = Snapshot::build(Arc::new(config), &ground);
         self.generations.push(next);
         if self.generations.len() > 3 {
             self.generations.remove(0);
         }
-        succession::settle(self.generations.iter().rev());
+        generations::mark_superseded(self.generations.iter().rev());
         self.tend();
     }
 
@@ -136,14 +136,21 @@ impl World {
     /// No request is refused while a node would have it.
     fn request(&mut self, pool: usize) {
         let (now, tried) = (self.now(), Tried::default());
-        let wish =
-            Wish { bound: None, returns: false, prefers: None, tried: &tried, failure: None, ask: Ask::default(), now };
+        let criteria = Criteria {
+            bound: None,
+            returns: false,
+            prefers: None,
+            tried: &tried,
+            failure: None,
+            ask: Ask::default(),
+            now,
+        };
         let pool = &self.running().pools[pool];
         let any = pool.members.iter().any(|member| {
             let state = &member.state;
             state.takes_new(now) || state.is_spare(now) || state.takes_unprobed(now)
         });
-        match pool.choose(&wish, Meant::Yes) {
+        match pool.choose(&criteria, Purpose::Take) {
             Choice::Node(chosen) => self.held.extend(chosen.held),
             _ => assert!(!any, "a request was refused"),
         }
@@ -169,7 +176,7 @@ impl World {
             let found = pool.members.iter().filter(|member| member.state.duty() == Duty::Serving && serves(member));
             assert!(found.count() >= least, "nobody serves in {}", pool.name());
         }
-        let together: Vec<&Pool> = running.pools.iter().filter(|pool| pool.in_company).collect();
+        let together: Vec<&Pool> = running.pools.iter().filter(|pool| pool.is_linked).collect();
         let Some(first) = together.first() else { return false };
         let good = |number: u32| {
             together

@@ -8,14 +8,14 @@ use std::sync::atomic::Ordering::Relaxed;
 use super::snapshot::Snapshot;
 
 /// To be called whenever a generation comes or goes, with all there are, the newest first.
-pub fn settle<'g>(newest_first: impl Iterator<Item = &'g Snapshot>) {
+pub fn mark_superseded<'g>(newest_first: impl Iterator<Item = &'g Snapshot>) {
     let mut decided = HashSet::new();
     for pool in newest_first.flat_map(|generation| &generation.pools) {
-        pool.followed.store(!decided.insert(Arc::as_ptr(&pool.waiting)), Relaxed);
+        pool.superseded.store(!decided.insert(Arc::as_ptr(&pool.waiting)), Relaxed);
     }
 }
 
 /// Whether somebody waits in the generation whom no newer one calls.
-pub fn is_waited_in(generation: &Snapshot) -> bool {
-    generation.pools.iter().any(|pool| !pool.waiting.is_empty() && !pool.is_followed())
+pub fn has_waiters(generation: &Snapshot) -> bool {
+    generation.pools.iter().any(|pool| !pool.waiting.is_empty() && !pool.is_superseded())
 }

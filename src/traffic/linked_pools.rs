@@ -11,15 +11,15 @@ use super::tick::Tick;
 use crate::config::ActiveNodes;
 
 /// A node in its pools: each with the node's place there.
-type Places = Vec<(usize, usize)>;
+type Memberships = Vec<(usize, usize)>;
 
 impl Snapshot {
     /// What time asks of a pool, and of the pools that are active with it; which pool, and what changed there.
     pub fn tend(&self, pool: usize, now: Tick, elapsed: std::time::Duration) -> Vec<(usize, Changed)> {
-        let Some(own) = self.pools.get(pool).filter(|own| !own.is_followed()) else { return Vec::new() };
+        let Some(own) = self.pools.get(pool).filter(|own| !own.is_superseded()) else { return Vec::new() };
         let mut changes = Vec::new();
         let leader = own.settings.active_with.unwrap_or(pool);
-        if own.in_company {
+        if own.is_linked {
             self.arrange(leader, now, &mut changes);
         }
         changes.extend(own.tend(now, elapsed).into_iter().map(|changed| (pool, changed)));
@@ -30,17 +30,17 @@ impl Snapshot {
         let Some((first, active)) = self.pools.get(leader).and_then(|pool| Some((pool, pool.settings.active?))) else {
             return;
         };
-        let company: Vec<usize> =
+        let linked: Vec<usize> =
             (0..self.pools.len()).filter(|pool| *pool == leader || self.follows(*pool, leader)).collect();
         let mut arrangement = first.arrangement.lock();
-        let nodes: Vec<Places> = first.regular().map(|(_, member)| self.places(&company, member.number)).collect();
-        let heard: Vec<usize> = company.iter().copied().filter(|pool| self.has_hope(*pool, now)).collect();
+        let nodes: Vec<Memberships> = first.regular().map(|(_, member)| self.places(&linked, member.number)).collect();
+        let heard: Vec<usize> = linked.iter().copied().filter(|pool| self.has_hope(*pool, now)).collect();
         let mut standings: Vec<_> = nodes.iter().map(|places| self.standing(places, &heard, now)).collect();
-        let others = || company.iter().copied().filter(|pool| *pool != leader);
+        let others = || linked.iter().copied().filter(|pool| *pool != leader);
         // Where no node serves in all of them, better different ones than none. And where a newer generation has some of
         // them, it may have them apart.
         if standings.iter().all(|standing| standing.fit == Fit::Bad)
-            || company.iter().any(|pool| self.is_followed(*pool))
+            || linked.iter().any(|pool| self.is_superseded(*pool))
         {
             self.arrange_alone(leader, (&active, &mut arrangement), now, changes);
             others().for_each(|pool| {
@@ -68,14 +68,14 @@ impl Snapshot {
         now: Tick,
         changes: &mut Vec<(usize, Changed)>,
     ) {
-        if !self.is_followed(pool) {
+        if !self.is_superseded(pool) {
             let alone = self.pools[pool].arrange(active, arrangement, now);
             changes.extend(alone.into_iter().map(|changed| (pool, changed)));
         }
     }
 
-    fn is_followed(&self, pool: usize) -> bool {
-        self.pools[pool].is_followed()
+    fn is_superseded(&self, pool: usize) -> bool {
+        self.pools[pool].is_superseded()
     }
 
     /// A pool in which no node could serve has no say in which one does in the others.
@@ -88,13 +88,13 @@ impl Snapshot {
         self.pools[pool].settings.active_with == Some(leader)
     }
 
-    fn places(&self, company: &[usize], number: u32) -> Places {
-        company.iter().filter_map(|pool| Some((*pool, self.pools[*pool].member_of(number)?))).collect()
+    fn places(&self, linked: &[usize], number: u32) -> Memberships {
+        linked.iter().filter_map(|pool| Some((*pool, self.pools[*pool].member_of(number)?))).collect()
     }
 
     /// A node in all of them at once. Where one of them called it to serve, it serves. Whether it could, those that are
     /// heard say.
-    fn standing(&self, places: &Places, heard: &[usize], now: Tick) -> Standing {
+    fn standing(&self, places: &Memberships, heard: &[usize], now: Tick) -> Standing {
         let each = places.iter().map(|(index, member)| {
             let pool: &Pool = &self.pools[*index];
             let standing = pool.standing(&pool.members[*member], now);
@@ -117,7 +117,7 @@ impl Snapshot {
 }
 
 #[cfg(test)]
-mod settling;
+mod random_events;
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
@@ -129,7 +129,7 @@ mod tests {
     use crate::traffic::pool::state::{Fault, Probed, Reason, Round, State, Thresholds};
     use crate::traffic::pool::tests::{at, configuration, settings};
     use crate::traffic::resolved::Resolved;
-    use crate::traffic::snapshot::{Ground, Secrets};
+    use crate::traffic::snapshot::{BuildInput, Secrets};
 
     const ONE: ActiveNodes = ActiveNodes {
         start: 1,
@@ -140,7 +140,7 @@ mod tests {
     };
 
     /// Two pools of so many nodes, of which the second is active with the first.
-    fn company(previous: Option<&Snapshot>, nodes: usize, active: ActiveNodes) -> Snapshot {
+    fn linked(previous: Option<&Snapshot>, nodes: usize, active: ActiveNodes) -> Snapshot {
         pair(previous, nodes, active, Some(0))
     }
 
@@ -151,7 +151,7 @@ mod tests {
         let mut config = configuration(nodes, first);
         config.pools.push(second);
         let secrets = Secrets::of([7; 32]);
-        let ground = Ground { generation: 1, previous, resolved: &Resolved::default(), secrets };
+        let ground = BuildInput { generation: 1, previous, resolved: &Resolved::default(), secrets };
         Snapshot::build(Arc::new(config), &ground)
     }
 
@@ -186,7 +186,7 @@ mod tests {
 
     #[test]
     fn a_failure_in_one_pool_replaces_the_node_in_both() {
-        let snapshot = company(None, 3, ONE);
+        let snapshot = linked(None, 3, ONE);
         assert_eq!(states(&snapshot), ["Ass", "Ass"]);
         refuses(&snapshot, 1, 0, 1);
         assert_eq!(states(&snapshot), ["sAs", "eAs"]);
@@ -204,7 +204,7 @@ mod tests {
 
     #[test]
     fn where_no_node_serves_in_both_each_pool_has_its_own() {
-        let snapshot = company(None, 2, ONE);
+        let snapshot = linked(None, 2, ONE);
         refuses(&snapshot, 0, 0, 1);
         refuses(&snapshot, 1, 1, 1);
         for second in [2, 3, 4] {
@@ -219,8 +219,8 @@ mod tests {
     #[test]
     fn what_runs_in_both_is_added_up() {
         let busy = ActiveNodes { max: 2, in_flight_per_node: 3, ..ONE };
-        let snapshot = company(None, 2, busy);
-        let take = |pool: usize| snapshot.pools[pool].members[0].post.take(at(1)).unwrap();
+        let snapshot = linked(None, 2, busy);
+        let take = |pool: usize| snapshot.pools[pool].members[0].permits.take(at(1)).unwrap();
         let _held: Vec<_> = [0, 0, 1, 1].map(take).into_iter().collect();
         for second in [1, 30, 32] {
             tend(&snapshot, second);
@@ -230,16 +230,16 @@ mod tests {
 
     #[test]
     fn a_reload_changes_nothing_about_who_is_active_and_a_new_pool_joins() {
-        let before = company(None, 2, ONE);
+        let before = linked(None, 2, ONE);
         refuses(&before, 0, 0, 1);
         assert_eq!(states(&before), ["eA", "sA"]);
-        let after = company(Some(&before), 2, ONE);
+        let after = linked(Some(&before), 2, ONE);
         assert_eq!(states(&after), ["eA", "sA"]);
         // A pool that was alone until now is active with the other one from here on.
         let alone = crate::traffic::pool::tests::follow(None, 2, |settings| settings.active = Some(ONE));
         refuses(&alone, 0, 0, 1);
         tend(&alone, 2);
-        let joined = company(Some(&alone), 2, ONE);
+        let joined = linked(Some(&alone), 2, ONE);
         assert_eq!(states(&joined), ["eA", "sA"]);
     }
 
@@ -251,9 +251,9 @@ mod tests {
     #[test]
     fn a_pool_without_a_node_that_serves_does_not_keep_the_other_one_from_growing() {
         let busy = ActiveNodes { max: 2, in_flight_per_node: 3, ..ONE };
-        let snapshot = company(None, 3, busy);
+        let snapshot = linked(None, 3, busy);
         (0..3).for_each(|member| rounds(&snapshot, 1, member, Probed::Failed));
-        let take = || snapshot.pools[0].members[0].post.take(at(1)).unwrap();
+        let take = || snapshot.pools[0].members[0].permits.take(at(1)).unwrap();
         let held: Vec<_> = (0..4).map(|_| take()).collect();
         for second in [1, 30, 32] {
             tend(&snapshot, second);
@@ -285,7 +285,7 @@ mod tests {
             let mut config = configuration(2, first);
             config.pools.extend(with.map(|_| joins));
             let secrets = Secrets::of([7; 32]);
-            let ground = Ground { generation: 1, previous, resolved: &Resolved::default(), secrets };
+            let ground = BuildInput { generation: 1, previous, resolved: &Resolved::default(), secrets };
             Snapshot::build(Arc::new(config), &ground)
         };
         let alone = probed(None, None);
@@ -304,12 +304,12 @@ mod tests {
     #[test]
     fn where_each_pool_has_its_own_nodes_each_grows_by_itself() {
         let busy = ActiveNodes { max: 2, in_flight_per_node: 3, ..ONE };
-        let snapshot = company(None, 4, busy);
+        let snapshot = linked(None, 4, busy);
         (0..2).for_each(|member| rounds(&snapshot, 0, member, Probed::Failed));
         (2..4).for_each(|member| rounds(&snapshot, 1, member, Probed::Failed));
         tend(&snapshot, 1);
         assert_eq!(states(&snapshot), ["??As", "As??"]);
-        let _held: Vec<_> = (0..4).map(|_| snapshot.pools[0].members[2].post.take(at(1)).unwrap()).collect();
+        let _held: Vec<_> = (0..4).map(|_| snapshot.pools[0].members[2].permits.take(at(1)).unwrap()).collect();
         for second in [2, 31, 33] {
             tend(&snapshot, second);
         }
@@ -319,9 +319,9 @@ mod tests {
     #[test]
     fn a_pool_that_leaves_the_others_looks_at_its_own_load_alone() {
         let busy = ActiveNodes { max: 2, in_flight_per_node: 3, ..ONE };
-        let together = company(None, 2, busy);
+        let together = linked(None, 2, busy);
         let apart = pair(Some(&together), 2, busy, None);
-        let _held: Vec<_> = (0..4).map(|_| apart.pools[0].members[0].post.take(at(1)).unwrap()).collect();
+        let _held: Vec<_> = (0..4).map(|_| apart.pools[0].members[0].permits.take(at(1)).unwrap()).collect();
         for second in 1..33 {
             tend(&apart, second);
         }

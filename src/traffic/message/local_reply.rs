@@ -1,12 +1,13 @@
 //! Whole answers that Weir gives itself: refusals, redirects, and what a route says. One shape for all, for HTTP/1 and
 //! HTTP/2. Writing one allocates nothing but the room it takes in the caller's buffer.
 
+use super::decimal::{Decimal, push_decimal};
 use crate::config::FixedAnswer;
 use crate::traffic::routing::edits::FieldEdits;
 
 /// An answer without a node.
 #[derive(Clone, Copy, Debug)]
-pub struct Page<'a> {
+pub struct LocalReply<'a> {
     /// Its status.
     pub status: u16,
     /// What the body is; none where there is none.
@@ -20,12 +21,12 @@ pub struct Page<'a> {
     /// Seconds after which another try is worth it.
     pub retry_after: Option<Decimal>,
     /// What is read.
-    pub body: PageBody<'a>,
+    pub body: ReplyBody<'a>,
 }
 
 /// What a page says.
 #[derive(Clone, Copy, Debug)]
-pub enum PageBody<'a> {
+pub enum ReplyBody<'a> {
     /// This.
     Text(&'a [u8]),
     /// Status, word and sentence, for scripts and for people.
@@ -34,7 +35,7 @@ pub enum PageBody<'a> {
 
 /// How a page goes to a client.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Reply<'a> {
+pub struct ReplyOptions<'a> {
     /// The value of `Date`, where the caller has one.
     pub date: Option<&'a [u8]>,
     /// The value of `Connection`; none where the version's own habit holds.
@@ -47,7 +48,7 @@ pub struct Reply<'a> {
     pub edits: Option<&'a FieldEdits>,
 }
 
-impl<'a> Page<'a> {
+impl<'a> LocalReply<'a> {
     /// What a route's `answer` says.
     pub fn fixed(answer: &'a FixedAnswer) -> Self {
         let body = answer.body.as_bytes();
@@ -61,12 +62,12 @@ impl<'a> Page<'a> {
     }
 
     const fn bare(status: u16, body: &'a [u8]) -> Self {
-        let body = PageBody::Text(body);
+        let body = ReplyBody::Text(body);
         Self { status, content_type: None, no_store: false, allow: None, location: None, retry_after: None, body }
     }
 
     /// Appends the whole answer for an HTTP/1 client.
-    pub fn write(&self, out: &mut Vec<u8>, reply: &Reply<'_>) {
+    pub fn write(&self, out: &mut Vec<u8>, reply: &ReplyOptions<'_>) {
         out.extend_from_slice(b"HTTP/1.1 ");
         push_decimal(out, u64::from(self.status));
         for part in [" ", phrase(self.status), "\r\n"] {
@@ -89,7 +90,7 @@ impl<'a> Page<'a> {
     }
 
     /// The answer's fields, but for `Content-Length`, `Date`, what concerns the connection, and what the site adds.
-    pub fn fields<'b>(&'b self, reply: &'b Reply<'_>) -> impl Iterator<Item = (&'b [u8], &'b [u8])> {
+    pub fn fields<'b>(&'b self, reply: &'b ReplyOptions<'_>) -> impl Iterator<Item = (&'b [u8], &'b [u8])> {
         let own = [
             ("Content-Type", self.content_type.map(str::as_bytes)),
             ("Cache-Control", self.no_store.then_some(b"no-store".as_slice())),
@@ -105,8 +106,8 @@ impl<'a> Page<'a> {
     pub fn write_body(&self, out: &mut Vec<u8>) {
         match self.body {
             _ if !self.may_have_body() => {}
-            PageBody::Text(text) => out.extend_from_slice(text),
-            PageBody::Reason(word, sentence) => {
+            ReplyBody::Text(text) => out.extend_from_slice(text),
+            ReplyBody::Reason(word, sentence) => {
                 push_decimal(out, u64::from(self.status));
                 for part in [" ", word, "\n", sentence, "\n"] {
                     out.extend_from_slice(part.as_bytes());
@@ -119,8 +120,8 @@ impl<'a> Page<'a> {
     pub fn body_length(&self) -> usize {
         match self.body {
             _ if !self.may_have_body() => 0,
-            PageBody::Text(text) => text.len(),
-            PageBody::Reason(word, sentence) => "503 \n\n".len() + word.len() + sentence.len(),
+            ReplyBody::Text(text) => text.len(),
+            ReplyBody::Reason(word, sentence) => "503 \n\n".len() + word.len() + sentence.len(),
         }
     }
 
@@ -130,7 +131,7 @@ impl<'a> Page<'a> {
     }
 }
 
-impl<'a> Reply<'a> {
+impl<'a> ReplyOptions<'a> {
     /// The value of `Date`, unless the site sets another one or none.
     pub fn date(&self) -> Option<&'a [u8]> {
         self.date.filter(|_| !self.drops(b"date"))
@@ -139,39 +140,6 @@ impl<'a> Reply<'a> {
     fn drops(&self, name: &[u8]) -> bool {
         self.edits.is_some_and(|edits| edits.drops(name))
     }
-}
-
-/// A number as text, without an allocation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Decimal {
-    digits: [u8; 20],
-    begin: usize,
-}
-
-impl Decimal {
-    /// This number.
-    pub fn of(mut number: u64) -> Self {
-        let mut text = Self { digits: [b'0'; 20], begin: 20 };
-        for (place, digit) in text.digits.iter_mut().enumerate().rev() {
-            *digit = b'0' + (number % 10) as u8;
-            text.begin = place;
-            number /= 10;
-            if number == 0 {
-                break;
-            }
-        }
-        text
-    }
-
-    /// Its digits.
-    pub fn digits(&self) -> &[u8] {
-        self.digits.get(self.begin..).unwrap_or_default()
-    }
-}
-
-/// Appends a number.
-pub fn push_decimal(out: &mut Vec<u8>, number: u64) {
-    out.extend_from_slice(Decimal::of(number).digits());
 }
 
 /// The reason phrases of RFC 9110 and 6585; others have none here.
@@ -229,7 +197,7 @@ mod tests {
         FixedAnswer { status, content_type: "text/plain; charset=utf-8".into(), body: body.into() }
     }
 
-    fn written(page: &Page<'_>, reply: &Reply<'_>) -> String {
+    fn written(page: &LocalReply<'_>, reply: &ReplyOptions<'_>) -> String {
         let mut out = Vec::new();
         page.write(&mut out, reply);
         String::from_utf8(out).unwrap()
@@ -237,7 +205,7 @@ mod tests {
 
     #[test]
     fn a_route_answers_what_it_says() {
-        let reply = Reply::default();
+        let reply = ReplyOptions::default();
         let typed = "Content-Type: text/plain; charset=utf-8\r\n";
         for (status, body, expected) in [
             (200, "fine\n", format!("HTTP/1.1 200 OK\r\n{typed}Content-Length: 5\r\n\r\nfine\n")),
@@ -245,20 +213,20 @@ mod tests {
             (204, "", "HTTP/1.1 204 No Content\r\n\r\n".into()),
             (299, "\u{e9}", format!("HTTP/1.1 299 \r\n{typed}Content-Length: 2\r\n\r\n\u{e9}")),
         ] {
-            assert_eq!(written(&Page::fixed(&answer(status, body)), &reply), expected);
+            assert_eq!(written(&LocalReply::fixed(&answer(status, body)), &reply), expected);
         }
         for status in [204, 304] {
-            let page = Page::fixed(&answer(status, "not to be sent")).body_length();
+            let page = LocalReply::fixed(&answer(status, "not to be sent")).body_length();
             assert_eq!(page, 0, "{status}");
-            assert!(written(&Page::fixed(&answer(status, "not to be sent")), &reply).ends_with("\r\n\r\n"));
+            assert!(written(&LocalReply::fixed(&answer(status, "not to be sent")), &reply).ends_with("\r\n\r\n"));
         }
     }
 
     #[test]
     fn a_redirect_has_a_location_and_no_body() {
-        let reply = Reply { date: Some(b"today"), connection: Some("close"), ..Reply::default() };
+        let reply = ReplyOptions { date: Some(b"today"), connection: Some("close"), ..ReplyOptions::default() };
         assert_eq!(
-            written(&Page::redirect(308, b"https://esb.wso2.com/x"), &reply),
+            written(&LocalReply::redirect(308, b"https://esb.wso2.com/x"), &reply),
             "HTTP/1.1 308 Permanent Redirect\r\nLocation: https://esb.wso2.com/x\r\nContent-Length: 0\r\n\
              Date: today\r\nConnection: close\r\n\r\n"
         );
@@ -266,8 +234,8 @@ mod tests {
 
     #[test]
     fn head_is_told_the_length_only() {
-        let (answer, reply) = (answer(200, "fine\n"), Reply { head_only: true, ..Reply::default() });
-        let page = written(&Page::fixed(&answer), &reply);
+        let (answer, reply) = (answer(200, "fine\n"), ReplyOptions { head_only: true, ..ReplyOptions::default() });
+        let page = written(&LocalReply::fixed(&answer), &reply);
         assert!(page.ends_with("\r\nContent-Length: 5\r\n\r\n"), "{page}");
     }
 
@@ -279,8 +247,9 @@ mod tests {
             add: Vec::new(),
         });
         let extra: &[(&[u8], &[u8])] = &[(b"X-Weir", b"balanced"), (b"X-Other", b"1")];
-        let (answer, reply) = (answer(200, "fine\n"), Reply { extra, edits: Some(&edits), ..Reply::default() });
-        let page = Page::fixed(&answer);
+        let (answer, reply) =
+            (answer(200, "fine\n"), ReplyOptions { extra, edits: Some(&edits), ..ReplyOptions::default() });
+        let page = LocalReply::fixed(&answer);
         assert_eq!(
             written(&page, &reply),
             "HTTP/1.1 200 OK\r\nX-Other: 1\r\nStrict-Transport-Security: max-age=1\r\ncontent-type: a/b\r\n\
@@ -296,8 +265,8 @@ mod tests {
             [(set, "Date: never\r\n"), (Edits { remove: vec!["date".into()], ..Edits::default() }, "")]
         {
             let edits = FieldEdits::new(&edits);
-            let reply = Reply { date: Some(b"now"), edits: Some(&edits), ..Reply::default() };
-            let found = written(&Page::fixed(&answer(404, "")), &reply);
+            let reply = ReplyOptions { date: Some(b"now"), edits: Some(&edits), ..ReplyOptions::default() };
+            let found = written(&LocalReply::fixed(&answer(404, "")), &reply);
             assert_eq!(found, format!("HTTP/1.1 404 Not Found\r\n{expected}Content-Length: 0\r\n\r\n"));
             assert_eq!(reply.date(), None);
         }
@@ -306,19 +275,14 @@ mod tests {
     #[test]
     fn the_length_is_that_of_the_body() {
         for status in 200..600 {
-            for body in [PageBody::Text(b"some text"), PageBody::Text(b""), PageBody::Reason("a-word", "A sentence.")] {
-                let page = Page { body, ..Page::bare(status, b"") };
+            for body in
+                [ReplyBody::Text(b"some text"), ReplyBody::Text(b""), ReplyBody::Reason("a-word", "A sentence.")]
+            {
+                let page = LocalReply { body, ..LocalReply::bare(status, b"") };
                 let mut out = Vec::new();
                 page.write_body(&mut out);
                 assert_eq!(out.len(), page.body_length(), "{page:?}");
             }
-        }
-    }
-
-    #[test]
-    fn numbers_are_written_as_people_do() {
-        for number in [0, 7, 10, 503, 65_536, u64::MAX] {
-            assert_eq!(Decimal::of(number).digits(), number.to_string().as_bytes());
         }
     }
 }

@@ -13,14 +13,14 @@ use crate::traffic::resolved::Resolved;
 
 /// All nodes, and all ways to them.
 #[derive(Clone, Debug, Default)]
-pub struct Places {
-    pools: Vec<PoolPlaces>,
-    doors: Vec<Door>,
+pub struct ReverseMap {
+    pools: Vec<PoolNodes>,
+    sites: Vec<PublicSite>,
     /// Pools, by where their nodes are.
     by_node: HashMap<(Host, u16), Vec<usize>, FastHash>,
     /// Doors, by their exact names.
     by_host: HashMap<Host, Vec<usize>, FastHash>,
-    /// The sites of each listener, and their doors.
+    /// The sites of each listener, and their sites.
     listeners: Vec<(Arc<Sites>, HashMap<usize, usize, FastHash>)>,
 }
 
@@ -35,19 +35,19 @@ pub enum Host {
 
 /// A pool, as its nodes write it.
 #[derive(Clone, Debug)]
-pub struct PoolPlaces {
+pub struct PoolNodes {
     nodes: Vec<(Host, u16)>,
     /// Whether its nodes are spoken to over TLS.
     pub secure: bool,
     /// What the operator says about it.
     pub redirects: Redirects,
     /// Ways into it.
-    doors: Vec<usize>,
+    sites: Vec<usize>,
 }
 
 /// A site on one listener.
 #[derive(Clone, Debug)]
-pub struct Door {
+pub struct PublicSite {
     /// The names that it answers to.
     pub hosts: Vec<HostPattern>,
     /// Which site of its listener it is.
@@ -64,15 +64,15 @@ pub struct Door {
     pub pools: Vec<usize>,
 }
 
-impl Places {
+impl ReverseMap {
     /// What the configuration says, with the addresses of nodes that have names.
     pub fn new(config: &Config, resolved: &Resolved, hosts: &[Arc<Sites>]) -> Self {
-        let mut places = Self::default();
-        config.pools.iter().for_each(|pool| places.add_pool(pool.tls.is_some(), pool.redirects.clone()));
+        let mut map = Self::default();
+        config.pools.iter().for_each(|pool| map.add_pool(pool.tls.is_some(), pool.redirects.clone()));
         for (index, pool) in config.pools.iter().enumerate() {
             for node in pool.members.iter().filter_map(|member| config.nodes.get(member.node)) {
                 let port = pool.port.saturating_add(node.port_offset);
-                hosts_of(&node.address, resolved).for_each(|host| places.add_node(index, host, port));
+                hosts_of(&node.address, resolved).for_each(|host| map.add_node(index, host, port));
             }
         }
         for (index, site) in config.sites.iter().enumerate() {
@@ -80,20 +80,20 @@ impl Places {
                 let Some((listener, sites)) = config.listeners.get(*listener).zip(hosts.get(*listener)) else {
                     continue;
                 };
-                places.add_door(Door::new((index, site), (listener, sites)));
+                map.add_site(PublicSite::new((index, site), (listener, sites)));
             }
         }
         // A site that has a pool for its own leads there sooner than one with a route to it.
-        for (index, pool) in places.pools.iter_mut().enumerate() {
-            let doors = &places.doors;
-            pool.doors.sort_by_key(|door| doors.get(*door).and_then(|door| door.pools.first()) != Some(&index));
+        for (index, pool) in map.pools.iter_mut().enumerate() {
+            let sites = &map.sites;
+            pool.sites.sort_by_key(|site| sites.get(*site).and_then(|site| site.pools.first()) != Some(&index));
         }
-        places
+        map
     }
 
     /// One more pool, whose nodes are spoken to over TLS or not.
     pub fn add_pool(&mut self, secure: bool, redirects: Redirects) {
-        self.pools.push(PoolPlaces { nodes: Vec::new(), secure, redirects, doors: Vec::new() });
+        self.pools.push(PoolNodes { nodes: Vec::new(), secure, redirects, sites: Vec::new() });
     }
 
     /// One more node of a pool.
@@ -106,23 +106,23 @@ impl Places {
     }
 
     /// One more way in.
-    pub fn add_door(&mut self, door: Door) {
-        let index = self.doors.len();
-        for pool in &door.pools {
-            self.pools.get_mut(*pool).into_iter().for_each(|pool| pool.doors.push(index));
+    pub fn add_site(&mut self, site: PublicSite) {
+        let index = self.sites.len();
+        for pool in &site.pools {
+            self.pools.get_mut(*pool).into_iter().for_each(|pool| pool.sites.push(index));
         }
-        match self.listeners.iter_mut().find(|(sites, _)| Arc::ptr_eq(sites, &door.sites)) {
-            Some((_, doors)) => drop(doors.insert(door.site, index)),
-            None => self.listeners.push((Arc::clone(&door.sites), HashMap::from_iter([(door.site, index)]))),
+        match self.listeners.iter_mut().find(|(sites, _)| Arc::ptr_eq(sites, &site.sites)) {
+            Some((_, sites)) => drop(sites.insert(site.site, index)),
+            None => self.listeners.push((Arc::clone(&site.sites), HashMap::from_iter([(site.site, index)]))),
         }
-        for host in door.hosts.iter().filter_map(exact) {
+        for host in site.hosts.iter().filter_map(exact) {
             self.by_host.entry(Host::of(host.as_bytes())).or_default().push(index);
         }
-        self.doors.push(door);
+        self.sites.push(site);
     }
 
     /// One of the pools.
-    pub fn pool(&self, index: usize) -> Option<&PoolPlaces> {
+    pub fn pool(&self, index: usize) -> Option<&PoolNodes> {
         self.pools.get(index)
     }
 
@@ -132,19 +132,19 @@ impl Places {
     }
 
     /// Ways into a pool.
-    pub fn doors_into(&self, pool: usize) -> impl Iterator<Item = &Door> {
-        let doors = self.pools.get(pool).map_or(&[][..], |pool| &pool.doors);
-        doors.iter().filter_map(|door| self.doors.get(*door))
+    pub fn sites_into(&self, pool: usize) -> impl Iterator<Item = &PublicSite> {
+        let sites = self.pools.get(pool).map_or(&[][..], |pool| &pool.sites);
+        sites.iter().filter_map(|site| self.sites.get(*site))
     }
 
     /// Sites that have exactly this name.
-    pub fn doors_of(&self, host: &Host) -> impl Iterator<Item = &Door> {
-        self.by_host.get(host).into_iter().flatten().filter_map(|door| self.doors.get(*door))
+    pub fn sites_named(&self, host: &Host) -> impl Iterator<Item = &PublicSite> {
+        self.by_host.get(host).into_iter().flatten().filter_map(|site| self.sites.get(*site))
     }
 
     /// The site of each listener that takes this host, by whichever name, or without.
-    pub fn doors_for<'p>(&'p self, host: &'p [u8]) -> impl Iterator<Item = &'p Door> {
-        self.listeners.iter().filter_map(|(sites, doors)| self.doors.get(*doors.get(&sites.find_written(host)?)?))
+    pub fn sites_taking<'p>(&'p self, host: &'p [u8]) -> impl Iterator<Item = &'p PublicSite> {
+        self.listeners.iter().filter_map(|(names, sites)| self.sites.get(*sites.get(&names.find_written(host)?)?))
     }
 }
 
@@ -160,7 +160,7 @@ impl Host {
     }
 }
 
-impl PoolPlaces {
+impl PoolNodes {
     /// Whether one of its nodes is there.
     pub fn has(&self, host: &Host, port: u16) -> bool {
         self.nodes.iter().any(|(own, own_port)| *own_port == port && own == host)
@@ -177,7 +177,7 @@ impl PoolPlaces {
     }
 }
 
-impl Door {
+impl PublicSite {
     fn new((index, site): (usize, &Site), (listener, sites): (&Listener, &Arc<Sites>)) -> Self {
         let routes = site.routes.iter().filter_map(|route| match route.action {
             Action::Pool(pool) => Some(pool),

@@ -6,14 +6,14 @@ use super::{Ask, Candidates};
 
 /// A node as a pick sees it.
 #[derive(Clone, Debug)]
-pub(super) struct Actor {
+pub(super) struct TestNode {
     pub(super) eligible: Cell<bool>,
     pub(super) in_flight: Cell<u32>,
     pub(super) latency: Cell<u32>,
     pub(super) warmth: Cell<u16>,
 }
 
-impl Actor {
+impl TestNode {
     /// Eligible, warm, idle and unknown.
     pub(super) fn new() -> Self {
         let (eligible, warmth) = (Cell::new(true), Cell::new(1000));
@@ -22,11 +22,11 @@ impl Actor {
 }
 
 /// So many of them.
-pub(super) fn cast(count: usize) -> Vec<Actor> {
-    vec![Actor::new(); count]
+pub(super) fn cast(count: usize) -> Vec<TestNode> {
+    vec![TestNode::new(); count]
 }
 
-impl Candidates for Vec<Actor> {
+impl Candidates for Vec<TestNode> {
     fn eligible(&self, node: usize) -> bool {
         self[node].eligible.get()
     }
