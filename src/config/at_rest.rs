@@ -1,12 +1,12 @@
-//! Pools that are left without a node for new requests by what operators said: allowed, but mostly an oversight.
+//! Pools in which operators' orders leave no node for new requests. This is allowed, but usually a mistake.
 
 use super::model::{Config, Pool};
 use super::text::errors::Problem;
 
-/// Nodes that a warning names.
+/// The most nodes that a warning names.
 const NAMED: usize = 8;
 
-/// A warning for each, by the word that a node is under.
+/// A warning for each such pool. `word_of` tells the order that a node has.
 pub fn at_rest<'w>(config: &Config, word_of: impl Fn(&str) -> Option<&'w str>) -> Vec<Problem> {
     let warning = |pool: &Pool| {
         let nodes = pool.members.iter().filter_map(|member| config.nodes.get(member.node));

@@ -1,7 +1,7 @@
-//! A site's certificate chain and private key: read, judged in words an operator can act on, and held.
+//! A site's certificate chain and private key: read, judged in words that an operator can act on, and stored.
 //!
-//! [`inspect`] says everything that is wrong at once, and gives a [`Pair`] only when TLS can work with it. No bytes, in whatever
-//! file, make it panic. It never writes, and keeps key bytes out of every message.
+//! [`inspect`] reports everything that is wrong at once. It returns a [`Pair`] only if TLS can use it. No file content
+//! makes it panic. It never writes files, and no message contains bytes of a key.
 
 mod finding;
 mod judge;
@@ -30,14 +30,14 @@ pub use self::leaf::{Leaf, day};
 pub use self::pin::{key_pin_of, pin_of, pin_text};
 pub use self::roots::{roots, system_roots};
 
-/// A chain and the key that belongs to it, which TLS can work with.
+/// A chain and its key, which TLS can use.
 #[derive(Clone)]
 pub struct Pair {
-    /// The chain, the site's certificate first, and what signs for it.
+    /// The chain, with the site's certificate first, and its signing key.
     pub certified: Arc<CertifiedKey>,
-    /// The private key, by which it is known again.
+    /// The private key, to recognize that it has not changed.
     pub key: Arc<PrivateKeyDer<'static>>,
-    /// What the site's certificate says.
+    /// The content of the site's certificate.
     pub leaf: Leaf,
 }
 
@@ -50,19 +50,19 @@ impl fmt::Debug for Pair {
     }
 }
 
-/// What [`inspect`] saw.
+/// The result of [`inspect`].
 #[derive(Clone, Debug)]
 pub struct Inspection {
     /// Present exactly when no finding is fatal.
     pub pair: Option<Pair>,
-    /// What the certificate says, as far as it could be read, be it usable or not.
+    /// The content of the certificate if it could be read, even if it cannot be used.
     pub leaf: Option<Leaf>,
-    /// Everything that is wrong or deserves a word, fatal ones first.
+    /// Everything that is wrong or worth a warning. Fatal findings come first.
     pub findings: Vec<Finding>,
 }
 
-/// Reads a chain and a key and says everything that is wrong with them, alone, together and for these hosts. `before` is
-/// what the files held the last time: what did not change is not made again.
+/// Reads a chain and a key and reports everything that is wrong with each of them, with both together, and for these
+/// hosts. `before` is what the files had the last time; parts that did not change are reused.
 pub fn inspect(chain: &Path, key: &Path, hosts: &[HostPattern], now: SystemTime, before: Option<&Pair>) -> Inspection {
     let mut seen = Inspection { pair: None, leaf: None, findings: Vec::new() };
     let certificates = seen.keep(pem::certificates(chain, "certificate"));
@@ -81,7 +81,7 @@ pub fn inspect(chain: &Path, key: &Path, hosts: &[HostPattern], now: SystemTime,
     seen.sorted()
 }
 
-/// A private key, and what signs with it.
+/// A private key and its signing key.
 struct Private<'a> {
     file: &'a Path,
     der: PrivateKeyDer<'static>,
@@ -96,7 +96,7 @@ impl<'a> Private<'a> {
     }
 }
 
-/// The same for a chain alone, before its key is at hand. There is never a pair.
+/// The same for a chain without its key. The result never has a pair.
 pub fn inspect_chain(chain: &Path, hosts: &[HostPattern], now: SystemTime) -> Inspection {
     let mut seen = Inspection { pair: None, leaf: None, findings: Vec::new() };
     if let Some(certificates) = seen.keep(pem::certificates(chain, "certificate")) {
@@ -105,7 +105,8 @@ pub fn inspect_chain(chain: &Path, hosts: &[HostPattern], now: SystemTime) -> In
     seen.sorted()
 }
 
-/// A CA's certificate (first of its chain) and key, which can sign others, and until when (seconds since 1970).
+/// The certificate (first in its chain) and the key of a CA that can sign other certificates, and until when (seconds
+/// since 1970).
 ///
 /// # Errors
 /// The first thing that stands against it.
@@ -142,7 +143,7 @@ impl Inspection {
         if let Some(key) = key {
             found.extend(case.key_findings(key.file, &key.der, key.signer.as_deref().ok()));
         }
-        // The wrong order is seen by the issuers and by the key: said once.
+        // Both the issuers and the key show a wrong order. It is reported once.
         found.into_iter().for_each(|finding| {
             if !self.findings.contains(&finding) {
                 self.findings.push(finding);
@@ -150,7 +151,7 @@ impl Inspection {
         });
     }
 
-    /// The pair, once TLS itself has taken it.
+    /// The pair, if TLS accepts it.
     fn usable(
         &mut self,
         file: &Path,
@@ -186,7 +187,7 @@ impl Inspection {
     }
 }
 
-/// The chain and its key together, as TLS takes them: the same as before where they are.
+/// The chain and its key as TLS needs them. They are taken from `before` if they have not changed.
 fn certified(
     chain: Vec<CertificateDer<'static>>,
     signer: Arc<dyn SigningKey>,
@@ -198,7 +199,7 @@ fn certified(
     }
     let certified = CertifiedKey::new(chain, signer);
     match certified.keys_match() {
-        // A key that does not tell its public half was compared already, or cannot be.
+        // Some keys do not tell their public half. They were compared before this, or cannot be compared.
         Ok(()) | Err(Error::InconsistentKeys(InconsistentKeys::Unknown)) => Ok(Arc::new(certified)),
         Err(error) => Err(error),
     }
@@ -255,13 +256,13 @@ mod tests {
         assert!(!Arc::ptr_eq(&first.certified, &inspect(None).pair.unwrap().certified), "nothing was known");
         assert!(Arc::ptr_eq(&first.certified, &inspect(Some(&first)).pair.unwrap().certified));
 
-        // Another chain for the same key: what signs is the same.
+        // Another chain with the same key: the signing key is reused.
         room.write("a.crt", format!("{good}{good}").as_bytes());
         let longer = inspect(Some(&first)).pair.unwrap().certified;
         assert_eq!(longer.cert.len(), 2);
         assert!(Arc::ptr_eq(&first.certified.key, &longer.key));
 
-        // Another key is looked at anew, and found not to belong.
+        // Another key is read anew, and does not belong to the certificate.
         room.write("a.key", other_key.as_bytes());
         assert!(inspect(Some(&first)).says(true, "the key does not belong"));
     }
@@ -271,7 +272,7 @@ mod tests {
         let room = Room::new();
         for recipe in [
             vec!["genrsa", "-traditional", "-out", "a.key", "2048"],
-            // This one writes EC PARAMETERS before the key.
+            // This command writes EC PARAMETERS before the key.
             vec!["ecparam", "-name", "prime256v1", "-genkey", "-out", "a.key"],
         ] {
             if !room.openssl(&recipe) || !sign(&room) {
@@ -570,7 +571,7 @@ mod tests {
         assert!(!format!("{seen:?}").contains(bytes.trim_matches(['[', ']'])));
     }
 
-    /// a.crt for a.key, with a SAN.
+    /// Makes a.crt for a.key, with a SAN.
     fn sign(room: &Room) -> bool {
         room.mode("a.key", 0o600);
         room.openssl(&[

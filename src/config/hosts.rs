@@ -1,4 +1,5 @@
-//! Host names and patterns: lower-case, without port, each with one spelling, so that routing compares bytes.
+//! Host names and patterns: in lower case, without port, and each written in only one way, so that routing can compare
+//! bytes.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
@@ -7,12 +8,12 @@ use std::sync::Arc;
 use super::text::errors::Wrong;
 use super::text::words::quoted;
 
-/// A host name that a site answers to.
+/// A host name that a site serves.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum HostPattern {
     /// `esb.wso2.com`, or an IP literal.
     Exact(Arc<str>),
-    /// `*.wso2.com`, kept as `wso2.com`: one label or more in front of it.
+    /// `*.wso2.com`, stored as `wso2.com`. It matches names with one or more labels in front of that.
     Wildcard(Arc<str>),
 }
 
@@ -25,7 +26,7 @@ impl fmt::Display for HostPattern {
     }
 }
 
-/// What a site answers to. IPv6 literals keep the brackets they have in a Host field.
+/// A host pattern of a site. IPv6 addresses keep the brackets that they have in a Host field.
 pub(super) fn pattern(text: &str) -> Result<HostPattern, Wrong> {
     let lower = text.to_ascii_lowercase();
     if let Some(address) = literal(&lower) {
@@ -40,7 +41,7 @@ pub(super) fn pattern(text: &str) -> Result<HostPattern, Wrong> {
     }
 }
 
-/// A name alone, for SNI: a host name or an IP address.
+/// A name without port, for SNI: a host name or an IP address.
 pub(super) fn name(text: &str) -> Result<Arc<str>, Wrong> {
     let lower = text.to_ascii_lowercase();
     if is_name(&lower) || lower.parse::<IpAddr>().is_ok() {
@@ -52,7 +53,7 @@ pub(super) fn name(text: &str) -> Result<Arc<str>, Wrong> {
     ))
 }
 
-/// A host as it stands in a URL, without a port.
+/// A host as it is in a URL, without a port.
 pub(super) fn authority(text: &str) -> Result<Arc<str>, Wrong> {
     match pattern(text)? {
         HostPattern::Exact(host) => Ok(host),
@@ -85,14 +86,14 @@ fn literal(text: &str) -> Option<String> {
     }
 }
 
-/// IPv4 literals are names, too, in this sense.
+/// Whether the text is a host name. IPv4 addresses count as names here.
 pub(super) fn is_name(text: &str) -> bool {
     let label = |label: &str| {
         let fits = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || b == b'_';
         let word = label.bytes().any(|b| b.is_ascii_alphanumeric());
         word && label.len() <= 63 && !label.starts_with('-') && !label.ends_with('-') && label.bytes().all(fits)
     };
-    // A last label of digits alone would be an address (RFC 3696 section 2), and a wrong one.
+    // A last label of only digits would be part of an address (RFC 3696 section 2), and not of a valid one here.
     let number = text.rsplit('.').next().is_some_and(|last| last.bytes().all(|b| b.is_ascii_digit()));
     text.len() <= 253 && text.split('.').all(label) && (!number || text.parse::<IpAddr>().is_ok())
 }

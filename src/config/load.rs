@@ -1,4 +1,4 @@
-//! The trip from a path to a configuration: read, parse, include, read the tables, resolve the names.
+//! The way from a path to a configuration: read, parse, include, read the tables, resolve the names.
 
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
@@ -17,17 +17,17 @@ use super::text::{include, syntax};
 use super::values::names::Names;
 use super::{pool, site, unused};
 
-/// The configuration a file means, or everything that is wrong with it. Certificates are judged by today's date.
+/// The configuration in a file, or everything that is wrong with it. Certificates are judged by the current time.
 pub fn load(path: &Path) -> Result<Config, Errors> {
     load_at(path, SystemTime::now())
 }
 
-/// [`load`] for a Weir that runs `before`: certificates and keys whose files hold the same are not made again.
+/// [`load`] for a Weir that runs `before`. Certificates and keys whose files have not changed are reused.
 pub fn load_after(path: &Path, before: &Config) -> Result<Config, Errors> {
     load_knowing(path, SystemTime::now(), &Known::of(before))
 }
 
-/// [`load`], with certificates judged at the given moment.
+/// [`load`], with certificates judged by the given time.
 pub fn load_at(path: &Path, now: SystemTime) -> Result<Config, Errors> {
     load_knowing(path, now, &Known::default())
 }
@@ -41,7 +41,8 @@ fn load_knowing(path: &Path, now: SystemTime, known: &Known<'_>) -> Result<Confi
         section::peek("include", &main_table, &main, &problems).map(|value| include::read(&value)).unwrap_or_default();
     let files: Vec<PathBuf> = [&main].into_iter().chain(&included).map(|source| source.file.to_path_buf()).collect();
     let tables: Vec<_> = included.iter().map(|source| syntax::parse(source, &problems)).collect();
-    // What is in a file that cannot be read would be missed everywhere: first things first.
+    // If an included file cannot be read, everything in it would be reported as missing. So its error is reported
+    // alone.
     problems.check(&files)?;
     let sections = [(&main_table, &main)].into_iter().chain(tables.iter().zip(&included));
     let sections: Vec<Section<'_>> = sections.map(|(table, source)| section::root(table, source, &problems)).collect();
@@ -53,7 +54,7 @@ fn load_knowing(path: &Path, now: SystemTime, known: &Known<'_>) -> Result<Confi
     Ok(config)
 }
 
-/// Who has no file at the usual place has it elsewhere.
+/// Adds advice to an error about the main file that has none: another file can be named.
 fn or_another(problem: Problem) -> Problem {
     if problem.advice.is_empty() {
         Problem { advice: "--config FILE names another one".to_owned(), ..problem }
@@ -62,7 +63,8 @@ fn or_another(problem: Problem) -> Problem {
     }
 }
 
-/// `files` are whole files, the main one first. Where something is wrong the result is of no use, and there is a problem.
+/// Reads the tables of whole files. The first is the main one. If something is wrong, a problem is reported and the
+/// result must not be used.
 fn assemble(files: &[Section<'_>], now: SystemTime, certificates: &Known<'_>) -> Config {
     let all = |key, name| files.iter().flat_map(|file| file.sections(key, name)).collect::<Vec<_>>();
     let (listeners, nodes) = (all("listener", "listener"), all("node", "node"));

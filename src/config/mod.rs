@@ -1,8 +1,8 @@
 //! What the operator wrote, and what it means.
 //!
-//! [`load`] reads the file and everything it includes, checks all of it (files and certificates too) and
-//! returns either a [`Config`] in which nothing can be wrong any more, or every error at once, each with
-//! its file, line and what would be right. Knows no other room, no pingora and no tokio.
+//! [`load`] reads the file and everything it includes, and checks all of it with the certificates and other files that
+//! it names. It returns either a [`Config`] that is correct, or all errors at once, each with its file, its line and
+//! what would be right. Knows no other room, no pingora and no tokio.
 
 mod at_rest;
 pub mod certificate;

@@ -1,4 +1,4 @@
-//! The checked configuration: plain values, defaults filled in, names resolved to indices.
+//! The checked configuration: plain values with defaults filled in and names resolved to indices.
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
@@ -24,20 +24,21 @@ pub use route::{Action, FixedAnswer, HeaderMatch, PathPattern, Redirect, Redirec
 pub use site::{Certificate, LogFormat, LogTarget, Logs, Site};
 pub use sticky::{Failback, OnLost, OwnCookie, SameSite, Sticky, StickyMode};
 
-/// One whole configuration. What it says was checked: names resolve, files were read, keys fit.
+/// One whole configuration. Everything in it was checked: names are known, files were read, keys belong to their
+/// certificates.
 #[derive(Debug)]
 pub struct Config {
     /// Every file that was read, the main one first.
     pub files: Vec<PathBuf>,
-    /// The place for what outlives a restart.
+    /// The directory for what outlives a restart.
     pub state_dir: PathBuf,
-    /// Threads that carry traffic; one per core unless the file says otherwise. Needs a restart to change.
+    /// The number of threads that carry traffic. Default one per core. Needs a restart to change.
     pub threads: usize,
     /// How long SIGTERM waits for running requests. Default 30s.
     pub stop_timeout: Duration,
     /// The admin address. Needs a restart to change.
     pub admin: Admin,
-    /// Who resolves the nodes' names.
+    /// The DNS servers for the nodes' names.
     pub dns: Dns,
     /// The listeners, in file order.
     pub listeners: Vec<Listener>,
@@ -47,9 +48,9 @@ pub struct Config {
     pub pools: Vec<Pool>,
     /// The sites, in file order.
     pub sites: Vec<Site>,
-    /// Where requests are logged that never reached a site.
+    /// Where requests that never reached a site are logged.
     pub logs: Logs,
-    /// What is allowed but deserves a word (such as `verify = "none"`); printed by `check`, journalled by `run`.
+    /// What is allowed but worth a warning, such as `verify = "none"`. `check` prints the warnings, `run` logs them.
     pub warnings: Vec<Problem>,
 }
 
@@ -58,20 +59,20 @@ pub struct Config {
 pub struct Admin {
     /// Default 127.0.0.1:9180.
     pub bind: SocketAddr,
-    /// Names under which wishes may come, beside IP addresses and localhost.
+    /// Names under which orders to the admin address are accepted, besides IP addresses and localhost.
     pub hosts: Vec<Arc<str>>,
-    /// Where the file says so.
+    /// Its place in the file.
     pub at: Place,
 }
 
-/// `[dns]`: who resolves the nodes' names.
+/// `[dns]`: the DNS servers for the nodes' names.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Dns {
-    /// Asked in order; empty (the default): the system's `/etc/resolv.conf` and `/etc/hosts`.
+    /// Asked in order. Empty (the default): the system's `/etc/resolv.conf` and `/etc/hosts` are used.
     pub servers: Vec<SocketAddr>,
 }
 
-/// `[[listener]]`: an address and port that Weir accepts on.
+/// `[[listener]]`: an address and port that Weir listens on.
 #[derive(Clone, Debug)]
 pub struct Listener {
     /// Unique among listeners.
@@ -80,13 +81,13 @@ pub struct Listener {
     pub bind: SocketAddr,
     /// `Some` for TLS.
     pub tls: Option<ListenerTls>,
-    /// Offer HTTP/2 by ALPN on a TLS listener. Default true; without meaning on a plain one.
+    /// Whether HTTP/2 is offered by ALPN on a TLS listener. Default true. Not used on a plain listener.
     pub http2: bool,
-    /// TLS handshake in total. Default 10s.
+    /// The time for a whole TLS handshake. Default 10s.
     pub handshake_timeout: Duration,
-    /// A request head in total, from its first byte. Default 15s.
+    /// The time for a whole request head, from its first byte. Default 15s.
     pub head_timeout: Duration,
-    /// An idle keep-alive connection. Default 75s.
+    /// How long an idle keep-alive connection is kept. Default 75s.
     pub idle_timeout: Duration,
     /// Between two reads of a request body. Default 60s.
     pub body_timeout: Duration,
@@ -96,28 +97,28 @@ pub struct Listener {
     pub max_head: usize,
     /// Most fields in a request head. Default 100.
     pub max_fields: usize,
-    /// Requests on one connection. Default 10 000.
+    /// Most requests on one connection. Default 10 000.
     pub max_requests: u64,
-    /// An HTTP/2 connection without a stream. Default 120s.
+    /// How long an HTTP/2 connection without a stream is kept. Default 120s.
     pub http2_idle_timeout: Duration,
-    /// Peers whose X-Forwarded-* are believed. `None` (not written): everyone's X-Forwarded-For is appended to, as the
-    /// guide's nginx does; `Some(empty)`: nobody's.
+    /// Peers whose X-Forwarded-* fields are trusted. `None` (not written): X-Forwarded-For from any peer is kept and
+    /// extended, as in the guide's nginx. An empty list: from nobody.
     pub trusted_proxies: Option<Vec<IpNet>>,
-    /// The port that clients reach it by, where that is not the bound one: what nodes are told, and where redirects lead,
-    /// for clients whose Host names no port.
+    /// The port that clients use, if it is not the bound one, for clients whose Host has no port. Nodes are told this
+    /// port, and redirects lead to it.
     pub public_port: Option<u16>,
-    /// Most open client connections; more are closed as they come. `None`: no limit.
+    /// Most open client connections. Further ones are closed at once. `None`: no limit.
     pub max_connections: Option<u32>,
     /// Most open connections of one client (an IPv4 address, an IPv6 /64). `None`: no limit.
     pub max_connections_per_client: Option<u32>,
-    /// Where the file says so.
+    /// Its place in the file.
     pub at: Place,
 }
 
 /// The `tls` table of a listener.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ListenerTls {
-    /// Default 1.2.
+    /// The oldest TLS version. Default 1.2.
     pub min_version: TlsVersion,
 }
 
@@ -137,16 +138,16 @@ pub struct Node {
     pub name: Arc<str>,
     /// Where it is.
     pub address: Address,
-    /// Its jvmRoute: what follows the dot in session ids of its making. Default: its name.
+    /// Its jvmRoute: the part after the dot in session ids that it makes. Default: its name.
     pub route: Arc<str>,
-    /// The Offset of its carbon.xml, added to every pool's and probe's port. Default 0.
+    /// The Offset in its carbon.xml. It is added to the port of every pool and probe. Default 0.
     pub port_offset: u16,
-    /// Where the file says so.
+    /// Its place in the file.
     pub at: Place,
 }
 
 impl Node {
-    /// Its IP address, unless it has a name.
+    /// Its IP address. `None` when it has a DNS name.
     pub fn ip(&self) -> Option<IpAddr> {
         match self.address {
             Address::Ip(address) => Some(address),
@@ -155,11 +156,11 @@ impl Node {
     }
 }
 
-/// Where a node is.
+/// The address of a node.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Address {
     /// An IP address.
     Ip(IpAddr),
-    /// A DNS name, in lower case and without a final dot; every address of it is a member of the node's pools.
+    /// A DNS name, in lower case and without a dot at its end. Each of its addresses is a member of the node's pools.
     Name(Arc<str>),
 }

@@ -1,4 +1,4 @@
-//! `[[pool]]`: which nodes share the work, and how they are spoken to.
+//! `[[pool]]`: nodes that share the work, and how requests are sent to them.
 
 pub(crate) mod active;
 mod balance;
@@ -17,10 +17,10 @@ use super::text::section::Section;
 use super::text::value::{Text, Value};
 use super::values::redirect;
 
-/// Where WSO2's PassThrough transport listens, without an offset.
+/// The ports of WSO2's PassThrough transport without an offset.
 const PASS_THROUGH: [u16; 2] = [8280, 8243];
 
-/// One pool. The pool whose active nodes are its own too, where it names one, is put `aside`.
+/// Reads one pool. If it names another pool whose active nodes it shares, that name is put into `aside`.
 pub(crate) fn read<'a>(section: &Section<'a>, name: Arc<str>, nodes: &Nodes<'_>, aside: &mut Option<Text<'a>>) -> Pool {
     let balance = balance::read(section);
     let members = members::read(section, nodes, &balance);

@@ -1,4 +1,4 @@
-//! `[[site]]`: host names on listeners, and where their requests go.
+//! `[[site]]`: host names on listeners, and where requests for them are sent.
 
 mod covered;
 mod limits;
@@ -23,7 +23,7 @@ use super::values::edits;
 use super::values::edits::Way;
 use super::values::names::Names;
 
-/// The certificates of the configuration before, by the files of their chains.
+/// The certificates of the configuration before this one, by the file of the chain.
 #[derive(Default)]
 pub(crate) struct Known<'a>(HashMap<&'a Path, &'a Pair>);
 
@@ -34,7 +34,8 @@ impl<'a> Known<'a> {
     }
 }
 
-/// What a site may refer to, the moment its certificate is judged at, and what is known of certificates already.
+/// What reading a site needs: the things that a site may refer to, the time for judging its certificate, and the
+/// certificates that are already known.
 pub(crate) struct Surroundings<'a> {
     pub(crate) listeners: &'a [Listener],
     pub(crate) listener_names: &'a Names,
@@ -45,7 +46,7 @@ pub(crate) struct Surroundings<'a> {
     pub(crate) known: &'a Known<'a>,
 }
 
-/// One site.
+/// Reads one site.
 pub(crate) fn read(section: &Section<'_>, name: Arc<str>, around: &Surroundings<'_>, taken: &mut Taken) -> Site {
     let listeners = listeners(section, around);
     let hosts = read_hosts(section);
@@ -81,7 +82,7 @@ pub(crate) fn read(section: &Section<'_>, name: Arc<str>, around: &Surroundings<
     let of_routes =
         routes::Surroundings { listeners: around.listeners, pools: around.pools, pool_names: around.pool_names };
     site.routes = routes::read(section, &site, &of_routes);
-    // Who only redirects asks no node.
+    // A site that only redirects needs no pool.
     if !section.has("pool") && !site.routes.iter().any(covered::takes_all) {
         let pool = around.pools.first().map(|pool| format!("pool = {:?}, or ", pool.name)).unwrap_or_default();
         let advice = format!("write {pool}a last route without conditions that redirects, answers or denies");
@@ -170,7 +171,7 @@ fn inspect(section: &Section<'_>, hosts: &[HostPattern], around: &Surroundings<'
     inspection.pair.map(|pair| Arc::new(Certificate { chain, key, pair }))
 }
 
-/// On a fresh machine neither file is there, and one command makes both.
+/// On a new machine neither file exists, and one command creates both.
 fn how_to_make(chain: &Path, key: &Path, hosts: &[HostPattern]) -> Option<String> {
     if chain.exists() || key.exists() || chain.with_extension("") != key.with_extension("") {
         return None;
@@ -193,7 +194,7 @@ fn upgrades(section: &Section<'_>) -> Vec<Arc<str>> {
     }
 }
 
-/// Which hosts and defaults of which listener have a site, to find the second one.
+/// The hosts and defaults of each listener that already have a site, to find one that is used twice.
 #[derive(Default)]
 pub(crate) struct Taken {
     hosts: HashMap<(usize, HostPattern), Place>,

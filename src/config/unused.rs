@@ -1,11 +1,11 @@
-//! Things that are written and that nothing uses: allowed, but mostly a name was forgotten somewhere.
+//! Warns about things that nothing uses. They are allowed, but usually a name was forgotten somewhere.
 
 use std::collections::HashSet;
 
 use super::model::{Action, Config, Site};
 use super::text::errors::{Place, Problems};
 
-/// A warning for each.
+/// Adds a warning for each.
 pub(super) fn warn(config: &Config, problems: &Problems) {
     let warn = |at: &Place, what: String, advice: &str| problems.warning(at.clone(), what, advice);
     let listeners: HashSet<usize> = config.sites.iter().flat_map(|site| site.listeners.iter().copied()).collect();

@@ -1,17 +1,17 @@
-//! One thing to say about a certificate or key file: where, what, and what would be right.
+//! One message about a certificate or key file: which file, what is wrong, and what would be right.
 
 use std::path::{Path, PathBuf};
 
-/// What is wrong with a certificate or key file, or deserves a word.
+/// What is wrong with a certificate or key file, or is worth a warning.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
-    /// True: the pair cannot be used. False: it works, but somebody should know.
+    /// True: the certificate and key cannot be used. False: they can be used, but this is a warning.
     pub fatal: bool,
     /// The file that is meant.
     pub file: PathBuf,
-    /// What: lower-case, one line, no full stop.
+    /// The problem: in lower case, one line, no full stop.
     pub what: String,
-    /// What would be right; empty when there is nothing to say.
+    /// What would be right. Empty when there is no advice.
     pub advice: String,
 }
 

@@ -1,4 +1,5 @@
-//! What is wrong with a chain and its key, all of it at once: names, dates, strength, order, whether they belong together.
+//! Finds everything that is wrong with a chain and its key at once: names, dates, strength, order, and whether they
+//! belong together.
 
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
@@ -14,7 +15,7 @@ use super::key::{self, PublicKind};
 use super::leaf::{Leaf, day, name_text};
 use crate::config::HostPattern;
 
-/// A chain file, parsed, and what it is meant for.
+/// A parsed chain file, and the hosts it is for.
 pub(super) struct Case<'a> {
     pub(super) file: &'a Path,
     pub(super) hosts: &'a [HostPattern],
@@ -23,7 +24,7 @@ pub(super) struct Case<'a> {
 }
 
 impl<'a> Case<'a> {
-    /// Parses every certificate; the findings name those that cannot be.
+    /// Parses every certificate. The findings name those that cannot be parsed.
     pub(super) fn open(
         file: &'a Path,
         hosts: &'a [HostPattern],
@@ -60,7 +61,7 @@ impl<'a> Case<'a> {
         findings
     }
 
-    /// What is wrong between the chain and its key.
+    /// What is wrong with the chain and its key together.
     pub(super) fn key_findings(
         &self,
         file: &Path,
@@ -89,7 +90,7 @@ impl<'a> Case<'a> {
         findings
     }
 
-    /// Until when the first certificate can sign others with this key.
+    /// Until when the first certificate can sign other certificates with this key.
     pub(super) fn authority(&self, file: &Path, private: &PrivateKeyDer<'_>) -> Result<i64, Finding> {
         if let Some(finding) = self.key_findings(file, private, key::signer(private).ok().as_deref()).into_iter().next()
         {
@@ -150,7 +151,8 @@ impl<'a> Case<'a> {
 
     fn dates(&self, first: &X509Certificate<'_>, leaf: &Leaf) -> Vec<Finding> {
         let mut findings = Vec::new();
-        // A warning, not an error: an appliance that starts at night with yesterday's certificate serves those who still accept it.
+        // A warning and no error: when Weir starts at night with a certificate that expired yesterday, it still serves
+        // clients that accept it.
         if self.now > leaf.not_after {
             let what = format!("EXPIRED since {}: clients refuse the certificate", day(leaf.not_after));
             findings.push(Finding::warning(self.file, what, "renew it now"));
@@ -227,7 +229,7 @@ impl<'a> Case<'a> {
             (oid!(1.2.840.10045.4.1), "SHA-1"),
             (oid!(1.2.840.113549.1.1.4), "MD5"),
         ];
-        // A root's own signature is never looked at.
+        // The signature of a root certificate is never checked.
         let signed = self
             .certificates
             .iter()
@@ -254,7 +256,7 @@ impl<'a> Case<'a> {
         )
     }
 
-    /// The line that replaces the guide's recipe.
+    /// The command that makes a new certificate and key. It replaces the steps in the guide.
     fn make_a_new_one(&self) -> String {
         let mut hosts: Vec<_> = self.hosts.iter().map(host_text).collect();
         if hosts.is_empty() {
@@ -268,7 +270,8 @@ impl<'a> Case<'a> {
     }
 }
 
-/// Who else may read the key. Root's key for the service's group (0640) is how a service of its own user gets it.
+/// Warns when others than the owner can read the key. Root may let the service's group read it (0640): a service with
+/// its own user gets its key this way.
 pub(super) fn permissions(file: &Path) -> Option<Finding> {
     let about = std::fs::metadata(file).ok()?;
     let mode = about.mode() & 0o777;
@@ -283,7 +286,7 @@ pub(super) fn permissions(file: &Path) -> Option<Finding> {
     })
 }
 
-/// A key beside the certificates, in a file that is usually readable by all.
+/// A warning about a key in the file of the certificates, because that file can usually be read by everybody.
 pub(super) fn key_beside(chain: &Path) -> Finding {
     Finding::warning(
         chain,
@@ -304,7 +307,7 @@ fn few(names: &[String]) -> String {
     if names.len() > 5 { format!("{shown} and {} more", names.len() - 5) } else { shown }
 }
 
-/// What today's clients and the library below accept.
+/// The sizes that current clients and the TLS library accept.
 const RSA_BITS: std::ops::RangeInclusive<usize> = 2048..=8192;
 const DAY: i64 = 86_400;
 const EXPIRES_SOON: i64 = 21 * DAY;

@@ -1,4 +1,4 @@
-//! Keys: of what kind they are, how strong, and whether a private one belongs to a public one.
+//! Keys: their kind and strength, and whether a private key belongs to a public one.
 
 use std::sync::Arc;
 
@@ -49,20 +49,21 @@ impl PublicKind {
     }
 }
 
-/// What signs with this key. Each look at a key checks it, which is most of what a site costs at start: the library
-/// would first look at every one as if it were RSA.
+/// The signing key for a private key. Each look at a key also checks it, which is most of the work for a site at start.
+/// Therefore the right kind is used at once: the library would first parse every key as RSA.
 pub(super) fn signer(private: &PrivateKeyDer<'_>) -> Result<Arc<dyn SigningKey>, rustls::Error> {
     let ecdsa = if rsa_modulus(private).is_none() { any_ecdsa_type(private).ok() } else { None };
     ecdsa.map_or_else(|| any_supported_type(private), Ok)
 }
 
-/// Whether the private key, with what signs with it, belongs to this public key; `None` when it cannot be read.
+/// Whether the private key (with its signing key) belongs to this public key. `None` when it cannot be read.
 pub(super) fn belongs(
     private: &PrivateKeyDer<'_>,
     signer: Option<&dyn SigningKey>,
     public: &SubjectPublicKeyInfo<'_>,
 ) -> Option<bool> {
-    // By the modulus first: the library refuses RSA below 2048 bits, and the operator should hear all that is wrong.
+    // RSA keys are compared by their modulus, because the library refuses RSA below 2048 bits and the operator should
+    // learn about all problems at once.
     if let Some(modulus) = rsa_modulus(private) {
         let theirs = match public.parsed() {
             Ok(PublicKey::RSA(rsa)) => rsa.modulus,
@@ -73,7 +74,7 @@ pub(super) fn belongs(
     Some(signer?.public_key()?.as_ref() == public.raw)
 }
 
-/// The bits of an RSA private key; `None` for other keys.
+/// The size of an RSA private key in bits. `None` for other keys.
 pub(super) fn rsa_bits(private: &PrivateKeyDer<'_>) -> Option<usize> {
     rsa_modulus(private).map(bits)
 }
@@ -82,7 +83,7 @@ fn rsa_modulus<'a>(private: &'a PrivateKeyDer<'_>) -> Option<&'a [u8]> {
     match private {
         PrivateKeyDer::Pkcs1(key) => pkcs1_modulus(key.secret_pkcs1_der()),
         PrivateKeyDer::Pkcs8(key) => {
-            // RFC 5958 section 2: version, algorithm, the key of that algorithm as an octet string.
+            // RFC 5958 section 2: version, algorithm, and the key of that algorithm as an octet string.
             let mut fields = fields(key.secret_pkcs8_der())?;
             let algorithm = fields.nth(1)?;
             let (_, algorithm) = Oid::from_der(algorithm.data).ok()?;

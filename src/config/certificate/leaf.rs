@@ -1,4 +1,4 @@
-//! What a certificate says of itself, in plain values; text from it is cleaned of control characters.
+//! The content of a certificate as plain values. Control characters are removed from its texts.
 
 use std::net::IpAddr;
 
@@ -10,12 +10,12 @@ use x509_parser::x509::X509Name;
 use super::key::PublicKind;
 use crate::config::HostPattern;
 
-/// What a certificate says of itself.
+/// The content of a certificate.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Leaf {
     /// Its subject alternative names: DNS names in lower case, and IP addresses.
     pub names: Vec<String>,
-    /// The CN of its subject; empty when there is none.
+    /// The CN of its subject. Empty when there is none.
     pub common_name: String,
     /// Valid from, in seconds since 1970.
     pub not_before: i64,
@@ -23,7 +23,7 @@ pub struct Leaf {
     pub not_after: i64,
     /// The kind of its key: "ECDSA P-256", "RSA 2048".
     pub key: String,
-    /// The X.509 version, 3 in all that is made today.
+    /// The X.509 version. All current certificates have version 3.
     pub version: u8,
     /// Its issuer's name.
     pub issuer: String,
@@ -32,13 +32,14 @@ pub struct Leaf {
 }
 
 impl Leaf {
-    /// What the certificate says; `None` when the bytes are not one.
+    /// The content of a certificate. `None` when the bytes are no certificate.
     pub fn read(der: &[u8]) -> Option<Self> {
         let (_, certificate) = parse_x509_certificate(der).ok()?;
         Some(Self::of(&certificate))
     }
 
-    /// Whether a client that asks for this host accepts the certificate's names (RFC 6125: a wildcard stands for one label).
+    /// Whether a client that asks for this host accepts the certificate's names (RFC 6125: a wildcard stands for one
+    /// label).
     pub fn covers(&self, host: &HostPattern) -> bool {
         match host {
             HostPattern::Exact(host) => match unbracketed(host).parse::<IpAddr>() {
@@ -66,9 +67,9 @@ impl Leaf {
     }
 }
 
-/// The day of a moment, as `2017-06-19` (UTC).
+/// The date of a time, as `2017-06-19` (UTC).
 pub fn day(unix: i64) -> String {
-    // Days to a civil date: the year begins in March, so that the leap day is its last one.
+    // Converts days to a civil date. The year is counted from March, so that the leap day is its last day.
     let days = unix.div_euclid(86_400).saturating_add(719_468);
     let era = days.div_euclid(146_097);
     let of_era = days.rem_euclid(146_097);
@@ -81,13 +82,13 @@ pub fn day(unix: i64) -> String {
     format!("{year:04}-{month:02}-{day:02}")
 }
 
-/// The certificate's subject in words.
+/// The certificate's subject as text.
 pub(super) fn subject_of(der: &[u8]) -> Option<String> {
     let (_, certificate) = parse_x509_certificate(der).ok()?;
     Some(name_text(certificate.subject()))
 }
 
-/// A distinguished name in words, safe to print.
+/// A distinguished name as text that is safe to print.
 pub(super) fn name_text(name: &X509Name<'_>) -> String {
     clean(&name.to_string())
 }

@@ -1,4 +1,4 @@
-//! Certificates, keys and a directory for tests; damage by the table.
+//! Certificates, keys and a directory for tests, and damaged copies of files.
 
 use std::fs::{self, OpenOptions};
 use std::io::Write;
@@ -26,7 +26,7 @@ impl Room {
         self.0.join(name)
     }
 
-    /// With the mode that a key should have.
+    /// Writes a file with the mode that a key should have.
     pub(crate) fn write(&self, name: &str, bytes: &[u8]) {
         let mut file =
             OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(self.path(name)).unwrap();
@@ -37,7 +37,7 @@ impl Room {
         fs::read(self.path(name)).unwrap()
     }
 
-    /// Runs openssl in this directory; false, and loudly so, where there is none.
+    /// Runs openssl in this directory. False, with a message, when openssl is not installed.
     pub(crate) fn openssl(&self, words: &[&str]) -> bool {
         let ran = Command::new("openssl").args(words).current_dir(&self.0).stdin(Stdio::null()).output();
         let Ok(ran) = ran else {
@@ -61,7 +61,7 @@ impl Drop for Room {
     }
 }
 
-/// A self-signed certificate of 90 days for these names, and its key.
+/// A self-signed certificate for these names, valid for 90 days, and its key.
 pub(crate) fn simple(names: &[&str]) -> (String, String) {
     let now = SystemTime::now();
     with_dates(names, now - DAY, now + 89 * DAY)
@@ -73,7 +73,7 @@ pub(crate) fn with_dates(names: &[&str], from: SystemTime, to: SystemTime) -> (S
     (certificate.pem(), key.serialize_pem())
 }
 
-/// A CA, a certificate that it signed for these names, and that one's key.
+/// A CA, a certificate for these names that the CA signed, and its key.
 pub(crate) fn signed_by(names: &[&str]) -> (String, String, String) {
     let now = SystemTime::now();
     let (ca_key, key) = (KeyPair::generate().unwrap(), KeyPair::generate().unwrap());
@@ -85,7 +85,7 @@ pub(crate) fn signed_by(names: &[&str]) -> (String, String, String) {
     (root.pem(), leaf.pem(), key.serialize_pem())
 }
 
-/// Cut at many places, and with bytes changed: the same ones at every run.
+/// Copies that are cut at many places or have changed bytes. Every run has the same ones.
 pub(crate) fn damages(whole: &[u8], most: usize) -> Vec<Vec<u8>> {
     let mut state = 0x2545_f491_4f6c_dd1d_u64;
     let mut chance = move || {

@@ -1,6 +1,6 @@
-//! From a file to its certificates or its one private key; what is there instead is named in words.
+//! Reads certificates or one private key from a file. If the file has something else, the error says what.
 //!
-//! Reads regular files of a bounded size only, so that a FIFO or a device never hangs a reload.
+//! Only regular files of a limited size are read, so that a FIFO or a device cannot block a reload.
 
 use std::io::{self, ErrorKind};
 use std::path::Path;
@@ -12,7 +12,7 @@ use x509_parser::parse_x509_certificate;
 use super::finding::Finding;
 use crate::config::regular;
 
-/// Every certificate of the file, in its order, at least one. `wanted` is what the words call them.
+/// Every certificate of the file, in order, at least one. `wanted` names them in error texts.
 pub(super) fn certificates(file: &Path, wanted: &str) -> Result<Vec<CertificateDer<'static>>, Finding> {
     let text = read(file, wanted)?;
     let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&text).collect();
@@ -20,7 +20,7 @@ pub(super) fn certificates(file: &Path, wanted: &str) -> Result<Vec<CertificateD
     if found.is_empty() { Err(no_certificate(file, wanted, &text)) } else { Ok(found) }
 }
 
-/// The file's private key; a file with several is refused, because nobody could say which one counts.
+/// The private key of the file. A file with several keys is refused, because it is not clear which one to use.
 pub(super) fn private_key(file: &Path) -> Result<PrivateKeyDer<'static>, Finding> {
     let text = read(file, "private key")?;
     let labels: Vec<_> = labels(&text).into_iter().filter(|label| label.ends_with("PRIVATE KEY")).collect();
@@ -35,13 +35,13 @@ pub(super) fn private_key(file: &Path) -> Result<PrivateKeyDer<'static>, Finding
     }
 }
 
-/// Whether a private key lies beside the certificates of this file.
+/// Whether the file has a private key in addition to its certificates.
 pub(super) fn holds_key(file: &Path) -> bool {
     read(file, "certificate").is_ok_and(|text| labels(&text).iter().any(|label| label.ends_with("PRIVATE KEY")))
 }
 
 fn one_key(file: &Path, text: &[u8], label: &str) -> Result<PrivateKeyDer<'static>, Finding> {
-    // RFC 1421 section 4.6.1.1: what `openssl genrsa -des3` wrote before OpenSSL 3; since then it writes PKCS#8.
+    // RFC 1421 section 4.6.1.1: this is what `openssl genrsa -des3` wrote before OpenSSL 3. OpenSSL 3 writes PKCS#8.
     let old_style = text.split(|&byte| byte == b'\n').any(|line| line.starts_with(b"Proc-Type: 4,ENCRYPTED"));
     if label == "ENCRYPTED PRIVATE KEY" || old_style {
         return Err(encrypted(file));
@@ -61,7 +61,7 @@ fn read(file: &Path, wanted: &str) -> Result<Vec<u8>, Finding> {
     if text.iter().all(u8::is_ascii_whitespace) {
         return Err(Finding::fatal(file, "the file is empty", format!("it must hold a {wanted} in PEM")));
     }
-    // Windows editors put a byte order mark before the first line.
+    // Windows editors write a byte order mark before the first line.
     Ok(text.strip_prefix(b"\xef\xbb\xbf").map_or_else(|| text.clone(), <[u8]>::to_vec))
 }
 
@@ -133,7 +133,7 @@ fn no_key(file: &Path, text: &[u8]) -> Finding {
     Finding::fatal(file, format!("the file holds {what}"), advice)
 }
 
-/// What the file is instead of PEM, by its first bytes, and the line that makes PEM of it.
+/// What the file is instead of PEM, judged by its first bytes, and the command that converts it to PEM.
 fn not_pem(file: &Path, text: &[u8]) -> (String, String) {
     let name = file.display();
     let to_pkcs12 = format!(
@@ -165,7 +165,7 @@ fn is_pkcs12(bytes: &[u8]) -> bool {
     rest.get(long_form..).is_some_and(|content| content.starts_with(&[0x02, 0x01, 0x03]))
 }
 
-/// What follows BEGIN on each line that opens a PEM section.
+/// The labels after BEGIN of all PEM sections.
 fn labels(text: &[u8]) -> Vec<String> {
     text.split(|&byte| byte == b'\n' || byte == b'\r')
         .filter_map(|line| line.strip_prefix(b"-----BEGIN "))
@@ -174,5 +174,5 @@ fn labels(text: &[u8]) -> Vec<String> {
         .collect()
 }
 
-/// A bundle of every public CA is a quarter of this.
+/// Four times the size of a bundle with all public CAs.
 pub(super) const LARGEST_FILE: u64 = 4 << 20;

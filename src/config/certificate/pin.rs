@@ -1,4 +1,4 @@
-//! The SHA-256 fingerprints that nodes are recognised by.
+//! The SHA-256 fingerprints by which nodes are recognized.
 
 use aws_lc_rs::digest::{SHA256, SHA256_OUTPUT_LEN, digest};
 use x509_parser::parse_x509_certificate;
@@ -10,13 +10,14 @@ pub fn pin_of(der: &[u8]) -> [u8; 32] {
     pin
 }
 
-/// SHA-256 of the certificate's SubjectPublicKeyInfo; it outlives a renewal with the same key. `None`: not a certificate.
+/// SHA-256 of the certificate's SubjectPublicKeyInfo. It stays the same when the certificate is renewed with the same
+/// key. `None` when the bytes are no certificate.
 pub fn key_pin_of(der: &[u8]) -> Option<[u8; 32]> {
     let (_, certificate) = parse_x509_certificate(der).ok()?;
     Some(pin_of(certificate.public_key().raw))
 }
 
-/// As the configuration writes it: `sha256:` and 64 hex digits.
+/// The pin as the configuration has it: `sha256:` and 64 hex digits.
 pub fn pin_text(pin: [u8; 32]) -> String {
     let hex: String = pin.iter().map(|byte| format!("{byte:02x}")).collect();
     format!("sha256:{hex}")

@@ -1,4 +1,5 @@
-//! The CAs that nodes are checked against: the operator's bundle, or the machine's. Never fetched, only read.
+//! The CAs that nodes' certificates are checked with: from the operator's bundle or the system's. They are only read,
+//! never downloaded.
 
 use std::path::Path;
 
@@ -11,7 +12,8 @@ use super::leaf::subject_of;
 use super::pem;
 use crate::config::regular;
 
-/// Every certificate of a CA bundle. One that cannot be a trust anchor is an error, because the operator meant it to count.
+/// Every certificate of a CA bundle. A certificate that cannot be a trust anchor is an error, because the operator
+/// wants it to count.
 ///
 /// # Errors
 /// The finding names the file, and which of its certificates cannot be used.
@@ -30,7 +32,8 @@ pub fn roots(file: &Path) -> Result<Vec<CertificateDer<'static>>, Finding> {
     Ok(roots)
 }
 
-/// What this machine trusts; empty when no known bundle is there. What cannot be read is skipped: the operator did not choose it.
+/// The CAs that this system trusts. Empty when no known bundle exists. A certificate that cannot be used is skipped,
+/// because the operator did not choose it.
 pub fn system_roots() -> Vec<CertificateDer<'static>> {
     let mut bundles = SYSTEM_BUNDLES.iter().map(|file| regular::read(Path::new(file), pem::LARGEST_FILE));
     let Some(bundle) = bundles.find_map(Result::ok) else { return Vec::new() };
@@ -40,7 +43,7 @@ pub fn system_roots() -> Vec<CertificateDer<'static>> {
         .collect()
 }
 
-/// Debian and Ubuntu; Fedora and RHEL; openSUSE; Alpine.
+/// The paths on Debian and Ubuntu; Fedora and RHEL; openSUSE; Alpine.
 const SYSTEM_BUNDLES: [&str; 4] = [
     "/etc/ssl/certs/ca-certificates.crt",
     "/etc/pki/tls/certs/ca-bundle.crt",

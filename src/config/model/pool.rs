@@ -1,4 +1,4 @@
-//! Of the checked configuration: pools, their members, and how they are balanced, probed, retried and ejected.
+//! Part of the checked configuration: pools, their members, and how they are balanced, probed, retried and ejected.
 
 use std::ops::RangeInclusive;
 use std::sync::Arc;
@@ -9,88 +9,90 @@ use rustls_pki_types::CertificateDer;
 use super::sticky::Sticky;
 use crate::config::text::errors::Place;
 
-/// `[[pool]]`: nodes, the port to reach them on, the protocol, and how to balance, stick, probe and retry.
+/// `[[pool]]`: nodes, the port and protocol to reach them, and the rules for balancing, sessions, probes and retries.
 #[derive(Clone, Debug)]
 pub struct Pool {
     /// Unique among pools.
     pub name: Arc<str>,
     /// At least one.
     pub members: Vec<Member>,
-    /// Whose turn it is. Default round-robin.
+    /// How a node is chosen. Default round-robin.
     pub balance: Balance,
     /// `Some`: only as many nodes as needed are active.
     pub active: Option<ActiveNodes>,
-    /// Index of the pool of the same nodes that has the `active` table, where this one is active with it.
+    /// The index of the pool whose active nodes are also this pool's. Both pools have the same nodes, and the other one
+    /// has the `active` table.
     pub active_with: Option<usize>,
-    /// `Some`: requests wait where every node has its `max_requests`.
+    /// `Some`: requests wait when every node has its `max_requests`.
     pub queue: Option<Queue>,
-    /// Plus the node's `port_offset`: checked to fit.
+    /// Each node adds its `port_offset`. The sum was checked to be a port.
     pub port: u16,
-    /// `Some`: nodes are spoken to over TLS.
+    /// `Some`: connections to the nodes use TLS.
     pub tls: Option<NodeTls>,
-    /// `None`: no stickiness.
+    /// `None`: the pool has no session affinity.
     pub sticky: Option<Sticky>,
-    /// `None`: nodes count as active until real traffic says otherwise.
+    /// `None`: nodes count as active until requests to them fail.
     pub health: Option<Health>,
     /// Deadlines towards the nodes.
     pub timeouts: Timeouts,
-    /// Idle connections are closed after this, before the node does. Default 50s.
+    /// Idle connections are closed after this time. It should be shorter than the node's own limit. Default 50s.
     pub idle_timeout: Duration,
-    /// False: every request has a connection of its own, with `Connection: close`. Default true.
+    /// False: every request has its own connection and `Connection: close`. Default true.
     pub reuse: bool,
-    /// Bodies up to this many bytes are read whole before the head goes up, then sent with a length. Default 0 (off).
+    /// A body up to this many bytes is read completely before the head is sent, and then sent with a length. Default 0
+    /// (off).
     pub buffer_request: u64,
     /// Largest head of an answer in bytes. Default 64KiB.
     pub max_answer_head: usize,
-    /// When another node is tried.
+    /// When a request is sent to another node.
     pub retry: Retry,
-    /// When real traffic makes a node passive.
+    /// When failed requests make a node passive.
     pub eject: Eject,
     /// What happens while probes fail at every node. Default fail.
     pub when_none: WhenNone,
-    /// What becomes of a Location that names a node.
+    /// How a Location that names a node is changed.
     pub redirects: Redirects,
-    /// Where the file says so.
+    /// Its place in the file.
     pub at: Place,
 }
 
-/// A node's place in a pool.
+/// A node as a member of a pool.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Member {
     /// Index into [`Config::nodes`](super::Config::nodes).
     pub node: usize,
-    /// Its share, 1 to 1000. Default 1.
+    /// Its share of the requests, 1 to 1000. Default 1.
     pub weight: u16,
-    /// Serves only while no other can. Default false.
+    /// It serves only while no other node can. Default false.
     pub backup: bool,
-    /// Most requests it runs at once for this pool. Default: the pool's `max-requests`; `None`: no limit.
+    /// Most requests that it runs at once for this pool. Default: the pool's `max-requests`. `None`: no limit.
     pub max_requests: Option<u32>,
-    /// How long its share climbs after it became active. Default: the pool's `slow-start`; zero: not at all.
+    /// How long its share rises after it became active. Default: the pool's `slow-start`. Zero: the full share at once.
     pub slow_start: Duration,
 }
 
-/// Whose turn it is.
+/// How a node is chosen.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Balance {
     /// In turn, by weight.
     #[default]
     RoundRobin,
-    /// Who runs the fewest requests for its weight.
+    /// The node with the fewest running requests in relation to its weight.
     LeastRequests,
-    /// Who is expected to answer first: time to the first byte, times what it runs.
+    /// The node that is expected to answer first: its time to the first byte, times its running requests.
     LeastTime,
-    /// The less busy of two drawn by weight.
+    /// Two nodes are drawn by weight, and the less busy one is chosen.
     RandomTwo,
-    /// The same node for the same key, for as long as it is there.
+    /// The same node for the same key, as long as that node is there.
     Hash(HashOn),
 }
 
-/// What a request is hashed by. Where a request lacks it, the client's address stands in.
+/// The key that a request is hashed by. If the request does not have it, the client's address is used.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum HashOn {
     /// The client's address.
     Client,
-    /// The value of this field; compared without case.
+    /// The value of this field. Its name is compared without case.
     Header(Arc<str>),
     /// The value of this cookie.
     Cookie(Arc<str>),
@@ -101,15 +103,16 @@ pub enum HashOn {
 /// The `active` table of a pool: "activating nodes as needed and leaving the rest in passive mode".
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ActiveNodes {
-    /// Nodes active without need. Default 1.
+    /// The number of nodes that are always active. Default 1.
     pub start: u32,
-    /// Most active nodes; at least `start`, never more than there are without `backup`. Default: all of them.
+    /// Most active nodes: at least `start`, and at most the number of nodes without `backup`. Default: all of those.
     pub max: u32,
-    /// Running requests per active node above which one more is activated. Default 100.
+    /// With more running requests per active node than this, one more node is activated. Default 100.
     pub in_flight_per_node: u32,
-    /// How long it must be above. Default 30s.
+    /// How long the load must be above that. Default 30s.
     pub above_for: Duration,
-    /// How long it must be so low that one fewer would do before one goes back. Default 5m.
+    /// How long the load must be so low that one node fewer would be enough, before one becomes passive again. Default
+    /// 5m.
     pub cool_down: Duration,
 }
 
@@ -118,63 +121,63 @@ pub struct ActiveNodes {
 pub struct Queue {
     /// Most requests that wait. Default 100.
     pub size: u32,
-    /// How long one waits. Default 10s.
+    /// How long a request waits. Default 10s.
     pub wait: Duration,
 }
 
 /// The `retry` table of a pool.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Retry {
-    /// Nodes tried per request. Default 3, never more than there are nodes.
+    /// Most nodes that a request is sent to. Default 3, and at most the number of nodes.
     pub tries: u32,
-    /// No further try begins this long after the first one. Default 30s.
+    /// After this time since the first try no further one begins. Default 30s.
     pub time: Duration,
-    /// Repeated requests per hundred requests. Default 20.
+    /// Most retries per hundred requests. Default 20.
     pub budget: u16,
-    /// A connection could not be made. Default true.
+    /// Retry when a connection could not be opened. Default true.
     pub on_connect: bool,
-    /// A connection broke before an answer. Default true.
+    /// Retry when a connection broke before an answer. Default true.
     pub on_reset: bool,
-    /// No answer in time. Default true.
+    /// Retry when no answer came in time. Default true.
     pub on_timeout: bool,
-    /// Answers with these statuses. Default none.
+    /// Retry after answers with these statuses. Default none.
     pub on_status: Vec<RangeInclusive<u16>>,
 }
 
-/// The `eject` table of a pool: when real traffic makes a node passive.
+/// The `eject` table of a pool: when failed requests make a node passive.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Eject {
-    /// Failures within `within` that eject. Default 3; 0: nothing ejects.
+    /// So many failures within `within` eject a node. Default 3. 0: no node is ejected.
     pub failures: u32,
-    /// The window. Default 10s.
+    /// The time in which failures are counted. Default 10s.
     pub within: Duration,
-    /// The first ejection lasts this long; each one after it twice as long. Default 10s.
+    /// The duration of the first ejection. Each further one lasts twice as long. Default 10s.
     pub first: Duration,
     /// The longest ejection. Default 5m.
     pub most: Duration,
-    /// Answers that count as failures. Default none: a SOAP fault is a 500.
+    /// Answers with these statuses count as failures. Default none, because a SOAP fault is a 500.
     pub statuses: Vec<RangeInclusive<u16>>,
-    /// Of the pool's nodes, in percent, this many may be ejected at once; one always may. Default 50.
+    /// Most nodes of the pool that may be ejected at once, in percent. One node always may. Default 50.
     pub max_ejected: u16,
 }
 
 /// What happens while probes fail at every node.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum WhenNone {
-    /// 503.
+    /// Requests get 503.
     #[default]
     Fail,
-    /// All are tried, as if nobody had probed.
+    /// All nodes are used, as if there were no probes.
     All,
 }
 
-/// What becomes of a Location, Content-Location or Refresh that a node writes.
+/// How Weir changes a Location, Content-Location or Refresh that a node sends.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Redirects {
-    /// It passes as it is.
+    /// It is not changed.
     Off,
-    /// What begins with the first part of a pair begins with the second instead; for the rest, a node is mapped to the
-    /// site that leads to it. Default: no pairs.
+    /// A value that begins with the first part of a pair begins with the second part instead. In other values a node is
+    /// replaced by the site that leads to it. Default: no pairs.
     Pairs(Vec<(Arc<str>, Arc<str>)>),
 }
 
@@ -187,40 +190,42 @@ impl Default for Redirects {
 /// The `tls` table of a pool.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NodeTls {
-    /// How the node proves who it is.
+    /// How the node's certificate is verified.
     pub verify: Verify,
-    /// The name asked for by SNI and, with `full`, checked. Default: the node's address; an IP address is not asked for.
+    /// The name that SNI sends and that `full` checks. Default: the node's address. SNI cannot send an IP address.
     pub server_name: Option<Arc<str>>,
 }
 
-/// How a node's certificate is judged.
+/// How a node's certificate is verified.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verify {
-    /// SHA-256 of the leaf certificate, or of its public key (SubjectPublicKeyInfo), is one of these. Name and dates do not matter.
+    /// The SHA-256 of the leaf certificate, or of its public key (SubjectPublicKeyInfo), must be one of these. Name and
+    /// dates are not checked.
     Pin(Vec<[u8; 32]>),
-    /// Chain, dates and name, by these roots (`ca` in the file, else the system's).
+    /// Chain, dates and name are checked, with these roots (`ca` in the file, otherwise the system's).
     Full(Vec<CertificateDer<'static>>),
-    /// Chain and dates, not the name.
+    /// Chain and dates are checked, but not the name.
     Chain(Vec<CertificateDer<'static>>),
-    /// Not at all. A warning says so.
+    /// Nothing is checked. A warning says so.
     None,
 }
 
 /// `[pool.health]`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Health {
-    /// Between two rounds, give or take a tenth. Default 5s.
+    /// The time between two rounds, shorter or longer by up to a tenth. Default 5s.
     pub interval: Duration,
-    /// One probe in total. Default 2s.
+    /// The time for one probe in total. Default 2s.
     pub timeout: Duration,
-    /// Rounds passed in a row that make a node active. Default 2.
+    /// So many passed rounds in a row make a node active. Default 2.
     pub rise: u32,
-    /// Rounds failed in a row that make it passive. Default 3.
+    /// So many failed rounds in a row make a node passive. Default 3.
     pub fall: u32,
-    /// A probe that runs out of time does not count while a request that was answered within this long tells that the
-    /// node is at work (a long garbage collection). Default 15s; zero: it always counts.
+    /// A probe that times out does not count if a request was answered within this time. The node is then at work, for
+    /// instance in a long garbage collection. Default 15s. Zero: such a probe always counts.
     pub patience: Duration,
-    /// Whether a node gets nothing before it has passed, even where no node of the pool is known to be good. Default false.
+    /// Whether a node gets no requests before it has passed, even when no node of the pool has passed yet. Default
+    /// false.
     pub mandatory: bool,
     /// At least one; all must pass.
     pub probes: Vec<Probe>,
@@ -231,13 +236,13 @@ pub struct Health {
 pub struct Probe {
     /// tcp, tls, http or https.
     pub kind: ProbeKind,
-    /// Before the node's offset; default the pool's port.
+    /// The port before the node's offset is added. Default: the pool's port.
     pub port: u16,
-    /// http and https: what is asked. Default "/".
+    /// http and https: the path to ask for. Default "/".
     pub path: Arc<str>,
     /// http and https: the Host field. Default: address:port.
     pub host: Option<Arc<str>>,
-    /// http and https: what passes. Default 200-399.
+    /// http and https: statuses that pass. Default 200-399.
     pub status: Vec<RangeInclusive<u16>>,
     /// http and https: the first 64 KiB of the body must contain this.
     pub contains: Option<Arc<str>>,
@@ -246,9 +251,9 @@ pub struct Probe {
 /// What a probe does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ProbeKind {
-    /// Connects.
+    /// Opens a connection.
     Tcp,
-    /// Connects and shakes hands; the pool's `verify` applies only where the port is the pool's own.
+    /// Opens a connection and does the TLS handshake. The pool's `verify` applies only on the pool's own port.
     Tls,
     /// GET over a plain connection.
     Http,
@@ -257,7 +262,7 @@ pub enum ProbeKind {
 }
 
 impl ProbeKind {
-    /// Whether it shakes hands.
+    /// Whether the probe uses TLS.
     pub const fn is_tls(self) -> bool {
         matches!(self, Self::Tls | Self::Https)
     }
@@ -266,14 +271,14 @@ impl ProbeKind {
 /// The `timeouts` table of a pool.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Timeouts {
-    /// TCP to a node. Default 5s.
+    /// Opening a TCP connection to a node. Default 5s.
     pub connect: Duration,
-    /// The TLS handshake with a node that accepted. Default 15s: longer than most garbage collections.
+    /// The TLS handshake with a node that has accepted. Default 15s, which is longer than most garbage collections.
     pub handshake: Duration,
     /// Between two reads of an answer. Default 5m.
     pub read: Duration,
     /// Between two writes of a request. Default 5m.
     pub send: Duration,
-    /// A tunnel (WebSocket) in which nobody speaks. Default 1h.
+    /// How long both sides of a tunnel (WebSocket) may be silent. Default 1h.
     pub tunnel: Duration,
 }

@@ -1,4 +1,4 @@
-//! Of the checked configuration: the routes of a site.
+//! Part of the checked configuration: the routes of a site.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,38 +6,38 @@ use std::time::Duration;
 use super::limits::{Access, Edits, Rate};
 use crate::config::text::errors::Place;
 
-/// `[[site.route]]`: what some requests of a site do instead. What it does not say is as in its site.
+/// `[[site.route]]`: other rules for some requests of a site. Where it sets nothing, the site's rules apply.
 #[derive(Clone, Debug)]
 pub struct Route {
-    /// As the log and `weir why` call it. Default: its path pattern as written, or its number, `route3`.
+    /// The name in the log and in `weir why`. Default: its path pattern as written, or its number, as in `route3`.
     pub name: Arc<str>,
-    /// All of these must hold.
+    /// The path pattern, if there is one. All conditions of a route must hold.
     pub path: Option<PathPattern>,
-    /// Upper-case; empty: any.
+    /// In upper case. Empty: any method.
     pub methods: Vec<Arc<str>>,
-    /// All of these must hold.
+    /// All of these must match.
     pub headers: Vec<HeaderMatch>,
-    /// What becomes of the request.
+    /// What happens to the request.
     pub action: Action,
-    /// Who may come, beside what the site says.
+    /// Which clients may use it, in addition to the site's rules.
     pub access: Access,
-    /// How often, beside what the site says.
+    /// How often it may be used, in addition to the site's rate.
     pub rate: Option<Rate>,
-    /// Instead of the pool's.
+    /// Replace the pool's timeouts.
     pub timeouts: RouteTimeouts,
-    /// Instead of the site's: `Some(0)` written as "0" means no limit here.
+    /// Replaces the site's limit. `Some(0)`, written as "0", means no limit here.
     pub max_body: Option<u64>,
-    /// Whether requests that may have changed something may be repeated all the same. Default false.
+    /// Whether requests that may have changed something on a node may be repeated. Default false.
     pub non_idempotent: bool,
-    /// The site's edits, then the route's own: already merged, a name is in it once.
+    /// The site's edits and the route's own, already merged. Each name is in it once.
     pub request_headers: Edits,
     /// The same for answers.
     pub response_headers: Edits,
-    /// Where the file says so.
+    /// Its place in the file.
     pub at: Place,
 }
 
-/// Deadlines that a route sets for itself.
+/// Timeouts that a route sets.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct RouteTimeouts {
     /// As [`Timeouts::connect`](super::Timeouts::connect).
@@ -50,40 +50,42 @@ pub struct RouteTimeouts {
     pub tunnel: Option<Duration>,
 }
 
-/// What a path must be like. Paths are compared after percent-decoding and without `;parameters` and dot segments, as
-/// a node would read them, so that no other spelling of a denied path slips through.
+/// A pattern for paths. Paths are compared after percent-decoding and without `;parameters` and dot segments, as a node
+/// would read them. So a denied path cannot be reached by another spelling.
 #[derive(Clone, Debug)]
 pub enum PathPattern {
     /// `path = "/favicon.ico"`
     Exact(Arc<str>),
-    /// `prefix = "/carbon"`: this path and all below it; a prefix that ends in no slash matches whole segments only.
+    /// `prefix = "/carbon"`: this path and all paths below it. A prefix without a slash at its end matches whole
+    /// segments only.
     Prefix(Arc<str>),
-    /// `regex = "^/services/[^/]*Admin"`: anywhere in the path unless it says `^`; compiled and bounded in size.
+    /// `regex = "^/services/[^/]*Admin"`: matches anywhere in the path unless it begins with `^`. Its compiled size is
+    /// limited.
     Regex(regex::bytes::Regex),
-    /// `target = "/services/[^/]*Admin"`: the same for path and query together, as they were sent too: Axis2 finds its
-    /// service in all of the target.
+    /// `target = "/services/[^/]*Admin"`: the same for path and query together, also as the client sent them. Axis2
+    /// searches the whole target for the service.
     Target(regex::bytes::Regex),
 }
 
 /// One of a route's `headers`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct HeaderMatch {
-    /// Lower-case.
+    /// In lower case.
     pub name: Arc<str>,
-    /// `None`: there must be such a field. Else one of its lines is this.
+    /// `None`: the field must be there. Otherwise one of its lines must have this value.
     pub value: Option<Arc<str>>,
 }
 
-/// What becomes of a request.
+/// What happens to a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
     /// Index into [`Config::pools`](super::Config::pools).
     Pool(usize),
-    /// It is told to go elsewhere.
+    /// The client is redirected.
     Redirect(Redirect),
-    /// It is answered.
+    /// The client gets a fixed answer.
     Answer(FixedAnswer),
-    /// 403.
+    /// The client gets 403.
     Deny,
 }
 
@@ -96,20 +98,21 @@ pub struct Redirect {
     pub target: RedirectTarget,
 }
 
-/// Where a redirect leads.
+/// The target of a redirect.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RedirectTarget {
-    /// `to = "https://…"`: there, whatever was asked for.
+    /// `to = "https://…"`: always this URL, whatever was asked for.
     Fixed(Arc<str>),
-    /// The request's own URL with these parts changed: `scheme = "https"`, `host = …`, `port = …`, `path = …`.
+    /// The request's own URL, with these parts changed: `scheme = "https"`, `host = …`, `port = …`, `path = …`.
     Changed {
         /// "http" or "https".
         scheme: Option<Arc<str>>,
         /// Without a port.
         host: Option<Arc<str>>,
-        /// Left out of the URL where it is the scheme's own. Without it a changed scheme means that scheme's own port.
+        /// Left out of the URL if it is the default port of the scheme. If only the scheme is changed, the URL has that
+        /// scheme's default port.
         port: Option<u16>,
-        /// Instead of path and query.
+        /// Replaces path and query.
         path: Option<Arc<str>>,
     },
 }

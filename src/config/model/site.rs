@@ -1,4 +1,4 @@
-//! Of the checked configuration: sites, their certificates, and where their lines go.
+//! Part of the checked configuration: sites, their certificates, and where their log lines go.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -9,65 +9,66 @@ use crate::config::certificate::Pair;
 use crate::config::hosts::HostPattern;
 use crate::config::text::errors::Place;
 
-/// `[[site]]`: host names on a listener, and where their requests go.
+/// `[[site]]`: host names on a listener, and where requests for them are sent.
 #[derive(Clone, Debug)]
 pub struct Site {
     /// Unique among sites.
     pub name: Arc<str>,
-    /// Indices into [`Config::listeners`](super::Config::listeners); `listener` may name one or several.
+    /// Indices into [`Config::listeners`](super::Config::listeners). `listener` may name one or several.
     pub listeners: Vec<usize>,
-    /// Lower-case, without port; at least one unless `default` or `nameless`.
+    /// In lower case, without port. At least one, unless the site is `default` or `nameless`.
     pub hosts: Vec<HostPattern>,
-    /// Takes what no other site of its listener takes. At most one per listener.
+    /// Takes requests for hosts that no other site of its listener has. At most one site per listener.
     pub default: bool,
-    /// Takes the clients of its listener that give no name. At most one per listener; without one the default does.
+    /// Takes requests of clients that send no host name. At most one site per listener. If there is none, the default
+    /// site takes them.
     pub nameless: bool,
     /// Present exactly when the site is on a TLS listener.
     pub certificate: Option<Arc<Certificate>>,
-    /// Index into [`Config::pools`](super::Config::pools): where what no route takes goes. `None`: a route takes
-    /// everything, and none leads to the site's own pool.
+    /// Index into [`Config::pools`](super::Config::pools): the pool for requests that no route takes. `None` when the
+    /// routes take all requests.
     pub pool: Option<usize>,
-    /// The first that matches takes the request.
+    /// The first route that matches takes the request.
     pub routes: Vec<Route>,
-    /// Who may come.
+    /// Which clients may come.
     pub access: Access,
     /// How often.
     pub rate: Option<Rate>,
-    /// Fields of requests set or removed on the way up.
+    /// Fields set or removed in requests to nodes.
     pub request_headers: Edits,
-    /// Fields of answers set or removed on the way down, Weir's own answers included.
+    /// Fields set or removed in answers to clients, with Weir's own answers.
     pub response_headers: Edits,
-    /// Whether `X-Weir` tells the client why the request went where it went. Default false.
+    /// Whether `X-Weir` tells the client why its request went to its node. Default false.
     pub explain: bool,
     /// Largest request body in bytes; `None`: no limit.
     pub max_body: Option<u64>,
-    /// Whether `Via` is added both ways. Default false.
+    /// Whether `Via` is added to requests and answers. Default false.
     pub via: bool,
-    /// The fields of `Upgrade` that become tunnels. Default `["websocket"]`, lower-case.
+    /// The protocols in `Upgrade` that may become tunnels, in lower case. Default `["websocket"]`.
     pub upgrades: Vec<Arc<str>>,
     /// Where its requests are logged.
     pub logs: Logs,
-    /// Where the file says so.
+    /// Its place in the file.
     pub at: Place,
 }
 
 /// A site's certificate and key, read and checked.
 #[derive(Debug)]
 pub struct Certificate {
-    /// The chain's file.
+    /// The file of the chain.
     pub chain: PathBuf,
-    /// The key's file.
+    /// The file of the key.
     pub key: PathBuf,
-    /// What they hold.
+    /// The content of both files.
     pub pair: Pair,
 }
 
-/// Where lines go.
+/// Where log lines go.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Logs {
     /// One line a request. Default: the journal.
     pub access: LogTarget,
-    /// What went wrong on the way of a request. Default: the journal.
+    /// Problems with a request. Default: the journal.
     pub error: LogTarget,
     /// The form of access lines.
     pub format: LogFormat,
@@ -78,7 +79,7 @@ pub struct Logs {
 pub enum LogTarget {
     /// Standard error, which systemd gives to the journal.
     Journal,
-    /// A file, appended to, reopened on SIGUSR1.
+    /// A file. Lines are appended, and it is reopened on SIGUSR1.
     File(PathBuf),
     /// Nowhere.
     Off,

@@ -1,4 +1,4 @@
-//! Of the checked configuration: how sessions find their node.
+//! Part of the checked configuration: how the node of a session is found.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,14 +6,15 @@ use std::time::Duration;
 /// The `sticky` table of a pool.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sticky {
-    /// How a request finds its node.
+    /// How the node of a request is found.
     pub mode: StickyMode,
     /// learn, route: the nodes' cookie, compared without case, default JSESSIONID. cookie: Weir's own, default
-    /// WEIRNODE. source: without meaning.
+    /// WEIRNODE. source: not used.
     pub cookie: Arc<str>,
-    /// A session that nobody used for this long is forgotten, or, where there is no table, counts as gone. Default 35m.
+    /// A session that was unused for this long is forgotten. Without a table it counts as ended. Default 35m.
     pub idle: Duration,
-    /// Most sessions kept; the longest idle goes first. Default 1 000 000. Of learn and source.
+    /// Most sessions in the table of learn and source. The one that was idle for the longest time is removed first.
+    /// Default 1 000 000.
     pub max_sessions: usize,
     /// Whether a session that had to move returns to its first node. Default stay.
     pub failback: Failback,
@@ -21,16 +22,16 @@ pub struct Sticky {
     pub on_lost: OnLost,
 }
 
-/// How a request finds its node.
+/// How the node of a request is found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StickyMode {
     /// Learned from the cookie that the nodes set.
     Learn,
-    /// Told by a signed cookie that Weir sets.
+    /// From a signed cookie that Weir sets.
     Cookie(OwnCookie),
-    /// Told by the jvmRoute that ends the session's id.
+    /// From the jvmRoute at the end of the session id.
     Route,
-    /// By the client's address, remembered.
+    /// By the client's address, which is remembered.
     Source,
 }
 
@@ -39,7 +40,7 @@ pub enum StickyMode {
 pub struct OwnCookie {
     /// Default "/".
     pub path: Arc<str>,
-    /// `None` (the default): where the client came over TLS.
+    /// `None` (the default): set when the client came over TLS.
     pub secure: Option<bool>,
     /// Default true.
     pub http_only: bool,
@@ -61,10 +62,11 @@ pub enum SameSite {
 /// Whether a session that had to move returns to its first node.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Failback {
-    /// Never: what it did meanwhile is where it is now.
+    /// Never: what the session has done meanwhile is on its present node.
     #[default]
     Stay,
-    /// When it comes back after it was unused for this long. Written `"when-idle"`, with `failback-idle`, default 1m.
+    /// When a request comes after the session was unused for this long. Written `"when-idle"` with `failback-idle`,
+    /// default 1m.
     WhenIdle(Duration),
     /// As soon as that node is active again.
     Return,
@@ -73,7 +75,7 @@ pub enum Failback {
 /// What happens to a request whose session's node cannot serve.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum OnLost {
-    /// Another node has the session from now on.
+    /// The session belongs to another node from now on.
     #[default]
     Rebind,
     /// 503, until the node is back.

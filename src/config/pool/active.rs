@@ -6,8 +6,8 @@ use crate::config::text::section::Section;
 use crate::config::text::value::Text;
 use crate::config::values::names::Names;
 
-/// The `active` table, held against the nodes that it can choose from. Where it names another pool, the name is put
-/// `aside`, until all pools are read.
+/// Reads the `active` table and checks it against the pool's nodes. If it names another pool, the name is put into
+/// `aside` until all pools are read.
 pub(crate) fn read<'a>(
     pool: &Section<'a>,
     members: &[Member],
@@ -40,7 +40,8 @@ pub(crate) fn read<'a>(
     })
 }
 
-/// Pools that are active with another one: it must have the table itself, and the same nodes.
+/// Copies the `active` table to the pools that share another pool's active nodes. The other pool must have the table
+/// itself, and the same nodes.
 pub(crate) fn share(pools: &mut [Pool], withs: &[(usize, Text<'_>)], names: &Names, nodes: &Nodes<'_>) {
     for (pool, with) in withs {
         let Some(leader) = names.find(with) else { continue };
@@ -78,7 +79,7 @@ fn why_not(
     Some((what, "both need the same nodes, with the same backups".to_owned()))
 }
 
-/// The first node that one of the pools has and the other has not, or has in another role.
+/// The first node that only one of the two pools has, or that is a backup in only one of them.
 fn difference(one: &Pool, other: &Pool, nodes: &Nodes<'_>) -> Option<String> {
     let roles = [one, other].map(|pool| roles(pool, nodes));
     let all = roles.iter().flatten().map(|(node, _)| node);
@@ -96,7 +97,7 @@ fn difference(one: &Pool, other: &Pool, nodes: &Nodes<'_>) -> Option<String> {
     all.into_iter().find_map(differs)
 }
 
-/// Its nodes, and which are backups.
+/// The pool's nodes, and whether each is a backup.
 fn roles(pool: &Pool, nodes: &Nodes<'_>) -> Vec<(String, bool)> {
     let name = |member: &Member| nodes.nodes.get(member.node).map_or_else(String::new, |node| node.name.to_string());
     pool.members.iter().map(|member| (name(member), member.backup)).collect()
@@ -128,7 +129,7 @@ fn check(section: &Section<'_>, (start, max): (u32, Option<u32>), serving: Optio
     }
 }
 
-/// The `queue` table; somebody must have a limit, or nobody would ever wait.
+/// Reads the `queue` table. At least one node must have a limit, otherwise no request would ever wait.
 pub(crate) fn read_queue(pool: &Section<'_>, members: &[Member]) -> Option<Queue> {
     let section = pool.section("queue", "pool.queue")?;
     if !members.is_empty() && members.iter().all(|member| member.max_requests.is_none()) {

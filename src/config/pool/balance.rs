@@ -1,4 +1,4 @@
-//! `balance` and `hash` of a `[[pool]]`: whose turn it is.
+//! `balance` and `hash` of a `[[pool]]`: how a node is chosen.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use crate::config::text::errors::Wrong;
 use crate::config::text::section::Section;
 use crate::config::text::words::{is_token, quoted};
 
-/// The pool's method.
+/// Reads the pool's method.
 pub(crate) fn read(section: &Section<'_>) -> Balance {
     let method = section.choice("balance").unwrap_or_default();
     let hash = section.section("hash", "pool.hash").map(|hash| hash_on(&hash));

@@ -4,7 +4,7 @@ use crate::config::model::Eject;
 use crate::config::text::section::Section;
 use crate::config::values::statuses;
 
-/// The table; all defaults where it is not written.
+/// Reads the table. Without one all values are defaults.
 pub(crate) fn read(pool: &Section<'_>) -> Eject {
     let written = pool.section("eject", "pool.eject");
     let section = written.unwrap_or_else(|| pool.empty("pool.eject"));

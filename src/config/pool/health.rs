@@ -1,4 +1,4 @@
-//! `[pool.health]`: what a node must pass to be active.
+//! `[pool.health]`: the probes that a node must pass to be active.
 
 use std::sync::Arc;
 
@@ -9,14 +9,14 @@ use crate::config::text::section::Section;
 use crate::config::values::paths;
 use crate::config::values::statuses;
 
-/// What the pool itself speaks, and where.
+/// The pool's own protocol and port.
 #[derive(Clone, Copy)]
 pub(crate) struct Own {
     pub(crate) port: u16,
     pub(crate) tls: bool,
 }
 
-/// The table; `check_port` complains where a node's offset takes a probe's port too far.
+/// Reads the table. `check_port` reports a probe's port that is too high with a node's offset.
 pub(crate) fn read(section: &Section<'_>, own: Own, check_port: &dyn Fn(&Section<'_>, u16)) -> Health {
     section.required("probes");
     let written = section.sections("probes", "pool.health.probes");
@@ -79,7 +79,7 @@ fn check_keys(section: &Section<'_>, kind: &str) {
     }
 }
 
-/// Whether it said that the probe cannot pass.
+/// Warns of a probe that cannot pass because of its protocol. Returns whether it did.
 fn warn_of_protocol(section: &Section<'_>, kind: &str, tls: bool, own: bool) -> bool {
     let (what, advice) = match kind {
         "http" if tls => {
@@ -95,7 +95,8 @@ fn warn_of_protocol(section: &Section<'_>, kind: &str, tls: bool, own: bool) -> 
     true
 }
 
-/// The workers' PassThrough transport answers 202 to whatever it does not know.
+/// Warns of a probe that always passes: the PassThrough transport of WSO2 workers answers 202 to every path that it
+/// does not know.
 fn warn_of_passthrough(section: &Section<'_>, kind: &str, port: u16) {
     let asks = ["status", "contains"].iter().any(|key| section.has(key));
     if !matches!(kind, "http" | "https") || asks || (section.has("path") && !matches!(port, 8280 | 8243)) {

@@ -1,4 +1,4 @@
-//! `nodes` of a `[[pool]]`: who shares the work, and with what share.
+//! `nodes` of a `[[pool]]`: the nodes that share the work, and their shares.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -11,14 +11,15 @@ use crate::config::text::section::Section;
 use crate::config::text::value::{Text, Value};
 use crate::config::values::names::Names;
 
-/// The nodes a pool may name.
+/// The nodes that a pool may name.
 pub(crate) struct Nodes<'a> {
     pub(crate) names: &'a Names,
     pub(crate) nodes: &'a [Node],
 }
 
 impl Nodes<'_> {
-    /// How many servers these are; `None` where one has a name, which may stand for any number.
+    /// The number of servers behind these members. `None` when one of them has a DNS name, which may have any number of
+    /// addresses.
     pub(crate) fn count<'m>(&self, members: impl IntoIterator<Item = &'m Member>) -> Option<u32> {
         members.into_iter().try_fold(0_u32, |count, member| {
             let single = self.nodes.get(member.node).is_some_and(|node| node.ip().is_some());
@@ -27,7 +28,7 @@ impl Nodes<'_> {
     }
 }
 
-/// The members, with what the pool says for all of them.
+/// The members, with the pool's values for all of them.
 pub(crate) fn read(section: &Section<'_>, nodes: &Nodes<'_>, balance: &Balance) -> Vec<Member> {
     section.required("nodes");
     let pool = Shares {
@@ -55,7 +56,7 @@ pub(crate) fn read(section: &Section<'_>, nodes: &Nodes<'_>, balance: &Balance) 
     members
 }
 
-/// What a pool says for all of its members.
+/// The pool's values for all of its members.
 struct Shares {
     max_requests: Option<u32>,
     slow_start: Duration,
@@ -97,7 +98,7 @@ fn member(item: &Value<'_>, pool: &Shares, nodes: &Nodes<'_>, seen: &mut Seen) -
     Some(Member { node, ..member })
 }
 
-/// Which nodes and routes the pool has already.
+/// The nodes and routes that the pool already has.
 #[derive(Default)]
 struct Seen(HashMap<Arc<str>, usize>);
 

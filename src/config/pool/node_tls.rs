@@ -1,4 +1,5 @@
-//! `[pool.tls]`: how a node proves who it is. Nothing is believed by accident: `verify` must be written.
+//! `[pool.tls]`: how a node's certificate is verified. `verify` must be written, so that nothing is trusted by
+//! accident.
 
 use rustls_pki_types::CertificateDer;
 
@@ -8,7 +9,7 @@ use crate::config::model::{NodeTls, Verify};
 use crate::config::text::section::Section;
 use crate::config::values::pins::pin;
 
-/// The table, with its pins parsed and its roots read.
+/// Reads the table with its pins and roots.
 pub(crate) fn read(section: &Section<'_>) -> NodeTls {
     section.required("verify");
     let mode = section.choice("verify");

@@ -6,7 +6,7 @@ use crate::config::text::section::Section;
 use crate::config::text::value::Text;
 use crate::config::values::statuses;
 
-/// What the pool says about repeating a request.
+/// Reads the pool's retry rules.
 pub(crate) fn read(section: &Section<'_>, members: &[Member], nodes: &Nodes<'_>) -> Retry {
     let tries = section.integer::<u32>("tries");
     let most = nodes.count(members).unwrap_or(u32::MAX).max(1);
@@ -26,7 +26,7 @@ pub(crate) fn read(section: &Section<'_>, members: &[Member], nodes: &Nodes<'_>)
     if tries == 1 {
         section.no_effect(&KEYS, "with tries = 1: no other node is ever tried", "leave it out");
     } else if most == 1 && !members.is_empty() {
-        // No error: a node that is taken out for a while asks for no other change.
+        // Only a warning: an operator who takes a node out for a while should not have to change these keys.
         for key in KEYS.into_iter().filter(|key| section.has(key)) {
             let what = format!("{key} has no effect in a pool of one node: there is no other to try");
             section.problems.warning(section.place_of(key), what, "leave it out, or name another node");

@@ -1,4 +1,4 @@
-//! `sticky` of a `[[pool]]`: how sessions find their node.
+//! `sticky` of a `[[pool]]`: how the node of a session is found.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use crate::config::text::section::Section;
 use crate::config::text::words::{is_token, quoted};
 use crate::config::values::paths;
 
-/// The table. Every key is read whatever the mode, and refused where the mode has no use for it.
+/// Reads the table. Every key is read in every mode. A key that the mode does not use is refused.
 pub(crate) fn read(section: &Section<'_>) -> Sticky {
     let mode = section.choice("mode").unwrap_or_default();
     let own = own_cookie(section);
@@ -97,7 +97,7 @@ fn cookie_name(text: &str) -> Result<Arc<str>, Wrong> {
     }
 }
 
-// A semicolon would end the attribute.
+// A semicolon would end the cookie's attribute.
 fn cookie_path(text: &str) -> Result<Arc<str>, Wrong> {
     match text.split_once([';', '?']) {
         Some(_) => Err(Wrong::new(

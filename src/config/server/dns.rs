@@ -1,10 +1,10 @@
-//! `[dns]`: who resolves the nodes' names.
+//! `[dns]`: the DNS servers for the nodes' names.
 
 use crate::config::model::Dns;
 use crate::config::text::section::Section;
 use crate::config::values::addresses;
 
-/// The table of the main file; the system's own servers where nothing is written.
+/// Reads the table of the main file. Without one the system's servers are used.
 pub(crate) fn read(main: &Section<'_>) -> Dns {
     let Some(section) = main.section("dns", "dns") else { return Dns::default() };
     if section.is_empty_list("servers") {

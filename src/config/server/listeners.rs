@@ -1,4 +1,4 @@
-//! `[admin]` and `[[listener]]`: where Weir accepts.
+//! `[admin]` and `[[listener]]`: the addresses that Weir listens on.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -13,7 +13,7 @@ use crate::config::text::section::Section;
 use crate::config::text::value::Text;
 use crate::config::values::addresses;
 
-/// Binds that are taken, to find the second one.
+/// Addresses that are already used, to find one that is used twice.
 #[derive(Default)]
 pub(crate) struct Binds {
     admin: Option<SocketAddr>,
@@ -23,12 +23,12 @@ pub(crate) struct Binds {
 const ADMIN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 9180);
 const ADMIN_NAME: &str = "[admin]";
 
-/// The admin address where nothing is written.
+/// The admin address when the file has none.
 pub(crate) fn default_admin() -> Admin {
     Admin { bind: ADMIN, hosts: Vec::new(), at: Place::default() }
 }
 
-/// The admin address; the default one where nothing is written.
+/// Reads the admin address, or takes the default one.
 pub(crate) fn read_admin(main: &Section<'_>, binds: &mut Binds) -> Admin {
     let written = main.section("admin", "admin");
     let bind = written.as_ref().and_then(|admin| admin.parsed("bind", addresses::bind)).unwrap_or(ADMIN);
@@ -44,7 +44,7 @@ pub(crate) fn read_admin(main: &Section<'_>, binds: &mut Binds) -> Admin {
     Admin { bind, hosts, at }
 }
 
-/// One listener.
+/// Reads one listener.
 pub(crate) fn read(section: &Section<'_>, name: Arc<str>, binds: &mut Binds) -> Listener {
     let bind = section.required_parsed("bind", addresses::bind);
     if let Some(bind) = bind {
@@ -132,8 +132,8 @@ impl Binds {
     }
 }
 
-// Listeners may share a port on different addresses, the more special one first, as in nginx. The admin address is
-// bound without sharing: there the general address takes the special one's port away.
+// Listeners may share a port on different addresses. As in nginx, the more specific address wins. The admin address is
+// bound without sharing, so a listener on all addresses and the admin address cannot have the same port.
 fn shadows(admin: SocketAddr, bind: SocketAddr) -> bool {
     let general = admin.ip().is_unspecified() || bind.ip().is_unspecified();
     general && admin.is_ipv4() == bind.is_ipv4() && admin.port() == bind.port()

@@ -1,4 +1,4 @@
-//! Where lines go: checked, but never created here.
+//! Where log lines go. Paths are checked, but no file is created here.
 
 use std::path::Path;
 
@@ -8,7 +8,7 @@ use crate::config::text::section::Section;
 use crate::config::text::source::Source;
 use crate::config::text::words::quoted;
 
-/// The three log keys of a site or of the top level; what is not written is `otherwise`'s.
+/// Reads the three log keys of a site or of the top level. A key that is not written has the value from `otherwise`.
 pub(crate) fn read(section: &Section<'_>, otherwise: &Logs) -> Logs {
     let target = |key, otherwise: &LogTarget| {
         section.parsed(key, |text| target(text, section.source)).unwrap_or_else(|| otherwise.clone())
@@ -24,7 +24,7 @@ pub(crate) fn read(section: &Section<'_>, otherwise: &Logs) -> Logs {
     }
 }
 
-/// What holds when nothing is written.
+/// The defaults.
 pub(crate) const DEFAULT: Logs =
     Logs { access: LogTarget::Journal, error: LogTarget::Journal, format: LogFormat::Combined };
 
@@ -32,7 +32,7 @@ fn target(text: &str, source: &Source) -> Result<LogTarget, Wrong> {
     match text {
         "journal" => return Ok(LogTarget::Journal),
         "off" => return Ok(LogTarget::Off),
-        // These would become files of that name, and nobody would find the lines.
+        // As paths these words would create files of that name, and nobody would find the log lines.
         "" | "-" | "none" | "stderr" | "stdout" | "syslog" | "false" => {}
         _ if text.starts_with("syslog:") => {}
         _ => return file(&source.resolve(text)).map(|()| LogTarget::File(source.resolve(text))),

@@ -1,4 +1,4 @@
-//! What belongs to the whole of Weir: where it accepts, what it writes, the servers and who resolves their names.
+//! Settings for the whole of Weir: listening addresses, logs, servers, and DNS.
 
 pub(crate) mod dns;
 pub(crate) mod listeners;

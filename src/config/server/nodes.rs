@@ -10,10 +10,10 @@ use crate::config::text::section::Section;
 use crate::config::text::words::{is_token, quoted};
 use crate::config::values::addresses;
 
-/// Sessions know their nodes by numbers of 16 bits.
+/// Sessions store their node as a number of 16 bits.
 const MOST: usize = u16::MAX as usize;
 
-/// Refuses more than can be told apart.
+/// Refuses a configuration with more nodes than such numbers.
 pub(crate) fn bound(nodes: &[Section<'_>]) {
     if let Some(beyond) = nodes.get(MOST) {
         let what = format!("there are {} nodes, at most {MOST} can be told apart", nodes.len());
@@ -48,7 +48,7 @@ fn route(text: &str) -> Result<Arc<str>, Wrong> {
     }
 }
 
-/// Which address and offset is which node: the same server twice is allowed, but rarely meant.
+/// Which node has an address and offset. Naming the same server twice is allowed, but is usually a mistake.
 #[derive(Default)]
 pub(crate) struct Seen(HashMap<(Address, u16), (Arc<str>, Place)>);
 

@@ -1,10 +1,10 @@
-//! The directory for what outlives a restart. It need not exist: nothing is kept there yet.
+//! The directory for what outlives a restart. It need not exist yet.
 
 use std::path::PathBuf;
 
 use crate::config::text::errors::Wrong;
 
-/// A path that is, or can become, a directory.
+/// Accepts a path that is a directory or does not exist.
 pub(crate) fn check(path: PathBuf) -> Result<PathBuf, Wrong> {
     match path.metadata() {
         Ok(metadata) if !metadata.is_dir() => {

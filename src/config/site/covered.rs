@@ -6,25 +6,25 @@ use std::sync::Arc;
 use crate::config::model::{HeaderMatch, PathPattern, Route};
 use crate::config::values::paths;
 
-/// Earlier routes by what they ask for, so that a later one is held against the few that could take its requests and
-/// not against all of them: files that programs write have tens of thousands.
+/// Earlier routes by their conditions. A later route is compared only with those that could take its requests, because
+/// files written by programs have tens of thousands of routes.
 #[derive(Default)]
 pub(crate) struct Earlier {
     by_conditions: HashMap<(Shape, Option<HeaderMatch>), Vec<usize>>,
 }
 
-/// Routes of the same conditions that are looked at, and parts of a path: where there are more, a route that nothing
-/// reaches may pass unnoticed.
+/// The most routes with the same conditions, and the most parts of a path, that are compared. With more of them, a
+/// route that can never be reached may not be reported.
 const ENOUGH: usize = 100;
 
 impl Earlier {
-    /// The route at this index comes before all that are asked about from now on.
+    /// Adds the route at this index. It comes before all routes that are asked about later.
     pub(crate) fn note(&mut self, index: usize, route: &Route) {
         let key = (Shape::of(route.path.as_ref()), route.headers.first().cloned());
         self.by_conditions.entry(key).or_default().push(index);
     }
 
-    /// The first of `routes` that was noted and takes all requests of `later`.
+    /// The first of the added `routes` that takes all requests of `later`.
     pub(crate) fn covering<'r>(&self, routes: &'r [Route], later: &Route) -> Option<&'r Route> {
         let headers: Vec<Option<HeaderMatch>> =
             later.headers.iter().flat_map(implied).map(Some).chain([None]).collect();
@@ -37,18 +37,18 @@ impl Earlier {
     }
 }
 
-/// A header condition, and the weaker one of its name alone.
+/// A header condition, and the weaker condition that only the name must be there.
 fn implied(own: &HeaderMatch) -> [HeaderMatch; 2] {
     [own.clone(), HeaderMatch { name: Arc::clone(&own.name), value: None }]
 }
 
-/// What a route's path is like, as far as it can be looked up.
+/// The path condition of a route, as far as it can be looked up.
 #[derive(Clone, PartialEq, Eq, Hash)]
 enum Shape {
     All,
     Exact(Arc<str>),
     Prefix(Arc<str>),
-    /// What only a trial can tell.
+    /// Patterns that cannot be looked up.
     Other,
 }
 
@@ -62,7 +62,7 @@ impl Shape {
         }
     }
 
-    /// Every shape that may take whatever this path takes.
+    /// Every shape that may take all paths that this one takes.
     fn above(path: Option<&PathPattern>) -> Vec<Self> {
         let mut shapes = vec![Self::All, Self::Other];
         if let Some(PathPattern::Exact(path) | PathPattern::Prefix(path)) = path {
@@ -76,14 +76,15 @@ impl Shape {
     }
 }
 
-/// Whether whatever `later` matches, `earlier` matches too. Where only a trial of all paths could tell, it does not.
+/// Whether `earlier` matches everything that `later` matches. False when this cannot be decided without trying all
+/// paths.
 pub(crate) fn covers(earlier: &Route, later: &Route) -> bool {
     path_covers(earlier.path.as_ref(), later.path.as_ref())
         && methods_cover(earlier, later)
         && earlier.headers.iter().all(|wanted| later.headers.iter().any(|own| implies(own, wanted)))
 }
 
-/// Whether it takes every request there is.
+/// Whether the route takes every request.
 pub(crate) fn takes_all(route: &Route) -> bool {
     takes_all_paths(route.path.as_ref()) && route.methods.is_empty() && route.headers.is_empty()
 }

@@ -1,4 +1,4 @@
-//! `allow-from`, `deny-from` and `rate` of sites and routes: who may come, and how often.
+//! `allow-from`, `deny-from` and `rate` of sites and routes: which clients may come, and how often.
 
 use ipnet::IpNet;
 
@@ -7,7 +7,7 @@ use crate::config::text::section::Section;
 use crate::config::values::addresses;
 use crate::config::values::edits;
 
-/// Whom the section allows and denies.
+/// The clients that the section allows and denies.
 pub(crate) fn access(section: &Section<'_>) -> Access {
     let deny: Vec<IpNet> = networks(section, "deny-from").unwrap_or_default();
     let allow = networks(section, "allow-from");
@@ -29,7 +29,7 @@ fn networks(section: &Section<'_>, key: &'static str) -> Option<Vec<IpNet>> {
     Some(section.texts(key)?.iter().filter_map(|text| text.parsed(addresses::network)).collect())
 }
 
-/// The section's `rate` table.
+/// Reads the section's `rate` table.
 pub(crate) fn rate(section: &Section<'_>) -> Option<Rate> {
     let section = section.section("rate", "site.rate")?;
     let requests = section.required_integer("requests");

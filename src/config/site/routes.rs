@@ -1,4 +1,4 @@
-//! `[[site.route]]`: what some requests of a site do instead.
+//! `[[site.route]]`: other rules for some requests of a site.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -25,14 +25,14 @@ pub(crate) struct Surroundings<'a> {
     pub(crate) pool_names: &'a Names,
 }
 
-/// The routes of a site of which all else was read.
+/// Reads the routes of a site. All other parts of the site were read before.
 pub(crate) fn read(section: &Section<'_>, site: &Site, around: &Surroundings<'_>) -> Vec<Route> {
     let mut routes: Vec<Route> = Vec::new();
     let (mut names, mut earlier) = (Taken::new(), Earlier::default());
     for (index, section) in section.sections("route", "site.route").iter().enumerate() {
         let problems = section.problems.count();
         let route = one(section, index, &names, site, around);
-        // A condition that was not understood is missing, and the route would seem to take too much.
+        // When a condition could not be read, it is missing here, and the route would seem to take too much.
         if section.problems.count() == problems {
             check_reach(section, &route, earlier.covering(&routes, &route));
             earlier.note(index, &route);
@@ -43,7 +43,7 @@ pub(crate) fn read(section: &Section<'_>, site: &Site, around: &Surroundings<'_>
     routes
 }
 
-/// The names of a site's routes so far, and where they stand.
+/// The names of a site's routes so far, and their places.
 type Taken = HashMap<Arc<str>, Place>;
 
 fn one(section: &Section<'_>, index: usize, taken: &Taken, site: &Site, around: &Surroundings<'_>) -> Route {
@@ -105,7 +105,7 @@ fn only_one(section: &Section<'_>, keys: &[&str], why: &str) {
     }
 }
 
-/// As written; else its path; where that names another route already, its number.
+/// The name as written. Otherwise its path, or its number if another route has that path as its name.
 fn name(section: &Section<'_>, index: usize, taken: &Taken) -> Arc<str> {
     let free = |text: &str| {
         words::name(text)?;
@@ -186,12 +186,12 @@ fn lead(section: &Section<'_>, pool: Option<usize>, around: &Surroundings<'_>) -
 fn answer(section: &Section<'_>) -> FixedAnswer {
     let status = section.integer("status");
     let body: Arc<str> = section.text("body").map(|body| Arc::from(body.text)).unwrap_or_default();
-    // A page may mean its own dollar signs.
+    // A page may contain dollar signs of its own, so this is only a warning.
     if let Some(name) = words::variable(&body) {
         let what = format!("body: {name} is sent as it stands: there are no variables");
         section.problems.warning(section.place_of("body"), what, "write the text itself");
     }
-    // RFC 9110 sections 15.3.5, 15.3.6 and 15.4.5.
+    // RFC 9110 sections 15.3.5, 15.3.6 and 15.4.5: these answers have no body.
     if matches!(status, 204 | 205 | 304) {
         section.no_effect(
             &["body", "content-type"],
@@ -218,7 +218,7 @@ fn timeouts(section: &Section<'_>) -> RouteTimeouts {
     }
 }
 
-/// Where no node is asked, what is said about nodes would be ignored.
+/// Refuses settings for nodes in a route that sends no request to a node, because they would have no effect.
 fn refuse_strangers(section: &Section<'_>, action: &Action) {
     let why = match action {
         Action::Pool(_) => return,

@@ -1,6 +1,6 @@
-//! Where an operator's text is wrong, what is wrong, and what would be right.
+//! Where a configuration is wrong, what is wrong, and what would be right.
 //!
-//! A problem is data: it prints itself as one line; `report` draws it with its excerpt.
+//! A problem is plain data. It can be printed as one line; `report` draws it with an excerpt of the file.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -14,9 +14,9 @@ use std::sync::Arc;
 pub struct Place {
     /// The file.
     pub file: Arc<PathBuf>,
-    /// From 1; 0 where the file as a whole is meant.
+    /// The line, from 1. 0 means the file as a whole.
     pub line: usize,
-    /// Bytes of the file, for the marked excerpt.
+    /// The bytes of the file to mark in the excerpt.
     pub span: Range<usize>,
 }
 
@@ -30,14 +30,14 @@ impl fmt::Display for Place {
     }
 }
 
-/// One thing that is wrong.
+/// One problem.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
-    /// Where.
+    /// Its place.
     pub at: Place,
-    /// What: lower-case, one line, no full stop.
+    /// What is wrong: in lower case, one line, no full stop.
     pub what: String,
-    /// What would be right; empty when there is nothing to say.
+    /// What would be right. Empty when there is no advice.
     pub advice: String,
 }
 
@@ -48,7 +48,7 @@ impl fmt::Display for Problem {
     }
 }
 
-/// Everything that is wrong with a configuration, at least one thing.
+/// Everything that is wrong with a configuration, at least one problem.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Errors(pub Vec<Problem>);
 
@@ -61,7 +61,7 @@ impl fmt::Display for Errors {
 
 impl std::error::Error for Errors {}
 
-/// What a parser of one value says: the value's place is its caller's to know.
+/// The problem that a parser of one value reports. The caller knows the place of the value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Wrong {
     pub(crate) what: String,
@@ -74,7 +74,7 @@ impl Wrong {
     }
 }
 
-/// Collects while everything is read, so that the operator sees all of it at once.
+/// Collects problems while everything is read, so that the operator sees all of them at once.
 #[derive(Debug, Default)]
 pub(crate) struct Problems {
     errors: RefCell<Vec<Problem>>,
@@ -94,7 +94,7 @@ impl Problems {
         self.errors.borrow().len()
     }
 
-    /// The errors so far, if there are any, in the order of `files` and lines.
+    /// The errors so far, if any, in the order of `files` and their lines.
     pub(crate) fn check(&self, files: &[PathBuf]) -> Result<(), Errors> {
         let errors = sorted(self.errors.take(), files);
         if errors.is_empty() { Ok(()) } else { Err(Errors(errors)) }

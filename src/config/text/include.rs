@@ -1,4 +1,4 @@
-//! `include`: more files, in the order of the patterns and, within one, of their names.
+//! `include`: further files, in the order of the patterns. The files of one pattern are in the order of their names.
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
@@ -7,7 +7,7 @@ use super::errors::{Problem, Wrong};
 use super::source::Source;
 use super::value::{Text, Value};
 
-/// Every included file that can be read; what cannot is a problem where it is included.
+/// Every included file that can be read. A file that cannot be read is a problem at the include that names it.
 pub(crate) fn read(include: &Value<'_>) -> Vec<Source> {
     let mut sources: Vec<Source> = Vec::new();
     let mut known = HashSet::from([include.source.file.to_path_buf()]);
@@ -69,7 +69,7 @@ fn matching(whole: &Path, text: &str) -> Result<Vec<PathBuf>, Wrong> {
         }
     };
     let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
-    // As in a shell: an editor's hidden files are not meant.
+    // As in a shell, patterns do not match hidden files, such as those of an editor.
     let mut found: Vec<PathBuf> =
         names.filter(|n| !n.starts_with('.') && matches(name, n)).map(|n| whole.with_file_name(n)).collect();
     found.sort();
@@ -111,7 +111,7 @@ mod tests {
         ] {
             assert_eq!(matches(pattern, name), expected, "{pattern} {name}");
         }
-        // No pattern takes more than its length times the name's.
+        // The number of steps is at most the product of the two lengths.
         assert!(!matches(&"*a".repeat(60), &"a".repeat(59)));
     }
 }

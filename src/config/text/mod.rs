@@ -1,4 +1,4 @@
-//! From a file to values of a form, and to a person where it is wrong: text, tables, keys, places, problems.
+//! Reads a file into typed values, and shows a person where it is wrong: text, tables, keys, places, problems.
 
 pub(crate) mod errors;
 pub(crate) mod include;

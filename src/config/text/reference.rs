@@ -1,7 +1,7 @@
-//! Every key there is: its table, form, default and meaning.
+//! Every configuration key with its table, form, default and meaning.
 //!
-//! The reader takes ranges and defaults from here and refuses what is not here; `make generated` writes the tables of
-//! `docs/configuration.md` from it.
+//! The reader takes ranges and defaults from here and refuses keys that are not here. `make generated` writes the
+//! tables of `docs/configuration.md` from it.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -15,38 +15,38 @@ pub fn reference() -> &'static [Key] {
 /// One key of the configuration.
 #[derive(Clone, Copy, Debug)]
 pub struct Key {
-    /// The table it stands in, as in `pool.health`; empty for the top level.
+    /// The table that it belongs to, such as `pool.health`. Empty for the top level.
     pub table: &'static str,
-    /// How it is spelled.
+    /// The name of the key.
     pub key: &'static str,
-    /// What it takes.
+    /// The values that it takes.
     pub form: Form,
-    /// What holds when it is not written, as it would be written, or in words.
+    /// The value when the key is not written: as it would be written, or in words.
     pub default: &'static str,
     /// What it is for, in one line.
     pub meaning: &'static str,
 }
 
-/// What a key takes.
+/// The values that a key takes.
 #[derive(Clone, Copy, Debug)]
 pub enum Form {
     /// true or false.
     Flag,
-    /// A string of its own kind, named in words.
+    /// A string of a special form, which this text describes.
     Text(&'static str),
     /// One of these strings.
     Choice(&'static [&'static str]),
     /// A whole number in this range.
     Integer(u64, u64),
-    /// A number with a unit; true where zero has a meaning.
+    /// A number with a unit. True when zero is allowed and has a meaning.
     Duration(bool),
     /// A number of bytes in this range.
     Size(u64, u64),
-    /// From none to all, with a percent sign.
+    /// A number with a percent sign, from 0 to 100.
     Percent,
-    /// A list, of what is named in words.
+    /// A list of what this text describes.
     List(&'static str),
-    /// A table, or a list of tables where true.
+    /// A table. True: a list of tables.
     Table(bool),
 }
 
@@ -70,7 +70,7 @@ impl fmt::Display for Form {
     }
 }
 
-/// How a table is written in a file: `[pool.health]`, `[[pool]]`.
+/// A table's heading in a file: `[pool.health]`, `[[pool]]`.
 pub fn heading(table: &str) -> String {
     match table {
         "" => "the top level of a file".to_owned(),
@@ -96,7 +96,7 @@ pub(crate) fn keys_of(table: &str) -> Vec<&'static str> {
     REFERENCE.iter().filter(|k| k.table == table).map(|k| k.key).collect()
 }
 
-/// Tables that know this key: for those who wrote it into another one.
+/// The tables that have this key, to help an operator who wrote it into another one.
 pub(crate) fn tables_of(key: &str) -> Vec<&'static str> {
     REFERENCE.iter().filter(|k| k.key == key).map(|k| k.table).collect()
 }

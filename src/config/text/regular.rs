@@ -1,18 +1,18 @@
-//! Files that are read whole: regular ones of a bounded size. A pipe would keep its reader waiting for a writer, and a
-//! device may have no end.
+//! Reads whole files. Only regular files of a limited size are accepted: a pipe would block its reader until somebody
+//! writes, and a device may have no end.
 
 use std::fs::{self, File};
 use std::io::{Error, ErrorKind, Read, Result};
 use std::os::unix::fs::FileTypeExt;
 use std::path::Path;
 
-/// The whole file.
+/// Reads the whole file.
 ///
 /// # Errors
 /// Also where the path leads to something else than a file (`IsADirectory`, `InvalidInput`), or to more than `most`
 /// bytes (`FileTooLarge`).
 pub fn read(path: &Path, most: u64) -> Result<Vec<u8>> {
-    // Asked before opening: opening a pipe would wait for its writer.
+    // Checked before opening, because opening a pipe would wait for a writer.
     let about = fs::metadata(path)?;
     let other = |kind, what: &str| Err(Error::new(kind, format!("this is {what}, not a file")));
     match about.file_type() {
@@ -23,7 +23,7 @@ pub fn read(path: &Path, most: u64) -> Result<Vec<u8>> {
         _ => return other(ErrorKind::InvalidInput, "a device"),
     }
     let mut bytes = Vec::with_capacity(usize::try_from(about.len().min(most)).unwrap_or(0));
-    // A file of /proc says that it is empty.
+    // Files in /proc report a size of zero.
     File::open(path)?.take(most.saturating_add(1)).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > most {
         return Err(Error::new(ErrorKind::FileTooLarge, format!("it is larger than {}", size(most))));

@@ -1,4 +1,4 @@
-//! Problems drawn for a person: the excerpt, the mark under what is wrong, and what would be right.
+//! Draws problems for a person: the excerpt, a mark under the wrong part, and what would be right.
 
 use std::collections::HashMap;
 use std::fs;
@@ -9,17 +9,17 @@ use ariadne::{Color, Config, IndexType, Label, Report, ReportKind, Source};
 
 use super::errors::{Errors, Problem};
 
-/// A file in another language is wrong on every line; the first ones tell.
+/// The most problems that are drawn. A file in another language is wrong on every line, and the first lines show that.
 const MOST: usize = 40;
 
 impl Errors {
-    /// Every problem with its excerpt, and how many there are.
+    /// Every problem with its excerpt, and the number of problems.
     pub fn render(&self, color: bool) -> String {
         format!("{}{}\n", draw(&self.0, Word::Error, color), count(self.0.len(), "error"))
     }
 }
 
-/// Warnings in the form of errors; empty when there are none.
+/// Warnings in the form of errors. Empty when there are none.
 pub fn render_warnings(warnings: &[Problem], color: bool) -> String {
     let all = if warnings.len() > MOST { format!("{}\n\n", count(warnings.len(), "warning")) } else { String::new() };
     format!("{}{all}", draw(warnings, Word::Warning, color))
@@ -53,7 +53,7 @@ fn plain(problem: &Problem, word: Word) -> String {
     format!("{word:?}: {}: {}\n{advice}\n", problem.at, problem.what)
 }
 
-/// Files as they are now; `None` for what cannot be read.
+/// The current content of files. `None` for a file that cannot be read.
 #[derive(Default)]
 struct Texts(HashMap<PathBuf, Option<String>>);
 
@@ -63,15 +63,16 @@ impl Texts {
     }
 }
 
-// What is wrong may be control characters, and a terminal would obey them. Bytes keep their places.
+// Control characters are replaced by blanks, because a terminal would obey them. Bytes keep their positions.
 fn harmless(text: String) -> String {
     text.chars().map(|c| if c.is_ascii_control() && c != '\n' { ' ' } else { c }).collect()
 }
 
-/// `None` when there is nothing to show: the whole file is meant, cannot be read, or is another one by now.
+/// A problem with its excerpt. `None` when there is nothing to show: the problem is about the whole file, or the file
+/// cannot be read or has changed.
 fn with_excerpt(problem: &Problem, word: Word, color: bool, texts: &mut Texts) -> Option<String> {
     if problem.at.line == 0 {
-        // It may be a pipe, which would be waited for.
+        // The file may be a pipe, and reading it would wait for a writer.
         return None;
     }
     let text = texts.of(&problem.at.file)?;
@@ -79,7 +80,7 @@ fn with_excerpt(problem: &Problem, word: Word, color: bool, texts: &mut Texts) -
     if line.len() > WIDEST {
         return Some(with_piece(problem, word, line, span));
     }
-    // Of a large file, only this line is looked through.
+    // The drawing library searches the text for lines. In a large file only this line is given to it.
     let above = problem.at.line - 1;
     let text = format!("{}{line}", "\n".repeat(above));
     let span = span.start + above..span.end + above;
@@ -101,9 +102,9 @@ fn with_excerpt(problem: &Problem, word: Word, color: bool, texts: &mut Texts) -
     String::from_utf8(out).ok().map(|drawn| drawn + "\n")
 }
 
-/// Bytes of a line that are drawn as they stand. What is longer was written by a program.
+/// The longest line in bytes that is drawn completely. Longer lines were written by programs.
 const WIDEST: usize = 400;
-/// Characters of such a line that are shown before what is wrong, and from there on.
+/// How many characters of a longer line are shown before the wrong part, and from there on.
 const PIECE: (usize, usize) = (20, 60);
 
 fn with_piece(problem: &Problem, word: Word, line: &str, span: Range<usize>) -> String {
@@ -117,7 +118,8 @@ fn with_piece(problem: &Problem, word: Word, line: &str, span: Range<usize>) -> 
     format!("{word:?}: {}: {}\n  {left}{piece}{right}\n{advice}\n", problem.at, problem.what)
 }
 
-/// A value may run over many lines (a table, a list): the first one says enough, with what of it is meant.
+/// The first line of a value, and what to mark in it. A value such as a table or a list may have many lines, but the
+/// first one is enough.
 fn first_line(text: &str, span: Range<usize>) -> Option<(&str, Range<usize>)> {
     let end = span.end.min(text.len()).max(span.start);
     let marked = text.get(span.start..end)?.lines().next().unwrap_or_default().trim_end();

@@ -1,7 +1,7 @@
-//! One table of a file, read key by key.
+//! Reads one table of a file, key by key.
 //!
-//! Every wrong value is a problem at its place, and reading goes on with the default. Each key must be one that the
-//! reference knows; what was written and nobody asked for is refused when the section is dropped.
+//! A wrong value becomes a problem with its place, and reading goes on with the default. Each key must be in the
+//! reference. A key in the file that was not asked for is reported when the section is dropped.
 
 use std::cell::RefCell;
 use std::ops::Range;
@@ -18,7 +18,7 @@ use super::units;
 use super::value::{Text, Value};
 use super::words::{list, nearest, quoted};
 
-/// A table, what the reference calls it, and which of its keys were asked for.
+/// A table, its name in the reference, and the keys that were asked for.
 pub(crate) struct Section<'a> {
     pub(crate) source: &'a Source,
     pub(crate) problems: &'a Problems,
@@ -38,7 +38,7 @@ impl<'a> Section<'a> {
         Self { source, problems, table: Some(table), name, span, asked: RefCell::default() }
     }
 
-    /// A table of this one that nobody wrote: all defaults.
+    /// A table below this one that the file does not have. All its values are defaults.
     pub(crate) fn empty(&self, name: &'static str) -> Self {
         Self {
             source: self.source,
@@ -50,17 +50,17 @@ impl<'a> Section<'a> {
         }
     }
 
-    /// The table's head.
+    /// The place of the table's heading.
     pub(crate) fn at(&self) -> Place {
         self.source.place(self.span.clone())
     }
 
-    /// The file, where no line of it is to blame.
+    /// The file as a whole, for problems that no line causes.
     pub(crate) fn whole(&self) -> Place {
         Place { file: self.source.file.clone(), ..Place::default() }
     }
 
-    /// A key's value, or the table's head when the key is not written.
+    /// The place of a key's value, or of the table's heading when the key is not written.
     pub(crate) fn place_of(&self, key: &str) -> Place {
         self.written(key).map_or_else(|| self.at(), |value| self.source.place(value.span()))
     }
@@ -100,10 +100,10 @@ impl<'a> Section<'a> {
         self.text(key)
     }
 
-    /// A text that `parse` understands.
+    /// A text that `parse` accepts.
     pub(crate) fn parsed<T>(&self, key: &'static str, parse: impl Fn(&str) -> Result<T, Wrong>) -> Option<T> {
         let value = self.value(key)?;
-        // Quotes alone would not make it right: what would is said at once.
+        // For a value without quotes that would also be wrong with quotes, the advice says what would be right.
         if let Some(Err(wrong)) = value.bare().map(&parse) {
             return value.wrong_type(&self.form(key).to_string(), &wrong.advice);
         }
@@ -123,7 +123,7 @@ impl<'a> Section<'a> {
         self.value(key)?.flag()
     }
 
-    /// One of the words that the reference allows; `None` where the key is absent or wrong and has no default.
+    /// One of the words that the reference allows. `None` when the key is absent or wrong and has no default.
     pub(crate) fn choice(&self, key: &'static str) -> Option<&'static str> {
         let Form::Choice(words) = self.form(key) else { return None };
         let default = || words.iter().copied().find(|word| *word == self.default_of(key));
@@ -141,7 +141,7 @@ impl<'a> Section<'a> {
         chosen.or_else(default)
     }
 
-    /// In the reference's range, or its default.
+    /// An integer within the reference's range, or its default.
     pub(crate) fn integer<T: TryFrom<u64> + Default>(&self, key: &'static str) -> T {
         let integer = self
             .optional_integer(key)
@@ -201,14 +201,14 @@ impl<'a> Section<'a> {
         self.problems.error(self.place_of(key), what, advice);
     }
 
-    /// Says of each of these keys that is written: it has no effect.
+    /// Reports, for each of these keys that is written, that it has no effect.
     pub(crate) fn no_effect(&self, keys: &[&str], why: &str, advice: &str) {
         for key in keys.iter().filter(|key| self.has(key)) {
             self.refuse(key, format!("{key} has no effect {why}"), advice);
         }
     }
 
-    /// Says so when a key is missing that must be there.
+    /// Reports a required key that is missing.
     pub(crate) fn required(&self, key: &'static str) {
         if !self.has(key) {
             let example = reference::find(self.name, key).map_or("", |k| example(k));
@@ -217,7 +217,7 @@ impl<'a> Section<'a> {
         }
     }
 
-    /// Keys that only the main file may hold.
+    /// Reports keys that are allowed in the main file only.
     pub(crate) fn belongs_to_main(&self, keys: &[&'static str]) {
         for key in keys {
             if let Some(value) = self.value(key) {
@@ -264,7 +264,7 @@ impl<'a> Value<'a> {
     pub(crate) fn section(&self, name: &'static str) -> Option<Section<'a>> {
         let DeValue::Table(table) = self.value else {
             let advice = match name {
-                // Sites and routes have them: a table's head would say whose it is.
+                // Sites and routes both have this table, so a heading would not show which of them it belongs to.
                 "site.request-headers" | "site.response-headers" => {
                     format!("write {} = {{ set = {{ \"X-Tenant\" = \"gold\" }} }}", self.key)
                 }
@@ -297,7 +297,7 @@ impl<'a> Value<'a> {
         }
     }
 
-    /// One of a list of tables.
+    /// One table of a list of tables.
     fn element(&self, name: &'static str) -> Option<Section<'a>> {
         match self.value {
             DeValue::Table(_) => self.section(name),
@@ -337,12 +337,12 @@ pub(crate) fn peek<'a>(
     Some(Value { key, value: value.get_ref(), at: source.place(value.span()), source, problems })
 }
 
-/// Reads a whole file as a section.
+/// A whole file as a section.
 pub(crate) fn root<'a>(table: &'a Spanned<DeTable<'a>>, source: &'a Source, problems: &'a Problems) -> Section<'a> {
     Section::new("", table.get_ref(), 0..0, (source, problems))
 }
 
-// What nginx and HAProxy call it.
+// Keys as nginx and HAProxy call them.
 const ELSEWHERE: [(&str, &str); 6] = [
     ("least_conn", "least-requests"),
     ("least-conn", "least-requests"),
@@ -362,7 +362,7 @@ fn choices(wrong: &str, words: &[&str]) -> String {
     }
 }
 
-// Keys of before, and what stands in their place.
+// Former keys, and what replaces them.
 const FORMER: [(&str, &str, &str); 1] = [("pool", "eject-for", "write eject = { for = \"10s\" }")];
 
 fn unknown(table: &str, key: &str) -> (String, String) {

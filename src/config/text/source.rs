@@ -1,4 +1,4 @@
-//! A configuration file in memory, and the way from a byte of it to a place an operator can find.
+//! A configuration file in memory. It converts positions in its bytes to places that an operator can find.
 
 use std::io;
 use std::ops::Range;
@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::errors::{Place, Problem};
 use super::regular;
 
-/// One file's text.
+/// The text of one file.
 #[derive(Debug)]
 pub(crate) struct Source {
     pub(crate) file: Arc<PathBuf>,
@@ -43,7 +43,7 @@ impl Source {
         Place { file: self.file.clone(), line, span }
     }
 
-    /// Without the blanks around it.
+    /// The bytes of a line without the blanks around it.
     pub(crate) fn whole_line(&self, line: usize) -> Range<usize> {
         let start = line.checked_sub(1).and_then(|index| self.line_starts.get(index)).copied().unwrap_or(0);
         let text = self.text.get(start..).and_then(|rest| rest.lines().next()).unwrap_or_default();
@@ -51,14 +51,14 @@ impl Source {
         start..start + text.trim().len()
     }
 
-    /// A path as this file means it.
+    /// A path as this file means it: relative paths begin at the file's directory.
     pub(crate) fn resolve(&self, path: &str) -> PathBuf {
         self.file.parent().unwrap_or(Path::new("")).join(path)
     }
 }
 
 fn bytes(path: &Path) -> Result<Vec<u8>, (String, &'static str)> {
-    // More than anyone writes by hand; a wrong path (a disk, a core dump) must not fill the memory.
+    // Much more than anybody writes by hand. A wrong path (a disk, a core dump) must not fill the memory.
     const MOST: u64 = 16 << 20;
     regular::read(path, MOST).map_err(|error| wrong_file(&error))
 }

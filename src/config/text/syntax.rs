@@ -1,4 +1,5 @@
-//! Text to tables. What is no TOML is a problem at its place, in words for those who do not know TOML's grammar.
+//! Parses text to tables. Text that is not valid TOML becomes a problem with its place, in words for people who do not
+//! know TOML's grammar.
 
 use std::collections::HashSet;
 
@@ -9,18 +10,18 @@ use super::errors::{Place, Problems, Wrong};
 use super::source::Source;
 use super::words::quoted;
 
-/// The file's tables, as far as they could be made out.
+/// The tables of the file, as far as they can be parsed.
 pub(crate) fn parse<'a>(source: &'a Source, problems: &Problems) -> Spanned<DeTable<'a>> {
     let (table, errors) = DeTable::parse_recoverable(&source.text);
     let (mut lines, mut blamed) = (HashSet::new(), HashSet::new());
     for error in errors {
         let mut at = source.place(error.span().unwrap_or(0..0));
-        // The second error of a line is mostly the echo of the first.
+        // A second error on the same line is usually caused by the first one.
         if lines.insert(at.line) {
             at.span = source.whole_line(at.line);
             let line = source.text.get(at.span.clone()).unwrap_or_default();
             if let Some(name) = list_head(line).filter(|_| error.message().starts_with("duplicate key")) {
-                // Each head of the list is an error; the one to mend is the same.
+                // The parser reports each later heading of the list, but the one to correct is always the same.
                 if !blamed.contains(name)
                     && let Some(head) = one_bracket(source, name, at.line)
                 {
@@ -39,12 +40,13 @@ pub(crate) fn parse<'a>(source: &'a Source, problems: &Problems) -> Spanned<DeTa
     table
 }
 
-/// The `pool` of `[[pool]]`.
+/// The `pool` in `[[pool]]`.
 fn list_head(line: &str) -> Option<&str> {
     Some(without_comment(line).strip_prefix("[[")?.strip_suffix("]]")?.trim())
 }
 
-/// The parser stumbles over the second head, `[[pool]]`, where it is an earlier one that lacks a bracket.
+/// The place of an earlier heading `[pool]` with only one bracket. The parser reports the later `[[pool]]`, but the
+/// earlier one is wrong.
 fn one_bracket(source: &Source, name: &str, before: usize) -> Option<Place> {
     let is_head = |line: &str| {
         let inner = without_comment(line).strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));

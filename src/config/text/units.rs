@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::errors::Wrong;
 use super::words::quoted;
 
-/// `500ms`, `5s`, `5m`, `1h`, `2d`; a year at most, so that no clock overflows.
+/// `500ms`, `5s`, `5m`, `1h`, `2d`. At most a year, so that no clock overflows.
 pub(crate) fn duration(text: &str) -> Result<Duration, Wrong> {
     let wrong = |what: &str| {
         Wrong::new(format!("{} {what}", quoted(text)), "write \"500ms\", \"5s\", \"5m\", \"1h\" or \"2d\"")
@@ -32,7 +32,7 @@ pub(crate) fn duration(text: &str) -> Result<Duration, Wrong> {
     }
 }
 
-/// `20%`; from none to all.
+/// A percentage such as `20%`, from 0 to 100.
 pub(crate) fn percent(text: &str) -> Result<u16, Wrong> {
     let wrong = |what: &str| Wrong::new(format!("{} {what}", quoted(text)), "write \"20%\"; shares go from 0% to 100%");
     let (number, unit) = split(text);
@@ -43,7 +43,7 @@ pub(crate) fn percent(text: &str) -> Result<u16, Wrong> {
     }
 }
 
-/// A duration as the configuration writes it, such as `30m`; or what is wrong with it, in one line.
+/// A duration as the configuration has it, such as `30m`, or in one line what is wrong with it.
 pub fn spoken_duration(text: &str) -> Result<Duration, String> {
     duration(text).map_err(|wrong| format!("{}; {}", wrong.what, wrong.advice))
 }
@@ -66,7 +66,7 @@ pub(crate) fn size(text: &str) -> Result<u64, Wrong> {
     parsed.checked_mul(bytes).filter(|total| *total <= 1 << 50).ok_or_else(|| wrong("that is more than anyone has"))
 }
 
-// nginx's k, m and g count in 1024s.
+// In nginx k, m and g mean powers of 1024.
 fn size_advice(number: &str, unit: &str) -> String {
     match unit.to_ascii_lowercase().as_str() {
         "k" | "kib" => format!("write \"{number}KiB\""),

@@ -1,4 +1,5 @@
-//! One value of a file, asked for as what it should be. Whatever else it is becomes a problem at its place.
+//! One value of a file, with methods for each type that it should have. A value of another type becomes a problem with
+//! its place.
 
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ use super::source::Source;
 use super::units;
 use super::words::quoted;
 
-/// A value and the key it belongs to.
+/// A value and its key.
 pub(crate) struct Value<'a> {
     pub(crate) key: &'static str,
     pub(crate) value: &'a DeValue<'a>,
@@ -30,7 +31,7 @@ pub(crate) struct Text<'a> {
 }
 
 impl Text<'_> {
-    /// `what` goes on where `key: ` begins.
+    /// Reports a problem. `what` follows `key: ` in the message.
     pub(crate) fn refuse(&self, what: impl AsRef<str>, advice: impl Into<String>) {
         self.problems.error(self.at.clone(), format!("{}: {}", self.key, what.as_ref()), advice);
     }
@@ -53,7 +54,7 @@ impl<'a> Value<'a> {
         }
     }
 
-    /// What stands here without the quotes that make a text of it.
+    /// A value without the quotes that would make it a text.
     pub(crate) fn bare(&self) -> Option<&'a str> {
         let bare = matches!(self.value, DeValue::Integer(_) | DeValue::Float(_) | DeValue::Boolean(_));
         bare.then(|| self.written())
@@ -114,18 +115,18 @@ impl<'a> Value<'a> {
         Some(size)
     }
 
-    /// Every text of a list; what is no text is reported and left out.
+    /// Every text of a list. An item that is no text is reported and left out.
     pub(crate) fn texts(&self, wanted: &str) -> Option<Vec<Text<'a>>> {
         let items = self.items(&format!("a {wanted}"))?;
         Some(items.iter().filter_map(|item| item.text("text")).collect())
     }
 
-    /// The list's items, each a value of its own.
+    /// The items of the list, each as a value.
     pub(crate) fn items(&self, wanted: &str) -> Option<Vec<Self>> {
         match self.value {
             DeValue::Array(items) => Some(items.iter().map(|item| self.item(item)).collect()),
             DeValue::String(text) => {
-                // File names may have blanks; names, addresses and codes have none.
+                // File names may contain blanks. Names, addresses and codes contain none.
                 let parts = in_quotes(text, self.key != "include");
                 self.wrong_type(wanted, &format!("write {} = [{parts}]", self.key))
             }
@@ -133,7 +134,7 @@ impl<'a> Value<'a> {
         }
     }
 
-    /// A table's names and texts, in the order of the names; a value that is no text is reported and left out.
+    /// The names and texts of a table, ordered by name. A value that is no text is reported and left out.
     pub(crate) fn pairs(&self) -> Option<Vec<(Text<'a>, Text<'a>)>> {
         let DeValue::Table(table) = self.value else {
             let advice = format!("write {} = {{ \"X-Tenant\" = \"gold\" }}", self.key);
@@ -190,7 +191,7 @@ impl<'a> Value<'a> {
     }
 }
 
-/// `a, b` is meant as two, and so is `a b` where no blanks stand within one.
+/// Splits `a, b` into two quoted texts, and also `a b` if no text may contain blanks.
 fn in_quotes(list: &str, at_blanks: bool) -> String {
     let ends = |c: char| c == ',' || (at_blanks && c.is_whitespace());
     let parts = list.split(ends).map(str::trim).filter(|part| !part.is_empty());

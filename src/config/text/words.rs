@@ -1,10 +1,10 @@
-//! How messages speak: the nearest known word, quoted text, lists.
+//! Parts of messages: the nearest known word, quoted text, lists.
 
 use super::errors::Wrong;
 
-/// The known word that was probably meant; none when nothing is near.
+/// The known word that was probably meant. `None` when no known word is similar.
 pub(crate) fn nearest<'a>(wrong: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    // Longer texts are no slips of the finger, and the distance costs the product of both lengths.
+    // A longer text is no typing mistake, and the time to compare grows with the product of both lengths.
     let wrong: Vec<char> = wrong.chars().take(64).flat_map(char::to_lowercase).collect();
     known
         .into_iter()
@@ -14,7 +14,7 @@ pub(crate) fn nearest<'a>(wrong: &str, known: impl IntoIterator<Item = &'a str>)
         .map(|(_, word)| word)
 }
 
-/// What to say of a wrong word: `did you mean "web"? pools here: api, web`.
+/// A message about an unknown word, such as `did you mean "web"? pools here: api, web`.
 pub fn suggestion(wrong: &str, what: &str, known: &[&str]) -> String {
     let here = if known.is_empty() { format!("there are no {what}") } else { format!("{what}: {}", list(known)) };
     match nearest(wrong, known.iter().copied()) {
@@ -23,14 +23,14 @@ pub fn suggestion(wrong: &str, what: &str, known: &[&str]) -> String {
     }
 }
 
-/// `a, b, c`, cut where nobody would read on.
+/// `a, b, c`, shortened when there are too many to read.
 pub(crate) fn list(words: &[&str]) -> String {
     const ENOUGH: usize = 40;
     let shown = words.iter().take(ENOUGH).copied().collect::<Vec<_>>().join(", ");
     if words.len() > ENOUGH { format!("{shown}, and {} more", words.len() - ENOUGH) } else { shown }
 }
 
-/// The operator's own text, on one line and of a length that can be read.
+/// The operator's text in quotes, on one line and shortened to a readable length.
 pub(crate) fn quoted(text: &str) -> String {
     const ENOUGH: usize = 80;
     match text.char_indices().nth(ENOUGH) {
@@ -39,7 +39,7 @@ pub(crate) fn quoted(text: &str) -> String {
     }
 }
 
-/// A variable as nginx writes it, `$host` or `${host}`: where one stands, somebody means it.
+/// A variable of nginx in the text, `$host` or `${host}`. Somebody who writes one expects it to be replaced.
 pub(crate) fn variable(text: &str) -> Option<&str> {
     text.match_indices('$').find_map(|(at, _)| {
         let (_, rest) = text.split_at_checked(at + 1)?;
@@ -52,7 +52,7 @@ pub(crate) fn variable(text: &str) -> Option<&str> {
     })
 }
 
-/// The characters of a name that ends up in commands, metrics and log lines.
+/// Checks the characters of a name that appears in commands, metrics and log lines.
 pub(crate) fn name(text: &str) -> Result<(), Wrong> {
     let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
     if !text.is_empty() && text.len() <= 64 && text.chars().all(fits) && !text.starts_with('-') {
@@ -64,12 +64,12 @@ pub(crate) fn name(text: &str) -> Result<(), Wrong> {
     ))
 }
 
-/// Characters of an HTTP token (RFC 9110 section 5.6.2): cookie names, upgrade protocols.
+/// Whether the text is an HTTP token (RFC 9110 section 5.6.2), as cookie names and upgrade protocols are.
 pub(crate) fn is_token(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b))
 }
 
-/// Insertions, deletions, changes and swaps of neighbours that lead from one word to the other.
+/// The number of insertions, deletions, changes and swaps of neighbours that turn one word into the other.
 fn distance(from: &[char], to: &str) -> usize {
     let to: Vec<char> = to.chars().flat_map(char::to_lowercase).collect();
     let mut before_last: Vec<usize> = Vec::new();

@@ -1,4 +1,4 @@
-//! IP addresses, ports and networks, with the mistakes that people make in them explained.
+//! IP addresses, ports and networks. Common mistakes are explained.
 
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
@@ -9,7 +9,7 @@ use crate::config::model::Address;
 use crate::config::text::errors::Wrong;
 use crate::config::text::words::quoted;
 
-/// Where to accept: an address and a port.
+/// An address and port to listen on.
 pub(crate) fn bind(text: &str) -> Result<SocketAddr, Wrong> {
     let wrong = |advice: String| Wrong::new(format!("{} is not an address and a port", quoted(text)), advice);
     match text.parse::<SocketAddr>() {
@@ -21,7 +21,7 @@ pub(crate) fn bind(text: &str) -> Result<SocketAddr, Wrong> {
     }
 }
 
-// nginx takes `80`, `*:80` and host names.
+// nginx also accepts `80`, `*:80` and host names.
 fn bind_advice(text: &str) -> String {
     if let Some((address, flags)) = text.trim().split_once(char::is_whitespace) {
         return format!("{}{}", bind_advice_of_one(address), instead_of(flags));
@@ -29,7 +29,7 @@ fn bind_advice(text: &str) -> String {
     bind_advice_of_one(text)
 }
 
-/// What stands behind the address in nginx, and where it is said here.
+/// Keys that replace the flags after the address in nginx's `listen`.
 fn instead_of(flags: &str) -> String {
     let known = flags.split_whitespace().filter_map(|flag| match flag {
         "ssl" => Some(", and tls = {} for ssl"),
@@ -62,14 +62,14 @@ fn bind_advice_of_one(text: &str) -> String {
     }
 }
 
-/// `::1:80` is an address as well, but who writes it at a listener means port 80.
+/// `::1:80` is also a valid address, but somebody who writes it for a listener means port 80.
 fn port_without_brackets(text: &str) -> Option<(Ipv6Addr, u16)> {
     let (address, port) = text.rsplit_once(':')?;
     let port = port.parse().ok().filter(|port| *port > 0)?;
     Some((address.parse().ok()?, port))
 }
 
-/// Where a node is: an address or a name, without a port.
+/// The address of a node: an IP address or a name, without a port.
 pub(crate) fn node(text: &str) -> Result<Address, Wrong> {
     if let Some(name) = dns_name(text) {
         return Ok(Address::Name(name.into()));
@@ -86,7 +86,7 @@ pub(crate) fn node(text: &str) -> Result<Address, Wrong> {
     Ok(Address::Ip(address))
 }
 
-/// In lower case and without the final dot that says that it is whole.
+/// A DNS name in lower case and without the dot at its end that marks it as complete.
 fn dns_name(text: &str) -> Option<String> {
     let lower = text.strip_suffix('.').unwrap_or(text).to_ascii_lowercase();
     (hosts::is_name(&lower) && lower.parse::<IpAddr>().is_err()).then_some(lower)
@@ -107,7 +107,7 @@ fn node_advice(text: &str) -> String {
     }
 }
 
-/// Whom to ask about names: an address, on port 53 unless it says otherwise.
+/// The address of a DNS server, on port 53 unless a port is given.
 pub(crate) fn name_server(text: &str) -> Result<SocketAddr, Wrong> {
     let address = text.parse::<SocketAddr>().or_else(|_| text.parse::<IpAddr>().map(|ip| SocketAddr::new(ip, 53)));
     address.ok().filter(|address| address.port() != 0 && !address.ip().is_unspecified()).ok_or_else(|| {

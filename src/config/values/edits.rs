@@ -1,4 +1,4 @@
-//! `request-headers` and `response-headers` of sites and routes: fields set or removed.
+//! `request-headers` and `response-headers` of sites and routes: fields that are set or removed.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -11,16 +11,16 @@ use crate::config::text::value::Text;
 use crate::config::text::words;
 use crate::config::text::words::{is_token, quoted};
 
-/// Which way a message goes.
+/// The direction of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Way {
-    /// Requests, to the node.
+    /// A request, to the node.
     Up,
-    /// Answers, to the client.
+    /// An answer, to the client.
     Down,
 }
 
-/// What the section writes about the heads that go this way.
+/// Reads the section's edits for messages in this direction.
 pub(crate) fn read(section: &Section<'_>, way: Way) -> Edits {
     let (key, table) = match way {
         Way::Up => ("request-headers", "site.request-headers"),
@@ -38,7 +38,7 @@ pub(crate) fn read(section: &Section<'_>, way: Way) -> Edits {
     Edits { set, add, remove }
 }
 
-/// The site's edits, and the route's, which win.
+/// Merges the site's edits with the route's. The route's win.
 pub(crate) fn merged(site: &Edits, route: Edits) -> Edits {
     let of_route = |name: &str| {
         let set = route.set.iter().map(|(set, _)| set);
@@ -51,7 +51,7 @@ pub(crate) fn merged(site: &Edits, route: Edits) -> Edits {
     Edits { set: [set, route.set].concat(), add, remove: [remove, route.remove].concat() }
 }
 
-/// A field's name as written.
+/// A field name as written.
 pub(crate) fn field_name(text: &str) -> Result<Arc<str>, Wrong> {
     match is_token(text) {
         true => Ok(text.into()),
@@ -62,7 +62,7 @@ pub(crate) fn field_name(text: &str) -> Result<Arc<str>, Wrong> {
     }
 }
 
-/// A field's value: nothing in it ends the line (RFC 9110 section 5.5).
+/// A field value. It has no byte that ends the line (RFC 9110 section 5.5).
 pub(crate) fn field_value(text: &str) -> Result<Arc<str>, Wrong> {
     let wrong = |advice: &str| Err(Wrong::new(format!("{} cannot stand in a header", quoted(text)), advice));
     match text {
@@ -90,7 +90,7 @@ fn added(name: &Text<'_>) -> Option<Arc<str>> {
     name.parsed(|text| changeable(text, Way::Down))
 }
 
-/// A value to send. Who comes from nginx writes its variables, which would go out as text.
+/// A value to send. A variable of nginx is refused, because it would be sent as text.
 pub(crate) fn written(text: &str) -> Result<Arc<str>, Wrong> {
     let Some(name) = words::variable(text) else { return field_value(text) };
     let advice = match name.trim_matches(['$', '{', '}']) {
@@ -112,7 +112,8 @@ fn gone(name: &Text<'_>, way: Way, seen: &mut Seen) -> Option<Arc<str>> {
     Some(name.parsed(|text| changeable(text, way))?.to_ascii_lowercase().into())
 }
 
-/// What holds a connection together, or tells the node about the client, is Weir's own to write.
+/// Refuses fields that only Weir may write: those that control the connection, and those that tell the node about the
+/// client.
 fn changeable(text: &str, way: Way) -> Result<Arc<str>, Wrong> {
     let name = field_name(text)?;
     let lower = text.to_ascii_lowercase();
@@ -133,7 +134,7 @@ fn changeable(text: &str, way: Way) -> Result<Arc<str>, Wrong> {
 const OF_THE_CONNECTION: [&str; 8] =
     ["connection", "content-length", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade"];
 
-/// The names of one table, in lower case, to find the second one.
+/// The names in one table, in lower case, to find one that is written twice.
 #[derive(Default)]
 struct Seen(HashSet<String>);
 

@@ -1,4 +1,4 @@
-//! What single values mean, wherever they stand: addresses, names, paths, pins, statuses.
+//! The meaning of single values, independent of their table: addresses, names, paths, pins, statuses.
 
 pub(crate) mod addresses;
 pub(crate) mod edits;

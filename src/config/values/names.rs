@@ -1,4 +1,4 @@
-//! Names and what they stand for: unique where they are given, known where they are used.
+//! Names of listeners, nodes, pools and sites: each must be unique, and a reference must use a known one.
 
 use std::cell::Cell;
 use std::collections::HashMap;
@@ -10,16 +10,17 @@ use crate::config::text::value::Text;
 use crate::config::text::words;
 use crate::config::text::words::suggestion;
 
-/// The names of all listeners, nodes, pools or sites, in file order: a name's place here is its index everywhere.
+/// The names of all listeners, nodes, pools or sites, in file order. The position of a name here is its index
+/// everywhere.
 pub(crate) struct Names {
     kind: &'static str,
     all: Vec<(Arc<str>, Place)>,
-    /// Where each name stands first.
+    /// The index of the first use of each name.
     first: HashMap<Arc<str>, usize>,
     missed: Cell<usize>,
 }
 
-/// Wrong names that get advice: more errors than these are not drawn either.
+/// The most wrong names that get advice. A report draws no more errors than this.
 const MISSED: usize = 40;
 
 impl Names {
@@ -31,7 +32,7 @@ impl Names {
             if let Some(text) = &text {
                 text.parsed(|text| names.free(text));
             }
-            // Also what is wrong is known: those who refer to it are right.
+            // A wrong name is stored as well, so that references to it are not reported too.
             let name: Arc<str> = text.map_or_else(Arc::default, |text| text.text.into());
             names.first.entry(Arc::clone(&name)).or_insert(names.all.len());
             names.all.push((name, section.place_of("name")));
@@ -43,7 +44,7 @@ impl Names {
         self.all.get(index).map(|(name, _)| name.clone()).unwrap_or_default()
     }
 
-    /// The index behind a name, or a problem that names the nearest one.
+    /// The index of a name. An unknown name is reported with the nearest known one.
     pub(crate) fn find(&self, wanted: &Text<'_>) -> Option<usize> {
         let found = self.position(wanted.text);
         if found.is_none() && !self.first.contains_key("") {
@@ -53,7 +54,8 @@ impl Names {
         found
     }
 
-    /// Looks at every name, so not for each of thousands that are wrong: what is wrong with the first is with the rest.
+    /// Compares with every name. This is not done for thousands of wrong names: they probably all have the same
+    /// mistake.
     fn nearest(&self, wanted: &str) -> String {
         self.missed.set(self.missed.get() + 1);
         if self.missed.get() > MISSED {

@@ -1,4 +1,4 @@
-//! Paths: as they stand in a request, and what a route compares with them.
+//! Paths: as they are in a request, and as a route compares them.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use crate::config::model::PathPattern;
 use crate::config::text::errors::Wrong;
 use crate::config::text::words::quoted;
 
-/// A path, with its query if there is one, as it stands in a request line.
+/// A path as it is in a request line, with its query if there is one.
 pub(crate) fn in_a_request(text: &str) -> Result<Arc<str>, Wrong> {
     let fits = |b: u8| b.is_ascii_graphic() && b != b'#';
     if text.starts_with('/') && text.bytes().all(fits) {
@@ -22,8 +22,8 @@ pub(crate) fn in_a_request(text: &str) -> Result<Arc<str>, Wrong> {
     Err(Wrong::new(format!("{} is not a path", quoted(text)), advice))
 }
 
-/// What the paths of requests are compared with, once these are decoded and bare of parameters and dot segments: what
-/// no such path can hold would never match.
+/// A path that requests are compared with. Their paths are decoded and have no parameters or dot segments. Text that no
+/// such path can have would never match, so it is refused.
 pub(crate) fn compared(text: &str) -> Result<Arc<str>, Wrong> {
     let wrong = |advice: &str| Err(Wrong::new(format!("{} matches no path", quoted(text)), advice));
     let dots = |text: &str| text.split('/').any(|segment| matches!(segment, "." | ".."));
@@ -48,7 +48,8 @@ pub(crate) fn compared(text: &str) -> Result<Arc<str>, Wrong> {
 const STAR: &str =
     "a star stands for itself: prefix = \"/carbon\" takes all below it as well, and regex = '^/a/.*/b$' says more";
 
-/// What a location of nginx is here: its modifier would be part of what is compared, which nothing is like.
+/// The equivalent of an nginx location with a modifier. The modifier would become part of the path, and no path would
+/// match.
 fn of_nginx(text: &str) -> Option<String> {
     let (key, rest, flags) = if let Some(rest) = text.strip_prefix("~*") {
         ("regex", rest, "(?i)")
@@ -65,7 +66,7 @@ fn of_nginx(text: &str) -> Option<String> {
     Some(format!("{key} = {quote}{flags}{}{quote}", rest.trim()))
 }
 
-/// What of an expression no path can be like, though it can be found in one that is encoded twice.
+/// Why an expression has a part that matches no path. Only a path that was encoded twice could match it.
 pub(crate) fn missed_by_paths(text: &str) -> Option<&'static str> {
     let hex = |b: Option<&u8>| b.is_some_and(u8::is_ascii_hexdigit);
     let escape = |at: usize| hex(text.as_bytes().get(at + 1)) && hex(text.as_bytes().get(at + 2));
@@ -78,7 +79,7 @@ pub(crate) fn missed_by_paths(text: &str) -> Option<&'static str> {
     }
 }
 
-/// Whether a path is like this for certain; both as they are compared.
+/// Whether this path certainly matches the pattern. Both are in the form in which they are compared.
 pub(crate) fn takes(pattern: &PathPattern, path: &str) -> bool {
     match pattern {
         PathPattern::Exact(own) => **own == *path,
@@ -86,12 +87,13 @@ pub(crate) fn takes(pattern: &PathPattern, path: &str) -> bool {
             .strip_prefix(&**prefix)
             .is_some_and(|rest| rest.is_empty() || prefix.ends_with('/') || rest.starts_with('/')),
         PathPattern::Regex(regex) => regex.is_match(path.as_bytes()),
-        // It depends on the query.
+        // This depends on the query.
         PathPattern::Target(_) => false,
     }
 }
 
-/// Compiled, of bounded size; on bytes, since a decoded path need not be UTF-8. A dot is any byte, even a line's end.
+/// Compiles an expression with a limited size. It works on bytes, because a decoded path need not be UTF-8. A dot
+/// matches any byte, even a line end.
 pub(crate) fn regex(text: &str) -> Result<Regex, Wrong> {
     if text.is_empty() {
         return Err(Wrong::new("the expression is empty, every path matches it", "leave it out"));
@@ -117,7 +119,8 @@ pub(crate) fn regex(text: &str) -> Result<Regex, Wrong> {
     })
 }
 
-/// `^services`, as in frameworks whose paths have no slash in front. One of several alternatives may be right.
+/// Whether an expression begins like `^services`, as in frameworks whose paths have no leading slash. With alternatives
+/// it may be correct, so those are not reported.
 fn begins_without_slash(text: &str) -> bool {
     let bare = text.strip_prefix("(?i)").unwrap_or(text);
     !text.contains('|')
@@ -125,12 +128,12 @@ fn begins_without_slash(text: &str) -> bool {
         && !bare.get(2..).is_some_and(|rest| rest.starts_with(['?', '*', '{']))
 }
 
-/// Several of these as one, which tells whether any is found. None where that becomes too large.
+/// Combines expressions into a set that tells whether any matches. `None` when the set would be too large.
 pub fn any_of(expressions: &[&str]) -> Option<RegexSet> {
     RegexSetBuilder::new(expressions).unicode(false).dot_matches_new_line(true).build().ok()
 }
 
-/// Of a message that draws the expression and marks it, the sentence at its end.
+/// The last sentence of a message that also draws and marks the expression.
 fn in_one_line(error: &regex::Error) -> String {
     let text = error.to_string();
     let last = text.lines().last().unwrap_or_default().trim();

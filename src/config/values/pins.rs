@@ -1,9 +1,9 @@
-//! Pins of nodes' certificates: SHA-256 in hexadecimal or base64, as the tools at hand print it.
+//! Pins of nodes' certificates: SHA-256 in hexadecimal or base64, as common tools print it.
 
 use crate::config::text::errors::Wrong;
 use crate::config::text::words::quoted;
 
-/// `sha256:` and 64 hexadecimal digits (colons between them as openssl prints are fine) or base64.
+/// `sha256:` with base64 or 64 hexadecimal digits. Colons between the digits, as openssl prints them, are allowed.
 pub(crate) fn pin(text: &str) -> Result<[u8; 32], Wrong> {
     let wrong = |what: &str| {
         Wrong::new(format!("{} {what}", quoted(text)), "`weir cert pin HOST:PORT` prints the pin of what is there")
@@ -12,7 +12,7 @@ pub(crate) fn pin(text: &str) -> Result<[u8; 32], Wrong> {
     let pin = hexadecimal(digest)
         .or_else(|| base64(digest))
         .ok_or_else(|| wrong("is not sha256: and 64 hexadecimal digits, or base64 of 32 bytes"))?;
-    // With these every probe of the port alone would pass, and every request would be answered 502.
+    // With these pins every probe that only connects would pass, and every request would be answered with 502.
     match pin {
         _ if pin == [0; 32] => Err(wrong("is the example of conf/weir.toml, and no node's")),
         OF_NOTHING => Err(wrong("is the digest of nothing: what was hashed was empty")),
@@ -20,7 +20,7 @@ pub(crate) fn pin(text: &str) -> Result<[u8; 32], Wrong> {
     }
 }
 
-/// SHA-256 of no bytes: many an example, and what a pipe that failed before the hash prints.
+/// SHA-256 of no bytes. It is in many examples, and a pipe prints it when the command before the hash has failed.
 const OF_NOTHING: [u8; 32] = [
     0xe3, 0xb0, 0xc4, 0x42, 0x98, 0xfc, 0x1c, 0x14, 0x9a, 0xfb, 0xf4, 0xc8, 0x99, 0x6f, 0xb9, 0x24, 0x27, 0xae, 0x41,
     0xe4, 0x64, 0x9b, 0x93, 0x4c, 0xa4, 0x95, 0x99, 0x1b, 0x78, 0x52, 0xb8, 0x55,
@@ -37,7 +37,7 @@ fn hexadecimal(text: &str) -> Option<[u8; 32]> {
 fn base64(text: &str) -> Option<[u8; 32]> {
     const ALPHABET: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let text = text.strip_suffix('=').unwrap_or(text);
-    // 43 digits are 258 bits: the last two carry nothing and must be zero, or one pin would have several spellings.
+    // 43 digits are 258 bits. The last two bits must be zero, otherwise one pin could be written in several ways.
     let values: Option<Vec<u8>> =
         text.bytes().map(|b| ALPHABET.iter().position(|a| *a == b).and_then(|v| u8::try_from(v).ok())).collect();
     let values = values.filter(|values| values.len() == 43 && values.last().is_some_and(|last| last & 3 == 0))?;

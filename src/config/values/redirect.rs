@@ -11,7 +11,7 @@ use crate::config::text::section::Section;
 use crate::config::text::words;
 use crate::config::text::words::quoted;
 
-/// Where the requests come from that it is for.
+/// The requests that the redirect applies to.
 pub(crate) struct Origin<'a> {
     pub(crate) listeners: Vec<&'a Listener>,
     pub(crate) hosts: &'a [HostPattern],
@@ -19,7 +19,7 @@ pub(crate) struct Origin<'a> {
     pub(crate) methods: &'a [Arc<str>],
 }
 
-/// The table. A redirect that a client could follow for ever is refused.
+/// Reads the table. A redirect that a client could follow without end is refused.
 pub(crate) fn read(section: &Section<'_>, origin: &Origin<'_>) -> Redirect {
     let fixed = section.parsed("to", url);
     let scheme = section.choice("scheme").map(Arc::from);
@@ -50,11 +50,11 @@ fn status(section: &Section<'_>) -> u16 {
     status
 }
 
-/// Whether what it leads to is for certain taken by the same route again.
+/// Whether the same route certainly takes the request that follows the redirect.
 fn leads_back(redirect: &Redirect, origin: &Origin<'_>, listener: &Listener) -> bool {
     let (scheme, host, port, path) = parts(&redirect.target);
     let own_scheme = if listener.tls.is_some() { "https" } else { "http" };
-    // With these a client asks again with GET (RFC 9110 section 15.4).
+    // After these statuses a client repeats the request with GET (RFC 9110 section 15.4).
     let other_method = matches!(redirect.status, 301..=303) && !origin.methods.is_empty();
     let method = !other_method || origin.methods.iter().any(|method| &**method == "GET");
     let same_host = |host: &str| origin.hosts.iter().any(|own| answers_to(own, host));
@@ -123,7 +123,7 @@ fn url(text: &str) -> Result<Arc<str>, Wrong> {
     Ok(format!("{scheme}://{authority}{path}").into())
 }
 
-/// What a Location begins with, or shall begin with: a URL, or a path.
+/// What a Location begins with, or must begin with: a URL or a path.
 pub(crate) fn beginning(text: &str) -> Result<Arc<str>, Wrong> {
     let absolute =
         text.split_once("://").is_some_and(|(scheme, rest)| matches!(scheme, "http" | "https") && !rest.is_empty());
@@ -140,7 +140,7 @@ pub(crate) fn beginning(text: &str) -> Result<Arc<str>, Wrong> {
     }
 }
 
-/// Who comes from nginx writes its variables, and would send them as text.
+/// Refuses a variable of nginx, because it would be sent as text.
 fn variable(text: &str) -> Option<Wrong> {
     let name = words::variable(text)?;
     let what = format!("{name} would be sent as it stands: there are no variables");

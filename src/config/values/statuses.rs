@@ -1,4 +1,4 @@
-//! Status codes as operators write them: single ones and ranges.
+//! Status codes as operators write them: single codes and ranges.
 
 use std::ops::RangeInclusive;
 
@@ -15,7 +15,7 @@ pub(crate) fn any(text: &str) -> Result<Vec<RangeInclusive<u16>>, Wrong> {
     })
 }
 
-/// Those that can tell of a failure: `503`, `502-504`.
+/// Codes that can mean a failure, such as `503` or `502-504`.
 pub(crate) fn failures(text: &str) -> Result<Vec<RangeInclusive<u16>>, Wrong> {
     let advice = "write \"503\", \"502-504\" or \"429,500-599\"";
     match ranges(text) {
