@@ -1,5 +1,5 @@
-//! Which of the generations that have the same pool decides what its nodes do and calls those who wait there: the newest
-//! of those that are left. So a pool that the running one has no longer is looked after for as long as requests use it.
+//! Several generations can have the same pool. The newest of them that still exists changes the states of its nodes and
+//! wakes the requests that wait there. So a pool that a reload removed is still managed while requests use it.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use super::snapshot::Snapshot;
 
-/// To be called whenever a generation comes or goes, with all there are, the newest first.
+/// Must be called when a generation is added or dropped, with all generations, newest first.
 pub fn mark_superseded<'g>(newest_first: impl Iterator<Item = &'g Snapshot>) {
     let mut decided = HashSet::new();
     for pool in newest_first.flat_map(|generation| &generation.pools) {
@@ -15,7 +15,7 @@ pub fn mark_superseded<'g>(newest_first: impl Iterator<Item = &'g Snapshot>) {
     }
 }
 
-/// Whether somebody waits in the generation whom no newer one calls.
+/// Whether requests wait in this generation that no newer generation wakes.
 pub fn has_waiters(generation: &Snapshot) -> bool {
     generation.pools.iter().any(|pool| !pool.waiting.is_empty() && !pool.is_superseded())
 }

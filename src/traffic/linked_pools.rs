@@ -1,5 +1,5 @@
-//! Pools of the same nodes that are active together: one application on several ports. A node is active in all of them or
-//! in none, what it runs is added up, and a failure in one of them replaces it in all.
+//! Linked pools have the same nodes and are active together: one application on several ports. A node is active in all
+//! linked pools or in none. Its running requests are added up, and a failure in one pool replaces the node in all.
 
 use super::pool::Pool;
 use super::pool::standby::{Arrangement, Fit, Standing};
@@ -10,11 +10,11 @@ use super::snapshot::Snapshot;
 use super::tick::Tick;
 use crate::config::ActiveNodes;
 
-/// A node in its pools: each with the node's place there.
+/// A node in its pools: the pool's index, and the member's index there.
 type Memberships = Vec<(usize, usize)>;
 
 impl Snapshot {
-    /// What time asks of a pool, and of the pools that are active with it; which pool, and what changed there.
+    /// The periodic work of a pool and of the pools linked with it. Returns the pools, and what changed in each.
     pub fn tend(&self, pool: usize, now: Tick, elapsed: std::time::Duration) -> Vec<(usize, Changed)> {
         let Some(own) = self.pools.get(pool).filter(|own| !own.is_superseded()) else { return Vec::new() };
         let mut changes = Vec::new();
@@ -37,8 +37,8 @@ impl Snapshot {
         let heard: Vec<usize> = linked.iter().copied().filter(|pool| self.has_hope(*pool, now)).collect();
         let mut standings: Vec<_> = nodes.iter().map(|places| self.standing(places, &heard, now)).collect();
         let others = || linked.iter().copied().filter(|pool| *pool != leader);
-        // Where no node serves in all of them, better different ones than none. And where a newer generation has some of
-        // them, it may have them apart.
+        // If no node can serve in all linked pools, each pool uses its own nodes, which is better than none. The same
+        // holds if a newer generation has some of these pools, because they may not be linked there.
         if standings.iter().all(|standing| standing.fit == Fit::Bad)
             || linked.iter().any(|pool| self.is_superseded(*pool))
         {
@@ -78,7 +78,7 @@ impl Snapshot {
         self.pools[pool].is_superseded()
     }
 
-    /// A pool in which no node could serve has no say in which one does in the others.
+    /// Whether any node of the pool could serve. A pool without one does not influence the others.
     fn has_hope(&self, pool: usize, now: Tick) -> bool {
         let pool = &self.pools[pool];
         pool.regular().any(|(_, member)| pool.standing(member, now).fit != Fit::Bad)
@@ -92,8 +92,8 @@ impl Snapshot {
         linked.iter().filter_map(|pool| Some((*pool, self.pools[*pool].member_of(number)?))).collect()
     }
 
-    /// A node in all of them at once. Where one of them called it to serve, it serves. Whether it could, those that are
-    /// heard say.
+    /// The combined standing of a node in all linked pools. It serves if it serves in one of them. Only pools in
+    /// `heard` say whether it could serve.
     fn standing(&self, places: &Memberships, heard: &[usize], now: Tick) -> Standing {
         let each = places.iter().map(|(index, member)| {
             let pool: &Pool = &self.pools[*index];

@@ -1,7 +1,7 @@
-//! Everything a request meets, and no I/O while it does: routing by host, pools, balancing, sessions, states,
-//! retries, headers, refusals, and the snapshot that holds one generation of it all.
+//! All decisions about a request, without I/O: routing by host, pools, balancing, sessions, node states, retries,
+//! headers and refusals. A snapshot holds one generation of them.
 //!
-//! Decides on plain values (`now` comes in), returns what it decided and never logs, waits or talks to the network.
+//! The time is an argument (`now`), and the decision is the return value. Nothing here logs, waits or uses the network.
 
 pub mod affinity;
 pub mod balance;

@@ -1,7 +1,7 @@
-//! A moment by the two clocks that outlive the process, handed in by the caller.
+//! A moment on the two clocks that do not restart with the process. The caller passes it in.
 
-/// A moment by both clocks, each in milliseconds. People know the wall clock, which may be set; what lasts is measured by
-/// the one that runs since the machine's start.
+/// A moment on both clocks, in milliseconds. Times shown to people use the wall clock, which can be set; durations use
+/// the clock that counts from the machine's start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Moment {
     /// Since 1970.

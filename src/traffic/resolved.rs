@@ -1,21 +1,22 @@
-//! The last good addresses of the nodes' names. It asks nobody: it is told, and it never forgets an answer for a worse
-//! one.
+//! The last good addresses of the nodes' names. It makes no look-ups itself. A look-up that finds no address does not
+//! replace a known answer.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-/// Addresses by name, each list sorted and without doubles.
+/// Addresses by name. Each list is sorted and has no duplicates.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Resolved(HashMap<Arc<str>, Vec<IpAddr>>);
 
 impl Resolved {
-    /// The addresses of a name; none while nobody knew any.
+    /// The addresses of a name; empty while none is known.
     pub fn of(&self, name: &str) -> &[IpAddr] {
         self.0.get(name).map_or(&[], Vec::as_slice)
     }
 
-    /// A name has these addresses now; true where that is news. No address at all is no answer: what was known stays.
+    /// Stores the addresses of a name; true if they have changed. An empty list is ignored, and the known addresses
+    /// stay.
     pub fn learn(&mut self, name: &Arc<str>, mut addresses: Vec<IpAddr>) -> bool {
         addresses.sort_unstable();
         addresses.dedup();

@@ -1,7 +1,7 @@
-//! One generation of the checked configuration, as a request sees it: sites by host, what each site does with its
-//! requests, pools with their nodes' states and sessions. Built from a `Config`, the addresses of nodes that have
-//! names, and the generation before, from which everything that must live on is taken over by identity (pool name and
-//! node). Never changes once built.
+//! One generation of the checked configuration, as a request sees it: sites by host, the rules of each site, pools with
+//! node states and sessions. It is built from a `Config`, the resolved addresses and the previous generation. State
+//! that must outlive a reload is taken over from there by identity (pool name and node). Once built, a snapshot does
+//! not change.
 
 use std::collections::{HashMap, HashSet};
 use std::net::{IpAddr, SocketAddr};
@@ -23,7 +23,8 @@ use crate::config::{self, Address, Balance, Config, StickyMode};
 
 /// One generation.
 pub struct Snapshot {
-    /// Counts from 1, one more at each successful reload. Where only a node's name has moved it stays.
+    /// Starts at 1 and grows by one with each successful reload. It stays the same when only the addresses of a name
+    /// have changed.
     pub generation: u64,
     /// What it was built from.
     pub config: Arc<Config>,
@@ -35,16 +36,16 @@ pub struct Snapshot {
     pub pools: Vec<Pool>,
     /// The open connections of listeners, same order as in the configuration.
     pub connection_limits: Vec<Arc<ConnectionLimits>>,
-    /// What a Location may name, and where it leads a client.
+    /// Maps node addresses in a Location to the site that clients use.
     pub reverse_map: ReverseMap,
-    /// What this generation changed about nodes that the one before had, to be told once it runs.
+    /// State changes of nodes that the previous generation had. They are announced when this generation runs.
     pub changed: Vec<Reloaded>,
-    /// Pool and member of nodes that the generation before did not have.
+    /// Pool and member index of nodes that the previous generation did not have.
     pub added: Vec<(usize, usize)>,
     numbers: Numbers,
 }
 
-/// A node whose state a reload changed: its pool, its place there, how and why.
+/// A node whose state was changed by a reload.
 #[derive(Clone, Copy, Debug)]
 pub struct Reloaded {
     /// Index into [`Snapshot::pools`].
@@ -65,21 +66,21 @@ pub struct BuildInput<'a> {
     pub previous: Option<&'a Snapshot>,
     /// The addresses of nodes that have names.
     pub resolved: &'a Resolved,
-    /// What nobody outside knows.
+    /// The secret keys.
     pub secrets: Secrets,
 }
 
-/// What nobody outside knows, the same for as long as sessions and cookies are to be known.
+/// The secret keys. They must stay the same for as long as sessions and cookies are to be recognised.
 #[derive(Clone, Copy)]
 pub struct Secrets {
-    /// Of the tables of sessions, rates and clients.
+    /// For the tables of sessions, rates and clients.
     tables: [u8; 16],
-    /// Of Weir's own cookies.
+    /// For Weir's affinity cookies.
     cookies: [u8; 16],
 }
 
 impl Secrets {
-    /// Two keys that tell nothing of each other.
+    /// Two independent keys.
     pub fn of(secret: [u8; 32]) -> Self {
         let (mut tables, mut cookies) = ([0; 16], [0; 16]);
         let (first, second) = secret.split_at(16);
@@ -89,9 +90,9 @@ impl Secrets {
     }
 }
 
-/// Numbers of nodes are halves of a word in the session table. The last one is no node's.
+/// Node numbers have 16 bits in the session table. The largest belongs to no node.
 const MOST_NUMBERS: u32 = u16::MAX as u32;
-/// From so many on, numbers of nodes that are gone are given to others.
+/// From this many numbers on, those of removed nodes are used again.
 const MANY_NUMBERS: usize = 1 << 15;
 
 #[derive(Clone, Default)]
@@ -177,7 +178,7 @@ fn connection_limits(listener: &config::Listener, input: &BuildInput<'_>) -> Arc
     known().map_or_else(|| Arc::new(ConnectionLimits::new(input.secrets.tables)), Arc::clone)
 }
 
-/// Where a node is: one address, or as many as its name has, which may be none.
+/// The node's address, or all known addresses of its name, which may be none.
 fn addresses_of<'a>(node: &'a config::Node, resolved: &'a Resolved) -> &'a [IpAddr] {
     match &node.address {
         Address::Ip(address) => std::slice::from_ref(address),
@@ -185,7 +186,7 @@ fn addresses_of<'a>(node: &'a config::Node, resolved: &'a Resolved) -> &'a [IpAd
     }
 }
 
-/// What grows while pools are built, one after the other.
+/// Collected while the pools are built.
 struct Building {
     numbers: Numbers,
     changed: Vec<Reloaded>,
@@ -206,7 +207,7 @@ fn build_pool(index: usize, config: &Config, input: &BuildInput<'_>, building: &
     }
     let known = |member: &Member| before.is_some_and(|before| before.has(member));
     let probed = |(place, member): (usize, &Member)| {
-        // A reload that gives the pool probes, or takes them away, changes what is known, not who knows it.
+        // A reload that adds or removes probes changes what is known of a node; the state itself is kept.
         Some((place, member.state.set_probes(probes_of(settings))?, "a reload took its probes away"))
     };
     let mut changes: Vec<_> = members.iter().enumerate().filter_map(probed).collect();
@@ -265,7 +266,7 @@ fn build_member(
         Address::Ip(_) => (Arc::clone(&node.name), None),
         Address::Name(name) => (format!("{}@{}", node.name, address.ip()).into(), Some(Arc::clone(name))),
     };
-    // What its certificate is for was checked when a connection was opened.
+    // The certificate's name was checked when a connection was opened, so another name needs new connections.
     let same_link = known.filter(|known| same_settings && (known.name == name || pool.tls.is_none()));
     let probes = probes_of(pool);
     let state = known.map_or_else(|| Arc::new(NodeState::new(probes)), |known| Arc::clone(&known.state));
@@ -278,7 +279,8 @@ fn build_member(
         Some(_) => load.raise_most(member.max_requests),
         None => load.set_most(member.max_requests),
     }
-    // The process has just begun, or the node is new here. Without a slow start nothing would end one that was under way.
+    // The node is new in this pool. Or slow start was switched off: then a running one must end here, since nothing
+    // else ends it.
     if known.is_none() || member.slow_start.is_zero() {
         load.start_slowly(member.slow_start);
     }
@@ -304,14 +306,14 @@ fn build_member(
     }
 }
 
-/// Who waits in the pool's queue must not get a place at a node that the pool has no longer.
+/// A request in the pool's queue must not get a place at a node that the pool no longer has.
 fn retire_those_that_left(before: &Pool, members: &[Member]) {
     let stays = |known: &&Member| members.iter().any(|member| Arc::ptr_eq(&member.load, &known.load));
     before.members.iter().filter(|known| !stays(known)).for_each(|gone| gone.load.retire());
 }
 
-/// With `active`, the first nodes serve and the rest stand by, until the pool's first look says better; what is known
-/// keeps its duty, and what is new beside it stands by. Without it, everyone serves.
+/// With `active`, the first nodes serve and the others stand by, until the pool's first upkeep decides. Known nodes
+/// keep their duty, and new nodes beside them stand by. Without `active`, all nodes serve.
 fn keep_to_duties(
     settings: &config::Pool,
     before: Option<&Pool>,
@@ -325,12 +327,12 @@ fn keep_to_duties(
         return (0..members.len()).for_each(|place| set(place, Duty::Serving, "a reload has every node serve"));
     };
     if settings.active_with.is_some() {
-        // They do what they do in the other pool.
+        // Their duties come from the leading pool.
         let backups = (0..members.len()).filter(|place| members[*place].backup);
         return backups.for_each(|place| set(place, Duty::Serving, "a reload made it a backup"));
     }
     let arranged = before.filter(|before| before.settings.active.is_some());
-    // Perhaps it stood by before, and nobody calls a backup from there.
+    // It may have been a standby before, and a backup is never activated from standby.
     let backups = (0..members.len()).filter(|place| members[*place].backup);
     backups.for_each(|place| set(place, Duty::Serving, "a reload made it a backup"));
     let regular = (0..members.len()).filter(|place| !members[*place].backup);
@@ -343,7 +345,7 @@ fn keep_to_duties(
     }
 }
 
-/// Of pools that are active together a node's duty is what it is in the one that leads.
+/// In linked pools a node gets the duty that it has in the leading pool.
 fn link_pools(pools: &mut [Pool], building: &mut Building) {
     for index in 0..pools.len() {
         let Some(leader) = pools[index].settings.active_with else { continue };
@@ -406,20 +408,20 @@ fn by_number(members: &[Member]) -> Vec<Option<u16>> {
 }
 
 impl Numbers {
-    /// One that was no other node's for as long as there are others: sessions are known by it. Names whose addresses change
-    /// use up any number of them.
+    /// The node's number. Sessions refer to it, so the number of a removed node is given to another only when very many
+    /// were used (see [`MANY_NUMBERS`]). Names whose addresses change can use up any amount.
     fn of(&mut self, label: &Arc<str>) -> u32 {
         if let Some(known) = self.by_label.get(label) {
             return *known;
         }
-        // None is free: all below this are taken.
+        // No number was given back, so all numbers below this are in use.
         let fresh = || u32::try_from(self.by_label.len()).unwrap_or(MOST_NUMBERS).min(MOST_NUMBERS);
         let number = self.free.pop().unwrap_or_else(fresh);
         self.by_label.insert(Arc::clone(label), number);
         number
     }
 
-    /// Forgets all others.
+    /// Keeps the numbers of these labels and frees all others.
     fn keep(&mut self, labels: &HashSet<&str>) {
         let free = &mut self.free;
         self.by_label.retain(|label, number| {

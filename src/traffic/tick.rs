@@ -1,5 +1,5 @@
-//! Time as decisions see it: milliseconds since the process started, handed in by the caller. Never read here, so a
-//! test needs no sleep, and never the wall clock, so a clock that is set moves nothing.
+//! Time for decisions: milliseconds since the process started. The caller passes it in, so a test needs no sleep. It is
+//! not the wall clock, so setting the clock has no effect.
 
 use std::ops::Add;
 use std::time::Duration;
@@ -27,7 +27,8 @@ impl Tick {
         self.0
     }
 
-    /// How long ago `earlier` was; zero where it was not earlier, as coarse clocks of two threads may say.
+    /// How long ago `earlier` was; zero when it is later, which can happen because each thread has its own coarse
+    /// clock.
     pub const fn since(self, earlier: Self) -> Duration {
         Duration::from_millis(self.0.saturating_sub(earlier.0))
     }
@@ -41,7 +42,7 @@ impl Add<Duration> for Tick {
     }
 }
 
-/// Rounded up: what lasts "at least this long" must not end early.
+/// Rounded up, so that a duration never ends early.
 fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX)
 }

@@ -1,4 +1,4 @@
-//! How a session is told: its identifier in a message, the table of sessions, the cookie of our own.
+//! How sessions are recognised: the identifier in a message, the session table, Weir's own affinity cookie.
 
 pub mod own_cookie;
 pub mod session_id;

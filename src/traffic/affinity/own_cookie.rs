@@ -1,5 +1,6 @@
-//! Weir's own cookie, which tells a session's node by itself: no table, and nothing to lose in a restart. Its value is
-//! a keyed hash of pool and node: a client can neither make one that leads where it likes nor read a node's name in it.
+//! Weir's own affinity cookie. Its value stands for a node, so no table is needed and a restart loses nothing. The
+//! value is a keyed hash of pool and node: a client cannot make one for another node, and cannot read a node's name in
+//! it.
 
 use std::collections::HashMap;
 use std::hash::Hasher;
@@ -11,7 +12,7 @@ use crate::config::{OwnCookie, SameSite};
 /// 128 bits in hexadecimal digits.
 type Token = [u8; 32];
 
-/// The values of the cookie that mean a pool's members.
+/// The cookie values of a pool's members.
 #[derive(Clone, Debug, Default)]
 pub struct Tokens {
     of_member: Vec<Token>,
@@ -19,26 +20,26 @@ pub struct Tokens {
 }
 
 impl Tokens {
-    /// Tokens of a pool's members, in their order. `nodes` says what identifies each: of equal ones the first is found.
-    /// The same secret makes the same tokens after a restart, and on another Weir.
+    /// The tokens of a pool's members, in their order. `nodes` has the identity of each; of equal ones the first is
+    /// found. The same secret makes the same tokens after a restart and in another Weir.
     pub fn new<'a>(secret: [u8; 16], pool: &str, nodes: impl Iterator<Item = &'a str>) -> Self {
         let of_member: Vec<_> = nodes.map(|node| token(secret, pool, node)).collect();
         let members = of_member.iter().enumerate().rev().map(|(member, token)| (*token, member)).collect();
         Self { of_member, members }
     }
 
-    /// The member that a cookie's value means; `None` for whatever was not made with the secret, for this pool.
+    /// The member of a cookie value; `None` if the value was not made with this secret for this pool.
     pub fn find(&self, value: &[u8]) -> Option<usize> {
         self.members.get(value).copied()
     }
 
-    /// The value that means a member; empty where there is no such member.
+    /// The cookie value of a member; empty if there is no such member.
     pub fn token(&self, member: usize) -> &[u8] {
         self.of_member.get(member).map_or(&[], |token| token)
     }
 }
 
-/// Adds the value of a Set-Cookie field: a cookie for as long as the client runs.
+/// Appends the value of a Set-Cookie field. Without Max-Age, so the cookie lasts until the browser closes.
 pub fn set_cookie(out: &mut Vec<u8>, name: &str, token: &[u8], attributes: &OwnCookie, secure_connection: bool) {
     let secure = attributes.secure.unwrap_or(secure_connection);
     for part in [name.as_bytes(), b"=", token, b"; Path=", attributes.path.as_bytes()] {
@@ -54,14 +55,14 @@ pub fn set_cookie(out: &mut Vec<u8>, name: &str, token: &[u8], attributes: &OwnC
         SameSite::Strict => b"; SameSite=Strict",
         SameSite::Lax => b"; SameSite=Lax",
         SameSite::None if secure => b"; SameSite=None",
-        // Browsers drop a cookie that says None without Secure; one that says nothing they keep.
+        // Browsers drop a cookie with SameSite=None and without Secure. They keep one without SameSite.
         SameSite::None => b"",
     });
 }
 
 fn token(secret: [u8; 16], pool: &str, node: &str) -> Token {
     let mut hasher = SipHasher24::new_with_key(&secret);
-    // No name has a zero in it: no other pool and node run together to the same bytes.
+    // Names contain no zero byte, so no other pair of pool and node makes the same bytes.
     for part in [pool.as_bytes(), &[0], node.as_bytes()] {
         hasher.write(part);
     }

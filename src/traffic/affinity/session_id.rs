@@ -1,9 +1,9 @@
-//! Where a session's identifier may stand: in cookies, in the path, in what a node sets. Only finds bytes; what they
-//! bind is the session table's business. Names compare without case, as nginx's cookie variables do.
+//! Finds session identifiers in messages: in cookies, in the path, in Set-Cookie fields of nodes. Cookie names are
+//! compared without case, as nginx's cookie variables are.
 
 use crate::wire::{FieldKind, RequestHead, trim};
 
-/// All values of the cookie of this name, in the order they came. Browsers send several: one for each path.
+/// All values of the cookie with this name, in their order. Browsers can send several, one for each path.
 pub fn values<'a>(head: &'a RequestHead, name: &'a [u8]) -> impl Iterator<Item = &'a [u8]> {
     head.fields()
         .filter(|field| field.kind == FieldKind::Cookie && !field.hop)
@@ -15,27 +15,28 @@ pub fn values<'a>(head: &'a RequestHead, name: &'a [u8]) -> impl Iterator<Item =
 pub fn path_parameter<'a>(path: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
     let mut found = None;
     for segment in path.split(|&byte| byte == b'/') {
-        // What stands before the first semicolon is the segment itself.
+        // The part before the first semicolon is the segment itself.
         let parameters = segment.split(|&byte| byte == b';').skip(1);
         found = parameters.filter_map(|pair| value_of(pair, name)).last().or(found);
     }
     found
 }
 
-/// Whether a session's identifier ends with this route, after a dot. A route may have dots itself (a host name, say):
-/// mod_proxy and Tomcat take all after the first dot, nginx' usual map takes what follows the last one.
+/// Whether a session identifier ends with a dot and this route. A route may contain dots, such as a host name:
+/// mod_proxy and Tomcat take all after the first dot, the usual nginx map takes what follows the last dot.
 pub fn ends_with_route(id: &[u8], route: &[u8]) -> bool {
     !route.is_empty() && id.strip_suffix(route).is_some_and(|before| before.ends_with(b"."))
 }
 
-/// The value that a Set-Cookie gives to the cookie of this name; None where it sets another one or deletes it.
+/// The value that a Set-Cookie field gives to the cookie with this name; `None` if it sets another cookie or deletes
+/// this one.
 pub fn set_cookie<'a>(field: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
     let mut parts = field.split(|&byte| byte == b';');
     let value = value_of(parts.next()?, name)?;
     (!parts.any(deletes)).then_some(value)
 }
 
-/// The value of `name=value` if the name fits; an empty one is none.
+/// The value of `name=value` if the name matches; `None` for an empty value.
 fn value_of<'a>(pair: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
     let equals = memchr::memchr(b'=', pair)?;
     let (written, value) = pair.split_at_checked(equals)?;

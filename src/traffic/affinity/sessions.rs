@@ -1,6 +1,7 @@
-//! The session table: which node a learned session lives on. Shared by all threads, bounded, and the longest idle
-//! session goes first: exactly so in a table below 4096 sessions, within each of 256 parts in a larger one.
-//! It holds keyed hashes, never ids; it grows with use, one part at a time, so nobody waits for a rehash of it all.
+//! The session table: the node of each learned session. All threads share it. It is bounded: the session that was idle
+//! for longest is evicted first, exactly in a table below 4096 sessions, and within each of 256 parts in a larger one.
+//! It holds keyed hashes, never session ids. Each part grows by itself, so no request waits for a rehash of the whole
+//! table.
 
 pub mod file;
 mod home;
@@ -26,39 +27,40 @@ const PARTS: usize = 256;
 /// Tables smaller than this are one part, so that their order of eviction is exact.
 const EXACT_BELOW: usize = 4096;
 
-/// Sessions that one hold of a part's lock may drop: two microseconds, for which a waiting thread spins and need not
-/// sleep.
+/// The most sessions dropped under one lock of a part. This takes two microseconds, so a waiting thread spins and does
+/// not sleep.
 const BATCH: usize = 32;
 
-/// Time is kept in units of 128 ms: 32 bits last for 17 years, four of them before the start. A session lives never
-/// shorter than its idle time, and at most a quarter of a second longer, in a large table a second more; across a
-/// restart, another second.
+/// Time is kept in units of 128 ms, so 32 bits last for 17 years; four of them are before the start. A session never
+/// ends before its idle time is over. It ends at most a quarter of a second later, in a large table one second more,
+/// and after a restart another second more.
 const UNIT_BITS: u32 = 7;
 
-/// Units. In a large table uses within a second count as one: most look-ups then write nothing.
+/// In units. In a large table uses within a second count as one, so that most look-ups write nothing.
 const GRAIN: u32 = 8;
 
-/// Where the table's time begins, so that sessions of earlier runs are as old as they are: four years before the start.
+/// The process start on the table's clock. Time before it, about four years, is for the last use of sessions from
+/// earlier runs.
 const EPOCH: u32 = 1 << 30;
 
 /// The learned sessions of a pool.
 #[derive(Debug)]
 pub struct Sessions {
     parts: Box<[Part]>,
-    /// Parts in use, 1 or [`PARTS`]. Changes only while every part is locked.
+    /// Parts in use, 1 or [`PARTS`]. It changes only while all parts are locked.
     spread: AtomicUsize,
     total: AtomicUsize,
     max: AtomicUsize,
     idle: AtomicU32,
     evicted: AtomicU64,
-    /// Whether a session was bound since somebody asked.
+    /// Whether a session was bound since [`Sessions::take_news`].
     news: AtomicBool,
-    /// The part that the next sweep begins with.
+    /// The part where the next sweep starts.
     sweep: AtomicUsize,
     secret: [u8; 16],
 }
 
-/// On cache lines of its own: threads at two parts do not slow each other.
+/// On its own cache lines, so that threads in different parts do not slow each other.
 #[derive(Debug, Default)]
 #[repr(align(128))]
 struct Part(Mutex<Shard>);
@@ -66,37 +68,37 @@ struct Part(Mutex<Shard>);
 /// A session as it is kept on disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Saved {
-    /// What stands for its id.
+    /// The hash of its id.
     pub key: SessionKey,
     /// The node it lives on.
     pub node: u32,
     /// The node it lived on first.
     pub home: u32,
-    /// How long nobody used it.
+    /// Seconds since its last use.
     pub unused_seconds: u32,
 }
 
-/// What came of sessions of an earlier run.
+/// The result of restoring sessions of an earlier run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Restored {
-    /// So many are in the table.
+    /// Sessions now in the table.
     pub taken: usize,
-    /// So many were idle for too long meanwhile.
+    /// Sessions that were idle for too long.
     pub over: usize,
 }
 
 /// What [`Sessions::bind`] did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Binding {
-    /// What became of the session.
+    /// The result for the session.
     pub bound: Bound,
-    /// Whether the longest idle session had to go for it.
+    /// Whether another session was evicted for it.
     pub evicted: bool,
 }
 
 impl Sessions {
-    /// An empty table of at most `max` sessions (at least one), each forgotten when `idle` long unused. `secret` must
-    /// be random, and the same for as long as the table is to know its sessions.
+    /// An empty table of at most `max` sessions (at least one), each dropped when it was unused for `idle`. `secret`
+    /// must be random, and must stay the same for as long as the sessions are to be recognised.
     pub fn new(max: usize, idle: Duration, secret: [u8; 16]) -> Self {
         Self {
             parts: (0..PARTS).map(|_| Part::default()).collect(),
@@ -111,19 +113,19 @@ impl Sessions {
         }
     }
 
-    /// What stands for a session id in this table.
+    /// The key of a session id in this table.
     pub fn key(&self, id: &[u8]) -> SessionKey {
         SessionKey::of(id, &self.secret)
     }
 
-    /// Where a session lives; its idle time begins anew.
+    /// The session's node. This counts as a use: its idle time starts again.
     pub fn find(&self, key: SessionKey, now: Tick) -> Option<Found> {
         let (now, pace) = (units(now), self.pace());
         let entry = self.part_of(key).find(key, now, pace)?;
         Some(Self::found(entry, now, pace))
     }
 
-    /// Where a session lives; this is no use of it.
+    /// The session's node. This does not count as a use.
     pub fn peek(&self, key: SessionKey, now: Tick) -> Option<Found> {
         let (now, pace) = (units(now), self.pace());
         let entry = self.part_of(key).peek(key, now, pace)?;
@@ -131,18 +133,18 @@ impl Sessions {
     }
 
     fn found(entry: Entry, now: u32, pace: Pace) -> Found {
-        // What the grain and the unit leave open is not counted as unused.
+        // Grain and unit make the time of use inexact. The uncertain part is subtracted.
         let unused = now.saturating_sub(entry.used).saturating_sub(pace.grain.max(1));
         Found { node: entry.node.into(), home: entry.home.into(), unused: span(unused) }
     }
 
-    /// A session lives on `node` from now on, wherever it was; its idle time begins anew.
+    /// Binds a session to `node`, wherever it was before. Its idle time starts again.
     pub fn bind(&self, key: SessionKey, node: u32, now: Tick, how: How) -> Binding {
         self.bind_in(self.part_of(key), key, node, now, how)
     }
 
-    /// The same where the session still lives on `from`, or is not known. Else nothing: another request has moved it
-    /// meanwhile, and knows more of it than this one, which found it there.
+    /// The same, but only if the session is still on `from` or is not known. Otherwise another request has moved it
+    /// since this one looked it up, and that newer binding stays.
     pub fn bind_from(&self, from: Option<u32>, key: SessionKey, node: u32, now: Tick, how: How) -> Option<Binding> {
         let part = self.part_of(key);
         let lives = part.peek(key, units(now), self.pace()).map(|entry| u32::from(entry.node));
@@ -170,25 +172,25 @@ impl Sessions {
         Binding { bound: Bound::New, evicted }
     }
 
-    /// Written once until it is taken: threads share the word.
+    /// Writes only the first time, because all threads share the word.
     fn note_news(&self) {
         if !self.has_news() {
             self.news.store(true, Relaxed);
         }
     }
 
-    /// Whether a session was bound to a node since the news was last taken.
+    /// Whether a session was bound to a node since [`Sessions::take_news`].
     pub fn has_news(&self) -> bool {
         self.news.load(Relaxed)
     }
 
-    /// Takes the news. Whoever exports afterwards has all that it was about.
+    /// Resets the flag and returns it. An export after this call includes all those bindings.
     pub fn take_news(&self) -> bool {
         self.news.swap(false, Relaxed)
     }
 
-    /// Drops sessions that were idle for too long, at most about `budget` of them, a few at a time so that no request
-    /// waits; returns how many. To be called every second: what it leaves, the next call goes on with.
+    /// Drops sessions that were idle for too long, at most about `budget` of them; returns how many. It drops a few per
+    /// lock, so that no request waits. Call it every second: the next call goes on where this one stopped.
     pub fn expire(&self, now: Tick, budget: usize) -> usize {
         let (now, pace) = (units(now), self.pace());
         let begin = self.sweep.load(Relaxed);
@@ -212,9 +214,9 @@ impl Sessions {
         dropped
     }
 
-    /// Tells every session that is not over, part by part, the longest idle of each first. No lock is held meanwhile:
-    /// `each` may take its time. A session that is used or bound meanwhile is told as it was or as it is; where the
-    /// table is resized meanwhile, some are told twice.
+    /// Passes every live session to `each`, part by part, the longest idle of a part first. No lock is held while
+    /// `each` runs, so it may be slow. A session that changes during the export is passed in its old or its new state.
+    /// If the table is resized during it, some are passed twice.
     pub fn export(&self, now: Tick, each: &mut impl FnMut(Saved)) {
         let (now, pace, mut copied) = (units(now), self.pace(), Copied::default());
         loop {
@@ -226,16 +228,16 @@ impl Sessions {
                     .filter(|entry| !pace.is_over(entry.used, now))
                     .for_each(|entry| each(saved(entry, now)));
             }
-            // Dealt anew on the way, sessions may have passed from parts to come to parts that were told.
+            // If the spread has changed, sessions may have moved to parts that were already exported: start again.
             if self.spread.load(Relaxed) == spread {
                 return;
             }
         }
     }
 
-    /// Takes up sessions of an earlier run. Those that are over, or here already, are not taken; where there are more than
-    /// the table may hold, the longest idle go. For the start: it locks each part for as long as its sessions take to
-    /// sort.
+    /// Adds sessions of an earlier run. Sessions that are over, or in the table already, are skipped. If there are too
+    /// many, those idle for longest are dropped. Use it only at the start: each part is locked while its sessions are
+    /// sorted.
     pub fn restore(&self, saved: impl Iterator<Item = Saved>, now: Tick) -> Restored {
         let (now, pace, mut restored) = (units(now), self.pace(), Restored::default());
         for saved in saved {
@@ -254,32 +256,32 @@ impl Sessions {
         Restored { taken: restored.taken.saturating_sub(self.shrink()), ..restored }
     }
 
-    /// Tells tables of one secret from those of another, and nothing else about it.
+    /// Identifies the secret without revealing it: tables with the same secret have the same mark.
     fn mark(&self) -> [u8; 16] {
         self.key(b"the mark of a table").to_bytes()
     }
 
-    /// Sessions in the table, idle ones that no sweep came to yet included.
+    /// Sessions in the table, including expired ones that no sweep has dropped yet.
     pub fn len(&self) -> usize {
         self.total.load(Relaxed)
     }
 
-    /// Whether there is none.
+    /// Whether the table is empty.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Sessions dropped because the table was full, since it was made.
+    /// Sessions evicted because the table was full, since it was made.
     pub fn evicted(&self) -> u64 {
         self.evicted.load(Relaxed)
     }
 
-    /// Sessions that live on a node.
+    /// The number of sessions on a node.
     pub fn count_of(&self, node: u32) -> usize {
         self.parts.iter().map(|part| part.0.lock().count_of(number(node))).sum()
     }
 
-    /// Forgets every session of a node; returns how many.
+    /// Drops all sessions of a node; returns how many.
     pub fn clear_node(&self, node: u32) -> usize {
         let mut dropped = 0;
         for part in &self.parts {
@@ -290,7 +292,8 @@ impl Sessions {
         dropped
     }
 
-    /// New bounds, as a reload brings them; sessions stay. A smaller table lets the longest idle go; returns how many.
+    /// Sets new limits, as after a reload. If the table becomes smaller, the sessions idle for longest are dropped;
+    /// returns how many.
     pub fn resize(&self, max: usize, idle: Duration) -> usize {
         self.max.store(bounded(max), Relaxed);
         self.idle.store(idle_units(idle), Relaxed);
@@ -308,20 +311,21 @@ impl Sessions {
         loop {
             let spread = self.spread.load(Relaxed);
             let part = self.parts[key.lane(spread)].0.lock();
-            // It cannot change while this lock is held, and what it was before does not matter.
+            // The spread cannot change while this lock is held.
             if self.spread.load(Relaxed) == spread {
                 return part;
             }
         }
     }
 
-    /// The table is full, yet the key's own part had no other session: the next part that has one gives one.
+    /// For a full table whose part of this key had no other session: evicts from the next part that has one.
     fn evict_after(&self, key: SessionKey) -> bool {
         let own = key.lane(self.spread.load(Relaxed));
         (1..PARTS).any(|step| self.parts[(own + step) % PARTS].0.lock().drop_oldest())
     }
 
-    /// Every part gives in proportion to what it has, so that about the longest idle of all go, a few at a time.
+    /// Drops from every part in proportion to its size, a few per lock. So about the longest idle of the whole table
+    /// go.
     fn shrink(&self) -> usize {
         let (max, total) = (self.max.load(Relaxed), self.len());
         let mut dropped = 0;
@@ -346,7 +350,8 @@ impl Sessions {
         gone
     }
 
-    /// A table that crosses [`EXACT_BELOW`] is dealt anew. By then it has fewer sessions than that: a millisecond.
+    /// Distributes the sessions again when the maximum crosses [`EXACT_BELOW`]. The table then has fewer sessions than
+    /// that, so it takes about a millisecond.
     fn spread_over(&self, spread: usize) {
         let mut parts: Vec<_> = self.parts.iter().map(|part| part.0.lock()).collect();
         if self.spread.load(Relaxed) == spread {
@@ -365,12 +370,12 @@ const fn spread(max: usize) -> usize {
     if max < EXACT_BELOW { 1 } else { PARTS }
 }
 
-/// One session at least; never more than places that 32 bits can number.
+/// At least one session, and no more than 32 bits can index.
 fn bounded(max: usize) -> usize {
     max.clamp(1, 1 << 31)
 }
 
-/// Numbers beyond 16 bits are one number, which no node may have: its sessions are of no node that there is.
+/// All numbers beyond 16 bits become the one number that no node has.
 fn number(node: u32) -> u16 {
     u16::try_from(node).unwrap_or(u16::MAX)
 }
@@ -430,7 +435,7 @@ mod tests {
         sessions.find(key, now).map(|found| found.node)
     }
 
-    /// A small xorshift.
+    /// A xorshift generator.
     fn draws(mut chance: u64) -> impl FnMut(u64) -> u64 {
         move |below| {
             chance ^= chance << 13;
@@ -440,7 +445,7 @@ mod tests {
         }
     }
 
-    /// Every key, after checking that the table tells the same from all sides.
+    /// Every key, after checking that all parts of the table agree.
     fn audit(sessions: &Sessions) -> Vec<SessionKey> {
         let keys = audit_parts(sessions);
         assert_eq!(keys.len(), sessions.len());
@@ -567,7 +572,7 @@ mod tests {
             assert!(learn(&sessions, id(&sessions, number), 1, at(number as u64 / 1000)).evicted);
         }
         assert_eq!((audit(&sessions).len(), sessions.evicted()), (max, 5000));
-        // Parts differ by chance: what went is among the oldest three fifths, and the newest is all there.
+        // Parts differ by chance: the evicted sessions are among the oldest three fifths, and the newest are all there.
         let lost = |numbers: std::ops::Range<usize>| {
             numbers.filter(|number| node_of(&sessions, id(&sessions, *number), at(25)).is_none()).count()
         };

@@ -1,9 +1,9 @@
-//! Who counts as one client: its address, or the network around it. Plain bytes on the stack, made without allocation.
+//! The key of a client in tables: its address, or the network around it. Bytes on the stack, made without allocation.
 
 use std::net::IpAddr;
 
-/// A client's network: its family, and its address as far as it counts. The first byte, 4 or 6, is one that no field's
-/// value can begin with, so a key of a client and a key of a field never meet.
+/// Address family, and the counted bits of the address. The first byte is 4 or 6; no header value can begin with these
+/// bytes, so keys of clients and keys of header values never collide.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ClientKey {
     bytes: [u8; 17],
@@ -11,8 +11,8 @@ pub struct ClientKey {
 }
 
 impl ClientKey {
-    /// The network of this client that has so many bits in common. More bits than there are mean the address itself. An
-    /// IPv4 client of an IPv6 socket is the IPv4 client that it is.
+    /// The client's network with this prefix length. A prefix longer than the address means the whole address. An IPv4
+    /// client on an IPv6 socket counts as IPv4.
     pub fn of(client: IpAddr, ipv4_prefix: u8, ipv6_prefix: u8) -> Self {
         let mut key = Self { bytes: [0; 17], length: 0 };
         match client.to_canonical() {
@@ -22,7 +22,7 @@ impl ClientKey {
         key
     }
 
-    /// The family, then the address with the bits that do not count at zero.
+    /// The family, then the address; uncounted bits are zero.
     pub fn as_bytes(&self) -> &[u8] {
         &self.bytes[..usize::from(self.length)]
     }

@@ -15,10 +15,10 @@ use super::client_key::ClientKey;
 /// Parts of the table of clients: a power of two.
 const PARTS: usize = 16;
 
-/// An emptied part that once held more than this gives its memory back.
+/// An empty part with more capacity than this frees its memory.
 const KEPT: usize = 256;
 
-/// One client is an IPv4 address or an IPv6 /64: whoever has one address of a /64 has them all.
+/// One client is an IPv4 address or an IPv6 /64, because a host can use every address of its /64.
 const ONE_CLIENT: (u8, u8) = (32, 64);
 
 /// The open connections of a listener.
@@ -29,24 +29,25 @@ pub struct ConnectionLimits {
     parts: [Part; PARTS],
 }
 
-/// Open connections by client, on cache lines of its own: threads at two parts do not slow each other.
+/// Open connections by client. Each part has its own cache lines, so that threads in different parts do not slow each
+/// other.
 #[derive(Debug)]
 #[repr(align(128))]
 struct Part(Mutex<HashMap<ClientKey, u32, Secret>>);
 
-/// A connection that was let in; it is counted until this is dropped.
+/// The permit of an accepted connection. The connection is counted until this is dropped.
 #[derive(Debug)]
 pub struct ConnectionPermit {
     limits: Arc<ConnectionLimits>,
     client: Option<ClientKey>,
 }
 
-/// Why a connection was not let in.
+/// Why a connection was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Full {
-    /// The listener has as many as it may.
+    /// The listener is at its limit.
     Listener,
-    /// This client has as many as it may.
+    /// The client is at its limit.
     Client,
 }
 
@@ -63,8 +64,8 @@ impl ConnectionLimits {
         self.open.load(Relaxed)
     }
 
-    /// One connection more, if there is room for it and for its client. `None`: no limit; clients are counted only
-    /// while they have one, so those that came before it was set do not count against it.
+    /// Counts one more connection if listener and client are below their limits. `None` is no limit. Clients are
+    /// counted only while there is a limit per client, so connections opened before it was set do not count.
     pub fn enter(
         self: &Arc<Self>,
         client: IpAddr,
@@ -108,7 +109,7 @@ impl ConnectionLimits {
     }
 
     fn part(&self, key: &ClientKey) -> &Part {
-        // Other bits than those that the part's own table goes by.
+        // Uses other bits of the hash than the part's own table.
         &self.parts[(self.secret.hash_one(key) >> 48) as usize % PARTS]
     }
 }
@@ -122,7 +123,7 @@ impl Drop for ConnectionPermit {
     }
 }
 
-/// Hashes with a key that no client knows.
+/// A hasher with a secret key.
 #[derive(Clone, Copy)]
 struct Secret([u8; 16]);
 
@@ -158,7 +159,7 @@ mod tests {
 
     #[test]
     fn a_client_has_no_more_than_its_share_and_a_listener_no_more_than_it_may() {
-        // Those who come, one after the other, and stay.
+        // Connections that come one after the other and stay open.
         type Coming = (&'static str, Result<(), Full>);
         let table: &[(Option<u32>, Option<u32>, &[Coming])] = &[
             (None, None, &[("192.0.2.1", Ok(())), ("192.0.2.1", Ok(())), ("192.0.2.1", Ok(()))]),

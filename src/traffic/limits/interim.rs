@@ -1,19 +1,19 @@
-//! How many interim answers (1xx) a node may send before its answer: any number over time, none without pause. A 102
-//! each twenty seconds keeps a call of hours alive (RFC 2518 10.1 wants it so); a stream of them that nobody could mean
-//! is work for Weir and the client, and memory where the client does not read.
+//! Limits the interim answers (1xx) that a node sends before its answer, by rate and in total. A 102 every twenty
+//! seconds may keep a call alive for hours, as RFC 2518 10.1 asks. A fast stream of them costs Weir and the client
+//! work, and memory if the client does not read.
 
 use crate::traffic::tick::Tick;
 
-/// Bytes of such heads that may come at once.
+/// Bytes of interim heads that may come at once.
 const MOST: u64 = 64 * 1024;
-/// Bytes of them a second after that.
+/// Bytes per second after that.
 const PER_SECOND: u64 = 2 * 1024;
-/// As much counts a head that is shorter, so that 64 of them may come at once and two a second.
+/// A shorter head counts as this many bytes, so that 64 heads may come at once and then two a second.
 const LEAST: u64 = 1024;
-/// Bytes of them in all.
+/// Bytes in total.
 const IN_ALL: u64 = 1024 * 1024;
 
-/// What a node may still send of them for one attempt.
+/// What a node may still send in one attempt.
 #[derive(Debug)]
 pub struct Allowance {
     left: u64,
@@ -28,7 +28,7 @@ impl Default for Allowance {
 }
 
 impl Allowance {
-    /// One head of so many bytes came; whether that is still good.
+    /// Counts one head of this many bytes; false if it exceeds the limit.
     pub fn take(&mut self, bytes: usize, now: Tick) -> bool {
         let bytes = bytes as u64;
         let grown = u64::try_from(now.since(self.at).as_millis()).unwrap_or(u64::MAX).saturating_mul(PER_SECOND) / 1000;
@@ -43,7 +43,7 @@ impl Allowance {
 mod tests {
     use super::*;
 
-    /// How many of so many bytes are taken, one each `apart` milliseconds, of at most 100 000.
+    /// How many heads of this size are accepted, one every `apart` milliseconds, out of 100 000.
     fn taken(bytes: usize, apart: u64) -> usize {
         let mut allowance = Allowance::default();
         (0..100_000).take_while(|nth| allowance.take(bytes, Tick::from_millis(1_000_000 + nth * apart))).count()

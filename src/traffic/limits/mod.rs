@@ -1,4 +1,4 @@
-//! How much of something there may be: connections, requests in a time, interim answers.
+//! Limits: connections, request rates, interim answers.
 
 pub mod client_key;
 pub mod connections;

@@ -1,6 +1,6 @@
-//! How often somebody may come: so many requests in a time, and a burst beyond them, as nginx's limit_req counts. Shared
-//! by all threads and bounded: the longest quiet is forgotten first, exactly so in a table below 4096, within each of 16
-//! parts of a larger one. It holds keyed hashes; forgetting somebody only gives him a fresh start.
+//! Request rates with a burst, counted as nginx's limit_req does. The table is shared by all threads and bounded. The
+//! key that was unused for longest is evicted first: exactly in a table below 4096 keys, and within each of 16 parts in
+//! a larger one. The table holds keyed hashes. An evicted key starts with a full burst again.
 
 mod bucket;
 mod shard;
@@ -19,13 +19,13 @@ use crate::traffic::tick::Tick;
 /// Parts of a large table: a power of two.
 const PARTS: u32 = 16;
 
-/// Tables smaller than this are one part, so that their order of forgetting is exact.
+/// Smaller tables have one part, so that their order of eviction is exact.
 const EXACT_BELOW: u32 = 4096;
 
-/// Where clients are counted for want of a field.
+/// Used where the request lacks the header field and the client is counted instead.
 const ONE_CLIENT: (u8, u8) = (32, 64);
 
-/// The limit of a site or a route, and what everybody has used of it.
+/// The rate limit of a site or a route, with its counters.
 #[derive(Debug)]
 pub struct RateLimit {
     rate: Rate,
@@ -34,25 +34,25 @@ pub struct RateLimit {
     parts: Box<[Part]>,
 }
 
-/// On cache lines of its own: threads at two parts do not slow each other.
+/// On its own cache lines, so that threads in different parts do not slow each other.
 #[derive(Debug)]
 #[repr(align(128))]
 struct Part(Mutex<Shard>);
 
 impl RateLimit {
-    /// A limit that nobody has used yet. `secret` must be random.
+    /// A limit with empty counters. `secret` must be random.
     pub fn new(rate: &Rate, secret: [u8; 16]) -> Self {
         let count = if rate.max_keys < EXACT_BELOW { 1 } else { PARTS };
         let parts = (0..count).map(|_| Part(Mutex::new(Shard::new(rate.max_keys / count)))).collect();
         Self { rate: rate.clone(), terms: RateTerms::of(rate), secret, parts }
     }
 
-    /// Whether this limit is the one that the configuration speaks of, so that a reload can keep it.
+    /// Whether the configured rate is the same, so that a reload can keep the counters.
     pub fn same_as(&self, rate: &Rate) -> bool {
         self.rate == *rate
     }
 
-    /// The field whose value is counted, in lower case; `None`: clients are.
+    /// The header field whose values are counted, in lower case; `None` if clients are counted.
     pub fn field(&self) -> Option<&str> {
         match &self.rate.by {
             RateBy::Header(name) => Some(name),
@@ -60,7 +60,7 @@ impl RateLimit {
         }
     }
 
-    /// One request, of this client and with this value of [`Self::field`], if it has any.
+    /// Counts one request of this client. `value` is the request's value of [`Self::field`].
     pub fn ask_for(&self, client: IpAddr, value: Option<&[u8]>, now: Tick) -> Verdict {
         let (ipv4_prefix, ipv6_prefix) = match (&self.rate.by, value) {
             (RateBy::Header(_), Some(value)) => return self.ask(value, now),
@@ -70,18 +70,18 @@ impl RateLimit {
         self.ask(ClientKey::of(client, ipv4_prefix, ipv6_prefix).as_bytes(), now)
     }
 
-    /// One request of who has this key.
+    /// Counts one request of this key.
     pub fn ask(&self, key: &[u8], now: Tick) -> Verdict {
         let who = HashedKey::of(key, &self.secret);
         self.parts[who.lane(self.parts.len())].0.lock().ask(who, &self.terms, now)
     }
 
-    /// How many are counted now.
+    /// Keys in the table.
     pub fn len(&self) -> usize {
         self.parts.iter().map(|part| part.0.lock().len()).sum()
     }
 
-    /// Whether nobody is counted.
+    /// Whether the table is empty.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -112,8 +112,8 @@ mod tests {
 
     const REFUSED: Verdict = Verdict::Refuse { retry_after: 1 };
 
-    /// Every moment at which somebody was let through is kept; of the one to come, the time at which the last one is
-    /// worked off tells. In fractions of a millisecond: times `requests`.
+    /// The naive model keeps the moment when the last accepted request is worked off. Times are in fractions of a
+    /// millisecond: multiplied by `requests`.
     #[derive(Default)]
     struct Naive(HashMap<u64, Vec<u64>>);
 

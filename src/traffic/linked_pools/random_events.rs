@@ -1,5 +1,5 @@
-//! Random lives of pools that are active together: probes, failures, operators, requests and reloads in any order, and
-//! what must hold all the while.
+//! Random events in linked pools (probes, failures, operators' orders, requests, reloads), and what must be true after
+//! each.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -62,7 +62,7 @@ impl World {
         self.generations.last().expect("one at least")
     }
 
-    /// One to three pools, of which the others go with the first, or not; some of four nodes.
+    /// One to three pools with some of four nodes. The others may be linked with the first.
     fn reload(&mut self) {
         let (pools, with) = (1 + self.draw(3), self.draw(4) > 0);
         let gone = self.draw(5);
@@ -133,7 +133,7 @@ impl World {
         }
     }
 
-    /// No request is refused while a node would have it.
+    /// No request is refused while a node could take it.
     fn request(&mut self, pool: usize) {
         let (now, tried) = (self.now(), Tried::default());
         let criteria = Criteria {
@@ -156,7 +156,7 @@ impl World {
         }
     }
 
-    /// Nothing runs, and no ejection lasts.
+    /// All requests end, and so do all ejections.
     fn rest(&mut self) {
         self.held.clear();
         self.now += 400_000;
@@ -166,7 +166,7 @@ impl World {
         }
     }
 
-    /// Whether pools that go together found a node that serves in all of them.
+    /// Whether some node can serve in all linked pools.
     fn check(&self) -> bool {
         let (running, now) = (self.running(), self.now());
         for pool in &running.pools {
@@ -190,7 +190,7 @@ impl World {
     }
 }
 
-/// The numbers of those that serve.
+/// The numbers of the serving nodes.
 fn serving(pool: &Pool) -> HashSet<u32> {
     let serve = pool.members.iter().filter(|member| member.state.duty() == Duty::Serving);
     serve.map(|member| member.number).collect()

@@ -1,5 +1,5 @@
-//! Session tables ↔ the bytes of a file. Writing streams; reading checks every length and never panics, whatever the
-//! bytes are. The checksum finds damage; who can write the file can write another one with a good checksum.
+//! Encodes session tables to the bytes of a file and decodes them. Encoding streams. Decoding checks every length and
+//! never panics. The checksum finds damage, not forgery.
 
 use std::fmt;
 use std::hash::Hasher;
@@ -19,19 +19,19 @@ use crate::traffic::tick::Tick;
 // key (128), node and home (16 each, places among the names), seconds unused (32).
 const MAGIC: &[u8; 8] = b"WEIRSESS";
 
-/// Another one whenever this version could not read what is written.
+/// Must grow with every change that this version could not read.
 const VERSION: u32 = 2;
 
-/// Not a secret: it finds damage, not malice.
+/// Not a secret: the checksum finds damage, not forgery.
 const CHECKSUM_KEY: &[u8; 16] = b"weir: a checksum";
 
 const CHECKSUM: usize = 16;
 const RECORD: usize = 24;
 
-/// Records of a chunk: 48 KiB.
+/// Records in a chunk: 48 KiB.
 const CHUNK: usize = 2048;
 
-/// A pool's table, to be written.
+/// A pool's table to be written.
 #[derive(Clone, Copy, Debug)]
 pub struct Table<'a> {
     /// The pool's name.
@@ -42,18 +42,18 @@ pub struct Table<'a> {
     pub sessions: &'a Sessions,
 }
 
-/// A moment as it is known after a restart, too.
+/// A moment that can still be compared after a restart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stamp<'a> {
-    /// By both clocks.
+    /// On both clocks.
     pub moment: Moment,
-    /// Names this run of the machine; empty where nobody knows it.
+    /// Identifies this boot of the machine; empty if unknown.
     pub boot: &'a str,
 }
 
 impl Stamp<'_> {
-    /// How long ago `earlier` was. Only where the machine was started anew the wall clock has to tell, which may have
-    /// been set meanwhile; where it was set back it tells nothing.
+    /// How long ago `earlier` was. Within one boot the machine's own clock is used. After a reboot only the wall clock
+    /// is left, which may have been set; if it was set back, the result is zero.
     fn since(&self, earlier: &Self) -> Duration {
         let (now, then) = (self.moment, earlier.moment);
         if !self.boot.is_empty() && self.boot == earlier.boot {
@@ -64,18 +64,18 @@ impl Stamp<'_> {
     }
 }
 
-/// Sessions of an earlier file whose nodes are not known yet, to be written again.
+/// Sessions of an earlier file whose nodes have no address yet. They are written again.
 #[derive(Debug)]
 pub struct Awaited<'a> {
-    /// Their pool's table.
+    /// The pool's table in that file.
     pub table: &'a Stored<'a>,
-    /// The places of those nodes among its names.
+    /// The indexes of those nodes in its list of names.
     pub places: Vec<u32>,
     /// How long ago that file was written.
     pub age: Duration,
 }
 
-/// Writes all tables, and after them what is awaited still; returns how many sessions. `written` is now, by other clocks.
+/// Writes all tables and the awaited sessions; returns the number of sessions. `written` is the same moment as `now`.
 /// `out` need not be buffered.
 pub fn encode(
     out: &mut dyn Write,
@@ -107,11 +107,11 @@ pub fn encode(
 /// Why a file could not be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unreadable {
-    /// Its bytes are not those that were written; in words, how that shows.
+    /// Its bytes have changed since they were written; the text says what is wrong.
     Damaged(&'static str),
-    /// A later Weir wrote it.
+    /// A later version of Weir wrote it.
     Later(u32),
-    /// Its sessions are hashed with another secret: nobody will ever ask for them.
+    /// Its sessions are hashed with another secret, so no request can find them.
     OtherSecret,
 }
 
@@ -127,13 +127,13 @@ impl fmt::Display for Unreadable {
 
 impl std::error::Error for Unreadable {}
 
-/// A file from before the start, for as long as a name of a node has no address: whose sessions live there is known, but
-/// not where it is.
+/// The file of the earlier run. It is kept while the name of a node has no address, because that node's sessions cannot
+/// be restored before.
 #[derive(Debug)]
 pub struct Before {
-    /// All of it.
+    /// The whole file.
     pub bytes: Vec<u8>,
-    /// How long ago it was written when Weir began.
+    /// The time from writing the file to the start of Weir.
     pub downtime: Duration,
 }
 
@@ -147,7 +147,7 @@ pub struct File<'a> {
 }
 
 impl File<'_> {
-    /// How long the sessions were on disk.
+    /// The time since the file was written.
     pub fn downtime(&self, now: &Stamp<'_>) -> Duration {
         now.since(&self.written)
     }
@@ -164,7 +164,7 @@ pub struct Stored<'a> {
 }
 
 impl Stored<'_> {
-    /// Sessions in it.
+    /// The number of its sessions.
     pub fn len(&self) -> usize {
         self.chunks.iter().map(|chunk| chunk.len() / RECORD).sum()
     }
@@ -174,8 +174,8 @@ impl Stored<'_> {
         self.len() == 0
     }
 
-    /// Takes the sessions up into a table. Those of a node that has no number any more are not taken, nor those that are
-    /// over; where only its home is gone, a session is at home where it lives.
+    /// Restores the sessions into a table. Sessions that are over, or whose node has no number any more, are skipped.
+    /// If only its home is gone, a session's node becomes its home.
     pub fn restore(
         &self,
         sessions: &Sessions,
@@ -200,7 +200,7 @@ impl Stored<'_> {
         &self.nodes
     }
 
-    /// Its sessions, so much older, with the places of their nodes in place of numbers.
+    /// Its sessions, aged by `age`. `node` and `home` are indexes into the names.
     fn records(&self, age: Duration) -> impl Iterator<Item = Saved> {
         let age = u32::try_from(age.as_secs()).unwrap_or(u32::MAX);
         self.chunks.iter().flat_map(|chunk| chunk.chunks_exact(RECORD)).filter_map(move |record| {
@@ -212,7 +212,7 @@ impl Stored<'_> {
     }
 }
 
-/// Reads a file's bytes, all of them.
+/// Decodes the bytes of a whole file.
 pub fn decode(bytes: &[u8]) -> Result<File<'_>, Unreadable> {
     let mut reader = Reader(bytes);
     if reader.array() != Some(*MAGIC) {
@@ -231,7 +231,7 @@ pub fn decode(bytes: &[u8]) -> Result<File<'_>, Unreadable> {
     if sum != expected.finish128().as_u128().to_le_bytes() {
         return Err(Unreadable::Damaged("its checksum is not that of its bytes"));
     }
-    // Whatever is wrong now was written so.
+    // The checksum is right, so any error from here on was written that way.
     let body = bytes.get(MAGIC.len() + size_of_val(&VERSION)..).unwrap_or_default();
     read_body(Reader(body), version).ok_or(Unreadable::Damaged("its parts do not fit together"))
 }
@@ -261,11 +261,11 @@ impl Awaited<'_> {
     }
 }
 
-/// By a node's number, its place among the names.
+/// Index into the names, by node number.
 fn places(nodes: &[(u32, &str)]) -> Vec<Option<u16>> {
     let mut places = Vec::new();
     for (place, (number, _)) in (0..).zip(nodes) {
-        // Tables number nodes with 16 bits; what is beyond is of no node.
+        // Tables number nodes with 16 bits; larger numbers belong to no node.
         let Ok(number) = u16::try_from(*number) else { continue };
         let number = usize::from(number);
         if places.len() <= number {
@@ -279,15 +279,15 @@ fn places(nodes: &[(u32, &str)]) -> Vec<Option<u16>> {
 struct Records<'a, 'b> {
     out: &'a mut Checked<'b>,
     places: Vec<Option<u16>>,
-    /// Records written, those of this chunk not included.
+    /// Records written, without those of this chunk.
     count: usize,
     here: u32,
 }
 
 impl<'a, 'b> Records<'a, 'b> {
-    /// Writes what comes before a table's records.
+    /// Writes the header of a table.
     fn begin(out: &'a mut Checked<'b>, pool: &str, mark: &[u8], nodes: &[(u32, &str)]) -> io::Result<Self> {
-        // 16 bits count the nodes, as they number them.
+        // The count of nodes has 16 bits.
         let nodes = nodes.get(..usize::from(u16::MAX)).unwrap_or(nodes);
         out.bytes.push(1);
         out.text(pool)?;
@@ -306,7 +306,7 @@ impl<'a, 'b> Records<'a, 'b> {
         let home = place(saved.home).unwrap_or(node);
         let bytes = &mut self.out.bytes;
         if self.here == 0 {
-            // The count, once it is known.
+            // Room for the count, which is not known yet.
             bytes.extend_from_slice(&[0; 4]);
         }
         bytes.extend_from_slice(&saved.key.to_bytes());
@@ -336,7 +336,7 @@ impl<'a, 'b> Records<'a, 'b> {
     }
 }
 
-/// What is written, on its way through the checksum.
+/// A writer that computes the checksum.
 struct Checked<'a> {
     out: &'a mut dyn Write,
     sum: SipHasher24,
@@ -390,7 +390,7 @@ fn read_table<'a>(reader: &mut Reader<'a>) -> Option<Stored<'a>> {
     }
 }
 
-/// What is still to be read.
+/// The bytes that are still to be read.
 struct Reader<'a>(&'a [u8]);
 
 impl<'a> Reader<'a> {
@@ -430,11 +430,11 @@ mod tests {
     const SECRET: [u8; 16] = *b"a secret of test";
     const NODES: [(u32, &str); 3] = [(4, "worker1"), (9, "worker2"), (2, "manager")];
     const AT: u64 = 1_800_000_000;
-    /// The machine ran for an hour then.
+    /// The machine had run for an hour.
     const UP: u64 = 3_600_000;
     const THEN: Stamp<'static> = Stamp { moment: Moment { unix: AT * 1000, up: UP }, boot: "this run" };
 
-    /// So many seconds later, by a clock that nobody has set.
+    /// So many seconds later, when no clock was set.
     fn later(seconds: u64) -> Stamp<'static> {
         let millis = seconds.saturating_mul(1000);
         let Moment { unix, up } = THEN.moment;
@@ -474,7 +474,7 @@ mod tests {
         encoded(&[("esb", &esb), ("empty", &table(10)), ("manager", &manager)], at(20))
     }
 
-    /// The numbers of the next run: other ones, and worker3 instead of the manager.
+    /// The numbers of the next run: they differ, and worker3 replaces the manager.
     fn number_of(name: &str) -> Option<u32> {
         ["worker3", "worker2", "worker1"].iter().position(|known| *known == name).map(|number| number as u32)
     }
@@ -544,7 +544,7 @@ mod tests {
         for unix in [AT + 30, AT + years, AT - years, 0] {
             assert_eq!(set_to(unix, "this run"), seconds(30), "{unix}");
         }
-        // The machine's own clock began anew: the wall clock alone can tell, and one that was set back cannot.
+        // After a reboot only the wall clock can tell, and a clock that was set back cannot.
         for boot in ["the next run", ""] {
             let told = [AT + 90, AT - 100].map(|unix| set_to(unix, boot));
             assert_eq!(told, [seconds(90), Duration::ZERO], "{boot}");

@@ -1,31 +1,30 @@
-//! A session's nodes: the one it lives on, and its home, where it first was. Says which of the two a request means.
+//! A session has a node where it lives, and a home, which is its first node. `failback` chooses between them.
 
 use std::time::Duration;
 
 use crate::config::Failback;
 
-/// A session, as it was before this use of it.
+/// A session as it was before this use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Found {
     /// The node it lives on.
     pub node: u32,
     /// The node it lived on first.
     pub home: u32,
-    /// How long nobody had used it: never more than it was, at most a quarter of a second less, in a large table a
-    /// second.
+    /// How long it was unused. Never too long; at most a quarter of a second too short, in a large table a second.
     pub unused: Duration,
 }
 
 /// How a session came to its node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum How {
-    /// It began there: that is its home.
+    /// The session began there, so the node is its home.
     Learned,
-    /// Its node could not serve, or it returns: its home stays what it was.
+    /// Its node could not serve, or it returns. Its home stays the same.
     Moved,
 }
 
-/// The node that a request of this session means. `home_serves`: whether its home takes requests now.
+/// The node for a request of this session. `home_serves`: whether its home takes requests now.
 pub fn failback(policy: Failback, found: &Found, home_serves: bool) -> u32 {
     let returns = match policy {
         Failback::Stay => false,

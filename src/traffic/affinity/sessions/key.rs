@@ -1,5 +1,5 @@
-//! What stands for a session id: a keyed hash. The id itself is never kept, so neither a core dump nor a state file
-//! gives anybody a session to steal, and no client can choose where its key falls.
+//! The key of a session: a keyed hash of its id. The id itself is never kept, so no core dump or state file contains
+//! sessions to steal. The secret keeps clients from choosing their position in the table.
 
 use siphasher::sip128::SipHasher24;
 
@@ -16,7 +16,7 @@ impl SessionKey {
         Self { high: hash.h1, low: hash.h2 }
     }
 
-    /// As it stands in a file.
+    /// The form in a file.
     pub(super) fn to_bytes(self) -> [u8; 16] {
         (u128::from(self.high) << 64 | u128::from(self.low)).to_le_bytes()
     }
@@ -26,12 +26,12 @@ impl SessionKey {
         Self { high: (both >> 64) as u64, low: both as u64 }
     }
 
-    /// Which of `spread` parts of the table, a power of two, it belongs to.
+    /// Its part out of `spread`, a power of two.
     pub(super) const fn lane(self, spread: usize) -> usize {
         self.high as usize & (spread - 1)
     }
 
-    /// Its place within a part: other bits than those that chose the part.
+    /// The hash within a part: other bits than those that chose the part.
     pub(super) const fn hash(self) -> u64 {
         self.low
     }

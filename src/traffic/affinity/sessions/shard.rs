@@ -1,6 +1,5 @@
-//! One part of the session table: a hash table with linear probing, whose entries are an exact least-recently-used list
-//! at once. A look-up waits for one cache line. It never looks at a clock and never evicts by itself: the table above
-//! says when.
+//! One part of the session table: a hash table with linear probing. Its entries also form an exact least-recently-used
+//! list. A look-up usually reads one cache line. The time is an argument, and the caller decides when to evict.
 
 use std::collections::BTreeMap;
 
@@ -10,20 +9,20 @@ use super::key::SessionKey;
 /// What a binding did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Bound {
-    /// The session lived on this node, and now lives on another one.
+    /// The session has moved to another node; this is the old one.
     Moved(u32),
     /// The session was not known.
     New,
-    /// The session already lived there.
+    /// The session was on this node already.
     Same,
 }
 
-/// How time counts, in the table's units.
+/// Time limits, in the table's units.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Pace {
     /// A session unused for longer than this is over.
     pub(super) idle: u32,
-    /// Uses this close together count as one.
+    /// Uses within this time count as one.
     pub(super) grain: u32,
 }
 
@@ -36,12 +35,12 @@ impl Pace {
 /// Marks the end of the list.
 const NONE: u32 = u32::MAX;
 
-/// As an entry's `newer`: there is no session here.
+/// As an entry's `newer`: the slot is vacant.
 const VACANT: u32 = u32::MAX - 1;
 
 const FEWEST: usize = 16;
 
-/// A session: 32 bytes, and never across two cache lines. The raw id is nowhere.
+/// A session: 32 bytes, never across two cache lines.
 #[derive(Clone, Copy, Debug)]
 #[repr(align(32))]
 pub(super) struct Entry {
@@ -67,7 +66,7 @@ impl Entry {
     }
 }
 
-/// A shard's sessions as they were at one moment. Copied in one go, so that its lock is held for microseconds.
+/// A copy of a shard's sessions at one moment. It is one memory copy, so the lock is held for microseconds.
 #[derive(Debug, Default)]
 pub(super) struct Copied {
     slots: Vec<Entry>,
@@ -75,13 +74,13 @@ pub(super) struct Copied {
 }
 
 impl Copied {
-    /// The longest idle first.
+    /// The sessions, longest idle first.
     pub(super) fn listed(&self) -> impl Iterator<Item = &Entry> {
         listed(&self.slots, self.oldest)
     }
 }
 
-/// Links are places in `slots`, a fourth of which at least is vacant, unless there are none at all.
+/// Links are indexes into `slots`. At least a fourth of the slots are vacant, unless there are no slots.
 #[derive(Debug)]
 pub(super) struct Shard {
     slots: Box<[Entry]>,
@@ -102,7 +101,8 @@ impl Shard {
         self.len
     }
 
-    /// The session as it was, and it is used at `now`. One that was idle for too long is not found, swept or not.
+    /// The session as it was; then it counts as used at `now`. A session that was idle for too long is not found, even
+    /// before a sweep drops it.
     pub(super) fn find(&mut self, key: SessionKey, now: u32, pace: Pace) -> Option<Entry> {
         let place = self.place(key)?;
         let entry = Some(self.slots[place]).filter(|entry| !pace.is_over(entry.used, now))?;
@@ -112,12 +112,12 @@ impl Shard {
         Some(entry)
     }
 
-    /// The same, without being a use of it.
+    /// The same, but it does not count as a use.
     pub(super) fn peek(&self, key: SessionKey, now: u32, pace: Pace) -> Option<Entry> {
         Some(self.slots[self.place(key)?]).filter(|entry| !pace.is_over(entry.used, now))
     }
 
-    /// Binds a session that is here, `None` where it is not. One that was idle for too long counts as new.
+    /// Binds a session that is in the table; `None` if it is not. A session that was idle for too long counts as new.
     pub(super) fn rebind(&mut self, key: SessionKey, node: u16, how: How, now: u32, pace: Pace) -> Option<Bound> {
         let place = self.place(key)?;
         let Entry { node: old, used, .. } = self.slots[place];
@@ -138,9 +138,9 @@ impl Shard {
         })
     }
 
-    /// Adds a session that is not here, as the one used last.
+    /// Adds a session that is not in the table, as the one used last.
     pub(super) fn insert(&mut self, entry: &Entry) {
-        // Beyond three fourths, probes grow long.
+        // Above three fourths, probing takes too many steps.
         if (self.len + 1) * 4 > self.slots.len() * 3 {
             self.grow();
         }
@@ -151,7 +151,7 @@ impl Shard {
         self.len += 1;
     }
 
-    /// Adds a session, as the one used last, unless it is here; says whether it was added.
+    /// Adds a session as the one used last, unless it is in the table already; true if it was added.
     pub(super) fn admit(&mut self, entry: &Entry) -> bool {
         let new = self.place(entry.key).is_none();
         if new {
@@ -160,7 +160,7 @@ impl Shard {
         new
     }
 
-    /// Puts the sessions into the order of their uses, where [`Shard::admit`] brought them out of it.
+    /// Sorts the sessions by last use, after [`Shard::admit`] added them in another order.
     pub(super) fn settle(&mut self) {
         if listed(&self.slots, self.oldest).is_sorted_by_key(|entry| entry.used) {
             return;
@@ -172,7 +172,7 @@ impl Shard {
         }
     }
 
-    /// Drops the session that was idle for longest; false where there is none.
+    /// Drops the session that was idle for longest; false if there is none.
     pub(super) fn drop_oldest(&mut self) -> bool {
         if self.oldest == NONE {
             return false;
@@ -204,7 +204,8 @@ impl Shard {
         }
         let before = self.len;
         for place in 0..self.slots.len() {
-            // What moves up into this place comes from further on, or, at the end, from where all was looked at.
+            // An entry that moves into this slot comes from a later slot, or, at the end, from slots that were checked
+            // already.
             while !self.slots[place].is_vacant() && self.slots[place].node == node {
                 self.remove(place);
             }
@@ -217,7 +218,7 @@ impl Shard {
         self.nodes.get(&node).map_or(0, |count| *count as usize)
     }
 
-    /// Every session, the longest idle first; the shard is empty after it.
+    /// Takes all sessions, longest idle first. The shard is empty afterwards.
     pub(super) fn take_all(&mut self) -> Vec<Entry> {
         let shard = std::mem::take(self);
         let mut taken = Vec::with_capacity(shard.len);
@@ -225,7 +226,7 @@ impl Shard {
         taken
     }
 
-    /// The sessions of this moment, into the memory of the copy before.
+    /// Copies the sessions, using the memory of an earlier copy.
     pub(super) fn copy_to(&self, copied: &mut Copied) {
         copied.slots.clear();
         copied.slots.extend_from_slice(&self.slots);
@@ -255,7 +256,7 @@ impl Shard {
     }
 
     fn touch(&mut self, place: usize, now: u32) {
-        // Threads keep coarse clocks of their own: a use must not make a session older than it was.
+        // Each thread has its own coarse clock. A use must not make a session older.
         let entry = &mut self.slots[place];
         entry.used = entry.used.max(now);
         if place != self.newest as usize {
@@ -264,7 +265,7 @@ impl Shard {
         }
     }
 
-    /// Moves up what the removed entry had pushed aside, so that no mark has to stay.
+    /// Moves later entries of the same probe run into the hole, so that no tombstone is needed.
     fn remove(&mut self, place: usize) {
         self.unlink(place);
         self.forget_node(self.slots[place].node);
@@ -297,8 +298,8 @@ impl Shard {
         }
     }
 
-    /// By a fourth: doubling would waste half of a large table. All in the order of the slots, old and new, since this
-    /// happens under the lock.
+    /// Grows by a fourth, since doubling would waste half of a large table. It goes through old and new slots in order,
+    /// which is fast, because the lock is held.
     fn grow(&mut self) {
         let size = (self.slots.len() / 4 * 5).max(FEWEST);
         let old = std::mem::replace(&mut self.slots, vec![Entry::vacant(); size].into());
@@ -327,7 +328,7 @@ impl Shard {
         self.link(older, newer, newer, older);
     }
 
-    /// After `older` comes `next`, before `newer` comes `last`; the ends of the list where there is no such place.
+    /// Makes `next` follow `older` and `last` precede `newer`. `NONE` stands for the ends of the list.
     fn link(&mut self, older: u32, newer: u32, next: u32, last: u32) {
         match older {
             NONE => self.oldest = next,
@@ -339,7 +340,7 @@ impl Shard {
         }
     }
 
-    /// Where a key belongs: the slots in the order of hashes, so that any number of them will do.
+    /// The first slot of a key. Slots are in the order of hashes, so their number need not be a power of two.
     fn first(&self, key: SessionKey) -> usize {
         (((key.hash() >> 32) * self.slots.len() as u64) >> 32) as usize
     }
@@ -354,15 +355,15 @@ impl Shard {
     }
 }
 
-/// The entries from the longest idle one on.
+/// The entries, longest idle first.
 fn listed(slots: &[Entry], oldest: u32) -> impl Iterator<Item = &Entry> {
-    // NONE is beyond all slots.
+    // `NONE` is beyond all slots, so the list ends there.
     std::iter::successors(slots.get(oldest as usize), |entry| slots.get(entry.newer as usize))
 }
 
 #[cfg(test)]
 impl Shard {
-    /// The keys from the longest idle on, after checking that list, table and counts tell the same.
+    /// The keys, longest idle first, after checking that list, table and counts agree.
     pub(super) fn audit(&self) -> Vec<SessionKey> {
         let mut keys = Vec::new();
         let mut nodes = BTreeMap::new();
@@ -383,7 +384,7 @@ impl Shard {
         keys
     }
 
-    /// Bytes that the shard's parts hold, spare room included.
+    /// Bytes of all slots, vacant ones included.
     pub(super) fn bytes(&self) -> usize {
         size_of_val(&*self.slots)
     }
@@ -433,7 +434,7 @@ mod tests {
         let mut naive: Vec<Entry> = Vec::new();
         let mut chance = 0x9E37_79B9_97F4_A7C1_u64;
         let pace = Pace { idle: 10, grain: 0 };
-        // Hashes crowd in a few places, the first and the last among them.
+        // Many hashes fall on a few slots, among them the first and the last.
         let crowded = |id: u64| (id / 9).wrapping_mul(0x0924_9249_0000_0000).wrapping_sub(1 << 40);
         for step in 0..30_000 {
             chance ^= chance << 13;

@@ -1,12 +1,12 @@
-//! What a client's address is as the id of a session: the address of an IPv4 client, the network of an IPv6 one, which
-//! changes its address within it at will. The same client is the same id, whatever kind of socket it came through.
+//! The session id made of a client's address: the whole address for IPv4, the /64 network for IPv6, since clients
+//! change their address within it. IPv4 and mapped IPv6 addresses give the same id.
 
 use std::net::IpAddr;
 
-/// The id to feed to [`Sessions::key`](super::Sessions::key) where sessions go by the client's address.
+/// The id to pass to [`Sessions::key`](super::Sessions::key) for sessions by client address.
 pub fn source_key(address: IpAddr) -> [u8; 9] {
     let mut key = [0; 9];
-    // A socket that takes both kinds shows an IPv4 client as ::ffff:a.b.c.d.
+    // A socket for both families shows an IPv4 client as ::ffff:a.b.c.d.
     match address.to_canonical() {
         IpAddr::V4(address) => {
             key[0] = 4;

@@ -1,36 +1,36 @@
-//! The arithmetic of a rate, exact in whole numbers: what somebody asked for drains with time, and what is left over
-//! decides. It knows one client at a time and keeps nothing.
+//! A leaky bucket in whole numbers, so the rate is exact. Each request raises the level, time lowers it, and the level
+//! decides.
 
 use std::time::Duration;
 
 use crate::config::Rate;
 use crate::traffic::tick::Tick;
 
-/// What becomes of a request.
+/// The decision about a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// It goes on at once.
+    /// It may go on at once.
     Pass,
-    /// It goes on after this long. It is counted already, whether or not its client waits that long.
+    /// It may go on after this delay. It is counted even if its client does not wait.
     Delay(Duration),
-    /// It is refused, and counts for nothing.
+    /// It is refused and not counted.
     Refuse {
-        /// Whole seconds after which a request would be let through, if no other comes: at least 1.
+        /// Seconds after which a request would pass if no other comes; at least 1.
         retry_after: u32,
     },
 }
 
-/// A rate, in units of which a request is `cost` and a millisecond drains `drain`.
+/// A rate. A request adds `cost` units to the level, and each millisecond takes `drain` units away.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct RateTerms {
     cost: u64,
     drain: u64,
-    /// What may be left over of earlier requests when one more is let through.
+    /// The highest level at which another request passes.
     spare: u64,
     delay: bool,
 }
 
-/// What somebody has asked for and time has not drained yet.
+/// The level of one key at a moment.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Bucket {
     level: u64,
@@ -39,12 +39,12 @@ pub(super) struct Bucket {
 
 impl RateTerms {
     pub(super) fn of(rate: &Rate) -> Self {
-        // 49 days at most: then even the largest burst fits into 64 bits.
+        // At most 49 days, so that the largest burst fits into 64 bits.
         let cost = rate.per.as_millis().clamp(1, u128::from(u32::MAX)) as u64;
         Self { cost, drain: u64::from(rate.requests.max(1)), spare: cost * u64::from(rate.burst), delay: rate.delay }
     }
 
-    /// Whether nothing would be lost if this bucket were forgotten.
+    /// Whether the bucket is empty, so that it can be dropped without effect.
     pub(super) fn is_empty(&self, bucket: &Bucket, now: Tick) -> bool {
         self.left(bucket, now) == 0
     }
@@ -54,22 +54,22 @@ impl RateTerms {
         bucket.level.saturating_sub(passed.saturating_mul(self.drain))
     }
 
-    /// Milliseconds until this much has drained, rounded up.
+    /// Milliseconds until this many units have drained, rounded up.
     fn wait(&self, units: u64) -> u64 {
         units.div_ceil(self.drain)
     }
 }
 
 impl Bucket {
-    /// One request more. What is refused leaves no trace, as nginx's limit_req has it: who keeps asking is served at
-    /// the rate all the same.
+    /// Counts one request. A refused request does not raise the level, as in nginx's limit_req, so a client that keeps
+    /// trying is still served at the rate.
     pub(super) fn ask(&mut self, terms: &RateTerms, now: Tick) -> Verdict {
         let left = terms.left(self, now);
         if left > terms.spare {
             let seconds = terms.wait(left - terms.spare).div_ceil(1000).max(1);
             return Verdict::Refuse { retry_after: u32::try_from(seconds).unwrap_or(u32::MAX) };
         }
-        // Threads keep coarse clocks of their own: an earlier one must not drain the same time twice.
+        // Each thread has its own coarse clock. An earlier clock must not drain the same time twice.
         *self = Self { level: left + terms.cost, at: self.at.max(now) };
         if terms.delay && left > 0 { Verdict::Delay(Duration::from_millis(terms.wait(left))) } else { Verdict::Pass }
     }
@@ -93,7 +93,7 @@ mod tests {
     const SECOND: Duration = Duration::from_secs(1);
     const MINUTE: Duration = Duration::from_secs(60);
 
-    /// Requests at these milliseconds, and what becomes of each; the comment is nginx's way to say it.
+    /// Requests at these milliseconds, and the decision about each. The comments give the rate in nginx's notation.
     #[test]
     fn rates_are_as_nginx_has_them() {
         let late = |millis| Delay(Duration::from_millis(millis));
@@ -188,7 +188,7 @@ mod tests {
         assert_eq!(ask(11_000), Pass);
     }
 
-    /// What Retry-After says is true: a second earlier it would be refused, then it passes.
+    /// Retry-After is exact: a second earlier the request would be refused, then it passes.
     #[test]
     fn who_waits_as_told_is_let_through_and_not_much_too_late() {
         let mut chance = 0x9E37_79B9_97F4_A7C1_u64;

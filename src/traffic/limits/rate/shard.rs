@@ -1,5 +1,5 @@
-//! One part of a rate's table: the buckets of those who asked, in the order in which they last did. At most `room` of
-//! them; the longest quiet is forgotten first. It never looks at a clock.
+//! One part of a rate table: at most `room` buckets, ordered by last use. The least recently used is evicted first. The
+//! time is an argument.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hash, Hasher};
@@ -9,15 +9,15 @@ use siphasher::sip128::SipHasher24;
 use super::bucket::{Bucket, RateTerms, Verdict};
 use crate::traffic::tick::Tick;
 
-/// The keyed hash of who asks: no client can choose where it falls.
+/// The keyed hash of a key. The secret keeps clients from choosing their position in the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct HashedKey {
     high: u64,
     low: u64,
 }
 
-/// Buckets in a slab, a list through them from the longest quiet on, and where each one is. The slab never shrinks: a
-/// place that was given up is taken by who comes next.
+/// A slab of buckets, a linked list through them by last use, and an index by key. The slab never shrinks; a free slot
+/// is used by the next new key.
 #[derive(Debug)]
 pub(super) struct Shard {
     entries: Vec<Entry>,
@@ -39,7 +39,7 @@ struct Entry {
 /// Marks the end of a list.
 const NONE: u32 = u32::MAX;
 
-/// Buckets without content that a newcomer clears away: more than one, so that the table shrinks to those who matter.
+/// Empty buckets that each new key removes. More than one, so that the table shrinks to the keys in use.
 const CLEARED: usize = 2;
 
 impl Shard {
@@ -53,7 +53,7 @@ impl Shard {
         self.places.len()
     }
 
-    /// One request of somebody.
+    /// Counts one request.
     pub(super) fn ask(&mut self, who: HashedKey, terms: &RateTerms, now: Tick) -> Verdict {
         let place = match self.places.get(&who) {
             Some(place) => *place,
@@ -66,7 +66,7 @@ impl Shard {
         self.entries[place as usize].bucket.ask(terms, now)
     }
 
-    /// A place for who is not here.
+    /// Adds a key that is not in the table; returns its slot.
     fn welcome(&mut self, who: HashedKey, terms: &RateTerms, now: Tick) -> u32 {
         for _ in 0..CLEARED {
             if self.oldest != NONE && terms.is_empty(&self.entries[self.oldest as usize].bucket, now) {
@@ -91,7 +91,7 @@ impl Shard {
         self.free = place;
     }
 
-    /// A free place in the slab.
+    /// A free slot in the slab.
     fn vacant(&mut self) -> u32 {
         if self.free != NONE {
             let place = self.free;
@@ -137,20 +137,20 @@ impl HashedKey {
         Self { high: hash.h1, low: hash.h2 }
     }
 
-    /// Which of so many parts, a power of two, it belongs to.
+    /// Its part out of `spread`, a power of two.
     pub(super) const fn lane(self, spread: usize) -> usize {
         self.high as usize & (spread - 1)
     }
 }
 
 impl Hash for HashedKey {
-    /// The half that did not choose the part.
+    /// The half of the hash that did not choose the part.
     fn hash<H: Hasher>(&self, state: &mut H) {
         state.write_u64(self.low);
     }
 }
 
-/// Takes what is a hash already.
+/// A hasher for keys that are hashes already.
 #[derive(Default)]
 struct AsItIs(u64);
 
@@ -219,7 +219,7 @@ mod tests {
             if naive.len() > 100 {
                 naive.remove(0);
             }
-            // An hour has not passed: who is known is refused.
+            // An hour has not passed, so known keys are refused.
             let verdict = shard.ask(who(number), &terms, Tick::from_millis(step / 10));
             assert_eq!(verdict == Verdict::Pass, known.is_none());
             if step % 100 == 0 {
