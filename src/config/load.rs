@@ -83,8 +83,8 @@ fn assemble(files: &[Section<'_>], now: SystemTime, certificates: &Known<'_>) ->
     }
     let listener_names = Names::of("listener", &listeners);
     config.listeners = each(&listeners, |i, section| listeners::read(section, listener_names.name(i), &mut binds));
-    let (node_names, mut seen) = (Names::of("node", &nodes), nodes::Seen::default());
-    config.nodes = each(&nodes, |i, section| nodes::read(section, node_names.name(i), &mut seen));
+    let (node_names, mut servers) = (Names::of("node", &nodes), nodes::Servers::default());
+    config.nodes = each(&nodes, |i, section| nodes::read(section, node_names.name(i), &mut servers));
     nodes::bound(&nodes);
     let pool_names = Names::of("pool", &pools);
     let known = Nodes { names: &node_names, nodes: &config.nodes };

@@ -43,8 +43,8 @@ pub(crate) fn read(section: &Section<'_>, nodes: &Nodes<'_>, balance: &Balance) 
     if items.is_empty() {
         section.refuse("nodes", "nodes: a pool needs at least one node", "write nodes = [\"worker1\", \"worker2\"]");
     }
-    let mut seen = Seen::default();
-    let members: Vec<Member> = items.iter().filter_map(|item| member(item, &pool, nodes, &mut seen)).collect();
+    let mut by_route = MembersByRoute::default();
+    let members: Vec<Member> = items.iter().filter_map(|item| member(item, &pool, nodes, &mut by_route)).collect();
     if !members.is_empty() && members.iter().all(|member| member.backup) {
         section.refuse(
             "nodes",
@@ -75,7 +75,7 @@ impl Shares {
     }
 }
 
-fn member(item: &Value<'_>, pool: &Shares, nodes: &Nodes<'_>, seen: &mut Seen) -> Option<Member> {
+fn member(item: &Value<'_>, pool: &Shares, nodes: &Nodes<'_>, by_route: &mut MembersByRoute) -> Option<Member> {
     let plain =
         Member { node: 0, weight: 1, backup: false, max_requests: pool.max_requests, slow_start: pool.slow_start };
     let (name, member) = if let DeValue::Table(_) = item.value {
@@ -94,15 +94,15 @@ fn member(item: &Value<'_>, pool: &Shares, nodes: &Nodes<'_>, seen: &mut Seen) -
     };
     let name = name?;
     let node = nodes.names.find(&name)?;
-    seen.note(&name, node, nodes);
+    by_route.note(&name, node, nodes);
     Some(Member { node, ..member })
 }
 
 /// The nodes and routes that the pool already has.
 #[derive(Default)]
-struct Seen(HashMap<Arc<str>, usize>);
+struct MembersByRoute(HashMap<Arc<str>, usize>);
 
-impl Seen {
+impl MembersByRoute {
     fn note(&mut self, name: &Text<'_>, index: usize, nodes: &Nodes<'_>) {
         let Some(node) = nodes.nodes.get(index) else { return };
         match self.0.insert(node.route.clone(), index) {

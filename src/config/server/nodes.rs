@@ -22,7 +22,7 @@ pub(crate) fn bound(nodes: &[Section<'_>]) {
 }
 
 /// One node.
-pub(crate) fn read(section: &Section<'_>, name: Arc<str>, seen: &mut Seen) -> Node {
+pub(crate) fn read(section: &Section<'_>, name: Arc<str>, servers: &mut Servers) -> Node {
     let address = section.required_parsed("address", addresses::node);
     let known = address.is_some();
     let node = Node {
@@ -33,7 +33,7 @@ pub(crate) fn read(section: &Section<'_>, name: Arc<str>, seen: &mut Seen) -> No
         at: section.at(),
     };
     if known {
-        seen.note(&node, section);
+        servers.note(&node, section);
     }
     node
 }
@@ -50,9 +50,9 @@ fn route(text: &str) -> Result<Arc<str>, Wrong> {
 
 /// Which node has an address and offset. Naming the same server twice is allowed, but is usually a mistake.
 #[derive(Default)]
-pub(crate) struct Seen(HashMap<(Address, u16), (Arc<str>, Place)>);
+pub(crate) struct Servers(HashMap<(Address, u16), (Arc<str>, Place)>);
 
-impl Seen {
+impl Servers {
     fn note(&mut self, node: &Node, section: &Section<'_>) {
         let place = section.place_of("address");
         let (name, other) = self
