@@ -8,7 +8,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 
-use self::pool_summary::{members, more, span, verification, ways};
+use self::pool_summary::{members, non_defaults, span, verification};
 use super::output::print;
 use super::times::unix;
 use crate::app::{BAD_CONFIG, FAILED};
@@ -22,7 +22,7 @@ mod without_sni;
 pub(super) fn run(path: &Path, json: bool) -> i32 {
     let now = SystemTime::now();
     let mut result = config::load_at(path, now);
-    // It is good, and a start would be refused all the same.
+    // The configuration is good, and a start would be refused all the same.
     let refused = result.as_ref().ok().and_then(operator_orders::refusal);
     let code = if refused.is_some() { FAILED } else { BAD_CONFIG };
     if let Ok(config) = &mut result {
@@ -59,13 +59,13 @@ fn summary(path: &Path, config: &Config, color: bool, now: SystemTime) -> String
 
 fn listeners(config: &Config) -> String {
     let rows = config.listeners.iter().enumerate().map(|(index, listener)| {
-        let cells = vec![listener.name.to_string(), listener.bind.to_string(), speaks(listener)];
+        let cells = vec![listener.name.to_string(), listener.bind.to_string(), protocols(listener)];
         (cells, without_sni::words(config, index))
     });
     table("listener", rows.collect())
 }
 
-fn speaks(listener: &Listener) -> String {
+fn protocols(listener: &Listener) -> String {
     match &listener.tls {
         None => "plain".to_owned(),
         Some(tls) => {
@@ -82,7 +82,7 @@ fn sites(config: &Config) -> String {
         let hosts = Some(shown(&hosts(site))).filter(|hosts| !hosts.is_empty());
         let hosts = hosts.into_iter().chain(takes).collect::<Vec<_>>().join(", ");
         let row = vec![site.name.to_string(), shown(&listener_names(config, site)), hosts, to_pool(config, site)];
-        (row, folded(&manners(site)))
+        (row, folded(&site_settings(site)))
     });
     table("site", rows.collect())
 }
@@ -106,7 +106,7 @@ fn to_pool(config: &Config, site: &Site) -> String {
     }
 }
 
-fn manners(site: &Site) -> Vec<String> {
+fn site_settings(site: &Site) -> Vec<String> {
     let access = site.access.allow.as_ref().map(|allow| format!("allows {}", networks(allow)));
     let denied = (!site.access.deny.is_empty()).then(|| format!("denies {}", networks(&site.access.deny)));
     let rate = site.rate.as_ref().map(|rate| format!("{} requests in {}", rate.requests, span(rate.per)));
@@ -141,7 +141,7 @@ fn pools(config: &Config) -> String {
         let members: Vec<String> = members(config, pool).iter().map(ToString::to_string).collect();
         let mut lines = folded(&members).into_iter();
         let cells = vec![pool.name.to_string(), lines.next().unwrap_or_default()];
-        (cells, lines.chain([ways(pool)]).chain(folded(&more(pool))).collect())
+        (cells, lines.chain([pool_summary::summary(pool)]).chain(folded(&non_defaults(pool))).collect())
     });
     table("pool", rows.collect())
 }
@@ -162,16 +162,16 @@ fn days_left(certificate: &Certificate, now: SystemTime) -> i64 {
     certificate.pair.leaf.not_after.saturating_sub(now).div_euclid(24 * 3600)
 }
 
-/// The cells of a row, and what is said of it in lines of their own.
+/// The cells of a row, and the lines under it.
 type Row = (Vec<String>, Vec<String>);
 
-/// Rows under a heading, in columns; nothing when there are no rows.
+/// A heading and rows in columns; empty when there are no rows.
 fn table(heading: &str, rows: Vec<Row>) -> String {
     if rows.is_empty() {
         return String::new();
     }
     let columns = rows.iter().map(|(cells, _)| cells.len()).max().unwrap_or(0);
-    // A cell that is longer than a line pushes no other one away.
+    // A cell that is longer than a line does not widen its column.
     const WIDEST: usize = 160;
     let width = |column: usize| {
         let cells = rows.iter().filter_map(|(cells, _)| cells.get(column));
@@ -187,7 +187,7 @@ fn table(heading: &str, rows: Vec<Row>) -> String {
     format!("{heading}s\n{}", lines.collect::<String>())
 }
 
-/// Parts in lines that can be read with ease.
+/// Parts, folded into lines of readable length.
 fn folded(parts: &[String]) -> Vec<String> {
     const WIDE: usize = 76;
     let mut lines: Vec<String> = Vec::new();

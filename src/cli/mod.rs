@@ -1,4 +1,4 @@
-//! The commands. What concerns a running Weir is asked of its admin address only.
+//! The commands and their options. Those that concern a running Weir (`admin`) ask its admin address and nothing else.
 
 mod admin;
 mod cert;
@@ -72,17 +72,18 @@ struct ConfigFile {
     config: PathBuf,
 }
 
-/// Does what the words say. Returns the exit code: 0 done, 1 it said why not, 2 wrong usage, 78 bad configuration.
-pub fn run(words: impl IntoIterator<Item = OsString>) -> i32 {
-    let words = match Cli::try_parse_from(words) {
-        Ok(words) => words,
+/// Runs the command of these arguments. Returns the exit code: 0 done, 1 it said why not, 2 wrong usage, 78 bad
+/// configuration.
+pub fn run(arguments: impl IntoIterator<Item = OsString>) -> i32 {
+    let cli = match Cli::try_parse_from(arguments) {
+        Ok(cli) => cli,
         Err(error) => {
-            // Nobody is left to tell when even this cannot be printed.
+            // Where even this cannot be printed, only the exit code is left.
             let _ = error.print();
             return error.exit_code();
         }
     };
-    match words.command {
+    match cli.command {
         Command::Run { file } => app::run(&file.config),
         Command::Check { file, json } => check::run(&file.config, json),
         Command::Demo(options) => demo::run(&options),

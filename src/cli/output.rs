@@ -1,16 +1,17 @@
-//! How commands speak: answers on standard output, complaints on standard error. A reader that went away (`weir nodes | head -1`) is no reason to complain.
+//! The output of commands: answers on standard output, errors and warnings on standard error. A closed pipe, as of
+//! `weir nodes | head -1`, is no error.
 
 use std::fmt::Display;
 use std::io::{self, ErrorKind, Write};
 
 use crate::app::FAILED;
 
-/// Prints one line, heard or not.
+/// Prints one line. Errors are ignored.
 pub(super) fn print_line(line: impl Display) {
     let _ = writeln!(io::stdout().lock(), "{line}");
 }
 
-/// Prints an answer that is the whole point of a command. False, with a complaint, where it could not be written.
+/// Prints the answer of a command. False, after an error message, where it cannot be written.
 pub(super) fn print(text: &str) -> bool {
     match write_all(&mut io::stdout().lock(), text) {
         Ok(()) => true,
@@ -21,18 +22,18 @@ pub(super) fn print(text: &str) -> bool {
     }
 }
 
-/// Says on standard error why a command failed, and gives its exit code.
+/// Prints why a command failed and returns its exit code.
 pub(super) fn fail(why: &str) -> i32 {
     eprintln!("weir: {why}");
     FAILED
 }
 
-/// Says on standard error what is allowed but deserves a word.
+/// Prints a warning.
 pub(super) fn warn(what: &str) {
     eprintln!("weir: warning: {what}");
 }
 
-/// Who closed the pipe has read enough of it.
+/// Treats a closed pipe as success.
 fn write_all(out: &mut impl Write, text: &str) -> io::Result<()> {
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),

@@ -1,4 +1,4 @@
-//! Time as commands tell it. Moments are told in UTC, as in the logs.
+//! Formats times for commands. Moments are in UTC, as in the logs.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 

@@ -1,4 +1,4 @@
-//! One question to the admin address of a running Weir.
+//! The client of the admin address of a running Weir: one request, one JSON answer.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -12,12 +12,12 @@ use serde_json::Value;
 use tokio::net::TcpStream;
 
 /// How long an answer may take: a reload of thousands of certificates is slow.
-const PATIENCE: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_secs(60);
 
-/// Where Weir is asked when nobody says otherwise.
+/// The admin address unless told otherwise.
 const ADMIN: &str = "127.0.0.1:9180";
 
-/// Where and how a running Weir is asked.
+/// The options of all commands that ask a running Weir.
 #[derive(clap::Args)]
 pub(crate) struct AdminArgs {
     /// The admin address of the running Weir
@@ -28,7 +28,7 @@ pub(crate) struct AdminArgs {
     pub(super) json: bool,
 }
 
-/// An empty text, as of `WEIR_ADMIN=` in the service's environment, says nothing.
+/// An empty text, as of `WEIR_ADMIN=` in the service's environment, is the default.
 fn address(text: &str) -> Result<SocketAddr, String> {
     let text = if text.is_empty() { ADMIN } else { text };
     text.parse().map_err(|_| {
@@ -36,14 +36,14 @@ fn address(text: &str) -> Result<SocketAddr, String> {
     })
 }
 
-/// Asks, and gives the status and the JSON of the answer; or says why there is none.
+/// Sends a request. Returns the status and the JSON of the answer, or why there is none.
 pub(super) fn send(admin: SocketAddr, method: &Method, path: &str) -> Result<(StatusCode, Value), String> {
-    send_within(PATIENCE, admin, method, path)
+    send_within(TIMEOUT, admin, method, path)
 }
 
-/// As [`send`], with less patience or more.
+/// As [`send`], with a timeout of its own.
 pub(super) fn send_within(
-    patience: Duration,
+    timeout: Duration,
     admin: SocketAddr,
     method: &Method,
     path: &str,
@@ -52,8 +52,8 @@ pub(super) fn send_within(
         .enable_all()
         .build()
         .map_err(|error| format!("cannot start: {error}"))?;
-    let request = async { tokio::time::timeout(patience, exchange(admin, method, path)).await };
-    runtime.block_on(request).map_err(|_| format!("no answer from {admin} within {} s", patience.as_secs()))?
+    let request = async { tokio::time::timeout(timeout, exchange(admin, method, path)).await };
+    runtime.block_on(request).map_err(|_| format!("no answer from {admin} within {} s", timeout.as_secs()))?
 }
 
 async fn exchange(admin: SocketAddr, method: &Method, path: &str) -> Result<(StatusCode, Value), String> {

@@ -1,11 +1,11 @@
-//! One node as a running Weir tells of it, in all of its pools, and in one sentence.
+//! The status of one node in all of its pools, read from the admin API, and as one sentence.
 
 use serde_json::Value;
 
 use super::table::count;
 use crate::cli::times::until;
 
-/// What is told of a node.
+/// A node's status.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct NodeStatus {
     node: String,
@@ -14,7 +14,7 @@ pub(super) struct NodeStatus {
     pools: Vec<PoolStatus>,
 }
 
-/// A node in one pool.
+/// Its status in one pool.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct PoolStatus {
     pool: String,
@@ -25,10 +25,10 @@ struct PoolStatus {
     in_flight: u64,
 }
 
-/// What an operator's word does to a node.
+/// What operators have ordered for a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum NodeOrder {
-    /// It finishes its sessions.
+    /// It keeps its sessions until they end.
     Drain,
     /// It gets nothing new.
     Maintenance,
@@ -37,7 +37,7 @@ pub(super) enum NodeOrder {
 }
 
 impl NodeStatus {
-    /// From the answer to a word, or to a look at the node: `{ node, operator, deadline, pools: […] }`.
+    /// From the answer to an order or to a poll: `{ node, operator, deadline, pools: […] }`.
     pub(super) fn in_answer(answer: &Value) -> Self {
         Self {
             node: owned(&answer["node"]).unwrap_or_default(),
@@ -47,7 +47,7 @@ impl NodeStatus {
         }
     }
 
-    /// Which word it is under.
+    /// The order it is under.
     pub(super) fn order(&self) -> NodeOrder {
         match self.operator.as_deref() {
             None => NodeOrder::None,
@@ -68,21 +68,21 @@ impl NodeStatus {
 
     /// Requests that it is answering.
     pub(super) fn running(&self) -> u64 {
-        self.pools.iter().map(|place| place.in_flight).sum()
+        self.pools.iter().map(|pool| pool.in_flight).sum()
     }
 
     /// Whether it rests in every pool, and no request runs there.
     pub(super) fn is_idle(&self) -> bool {
-        let rests = |place: &PoolStatus| {
-            place.state == "passive" && matches!(place.reason.as_deref(), Some("maintenance" | "gone"))
+        let rests = |pool: &PoolStatus| {
+            pool.state == "passive" && matches!(pool.reason.as_deref(), Some("maintenance" | "gone"))
         };
         self.order() == NodeOrder::Maintenance && self.running() == 0 && self.pools.iter().all(rests)
     }
 
-    /// What is so now, in one sentence: `worker1 is draining in esb-http: 12 sessions, 3 requests running`.
+    /// The status as one sentence: `worker1 is draining in esb-http: 12 sessions, 3 requests running`.
     pub(super) fn sentence(&self, now: u64) -> String {
         let node = &self.node;
-        let pools = listed(self.pools.iter().map(|place| place.pool.as_str()));
+        let pools = listed(self.pools.iter().map(|pool| pool.pool.as_str()));
         match self.order() {
             NodeOrder::None if self.is_nowhere() => format!("{node} is in no pool, and under no word any more"),
             NodeOrder::Drain | NodeOrder::Maintenance if self.is_nowhere() => {
@@ -95,9 +95,9 @@ impl NodeStatus {
     }
 
     fn left(&self) -> String {
-        let counted: u64 = self.pools.iter().filter_map(|place| place.sessions).sum();
-        let unseen = listed(self.pools.iter().filter(|place| place.sessions.is_none()).map(|p| p.pool.as_str()));
-        let sessions = match (unseen.is_empty(), self.pools.iter().any(|place| place.sessions.is_some())) {
+        let counted: u64 = self.pools.iter().filter_map(|pool| pool.sessions).sum();
+        let unseen = listed(self.pools.iter().filter(|pool| pool.sessions.is_none()).map(|p| p.pool.as_str()));
+        let sessions = match (unseen.is_empty(), self.pools.iter().any(|pool| pool.sessions.is_some())) {
             (true, _) => count(counted, "session"),
             (false, true) => format!("{} (those of {unseen} cannot be counted)", count(counted, "session")),
             (false, false) => "sessions that cannot be counted".to_owned(),
@@ -119,12 +119,12 @@ impl NodeStatus {
     /// `active in a, b; passive in c (unhealthy)`.
     fn states(&self) -> String {
         let mut states: Vec<(String, Vec<&str>)> = Vec::new();
-        for place in &self.pools {
-            let reason = place.reason.as_ref().map(|reason| format!(" ({reason})")).unwrap_or_default();
-            let key = format!("{}{reason}", place.state);
+        for status in &self.pools {
+            let reason = status.reason.as_ref().map(|reason| format!(" ({reason})")).unwrap_or_default();
+            let key = format!("{}{reason}", status.state);
             match states.iter_mut().find(|(known, _)| *known == key) {
-                Some((_, pools)) => pools.push(&place.pool),
-                None => states.push((key, vec![&place.pool])),
+                Some((_, pools)) => pools.push(&status.pool),
+                None => states.push((key, vec![&status.pool])),
             }
         }
         let told = |(state, pools): (String, Vec<&str>)| format!("{state} in {}", listed(pools.into_iter()));

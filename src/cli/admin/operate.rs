@@ -1,4 +1,4 @@
-//! `weir drain`, `weir maintain`, `weir activate`: an operator's word about a node.
+//! `weir drain`, `weir maintain`, `weir activate`: orders for a node.
 
 use std::time::{Duration, SystemTime};
 
@@ -68,27 +68,27 @@ pub(crate) fn drain(drain: &Drain) -> i32 {
         Err(code) => return code,
     };
     if args.json && !waits {
-        return shown(&answer);
+        return print_json(&answer);
     }
-    let seen = NodeStatus::in_answer(&answer);
+    let status = NodeStatus::in_answer(&answer);
     if !waits {
-        print_line(seen.sentence(unix(SystemTime::now())));
+        print_line(status.sentence(unix(SystemTime::now())));
         return 0;
     }
     match wait_drained(args.admin, node, args.json) {
-        Ok(seen) => safe(args, &seen, &answer),
-        Err(why) => lost(args, node, &why),
+        Ok(status) => report_safe(args, &status, &answer),
+        Err(why) => report_unknown(args, node, &why),
     }
 }
 
 /// `weir maintain`: rest at once.
 pub(crate) fn maintain(maintain: &Maintain) -> i32 {
-    plainly(&maintain.of, &format!("maintain{}", query([None, forced(maintain.force)])))
+    order(&maintain.of, &format!("maintain{}", query([None, forced(maintain.force)])))
 }
 
 /// `weir activate`: serve again.
 pub(crate) fn activate(of: &NodeArgs) -> i32 {
-    plainly(of, "activate")
+    order(of, "activate")
 }
 
 fn forced(force: bool) -> Option<String> {
@@ -100,10 +100,10 @@ fn query(parts: [Option<String>; 2]) -> String {
     if parts.is_empty() { String::new() } else { format!("?{}", parts.join("&")) }
 }
 
-fn plainly(of: &NodeArgs, word: &str) -> i32 {
+fn order(of: &NodeArgs, word: &str) -> i32 {
     match send_order(of, word) {
         Err(code) => code,
-        Ok(answer) if of.args.json => shown(&answer),
+        Ok(answer) if of.args.json => print_json(&answer),
         Ok(answer) => {
             print_line(NodeStatus::in_answer(&answer).sentence(unix(SystemTime::now())));
             0
@@ -111,7 +111,7 @@ fn plainly(of: &NodeArgs, word: &str) -> i32 {
     }
 }
 
-/// Says the word. Complains and gives the exit code where it was not taken.
+/// Sends the order. Where it is refused, prints why and returns the exit code.
 fn send_order(of: &NodeArgs, word: &str) -> Result<Value, i32> {
     let path = format!("/api/nodes/{}/{word}", encoded(&of.node));
     let (_, answer) = send(of.args.admin, &Method::POST, &path).map_err(|why| fail(&why))?;
@@ -124,7 +124,7 @@ fn send_order(of: &NodeArgs, word: &str) -> Result<Value, i32> {
     Ok(answer)
 }
 
-/// Tells a refusal of the admin API.
+/// Prints a refusal of the admin API.
 pub(super) fn report_refusal(json: bool, answer: &Value) -> i32 {
     if json {
         print(&format!("{answer:#}\n"));
@@ -143,19 +143,19 @@ fn problems(list: &Value) -> impl Iterator<Item = String> {
     })
 }
 
-fn shown(answer: &Value) -> i32 {
+fn print_json(answer: &Value) -> i32 {
     if print(&format!("{answer:#}\n")) { 0 } else { FAILED }
 }
 
-fn safe(args: &AdminArgs, seen: &NodeStatus, answer: &Value) -> i32 {
+fn report_safe(args: &AdminArgs, status: &NodeStatus, answer: &Value) -> i32 {
     if args.json {
-        return shown(&json!({ "ok": true, "node": seen.node(), "safe": true, "warnings": answer["warnings"] }));
+        return print_json(&json!({ "ok": true, "node": status.node(), "safe": true, "warnings": answer["warnings"] }));
     }
-    print_line(format_args!("{} is drained: safe to stop it", seen.node()));
+    print_line(format_args!("{} is drained: safe to stop it", status.node()));
     0
 }
 
-fn lost(args: &AdminArgs, node: &str, why: &str) -> i32 {
+fn report_unknown(args: &AdminArgs, node: &str, why: &str) -> i32 {
     if args.json {
         let problems = [json!({ "what": why, "advice": "" })];
         print(&format!("{:#}\n", json!({ "ok": false, "node": node, "safe": false, "problems": problems })));

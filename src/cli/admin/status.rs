@@ -1,4 +1,4 @@
-//! What a running Weir says of itself, as tables for people or as JSON for scripts.
+//! `weir status`, `weir nodes`, `weir sessions`, `weir reload`: answers of the admin API as tables or as JSON.
 
 use std::time::SystemTime;
 
@@ -27,7 +27,7 @@ pub(crate) fn status(args: &AdminArgs) -> i32 {
             table(&["LISTENER", "ADDRESS", "TLS"], rows(&status["listeners"], &["name", "address", "tls"])),
             table(&["SITE", "HOSTS", "POOL"], rows(&status["sites"], &["name", "hosts", "pool"])),
             node_table(&status["nodes"], now),
-            words(&status["operators"], now),
+            order_table(&status["operators"], now),
             table(&["WHEN", "WHAT", "OF", ""], rows(&status["events"], &["time", "kind", "subject", "text"])),
         ];
         [head].into_iter().chain(tables).filter(|table| !table.is_empty()).collect::<Vec<_>>().join("\n")
@@ -67,7 +67,7 @@ pub(crate) fn reload(args: &AdminArgs) -> i32 {
     if ok { 0 } else { FAILED }
 }
 
-/// What is wrong in files is listed; what is not of a file is one reason.
+/// Problems in files as a list; a single one that is of no file as one line.
 fn refusal(answer: &Value) -> String {
     let problems = answer["problems"].as_array().map(Vec::as_slice).unwrap_or_default();
     match problems {
@@ -89,10 +89,10 @@ fn problem_line(problem: &Value) -> String {
     format!("{place}: {}{advice}", text(&problem["what"]))
 }
 
-fn show(args: &AdminArgs, path: &str, words: impl Fn(&Value) -> String) -> i32 {
+fn show(args: &AdminArgs, path: &str, format: impl Fn(&Value) -> String) -> i32 {
     let text = match send(args.admin, &Method::GET, path) {
         Ok((_, answer)) if args.json => format!("{answer:#}\n"),
-        Ok((_, answer)) => words(&answer),
+        Ok((_, answer)) => format(&answer),
         Err(why) => return fail(&why),
     };
     if print(&text) { 0 } else { FAILED }
@@ -116,7 +116,7 @@ fn node_row(node: &Value, now: u64) -> Vec<String> {
     front.chain([since, plain("weight"), running, plain("sessions"), remarks(node, now)]).collect()
 }
 
-/// What is so of few nodes: `backup, warming 40 %`.
+/// Remarks on a node, most have none: `backup, warming 40 %`.
 fn remarks(node: &Value, now: u64) -> String {
     let remarks = [
         (node["backup"] == true).then(|| "backup".to_owned()),
@@ -131,17 +131,17 @@ fn remarks(node: &Value, now: u64) -> String {
     remarks.into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
 
-/// Nodes under an operator's word; nothing where there is none.
-fn words(operators: &Value, now: u64) -> String {
-    let row = |word: &Value| {
-        let node = text(&word["node"]);
-        let since = word["since"].as_u64().map_or_else(|| "-".to_owned(), |since| span(now.saturating_sub(since)));
-        let remark = match word["deadline"].as_u64() {
-            _ if word["known"] == false => unknown_node(&node),
+/// The table of nodes that operators have drained or put in maintenance; empty where there is none.
+fn order_table(operators: &Value, now: u64) -> String {
+    let row = |order: &Value| {
+        let node = text(&order["node"]);
+        let since = order["since"].as_u64().map_or_else(|| "-".to_owned(), |since| span(now.saturating_sub(since)));
+        let remark = match order["deadline"].as_u64() {
+            _ if order["known"] == false => unknown_node(&node),
             Some(deadline) => until(deadline, now),
             None => String::new(),
         };
-        vec![node, text(&word["operator"]), since, remark]
+        vec![node, text(&order["operator"]), since, remark]
     };
     let rows: Vec<_> = operators.as_array().into_iter().flatten().map(row).collect();
     if rows.is_empty() { String::new() } else { table(&["NODE", "OPERATOR SAID", "SINCE", ""], rows) }
@@ -200,7 +200,7 @@ NODE     OPERATOR SAID  SINCE
 worker1  drain          1m 5s  until 14:30 UTC
 old      maintain       1h 1m  not in the file; `weir activate old` forgets it
 ";
-        assert_eq!(words(&operators, NOW), expected);
-        assert_eq!((words(&json!([]), NOW), words(&Value::Null, NOW)), (String::new(), String::new()));
+        assert_eq!(order_table(&operators, NOW), expected);
+        assert_eq!((order_table(&json!([]), NOW), order_table(&Value::Null, NOW)), (String::new(), String::new()));
     }
 }

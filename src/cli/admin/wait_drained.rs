@@ -1,5 +1,5 @@
-//! Waits until a draining node can be stopped without cutting anything, and tells what is left on the way. Changes
-//! nothing: who ends the waiting leaves the drain on.
+//! `weir drain --wait`: polls a draining node until it can be stopped without cutting a request, and prints what is left.
+//! It only reads; ending it leaves the drain on.
 
 use std::io::{IsTerminal, Write, stdout};
 use std::net::SocketAddr;
@@ -15,128 +15,140 @@ use super::node_status::{NodeOrder, NodeStatus};
 use crate::cli::output::print_line;
 use crate::cli::times::unix;
 
-/// Between two questions.
-const BEAT: Duration = Duration::from_millis(500);
-/// One question.
-const PATIENCE: Duration = Duration::from_secs(3);
-/// How long Weir may be gone: a restart is no reason to give up.
-const GONE: Duration = Duration::from_secs(10);
-/// Between two lines where nobody watches a terminal.
-const LINES: Duration = Duration::from_secs(1);
-/// Looks in a row at which nothing ran. A request may have been on its way to the node at the first.
-const LOOKS: u32 = 2;
+/// Between two polls.
+const POLL_EVERY: Duration = Duration::from_millis(500);
+/// For one poll.
+const TIMEOUT: Duration = Duration::from_secs(3);
+/// How long Weir may not answer, as during a restart, before the waiting ends.
+const UNREACHABLE: Duration = Duration::from_secs(10);
+/// Between two lines where standard output is no terminal.
+const LINE_EVERY: Duration = Duration::from_secs(1);
+/// Polls in a row at which nothing ran. At the first a request may have been on its way to the node.
+const IDLE_POLLS: u32 = 2;
 
-/// Waits, and gives what was seen last when the node may be stopped; or why that is not known.
+/// Waits. Returns the last status of the node when it may be stopped; or why that is not known.
 pub(super) fn wait_drained(admin: SocketAddr, node: &str, quiet: bool) -> Result<NodeStatus, String> {
     let mut watch = Watch::default();
-    let mut lines = Lines::new(quiet);
+    let mut lines = ProgressLines::new(quiet);
     let begun = Instant::now();
     loop {
-        let seen = look_at(admin, node);
-        match watch.look(node, seen, begun.elapsed(), unix(SystemTime::now())) {
-            Look::Waiting(line) => lines.tell(line, begun.elapsed()),
-            Look::Safe(seen) => {
+        let status = poll(admin, node);
+        match watch.next(node, status, begun.elapsed(), unix(SystemTime::now())) {
+            Progress::Waiting(line) => lines.print(line, begun.elapsed()),
+            Progress::Safe(seen) => {
                 lines.end();
                 return Ok(seen);
             }
-            Look::Lost(why) => {
+            Progress::Unknown(why) => {
                 lines.end();
                 return Err(why);
             }
         }
-        sleep(BEAT);
+        sleep(POLL_EVERY);
     }
 }
 
-fn look_at(admin: SocketAddr, node: &str) -> Result<Option<NodeStatus>, String> {
+fn poll(admin: SocketAddr, node: &str) -> Result<Option<NodeStatus>, String> {
     let path = format!("/api/nodes/{}", encoded(node));
-    let (status, told) = send_within(PATIENCE, admin, &Method::GET, &path)?;
-    meaning(status, &told)
+    let (status, answer) = send_within(TIMEOUT, admin, &Method::GET, &path)?;
+    parse(status, &answer)
 }
 
-/// Only one answer says that the node is not known: others, such as of something that answers in Weir's place while it is
-/// started anew, say nothing of the node.
-fn meaning(status: StatusCode, told: &Value) -> Result<Option<NodeStatus>, String> {
-    if status.is_success() && told["ok"] == true {
-        return Ok(Some(NodeStatus::in_answer(told)));
+/// None where Weir does not know the node. Only a 404 of Weir's own says so: while Weir restarts, something else may answer
+/// at its address.
+fn parse(status: StatusCode, answer: &Value) -> Result<Option<NodeStatus>, String> {
+    if status.is_success() && answer["ok"] == true {
+        return Ok(Some(NodeStatus::in_answer(answer)));
     }
-    if status == StatusCode::NOT_FOUND && told["ok"] == false {
+    if status == StatusCode::NOT_FOUND && answer["ok"] == false {
         return Ok(None);
     }
-    let why = told["problems"][0]["what"].as_str().map(|what| format!(": {what}")).unwrap_or_default();
+    let why = answer["problems"][0]["what"].as_str().map(|what| format!(": {what}")).unwrap_or_default();
     Err(format!("Weir answered {status}{why}"))
 }
 
-/// What one look at the node means.
+/// What follows from one poll.
 #[derive(Debug, PartialEq, Eq)]
-enum Look {
-    /// It goes on, and this is so.
+enum Progress {
+    /// Go on waiting, and print this.
     Waiting(String),
-    /// It may be stopped.
+    /// The node may be stopped.
     Safe(NodeStatus),
-    /// It is not known, or never will be so.
-    Lost(String),
+    /// It is not known whether it may be stopped, or it never will be.
+    Unknown(String),
 }
 
-/// What was seen so far.
+/// What is remembered from the polls so far.
 #[derive(Default)]
 struct Watch {
     idle: u32,
-    gone_since: Option<Duration>,
-    /// Whether it was gone before: it may have been started anew.
-    was_gone: bool,
+    unreachable_since: Option<Duration>,
+    /// Whether Weir did not answer before: it may have been restarted.
+    was_unreachable: bool,
 }
 
 impl Watch {
-    /// `seen` is an error where Weir did not answer, and nothing where it does not know the node: what still runs on one
-    /// that left the file is counted, but who is under no word is not to be stopped.
-    fn look(&mut self, node: &str, seen: Result<Option<NodeStatus>, String>, elapsed: Duration, now: u64) -> Look {
-        let seen = match seen {
-            Ok(seen) => seen,
-            Err(why) => return self.gone(node, &why, elapsed),
+    /// `status` is an error where Weir did not answer, and none where it does not know the node. A node that has left the
+    /// file is waited for as well; one that no operator has drained or put in maintenance is not to be stopped.
+    fn next(
+        &mut self,
+        node: &str,
+        status: Result<Option<NodeStatus>, String>,
+        elapsed: Duration,
+        now: u64,
+    ) -> Progress {
+        let status = match status {
+            Ok(status) => status,
+            Err(why) => return self.unreachable(node, &why, elapsed),
         };
-        self.gone_since = None;
-        let Some(seen) = seen else {
-            return Look::Lost(format!("{node} is not known any more: it is not in the file, and under no word"));
+        self.unreachable_since = None;
+        let Some(status) = status else {
+            return Progress::Unknown(format!(
+                "{node} is not known any more: it is not in the file, and under no word"
+            ));
         };
-        self.idle = if seen.is_idle() { self.idle + 1 } else { 0 };
-        match seen.order() {
-            NodeOrder::None if self.was_gone => Look::Lost(format!(
+        self.idle = if status.is_idle() { self.idle + 1 } else { 0 };
+        match status.order() {
+            NodeOrder::None if self.was_unreachable => Progress::Unknown(format!(
                 "{node} is not to be stopped: Weir was away, and does not know of the drain now; look at `weir status`"
             )),
-            NodeOrder::None => Look::Lost(format!("{node} is not to be stopped: somebody activated it meanwhile")),
-            NodeOrder::Maintenance if self.idle >= LOOKS => Look::Safe(seen),
-            NodeOrder::Maintenance if seen.running() > 0 => {
-                let sentence = seen.sentence(now);
-                Look::Waiting(format!("{sentence}; waiting for them"))
+            NodeOrder::None => {
+                Progress::Unknown(format!("{node} is not to be stopped: somebody activated it meanwhile"))
             }
-            NodeOrder::Drain | NodeOrder::Maintenance => Look::Waiting(seen.sentence(now)),
+            NodeOrder::Maintenance if self.idle >= IDLE_POLLS => Progress::Safe(status),
+            NodeOrder::Maintenance if status.running() > 0 => {
+                let sentence = status.sentence(now);
+                Progress::Waiting(format!("{sentence}; waiting for them"))
+            }
+            NodeOrder::Drain | NodeOrder::Maintenance => Progress::Waiting(status.sentence(now)),
         }
     }
 
-    fn gone(&mut self, node: &str, why: &str, elapsed: Duration) -> Look {
-        (self.idle, self.was_gone) = (0, true);
-        let since = *self.gone_since.get_or_insert(elapsed);
-        if elapsed.saturating_sub(since) < GONE {
-            return Look::Waiting(format!("Weir does not answer; trying for {} s", GONE.as_secs()));
+    fn unreachable(&mut self, node: &str, why: &str, elapsed: Duration) -> Progress {
+        (self.idle, self.was_unreachable) = (0, true);
+        let since = *self.unreachable_since.get_or_insert(elapsed);
+        if elapsed.saturating_sub(since) < UNREACHABLE {
+            return Progress::Waiting(format!("Weir does not answer; trying for {} s", UNREACHABLE.as_secs()));
         }
-        Look::Lost(format!("{why}; whether {node} may be stopped is not known (its drain outlives a restart of Weir)"))
+        Progress::Unknown(format!(
+            "{why}; whether {node} may be stopped is not known (its drain outlives a restart of Weir)"
+        ))
     }
 }
 
-/// How it is told: one line, rewritten, on a terminal; else a line for each change, once a second at most.
-struct Lines {
+/// Prints the progress: on a terminal one line that is rewritten; else a line for each change, at most one a second.
+struct ProgressLines {
     quiet: bool,
     terminal: bool,
-    told: Option<(String, Duration)>,
+    last: Option<(String, Duration)>,
 }
 
-impl Lines {
+impl ProgressLines {
     fn new(quiet: bool) -> Self {
-        Self { quiet, terminal: stdout().is_terminal(), told: None }
+        Self { quiet, terminal: stdout().is_terminal(), last: None }
     }
 
-    fn tell(&mut self, line: String, now: Duration) {
+    fn print(&mut self, line: String, now: Duration) {
         if self.quiet || !self.is_due(&line, now) {
             return;
         }
@@ -146,19 +158,19 @@ impl Lines {
         } else {
             print_line(&line);
         }
-        self.told = Some((line, now));
+        self.last = Some((line, now));
     }
 
     fn is_due(&self, line: &str, now: Duration) -> bool {
-        match &self.told {
+        match &self.last {
             None => true,
-            Some((told, _)) if told == line => false,
-            Some((_, at)) => self.terminal || now.saturating_sub(*at) >= LINES,
+            Some((last, _)) if last == line => false,
+            Some((_, at)) => self.terminal || now.saturating_sub(*at) >= LINE_EVERY,
         }
     }
 
     fn end(&self) {
-        if self.terminal && self.told.is_some() {
+        if self.terminal && self.last.is_some() {
             print_line("");
         }
     }
@@ -177,19 +189,19 @@ mod tests {
         Ok(Some(NodeStatus::in_answer(&json!({"node": "worker1", "operator": operator, "pools": [pool]}))))
     }
 
-    fn looks(all: Vec<Result<Option<NodeStatus>, String>>) -> Vec<String> {
+    fn polled(all: Vec<Result<Option<NodeStatus>, String>>) -> Vec<String> {
         let mut watch = Watch::default();
-        let look = |(second, seen)| match watch.look("worker1", seen, Duration::from_secs(second), NOW) {
-            Look::Waiting(line) => line,
-            Look::Safe(_) => "safe".to_owned(),
-            Look::Lost(why) => format!("lost: {why}"),
+        let next = |(second, status)| match watch.next("worker1", status, Duration::from_secs(second), NOW) {
+            Progress::Waiting(line) => line,
+            Progress::Safe(_) => "safe".to_owned(),
+            Progress::Unknown(why) => format!("lost: {why}"),
         };
-        (0..).zip(all).map(look).collect()
+        (0..).zip(all).map(next).collect()
     }
 
     #[test]
     fn a_drain_is_followed_to_its_end() {
-        let told = looks(vec![
+        let told = polled(vec![
             seen(Some("drain"), "draining", 2, 1),
             seen(Some("drain"), "draining", 0, 0),
             seen(Some("maintain"), "maintenance", 0, 1),
@@ -216,21 +228,21 @@ mod tests {
 
     #[test]
     fn a_word_that_no_pool_obeys_yet_is_no_leave_to_stop() {
-        let told = looks(vec![seen(Some("maintain"), "draining", 0, 0); 3]);
+        let told = polled(vec![seen(Some("maintain"), "draining", 0, 0); 3]);
         assert!(told.iter().all(|line| line.contains("in maintenance")), "{told:?}");
     }
 
     #[test]
     fn what_ends_the_waiting_otherwise_is_said() {
-        let told = looks(vec![seen(Some("drain"), "draining", 1, 0), seen(None, "", 1, 0)]);
+        let told = polled(vec![seen(Some("drain"), "draining", 1, 0), seen(None, "", 1, 0)]);
         assert_eq!(told[1], "lost: worker1 is not to be stopped: somebody activated it meanwhile");
-        assert!(looks(vec![Ok(None)])[0].starts_with("lost: worker1 is not known any more"));
+        assert!(polled(vec![Ok(None)])[0].starts_with("lost: worker1 is not known any more"));
     }
 
     #[test]
     fn an_answer_that_is_none_says_nothing_of_the_node() {
         let refused = json!({"ok": false, "problems": [{"what": "Weir is busy"}]});
-        let told = |status, answer: &Value| meaning(StatusCode::from_u16(status).unwrap(), answer);
+        let told = |status, answer: &Value| parse(StatusCode::from_u16(status).unwrap(), answer);
         assert_eq!(told(404, &refused), Ok(None));
         assert_eq!(told(503, &refused).unwrap_err(), "Weir answered 503 Service Unavailable: Weir is busy");
         for (status, answer) in [(404, json!({"error": "no such page"})), (200, json!([])), (500, Value::Null)] {
@@ -241,7 +253,7 @@ mod tests {
 
     #[test]
     fn a_drain_that_was_forgotten_was_not_taken_back() {
-        let told = looks(vec![seen(Some("drain"), "draining", 1, 0), Err("gone".to_owned()), seen(None, "", 1, 0)]);
+        let told = polled(vec![seen(Some("drain"), "draining", 1, 0), Err("gone".to_owned()), seen(None, "", 1, 0)]);
         assert!(told[2].starts_with("lost: worker1 is not to be stopped: Weir was away"), "{told:?}");
     }
 
@@ -250,7 +262,7 @@ mod tests {
         let nowhere = |operator: &str| {
             Ok(Some(NodeStatus::in_answer(&json!({"node": "worker1", "operator": operator, "pools": []}))))
         };
-        let told = looks(vec![
+        let told = polled(vec![
             seen(Some("drain"), "gone", 0, 1),
             nowhere("drain"),
             nowhere("drain"),
@@ -268,14 +280,14 @@ mod tests {
         let mut all: Vec<_> = (0..10).map(|_| gone()).collect();
         all.push(seen(Some("maintain"), "maintenance", 0, 0));
         all.extend((0..11).map(|_| gone()));
-        let told = looks(all);
+        let told = polled(all);
         assert!(told[..10].iter().chain(&told[11..21]).all(|line| line.contains("does not answer")), "{told:?}");
         assert!(told[21].starts_with("lost: cannot reach Weir; whether worker1"), "{told:?}");
     }
 
     #[test]
     fn lines_come_when_something_changed_and_not_too_often() {
-        let mut lines = Lines { quiet: false, terminal: false, told: Some(("a".into(), Duration::ZERO)) };
+        let mut lines = ProgressLines { quiet: false, terminal: false, last: Some(("a".into(), Duration::ZERO)) };
         let ms = Duration::from_millis;
         assert_eq!(["a", "b"].map(|line| lines.is_due(line, ms(999))), [false, false]);
         assert_eq!(["a", "b"].map(|line| lines.is_due(line, ms(1000))), [false, true]);

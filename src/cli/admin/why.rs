@@ -1,4 +1,4 @@
-//! `weir why`: what a running Weir would do with a request, and why. Nothing is sent to any node.
+//! `weir why`: what a running Weir would do with a request, and why. No node is asked.
 
 use std::net::IpAddr;
 
@@ -45,19 +45,19 @@ pub(crate) struct Why {
 
 /// `weir why`.
 pub(crate) fn why(why: &Why) -> i32 {
-    let answer = match send(why.args.admin, &Method::GET, &why.question()) {
+    let answer = match send(why.args.admin, &Method::GET, &why.path_and_query()) {
         Ok((_, answer)) => answer,
         Err(why) => return fail(&why),
     };
     if answer["ok"] == false {
         return report_refusal(why.args.json, &answer);
     }
-    let shown = if why.args.json { format!("{answer:#}\n") } else { explained(why, &answer) };
+    let shown = if why.args.json { format!("{answer:#}\n") } else { explanation(why, &answer) };
     if print(&shown) { 0 } else { FAILED }
 }
 
 impl Why {
-    fn question(&self) -> String {
+    fn path_and_query(&self) -> String {
         let one = |name, value: &str| format!("{name}={}", encoded(value));
         let mut parts = vec![one("host", self.host()), one("path", self.path()), one("method", &self.method)];
         if let Some(url) = &self.url {
@@ -70,7 +70,7 @@ impl Why {
         format!("/api/why?{}", parts.join("&"))
     }
 
-    /// As it is shown: nothing where the question does not say.
+    /// The scheme as it is printed; empty where only a host is given.
     fn scheme(&self) -> &str {
         match self.url.as_ref().map(|url| url.scheme) {
             Some("https") => "https://",
@@ -88,7 +88,7 @@ impl Why {
     }
 }
 
-/// What a client makes a request of.
+/// The parts of a URL that a request is made of.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Url {
     scheme: &'static str,
@@ -98,7 +98,7 @@ struct Url {
     path: String,
 }
 
-/// A fragment is not sent. Without a scheme it is http's, as curl has it.
+/// A fragment is left out, as a client does. Without a scheme it is http, as with curl.
 fn url(text: &str) -> Result<Url, String> {
     let (scheme, rest) = match text.split_once("://") {
         Some((scheme, rest)) if scheme.eq_ignore_ascii_case("https") => ("https", rest),
@@ -127,16 +127,16 @@ fn url(text: &str) -> Result<Url, String> {
     Ok(Url { scheme, host: host.to_owned(), port, path })
 }
 
-fn explained(why: &Why, answer: &Value) -> String {
-    let mut out = format!("{} {}{}{} {}\n", why.method, why.scheme(), why.host(), why.path(), fate(answer));
+fn explanation(why: &Why, answer: &Value) -> String {
+    let mut out = format!("{} {}{}{} {}\n", why.method, why.scheme(), why.host(), why.path(), outcome(answer));
     for step in answer["steps"].as_array().into_iter().flatten() {
         out.push_str(&format!("  {}\n", text(step)));
     }
-    let nodes: Vec<_> = answer["nodes"].as_array().into_iter().flatten().map(judged).collect();
+    let nodes: Vec<_> = answer["nodes"].as_array().into_iter().flatten().map(node_row).collect();
     if nodes.is_empty() { out } else { out + "\n" + &table(&["NODE", "STATE", "REASON", "WHY NOT"], nodes) }
 }
 
-fn fate(answer: &Value) -> String {
+fn outcome(answer: &Value) -> String {
     let (node, pool, word) = (answer["node"].as_str(), text(&answer["pool"]), text(&answer["why"]));
     match (node, answer["queued"] == true, text(&answer["action"]).as_str()) {
         (Some(node), false, _) => format!("goes to {node} of {pool}: {word}"),
@@ -149,7 +149,7 @@ fn fate(answer: &Value) -> String {
     }
 }
 
-fn judged(node: &Value) -> Vec<String> {
+fn node_row(node: &Value) -> Vec<String> {
     let why_not = node["why_not"].as_str().unwrap_or_default().to_owned();
     vec![text(&node["node"]), text(&node["state"]), text(&node["reason"]), why_not]
 }
@@ -201,7 +201,7 @@ mod tests {
                 "/api/why?host=a&path=%2Fb%3Fc%3Dd&method=POST&cookie=e%3Df%26g&header=X%3A%20y&header=Z%3A%20%2B&client=%3A%3A1&listener=https",
             ),
         ];
-        cases.iter().for_each(|(words, path)| assert_eq!(args(words).question(), *path));
+        cases.iter().for_each(|(words, path)| assert_eq!(args(words).path_and_query(), *path));
         assert!(Line::try_parse_from(["weir"]).is_err());
         assert!(Line::try_parse_from(["weir", "--host", "a", "--client", "localhost"]).is_err());
         for wrong in ["ftp://a/", "https://", "https://:443/", "https://a:0/", "https://a:https/"] {
@@ -230,7 +230,7 @@ NODE     STATE    REASON     WHY NOT
 worker1  passive  unhealthy  probes fail
 worker2  active   -
 ";
-        assert_eq!(explained(&args(&["--host", "esb.wso2.com", "--path", "/x"]), &answer), expected);
+        assert_eq!(explanation(&args(&["--host", "esb.wso2.com", "--path", "/x"]), &answer), expected);
     }
 
     #[test]
@@ -244,6 +244,6 @@ worker2  active   -
             (json!({"action": "refuse", "why": "unknown-host"}), "is refused: unknown-host"),
             (json!({"action": "pool", "pool": "p", "why": "no-active-node"}), "is refused: no-active-node"),
         ];
-        cases.iter().for_each(|(answer, expected)| assert_eq!(fate(answer), *expected));
+        cases.iter().for_each(|(answer, expected)| assert_eq!(outcome(answer), *expected));
     }
 }

@@ -1,4 +1,4 @@
-//! Files written whole or not at all, and never over others unless told to.
+//! Writes files whole or not at all, and over others only with `--force`.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Write};
@@ -17,7 +17,7 @@ pub(super) fn write_all(texts: &[(PathBuf, String, u32)], force: bool) -> Result
     let mut placed: Vec<&Path> = Vec::new();
     for (draft, (path, ..)) in drafts.iter().zip(texts) {
         if let Err(error) = draft.place(path, force) {
-            // Half a pair is worse than none; what was replaced cannot be brought back.
+            // A certificate without its key is of no use. What was replaced with `force` cannot be brought back.
             placed.iter().filter(|_| !force).for_each(|path| drop(fs::remove_file(path)));
             return Err(format!("{}: {error}", path.display()));
         }
@@ -26,7 +26,7 @@ pub(super) fn write_all(texts: &[(PathBuf, String, u32)], force: bool) -> Result
     Ok(())
 }
 
-/// A text beside its place; gone when dropped.
+/// A temporary file beside the path; removed when dropped.
 struct Draft(PathBuf);
 
 impl Draft {
@@ -34,7 +34,7 @@ impl Draft {
         let mut name = path.file_name().unwrap_or_default().to_os_string();
         name.push(format!(".{}.draft", std::process::id()));
         let beside = path.with_file_name(name);
-        // The mode at creation, not later: between the two a key would lie open.
+        // The mode is set at creation: until a later chmod others could read the key.
         let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(&beside)?;
         let draft = Self(beside);
         file.write_all(text.as_bytes())?;
@@ -46,7 +46,7 @@ impl Draft {
         if force {
             fs::rename(&self.0, path)?;
         } else {
-            // A link, unlike a rename, fails when somebody else made the file meanwhile.
+            // Unlike a rename, a link fails when another process made the file in between.
             fs::hard_link(&self.0, path).map_err(|error| match error.kind() {
                 ErrorKind::AlreadyExists => io::Error::new(ErrorKind::AlreadyExists, "somebody just made this file"),
                 _ => error,

@@ -1,6 +1,6 @@
-//! What a `weir cert` command says in the end, and how its words are written. Prints nothing itself.
+//! The outcome of a `weir cert` command: what to print and whether it succeeded. Prints nothing itself.
 
-/// What a command has to say, and whether all is well.
+/// What to print, and whether the exit code is 0.
 #[derive(Debug)]
 pub(super) struct Outcome {
     pub(super) text: String,

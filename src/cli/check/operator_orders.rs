@@ -1,5 +1,5 @@
-//! Where a file and what operators said differ, for `weir check`: words that are kept in the state directory, read
-//! as they lie there. Asks no running Weir, and says nothing where there are none or they may not be read.
+//! For `weir check`: operators' orders that are kept in the state directory, and where they and the configuration differ.
+//! Asks no running Weir. Without the file, or where it may not be read, there are no orders.
 
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
@@ -12,16 +12,16 @@ use crate::config;
 use crate::config::regular;
 use crate::config::{Config, Place, Problem};
 
-/// In the state directory.
+/// Its name in the state directory.
 const FILE: &str = "operators.json";
 
-/// Which text this Weir reads.
+/// The newest version that this Weir reads.
 const VERSION: u64 = 1;
 
-/// Some thousand nodes take a fraction of it.
+/// Far more than the orders of some thousand nodes take.
 const LARGEST: u64 = 16 << 20;
 
-/// The part of the text that is told.
+/// The part of the file that is read here.
 #[derive(Deserialize)]
 struct StateFile {
     nodes: BTreeMap<String, Order>,
@@ -39,17 +39,17 @@ struct Versioned {
     version: u64,
 }
 
-/// What lies there.
+/// What the file holds.
 enum OrdersFile {
-    /// All words; none where there is no file, or it is another user's.
+    /// All orders; none where there is no file, or it is another user's.
     Orders(BTreeMap<String, Order>),
-    /// A start sets it aside.
+    /// It cannot be understood: a start sets it aside.
     Damaged(String),
     /// A start is refused for it: why, and what to do.
     Refused(String, &'static str),
 }
 
-/// Why a start would be refused that the configuration is good for.
+/// Why a start would be refused although the configuration is good.
 pub(super) fn refusal(config: &Config) -> Option<Problem> {
     let OrdersFile::Refused(why, advice) = read(config) else { return None };
     let what = format!("what operators said of nodes (state-dir) cannot be read, and Weir would not start: {why}");
@@ -58,43 +58,43 @@ pub(super) fn refusal(config: &Config) -> Option<Problem> {
 
 /// What a start would warn of.
 pub(super) fn warnings(config: &Config) -> Vec<Problem> {
-    let words = words(config);
-    config::at_rest(config, |node| words.get(node).map(|word| word.order.as_str()))
+    let orders = orders(config);
+    config::at_rest(config, |node| orders.get(node).map(|order| order.order.as_str()))
 }
 
-/// For people: a heading and a line for each node under a word; nothing where there is none.
+/// As text: a heading and a line for each node under an order; empty where there is none.
 pub(super) fn section(config: &Config, now: u64) -> String {
     let lines: Vec<String> = match read(config) {
-        OrdersFile::Orders(words) => words.iter().map(|(node, word)| line(config, node, word, now)).collect(),
+        OrdersFile::Orders(orders) => orders.iter().map(|(node, order)| line(config, node, order, now)).collect(),
         OrdersFile::Damaged(why) | OrdersFile::Refused(why, _) => vec![format!("  {why}\n")],
     };
     if lines.is_empty() { String::new() } else { format!("operators' words\n{}", lines.concat()) }
 }
 
-/// For scripts.
+/// As JSON.
 pub(super) fn section_json(config: &Config) -> Value {
-    let one = |(node, word): (&String, &Order)| json!({ "node": node, "operator": word.order, "since": word.since, "deadline": word.deadline, "known": is_known(config, node) });
-    words(config).iter().map(one).collect()
+    let one = |(node, order): (&String, &Order)| json!({ "node": node, "operator": order.order, "since": order.since, "deadline": order.deadline, "known": is_known(config, node) });
+    orders(config).iter().map(one).collect()
 }
 
-/// What a word about a node means beside a file that does not know the node.
+/// The remark on an order for a node that is not in the configuration.
 pub(crate) fn unknown_node(node: &str) -> String {
     format!("not in the file; `weir activate {node}` forgets it")
 }
 
-fn line(config: &Config, node: &str, word: &Order, now: u64) -> String {
-    let since = span(now.saturating_sub(word.since));
-    let end = word.deadline.map(|deadline| format!(", {}", until(deadline, now))).unwrap_or_default();
+fn line(config: &Config, node: &str, order: &Order, now: u64) -> String {
+    let since = span(now.saturating_sub(order.since));
+    let end = order.deadline.map(|deadline| format!(", {}", until(deadline, now))).unwrap_or_default();
     let what = if is_known(config, node) { "not active until `weir activate`".to_owned() } else { unknown_node(node) };
-    format!("  {node}  {} for {since}{end}: {what}\n", word.order)
+    format!("  {node}  {} for {since}{end}: {what}\n", order.order)
 }
 
 fn is_known(config: &Config, node: &str) -> bool {
     config.nodes.iter().any(|known| *known.name == *node)
 }
 
-fn words(config: &Config) -> BTreeMap<String, Order> {
-    if let OrdersFile::Orders(words) = read(config) { words } else { BTreeMap::new() }
+fn orders(config: &Config) -> BTreeMap<String, Order> {
+    if let OrdersFile::Orders(orders) = read(config) { orders } else { BTreeMap::new() }
 }
 
 fn read(config: &Config) -> OrdersFile {
@@ -102,7 +102,7 @@ fn read(config: &Config) -> OrdersFile {
     let shown = path.display();
     let text = match regular::read(&path, LARGEST) {
         Ok(text) => text,
-        // The user who will run it may read it.
+        // Weir's user may be able to read what this one may not, so that is no error.
         Err(error)
             if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory | ErrorKind::PermissionDenied) =>
         {

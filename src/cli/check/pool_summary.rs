@@ -1,5 +1,5 @@
-//! What a pool does, in the few words that `weir check` has for it: always how nodes prove who they are and how they
-//! are probed, and of all else what is not as by default.
+//! A pool in one line for `weir check`: always how nodes are verified and probed, and of the other settings those that are
+//! not the default.
 
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::config::{Address, Balance, Config, Failback, HashOn, Member, OnLost, Pool, StickyMode, Verify, WhenNone};
 
-/// A member as it is shown.
+/// A node of the pool as it is printed.
 pub(super) struct MemberSummary {
     pub(super) node: String,
     pub(super) address: String,
@@ -15,7 +15,7 @@ pub(super) struct MemberSummary {
     pub(super) backup: bool,
 }
 
-/// The pool's nodes, and where it reaches them.
+/// The pool's nodes and their addresses.
 pub(super) fn members(config: &Config, pool: &Pool) -> Vec<MemberSummary> {
     let member = |member: &Member| {
         let node = config.nodes.get(member.node)?;
@@ -41,8 +41,8 @@ impl std::fmt::Display for MemberSummary {
     }
 }
 
-/// What is always said.
-pub(super) fn ways(pool: &Pool) -> String {
+/// What is always printed.
+pub(super) fn summary(pool: &Pool) -> String {
     let probes = match pool.health.as_ref().map(|health| (health.probes.len(), span(health.interval))) {
         None => "no probes".to_owned(),
         Some((1, interval)) => format!("1 probe every {interval}"),
@@ -55,14 +55,14 @@ pub(super) fn ways(pool: &Pool) -> String {
         .join(", ")
 }
 
-/// What is not as by default.
-pub(super) fn more(pool: &Pool) -> Vec<String> {
+/// The settings that are not the default.
+pub(super) fn non_defaults(pool: &Pool) -> Vec<String> {
     let parts =
         [balance(pool), active(pool), limit(pool), queue(pool), slow_start(pool), sessions(pool), failures(pool)];
     parts.into_iter().flatten().collect()
 }
 
-/// How nodes prove who they are.
+/// How nodes are verified.
 pub(super) fn verification(pool: &Pool) -> &'static str {
     match pool.tls.as_ref().map(|tls| &tls.verify) {
         None => "plain",
@@ -83,7 +83,7 @@ pub(super) fn sticky(pool: &Pool) -> Option<String> {
     })
 }
 
-/// The method's name as the file has it.
+/// The balancing method, as the configuration calls it.
 pub(super) fn method(pool: &Pool) -> &'static str {
     match pool.balance {
         Balance::RoundRobin => "round-robin",
@@ -169,7 +169,7 @@ fn statuses(ranges: &[RangeInclusive<u16>]) -> Option<String> {
     (!ranges.is_empty()).then(|| ranges.iter().map(one).collect::<Vec<_>>().join(","))
 }
 
-/// As a file has it: one whole number and one unit.
+/// A duration as the configuration writes it: one whole number and one unit.
 pub(super) fn span(time: Duration) -> String {
     let milliseconds = time.as_millis();
     let units = [(86_400_000, "d"), (3_600_000, "h"), (60_000, "m"), (1000, "s")];

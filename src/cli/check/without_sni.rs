@@ -1,17 +1,17 @@
-//! What clients get of a TLS listener that give no name: callers by address, old TLS libraries.
+//! What a TLS listener answers clients that send no server name (SNI): those that call an address, and old TLS libraries.
 
 use std::net::IpAddr;
 
 use crate::config::{Config, HostPattern, Site};
 
-/// The site whose certificate they are shown: the one that asks for them, the default, else the first.
+/// The site whose certificate they get: the one with `nameless`, else the default, else the first.
 pub(super) fn site(config: &Config, listener: usize) -> Option<&Site> {
     config.listeners.get(listener)?.tls.as_ref()?;
     let here = || sites(config, listener);
     here().find(|site| site.nameless).or_else(|| here().find(|site| site.default)).or_else(|| here().next())
 }
 
-/// The same in words, and who is known by the address that it came to.
+/// The same as text, and the sites that are found by the address that was called.
 pub(super) fn words(config: &Config, listener: usize) -> Vec<String> {
     let Some(shown) = site(config, listener) else { return Vec::new() };
     let takes =
