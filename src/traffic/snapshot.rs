@@ -146,8 +146,9 @@ impl Snapshot {
         numbers
     }
 
-    /// Narrower bounds hold from now on: to be called when no request decides by the generation before any more. ReverseMap and
-    /// queues are shared with that, and it may have no queue for those whom a bound of this one keeps out, or none any more.
+    /// Applies limits that are lower than before. Call it when no request uses the previous generation for a decision
+    /// any more: both share places and queues, and the previous one may have no queue for requests that the lower
+    /// limits hold back.
     pub fn narrow(&self) {
         for pool in &self.pools {
             pool.waiting.resize(queue_size(&pool.settings));

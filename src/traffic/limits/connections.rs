@@ -1,5 +1,5 @@
-//! A listener's limits: how many connections are open, and how many of them one client has. It holds only clients that
-//! are connected, so it is as bounded as connections are; it refuses, and never closes what it let in.
+//! Limits the open connections of a listener, in total and per client. The table holds connected clients only, so the
+//! limit of connections bounds it too. New connections are refused; accepted ones are never closed.
 
 use std::collections::HashMap;
 use std::hash::BuildHasher;

@@ -8,7 +8,7 @@ pub struct Decimal {
 }
 
 impl Decimal {
-    /// This number.
+    /// The digits of this number.
     pub fn of(mut number: u64) -> Self {
         let mut text = Self { digits: [b'0'; 20], begin: 20 };
         for (place, digit) in text.digits.iter_mut().enumerate().rev() {
@@ -22,7 +22,7 @@ impl Decimal {
         text
     }
 
-    /// Its digits.
+    /// The digits as text.
     pub fn digits(&self) -> &[u8] {
         self.digits.get(self.begin..).unwrap_or_default()
     }

@@ -1,4 +1,4 @@
-//! Where a request came from, as far as anybody whom we may believe knows: scheme, host and port as the client saw them.
+//! The origin of a request: scheme, host and port as the client saw them, from the connection and from trusted proxies.
 
 use std::net::IpAddr;
 
@@ -13,32 +13,32 @@ use crate::wire::{FieldKind, RequestHead, digits, split_authority};
 pub struct Forwarded<'a> {
     /// The address at the other end of the connection, as text.
     pub client: &'a [u8],
-    /// Who counts as the client, where that is somebody else: whom a trusted proxy names.
+    /// The client's address that a trusted proxy names.
     pub real: Option<IpAddr>,
     /// Whether it came by TLS.
     pub secure: bool,
     /// The port that the listener is bound to.
     pub port: u16,
-    /// The port that clients reach it by, where the operator wrote one.
+    /// The port that clients see, if the operator configured one.
     pub public_port: Option<u16>,
-    /// What the X-Forwarded-* fields are worth that came along.
+    /// Which X-Forwarded-* fields of the request count.
     pub trust: Trust,
 }
 
-/// What X-Forwarded-* from this client are worth.
+/// How X-Forwarded-* fields from this peer are treated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Trust {
-    /// Nobody said whom to trust: X-Forwarded-For is continued, as nginx's `$proxy_add_x_forwarded_for` does; the rest
-    /// is dropped, since anyone can write it.
+    /// No trusted proxies are configured. X-Forwarded-For is continued, as nginx's `$proxy_add_x_forwarded_for` does.
+    /// The other fields are dropped, since any client can write them.
     Append,
-    /// The client is a trusted proxy: its word on scheme, host and port counts too.
+    /// The peer is a trusted proxy: its fields for scheme, host and port count too.
     Known,
-    /// Others are trusted, this client is not: whatever it says is dropped.
+    /// There are trusted proxies, and the peer is none of them: all its fields are dropped.
     Strip,
 }
 
 impl Trust {
-    /// What this peer is to a listener that trusts these proxies; `None` where nobody said whom.
+    /// How a listener with these trusted proxies treats this peer; `None` if none are configured.
     pub fn of(peer: IpAddr, trusted: Option<&[IpNet]>) -> Self {
         match trusted {
             None => Self::Append,
@@ -48,10 +48,10 @@ impl Trust {
     }
 }
 
-/// Name and port of the place that a client asked, as far as they are known.
+/// The host that a client asked for, with its port if it is known.
 #[derive(Clone, Copy, Debug)]
 pub struct AskedHost<'a> {
-    /// Name and port, as somebody wrote them.
+    /// Name and port as they were written.
     pub raw: &'a [u8],
     /// Without the port.
     pub name: &'a [u8],
@@ -59,8 +59,7 @@ pub struct AskedHost<'a> {
 }
 
 impl Forwarded<'_> {
-    /// Scheme (whether it is https) and port as the client saw them, as far as anybody whom we may believe knows. The host
-    /// is the one that it asked.
+    /// Scheme (true for https) and port as the client saw them. `host` is the host that it asked for.
     pub fn origin(&self, head: &RequestHead, host: Option<AskedHost<'_>>) -> (bool, u16) {
         let secure = self.secure(head);
         let port = self.known(head, FieldKind::XForwardedPort).and_then(digits);
@@ -68,16 +67,16 @@ impl Forwarded<'_> {
         (secure, port.unwrap_or_else(|| self.port_by_host(host, secure)))
     }
 
-    /// Whether the client came by https.
+    /// Whether the client used https.
     pub fn secure(&self, head: &RequestHead) -> bool {
         self.known(head, FieldKind::XForwardedProto).and_then(is_https).unwrap_or(self.secure)
     }
 
-    /// A client writes its port into Host unless that is the scheme's own (RFC 9110 7.2). The port that we are bound to
-    /// may be another one: behind address translation, a container's published port, a balancer of connections.
+    /// A client writes its port into Host unless it is the default port (RFC 9110 7.2). The bound port can differ from
+    /// it: behind address translation, a container's published port or a TCP load balancer.
     fn port_by_host(&self, host: Option<AskedHost<'_>>, secure: bool) -> u16 {
         let default = if secure { 443 } else { 80 };
-        // A proxy that ends TLS may have written our own port: that is no port for https.
+        // A proxy that terminates TLS may have written our bound port, which is not the client's https port.
         let same_scheme = secure == self.secure;
         let ours = self.public_port.filter(|_| same_scheme);
         match host {
@@ -87,13 +86,13 @@ impl Forwarded<'_> {
         }
     }
 
-    /// The host that the client asked, as nodes are told: a trusted proxy may have written another one into Host.
+    /// The host that the client asked for, as nodes are told. X-Forwarded-Host of a trusted proxy counts before Host.
     pub fn host<'h>(&self, head: &'h RequestHead) -> Option<AskedHost<'h>> {
         self.told_host(head).or_else(|| own_host(head))
     }
 
-    /// The same, as a client may be led there. Many a proxy passes X-Forwarded-Host on as its client wrote it, so it
-    /// counts only where it is a name of one of the sites: Weir leads nobody to a stranger's host.
+    /// The same, for redirects. Many proxies pass X-Forwarded-Host on as their client wrote it. So here it counts only
+    /// if a site has this name, and no client is redirected to a foreign host.
     pub fn host_of_ours<'h>(&self, head: &'h RequestHead, sites: Option<&Sites>) -> Option<AskedHost<'h>> {
         let told = self.told_host(head).filter(|told| sites.is_some_and(|sites| sites.names(told.name)));
         told.or_else(|| own_host(head))
@@ -105,8 +104,8 @@ impl Forwarded<'_> {
         Some(AskedHost { raw, name, port })
     }
 
-    /// What a trusted proxy says. Of several lines the last one is by the proxy that speaks to us; of a list in it the
-    /// first element is of the hop next to the client.
+    /// The value that a trusted proxy gives. Of several field lines the last was written by our peer. In its list, the
+    /// first element is from the proxy nearest to the client.
     fn known<'h>(&self, head: &'h RequestHead, kind: FieldKind) -> Option<&'h [u8]> {
         if self.trust != Trust::Known {
             return None;
@@ -120,7 +119,7 @@ fn own_host(head: &RequestHead) -> Option<AskedHost<'_>> {
     head.host().map(|host| AskedHost { raw: host.raw, name: host.name, port: host.port })
 }
 
-/// Some proxies name a WebSocket's scheme, which differs from that of its handshake in name alone (RFC 6455 3).
+/// Some proxies write ws or wss, whose handshakes are http and https (RFC 6455 3).
 fn is_https(scheme: &[u8]) -> Option<bool> {
     let is = |expected: &[u8]| scheme.eq_ignore_ascii_case(expected);
     if is(b"https") || is(b"wss") { Some(true) } else { (is(b"http") || is(b"ws")).then_some(false) }

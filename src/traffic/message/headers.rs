@@ -1,5 +1,5 @@
-//! What changes between a client's head and the one a node reads, and back. Everything not named here passes byte for
-//! byte, in its order and case. One set of rules serves HTTP/1 and HTTP/2 clients.
+//! Changes heads between client and node, in both directions. All other fields pass byte for byte, in their order and
+//! case. The same rules serve HTTP/1 and HTTP/2 clients.
 
 use std::borrow::Cow;
 use std::io::Write;
@@ -11,33 +11,33 @@ use crate::traffic::routing::edits::FieldEdits;
 use crate::traffic::routing::reverse_map::ReverseMap;
 use crate::wire::{AnswerHead, Field, FieldKind, RequestHead, Version, digits};
 
-/// How a request's body goes up.
+/// How a request's body goes to the node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum UpFraming {
     /// In chunks.
     Chunked,
     /// With its length.
     Length(u64),
-    /// No body, and no field that speaks of one: WSO2 closes the connection after a GET with a length.
+    /// No body and no Content-Length: WSO2 closes the connection after a GET with a length.
     None,
 }
 
-/// How a request goes up.
+/// How a request goes to the node.
 #[derive(Clone, Copy, Debug)]
 pub struct Up<'a> {
     /// How its body goes.
     pub framing: UpFraming,
-    /// Whether the node shall close afterwards.
+    /// Whether the node is asked to close the connection afterwards.
     pub close: bool,
     /// Whether Weir names itself in Via.
     pub via: bool,
-    /// Whether the client's wish to change the protocol goes up.
+    /// Whether Upgrade is passed on.
     pub upgrade: bool,
-    /// Whether the client's wish to be told that its body is wanted goes up.
+    /// Whether Expect is passed on.
     pub expect: bool,
-    /// The host for clients of HTTP/1.0 that name none.
+    /// The host for HTTP/1.0 clients that send none.
     pub default_host: &'a [u8],
-    /// The same with its port, as they would have written it.
+    /// The same with its port, as in a Host field.
     pub default_authority: &'a [u8],
     /// What site and route change.
     pub edits: Option<&'a FieldEdits>,
@@ -54,7 +54,7 @@ pub fn write_request(out: &mut Vec<u8>, head: &RequestHead, from: &Forwarded<'_>
     }
     let edits = up.edits.filter(|edits| !edits.is_empty());
     let replaced = |name: &[u8]| edits.is_some_and(|edits| edits.drops(name));
-    // Where the client named its host in a field, the field stays in its place.
+    // If the client sent a Host field, that field stays where it is.
     if head.value(FieldKind::Host).is_none() {
         run.end(out);
         if !replaced(b"host") {
@@ -108,7 +108,7 @@ fn goes_up(field: &Field<'_>, trust: Trust) -> bool {
     }
 }
 
-/// Where the request came from. The lines are always the same, so each piece between what differs is one.
+/// Writes the origin of the request. The names never change, so the text between two values is written in one piece.
 fn write_forwarded(out: &mut Vec<u8>, head: &RequestHead, default_host: &[u8], from: &Forwarded<'_>) {
     let asked = from.host(head);
     let host = asked.map_or(default_host, |host| host.name);
@@ -138,7 +138,7 @@ fn write_forwarded(out: &mut Vec<u8>, head: &RequestHead, default_host: &[u8], f
     out.extend_from_slice(b"\r\n");
 }
 
-/// The options of our own connection to the node. TE is one of them (9110 10.1.4).
+/// The Connection options of our own connection to the node. TE is one of them (RFC 9110 10.1.4).
 fn write_connection_up(out: &mut Vec<u8>, head: &RequestHead, up: &Up<'_>) {
     let token = head.upgrade().filter(|_| up.upgrade);
     if !head.te_trailers() && token.is_none() && !up.close {
@@ -165,20 +165,20 @@ fn write_connection_up(out: &mut Vec<u8>, head: &RequestHead, up: &Up<'_>) {
     }
 }
 
-/// How an answer's body goes down.
+/// How an answer's body goes to the client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DownFraming {
     /// In chunks (HTTP/2: in frames).
     Chunked,
     /// With its length.
     Length(u64),
-    /// No body. What HEAD and 304 declare stays declared.
+    /// No body. The length that an answer to HEAD or a 304 declares is kept.
     None,
     /// Until the connection closes.
     UntilClose,
 }
 
-/// How an answer goes down.
+/// How an answer goes to the client.
 #[derive(Clone, Copy)]
 pub struct Down<'a> {
     /// The client's version.
@@ -191,24 +191,24 @@ pub struct Down<'a> {
     pub upgrade: bool,
     /// Whether Weir names itself in Via.
     pub via: bool,
-    /// Who knows how the client spelled the place it asked.
+    /// Gives the URL that the client asked for.
     pub public: &'a dyn PublicNameSource,
-    /// What a Location may name.
+    /// Maps node addresses in a Location.
     pub reverse_map: &'a ReverseMap,
-    /// What site and route change; not in 1xx.
+    /// What site and route change. Not used for 1xx.
     pub edits: Option<&'a FieldEdits>,
     /// Fields that Weir adds.
     pub extra: &'a [Option<(&'a [u8], &'a [u8])>],
 }
 
 impl<'a> Down<'a> {
-    /// What site and route change in this head. What they add is not among [`answer_fields`]: its spelling is each
-    /// version's own.
+    /// What site and route change in this head. Added fields are not part of [`answer_fields`], because HTTP/1 and
+    /// HTTP/2 spell them differently.
     pub fn edits_of(&self, head: &AnswerHead) -> Option<&'a FieldEdits> {
         self.edits.filter(|_| !head.is_interim())
     }
 
-    /// Whether a field of this name is ours alone. Of cookies there may be more.
+    /// Whether our own field replaces the node's field of this name. Set-Cookie is only added.
     fn speaks_for(&self, name: &[u8]) -> bool {
         let own =
             |(own, _): &(&[u8], &[u8])| own.eq_ignore_ascii_case(name) && !own.eq_ignore_ascii_case(b"set-cookie");
@@ -216,23 +216,23 @@ impl<'a> Down<'a> {
     }
 }
 
-/// What becomes of a field on its way down.
+/// What happens to a field on its way to the client.
 enum Passing<'a> {
-    /// It goes on as it came.
+    /// It is passed on as it is.
     Unchanged,
-    /// It has another value.
+    /// It gets this value.
     Replaced(Cow<'a, [u8]>),
-    /// It ends here.
+    /// It is not passed on.
     Dropped,
 }
 
-/// Decides about the fields of one answer, each in its turn.
+/// Decides about each field of one answer.
 struct AnswerFilter<'a> {
     down: &'a Down<'a>,
     edits: Option<&'a FieldEdits>,
-    /// Whether Weir adds fields, under names of its own.
+    /// Whether Weir adds fields of its own.
     adds: bool,
-    /// The length that the client is told, once.
+    /// The length to declare; taken by the first Content-Length.
     declared: Option<u64>,
 }
 
@@ -257,7 +257,7 @@ impl<'a> AnswerFilter<'a> {
             }
             FieldKind::ContentLength => match self.declared.take() {
                 None => Passing::Dropped,
-                // The node's own digits where they say the same.
+                // The node's digits stay if they mean the same number.
                 Some(length) if digits(field.value) == Some(length) => Passing::Unchanged,
                 Some(length) => Passing::Replaced(Cow::Owned(Decimal::of(length).digits().to_vec())),
             },
@@ -266,7 +266,7 @@ impl<'a> AnswerFilter<'a> {
     }
 }
 
-/// Writes the head that a client of HTTP/1 reads. The version is always ours (9110 6.2).
+/// Writes the head for an HTTP/1 client. The version is always ours (RFC 9110 6.2).
 pub fn write_answer(out: &mut Vec<u8>, head: &AnswerHead, down: &Down<'_>) {
     out.reserve(head.size() + USUAL_ADDED);
     let mut run = head.run();
@@ -294,10 +294,10 @@ pub fn write_answer(out: &mut Vec<u8>, head: &AnswerHead, down: &Down<'_>) {
     out.extend_from_slice(b"\r\n");
 }
 
-/// A field that goes down. Its kind is `Other` where Weir adds it.
+/// A field for the client. Its kind is `Other` if Weir adds it.
 type Passed<'a> = (FieldKind, &'a [u8], Cow<'a, [u8]>);
 
-/// The fields of an answer that travel, for a client of any version: without those that only HTTP/1 has.
+/// The fields of an answer for a client of any version, without those that only HTTP/1 has.
 pub fn answer_fields<'a>(head: &'a AnswerHead, down: &'a Down<'a>) -> impl Iterator<Item = Passed<'a>> {
     let mut filter = AnswerFilter::of(head, down);
     let passed = head.fields().filter_map(move |field| match filter.of_field(&field) {
@@ -308,21 +308,21 @@ pub fn answer_fields<'a>(head: &'a AnswerHead, down: &'a Down<'a>) -> impl Itera
     passed.chain(added_fields(head, down).map(|(name, value)| (FieldKind::Other, name, value)))
 }
 
-/// What Weir adds to the fields of an answer.
+/// The fields that Weir adds to an answer.
 fn added_fields<'a>(head: &AnswerHead, down: &'a Down<'a>) -> impl Iterator<Item = (&'a [u8], Cow<'a, [u8]>)> {
     let is_told = head.value(FieldKind::ContentLength).is_some();
     let length = if is_told { None } else { declared_length(head, down.framing) };
     let length = length.map(|length| (b"Content-Length".as_slice(), Cow::Owned(Decimal::of(length).digits().to_vec())));
     let via = down.via.then(|| (b"Via".as_slice(), via_node(head)));
     let edits = down.edits_of(head);
-    // A session's cookie is added to those that are there, and so stays beside those that are set or removed.
+    // The affinity cookie is an additional Set-Cookie, so edits of Set-Cookie do not remove it.
     let stays =
         move |(name, _): &(&[u8], &[u8])| *name == &b"Set-Cookie"[..] || !edits.is_some_and(|edits| edits.drops(name));
     let own = via.into_iter().chain(down.extra.iter().flatten().copied()).filter(stays);
     length.into_iter().chain(own.map(|(name, value)| (name, Cow::Borrowed(value))))
 }
 
-/// The length that the client is told.
+/// The length to declare to the client.
 fn declared_length(head: &AnswerHead, framing: DownFraming) -> Option<u64> {
     match framing {
         DownFraming::Length(length) => Some(length),
@@ -340,7 +340,7 @@ fn write_connection_down(out: &mut Vec<u8>, head: &AnswerHead, down: &Down<'_>) 
         write_field(out, b"Connection", b"upgrade");
         write_field(out, b"Upgrade", head.upgrade().unwrap_or(b"websocket"));
     } else if head.is_interim() {
-        // The last head decides.
+        // Only the final answer's head decides about the connection.
     } else if !down.keep_alive || down.framing == DownFraming::UntilClose {
         write_field(out, b"Connection", b"close");
     } else if down.version == Version::Http10 {
@@ -359,7 +359,7 @@ fn write(out: &mut Vec<u8>, parts: &[&[u8]]) {
     }
 }
 
-/// More than most heads get from us.
+/// More bytes than we add to most heads.
 const USUAL_ADDED: usize = 320;
 
 #[cfg(test)]
@@ -391,7 +391,7 @@ mod tests {
     const OURS: &str = "X-Forwarded-Host: esb.wso2.com\r\nX-Forwarded-Server: esb.wso2.com\r\n";
     const ORIGIN: &str = "X-Forwarded-Proto: https\r\nX-Forwarded-Port: 443\r\n";
 
-    /// What goes up for a GET with these fields, from the line after Host on.
+    /// The head for the node for a GET with these fields, from the line after Host on.
     fn up(fields: &str, from: &Forwarded<'_>, up: &Up<'_>) -> String {
         let text = format!("GET / HTTP/1.1\r\nHost: esb.wso2.com\r\n{fields}\r\n");
         let written = written(&text, from, up);
@@ -474,7 +474,7 @@ mod tests {
             ("X-Forwarded-Proto: gopher\r\nX-Forwarded-Port: 99999\r\n", Trust::Known, "https", "443"),
             ("X-Forwarded-Proto: https\r\nX-Forwarded-Proto: http\r\n", Trust::Known, "http", "80"),
             ("X_Forwarded_Proto: http\r\n", Trust::Known, "https", "443"),
-            // The first of a list is the hop next to the client.
+            // The first of a list is the proxy nearest to the client.
             ("X-Forwarded-Proto: http , https\r\nX-Forwarded-Port: 8080, 443\r\n", Trust::Known, "http", "8080"),
             ("X-Forwarded-Proto: http, https\r\n", Trust::Append, "https", "443"),
             ("X-Forwarded-Host: www.wso2.com:8443\r\n", Trust::Known, "https", "8443"),
@@ -525,7 +525,7 @@ mod tests {
             ("Host: esb.wso2.com\r\n", "1.1", &public, "9943"),
             ("Host: esb.wso2.com:10443\r\n", "1.1", &public, "10443"),
             ("", "1.0", &public, "9943"),
-            // By way of a proxy that ends TLS, or begins it: our own port says nothing then.
+            // Through a proxy that terminates or starts TLS, our own port does not count.
             ("Host: esb.wso2.com\r\n", "1.1", &believed, "80"),
             ("Host: 10.0.0.9:8443\r\n", "1.1", &believed, "80"),
             ("Host: esb.wso2.com:8080\r\n", "1.1", &believed, "8080"),
@@ -591,7 +591,7 @@ mod tests {
         let set = edits(&[("date", "today"), ("Via", "1.1 other")]);
         for (edits, expected) in [
             (&set, "X-Weir: a\r\nSet-Cookie: b=c\r\ndate: today\r\nVia: 1.1 other\r\n"),
-            // Without its cookie a session would find its node no more.
+            // Without its cookie a session would lose its node.
             (&remove, "Via: 1.1 weir\r\nDate: now\r\nSet-Cookie: b=c\r\n"),
         ] {
             let extra: [Option<(&[u8], &[u8])>; 3] =

@@ -1,5 +1,5 @@
-//! Whole answers that Weir gives itself: refusals, redirects, and what a route says. One shape for all, for HTTP/1 and
-//! HTTP/2. Writing one allocates nothing but the room it takes in the caller's buffer.
+//! Local replies: whole answers that Weir makes itself, which are refusals, redirects and the fixed answers of routes.
+//! One form serves HTTP/1 and HTTP/2. Writing one allocates nothing except space in the caller's buffer.
 
 use super::decimal::{Decimal, push_decimal};
 use crate::config::FixedAnswer;
@@ -10,37 +10,37 @@ use crate::traffic::routing::edits::FieldEdits;
 pub struct LocalReply<'a> {
     /// Its status.
     pub status: u16,
-    /// What the body is; none where there is none.
+    /// The media type of the body, if there is one.
     pub content_type: Option<&'a str>,
-    /// Whether nobody may keep it.
+    /// Whether caches must not store it.
     pub no_store: bool,
-    /// The methods that are taken, of a 405.
+    /// The allowed methods, for a 405.
     pub allow: Option<&'static str>,
-    /// Where to go instead.
+    /// The URL of a redirect.
     pub location: Option<&'a [u8]>,
-    /// Seconds after which another try is worth it.
+    /// Seconds after which the client may try again.
     pub retry_after: Option<Decimal>,
-    /// What is read.
+    /// The body.
     pub body: ReplyBody<'a>,
 }
 
-/// What a page says.
+/// The body of a local reply.
 #[derive(Clone, Copy, Debug)]
 pub enum ReplyBody<'a> {
-    /// This.
+    /// This text.
     Text(&'a [u8]),
-    /// Status, word and sentence, for scripts and for people.
+    /// A word and a sentence. The body is status and word, for scripts, and the sentence, for people.
     Reason(&'static str, &'static str),
 }
 
-/// How a page goes to a client.
+/// How a local reply is sent.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct ReplyOptions<'a> {
-    /// The value of `Date`, where the caller has one.
+    /// The value of `Date`, if the caller has one.
     pub date: Option<&'a [u8]>,
-    /// The value of `Connection`; none where the version's own habit holds.
+    /// The value of `Connection`; `None` if the version's default holds.
     pub connection: Option<&'a str>,
-    /// The request was HEAD: the body's length is told, the body is not sent.
+    /// For HEAD: the length is declared, the body is not sent.
     pub head_only: bool,
     /// Fields of Weir's own, such as `X-Weir`.
     pub extra: &'a [(&'a [u8], &'a [u8])],
@@ -49,14 +49,14 @@ pub struct ReplyOptions<'a> {
 }
 
 impl<'a> LocalReply<'a> {
-    /// What a route's `answer` says.
+    /// The fixed answer of a route.
     pub fn fixed(answer: &'a FixedAnswer) -> Self {
         let body = answer.body.as_bytes();
         let content_type = (!body.is_empty()).then_some(&*answer.content_type);
         Self { content_type, ..Self::bare(answer.status, body) }
     }
 
-    /// Tells the client to go elsewhere.
+    /// A redirect.
     pub fn redirect(status: u16, location: &'a [u8]) -> Self {
         Self { location: Some(location), ..Self::bare(status, b"") }
     }
@@ -89,7 +89,7 @@ impl<'a> LocalReply<'a> {
         }
     }
 
-    /// The answer's fields, but for `Content-Length`, `Date`, what concerns the connection, and what the site adds.
+    /// The fields, without `Content-Length`, `Date`, connection fields and the fields that the site adds.
     pub fn fields<'b>(&'b self, reply: &'b ReplyOptions<'_>) -> impl Iterator<Item = (&'b [u8], &'b [u8])> {
         let own = [
             ("Content-Type", self.content_type.map(str::as_bytes)),
@@ -125,14 +125,14 @@ impl<'a> LocalReply<'a> {
         }
     }
 
-    /// With these a body, or its length, would be taken for the next answer (RFC 9112 6.3).
+    /// 204 and 304 have no body: a client would read it as the next answer (RFC 9112 6.3).
     const fn may_have_body(&self) -> bool {
         !matches!(self.status, 204 | 304)
     }
 }
 
 impl<'a> ReplyOptions<'a> {
-    /// The value of `Date`, unless the site sets another one or none.
+    /// The value of `Date`, unless the site sets or removes that field.
     pub fn date(&self) -> Option<&'a [u8]> {
         self.date.filter(|_| !self.drops(b"date"))
     }
@@ -142,7 +142,7 @@ impl<'a> ReplyOptions<'a> {
     }
 }
 
-/// The reason phrases of RFC 9110 and 6585; others have none here.
+/// The reason phrases of RFC 9110 and RFC 6585; empty for other statuses.
 pub const fn phrase(status: u16) -> &'static str {
     match status {
         200 => "OK",

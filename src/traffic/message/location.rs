@@ -1,6 +1,6 @@
-//! Location, Content-Location and Refresh that lead a client to a node: mapped to the place where a client finds it. WSO2
-//! writes its own address and port into many answers, which no client can reach. What names no node stays as it is: a
-//! port that is another application's, another host, whatever stands in a query.
+//! Maps Location, Content-Location and Refresh from node addresses to public ones, like nginx's proxy_redirect. WSO2
+//! writes its own address and port into many answers, and no client can reach these. References to other hosts or
+//! ports, and queries, are not changed.
 
 use std::borrow::Cow;
 
@@ -8,24 +8,24 @@ use crate::config::Redirects;
 use crate::traffic::routing::reverse_map::{Host, PoolNodes, PublicSite, ReverseMap};
 use crate::wire::split_authority;
 
-/// Who knows what the client asked for. Few answers name a place, so nobody works it out before one does.
+/// Gives the public name when it is needed. Few answers have a Location, so it is not computed before.
 pub trait PublicNameSource {
-    /// What it was.
+    /// The public name of this request.
     fn public_name(&self) -> PublicName<'_>;
 }
 
-/// What the client asked for, as it spelled it.
+/// The URL that the client asked for, as it was written.
 #[derive(Clone, Copy, Debug)]
 pub struct PublicName<'a> {
-    /// Whether it came by TLS.
+    /// Whether the client used https.
     pub secure: bool,
-    /// Host and port as the client wrote them; empty where it wrote none, and then nothing is mapped.
+    /// Host and port as the client wrote them. If it wrote none, this is empty, and nothing is mapped.
     pub authority: &'a [u8],
     /// Path and query.
     pub target: &'a [u8],
-    /// The pool whose node answers.
+    /// The pool of the answering node.
     pub pool: usize,
-    /// Whether clients see another port than the one that the listener is bound to.
+    /// Whether clients see a port that differs from the bound port of the listener.
     pub translated: bool,
 }
 
@@ -49,12 +49,12 @@ const fn default_port(secure: bool) -> u16 {
     if secure { 443 } else { 80 }
 }
 
-/// The value of Location or Content-Location that goes down. Path, query and fragment stay as the node wrote them.
+/// The value of Location or Content-Location for the client. Path, query and fragment stay as the node wrote them.
 pub fn map_location<'a>(value: &'a [u8], public: &PublicName<'_>, reverse_map: &ReverseMap) -> Cow<'a, [u8]> {
     mapped(value, public, reverse_map).map_or(Cow::Borrowed(value), Cow::Owned)
 }
 
-/// The same of Refresh: `5; url=http://…`.
+/// The same for Refresh: `5; url=http://…`.
 pub fn map_refresh<'a>(value: &'a [u8], public: &PublicName<'_>, reverse_map: &ReverseMap) -> Cow<'a, [u8]> {
     let in_parts = || {
         let (before, url, after) = refresh_parts(value)?;
@@ -63,7 +63,7 @@ pub fn map_refresh<'a>(value: &'a [u8], public: &PublicName<'_>, reverse_map: &R
     in_parts().map_or(Cow::Borrowed(value), Cow::Owned)
 }
 
-/// What stands before the URL, the URL, and what stands behind it: a quote.
+/// The text before the URL, the URL, and the text after it, which is a closing quote.
 fn refresh_parts(value: &[u8]) -> Option<(&[u8], &[u8], &[u8])> {
     let at = value.windows(4).position(|word| word.eq_ignore_ascii_case(b"url="))?;
     let begin = at + 4 + value.get(at + 4..)?.iter().position(|byte| !byte.is_ascii_whitespace())?;
@@ -103,7 +103,7 @@ fn mapped(value: &[u8], public: &PublicName<'_>, reverse_map: &ReverseMap) -> Op
     .of(host)
 }
 
-/// One reference, and what it is compared with.
+/// A reference, and what it is compared with.
 struct Mapping<'a> {
     public: &'a PublicName<'a>,
     public_host: &'a [u8],
@@ -111,7 +111,7 @@ struct Mapping<'a> {
     own: &'a PoolNodes,
     reference: Reference<'a>,
     secure: bool,
-    /// As it was written.
+    /// The port as written.
     port: Option<u16>,
 }
 
@@ -121,7 +121,7 @@ impl Mapping<'_> {
         let known = Host::of(host);
         let is_public_host = same_host(host, self.public_host);
         if self.is_public(&known, port) {
-            // Carbon writes the default port out: browsers take that for another origin.
+            // Carbon writes the default port explicitly. It is removed, because browsers take it for another origin.
             return self.without_default_port(host);
         }
         if self.own.has(&known, port) || is_public_host && self.own.has_port(port) {
@@ -133,41 +133,44 @@ impl Mapping<'_> {
         if is_public_host { self.without_default_port(host) } else { None }
     }
 
-    /// Whether a client that follows it comes to a site of ours.
+    /// Whether a client that follows the reference reaches one of our sites.
     fn is_public(&self, host: &Host, port: u16) -> bool {
         self.reverse_map.sites_named(host).any(|site| site.secure == self.secure && self.port_of(site) == port)
     }
 
-    /// Where clients reach it.
+    /// The port that clients use for a site.
     fn port_of(&self, site: &PublicSite) -> u16 {
-        // If the client's own listener is seen under another port, the bound one of another says nothing.
+        // If the client's own listener has another public port, then the bound port of other listeners is not the
+        // public one either.
         let bound = if self.public.translated { default_port(site.secure) } else { site.port };
         site.public_port.unwrap_or(bound)
     }
 
-    /// To the place that the client asked. A node that leads to https would lead there again from http, for ever.
+    /// Maps to the host and port that the client asked for. A redirect to https must not be mapped to http: the client
+    /// would be redirected again without end.
     fn at_own(&self) -> Option<Vec<u8>> {
         let lowers = self.reference.secure == Some(true) && !self.public.secure;
         if !lowers {
             return Some(self.reference.at(self.public));
         }
         let secure = self.best(self.reverse_map.sites_into(self.public.pool));
-        // What was reached over TLS by a node is not more than what the client has; but it is no answer to itself.
+        // A node that is reached over TLS writes https for itself, though the client uses http. Its reference maps to
+        // http, unless it leads to the very target of this request.
         let mirrors = self.own.secure && !self.reference.leads_to(self.public.target);
         secure.or_else(|| mirrors.then(|| self.reference.at(self.public)))
     }
 
-    /// To a site that leads to this node and port, or to a pool with this port under this name.
+    /// Maps to a site that leads to this node and port, or to a site of this name whose pool has this port.
     fn elsewhere(&self, host: &Host, port: u16) -> Option<Vec<u8>> {
         let by_node = self.reverse_map.pools_at(host, port).flat_map(|pool| self.reverse_map.sites_into(pool));
-        // Where the client came by this host, what takes it is ours without having its name.
+        // If the client used this host, the site that takes it is ours, even if the host is not among its names.
         let public_host = if *host == Host::of(self.public_host) { Some(self.public_host) } else { None };
         let public = public_host.into_iter().flat_map(|host| self.reverse_map.sites_taking(host));
         let by_name = self.reverse_map.sites_named(host).chain(public).filter(|site| {
             site.pools.iter().any(|pool| self.reverse_map.pool(*pool).is_some_and(|pool| pool.has_port(port)))
         });
         let sites: Vec<&PublicSite> = by_node.chain(by_name).collect();
-        // The same machine's plain port: whoever came by https stays there.
+        // The plain port of the same machine: a client that came by https stays on https.
         let same_machine = self.own.has_host(host) || public_host.is_some();
         if !self.secure && self.public.secure && same_machine && !sites.is_empty() {
             Some(self.reference.at(self.public))
@@ -176,7 +179,8 @@ impl Mapping<'_> {
         }
     }
 
-    /// The first of the sites with the client's host; else of those of the same kind. What was https stays https.
+    /// The best site: first one with the client's host, then one with the same scheme. An https reference never maps to
+    /// http.
     fn best<'d>(&self, sites: impl IntoIterator<Item = &'d PublicSite>) -> Option<Vec<u8>> {
         let mut best: Option<((bool, bool), &PublicSite)> = None;
         for site in sites {
@@ -214,7 +218,7 @@ impl Mapping<'_> {
     }
 }
 
-/// An absolute or scheme-relative reference in its parts.
+/// The parts of an absolute or scheme-relative reference (RFC 3986 4.2).
 struct Reference<'a> {
     scheme: &'a [u8],
     secure: Option<bool>,
@@ -245,7 +249,7 @@ impl<'a> Reference<'a> {
         self.written(scheme, public.authority)
     }
 
-    /// Whether it is the path and query of this target.
+    /// Whether its path and query are this target.
     fn leads_to(&self, target: &[u8]) -> bool {
         let end = memchr::memchr(b'#', self.rest).unwrap_or(self.rest.len());
         let rest = self.rest.get(..end).unwrap_or_default();
@@ -274,7 +278,7 @@ mod tests {
     use crate::config::HostPattern;
     use crate::traffic::routing::sites::Sites;
 
-    /// The cluster of the guide: workers with 8280 and 8243, a manager with 9443, three sites.
+    /// The cluster of the guide: workers with ports 8280 and 8243, a manager with 9443, and three sites.
     fn reverse_map(change: impl FnOnce(&mut ReverseMap)) -> ReverseMap {
         let mut reverse_map = ReverseMap::default();
         for (pool, (secure, nodes, port)) in [
@@ -351,7 +355,7 @@ mod tests {
         ];
         assert_mapped(&reverse_map(|_| {}), &public(false, "esb.wso2.com", 0), &plain);
         let secure = [
-            // The same machine's plain port: nobody is led away from https.
+            // The plain port of the same machine: no client is sent from https to http.
             ("http://10.0.0.3:8280/rest", "https://esb.wso2.com/rest"),
             ("http://esb.wso2.com:8280/rest", "https://esb.wso2.com/rest"),
             ("https://mgt.esb.wso2.com:9443/carbon/", "https://mgt.esb.wso2.com/carbon/"),
@@ -385,7 +389,7 @@ mod tests {
             assert_mapped(&one_pool(false), &client, &[(value, value)]);
             assert_mapped(&one_pool(true), &client, &[(value, value)]);
         }
-        // Where the node itself is reached over TLS its https is the client's http, but for what was just asked.
+        // A node that is reached over TLS: its https maps to the client's http, except for the target of this request.
         let mut reverse_map = ReverseMap::default();
         reverse_map.add_pool(true, Redirects::default());
         reverse_map.add_node(0, Host::of(b"10.0.0.2"), 9443);
@@ -449,7 +453,7 @@ mod tests {
         let cases = [
             ("https://one.apps.wso2.com:8243/x", "https://one.apps.wso2.com/x"),
             ("https://one.apps.wso2.com:9443/x", "https://one.apps.wso2.com:9443/x"),
-            // Another name than the client's may be anybody's.
+            // A name that is not the client's may belong to anybody.
             ("https://two.apps.wso2.com:8243/x", "https://two.apps.wso2.com:8243/x"),
         ];
         assert_mapped(&reverse_map, &public(false, "one.apps.wso2.com", 0), &cases);

@@ -1,4 +1,4 @@
-//! What is changed in heads on their way, and the answers that Weir gives itself.
+//! Changes to heads on their way, and the answers that Weir makes itself.
 
 pub mod decimal;
 pub mod forwarded;

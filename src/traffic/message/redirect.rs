@@ -1,18 +1,18 @@
-//! Where a redirect leads: the Location that a client is given. Always a whole URL where the host is known, and never
-//! more than one line, whatever was asked for.
+//! Makes the Location of a configured redirect. It is a whole URL if the host is known, and never contains a line
+//! break.
 
 use crate::config::{Redirect, RedirectTarget};
 
-/// What was asked for, in the parts of its URL.
+/// The parts of the requested URL.
 #[derive(Clone, Copy, Debug)]
 pub struct Url<'a> {
     /// Whether the client came by TLS.
     pub secure: bool,
-    /// Without port, IPv6 addresses in brackets; where the client named none, the site's.
+    /// The host without port, IPv6 addresses in brackets. If the client sent none, the site's host.
     pub host: &'a [u8],
-    /// As the client sees it.
+    /// The port as the client sees it.
     pub port: u16,
-    /// Where the same host is served by the other scheme, if the operator wrote it.
+    /// The public port of the other scheme for the same host, if it is configured.
     pub other_port: Option<u16>,
     /// Path and query as they were sent.
     pub target: &'a [u8],
@@ -34,8 +34,8 @@ pub fn location(out: &mut Vec<u8>, redirect: &Redirect, asked: &Url<'_>) {
     }
 }
 
-/// Whether it leads to the very URL that was asked for: to https, of a client whose TLS ended at a trusted proxy. Then it
-/// is not for this request.
+/// Whether the redirect leads to the requested URL itself. This happens for a redirect to https if a trusted proxy has
+/// terminated TLS. The redirect is then skipped.
 pub fn leads_back(redirect: &Redirect, asked: &Url<'_>) -> bool {
     let (mut own, mut there) = (Vec::with_capacity(256), Vec::with_capacity(256));
     push_origin(&mut own, asked.secure, asked.host, asked.port);
@@ -48,7 +48,7 @@ const fn default_port(secure: bool) -> u16 {
     if secure { 443 } else { 80 }
 }
 
-/// Path and query of a target that may be a whole URL; `*` has neither.
+/// Path and query of a target, which may be a whole URL or `*`.
 fn origin_form(target: &[u8]) -> &[u8] {
     if target.first() == Some(&b'/') {
         return target;
@@ -80,7 +80,7 @@ fn push_origin(out: &mut Vec<u8>, secure: bool, host: &[u8], port: u16) {
 
 fn push_target(out: &mut Vec<u8>, target: &[u8], alone: bool) {
     let mut rest = target;
-    // Without a host before it, `//name` would lead to another server.
+    // Without a host, a target that begins with `//name` would lead to another server.
     while let (true, Some(after)) = (alone, rest.strip_prefix(b"/")) {
         rest = after;
     }
@@ -90,7 +90,7 @@ fn push_target(out: &mut Vec<u8>, target: &[u8], alone: bool) {
     push(out, rest);
 }
 
-/// No byte that could end the line, or begin another, gets into it.
+/// Leaves out control characters, so that the value stays one line.
 fn push(out: &mut Vec<u8>, part: &[u8]) {
     out.extend(part.iter().filter(|byte| !byte.is_ascii_control()));
 }

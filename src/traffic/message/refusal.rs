@@ -1,23 +1,23 @@
-//! Why Weir answers itself: one table of status, word and sentence. The word is the same in the log, the metric and
-//! the page.
+//! Refusals: the reasons for which Weir answers itself. One table has status, word and sentence. The word is the same
+//! in the log, the metric and the body.
 
 use super::decimal::Decimal;
 use super::local_reply::{LocalReply, ReplyBody};
 use crate::wire::HeadFault;
 
-/// The table: a variant, its status, its word, and what a person may read.
+/// The table: variant, status, word, and the sentence for people.
 macro_rules! refusals {
     ($($variant:ident $status:literal $word:literal $sentence:literal)*) => {
         /// Why Weir answers itself.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         pub enum Refusal {
             $(#[doc = $sentence] $variant,)*
-            /// The request head could not be taken as it is.
+            /// The request head was not accepted.
             Head(HeadFault),
         }
 
         impl Refusal {
-            /// Every refusal but those of request heads.
+            /// All refusals except those of request heads.
             pub const ALL: &[Self] = &[$(Self::$variant),*];
 
             /// Its status and its word.
@@ -70,33 +70,33 @@ refusals! {
     UnknownHost 421 "unknown-host" "No site of this name is served here."
 }
 
-/// Seconds after which a 503 is worth another try, where nothing is known of how long it lasts.
+/// Retry-After of a 503, in seconds, if no better value is known.
 const RETRY_AFTER: u32 = 5;
 
-/// What a site takes: every method but CONNECT and TRACE, which no list can say.
+/// The allowed methods. Sites take every method except CONNECT and TRACE, but Allow can only list known ones.
 const ALLOW: &str = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
 
 const CONTENT_TYPE: &str = "text/plain; charset=utf-8";
 
 impl Refusal {
-    /// Its word, as in logs, metrics and pages.
+    /// Its word, as in logs, metrics and bodies.
     pub const fn word(self) -> &'static str {
         self.answer().1
     }
 
-    /// Its status. 499 is never sent: there is nobody to read it.
+    /// Its status. 499 is only logged, since the client has left.
     pub const fn status(self) -> u16 {
         self.answer().0
     }
 
-    /// What the client reads. A 429 or 503 names the seconds to wait: these, or a few.
+    /// The local reply for the client. A 429 or 503 has a Retry-After of `retry_after` seconds, or else a default.
     pub fn reply(self, retry_after: Option<u32>) -> LocalReply<'static> {
         let (status, word) = self.answer();
         let wait = matches!(status, 429 | 503).then(|| retry_after.unwrap_or(RETRY_AFTER).max(1));
         LocalReply {
             status,
             content_type: Some(CONTENT_TYPE),
-            // 405 and 414 may be cached unless somebody says no (RFC 9110 15.1).
+            // 405 and 414 may be cached unless this is set (RFC 9110 15.1).
             no_store: true,
             allow: (status == 405).then_some(ALLOW),
             location: None,

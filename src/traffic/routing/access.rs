@@ -1,4 +1,4 @@
-//! Who may come, by network. Only compares addresses; whose address it is was settled before.
+//! Access rules by network. Only compares addresses; the client's address was determined before.
 
 use std::net::IpAddr;
 
@@ -6,18 +6,18 @@ use ipnet::IpNet;
 
 use crate::config::Access;
 
-/// Whether this client may come: it is in no `deny`, and where there is an `allow`, in that.
+/// Whether this client has access: it is in no `deny` network, and in an `allow` network if there are any.
 pub fn may_come(access: &Access, client: IpAddr) -> bool {
     !holds(&access.deny, client) && access.allow.as_ref().is_none_or(|allow| holds(allow, client))
 }
 
-/// Whether one of these networks holds the address. `::ffff:10.0.0.1` is 10.0.0.1, on both sides.
+/// Whether one of these networks contains the address. `::ffff:10.0.0.1` counts as 10.0.0.1 in both.
 pub fn holds(networks: &[IpNet], address: IpAddr) -> bool {
     let address = address.to_canonical();
     networks.iter().any(|network| network.contains(&address) || holds_mapped(network, address))
 }
 
-/// A network of mapped addresses; a wider one, such as `::/0`, speaks of IPv6 alone.
+/// Matches IPv4 addresses with networks of mapped addresses. Wider networks, such as `::/0`, are for IPv6 only.
 fn holds_mapped(network: &IpNet, address: IpAddr) -> bool {
     match (network, address) {
         (IpNet::V6(network), IpAddr::V4(address)) if network.prefix_len() >= 96 => {

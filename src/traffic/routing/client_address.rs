@@ -1,5 +1,5 @@
-//! Who the client is, as far as somebody may be believed: only the named proxies of the listener are. Serves access,
-//! rates and hashing; what the nodes are told is settled elsewhere.
+//! The client's address, from the connection or from X-Forwarded-For of trusted proxies, as nginx's realip module does.
+//! For access, rates and hashing.
 
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::str::{self, FromStr};
@@ -8,8 +8,8 @@ use ipnet::IpNet;
 
 use super::access::holds;
 
-/// The client's address: the peer's, or, where the peer is a trusted proxy, the right-most of X-Forwarded-For (its field
-/// lines, in their order) that is not one itself. What is no address ends the search: the last good one counts.
+/// The peer's address. If the peer is a trusted proxy: the right-most address in X-Forwarded-For that is not a trusted
+/// proxy. Several field lines are one list. A malformed element ends the search, and the last good address counts.
 pub fn client_of<'a>(
     peer: IpAddr,
     trusted: Option<&[IpNet]>,
@@ -27,11 +27,11 @@ pub fn client_of<'a>(
     client.unwrap_or(peer)
 }
 
-/// What the walk through one line, from its right end, came to.
+/// The result of walking one line from right to left.
 enum Walk {
-    /// It goes no further; what counts is this, or, if none, what is to the right of the line.
+    /// The search ended in this line with this address. `None`: the address from the lines to the right counts.
     Ended(Option<IpAddr>),
-    /// All of the line is trusted: what is to its left counts, else this.
+    /// All addresses in the line are trusted proxies: the search goes on to the left, and this is the last one.
     Open(Option<IpAddr>),
 }
 
@@ -98,7 +98,7 @@ mod tests {
             (&["6.6.6.6, 192.0.2.1", "10.0.0.7"], "192.0.2.1"),
             (&["192.0.2.1", "10.0.0.7", "", "10.0.0.8"], "192.0.2.1"),
             (&["10.0.0.6", "10.0.0.7"], "10.0.0.6"),
-            // All are proxies: the first of them asked for itself.
+            // All are proxies: the left-most one is the client.
             (&["10.0.0.6, 10.0.0.7"], "10.0.0.6"),
             // Junk ends the search.
             (&["junk"], "10.0.0.1"),

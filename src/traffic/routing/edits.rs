@@ -1,14 +1,14 @@
-//! The fields that a site or route sets or removes, made ready once: what is left out of a message, and the lines that
-//! are added to it. It judges names only; which fields an operator may edit was settled before.
+//! The header fields that a site or route sets, adds or removes, prepared once per generation. The configuration has
+//! checked already which fields may be edited.
 
 use crate::config::Edits;
 
-/// The edits of one direction.
+/// The edits for one direction.
 #[derive(Debug, Default)]
 pub struct FieldEdits {
-    /// Lower-case, of fields removed or set anew.
+    /// Lower-case names of the fields that are removed or set.
     dropped: Box<[Box<[u8]>]>,
-    /// One bit for each length among them: most fields of a message need no comparison.
+    /// One bit for each length of those names, so that most fields need no comparison.
     lengths: u64,
     /// `Name: value\r\n` of each field set or added.
     added: Box<[u8]>,
@@ -20,7 +20,7 @@ pub struct FieldEdits {
 type NameValue = (Box<[u8]>, Box<[u8]>);
 
 impl FieldEdits {
-    /// What the configuration says.
+    /// Prepares the configured edits.
     pub fn new(edits: &Edits) -> Self {
         let lower = |name: &str| name.to_ascii_lowercase().into_bytes().into_boxed_slice();
         let set = edits.set.iter().map(|(name, _)| name);
@@ -39,7 +39,7 @@ impl FieldEdits {
         self.lengths == 0 && self.added.is_empty()
     }
 
-    /// Whether the message's own field of this name is left out. Case does not matter.
+    /// Whether fields of this name are removed from the message. Case does not matter.
     pub fn drops(&self, name: &[u8]) -> bool {
         self.lengths & bit(name) != 0 && self.dropped.iter().any(|dropped| dropped.eq_ignore_ascii_case(name))
     }
@@ -55,7 +55,7 @@ impl FieldEdits {
     }
 }
 
-/// The bit of a name's length; the longest share one.
+/// The bit for a name's length; lengths from 63 share one.
 const fn bit(name: &[u8]) -> u64 {
     1 << if name.len() < 63 { name.len() } else { 63 }
 }

@@ -1,4 +1,4 @@
-//! Which site and route a request belongs to, and who may come.
+//! Finds the site and the route of a request, and says who may use them.
 
 pub mod access;
 pub mod client_address;

@@ -1,37 +1,38 @@
-//! A path as a node would read it, for comparing only: what goes up stays the client's own bytes. Percent-decoded once,
-//! `;parameters` cut, `//` merged, dot segments resolved, a backslash and an encoded slash taken for slashes. Nodes do
-//! not all read alike (Tomcat resolves `..`, PassThrough does not), so a path may have further readings, and one
-//! that hides its climbing has none at all.
+//! Normalizes a path as a node would, for comparing with routes only; the node gets the client's bytes.
+//! Percent-encoding is decoded once, `;parameters` are cut, `//` is merged, dot segments are resolved, and a backslash
+//! or an encoded slash counts as a slash. Nodes differ (Tomcat resolves `..`, PassThrough does not), so a path can have
+//! several readings. A path with disguised `..` segments is refused.
 
 use memchr::memchr_iter;
 
-/// Every way in which a node may read one path.
+/// All readings of one path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Readings<'a> {
-    /// As Tomcat reads it.
+    /// Tomcat's reading.
     pub plain: &'a [u8],
-    /// For a path that climbs: with its `..` left in, as a node reads it that resolves nothing.
+    /// For a path with `..`: the reading of a node that does not resolve it.
     pub unresolved: Option<&'a [u8]>,
-    /// For a path with an escape or a semicolon left in it: as a node, or what is behind it, reads it that decodes twice.
+    /// For a path that still has an escape or a semicolon after decoding: the reading of a node, or of a server behind
+    /// it, that decodes twice.
     pub twice: Option<&'a [u8]>,
 }
 
-/// A path that nobody writes in good faith: it leads above the root, holds a NUL, or climbs by `..` and has besides what
-/// readers resolve in different orders (hidden dots, empty segments, encoded slashes).
+/// The path is ambiguous: it leads above the root, contains a NUL, or has `..` together with something that nodes
+/// resolve in different orders (encoded dots, empty segments, encoded slashes).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Unclear;
 
-/// Room for readings that are not the path itself; used again and again, it keeps what it grew to.
+/// Buffers for readings that differ from the raw path. They are reused and keep their capacity.
 #[derive(Debug, Default)]
 pub struct PathScratch {
     plain: Vec<u8>,
     unresolved: Vec<u8>,
     twice: Vec<u8>,
-    /// For a whole target, where a route compares that.
+    /// For the whole target, if a route compares it.
     pub(super) target: Vec<u8>,
 }
 
-/// Reads a raw path, without its query. The usual path is its own only reading.
+/// Normalizes a raw path, without its query. A usual path is its own only reading and is not copied.
 pub fn read<'a>(raw: &'a [u8], room: &'a mut PathScratch) -> Result<Readings<'a>, Unclear> {
     if is_plain(raw) {
         return Ok(Readings { plain: raw, unresolved: None, twice: None });
@@ -56,23 +57,23 @@ fn is_plain(raw: &[u8]) -> bool {
         && !memchr_iter(b'/', raw).any(|at| matches!(raw.get(at + 1), Some(b'.' | b'/')))
 }
 
-/// What is left of `%3b` and `%25` would mean something if it were read once more.
+/// Whether a second decoding would change the path: it has a decoded `%3b`, or a decoded `%25` that begins an escape.
 fn may_be_read_again(plain: &[u8]) -> bool {
     let is_escape = |at: usize| plain.get(at + 1..).and_then(read_escape).is_some();
     memchr::memchr(b';', plain).is_some() || memchr_iter(b'%', plain).any(is_escape)
 }
 
-/// What becomes of `..`.
+/// What to do with `..`.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Climbing {
     Resolved,
     Kept,
 }
 
-/// Writes one reading, and tells whether the path climbs.
+/// Writes one reading; true if the path has `..`.
 fn resolve(raw: &[u8], climbing: Climbing, out: &mut Vec<u8>) -> Result<bool, Unclear> {
     out.clear();
-    // `*` is no path, and stays what it is.
+    // `*` is no path and stays unchanged.
     let Some(mut rest) = raw.strip_prefix(b"/") else {
         out.extend_from_slice(raw);
         return Ok(false);
@@ -94,28 +95,28 @@ fn resolve(raw: &[u8], climbing: Climbing, out: &mut Vec<u8>) -> Result<bool, Un
         }
     }
     reader.end_segment(true)?;
-    // Which of two readers climbs from where depends on what each took for a segment.
+    // Nodes that see different segments would resolve `..` from different places.
     if reader.climbs && reader.odd { Err(Unclear) } else { Ok(reader.climbs) }
 }
 
-/// The byte of an escape whose percent sign is already read, and what follows it.
+/// The decoded byte of an escape, and the rest after it. `rest` begins after the percent sign.
 pub(super) fn read_escape(rest: &[u8]) -> Option<(u8, &[u8])> {
     let [high, low, after @ ..] = rest else { return None };
     let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
     Some((digit(*high)? << 4 | digit(*low)?, after))
 }
 
-/// The path read so far: whole segments and a slash, then the segment being read.
+/// The path so far: whole segments, each with a slash, then the current segment.
 struct Reader<'a> {
     climbing: Climbing,
     out: &'a mut Vec<u8>,
-    /// Where the segment being read begins.
+    /// Where the current segment begins.
     start: usize,
-    /// Whether that segment has escapes or parameters.
+    /// Whether the current segment has escapes or parameters.
     disguised: bool,
     in_parameters: bool,
     climbs: bool,
-    /// Whether there was something besides that readers resolve in different orders.
+    /// Whether the path has something that nodes resolve in different orders.
     odd: bool,
 }
 
@@ -131,12 +132,12 @@ impl Reader<'_> {
         self.in_parameters = true;
     }
 
-    /// Takes a byte that was not written as itself, or is not itself everywhere.
+    /// Takes a byte that was encoded, or that nodes read differently.
     fn take_decoded(&mut self, byte: u8) -> Result<(), Unclear> {
         self.disguised = true;
         match byte {
             0 => Err(Unclear),
-            // Whether parameters end at an encoded slash depends on what is done first.
+            // Nodes differ in whether an encoded slash ends the parameters.
             b'/' | b'\\' if self.in_parameters => Err(Unclear),
             b'/' | b'\\' => {
                 self.odd = true;
@@ -263,7 +264,7 @@ mod tests {
         ("/..", "unclear"),
         ("/../carbon", "unclear"),
         ("/x/../../carbon", "unclear"),
-        // Climbing in disguise.
+        // Climbing with encoded dots or slashes.
         ("/services/..;/carbon", "unclear"),
         ("/services/..;a=b/carbon", "unclear"),
         ("/services/%2e%2e/carbon", "unclear"),

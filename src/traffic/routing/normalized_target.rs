@@ -1,10 +1,10 @@
-//! A whole target, path and query, as a node would read it that looks for something in all of it, for comparing only.
-//! Axis2 does: the service is what follows the last `/services` of the URL, even where that stands in the query
-//! (`Utils.parseRequestURLForServiceAndOperation`). A query has no dot segments and no parameters; it may be decoded.
+//! Normalizes a whole target (path and query), for comparing with routes only. Axis2 searches the whole URL: the
+//! service is what follows the last `/services`, even in the query (`Utils.parseRequestURLForServiceAndOperation`). A
+//! query has no dot segments and no parameters, so it is only decoded.
 
 use super::normalized_path::read_escape;
 
-/// Writes a path that was read already, and behind it the query, decoded so many times.
+/// Writes a normalized path and the query, which is decoded `decoded` times.
 pub(super) fn join(path: &[u8], query: Option<&[u8]>, decoded: usize, out: &mut Vec<u8>) {
     out.clear();
     out.extend_from_slice(path);
@@ -17,12 +17,12 @@ pub(super) fn join(path: &[u8], query: Option<&[u8]>, decoded: usize, out: &mut 
     }
 }
 
-/// Whether a target is its own only reading, given that its path is.
+/// Whether the target is its own only reading, if the same holds for its path.
 pub(super) fn is_plain(query: Option<&[u8]>) -> bool {
     query.is_none_or(|query| memchr::memchr(b'%', query).is_none())
 }
 
-/// Decodes, in its place, what stands behind `start`; true if there was something to decode.
+/// Decodes the text from `start` on in place; true if it changed.
 pub(super) fn decode(text: &mut Vec<u8>, start: usize) -> bool {
     let (mut read, mut write) = (start, start);
     while let Some(&byte) = text.get(read) {

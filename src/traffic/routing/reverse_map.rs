@@ -1,5 +1,5 @@
-//! Where nodes are, and where a client finds them: made once a generation, so that an answer that names a node is mapped
-//! without a search. It compares names and ports; what becomes of a Location is decided elsewhere.
+//! Maps addresses of nodes back to the sites that lead to them. It is built once per generation, so that mapping a
+//! Location needs no search. `message/location` uses it.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -11,61 +11,61 @@ use super::sites::Sites;
 use crate::config::{Action, Address, Config, HostPattern, Listener, Redirects, Site};
 use crate::traffic::resolved::Resolved;
 
-/// All nodes, and all ways to them.
+/// The addresses of all nodes, and the sites that lead to them.
 #[derive(Clone, Debug, Default)]
 pub struct ReverseMap {
     pools: Vec<PoolNodes>,
     sites: Vec<PublicSite>,
-    /// Pools, by where their nodes are.
+    /// Pools, by the addresses of their nodes.
     by_node: HashMap<(Host, u16), Vec<usize>, FastHash>,
-    /// Doors, by their exact names.
+    /// Indexes into `sites`, by exact name.
     by_host: HashMap<Host, Vec<usize>, FastHash>,
-    /// The sites of each listener, and their sites.
+    /// For each listener: its host names, and indexes into `sites` by site number.
     listeners: Vec<(Arc<Sites>, HashMap<usize, usize, FastHash>)>,
 }
 
-/// A host as an authority names it.
+/// A host in an authority.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Host {
-    /// An address, in whatever spelling.
+    /// An address, whatever its spelling.
     Ip(IpAddr),
     /// In lower case, without a final dot.
     Name(Arc<str>),
 }
 
-/// A pool, as its nodes write it.
+/// The node addresses of a pool.
 #[derive(Clone, Debug)]
 pub struct PoolNodes {
     nodes: Vec<(Host, u16)>,
-    /// Whether its nodes are spoken to over TLS.
+    /// Whether its nodes are reached over TLS.
     pub secure: bool,
-    /// What the operator says about it.
+    /// The configured redirect mapping.
     pub redirects: Redirects,
-    /// Ways into it.
+    /// Sites that lead to it, as indexes.
     sites: Vec<usize>,
 }
 
-/// A site on one listener.
+/// A site on one listener, as clients reach it.
 #[derive(Clone, Debug)]
 pub struct PublicSite {
-    /// The names that it answers to.
+    /// Its host names.
     pub hosts: Vec<HostPattern>,
-    /// Which site of its listener it is.
+    /// The number of the site in the configuration.
     pub site: usize,
-    /// All sites of the listener.
+    /// The host names of all sites on the listener.
     pub sites: Arc<Sites>,
-    /// Whether it speaks TLS.
+    /// Whether the listener uses TLS.
     pub secure: bool,
-    /// The port that it is bound to.
+    /// The bound port of the listener.
     pub port: u16,
-    /// The one that the operator wrote.
+    /// The configured public port.
     pub public_port: Option<u16>,
-    /// The site's own pool first, then those of its routes.
+    /// The pools it leads to: its own first, then those of its routes.
     pub pools: Vec<usize>,
 }
 
 impl ReverseMap {
-    /// What the configuration says, with the addresses of nodes that have names.
+    /// Builds the map from the configuration and the resolved addresses.
     pub fn new(config: &Config, resolved: &Resolved, hosts: &[Arc<Sites>]) -> Self {
         let mut map = Self::default();
         config.pools.iter().for_each(|pool| map.add_pool(pool.tls.is_some(), pool.redirects.clone()));
@@ -83,7 +83,7 @@ impl ReverseMap {
                 map.add_site(PublicSite::new((index, site), (listener, sites)));
             }
         }
-        // A site that has a pool for its own leads there sooner than one with a route to it.
+        // Sites with the pool as their own come before sites with only a route to it.
         for (index, pool) in map.pools.iter_mut().enumerate() {
             let sites = &map.sites;
             pool.sites.sort_by_key(|site| sites.get(*site).and_then(|site| site.pools.first()) != Some(&index));
@@ -91,12 +91,12 @@ impl ReverseMap {
         map
     }
 
-    /// One more pool, whose nodes are spoken to over TLS or not.
+    /// Adds a pool. `secure`: its nodes are reached over TLS.
     pub fn add_pool(&mut self, secure: bool, redirects: Redirects) {
         self.pools.push(PoolNodes { nodes: Vec::new(), secure, redirects, sites: Vec::new() });
     }
 
-    /// One more node of a pool.
+    /// Adds a node of a pool.
     pub fn add_node(&mut self, pool: usize, host: Host, port: u16) {
         let known = self.by_node.entry((host.clone(), port)).or_default();
         if known.last() != Some(&pool) {
@@ -105,7 +105,7 @@ impl ReverseMap {
         }
     }
 
-    /// One more way in.
+    /// Adds a site on a listener.
     pub fn add_site(&mut self, site: PublicSite) {
         let index = self.sites.len();
         for pool in &site.pools {
@@ -126,30 +126,30 @@ impl ReverseMap {
         self.pools.get(index)
     }
 
-    /// Pools that have a node there.
+    /// Pools that have a node at this address.
     pub fn pools_at(&self, host: &Host, port: u16) -> impl Iterator<Item = usize> {
         self.by_node.get(&(host.clone(), port)).into_iter().flatten().copied()
     }
 
-    /// Ways into a pool.
+    /// Sites that lead to a pool.
     pub fn sites_into(&self, pool: usize) -> impl Iterator<Item = &PublicSite> {
         let sites = self.pools.get(pool).map_or(&[][..], |pool| &pool.sites);
         sites.iter().filter_map(|site| self.sites.get(*site))
     }
 
-    /// Sites that have exactly this name.
+    /// Sites with exactly this name.
     pub fn sites_named(&self, host: &Host) -> impl Iterator<Item = &PublicSite> {
         self.by_host.get(host).into_iter().flatten().filter_map(|site| self.sites.get(*site))
     }
 
-    /// The site of each listener that takes this host, by whichever name, or without.
+    /// The site on each listener that takes this host: by name, by wildcard or as the default.
     pub fn sites_taking<'p>(&'p self, host: &'p [u8]) -> impl Iterator<Item = &'p PublicSite> {
         self.listeners.iter().filter_map(|(names, sites)| self.sites.get(*sites.get(&names.find_written(host)?)?))
     }
 }
 
 impl Host {
-    /// A host as it is written: an IPv6 address perhaps in brackets, a name in any case.
+    /// Parses a host: a name in any case, or an address; IPv6 addresses may have brackets.
     pub fn of(written: &[u8]) -> Self {
         let text = String::from_utf8_lossy(written);
         let bare = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(&text);
@@ -161,17 +161,17 @@ impl Host {
 }
 
 impl PoolNodes {
-    /// Whether one of its nodes is there.
+    /// Whether one of its nodes has this address.
     pub fn has(&self, host: &Host, port: u16) -> bool {
         self.nodes.iter().any(|(own, own_port)| *own_port == port && own == host)
     }
 
-    /// Whether one of its nodes is on this machine.
+    /// Whether one of its nodes is on this host.
     pub fn has_host(&self, host: &Host) -> bool {
         self.nodes.iter().any(|(own, _)| own == host)
     }
 
-    /// Whether its nodes are reached on this port.
+    /// Whether one of its nodes has this port.
     pub fn has_port(&self, port: u16) -> bool {
         self.nodes.iter().any(|(_, own)| *own == port)
     }
@@ -200,12 +200,12 @@ impl PublicSite {
         }
     }
 
-    /// Whether it takes requests for this host, in any case.
+    /// Whether it takes requests for this host. Case does not matter.
     pub fn takes(&self, host: &[u8]) -> bool {
         self.sites.find_written(host) == Some(self.site)
     }
 
-    /// A host that a client can ask it by.
+    /// A host name by which clients reach it.
     pub fn host(&self) -> Option<&[u8]> {
         self.hosts.iter().find_map(exact).map(str::as_bytes)
     }
@@ -218,7 +218,7 @@ fn exact(pattern: &HostPattern) -> Option<&str> {
     }
 }
 
-/// How a node writes where it is: by its name, or by its addresses.
+/// The hosts that a node may write for itself: its name and its addresses.
 fn hosts_of<'a>(address: &'a Address, resolved: &'a Resolved) -> Box<dyn Iterator<Item = Host> + 'a> {
     let ip = |address: &IpAddr| Host::Ip(address.to_canonical());
     match address {

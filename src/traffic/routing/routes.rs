@@ -1,5 +1,5 @@
-//! Which of a site's routes takes a request: the first whose conditions all hold. Where the nodes may read a path in
-//! several ways that lead to different routes, what is denied stays denied and what is guarded is not reached.
+//! Finds the route of a request: the first whose conditions all hold. If several readings of the path lead to different
+//! routes, a route that denies wins, and a route with limits is not bypassed.
 
 use std::mem;
 use std::sync::Arc;
@@ -11,24 +11,24 @@ use super::prefilter::{LastGroup, Prefilter};
 use crate::config::{Access, Action, HeaderMatch, PathPattern, Route};
 use crate::wire::RequestHead;
 
-/// Which routes are not for this request.
+/// Says which routes to leave out for this request.
 pub type Skip<'s> = &'s dyn Fn(usize) -> bool;
 
 /// The routes of one site, ready to be searched.
 #[derive(Clone, Debug, Default)]
 pub struct Routes {
     rules: Box<[Rule]>,
-    /// Whether any of them asks for the path.
+    /// Whether any route has a condition on the path.
     by_path: bool,
-    /// Whether any of them asks for the whole target.
+    /// Whether any route has a condition on the whole target.
     by_target: bool,
-    /// Their regular expressions, asked together: those for paths, and those for whole targets.
+    /// Prefilters for the regular expressions on paths and on whole targets.
     paths: Prefilter,
     targets: Prefilter,
 }
 
 impl Routes {
-    /// The routes in the file's order. What `before` made ready for the same expressions is used again.
+    /// Prepares the routes, in the file's order. Compiled prefilters of `before` are reused for the same expressions.
     pub fn new(routes: &[Route], before: Option<&Self>) -> Self {
         let mut rules: Box<[Rule]> = routes.iter().map(Rule::of).collect();
         let (mut paths, mut targets) = (Vec::new(), Vec::new());
@@ -50,13 +50,13 @@ impl Routes {
         }
     }
 
-    /// Whether there is nothing to search.
+    /// Whether there are no routes.
     pub fn is_empty(&self) -> bool {
         self.rules.is_empty()
     }
 
-    /// The number of the route that takes this request; none where the site itself does. An unclear path is refused.
-    /// Those of which `skip` says so are left out.
+    /// The number of the route for this request; `None` if the site's own rules apply. An ambiguous path is an error.
+    /// Routes for which `skip` is true are left out.
     pub fn find(&self, head: &RequestHead, room: &mut PathScratch, skip: Skip<'_>) -> Result<Option<usize>, Unclear> {
         if !self.by_path {
             return Ok(self.first(head, Reading { path: head.path(), target: b"" }, skip));
@@ -85,8 +85,8 @@ impl Routes {
         Ok(found)
     }
 
-    /// Each reading of the path, with the query decoded behind it; then the target as it was sent, and decoded, for a
-    /// node that knows no parameters and no segments.
+    /// Tries each reading of the path with the decoded query. Then tries the target as it was sent, and decoded, for a
+    /// node that does not split it into segments and parameters.
     fn find_by_target(
         &self,
         head: &RequestHead,
@@ -108,7 +108,7 @@ impl Routes {
             let other = self.first(head, Reading { path, target }, skip);
             found = if nth == 0 { other } else { self.agreed(found, other)? };
         }
-        // No more than twice: escapes of escapes can be nested as deep as a target is long.
+        // Decodes at most twice, because escapes of escapes can be nested as deeply as the target is long.
         normalized_target::join(sent, None, 0, target);
         for _ in 0..3 {
             found = self.agreed(found, self.first(head, Reading { path: plain, target }, skip))?;
@@ -132,7 +132,7 @@ impl Routes {
         self.rules.iter().enumerate().position(takes)
     }
 
-    /// Of two routes that two readings lead to, the one that holds.
+    /// Decides between the routes of two readings.
     fn agreed(&self, found: Option<usize>, other: Option<usize>) -> Result<Option<usize>, Unclear> {
         match (self.guard(found), self.guard(other)) {
             _ if other == found => Ok(found),
@@ -148,11 +148,11 @@ impl Routes {
     }
 }
 
-/// What stands before a route.
+/// How a route is protected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Guard {
     Open,
-    /// Networks or a rate.
+    /// By access networks or a rate.
     Limited,
     Denied,
 }
@@ -160,7 +160,7 @@ enum Guard {
 #[derive(Clone, Debug)]
 struct Rule {
     path: Option<PathPattern>,
-    /// The number of its expression, where it has one.
+    /// The number of its regular expression, if it has one.
     expression: Option<usize>,
     methods: Box<[Arc<str>]>,
     headers: Box<[HeaderMatch]>,
@@ -184,7 +184,7 @@ impl Rule {
             && self.headers.iter().all(|header| has(head, header))
     }
 
-    /// Methods have a case (RFC 9110 9.1), but a node that overlooks it must not be reached past a guard.
+    /// Methods are case-sensitive (RFC 9110 9.1). But a node may ignore case, so protected routes match without it.
     fn takes_method(&self, method: &[u8]) -> bool {
         let same = |name: &Arc<str>| match self.guard {
             Guard::Denied | Guard::Limited => name.as_bytes().eq_ignore_ascii_case(method),
@@ -194,11 +194,11 @@ impl Rule {
     }
 }
 
-/// One way to read what was asked for.
+/// One reading of the request's target.
 #[derive(Clone, Copy)]
 struct Reading<'a> {
     path: &'a [u8],
-    /// Path and query; empty where no route asks for it.
+    /// Path and query; empty if no route compares it.
     target: &'a [u8],
 }
 
@@ -333,7 +333,7 @@ mod tests {
             ("GET", "/b", "x-Three:  a, b \r\n", Some(2)),
             ("GET", "/b", "x-Three: A, b\r\n", None),
             ("DELETE", "/b", "", Some(3)),
-            // A node that takes `patch` for PATCH is not reached either.
+            // `patch` does not get past the condition either, since a node may take it for PATCH.
             ("PATCH", "/b", "", Some(4)),
             ("patch", "/b", "", Some(4)),
         ] {
@@ -400,7 +400,7 @@ mod tests {
             ("/services/public/../UserAdmin", Ok(Some(2))),
             ("/services/UserAdmin/../public", Ok(Some(2))),
             ("/services/UserAdmin/../../x", Ok(Some(2))),
-            // What is open stays so.
+            // Open routes stay open.
             ("/services/public", Ok(Some(0))),
             ("/services/public;jsessionid=1", Ok(Some(0))),
             ("/services/x/../public", Ok(Some(0))),
@@ -429,7 +429,7 @@ mod tests {
             ("/services/UserAdmin", Ok(Some(2))),
             ("/open", Ok(Some(1))),
             ("/open?a=b", Ok(Some(1))),
-            // Whichever route comes first for the path: it does not see the query, and the node does not see the route.
+            // A route by path does not look at the query, but the node does.
             ("/x?a=/services/UserAdmin", Ok(Some(2))),
             ("/x?a=%2fservices%2FUserAdmin", Ok(Some(2))),
             ("/x?a=%252fservices%252FUser%41dmin", Ok(Some(2))),
@@ -439,7 +439,7 @@ mod tests {
             ("/services/UserAdmin/../../x", Ok(Some(2))),
             ("/%2573ervices/UserAdmin", Ok(Some(2))),
             ("http://a/x?/services/UserAdmin", Ok(Some(2))),
-            // Nobody decodes three times; who asked for more would wait for a long target's every escape.
+            // No node decodes three times, and decoding without end would cost too much for a long target.
             ("/x?a=%25252fservices%25252fUserAdmin", Ok(None)),
             ("/x?a=%00&b=../..", Ok(None)),
             ("/x?services", Ok(None)),
@@ -508,7 +508,7 @@ mod tests {
         assert!((100..700).contains(&taken), "{taken}");
     }
 
-    /// Written anew, and slowly: what the table of the first match should be.
+    /// A slow naive search to compare with.
     fn fits_naively(written: &str, path: &str) -> bool {
         match written.strip_prefix('=') {
             Some(exact) => exact == path,
@@ -561,7 +561,7 @@ mod tests {
         assert!((5_000..49_000).contains(&denied), "{denied}");
     }
 
-    /// A path that some node reads as this one.
+    /// Another spelling that some node reads as this path.
     fn disguised(path: &str, chance: &mut Chance) -> String {
         let mut out = String::new();
         for letter in path.chars() {

@@ -1,5 +1,5 @@
-//! What a site does with its requests: the first route that matches, or the site's own rules. Everything that can be
-//! made ready is, when the configuration is read.
+//! The rules of a site: those of the first matching route, or the site's own. All of it is prepared once per
+//! generation.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -20,32 +20,32 @@ pub struct SiteRules {
     own: Rules,
 }
 
-/// What holds for a request.
+/// The rules for a request.
 pub struct Rules {
-    /// The route's name; empty for the site's own.
+    /// The route's name; empty for the site's own rules.
     pub name: Arc<str>,
-    /// What becomes of it.
+    /// What to do with the request.
     pub action: Action,
-    /// Who may come.
+    /// The access rules.
     access: Access,
-    /// How often.
+    /// The rate limit.
     rate: Option<Arc<RateLimit>>,
-    /// Whether any of it, or of what the site says itself, depends on who the client is.
+    /// Whether these rules or the site's own need the client's address.
     asks_who: bool,
-    /// Deadlines of its own.
+    /// Deadlines of the route.
     timeouts: RouteTimeouts,
     /// Largest request body in bytes.
     pub max_body: Option<u64>,
-    /// Whether a request that may have changed something may be repeated.
+    /// Whether non-idempotent requests may be retried after a byte was sent.
     pub non_idempotent: bool,
-    /// What is changed on the way up.
+    /// Edits of the request head.
     pub request: FieldEdits,
-    /// What is changed on the way down.
+    /// Edits of the answer head.
     pub response: FieldEdits,
 }
 
 impl SiteRules {
-    /// The rules of a site. Counts of `before` go on where the rate is the same.
+    /// Prepares the rules of a site. Rate counters of `before` are kept if the rate is the same.
     pub fn new(site: &config::Site, before: Option<&Self>, secret: [u8; 16]) -> Self {
         let rate = |rate: &Option<config::Rate>, known: Option<&Rules>| {
             let rate = rate.as_ref()?;
@@ -74,7 +74,7 @@ impl SiteRules {
             by_route: by_route.collect(),
             own: Rules {
                 name: "".into(),
-                // Without a pool a route takes everything.
+                // A site without a pool must have a route that takes everything.
                 action: site.pool.map_or(Action::Deny, Action::Pool),
                 access: site.access.clone(),
                 rate: rate(&site.rate, before.map(|before| &before.own)),
@@ -88,27 +88,27 @@ impl SiteRules {
         }
     }
 
-    /// The route that takes the request; none where the site itself does. Those of which `skip` says so are left out.
+    /// The route of the request; `None` if the site's own rules apply. Routes for which `skip` is true are left out.
     pub fn find(&self, head: &RequestHead, room: &mut PathScratch, skip: Skip<'_>) -> Result<Option<usize>, Unclear> {
         if self.routes.is_empty() { Ok(None) } else { self.routes.find(head, room, skip) }
     }
 
-    /// What holds on that route, or without one.
+    /// The rules of a route, or the site's own.
     pub fn of(&self, route: Option<usize>) -> &Rules {
         route.and_then(|route| self.by_route.get(route)).unwrap_or(&self.own)
     }
 
-    /// Whether the client may come: site and route must both let it.
+    /// Whether the client has access: site and route must both allow it.
     pub fn may_come(&self, route: Option<usize>, client: IpAddr) -> bool {
         may_come(&self.own.access, client) && may_come(&self.of(route).access, client)
     }
 
-    /// Whether anything depends on who the client is.
+    /// Whether the client's address is needed.
     pub fn ask_who(&self, route: Option<usize>) -> bool {
         self.of(route).asks_who
     }
 
-    /// The rates that hold: the site's, then the route's.
+    /// The rate limits that apply: the site's, then the route's.
     pub fn rates(&self, route: Option<usize>) -> impl Iterator<Item = &Arc<RateLimit>> {
         let own = route.is_some().then_some(&self.own);
         own.into_iter().chain([self.of(route)]).filter_map(|rules| rules.rate.as_ref())
@@ -116,7 +116,7 @@ impl SiteRules {
 }
 
 impl Rules {
-    /// The route's deadlines over the pool's.
+    /// The deadlines: the route's where it has them, else the pool's.
     pub fn timeouts(&self, pool: &Timeouts) -> Timeouts {
         let own = &self.timeouts;
         Timeouts {

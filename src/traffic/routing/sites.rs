@@ -1,6 +1,6 @@
-//! Which site a host name means, on one listener: exact names before wildcards, longer wildcards before shorter ones,
-//! the default last. Serves Host and TLS server names alike; a look-up allocates nothing and costs a bounded time.
-//! Clients that give no name (callers by address, old TLS libraries, HTTP/1.0) have a site of their own.
+//! Finds the site of a host name on one listener: exact names first, then wildcards from the longest, then the default.
+//! Used for Host and for TLS server names. A look-up allocates nothing and takes bounded time. Clients that send no
+//! name (requests by address, old TLS libraries, HTTP/1.0) can have a site of their own.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -12,25 +12,25 @@ use crate::config::HostPattern;
 /// The host names of one listener, each with the number of its site.
 #[derive(Clone, Debug, Default)]
 pub struct Sites {
-    /// Names of clients are only looked for, never kept: a hash that can be foreseen does no harm.
+    /// A fast hash without a secret is safe here, because names from clients are only looked up, never inserted.
     exact: HashMap<Box<[u8]>, usize, FastHash>,
     /// By what follows `*.`.
     wildcard: HashMap<Box<[u8]>, usize, FastHash>,
-    /// Addresses, as they can be spelled in many ways.
+    /// IPv6 addresses, parsed because they have many spellings.
     ipv6: HashMap<Ipv6Addr, usize>,
     default: Option<usize>,
-    /// For clients that give no name, where a site asks for them.
+    /// The site for clients that send no name, if there is one.
     nameless: Option<usize>,
     first: Option<usize>,
-    /// Whether a site is named by an address.
+    /// Whether a site has an address among its names.
     by_address: bool,
     longest_exact: usize,
     longest_wildcard: usize,
 }
 
 impl Sites {
-    /// Names are taken as the configuration keeps them: in lower case, without port. Where one stands twice the first
-    /// one counts, as in nginx.
+    /// Names must be in lower case and without port, as the configuration keeps them. If a name occurs twice, the first
+    /// counts, as in nginx.
     pub fn new<'a>(entries: impl IntoIterator<Item = (&'a HostPattern, usize)>, default: Option<usize>) -> Self {
         let mut sites = Self { default, ..Self::default() };
         for (pattern, site) in entries {
@@ -46,12 +46,13 @@ impl Sites {
         sites
     }
 
-    /// The same with a site for the clients that give no name.
+    /// Adds the site for clients that send no name.
     pub fn with_nameless(self, nameless: Option<usize>) -> Self {
         Self { nameless, first: self.first.or(nameless).or(self.default), ..self }
     }
 
-    /// The site of a host name: in lower case, without port, IPv6 addresses in brackets; empty where there is none.
+    /// The site of a host name. The name must be in lower case and without port, IPv6 addresses in brackets; empty if
+    /// the client sent none.
     pub fn find(&self, host: &[u8]) -> Option<usize> {
         self.find_exact(host)
             .or_else(|| self.find_wildcard(host))
@@ -59,8 +60,8 @@ impl Sites {
             .or(self.default)
     }
 
-    /// The site that a TLS client is shown the certificate of. Without a server name the address that it came to counts,
-    /// and where nothing else does the first site, as in nginx: a certificate promises nothing, Host decides later.
+    /// The site whose certificate a TLS client gets. Without a server name, the local address of the connection counts,
+    /// and at last the first site, as in nginx. The certificate does not select the site of requests; Host does.
     pub fn of_hello(&self, name: Option<&[u8]>, came_to: Option<IpAddr>) -> Option<usize> {
         let Some(name) = name else {
             let named = came_to.and_then(|address| self.of_address(address));
@@ -69,7 +70,7 @@ impl Sites {
         self.find(name)
     }
 
-    /// Whether a site is named by an address, so that it counts which one a client came to.
+    /// Whether a site has an address among its names, so that the local address of a connection matters.
     pub fn by_address(&self) -> bool {
         self.by_address
     }
@@ -81,12 +82,12 @@ impl Sites {
         }
     }
 
-    /// The site of a host as somebody wrote it: in any case, perhaps with a final dot.
+    /// The site of a host in any case, perhaps with a final dot.
     pub fn find_written(&self, host: &[u8]) -> Option<usize> {
         in_lower_case(host, |host| self.find(host)).unwrap_or(self.default)
     }
 
-    /// Whether a site has this host, as somebody wrote it, among its names.
+    /// Whether a site has this host among its names, in any case and perhaps with a final dot.
     pub fn names(&self, host: &[u8]) -> bool {
         let named = in_lower_case(host, |host| self.find_exact(host).or_else(|| self.find_wildcard(host)));
         named.flatten().is_some()
@@ -113,14 +114,14 @@ impl Sites {
             let literal = std::str::from_utf8(host).ok()?;
             return self.ipv6.get(&unbracketed(literal).parse::<Ipv6Addr>().ok()?).copied();
         }
-        // Nothing is hashed that cannot be found: a client may send a name as long as a head.
+        // Longer names are not hashed, since a client can send a very long one.
         if host.len() > self.longest_exact {
             return None;
         }
         self.exact.get(host).copied()
     }
 
-    /// From the longest ending on; a `*` stands for one label or more, never for none.
+    /// Tries the longest endings first. `*` stands for one or more labels.
     fn find_wildcard(&self, host: &[u8]) -> Option<usize> {
         if self.wildcard.is_empty() {
             return None;
@@ -131,7 +132,7 @@ impl Sites {
     }
 }
 
-/// Nothing where it is longer than any name.
+/// `None` if the host is longer than any name.
 fn in_lower_case<T>(host: &[u8], look: impl FnOnce(&[u8]) -> T) -> Option<T> {
     let host = host.strip_suffix(b".").unwrap_or(host);
     let mut lower = [0; LONGEST_NAME];

@@ -187,7 +187,7 @@ mod tests {
     }
 
     impl Shard {
-        /// HashedKey is here, from the longest quiet on, after checking that list and table tell the same.
+        /// The keys, least recently used first, after checking that list and index agree.
         fn audit(&self) -> Vec<HashedKey> {
             let (mut listed, mut before, mut place) = (Vec::new(), NONE, self.oldest);
             while place != NONE {
