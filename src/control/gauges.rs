@@ -12,7 +12,7 @@ pub(crate) fn refresh(control: &Control) {
             run.counters.sessions(sessions.len());
         }
         let without_node = pool.served() != Served::Active;
-        run.counters.standing(pool.waiting.len(), pool.budget.left(), without_node);
+        run.counters.set_gauges(pool.waiting.len(), pool.budget.left(), without_node);
         for (member, counters) in pool.members.iter().zip(&run.members) {
             counters.warmth(member.load.warmth() / 10);
             counters.in_flight(member.load.in_flight() as usize);

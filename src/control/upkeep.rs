@@ -17,13 +17,13 @@ impl Generation {
         let sites: HashSet<_> = self.sites.iter().map(|run| Arc::as_ptr(&run.counters)).collect();
         for run in &before.pools {
             if !pools.contains(&Arc::as_ptr(&run.counters)) {
-                run.counters.leave();
+                run.counters.remove_gauges();
             }
             let gone = run.members.iter().filter(|counters| !nodes.contains(&Arc::as_ptr(counters)));
-            gone.for_each(|counters| counters.leave());
+            gone.for_each(|counters| counters.remove_gauges());
         }
         let gone = before.sites.iter().filter(|run| !sites.contains(&Arc::as_ptr(&run.counters)));
-        gone.for_each(|run| run.counters.leave());
+        gone.for_each(|run| run.counters.remove_gauges());
     }
 
     /// Reports that a node's state changed, and lets its pool react at once.

@@ -20,7 +20,7 @@ pub(super) struct Certificates {
     /// The authority's certificate: what `curl --cacert` takes.
     pub(super) authority: PathBuf,
     pub(super) authority_der: CertificateDer<'static>,
-    /// The nodes' certificate, which only a pin can vouch for.
+    /// The nodes' certificate, which can be verified only by a pin.
     pub(super) node: CertificateDer<'static>,
     /// TLS as the nodes speak it.
     pub(super) node_tls: Arc<ServerConfig>,

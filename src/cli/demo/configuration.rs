@@ -70,7 +70,7 @@ tls = {{ verify = "pin", pins = ["{pin}"] }}
     )
 }
 
-/// Quicker than one would have it in earnest, so that states change while one looks.
+/// Shorter times than in production, so that a user of the demo sees states change.
 fn health(probes: &str) -> String {
     format!("[pool.health]\ninterval = \"1s\"\ntimeout = \"1s\"\nrise = 1\nfall = 2\nprobes = [{probes}]\n")
 }

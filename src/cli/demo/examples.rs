@@ -1,9 +1,10 @@
-//! What to try: lines that work when pasted, and the same questions for the demo's own client, made from one source.
+//! The examples that the demo prints: a line for a shell and the same request for the demo's own client, made from one
+//! source.
 
 use super::client::{ClientRequest, Reply};
 use super::layout::Layout;
 
-/// One thing to try.
+/// One example.
 #[derive(Debug)]
 pub(super) struct Example {
     pub(super) says: &'static str,
@@ -17,15 +18,15 @@ pub(super) struct Example {
     pub(super) shows: String,
 }
 
-/// All of them, in the order in which they tell the story.
+/// All examples, in the order in which they are printed.
 pub(super) fn examples(layout: &Layout) -> Vec<Example> {
-    let mut calls = http_calls(layout);
-    calls.extend(https_calls(layout));
-    calls.extend(admin_calls(layout));
-    calls
+    let mut examples = http_examples(layout);
+    examples.extend(https_examples(layout));
+    examples.extend(admin_examples(layout));
+    examples
 }
 
-fn http_calls(layout: &Layout) -> Vec<Example> {
+fn http_examples(layout: &Layout) -> Vec<Example> {
     let call = |says, path, status, shows| Example::new(layout, says, http(layout, path), See::Body, status, shows);
     let whole = |says, ask, status, shows| Example::new(layout, says, ask, See::Head, status, shows);
     let post = ClientRequest { body: Some("<ping/>"), ..http(layout, "/services/echo") };
@@ -45,7 +46,7 @@ fn http_calls(layout: &Layout) -> Vec<Example> {
     ]
 }
 
-fn https_calls(layout: &Layout) -> Vec<Example> {
+fn https_examples(layout: &Layout) -> Vec<Example> {
     let console = |path| https(layout, "mgt.esb.wso2.com", path);
     let shown = format!("https://mgt.esb.wso2.com:{}/carbon/admin/login.jsp", layout.https.port());
     vec![
@@ -69,7 +70,7 @@ fn https_calls(layout: &Layout) -> Vec<Example> {
     ]
 }
 
-fn admin_calls(layout: &Layout) -> Vec<Example> {
+fn admin_examples(layout: &Layout) -> Vec<Example> {
     let weir = std::env::current_exe().map_or_else(|_| "weir".to_owned(), |path| quoted(&path.to_string_lossy()));
     let nodes = Example {
         says: "The nodes and their states",
@@ -99,7 +100,7 @@ pub(super) fn admin(layout: &Layout, path: &'static str) -> ClientRequest {
     ClientRequest { address: layout.admin, host, secure: false, path, body: None, cookie: None }
 }
 
-/// What curl is asked to show or keep.
+/// What curl prints or keeps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum See {
     Body,
@@ -112,7 +113,7 @@ impl Example {
         Self { says, line: line(layout, &ask, see), ask: Some(ask), status, shows: shows.to_owned() }
     }
 
-    /// Whether this is the answer that was promised; else what it was.
+    /// Whether this is the expected answer; else what came instead.
     pub(super) fn judge(&self, reply: &Reply) -> Result<(), String> {
         let whole = format!("{}{}", reply.head.text, reply.body);
         if reply.status == self.status && whole.contains(&self.shows) {

@@ -17,7 +17,7 @@ pub(super) struct Layout {
     pub(super) authority: PathBuf,
 }
 
-/// The look-alikes of 8280, 8243 and 9443.
+/// The ports that stand for 8280, 8243 and 9443.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct NodePorts {
     pub(super) http: u16,
@@ -45,7 +45,7 @@ const fn loopback(last: u8) -> IpAddr {
 
 /// Free addresses, each as near above its wanted port as can be.
 pub(super) fn free(wanted: [u16; 3]) -> Result<[SocketAddr; 3]> {
-    // All are held until all are found: two wishes for one port must not meet.
+    // All are held until all are found, so that none is found twice.
     let [first, second, third] = wanted.map(bind_near);
     let (first, second, third) = (first?, second?, third?);
     Ok([first.local_addr()?, second.local_addr()?, third.local_addr()?])

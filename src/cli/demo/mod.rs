@@ -73,7 +73,7 @@ async fn demo(options: &Options) -> Result<bool> {
     Ok(well)
 }
 
-/// Tells what to try and obeys the prompt; false where Weir ended by itself.
+/// Prints the examples and runs the prompt; false where Weir ended by itself.
 async fn converse(scene: &mut Scene) -> Result<bool> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
@@ -99,7 +99,7 @@ async fn converse(scene: &mut Scene) -> Result<bool> {
     }
 }
 
-/// The next line; where no more will come, nothing, for ever.
+/// The next line. Where no more will come, this never returns.
 async fn next(lines: &mut mpsc::Receiver<String>) -> String {
     match lines.recv().await {
         Some(line) => line,

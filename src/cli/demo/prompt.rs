@@ -1,4 +1,4 @@
-//! The demo's prompt: words in, deeds out.
+//! The demo's prompt: reads a line and runs the command in it.
 
 use std::io::{BufRead, IsTerminal, Write, stdin, stdout};
 use std::thread;
@@ -31,8 +31,8 @@ pub(super) enum Next {
     Tell,
 }
 
-/// The lines of standard input, read by a thread of its own. A terminal that is closed says `quit`; a pipe that ends
-/// says nothing more.
+/// The lines of standard input, read by a thread of its own. A terminal that is closed counts as `quit`; after the end of
+/// a pipe no more lines come.
 pub(super) fn lines() -> mpsc::Receiver<String> {
     let (send, lines) = mpsc::channel(16);
     thread::spawn(move || {

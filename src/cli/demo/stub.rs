@@ -77,7 +77,7 @@ async fn accept(listener: TcpListener, tls: Option<Arc<ServerConfig>>, service: 
         };
         let (tls, service) = (tls.clone(), service.clone());
         connections.spawn(async move {
-            // A peer that breaks off or talks nonsense is no business of the stub's.
+            // Errors of a connection, such as a malformed request, end that connection alone.
             let _ = converse(stream, tls, service).await;
             drop(permit);
         });

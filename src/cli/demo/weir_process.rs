@@ -77,7 +77,7 @@ impl WeirProcess {
         let mut child = Command::new(std::env::current_exe()?)
             .args([Path::new("run"), Path::new("--config"), configuration])
             .env("NOTIFY_SOCKET", notify)
-            // The journal's level prefixes are for systemd's eyes, these lines for the terminal's.
+            // Without JOURNAL_STREAM the lines have no level prefixes, which are for systemd and not for a terminal.
             .env_remove("JOURNAL_STREAM")
             .stdin(Stdio::null())
             .stderr(Stdio::piped())

@@ -58,7 +58,7 @@ impl PoolCounters {
     }
 
     /// How many wait now, how many retries the budget allows, and whether no node is active.
-    pub fn standing(&self, waiting: usize, budget: u32, without_node: bool) {
+    pub fn set_gauges(&self, waiting: usize, budget: u32, without_node: bool) {
         self.gauges.update(|gauges| {
             gauges.waiting.set(gauge(waiting));
             gauges.budget.set(i64::from(budget));
@@ -67,7 +67,7 @@ impl PoolCounters {
     }
 
     /// The running configuration has the pool no longer: removes its gauges.
-    pub fn leave(&self) {
+    pub fn remove_gauges(&self) {
         let vecs = &self.vecs;
         self.gauges.remove(|_| {
             for gauge in [&vecs.sessions, &vecs.queue_waiting, &vecs.retry_budget, &vecs.pool_without_node] {
@@ -155,7 +155,7 @@ impl NodeCounters {
     }
 
     /// The running configuration has the node no longer: removes its gauges.
-    pub fn leave(&self) {
+    pub fn remove_gauges(&self) {
         let (vecs, [pool, node]) = (&self.vecs, &self.labels);
         self.gauges.remove(|_| {
             for gauge in [&vecs.requests_in_flight, &vecs.node_connections_idle, &vecs.node_active, &vecs.node_warmth] {
@@ -231,7 +231,7 @@ impl NodeCounters {
 
 impl RemoveSeries for PoolCounters {
     fn remove_series(&self) {
-        self.leave();
+        self.remove_gauges();
         let (vecs, pool) = (&self.vecs, self.pool.as_str());
         let _ = vecs.sessions_learned.remove_label_values(&[pool]);
         let _ = vecs.sessions_evicted.remove_label_values(&[pool]);
@@ -246,7 +246,7 @@ impl RemoveSeries for PoolCounters {
 
 impl RemoveSeries for NodeCounters {
     fn remove_series(&self) {
-        self.leave();
+        self.remove_gauges();
         let (vecs, [pool, node]) = (&self.vecs, &self.labels);
         let labels = [pool.as_str(), node];
         vecs.upstream_seconds.remove(&labels);

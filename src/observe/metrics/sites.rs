@@ -106,7 +106,7 @@ impl SiteCounters {
     }
 
     /// The running configuration has the site no longer: removes the gauge of its certificate.
-    pub fn leave(&self) {
+    pub fn remove_gauges(&self) {
         self.gauges.remove(|()| drop(self.vecs.certificate_expiry.remove_label_values(&[&self.site])));
     }
 
@@ -146,7 +146,7 @@ impl RemoveSeries for RouteCounters {
 
 impl RemoveSeries for SiteCounters {
     fn remove_series(&self) {
-        self.leave();
+        self.remove_gauges();
         let (vecs, site) = (&self.vecs, self.site.as_str());
         vecs.request_seconds.remove(&[site]);
         for counter in [&vecs.request_bytes, &vecs.answer_bytes, &vecs.tunnels] {

@@ -202,17 +202,17 @@ fn a_handle_asked_for_twice_counts_on_and_one_that_is_gone_takes_its_series_alon
 fn what_is_gone_tells_nothing_of_how_it_is_though_its_last_request_still_counts() {
     let metrics = metrics();
     let (pool, node, site) = (metrics.pool("old"), metrics.node("old", "worker1"), metrics.site("a"));
-    pool.standing(1, 2, true);
+    pool.set_gauges(1, 2, true);
     node.retried("refused");
     node.state(Some("unhealthy"));
     site.certificate_expiry(Some(1));
     let route = metrics.route("a", "old", "worker1");
     assert!(metrics.text().contains("weir_pool_without_active_node{pool=\"old\"} 1"));
-    pool.leave();
-    node.leave();
-    site.leave();
+    pool.remove_gauges();
+    node.remove_gauges();
+    site.remove_gauges();
     // Whatever looked before it was gone says nothing afterwards either.
-    pool.standing(1, 2, true);
+    pool.set_gauges(1, 2, true);
     node.changed(Some("ejected"));
     site.certificate_expiry(Some(2));
     route.record(&finished(200));
@@ -226,7 +226,7 @@ fn what_is_gone_tells_nothing_of_how_it_is_though_its_last_request_still_counts(
         assert!(series.iter().any(|series| series.starts_with(counted)), "{counted}");
     }
     // It comes back while that request runs.
-    metrics.pool("old").standing(0, 0, false);
+    metrics.pool("old").set_gauges(0, 0, false);
     assert!(metrics.text().contains("weir_pool_without_active_node{pool=\"old\"} 0"));
     drop((pool, node, site, route));
     assert!(!left(&metrics).is_empty());
