@@ -33,34 +33,34 @@ use super::balance::{Ask, Balancer, Candidates, last_resort};
 use super::tick::Tick;
 use crate::config::{self, OnLost, WhenNone};
 
-/// How long a request may take to tell whether an ejected node is well again, before another one may try.
+/// How long one request is on trial at an ejected node before another one may try.
 pub const TRIAL: std::time::Duration = std::time::Duration::from_secs(10);
 
-/// Losses of a race for a place after which a node counts as full.
+/// After losing the race for a free place this often, all nodes of the tier count as full.
 const RACES: usize = 8;
 
 /// A pool at work.
 pub struct Pool {
     /// What the operator wrote.
     pub settings: config::Pool,
-    /// Its nodes: in file order, those with several addresses once for each.
+    /// Its nodes in file order. A node with several addresses has one member for each.
     pub members: Vec<Member>,
-    /// Sessions with the nodes they live on, where the pool learns or remembers them.
+    /// The session table, if the pool has one.
     pub sessions: Option<Arc<Sessions>>,
-    /// The values of Weir's own cookie, where it sets one.
+    /// The values of Weir's own affinity cookie, if the pool uses it.
     pub tokens: Option<Tokens>,
-    /// How many more repetitions there may be.
+    /// The retry budget.
     pub budget: Arc<Budget>,
-    /// Those who wait for a place.
+    /// Requests that wait for a place.
     pub waiting: Arc<Waiting>,
-    /// Outlives a reload. Of pools that are active together the one that leads has it for all.
+    /// Outlives a reload. Linked pools use that of the leading pool.
     pub(super) arrangement: Arc<Mutex<Arrangement>>,
-    /// Whether it is active together with other pools, which are arranged as one.
+    /// Whether it is linked with other pools, see `linked_pools`.
     pub(super) is_linked: bool,
     pub(super) balancer: Balancer,
-    /// Whether anybody wants to know how soon nodes answer.
+    /// Whether latencies are measured, because the method or slow start needs them.
     pub measures: bool,
-    /// Which member a number stands for.
+    /// Index of the member, by node number.
     pub(super) by_number: Vec<Option<u16>>,
     pub(super) superseded: AtomicBool,
 }
@@ -71,36 +71,35 @@ impl Pool {
         &self.settings.name
     }
 
-    /// The member that a number stands for.
+    /// The member with this node number.
     pub fn member_of(&self, number: u32) -> Option<usize> {
         self.by_number.get(number as usize).copied().flatten().map(usize::from)
     }
 
-    /// Whether a newer generation has it, and alone decides what its nodes do.
+    /// Whether a newer generation has this pool, and manages its nodes.
     pub fn is_superseded(&self) -> bool {
         self.superseded.load(atomic::Ordering::Relaxed)
     }
 
-    /// Whether it has the very node: under this number, and with the same load.
+    /// Whether it has this member, with the same counters.
     pub(super) fn has(&self, member: &Member) -> bool {
         self.members.iter().any(|known| Arc::ptr_eq(&known.load, &member.load))
     }
 
-    /// Whether the sessions of that node can be served there now.
+    /// Whether the node can serve its sessions now.
     pub fn is_home(&self, number: u32, now: Tick) -> bool {
         self.member_of(number).is_some_and(|member| self.members[member].state.takes_bound(now))
     }
 
-    /// The member whose jvmRoute ends this session id. Where one route ends another, the longer one counts, as where all
-    /// after the first dot is the route.
+    /// The node whose jvmRoute is the end of this session id. Of several the longest counts.
     pub fn routed(&self, id: &[u8]) -> Option<u32> {
         let fits = |member: &&Member| session_id::ends_with_route(id, member.route.as_bytes());
         let all = self.members.iter().filter(fits);
-        // Of several addresses of one node the first, which `max_by_key` would not give.
+        // Reversed: of several addresses the first is wanted, and `max_by_key` gives the last.
         all.rev().max_by_key(|member| member.route.len()).map(|member| member.number)
     }
 
-    /// The node that the request gets.
+    /// Chooses the node for a request.
     pub fn choose(&self, criteria: &Criteria<'_>, purpose: Purpose) -> Choice {
         let lost = match criteria.bound {
             None => None,
@@ -126,8 +125,7 @@ impl Pool {
             return Choice::Node(chosen);
         }
         let look = || self.of_tiers(&why, criteria, purpose);
-        // One that takes over in this very moment, or passes its first probe, was not there yet where it is looked for
-        // first, and is there no more where it was.
+        // A node that changes its tier during the search can be missed in both, so search twice.
         if let Some(chosen) = look().or_else(look) {
             return Choice::Node(chosen);
         }
@@ -139,7 +137,7 @@ impl Pool {
         self.hopeless(criteria, purpose)
     }
 
-    /// Whether another node is left that a request, whose session is `bound`, could try; asks without taking a turn.
+    /// Whether there is another node that a request could try. `bound` is the node of its session. Takes no turn.
     pub fn another(&self, bound: Option<u32>, tried: &Tried, now: Tick) -> Another {
         let criteria =
             Criteria { bound, returns: false, prefers: None, tried, failure: None, ask: Ask::default(), now };
@@ -150,7 +148,7 @@ impl Pool {
         }
     }
 
-    /// What a request waits for that was told so, after it failed at those.
+    /// What a request waits for in the queue. It does not wait for nodes that it has tried.
     pub fn wants(&self, wanted: Wanted, tried: &Tried) -> Wants {
         let number = |member: usize| self.members.get(member).map(|member| member.number);
         wanted.node.map_or_else(|| Wants::AnyBut(tried.each().filter_map(number).collect()), Wants::Only)
@@ -165,21 +163,21 @@ impl Pool {
         self.members.iter().any(|member| member.state.takes_new(now))
     }
 
-    /// Whether a request that is bound to no node gets one, as soon as there is room.
+    /// Whether a request without a session gets a node as soon as there is room.
     pub fn serves(&self, now: Tick) -> bool {
         self.serves_beside(&[], now)
     }
 
-    /// The same for one that takes none of those numbers.
+    /// The same without the nodes with these numbers.
     pub(super) fn serves_beside(&self, tried: &[u32], now: Tick) -> bool {
         let others = || self.members.iter().filter(|member| !tried.contains(&member.number));
         others().any(|member| member.state.takes_new(now))
             || self.is_unprobed(now) && others().any(|member| member.state.serves_unprobed(now))
     }
 
-    /// Whether those serve that no probe has judged yet, as with nginx and HAProxy: no node that serves is known to be
-    /// good, and one of those that serve was never probed, or no other is good either. A standby or a backup whose first
-    /// probe was quicker takes nobody's place: sessions would begin on both.
+    /// Whether never probed nodes serve, as in nginx and HAProxy: no serving node is known to be good, and one of them
+    /// was never probed or no other node is good either. A standby or backup with a quicker first probe takes no
+    /// serving node's place: sessions would start on both.
     pub(super) fn is_unprobed(&self, now: Tick) -> bool {
         let any = |holds: &dyn Fn(&Member) -> bool| self.members.iter().any(holds);
         self.settings.health.is_some()
@@ -188,7 +186,7 @@ impl Pool {
                 || !any(&|member| member.state.is_usable(now)))
     }
 
-    /// Gives free places to those who wait.
+    /// Gives free places to waiting requests.
     pub fn give_places(&self, now: Tick) {
         if !self.waiting.is_empty() {
             let unprobed = self.is_unprobed(now);
@@ -200,7 +198,7 @@ impl Pool {
         self.settings.sticky.as_ref().is_some_and(|sticky| sticky.on_lost == OnLost::Refuse)
     }
 
-    /// The session's own node, or why not.
+    /// The node of the request's session, or why it cannot serve.
     fn own(&self, number: u32, criteria: &Criteria<'_>, purpose: Purpose) -> Result<Choice, Lost> {
         let index = self.member_of(number).ok_or(Lost::Gone)?;
         let member = &self.members[index];
@@ -213,14 +211,14 @@ impl Pool {
         let why = if criteria.returns { Why::Returned } else { Why::Session };
         match self.take(index, why, criteria, purpose) {
             Ok(chosen) => Ok(Choice::Node(chosen)),
-            // It may have room again by now: no reason to tear a session from its node.
+            // The node is only full, so the session waits for it and does not move.
             Err(Missed::Place) => Ok(Choice::Full(Wanted { node: Some(number), why })),
             Err(Missed::Trial) => Err(Lost::Passive(Reason::Ejected)),
         }
     }
 
-    /// The node that an unknown session id names. Anybody can write such an id, so it is no more than a criteria: for a node
-    /// that takes new sessions, and for the first try.
+    /// The node that an unknown session id names by its route. A client can invent such an id, so it counts only for a
+    /// node that takes new sessions, and only for the first try.
     fn preferred(&self, criteria: &Criteria<'_>, purpose: Purpose) -> Option<Chosen> {
         let index = self.member_of(criteria.prefers?)?;
         let member = &self.members[index];
@@ -236,7 +234,7 @@ impl Pool {
         Some(Chosen { held: chosen.held.map(|held| held.taken(!takes_new)), ..chosen })
     }
 
-    /// Where no node is active, a session's own is as good a last resort as any, and has the session.
+    /// If no node is active, the session's own node is the best last resort, because it has the session.
     fn own_at_last(&self, criteria: &Criteria<'_>, purpose: Purpose) -> Option<Choice> {
         let index = self.member_of(criteria.bound?)?;
         let (member, now) = (&self.members[index], criteria.now);
@@ -250,14 +248,14 @@ impl Pool {
         Some(self.take_at_last(index, criteria, purpose))
     }
 
-    /// A node of the first tier that has one.
+    /// A node of the first tier that has a free one.
     fn of_tiers(&self, why: &impl Fn(Why) -> Why, criteria: &Criteria<'_>, purpose: Purpose) -> Option<Chosen> {
         if let Some(chosen) = self.of_tier(Tier::Active, why(Why::Balanced), criteria, purpose) {
             return Some(chosen);
         }
         let unprobed = self.is_unprobed(criteria.now);
         Tier::AFTER_ACTIVE.into_iter().filter(|tier| self.opens(*tier, unprobed, criteria)).find_map(|tier| {
-            // That a standby was activated or a backup serves says more than that it was somebody's turn.
+            // Activating a standby or using a backup is the more useful reason to report.
             let why = match tier {
                 Tier::Standby if self.may_activate(unprobed, criteria.now) => Why::StandbyActivated,
                 Tier::Backup => Why::Backup,
@@ -295,9 +293,10 @@ impl Pool {
         }
     }
 
-    /// Beyond the most that may be active, a standby only helps requests out that failed elsewhere.
+    /// Whether the tier may be used now. When the maximum of nodes is active, a standby only takes requests that failed
+    /// elsewhere.
     fn opens(&self, tier: Tier, unprobed: bool, criteria: &Criteria<'_>) -> bool {
-        // Without `active` nobody stands by, unless a reload that brings it is being built at this moment.
+        // Without `active` there are no standbys, except while a reload that adds it is being built.
         let is_new = self.settings.active.is_none();
         let a_standby = || is_new || !criteria.tried.is_empty() || self.may_activate(unprobed, criteria.now);
         match tier {
@@ -316,7 +315,8 @@ impl Pool {
         self.members.iter().filter(serves).count() < most
     }
 
-    /// A place at the member, and leave to use it: of an ejected node whose time is over only one request has that.
+    /// Takes a place at the member. At an ejected node whose ejection time is over, only one request at a time may go,
+    /// on trial.
     fn take(&self, index: usize, why: Why, criteria: &Criteria<'_>, purpose: Purpose) -> Result<Chosen, Missed> {
         let member = &self.members[index];
         if purpose == Purpose::Peek {
@@ -338,9 +338,9 @@ impl Pool {
         self.members.iter().enumerate().any(|(index, member)| !criteria.tried.has(index) && would(member))
     }
 
-    /// Where no node is active: of those that only an ejection keeps passive the one whose ejection ends first, so that
-    /// a pool of one node answers again as soon as the node does (as nginx has it); then, where the operator wants
-    /// all to be tried, any that no operator took out.
+    /// The last resort when no node is active. Of the nodes that are passive only by ejection, the one whose ejection
+    /// ends first: a pool of one node answers again as soon as the node does, as in nginx. Then, if `when-none` is
+    /// `all`, any node without an operator's order.
     fn hopeless(&self, criteria: &Criteria<'_>, purpose: Purpose) -> Choice {
         let ejected = |(index, member): (usize, &Member)| {
             if criteria.tried.has(index) || !member.has_room() {
@@ -357,7 +357,7 @@ impl Pool {
         least.or_else(any).map_or(Choice::Nobody, |index| self.take_at_last(index, criteria, purpose))
     }
 
-    /// A place there, without asking whether the node takes anybody.
+    /// Takes a place there, whatever the state of the node.
     fn take_at_last(&self, index: usize, criteria: &Criteria<'_>, purpose: Purpose) -> Choice {
         let held = if purpose == Purpose::Take { self.members[index].permits.take(criteria.now) } else { None };
         if purpose == Purpose::Take && held.is_none() {
@@ -367,15 +367,15 @@ impl Pool {
     }
 }
 
-/// Why a request did not get the node.
+/// Why a request did not get a node.
 enum Missed {
-    /// As many run there as may.
+    /// The node is full.
     Place,
     /// Another request is on trial there.
     Trial,
 }
 
-/// In which order nodes are thought of.
+/// Groups of nodes, in the order in which they are tried.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Tier {
     Active,
@@ -386,7 +386,7 @@ enum Tier {
 }
 
 impl Tier {
-    /// In their order.
+    /// The tiers after `Active`, in their order.
     const AFTER_ACTIVE: [Self; 5] = [
         Self::Unprobed(Rank::Serving),
         Self::Standby,
@@ -396,7 +396,7 @@ impl Tier {
     ];
 }
 
-/// In which order those that were never probed are.
+/// Groups among the nodes that were never probed, in their order.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Rank {
     Serving,
@@ -414,7 +414,7 @@ impl Rank {
     }
 }
 
-/// The members of one tier, as the pool's method sees them.
+/// The members of one tier, for the balancing method.
 struct Among<'a> {
     pool: &'a Pool,
     tier: Tier,

@@ -1,5 +1,4 @@
-//! Where a request belongs: the node that its session lives on, by the way in which its pool keeps sessions; and what
-//! the pool's method goes by.
+//! Finds the node of a request's session, by the pool's sticky mode. Also makes the input of the balancing method.
 
 use std::net::IpAddr;
 
@@ -12,45 +11,45 @@ use crate::traffic::balance::{Ask, key_of};
 use crate::traffic::tick::Tick;
 use crate::wire::RequestHead;
 
-/// What a request says of its session.
+/// What is known of a request's session.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Affinity {
-    /// What stands for it in the pool's table; where none is known there, the first that the request names.
+    /// Its key in the session table. If no id of the request is in the table, the key of the first id.
     pub key: Option<SessionKey>,
-    /// The number of the node that it lives on, or returns to.
+    /// The number of the node for this request: where the session lives, or where it returns.
     pub bound: Option<u32>,
-    /// The number of the node that its id names, where the pool's table does not know it.
+    /// The number of the node whose route is in the id, if the table does not have the session.
     pub prefers: Option<u32>,
-    /// The number of the node that the pool's table says it lives on.
+    /// The number of the node in the session table.
     pub lives: Option<u32>,
-    /// Up to when the table knows that it is in use.
+    /// When the table last noted a use.
     pub used: Tick,
-    /// Whether the request names one at all.
+    /// Whether the request has a session id.
     pub named: bool,
 }
 
 impl Affinity {
-    /// Whether it lives elsewhere now, and returns to its first node.
+    /// Whether the session returns from another node to its home.
     pub fn returns(&self) -> bool {
         self.lives.is_some() && self.lives != self.bound
     }
 }
 
-/// Who asks, and when.
+/// The input for [`Affinity::of`].
 #[derive(Clone, Copy)]
 pub struct AffinityInput<'a> {
     /// The request.
     pub head: &'a RequestHead,
-    /// Who sent it.
+    /// The client's address.
     pub client: IpAddr,
     /// Now.
     pub now: Tick,
-    /// Whether a look at a session counts as its use.
+    /// Whether looking up the session counts as a use.
     pub purpose: Purpose,
 }
 
 impl Affinity {
-    /// What the request says of its session in this pool.
+    /// Finds the session of a request in this pool.
     pub fn of(pool: &Pool, asking: &AffinityInput<'_>) -> Self {
         let Some(sticky) = &pool.settings.sticky else { return Self::default() };
         match (&sticky.mode, &pool.sessions) {
@@ -67,14 +66,14 @@ impl Affinity {
     }
 }
 
-/// Every value of the cookie, then the path; where none is known, the node that one of them names.
+/// Tries every value of the cookie, then the path. If no id is in the table, the route in an id counts.
 fn learned(pool: &Pool, sticky: &Sticky, sessions: &Sessions, asking: &AffinityInput<'_>) -> Affinity {
     let (mut first, mut best) = (None, None);
     for id in ids(sticky, asking.head) {
         let key = sessions.key(id);
         first.get_or_insert(key);
         let Some(found) = known(pool, sticky, sessions, key, asking) else { continue };
-        // The first that is known counts, unless a later one lives where it can be served.
+        // The first known session counts, unless its node cannot serve and that of a later one can.
         let at_home = found.bound.is_some_and(|number| pool.is_home(number, asking.now));
         if best.is_none() || at_home {
             best = Some(found);
@@ -83,7 +82,7 @@ fn learned(pool: &Pool, sticky: &Sticky, sessions: &Sessions, asking: &AffinityI
             break;
         }
     }
-    // Such an id may be one that the table lost, or made up by the client.
+    // The table may have lost this id, or the client may have invented it.
     let unknown = || Affinity {
         key: first,
         prefers: routed(pool, sticky, asking),
@@ -109,7 +108,7 @@ fn known(
     Some(Affinity { key: Some(key), bound, lives, used: asking.now, named: true, ..Affinity::default() })
 }
 
-/// Weir's own cookie. One that nobody here has made says nothing.
+/// For Weir's own cookie. Unknown values are ignored.
 fn told_by_cookie(pool: &Pool, sticky: &Sticky, asking: &AffinityInput<'_>) -> Affinity {
     let mut values = session_id::values(asking.head, sticky.cookie.as_bytes()).peekable();
     let named = values.peek().is_some();
@@ -132,7 +131,7 @@ fn ids<'a>(sticky: &'a Sticky, head: &'a RequestHead) -> impl Iterator<Item = &'
     session_id::values(head, name).chain(session_id::path_parameter(head.path(), name))
 }
 
-/// What the pool's method goes by. `client` and `chance` are asked only where they matter.
+/// Makes the input of the balancing method. `client` and `chance` are called only if the method needs them.
 pub fn ask(
     balance: &Balance,
     head: &RequestHead,
@@ -141,7 +140,7 @@ pub fn ask(
 ) -> Ask {
     let on = match balance {
         Balance::Hash(on) => on,
-        // The last two draw where a node is still warming up.
+        // The last two use chance only while a node is in slow start.
         Balance::RandomTwo | Balance::LeastRequests | Balance::LeastTime => {
             return Ask { chance: chance(), ..Ask::default() };
         }

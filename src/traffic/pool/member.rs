@@ -1,5 +1,5 @@
-//! A node in a pool, and the place that a request holds there while it runs. A place that is given back goes to whoever
-//! waits for it longest.
+//! A node in a pool, and the permits to run requests there. A request holds one permit (a place at the node) while it
+//! runs. A permit that is given back goes to the request that has waited longest for it.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -19,67 +19,67 @@ use crate::traffic::tick::Tick;
 pub struct Member {
     /// The node's name.
     pub node: Arc<str>,
-    /// What logs and metrics call it: the node's name; of a node with a DNS name, `name@address`.
+    /// The name in logs and metrics: the node's name, or `name@address` for a node with a DNS name.
     pub label: Arc<str>,
     /// Index of the node in the configuration.
     pub index: usize,
-    /// Stands for the label in the session table, for as long as the process lives.
+    /// The label's number in the session table. It stays the same as long as the process runs.
     pub number: u32,
-    /// Where the pool reaches it.
+    /// Its address in this pool.
     pub address: SocketAddr,
-    /// The DNS name that it has instead of an address, which its certificate is for.
+    /// Its DNS name, if it is configured by name. Its certificate must have this name.
     pub name: Option<Arc<str>>,
     /// Its jvmRoute.
     pub route: Arc<str>,
-    /// Its share.
+    /// Its weight.
     pub weight: u16,
-    /// Serves only while no other can.
+    /// Whether it serves only when no other node can.
     pub backup: bool,
-    /// How long its share climbs.
+    /// How long slow start takes.
     pub slow_start: Duration,
-    /// Most requests at once.
+    /// The most requests at a time.
     pub most: Option<u32>,
-    /// Active or passive, and why.
+    /// Its state.
     pub state: Arc<NodeState>,
-    /// What it is doing.
+    /// Its counters.
     pub load: Arc<Load>,
-    /// Where its places are held.
+    /// Gives out permits for requests.
     pub permits: Arc<NodePermits>,
-    /// Changes whenever a connection opened before must not be used any more: another address, other TLS settings.
+    /// Changes when connections opened before must not be used any more: with another address or other TLS settings.
     pub link: u64,
 }
 
 impl Member {
-    /// Whether another request would fit.
+    /// Whether there is room for another request.
     pub fn has_room(&self) -> bool {
         self.load.has_room()
     }
 }
 
-/// What a node of a pool is doing; outlives a reload.
+/// The counters of a node in a pool. They outlive a reload.
 #[derive(Debug)]
 pub struct Load {
     in_flight: AtomicU32,
-    /// Most of them at once. Known here, so that a place taken before a reload goes on by what that says.
+    /// The most requests at a time. It is stored here, so that permits from before a reload follow the new limit.
     most: AtomicU32,
-    /// The pool has it no longer: places that are given back go to nobody.
+    /// The pool no longer has the node: permits that are given back go to no waiting request.
     retired: AtomicBool,
-    /// Permille of its share that it gets while it warms up.
+    /// The part of its weight that it gets in slow start, in permille.
     warmth: AtomicU16,
-    /// When a request last came, or ended, whose client will come back to it.
+    /// When a request whose client will return to this node last started or ended.
     used_at: Arc<AtomicU64>,
     /// When its state last changed.
     changed_at: AtomicU64,
-    /// How soon it answers.
+    /// Its time to the first byte.
     pub latency: Latency,
-    /// How far it is in its slow start.
+    /// The progress of its slow start.
     pub(crate) slow_start: Mutex<SlowStart>,
 }
 
-/// All of a node's share.
+/// The whole weight.
 const WARM: u16 = 1000;
 
-/// Uses so close together count as one.
+/// Uses within this time count as one.
 const GRAIN: Duration = Duration::from_secs(1);
 
 impl Default for Load {
@@ -98,13 +98,13 @@ impl Default for Load {
 }
 
 impl Load {
-    /// Of a node that counts anew because it is reached elsewhere since a reload. Its clients come back to it there, and
-    /// the requests that still run where it was end as uses of it.
+    /// Counters for a node that got another address by a reload. They start from zero, but the time of last use is
+    /// shared: requests that still run at the old address count as uses of the node.
     pub(crate) fn moved_from(before: &Self) -> Self {
         Self { used_at: Arc::clone(&before.used_at), ..Self::default() }
     }
 
-    /// Requests that it is answering now.
+    /// Running requests.
     pub fn in_flight(&self) -> u32 {
         self.in_flight.load(Relaxed)
     }
@@ -123,22 +123,22 @@ impl Load {
         self.warmth.store(warmth, Relaxed);
     }
 
-    /// It may run so many at once from now on.
+    /// Sets the most requests at a time.
     pub(crate) fn set_most(&self, most: Option<u32>) {
         self.most.store(most.unwrap_or(u32::MAX), Relaxed);
     }
 
-    /// The same, where that is more than it may now.
+    /// The same, but only raises it.
     pub(crate) fn raise_most(&self, most: Option<u32>) {
         self.most.fetch_max(most.unwrap_or(u32::MAX), Relaxed);
     }
 
-    /// Its pool has it no longer.
+    /// The pool no longer has the node.
     pub(crate) fn retire(&self) {
         self.retired.store(true, Relaxed);
     }
 
-    /// It begins its slow start, or, where it has none, has all of its share.
+    /// Begins slow start. Without slow start the node gets its whole weight at once.
     pub(crate) fn start_slowly(&self, slow_start: Duration) {
         let mut warmup = self.slow_start.lock();
         *warmup = SlowStart::default();
@@ -149,63 +149,63 @@ impl Load {
         self.set_warmth(crate::traffic::balance::slow_start::FLOOR);
     }
 
-    /// A request came, or ended, whose client will come back to it. Written at most once a second: threads share the
-    /// word.
+    /// Notes that a request whose client will return here started or ended. It is written at most once a second,
+    /// because threads share the word.
     pub fn note_use(&self, now: Tick) {
         if now.as_millis().saturating_sub(self.used_at.load(Relaxed)) >= GRAIN.as_millis() as u64 {
             self.used_at.store(now.as_millis(), Relaxed);
         }
     }
 
-    /// Its state has changed.
+    /// Notes that the state has changed.
     pub fn note_change(&self, now: Tick) {
         self.changed_at.store(now.as_millis(), Relaxed);
     }
 
-    /// How long its state has been what it is; since the process began where it never changed.
+    /// The time since the last change of state, or since the process start if there was none.
     pub fn unchanged_for(&self, now: Tick) -> Duration {
         now.since(Tick::from_millis(self.changed_at.load(Relaxed)))
     }
 
-    /// How long no such request has come or ended: never more than it was, at most a second less.
+    /// The time since the last such request. Never too long; at most a second too short.
     pub fn unused_for(&self, now: Tick) -> Duration {
         now.since(Tick::from_millis(self.used_at.load(Relaxed))).saturating_sub(GRAIN)
     }
 }
 
-/// Those who wait for a place at a node of the pool.
+/// The queue of requests that wait for a place at a node of the pool.
 pub type Waiting = Queue<Wants, Waiter>;
 
-/// Where a request waits for a place, by the numbers of nodes.
+/// The nodes that a waiting request accepts, by number.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Wants {
-    /// At any but those where it has failed.
+    /// Any node except those where it has failed.
     AnyBut(Vec<u32>),
-    /// At its session's own.
+    /// Only its session's node.
     Only(u32),
 }
 
 impl Wants {
-    /// At any.
+    /// Any node.
     pub const ANY: Self = Self::AnyBut(Vec::new());
 }
 
-/// Wakes somebody who waits: with a place for him, or with none where it is worth to look again.
+/// Wakes a waiting request: with a permit for a node, or without one if it should choose again.
 pub type Waiter = Box<dyn FnOnce(Option<NodePermit>) + Send>;
 
-/// A place at a node, held while a request runs there. Dropped, it goes to whoever waits for it longest; and where its
-/// request was on trial and nothing came of that (the client left, say), the next one is.
+/// The permit to run one request at a node. When it is dropped, it goes to the request that has waited longest for it.
+/// If its request was on trial without a result (for example, the client left), the next request may be on trial.
 pub struct NodePermit {
     permits: Arc<NodePermits>,
     since: Tick,
-    /// Whether who waits gets it when it is dropped.
+    /// Whether a waiting request gets it when it is dropped.
     passes_on: bool,
     trial: Option<(Trial, Tick)>,
-    /// Whether it was taken because its pool knew of no good node: so may the next one.
+    /// Whether it was taken because no node was known to be good. The next request may then take it, too.
     unprobed: bool,
 }
 
-/// What a place is held at: one for each node of a pool and generation.
+/// Gives out the permits of a node: one for each member and generation.
 pub struct NodePermits {
     pub(crate) number: u32,
     pub(crate) load: Arc<Load>,
@@ -218,7 +218,7 @@ impl NodePermits {
         self.load.has_room()
     }
 
-    /// A place, unless as many requests run here as may.
+    /// A permit, unless the node is full.
     pub fn take(self: &Arc<Self>, now: Tick) -> Option<NodePermit> {
         let most = self.load.most.load(Relaxed);
         if most == u32::MAX {
@@ -230,7 +230,8 @@ impl NodePermits {
         Some(self.held(now))
     }
 
-    /// Gives free places to those who wait, for as long as both last. `unprobed`: the pool knows of no good node.
+    /// Gives free places to waiting requests until there are no more of either. `unprobed`: no node of the pool is
+    /// known to be good.
     pub fn serve(self: &Arc<Self>, now: Tick, unprobed: bool) {
         while !self.waiting.is_empty() && self.has_room() {
             let take = || self.take(now).map(|held| held.taken(unprobed));
@@ -244,7 +245,7 @@ impl NodePermits {
         NodePermit { permits: Arc::clone(self), since, passes_on: true, trial: None, unprobed: false }
     }
 
-    /// Whether more run here than may, as after a reload that lowered the bound.
+    /// Whether more requests run here than allowed, as after a reload that lowered the limit.
     fn is_crowded(&self) -> bool {
         self.load.in_flight.load(Relaxed) > self.load.most.load(Relaxed)
     }
@@ -260,29 +261,30 @@ impl NodePermits {
 }
 
 impl NodePermit {
-    /// The number of the node it is at.
+    /// The number of the node.
     pub fn number(&self) -> u32 {
         self.permits.number
     }
 
-    /// Whether it counts there: the node may have another port since a reload, and count anew.
+    /// Whether it counts at this member. After a reload with another port the node has new counters.
     pub fn is_at(&self, member: &Member) -> bool {
         Arc::ptr_eq(&self.permits.load, &member.load)
     }
 
-    /// Whether it was taken because the pool knows of no good node.
+    /// Sets whether it was taken because no node was known to be good.
     pub(crate) fn taken(mut self, unprobed: bool) -> Self {
         self.unprobed = unprobed;
         self
     }
 
-    /// Gives the place up, but to nobody at once: to be called where it could not be used, as the next one perhaps could
-    /// not either, and the place would go round without end.
+    /// Gives the permit back without passing it to a waiting request. For a permit that could not be used: the next
+    /// request perhaps could not use it either, and it would be passed on without end.
     pub fn forfeit(mut self) {
         self.passes_on = false;
     }
 
-    /// Leave to use the place: of an ejected node whose time is over only one request has that.
+    /// Whether the request may go. At an ejected node whose ejection time is over, only one request at a time may, on
+    /// trial.
     pub fn claim(&mut self, now: Tick, trial: Duration) -> bool {
         match self.permits.state.claim(now, trial) {
             Claim::Free => true,
@@ -298,13 +300,13 @@ impl NodePermit {
 impl Drop for NodePermit {
     fn drop(&mut self) {
         let permits = &self.permits;
-        // There is no clock here. The moment when this place was taken will do: by it a node whose ejection ended
-        // meanwhile takes nobody yet, and those who wait for it are served by the pool's next tick.
+        // There is no clock here, so the moment of taking the permit is used. By it an ejection that has ended since
+        // still counts; the pool's next upkeep then serves the requests that wait.
         let now = self.since;
         if let Some((trial, since)) = self.trial {
             permits.state.give_back(trial, since);
         }
-        // Who waits gets the very place: between giving it back and asking, somebody who just came could take it.
+        // The permit is passed on without freeing it in between, so that a new request cannot take it first.
         if self.passes_on && !permits.waiting.is_empty() && !permits.is_crowded() {
             let held = || permits.held(now).taken(self.unprobed);
             let next = permits.waiting.next(|wants| permits.would_take(wants, now, self.unprobed).then(held));
@@ -316,7 +318,7 @@ impl Drop for NodePermit {
         if !self.passes_on {
             return;
         }
-        // Somebody may have begun to wait meanwhile, who looked before the place was free.
+        // A request may have looked before the place was free, and joined the queue since.
         permits.serve(now, self.unprobed);
     }
 }

@@ -1,5 +1,5 @@
-//! What operators said of nodes: drain, maintain. Kept as text over a restart; a word holds until another one replaces
-//! it, and no reload undoes it. Decides when a drain is over; never touches a node or a file itself.
+//! Operators' orders for nodes: drain, maintain. They are kept as text over a restart. An order holds until another one
+//! replaces it; a reload does not end it. This also decides when a drain is over, and changes no node or file itself.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -9,40 +9,40 @@ use serde::{Deserialize, Serialize};
 
 use crate::traffic::moment::Moment;
 
-/// Which text this Weir writes and reads.
+/// The version of the text.
 const VERSION: u64 = 1;
 
-/// All words, by the node's name. The file may have forgotten a node that an operator still holds a word about.
+/// All orders, by node name. A node with an order may be gone from the configuration.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Orders(BTreeMap<String, Order>);
 
-/// What an operator said of one node.
+/// An operator's order for one node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Order {
-    /// What it is to do.
+    /// What the node is to do.
     pub kind: OrderKind,
-    /// Since when, in Unix seconds: it outlives the process, and so its clock.
+    /// When it was given, in Unix seconds, because it outlives the process and its clock.
     pub since: u64,
 }
 
-/// What a node under an operator's word does.
+/// What a node does under an order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OrderKind {
-    /// It serves the sessions it has, and nothing new.
+    /// It serves its sessions, and nothing new.
     Drain {
-        /// When the rest is rebound, in milliseconds since the machine's start.
+        /// When the remaining sessions move to other nodes, in milliseconds since the machine's start.
         deadline: Option<u64>,
     },
-    /// It serves nothing: an operator said so, or its drain is over.
+    /// It serves nothing: by an operator's command, or because its drain is over.
     Maintain,
 }
 
-/// Why a text could not be used.
+/// Why a text could not be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Unreadable {
-    /// It makes no sense; in words, why.
+    /// It is malformed; the text says why.
     Damaged(String),
-    /// A later Weir wrote it: what it says may hold.
+    /// A later version of Weir wrote it, so its orders may be valid.
     Later(u64),
 }
 
@@ -57,55 +57,55 @@ impl fmt::Display for Unreadable {
 
 impl std::error::Error for Unreadable {}
 
-/// What an operator wants.
+/// An operator's command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Command {
-    /// Finish its sessions, then rest.
+    /// Serve only the present sessions, then nothing.
     Drain {
-        /// How long that may take; `None`: as long as was said before, or as it needs.
+        /// How long that may take. `None`: the earlier deadline stays, or there is none.
         within: Option<Duration>,
     },
-    /// Rest at once.
+    /// Serve nothing from now on.
     Maintain,
-    /// Serve, as far as probes and traffic let it.
+    /// Serve again, if probes and traffic allow it.
     Activate,
 }
 
-/// What one pool still has on a node.
+/// What one pool still has at a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Remaining {
     /// Its sessions there.
     pub sessions: LiveSessions,
-    /// Its requests that the node is answering.
+    /// Its running requests there.
     pub in_flight: u32,
 }
 
-/// How much is known of a pool's sessions on a node.
+/// What is known of a pool's sessions at a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LiveSessions {
-    /// The pool keeps a table, or binds nothing at all.
+    /// Their number: the pool has a session table, or no sessions at all.
     Counted(usize),
-    /// The client's cookie alone tells the node, so that only use shows a session.
+    /// The client's cookie names the node, so a session is seen only when it is used.
     Unseen {
-        /// Since the last request to the node; since the process began where none was seen.
+        /// The time since the last request to the node, or since the process start.
         quiet: Duration,
-        /// After this long without a request a session counts as gone.
+        /// After this time without a request, all sessions count as gone.
         idle: Duration,
     },
 }
 
-/// How far a drain is.
+/// The progress of a drain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Drained {
-    /// It goes on.
+    /// It is not over.
     Waiting,
-    /// No session is left, and no request.
+    /// No session and no request is left.
     SessionsGone,
-    /// What is left is rebound.
+    /// The deadline has passed; the remaining sessions move.
     DeadlineOver,
 }
 
-/// How far a node's drain is, by what its pools still have there. A word that is no drain is never over.
+/// The progress of a node's drain, by what its pools still have there. Other orders are never over.
 pub fn drained(order: &Order, left: impl IntoIterator<Item = Remaining>, now: Moment) -> Drained {
     match order.kind {
         OrderKind::Maintain => Drained::Waiting,
@@ -131,17 +131,17 @@ impl LiveSessions {
 }
 
 impl Orders {
-    /// The word that a node is under.
+    /// The order for a node.
     pub fn of(&self, node: &str) -> Option<&Order> {
         self.0.get(node)
     }
 
-    /// All of them, by name.
+    /// All orders, by node name.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Order)> {
         self.0.iter().map(|(node, order)| (node.as_str(), order))
     }
 
-    /// Sets a node's word, or takes it away.
+    /// Sets the order for a node, or removes it.
     pub fn set(&mut self, node: &str, order: Option<Order>) {
         match order {
             Some(order) => _ = self.0.insert(node.to_owned(), order),
@@ -149,9 +149,9 @@ impl Orders {
         }
     }
 
-    /// Does what an operator wants, and tells whether anything changed. A node that rests stays at rest when it is told
-    /// to drain: somebody may have stopped it already. A new deadline replaces the old one, and the drain's begin stays.
-    /// Who says drain again without a deadline only waits on.
+    /// Carries out a command; true if the orders changed. A node in maintenance stays there when it is told to drain,
+    /// because it may be stopped already. A new deadline replaces the old one, and the time of the order stays. A
+    /// second drain without a deadline changes nothing.
     pub fn apply(&mut self, node: &str, command: Command, now: Moment) -> bool {
         let before = self.of(node).copied();
         let after = match (command, before) {
@@ -175,8 +175,8 @@ impl Orders {
         before != after
     }
 
-    /// Ends the drains that are over, and names their nodes. `left` tells what the pools still have on a node; nothing,
-    /// for a node that no pool has.
+    /// Ends the drains that are over, and returns their nodes. `left` gives what the pools still have at a node;
+    /// nothing for a node that is in no pool.
     pub fn end_drains<L: IntoIterator<Item = Remaining>>(
         &mut self,
         now: Moment,
@@ -193,22 +193,22 @@ impl Orders {
         over
     }
 
-    /// Nodes under a word that the file does not know.
+    /// Nodes that have an order and are not in the configuration.
     pub fn unknown_nodes(&self, known: impl Fn(&str) -> bool) -> Vec<&str> {
         self.0.keys().map(String::as_str).filter(|node| !known(node)).collect()
     }
 
-    /// As it is kept on disk: JSON, since an operator may want to read it. `boot` names this run of the machine.
+    /// The text for the disk: JSON, so that operators can read it. `boot` identifies this boot of the machine.
     pub fn to_text(&self, now: Moment, boot: &str) -> String {
         let nodes = self.0.iter().map(|(node, order)| (node.clone(), Written::of(*order, now, boot))).collect();
-        // Names, words and numbers always have a JSON form.
+        // Names, words and numbers always have a JSON form, so this cannot fail.
         serde_json::to_string_pretty(&Text { version: VERSION, nodes }).unwrap_or_default() + "\n"
     }
 
-    /// What was kept, or what is wrong with the text.
+    /// Reads the text, or says what is wrong with it.
     pub fn from_text(text: &str, now: Moment, boot: &str) -> Result<Self, Unreadable> {
         let damaged = |error: serde_json::Error| Unreadable::Damaged(error.to_string());
-        // The version first: what a later one writes may look different in everything else.
+        // Reads the version first, because a later version may have another form.
         match serde_json::from_str::<Versioned>(text).map_err(damaged)?.version {
             VERSION => {}
             later if later > VERSION => return Err(Unreadable::Later(later)),
@@ -231,14 +231,14 @@ impl Moment {
         self.unix / 1000
     }
 
-    /// The second in which the wall clock will say what `up` is, as it goes now.
+    /// The wall clock's second at the moment `up`, if the wall clock is not set before.
     const fn of_wall(self, up: u64) -> u64 {
         self.unix.saturating_add(up).saturating_sub(self.up) / 1000
     }
 }
 
 impl OrderKind {
-    /// As the file and the API call it.
+    /// Its word in the file and the API.
     pub const fn word(self) -> &'static str {
         match self {
             Self::Drain { .. } => "drain",
@@ -246,7 +246,7 @@ impl OrderKind {
         }
     }
 
-    /// When a drain ends at the latest, in Unix seconds, as the wall clock goes now.
+    /// The deadline of a drain in Unix seconds, by the present wall clock.
     pub fn ends(self, now: Moment) -> Option<u64> {
         self.deadline().map(|deadline| now.of_wall(deadline))
     }
@@ -275,10 +275,10 @@ struct Text {
 enum Written {
     Drain {
         since: u64,
-        /// In Unix seconds: for people, and for a machine that was started anew.
+        /// In Unix seconds: for people, and for use after a reboot.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         deadline: Option<u64>,
-        /// In milliseconds since the machine's start, for as long as that is the same.
+        /// In milliseconds since the machine's start: for use within this boot.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         deadline_up: Option<u64>,
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -314,14 +314,14 @@ impl Written {
     }
 }
 
-/// Of a machine that was started anew only the wall clock tells how long it was off. Where that was set back meanwhile, the
-/// drain begins anew, but takes no longer than it was meant to.
+/// After a reboot only the wall clock tells how long the machine was off. If it was set back, the drain starts again,
+/// but takes no longer than at first.
 fn after_a_boot(deadline: u64, since: u64, now: Moment) -> u64 {
     let left = deadline.saturating_sub(now.seconds()).min(deadline.saturating_sub(since));
     now.up.saturating_add(left.saturating_mul(1000))
 }
 
-/// Rounded up: what is to last so long must not end early.
+/// Rounded up, so that a deadline never comes early.
 fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX)
 }
@@ -331,7 +331,7 @@ mod tests {
     use super::*;
 
     const SINCE: u64 = 1_795_348_800;
-    /// The machine runs for an hour by then.
+    /// The machine has run for an hour.
     const NOW: Moment = Moment { unix: SINCE * 1000, up: UP };
     const UP: u64 = 3_600_000;
     const REST: Order = Order { kind: OrderKind::Maintain, since: SINCE };
@@ -349,7 +349,7 @@ mod tests {
         Orders::from_text(text, NOW, BOOT)
     }
 
-    /// The same moment by a wall clock that was set.
+    /// The same moment after the wall clock was set.
     fn set(now: Moment, days: i64) -> Moment {
         Moment { unix: now.unix.saturating_add_signed(days * 86_400_000), ..now }
     }
@@ -499,7 +499,7 @@ mod tests {
         for days in [0, 400, -400] {
             assert_eq!(left(set(hour, days), BOOT), 3600, "{days} days off");
         }
-        // The machine was started anew ten seconds ago.
+        // The machine was rebooted ten seconds ago.
         let anew = |now: Moment| Moment { up: 10_000, ..now };
         assert_eq!((left(anew(hour), "other"), left(anew(hour), "")), (3600, 3600));
         assert_eq!(left(anew(set(hour, 400)), "other"), 0, "nothing else tells how long it was off");
@@ -564,7 +564,7 @@ mod tests {
             for bit in 0..8 {
                 let mut bytes = text.clone().into_bytes();
                 bytes[place] ^= 1 << bit;
-                // Digits and names may become others; whatever is read has a text of its own again.
+                // Digits and names may change; whatever is read can be written again.
                 if let Ok(taken) = String::from_utf8(bytes).map_err(drop).and_then(|t| read(&t).map_err(drop)) {
                     assert_eq!(read(&text_of(&taken)), Ok(taken));
                 }

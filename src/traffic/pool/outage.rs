@@ -1,27 +1,28 @@
-//! How long a pool has been without an active node, and when to say so: as it begins, once a minute while it lasts, and
-//! when it is over. Says nothing of nodes that were not judged yet: at a start they are passive for want of a probe.
+//! Decides when to report that a pool has no active node: when it begins, once a minute while it lasts, and when it is
+//! over. It does not begin while a node is still being checked, because at a start all nodes are passive until they are
+//! probed.
 
 use std::time::Duration;
 
 use super::state::{Reason, State};
 use crate::traffic::tick::Tick;
 
-/// Between two reminders.
+/// The time between two reminders.
 const AGAIN: Duration = Duration::from_secs(60);
 
-/// Whether a pool is served.
+/// Whether a pool has an active node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Served {
     /// A node is active.
     Active,
-    /// None is, but of one nobody knows yet.
+    /// None is active, but one has not been judged yet.
     Unknown,
-    /// None is.
+    /// None is active.
     Nobody,
 }
 
 impl Served {
-    /// By nodes in these states.
+    /// Decides by the states of the nodes.
     pub fn by(states: impl Iterator<Item = State>) -> Self {
         let mut served = Self::Nobody;
         for state in states {
@@ -35,14 +36,14 @@ impl Served {
     }
 }
 
-/// What is worth telling.
+/// What to report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum News {
-    /// There is no active node any more.
+    /// The last active node was lost.
     Began,
-    /// There has been none for so long.
+    /// There has been no active node for this long.
     Lasts(Duration),
-    /// There is one again, after so long.
+    /// There is an active node again, after this long.
     Over(Duration),
 }
 
@@ -57,7 +58,7 @@ struct Told {
 }
 
 impl Outage {
-    /// How the pool is served now; what that is worth telling.
+    /// Takes the pool's present status; returns what to report.
     pub fn note(&mut self, served: Served, now: Tick) -> Option<News> {
         match (&mut self.0, served) {
             (None, Served::Active | Served::Unknown) => None,

@@ -1,60 +1,62 @@
-//! Who waits for a node: a bounded queue, first come first served among those for whom there is a place. Sessions that
-//! wait for a busy node of their own hold nobody else up. It keeps waiters and wakes none: who takes one out does.
+//! The queue of requests that wait for a node. It is bounded, and first come, first served among those for whom there
+//! is a place: a session that waits for its own busy node does not delay others. The queue wakes no waiter; the caller
+//! of [`Queue::next`] does.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
 use parking_lot::Mutex;
 
-/// Waiters of one pool, shared by all threads.
+/// The waiters of one pool, shared by all threads.
 ///
-/// No place stays free while somebody waits for it, if everyone who gives a place back does so before asking
-/// [`Queue::len`], and everyone who joins asks [`Queue::next`] once afterwards: one of the two sees the other.
+/// No place stays free while a request waits for it, if two rules are kept: who gives a place back does so before
+/// calling [`Queue::len`], and who joins calls [`Queue::next`] once afterwards. Then at least one of the two sees the
+/// other.
 #[derive(Debug)]
 pub struct Queue<F, W> {
     lines: Mutex<Lines<F, W>>,
-    /// As many as wait in `lines`, to be read without its lock.
+    /// The number of waiters, readable without the lock.
     count: AtomicUsize,
 }
 
-/// One line for all who wait for the same.
+/// One line for all waiters with the same wants.
 #[derive(Debug)]
 struct Lines<F, W> {
     size: usize,
     last_ticket: u64,
     waiting: BTreeMap<F, BTreeMap<u64, W>>,
-    /// Who stands first in each line, in the order they came.
+    /// The first ticket of each line, in the order of tickets.
     heads: BTreeMap<u64, F>,
 }
 
 impl<F: Ord + Clone, W> Queue<F, W> {
-    /// For at most `size` waiters.
+    /// A queue for at most `size` waiters.
     pub const fn new(size: usize) -> Self {
         let lines = Lines { size, last_ticket: 0, waiting: BTreeMap::new(), heads: BTreeMap::new() };
         Self { lines: Mutex::new(lines), count: AtomicUsize::new(0) }
     }
 
-    /// From now on at most `size`; those who wait already stay.
+    /// Sets the size. Present waiters stay.
     pub fn resize(&self, size: usize) {
         self.lines.lock().size = size;
     }
 
-    /// How many wait.
+    /// The number of waiters.
     pub fn len(&self) -> usize {
         self.count.load(SeqCst)
     }
 
-    /// How many wait for just this.
+    /// The number of waiters with exactly these wants.
     pub fn len_for(&self, wants: &F) -> usize {
         if self.is_empty() { 0 } else { self.lines.lock().waiting.get(wants).map_or(0, BTreeMap::len) }
     }
 
-    /// Whether nobody waits.
+    /// Whether there is no waiter.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Waits for a place that will do. The ticket is for leaving; a full queue gives the waiter back.
+    /// Adds a waiter. Returns its ticket for [`Queue::leave`]; a full queue returns the waiter.
     pub fn join(&self, wants: F, waiter: W) -> Result<u64, W> {
         let mut lines = self.lines.lock();
         if self.count.load(SeqCst) >= lines.size {
@@ -64,14 +66,14 @@ impl<F: Ord + Clone, W> Queue<F, W> {
         Ok(lines.push(wants, waiter))
     }
 
-    /// Waits on, where the ticket stood: who was called, could not use the place, and had left the queue for it.
+    /// Puts a waiter back in its old position: one that was called but could not use the place.
     pub fn rejoin(&self, ticket: u64, wants: F, waiter: W) {
         let mut lines = self.lines.lock();
         self.count.fetch_add(1, SeqCst);
         lines.insert(ticket, wants, waiter);
     }
 
-    /// Waits no longer. False: was called meanwhile, or is long gone.
+    /// Removes a waiter. False if it was called meanwhile or has left before.
     pub fn leave(&self, ticket: u64) -> bool {
         let left = {
             let mut lines = self.lines.lock();
@@ -79,12 +81,12 @@ impl<F: Ord + Clone, W> Queue<F, W> {
             self.forget(left.is_some());
             left
         };
-        // Dropped only here, as it may do more than a lock should wait for.
+        // The waiter is dropped here, outside the lock, because dropping it may take time.
         left.is_some()
     }
 
-    /// Takes out the first for whom `fit` has a place. `fit` is asked once for each thing that somebody waits for, in
-    /// the order of who came first, until it gives a place. It must be quick and must not touch this queue.
+    /// Removes the first waiter for which `fit` returns a place. `fit` is called once for each line, in the order of
+    /// their first waiters, until it returns one. It must be quick and must not use this queue.
     pub fn next<S>(&self, mut fit: impl FnMut(&F) -> Option<S>) -> Option<(W, S)> {
         if self.is_empty() {
             return None;
@@ -96,7 +98,7 @@ impl<F: Ord + Clone, W> Queue<F, W> {
         Some((waiter?, place))
     }
 
-    /// Called with the lock held.
+    /// Must be called with the lock held.
     fn forget(&self, one: bool) {
         self.count.fetch_sub(usize::from(one), SeqCst);
     }
@@ -127,7 +129,7 @@ impl<F: Ord + Clone, W> Lines<F, W> {
         let waiter = line.remove(&ticket)?;
         let next = line.keys().next().copied();
         if next.is_none() {
-            // Nodes come and go over the years; their lines go with them.
+            // Empty lines are removed, because nodes change over time.
             self.waiting.remove(&wants);
         }
         if self.heads.remove(&ticket).is_some() {
@@ -137,7 +139,7 @@ impl<F: Ord + Clone, W> Lines<F, W> {
     }
 
     fn wants(&self, ticket: u64) -> Option<F> {
-        // Behind a head that came earlier; there are not many more lines than nodes.
+        // The ticket is behind an earlier head. There are few lines, so a search is cheap.
         let behind = || self.heads.range(..ticket).map(|(_, wants)| wants);
         let is_in = |wants: &&F| self.waiting.get(*wants).is_some_and(|line| line.contains_key(&ticket));
         self.heads.get(&ticket).or_else(|| behind().find(is_in)).cloned()
@@ -267,7 +269,7 @@ mod tests {
         for waiter in 0..200_000_u32 {
             match draw(6) {
                 5 => {
-                    // Somebody who left, or was called, and comes back to where he stood.
+                    // A waiter that left or was called returns to its old position.
                     let ticket = tickets[tickets.len().saturating_sub(1 + draw(60) as usize)];
                     if ticket > 0 && list.iter().all(|(its, ..)| *its != ticket) && list.len() < 40 {
                         let wants = (draw(3) > 0).then(|| draw(5) as u32);
@@ -304,7 +306,7 @@ mod tests {
         }
     }
 
-    /// Two nodes with two places each, as a pool would keep them.
+    /// Two nodes with two places each, as in a pool.
     struct FreePlaces([AtomicI64; 2]);
 
     impl FreePlaces {

@@ -1,4 +1,4 @@
-//! What a request looks for in a pool, and what it gets.
+//! The selection of a node: what a request needs, and what it gets.
 
 use super::member::NodePermit;
 use super::retry::Failure;
@@ -7,41 +7,41 @@ use super::why::Why;
 use crate::traffic::balance::Ask;
 use crate::traffic::tick::Tick;
 
-/// What a request looks for.
+/// What a request needs.
 #[derive(Clone, Copy)]
 pub struct Criteria<'a> {
-    /// The number of the node that its session lives on.
+    /// The number of its session's node.
     pub bound: Option<u32>,
-    /// Whether the session had moved, and is on its way back.
+    /// Whether the session returns to its home.
     pub returns: bool,
-    /// The number of the node that its session id names, where no table knows the session.
+    /// The number of the node that its session id names, if the session is not in the table.
     pub prefers: Option<u32>,
-    /// Nodes that it has tried already.
+    /// Nodes that it has tried.
     pub tried: &'a Tried,
-    /// What went wrong with the last of them.
+    /// Why the last of them failed.
     pub failure: Option<Failure>,
-    /// What the pool's method goes by.
+    /// The input of the balancing method.
     pub ask: Ask,
     /// Now.
     pub now: Tick,
 }
 
-/// What it gets.
+/// The result of a selection.
 pub enum Choice {
     /// This member.
     Node(Chosen),
     /// Every node that could take it is full.
     Full(Wanted),
-    /// Its session's node cannot serve, and the pool moves no sessions.
+    /// Its session's node cannot serve, and the pool does not move sessions.
     SessionLost,
-    /// There is no node.
+    /// No node can take it.
     Nobody,
 }
 
-/// The place that a request without one could wait for.
+/// What a request can wait for when all nodes are full.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Wanted {
-    /// The number of the only node that will do, its session's own; none: any.
+    /// The number of its session's node; `None` if any node will do.
     pub node: Option<u32>,
     /// Why it would go there.
     pub why: Why,
@@ -53,23 +53,24 @@ pub struct Chosen {
     pub member: usize,
     /// Why this one.
     pub why: Why,
-    /// Its place there; none where the question was only asked.
+    /// The permit for the node; `None` for [`Purpose::Peek`].
     pub held: Option<NodePermit>,
-    /// A standby that became active for it.
+    /// The change of state if a standby became active for it.
     pub change: Option<Change>,
 }
 
-/// Nodes that this request has tried already.
+/// Nodes that a request has tried, as member indexes.
 #[derive(Clone, Debug, Default)]
 pub struct Tried(Vec<usize>);
 
 impl Tried {
-    /// Remembers one.
+    /// Adds a node.
     pub fn add(&mut self, member: usize) {
         self.0.push(member);
     }
 
-    /// The same nodes in a pool that has them in other places; those it has no longer are forgotten.
+    /// The same nodes in another generation of the pool. `place` gives their indexes there; nodes that are gone are
+    /// left out.
     pub fn moved(&self, place: impl Fn(usize) -> Option<usize>) -> Self {
         Self(self.0.iter().copied().filter_map(place).collect())
     }
@@ -79,22 +80,22 @@ impl Tried {
         self.0.iter().copied()
     }
 
-    /// Whether it was tried.
+    /// Whether a node was tried.
     pub fn has(&self, member: usize) -> bool {
         self.0.contains(&member)
     }
 
-    /// Whether none was.
+    /// Whether no node was tried.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 }
 
-/// Whether a choice is purpose, or only asked for.
+/// Whether a choice is for a request, or only a question.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Purpose {
-    /// A place is taken, a turn is used up.
+    /// For a request: a place and a turn are taken.
     Take,
-    /// Nothing changes.
+    /// Only a question, as by `weir why`: nothing changes.
     Peek,
 }

@@ -1,5 +1,5 @@
-//! What a pool makes of answers and failures, and of time: ejections within their bounds, as many active nodes as
-//! needed, slow start, places for those who wait.
+//! Upkeep of a pool. After failures and answers: ejection. Periodically: the number of active nodes, slow start, and
+//! places for waiting requests.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use crate::traffic::tick::Tick;
 /// A member whose state changed, how, and why.
 pub type Changed = (usize, Change, &'static str);
 
-/// Why a node does something else now.
+/// Why a node's duty has changed.
 pub(crate) const fn why(duty: Duty) -> &'static str {
     match duty {
         Duty::Serving => "it is needed",
@@ -25,8 +25,8 @@ pub(crate) const fn why(duty: Duty) -> &'static str {
 }
 
 impl Pool {
-    /// An attempt at the member that began at `began` failed. One failure is judged at a time, so that two threads
-    /// cannot eject the last two nodes.
+    /// Notes a failed attempt at the member. A lock judges one failure at a time, so that two threads cannot eject the
+    /// last two nodes.
     pub fn failed(&self, member: usize, fault: Fault, began: Tick, now: Tick) -> Option<Change> {
         let failing = self.members.get(member)?;
         let _one_at_a_time = self.arrangement.lock();
@@ -34,15 +34,16 @@ impl Pool {
         let ejecting =
             Ejecting { failures: eject.failures, within: eject.within, first: eject.first, most: eject.most };
         let others = || self.members.iter().enumerate().filter(|(index, _)| *index != member).map(|(_, other)| other);
-        // A standby would take its place at once; a node whose ejection is over has to show first that it is well.
+        // Standbys count, because one takes over at once. Ejected nodes do not count before a request has succeeded
+        // there.
         let serving = 1 + others().filter(|other| other.state.can_serve()).count();
         let ejected = others().filter(|other| other.state.is_ejected()).count();
         let may_eject = state::may_eject(fault, serving, ejected, self.members.len(), eject.max_ejected);
         failing.state.on_fault(now, began, fault, &ejecting, may_eject)
     }
 
-    /// The member began to answer, `took` after the request went there at `began`. Where nobody measures, `took` is
-    /// not asked, and nothing is written that threads share.
+    /// Notes the start of an answer. `began` is the start of the attempt, `took` the time to the first byte. If
+    /// latencies are not measured, `took` is not called and no shared memory is written.
     pub fn answered(&self, member: usize, began: Tick, took: impl FnOnce() -> Duration, now: Tick) -> Option<Change> {
         let member = self.members.get(member)?;
         if self.measures {
@@ -51,11 +52,11 @@ impl Pool {
         member.state.on_success(began, now)
     }
 
-    /// To be called a few times a second, and at once when a state has changed.
+    /// The periodic work. Call it a few times a second, and when a state has changed.
     pub fn tend(&self, now: Tick, elapsed: Duration) -> Vec<Changed> {
         let mut changes = Vec::new();
         match &self.settings.active {
-            // Pools that are active together are arranged as one.
+            // Linked pools are arranged together, see `linked_pools`.
             Some(_) if self.is_linked => {}
             Some(active) => changes = self.arrange(active, &mut self.arrangement.lock(), now),
             None => self.let_all_serve(&mut changes),
@@ -65,7 +66,7 @@ impl Pool {
         changes
     }
 
-    /// Whether a node is active, in the words of its state: one whose ejection is over is not, before its trial.
+    /// Whether a node is active. An ejected node is not, until its trial has succeeded.
     pub fn served(&self) -> Served {
         Served::by(self.members.iter().map(|member| member.state.state()))
     }
@@ -75,7 +76,7 @@ impl Pool {
             return;
         }
         self.give_places(now);
-        // Who waits for a node that serves no longer looks again, and finds another one or an answer.
+        // Requests that wait for nodes that can no longer serve them are woken without a place, and choose again.
         let hopeless = |wants: &Wants| {
             let serves = match wants {
                 Wants::Only(number) => self.is_home(*number, now),
@@ -88,7 +89,7 @@ impl Pool {
         }
     }
 
-    /// As many active nodes as needed.
+    /// Sets duties so that as many nodes serve as needed.
     pub(crate) fn arrange(&self, active: &ActiveNodes, arrangement: &mut Arrangement, now: Tick) -> Vec<Changed> {
         let regular: Vec<_> = self.regular().collect();
         let standings: Vec<_> = regular.iter().map(|(_, member)| self.standing(member, now)).collect();
@@ -100,12 +101,12 @@ impl Pool {
         duties.filter_map(changed).collect()
     }
 
-    /// Its nodes without the backups, with their places.
+    /// Its members without the backups, with their indexes.
     pub(crate) fn regular(&self) -> impl Iterator<Item = (usize, &Member)> {
         self.members.iter().enumerate().filter(|(_, member)| !member.backup)
     }
 
-    /// The generation before may have had some of them stand by until the very moment it was followed.
+    /// Without `active` all nodes serve. The previous generation may have made some of them standbys.
     fn let_all_serve(&self, changes: &mut Vec<Changed>) {
         for (index, member) in self.members.iter().enumerate().filter(|(_, member)| member.state.is_held_back()) {
             changes.extend(member.state.set_duty(Duty::Serving).map(|change| (index, change, "it is needed")));
@@ -126,7 +127,7 @@ impl Pool {
         Standing { duty, fit, in_flight: member.load.in_flight(), sessions }
     }
 
-    /// The share of what has just become active climbs.
+    /// Steps the slow start of nodes that have become active.
     fn warm_up(&self, now: Tick, elapsed: Duration) {
         let climbing = |member: &&Member| !member.slow_start.is_zero();
         if !self.members.iter().any(|member| climbing(&member)) {

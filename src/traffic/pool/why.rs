@@ -1,4 +1,4 @@
-//! Why a request went to the node it went to: one word for the log, `X-Weir` and `weir why`.
+//! Why a request went to its node: one word for the log, `X-Weir` and `weir why`.
 
 use super::retry::{ConnectFailure, Failure};
 use super::state::{Reason, State};
@@ -13,17 +13,17 @@ pub enum Why {
     Balanced,
     /// The request's session lives there.
     Session,
-    /// The session had moved, and has returned to its first node.
+    /// The session has returned from another node to its home.
     Returned,
-    /// The session's node could not serve; this one has it from now on.
+    /// The session's node could not serve, so the session moves here.
     Rebound(Lost),
     /// No active node could take the request, so a standby was activated for it.
     StandbyActivated,
-    /// No other node could.
+    /// No other node could take the request.
     Backup,
     /// No node is known to be good yet; this one was never probed.
     Unprobed,
-    /// No node is active; this one was the most hopeful.
+    /// No node is active; this one is the most likely to answer.
     LastResort,
     /// The node before it failed.
     Retry(Failure),
@@ -34,19 +34,19 @@ pub enum Why {
 pub enum Lost {
     /// It is passive.
     Passive(Reason),
-    /// It runs as many requests as it may.
+    /// It was full.
     Busy,
-    /// It failed this very request.
+    /// It failed for this request.
     Failed,
-    /// It is in this pool no longer.
+    /// It is no longer in this pool.
     Gone,
 }
 
 impl Lost {
-    /// What a state says about a node that cannot serve a session of its own.
+    /// Why a node in this state could not serve its session.
     pub const fn of(state: State) -> Self {
         match state {
-            // It became active between two looks at it.
+            // It became active between two reads of its state.
             State::Active => Self::Busy,
             State::Passive(reason) => Self::Passive(reason),
         }
@@ -54,7 +54,7 @@ impl Lost {
 }
 
 impl Why {
-    /// As in the log, in `X-Weir` and in `weir why`; empty where no node was chosen.
+    /// The word in the log, `X-Weir` and `weir why`; empty if no node was chosen.
     pub const fn word(self) -> &'static str {
         match self {
             Self::None => "",
