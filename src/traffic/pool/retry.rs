@@ -1,6 +1,6 @@
-//! What follows when an attempt fails: another node, a fresh connection, or the end. A request that may have changed
-//! something at a node is never sent twice, nor a POST of which a byte went up, unless its route says so; and a budget
-//! keeps repeated requests from burying nodes that are slow already.
+//! Decides what follows a failed attempt: another node, a fresh connection, or the end. A non-idempotent request, such
+//! as a POST, is never sent again once a byte of it was written, unless its route allows it. A retry budget keeps
+//! retries from overloading nodes that are slow already.
 
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::time::Duration;
@@ -8,38 +8,38 @@ use std::time::Duration;
 use crate::config;
 use crate::traffic::message::refusal::Refusal;
 
-/// How far an attempt came.
+/// The progress of an attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Progress {
-    /// Nodes tried for this request, this one included. A connection that was replaced does not count.
+    /// Nodes tried for this request, including this one. A second connection to the same node does not count.
     pub tries_done: u32,
-    /// Since the first of them began.
+    /// Time since the first try began.
     pub elapsed: Duration,
-    /// Whether a node that was not tried would take the request.
+    /// Whether an untried node would take the request.
     pub another: Another,
-    /// How much of the request may have left for the node.
+    /// How much of the request may have reached the node.
     pub sent: Sent,
-    /// Whether the connection had carried a request before.
+    /// Whether the connection was used for an earlier request.
     pub reused: bool,
-    /// Whether a byte of the answer came. Without meaning for [`Failure::Status`], which is told while the client has
-    /// nothing of it.
+    /// Whether a byte of the answer came. Not used for [`Failure::Status`], where the client has not received anything
+    /// yet.
     pub answer_begun: bool,
-    /// How long the node had the whole request and said nothing.
+    /// How long the node was silent after it had the whole request.
     pub silent: Duration,
-    /// Whether the whole request body can be sent again; true where there is none.
+    /// Whether the whole request body can be sent again; true if there is no body.
     pub body_at_hand: bool,
-    /// Whether the method may be repeated (RFC 9110 9.2.2).
+    /// Whether the method is idempotent (RFC 9110 9.2.2).
     pub idempotent: bool,
 }
 
-/// Whether a node is left that was not tried.
+/// Whether an untried node is left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Another {
-    /// There is none.
+    /// No.
     None,
-    /// All that are left are full, but there is room in the queue.
+    /// All untried nodes are full, but the queue has room.
     Later,
-    /// One would take the request at once.
+    /// An untried node would take the request at once.
     Now,
 }
 
@@ -48,16 +48,16 @@ pub enum Another {
 pub struct RetryTerms<'a> {
     /// The pool's `retry` table.
     pub retry: &'a config::Retry,
-    /// Whether the route lets requests be repeated that may have changed something.
+    /// Whether the route allows retries of non-idempotent requests.
     pub non_idempotent: bool,
 }
 
-/// How much of a request may have left.
+/// How much of a request may have reached the node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sent {
-    /// Not a byte was written.
+    /// No byte was written.
     Nothing,
-    /// At least a byte was written, wherever it is now.
+    /// At least one byte was written, whether or not it arrived.
     Something,
 }
 
@@ -66,11 +66,11 @@ pub enum Sent {
 pub enum Failure {
     /// The node was silent for too long.
     AnswerTimeout,
-    /// No connection came about.
+    /// No connection could be opened.
     Connect(ConnectFailure),
-    /// The connection ended in order, before the end of an answer.
+    /// The node closed the connection before the end of an answer.
     Cut,
-    /// What came is no answer.
+    /// The bytes are no HTTP answer.
     Malformed,
     /// The certificate is not the pinned one.
     Pin,
@@ -78,7 +78,7 @@ pub enum Failure {
     Reset,
     /// The request could not be written.
     SendFailed,
-    /// The node took no byte for too long.
+    /// The node accepted no byte for too long.
     SendTimeout,
     /// The node answered with this status, which [`RetryTerms::asks_again`] lists.
     Status(u16),
@@ -86,41 +86,41 @@ pub enum Failure {
     Tls,
 }
 
-/// Why no connection came about.
+/// Why no connection could be opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ConnectFailure {
-    /// Weir itself has no descriptor or port left: no fault of the node.
+    /// Weir has no descriptor or port left, which is no fault of the node.
     Exhausted,
-    /// Nobody listens there.
+    /// The connection was refused.
     Refused,
     /// No answer in time.
     Timeout,
-    /// No way there.
+    /// There is no route to the node.
     Unreachable,
 }
 
-/// What follows.
+/// What follows a failed attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Next {
-    /// The client gets [`Failure::refusal`], or a cut where an answer had begun.
+    /// The client gets [`Failure::refusal`], or, if an answer had begun, a cut connection.
     GiveUp,
     /// Another node.
     NextNode,
-    /// The client gets the node's own answer, never a page in its place.
+    /// The client gets the node's own answer, not a local reply.
     Pass,
-    /// The same node over a connection that was not used before; no try is counted.
+    /// The same node over a fresh connection. This does not count as a try.
     SameNodeFresh,
 }
 
-/// What follows a failed attempt. `withdraw` takes a retry from the pool's [`Budget`]; it is asked last, at most once,
-/// and only where a node already had some of the request: one that could not be reached had no work from it.
+/// What follows a failed attempt. `withdraw` takes a retry from the pool's [`Budget`]. It is called last, at most once,
+/// and only if a byte was sent: a node that could not be reached had no work from the request.
 pub fn decide(attempt: &Progress, failure: Failure, terms: &RetryTerms<'_>, withdraw: impl FnOnce() -> bool) -> Next {
     if attempt.may_go_again(failure, terms) {
         if attempt.reused && failure.is_stale() {
             return Next::SameNodeFresh;
         }
         let left = match failure {
-            // An answer at hand is worth more than a place that may never come.
+            // The node's answer is better than waiting for a place that may not come.
             Failure::Status(_) => attempt.another == Another::Now,
             _ => attempt.another != Another::None,
         };
@@ -135,13 +135,13 @@ pub fn decide(attempt: &Progress, failure: Failure, terms: &RetryTerms<'_>, with
     }
 }
 
-/// A break after so long a silence is a time-out of the node's own (WSO2's PassThrough closes after 180 s in which its
-/// backend said nothing): the call was slow, and the node may be well. A node that died breaks connections sooner, and
-/// refuses the next ones. It is as long as the window in which failures add up by default.
+/// A connection that breaks after this long a silence met a timeout of the node itself: the call was slow, and the node
+/// may be healthy. WSO2's PassThrough closes after 180 s without an answer from its backend. A dead node breaks
+/// connections sooner and refuses new ones. The value is the default window for counting failures.
 const LONG_SILENCE: Duration = Duration::from_secs(10);
 
-/// Whether the failure is held against the node. A node may close a connection that it kept idle; that a request met
-/// it is nobody's fault (nginx counts it, and so ejects nodes that are well). Which statuses are, `eject` says.
+/// Whether the failure counts for ejection. A node may close an idle connection just as a request is sent on it, which
+/// is no fault (nginx counts it, and so ejects healthy nodes). Statuses are judged by the `eject` settings instead.
 pub fn blame(attempt: &Progress, failure: Failure) -> bool {
     let met_the_close = attempt.reused && !attempt.answer_begun && failure.is_stale();
     let own_limit = attempt.silent >= LONG_SILENCE && failure.is_stale();
@@ -150,7 +150,7 @@ pub fn blame(attempt: &Progress, failure: Failure) -> bool {
 }
 
 impl Progress {
-    /// Whether the request would do no harm at a node, the same or another.
+    /// Whether the request may be sent again, to the same node or another.
     fn may_go_again(&self, failure: Failure, terms: &RetryTerms<'_>) -> bool {
         let answered = self.answer_begun && !matches!(failure, Failure::Status(_));
         let harmless = self.idempotent || terms.non_idempotent;
@@ -170,7 +170,7 @@ impl RetryTerms<'_> {
             Failure::Cut | Failure::Reset | Failure::SendFailed => self.retry.on_reset,
             Failure::AnswerTimeout | Failure::SendTimeout => self.retry.on_timeout,
             Failure::Status(status) => self.asks_again(status),
-            // Another node would not mend it.
+            // Another node would probably answer the same.
             Failure::Malformed => false,
         };
         wanted && attempt.tries_done < self.retry.tries && attempt.elapsed < self.retry.time
@@ -178,7 +178,7 @@ impl RetryTerms<'_> {
 }
 
 impl Failure {
-    /// What the client is told when this was the last attempt.
+    /// The refusal for the client if this was the last attempt.
     pub const fn refusal(self) -> Refusal {
         match self {
             Self::AnswerTimeout => Refusal::AnswerTimeout,
@@ -191,13 +191,13 @@ impl Failure {
             Self::Pin => Refusal::NodePin,
             Self::Reset | Self::SendFailed => Refusal::NodeReset,
             Self::SendTimeout => Refusal::SendTimeout,
-            // Told only where another node was to be asked and then none was left.
+            // Used only if another node was to be tried and then none was left.
             Self::Status(_) => Refusal::NoActiveNode,
             Self::Tls => Refusal::NodeTls,
         }
     }
 
-    /// One word, as metrics and `X-Weir` count retries by.
+    /// The word in metrics and in `X-Weir`.
     pub const fn word(self) -> &'static str {
         match self {
             Self::AnswerTimeout => "timeout",
@@ -213,14 +213,14 @@ impl Failure {
         }
     }
 
-    /// How a connection looks whose other end had closed it while it was idle.
+    /// Whether it looks as if the node had closed an idle connection.
     const fn is_stale(self) -> bool {
         matches!(self, Self::Cut | Self::Reset | Self::SendFailed)
     }
 }
 
-/// How many requests of a pool may still be repeated, shared by all threads. Each request adds its share of a retry;
-/// a full budget, which is also how it begins, lets a pool with little traffic retry at all.
+/// The retry budget of a pool, shared by all threads. Each request adds a part of a retry. The budget starts full, so
+/// that a pool with little traffic can retry.
 #[derive(Debug)]
 pub struct Budget {
     /// In hundredths of a retry.
@@ -228,27 +228,27 @@ pub struct Budget {
 }
 
 impl Budget {
-    /// Retries that are kept at most.
+    /// The most retries in the budget.
     pub const MOST: u32 = 100;
 
-    /// Full.
+    /// A full budget.
     pub const fn new() -> Self {
         Self { left: AtomicU32::new(Self::MOST * HUNDREDTHS) }
     }
 
-    /// A request came; `percent` of one may be repeated for it. While the budget is full this writes nothing.
+    /// Adds `percent` of a retry for a request. Writes nothing while the budget is full.
     pub fn deposit(&self, percent: u16) {
         let more = |left| (left < Self::MOST * HUNDREDTHS).then(|| Self::grown(left, percent));
         let _full = self.left.fetch_update(Relaxed, Relaxed, more);
     }
 
-    /// Takes a retry, if there is one. Where `percent` is 0 there never is.
+    /// Takes a retry if there is one. Always false if `percent` is 0.
     pub fn withdraw(&self, percent: u16) -> bool {
         let less = |left: u32| left.checked_sub(HUNDREDTHS);
         percent > 0 && self.left.fetch_update(Relaxed, Relaxed, less).is_ok()
     }
 
-    /// Whole retries that are left.
+    /// Whole retries left.
     pub fn left(&self) -> u32 {
         self.left.load(Relaxed) / HUNDREDTHS
     }
@@ -304,7 +304,7 @@ mod tests {
         decide(attempt, failure, &RetryTerms { retry, non_idempotent }, || true)
     }
 
-    /// How a try ends that nothing follows.
+    /// What the client gets if there is no retry.
     fn end_of(failure: Failure) -> Next {
         if matches!(failure, Failure::Status(_)) { Next::Pass } else { Next::GiveUp }
     }
@@ -336,7 +336,7 @@ mod tests {
     fn what_follows_each_failure() {
         let (end, next_node, fresh, pass) = (Next::GiveUp, Next::NextNode, Next::SameNodeFresh, Next::Pass);
         for (what, connect, handshake, stale, timeout, status) in [
-            // Nothing was sent: any method, with or without its body.
+            // Nothing was sent: any method, with or without its body at hand.
             ("", next_node, next_node, next_node, next_node, next_node),
             ("b", next_node, next_node, next_node, next_node, next_node),
             ("bi", next_node, next_node, next_node, next_node, next_node),
@@ -344,7 +344,7 @@ mod tests {
             ("r", next_node, next_node, fresh, next_node, next_node),
             ("rb", next_node, next_node, fresh, next_node, next_node),
             ("rbi", next_node, next_node, fresh, next_node, next_node),
-            // Something was sent: only what may be repeated, and is there to be.
+            // Something was sent: only idempotent requests whose body is at hand.
             ("s", end, end, end, end, pass),
             ("sb", end, end, end, end, pass),
             ("si", end, end, end, end, pass),
@@ -353,7 +353,7 @@ mod tests {
             ("srb", end, end, end, end, pass),
             ("sri", end, end, end, end, pass),
             ("srbi", next_node, next_node, fresh, next_node, next_node),
-            // The answer had begun, which is how a status came.
+            // The answer had begun, as it has for a status.
             ("a", end, end, end, end, next_node),
             ("sab", end, end, end, end, pass),
             ("sabi", end, end, end, end, next_node),

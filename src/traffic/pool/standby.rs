@@ -1,46 +1,47 @@
-//! Which nodes of a pool serve, as needed: as many as its load asks for, the rest in reserve. A node that failed is
-//! replaced at once and waits its turn when it comes back; nodes come and go one at a time, never to and fro.
+//! Decides which nodes of a pool serve: as many as the load needs; the others are standbys. A failed node is replaced
+//! at once. When it returns, it stays a standby until it is needed. Nodes are added and removed one at a time, with a
+//! gap between both marks, so that they do not alternate.
 
 use super::state::Duty;
 use crate::config::ActiveNodes;
 use crate::traffic::tick::Tick;
 
-/// What is known of whether a node could serve. Where several say something of one, the last of these counts.
+/// Whether a node could serve. In linked pools the last of these that any pool reports counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Fit {
-    /// Nothing: no probe has judged it yet, and it may serve until one does.
+    /// Not known: it was never probed, and may serve until it is.
     Unknown,
-    /// It could: healthy, not ejected, no operator's word against it.
+    /// It could: it is healthy, not ejected, and has no operator's order.
     Good,
     /// It could not.
     Bad,
 }
 
-/// How a node stands now.
+/// The present standing of a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Standing {
-    /// What it does.
+    /// Its duty.
     pub duty: Duty,
     /// Whether it could serve.
     pub fit: Fit,
-    /// Requests it runs for this pool.
+    /// Its running requests for this pool.
     pub in_flight: u32,
-    /// Sessions bound to it.
+    /// Its sessions.
     pub sessions: usize,
 }
 
-/// What a pool remembers from one call to the next. Begin anew with `default`.
+/// What is kept between two calls.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Arrangement {
-    /// Since when the load was above the mark at every look.
+    /// Since when the load has been above the upper mark.
     high_since: Option<Tick>,
-    /// Since when one fewer node would have done at every look.
+    /// Since when one node fewer would have been enough.
     low_since: Option<Tick>,
 }
 
 impl Arrangement {
-    /// What changes now: indices into `nodes` and what those nodes do from now on. `nodes` are the pool's without its
-    /// backups, in file order. To be asked every second, and at once when a node fails.
+    /// Decides what changes: indexes into `nodes`, and the new duties. `nodes` are the pool's nodes without backups, in
+    /// file order. Call it every second, and at once when a node fails.
     pub fn arrange(&mut self, settings: &ActiveNodes, nodes: &[Standing], now: Tick) -> Vec<(usize, Duty)> {
         let start = (settings.start.max(1) as usize).min(nodes.len());
         let max = (settings.max as usize).max(start);
@@ -65,8 +66,8 @@ impl Arrangement {
         since.is_some_and(|since| now.since(since) >= settings.above_for)
     }
 
-    // Between the mark and four fifths of it nothing happens, else one more and one fewer would follow each other. What
-    // leaving nodes still run comes back to the others when its sessions end, so it counts.
+    // Nothing changes between the mark and four fifths of it, so that adding and removing a node do not alternate. The
+    // load of leaving nodes counts, because it goes to the other nodes when its sessions end.
     fn is_low(&mut self, settings: &ActiveNodes, roster: &Roster<'_>, now: Tick) -> bool {
         let fewer = roster.fit_serving().saturating_sub(1) as u64;
         let low = roster.whole_load() * 5 < u64::from(settings.in_flight_per_node) * 4 * fewer;
@@ -76,7 +77,7 @@ impl Arrangement {
     }
 }
 
-/// The nodes as they stand, and what each will do.
+/// The nodes, and the new duty of each.
 struct Roster<'a> {
     nodes: &'a [Standing],
     duties: Vec<Duty>,
@@ -87,8 +88,8 @@ impl<'a> Roster<'a> {
         Self { nodes, duties: nodes.iter().map(|node| node.duty).collect() }
     }
 
-    /// A node that failed keeps its place only while nobody can take it. One that was never probed has not failed: whose
-    /// probe is quicker does not take its place, else a start would move the sessions that it begins.
+    /// Replaces failed nodes if another node can serve. A node that was never probed has not failed: a node with a
+    /// quicker first probe does not replace it, because sessions that began at a start would then move.
     fn replace_the_failed(&mut self) {
         while let Some(failed) = self.first(Duty::Serving, Fit::Bad) {
             if !self.promote() && !self.promote_any(Fit::Unknown) {
@@ -98,12 +99,12 @@ impl<'a> Roster<'a> {
         }
     }
 
-    /// A reload may have lowered the bound.
+    /// A reload may have lowered the maximum.
     fn trim(&mut self, max: usize) {
         while self.serving() > max && self.demote() {}
     }
 
-    /// Where no usable node is left, others hold the places: they serve as soon as they can.
+    /// If there are too few usable nodes, others get the duty too, and serve as soon as they can.
     fn fill(&mut self, start: usize) {
         while self.serving() < start {
             if !self.promote() && !self.promote_any(Fit::Unknown) && !self.promote_any(Fit::Bad) {
@@ -112,7 +113,7 @@ impl<'a> Roster<'a> {
         }
     }
 
-    /// One more serves: one that was about to leave is still warm, else the first in reserve.
+    /// Adds a serving node: first one that is leaving, because it is still warm, then the first standby.
     fn promote(&mut self) -> bool {
         self.promote_any(Fit::Good)
     }
@@ -123,7 +124,7 @@ impl<'a> Roster<'a> {
         next.is_some()
     }
 
-    /// One fewer serves: one that cannot anyway, else the last that nobody knows, else the last.
+    /// Removes a serving node: one that cannot serve, else the last that was never probed, else the last.
     fn demote(&mut self) -> bool {
         if let Some(failed) = self.first(Duty::Serving, Fit::Bad) {
             self.retire(failed);
@@ -134,14 +135,14 @@ impl<'a> Roster<'a> {
         last.is_some()
     }
 
-    /// Sessions that did not meet the failure are still there when the node comes back, so they may end there.
+    /// Takes a failed node out. Its sessions may continue there when it returns, so it is leaving while it has any.
     fn retire(&mut self, failed: usize) {
         let idle = self.nodes.get(failed).is_some_and(Standing::is_idle);
         self.set(failed, if idle { Duty::Spare } else { Duty::Leaving });
     }
 
-    /// Who was leaving and has nothing left to do is gone. Who begins to leave now waits for the next call: a request
-    /// may be on its way there that is not counted yet.
+    /// A leaving node without requests and sessions becomes a standby. A node that starts leaving in this call waits
+    /// for the next one, because a request on its way there may not be counted yet.
     fn settle(&mut self) {
         for (duty, node) in self.duties.iter_mut().zip(self.nodes) {
             if (*duty, node.duty) == (Duty::Leaving, Duty::Leaving) && node.is_idle() {
@@ -224,8 +225,8 @@ mod tests {
         }
     }
 
-    /// A node a word: `S`erving, `L`eaving or spare (`P`), `!` where it cannot serve and `?` where nobody knows, then
-    /// running requests, then, after a `/`, sessions.
+    /// One word for each node: `S`erving, `L`eaving or spare (`P`); `!` if it cannot serve, `?` if that is not known;
+    /// then running requests; then `/` and sessions.
     fn nodes(text: &str) -> Vec<Standing> {
         text.split_whitespace()
             .map(|word| {
@@ -274,14 +275,14 @@ mod tests {
     fn what_follows_at_once() {
         let two = ActiveNodes { start: 2, ..SETTINGS };
         for (settings, before, after) in [
-            // At the start: in file order, usable ones first, and somebody has the place in any case.
+            // At the start: in file order, usable ones first, and some node serves in any case.
             (SETTINGS, "P P P", "SPP"),
             (SETTINGS, "P! P P", "PSP"),
             (SETTINGS, "P! P! P!", "SPP"),
             (two, "P! P P!", "SSP"),
             (two, "P! P! P", "SPS"),
             (SETTINGS, "", ""),
-            // A failed one is replaced, and not taken back while another serves.
+            // A failed node is replaced, and stays out while another serves.
             (SETTINGS, "S! P P", "PSP"),
             (SETTINGS, "S!7/9 P! P", "LPS"),
             (SETTINGS, "S! P! P!", "SPP"),
@@ -289,7 +290,7 @@ mod tests {
             (SETTINGS, "L0/3 S P", "LSP"),
             (two, "S! S! P", "PSS"),
             (two, "S! S P! P!", "SSPP"),
-            // One that nobody knows yet is no failed one, and better than one.
+            // A node that was never probed has not failed, and is better than a failed one.
             (SETTINGS, "P? P? P", "PPS"),
             (SETTINGS, "P! P? P?", "PSP"),
             (SETTINGS, "S?7/9 P P", "SPP"),
@@ -297,22 +298,22 @@ mod tests {
             (SETTINGS, "S! P? P", "PPS"),
             (ActiveNodes { max: 1, ..SETTINGS }, "S? S P", "LSP"),
             (ActiveNodes { max: 1, ..SETTINGS }, "S! S? P", "PSP"),
-            // Who is leaving is asked before who is in reserve.
+            // Leaving nodes come before standbys.
             (SETTINGS, "P S! L5/5", "PPS"),
             (two, "P S L5/5", "PSS"),
-            // Who has nothing left to do is gone.
+            // A leaving node that is idle becomes a standby.
             (SETTINGS, "S L P", "SPP"),
             (SETTINGS, "S L1 P", "SLP"),
             (SETTINGS, "S L0/1 P", "SLP"),
             (SETTINGS, "S L! P", "SPP"),
-            // A reload lowered the bound, or raised the least.
+            // A reload lowered the maximum, or raised the minimum.
             (ActiveNodes { max: 2, ..SETTINGS }, "S9 S9 S9", "SSL"),
             (ActiveNodes { max: 2, ..SETTINGS }, "S9 S! S9", "SPS"),
             (ActiveNodes { max: 1, ..SETTINGS }, "S9 S9 S9", "SLL"),
             (ActiveNodes { start: 3, ..SETTINGS }, "S9 P L9", "SSS"),
             (ActiveNodes { start: 9, max: 9, ..SETTINGS }, "S9 P L9", "SSS"),
             (ActiveNodes { start: 0, max: 0, ..SETTINGS }, "P P P", "SPP"),
-            // Load alone does nothing at once.
+            // Load alone changes nothing at once.
             (SETTINGS, "S999 P P", "SPP"),
             (SETTINGS, "S S S", "SSS"),
         ] {
@@ -331,17 +332,17 @@ mod tests {
             ("S101 P L5/5", 30, "SPS"),
             ("S101 P! P!", 999, "SPP"),
             ("S101 S101 S101 P", 999, "SSSP"),
-            // What cannot serve does not share the load.
+            // A node that cannot serve does not share the load.
             ("S!0 S101 P!", 999, "SSP"),
             ("S S79 P", 299, "SSP"),
             ("S S79 P", 300, "SLP"),
             ("S1 S79 P", 999, "SSP"),
             ("S50 S50 S59", 300, "SSL"),
             ("S50 S50 S60", 999, "SSS"),
-            // What leaving nodes run counts for the way down, not for the way up.
+            // The load of leaving nodes counts for removing a node, not for adding one.
             ("S40 S39 L1/1", 999, "SSL"),
             ("S99 P L99/1", 999, "SPL"),
-            // One that cannot serve goes before one that can.
+            // A node that cannot serve is removed first.
             ("S! S S", 300, "PSS"),
             ("S! S S2", 300, "PSS"),
         ] {
@@ -457,7 +458,7 @@ mod tests {
             serve.min_by_key(|node| node.sessions)
         }
 
-        /// A second: sessions end and begin, those of nodes that failed move, and the pool looks at itself.
+        /// One second: sessions end and begin, those of failed nodes move, and duties are arranged.
         fn step(&mut self, load: usize, draw: &mut impl FnMut(u32) -> u32) {
             for node in &mut self.nodes {
                 let kept = if node.fit == Fit::Good {
@@ -503,7 +504,7 @@ mod tests {
             [(20, 100, 1, 1), (250, 300, 3, 3), (490, 600, 5, 5), (900, 600, 5, 5), (250, 2500, 4, 4), (30, 3000, 1, 1)]
         {
             for tick in 0..seconds {
-                // Some node fails for a while, every now and then; in the end all are well.
+                // From time to time a node fails for a while; in the end all are healthy.
                 if draw(50) == 0 && tick + 1200 < seconds {
                     let index = draw(6) as usize;
                     let fit = &mut cluster.nodes[index].fit;

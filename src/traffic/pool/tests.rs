@@ -1,4 +1,4 @@
-//! Pools of a test's own making, and which of their nodes a request gets.
+//! Builds pools for tests, and tests which node a request gets.
 
 mod handover;
 mod trouble;
@@ -16,7 +16,7 @@ use super::state::{Fault, Operator, Reason, State};
 use super::*;
 use crate::config::{ActiveNodes, Address, Balance, Config, Eject, HashOn, Place, Queue, Retry, Timeouts};
 
-/// A pool of as many nodes, in its own generation, changed as the test wants it.
+/// A pool with this many nodes in a generation of its own, with changed settings.
 fn pool(nodes: usize, change: impl FnOnce(&mut config::Pool)) -> Pool {
     follow(None, nodes, change).pools.remove(0)
 }
@@ -108,12 +108,12 @@ pub(in crate::traffic) fn at(seconds: u64) -> Tick {
     Tick::from_millis(seconds * 1000)
 }
 
-/// What a request looks for whose session lives at that number, if it has one.
+/// The criteria of a request whose session is at the node with this number, if it has one.
 pub(super) fn criteria(tried: &Tried, bound: Option<u32>, now: Tick) -> Criteria<'_> {
     Criteria { bound, returns: false, prefers: None, tried, failure: None, ask: Ask::default(), now }
 }
 
-/// What a request that belongs to `bound` and has tried `tried` gets at that second, and holds while it is kept.
+/// What a request with the session's node `bound` and the tried nodes `tried` gets at this second, and its permit.
 fn ask(pool: &Pool, bound: Option<usize>, tried: &[usize], second: u64) -> (String, Option<NodePermit>) {
     let mut before = Tried::default();
     tried.iter().for_each(|member| before.add(*member));
@@ -365,8 +365,8 @@ fn told_state(member: &Member) -> &'static str {
     state.reason().map_or(state.word(), Reason::word)
 }
 
-/// Whatever happens to a pool: only a node that may serve is chosen, never one over its bound, and every place is given
-/// back once.
+/// Under random events: only a node that may serve is chosen, no node exceeds its limit, and every place is given back
+/// once.
 #[test]
 fn whatever_happens_no_node_gets_what_it_may_not() {
     let mut chance = 0x9E37_79B9_7F4A_7C15_u64;

@@ -1,16 +1,17 @@
-//! When failures of real traffic make a node passive, and for how long. Failures count in a window that a success does
-//! not clear: else a node that fails every second request would serve for ever. Each ejection lasts twice as long as
-//! the one before, and what is old is forgiven. An ejection never ends by time alone: one request has to succeed first.
+//! Ejection: when failures of traffic make a node passive, and for how long. Failures are counted in a time window. A
+//! success does not clear it, because otherwise a node that fails every second request would never be ejected. Each
+//! ejection lasts twice as long as the one before; after quiet time the length goes down again. When the time is over,
+//! one request must succeed before the node is active.
 
 use std::time::Duration;
 
 use super::window::Window;
 use crate::traffic::tick::Tick;
 
-/// How an attempt failed. A connection that was used before and broke before an answer is none of these.
+/// How an attempt failed. A reused connection that broke before an answer does not count as a fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Fault {
-    /// Nobody listens there, or there is no way to get there.
+    /// The connection was refused, or there is no route.
     Refused,
     /// No connection in time, or its handshake failed.
     Connect,
@@ -18,28 +19,29 @@ pub enum Fault {
     Timeout,
     /// A fresh connection broke before an answer.
     Reset,
-    /// It answered what no HTTP server would.
+    /// The answer was not HTTP.
     Malformed,
     /// It answered with a status that counts as a failure.
     Status,
 }
 
-/// When failures eject, and for how long.
+/// The settings for ejection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ejecting {
-    /// This many failures; 0: never.
+    /// The number of failures that ejects; 0: never.
     pub failures: u32,
-    /// In this time.
+    /// The time window of the failures.
     pub within: Duration,
-    /// The first ejection lasts this long, and each one after it twice as long; zero: nothing ejects. For every ten
-    /// times this long without an ejection one of them is forgiven.
+    /// The length of the first ejection. Each further one lasts twice as long. Zero: never eject. Ten times this length
+    /// without an ejection takes one doubling back.
     pub first: Duration,
-    /// No ejection lasts longer; but where it is shorter than the first, that counts.
+    /// The longest ejection; at least the length of the first.
     pub most: Duration,
 }
 
-/// Whether the bounds of a pool allow one more ejection. The last active node goes only if it refuses connections:
-/// then nothing is lost by it. Of several active ones the first always may go, more up to the share of all members.
+/// Whether the limits of a pool allow one more ejection. The last active node is ejected only if it refuses
+/// connections, because then nothing is lost. Otherwise one ejection is always allowed, and more up to the configured
+/// share of all members.
 pub fn may_eject(
     fault: Fault,
     active_now: usize,
@@ -59,11 +61,11 @@ pub fn may_eject(
 pub(super) struct Ejections {
     current: Option<Ejection>,
     failures: Window,
-    /// Attempts that began earlier tell of the node as it was.
+    /// Attempts that began earlier do not count.
     told_since: Tick,
-    /// Ejections that are not forgiven.
+    /// Ejections that count for the length of the next.
     held: u32,
-    /// No ejection since then.
+    /// The end of the last ejection.
     quiet_since: Tick,
 }
 
@@ -71,11 +73,11 @@ pub(super) struct Ejections {
 pub(super) struct Ejection {
     began: Tick,
     pub(super) until: Tick,
-    /// Whether only connections failed, which is what a probe tries too.
+    /// Whether all failures were failures to connect. A passed probe refutes these.
     only_connects: bool,
 }
 
-/// Quiet time that forgives one ejection, in first ejections.
+/// The quiet time that takes one ejection back, in lengths of the first.
 const FORGIVEN_AFTER: u32 = 10;
 
 impl Ejections {
@@ -83,8 +85,8 @@ impl Ejections {
         self.current
     }
 
-    /// A failure of an ejected node counts where the attempt began after the ejection's time: then its trial failed,
-    /// and it is ejected anew, whatever the pool's bounds say, which it meets already.
+    /// At an ejected node, a failure counts only if the attempt began after the ejection time. Then the trial has
+    /// failed, and the node is ejected again. The pool's limits need no check, since the node is ejected already.
     pub(super) fn on_fault(&mut self, now: Tick, began: Tick, fault: Fault, ejecting: &Ejecting, may_eject: bool) {
         if ejecting.failures == 0 || ejecting.first.is_zero() {
             return self.forget();
@@ -105,23 +107,24 @@ impl Ejections {
         }
     }
 
-    /// What began after the ejection and succeeded was its trial, or a request that had no other node to go to: the
-    /// node is well. What began before tells only of a time when it was.
+    /// A success that began after the ejection was the trial or a last resort, and shows that the node is healthy. A
+    /// success that began before the ejection does not.
     pub(super) fn on_success(&mut self, began: Tick, now: Tick) {
         if self.current.is_some_and(|current| began > current.began) {
             self.end(now);
         }
     }
 
-    /// A probe shows that the node takes connections, and no more than that: one that never answers passes a TCP probe.
+    /// A passed probe ends the ejection only if connecting had failed. It may show no more than that: a node that never
+    /// answers passes a TCP probe.
     pub(super) fn on_pass(&mut self, began: Tick) {
         if self.current.is_some_and(|current| current.only_connects && began > current.began) {
             self.end(began);
         }
     }
 
-    /// Ends the ejection, if there is one; failures count from nothing, of attempts that begin from now on. How often
-    /// the node was ejected is kept.
+    /// Ends the ejection, if there is one. Failures are counted from zero, for attempts that begin from now on. The
+    /// number of ejections is kept.
     pub(super) fn end(&mut self, now: Tick) {
         if self.current.take().is_some() {
             self.quiet_since = now;
@@ -130,12 +133,12 @@ impl Ejections {
         self.told_since = self.told_since.max(now);
     }
 
-    /// Forgives everything.
+    /// Clears all ejections and failures.
     pub(super) fn forget(&mut self) {
         *self = Self { told_since: self.told_since, ..Self::default() };
     }
 
-    /// Forgives everything; only attempts that begin from now on tell of the node.
+    /// Clears all, and only attempts that begin from now on count.
     pub(super) fn begin_anew(&mut self, now: Tick) {
         self.forget();
         self.told_since = self.told_since.max(now);
@@ -157,13 +160,13 @@ impl Fault {
     }
 }
 
-/// How long an ejection lasts after so many others.
+/// The length of an ejection after `before` others.
 fn length(before: u32, ejecting: &Ejecting) -> Duration {
     let doubled = 2_u32.checked_pow(before).and_then(|times| ejecting.first.checked_mul(times));
     doubled.unwrap_or(Duration::MAX).min(ejecting.most.max(ejecting.first))
 }
 
-/// How many ejections so long a quiet forgives.
+/// How many ejections this quiet time takes back.
 fn forgiven(quiet: Duration, first: Duration) -> u32 {
     let each = first.saturating_mul(FORGIVEN_AFTER);
     u32::try_from(quiet.as_nanos().checked_div(each.as_nanos()).unwrap_or(0)).unwrap_or(u32::MAX)
@@ -184,7 +187,7 @@ mod tests {
         Tick::from_millis(seconds * 1000)
     }
 
-    /// Ejects and lets the trial succeed as soon as there may be one; how long it lasted.
+    /// Ejects, and lets the trial succeed as early as possible; returns the length.
     fn ejected_at(ejections: &mut Ejections, second: u64) -> u64 {
         for _ in 0..3 {
             ejections.on_fault(at(second), at(second), Fault::Timeout, &EJECTING, true);
@@ -206,7 +209,7 @@ mod tests {
             (1, 60),
             (99, 60),
             (100, 60),
-            // Six are held and four forgiven.
+            // Six count and four are taken back.
             (400, 40),
             (200, 20),
             (199, 20),
@@ -254,7 +257,7 @@ mod tests {
             (Timeout, 1, 0, 1, 100, false),
             (Timeout, 0, 0, 1, 100, false),
             (Refused, 0, 0, 1, 0, true),
-            // One always may go, as long as another is active.
+            // One ejection is always allowed while another node is active.
             (Timeout, 3, 0, 3, 10, true),
             (Timeout, 3, 0, 3, 0, true),
             (Timeout, 2, 1, 3, 50, false),

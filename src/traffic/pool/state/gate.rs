@@ -1,50 +1,51 @@
-//! What the request path asks: one word, read with one relaxed load, which holds who may come and until when the node
-//! is ejected. After that time it is half-open: whoever moves the time ahead first is on trial, and nobody else comes
-//! until that trial's time is over, or who is on trial gives it back.
+//! The part of a node's state that the request path reads: one word with one relaxed load. It has which requests the
+//! node takes, and the end of its ejection. After that time the gate is half-open: the request that first moves the
+//! time ahead is on trial. No other request may go until the time of the trial is over or the trial is given back.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use crate::traffic::tick::Tick;
 
-/// Written under the lock of the node's health, except for [`Gate::claim`].
+/// Written under the lock of the node's health, except by [`Gate::claim`] and [`Gate::give_back`].
 #[derive(Debug)]
 pub(super) struct Gate(AtomicU64);
 
-/// Who may come.
+/// Which requests the node takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Admits {
-    /// Everybody.
+    /// All requests.
     All = 0,
-    /// Whom the node has a session with; everybody, as soon as the pool needs it.
+    /// Only those of its sessions; all when the pool needs the node.
     Bound = 1,
-    /// Whom the node has a session with; an operator said so.
+    /// Only those of its sessions, by an operator's order.
     Drained = 2,
-    /// Nobody, for probes do not pass.
+    /// None, because probes do not pass.
     Unwell = 3,
-    /// Nobody, for an operator said so.
+    /// None, by an operator's order.
     Shut = 4,
-    /// Whom the node has a session with; everybody, while its pool knows of no good node.
+    /// Only those of its sessions; all while no node of the pool is known to be good.
     Unprobed = 5,
-    /// The same, of a node that its pool has no need of.
+    /// The same, for a node that the pool does not need now.
     UnprobedSpare = 6,
 }
 
-/// The gate at one moment: milliseconds shifted by [`TIME`], zero where there is no ejection, and [`Admits`] below. A bit
-/// between them says that it is the time of a trial, so that no ejection that ends at the same moment is taken for it.
+/// The packed value of the gate. The low bits are [`Admits`]; above is a time in milliseconds, shifted by [`TIME`],
+/// zero without an ejection. A bit between them marks the time as that of a trial, so that a trial is not confused with
+/// an ejection that ends at the same time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Word(u64);
 
-/// What the request on trial holds, to be given back where nothing came of it.
+/// Held by the request on trial. Given back if the trial had no result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Trial(u64);
 
-/// What came of asking to go to a node.
+/// The result of [`Gate::claim`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Claim {
-    /// Nothing speaks against it.
+    /// The request may go.
     Free,
-    /// It is on trial.
+    /// The request may go, on trial.
     OnTrial(Trial),
     /// The node is ejected, or another request is on trial.
     Refused,
@@ -63,7 +64,8 @@ impl Gate {
         Word(self.0.load(Relaxed))
     }
 
-    /// One load where there is no ejection, else exactly one request is on trial for this long.
+    /// Asks to send a request. Without an ejection this is one load. After an ejection time exactly one request gets
+    /// the trial, which lasts this long.
     pub(super) fn claim(&self, now: Tick, trial: Duration) -> Claim {
         let word = self.now();
         if !word.is_ejected() {
@@ -77,8 +79,8 @@ impl Gate {
         }
     }
 
-    /// The request on trial told nothing of the node: the next one may try from `since` on. Where it did tell something,
-    /// or its time is over and another one is on trial, nothing changes.
+    /// Ends a trial without a result: the next request may try from `since` on. If the trial had a result, or another
+    /// request is on trial, nothing changes.
     pub(super) fn give_back(&self, trial: Trial, since: Tick) {
         let mut word = self.now();
         while word.is_on_trial() && word.millis() == trial.0 {
@@ -90,13 +92,14 @@ impl Gate {
         }
     }
 
-    /// An ejection has begun or ended: no trial counts any more.
+    /// Sets the gate when an ejection begins or ends. A present trial no longer counts.
     pub(super) fn set(&self, admits: Admits, ejected_until: Option<Tick>) {
         let millis = ejected_until.map_or(0, |until| until.as_millis().clamp(1, LAST));
         self.0.store(Word::new(admits, millis).0, Relaxed);
     }
 
-    /// Keeps an ejection's time, and that of its trial, which may begin at this very moment.
+    /// Changes which requests are taken, and keeps the time of an ejection or trial. A trial may begin at the same
+    /// moment, so it needs compare-and-exchange.
     pub(super) fn set_admits(&self, admits: Admits) {
         let mut word = self.now();
         while word.admits() != admits {
@@ -126,7 +129,7 @@ impl Word {
         }
     }
 
-    /// Whether there is an ejection, be its time over or not.
+    /// Whether there is an ejection, even if its time is over.
     pub(super) const fn is_ejected(self) -> bool {
         self.millis() != 0
     }
@@ -135,7 +138,7 @@ impl Word {
         self.0 & ON_TRIAL != 0
     }
 
-    /// No ejection, or its time is over and nobody is on trial.
+    /// Whether there is no ejection, or its time is over and no request is on trial.
     pub(super) const fn is_over(self, now: Tick) -> bool {
         self.millis() <= now.as_millis()
     }

@@ -1,5 +1,5 @@
-//! What is known of a node: what probes, real traffic, an operator and its pool say. Finds the one reason to be passive
-//! that counts. Knows no thread: whoever holds it has it alone.
+//! All that is known of a node: from probes, traffic, operators and the pool. Determines the one reason for being
+//! passive. The caller holds a lock around it.
 
 use std::mem;
 use std::time::Duration;
@@ -12,66 +12,66 @@ use crate::traffic::tick::Tick;
 /// The outcome of all probes of one round.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Round {
-    /// When the first probe of the round began.
+    /// The start of its first probe.
     pub began: Tick,
-    /// What they say together.
+    /// The combined outcome.
     pub outcome: Probed,
 }
 
-/// What a round of probes says.
+/// The outcome of a round of probes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Probed {
     /// All passed.
     Passed,
     /// One failed.
     Failed,
-    /// None failed, but one ran out of time: the node may be at a long garbage collection.
+    /// None failed, but one timed out: the node may be in a long garbage collection.
     TimedOut,
 }
 
-/// How many rounds in a row it takes.
+/// How many rounds in a row change the state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Thresholds {
     /// Passed rounds that make an unhealthy node active.
     pub rise: u32,
     /// Failed rounds that make a node unhealthy.
     pub fall: u32,
-    /// A round that ran out of time does not count while a request was answered within this long before it.
+    /// A round that timed out does not count if a request was answered within this time before it.
     pub patience: Duration,
 }
 
-/// Whether probes judge a node.
+/// Whether a node is probed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Probes {
-    /// They do, and until the first is over nobody knows better: the node may serve where no good one is known.
+    /// It is probed. Before the first result it may serve if no node is known to be good.
     Lenient,
-    /// They do, and nothing goes there before one has passed.
+    /// It is probed, and gets no request before a probe has passed.
     Mandatory,
-    /// Nobody probes it.
+    /// It is not probed.
     None,
 }
 
-/// An operator's word about a node.
+/// An operator's order for a node.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Operator {
-    /// Nothing.
+    /// No order.
     #[default]
     None,
-    /// It finishes its sessions.
+    /// It serves only its sessions.
     Draining,
-    /// It gets nothing.
+    /// It serves nothing.
     Maintenance,
 }
 
-/// What a pool that activates nodes as needed wants of a node.
+/// The duty of a node in a pool that activates nodes as needed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Duty {
     /// It serves.
     #[default]
     Serving,
-    /// It is needed no more, and finishes its sessions.
+    /// It is no longer needed, and serves only its sessions.
     Leaving,
-    /// It is not needed.
+    /// It is a standby.
     Spare,
 }
 
@@ -80,16 +80,16 @@ pub enum Duty {
 pub(super) struct Health {
     probes: Probes,
     verdict: Verdict,
-    /// Rounds in a row that contradict the verdict.
+    /// Successive rounds that contradict the verdict.
     against: u32,
-    /// There is one only while the verdict is good, or still open.
+    /// An ejection exists only while the verdict is good or open.
     ejections: Ejections,
     operator: Operator,
     duty: Duty,
     told: State,
 }
 
-/// What probes say.
+/// The verdict of probes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Verdict {
     Bad,
@@ -134,15 +134,15 @@ impl Health {
         }
     }
 
-    /// Whether no probe has said anything yet, and the node need not wait for that. One that failed its first is known to
-    /// be bad, though it takes more of them to call it so.
+    /// Whether it may serve because it was never probed. After one failed probe it may not, even if it takes more to
+    /// make it unhealthy.
     fn is_unprobed(&self) -> bool {
         self.probes == Probes::Lenient && self.verdict == Verdict::None && self.against == 0
     }
 
-    /// A node that was never judged needs one pass, as HAProxy has it: a start must not take `rise` intervals. Later
-    /// it takes `rise` in a row to come back and `fall` in a row to go. A failure that is excused is no failure, but
-    /// neither is it a pass.
+    /// A node without a verdict becomes active with one pass, as in HAProxy, so that a start does not take `rise`
+    /// intervals. After that it takes `rise` passes in a row to become active and `fall` failures in a row to become
+    /// unhealthy. An excused round counts as neither.
     pub(super) fn on_round(&mut self, round: Round, thresholds: Thresholds, is_excused: bool) -> Option<Change> {
         let passed = round.outcome == Probed::Passed;
         if is_excused && !passed && self.verdict != Verdict::Bad {
@@ -162,7 +162,7 @@ impl Health {
         self.tell()
     }
 
-    /// Of a node that probes keep passive it says nothing new, nor of one that an operator works at.
+    /// Failures do not count while probes fail or the node is in maintenance.
     pub(super) fn on_fault(
         &mut self,
         now: Tick,
@@ -182,8 +182,8 @@ impl Health {
         self.tell()
     }
 
-    /// Without probes nobody would ever call it well again, so it counts as well at once. Where probes are new, what
-    /// serves goes on to serve until they fail.
+    /// Without probes nothing could make an unhealthy node active again, so it becomes active at once. With new probes,
+    /// a serving node goes on serving until they fail.
     pub(super) fn set_probes(&mut self, probes: Probes) -> Option<Change> {
         self.probes = probes;
         if probes == Probes::None && self.verdict != Verdict::Good {
@@ -192,7 +192,7 @@ impl Health {
         self.tell()
     }
 
-    /// After maintenance it is another node: of what began before nothing counts.
+    /// After maintenance the node may have been replaced, so nothing that began before counts.
     pub(super) fn set_operator(&mut self, operator: Operator, now: Tick) -> Option<Change> {
         let before = mem::replace(&mut self.operator, operator);
         if before == Operator::Maintenance && operator != Operator::Maintenance {

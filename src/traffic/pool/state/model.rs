@@ -1,4 +1,4 @@
-//! A naive node, which random events drive beside the real one: what both say of themselves must be equal.
+//! Compares a node with a naive model under random events: their states must be equal.
 
 use std::collections::HashMap;
 
@@ -22,7 +22,7 @@ fn a_node_does_what_a_naive_one_does() {
     }
 }
 
-/// A real node and a naive one, to which the same happens.
+/// A real node and a naive one, which get the same events.
 struct SideBySide {
     real: NodeState,
     naive: Naive,
@@ -53,13 +53,13 @@ impl SideBySide {
         }
     }
 
-    /// Something that began a while ago, most often not long.
+    /// A start time in the past, most often a short time ago.
     fn began(&self, dice: &mut Dice) -> Tick {
         let ago = 100 * dice.of([0, 0, 0, 1, 10, 100]);
         Tick::from_millis(self.now.as_millis().saturating_sub(ago))
     }
 
-    /// Time moves by whole tenths of a second, so that no answer comes too soon after another to be noted.
+    /// Time moves in tenths of a second, so that every answer is noted.
     fn step(&mut self, dice: &mut Dice) {
         self.now = self.now + Duration::from_millis(100 * dice.of([0, 0, 1, 2, 5, 10, 20, 50, 150, 1000]));
         let before = self.real.state();
@@ -136,17 +136,17 @@ impl SideBySide {
 
 const PROBES: [Probes; 3] = [Probes::Lenient, Probes::Mandatory, Probes::None];
 
-/// The same rules told as slowly and plainly as they can be: it keeps everything that happened and looks through it.
+/// The same rules in the simplest form: it keeps all events and searches them.
 struct Naive {
-    /// Whether probes say that the node is well; nothing before they said anything.
+    /// The verdict of probes; `None` before the first.
     well: Option<bool>,
     probes: Probes,
-    /// Whether the rounds passed since they said so.
+    /// The rounds since that verdict; true for a pass.
     rounds: Vec<bool>,
     faults: Vec<(Tick, Fault)>,
     ejected: Option<NaiveEjection>,
     trial_until: Option<Tick>,
-    /// Lengths are drawn from this: how many ejections count against the node.
+    /// How many ejections count for the length of the next.
     held: u32,
     quiet_since: Tick,
     fresh_since: Tick,

@@ -1,4 +1,4 @@
-//! Stories of a node, event by event, and threads that want the same trial.
+//! Sequences of events at a node, and threads that compete for one trial.
 
 use std::sync::Barrier;
 use std::sync::atomic::{AtomicBool, AtomicUsize};
@@ -36,9 +36,9 @@ fn fault(node: &NodeState, now: Tick, fault: Fault) -> Option<Change> {
 }
 
 /// One event a second. `p`, `f` and `o` are rounds that pass, fail and run out of time; `r`, `c`, `t`, `x`, `m` and `5`
-/// are faults: refused, connect, timeout, reset, malformed and status, in capitals where the pool's bounds forbid to
-/// eject; `s` is a success; `d`, `M` and `a` are an operator's words, `l`, `b` and `w` the pool's: leave, be a spare,
-/// work; `+` and `-` give and take probes. What comes out are the changes, each with its second.
+/// are faults: refused, connect, timeout, reset, malformed and status, in capitals if the pool's limits forbid
+/// ejection; `s` is a success; `d`, `M` and `a` are operators' orders (drain, maintain, activate); `l`, `b` and `w` are
+/// duties (leaving, spare, serving); `+` and `-` add and remove probes. Returns the changes, each with its second.
 fn story(probed: bool, events: &str) -> String {
     let node = NodeState::new(probes(probed));
     let mut told = vec![word(node.state()).to_owned()];
@@ -99,7 +99,7 @@ fn probes_take_a_node_through_its_states() {
         (true, "pffpfff", "checking, 1 active, 7 unhealthy"),
         (true, "pooo", "checking, 1 active, 4 unhealthy"),
         (true, "pofo", "checking, 1 active, 4 unhealthy"),
-        // Without probes nobody would call it well again.
+        // Without probes nothing would make it active again.
         (true, "-", "checking, 1 active"),
         (true, "fff-", "checking, 3 unhealthy, 4 active"),
         (true, "fff-+", "checking, 3 unhealthy, 4 active"),
@@ -119,7 +119,7 @@ fn real_traffic_ejects_and_lets_back() {
         (false, "rsr", "active, 3 ejected"),
         (false, "r.........r", "active, 11 ejected"),
         (false, "r..........r", "active"),
-        // Its time is over at the twelfth second, but nobody has tried.
+        // Its time is over in the twelfth second, but no request has tried it.
         (false, "rr..........", "active, 2 ejected"),
         (false, "rr.........s", "active, 2 ejected, 12 active"),
         (false, "rr.........sr", "active, 2 ejected, 12 active"),
@@ -129,7 +129,7 @@ fn real_traffic_ejects_and_lets_back() {
         (false, "rrrrrr", "active, 2 ejected"),
         (false, "TTT", "active"),
         (false, "TTt", "active, 3 ejected"),
-        // A pass ends it where connections failed, and nothing but connections.
+        // A pass ends it if only connections had failed.
         (true, "prrp", "checking, 1 active, 3 ejected, 4 active"),
         (true, "pccp", "checking, 1 active, 3 ejected, 4 active"),
         (true, "prcp", "checking, 1 active, 3 ejected, 4 active"),
@@ -140,10 +140,10 @@ fn real_traffic_ejects_and_lets_back() {
         (true, "ptrp", "checking, 1 active, 3 ejected"),
         (true, "prtp", "checking, 1 active, 3 ejected"),
         (true, "pttpppppppppps", "checking, 1 active, 3 ejected, 14 active"),
-        // A trial that fails tells anew why.
+        // A failed trial gives a new reason.
         (true, "ptt.........rp", "checking, 1 active, 3 ejected, 14 active"),
         (true, "prr.........tp", "checking, 1 active, 3 ejected"),
-        // Probes say more, and what comes back was away.
+        // Probes count before traffic, and an unhealthy node that returns starts afresh.
         (true, "rrrr", "checking"),
         (true, "rrp", "checking, 3 active"),
         (true, "pttfff", "checking, 1 active, 3 ejected, 6 unhealthy"),
@@ -163,7 +163,7 @@ fn of_several_reasons_the_first_is_told() {
         (true, "pdfffa", "checking, 1 active, 2 draining, 6 unhealthy"),
         (false, "ttda", "active, 2 ejected, 3 draining, 4 ejected"),
         (false, "dtta", "active, 1 draining, 4 ejected"),
-        // Draining took no past away, maintenance does.
+        // Draining keeps failures and ejections; maintenance clears them.
         (false, "ttMa", "active, 2 ejected, 3 maintenance, 4 active"),
         (false, "ttMda", "active, 2 ejected, 3 maintenance, 4 draining, 5 active"),
         (false, "MMtttta", "active, 1 maintenance, 7 active"),
@@ -223,7 +223,7 @@ fn a_node_that_was_never_probed_is_open_to_its_sessions_and_to_others_only_for_w
     for (events, expected) in [
         ("", "-b-m"),
         ("p", "nb-m"),
-        // One failure does not make it unhealthy, but it is known to be none of those that nobody knows.
+        // One failed probe does not make it unhealthy, but it is no longer unprobed.
         ("f", "---m"),
         ("o", "---m"),
         ("fff", "---m"),
@@ -232,7 +232,7 @@ fn a_node_that_was_never_probed_is_open_to_its_sessions_and_to_others_only_for_w
         ("M", "----"),
         ("b", "-b-m"),
         ("t", "-b-m"),
-        // Traffic says sooner than probes that nothing comes from there.
+        // Traffic can eject it before the first probe.
         ("tt", "---m"),
         ("tts", "-b-m"),
         ("ttp", "nb-m"),
@@ -415,7 +415,7 @@ fn of_many_threads_one_is_on_trial() {
             barrier.wait();
         }
     };
-    // Reports that change nothing about the ejection must not let a second one through.
+    // Reports that do not change the ejection must not allow a second trial.
     let reports = || {
         while !over.load(Relaxed) {
             round(&node, at(2), Probed::Passed);

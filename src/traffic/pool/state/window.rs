@@ -1,18 +1,18 @@
-//! Counts failures over the last seconds, in a few words of memory however many there are. Exact for up to sixteen;
-//! above that one may be forgotten a fifteenth of the time too early, never too late.
+//! Counts failures in a time window, in a fixed small memory. It is exact up to sixteen failures. Above that, a failure
+//! may be dropped early, by up to a fifteenth of the window, but never late.
 
 use std::time::Duration;
 
 use crate::traffic::tick::Tick;
 
-/// The failures of the last while.
+/// The failures in the window.
 #[derive(Debug, Default)]
 pub(super) struct Window {
     groups: [Group; GROUPS],
     newest: usize,
 }
 
-/// Failures that are forgotten together.
+/// Failures that are dropped together.
 #[derive(Clone, Copy, Debug, Default)]
 struct Group {
     first: Tick,
@@ -20,18 +20,18 @@ struct Group {
     only_connects: bool,
 }
 
-/// What a window holds.
+/// The count of failures in a window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Failures {
     pub(super) count: u32,
-    /// Whether in all of them no connection came to be.
+    /// Whether all of them were failures to connect.
     pub(super) only_connects: bool,
 }
 
 const GROUPS: usize = 16;
 
 impl Window {
-    /// Notes one failure, to be counted up to `enough` within this time.
+    /// Adds a failure. `within` is the window, `enough` the highest count that matters.
     pub(super) fn add(&mut self, now: Tick, within: Duration, enough: u32, is_connect: bool) {
         let newest = &mut self.groups[self.newest];
         if newest.count > 0 && now.since(newest.first) < breadth(within, enough) {
@@ -43,7 +43,7 @@ impl Window {
         self.groups[self.newest] = Group { first: now, count: 1, only_connects: is_connect };
     }
 
-    /// Those of the last while.
+    /// The failures within the window.
     pub(super) fn recent(&self, now: Tick, within: Duration) -> Failures {
         let recent = self.groups.iter().filter(|group| group.count > 0 && now.since(group.first) <= within);
         recent.fold(Failures { count: 0, only_connects: true }, |all, group| Failures {
@@ -57,8 +57,8 @@ impl Window {
     }
 }
 
-/// How long failures fall into one group: so long that the groups last for the whole time, or, where each of them can
-/// have a group of its own, not at all.
+/// The time that one group covers. Zero if there are enough groups for each failure to have its own; otherwise so long
+/// that all groups together cover the window.
 fn breadth(within: Duration, enough: u32) -> Duration {
     if usize::try_from(enough).is_ok_and(|enough| enough <= GROUPS) {
         return Duration::ZERO;

@@ -1,4 +1,4 @@
-//! The states of a node in a pool, the reasons to be passive, and the words for them in logs, metrics and commands.
+//! The states of a node in a pool, the reasons for being passive, and their words in logs, metrics and commands.
 
 /// A node's state in a pool: an active node gets new requests, a passive one gets none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -9,17 +9,17 @@ pub enum State {
     Passive(Reason),
 }
 
-/// Why a node is passive. Where several reasons hold, the first of this order is told: maintenance, draining by an
-/// operator, checking or unhealthy, ejected, draining because the pool needs it no more, standby.
+/// Why a node is passive. If several reasons hold, the first in this order is shown: maintenance, draining by an
+/// operator, checking or unhealthy, ejected, draining because the pool no longer needs it, standby.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Reason {
     /// Not probed yet.
     Checking,
     /// Finishing its sessions.
     Draining,
-    /// Real traffic failed.
+    /// Its traffic failed.
     Ejected,
-    /// An operator said so.
+    /// By an operator's order.
     Maintenance,
     /// Not needed now.
     Standby,
@@ -27,12 +27,12 @@ pub enum Reason {
     Unhealthy,
 }
 
-/// What a report changed, to be journalled and counted. Each change begins where the one before it ended.
+/// A change of state, for the journal and metrics. It starts from the state to which the last change led.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Change {
-    /// The state until now.
+    /// The old state.
     pub from: State,
-    /// The state from now on.
+    /// The new state.
     pub to: State,
 }
 

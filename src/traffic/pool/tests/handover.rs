@@ -1,4 +1,4 @@
-//! What one generation of a pool hands over to the next, and what not.
+//! What one generation of a pool hands over to the next.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -17,7 +17,7 @@ fn one_place_each(settings: &mut config::Pool) {
     settings.members.iter_mut().for_each(|member| member.max_requests = Some(1));
 }
 
-/// Somebody who waits for any node, and how often he was called.
+/// A waiter for any node; counts how often it was called.
 fn waiter(snapshot: &Snapshot) -> Arc<AtomicUsize> {
     let called = Arc::new(AtomicUsize::new(0));
     let count = Arc::clone(&called);
@@ -89,7 +89,7 @@ fn the_clients_of_a_node_with_another_port_are_not_forgotten() {
     let after = follow(Some(&before), 1, |settings| settings.port += 1);
     let unused = |seconds| after.pools[0].members[0].load.unused_for(at(seconds));
     assert!(unused(60) < Duration::from_secs(10), "{:?}", unused(60));
-    // A request that the reload left behind ends.
+    // A request from before the reload ends.
     before.pools[0].members[0].load.note_use(at(100));
     assert!(unused(110) < Duration::from_secs(10), "{:?}", unused(110));
 }
@@ -105,7 +105,7 @@ fn a_place_that_nobody_could_use_is_free_and_calls_nobody() {
     assert_eq!(called.load(Ordering::Relaxed), 1, "the next turn does");
 }
 
-/// What a request gets that comes while this generation runs.
+/// What a new request gets in this generation.
 fn asks(snapshot: &Snapshot) -> Choice {
     let ask = Ask::default();
     let criteria = Criteria {

@@ -1,4 +1,4 @@
-//! What becomes of requests when nodes fail, fill up, come and go.
+//! What happens to requests when nodes fail, are full, or are added and removed.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -11,7 +11,7 @@ use crate::traffic::pool::state::{Fault, Operator, Probed, Round, State, Thresho
 use crate::traffic::pool::*;
 use crate::traffic::snapshot::Snapshot;
 
-/// So many nodes that take one request each.
+/// Nodes that take one request each.
 fn full_soon(settings: &mut config::Pool) {
     settings.members.iter_mut().for_each(|member| member.max_requests = Some(1));
 }
@@ -25,7 +25,7 @@ fn one_of(max: u32) -> Option<ActiveNodes> {
     Some(ActiveNodes { start: 1, max, in_flight_per_node: 100, above_for, cool_down })
 }
 
-/// The index of the node, why, and the place there.
+/// The member's index, the reason, and the permit.
 fn go(pool: &Pool, bound: Option<u32>, now: Tick) -> Result<(usize, Why, NodePermit), Choice> {
     match pool.choose(&criteria(&Tried::default(), bound, now), Purpose::Take) {
         Choice::Node(Chosen { member, why, held, .. }) => Ok((member, why, held.unwrap())),
@@ -259,7 +259,7 @@ fn a_takeover_by_a_standby_is_never_met_halfway() {
         for turn in 1..=takeovers {
             standby.set_duty(Duty::Spare);
             round.store(2 * turn - 1, Ordering::SeqCst);
-            // The one change there is comes at any moment within.
+            // The one change comes at any moment of this loop.
             while round.load(Ordering::SeqCst) != 2 * turn {
                 missed += usize::from(pool.another(None, &Tried::default(), at(1)) != Another::Now);
             }
@@ -364,7 +364,7 @@ fn no_place_is_lost_or_counted_twice_whatever_happens() {
             14 => _ = pool.answered(member, tick, Duration::default, tick),
             _ => drop(pool.tend(tick, Duration::from_millis(60))),
         }
-        // Places given to waiters run from now on; to drop one may serve the next.
+        // Permits given to waiters count as running from now on. Dropping one may serve the next waiter.
         let mut served = std::mem::take(&mut *given.lock());
         running.append(&mut served);
         let held: u32 = pool.members.iter().map(|member| member.load.in_flight()).sum();

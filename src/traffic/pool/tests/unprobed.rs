@@ -1,4 +1,5 @@
-//! Who gets a request before probes have said anything: at a start, after a reload that replaces nodes, beside good ones.
+//! Which node gets a request before the first probe: at a start, after a reload that replaces nodes, and beside good
+//! nodes.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -35,7 +36,7 @@ fn round(pool: &Pool, member: usize, outcome: Probed) {
     pool.members[member].state.on_round(Round { began: at(1), outcome }, thresholds);
 }
 
-/// The node and why, where what is asked and what is meant agree.
+/// The node and the reason. Checks that a question and a request get the same.
 fn got(pool: &Pool, bound: Option<usize>, tried: &[usize]) -> String {
     let (said, held) = go(pool, bound, tried);
     drop(held);
@@ -109,7 +110,7 @@ fn a_new_node_serves_when_the_good_ones_are_gone() {
     let after = follow(Some(&before), 3, probed);
     let pool = &after.pools[0];
     assert!((0..6).all(|_| got(pool, None, &[]) != "n2 unprobed"));
-    // Whatever takes them away.
+    // For whatever reason they are lost.
     pool.members[0].state.set_operator(Operator::Maintenance, at(1));
     (0..3).for_each(|_| round(pool, 1, Probed::Failed));
     assert_eq!(got(pool, None, &[]), "n2 unprobed");
@@ -219,8 +220,8 @@ fn who_serves_at_a_start_and_fails_its_first_probe_is_replaced_at_once() {
     assert_eq!(serving(pool), [1], "it waits for its turn");
 }
 
-/// So many wait for any node. The numbers of those that they are called for, none where they are to look again; the places
-/// go on.
+/// Adds `count` waiters for any node. Returns the node numbers for which they are called; `None` if they are to choose
+/// again. They give their permits back.
 fn wait(pool: &Pool, count: usize) -> Arc<Mutex<Vec<Option<u32>>>> {
     let given: Arc<Mutex<Vec<Option<u32>>>> = Arc::default();
     for _ in 0..count {
