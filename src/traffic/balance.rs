@@ -1,4 +1,4 @@
-//! Who is next: one node of those that may be picked, by the pool's method. Shared by all threads.
+//! Balancing: picks one of the eligible nodes by the pool's method. Shared by all threads.
 
 pub mod latency;
 pub mod slow_start;
@@ -28,7 +28,7 @@ mod simulation;
 #[cfg(test)]
 mod testing;
 
-/// A pool's method, and whose turn it is by it.
+/// A pool's balancing method and its state.
 #[derive(Debug)]
 pub struct Balancer(Method);
 
@@ -41,7 +41,8 @@ enum Method {
 }
 
 impl Balancer {
-    /// Of nodes in the pool's order: their identities, which are the same after a reload, and their weights, 1 to 1000.
+    /// `nodes` are in the pool's order, each with its identity, which stays the same after a reload, and its weight, 1
+    /// to 1000.
     pub fn new<'a>(method: &Balance, nodes: impl IntoIterator<Item = (&'a str, u16)>) -> Self {
         let (names, given): (Vec<_>, Vec<_>) = nodes.into_iter().unzip();
         let weights = weights(given);
@@ -57,18 +58,17 @@ impl Balancer {
         })
     }
 
-    /// The next node, whose turn it then was. None only where none may be picked.
+    /// Picks the next node and takes its turn. `None` only if no node is eligible.
     pub fn pick(&self, ask: Ask, among: &impl Candidates) -> Option<usize> {
         self.next::<true>(ask, among)
     }
 
-    /// The node that `pick` would name; changes nothing.
+    /// The node that `pick` would return. Changes nothing.
     pub fn peek(&self, ask: Ask, among: &impl Candidates) -> Option<usize> {
         self.next::<false>(ask, among)
     }
 
-    /// Goes on in the rhythm of `previous`, where that was of the same method: `before` tells which index a node had
-    /// there.
+    /// Takes over the state of `previous`, if the method is the same. `before` gives the index that a node had there.
     pub fn handover(&self, previous: &Self, before: impl Fn(usize) -> Option<usize>) {
         match (&self.0, &previous.0) {
             (Method::Robin(mine), Method::Robin(theirs)) => mine.handover(theirs, before),
@@ -88,15 +88,16 @@ impl Balancer {
     }
 }
 
-/// The key of what a request is hashed by: the same on every machine and after every restart, so that two Weirs send a
-/// client to the same node. Whoever can choose it can choose a node, as with any such method.
+/// Hashes the bytes by which a request is balanced. The key is fixed, so the result is the same on every machine and
+/// after a restart, and two Weirs send a client to the same node. A client that can choose the bytes can choose its
+/// node, as with every method of this kind.
 pub fn key_of(bytes: &[u8]) -> u64 {
     SipHasher13::new_with_key(b"weir's node keys").hash(bytes)
 }
 
-/// Where no node takes traffic: of those that only an ejection keeps passive and that this request did not try (`Some`,
-/// with the moment it ends) the one whose ejection ends first. So a pool of one node answers again as soon as the node
-/// does, as nginx has it, not only when the ejection is over.
+/// The last resort if no node is active: the node whose ejection ends first. `ejected` has the end of the ejection for
+/// each node that is passive only by ejection and was not tried. So a pool of one node answers again as soon as the
+/// node does, as in nginx, and not only when the ejection is over.
 pub fn last_resort(ejected: impl IntoIterator<Item = Option<Tick>>) -> Option<usize> {
     let ends = ejected.into_iter().enumerate().filter_map(|(index, until)| until.map(|until| (until, index)));
     ends.min().map(|(_, index)| index)

@@ -1,9 +1,10 @@
-//! The same node for the same key: each node has a number of its own for every key, and the smallest one wins
-//! (rendezvous hashing: as even as chance, where a ring is as even as it has points). A node that leaves moves its own keys alone, to all others by weight; when it returns it has them again.
+//! Rendezvous hashing: the same key gets the same node. Key and node are hashed together, and the node with the
+//! smallest number wins. Keys are distributed more evenly than on a hash ring with few points. If a node leaves, only
+//! its keys move, to all others by weight; when it returns, it gets them back.
 
 use super::candidates::{Ask, Candidates};
 
-/// Picks by key.
+/// Picks a node by key.
 #[derive(Debug)]
 pub(super) struct Consistent {
     nodes: Box<[WeightedSeed]>,
@@ -17,7 +18,7 @@ struct WeightedSeed {
 }
 
 impl Consistent {
-    /// The number that stands for each node's identity, and its weight.
+    /// `nodes` has the hash of each node's identity, and its weight.
     pub(super) fn new(nodes: impl IntoIterator<Item = (u64, u16)>) -> Self {
         let nodes: Box<[WeightedSeed]> =
             nodes.into_iter().map(|(seed, weight)| WeightedSeed { seed, weight: f64::from(weight) }).collect();
@@ -25,12 +26,14 @@ impl Consistent {
         Self { nodes, heaviest }
     }
 
-    /// An exponential draw by weight for every node, −ln(1−u)/w: the smallest is a node's as often as its weight says.
+    /// Each node gets −ln(1−u)/w, an exponential random number. The probability of being the smallest is proportional
+    /// to the weight.
     pub(super) fn pick(&self, ask: Ask, among: &impl Candidates) -> Option<usize> {
         let (mut best, mut least, mut bar) = (None, f64::INFINITY, u64::MAX);
         for (index, node) in self.nodes.iter().enumerate() {
             let hash = folded(ask.key ^ node.seed);
-            // −ln(1−u) is no less than u, so most nodes need neither a logarithm nor a question.
+            // −ln(1−u) is at least u, so most nodes can be skipped without a logarithm and without checking
+            // eligibility.
             if hash > bar || !among.eligible(index) {
                 continue;
             }
@@ -44,19 +47,19 @@ impl Consistent {
     }
 }
 
-/// Both halves of a product depend on all bits of a number that is random already.
+/// Mixes a number that is random already: the halves of the product together depend on all of its bits.
 const fn folded(number: u64) -> u64 {
     let product = number as u128 * 0x9e37_79b9_7f4a_7c15;
     (product >> 64) as u64 ^ product as u64
 }
 
-/// 2⁶⁴: the fraction 1.
+/// 2⁶⁴, which stands for the fraction 1.
 const ALL: f64 = 18_446_744_073_709_551_616.0;
 
-/// More than a fraction of 53 bits and two products are off by.
+/// More than the rounding error of a 53-bit fraction and two products.
 const ROUNDED: u64 = 1 << 14;
 
-/// From 0 to below 1.
+/// A fraction from 0 to below 1.
 const fn fraction(hash: u64) -> f64 {
     (hash >> 11) as f64 / (1_u64 << 53) as f64
 }
@@ -68,7 +71,7 @@ mod tests {
 
     const KEYS: usize = 40_000;
 
-    /// The worker of each number has a seed of its own, as names have.
+    /// Each worker's number gives its own seed, as names do.
     fn workers(numbers: impl Iterator<Item = usize>, weight: impl Fn(usize) -> u16) -> Consistent {
         Consistent::new(numbers.map(|number| (seed(number), weight(number))))
     }

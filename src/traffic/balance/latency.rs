@@ -1,5 +1,5 @@
-//! How long a node takes to the first byte of an answer: a moving average that is forgotten when nobody feeds it, so
-//! that a node that was slow once is tried again. One word, shared by all threads; never waits.
+//! A node's time to the first byte: a moving average. It expires when there are no new values, so that a node that was
+//! slow once is tried again. It is one atomic word, shared by all threads without a lock.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
@@ -11,8 +11,8 @@ use crate::traffic::tick::Tick;
 pub struct Latency(AtomicU64);
 
 impl Latency {
-    /// An answer began `took` after its request went up. It moves the average an eighth of the way, and further the longer
-    /// the silence was before it.
+    /// Adds a value. It moves the average by an eighth of the difference, and by more if there was no value for some
+    /// time.
     pub fn record(&self, now: Tick, took: Duration) {
         let micros = u64::try_from(took.as_micros()).unwrap_or(MOST).clamp(1, MOST);
         let beat = beat(now);
@@ -21,30 +21,30 @@ impl Latency {
             let silence = if word == 0 { SILENCE } else { known.age(beat).min(SILENCE) };
             let old = 7 * (SILENCE - silence);
             let average = (known.micros * old + micros * (8 * SILENCE - old)) / (8 * SILENCE);
-            // Another thread's clock may be ahead by a moment.
+            // Another thread's clock may be a little ahead.
             Some(Known { micros: average.max(1), beat: beat.max(known.beat) }.pack())
         };
         let _ = self.0.fetch_update(Relaxed, Relaxed, next);
     }
 
-    /// What to expect of the next one, in microseconds, at most 18 minutes; 0 when unknown, as after ten seconds without an
-    /// answer. It does not fade before: a node that answers no more would look quicker and quicker.
+    /// The expected latency in microseconds, at most 18 minutes; 0 if unknown, as after ten seconds without an answer.
+    /// Before that it does not decrease, because otherwise a node that stopped answering would seem to become faster.
     pub fn expected(&self, now: Tick) -> u32 {
         let known = Known::unpack(self.0.load(Relaxed));
         if known.age(beat(now)) < SILENCE { known.micros as u32 } else { 0 }
     }
 }
 
-/// What the word holds: microseconds, 0 for never, and the beat in which they were told.
+/// The content of the word: the average in microseconds, 0 for none, and the time of the last value in beats.
 struct Known {
     micros: u64,
     beat: u64,
 }
 
-/// Microseconds have 30 bits.
+/// The largest average: microseconds have 30 bits.
 const MOST: u64 = (1 << 30) - 1;
 
-/// Ten seconds, in beats.
+/// Ten seconds in beats, after which the average expires.
 const SILENCE: u64 = 625;
 
 impl Known {
@@ -61,7 +61,7 @@ impl Known {
     }
 }
 
-/// Sixteen milliseconds: 34 bits last for eight years.
+/// A beat is 16 ms, so that 34 bits last for eight years.
 const fn beat(now: Tick) -> u64 {
     now.as_millis() >> 4
 }

@@ -1,44 +1,45 @@
-//! Who has the least to do for its weight, in running requests or in time. Those with equally little take turns by
-//! weight, as in nginx's least_conn. A node that is colder than others is not compared with them: idle as it is, it would
-//! always win. It is drawn for its share of the requests, and taken unless it has more to do than the best.
+//! Picks the node with the least load for its weight, in running requests or in time. Nodes with equal load take turns
+//! by weight, as in nginx's least_conn. A node in slow start is not compared with warmer nodes, because it is idle and
+//! would always win. Instead it is drawn at random by its share, and taken unless it has more load than the best node.
 
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 
 use super::candidates::{Ask, Candidates, below, mixed, share, warmth};
 use super::rank::{Rank, inverse, per_weight, roughly};
 
-/// Picks the node with the least load. Without a lock: threads that pick at once may take each other's turn.
+/// Picks the node with the least load. It has no lock, so threads that pick at the same time may take the same turn.
 #[derive(Debug)]
 pub(super) struct Least {
     by: By,
     seats: Box<[Seat]>,
-    /// The turn that was taken last. One that was missed is not caught up on.
+    /// The last turn that was taken. Missed turns are not made up for.
     turn: AtomicU64,
 }
 
-/// What counts as a node's load.
+/// What counts as load.
 #[derive(Debug)]
 pub(super) enum By {
-    /// The requests it runs.
+    /// Running requests.
     Requests,
-    /// The time to its first byte, times the requests it would then run. An idle node of unknown time is tried first;
-    /// while it is busy its time counts as this average, in microseconds, of those that the pick before knew.
+    /// Time to the first byte, times the running requests including the new one. An idle node of unknown latency is
+    /// tried first. While it is busy, its latency counts as the average of the known ones at the last pick, in
+    /// microseconds.
     Time(AtomicU32),
 }
 
 #[derive(Debug)]
 struct Seat {
     weight: u16,
-    /// One every so often.
+    /// The distance between two of its turns.
     round: u32,
     /// See [`inverse`].
     inverse: u64,
-    /// When its next turn is. The first one is in the middle of its round, so that turns are spread.
+    /// Its next turn. The first is in the middle of its round, so that turns are spread.
     next: AtomicU64,
 }
 
-/// How often a weight of 1 has a turn: so rarely that a weight of 1000 is exact to a thousandth, so often that the turns
-/// of a century fit.
+/// The distance between two turns for a weight of 1. It is so large that the distance for a weight of 1000 is exact to
+/// a thousandth, and so small that the turns of a century fit into 64 bits.
 const ROUND: u32 = 1 << 20;
 
 impl Least {
@@ -63,7 +64,7 @@ impl Least {
         Some(cold.unwrap_or(look.index))
     }
 
-    /// Goes on where `previous` is: `before` tells which index a node had there.
+    /// Takes over the state of `previous`. `before` gives the index that a node had there.
     pub(super) fn handover(&self, previous: &Self, before: impl Fn(usize) -> Option<usize>) {
         if let (By::Time(mine), By::Time(theirs)) = (&self.by, &previous.by) {
             mine.store(theirs.load(Relaxed), Relaxed);
@@ -90,7 +91,7 @@ impl Least {
         }
     }
 
-    /// And the average of the latencies that are known.
+    /// Compares the nodes. Also returns the average of the known latencies.
     fn look(&self, ask: Ask, among: &impl Candidates) -> Option<(Look, Option<u64>)> {
         let By::Time(average) = &self.by else {
             return Some((self.compare(ask, among, |index| requests(index, among), |load| load)?, None));
@@ -133,7 +134,7 @@ impl Least {
         (look.best != Rank::NOBODY).then_some(look)
     }
 
-    /// Shows all nodes that may be picked; of a large pool so many of them, beginning anywhere.
+    /// Visits all eligible nodes; in a large pool only [`ENOUGH`] of them, from a random start.
     fn visit<C: Candidates>(&self, ask: Ask, among: &C, mut show: impl FnMut(usize, &Seat, u16)) {
         let large = self.seats.len() > ENOUGH;
         let begin = if large { below(self.seats.len() as u64, ask.chance) as usize } else { 0 };
@@ -150,7 +151,7 @@ impl Least {
         }
     }
 
-    /// A node that is colder than the best, where this request belongs to its share.
+    /// A node in slow start that is drawn for this request by its share.
     fn cold(&self, ask: Ask, look: &Look, among: &impl Candidates) -> Option<usize> {
         let mut shares = 0;
         self.visit(ask, among, |_, seat, warmth| shares += u64::from(share(seat.weight, warmth)));
@@ -168,7 +169,7 @@ impl Least {
         (no_busier || among.in_flight(index) == 0).then_some(index)
     }
 
-    /// For its weight.
+    /// The load of a node for its weight.
     fn load(&self, index: usize, among: &impl Candidates) -> u64 {
         let load = match &self.by {
             By::Requests => requests(index, among),
@@ -178,15 +179,15 @@ impl Least {
     }
 }
 
-/// So many nodes tell enough: the least busy of them is among the least busy of all, and a pick costs no more.
+/// The most nodes that a pick visits, to bound its cost. The least busy of this many is nearly the least busy of all.
 const ENOUGH: usize = 128;
 
-/// A request is a load of 2⁸.
+/// Each running request is a load of 2⁸.
 fn requests(index: usize, among: &impl Candidates) -> u64 {
     u64::from(among.in_flight(index)) << 8
 }
 
-/// The load in microseconds, and the latency, if it is known.
+/// The load in microseconds, and the latency, 0 if unknown.
 fn time(index: usize, stand_in: u32, among: &impl Candidates) -> (u64, u32) {
     let (latency, in_flight) = (among.latency(index), among.in_flight(index));
     let unknown = if in_flight == 0 { 0 } else { stand_in.max(1) };
@@ -194,7 +195,7 @@ fn time(index: usize, stand_in: u32, among: &impl Candidates) -> (u64, u32) {
     (u64::from(expected) * (u64::from(in_flight) + 1), latency)
 }
 
-/// What one look at all nodes finds.
+/// The result of comparing the nodes.
 struct Look {
     best: Rank,
     worst: Rank,

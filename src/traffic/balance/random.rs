@@ -1,21 +1,22 @@
-//! Two nodes drawn by weight, and the less busy of them: nearly as even as asking all of them, for the cost of asking
-//! two, and without the herd that runs after whoever looks idle.
+//! Power of two choices: draws two nodes by weight and takes the less busy one. The load is nearly as even as when all
+//! nodes are compared, at the cost of comparing two. It also avoids that all threads send their requests to the same
+//! idle node.
 
 use super::candidates::{Ask, Candidates, below, mixed, share, warmth};
 
-/// Picks the better of two.
+/// Picks the better of two random nodes.
 #[derive(Debug)]
 pub(super) struct RandomTwo {
     weights: Box<[u16]>,
-    /// All weights up to and with each node's.
+    /// The sum of weights up to and including each node.
     up_to: Box<[u64]>,
 }
 
-/// In larger pools nodes are drawn by weight alone, so many times for each of the two, which may meet some that cannot be
-/// picked; only then all are asked.
+/// Tries for each of the two nodes in larger pools. They are drawn by weight alone, so a node may be ineligible. If all
+/// tries fail, all nodes are looked at.
 const BLIND: usize = 16;
 
-/// Pools up to this many nodes are asked at once.
+/// In pools up to this size all nodes are looked at.
 const SMALL: usize = 8;
 
 impl RandomTwo {
@@ -31,7 +32,7 @@ impl RandomTwo {
         let mut chance = Chance(ask.chance);
         let (first, second) = self.two_blind(&mut chance, among).or_else(|| self.two_of_all(&mut chance, among))?;
         let Some(second) = second else { return Some(first.index) };
-        // A colder node has its share by being drawn first; that it is idle must not give it more.
+        // A node in slow start gets its share by being drawn first. It must not get more for being idle.
         let busy = |node: &Drawn, other: &Drawn| u64::from(among.in_flight(node.index)) * u64::from(other.share);
         let better = second.warmth >= first.warmth && busy(&second, &first) < busy(&first, &second);
         Some(if better { second.index } else { first.index })
@@ -65,14 +66,14 @@ impl RandomTwo {
             }
         }
         let last = last?;
-        // Those it would find may have left since.
+        // Nodes may have become ineligible since.
         let first = self.at(below(shares, chance.next()), among, usize::MAX).unwrap_or(last);
         let others = shares.saturating_sub(u64::from(first.share));
         let second = if others == 0 { None } else { self.at(below(others, chance.next()), among, first.index) };
         Some((first, second))
     }
 
-    /// The node that this part of all shares belongs to.
+    /// The node at this position among the shares of all nodes.
     fn at(&self, mut part: u64, among: &impl Candidates, other_than: usize) -> Option<Drawn> {
         for index in 0..self.weights.len() {
             let Some(found) = self.see(index, among).filter(|found| found.index != other_than) else { continue };
@@ -96,7 +97,7 @@ struct Drawn {
     share: u32,
 }
 
-/// As many numbers as needed out of one (SplitMix64).
+/// A random generator from one seed (SplitMix64).
 struct Chance(u64);
 
 impl Chance {

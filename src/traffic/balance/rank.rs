@@ -1,17 +1,17 @@
-//! Loads of nodes as numbers that are quick to compare: for their weight, and colder nodes after all warmer ones.
+//! Ranks of nodes as numbers that are quick to compare: warmer nodes before colder ones, then by load for the weight.
 
-/// How cold a node is, and below that its load for its weight: the lowest is the best.
+/// A node's coldness in the high bits and its load for its weight in the low bits. The lowest is the best.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Rank(u64);
 
-/// Bits of the load.
+/// Bits for the load.
 const LOAD: u32 = 54;
 
 impl Rank {
-    /// Worse than that of any node.
+    /// Worse than the rank of any node.
     pub(super) const NOBODY: Self = Self(u64::MAX);
 
-    /// Better than that of any node.
+    /// Better than the rank of any node.
     pub(super) const BEST: Self = Self(0);
 
     pub(super) const fn new(warmth: u16, load: u64) -> Self {
@@ -23,22 +23,22 @@ impl Rank {
     }
 }
 
-/// The heaviest load that is told from heavier ones: times a hundred seconds, ten thousand requests.
+/// Loads above this count as equal. It is ten thousand requests of a hundred seconds each.
 const HEAVIEST: u64 = (1 << 40) - 1;
 
-/// 2⁶³ for the weight, to multiply by where a division would take too long. Rounded up, and the product down: so 3
-/// requests for a weight of 3 are exactly as much as 1 for 1.
+/// 2⁶³ divided by the weight, because multiplying is faster than dividing. This is rounded up and the product down, so
+/// that 3 requests at weight 3 equal 1 request at weight 1 exactly.
 pub(super) fn inverse(weight: u16) -> u64 {
     (1_u64 << 63).div_ceil(u64::from(weight))
 }
 
-/// A load for its weight, in fewer than 54 bits.
+/// The load divided by the weight, in fewer than 54 bits.
 pub(super) fn per_weight(load: u64, inverse: u64) -> u64 {
     ((u128::from(load.min(HEAVIEST) << 14) * u128::from(inverse)) >> 64) as u64
 }
 
-/// Times are measured, and never quite the same: those that agree in the first bit and three more are equal. Else
-/// whoever happened to answer quickly had all requests until it was busy.
+/// Rounds a measured time to its highest bit and three more. Without this, nearly equal times would differ, and the
+/// node with the shortest would get all requests until it was busy.
 pub(super) fn roughly(load: u64) -> u64 {
     u64::from((load as i64 as f32).to_bits() & (u32::MAX << 20))
 }

@@ -1,12 +1,12 @@
-//! nginx's smooth weighted round robin, shared by all threads. A node's share is exact, its turns are spread, and one
-//! that comes back after a while has nothing to catch up on. A large pool is gone round by a window, turn after turn one
-//! node further: every node is in it equally often, and no pick looks at them all.
+//! nginx's smooth weighted round robin, shared by all threads. Shares are exact and turns are spread. A node that
+//! returns gets no burst of requests. In a large pool a pick looks only at a window of nodes, which moves one node
+//! further with each turn, so every node is in it equally often.
 
 use parking_lot::Mutex;
 
 use super::candidates::{share, weights};
 
-/// The rhythm of a pool.
+/// The state of smooth weighted round robin.
 #[derive(Debug)]
 pub struct SmoothRoundRobin {
     weights: Box<[u16]>,
@@ -16,11 +16,12 @@ pub struct SmoothRoundRobin {
 #[derive(Clone, Debug)]
 struct Rhythm {
     credits: Box<[i64]>,
-    /// Where the window begins; always 0 in a pool that fits into it.
+    /// The start of the window; always 0 in a pool that fits into it.
     from: usize,
 }
 
-/// As many eligible nodes are looked at: a look at one costs some nanoseconds, and a thousand would hold up all threads.
+/// The most eligible nodes in one pick. Each costs some nanoseconds under the lock, so a thousand would delay all
+/// threads.
 const WINDOW: usize = 128;
 
 impl SmoothRoundRobin {
@@ -31,22 +32,23 @@ impl SmoothRoundRobin {
         Self { weights, rhythm }
     }
 
-    /// The next of those that have a warmth, up to 1000. Each is credited its weight for as much as it is warm, the one
-    /// with most credit is picked and pays for all. `warmth` must be quick: it is asked under a lock.
+    /// Picks the next node. `warmth` is `None` for nodes that are not eligible. Each eligible node gains its weight
+    /// times its warmth as credit; the node with the most credit is picked and loses the sum of all gains. `warmth` is
+    /// called under a lock and must be quick.
     pub fn pick(&self, warmth: impl Fn(usize) -> Option<u16>) -> Option<usize> {
         self.turn::<true>(warmth)
     }
 
-    /// Whom `pick` would pick; nobody's turn is taken.
+    /// The node that `pick` would return. Changes nothing.
     pub fn peek(&self, warmth: impl Fn(usize) -> Option<u16>) -> Option<usize> {
         self.turn::<false>(warmth)
     }
 
-    /// Goes on in the rhythm of `previous`, so that a reload that changes nothing changes nothing: `before` tells
-    /// which index a node had there. A node that is new or has another weight begins with no credit.
+    /// Takes over the credits of `previous`, so that a reload without changes does not disturb the turns. `before`
+    /// gives the index that a node had there. A node that is new or has another weight starts without credit.
     pub fn handover(&self, previous: &Self, before: impl Fn(usize) -> Option<usize>) {
         let old = previous.rhythm.lock().clone();
-        // What nodes that are gone left behind must not become a burst.
+        // Credit left over from removed nodes must not become a burst.
         let bound = self.weights.iter().map(|weight| i64::from(share(*weight, 1000))).sum::<i64>();
         let mut rhythm = self.rhythm.lock();
         for (index, (credit, weight)) in rhythm.credits.iter_mut().zip(&self.weights).enumerate() {
@@ -95,10 +97,12 @@ impl SmoothRoundRobin {
     }
 }
 
-/// Bits of an index: a million nodes. A credit has the other 44, and theirs all together, a million each, fit in 40.
+/// Bits for an index: a million nodes. The credit has the other 44 bits; the sum of a million shares, each at most a
+/// million, fits into 40.
 const INDEX: u32 = 20;
 
-/// One number to compare: the credit, then the earlier place. A pick among a thousand costs half as much with it.
+/// Combines credit and index into one number: more credit first, then the lower index. It halves the cost of a pick
+/// among a thousand.
 const fn rank(credit: i64, index: usize) -> i64 {
     (credit << INDEX) | (LAST - index as i64)
 }

@@ -1,5 +1,5 @@
-//! Pools at work, in simulated time: requests arrive by chance, nodes serve some at once and queue the rest. Shows what
-//! each method makes of equal nodes, of weights, of a slow one, a cold one, a silent one, and of their recovery.
+//! Simulates pools: requests arrive at random, nodes serve some at once and queue the others. Tests each method with
+//! equal nodes, weights, a slow node, a cold node, a silent node, and their recovery.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -27,7 +27,7 @@ struct Pool {
     balancer: Balancer,
     actors: Vec<TestNode>,
     nodes: Vec<Node>,
-    /// When requests end, at which node, when they began.
+    /// Running requests: their end, node and start.
     running: BinaryHeap<Reverse<(u64, usize, u64)>>,
     /// The mean time between two requests.
     pause: u64,
@@ -36,22 +36,22 @@ struct Pool {
 
 struct Node {
     latency: Latency,
-    /// Mean time of a request; none answers ever where this is `None`.
+    /// Mean time of a request; `None` if the node never answers.
     service: Option<u64>,
     /// When each of its workers is free.
     workers: Vec<u64>,
 }
 
-/// What came of some requests.
+/// The result of some requests.
 struct Outcome {
-    /// Of them all, by node.
+    /// The part of all requests, by node.
     shares: Vec<f64>,
     /// Mean time to an answer, in microseconds.
     latency: f64,
 }
 
 impl Pool {
-    /// One worker for a weight of one; ten milliseconds a request; this busy.
+    /// Four workers per weight, ten milliseconds per request, and this load.
     fn new(method: &Balance, weights: &[u16], load: f64) -> Self {
         let names: Vec<_> = (1..=weights.len()).map(|number| format!("worker{number}")).collect();
         let nodes = weights.iter().map(|weight| Node {
@@ -120,7 +120,7 @@ fn tick(micros: u64) -> Tick {
     Tick::from_millis(micros / MILLISECOND)
 }
 
-/// Those that see how busy a node is.
+/// Methods that use a node's load.
 const WATCHFUL: [Balance; 3] = [Balance::LeastRequests, Balance::LeastTime, Balance::RandomTwo];
 
 const LOADS: [f64; 3] = [0.05, 0.3, 0.7];
@@ -128,7 +128,7 @@ const LOADS: [f64; 3] = [0.05, 0.3, 0.7];
 #[test]
 fn equal_nodes_have_equal_shares() {
     for (method, load) in METHODS.iter().flat_map(|method| LOADS.map(|load| (method, load))) {
-        // The quickest is preferred while all are idle: by chance now one, now another.
+        // While all are idle the fastest is preferred, and chance decides which that is.
         let (requests, within) = if *method == Balance::LeastTime { (60_000, 0.03) } else { (20_000, 0.01) };
         let outcome = Pool::new(method, &[1; 5], load).run(requests);
         for share in &outcome.shares {

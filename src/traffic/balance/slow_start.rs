@@ -1,15 +1,15 @@
-//! How warm a node is: after it became active its share climbs with time, from a tenth to the whole, and waits while
-//! the node grows slower than its peers. Plain values; who steps it keeps the clock and the share.
+//! Slow start: after a node became active, its share climbs with time from a tenth to the whole. The climb pauses while
+//! the node is slower than its peers and still getting slower. The caller has the clock and stores the share.
 
 use std::time::Duration;
 
-/// The whole share.
+/// The whole share, in permille.
 pub const WHOLE: u16 = 1000;
 
-/// The share a node begins with: too little of it would never warm a JVM.
+/// The first share of a node. With less, a JVM would not warm up.
 pub const FLOOR: u16 = 100;
 
-/// One node's way up. As it is made, it is warm.
+/// The slow start of one node. A new value is warm.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SlowStart {
     climb: Option<Climb>,
@@ -19,23 +19,23 @@ pub struct SlowStart {
 struct Climb {
     climbed: Duration,
     held: Duration,
-    /// Its latency a step ago; 0: not known.
+    /// Its latency at the last step; 0: unknown.
     latency: u32,
 }
 
 impl SlowStart {
-    /// The node became active, or the process did: it is cold.
+    /// Begins a slow start: the node is cold.
     pub fn begin(&mut self) {
         self.climb = Some(Climb::default());
     }
 
-    /// Whether it has the whole share, and no step changes that.
+    /// Whether it has the whole share.
     pub const fn is_warm(&self) -> bool {
         self.climb.is_none()
     }
 
-    /// Its share in permille from now on, `elapsed` after the step before. The latencies are averages in the same
-    /// unit; 0: not known. Over before four times `slow_start` have passed, whatever they are.
+    /// The next share in permille, `elapsed` after the last step. The latencies are averages in the same unit; 0:
+    /// unknown. Whatever the latencies, slow start ends within four times `slow_start`.
     pub fn step(&mut self, slow_start: Duration, elapsed: Duration, own_latency: u32, peers_latency: u32) -> u16 {
         let Some(climb) = &mut self.climb else { return WHOLE };
         climb.step(slow_start, elapsed, own_latency, peers_latency);
@@ -50,7 +50,7 @@ impl SlowStart {
 impl Climb {
     fn step(&mut self, slow_start: Duration, elapsed: Duration, own: u32, peers: u32) {
         let holds = self.latency > 0 && own > self.latency && peers > 0 && is_slower(own, peers);
-        // A node that stays slow must not be kept from its work for ever: it may be as fast as it gets.
+        // Pauses are limited, because a node may stay slower than its peers.
         let may_hold = slow_start.saturating_mul(3).saturating_sub(self.held);
         let held = if holds { elapsed.min(may_hold) } else { Duration::ZERO };
         self.held = self.held.saturating_add(held);
@@ -58,14 +58,14 @@ impl Climb {
         self.latency = own;
     }
 
-    /// Only while `climbed` is less than `slow_start`.
+    /// The share; only while `climbed` is less than `slow_start`.
     fn share(&self, slow_start: Duration) -> u16 {
         let climbed = self.climbed.as_nanos().saturating_mul(u128::from(WHOLE - FLOOR)) / slow_start.as_nanos().max(1);
         FLOOR + u16::try_from(climbed).unwrap_or(WHOLE).min(WHOLE - FLOOR)
     }
 }
 
-/// By more than half.
+/// Whether it is slower by more than half.
 fn is_slower(own: u32, peers: u32) -> bool {
     u64::from(own) * 2 > u64::from(peers) * 3
 }
@@ -107,7 +107,7 @@ mod tests {
     #[test]
     fn it_waits_while_it_is_slower_than_its_peers_and_grows_slower_still() {
         for (latencies, peers, climbs) in [
-            // Its latency, step by step, then its peers', and whether the last step climbed.
+            // Its latency at each step, its peers' latency, and whether the last step climbed.
             (&[0][..], 10, true),
             (&[90], 10, true),
             (&[80, 90], 10, false),
@@ -169,9 +169,9 @@ mod tests {
         }
     }
 
-    /// A JVM beside a warm one of the same make: a request takes it ten times as long until it ran thousands of them,
-    /// and what it cannot take in a second waits for the next. Tells how long requests took at worst, the seconds
-    /// until it was warm, and its latency then.
+    /// A cold JVM beside a warm one. A request takes ten times as long until it has run thousands. Requests beyond its
+    /// capacity wait for the next second. Returns the worst latency, the seconds until it was warm, and its latency
+    /// then.
     fn jvm(rate: f64, slow_start: Duration, watches: bool) -> (f64, u32, f64) {
         const WARM: f64 = 5.0;
         const PER_SECOND: f64 = 4000.0;

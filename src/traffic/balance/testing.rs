@@ -1,10 +1,10 @@
-//! What the tests of balancing share: nodes that are what they are told to be, and numbers that are the same in every run.
+//! Test tools for balancing: nodes with settable values, and random numbers that are the same in every run.
 
 use std::cell::Cell;
 
 use super::{Ask, Candidates};
 
-/// A node as a pick sees it.
+/// A node with settable values.
 #[derive(Clone, Debug)]
 pub(super) struct TestNode {
     pub(super) eligible: Cell<bool>,
@@ -14,14 +14,14 @@ pub(super) struct TestNode {
 }
 
 impl TestNode {
-    /// Eligible, warm, idle and unknown.
+    /// An eligible, warm, idle node of unknown latency.
     pub(super) fn new() -> Self {
         let (eligible, warmth) = (Cell::new(true), Cell::new(1000));
         Self { eligible, in_flight: Cell::default(), latency: Cell::default(), warmth }
     }
 }
 
-/// So many of them.
+/// This many nodes.
 pub(super) fn cast(count: usize) -> Vec<TestNode> {
     vec![TestNode::new(); count]
 }
@@ -44,7 +44,7 @@ impl Candidates for Vec<TestNode> {
     }
 }
 
-/// The same numbers in every run.
+/// A random generator with a fixed seed.
 pub(super) struct Draws(u64);
 
 impl Draws {
@@ -56,7 +56,7 @@ impl Draws {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
-        // The low bits of one number tell too much of the next one.
+        // The low bits of successive numbers are related, so the output is multiplied.
         self.0.wrapping_mul(0x2545_f491_4f6c_dd1d)
     }
 
@@ -64,7 +64,7 @@ impl Draws {
         super::candidates::below(bound, self.next())
     }
 
-    /// From 0 to below 1.
+    /// A fraction from 0 to below 1.
     pub(super) fn part(&mut self) -> f64 {
         (self.next() >> 11) as f64 / (1_u64 << 53) as f64
     }
