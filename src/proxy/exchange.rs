@@ -2,58 +2,70 @@
 //! request up, pass the answer down, learn, count and log.
 //!
 //! Both directions flow at once and each holds one buffer at most, so a slow side slows the other down. What to do is
-//! decided by the rooms in `traffic`; what was decided is kept in the [`Trip`].
+//! decided by the rooms in `traffic`.
+//!
+//! What is known when shows in the types: a request has [`Arrived`], is `Routed` to its site and route, is [`Bound`] to
+//! its pool, and is tried in one [`Attempt`] after the other. What is counted and logged is written to its [`Record`].
 
 pub(crate) mod admission;
 mod affinity;
+mod arrived;
 mod attempt;
+mod bound;
 mod choose;
+mod complaint;
 mod download;
 pub(crate) mod ending;
+mod flow;
+mod heads;
 mod local_reply;
 mod reach;
 mod record;
-mod trip;
+mod response;
+mod routed;
+mod target;
 mod tunnel;
 mod upload;
 
-use std::cell::Cell;
 use std::future::poll_fn;
 use std::io;
 use std::pin::pin;
-use std::rc::Rc;
 use std::task::Poll;
 use std::time::Duration;
 
+use self::arrived::Arrived;
 use self::attempt::Attempt;
+use self::bound::{Bound, Trip};
 use self::download::pass_body;
 use self::ending::Ended;
+use self::flow::{Flow, Going, send_and_watch};
 use self::reach::Node;
-use self::trip::Trip;
-use self::upload::{Stopped, Upload};
+use self::record::Record;
+use self::response::Response;
+use self::upload::Upload;
 use super::client::h1;
-use super::client::h1::HALF_CLOSED;
 use super::client::{Body, Sink};
 use super::connection::Connection;
-use super::io::buffers::{Buffer, Buffers};
-use super::io::fault::{ClientFault, Gone, LISTENING, Lost, unless_gone};
+use super::io::buffers::Buffer;
+use super::io::fault::{ClientFault, Lost, unless_gone};
 use super::io::stream::TimedStream;
-use crate::config::Timeouts;
 use crate::traffic::limits::interim::Allowance;
 use crate::traffic::message::headers::{Down, DownFraming};
 use crate::traffic::message::refusal::Refusal;
+use crate::traffic::pool::Tried;
 use crate::traffic::pool::retry::Failure;
 use crate::wire;
 use crate::wire::{AnswerHead, AnswerScan, FieldKind, RequestHead};
 
 /// How long a node may take to say `100 Continue` before we say it.
 const CONTINUE_WAIT: Duration = Duration::from_secs(1);
+
 /// What came of it, seen from the client.
-enum Outcome {
+enum Outcome<'r> {
     /// A whole answer went down.
     Answered,
     /// The node agreed to an upgrade.
-    Upgraded(Box<Upgraded>),
+    Upgraded(Box<Upgraded<'r>>),
     /// Weir answered.
     Refused,
     /// An answer was begun and cannot be completed.
@@ -61,7 +73,8 @@ enum Outcome {
 }
 
 /// A connection that becomes a tunnel.
-struct Upgraded {
+struct Upgraded<'r> {
+    bound: Bound<'r>,
     /// Whose place is held for as long as the tunnel lasts.
     attempt: Attempt,
     node: Node,
@@ -69,7 +82,7 @@ struct Upgraded {
     rest: Buffer,
 }
 
-impl Outcome {
+impl Outcome<'_> {
     fn of_own(sent: Result<(), ClientFault>) -> Self {
         if sent.is_ok() { Self::Refused } else { Self::Cut }
     }
@@ -84,33 +97,34 @@ pub(crate) async fn carry_h1(
     input: &mut Buffer,
 ) -> Ended {
     let limits = connection.limits();
-    let mut trip = Trip::begin(connection, head);
+    let arrived = Arrived::new(connection, head);
+    let (mut response, mut record) = (Response::to(&arrived), Record::of(&arrived));
     let body = h1::Body::new(conn, input, head.framing(), limits.body_timeout, limits.max_head);
     let sink = h1::Sink::new(conn, connection.worker().buffers.lend(), head.version(), limits.write_timeout);
     let (mut body, mut sink) = (Body::H1(body), Sink::H1(sink));
-    let outcome = pin!(carry(&mut trip, answer, &mut body, &mut sink)).await;
+    let outcome = pin!(carry(&mut response, &mut record, answer, &mut body, &mut sink)).await;
     if let Body::H1(body) = &body
         && let Some(reason) = body.blame()
     {
-        trip.blame(reason);
+        record.blame(reason);
     }
-    trip.sent(sink.body_sent());
+    record.sent(sink.body_sent());
     drop(sink);
     let ended = match outcome {
-        Outcome::Answered => ending::after_node(&trip, &body),
-        Outcome::Refused => ending::after_own(&trip, &mut body).await,
+        Outcome::Answered => ending::after_node(&response, &body),
+        Outcome::Refused => ending::after_own(&response, &mut body).await,
         Outcome::Cut => Ended::Cut,
         Outcome::Upgraded(upgraded) => {
-            let Upgraded { attempt, node, rest } = *upgraded;
+            let Upgraded { bound, attempt, node, rest } = *upgraded;
             let whole = match body {
-                Body::H1(body) => tunnel::run(&mut trip, conn, body.into_input(), &node.conn, rest).await,
+                Body::H1(body) => tunnel::run(&bound, &mut record, conn, body.into_input(), &node.conn, rest).await,
                 Body::H2(_) => true,
             };
-            trip.leave(&attempt);
+            bound.leave(&attempt);
             if whole { Ended::Close } else { Ended::Cut }
         }
     };
-    trip.end();
+    record.end();
     ended
 }
 
@@ -122,53 +136,63 @@ pub(crate) async fn carry_h2(
     body: &mut Body<'_>,
     sink: &mut Sink<'_>,
 ) {
-    let mut trip = Trip::begin(connection, head);
-    pin!(carry(&mut trip, answer, body, sink)).await;
-    trip.sent(sink.body_sent());
-    trip.end();
+    let arrived = Arrived::new(connection, head);
+    let (mut response, mut record) = (Response::to(&arrived), Record::of(&arrived));
+    pin!(carry(&mut response, &mut record, answer, body, sink)).await;
+    record.sent(sink.body_sent());
+    record.end();
 }
 
-async fn carry(trip: &mut Trip<'_>, answer: &mut AnswerHead, body: &mut Body<'_>, sink: &mut Sink<'_>) -> Outcome {
-    let refusal = match pin!(find_and_try(trip, answer, body, sink)).await {
-        Ok(outcome) => return outcome,
-        Err(refusal) => refusal,
-    };
-    trip.refuse(refusal);
-    if trip.answer_begun() || refusal == Refusal::ClientGone {
-        sink.cut();
-        return Outcome::Cut;
-    }
-    Outcome::of_own(local_reply::refuse(trip, refusal, body, sink).await)
-}
-
-async fn find_and_try(
-    trip: &mut Trip<'_>,
+async fn carry<'r>(
+    response: &mut Response<'r>,
+    record: &mut Record<'r>,
     answer: &mut AnswerHead,
     body: &mut Body<'_>,
     sink: &mut Sink<'_>,
-) -> Result<Outcome, Refusal> {
-    trip.find_site()?;
-    trip.find_route()?;
-    let delay = trip.admit()?;
-    if let Some(sent) = local_reply::of_route(trip, body, sink).await {
-        return Ok(Outcome::of_own(sent));
+) -> Outcome<'r> {
+    let refusal = match pin!(find_and_try(response, record, answer, body, sink)).await {
+        Ok(outcome) => return outcome,
+        Err(refusal) => refusal,
+    };
+    record.refused(refusal, response.has_begun());
+    if response.has_begun() || refusal == Refusal::ClientGone {
+        sink.cut();
+        return Outcome::Cut;
     }
-    trip.check_length()?;
-    let mut upload = Upload::new(body, trip);
-    trip.delay(delay, &mut upload).await?;
-    upload.read_first(trip, sink).await?;
-    trip.find_session();
-    let tried = pin!(try_nodes(trip, answer, &mut upload, sink)).await;
-    trip.received(upload.seen());
+    Outcome::of_own(local_reply::refuse(response, record, refusal, body, sink).await)
+}
+
+async fn find_and_try<'r>(
+    response: &mut Response<'r>,
+    record: &mut Record<'r>,
+    answer: &mut AnswerHead,
+    body: &mut Body<'_>,
+    sink: &mut Sink<'_>,
+) -> Result<Outcome<'r>, Refusal> {
+    let site = response.arrived.find_site()?;
+    record.site(site);
+    let routed = site.find_route()?;
+    record.route(&routed);
+    let delay = routed.admit(response)?;
+    let Some(target) = routed.target() else {
+        return local_reply::of_route(&routed, response, record, body, sink).await.map(Outcome::of_own);
+    };
+    routed.check_length()?;
+    let mut upload = Upload::new(body, &routed);
+    choose::delay(delay, &mut upload, record).await?;
+    upload.read_first(target.pool().settings.buffer_request, response, sink).await?;
+    let mut trip = Trip { bound: routed.find_session(target), failed: Tried::default(), response, record };
+    let tried = pin!(try_nodes(&mut trip, answer, &mut upload, sink)).await;
+    trip.end(upload.seen());
     tried
 }
 
-async fn try_nodes(
-    trip: &mut Trip<'_>,
+async fn try_nodes<'r>(
+    trip: &mut Trip<'_, 'r>,
     answer: &mut AnswerHead,
     upload: &mut Upload<'_, '_>,
     sink: &mut Sink<'_>,
-) -> Result<Outcome, Refusal> {
+) -> Result<Outcome<'r>, Refusal> {
     let mut next = None;
     loop {
         let mut attempt = match next {
@@ -176,11 +200,12 @@ async fn try_nodes(
             None => trip.pick(upload).await?,
         };
         let asked = pin!(ask(trip, &mut attempt, answer, upload, sink)).await;
-        trip.leave(&attempt);
+        trip.bound.leave(&attempt);
         let failure = match asked {
             Ok(Asked::Answered) => return Ok(Outcome::Answered),
             Ok(Asked::Upgraded(node, rest)) => {
-                return Ok(Outcome::Upgraded(Box::new(Upgraded { attempt, node, rest })));
+                let bound = trip.bound.clone();
+                return Ok(Outcome::Upgraded(Box::new(Upgraded { bound, attempt, node, rest })));
             }
             Err(Lost::Over(refusal)) => return Err(refusal),
             Err(Lost::Node(failure)) => failure,
@@ -201,28 +226,24 @@ enum Asked {
 
 /// One try at one node.
 async fn ask(
-    trip: &mut Trip<'_>,
+    trip: &mut Trip<'_, '_>,
     attempt: &mut Attempt,
     answer: &mut AnswerHead,
     upload: &mut Upload<'_, '_>,
     sink: &mut Sink<'_>,
 ) -> Result<Asked, Lost> {
-    let timeouts = trip.timeouts();
     let node = match trip.reuse(attempt) {
         Some(node) => node,
-        None => unless_gone(pin!(trip.open(attempt, timeouts)), pin!(upload.gone())).await?.map_err(Lost::Node)?,
+        None => unless_gone(pin!(trip.open(attempt)), pin!(upload.gone())).await?.map_err(Lost::Node)?,
     };
+    let timeouts = trip.bound.timeouts();
     upload.begin(trip, attempt, &node.conn, timeouts.send).await?;
-    let flow = Flow {
-        going: Cell::new(Going::of(upload)),
-        answering: Cell::new(false),
-        quiet_since: Cell::new(node.conn.deadline().now()),
-    };
+    let flow = Flow::begin(upload, &node.conn, &timeouts);
     let answered = {
         let Node { conn, .. } = &node;
-        let buffers = &trip.connection.worker().buffers;
-        let mut up = pin!(send_and_watch(upload, conn, timeouts, &flow, buffers));
-        let mut down = pin!(pass_answer(trip, attempt, answer, conn, sink, &flow, timeouts.read));
+        let buffers = &trip.arrived().connection.worker().buffers;
+        let mut up = pin!(send_and_watch(upload, conn, &flow, buffers));
+        let mut down = pin!(pass_answer(trip, attempt, answer, conn, sink, &flow));
         poll_fn(|cx| {
             if let Poll::Ready(done) = down.as_mut().poll(cx) {
                 return Poll::Ready(done);
@@ -247,99 +268,6 @@ async fn ask(
     }
 }
 
-/// What the two directions of an exchange know of each other.
-struct Flow {
-    going: Cell<Going>,
-    /// The final answer is on its way down.
-    answering: Cell<bool>,
-    /// When the last of the request left, or an interim answer came, by the thread's clock.
-    quiet_since: Cell<u64>,
-}
-
-impl Flow {
-    fn is_going_up(&self) -> bool {
-        self.going.get() == Going::Up
-    }
-
-    /// How long a node that has the whole request has said nothing.
-    fn silent(&self, node: &TimedStream) -> Duration {
-        let quiet = node.deadline().now().saturating_sub(self.quiet_since.get());
-        if self.is_sent() { Duration::from_millis(quiet) } else { Duration::ZERO }
-    }
-
-    fn is_sent(&self) -> bool {
-        matches!(self.going.get(), Going::Sent { .. })
-    }
-}
-
-/// How far the body is on its way up.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Going {
-    /// More of it will be sent: the node need not answer yet.
-    Up,
-    /// The node takes no more of it.
-    Stopped,
-    /// All of it was sent. Only now it is known whether all of it could be sent again.
-    Sent { repeats: bool },
-}
-
-impl Going {
-    fn of(upload: &Upload<'_, '_>) -> Self {
-        if upload.is_complete() { Self::Sent { repeats: upload.can_repeat() } } else { Self::Up }
-    }
-}
-
-/// Sends the body up; afterwards watches the client. Ends only when the request is lost by the client's doing.
-async fn send_and_watch(
-    upload: &mut Upload<'_, '_>,
-    node: &TimedStream,
-    timeouts: Timeouts,
-    flow: &Flow,
-    buffers: &Rc<Buffers>,
-) -> Lost {
-    let go = |now| {
-        flow.going.set(now);
-        flow.quiet_since.set(node.deadline().now());
-        node.deadline().restart_read(timeouts.read);
-    };
-    let mut out = None;
-    while flow.is_going_up() {
-        match upload.send_next(node, timeouts.send, out.get_or_insert_with(|| buffers.lend())).await {
-            Ok(false) => {}
-            Ok(true) => go(Going::of(upload)),
-            Err(Stopped::Node(error)) if error.kind() == io::ErrorKind::TimedOut => {
-                return Lost::Node(Failure::SendTimeout);
-            }
-            // The node may have answered before it closed (413, say): what it said is still to be read.
-            Err(Stopped::Node(_)) => go(Going::Stopped),
-            // What the node already says of a body that breaks off is worth more than our own complaint.
-            Err(Stopped::Client(refusal)) if flow.answering.get() && refusal != Refusal::ClientGone => {
-                go(Going::Stopped);
-            }
-            Err(Stopped::Client(refusal)) => return Lost::Over(refusal),
-        }
-    }
-    drop(out);
-    watch(upload, node, flow).await
-}
-
-/// Watches the client while it is answered. Who ended only its own direction gets all that flows, however slowly it takes
-/// it; who left is noticed when nothing does.
-async fn watch(upload: &mut Upload<'_, '_>, node: &TimedStream, flow: &Flow) -> Lost {
-    let (mut received, mut silent) = (node.received(), Duration::ZERO);
-    let mut gone = upload.gone().await;
-    while gone == Gone::Finished && flow.answering.get() {
-        let flows = upload.is_held_up() || node.received() != received;
-        received = node.received();
-        silent = if flows { Duration::ZERO } else { silent + HALF_CLOSED };
-        if silent >= LISTENING {
-            break;
-        }
-        gone = upload.gone().await;
-    }
-    Lost::Over(gone.fault().refusal())
-}
-
 enum Passed {
     Whole { reusable: bool },
     Upgraded(Buffer),
@@ -347,37 +275,36 @@ enum Passed {
 
 /// Reads the node's answer and passes it down.
 async fn pass_answer(
-    trip: &mut Trip<'_>,
+    trip: &mut Trip<'_, '_>,
     attempt: &Attempt,
     answer: &mut AnswerHead,
     node: &TimedStream,
     sink: &mut Sink<'_>,
-    flow: &Flow,
-    limit: Duration,
+    flow: &Flow<'_>,
 ) -> Result<Passed, Lost> {
-    let mut input = trip.connection.worker().buffers.lend();
+    let mut input = trip.arrived().connection.worker().buffers.lend();
     input.set_narrow(!sink.keeps_up());
     let mut interim = Allowance::default();
     loop {
-        let bytes = read_answer_head(trip, answer, node, sink, &mut input, flow, limit).await?;
+        let bytes = read_answer_head(trip, answer, node, sink, &mut input, flow).await?;
         match answer.status() {
-            101 if trip.wants_upgrade() => {
-                let down = trip.down(answer, DownFraming::None, true);
+            101 if trip.bound.routed.wants_upgrade() => {
+                let down = trip.bound.down(answer, DownFraming::None, true);
                 sink.interim(answer, &down).await?;
                 return Ok(Passed::Upgraded(input));
             }
             101 => {
-                trip.blame("101 that nobody asked for");
+                trip.record.blame("101 that nobody asked for");
                 return Err(Lost::Node(Failure::Malformed));
             }
             100..=199 => {
                 flow.quiet_since.set(node.deadline().now());
                 if !interim.take(bytes, trip.now()) {
-                    trip.blame("too many interim answers, or too many bytes of them");
+                    trip.record.blame("too many interim answers, or too many bytes of them");
                     return Err(Lost::Node(Failure::Malformed));
                 }
-                trip.proceeded(answer.status());
-                let down = trip.down(answer, DownFraming::None, true);
+                trip.response.proceeded(answer.status());
+                let down = trip.bound.down(answer, DownFraming::None, true);
                 sink.interim(answer, &down).await?;
             }
             _ => break,
@@ -389,53 +316,53 @@ async fn pass_answer(
     {
         return Err(Lost::Node(Failure::Status(answer.status())));
     }
-    trip.learn(answer);
-    let framing = trip.framing_down(answer);
+    trip.bound.learn(attempt, answer, &trip.failed);
+    let framing = trip.bound.framing_down(answer);
     flow.answering.set(true);
     trip.begin_answer(answer, flow.is_sent(), framing);
     // Who forwards an answer without Date must date it (RFC 9110 6.6.1).
-    let date = answer.value(FieldKind::Date).is_none().then(|| trip.connection.worker().date());
-    let (explained, cookie) = (trip.explained(), trip.own_cookie());
+    let date = answer.value(FieldKind::Date).is_none().then(|| trip.arrived().connection.worker().date());
+    let (explained, cookie) = (trip.record.explained(), trip.bound.own_cookie(attempt, &trip.failed));
     let extra = [
         date.as_ref().map(|date| (&b"Date"[..], &date[..])),
         explained.as_ref().map(|why| (&b"X-Weir"[..], &why[..])),
         cookie.as_ref().map(|cookie| (&b"Set-Cookie"[..], &cookie[..])),
     ];
-    let down = Down { extra: &extra, ..trip.down(answer, framing, trip.keeps_alive()) };
+    let down = Down { extra: &extra, ..trip.bound.down(answer, framing, trip.response.keeps_alive()) };
     sink.head(answer, &down)?;
-    let whole = pass_body(trip, answer, node, sink, &mut input, limit).await?;
+    let whole = pass_body(trip, answer, node, sink, &mut input, flow.timeouts.read).await?;
     let reusable = whole && answer.keep_alive() && input.unread().is_empty() && trip.leaves_connection_clean();
     Ok(Passed::Whole { reusable })
 }
 
 /// Reads one head; tells how long it was.
 async fn read_answer_head(
-    trip: &mut Trip<'_>,
+    trip: &mut Trip<'_, '_>,
     answer: &mut AnswerHead,
     node: &TimedStream,
     sink: &mut Sink<'_>,
     input: &mut Buffer,
-    flow: &Flow,
-    read_limit: Duration,
+    flow: &Flow<'_>,
 ) -> Result<usize, Lost> {
-    let (mut seen, most) = (0, trip.max_answer_head());
+    let (mut seen, most) = (0, trip.pool().settings.max_answer_head);
     let end = loop {
-        match answer.take(input.unread(), seen, most, trip.head.method()) {
+        match answer.take(input.unread(), seen, most, trip.arrived().head.method()) {
             AnswerScan::End(end) => break end,
             AnswerScan::Bad(fault) => {
-                trip.blame(wire::blame_answer(input.unread(), fault, (most, AnswerHead::MOST_FIELDS)));
+                trip.record.blame(wire::blame_answer(input.unread(), fault, (most, AnswerHead::MOST_FIELDS)));
                 return Err(Lost::Node(Failure::Malformed));
             }
             AnswerScan::Partial => seen = input.unread().len(),
         }
-        let limit = if trip.awaits_continue() && flow.is_going_up() { CONTINUE_WAIT } else { read_limit };
+        let limit =
+            if trip.response.awaits_continue() && flow.is_going_up() { CONTINUE_WAIT } else { flow.timeouts.read };
         match node.read(input, limit).await {
             Ok(0) => return Err(Lost::Node(Failure::Cut)),
             Ok(_) => {}
             Err(error) if error.kind() == io::ErrorKind::TimedOut && flow.is_going_up() => {
                 // A node need not answer before it has the whole request; the upload has deadlines of its own.
-                if trip.awaits_continue() {
-                    trip.proceeded(100);
+                if trip.response.awaits_continue() {
+                    trip.response.proceeded(100);
                     sink.proceed().await?;
                 }
                 continue;

@@ -15,7 +15,7 @@ use super::node::NodeTls;
 use crate::observe::Observer;
 use crate::observe::access_log::{AccessLog, LineFormatter, RequestEntry, UnroutedEntry};
 use crate::observe::logs::LogQueue;
-use crate::observe::metrics::{Finished, GaugeGuard, NodeCounters, PoolCounters, RouteCounters, SiteCounters};
+use crate::observe::metrics::{Finished, NodeCounters, PoolCounters, RouteCounters, SiteCounters};
 use crate::traffic::snapshot::Snapshot;
 
 /// One generation in use.
@@ -102,11 +102,6 @@ impl Generation {
         if let Some(counters) = self.pools.get(pool).and_then(|pool| pool.members.get(member)) {
             counters.probed(if passed { "pass" } else { "fail" }, took);
         }
-    }
-
-    /// Counts an open tunnel until the guard is dropped.
-    pub(crate) fn tunnel_opened(&self, site: Option<usize>) -> Option<GaugeGuard> {
-        Some(self.sites.get(site?)?.counters.tunnel())
     }
 
     /// Logs a request that found no site.

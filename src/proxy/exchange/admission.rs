@@ -4,7 +4,9 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::trip::Trip;
+use super::arrived::Arrived;
+use super::response::Response;
+use super::routed::{Routed, Sited};
 use crate::config::{Action, Redirect};
 use crate::proxy::generation::Generation;
 use crate::traffic::limits::rate::{RateLimit, Verdict};
@@ -12,50 +14,54 @@ use crate::traffic::message::headers::Forwarded;
 use crate::traffic::message::redirect;
 use crate::traffic::message::redirect::Url;
 use crate::traffic::message::refusal::Refusal;
-use crate::traffic::routing::client_address::client_of;
-use crate::wire::{FieldKind, Framing, RequestHead};
+use crate::wire::{Framing, RequestHead};
 
-impl Trip<'_> {
+impl<'r> Arrived<'r> {
     /// Finds the site by host, or refuses: never "the first site wins" by accident.
-    pub(crate) fn find_site(&mut self) -> Result<(), Refusal> {
-        let hosts = self.place.generation.snapshot.hosts.get(self.place.listener);
+    pub(crate) fn find_site(&'r self) -> Result<Sited<'r>, Refusal> {
         let name = self.head.host().map_or(&b""[..], |host| host.name);
-        self.site = hosts.and_then(|hosts| hosts.find(name));
-        // Until a route says otherwise.
-        self.pool = self.site().ok_or(Refusal::UnknownHost)?.pool.unwrap_or(0);
-        Ok(())
+        let hosts = self.place.generation.snapshot.hosts.get(self.place.listener);
+        let site = hosts.and_then(|hosts| hosts.find(name)).ok_or(Refusal::UnknownHost)?;
+        Ok(Sited { arrived: self, site })
     }
 
-    /// Finds the route, and with it the pool.
-    pub(crate) fn find_route(&mut self) -> Result<(), Refusal> {
-        let Some(rules) = self.site_rules() else { return Err(Refusal::UnknownHost) };
-        let mut room = self.connection.worker().paths.borrow_mut();
+    fn asked(&self) -> Url<'_> {
+        asked(&self.place.generation, self.place.listener, &self.forwarded(), self.head)
+    }
+}
+
+impl<'r> Sited<'r> {
+    /// Finds the route, and with it what becomes of the request.
+    pub(crate) fn find_route(self) -> Result<Routed<'r>, Refusal> {
+        let (arrived, rules) = (self.arrived, self.rules());
+        let mut room = arrived.connection.worker().paths.borrow_mut();
         let leads_back = |route: usize| match &rules.of(Some(route)).action {
-            Action::Redirect(redirect) => redirect::leads_back(redirect, &self.asked()),
+            Action::Redirect(redirect) => redirect::leads_back(redirect, &arrived.asked()),
             _ => false,
         };
-        let mut found = rules.find(self.head, &mut room, &|_| false).map_err(|_| Refusal::PathUnclear)?;
+        let mut found = rules.find(arrived.head, &mut room, &|_| false).map_err(|_| Refusal::PathUnclear)?;
         if found.is_some_and(leads_back) {
             // It is not for this request; those behind it may be, and may deny it. Whom it keeps out stays out.
-            let client = self.client();
+            let client = arrived.client();
             let skip = |route| leads_back(route) && rules.may_come(Some(route), client);
-            found = rules.find(self.head, &mut room, &skip).map_err(|_| Refusal::PathUnclear)?;
+            found = rules.find(arrived.head, &mut room, &skip).map_err(|_| Refusal::PathUnclear)?;
             if found.is_none() {
-                self.site().and_then(|site| site.pool).ok_or(Refusal::RedirectLoop)?;
+                self.site().pool.ok_or(Refusal::RedirectLoop)?;
             }
         }
-        drop(room);
-        self.route = found;
-        if let Action::Pool(pool) = self.rules().action {
-            self.pool = pool;
-        }
-        Ok(())
+        Ok(self.on(found))
     }
+}
 
+impl Routed<'_> {
     /// Who may come. How often is answered with how long the request must wait, which is mostly not at all.
-    pub(crate) fn admit(&mut self) -> Result<Duration, Refusal> {
-        let Some(rules) = self.site_rules().filter(|rules| rules.ask_who(self.route)) else { return self.denied() };
-        let client = self.client();
+    pub(crate) fn admit(&self, response: &mut Response<'_>) -> Result<Duration, Refusal> {
+        let rules = self.at.rules();
+        if !rules.ask_who(self.route) {
+            self.denied()?;
+            return Ok(Duration::ZERO);
+        }
+        let client = self.arrived().client();
         if !rules.may_come(self.route, client) {
             return Err(Refusal::Denied);
         }
@@ -68,52 +74,32 @@ impl Trip<'_> {
                 Verdict::Refuse { retry_after } => refused = Some(retry_after),
             }
         }
-        self.retry_after = refused;
+        response.retry_after = refused;
         if refused.is_some() { Err(Refusal::RateLimited) } else { Ok(delay) }
     }
 
-    fn denied(&self) -> Result<Duration, Refusal> {
-        if self.rules().action == Action::Deny { Err(Refusal::Denied) } else { Ok(Duration::ZERO) }
+    fn denied(&self) -> Result<(), Refusal> {
+        if self.rules().action == Action::Deny { Err(Refusal::Denied) } else { Ok(()) }
     }
 
     fn ask_rate(&self, rate: &RateLimit, client: IpAddr) -> Verdict {
-        let value = rate.field().and_then(|name| self.head.field(name.as_bytes()));
-        rate.ask_for(client, value, self.now())
+        let value = rate.field().and_then(|name| self.arrived().head.field(name.as_bytes()));
+        rate.ask_for(client, value, self.arrived().now())
     }
 
     /// Where a route sends its clients.
     pub(crate) fn location(&self, redirect: &Redirect) -> Vec<u8> {
         let mut location = Vec::with_capacity(256);
-        redirect::location(&mut location, redirect, &self.asked());
+        redirect::location(&mut location, redirect, &self.arrived().asked());
         location
-    }
-
-    fn asked(&self) -> Url<'_> {
-        asked(&self.place.generation, self.place.listener, &self.forwarded(), self.head)
     }
 
     /// Refuses a body that says itself that it is too long.
     pub(crate) fn check_length(&self) -> Result<(), Refusal> {
-        match (self.head.framing(), self.body_limit()) {
+        match (self.arrived().head.framing(), self.rules().max_body) {
             (Framing::Length(length), Some(limit)) if length > limit => Err(Refusal::BodyTooLarge),
             _ => Ok(()),
         }
-    }
-
-    /// The largest body that is taken here.
-    pub(crate) fn body_limit(&self) -> Option<u64> {
-        self.rules().max_body
-    }
-
-    /// Who the client is: behind a trusted proxy, whoever that one says.
-    pub(crate) fn client(&self) -> IpAddr {
-        let trusted = self.place.listener().trusted_proxies.as_deref();
-        let peer = self.connection.peer().ip();
-        if trusted.is_none() {
-            return peer.to_canonical();
-        }
-        let lines = self.head.fields().filter(|field| field.kind == FieldKind::XForwardedFor).map(|field| field.value);
-        client_of(peer, trusted, lines)
     }
 }
 

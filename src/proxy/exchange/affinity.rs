@@ -3,13 +3,17 @@
 use std::time::Duration;
 
 use super::attempt::Attempt;
-use super::trip::{SessionWord, Trip};
+use super::bound::Bound;
+use super::record::SessionWord;
+use super::routed::Routed;
+use super::target::Target;
 use crate::config::{Failback, Sticky, StickyMode};
 use crate::traffic::affinity::own_cookie;
 use crate::traffic::affinity::session_id;
-use crate::traffic::affinity::sessions::{Bound, How, SessionKey, Sessions};
-use crate::traffic::pool::Purpose;
+use crate::traffic::affinity::sessions;
+use crate::traffic::affinity::sessions::{How, SessionKey, Sessions};
 use crate::traffic::pool::affinity::{Affinity, AffinityInput};
+use crate::traffic::pool::{Purpose, Tried};
 use crate::wire::{AnswerHead, FieldKind};
 
 /// A request that took at least so long is noted as a use of its session when it ends, too.
@@ -18,56 +22,59 @@ const LONG: Duration = Duration::from_secs(1);
 /// Of a table that is fuller than this, in eighths, no client may claim a part by ids of its own making.
 const CROWDED: usize = 6;
 
-impl Trip<'_> {
+impl<'r> Routed<'r> {
     /// Looks the session up, in the way that its pool keeps sessions.
-    pub(crate) fn find_session(&mut self) {
-        let pool = self.pool();
-        let Some(sticky) = &pool.settings.sticky else { return };
-        // Only one mode asks who the client is, which behind a proxy takes a moment.
-        let client = if sticky.mode == StickyMode::Source { self.client() } else { self.connection.peer().ip() };
-        let asking = AffinityInput { head: self.head, client, now: self.now(), purpose: Purpose::Take };
-        self.belongs = Affinity::of(pool, &asking);
+    pub(crate) fn find_session(self, target: Target<'r>) -> Bound<'r> {
+        let (arrived, pool) = (self.arrived(), target.pool());
+        let belongs = pool.settings.sticky.as_ref().map_or_else(Affinity::default, |sticky| {
+            // Only one mode asks who the client is, which behind a proxy takes a moment.
+            let by_client = sticky.mode == StickyMode::Source;
+            let client = if by_client { arrived.client() } else { arrived.connection.peer().ip() };
+            let asking = AffinityInput { head: arrived.head, client, now: arrived.now(), purpose: Purpose::Take };
+            Affinity::of(pool, &asking)
+        });
+        Bound { routed: self, target, belongs, session: SessionWord::None }
     }
+}
 
-    /// Counts what came of the look-up, once a request.
+impl Bound<'_> {
+    /// Counts what came of the look-up.
     pub(crate) fn count_lookup(&self) {
-        if self.tries.count > 0 || self.pool().settings.sticky.is_none() {
+        if self.pool().settings.sticky.is_none() {
             return;
         }
         let result = match self.session {
             SessionWord::None if self.belongs.named => "unknown",
             word => word.word(),
         };
-        self.ground.pools[self.pool].counters.session(result);
+        self.target.run().counters.session(result);
     }
 
     /// Whether the node that it belongs to failed this request, and is active all the same: one reset is no reason to
     /// move. One that was passive before it was asked has lost the session, even where it is back by now.
-    pub(crate) fn is_helped_out(&self, bound: u32) -> bool {
+    pub(crate) fn is_helped_out(&self, bound: u32, failed: &Tried) -> bool {
         let pool = self.pool();
-        pool.member_of(bound).is_some_and(|member| self.tries.failed.has(member)) && pool.is_home(bound, self.now())
+        pool.member_of(bound).is_some_and(|member| failed.has(member)) && pool.is_home(bound, self.now())
     }
 
     /// Whether it lives where it did, though another node answers.
-    fn is_away(&self) -> bool {
-        self.session == SessionWord::Away && self.belongs.bound.is_some_and(|bound| self.is_helped_out(bound))
+    fn is_away(&self, failed: &Tried) -> bool {
+        self.session == SessionWord::Away && self.belongs.bound.is_some_and(|bound| self.is_helped_out(bound, failed))
     }
 
     /// Learns the session that the node named, binds the one that had to move, and the one that nobody knows but a
     /// node that answered it with success: so a table that was lost heals itself.
-    pub(crate) fn learn(&mut self, answer: &AnswerHead) {
-        let ground = self.ground.clone();
-        let pool = &ground.snapshot.pools[self.pool];
+    pub(crate) fn learn(&mut self, attempt: &Attempt, answer: &AnswerHead, failed: &Tried) {
+        let target = self.target.clone();
+        let pool = target.pool();
         let (Some(sessions), Some(sticky)) = (&pool.sessions, &pool.settings.sticky) else { return };
-        let Some(number) = self.member.and_then(|member| pool.members.get(member)).map(|member| member.number) else {
-            return;
-        };
+        let Some(number) = pool.members.get(attempt.member).map(|member| member.number) else { return };
         let by_client = sticky.mode == StickyMode::Source;
         let named = if by_client { None } else { self.learn_named(sessions, sticky, number, answer) };
         let binds = match self.belongs.bound {
             // The look-up has noted its use.
             Some(_) if self.belongs.lives == Some(number) => false,
-            Some(_) => !self.is_away(),
+            Some(_) => !self.is_away(failed),
             // A node that gives another id has not taken this one. Clients cannot make up addresses as they can ids.
             None => by_client || !(named.is_some() || answer.status() >= 400 || is_crowded(sessions, sticky)),
         };
@@ -105,10 +112,10 @@ impl Trip<'_> {
                 let key = sessions.key(id);
                 named = Some(key);
                 let bound = self.bind(sessions, key, number, How::Learned);
-                if bound == Some(Bound::New) {
-                    self.ground.pools[self.pool].counters.learned();
+                if bound == Some(sessions::Bound::New) {
+                    self.target.run().counters.learned();
                 }
-                let is_news = bound.is_some_and(|bound| bound != Bound::Same);
+                let is_news = bound.is_some_and(|bound| bound != sessions::Bound::Same);
                 if is_news && !matches!(self.session, SessionWord::Rebound | SessionWord::Away) {
                     self.session = SessionWord::Learned;
                 }
@@ -119,29 +126,29 @@ impl Trip<'_> {
 
     /// Binds a session. The one that this request came with only where it lives as it did then: while this answer was
     /// waited for another request may have moved it.
-    fn bind(&self, sessions: &Sessions, key: SessionKey, number: u32, how: How) -> Option<Bound> {
+    fn bind(&self, sessions: &Sessions, key: SessionKey, number: u32, how: How) -> Option<sessions::Bound> {
         let binding = if self.belongs.key == Some(key) {
             sessions.bind_from(self.belongs.lives, key, number, self.now(), how)?
         } else {
             sessions.bind(key, number, self.now(), how)
         };
-        self.ground.pools[self.pool].counters.evicted(u64::from(binding.evicted));
+        self.target.run().counters.evicted(u64::from(binding.evicted));
         Some(binding.bound)
     }
 
     /// The value of Set-Cookie with which Weir tells the client its node, where that is news.
-    pub(crate) fn own_cookie(&self) -> Option<Vec<u8>> {
+    pub(crate) fn own_cookie(&self, attempt: &Attempt, failed: &Tried) -> Option<Vec<u8>> {
         let pool = self.pool();
         let sticky = pool.settings.sticky.as_ref()?;
         let (StickyMode::Cookie(attributes), Some(tokens)) = (&sticky.mode, &pool.tokens) else { return None };
-        let member = self.member?;
+        let member = attempt.member;
         let here = self.belongs.bound == pool.members.get(member).map(|member| member.number);
         let will_return = self.belongs.bound.is_some() && sticky.failback == Failback::Return;
-        if here || will_return || self.is_away() {
+        if here || will_return || self.is_away(failed) {
             return None;
         }
         let mut value = Vec::with_capacity(128);
-        own_cookie::set_cookie(&mut value, &sticky.cookie, tokens.token(member), attributes, self.by_https());
+        own_cookie::set_cookie(&mut value, &sticky.cookie, tokens.token(member), attributes, self.arrived().by_https());
         Some(value)
     }
 }

@@ -3,10 +3,10 @@
 use std::time::{Duration, Instant};
 
 use crate::proxy::io::stream::TimedStream;
+use crate::traffic::pool::Chosen;
 use crate::traffic::pool::member::NodePermit;
 use crate::traffic::pool::retry::{Failure, Sent};
 use crate::traffic::pool::why::Why;
-use crate::traffic::pool::{Chosen, Tried};
 use crate::traffic::tick::Tick;
 
 /// One try. Its place at the node is given back when it is dropped.
@@ -63,14 +63,14 @@ impl Attempt {
 }
 
 /// What is known of all tries of a request together.
-#[derive(Default)]
+#[derive(Clone, Copy, Default)]
 pub(crate) struct Tries {
     /// How many nodes were tried, the present one included. A connection that was replaced does not count.
     pub(crate) count: u32,
     /// When the first of them was chosen.
     pub(crate) since: Option<Instant>,
-    /// Those that failed.
-    pub(crate) failed: Tried,
+    /// How long the request waited for places before them.
+    pub(crate) queued: Duration,
     /// What went wrong with the last of them.
     pub(crate) failure: Option<Failure>,
 }

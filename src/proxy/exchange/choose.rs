@@ -5,7 +5,9 @@ use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 
 use super::attempt::Attempt;
-use super::trip::{Ground, SessionWord, Trip};
+use super::bound::Trip;
+use super::complaint;
+use super::record::{Record, SessionWord};
 use super::upload::Upload;
 use crate::proxy::client::h1::HALF_CLOSED;
 use crate::proxy::io::fault::{Gone, LISTENING};
@@ -37,12 +39,12 @@ impl Drop for Ticket<'_> {
     }
 }
 
-impl Trip<'_> {
+impl Trip<'_, '_> {
     /// Picks the node for the next try: the session's own where it may be used, else by the pool's method. Where
     /// every node is full, waits in the pool's queue.
     pub(crate) async fn pick(&mut self, upload: &mut Upload<'_, '_>) -> Result<Attempt, Refusal> {
         // It may have been a while since its head came: what a reload took away meanwhile may be gone by now.
-        if self.tries.count > 0 || !self.delayed.is_zero() || upload.was_read_first() {
+        if self.record.tries.count > 0 || self.record.was_delayed() || upload.was_read_first() {
             self.follow_pool();
         }
         let mut standing = None;
@@ -52,10 +54,10 @@ impl Trip<'_> {
                 Choice::SessionLost => return Err(Refusal::SessionLost),
                 Choice::Nobody => return Err(self.nobody_left()),
                 Choice::Full(wanted) => {
-                    let wants = self.pool().wants(wanted, &self.tries.failed);
+                    let wants = self.pool().wants(wanted, &self.failed);
                     let waited = self.wait(wants, &mut standing, upload).await;
                     // That it found no place is not the doing of a node that failed before.
-                    let held = waited.inspect_err(|_| self.member = None)?;
+                    let held = waited.inspect_err(|_| self.record.no_node())?;
                     self.follow_pool();
                     if let Some(chosen) = held.and_then(|held| self.waited_for(held, wanted)) {
                         break chosen;
@@ -64,7 +66,7 @@ impl Trip<'_> {
             }
         };
         if standing.is_some() {
-            self.ground.pools[self.pool].counters.queued("served");
+            self.bound.target.run().counters.queued("served");
         }
         Ok(self.settle(chosen))
     }
@@ -72,11 +74,11 @@ impl Trip<'_> {
     /// What the pool would give this request now.
     pub(crate) fn choose(&self, purpose: Purpose) -> Choice {
         let wish = Criteria {
-            bound: self.belongs.bound,
-            returns: self.belongs.returns(),
-            prefers: self.belongs.prefers,
-            tried: &self.tries.failed,
-            failure: self.tries.failure,
+            bound: self.bound.belongs.bound,
+            returns: self.bound.belongs.returns(),
+            prefers: self.bound.belongs.prefers,
+            tried: &self.failed,
+            failure: self.record.tries.failure,
             ask: self.ask(),
             now: self.now(),
         };
@@ -84,21 +86,21 @@ impl Trip<'_> {
     }
 
     fn ask(&self) -> Ask {
-        let chance = || self.connection.worker().chance();
-        affinity::ask(&self.pool().settings.balance, self.head, || self.client(), chance)
+        let arrived = self.arrived();
+        let chance = || arrived.connection.worker().chance();
+        affinity::ask(&self.pool().settings.balance, arrived.head, || arrived.client(), chance)
     }
 
     fn settle(&mut self, chosen: Chosen) -> Attempt {
-        self.member = Some(chosen.member);
-        self.why = chosen.why;
-        self.session = match self.belongs.bound {
+        self.record.chosen(&self.bound.target, chosen.member, chosen.why);
+        self.bound.session = match self.bound.belongs.bound {
             None => SessionWord::None,
-            Some(bound) if self.pool().member_of(bound) == self.member => SessionWord::Hit,
-            Some(bound) if self.is_helped_out(bound) => SessionWord::Away,
+            Some(bound) if self.pool().member_of(bound) == Some(chosen.member) => SessionWord::Hit,
+            Some(bound) if self.bound.is_helped_out(bound, &self.failed) => SessionWord::Away,
             Some(_) => SessionWord::Rebound,
         };
-        self.count_lookup();
-        if self.tries.count == 0 {
+        if self.record.tries.count == 0 {
+            self.bound.count_lookup();
             let pool = self.pool();
             pool.budget.deposit(pool.settings.retry.budget);
         }
@@ -108,9 +110,9 @@ impl Trip<'_> {
         }
         if chosen.change.is_some() {
             let why = "no active node could take a request";
-            self.ground.announce(self.pool, chosen.member, chosen.change, why, self.now());
+            self.bound.target.announce(chosen.member, chosen.change, why, self.now());
         }
-        self.tries.begin_one();
+        self.record.tries.begin_one();
         Attempt::at(chosen, self.now())
     }
 
@@ -121,13 +123,13 @@ impl Trip<'_> {
         standing: &mut Option<Standing>,
         upload: &mut Upload<'_, '_>,
     ) -> Result<Option<NodePermit>, Refusal> {
-        let ground = self.ground.clone();
-        let (pool, counters) = (&ground.snapshot.pools[self.pool], &ground.pools[self.pool].counters);
+        let target = self.bound.target.clone();
+        let (pool, counters) = (target.pool(), &target.run().counters);
         let patience =
             standing.as_ref().map(|standing| standing.patience).or(pool.settings.queue.map(|queue| queue.wait));
         let Some(patience) = patience else { return Err(Refusal::NodesBusy) };
         let began = Instant::now();
-        let left = patience.saturating_sub(self.queued);
+        let left = patience.saturating_sub(self.record.tries.queued);
         let (give, take) = oneshot::channel();
         // Where nobody is there any more to take it, the place is dropped, and so goes to the next one.
         let waiter: Waiter = Box::new(move |held| drop(give.send(held)));
@@ -152,7 +154,7 @@ impl Trip<'_> {
             () = tokio::time::sleep(left) => Err(("timeout", Refusal::QueueTimeout)),
             gone = upload.gone() => Err(("gone", gone.fault().refusal())),
         };
-        self.queued += began.elapsed();
+        self.record.tries.queued += began.elapsed();
         waited.map_err(|(word, refusal)| {
             counters.queued(word);
             refusal
@@ -162,17 +164,11 @@ impl Trip<'_> {
     /// A request that waited looks on in the newest generation that has its pool, which calls it: the place it is given may be at a node
     /// that was not there before, and nobody gives places at those that are gone.
     fn follow_pool(&mut self) {
-        let shared = &self.connection.worker().shared;
-        if std::ptr::eq(&**shared.current.load(), &*self.ground) {
-            return;
-        }
-        let pool = self.pool();
-        let Some((newest, index)) = shared.newest_with(&pool.waiting) else { return };
-        let now = &newest.snapshot.pools[index];
-        let place = |member: usize| now.member_of(pool.members.get(member)?.number);
-        (self.tries.failed, self.member) = (self.tries.failed.moved(place), self.member.and_then(place));
-        self.pool = index;
-        self.ground = Ground::Newer(newest);
+        let target = &self.bound.target;
+        let Some(newest) = target.newest(&self.arrived().connection.worker().shared) else { return };
+        self.failed = self.failed.moved(|member| target.place_in(&newest, member));
+        self.record.followed(&newest);
+        self.bound.target = newest;
     }
 
     fn waited_for(&self, mut held: NodePermit, wanted: Wanted) -> Option<Chosen> {
@@ -185,26 +181,12 @@ impl Trip<'_> {
         let node = &self.pool().members[member];
         let why = match wanted.why {
             // Its own node may have come back while it waited for any.
-            _ if wanted.node.is_none() && self.belongs.bound == Some(held.number()) => Why::Session,
+            _ if wanted.node.is_none() && self.bound.belongs.bound == Some(held.number()) => Why::Session,
             Why::Balanced if node.backup => Why::Backup,
             why => why,
         };
         let may_go = held.claim(self.now(), crate::traffic::pool::TRIAL);
         may_go.then_some(Chosen { member, why, held: Some(held), change: None })
-    }
-
-    /// Delays a request that came too soon after others.
-    pub(crate) async fn delay(&mut self, delay: Duration, upload: &mut Upload<'_, '_>) -> Result<(), Refusal> {
-        if delay.is_zero() {
-            return Ok(());
-        }
-        let began = Instant::now();
-        let waited = tokio::select! {
-            () = tokio::time::sleep(delay) => Ok(()),
-            gone = has_left(upload) => Err(gone.fault().refusal()),
-        };
-        self.delayed = began.elapsed();
-        waited
     }
 
     /// Decides after a failed attempt: the next one, where it is already clear which, or why there is none.
@@ -214,7 +196,7 @@ impl Trip<'_> {
         failure: Failure,
         body_at_hand: bool,
     ) -> Result<Option<Attempt>, Refusal> {
-        self.tries.failure = Some(failure);
+        self.record.tries.failure = Some(failure);
         self.hold_against(&attempt, failure, body_at_hand);
         let next = match failure {
             // That was decided when the status was read.
@@ -224,15 +206,22 @@ impl Trip<'_> {
         match next {
             Next::GiveUp | Next::Pass => Err(self.refusal_for(failure)),
             Next::SameNodeFresh => {
-                self.count_retry(attempt.member, "stale");
+                self.count_retry(&attempt, "stale");
                 Ok(Some(attempt.afresh(self.now())))
             }
             Next::NextNode => {
-                self.count_retry(attempt.member, failure.word());
-                self.tell_retry(attempt.member, failure);
-                self.tries.failed.add(attempt.member);
+                self.count_retry(&attempt, failure.word());
+                complaint::tell_retry(&self.bound.routed.at, &self.bound.target, attempt.member, failure);
+                self.failed.add(attempt.member);
                 Ok(None)
             }
+        }
+    }
+
+    /// Counts that it is sent again because of what that node did.
+    fn count_retry(&self, attempt: &Attempt, reason: &'static str) {
+        if let Some(counters) = self.bound.target.node_counters(attempt.member) {
+            counters.retried(reason);
         }
     }
 
@@ -247,22 +236,22 @@ impl Trip<'_> {
     }
 
     fn terms(&self) -> RetryTerms<'_> {
-        RetryTerms { retry: &self.pool().settings.retry, non_idempotent: self.rules().non_idempotent }
+        RetryTerms { retry: &self.pool().settings.retry, non_idempotent: self.bound.routed.rules().non_idempotent }
     }
 
     fn progress(&self, attempt: &Attempt, body_at_hand: bool) -> Progress {
-        let mut tried = self.tries.failed.clone();
+        let mut tried = self.failed.clone();
         tried.add(attempt.member);
         Progress {
-            tries_done: self.tries.count,
-            elapsed: self.tries.elapsed().unwrap_or_default(),
-            another: self.pool().another(self.belongs.bound, &tried, self.now()),
+            tries_done: self.record.tries.count,
+            elapsed: self.record.tries.elapsed().unwrap_or_default(),
+            another: self.pool().another(self.bound.belongs.bound, &tried, self.now()),
             sent: attempt.sent,
             reused: attempt.reused,
-            answer_begun: self.answer_begun() || attempt.heard,
+            answer_begun: self.response.has_begun() || attempt.heard,
             silent: attempt.silent,
             body_at_hand,
-            idempotent: self.head.method().idempotent(),
+            idempotent: self.arrived().head.method().idempotent(),
         }
     }
 
@@ -277,17 +266,12 @@ impl Trip<'_> {
     /// Holds a failure against a node; what it changes is told.
     pub(crate) fn note_fault(&self, attempt: &Attempt, fault: Fault, why: &str) {
         let change = self.pool().failed(attempt.member, fault, attempt.began, self.now());
-        self.ground.announce(self.pool, attempt.member, change, why, self.now());
-    }
-
-    /// What went wrong with the last node that was tried.
-    pub(crate) fn last_failure(&self) -> Option<Refusal> {
-        self.tries.failure.map(Failure::refusal)
+        self.bound.target.announce(attempt.member, change, why, self.now());
     }
 
     /// None is left that could be asked: what the last one did is told, where one was asked.
     fn nobody_left(&self) -> Refusal {
-        self.tries.failure.map_or(Refusal::NoActiveNode, |failure| self.refusal_for(failure))
+        self.record.tries.failure.map_or(Refusal::NoActiveNode, |failure| self.refusal_for(failure))
     }
 
     /// What the client is told. Where nobody listens at any node any more that is the pool's state, not one node's.
@@ -295,6 +279,24 @@ impl Trip<'_> {
         let connect = matches!(failure, Failure::Connect(why) if why != ConnectFailure::Exhausted);
         if connect && !self.pool().has_active(self.now()) { Refusal::NoActiveNode } else { failure.refusal() }
     }
+}
+
+/// Delays a request that came too soon after others.
+pub(crate) async fn delay(
+    delay: Duration,
+    upload: &mut Upload<'_, '_>,
+    record: &mut Record<'_>,
+) -> Result<(), Refusal> {
+    if delay.is_zero() {
+        return Ok(());
+    }
+    let began = Instant::now();
+    let waited = tokio::select! {
+        () = tokio::time::sleep(delay) => Ok(()),
+        gone = has_left(upload) => Err(gone.fault().refusal()),
+    };
+    record.delayed(began.elapsed());
+    waited
 }
 
 /// Until the client of a request that is delayed has left. One that ended its own direction has said all that it had to

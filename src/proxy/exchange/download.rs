@@ -4,7 +4,7 @@
 use std::io;
 use std::time::Duration;
 
-use super::trip::Trip;
+use super::bound::Trip;
 use crate::proxy::client::Sink;
 use crate::proxy::io::buffers::Buffer;
 use crate::proxy::io::fault::Lost;
@@ -17,7 +17,7 @@ use crate::wire::{AnswerFraming, AnswerHead, Chunks};
 
 /// Passes the body down; true when it was whole and the connection's place in it is known.
 pub(crate) async fn pass_body(
-    trip: &mut Trip<'_>,
+    trip: &mut Trip<'_, '_>,
     answer: &AnswerHead,
     node: &TimedStream,
     sink: &mut Sink<'_>,
@@ -38,11 +38,11 @@ pub(crate) async fn pass_body(
             let mut chunks = Chunks::of_node();
             let passed = pass_chunks(node, sink, input, &mut chunks, limit).await;
             if let Some(reason) = chunks.blame() {
-                trip.blame(reason);
+                trip.record.blame(reason);
             }
             passed?;
-            let mut trailers = trip.connection.worker().buffers.lend();
-            if trip.head.te_trailers() {
+            let mut trailers = trip.arrived().connection.worker().buffers.lend();
+            if trip.arrived().head.te_trailers() {
                 chunks.trailers().for_each(|(name, value)| headers::write_field(trailers.end(0), name, value));
             }
             sink.end(trailers.unread()).await?;

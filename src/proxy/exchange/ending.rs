@@ -10,7 +10,7 @@ use std::pin::pin;
 use std::task::Poll;
 use std::time::Duration;
 
-use super::trip::Trip;
+use super::response::Response;
 use crate::proxy::client::Body;
 use crate::proxy::connection::Connection;
 use crate::proxy::io::buffers::Buffer;
@@ -40,18 +40,18 @@ pub(crate) enum Ended {
 
 /// Whether the connection can go on after an answer of our own. `sound`: what is to come of the body can be read as what
 /// it is.
-pub(crate) fn may_go_on(trip: &mut Trip<'_>, body: &Body<'_>, sound: bool) -> bool {
+pub(crate) fn may_go_on(response: &mut Response<'_>, body: &Body<'_>, sound: bool) -> bool {
     let short = body.left().is_none_or(|left| left <= SHORT);
     // Whether a client that waits for 100 Continue still sends its body after this, nobody knows (RFC 9110 10.1.1).
-    let readable = sound && short && !trip.awaits_continue();
-    trip.may_keep_alive(body.is_complete() || readable)
+    let readable = sound && short && !response.awaits_continue();
+    response.decide_keep_alive(body.is_complete() || readable)
 }
 
 /// After a whole answer of a node.
-pub(crate) fn after_node(trip: &Trip<'_>, body: &Body<'_>) -> Ended {
+pub(crate) fn after_node(response: &Response<'_>, body: &Body<'_>) -> Ended {
     match () {
         () if !body.is_complete() => Ended::Linger,
-        () if trip.keeps_alive() => Ended::Keep,
+        () if response.keeps_alive() => Ended::Keep,
         // What was read ahead is no request any more.
         () if body.has_unread() => Ended::Linger,
         () => Ended::Close,
@@ -59,11 +59,11 @@ pub(crate) fn after_node(trip: &Trip<'_>, body: &Body<'_>) -> Ended {
 }
 
 /// After an answer of our own, which never waits for the body. Only the connection's next request does.
-pub(crate) async fn after_own(trip: &Trip<'_>, body: &mut Body<'_>) -> Ended {
-    if trip.keeps_alive() && !body.is_complete() {
-        read_rest(trip.connection, body).await;
+pub(crate) async fn after_own(response: &Response<'_>, body: &mut Body<'_>) -> Ended {
+    if response.keeps_alive() && !body.is_complete() {
+        read_rest(response.arrived.connection, body).await;
     }
-    after_node(trip, body)
+    after_node(response, body)
 }
 
 /// Reads what is left of a short body, unless it does not come.

@@ -3,15 +3,14 @@
 use std::time::{Duration, Instant};
 
 use super::attempt::Attempt;
-use super::trip::Trip;
-use crate::config::Timeouts;
+use super::bound::Trip;
 use crate::proxy::io::stream::TimedStream;
 use crate::proxy::node;
 use crate::proxy::node::{ConnectFault, Goal};
 use crate::traffic::pool::retry::Failure;
 use crate::traffic::pool::state::Fault;
 use crate::traffic::pool::why::Why;
-use crate::wire::{Framing, Method};
+use crate::wire::{AnswerHead, Framing, Method};
 
 /// How long the connect to a node may take that is passive, and tried because no node is active.
 const LAST_RESORT: Duration = Duration::from_secs(1);
@@ -32,35 +31,38 @@ impl Node {
     }
 }
 
-impl Trip<'_> {
+impl Trip<'_, '_> {
     /// An idle connection to the attempt's node, where one will do; nothing is waited for. A reload may have said since
     /// that none is to be reused.
     pub(crate) fn reuse(&self, attempt: &mut Attempt) -> Option<Node> {
-        let (pool, worker) = (self.pool(), self.connection.worker());
+        let (pool, worker) = (self.pool(), self.arrived().connection.worker());
         if attempt.fresh || !pool.settings.reuse {
             return None;
         }
         let link = pool.members[attempt.member].link;
-        let conn = worker.idle.take(link, self.head.method().idempotent(), worker.clock.now())?;
+        let conn = worker.idle.take(link, self.arrived().head.method().idempotent(), worker.clock.now())?;
         attempt.reused = true;
         self.count_connection(attempt, "reused");
         Some(self.ready(attempt, conn))
     }
 
     /// Opens a connection to the attempt's node.
-    pub(crate) async fn open(&self, attempt: &mut Attempt, limits: Timeouts) -> Result<Node, Failure> {
+    pub(crate) async fn open(&self, attempt: &mut Attempt) -> Result<Node, Failure> {
         let member = &self.pool().members[attempt.member];
-        // A node that is tried for want of a better one may not hold the client up.
-        let patience = match limits.connect {
-            limit if attempt.why != Why::LastResort => limit,
-            limit => limit.min(LAST_RESORT),
-        };
         let goal = Goal { address: member.address, name: member.name.as_deref() };
-        let tls = self.ground.pools[self.pool].tls.as_ref();
-        let opened = node::connect(goal, tls, (patience, limits.handshake), &self.connection.worker().clock).await;
+        let tls = self.bound.target.run().tls.as_ref();
+        let opened =
+            node::connect(goal, tls, self.patience(attempt.why), &self.arrived().connection.worker().clock).await;
         let conn = opened.map_err(|fault| self.unreachable(attempt, &fault))?;
         self.count_connection(attempt, "opened");
         Ok(self.ready(attempt, conn))
+    }
+
+    /// How long connect and handshake may take. A node that is tried for want of a better one may not hold the client up.
+    fn patience(&self, why: Why) -> (Duration, Duration) {
+        let limits = self.bound.timeouts();
+        let connect = if why == Why::LastResort { limits.connect.min(LAST_RESORT) } else { limits.connect };
+        (connect, limits.handshake)
     }
 
     fn ready(&self, attempt: &mut Attempt, conn: TimedStream) -> Node {
@@ -72,7 +74,7 @@ impl Trip<'_> {
     }
 
     fn count_connection(&self, attempt: &Attempt, outcome: &'static str) {
-        if let Some(counters) = self.ground.pools[self.pool].members.get(attempt.member) {
+        if let Some(counters) = self.bound.target.node_counters(attempt.member) {
             counters.connection(outcome);
         }
     }
@@ -90,19 +92,28 @@ impl Trip<'_> {
     /// Whether a node's connection can be trusted after this exchange. HEAD answers may carry a body that they must
     /// not (WSO2's `?wsdl`), and WSO2 misframes OPTIONS with a body.
     pub(crate) fn leaves_connection_clean(&self) -> bool {
-        let body = !matches!(self.head.framing(), Framing::None);
-        let method = self.head.method();
+        let body = !matches!(self.arrived().head.framing(), Framing::None);
+        let method = self.arrived().head.method();
         method != Method::Head && !(body && method == Method::Options)
     }
 
     /// Keeps the node's connection, or closes it.
     pub(crate) fn release(&mut self, node: Node, reusable: bool) {
-        self.upstream = self.tries.elapsed();
+        self.record.upstream(self.record.tries.elapsed());
         let settings = &self.pool().settings;
         if reusable && settings.reuse {
-            let worker = self.connection.worker();
+            let worker = self.arrived().connection.worker();
             worker.idle.put(node.link, node.conn, settings.idle_timeout, worker.clock.now());
         }
+    }
+
+    /// The connection becomes a tunnel.
+    pub(crate) fn upgraded(&mut self, attempt: &Attempt, answer: &AnswerHead) {
+        self.answered(attempt, answer.status());
+        self.bound.learn(attempt, answer, &self.failed);
+        self.record.status(101);
+        self.response.begin(false);
+        self.record.upstream(self.record.tries.elapsed());
     }
 
     /// The node has begun its answer: that is held for it, or, where its status is one that the pool counts as a
@@ -114,6 +125,6 @@ impl Trip<'_> {
         }
         let took = || attempt.asked.map_or(Duration::ZERO, |at| at.elapsed());
         let change = pool.answered(attempt.member, attempt.began, took, self.now());
-        self.ground.announce(self.pool, attempt.member, change, "answered a request", self.now());
+        self.bound.target.announce(attempt.member, change, "answered a request", self.now());
     }
 }

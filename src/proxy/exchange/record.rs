@@ -1,29 +1,223 @@
-//! The end of a request's way: counted and logged. The line is formatted into the thread's own buffer and handed
-//! over; no I/O happens here.
+//! What is counted and logged of a request: written on its way, read once at its end. The line is formatted into the
+//! thread's own buffer and handed over; no I/O happens here.
 
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, Instant};
 
-use super::trip::{Ground, Trip};
+use super::arrived::Arrived;
+use super::attempt::Tries;
+use super::complaint;
+use super::routed::{Routed, Sited};
+use super::target::Target;
 use crate::config::Action;
-use crate::observe::access_log::{LineFormatter, RequestEntry, masked, write_error};
+use crate::observe::access_log::{LineFormatter, RequestEntry};
 use crate::observe::metrics::Finished;
-use crate::proxy::generation::SiteRun;
 use crate::traffic::message::refusal::Refusal;
 use crate::traffic::pool::retry::Failure;
+use crate::traffic::pool::why::Why;
+use crate::traffic::routing::edits::FieldEdits;
+use crate::traffic::routing::rules::Rules;
 use crate::wire::{FieldKind, Version};
 
-impl Trip<'_> {
-    /// Counts and logs this request.
+/// What is counted and logged of one request.
+pub(crate) struct Record<'r> {
+    arrived: &'r Arrived<'r>,
+    found: Option<Found<'r>>,
+    /// The node that was chosen last.
+    node: Option<Node<'r>>,
+    why: Why,
+    /// What its tries came to so far; whether there is another one is decided by it, too.
+    pub(crate) tries: Tries,
+    session: SessionWord,
+    /// How long it waited for its turn by rate.
+    delayed: Duration,
+    status: u16,
+    body_sent: u64,
+    body_received: u64,
+    refusal: Option<Refusal>,
+    /// What was malformed, in words for the logs.
+    reason: String,
+    upstream: Option<Duration>,
+}
+
+/// What became of a request's session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum SessionWord {
+    /// It named none that is known.
+    None,
+    /// It went to its own node.
+    Hit,
+    /// Its node could not be used; it lives on another one now.
+    Rebound,
+    /// Its node failed once and is active: another one helps this request out.
+    Away,
+    /// The node named a new one.
+    Learned,
+}
+
+impl SessionWord {
+    /// As the log says it.
+    pub(crate) const fn word(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Hit => "hit",
+            Self::Rebound | Self::Away => "rebound",
+            Self::Learned => "learned",
+        }
+    }
+}
+
+/// Where it came to.
+#[derive(Clone, Copy)]
+struct Found<'r> {
+    site: Sited<'r>,
+    /// The route's rules; the site's own until a route is found, and where none is.
+    rules: &'r Rules,
+}
+
+struct Node<'r> {
+    target: Target<'r>,
+    member: usize,
+}
+
+impl Node<'_> {
+    fn label(&self) -> &str {
+        self.target.pool().members.get(self.member).map_or("", |member| &member.label)
+    }
+}
+
+impl<'r> Record<'r> {
+    /// The record of a request of which nothing is known yet but its head.
+    pub(crate) fn of(arrived: &'r Arrived<'r>) -> Self {
+        Self {
+            arrived,
+            found: None,
+            node: None,
+            why: Why::None,
+            tries: Tries::default(),
+            session: SessionWord::None,
+            delayed: Duration::ZERO,
+            status: 0,
+            body_sent: 0,
+            body_received: 0,
+            refusal: None,
+            reason: String::new(),
+            upstream: None,
+        }
+    }
+
+    /// Its site was found.
+    pub(crate) fn site(&mut self, site: Sited<'r>) {
+        self.found = Some(Found { site, rules: site.on(None).rules() });
+    }
+
+    /// Its route was found.
+    pub(crate) fn route(&mut self, routed: &Routed<'r>) {
+        self.found = Some(Found { site: routed.at, rules: routed.rules() });
+    }
+
+    /// It was held back for its turn by rate.
+    pub(crate) fn delayed(&mut self, by: Duration) {
+        self.delayed = by;
+    }
+
+    /// Whether it was.
+    pub(crate) fn was_delayed(&self) -> bool {
+        !self.delayed.is_zero()
+    }
+
+    /// A node was chosen.
+    pub(crate) fn chosen(&mut self, target: &Target<'r>, member: usize, why: Why) {
+        self.node = Some(Node { target: target.clone(), member });
+        self.why = why;
+    }
+
+    /// What follows is not the doing of the node that was chosen last.
+    pub(crate) fn no_node(&mut self) {
+        self.node = None;
+    }
+
+    /// The request followed its pool into a newer generation, which may not have the node that was chosen last.
+    pub(crate) fn followed(&mut self, newer: &Target<'r>) {
+        self.node = self.node.take().and_then(|node| {
+            let member = node.target.place_in(newer, node.member)?;
+            Some(Node { target: newer.clone(), member })
+        });
+    }
+
+    /// What became of its session.
+    pub(crate) fn session(&mut self, word: SessionWord) {
+        self.session = word;
+    }
+
+    /// The last of its nodes is done with it, so long after the first was chosen.
+    pub(crate) fn upstream(&mut self, took: Option<Duration>) {
+        self.upstream = took;
+    }
+
+    /// It is answered with this status.
+    pub(crate) fn status(&mut self, status: u16) {
+        self.status = status;
+    }
+
+    /// It was refused. Where an answer had begun, its status stays.
+    pub(crate) fn refused(&mut self, refusal: Refusal, answer_begun: bool) {
+        self.refusal = Some(refusal);
+        self.upstream = self.upstream.or_else(|| self.tries.elapsed());
+        if !answer_begun {
+            self.status = refusal.answer().0;
+        }
+    }
+
+    /// What was malformed.
+    pub(crate) fn blame(&mut self, reason: impl Into<String>) {
+        self.reason = reason.into();
+    }
+
+    /// How much body came up.
+    pub(crate) fn received(&mut self, body: u64) {
+        self.body_received = body;
+    }
+
+    /// How much body went down.
+    pub(crate) fn sent(&mut self, body: u64) {
+        self.body_sent = body;
+    }
+
+    /// What the site changes in answers of our own; before a site is found, nothing.
+    pub(crate) fn edits_of_pages(&self) -> Option<&'r FieldEdits> {
+        self.found.map(|found| &found.rules.response)
+    }
+
+    /// The value of `X-Weir`, where the site tells its clients why: the word, the node, how long it waited.
+    pub(crate) fn explained(&self) -> Option<Vec<u8>> {
+        if !self.found?.site.site().explain {
+            return None;
+        }
+        let word = self.refusal.map_or(self.why.word(), Refusal::word);
+        let word = if word.is_empty() { "answered" } else { word };
+        let node = if self.node_name().is_empty() { "-" } else { self.node_name() };
+        Some(format!("{word}; node={node}; queued={:.3}", self.waited().as_secs_f64()).into_bytes())
+    }
+
+    /// Counts and logs the request.
     pub(crate) fn end(self) {
-        let generation = &self.place.generation;
-        let ended = Instant::now();
-        let took = ended - self.started;
-        let Some(run) = self.site.and_then(|site| generation.sites.get(site)) else {
+        let (generation, ended) = (&self.arrived.place.generation, Instant::now());
+        let Some(Found { site: sited, .. }) = self.found else {
             generation.count_stray(self.status, self.word());
             self.write_line(ended, |entry, formatter| generation.log_request(entry, formatter));
             return;
         };
-        let led_to_pool = self.led_to_pool();
+        self.count(&sited, ended - self.arrived.started);
+        if let Some(refusal) = self.refusal {
+            sited.run().counters.refused(refusal.word());
+            self.complain(&sited, refusal);
+        }
+        if sited.run().access.queue.is_some() {
+            self.write_line(ended, |entry, formatter| sited.run().access.request(entry, formatter));
+        }
+    }
+
+    fn count(&self, sited: &Sited<'_>, took: Duration) {
         let finished = Finished {
             code: self.status,
             time_taken: took,
@@ -31,92 +225,58 @@ impl Trip<'_> {
             received: self.body_received,
             sent: self.body_sent,
         };
-        match &self.ground {
-            Ground::Own(_) => run.route(led_to_pool.then_some(self.pool), self.member).record(&finished),
-            Ground::Newer(newer) => {
-                let site = self.site().map_or("", |site| &site.name);
-                newer.route(site, self.pool, self.member).record(&finished);
-            }
-        }
-        if let Some(refusal) = self.refusal {
-            run.counters.refused(refusal.word());
-            self.complain(run, refusal);
-        }
-        if run.access.queue.is_some() {
-            self.write_line(ended, |entry, formatter| run.access.request(entry, formatter));
+        match &self.node {
+            Some(Node { target, member }) => match target.newer_generation() {
+                Some(newer) => newer.route(&sited.site().name, target.index(), Some(*member)).record(&finished),
+                None => sited.run().route(Some(target.index()), Some(*member)).record(&finished),
+            },
+            None => sited.run().route(self.pool(), None).record(&finished),
         }
     }
 
-    /// Asked only where there is a site.
-    fn led_to_pool(&self) -> bool {
-        matches!(self.rules().action, Action::Pool(_))
+    /// The pool that its rules lead to, as an index into those of its own generation.
+    fn pool(&self) -> Option<usize> {
+        match self.found?.rules.action {
+            Action::Pool(pool) => Some(pool),
+            Action::Redirect(_) | Action::Answer(_) | Action::Deny => None,
+        }
+    }
+
+    // A pool keeps its name in every generation.
+    fn pool_name(&self) -> &str {
+        let pools = &self.arrived.place.generation.snapshot.pools;
+        self.pool().and_then(|pool| pools.get(pool)).map_or("", |pool| pool.name())
+    }
+
+    fn node_name(&self) -> &str {
+        self.node.as_ref().map_or("", Node::label)
     }
 
     fn word(&self) -> &'static str {
         self.refusal.map_or("", Refusal::word)
     }
 
-    /// What went wrong between Weir and a node deserves a line of its own, in the site's error log or the journal.
-    fn complain(&self, run: &SiteRun, refusal: Refusal) {
+    fn waited(&self) -> Duration {
+        self.delayed + self.tries.queued
+    }
+
+    /// What went wrong between Weir and a node deserves a line of its own.
+    fn complain(&self, sited: &Sited<'_>, refusal: Refusal) {
         if !matches!(refusal.status(), 502..=504) {
             return;
         }
-        let (word, cause, request) = (refusal.word(), self.cause(refusal), self.named());
-        let pool = self.pool().name();
-        let spent =
-            |count| format!("{} and {:.1} s", tries(count), self.tries.elapsed().unwrap_or_default().as_secs_f64());
+        let (word, cause, request) = (refusal.word(), self.cause(refusal), complaint::named(self.arrived));
+        let pool = self.pool_name();
+        let spent = |count| {
+            let seconds = self.tries.elapsed().unwrap_or_default().as_secs_f64();
+            format!("{} and {seconds:.1} s", times_tried(count))
+        };
         let text = match (self.node_name(), self.tries.count) {
             ("", 0) => format!("{word}{cause} in pool {pool}, no node was asked: {request}"),
             ("", count) => format!("{word}{cause} in pool {pool} after {}: {request}", spent(count)),
             (node, count) => format!("{word}{cause} from node {node} of pool {pool} after {}: {request}", spent(count)),
         };
-        self.write_complaint(run, log::Level::Error, &text);
-    }
-
-    /// Another node may save the request, and then nobody hears of the one that failed: so it has a line too, but no more
-    /// than one a second.
-    pub(crate) fn tell_retry(&self, member: usize, failure: Failure) {
-        let Some(run) = self.site.and_then(|site| self.place.generation.sites.get(site)) else { return };
-        let second = self.now().as_millis() / 1000;
-        let counters = self.ground.pools[self.pool].members.get(member);
-        let Some(left_out) = counters.and_then(|counters| counters.may_log_retry(second)) else { return };
-        let pool = self.pool();
-        let node = pool.members.get(member).map_or("-", |member| &*member.label);
-        let what = match failure {
-            Failure::Status(status) => format!("{status} from"),
-            failure => format!("{} from", failure.refusal().word()),
-        };
-        let others =
-            if left_out == 0 { String::new() } else { format!(" ({left_out} more like it since the last line)") };
-        let text =
-            format!("{what} node {node} of pool {}, another node is asked: {}{others}", pool.name(), self.named());
-        self.write_complaint(run, log::Level::Warn, &text);
-    }
-
-    fn write_complaint(&self, run: &SiteRun, level: log::Level, text: &str) {
-        let names = &self.place.generation.session_names;
-        let Some(sink) = &run.errors else { return log::log!(level, "{}", masked(text, names)) };
-        let mut line = Vec::with_capacity(256);
-        let word = if level == log::Level::Error { "error" } else { "warn" };
-        write_error(&mut line, SystemTime::now(), word, text.as_bytes(), names);
-        sink.line(&line);
-    }
-
-    /// Counts that it is sent again because of what that node did.
-    pub(crate) fn count_retry(&self, member: usize, reason: &'static str) {
-        if let Some(counters) = self.ground.pools[self.pool].members.get(member) {
-            counters.retried(reason);
-        }
-    }
-
-    /// Whose request it is.
-    fn named(&self) -> String {
-        format!(
-            "{} {} for {}",
-            self.head.method_name().escape_ascii(),
-            without_parameters(self.head.path()).escape_ascii(),
-            self.client(),
-        )
+        complaint::write(sited, log::Level::Error, &text);
     }
 
     // A pool without an active node says nothing yet of what the last node did.
@@ -124,70 +284,61 @@ impl Trip<'_> {
         if !self.reason.is_empty() {
             return format!(" ({})", self.reason);
         }
-        let cause = self.last_failure().filter(|failure| *failure != refusal);
-        cause.map_or_else(String::new, |failure| format!(" ({})", failure.word()))
-    }
-
-    fn node_name(&self) -> &str {
-        self.member.and_then(|member| self.pool().members.get(member)).map_or("", |member| &member.label)
+        let last = self.tries.failure.map(Failure::refusal).filter(|failure| *failure != refusal);
+        last.map_or_else(String::new, |failure| format!(" ({})", failure.word()))
     }
 
     fn write_line(&self, ended: Instant, write: impl FnOnce(&RequestEntry<'_>, &mut LineFormatter)) {
-        let worker = self.connection.worker();
+        let Arrived { connection, head, .. } = self.arrived;
+        let worker = connection.worker();
         let mut line = worker.line.borrow_mut();
         line.clear();
-        let protocol = match self.head.version() {
-            _ if self.connection.http2() => ("HTTP/2.0", "h2"),
+        let protocol = match head.version() {
+            _ if connection.http2() => ("HTTP/2.0", "h2"),
             Version::Http10 => ("HTTP/1.0", "http/1.0"),
             Version::Http11 => ("HTTP/1.1", "http/1.1"),
         };
-        for part in [self.head.method_name(), b" ", self.head.target(), b" ", protocol.0.as_bytes()] {
+        for part in [head.method_name(), b" ", head.target(), b" ", protocol.0.as_bytes()] {
             line.extend_from_slice(part);
         }
         write(&self.entry(&line, protocol.1, ended), &mut worker.formatter.borrow_mut());
     }
 
     fn entry<'e>(&'e self, request_line: &'e [u8], protocol: &'e str, ended: Instant) -> RequestEntry<'e> {
-        let field = |kind| self.head.value(kind).unwrap_or_default();
-        let site = self.site();
+        let Arrived { connection, head, .. } = self.arrived;
+        let field = |kind| head.value(kind).unwrap_or_default();
         RequestEntry {
-            time: self.connection.worker().wall(ended),
-            client: self.client(),
-            peer: self.connection.peer().ip(),
+            time: connection.worker().wall(ended),
+            client: self.arrived.client(),
+            peer: connection.peer().ip(),
             request_line,
             status: self.status,
             body_bytes: self.body_sent,
             received: self.body_received,
             referer: field(FieldKind::Referer),
             user_agent: field(FieldKind::UserAgent),
-            host: self.head.host().map_or(&b""[..], |host| host.raw),
-            site: site.map_or("", |site| &site.name),
-            route: site.map_or("", |_| &self.rules().name),
-            pool: site.filter(|_| self.led_to_pool()).map_or("", |_| self.pool().name()),
-            node: site.map_or("", |_| self.node_name()),
+            host: head.host().map_or(&b""[..], |host| host.raw),
+            site: self.found.map_or("", |found| &found.site.site().name),
+            route: self.found.map_or("", |found| &found.rules.name),
+            pool: self.pool_name(),
+            node: self.node_name(),
             upstream_time: self.upstream,
-            time_taken: ended - self.started,
+            time_taken: ended - self.arrived.started,
             tries: self.tries.count,
             session: self.session.word(),
             why: self.why.word(),
             queued: self.waited(),
-            session_names: &self.place.generation.session_names,
+            session_names: &self.arrived.place.generation.session_names,
             refusal: self.word(),
             reason: &self.reason,
-            tls: self.connection.tls().map_or("", |tls| tls.version),
+            tls: connection.tls().map_or("", |tls| tls.version),
             protocol,
-            connection: self.connection.number(),
-            nth: self.request_number,
+            connection: connection.number(),
+            nth: self.arrived.number,
         }
     }
 }
 
-fn tries(count: u32) -> String {
+fn times_tried(count: u32) -> String {
     if count == 1 { "1 try".to_string() } else { format!("{count} tries") }
-}
-
-// A path parameter may be a session id, which no log shows.
-fn without_parameters(path: &[u8]) -> &[u8] {
-    let end = path.iter().position(|byte| *byte == b';').unwrap_or(path.len());
-    path.get(..end).unwrap_or_default()
 }

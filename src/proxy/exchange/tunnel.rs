@@ -7,7 +7,8 @@ use std::io;
 use std::task::Poll;
 use std::time::Duration;
 
-use super::trip::Trip;
+use super::bound::Bound;
+use super::record::Record;
 use crate::proxy::io::buffers::Buffer;
 use crate::proxy::io::stream::TimedStream;
 use crate::proxy::worker::Worker;
@@ -15,15 +16,16 @@ use crate::proxy::worker::Worker;
 /// Runs the tunnel to its end; false where a side broke. `early` came from the client after its head, `first` from the node
 /// after its 101.
 pub(crate) async fn run(
-    trip: &mut Trip<'_>,
+    bound: &Bound<'_>,
+    record: &mut Record<'_>,
     client: &TimedStream,
     early: &mut Buffer,
     node: &TimedStream,
     first: Buffer,
 ) -> bool {
-    let idle = trip.timeouts().tunnel;
-    let worker = trip.connection.worker();
-    let _open = trip.place.generation.tunnel_opened(trip.site);
+    let idle = bound.timeouts().tunnel;
+    let worker = bound.arrived().connection.worker();
+    let _open = bound.routed.at.run().counters.tunnel();
     let (up_before, down_before) = (node.sent(), client.sent());
     let spoken = Cell::new(worker.clock.now());
     let ends = {
@@ -45,7 +47,8 @@ pub(crate) async fn run(
         client.cut();
         node.cut();
     }
-    trip.tunnelled(node.sent() - up_before, client.sent() - down_before);
+    record.received(node.sent() - up_before);
+    record.sent(client.sent() - down_before);
     ends.is_ok()
 }
 

@@ -6,7 +6,9 @@ use std::pin::pin;
 use std::time::Duration;
 
 use super::attempt::Attempt;
-use super::trip::Trip;
+use super::bound::Trip;
+use super::response::Response;
+use super::routed::Routed;
 use crate::proxy::client::{Body, Sink};
 use crate::proxy::io::buffers::Buffer;
 use crate::proxy::io::fault::{ClientFault, Gone, Lost, unless_gone};
@@ -51,31 +53,37 @@ pub(crate) enum Stopped {
 }
 
 impl<'u, 'c> Upload<'u, 'c> {
-    /// The body of `trip`'s request.
-    pub(crate) fn new(body: &'u mut Body<'c>, trip: &Trip<'_>) -> Self {
-        let framing = match trip.head.framing() {
+    /// The body of that request.
+    pub(crate) fn new(body: &'u mut Body<'c>, routed: &Routed<'_>) -> Self {
+        let head = routed.arrived().head;
+        let framing = match head.framing() {
             // A length of zero is no body: WSO2 closes the connection after a GET with Content-Length.
             Framing::None => UpFraming::None,
-            Framing::Length(0) if bodiless(trip.head.method()) => UpFraming::None,
+            Framing::Length(0) if bodiless(head.method()) => UpFraming::None,
             Framing::Length(length) => UpFraming::Length(length),
             Framing::Chunked => UpFraming::Chunked,
         };
         Self {
             framing,
             kept: Vec::new(),
-            remembers: trip.head.method().idempotent() || trip.rules().non_idempotent,
+            remembers: head.method().idempotent() || routed.rules().non_idempotent,
             resent: 0,
             seen: 0,
-            limit: trip.body_limit(),
+            limit: routed.rules().max_body,
             finished: matches!(framing, UpFraming::None | UpFraming::Length(0)),
-            trailers: trip.head.te_trailers(),
+            trailers: head.te_trailers(),
             body,
         }
     }
 
     /// Reads what the pool wants to hold before anything goes up; a body that fits goes up with its length. A client that
     /// waits for 100 Continue is told by us to go on: nobody else sees its body yet.
-    pub(crate) async fn read_first(&mut self, trip: &mut Trip<'_>, sink: &mut Sink<'_>) -> Result<(), Refusal> {
+    pub(crate) async fn read_first(
+        &mut self,
+        most: u64,
+        response: &mut Response<'_>,
+        sink: &mut Sink<'_>,
+    ) -> Result<(), Refusal> {
         if matches!(self.framing, UpFraming::Length(0)) && !self.body.is_complete() {
             // An HTTP/2 stream that says its body is empty must also end it.
             return match self.body.fill().await {
@@ -84,7 +92,6 @@ impl<'u, 'c> Upload<'u, 'c> {
                 Err(fault) => Err(fault.refusal()),
             };
         }
-        let most = trip.buffer_request();
         if most == 0 || self.finished {
             return Ok(());
         }
@@ -92,9 +99,9 @@ impl<'u, 'c> Upload<'u, 'c> {
         if self.goes_with_head() {
             return Ok(());
         }
-        if trip.awaits_continue() && self.body.data().is_empty() {
+        if response.awaits_continue() && self.body.data().is_empty() {
             sink.proceed().await.map_err(ClientFault::refusal)?;
-            trip.proceeded(100);
+            response.proceeded(100);
         }
         self.remembers = true;
         while (self.kept.len() as u64) < most {
@@ -120,15 +127,16 @@ impl<'u, 'c> Upload<'u, 'c> {
     /// Sends the head, with as much of the body as is at hand. Nothing of the body is used up before that worked.
     pub(crate) async fn begin(
         &mut self,
-        trip: &Trip<'_>,
+        trip: &Trip<'_, '_>,
         attempt: &mut Attempt,
         node: &TimedStream,
         limit: Duration,
     ) -> Result<(), Lost> {
         self.body.at_hand().map_err(|fault| Lost::Over(fault.refusal()))?;
-        let mut out = trip.connection.worker().buffers.lend();
+        let mut out = trip.arrived().connection.worker().buffers.lend();
         // A node has no say about a body that is here already; and whoever was told to go on is not told again.
-        trip.write_head(out.end(0), self.framing, trip.awaits_continue() && !self.body.is_at_hand());
+        let expect = trip.response.awaits_continue() && !self.body.is_at_hand();
+        trip.bound.write_head(out.end(0), self.framing, expect);
         let again = !self.kept.is_empty();
         let data = if again { &self.kept[..] } else { self.body.data() };
         let chunked = matches!(self.framing, UpFraming::Chunked);

@@ -1,0 +1,57 @@
+//! A request whose head was just read: what is known of it before anything is decided.
+
+use std::net::IpAddr;
+use std::rc::Rc;
+use std::time::Instant;
+
+use crate::proxy::connection::Connection;
+use crate::proxy::generation::ListenerRef;
+use crate::traffic::message::headers::Forwarded;
+use crate::traffic::routing::client_address::client_of;
+use crate::traffic::tick::Tick;
+use crate::wire::{FieldKind, RequestHead};
+
+/// One request, as it came.
+pub(crate) struct Arrived<'c> {
+    /// The connection it came on.
+    pub(crate) connection: &'c Connection,
+    pub(crate) head: &'c RequestHead,
+    /// The generation that it sees from here to its end, and the listener in it.
+    pub(crate) place: Rc<ListenerRef>,
+    pub(crate) started: Instant,
+    /// Which one it is on its connection, from 1.
+    pub(crate) number: u64,
+}
+
+impl<'c> Arrived<'c> {
+    /// A request whose head was just read.
+    pub(crate) fn new(connection: &'c Connection, head: &'c RequestHead) -> Self {
+        let (place, started) = (connection.place(), Instant::now());
+        Self { connection, head, place, started, number: connection.count_request() }
+    }
+
+    pub(crate) fn now(&self) -> Tick {
+        Tick::from_millis(self.connection.worker().clock.now())
+    }
+
+    /// Who the client is: behind a trusted proxy, whoever that one says.
+    pub(crate) fn client(&self) -> IpAddr {
+        let trusted = self.place.listener().trusted_proxies.as_deref();
+        let peer = self.connection.peer().ip();
+        if trusted.is_none() {
+            return peer.to_canonical();
+        }
+        let lines = self.head.fields().filter(|field| field.kind == FieldKind::XForwardedFor).map(|field| field.value);
+        client_of(peer, trusted, lines)
+    }
+
+    /// Whether the client came by https, as far as anybody whom we may believe knows.
+    pub(crate) fn by_https(&self) -> bool {
+        self.forwarded().secure(self.head)
+    }
+
+    pub(crate) fn forwarded(&self) -> Forwarded<'_> {
+        let connection = self.connection;
+        self.place.listener().forwarded(connection.peer().ip(), connection.peer_text(), connection.secure())
+    }
+}

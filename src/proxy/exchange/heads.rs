@@ -1,0 +1,78 @@
+//! The heads of an exchange: the request's as it goes up, the answer's as it goes down.
+
+use std::sync::Arc;
+
+use super::bound::Bound;
+use crate::traffic::message::headers::{Down, DownFraming, Forwarded, Trust, Up, UpFraming, write_request};
+use crate::traffic::message::location::{PublicName, PublicNameSource};
+use crate::wire::{AnswerFraming, AnswerHead, Version};
+
+impl Bound<'_> {
+    /// Writes the head that goes up.
+    pub(crate) fn write_head(&self, out: &mut Vec<u8>, framing: UpFraming, expect: bool) {
+        let (arrived, routed) = (self.arrived(), &self.routed);
+        let listener = arrived.place.listener();
+        let up = Up {
+            framing,
+            close: !self.pool().settings.reuse,
+            via: routed.at.site().via,
+            upgrade: routed.wants_upgrade(),
+            expect,
+            default_host: listener.default_host.as_bytes(),
+            default_authority: listener.default_authority.as_bytes(),
+            edits: Some(&routed.rules().request),
+        };
+        let from = arrived.forwarded();
+        let real = (from.trust == Trust::Known).then(|| arrived.client());
+        write_request(out, arrived.head, &Forwarded { real, ..from }, &up);
+    }
+
+    /// What the answer's head is written with.
+    pub(crate) fn down<'d>(&'d self, answer: &AnswerHead, framing: DownFraming, keep_alive: bool) -> Down<'d> {
+        Down {
+            version: self.arrived().head.version(),
+            framing,
+            keep_alive,
+            upgrade: answer.status() == 101,
+            via: self.routed.at.site().via,
+            public: self,
+            reverse_map: self.target.reverse_map(),
+            edits: Some(&self.routed.rules().response),
+            extra: &[],
+        }
+    }
+
+    /// How the body goes down.
+    pub(crate) fn framing_down(&self, answer: &AnswerHead) -> DownFraming {
+        match answer.framing() {
+            AnswerFraming::None => DownFraming::None,
+            AnswerFraming::Length(length) => DownFraming::Length(length),
+            AnswerFraming::Chunked | AnswerFraming::UntilClose => {
+                if self.arrived().head.version() == Version::Http11 {
+                    DownFraming::Chunked
+                } else {
+                    DownFraming::UntilClose
+                }
+            }
+        }
+    }
+}
+
+impl PublicNameSource for Bound<'_> {
+    fn public_name(&self) -> PublicName<'_> {
+        let arrived = self.arrived();
+        let (from, listener) = (arrived.forwarded(), arrived.place.listener());
+        let hosts = arrived.place.generation.snapshot.hosts.get(arrived.place.listener).map(Arc::as_ref);
+        let host = from.host_of_ours(arrived.head, hosts);
+        let (secure, port) = from.origin(arrived.head, host);
+        // Of a scheme that a proxy speaks for us our own port says nothing.
+        let unnamed = if secure == from.secure { &listener.default_authority } else { &listener.default_host };
+        PublicName {
+            secure,
+            authority: host.map_or(unnamed.as_bytes(), |host| host.raw),
+            target: arrived.head.target_up(),
+            pool: self.target.index(),
+            translated: port != listener.port,
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! The pool that a request goes to, as a member of one generation: its own, or a newer one into which it followed the
+//! pool.
+
+use std::sync::Arc;
+
+use crate::observe::metrics::NodeCounters;
+use crate::proxy::generation::{Generation, PoolRun};
+use crate::proxy::worker::Shared;
+use crate::traffic::pool::Pool;
+use crate::traffic::pool::state::Change;
+use crate::traffic::routing::reverse_map::ReverseMap;
+use crate::traffic::tick::Tick;
+
+/// A request's pool. All else that holds for the request is of the generation it began with.
+#[derive(Clone)]
+pub(crate) struct Target<'r> {
+    generation: Ground<'r>,
+    index: usize,
+}
+
+#[derive(Clone)]
+enum Ground<'r> {
+    /// The generation that the request began with.
+    Own(&'r Generation),
+    /// A newer one: while it waited came a reload, or a node's name moved.
+    Newer(Arc<Generation>),
+}
+
+impl<'r> Target<'r> {
+    /// The pool with this index in the generation that the request began with.
+    pub(crate) fn new(generation: &'r Generation, index: usize) -> Self {
+        Self { generation: Ground::Own(generation), index }
+    }
+
+    fn generation(&self) -> &Generation {
+        match &self.generation {
+            Ground::Own(generation) => generation,
+            Ground::Newer(generation) => generation,
+        }
+    }
+
+    /// The newer generation, where it was followed into one.
+    pub(crate) fn newer_generation(&self) -> Option<&Generation> {
+        match &self.generation {
+            Ground::Own(_) => None,
+            Ground::Newer(generation) => Some(generation),
+        }
+    }
+
+    /// Its index among the pools of its generation.
+    pub(crate) fn index(&self) -> usize {
+        self.index
+    }
+
+    /// What it decides by.
+    pub(crate) fn pool(&self) -> &Pool {
+        &self.generation().snapshot.pools[self.index]
+    }
+
+    /// Its TLS and its counters.
+    pub(crate) fn run(&self) -> &PoolRun {
+        &self.generation().pools[self.index]
+    }
+
+    /// What a node of it is counted with.
+    pub(crate) fn node_counters(&self, member: usize) -> Option<&NodeCounters> {
+        self.run().members.get(member).map(|counters| &**counters)
+    }
+
+    /// What a Location may name.
+    pub(crate) fn reverse_map(&self) -> &ReverseMap {
+        &self.generation().snapshot.reverse_map
+    }
+
+    /// Tells what changed about a node, if anything did.
+    pub(crate) fn announce(&self, member: usize, change: Option<Change>, why: &str, now: Tick) {
+        self.generation().announce(self.index, member, change, why, now);
+    }
+
+    /// The same pool in the newest generation that has it; none where that is this one.
+    pub(crate) fn newest(&self, shared: &Shared) -> Option<Self> {
+        if std::ptr::eq(&**shared.current.load(), self.generation()) {
+            return None;
+        }
+        let (generation, index) = shared.newest_with(&self.pool().waiting)?;
+        Some(Self { generation: Ground::Newer(generation), index })
+    }
+
+    /// Where a node of this one stands in `other`, which is the same pool in another generation.
+    pub(crate) fn place_in(&self, other: &Target<'_>, member: usize) -> Option<usize> {
+        other.pool().member_of(self.pool().members.get(member)?.number)
+    }
+}
