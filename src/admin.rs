@@ -2,7 +2,7 @@
 //! answers when traffic does not.
 
 mod answer_why;
-mod door;
+mod guard;
 mod operate;
 mod query;
 mod question;
@@ -22,7 +22,7 @@ use tokio::sync::{mpsc, oneshot};
 use self::running::Operators;
 use crate::config::Problem;
 use crate::control::operators;
-use crate::control::operators::{GONE, Gone};
+use crate::control::operators::{GONE, RemovedNode};
 use crate::control::state::{Control, ReloadWish};
 use crate::control::store::moments;
 use crate::traffic::pool::member::Wants;
@@ -130,7 +130,7 @@ struct ProblemStatus {
 /// Answers on the admin address as long as Weir runs.
 pub(crate) fn begin(listener: TcpListener, control: Arc<Control>, wishes: mpsc::Sender<ReloadWish>) {
     let router = router(Arc::clone(&control), wishes);
-    tokio::spawn(door::serve(listener, router, Arc::clone(&control.shared)));
+    tokio::spawn(guard::serve(listener, router, Arc::clone(&control.shared)));
 }
 
 /// The routes of the admin address.
@@ -204,12 +204,13 @@ fn node_statuses(control: &Control) -> Vec<NodeStatus> {
             }
         })
     });
-    let gone = operators::gone(control, &generation, |_| true).into_iter().map(|gone| gone_status(gone, &orders));
+    let gone =
+        operators::removed_nodes(control, &generation, |_| true).into_iter().map(|gone| gone_status(gone, &orders));
     statuses.chain(gone).collect()
 }
 
 /// The status of a node that a reload removed: only its running requests are known.
-fn gone_status(gone: Gone, orders: &Orders) -> NodeStatus {
+fn gone_status(gone: RemovedNode, orders: &Orders) -> NodeStatus {
     let kind = orders.of(&gone.node).map(|order| order.kind);
     NodeStatus {
         pool: gone.pool,

@@ -14,7 +14,7 @@ use serde::Serialize;
 use super::query;
 use super::question::{Explained, Question};
 use crate::config;
-use crate::control::operators::Unsaid;
+use crate::control::operators::OrderError;
 use crate::control::trouble::Trouble;
 use crate::traffic::moment::Moment;
 use crate::traffic::pool::operators::{Command, Order};
@@ -23,7 +23,7 @@ use crate::traffic::pool::operators::{Command, Order};
 pub(crate) trait Operated: Send + Sync + 'static {
     /// Carries out an order for a node, in every pool, and keeps it over a restart. The node need not be in the file
     /// while it has an order or running requests. With `force` a pool may be left without a node.
-    fn say(&self, node: &str, command: Command, force: bool) -> Result<Told, Unsaid>;
+    fn say(&self, node: &str, command: Command, force: bool) -> Result<Told, OrderError>;
     /// How a node is in each of its pools. `None` when neither the file nor an order names it and no request runs
     /// there.
     fn look(&self, node: &str) -> Option<Told>;
@@ -137,7 +137,7 @@ async fn said(
     }
     // In a blocking task, so that a slow disk does not delay probes and metrics.
     let done = tokio::task::spawn_blocking(move || match weir.say(&node, command, force) {
-        Err(Unsaid::Last(pools)) => refused(StatusCode::CONFLICT, last(&node, &pools)),
+        Err(OrderError::Last(pools)) => refused(StatusCode::CONFLICT, last(&node, &pools)),
         told => answered(&weir, node, told.ok()),
     });
     done.await.unwrap_or_else(|_| refused(StatusCode::SERVICE_UNAVAILABLE, Trouble::new("Weir is stopping", "")))
@@ -219,13 +219,13 @@ mod tests {
     struct Stub(Mutex<Orders>);
 
     impl Operated for Stub {
-        fn say(&self, node: &str, command: Command, force: bool) -> Result<Told, Unsaid> {
+        fn say(&self, node: &str, command: Command, force: bool) -> Result<Told, OrderError> {
             let mut orders = self.0.lock();
             if !self.nodes().iter().any(|name| **name == *node) && orders.of(node).is_none() {
-                return Err(Unsaid::Unknown);
+                return Err(OrderError::Unknown);
             }
             if node == "worker2" && command != Command::Activate && !force {
-                return Err(Unsaid::Last(vec!["esb-http".into(), "esb-https".into()]));
+                return Err(OrderError::Last(vec!["esb-http".into(), "esb-https".into()]));
             }
             orders.apply(node, command, MOMENT);
             drop(orders);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::operate::{Operated, PoolRow, Told};
 use super::question::{Explained, Question};
 use crate::control::operators;
-use crate::control::operators::{GONE, Gone, Unsaid, gone, live, places};
+use crate::control::operators::{GONE, OrderError, RemovedNode, live, members, removed_nodes};
 use crate::control::state::Control;
 use crate::control::store::moments::now;
 use crate::control::trouble::Trouble;
@@ -20,8 +20,8 @@ use crate::traffic::tick::Tick;
 pub(crate) struct Operators(pub(crate) Arc<Control>);
 
 impl Operated for Operators {
-    fn say(&self, node: &str, command: Command, force: bool) -> Result<Told, Unsaid> {
-        let warnings = operators::say(&self.0, node, command, force)?;
+    fn say(&self, node: &str, command: Command, force: bool) -> Result<Told, OrderError> {
+        let warnings = operators::carry_out(&self.0, node, command, force)?;
         Ok(Told { warnings, ..told(&self.0, node) })
     }
 
@@ -61,13 +61,13 @@ fn rows(control: &Control, generation: &Generation, node: &str) -> Vec<PoolRow> 
             in_flight: member.load.in_flight(),
         }
     };
-    let of_before = |gone: Gone| PoolRow {
+    let of_before = |gone: RemovedNode| PoolRow {
         pool: gone.pool,
         state: "passive",
         reason: Some(GONE),
         sessions: Some(0),
         in_flight: gone.in_flight,
     };
-    let gone = gone(control, generation, |other| other == node).into_iter().map(of_before);
-    places(generation).filter(|(_, member)| &*member.node == node).map(row).chain(gone).collect()
+    let gone = removed_nodes(control, generation, |other| other == node).into_iter().map(of_before);
+    members(generation).filter(|(_, member)| &*member.node == node).map(row).chain(gone).collect()
 }

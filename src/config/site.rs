@@ -51,7 +51,7 @@ pub(crate) fn read(section: &Section<'_>, name: Arc<str>, around: &Surroundings<
     let listeners = listeners(section, around);
     let hosts = read_hosts(section);
     let (default, nameless) = (section.flag("default"), section.flag("nameless"));
-    taken.note(section, &listeners, &hosts, around);
+    taken.add(section, &listeners, &hosts, around);
     if default {
         taken.default(section, &listeners, around);
     }
@@ -203,7 +203,7 @@ pub(crate) struct Taken {
 }
 
 impl Taken {
-    fn note(
+    fn add(
         &mut self,
         section: &Section<'_>,
         listeners: &[usize],

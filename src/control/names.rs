@@ -21,7 +21,7 @@ use crate::traffic::resolved::Resolved;
 
 /// A name, and its addresses after a look-up.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Asked {
+pub(crate) struct ResolvedName {
     /// The name.
     pub(crate) name: Arc<str>,
     /// Sorted. If the last look-up failed, these are the addresses of the last good answer. Empty only while there was
@@ -35,18 +35,22 @@ pub(crate) struct Asked {
 
 /// Looks up all names at once. This takes as long as one look-up: 5 seconds when no server answers. `known` are the
 /// addresses known so far. Nothing is logged here.
-pub(crate) async fn look_up_all(resolver: &Arc<Resolver>, names: &[Arc<str>], known: &Resolved) -> Vec<Asked> {
+pub(crate) async fn look_up_all(resolver: &Arc<Resolver>, names: &[Arc<str>], known: &Resolved) -> Vec<ResolvedName> {
     let mut running = JoinSet::new();
     for name in names {
         let (resolver, name, held) = (Arc::clone(resolver), Arc::clone(name), known.of(name).to_vec());
-        running.spawn(async move { Asked::of(name, &held, &resolver).await });
+        running.spawn(async move { ResolvedName::of(name, &held, &resolver).await });
     }
     running.join_all().await
 }
 
 /// Keeps names up to date, until it is dropped or the receiver is gone. It begins with the result of [`look_up_all`],
 /// logs the failures in it, and sends a name when its addresses have changed.
-pub(crate) async fn follow(resolver: Arc<Resolver>, names: Vec<Asked>, changed: Sender<(Arc<str>, Vec<IpAddr>)>) {
+pub(crate) async fn follow(
+    resolver: Arc<Resolver>,
+    names: Vec<ResolvedName>,
+    changed: Sender<(Arc<str>, Vec<IpAddr>)>,
+) {
     let mut running = JoinSet::new();
     for first in names {
         running.spawn(follow_one(Arc::clone(&resolver), first, changed.clone()));
@@ -55,7 +59,7 @@ pub(crate) async fn follow(resolver: Arc<Resolver>, names: Vec<Asked>, changed: 
     running.join_all().await;
 }
 
-async fn follow_one(resolver: Arc<Resolver>, first: Asked, changed: Sender<(Arc<str>, Vec<IpAddr>)>) {
+async fn follow_one(resolver: Arc<Resolver>, first: ResolvedName, changed: Sender<(Arc<str>, Vec<IpAddr>)>) {
     let mut held = first;
     journal(held.news(None));
     loop {
@@ -63,7 +67,7 @@ async fn follow_one(resolver: Arc<Resolver>, first: Asked, changed: Sender<(Arc<
             () = tokio::time::sleep(held.again_in) => {}
             () = changed.closed() => return,
         }
-        let now = Asked::of(Arc::clone(&held.name), &held.addresses, &resolver).await;
+        let now = ResolvedName::of(Arc::clone(&held.name), &held.addresses, &resolver).await;
         journal(now.news(held.fault.as_deref()));
         if now.addresses != held.addresses {
             // If the receiver is gone, the next turn of the loop ends.
@@ -79,7 +83,7 @@ fn journal(news: Option<(log::Level, String)>) {
     }
 }
 
-impl Asked {
+impl ResolvedName {
     async fn of(name: Arc<str>, held: &[IpAddr], resolver: &Resolver) -> Self {
         let answer = resolver.look_up(&name).await;
         Self::judge(name, held, answer, resolver.again)

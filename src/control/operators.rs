@@ -61,7 +61,7 @@ pub(crate) fn save(control: &Control) {
     let orders = control.orders.lock();
     let Some(dir) = &control.state_dir else { return };
     let has_deadline = orders.iter().any(|(_, order)| order.kind.ends(now()).is_some());
-    if (has_deadline || dir.is_behind(FILE)) && keep(control, &orders).is_some() {
+    if (has_deadline || dir.is_behind(FILE)) && write_orders(control, &orders).is_some() {
         log::error!("what operators said last is not on disk: the next start does not know of it");
     }
 }
@@ -87,9 +87,9 @@ pub(crate) fn tend(control: &Control) {
     let generation = control.current.load_full();
     let over = {
         let mut orders = control.orders.lock();
-        let over = orders.end_drains(now(), |node| left(control, &generation, node));
+        let over = orders.end_drains(now(), |node| remaining(control, &generation, node));
         if !over.is_empty() || control.state_dir.as_ref().is_some_and(|dir| dir.is_behind(FILE)) {
-            keep(control, &orders);
+            write_orders(control, &orders);
         }
         over
     };
@@ -107,23 +107,23 @@ pub(crate) fn tend(control: &Control) {
     apply(control, &generation);
 }
 
-fn left(control: &Control, generation: &Generation, node: &str) -> Vec<Remaining> {
+fn remaining(control: &Control, generation: &Generation, node: &str) -> Vec<Remaining> {
     let now = Tick::from_millis(control.now());
-    let own = places(generation).filter(|(_, member)| &*member.node == node);
+    let own = members(generation).filter(|(_, member)| &*member.node == node);
     let here =
         own.map(|(pool, member)| Remaining { sessions: live(pool, member, now), in_flight: member.load.in_flight() });
     // The sessions of these nodes move to other nodes with their next request.
-    let gone = gone(control, generation, |other| other == node).into_iter();
+    let gone = removed_nodes(control, generation, |other| other == node).into_iter();
     here.chain(gone.map(|gone| Remaining { sessions: LiveSessions::Counted(0), in_flight: gone.in_flight })).collect()
 }
 
 /// Every member of every pool. A node with a DNS name has one member for each address.
-pub(crate) fn places(generation: &Generation) -> impl Iterator<Item = (&Pool, &Member)> {
+pub(crate) fn members(generation: &Generation) -> impl Iterator<Item = (&Pool, &Member)> {
     generation.snapshot.pools.iter().flat_map(|pool| pool.members.iter().map(move |member| (pool, member)))
 }
 
 /// A node that a reload has moved or removed, but that still has requests.
-pub(crate) struct Gone {
+pub(crate) struct RemovedNode {
     pub(crate) pool: String,
     pub(crate) node: Arc<str>,
     pub(crate) label: Arc<str>,
@@ -133,17 +133,21 @@ pub(crate) struct Gone {
 }
 
 /// Such nodes, if `meant` selects them.
-pub(crate) fn gone(control: &Control, generation: &Generation, meant: impl Fn(&str) -> bool) -> Vec<Gone> {
+pub(crate) fn removed_nodes(
+    control: &Control,
+    generation: &Generation,
+    meant: impl Fn(&str) -> bool,
+) -> Vec<RemovedNode> {
     let left = control.left.lock();
     if left.is_empty() {
         return Vec::new();
     }
-    let mut seen: HashSet<_> = places(generation).map(|(_, member)| Arc::as_ptr(&member.load)).collect();
+    let mut seen: HashSet<_> = members(generation).map(|(_, member)| Arc::as_ptr(&member.load)).collect();
     let mut gone = Vec::new();
-    for (pool, member) in left.iter().flat_map(|left| places(left)).filter(|(_, member)| meant(&member.node)) {
+    for (pool, member) in left.iter().flat_map(|left| members(left)).filter(|(_, member)| meant(&member.node)) {
         let in_flight = member.load.in_flight();
         if in_flight > 0 && seen.insert(Arc::as_ptr(&member.load)) {
-            gone.push(Gone {
+            gone.push(RemovedNode {
                 pool: pool.name().to_string(),
                 node: Arc::clone(&member.node),
                 label: Arc::clone(&member.label),
@@ -185,7 +189,7 @@ pub(crate) fn live(pool: &Pool, member: &Member, now: Tick) -> LiveSessions {
 }
 
 /// Writes the orders to disk. On failure it logs the error, and a later call tries again.
-fn keep(control: &Control, orders: &Orders) -> Option<Trouble> {
+fn write_orders(control: &Control, orders: &Orders) -> Option<Trouble> {
     let Some(dir) = &control.state_dir else {
         return Some(Trouble::new("this will be forgotten at the next restart: there is no state directory", ""));
     };
@@ -210,7 +214,7 @@ fn left_without(generation: &Generation, orders: &Orders, node: &str) -> Vec<Str
 
 /// Why an order was not carried out.
 #[derive(Debug)]
-pub(crate) enum Unsaid {
+pub(crate) enum OrderError {
     /// There is no node of this name.
     Unknown,
     /// The node is the last one that serves in these pools.
@@ -219,20 +223,25 @@ pub(crate) enum Unsaid {
 
 /// Carries out an order for a node and returns what the operator should know. The order is on disk before this returns.
 /// With `force` it may leave a pool without a node.
-pub(crate) fn say(control: &Control, node: &str, command: Command, force: bool) -> Result<Vec<Trouble>, Unsaid> {
+pub(crate) fn carry_out(
+    control: &Control,
+    node: &str,
+    command: Command,
+    force: bool,
+) -> Result<Vec<Trouble>, OrderError> {
     let generation = control.current.load_full();
     let known = knows(control, node);
     let mut warnings: Vec<Trouble> = {
         let mut orders = control.orders.lock();
         if !known && orders.of(node).is_none() {
-            return Err(Unsaid::Unknown);
+            return Err(OrderError::Unknown);
         }
         let without =
             if command == Command::Activate || force { Vec::new() } else { left_without(&generation, &orders, node) };
         if !without.is_empty() {
-            return Err(Unsaid::Last(without));
+            return Err(OrderError::Last(without));
         }
-        let kept = orders.apply(node, command, now()).then(|| keep(control, &orders));
+        let kept = orders.apply(node, command, now()).then(|| write_orders(control, &orders));
         kept.flatten().into_iter().collect()
     };
     apply(control, &control.current.load_full());
@@ -249,13 +258,13 @@ pub(crate) fn say(control: &Control, node: &str, command: Command, force: bool) 
 pub(crate) fn knows(control: &Control, node: &str) -> bool {
     let generation = control.current.load_full();
     let in_file = generation.snapshot.config.nodes.iter().any(|known| &*known.name == node);
-    in_file || !gone(control, &generation, |other| other == node).is_empty()
+    in_file || !removed_nodes(control, &generation, |other| other == node).is_empty()
 }
 
 /// A warning about the sessions that a drain would move now, when Weir was started without the stored sessions.
 fn unknown_sessions(control: &Control, generation: &Generation, node: &str) -> Option<Trouble> {
     let up = control.start.elapsed();
-    let with_table = places(generation).filter(|(pool, member)| pool.sessions.is_some() && &*member.node == node);
+    let with_table = members(generation).filter(|(pool, member)| pool.sessions.is_some() && &*member.node == node);
     let idle = with_table.filter_map(|(pool, _)| Some(pool.settings.sticky.as_ref()?.idle)).max()?;
     if control.knows_before || up >= idle {
         return None;

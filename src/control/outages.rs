@@ -21,11 +21,11 @@ pub(crate) struct Outages(HashMap<Arc<str>, Outage>);
 
 impl Outages {
     /// To be called a few times a second.
-    pub(crate) fn look(&mut self, pools: &[Pool], observer: &Observer, now: Tick) {
+    pub(crate) fn update(&mut self, pools: &[Pool], observer: &Observer, now: Tick) {
         for pool in pools {
             let outage = self.0.entry(Arc::clone(pool.name())).or_default();
             if let Some(news) = outage.note(pool.served(), now) {
-                tell(pool, news, observer, now);
+                report(pool, news, observer, now);
             }
         }
         if self.0.len() > pools.len() {
@@ -34,13 +34,13 @@ impl Outages {
     }
 }
 
-fn tell(pool: &Pool, news: News, observer: &Observer, now: Tick) {
+fn report(pool: &Pool, news: News, observer: &Observer, now: Tick) {
     let text = match news {
         News::Began => format!("no active node ({}): {}", nodes(pool), consequence(pool, now)),
         News::Lasts(time) => {
-            format!("no active node for {} ({}): {}", told(time), nodes(pool), consequence(pool, now))
+            format!("no active node for {} ({}): {}", in_words(time), nodes(pool), consequence(pool, now))
         }
-        News::Over(time) => format!("an active node again, after {} without", told(time)),
+        News::Over(time) => format!("an active node again, after {} without", in_words(time)),
     };
     let level = if matches!(news, News::Over(_)) { log::Level::Info } else { log::Level::Warn };
     log::log!(level, "pool {} has {text}", pool.name());
@@ -71,7 +71,7 @@ fn consequence(pool: &Pool, now: Tick) -> &'static str {
 }
 
 /// A time in words: whole seconds from a minute on, below that with one decimal.
-fn told(time: Duration) -> String {
+fn in_words(time: Duration) -> String {
     let seconds = time.as_secs();
     match (seconds / 3600, seconds / 60 % 60) {
         (0, 0) => format!("{seconds}.{} s", time.subsec_millis() / 100),
@@ -95,7 +95,7 @@ mod tests {
             (3_600_000, "1 h 0 min"),
             (90_061_000, "25 h 1 min"),
         ] {
-            assert_eq!(told(Duration::from_millis(millis)), expected);
+            assert_eq!(in_words(Duration::from_millis(millis)), expected);
         }
     }
 }

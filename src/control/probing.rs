@@ -44,11 +44,11 @@ impl Probing {
         for (index, settings) in generation.snapshot.config.pools.iter().enumerate() {
             let Some(health) = &settings.health else { continue };
             let members = generation.snapshot.pools.get(index).map_or(&[][..], |pool| &pool.members);
-            for (place, member) in members.iter().enumerate() {
-                let (key, place) = ((Arc::clone(&settings.name), Arc::clone(&member.label)), (index, place));
+            for (position, member) in members.iter().enumerate() {
+                let (key, position) = ((Arc::clone(&settings.name), Arc::clone(&member.label)), (index, position));
                 let terms = ProbeTerms::of(settings, health, generation, member);
-                let same = before.remove(&key).filter(|task| task.goes_on(&terms, member, place));
-                let task = same.unwrap_or_else(|| Task::start(shared, generation, terms, place));
+                let same = before.remove(&key).filter(|task| task.goes_on(&terms, member, position));
+                let task = same.unwrap_or_else(|| Task::start(shared, generation, terms, position));
                 self.tasks.insert(key, task);
             }
         }
@@ -85,17 +85,17 @@ impl ProbeTerms {
 struct Task {
     terms: ProbeTerms,
     state: Arc<NodeState>,
-    place: Shown,
+    position: Position,
     task: JoinHandle<()>,
 }
 
 /// The index of pool and member in the running generation. `None` when the task is over: an aborted task may still run
 /// until its next await, and must not report anything then.
-type Shown = Arc<Mutex<Option<(usize, usize)>>>;
+type Position = Arc<Mutex<Option<(usize, usize)>>>;
 
 impl Task {
-    fn start(shared: &Arc<Shared>, generation: &Generation, terms: ProbeTerms, place: (usize, usize)) -> Self {
-        let (pool, member) = place;
+    fn start(shared: &Arc<Shared>, generation: &Generation, terms: ProbeTerms, position: (usize, usize)) -> Self {
+        let (pool, member) = position;
         let node = &generation.snapshot.pools[pool].members[member];
         let tls = |probe: &config::Probe| probe.kind.is_tls().then(|| generation.probe_tls(pool, probe.port).clone());
         let target = ProbeTarget {
@@ -106,16 +106,17 @@ impl Task {
             health: terms.health.clone(),
         };
         let chance = Chance::seeded(pool as u64 * 1009 + member as u64 + shared.now());
-        let (state, place) = (Arc::clone(&node.state), Shown::new(Mutex::new(Some(place))));
-        let watch = Watch { shared: Arc::clone(shared), target, state: Arc::clone(&state), place: Arc::clone(&place) };
-        Self { terms, state, place, task: tokio::spawn(watch.run(chance)) }
+        let (state, position) = (Arc::clone(&node.state), Position::new(Mutex::new(Some(position))));
+        let watch =
+            Watch { shared: Arc::clone(shared), target, state: Arc::clone(&state), position: Arc::clone(&position) };
+        Self { terms, state, position, task: tokio::spawn(watch.run(chance)) }
     }
 
     /// Whether this task is for the same probe of the same node. If so, it takes the new indices.
-    fn goes_on(&self, terms: &ProbeTerms, member: &Member, place: (usize, usize)) -> bool {
+    fn goes_on(&self, terms: &ProbeTerms, member: &Member, position: (usize, usize)) -> bool {
         let same = self.terms == *terms && Arc::ptr_eq(&self.state, &member.state);
         if same {
-            *self.place.lock() = Some(place);
+            *self.position.lock() = Some(position);
         }
         same
     }
@@ -123,7 +124,7 @@ impl Task {
 
 impl Drop for Task {
     fn drop(&mut self) {
-        *self.place.lock() = None;
+        *self.position.lock() = None;
         self.task.abort();
     }
 }
@@ -133,7 +134,7 @@ struct Watch {
     shared: Arc<Shared>,
     target: ProbeTarget,
     state: Arc<NodeState>,
-    place: Shown,
+    position: Position,
 }
 
 impl Watch {
@@ -147,16 +148,16 @@ impl Watch {
     }
 
     fn report(&self, began: Tick, took: Duration, seen: &Result<(), Missed>) {
-        let place = self.place.lock();
+        let position = self.position.lock();
         let generation = self.shared.current.load_full();
-        let Some((pool, member)) = place.and_then(|place| self.find(&generation, place)) else { return };
+        let Some((pool, member)) = position.and_then(|position| self.find(&generation, position)) else { return };
         let Health { rise, fall, patience, .. } = self.target.health;
         let (outcome, said) = match seen {
             Ok(()) => (Probed::Passed, "probes pass"),
             Err(Missed::Failed(said)) => (Probed::Failed, said.as_str()),
             Err(Missed::Late(said)) => (Probed::TimedOut, said.as_str()),
             Err(Missed::Ours(said)) => {
-                descriptors::tell(|| format!("a probe was not made, which says nothing of its node: {said}"));
+                descriptors::warn(|| format!("a probe was not made, which says nothing of its node: {said}"));
                 return;
             }
         };
@@ -165,12 +166,12 @@ impl Watch {
         generation.announce(pool, member, change, said, Tick::from_millis(self.shared.now()));
     }
 
-    /// The indices of the node in this generation, which may be newer than `place`.
-    fn find(&self, generation: &Generation, place: (usize, usize)) -> Option<(usize, usize)> {
+    /// The indices of the node in this generation, which may be newer than `position`.
+    fn find(&self, generation: &Generation, position: (usize, usize)) -> Option<(usize, usize)> {
         let pools = &generation.snapshot.pools;
         let is_it = |member: &Member| Arc::ptr_eq(&member.state, &self.state);
-        if pools.get(place.0).and_then(|pool| pool.members.get(place.1)).is_some_and(is_it) {
-            return Some(place);
+        if pools.get(position.0).and_then(|pool| pool.members.get(position.1)).is_some_and(is_it) {
+            return Some(position);
         }
         let among = |(index, members): (usize, &[Member])| Some((index, members.iter().position(is_it)?));
         pools.iter().map(|pool| &*pool.members).enumerate().find_map(among)

@@ -125,7 +125,7 @@ impl Reloader {
             probing: Probing::default(),
             naming: first.naming,
         };
-        tell_warnings(control, &first.generation);
+        log_warnings(control, &first.generation);
         reloader.run(first.generation, first.sockets);
         reloader
     }
@@ -156,7 +156,7 @@ impl Reloader {
         // From here on nothing can fail.
         let number = before.snapshot.generation + 1;
         let generation = self.swap(prepared, number, &before, sockets);
-        tell_warnings(&self.control, &generation);
+        log_warnings(&self.control, &generation);
         Ok(generation)
     }
 
@@ -259,7 +259,7 @@ impl Reloader {
             // Requests may wait for a node that is gone, or for any node while one is new. This serves them now instead
             // of at the next regular turn.
             let now = Tick::from_millis(self.control.now());
-            generation.tell_what_changed(now);
+            generation.report_changes(now);
             (0..generation.pools.len()).for_each(|pool| generation.tend(pool, now, Duration::ZERO));
         }
         self.control.observer.metrics.generation(generation.snapshot.generation);
@@ -280,7 +280,7 @@ impl Reloader {
         // for.
         let _ = followed.recv_timeout(FOLLOWED_WITHIN);
         generation.snapshot.narrow();
-        generation.tell_states();
+        generation.set_state_gauges();
         // An order that an operator gave while this generation was built was applied to the generation before.
         operators::apply(&self.control, &generation);
         self.naming.follow(&generation.snapshot.config);
@@ -288,7 +288,7 @@ impl Reloader {
 }
 
 /// Logs the warnings of a configuration. Not called when only the addresses of a name have changed.
-fn tell_warnings(control: &Control, generation: &Generation) {
+fn log_warnings(control: &Control, generation: &Generation) {
     for warning in generation.snapshot.config.warnings.iter().chain(&operators::warnings(control, generation)) {
         log::warn!("{warning}");
     }

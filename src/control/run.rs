@@ -160,9 +160,9 @@ impl Running {
         let mut second = tokio::time::interval(Duration::from_secs(1));
         let mut tending = tokio::time::interval(TENDING);
         tending.set_missed_tick_behavior(MissedTickBehavior::Skip);
-        tokio::spawn(sessions::keep(Arc::clone(&self.control)));
+        tokio::spawn(sessions::write_regularly(Arc::clone(&self.control)));
         let beat = self.notifier.watchdog_interval();
-        self.tell_ready();
+        self.notify_ready();
         loop {
             tokio::select! {
                 _ = signals.hang_up.recv() => {
@@ -200,7 +200,7 @@ impl Running {
         }
     }
 
-    fn tell_ready(&self) {
+    fn notify_ready(&self) {
         let generation = self.control.current.load_full();
         let text = summary(&generation);
         log::info!("weir {} runs {}: {text}", env!("CARGO_PKG_VERSION"), self.path.display());
@@ -239,7 +239,7 @@ impl Running {
             sessions.expire(now, EXPIRED_A_SECOND);
         }
         operators::tend(&self.control);
-        descriptors::look();
+        descriptors::read_limit();
     }
 
     fn tend(&mut self) {
@@ -250,7 +250,7 @@ impl Running {
             generation.tend(pool, now, elapsed);
         }
         self.reloader.tend_left(now, elapsed);
-        self.outages.look(&generation.snapshot.pools, &self.control.observer, now);
+        self.outages.update(&generation.snapshot.pools, &self.control.observer, now);
     }
 
     async fn stop(self, signal: &str, signals: &mut Signals, wishes: mpsc::Receiver<ReloadWish>) -> io::Result<()> {

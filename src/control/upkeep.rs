@@ -29,16 +29,16 @@ impl Generation {
     /// Reports that a node's state changed, and lets its pool react at once.
     pub(crate) fn announce(&self, pool: usize, member: usize, change: Option<Change>, why: &str, now: Tick) {
         if let Some(change) = change {
-            self.tell(pool, member, change, why, now);
+            self.report(pool, member, change, why, now);
             self.tend(pool, now, Duration::ZERO);
         }
     }
 
     /// Reports the changes of nodes that building this generation caused. Nodes that are new have their state since
     /// now.
-    pub(crate) fn tell_what_changed(&self, now: Tick) {
+    pub(crate) fn report_changes(&self, now: Tick) {
         for changed in &self.snapshot.changed {
-            self.tell(changed.pool, changed.member, changed.change, changed.why, now);
+            self.report(changed.pool, changed.member, changed.change, changed.why, now);
         }
         for (pool, member) in &self.snapshot.added {
             self.snapshot.pools[*pool].members[*member].load.note_change(now);
@@ -49,7 +49,7 @@ impl Generation {
     /// has the pool.
     pub(crate) fn tend(&self, pool: usize, now: Tick, elapsed: Duration) {
         for (pool, (member, change, why)) in self.snapshot.tend(pool, now, elapsed) {
-            self.tell(pool, member, change, why, now);
+            self.report(pool, member, change, why, now);
         }
     }
 
@@ -63,12 +63,12 @@ impl Generation {
     }
 
     /// Reports a change to journal, events and metrics.
-    fn tell(&self, pool: usize, member: usize, change: Change, why: &str, now: Tick) {
+    fn report(&self, pool: usize, member: usize, change: Change, why: &str, now: Tick) {
         let Some(pool_now) = self.snapshot.pools.get(pool) else { return };
         let Some(node) = pool_now.members.get(member) else { return };
         node.load.note_change(now);
         let subject = format!("{}/{}", pool_now.name(), node.label);
-        let (from, to) = (told(change.from), told(change.to));
+        let (from, to) = (in_words(change.from), in_words(change.to));
         let level = if change.to == State::Active { log::Level::Info } else { log::Level::Warn };
         log::log!(level, "node {} of pool {} is {to}, was {from}: {why}", node.label, pool_now.name());
         self.observer.events.push(SystemTime::now(), "state", &subject, &format!("{from} -> {to}: {why}"));
@@ -78,7 +78,7 @@ impl Generation {
     }
 
     /// Sets the gauges of all nodes' states.
-    pub(crate) fn tell_states(&self) {
+    pub(crate) fn set_state_gauges(&self) {
         for (pool, run) in self.snapshot.pools.iter().zip(&self.pools) {
             for (member, counters) in pool.members.iter().zip(&run.members) {
                 counters.state(member.state.state().reason().map(Reason::word));
@@ -88,6 +88,6 @@ impl Generation {
 }
 
 /// A state as the journal has it, with the reason for a passive node.
-fn told(state: State) -> String {
+fn in_words(state: State) -> String {
     state.reason().map_or_else(|| state.word().to_string(), |reason| format!("passive ({})", reason.word()))
 }

@@ -14,24 +14,24 @@ use crate::wire::HeadLimits;
 
 /// A listener on one thread. It may outlive its socket, because connections that were accepted on it still use it.
 pub(crate) struct ThreadListener {
-    place: RefCell<Rc<ListenerRef>>,
+    listener_ref: RefCell<Rc<ListenerRef>>,
     closing: Cell<bool>,
 }
 
 impl ThreadListener {
     /// A new listener of this generation.
-    pub(crate) fn new(place: ListenerRef) -> Rc<Self> {
-        Rc::new(Self { place: RefCell::new(Rc::new(place)), closing: Cell::new(false) })
+    pub(crate) fn new(listener_ref: ListenerRef) -> Rc<Self> {
+        Rc::new(Self { listener_ref: RefCell::new(Rc::new(listener_ref)), closing: Cell::new(false) })
     }
 
     /// From now on new requests use this generation.
-    pub(crate) fn move_to(&self, place: ListenerRef) {
-        *self.place.borrow_mut() = Rc::new(place);
+    pub(crate) fn move_to(&self, listener_ref: ListenerRef) {
+        *self.listener_ref.borrow_mut() = Rc::new(listener_ref);
     }
 
     /// The generation for new requests, and this listener in it.
-    pub(crate) fn place(&self) -> Rc<ListenerRef> {
-        Rc::clone(&self.place.borrow())
+    pub(crate) fn current(&self) -> Rc<ListenerRef> {
+        Rc::clone(&self.listener_ref.borrow())
     }
 
     /// Takes no further requests. Running requests may finish.
@@ -72,7 +72,7 @@ impl PeerText {
 pub(crate) struct Connection {
     worker: Rc<Worker>,
     listening: Rc<ThreadListener>,
-    place: RefCell<Rc<ListenerRef>>,
+    listener_ref: RefCell<Rc<ListenerRef>>,
     peer: SocketAddr,
     peer_text: PeerText,
     tls: Option<TlsFacts>,
@@ -86,14 +86,14 @@ pub(crate) struct Connection {
 /// metrics.
 pub(crate) struct Counted {
     _open: OpenConnection,
-    _pass: Option<Box<ConnectionPermit>>,
+    _permit: Option<Box<ConnectionPermit>>,
     _shown: metrics::GaugeGuard,
 }
 
 impl Counted {
     /// One more connection on this thread, with the permit of its listener's limits and its metric.
-    pub(crate) fn new(open: OpenConnection, pass: Option<Box<ConnectionPermit>>, shown: metrics::GaugeGuard) -> Self {
-        Self { _open: open, _pass: pass, _shown: shown }
+    pub(crate) fn new(open: OpenConnection, permit: Option<Box<ConnectionPermit>>, shown: metrics::GaugeGuard) -> Self {
+        Self { _open: open, _permit: permit, _shown: shown }
     }
 }
 
@@ -107,17 +107,28 @@ impl Connection {
         http2: bool,
         counted: Counted,
     ) -> Rc<Self> {
-        let place = RefCell::new(listening.place());
+        let listener_ref = RefCell::new(listening.current());
         let peer_text = PeerText::of(peer.ip(), &mut worker.line.borrow_mut());
         let (requests, number) = (Cell::new(0), worker.shared.number_connection());
-        Rc::new(Self { worker, place, listening, peer, peer_text, tls, http2, requests, number, _counted: counted })
+        Rc::new(Self {
+            worker,
+            listener_ref,
+            listening,
+            peer,
+            peer_text,
+            tls,
+            http2,
+            requests,
+            number,
+            _counted: counted,
+        })
     }
 
     /// Takes the newest generation, so that the one of the last request can be freed.
     pub(crate) fn refresh(&self) {
-        let newest = self.listening.place();
-        if !Rc::ptr_eq(&self.place.borrow(), &newest) {
-            *self.place.borrow_mut() = newest;
+        let newest = self.listening.current();
+        if !Rc::ptr_eq(&self.listener_ref.borrow(), &newest) {
+            *self.listener_ref.borrow_mut() = newest;
         }
     }
 
@@ -128,12 +139,12 @@ impl Connection {
 
     /// The generation for the next request.
     pub(crate) fn place(&self) -> Rc<ListenerRef> {
-        self.listening.place()
+        self.listening.current()
     }
 
     /// The listener's deadlines and size limits.
     pub(crate) fn limits(&self) -> Limits {
-        self.place.borrow().listener().limits
+        self.listener_ref.borrow().listener().limits
     }
 
     /// The limits for a request's head.
@@ -196,20 +207,20 @@ impl Connection {
     /// Logs a head that never became a request. `reason` says what was wrong with it, when the refusal's word alone
     /// does not.
     pub(crate) fn log_bad_head(&self, refusal: Refusal, reason: &str, first_bytes: &[u8]) {
-        let place = self.place.borrow();
+        let listener_ref = self.listener_ref.borrow();
         let (status, word) = refusal.answer();
-        place.generation.count_stray(status, word);
+        listener_ref.generation.count_stray(status, word);
         let stray = access_log::UnroutedEntry {
             time: SystemTime::now(),
             peer: self.peer.ip(),
-            listener: &place.listener().name,
+            listener: &listener_ref.listener().name,
             status,
             word,
             reason,
             first: first_line(first_bytes),
-            session_names: &place.generation.session_names,
+            session_names: &listener_ref.generation.session_names,
         };
-        place.generation.log_stray(&stray, &mut self.worker.formatter.borrow_mut());
+        listener_ref.generation.log_stray(&stray, &mut self.worker.formatter.borrow_mut());
     }
 }
 

@@ -109,7 +109,8 @@ pub(crate) async fn connect(
     clock: &Rc<Clock>,
 ) -> Result<TimedStream, ConnectFault> {
     let late = |_| ConnectFault::Timeout;
-    let stream = tokio::time::timeout(limit, reach(goal.address, descriptors::nodes_wait)).await.map_err(late)??;
+    let stream =
+        tokio::time::timeout(limit, connect_tcp(goal.address, descriptors::nodes_wait)).await.map_err(late)??;
     let (stream, reset) = match tls {
         None => plain(stream),
         Some(tls) => tokio::time::timeout(handshake, secure(stream, goal, tls)).await.map_err(late)??,
@@ -119,7 +120,7 @@ pub(crate) async fn connect(
 
 /// Opens a stream. The caller sets the deadline.
 pub(crate) async fn open(goal: Goal<'_>, tls: Option<&NodeTls>) -> Result<(Transport, Reset), ConnectFault> {
-    let stream = reach(goal.address, |_| false).await?;
+    let stream = connect_tcp(goal.address, |_| false).await?;
     match tls {
         None => Ok(plain(stream)),
         Some(tls) => secure(stream, goal, tls).await,
@@ -127,7 +128,7 @@ pub(crate) async fn open(goal: Goal<'_>, tls: Option<&NodeTls>) -> Result<(Trans
 }
 
 /// Opens a TCP connection. `too_many` decides by the number of the new descriptor whether too few descriptors are left.
-async fn reach(address: SocketAddr, too_many: fn(&TcpSocket) -> bool) -> Result<TcpStream, ConnectFault> {
+async fn connect_tcp(address: SocketAddr, too_many: fn(&TcpSocket) -> bool) -> Result<TcpStream, ConnectFault> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() };
     let socket = socket.map_err(ConnectFault::from)?;
     if too_many(&socket) {

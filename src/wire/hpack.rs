@@ -101,7 +101,7 @@ impl Follower {
                 }
                 self.table.resize(size);
                 walk.sizes = walk.at;
-                walk.keep();
+                walk.pass();
             }
             first => {
                 let inserts = *first >= 0x40;
@@ -137,7 +137,7 @@ impl Follower {
         // If the library's table has another name at this index, the true name is written.
         let named = strange.then(|| kind.name());
         if !is_odd && !strange {
-            walk.keep();
+            walk.pass();
         } else if inserts && is_odd && (kind.must_go() || !fits) {
             entry.strange = true;
             walk.put_stranger(name_length, value.len())?;
@@ -148,7 +148,7 @@ impl Follower {
         }
         entry.written = judged.instead.is_some().then(|| value.into());
         if misplaced.is_none() {
-            walk.tell(&entry);
+            walk.report(&entry);
         }
         if inserts {
             self.table.insert(entry);
@@ -261,7 +261,7 @@ impl<'b> Walk<'b> {
         let misplaced = self.place(entry)?;
         // Most fields of most requests end here.
         if misplaced.is_none() && entry.is_ordinary() {
-            self.keep();
+            self.pass();
             return Ok(());
         }
         if let Some(wrong) = entry.kind.wrong().or(misplaced).or(entry.fault) {
@@ -270,16 +270,16 @@ impl<'b> Walk<'b> {
         if misplaced.is_some() {
             return Ok(());
         }
-        self.tell(entry);
+        self.report(entry);
         if entry.strange || entry.kind.wrong().is_none() {
-            self.keep();
+            self.pass();
         }
         Ok(())
     }
 
     /// The field passes unchanged.
     #[inline]
-    fn keep(&mut self) {
+    fn pass(&mut self) {
         if let Some(odd) = &mut self.odd {
             odd.instead.extend_from_slice(self.block.get(self.begun..self.at).unwrap_or_default());
         }
@@ -301,7 +301,7 @@ impl<'b> Walk<'b> {
         self.odd().fault.get_or_insert_with(|| (fault, reason()));
     }
 
-    fn tell(&mut self, entry: &Entry) {
+    fn report(&mut self, entry: &Entry) {
         let Some(written) = &entry.written else { return };
         match entry.kind {
             Kind::Path => self.odd().target = Some(written.to_vec()),
@@ -406,7 +406,7 @@ mod tests {
         Follower::new(16 * 1024)
     }
 
-    fn told(odd: &Oddity) -> Option<&str> {
+    fn reason(odd: &Oddity) -> Option<&str> {
         odd.fault.as_ref().map(|(_, reason)| reason.as_str())
     }
 
@@ -466,7 +466,7 @@ mod tests {
                 assert!(odd.fault.is_some(), "{name}: {value}");
                 assert_eq!(sizes(&odd.instead), sizes(&written), "{name}: {value}");
                 let again = follower().follow(&odd.instead, HEAD).unwrap();
-                assert!(again.is_none_or(|again| told(&again) == Some("a pseudo field is missing")));
+                assert!(again.is_none_or(|again| reason(&again) == Some("a pseudo field is missing")));
             }
         }
     }
@@ -492,7 +492,7 @@ mod tests {
         let odd = follower().follow(&block(&[("x", "a\nb")], 0), TRAILERS).unwrap().expect("odd");
         assert!(odd.fault.is_some() && odd.instead.ends_with(b"te\x01x"));
         let odd = follower().follow(&[0x3f, 0xe1, 0x1f, 0x82, 0x87], HEAD).unwrap().expect("odd");
-        assert_eq!(told(&odd), Some("a pseudo field is missing: :path"));
+        assert_eq!(reason(&odd), Some("a pseudo field is missing: :path"));
         assert_eq!(odd.instead, [0x3f, 0xe1, 0x1f, 0x84, 0x82, 0x87]);
         assert_eq!(follower().follow(&block(&[(":method", "CONNECT"), (":authority", "a")], 0), HEAD), Ok(None));
     }

@@ -94,7 +94,7 @@ fn member(item: &Value<'_>, pool: &Shares, nodes: &Nodes<'_>, by_route: &mut Mem
     };
     let name = name?;
     let node = nodes.names.find(&name)?;
-    by_route.note(&name, node, nodes);
+    by_route.add(&name, node, nodes);
     Some(Member { node, ..member })
 }
 
@@ -103,7 +103,7 @@ fn member(item: &Value<'_>, pool: &Shares, nodes: &Nodes<'_>, by_route: &mut Mem
 struct MembersByRoute(HashMap<Arc<str>, usize>);
 
 impl MembersByRoute {
-    fn note(&mut self, name: &Text<'_>, index: usize, nodes: &Nodes<'_>) {
+    fn add(&mut self, name: &Text<'_>, index: usize, nodes: &Nodes<'_>) {
         let Some(node) = nodes.nodes.get(index) else { return };
         match self.0.insert(node.route.clone(), index) {
             Some(other) if other == index => {

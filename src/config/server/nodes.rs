@@ -33,7 +33,7 @@ pub(crate) fn read(section: &Section<'_>, name: Arc<str>, servers: &mut Servers)
         at: section.at(),
     };
     if known {
-        servers.note(&node, section);
+        servers.add(&node, section);
     }
     node
 }
@@ -53,7 +53,7 @@ fn route(text: &str) -> Result<Arc<str>, Wrong> {
 pub(crate) struct Servers(HashMap<(Address, u16), (Arc<str>, Place)>);
 
 impl Servers {
-    fn note(&mut self, node: &Node, section: &Section<'_>) {
+    fn add(&mut self, node: &Node, section: &Section<'_>) {
         let place = section.place_of("address");
         let (name, other) = self
             .0

@@ -19,7 +19,7 @@ const ENOUGH: usize = 100;
 
 impl Earlier {
     /// Adds the route at this index. It comes before all routes that are asked about later.
-    pub(crate) fn note(&mut self, index: usize, route: &Route) {
+    pub(crate) fn add(&mut self, index: usize, route: &Route) {
         let key = (Shape::of(route.path.as_ref()), route.headers.first().cloned());
         self.by_conditions.entry(key).or_default().push(index);
     }

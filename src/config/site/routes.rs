@@ -35,7 +35,7 @@ pub(crate) fn read(section: &Section<'_>, site: &Site, around: &Surroundings<'_>
         // When a condition could not be read, it is missing here, and the route would seem to take too much.
         if section.problems.count() == problems {
             check_reach(section, &route, earlier.covering(&routes, &route));
-            earlier.note(index, &route);
+            earlier.add(index, &route);
         }
         names.entry(Arc::clone(&route.name)).or_insert_with(|| route.at.clone());
         routes.push(route);

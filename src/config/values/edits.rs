@@ -31,7 +31,7 @@ pub(crate) fn read(section: &Section<'_>, way: Way) -> Edits {
     let set = section.value("set").and_then(|value| value.pairs()).unwrap_or_default();
     let set = set.iter().filter_map(|(name, value)| field(name, value, way, &mut names)).collect();
     let remove = section.texts("remove").unwrap_or_default();
-    let remove = remove.iter().filter_map(|name| gone(name, way, &mut names)).collect();
+    let remove = remove.iter().filter_map(|name| removed(name, way, &mut names)).collect();
     let add = (way == Way::Down).then(|| section.value("add").and_then(|value| value.pairs())).flatten();
     let add = add.unwrap_or_default();
     let add = add.iter().filter_map(|(name, value)| Some((added(name)?, value.parsed(written)?))).collect();
@@ -77,7 +77,7 @@ fn field(name: &Text<'_>, value: &Text<'_>, way: Way, names: &mut FieldNames) ->
     let host = name.text.eq_ignore_ascii_case("host");
     let checked = name.parsed(|text| changeable(text, way));
     let value = value.parsed(|text| if host { hosts::field(text) } else { written(text) });
-    names.note(name);
+    names.add(name);
     if way == Way::Down && name.text.eq_ignore_ascii_case("set-cookie") {
         let what = "Set-Cookie under set would replace the node's own, its session's too";
         name.refuse(what, "write it under add, which leaves them as they are");
@@ -103,8 +103,8 @@ pub(crate) fn written(text: &str) -> Result<Arc<str>, Wrong> {
 
 const TOLD: &str = "leave it out: nodes are told by X-Real-IP and by X-Forwarded-For, -Proto and -Port anyway";
 
-fn gone(name: &Text<'_>, way: Way, names: &mut FieldNames) -> Option<Arc<str>> {
-    names.note(name);
+fn removed(name: &Text<'_>, way: Way, names: &mut FieldNames) -> Option<Arc<str>> {
+    names.add(name);
     if way == Way::Up && name.text.eq_ignore_ascii_case("host") {
         name.refuse("every request has a Host", "write another one with set, or leave it out here");
         return None;
@@ -139,7 +139,7 @@ const OF_THE_CONNECTION: [&str; 8] =
 struct FieldNames(HashSet<String>);
 
 impl FieldNames {
-    fn note(&mut self, name: &Text<'_>) {
+    fn add(&mut self, name: &Text<'_>) {
         if !self.0.insert(name.text.to_ascii_lowercase()) {
             name.refuse(format!("{} is written twice", quoted(name.text)), "set or remove a field, and only once");
         }

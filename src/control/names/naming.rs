@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::sync::mpsc::{self, Receiver, Sender};
 use tokio::task::JoinHandle;
 
-use super::{Asked, Resolver, follow, look_up_all};
+use super::{ResolvedName, Resolver, follow, look_up_all};
 use crate::config::{Address, Config};
 use crate::traffic::resolved::Resolved;
 
@@ -19,7 +19,7 @@ pub(crate) struct Naming {
     resolver: Option<Arc<Resolver>>,
     resolved: Resolved,
     /// The look-ups of the last `prepare`, until `follow` takes them.
-    asked: Option<Vec<Asked>>,
+    prepared: Option<Vec<ResolvedName>>,
     following: Option<JoinHandle<()>>,
     send: Sender<Moved>,
 }
@@ -28,7 +28,7 @@ impl Naming {
     /// Knows no name yet. The receiver gets later changes.
     pub(crate) fn new() -> (Self, Receiver<Moved>) {
         let (send, receive) = mpsc::channel(16);
-        let naming = Self { resolver: None, resolved: Resolved::default(), asked: None, following: None, send };
+        let naming = Self { resolver: None, resolved: Resolved::default(), prepared: None, following: None, send };
         (naming, receive)
     }
 
@@ -37,7 +37,7 @@ impl Naming {
     pub(crate) async fn prepare(&mut self, config: &Config) -> Result<(), String> {
         let names = names_of(config);
         if names.is_empty() {
-            self.asked = Some(Vec::new());
+            self.prepared = Some(Vec::new());
             return Ok(());
         }
         // A new resolver each time, because the system's DNS servers may have changed.
@@ -51,9 +51,9 @@ impl Naming {
         // Known names are looked up again as soon as they are followed. The reload does not wait for that.
         asked.extend(known.into_iter().map(|name| {
             let addresses = self.resolved.of(&name).to_vec();
-            Asked { name, addresses, again_in: Duration::ZERO, fault: None }
+            ResolvedName { name, addresses, again_in: Duration::ZERO, fault: None }
         }));
-        self.asked = Some(asked);
+        self.prepared = Some(asked);
         Ok(())
     }
 
@@ -69,7 +69,7 @@ impl Naming {
 
     /// Follows exactly the names that were prepared. If nothing was prepared, the current names are followed further.
     pub(crate) fn follow(&mut self, config: &Config) {
-        let Some(asked) = self.asked.take() else { return };
+        let Some(asked) = self.prepared.take() else { return };
         self.following.take().iter().for_each(JoinHandle::abort);
         self.resolved.keep_only(&names_of(config));
         if let (Some(resolver), false) = (&self.resolver, asked.is_empty()) {

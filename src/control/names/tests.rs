@@ -278,7 +278,7 @@ async fn a_name_is_followed_through_good_and_bad_days() {
 #[test]
 fn the_journal_is_told_once_and_again_when_it_works() {
     let name: Arc<str> = Arc::from("esb.test");
-    let asked = |list: &[&str], answer| Asked::judge(Arc::clone(&name), &addresses(list), answer, SOON);
+    let asked = |list: &[&str], answer| ResolvedName::judge(Arc::clone(&name), &addresses(list), answer, SOON);
     let missing = Some(Missing { ipv6: true, why: "tired".to_string() });
     let half = Ok(DnsAnswer { addresses: addresses(&["10.0.0.1"]), valid_for: SECOND, missing });
     let bad = || Err("no such name".to_string());

@@ -15,7 +15,7 @@ use crate::wire::{AnswerFraming, AnswerHead, AnswerScan, Chunks, Method, Piece, 
 /// The most bytes of an answer that a probe reads.
 const MOST: usize = 64 * 1024;
 /// The most bytes of an answer that a report shows.
-const TOLD: usize = 80;
+const EXCERPT: usize = 80;
 
 /// A node to probe, with everything that the outcome depends on.
 pub(crate) struct ProbeTarget {
@@ -118,16 +118,16 @@ async fn read_answer(stream: &mut Transport) -> Result<ProbeAnswer, String> {
         match scan_answer(&input, 0, MOST) {
             AnswerScan::End(end) => {
                 let text = input.get(..end).unwrap_or_default();
-                head.parse(text, Method::Get).map_err(|_| format!("not an HTTP answer: {}", told(&input)))?;
+                head.parse(text, Method::Get).map_err(|_| format!("not an HTTP answer: {}", excerpt(&input)))?;
                 if !head.is_interim() {
                     break end;
                 }
                 input.drain(..end);
             }
-            AnswerScan::Bad(_) => return Err(format!("not an HTTP answer: {}", told(&input))),
+            AnswerScan::Bad(_) => return Err(format!("not an HTTP answer: {}", excerpt(&input))),
             AnswerScan::Partial => {
                 if stream.read_buf(&mut input).await.map_err(|error| error.to_string())? == 0 {
-                    return Err(format!("closed before an answer: {}", told(&input)));
+                    return Err(format!("closed before an answer: {}", excerpt(&input)));
                 }
             }
         }
@@ -165,22 +165,22 @@ fn dechunked(mut input: &[u8]) -> Vec<u8> {
 
 fn judge(probe: &Probe, answer: &ProbeAnswer) -> Result<(), String> {
     if !probe.status.iter().any(|range| range.contains(&answer.status)) {
-        return Err(format!("status {}: {}", answer.status, told(&answer.body)));
+        return Err(format!("status {}: {}", answer.status, excerpt(&answer.body)));
     }
     match &probe.contains {
         Some(wanted) if memchr::memmem::find(&answer.body, wanted.as_bytes()).is_none() => {
-            Err(format!("status {}, but no \"{wanted}\" in the body: {}", answer.status, told(&answer.body)))
+            Err(format!("status {}, but no \"{wanted}\" in the body: {}", answer.status, excerpt(&answer.body)))
         }
         _ => Ok(()),
     }
 }
 
 /// The first bytes as text that fits into a log line.
-fn told(bytes: &[u8]) -> String {
+fn excerpt(bytes: &[u8]) -> String {
     if bytes.is_empty() {
         return "(nothing)".to_string();
     }
-    let first = bytes.get(..TOLD.min(bytes.len())).unwrap_or_default();
+    let first = bytes.get(..EXCERPT.min(bytes.len())).unwrap_or_default();
     format!("\"{}\"", first.escape_ascii())
 }
 

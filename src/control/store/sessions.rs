@@ -30,7 +30,7 @@ const PAUSE: Duration = Duration::from_secs(1);
 const SHARE: u32 = 100;
 
 /// Writes the sessions again and again, as long as Weir runs.
-pub(crate) async fn keep(control: Arc<Control>) {
+pub(crate) async fn write_regularly(control: Arc<Control>) {
     if dir(&control).is_none() {
         return;
     }

@@ -82,14 +82,14 @@ impl StateDir {
     ) -> io::Result<T> {
         let written = self.replace(name, content);
         let mut behind = self.behind.lock();
-        let place = behind.iter().position(|file| *file == name);
-        match (&written, place) {
+        let index = behind.iter().position(|file| *file == name);
+        match (&written, index) {
             (Err(error), None) => {
                 behind.push(name);
                 log::error!("{error}: what is to outlive a restart (state-dir) is not written; it is tried again");
             }
-            (Ok(_), Some(place)) => {
-                behind.swap_remove(place);
+            (Ok(_), Some(index)) => {
+                behind.swap_remove(index);
                 log::info!("{} is written again", self.path.join(name).display());
             }
             _ => {}

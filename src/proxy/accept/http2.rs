@@ -78,7 +78,7 @@ pub(crate) async fn serve(stream: Stream, connection: Rc<Connection>) {
                 life.leave();
             }
             let polled = streams.poll_accept(cx);
-            notes.tell(|fault, reason| connection.log_bad_head(Refusal::Head(fault), reason, b""));
+            notes.report(|fault, reason| connection.log_bad_head(Refusal::Head(fault), reason, b""));
             polled
         })
         .await;
@@ -134,7 +134,7 @@ async fn carry_streams(worker: Rc<Worker>, inbox: Rc<Inbox<Accepted>>) {
         pin!(carry(stream, &deadlines)).await;
         deadlines.read_done();
         deadlines.write_done();
-        if !worker.stream_tasks.keep(&inbox) {
+        if !worker.stream_tasks.take_back(&inbox) {
             return;
         }
     }

@@ -94,11 +94,11 @@ impl Listeners {
     ) -> Vec<Socketed> {
         let mut by_address = self.by_address.borrow_mut();
         for (index, listener) in generation.snapshot.config.listeners.iter().enumerate() {
-            let place = ListenerRef { generation: Arc::clone(generation), listener: index };
+            let listener_ref = ListenerRef { generation: Arc::clone(generation), listener: index };
             if let Some(known) = by_address.get(&listener.bind) {
-                known.listening.move_to(place);
+                known.listening.move_to(listener_ref);
             } else if let Some(socket) = sockets.remove(&listener.bind) {
-                by_address.insert(listener.bind, begin(worker, socket, place));
+                by_address.insert(listener.bind, begin(worker, socket, listener_ref));
             }
         }
         let wanted = |address: &SocketAddr| generation.snapshot.config.listeners.iter().any(|l| l.bind == *address);
@@ -124,8 +124,8 @@ async fn wait_for(closed: Vec<Socketed>) {
     }
 }
 
-fn begin(worker: &Rc<Worker>, socket: StdListener, place: ListenerRef) -> Socketed {
-    let listening = ThreadListener::new(place);
+fn begin(worker: &Rc<Worker>, socket: StdListener, listener_ref: ListenerRef) -> Socketed {
+    let listening = ThreadListener::new(listener_ref);
     let stop = Rc::new(Notify::new());
     let (worker, ours, until) = (Rc::clone(worker), Rc::clone(&listening), Rc::clone(&stop));
     let accepting = match TcpListener::from_std(socket) {
@@ -148,10 +148,10 @@ async fn accept(worker: &Rc<Worker>, listening: &Rc<ThreadListener>, socket: Tcp
         match accepted.await {
             Some(Ok((stream, peer))) => {
                 let last = descriptors::clients_wait(&stream);
-                welcome(worker, listening, stream, peer);
+                serve_accepted(worker, listening, stream, peer);
                 if last {
                     tokio::select! {
-                        () = descriptors::room(&socket) => {}
+                        () = descriptors::wait_for_room(&socket) => {}
                         () = &mut stopped => break,
                     }
                 }
@@ -170,7 +170,7 @@ async fn accept(worker: &Rc<Worker>, listening: &Rc<ThreadListener>, socket: Tcp
     // connections are waiting.
     let rest = poll_fn(|cx| {
         while let Poll::Ready(Ok((stream, peer))) = socket.poll_accept(cx) {
-            welcome(worker, listening, stream, peer);
+            serve_accepted(worker, listening, stream, peer);
         }
         Poll::Ready(())
     });
@@ -180,17 +180,17 @@ async fn accept(worker: &Rc<Worker>, listening: &Rc<ThreadListener>, socket: Tcp
 async fn pause(error: &io::Error) {
     let aborted = error.kind() == io::ErrorKind::ConnectionAborted;
     if !aborted {
-        descriptors::tell(|| format!("cannot accept: {error}; trying again every {} ms", PAUSE.as_millis()));
+        descriptors::warn(|| format!("cannot accept: {error}; trying again every {} ms", PAUSE.as_millis()));
         tokio::time::sleep(PAUSE).await;
     }
 }
 
-fn welcome(worker: &Rc<Worker>, listening: &Rc<ThreadListener>, stream: TcpStream, peer: SocketAddr) {
-    let place = listening.place();
-    let Some(pass) = let_in(&place, peer) else { return };
-    let counted = Counted::new(worker.open_one(), pass, place.listener().counters.connection());
-    let guest = Admitted { stream, peer, counted, listening: Rc::clone(listening), place };
-    if let Some(inbox) = worker.connection_tasks.give(guest) {
+fn serve_accepted(worker: &Rc<Worker>, listening: &Rc<ThreadListener>, stream: TcpStream, peer: SocketAddr) {
+    let listener_ref = listening.current();
+    let Some(permit) = admit(&listener_ref, peer) else { return };
+    let counted = Counted::new(worker.open_one(), permit, listener_ref.listener().counters.connection());
+    let admitted = Admitted { stream, peer, counted, listening: Rc::clone(listening), listener_ref };
+    if let Some(inbox) = worker.connection_tasks.give(admitted) {
         // Boxed, because a task's future is moved about five times during its life.
         tokio::task::spawn_local(Box::pin(receive(Rc::clone(worker), inbox)));
     }
@@ -202,7 +202,7 @@ struct Admitted {
     peer: SocketAddr,
     counted: Counted,
     listening: Rc<ThreadListener>,
-    place: Rc<ListenerRef>,
+    listener_ref: Rc<ListenerRef>,
 }
 
 /// A connection whose protocol is known.
@@ -218,11 +218,11 @@ enum Begun {
 async fn receive(worker: Rc<Worker>, inbox: Rc<Inbox<Admitted>>) {
     let deadlines = worker.clock.deadlines();
     loop {
-        let guest = inbox.next().await;
-        let begun = if guest.place.listener().tls.is_none() {
-            Some(guest.plain(&worker, &deadlines))
+        let admitted = inbox.next().await;
+        let begun = if admitted.listener_ref.listener().tls.is_none() {
+            Some(admitted.plain(&worker, &deadlines))
         } else {
-            Box::pin(shake_hands(&worker, guest, &deadlines)).await
+            Box::pin(shake_hands(&worker, admitted, &deadlines)).await
         };
         match begun {
             Some(Begun::H1(conn, connection)) => pin!(http1::serve(conn, connection)).await,
@@ -231,7 +231,7 @@ async fn receive(worker: Rc<Worker>, inbox: Rc<Inbox<Admitted>>) {
         }
         deadlines.read_done();
         deadlines.write_done();
-        if !worker.connection_tasks.keep(&inbox) {
+        if !worker.connection_tasks.take_back(&inbox) {
             return;
         }
     }
@@ -248,14 +248,14 @@ impl Admitted {
 
 /// Admits a connection, unless its listener or its client has reached its limit. In that case the connection is closed
 /// before anything is read.
-fn let_in(place: &ListenerRef, peer: SocketAddr) -> Option<Option<Box<ConnectionPermit>>> {
-    let listener = place.listener();
+fn admit(listener_ref: &ListenerRef, peer: SocketAddr) -> Option<Option<Box<ConnectionPermit>>> {
+    let listener = listener_ref.listener();
     if listener.most.is_none() && listener.most_per_client.is_none() {
         return Some(None);
     }
-    let doors = place.generation.snapshot.connection_limits.get(place.listener)?;
-    match doors.enter(peer.ip(), listener.most, listener.most_per_client) {
-        Ok(pass) => Some(Some(Box::new(pass))),
+    let limits = listener_ref.generation.snapshot.connection_limits.get(listener_ref.listener)?;
+    match limits.enter(peer.ip(), listener.most, listener.most_per_client) {
+        Ok(permit) => Some(Some(Box::new(permit))),
         Err(full) => {
             listener.counters.turned_away(match full {
                 Full::Listener => "listener-full",
@@ -267,9 +267,9 @@ fn let_in(place: &ListenerRef, peer: SocketAddr) -> Option<Option<Box<Connection
 }
 
 /// Does the TLS handshake. `None` when it failed; the failure is counted and logged.
-async fn shake_hands(worker: &Rc<Worker>, guest: Admitted, deadlines: &Rc<Deadlines>) -> Option<Begun> {
-    let Admitted { stream, peer, counted, listening, place } = guest;
-    let listener = place.listener();
+async fn shake_hands(worker: &Rc<Worker>, admitted: Admitted, deadlines: &Rc<Deadlines>) -> Option<Begun> {
+    let Admitted { stream, peer, counted, listening, listener_ref } = admitted;
+    let listener = listener_ref.listener();
     let acceptor = listener.tls.as_ref()?;
     let came_to = listener.by_address.then(|| stream.local_addr().ok()).flatten();
     let mut hello = Hello::to(came_to.map(|address| address.ip()));
@@ -278,7 +278,7 @@ async fn shake_hands(worker: &Rc<Worker>, guest: Admitted, deadlines: &Rc<Deadli
     let shaken = tokio::time::timeout(limit, hello.during(acceptor.tls_handshake(tcp))).await;
     let failed = |outcome: &'static str, why: &str| {
         listener.counters.handshake(outcome, "-");
-        place.generation.log_handshake(listener, peer, why, &mut worker.formatter.borrow_mut());
+        listener_ref.generation.log_handshake(listener, peer, why, &mut worker.formatter.borrow_mut());
     };
     let stream = match shaken {
         Ok(Ok(stream)) => Box::new(stream),

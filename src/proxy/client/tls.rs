@@ -91,11 +91,11 @@ fn certified(site: &config::Site) -> Option<Arc<CertifiedKey>> {
 #[derive(Debug, Default)]
 pub(crate) struct Hello {
     came_to: Option<IpAddr>,
-    asked: Asked,
+    requested: RequestedName,
 }
 
 #[derive(Debug, Default)]
-enum Asked {
+enum RequestedName {
     /// The ClientHello was not read.
     #[default]
     Nothing,
@@ -113,7 +113,7 @@ thread_local! {
 impl Hello {
     /// For a client that connected to this address. The address is needed only if a site is named by one.
     pub(crate) fn to(came_to: Option<IpAddr>) -> Self {
-        Self { came_to, asked: Asked::Nothing }
+        Self { came_to, requested: RequestedName::Nothing }
     }
 
     /// Polls a handshake. Meanwhile the resolver can use this value and stores in it what it learns.
@@ -130,11 +130,11 @@ impl Hello {
 
     /// Why a handshake failed, for the log. The name that was asked for says more than the error.
     pub(crate) fn explain(&self, error: &str) -> String {
-        match &self.asked {
-            Asked::Nothing => too_old(error).map_or_else(|| error.to_string(), str::to_owned),
-            Asked::NoName => format!("no server name; {error}"),
-            Asked::Name(name) => format!("server name {name}; {error}"),
-            Asked::Unknown(name) => format!("no site of this listener has the server name {name}"),
+        match &self.requested {
+            RequestedName::Nothing => too_old(error).map_or_else(|| error.to_string(), str::to_owned),
+            RequestedName::NoName => format!("no server name; {error}"),
+            RequestedName::Name(name) => format!("server name {name}; {error}"),
+            RequestedName::Unknown(name) => format!("no site of this listener has the server name {name}"),
         }
     }
 }
@@ -171,10 +171,10 @@ impl ResolvesServerCert for ByServerName {
         let name = hello.server_name().map(|name| name.strip_suffix('.').unwrap_or(name));
         HELLO.with_borrow_mut(|now| {
             let site = self.hosts.of_hello(name.map(str::as_bytes), now.came_to);
-            now.asked = match (name, site) {
-                (None, _) => Asked::NoName,
-                (Some(name), Some(_)) => Asked::Name(name.into()),
-                (Some(name), None) => Asked::Unknown(name.into()),
+            now.requested = match (name, site) {
+                (None, _) => RequestedName::NoName,
+                (Some(name), Some(_)) => RequestedName::Name(name.into()),
+                (Some(name), None) => RequestedName::Unknown(name.into()),
             };
             self.keys.get(site?)?.clone()
         })

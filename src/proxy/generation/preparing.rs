@@ -45,23 +45,30 @@ impl Prepared {
         let listeners = (0..config.listeners.len())
             .map(|index| {
                 let hosts = snapshot::hosts_of(&config, index);
-                note(tls::server_config(&config, index, &hosts, tickets), &config.listeners[index].at, &mut problems)
-                    .flatten()
+                or_problem(
+                    tls::server_config(&config, index, &hosts, tickets),
+                    &config.listeners[index].at,
+                    &mut problems,
+                )
+                .flatten()
             })
             .collect();
-        let pools =
-            config.pools.iter().map(|pool| note(node_tls(pool, before), &pool.at, &mut problems).flatten()).collect();
+        let pools = config
+            .pools
+            .iter()
+            .map(|pool| or_problem(node_tls(pool, before), &pool.at, &mut problems).flatten())
+            .collect();
         let logs = config
             .sites
             .iter()
             .map(|site| {
                 let opened = open_logs(&site.logs, observer);
-                note(opened, &site.at, &mut problems)
+                or_problem(opened, &site.at, &mut problems)
                     .unwrap_or_else(|| (AccessLog { queue: None, format: Format::Combined }, None))
             })
             .collect();
-        let stray = note(open_logs(&config.logs, observer), &config.admin.at, &mut problems);
-        let any_certificate = note(
+        let stray = or_problem(open_logs(&config.logs, observer), &config.admin.at, &mut problems);
+        let any_certificate = or_problem(
             connector(&config::NodeTls { verify: Verify::None, server_name: None }),
             &config.admin.at,
             &mut problems,
@@ -123,7 +130,7 @@ impl Prepared {
     }
 }
 
-fn note<T>(result: Result<T, String>, at: &config::Place, problems: &mut Vec<Problem>) -> Option<T> {
+fn or_problem<T>(result: Result<T, String>, at: &config::Place, problems: &mut Vec<Problem>) -> Option<T> {
     result.map_err(|what| problems.push(Problem { at: at.clone(), what, advice: String::new() })).ok()
 }
 

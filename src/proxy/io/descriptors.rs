@@ -19,11 +19,11 @@ pub(crate) fn raise() {
         // If this fails, the current limit stays.
         let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum });
     }
-    look();
+    read_limit();
 }
 
 /// Reads the limit again, because prlimit(1) may change it at any time. To be called now and then.
-pub(crate) fn look() {
+pub(crate) fn read_limit() {
     let most = getrlimit(Resource::Nofile).current.and_then(|most| i32::try_from(most).ok()).unwrap_or(i32::MAX);
     if MOST.swap(most, Relaxed) != most {
         let bounds = Bounds::of(most);
@@ -46,8 +46,8 @@ pub(crate) fn nodes_wait(descriptor: &impl AsRawFd) -> bool {
 }
 
 /// Waits until clients may be accepted again. `any` is copied, to see the number of the new descriptor.
-pub(crate) async fn room(any: &impl AsFd) {
-    tell(|| format!("clients wait: nearly all of {} descriptors are in use", MOST.load(Relaxed)));
+pub(crate) async fn wait_for_room(any: &impl AsFd) {
+    warn(|| format!("clients wait: nearly all of {} descriptors are in use", MOST.load(Relaxed)));
     loop {
         tokio::time::sleep(PAUSE).await;
         if any.as_fd().try_clone_to_owned().is_ok_and(|copy| !clients_wait(&copy)) {
@@ -57,7 +57,7 @@ pub(crate) async fn room(any: &impl AsFd) {
 }
 
 /// Warns of a shortage, at most every ten seconds.
-pub(crate) fn tell(what: impl FnOnce() -> String) {
+pub(crate) fn warn(what: impl FnOnce() -> String) {
     static TOLD: Mutex<Option<Instant>> = Mutex::new(None);
     let mut told = TOLD.lock();
     if told.is_none_or(|told| told.elapsed() > AGAIN) {

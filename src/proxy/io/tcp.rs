@@ -85,7 +85,7 @@ impl Reset {
 
     // Uses the readiness that the kernel reported to the runtime: no system call is needed, and unread bytes stay
     // unread.
-    fn look(&self, stream: &TcpStream) {
+    fn update_other_side(&self, stream: &TcpStream) {
         let both = Interest::READABLE | Interest::WRITABLE;
         let mut cx = Context::from_waker(Waker::noop());
         if let Poll::Ready(Ok(ready)) = pin!(stream.ready(both)).poll(&mut cx) {
@@ -94,7 +94,7 @@ impl Reset {
         }
     }
 
-    fn note<T>(&self, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+    fn record_written<T>(&self, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
         if matches!(written, Poll::Ready(Ok(_))) {
             self.0.written.store(true, Ordering::Relaxed);
         }
@@ -138,12 +138,12 @@ impl AsyncRead for Tcp {
 impl AsyncWrite for Tcp {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.stream).poll_write(cx, data);
-        self.reset.note(written)
+        self.reset.record_written(written)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         if self.reset.0.asked.swap(false, Ordering::Relaxed) {
-            self.reset.look(&self.stream);
+            self.reset.update_other_side(&self.stream);
         }
         Pin::new(&mut self.stream).poll_flush(cx)
     }
@@ -158,7 +158,7 @@ impl AsyncWrite for Tcp {
         data: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.stream).poll_write_vectored(cx, data);
-        self.reset.note(written)
+        self.reset.record_written(written)
     }
 
     fn is_write_vectored(&self) -> bool {

@@ -30,7 +30,7 @@ impl TaskPool {
     }
 
     /// Adds a task that has finished its work to the idle ones. False when there are enough; the task then ends.
-    pub(crate) fn keep<W: 'static>(&self, inbox: &Rc<Inbox<W>>) -> bool {
+    pub(crate) fn take_back<W: 'static>(&self, inbox: &Rc<Inbox<W>>) -> bool {
         let mut idle = self.idle.borrow_mut();
         let keeps = idle.len() < KEPT;
         if keeps {
@@ -86,7 +86,7 @@ mod tests {
         let cx = &mut Context::from_waker(Waker::noop());
         assert_eq!(pin!(inbox.next()).poll(cx), Poll::Ready(1));
         assert!(pool.give(2).is_some(), "it is at work");
-        assert!(pool.keep(&inbox));
+        assert!(pool.take_back(&inbox));
         let mut next = pin!(inbox.next());
         assert_eq!(next.as_mut().poll(cx), Poll::Pending);
         assert!(pool.give(3).is_none(), "one is idle");
@@ -97,7 +97,7 @@ mod tests {
     #[test]
     fn only_so_many_are_kept() {
         let pool = TaskPool::default();
-        let desks: Vec<_> = (0..=KEPT).filter_map(|work| pool.give(work)).collect();
-        assert_eq!(desks.iter().filter(|inbox| pool.keep(inbox)).count(), KEPT);
+        let inboxes: Vec<_> = (0..=KEPT).filter_map(|work| pool.give(work)).collect();
+        assert_eq!(inboxes.iter().filter(|inbox| pool.take_back(inbox)).count(), KEPT);
     }
 }

@@ -13,7 +13,7 @@ const NOTED: usize = 1024 * 1024;
 /// What was odd about the head of a stream, or about its trailers.
 pub(crate) struct Note {
     stream: u32,
-    told: bool,
+    reported: bool,
     /// What was odd in its field block.
     pub(crate) odd: Box<Oddity>,
 }
@@ -32,19 +32,19 @@ impl Notes {
     /// Adds a note. False when there are too many.
     pub(crate) fn add(&self, stream: u32, odd: Box<Oddity>) -> bool {
         let mut notes = self.0.borrow_mut();
-        notes.push_back(Note { stream, told: false, odd });
+        notes.push_back(Note { stream, reported: false, odd });
         notes.len() <= NOTES && notes.iter().map(Note::bytes).sum::<usize>() <= NOTED
     }
 
     /// Reports each fault once, as soon as possible: the library resets some of these streams before Weir sees them.
-    pub(crate) fn tell(&self, mut tell: impl FnMut(HeadFault, &str)) {
+    pub(crate) fn report(&self, mut log: impl FnMut(HeadFault, &str)) {
         let mut notes = self.0.borrow_mut();
         if notes.is_empty() {
             return;
         }
-        for note in notes.iter_mut().filter(|note| !note.told) {
-            note.told = true;
-            note.odd.fault.iter().for_each(|(fault, reason)| tell(*fault, reason));
+        for note in notes.iter_mut().filter(|note| !note.reported) {
+            note.reported = true;
+            note.odd.fault.iter().for_each(|(fault, reason)| log(*fault, reason));
         }
     }
 

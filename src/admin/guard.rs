@@ -37,38 +37,38 @@ struct AdminConnection {
     /// Whether a request on it is being answered.
     busy: Arc<AtomicBool>,
     /// Closes the connection when it is dropped.
-    stay: oneshot::Sender<()>,
+    keep_open: oneshot::Sender<()>,
 }
 
 /// Accepts connections for ever.
 pub(crate) async fn serve(listener: TcpListener, router: Router, shared: Arc<Shared>) {
-    let router = router.layer(middleware::from_fn_with_state(shared, known));
-    let places = Arc::new(Semaphore::new(MOST));
-    let mut guests = VecDeque::<AdminConnection>::new();
+    let router = router.layer(middleware::from_fn_with_state(shared, only_known_hosts));
+    let permits = Arc::new(Semaphore::new(MOST));
+    let mut connections = VecDeque::<AdminConnection>::new();
     loop {
         let stream = match listener.accept().await {
             Ok((stream, _)) => stream,
             Err(error) => {
-                descriptors::tell(|| format!("cannot accept on the admin address: {error}"));
+                descriptors::warn(|| format!("cannot accept on the admin address: {error}"));
                 tokio::time::sleep(descriptors::PAUSE).await;
                 continue;
             }
         };
-        guests.retain(|guest| !guest.stay.is_closed());
-        if places.available_permits() == 0 {
-            let silent = guests.iter().position(|guest| !guest.busy.load(Ordering::Relaxed));
-            drop(silent.and_then(|silent| guests.remove(silent)));
+        connections.retain(|connection| !connection.keep_open.is_closed());
+        if permits.available_permits() == 0 {
+            let silent = connections.iter().position(|connection| !connection.busy.load(Ordering::Relaxed));
+            drop(silent.and_then(|silent| connections.remove(silent)));
         }
-        let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
-        let ((stay, leave), busy) = (oneshot::channel(), Arc::<AtomicBool>::default());
+        let Ok(permit) = Arc::clone(&permits).acquire_owned().await else { return };
+        let ((keep_open, closed), busy) = (oneshot::channel(), Arc::<AtomicBool>::default());
         let router = router.clone().layer(middleware::from_fn_with_state(Arc::clone(&busy), answering));
-        guests.push_back(AdminConnection { busy, stay });
+        connections.push_back(AdminConnection { busy, keep_open });
         tokio::spawn(async move {
             tokio::select! {
                 () = answer(stream, router) => {}
-                _ = leave => {}
+                _ = closed => {}
             }
-            drop(place);
+            drop(permit);
         });
     }
 }
@@ -94,12 +94,12 @@ async fn answer(stream: TcpStream, router: Router) {
 }
 
 /// Lets through requests that only read, and orders that were sent under a name of this address.
-async fn known(State(shared): State<Arc<Shared>>, request: Request, next: Next) -> Response {
+async fn only_known_hosts(State(shared): State<Arc<Shared>>, request: Request, next: Next) -> Response {
     if matches!(*request.method(), Method::GET | Method::HEAD) {
         return next.run(request).await;
     }
     let names = &shared.current.load_full().snapshot.config.admin.hosts;
-    match stranger(request.headers(), names) {
+    match foreign(request.headers(), names) {
         None => next.run(request).await,
         Some(trouble) => refused(StatusCode::FORBIDDEN, trouble),
     }
@@ -107,7 +107,7 @@ async fn known(State(shared): State<Arc<Shared>>, request: Request, next: Next) 
 
 /// Why an order looks as if it came from a web page. An IP address as Host is accepted, because unlike a name it cannot
 /// be rebound.
-fn stranger(headers: &HeaderMap, names: &[Arc<str>]) -> Option<Trouble> {
+fn foreign(headers: &HeaderMap, names: &[Arc<str>]) -> Option<Trouble> {
     let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
     let hosts: Vec<String> = headers.get_all(header::HOST).iter().map(text).collect();
     let [host] = hosts.as_slice() else { return Some(Trouble::new("there is not one Host", "")) };
@@ -167,7 +167,7 @@ mod tests {
             for (name, value) in fields {
                 headers.append(*name, value.parse().unwrap());
             }
-            assert_eq!(stranger(&headers, &known).is_none(), good, "{fields:?}");
+            assert_eq!(foreign(&headers, &known).is_none(), good, "{fields:?}");
         }
     }
 }
