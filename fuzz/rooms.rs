@@ -101,6 +101,7 @@ pub mod traffic {
         pub mod session_id;
     }
     pub mod message {
+        pub mod decimal;
         pub mod forwarded;
         pub mod headers;
         pub mod location;
@@ -110,7 +111,7 @@ pub mod traffic {
         pub mod access;
         pub mod edits;
         pub mod normalized_path;
-        pub mod places;
+        pub mod reverse_map;
         pub mod sites;
     }
 }

@@ -139,7 +139,7 @@ mod tests {
         cool_down: Duration::from_secs(60),
     };
 
-    /// Two pools of so many nodes, of which the second is active with the first.
+    /// Two linked pools with this many nodes; the first leads.
     fn linked(previous: Option<&Snapshot>, nodes: usize, active: ActiveNodes) -> Snapshot {
         pair(previous, nodes, active, Some(0))
     }
@@ -194,7 +194,7 @@ mod tests {
         assert_eq!(states(&snapshot), ["sAs", "eAs"]);
         refuses(&snapshot, 0, 1, 3);
         assert_eq!(states(&snapshot), ["seA", "esA"]);
-        // Who comes back waits for its turn.
+        // A node that returns stays a standby until it is needed.
         for (pool, member) in [(1, 0), (0, 1)] {
             snapshot.pools[pool].answered(member, at(3600), Duration::default, at(3600));
         }
@@ -235,7 +235,7 @@ mod tests {
         assert_eq!(states(&before), ["eA", "sA"]);
         let after = linked(Some(&before), 2, ONE);
         assert_eq!(states(&after), ["eA", "sA"]);
-        // A pool that was alone until now is active with the other one from here on.
+        // A pool that was not linked before is linked from here on.
         let alone = crate::traffic::pool::tests::follow(None, 2, |settings| settings.active = Some(ONE));
         refuses(&alone, 0, 0, 1);
         tend(&alone, 2);

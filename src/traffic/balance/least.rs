@@ -319,7 +319,7 @@ mod tests {
 
     #[test]
     fn a_cold_node_is_drawn_for_its_share_unless_it_is_busier_than_the_others() {
-        // Its share is a tenth of 2.1; as busy for its tenth as the others are two of theirs make twenty.
+        // Its share is 0.1 of 2.1. For its warmth of a tenth, one request counts as much as ten elsewhere.
         for (in_flight, expected) in [([5, 5, 0], 476), ([0, 0, 0], 476), ([5, 5, 1], 0), ([20, 20, 1], 476)] {
             let among = busy(&in_flight);
             among[2].warmth.set(100);

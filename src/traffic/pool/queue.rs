@@ -9,9 +9,9 @@ use parking_lot::Mutex;
 
 /// The waiters of one pool, shared by all threads.
 ///
-/// No place stays free while a request waits for it, if two rules are kept: who gives a place back does so before
-/// calling [`Queue::len`], and who joins calls [`Queue::next`] once afterwards. Then at least one of the two sees the
-/// other.
+/// No place stays free while a request waits for it, if two rules are kept: a thread that frees a place does so before
+/// it calls [`Queue::len`], and a thread that joins calls [`Queue::next`] once afterwards. Then at least one of the two
+/// sees the other.
 #[derive(Debug)]
 pub struct Queue<F, W> {
     lines: Mutex<Lines<F, W>>,

@@ -16,7 +16,7 @@ use crate::traffic::tick::Tick;
 // since 1970 (64), milliseconds since the machine's start (64) and the name of that start (a text), tables, a zero byte,
 // checksum (128). Version 1 has no start of the machine. A table is a one (8), its pool's name, the mark of its secret
 // (128), the number of nodes (16), their names, chunks, an empty chunk. A chunk is a count (32) and so many records:
-// key (128), node and home (16 each, places among the names), seconds unused (32).
+// key (128), node and home (16 each, indexes into the names), seconds unused (32).
 const MAGIC: &[u8; 8] = b"WEIRSESS";
 
 /// Must grow with every change that this version could not read.

@@ -214,7 +214,7 @@ mod tests {
         let third = on_trial(&gate, at(17));
         gate.give_back(second, at(12));
         assert!(!may_go(&gate, at(21)));
-        // It failed: the node is ejected anew, until the very moment that the trial would have ended.
+        // The trial failed, and the new ejection ends at the same moment as the trial would have.
         gate.set(Admits::All, Some(at(22)));
         gate.give_back(third, at(17));
         assert!(!may_go(&gate, at(21)));
