@@ -148,9 +148,8 @@ impl Metrics {
         text
     }
 
-    /// Removes the series of handles that nobody holds. [`Self::text`] does so too; called after a reload, it keeps the
-    /// memory bounded where nobody scrapes.
-    pub fn sweep(&self) {
+    /// Removes the series of handles that nobody holds.
+    fn sweep(&self) {
         // Routes hold sites and nodes, so they go first.
         self.routes.sweep();
         self.sites.sweep();
