@@ -40,7 +40,7 @@ pub(super) struct Word(u64);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Trial(u64);
 
-/// The result of [`Gate::claim`].
+/// Whether a request may go to the node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Claim {
     /// The request may go.
