@@ -11,12 +11,11 @@ pub(crate) mod admission;
 mod affinity;
 mod arrived;
 mod attempt;
+mod bodies;
 mod bound;
 mod choose;
 mod complaint;
-mod download;
 pub(crate) mod ending;
-mod flow;
 mod heads;
 mod local_reply;
 mod reach;
@@ -24,8 +23,6 @@ mod record;
 mod response;
 mod routed;
 mod target;
-mod tunnel;
-mod upload;
 
 use std::future::poll_fn;
 use std::io;
@@ -35,14 +32,14 @@ use std::time::Duration;
 
 use self::arrived::Arrived;
 use self::attempt::Attempt;
+use self::bodies::download::pass_body;
+use self::bodies::flow::{Flow, Going, send_and_watch};
+use self::bodies::upload::Upload;
 use self::bound::{Bound, Trip};
-use self::download::pass_body;
 use self::ending::Ended;
-use self::flow::{Flow, Going, send_and_watch};
 use self::reach::Node;
 use self::record::Record;
 use self::response::Response;
-use self::upload::Upload;
 use super::client::h1;
 use super::client::{Body, Sink};
 use super::connection::Connection;
@@ -117,7 +114,9 @@ pub(crate) async fn carry_h1(
         Outcome::Upgraded(upgraded) => {
             let Upgraded { bound, attempt, node, rest } = *upgraded;
             let whole = match body {
-                Body::H1(body) => tunnel::run(&bound, &mut record, conn, body.into_input(), &node.conn, rest).await,
+                Body::H1(body) => {
+                    bodies::tunnel::run(&bound, &mut record, conn, body.into_input(), &node.conn, rest).await
+                }
                 Body::H2(_) => true,
             };
             bound.leave(&attempt);

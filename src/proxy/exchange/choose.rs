@@ -5,10 +5,10 @@ use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 
 use super::attempt::Attempt;
+use super::bodies::upload::Upload;
 use super::bound::Trip;
 use super::complaint;
 use super::record::{Record, SessionWord};
-use super::upload::Upload;
 use crate::proxy::client::h1::HALF_CLOSED;
 use crate::proxy::io::fault::{Gone, LISTENING};
 use crate::traffic::balance::Ask;

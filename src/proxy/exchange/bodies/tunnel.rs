@@ -7,8 +7,8 @@ use std::io;
 use std::task::Poll;
 use std::time::Duration;
 
-use super::bound::Bound;
-use super::record::Record;
+use crate::proxy::exchange::bound::Bound;
+use crate::proxy::exchange::record::Record;
 use crate::proxy::io::buffers::Buffer;
 use crate::proxy::io::stream::TimedStream;
 use crate::proxy::worker::Worker;

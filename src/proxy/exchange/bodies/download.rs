@@ -4,8 +4,8 @@
 use std::io;
 use std::time::Duration;
 
-use super::bound::Trip;
 use crate::proxy::client::Sink;
+use crate::proxy::exchange::bound::Trip;
 use crate::proxy::io::buffers::Buffer;
 use crate::proxy::io::fault::Lost;
 use crate::proxy::io::stream::TimedStream;

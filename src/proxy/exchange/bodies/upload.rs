@@ -5,11 +5,11 @@ use std::io;
 use std::pin::pin;
 use std::time::Duration;
 
-use super::attempt::Attempt;
-use super::bound::Trip;
-use super::response::Response;
-use super::routed::Routed;
 use crate::proxy::client::{Body, Sink};
+use crate::proxy::exchange::attempt::Attempt;
+use crate::proxy::exchange::bound::Trip;
+use crate::proxy::exchange::response::Response;
+use crate::proxy::exchange::routed::Routed;
 use crate::proxy::io::buffers::Buffer;
 use crate::proxy::io::fault::{ClientFault, Gone, Lost, unless_gone};
 use crate::proxy::io::stream::{COPIED, TimedStream};
