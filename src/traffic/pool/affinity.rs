@@ -103,7 +103,10 @@ fn known(
         Purpose::Take => sessions.find(key, asking.now)?,
         Purpose::Peek => sessions.peek(key, asking.now)?,
     };
-    let number = sessions::failback(sticky.failback, &found, pool.is_home(found.home, asking.now));
+    // A node that is draining keeps the sessions that it has and gets none back; a standby does not serve.
+    let home = pool.member_of(found.home);
+    let takes_back = home.is_some_and(|home| pool.members[home].state.takes_any(asking.now, true));
+    let number = sessions::failback(sticky.failback, &found, takes_back);
     let (bound, lives) = (Some(number), Some(found.node));
     Some(Affinity { key: Some(key), bound, lives, used: asking.now, named: true, ..Affinity::default() })
 }

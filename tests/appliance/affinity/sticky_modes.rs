@@ -357,6 +357,23 @@ fn who_moved_returns_where_the_pool_says_so() {
 }
 
 #[test]
+fn who_moved_does_not_return_to_a_node_that_is_draining() {
+    for failback in ["failback = \"return\"", "failback = \"when-idle\", failback-idle = \"1ms\""] {
+        let keys = format!("sticky = {{ mode = \"learn\", {failback} }}\n{QUICK}");
+        let world = World::of(3, |plan| plan.pool(&keys));
+        let id = world.login_on("n2", "S");
+        world.lose("n2");
+        let next = world.of_session(&id);
+        world.regain("n2");
+        assert_eq!(world.weir.say(&["drain", "n2", "--deadline", "2h"]).code, Some(0));
+        world.stays(&id, &next);
+        assert_eq!(world.weir.say(&["activate", "n2"]).code, Some(0));
+        let cookie = format!("JSESSIONID={id}");
+        eventually("it returns to the node that is active again", || would_go(&world.weir, &cookie).0 == "n2");
+    }
+}
+
+#[test]
 fn who_moved_returns_after_a_pause_where_the_pool_says_so() {
     let (world, id, next) = moved(", failback = \"when-idle\", failback-idle = \"1s\"");
     world.stays(&id, &next);
