@@ -83,7 +83,8 @@ impl<'r> Target<'r> {
             return None;
         }
         let (generation, index) = shared.newest_with(&self.pool().waiting)?;
-        Some(Self { generation: Ground::Newer(generation), index })
+        let is_this = std::ptr::eq(&*generation, self.generation());
+        (!is_this).then_some(Self { generation: Ground::Newer(generation), index })
     }
 
     /// Where a node of this one stands in `other`, which is the same pool in another generation.
