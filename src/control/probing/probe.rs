@@ -46,8 +46,7 @@ impl ProbeTarget {
         let (what, limit) = (describe(probe, address.port()), self.health.timeout);
         match tokio::time::timeout(limit, ask(probe, goal, tls)).await {
             Ok(Ok(())) => Ok(()),
-            Ok(Err(Missed::Failed(seen))) => Err(Missed::Failed(format!("{what}: {seen}"))),
-            Ok(Err(Missed::Late(seen) | Missed::Ours(seen))) => Err(Missed::Ours(format!("{what}: {seen}"))),
+            Ok(Err(missed)) => Err(missed.of(&what)),
             Err(_) => Err(Missed::Late(format!("{what}: no answer within {limit:?}"))),
         }
     }
@@ -63,9 +62,21 @@ pub(crate) enum Missed {
     Ours(String),
 }
 
+impl Missed {
+    /// The same, with the probe that did not pass.
+    fn of(self, what: &str) -> Self {
+        match self {
+            Self::Failed(seen) => Self::Failed(format!("{what}: {seen}")),
+            Self::Late(seen) => Self::Late(format!("{what}: {seen}")),
+            Self::Ours(seen) => Self::Ours(format!("{what}: {seen}")),
+        }
+    }
+}
+
 impl From<ConnectFault> for Missed {
     fn from(fault: ConnectFault) -> Self {
         match fault {
+            ConnectFault::Timeout => Self::Late(fault.to_string()),
             ConnectFault::Exhausted(error) => Self::Ours(error.to_string()),
             fault => Self::Failed(fault.to_string()),
         }
