@@ -78,7 +78,7 @@ pub struct RequestEntry<'a> {
     pub peer: IpAddr,
     /// As it came, without the end of line.
     pub request_line: &'a [u8],
-    /// The answer's status; 0 where the client went before there was one.
+    /// The answer's status; 499 if the client left before there was one.
     pub status: u16,
     /// Bytes of the answer's body that were sent.
     pub body_bytes: u64,
@@ -98,9 +98,9 @@ pub struct RequestEntry<'a> {
     pub pool: &'a str,
     /// The node that answered, or was tried last.
     pub node: &'a str,
-    /// From the first byte to the node to the last byte from it.
+    /// From the choice of the first node to the end of what the last one sent; none if no node was chosen.
     pub upstream_time: Option<Duration>,
-    /// From the first byte of the head to the last of the answer.
+    /// From the end of the head to the last byte of the answer.
     pub time_taken: Duration,
     /// How many nodes were tried.
     pub tries: u32,
@@ -114,7 +114,7 @@ pub struct RequestEntry<'a> {
     pub session_names: &'a [Arc<str>],
     /// The word of the refusal or the fault, if any.
     pub refusal: &'a str,
-    /// What was wrong, where there is more to say than the word; then the line has it at its end.
+    /// What was wrong, in more detail than the word says. If it is empty, the line has no such field.
     pub reason: &'a str,
     /// `TLSv1.2`, `TLSv1.3`, or empty on a plain listener.
     pub tls: &'a str,
@@ -208,7 +208,7 @@ pub struct UnroutedEntry<'a> {
     pub listener: &'a str,
     /// The status it was answered with; 0 where there was no answer, as after a failed handshake.
     pub status: u16,
-    /// The refusal's word, or `handshake`.
+    /// The refusal's word, or `handshake-failed`.
     pub word: &'a str,
     /// What was wrong, if there is more to say than the word.
     pub reason: &'a str,
@@ -247,8 +247,8 @@ impl UnroutedEntry<'_> {
     }
 }
 
-/// Appends a line of a site's error log, without the end of line: time, what `level` it is, and the text, escaped, without
-/// the values of sessions of these names.
+/// Appends a line of a site's error log, without the end of line: time, what `level` it is, and the text, escaped,
+/// without the values of sessions of these names.
 pub fn write_error(out: &mut Vec<u8>, time: SystemTime, level: &str, text: &[u8], names: &[Arc<str>]) {
     write_rfc3339(out, time);
     out.extend_from_slice(b" [");
@@ -471,13 +471,13 @@ mod tests {
         );
 
         let handshake =
-            UnroutedEntry { listener: "https", status: 0, word: "handshake", reason: "", first: b"", ..head };
+            UnroutedEntry { listener: "https", status: 0, word: "handshake-failed", reason: "", first: b"", ..head };
         let mut out = Vec::new();
         handshake.write_combined(&mut out, &mut DateCache::new());
         assert!(
-            String::from_utf8(out)
-                .unwrap()
-                .ends_with("\"-\" 000 0 \"-\" \"-\" host=- site=- listener=https refusal=handshake reason=\"-\"")
+            String::from_utf8(out).unwrap().ends_with(
+                "\"-\" 000 0 \"-\" \"-\" host=- site=- listener=https refusal=handshake-failed reason=\"-\""
+            )
         );
         let mut out = Vec::new();
         head.write_json(&mut out, &mut DateCache::new());

@@ -12,7 +12,8 @@ pub(super) struct LogRateLimit {
 }
 
 impl LogRateLimit {
-    /// Whether a line may be written in this second: then how many were left out before it. None where it is left out too.
+    /// Asks to write a line in this second. If it may be written, returns how many were left out since the line before;
+    /// otherwise counts it as left out and returns `None`.
     pub(super) fn allow(&self, second: u64) -> Option<u64> {
         let next = self.next.load(Relaxed);
         let allowed = second >= next && self.next.compare_exchange(next, second + 1, Relaxed, Relaxed).is_ok();

@@ -183,7 +183,7 @@ static REFERENCE: &[Key] = &[
     key("pool", "retry-budget", Form::Percent, "`\"20%\"`", "largest share of requests that may be sent again, so that retries cannot overload the nodes"),
     key("pool", "retry-on", Form::List("`connect`, `reset`, `timeout` and status codes"), "`[\"connect\", \"reset\", \"timeout\"]`", "after which failures another node is tried"),
     key("pool", "eject", Form::Table(false), "see there", "after how many failed requests a node is passive for a while"),
-    key("pool", "when-none", Form::Choice(&["fail", "all"]), "`\"fail\"`", "what Weir does while probes fail at every node: answer 503, or try the nodes all the same"),
+    key("pool", "when-none", Form::Choice(&["fail", "all"]), "`\"fail\"`", "what Weir does while no node is active. Both first try a node that is only ejected; then `fail` answers 503, and `all` tries every node that no operator took out"),
     key("pool", "redirects", Form::Text("`\"off\"` or list of tables"), "nodes become sites", "how Location, Content-Location and Refresh of the nodes are changed"),
 
     key("pool.nodes", "node", NAME, REQUIRED, "a node's name"),
@@ -214,7 +214,7 @@ static REFERENCE: &[Key] = &[
     key("pool.eject", "for", TIME_OR_NONE, "`\"10s\"`", "how long the first ejection lasts; each further one lasts twice as long. 0s: no node is ejected"),
     key("pool.eject", "max-for", TIME, "`\"5m\"`", "the longest ejection"),
     key("pool.eject", "statuses", STATUSES, "none", "statuses of answers that count as failures, such as `\"502-504\"`; remember that a SOAP fault is a 500"),
-    key("pool.eject", "max-ejected", Form::Percent, "`\"50%\"`", "largest share of the pool's nodes that may be ejected at once; one node always may"),
+    key("pool.eject", "max-ejected", Form::Percent, "`\"50%\"`", "largest share of the pool's nodes that may be ejected at once. One node may always be ejected, but the last one that can serve only if it refuses connections"),
 
     key("pool.tls", "verify", Form::Choice(&["pin", "full", "chain", "none"]), REQUIRED, "how a node proves who it is"),
     key("pool.tls", "pins", Form::List("pins"), "required with `pin`", "SHA-256 of the certificate or of its public key; `weir cert pin HOST:PORT` prints them"),

@@ -124,7 +124,8 @@ struct NodeGauges {
 }
 
 impl NodeCounters {
-    /// It answered a request in `time`. Called by `RouteCounters::record`.
+    /// It was the last node of a request, which ended `time` after its first node was chosen. Requests that failed
+    /// count too. Called by `RouteCounters::record`.
     pub fn answered(&self, time: Duration) {
         self.upstream_time.record(time);
     }
@@ -187,21 +188,21 @@ impl NodeCounters {
         self.changes.count(to, || self.vecs.node_state_changes.with_label_values(&[pool.as_str(), node, to]));
     }
 
-    /// A probe ended: `pass` or `fail`.
+    /// A round of probes ended: `pass` or `fail`.
     pub fn probed(&self, result: &'static str, time: Duration) {
         let [pool, node] = &self.labels;
         self.probes.count(result, || self.vecs.probes.with_label_values(&[pool.as_str(), node, result]));
         self.probe_time.record(time);
     }
 
-    /// A request was sent again to another node, because of `reason` at this one.
+    /// A request was sent again because of `reason` at this node: after `stale` to the same node, otherwise to another.
     pub fn retried(&self, reason: &'static str) {
         let [pool, node] = &self.labels;
         self.retries.count(reason, || self.vecs.retries.with_label_values(&[pool.as_str(), node, reason]));
     }
 
-    /// Whether a line may be written in this second that a request was retried at another node: then how many were left
-    /// out before it.
+    /// Asks to write a line that a request was retried at another node, which is allowed once a second. If it may be
+    /// written, returns how many were left out since the line before; otherwise `None`.
     pub fn may_log_retry(&self, second: u64) -> Option<u64> {
         self.retry_lines.allow(second)
     }

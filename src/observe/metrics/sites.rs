@@ -24,11 +24,11 @@ pub struct RouteCounters {
 /// A request that is over, as its counters see it.
 #[derive(Clone, Copy, Debug)]
 pub struct Finished {
-    /// The answer's status; 0 if there was none.
+    /// The answer's status; 499 if the client left before there was one.
     pub code: u16,
-    /// From the first byte of the head to the last of the answer.
+    /// From the end of the head to the last byte of the answer.
     pub time_taken: Duration,
-    /// From the first byte to the node to the last from it; none where no node was asked.
+    /// From the choice of the first node to the end of what the last one sent; none where no node was chosen.
     pub upstream_time: Option<Duration>,
     /// Bytes of the request's body.
     pub received: u64,
@@ -85,7 +85,7 @@ pub struct SiteCounters {
 }
 
 impl SiteCounters {
-    /// Weir answered itself, for the reason that `word` names.
+    /// A request was refused or could not be finished, for the reason that `word` names.
     pub fn refused(&self, word: &'static str) {
         self.refusals.count(word, || self.vecs.refusals.with_label_values(&[self.site.as_str(), word]));
     }
