@@ -156,8 +156,8 @@ async fn livez() -> &'static str {
 }
 
 // Ready means that some pool can serve, perhaps with nodes that were never probed, and that Weir is not stopping. When
-// only one of several pools cannot serve, a balancer in front must not take all of Weir out, so that is only reported
-// in the text and in weir_node_active.
+// only one of several pools cannot serve, a balancer in front must not take all of Weir out. So that is only said in
+// the text, and by the metrics weir_node_active and weir_pool_without_active_node.
 async fn readyz(State(admin): State<Admin>) -> (StatusCode, String) {
     let generation = admin.control.current.load_full();
     let now = Tick::from_millis(admin.control.now());

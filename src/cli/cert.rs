@@ -35,7 +35,7 @@ impl Cert {
             Self::Inspect(inspect) => Ok(inspect.run(now)),
             Self::Pin(pin) => pin.run(now),
         };
-        // Who closed the pipe wants no more of it; the exit code still counts.
+        // Writing fails when the reader has closed the pipe. That is no error: the exit code still says how it went.
         match done {
             Ok(said) => {
                 let _ = out.write_all(said.text.as_bytes());

@@ -198,8 +198,8 @@ fn write_orders(control: &Control, orders: &Orders) -> Option<Trouble> {
     Some(Trouble::new(what, "it is tried again each second"))
 }
 
-/// Pools that an order for `node` would leave without a node for new requests: all other nodes there are passive or
-/// have an order of their own.
+/// Pools that an order for `node` would leave without a node for new requests: each other node there cannot serve, or
+/// has an order of its own. Standbys and nodes that were never probed can serve.
 fn left_without(generation: &Generation, orders: &Orders, node: &str) -> Vec<String> {
     let serves = |member: &Member| member.state.can_serve();
     let pools = generation.snapshot.pools.iter().filter(|pool| {

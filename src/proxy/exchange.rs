@@ -4,8 +4,9 @@
 //! Both directions flow at once and each holds one buffer at most, so a slow side slows the other down. What to do is
 //! decided by the rooms in `traffic`.
 //!
-//! What is known when shows in the types: a request has [`Arrived`], is `Routed` to its site and route, is [`Bound`] to
-//! its pool, and is tried in one [`Attempt`] after the other. What is counted and logged is written to its [`Record`].
+//! The types show what is known of a request at each step: first it has [`Arrived`], then it is `Routed` to its site
+//! and route, then [`Bound`] to its pool, and then it is tried in one [`Attempt`] after the other. What is counted and
+//! logged is written to its [`Record`].
 
 pub(crate) mod admission;
 mod affinity;

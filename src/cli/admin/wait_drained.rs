@@ -1,5 +1,5 @@
-//! `weir drain --wait`: polls a draining node until it can be stopped without cutting a request, and prints what is left.
-//! It only reads; ending it leaves the drain on.
+//! `weir drain --wait`: polls a draining node until it can be stopped without cutting a request, and prints what is
+//! left. It only reads; ending it leaves the drain on.
 
 use std::io::{IsTerminal, Write, stdout};
 use std::net::SocketAddr;
@@ -54,8 +54,8 @@ fn poll(admin: SocketAddr, node: &str) -> Result<Option<NodeStatus>, String> {
     parse(status, &answer)
 }
 
-/// None where Weir does not know the node. Only a 404 of Weir's own says so: while Weir restarts, something else may answer
-/// at its address.
+/// Returns none if Weir does not know the node. Only a 404 in Weir's own form (`"ok": false`) says so: while Weir
+/// restarts, another program may answer at its address.
 fn parse(status: StatusCode, answer: &Value) -> Result<Option<NodeStatus>, String> {
     if status.is_success() && answer["ok"] == true {
         return Ok(Some(NodeStatus::in_answer(answer)));
@@ -88,8 +88,8 @@ struct Watch {
 }
 
 impl Watch {
-    /// `status` is an error where Weir did not answer, and none where it does not know the node. A node that has left the
-    /// file is waited for as well; one that no operator has drained or put in maintenance is not to be stopped.
+    /// `status` is an error where Weir did not answer, and none where it does not know the node. A node that has left
+    /// the file is waited for as well; one that no operator has drained or put in maintenance is not to be stopped.
     fn next(
         &mut self,
         node: &str,

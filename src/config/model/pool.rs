@@ -48,7 +48,7 @@ pub struct Pool {
     pub retry: Retry,
     /// When failed requests make a node passive.
     pub eject: Eject,
-    /// What happens while probes fail at every node. Default fail.
+    /// What happens while no node is active. Default fail.
     pub when_none: WhenNone,
     /// How a Location that names a node is changed.
     pub redirects: Redirects,
@@ -157,17 +157,18 @@ pub struct Eject {
     pub most: Duration,
     /// Answers with these statuses count as failures. Default none, because a SOAP fault is a 500.
     pub statuses: Vec<RangeInclusive<u16>>,
-    /// Most nodes of the pool that may be ejected at once, in percent. One node always may. Default 50.
+    /// Most nodes of the pool that may be ejected at once, in percent. Default 50. One node may always be
+    /// ejected, but the last one that can serve only if it refuses connections.
     pub max_ejected: u16,
 }
 
-/// What happens while probes fail at every node.
+/// What happens while no node of the pool is active. A node that only an ejection keeps passive is tried first.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum WhenNone {
-    /// Requests get 503.
+    /// Then requests get 503.
     #[default]
     Fail,
-    /// All nodes are used, as if there were no probes.
+    /// Then all nodes without an operator's order are used, as if there were no probes.
     All,
 }
 
@@ -192,7 +193,8 @@ impl Default for Redirects {
 pub struct NodeTls {
     /// How the node's certificate is verified.
     pub verify: Verify,
-    /// The name that SNI sends and that `full` checks. Default: the node's address. SNI cannot send an IP address.
+    /// The name that SNI sends and that `full` checks. Default: the node's DNS name, or its address where
+    /// it has no name. SNI cannot send an IP address.
     pub server_name: Option<Arc<str>>,
 }
 

@@ -24,8 +24,8 @@ const FILE: &str = "sessions";
 const EVERY: Duration = Duration::from_secs(30);
 /// How often to check whether a session was bound.
 const LOOK: Duration = Duration::from_millis(250);
-/// The shortest time between two writes, which is also at least `SHARE` times as long as the last write took. So
-/// writing uses at most a hundredth of a core.
+/// After a write Weir pauses `SHARE` times as long as the write took, but at least `PAUSE` and at most `EVERY`. So
+/// writing uses a hundredth of a core, and more only when a write takes longer than 0.3 s.
 const PAUSE: Duration = Duration::from_secs(1);
 const SHARE: u32 = 100;
 

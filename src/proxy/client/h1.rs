@@ -320,7 +320,7 @@ impl<'c> Sink<'c> {
         self.out.clear();
     }
 
-    /// See [`super::Sink::page`].
+    /// See [`super::Sink::local_reply`].
     pub(crate) async fn local_reply(
         &mut self,
         page: &LocalReply<'_>,

@@ -242,13 +242,14 @@ impl Sink {
         }
     }
 
-    /// Ends the stream if it has no end yet. Returns whether the client ended it before its answer was complete.
+    /// Ends the stream if it has no end yet. Returns whether the client ended it before its answer was complete, or the
+    /// request was malformed.
     pub(crate) fn settle(&mut self) -> bool {
         self.reset(Reason::INTERNAL_ERROR);
         self.taken_back
     }
 
-    /// See [`super::Sink::page`].
+    /// See [`super::Sink::local_reply`].
     pub(crate) async fn local_reply(
         &mut self,
         page: &LocalReply<'_>,

@@ -41,7 +41,8 @@ impl<'r> Sited<'r> {
         };
         let mut found = rules.find(arrived.head, &mut room, &|_| false).map_err(|_| Refusal::PathUnclear)?;
         if found.is_some_and(leads_back) {
-            // It is not for this request; those behind it may be, and may deny it. Whom it keeps out stays out.
+            // This redirect would lead to the same URL again, so the request looks at the routes after it, which may
+            // deny it. A client that the redirect itself does not admit gets no further.
             let client = arrived.client();
             let skip = |route| leads_back(route) && rules.may_come(Some(route), client);
             found = rules.find(arrived.head, &mut room, &skip).map_err(|_| Refusal::PathUnclear)?;
@@ -103,7 +104,7 @@ impl Routed<'_> {
     }
 }
 
-/// What was asked for, as far as anybody whom we may believe knows.
+/// The URL that the client asked for. Where a trusted proxy stands before Weir, that one says scheme, host and port.
 pub(crate) fn asked<'a>(
     generation: &'a Generation,
     listener: usize,

@@ -19,7 +19,8 @@ use crate::wire::{AnswerHead, FieldKind};
 /// A request that took at least so long is noted as a use of its session when it ends, too.
 const LONG: Duration = Duration::from_secs(1);
 
-/// Of a table that is fuller than this, in eighths, no client may claim a part by ids of its own making.
+/// When so many eighths of the table are full, an id that no node named is not bound any more. A client could make up
+/// such ids and fill the table.
 const CROWDED: usize = 6;
 
 impl<'r> Routed<'r> {
@@ -50,8 +51,9 @@ impl Bound<'_> {
         self.target.run().counters.session(result);
     }
 
-    /// Whether the node that it belongs to failed this request, and is active all the same: one reset is no reason to
-    /// move. One that was passive before it was asked has lost the session, even where it is back by now.
+    /// Whether the session's node failed this request, but is still active. Then the session stays there, because one
+    /// reset is no reason to move it. If the node was passive and therefore not asked, the session moves, even if the
+    /// node is active again by now.
     pub(crate) fn is_helped_out(&self, bound: u32, failed: &Tried) -> bool {
         let pool = self.pool();
         pool.member_of(bound).is_some_and(|member| failed.has(member)) && pool.is_home(bound, self.now())
@@ -62,8 +64,9 @@ impl Bound<'_> {
         self.session == SessionWord::Away && self.belongs.bound.is_some_and(|bound| self.is_helped_out(bound, failed))
     }
 
-    /// Learns the session that the node named, binds the one that had to move, and the one that nobody knows but a
-    /// node that answered it with success: so a table that was lost heals itself.
+    /// Binds sessions to the node that answered: the one that the node named, and the one that the request came with if
+    /// it had to move. Also one that the table does not know, if the node answered with success and named no other: so
+    /// a table that was lost fills again.
     pub(crate) fn learn(&mut self, attempt: &Attempt, answer: &AnswerHead, failed: &Tried) {
         let target = self.target.clone();
         let pool = target.pool();
@@ -72,10 +75,11 @@ impl Bound<'_> {
         let by_client = sticky.mode == StickyMode::Source;
         let named = if by_client { None } else { self.learn_named(sessions, sticky, number, answer) };
         let binds = match self.belongs.bound {
-            // The look-up has noted its use.
+            // It lives here already, and the look-up has noted its use.
             Some(_) if self.belongs.lives == Some(number) => false,
             Some(_) => !self.is_away(failed),
-            // A node that gives another id has not taken this one. Clients cannot make up addresses as they can ids.
+            // The table does not know it. If the node named another id, it did not accept this one. Clients can make up
+            // ids, but not addresses, so an address is always bound.
             None => by_client || !(named.is_some() || answer.status() >= 400 || is_crowded(sessions, sticky)),
         };
         let came = self.belongs.key.filter(|_| binds);
@@ -86,8 +90,8 @@ impl Bound<'_> {
         }
     }
 
-    /// The request leaves its node. One that took long is a use of its session to its end, so that idle time counts from
-    /// the end of a download or a tunnel. To be called while its place is held, for a drain waits for that.
+    /// The request leaves its node. One that took long is a use of its session to its end, so that idle time counts
+    /// from the end of a download or a tunnel. To be called while its place is held, for a drain waits for that.
     pub(crate) fn leave(&self, attempt: &Attempt) {
         let (pool, now) = (self.pool(), self.now());
         let Some(node) = pool.members.get(attempt.member) else { return };

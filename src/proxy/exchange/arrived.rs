@@ -18,6 +18,7 @@ pub(crate) struct Arrived<'c> {
     pub(crate) head: &'c RequestHead,
     /// The generation that it sees from here to its end, and the listener in it.
     pub(crate) place: Rc<ListenerRef>,
+    /// When its head had been read.
     pub(crate) started: Instant,
     /// Which one it is on its connection, from 1.
     pub(crate) number: u64,
@@ -45,7 +46,7 @@ impl<'c> Arrived<'c> {
         client_of(peer, trusted, lines)
     }
 
-    /// Whether the client came by https, as far as anybody whom we may believe knows.
+    /// Whether the client came by https. Where a trusted proxy stands before Weir, that one says so.
     pub(crate) fn by_https(&self) -> bool {
         self.forwarded().secure(self.head)
     }

@@ -116,7 +116,8 @@ impl Trip<'_, '_> {
         Attempt::at(chosen, self.now())
     }
 
-    /// Waits for a place; none where it is worth to look again. Who stands in the queue already waits on where he stood.
+    /// Waits in the queue for a place at a node. Returns none when the request must choose again. A request that has
+    /// waited before goes back to its old position (`standing`).
     async fn wait(
         &mut self,
         wants: Wants,
@@ -161,8 +162,9 @@ impl Trip<'_, '_> {
         })
     }
 
-    /// A request that waited looks on in the newest generation that has its pool, which calls it: the place it is given may be at a node
-    /// that was not there before, and nobody gives places at those that are gone.
+    /// Moves the request into the newest generation that has its pool. After a wait this is needed: the place that it
+    /// was given may be at a node that only the new generation has. And the places of removed nodes are given to
+    /// nobody, so no request may wait for them.
     fn follow_pool(&mut self) {
         let target = &self.bound.target;
         let Some(newest) = target.newest(&self.arrived().connection.worker().shared) else { return };
@@ -269,7 +271,7 @@ impl Trip<'_, '_> {
         self.bound.target.announce(attempt.member, change, why, self.now());
     }
 
-    /// None is left that could be asked: what the last one did is told, where one was asked.
+    /// The refusal when no node is left to ask. If one was asked, it says how the last one failed.
     fn nobody_left(&self) -> Refusal {
         self.record.tries.failure.map_or(Refusal::NoActiveNode, |failure| self.refusal_for(failure))
     }
@@ -299,8 +301,9 @@ pub(crate) async fn delay(
     waited
 }
 
-/// Until the client of a request that is delayed has left. One that ended its own direction has said all that it had to
-/// say, and is not given up for a wait that is our doing. In the queue it is: there it would take another one's place.
+/// Waits until the client of a delayed request has left. A client that ended only its own direction may still wait for
+/// the answer, and the delay is Weir's doing. So it counts as gone only after [`LISTENING`]. In the queue it counts as
+/// gone much sooner, because there it would keep a place from others.
 async fn has_left(upload: &mut Upload<'_, '_>) -> Gone {
     let mut silent = Duration::ZERO;
     loop {

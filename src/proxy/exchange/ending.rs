@@ -16,13 +16,14 @@ use crate::proxy::connection::Connection;
 use crate::proxy::io::buffers::Buffer;
 use crate::proxy::io::stream::TimedStream;
 
-/// As long as a client may go on sending after its answer, in all: nginx's `lingering_time`.
+/// The longest time in all that Weir reads and drops what a client sends after its answer: nginx's `lingering_time`.
 const LINGER: Duration = Duration::from_secs(30);
-/// As long as it may pause meanwhile: nginx's `lingering_timeout`.
+/// The longest pause in what it sends; after that the connection is closed: nginx's `lingering_timeout`.
 const LINGER_PAUSE: Duration = Duration::from_secs(5);
-/// As long as it may go on once no further requests are wanted: nobody's sending may hold up a stop.
+/// The time that is left once the connection is to take no further requests, so that no client holds up a stop.
 const LAST_WORDS: Duration = Duration::from_secs(1);
-/// As much of a body that nobody wants is read so that its connection can go on. For more a new one is cheaper.
+/// The longest rest of an unwanted body that is read and dropped so that the connection can go on. When more is left, a
+/// new connection is cheaper.
 const SHORT: u64 = 64 * 1024;
 
 /// How an HTTP/1 connection goes on after an exchange.
@@ -38,8 +39,8 @@ pub(crate) enum Ended {
     Cut,
 }
 
-/// Whether the connection can go on after an answer of our own. `sound`: what is to come of the body can be read as what
-/// it is.
+/// Whether the connection can go on after an answer of our own. `sound`: what is to come of the body can be read as
+/// what it is.
 pub(crate) fn may_go_on(response: &mut Response<'_>, body: &Body<'_>, sound: bool) -> bool {
     let short = body.left().is_none_or(|left| left <= SHORT);
     // Whether a client that waits for 100 Continue still sends its body after this, nobody knows (RFC 9110 10.1.1).

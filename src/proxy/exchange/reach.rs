@@ -32,8 +32,8 @@ impl Node {
 }
 
 impl Trip<'_, '_> {
-    /// An idle connection to the attempt's node, where one will do; nothing is waited for. A reload may have said since
-    /// that none is to be reused.
+    /// Takes an idle connection to the attempt's node, without waiting. None if there is none, if the attempt needs a
+    /// new one, or if the pool does not reuse connections, which a reload may have changed.
     pub(crate) fn reuse(&self, attempt: &mut Attempt) -> Option<Node> {
         let (pool, worker) = (self.pool(), self.arrived().connection.worker());
         if attempt.fresh || !pool.settings.reuse {
@@ -116,8 +116,8 @@ impl Trip<'_, '_> {
         self.record.upstream(self.record.tries.elapsed());
     }
 
-    /// The node has begun its answer: that is held for it, or, where its status is one that the pool counts as a
-    /// failure, against it.
+    /// Notes that the node has begun its answer. It counts as a failure of the node if the pool says so of its status,
+    /// and otherwise as a success.
     pub(crate) fn answered(&self, attempt: &Attempt, status: u16) {
         let pool = self.pool();
         if pool.settings.eject.statuses.iter().any(|range| range.contains(&status)) {

@@ -1,5 +1,6 @@
-//! What is counted and logged of a request: written on its way, read once at its end. The line is formatted into the
-//! thread's own buffer and handed over; no I/O happens here.
+//! What is counted and logged of a request. It is written on the request's way, and counted and logged once, at its
+//! end. Some of it is asked on the way, too: the tries so far, for example. The line is formatted into the thread's own
+//! buffer and handed over; no I/O happens here.
 
 use std::time::{Duration, Instant};
 
@@ -25,7 +26,7 @@ pub(crate) struct Record<'r> {
     /// The node that was chosen last.
     node: Option<Node<'r>>,
     why: Why,
-    /// What its tries came to so far; whether there is another one is decided by it, too.
+    /// What is known of its tries so far. It also decides whether there is another try.
     pub(crate) tries: Tries,
     session: SessionWord,
     /// How long it waited for its turn by rate.
@@ -46,7 +47,7 @@ pub(crate) enum SessionWord {
     None,
     /// It went to its own node.
     Hit,
-    /// Its node could not be used; it lives on another one now.
+    /// Its node could not be used, so another one was chosen. With the answer it moves there.
     Rebound,
     /// Its node failed once and is active: another one helps this request out.
     Away,
@@ -131,7 +132,7 @@ impl<'r> Record<'r> {
         self.why = why;
     }
 
-    /// What follows is not the doing of the node that was chosen last.
+    /// Forgets the node that was chosen last, because the request ends for another reason than what that node did.
     pub(crate) fn no_node(&mut self) {
         self.node = None;
     }
@@ -279,7 +280,7 @@ impl<'r> Record<'r> {
         complaint::write(sited, log::Level::Error, &text);
     }
 
-    // A pool without an active node says nothing yet of what the last node did.
+    // `no-active-node` does not say how the last node failed, so the word for that is added.
     fn cause(&self, refusal: Refusal) -> String {
         if !self.reason.is_empty() {
             return format!(" ({})", self.reason);

@@ -122,7 +122,7 @@ impl TimedStream {
         .await
     }
 
-    /// Tries to read once. The deadline was set before by [`TimedStream::deadline`].
+    /// Tries to read once. The caller has set a deadline before, in [`TimedStream::deadline`].
     pub(crate) fn poll_read(&self, cx: &mut Context<'_>, into: &mut Buffer) -> Poll<io::Result<usize>> {
         let mut stream = self.stream.borrow_mut();
         let polled = into.poll_fill(|data| pin!(stream.read_buf(data)).poll(cx));

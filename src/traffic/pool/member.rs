@@ -66,7 +66,8 @@ pub struct Load {
     retired: AtomicBool,
     /// The part of its weight that it gets in slow start, in permille.
     warmth: AtomicU16,
-    /// When a request whose client will return to this node last started or ended.
+    /// When a request last started or ended at this node. Only pools without a session table write it: a drain there
+    /// has no sessions to count, and asks how long the node was not used.
     used_at: Arc<AtomicU64>,
     /// When its state last changed.
     changed_at: AtomicU64,
@@ -149,8 +150,8 @@ impl Load {
         self.set_warmth(crate::traffic::balance::slow_start::FLOOR);
     }
 
-    /// Notes that a request whose client will return here started or ended. It is written at most once a second,
-    /// because threads share the word.
+    /// Notes that a request of a pool without a session table started or ended here. It is written at most once a
+    /// second, because threads share the word.
     pub fn note_use(&self, now: Tick) {
         if now.as_millis().saturating_sub(self.used_at.load(Relaxed)) >= GRAIN.as_millis() as u64 {
             self.used_at.store(now.as_millis(), Relaxed);
@@ -167,7 +168,8 @@ impl Load {
         now.since(Tick::from_millis(self.changed_at.load(Relaxed)))
     }
 
-    /// The time since the last such request. Never too long; at most a second too short.
+    /// The time since [`Self::note_use`] was last called. It may be up to a second too short, but is never too long: so
+    /// a drain may wait a second more, but does not end too early.
     pub fn unused_for(&self, now: Tick) -> Duration {
         now.since(Tick::from_millis(self.used_at.load(Relaxed))).saturating_sub(GRAIN)
     }
@@ -300,8 +302,8 @@ impl NodePermit {
 impl Drop for NodePermit {
     fn drop(&mut self) {
         let permits = &self.permits;
-        // There is no clock here, so the moment of taking the permit is used. By it an ejection that has ended since
-        // still counts; the pool's next upkeep then serves the requests that wait.
+        // There is no clock here, so `now` is when the permit was taken. An ejection that has ended since then still
+        // counts here, so a waiting request may not get this place. The pool's next upkeep gives it one.
         let now = self.since;
         if let Some((trial, since)) = self.trial {
             permits.state.give_back(trial, since);

@@ -19,7 +19,7 @@ pub struct Queue<F, W> {
     count: AtomicUsize,
 }
 
-/// One line for all waiters with the same wants.
+/// All waiters. Those with the same wants form one line.
 #[derive(Debug)]
 struct Lines<F, W> {
     size: usize,

@@ -11,7 +11,7 @@ use crate::traffic::tick::Tick;
 pub enum Fit {
     /// Not known: it was never probed, and may serve until it is.
     Unknown,
-    /// It could: it is healthy, not ejected, and has no operator's order.
+    /// It could: it is healthy, has no operator's order, and is not ejected or its ejection time is over.
     Good,
     /// It could not.
     Bad,
@@ -41,7 +41,7 @@ pub struct Arrangement {
 
 impl Arrangement {
     /// Decides what changes: indexes into `nodes`, and the new duties. `nodes` are the pool's nodes without backups, in
-    /// file order. Call it every second, and at once when a node fails.
+    /// file order. Call it a few times a second, and at once when a node fails.
     pub fn arrange(&mut self, settings: &ActiveNodes, nodes: &[Standing], now: Tick) -> Vec<(usize, Duty)> {
         let start = (settings.start.max(1) as usize).min(nodes.len());
         let max = (settings.max as usize).max(start);

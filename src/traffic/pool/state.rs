@@ -57,7 +57,7 @@ impl NodeState {
         matches!(gate.admits(), Admits::Unprobed | Admits::UnprobedSpare) && gate.is_over(now)
     }
 
-    /// The same, and the pool has it serving.
+    /// Like [`Self::takes_unprobed`], but only if its duty in the pool is to serve: it is not leaving and no standby.
     pub fn serves_unprobed(&self, now: Tick) -> bool {
         let gate = self.gate.now();
         gate.admits() == Admits::Unprobed && gate.is_over(now)
@@ -75,7 +75,8 @@ impl NodeState {
         gate.admits() == Admits::Bound && gate.is_over(now)
     }
 
-    /// Whether the pool has it leaving or as a standby, ejected or not.
+    /// Whether it is passive only because the pool does not need it now: it is leaving or a standby. It
+    /// may be ejected or never probed, too.
     pub fn is_held_back(&self) -> bool {
         matches!(self.gate.now().admits(), Admits::Bound | Admits::UnprobedSpare)
     }
@@ -102,7 +103,8 @@ impl NodeState {
         self.health.lock().duty()
     }
 
-    /// Whether it could serve if needed: probes pass, it is not ejected, and it has no operator's order.
+    /// Whether it could serve if needed: probes pass, it has no operator's order, and it is not ejected or its ejection
+    /// time is over.
     pub fn is_usable(&self, now: Tick) -> bool {
         let gate = self.gate.now();
         matches!(gate.admits(), Admits::All | Admits::Bound) && gate.is_over(now)
@@ -131,8 +133,8 @@ impl NodeState {
         self.health.lock().state()
     }
 
-    /// Notes a round of probes. A pass ends an earlier ejection if only connections had failed. Later kinds of failure
-    /// may be invisible to a probe.
+    /// Notes a round of probes. A pass ends an ejection that began before the round, if its only cause were failed
+    /// connects. After other failures it does not: a probe may pass while requests still fail.
     pub fn on_round(&self, round: Round, thresholds: Thresholds) -> Option<Change> {
         let is_excused = round.outcome == Probed::TimedOut
             && self.answered.at().is_some_and(|answered| round.began.since(answered) < thresholds.patience);

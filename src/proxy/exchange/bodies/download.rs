@@ -94,7 +94,7 @@ async fn pass_chunks(
                 }
             }
             Err(_) => {
-                // What was good of it has a right to arrive.
+                // What came before the error was good: the client gets it first.
                 sink.flush().await?;
                 return Err(Lost::Over(Refusal::NodeMalformed));
             }

@@ -100,8 +100,9 @@ pub(crate) async fn send_and_watch(
     watch(upload, node, flow).await
 }
 
-/// Watches the client while it is answered. Who ended only its own direction gets all that flows, however slowly it takes
-/// it; who left is noticed when nothing does.
+/// Watches the client while it is answered, and returns when it has left. A client that ended only its own direction
+/// may still read. It is answered while bytes come from the node or wait for the client, however slow it is; when for
+/// [`LISTENING`] there are none, it counts as gone.
 async fn watch(upload: &mut Upload<'_, '_>, node: &TimedStream, flow: &Flow<'_>) -> Lost {
     let (mut received, mut silent) = (node.received(), Duration::ZERO);
     let mut gone = upload.gone().await;

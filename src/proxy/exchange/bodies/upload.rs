@@ -25,8 +25,8 @@ const REMEMBERED: usize = 32 * 1024;
 const WITH_HEAD: usize = 16 * 1024;
 /// As much of what is held leaves as one chunk together with the head.
 const MOST_CHUNK: usize = 64 * 1024;
-/// As often a node is found to have taken nothing of a client that has ended its direction, before that client is given up:
-/// each time after three seconds.
+/// A client that has ended its own direction counts as gone when the node took nothing of its body at so many looks in
+/// a row. There are about three seconds between two looks.
 const SILENT_LOOKS: u32 = 2;
 
 /// The body of one request, over all its attempts.
@@ -76,8 +76,8 @@ impl<'u, 'c> Upload<'u, 'c> {
         }
     }
 
-    /// Reads what the pool wants to hold before anything goes up; a body that fits goes up with its length. A client that
-    /// waits for 100 Continue is told by us to go on: nobody else sees its body yet.
+    /// Reads what the pool wants to hold before anything goes up; a body that fits goes up with its length. A client
+    /// that waits for 100 Continue is told by us to go on: nobody else sees its body yet.
     pub(crate) async fn read_first(
         &mut self,
         most: u64,
@@ -213,8 +213,9 @@ impl<'u, 'c> Upload<'u, 'c> {
         }
     }
 
-    // Who has said all that it had to say may still listen, for as long as its node goes on taking it. The system takes
-    // more of us only when a third of what it holds is gone, so a slow node takes nothing for seconds.
+    // A client that has ended its own direction may still wait for the answer. It is kept while the node goes on taking
+    // its body. One look is not enough: the system takes more from us only when a third of its buffer is free again, so
+    // with a slow node nothing is taken for seconds.
     async fn gone_while_sending(&self, node: &TimedStream) -> Gone {
         let (mut sent, mut silent) = (node.sent(), 0);
         loop {
@@ -249,7 +250,8 @@ impl<'u, 'c> Upload<'u, 'c> {
         if over { Err(Refusal::BodyTooLarge) } else { Ok(()) }
     }
 
-    // All that is kept has been sent where fresh bytes were; without any, part of it may still wait.
+    // Called when `count` fresh bytes were sent. Then all of `kept` was sent before them. If `count` is zero, a part of
+    // `kept` may not have been sent yet, so nothing is changed.
     fn use_up(&mut self, count: usize) {
         if count == 0 {
             return;

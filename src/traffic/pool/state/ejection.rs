@@ -13,11 +13,11 @@ use crate::traffic::tick::Tick;
 pub enum Fault {
     /// The connection was refused, or there is no route.
     Refused,
-    /// No connection in time, or its handshake failed.
+    /// The connect or the TLS handshake did not end in time.
     Connect,
     /// No answer in time.
     Timeout,
-    /// A fresh connection broke before an answer.
+    /// A fresh connection broke before an answer. Or its TLS handshake failed, or the certificate was not a pinned one.
     Reset,
     /// The answer was not HTTP.
     Malformed,

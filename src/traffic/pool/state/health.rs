@@ -82,7 +82,7 @@ pub(super) struct Health {
     verdict: Verdict,
     /// Successive rounds that contradict the verdict.
     against: u32,
-    /// An ejection exists only while the verdict is good or open.
+    /// An ejection exists only while the verdict is `Good` or `None`.
     ejections: Ejections,
     operator: Operator,
     duty: Duty,
