@@ -92,17 +92,11 @@ fn sessions_outlive_weir() {
         eventually("all are served again", || crowd.look(|tally| NODES.iter().all(|node| tally.of(node) > 100)));
         let seen = crowd.take();
         assert!(seen.lost.is_empty(), "{phase}: {seen}");
+        // Nobody listens for a moment, which is all that a client may see of an orderly stop.
         let kinds: BTreeSet<&str> = seen.errors.keys().map(String::as_str).collect();
-        let allowed: &[&str] = if end {
-            &["ConnectionRefused", "ConnectionReset"]
-        } else {
-            &["ConnectionRefused", "ConnectionReset", "UnexpectedEof"]
-        };
+        let allowed: &[&str] =
+            if end { &["ConnectionRefused"] } else { &["ConnectionRefused", "ConnectionReset", "UnexpectedEof"] };
         assert!(kinds.iter().all(|kind| allowed.contains(kind)), "{phase}: {seen}");
-        // In an orderly stop nobody listens for a moment. The kernel also resets whoever connects between the last accept and
-        // the end of the socket: a few of the twenty on a busy machine, mostly none. Connections that are held are not reset.
-        let resets = seen.errors.get("ConnectionReset").copied().unwrap_or_default();
-        assert!(!end || resets <= 5, "{phase}: {seen}");
         assert!(!end || seen.skipped == 0, "{phase}: an answer was cut: {seen}");
         stage.tell(phase, seen);
     }
