@@ -281,17 +281,6 @@ impl Sessions {
         self.parts.iter().map(|part| part.0.lock().count_of(number(node))).sum()
     }
 
-    /// Drops all sessions of a node; returns how many.
-    pub fn clear_node(&self, node: u32) -> usize {
-        let mut dropped = 0;
-        for part in &self.parts {
-            let gone = part.0.lock().clear_node(number(node));
-            self.total.fetch_sub(gone, Relaxed);
-            dropped += gone;
-        }
-        dropped
-    }
-
     /// Sets new limits, as after a reload. If the table becomes smaller, the sessions idle for longest are dropped;
     /// returns how many.
     pub fn resize(&self, max: usize, idle: Duration) -> usize {
@@ -611,20 +600,13 @@ mod tests {
     }
 
     #[test]
-    fn a_node_can_be_counted_and_cleared() {
+    fn the_sessions_of_a_node_are_counted() {
         let sessions = table(100_000);
         for number in 0..9000 {
             learn(&sessions, id(&sessions, number), number as u32 % 3, at(0));
         }
         assert_eq!([0, 1, 2, 3].map(|node| sessions.count_of(node)), [3000, 3000, 3000, 0]);
-        assert_eq!(sessions.clear_node(1), 3000);
-        assert_eq!(sessions.clear_node(1), 0);
-        assert_eq!([0, 1, 2].map(|node| sessions.count_of(node)), [3000, 0, 3000]);
-        assert_eq!(
-            (node_of(&sessions, id(&sessions, 1), at(0)), node_of(&sessions, id(&sessions, 2), at(0))),
-            (None, Some(2))
-        );
-        assert_eq!(audit(&sessions).len(), 6000);
+        assert_eq!(audit(&sessions).len(), 9000);
     }
 
     #[test]
@@ -695,7 +677,6 @@ mod tests {
                 let key = id(&sessions, number);
                 match draw(20) {
                     0 => assert_eq!(sessions.expire(at(now), 3), naive.expire(now, 3), "expiry at step {step}"),
-                    1 if draw(20) == 0 => assert_eq!(sessions.clear_node(node), naive.clear(node), "step {step}"),
                     1 if draw(20) == 0 => {
                         naive.expire(now, usize::MAX);
                         sessions = over_a_restart(&sessions, max, at(now));
@@ -773,12 +754,6 @@ mod tests {
             self.listed.drain(..gone);
             gone
         }
-
-        fn clear(&mut self, node: u32) -> usize {
-            let before = self.listed.len();
-            self.listed.retain(|session| session.1 != node);
-            before - self.listed.len()
-        }
     }
 
     #[test]
@@ -824,7 +799,7 @@ mod tests {
         let key = sessions.key(b"F00D");
         learn(&sessions, key, 65_536 + 7, at(0));
         assert_eq!(sessions.find(key, at(0)).map(|found| (found.node, found.home)), Some((65_535, 65_535)));
-        assert_eq!((sessions.count_of(7), sessions.clear_node(7), sessions.clear_node(u32::MAX)), (0, 0, 1));
+        assert_eq!((sessions.count_of(7), sessions.count_of(u32::MAX)), (0, 1));
     }
 
     #[test]

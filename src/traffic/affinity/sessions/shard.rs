@@ -197,22 +197,6 @@ impl Shard {
         dropped
     }
 
-    /// Drops every session of a node; returns how many.
-    pub(super) fn clear_node(&mut self, node: u16) -> usize {
-        if !self.nodes.contains_key(&node) {
-            return 0;
-        }
-        let before = self.len;
-        for place in 0..self.slots.len() {
-            // An entry that moves into this slot comes from a later slot, or, at the end, from slots that were checked
-            // already.
-            while !self.slots[place].is_vacant() && self.slots[place].node == node {
-                self.remove(place);
-            }
-        }
-        before - self.len
-    }
-
     /// Sessions bound to a node.
     pub(super) fn count_of(&self, node: u16) -> usize {
         self.nodes.get(&node).map_or(0, |count| *count as usize)
@@ -444,12 +428,6 @@ mod tests {
             let drawn = Entry::new(SessionKey::from_parts(id, crowded(id)), (chance >> 20) as u16 % 5, 0, 0);
             let known = naive.iter().position(|entry| entry.key == drawn.key);
             match (known, chance >> 60) {
-                (_, 0) if step % 50 == 0 => {
-                    let cleared = shard.clear_node(drawn.node);
-                    let before = naive.len();
-                    naive.retain(|entry| entry.node != drawn.node);
-                    assert_eq!(cleared, before - naive.len());
-                }
                 (_, 1..5) => {
                     assert_eq!(shard.drop_oldest(), !naive.is_empty());
                     naive.drain(..naive.len().min(1));
