@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 use weir::traffic::affinity::session_id::set_cookie;
-use weir::traffic::affinity::sessions::{Bound, How, Sessions, source_key};
+use weir::traffic::affinity::sessions::{BindKind, BindResult, Sessions, source_key};
 use weir::traffic::pool::Purpose;
 use weir::traffic::pool::affinity::{Affinity, AffinityInput};
 use weir::traffic::tick::Tick;
@@ -22,7 +22,7 @@ pub(crate) fn session(criterion: &mut Criterion) {
     let sessions = Sessions::new(SESSIONS, Duration::from_secs(1800), [7; 16]);
     let ids: Vec<_> = (0..SESSIONS).map(|number| format!("{number:032X}")).collect();
     for id in &ids {
-        sessions.bind(sessions.key(id.as_bytes()), 1, NOW, How::Learned);
+        sessions.bind(sessions.key(id.as_bytes()), 1, NOW, BindKind::Learned);
     }
     assert_eq!(sessions.len(), SESSIONS);
     let find = |id: &[u8]| sessions.find(sessions.key(id), NOW);
@@ -41,7 +41,7 @@ pub(crate) fn belonging(criterion: &mut Criterion) {
         let head = request_with(&format!("lang=en; WEIRNODE={token}; JSESSIONID=0123456789ABCDEF.w1"));
         if let Some(sessions) = &pool.sessions {
             for id in [&b"0123456789ABCDEF.w1"[..], &source_key(client)] {
-                sessions.bind(sessions.key(id), second.number, NOW, How::Learned);
+                sessions.bind(sessions.key(id), second.number, NOW, BindKind::Learned);
             }
         }
         let of =
@@ -59,16 +59,16 @@ pub(crate) fn learn(criterion: &mut Criterion) {
     let fields: Vec<_> = (0..SESSIONS * 2).map(cookie).collect();
     let learn = |field: &str| {
         let id = set_cookie(field.as_bytes(), b"JSESSIONID").expect("a session");
-        sessions.bind(sessions.key(id), 1, NOW, How::Learned)
+        sessions.bind(sessions.key(id), 1, NOW, BindKind::Learned)
     };
     let mut new = fields.iter().cycle();
     let mut learn_new = || new.next().map(|field| learn(field));
     for number in 0..fields.len() {
-        assert_eq!(learn_new().map(|binding| binding.bound), Some(Bound::New), "session {number}");
+        assert_eq!(learn_new().map(|binding| binding.bound), Some(BindResult::New), "session {number}");
     }
     assert_eq!(sessions.len(), SESSIONS);
     room(criterion, "learn/new", 0, learn_new);
     learn(&fields[0]);
     room(criterion, "learn/known", 0, || learn(black_box(&fields[0])));
-    assert_eq!(learn(&fields[0]).bound, Bound::Same);
+    assert_eq!(learn(&fields[0]).bound, BindResult::Same);
 }

@@ -266,7 +266,7 @@ fn unknown_sessions(control: &Control, generation: &Generation, node: &str) -> O
     let up = control.start.elapsed();
     let with_table = members(generation).filter(|(pool, member)| pool.sessions.is_some() && &*member.node == node);
     let idle = with_table.filter_map(|(pool, _)| Some(pool.settings.sticky.as_ref()?.idle)).max()?;
-    if control.knows_before || up >= idle {
+    if control.knows_previous || up >= idle {
         return None;
     }
     let what = format!(

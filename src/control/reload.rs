@@ -247,7 +247,7 @@ impl Reloader {
     fn run(&mut self, generation: Arc<Generation>, sockets: Vec<(SocketAddr, Vec<TcpListener>)>) {
         // Orders apply to new nodes before a request sees them.
         operators::apply(&self.control, &generation);
-        sessions::take_up_more(&self.control, &generation);
+        sessions::restore_more(&self.control, &generation);
         self.bound = generation.snapshot.config.listeners.iter().map(|listener| listener.bind).collect();
         let before = self.control.current.swap(Arc::clone(&generation));
         self.probing.follow(&self.control, &generation);

@@ -128,8 +128,8 @@ impl Running {
             orders: Mutex::new(std::mem::take(&mut first.orders)),
             state_dir: first.state_dir.take(),
             keeps_sessions: first.keeps_sessions,
-            knows_before: restored.is_ok(),
-            before: Mutex::new(restored.ok().flatten().map(Arc::new)),
+            knows_previous: restored.is_ok(),
+            previous_sessions: Mutex::new(restored.ok().flatten().map(Arc::new)),
         });
         operators::apply(&control, &first.generation);
         let threads = Arc::new(Threads::start(config.threads, &control.shared)?);

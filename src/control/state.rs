@@ -10,7 +10,7 @@ use tokio::sync::oneshot;
 use super::store::state_dir::StateDir;
 use crate::config::Problem;
 use crate::proxy::worker::Shared;
-use crate::traffic::affinity::sessions::file::Before;
+use crate::traffic::affinity::sessions::file::PreviousFile;
 use crate::traffic::pool::operators::Orders;
 
 /// A request to reload. The sender gets its result.
@@ -27,9 +27,9 @@ pub(crate) struct Control {
     /// Whether sessions are stored. They are not when the next start would not have the secret they are hashed with.
     pub(crate) keeps_sessions: bool,
     /// Whether the stored sessions were read at the start.
-    pub(crate) knows_before: bool,
+    pub(crate) knows_previous: bool,
     /// Stored sessions of nodes whose addresses are not known yet.
-    pub(crate) before: Mutex<Option<Arc<Before>>>,
+    pub(crate) previous_sessions: Mutex<Option<Arc<PreviousFile>>>,
 }
 
 impl Deref for Control {

@@ -11,7 +11,9 @@ use crate::config::{Address, Node};
 use crate::control::state::Control;
 use crate::proxy::generation::Generation;
 use crate::traffic::affinity::sessions::file;
-use crate::traffic::affinity::sessions::file::{Awaited, Before, File, Stamp, Stored, Table, Unreadable};
+use crate::traffic::affinity::sessions::file::{
+    PendingTable, PreviousFile, SessionFile, Stamp, StoredTable, Table, Unreadable,
+};
 use crate::traffic::affinity::sessions::{Restored, Sessions};
 use crate::traffic::pool::Pool;
 use crate::traffic::tick::Tick;
@@ -34,45 +36,45 @@ pub(crate) async fn write_regularly(control: Arc<Control>) {
     if dir(&control).is_none() {
         return;
     }
-    let mut pace = Pace { last: Instant::now(), pause: Duration::ZERO };
+    let mut schedule = WriteSchedule { last: Instant::now(), pause: Duration::ZERO };
     let mut look = tokio::time::interval(LOOK);
     look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         look.tick().await;
         let began = Instant::now();
-        if !pace.is_due(began, has_news(&control)) {
+        if !schedule.is_due(began, has_changes(&control)) {
             continue;
         }
         let control = Arc::clone(&control);
         // This fails only when the runtime ends.
         let _ = tokio::task::spawn_blocking(move || save(&control)).await;
-        pace = Pace::after(began, Instant::now());
+        schedule = WriteSchedule::after(began, Instant::now());
     }
 }
 
 /// Decides when the sessions are written next.
-struct Pace {
+struct WriteSchedule {
     last: Instant,
     /// How long after the last write a new session must wait to be written.
     pause: Duration,
 }
 
-impl Pace {
+impl WriteSchedule {
     fn after(began: Instant, ended: Instant) -> Self {
         let took = ended.saturating_duration_since(began);
         Self { last: ended, pause: took.saturating_mul(SHARE).clamp(PAUSE, EVERY) }
     }
 
-    fn is_due(&self, now: Instant, news: bool) -> bool {
-        now.saturating_duration_since(self.last) >= if news { self.pause } else { EVERY }
+    fn is_due(&self, now: Instant, changed: bool) -> bool {
+        now.saturating_duration_since(self.last) >= if changed { self.pause } else { EVERY }
     }
 }
 
 /// Whether a session was bound since the last write, or the last write failed.
-fn has_news(control: &Control) -> bool {
+fn has_changes(control: &Control) -> bool {
     let generation = control.current.load();
     let mut tables = generation.snapshot.pools.iter().filter_map(|pool| pool.sessions.as_ref());
-    tables.any(|known| known.has_news()) || dir(control).is_some_and(|dir| dir.is_behind(FILE))
+    tables.any(|known| known.has_changes()) || dir(control).is_some_and(|dir| dir.is_behind(FILE))
 }
 
 /// The directory for sessions, if they are stored.
@@ -82,7 +84,7 @@ fn dir(control: &Control) -> Option<&StateDir> {
 
 /// Restores the stored sessions. Returns those whose nodes are not known yet; they stay in the file. `Err` when there
 /// is a file that cannot be used.
-pub(crate) fn restore(dir: &StateDir, generation: &Generation) -> Result<Option<Before>, ()> {
+pub(crate) fn restore(dir: &StateDir, generation: &Generation) -> Result<Option<PreviousFile>, ()> {
     let bytes = match dir.read(FILE) {
         Ok(Some(bytes)) => bytes,
         Ok(None) => return Ok(None),
@@ -96,19 +98,19 @@ pub(crate) fn restore(dir: &StateDir, generation: &Generation) -> Result<Option<
     let downtime = file.downtime(&Stamp { moment: moments::now(), boot: &moments::boot() });
     // The file is good, but it was written with another secret, so no request can match its sessions.
     let unusable = |why| log::error!("the kept sessions cannot be used: {why}; they are learned anew");
-    let Restored { taken, over } = take_up_all(&file, generation, downtime, Tick::START).map_err(unusable)?;
-    let too_old = if over == 0 { String::new() } else { format!("; too old: {over}") };
+    let Restored { taken, expired } = restore_all(&file, generation, downtime, Tick::START).map_err(unusable)?;
+    let too_old = if expired == 0 { String::new() } else { format!("; too old: {expired}") };
     log::info!("{taken} sessions are known from before{too_old}");
-    Ok(awaits_names(generation).then_some(Before { bytes, downtime }))
+    Ok(awaits_names(generation).then_some(PreviousFile { bytes, downtime }))
 }
 
 /// Restores the stored sessions of nodes that this generation is the first to know.
-pub(crate) fn take_up_more(control: &Control, generation: &Generation) {
-    let mut before = control.before.lock();
+pub(crate) fn restore_more(control: &Control, generation: &Generation) {
+    let mut before = control.previous_sessions.lock();
     let Some(kept) = &*before else { return };
     let now = Tick::from_millis(control.now());
     if let Ok(Ok(Restored { taken: taken @ 1.., .. })) =
-        file::decode(&kept.bytes).map(|file| take_up_all(&file, generation, kept.downtime, now))
+        file::decode(&kept.bytes).map(|file| restore_all(&file, generation, kept.downtime, now))
     {
         log::info!("{taken} more sessions are known from before: the names of their nodes have addresses now");
     }
@@ -130,20 +132,25 @@ fn awaits_names(generation: &Generation) -> bool {
     })
 }
 
-fn take_up_all(
-    file: &File<'_>,
+fn restore_all(
+    file: &SessionFile<'_>,
     generation: &Generation,
     downtime: Duration,
     now: Tick,
 ) -> Result<Restored, Unreadable> {
     let age = downtime + now.since(Tick::START);
     file.tables.iter().try_fold(Restored::default(), |all, stored| {
-        let Restored { taken, over } = take_up(stored, generation, age, now)?;
-        Ok(Restored { taken: all.taken + taken, over: all.over + over })
+        let Restored { taken, expired } = restore_table(stored, generation, age, now)?;
+        Ok(Restored { taken: all.taken + taken, expired: all.expired + expired })
     })
 }
 
-fn take_up(stored: &Stored<'_>, generation: &Generation, age: Duration, now: Tick) -> Result<Restored, Unreadable> {
+fn restore_table(
+    stored: &StoredTable<'_>,
+    generation: &Generation,
+    age: Duration,
+    now: Tick,
+) -> Result<Restored, Unreadable> {
     let pool = generation.snapshot.pool(stored.pool);
     let Some((pool, sessions)) = pool.and_then(|pool| Some((pool, pool.sessions.as_ref()?))) else {
         return Ok(Restored::default());
@@ -157,12 +164,12 @@ fn number_of(pool: &Pool, label: &str) -> Option<u32> {
 
 /// The stored sessions that are written again, although their nodes are not known yet. They are dropped when they are
 /// too old.
-fn awaited<'f>(stored: &'f Stored<'f>, generation: &Generation, age: Duration) -> Option<Awaited<'f>> {
+fn pending<'f>(stored: &'f StoredTable<'f>, generation: &Generation, age: Duration) -> Option<PendingTable<'f>> {
     let pool = generation.snapshot.pool(stored.pool)?;
     let idle = pool.settings.sticky.as_ref()?.idle;
     let unknown = |(_, label): &(u32, &&str)| number_of(pool, label).is_none();
-    let places: Vec<_> = (0..).zip(stored.nodes()).filter(unknown).map(|(place, _)| place).collect();
-    (age < idle && !places.is_empty()).then_some(Awaited { table: stored, places, age })
+    let indexes: Vec<_> = (0..).zip(stored.nodes()).filter(unknown).map(|(index, _)| index).collect();
+    (age < idle && !indexes.is_empty()).then_some(PendingTable { table: stored, indexes, age })
 }
 
 fn set_aside(dir: &StateDir, why: &str) {
@@ -176,32 +183,32 @@ fn set_aside(dir: &StateDir, why: &str) {
 pub(crate) fn save(control: &Control) {
     let Some(dir) = dir(control) else { return };
     let generation = control.current.load_full();
-    let kept: Vec<Kept<'_>> = generation.snapshot.pools.iter().filter_map(Kept::of).collect();
-    let tables: Vec<Table<'_>> = kept.iter().map(Kept::table).collect();
+    let kept: Vec<PoolTable<'_>> = generation.snapshot.pools.iter().filter_map(PoolTable::of).collect();
+    let tables: Vec<Table<'_>> = kept.iter().map(PoolTable::table).collect();
     let (now, boot) = (Tick::from_millis(control.now()), moments::boot());
-    let before = control.before.lock().clone();
+    let before = control.previous_sessions.lock().clone();
     let file = before.as_ref().and_then(|before| Some((file::decode(&before.bytes).ok()?, before.downtime)));
     let mut left = Vec::new();
     if let Some((file, downtime)) = &file {
         let age = *downtime + now.since(Tick::START);
-        left.extend(file.tables.iter().filter_map(|stored| awaited(stored, &generation, age)));
+        left.extend(file.tables.iter().filter_map(|stored| pending(stored, &generation, age)));
     }
     let written = Stamp { moment: moments::now(), boot: &boot };
     // `write` has already logged the failure, and a later call tries again.
     let _ = dir.write(FILE, |out| {
-        tables.iter().for_each(|table| _ = table.sessions.take_news());
+        tables.iter().for_each(|table| _ = table.sessions.take_changes());
         file::encode(out, &tables, &left, now, &written)
     });
 }
 
 /// A pool with a session table.
-struct Kept<'g> {
+struct PoolTable<'g> {
     pool: &'g str,
     nodes: Vec<(u32, &'g str)>,
     sessions: &'g Sessions,
 }
 
-impl<'g> Kept<'g> {
+impl<'g> PoolTable<'g> {
     fn of(pool: &'g Pool) -> Option<Self> {
         let nodes = pool.members.iter().map(|member| (member.number, &*member.label)).collect();
         Some(Self { pool: pool.name(), nodes, sessions: pool.sessions.as_ref()? })
@@ -222,8 +229,8 @@ mod tests {
         let ms = Duration::from_millis;
         for (took, pause) in [(0, 1_000), (5, 1_000), (40, 4_000), (250, 25_000), (900, 30_000)] {
             let (ended, pause) = (began + ms(took), ms(pause));
-            let pace = Pace::after(began, ended);
-            let due = |after: Duration, news| pace.is_due(ended + after, news);
+            let schedule = WriteSchedule::after(began, ended);
+            let due = |after: Duration, changed| schedule.is_due(ended + after, changed);
             assert_eq!((due(pause - ms(1), true), due(pause, true)), (false, true), "{took} ms");
             assert_eq!((due(EVERY - ms(1), false), due(EVERY, false)), (false, true), "{took} ms");
         }

@@ -11,7 +11,7 @@ use crate::config::{Failback, Sticky, StickyMode};
 use crate::traffic::affinity::own_cookie;
 use crate::traffic::affinity::session_id;
 use crate::traffic::affinity::sessions;
-use crate::traffic::affinity::sessions::{How, SessionKey, Sessions};
+use crate::traffic::affinity::sessions::{BindKind, SessionKey, Sessions};
 use crate::traffic::pool::affinity::{Affinity, AffinityInput};
 use crate::traffic::pool::{Purpose, Tried};
 use crate::wire::{AnswerHead, FieldKind};
@@ -83,7 +83,7 @@ impl Bound<'_> {
             None => by_client || !(named.is_some() || answer.status() >= 400 || is_crowded(sessions, sticky)),
         };
         let came = self.belongs.key.filter(|_| binds);
-        let bound = came.filter(|key| self.bind(sessions, *key, number, How::Moved).is_some());
+        let bound = came.filter(|key| self.bind(sessions, *key, number, BindKind::Moved).is_some());
         if let Some(key) = named.or(bound) {
             // The session that the request is a use of from here on.
             self.belongs = Affinity { key: Some(key), lives: Some(number), used: self.now(), ..self.belongs };
@@ -98,7 +98,7 @@ impl Bound<'_> {
         let Some(sessions) = &pool.sessions else { return node.load.note_use(now) };
         let lives_there = self.belongs.lives == Some(node.number) && now.since(self.belongs.used) >= LONG;
         if let Some(key) = self.belongs.key.filter(|_| lives_there) {
-            self.bind(sessions, key, node.number, How::Moved);
+            self.bind(sessions, key, node.number, BindKind::Moved);
         }
     }
 
@@ -115,11 +115,11 @@ impl Bound<'_> {
             if let Some(id) = session_id::set_cookie(field.value, sticky.cookie.as_bytes()) {
                 let key = sessions.key(id);
                 named = Some(key);
-                let bound = self.bind(sessions, key, number, How::Learned);
-                if bound == Some(sessions::Bound::New) {
+                let bound = self.bind(sessions, key, number, BindKind::Learned);
+                if bound == Some(sessions::BindResult::New) {
                     self.target.run().counters.learned();
                 }
-                let is_news = bound.is_some_and(|bound| bound != sessions::Bound::Same);
+                let is_news = bound.is_some_and(|bound| bound != sessions::BindResult::Same);
                 if is_news && !matches!(self.session, SessionWord::Rebound | SessionWord::Away) {
                     self.session = SessionWord::Learned;
                 }
@@ -130,11 +130,11 @@ impl Bound<'_> {
 
     /// Binds a session. The one that this request came with only where it lives as it did then: while this answer was
     /// waited for another request may have moved it.
-    fn bind(&self, sessions: &Sessions, key: SessionKey, number: u32, how: How) -> Option<sessions::Bound> {
+    fn bind(&self, sessions: &Sessions, key: SessionKey, number: u32, kind: BindKind) -> Option<sessions::BindResult> {
         let binding = if self.belongs.key == Some(key) {
-            sessions.bind_from(self.belongs.lives, key, number, self.now(), how)?
+            sessions.bind_from(self.belongs.lives, key, number, self.now(), kind)?
         } else {
-            sessions.bind(key, number, self.now(), how)
+            sessions.bind(key, number, self.now(), kind)
         };
         self.target.run().counters.evicted(u64::from(binding.evicted));
         Some(binding.bound)

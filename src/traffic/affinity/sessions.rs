@@ -14,10 +14,10 @@ use std::time::Duration;
 
 use parking_lot::{Mutex, MutexGuard};
 
-pub use self::home::{Found, How, failback};
+pub use self::home::{BindKind, FoundSession, failback};
 pub use self::key::SessionKey;
-pub use self::shard::Bound;
-use self::shard::{Copied, Entry, Pace, Shard};
+pub use self::shard::BindResult;
+use self::shard::{Entry, Shard, ShardCopy, TimeLimits};
 pub use self::source::source_key;
 use crate::traffic::tick::Tick;
 
@@ -48,13 +48,13 @@ const EPOCH: u32 = 1 << 30;
 pub struct Sessions {
     parts: Box<[Part]>,
     /// Parts in use, 1 or [`PARTS`]. It changes only while all parts are locked.
-    spread: AtomicUsize,
+    parts_in_use: AtomicUsize,
     total: AtomicUsize,
     max: AtomicUsize,
     idle: AtomicU32,
     evicted: AtomicU64,
-    /// Whether a session was bound since [`Sessions::take_news`].
-    news: AtomicBool,
+    /// Whether a session was bound since [`Sessions::take_changes`].
+    changed: AtomicBool,
     /// The part where the next sweep starts.
     sweep: AtomicUsize,
     secret: [u8; 16],
@@ -67,7 +67,7 @@ struct Part(Mutex<Shard>);
 
 /// A session as it is kept on disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Saved {
+pub struct SavedSession {
     /// The hash of its id.
     pub key: SessionKey,
     /// The node it lives on.
@@ -84,14 +84,14 @@ pub struct Restored {
     /// Sessions now in the table.
     pub taken: usize,
     /// Sessions that were idle for too long.
-    pub over: usize,
+    pub expired: usize,
 }
 
 /// What [`Sessions::bind`] did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Binding {
     /// The result for the session.
-    pub bound: Bound,
+    pub bound: BindResult,
     /// Whether another session was evicted for it.
     pub evicted: bool,
 }
@@ -102,12 +102,12 @@ impl Sessions {
     pub fn new(max: usize, idle: Duration, secret: [u8; 16]) -> Self {
         Self {
             parts: (0..PARTS).map(|_| Part::default()).collect(),
-            spread: AtomicUsize::new(spread(max)),
+            parts_in_use: AtomicUsize::new(parts_for(max)),
             total: AtomicUsize::new(0),
             max: AtomicUsize::new(bounded(max)),
             idle: AtomicU32::new(idle_units(idle)),
             evicted: AtomicU64::new(0),
-            news: AtomicBool::new(false),
+            changed: AtomicBool::new(false),
             sweep: AtomicUsize::new(0),
             secret,
         }
@@ -119,80 +119,94 @@ impl Sessions {
     }
 
     /// The session's node. This counts as a use: its idle time starts again.
-    pub fn find(&self, key: SessionKey, now: Tick) -> Option<Found> {
-        let (now, pace) = (units(now), self.pace());
-        let entry = self.part_of(key).find(key, now, pace)?;
-        Some(Self::found(entry, now, pace))
+    pub fn find(&self, key: SessionKey, now: Tick) -> Option<FoundSession> {
+        let (now, limits) = (units(now), self.limits());
+        let entry = self.part_of(key).find(key, now, limits)?;
+        Some(Self::found(entry, now, limits))
     }
 
     /// The session's node. This does not count as a use.
-    pub fn peek(&self, key: SessionKey, now: Tick) -> Option<Found> {
-        let (now, pace) = (units(now), self.pace());
-        let entry = self.part_of(key).peek(key, now, pace)?;
-        Some(Self::found(entry, now, pace))
+    pub fn peek(&self, key: SessionKey, now: Tick) -> Option<FoundSession> {
+        let (now, limits) = (units(now), self.limits());
+        let entry = self.part_of(key).peek(key, now, limits)?;
+        Some(Self::found(entry, now, limits))
     }
 
-    fn found(entry: Entry, now: u32, pace: Pace) -> Found {
+    fn found(entry: Entry, now: u32, limits: TimeLimits) -> FoundSession {
         // Grain and unit make the time of use inexact. The uncertain part is subtracted.
-        let unused = now.saturating_sub(entry.used).saturating_sub(pace.grain.max(1));
-        Found { node: entry.node.into(), home: entry.home.into(), unused: span(unused) }
+        let unused = now.saturating_sub(entry.used).saturating_sub(limits.grain.max(1));
+        FoundSession { node: entry.node.into(), home: entry.home.into(), unused: span(unused) }
     }
 
     /// Binds a session to `node`, wherever it was before. Its idle time starts again.
-    pub fn bind(&self, key: SessionKey, node: u32, now: Tick, how: How) -> Binding {
-        self.bind_in(self.part_of(key), key, node, now, how)
+    pub fn bind(&self, key: SessionKey, node: u32, now: Tick, kind: BindKind) -> Binding {
+        self.bind_in(self.part_of(key), key, node, now, kind)
     }
 
     /// The same, but only if the session is still on `from` or is not known. Otherwise another request has moved it
     /// since this one looked it up, and that newer binding stays.
-    pub fn bind_from(&self, from: Option<u32>, key: SessionKey, node: u32, now: Tick, how: How) -> Option<Binding> {
+    pub fn bind_from(
+        &self,
+        from: Option<u32>,
+        key: SessionKey,
+        node: u32,
+        now: Tick,
+        kind: BindKind,
+    ) -> Option<Binding> {
         let part = self.part_of(key);
-        let lives = part.peek(key, units(now), self.pace()).map(|entry| u32::from(entry.node));
-        (lives.is_none() || lives == from).then(|| self.bind_in(part, key, node, now, how))
+        let lives = part.peek(key, units(now), self.limits()).map(|entry| u32::from(entry.node));
+        (lives.is_none() || lives == from).then(|| self.bind_in(part, key, node, now, kind))
     }
 
-    fn bind_in(&self, mut part: MutexGuard<'_, Shard>, key: SessionKey, node: u32, now: Tick, how: How) -> Binding {
-        let (node, now, pace) = (number(node), units(now), self.pace());
-        if let Some(bound) = part.rebind(key, node, how, now, pace) {
-            if bound != Bound::Same {
-                self.note_news();
+    fn bind_in(
+        &self,
+        mut part: MutexGuard<'_, Shard>,
+        key: SessionKey,
+        node: u32,
+        now: Tick,
+        kind: BindKind,
+    ) -> Binding {
+        let (node, now, limits) = (number(node), units(now), self.limits());
+        if let Some(bound) = part.rebind(key, node, kind, now, limits) {
+            if bound != BindResult::Same {
+                self.note_change();
             }
             return Binding { bound, evicted: false };
         }
         let full = self.total.fetch_add(1, Relaxed) >= self.max.load(Relaxed);
         let made_room = full && part.drop_oldest();
         part.insert(&Entry::new(key, node, node, now));
-        self.note_news();
+        self.note_change();
         drop(part);
         let evicted = made_room || (full && self.evict_after(key));
         if evicted {
             self.total.fetch_sub(1, Relaxed);
             self.evicted.fetch_add(1, Relaxed);
         }
-        Binding { bound: Bound::New, evicted }
+        Binding { bound: BindResult::New, evicted }
     }
 
     /// Writes only the first time, because all threads share the word.
-    fn note_news(&self) {
-        if !self.has_news() {
-            self.news.store(true, Relaxed);
+    fn note_change(&self) {
+        if !self.has_changes() {
+            self.changed.store(true, Relaxed);
         }
     }
 
-    /// Whether a session was bound to a node since [`Sessions::take_news`].
-    pub fn has_news(&self) -> bool {
-        self.news.load(Relaxed)
+    /// Whether a session was bound to a node since [`Sessions::take_changes`].
+    pub fn has_changes(&self) -> bool {
+        self.changed.load(Relaxed)
     }
 
     /// Resets the flag and returns it. An export after this call includes all those bindings.
-    pub fn take_news(&self) -> bool {
-        self.news.swap(false, Relaxed)
+    pub fn take_changes(&self) -> bool {
+        self.changed.swap(false, Relaxed)
     }
 
     /// Drops sessions that were idle for too long, at most about `budget` of them; returns how many. It drops a few per
     /// lock, so that no request waits. Call it every second: the next call goes on where this one stopped.
     pub fn expire(&self, now: Tick, budget: usize) -> usize {
-        let (now, pace) = (units(now), self.pace());
+        let (now, limits) = (units(now), self.limits());
         let begin = self.sweep.load(Relaxed);
         let mut dropped = 0;
         for step in 0..PARTS {
@@ -200,7 +214,7 @@ impl Sessions {
             self.sweep.store(number, Relaxed);
             while dropped < budget {
                 let batch = BATCH.min(budget - dropped);
-                let gone = self.parts[number].0.lock().expire(now, pace, batch);
+                let gone = self.parts[number].0.lock().expire(now, limits, batch);
                 self.total.fetch_sub(gone, Relaxed);
                 dropped += gone;
                 if gone < batch {
@@ -217,19 +231,19 @@ impl Sessions {
     /// Passes every live session to `each`, part by part, the longest idle of a part first. No lock is held while
     /// `each` runs, so it may be slow. A session that changes during the export is passed in its old or its new state.
     /// If the table is resized during it, some are passed twice.
-    pub fn export(&self, now: Tick, each: &mut impl FnMut(Saved)) {
-        let (now, pace, mut copied) = (units(now), self.pace(), Copied::default());
+    pub fn export(&self, now: Tick, each: &mut impl FnMut(SavedSession)) {
+        let (now, limits, mut copied) = (units(now), self.limits(), ShardCopy::default());
         loop {
-            let spread = self.spread.load(Relaxed);
+            let parts_in_use = self.parts_in_use.load(Relaxed);
             for part in &self.parts {
                 part.0.lock().copy_to(&mut copied);
                 copied
                     .listed()
-                    .filter(|entry| !pace.is_over(entry.used, now))
+                    .filter(|entry| !limits.is_over(entry.used, now))
                     .for_each(|entry| each(saved(entry, now)));
             }
-            // If the spread has changed, sessions may have moved to parts that were already exported: start again.
-            if self.spread.load(Relaxed) == spread {
+            // If the number of parts has changed, sessions may have moved to parts that were already exported: start again.
+            if self.parts_in_use.load(Relaxed) == parts_in_use {
                 return;
             }
         }
@@ -238,26 +252,26 @@ impl Sessions {
     /// Adds sessions of an earlier run. Sessions that are over, or in the table already, are skipped. If there are too
     /// many, those idle for longest are dropped. Use it only at the start: each part is locked while its sessions are
     /// sorted.
-    pub fn restore(&self, saved: impl Iterator<Item = Saved>, now: Tick) -> Restored {
-        let (now, pace, mut restored) = (units(now), self.pace(), Restored::default());
+    pub fn restore(&self, saved: impl Iterator<Item = SavedSession>, now: Tick) -> Restored {
+        let (now, limits, mut restored) = (units(now), self.limits(), Restored::default());
         for saved in saved {
             let used = now.saturating_sub(units_of_seconds(saved.unused_seconds));
             let entry = Entry::new(saved.key, number(saved.node), number(saved.home), used);
-            if pace.is_over(used, now) {
-                restored.over += 1;
-            } else if self.part_of(saved.key).admit(&entry) {
+            if limits.is_over(used, now) {
+                restored.expired += 1;
+            } else if self.part_of(saved.key).insert_if_new(&entry) {
                 self.total.fetch_add(1, Relaxed);
                 restored.taken += 1;
             }
         }
         for part in &self.parts {
-            part.0.lock().settle();
+            part.0.lock().sort();
         }
         Restored { taken: restored.taken.saturating_sub(self.shrink()), ..restored }
     }
 
     /// Identifies the secret without revealing it: tables with the same secret have the same mark.
-    fn mark(&self) -> [u8; 16] {
+    fn secret_id(&self) -> [u8; 16] {
         self.key(b"the mark of a table").to_bytes()
     }
 
@@ -287,21 +301,21 @@ impl Sessions {
         self.max.store(bounded(max), Relaxed);
         self.idle.store(idle_units(idle), Relaxed);
         let dropped = self.shrink();
-        self.spread_over(spread(max));
+        self.redistribute(parts_for(max));
         dropped
     }
 
-    fn pace(&self) -> Pace {
-        let grain = if self.spread.load(Relaxed) == 1 { 0 } else { GRAIN };
-        Pace { idle: self.idle.load(Relaxed).saturating_add(grain), grain }
+    fn limits(&self) -> TimeLimits {
+        let grain = if self.parts_in_use.load(Relaxed) == 1 { 0 } else { GRAIN };
+        TimeLimits { idle: self.idle.load(Relaxed).saturating_add(grain), grain }
     }
 
     fn part_of(&self, key: SessionKey) -> MutexGuard<'_, Shard> {
         loop {
-            let spread = self.spread.load(Relaxed);
-            let part = self.parts[key.lane(spread)].0.lock();
-            // The spread cannot change while this lock is held.
-            if self.spread.load(Relaxed) == spread {
+            let parts_in_use = self.parts_in_use.load(Relaxed);
+            let part = self.parts[key.part(parts_in_use)].0.lock();
+            // The number of parts cannot change while this lock is held.
+            if self.parts_in_use.load(Relaxed) == parts_in_use {
                 return part;
             }
         }
@@ -309,7 +323,7 @@ impl Sessions {
 
     /// For a full table whose part of this key had no other session: evicts from the next part that has one.
     fn evict_after(&self, key: SessionKey) -> bool {
-        let own = key.lane(self.spread.load(Relaxed));
+        let own = key.part(self.parts_in_use.load(Relaxed));
         (1..PARTS).any(|step| self.parts[(own + step) % PARTS].0.lock().drop_oldest())
     }
 
@@ -341,21 +355,21 @@ impl Sessions {
 
     /// Distributes the sessions again when the maximum crosses [`EXACT_BELOW`]. The table then has fewer sessions than
     /// that, so it takes about a millisecond.
-    fn spread_over(&self, spread: usize) {
+    fn redistribute(&self, parts_in_use: usize) {
         let mut parts: Vec<_> = self.parts.iter().map(|part| part.0.lock()).collect();
-        if self.spread.load(Relaxed) == spread {
+        if self.parts_in_use.load(Relaxed) == parts_in_use {
             return;
         }
         let mut entries: Vec<_> = parts.iter_mut().flat_map(|part| part.take_all()).collect();
         entries.sort_by_key(|entry| entry.used);
         for entry in entries {
-            parts[entry.key.lane(spread)].insert(&entry);
+            parts[entry.key.part(parts_in_use)].insert(&entry);
         }
-        self.spread.store(spread, Relaxed);
+        self.parts_in_use.store(parts_in_use, Relaxed);
     }
 }
 
-const fn spread(max: usize) -> usize {
+const fn parts_for(max: usize) -> usize {
     if max < EXACT_BELOW { 1 } else { PARTS }
 }
 
@@ -369,9 +383,9 @@ fn number(node: u32) -> u16 {
     u16::try_from(node).unwrap_or(u16::MAX)
 }
 
-fn saved(entry: &Entry, now: u32) -> Saved {
+fn saved(entry: &Entry, now: u32) -> SavedSession {
     let unused = span(now.saturating_sub(entry.used)).as_secs();
-    Saved {
+    SavedSession {
         key: entry.key,
         node: entry.node.into(),
         home: entry.home.into(),
@@ -417,7 +431,7 @@ mod tests {
     }
 
     fn learn(sessions: &Sessions, key: SessionKey, node: u32, now: Tick) -> Binding {
-        sessions.bind(key, node, now, How::Learned)
+        sessions.bind(key, node, now, BindKind::Learned)
     }
 
     fn node_of(sessions: &Sessions, key: SessionKey, now: Tick) -> Option<u32> {
@@ -443,10 +457,10 @@ mod tests {
 
     fn audit_parts(sessions: &Sessions) -> Vec<SessionKey> {
         let parts: Vec<_> = sessions.parts.iter().map(|part| part.0.lock()).collect();
-        let spread = sessions.spread.load(Relaxed);
+        let parts_in_use = sessions.parts_in_use.load(Relaxed);
         let listed = |(number, part): (usize, &MutexGuard<'_, Shard>)| {
             let keys = part.audit();
-            assert!(keys.iter().all(|key| key.lane(spread) == number), "every session is where it is looked for");
+            assert!(keys.iter().all(|key| key.part(parts_in_use) == number), "every session is where it is looked for");
             keys
         };
         parts.iter().enumerate().flat_map(listed).collect()
@@ -458,10 +472,10 @@ mod tests {
         let key = sessions.key(b"F00D");
         let expected = |bound| Binding { bound, evicted: false };
         assert_eq!(node_of(&sessions, key, at(0)), None);
-        assert_eq!(learn(&sessions, key, 1, at(0)), expected(Bound::New));
-        assert_eq!(learn(&sessions, key, 1, at(1)), expected(Bound::Same));
+        assert_eq!(learn(&sessions, key, 1, at(0)), expected(BindResult::New));
+        assert_eq!(learn(&sessions, key, 1, at(1)), expected(BindResult::Same));
         assert_eq!(node_of(&sessions, key, at(1)), Some(1));
-        assert_eq!(learn(&sessions, key, 2, at(2)), expected(Bound::Moved(1)));
+        assert_eq!(learn(&sessions, key, 2, at(2)), expected(BindResult::Moved(1)));
         assert_eq!(node_of(&sessions, key, at(2)), Some(2));
         assert_eq!(node_of(&sessions, sessions.key(b"f00d"), at(2)), None, "ids differ by case");
         assert_eq!((sessions.len(), sessions.count_of(1), sessions.count_of(2)), (1, 0, 1));
@@ -471,26 +485,35 @@ mod tests {
     fn a_session_that_others_have_moved_meanwhile_stays_where_it_is() {
         let sessions = table(10);
         let key = sessions.key(b"F00D");
-        let from = |from, node| sessions.bind_from(from, key, node, at(1), How::Moved).map(|binding| binding.bound);
-        assert_eq!(from(Some(7), 1), Some(Bound::New), "nobody knows it any more");
+        let from =
+            |from, node| sessions.bind_from(from, key, node, at(1), BindKind::Moved).map(|binding| binding.bound);
+        assert_eq!(from(Some(7), 1), Some(BindResult::New), "nobody knows it any more");
         assert_eq!(from(None, 2), None, "who found nothing was not the first");
-        assert_eq!(from(Some(1), 2), Some(Bound::Moved(1)));
+        assert_eq!(from(Some(1), 2), Some(BindResult::Moved(1)));
         assert_eq!(from(Some(1), 3), None);
         assert_eq!(from(Some(1), 1), None, "nor is it moved back");
-        assert_eq!(from(Some(2), 2), Some(Bound::Same));
+        assert_eq!(from(Some(2), 2), Some(BindResult::Same));
         assert_eq!(node_of(&sessions, key, at(61)), Some(2));
-        assert_eq!(sessions.bind_from(Some(9), key, 3, at(200), How::Moved).map(|b| b.bound), Some(Bound::New), "over");
+        assert_eq!(
+            sessions.bind_from(Some(9), key, 3, at(200), BindKind::Moved).map(|b| b.bound),
+            Some(BindResult::New),
+            "over"
+        );
     }
 
     #[test]
     fn news_is_what_binds_a_session_anew() {
         let sessions = table(10);
         let key = sessions.key(b"F00D");
-        assert!(!sessions.take_news());
-        for (node, news) in [(1, true), (1, false), (2, true), (2, false)] {
+        assert!(!sessions.take_changes());
+        for (node, changed) in [(1, true), (1, false), (2, true), (2, false)] {
             learn(&sessions, key, node, at(0));
             node_of(&sessions, key, at(1));
-            assert_eq!((sessions.has_news(), sessions.take_news(), sessions.has_news()), (news, news, false), "{node}");
+            assert_eq!(
+                (sessions.has_changes(), sessions.take_changes(), sessions.has_changes()),
+                (changed, changed, false),
+                "{node}"
+            );
         }
     }
 
@@ -504,7 +527,7 @@ mod tests {
         learn(&sessions, key, 1, at(180));
         assert_eq!(node_of(&sessions, key, at(240)), Some(1), "a binding is a use");
         assert_eq!(node_of(&sessions, key, at(301)), None, "unused for too long, swept or not");
-        assert_eq!(learn(&sessions, key, 2, at(301)).bound, Bound::New, "the old binding is no more");
+        assert_eq!(learn(&sessions, key, 2, at(301)).bound, BindResult::New, "the old binding is no more");
         assert_eq!(sessions.len(), 1);
     }
 
@@ -673,7 +696,7 @@ mod tests {
                 // 16 s are units and seconds without rest: a restart rounds nothing.
                 now += draw(7) / 6 * 16;
                 let (number, node) = (draw(100) as usize, draw(3) as u32);
-                let how = if draw(2) == 0 { How::Learned } else { How::Moved };
+                let kind = if draw(2) == 0 { BindKind::Learned } else { BindKind::Moved };
                 let key = id(&sessions, number);
                 match draw(20) {
                     0 => assert_eq!(sessions.expire(at(now), 3), naive.expire(now, 3), "expiry at step {step}"),
@@ -682,8 +705,8 @@ mod tests {
                         sessions = over_a_restart(&sessions, max, at(now));
                     }
                     2..8 => {
-                        let expected = naive.bind(number, node, now, how);
-                        assert_eq!(sessions.bind(key, node, at(now), how), expected, "step {step}");
+                        let expected = naive.bind(number, node, now, kind);
+                        assert_eq!(sessions.bind(key, node, at(now), kind), expected, "step {step}");
                     }
                     _ => {
                         let found = sessions.find(key, at(now)).map(|found| (found.node, found.home));
@@ -732,19 +755,19 @@ mod tests {
             Some((node, home))
         }
 
-        fn bind(&mut self, number: usize, node: u32, now: u64, how: How) -> Binding {
+        fn bind(&mut self, number: usize, node: u32, now: u64, kind: BindKind) -> Binding {
             let before = self.take(number);
             let evicted = before.is_none() && self.listed.len() == self.max;
             if evicted {
                 self.listed.remove(0);
             }
             let before = before.filter(|session| !Self::idle(session.3, now));
-            let home = before.filter(|_| how == How::Moved).map_or(node, |session| session.2);
+            let home = before.filter(|_| kind == BindKind::Moved).map_or(node, |session| session.2);
             self.listed.push((number, node, home, now));
             let bound = match before {
-                Some((_, old, ..)) if old == node => Bound::Same,
-                Some((_, old, ..)) => Bound::Moved(old),
-                None => Bound::New,
+                Some((_, old, ..)) if old == node => BindResult::Same,
+                Some((_, old, ..)) => BindResult::Moved(old),
+                None => BindResult::New,
             };
             Binding { bound, evicted }
         }
@@ -760,22 +783,22 @@ mod tests {
     fn a_session_remembers_where_it_began() {
         let sessions = table(10);
         let key = sessions.key(b"F00D");
-        let places = |now| sessions.find(key, at(now)).map(|found| (found.node, found.home));
+        let nodes = |now| sessions.find(key, at(now)).map(|found| (found.node, found.home));
         let steps = [
-            (3, How::Moved, 0, Bound::New, (3, 3)),
-            (1, How::Learned, 0, Bound::Moved(3), (1, 1)),
-            (2, How::Moved, 1, Bound::Moved(1), (2, 1)),
-            (3, How::Moved, 2, Bound::Moved(2), (3, 1)),
-            (3, How::Moved, 2, Bound::Same, (3, 1)),
-            (1, How::Moved, 3, Bound::Moved(3), (1, 1)),
-            (2, How::Moved, 4, Bound::Moved(1), (2, 1)),
-            (2, How::Learned, 5, Bound::Same, (2, 2)),
-            (1, How::Moved, 6, Bound::Moved(2), (1, 2)),
-            (1, How::Moved, 68, Bound::New, (1, 1)),
+            (3, BindKind::Moved, 0, BindResult::New, (3, 3)),
+            (1, BindKind::Learned, 0, BindResult::Moved(3), (1, 1)),
+            (2, BindKind::Moved, 1, BindResult::Moved(1), (2, 1)),
+            (3, BindKind::Moved, 2, BindResult::Moved(2), (3, 1)),
+            (3, BindKind::Moved, 2, BindResult::Same, (3, 1)),
+            (1, BindKind::Moved, 3, BindResult::Moved(3), (1, 1)),
+            (2, BindKind::Moved, 4, BindResult::Moved(1), (2, 1)),
+            (2, BindKind::Learned, 5, BindResult::Same, (2, 2)),
+            (1, BindKind::Moved, 6, BindResult::Moved(2), (1, 2)),
+            (1, BindKind::Moved, 68, BindResult::New, (1, 1)),
         ];
-        for (node, how, now, bound, expected) in steps {
-            assert_eq!(sessions.bind(key, node, at(now), how).bound, bound, "{node} {how:?} at {now}");
-            assert_eq!(places(now), Some(expected), "{node} {how:?} at {now}");
+        for (node, kind, now, bound, expected) in steps {
+            assert_eq!(sessions.bind(key, node, at(now), kind).bound, bound, "{node} {kind:?} at {now}");
+            assert_eq!(nodes(now), Some(expected), "{node} {kind:?} at {now}");
         }
         assert_eq!([1, 2, 3].map(|node| sessions.count_of(node)), [1, 0, 0], "a home is no place to live");
     }
@@ -806,7 +829,7 @@ mod tests {
     fn a_restart_makes_no_session_younger() {
         let sessions = table(10);
         let (old, new, over) = (sessions.key(b"old"), sessions.key(b"new"), sessions.key(b"over"));
-        let saved = |key, unused_seconds| Saved { key, node: 2, home: 1, unused_seconds };
+        let saved = |key, unused_seconds| SavedSession { key, node: 2, home: 1, unused_seconds };
         let all = [saved(new, 0), saved(old, 50), saved(over, 61), saved(sessions.key(b"older"), u32::MAX)];
         assert_eq!(sessions.restore(all.into_iter(), Tick::START).taken, 2);
         assert_eq!(audit(&sessions), [old, new], "the longest idle first, in whatever order they came");
@@ -822,7 +845,7 @@ mod tests {
         let sessions = table(10);
         let key = sessions.key(b"F00D");
         learn(&sessions, key, 5, at(1));
-        let saved = Saved { key, node: 2, home: 2, unused_seconds: 3 };
+        let saved = SavedSession { key, node: 2, home: 2, unused_seconds: 3 };
         assert_eq!(sessions.restore([saved, saved].into_iter(), at(2)).taken, 0);
         assert_eq!((node_of(&sessions, key, at(2)), sessions.len()), (Some(5), 1));
     }

@@ -73,7 +73,7 @@ impl RateLimit {
     /// Counts one request of this key.
     pub fn ask(&self, key: &[u8], now: Tick) -> Verdict {
         let who = HashedKey::of(key, &self.secret);
-        self.parts[who.lane(self.parts.len())].0.lock().ask(who, &self.terms, now)
+        self.parts[who.part(self.parts.len())].0.lock().ask(who, &self.terms, now)
     }
 
     /// Keys in the table.

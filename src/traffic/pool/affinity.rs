@@ -6,7 +6,7 @@ use super::{Pool, Purpose};
 use crate::config::{Balance, HashOn, Sticky, StickyMode};
 use crate::traffic::affinity::session_id;
 use crate::traffic::affinity::sessions;
-use crate::traffic::affinity::sessions::{Found, SessionKey, Sessions, source_key};
+use crate::traffic::affinity::sessions::{FoundSession, SessionKey, Sessions, source_key};
 use crate::traffic::balance::{Ask, key_of};
 use crate::traffic::tick::Tick;
 use crate::wire::RequestHead;
@@ -99,7 +99,7 @@ fn known(
     key: SessionKey,
     asking: &AffinityInput<'_>,
 ) -> Option<Affinity> {
-    let found: Found = match asking.purpose {
+    let found: FoundSession = match asking.purpose {
         Purpose::Take => sessions.find(key, asking.now)?,
         Purpose::Peek => sessions.peek(key, asking.now)?,
     };

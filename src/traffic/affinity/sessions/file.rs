@@ -8,15 +8,15 @@ use std::time::Duration;
 
 use siphasher::sip128::{Hasher128, SipHasher24};
 
-use super::{Restored, Saved, SessionKey, Sessions};
+use super::{Restored, SavedSession, SessionKey, Sessions};
 use crate::traffic::moment::Moment;
 use crate::traffic::tick::Tick;
 
 // Numbers are little-endian; a text is its length (16 bits) and its bytes. A file is magic, version (32 bits), seconds
 // since 1970 (64), milliseconds since the machine's start (64) and the name of that start (a text), tables, a zero byte,
-// checksum (128). Version 1 has no start of the machine. A table is a one (8), its pool's name, the mark of its secret
-// (128), the number of nodes (16), their names, chunks, an empty chunk. A chunk is a count (32) and so many records:
-// key (128), node and home (16 each, indexes into the names), seconds unused (32).
+// checksum (128). Version 1 has no start of the machine. A table is a one (8), its pool's name, an identification of
+// its secret (128), the number of nodes (16), their names, chunks, an empty chunk. A chunk is a count (32) and so many
+// records: key (128), node and home (16 each, indexes into the names), seconds unused (32).
 const MAGIC: &[u8; 8] = b"WEIRSESS";
 
 /// Must grow with every change that this version could not read.
@@ -66,25 +66,25 @@ impl Stamp<'_> {
 
 /// Sessions of an earlier file whose nodes have no address yet. They are written again.
 #[derive(Debug)]
-pub struct Awaited<'a> {
+pub struct PendingTable<'a> {
     /// The pool's table in that file.
-    pub table: &'a Stored<'a>,
+    pub table: &'a StoredTable<'a>,
     /// The indexes of those nodes in its list of names.
-    pub places: Vec<u32>,
+    pub indexes: Vec<u32>,
     /// How long ago that file was written.
     pub age: Duration,
 }
 
-/// Writes all tables and the awaited sessions; returns the number of sessions. `written` is the same moment as `now`.
+/// Writes all tables and the pending sessions; returns the number of sessions. `written` is the same moment as `now`.
 /// `out` need not be buffered.
 pub fn encode(
     out: &mut dyn Write,
     tables: &[Table<'_>],
-    awaited: &[Awaited<'_>],
+    pending: &[PendingTable<'_>],
     now: Tick,
     written: &Stamp<'_>,
 ) -> io::Result<usize> {
-    let mut out = Checked { out, sum: checksum(), bytes: Vec::with_capacity(CHUNK * RECORD + 4) };
+    let mut out = ChecksumWriter { out, sum: checksum(), bytes: Vec::with_capacity(CHUNK * RECORD + 4) };
     out.bytes.extend_from_slice(MAGIC);
     out.bytes.extend_from_slice(&VERSION.to_le_bytes());
     out.bytes.extend_from_slice(&written.moment.seconds().to_le_bytes());
@@ -94,7 +94,7 @@ pub fn encode(
     for table in tables {
         count += table.write(&mut out, now)?;
     }
-    for table in awaited {
+    for table in pending {
         count += table.write(&mut out)?;
     }
     out.bytes.push(0);
@@ -130,7 +130,7 @@ impl std::error::Error for Unreadable {}
 /// The file of the earlier run. It is kept while the name of a node has no address, because that node's sessions cannot
 /// be restored before.
 #[derive(Debug)]
-pub struct Before {
+pub struct PreviousFile {
     /// The whole file.
     pub bytes: Vec<u8>,
     /// The time from writing the file to the start of Weir.
@@ -139,14 +139,14 @@ pub struct Before {
 
 /// A file that was read. It borrows the bytes.
 #[derive(Debug)]
-pub struct File<'a> {
+pub struct SessionFile<'a> {
     /// When it was written.
     pub written: Stamp<'a>,
     /// Its tables.
-    pub tables: Vec<Stored<'a>>,
+    pub tables: Vec<StoredTable<'a>>,
 }
 
-impl File<'_> {
+impl SessionFile<'_> {
     /// The time since the file was written.
     pub fn downtime(&self, now: &Stamp<'_>) -> Duration {
         now.since(&self.written)
@@ -155,15 +155,15 @@ impl File<'_> {
 
 /// A pool's table, as it was read.
 #[derive(Debug)]
-pub struct Stored<'a> {
+pub struct StoredTable<'a> {
     /// The pool's name.
     pub pool: &'a str,
-    mark: &'a [u8],
+    secret_id: &'a [u8],
     nodes: Vec<&'a str>,
     chunks: Vec<&'a [u8]>,
 }
 
-impl Stored<'_> {
+impl StoredTable<'_> {
     /// The number of its sessions.
     pub fn len(&self) -> usize {
         self.chunks.iter().map(|chunk| chunk.len() / RECORD).sum()
@@ -183,14 +183,14 @@ impl Stored<'_> {
         downtime: Duration,
         now: Tick,
     ) -> Result<Restored, Unreadable> {
-        if self.mark != sessions.mark() {
+        if self.secret_id != sessions.secret_id() {
             return Err(Unreadable::OtherSecret);
         }
         let numbers: Vec<_> = self.nodes.iter().map(|name| number_of(name)).collect();
-        let number = |place: u32| numbers.get(place as usize).copied().flatten();
+        let number = |index: u32| numbers.get(index as usize).copied().flatten();
         let saved = self.records(downtime).filter_map(|saved| {
             let node = number(saved.node)?;
-            Some(Saved { node, home: number(saved.home).unwrap_or(node), ..saved })
+            Some(SavedSession { node, home: number(saved.home).unwrap_or(node), ..saved })
         });
         Ok(sessions.restore(saved, now))
     }
@@ -201,19 +201,19 @@ impl Stored<'_> {
     }
 
     /// Its sessions, aged by `age`. `node` and `home` are indexes into the names.
-    fn records(&self, age: Duration) -> impl Iterator<Item = Saved> {
+    fn records(&self, age: Duration) -> impl Iterator<Item = SavedSession> {
         let age = u32::try_from(age.as_secs()).unwrap_or(u32::MAX);
         self.chunks.iter().flat_map(|chunk| chunk.chunks_exact(RECORD)).filter_map(move |record| {
             let mut record = Reader(record);
             let key = SessionKey::from_bytes(record.array()?);
             let (node, home) = (record.u16()?.into(), record.u16()?.into());
-            Some(Saved { key, node, home, unused_seconds: record.u32()?.saturating_add(age) })
+            Some(SavedSession { key, node, home, unused_seconds: record.u32()?.saturating_add(age) })
         })
     }
 }
 
 /// Decodes the bytes of a whole file.
-pub fn decode(bytes: &[u8]) -> Result<File<'_>, Unreadable> {
+pub fn decode(bytes: &[u8]) -> Result<SessionFile<'_>, Unreadable> {
     let mut reader = Reader(bytes);
     if reader.array() != Some(*MAGIC) {
         return Err(Unreadable::Damaged("it does not begin as a file of sessions does"));
@@ -237,8 +237,8 @@ pub fn decode(bytes: &[u8]) -> Result<File<'_>, Unreadable> {
 }
 
 impl Table<'_> {
-    fn write(&self, out: &mut Checked<'_>, now: Tick) -> io::Result<usize> {
-        let mut records = Records::begin(out, self.pool, &self.sessions.mark(), self.nodes)?;
+    fn write(&self, out: &mut ChecksumWriter<'_>, now: Tick) -> io::Result<usize> {
+        let mut records = RecordWriter::begin(out, self.pool, &self.sessions.secret_id(), self.nodes)?;
         let mut result = Ok(());
         self.sessions.export(now, &mut |saved| {
             if result.is_ok() {
@@ -250,62 +250,62 @@ impl Table<'_> {
     }
 }
 
-impl Awaited<'_> {
-    fn write(&self, out: &mut Checked<'_>) -> io::Result<usize> {
-        let Self { table, places, age } = self;
-        let name = |place: &u32| Some((*place, *table.nodes.get(*place as usize)?));
-        let nodes: Vec<_> = places.iter().filter_map(name).collect();
-        let mut records = Records::begin(out, table.pool, table.mark, &nodes)?;
+impl PendingTable<'_> {
+    fn write(&self, out: &mut ChecksumWriter<'_>) -> io::Result<usize> {
+        let Self { table, indexes, age } = self;
+        let name = |index: &u32| Some((*index, *table.nodes.get(*index as usize)?));
+        let nodes: Vec<_> = indexes.iter().filter_map(name).collect();
+        let mut records = RecordWriter::begin(out, table.pool, table.secret_id, &nodes)?;
         table.records(*age).try_for_each(|saved| records.add(&saved))?;
         records.end()
     }
 }
 
 /// Index into the names, by node number.
-fn places(nodes: &[(u32, &str)]) -> Vec<Option<u16>> {
-    let mut places = Vec::new();
-    for (place, (number, _)) in (0..).zip(nodes) {
+fn index_by_number(nodes: &[(u32, &str)]) -> Vec<Option<u16>> {
+    let mut indexes = Vec::new();
+    for (index, (number, _)) in (0..).zip(nodes) {
         // Tables number nodes with 16 bits; larger numbers belong to no node.
         let Ok(number) = u16::try_from(*number) else { continue };
         let number = usize::from(number);
-        if places.len() <= number {
-            places.resize(number + 1, None);
+        if indexes.len() <= number {
+            indexes.resize(number + 1, None);
         }
-        places[number] = Some(place);
+        indexes[number] = Some(index);
     }
-    places
+    indexes
 }
 
-struct Records<'a, 'b> {
-    out: &'a mut Checked<'b>,
-    places: Vec<Option<u16>>,
+struct RecordWriter<'a, 'b> {
+    out: &'a mut ChecksumWriter<'b>,
+    indexes: Vec<Option<u16>>,
     /// Records written, without those of this chunk.
     count: usize,
-    here: u32,
+    in_chunk: u32,
 }
 
-impl<'a, 'b> Records<'a, 'b> {
+impl<'a, 'b> RecordWriter<'a, 'b> {
     /// Writes the header of a table.
-    fn begin(out: &'a mut Checked<'b>, pool: &str, mark: &[u8], nodes: &[(u32, &str)]) -> io::Result<Self> {
+    fn begin(out: &'a mut ChecksumWriter<'b>, pool: &str, secret_id: &[u8], nodes: &[(u32, &str)]) -> io::Result<Self> {
         // The count of nodes has 16 bits.
         let nodes = nodes.get(..usize::from(u16::MAX)).unwrap_or(nodes);
         out.bytes.push(1);
         out.text(pool)?;
-        out.bytes.extend_from_slice(mark);
+        out.bytes.extend_from_slice(secret_id);
         out.bytes.extend_from_slice(&(nodes.len() as u16).to_le_bytes());
         for (_, name) in nodes {
             out.text(name)?;
         }
         out.send()?;
-        Ok(Self { out, places: places(nodes), count: 0, here: 0 })
+        Ok(Self { out, indexes: index_by_number(nodes), count: 0, in_chunk: 0 })
     }
 
-    fn add(&mut self, saved: &Saved) -> io::Result<()> {
-        let place = |number: u32| self.places.get(number as usize).copied().flatten();
-        let Some(node) = place(saved.node) else { return Ok(()) };
-        let home = place(saved.home).unwrap_or(node);
+    fn add(&mut self, saved: &SavedSession) -> io::Result<()> {
+        let index = |number: u32| self.indexes.get(number as usize).copied().flatten();
+        let Some(node) = index(saved.node) else { return Ok(()) };
+        let home = index(saved.home).unwrap_or(node);
         let bytes = &mut self.out.bytes;
-        if self.here == 0 {
+        if self.in_chunk == 0 {
             // Room for the count, which is not known yet.
             bytes.extend_from_slice(&[0; 4]);
         }
@@ -313,21 +313,21 @@ impl<'a, 'b> Records<'a, 'b> {
         bytes.extend_from_slice(&node.to_le_bytes());
         bytes.extend_from_slice(&home.to_le_bytes());
         bytes.extend_from_slice(&saved.unused_seconds.to_le_bytes());
-        self.here += 1;
-        if self.here as usize == CHUNK { self.send() } else { Ok(()) }
+        self.in_chunk += 1;
+        if self.in_chunk as usize == CHUNK { self.send() } else { Ok(()) }
     }
 
     fn send(&mut self) -> io::Result<()> {
         if let Some(count) = self.out.bytes.first_chunk_mut() {
-            *count = self.here.to_le_bytes();
+            *count = self.in_chunk.to_le_bytes();
         }
-        self.count += self.here as usize;
-        self.here = 0;
+        self.count += self.in_chunk as usize;
+        self.in_chunk = 0;
         self.out.send()
     }
 
     fn end(mut self) -> io::Result<usize> {
-        if self.here > 0 {
+        if self.in_chunk > 0 {
             self.send()?;
         }
         self.out.bytes.extend_from_slice(&[0; 4]);
@@ -337,13 +337,13 @@ impl<'a, 'b> Records<'a, 'b> {
 }
 
 /// A writer that computes the checksum.
-struct Checked<'a> {
+struct ChecksumWriter<'a> {
     out: &'a mut dyn Write,
     sum: SipHasher24,
     bytes: Vec<u8>,
 }
 
-impl Checked<'_> {
+impl ChecksumWriter<'_> {
     fn text(&mut self, text: &str) -> io::Result<()> {
         let too_long = |_| io::Error::new(io::ErrorKind::InvalidInput, "a name longer than 65535 bytes");
         let length = u16::try_from(text.len()).map_err(too_long)?;
@@ -364,27 +364,27 @@ fn checksum() -> SipHasher24 {
     SipHasher24::new_with_key(CHECKSUM_KEY)
 }
 
-fn read_body(mut reader: Reader<'_>, version: u32) -> Option<File<'_>> {
+fn read_body(mut reader: Reader<'_>, version: u32) -> Option<SessionFile<'_>> {
     let unix = reader.u64()?.saturating_mul(1000);
     let (up, boot) = if version == 1 { (0, "") } else { (reader.u64()?, reader.text()?) };
     let written = Stamp { moment: Moment { unix, up }, boot };
     let mut tables = Vec::new();
     loop {
         match reader.array()? {
-            [0] => return reader.0.is_empty().then_some(File { written, tables }),
+            [0] => return reader.0.is_empty().then_some(SessionFile { written, tables }),
             [1] => tables.push(read_table(&mut reader)?),
             _ => return None,
         }
     }
 }
 
-fn read_table<'a>(reader: &mut Reader<'a>) -> Option<Stored<'a>> {
-    let (pool, mark, count) = (reader.text()?, reader.take(16)?, reader.u16()?);
+fn read_table<'a>(reader: &mut Reader<'a>) -> Option<StoredTable<'a>> {
+    let (pool, secret_id, count) = (reader.text()?, reader.take(16)?, reader.u16()?);
     let nodes = (0..count).map(|_| reader.text()).collect::<Option<_>>()?;
     let mut chunks = Vec::new();
     loop {
         match usize::try_from(reader.u32()?).ok()?.checked_mul(RECORD)? {
-            0 => return Some(Stored { pool, mark, nodes, chunks }),
+            0 => return Some(StoredTable { pool, secret_id, nodes, chunks }),
             length => chunks.push(reader.take(length)?),
         }
     }
@@ -442,7 +442,7 @@ mod tests {
     }
 
     fn taken(taken: usize) -> Result<Restored, Unreadable> {
-        Ok(Restored { taken, over: 0 })
+        Ok(Restored { taken, expired: 0 })
     }
 
     fn table(max: usize) -> Sessions {
@@ -454,9 +454,9 @@ mod tests {
     }
 
     fn bind(sessions: &Sessions, id: &str, node: u32, home: u32, second: u64) {
-        use crate::traffic::affinity::sessions::How;
-        sessions.bind(sessions.key(id.as_bytes()), home, at(second), How::Learned);
-        sessions.bind(sessions.key(id.as_bytes()), node, at(second), How::Moved);
+        use crate::traffic::affinity::sessions::BindKind;
+        sessions.bind(sessions.key(id.as_bytes()), home, at(second), BindKind::Learned);
+        sessions.bind(sessions.key(id.as_bytes()), node, at(second), BindKind::Moved);
     }
 
     fn encoded(tables: &[(&str, &Sessions)], now: Tick) -> Vec<u8> {
@@ -556,7 +556,7 @@ mod tests {
         let bytes = small_file();
         let file = decode(&bytes).expect("whole");
         let restored = file.tables[0].restore(&table(10), number_of, file.downtime(&later(45)), Tick::START);
-        assert_eq!(restored, Ok(Restored { taken: 1, over: 1 }));
+        assert_eq!(restored, Ok(Restored { taken: 1, expired: 1 }));
     }
 
     #[test]
@@ -564,9 +564,9 @@ mod tests {
         let bytes = small_file();
         let file = decode(&bytes).expect("whole");
         let seconds = Duration::from_secs;
-        let awaited = [Awaited { table: &file.tables[0], places: vec![1], age: seconds(15) }];
+        let pending = [PendingTable { table: &file.tables[0], indexes: vec![1], age: seconds(15) }];
         let mut out = Vec::new();
-        assert_eq!(encode(&mut out, &[], &awaited, at(0), &THEN).ok(), Some(1), "that of worker2");
+        assert_eq!(encode(&mut out, &[], &pending, at(0), &THEN).ok(), Some(1), "that of worker2");
         let again = decode(&out).expect("whole");
         let next = table(10);
         let restored = again.tables[0].restore(&next, number_of, again.downtime(&later(30)), Tick::START);
@@ -617,15 +617,15 @@ mod tests {
         }
         let longer = [&bytes[..], &[0]].concat();
         assert!(decode(&longer).is_err());
-        for place in 0..bytes.len() {
+        for index in 0..bytes.len() {
             for bit in 0..8 {
                 let mut flipped = bytes.clone();
-                flipped[place] ^= 1 << bit;
-                let version = (8..12).contains(&place);
+                flipped[index] ^= 1 << bit;
+                let version = (8..12).contains(&index);
                 match decode(&flipped).expect_err("a flipped bit") {
                     Unreadable::Later(_) => assert!(version),
                     Unreadable::Damaged(_) => {}
-                    Unreadable::OtherSecret => panic!("byte {place}"),
+                    Unreadable::OtherSecret => panic!("byte {index}"),
                 }
             }
         }
@@ -649,8 +649,8 @@ mod tests {
         for _ in 0..20_000 {
             let mut drawn = body.to_vec();
             for _ in 0..=draw() % 3 {
-                let place = 12 + draw() % (drawn.len() - 12);
-                drawn[place] = draw() as u8;
+                let index = 12 + draw() % (drawn.len() - 12);
+                drawn[index] = draw() as u8;
             }
             if draw() % 4 == 0 {
                 drawn.truncate(12 + draw() % (drawn.len() - 12));

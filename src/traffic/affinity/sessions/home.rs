@@ -6,7 +6,7 @@ use crate::config::Failback;
 
 /// A session as it was before this use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Found {
+pub struct FoundSession {
     /// The node it lives on.
     pub node: u32,
     /// The node it lived on first.
@@ -17,7 +17,7 @@ pub struct Found {
 
 /// How a session came to its node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum How {
+pub enum BindKind {
     /// The session began there, so the node is its home.
     Learned,
     /// Its node could not serve, or it returns. Its home stays the same.
@@ -25,7 +25,7 @@ pub enum How {
 }
 
 /// The node for a request of this session. `home_serves`: whether its home takes requests now.
-pub fn failback(policy: Failback, found: &Found, home_serves: bool) -> u32 {
+pub fn failback(policy: Failback, found: &FoundSession, home_serves: bool) -> u32 {
     let returns = match policy {
         Failback::Stay => false,
         Failback::WhenIdle(least) => found.unused >= least,
@@ -53,9 +53,9 @@ mod tests {
             (Failback::Return, long, false, 2),
         ];
         for (policy, unused, home_serves, expected) in cases {
-            let moved = Found { node: 2, home: 1, unused };
+            let moved = FoundSession { node: 2, home: 1, unused };
             assert_eq!(failback(policy, &moved, home_serves), expected, "{policy:?} {unused:?} {home_serves}");
-            let at_home = Found { node: 2, home: 2, unused };
+            let at_home = FoundSession { node: 2, home: 2, unused };
             assert_eq!(failback(policy, &at_home, home_serves), 2, "who never moved stays: {policy:?}");
         }
     }

@@ -26,9 +26,9 @@ impl SessionKey {
         Self { high: (both >> 64) as u64, low: both as u64 }
     }
 
-    /// Its part out of `spread`, a power of two.
-    pub(super) const fn lane(self, spread: usize) -> usize {
-        self.high as usize & (spread - 1)
+    /// Its part out of `parts`, a power of two.
+    pub(super) const fn part(self, parts: usize) -> usize {
+        self.high as usize & (parts - 1)
     }
 
     /// The hash within a part: other bits than those that chose the part.

@@ -3,12 +3,12 @@
 
 use std::collections::BTreeMap;
 
-use super::home::How;
+use super::home::BindKind;
 use super::key::SessionKey;
 
 /// What a binding did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Bound {
+pub enum BindResult {
     /// The session has moved to another node; this is the old one.
     Moved(u32),
     /// The session was not known.
@@ -19,14 +19,14 @@ pub enum Bound {
 
 /// Time limits, in the table's units.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Pace {
+pub(super) struct TimeLimits {
     /// A session unused for longer than this is over.
     pub(super) idle: u32,
     /// Uses within this time count as one.
     pub(super) grain: u32,
 }
 
-impl Pace {
+impl TimeLimits {
     pub(super) const fn is_over(self, used: u32, now: u32) -> bool {
         now.saturating_sub(used) > self.idle
     }
@@ -68,12 +68,12 @@ impl Entry {
 
 /// A copy of a shard's sessions at one moment. It is one memory copy, so the lock is held for microseconds.
 #[derive(Debug, Default)]
-pub(super) struct Copied {
+pub(super) struct ShardCopy {
     slots: Vec<Entry>,
     oldest: u32,
 }
 
-impl Copied {
+impl ShardCopy {
     /// The sessions, longest idle first.
     pub(super) fn listed(&self) -> impl Iterator<Item = &Entry> {
         listed(&self.slots, self.oldest)
@@ -103,38 +103,45 @@ impl Shard {
 
     /// The session as it was; then it counts as used at `now`. A session that was idle for too long is not found, even
     /// before a sweep drops it.
-    pub(super) fn find(&mut self, key: SessionKey, now: u32, pace: Pace) -> Option<Entry> {
-        let place = self.place(key)?;
-        let entry = Some(self.slots[place]).filter(|entry| !pace.is_over(entry.used, now))?;
-        if now.saturating_sub(entry.used) >= pace.grain {
-            self.touch(place, now);
+    pub(super) fn find(&mut self, key: SessionKey, now: u32, limits: TimeLimits) -> Option<Entry> {
+        let slot = self.find_slot(key)?;
+        let entry = Some(self.slots[slot]).filter(|entry| !limits.is_over(entry.used, now))?;
+        if now.saturating_sub(entry.used) >= limits.grain {
+            self.touch(slot, now);
         }
         Some(entry)
     }
 
     /// The same, but it does not count as a use.
-    pub(super) fn peek(&self, key: SessionKey, now: u32, pace: Pace) -> Option<Entry> {
-        Some(self.slots[self.place(key)?]).filter(|entry| !pace.is_over(entry.used, now))
+    pub(super) fn peek(&self, key: SessionKey, now: u32, limits: TimeLimits) -> Option<Entry> {
+        Some(self.slots[self.find_slot(key)?]).filter(|entry| !limits.is_over(entry.used, now))
     }
 
     /// Binds a session that is in the table; `None` if it is not. A session that was idle for too long counts as new.
-    pub(super) fn rebind(&mut self, key: SessionKey, node: u16, how: How, now: u32, pace: Pace) -> Option<Bound> {
-        let place = self.place(key)?;
-        let Entry { node: old, used, .. } = self.slots[place];
-        let over = pace.is_over(used, now);
-        self.touch(place, now);
+    pub(super) fn rebind(
+        &mut self,
+        key: SessionKey,
+        node: u16,
+        kind: BindKind,
+        now: u32,
+        limits: TimeLimits,
+    ) -> Option<BindResult> {
+        let slot = self.find_slot(key)?;
+        let Entry { node: old, used, .. } = self.slots[slot];
+        let over = limits.is_over(used, now);
+        self.touch(slot, now);
         if old != node {
             self.forget_node(old);
             *self.nodes.entry(node).or_default() += 1;
-            self.slots[place].node = node;
+            self.slots[slot].node = node;
         }
-        if over || how == How::Learned {
-            self.slots[place].home = node;
+        if over || kind == BindKind::Learned {
+            self.slots[slot].home = node;
         }
         Some(match (over, old == node) {
-            (true, _) => Bound::New,
-            (_, true) => Bound::Same,
-            _ => Bound::Moved(old.into()),
+            (true, _) => BindResult::New,
+            (_, true) => BindResult::Same,
+            _ => BindResult::Moved(old.into()),
         })
     }
 
@@ -144,24 +151,24 @@ impl Shard {
         if (self.len + 1) * 4 > self.slots.len() * 3 {
             self.grow();
         }
-        let place = self.vacancy(entry.key);
-        self.slots[place] = *entry;
-        self.link_newest(place);
+        let slot = self.vacant_slot(entry.key);
+        self.slots[slot] = *entry;
+        self.link_newest(slot);
         *self.nodes.entry(entry.node).or_default() += 1;
         self.len += 1;
     }
 
     /// Adds a session as the one used last, unless it is in the table already; true if it was added.
-    pub(super) fn admit(&mut self, entry: &Entry) -> bool {
-        let new = self.place(entry.key).is_none();
+    pub(super) fn insert_if_new(&mut self, entry: &Entry) -> bool {
+        let new = self.find_slot(entry.key).is_none();
         if new {
             self.insert(entry);
         }
         new
     }
 
-    /// Sorts the sessions by last use, after [`Shard::admit`] added them in another order.
-    pub(super) fn settle(&mut self) {
+    /// Sorts the sessions by last use, after [`Shard::insert_if_new`] added them in another order.
+    pub(super) fn sort(&mut self) {
         if listed(&self.slots, self.oldest).is_sorted_by_key(|entry| entry.used) {
             return;
         }
@@ -182,10 +189,10 @@ impl Shard {
     }
 
     /// Drops sessions that were idle for too long, at most `budget` of them; returns how many.
-    pub(super) fn expire(&mut self, now: u32, pace: Pace, budget: usize) -> usize {
+    pub(super) fn expire(&mut self, now: u32, limits: TimeLimits, budget: usize) -> usize {
         let mut dropped = 0;
         while dropped < budget && self.oldest != NONE {
-            if !pace.is_over(self.slots[self.oldest as usize].used, now) {
+            if !limits.is_over(self.slots[self.oldest as usize].used, now) {
                 break;
             }
             self.remove(self.oldest as usize);
@@ -211,58 +218,58 @@ impl Shard {
     }
 
     /// Copies the sessions, using the memory of an earlier copy.
-    pub(super) fn copy_to(&self, copied: &mut Copied) {
+    pub(super) fn copy_to(&self, copied: &mut ShardCopy) {
         copied.slots.clear();
         copied.slots.extend_from_slice(&self.slots);
         copied.oldest = self.oldest;
     }
 
-    fn place(&self, key: SessionKey) -> Option<usize> {
-        let mut place = self.first(key);
+    fn find_slot(&self, key: SessionKey) -> Option<usize> {
+        let mut slot = self.first_slot(key);
         loop {
-            let entry = self.slots.get(place)?;
+            let entry = self.slots.get(slot)?;
             if entry.key == key && !entry.is_vacant() {
-                return Some(place);
+                return Some(slot);
             }
             if entry.is_vacant() {
                 return None;
             }
-            place = self.after(place);
+            slot = self.next_slot(slot);
         }
     }
 
-    fn vacancy(&self, key: SessionKey) -> usize {
-        let mut place = self.first(key);
-        while !self.slots[place].is_vacant() {
-            place = self.after(place);
+    fn vacant_slot(&self, key: SessionKey) -> usize {
+        let mut slot = self.first_slot(key);
+        while !self.slots[slot].is_vacant() {
+            slot = self.next_slot(slot);
         }
-        place
+        slot
     }
 
-    fn touch(&mut self, place: usize, now: u32) {
+    fn touch(&mut self, slot: usize, now: u32) {
         // Each thread has its own coarse clock. A use must not make a session older.
-        let entry = &mut self.slots[place];
+        let entry = &mut self.slots[slot];
         entry.used = entry.used.max(now);
-        if place != self.newest as usize {
-            self.unlink(place);
-            self.link_newest(place);
+        if slot != self.newest as usize {
+            self.unlink(slot);
+            self.link_newest(slot);
         }
     }
 
     /// Moves later entries of the same probe run into the hole, so that no tombstone is needed.
-    fn remove(&mut self, place: usize) {
-        self.unlink(place);
-        self.forget_node(self.slots[place].node);
+    fn remove(&mut self, slot: usize) {
+        self.unlink(slot);
+        self.forget_node(self.slots[slot].node);
         self.len -= 1;
-        let mut hole = place;
-        let mut place = self.after(hole);
-        while !self.slots[place].is_vacant() {
-            let first = self.first(self.slots[place].key);
-            if self.distance(first, place) >= self.distance(hole, place) {
-                self.shift(place, hole);
-                hole = place;
+        let mut hole = slot;
+        let mut slot = self.next_slot(hole);
+        while !self.slots[slot].is_vacant() {
+            let first = self.first_slot(self.slots[slot].key);
+            if self.distance(first, slot) >= self.distance(hole, slot) {
+                self.shift(slot, hole);
+                hole = slot;
             }
-            place = self.after(place);
+            slot = self.next_slot(slot);
         }
         self.slots[hole] = Entry::vacant();
     }
@@ -289,26 +296,26 @@ impl Shard {
         let old = std::mem::replace(&mut self.slots, vec![Entry::vacant(); size].into());
         let mut moved = vec![NONE; old.len()];
         for (entry, moved) in old.iter().zip(&mut moved).filter(|(entry, _)| !entry.is_vacant()) {
-            let place = self.vacancy(entry.key);
-            self.slots[place] = *entry;
-            *moved = place as u32;
+            let slot = self.vacant_slot(entry.key);
+            self.slots[slot] = *entry;
+            *moved = slot as u32;
         }
-        let moved = |place: u32| moved.get(place as usize).copied().unwrap_or(NONE);
+        let moved = |slot: u32| moved.get(slot as usize).copied().unwrap_or(NONE);
         for entry in self.slots.iter_mut().filter(|entry| !entry.is_vacant()) {
             (entry.newer, entry.older) = (moved(entry.newer), moved(entry.older));
         }
         (self.newest, self.oldest) = (moved(self.newest), moved(self.oldest));
     }
 
-    fn link_newest(&mut self, place: usize) {
+    fn link_newest(&mut self, slot: usize) {
         let before = self.newest;
-        self.slots[place].older = before;
-        self.slots[place].newer = NONE;
-        self.link(before, NONE, place as u32, place as u32);
+        self.slots[slot].older = before;
+        self.slots[slot].newer = NONE;
+        self.link(before, NONE, slot as u32, slot as u32);
     }
 
-    fn unlink(&mut self, place: usize) {
-        let Entry { newer, older, .. } = self.slots[place];
+    fn unlink(&mut self, slot: usize) {
+        let Entry { newer, older, .. } = self.slots[slot];
         self.link(older, newer, newer, older);
     }
 
@@ -325,12 +332,12 @@ impl Shard {
     }
 
     /// The first slot of a key. Slots are in the order of hashes, so their number need not be a power of two.
-    fn first(&self, key: SessionKey) -> usize {
+    fn first_slot(&self, key: SessionKey) -> usize {
         (((key.hash() >> 32) * self.slots.len() as u64) >> 32) as usize
     }
 
-    fn after(&self, place: usize) -> usize {
-        if place + 1 == self.slots.len() { 0 } else { place + 1 }
+    fn next_slot(&self, slot: usize) -> usize {
+        if slot + 1 == self.slots.len() { 0 } else { slot + 1 }
     }
 
     /// Slots from `from` on to `to`, around the end.
@@ -351,14 +358,14 @@ impl Shard {
     pub(super) fn audit(&self) -> Vec<SessionKey> {
         let mut keys = Vec::new();
         let mut nodes = BTreeMap::new();
-        let (mut before, mut place) = (NONE, self.oldest);
-        while place != NONE {
-            let entry = &self.slots[place as usize];
+        let (mut before, mut slot) = (NONE, self.oldest);
+        while slot != NONE {
+            let entry = &self.slots[slot as usize];
             assert_eq!(entry.older, before, "the list reads the same both ways");
-            assert_eq!(self.place(entry.key), Some(place as usize), "every listed session can be found");
+            assert_eq!(self.find_slot(entry.key), Some(slot as usize), "every listed session can be found");
             keys.push(entry.key);
             *nodes.entry(entry.node).or_insert(0) += 1;
-            (before, place) = (place, entry.newer);
+            (before, slot) = (slot, entry.newer);
         }
         assert_eq!(self.newest, before);
         assert_eq!(keys.len(), self.len);
@@ -397,7 +404,7 @@ mod tests {
             }
         }
         assert_eq!(shard.audit().len(), 10);
-        assert!(shard.slots.len() <= 16, "{} places for 10 sessions", shard.slots.len());
+        assert!(shard.slots.len() <= 16, "{} slots for 10 sessions", shard.slots.len());
     }
 
     #[test]
@@ -407,7 +414,7 @@ mod tests {
             shard.insert(&entry(id, 1));
         }
         assert!((1001 * 32..2000 * 32).contains(&shard.bytes()));
-        assert_eq!(shard.expire(100, Pace { idle: 10, grain: 0 }, usize::MAX), 1000);
+        assert_eq!(shard.expire(100, TimeLimits { idle: 10, grain: 0 }, usize::MAX), 1000);
         assert_eq!(shard.bytes(), 0);
         assert!(!shard.drop_oldest());
     }
@@ -417,7 +424,7 @@ mod tests {
         let mut shard = Shard::default();
         let mut naive: Vec<Entry> = Vec::new();
         let mut chance = 0x9E37_79B9_97F4_A7C1_u64;
-        let pace = Pace { idle: 10, grain: 0 };
+        let limits = TimeLimits { idle: 10, grain: 0 };
         // Many hashes fall on a few slots, among them the first and the last.
         let crowded = |id: u64| (id / 9).wrapping_mul(0x0924_9249_0000_0000).wrapping_sub(1 << 40);
         for step in 0..30_000 {
@@ -432,13 +439,13 @@ mod tests {
                     assert_eq!(shard.drop_oldest(), !naive.is_empty());
                     naive.drain(..naive.len().min(1));
                 }
-                (Some(place), _) => {
-                    assert_eq!(shard.find(drawn.key, 0, pace).map(|entry| entry.node), Some(naive[place].node));
-                    let used = naive.remove(place);
+                (Some(index), _) => {
+                    assert_eq!(shard.find(drawn.key, 0, limits).map(|entry| entry.node), Some(naive[index].node));
+                    let used = naive.remove(index);
                     naive.push(used);
                 }
                 (None, _) => {
-                    assert!(shard.find(drawn.key, 0, pace).is_none());
+                    assert!(shard.find(drawn.key, 0, limits).is_none());
                     shard.insert(&drawn);
                     naive.push(drawn);
                 }

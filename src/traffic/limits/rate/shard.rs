@@ -21,7 +21,7 @@ pub(super) struct HashedKey {
 #[derive(Debug)]
 pub(super) struct Shard {
     entries: Vec<Entry>,
-    places: HashMap<HashedKey, u32, BuildHasherDefault<AsItIs>>,
+    slots: HashMap<HashedKey, u32, BuildHasherDefault<NoHash>>,
     newest: u32,
     oldest: u32,
     free: u32,
@@ -46,57 +46,57 @@ impl Shard {
     /// Room for at least one.
     pub(super) fn new(room: u32) -> Self {
         let room = room.clamp(1, NONE - 1);
-        Self { entries: Vec::new(), places: HashMap::default(), newest: NONE, oldest: NONE, free: NONE, room }
+        Self { entries: Vec::new(), slots: HashMap::default(), newest: NONE, oldest: NONE, free: NONE, room }
     }
 
     pub(super) fn len(&self) -> usize {
-        self.places.len()
+        self.slots.len()
     }
 
     /// Counts one request.
     pub(super) fn ask(&mut self, who: HashedKey, terms: &RateTerms, now: Tick) -> Verdict {
-        let place = match self.places.get(&who) {
-            Some(place) => *place,
-            None => self.welcome(who, terms, now),
+        let slot = match self.slots.get(&who) {
+            Some(slot) => *slot,
+            None => self.add(who, terms, now),
         };
-        if place != self.newest {
-            self.unlink(place);
-            self.link_newest(place);
+        if slot != self.newest {
+            self.unlink(slot);
+            self.link_newest(slot);
         }
-        self.entries[place as usize].bucket.ask(terms, now)
+        self.entries[slot as usize].bucket.ask(terms, now)
     }
 
     /// Adds a key that is not in the table; returns its slot.
-    fn welcome(&mut self, who: HashedKey, terms: &RateTerms, now: Tick) -> u32 {
+    fn add(&mut self, who: HashedKey, terms: &RateTerms, now: Tick) -> u32 {
         for _ in 0..CLEARED {
             if self.oldest != NONE && terms.is_empty(&self.entries[self.oldest as usize].bucket, now) {
                 self.forget_oldest();
             }
         }
-        if self.places.len() >= self.room as usize {
+        if self.slots.len() >= self.room as usize {
             self.forget_oldest();
         }
-        let place = self.vacant();
-        self.entries[place as usize] = Entry { who, bucket: Bucket::default(), newer: NONE, older: NONE };
-        self.link_newest(place);
-        self.places.insert(who, place);
-        place
+        let slot = self.free_slot();
+        self.entries[slot as usize] = Entry { who, bucket: Bucket::default(), newer: NONE, older: NONE };
+        self.link_newest(slot);
+        self.slots.insert(who, slot);
+        slot
     }
 
     fn forget_oldest(&mut self) {
-        let place = self.oldest;
-        self.places.remove(&self.entries[place as usize].who);
-        self.unlink(place);
-        self.entries[place as usize].older = self.free;
-        self.free = place;
+        let slot = self.oldest;
+        self.slots.remove(&self.entries[slot as usize].who);
+        self.unlink(slot);
+        self.entries[slot as usize].older = self.free;
+        self.free = slot;
     }
 
     /// A free slot in the slab.
-    fn vacant(&mut self) -> u32 {
+    fn free_slot(&mut self) -> u32 {
         if self.free != NONE {
-            let place = self.free;
-            self.free = self.entries[place as usize].older;
-            return place;
+            let slot = self.free;
+            self.free = self.entries[slot as usize].older;
+            return slot;
         }
         self.entries.push(Entry {
             who: HashedKey { high: 0, low: 0 },
@@ -107,19 +107,19 @@ impl Shard {
         (self.entries.len() - 1) as u32
     }
 
-    fn link_newest(&mut self, place: u32) {
+    fn link_newest(&mut self, slot: u32) {
         let before = self.newest;
-        self.entries[place as usize].older = before;
-        self.entries[place as usize].newer = NONE;
+        self.entries[slot as usize].older = before;
+        self.entries[slot as usize].newer = NONE;
         match before {
-            NONE => self.oldest = place,
-            _ => self.entries[before as usize].newer = place,
+            NONE => self.oldest = slot,
+            _ => self.entries[before as usize].newer = slot,
         }
-        self.newest = place;
+        self.newest = slot;
     }
 
-    fn unlink(&mut self, place: u32) {
-        let Entry { newer, older, .. } = self.entries[place as usize];
+    fn unlink(&mut self, slot: u32) {
+        let Entry { newer, older, .. } = self.entries[slot as usize];
         match newer {
             NONE => self.newest = older,
             _ => self.entries[newer as usize].older = older,
@@ -137,9 +137,9 @@ impl HashedKey {
         Self { high: hash.h1, low: hash.h2 }
     }
 
-    /// Its part out of `spread`, a power of two.
-    pub(super) const fn lane(self, spread: usize) -> usize {
-        self.high as usize & (spread - 1)
+    /// Its part out of `parts`, a power of two.
+    pub(super) const fn part(self, parts: usize) -> usize {
+        self.high as usize & (parts - 1)
     }
 }
 
@@ -152,9 +152,9 @@ impl Hash for HashedKey {
 
 /// A hasher for keys that are hashes already.
 #[derive(Default)]
-struct AsItIs(u64);
+struct NoHash(u64);
 
-impl Hasher for AsItIs {
+impl Hasher for NoHash {
     fn finish(&self) -> u64 {
         self.0
     }
@@ -189,16 +189,16 @@ mod tests {
     impl Shard {
         /// The keys, least recently used first, after checking that list and index agree.
         fn audit(&self) -> Vec<HashedKey> {
-            let (mut listed, mut before, mut place) = (Vec::new(), NONE, self.oldest);
-            while place != NONE {
-                let entry = &self.entries[place as usize];
+            let (mut listed, mut before, mut slot) = (Vec::new(), NONE, self.oldest);
+            while slot != NONE {
+                let entry = &self.entries[slot as usize];
                 assert_eq!(entry.older, before, "the list reads the same both ways");
-                assert_eq!(self.places.get(&entry.who), Some(&place));
+                assert_eq!(self.slots.get(&entry.who), Some(&slot));
                 listed.push(entry.who);
-                (before, place) = (place, entry.newer);
+                (before, slot) = (slot, entry.newer);
             }
             assert_eq!((self.newest, listed.len()), (before, self.len()));
-            assert!(self.entries.len() <= self.room as usize, "{} places", self.entries.len());
+            assert!(self.entries.len() <= self.room as usize, "{} slots", self.entries.len());
             listed
         }
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::{at, follow, sticky};
 use crate::config::Queue;
-use crate::traffic::affinity::sessions::How;
+use crate::traffic::affinity::sessions::BindKind;
 use crate::traffic::pool::member::{NodePermit, Wants};
 use crate::traffic::pool::state::{Fault, State};
 use crate::traffic::pool::*;
@@ -166,16 +166,16 @@ fn a_reload_that_makes_the_table_of_sessions_smaller_is_followed_at_once() {
     let table = |snapshot: &Snapshot| Arc::clone(snapshot.pools[0].sessions.as_ref().expect("a table"));
     let sessions = table(&before);
     for session in 0..50_u8 {
-        sessions.bind(sessions.key(&[session]), 0, at(u64::from(session)), How::Learned);
+        sessions.bind(sessions.key(&[session]), 0, at(u64::from(session)), BindKind::Learned);
     }
     let after = follow(Some(&before), 1, learns(10));
     assert!(Arc::ptr_eq(&sessions, &table(&after)), "it is the same table");
     assert_eq!(sessions.len(), 10);
     assert!(sessions.peek(sessions.key(&[49]), at(50)).is_some(), "the longest idle ones went");
-    sessions.bind(sessions.key(b"one more"), 0, at(60), How::Learned);
+    sessions.bind(sessions.key(b"one more"), 0, at(60), BindKind::Learned);
     assert_eq!(sessions.len(), 10);
     follow(Some(&after), 1, learns(1000));
-    (0..50_u8).for_each(|session| _ = sessions.bind(sessions.key(&[session, 1]), 0, at(61), How::Learned));
+    (0..50_u8).for_each(|session| _ = sessions.bind(sessions.key(&[session, 1]), 0, at(61), BindKind::Learned));
     assert_eq!(sessions.len(), 60);
 }
 
@@ -190,7 +190,7 @@ fn a_reload_that_makes_sessions_live_longer_is_followed_by_those_that_are() {
     let before = follow(None, 1, idle(10));
     let sessions = before.pools[0].sessions.as_ref().expect("a table");
     let key = sessions.key(b"a session");
-    sessions.bind(key, 0, at(1), How::Learned);
+    sessions.bind(key, 0, at(1), BindKind::Learned);
     follow(Some(&before), 1, idle(100));
     assert!(sessions.find(key, at(90)).is_some());
 }
