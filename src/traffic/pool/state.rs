@@ -214,6 +214,6 @@ impl LastAnswer {
 }
 
 #[cfg(test)]
-mod model;
+mod reference_model;
 #[cfg(test)]
 mod tests;
