@@ -13,12 +13,13 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 
-pub use self::ejection::{Ejecting, Fault, may_eject};
+pub use self::ejection::{Fault, may_eject};
 use self::gate::{Admits, Gate};
 pub use self::gate::{Claim, Trial};
 use self::health::Health;
 pub use self::health::{Duty, Operator, Probed, Probes, Round, Thresholds};
 pub use self::words::{Change, Reason, State};
+use crate::config::Eject;
 use crate::traffic::tick::Tick;
 
 /// A node's state, shared by all threads. It outlives a reload.
@@ -143,15 +144,8 @@ impl NodeState {
 
     /// Notes a failed attempt that began at `began`. `may_eject`: the pool's limits (see [`may_eject`]) allow an
     /// ejection. The caller must hold a lock, so that two nodes are not judged at once.
-    pub fn on_fault(
-        &self,
-        now: Tick,
-        began: Tick,
-        fault: Fault,
-        ejecting: &Ejecting,
-        may_eject: bool,
-    ) -> Option<Change> {
-        self.report(|health| health.on_fault(now, began, fault, ejecting, may_eject))
+    pub fn on_fault(&self, now: Tick, began: Tick, fault: Fault, eject: &Eject, may_eject: bool) -> Option<Change> {
+        self.report(|health| health.on_fault(now, began, fault, eject, may_eject))
     }
 
     /// Notes an answer to an attempt that began at `began`. For a healthy node this is two relaxed loads and sometimes

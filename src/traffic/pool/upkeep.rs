@@ -8,7 +8,7 @@ use super::member::{Member, Wants};
 use super::outage::Served;
 use super::standby::{Arrangement, Fit, Standing};
 use super::state;
-use super::state::{Change, Duty, Ejecting, Fault, State};
+use super::state::{Change, Duty, Fault, State};
 use crate::config::ActiveNodes;
 use crate::traffic::tick::Tick;
 
@@ -31,15 +31,13 @@ impl Pool {
         let failing = self.members.get(member)?;
         let _one_at_a_time = self.arrangement.lock();
         let eject = &self.settings.eject;
-        let ejecting =
-            Ejecting { failures: eject.failures, within: eject.within, first: eject.first, most: eject.most };
         let others = || self.members.iter().enumerate().filter(|(index, _)| *index != member).map(|(_, other)| other);
         // Standbys count, because one takes over at once. Ejected nodes do not count before a request has succeeded
         // there.
         let serving = 1 + others().filter(|other| other.state.can_serve()).count();
         let ejected = others().filter(|other| other.state.is_ejected()).count();
         let may_eject = state::may_eject(fault, serving, ejected, self.members.len(), eject.max_ejected);
-        failing.state.on_fault(now, began, fault, &ejecting, may_eject)
+        failing.state.on_fault(now, began, fault, eject, may_eject)
     }
 
     /// Notes the start of an answer. `began` is the start of the attempt, `took` the time to the first byte. If

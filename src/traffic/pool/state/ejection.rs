@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use super::window::Window;
+use crate::config::Eject;
 use crate::traffic::tick::Tick;
 
 /// How an attempt failed. A reused connection that broke before an answer does not count as a fault.
@@ -23,20 +24,6 @@ pub enum Fault {
     Malformed,
     /// It answered with a status that counts as a failure.
     Status,
-}
-
-/// The settings for ejection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Ejecting {
-    /// The number of failures that ejects; 0: never.
-    pub failures: u32,
-    /// The time window of the failures.
-    pub within: Duration,
-    /// The length of the first ejection. Each further one lasts twice as long. Zero: never eject. Ten times this length
-    /// without an ejection takes one doubling back.
-    pub first: Duration,
-    /// The longest ejection; at least the length of the first.
-    pub most: Duration,
 }
 
 /// Whether the limits of a pool allow one more ejection. The last active node is ejected only if it refuses
@@ -62,9 +49,9 @@ pub(super) struct Ejections {
     current: Option<Ejection>,
     failures: Window,
     /// Attempts that began earlier do not count.
-    told_since: Tick,
+    counts_since: Tick,
     /// Ejections that count for the length of the next.
-    held: u32,
+    counted: u32,
     /// The end of the last ejection.
     quiet_since: Tick,
 }
@@ -87,23 +74,24 @@ impl Ejections {
 
     /// At an ejected node, a failure counts only if the attempt began after the ejection time. Then the trial has
     /// failed, and the node is ejected again. The pool's limits need no check, since the node is ejected already.
-    pub(super) fn on_fault(&mut self, now: Tick, began: Tick, fault: Fault, ejecting: &Ejecting, may_eject: bool) {
-        if ejecting.failures == 0 || ejecting.first.is_zero() {
+    pub(super) fn on_fault(&mut self, now: Tick, began: Tick, fault: Fault, eject: &Eject, may_eject: bool) {
+        // The settings forbid ejection.
+        if eject.failures == 0 || eject.first.is_zero() {
             return self.forget();
         }
         if let Some(current) = self.current {
             if began >= current.until {
-                self.eject(now, fault.is_connect(), ejecting);
+                self.begin(now, fault.is_connect(), eject);
             }
             return;
         }
-        if began < self.told_since {
+        if began < self.counts_since {
             return;
         }
-        self.failures.add(now, ejecting.within, ejecting.failures, fault.is_connect());
-        let recent = self.failures.recent(now, ejecting.within);
-        if recent.count >= ejecting.failures && may_eject {
-            self.eject(now, recent.only_connects, ejecting);
+        self.failures.add(now, eject.within, eject.failures, fault.is_connect());
+        let recent = self.failures.recent(now, eject.within);
+        if recent.count >= eject.failures && may_eject {
+            self.begin(now, recent.only_connects, eject);
         }
     }
 
@@ -130,26 +118,26 @@ impl Ejections {
             self.quiet_since = now;
         }
         self.failures.clear();
-        self.told_since = self.told_since.max(now);
+        self.counts_since = self.counts_since.max(now);
     }
 
     /// Clears all ejections and failures.
     pub(super) fn forget(&mut self) {
-        *self = Self { told_since: self.told_since, ..Self::default() };
+        *self = Self { counts_since: self.counts_since, ..Self::default() };
     }
 
     /// Clears all, and only attempts that begin from now on count.
     pub(super) fn begin_anew(&mut self, now: Tick) {
         self.forget();
-        self.told_since = self.told_since.max(now);
+        self.counts_since = self.counts_since.max(now);
     }
 
-    fn eject(&mut self, now: Tick, only_connects: bool, ejecting: &Ejecting) {
+    fn begin(&mut self, now: Tick, only_connects: bool, eject: &Eject) {
         if self.current.is_none() {
-            self.held = self.held.saturating_sub(forgiven(now.since(self.quiet_since), ejecting.first));
+            self.counted = self.counted.saturating_sub(forgiven(now.since(self.quiet_since), eject.first));
         }
-        let until = now + length(self.held, ejecting);
-        self.held = self.held.saturating_add(1);
+        let until = now + length(self.counted, eject);
+        self.counted = self.counted.saturating_add(1);
         self.current = Some(Ejection { began: now, until, only_connects });
     }
 }
@@ -161,9 +149,9 @@ impl Fault {
 }
 
 /// The length of an ejection after `before` others.
-fn length(before: u32, ejecting: &Ejecting) -> Duration {
-    let doubled = 2_u32.checked_pow(before).and_then(|times| ejecting.first.checked_mul(times));
-    doubled.unwrap_or(Duration::MAX).min(ejecting.most.max(ejecting.first))
+fn length(before: u32, eject: &Eject) -> Duration {
+    let doubled = 2_u32.checked_pow(before).and_then(|times| eject.first.checked_mul(times));
+    doubled.unwrap_or(Duration::MAX).min(eject.most.max(eject.first))
 }
 
 /// How many ejections this quiet time takes back.
@@ -176,11 +164,13 @@ fn forgiven(quiet: Duration, first: Duration) -> u32 {
 mod tests {
     use super::*;
 
-    const EJECTING: Ejecting = Ejecting {
+    const EJECT: Eject = Eject {
         failures: 3,
         within: Duration::from_secs(10),
         first: Duration::from_secs(10),
         most: Duration::from_secs(60),
+        statuses: Vec::new(),
+        max_ejected: 50,
     };
 
     fn at(seconds: u64) -> Tick {
@@ -190,7 +180,7 @@ mod tests {
     /// Ejects, and lets the trial succeed as early as possible; returns the length.
     fn ejected_at(ejections: &mut Ejections, second: u64) -> u64 {
         for _ in 0..3 {
-            ejections.on_fault(at(second), at(second), Fault::Timeout, &EJECTING, true);
+            ejections.on_fault(at(second), at(second), Fault::Timeout, &EJECT, true);
         }
         let until = ejections.current().unwrap().until;
         ejections.on_success(until, until);
@@ -239,7 +229,7 @@ mod tests {
             (0, secs(10), secs(1), secs(10)),
             (3, secs(10), Duration::ZERO, secs(10)),
         ] {
-            assert_eq!(length(before, &Ejecting { first, most, ..EJECTING }), expected, "{before} {first:?} {most:?}");
+            assert_eq!(length(before, &Eject { first, most, ..EJECT }), expected, "{before} {first:?} {most:?}");
         }
         assert_eq!(forgiven(Duration::MAX, Duration::from_nanos(1)), u32::MAX);
         assert_eq!((forgiven(secs(1), Duration::ZERO), forgiven(Duration::MAX, Duration::MAX)), (0, 1));

@@ -4,9 +4,10 @@
 use std::mem;
 use std::time::Duration;
 
-use super::ejection::{Ejecting, Ejection, Ejections, Fault};
+use super::ejection::{Ejection, Ejections, Fault};
 use super::gate::Admits;
 use super::words::{Change, Reason, State};
+use crate::config::Eject;
 use crate::traffic::tick::Tick;
 
 /// The outcome of all probes of one round.
@@ -81,12 +82,12 @@ pub(super) struct Health {
     probes: Probes,
     verdict: Verdict,
     /// Successive rounds that contradict the verdict.
-    against: u32,
+    contradictions: u32,
     /// An ejection exists only while the verdict is `Good` or `None`.
     ejections: Ejections,
     operator: Operator,
     duty: Duty,
-    told: State,
+    reported: State,
 }
 
 /// The verdict of probes.
@@ -99,12 +100,12 @@ enum Verdict {
 
 impl Health {
     pub(super) fn new(probes: Probes) -> Self {
-        let (verdict, told) = match probes {
+        let (verdict, reported) = match probes {
             Probes::Lenient | Probes::Mandatory => (Verdict::None, State::Passive(Reason::Checking)),
             Probes::None => (Verdict::Good, State::Active),
         };
         let (operator, duty) = (Operator::None, Duty::Serving);
-        Self { probes, verdict, against: 0, ejections: Ejections::default(), operator, duty, told }
+        Self { probes, verdict, contradictions: 0, ejections: Ejections::default(), operator, duty, reported }
     }
 
     /// What the pool wants of it.
@@ -113,7 +114,7 @@ impl Health {
     }
 
     pub(super) const fn state(&self) -> State {
-        self.told
+        self.reported
     }
 
     pub(super) const fn ejection(&self) -> Option<Ejection> {
@@ -137,7 +138,7 @@ impl Health {
     /// Whether it may serve because it was never probed. After one failed probe it may not, even if it takes more to
     /// make it unhealthy.
     fn is_unprobed(&self) -> bool {
-        self.probes == Probes::Lenient && self.verdict == Verdict::None && self.against == 0
+        self.probes == Probes::Lenient && self.verdict == Verdict::None && self.contradictions == 0
     }
 
     /// A node without a verdict becomes active with one pass, as in HAProxy, so that a start does not take `rise`
@@ -149,17 +150,17 @@ impl Health {
             return None;
         }
         let contradicts = passed == (self.verdict == Verdict::Bad);
-        self.against = if contradicts { self.against.saturating_add(1) } else { 0 };
+        self.contradictions = if contradicts { self.contradictions.saturating_add(1) } else { 0 };
         match (self.verdict, passed) {
             (Verdict::None, true) => self.judge(Verdict::Good, round.began),
-            (Verdict::Bad, true) if self.against >= thresholds.rise => self.judge(Verdict::Good, round.began),
-            (Verdict::Good | Verdict::None, false) if self.against >= thresholds.fall => {
+            (Verdict::Bad, true) if self.contradictions >= thresholds.rise => self.judge(Verdict::Good, round.began),
+            (Verdict::Good | Verdict::None, false) if self.contradictions >= thresholds.fall => {
                 self.judge(Verdict::Bad, round.began);
             }
             (Verdict::Good, true) => self.ejections.on_pass(round.began),
             _ => {}
         }
-        self.tell()
+        self.report_change()
     }
 
     /// Failures do not count while probes fail or the node is in maintenance.
@@ -168,18 +169,18 @@ impl Health {
         now: Tick,
         began: Tick,
         fault: Fault,
-        ejecting: &Ejecting,
+        eject: &Eject,
         may_eject: bool,
     ) -> Option<Change> {
         if (self.verdict == Verdict::Good || self.is_unprobed()) && self.operator != Operator::Maintenance {
-            self.ejections.on_fault(now, began, fault, ejecting, may_eject);
+            self.ejections.on_fault(now, began, fault, eject, may_eject);
         }
-        self.tell()
+        self.report_change()
     }
 
     pub(super) fn on_success(&mut self, began: Tick, now: Tick) -> Option<Change> {
         self.ejections.on_success(began, now);
-        self.tell()
+        self.report_change()
     }
 
     /// Without probes nothing could make an unhealthy node active again, so it becomes active at once. With new probes,
@@ -189,7 +190,7 @@ impl Health {
         if probes == Probes::None && self.verdict != Verdict::Good {
             self.judge(Verdict::Good, Tick::START);
         }
-        self.tell()
+        self.report_change()
     }
 
     /// After maintenance the node may have been replaced, so nothing that began before counts.
@@ -198,23 +199,23 @@ impl Health {
         if before == Operator::Maintenance && operator != Operator::Maintenance {
             self.ejections.begin_anew(now);
         }
-        self.tell()
+        self.report_change()
     }
 
     pub(super) fn set_duty(&mut self, duty: Duty) -> Option<Change> {
         self.duty = duty;
-        self.tell()
+        self.report_change()
     }
 
     fn judge(&mut self, verdict: Verdict, now: Tick) {
         self.verdict = verdict;
-        self.against = 0;
+        self.contradictions = 0;
         self.ejections.end(now);
     }
 
-    fn tell(&mut self) -> Option<Change> {
+    fn report_change(&mut self) -> Option<Change> {
         let to = self.reason().map_or(State::Active, State::Passive);
-        let from = mem::replace(&mut self.told, to);
+        let from = mem::replace(&mut self.reported, to);
         (from != to).then_some(Change { from, to })
     }
 

@@ -1,15 +1,16 @@
-//! Compares a node with a naive model under random events: their states must be equal.
+//! Tests only: a reference model of a node. It has the same rules in the simplest form, and must have the same states as
+//! the real node after any random events.
 
 use std::collections::HashMap;
 
 use super::*;
 
 #[test]
-fn a_node_does_what_a_naive_one_does() {
+fn a_node_does_what_the_reference_model_does() {
     let mut dice = Dice(0x2545_f491_4f6c_dd1d);
     let mut seen = HashMap::<State, u32>::new();
     for _ in 0..400 {
-        let mut both = SideBySide::draw(&mut dice);
+        let mut both = Comparison::draw(&mut dice);
         for _ in 0..400 {
             both.step(&mut dice);
             both.compare();
@@ -22,33 +23,35 @@ fn a_node_does_what_a_naive_one_does() {
     }
 }
 
-/// A real node and a naive one, which get the same events.
-struct SideBySide {
+/// A real node and its reference model, which get the same events.
+struct Comparison {
     real: NodeState,
-    naive: Naive,
+    model: ReferenceModel,
     now: Tick,
     thresholds: Thresholds,
-    ejecting: Ejecting,
+    eject: Eject,
 }
 
-impl SideBySide {
+impl Comparison {
     fn draw(dice: &mut Dice) -> Self {
         let probes = dice.of(PROBES);
         let seconds = |dice: &mut Dice, most: u64| Duration::from_millis(100 * dice.below(most * 10));
         Self {
             real: NodeState::new(probes),
-            naive: Naive::new(probes),
+            model: ReferenceModel::new(probes),
             now: Tick::START,
             thresholds: Thresholds {
                 rise: u32::try_from(dice.below(4)).unwrap(),
                 fall: u32::try_from(dice.below(4)).unwrap(),
                 patience: seconds(dice, 30),
             },
-            ejecting: Ejecting {
+            eject: Eject {
                 failures: u32::try_from(1 + dice.below(4)).unwrap(),
                 within: seconds(dice, 20),
                 first: Duration::from_millis(100 + 100 * dice.below(100)),
                 most: Duration::from_secs(60),
+                statuses: Vec::new(),
+                max_ejected: 50,
             },
         }
     }
@@ -75,26 +78,26 @@ impl SideBySide {
             0..6 => {
                 let outcome = dice.of([Probed::Passed, Probed::Passed, Probed::Failed, Probed::TimedOut]);
                 let round = Round { began, outcome };
-                self.naive.on_round(round, self.thresholds);
+                self.model.on_round(round, self.thresholds);
                 self.real.on_round(round, self.thresholds)
             }
             6..14 => {
                 let fault = dice.of([Refused, Refused, Connect, Timeout, Reset, Malformed, Status]);
                 let may_eject = dice.below(8) > 0;
-                self.naive.on_fault(now, began, fault, &self.ejecting, may_eject);
-                self.real.on_fault(now, began, fault, &self.ejecting, may_eject)
+                self.model.on_fault(now, began, fault, &self.eject, may_eject);
+                self.real.on_fault(now, began, fault, &self.eject, may_eject)
             }
             14..17 => {
-                self.naive.on_success(began, now);
+                self.model.on_success(began, now);
                 self.real.on_success(began, now)
             }
             17..21 => {
                 let trial = Duration::from_millis(100 * (1 + dice.below(50)));
                 let claim = self.real.claim(now, trial);
-                assert_eq!(claim != Claim::Refused, self.naive.claim(now, trial));
+                assert_eq!(claim != Claim::Refused, self.model.claim(now, trial));
                 if let (Claim::OnTrial(trial), 0) = (claim, dice.below(3)) {
                     self.real.give_back(trial, now);
-                    self.naive.trial_until = None;
+                    self.model.trial_until = None;
                 }
                 None
             }
@@ -106,16 +109,16 @@ impl SideBySide {
                     Operator::Draining,
                     Operator::Maintenance,
                 ]);
-                self.naive.set_operator(operator, now);
+                self.model.set_operator(operator, now);
                 self.real.set_operator(operator, now)
             }
             22 => {
-                self.naive.duty = dice.of([Duty::Serving, Duty::Serving, Duty::Leaving, Duty::Spare]);
-                self.real.set_duty(self.naive.duty)
+                self.model.duty = dice.of([Duty::Serving, Duty::Serving, Duty::Leaving, Duty::Spare]);
+                self.real.set_duty(self.model.duty)
             }
             _ => {
                 let probes = dice.of(PROBES);
-                self.naive.set_probes(probes);
+                self.model.set_probes(probes);
                 self.real.set_probes(probes)
             }
         }
@@ -123,31 +126,31 @@ impl SideBySide {
 
     fn compare(&self) {
         let now = self.now;
-        assert_eq!(self.real.state(), self.naive.state());
-        assert_eq!(self.real.takes_new(now), self.naive.takes_new(now));
-        assert_eq!(self.real.takes_bound(now), self.naive.takes_bound(now));
-        assert_eq!(self.real.is_spare(now), self.naive.is_spare(now));
-        assert_eq!(self.real.takes_unprobed(now), self.naive.takes_unprobed(now));
-        assert_eq!(self.real.ejected_until(now), self.naive.ejected_until(now));
-        let no_operator = self.naive.operator == Operator::None;
+        assert_eq!(self.real.state(), self.model.state());
+        assert_eq!(self.real.takes_new(now), self.model.takes_new(now));
+        assert_eq!(self.real.takes_bound(now), self.model.takes_bound(now));
+        assert_eq!(self.real.is_spare(now), self.model.is_spare(now));
+        assert_eq!(self.real.takes_unprobed(now), self.model.takes_unprobed(now));
+        assert_eq!(self.real.ejected_until(now), self.model.ejected_until(now));
+        let no_operator = self.model.operator == Operator::None;
         assert_eq!(self.real.is_maybe(), no_operator);
     }
 }
 
 const PROBES: [Probes; 3] = [Probes::Lenient, Probes::Mandatory, Probes::None];
 
-/// The same rules in the simplest form: it keeps all events and searches them.
-struct Naive {
+/// Keeps all events and searches them.
+struct ReferenceModel {
     /// The verdict of probes; `None` before the first.
     well: Option<bool>,
     probes: Probes,
     /// The rounds since that verdict; true for a pass.
     rounds: Vec<bool>,
     faults: Vec<(Tick, Fault)>,
-    ejected: Option<NaiveEjection>,
+    ejected: Option<ModelEjection>,
     trial_until: Option<Tick>,
     /// How many ejections count for the length of the next.
-    held: u32,
+    counted: u32,
     quiet_since: Tick,
     fresh_since: Tick,
     answered: Option<Tick>,
@@ -156,13 +159,13 @@ struct Naive {
 }
 
 #[derive(Clone, Copy)]
-struct NaiveEjection {
+struct ModelEjection {
     began: Tick,
     until: Tick,
     a_pass_ends_it: bool,
 }
 
-impl Naive {
+impl ReferenceModel {
     fn new(probes: Probes) -> Self {
         Self {
             well: (probes == Probes::None).then_some(true),
@@ -171,7 +174,7 @@ impl Naive {
             faults: Vec::new(),
             ejected: None,
             trial_until: None,
-            held: 0,
+            counted: 0,
             quiet_since: Tick::START,
             fresh_since: Tick::START,
             answered: None,
@@ -276,35 +279,35 @@ impl Naive {
         }
     }
 
-    fn on_fault(&mut self, now: Tick, began: Tick, fault: Fault, ejecting: &Ejecting, may_eject: bool) {
+    fn on_fault(&mut self, now: Tick, began: Tick, fault: Fault, eject: &Eject, may_eject: bool) {
         if !(self.well == Some(true) || self.is_unprobed()) || self.operator == Operator::Maintenance {
             return;
         }
         if let Some(ejected) = self.ejected {
             if began >= ejected.until {
                 self.faults = vec![(now, fault)];
-                self.eject(now, ejecting);
+                self.eject(now, eject);
             }
         } else if began >= self.fresh_since {
             self.faults.push((now, fault));
-            self.faults.retain(|(at, _)| now.since(*at) <= ejecting.within);
-            if self.faults.len() >= usize::try_from(ejecting.failures).unwrap() && may_eject {
+            self.faults.retain(|(at, _)| now.since(*at) <= eject.within);
+            if self.faults.len() >= usize::try_from(eject.failures).unwrap() && may_eject {
                 let quiet = u32::try_from(now.since(self.quiet_since).as_millis()).unwrap();
-                let forgiven = quiet / (10 * u32::try_from(ejecting.first.as_millis()).unwrap());
-                self.held = self.held.saturating_sub(forgiven);
-                self.eject(now, ejecting);
+                let forgiven = quiet / (10 * u32::try_from(eject.first.as_millis()).unwrap());
+                self.counted = self.counted.saturating_sub(forgiven);
+                self.eject(now, eject);
             }
         }
     }
 
-    fn eject(&mut self, now: Tick, ejecting: &Ejecting) {
-        let mut length = ejecting.first;
-        for _ in 0..self.held {
-            length = (length * 2).min(ejecting.most);
+    fn eject(&mut self, now: Tick, eject: &Eject) {
+        let mut length = eject.first;
+        for _ in 0..self.counted {
+            length = (length * 2).min(eject.most);
         }
-        self.held += 1;
+        self.counted += 1;
         let a_pass_ends_it = self.faults.iter().all(|(_, fault)| matches!(fault, Fault::Refused | Fault::Connect));
-        self.ejected = Some(NaiveEjection { began: now, until: now + length, a_pass_ends_it });
+        self.ejected = Some(ModelEjection { began: now, until: now + length, a_pass_ends_it });
         self.trial_until = None;
         self.faults.clear();
     }
@@ -328,7 +331,7 @@ impl Naive {
             self.ejected = None;
             self.trial_until = None;
             self.faults.clear();
-            self.held = 0;
+            self.counted = 0;
             self.fresh_since = self.fresh_since.max(now);
         }
         self.operator = operator;

@@ -8,11 +8,13 @@ use super::*;
 
 const THRESHOLDS: Thresholds = Thresholds { rise: 2, fall: 3, patience: Duration::from_secs(15) };
 const TRIAL: Duration = Duration::from_secs(5);
-const EJECTING: Ejecting = Ejecting {
+const EJECT: Eject = Eject {
     failures: 2,
     within: Duration::from_secs(10),
     first: Duration::from_secs(10),
     most: Duration::from_secs(300),
+    statuses: Vec::new(),
+    max_ejected: 50,
 };
 
 fn at(seconds: u64) -> Tick {
@@ -32,7 +34,7 @@ fn round(node: &NodeState, began: Tick, outcome: Probed) -> Option<Change> {
 }
 
 fn fault(node: &NodeState, now: Tick, fault: Fault) -> Option<Change> {
-    node.on_fault(now, now, fault, &EJECTING, true)
+    node.on_fault(now, now, fault, &EJECT, true)
 }
 
 /// One event a second. `p`, `f` and `o` are rounds that pass, fail and run out of time; `r`, `c`, `t`, `x`, `m` and `5`
@@ -67,7 +69,7 @@ fn happen(node: &NodeState, now: Tick, event: char) -> Option<Change> {
         'r' => fault(node, now, Fault::Refused),
         'c' => fault(node, now, Fault::Connect),
         't' => fault(node, now, Fault::Timeout),
-        'T' => node.on_fault(now, now, Fault::Timeout, &EJECTING, false),
+        'T' => node.on_fault(now, now, Fault::Timeout, &EJECT, false),
         'x' => fault(node, now, Fault::Reset),
         'm' => fault(node, now, Fault::Malformed),
         '5' => fault(node, now, Fault::Status),
@@ -261,13 +263,13 @@ fn half_open_means_one_request_and_its_outcome_decides() {
     assert!(!may_go(&node, at(15)), "one is on trial");
     assert_eq!(round(&node, at(15), Probed::Failed), None);
     assert!(!may_go(&node, at(15)), "and stays it, whatever probes say");
-    assert_eq!(node.on_fault(at(16), at(11), Fault::Timeout, &EJECTING, false), None, "it is ejected already");
+    assert_eq!(node.on_fault(at(16), at(11), Fault::Timeout, &EJECT, false), None, "it is ejected already");
     assert_eq!((node.state(), node.ejected_until(at(16))), (State::Passive(Reason::Ejected), Some(at(36))));
     assert!(may_go(&node, at(36)) && may_go(&node, at(41)), "the first never reported");
     let to_active = Change { from: State::Passive(Reason::Ejected), to: State::Active };
     assert_eq!(node.on_success(at(36), at(43)), Some(to_active), "but did at last");
     assert!(may_go(&node, at(43)) && may_go(&node, at(43)));
-    assert_eq!(node.on_fault(at(44), at(41), Fault::Timeout, &EJECTING, true), None);
+    assert_eq!(node.on_fault(at(44), at(41), Fault::Timeout, &EJECT, true), None);
     assert_eq!(fault(&node, at(45), Fault::Timeout), None, "it began before the node was well");
     assert!(fault(&node, at(46), Fault::Timeout).is_some());
     assert_eq!(node.ejected_until(at(46)), Some(at(86)), "the third");
@@ -280,7 +282,7 @@ fn what_began_before_an_ejection_neither_ends_nor_prolongs_it() {
     assert!(fault(&node, at(5), Fault::Refused).or(fault(&node, at(5), Fault::Refused)).is_some());
     assert_eq!((node.on_success(at(5), at(6)), round(&node, at(5), Probed::Passed)), (None, None));
     for began in [4, 6, 14] {
-        assert_eq!(node.on_fault(at(20), at(began), Fault::Refused, &EJECTING, true), None);
+        assert_eq!(node.on_fault(at(20), at(began), Fault::Refused, &EJECT, true), None);
         assert!(node.takes_new(at(15)), "still its first ejection");
     }
     assert!(round(&node, at(6), Probed::Passed).is_some());
@@ -294,7 +296,7 @@ fn a_failure_of_before_the_node_came_back_does_not_count() {
     }
     assert!(round(&node, at(4), Probed::Passed).or(round(&node, at(5), Probed::Passed)).is_some());
     for _ in 0..9 {
-        assert_eq!(node.on_fault(at(6), at(4), Fault::Reset, &EJECTING, true), None);
+        assert_eq!(node.on_fault(at(6), at(4), Fault::Reset, &EJECT, true), None);
     }
     assert!(fault(&node, at(6), Fault::Reset).or(fault(&node, at(6), Fault::Reset)).is_some());
 }
@@ -306,7 +308,7 @@ fn what_began_before_the_end_of_maintenance_does_not_count() {
         node.set_operator(Operator::Maintenance, at(2));
         node.set_operator(word, at(5));
         for began in [1, 2, 4] {
-            assert_eq!(node.on_fault(at(6), at(began), Fault::Timeout, &EJECTING, true), None);
+            assert_eq!(node.on_fault(at(6), at(began), Fault::Timeout, &EJECT, true), None);
         }
         assert!(!node.is_ejected(), "{word:?}: it is another node now");
         (0..2).for_each(|_| _ = fault(&node, at(6), Fault::Timeout));
@@ -375,7 +377,7 @@ fn thresholds_of_nothing_mean_one() {
 
 #[test]
 fn where_nothing_ejects_nothing_stays_ejected() {
-    for never in [Ejecting { failures: 0, ..EJECTING }, Ejecting { first: Duration::ZERO, ..EJECTING }] {
+    for never in [Eject { failures: 0, ..EJECT }, Eject { first: Duration::ZERO, ..EJECT }] {
         let node = NodeState::new(Probes::None);
         for _ in 0..9 {
             assert_eq!(node.on_fault(at(1), at(1), Fault::Refused, &never, true), None);
@@ -388,7 +390,7 @@ fn where_nothing_ejects_nothing_stays_ejected() {
 
 #[test]
 fn an_endless_ejection_is_still_an_ejection() {
-    let (node, endless) = (NodeState::new(Probes::None), Ejecting { failures: 1, first: Duration::MAX, ..EJECTING });
+    let (node, endless) = (NodeState::new(Probes::None), Eject { failures: 1, first: Duration::MAX, ..EJECT });
     assert!(node.on_fault(at(1), at(1), Fault::Timeout, &endless, true).is_some());
     assert!(!node.takes_new(at(1 << 40)) && node.ejected_until(at(1)).is_some());
     assert!(node.on_success(at(2), at(2)).is_some());
@@ -401,7 +403,7 @@ fn of_many_threads_one_is_on_trial() {
     let (node, over) = (NodeState::new(Probes::Mandatory), AtomicBool::new(false));
     let trials: Vec<_> = (0..ROUNDS).map(|_| AtomicUsize::new(0)).collect();
     round(&node, at(0), Probed::Passed);
-    node.on_fault(at(1), at(1), Fault::Timeout, &Ejecting { failures: 1, ..EJECTING }, true);
+    node.on_fault(at(1), at(1), Fault::Timeout, &Eject { failures: 1, ..EJECT }, true);
     let barrier = Barrier::new(THREADS);
     let claims = || {
         for (second, trials) in (20..).zip(&trials) {
@@ -420,7 +422,7 @@ fn of_many_threads_one_is_on_trial() {
         while !over.load(Relaxed) {
             round(&node, at(2), Probed::Passed);
             node.set_probes(Probes::Mandatory);
-            node.on_fault(at(20), at(2), Fault::Timeout, &EJECTING, true);
+            node.on_fault(at(20), at(2), Fault::Timeout, &EJECT, true);
             node.on_success(at(1), at(2));
         }
     };
