@@ -8,7 +8,7 @@ pub(crate) mod tls;
 
 use std::time::Duration;
 
-use super::io::fault::{ClientFault, Gone};
+use super::io::fault::{ClientFault, Disconnect};
 use crate::traffic::message::headers::Down;
 use crate::traffic::message::local_reply::{LocalReply, ReplyOptions};
 use crate::wire::AnswerHead;
@@ -39,18 +39,18 @@ impl Body<'_> {
     }
 
     /// Takes bytes that have already arrived, if there are any. Never waits.
-    pub(crate) fn at_hand(&mut self) -> Result<(), ClientFault> {
+    pub(crate) fn take_arrived(&mut self) -> Result<(), ClientFault> {
         match self {
-            Self::H1(body) => body.at_hand(),
+            Self::H1(body) => body.take_arrived(),
             Self::H2(_) => Ok(()),
         }
     }
 
     /// Whether [`Body::data`] has all the rest of the body.
-    pub(crate) fn is_at_hand(&self) -> bool {
+    pub(crate) fn has_arrived(&self) -> bool {
         match self {
-            Self::H1(body) => body.is_at_hand(),
-            Self::H2(body) => body.is_at_hand(),
+            Self::H1(body) => body.has_arrived(),
+            Self::H2(body) => body.has_arrived(),
         }
     }
 
@@ -87,9 +87,9 @@ impl Body<'_> {
     }
 
     /// Sets the longest pause that the client may make from now on.
-    pub(crate) fn hurry(&mut self, limit: Duration) {
+    pub(crate) fn shorten_timeout(&mut self, limit: Duration) {
         match self {
-            Self::H1(body) => body.hurry(limit),
+            Self::H1(body) => body.shorten_timeout(limit),
             Self::H2(_) => {}
         }
     }
@@ -103,95 +103,95 @@ impl Body<'_> {
     }
 
     /// Waits until the client goes away. Meanwhile it reads ahead a limited amount of what the client sends.
-    pub(crate) async fn gone(&mut self) -> Gone {
+    pub(crate) async fn disconnected(&mut self) -> Disconnect {
         match self {
-            Self::H1(body) => body.gone().await,
-            Self::H2(body) => body.gone().await,
+            Self::H1(body) => body.disconnected().await,
+            Self::H2(body) => body.disconnected().await,
         }
     }
 
     /// Waits until the client goes away, without reading: the bytes that were read are still being sent to the node.
-    pub(crate) async fn gone_unread(&self) -> Gone {
+    pub(crate) async fn disconnected_unread(&self) -> Disconnect {
         match self {
-            Self::H1(body) => body.gone_unread().await,
-            Self::H2(body) => body.gone().await,
+            Self::H1(body) => body.disconnected_unread().await,
+            Self::H2(body) => body.disconnected().await,
         }
     }
 
     /// Whether a write waits because the client does not read.
-    pub(crate) fn holds_us_up(&self) -> bool {
+    pub(crate) fn is_write_blocked(&self) -> bool {
         match self {
-            Self::H1(body) => body.holds_us_up(),
+            Self::H1(body) => body.is_write_blocked(),
             Self::H2(_) => false,
         }
     }
 }
 
 /// Where the answer is written to.
-pub(crate) enum Sink<'c> {
+pub(crate) enum ResponseWriter<'c> {
     /// To an HTTP/1 client.
-    H1(h1::Sink<'c>),
+    H1(h1::ResponseWriter<'c>),
     /// To an HTTP/2 stream.
-    H2(h2::Sink),
+    H2(h2::ResponseWriter),
 }
 
-impl Sink<'_> {
+impl ResponseWriter<'_> {
     /// Forwards a 1xx answer to clients that may receive one.
     pub(crate) async fn interim(&mut self, head: &AnswerHead, down: &Down<'_>) -> Result<(), ClientFault> {
         match self {
-            Self::H1(sink) => sink.interim(head, down).await,
-            Self::H2(sink) => sink.interim(head, down),
+            Self::H1(writer) => writer.interim(head, down).await,
+            Self::H2(writer) => writer.interim(head, down),
         }
     }
 
     /// Sends `100 Continue` in Weir's own name.
-    pub(crate) async fn proceed(&mut self) -> Result<(), ClientFault> {
+    pub(crate) async fn send_continue(&mut self) -> Result<(), ClientFault> {
         match self {
-            Self::H1(sink) => sink.proceed().await,
-            Self::H2(sink) => sink.proceed(),
+            Self::H1(writer) => writer.send_continue().await,
+            Self::H2(writer) => writer.send_continue(),
         }
     }
 
-    /// Takes the answer's head. It is sent with the first piece of the body or by [`Sink::flush`].
+    /// Takes the answer's head. It is sent with the first piece of the body or by [`ResponseWriter::flush`].
     pub(crate) fn head(&mut self, head: &AnswerHead, down: &Down<'_>) -> Result<(), ClientFault> {
         match self {
-            Self::H1(sink) => {
-                sink.head(head, down);
+            Self::H1(writer) => {
+                writer.head(head, down);
                 Ok(())
             }
-            Self::H2(sink) => sink.head(head, down),
+            Self::H2(writer) => writer.head(head, down),
         }
     }
 
     /// Sends a piece of the body.
     pub(crate) async fn piece(&mut self, data: &[u8]) -> Result<(), ClientFault> {
         match self {
-            Self::H1(sink) => sink.piece(data).await,
-            Self::H2(sink) => sink.piece(data).await,
+            Self::H1(writer) => writer.piece(data).await,
+            Self::H2(writer) => writer.piece(data).await,
         }
     }
 
     /// Sends the bytes that are held back.
     pub(crate) async fn flush(&mut self) -> Result<(), ClientFault> {
         match self {
-            Self::H1(sink) => sink.flush().await,
-            Self::H2(sink) => sink.flush().await,
+            Self::H1(writer) => writer.flush().await,
+            Self::H2(writer) => writer.flush().await,
         }
     }
 
     /// Ends the answer. `trailers` are HTTP/1 field lines and may be empty.
     pub(crate) async fn end(&mut self, trailers: &[u8]) -> Result<(), ClientFault> {
         match self {
-            Self::H1(sink) => sink.end(trailers).await,
-            Self::H2(sink) => sink.end(trailers).await,
+            Self::H1(writer) => writer.end(trailers).await,
+            Self::H2(writer) => writer.end(trailers).await,
         }
     }
 
     /// Aborts an answer that cannot be completed, so that the client sees that it is incomplete.
     pub(crate) fn cut(&mut self) {
         match self {
-            Self::H1(sink) => sink.cut(),
-            Self::H2(sink) => sink.cut(),
+            Self::H1(writer) => writer.cut(),
+            Self::H2(writer) => writer.cut(),
         }
     }
 
@@ -203,24 +203,24 @@ impl Sink<'_> {
         reply: ReplyOptions<'_>,
     ) -> Result<(), ClientFault> {
         match self {
-            Self::H1(sink) => sink.local_reply(page, keep, reply).await,
-            Self::H2(sink) => sink.local_reply(page, &reply).await,
+            Self::H1(writer) => writer.local_reply(page, keep, reply).await,
+            Self::H2(writer) => writer.local_reply(page, &reply).await,
         }
     }
 
     /// Whether the client reads fast enough, so that writes do not wait long.
-    pub(crate) fn keeps_up(&self) -> bool {
+    pub(crate) fn is_fast_reader(&self) -> bool {
         match self {
-            Self::H1(sink) => sink.keeps_up(),
-            Self::H2(sink) => sink.keeps_up(),
+            Self::H1(writer) => writer.is_fast_reader(),
+            Self::H2(writer) => writer.is_fast_reader(),
         }
     }
 
     /// The number of body bytes sent so far.
     pub(crate) fn body_sent(&self) -> u64 {
         match self {
-            Self::H1(sink) => sink.body_sent(),
-            Self::H2(sink) => sink.body_sent(),
+            Self::H1(writer) => writer.body_sent(),
+            Self::H2(writer) => writer.body_sent(),
         }
     }
 }

@@ -42,10 +42,10 @@ use self::reach::Node;
 use self::record::Record;
 use self::response::Response;
 use super::client::h1;
-use super::client::{Body, Sink};
+use super::client::{Body, ResponseWriter};
 use super::connection::Connection;
 use super::io::buffers::Buffer;
-use super::io::fault::{ClientFault, Lost, unless_gone};
+use super::io::fault::{ClientFault, Lost, unless_disconnected};
 use super::io::stream::TimedStream;
 use crate::traffic::limits::interim::Allowance;
 use crate::traffic::message::headers::{Down, DownFraming};
@@ -98,16 +98,17 @@ pub(crate) async fn carry_h1(
     let arrived = Arrived::new(connection, head);
     let (mut response, mut record) = (Response::to(&arrived), Record::of(&arrived));
     let body = h1::Body::new(conn, input, head.framing(), limits.body_timeout, limits.max_head);
-    let sink = h1::Sink::new(conn, connection.worker().buffers.lend(), head.version(), limits.write_timeout);
-    let (mut body, mut sink) = (Body::H1(body), Sink::H1(sink));
-    let outcome = pin!(carry(&mut response, &mut record, answer, &mut body, &mut sink)).await;
+    let writer =
+        h1::ResponseWriter::new(conn, connection.worker().buffers.lend(), head.version(), limits.write_timeout);
+    let (mut body, mut writer) = (Body::H1(body), ResponseWriter::H1(writer));
+    let outcome = pin!(carry(&mut response, &mut record, answer, &mut body, &mut writer)).await;
     if let Body::H1(body) = &body
         && let Some(reason) = body.blame()
     {
         record.blame(reason);
     }
-    record.sent(sink.body_sent());
-    drop(sink);
+    record.sent(writer.body_sent());
+    drop(writer);
     let ended = match outcome {
         Outcome::Answered => ending::after_node(&response, &body),
         Outcome::Refused => ending::after_own(&response, &mut body).await,
@@ -134,12 +135,12 @@ pub(crate) async fn carry_h2(
     head: &RequestHead,
     answer: &mut AnswerHead,
     body: &mut Body<'_>,
-    sink: &mut Sink<'_>,
+    writer: &mut ResponseWriter<'_>,
 ) {
     let arrived = Arrived::new(connection, head);
     let (mut response, mut record) = (Response::to(&arrived), Record::of(&arrived));
-    pin!(carry(&mut response, &mut record, answer, body, sink)).await;
-    record.sent(sink.body_sent());
+    pin!(carry(&mut response, &mut record, answer, body, writer)).await;
+    record.sent(writer.body_sent());
     record.end();
 }
 
@@ -148,18 +149,18 @@ async fn carry<'r>(
     record: &mut Record<'r>,
     answer: &mut AnswerHead,
     body: &mut Body<'_>,
-    sink: &mut Sink<'_>,
+    writer: &mut ResponseWriter<'_>,
 ) -> Outcome<'r> {
-    let refusal = match pin!(find_and_try(response, record, answer, body, sink)).await {
+    let refusal = match pin!(find_and_try(response, record, answer, body, writer)).await {
         Ok(outcome) => return outcome,
         Err(refusal) => refusal,
     };
     record.refused(refusal, response.has_begun());
     if response.has_begun() || refusal == Refusal::ClientGone {
-        sink.cut();
+        writer.cut();
         return Outcome::Cut;
     }
-    Outcome::of_own(local_reply::refuse(response, record, refusal, body, sink).await)
+    Outcome::of_own(local_reply::refuse(response, record, refusal, body, writer).await)
 }
 
 async fn find_and_try<'r>(
@@ -167,7 +168,7 @@ async fn find_and_try<'r>(
     record: &mut Record<'r>,
     answer: &mut AnswerHead,
     body: &mut Body<'_>,
-    sink: &mut Sink<'_>,
+    writer: &mut ResponseWriter<'_>,
 ) -> Result<Outcome<'r>, Refusal> {
     let site = response.arrived.find_site()?;
     record.site(site);
@@ -175,14 +176,14 @@ async fn find_and_try<'r>(
     record.route(&routed);
     let delay = routed.admit(response)?;
     let Some(target) = routed.target() else {
-        return local_reply::of_route(&routed, response, record, body, sink).await.map(Outcome::of_own);
+        return local_reply::of_route(&routed, response, record, body, writer).await.map(Outcome::of_own);
     };
     routed.check_length()?;
     let mut upload = Upload::new(body, &routed);
     choose::delay(delay, &mut upload, record).await?;
-    upload.read_first(target.pool().settings.buffer_request, response, sink).await?;
+    upload.read_first(target.pool().settings.buffer_request, response, writer).await?;
     let mut trip = Trip { bound: routed.find_session(target), failed: Tried::default(), response, record };
-    let tried = pin!(try_nodes(&mut trip, answer, &mut upload, sink)).await;
+    let tried = pin!(try_nodes(&mut trip, answer, &mut upload, writer)).await;
     trip.end(upload.seen());
     tried
 }
@@ -191,7 +192,7 @@ async fn try_nodes<'r>(
     trip: &mut Trip<'_, 'r>,
     answer: &mut AnswerHead,
     upload: &mut Upload<'_, '_>,
-    sink: &mut Sink<'_>,
+    writer: &mut ResponseWriter<'_>,
 ) -> Result<Outcome<'r>, Refusal> {
     let mut next = None;
     loop {
@@ -199,7 +200,7 @@ async fn try_nodes<'r>(
             Some(attempt) => attempt,
             None => trip.pick(upload).await?,
         };
-        let asked = pin!(ask(trip, &mut attempt, answer, upload, sink)).await;
+        let asked = pin!(ask(trip, &mut attempt, answer, upload, writer)).await;
         trip.bound.leave(&attempt);
         let failure = match asked {
             Ok(Asked::Answered) => return Ok(Outcome::Answered),
@@ -230,11 +231,13 @@ async fn ask(
     attempt: &mut Attempt,
     answer: &mut AnswerHead,
     upload: &mut Upload<'_, '_>,
-    sink: &mut Sink<'_>,
+    writer: &mut ResponseWriter<'_>,
 ) -> Result<Asked, Lost> {
     let node = match trip.reuse(attempt) {
         Some(node) => node,
-        None => unless_gone(pin!(trip.open(attempt)), pin!(upload.gone())).await?.map_err(Lost::Node)?,
+        None => {
+            unless_disconnected(pin!(trip.open(attempt)), pin!(upload.disconnected())).await?.map_err(Lost::Node)?
+        }
     };
     let timeouts = trip.bound.timeouts();
     upload.begin(trip, attempt, &node.conn, timeouts.send).await?;
@@ -243,7 +246,7 @@ async fn ask(
         let Node { conn, .. } = &node;
         let buffers = &trip.arrived().connection.worker().buffers;
         let mut up = pin!(send_and_watch(upload, conn, &flow, buffers));
-        let mut down = pin!(pass_answer(trip, attempt, answer, conn, sink, &flow));
+        let mut down = pin!(pass_answer(trip, attempt, answer, conn, writer, &flow));
         poll_fn(|cx| {
             if let Poll::Ready(done) = down.as_mut().poll(cx) {
                 return Poll::Ready(done);
@@ -279,18 +282,18 @@ async fn pass_answer(
     attempt: &Attempt,
     answer: &mut AnswerHead,
     node: &TimedStream,
-    sink: &mut Sink<'_>,
+    writer: &mut ResponseWriter<'_>,
     flow: &Flow<'_>,
 ) -> Result<Passed, Lost> {
     let mut input = trip.arrived().connection.worker().buffers.lend();
-    input.set_narrow(!sink.keeps_up());
+    input.limit_reads(!writer.is_fast_reader());
     let mut interim = Allowance::default();
     loop {
-        let bytes = read_answer_head(trip, answer, node, sink, &mut input, flow).await?;
+        let bytes = read_answer_head(trip, answer, node, writer, &mut input, flow).await?;
         match answer.status() {
             101 if trip.bound.routed.wants_upgrade() => {
                 let down = trip.bound.down(answer, DownFraming::None, true);
-                sink.interim(answer, &down).await?;
+                writer.interim(answer, &down).await?;
                 return Ok(Passed::Upgraded(input));
             }
             101 => {
@@ -305,7 +308,7 @@ async fn pass_answer(
                 }
                 trip.response.proceeded(answer.status());
                 let down = trip.bound.down(answer, DownFraming::None, true);
-                sink.interim(answer, &down).await?;
+                writer.interim(answer, &down).await?;
             }
             _ => break,
         }
@@ -329,8 +332,8 @@ async fn pass_answer(
         cookie.as_ref().map(|cookie| (&b"Set-Cookie"[..], &cookie[..])),
     ];
     let down = Down { extra: &extra, ..trip.bound.down(answer, framing, trip.response.keeps_alive()) };
-    sink.head(answer, &down)?;
-    let whole = pass_body(trip, answer, node, sink, &mut input, flow.timeouts.read).await?;
+    writer.head(answer, &down)?;
+    let whole = pass_body(trip, answer, node, writer, &mut input, flow.timeouts.read).await?;
     let reusable = whole && answer.keep_alive() && input.unread().is_empty() && trip.leaves_connection_clean();
     Ok(Passed::Whole { reusable })
 }
@@ -340,7 +343,7 @@ async fn read_answer_head(
     trip: &mut Trip<'_, '_>,
     answer: &mut AnswerHead,
     node: &TimedStream,
-    sink: &mut Sink<'_>,
+    writer: &mut ResponseWriter<'_>,
     input: &mut Buffer,
     flow: &Flow<'_>,
 ) -> Result<usize, Lost> {
@@ -363,7 +366,7 @@ async fn read_answer_head(
                 // A node need not answer before it has the whole request; the upload has deadlines of its own.
                 if trip.response.awaits_continue() {
                     trip.response.proceeded(100);
-                    sink.proceed().await?;
+                    writer.send_continue().await?;
                 }
                 continue;
             }

@@ -22,7 +22,7 @@ use tokio_rustls::TlsConnector;
 use super::io::clock::Clock;
 use super::io::descriptors;
 use super::io::stream::{TimedStream, Transport};
-use super::io::tcp::{Reset, Tcp};
+use super::io::tcp::{SocketHandle, Tcp};
 use crate::traffic::pool::retry::{ConnectFailure, Failure};
 use crate::traffic::pool::state::Fault;
 
@@ -38,7 +38,7 @@ pub(crate) struct NodeTls {
 
 /// The address and name that a connection is opened to.
 #[derive(Clone, Copy)]
-pub(crate) struct Goal<'a> {
+pub(crate) struct Endpoint<'a> {
     /// The address.
     pub(crate) address: SocketAddr,
     /// The DNS name that resolved to the address.
@@ -76,7 +76,7 @@ impl ConnectFault {
     }
 
     /// The fault that is counted against the node.
-    pub(crate) const fn held_against(&self) -> Option<Fault> {
+    pub(crate) const fn node_fault(&self) -> Option<Fault> {
         match self {
             // This is not the node's fault.
             Self::Exhausted(_) => None,
@@ -103,27 +103,30 @@ impl std::fmt::Display for ConnectFault {
 /// Opens a connection: TCP within the first limit, then the handshake within the second. The handshake has more time,
 /// because a node that accepted and then is silent may be in a garbage collection.
 pub(crate) async fn connect(
-    goal: Goal<'_>,
+    endpoint: Endpoint<'_>,
     tls: Option<&NodeTls>,
     (limit, handshake): (Duration, Duration),
     clock: &Rc<Clock>,
 ) -> Result<TimedStream, ConnectFault> {
     let late = |_| ConnectFault::Timeout;
     let stream =
-        tokio::time::timeout(limit, connect_tcp(goal.address, descriptors::nodes_wait)).await.map_err(late)??;
-    let (stream, reset) = match tls {
+        tokio::time::timeout(limit, connect_tcp(endpoint.address, descriptors::nodes_wait)).await.map_err(late)??;
+    let (stream, handle) = match tls {
         None => plain(stream),
-        Some(tls) => tokio::time::timeout(handshake, secure(stream, goal, tls)).await.map_err(late)??,
+        Some(tls) => tokio::time::timeout(handshake, secure(stream, endpoint, tls)).await.map_err(late)??,
     };
-    Ok(TimedStream::new(stream, reset, clock.deadlines()))
+    Ok(TimedStream::new(stream, handle, clock.deadlines()))
 }
 
 /// Opens a stream. The caller sets the deadline.
-pub(crate) async fn open(goal: Goal<'_>, tls: Option<&NodeTls>) -> Result<(Transport, Reset), ConnectFault> {
-    let stream = connect_tcp(goal.address, |_| false).await?;
+pub(crate) async fn open(
+    endpoint: Endpoint<'_>,
+    tls: Option<&NodeTls>,
+) -> Result<(Transport, SocketHandle), ConnectFault> {
+    let stream = connect_tcp(endpoint.address, |_| false).await?;
     match tls {
         None => Ok(plain(stream)),
-        Some(tls) => secure(stream, goal, tls).await,
+        Some(tls) => secure(stream, endpoint, tls).await,
     }
 }
 
@@ -140,21 +143,25 @@ async fn connect_tcp(address: SocketAddr, too_many: fn(&TcpSocket) -> bool) -> R
     Ok(stream)
 }
 
-fn plain(stream: TcpStream) -> (Transport, Reset) {
-    let (tcp, reset) = Tcp::new(stream);
-    (Transport::Plain(tcp), reset)
+fn plain(stream: TcpStream) -> (Transport, SocketHandle) {
+    let (tcp, handle) = Tcp::new(stream);
+    (Transport::Plain(tcp), handle)
 }
 
-async fn secure(stream: TcpStream, goal: Goal<'_>, tls: &NodeTls) -> Result<(Transport, Reset), ConnectFault> {
-    let (tcp, reset) = Tcp::new(stream);
-    let name = tls.server_name.clone().unwrap_or_else(|| goal.server_name());
+async fn secure(
+    stream: TcpStream,
+    endpoint: Endpoint<'_>,
+    tls: &NodeTls,
+) -> Result<(Transport, SocketHandle), ConnectFault> {
+    let (tcp, handle) = Tcp::new(stream);
+    let name = tls.server_name.clone().unwrap_or_else(|| endpoint.server_name());
     match tls.connector.connect(name, tcp).await {
-        Ok(stream) => Ok((Transport::Over(Box::new(stream)), reset)),
+        Ok(stream) => Ok((Transport::Over(Box::new(stream)), handle)),
         Err(error) => Err(handshake_fault(&error)),
     }
 }
 
-impl Goal<'_> {
+impl Endpoint<'_> {
     fn server_name(self) -> ServerName<'static> {
         let name = self.name.and_then(|name| ServerName::try_from(name).ok());
         name.map_or_else(|| ServerName::from(self.address.ip()), |name| name.to_owned())
@@ -249,7 +256,7 @@ mod tests {
     fn keep(idle: &Idle) -> DuplexStream {
         let (near, far) = tokio::io::duplex(64);
         let deadlines = Clock::new(Instant::now()).deadlines();
-        let conn = TimedStream::new(Transport::Over(Box::new(near)), Reset::default(), deadlines);
+        let conn = TimedStream::new(Transport::Over(Box::new(near)), SocketHandle::default(), deadlines);
         idle.put(1, conn, Duration::from_secs(60), 0);
         far
     }

@@ -9,7 +9,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use crate::config::{Health, Probe, ProbeKind};
 use crate::proxy::io::stream::Transport;
 use crate::proxy::node;
-use crate::proxy::node::{ConnectFault, Goal, NodeTls};
+use crate::proxy::node::{ConnectFault, Endpoint, NodeTls};
 use crate::wire::{AnswerFraming, AnswerHead, AnswerScan, Chunks, Method, Piece, scan_answer};
 
 /// The most bytes of an answer that a probe reads.
@@ -42,9 +42,9 @@ impl ProbeTarget {
 
     async fn within(&self, probe: &Probe, tls: Option<&NodeTls>) -> Result<(), Missed> {
         let address = SocketAddr::new(self.address, probe.port.saturating_add(self.offset));
-        let goal = Goal { address, name: self.name.as_deref() };
+        let endpoint = Endpoint { address, name: self.name.as_deref() };
         let (what, limit) = (describe(probe, address.port()), self.health.timeout);
-        match tokio::time::timeout(limit, ask(probe, goal, tls)).await {
+        match tokio::time::timeout(limit, ask(probe, endpoint, tls)).await {
             Ok(Ok(())) => Ok(()),
             Ok(Err(missed)) => Err(missed.of(&what)),
             Err(_) => Err(Missed::Late(format!("{what}: no answer within {limit:?}"))),
@@ -99,12 +99,12 @@ fn describe(probe: &Probe, port: u16) -> String {
     }
 }
 
-async fn ask(probe: &Probe, goal: Goal<'_>, tls: Option<&NodeTls>) -> Result<(), Missed> {
-    let (mut stream, _) = node::open(goal, tls).await?;
+async fn ask(probe: &Probe, endpoint: Endpoint<'_>, tls: Option<&NodeTls>) -> Result<(), Missed> {
+    let (mut stream, _) = node::open(endpoint, tls).await?;
     match probe.kind {
         ProbeKind::Tcp | ProbeKind::Tls => Ok(()),
         ProbeKind::Http | ProbeKind::Https => {
-            let host = probe.host.as_deref().map_or_else(|| goal.address.to_string(), str::to_string);
+            let host = probe.host.as_deref().map_or_else(|| endpoint.address.to_string(), str::to_string);
             let request = format!(
                 "GET {} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: weir-probe\r\nAccept: */*\r\nConnection: close\r\n\r\n",
                 probe.path

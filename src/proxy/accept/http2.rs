@@ -18,9 +18,9 @@ use pingora_core::protocols::http::v2::server::{H2Options, default_h2_options};
 
 use crate::proxy::client::h2;
 use crate::proxy::client::h2::budget::Budget;
-use crate::proxy::client::h2::front::Front;
+use crate::proxy::client::h2::frame_filter::FrameFilter;
 use crate::proxy::client::h2::notes::Note;
-use crate::proxy::client::{Body, Sink};
+use crate::proxy::client::{Body, ResponseWriter};
 use crate::proxy::connection::Connection;
 use crate::proxy::exchange;
 use crate::proxy::io::clock::Deadlines;
@@ -44,7 +44,7 @@ const CONNECTION_WINDOW: u32 = STREAMS * STREAM_WINDOW;
 /// Limits of the h2 library: requests that the client reset before Weir saw them, streams that Weir reset lately, and
 /// streams that it reset for errors. The defaults of the first two are too low for a page that cancels its prefetches,
 /// and the third counts for the whole connection. [`Budget`] acts before these limits do.
-const TAKEN_BACK_UNSEEN: usize = 1024;
+const CANCELLED_UNSEEN: usize = 1024;
 const RESET_LATELY: usize = STREAMS as usize;
 const RESET_FOR_ERRORS: usize = 4096;
 
@@ -55,8 +55,8 @@ const FAREWELL: Duration = Duration::from_secs(5);
 pub(crate) async fn serve(stream: Stream, connection: Rc<Connection>) {
     let limits = connection.limits();
     let budget = Budget::full(&connection.worker().clock);
-    let (front, notes) = Front::new(stream, limits.max_head, &budget);
-    let handshake = options(limits.max_head).handshake::<_, Bytes>(front);
+    let (filter, notes) = FrameFilter::new(stream, limits.max_head, &budget);
+    let handshake = options(limits.max_head).handshake::<_, Bytes>(filter);
     // A client that negotiates HTTP/2 and then sends nothing gets as much time as for a head.
     let Ok(Ok(mut streams)) = tokio::time::timeout(limits.head_timeout, handshake).await else { return };
     let life = Life::begin(&connection, limits.http2_idle_timeout);
@@ -87,7 +87,7 @@ pub(crate) async fn serve(stream: Stream, connection: Rc<Connection>) {
         if budget.saw_reset() && respond.poll_reset(&mut Context::from_waker(Waker::noop())).is_ready() {
             // The client has already reset the stream, so no node needs to see the request.
             connection.log_bad_head(Refusal::ClientGone, "", request.uri().path().as_bytes());
-            budget.taken_back();
+            budget.cancelled();
             continue;
         }
         let worker = Rc::clone(connection.worker());
@@ -114,7 +114,7 @@ fn stop_flood(streams: &mut Streams, connection: &Connection, life: &Life, for_g
     streams.graceful_shutdown();
 }
 
-type Streams = ::h2::server::Connection<Front<Stream>, Bytes>;
+type Streams = ::h2::server::Connection<FrameFilter<Stream>, Bytes>;
 
 /// A stream that a client has opened.
 struct Accepted {
@@ -208,7 +208,7 @@ fn options(max_head: usize) -> H2Options {
     options
         .max_concurrent_streams(STREAMS)
         .max_send_buffer_size(SEND_BUFFER)
-        .max_pending_accept_reset_streams(TAKEN_BACK_UNSEEN)
+        .max_pending_accept_reset_streams(CANCELLED_UNSEEN)
         .max_concurrent_reset_streams(RESET_LATELY)
         .max_local_error_reset_streams(Some(RESET_FOR_ERRORS))
         .initial_window_size(STREAM_WINDOW)
@@ -222,12 +222,12 @@ async fn carry(stream: Accepted, deadlines: &Rc<Deadlines>) {
     let (parts, recv) = request.into_parts();
     let limits = connection.limits();
     let head = Spelled { parts: &parts, ended: recv.is_end_stream(), odd: note.as_ref().map(|note| &*note.odd) };
-    let (body, sink) = h2::stream(recv, respond, deadlines, limits.body_timeout, limits.write_timeout);
-    let (mut body, mut sink) = (Body::H2(body), Sink::H2(sink));
-    pin!(answer(&head, &connection, &mut body, &mut sink)).await;
-    let (Body::H2(mut body), Sink::H2(mut sink)) = (body, sink) else { return };
-    if sink.settle() {
-        budget.taken_back();
+    let (body, writer) = h2::stream(recv, respond, deadlines, limits.body_timeout, limits.write_timeout);
+    let (mut body, mut writer) = (Body::H2(body), ResponseWriter::H2(writer));
+    pin!(answer(&head, &connection, &mut body, &mut writer)).await;
+    let (Body::H2(mut body), ResponseWriter::H2(mut writer)) = (body, writer) else { return };
+    if writer.settle() {
+        budget.cancelled();
     } else {
         budget.answered();
     }
@@ -263,32 +263,32 @@ impl Spelled<'_> {
     }
 }
 
-async fn answer(spelled: &Spelled<'_>, connection: &Connection, body: &mut Body<'_>, sink: &mut Sink<'_>) {
+async fn answer(spelled: &Spelled<'_>, connection: &Connection, body: &mut Body<'_>, writer: &mut ResponseWriter<'_>) {
     if spelled.is_malformed() {
         // This fault is already in the log.
-        return refuse(HeadFault::BadField, connection, sink).await;
+        return refuse(HeadFault::BadField, connection, writer).await;
     }
     let mut heads = connection.worker().heads.lend();
     match spell(&mut heads.request, spelled, connection) {
-        Ok(()) => pin!(exchange::carry_h2(connection, &heads.request, &mut heads.answer, body, sink)).await,
+        Ok(()) => pin!(exchange::carry_h2(connection, &heads.request, &mut heads.answer, body, writer)).await,
         Err(fault) => {
             let reason = heads.request.blame(fault, &connection.head_limits());
             let path = spelled.target().split(|&byte| byte == b'?').next().unwrap_or_default();
             connection.log_bad_head(Refusal::Head(fault), &reason, path);
-            refuse(fault, connection, sink).await;
+            refuse(fault, connection, writer).await;
         }
     }
     connection.worker().heads.take_back(heads);
 }
 
-async fn refuse(fault: HeadFault, connection: &Connection, sink: &mut Sink<'_>) {
+async fn refuse(fault: HeadFault, connection: &Connection, writer: &mut ResponseWriter<'_>) {
     let date = connection.worker().date();
     let reply = ReplyOptions { date: Some(&date), ..ReplyOptions::default() };
     let page = Refusal::Head(fault).reply(None);
     // Errors are ignored here, because `settle` reports how the stream ended.
-    let _ = match sink {
-        Sink::H2(sink) if page.status == 400 => sink.malformed(&page, &reply).await,
-        _ => sink.local_reply(&page, true, reply).await,
+    let _ = match writer {
+        ResponseWriter::H2(writer) if page.status == 400 => writer.malformed(&page, &reply).await,
+        _ => writer.local_reply(&page, true, reply).await,
     };
 }
 

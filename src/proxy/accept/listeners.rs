@@ -239,8 +239,8 @@ async fn receive(worker: Rc<Worker>, inbox: Rc<Inbox<Admitted>>) {
 
 impl Admitted {
     fn plain(self, worker: &Rc<Worker>, deadlines: &Rc<Deadlines>) -> Begun {
-        let (tcp, reset) = Tcp::new(self.stream);
-        let conn = TimedStream::new(Transport::Plain(tcp), reset, Rc::clone(deadlines));
+        let (tcp, handle) = Tcp::new(self.stream);
+        let conn = TimedStream::new(Transport::Plain(tcp), handle, Rc::clone(deadlines));
         let connection = Connection::new(Rc::clone(worker), self.listening, self.peer, None, false, self.counted);
         Begun::H1(Rc::new(conn), connection)
     }
@@ -273,7 +273,7 @@ async fn shake_hands(worker: &Rc<Worker>, admitted: Admitted, deadlines: &Rc<Dea
     let acceptor = listener.tls.as_ref()?;
     let came_to = listener.by_address.then(|| stream.local_addr().ok()).flatten();
     let mut hello = Hello::to(came_to.map(|address| address.ip()));
-    let (tcp, reset) = Tcp::new(stream);
+    let (tcp, handle) = Tcp::new(stream);
     let limit = listener.limits.handshake_timeout;
     let shaken = tokio::time::timeout(limit, hello.during(acceptor.tls_handshake(tcp))).await;
     let failed = |outcome: &'static str, why: &str| {
@@ -302,6 +302,6 @@ async fn shake_hands(worker: &Rc<Worker>, admitted: Admitted, deadlines: &Rc<Dea
     Some(if http2 {
         Begun::H2(stream, connection)
     } else {
-        Begun::H1(Rc::new(TimedStream::new(Transport::Over(stream), reset, Rc::clone(deadlines))), connection)
+        Begun::H1(Rc::new(TimedStream::new(Transport::Over(stream), handle, Rc::clone(deadlines))), connection)
     })
 }

@@ -6,7 +6,7 @@ use std::io;
 use std::time::Duration;
 
 use crate::proxy::io::buffers::Buffer;
-use crate::proxy::io::fault::{ClientFault, Gone};
+use crate::proxy::io::fault::{ClientFault, Disconnect};
 use crate::proxy::io::stream::{COPIED, TimedStream};
 use crate::proxy::io::tcp::OtherSide;
 use crate::proxy::io::unchunk;
@@ -61,7 +61,7 @@ impl<'c> Body<'c> {
     /// See [`super::Body::fill`].
     pub(crate) async fn fill(&mut self) -> Result<bool, ClientFault> {
         loop {
-            self.at_hand()?;
+            self.take_arrived()?;
             if self.ready > 0 {
                 return Ok(true);
             }
@@ -77,7 +77,7 @@ impl<'c> Body<'c> {
     }
 
     /// Reads the framing of bytes that have already arrived.
-    pub(crate) fn at_hand(&mut self) -> Result<(), ClientFault> {
+    pub(crate) fn take_arrived(&mut self) -> Result<(), ClientFault> {
         if self.ready > 0 || self.input.unread().is_empty() {
             return Ok(());
         }
@@ -119,8 +119,8 @@ impl<'c> Body<'c> {
         self.input.unread().get(..self.ready).unwrap_or_default()
     }
 
-    /// See [`super::Body::is_at_hand`].
-    pub(crate) fn is_at_hand(&self) -> bool {
+    /// See [`super::Body::has_arrived`].
+    pub(crate) fn has_arrived(&self) -> bool {
         self.left().is_some_and(|left| left == self.ready as u64)
     }
 
@@ -154,17 +154,18 @@ impl<'c> Body<'c> {
         }
     }
 
-    /// See [`super::Body::holds_us_up`].
-    pub(crate) fn holds_us_up(&self) -> bool {
-        self.conn.deadline().is_writing()
+    /// See [`super::Body::is_write_blocked`].
+    pub(crate) fn is_write_blocked(&self) -> bool {
+        self.conn.deadline().is_write_blocked()
     }
 
-    /// See [`super::Body::gone`]. When the client ends its direction, it may have left, or it may be a script that has
-    /// sent everything and still listens. So Weir waits for a moment. nginx gives up at once, HAProxy never does.
-    pub(crate) async fn gone(&mut self) -> Gone {
+    /// See [`super::Body::disconnected`]. When the client ends its direction, it may have left, or it may be a script
+    /// that has sent everything and still listens. So Weir waits for a moment. nginx gives up at once, HAProxy never
+    /// does.
+    pub(crate) async fn disconnected(&mut self) -> Disconnect {
         loop {
             if self.input.unread().len() >= self.read_ahead.min(crate::proxy::io::buffers::SIZE) {
-                return self.gone_unread().await;
+                return self.disconnected_unread().await;
             }
             let conn = self.conn;
             let input = &mut *self.input;
@@ -172,21 +173,21 @@ impl<'c> Body<'c> {
                 Ok(0) => break,
                 // TLS ended without close_notify.
                 Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => break,
-                Err(_) => return Gone::Broken,
+                Err(_) => return Disconnect::Closed,
                 Ok(_) => {}
             }
         }
         self.conn.pause(HALF_CLOSED).await;
-        Gone::Finished
+        Disconnect::HalfClosed
     }
 
-    /// See [`super::Body::gone_unread`].
-    pub(crate) async fn gone_unread(&self) -> Gone {
+    /// See [`super::Body::disconnected_unread`].
+    pub(crate) async fn disconnected_unread(&self) -> Disconnect {
         if self.conn.ended_unread().await == OtherSide::Gone {
-            return Gone::Broken;
+            return Disconnect::Closed;
         }
         self.conn.pause(HALF_CLOSED).await;
-        Gone::Finished
+        Disconnect::HalfClosed
     }
 
     /// See [`super::Body::left`].
@@ -198,8 +199,8 @@ impl<'c> Body<'c> {
         }
     }
 
-    /// See [`super::Body::hurry`].
-    pub(crate) fn hurry(&mut self, limit: Duration) {
+    /// See [`super::Body::shorten_timeout`].
+    pub(crate) fn shorten_timeout(&mut self, limit: Duration) {
         self.timeout = self.timeout.min(limit);
     }
 
@@ -215,7 +216,7 @@ impl<'c> Body<'c> {
 }
 
 /// The answer to a request.
-pub(crate) struct Sink<'c> {
+pub(crate) struct ResponseWriter<'c> {
     conn: &'c TimedStream,
     out: Buffer,
     timeout: Duration,
@@ -224,13 +225,13 @@ pub(crate) struct Sink<'c> {
     body_sent: u64,
 }
 
-impl<'c> Sink<'c> {
+impl<'c> ResponseWriter<'c> {
     /// An answer on that connection. `out` is an empty buffer.
     pub(crate) fn new(conn: &'c TimedStream, out: Buffer, version: Version, timeout: Duration) -> Self {
         Self { conn, out, timeout, version, chunked: false, body_sent: 0 }
     }
 
-    /// See [`super::Sink::interim`]. HTTP/1.0 clients get no 1xx answer (RFC 9110 section 15.2).
+    /// See [`super::ResponseWriter::interim`]. HTTP/1.0 clients get no 1xx answer (RFC 9110 section 15.2).
     pub(crate) async fn interim(&mut self, head: &AnswerHead, down: &Down<'_>) -> Result<(), ClientFault> {
         if self.version == Version::Http10 {
             return Ok(());
@@ -239,8 +240,8 @@ impl<'c> Sink<'c> {
         self.flush().await
     }
 
-    /// See [`super::Sink::proceed`].
-    pub(crate) async fn proceed(&mut self) -> Result<(), ClientFault> {
+    /// See [`super::ResponseWriter::send_continue`].
+    pub(crate) async fn send_continue(&mut self) -> Result<(), ClientFault> {
         if self.version == Version::Http10 {
             return Ok(());
         }
@@ -248,13 +249,13 @@ impl<'c> Sink<'c> {
         self.flush().await
     }
 
-    /// See [`super::Sink::head`].
+    /// See [`super::ResponseWriter::head`].
     pub(crate) fn head(&mut self, head: &AnswerHead, down: &Down<'_>) {
         self.chunked = matches!(down.framing, DownFraming::Chunked);
         headers::write_answer(self.out.end(0), head, down);
     }
 
-    /// See [`super::Sink::piece`].
+    /// See [`super::ResponseWriter::piece`].
     pub(crate) async fn piece(&mut self, data: &[u8]) -> Result<(), ClientFault> {
         if !self.chunked {
             return self.part(data).await;
@@ -283,7 +284,7 @@ impl<'c> Sink<'c> {
         self.write(data.get(taken..).unwrap_or_default()).await
     }
 
-    /// See [`super::Sink::flush`].
+    /// See [`super::ResponseWriter::flush`].
     pub(crate) async fn flush(&mut self) -> Result<(), ClientFault> {
         if self.out.unread().is_empty() {
             return Ok(());
@@ -304,7 +305,7 @@ impl<'c> Sink<'c> {
         self.conn.write(data, self.timeout).await.map_err(|error| ClientFault::writing(&error))
     }
 
-    /// See [`super::Sink::end`].
+    /// See [`super::ResponseWriter::end`].
     pub(crate) async fn end(&mut self, trailers: &[u8]) -> Result<(), ClientFault> {
         if self.chunked {
             self.out.end(0).extend_from_slice(b"0\r\n");
@@ -314,13 +315,13 @@ impl<'c> Sink<'c> {
         self.flush().await
     }
 
-    /// See [`super::Sink::cut`]. Bytes that are held back are dropped, and the connection is closed without a last
-    /// chunk.
+    /// See [`super::ResponseWriter::cut`]. Bytes that are held back are dropped, and the connection is closed without a
+    /// last chunk.
     pub(crate) fn cut(&mut self) {
         self.out.clear();
     }
 
-    /// See [`super::Sink::local_reply`].
+    /// See [`super::ResponseWriter::local_reply`].
     pub(crate) async fn local_reply(
         &mut self,
         page: &LocalReply<'_>,
@@ -337,12 +338,12 @@ impl<'c> Sink<'c> {
         self.flush().await
     }
 
-    /// See [`super::Sink::keeps_up`].
-    pub(crate) fn keeps_up(&self) -> bool {
-        self.conn.keeps_up()
+    /// See [`super::ResponseWriter::is_fast_reader`].
+    pub(crate) fn is_fast_reader(&self) -> bool {
+        self.conn.is_fast_reader()
     }
 
-    /// See [`super::Sink::body_sent`].
+    /// See [`super::ResponseWriter::body_sent`].
     pub(crate) fn body_sent(&self) -> u64 {
         self.body_sent
     }

@@ -2,8 +2,8 @@
 
 pub(crate) mod body;
 pub(crate) mod budget;
+pub(crate) mod frame_filter;
 mod frames;
-pub(crate) mod front;
 pub(crate) mod notes;
 mod out;
 
@@ -24,7 +24,7 @@ pub(crate) use self::out::FRAME;
 use self::out::{GATHERED, Out, SMALL};
 use crate::proxy::io::clock::Deadlines;
 use crate::proxy::io::fault::ClientFault;
-use crate::proxy::io::stream::{KEEPING_UP, LONG};
+use crate::proxy::io::stream::{FAST_READER, LONG_WAIT};
 use crate::traffic::message::headers;
 use crate::traffic::message::headers::{Down, DownFraming};
 use crate::traffic::message::local_reply::{LocalReply, ReplyOptions};
@@ -38,25 +38,25 @@ pub(crate) fn stream(
     deadlines: &Rc<Deadlines>,
     body_timeout: Duration,
     write_timeout: Duration,
-) -> (Body, Sink) {
+) -> (Body, ResponseWriter) {
     let out = Rc::new(RefCell::new(Out::Respond(respond)));
     let body = Body::new(recv, &out, deadlines, body_timeout);
-    let sink = Sink {
+    let writer = ResponseWriter {
         stream: out,
         deadlines: Rc::clone(deadlines),
         timeout: write_timeout,
         left: None,
         held: Vec::new(),
         ended: false,
-        taken_back: false,
+        cancelled: false,
         body_sent: 0,
-        sent_slowly: 0,
+        sent_at_last_wait: 0,
     };
-    (body, sink)
+    (body, writer)
 }
 
 /// The answer on a stream.
-pub(crate) struct Sink {
+pub(crate) struct ResponseWriter {
     stream: Rc<RefCell<Out>>,
     deadlines: Rc<Deadlines>,
     timeout: Duration,
@@ -65,20 +65,20 @@ pub(crate) struct Sink {
     /// Small pieces that are held back until there is more.
     held: Vec<u8>,
     ended: bool,
-    taken_back: bool,
+    cancelled: bool,
     body_sent: u64,
     /// Body bytes sent when Weir last had to wait long.
-    sent_slowly: u64,
+    sent_at_last_wait: u64,
 }
 
-impl Sink {
-    /// See [`super::Sink::interim`].
+impl ResponseWriter {
+    /// See [`super::ResponseWriter::interim`].
     pub(crate) fn interim(&mut self, head: &AnswerHead, down: &Down<'_>) -> Result<(), ClientFault> {
         self.inform(response(head, down)?)
     }
 
-    /// See [`super::Sink::proceed`].
-    pub(crate) fn proceed(&mut self) -> Result<(), ClientFault> {
+    /// See [`super::ResponseWriter::send_continue`].
+    pub(crate) fn send_continue(&mut self) -> Result<(), ClientFault> {
         let mut proceed = Response::new(());
         *proceed.status_mut() = StatusCode::CONTINUE;
         self.inform(proceed)
@@ -91,7 +91,7 @@ impl Sink {
         }
     }
 
-    /// See [`super::Sink::head`].
+    /// See [`super::ResponseWriter::head`].
     pub(crate) fn head(&mut self, head: &AnswerHead, down: &Down<'_>) -> Result<(), ClientFault> {
         self.left = match down.framing {
             DownFraming::Length(length) => Some(length),
@@ -110,8 +110,8 @@ impl Sink {
         Ok(())
     }
 
-    /// See [`super::Sink::piece`]. Small pieces that come together are sent together. The caller flushes before it
-    /// waits for more.
+    /// See [`super::ResponseWriter::piece`]. Small pieces that come together are sent together. The caller flushes
+    /// before it waits for more.
     pub(crate) async fn piece(&mut self, data: &[u8]) -> Result<(), ClientFault> {
         let is_last = self.left.is_some_and(|left| left <= (self.held.len() + data.len()) as u64);
         if self.held.is_empty() && (data.len() >= SMALL || is_last) {
@@ -121,7 +121,7 @@ impl Sink {
         if is_last || self.held.len() >= GATHERED { self.flush().await } else { Ok(()) }
     }
 
-    /// See [`super::Sink::flush`].
+    /// See [`super::ResponseWriter::flush`].
     pub(crate) async fn flush(&mut self) -> Result<(), ClientFault> {
         if self.held.is_empty() {
             return Ok(());
@@ -164,8 +164,8 @@ impl Sink {
                 }
                 // Capacity for little more than one frame is normal here. Only a long wait shows that the client is
                 // slow.
-                if waits.take().is_some_and(|since| self.deadlines.now().saturating_sub(since) >= LONG) {
-                    self.sent_slowly = self.body_sent;
+                if waits.take().is_some_and(|since| self.deadlines.now().saturating_sub(since) >= LONG_WAIT) {
+                    self.sent_at_last_wait = self.body_sent;
                 }
             }
             Poll::Ready(Ok(()))
@@ -206,7 +206,7 @@ impl Sink {
         stream.send_data(data, ends).map_err(|_| ClientFault::Gone)
     }
 
-    /// See [`super::Sink::end`].
+    /// See [`super::ResponseWriter::end`].
     pub(crate) async fn end(&mut self, trailers: &[u8]) -> Result<(), ClientFault> {
         if trailers.is_empty() && !self.held.is_empty() {
             let mut held = Bytes::from(std::mem::take(&mut self.held));
@@ -227,7 +227,7 @@ impl Sink {
         sent.map_err(|_| ClientFault::Gone)
     }
 
-    /// See [`super::Sink::cut`].
+    /// See [`super::ResponseWriter::cut`].
     pub(crate) fn cut(&mut self) {
         self.reset(Reason::INTERNAL_ERROR);
     }
@@ -237,7 +237,7 @@ impl Sink {
         if !self.ended {
             self.ended = true;
             let mut out = self.stream.borrow_mut();
-            self.taken_back = out.is_reset();
+            self.cancelled = out.is_reset();
             out.reset(reason);
         }
     }
@@ -246,10 +246,10 @@ impl Sink {
     /// request was malformed.
     pub(crate) fn settle(&mut self) -> bool {
         self.reset(Reason::INTERNAL_ERROR);
-        self.taken_back
+        self.cancelled
     }
 
-    /// See [`super::Sink::local_reply`].
+    /// See [`super::ResponseWriter::local_reply`].
     pub(crate) async fn local_reply(
         &mut self,
         page: &LocalReply<'_>,
@@ -276,7 +276,7 @@ impl Sink {
         // The reset would discard what was not sent yet, so the connection's task must run first.
         tokio::task::yield_now().await;
         self.reset(Reason::PROTOCOL_ERROR);
-        self.taken_back = true;
+        self.cancelled = true;
         Ok(())
     }
 
@@ -297,12 +297,12 @@ impl Sink {
         self.answer(answer, ends)
     }
 
-    /// See [`super::Sink::keeps_up`].
-    pub(crate) fn keeps_up(&self) -> bool {
-        self.body_sent - self.sent_slowly >= KEEPING_UP
+    /// See [`super::ResponseWriter::is_fast_reader`].
+    pub(crate) fn is_fast_reader(&self) -> bool {
+        self.body_sent - self.sent_at_last_wait >= FAST_READER
     }
 
-    /// See [`super::Sink::body_sent`].
+    /// See [`super::ResponseWriter::body_sent`].
     pub(crate) fn body_sent(&self) -> u64 {
         self.body_sent
     }

@@ -10,7 +10,7 @@ use super::bound::Trip;
 use super::complaint;
 use super::record::{Record, SessionWord};
 use crate::proxy::client::h1::HALF_CLOSED;
-use crate::proxy::io::fault::{Gone, LISTENING};
+use crate::proxy::io::fault::{Disconnect, LISTENING};
 use crate::traffic::balance::Ask;
 use crate::traffic::message::refusal::Refusal;
 use crate::traffic::pool::affinity;
@@ -153,7 +153,7 @@ impl Trip<'_, '_> {
             biased;
             held = take => Ok(held.ok().flatten()),
             () = tokio::time::sleep(left) => Err(("timeout", Refusal::QueueTimeout)),
-            gone = upload.gone() => Err(("gone", gone.fault().refusal())),
+            gone = upload.disconnected() => Err(("gone", gone.fault().refusal())),
         };
         self.record.tries.queued += began.elapsed();
         waited.map_err(|(word, refusal)| {
@@ -304,12 +304,12 @@ pub(crate) async fn delay(
 /// Waits until the client of a delayed request has left. A client that ended only its own direction may still wait for
 /// the answer, and the delay is Weir's doing. So it counts as gone only after [`LISTENING`]. In the queue it counts as
 /// gone much sooner, because there it would keep a place from others.
-async fn has_left(upload: &mut Upload<'_, '_>) -> Gone {
+async fn has_left(upload: &mut Upload<'_, '_>) -> Disconnect {
     let mut silent = Duration::ZERO;
     loop {
-        let gone = upload.gone().await;
+        let gone = upload.disconnected().await;
         silent += HALF_CLOSED;
-        if gone != Gone::Finished || silent >= LISTENING {
+        if gone != Disconnect::HalfClosed || silent >= LISTENING {
             return gone;
         }
     }

@@ -71,7 +71,7 @@ pub(crate) async fn after_own(response: &Response<'_>, body: &mut Body<'_>) -> E
 async fn read_rest(connection: &Connection, body: &mut Body<'_>) {
     let clock = &connection.worker().clock;
     let (mut most, begun) = (SHORT, clock.now());
-    body.hurry(LINGER_PAUSE);
+    body.shorten_timeout(LINGER_PAUSE);
     while more_comes(connection, body).await {
         let count = body.data().len();
         let late = u128::from(clock.now().saturating_sub(begun)) > LINGER.as_millis();
@@ -104,7 +104,7 @@ pub(crate) async fn close(conn: &TimedStream, connection: &Connection, input: &m
                 conn.finish(LAST_WORDS).await;
             }
             // On a plain connection the close itself is as clean an end, where nothing more has come.
-            if conn.has_come(input) {
+            if conn.take_arrived(input) {
                 Box::pin(linger(conn, connection, input)).await;
             }
         }

@@ -1,11 +1,12 @@
-//! What Weir answers itself: refusals, redirects and fixed answers. The answer never waits for a body that nobody wants.
+//! What Weir answers itself: refusals, redirects and fixed answers. The answer never waits for a body that nobody
+//! wants.
 
 use super::ending;
 use super::record::Record;
 use super::response::Response;
 use super::routed::Routed;
 use crate::config::Action;
-use crate::proxy::client::{Body, Sink};
+use crate::proxy::client::{Body, ResponseWriter};
 use crate::proxy::io::fault::ClientFault;
 use crate::traffic::message::local_reply::{LocalReply, ReplyOptions};
 use crate::traffic::message::refusal::Refusal;
@@ -17,12 +18,12 @@ pub(crate) async fn refuse(
     record: &Record<'_>,
     refusal: Refusal,
     body: &Body<'_>,
-    sink: &mut Sink<'_>,
+    writer: &mut ResponseWriter<'_>,
 ) -> Result<(), ClientFault> {
     let page = refusal.reply(response.retry_after);
     // These are no fault of the body's: what is to come of it can be read as what it is.
     let sound = matches!(refusal, Refusal::Denied | Refusal::RateLimited);
-    send(response, record, &page, sound || body.is_complete(), body, sink).await
+    send(response, record, &page, sound || body.is_complete(), body, writer).await
 }
 
 /// What a route says itself, without a node.
@@ -31,7 +32,7 @@ pub(crate) async fn of_route(
     response: &mut Response<'_>,
     record: &mut Record<'_>,
     body: &Body<'_>,
-    sink: &mut Sink<'_>,
+    writer: &mut ResponseWriter<'_>,
 ) -> Result<Result<(), ClientFault>, Refusal> {
     let location = match &routed.rules().action {
         Action::Redirect(redirect) => routed.location(redirect),
@@ -43,7 +44,7 @@ pub(crate) async fn of_route(
         Action::Pool(_) | Action::Deny => return Err(Refusal::Denied),
     };
     record.status(page.status);
-    Ok(send(response, record, &page, true, body, sink).await)
+    Ok(send(response, record, &page, true, body, writer).await)
 }
 
 async fn send(
@@ -52,7 +53,7 @@ async fn send(
     page: &LocalReply<'_>,
     sound: bool,
     body: &Body<'_>,
-    sink: &mut Sink<'_>,
+    writer: &mut ResponseWriter<'_>,
 ) -> Result<(), ClientFault> {
     let keep = ending::may_go_on(response, body, sound);
     let (date, explained) = (response.arrived.connection.worker().date(), record.explained());
@@ -64,5 +65,5 @@ async fn send(
         edits: record.edits_of_pages(),
         ..ReplyOptions::default()
     };
-    sink.local_reply(page, keep, reply).await
+    writer.local_reply(page, keep, reply).await
 }

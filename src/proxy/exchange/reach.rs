@@ -6,7 +6,7 @@ use super::attempt::Attempt;
 use super::bound::Trip;
 use crate::proxy::io::stream::TimedStream;
 use crate::proxy::node;
-use crate::proxy::node::{ConnectFault, Goal};
+use crate::proxy::node::{ConnectFault, Endpoint};
 use crate::traffic::pool::retry::Failure;
 use crate::traffic::pool::state::Fault;
 use crate::traffic::pool::why::Why;
@@ -49,16 +49,17 @@ impl Trip<'_, '_> {
     /// Opens a connection to the attempt's node.
     pub(crate) async fn open(&self, attempt: &mut Attempt) -> Result<Node, Failure> {
         let member = &self.pool().members[attempt.member];
-        let goal = Goal { address: member.address, name: member.name.as_deref() };
+        let endpoint = Endpoint { address: member.address, name: member.name.as_deref() };
         let tls = self.bound.target.run().tls.as_ref();
         let opened =
-            node::connect(goal, tls, self.patience(attempt.why), &self.arrived().connection.worker().clock).await;
+            node::connect(endpoint, tls, self.patience(attempt.why), &self.arrived().connection.worker().clock).await;
         let conn = opened.map_err(|fault| self.unreachable(attempt, &fault))?;
         self.count_connection(attempt, "opened");
         Ok(self.ready(attempt, conn))
     }
 
-    /// How long connect and handshake may take. A node that is tried for want of a better one may not hold the client up.
+    /// How long connect and handshake may take. A node that is tried for want of a better one may not hold the client
+    /// up.
     fn patience(&self, why: Why) -> (Duration, Duration) {
         let limits = self.bound.timeouts();
         let connect = if why == Why::LastResort { limits.connect.min(LAST_RESORT) } else { limits.connect };
@@ -83,7 +84,7 @@ impl Trip<'_, '_> {
     fn unreachable(&self, attempt: &Attempt, fault: &ConnectFault) -> Failure {
         let failure = fault.failure();
         self.count_connection(attempt, failure.refusal().word());
-        if let Some(held) = fault.held_against() {
+        if let Some(held) = fault.node_fault() {
             self.note_fault(attempt, held, &fault.to_string());
         }
         failure

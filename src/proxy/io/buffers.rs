@@ -12,7 +12,7 @@ pub(crate) const SIZE: usize = 72 * 1024;
 
 /// The most bytes of one read for a receiver that may be slow, because the bytes are held until the receiver takes
 /// them. HAProxy's buffers have this size.
-const NARROW: usize = 16 * 1024;
+const LIMITED: usize = 16 * 1024;
 
 /// A size that most heads and answers fit in.
 const SMALL: usize = 4 * 1024;
@@ -21,7 +21,7 @@ const SMALL: usize = 4 * 1024;
 /// head in pieces holds no more than this until its head is longer.
 const COPIED: usize = 8 * 1024;
 
-const SIZES: [usize; 4] = [SMALL, COPIED, NARROW, SIZE];
+const SIZES: [usize; 4] = [SMALL, COPIED, LIMITED, SIZE];
 
 /// The number of unused pieces of memory of each size that a thread keeps. Further ones go back to the allocator.
 const KEPT: usize = 64;
@@ -31,20 +31,20 @@ pub(crate) struct Buffers {
     stocks: [RefCell<Vec<Vec<u8>>>; SIZES.len()],
     /// Empty between reads.
     scratch: RefCell<Vec<u8>>,
-    narrow_scratch: RefCell<Vec<u8>>,
+    limited_scratch: RefCell<Vec<u8>>,
 }
 
 impl Default for Buffers {
     fn default() -> Self {
         let scratch = |size| RefCell::new(Vec::with_capacity(size));
-        Self { stocks: Default::default(), scratch: scratch(SIZE), narrow_scratch: scratch(NARROW) }
+        Self { stocks: Default::default(), scratch: scratch(SIZE), limited_scratch: scratch(LIMITED) }
     }
 }
 
 impl Buffers {
     /// Lends an empty buffer.
     pub(crate) fn lend(self: &Rc<Self>) -> Buffer {
-        Buffer { data: Vec::new(), start: 0, narrow: false, home: Rc::clone(self) }
+        Buffer { data: Vec::new(), start: 0, limited: false, home: Rc::clone(self) }
     }
 
     fn memory(&self, wanted: usize) -> Vec<u8> {
@@ -69,7 +69,7 @@ impl Buffers {
 pub(crate) struct Buffer {
     data: Vec<u8>,
     start: usize,
-    narrow: bool,
+    limited: bool,
     home: Rc<Buffers>,
 }
 
@@ -80,8 +80,8 @@ impl Buffer {
     }
 
     /// Limits the size of the next reads if the bytes are for a receiver that may be slow.
-    pub(crate) fn set_narrow(&mut self, narrow: bool) {
-        self.narrow = narrow;
+    pub(crate) fn limit_reads(&mut self, limited: bool) {
+        self.limited = limited;
     }
 
     /// The underlying bytes, with space to append `more` bytes.
@@ -119,7 +119,7 @@ impl Buffer {
             return read(&mut self.data);
         }
         let home = Rc::clone(&self.home);
-        let scratch = if self.narrow { &home.narrow_scratch } else { &home.scratch };
+        let scratch = if self.limited { &home.limited_scratch } else { &home.scratch };
         let mut scratch = scratch.borrow_mut();
         let polled = read(&mut scratch);
         if !scratch.is_empty() {
@@ -267,12 +267,12 @@ mod tests {
     }
 
     #[test]
-    fn a_narrow_read_brings_no_more_than_its_share() {
+    fn a_limited_read_brings_no_more_than_its_share() {
         let buffers = Rc::new(Buffers::default());
-        for narrow in [true, false, true] {
+        for limited in [true, false, true] {
             let mut buffer = buffers.lend();
-            buffer.set_narrow(narrow);
-            let expected = if narrow { NARROW } else { SIZE };
+            buffer.limit_reads(limited);
+            let expected = if limited { LIMITED } else { SIZE };
             let polled = buffer.poll_fill(|data| {
                 data.resize(data.capacity(), b'a');
                 Poll::Ready(Ok(data.len()))

@@ -111,7 +111,7 @@ impl Deadlines {
     }
 
     /// Whether a write waits until the other side takes something.
-    pub(crate) fn is_writing(&self) -> bool {
+    pub(crate) fn is_write_blocked(&self) -> bool {
         self.write.get() != NEVER
     }
 

@@ -52,34 +52,34 @@ pub(crate) const LISTENING: Duration = Duration::from_secs(30);
 
 /// How a client goes away.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Gone {
+pub(crate) enum Disconnect {
     /// The client ended its own direction a moment ago. It may have left, or it may still listen.
-    Finished,
+    HalfClosed,
     /// The client takes nothing any more.
-    Broken,
+    Closed,
     /// The body broke the framing, and the stream was ended for it.
     Malformed,
 }
 
-impl Gone {
+impl Disconnect {
     /// The fault that this means.
     pub(crate) const fn fault(self) -> ClientFault {
         match self {
-            Self::Finished | Self::Broken => ClientFault::Gone,
+            Self::HalfClosed | Self::Closed => ClientFault::Gone,
             Self::Malformed => ClientFault::BadBody,
         }
     }
 }
 
 /// Runs `doing` as long as the client is there. The client is checked only when `doing` has to wait.
-pub(crate) async fn unless_gone<T>(
+pub(crate) async fn unless_disconnected<T>(
     doing: impl Future<Output = T>,
-    gone: impl Future<Output = Gone>,
+    disconnected: impl Future<Output = Disconnect>,
 ) -> Result<T, ClientFault> {
-    let (mut doing, mut gone) = (pin!(doing), pin!(gone));
+    let (mut doing, mut disconnected) = (pin!(doing), pin!(disconnected));
     poll_fn(|cx| match doing.as_mut().poll(cx) {
         Poll::Ready(done) => Poll::Ready(Ok(done)),
-        Poll::Pending => gone.as_mut().poll(cx).map(|gone| Err(gone.fault())),
+        Poll::Pending => disconnected.as_mut().poll(cx).map(|how| Err(how.fault())),
     })
     .await
 }

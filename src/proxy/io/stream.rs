@@ -15,7 +15,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 
 use super::buffers::Buffer;
 use super::clock::Deadlines;
-use super::tcp::{OtherSide, Reset, Tcp};
+use super::tcp::{OtherSide, SocketHandle, Tcp};
 
 /// What a connection runs over: a socket, or TLS over a socket.
 pub(crate) trait Io: AsyncRead + AsyncWrite + Unpin + Send {}
@@ -34,10 +34,10 @@ pub(crate) enum Transport {
 /// [`TimedStream::write_both`], a gathering write that copies nothing.
 pub(crate) const COPIED: usize = 2 * 1024;
 /// A write that waits at least this long counts as a long wait, in milliseconds.
-pub(crate) const LONG: u64 = 100;
+pub(crate) const LONG_WAIT: u64 = 100;
 /// So many bytes written without a long wait show that the other side reads: the kernel's buffers alone could not take
 /// them.
-pub(crate) const KEEPING_UP: u64 = 256 * 1024;
+pub(crate) const FAST_READER: u64 = 256 * 1024;
 
 /// How often to look whether the other side has left, on a connection that nobody may read.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
@@ -55,23 +55,23 @@ impl Drop for Done<'_> {
 pub(crate) struct TimedStream {
     stream: RefCell<Transport>,
     deadlines: Rc<Deadlines>,
-    reset: Reset,
+    handle: SocketHandle,
     received: Cell<u64>,
     sent: Cell<u64>,
     /// The number of bytes written when Weir last had to wait long.
-    sent_slowly: Cell<u64>,
+    sent_at_last_wait: Cell<u64>,
 }
 
 impl TimedStream {
-    /// Takes over the stream. `reset` belongs to the socket below it, `deadlines` to the task that uses it.
-    pub(crate) fn new(stream: Transport, reset: Reset, deadlines: Rc<Deadlines>) -> Self {
+    /// Takes over the stream. `handle` belongs to the socket below it, `deadlines` to the task that uses it.
+    pub(crate) fn new(stream: Transport, handle: SocketHandle, deadlines: Rc<Deadlines>) -> Self {
         let stream = RefCell::new(stream);
-        Self { stream, deadlines, reset, received: Cell::new(0), sent: Cell::new(0), sent_slowly: Cell::new(0) }
+        Self { stream, deadlines, handle, received: Cell::new(0), sent: Cell::new(0), sent_at_last_wait: Cell::new(0) }
     }
 
     /// Makes the connection end with a reset instead of a clean end.
     pub(crate) fn cut(&self) {
-        self.reset.pull();
+        self.handle.reset_on_close();
     }
 
     /// Reads once; 0 means the end. Fails with `TimedOut` after `limit`.
@@ -114,10 +114,10 @@ impl TimedStream {
     /// The socket may be below TLS, where only a flush reaches it. If a flush must wait for space, the answer comes at
     /// a later look.
     async fn other_side(&self) -> OtherSide {
-        self.reset.ask_whether_left();
+        self.handle.ask_whether_left();
         poll_fn(|cx| {
             let _ = Pin::new(&mut *self.stream.borrow_mut()).poll_flush(cx);
-            Poll::Ready(self.reset.other_side())
+            Poll::Ready(self.handle.other_side())
         })
         .await
     }
@@ -157,7 +157,7 @@ impl TimedStream {
     }
 
     /// Whether more bytes have arrived. Takes those that are there; never waits.
-    pub(crate) fn has_come(&self, into: &mut Buffer) -> bool {
+    pub(crate) fn take_arrived(&self, into: &mut Buffer) -> bool {
         let cx = &mut Context::from_waker(Waker::noop());
         !self.is_known_to_be_quiet() && matches!(self.poll_read(cx, into), Poll::Ready(Ok(1..)))
     }
@@ -187,8 +187,8 @@ impl TimedStream {
         .await;
         if let Some(since) = waits {
             self.deadlines.write_done();
-            if self.deadlines.now().saturating_sub(since) >= LONG {
-                self.sent_slowly.set(self.sent.get());
+            if self.deadlines.now().saturating_sub(since) >= LONG_WAIT {
+                self.sent_at_last_wait.set(self.sent.get());
             }
         }
         written.map(|()| taken)
@@ -225,8 +225,8 @@ impl TimedStream {
     }
 
     /// Whether the other side has taken more bytes than a socket holds since Weir last had to wait long.
-    pub(crate) fn keeps_up(&self) -> bool {
-        self.sent.get() - self.sent_slowly.get() >= KEEPING_UP
+    pub(crate) fn is_fast_reader(&self) -> bool {
+        self.sent.get() - self.sent_at_last_wait.get() >= FAST_READER
     }
 
     /// Bytes read so far.
@@ -257,12 +257,12 @@ impl TimedStream {
 
     /// Called when a new request begins: no byte of it has been sent.
     pub(crate) fn forget_written(&self) {
-        self.reset.forget_written();
+        self.handle.forget_written();
     }
 
     /// Whether a byte was sent since then, even by a write that failed.
     pub(crate) fn has_written(&self) -> bool {
-        self.reset.has_written()
+        self.handle.has_written()
     }
 
     /// Bytes written so far.

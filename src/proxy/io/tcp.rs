@@ -21,18 +21,18 @@ use tokio::net::TcpStream;
 /// The socket.
 pub(crate) struct Tcp {
     stream: TcpStream,
-    reset: Reset,
+    handle: SocketHandle,
 }
 
-/// A handle to the socket for code that has only the stream above it. After [`Reset::pull`], dropping the socket resets
-/// the connection. The handle also tells what TLS above the socket does not: whether anything was sent by a write that
-/// failed, and whether the other side has left.
+/// A handle to the socket for code that has only the stream above it. After [`SocketHandle::reset_on_close`], dropping
+/// the socket resets the connection. The handle also tells what TLS above the socket does not: whether anything was
+/// sent by a write that failed, and whether the other side has left.
 #[derive(Clone, Default)]
-pub(crate) struct Reset(Arc<Door>);
+pub(crate) struct SocketHandle(Arc<SocketFlags>);
 
 #[derive(Default)]
-struct Door {
-    pulled: AtomicBool,
+struct SocketFlags {
+    reset_on_close: AtomicBool,
     written: AtomicBool,
     /// Somebody asked whether the other side has left.
     asked: AtomicBool,
@@ -51,10 +51,10 @@ pub(crate) enum OtherSide {
     Gone,
 }
 
-impl Reset {
+impl SocketHandle {
     /// Makes the connection end with a reset.
-    pub(crate) fn pull(&self) {
-        self.0.pulled.store(true, Ordering::Relaxed);
+    pub(crate) fn reset_on_close(&self) {
+        self.0.reset_on_close.store(true, Ordering::Relaxed);
     }
 
     /// Forgets the bytes that were sent so far.
@@ -62,7 +62,7 @@ impl Reset {
         self.0.written.store(false, Ordering::Relaxed);
     }
 
-    /// Whether a byte was sent since [`Reset::forget_written`].
+    /// Whether a byte was sent since [`SocketHandle::forget_written`].
     pub(crate) fn has_written(&self) -> bool {
         self.0.written.load(Ordering::Relaxed)
     }
@@ -104,9 +104,9 @@ impl Reset {
 
 impl Tcp {
     /// Takes over a connected socket.
-    pub(crate) fn new(stream: TcpStream) -> (Self, Reset) {
-        let reset = Reset::default();
-        (Self { stream, reset: reset.clone() }, reset)
+    pub(crate) fn new(stream: TcpStream) -> (Self, SocketHandle) {
+        let handle = SocketHandle::default();
+        (Self { stream, handle: handle.clone() }, handle)
     }
 
     /// Whether there is something to read or the stream has ended, as far as the runtime knows.
@@ -117,7 +117,7 @@ impl Tcp {
 
 impl Drop for Tcp {
     fn drop(&mut self) {
-        if self.reset.0.pulled.load(Ordering::Relaxed) {
+        if self.handle.0.reset_on_close.load(Ordering::Relaxed) {
             let _ = socket2::SockRef::from(&self.stream).set_linger(Some(std::time::Duration::ZERO));
         }
     }
@@ -138,12 +138,12 @@ impl AsyncRead for Tcp {
 impl AsyncWrite for Tcp {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.stream).poll_write(cx, data);
-        self.reset.record_written(written)
+        self.handle.record_written(written)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if self.reset.0.asked.swap(false, Ordering::Relaxed) {
-            self.reset.update_other_side(&self.stream);
+        if self.handle.0.asked.swap(false, Ordering::Relaxed) {
+            self.handle.update_other_side(&self.stream);
         }
         Pin::new(&mut self.stream).poll_flush(cx)
     }
@@ -158,7 +158,7 @@ impl AsyncWrite for Tcp {
         data: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.stream).poll_write_vectored(cx, data);
-        self.reset.record_written(written)
+        self.handle.record_written(written)
     }
 
     fn is_write_vectored(&self) -> bool {

@@ -12,7 +12,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::out::{GATHERED, Out, SMALL};
 use crate::proxy::io::clock::Deadlines;
-use crate::proxy::io::fault::{ClientFault, Gone};
+use crate::proxy::io::fault::{ClientFault, Disconnect};
 use crate::traffic::message::headers;
 use crate::wire;
 
@@ -86,8 +86,8 @@ impl Body {
         &self.data
     }
 
-    /// See [`crate::proxy::client::Body::is_at_hand`].
-    pub(crate) fn is_at_hand(&self) -> bool {
+    /// See [`crate::proxy::client::Body::has_arrived`].
+    pub(crate) fn has_arrived(&self) -> bool {
         self.done || self.recv.is_end_stream()
     }
 
@@ -115,12 +115,12 @@ impl Body {
         }
     }
 
-    /// See [`crate::proxy::client::Body::gone`].
-    pub(crate) async fn gone(&self) -> Gone {
+    /// See [`crate::proxy::client::Body::disconnected`].
+    pub(crate) async fn disconnected(&self) -> Disconnect {
         match poll_fn(|cx| self.stream.borrow_mut().poll_reset(cx)).await {
             // The library reset the stream, because the body's length differs from its Content-Length.
-            Some(Reason::PROTOCOL_ERROR) if !self.done => Gone::Malformed,
-            _ => Gone::Broken,
+            Some(Reason::PROTOCOL_ERROR) if !self.done => Disconnect::Malformed,
+            _ => Disconnect::Closed,
         }
     }
 

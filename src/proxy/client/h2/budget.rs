@@ -16,7 +16,7 @@ const IDLE: Rate = Rate { most: 10_000, per_second: 2_000 };
 /// sends a PING for every few frames of data.
 const EARNS_IDLE: usize = 256;
 /// How many cancelled requests are allowed at once, and per second. A page cancels some hundred prefetches at most.
-const TAKEN_BACK: Rate = Rate { most: 500, per_second: 100 };
+const CANCELLED: Rate = Rate { most: 500, per_second: 100 };
 /// For each answered request so many further cancelled ones are allowed.
 const EARNED: u64 = 2;
 
@@ -56,7 +56,7 @@ impl Bucket {
 pub(crate) struct Budget {
     clock: Rc<Clock>,
     idle: Bucket,
-    taken_back: Bucket,
+    cancelled: Bucket,
     overdrawn: Cell<bool>,
     for_good: Cell<bool>,
     saw_reset: Cell<bool>,
@@ -65,11 +65,11 @@ pub(crate) struct Budget {
 impl Budget {
     /// A budget of which nothing is used.
     pub(crate) fn full(clock: &Rc<Clock>) -> Rc<Self> {
-        let (idle, taken_back) = (Bucket::full(IDLE), Bucket::full(TAKEN_BACK));
+        let (idle, cancelled) = (Bucket::full(IDLE), Bucket::full(CANCELLED));
         Rc::new(Self {
             clock: Rc::clone(clock),
             idle,
-            taken_back,
+            cancelled,
             overdrawn: Cell::new(false),
             for_good: Cell::new(false),
             saw_reset: Cell::new(false),
@@ -84,19 +84,19 @@ impl Budget {
     /// Fills the budget again.
     pub(crate) fn forgive(&self) {
         self.idle.put(u64::MAX);
-        self.taken_back.put(u64::MAX);
+        self.cancelled.put(u64::MAX);
         self.overdrawn.set(false);
     }
 
     /// Counts a request that was answered in full.
     pub(crate) fn answered(&self) {
-        self.taken_back.put(EARNED * 1000);
+        self.cancelled.put(EARNED * 1000);
     }
 
     /// Counts a request that the client ended, by a reset or by an error for which Weir reset the stream. A node may
     /// have begun to work on it.
-    pub(crate) fn taken_back(&self) {
-        self.charge(&self.taken_back);
+    pub(crate) fn cancelled(&self) {
+        self.charge(&self.cancelled);
     }
 
     /// The client needs more memory than Weir may use for it. This cannot be forgiven.
@@ -155,17 +155,17 @@ mod tests {
     }
 
     #[test]
-    fn what_is_taken_back_comes_back_with_time_and_with_answers() {
-        let bucket = Bucket::full(TAKEN_BACK);
-        assert!((0..TAKEN_BACK.most).all(|_| bucket.take(0)) && !bucket.take(0));
-        assert!((0..TAKEN_BACK.per_second).all(|_| bucket.take(1000)) && !bucket.take(1000));
+    fn the_budget_for_cancelled_requests_refills_with_time_and_with_answers() {
+        let bucket = Bucket::full(CANCELLED);
+        assert!((0..CANCELLED.most).all(|_| bucket.take(0)) && !bucket.take(0));
+        assert!((0..CANCELLED.per_second).all(|_| bucket.take(1000)) && !bucket.take(1000));
         let budget = budget();
-        for _ in 0..10 * TAKEN_BACK.most {
+        for _ in 0..10 * CANCELLED.most {
             budget.answered();
-            (0..EARNED).for_each(|_| budget.taken_back());
+            (0..EARNED).for_each(|_| budget.cancelled());
         }
         assert!(!budget.is_overdrawn());
-        (0..=TAKEN_BACK.most).for_each(|_| budget.taken_back());
+        (0..=CANCELLED.most).for_each(|_| budget.cancelled());
         assert!(budget.is_overdrawn());
         budget.forgive();
         assert!(!budget.is_overdrawn());

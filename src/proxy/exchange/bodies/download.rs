@@ -4,7 +4,7 @@
 use std::io;
 use std::time::Duration;
 
-use crate::proxy::client::Sink;
+use crate::proxy::client::ResponseWriter;
 use crate::proxy::exchange::bound::Trip;
 use crate::proxy::io::buffers::Buffer;
 use crate::proxy::io::fault::Lost;
@@ -20,23 +20,23 @@ pub(crate) async fn pass_body(
     trip: &mut Trip<'_, '_>,
     answer: &AnswerHead,
     node: &TimedStream,
-    sink: &mut Sink<'_>,
+    writer: &mut ResponseWriter<'_>,
     input: &mut Buffer,
     limit: Duration,
 ) -> Result<bool, Lost> {
     match answer.framing() {
         AnswerFraming::None => {
-            sink.end(b"").await?;
+            writer.end(b"").await?;
             Ok(true)
         }
         AnswerFraming::Length(length) => {
-            pass_length(node, sink, input, length, limit).await?;
-            sink.end(b"").await?;
+            pass_length(node, writer, input, length, limit).await?;
+            writer.end(b"").await?;
             Ok(true)
         }
         AnswerFraming::Chunked => {
             let mut chunks = Chunks::of_node();
-            let passed = pass_chunks(node, sink, input, &mut chunks, limit).await;
+            let passed = pass_chunks(node, writer, input, &mut chunks, limit).await;
             if let Some(reason) = chunks.blame() {
                 trip.record.blame(reason);
             }
@@ -45,12 +45,12 @@ pub(crate) async fn pass_body(
             if trip.arrived().head.te_trailers() {
                 chunks.trailers().for_each(|(name, value)| headers::write_field(trailers.end(0), name, value));
             }
-            sink.end(trailers.unread()).await?;
+            writer.end(trailers.unread()).await?;
             Ok(true)
         }
         AnswerFraming::UntilClose => {
-            pass_until_close(node, sink, input, limit).await?;
-            sink.end(b"").await?;
+            pass_until_close(node, writer, input, limit).await?;
+            writer.end(b"").await?;
             Ok(false)
         }
     }
@@ -58,7 +58,7 @@ pub(crate) async fn pass_body(
 
 async fn pass_length(
     node: &TimedStream,
-    sink: &mut Sink<'_>,
+    writer: &mut ResponseWriter<'_>,
     input: &mut Buffer,
     length: u64,
     limit: Duration,
@@ -66,10 +66,10 @@ async fn pass_length(
     let mut left = length;
     while left > 0 {
         if input.unread().is_empty() {
-            read_more(node, input, sink, limit).await?;
+            read_more(node, input, writer, limit).await?;
         }
         let count = usize::try_from(left).unwrap_or(usize::MAX).min(input.unread().len());
-        sink.piece(input.unread().get(..count).unwrap_or_default()).await?;
+        writer.piece(input.unread().get(..count).unwrap_or_default()).await?;
         input.consume(count);
         left -= count as u64;
     }
@@ -78,16 +78,16 @@ async fn pass_length(
 
 async fn pass_chunks(
     node: &TimedStream,
-    sink: &mut Sink<'_>,
+    writer: &mut ResponseWriter<'_>,
     input: &mut Buffer,
     chunks: &mut Chunks,
     limit: Duration,
 ) -> Result<(), Lost> {
     loop {
         match unchunk::join(chunks, input) {
-            Ok(Joined { ready: 0, ended: false }) => read_more(node, input, sink, limit).await?,
+            Ok(Joined { ready: 0, ended: false }) => read_more(node, input, writer, limit).await?,
             Ok(Joined { ready, ended }) => {
-                sink.piece(input.unread().get(..ready).unwrap_or_default()).await?;
+                writer.piece(input.unread().get(..ready).unwrap_or_default()).await?;
                 input.consume(ready);
                 if ended {
                     return Ok(());
@@ -95,7 +95,7 @@ async fn pass_chunks(
             }
             Err(_) => {
                 // What came before the error was good: the client gets it first.
-                sink.flush().await?;
+                writer.flush().await?;
                 return Err(Lost::Over(Refusal::NodeMalformed));
             }
         }
@@ -104,30 +104,40 @@ async fn pass_chunks(
 
 async fn pass_until_close(
     node: &TimedStream,
-    sink: &mut Sink<'_>,
+    writer: &mut ResponseWriter<'_>,
     input: &mut Buffer,
     limit: Duration,
 ) -> Result<(), Lost> {
     loop {
         if !input.unread().is_empty() {
-            sink.piece(input.unread()).await?;
+            writer.piece(input.unread()).await?;
             input.clear();
         }
-        if read(node, input, sink, limit).await? == 0 {
+        if read(node, input, writer, limit).await? == 0 {
             return Ok(());
         }
     }
 }
 
-async fn read_more(node: &TimedStream, input: &mut Buffer, sink: &mut Sink<'_>, limit: Duration) -> Result<(), Lost> {
-    if read(node, input, sink, limit).await? == 0 { Err(Lost::Over(Refusal::NodeCut)) } else { Ok(()) }
+async fn read_more(
+    node: &TimedStream,
+    input: &mut Buffer,
+    writer: &mut ResponseWriter<'_>,
+    limit: Duration,
+) -> Result<(), Lost> {
+    if read(node, input, writer, limit).await? == 0 { Err(Lost::Over(Refusal::NodeCut)) } else { Ok(()) }
 }
 
 /// Reads on, once what came before has left. What is read is held until the client has taken it: much at once only for
 /// one who keeps up.
-async fn read(node: &TimedStream, input: &mut Buffer, sink: &mut Sink<'_>, limit: Duration) -> Result<usize, Lost> {
-    sink.flush().await?;
-    input.set_narrow(!sink.keeps_up());
+async fn read(
+    node: &TimedStream,
+    input: &mut Buffer,
+    writer: &mut ResponseWriter<'_>,
+    limit: Duration,
+) -> Result<usize, Lost> {
+    writer.flush().await?;
+    input.limit_reads(!writer.is_fast_reader());
     node.read(input, limit).await.map_err(|error| Lost::Over(body_fault(&error)))
 }
 

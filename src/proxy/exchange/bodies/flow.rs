@@ -10,7 +10,7 @@ use super::upload::{Stopped, Upload};
 use crate::config::Timeouts;
 use crate::proxy::client::h1::HALF_CLOSED;
 use crate::proxy::io::buffers::Buffers;
-use crate::proxy::io::fault::{Gone, LISTENING, Lost};
+use crate::proxy::io::fault::{Disconnect, LISTENING, Lost};
 use crate::proxy::io::stream::TimedStream;
 use crate::traffic::message::refusal::Refusal;
 use crate::traffic::pool::retry::Failure;
@@ -105,15 +105,15 @@ pub(crate) async fn send_and_watch(
 /// [`LISTENING`] there are none, it counts as gone.
 async fn watch(upload: &mut Upload<'_, '_>, node: &TimedStream, flow: &Flow<'_>) -> Lost {
     let (mut received, mut silent) = (node.received(), Duration::ZERO);
-    let mut gone = upload.gone().await;
-    while gone == Gone::Finished && flow.answering.get() {
+    let mut gone = upload.disconnected().await;
+    while gone == Disconnect::HalfClosed && flow.answering.get() {
         let flows = upload.is_held_up() || node.received() != received;
         received = node.received();
         silent = if flows { Duration::ZERO } else { silent + HALF_CLOSED };
         if silent >= LISTENING {
             break;
         }
-        gone = upload.gone().await;
+        gone = upload.disconnected().await;
     }
     Lost::Over(gone.fault().refusal())
 }

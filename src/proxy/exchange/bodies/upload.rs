@@ -5,13 +5,13 @@ use std::io;
 use std::pin::pin;
 use std::time::Duration;
 
-use crate::proxy::client::{Body, Sink};
+use crate::proxy::client::{Body, ResponseWriter};
 use crate::proxy::exchange::attempt::Attempt;
 use crate::proxy::exchange::bound::Trip;
 use crate::proxy::exchange::response::Response;
 use crate::proxy::exchange::routed::Routed;
 use crate::proxy::io::buffers::Buffer;
-use crate::proxy::io::fault::{ClientFault, Gone, Lost, unless_gone};
+use crate::proxy::io::fault::{ClientFault, Disconnect, Lost, unless_disconnected};
 use crate::proxy::io::stream::{COPIED, TimedStream};
 use crate::traffic::message::headers::UpFraming;
 use crate::traffic::message::refusal::Refusal;
@@ -82,7 +82,7 @@ impl<'u, 'c> Upload<'u, 'c> {
         &mut self,
         most: u64,
         response: &mut Response<'_>,
-        sink: &mut Sink<'_>,
+        writer: &mut ResponseWriter<'_>,
     ) -> Result<(), Refusal> {
         if matches!(self.framing, UpFraming::Length(0)) && !self.body.is_complete() {
             // An HTTP/2 stream that says its body is empty must also end it.
@@ -95,12 +95,12 @@ impl<'u, 'c> Upload<'u, 'c> {
         if most == 0 || self.finished {
             return Ok(());
         }
-        self.body.at_hand().map_err(ClientFault::refusal)?;
+        self.body.take_arrived().map_err(ClientFault::refusal)?;
         if self.goes_with_head() {
             return Ok(());
         }
         if response.awaits_continue() && self.body.data().is_empty() {
-            sink.proceed().await.map_err(ClientFault::refusal)?;
+            writer.send_continue().await.map_err(ClientFault::refusal)?;
             response.proceeded(100);
         }
         self.remembers = true;
@@ -121,7 +121,7 @@ impl<'u, 'c> Upload<'u, 'c> {
     // A short body that is all there with its length needs no room of its own.
     fn goes_with_head(&self) -> bool {
         let short = self.body.data().len() <= WITH_HEAD;
-        short && matches!(self.framing, UpFraming::Length(_)) && self.body.is_at_hand()
+        short && matches!(self.framing, UpFraming::Length(_)) && self.body.has_arrived()
     }
 
     /// Sends the head, with as much of the body as is at hand. Nothing of the body is used up before that worked.
@@ -132,10 +132,10 @@ impl<'u, 'c> Upload<'u, 'c> {
         node: &TimedStream,
         limit: Duration,
     ) -> Result<(), Lost> {
-        self.body.at_hand().map_err(|fault| Lost::Over(fault.refusal()))?;
+        self.body.take_arrived().map_err(|fault| Lost::Over(fault.refusal()))?;
         let mut out = trip.arrived().connection.worker().buffers.lend();
         // A node has no say about a body that is here already; and whoever was told to go on is not told again.
-        let expect = trip.response.awaits_continue() && !self.body.is_at_hand();
+        let expect = trip.response.awaits_continue() && !self.body.has_arrived();
         trip.bound.write_head(out.end(0), self.framing, expect);
         let again = !self.kept.is_empty();
         let data = if again { &self.kept[..] } else { self.body.data() };
@@ -207,7 +207,7 @@ impl<'u, 'c> Upload<'u, 'c> {
 
     /// Writes to the node, for as long as the client is there.
     async fn write(&self, node: &TimedStream, data: &[u8], limit: Duration) -> Result<(), Stopped> {
-        match unless_gone(pin!(node.write(data, limit)), pin!(self.gone_while_sending(node))).await {
+        match unless_disconnected(pin!(node.write(data, limit)), pin!(self.disconnected_while_sending(node))).await {
             Ok(written) => written.map_err(Stopped::Node),
             Err(fault) => Err(Stopped::Client(fault.refusal())),
         }
@@ -216,12 +216,12 @@ impl<'u, 'c> Upload<'u, 'c> {
     // A client that has ended its own direction may still wait for the answer. It is kept while the node goes on taking
     // its body. One look is not enough: the system takes more from us only when a third of its buffer is free again, so
     // with a slow node nothing is taken for seconds.
-    async fn gone_while_sending(&self, node: &TimedStream) -> Gone {
+    async fn disconnected_while_sending(&self, node: &TimedStream) -> Disconnect {
         let (mut sent, mut silent) = (node.sent(), 0);
         loop {
-            let gone = self.body.gone_unread().await;
+            let gone = self.body.disconnected_unread().await;
             silent = if node.sent() == sent { silent + 1 } else { 0 };
-            if gone != Gone::Finished || silent >= SILENT_LOOKS {
+            if gone != Disconnect::HalfClosed || silent >= SILENT_LOOKS {
                 return gone;
             }
             sent = node.sent();
@@ -293,13 +293,13 @@ impl<'u, 'c> Upload<'u, 'c> {
     }
 
     /// Waits until the client goes away.
-    pub(crate) async fn gone(&mut self) -> Gone {
-        self.body.gone().await
+    pub(crate) async fn disconnected(&mut self) -> Disconnect {
+        self.body.disconnected().await
     }
 
     /// Whether the client still has to take what we would write.
     pub(crate) fn is_held_up(&self) -> bool {
-        self.body.holds_us_up()
+        self.body.is_write_blocked()
     }
 
     /// Bytes of body received.

@@ -1,5 +1,5 @@
-//! Passes what an HTTP/2 client sends to the h2 library, after [`Frames`] has looked at it. Bytes with nothing odd in them
-//! pass unchanged. A frame that must be judged as a whole is held until it is complete.
+//! Passes what an HTTP/2 client sends to the h2 library, after [`Frames`] has looked at it. Bytes with nothing odd in
+//! them pass unchanged. A frame that must be judged as a whole is held until it is complete.
 
 use std::io;
 use std::pin::{Pin, pin};
@@ -16,7 +16,7 @@ use super::notes::Notes;
 const COPIED: usize = 1024;
 
 /// A stream whose incoming frames are looked at.
-pub(crate) struct Front<S> {
+pub(crate) struct FrameFilter<S> {
     stream: S,
     frames: Frames,
     /// The received part of a frame that is not complete.
@@ -27,7 +27,7 @@ pub(crate) struct Front<S> {
     budget: Rc<Budget>,
 }
 
-impl<S> Front<S> {
+impl<S> FrameFilter<S> {
     /// Looks at what is received on `stream`. A block of fields may be four times as long as a head, as in the h2
     /// library.
     pub(crate) fn new(stream: S, max_head: usize, budget: &Rc<Budget>) -> (Self, Rc<Notes>) {
@@ -60,7 +60,7 @@ impl<S> Front<S> {
     }
 }
 
-impl<S: AsyncRead + Unpin> Front<S> {
+impl<S: AsyncRead + Unpin> FrameFilter<S> {
     /// Reads behind the held bytes, directly in the reader's buffer. False when nothing new can be given out.
     fn poll_straight(&mut self, cx: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<bool>> {
         let before = into.filled().len();
@@ -109,7 +109,7 @@ impl<S: AsyncRead + Unpin> Front<S> {
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Front<S> {
+impl<S: AsyncRead + Unpin> AsyncRead for FrameFilter<S> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = &mut *self;
         let before = into.filled().len();
@@ -137,7 +137,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Front<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Front<S> {
+impl<S: AsyncWrite + Unpin> AsyncWrite for FrameFilter<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.stream).poll_write(cx, data);
         self.budget.wrote(written)
