@@ -25,7 +25,7 @@ use crate::control::operators;
 use crate::control::operators::{GONE, RemovedNode};
 use crate::control::state::{Control, ReloadWish};
 use crate::control::store::moments;
-use crate::traffic::pool::member::Wants;
+use crate::traffic::pool::member::AcceptedNodes;
 use crate::traffic::pool::operators::{Order, OrderKind, Orders};
 use crate::traffic::pool::state;
 use crate::traffic::tick::Tick;
@@ -198,7 +198,7 @@ fn node_statuses(control: &Control) -> Vec<NodeStatus> {
                 in_flight: member.load.in_flight(),
                 sessions: pool.sessions.as_ref().map(|sessions| sessions.count_of(member.number)),
                 warmth: member.load.warmth() / 10,
-                queued: pool.waiting.len_for(&Wants::Only(member.number)),
+                queued: pool.waiting.len_for(&AcceptedNodes::Only(member.number)),
                 operator: kind.map(OrderKind::word),
                 deadline: kind.and_then(|kind| kind.ends(moments::now())),
             }

@@ -15,7 +15,7 @@ use crate::traffic::pool::affinity;
 use crate::traffic::pool::affinity::{Affinity, AffinityInput};
 use crate::traffic::pool::state::Reason;
 use crate::traffic::pool::why::Why;
-use crate::traffic::pool::{Choice, Criteria, Pool, Purpose, Tried, Wanted};
+use crate::traffic::pool::{Choice, Criteria, Pool, Purpose, Tried, WaitTarget};
 use crate::traffic::routing::client_address::client_of;
 use crate::traffic::routing::normalized_path::{PathScratch, Unclear};
 use crate::traffic::routing::rules::SiteRules;
@@ -203,7 +203,7 @@ impl Answering<'_> {
     }
 
     /// Says that the request would wait: for the session's own node, which is then the answer, or for any node.
-    fn wait(&mut self, pool: &Pool, wanted: Wanted) -> bool {
+    fn wait(&mut self, pool: &Pool, wanted: WaitTarget) -> bool {
         self.told.queued = pool.settings.queue.is_some();
         self.told.why = if self.told.queued { "queued" } else { Refusal::NodesBusy.word() }.to_owned();
         let Some(own) = wanted.node.and_then(|number| pool.members.get(pool.member_of(number)?)) else {

@@ -25,7 +25,7 @@ use super::node::Idle;
 use crate::observe::Observer;
 use crate::observe::access_log::LineFormatter;
 use crate::observe::dates::{DateCache, HTTP_DATE};
-use crate::traffic::pool::member::Waiting;
+use crate::traffic::pool::member::WaitQueue;
 use crate::traffic::routing::normalized_path::PathScratch;
 
 /// What all threads share.
@@ -57,7 +57,7 @@ impl Shared {
     }
 
     /// The newest generation that has the pool with this queue, and the pool's index there.
-    pub(crate) fn newest_with(&self, queue: &Arc<Waiting>) -> Option<(Arc<Generation>, usize)> {
+    pub(crate) fn newest_with(&self, queue: &Arc<WaitQueue>) -> Option<(Arc<Generation>, usize)> {
         let has = |generation: &Arc<Generation>| {
             let pool = generation.snapshot.pools.iter().position(|pool| Arc::ptr_eq(&pool.waiting, queue))?;
             Some((Arc::clone(generation), pool))

@@ -1,7 +1,7 @@
-//! A pool: chooses the node of a request, and learns from how the request went there.
-//! The order of choice: the node of the request's session; an active node by the pool's balancing method; where no node is
-//! known to be good, a serving node that was never probed; a standby, which becomes active by it; a backup; a standby or
-//! a backup that was never probed; waiting in the queue. Where no node is active: the node most likely to answer.
+//! A pool: chooses the node of a request, and learns from how the request went there. The order of choice: the node of
+//! the request's session; an active node by the pool's balancing method; where no node is known to be good, a serving
+//! node that was never probed; a standby, which becomes active by it; a backup; a standby or a backup that was never
+//! probed; waiting in the queue. Where no node is active: the node most likely to answer.
 
 pub mod affinity;
 pub mod member;
@@ -20,9 +20,9 @@ use std::sync::atomic::{self, AtomicBool};
 
 use parking_lot::Mutex;
 
-use self::member::{Member, Waiting, Wants};
+use self::member::{AcceptedNodes, Member, WaitQueue};
 use self::retry::{Another, Budget};
-pub use self::selection::{Choice, Chosen, Criteria, Purpose, Tried, Wanted};
+pub use self::selection::{Choice, Chosen, Criteria, Purpose, Tried, WaitTarget};
 use self::standby::Arrangement;
 use self::state::{Duty, NodeState, Reason};
 use self::why::{Lost, Why};
@@ -36,7 +36,7 @@ use crate::config::{self, OnLost, WhenNone};
 /// How long one request is on trial at an ejected node before another one may try.
 pub const TRIAL: std::time::Duration = std::time::Duration::from_secs(10);
 
-/// After losing the race for a free place this often, all nodes of the tier count as full.
+/// After losing the race for a free permit this often, all nodes of the tier count as full.
 const RACES: usize = 8;
 
 /// A pool at work.
@@ -51,8 +51,8 @@ pub struct Pool {
     pub tokens: Option<Tokens>,
     /// The retry budget.
     pub budget: Arc<Budget>,
-    /// Requests that wait for a place.
-    pub waiting: Arc<Waiting>,
+    /// Requests that wait for a permit.
+    pub waiting: Arc<WaitQueue>,
     /// Outlives a reload. Linked pools use that of the leading pool.
     pub(super) arrangement: Arc<Mutex<Arrangement>>,
     /// Whether it is linked with other pools, see `linked_pools`.
@@ -87,8 +87,8 @@ impl Pool {
     }
 
     /// Whether the node can serve its sessions now.
-    pub fn is_home(&self, number: u32, now: Tick) -> bool {
-        self.member_of(number).is_some_and(|member| self.members[member].state.takes_bound(now))
+    pub fn serves_sessions(&self, number: u32, now: Tick) -> bool {
+        self.member_of(number).is_some_and(|member| self.members[member].state.takes_sessions(now))
     }
 
     /// The node whose jvmRoute is the end of this session id. Of several the longest counts.
@@ -103,16 +103,16 @@ impl Pool {
     pub fn choose(&self, criteria: &Criteria<'_>, purpose: Purpose) -> Choice {
         let lost = match criteria.bound {
             None => None,
-            Some(number) => match self.own(number, criteria, purpose) {
+            Some(number) => match self.session_node(number, criteria, purpose) {
                 Ok(choice) => return choice,
                 Err(lost) => Some(lost),
             },
         };
         if lost.is_some() {
-            if let Some(choice) = self.own_at_last(criteria, purpose) {
+            if let Some(choice) = self.session_node_as_last_resort(criteria, purpose) {
                 return choice;
             }
-            if self.moves_no_session() {
+            if self.refuses_lost_sessions() {
                 return Choice::SessionLost;
             }
         }
@@ -124,17 +124,17 @@ impl Pool {
         if let Some(chosen) = self.preferred(criteria, purpose) {
             return Choice::Node(chosen);
         }
-        let look = || self.of_tiers(&why, criteria, purpose);
+        let search = || self.choose_from_tiers(&why, criteria, purpose);
         // A node that changes its tier during the search can be missed in both, so search twice.
-        if let Some(chosen) = look().or_else(look) {
+        if let Some(chosen) = search().or_else(search) {
             return Choice::Node(chosen);
         }
         let unprobed = self.is_unprobed(criteria.now);
         if self.is_full(unprobed, criteria) {
             let otherwise = if unprobed { Why::Unprobed } else { Why::Balanced };
-            return Choice::Full(Wanted { node: None, why: why(otherwise) });
+            return Choice::Full(WaitTarget { node: None, why: why(otherwise) });
         }
-        self.hopeless(criteria, purpose)
+        self.last_resort(criteria, purpose)
     }
 
     /// Whether there is another node that a request could try. `bound` is the node of its session. Takes no turn.
@@ -149,9 +149,11 @@ impl Pool {
     }
 
     /// What a request waits for in the queue. It does not wait for nodes that it has tried.
-    pub fn wants(&self, wanted: Wanted, tried: &Tried) -> Wants {
+    pub fn accepted_nodes(&self, wanted: WaitTarget, tried: &Tried) -> AcceptedNodes {
         let number = |member: usize| self.members.get(member).map(|member| member.number);
-        wanted.node.map_or_else(|| Wants::AnyBut(tried.each().filter_map(number).collect()), Wants::Only)
+        wanted
+            .node
+            .map_or_else(|| AcceptedNodes::AnyBut(tried.each().filter_map(number).collect()), AcceptedNodes::Only)
     }
 
     fn has_room_to_wait(&self) -> bool {
@@ -186,34 +188,34 @@ impl Pool {
                 || !any(&|member| member.state.is_usable(now)))
     }
 
-    /// Gives free places to waiting requests.
-    pub fn give_places(&self, now: Tick) {
+    /// Gives free permits to waiting requests.
+    pub fn give_permits(&self, now: Tick) {
         if !self.waiting.is_empty() {
             let unprobed = self.is_unprobed(now);
             self.members.iter().for_each(|member| member.permits.serve(now, unprobed));
         }
     }
 
-    fn moves_no_session(&self) -> bool {
+    fn refuses_lost_sessions(&self) -> bool {
         self.settings.sticky.as_ref().is_some_and(|sticky| sticky.on_lost == OnLost::Refuse)
     }
 
     /// The node of the request's session, or why it cannot serve.
-    fn own(&self, number: u32, criteria: &Criteria<'_>, purpose: Purpose) -> Result<Choice, Lost> {
+    fn session_node(&self, number: u32, criteria: &Criteria<'_>, purpose: Purpose) -> Result<Choice, Lost> {
         let index = self.member_of(number).ok_or(Lost::Gone)?;
         let member = &self.members[index];
         if criteria.tried.has(index) {
             return Err(Lost::Failed);
         }
-        if !member.state.takes_bound(criteria.now) {
+        if !member.state.takes_sessions(criteria.now) {
             return Err(Lost::of(member.state.state()));
         }
         let why = if criteria.returns { Why::Returned } else { Why::Session };
         match self.take(index, why, criteria, purpose) {
             Ok(chosen) => Ok(Choice::Node(chosen)),
             // The node is only full, so the session waits for it and does not move.
-            Err(Missed::Place) => Ok(Choice::Full(Wanted { node: Some(number), why })),
-            Err(Missed::Trial) => Err(Lost::Passive(Reason::Ejected)),
+            Err(NotTaken::Full) => Ok(Choice::Full(WaitTarget { node: Some(number), why })),
+            Err(NotTaken::OnTrial) => Err(Lost::Passive(Reason::Ejected)),
         }
     }
 
@@ -231,26 +233,31 @@ impl Pool {
             return None;
         }
         let chosen = self.take(index, Why::Session, criteria, purpose).ok()?;
-        Some(Chosen { held: chosen.held.map(|held| held.taken(!takes_new)), ..chosen })
+        Some(Chosen { permit: chosen.permit.map(|permit| permit.with_unprobed(!takes_new)), ..chosen })
     }
 
     /// If no node is active, the session's own node is the best last resort, because it has the session.
-    fn own_at_last(&self, criteria: &Criteria<'_>, purpose: Purpose) -> Option<Choice> {
+    fn session_node_as_last_resort(&self, criteria: &Criteria<'_>, purpose: Purpose) -> Option<Choice> {
         let index = self.member_of(criteria.bound?)?;
         let (member, now) = (&self.members[index], criteria.now);
         let is_hopeful = member.state.ejected_until(now).is_some()
-            || (self.settings.when_none == WhenNone::All && member.state.is_maybe());
+            || (self.settings.when_none == WhenNone::All && member.state.may_be_last_resort());
         let serves = |node: &NodeState| node.takes_unprobed(now) || node.is_usable(now);
         let others = || self.members.iter().any(|other| serves(&other.state));
         if !is_hopeful || criteria.tried.has(index) || !member.has_room() || others() {
             return None;
         }
-        Some(self.take_at_last(index, criteria, purpose))
+        Some(self.take_as_last_resort(index, criteria, purpose))
     }
 
     /// A node of the first tier that has a free one.
-    fn of_tiers(&self, why: &impl Fn(Why) -> Why, criteria: &Criteria<'_>, purpose: Purpose) -> Option<Chosen> {
-        if let Some(chosen) = self.of_tier(Tier::Active, why(Why::Balanced), criteria, purpose) {
+    fn choose_from_tiers(
+        &self,
+        why: &impl Fn(Why) -> Why,
+        criteria: &Criteria<'_>,
+        purpose: Purpose,
+    ) -> Option<Chosen> {
+        if let Some(chosen) = self.choose_from_tier(Tier::Active, why(Why::Balanced), criteria, purpose) {
             return Some(chosen);
         }
         let unprobed = self.is_unprobed(criteria.now);
@@ -262,22 +269,22 @@ impl Pool {
                 Tier::Unprobed(_) => why(Why::Unprobed),
                 _ => why(Why::Balanced),
             };
-            self.of_tier(tier, why, criteria, purpose)
+            self.choose_from_tier(tier, why, criteria, purpose)
         })
     }
 
     /// A node of one tier, by the pool's method.
-    fn of_tier(&self, tier: Tier, why: Why, criteria: &Criteria<'_>, purpose: Purpose) -> Option<Chosen> {
+    fn choose_from_tier(&self, tier: Tier, why: Why, criteria: &Criteria<'_>, purpose: Purpose) -> Option<Chosen> {
         for _ in 0..RACES {
-            let index = self.turn(tier, criteria, purpose)?;
+            let index = self.pick(tier, criteria, purpose)?;
             if let Ok(mut chosen) = self.take(index, why, criteria, purpose) {
                 let helps = !criteria.tried.is_empty();
-                let activates = why == Why::StandbyActivated || tier == Tier::Unprobed(Rank::Spare) && !helps;
+                let activates = why == Why::StandbyActivated || tier == Tier::Unprobed(Role::Spare) && !helps;
                 if activates && purpose == Purpose::Take {
                     chosen.change = self.members[index].state.set_duty(Duty::Serving);
                 }
                 if matches!(tier, Tier::Unprobed(_)) {
-                    chosen.held = chosen.held.map(|held| held.taken(true));
+                    chosen.permit = chosen.permit.map(|permit| permit.with_unprobed(true));
                 }
                 return Some(chosen);
             }
@@ -285,11 +292,11 @@ impl Pool {
         None
     }
 
-    fn turn(&self, tier: Tier, criteria: &Criteria<'_>, purpose: Purpose) -> Option<usize> {
-        let among = Among { pool: self, tier, criteria };
+    fn pick(&self, tier: Tier, criteria: &Criteria<'_>, purpose: Purpose) -> Option<usize> {
+        let candidates = TierMembers { pool: self, tier, criteria };
         match purpose {
-            Purpose::Take => self.balancer.pick(criteria.ask, &among),
-            Purpose::Peek => self.balancer.peek(criteria.ask, &among),
+            Purpose::Take => self.balancer.pick(criteria.ask, &candidates),
+            Purpose::Peek => self.balancer.peek(criteria.ask, &candidates),
         }
     }
 
@@ -300,10 +307,10 @@ impl Pool {
         let is_new = self.settings.active.is_none();
         let a_standby = || is_new || !criteria.tried.is_empty() || self.may_activate(unprobed, criteria.now);
         match tier {
-            Tier::Active | Tier::Hopeful => true,
+            Tier::Active | Tier::LastResort => true,
             Tier::Standby => a_standby(),
             Tier::Backup => self.settings.members.iter().any(|member| member.backup),
-            Tier::Unprobed(Rank::Spare) => unprobed && a_standby(),
+            Tier::Unprobed(Role::Spare) => unprobed && a_standby(),
             Tier::Unprobed(_) => unprobed,
         }
     }
@@ -315,18 +322,18 @@ impl Pool {
         self.members.iter().filter(serves).count() < most
     }
 
-    /// Takes a place at the member. At an ejected node whose ejection time is over, only one request at a time may go,
+    /// Takes a permit at the member. At an ejected node whose ejection time is over, only one request at a time may go,
     /// on trial.
-    fn take(&self, index: usize, why: Why, criteria: &Criteria<'_>, purpose: Purpose) -> Result<Chosen, Missed> {
+    fn take(&self, index: usize, why: Why, criteria: &Criteria<'_>, purpose: Purpose) -> Result<Chosen, NotTaken> {
         let member = &self.members[index];
         if purpose == Purpose::Peek {
-            let chosen = Chosen { member: index, why, held: None, change: None };
-            return member.has_room().then_some(chosen).ok_or(Missed::Place);
+            let chosen = Chosen { member: index, why, permit: None, change: None };
+            return member.has_room().then_some(chosen).ok_or(NotTaken::Full);
         }
-        let mut held = member.permits.take(criteria.now).ok_or(Missed::Place)?;
-        let may_go = held.claim(criteria.now, TRIAL);
-        let chosen = Chosen { member: index, why, held: Some(held), change: None };
-        if may_go { Ok(chosen) } else { Err(Missed::Trial) }
+        let mut permit = member.permits.take(criteria.now).ok_or(NotTaken::Full)?;
+        let may_go = permit.claim(criteria.now, TRIAL);
+        let chosen = Chosen { member: index, why, permit: Some(permit), change: None };
+        if may_go { Ok(chosen) } else { Err(NotTaken::OnTrial) }
     }
 
     /// Whether a node would take the request if it had room.
@@ -341,7 +348,7 @@ impl Pool {
     /// The last resort when no node is active. Of the nodes that are passive only by ejection, the one whose ejection
     /// ends first: a pool of one node answers again as soon as the node does, as in nginx. Then, if `when-none` is
     /// `all`, any node without an operator's order.
-    fn hopeless(&self, criteria: &Criteria<'_>, purpose: Purpose) -> Choice {
+    fn last_resort(&self, criteria: &Criteria<'_>, purpose: Purpose) -> Choice {
         let ejected = |(index, member): (usize, &Member)| {
             if criteria.tried.has(index) || !member.has_room() {
                 None
@@ -352,27 +359,27 @@ impl Pool {
         let least = last_resort(self.members.iter().enumerate().map(ejected));
         let any = || match self.settings.when_none {
             WhenNone::Fail => None,
-            WhenNone::All => self.turn(Tier::Hopeful, criteria, purpose),
+            WhenNone::All => self.pick(Tier::LastResort, criteria, purpose),
         };
-        least.or_else(any).map_or(Choice::Nobody, |index| self.take_at_last(index, criteria, purpose))
+        least.or_else(any).map_or(Choice::Nobody, |index| self.take_as_last_resort(index, criteria, purpose))
     }
 
-    /// Takes a place there, whatever the state of the node.
-    fn take_at_last(&self, index: usize, criteria: &Criteria<'_>, purpose: Purpose) -> Choice {
-        let held = if purpose == Purpose::Take { self.members[index].permits.take(criteria.now) } else { None };
-        if purpose == Purpose::Take && held.is_none() {
-            return Choice::Full(Wanted { node: None, why: Why::LastResort });
+    /// Takes a permit there, whatever the state of the node.
+    fn take_as_last_resort(&self, index: usize, criteria: &Criteria<'_>, purpose: Purpose) -> Choice {
+        let permit = if purpose == Purpose::Take { self.members[index].permits.take(criteria.now) } else { None };
+        if purpose == Purpose::Take && permit.is_none() {
+            return Choice::Full(WaitTarget { node: None, why: Why::LastResort });
         }
-        Choice::Node(Chosen { member: index, why: Why::LastResort, held, change: None })
+        Choice::Node(Chosen { member: index, why: Why::LastResort, permit, change: None })
     }
 }
 
 /// Why a request did not get a node.
-enum Missed {
+enum NotTaken {
     /// The node is full.
-    Place,
+    Full,
     /// Another request is on trial there.
-    Trial,
+    OnTrial,
 }
 
 /// Groups of nodes, in the order in which they are tried.
@@ -381,30 +388,30 @@ enum Tier {
     Active,
     Standby,
     Backup,
-    Unprobed(Rank),
-    Hopeful,
+    Unprobed(Role),
+    LastResort,
 }
 
 impl Tier {
     /// The tiers after `Active`, in their order.
     const AFTER_ACTIVE: [Self; 5] = [
-        Self::Unprobed(Rank::Serving),
+        Self::Unprobed(Role::Serving),
         Self::Standby,
         Self::Backup,
-        Self::Unprobed(Rank::Spare),
-        Self::Unprobed(Rank::Backup),
+        Self::Unprobed(Role::Spare),
+        Self::Unprobed(Role::Backup),
     ];
 }
 
 /// Groups among the nodes that were never probed, in their order.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Rank {
+enum Role {
     Serving,
     Spare,
     Backup,
 }
 
-impl Rank {
+impl Role {
     fn of(member: &Member) -> Self {
         match member.state.is_held_back() {
             _ if member.backup => Self::Backup,
@@ -415,13 +422,13 @@ impl Rank {
 }
 
 /// The members of one tier, for the balancing method.
-struct Among<'a> {
+struct TierMembers<'a> {
     pool: &'a Pool,
     tier: Tier,
     criteria: &'a Criteria<'a>,
 }
 
-impl Candidates for Among<'_> {
+impl Candidates for TierMembers<'_> {
     fn eligible(&self, node: usize) -> bool {
         let Some(member) = self.pool.members.get(node) else { return false };
         let now = self.criteria.now;
@@ -429,8 +436,8 @@ impl Candidates for Among<'_> {
             Tier::Active => !member.backup && member.state.takes_new(now),
             Tier::Standby => !member.backup && member.state.is_spare(now),
             Tier::Backup => member.backup && member.state.takes_new(now),
-            Tier::Unprobed(rank) => member.state.takes_unprobed(now) && Rank::of(member) == rank,
-            Tier::Hopeful => member.state.is_maybe(),
+            Tier::Unprobed(role) => member.state.takes_unprobed(now) && Role::of(member) == role,
+            Tier::LastResort => member.state.may_be_last_resort(),
         };
         serves && member.has_room() && !self.criteria.tried.has(node)
     }

@@ -13,7 +13,7 @@ use super::affinity::sessions::Sessions;
 use super::balance::Balancer;
 use super::limits::connections::ConnectionLimits;
 use super::pool::Pool;
-use super::pool::member::{Load, Member, NodePermits, Waiting};
+use super::pool::member::{Load, Member, NodePermits, WaitQueue};
 use super::pool::state::{Change, Duty, NodeState, Probes};
 use super::resolved::Resolved;
 use super::routing::reverse_map::ReverseMap;
@@ -147,7 +147,7 @@ impl Snapshot {
     }
 
     /// Applies limits that are lower than before. Call it when no request uses the previous generation for a decision
-    /// any more: both share places and queues, and the previous one may have no queue for requests that the lower
+    /// any more: both share permits and queues, and the previous one may have no queue for requests that the lower
     /// limits hold back.
     pub fn narrow(&self) {
         for pool in &self.pools {
@@ -207,13 +207,13 @@ fn build_pool(index: usize, config: &Config, input: &BuildInput<'_>, building: &
         }
     }
     let known = |member: &Member| before.is_some_and(|before| before.has(member));
-    let probed = |(place, member): (usize, &Member)| {
+    let probed = |(position, member): (usize, &Member)| {
         // A reload that adds or removes probes changes what is known of a node; the state itself is kept.
-        Some((place, member.state.set_probes(probes_of(settings))?, "a reload took its probes away"))
+        Some((position, member.state.set_probes(probes_of(settings))?, "a reload took its probes away"))
     };
     let mut changes: Vec<_> = members.iter().enumerate().filter_map(probed).collect();
     keep_to_duties(settings, before, &members, &mut changes);
-    changes.retain(|(place, ..)| known(&members[*place]));
+    changes.retain(|(position, ..)| known(&members[*position]));
     building.changed.extend(changes.into_iter().map(|(member, change, why)| Reloaded {
         pool: index,
         member,
@@ -221,8 +221,8 @@ fn build_pool(index: usize, config: &Config, input: &BuildInput<'_>, building: &
         why,
     }));
     if input.previous.is_some() {
-        let added = (0..members.len()).filter(|place| !known(&members[*place]));
-        building.added.extend(added.map(|place| (index, place)));
+        let added = (0..members.len()).filter(|position| !known(&members[*position]));
+        building.added.extend(added.map(|position| (index, position)));
     }
     before.into_iter().for_each(|before| retire_those_that_left(before, &members));
     let pool = Pool {
@@ -240,8 +240,8 @@ fn build_pool(index: usize, config: &Config, input: &BuildInput<'_>, building: &
         members,
     };
     if let Some(before) = before {
-        let place = |member: usize| before.member_of(pool.members.get(member)?.number);
-        pool.balancer.handover(&before.balancer, place);
+        let position = |member: usize| before.member_of(pool.members.get(member)?.number);
+        pool.balancer.handover(&before.balancer, position);
     }
     pool
 }
@@ -259,7 +259,7 @@ fn build_member(
     (node, address): (&config::Node, SocketAddr),
     (pool, before): (&config::Pool, Option<&Pool>),
     numbers: &mut Numbers,
-    waiting: &Arc<Waiting>,
+    waiting: &Arc<WaitQueue>,
 ) -> Member {
     let known = before.and_then(|pool| pool.members.iter().find(|m| m.node == node.name && m.address == address));
     let same_settings = before.is_some_and(|before| before.settings.tls == pool.tls);
@@ -307,7 +307,7 @@ fn build_member(
     }
 }
 
-/// A request in the pool's queue must not get a place at a node that the pool no longer has.
+/// A request in the pool's queue must not get a permit at a node that the pool no longer has.
 fn retire_those_that_left(before: &Pool, members: &[Member]) {
     let stays = |known: &&Member| members.iter().any(|member| Arc::ptr_eq(&member.load, &known.load));
     before.members.iter().filter(|known| !stays(known)).for_each(|gone| gone.load.retire());
@@ -321,27 +321,27 @@ fn keep_to_duties(
     members: &[Member],
     changes: &mut Vec<(usize, Change, &'static str)>,
 ) {
-    let mut set = |place: usize, duty: Duty, why: &'static str| {
-        changes.extend(members[place].state.set_duty(duty).map(|change| (place, change, why)));
+    let mut set = |position: usize, duty: Duty, why: &'static str| {
+        changes.extend(members[position].state.set_duty(duty).map(|change| (position, change, why)));
     };
     let Some(active) = &settings.active else {
-        return (0..members.len()).for_each(|place| set(place, Duty::Serving, "a reload has every node serve"));
+        return (0..members.len()).for_each(|position| set(position, Duty::Serving, "a reload has every node serve"));
     };
     if settings.active_with.is_some() {
         // Their duties come from the leading pool.
-        let backups = (0..members.len()).filter(|place| members[*place].backup);
-        return backups.for_each(|place| set(place, Duty::Serving, "a reload made it a backup"));
+        let backups = (0..members.len()).filter(|position| members[*position].backup);
+        return backups.for_each(|position| set(position, Duty::Serving, "a reload made it a backup"));
     }
     let arranged = before.filter(|before| before.settings.active.is_some());
     // It may have been a standby before, and a backup is never activated from standby.
-    let backups = (0..members.len()).filter(|place| members[*place].backup);
-    backups.for_each(|place| set(place, Duty::Serving, "a reload made it a backup"));
-    let regular = (0..members.len()).filter(|place| !members[*place].backup);
-    let knows = |place: usize| arranged.is_some_and(|before| before.has(&members[place]));
+    let backups = (0..members.len()).filter(|position| members[*position].backup);
+    backups.for_each(|position| set(position, Duty::Serving, "a reload made it a backup"));
+    let regular = (0..members.len()).filter(|position| !members[*position].backup);
+    let knows = |position: usize| arranged.is_some_and(|before| before.has(&members[position]));
     let first = if regular.clone().any(knows) { 0 } else { active.start as usize };
-    for (nth, place) in regular.enumerate() {
-        if nth >= first && !knows(place) {
-            set(place, Duty::Spare, "a reload has it stand by");
+    for (nth, position) in regular.enumerate() {
+        if nth >= first && !knows(position) {
+            set(position, Duty::Spare, "a reload has it stand by");
         }
     }
 }
@@ -351,11 +351,11 @@ fn link_pools(pools: &mut [Pool], building: &mut Building) {
     for index in 0..pools.len() {
         let Some(leader) = pools[index].settings.active_with else { continue };
         (pools[index].is_linked, pools[leader].is_linked) = (true, true);
-        for (place, member) in pools[index].members.iter().enumerate().filter(|(_, member)| !member.backup) {
+        for (position, member) in pools[index].members.iter().enumerate().filter(|(_, member)| !member.backup) {
             let Some(same) = pools[leader].member_of(member.number) else { continue };
             let change = member.state.set_duty(pools[leader].members[same].state.duty());
-            if let Some(change) = change.filter(|_| !building.added.contains(&(index, place))) {
-                building.changed.push(Reloaded { pool: index, member: place, change, why: JOINED });
+            if let Some(change) = change.filter(|_| !building.added.contains(&(index, position))) {
+                building.changed.push(Reloaded { pool: index, member: position, change, why: JOINED });
             }
         }
     }
@@ -368,14 +368,14 @@ fn queue_size(settings: &config::Pool) -> usize {
     settings.queue.map_or(0, |queue| queue.size as usize)
 }
 
-fn waiting(settings: &config::Pool, before: Option<&Pool>) -> Arc<Waiting> {
+fn waiting(settings: &config::Pool, before: Option<&Pool>) -> Arc<WaitQueue> {
     let size = queue_size(settings);
     match before {
         Some(before) => {
             before.waiting.resize(size.max(queue_size(&before.settings)));
             Arc::clone(&before.waiting)
         }
-        None => Arc::new(Waiting::new(size)),
+        None => Arc::new(WaitQueue::new(size)),
     }
 }
 
@@ -401,11 +401,11 @@ fn tokens(settings: &config::Pool, members: &[Member], secret: [u8; 16]) -> Opti
 
 fn by_number(members: &[Member]) -> Vec<Option<u16>> {
     let most = members.iter().map(|member| member.number as usize + 1).max().unwrap_or(0);
-    let mut places = vec![None; most];
+    let mut positions = vec![None; most];
     for (index, member) in members.iter().enumerate() {
-        places[member.number as usize] = u16::try_from(index).ok();
+        positions[member.number as usize] = u16::try_from(index).ok();
     }
-    places
+    positions
 }
 
 impl Numbers {

@@ -56,7 +56,7 @@ impl Bound<'_> {
     /// node is active again by now.
     pub(crate) fn is_helped_out(&self, bound: u32, failed: &Tried) -> bool {
         let pool = self.pool();
-        pool.member_of(bound).is_some_and(|member| failed.has(member)) && pool.is_home(bound, self.now())
+        pool.member_of(bound).is_some_and(|member| failed.has(member)) && pool.serves_sessions(bound, self.now())
     }
 
     /// Whether it lives where it did, though another node answers.

@@ -44,13 +44,13 @@ impl Attempt {
             sent: Sent::Nothing,
             heard: false,
             silent: Duration::ZERO,
-            held: chosen.held,
+            held: chosen.permit,
         }
     }
 
     /// The next try, at the same node and in the same place, over a new connection.
     pub(crate) fn afresh(self, now: Tick) -> Self {
-        let chosen = Chosen { member: self.member, why: self.why, held: self.held, change: None };
+        let chosen = Chosen { member: self.member, why: self.why, permit: self.held, change: None };
         Self { fresh: true, ..Self::at(chosen, now) }
     }
 

@@ -14,12 +14,12 @@ use crate::proxy::io::fault::{Disconnect, LISTENING};
 use crate::traffic::balance::Ask;
 use crate::traffic::message::refusal::Refusal;
 use crate::traffic::pool::affinity;
-use crate::traffic::pool::member::{NodePermit, Waiter, Waiting, Wants};
+use crate::traffic::pool::member::{AcceptedNodes, NodePermit, WaitQueue, Waiter};
 use crate::traffic::pool::retry;
 use crate::traffic::pool::retry::{ConnectFailure, Failure, Next, Progress, RetryTerms};
 use crate::traffic::pool::state::Fault;
 use crate::traffic::pool::why::Why;
-use crate::traffic::pool::{Choice, Chosen, Criteria, Purpose, Wanted};
+use crate::traffic::pool::{Choice, Chosen, Criteria, Purpose, WaitTarget};
 
 /// Where a request stands in its pool's queue, and how long it may in all. A reload changes neither.
 struct Standing {
@@ -29,7 +29,7 @@ struct Standing {
 
 /// A place in a pool's queue, left when the request is gone.
 struct Ticket<'q> {
-    queue: &'q Waiting,
+    queue: &'q WaitQueue,
     number: u64,
 }
 
@@ -54,7 +54,7 @@ impl Trip<'_, '_> {
                 Choice::SessionLost => return Err(Refusal::SessionLost),
                 Choice::Nobody => return Err(self.nobody_left()),
                 Choice::Full(wanted) => {
-                    let wants = self.pool().wants(wanted, &self.failed);
+                    let wants = self.pool().accepted_nodes(wanted, &self.failed);
                     let waited = self.wait(wants, &mut standing, upload).await;
                     // That it found no place is not the doing of a node that failed before.
                     let held = waited.inspect_err(|_| self.record.no_node())?;
@@ -120,7 +120,7 @@ impl Trip<'_, '_> {
     /// waited before goes back to its old position (`standing`).
     async fn wait(
         &mut self,
-        wants: Wants,
+        wants: AcceptedNodes,
         standing: &mut Option<Standing>,
         upload: &mut Upload<'_, '_>,
     ) -> Result<Option<NodePermit>, Refusal> {
@@ -134,7 +134,7 @@ impl Trip<'_, '_> {
         let (give, take) = oneshot::channel();
         // Where nobody is there any more to take it, the place is dropped, and so goes to the next one.
         let waiter: Waiter = Box::new(move |held| drop(give.send(held)));
-        let queue: &Waiting = &pool.waiting;
+        let queue: &WaitQueue = &pool.waiting;
         let number = match standing {
             Some(standing) => {
                 queue.rejoin(standing.number, wants, waiter);
@@ -148,7 +148,7 @@ impl Trip<'_, '_> {
         *standing = Some(Standing { number, patience });
         let _ticket = Ticket { queue, number };
         // A place may have become free between the look and the queue.
-        pool.give_places(self.now());
+        pool.give_permits(self.now());
         let waited = tokio::select! {
             biased;
             held = take => Ok(held.ok().flatten()),
@@ -173,11 +173,11 @@ impl Trip<'_, '_> {
         self.bound.target = newest;
     }
 
-    fn waited_for(&self, mut held: NodePermit, wanted: Wanted) -> Option<Chosen> {
+    fn waited_for(&self, mut held: NodePermit, wanted: WaitTarget) -> Option<Chosen> {
         // The place may be of another generation, which has the node in another place, or elsewhere, or not at all.
         let member = self.pool().member_of(held.number());
         let Some(member) = member.filter(|member| held.is_at(&self.pool().members[*member])) else {
-            held.forfeit();
+            held.discard();
             return None;
         };
         let node = &self.pool().members[member];
@@ -188,7 +188,7 @@ impl Trip<'_, '_> {
             why => why,
         };
         let may_go = held.claim(self.now(), crate::traffic::pool::TRIAL);
-        may_go.then_some(Chosen { member, why, held: Some(held), change: None })
+        may_go.then_some(Chosen { member, why, permit: Some(held), change: None })
     }
 
     /// Decides after a failed attempt: the next one, where it is already clear which, or why there is none.

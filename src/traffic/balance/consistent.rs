@@ -141,7 +141,7 @@ mod tests {
         let before = picks(&workers(0..10, |_| 1), &cast(10));
         let turned = picks(&workers((0..10).rev(), |_| 1), &cast(10));
         let turned: Vec<_> = turned.into_iter().map(|picked| picked.map(|index| 9 - index)).collect();
-        assert_eq!(before, turned, "known by name, not by place");
+        assert_eq!(before, turned, "known by name, not by position");
         for (what, receiver, gain, after) in [
             ("one joined", 10, KEYS / 11, picks(&workers(0..11, |_| 1), &cast(11))),
             (

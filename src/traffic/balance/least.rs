@@ -71,7 +71,8 @@ impl Least {
         }
         let turn = previous.turn.load(Relaxed);
         for (index, seat) in self.seats.iter().enumerate() {
-            let had = before(index).and_then(|place| previous.seats.get(place)).filter(|had| had.weight == seat.weight);
+            let had =
+                before(index).and_then(|position| previous.seats.get(position)).filter(|had| had.weight == seat.weight);
             if let Some(had) = had {
                 seat.next.store(had.next.load(Relaxed).saturating_sub(turn), Relaxed);
             }

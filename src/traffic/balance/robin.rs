@@ -52,8 +52,8 @@ impl SmoothRoundRobin {
         let bound = self.weights.iter().map(|weight| i64::from(share(*weight, 1000))).sum::<i64>();
         let mut rhythm = self.rhythm.lock();
         for (index, (credit, weight)) in rhythm.credits.iter_mut().zip(&self.weights).enumerate() {
-            let place = before(index).filter(|place| previous.weights.get(*place) == Some(weight));
-            if let Some(had) = place.and_then(|place| old.credits.get(place)) {
+            let position = before(index).filter(|position| previous.weights.get(*position) == Some(weight));
+            if let Some(had) = position.and_then(|position| old.credits.get(position)) {
                 *credit = (*had).clamp(-bound, bound);
             }
         }
@@ -244,7 +244,7 @@ mod tests {
         let turned = SmoothRoundRobin::new([1, 5, 9]);
         old.pick(all);
         turned.handover(&old, |index| [Some(2), Some(0), None][index]);
-        assert_eq!(turned.rhythm.lock().credits, [(-3 + 7) * 1000, -1000, 0].into(), "known by name, not by place");
+        assert_eq!(turned.rhythm.lock().credits, [(-3 + 7) * 1000, -1000, 0].into(), "known by name, not by position");
         let changed = SmoothRoundRobin::new([6, 1]);
         changed.handover(&old, Some);
         assert_eq!(changed.rhythm.lock().credits[0], 0, "another weight begins anew");

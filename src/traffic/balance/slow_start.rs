@@ -123,7 +123,7 @@ mod tests {
         ] {
             let mut warmup = cold();
             let shares: Vec<_> = latencies.iter().map(|own| warmup.step(MINUTE, SECOND, *own, peers)).collect();
-            let before = shares.len().checked_sub(2).map_or(100, |place| shares[place]);
+            let before = shares.len().checked_sub(2).map_or(100, |position| shares[position]);
             assert_eq!(shares.last() > Some(&before), climbs, "{latencies:?} beside {peers}");
         }
     }

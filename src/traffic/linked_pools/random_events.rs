@@ -151,7 +151,7 @@ impl World {
             state.takes_new(now) || state.is_spare(now) || state.takes_unprobed(now)
         });
         match pool.choose(&criteria, Purpose::Take) {
-            Choice::Node(chosen) => self.held.extend(chosen.held),
+            Choice::Node(chosen) => self.held.extend(chosen.permit),
             _ => assert!(!any, "a request was refused"),
         }
     }

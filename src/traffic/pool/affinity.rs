@@ -74,7 +74,7 @@ fn learned(pool: &Pool, sticky: &Sticky, sessions: &Sessions, asking: &AffinityI
         first.get_or_insert(key);
         let Some(found) = known(pool, sticky, sessions, key, asking) else { continue };
         // The first known session counts, unless its node cannot serve and that of a later one can.
-        let at_home = found.bound.is_some_and(|number| pool.is_home(number, asking.now));
+        let at_home = found.bound.is_some_and(|number| pool.serves_sessions(number, asking.now));
         if best.is_none() || at_home {
             best = Some(found);
         }

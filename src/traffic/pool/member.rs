@@ -1,5 +1,5 @@
-//! A node in a pool, and the permits to run requests there. A request holds one permit (a place at the node) while it
-//! runs. A permit that is given back goes to the request that has waited longest for it.
+//! A node in a pool, and the permits to run requests there. A request holds one permit while it runs. A permit that is
+//! given back goes to the request that has waited longest for it.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -175,19 +175,19 @@ impl Load {
     }
 }
 
-/// The queue of requests that wait for a place at a node of the pool.
-pub type Waiting = Queue<Wants, Waiter>;
+/// The queue of requests that wait for a permit at a node of the pool.
+pub type WaitQueue = Queue<AcceptedNodes, Waiter>;
 
 /// The nodes that a waiting request accepts, by number.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Wants {
+pub enum AcceptedNodes {
     /// Any node except those where it has failed.
     AnyBut(Vec<u32>),
     /// Only its session's node.
     Only(u32),
 }
 
-impl Wants {
+impl AcceptedNodes {
     /// Any node.
     pub const ANY: Self = Self::AnyBut(Vec::new());
 }
@@ -212,7 +212,7 @@ pub struct NodePermits {
     pub(crate) number: u32,
     pub(crate) load: Arc<Load>,
     pub(crate) state: Arc<NodeState>,
-    pub(crate) waiting: Arc<Waiting>,
+    pub(crate) waiting: Arc<WaitQueue>,
 }
 
 impl NodePermits {
@@ -229,35 +229,36 @@ impl NodePermits {
             let more = |running: u32| (running < most).then(|| running + 1);
             self.load.in_flight.fetch_update(SeqCst, SeqCst, more).ok()?;
         }
-        Some(self.held(now))
+        Some(self.new_permit(now))
     }
 
-    /// Gives free places to waiting requests until there are no more of either. `unprobed`: no node of the pool is
+    /// Gives free permits to waiting requests until there are no more of either. `unprobed`: no node of the pool is
     /// known to be good.
     pub fn serve(self: &Arc<Self>, now: Tick, unprobed: bool) {
         while !self.waiting.is_empty() && self.has_room() {
-            let take = || self.take(now).map(|held| held.taken(unprobed));
-            let fits = |wants: &Wants| if self.would_take(wants, now, unprobed) { take() } else { None };
-            let Some((waiter, held)) = self.waiting.next(fits) else { return };
-            waiter(Some(held));
+            let take = || self.take(now).map(|permit| permit.with_unprobed(unprobed));
+            let fits =
+                |accepted: &AcceptedNodes| if self.accepts_waiter(accepted, now, unprobed) { take() } else { None };
+            let Some((waiter, permit)) = self.waiting.next(fits) else { return };
+            waiter(Some(permit));
         }
     }
 
-    fn held(self: &Arc<Self>, since: Tick) -> NodePermit {
+    fn new_permit(self: &Arc<Self>, since: Tick) -> NodePermit {
         NodePermit { permits: Arc::clone(self), since, passes_on: true, trial: None, unprobed: false }
     }
 
     /// Whether more requests run here than allowed, as after a reload that lowered the limit.
-    fn is_crowded(&self) -> bool {
+    fn is_over_limit(&self) -> bool {
         self.load.in_flight.load(Relaxed) > self.load.most.load(Relaxed)
     }
 
-    fn would_take(&self, wants: &Wants, now: Tick, unprobed: bool) -> bool {
-        match wants {
+    fn accepts_waiter(&self, accepted: &AcceptedNodes, now: Tick, unprobed: bool) -> bool {
+        match accepted {
             _ if self.load.retired.load(Relaxed) => false,
-            Wants::Only(number) => *number == self.number && self.state.takes_bound(now),
-            Wants::AnyBut(tried) if tried.contains(&self.number) => false,
-            Wants::AnyBut(_) => self.state.takes_any(now, unprobed),
+            AcceptedNodes::Only(number) => *number == self.number && self.state.takes_sessions(now),
+            AcceptedNodes::AnyBut(tried) if tried.contains(&self.number) => false,
+            AcceptedNodes::AnyBut(_) => self.state.takes_any(now, unprobed),
         }
     }
 }
@@ -274,14 +275,14 @@ impl NodePermit {
     }
 
     /// Sets whether it was taken because no node was known to be good.
-    pub(crate) fn taken(mut self, unprobed: bool) -> Self {
+    pub(crate) fn with_unprobed(mut self, unprobed: bool) -> Self {
         self.unprobed = unprobed;
         self
     }
 
     /// Gives the permit back without passing it to a waiting request. For a permit that could not be used: the next
     /// request perhaps could not use it either, and it would be passed on without end.
-    pub fn forfeit(mut self) {
+    pub fn discard(mut self) {
         self.passes_on = false;
     }
 
@@ -303,24 +304,25 @@ impl Drop for NodePermit {
     fn drop(&mut self) {
         let permits = &self.permits;
         // There is no clock here, so `now` is when the permit was taken. An ejection that has ended since then still
-        // counts here, so a waiting request may not get this place. The pool's next upkeep gives it one.
+        // counts here, so a waiting request may not get this permit. The pool's next upkeep gives it one.
         let now = self.since;
         if let Some((trial, since)) = self.trial {
             permits.state.give_back(trial, since);
         }
         // The permit is passed on without freeing it in between, so that a new request cannot take it first.
-        if self.passes_on && !permits.waiting.is_empty() && !permits.is_crowded() {
-            let held = || permits.held(now).taken(self.unprobed);
-            let next = permits.waiting.next(|wants| permits.would_take(wants, now, self.unprobed).then(held));
-            if let Some((waiter, held)) = next {
-                return waiter(Some(held));
+        if self.passes_on && !permits.waiting.is_empty() && !permits.is_over_limit() {
+            let permit = || permits.new_permit(now).with_unprobed(self.unprobed);
+            let next =
+                permits.waiting.next(|accepted| permits.accepts_waiter(accepted, now, self.unprobed).then(permit));
+            if let Some((waiter, permit)) = next {
+                return waiter(Some(permit));
             }
         }
         permits.load.in_flight.fetch_sub(1, SeqCst);
         if !self.passes_on {
             return;
         }
-        // A request may have looked before the place was free, and joined the queue since.
+        // A request may have looked before the permit was free, and joined the queue since.
         permits.serve(now, self.unprobed);
     }
 }

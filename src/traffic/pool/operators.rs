@@ -98,7 +98,7 @@ pub enum LiveSessions {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Drained {
     /// It is not over.
-    Waiting,
+    WaitQueue,
     /// No session and no request is left.
     SessionsGone,
     /// The deadline has passed; the remaining sessions move.
@@ -108,10 +108,10 @@ pub enum Drained {
 /// The progress of a node's drain, by what its pools still have there. Other orders are never over.
 pub fn drained(order: &Order, left: impl IntoIterator<Item = Remaining>, now: Moment) -> Drained {
     match order.kind {
-        OrderKind::Maintain => Drained::Waiting,
+        OrderKind::Maintain => Drained::WaitQueue,
         OrderKind::Drain { .. } if left.into_iter().all(Remaining::is_nothing) => Drained::SessionsGone,
         OrderKind::Drain { deadline: Some(deadline) } if deadline <= now.up => Drained::DeadlineOver,
-        OrderKind::Drain { .. } => Drained::Waiting,
+        OrderKind::Drain { .. } => Drained::WaitQueue,
     }
 }
 
@@ -185,7 +185,7 @@ impl Orders {
         let mut over = Vec::new();
         for (node, order) in &mut self.0 {
             let how = drained(order, left(node), now);
-            if how != Drained::Waiting {
+            if how != Drained::WaitQueue {
                 *order = Order::rest(now);
                 over.push((node.clone(), how));
             }
@@ -369,20 +369,20 @@ mod tests {
 
     #[test]
     fn a_drain_is_over_when_nothing_is_left_or_its_time_is_up() {
-        use Drained::{DeadlineOver, SessionsGone, Waiting};
+        use Drained::{DeadlineOver, SessionsGone, WaitQueue};
         let cases: [(Option<u64>, &[Remaining], Drained); 16] = [
             (None, &[], SessionsGone),
             (None, &[counted(0, 0)], SessionsGone),
-            (None, &[counted(1, 0)], Waiting),
-            (None, &[counted(0, 1)], Waiting),
+            (None, &[counted(1, 0)], WaitQueue),
+            (None, &[counted(0, 1)], WaitQueue),
             (None, &[counted(0, 0), counted(0, 0)], SessionsGone),
-            (None, &[counted(0, 0), counted(1, 0)], Waiting),
-            (None, &[counted(0, 1), counted(0, 0)], Waiting),
+            (None, &[counted(0, 0), counted(1, 0)], WaitQueue),
+            (None, &[counted(0, 1), counted(0, 0)], WaitQueue),
             (None, &[unseen(2100, 0)], SessionsGone),
-            (None, &[unseen(2099, 0)], Waiting),
-            (None, &[unseen(9999, 1)], Waiting),
-            (None, &[counted(0, 0), unseen(0, 0)], Waiting),
-            (Some(UP + 1), &[counted(1, 0)], Waiting),
+            (None, &[unseen(2099, 0)], WaitQueue),
+            (None, &[unseen(9999, 1)], WaitQueue),
+            (None, &[counted(0, 0), unseen(0, 0)], WaitQueue),
+            (Some(UP + 1), &[counted(1, 0)], WaitQueue),
             (Some(UP), &[counted(1, 0)], DeadlineOver),
             (Some(UP - 1), &[unseen(0, 3)], DeadlineOver),
             (Some(UP - 1), &[counted(0, 0)], SessionsGone),
@@ -394,7 +394,7 @@ mod tests {
                 assert_eq!(seen, expected, "{deadline:?} {left:?}, {days} days off");
             }
         }
-        assert_eq!(drained(&REST, [counted(0, 0)], Moment { unix: u64::MAX, up: u64::MAX }), Waiting);
+        assert_eq!(drained(&REST, [counted(0, 0)], Moment { unix: u64::MAX, up: u64::MAX }), WaitQueue);
     }
 
     #[test]
@@ -560,10 +560,10 @@ mod tests {
         for end in 0..text.trim_end().len() {
             assert!(read(&text[..end]).is_err(), "{}", &text[..end]);
         }
-        for place in 0..text.len() {
+        for position in 0..text.len() {
             for bit in 0..8 {
                 let mut bytes = text.clone().into_bytes();
-                bytes[place] ^= 1 << bit;
+                bytes[position] ^= 1 << bit;
                 // Digits and names may change; whatever is read can be written again.
                 if let Ok(taken) = String::from_utf8(bytes).map_err(drop).and_then(|t| read(&t).map_err(drop)) {
                     assert_eq!(read(&text_of(&taken)), Ok(taken));

@@ -1,5 +1,5 @@
 //! The queue of requests that wait for a node. It is bounded, and first come, first served among those for whom there
-//! is a place: a session that waits for its own busy node does not delay others. The queue wakes no waiter; the caller
+//! is a permit: a session that waits for its own busy node does not delay others. The queue wakes no waiter; the caller
 //! of [`Queue::next`] does.
 
 use std::collections::BTreeMap;
@@ -9,36 +9,36 @@ use parking_lot::Mutex;
 
 /// The waiters of one pool, shared by all threads.
 ///
-/// No place stays free while a request waits for it, if two rules are kept: a thread that frees a place does so before
-/// it calls [`Queue::len`], and a thread that joins calls [`Queue::next`] once afterwards. Then at least one of the two
-/// sees the other.
+/// No permit stays free while a request waits for it, if two rules are kept: a thread that frees a permit does so
+/// before it calls [`Queue::len`], and a thread that joins calls [`Queue::next`] once afterwards. Then at least one of
+/// the two sees the other.
 #[derive(Debug)]
 pub struct Queue<F, W> {
-    lines: Mutex<Lines<F, W>>,
+    waiters: Mutex<Waiters<F, W>>,
     /// The number of waiters, readable without the lock.
     count: AtomicUsize,
 }
 
-/// All waiters. Those with the same wants form one line.
+/// All waiters. Those that accept the same nodes are one group.
 #[derive(Debug)]
-struct Lines<F, W> {
+struct Waiters<F, W> {
     size: usize,
     last_ticket: u64,
-    waiting: BTreeMap<F, BTreeMap<u64, W>>,
-    /// The first ticket of each line, in the order of tickets.
-    heads: BTreeMap<u64, F>,
+    groups: BTreeMap<F, BTreeMap<u64, W>>,
+    /// The first ticket of each group, in the order of tickets.
+    firsts: BTreeMap<u64, F>,
 }
 
 impl<F: Ord + Clone, W> Queue<F, W> {
     /// A queue for at most `size` waiters.
     pub const fn new(size: usize) -> Self {
-        let lines = Lines { size, last_ticket: 0, waiting: BTreeMap::new(), heads: BTreeMap::new() };
-        Self { lines: Mutex::new(lines), count: AtomicUsize::new(0) }
+        let waiters = Waiters { size, last_ticket: 0, groups: BTreeMap::new(), firsts: BTreeMap::new() };
+        Self { waiters: Mutex::new(waiters), count: AtomicUsize::new(0) }
     }
 
     /// Sets the size. Present waiters stay.
     pub fn resize(&self, size: usize) {
-        self.lines.lock().size = size;
+        self.waiters.lock().size = size;
     }
 
     /// The number of waiters.
@@ -46,9 +46,9 @@ impl<F: Ord + Clone, W> Queue<F, W> {
         self.count.load(SeqCst)
     }
 
-    /// The number of waiters with exactly these wants.
-    pub fn len_for(&self, wants: &F) -> usize {
-        if self.is_empty() { 0 } else { self.lines.lock().waiting.get(wants).map_or(0, BTreeMap::len) }
+    /// The number of waiters that accept exactly these nodes.
+    pub fn len_for(&self, accepted: &F) -> usize {
+        if self.is_empty() { 0 } else { self.waiters.lock().groups.get(accepted).map_or(0, BTreeMap::len) }
     }
 
     /// Whether there is no waiter.
@@ -57,92 +57,92 @@ impl<F: Ord + Clone, W> Queue<F, W> {
     }
 
     /// Adds a waiter. Returns its ticket for [`Queue::leave`]; a full queue returns the waiter.
-    pub fn join(&self, wants: F, waiter: W) -> Result<u64, W> {
-        let mut lines = self.lines.lock();
-        if self.count.load(SeqCst) >= lines.size {
+    pub fn join(&self, accepted: F, waiter: W) -> Result<u64, W> {
+        let mut waiters = self.waiters.lock();
+        if self.count.load(SeqCst) >= waiters.size {
             return Err(waiter);
         }
         self.count.fetch_add(1, SeqCst);
-        Ok(lines.push(wants, waiter))
+        Ok(waiters.push(accepted, waiter))
     }
 
-    /// Puts a waiter back in its old position: one that was called but could not use the place.
-    pub fn rejoin(&self, ticket: u64, wants: F, waiter: W) {
-        let mut lines = self.lines.lock();
+    /// Puts a waiter back in its old position: one that was called but could not use the permit.
+    pub fn rejoin(&self, ticket: u64, accepted: F, waiter: W) {
+        let mut waiters = self.waiters.lock();
         self.count.fetch_add(1, SeqCst);
-        lines.insert(ticket, wants, waiter);
+        waiters.insert(ticket, accepted, waiter);
     }
 
     /// Removes a waiter. False if it was called meanwhile or has left before.
     pub fn leave(&self, ticket: u64) -> bool {
         let left = {
-            let mut lines = self.lines.lock();
-            let left = lines.remove(ticket);
-            self.forget(left.is_some());
+            let mut waiters = self.waiters.lock();
+            let left = waiters.remove(ticket);
+            self.count_out(left.is_some());
             left
         };
         // The waiter is dropped here, outside the lock, because dropping it may take time.
         left.is_some()
     }
 
-    /// Removes the first waiter for which `fit` returns a place. `fit` is called once for each line, in the order of
+    /// Removes the first waiter for which `fit` returns a permit. `fit` is called once for each group, in the order of
     /// their first waiters, until it returns one. It must be quick and must not use this queue.
     pub fn next<S>(&self, mut fit: impl FnMut(&F) -> Option<S>) -> Option<(W, S)> {
         if self.is_empty() {
             return None;
         }
-        let mut lines = self.lines.lock();
-        let (ticket, place) = lines.heads.iter().find_map(|(ticket, wants)| Some((*ticket, fit(wants)?)))?;
-        let waiter = lines.remove(ticket);
-        self.forget(waiter.is_some());
-        Some((waiter?, place))
+        let mut waiters = self.waiters.lock();
+        let (ticket, permit) = waiters.firsts.iter().find_map(|(ticket, accepted)| Some((*ticket, fit(accepted)?)))?;
+        let waiter = waiters.remove(ticket);
+        self.count_out(waiter.is_some());
+        Some((waiter?, permit))
     }
 
     /// Must be called with the lock held.
-    fn forget(&self, one: bool) {
+    fn count_out(&self, one: bool) {
         self.count.fetch_sub(usize::from(one), SeqCst);
     }
 }
 
-impl<F: Ord + Clone, W> Lines<F, W> {
-    fn push(&mut self, wants: F, waiter: W) -> u64 {
+impl<F: Ord + Clone, W> Waiters<F, W> {
+    fn push(&mut self, accepted: F, waiter: W) -> u64 {
         self.last_ticket += 1;
-        self.insert(self.last_ticket, wants, waiter);
+        self.insert(self.last_ticket, accepted, waiter);
         self.last_ticket
     }
 
-    fn insert(&mut self, ticket: u64, wants: F, waiter: W) {
-        let line = self.waiting.entry(wants.clone()).or_default();
-        let head = line.keys().next().copied();
-        if head.is_none_or(|head| ticket < head) {
-            if let Some(head) = head {
-                self.heads.remove(&head);
+    fn insert(&mut self, ticket: u64, accepted: F, waiter: W) {
+        let group = self.groups.entry(accepted.clone()).or_default();
+        let first = group.keys().next().copied();
+        if first.is_none_or(|first| ticket < first) {
+            if let Some(first) = first {
+                self.firsts.remove(&first);
             }
-            self.heads.insert(ticket, wants);
+            self.firsts.insert(ticket, accepted);
         }
-        line.insert(ticket, waiter);
+        group.insert(ticket, waiter);
     }
 
     fn remove(&mut self, ticket: u64) -> Option<W> {
-        let wants = self.wants(ticket)?;
-        let line = self.waiting.get_mut(&wants)?;
-        let waiter = line.remove(&ticket)?;
-        let next = line.keys().next().copied();
+        let accepted = self.accepted(ticket)?;
+        let group = self.groups.get_mut(&accepted)?;
+        let waiter = group.remove(&ticket)?;
+        let next = group.keys().next().copied();
         if next.is_none() {
-            // Empty lines are removed, because nodes change over time.
-            self.waiting.remove(&wants);
+            // Empty groups are removed, because nodes change over time.
+            self.groups.remove(&accepted);
         }
-        if self.heads.remove(&ticket).is_some() {
-            self.heads.extend(next.map(|next| (next, wants)));
+        if self.firsts.remove(&ticket).is_some() {
+            self.firsts.extend(next.map(|next| (next, accepted)));
         }
         Some(waiter)
     }
 
-    fn wants(&self, ticket: u64) -> Option<F> {
-        // The ticket is behind an earlier head. There are few lines, so a search is cheap.
-        let behind = || self.heads.range(..ticket).map(|(_, wants)| wants);
-        let is_in = |wants: &&F| self.waiting.get(*wants).is_some_and(|line| line.contains_key(&ticket));
-        self.heads.get(&ticket).or_else(|| behind().find(is_in)).cloned()
+    fn accepted(&self, ticket: u64) -> Option<F> {
+        // The ticket is behind an earlier first one. There are few groups, so a search is cheap.
+        let behind = || self.firsts.range(..ticket).map(|(_, accepted)| accepted);
+        let is_in = |accepted: &&F| self.groups.get(*accepted).is_some_and(|group| group.contains_key(&ticket));
+        self.firsts.get(&ticket).or_else(|| behind().find(is_in)).cloned()
     }
 }
 
@@ -166,8 +166,8 @@ mod tests {
     #[test]
     fn first_come_first_served_among_those_who_fit() {
         let queue = Queue::new(9);
-        for (wants, waiter) in [(Some(1), 'a'), (None, 'b'), (Some(1), 'c'), (Some(2), 'd'), (None, 'e')] {
-            queue.join(wants, waiter).unwrap();
+        for (accepted, waiter) in [(Some(1), 'a'), (None, 'b'), (Some(1), 'c'), (Some(2), 'd'), (None, 'e')] {
+            queue.join(accepted, waiter).unwrap();
         }
         for (free, expected) in [
             (&[3][..], Some('b')),
@@ -177,7 +177,7 @@ mod tests {
             (&[1], Some('c')),
             (&[1], Some('e')),
         ] {
-            let fit = |wants: &Option<u32>| match wants {
+            let fit = |accepted: &Option<u32>| match accepted {
                 None => (!free.is_empty()).then_some(()),
                 Some(own) => free.contains(own).then_some(()),
             };
@@ -210,7 +210,7 @@ mod tests {
         assert_eq!(called(&queue, any), Some('a'));
         assert_eq!([queue.leave(tickets[0]), queue.leave(tickets[2])], [false, true], "the first of a line, too");
         assert_eq!((called(&queue, any), queue.len(), called(&queue, any)), (Some('d'), 0, None));
-        assert!(queue.lines.lock().waiting.is_empty() && queue.lines.lock().heads.is_empty(), "nothing is kept");
+        assert!(queue.waiters.lock().groups.is_empty() && queue.waiters.lock().firsts.is_empty(), "nothing is kept");
     }
 
     #[test]
@@ -247,9 +247,9 @@ mod tests {
         (0..10_000).for_each(|waiter| assert!(queue.join(None, waiter).is_ok()));
         let mut questions = 0;
         for turn in 0..10_000 {
-            let waiter = called(&queue, |wants| {
+            let waiter = called(&queue, |accepted| {
                 questions += 1;
-                wants.is_none().then_some(())
+                accepted.is_none().then_some(())
             });
             assert_eq!(waiter, Some(turn));
         }
@@ -272,18 +272,18 @@ mod tests {
                     // A waiter that left or was called returns to its old position.
                     let ticket = tickets[tickets.len().saturating_sub(1 + draw(60) as usize)];
                     if ticket > 0 && list.iter().all(|(its, ..)| *its != ticket) && list.len() < 40 {
-                        let wants = (draw(3) > 0).then(|| draw(5) as u32);
-                        queue.rejoin(ticket, wants, waiter);
-                        list.push((ticket, wants, waiter));
+                        let accepted = (draw(3) > 0).then(|| draw(5) as u32);
+                        queue.rejoin(ticket, accepted, waiter);
+                        list.push((ticket, accepted, waiter));
                         list.sort_by_key(|(ticket, ..)| *ticket);
                     }
                 }
                 0 | 1 => {
-                    let wants = (draw(3) > 0).then(|| draw(5) as u32);
-                    match queue.join(wants, waiter) {
+                    let accepted = (draw(3) > 0).then(|| draw(5) as u32);
+                    match queue.join(accepted, waiter) {
                         Ok(ticket) => {
                             assert!(list.len() < 40 && ticket > *tickets.last().unwrap());
-                            list.push((ticket, wants, waiter));
+                            list.push((ticket, accepted, waiter));
                             tickets.push(ticket);
                         }
                         Err(back) => assert_eq!((list.len(), back), (40, waiter)),
@@ -291,14 +291,15 @@ mod tests {
                 }
                 2 => {
                     let ticket = tickets[tickets.len().saturating_sub(1 + draw(60) as usize)];
-                    let place = list.iter().position(|(its, ..)| *its == ticket);
-                    assert_eq!(queue.leave(ticket), place.map(|place| list.remove(place)).is_some());
+                    let index = list.iter().position(|(its, ..)| *its == ticket);
+                    assert_eq!(queue.leave(ticket), index.map(|index| list.remove(index)).is_some());
                 }
                 _ => {
                     let free = draw(64);
-                    let fit = |wants: &Option<u32>| (free >> wants.unwrap_or(5) & 1 == 1).then_some(*wants);
-                    let place = list.iter().position(|(_, wants, _)| fit(wants).is_some());
-                    let expected = place.map(|place| list.remove(place)).map(|(_, wants, waiter)| (waiter, wants));
+                    let fit = |accepted: &Option<u32>| (free >> accepted.unwrap_or(5) & 1 == 1).then_some(*accepted);
+                    let index = list.iter().position(|(_, accepted, _)| fit(accepted).is_some());
+                    let expected =
+                        index.map(|index| list.remove(index)).map(|(_, accepted, waiter)| (waiter, accepted));
                     assert_eq!(queue.next(fit), expected);
                 }
             }
@@ -306,20 +307,20 @@ mod tests {
         }
     }
 
-    /// Two nodes with two places each, as in a pool.
-    struct FreePlaces([AtomicI64; 2]);
+    /// Two nodes with two permits each, as in a pool.
+    struct FreePermits([AtomicI64; 2]);
 
-    impl FreePlaces {
-        fn take(&self, wants: Option<u32>) -> Option<usize> {
-            let nodes = wants.map_or(0..2, |own| own as usize..own as usize + 1);
+    impl FreePermits {
+        fn take(&self, accepted: Option<u32>) -> Option<usize> {
+            let nodes = accepted.map_or(0..2, |own| own as usize..own as usize + 1);
             nodes
                 .into_iter()
                 .find(|node| self.0[*node].fetch_update(SeqCst, SeqCst, |free| (free > 0).then(|| free - 1)).is_ok())
         }
     }
 
-    fn call_all(queue: &Queue<Option<u32>, SyncSender<usize>>, places: &FreePlaces) {
-        while let Some((waiter, node)) = queue.next(|wants| places.take(*wants)) {
+    fn call_all(queue: &Queue<Option<u32>, SyncSender<usize>>, permits: &FreePermits) {
+        while let Some((waiter, node)) = queue.next(|accepted| permits.take(*accepted)) {
             waiter.send(node).unwrap();
         }
     }
@@ -327,26 +328,26 @@ mod tests {
     #[test]
     fn threads_at_once_leave_no_place_free_while_somebody_waits() {
         let queue = Queue::new(1000);
-        let places = FreePlaces([AtomicI64::new(2), AtomicI64::new(2)]);
+        let permits = FreePermits([AtomicI64::new(2), AtomicI64::new(2)]);
         let waited = AtomicU64::new(0);
         let work = |thread: u32| {
             for turn in 0..3000 {
-                let wants = (turn % 3 > 0).then_some((turn + thread) % 2);
-                let node = places.take(wants).unwrap_or_else(|| {
+                let accepted = (turn % 3 > 0).then_some((turn + thread) % 2);
+                let node = permits.take(accepted).unwrap_or_else(|| {
                     waited.fetch_add(1, SeqCst);
                     let (waiter, called) = sync_channel(1);
-                    queue.join(wants, waiter).unwrap();
-                    call_all(&queue, &places);
+                    queue.join(accepted, waiter).unwrap();
+                    call_all(&queue, &permits);
                     called.recv_timeout(Duration::from_secs(20)).expect("nobody is forgotten")
                 });
-                assert!(wants.is_none_or(|own| own as usize == node), "everyone has a place at their own node");
+                assert!(accepted.is_none_or(|own| own as usize == node), "everyone has a permit at their own node");
                 std::thread::yield_now();
-                places.0[node].fetch_add(1, SeqCst);
-                call_all(&queue, &places);
+                permits.0[node].fetch_add(1, SeqCst);
+                call_all(&queue, &permits);
             }
         };
         std::thread::scope(|scope| (0..8).for_each(|thread| drop(scope.spawn(move || work(thread)))));
-        assert_eq!((queue.len(), places.0.map(AtomicI64::into_inner)), (0, [2, 2]));
+        assert_eq!((queue.len(), permits.0.map(AtomicI64::into_inner)), (0, [2, 2]));
         assert!(waited.into_inner() > 0, "somebody had to wait");
     }
 }

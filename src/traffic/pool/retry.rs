@@ -120,7 +120,7 @@ pub fn decide(attempt: &Progress, failure: Failure, terms: &RetryTerms<'_>, with
             return Next::SameNodeFresh;
         }
         let left = match failure {
-            // The node's answer is better than waiting for a place that may not come.
+            // The node's answer is better than waiting for a permit that may not come.
             Failure::Status(_) => attempt.another == Another::Now,
             _ => attempt.another != Another::None,
         };
@@ -327,7 +327,7 @@ mod tests {
 
     fn attempts() -> impl Iterator<Item = Progress> {
         (0..32).map(|bits| {
-            let letters = "srabi".chars().enumerate().filter(|(place, _)| bits >> place & 1 == 1);
+            let letters = "srabi".chars().enumerate().filter(|(position, _)| bits >> position & 1 == 1);
             attempt(&letters.map(|(_, letter)| letter).collect::<String>())
         })
     }

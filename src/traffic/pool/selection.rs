@@ -31,7 +31,7 @@ pub enum Choice {
     /// This member.
     Node(Chosen),
     /// Every node that could take it is full.
-    Full(Wanted),
+    Full(WaitTarget),
     /// Its session's node cannot serve, and the pool does not move sessions.
     SessionLost,
     /// No node can take it.
@@ -40,7 +40,7 @@ pub enum Choice {
 
 /// What a request can wait for when all nodes are full.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Wanted {
+pub struct WaitTarget {
     /// The number of its session's node; `None` if any node will do.
     pub node: Option<u32>,
     /// Why it would go there.
@@ -54,7 +54,7 @@ pub struct Chosen {
     /// Why this one.
     pub why: Why,
     /// The permit for the node; `None` for [`Purpose::Peek`].
-    pub held: Option<NodePermit>,
+    pub permit: Option<NodePermit>,
     /// The change of state if a standby became active for it.
     pub change: Option<Change>,
 }
@@ -69,10 +69,10 @@ impl Tried {
         self.0.push(member);
     }
 
-    /// The same nodes in another generation of the pool. `place` gives their indexes there; nodes that are gone are
-    /// left out.
-    pub fn moved(&self, place: impl Fn(usize) -> Option<usize>) -> Self {
-        Self(self.0.iter().copied().filter_map(place).collect())
+    /// The same nodes in another generation of the pool. `index_there` gives their indexes there; nodes that are gone
+    /// are left out.
+    pub fn moved(&self, index_there: impl Fn(usize) -> Option<usize>) -> Self {
+        Self(self.0.iter().copied().filter_map(index_there).collect())
     }
 
     /// Each of them.
@@ -94,7 +94,7 @@ impl Tried {
 /// Whether a choice is for a request, or only a question.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Purpose {
-    /// For a request: a place and a turn are taken.
+    /// For a request: a permit and a turn are taken.
     Take,
     /// Only a question, as by `weir why`: nothing changes.
     Peek,

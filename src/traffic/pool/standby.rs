@@ -186,7 +186,7 @@ impl<'a> Roster<'a> {
     }
 
     fn set(&mut self, index: usize, duty: Duty) {
-        self.duties.get_mut(index).into_iter().for_each(|place| *place = duty);
+        self.duties.get_mut(index).into_iter().for_each(|slot| *slot = duty);
     }
 }
 

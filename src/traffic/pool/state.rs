@@ -40,27 +40,27 @@ impl NodeState {
     /// Whether it may get a request without a session: it is active, or its ejection time is over and no request is on
     /// trial there.
     pub fn takes_new(&self, now: Tick) -> bool {
-        let gate = self.gate.now();
+        let gate = self.gate.load();
         gate.admits() == Admits::All && gate.is_over(now)
     }
 
     /// Whether it may get a request of its own sessions: also while it is draining or a standby, and before its first
     /// probe. Moving a session is a certain loss, and an unprobed node is probably healthy.
-    pub fn takes_bound(&self, now: Tick) -> bool {
-        let gate = self.gate.now();
-        !matches!(gate.admits(), Admits::Unwell | Admits::Shut) && gate.is_over(now)
+    pub fn takes_sessions(&self, now: Tick) -> bool {
+        let gate = self.gate.load();
+        !matches!(gate.admits(), Admits::Unhealthy | Admits::Nothing) && gate.is_over(now)
     }
 
     /// Whether it may get a request without a session when no node is known to be good: it was never probed, and probes
     /// are not mandatory.
     pub fn takes_unprobed(&self, now: Tick) -> bool {
-        let gate = self.gate.now();
+        let gate = self.gate.load();
         matches!(gate.admits(), Admits::Unprobed | Admits::UnprobedSpare) && gate.is_over(now)
     }
 
     /// Like [`Self::takes_unprobed`], but only if its duty in the pool is to serve: it is not leaving and no standby.
     pub fn serves_unprobed(&self, now: Tick) -> bool {
-        let gate = self.gate.now();
+        let gate = self.gate.load();
         gate.admits() == Admits::Unprobed && gate.is_over(now)
     }
 
@@ -72,14 +72,14 @@ impl NodeState {
     /// Whether it is a usable standby, or leaving to become one. A node whose ejection time is over counts too, and
     /// would start with a trial.
     pub fn is_spare(&self, now: Tick) -> bool {
-        let gate = self.gate.now();
-        gate.admits() == Admits::Bound && gate.is_over(now)
+        let gate = self.gate.load();
+        gate.admits() == Admits::Sessions && gate.is_over(now)
     }
 
     /// Whether it is passive only because the pool does not need it now: it is leaving or a standby. It
     /// may be ejected or never probed, too.
     pub fn is_held_back(&self) -> bool {
-        matches!(self.gate.now().admits(), Admits::Bound | Admits::UnprobedSpare)
+        matches!(self.gate.load().admits(), Admits::Sessions | Admits::UnprobedSpare)
     }
 
     /// Must be called right before a request goes to the node, and not after the moment that is reported as its
@@ -95,8 +95,8 @@ impl NodeState {
     }
 
     /// Whether it may be tried although probes fail: it has no operator's order.
-    pub fn is_maybe(&self) -> bool {
-        !matches!(self.gate.now().admits(), Admits::Drained | Admits::Shut)
+    pub fn may_be_last_resort(&self) -> bool {
+        !matches!(self.gate.load().admits(), Admits::Drained | Admits::Nothing)
     }
 
     /// Its duty in the pool.
@@ -107,25 +107,25 @@ impl NodeState {
     /// Whether it could serve if needed: probes pass, it has no operator's order, and it is not ejected or its ejection
     /// time is over.
     pub fn is_usable(&self, now: Tick) -> bool {
-        let gate = self.gate.now();
-        matches!(gate.admits(), Admits::All | Admits::Bound) && gate.is_over(now)
+        let gate = self.gate.load();
+        matches!(gate.admits(), Admits::All | Admits::Sessions) && gate.is_over(now)
     }
 
     /// Whether it serves, or could serve at once.
     pub fn can_serve(&self) -> bool {
-        let gate = self.gate.now();
-        !matches!(gate.admits(), Admits::Drained | Admits::Unwell | Admits::Shut) && !gate.is_ejected()
+        let gate = self.gate.load();
+        !matches!(gate.admits(), Admits::Drained | Admits::Unhealthy | Admits::Nothing) && !gate.is_ejected()
     }
 
     /// Whether it is ejected: its traffic failed, and no request has succeeded since.
     pub fn is_ejected(&self) -> bool {
-        self.gate.now().is_ejected()
+        self.gate.load().is_ejected()
     }
 
     /// When it may be tried again, if only an ejection or its trial keeps it passive. The last resort of a pool is the
     /// node with the earliest time.
     pub fn ejected_until(&self, now: Tick) -> Option<Tick> {
-        let gate = self.gate.now();
+        let gate = self.gate.load();
         (matches!(gate.admits(), Admits::All | Admits::Unprobed) && !gate.is_over(now)).then(|| gate.until())
     }
 
@@ -152,7 +152,7 @@ impl NodeState {
     /// a store.
     pub fn on_success(&self, began: Tick, now: Tick) -> Option<Change> {
         self.answered.note(now);
-        if !self.gate.now().is_ejected() {
+        if !self.gate.load().is_ejected() {
             return None;
         }
         self.report(|health| health.on_success(began, now))

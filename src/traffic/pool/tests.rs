@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use super::super::resolved::Resolved;
 use super::super::snapshot::{BuildInput, Secrets, Snapshot};
-use super::member::{NodePermit, Waiter, Wants};
+use super::member::{AcceptedNodes, NodePermit, Waiter};
 use super::retry::Failure;
 use super::state::{Fault, Operator, Reason, State};
 use super::*;
@@ -128,7 +128,7 @@ fn ask(pool: &Pool, bound: Option<usize>, tried: &[usize], second: u64) -> (Stri
 
 fn told(choice: Choice) -> (String, Option<NodePermit>) {
     match choice {
-        Choice::Node(chosen) => (format!("n{} {}", chosen.member, chosen.why.word()), chosen.held),
+        Choice::Node(chosen) => (format!("n{} {}", chosen.member, chosen.why.word()), chosen.permit),
         Choice::Full(_) => ("full".to_owned(), None),
         Choice::SessionLost => ("lost".to_owned(), None),
         Choice::Nobody => ("nobody".to_owned(), None),
@@ -243,9 +243,9 @@ fn a_place_given_back_goes_to_who_waits_for_it_longest() {
     };
     let names = || order.lock().iter().map(|(name, held)| (*name, held.is_some())).collect::<Vec<_>>();
     let number = pool.members[0].number;
-    join("first", Wants::ANY);
-    let left = join("left", Wants::ANY);
-    join("second", Wants::Only(number));
+    join("first", AcceptedNodes::ANY);
+    let left = join("left", AcceptedNodes::ANY);
+    join("second", AcceptedNodes::Only(number));
     assert!(pool.waiting.leave(left));
     assert_eq!((names(), pool.waiting.len()), (vec![], 2));
     drop(held);
@@ -255,7 +255,7 @@ fn a_place_given_back_goes_to_who_waits_for_it_longest() {
     assert_eq!((names(), pool.waiting.len()), (vec![("second", true)], 0));
     let second = order.lock().remove(0);
     drop(second);
-    assert_eq!(pool.members[0].load.in_flight(), 0, "every place was given back once");
+    assert_eq!(pool.members[0].load.in_flight(), 0, "every permit was given back once");
 }
 
 #[test]
@@ -270,12 +270,15 @@ fn who_waits_for_a_node_that_goes_passive_looks_again() {
         let called = Arc::clone(&called);
         Box::new(move |held| *called.lock() = Some(held.is_some()))
     };
-    pool.waiting.join(Wants::Only(pool.members[0].number), waiter).map_err(drop).expect("there is room in the queue");
+    pool.waiting
+        .join(AcceptedNodes::Only(pool.members[0].number), waiter)
+        .map_err(drop)
+        .expect("there is room in the queue");
     pool.tend(at(1), Duration::ZERO);
     assert_eq!(*called.lock(), None, "its node is only busy");
     pool.members[0].state.set_operator(Operator::Maintenance, at(1));
     pool.tend(at(1), Duration::ZERO);
-    assert_eq!(*called.lock(), Some(false), "called without a place");
+    assert_eq!(*called.lock(), Some(false), "called without a permit");
 }
 
 #[test]
@@ -365,7 +368,7 @@ fn told_state(member: &Member) -> &'static str {
     state.reason().map_or(state.word(), Reason::word)
 }
 
-/// Under random events: only a node that may serve is chosen, no node exceeds its limit, and every place is given back
+/// Under random events: only a node that may serve is chosen, no node exceeds its limit, and every permit is given back
 /// once.
 #[test]
 fn whatever_happens_no_node_gets_what_it_may_not() {
@@ -408,7 +411,7 @@ fn whatever_happens_no_node_gets_what_it_may_not() {
                     let bound = bound.map(|member| pool.members[member].number);
                     let prefers = (draw(3) == 0).then(|| pool.members[draw(5) as usize].number);
                     let criteria = Criteria { prefers, ask, ..criteria(&tried, bound, now) };
-                    let may: Vec<bool> = pool.members.iter().map(|member| member.state.takes_bound(now)).collect();
+                    let may: Vec<bool> = pool.members.iter().map(|member| member.state.takes_sessions(now)).collect();
                     if let Choice::Node(chosen) = pool.choose(&criteria, Purpose::Take) {
                         let own = bound == Some(pool.members[chosen.member].number);
                         let resort = chosen.why == Why::LastResort;
@@ -416,7 +419,7 @@ fn whatever_happens_no_node_gets_what_it_may_not() {
                         let state = told_state(&pool.members[chosen.member]);
                         assert!(state != "maintenance", "{method:?}, {step}: {:?}", chosen.why);
                         assert!(own || state != "draining", "{method:?}, {step}: {:?}", chosen.why);
-                        held.extend(chosen.held);
+                        held.extend(chosen.permit);
                     }
                 }
             }

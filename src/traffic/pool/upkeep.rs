@@ -1,10 +1,10 @@
 //! Upkeep of a pool. After failures and answers: ejection. Periodically: the number of active nodes, slow start, and
-//! places for waiting requests.
+//! permits for waiting requests.
 
 use std::time::Duration;
 
 use super::Pool;
-use super::member::{Member, Wants};
+use super::member::{AcceptedNodes, Member};
 use super::outage::Served;
 use super::standby::{Arrangement, Fit, Standing};
 use super::state;
@@ -73,16 +73,16 @@ impl Pool {
         if self.waiting.is_empty() {
             return;
         }
-        self.give_places(now);
-        // Requests that wait for nodes that can no longer serve them are woken without a place, and choose again.
-        let hopeless = |wants: &Wants| {
-            let serves = match wants {
-                Wants::Only(number) => self.is_home(*number, now),
-                Wants::AnyBut(tried) => self.serves_beside(tried, now),
+        self.give_permits(now);
+        // Requests that wait for nodes that can no longer serve them are woken without a permit, and choose again.
+        let unserved = |accepted: &AcceptedNodes| {
+            let serves = match accepted {
+                AcceptedNodes::Only(number) => self.serves_sessions(*number, now),
+                AcceptedNodes::AnyBut(tried) => self.serves_beside(tried, now),
             };
             (!serves).then_some(())
         };
-        while let Some((waiter, ())) = self.waiting.next(hopeless) {
+        while let Some((waiter, ())) = self.waiting.next(unserved) {
             waiter(None);
         }
     }
@@ -92,8 +92,8 @@ impl Pool {
         let regular: Vec<_> = self.regular().collect();
         let standings: Vec<_> = regular.iter().map(|(_, member)| self.standing(member, now)).collect();
         let duties = arrangement.arrange(active, &standings, now).into_iter();
-        let changed = |(place, duty): (usize, Duty)| {
-            let (index, member) = regular.get(place)?;
+        let changed = |(position, duty): (usize, Duty)| {
+            let (index, member) = regular.get(position)?;
             Some((*index, member.state.set_duty(duty)?, why(duty)))
         };
         duties.filter_map(changed).collect()

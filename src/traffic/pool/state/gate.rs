@@ -1,6 +1,7 @@
-//! The part of a node's state that the request path reads: one word with one relaxed load. It has which requests the
-//! node takes, and the end of its ejection. After that time the gate is half-open: the request that first moves the
-//! time ahead is on trial. No other request may go until the time of the trial is over or the trial is given back.
+//! The part of a node's state that the request path reads: one number, read with one relaxed load. It says which
+//! requests the node takes, and the end of its ejection. After that time the gate is half-open: the request that first
+//! moves the time ahead is on trial. No other request may go until the time of the trial is over or the trial is given
+//! back.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
@@ -17,13 +18,13 @@ pub(super) enum Admits {
     /// All requests.
     All = 0,
     /// Only those of its sessions; all when the pool needs the node.
-    Bound = 1,
+    Sessions = 1,
     /// Only those of its sessions, by an operator's order.
     Drained = 2,
     /// None, because probes do not pass.
-    Unwell = 3,
+    Unhealthy = 3,
     /// None, by an operator's order.
-    Shut = 4,
+    Nothing = 4,
     /// Only those of its sessions; all while no node of the pool is known to be good.
     Unprobed = 5,
     /// The same, for a node that the pool does not need now.
@@ -34,7 +35,7 @@ pub(super) enum Admits {
 /// zero without an ejection. A bit between them marks the time as that of a trial, so that a trial is not confused with
 /// an ejection that ends at the same time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Word(u64);
+pub(super) struct PackedState(u64);
 
 /// Held by the request on trial. Given back if the trial had no result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,23 +58,23 @@ const LAST: u64 = u64::MAX >> TIME;
 
 impl Gate {
     pub(super) const fn new(admits: Admits) -> Self {
-        Self(AtomicU64::new(Word::new(admits, 0).0))
+        Self(AtomicU64::new(PackedState::new(admits, 0).0))
     }
 
-    pub(super) fn now(&self) -> Word {
-        Word(self.0.load(Relaxed))
+    pub(super) fn load(&self) -> PackedState {
+        PackedState(self.0.load(Relaxed))
     }
 
     /// Asks to send a request. Without an ejection this is one load. After an ejection time exactly one request gets
     /// the trial, which lasts this long.
     pub(super) fn claim(&self, now: Tick, trial: Duration) -> Claim {
-        let word = self.now();
-        if !word.is_ejected() {
+        let packed = self.load();
+        if !packed.is_ejected() {
             return Claim::Free;
         }
         let end = (now + trial.max(Duration::from_millis(1))).as_millis().min(LAST);
-        let on_trial = Word::new(word.admits(), end).0 | ON_TRIAL;
-        match word.is_over(now) && self.0.compare_exchange(word.0, on_trial, Relaxed, Relaxed).is_ok() {
+        let on_trial = PackedState::new(packed.admits(), end).0 | ON_TRIAL;
+        match packed.is_over(now) && self.0.compare_exchange(packed.0, on_trial, Relaxed, Relaxed).is_ok() {
             true => Claim::OnTrial(Trial(end)),
             false => Claim::Refused,
         }
@@ -82,12 +83,12 @@ impl Gate {
     /// Ends a trial without a result: the next request may try from `since` on. If the trial had a result, or another
     /// request is on trial, nothing changes.
     pub(super) fn give_back(&self, trial: Trial, since: Tick) {
-        let mut word = self.now();
-        while word.is_on_trial() && word.millis() == trial.0 {
-            let half_open = Word::new(word.admits(), since.as_millis().clamp(1, LAST));
-            match self.0.compare_exchange_weak(word.0, half_open.0, Relaxed, Relaxed) {
+        let mut packed = self.load();
+        while packed.is_on_trial() && packed.millis() == trial.0 {
+            let half_open = PackedState::new(packed.admits(), since.as_millis().clamp(1, LAST));
+            match self.0.compare_exchange_weak(packed.0, half_open.0, Relaxed, Relaxed) {
                 Ok(_) => return,
-                Err(seen) => word = Word(seen),
+                Err(seen) => packed = PackedState(seen),
             }
         }
     }
@@ -95,24 +96,24 @@ impl Gate {
     /// Sets the gate when an ejection begins or ends. A present trial no longer counts.
     pub(super) fn set(&self, admits: Admits, ejected_until: Option<Tick>) {
         let millis = ejected_until.map_or(0, |until| until.as_millis().clamp(1, LAST));
-        self.0.store(Word::new(admits, millis).0, Relaxed);
+        self.0.store(PackedState::new(admits, millis).0, Relaxed);
     }
 
     /// Changes which requests are taken, and keeps the time of an ejection or trial. A trial may begin at the same
     /// moment, so it needs compare-and-exchange.
     pub(super) fn set_admits(&self, admits: Admits) {
-        let mut word = self.now();
-        while word.admits() != admits {
-            let next = Word::new(admits, word.millis()).0 | word.0 & ON_TRIAL;
-            match self.0.compare_exchange_weak(word.0, next, Relaxed, Relaxed) {
+        let mut packed = self.load();
+        while packed.admits() != admits {
+            let next = PackedState::new(admits, packed.millis()).0 | packed.0 & ON_TRIAL;
+            match self.0.compare_exchange_weak(packed.0, next, Relaxed, Relaxed) {
                 Ok(_) => return,
-                Err(seen) => word = Word(seen),
+                Err(seen) => packed = PackedState(seen),
             }
         }
     }
 }
 
-impl Word {
+impl PackedState {
     const fn new(admits: Admits, millis: u64) -> Self {
         Self(millis << TIME | admits as u64)
     }
@@ -120,12 +121,12 @@ impl Word {
     pub(super) const fn admits(self) -> Admits {
         match self.0 & 7 {
             0 => Admits::All,
-            1 => Admits::Bound,
+            1 => Admits::Sessions,
             2 => Admits::Drained,
-            3 => Admits::Unwell,
+            3 => Admits::Unhealthy,
             5 => Admits::Unprobed,
             6 => Admits::UnprobedSpare,
-            _ => Admits::Shut,
+            _ => Admits::Nothing,
         }
     }
 
@@ -165,14 +166,14 @@ mod tests {
 
     #[test]
     fn a_word_holds_what_was_put_in() {
-        let all = [Admits::All, Admits::Bound, Admits::Drained, Admits::Unwell, Admits::Shut];
+        let all = [Admits::All, Admits::Sessions, Admits::Drained, Admits::Unhealthy, Admits::Nothing];
         for admits in all.into_iter().chain([Admits::Unprobed, Admits::UnprobedSpare]) {
             for millis in [0, 1, 12_345, LAST] {
-                let word = Word::new(admits, millis);
-                assert_eq!((word.admits(), word.millis()), (admits, millis));
+                let packed = PackedState::new(admits, millis);
+                assert_eq!((packed.admits(), packed.millis()), (admits, millis));
             }
         }
-        assert_eq!(Word::new(Admits::All, 0).0, 0);
+        assert_eq!(PackedState::new(Admits::All, 0).0, 0);
     }
 
     #[test]
@@ -202,11 +203,11 @@ mod tests {
         let gate = Gate::new(Admits::All);
         gate.set(Admits::All, Some(at(10)));
         let first = on_trial(&gate, at(11));
-        gate.set_admits(Admits::Bound);
+        gate.set_admits(Admits::Sessions);
         assert!(!may_go(&gate, at(12)));
         gate.give_back(first, at(11));
-        assert!(gate.now().is_ejected() && gate.now().is_over(at(11)));
-        assert_eq!(gate.now().admits(), Admits::Bound);
+        assert!(gate.load().is_ejected() && gate.load().is_over(at(11)));
+        assert_eq!(gate.load().admits(), Admits::Sessions);
         let second = on_trial(&gate, at(12));
         gate.give_back(first, at(11));
         assert!(!may_go(&gate, at(12)), "it has nothing to give back any more");
@@ -221,7 +222,7 @@ mod tests {
         let last = on_trial(&gate, at(22));
         gate.set(Admits::All, None);
         gate.give_back(last, at(22));
-        assert!(!gate.now().is_ejected(), "it succeeded");
+        assert!(!gate.load().is_ejected(), "it succeeded");
     }
 
     #[test]
@@ -230,7 +231,7 @@ mod tests {
         gate.set(Admits::All, Some(at(10)));
         assert!(may_go(&gate, at(10)));
         gate.set_admits(Admits::Drained);
-        assert_eq!((gate.now().admits(), may_go(&gate, at(14))), (Admits::Drained, false));
+        assert_eq!((gate.load().admits(), may_go(&gate, at(14))), (Admits::Drained, false));
         gate.set(Admits::All, Some(at(12)));
         assert!(may_go(&gate, at(12)), "another ejection has a trial of its own");
     }
@@ -239,14 +240,14 @@ mod tests {
     fn times_without_end_stay_ejections() {
         let gate = Gate::new(Admits::All);
         gate.set(Admits::All, Some(Tick::from_millis(u64::MAX)));
-        assert!(gate.now().is_ejected() && !gate.now().is_over(at(1 << 40)));
+        assert!(gate.load().is_ejected() && !gate.load().is_over(at(1 << 40)));
         gate.set(Admits::All, Some(Tick::START));
-        assert!(gate.now().is_ejected());
+        assert!(gate.load().is_ejected());
         let claims = [1, 1].map(|second| gate.claim(at(second), Duration::MAX) != Claim::Refused);
         assert_eq!((claims, may_go(&gate, at(1 << 40))), ([true, false], false));
-        gate.set(Admits::Shut, Some(at(1)));
+        gate.set(Admits::Nothing, Some(at(1)));
         let in_no_time =
             [1000, 1000, 1001].map(|millis| gate.claim(Tick::from_millis(millis), Duration::ZERO) != Claim::Refused);
-        assert_eq!((in_no_time, gate.now().admits()), ([true, false, true], Admits::Shut));
+        assert_eq!((in_no_time, gate.load().admits()), ([true, false, true], Admits::Nothing));
     }
 }

@@ -123,14 +123,14 @@ impl Health {
 
     pub(super) fn admits(&self) -> Admits {
         match (self.operator, self.verdict, self.duty) {
-            (Operator::Maintenance, ..) => Admits::Shut,
+            (Operator::Maintenance, ..) => Admits::Nothing,
             (Operator::Draining, Verdict::Good, _) => Admits::Drained,
             (Operator::Draining, Verdict::None, _) if self.is_unprobed() => Admits::Drained,
-            (Operator::Draining, ..) => Admits::Shut,
+            (Operator::Draining, ..) => Admits::Nothing,
             (Operator::None, Verdict::None, Duty::Serving) if self.is_unprobed() => Admits::Unprobed,
             (Operator::None, Verdict::None, _) if self.is_unprobed() => Admits::UnprobedSpare,
-            (Operator::None, Verdict::Bad | Verdict::None, _) => Admits::Unwell,
-            (Operator::None, Verdict::Good, Duty::Leaving | Duty::Spare) => Admits::Bound,
+            (Operator::None, Verdict::Bad | Verdict::None, _) => Admits::Unhealthy,
+            (Operator::None, Verdict::Good, Duty::Leaving | Duty::Spare) => Admits::Sessions,
             (Operator::None, Verdict::Good, Duty::Serving) => Admits::All,
         }
     }

@@ -1,5 +1,5 @@
-//! Tests only: a reference model of a node. It has the same rules in the simplest form, and must have the same states as
-//! the real node after any random events.
+//! Tests only: a reference model of a node. It has the same rules in the simplest form, and must have the same states
+//! as the real node after any random events.
 
 use std::collections::HashMap;
 
@@ -128,12 +128,12 @@ impl Comparison {
         let now = self.now;
         assert_eq!(self.real.state(), self.model.state());
         assert_eq!(self.real.takes_new(now), self.model.takes_new(now));
-        assert_eq!(self.real.takes_bound(now), self.model.takes_bound(now));
+        assert_eq!(self.real.takes_sessions(now), self.model.takes_sessions(now));
         assert_eq!(self.real.is_spare(now), self.model.is_spare(now));
         assert_eq!(self.real.takes_unprobed(now), self.model.takes_unprobed(now));
         assert_eq!(self.real.ejected_until(now), self.model.ejected_until(now));
         let no_operator = self.model.operator == Operator::None;
-        assert_eq!(self.real.is_maybe(), no_operator);
+        assert_eq!(self.real.may_be_last_resort(), no_operator);
     }
 }
 
@@ -205,17 +205,17 @@ impl ReferenceModel {
         self.well.is_none() && self.probes == Probes::Lenient && self.rounds.last() != Some(&false)
     }
 
-    fn takes_bound(&self, now: Tick) -> bool {
+    fn takes_sessions(&self, now: Tick) -> bool {
         let well = self.well == Some(true) || self.is_unprobed();
         self.operator != Operator::Maintenance && well && !self.is_closed(now)
     }
 
     fn takes_unprobed(&self, now: Tick) -> bool {
-        self.takes_bound(now) && self.is_unprobed() && self.operator == Operator::None
+        self.takes_sessions(now) && self.is_unprobed() && self.operator == Operator::None
     }
 
     fn takes_new(&self, now: Tick) -> bool {
-        self.takes_bound(now)
+        self.takes_sessions(now)
             && self.well == Some(true)
             && self.operator == Operator::None
             && self.duty == Duty::Serving
@@ -223,7 +223,7 @@ impl ReferenceModel {
 
     fn is_spare(&self, now: Tick) -> bool {
         let well = self.well == Some(true);
-        self.takes_bound(now) && well && self.operator == Operator::None && self.duty != Duty::Serving
+        self.takes_sessions(now) && well && self.operator == Operator::None && self.duty != Duty::Serving
     }
 
     fn ejected_until(&self, now: Tick) -> Option<Tick> {

@@ -182,7 +182,7 @@ fn of_several_reasons_the_first_is_told() {
 
 /// n: takes new, b: takes bound, s: is a spare, m: may be tried although probes fail.
 fn open_to(node: &NodeState, now: Tick) -> String {
-    let all = [node.takes_new(now), node.takes_bound(now), node.is_spare(now), node.is_maybe()];
+    let all = [node.takes_new(now), node.takes_sessions(now), node.is_spare(now), node.may_be_last_resort()];
     all.iter().zip("nbsm".chars()).map(|(yes, letter)| if *yes { letter } else { '-' }).collect()
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::{at, follow, sticky};
 use crate::config::Queue;
 use crate::traffic::affinity::sessions::BindKind;
-use crate::traffic::pool::member::{NodePermit, Wants};
+use crate::traffic::pool::member::{AcceptedNodes, NodePermit};
 use crate::traffic::pool::state::{Fault, State};
 use crate::traffic::pool::*;
 use crate::traffic::snapshot::Snapshot;
@@ -23,14 +23,14 @@ fn waiter(snapshot: &Snapshot) -> Arc<AtomicUsize> {
     let count = Arc::clone(&called);
     let waiter = Box::new(move |held: Option<NodePermit>| {
         count.fetch_add(1, Ordering::Relaxed);
-        held.into_iter().for_each(NodePermit::forfeit);
+        held.into_iter().for_each(NodePermit::discard);
     });
-    assert!(snapshot.pools[0].waiting.join(Wants::ANY, waiter).is_ok());
+    assert!(snapshot.pools[0].waiting.join(AcceptedNodes::ANY, waiter).is_ok());
     called
 }
 
 fn take(snapshot: &Snapshot, member: usize) -> NodePermit {
-    snapshot.pools[0].members[member].permits.take(at(1)).expect("a free place")
+    snapshot.pools[0].members[member].permits.take(at(1)).expect("a free permit")
 }
 
 #[test]
@@ -99,7 +99,7 @@ fn a_place_that_nobody_could_use_is_free_and_calls_nobody() {
     let before = follow(None, 1, one_place_each);
     let held = take(&before, 0);
     let called = waiter(&before);
-    held.forfeit();
+    held.discard();
     assert_eq!((called.load(Ordering::Relaxed), before.pools[0].members[0].load.in_flight()), (0, 0));
     before.pools[0].tend(at(2), Duration::ZERO);
     assert_eq!(called.load(Ordering::Relaxed), 1, "the next turn does");
@@ -151,7 +151,7 @@ fn a_reload_that_takes_the_queue_away_refuses_nobody_who_is_about_to_wait() {
     let after = follow(Some(&before), 1, |_| {});
     waiter(&before);
     after.narrow();
-    assert!(after.pools[0].waiting.join(Wants::ANY, Box::new(drop)).is_err());
+    assert!(after.pools[0].waiting.join(AcceptedNodes::ANY, Box::new(drop)).is_err());
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::{at, criteria, follow, sticky};
 use crate::config::ActiveNodes;
-use crate::traffic::pool::member::{NodePermit, Waiter, Wants};
+use crate::traffic::pool::member::{AcceptedNodes, NodePermit, Waiter};
 use crate::traffic::pool::state::{Fault, Operator, Probed, Round, State, Thresholds};
 use crate::traffic::pool::*;
 use crate::traffic::snapshot::Snapshot;
@@ -28,12 +28,12 @@ fn one_of(max: u32) -> Option<ActiveNodes> {
 /// The member's index, the reason, and the permit.
 fn go(pool: &Pool, bound: Option<u32>, now: Tick) -> Result<(usize, Why, NodePermit), Choice> {
     match pool.choose(&criteria(&Tried::default(), bound, now), Purpose::Take) {
-        Choice::Node(Chosen { member, why, held, .. }) => Ok((member, why, held.unwrap())),
+        Choice::Node(Chosen { member, why, permit, .. }) => Ok((member, why, permit.unwrap())),
         other => Err(other),
     }
 }
 
-fn wanted(choice: Result<(usize, Why, NodePermit), Choice>) -> Wanted {
+fn wanted(choice: Result<(usize, Why, NodePermit), Choice>) -> WaitTarget {
     match choice {
         Err(Choice::Full(wanted)) => wanted,
         Err(_) => panic!("another refusal"),
@@ -62,10 +62,10 @@ fn a_session_waits_for_its_own_full_node_and_for_any_once_that_is_lost() {
     let pool = &snapshot.pools[0];
     let a = pool.members[0].number;
     let _first = go(pool, Some(a), at(1)).ok().unwrap();
-    assert_eq!(wanted(go(pool, Some(a), at(1))), Wanted { node: Some(a), why: Why::Session });
+    assert_eq!(wanted(go(pool, Some(a), at(1))), WaitTarget { node: Some(a), why: Why::Session });
     let _second = go(pool, None, at(1)).ok().unwrap();
     refuse(pool, 0, at(1));
-    let any = Wanted { node: None, why: Why::Rebound(Lost::Passive(Reason::Ejected)) };
+    let any = WaitTarget { node: None, why: Why::Rebound(Lost::Passive(Reason::Ejected)) };
     assert_eq!(wanted(go(pool, Some(a), at(1))), any, "a is ejected, b is full");
 }
 
@@ -89,7 +89,7 @@ fn a_standby_is_not_activated_beyond_the_most() {
     });
     let pool = &snapshot.pools[0];
     let _first = go(pool, None, at(1)).ok().unwrap();
-    assert_eq!(wanted(go(pool, None, at(1))), Wanted { node: None, why: Why::Balanced });
+    assert_eq!(wanted(go(pool, None, at(1))), WaitTarget { node: None, why: Why::Balanced });
     assert_eq!(pool.members[1].state.state(), State::Passive(Reason::Standby));
     let mut tried = Tried::default();
     tried.add(0);
@@ -99,7 +99,7 @@ fn a_standby_is_not_activated_beyond_the_most() {
     refuse(pool, 0, at(1));
     drop(helped);
     let second = go(pool, None, at(1)).ok().unwrap();
-    assert_eq!((second.0, second.1), (1, Why::StandbyActivated), "the place of the failed one is free");
+    assert_eq!((second.0, second.1), (1, Why::StandbyActivated), "the permit of the failed one is free");
 }
 
 #[test]
@@ -199,20 +199,20 @@ fn a_place_where_it_has_failed_goes_past_who_waits_to_the_next_one() {
     let [first, second] = [(); 2].map(|()| go(pool, None, at(1)).ok().unwrap().2);
     let [a, b] = [first.number(), second.number()];
     let given: Arc<Mutex<Vec<(char, NodePermit)>>> = Arc::default();
-    let join = |name: char, wants: Wants| {
+    let join = |name: char, wants: AcceptedNodes| {
         let given = Arc::clone(&given);
         let waiter: Waiter = Box::new(move |held| given.lock().extend(held.map(|held| (name, held))));
         assert!(pool.waiting.join(wants, waiter).is_ok());
     };
     let mut tried = Tried::default();
     tried.add(0);
-    join('x', pool.wants(Wanted { node: None, why: Why::Balanced }, &tried));
+    join('x', pool.accepted_nodes(WaitTarget { node: None, why: Why::Balanced }, &tried));
     let names = || given.lock().iter().map(|(name, held)| (*name, held.number())).collect::<Vec<_>>();
     drop(first);
     pool.tend(at(1), Duration::ZERO);
     assert_eq!((names(), pool.members[0].load.in_flight()), (vec![], 0), "it is free for others");
     let taken = go(pool, None, at(1)).ok().unwrap().2;
-    join('y', Wants::ANY);
+    join('y', AcceptedNodes::ANY);
     drop(taken);
     assert_eq!(names(), [('y', a)], "who came later has not failed there");
     drop(second);
@@ -231,12 +231,12 @@ fn who_waits_and_has_failed_at_all_that_still_serve_looks_again_at_once() {
     let called = Arc::new(AtomicUsize::new(0));
     let count = Arc::clone(&called);
     let waiter: Waiter = Box::new(move |held| _ = count.fetch_add(1 + usize::from(held.is_some()), Ordering::Relaxed));
-    assert!(pool.waiting.join(Wants::AnyBut(vec![pool.members[0].number]), waiter).is_ok());
+    assert!(pool.waiting.join(AcceptedNodes::AnyBut(vec![pool.members[0].number]), waiter).is_ok());
     pool.tend(at(1), Duration::ZERO);
     assert_eq!(called.load(Ordering::Relaxed), 0, "the other one is only full");
     pool.members[1].state.set_operator(Operator::Maintenance, at(1));
     pool.tend(at(1), Duration::ZERO);
-    assert_eq!(called.load(Ordering::Relaxed), 1, "without a place");
+    assert_eq!(called.load(Ordering::Relaxed), 1, "without a permit");
 }
 
 #[test]
@@ -316,7 +316,7 @@ fn fewer_places_hold_for_requests_of_before_as_well() {
             // It runs for ever.
             std::mem::forget(held);
         });
-        assert!(before.pools[0].waiting.join(Wants::ANY, waiter).is_ok());
+        assert!(before.pools[0].waiting.join(AcceptedNodes::ANY, waiter).is_ok());
     }
     let load = &after.pools[0].members[0].load;
     let seen: Vec<_> = running
@@ -350,12 +350,13 @@ fn no_place_is_lost_or_counted_twice_whatever_happens() {
         let bound = (chance >> 40 & 1 == 1).then(|| pool.members[member].number);
         match event {
             0..7 => match pool.choose(&criteria(&Tried::default(), bound, tick), Purpose::Take) {
-                Choice::Node(chosen) => running.extend(chosen.held),
+                Choice::Node(chosen) => running.extend(chosen.permit),
                 Choice::Full(wanted) => {
                     let given = Arc::clone(&given);
                     let waiter: Waiter = Box::new(move |held| given.lock().extend(held));
-                    asleep += usize::from(pool.waiting.join(pool.wants(wanted, &Tried::default()), waiter).is_ok());
-                    pool.give_places(tick);
+                    asleep +=
+                        usize::from(pool.waiting.join(pool.accepted_nodes(wanted, &Tried::default()), waiter).is_ok());
+                    pool.give_permits(tick);
                 }
                 Choice::SessionLost | Choice::Nobody => {}
             },

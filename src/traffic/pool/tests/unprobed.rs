@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::{at, follow, sticky};
 use crate::config::{ActiveNodes, Health};
-use crate::traffic::pool::member::{NodePermit, Waiter, Wants};
+use crate::traffic::pool::member::{AcceptedNodes, NodePermit, Waiter};
 use crate::traffic::pool::state::{Fault, Operator, Probed, Round, Thresholds};
 use crate::traffic::pool::*;
 use crate::traffic::snapshot::Snapshot;
@@ -57,7 +57,7 @@ fn go(pool: &Pool, bound: Option<usize>, tried: &[usize]) -> (String, Option<Nod
         now: at(1),
     };
     let told = |choice| match choice {
-        Choice::Node(chosen) => (format!("n{} {}", chosen.member, chosen.why.word()), chosen.held),
+        Choice::Node(chosen) => (format!("n{} {}", chosen.member, chosen.why.word()), chosen.permit),
         Choice::Full(_) => ("full".to_owned(), None),
         Choice::SessionLost => ("lost".to_owned(), None),
         Choice::Nobody => ("nobody".to_owned(), None),
@@ -228,9 +228,9 @@ fn wait(pool: &Pool, count: usize) -> Arc<Mutex<Vec<Option<u32>>>> {
         let given = Arc::clone(&given);
         let waiter: Waiter = Box::new(move |held| {
             given.lock().push(held.as_ref().map(NodePermit::number));
-            held.into_iter().for_each(NodePermit::forfeit);
+            held.into_iter().for_each(NodePermit::discard);
         });
-        assert!(pool.waiting.join(Wants::ANY, waiter).is_ok());
+        assert!(pool.waiting.join(AcceptedNodes::ANY, waiter).is_ok());
     }
     given
 }
@@ -327,7 +327,7 @@ fn who_waits_for_one_that_was_never_probed_gets_its_place_and_is_not_woken_for_n
     assert_eq!(*given.lock(), [Some(pool.members[0].number)]);
     round(pool, 1, Probed::Passed);
     pool.tend(at(1), Duration::ZERO);
-    assert_eq!(given.lock().len(), 1, "a good one is known, so the other one's free place is not given away");
+    assert_eq!(given.lock().len(), 1, "a good one is known, so the other one's free permit is not given away");
     held[1] = None;
     assert_eq!(given.lock()[1..], [Some(pool.members[1].number)]);
     (0..3).for_each(|_| round(pool, 1, Probed::Failed));
