@@ -1,7 +1,7 @@
 //! The gauges of the metrics. Their values are computed when they are asked for.
 
 use super::state::Control;
-use crate::traffic::pool::outage::Served;
+use crate::traffic::pool::outage::PoolStatus;
 use crate::traffic::pool::state::Reason;
 
 /// Updates the gauges. Called before each scrape.
@@ -11,7 +11,7 @@ pub(crate) fn refresh(control: &Control) {
         if let Some(sessions) = &pool.sessions {
             run.counters.sessions(sessions.len());
         }
-        let without_node = pool.served() != Served::Active;
+        let without_node = pool.status() != PoolStatus::Active;
         run.counters.set_gauges(pool.waiting.len(), pool.budget.left(), without_node);
         for (member, counters) in pool.members.iter().zip(&run.members) {
             counters.warmth(member.load.warmth() / 10);

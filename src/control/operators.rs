@@ -83,7 +83,7 @@ pub(crate) fn apply(control: &Control, generation: &Generation) {
 }
 
 /// Ends finished drains, and writes orders that could not be written so far.
-pub(crate) fn tend(control: &Control) {
+pub(crate) fn upkeep(control: &Control) {
     let generation = control.current.load_full();
     let over = {
         let mut orders = control.orders.lock();

@@ -9,7 +9,7 @@ use crate::config::WhenNone;
 use crate::observe::Observer;
 use crate::traffic::pool::Pool;
 use crate::traffic::pool::member::Member;
-use crate::traffic::pool::outage::{News, Outage};
+use crate::traffic::pool::outage::{Outage, OutageReport};
 use crate::traffic::tick::Tick;
 
 /// The most nodes that a message names. If there are more, it gives only the number.
@@ -24,8 +24,8 @@ impl Outages {
     pub(crate) fn update(&mut self, pools: &[Pool], observer: &Observer, now: Tick) {
         for pool in pools {
             let outage = self.0.entry(Arc::clone(pool.name())).or_default();
-            if let Some(news) = outage.note(pool.served(), now) {
-                report(pool, news, observer, now);
+            if let Some(report) = outage.note(pool.status(), now) {
+                publish(pool, report, observer, now);
             }
         }
         if self.0.len() > pools.len() {
@@ -34,15 +34,15 @@ impl Outages {
     }
 }
 
-fn report(pool: &Pool, news: News, observer: &Observer, now: Tick) {
-    let text = match news {
-        News::Began => format!("no active node ({}): {}", nodes(pool), consequence(pool, now)),
-        News::Lasts(time) => {
+fn publish(pool: &Pool, report: OutageReport, observer: &Observer, now: Tick) {
+    let text = match report {
+        OutageReport::Began => format!("no active node ({}): {}", nodes(pool), consequence(pool, now)),
+        OutageReport::Lasts(time) => {
             format!("no active node for {} ({}): {}", in_words(time), nodes(pool), consequence(pool, now))
         }
-        News::Over(time) => format!("an active node again, after {} without", in_words(time)),
+        OutageReport::Over(time) => format!("an active node again, after {} without", in_words(time)),
     };
-    let level = if matches!(news, News::Over(_)) { log::Level::Info } else { log::Level::Warn };
+    let level = if matches!(report, OutageReport::Over(_)) { log::Level::Info } else { log::Level::Warn };
     log::log!(level, "pool {} has {text}", pool.name());
     observer.events.push(SystemTime::now(), "pool", pool.name(), &text);
 }

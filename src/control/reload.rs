@@ -238,9 +238,9 @@ impl Reloader {
     }
 
     /// Looks after pools that only older generations have, while requests still wait there.
-    pub(crate) fn tend_left(&self, now: Tick, elapsed: Duration) {
+    pub(crate) fn upkeep_of_old(&self, now: Tick, elapsed: Duration) {
         let left = self.control.left.lock().clone();
-        left.iter().for_each(|left| left.tend_what_waits(now, elapsed));
+        left.iter().for_each(|left| left.upkeep_of_waiting(now, elapsed));
     }
 
     // The swap: nothing in here can fail.
@@ -260,7 +260,7 @@ impl Reloader {
             // of at the next regular turn.
             let now = Tick::from_millis(self.control.now());
             generation.report_changes(now);
-            (0..generation.pools.len()).for_each(|pool| generation.tend(pool, now, Duration::ZERO));
+            (0..generation.pools.len()).for_each(|pool| generation.upkeep(pool, now, Duration::ZERO));
         }
         self.control.observer.metrics.generation(generation.snapshot.generation);
         let mut by_thread: Vec<HashMap<SocketAddr, TcpListener>> = Vec::new();
@@ -279,7 +279,7 @@ impl Reloader {
         // `recv_timeout` returns an error when the last thread has dropped its sender, and that is the event to wait
         // for.
         let _ = followed.recv_timeout(FOLLOWED_WITHIN);
-        generation.snapshot.narrow();
+        generation.snapshot.apply_lower_limits();
         generation.set_state_gauges();
         // An order that an operator gave while this generation was built was applied to the generation before.
         operators::apply(&self.control, &generation);

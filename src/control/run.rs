@@ -30,7 +30,7 @@ use crate::proxy::worker::Shared;
 use crate::traffic::tick::Tick;
 
 /// How often pools are looked after. This is also how soon slow start goes up a step and a standby is activated.
-const TENDING: Duration = Duration::from_millis(250);
+const UPKEEP_EVERY: Duration = Duration::from_millis(250);
 
 /// The most sessions that may be removed in one second.
 const EXPIRED_A_SECOND: usize = 50_000;
@@ -104,7 +104,7 @@ struct Running {
     reloader: Reloader,
     notifier: Notifier,
     /// When the pools were last looked after.
-    tended: Tick,
+    last_upkeep: Tick,
     outages: Outages,
 }
 
@@ -144,7 +144,7 @@ impl Running {
             threads,
             reloader,
             notifier: Notifier::from_environment(),
-            tended: Tick::START,
+            last_upkeep: Tick::START,
             outages: Outages::default(),
         })
     }
@@ -158,8 +158,8 @@ impl Running {
         let (wish, mut wishes) = mpsc::channel::<ReloadWish>(8);
         begin_admin(Arc::clone(&self.control), wish);
         let mut second = tokio::time::interval(Duration::from_secs(1));
-        let mut tending = tokio::time::interval(TENDING);
-        tending.set_missed_tick_behavior(MissedTickBehavior::Skip);
+        let mut upkeep_timer = tokio::time::interval(UPKEEP_EVERY);
+        upkeep_timer.set_missed_tick_behavior(MissedTickBehavior::Skip);
         tokio::spawn(sessions::write_regularly(Arc::clone(&self.control)));
         let beat = self.notifier.watchdog_interval();
         self.notify_ready();
@@ -194,7 +194,7 @@ impl Running {
                     self.reloader.forget();
                     self.every_second(beat);
                 }
-                _ = tending.tick() => self.tend(),
+                _ = upkeep_timer.tick() => self.upkeep(),
                 Some(moved) = moves.recv() => self.reloader.moved(moved),
             }
         }
@@ -238,18 +238,18 @@ impl Running {
         for sessions in generation.snapshot.pools.iter().filter_map(|pool| pool.sessions.as_ref()) {
             sessions.expire(now, EXPIRED_A_SECOND);
         }
-        operators::tend(&self.control);
+        operators::upkeep(&self.control);
         descriptors::read_limit();
     }
 
-    fn tend(&mut self) {
+    fn upkeep(&mut self) {
         let generation = self.control.current.load_full();
         let now = Tick::from_millis(self.control.now());
-        let elapsed = now.since(std::mem::replace(&mut self.tended, now));
+        let elapsed = now.since(std::mem::replace(&mut self.last_upkeep, now));
         for pool in 0..generation.snapshot.pools.len() {
-            generation.tend(pool, now, elapsed);
+            generation.upkeep(pool, now, elapsed);
         }
-        self.reloader.tend_left(now, elapsed);
+        self.reloader.upkeep_of_old(now, elapsed);
         self.outages.update(&generation.snapshot.pools, &self.control.observer, now);
     }
 

@@ -30,7 +30,7 @@ impl Generation {
     pub(crate) fn announce(&self, pool: usize, member: usize, change: Option<Change>, why: &str, now: Tick) {
         if let Some(change) = change {
             self.report(pool, member, change, why, now);
-            self.tend(pool, now, Duration::ZERO);
+            self.upkeep(pool, now, Duration::ZERO);
         }
     }
 
@@ -47,17 +47,17 @@ impl Generation {
 
     /// Does for a pool what time and states require, and reports the changes. Nothing happens when a newer generation
     /// has the pool.
-    pub(crate) fn tend(&self, pool: usize, now: Tick, elapsed: Duration) {
-        for (pool, (member, change, why)) in self.snapshot.tend(pool, now, elapsed) {
+    pub(crate) fn upkeep(&self, pool: usize, now: Tick, elapsed: Duration) {
+        for (pool, (member, change, why)) in self.snapshot.upkeep(pool, now, elapsed) {
             self.report(pool, member, change, why, now);
         }
     }
 
     /// Does the same for the pools of this generation in which requests still wait.
-    pub(crate) fn tend_what_waits(&self, now: Tick, elapsed: Duration) {
+    pub(crate) fn upkeep_of_waiting(&self, now: Tick, elapsed: Duration) {
         for (index, pool) in self.snapshot.pools.iter().enumerate() {
             if !pool.waiting.is_empty() {
-                self.tend(index, now, elapsed);
+                self.upkeep(index, now, elapsed);
             }
         }
     }

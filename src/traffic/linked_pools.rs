@@ -2,7 +2,7 @@
 //! linked pools or in none. Its running requests are added up, and a failure in one pool replaces the node in all.
 
 use super::pool::Pool;
-use super::pool::standby::{Arrangement, Fit, Standing};
+use super::pool::standby::{Availability, DutyPlanner, NodeSummary};
 use super::pool::state::Duty;
 use super::pool::upkeep;
 use super::pool::upkeep::Changed;
@@ -15,62 +15,64 @@ type Memberships = Vec<(usize, usize)>;
 
 impl Snapshot {
     /// The periodic work of a pool and of the pools linked with it. Returns the pools, and what changed in each.
-    pub fn tend(&self, pool: usize, now: Tick, elapsed: std::time::Duration) -> Vec<(usize, Changed)> {
+    pub fn upkeep(&self, pool: usize, now: Tick, elapsed: std::time::Duration) -> Vec<(usize, Changed)> {
         let Some(own) = self.pools.get(pool).filter(|own| !own.is_superseded()) else { return Vec::new() };
         let mut changes = Vec::new();
         let leader = own.settings.active_with.unwrap_or(pool);
         if own.is_linked {
-            self.arrange(leader, now, &mut changes);
+            self.set_duties(leader, now, &mut changes);
         }
-        changes.extend(own.tend(now, elapsed).into_iter().map(|changed| (pool, changed)));
+        changes.extend(own.upkeep(now, elapsed).into_iter().map(|changed| (pool, changed)));
         changes
     }
 
-    fn arrange(&self, leader: usize, now: Tick, changes: &mut Vec<(usize, Changed)>) {
+    fn set_duties(&self, leader: usize, now: Tick, changes: &mut Vec<(usize, Changed)>) {
         let Some((first, active)) = self.pools.get(leader).and_then(|pool| Some((pool, pool.settings.active?))) else {
             return;
         };
         let linked: Vec<usize> =
             (0..self.pools.len()).filter(|pool| *pool == leader || self.follows(*pool, leader)).collect();
-        let mut arrangement = first.arrangement.lock();
-        let nodes: Vec<Memberships> = first.regular().map(|(_, member)| self.places(&linked, member.number)).collect();
-        let heard: Vec<usize> = linked.iter().copied().filter(|pool| self.has_hope(*pool, now)).collect();
-        let mut standings: Vec<_> = nodes.iter().map(|places| self.standing(places, &heard, now)).collect();
+        let mut planner = first.duty_planner.lock();
+        let nodes: Vec<Memberships> =
+            first.regular().map(|(_, member)| self.memberships(&linked, member.number)).collect();
+        let usable_pools: Vec<usize> = linked.iter().copied().filter(|pool| self.has_usable_node(*pool, now)).collect();
+        let mut summaries: Vec<_> =
+            nodes.iter().map(|memberships| self.summary(memberships, &usable_pools, now)).collect();
         let others = || linked.iter().copied().filter(|pool| *pool != leader);
         // If no node can serve in all linked pools, each pool uses its own nodes, which is better than none. The same
         // holds if a newer generation has some of these pools, because they may not be linked there.
-        if standings.iter().all(|standing| standing.fit == Fit::Bad)
+        if summaries.iter().all(|summary| summary.availability == Availability::Bad)
             || linked.iter().any(|pool| self.is_superseded(*pool))
         {
-            self.arrange_alone(leader, (&active, &mut arrangement), now, changes);
+            self.set_duties_alone(leader, (&active, &mut planner), now, changes);
             others().for_each(|pool| {
-                self.arrange_alone(pool, (&active, &mut self.pools[pool].arrangement.lock()), now, changes);
+                self.set_duties_alone(pool, (&active, &mut self.pools[pool].duty_planner.lock()), now, changes);
             });
             return;
         }
-        others().for_each(|pool| *self.pools[pool].arrangement.lock() = Arrangement::default());
-        for (place, duty) in arrangement.arrange(&active, &standings, now) {
-            standings[place].duty = duty;
+        others().for_each(|pool| *self.pools[pool].duty_planner.lock() = DutyPlanner::default());
+        for (index, duty) in planner.plan(&active, &summaries, now) {
+            summaries[index].duty = duty;
         }
-        for (places, standing) in nodes.iter().zip(&standings) {
-            for (pool, member) in places {
-                let change = self.pools[*pool].members[*member].state.set_duty(standing.duty);
-                let why = upkeep::why(standing.duty);
+        for (memberships, summary) in nodes.iter().zip(&summaries) {
+            for (pool, member) in memberships {
+                let change = self.pools[*pool].members[*member].state.set_duty(summary.duty);
+                let why = upkeep::why(summary.duty);
                 changes.extend(change.map(|change| (*pool, (*member, change, why))));
             }
         }
     }
 
-    fn arrange_alone(
+    fn set_duties_alone(
         &self,
         pool: usize,
-        (active, arrangement): (&ActiveNodes, &mut Arrangement),
+        (active, planner): (&ActiveNodes, &mut DutyPlanner),
         now: Tick,
         changes: &mut Vec<(usize, Changed)>,
     ) {
         if !self.is_superseded(pool) {
-            let alone = self.pools[pool].arrange(active, arrangement, now);
-            changes.extend(alone.into_iter().map(|changed| (pool, changed)));
+            let own = self.pools[pool].set_duties(active, planner, now);
+            changes.extend(own.into_iter().map(|changed| (pool, changed)));
         }
     }
 
@@ -79,37 +81,37 @@ impl Snapshot {
     }
 
     /// Whether any node of the pool could serve. A pool without one does not influence the others.
-    fn has_hope(&self, pool: usize, now: Tick) -> bool {
+    fn has_usable_node(&self, pool: usize, now: Tick) -> bool {
         let pool = &self.pools[pool];
-        pool.regular().any(|(_, member)| pool.standing(member, now).fit != Fit::Bad)
+        pool.regular().any(|(_, member)| pool.summary(member, now).availability != Availability::Bad)
     }
 
     fn follows(&self, pool: usize, leader: usize) -> bool {
         self.pools[pool].settings.active_with == Some(leader)
     }
 
-    fn places(&self, linked: &[usize], number: u32) -> Memberships {
+    fn memberships(&self, linked: &[usize], number: u32) -> Memberships {
         linked.iter().filter_map(|pool| Some((*pool, self.pools[*pool].member_of(number)?))).collect()
     }
 
     /// The combined standing of a node in all linked pools. It serves if it serves in one of them. Only pools in
-    /// `heard` say whether it could serve.
-    fn standing(&self, places: &Memberships, heard: &[usize], now: Tick) -> Standing {
-        let each = places.iter().map(|(index, member)| {
+    /// `usable_pools` say whether it could serve.
+    fn summary(&self, memberships: &Memberships, usable_pools: &[usize], now: Tick) -> NodeSummary {
+        let each = memberships.iter().map(|(index, member)| {
             let pool: &Pool = &self.pools[*index];
-            let standing = pool.standing(&pool.members[*member], now);
-            let fit = if heard.contains(index) { standing.fit } else { Fit::Unknown };
-            Standing { fit, ..standing }
+            let summary = pool.summary(&pool.members[*member], now);
+            let availability = if usable_pools.contains(index) { summary.availability } else { Availability::Unknown };
+            NodeSummary { availability, ..summary }
         });
-        let fit = if heard.is_empty() { Fit::Bad } else { Fit::Unknown };
-        let nothing = Standing { duty: Duty::Spare, fit, in_flight: 0, sessions: 0 };
-        each.fold(nothing, |all, one| Standing {
+        let availability = if usable_pools.is_empty() { Availability::Bad } else { Availability::Unknown };
+        let nothing = NodeSummary { duty: Duty::Spare, availability, in_flight: 0, sessions: 0 };
+        each.fold(nothing, |all, one| NodeSummary {
             duty: match (all.duty, one.duty) {
                 (Duty::Serving, _) | (_, Duty::Serving) => Duty::Serving,
                 (Duty::Leaving, _) | (_, Duty::Leaving) => Duty::Leaving,
                 (Duty::Spare, Duty::Spare) => Duty::Spare,
             },
-            fit: all.fit.max(one.fit),
+            availability: all.availability.max(one.availability),
             in_flight: all.in_flight.saturating_add(one.in_flight),
             sessions: all.sessions + one.sessions,
         })
@@ -171,9 +173,9 @@ mod tests {
             .collect()
     }
 
-    fn tend(snapshot: &Snapshot, second: u64) {
+    fn upkeep(snapshot: &Snapshot, second: u64) {
         for pool in 0..snapshot.pools.len() {
-            snapshot.tend(pool, at(second), Duration::ZERO);
+            snapshot.upkeep(pool, at(second), Duration::ZERO);
         }
     }
 
@@ -181,7 +183,7 @@ mod tests {
         for _ in 0..9 {
             snapshot.pools[pool].failed(member, Fault::Refused, at(second), at(second));
         }
-        snapshot.tend(pool, at(second), Duration::ZERO);
+        snapshot.upkeep(pool, at(second), Duration::ZERO);
     }
 
     #[test]
@@ -190,7 +192,7 @@ mod tests {
         assert_eq!(states(&snapshot), ["Ass", "Ass"]);
         refuses(&snapshot, 1, 0, 1);
         assert_eq!(states(&snapshot), ["sAs", "eAs"]);
-        tend(&snapshot, 2);
+        upkeep(&snapshot, 2);
         assert_eq!(states(&snapshot), ["sAs", "eAs"]);
         refuses(&snapshot, 0, 1, 3);
         assert_eq!(states(&snapshot), ["seA", "esA"]);
@@ -198,7 +200,7 @@ mod tests {
         for (pool, member) in [(1, 0), (0, 1)] {
             snapshot.pools[pool].answered(member, at(3600), Duration::default, at(3600));
         }
-        tend(&snapshot, 3601);
+        upkeep(&snapshot, 3601);
         assert_eq!(states(&snapshot), ["ssA", "ssA"]);
     }
 
@@ -208,11 +210,11 @@ mod tests {
         refuses(&snapshot, 0, 0, 1);
         refuses(&snapshot, 1, 1, 1);
         for second in [2, 3, 4] {
-            tend(&snapshot, second);
+            upkeep(&snapshot, second);
             assert_eq!(states(&snapshot), ["eA", "Ae"], "at {second}");
         }
         snapshot.pools[0].answered(0, at(5), Duration::default, at(5));
-        tend(&snapshot, 6);
+        upkeep(&snapshot, 6);
         assert_eq!(states(&snapshot), ["As", "Ae"]);
     }
 
@@ -223,7 +225,7 @@ mod tests {
         let take = |pool: usize| snapshot.pools[pool].members[0].permits.take(at(1)).unwrap();
         let _held: Vec<_> = [0, 0, 1, 1].map(take).into_iter().collect();
         for second in [1, 30, 32] {
-            tend(&snapshot, second);
+            upkeep(&snapshot, second);
         }
         assert_eq!(states(&snapshot), ["AA", "AA"], "four of three");
     }
@@ -236,10 +238,10 @@ mod tests {
         let after = linked(Some(&before), 2, ONE);
         assert_eq!(states(&after), ["eA", "sA"]);
         // A pool that was not linked before is linked from here on.
-        let alone = crate::traffic::pool::tests::follow(None, 2, |settings| settings.active = Some(ONE));
-        refuses(&alone, 0, 0, 1);
-        tend(&alone, 2);
-        let joined = linked(Some(&alone), 2, ONE);
+        let own = crate::traffic::pool::tests::follow(None, 2, |settings| settings.active = Some(ONE));
+        refuses(&own, 0, 0, 1);
+        upkeep(&own, 2);
+        let joined = linked(Some(&own), 2, ONE);
         assert_eq!(states(&joined), ["eA", "sA"]);
     }
 
@@ -256,12 +258,12 @@ mod tests {
         let take = || snapshot.pools[0].members[0].permits.take(at(1)).unwrap();
         let held: Vec<_> = (0..4).map(|_| take()).collect();
         for second in [1, 30, 32] {
-            tend(&snapshot, second);
+            upkeep(&snapshot, second);
         }
         assert_eq!(states(&snapshot)[0], "AAs", "four of three");
         drop(held);
         for second in [40, 90, 101, 102] {
-            tend(&snapshot, second);
+            upkeep(&snapshot, second);
         }
         assert_eq!(states(&snapshot)[0], "Ass");
     }
@@ -288,16 +290,16 @@ mod tests {
             let ground = BuildInput { generation: 1, previous, resolved: &Resolved::default(), secrets };
             Snapshot::build(Arc::new(config), &ground)
         };
-        let alone = probed(None, None);
-        (0..2).for_each(|member| rounds(&alone, 0, member, Probed::Passed));
-        tend(&alone, 1);
-        let joined = probed(Some(0), Some(&alone));
-        tend(&joined, 2);
+        let own = probed(None, None);
+        (0..2).for_each(|member| rounds(&own, 0, member, Probed::Passed));
+        upkeep(&own, 1);
+        let joined = probed(Some(0), Some(&own));
+        upkeep(&joined, 2);
         rounds(&joined, 1, 1, Probed::Passed);
-        tend(&joined, 3);
+        upkeep(&joined, 3);
         assert_eq!(states(&joined), ["As", "?s"], "nobody knows yet of the first one there");
         rounds(&joined, 1, 0, Probed::Passed);
-        tend(&joined, 4);
+        upkeep(&joined, 4);
         assert_eq!(states(&joined), ["As", "As"]);
     }
 
@@ -307,11 +309,11 @@ mod tests {
         let snapshot = linked(None, 4, busy);
         (0..2).for_each(|member| rounds(&snapshot, 0, member, Probed::Failed));
         (2..4).for_each(|member| rounds(&snapshot, 1, member, Probed::Failed));
-        tend(&snapshot, 1);
+        upkeep(&snapshot, 1);
         assert_eq!(states(&snapshot), ["??As", "As??"]);
         let _held: Vec<_> = (0..4).map(|_| snapshot.pools[0].members[2].permits.take(at(1)).unwrap()).collect();
         for second in [2, 31, 33] {
-            tend(&snapshot, second);
+            upkeep(&snapshot, second);
         }
         assert_eq!(states(&snapshot), ["??AA", "As??"]);
     }
@@ -323,7 +325,7 @@ mod tests {
         let apart = pair(Some(&together), 2, busy, None);
         let _held: Vec<_> = (0..4).map(|_| apart.pools[0].members[0].permits.take(at(1)).unwrap()).collect();
         for second in 1..33 {
-            tend(&apart, second);
+            upkeep(&apart, second);
         }
         assert_eq!(states(&apart), ["AA", "As"]);
     }

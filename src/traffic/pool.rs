@@ -23,7 +23,7 @@ use parking_lot::Mutex;
 use self::member::{AcceptedNodes, Member, WaitQueue};
 use self::retry::{Another, Budget};
 pub use self::selection::{Choice, Chosen, Criteria, Purpose, Tried, WaitTarget};
-use self::standby::Arrangement;
+use self::standby::DutyPlanner;
 use self::state::{Duty, NodeState, Reason};
 use self::why::{Lost, Why};
 use super::affinity::own_cookie::Tokens;
@@ -54,7 +54,7 @@ pub struct Pool {
     /// Requests that wait for a permit.
     pub waiting: Arc<WaitQueue>,
     /// Outlives a reload. Linked pools use that of the leading pool.
-    pub(super) arrangement: Arc<Mutex<Arrangement>>,
+    pub(super) duty_planner: Arc<Mutex<DutyPlanner>>,
     /// Whether it is linked with other pools, see `linked_pools`.
     pub(super) is_linked: bool,
     pub(super) balancer: Balancer,

@@ -107,12 +107,12 @@ impl Snapshot {
     /// Builds a generation.
     pub fn build(config: Arc<Config>, input: &BuildInput<'_>) -> Self {
         let previous = input.previous;
-        let numbers = previous.map(Self::numbers_of_those_that_stay).unwrap_or_default();
-        let mut building = Building { numbers, changed: Vec::new(), added: Vec::new() };
+        let numbers = previous.map(Self::numbers_of_remaining).unwrap_or_default();
+        let mut state = BuildState { numbers, changed: Vec::new(), added: Vec::new() };
         let mut pools: Vec<_> =
-            (0..config.pools.len()).map(|pool| build_pool(pool, &config, input, &mut building)).collect();
-        link_pools(&mut pools, &mut building);
-        let Building { numbers, changed, added } = building;
+            (0..config.pools.len()).map(|pool| build_pool(pool, &config, input, &mut state)).collect();
+        link_pools(&mut pools, &mut state);
+        let BuildState { numbers, changed, added } = state;
         let before: HashMap<&str, &SiteRules> = previous
             .iter()
             .flat_map(|before| before.config.sites.iter().zip(&before.sites))
@@ -137,7 +137,7 @@ impl Snapshot {
         }
     }
 
-    fn numbers_of_those_that_stay(&self) -> Numbers {
+    fn numbers_of_remaining(&self) -> Numbers {
         let mut numbers = self.numbers.clone();
         if numbers.by_label.len() >= MANY_NUMBERS {
             let members = self.pools.iter().flat_map(|pool| &pool.members);
@@ -149,7 +149,7 @@ impl Snapshot {
     /// Applies limits that are lower than before. Call it when no request uses the previous generation for a decision
     /// any more: both share permits and queues, and the previous one may have no queue for requests that the lower
     /// limits hold back.
-    pub fn narrow(&self) {
+    pub fn apply_lower_limits(&self) {
         for pool in &self.pools {
             pool.waiting.resize(queue_size(&pool.settings));
             pool.members.iter().for_each(|member| member.load.set_most(member.most));
@@ -188,13 +188,13 @@ fn addresses_of<'a>(node: &'a config::Node, resolved: &'a Resolved) -> &'a [IpAd
 }
 
 /// Collected while the pools are built.
-struct Building {
+struct BuildState {
     numbers: Numbers,
     changed: Vec<Reloaded>,
     added: Vec<(usize, usize)>,
 }
 
-fn build_pool(index: usize, config: &Config, input: &BuildInput<'_>, building: &mut Building) -> Pool {
+fn build_pool(index: usize, config: &Config, input: &BuildInput<'_>, state: &mut BuildState) -> Pool {
     let settings = &config.pools[index];
     let before = input.previous.and_then(|snapshot| snapshot.pool(&settings.name));
     let waiting = waiting(settings, before);
@@ -203,7 +203,7 @@ fn build_pool(index: usize, config: &Config, input: &BuildInput<'_>, building: &
         let node = &config.nodes[member.node];
         for address in addresses_of(node, input.resolved) {
             let address = SocketAddr::new(*address, settings.port.saturating_add(node.port_offset));
-            members.push(build_member(member, (node, address), (settings, before), &mut building.numbers, &waiting));
+            members.push(build_member(member, (node, address), (settings, before), &mut state.numbers, &waiting));
         }
     }
     let known = |member: &Member| before.is_some_and(|before| before.has(member));
@@ -212,9 +212,9 @@ fn build_pool(index: usize, config: &Config, input: &BuildInput<'_>, building: &
         Some((position, member.state.set_probes(probes_of(settings))?, "a reload took its probes away"))
     };
     let mut changes: Vec<_> = members.iter().enumerate().filter_map(probed).collect();
-    keep_to_duties(settings, before, &members, &mut changes);
+    set_first_duties(settings, before, &members, &mut changes);
     changes.retain(|(position, ..)| known(&members[*position]));
-    building.changed.extend(changes.into_iter().map(|(member, change, why)| Reloaded {
+    state.changed.extend(changes.into_iter().map(|(member, change, why)| Reloaded {
         pool: index,
         member,
         change,
@@ -222,16 +222,16 @@ fn build_pool(index: usize, config: &Config, input: &BuildInput<'_>, building: &
     }));
     if input.previous.is_some() {
         let added = (0..members.len()).filter(|position| !known(&members[*position]));
-        building.added.extend(added.map(|position| (index, position)));
+        state.added.extend(added.map(|position| (index, position)));
     }
-    before.into_iter().for_each(|before| retire_those_that_left(before, &members));
+    before.into_iter().for_each(|before| retire_removed(before, &members));
     let pool = Pool {
         balancer: Balancer::new(&settings.balance, members.iter().map(|member| (&*member.label, member.weight))),
         sessions: sessions(settings, before, input.secrets.tables),
         tokens: tokens(settings, &members, input.secrets.cookies),
         budget: before.map(|pool| Arc::clone(&pool.budget)).unwrap_or_default(),
         is_linked: false,
-        arrangement: before.map(|pool| Arc::clone(&pool.arrangement)).unwrap_or_default(),
+        duty_planner: before.map(|pool| Arc::clone(&pool.duty_planner)).unwrap_or_default(),
         by_number: by_number(&members),
         superseded: AtomicBool::new(false),
         measures: settings.balance == Balance::LeastTime || members.iter().any(|member| !member.slow_start.is_zero()),
@@ -308,14 +308,14 @@ fn build_member(
 }
 
 /// A request in the pool's queue must not get a permit at a node that the pool no longer has.
-fn retire_those_that_left(before: &Pool, members: &[Member]) {
+fn retire_removed(before: &Pool, members: &[Member]) {
     let stays = |known: &&Member| members.iter().any(|member| Arc::ptr_eq(&member.load, &known.load));
     before.members.iter().filter(|known| !stays(known)).for_each(|gone| gone.load.retire());
 }
 
 /// With `active`, the first nodes serve and the others stand by, until the pool's first upkeep decides. Known nodes
 /// keep their duty, and new nodes beside them stand by. Without `active`, all nodes serve.
-fn keep_to_duties(
+fn set_first_duties(
     settings: &config::Pool,
     before: Option<&Pool>,
     members: &[Member],
@@ -332,12 +332,12 @@ fn keep_to_duties(
         let backups = (0..members.len()).filter(|position| members[*position].backup);
         return backups.for_each(|position| set(position, Duty::Serving, "a reload made it a backup"));
     }
-    let arranged = before.filter(|before| before.settings.active.is_some());
+    let with_duties = before.filter(|before| before.settings.active.is_some());
     // It may have been a standby before, and a backup is never activated from standby.
     let backups = (0..members.len()).filter(|position| members[*position].backup);
     backups.for_each(|position| set(position, Duty::Serving, "a reload made it a backup"));
     let regular = (0..members.len()).filter(|position| !members[*position].backup);
-    let knows = |position: usize| arranged.is_some_and(|before| before.has(&members[position]));
+    let knows = |position: usize| with_duties.is_some_and(|before| before.has(&members[position]));
     let first = if regular.clone().any(knows) { 0 } else { active.start as usize };
     for (nth, position) in regular.enumerate() {
         if nth >= first && !knows(position) {
@@ -347,15 +347,15 @@ fn keep_to_duties(
 }
 
 /// In linked pools a node gets the duty that it has in the leading pool.
-fn link_pools(pools: &mut [Pool], building: &mut Building) {
+fn link_pools(pools: &mut [Pool], state: &mut BuildState) {
     for index in 0..pools.len() {
         let Some(leader) = pools[index].settings.active_with else { continue };
         (pools[index].is_linked, pools[leader].is_linked) = (true, true);
         for (position, member) in pools[index].members.iter().enumerate().filter(|(_, member)| !member.backup) {
             let Some(same) = pools[leader].member_of(member.number) else { continue };
             let change = member.state.set_duty(pools[leader].members[same].state.duty());
-            if let Some(change) = change.filter(|_| !building.added.contains(&(index, position))) {
-                building.changed.push(Reloaded { pool: index, member: position, change, why: JOINED });
+            if let Some(change) = change.filter(|_| !state.added.contains(&(index, position))) {
+                state.changed.push(Reloaded { pool: index, member: position, change, why: JOINED });
             }
         }
     }

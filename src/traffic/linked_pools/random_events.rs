@@ -97,13 +97,13 @@ impl World {
             self.generations.remove(0);
         }
         generations::mark_superseded(self.generations.iter().rev());
-        self.tend();
+        self.upkeep();
     }
 
-    fn tend(&mut self) {
+    fn upkeep(&mut self) {
         for generation in &self.generations {
             for pool in 0..generation.pools.len() {
-                generation.tend(pool, self.now(), Duration::ZERO);
+                generation.upkeep(pool, self.now(), Duration::ZERO);
             }
         }
         for pool in &self.running().pools {
@@ -129,7 +129,7 @@ impl World {
             18..28 => self.request(pool),
             28..31 if !self.held.is_empty() => drop(self.held.swap_remove(self.chance as usize % self.held.len())),
             31 => self.reload(),
-            _ => self.tend(),
+            _ => self.upkeep(),
         }
     }
 
@@ -162,7 +162,7 @@ impl World {
         self.now += 400_000;
         for _ in 0..4 {
             self.now += 1000;
-            self.tend();
+            self.upkeep();
         }
     }
 
@@ -170,7 +170,7 @@ impl World {
     fn check(&self) -> bool {
         let (running, now) = (self.running(), self.now());
         for pool in &running.pools {
-            let fit = |member: &usize| pool.standing(&pool.members[*member], now).fit != Fit::Bad;
+            let fit = |member: &usize| pool.summary(&pool.members[*member], now).availability != Availability::Bad;
             let least = (0..pool.members.len()).filter(fit).count().min(1);
             let serves = |member: &Member| fit(&pool.member_of(member.number).expect("its own"));
             let found = pool.members.iter().filter(|member| member.state.duty() == Duty::Serving && serves(member));

@@ -50,31 +50,31 @@ pub struct AffinityInput<'a> {
 
 impl Affinity {
     /// Finds the session of a request in this pool.
-    pub fn of(pool: &Pool, asking: &AffinityInput<'_>) -> Self {
+    pub fn of(pool: &Pool, input: &AffinityInput<'_>) -> Self {
         let Some(sticky) = &pool.settings.sticky else { return Self::default() };
         match (&sticky.mode, &pool.sessions) {
-            (StickyMode::Learn, Some(sessions)) => learned(pool, sticky, sessions, asking),
+            (StickyMode::Learn, Some(sessions)) => learned(pool, sticky, sessions, input),
             (StickyMode::Source, Some(sessions)) => {
-                let key = sessions.key(&source_key(asking.client));
+                let key = sessions.key(&source_key(input.client));
                 let nothing = Self { key: Some(key), named: true, ..Self::default() };
-                known(pool, sticky, sessions, key, asking).unwrap_or(nothing)
+                known(pool, sticky, sessions, key, input).unwrap_or(nothing)
             }
-            (StickyMode::Cookie(_), _) => told_by_cookie(pool, sticky, asking),
-            (StickyMode::Route, _) => told_by_route(pool, sticky, asking),
+            (StickyMode::Cookie(_), _) => by_cookie(pool, sticky, input),
+            (StickyMode::Route, _) => by_route(pool, sticky, input),
             (StickyMode::Learn | StickyMode::Source, None) => Self::default(),
         }
     }
 }
 
 /// Tries every value of the cookie, then the path. If no id is in the table, the route in an id counts.
-fn learned(pool: &Pool, sticky: &Sticky, sessions: &Sessions, asking: &AffinityInput<'_>) -> Affinity {
+fn learned(pool: &Pool, sticky: &Sticky, sessions: &Sessions, input: &AffinityInput<'_>) -> Affinity {
     let (mut first, mut best) = (None, None);
-    for id in ids(sticky, asking.head) {
+    for id in ids(sticky, input.head) {
         let key = sessions.key(id);
         first.get_or_insert(key);
-        let Some(found) = known(pool, sticky, sessions, key, asking) else { continue };
+        let Some(found) = known(pool, sticky, sessions, key, input) else { continue };
         // The first known session counts, unless its node cannot serve and that of a later one can.
-        let at_home = found.bound.is_some_and(|number| pool.serves_sessions(number, asking.now));
+        let at_home = found.bound.is_some_and(|number| pool.serves_sessions(number, input.now));
         if best.is_none() || at_home {
             best = Some(found);
         }
@@ -83,12 +83,8 @@ fn learned(pool: &Pool, sticky: &Sticky, sessions: &Sessions, asking: &AffinityI
         }
     }
     // The table may have lost this id, or the client may have invented it.
-    let unknown = || Affinity {
-        key: first,
-        prefers: routed(pool, sticky, asking),
-        named: first.is_some(),
-        ..Affinity::default()
-    };
+    let unknown =
+        || Affinity { key: first, prefers: routed(pool, sticky, input), named: first.is_some(), ..Affinity::default() };
     best.unwrap_or_else(unknown)
 }
 
@@ -97,36 +93,36 @@ fn known(
     sticky: &Sticky,
     sessions: &Sessions,
     key: SessionKey,
-    asking: &AffinityInput<'_>,
+    input: &AffinityInput<'_>,
 ) -> Option<Affinity> {
-    let found: FoundSession = match asking.purpose {
-        Purpose::Take => sessions.find(key, asking.now)?,
-        Purpose::Peek => sessions.peek(key, asking.now)?,
+    let found: FoundSession = match input.purpose {
+        Purpose::Take => sessions.find(key, input.now)?,
+        Purpose::Peek => sessions.peek(key, input.now)?,
     };
     // A node that is draining keeps the sessions that it has and gets none back; a standby does not serve.
     let home = pool.member_of(found.home);
-    let takes_back = home.is_some_and(|home| pool.members[home].state.takes_any(asking.now, true));
+    let takes_back = home.is_some_and(|home| pool.members[home].state.takes_any(input.now, true));
     let number = sessions::failback(sticky.failback, &found, takes_back);
     let (bound, lives) = (Some(number), Some(found.node));
-    Some(Affinity { key: Some(key), bound, lives, used: asking.now, named: true, ..Affinity::default() })
+    Some(Affinity { key: Some(key), bound, lives, used: input.now, named: true, ..Affinity::default() })
 }
 
 /// For Weir's own cookie. Unknown values are ignored.
-fn told_by_cookie(pool: &Pool, sticky: &Sticky, asking: &AffinityInput<'_>) -> Affinity {
-    let mut values = session_id::values(asking.head, sticky.cookie.as_bytes()).peekable();
+fn by_cookie(pool: &Pool, sticky: &Sticky, input: &AffinityInput<'_>) -> Affinity {
+    let mut values = session_id::values(input.head, sticky.cookie.as_bytes()).peekable();
     let named = values.peek().is_some();
     let member = pool.tokens.as_ref().and_then(|tokens| values.find_map(|value| tokens.find(value)));
     let bound = member.and_then(|member| pool.members.get(member)).map(|member| member.number);
     Affinity { bound, named, ..Affinity::default() }
 }
 
-fn told_by_route(pool: &Pool, sticky: &Sticky, asking: &AffinityInput<'_>) -> Affinity {
-    let named = ids(sticky, asking.head).next().is_some();
-    Affinity { bound: routed(pool, sticky, asking), named, ..Affinity::default() }
+fn by_route(pool: &Pool, sticky: &Sticky, input: &AffinityInput<'_>) -> Affinity {
+    let named = ids(sticky, input.head).next().is_some();
+    Affinity { bound: routed(pool, sticky, input), named, ..Affinity::default() }
 }
 
-fn routed(pool: &Pool, sticky: &Sticky, asking: &AffinityInput<'_>) -> Option<u32> {
-    ids(sticky, asking.head).find_map(|id| pool.routed(id))
+fn routed(pool: &Pool, sticky: &Sticky, input: &AffinityInput<'_>) -> Option<u32> {
+    ids(sticky, input.head).find_map(|id| pool.routed(id))
 }
 
 fn ids<'a>(sticky: &'a Sticky, head: &'a RequestHead) -> impl Iterator<Item = &'a [u8]> {

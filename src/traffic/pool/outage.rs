@@ -12,33 +12,33 @@ const AGAIN: Duration = Duration::from_secs(60);
 
 /// Whether a pool has an active node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Served {
+pub enum PoolStatus {
     /// A node is active.
     Active,
     /// None is active, but one has not been judged yet.
     Unknown,
     /// None is active.
-    Nobody,
+    NoneActive,
 }
 
-impl Served {
+impl PoolStatus {
     /// Decides by the states of the nodes.
     pub fn by(states: impl Iterator<Item = State>) -> Self {
-        let mut served = Self::Nobody;
+        let mut status = Self::NoneActive;
         for state in states {
             match state {
                 State::Active => return Self::Active,
-                State::Passive(Reason::Checking) => served = Self::Unknown,
+                State::Passive(Reason::Checking) => status = Self::Unknown,
                 State::Passive(_) => {}
             }
         }
-        served
+        status
     }
 }
 
 /// What to report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum News {
+pub enum OutageReport {
     /// The last active node was lost.
     Began,
     /// There has been no active node for this long.
@@ -49,31 +49,31 @@ pub enum News {
 
 /// A pool's time without an active node.
 #[derive(Debug, Default)]
-pub struct Outage(Option<Told>);
+pub struct Outage(Option<Ongoing>);
 
 #[derive(Debug)]
-struct Told {
+struct Ongoing {
     since: Tick,
     last: Tick,
 }
 
 impl Outage {
     /// Takes the pool's present status; returns what to report.
-    pub fn note(&mut self, served: Served, now: Tick) -> Option<News> {
-        match (&mut self.0, served) {
-            (None, Served::Active | Served::Unknown) => None,
-            (None, Served::Nobody) => {
-                self.0 = Some(Told { since: now, last: now });
-                Some(News::Began)
+    pub fn note(&mut self, status: PoolStatus, now: Tick) -> Option<OutageReport> {
+        match (&mut self.0, status) {
+            (None, PoolStatus::Active | PoolStatus::Unknown) => None,
+            (None, PoolStatus::NoneActive) => {
+                self.0 = Some(Ongoing { since: now, last: now });
+                Some(OutageReport::Began)
             }
-            (Some(told), Served::Active) => {
-                let lasted = now.since(told.since);
+            (Some(ongoing), PoolStatus::Active) => {
+                let lasted = now.since(ongoing.since);
                 self.0 = None;
-                Some(News::Over(lasted))
+                Some(OutageReport::Over(lasted))
             }
-            (Some(told), _) if now.since(told.last) >= AGAIN => {
-                told.last = now;
-                Some(News::Lasts(now.since(told.since)))
+            (Some(ongoing), _) if now.since(ongoing.last) >= AGAIN => {
+                ongoing.last = now;
+                Some(OutageReport::Lasts(now.since(ongoing.since)))
             }
             (Some(_), _) => None,
         }
@@ -96,39 +96,39 @@ mod tests {
 
     #[test]
     fn one_active_node_serves_and_one_that_is_checked_may() {
-        assert_eq!(Served::by([].into_iter()), Served::Nobody);
+        assert_eq!(PoolStatus::by([].into_iter()), PoolStatus::NoneActive);
         for (one, other) in ALL.iter().flat_map(|one| ALL.iter().map(move |other| (*one, *other))) {
             let has = |wanted| one == wanted || other == wanted;
             let expected = match () {
-                () if has(State::Active) => Served::Active,
-                () if has(State::Passive(Reason::Checking)) => Served::Unknown,
-                () => Served::Nobody,
+                () if has(State::Active) => PoolStatus::Active,
+                () if has(State::Passive(Reason::Checking)) => PoolStatus::Unknown,
+                () => PoolStatus::NoneActive,
             };
-            assert_eq!(Served::by([one, other].into_iter()), expected, "{one:?} and {other:?}");
+            assert_eq!(PoolStatus::by([one, other].into_iter()), expected, "{one:?} and {other:?}");
         }
     }
 
     #[test]
     fn its_begin_its_minutes_and_its_end_are_told_once_each() {
         let (mut outage, seconds) = (Outage::default(), Duration::from_secs);
-        for (at, served, expected) in [
-            (0, Served::Unknown, None),
-            (5, Served::Active, None),
-            (6, Served::Unknown, None),
-            (10, Served::Nobody, Some(News::Began)),
-            (11, Served::Nobody, None),
-            (69, Served::Nobody, None),
-            (70, Served::Nobody, Some(News::Lasts(seconds(60)))),
-            (71, Served::Unknown, None),
-            (129, Served::Nobody, None),
-            (135, Served::Unknown, Some(News::Lasts(seconds(125)))),
-            (140, Served::Active, Some(News::Over(seconds(130)))),
-            (141, Served::Active, None),
-            (142, Served::Nobody, Some(News::Began)),
-            (143, Served::Active, Some(News::Over(seconds(1)))),
+        for (at, status, expected) in [
+            (0, PoolStatus::Unknown, None),
+            (5, PoolStatus::Active, None),
+            (6, PoolStatus::Unknown, None),
+            (10, PoolStatus::NoneActive, Some(OutageReport::Began)),
+            (11, PoolStatus::NoneActive, None),
+            (69, PoolStatus::NoneActive, None),
+            (70, PoolStatus::NoneActive, Some(OutageReport::Lasts(seconds(60)))),
+            (71, PoolStatus::Unknown, None),
+            (129, PoolStatus::NoneActive, None),
+            (135, PoolStatus::Unknown, Some(OutageReport::Lasts(seconds(125)))),
+            (140, PoolStatus::Active, Some(OutageReport::Over(seconds(130)))),
+            (141, PoolStatus::Active, None),
+            (142, PoolStatus::NoneActive, Some(OutageReport::Began)),
+            (143, PoolStatus::Active, Some(OutageReport::Over(seconds(1)))),
         ] {
-            let told = outage.note(served, Tick::from_millis(at * 1000));
-            assert_eq!(told, expected, "at {at}");
+            let report = outage.note(status, Tick::from_millis(at * 1000));
+            assert_eq!(report, expected, "at {at}");
         }
     }
 
@@ -144,20 +144,21 @@ mod tests {
         let (mut outage, mut at, mut began, mut last) = (Outage::default(), 0, None, 0);
         for _ in 0..20_000 {
             at += draw(20_000);
-            let served = [Served::Active, Served::Unknown, Served::Nobody, Served::Nobody][draw(4) as usize];
-            let news = outage.note(served, Tick::from_millis(at));
+            let status = [PoolStatus::Active, PoolStatus::Unknown, PoolStatus::NoneActive, PoolStatus::NoneActive]
+                [draw(4) as usize];
+            let report = outage.note(status, Tick::from_millis(at));
             let lasted = began.map(|began| Duration::from_millis(at - began));
-            let expected = match (lasted, served) {
-                (None, Served::Nobody) => Some(News::Began),
-                (Some(lasted), Served::Active) => Some(News::Over(lasted)),
-                (Some(lasted), _) if at - last >= 60_000 => Some(News::Lasts(lasted)),
+            let expected = match (lasted, status) {
+                (None, PoolStatus::NoneActive) => Some(OutageReport::Began),
+                (Some(lasted), PoolStatus::Active) => Some(OutageReport::Over(lasted)),
+                (Some(lasted), _) if at - last >= 60_000 => Some(OutageReport::Lasts(lasted)),
                 _ => None,
             };
-            assert_eq!(news, expected, "{served:?} at {at}, began {began:?}");
-            match news {
-                Some(News::Began) => (began, last) = (Some(at), at),
-                Some(News::Lasts(_)) => last = at,
-                Some(News::Over(_)) => began = None,
+            assert_eq!(report, expected, "{status:?} at {at}, began {began:?}");
+            match report {
+                Some(OutageReport::Began) => (began, last) = (Some(at), at),
+                Some(OutageReport::Lasts(_)) => last = at,
+                Some(OutageReport::Over(_)) => began = None,
                 None => {}
             }
         }

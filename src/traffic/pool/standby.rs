@@ -8,7 +8,7 @@ use crate::traffic::tick::Tick;
 
 /// Whether a node could serve. In linked pools the last of these that any pool reports counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Fit {
+pub enum Availability {
     /// Not known: it was never probed, and may serve until it is.
     Unknown,
     /// It could: it is healthy, has no operator's order, and is not ejected or its ejection time is over.
@@ -17,13 +17,13 @@ pub enum Fit {
     Bad,
 }
 
-/// The present standing of a node.
+/// What the decision needs to know of a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Standing {
+pub struct NodeSummary {
     /// Its duty.
     pub duty: Duty,
     /// Whether it could serve.
-    pub fit: Fit,
+    pub availability: Availability,
     /// Its running requests for this pool.
     pub in_flight: u32,
     /// Its sessions.
@@ -32,45 +32,45 @@ pub struct Standing {
 
 /// What is kept between two calls.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Arrangement {
+pub struct DutyPlanner {
     /// Since when the load has been above the upper mark.
     high_since: Option<Tick>,
     /// Since when one node fewer would have been enough.
     low_since: Option<Tick>,
 }
 
-impl Arrangement {
+impl DutyPlanner {
     /// Decides what changes: indexes into `nodes`, and the new duties. `nodes` are the pool's nodes without backups, in
     /// file order. Call it a few times a second, and at once when a node fails.
-    pub fn arrange(&mut self, settings: &ActiveNodes, nodes: &[Standing], now: Tick) -> Vec<(usize, Duty)> {
+    pub fn plan(&mut self, settings: &ActiveNodes, nodes: &[NodeSummary], now: Tick) -> Vec<(usize, Duty)> {
         let start = (settings.start.max(1) as usize).min(nodes.len());
         let max = (settings.max as usize).max(start);
-        let mut roster = Roster::of(nodes);
-        roster.trim(max);
-        roster.replace_the_failed();
-        roster.fill(start);
-        if self.is_high(settings, &roster, now) && roster.serving() < max && roster.promote() {
+        let mut plan = DutyPlan::of(nodes);
+        plan.trim(max);
+        plan.replace_the_failed();
+        plan.fill(start);
+        if self.is_high(settings, &plan, now) && plan.serving() < max && plan.promote() {
             self.high_since = None;
         }
-        if self.is_low(settings, &roster, now) && roster.fit_serving() > start && roster.demote() {
+        if self.is_low(settings, &plan, now) && plan.available_serving() > start && plan.demote() {
             self.low_since = None;
         }
-        roster.settle();
-        roster.changes()
+        plan.settle();
+        plan.changes()
     }
 
-    fn is_high(&mut self, settings: &ActiveNodes, roster: &Roster<'_>, now: Tick) -> bool {
-        let high = roster.serving_load() > u64::from(settings.in_flight_per_node) * roster.fit_serving() as u64;
-        let since = (high && roster.fit_serving() > 0).then(|| self.high_since.unwrap_or(now));
+    fn is_high(&mut self, settings: &ActiveNodes, plan: &DutyPlan<'_>, now: Tick) -> bool {
+        let high = plan.serving_load() > u64::from(settings.in_flight_per_node) * plan.available_serving() as u64;
+        let since = (high && plan.available_serving() > 0).then(|| self.high_since.unwrap_or(now));
         self.high_since = since;
         since.is_some_and(|since| now.since(since) >= settings.above_for)
     }
 
     // Nothing changes between the mark and four fifths of it, so that adding and removing a node do not alternate. The
     // load of leaving nodes counts, because it goes to the other nodes when its sessions end.
-    fn is_low(&mut self, settings: &ActiveNodes, roster: &Roster<'_>, now: Tick) -> bool {
-        let fewer = roster.fit_serving().saturating_sub(1) as u64;
-        let low = roster.whole_load() * 5 < u64::from(settings.in_flight_per_node) * 4 * fewer;
+    fn is_low(&mut self, settings: &ActiveNodes, plan: &DutyPlan<'_>, now: Tick) -> bool {
+        let fewer = plan.available_serving().saturating_sub(1) as u64;
+        let low = plan.whole_load() * 5 < u64::from(settings.in_flight_per_node) * 4 * fewer;
         let since = low.then(|| self.low_since.unwrap_or(now));
         self.low_since = since;
         since.is_some_and(|since| now.since(since) >= settings.cool_down)
@@ -78,21 +78,21 @@ impl Arrangement {
 }
 
 /// The nodes, and the new duty of each.
-struct Roster<'a> {
-    nodes: &'a [Standing],
+struct DutyPlan<'a> {
+    nodes: &'a [NodeSummary],
     duties: Vec<Duty>,
 }
 
-impl<'a> Roster<'a> {
-    fn of(nodes: &'a [Standing]) -> Self {
+impl<'a> DutyPlan<'a> {
+    fn of(nodes: &'a [NodeSummary]) -> Self {
         Self { nodes, duties: nodes.iter().map(|node| node.duty).collect() }
     }
 
     /// Replaces failed nodes if another node can serve. A node that was never probed has not failed: a node with a
     /// quicker first probe does not replace it, because sessions that began at a start would then move.
     fn replace_the_failed(&mut self) {
-        while let Some(failed) = self.first(Duty::Serving, Fit::Bad) {
-            if !self.promote() && !self.promote_any(Fit::Unknown) {
+        while let Some(failed) = self.first(Duty::Serving, Availability::Bad) {
+            if !self.promote() && !self.promote_any(Availability::Unknown) {
                 break;
             }
             self.retire(failed);
@@ -107,7 +107,7 @@ impl<'a> Roster<'a> {
     /// If there are too few usable nodes, others get the duty too, and serve as soon as they can.
     fn fill(&mut self, start: usize) {
         while self.serving() < start {
-            if !self.promote() && !self.promote_any(Fit::Unknown) && !self.promote_any(Fit::Bad) {
+            if !self.promote() && !self.promote_any(Availability::Unknown) && !self.promote_any(Availability::Bad) {
                 break;
             }
         }
@@ -115,29 +115,29 @@ impl<'a> Roster<'a> {
 
     /// Adds a serving node: first one that is leaving, because it is still warm, then the first standby.
     fn promote(&mut self) -> bool {
-        self.promote_any(Fit::Good)
+        self.promote_any(Availability::Good)
     }
 
-    fn promote_any(&mut self, fit: Fit) -> bool {
-        let next = self.first(Duty::Leaving, fit).or_else(|| self.first(Duty::Spare, fit));
+    fn promote_any(&mut self, availability: Availability) -> bool {
+        let next = self.first(Duty::Leaving, availability).or_else(|| self.first(Duty::Spare, availability));
         next.into_iter().for_each(|next| self.set(next, Duty::Serving));
         next.is_some()
     }
 
     /// Removes a serving node: one that cannot serve, else the last that was never probed, else the last.
     fn demote(&mut self) -> bool {
-        if let Some(failed) = self.first(Duty::Serving, Fit::Bad) {
+        if let Some(failed) = self.first(Duty::Serving, Availability::Bad) {
             self.retire(failed);
             return true;
         }
-        let last = self.last_serving(Fit::Unknown).or_else(|| self.last_serving(Fit::Good));
+        let last = self.last_serving(Availability::Unknown).or_else(|| self.last_serving(Availability::Good));
         last.into_iter().for_each(|last| self.set(last, Duty::Leaving));
         last.is_some()
     }
 
     /// Takes a failed node out. Its sessions may continue there when it returns, so it is leaving while it has any.
     fn retire(&mut self, failed: usize) {
-        let idle = self.nodes.get(failed).is_some_and(Standing::is_idle);
+        let idle = self.nodes.get(failed).is_some_and(NodeSummary::is_idle);
         self.set(failed, if idle { Duty::Spare } else { Duty::Leaving });
     }
 
@@ -160,8 +160,8 @@ impl<'a> Roster<'a> {
         self.each().filter(|(_, duty)| *duty == Duty::Serving).count()
     }
 
-    fn fit_serving(&self) -> usize {
-        self.each().filter(|(node, duty)| *duty == Duty::Serving && node.fit != Fit::Bad).count()
+    fn available_serving(&self) -> usize {
+        self.each().filter(|(node, duty)| *duty == Duty::Serving && node.availability != Availability::Bad).count()
     }
 
     fn serving_load(&self) -> u64 {
@@ -172,25 +172,25 @@ impl<'a> Roster<'a> {
         self.nodes.iter().map(|node| u64::from(node.in_flight)).sum()
     }
 
-    fn first(&self, duty: Duty, fit: Fit) -> Option<usize> {
-        self.each().position(|(node, its)| its == duty && node.fit == fit)
+    fn first(&self, duty: Duty, availability: Availability) -> Option<usize> {
+        self.each().position(|(node, its)| its == duty && node.availability == availability)
     }
 
-    fn last_serving(&self, fit: Fit) -> Option<usize> {
+    fn last_serving(&self, availability: Availability) -> Option<usize> {
         let (nodes, duties) = (self.nodes.iter(), self.duties.iter());
-        nodes.zip(duties).rposition(|(node, duty)| *duty == Duty::Serving && node.fit == fit)
+        nodes.zip(duties).rposition(|(node, duty)| *duty == Duty::Serving && node.availability == availability)
     }
 
-    fn each(&self) -> impl Iterator<Item = (&Standing, Duty)> {
+    fn each(&self) -> impl Iterator<Item = (&NodeSummary, Duty)> {
         self.nodes.iter().zip(self.duties.iter().copied())
     }
 
     fn set(&mut self, index: usize, duty: Duty) {
-        self.duties.get_mut(index).into_iter().for_each(|slot| *slot = duty);
+        self.duties.get_mut(index).into_iter().for_each(|old| *old = duty);
     }
 }
 
-impl Standing {
+impl NodeSummary {
     const fn is_idle(&self) -> bool {
         self.in_flight == 0 && self.sessions == 0
     }
@@ -227,7 +227,7 @@ mod tests {
 
     /// One word for each node: `S`erving, `L`eaving or spare (`P`); `!` if it cannot serve, `?` if that is not known;
     /// then running requests; then `/` and sessions.
-    fn nodes(text: &str) -> Vec<Standing> {
+    fn nodes(text: &str) -> Vec<NodeSummary> {
         text.split_whitespace()
             .map(|word| {
                 let duty = match &word[..1] {
@@ -237,22 +237,22 @@ mod tests {
                 };
                 let (in_flight, sessions) = word[1..].split_once('/').unwrap_or((&word[1..], ""));
                 let in_flight = in_flight.trim_start_matches(['!', '?']).parse().unwrap_or(0);
-                let fit = match () {
-                    () if word.contains('!') => Fit::Bad,
-                    () if word.contains('?') => Fit::Unknown,
-                    () => Fit::Good,
+                let availability = match () {
+                    () if word.contains('!') => Availability::Bad,
+                    () if word.contains('?') => Availability::Unknown,
+                    () => Availability::Good,
                 };
-                Standing { duty, fit, in_flight, sessions: sessions.parse().unwrap_or(0) }
+                NodeSummary { duty, availability, in_flight, sessions: sessions.parse().unwrap_or(0) }
             })
             .collect()
     }
 
-    fn apply(nodes: &mut [Standing], changes: &[(usize, Duty)]) {
+    fn apply(nodes: &mut [NodeSummary], changes: &[(usize, Duty)]) {
         changes.iter().for_each(|(index, duty)| nodes[*index].duty = *duty);
     }
 
-    fn letters(nodes: &[Standing]) -> String {
-        let letter = |node: &Standing| match node.duty {
+    fn letters(nodes: &[NodeSummary]) -> String {
+        let letter = |node: &NodeSummary| match node.duty {
             Duty::Serving => 'S',
             Duty::Leaving => 'L',
             Duty::Spare => 'P',
@@ -260,13 +260,13 @@ mod tests {
         nodes.iter().map(letter).collect()
     }
 
-    fn serving(nodes: &[Standing]) -> usize {
+    fn serving(nodes: &[NodeSummary]) -> usize {
         nodes.iter().filter(|node| node.duty == Duty::Serving).count()
     }
 
     fn after_a_look(settings: &ActiveNodes, text: &str) -> String {
         let mut nodes = nodes(text);
-        let changes = Arrangement::default().arrange(settings, &nodes, second(0));
+        let changes = DutyPlanner::default().plan(settings, &nodes, second(0));
         apply(&mut nodes, &changes);
         letters(&nodes)
     }
@@ -346,9 +346,9 @@ mod tests {
             ("S! S S", 300, "PSS"),
             ("S! S S2", 300, "PSS"),
         ] {
-            let (mut arrangement, mut nodes) = (Arrangement::default(), nodes(text));
+            let (mut planner, mut nodes) = (DutyPlanner::default(), nodes(text));
             for now in 0..=seconds {
-                let changes = arrangement.arrange(&SETTINGS, &nodes, second(now));
+                let changes = planner.plan(&SETTINGS, &nodes, second(now));
                 if now < seconds {
                     assert_eq!(changes, [], "{text} after {now} s");
                 }
@@ -360,27 +360,27 @@ mod tests {
 
     #[test]
     fn a_moment_of_calm_begins_the_wait_anew() {
-        let mut arrangement = Arrangement::default();
+        let mut planner = DutyPlanner::default();
         for now in 0..600 {
             let load = if now % 30 == 29 { "S100 P" } else { "S101 P" };
-            assert_eq!(arrangement.arrange(&SETTINGS, &nodes(load), second(now)), []);
+            assert_eq!(planner.plan(&SETTINGS, &nodes(load), second(now)), []);
         }
         for now in 0..3000 {
             let load = if now % 300 == 299 { "S40 S40" } else { "S39 S40" };
-            assert_eq!(arrangement.arrange(&SETTINGS, &nodes(load), second(now)), []);
+            assert_eq!(planner.plan(&SETTINGS, &nodes(load), second(now)), []);
         }
     }
 
     #[test]
     fn nodes_come_and_go_one_at_a_time() {
         let settings = ActiveNodes { max: 5, ..SETTINGS };
-        let (mut arrangement, mut pool) = (Arrangement::default(), nodes("S9999 P P P P"));
+        let (mut planner, mut pool) = (DutyPlanner::default(), nodes("S9999 P P P P"));
         let mut told = Vec::new();
         for now in 0..2000 {
             if now == 500 {
                 pool.iter_mut().for_each(|node| node.in_flight = 0);
             }
-            let changes = arrangement.arrange(&settings, &pool, second(now));
+            let changes = planner.plan(&settings, &pool, second(now));
             apply(&mut pool, &changes);
             changes.iter().for_each(|_| told.push((now, letters(&pool))));
         }
@@ -409,29 +409,33 @@ mod tests {
             let start = 1 + draw(count.max(1) as u32);
             let settings = ActiveNodes { start, max: start + draw(4), ..SETTINGS };
             let mut nodes: Vec<_> = (0..count)
-                .map(|_| Standing {
+                .map(|_| NodeSummary {
                     duty: [Duty::Serving, Duty::Leaving, Duty::Spare][draw(3) as usize],
-                    fit: [Fit::Good, Fit::Good, Fit::Bad, Fit::Unknown][draw(4) as usize],
+                    availability: [Availability::Good, Availability::Good, Availability::Bad, Availability::Unknown]
+                        [draw(4) as usize],
                     in_flight: [0, draw(5), draw(300)][draw(3) as usize],
                     sessions: [0, draw(5) as usize][draw(2) as usize],
                 })
                 .collect();
-            let mut arrangement = Arrangement {
+            let mut planner = DutyPlanner {
                 high_since: (draw(2) == 0).then(|| second(u64::from(draw(1000)))),
                 low_since: (draw(2) == 0).then(|| second(u64::from(draw(1000)))),
             };
             let begin = nodes.clone();
             for call in 0..4 {
-                let changes = arrangement.arrange(&settings, &nodes, second(1000));
+                let changes = planner.plan(&settings, &nodes, second(1000));
                 assert!(changes.iter().all(|(index, duty)| nodes[*index].duty != *duty), "only what changes is told");
                 assert!(call < 2 || changes.is_empty(), "at rest: {begin:?} {settings:?} {changes:?}");
                 apply(&mut nodes, &changes);
-                let fit = nodes.iter().filter(|node| node.fit != Fit::Bad).count();
-                let least = (settings.start as usize).min(fit);
-                let ready = nodes.iter().filter(|node| node.duty == Duty::Serving && node.fit != Fit::Bad).count();
+                let availability = nodes.iter().filter(|node| node.availability != Availability::Bad).count();
+                let least = (settings.start as usize).min(availability);
+                let ready = nodes
+                    .iter()
+                    .filter(|node| node.duty == Duty::Serving && node.availability != Availability::Bad)
+                    .count();
                 assert!(serving(&nodes) <= settings.max as usize, "{begin:?} {settings:?}");
                 assert!(ready >= least, "{ready} of {least} serve: {begin:?} {settings:?}");
-                assert!(fit == ready || ready == serving(&nodes), "no failed one has a better one's place");
+                assert!(availability == ready || ready == serving(&nodes), "no failed one has a better one's place");
             }
         }
     }
@@ -439,8 +443,8 @@ mod tests {
     /// A pool whose requests all belong to sessions, each of which has one request running.
     struct Cluster {
         settings: ActiveNodes,
-        arrangement: Arrangement,
-        nodes: Vec<Standing>,
+        planner: DutyPlanner,
+        nodes: Vec<NodeSummary>,
         now: u64,
         /// When the set of serving nodes changed.
         turns: Vec<u64>,
@@ -448,20 +452,23 @@ mod tests {
 
     impl Cluster {
         fn new(count: usize, settings: ActiveNodes) -> Self {
-            let node = Standing { duty: Duty::Spare, fit: Fit::Good, in_flight: 0, sessions: 0 };
-            let arrangement = Arrangement::default();
-            Self { settings, arrangement, nodes: vec![node; count], now: 0, turns: Vec::new() }
+            let node = NodeSummary { duty: Duty::Spare, availability: Availability::Good, in_flight: 0, sessions: 0 };
+            let planner = DutyPlanner::default();
+            Self { settings, planner, nodes: vec![node; count], now: 0, turns: Vec::new() }
         }
 
-        fn least_busy(&mut self) -> Option<&mut Standing> {
-            let serve = self.nodes.iter_mut().filter(|node| node.fit == Fit::Good && node.duty == Duty::Serving);
+        fn least_busy(&mut self) -> Option<&mut NodeSummary> {
+            let serve = self
+                .nodes
+                .iter_mut()
+                .filter(|node| node.availability == Availability::Good && node.duty == Duty::Serving);
             serve.min_by_key(|node| node.sessions)
         }
 
-        /// One second: sessions end and begin, those of failed nodes move, and duties are arranged.
+        /// One second: sessions end and begin, those of failed nodes move, and duties are planned.
         fn step(&mut self, load: usize, draw: &mut impl FnMut(u32) -> u32) {
             for node in &mut self.nodes {
-                let kept = if node.fit == Fit::Good {
+                let kept = if node.availability == Availability::Good {
                     node.sessions - (0..node.sessions).filter(|_| draw(60) == 0).count()
                 } else {
                     0
@@ -483,14 +490,18 @@ mod tests {
 
         fn look(&mut self) {
             let before = letters(&self.nodes).replace('L', "P");
-            let changes = self.arrangement.arrange(&self.settings, &self.nodes, second(self.now));
+            let changes = self.planner.plan(&self.settings, &self.nodes, second(self.now));
             apply(&mut self.nodes, &changes);
             self.now += 1;
             if letters(&self.nodes).replace('L', "P") != before {
                 self.turns.push(self.now);
             }
-            let usable = self.nodes.iter().filter(|node| node.fit == Fit::Good).count();
-            let ready = self.nodes.iter().filter(|node| node.fit == Fit::Good && node.duty == Duty::Serving).count();
+            let usable = self.nodes.iter().filter(|node| node.availability == Availability::Good).count();
+            let ready = self
+                .nodes
+                .iter()
+                .filter(|node| node.availability == Availability::Good && node.duty == Duty::Serving)
+                .count();
             assert!(serving(&self.nodes) <= self.settings.max as usize, "never more than max");
             assert!(ready >= usable.min(self.settings.start as usize), "never fewer than start while there are more");
         }
@@ -507,11 +518,12 @@ mod tests {
                 // From time to time a node fails for a while; in the end all are healthy.
                 if draw(50) == 0 && tick + 1200 < seconds {
                     let index = draw(6) as usize;
-                    let fit = &mut cluster.nodes[index].fit;
-                    *fit = if *fit == Fit::Good { Fit::Bad } else { Fit::Good };
+                    let availability = &mut cluster.nodes[index].availability;
+                    *availability =
+                        if *availability == Availability::Good { Availability::Bad } else { Availability::Good };
                 }
                 if tick + 1000 == seconds {
-                    cluster.nodes.iter_mut().for_each(|node| node.fit = Fit::Good);
+                    cluster.nodes.iter_mut().for_each(|node| node.availability = Availability::Good);
                 }
                 cluster.step(load, &mut draw);
             }
@@ -545,7 +557,8 @@ mod tests {
         let mut draw = draws();
         let mut cluster = Cluster::new(2, ActiveNodes { max: 2, ..SETTINGS });
         for tick in 0..600 {
-            cluster.nodes[0].fit = if tick < 30 || tick / 3 % 2 == 0 { Fit::Good } else { Fit::Bad };
+            cluster.nodes[0].availability =
+                if tick < 30 || tick / 3 % 2 == 0 { Availability::Good } else { Availability::Bad };
             cluster.step(50, &mut draw);
         }
         assert_eq!(cluster.turns.len(), 2, "it serves, then the other one does: {:?}", cluster.turns);

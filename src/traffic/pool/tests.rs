@@ -274,10 +274,10 @@ fn who_waits_for_a_node_that_goes_passive_looks_again() {
         .join(AcceptedNodes::Only(pool.members[0].number), waiter)
         .map_err(drop)
         .expect("there is room in the queue");
-    pool.tend(at(1), Duration::ZERO);
+    pool.upkeep(at(1), Duration::ZERO);
     assert_eq!(*called.lock(), None, "its node is only busy");
     pool.members[0].state.set_operator(Operator::Maintenance, at(1));
-    pool.tend(at(1), Duration::ZERO);
+    pool.upkeep(at(1), Duration::ZERO);
     assert_eq!(*called.lock(), Some(false), "called without a permit");
 }
 
@@ -353,13 +353,13 @@ fn as_many_nodes_are_active_as_needed() {
     assert_eq!(states(), "active standby standby");
     let held: Vec<_> = (0..5).map(|_| ask(&pool, None, &[], 1)).collect();
     assert!(held.iter().all(|(told, _)| told == "n0 balanced"));
-    pool.tend(at(1), Duration::ZERO);
-    pool.tend(at(7), Duration::ZERO);
+    pool.upkeep(at(1), Duration::ZERO);
+    pool.upkeep(at(7), Duration::ZERO);
     assert_eq!(states(), "active active standby", "the load was above the mark for long enough");
-    pool.tend(at(30), Duration::ZERO);
+    pool.upkeep(at(30), Duration::ZERO);
     assert_eq!(states(), "active active standby", "max is max");
     pool.failed(0, REFUSED, at(31), at(31));
-    pool.tend(at(31), Duration::ZERO);
+    pool.upkeep(at(31), Duration::ZERO);
     assert_eq!(states().matches("active").count(), 2, "a failed one is replaced at once: {}", states());
 }
 

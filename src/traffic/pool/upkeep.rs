@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use super::Pool;
 use super::member::{AcceptedNodes, Member};
-use super::outage::Served;
-use super::standby::{Arrangement, Fit, Standing};
+use super::outage::PoolStatus;
+use super::standby::{Availability, DutyPlanner, NodeSummary};
 use super::state;
 use super::state::{Change, Duty, Fault, State};
 use crate::config::ActiveNodes;
@@ -29,7 +29,7 @@ impl Pool {
     /// last two nodes.
     pub fn failed(&self, member: usize, fault: Fault, began: Tick, now: Tick) -> Option<Change> {
         let failing = self.members.get(member)?;
-        let _one_at_a_time = self.arrangement.lock();
+        let _one_at_a_time = self.duty_planner.lock();
         let eject = &self.settings.eject;
         let others = || self.members.iter().enumerate().filter(|(index, _)| *index != member).map(|(_, other)| other);
         // Standbys count, because one takes over at once. Ejected nodes do not count before a request has succeeded
@@ -51,12 +51,12 @@ impl Pool {
     }
 
     /// The periodic work. Call it a few times a second, and when a state has changed.
-    pub fn tend(&self, now: Tick, elapsed: Duration) -> Vec<Changed> {
+    pub fn upkeep(&self, now: Tick, elapsed: Duration) -> Vec<Changed> {
         let mut changes = Vec::new();
         match &self.settings.active {
-            // Linked pools are arranged together, see `linked_pools`.
+            // Linked pools get their duties together, see `linked_pools`.
             Some(_) if self.is_linked => {}
-            Some(active) => changes = self.arrange(active, &mut self.arrangement.lock(), now),
+            Some(active) => changes = self.set_duties(active, &mut self.duty_planner.lock(), now),
             None => self.let_all_serve(&mut changes),
         }
         self.warm_up(now, elapsed);
@@ -65,8 +65,8 @@ impl Pool {
     }
 
     /// Whether a node is active. An ejected node is not, until its trial has succeeded.
-    pub fn served(&self) -> Served {
-        Served::by(self.members.iter().map(|member| member.state.state()))
+    pub fn status(&self) -> PoolStatus {
+        PoolStatus::by(self.members.iter().map(|member| member.state.state()))
     }
 
     fn serve_those_who_wait(&self, now: Tick) {
@@ -88,10 +88,10 @@ impl Pool {
     }
 
     /// Sets duties so that as many nodes serve as needed.
-    pub(crate) fn arrange(&self, active: &ActiveNodes, arrangement: &mut Arrangement, now: Tick) -> Vec<Changed> {
+    pub(crate) fn set_duties(&self, active: &ActiveNodes, planner: &mut DutyPlanner, now: Tick) -> Vec<Changed> {
         let regular: Vec<_> = self.regular().collect();
-        let standings: Vec<_> = regular.iter().map(|(_, member)| self.standing(member, now)).collect();
-        let duties = arrangement.arrange(active, &standings, now).into_iter();
+        let summaries: Vec<_> = regular.iter().map(|(_, member)| self.summary(member, now)).collect();
+        let duties = planner.plan(active, &summaries, now).into_iter();
         let changed = |(position, duty): (usize, Duty)| {
             let (index, member) = regular.get(position)?;
             Some((*index, member.state.set_duty(duty)?, why(duty)))
@@ -111,18 +111,18 @@ impl Pool {
         }
     }
 
-    pub(crate) fn standing(&self, member: &Member, now: Tick) -> Standing {
+    pub(crate) fn summary(&self, member: &Member, now: Tick) -> NodeSummary {
         let duty = member.state.duty();
         let sessions = match &self.sessions {
             Some(sessions) if duty == Duty::Leaving => sessions.count_of(member.number),
             _ => 0,
         };
-        let fit = match () {
-            () if member.state.is_usable(now) => Fit::Good,
-            () if member.state.takes_unprobed(now) => Fit::Unknown,
-            () => Fit::Bad,
+        let availability = match () {
+            () if member.state.is_usable(now) => Availability::Good,
+            () if member.state.takes_unprobed(now) => Availability::Unknown,
+            () => Availability::Bad,
         };
-        Standing { duty, fit, in_flight: member.load.in_flight(), sessions }
+        NodeSummary { duty, availability, in_flight: member.load.in_flight(), sessions }
     }
 
     /// Steps the slow start of nodes that have become active.

@@ -78,7 +78,7 @@ fn a_node_with_another_port_counts_anew_and_its_old_places_go_to_nobody() {
     assert_eq!(held.number(), after.pools[0].members[0].number, "its sessions are the same");
     drop(held);
     assert_eq!(called.load(Ordering::Relaxed), 0);
-    after.pools[0].tend(at(2), Duration::ZERO);
+    after.pools[0].upkeep(at(2), Duration::ZERO);
     assert_eq!(called.load(Ordering::Relaxed), 1, "at its new port there is room");
 }
 
@@ -101,7 +101,7 @@ fn a_place_that_nobody_could_use_is_free_and_calls_nobody() {
     let called = waiter(&before);
     held.discard();
     assert_eq!((called.load(Ordering::Relaxed), before.pools[0].members[0].load.in_flight()), (0, 0));
-    before.pools[0].tend(at(2), Duration::ZERO);
+    before.pools[0].upkeep(at(2), Duration::ZERO);
     assert_eq!(called.load(Ordering::Relaxed), 1, "the next turn does");
 }
 
@@ -126,7 +126,7 @@ fn a_reload_that_brings_a_bound_and_its_queue_refuses_nobody_who_knows_of_no_que
     let _held = [take(&before, 0), take(&before, 0)];
     let after = follow(Some(&before), 1, one_place_each);
     assert!(matches!(asks(&before), Choice::Node(_)), "it has nowhere to wait");
-    after.narrow();
+    after.apply_lower_limits();
     assert!(matches!(asks(&after), Choice::Full(_)));
 }
 
@@ -150,7 +150,7 @@ fn a_reload_that_takes_the_queue_away_refuses_nobody_who_is_about_to_wait() {
     let before = follow(None, 1, one_place_each);
     let after = follow(Some(&before), 1, |_| {});
     waiter(&before);
-    after.narrow();
+    after.apply_lower_limits();
     assert!(after.pools[0].waiting.join(AcceptedNodes::ANY, Box::new(drop)).is_err());
 }
 
@@ -199,10 +199,10 @@ fn a_reload_that_makes_sessions_live_longer_is_followed_by_those_that_are() {
 fn nodes_that_a_generation_before_still_made_stand_by_serve_where_all_do() {
     let pool = follow(None, 2, |_| {}).pools.remove(0);
     pool.members[1].state.set_duty(Duty::Spare);
-    let changes = pool.tend(at(1), Duration::ZERO);
+    let changes = pool.upkeep(at(1), Duration::ZERO);
     assert_eq!(
         changes.iter().map(|(member, change, _)| (*member, change.to)).collect::<Vec<_>>(),
         [(1, State::Active)]
     );
-    assert!(pool.tend(at(2), Duration::ZERO).is_empty());
+    assert!(pool.upkeep(at(2), Duration::ZERO).is_empty());
 }

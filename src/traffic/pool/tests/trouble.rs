@@ -209,7 +209,7 @@ fn a_place_where_it_has_failed_goes_past_who_waits_to_the_next_one() {
     join('x', pool.accepted_nodes(WaitTarget { node: None, why: Why::Balanced }, &tried));
     let names = || given.lock().iter().map(|(name, held)| (*name, held.number())).collect::<Vec<_>>();
     drop(first);
-    pool.tend(at(1), Duration::ZERO);
+    pool.upkeep(at(1), Duration::ZERO);
     assert_eq!((names(), pool.members[0].load.in_flight()), (vec![], 0), "it is free for others");
     let taken = go(pool, None, at(1)).ok().unwrap().2;
     join('y', AcceptedNodes::ANY);
@@ -232,10 +232,10 @@ fn who_waits_and_has_failed_at_all_that_still_serve_looks_again_at_once() {
     let count = Arc::clone(&called);
     let waiter: Waiter = Box::new(move |held| _ = count.fetch_add(1 + usize::from(held.is_some()), Ordering::Relaxed));
     assert!(pool.waiting.join(AcceptedNodes::AnyBut(vec![pool.members[0].number]), waiter).is_ok());
-    pool.tend(at(1), Duration::ZERO);
+    pool.upkeep(at(1), Duration::ZERO);
     assert_eq!(called.load(Ordering::Relaxed), 0, "the other one is only full");
     pool.members[1].state.set_operator(Operator::Maintenance, at(1));
-    pool.tend(at(1), Duration::ZERO);
+    pool.upkeep(at(1), Duration::ZERO);
     assert_eq!(called.load(Ordering::Relaxed), 1, "without a permit");
 }
 
@@ -275,7 +275,7 @@ fn a_node_that_is_new_begins_cold_and_nobody_stays_cold_without_a_slow_start() {
     let cold = follow(None, 2, slowly);
     let warmth = |snapshot: &Snapshot| snapshot.pools[0].members.iter().map(|m| m.load.warmth()).collect::<Vec<_>>();
     assert_eq!(warmth(&cold), [100, 100]);
-    cold.pools[0].tend(at(1), Duration::from_secs(30));
+    cold.pools[0].upkeep(at(1), Duration::from_secs(30));
     assert_eq!(warmth(&cold), [550, 550]);
     let grown = follow(Some(&cold), 3, slowly);
     assert_eq!(warmth(&grown), [550, 550, 100]);
@@ -307,12 +307,12 @@ fn fewer_places_hold_for_requests_of_before_as_well() {
     let before = follow(None, 1, few(3));
     let running: Vec<_> = (0..3).map(|_| go(&before.pools[0], None, at(1)).ok().unwrap()).collect();
     let after = follow(Some(&before), 1, few(1));
-    after.narrow();
-    let served = Arc::new(AtomicUsize::new(0));
+    after.apply_lower_limits();
+    let status = Arc::new(AtomicUsize::new(0));
     for _ in 0..2 {
-        let served = Arc::clone(&served);
+        let status = Arc::clone(&status);
         let waiter: Waiter = Box::new(move |held| {
-            served.fetch_add(1, Ordering::Relaxed);
+            status.fetch_add(1, Ordering::Relaxed);
             // It runs for ever.
             std::mem::forget(held);
         });
@@ -323,7 +323,7 @@ fn fewer_places_hold_for_requests_of_before_as_well() {
         .into_iter()
         .map(|held| {
             drop(held);
-            (served.load(Ordering::Relaxed), load.in_flight())
+            (status.load(Ordering::Relaxed), load.in_flight())
         })
         .collect();
     assert_eq!(seen, [(0, 2), (0, 1), (1, 1)]);
@@ -363,11 +363,11 @@ fn no_place_is_lost_or_counted_twice_whatever_happens() {
             7..13 if !running.is_empty() => drop(running.swap_remove((chance >> 8) as usize % running.len())),
             13 => _ = pool.failed(member, Fault::Refused, tick, tick),
             14 => _ = pool.answered(member, tick, Duration::default, tick),
-            _ => drop(pool.tend(tick, Duration::from_millis(60))),
+            _ => drop(pool.upkeep(tick, Duration::from_millis(60))),
         }
         // Permits given to waiters count as running from now on. Dropping one may serve the next waiter.
-        let mut served = std::mem::take(&mut *given.lock());
-        running.append(&mut served);
+        let mut status = std::mem::take(&mut *given.lock());
+        running.append(&mut status);
         let held: u32 = pool.members.iter().map(|member| member.load.in_flight()).sum();
         assert_eq!(held as usize, running.len());
         assert!(pool.members.iter().all(|member| member.load.in_flight() <= 3));
@@ -380,8 +380,8 @@ fn no_place_is_lost_or_counted_twice_whatever_happens() {
     running.clear();
     let mut rounds = 0;
     while !given.lock().is_empty() {
-        let served = std::mem::take(&mut *given.lock());
-        drop(served);
+        let status = std::mem::take(&mut *given.lock());
+        drop(status);
         rounds += 1;
     }
     assert!(rounds > 0 || pool.waiting.is_empty());

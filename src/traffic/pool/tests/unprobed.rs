@@ -197,13 +197,13 @@ fn who_serves_at_a_start_goes_on_though_the_probe_of_a_standby_is_quicker() {
     let pool = &snapshot.pools[0];
     let (said, _held) = go(pool, None, &[]);
     round(pool, 1, Probed::Passed);
-    pool.tend(at(1), Duration::ZERO);
+    pool.upkeep(at(1), Duration::ZERO);
     assert_eq!((said.as_str(), serving(pool)), ("n0 unprobed", vec![0]));
     assert_eq!(got(pool, None, &[]), "full", "more than the most would serve");
     drop(_held);
     assert_eq!(got(pool, None, &[]), "n0 unprobed");
     round(pool, 0, Probed::Passed);
-    pool.tend(at(1), Duration::ZERO);
+    pool.upkeep(at(1), Duration::ZERO);
     assert_eq!((serving(pool), got(pool, None, &[]).as_str()), (vec![0], "n0 balanced"));
 }
 
@@ -213,10 +213,10 @@ fn who_serves_at_a_start_and_fails_its_first_probe_is_replaced_at_once() {
     let pool = &snapshot.pools[0];
     round(pool, 1, Probed::Passed);
     round(pool, 0, Probed::Failed);
-    pool.tend(at(1), Duration::ZERO);
+    pool.upkeep(at(1), Duration::ZERO);
     assert_eq!((serving(pool), got(pool, None, &[]).as_str()), (vec![1], "n1 balanced"));
     round(pool, 0, Probed::Passed);
-    pool.tend(at(1), Duration::ZERO);
+    pool.upkeep(at(1), Duration::ZERO);
     assert_eq!(serving(pool), [1], "it waits for its turn");
 }
 
@@ -242,10 +242,10 @@ fn a_place_at_one_that_was_never_probed_goes_to_who_waits_though_a_standby_is_kn
     let held = go(pool, None, &[]).1;
     round(pool, 1, Probed::Passed);
     let given = wait(pool, 2);
-    pool.tend(at(1), Duration::ZERO);
+    pool.upkeep(at(1), Duration::ZERO);
     assert!(given.lock().is_empty(), "nobody is called: it is full, not lost");
     drop(held);
-    pool.tend(at(1), Duration::ZERO);
+    pool.upkeep(at(1), Duration::ZERO);
     assert_eq!(*given.lock(), [Some(pool.members[0].number); 2]);
 }
 
@@ -297,7 +297,7 @@ fn a_new_first_node_takes_no_place_of_a_good_one() {
         settings.members.remove(1);
     });
     let pool = &replaced.pools[0];
-    pool.tend(at(1), Duration::ZERO);
+    pool.upkeep(at(1), Duration::ZERO);
     assert_eq!((serving(pool), got(pool, None, &[]).as_str()), (vec![1], "n1 balanced"), "the standby that is good");
 }
 
@@ -321,16 +321,16 @@ fn who_waits_for_one_that_was_never_probed_gets_its_place_and_is_not_woken_for_n
     let mut held = [go(pool, None, &[]).1.unwrap(), go(pool, None, &[]).1.unwrap()].map(Some);
     assert_eq!(got(pool, None, &[]), "full");
     let given = wait(pool, 3);
-    pool.tend(at(1), Duration::ZERO);
+    pool.upkeep(at(1), Duration::ZERO);
     assert!(given.lock().is_empty(), "nobody is called: it is full, not lost");
     held[0] = None;
     assert_eq!(*given.lock(), [Some(pool.members[0].number)]);
     round(pool, 1, Probed::Passed);
-    pool.tend(at(1), Duration::ZERO);
+    pool.upkeep(at(1), Duration::ZERO);
     assert_eq!(given.lock().len(), 1, "a good one is known, so the other one's free permit is not given away");
     held[1] = None;
     assert_eq!(given.lock()[1..], [Some(pool.members[1].number)]);
     (0..3).for_each(|_| round(pool, 1, Probed::Failed));
-    pool.tend(at(1), Duration::ZERO);
+    pool.upkeep(at(1), Duration::ZERO);
     assert_eq!(given.lock()[2..], [Some(pool.members[0].number)], "the good one is lost");
 }
