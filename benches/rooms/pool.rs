@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use weir::traffic::balance::Ask;
+use weir::traffic::balance::PickInput;
 use weir::traffic::pool::{Choice, Criteria, Purpose, Tried};
 use weir::traffic::tick::Tick;
 
@@ -20,14 +20,14 @@ pub(crate) fn choose(criterion: &mut Criterion) {
             let tried = Tried::default();
             let mut chance = 88_172_645_463_325_252;
             let mut next = || {
-                let ask = Ask { key: draw(&mut chance), chance: draw(&mut chance) };
+                let pick_input = PickInput { key: draw(&mut chance), random: draw(&mut chance) };
                 let wish = Criteria {
                     bound: None,
                     returns: false,
                     prefers: None,
                     tried: &tried,
                     failure: None,
-                    ask,
+                    pick_input,
                     now: NOW,
                 };
                 let Choice::Node(chosen) = pool.choose(&wish, Purpose::Take) else { panic!("all nodes are active") };

@@ -183,7 +183,7 @@ impl Answering<'_> {
             prefers: belongs.prefers,
             tried: &Tried::default(),
             failure: None,
-            ask: affinity::ask(&pool.settings.balance, &self.head, || client, || chance(self.now)),
+            pick_input: affinity::pick_input(&pool.settings.balance, &self.head, || client, || random(self.now)),
             now: self.now,
         };
         let (chosen, bound) = match pool.choose(&wish, Purpose::Peek) {
@@ -264,7 +264,7 @@ fn reached_by(listeners: &[Listener], fitting: &[usize], port: u16) -> Vec<usize
 }
 
 /// A number for the choice of a node. The exchange would draw another one, but it is spread as evenly.
-fn chance(now: Tick) -> u64 {
+fn random(now: Tick) -> u64 {
     now.as_millis().wrapping_mul(0x9e37_79b9_7f4a_7c15)
 }
 

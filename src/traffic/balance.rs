@@ -7,7 +7,7 @@ use std::sync::atomic::AtomicU32;
 
 use siphasher::sip::SipHasher13;
 
-pub use candidates::{Ask, Candidates};
+pub use candidates::{Candidates, PickInput};
 pub use robin::SmoothRoundRobin;
 
 use super::tick::Tick;
@@ -59,13 +59,13 @@ impl Balancer {
     }
 
     /// Picks the next node and takes its turn. `None` only if no node is eligible.
-    pub fn pick(&self, ask: Ask, among: &impl Candidates) -> Option<usize> {
-        self.next::<true>(ask, among)
+    pub fn pick(&self, input: PickInput, candidates: &impl Candidates) -> Option<usize> {
+        self.next::<true>(input, candidates)
     }
 
     /// The node that `pick` would return. Changes nothing.
-    pub fn peek(&self, ask: Ask, among: &impl Candidates) -> Option<usize> {
-        self.next::<false>(ask, among)
+    pub fn peek(&self, input: PickInput, candidates: &impl Candidates) -> Option<usize> {
+        self.next::<false>(input, candidates)
     }
 
     /// Takes over the state of `previous`, if the method is the same. `before` gives the index that a node had there.
@@ -77,13 +77,13 @@ impl Balancer {
         }
     }
 
-    fn next<const TAKEN: bool>(&self, ask: Ask, among: &impl Candidates) -> Option<usize> {
+    fn next<const TAKES_TURN: bool>(&self, input: PickInput, candidates: &impl Candidates) -> Option<usize> {
         match &self.0 {
-            Method::Robin(robin) if TAKEN => robin.pick(|node| warmth(among, node)),
-            Method::Robin(robin) => robin.peek(|node| warmth(among, node)),
-            Method::Least(least) => least.pick::<TAKEN>(ask, among),
-            Method::RandomTwo(random) => random.pick(ask, among),
-            Method::Consistent(consistent) => consistent.pick(ask, among),
+            Method::Robin(robin) if TAKES_TURN => robin.pick(|node| warmth(candidates, node)),
+            Method::Robin(robin) => robin.peek(|node| warmth(candidates, node)),
+            Method::Least(least) => least.pick::<TAKES_TURN>(input, candidates),
+            Method::RandomTwo(random) => random.pick(input, candidates),
+            Method::Consistent(consistent) => consistent.pick(input, candidates),
         }
     }
 }
@@ -125,23 +125,23 @@ mod tests {
     fn only_those_are_picked_that_may_be_and_one_always_is_and_peeking_tells_which() {
         let mut draws = Draws::new();
         for nodes in [0, 1, 2, 3, 7, 8, 9, 30, 300] {
-            let (names, among) = (names(nodes), cast(nodes));
+            let (names, candidates) = (names(nodes), cast(nodes));
             let weights: Vec<_> = names.iter().map(|_| draws.below(1002) as u16).collect();
             let pairs = || names.iter().map(String::as_str).zip(weights.iter().copied());
             for balancer in METHODS.map(|method| Balancer::new(&method, pairs())) {
                 for round in 0..1 + 3000 / (nodes as u64 + 10) {
-                    for actor in &among {
+                    for actor in &candidates {
                         actor.eligible.set(draws.below(12) < round % 12);
                         actor.in_flight.set([0, draws.below(9) as u32, u32::MAX][draws.below(3) as usize]);
                         actor.latency.set([0, draws.below(99_999) as u32, u32::MAX][draws.below(3) as usize]);
                         actor.warmth.set([0, 1000, draws.below(1001) as u16, u16::MAX][draws.below(4) as usize]);
                     }
-                    let ask = draws.ask();
-                    let peeked = balancer.peek(ask, &among);
-                    assert_eq!(balancer.peek(ask, &among), peeked, "{balancer:?}");
-                    assert_eq!(balancer.pick(ask, &among), peeked, "{balancer:?}");
-                    assert_eq!(peeked.is_some(), among.iter().any(|actor| actor.eligible.get()), "{balancer:?}");
-                    assert!(peeked.is_none_or(|picked| among[picked].eligible.get()), "{balancer:?}");
+                    let input = draws.input();
+                    let peeked = balancer.peek(input, &candidates);
+                    assert_eq!(balancer.peek(input, &candidates), peeked, "{balancer:?}");
+                    assert_eq!(balancer.pick(input, &candidates), peeked, "{balancer:?}");
+                    assert_eq!(peeked.is_some(), candidates.iter().any(|actor| actor.eligible.get()), "{balancer:?}");
+                    assert!(peeked.is_none_or(|picked| candidates[picked].eligible.get()), "{balancer:?}");
                 }
             }
         }
@@ -150,47 +150,47 @@ mod tests {
     #[test]
     fn a_reload_that_changes_nothing_changes_no_turn() {
         for method in METHODS {
-            let (names, among, mut draws) = (names(5), cast(5), Draws::new());
+            let (names, candidates, mut draws) = (names(5), cast(5), Draws::new());
             let new = || Balancer::new(&method, names.iter().map(String::as_str).zip([5, 1, 3, 1, 1]));
             let old = new();
             for after in 0..20 {
-                old.pick(draws.ask(), &among);
+                old.pick(draws.input(), &candidates);
                 let next = new();
                 next.handover(&old, Some);
-                let ask = draws.ask();
-                assert_eq!(next.peek(ask, &among), old.peek(ask, &among), "{method:?} after {after}");
+                let input = draws.input();
+                assert_eq!(next.peek(input, &candidates), old.peek(input, &candidates), "{method:?} after {after}");
             }
             let next = new();
             next.handover(&old, Some);
             for turn in 0..50 {
-                let ask = draws.ask();
-                assert_eq!(next.pick(ask, &among), old.pick(ask, &among), "{method:?}, turn {turn}");
+                let input = draws.input();
+                assert_eq!(next.pick(input, &candidates), old.pick(input, &candidates), "{method:?}, turn {turn}");
             }
         }
     }
 
     #[test]
     fn a_reload_may_change_anything() {
-        let (old_names, new_names, among, mut draws) = (names(4), names(7), cast(7), Draws::new());
+        let (old_names, new_names, candidates, mut draws) = (names(4), names(7), cast(7), Draws::new());
         for (before, after) in METHODS.iter().flat_map(|before| METHODS.iter().map(move |after| (before, after))) {
             let old = Balancer::new(before, old_names.iter().map(|name| (name.as_str(), 9)));
-            (0..10).for_each(|_| assert!(old.pick(draws.ask(), &cast(4)).is_some()));
+            (0..10).for_each(|_| assert!(old.pick(draws.input(), &cast(4)).is_some()));
             let new = Balancer::new(after, new_names.iter().map(|name| (name.as_str(), 9)));
             new.handover(&old, |index| [None, Some(3), Some(99), Some(0), Some(0), None, Some(1)][index]);
             let mut counts = [0; 7];
-            (0..700).for_each(|_| counts[new.pick(draws.ask(), &among).unwrap()] += 1);
+            (0..700).for_each(|_| counts[new.pick(draws.input(), &candidates).unwrap()] += 1);
             assert!(counts.iter().all(|count| (60..=140).contains(count)), "{before:?} to {after:?}: {counts:?}");
         }
     }
 
     #[test]
     fn names_that_differ_little_share_keys_as_evenly_as_any() {
-        let (names, among) = (names(10), cast(10));
+        let (names, candidates) = (names(10), cast(10));
         let balancer = Balancer::new(&Balance::Hash(HashOn::Client), names.iter().map(|name| (name.as_str(), 1)));
         let mut counts = [0_usize; 10];
         for client in 0..40_000 {
             let key = key_of(format!("10.{}.{}.7", client / 250, client % 250).as_bytes());
-            counts[balancer.pick(Ask { key, chance: 0 }, &among).unwrap()] += 1;
+            counts[balancer.pick(PickInput { key, random: 0 }, &candidates).unwrap()] += 1;
         }
         assert!(counts.iter().all(|count| count.abs_diff(4000) < 250), "{counts:?}");
     }

@@ -29,7 +29,7 @@ use self::why::{Lost, Why};
 use super::affinity::own_cookie::Tokens;
 use super::affinity::session_id;
 use super::affinity::sessions::Sessions;
-use super::balance::{Ask, Balancer, Candidates, last_resort};
+use super::balance::{Balancer, Candidates, PickInput, last_resort};
 use super::tick::Tick;
 use crate::config::{self, OnLost, WhenNone};
 
@@ -139,8 +139,15 @@ impl Pool {
 
     /// Whether there is another node that a request could try. `bound` is the node of its session. Takes no turn.
     pub fn another(&self, bound: Option<u32>, tried: &Tried, now: Tick) -> Another {
-        let criteria =
-            Criteria { bound, returns: false, prefers: None, tried, failure: None, ask: Ask::default(), now };
+        let criteria = Criteria {
+            bound,
+            returns: false,
+            prefers: None,
+            tried,
+            failure: None,
+            pick_input: PickInput::default(),
+            now,
+        };
         match self.choose(&criteria, Purpose::Peek) {
             Choice::Node(_) => Another::Now,
             Choice::Full(_) if self.has_room_to_wait() => Another::Later,
@@ -295,8 +302,8 @@ impl Pool {
     fn pick(&self, tier: Tier, criteria: &Criteria<'_>, purpose: Purpose) -> Option<usize> {
         let candidates = TierMembers { pool: self, tier, criteria };
         match purpose {
-            Purpose::Take => self.balancer.pick(criteria.ask, &candidates),
-            Purpose::Peek => self.balancer.peek(criteria.ask, &candidates),
+            Purpose::Take => self.balancer.pick(criteria.pick_input, &candidates),
+            Purpose::Peek => self.balancer.peek(criteria.pick_input, &candidates),
         }
     }
 

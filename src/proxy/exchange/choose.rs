@@ -11,7 +11,7 @@ use super::complaint;
 use super::record::{Record, SessionWord};
 use crate::proxy::client::h1::HALF_CLOSED;
 use crate::proxy::io::fault::{Disconnect, LISTENING};
-use crate::traffic::balance::Ask;
+use crate::traffic::balance::PickInput;
 use crate::traffic::message::refusal::Refusal;
 use crate::traffic::pool::affinity;
 use crate::traffic::pool::member::{AcceptedNodes, NodePermit, WaitQueue, Waiter};
@@ -79,16 +79,16 @@ impl Trip<'_, '_> {
             prefers: self.bound.belongs.prefers,
             tried: &self.failed,
             failure: self.record.tries.failure,
-            ask: self.ask(),
+            pick_input: self.pick_input(),
             now: self.now(),
         };
         self.pool().choose(&wish, purpose)
     }
 
-    fn ask(&self) -> Ask {
+    fn pick_input(&self) -> PickInput {
         let arrived = self.arrived();
         let chance = || arrived.connection.worker().chance();
-        affinity::ask(&self.pool().settings.balance, arrived.head, || arrived.client(), chance)
+        affinity::pick_input(&self.pool().settings.balance, arrived.head, || arrived.client(), chance)
     }
 
     fn settle(&mut self, chosen: Chosen) -> Attempt {

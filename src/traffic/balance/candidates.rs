@@ -18,19 +18,19 @@ pub trait Candidates {
 
 /// What a pick sees of the request.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Ask {
+pub struct PickInput {
     /// The hash for the method `hash`. Not used by other methods.
     pub key: u64,
     /// A random number, evenly distributed. Not used by round robin and `hash`.
-    pub chance: u64,
+    pub random: u64,
 }
 
 /// The lowest warmth that counts. A colder node would get no requests to warm up with.
 const COLDEST: u16 = 10;
 
 /// A node's warmth, if it is eligible.
-pub(super) fn warmth(among: &impl Candidates, node: usize) -> Option<u16> {
-    among.eligible(node).then(|| among.warmth(node).max(COLDEST))
+pub(super) fn warmth(candidates: &impl Candidates, node: usize) -> Option<u16> {
+    candidates.eligible(node).then(|| candidates.warmth(node).max(COLDEST))
 }
 
 /// The share of a node: weight times warmth, at least 10, at most a million.
@@ -43,9 +43,9 @@ pub(super) fn weights(weights: impl IntoIterator<Item = u16>) -> Box<[u16]> {
     weights.into_iter().map(|weight| weight.clamp(1, 1000)).collect()
 }
 
-/// Scales `chance` to a number below `bound`, almost evenly.
-pub(super) const fn below(bound: u64, chance: u64) -> u64 {
-    ((chance as u128 * bound as u128) >> 64) as u64
+/// Scales `random` to a number below `bound`, almost evenly.
+pub(super) const fn below(bound: u64, random: u64) -> u64 {
+    ((random as u128 * bound as u128) >> 64) as u64
 }
 
 /// Mixes the bits of a number, so that close numbers become very different (the finalizer of MurmurHash3).

@@ -2,7 +2,7 @@
 //! smallest number wins. Keys are distributed more evenly than on a hash ring with few points. If a node leaves, only
 //! its keys move, to all others by weight; when it returns, it gets them back.
 
-use super::candidates::{Ask, Candidates};
+use super::candidates::{Candidates, PickInput};
 
 /// Picks a node by key.
 #[derive(Debug)]
@@ -28,13 +28,13 @@ impl Consistent {
 
     /// Each node gets −ln(1−u)/w, an exponential random number. The probability of being the smallest is proportional
     /// to the weight.
-    pub(super) fn pick(&self, ask: Ask, among: &impl Candidates) -> Option<usize> {
+    pub(super) fn pick(&self, input: PickInput, candidates: &impl Candidates) -> Option<usize> {
         let (mut best, mut least, mut bar) = (None, f64::INFINITY, u64::MAX);
         for (index, node) in self.nodes.iter().enumerate() {
-            let hash = folded(ask.key ^ node.seed);
+            let hash = folded(input.key ^ node.seed);
             // −ln(1−u) is at least u, so most nodes can be skipped without a logarithm and without checking
             // eligibility.
-            if hash > bar || !among.eligible(index) {
+            if hash > bar || !candidates.eligible(index) {
                 continue;
             }
             let draw = -(-fraction(hash)).ln_1p() / node.weight;
@@ -81,10 +81,10 @@ mod tests {
         (0..=number).fold(0, |_, _| draws.next())
     }
 
-    fn picks(consistent: &Consistent, among: &Vec<TestNode>) -> Vec<Option<usize>> {
+    fn picks(consistent: &Consistent, candidates: &Vec<TestNode>) -> Vec<Option<usize>> {
         let mut draws = Draws::new();
-        let keys = (0..5000 + KEYS).map(|_| draws.ask()).skip(5000);
-        keys.map(|ask| consistent.pick(ask, among)).collect()
+        let keys = (0..5000 + KEYS).map(|_| draws.input()).skip(5000);
+        keys.map(|input| consistent.pick(input, candidates)).collect()
     }
 
     fn counts(picks: &[Option<usize>], nodes: usize) -> Vec<usize> {
@@ -118,11 +118,11 @@ mod tests {
 
     #[test]
     fn a_node_that_leaves_moves_its_own_keys_evenly_and_has_them_again_when_it_returns() {
-        let (consistent, among) = (workers(0..10, |_| 1), cast(10));
-        let before = picks(&consistent, &among);
+        let (consistent, candidates) = (workers(0..10, |_| 1), cast(10));
+        let before = picks(&consistent, &candidates);
         for leaver in 0..10 {
-            among[leaver].eligible.set(false);
-            let without = picks(&consistent, &among);
+            candidates[leaver].eligible.set(false);
+            let without = picks(&consistent, &candidates);
             for (before, after) in before.iter().zip(&without) {
                 assert!(if *before == Some(leaver) { after.is_some() && after != before } else { after == before });
             }
@@ -131,8 +131,8 @@ mod tests {
                 let fair = KEYS / 90;
                 assert!((after - before).abs_diff(fair) < fair / 3, "{node} gained {} for {fair}", after - before);
             }
-            among[leaver].eligible.set(true);
-            assert_eq!(picks(&consistent, &among), before);
+            candidates[leaver].eligible.set(true);
+            assert_eq!(picks(&consistent, &candidates), before);
         }
     }
 
@@ -163,26 +163,26 @@ mod tests {
         for _ in 0..2000 {
             let weights: Vec<_> = (0..1 + draws.below(30)).map(|_| 1 + draws.below(1000) as u16).collect();
             let consistent = Consistent::new(weights.iter().map(|weight| (draws.next(), *weight)));
-            let among = cast(weights.len());
-            among.iter().for_each(|actor| actor.eligible.set(draws.below(3) > 0));
-            let ask = draws.ask();
+            let candidates = cast(weights.len());
+            candidates.iter().for_each(|actor| actor.eligible.set(draws.below(3) > 0));
+            let input = draws.input();
             let draw = |index: &usize| {
                 let node = &consistent.nodes[*index];
-                -(-fraction(folded(ask.key ^ node.seed))).ln_1p() / node.weight
+                -(-fraction(folded(input.key ^ node.seed))).ln_1p() / node.weight
             };
-            let eligible = (0..weights.len()).filter(|index| among[*index].eligible.get());
+            let eligible = (0..weights.len()).filter(|index| candidates[*index].eligible.get());
             let smallest = eligible.min_by(|one, other| draw(one).total_cmp(&draw(other)));
-            assert_eq!(consistent.pick(ask, &among), smallest);
+            assert_eq!(consistent.pick(input, &candidates), smallest);
         }
     }
 
     #[test]
     fn the_last_one_of_a_thousand_has_all_keys() {
         let consistent = workers(0..1000, |index| if index == 700 { 1 } else { 1000 });
-        let (among, mut draws) = (cast(1000), Draws::new());
-        among.iter().enumerate().for_each(|(index, actor)| actor.eligible.set(index == 700));
-        assert!((0..100).all(|_| consistent.pick(draws.ask(), &among) == Some(700)));
-        among[700].eligible.set(false);
-        assert_eq!(consistent.pick(draws.ask(), &among), None);
+        let (candidates, mut draws) = (cast(1000), Draws::new());
+        candidates.iter().enumerate().for_each(|(index, actor)| actor.eligible.set(index == 700));
+        assert!((0..100).all(|_| consistent.pick(draws.input(), &candidates) == Some(700)));
+        candidates[700].eligible.set(false);
+        assert_eq!(consistent.pick(draws.input(), &candidates), None);
     }
 }

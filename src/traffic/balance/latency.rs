@@ -108,12 +108,12 @@ mod tests {
 
     #[test]
     fn whatever_it_is_told_it_is_between_the_least_and_the_most_and_waiting_changes_nothing_but_its_end() {
-        let mut chance = 88_172_645_463_325_252_u64;
+        let mut random = 88_172_645_463_325_252_u64;
         let mut draw = || {
-            chance ^= chance << 13;
-            chance ^= chance >> 7;
-            chance ^= chance << 17;
-            chance
+            random ^= random << 13;
+            random ^= random >> 7;
+            random ^= random << 17;
+            random
         };
         for _ in 0..300 {
             let (latency, mut now) = (Latency::default(), BEGIN);

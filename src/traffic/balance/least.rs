@@ -4,14 +4,14 @@
 
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 
-use super::candidates::{Ask, Candidates, below, mixed, share, warmth};
+use super::candidates::{Candidates, PickInput, below, mixed, share, warmth};
 use super::rank::{Rank, inverse, per_weight, roughly};
 
 /// Picks the node with the least load. It has no lock, so threads that pick at the same time may take the same turn.
 #[derive(Debug)]
 pub(super) struct Least {
     by: By,
-    seats: Box<[Seat]>,
+    turns: Box<[NodeTurns]>,
     /// The last turn that was taken. Missed turns are not made up for.
     turn: AtomicU64,
 }
@@ -28,7 +28,7 @@ pub(super) enum By {
 }
 
 #[derive(Debug)]
-struct Seat {
+struct NodeTurns {
     weight: u16,
     /// The distance between two of its turns.
     round: u32,
@@ -44,24 +44,24 @@ const ROUND: u32 = 1 << 20;
 
 impl Least {
     pub(super) fn new(weights: &[u16], by: By) -> Self {
-        let seat = |weight: u16| {
+        let node = |weight: u16| {
             let round = ROUND / u32::from(weight);
-            Seat { weight, round, inverse: inverse(weight), next: AtomicU64::new(u64::from(round / 2)) }
+            NodeTurns { weight, round, inverse: inverse(weight), next: AtomicU64::new(u64::from(round / 2)) }
         };
-        Self { by, seats: weights.iter().copied().map(seat).collect(), turn: AtomicU64::new(0) }
+        Self { by, turns: weights.iter().copied().map(node).collect(), turn: AtomicU64::new(0) }
     }
 
-    pub(super) fn pick<const TAKEN: bool>(&self, ask: Ask, among: &impl Candidates) -> Option<usize> {
-        let (look, average) = self.look(ask, among)?;
-        let mixed = look.worst.warmth() < look.best.warmth();
-        let cold = if mixed { self.cold(ask, &look, among) } else { None };
-        if TAKEN {
+    pub(super) fn pick<const TAKES_TURN: bool>(&self, input: PickInput, candidates: &impl Candidates) -> Option<usize> {
+        let (compared, average) = self.compare_all(input, candidates)?;
+        let mixed = compared.worst.warmth() < compared.best.warmth();
+        let cold = if mixed { self.draw_cold(input, &compared, candidates) } else { None };
+        if TAKES_TURN {
             self.learn(average);
-            if cold.is_none() && look.tied {
-                self.turn_of(&look);
+            if cold.is_none() && compared.tied {
+                self.turn_of(&compared);
             }
         }
-        Some(cold.unwrap_or(look.index))
+        Some(cold.unwrap_or(compared.index))
     }
 
     /// Takes over the state of `previous`. `before` gives the index that a node had there.
@@ -70,19 +70,19 @@ impl Least {
             mine.store(theirs.load(Relaxed), Relaxed);
         }
         let turn = previous.turn.load(Relaxed);
-        for (index, seat) in self.seats.iter().enumerate() {
+        for (index, node) in self.turns.iter().enumerate() {
             let had =
-                before(index).and_then(|position| previous.seats.get(position)).filter(|had| had.weight == seat.weight);
+                before(index).and_then(|position| previous.turns.get(position)).filter(|had| had.weight == node.weight);
             if let Some(had) = had {
-                seat.next.store(had.next.load(Relaxed).saturating_sub(turn), Relaxed);
+                node.next.store(had.next.load(Relaxed).saturating_sub(turn), Relaxed);
             }
         }
     }
 
-    fn turn_of(&self, look: &Look) {
-        if let Some(seat) = self.seats.get(look.index) {
-            let turn = self.turn.fetch_max(look.turn, Relaxed).max(look.turn);
-            seat.next.store(turn + u64::from(seat.round), Relaxed);
+    fn turn_of(&self, compared: &Comparison) {
+        if let Some(node) = self.turns.get(compared.index) {
+            let turn = self.turn.fetch_max(compared.turn, Relaxed).max(compared.turn);
+            node.next.store(turn + u64::from(node.round), Relaxed);
         }
     }
 
@@ -93,57 +93,57 @@ impl Least {
     }
 
     /// Compares the nodes. Also returns the average of the known latencies.
-    fn look(&self, ask: Ask, among: &impl Candidates) -> Option<(Look, Option<u64>)> {
+    fn compare_all(&self, input: PickInput, candidates: &impl Candidates) -> Option<(Comparison, Option<u64>)> {
         let By::Time(average) = &self.by else {
-            return Some((self.compare(ask, among, |index| requests(index, among), |load| load)?, None));
+            return Some((self.compare(input, candidates, |index| requests(index, candidates), |load| load)?, None));
         };
-        let (stand_in, mut sum, mut known) = (average.load(Relaxed), 0_u64, 0_u64);
+        let (assumed, mut sum, mut known) = (average.load(Relaxed), 0_u64, 0_u64);
         let load = |index| {
-            let (load, latency) = time(index, stand_in, among);
+            let (load, latency) = time(index, assumed, candidates);
             sum += u64::from(latency);
             known += u64::from(latency != 0);
             load
         };
-        let look = self.compare(ask, among, load, roughly)?;
-        Some((look, sum.checked_div(known)))
+        let compared = self.compare(input, candidates, load, roughly)?;
+        Some((compared, sum.checked_div(known)))
     }
 
     fn compare(
         &self,
-        ask: Ask,
-        among: &impl Candidates,
+        input: PickInput,
+        candidates: &impl Candidates,
         mut load: impl FnMut(usize) -> u64,
-        told_apart: impl Fn(u64) -> u64,
-    ) -> Option<Look> {
-        let mut look = Look { best: Rank::NOBODY, worst: Rank::BEST, index: 0, turn: 0, tied: false };
-        self.visit(ask, among, |index, seat, warmth| {
-            let rank = Rank::new(warmth, told_apart(per_weight(load(index), seat.inverse)));
-            look.worst = look.worst.max(rank);
-            if rank > look.best {
+        rounded: impl Fn(u64) -> u64,
+    ) -> Option<Comparison> {
+        let mut compared = Comparison { best: Rank::NOBODY, worst: Rank::BEST, index: 0, turn: 0, tied: false };
+        self.visit(input, candidates, |index, node, warmth| {
+            let rank = Rank::new(warmth, rounded(per_weight(load(index), node.inverse)));
+            compared.worst = compared.worst.max(rank);
+            if rank > compared.best {
                 return;
             }
-            let turn = seat.next.load(Relaxed);
-            if rank < look.best {
-                look = Look { best: rank, index, turn, tied: false, ..look };
+            let turn = node.next.load(Relaxed);
+            if rank < compared.best {
+                compared = Comparison { best: rank, index, turn, tied: false, ..compared };
                 return;
             }
-            look.tied = true;
-            if turn < look.turn {
-                (look.index, look.turn) = (index, turn);
+            compared.tied = true;
+            if turn < compared.turn {
+                (compared.index, compared.turn) = (index, turn);
             }
         });
-        (look.best != Rank::NOBODY).then_some(look)
+        (compared.best != Rank::NOBODY).then_some(compared)
     }
 
     /// Visits all eligible nodes; in a large pool only [`ENOUGH`] of them, from a random start.
-    fn visit<C: Candidates>(&self, ask: Ask, among: &C, mut show: impl FnMut(usize, &Seat, u16)) {
-        let large = self.seats.len() > ENOUGH;
-        let begin = if large { below(self.seats.len() as u64, ask.chance) as usize } else { 0 };
+    fn visit<C: Candidates>(&self, input: PickInput, candidates: &C, mut show: impl FnMut(usize, &NodeTurns, u16)) {
+        let large = self.turns.len() > ENOUGH;
+        let begin = if large { below(self.turns.len() as u64, input.random) as usize } else { 0 };
         let mut left = ENOUGH;
-        for (from, to) in [(begin, self.seats.len()), (0, begin)] {
-            for (index, seat) in self.seats.iter().enumerate().take(to).skip(from) {
-                let Some(warmth) = warmth(among, index) else { continue };
-                show(index, seat, warmth);
+        for (from, to) in [(begin, self.turns.len()), (0, begin)] {
+            for (index, node) in self.turns.iter().enumerate().take(to).skip(from) {
+                let Some(warmth) = warmth(candidates, index) else { continue };
+                show(index, node, warmth);
                 left -= 1;
                 if left == 0 {
                     return;
@@ -153,30 +153,30 @@ impl Least {
     }
 
     /// A node in slow start that is drawn for this request by its share.
-    fn cold(&self, ask: Ask, look: &Look, among: &impl Candidates) -> Option<usize> {
+    fn draw_cold(&self, input: PickInput, compared: &Comparison, candidates: &impl Candidates) -> Option<usize> {
         let mut shares = 0;
-        self.visit(ask, among, |_, seat, warmth| shares += u64::from(share(seat.weight, warmth)));
-        let (mut drawn, mut found) = (below(shares, mixed(ask.chance)), None);
-        self.visit(ask, among, |index, seat, warmth| {
-            if found.is_none() && warmth < look.best.warmth() {
-                let share = u64::from(share(seat.weight, warmth));
+        self.visit(input, candidates, |_, node, warmth| shares += u64::from(share(node.weight, warmth)));
+        let (mut drawn, mut found) = (below(shares, mixed(input.random)), None);
+        self.visit(input, candidates, |index, node, warmth| {
+            if found.is_none() && warmth < compared.best.warmth() {
+                let share = u64::from(share(node.weight, warmth));
                 found = (drawn < share).then_some((index, warmth));
                 drawn = drawn.saturating_sub(share);
             }
         });
         let (index, warmth) = found?;
-        let per_warmth = |index, of: u16| u128::from(self.load(index, among)) * u128::from(of);
-        let no_busier = per_warmth(index, look.best.warmth()) <= per_warmth(look.index, warmth);
-        (no_busier || among.in_flight(index) == 0).then_some(index)
+        let per_warmth = |index, of: u16| u128::from(self.load(index, candidates)) * u128::from(of);
+        let no_busier = per_warmth(index, compared.best.warmth()) <= per_warmth(compared.index, warmth);
+        (no_busier || candidates.in_flight(index) == 0).then_some(index)
     }
 
     /// The load of a node for its weight.
-    fn load(&self, index: usize, among: &impl Candidates) -> u64 {
+    fn load(&self, index: usize, candidates: &impl Candidates) -> u64 {
         let load = match &self.by {
-            By::Requests => requests(index, among),
-            By::Time(average) => time(index, average.load(Relaxed), among).0,
+            By::Requests => requests(index, candidates),
+            By::Time(average) => time(index, average.load(Relaxed), candidates).0,
         };
-        self.seats.get(index).map_or(u64::MAX, |seat| per_weight(load, seat.inverse))
+        self.turns.get(index).map_or(u64::MAX, |node| per_weight(load, node.inverse))
     }
 }
 
@@ -184,20 +184,20 @@ impl Least {
 const ENOUGH: usize = 128;
 
 /// Each running request is a load of 2⁸.
-fn requests(index: usize, among: &impl Candidates) -> u64 {
-    u64::from(among.in_flight(index)) << 8
+fn requests(index: usize, candidates: &impl Candidates) -> u64 {
+    u64::from(candidates.in_flight(index)) << 8
 }
 
 /// The load in microseconds, and the latency, 0 if unknown.
-fn time(index: usize, stand_in: u32, among: &impl Candidates) -> (u64, u32) {
-    let (latency, in_flight) = (among.latency(index), among.in_flight(index));
-    let unknown = if in_flight == 0 { 0 } else { stand_in.max(1) };
+fn time(index: usize, assumed: u32, candidates: &impl Candidates) -> (u64, u32) {
+    let (latency, in_flight) = (candidates.latency(index), candidates.in_flight(index));
+    let unknown = if in_flight == 0 { 0 } else { assumed.max(1) };
     let expected = if latency == 0 { unknown } else { latency };
     (u64::from(expected) * (u64::from(in_flight) + 1), latency)
 }
 
 /// The result of comparing the nodes.
-struct Look {
+struct Comparison {
     best: Rank,
     worst: Rank,
     index: usize,
@@ -224,9 +224,9 @@ mod tests {
         actors
     }
 
-    fn turns(least: &Least, count: usize, among: &Vec<TestNode>) -> String {
+    fn turns(least: &Least, count: usize, candidates: &Vec<TestNode>) -> String {
         let mut draws = Draws::new();
-        let turn = |_| least.pick::<true>(draws.ask(), among).map_or('-', |index| (b'a' + index as u8) as char);
+        let turn = |_| least.pick::<true>(draws.input(), candidates).map_or('-', |index| (b'a' + index as u8) as char);
         (0..count).map(turn).collect()
     }
 
@@ -268,9 +268,9 @@ mod tests {
             (&[1, 1], [0, 0], [2, 1], "bb"),
             (&[1, 1], [u32::MAX, u32::MAX], [u32::MAX, 9], "bb"),
         ] {
-            let among = busy(&in_flight);
-            among.iter().zip(latency).for_each(|(actor, latency)| actor.latency.set(latency));
-            let found = turns(&by_time(weights, 900), expected.len(), &among);
+            let candidates = busy(&in_flight);
+            candidates.iter().zip(latency).for_each(|(actor, latency)| actor.latency.set(latency));
+            let found = turns(&by_time(weights, 900), expected.len(), &candidates);
             assert_eq!(found, expected, "weights {weights:?}, latency {latency:?}, in flight {in_flight:?}");
         }
     }
@@ -288,19 +288,20 @@ mod tests {
         let mut draws = Draws::new();
         for _ in 0..2000 {
             let weights: Vec<_> = (0..1 + draws.below(20)).map(|_| 1 + draws.below(10) as u16).collect();
-            let among = busy(&weights.iter().map(|_| draws.below(12) as u32).collect::<Vec<_>>());
-            for actor in &among {
+            let candidates = busy(&weights.iter().map(|_| draws.below(12) as u32).collect::<Vec<_>>());
+            for actor in &candidates {
                 actor.eligible.set(draws.below(4) > 0);
                 actor.latency.set(1 + draws.below(1000) as u32);
             }
             let load = |index: usize, time: bool| {
-                let in_flight = f64::from(among[index].in_flight.get());
-                let load = if time { f64::from(among[index].latency.get()) * (in_flight + 1.0) } else { in_flight };
+                let in_flight = f64::from(candidates[index].in_flight.get());
+                let load =
+                    if time { f64::from(candidates[index].latency.get()) * (in_flight + 1.0) } else { in_flight };
                 load / f64::from(weights[index])
             };
             for (least, slack) in [(by_requests(&weights), 1.0), (by_time(&weights, 0), 1.125)] {
-                let Some(picked) = least.pick::<true>(draws.ask(), &among) else { continue };
-                let loads = (0..among.len()).filter(|index| among[*index].eligible.get());
+                let Some(picked) = least.pick::<true>(draws.input(), &candidates) else { continue };
+                let loads = (0..candidates.len()).filter(|index| candidates[*index].eligible.get());
                 let lowest = loads.map(|index| load(index, slack > 1.0)).fold(f64::INFINITY, f64::min);
                 let its = load(picked, slack > 1.0);
                 assert!(its <= lowest * slack + 1e-9, "{its} where {lowest} was to be had");
@@ -310,11 +311,11 @@ mod tests {
 
     #[test]
     fn a_node_that_comes_back_has_one_turn_to_catch_up_on() {
-        let (least, among) = (by_requests(&[1, 1, 1]), cast(3));
-        among[0].eligible.set(false);
-        assert_eq!(turns(&least, 40, &among), "bc".repeat(20));
-        among[0].eligible.set(true);
-        let back = turns(&least, 9, &among).matches('a').count();
+        let (least, candidates) = (by_requests(&[1, 1, 1]), cast(3));
+        candidates[0].eligible.set(false);
+        assert_eq!(turns(&least, 40, &candidates), "bc".repeat(20));
+        candidates[0].eligible.set(true);
+        let back = turns(&least, 9, &candidates).matches('a').count();
         assert!((3..=4).contains(&back), "{back} of 9 turns");
     }
 
@@ -322,16 +323,16 @@ mod tests {
     fn a_cold_node_is_drawn_for_its_share_unless_it_is_busier_than_the_others() {
         // Its share is 0.1 of 2.1. For its warmth of a tenth, one request counts as much as ten elsewhere.
         for (in_flight, expected) in [([5, 5, 0], 476), ([0, 0, 0], 476), ([5, 5, 1], 0), ([20, 20, 1], 476)] {
-            let among = busy(&in_flight);
-            among[2].warmth.set(100);
-            let found = turns(&by_requests(&[1, 1, 1]), 10_000, &among).matches('c').count();
+            let candidates = busy(&in_flight);
+            candidates[2].warmth.set(100);
+            let found = turns(&by_requests(&[1, 1, 1]), 10_000, &candidates).matches('c').count();
             assert!(found.abs_diff(expected) <= expected / 8, "{in_flight:?}: {found} of 10000");
         }
         for (latency, in_flight, expected) in [([100, 100, 900], [9, 9, 0], 476), ([100, 100, 100], [9, 9, 1], 0)] {
-            let among = busy(&in_flight);
-            among.iter().zip(latency).for_each(|(actor, latency)| actor.latency.set(latency));
-            among[2].warmth.set(100);
-            let found = turns(&by_time(&[1, 1, 1], 0), 10_000, &among).matches('c').count();
+            let candidates = busy(&in_flight);
+            candidates.iter().zip(latency).for_each(|(actor, latency)| actor.latency.set(latency));
+            candidates[2].warmth.set(100);
+            let found = turns(&by_time(&[1, 1, 1], 0), 10_000, &candidates).matches('c').count();
             assert!(found.abs_diff(expected) <= expected / 8, "{latency:?}, {in_flight:?}: {found} of 10000");
         }
     }
@@ -339,18 +340,18 @@ mod tests {
     #[test]
     fn of_a_large_pool_one_of_the_least_busy_is_picked() {
         let (least, mut draws) = (by_requests(&[1; 1000]), Draws::new());
-        let among = busy(&(0..1000).map(|_| draws.below(1000) as u32).collect::<Vec<_>>());
+        let candidates = busy(&(0..1000).map(|_| draws.below(1000) as u32).collect::<Vec<_>>());
         for _ in 0..200 {
-            let picked = least.pick::<true>(draws.ask(), &among).unwrap();
-            assert!(among[picked].in_flight.get() < 80);
+            let picked = least.pick::<true>(draws.input(), &candidates).unwrap();
+            assert!(candidates[picked].in_flight.get() < 80);
         }
-        let (among, mut counts) = (cast(1000), [0_u32; 1000]);
+        let (candidates, mut counts) = (cast(1000), [0_u32; 1000]);
         for _ in 0..20_000 {
-            counts[least.pick::<true>(draws.ask(), &among).unwrap()] += 1;
+            counts[least.pick::<true>(draws.input(), &candidates).unwrap()] += 1;
         }
         assert!(counts.iter().all(|count| (15..=25).contains(count)), "{counts:?}");
-        among.iter().skip(1).for_each(|actor| actor.eligible.set(false));
-        assert_eq!(turns(&least, 3, &among), "aaa");
+        candidates.iter().skip(1).for_each(|actor| actor.eligible.set(false));
+        assert_eq!(turns(&least, 3, &candidates), "aaa");
     }
 
     #[test]
@@ -371,7 +372,7 @@ mod tests {
             }
         }
         let least = by_requests(&[3, 1]);
-        let count = || (0..20_000).filter(|_| least.pick::<true>(Ask::default(), &Idle) == Some(0)).count();
+        let count = || (0..20_000).filter(|_| least.pick::<true>(PickInput::default(), &Idle) == Some(0)).count();
         let first: usize = std::thread::scope(|scope| {
             let threads = [scope.spawn(count), scope.spawn(count)];
             threads.map(|thread| thread.join().unwrap()).iter().sum()

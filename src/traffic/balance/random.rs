@@ -2,7 +2,7 @@
 //! nodes are compared, at the cost of comparing two. It also avoids that all threads send their requests to the same
 //! idle node.
 
-use super::candidates::{Ask, Candidates, below, mixed, share, warmth};
+use super::candidates::{Candidates, PickInput, below, mixed, share, warmth};
 
 /// Picks the better of two random nodes.
 #[derive(Debug)]
@@ -28,64 +28,65 @@ impl RandomTwo {
         Self { up_to: sums.collect(), weights }
     }
 
-    pub(super) fn pick(&self, ask: Ask, among: &impl Candidates) -> Option<usize> {
-        let mut chance = Chance(ask.chance);
-        let (first, second) = self.two_blind(&mut chance, among).or_else(|| self.two_of_all(&mut chance, among))?;
+    pub(super) fn pick(&self, input: PickInput, candidates: &impl Candidates) -> Option<usize> {
+        let mut random = Random(input.random);
+        let (first, second) =
+            self.two_blind(&mut random, candidates).or_else(|| self.two_of_all(&mut random, candidates))?;
         let Some(second) = second else { return Some(first.index) };
         // A node in slow start gets its share by being drawn first. It must not get more for being idle.
-        let busy = |node: &Drawn, other: &Drawn| u64::from(among.in_flight(node.index)) * u64::from(other.share);
+        let busy = |node: &Drawn, other: &Drawn| u64::from(candidates.in_flight(node.index)) * u64::from(other.share);
         let better = second.warmth >= first.warmth && busy(&second, &first) < busy(&first, &second);
         Some(if better { second.index } else { first.index })
     }
 
-    fn two_blind(&self, chance: &mut Chance, among: &impl Candidates) -> Option<(Drawn, Option<Drawn>)> {
+    fn two_blind(&self, random: &mut Random, candidates: &impl Candidates) -> Option<(Drawn, Option<Drawn>)> {
         if self.weights.len() <= SMALL {
             return None;
         }
-        let first = self.blind(chance, among, usize::MAX)?;
-        let second = self.blind(chance, among, first.index)?;
+        let first = self.blind(random, candidates, usize::MAX)?;
+        let second = self.blind(random, candidates, first.index)?;
         Some((first, Some(second)))
     }
 
-    fn blind(&self, chance: &mut Chance, among: &impl Candidates, other_than: usize) -> Option<Drawn> {
+    fn blind(&self, random: &mut Random, candidates: &impl Candidates, other_than: usize) -> Option<Drawn> {
         let total = *self.up_to.last()?;
         (0..BLIND).find_map(|_| {
-            let drawn = below(total, chance.next());
+            let drawn = below(total, random.next());
             let index = self.up_to.partition_point(|sum| *sum <= drawn);
-            let found = self.see(index, among).filter(|found| found.index != other_than)?;
-            (below(1000, chance.next()) < u64::from(found.warmth)).then_some(found)
+            let found = self.see(index, candidates).filter(|found| found.index != other_than)?;
+            (below(1000, random.next()) < u64::from(found.warmth)).then_some(found)
         })
     }
 
-    fn two_of_all(&self, chance: &mut Chance, among: &impl Candidates) -> Option<(Drawn, Option<Drawn>)> {
+    fn two_of_all(&self, random: &mut Random, candidates: &impl Candidates) -> Option<(Drawn, Option<Drawn>)> {
         let (mut shares, mut last) = (0, None);
         for index in 0..self.weights.len() {
-            if let Some(found) = self.see(index, among) {
+            if let Some(found) = self.see(index, candidates) {
                 shares += u64::from(found.share);
                 last = Some(found);
             }
         }
         let last = last?;
         // Nodes may have become ineligible since.
-        let first = self.at(below(shares, chance.next()), among, usize::MAX).unwrap_or(last);
+        let first = self.at(below(shares, random.next()), candidates, usize::MAX).unwrap_or(last);
         let others = shares.saturating_sub(u64::from(first.share));
-        let second = if others == 0 { None } else { self.at(below(others, chance.next()), among, first.index) };
+        let second = if others == 0 { None } else { self.at(below(others, random.next()), candidates, first.index) };
         Some((first, second))
     }
 
     /// The node at this position among the shares of all nodes.
-    fn at(&self, mut part: u64, among: &impl Candidates, other_than: usize) -> Option<Drawn> {
+    fn at(&self, mut part: u64, candidates: &impl Candidates, other_than: usize) -> Option<Drawn> {
         for index in 0..self.weights.len() {
-            let Some(found) = self.see(index, among).filter(|found| found.index != other_than) else { continue };
+            let Some(found) = self.see(index, candidates).filter(|found| found.index != other_than) else { continue };
             let Some(left) = part.checked_sub(u64::from(found.share)) else { return Some(found) };
             part = left;
         }
         None
     }
 
-    fn see(&self, index: usize, among: &impl Candidates) -> Option<Drawn> {
+    fn see(&self, index: usize, candidates: &impl Candidates) -> Option<Drawn> {
         let weight = *self.weights.get(index)?;
-        let warmth = warmth(among, index)?;
+        let warmth = warmth(candidates, index)?;
         Some(Drawn { index, warmth, share: share(weight, warmth) })
     }
 }
@@ -98,9 +99,9 @@ struct Drawn {
 }
 
 /// A random generator from one seed (SplitMix64).
-struct Chance(u64);
+struct Random(u64);
 
-impl Chance {
+impl Random {
     const fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         mixed(self.0)
@@ -112,9 +113,9 @@ mod tests {
     use super::super::testing::{Draws, cast};
     use super::*;
 
-    fn shares(random: &RandomTwo, among: &impl Candidates, nodes: usize) -> Vec<f64> {
+    fn shares(random: &RandomTwo, candidates: &impl Candidates, nodes: usize) -> Vec<f64> {
         let (mut counts, mut draws) = (vec![0_u32; nodes], Draws::new());
-        (0..20_000).for_each(|_| counts[random.pick(draws.ask(), among).unwrap()] += 1);
+        (0..20_000).for_each(|_| counts[random.pick(draws.input(), candidates).unwrap()] += 1);
         counts.into_iter().map(|count| f64::from(count) / 20_000.0).collect()
     }
 
@@ -133,9 +134,9 @@ mod tests {
     #[test]
     fn the_less_busy_of_the_two_wins() {
         for nodes in [4, 40] {
-            let (random, among) = (RandomTwo::new(vec![1; nodes].into()), cast(nodes));
-            among.iter().enumerate().for_each(|(index, actor)| actor.in_flight.set(index as u32));
-            let found = shares(&random, &among, nodes);
+            let (random, candidates) = (RandomTwo::new(vec![1; nodes].into()), cast(nodes));
+            candidates.iter().enumerate().for_each(|(index, actor)| actor.in_flight.set(index as u32));
+            let found = shares(&random, &candidates, nodes);
             assert!(found[nodes - 1] == 0.0, "the busiest wins against nobody: {found:.3?}");
             assert!((found[0] - 2.0 / nodes as f64).abs() < 0.012, "the idlest wins whenever it is drawn: {found:.3?}");
         }
@@ -143,10 +144,10 @@ mod tests {
 
     #[test]
     fn busy_is_seen_against_the_weight() {
-        let (random, among) = (RandomTwo::new([3, 1].into()), cast(2));
+        let (random, candidates) = (RandomTwo::new([3, 1].into()), cast(2));
         for (in_flight, first) in [([5, 2], 1.0), ([6, 2], 0.75), ([7, 2], 0.0)] {
-            among.iter().zip(in_flight).for_each(|(actor, in_flight)| actor.in_flight.set(in_flight));
-            let found = shares(&random, &among, 2);
+            candidates.iter().zip(in_flight).for_each(|(actor, in_flight)| actor.in_flight.set(in_flight));
+            let found = shares(&random, &candidates, 2);
             assert!((found[0] - first).abs() < 0.012, "{in_flight:?}: {found:.3?}");
         }
     }
@@ -154,14 +155,14 @@ mod tests {
     #[test]
     fn the_one_that_is_left_is_always_found() {
         for nodes in [1, 2, 8, 9, 1000] {
-            let (random, among, mut draws) = (RandomTwo::new(vec![1; nodes].into()), cast(nodes), Draws::new());
-            among.iter().for_each(|actor| actor.eligible.set(false));
-            assert_eq!(random.pick(draws.ask(), &among), None);
+            let (random, candidates, mut draws) = (RandomTwo::new(vec![1; nodes].into()), cast(nodes), Draws::new());
+            candidates.iter().for_each(|actor| actor.eligible.set(false));
+            assert_eq!(random.pick(draws.input(), &candidates), None);
             for left in [0, nodes / 2, nodes - 1] {
-                among[left].eligible.set(true);
-                among[left].warmth.set(0);
-                assert!((0..20).all(|_| random.pick(draws.ask(), &among) == Some(left)), "{left} of {nodes}");
-                among[left].eligible.set(false);
+                candidates[left].eligible.set(true);
+                candidates[left].warmth.set(0);
+                assert!((0..20).all(|_| random.pick(draws.input(), &candidates) == Some(left)), "{left} of {nodes}");
+                candidates[left].eligible.set(false);
             }
         }
     }
@@ -169,11 +170,11 @@ mod tests {
     #[test]
     fn a_cold_node_has_its_part_however_idle_it_is() {
         for nodes in [3, 20] {
-            let (random, among) = (RandomTwo::new(vec![1; nodes].into()), cast(nodes));
-            among.iter().for_each(|actor| actor.in_flight.set(3));
-            among[1].in_flight.set(0);
-            among[1].warmth.set(100);
-            let (found, part) = (shares(&random, &among, nodes)[1], 0.1 / (nodes as f64 - 0.9));
+            let (random, candidates) = (RandomTwo::new(vec![1; nodes].into()), cast(nodes));
+            candidates.iter().for_each(|actor| actor.in_flight.set(3));
+            candidates[1].in_flight.set(0);
+            candidates[1].warmth.set(100);
+            let (found, part) = (shares(&random, &candidates, nodes)[1], 0.1 / (nodes as f64 - 0.9));
             assert!((found - part).abs() < 0.005, "{found} for {part}");
         }
     }

@@ -10,11 +10,11 @@ use super::candidates::{share, weights};
 #[derive(Debug)]
 pub struct SmoothRoundRobin {
     weights: Box<[u16]>,
-    rhythm: Mutex<Rhythm>,
+    state: Mutex<State>,
 }
 
 #[derive(Clone, Debug)]
-struct Rhythm {
+struct State {
     credits: Box<[i64]>,
     /// The start of the window; always 0 in a pool that fits into it.
     from: usize,
@@ -28,8 +28,8 @@ impl SmoothRoundRobin {
     /// One weight a node, in the pool's order; below 1 counts as 1, above 1000 as 1000.
     pub fn new(shares: impl IntoIterator<Item = u16>) -> Self {
         let weights = weights(shares);
-        let rhythm = Mutex::new(Rhythm { credits: vec![0; weights.len()].into(), from: 0 });
-        Self { weights, rhythm }
+        let state = Mutex::new(State { credits: vec![0; weights.len()].into(), from: 0 });
+        Self { weights, state }
     }
 
     /// Picks the next node. `warmth` is `None` for nodes that are not eligible. Each eligible node gains its weight
@@ -47,11 +47,11 @@ impl SmoothRoundRobin {
     /// Takes over the credits of `previous`, so that a reload without changes does not disturb the turns. `before`
     /// gives the index that a node had there. A node that is new or has another weight starts without credit.
     pub fn handover(&self, previous: &Self, before: impl Fn(usize) -> Option<usize>) {
-        let old = previous.rhythm.lock().clone();
+        let old = previous.state.lock().clone();
         // Credit left over from removed nodes must not become a burst.
         let bound = self.weights.iter().map(|weight| i64::from(share(*weight, 1000))).sum::<i64>();
-        let mut rhythm = self.rhythm.lock();
-        for (index, (credit, weight)) in rhythm.credits.iter_mut().zip(&self.weights).enumerate() {
+        let mut state = self.state.lock();
+        for (index, (credit, weight)) in state.credits.iter_mut().zip(&self.weights).enumerate() {
             let position = before(index).filter(|position| previous.weights.get(*position) == Some(weight));
             if let Some(had) = position.and_then(|position| old.credits.get(position)) {
                 *credit = (*had).clamp(-bound, bound);
@@ -59,11 +59,11 @@ impl SmoothRoundRobin {
         }
     }
 
-    fn turn<const TAKEN: bool>(&self, warmth: impl Fn(usize) -> Option<u16>) -> Option<usize> {
+    fn turn<const TAKES_TURN: bool>(&self, warmth: impl Fn(usize) -> Option<u16>) -> Option<usize> {
         if self.weights.len() < 2 {
             return (!self.weights.is_empty() && warmth(0).is_some()).then_some(0);
         }
-        let Rhythm { credits, from } = &mut *self.rhythm.lock();
+        let State { credits, from } = &mut *self.state.lock();
         let (mut paid, mut most, mut seen) = (0, i64::MIN, 0);
         for index in (*from..credits.len()).chain(0..*from) {
             let (Some(credit), Some(weight), Some(warmth)) =
@@ -75,7 +75,7 @@ impl SmoothRoundRobin {
             let richer = *credit + share;
             paid += share;
             most = most.max(rank(richer, index));
-            if TAKEN {
+            if TAKES_TURN {
                 *credit = richer;
             }
             seen += 1;
@@ -87,7 +87,7 @@ impl SmoothRoundRobin {
             return None;
         }
         let best = index_of(most);
-        if TAKEN {
+        if TAKES_TURN {
             *credits.get_mut(best)? -= paid;
             if credits.len() > WINDOW {
                 *from = (*from + 1) % credits.len();
@@ -225,7 +225,7 @@ mod tests {
             let mask = draws.below(32);
             let picked = robin.pick(only(|index| mask >> index & 1 == 1));
             assert!(picked.is_none_or(|index| mask >> index & 1 == 1));
-            assert!(robin.rhythm.lock().credits.iter().all(|credit| credit.abs() <= (14 + 5) * 1000));
+            assert!(robin.state.lock().credits.iter().all(|credit| credit.abs() <= (14 + 5) * 1000));
         }
         let counts = turns(&robin, 140, all);
         let found = ["a", "b", "c", "d", "e"].map(|node| counts.matches(node).count());
@@ -244,10 +244,10 @@ mod tests {
         let turned = SmoothRoundRobin::new([1, 5, 9]);
         old.pick(all);
         turned.handover(&old, |index| [Some(2), Some(0), None][index]);
-        assert_eq!(turned.rhythm.lock().credits, [(-3 + 7) * 1000, -1000, 0].into(), "known by name, not by position");
+        assert_eq!(turned.state.lock().credits, [(-3 + 7) * 1000, -1000, 0].into(), "known by name, not by position");
         let changed = SmoothRoundRobin::new([6, 1]);
         changed.handover(&old, Some);
-        assert_eq!(changed.rhythm.lock().credits[0], 0, "another weight begins anew");
+        assert_eq!(changed.state.lock().credits[0], 0, "another weight begins anew");
         changed.handover(&old, |_| Some(99));
         let lopsided = SmoothRoundRobin::new([1, 1000]);
         turns(&lopsided, 450, all);

@@ -93,7 +93,7 @@ impl Pool {
         for (actor, node) in self.actors.iter().zip(&self.nodes) {
             actor.latency.set(node.latency.expected(tick));
         }
-        let picked = self.balancer.pick(self.draws.ask(), &self.actors).unwrap();
+        let picked = self.balancer.pick(self.draws.input(), &self.actors).unwrap();
         let actor = &self.actors[picked];
         actor.in_flight.set(actor.in_flight.get() + 1);
         if let Some(mean) = self.nodes[picked].service {

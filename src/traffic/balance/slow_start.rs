@@ -142,12 +142,12 @@ mod tests {
 
     #[test]
     fn whatever_is_measured_it_is_over_in_four_times_its_length_and_never_falls() {
-        let mut chance = 88_172_645_463_325_252_u64;
+        let mut random = 88_172_645_463_325_252_u64;
         let mut draw = move || {
-            chance ^= chance << 13;
-            chance ^= chance >> 7;
-            chance ^= chance << 17;
-            (chance >> 20) as u32
+            random ^= random << 13;
+            random ^= random >> 7;
+            random ^= random << 17;
+            (random >> 20) as u32
         };
         for run in 0..2000 {
             let slow_start = Duration::from_millis(u64::from(1 + draw() % 100_000));

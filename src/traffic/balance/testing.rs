@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 
-use super::{Ask, Candidates};
+use super::{Candidates, PickInput};
 
 /// A node with settable values.
 #[derive(Clone, Debug)]
@@ -69,7 +69,7 @@ impl Draws {
         (self.next() >> 11) as f64 / (1_u64 << 53) as f64
     }
 
-    pub(super) fn ask(&mut self) -> Ask {
-        Ask { key: self.next(), chance: self.next() }
+    pub(super) fn input(&mut self) -> PickInput {
+        PickInput { key: self.next(), random: self.next() }
     }
 }

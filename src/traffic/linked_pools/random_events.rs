@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::config::{self, Health};
-use crate::traffic::balance::Ask;
+use crate::traffic::balance::PickInput;
 use crate::traffic::generations;
 use crate::traffic::pool::member::{Member, NodePermit};
 use crate::traffic::pool::state::{Fault, Operator, Probed, Round, Thresholds};
@@ -142,7 +142,7 @@ impl World {
             prefers: None,
             tried: &tried,
             failure: None,
-            ask: Ask::default(),
+            pick_input: PickInput::default(),
             now,
         };
         let pool = &self.running().pools[pool];

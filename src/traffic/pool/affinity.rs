@@ -7,7 +7,7 @@ use crate::config::{Balance, HashOn, Sticky, StickyMode};
 use crate::traffic::affinity::session_id;
 use crate::traffic::affinity::sessions;
 use crate::traffic::affinity::sessions::{FoundSession, SessionKey, Sessions, source_key};
-use crate::traffic::balance::{Ask, key_of};
+use crate::traffic::balance::{PickInput, key_of};
 use crate::traffic::tick::Tick;
 use crate::wire::RequestHead;
 
@@ -130,20 +130,20 @@ fn ids<'a>(sticky: &'a Sticky, head: &'a RequestHead) -> impl Iterator<Item = &'
     session_id::values(head, name).chain(session_id::path_parameter(head.path(), name))
 }
 
-/// Makes the input of the balancing method. `client` and `chance` are called only if the method needs them.
-pub fn ask(
+/// Makes the input of the balancing method. `client` and `random` are called only if the method needs them.
+pub fn pick_input(
     balance: &Balance,
     head: &RequestHead,
     client: impl FnOnce() -> IpAddr,
-    chance: impl FnOnce() -> u64,
-) -> Ask {
+    random: impl FnOnce() -> u64,
+) -> PickInput {
     let on = match balance {
         Balance::Hash(on) => on,
-        // The last two use chance only while a node is in slow start.
+        // The last two use random numbers only while a node is in slow start.
         Balance::RandomTwo | Balance::LeastRequests | Balance::LeastTime => {
-            return Ask { chance: chance(), ..Ask::default() };
+            return PickInput { random: random(), ..PickInput::default() };
         }
-        Balance::RoundRobin => return Ask::default(),
+        Balance::RoundRobin => return PickInput::default(),
     };
     let found = match on {
         HashOn::Client => None,
@@ -152,5 +152,5 @@ pub fn ask(
         HashOn::Path => head.path().split(|byte| *byte == b';').next(),
     };
     let key = found.map_or_else(|| key_of(&source_key(client())), key_of);
-    Ask { key, ..Ask::default() }
+    PickInput { key, ..PickInput::default() }
 }

@@ -4,7 +4,7 @@ use super::member::NodePermit;
 use super::retry::Failure;
 use super::state::Change;
 use super::why::Why;
-use crate::traffic::balance::Ask;
+use crate::traffic::balance::PickInput;
 use crate::traffic::tick::Tick;
 
 /// What a request needs.
@@ -21,7 +21,7 @@ pub struct Criteria<'a> {
     /// Why the last of them failed.
     pub failure: Option<Failure>,
     /// The input of the balancing method.
-    pub ask: Ask,
+    pub pick_input: PickInput,
     /// Now.
     pub now: Tick,
 }

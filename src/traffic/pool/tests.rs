@@ -110,7 +110,7 @@ pub(in crate::traffic) fn at(seconds: u64) -> Tick {
 
 /// The criteria of a request whose session is at the node with this number, if it has one.
 pub(super) fn criteria(tried: &Tried, bound: Option<u32>, now: Tick) -> Criteria<'_> {
-    Criteria { bound, returns: false, prefers: None, tried, failure: None, ask: Ask::default(), now }
+    Criteria { bound, returns: false, prefers: None, tried, failure: None, pick_input: PickInput::default(), now }
 }
 
 /// What a request with the session's node `bound` and the tried nodes `tried` gets at this second, and its permit.
@@ -407,10 +407,10 @@ fn whatever_happens_no_node_gets_what_it_may_not() {
                 6 if !held.is_empty() => drop(held.swap_remove(draw(held.len() as u64) as usize)),
                 _ => {
                     let bound = (draw(3) == 0).then_some(member);
-                    let ask = Ask { key: draw(1000), chance: draw(u64::MAX) };
+                    let pick_input = PickInput { key: draw(1000), random: draw(u64::MAX) };
                     let bound = bound.map(|member| pool.members[member].number);
                     let prefers = (draw(3) == 0).then(|| pool.members[draw(5) as usize].number);
-                    let criteria = Criteria { prefers, ask, ..criteria(&tried, bound, now) };
+                    let criteria = Criteria { prefers, pick_input, ..criteria(&tried, bound, now) };
                     let may: Vec<bool> = pool.members.iter().map(|member| member.state.takes_sessions(now)).collect();
                     if let Choice::Node(chosen) = pool.choose(&criteria, Purpose::Take) {
                         let own = bound == Some(pool.members[chosen.member].number);

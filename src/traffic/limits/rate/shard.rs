@@ -1,4 +1,4 @@
-//! One part of a rate table: at most `room` buckets, ordered by last use. The least recently used is evicted first. The
+//! One part of a rate table: at most `capacity` buckets, ordered by last use. The least recently used is evicted first. The
 //! time is an argument.
 
 use std::collections::HashMap;
@@ -25,7 +25,7 @@ pub(super) struct Shard {
     newest: u32,
     oldest: u32,
     free: u32,
-    room: u32,
+    capacity: u32,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -44,9 +44,9 @@ const CLEARED: usize = 2;
 
 impl Shard {
     /// Room for at least one.
-    pub(super) fn new(room: u32) -> Self {
-        let room = room.clamp(1, NONE - 1);
-        Self { entries: Vec::new(), slots: HashMap::default(), newest: NONE, oldest: NONE, free: NONE, room }
+    pub(super) fn new(capacity: u32) -> Self {
+        let capacity = capacity.clamp(1, NONE - 1);
+        Self { entries: Vec::new(), slots: HashMap::default(), newest: NONE, oldest: NONE, free: NONE, capacity }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -73,7 +73,7 @@ impl Shard {
                 self.forget_oldest();
             }
         }
-        if self.slots.len() >= self.room as usize {
+        if self.slots.len() >= self.capacity as usize {
             self.forget_oldest();
         }
         let slot = self.free_slot();
@@ -198,7 +198,7 @@ mod tests {
                 (before, slot) = (slot, entry.newer);
             }
             assert_eq!((self.newest, listed.len()), (before, self.len()));
-            assert!(self.entries.len() <= self.room as usize, "{} slots", self.entries.len());
+            assert!(self.entries.len() <= self.capacity as usize, "{} slots", self.entries.len());
             listed
         }
     }

@@ -107,14 +107,14 @@ fn a_place_that_nobody_could_use_is_free_and_calls_nobody() {
 
 /// What a new request gets in this generation.
 fn asks(snapshot: &Snapshot) -> Choice {
-    let ask = Ask::default();
+    let pick_input = PickInput::default();
     let criteria = Criteria {
         bound: None,
         returns: false,
         prefers: None,
         tried: &Tried::default(),
         failure: None,
-        ask,
+        pick_input,
         now: at(1),
     };
     snapshot.pools[0].choose(&criteria, Purpose::Peek)

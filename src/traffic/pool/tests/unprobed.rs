@@ -53,7 +53,7 @@ fn go(pool: &Pool, bound: Option<usize>, tried: &[usize]) -> (String, Option<Nod
         returns: false,
         tried: &before,
         failure: None,
-        ask: Ask::default(),
+        pick_input: PickInput::default(),
         now: at(1),
     };
     let told = |choice| match choice {
@@ -144,7 +144,7 @@ fn an_id_that_names_a_node_finds_it_though_none_was_probed() {
             returns: false,
             tried: &tried,
             failure: None,
-            ask: Ask::default(),
+            pick_input: PickInput::default(),
             now: at(1),
         };
         match pool.choose(&criteria, Purpose::Take) {
@@ -272,7 +272,7 @@ fn an_id_that_names_a_standby_does_not_choose_it_before_it_is_probed() {
         returns: false,
         tried: &tried,
         failure: None,
-        ask: Ask::default(),
+        pick_input: PickInput::default(),
         now: at(1),
     };
     let Choice::Node(chosen) = pool.choose(&criteria, Purpose::Take) else { panic!("nobody") };
