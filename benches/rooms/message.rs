@@ -4,7 +4,7 @@ use std::hint::black_box;
 
 use weir::config::{Edits, Redirects};
 use weir::traffic::message::headers::{
-    Down, DownFraming, Forwarded, Trust, Up, UpFraming, write_answer, write_request,
+    Forwarded, FramingToClient, FramingToNode, ToClient, ToNode, Trust, write_answer, write_request,
 };
 use weir::traffic::message::location::PublicName;
 use weir::traffic::routing::edits::FieldEdits;
@@ -29,8 +29,8 @@ pub(crate) fn up(criterion: &mut Criterion) {
     );
     let (head, mut out) = (request(HEAD), Vec::new());
     for (kind, edits) in [("usual", None), ("edited", Some(&edits))] {
-        let up = Up {
-            framing: UpFraming::Length(512),
+        let to_node = ToNode {
+            framing: FramingToNode::Length(512),
             close: false,
             via: true,
             upgrade: false,
@@ -41,7 +41,7 @@ pub(crate) fn up(criterion: &mut Criterion) {
         };
         room(criterion, &format!("up/{kind}"), 0, || {
             out.clear();
-            write_request(&mut out, black_box(&head), &from, &up);
+            write_request(&mut out, black_box(&head), &from, &to_node);
         });
         assert!(out.starts_with(b"POST /services/Echo HTTP/1.1\r\nHost: esb.wso2.com\r\n"));
         assert_eq!(has(&out, b"X-Team: esb\r\n"), kind == "edited");
@@ -55,17 +55,17 @@ pub(crate) fn down(criterion: &mut Criterion) {
     let mut reverse_map = ReverseMap::default();
     reverse_map.add_pool(true, Redirects::default());
     reverse_map.add_node(0, Host::of(b"10.0.0.3"), 8243);
-    let (usual, length) = (answer(ANSWER), DownFraming::Length(2048));
+    let (usual, length) = (answer(ANSWER), FramingToClient::Length(2048));
     let (streamed, redirect) = (answer(STREAMED), answer(REDIRECT));
     let why = [None, Some((&b"X-Weir"[..], &b"session"[..]))];
     for (kind, most, answer, framing, edits, extra) in [
         ("usual", 0, &usual, length, None, &[][..]),
-        ("chunked", 0, &streamed, DownFraming::Chunked, None, &[]),
+        ("chunked", 0, &streamed, FramingToClient::Chunked, None, &[]),
         ("edited", 0, &usual, length, Some(&edits), &[]),
         ("explained", 0, &usual, length, None, &why),
-        ("redirect", 1, &redirect, DownFraming::Length(0), None, &[]),
+        ("redirect", 1, &redirect, FramingToClient::Length(0), None, &[]),
     ] {
-        let down = Down {
+        let to_client = ToClient {
             version: Version::Http11,
             framing,
             keep_alive: true,
@@ -78,7 +78,7 @@ pub(crate) fn down(criterion: &mut Criterion) {
         };
         room(criterion, &format!("down/{kind}"), most, || {
             out.clear();
-            write_answer(&mut out, black_box(answer), &down);
+            write_answer(&mut out, black_box(answer), &to_client);
         });
         assert_eq!(has(&out, b"X-Team: esb\r\n"), kind == "edited");
         assert_eq!(has(&out, b"X-Weir: session\r\n"), kind == "explained");

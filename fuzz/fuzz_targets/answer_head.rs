@@ -7,7 +7,7 @@ mod strict;
 
 use libfuzzer_sys::fuzz_target;
 use strict::Frames;
-use weir::traffic::message::headers::{Down, DownFraming, write_answer};
+use weir::traffic::message::headers::{FramingToClient, ToClient, write_answer};
 use weir::config::Redirects;
 use weir::traffic::message::location::PublicName;
 use weir::traffic::routing::reverse_map::{Host, ReverseMap};
@@ -50,11 +50,11 @@ fn check_down(head: &AnswerHead, to: Method, switches: u8) {
     reverse_map.add_pool(false, Redirects::default());
     reverse_map.add_node(0, Host::of(b"10.0.0.3"), 8280);
     let framing = match head.framing() {
-        AnswerFraming::None => DownFraming::None,
-        AnswerFraming::Length(length) => DownFraming::Length(length),
-        AnswerFraming::Chunked | AnswerFraming::UntilClose => DownFraming::Chunked,
+        AnswerFraming::None => FramingToClient::None,
+        AnswerFraming::Length(length) => FramingToClient::Length(length),
+        AnswerFraming::Chunked | AnswerFraming::UntilClose => FramingToClient::Chunked,
     };
-    let down = Down {
+    let down = ToClient {
         version: if switches & 2 != 0 { Version::Http10 } else { Version::Http11 },
         framing,
         keep_alive: switches & 4 != 0,
@@ -71,8 +71,8 @@ fn check_down(head: &AnswerHead, to: Method, switches: u8) {
     let (first, fields) = strict::read(&out);
     assert!(first.starts_with(format!("HTTP/1.1 {} ", head.status()).as_bytes()));
     let expected = match framing {
-        DownFraming::Length(length) => Frames::Length(length),
-        DownFraming::Chunked => Frames::Chunked,
+        FramingToClient::Length(length) => Frames::Length(length),
+        FramingToClient::Chunked => Frames::Chunked,
         _ => head.length().filter(|_| head.may_declare_length()).map_or(Frames::Nothing, Frames::Length),
     };
     assert_eq!(strict::frames_of_answer(&fields), expected);

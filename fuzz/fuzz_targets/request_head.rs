@@ -7,7 +7,7 @@ mod strict;
 
 use libfuzzer_sys::fuzz_target;
 use strict::Frames;
-use weir::traffic::message::headers::{Forwarded, Trust, Up, UpFraming, write_request};
+use weir::traffic::message::headers::{Forwarded, FramingToNode, ToNode, Trust, write_request};
 use weir::traffic::routing::normalized_path;
 use weir::traffic::routing::normalized_path::PathScratch;
 use weir::wire::{Framing, HeadFault, HeadLimits, RequestHead, Scan, scan_head};
@@ -64,17 +64,17 @@ fn check_path(path: &[u8]) {
 fn check_up(head: &RequestHead, switches: u8) {
     let trust = match switches & 6 {
         0 => Trust::Append,
-        2 => Trust::Known,
+        2 => Trust::Trusted,
         _ => Trust::Strip,
     };
     let from = Forwarded { client: b"192.0.2.7", real: None, secure: switches & 1 != 0, port: 443, public_port: None, trust };
     let (framing, expected) = match head.framing() {
-        Framing::None => (UpFraming::None, Frames::Nothing),
-        Framing::Length(length) => (UpFraming::Length(length), Frames::Length(length)),
-        Framing::Chunked => (UpFraming::Chunked, Frames::Chunked),
+        Framing::None => (FramingToNode::None, Frames::Nothing),
+        Framing::Length(length) => (FramingToNode::Length(length), Frames::Length(length)),
+        Framing::Chunked => (FramingToNode::Chunked, Frames::Chunked),
     };
     let upgrade = head.upgrade().is_some();
-    let up = Up { framing, close: switches & 8 != 0, via: false, upgrade, default_host: b"default.example", default_authority: b"default.example", expect: true, edits: None };
+    let up = ToNode { framing, close: switches & 8 != 0, via: false, upgrade, default_host: b"default.example", default_authority: b"default.example", expect: true, edits: None };
     let mut out = Vec::new();
     write_request(&mut out, head, &from, &up);
 

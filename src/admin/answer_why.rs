@@ -17,7 +17,7 @@ use crate::traffic::pool::state::Reason;
 use crate::traffic::pool::why::Why;
 use crate::traffic::pool::{Choice, Criteria, Pool, Purpose, Tried, WaitTarget};
 use crate::traffic::routing::client_address::client_of;
-use crate::traffic::routing::normalized_path::{PathScratch, Unclear};
+use crate::traffic::routing::normalized_path::{AmbiguousPath, PathScratch};
 use crate::traffic::routing::rules::SiteRules;
 use crate::traffic::tick::Tick;
 use crate::wire::{FieldKind, HeadLimits, RequestHead};
@@ -158,7 +158,7 @@ impl Answering<'_> {
     }
 
     /// The route for this request. As in the exchange, a redirect that leads back to its own URL is skipped.
-    fn route(&self, rules: &SiteRules, came: &Came) -> Result<Option<usize>, Unclear> {
+    fn route(&self, rules: &SiteRules, came: &Came) -> Result<Option<usize>, AmbiguousPath> {
         let secure = self.settings(came.listener).tls.is_some();
         let from = self.generation.listeners[came.listener].forwarded(came.peer, b"", secure);
         let asked = admission::asked(self.generation, came.listener, &from, &self.head);

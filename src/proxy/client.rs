@@ -9,7 +9,7 @@ pub(crate) mod tls;
 use std::time::Duration;
 
 use super::io::fault::{ClientFault, Disconnect};
-use crate::traffic::message::headers::Down;
+use crate::traffic::message::headers::ToClient;
 use crate::traffic::message::local_reply::{LocalReply, ReplyOptions};
 use crate::wire::AnswerHead;
 
@@ -137,7 +137,7 @@ pub(crate) enum ResponseWriter<'c> {
 
 impl ResponseWriter<'_> {
     /// Forwards a 1xx answer to clients that may receive one.
-    pub(crate) async fn interim(&mut self, head: &AnswerHead, down: &Down<'_>) -> Result<(), ClientFault> {
+    pub(crate) async fn interim(&mut self, head: &AnswerHead, down: &ToClient<'_>) -> Result<(), ClientFault> {
         match self {
             Self::H1(writer) => writer.interim(head, down).await,
             Self::H2(writer) => writer.interim(head, down),
@@ -153,7 +153,7 @@ impl ResponseWriter<'_> {
     }
 
     /// Takes the answer's head. It is sent with the first piece of the body or by [`ResponseWriter::flush`].
-    pub(crate) fn head(&mut self, head: &AnswerHead, down: &Down<'_>) -> Result<(), ClientFault> {
+    pub(crate) fn head(&mut self, head: &AnswerHead, down: &ToClient<'_>) -> Result<(), ClientFault> {
         match self {
             Self::H1(writer) => {
                 writer.head(head, down);

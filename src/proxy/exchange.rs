@@ -48,7 +48,7 @@ use super::io::buffers::Buffer;
 use super::io::fault::{ClientFault, Lost, unless_disconnected};
 use super::io::stream::TimedStream;
 use crate::traffic::limits::interim::Allowance;
-use crate::traffic::message::headers::{Down, DownFraming};
+use crate::traffic::message::headers::{FramingToClient, ToClient};
 use crate::traffic::message::refusal::Refusal;
 use crate::traffic::pool::Tried;
 use crate::traffic::pool::retry::Failure;
@@ -292,7 +292,7 @@ async fn pass_answer(
         let bytes = read_answer_head(trip, answer, node, writer, &mut input, flow).await?;
         match answer.status() {
             101 if trip.bound.routed.wants_upgrade() => {
-                let down = trip.bound.down(answer, DownFraming::None, true);
+                let down = trip.bound.down(answer, FramingToClient::None, true);
                 writer.interim(answer, &down).await?;
                 return Ok(Passed::Upgraded(input));
             }
@@ -307,7 +307,7 @@ async fn pass_answer(
                     return Err(Lost::Node(Failure::Malformed));
                 }
                 trip.response.proceeded(answer.status());
-                let down = trip.bound.down(answer, DownFraming::None, true);
+                let down = trip.bound.down(answer, FramingToClient::None, true);
                 writer.interim(answer, &down).await?;
             }
             _ => break,
@@ -331,7 +331,7 @@ async fn pass_answer(
         explained.as_ref().map(|why| (&b"X-Weir"[..], &why[..])),
         cookie.as_ref().map(|cookie| (&b"Set-Cookie"[..], &cookie[..])),
     ];
-    let down = Down { extra: &extra, ..trip.bound.down(answer, framing, trip.response.keeps_alive()) };
+    let down = ToClient { extra: &extra, ..trip.bound.down(answer, framing, trip.response.keeps_alive()) };
     writer.head(answer, &down)?;
     let whole = pass_body(trip, answer, node, writer, &mut input, flow.timeouts.read).await?;
     let reusable = whole && answer.keep_alive() && input.unread().is_empty() && trip.leaves_connection_clean();

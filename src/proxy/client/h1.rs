@@ -11,7 +11,7 @@ use crate::proxy::io::stream::{COPIED, TimedStream};
 use crate::proxy::io::tcp::OtherSide;
 use crate::proxy::io::unchunk;
 use crate::traffic::message::headers;
-use crate::traffic::message::headers::{Down, DownFraming, write_field};
+use crate::traffic::message::headers::{FramingToClient, ToClient, write_field};
 use crate::traffic::message::local_reply::{LocalReply, ReplyOptions};
 use crate::wire;
 use crate::wire::{AnswerHead, ChunkFault, Chunks, Framing, Version};
@@ -232,7 +232,7 @@ impl<'c> ResponseWriter<'c> {
     }
 
     /// See [`super::ResponseWriter::interim`]. HTTP/1.0 clients get no 1xx answer (RFC 9110 section 15.2).
-    pub(crate) async fn interim(&mut self, head: &AnswerHead, down: &Down<'_>) -> Result<(), ClientFault> {
+    pub(crate) async fn interim(&mut self, head: &AnswerHead, down: &ToClient<'_>) -> Result<(), ClientFault> {
         if self.version == Version::Http10 {
             return Ok(());
         }
@@ -250,8 +250,8 @@ impl<'c> ResponseWriter<'c> {
     }
 
     /// See [`super::ResponseWriter::head`].
-    pub(crate) fn head(&mut self, head: &AnswerHead, down: &Down<'_>) {
-        self.chunked = matches!(down.framing, DownFraming::Chunked);
+    pub(crate) fn head(&mut self, head: &AnswerHead, down: &ToClient<'_>) {
+        self.chunked = matches!(down.framing, FramingToClient::Chunked);
         headers::write_answer(self.out.end(0), head, down);
     }
 

@@ -26,7 +26,7 @@ use crate::proxy::io::clock::Deadlines;
 use crate::proxy::io::fault::ClientFault;
 use crate::proxy::io::stream::{FAST_READER, LONG_WAIT};
 use crate::traffic::message::headers;
-use crate::traffic::message::headers::{Down, DownFraming};
+use crate::traffic::message::headers::{FramingToClient, ToClient};
 use crate::traffic::message::local_reply::{LocalReply, ReplyOptions};
 use crate::traffic::routing::edits::FieldEdits;
 use crate::wire::{AnswerHead, FieldKind};
@@ -73,7 +73,7 @@ pub(crate) struct ResponseWriter {
 
 impl ResponseWriter {
     /// See [`super::ResponseWriter::interim`].
-    pub(crate) fn interim(&mut self, head: &AnswerHead, down: &Down<'_>) -> Result<(), ClientFault> {
+    pub(crate) fn interim(&mut self, head: &AnswerHead, down: &ToClient<'_>) -> Result<(), ClientFault> {
         self.inform(response(head, down)?)
     }
 
@@ -92,12 +92,12 @@ impl ResponseWriter {
     }
 
     /// See [`super::ResponseWriter::head`].
-    pub(crate) fn head(&mut self, head: &AnswerHead, down: &Down<'_>) -> Result<(), ClientFault> {
+    pub(crate) fn head(&mut self, head: &AnswerHead, down: &ToClient<'_>) -> Result<(), ClientFault> {
         self.left = match down.framing {
-            DownFraming::Length(length) => Some(length),
+            FramingToClient::Length(length) => Some(length),
             _ => None,
         };
-        let ends = matches!(down.framing, DownFraming::None | DownFraming::Length(0));
+        let ends = matches!(down.framing, FramingToClient::None | FramingToClient::Length(0));
         self.answer(response(head, down)?, ends)
     }
 
@@ -308,7 +308,7 @@ impl ResponseWriter {
     }
 }
 
-fn response(head: &AnswerHead, down: &Down<'_>) -> Result<Response<()>, ClientFault> {
+fn response(head: &AnswerHead, down: &ToClient<'_>) -> Result<Response<()>, ClientFault> {
     let mut response = Response::new(());
     *response.status_mut() = StatusCode::from_u16(head.status()).map_err(|_| ClientFault::Gone)?;
     let mut fields = HeaderMap::with_capacity(head.fields().count());

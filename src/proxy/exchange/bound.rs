@@ -6,7 +6,7 @@ use super::response::Response;
 use super::routed::Routed;
 use super::target::Target;
 use crate::config::Timeouts;
-use crate::traffic::message::headers::DownFraming;
+use crate::traffic::message::headers::FramingToClient;
 use crate::traffic::pool::affinity::Affinity;
 use crate::traffic::pool::{Pool, Tried};
 use crate::traffic::tick::Tick;
@@ -67,9 +67,9 @@ impl<'r> Trip<'_, 'r> {
     }
 
     /// Notes that the final answer begins, and whether the connection goes on after it.
-    pub(crate) fn begin_answer(&mut self, answer: &AnswerHead, uploaded: bool, framing: DownFraming) {
+    pub(crate) fn begin_answer(&mut self, answer: &AnswerHead, uploaded: bool, framing: FramingToClient) {
         self.record.status(answer.status());
-        self.response.begin(uploaded && framing != DownFraming::UntilClose);
+        self.response.begin(uploaded && framing != FramingToClient::UntilClose);
     }
 
     /// The tries have ended, and so much body came up meanwhile.

@@ -3,16 +3,18 @@
 use std::sync::Arc;
 
 use super::bound::Bound;
-use crate::traffic::message::headers::{Down, DownFraming, Forwarded, Trust, Up, UpFraming, write_request};
+use crate::traffic::message::headers::{
+    Forwarded, FramingToClient, FramingToNode, ToClient, ToNode, Trust, write_request,
+};
 use crate::traffic::message::location::{PublicName, PublicNameSource};
 use crate::wire::{AnswerFraming, AnswerHead, Version};
 
 impl Bound<'_> {
     /// Writes the head that goes up.
-    pub(crate) fn write_head(&self, out: &mut Vec<u8>, framing: UpFraming, expect: bool) {
+    pub(crate) fn write_head(&self, out: &mut Vec<u8>, framing: FramingToNode, expect: bool) {
         let (arrived, routed) = (self.arrived(), &self.routed);
         let listener = arrived.place.listener();
-        let up = Up {
+        let up = ToNode {
             framing,
             close: !self.pool().settings.reuse,
             via: routed.at.site().via,
@@ -23,13 +25,13 @@ impl Bound<'_> {
             edits: Some(&routed.rules().request),
         };
         let from = arrived.forwarded();
-        let real = (from.trust == Trust::Known).then(|| arrived.client());
+        let real = (from.trust == Trust::Trusted).then(|| arrived.client());
         write_request(out, arrived.head, &Forwarded { real, ..from }, &up);
     }
 
     /// What the answer's head is written with.
-    pub(crate) fn down<'d>(&'d self, answer: &AnswerHead, framing: DownFraming, keep_alive: bool) -> Down<'d> {
-        Down {
+    pub(crate) fn down<'d>(&'d self, answer: &AnswerHead, framing: FramingToClient, keep_alive: bool) -> ToClient<'d> {
+        ToClient {
             version: self.arrived().head.version(),
             framing,
             keep_alive,
@@ -43,15 +45,15 @@ impl Bound<'_> {
     }
 
     /// How the body goes down.
-    pub(crate) fn framing_down(&self, answer: &AnswerHead) -> DownFraming {
+    pub(crate) fn framing_down(&self, answer: &AnswerHead) -> FramingToClient {
         match answer.framing() {
-            AnswerFraming::None => DownFraming::None,
-            AnswerFraming::Length(length) => DownFraming::Length(length),
+            AnswerFraming::None => FramingToClient::None,
+            AnswerFraming::Length(length) => FramingToClient::Length(length),
             AnswerFraming::Chunked | AnswerFraming::UntilClose => {
                 if self.arrived().head.version() == Version::Http11 {
-                    DownFraming::Chunked
+                    FramingToClient::Chunked
                 } else {
-                    DownFraming::UntilClose
+                    FramingToClient::UntilClose
                 }
             }
         }

@@ -32,7 +32,7 @@ pub enum Trust {
     /// The other fields are dropped, since any client can write them.
     Append,
     /// The peer is a trusted proxy: its fields for scheme, host and port count too.
-    Known,
+    Trusted,
     /// There are trusted proxies, and the peer is none of them: all its fields are dropped.
     Strip,
 }
@@ -42,7 +42,7 @@ impl Trust {
     pub fn of(peer: IpAddr, trusted: Option<&[IpNet]>) -> Self {
         match trusted {
             None => Self::Append,
-            Some(networks) if holds(networks, peer) => Self::Known,
+            Some(networks) if holds(networks, peer) => Self::Trusted,
             Some(_) => Self::Strip,
         }
     }
@@ -50,7 +50,7 @@ impl Trust {
 
 /// The host that a client asked for, with its port if it is known.
 #[derive(Clone, Copy, Debug)]
-pub struct AskedHost<'a> {
+pub struct RequestedHost<'a> {
     /// Name and port as they were written.
     pub raw: &'a [u8],
     /// Without the port.
@@ -60,54 +60,54 @@ pub struct AskedHost<'a> {
 
 impl Forwarded<'_> {
     /// Scheme (true for https) and port as the client saw them. `host` is the host that it asked for.
-    pub fn origin(&self, head: &RequestHead, host: Option<AskedHost<'_>>) -> (bool, u16) {
+    pub fn origin(&self, head: &RequestHead, host: Option<RequestedHost<'_>>) -> (bool, u16) {
         let secure = self.secure(head);
-        let port = self.known(head, FieldKind::XForwardedPort).and_then(digits);
+        let port = self.by_trusted_proxy(head, FieldKind::XForwardedPort).and_then(digits);
         let port = port.and_then(|port| u16::try_from(port).ok()).filter(|port| *port > 0);
         (secure, port.unwrap_or_else(|| self.port_by_host(host, secure)))
     }
 
     /// Whether the client used https.
     pub fn secure(&self, head: &RequestHead) -> bool {
-        self.known(head, FieldKind::XForwardedProto).and_then(is_https).unwrap_or(self.secure)
+        self.by_trusted_proxy(head, FieldKind::XForwardedProto).and_then(is_https).unwrap_or(self.secure)
     }
 
     /// A client writes its port into Host unless it is the default port (RFC 9110 7.2). The bound port can differ from
     /// it: behind address translation, a container's published port or a TCP load balancer.
-    fn port_by_host(&self, host: Option<AskedHost<'_>>, secure: bool) -> u16 {
+    fn port_by_host(&self, host: Option<RequestedHost<'_>>, secure: bool) -> u16 {
         let default = if secure { 443 } else { 80 };
         // A proxy that terminates TLS may have written our bound port, which is not the client's https port.
         let same_scheme = secure == self.secure;
         let ours = self.public_port.filter(|_| same_scheme);
         match host {
-            Some(AskedHost { port: Some(port), .. }) if same_scheme || port != self.port => port,
+            Some(RequestedHost { port: Some(port), .. }) if same_scheme || port != self.port => port,
             Some(_) => ours.unwrap_or(default),
             None => ours.unwrap_or(if same_scheme { self.port } else { default }),
         }
     }
 
     /// The host that the client asked for, as nodes are told. X-Forwarded-Host of a trusted proxy counts before Host.
-    pub fn host<'h>(&self, head: &'h RequestHead) -> Option<AskedHost<'h>> {
+    pub fn host<'h>(&self, head: &'h RequestHead) -> Option<RequestedHost<'h>> {
         self.told_host(head).or_else(|| own_host(head))
     }
 
     /// The same, for redirects. Many proxies pass X-Forwarded-Host on as their client wrote it. So here it counts only
     /// if a site has this name, and no client is redirected to a foreign host.
-    pub fn host_of_ours<'h>(&self, head: &'h RequestHead, sites: Option<&Sites>) -> Option<AskedHost<'h>> {
+    pub fn host_of_ours<'h>(&self, head: &'h RequestHead, sites: Option<&Sites>) -> Option<RequestedHost<'h>> {
         let told = self.told_host(head).filter(|told| sites.is_some_and(|sites| sites.names(told.name)));
         told.or_else(|| own_host(head))
     }
 
-    fn told_host<'h>(&self, head: &'h RequestHead) -> Option<AskedHost<'h>> {
-        let raw = self.known(head, FieldKind::XForwardedHost)?;
+    fn told_host<'h>(&self, head: &'h RequestHead) -> Option<RequestedHost<'h>> {
+        let raw = self.by_trusted_proxy(head, FieldKind::XForwardedHost)?;
         let (name, port) = split_authority(raw)?;
-        Some(AskedHost { raw, name, port })
+        Some(RequestedHost { raw, name, port })
     }
 
     /// The value that a trusted proxy gives. Of several field lines the last was written by our peer. In its list, the
     /// first element is from the proxy nearest to the client.
-    fn known<'h>(&self, head: &'h RequestHead, kind: FieldKind) -> Option<&'h [u8]> {
-        if self.trust != Trust::Known {
+    fn by_trusted_proxy<'h>(&self, head: &'h RequestHead, kind: FieldKind) -> Option<&'h [u8]> {
+        if self.trust != Trust::Trusted {
             return None;
         }
         let line = head.of_kind(kind).filter(|field| !field.hop).last()?.value;
@@ -115,8 +115,8 @@ impl Forwarded<'_> {
     }
 }
 
-fn own_host(head: &RequestHead) -> Option<AskedHost<'_>> {
-    head.host().map(|host| AskedHost { raw: host.raw, name: host.name, port: host.port })
+fn own_host(head: &RequestHead) -> Option<RequestedHost<'_>> {
+    head.host().map(|host| RequestedHost { raw: host.raw, name: host.name, port: host.port })
 }
 
 /// Some proxies write ws or wss, whose handshakes are http and https (RFC 6455 3).

@@ -13,7 +13,7 @@ use crate::wire::{AnswerHead, Field, FieldKind, RequestHead, Version, digits};
 
 /// How a request's body goes to the node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum UpFraming {
+pub enum FramingToNode {
     /// In chunks.
     Chunked,
     /// With its length.
@@ -24,9 +24,9 @@ pub enum UpFraming {
 
 /// How a request goes to the node.
 #[derive(Clone, Copy, Debug)]
-pub struct Up<'a> {
+pub struct ToNode<'a> {
     /// How its body goes.
-    pub framing: UpFraming,
+    pub framing: FramingToNode,
     /// Whether the node is asked to close the connection afterwards.
     pub close: bool,
     /// Whether Weir names itself in Via.
@@ -44,29 +44,29 @@ pub struct Up<'a> {
 }
 
 /// Writes the head that a node reads.
-pub fn write_request(out: &mut Vec<u8>, head: &RequestHead, from: &Forwarded<'_>, up: &Up<'_>) {
+pub fn write_request(out: &mut Vec<u8>, head: &RequestHead, from: &Forwarded<'_>, to_node: &ToNode<'_>) {
     let host = head.host();
-    let host_up = host.map_or(up.default_authority, |host| host.raw);
+    let host_value = host.map_or(to_node.default_authority, |host| host.raw);
     out.reserve(head.size() + USUAL_ADDED);
     let mut run = head.run();
     if run.is_empty() {
         write(out, &[head.method_name(), b" ", head.target_up(), b" HTTP/1.1\r\n"]);
     }
-    let edits = up.edits.filter(|edits| !edits.is_empty());
+    let edits = to_node.edits.filter(|edits| !edits.is_empty());
     let replaced = |name: &[u8]| edits.is_some_and(|edits| edits.drops(name));
     // If the client sent a Host field, that field stays where it is.
     if head.value(FieldKind::Host).is_none() {
         run.end(out);
         if !replaced(b"host") {
-            write_field(out, b"Host", host_up);
+            write_field(out, b"Host", host_value);
         }
     }
     let mut length_written = false;
-    let dropped = |field: &Field<'_>| replaced(field.name) || (field.kind == FieldKind::Expect && !up.expect);
-    for field in head.fields().filter(|field| goes_up(field, from.trust) && !dropped(field)) {
-        match (field.kind, up.framing) {
-            (FieldKind::Host, _) if field.value != host_up => run.write(out, field.name, host_up),
-            (FieldKind::ContentLength, UpFraming::Length(length)) if !length_written => {
+    let dropped = |field: &Field<'_>| replaced(field.name) || (field.kind == FieldKind::Expect && !to_node.expect);
+    for field in head.fields().filter(|field| goes_to_node(field, from.trust) && !dropped(field)) {
+        match (field.kind, to_node.framing) {
+            (FieldKind::Host, _) if field.value != host_value => run.write(out, field.name, host_value),
+            (FieldKind::ContentLength, FramingToNode::Length(length)) if !length_written => {
                 length_written = true;
                 match Decimal::of(length) {
                     length if length.digits() == field.value => run.pass(out, &field),
@@ -78,8 +78,8 @@ pub fn write_request(out: &mut Vec<u8>, head: &RequestHead, from: &Forwarded<'_>
         }
     }
     run.end(out);
-    write_forwarded(out, head, up.default_host, from);
-    if up.via && !replaced(b"via") {
+    write_forwarded(out, head, to_node.default_host, from);
+    if to_node.via && !replaced(b"via") {
         let version: &[u8] = match head.version() {
             _ if head.is_spelled() => b"2.0 weir",
             Version::Http10 => b"1.0 weir",
@@ -87,23 +87,23 @@ pub fn write_request(out: &mut Vec<u8>, head: &RequestHead, from: &Forwarded<'_>
         };
         write_field(out, b"Via", version);
     }
-    match up.framing {
-        UpFraming::Chunked => out.extend_from_slice(b"Transfer-Encoding: chunked\r\n"),
-        UpFraming::Length(length) if !length_written => {
+    match to_node.framing {
+        FramingToNode::Chunked => out.extend_from_slice(b"Transfer-Encoding: chunked\r\n"),
+        FramingToNode::Length(length) if !length_written => {
             write_field(out, b"Content-Length", Decimal::of(length).digits());
         }
-        UpFraming::Length(_) | UpFraming::None => {}
+        FramingToNode::Length(_) | FramingToNode::None => {}
     }
     if let Some(edits) = edits {
         out.extend_from_slice(edits.added());
     }
-    write_connection_up(out, head, up);
+    write_connection_to_node(out, head, to_node);
     out.extend_from_slice(b"\r\n");
 }
 
-fn goes_up(field: &Field<'_>, trust: Trust) -> bool {
+fn goes_to_node(field: &Field<'_>, trust: Trust) -> bool {
     match field.kind {
-        FieldKind::XForwardedOther | FieldKind::Forwarded => !field.hop && trust == Trust::Known,
+        FieldKind::XForwardedOther | FieldKind::Forwarded => !field.hop && trust == Trust::Trusted,
         kind => !field.hop && !kind.is_set_by_weir(),
     }
 }
@@ -139,9 +139,9 @@ fn write_forwarded(out: &mut Vec<u8>, head: &RequestHead, default_host: &[u8], f
 }
 
 /// The Connection options of our own connection to the node. TE is one of them (RFC 9110 10.1.4).
-fn write_connection_up(out: &mut Vec<u8>, head: &RequestHead, up: &Up<'_>) {
-    let token = head.upgrade().filter(|_| up.upgrade);
-    if !head.te_trailers() && token.is_none() && !up.close {
+fn write_connection_to_node(out: &mut Vec<u8>, head: &RequestHead, to_node: &ToNode<'_>) {
+    let token = head.upgrade().filter(|_| to_node.upgrade);
+    if !head.te_trailers() && token.is_none() && !to_node.close {
         return;
     }
     if head.te_trailers() {
@@ -153,7 +153,7 @@ fn write_connection_up(out: &mut Vec<u8>, head: &RequestHead, up: &Up<'_>) {
     let options = [
         (head.te_trailers(), b"TE".as_slice()),
         (token.is_some(), b"upgrade"),
-        (up.close && token.is_none(), b"close"),
+        (to_node.close && token.is_none(), b"close"),
     ];
     let mut before: &[u8] = b"Connection: ";
     for (_, option) in options.iter().filter(|(is_set, _)| *is_set) {
@@ -167,7 +167,7 @@ fn write_connection_up(out: &mut Vec<u8>, head: &RequestHead, up: &Up<'_>) {
 
 /// How an answer's body goes to the client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum DownFraming {
+pub enum FramingToClient {
     /// In chunks (HTTP/2: in frames).
     Chunked,
     /// With its length.
@@ -180,11 +180,11 @@ pub enum DownFraming {
 
 /// How an answer goes to the client.
 #[derive(Clone, Copy)]
-pub struct Down<'a> {
+pub struct ToClient<'a> {
     /// The client's version.
     pub version: Version,
     /// How the body goes.
-    pub framing: DownFraming,
+    pub framing: FramingToClient,
     /// Whether the client's connection stays open.
     pub keep_alive: bool,
     /// Whether this is the 101 that ends HTTP on this connection.
@@ -201,7 +201,7 @@ pub struct Down<'a> {
     pub extra: &'a [Option<(&'a [u8], &'a [u8])>],
 }
 
-impl<'a> Down<'a> {
+impl<'a> ToClient<'a> {
     /// What site and route change in this head. Added fields are not part of [`answer_fields`], because HTTP/1 and
     /// HTTP/2 spell them differently.
     pub fn edits_of(&self, head: &AnswerHead) -> Option<&'a FieldEdits> {
@@ -217,7 +217,7 @@ impl<'a> Down<'a> {
 }
 
 /// What happens to a field on its way to the client.
-enum Passing<'a> {
+enum FieldFate<'a> {
     /// It is passed on as it is.
     Unchanged,
     /// It gets this value.
@@ -228,7 +228,7 @@ enum Passing<'a> {
 
 /// Decides about each field of one answer.
 struct AnswerFilter<'a> {
-    down: &'a Down<'a>,
+    to_client: &'a ToClient<'a>,
     edits: Option<&'a FieldEdits>,
     /// Whether Weir adds fields of its own.
     adds: bool,
@@ -237,97 +237,101 @@ struct AnswerFilter<'a> {
 }
 
 impl<'a> AnswerFilter<'a> {
-    fn of(head: &AnswerHead, down: &'a Down<'a>) -> Self {
-        let edits = down.edits_of(head).filter(|edits| !edits.is_empty());
-        let adds = down.extra.iter().any(Option::is_some);
-        Self { down, edits, adds, declared: declared_length(head, down.framing) }
+    fn of(head: &AnswerHead, to_client: &'a ToClient<'a>) -> Self {
+        let edits = to_client.edits_of(head).filter(|edits| !edits.is_empty());
+        let adds = to_client.extra.iter().any(Option::is_some);
+        Self { to_client, edits, adds, declared: declared_length(head, to_client.framing) }
     }
 
-    fn of_field(&mut self, field: &Field<'a>) -> Passing<'a> {
-        let is_ours = self.adds && self.down.speaks_for(field.name);
+    fn of_field(&mut self, field: &Field<'a>) -> FieldFate<'a> {
+        let is_ours = self.adds && self.to_client.speaks_for(field.name);
         if field.hop || is_ours || self.edits.is_some_and(|edits| edits.drops(field.name)) {
-            return Passing::Dropped;
+            return FieldFate::Dropped;
         }
         match field.kind {
-            FieldKind::Location | FieldKind::ContentLocation => {
-                Passing::Replaced(map_location(field.value, &self.down.public.public_name(), self.down.reverse_map))
-            }
-            FieldKind::Refresh => {
-                Passing::Replaced(map_refresh(field.value, &self.down.public.public_name(), self.down.reverse_map))
-            }
+            FieldKind::Location | FieldKind::ContentLocation => FieldFate::Replaced(map_location(
+                field.value,
+                &self.to_client.public.public_name(),
+                self.to_client.reverse_map,
+            )),
+            FieldKind::Refresh => FieldFate::Replaced(map_refresh(
+                field.value,
+                &self.to_client.public.public_name(),
+                self.to_client.reverse_map,
+            )),
             FieldKind::ContentLength => match self.declared.take() {
-                None => Passing::Dropped,
+                None => FieldFate::Dropped,
                 // The node's digits stay if they mean the same number.
-                Some(length) if digits(field.value) == Some(length) => Passing::Unchanged,
-                Some(length) => Passing::Replaced(Cow::Owned(Decimal::of(length).digits().to_vec())),
+                Some(length) if digits(field.value) == Some(length) => FieldFate::Unchanged,
+                Some(length) => FieldFate::Replaced(Cow::Owned(Decimal::of(length).digits().to_vec())),
             },
-            _ => Passing::Unchanged,
+            _ => FieldFate::Unchanged,
         }
     }
 }
 
 /// Writes the head for an HTTP/1 client. The version is always ours (RFC 9110 6.2).
-pub fn write_answer(out: &mut Vec<u8>, head: &AnswerHead, down: &Down<'_>) {
+pub fn write_answer(out: &mut Vec<u8>, head: &AnswerHead, to_client: &ToClient<'_>) {
     out.reserve(head.size() + USUAL_ADDED);
     let mut run = head.run();
     if run.is_empty() {
         let status = Decimal::of(u64::from(head.status()));
         write(out, &[b"HTTP/1.1 ", status.digits(), b" ", head.reason(), b"\r\n"]);
     }
-    let mut filter = AnswerFilter::of(head, down);
+    let mut filter = AnswerFilter::of(head, to_client);
     for field in head.fields() {
         match filter.of_field(&field) {
-            Passing::Unchanged => run.pass(out, &field),
-            Passing::Replaced(value) => run.write(out, field.name, &value),
-            Passing::Dropped => {}
+            FieldFate::Unchanged => run.pass(out, &field),
+            FieldFate::Replaced(value) => run.write(out, field.name, &value),
+            FieldFate::Dropped => {}
         }
     }
     run.end(out);
-    for (name, value) in added_fields(head, down) {
+    for (name, value) in added_fields(head, to_client) {
         write_field(out, name, &value);
     }
-    out.extend_from_slice(down.edits_of(head).map_or(b"", FieldEdits::added));
-    if down.framing == DownFraming::Chunked {
+    out.extend_from_slice(to_client.edits_of(head).map_or(b"", FieldEdits::added));
+    if to_client.framing == FramingToClient::Chunked {
         out.extend_from_slice(b"Transfer-Encoding: chunked\r\n");
     }
-    write_connection_down(out, head, down);
+    write_connection_to_client(out, head, to_client);
     out.extend_from_slice(b"\r\n");
 }
 
 /// A field for the client. Its kind is `Other` if Weir adds it.
-type Passed<'a> = (FieldKind, &'a [u8], Cow<'a, [u8]>);
+type PassedField<'a> = (FieldKind, &'a [u8], Cow<'a, [u8]>);
 
 /// The fields of an answer for a client of any version, without those that only HTTP/1 has.
-pub fn answer_fields<'a>(head: &'a AnswerHead, down: &'a Down<'a>) -> impl Iterator<Item = Passed<'a>> {
-    let mut filter = AnswerFilter::of(head, down);
+pub fn answer_fields<'a>(head: &'a AnswerHead, to_client: &'a ToClient<'a>) -> impl Iterator<Item = PassedField<'a>> {
+    let mut filter = AnswerFilter::of(head, to_client);
     let passed = head.fields().filter_map(move |field| match filter.of_field(&field) {
-        Passing::Unchanged => Some((field.kind, field.name, Cow::Borrowed(field.value))),
-        Passing::Replaced(value) => Some((field.kind, field.name, value)),
-        Passing::Dropped => None,
+        FieldFate::Unchanged => Some((field.kind, field.name, Cow::Borrowed(field.value))),
+        FieldFate::Replaced(value) => Some((field.kind, field.name, value)),
+        FieldFate::Dropped => None,
     });
-    passed.chain(added_fields(head, down).map(|(name, value)| (FieldKind::Other, name, value)))
+    passed.chain(added_fields(head, to_client).map(|(name, value)| (FieldKind::Other, name, value)))
 }
 
 /// The fields that Weir adds to an answer.
-fn added_fields<'a>(head: &AnswerHead, down: &'a Down<'a>) -> impl Iterator<Item = (&'a [u8], Cow<'a, [u8]>)> {
+fn added_fields<'a>(head: &AnswerHead, to_client: &'a ToClient<'a>) -> impl Iterator<Item = (&'a [u8], Cow<'a, [u8]>)> {
     let is_told = head.value(FieldKind::ContentLength).is_some();
-    let length = if is_told { None } else { declared_length(head, down.framing) };
+    let length = if is_told { None } else { declared_length(head, to_client.framing) };
     let length = length.map(|length| (b"Content-Length".as_slice(), Cow::Owned(Decimal::of(length).digits().to_vec())));
-    let via = down.via.then(|| (b"Via".as_slice(), via_node(head)));
-    let edits = down.edits_of(head);
+    let via = to_client.via.then(|| (b"Via".as_slice(), via_node(head)));
+    let edits = to_client.edits_of(head);
     // The affinity cookie is an additional Set-Cookie, so edits of Set-Cookie do not remove it.
     let stays =
         move |(name, _): &(&[u8], &[u8])| *name == &b"Set-Cookie"[..] || !edits.is_some_and(|edits| edits.drops(name));
-    let own = via.into_iter().chain(down.extra.iter().flatten().copied()).filter(stays);
+    let own = via.into_iter().chain(to_client.extra.iter().flatten().copied()).filter(stays);
     length.into_iter().chain(own.map(|(name, value)| (name, Cow::Borrowed(value))))
 }
 
 /// The length to declare to the client.
-fn declared_length(head: &AnswerHead, framing: DownFraming) -> Option<u64> {
+fn declared_length(head: &AnswerHead, framing: FramingToClient) -> Option<u64> {
     match framing {
-        DownFraming::Length(length) => Some(length),
-        DownFraming::None if head.may_declare_length() => head.length(),
-        DownFraming::Chunked | DownFraming::None | DownFraming::UntilClose => None,
+        FramingToClient::Length(length) => Some(length),
+        FramingToClient::None if head.may_declare_length() => head.length(),
+        FramingToClient::Chunked | FramingToClient::None | FramingToClient::UntilClose => None,
     }
 }
 
@@ -335,15 +339,15 @@ fn via_node(head: &AnswerHead) -> &'static [u8] {
     if head.version() == Version::Http10 { b"1.0 weir" } else { b"1.1 weir" }
 }
 
-fn write_connection_down(out: &mut Vec<u8>, head: &AnswerHead, down: &Down<'_>) {
-    if down.upgrade {
+fn write_connection_to_client(out: &mut Vec<u8>, head: &AnswerHead, to_client: &ToClient<'_>) {
+    if to_client.upgrade {
         write_field(out, b"Connection", b"upgrade");
         write_field(out, b"Upgrade", head.upgrade().unwrap_or(b"websocket"));
     } else if head.is_interim() {
         // Only the final answer's head decides about the connection.
-    } else if !down.keep_alive || down.framing == DownFraming::UntilClose {
+    } else if !to_client.keep_alive || to_client.framing == FramingToClient::UntilClose {
         write_field(out, b"Connection", b"close");
-    } else if down.version == Version::Http10 {
+    } else if to_client.version == Version::Http10 {
         write_field(out, b"Connection", b"keep-alive");
     }
 }
@@ -378,8 +382,8 @@ mod tests {
         public_port: None,
         trust: Trust::Append,
     };
-    const UP: Up<'_> = Up {
-        framing: UpFraming::None,
+    const UP: ToNode<'_> = ToNode {
+        framing: FramingToNode::None,
         close: false,
         via: false,
         upgrade: false,
@@ -392,17 +396,17 @@ mod tests {
     const ORIGIN: &str = "X-Forwarded-Proto: https\r\nX-Forwarded-Port: 443\r\n";
 
     /// The head for the node for a GET with these fields, from the line after Host on.
-    fn up(fields: &str, from: &Forwarded<'_>, up: &Up<'_>) -> String {
+    fn to_node(fields: &str, from: &Forwarded<'_>, to_node: &ToNode<'_>) -> String {
         let text = format!("GET / HTTP/1.1\r\nHost: esb.wso2.com\r\n{fields}\r\n");
-        let written = written(&text, from, up);
+        let written = written(&text, from, to_node);
         written.strip_prefix("GET / HTTP/1.1\r\nHost: esb.wso2.com\r\n").expect("the same beginning").to_owned()
     }
 
-    fn written(text: &str, from: &Forwarded<'_>, up: &Up<'_>) -> String {
+    fn written(text: &str, from: &Forwarded<'_>, to_node: &ToNode<'_>) -> String {
         let mut head = RequestHead::new();
         head.parse(text.as_bytes(), &HeadLimits { secure: true, ..HeadLimits::default() }).expect("a good head");
         let mut out = Vec::new();
-        write_request(&mut out, &head, from, up);
+        write_request(&mut out, &head, from, to_node);
         String::from_utf8(out).expect("text")
     }
 
@@ -416,9 +420,9 @@ mod tests {
                     content-LENGTH: 5\r\nCookie: a=1\r\ncookie: b=2\r\nVia: 1.0 x\r\nX-Empty:\r\n\r\n";
         let expected = "POST /a/../b%2f;c?d=%zz HTTP/1.1\r\nSOAPAction: \"urn:a\"\r\nhOST: ESB.wso2.com:8443\r\n\
                         content-LENGTH: 5\r\nCookie: a=1\r\ncookie: b=2\r\nVia: 1.0 x\r\nX-Empty: \r\n";
-        let up = Up { framing: UpFraming::Length(5), ..UP };
+        let to_node = ToNode { framing: FramingToNode::Length(5), ..UP };
         let ours = ordinary("192.0.2.7").replace("Port: 443", "Port: 8443");
-        assert_eq!(written(text, &FROM, &up), format!("{expected}{ours}"));
+        assert_eq!(written(text, &FROM, &to_node), format!("{expected}{ours}"));
     }
 
     #[test]
@@ -433,7 +437,7 @@ mod tests {
     fn what_concerns_one_connection_ends_here() {
         let fields = "Connection: keep-alive, X-Drop\r\nX-Drop: 1\r\nKeep-Alive: 5\r\nProxy-Connection: close\r\n\
                       Proxy-Authorization: x\r\nTE: gzip\r\nTrailer: x\r\nUpgrade: h2c\r\nHTTP2-Settings: AAM\r\nX: 1\r\n";
-        assert_eq!(up(fields, &FROM, &UP), format!("X: 1\r\n{}", ordinary("192.0.2.7")));
+        assert_eq!(to_node(fields, &FROM, &UP), format!("X: 1\r\n{}", ordinary("192.0.2.7")));
     }
 
     #[test]
@@ -443,9 +447,9 @@ mod tests {
         let joined = ordinary("1.1.1.1, 2.2.2.2, 3.3.3.3, 192.0.2.7");
         let believed = joined.replace("esb.wso2.com", "evil");
         for (trust, expected) in
-            [(Trust::Append, joined.clone()), (Trust::Known, believed), (Trust::Strip, ordinary("192.0.2.7"))]
+            [(Trust::Append, joined.clone()), (Trust::Trusted, believed), (Trust::Strip, ordinary("192.0.2.7"))]
         {
-            assert_eq!(up(came, &Forwarded { trust, ..FROM }, &UP), expected, "{trust:?}");
+            assert_eq!(to_node(came, &Forwarded { trust, ..FROM }, &UP), expected, "{trust:?}");
         }
     }
 
@@ -456,9 +460,9 @@ mod tests {
         let kept = came.replace("X-Real-IP: 1.1.1.1\r\n", "");
         let real = Some("198.51.100.1".parse().expect("an address"));
         let expected = format!("{kept}{}", ordinary("192.0.2.7").replace("IP: 192.0.2.7", "IP: 198.51.100.1"));
-        assert_eq!(up(came, &Forwarded { trust: Trust::Known, real, ..FROM }, &UP), expected);
-        assert_eq!(up(came, &Forwarded { trust: Trust::Strip, ..FROM }, &UP), ordinary("192.0.2.7"));
-        assert_eq!(up(came, &FROM, &UP), ordinary("192.0.2.7"));
+        assert_eq!(to_node(came, &Forwarded { trust: Trust::Trusted, real, ..FROM }, &UP), expected);
+        assert_eq!(to_node(came, &Forwarded { trust: Trust::Strip, ..FROM }, &UP), ordinary("192.0.2.7"));
+        assert_eq!(to_node(came, &FROM, &UP), ordinary("192.0.2.7"));
     }
 
     #[test]
@@ -466,25 +470,25 @@ mod tests {
         let cases = [
             ("X-Forwarded-Proto: http\r\nX-Forwarded-Port: 8080\r\n", Trust::Append, "https", "443"),
             ("X-Forwarded-Proto: http\r\nX-Forwarded-Port: 8080\r\n", Trust::Strip, "https", "443"),
-            ("X-Forwarded-Proto: http\r\nX-Forwarded-Port: 8080\r\n", Trust::Known, "http", "8080"),
-            ("X-Forwarded-Proto: HTTP\r\n", Trust::Known, "http", "80"),
-            ("X-Forwarded-Proto: ws\r\n", Trust::Known, "http", "80"),
-            ("X-Forwarded-Proto: http\r\nX-Forwarded-Proto: wss\r\n", Trust::Known, "https", "443"),
-            ("X-Forwarded-Port: 8443\r\n", Trust::Known, "https", "8443"),
-            ("X-Forwarded-Proto: gopher\r\nX-Forwarded-Port: 99999\r\n", Trust::Known, "https", "443"),
-            ("X-Forwarded-Proto: https\r\nX-Forwarded-Proto: http\r\n", Trust::Known, "http", "80"),
-            ("X_Forwarded_Proto: http\r\n", Trust::Known, "https", "443"),
+            ("X-Forwarded-Proto: http\r\nX-Forwarded-Port: 8080\r\n", Trust::Trusted, "http", "8080"),
+            ("X-Forwarded-Proto: HTTP\r\n", Trust::Trusted, "http", "80"),
+            ("X-Forwarded-Proto: ws\r\n", Trust::Trusted, "http", "80"),
+            ("X-Forwarded-Proto: http\r\nX-Forwarded-Proto: wss\r\n", Trust::Trusted, "https", "443"),
+            ("X-Forwarded-Port: 8443\r\n", Trust::Trusted, "https", "8443"),
+            ("X-Forwarded-Proto: gopher\r\nX-Forwarded-Port: 99999\r\n", Trust::Trusted, "https", "443"),
+            ("X-Forwarded-Proto: https\r\nX-Forwarded-Proto: http\r\n", Trust::Trusted, "http", "80"),
+            ("X_Forwarded_Proto: http\r\n", Trust::Trusted, "https", "443"),
             // The first of a list is the proxy nearest to the client.
-            ("X-Forwarded-Proto: http , https\r\nX-Forwarded-Port: 8080, 443\r\n", Trust::Known, "http", "8080"),
+            ("X-Forwarded-Proto: http , https\r\nX-Forwarded-Port: 8080, 443\r\n", Trust::Trusted, "http", "8080"),
             ("X-Forwarded-Proto: http, https\r\n", Trust::Append, "https", "443"),
-            ("X-Forwarded-Host: www.wso2.com:8443\r\n", Trust::Known, "https", "8443"),
+            ("X-Forwarded-Host: www.wso2.com:8443\r\n", Trust::Trusted, "https", "8443"),
             ("X-Forwarded-Host: www.wso2.com:8443\r\n", Trust::Append, "https", "443"),
-            ("", Trust::Known, "https", "443"),
+            ("", Trust::Trusted, "https", "443"),
         ];
         for (came, trust, scheme, port) in cases {
             let expected =
                 format!("X-Forwarded-Proto: {scheme}\r\nX-Forwarded-Port: {port}\r\nX-Real-IP: 192.0.2.7\r\n\r\n");
-            let found = up(came, &Forwarded { trust, ..FROM }, &UP);
+            let found = to_node(came, &Forwarded { trust, ..FROM }, &UP);
             assert!(found.ends_with(&expected), "{came:?} {trust:?}: {found}");
             assert_eq!(found.matches("Proto").count(), 1, "{found}");
         }
@@ -493,14 +497,14 @@ mod tests {
     #[test]
     fn a_trusted_proxy_says_which_host_was_asked() {
         for (came, trust, expected) in [
-            ("X-Forwarded-Host: www.wso2.com\r\n", Trust::Known, "www.wso2.com"),
-            ("X-Forwarded-Host: www.wso2.com:8443, inner\r\n", Trust::Known, "www.wso2.com"),
+            ("X-Forwarded-Host: www.wso2.com\r\n", Trust::Trusted, "www.wso2.com"),
+            ("X-Forwarded-Host: www.wso2.com:8443, inner\r\n", Trust::Trusted, "www.wso2.com"),
             ("X-Forwarded-Host: www.wso2.com\r\n", Trust::Append, "esb.wso2.com"),
             ("X-Forwarded-Host: www.wso2.com\r\n", Trust::Strip, "esb.wso2.com"),
-            ("X-Forwarded-Host: a b\r\n", Trust::Known, "esb.wso2.com"),
-            ("X-Forwarded-Host: \r\n", Trust::Known, "esb.wso2.com"),
+            ("X-Forwarded-Host: a b\r\n", Trust::Trusted, "esb.wso2.com"),
+            ("X-Forwarded-Host: \r\n", Trust::Trusted, "esb.wso2.com"),
         ] {
-            let found = up(came, &Forwarded { trust, ..FROM }, &UP);
+            let found = to_node(came, &Forwarded { trust, ..FROM }, &UP);
             let expected = format!("X-Forwarded-Host: {expected}\r\nX-Forwarded-Server: {expected}\r\n");
             assert!(found.contains(&expected), "{came:?} {trust:?}: {found}");
         }
@@ -515,7 +519,7 @@ mod tests {
         };
         let bound = Forwarded { port: 8443, ..FROM };
         let public = Forwarded { public_port: Some(9943), ..bound };
-        let believed = Forwarded { trust: Trust::Known, ..public };
+        let believed = Forwarded { trust: Trust::Trusted, ..public };
         for (host, version, from, expected) in [
             ("Host: esb.wso2.com\r\n", "1.1", &bound, "443"),
             ("Host: esb.wso2.com:10443\r\n", "1.1", &bound, "10443"),
@@ -537,32 +541,32 @@ mod tests {
     #[test]
     fn the_body_and_the_connection_are_spelled_once() {
         let cases = [
-            ("", Up { framing: UpFraming::Length(7), ..UP }, "Content-Length: 7\r\n"),
-            ("", Up { framing: UpFraming::Chunked, ..UP }, "Transfer-Encoding: chunked\r\n"),
-            ("", Up { close: true, ..UP }, "Connection: close\r\n"),
-            ("", Up { via: true, ..UP }, "Via: 1.1 weir\r\n"),
+            ("", ToNode { framing: FramingToNode::Length(7), ..UP }, "Content-Length: 7\r\n"),
+            ("", ToNode { framing: FramingToNode::Chunked, ..UP }, "Transfer-Encoding: chunked\r\n"),
+            ("", ToNode { close: true, ..UP }, "Connection: close\r\n"),
+            ("", ToNode { via: true, ..UP }, "Via: 1.1 weir\r\n"),
             ("TE: trailers, gzip\r\n", UP, "TE: trailers\r\nConnection: TE\r\n"),
-            ("TE: trailers\r\n", Up { close: true, ..UP }, "TE: trailers\r\nConnection: TE, close\r\n"),
+            ("TE: trailers\r\n", ToNode { close: true, ..UP }, "TE: trailers\r\nConnection: TE, close\r\n"),
             (
                 "Connection: Upgrade\r\nUpgrade: websocket\r\n",
-                Up { upgrade: true, close: true, ..UP },
+                ToNode { upgrade: true, close: true, ..UP },
                 "Upgrade: websocket\r\nConnection: upgrade\r\n",
             ),
             ("Connection: Upgrade\r\nUpgrade: websocket\r\n", UP, ""),
-            ("Upgrade: websocket\r\n", Up { upgrade: true, ..UP }, ""),
+            ("Upgrade: websocket\r\n", ToNode { upgrade: true, ..UP }, ""),
         ];
         for (came, how, expected) in cases {
             let ordinary = ordinary("192.0.2.7");
             let before = ordinary.strip_suffix("\r\n").expect("an end");
-            assert_eq!(up(came, &FROM, &how), format!("{before}{expected}\r\n"), "{came:?}");
+            assert_eq!(to_node(came, &FROM, &how), format!("{before}{expected}\r\n"), "{came:?}");
         }
     }
 
     #[test]
     fn a_length_that_does_not_go_up_leaves_no_trace() {
         let text = "POST / HTTP/1.1\r\nHost: esb.wso2.com\r\nContent-Length: 5\r\n\r\n";
-        for framing in [UpFraming::None, UpFraming::Chunked] {
-            let written = written(text, &FROM, &Up { framing, ..UP });
+        for framing in [FramingToNode::None, FramingToNode::Chunked] {
+            let written = written(text, &FROM, &ToNode { framing, ..UP });
             assert!(!written.to_ascii_lowercase().contains("content-length"), "{written}");
         }
     }
@@ -570,8 +574,8 @@ mod tests {
     #[test]
     fn expect_goes_up_but_not_for_an_old_client_nor_where_it_was_met() {
         let expect = "Expect: 100-continue\r\n";
-        assert_eq!(up(expect, &FROM, &UP), format!("{expect}{}", ordinary("192.0.2.7")));
-        assert_eq!(up(expect, &FROM, &Up { expect: false, ..UP }), ordinary("192.0.2.7"));
+        assert_eq!(to_node(expect, &FROM, &UP), format!("{expect}{}", ordinary("192.0.2.7")));
+        assert_eq!(to_node(expect, &FROM, &ToNode { expect: false, ..UP }), ordinary("192.0.2.7"));
         let old = written(&format!("POST / HTTP/1.0\r\n{expect}Content-Length: 1\r\n\r\n"), &FROM, &UP);
         assert!(!old.contains("Expect"), "{old}");
     }
@@ -579,7 +583,7 @@ mod tests {
     #[test]
     fn what_the_operator_sets_is_there_once_though_weir_would_write_it() {
         let set = edits(&[("Host", "inner"), ("via", "1.1 other")]);
-        let how = Up { via: true, edits: Some(&set), ..UP };
+        let how = ToNode { via: true, edits: Some(&set), ..UP };
         for head in ["GET / HTTP/1.0\r\n\r\n", "GET / HTTP/1.1\r\nHost: a\r\nVia: 1.0 b\r\n\r\n"] {
             let found = written(head, &FROM, &how).to_ascii_lowercase();
             assert_eq!(found.matches("\r\nhost: ").count(), 1, "{found}");
@@ -597,9 +601,9 @@ mod tests {
             let extra: [Option<(&[u8], &[u8])>; 3] =
                 [Some((b"Date", b"now")), Some((b"X-Weir", b"a")), Some((b"Set-Cookie", b"b=c"))];
             let (reverse_map, mut head, mut out) = (reverse_map(), AnswerHead::new(), Vec::new());
-            let down = Down { via: true, edits: Some(edits), extra: &extra, ..down(&reverse_map) };
+            let to_client = ToClient { via: true, edits: Some(edits), extra: &extra, ..to_client(&reverse_map) };
             head.parse(text.as_bytes(), Method::Get).expect("a good head");
-            write_answer(&mut out, &head, &down);
+            write_answer(&mut out, &head, &to_client);
             let found = String::from_utf8(out).expect("text");
             assert_eq!(found, format!("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n{expected}\r\n"));
         }
@@ -619,10 +623,10 @@ mod tests {
         reverse_map
     }
 
-    fn down(reverse_map: &ReverseMap) -> Down<'_> {
-        Down {
+    fn to_client(reverse_map: &ReverseMap) -> ToClient<'_> {
+        ToClient {
             version: Version::Http11,
-            framing: DownFraming::Length(5),
+            framing: FramingToClient::Length(5),
             keep_alive: true,
             upgrade: false,
             via: false,
@@ -633,14 +637,14 @@ mod tests {
         }
     }
 
-    fn answered(text: &str, to: Method, change: impl FnOnce(&mut Down<'_>)) -> String {
+    fn answered(text: &str, to: Method, change: impl FnOnce(&mut ToClient<'_>)) -> String {
         let reverse_map = reverse_map();
-        let mut down = down(&reverse_map);
-        change(&mut down);
+        let mut to_client = to_client(&reverse_map);
+        change(&mut to_client);
         let mut head = AnswerHead::new();
         head.parse(text.as_bytes(), to).expect("a good head");
         let mut out = Vec::new();
-        write_answer(&mut out, &head, &down);
+        write_answer(&mut out, &head, &to_client);
         String::from_utf8(out).expect("text")
     }
 
@@ -663,20 +667,20 @@ mod tests {
         let nothing = "HTTP/1.1 204 No Content\r\nContent-Length: 5\r\n\r\n";
         let unmodified = "HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\n\r\n";
         let cases = [
-            (length, Method::Get, DownFraming::Length(5), "Content-Length: 5\r\n"),
-            (twice, Method::Get, DownFraming::Length(5), "Content-Length: 5\r\n"),
-            (named, Method::Get, DownFraming::Length(5), "Content-Length: 5\r\n"),
-            (length, Method::Get, DownFraming::Chunked, "Transfer-Encoding: chunked\r\n"),
-            (chunked, Method::Get, DownFraming::Chunked, "Transfer-Encoding: chunked\r\n"),
-            (chunked, Method::Get, DownFraming::Length(5), "Content-Length: 5\r\n"),
-            (chunked, Method::Get, DownFraming::UntilClose, "Connection: close\r\n"),
-            (length, Method::Head, DownFraming::None, "Content-Length: 5\r\n"),
-            (chunked, Method::Head, DownFraming::None, ""),
-            (unmodified, Method::Get, DownFraming::None, "Content-Length: 5\r\n"),
-            (nothing, Method::Get, DownFraming::None, ""),
+            (length, Method::Get, FramingToClient::Length(5), "Content-Length: 5\r\n"),
+            (twice, Method::Get, FramingToClient::Length(5), "Content-Length: 5\r\n"),
+            (named, Method::Get, FramingToClient::Length(5), "Content-Length: 5\r\n"),
+            (length, Method::Get, FramingToClient::Chunked, "Transfer-Encoding: chunked\r\n"),
+            (chunked, Method::Get, FramingToClient::Chunked, "Transfer-Encoding: chunked\r\n"),
+            (chunked, Method::Get, FramingToClient::Length(5), "Content-Length: 5\r\n"),
+            (chunked, Method::Get, FramingToClient::UntilClose, "Connection: close\r\n"),
+            (length, Method::Head, FramingToClient::None, "Content-Length: 5\r\n"),
+            (chunked, Method::Head, FramingToClient::None, ""),
+            (unmodified, Method::Get, FramingToClient::None, "Content-Length: 5\r\n"),
+            (nothing, Method::Get, FramingToClient::None, ""),
         ];
         for (text, to, framing, expected) in cases {
-            let found = answered(text, to, |down| down.framing = framing);
+            let found = answered(text, to, |to_client| to_client.framing = framing);
             let fields = found.split_once("\r\n").map(|(_, fields)| fields);
             assert_eq!(fields, Some(format!("{expected}\r\n").as_str()), "{text:?} {framing:?}");
         }
@@ -692,7 +696,9 @@ mod tests {
             (Version::Http10, false, "Connection: close\r\n"),
         ];
         for (version, keep_alive, expected) in cases {
-            let found = answered(text, Method::Get, |down| (down.version, down.keep_alive) = (version, keep_alive));
+            let found = answered(text, Method::Get, |to_client| {
+                (to_client.version, to_client.keep_alive) = (version, keep_alive);
+            });
             assert_eq!(found, format!("HTTP/1.1 200 \r\nContent-Length: 5\r\n{expected}\r\n"));
         }
     }
@@ -700,11 +706,14 @@ mod tests {
     #[test]
     fn an_upgrade_and_an_interim_answer_say_only_what_they_must() {
         let switching = "HTTP/1.1 101 Switching\r\nUpgrade: websocket\r\nConnection: upgrade\r\nA: b\r\n\r\n";
-        let found = answered(switching, Method::Get, |down| (down.upgrade, down.framing) = (true, DownFraming::None));
+        let found = answered(switching, Method::Get, |to_client| {
+            (to_client.upgrade, to_client.framing) = (true, FramingToClient::None);
+        });
         assert_eq!(found, "HTTP/1.1 101 Switching\r\nA: b\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n");
         let interim = "HTTP/1.1 100 Continue\r\nContent-Length: 0\r\n\r\n";
-        let found =
-            answered(interim, Method::Post, |down| (down.keep_alive, down.framing) = (false, DownFraming::None));
+        let found = answered(interim, Method::Post, |to_client| {
+            (to_client.keep_alive, to_client.framing) = (false, FramingToClient::None);
+        });
         assert_eq!(found, "HTTP/1.1 100 Continue\r\n\r\n");
     }
 
@@ -713,9 +722,9 @@ mod tests {
         let text = "HTTP/1.1 202 Accepted\r\nLocation: http://10.0.0.3:8280/a\r\n\
                     content-location: https://10.0.0.3:8243/b\r\nX-Location: http://10.0.0.3:8280/c\r\n\
                     Content-Length: 5\r\n\r\n";
-        let found = answered(text, Method::Post, |down| {
-            down.via = true;
-            down.extra = &[Some((b"Set-Cookie", b"route=w1; Path=/")), None];
+        let found = answered(text, Method::Post, |to_client| {
+            to_client.via = true;
+            to_client.extra = &[Some((b"Set-Cookie", b"route=w1; Path=/")), None];
         });
         let expected = "HTTP/1.1 202 Accepted\r\nLocation: https://esb.wso2.com/a\r\n\
                         content-location: https://esb.wso2.com/b\r\nX-Location: http://10.0.0.3:8280/c\r\n\
@@ -726,8 +735,8 @@ mod tests {
     #[test]
     fn a_node_says_nothing_under_a_name_of_our_own_but_cookies() {
         let text = "HTTP/1.1 200 OK\r\nx-weir: session\r\nX-Weird: a\r\nSet-Cookie: b=c\r\nContent-Length: 5\r\n\r\n";
-        let found = answered(text, Method::Get, |down| {
-            down.extra = &[Some((b"X-Weir", b"balanced")), Some((b"Set-Cookie", b"d=e"))];
+        let found = answered(text, Method::Get, |to_client| {
+            to_client.extra = &[Some((b"X-Weir", b"balanced")), Some((b"Set-Cookie", b"d=e"))];
         });
         let expected = "HTTP/1.1 200 OK\r\nX-Weird: a\r\nSet-Cookie: b=c\r\nContent-Length: 5\r\n\
                         X-Weir: balanced\r\nSet-Cookie: d=e\r\n\r\n";

@@ -20,7 +20,7 @@ pub struct Readings<'a> {
 /// The path is ambiguous: it leads above the root, contains a NUL, or has `..` together with something that nodes
 /// resolve in different orders (encoded dots, empty segments, encoded slashes).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Unclear;
+pub struct AmbiguousPath;
 
 /// Buffers for readings that differ from the raw path. They are reused and keep their capacity.
 #[derive(Debug, Default)]
@@ -33,22 +33,22 @@ pub struct PathScratch {
 }
 
 /// Normalizes a raw path, without its query. A usual path is its own only reading and is not copied.
-pub fn read<'a>(raw: &'a [u8], room: &'a mut PathScratch) -> Result<Readings<'a>, Unclear> {
+pub fn read<'a>(raw: &'a [u8], scratch: &'a mut PathScratch) -> Result<Readings<'a>, AmbiguousPath> {
     if is_plain(raw) {
         return Ok(Readings { plain: raw, unresolved: None, twice: None });
     }
-    let climbs = resolve(raw, Climbing::Resolved, &mut room.plain)?;
+    let climbs = resolve(raw, ParentSegments::Resolved, &mut scratch.plain)?;
     if climbs {
-        resolve(raw, Climbing::Kept, &mut room.unresolved)?;
+        resolve(raw, ParentSegments::Kept, &mut scratch.unresolved)?;
     }
-    let twice = may_be_read_again(&room.plain);
+    let twice = may_be_read_again(&scratch.plain);
     if twice {
-        resolve(&room.plain, Climbing::Resolved, &mut room.twice)?;
+        resolve(&scratch.plain, ParentSegments::Resolved, &mut scratch.twice)?;
     }
     Ok(Readings {
-        plain: &room.plain,
-        unresolved: climbs.then_some(room.unresolved.as_slice()),
-        twice: twice.then_some(room.twice.as_slice()),
+        plain: &scratch.plain,
+        unresolved: climbs.then_some(scratch.unresolved.as_slice()),
+        twice: twice.then_some(scratch.twice.as_slice()),
     })
 }
 
@@ -65,13 +65,13 @@ fn may_be_read_again(plain: &[u8]) -> bool {
 
 /// What to do with `..`.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Climbing {
+enum ParentSegments {
     Resolved,
     Kept,
 }
 
 /// Writes one reading; true if the path has `..`.
-fn resolve(raw: &[u8], climbing: Climbing, out: &mut Vec<u8>) -> Result<bool, Unclear> {
+fn resolve(raw: &[u8], parents: ParentSegments, out: &mut Vec<u8>) -> Result<bool, AmbiguousPath> {
     out.clear();
     // `*` is no path and stays unchanged.
     let Some(mut rest) = raw.strip_prefix(b"/") else {
@@ -80,7 +80,7 @@ fn resolve(raw: &[u8], climbing: Climbing, out: &mut Vec<u8>) -> Result<bool, Un
     };
     out.push(b'/');
     let mut reader =
-        Reader { climbing, out, start: 1, disguised: false, in_parameters: false, climbs: false, odd: false };
+        Reader { parents, out, start: 1, disguised: false, in_parameters: false, climbs: false, odd: false };
     while let Some((&byte, after)) = rest.split_first() {
         rest = after;
         match (byte, (byte == b'%').then(|| read_escape(after)).flatten()) {
@@ -96,7 +96,7 @@ fn resolve(raw: &[u8], climbing: Climbing, out: &mut Vec<u8>) -> Result<bool, Un
     }
     reader.end_segment(true)?;
     // Nodes that see different segments would resolve `..` from different places.
-    if reader.climbs && reader.odd { Err(Unclear) } else { Ok(reader.climbs) }
+    if reader.climbs && reader.odd { Err(AmbiguousPath) } else { Ok(reader.climbs) }
 }
 
 /// The decoded byte of an escape, and the rest after it. `rest` begins after the percent sign.
@@ -108,7 +108,7 @@ pub(super) fn read_escape(rest: &[u8]) -> Option<(u8, &[u8])> {
 
 /// The path so far: whole segments, each with a slash, then the current segment.
 struct Reader<'a> {
-    climbing: Climbing,
+    parents: ParentSegments,
     out: &'a mut Vec<u8>,
     /// Where the current segment begins.
     start: usize,
@@ -133,12 +133,12 @@ impl Reader<'_> {
     }
 
     /// Takes a byte that was encoded, or that nodes read differently.
-    fn take_decoded(&mut self, byte: u8) -> Result<(), Unclear> {
+    fn take_decoded(&mut self, byte: u8) -> Result<(), AmbiguousPath> {
         self.disguised = true;
         match byte {
-            0 => Err(Unclear),
+            0 => Err(AmbiguousPath),
             // Nodes differ in whether an encoded slash ends the parameters.
-            b'/' | b'\\' if self.in_parameters => Err(Unclear),
+            b'/' | b'\\' if self.in_parameters => Err(AmbiguousPath),
             b'/' | b'\\' => {
                 self.odd = true;
                 self.end_segment(false)
@@ -150,7 +150,7 @@ impl Reader<'_> {
         }
     }
 
-    fn end_segment(&mut self, last: bool) -> Result<(), Unclear> {
+    fn end_segment(&mut self, last: bool) -> Result<(), AmbiguousPath> {
         match self.out.get(self.start..).unwrap_or_default() {
             b"" => self.odd |= !last,
             b"." => {
@@ -167,16 +167,16 @@ impl Reader<'_> {
         Ok(())
     }
 
-    fn climb(&mut self, last: bool) -> Result<(), Unclear> {
+    fn climb(&mut self, last: bool) -> Result<(), AmbiguousPath> {
         self.climbs = true;
         self.odd |= self.disguised;
-        match self.climbing {
-            Climbing::Kept if last => {}
-            Climbing::Kept => self.out.push(b'/'),
-            Climbing::Resolved => {
+        match self.parents {
+            ParentSegments::Kept if last => {}
+            ParentSegments::Kept => self.out.push(b'/'),
+            ParentSegments::Resolved => {
                 self.out.truncate(self.start);
-                let inner = self.out.strip_suffix(b"/").ok_or(Unclear)?;
-                let parent = memchr::memrchr(b'/', inner).ok_or(Unclear)?;
+                let inner = self.out.strip_suffix(b"/").ok_or(AmbiguousPath)?;
+                let parent = memchr::memrchr(b'/', inner).ok_or(AmbiguousPath)?;
                 self.out.truncate(parent + 1);
             }
         }
@@ -189,9 +189,9 @@ mod tests {
     use super::*;
 
     fn said(raw: &str) -> String {
-        let mut room =
+        let mut scratch =
             PathScratch { plain: b"left".into(), unresolved: b"over".into(), twice: b"!".into(), target: Vec::new() };
-        let Ok(readings) = read(raw.as_bytes(), &mut room) else { return "unclear".into() };
+        let Ok(readings) = read(raw.as_bytes(), &mut scratch) else { return "unclear".into() };
         let text = |path: &[u8]| String::from_utf8_lossy(path).into_owned();
         let others = [("^", readings.unresolved), ("2", readings.twice)];
         let others = others.iter().filter_map(|(mark, path)| Some(format!(" {mark}{}", text((*path)?))));
@@ -290,11 +290,11 @@ mod tests {
 
     #[test]
     fn the_usual_path_is_not_copied() {
-        let mut room = PathScratch::default();
+        let mut scratch = PathScratch::default();
         let raw = b"/services/echo/a.b?".as_slice();
-        let readings = read(raw, &mut room).expect("clear");
+        let readings = read(raw, &mut scratch).expect("clear");
         assert!(std::ptr::eq(readings.plain, raw));
-        assert_eq!(room.plain.capacity() + room.unresolved.capacity() + room.twice.capacity(), 0);
+        assert_eq!(scratch.plain.capacity() + scratch.unresolved.capacity() + scratch.twice.capacity(), 0);
     }
 
     #[test]
@@ -304,14 +304,14 @@ mod tests {
             b"2f", b"\\", b"\xff",
         ];
         let mut chance = 0x9e37_79b9_7f4a_7c15_u64;
-        let (mut clear, mut room) = (0, PathScratch::default());
+        let (mut clear, mut scratch) = (0, PathScratch::default());
         for _ in 0..50_000 {
             let mut raw = b"/".to_vec();
             for _ in 0..xorshift(&mut chance) % 9 {
                 let piece = xorshift(&mut chance) as usize % pieces.len();
                 raw.extend_from_slice(pieces[piece]);
             }
-            let Ok(readings) = read(&raw, &mut room) else { continue };
+            let Ok(readings) = read(&raw, &mut scratch) else { continue };
             clear += 1;
             for settled in [Some(readings.plain), readings.twice].into_iter().flatten() {
                 assert!(settled.starts_with(b"/"), "{}", raw.escape_ascii());

@@ -5,7 +5,7 @@ use std::mem;
 use std::sync::Arc;
 
 use super::normalized_path;
-use super::normalized_path::{PathScratch, Readings, Unclear};
+use super::normalized_path::{AmbiguousPath, PathScratch, Readings};
 use super::normalized_target;
 use super::prefilter::{LastGroup, Prefilter};
 use crate::config::{Access, Action, HeaderMatch, PathPattern, Route};
@@ -57,26 +57,31 @@ impl Routes {
 
     /// The number of the route for this request; `None` if the site's own rules apply. An ambiguous path is an error.
     /// Routes for which `skip` is true are left out.
-    pub fn find(&self, head: &RequestHead, room: &mut PathScratch, skip: Skip<'_>) -> Result<Option<usize>, Unclear> {
+    pub fn find(
+        &self,
+        head: &RequestHead,
+        scratch: &mut PathScratch,
+        skip: Skip<'_>,
+    ) -> Result<Option<usize>, AmbiguousPath> {
         if !self.by_path {
             return Ok(self.first(head, Reading { path: head.path(), target: b"" }, skip));
         }
         if !self.by_target {
-            return self.find_by_path(head, room, skip);
+            return self.find_by_path(head, scratch, skip);
         }
-        let mut target = mem::take(&mut room.target);
-        let found = self.find_by_target(head, room, &mut target, skip);
-        room.target = target;
+        let mut target = mem::take(&mut scratch.target);
+        let found = self.find_by_target(head, scratch, &mut target, skip);
+        scratch.target = target;
         found
     }
 
     fn find_by_path(
         &self,
         head: &RequestHead,
-        room: &mut PathScratch,
+        scratch: &mut PathScratch,
         skip: Skip<'_>,
-    ) -> Result<Option<usize>, Unclear> {
-        let readings = normalized_path::read(head.path(), room)?;
+    ) -> Result<Option<usize>, AmbiguousPath> {
+        let readings = normalized_path::read(head.path(), scratch)?;
         let first = |path| self.first(head, Reading { path, target: b"" }, skip);
         let mut found = first(readings.plain);
         for path in readings.unresolved.into_iter().chain(readings.twice) {
@@ -90,12 +95,12 @@ impl Routes {
     fn find_by_target(
         &self,
         head: &RequestHead,
-        room: &mut PathScratch,
+        scratch: &mut PathScratch,
         target: &mut Vec<u8>,
         skip: Skip<'_>,
-    ) -> Result<Option<usize>, Unclear> {
+    ) -> Result<Option<usize>, AmbiguousPath> {
         let (sent, query) = (head.target_up(), head.query());
-        let Readings { plain, unresolved, twice } = normalized_path::read(head.path(), room)?;
+        let Readings { plain, unresolved, twice } = normalized_path::read(head.path(), scratch)?;
         if plain == head.path() && unresolved.is_none() && twice.is_none() && normalized_target::is_plain(query) {
             return Ok(self.first(head, Reading { path: plain, target: sent }, skip));
         }
@@ -133,13 +138,13 @@ impl Routes {
     }
 
     /// Decides between the routes of two readings.
-    fn agreed(&self, found: Option<usize>, other: Option<usize>) -> Result<Option<usize>, Unclear> {
+    fn agreed(&self, found: Option<usize>, other: Option<usize>) -> Result<Option<usize>, AmbiguousPath> {
         match (self.guard(found), self.guard(other)) {
             _ if other == found => Ok(found),
             (Guard::Denied, _) => Ok(found),
             (_, Guard::Denied) => Ok(other),
             (Guard::Open, Guard::Open) => Ok(found),
-            _ => Err(Unclear),
+            _ => Err(AmbiguousPath),
         }
     }
 
@@ -265,7 +270,7 @@ mod tests {
         head
     }
 
-    fn found(routes: &Routes, path: &str) -> Result<Option<usize>, Unclear> {
+    fn found(routes: &Routes, path: &str) -> Result<Option<usize>, AmbiguousPath> {
         routes.find(&head("GET", path, ""), &mut PathScratch::default(), &|_| false)
     }
 
@@ -389,11 +394,11 @@ mod tests {
             ("/;x/carbon", Ok(Some(1))),
             ("/carbon%2f", Ok(Some(1))),
             ("/carbon%5Cadmin", Ok(Some(1))),
-            ("/services/..;/carbon", Err(Unclear)),
-            ("/services/%2e%2e/carbon", Err(Unclear)),
-            ("/services/public/x%2f..%2f..%2f..%2fcarbon", Err(Unclear)),
-            ("/services/public/%252e%252e/%252e%252e/carbon", Err(Unclear)),
-            ("/services/public;%2f..%2f..%2fcarbon", Err(Unclear)),
+            ("/services/..;/carbon", Err(AmbiguousPath)),
+            ("/services/%2e%2e/carbon", Err(AmbiguousPath)),
+            ("/services/public/x%2f..%2f..%2f..%2fcarbon", Err(AmbiguousPath)),
+            ("/services/public/%252e%252e/%252e%252e/carbon", Err(AmbiguousPath)),
+            ("/services/public;%2f..%2f..%2fcarbon", Err(AmbiguousPath)),
             ("/services/UserAdmin", Ok(Some(2))),
             ("/services/User%41dmin", Ok(Some(2))),
             ("/services/t/a.com/UserAdmin.Https", Ok(Some(2))),
@@ -445,9 +450,9 @@ mod tests {
             ("/x?services", Ok(None)),
             ("/x?%2", Ok(None)),
             ("/office?a", Ok(Some(3))),
-            ("/open/../office", Err(Unclear)),
+            ("/open/../office", Err(AmbiguousPath)),
             ("/office;a=1", Ok(Some(3))),
-            ("/a/..;/office", Err(Unclear)),
+            ("/a/..;/office", Err(AmbiguousPath)),
         ] {
             assert_eq!(found(&routes, path), expected, "{path}");
         }
@@ -464,10 +469,10 @@ mod tests {
         for (path, expected) in [
             ("/login", Ok(Some(0))),
             ("/login/a/../b", Ok(Some(0))),
-            ("/login/../open", Err(Unclear)),
-            ("/open/../login", Err(Unclear)),
-            ("/x/../office", Err(Unclear)),
-            ("/%256fffice", Err(Unclear)),
+            ("/login/../open", Err(AmbiguousPath)),
+            ("/open/../login", Err(AmbiguousPath)),
+            ("/x/../office", Err(AmbiguousPath)),
+            ("/%256fffice", Err(AmbiguousPath)),
             ("/x/../open", Ok(Some(2))),
             ("/open/../x", Ok(None)),
             ("/%256fpen", Ok(None)),
@@ -551,11 +556,11 @@ mod tests {
         let mut routes = to_pools(&["/carbon", "/x"]);
         routes[0].action = Action::Deny;
         let routes = Routes::new(&routes, None);
-        let (mut chance, mut room, mut denied) = (Chance(0xda3e_39cb_94b9_5bdb), PathScratch::default(), 0);
+        let (mut chance, mut scratch, mut denied) = (Chance(0xda3e_39cb_94b9_5bdb), PathScratch::default(), 0);
         for _ in 0..50_000 {
             let path = disguised("/carbon/admin/login.jsp", &mut chance);
-            let found = routes.find(&head("GET", &path, ""), &mut room, &|_| false);
-            assert!(matches!(found, Ok(Some(0)) | Err(Unclear)), "{path}: {found:?}");
+            let found = routes.find(&head("GET", &path, ""), &mut scratch, &|_| false);
+            assert!(matches!(found, Ok(Some(0)) | Err(AmbiguousPath)), "{path}: {found:?}");
             denied += usize::from(found.is_ok());
         }
         assert!((5_000..49_000).contains(&denied), "{denied}");

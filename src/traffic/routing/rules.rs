@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::access::may_come;
 use super::edits::FieldEdits;
-use super::normalized_path::{PathScratch, Unclear};
+use super::normalized_path::{AmbiguousPath, PathScratch};
 use super::routes::{Routes, Skip};
 use crate::config;
 use crate::config::{Access, Action, RouteTimeouts, Timeouts};
@@ -89,8 +89,13 @@ impl SiteRules {
     }
 
     /// The route of the request; `None` if the site's own rules apply. Routes for which `skip` is true are left out.
-    pub fn find(&self, head: &RequestHead, room: &mut PathScratch, skip: Skip<'_>) -> Result<Option<usize>, Unclear> {
-        if self.routes.is_empty() { Ok(None) } else { self.routes.find(head, room, skip) }
+    pub fn find(
+        &self,
+        head: &RequestHead,
+        scratch: &mut PathScratch,
+        skip: Skip<'_>,
+    ) -> Result<Option<usize>, AmbiguousPath> {
+        if self.routes.is_empty() { Ok(None) } else { self.routes.find(head, scratch, skip) }
     }
 
     /// The rules of a route, or the site's own.

@@ -13,7 +13,7 @@ use crate::proxy::exchange::routed::Routed;
 use crate::proxy::io::buffers::Buffer;
 use crate::proxy::io::fault::{ClientFault, Disconnect, Lost, unless_disconnected};
 use crate::proxy::io::stream::{COPIED, TimedStream};
-use crate::traffic::message::headers::UpFraming;
+use crate::traffic::message::headers::FramingToNode;
 use crate::traffic::message::refusal::Refusal;
 use crate::traffic::pool::retry::Failure;
 use crate::wire;
@@ -32,7 +32,7 @@ const SILENT_LOOKS: u32 = 2;
 /// The body of one request, over all its attempts.
 pub(crate) struct Upload<'u, 'c> {
     body: &'u mut Body<'c>,
-    framing: UpFraming,
+    framing: FramingToNode,
     /// The part that was consumed, from its first byte, while `remembers`.
     kept: Vec<u8>,
     remembers: bool,
@@ -58,10 +58,10 @@ impl<'u, 'c> Upload<'u, 'c> {
         let head = routed.arrived().head;
         let framing = match head.framing() {
             // A length of zero is no body: WSO2 closes the connection after a GET with Content-Length.
-            Framing::None => UpFraming::None,
-            Framing::Length(0) if bodiless(head.method()) => UpFraming::None,
-            Framing::Length(length) => UpFraming::Length(length),
-            Framing::Chunked => UpFraming::Chunked,
+            Framing::None => FramingToNode::None,
+            Framing::Length(0) if bodiless(head.method()) => FramingToNode::None,
+            Framing::Length(length) => FramingToNode::Length(length),
+            Framing::Chunked => FramingToNode::Chunked,
         };
         Self {
             framing,
@@ -70,7 +70,7 @@ impl<'u, 'c> Upload<'u, 'c> {
             resent: 0,
             seen: 0,
             limit: routed.rules().max_body,
-            finished: matches!(framing, UpFraming::None | UpFraming::Length(0)),
+            finished: matches!(framing, FramingToNode::None | FramingToNode::Length(0)),
             trailers: head.te_trailers(),
             body,
         }
@@ -84,7 +84,7 @@ impl<'u, 'c> Upload<'u, 'c> {
         response: &mut Response<'_>,
         writer: &mut ResponseWriter<'_>,
     ) -> Result<(), Refusal> {
-        if matches!(self.framing, UpFraming::Length(0)) && !self.body.is_complete() {
+        if matches!(self.framing, FramingToNode::Length(0)) && !self.body.is_complete() {
             // An HTTP/2 stream that says its body is empty must also end it.
             return match self.body.fill().await {
                 Ok(false) => Ok(()),
@@ -106,7 +106,7 @@ impl<'u, 'c> Upload<'u, 'c> {
         self.remembers = true;
         while (self.kept.len() as u64) < most {
             if !self.body.fill().await.map_err(ClientFault::refusal)? {
-                self.framing = UpFraming::Length(self.kept.len() as u64);
+                self.framing = FramingToNode::Length(self.kept.len() as u64);
                 return Ok(());
             }
             let count = self.body.data().len();
@@ -121,7 +121,7 @@ impl<'u, 'c> Upload<'u, 'c> {
     // A short body that is all there with its length needs no room of its own.
     fn goes_with_head(&self) -> bool {
         let short = self.body.data().len() <= WITH_HEAD;
-        short && matches!(self.framing, UpFraming::Length(_)) && self.body.has_arrived()
+        short && matches!(self.framing, FramingToNode::Length(_)) && self.body.has_arrived()
     }
 
     /// Sends the head, with as much of the body as is at hand. Nothing of the body is used up before that worked.
@@ -139,7 +139,7 @@ impl<'u, 'c> Upload<'u, 'c> {
         trip.bound.write_head(out.end(0), self.framing, expect);
         let again = !self.kept.is_empty();
         let data = if again { &self.kept[..] } else { self.body.data() };
-        let chunked = matches!(self.framing, UpFraming::Chunked);
+        let chunked = matches!(self.framing, FramingToNode::Chunked);
         let most = match again {
             true if chunked => MOST_CHUNK,
             false if chunked || self.remembers => WITH_HEAD,
@@ -184,7 +184,7 @@ impl<'u, 'c> Upload<'u, 'c> {
             return Ok(self.finished);
         }
         let more = self.body.fill().await.map_err(|fault| Stopped::Client(fault.refusal()))?;
-        let chunked = matches!(self.framing, UpFraming::Chunked);
+        let chunked = matches!(self.framing, FramingToNode::Chunked);
         // A whole buffer and a chunk's framing would not fit a buffer.
         let count = self.body.data().len().min(if chunked { REMEMBERED } else { usize::MAX });
         self.check(count).map_err(Stopped::Client)?;
@@ -229,7 +229,7 @@ impl<'u, 'c> Upload<'u, 'c> {
     }
 
     fn write_end(&self, out: &mut Vec<u8>) {
-        if matches!(self.framing, UpFraming::Chunked) {
+        if matches!(self.framing, FramingToNode::Chunked) {
             out.extend_from_slice(b"0\r\n");
             if self.trailers {
                 self.body.write_trailers(out);
@@ -240,7 +240,8 @@ impl<'u, 'c> Upload<'u, 'c> {
 
     // A body with a length is over with its last byte; a chunked one only with the last chunk.
     fn settle(&mut self) {
-        if !matches!(self.framing, UpFraming::Chunked) && self.resent >= self.kept.len() && self.body.is_complete() {
+        if !matches!(self.framing, FramingToNode::Chunked) && self.resent >= self.kept.len() && self.body.is_complete()
+        {
             self.finished = true;
         }
     }
@@ -278,7 +279,7 @@ impl<'u, 'c> Upload<'u, 'c> {
     /// Prepares the next attempt; false where the body would not be whole, and so must not be sent.
     pub(crate) fn rewind(&mut self) -> bool {
         self.resent = 0;
-        self.finished = matches!(self.framing, UpFraming::None | UpFraming::Length(0));
+        self.finished = matches!(self.framing, FramingToNode::None | FramingToNode::Length(0));
         self.can_repeat()
     }
 
@@ -312,11 +313,11 @@ fn bodiless(method: Method) -> bool {
     matches!(method, Method::Get | Method::Head | Method::Delete | Method::Options)
 }
 
-fn frame(framing: UpFraming, out: &mut Vec<u8>, data: &[u8]) {
+fn frame(framing: FramingToNode, out: &mut Vec<u8>, data: &[u8]) {
     if data.is_empty() {
         return;
     }
-    if matches!(framing, UpFraming::Chunked) {
+    if matches!(framing, FramingToNode::Chunked) {
         wire::write_chunk_size(out, data.len());
         out.extend_from_slice(data);
         out.extend_from_slice(b"\r\n");
