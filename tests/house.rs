@@ -46,6 +46,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("pingora_core", &["proxy"]),
     ("prometheus", &["observe"]),
     ("tokio", &["main", "cli", "admin", "control", "proxy"]),
+    ("strum", &["config"]),
     ("toml", &["config"]),
 ];
 

@@ -15,14 +15,15 @@ mod route;
 mod site;
 mod sticky;
 
+pub use super::text::choices::{LogFormat, OnLost, ProbeKind, SameSite, TlsVersion, WhenNone};
 pub use limits::{Access, Edits, Rate, RateBy};
 pub use pool::{
-    ActiveNodes, Balance, Eject, HashOn, Health, Member, NodeTls, Pool, Probe, ProbeKind, Queue, Redirects, Retry,
-    Timeouts, Verify, WhenNone,
+    ActiveNodes, Balance, Eject, HashOn, Health, Member, NodeTls, Pool, Probe, Queue, Redirects, Retry, Timeouts,
+    Verify,
 };
 pub use route::{Action, FixedAnswer, HeaderMatch, PathPattern, Redirect, RedirectTarget, Route, RouteTimeouts};
-pub use site::{Certificate, LogFormat, LogTarget, Logs, Site};
-pub use sticky::{Failback, OnLost, OwnCookie, SameSite, Sticky, StickyMode};
+pub use site::{Certificate, LogTarget, Logs, Site};
+pub use sticky::{Failback, OwnCookie, Sticky, StickyMode};
 
 /// One whole configuration. Everything in it was checked: names are known, files were read, keys belong to their
 /// certificates.
@@ -120,15 +121,6 @@ pub struct Listener {
 pub struct ListenerTls {
     /// The oldest TLS version. Default 1.2.
     pub min_version: TlsVersion,
-}
-
-/// A TLS protocol version.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum TlsVersion {
-    /// TLS 1.2
-    V1_2,
-    /// TLS 1.3
-    V1_3,
 }
 
 /// `[[node]]`: one server process.

@@ -62,16 +62,12 @@ pub(crate) fn read<'a>(section: &Section<'a>, name: Arc<str>, nodes: &Nodes<'_>,
 }
 
 fn when_none(section: &Section<'_>) -> WhenNone {
-    match section.choice("when-none") {
-        Some("all") => {
-            if !section.has("health") {
-                let what = "when-none = \"all\" has no effect in a pool without probes";
-                section.refuse("when-none", what, "leave it out, or write [pool.health]");
-            }
-            WhenNone::All
-        }
-        _ => WhenNone::Fail,
+    let when_none = section.choice("when-none").unwrap_or_default();
+    if when_none == WhenNone::All && !section.has("health") {
+        let what = "when-none = \"all\" has no effect in a pool without probes";
+        section.refuse("when-none", what, "leave it out, or write [pool.health]");
     }
+    when_none
 }
 
 fn redirects(value: &Value<'_>) -> Redirects {

@@ -7,6 +7,7 @@ use std::time::Duration;
 use rustls_pki_types::CertificateDer;
 
 use super::sticky::Sticky;
+use crate::config::text::choices::{ProbeKind, WhenNone};
 use crate::config::text::errors::Place;
 
 /// `[[pool]]`: nodes, the port and protocol to reach them, and the rules for balancing, sessions, probes and retries.
@@ -162,16 +163,6 @@ pub struct Eject {
     pub max_ejected: u16,
 }
 
-/// What happens while no node of the pool is active. A node that only an ejection keeps passive is tried first.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum WhenNone {
-    /// Then requests get 503.
-    #[default]
-    Fail,
-    /// Then all nodes without an operator's order are used, as if there were no probes.
-    All,
-}
-
 /// How Weir changes a Location, Content-Location or Refresh that a node sends.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Redirects {
@@ -248,26 +239,6 @@ pub struct Probe {
     pub status: Vec<RangeInclusive<u16>>,
     /// http and https: the first 64 KiB of the body must contain this.
     pub contains: Option<Arc<str>>,
-}
-
-/// What a probe does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ProbeKind {
-    /// Opens a connection.
-    Tcp,
-    /// Opens a connection and does the TLS handshake. The pool's `verify` applies only on the pool's own port.
-    Tls,
-    /// GET over a plain connection.
-    Http,
-    /// GET over TLS.
-    Https,
-}
-
-impl ProbeKind {
-    /// Whether the probe uses TLS.
-    pub const fn is_tls(self) -> bool {
-        matches!(self, Self::Tls | Self::Https)
-    }
 }
 
 /// The `timeouts` table of a pool.

@@ -7,6 +7,7 @@ use super::limits::{Access, Edits, Rate};
 use super::route::Route;
 use crate::config::certificate::Pair;
 use crate::config::hosts::HostPattern;
+use crate::config::text::choices::LogFormat;
 use crate::config::text::errors::Place;
 
 /// `[[site]]`: host names on a listener, and where requests for them are sent.
@@ -83,13 +84,4 @@ pub enum LogTarget {
     File(PathBuf),
     /// Nowhere.
     Off,
-}
-
-/// The form of access lines.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LogFormat {
-    /// nginx's combined form, then `key=value` pairs.
-    Combined,
-    /// One JSON object a line.
-    Json,
 }

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::config::text::choices::{OnLost, SameSite};
+
 /// The `sticky` table of a pool.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sticky {
@@ -48,17 +50,6 @@ pub struct OwnCookie {
     pub same_site: SameSite,
 }
 
-/// The `SameSite` attribute.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SameSite {
-    /// `Strict`
-    Strict,
-    /// `Lax`
-    Lax,
-    /// `None`; needs `Secure`
-    None,
-}
-
 /// Whether a session that had to move returns to its first node.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Failback {
@@ -70,14 +61,4 @@ pub enum Failback {
     WhenIdle(Duration),
     /// As soon as that node is active again.
     Return,
-}
-
-/// What happens to a request whose session's node cannot serve.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum OnLost {
-    /// The session belongs to another node from now on.
-    #[default]
-    Rebind,
-    /// 503, until the node is back.
-    Refuse,
 }

@@ -47,18 +47,15 @@ fn read_probe(section: &Section<'_>, own: Own, check_port: &dyn Fn(&Section<'_>,
     }
     let port = written.unwrap_or(own.port);
     if let Some(kind) = kind {
-        check_keys(section, kind);
+        if !matches!(kind, ProbeKind::Http | ProbeKind::Https) {
+            refuse_what_http_has(section, kind);
+        }
         if !warn_of_protocol(section, kind, own.tls && port == own.port, port == own.port) {
             warn_of_passthrough(section, kind, port);
         }
     }
     Probe {
-        kind: match kind {
-            Some("tls") => ProbeKind::Tls,
-            Some("http") => ProbeKind::Http,
-            Some("https") => ProbeKind::Https,
-            _ => ProbeKind::Tcp,
-        },
+        kind: kind.unwrap_or(ProbeKind::Tcp),
         port,
         path: section.parsed("path", paths::in_a_request).unwrap_or_else(|| "/".into()),
         host: section.parsed("host", hosts::field),
@@ -67,25 +64,19 @@ fn read_probe(section: &Section<'_>, own: Own, check_port: &dyn Fn(&Section<'_>,
     }
 }
 
-fn check_keys(section: &Section<'_>, kind: &str) {
-    for key in ["path", "host", "status", "contains"] {
-        if section.has(key) && matches!(kind, "tcp" | "tls") {
-            section.refuse(
-                key,
-                format!("{key} has no effect on a {kind} probe"),
-                "leave it out, or write kind = \"http\" or \"https\"",
-            );
-        }
-    }
+fn refuse_what_http_has(section: &Section<'_>, kind: ProbeKind) {
+    let why = format!("on a {} probe", <&str>::from(kind));
+    let advice = "leave it out, or write kind = \"http\" or \"https\"";
+    section.no_effect(&["path", "host", "status", "contains"], &why, advice);
 }
 
 /// Warns of a probe that cannot pass because of its protocol. Returns whether it did.
-fn warn_of_protocol(section: &Section<'_>, kind: &str, tls: bool, own: bool) -> bool {
+fn warn_of_protocol(section: &Section<'_>, kind: ProbeKind, tls: bool, own: bool) -> bool {
     let (what, advice) = match kind {
-        "http" if tls => {
+        ProbeKind::Http if tls => {
             ("an http probe on a port that speaks TLS will fail", "write kind = \"https\", or name another port")
         }
-        "tls" | "https" if own && !tls => (
+        ProbeKind::Tls | ProbeKind::Https if own && !tls => (
             "a TLS probe on the port of a pool without tls will fail",
             "write kind = \"http\" or \"tcp\", or name another port",
         ),
@@ -97,13 +88,17 @@ fn warn_of_protocol(section: &Section<'_>, kind: &str, tls: bool, own: bool) -> 
 
 /// Warns of a probe that always passes: the PassThrough transport of WSO2 workers answers 202 to every path that it
 /// does not know.
-fn warn_of_passthrough(section: &Section<'_>, kind: &str, port: u16) {
+fn warn_of_passthrough(section: &Section<'_>, kind: ProbeKind, port: u16) {
     let asks = ["status", "contains"].iter().any(|key| section.has(key));
-    if !matches!(kind, "http" | "https") || asks || (section.has("path") && !matches!(port, 8280 | 8243)) {
+    if !matches!(kind, ProbeKind::Http | ProbeKind::Https)
+        || asks
+        || (section.has("path") && !matches!(port, 8280 | 8243))
+    {
         return;
     }
     let what = format!(
-        "this {kind} probe passes for any answer from 200 to 399: a WSO2 worker's 8280 and 8243 answer 202 to every path, whatever is deployed"
+        "this {} probe passes for any answer from 200 to 399: a WSO2 worker's 8280 and 8243 answer 202 to every path, whatever is deployed",
+        <&str>::from(kind)
     );
     let advice = "ask for something: path = \"/services/Version?wsdl\", status = \"200\", contains = \"definitions\"";
     section.problems.warning(section.place_of("kind"), what, advice);

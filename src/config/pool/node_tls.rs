@@ -6,6 +6,7 @@ use rustls_pki_types::CertificateDer;
 use crate::config::certificate;
 use crate::config::hosts;
 use crate::config::model::{NodeTls, Verify};
+use crate::config::text::choices;
 use crate::config::text::section::Section;
 use crate::config::values::pins::pin;
 
@@ -14,14 +15,16 @@ pub(crate) fn read(section: &Section<'_>) -> NodeTls {
     section.required("verify");
     let mode = section.choice("verify");
     let pins = pins(section);
-    let roots = if matches!(mode, Some("full" | "chain")) { roots(section) } else { no_roots(section, mode) };
-    refuse_strangers(section, mode);
     let verify = match mode {
-        Some("pin") => Verify::Pin(pins),
-        Some("full") => Verify::Full(roots),
-        Some("chain") => Verify::Chain(roots),
-        _ => Verify::None,
+        Some(choices::Verify::Pin) => Verify::Pin(pins),
+        Some(choices::Verify::Full) => Verify::Full(roots(section)),
+        Some(choices::Verify::Chain) => Verify::Chain(roots(section)),
+        Some(choices::Verify::None) | None => Verify::None,
     };
+    if !matches!(verify, Verify::Full(_) | Verify::Chain(_)) {
+        refuse_roots(section, mode);
+    }
+    refuse_strangers(section, mode);
     NodeTls { verify, server_name: section.parsed("server-name", hosts::name) }
 }
 
@@ -51,24 +54,25 @@ fn roots(section: &Section<'_>) -> Vec<CertificateDer<'static>> {
     })
 }
 
-fn no_roots(section: &Section<'_>, mode: Option<&str>) -> Vec<CertificateDer<'static>> {
+fn refuse_roots(section: &Section<'_>, mode: Option<choices::Verify>) {
     if let (Some(mode), Some(ca)) = (mode, section.text("ca")) {
         ca.refuse(
-            format!("has no effect with verify = {mode:?}"),
+            format!("has no effect with verify = {:?}", <&str>::from(mode)),
             "leave it out, or write verify = \"full\" or \"chain\"",
         );
     }
-    Vec::new()
 }
 
-fn refuse_strangers(section: &Section<'_>, mode: Option<&str>) {
+fn refuse_strangers(section: &Section<'_>, mode: Option<choices::Verify>) {
     match mode {
-        Some("pin") if !section.has("pins") => section.refuse("verify", "verify = \"pin\" needs pins", HOW_TO_PIN),
-        Some(mode) if mode != "pin" && section.has("pins") => {
-            let what = format!("pins have no effect with verify = {mode:?}");
+        Some(choices::Verify::Pin) if !section.has("pins") => {
+            section.refuse("verify", "verify = \"pin\" needs pins", HOW_TO_PIN);
+        }
+        Some(mode) if mode != choices::Verify::Pin && section.has("pins") => {
+            let what = format!("pins have no effect with verify = {:?}", <&str>::from(mode));
             section.refuse("pins", what, "leave them out, or write verify = \"pin\"");
         }
-        Some("none") => {
+        Some(choices::Verify::None) => {
             let what = "verify = \"none\": the nodes' certificates are not checked, anyone between Weir and them can read and change all of it";
             section.problems.warning(section.place_of("verify"), what, HOW_TO_PIN);
         }

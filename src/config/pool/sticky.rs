@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use crate::config::model::{Failback, OnLost, OwnCookie, SameSite, Sticky, StickyMode};
+use crate::config::model::{Failback, OwnCookie, SameSite, Sticky, StickyMode};
+use crate::config::text::choices;
 use crate::config::text::errors::Wrong;
 use crate::config::text::section::Section;
 use crate::config::text::words::{is_token, quoted};
@@ -10,16 +11,16 @@ use crate::config::values::paths;
 
 /// Reads the table. Every key is read in every mode. A key that the mode does not use is refused.
 pub(crate) fn read(section: &Section<'_>) -> Sticky {
-    let mode = section.choice("mode").unwrap_or_default();
+    let mode: choices::StickyMode = section.choice("mode").unwrap_or_default();
     let own = own_cookie(section);
     let cookie = section.parsed("cookie", cookie_name);
     let failback = failback(section, mode);
     refuse_strangers(section, mode);
     let (mode, usual) = match mode {
-        "cookie" => (StickyMode::Cookie(own), "WEIRNODE"),
-        "route" => (StickyMode::Route, "JSESSIONID"),
-        "source" => (StickyMode::Source, ""),
-        _ => (StickyMode::Learn, "JSESSIONID"),
+        choices::StickyMode::Learn => (StickyMode::Learn, "JSESSIONID"),
+        choices::StickyMode::Cookie => (StickyMode::Cookie(own), "WEIRNODE"),
+        choices::StickyMode::Route => (StickyMode::Route, "JSESSIONID"),
+        choices::StickyMode::Source => (StickyMode::Source, ""),
     };
     Sticky {
         mode,
@@ -27,33 +28,26 @@ pub(crate) fn read(section: &Section<'_>) -> Sticky {
         idle: section.duration("idle"),
         max_sessions: usize::try_from(section.integer::<u64>("max-sessions")).unwrap_or(usize::MAX),
         failback,
-        on_lost: match section.choice("on-lost") {
-            Some("refuse") => OnLost::Refuse,
-            _ => OnLost::Rebind,
-        },
+        on_lost: section.choice("on-lost").unwrap_or_default(),
     }
 }
 
-fn refuse_strangers(section: &Section<'_>, mode: &str) {
-    let why = format!("with mode = {mode:?}");
-    if mode != "cookie" {
+fn refuse_strangers(section: &Section<'_>, mode: choices::StickyMode) {
+    let why = format!("with mode = {:?}", <&str>::from(mode));
+    if mode != choices::StickyMode::Cookie {
         section.no_effect(&OF_OWN_COOKIE, &why, "leave it out, or write mode = \"cookie\"");
     }
-    if mode == "source" {
+    if mode == choices::StickyMode::Source {
         section.no_effect(&["cookie"], &why, "leave it out: the client's address is what counts");
     }
-    if !matches!(mode, "learn" | "source") {
+    if !has_table(mode) {
         section.no_effect(&["max-sessions"], &why, "leave it out: the client keeps what tells its node");
     }
 }
 
 fn own_cookie(section: &Section<'_>) -> OwnCookie {
     let secure = section.optional_flag("secure");
-    let same_site = match section.choice("same-site") {
-        Some("strict") => SameSite::Strict,
-        Some("none") => SameSite::None,
-        _ => SameSite::Lax,
-    };
+    let same_site = section.choice("same-site").unwrap_or_default();
     if same_site == SameSite::None && secure == Some(false) {
         let what = "same-site = \"none\" needs Secure: browsers drop such a cookie";
         section.refuse("same-site", what, "leave secure = false out, or write same-site = \"lax\"");
@@ -66,25 +60,27 @@ fn own_cookie(section: &Section<'_>) -> OwnCookie {
     }
 }
 
-fn failback(section: &Section<'_>, mode: &str) -> Failback {
+fn failback(section: &Section<'_>, mode: choices::StickyMode) -> Failback {
     let pause = section.duration("failback-idle");
-    let written = section.choice("failback");
-    if written != Some("when-idle") {
+    let written = section.choice("failback").unwrap_or_default();
+    if written != choices::Failback::WhenIdle {
         let advice = "leave it out, or write failback = \"when-idle\"";
         section.no_effect(&["failback-idle"], "without failback = \"when-idle\"", advice);
+    } else if !has_table(mode) {
+        let mode = <&str>::from(mode);
+        let what = format!("failback = \"when-idle\" does not go with mode = {mode:?}: nobody counts the pause");
+        section.refuse("failback", what, "write \"stay\" or \"return\"");
     }
     match written {
-        Some("when-idle") => {
-            if !matches!(mode, "learn" | "source") {
-                let what =
-                    format!("failback = \"when-idle\" does not go with mode = {mode:?}: nobody counts the pause");
-                section.refuse("failback", what, "write \"stay\" or \"return\"");
-            }
-            Failback::WhenIdle(pause)
-        }
-        Some("return") => Failback::Return,
-        _ => Failback::Stay,
+        choices::Failback::Stay => Failback::Stay,
+        choices::Failback::WhenIdle => Failback::WhenIdle(pause),
+        choices::Failback::Return => Failback::Return,
     }
+}
+
+/// Whether Weir remembers the sessions of this mode itself.
+fn has_table(mode: choices::StickyMode) -> bool {
+    matches!(mode, choices::StickyMode::Learn | choices::StickyMode::Source)
 }
 
 fn cookie_name(text: &str) -> Result<Arc<str>, Wrong> {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use ipnet::IpNet;
 
 use crate::config::hosts;
-use crate::config::model::{Admin, Listener, ListenerTls, TlsVersion};
+use crate::config::model::{Admin, Listener, ListenerTls};
 use crate::config::text::errors::Place;
 use crate::config::text::section::Section;
 use crate::config::text::value::Text;
@@ -50,9 +50,9 @@ pub(crate) fn read(section: &Section<'_>, name: Arc<str>, binds: &mut Binds) -> 
     if let Some(bind) = bind {
         binds.take(bind, format!("listener {name:?}"), section);
     }
-    let tls = section.section("tls", "listener.tls").map(|tls| ListenerTls {
-        min_version: if tls.choice("min-version") == Some("1.3") { TlsVersion::V1_3 } else { TlsVersion::V1_2 },
-    });
+    let tls = section
+        .section("tls", "listener.tls")
+        .map(|tls| ListenerTls { min_version: tls.choice("min-version").unwrap_or_default() });
     if tls.is_none() {
         warn_of_tls_keys(section);
     }

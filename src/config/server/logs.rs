@@ -16,11 +16,7 @@ pub(crate) fn read(section: &Section<'_>, otherwise: &Logs) -> Logs {
     Logs {
         access: target("access-log", &otherwise.access),
         error: target("error-log", &otherwise.error),
-        format: match section.choice("log-format") {
-            Some("json") => LogFormat::Json,
-            Some(_) => LogFormat::Combined,
-            None => otherwise.format,
-        },
+        format: section.choice("log-format").unwrap_or(otherwise.format),
     }
 }
 

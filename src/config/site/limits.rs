@@ -3,6 +3,7 @@
 use ipnet::IpNet;
 
 use crate::config::model::{Access, Rate, RateBy};
+use crate::config::text::choices::{self, Excess};
 use crate::config::text::section::Section;
 use crate::config::values::addresses;
 use crate::config::values::edits;
@@ -34,7 +35,7 @@ pub(crate) fn rate(section: &Section<'_>) -> Option<Rate> {
     let section = section.section("rate", "site.rate")?;
     let requests = section.required_integer("requests");
     let burst = section.integer("burst");
-    let delay = section.choice("excess") == Some("delay");
+    let delay = section.choice("excess") == Some(Excess::Delay);
     if delay && burst == 0 {
         let what = "excess = \"delay\" has no effect without a burst: nothing may wait";
         section.refuse("excess", what, "write burst = 20, or leave it out");
@@ -53,7 +54,7 @@ fn rate_by(section: &Section<'_>) -> RateBy {
     let header = section.parsed("header", edits::field_name);
     let client =
         RateBy::Client { ipv4_prefix: section.integer("ipv4-prefix"), ipv6_prefix: section.integer("ipv6-prefix") };
-    if section.choice("by") != Some("header") {
+    if section.choice("by") != Some(choices::RateBy::Header) {
         section.no_effect(&["header"], "where clients are counted", "leave it out, or write by = \"header\"");
         return client;
     }

@@ -7,6 +7,10 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::LazyLock;
 
+use strum::VariantNames;
+
+use super::choices;
+
 /// Every key, table by table, in the order of the documentation.
 pub fn reference() -> &'static [Key] {
     REFERENCE
@@ -108,7 +112,7 @@ const fn key(table: &'static str, key: &'static str, form: Form, default: &'stat
 const REQUIRED: &str = "required";
 const PORT: Form = Form::Integer(1, 65535);
 const LOG: Form = Form::Text("`\"journal\"`, `\"off\"` or a file");
-const FORMATS: Form = Form::Choice(&["combined", "json"]);
+const FORMATS: Form = Form::Choice(choices::LogFormat::VARIANTS);
 const NAME: Form = Form::Text("name");
 const TIME: Form = Form::Duration(false);
 const TIME_OR_NONE: Form = Form::Duration(true);
@@ -154,7 +158,7 @@ static REFERENCE: &[Key] = &[
     key("listener", "max-connections", Form::Integer(1, 10_000_000), "no limit", "most open client connections; further ones are closed when they arrive"),
     key("listener", "max-connections-per-client", Form::Integer(1, 10_000_000), "no limit", "most open connections of one client: an IPv4 address, or an IPv6 network of 64 bits"),
 
-    key("listener.tls", "min-version", Form::Choice(&["1.2", "1.3"]), "`\"1.2\"`", "the oldest TLS version that is accepted"),
+    key("listener.tls", "min-version", Form::Choice(choices::TlsVersion::VARIANTS), "`\"1.2\"`", "the oldest TLS version that is accepted"),
 
     key("node", "name", NAME, REQUIRED, "unique among nodes"),
     key("node", "address", Form::Text("IP address or host name"), REQUIRED, "where the node is; each address of a host name becomes a member of the pools"),
@@ -164,7 +168,7 @@ static REFERENCE: &[Key] = &[
     key("pool", "name", NAME, REQUIRED, "unique among pools"),
     key("pool", "nodes", Form::List("node names, or `[pool.nodes]` tables"), REQUIRED, "the nodes that share the work"),
     key("pool", "port", PORT, REQUIRED, "the port of the nodes; each node's `port-offset` is added"),
-    key("pool", "balance", Form::Choice(&["round-robin", "least-requests", "least-time", "random-two", "hash"]), "`\"round-robin\"`", "how a node is chosen for a request without a session"),
+    key("pool", "balance", Form::Choice(choices::Balance::VARIANTS), "`\"round-robin\"`", "how a node is chosen for a request without a session"),
     key("pool", "hash", Form::Table(false), "required with `hash`", "with `balance = \"hash\"`: which part of the request chooses the node"),
     key("pool", "active", Form::Table(false), "off", "if written, only as many nodes are active as the load needs; the others stand by"),
     key("pool", "max-requests", Form::Integer(1, 1_000_000), "no limit", "most requests that each node of the pool runs at once"),
@@ -183,7 +187,7 @@ static REFERENCE: &[Key] = &[
     key("pool", "retry-budget", Form::Percent, "`\"20%\"`", "largest share of requests that may be sent again, so that retries cannot overload the nodes"),
     key("pool", "retry-on", Form::List("`connect`, `reset`, `timeout` and status codes"), "`[\"connect\", \"reset\", \"timeout\"]`", "after which failures another node is tried"),
     key("pool", "eject", Form::Table(false), "see there", "after how many failed requests a node is passive for a while"),
-    key("pool", "when-none", Form::Choice(&["fail", "all"]), "`\"fail\"`", "what Weir does while no node is active. Both first try a node that is only ejected; then `fail` answers 503, and `all` tries every node that no operator took out"),
+    key("pool", "when-none", Form::Choice(choices::WhenNone::VARIANTS), "`\"fail\"`", "what Weir does while no node is active. Both first try a node that is only ejected; then `fail` answers 503, and `all` tries every node that no operator took out"),
     key("pool", "redirects", Form::Text("`\"off\"` or list of tables"), "nodes become sites", "how Location, Content-Location and Refresh of the nodes are changed"),
 
     key("pool.nodes", "node", NAME, REQUIRED, "a node's name"),
@@ -193,7 +197,7 @@ static REFERENCE: &[Key] = &[
     key("pool.nodes", "max-requests", Form::Integer(1, 1_000_000), "the pool's", "most requests that the node runs at once for this pool"),
     key("pool.nodes", "slow-start", TIME_OR_NONE, "the pool's", "how long the node's share grows after it became active"),
 
-    key("pool.hash", "on", Form::Choice(&["client", "header", "cookie", "path"]), REQUIRED, "what is hashed: the client's address, the value of a header or cookie, or the path without its query. A request without that header or cookie is hashed by address"),
+    key("pool.hash", "on", Form::Choice(choices::HashOn::VARIANTS), REQUIRED, "what is hashed: the client's address, the value of a header or cookie, or the path without its query. A request without that header or cookie is hashed by address"),
     key("pool.hash", "name", Form::Text("name of a header or cookie"), "required with those", "the header or cookie to hash"),
 
     key("pool.active", "with", NAME, "alone", "a pool of the same nodes: its active nodes are active here too. Then no other key is written here"),
@@ -216,22 +220,22 @@ static REFERENCE: &[Key] = &[
     key("pool.eject", "statuses", STATUSES, "none", "statuses of answers that count as failures, such as `\"502-504\"`; remember that a SOAP fault is a 500"),
     key("pool.eject", "max-ejected", Form::Percent, "`\"50%\"`", "largest share of the pool's nodes that may be ejected at once. One node may always be ejected, but the last one that can serve only if it refuses connections"),
 
-    key("pool.tls", "verify", Form::Choice(&["pin", "full", "chain", "none"]), REQUIRED, "how a node proves who it is"),
+    key("pool.tls", "verify", Form::Choice(choices::Verify::VARIANTS), REQUIRED, "how a node proves who it is"),
     key("pool.tls", "pins", Form::List("pins"), "required with `pin`", "SHA-256 of the certificate or of its public key; `weir cert pin HOST:PORT` prints them"),
     key("pool.tls", "ca", Form::Text("PEM file"), "the system's", "with `full` and `chain`: the CA certificates that may have signed the nodes' certificates"),
     key("pool.tls", "server-name", Form::Text("host name"), "the node's address", "the name sent to the node (SNI); with `full` also the name that its certificate must have"),
 
-    key("pool.sticky", "mode", Form::Choice(&["learn", "cookie", "route", "source"]), "`\"learn\"`", "how a request finds its node"),
+    key("pool.sticky", "mode", Form::Choice(choices::StickyMode::VARIANTS), "`\"learn\"`", "how a request finds its node"),
     key("pool.sticky", "cookie", Form::Text("cookie name"), "`\"JSESSIONID\"`", "learn and route: the name of the session cookie, compared without case. cookie: the name of Weir's own cookie, by default `\"WEIRNODE\"`"),
     key("pool.sticky", "path", Form::Text("path"), "`\"/\"`", "cookie: the Path of Weir's own cookie"),
     key("pool.sticky", "secure", Form::Flag, "where the client came over TLS", "cookie: whether Weir's own cookie is Secure"),
     key("pool.sticky", "http-only", Form::Flag, "`true`", "cookie: whether Weir's own cookie is HttpOnly"),
-    key("pool.sticky", "same-site", Form::Choice(&["strict", "lax", "none"]), "`\"lax\"`", "cookie: the SameSite of Weir's own cookie"),
+    key("pool.sticky", "same-site", Form::Choice(choices::SameSite::VARIANTS), "`\"lax\"`", "cookie: the SameSite of Weir's own cookie"),
     key("pool.sticky", "idle", TIME, "`\"35m\"`", "an unused session is forgotten after this time; make it a little longer than the nodes' own session timeout"),
     key("pool.sticky", "max-sessions", Form::Integer(1, 100_000_000), "`1000000`", "learn and source: most sessions kept; when there are more, the session that was idle longest is forgotten"),
-    key("pool.sticky", "failback", Form::Choice(&["stay", "when-idle", "return"]), "`\"stay\"`", "when a session that had to move goes back to its first node, once that is active again: never, after a pause, or at once"),
+    key("pool.sticky", "failback", Form::Choice(choices::Failback::VARIANTS), "`\"stay\"`", "when a session that had to move goes back to its first node, once that is active again: never, after a pause, or at once"),
     key("pool.sticky", "failback-idle", TIME, "`\"1m\"`", "with `when-idle`: how long the pause must be"),
-    key("pool.sticky", "on-lost", Form::Choice(&["rebind", "refuse"]), "`\"rebind\"`", "what happens to a session whose node cannot serve: another node gets it, or its requests get 503"),
+    key("pool.sticky", "on-lost", Form::Choice(choices::OnLost::VARIANTS), "`\"rebind\"`", "what happens to a session whose node cannot serve: another node gets it, or its requests get 503"),
 
     key("pool.health", "interval", TIME, "`\"5s\"`", "time between two rounds of probes, varied by up to a tenth"),
     key("pool.health", "timeout", TIME, "`\"2s\"`", "limit for one whole probe"),
@@ -241,7 +245,7 @@ static REFERENCE: &[Key] = &[
     key("pool.health", "mandatory", Form::Flag, "`false`", "`true`: a node gets no request before its first round has passed, even when no node of the pool is known to be good"),
     key("pool.health", "probes", Form::Table(true), REQUIRED, "the probes of one round; all of them must pass"),
 
-    key("pool.health.probes", "kind", Form::Choice(&["tcp", "tls", "http", "https"]), REQUIRED, "connect (tcp), do a TLS handshake (tls), or send a GET (http, https)"),
+    key("pool.health.probes", "kind", Form::Choice(choices::ProbeKind::VARIANTS), REQUIRED, "connect (tcp), do a TLS handshake (tls), or send a GET (http, https)"),
     key("pool.health.probes", "port", PORT, "the pool's", "the port to probe; the node's `port-offset` is added"),
     key("pool.health.probes", "path", Form::Text("path"), "`\"/\"`", "http and https: the path to ask for"),
     key("pool.health.probes", "host", Form::Text("host name"), "address:port", "http and https: the Host field to send"),
@@ -281,8 +285,8 @@ static REFERENCE: &[Key] = &[
     key("site.rate", "requests", Form::Integer(1, 1_000_000), REQUIRED, "how many requests a client may send"),
     key("site.rate", "per", TIME, "`\"1s\"`", "in which time"),
     key("site.rate", "burst", Form::Integer(0, 1_000_000), "`0`", "how many more may come at once"),
-    key("site.rate", "excess", Form::Choice(&["refuse", "delay"]), "`\"refuse\"`", "`refuse`: the burst passes at once. `delay`: requests of the burst wait for their turn. Requests beyond the burst get 429 with both"),
-    key("site.rate", "by", Form::Choice(&["client", "header"]), "`\"client\"`", "what counts as one client: an address, or the value of a header"),
+    key("site.rate", "excess", Form::Choice(choices::Excess::VARIANTS), "`\"refuse\"`", "`refuse`: the burst passes at once. `delay`: requests of the burst wait for their turn. Requests beyond the burst get 429 with both"),
+    key("site.rate", "by", Form::Choice(choices::RateBy::VARIANTS), "`\"client\"`", "what counts as one client: an address, or the value of a header"),
     key("site.rate", "header", Form::Text("header name"), "required with `header`", "the header; requests with the same value count as one client, requests without the header count by address"),
     key("site.rate", "ipv4-prefix", Form::Integer(8, 32), "`32`", "with `by = \"client\"`: how many leading bits of an IPv4 address make one client"),
     key("site.rate", "ipv6-prefix", Form::Integer(16, 128), "`64`", "with `by = \"client\"`: how many leading bits of an IPv6 address make one client"),
@@ -319,7 +323,7 @@ static REFERENCE: &[Key] = &[
     key("site.route.headers", "value", Form::Text("text"), "any", "the whole value of one of the field's lines"),
 
     key("site.route.redirect", "to", Form::Text("URL"), "its own", "the target of every redirect, whatever the request was"),
-    key("site.route.redirect", "scheme", Form::Choice(&["http", "https"]), "its own", "the scheme of the new URL"),
+    key("site.route.redirect", "scheme", Form::Choice(choices::Scheme::VARIANTS), "its own", "the scheme of the new URL"),
     key("site.route.redirect", "host", Form::Text("host name"), "its own", "the host of the new URL"),
     key("site.route.redirect", "port", PORT, "the scheme's, if that is written; else its own", "the port of the new URL"),
     key("site.route.redirect", "path", Form::Text("path"), "its own", "the path and query of the new URL"),

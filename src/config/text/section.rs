@@ -5,8 +5,10 @@
 
 use std::cell::RefCell;
 use std::ops::Range;
+use std::str::FromStr;
 use std::time::Duration;
 
+use strum::VariantNames;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
@@ -123,22 +125,24 @@ impl<'a> Section<'a> {
         self.value(key)?.flag()
     }
 
-    /// One of the words that the reference allows. `None` when the key is absent or wrong and has no default.
-    pub(crate) fn choice(&self, key: &'static str) -> Option<&'static str> {
-        let Form::Choice(words) = self.form(key) else { return None };
-        let default = || words.iter().copied().find(|word| *word == self.default_of(key));
+    /// The word, or the reference's default for a word that is absent or wrong. `None` when there is no default either.
+    pub(crate) fn choice<T: FromStr + VariantNames>(&self, key: &'static str) -> Option<T> {
+        debug_assert!(matches!(self.form(key), Form::Choice(words) if words == T::VARIANTS), "{key} has other words");
+        self.word(key, T::VARIANTS).unwrap_or_else(|| self.default_of(key)).parse().ok()
+    }
+
+    fn word(&self, key: &'static str, words: &[&str]) -> Option<&'a str> {
         if let Some(value) = self.value(key)
             && let Some(bare) = value.bare().filter(|bare| !words.contains(bare))
         {
-            value.wrong_type::<()>(&format!("one of {}", list(words)), &choices(bare, words));
-            return default();
+            return value.wrong_type(&format!("one of {}", list(words)), &choices(bare, words));
         }
-        let Some(text) = self.text(key) else { return default() };
-        let chosen = words.iter().copied().find(|word| *word == text.text);
-        if chosen.is_none() {
+        let text = self.text(key)?;
+        if !words.contains(&text.text) {
             text.refuse(format!("{} is not known", quoted(text.text)), choices(text.text, words));
+            return None;
         }
-        chosen.or_else(default)
+        Some(text.text)
     }
 
     /// An integer within the reference's range, or its default.

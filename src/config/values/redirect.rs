@@ -6,6 +6,7 @@ use super::paths;
 use crate::config::hosts;
 use crate::config::hosts::HostPattern;
 use crate::config::model::{Listener, PathPattern, Redirect, RedirectTarget};
+use crate::config::text::choices::Scheme;
 use crate::config::text::errors::Wrong;
 use crate::config::text::section::Section;
 use crate::config::text::words;
@@ -22,7 +23,7 @@ pub(crate) struct Origin<'a> {
 /// Reads the table. A redirect that a client could follow without end is refused.
 pub(crate) fn read(section: &Section<'_>, origin: &Origin<'_>) -> Redirect {
     let fixed = section.parsed("to", url);
-    let scheme = section.choice("scheme").map(Arc::from);
+    let scheme = section.choice("scheme").map(|scheme: Scheme| <&str>::from(scheme).into());
     let host = section.parsed("host", hosts::authority);
     let port = section.optional_integer("port");
     let path = section.parsed("path", |text| variable(text).map_or_else(|| paths::in_a_request(text), Err));

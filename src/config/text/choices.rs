@@ -1,0 +1,164 @@
+//! The words of the keys that take one of a few. Each set of words stands here once: the reader, its errors and the
+//! reference take them from here.
+//!
+//! A set is an enum, so the compiler asks the reader what each word means. Where a word needs nothing else, the enum is
+//! the checked value itself.
+
+use strum::{EnumString, IntoStaticStr, VariantNames};
+
+/// How a node is chosen.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, EnumString, IntoStaticStr, VariantNames)]
+#[strum(serialize_all = "kebab-case")]
+pub(crate) enum Balance {
+    #[default]
+    RoundRobin,
+    LeastRequests,
+    LeastTime,
+    RandomTwo,
+    Hash,
+}
+
+/// What a request is hashed by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, EnumString, IntoStaticStr, VariantNames)]
+#[strum(serialize_all = "kebab-case")]
+pub(crate) enum HashOn {
+    Client,
+    Header,
+    Cookie,
+    Path,
+}
+
+/// What happens while no node of the pool is active. A node that only an ejection keeps passive is tried first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, EnumString, VariantNames)]
+#[strum(serialize_all = "kebab-case")]
+pub enum WhenNone {
+    /// Then requests get 503.
+    #[default]
+    Fail,
+    /// Then all nodes without an operator's order are used, as if there were no probes.
+    All,
+}
+
+/// How a node's certificate is verified.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, EnumString, IntoStaticStr, VariantNames)]
+#[strum(serialize_all = "kebab-case")]
+pub(crate) enum Verify {
+    Pin,
+    Full,
+    Chain,
+    None,
+}
+
+/// What a probe does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, EnumString, IntoStaticStr, VariantNames)]
+#[strum(serialize_all = "kebab-case")]
+pub enum ProbeKind {
+    /// Opens a connection.
+    Tcp,
+    /// Opens a connection and does the TLS handshake. The pool's `verify` applies only on the pool's own port.
+    Tls,
+    /// GET over a plain connection.
+    Http,
+    /// GET over TLS.
+    Https,
+}
+
+impl ProbeKind {
+    /// Whether the probe uses TLS.
+    pub const fn is_tls(self) -> bool {
+        matches!(self, Self::Tls | Self::Https)
+    }
+}
+
+/// How the node of a request is found.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, EnumString, IntoStaticStr, VariantNames)]
+#[strum(serialize_all = "kebab-case")]
+pub(crate) enum StickyMode {
+    #[default]
+    Learn,
+    Cookie,
+    Route,
+    Source,
+}
+
+/// The `SameSite` attribute.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, EnumString, VariantNames)]
+#[strum(serialize_all = "kebab-case")]
+pub enum SameSite {
+    /// `Strict`
+    Strict,
+    /// `Lax`
+    #[default]
+    Lax,
+    /// `None`; needs `Secure`
+    None,
+}
+
+/// Whether a session that had to move returns to its first node.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, EnumString, VariantNames)]
+#[strum(serialize_all = "kebab-case")]
+pub(crate) enum Failback {
+    #[default]
+    Stay,
+    WhenIdle,
+    Return,
+}
+
+/// What happens to a request whose session's node cannot serve.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, EnumString, VariantNames)]
+#[strum(serialize_all = "kebab-case")]
+pub enum OnLost {
+    /// The session belongs to another node from now on.
+    #[default]
+    Rebind,
+    /// 503, until the node is back.
+    Refuse,
+}
+
+/// What happens to requests of a burst.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, EnumString, VariantNames)]
+#[strum(serialize_all = "kebab-case")]
+pub(crate) enum Excess {
+    #[default]
+    Refuse,
+    Delay,
+}
+
+/// What counts as one client.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, EnumString, VariantNames)]
+#[strum(serialize_all = "kebab-case")]
+pub(crate) enum RateBy {
+    #[default]
+    Client,
+    Header,
+}
+
+/// The scheme of a URL.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, EnumString, IntoStaticStr, VariantNames)]
+#[strum(serialize_all = "kebab-case")]
+pub(crate) enum Scheme {
+    Http,
+    Https,
+}
+
+/// The form of access lines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, EnumString, VariantNames)]
+#[strum(serialize_all = "kebab-case")]
+pub enum LogFormat {
+    /// nginx's combined form, then `key=value` pairs.
+    Combined,
+    /// One JSON object a line.
+    Json,
+}
+
+/// A TLS protocol version.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, EnumString, VariantNames)]
+pub enum TlsVersion {
+    /// TLS 1.2
+    #[default]
+    #[strum(serialize = "1.2")]
+    V1_2,
+    /// TLS 1.3
+    #[strum(serialize = "1.3")]
+    V1_3,
+}
