@@ -1,4 +1,4 @@
-# The doors to this repository; "make" alone lists them.
+# What can be done with this repository; "make" alone lists it.
 
 SHELL := /bin/bash
 .SHELLFLAGS := -o pipefail -e -c

@@ -6,7 +6,7 @@
 //! main      words in, exit code out
 //! cli  app  the commands; the wiring of a running Weir
 //! admin     the admin address: what it shows, and what operators say there
-//! control   what runs beside requests: life cycle, reload, probes, names, operators' words, the state directory
+//! control   what runs beside requests: life cycle, reload, probes, names, operators' orders, the state directory
 //! proxy     what carries traffic: accepting, the exchange, clients, connections to nodes
 //! traffic   what a request meets: routing, balancing, sessions, states, retries, headers, refusals
 //! wire      HTTP/1 bytes and their meaning

@@ -18,7 +18,7 @@ pub fn at_rest<'w>(config: &Config, word_of: impl Fn(&str) -> Option<&'w str>) -
         Some(Problem {
             at: pool.at.clone(),
             what: format!(
-                "pool {:?} has no node for new requests: all of its nodes are under operators' words: {}{more}",
+                "pool {:?} has no node for new requests: all of its nodes have operators' orders: {}{more}",
                 pool.name,
                 named.join(", ")
             ),

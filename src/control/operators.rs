@@ -47,12 +47,12 @@ pub(crate) fn load(path: &Path, dir: Option<&StateDir>) -> Result<Orders, (Strin
         Some(Err(error)) => format!("and cannot be set aside: {error}"),
         None => "and cannot be set aside".to_owned(),
     };
-    log::error!("{}/{FILE}: {why}; {kept}; no node is under an operator's word now", path.display());
+    log::error!("{}/{FILE}: {why}; {kept}; no node has an operator's order now", path.display());
     Ok(Orders::default())
 }
 
 fn unread(why: &dyn std::fmt::Display) -> String {
-    format!("what operators said of nodes (state-dir) cannot be read, and a node in maintenance must not serve: {why}")
+    format!("the operators' orders (in state-dir) cannot be read, and a node in maintenance must not serve: {why}")
 }
 
 /// Writes the orders again when Weir stops, if they have deadlines or could not be written so far. Deadlines are stored
@@ -62,7 +62,7 @@ pub(crate) fn save(control: &Control) {
     let Some(dir) = &control.state_dir else { return };
     let has_deadline = orders.iter().any(|(_, order)| order.kind.ends(now()).is_some());
     if (has_deadline || dir.is_behind(FILE)) && write_orders(control, &orders).is_some() {
-        log::error!("what operators said last is not on disk: the next start does not know of it");
+        log::error!("the operators' last orders are not on disk: the next start does not know them");
     }
 }
 
@@ -77,7 +77,7 @@ pub(crate) fn apply(control: &Control, generation: &Generation) {
                 Some(OrderKind::Maintain) => Operator::Maintenance,
             };
             let change = node.state.set_operator(operator, now);
-            generation.announce(index, member, change, "an operator said so", now);
+            generation.announce(index, member, change, "an operator ordered it", now);
         }
     }
 }
@@ -170,10 +170,10 @@ pub(crate) fn warnings(control: &Control, generation: &Generation) -> Vec<Proble
     warnings.extend(strangers.into_iter().map(|node| Problem {
         at: Place { line: 0, ..config.admin.at.clone() },
         what: format!(
-            "{node} is under an operator's word ({}) and not in the file: where it has another name now, it serves",
+            "{node} has an operator's order ({}) and is not in the file: if it has another name now, it serves",
             word_of(node).unwrap_or_default()
         ),
-        advice: format!("say it of the new name, too; `weir activate {node}` forgets it"),
+        advice: format!("give the order for the new name too; `weir activate {node}` forgets the old one"),
     }));
     warnings
 }

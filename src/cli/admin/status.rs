@@ -144,7 +144,7 @@ fn order_table(operators: &Value, now: u64) -> String {
         vec![node, text(&order["operator"]), since, remark]
     };
     let rows: Vec<_> = operators.as_array().into_iter().flatten().map(row).collect();
-    if rows.is_empty() { String::new() } else { table(&["NODE", "OPERATOR SAID", "SINCE", ""], rows) }
+    if rows.is_empty() { String::new() } else { table(&["NODE", "ORDER", "SINCE", ""], rows) }
 }
 
 #[cfg(test)]
@@ -190,15 +190,15 @@ esb   w3       10.0.0.5:8280  active   -         -      1       0        0
     }
 
     #[test]
-    fn words_about_nodes_that_the_file_does_not_know_are_marked() {
+    fn orders_for_nodes_that_are_not_in_the_file_are_marked() {
         let operators = json!([
             {"node": "worker1", "operator": "drain", "since": NOW - 65, "deadline": NOW + 9_000, "known": true},
             {"node": "old", "operator": "maintain", "since": NOW - 3_700, "deadline": null, "known": false},
         ]);
         let expected = "\
-NODE     OPERATOR SAID  SINCE
-worker1  drain          1m 5s  until 14:30 UTC
-old      maintain       1h 1m  not in the file; `weir activate old` forgets it
+NODE     ORDER     SINCE
+worker1  drain     1m 5s  until 14:30 UTC
+old      maintain  1h 1m  not in the file; `weir activate old` forgets it
 ";
         assert_eq!(order_table(&operators, NOW), expected);
         assert_eq!((order_table(&json!([]), NOW), order_table(&Value::Null, NOW)), (String::new(), String::new()));

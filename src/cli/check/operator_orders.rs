@@ -52,7 +52,7 @@ enum OrdersFile {
 /// Why a start would be refused although the configuration is good.
 pub(super) fn refusal(config: &Config) -> Option<Problem> {
     let OrdersFile::Refused(why, advice) = read(config) else { return None };
-    let what = format!("what operators said of nodes (state-dir) cannot be read, and Weir would not start: {why}");
+    let what = format!("the operators' orders (in state-dir) cannot be read, and Weir would not start: {why}");
     Some(Problem { at: Place { line: 0, ..config.admin.at.clone() }, what, advice: advice.to_owned() })
 }
 
@@ -68,7 +68,7 @@ pub(super) fn section(config: &Config, now: u64) -> String {
         OrdersFile::Orders(orders) => orders.iter().map(|(node, order)| line(config, node, order, now)).collect(),
         OrdersFile::Damaged(why) | OrdersFile::Refused(why, _) => vec![format!("  {why}\n")],
     };
-    if lines.is_empty() { String::new() } else { format!("operators' words\n{}", lines.concat()) }
+    if lines.is_empty() { String::new() } else { format!("operators' orders\n{}", lines.concat()) }
 }
 
 /// As JSON.
@@ -154,12 +154,12 @@ mod tests {
     }
 
     #[test]
-    fn words_are_told_as_the_running_weir_keeps_them() {
-        let mut words = Orders::default();
-        words.apply("worker1", Command::Drain { within: Some(Duration::from_secs(12_600)) }, at(NOW - 3_600));
-        words.apply("worker9", Command::Maintain, at(NOW - 65));
-        let config = beside("kept", Some(&words.to_text(at(NOW), "")));
-        let expected = "operators' words\n  \
+    fn orders_are_shown_as_the_running_weir_has_them() {
+        let mut orders = Orders::default();
+        orders.apply("worker1", Command::Drain { within: Some(Duration::from_secs(12_600)) }, at(NOW - 3_600));
+        orders.apply("worker9", Command::Maintain, at(NOW - 65));
+        let config = beside("kept", Some(&orders.to_text(at(NOW), "")));
+        let expected = "operators' orders\n  \
             worker1  drain for 1h 0m, until 14:30 UTC: not active until `weir activate`\n  \
             worker9  maintain for 1m 5s: not in the file; `weir activate worker9` forgets it\n";
         assert_eq!(section(&config, NOW), expected);
@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn no_word_is_no_section_and_a_damaged_file_is_said() {
+    fn no_order_means_no_section_and_a_damaged_file_is_reported() {
         for (name, text, told) in [
             ("none", None, ""),
             ("empty", Some(Orders::default().to_text(at(NOW), "").as_str()), ""),

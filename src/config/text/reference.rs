@@ -122,7 +122,7 @@ const STATUSES: Form = Form::Text("status codes");
 #[rustfmt::skip]
 static REFERENCE: &[Key] = &[
     key("", "include", Form::List("file patterns"), "`[]`", "more files, merged in name order"),
-    key("", "state-dir", Form::Text("directory"), "`\"/var/lib/weir\"`", "where Weir keeps what outlives a restart: sessions, operators' words about nodes, a secret; a change needs a restart"),
+    key("", "state-dir", Form::Text("directory"), "`\"/var/lib/weir\"`", "where Weir keeps what outlives a restart: sessions, operators' orders for nodes, a secret; a change needs a restart"),
     key("", "threads", Form::Integer(1, 1024), "one per core", "threads that carry traffic; a change needs a restart"),
     key("", "stop-timeout", TIME_OR_NONE, "`\"30s\"`", "how long SIGTERM waits for running requests"),
     key("", "access-log", LOG, "`\"journal\"`", "where access lines go unless the site says otherwise, and those of requests that reach no site"),

@@ -335,7 +335,7 @@ fn when_no_node_is_active() {
         for member in &pool.members {
             member.state.set_operator(Operator::Maintenance, at(1));
         }
-        assert_eq!(got(&pool, None, &[], 1), "nobody", "an operator's word holds");
+        assert_eq!(got(&pool, None, &[], 1), "nobody", "an operator's order holds");
     }
 }
 

@@ -85,6 +85,7 @@ const fn retried(failure: Failure) -> &'static str {
         Failure::Connect(ConnectFailure::Exhausted) => "retry:exhausted",
         Failure::Connect(_) => "retry:connect",
         Failure::Cut => "retry:cut",
+        // Never logged, because a malformed answer is not retried.
         Failure::Malformed => "retry:malformed",
         Failure::Pin => "retry:pin",
         Failure::Reset | Failure::SendFailed => "retry:reset",

@@ -109,7 +109,7 @@ fn a_node_that_left_the_file_comes_back_as_it_was_said() {
         (text[..from].to_owned() + &text[to..]).replace("{ node = \"n1\" }, ", "")
     });
     let told = world.weir.say(&["reload"]).err;
-    assert!(told.contains("n1 is under an operator's word (maintain) and not in the file"), "{told}");
+    assert!(told.contains("n1 has an operator's order (maintain) and is not in the file"), "{told}");
     let forgets = "not in the file; `weir activate n1` forgets it";
     let status = world.weir.say(&["status"]).out;
     assert!(status.lines().any(|line| line.starts_with("n1 ") && line.contains(forgets)), "{status}");
@@ -127,10 +127,9 @@ fn a_reload_that_leaves_a_pool_only_nodes_under_words_says_so() {
     let mut world = World::of(2, |plan| plan.pool(LEARN));
     world.weir.say(&["maintain", "n1"]);
     let quiet = world.weir.say(&["reload"]);
-    assert!(!quiet.err.contains("operators' words"), "{quiet:?}");
+    assert!(!quiet.err.contains("operators' orders"), "{quiet:?}");
     world.weir.edit(|text| text.replacen(", { node = \"n2\" }", "", 1));
-    let warning =
-        "pool \"app\" has no node for new requests: all of its nodes are under operators' words: n1 (maintain)";
+    let warning = "pool \"app\" has no node for new requests: all of its nodes have operators' orders: n1 (maintain)";
     let check = world.weir.say(&["check", "--config", &world.weir.path("weir.toml").display().to_string()]);
     assert_eq!(check.code, Some(0), "{check:?}");
     assert!(check.out.contains(warning) && check.out.contains("with 2 warnings"), "{check:?}");
@@ -143,7 +142,7 @@ fn a_reload_that_leaves_a_pool_only_nodes_under_words_says_so() {
     eventually("and at a start", || world.weir.journal().contains(warning));
     world.weir.say(&["activate", "n1"]);
     let quiet = world.weir.say(&["reload"]);
-    assert!(!quiet.err.contains("operators' words"), "{quiet:?}");
+    assert!(!quiet.err.contains("operators' orders"), "{quiet:?}");
 }
 
 #[test]
@@ -177,10 +176,10 @@ fn a_drain_is_shown_wherever_one_looks() {
         "{nodes}"
     );
     let status = world.weir.say(&["status"]).out;
-    assert!(status.contains("OPERATOR SAID") && status.contains("an operator said so"), "{status}");
+    assert!(status.contains("ORDER") && status.contains("an operator ordered it"), "{status}");
     assert!(status.lines().any(|line| line.starts_with("n1 ") && line.contains(" drain ")), "{status}");
     let check = checked(&world.weir);
-    assert!(check.contains("operators' words"), "{check}");
+    assert!(check.contains("operators' orders"), "{check}");
     let line = check.lines().find(|line| line.trim_start().starts_with("n1 ") && line.contains("drain for"));
     assert!(line.is_some_and(|line| line.contains("not active until `weir activate`")), "{check}");
     let json: Value = serde_json::from_str(&world.weir.say(&["status", "--json"]).out).expect("it is JSON");
@@ -188,8 +187,8 @@ fn a_drain_is_shown_wherever_one_looks() {
     assert!(world.weir.metric("weir_node_state", &[("node", "n1"), ("reason", "draining")]) >= 0.0);
     world.stays(&id, "n1");
     world.weir.say(&["activate", "n1"]);
-    assert!(!checked(&world.weir).contains("operators' words"));
-    assert!(!world.weir.say(&["status"]).out.contains("OPERATOR SAID"));
+    assert!(!checked(&world.weir).contains("operators' orders"));
+    assert!(!world.weir.say(&["status"]).out.contains("ORDER"));
 }
 
 #[test]

@@ -1,4 +1,5 @@
-//! Sessions, cookies and operators' words outlive Weir; and whatever lies where they were kept, it starts and serves.
+//! Sessions, cookies and operators' orders outlive a restart of Weir. Whatever lies where they were kept, Weir starts and
+//! serves.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
