@@ -13,6 +13,7 @@ use crate::room::{Criterion, room};
 /// Everything that an answered request of a session counts.
 pub(crate) fn metrics(criterion: &mut Criterion) {
     let metrics = Metrics::new("1", SystemTime::UNIX_EPOCH);
+    let tally = metrics.site("esb").tally("services");
     let (route, pool, node) =
         (metrics.route("esb", "workers", "wrk1"), metrics.pool("workers"), metrics.node("workers", "wrk1"));
     let finished = Finished {
@@ -25,7 +26,7 @@ pub(crate) fn metrics(criterion: &mut Criterion) {
     room(criterion, "metrics", 0, || {
         pool.session("hit");
         node.connection("reused");
-        route.record(black_box(&finished));
+        route.record(black_box(&finished), &tally);
     });
     let counted = r#"weir_requests_total{code="200",node="wrk1",pool="workers",site="esb"}"#;
     assert!(metrics.text().contains(counted), "{}", metrics.text());

@@ -8,6 +8,7 @@ pub(crate) mod outages;
 mod probing;
 mod reload;
 pub(crate) mod run;
+mod sampling;
 pub(crate) mod state;
 pub(crate) mod store;
 pub(crate) mod trouble;

@@ -17,6 +17,7 @@ use tokio::time::MissedTickBehavior;
 use super::names::naming::{Moved, Naming};
 use super::outages::Outages;
 use super::reload::{First, NotStarted, Reloader};
+use super::sampling::Sampling;
 use super::state::{Control, ReloadWish};
 use super::store::sessions;
 use super::{gauges, operators};
@@ -106,6 +107,7 @@ struct Running {
     /// When the pools were last looked after.
     last_upkeep: Tick,
     outages: Outages,
+    sampling: Sampling,
 }
 
 impl Running {
@@ -146,6 +148,7 @@ impl Running {
             notifier: Notifier::from_environment(),
             last_upkeep: Tick::START,
             outages: Outages::default(),
+            sampling: Sampling::default(),
         })
     }
 
@@ -228,7 +231,7 @@ impl Running {
         }
     }
 
-    fn every_second(&self, watchdog: Option<Duration>) {
+    fn every_second(&mut self, watchdog: Option<Duration>) {
         // The watchdog must act when a thread hangs, so it is told nothing then.
         if watchdog.is_some_and(|interval| self.control.all_move(interval)) {
             self.notifier.watchdog();
@@ -238,6 +241,7 @@ impl Running {
         for sessions in generation.snapshot.pools.iter().filter_map(|pool| pool.sessions.as_ref()) {
             sessions.expire(now, EXPIRED_A_SECOND);
         }
+        self.sampling.second(&generation);
         operators::upkeep(&self.control);
         descriptors::read_limit();
     }

@@ -7,6 +7,7 @@ pub mod dates;
 pub mod digits;
 mod escape;
 pub mod events;
+pub mod history;
 pub mod journal;
 mod log_rate_limit;
 pub mod logs;

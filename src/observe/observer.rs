@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use super::events::Events;
+use super::history::History;
 use super::logs::Logs;
 use super::metrics::Metrics;
 
@@ -12,6 +13,8 @@ use super::metrics::Metrics;
 pub struct Observer {
     /// Counters and gauges.
     pub metrics: Metrics,
+    /// The numbers of the last minute, ten minutes and day.
+    pub history: History,
     /// The last events.
     pub events: Events,
     /// Access and error logs.
@@ -24,8 +27,10 @@ impl Observer {
     /// # Errors
     /// When the thread that writes logs cannot be started.
     pub fn start(version: &str) -> io::Result<Arc<Self>> {
+        let now = SystemTime::now();
         Ok(Arc::new(Self {
-            metrics: Metrics::new(version, SystemTime::now()),
+            metrics: Metrics::new(version, now),
+            history: History::new(now),
             events: Events::new(EVENTS),
             logs: Logs::start()?,
         }))

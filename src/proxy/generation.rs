@@ -15,7 +15,7 @@ use super::node::NodeTls;
 use crate::observe::Observer;
 use crate::observe::access_log::{AccessLog, LineFormatter, RequestEntry, UnroutedEntry};
 use crate::observe::logs::LogQueue;
-use crate::observe::metrics::{Finished, NodeCounters, PoolCounters, RouteCounters, SiteCounters};
+use crate::observe::metrics::{Finished, NodeCounters, PoolCounters, RouteCounters, SiteCounters, Tally};
 use crate::traffic::snapshot::Snapshot;
 
 /// One generation in use.
@@ -34,6 +34,7 @@ pub(crate) struct Generation {
     pub(crate) session_names: Vec<Arc<str>>,
     stray: AccessLog,
     pub(crate) stray_counters: Arc<RouteCounters>,
+    pub(crate) stray_tally: Arc<Tally>,
     pub(crate) observer: Arc<Observer>,
     any_certificate: NodeTls,
 }
@@ -62,6 +63,10 @@ pub(crate) struct SiteRun {
     routes: Vec<(usize, Vec<Arc<RouteCounters>>)>,
     /// The counters for requests that reached neither a pool nor a node.
     alone: Arc<RouteCounters>,
+    /// What is counted of the requests of each route, in the configuration's order.
+    pub(crate) by_route: Vec<Arc<Tally>>,
+    /// What is counted of the requests that no route matches.
+    pub(crate) without_route: Arc<Tally>,
 }
 
 impl SiteRun {
@@ -73,6 +78,11 @@ impl SiteRun {
         };
         let found = routes.and_then(|routes| routes.get(known(routes)?));
         found.unwrap_or(&self.alone)
+    }
+
+    /// What is counted of the requests of a route; with `None`, of those that no route matches.
+    pub(crate) fn tally(&self, route: Option<usize>) -> &Tally {
+        route.and_then(|route| self.by_route.get(route)).unwrap_or(&self.without_route)
     }
 }
 
@@ -112,13 +122,9 @@ impl Generation {
     /// Counts a request that never reached a site.
     pub(crate) fn count_stray(&self, status: u16, word: &'static str) {
         self.stray_counters.site().refused(word);
-        self.stray_counters.record(&Finished {
-            code: status,
-            time_taken: Duration::ZERO,
-            upstream_time: None,
-            received: 0,
-            sent: 0,
-        });
+        let finished = Finished { code: status, time_taken: Duration::ZERO, upstream_time: None, received: 0, sent: 0 };
+        self.stray_counters.record(&finished, &self.stray_tally);
+        self.stray_tally.failed();
     }
 
     /// Logs a request that never reached a site.

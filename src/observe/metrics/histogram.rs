@@ -10,36 +10,52 @@ use parking_lot::Mutex;
 use prometheus::core::{Collector, Desc};
 use prometheus::proto;
 
+use super::buckets::{BOUNDS, BUCKETS, COARSE, bucket_of};
+
 /// The times of one series.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Histogram {
-    counts: [AtomicU64; BOUNDS.len() + 1],
+    counts: [AtomicU64; BUCKETS],
     microseconds: AtomicU64,
+}
+
+impl Default for Histogram {
+    fn default() -> Self {
+        Self { counts: [const { AtomicU64::new(0) }; BUCKETS], microseconds: AtomicU64::new(0) }
+    }
 }
 
 impl Histogram {
     pub(super) fn record(&self, time: Duration) {
         let microseconds = u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
-        let bucket = BOUNDS.partition_point(|&bound| bound < microseconds);
-        if let Some(count) = self.counts.get(bucket) {
+        if let Some(count) = self.counts.get(bucket_of(microseconds)) {
             count.fetch_add(1, Relaxed);
         }
         self.microseconds.fetch_add(microseconds, Relaxed);
     }
 
+    /// How many times each bucket has.
+    pub(super) fn counts(&self) -> [u64; BUCKETS] {
+        std::array::from_fn(|bucket| self.counts[bucket].load(Relaxed))
+    }
+
+    /// The few buckets that Prometheus gets.
     fn to_proto(&self) -> proto::Histogram {
-        let mut histogram = proto::Histogram::default();
+        let counts = self.counts();
         let mut total = 0;
-        let mut buckets = Vec::with_capacity(BOUNDS.len());
-        for (count, bound) in self.counts.iter().zip(BOUNDS) {
-            total += count.load(Relaxed);
-            let mut bucket = proto::Bucket::default();
-            bucket.set_cumulative_count(total);
-            bucket.set_upper_bound(bound as f64 / 1e6);
-            buckets.push(bucket);
+        let mut buckets = Vec::with_capacity(COARSE.len());
+        for (count, bound) in counts.iter().zip(BOUNDS) {
+            total += count;
+            if COARSE.contains(&bound) {
+                let mut bucket = proto::Bucket::default();
+                bucket.set_cumulative_count(total);
+                bucket.set_upper_bound(f64::from(bound) / 1e6);
+                buckets.push(bucket);
+            }
         }
+        let mut histogram = proto::Histogram::default();
         histogram.set_bucket(buckets);
-        histogram.set_sample_count(total + self.counts.last().map_or(0, |over| over.load(Relaxed)));
+        histogram.set_sample_count(counts.iter().sum());
         histogram.set_sample_sum(self.microseconds.load(Relaxed) as f64 / 1e6);
         histogram
     }
@@ -108,26 +124,6 @@ fn pair(name: &str, value: &str) -> proto::LabelPair {
     pair.set_value(value.to_owned());
     pair
 }
-
-/// The upper bounds of the buckets, in microseconds: up to the read timeout of the guide, five minutes.
-const BOUNDS: [u64; 16] = [
-    1_000,
-    2_500,
-    5_000,
-    10_000,
-    25_000,
-    50_000,
-    100_000,
-    250_000,
-    500_000,
-    1_000_000,
-    2_500_000,
-    5_000_000,
-    10_000_000,
-    30_000_000,
-    60_000_000,
-    300_000_000,
-];
 
 #[cfg(test)]
 mod tests {

@@ -2,6 +2,7 @@
 //! atomic additions. What a reload keeps goes on counting. What it removes loses its gauges at once, and its counters after
 //! the first scrape at which no request holds them any more.
 
+mod buckets;
 mod definitions;
 mod handles;
 mod histogram;
@@ -11,6 +12,7 @@ mod metric_vecs;
 mod nodes;
 mod process;
 mod sites;
+mod tally;
 
 use std::fmt;
 use std::sync::Arc;
@@ -23,7 +25,11 @@ pub use self::definitions::{DEFINITIONS, Definition};
 pub use self::handles::GaugeGuard;
 pub use self::listeners::ListenerCounters;
 pub use self::nodes::{NodeCounters, PoolCounters, REASONS};
-pub use self::sites::{Finished, RouteCounters, SiteCounters};
+pub use self::sites::{RouteCounters, SiteCounters};
+pub use self::tally::{Finished, Tally};
+
+pub(crate) use self::buckets::percentile;
+pub(crate) use self::tally::Counts;
 
 use self::handles::Handles;
 use self::metric_vecs::MetricVecs;

@@ -10,6 +10,7 @@ use super::handles::{ConfiguredGauges, RemoveSeries};
 use super::histogram::Histogram;
 use super::lazy_counters::LazyCounters;
 use super::metric_vecs::MetricVecs;
+use super::tally::{Finished, Tally};
 
 /// The counters and gauges of a pool.
 #[derive(Debug)]
@@ -104,7 +105,7 @@ impl PoolCounters {
 pub struct NodeCounters {
     labels: [String; 2],
     vecs: Arc<MetricVecs>,
-    upstream_time: Arc<Histogram>,
+    tally: Tally,
     probe_time: Arc<Histogram>,
     gauges: ConfiguredGauges<NodeGauges>,
     changes: LazyCounters<&'static str>,
@@ -126,8 +127,13 @@ struct NodeGauges {
 impl NodeCounters {
     /// It was the last node of a request, which ended `time` after its first node was chosen. Requests that failed
     /// count too. Called by `RouteCounters::record`.
-    pub fn answered(&self, time: Duration) {
-        self.upstream_time.record(time);
+    pub(super) fn answered(&self, finished: &Finished, time: Duration) {
+        self.tally.record(finished, time);
+    }
+
+    /// What is counted of its requests.
+    pub fn tally(&self) -> &Tally {
+        &self.tally
     }
 
     /// How many requests it is working on now.
@@ -217,7 +223,7 @@ impl NodeCounters {
     pub(super) fn new(vecs: &Arc<MetricVecs>, labels: [&str; 2]) -> Self {
         Self {
             labels: labels.map(str::to_owned),
-            upstream_time: vecs.upstream_seconds.series(&labels),
+            tally: Tally::with_times(vecs.upstream_seconds.series(&labels)),
             probe_time: vecs.probe_seconds.series(&labels),
             gauges: ConfiguredGauges::absent(),
             changes: LazyCounters::new(),

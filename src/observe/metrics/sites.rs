@@ -1,8 +1,9 @@
 //! The counters of routes and sites; a request counts once, when it is over.
 
-use std::sync::Arc;
-use std::time::Duration;
+use std::collections::HashMap;
+use std::sync::{Arc, Weak};
 
+use parking_lot::Mutex;
 use prometheus::{IntCounter, IntGauge};
 
 use super::handles::{ConfiguredGauges, GaugeGuard, RemoveSeries};
@@ -10,6 +11,7 @@ use super::histogram::Histogram;
 use super::lazy_counters::LazyCounters;
 use super::metric_vecs::MetricVecs;
 use super::nodes::NodeCounters;
+use super::tally::{Finished, Tally};
 
 /// The counters of what one site sends to one node of a pool, or answers itself.
 #[derive(Debug)]
@@ -21,32 +23,18 @@ pub struct RouteCounters {
     codes: LazyCounters<u16>,
 }
 
-/// A request that is over, as its counters see it.
-#[derive(Clone, Copy, Debug)]
-pub struct Finished {
-    /// The answer's status; 499 if the client left before there was one.
-    pub code: u16,
-    /// From the end of the head to the last byte of the answer.
-    pub time_taken: Duration,
-    /// From the choice of the first node to the end of what the last one sent; none where no node was chosen.
-    pub upstream_time: Option<Duration>,
-    /// Bytes of the request's body.
-    pub received: u64,
-    /// Bytes of the answer's body.
-    pub sent: u64,
-}
-
 impl RouteCounters {
-    /// A request is over: counts it for the route, its site and its node.
-    pub fn record(&self, finished: &Finished) {
+    /// A request is over: counts it for the site and its route, and for the pool and its node.
+    pub fn record(&self, finished: &Finished, route: &Tally) {
         let [site, pool, node] = &self.labels;
         self.codes.count(finished.code, || {
             let code = format!("{:03}", finished.code);
             self.vecs.requests.with_label_values(&[site.as_str(), pool, node, &code])
         });
         self.site.record(finished);
+        route.record(finished, finished.time_taken);
         if let (Some(node), Some(time)) = (&self.node, finished.upstream_time) {
-            node.answered(time);
+            node.answered(finished, time);
         }
     }
 
@@ -82,6 +70,8 @@ pub struct SiteCounters {
     tunnels: IntCounter,
     tunnels_open: IntGauge,
     refusals: LazyCounters<&'static str>,
+    /// By the names of its routes.
+    tallies: Mutex<HashMap<String, Weak<Tally>>>,
 }
 
 impl SiteCounters {
@@ -94,6 +84,19 @@ impl SiteCounters {
     pub fn tunnel(&self) -> GaugeGuard {
         self.tunnels.inc();
         GaugeGuard::new(&self.tunnels_open)
+    }
+
+    /// What is counted of the requests of one of its routes, the same one each time; with an empty name, of those that
+    /// no route matches. It lasts as long as a generation holds it.
+    pub fn tally(&self, route: &str) -> Arc<Tally> {
+        let mut tallies = self.tallies.lock();
+        if let Some(tally) = tallies.get(route).and_then(Weak::upgrade) {
+            return tally;
+        }
+        tallies.retain(|_, tally| tally.strong_count() > 0);
+        let tally = Arc::new(Tally::default());
+        tallies.insert(route.to_owned(), Arc::downgrade(&tally));
+        tally
     }
 
     /// When its certificate expires, in Unix seconds; none where it has no certificate (any more).
@@ -130,6 +133,7 @@ impl SiteCounters {
             tunnels: vecs.tunnels.with_label_values(&[site]),
             tunnels_open: vecs.tunnels_open.with_label_values(&[site]),
             refusals: LazyCounters::new(),
+            tallies: Mutex::default(),
             vecs: vecs.clone(),
         }
     }

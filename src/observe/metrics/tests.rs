@@ -53,9 +53,9 @@ fn shows(metrics: &Metrics, wants: &[(&str, f64)]) {
 fn a_scrape_shows_requests() {
     let metrics = metrics();
     let route = metrics.route("esb.http", "esb-http", "worker1");
-    [200, 200, 503].into_iter().for_each(|code| route.record(&finished(code)));
+    [200, 200, 503].into_iter().for_each(|code| route.record(&finished(code), &Tally::default()));
     let own = metrics.route("esb.http", "", "");
-    own.record(&Finished { upstream_time: None, received: 0, sent: 0, ..finished(400) });
+    own.record(&Finished { upstream_time: None, received: 0, sent: 0, ..finished(400) }, &Tally::default());
     own.site().refused("bad_head");
     let _tunnel = own.site().tunnel();
     drop(own.site().tunnel());
@@ -168,10 +168,10 @@ fn a_handle_asked_for_twice_counts_on_and_one_that_is_gone_takes_its_series_alon
     let metrics = metrics();
     let series = r#"weir_requests_total{code="200",node="worker1",pool="esb",site="a"}"#;
     let before = metrics.route("a", "esb", "worker1");
-    before.record(&finished(200));
+    before.record(&finished(200), &Tally::default());
     before.node().unwrap().changed(Some("unhealthy"));
     let gone = metrics.route("b", "old", "worker2");
-    gone.record(&finished(200));
+    gone.record(&finished(200), &Tally::default());
     gone.site().refused("no_node");
     gone.site().certificate_expiry(Some(1));
     gone.node().unwrap().changed(None);
@@ -186,7 +186,7 @@ fn a_handle_asked_for_twice_counts_on_and_one_that_is_gone_takes_its_series_alon
     // The next generation resolves its handles before the last one lets go of its own.
     let after = metrics.route("a", "esb", "worker1");
     drop((before, gone, gone_pool, gone_listener));
-    after.record(&finished(200));
+    after.record(&finished(200), &Tally::default());
     let last = read(&metrics.text());
     assert!((last[series] - 2.0).abs() < 1e-9);
     assert!(last.keys().any(|series| series.contains("worker2")), "the last counts are shown once");
@@ -215,7 +215,7 @@ fn what_is_gone_tells_nothing_of_how_it_is_though_its_last_request_still_counts(
     pool.set_gauges(1, 2, true);
     node.changed(Some("ejected"));
     site.certificate_expiry(Some(2));
-    route.record(&finished(200));
+    route.record(&finished(200), &Tally::default());
     let left = |metrics: &Metrics| read(&metrics.text()).into_keys().collect::<Vec<_>>();
     let gauges = ["without_active", "node_state{", "node_active", "expiry", "queue_waiting", "in_flight"];
     let series = left(&metrics);
@@ -259,7 +259,7 @@ fn two_threads_count_everything_while_scrapes_go_on() {
     let route = metrics.route("a", "esb", "worker1");
     std::thread::scope(|scope| {
         for _ in 0..2 {
-            scope.spawn(|| (0..10_000).for_each(|round| route.record(&finished(200 + round % 30))));
+            scope.spawn(|| (0..10_000).for_each(|round| route.record(&finished(200 + round % 30), &Tally::default())));
         }
         for _ in 0..20 {
             read(&metrics.text());

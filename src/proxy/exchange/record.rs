@@ -11,7 +11,7 @@ use super::routed::{Routed, Sited};
 use super::target::Target;
 use crate::config::Action;
 use crate::observe::access_log::{LineFormatter, RequestEntry};
-use crate::observe::metrics::Finished;
+use crate::observe::metrics::{Finished, Tally};
 use crate::traffic::message::refusal::Refusal;
 use crate::traffic::pool::retry::Failure;
 use crate::traffic::pool::why::Why;
@@ -71,6 +71,8 @@ impl SessionWord {
 #[derive(Clone, Copy)]
 struct Found<'r> {
     site: Sited<'r>,
+    /// The index of its route; `None` until one is found, and where none is.
+    route: Option<usize>,
     /// The route's rules; the site's own until a route is found, and where none is.
     rules: &'r Rules,
 }
@@ -108,12 +110,12 @@ impl<'r> Record<'r> {
 
     /// Its site was found.
     pub(crate) fn site(&mut self, site: Sited<'r>) {
-        self.found = Some(Found { site, rules: site.on(None).rules() });
+        self.found = Some(Found { site, route: None, rules: site.on(None).rules() });
     }
 
     /// Its route was found.
     pub(crate) fn route(&mut self, routed: &Routed<'r>) {
-        self.found = Some(Found { site: routed.at, rules: routed.rules() });
+        self.found = Some(Found { site: routed.at, route: routed.route, rules: routed.rules() });
     }
 
     /// It was held back for its turn by rate.
@@ -203,14 +205,16 @@ impl<'r> Record<'r> {
     /// Counts and logs the request.
     pub(crate) fn end(self) {
         let (generation, ended) = (&self.arrived.place.generation, Instant::now());
-        let Some(Found { site: sited, .. }) = self.found else {
+        let Some(Found { site: sited, route, .. }) = self.found else {
             generation.count_stray(self.status, self.word());
             self.write_line(ended, |entry, formatter| generation.log_request(entry, formatter));
             return;
         };
-        self.count(&sited, ended - self.arrived.started);
+        let tally = sited.run().tally(route);
+        self.count(&sited, tally, ended - self.arrived.started);
         if let Some(refusal) = self.refusal {
             sited.run().counters.refused(refusal.word());
+            tally.failed();
             self.complain(&sited, refusal);
         }
         if sited.run().access.queue.is_some() {
@@ -218,7 +222,7 @@ impl<'r> Record<'r> {
         }
     }
 
-    fn count(&self, sited: &Sited<'_>, took: Duration) {
+    fn count(&self, sited: &Sited<'_>, route: &Tally, took: Duration) {
         let finished = Finished {
             code: self.status,
             time_taken: took,
@@ -228,10 +232,10 @@ impl<'r> Record<'r> {
         };
         match &self.node {
             Some(Node { target, member }) => match target.newer_generation() {
-                Some(newer) => newer.route(&sited.site().name, target.index(), Some(*member)).record(&finished),
-                None => sited.run().route(Some(target.index()), Some(*member)).record(&finished),
+                Some(newer) => newer.route(&sited.site().name, target.index(), Some(*member)).record(&finished, route),
+                None => sited.run().route(Some(target.index()), Some(*member)).record(&finished, route),
             },
-            None => sited.run().route(self.pool(), None).record(&finished),
+            None => sited.run().route(self.pool(), None).record(&finished, route),
         }
     }
 

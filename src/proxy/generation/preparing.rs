@@ -103,10 +103,13 @@ impl Prepared {
                 let nodes = pool.members.iter().map(|member| &*member.label).chain([""]);
                 (index, nodes.map(|node| metrics.route(&site.name, pool.name(), node)).collect())
             });
+            let counters = metrics.site(&site.name);
             SiteRun {
                 access,
                 errors,
-                counters: metrics.site(&site.name),
+                by_route: site.routes.iter().map(|route| counters.tally(&route.name)).collect(),
+                without_route: counters.tally(""),
+                counters,
                 routes: routes.collect(),
                 alone: metrics.route(&site.name, "", ""),
             }
@@ -115,6 +118,7 @@ impl Prepared {
             let by_address = tls.is_some() && hosts.by_address();
             ListenerRun::new(config, listener, tls, by_address, metrics.listener(&listener.name))
         });
+        let stray_counters = metrics.route("", "", "");
         Arc::new(Generation {
             listeners: listeners.collect(),
             sites: sites.collect(),
@@ -122,7 +126,8 @@ impl Prepared {
             pools,
             session_names: session_names(config),
             stray,
-            stray_counters: metrics.route("", "", ""),
+            stray_tally: stray_counters.site().tally(""),
+            stray_counters,
             observer: Arc::clone(observer),
             any_certificate,
             snapshot,

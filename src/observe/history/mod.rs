@@ -1,0 +1,161 @@
+//! The numbers of the last minute, the last ten minutes and the last day: of everything, of sites and their routes, of
+//! pools and their nodes. The control thread reads the tallies once a second; traffic threads know nothing of it.
+
+mod point;
+mod track;
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use parking_lot::Mutex;
+
+pub use self::point::{Percentiles, Point};
+use self::track::{MINUTES, SECONDS, Track, covered};
+use super::metrics::Counts;
+
+/// What numbers are about.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Subject {
+    /// All requests.
+    All,
+    /// A site.
+    Site(Arc<str>),
+    /// A route of a site.
+    Route(Arc<str>, Arc<str>),
+    /// A pool.
+    Pool(Arc<str>),
+    /// A node, in all its pools.
+    Node(Arc<str>),
+    /// A node in one pool: the pool, then the node.
+    Member(Arc<str>, Arc<str>),
+}
+
+/// The numbers of all subjects.
+#[derive(Debug)]
+pub struct History(Mutex<Tracks>);
+
+#[derive(Debug)]
+struct Tracks {
+    /// How many seconds were read.
+    seconds: u64,
+    /// When the last one was.
+    at: SystemTime,
+    tracks: HashMap<Subject, Track>,
+}
+
+/// What one second brings.
+pub(crate) struct Second<'a>(&'a mut HashMap<Subject, Track>);
+
+/// Numbers of equal steps of time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stretch {
+    /// When the last step ended.
+    pub until: SystemTime,
+    /// How long a step is.
+    pub step: Duration,
+    /// The oldest first. Steps before the subject's first request are left out; nothing happened in them.
+    pub points: Vec<Point>,
+}
+
+/// The numbers of the last minute.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LastMinute {
+    /// What was counted.
+    pub point: Point,
+    /// In how many seconds: up to 60, less after a start.
+    pub seconds: u64,
+}
+
+impl History {
+    /// Nothing has happened yet.
+    pub fn new(now: SystemTime) -> Self {
+        Self(Mutex::new(Tracks { seconds: 0, at: now, tracks: HashMap::new() }))
+    }
+
+    /// A second is over: `read` tells what it brought.
+    pub(crate) fn second(&self, now: SystemTime, read: impl FnOnce(&mut Second<'_>)) {
+        let mut state = self.0.lock();
+        let Tracks { seconds, at, tracks } = &mut *state;
+        read(&mut Second(tracks));
+        tracks.values_mut().for_each(|track| track.close(*seconds));
+        *seconds += 1;
+        *at = now;
+    }
+
+    /// Forgets the subjects that the configuration has no longer.
+    pub(crate) fn retain(&self, known: impl Fn(&Subject) -> bool) {
+        self.0.lock().tracks.retain(|subject, _| known(subject));
+    }
+
+    /// The last minute of a subject.
+    pub fn last_minute(&self, subject: &Subject) -> LastMinute {
+        let state = self.0.lock();
+        let point = state.tracks.get(subject).map_or_else(Point::default, Track::last_minute);
+        LastMinute { point, seconds: covered(state.seconds) }
+    }
+
+    /// The last seconds of a subject, at most ten minutes of them.
+    pub fn seconds(&self, subject: &Subject, most: usize) -> Stretch {
+        let state = self.0.lock();
+        let points = state.tracks.get(subject).map_or_else(Vec::new, |track| track.seconds(most.min(SECONDS)));
+        Stretch { until: state.at, step: Duration::from_secs(1), points }
+    }
+
+    /// The last whole minutes of a subject, at most a day of them.
+    pub fn minutes(&self, subject: &Subject, most: usize) -> Stretch {
+        let state = self.0.lock();
+        let points = state.tracks.get(subject).map_or_else(Vec::new, |track| track.minutes(most.min(MINUTES)));
+        let until = state.at - Duration::from_secs(state.seconds % 60);
+        Stretch { until, step: Duration::from_secs(60), points }
+    }
+}
+
+impl Second<'_> {
+    /// A subject had these requests.
+    pub(crate) fn add(&mut self, subject: &Subject, counts: &Counts) {
+        if let Some(track) = self.track(subject) {
+            track.second.get_or_insert_default().add(counts);
+        }
+    }
+
+    /// So many requests of a subject are being worked on now, in addition to those told before in this second.
+    pub(crate) fn in_flight(&mut self, subject: &Subject, count: u64) {
+        if count > 0
+            && let Some(track) = self.track(subject)
+        {
+            track.in_flight += count;
+        }
+    }
+
+    /// A subject gets its numbers with its first request, while there is room.
+    fn track(&mut self, subject: &Subject) -> Option<&mut Track> {
+        if !self.0.contains_key(subject) {
+            if self.0.len() >= MOST_SUBJECTS {
+                return None;
+            }
+            self.0.insert(subject.clone(), Track::new());
+        }
+        self.0.get_mut(subject)
+    }
+}
+
+impl fmt::Display for Subject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::All => f.write_str("all"),
+            Self::Site(site) => write!(f, "site:{site}"),
+            Self::Route(site, route) => write!(f, "route:{site}/{route}"),
+            Self::Pool(pool) => write!(f, "pool:{pool}"),
+            Self::Node(node) => write!(f, "node:{node}"),
+            Self::Member(pool, node) => write!(f, "node:{pool}/{node}"),
+        }
+    }
+}
+
+/// How many subjects have numbers at most: 30 MiB when all have had a day of traffic.
+const MOST_SUBJECTS: usize = 512;
+
+#[cfg(test)]
+mod tests;

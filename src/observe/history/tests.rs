@@ -1,0 +1,85 @@
+//! What is kept how long, what is forgotten, and what takes no room.
+
+use std::time::UNIX_EPOCH;
+
+use super::*;
+
+fn requests(count: u64, bucket: usize) -> Counts {
+    let mut counts = Counts::default();
+    counts.classes[1] = count;
+    counts.times[bucket] = u32::try_from(count).unwrap();
+    counts
+}
+
+fn at(second: u64) -> SystemTime {
+    UNIX_EPOCH + Duration::from_secs(second)
+}
+
+#[test]
+fn the_last_minute_forgets_what_is_older() {
+    let history = History::new(at(0));
+    let pool = Subject::Pool("esb".into());
+    for second in 0..200 {
+        let count = if second < 100 { 1_000 } else { 10 };
+        history.second(at(second + 1), |now| now.add(&pool, &requests(count, if second < 100 { 80 } else { 20 })));
+        let LastMinute { point, seconds } = history.last_minute(&pool);
+        assert_eq!(seconds, if second < 60 { second + 1 } else { 56 + second % 5 }, "in second {second}");
+        if second < 100 {
+            assert_eq!(point.requests(), seconds * 1_000);
+        }
+        if second >= 160 {
+            assert_eq!(point.requests(), seconds * 10, "in second {second}");
+            assert!(point.times.unwrap().p99 < Duration::from_millis(2));
+        }
+    }
+}
+
+#[test]
+fn seconds_and_minutes_are_kept_so_long_and_no_longer() {
+    let history = History::new(at(0));
+    let node = Subject::Node("worker1".into());
+    let day = 24 * 60 * 60;
+    for second in 0..day + 90 {
+        history.second(at(second + 1), |now| {
+            if second % 7 > 0 {
+                now.add(&node, &requests(second % 7, 3));
+            }
+            now.in_flight(&node, second % 5);
+        });
+    }
+    let seconds = history.seconds(&node, usize::MAX);
+    assert_eq!((seconds.points.len(), seconds.until), (600, at(day + 90)));
+    let newest = seconds.points.last().unwrap();
+    assert_eq!((newest.requests(), newest.in_flight), ((day + 89) % 7, (day + 89) % 5));
+    let minutes = history.minutes(&node, usize::MAX);
+    assert_eq!((minutes.points.len(), minutes.until), (1_440, at(day + 60)));
+    let last: u64 = (day..day + 60).map(|second| second % 7).sum();
+    assert_eq!(minutes.points.last().unwrap().requests(), last);
+    assert_eq!(history.minutes(&node, 2).points, minutes.points[1_438..]);
+}
+
+#[test]
+fn who_has_no_requests_takes_no_room() {
+    let history = History::new(at(0));
+    let (busy, idle) = (Subject::Site("esb".into()), Subject::Site("mgt".into()));
+    history.second(at(1), |now| {
+        now.add(&busy, &requests(1, 0));
+        now.in_flight(&idle, 0);
+    });
+    history.second(at(2), |now| now.in_flight(&busy, 0));
+    assert_eq!(history.0.lock().tracks.len(), 1);
+    assert_eq!(history.last_minute(&idle), LastMinute { point: Point::default(), seconds: 2 });
+    history.retain(|subject| *subject == idle);
+    assert_eq!(history.last_minute(&busy).point, Point::default());
+}
+
+#[test]
+fn subjects_are_bounded() {
+    let history = History::new(at(0));
+    history.second(at(1), |now| {
+        for site in 0..2_000 {
+            now.add(&Subject::Site(site.to_string().into()), &requests(1, 0));
+        }
+    });
+    assert_eq!(history.0.lock().tracks.len(), MOST_SUBJECTS);
+}
