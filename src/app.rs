@@ -1,5 +1,7 @@
 //! Wiring: makes each part once and hands it over.
 
+use std::env;
+use std::ffi::OsStr;
 use std::io::IsTerminal;
 use std::path::Path;
 use std::time::Duration;
@@ -41,6 +43,42 @@ pub fn run(path: &Path) -> i32 {
 }
 
 fn complain(errors: &Errors, code: i32) -> i32 {
-    eprint!("{}", errors.render(std::io::stderr().is_terminal()));
+    eprint!("{}", errors.render(shows_color(&std::io::stderr())));
     code
+}
+
+/// Whether text on this stream may have colours: on a terminal that has them, unless the user wants none.
+pub fn shows_color(stream: &impl IsTerminal) -> bool {
+    shows_cursor_moves(stream) && allows_color(env::var_os("NO_COLOR").as_deref())
+}
+
+/// Whether text on this stream may move the cursor: on a terminal that understands escape sequences.
+pub fn shows_cursor_moves(stream: &impl IsTerminal) -> bool {
+    stream.is_terminal() && understands_escapes(env::var_os("TERM").as_deref())
+}
+
+/// By <https://no-color.org>: any value but the empty one switches colours off.
+fn allows_color(no_color: Option<&OsStr>) -> bool {
+    no_color.is_none_or(OsStr::is_empty)
+}
+
+fn understands_escapes(term: Option<&OsStr>) -> bool {
+    term.is_none_or(|term| term != "dumb")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn colours_are_off_where_the_user_or_the_terminal_says_so() {
+        for (no_color, allowed) in [(None, true), (Some(""), true), (Some("1"), false), (Some("0"), false)] {
+            assert_eq!(allows_color(no_color.map(OsStr::new)), allowed, "NO_COLOR {no_color:?}");
+        }
+        for (term, understood) in
+            [(None, true), (Some("xterm-256color"), true), (Some(""), true), (Some("dumb"), false)]
+        {
+            assert_eq!(understands_escapes(term.map(OsStr::new)), understood, "TERM {term:?}");
+        }
+    }
 }

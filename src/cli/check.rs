@@ -2,7 +2,6 @@
 //!
 //! It binds nothing, connects to nothing and creates no file.
 
-use std::io::IsTerminal;
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -11,7 +10,7 @@ use serde_json::{Value, json};
 use self::pool_summary::{members, non_defaults, span, verification};
 use super::output::print;
 use super::times::unix;
-use crate::app::{BAD_CONFIG, FAILED};
+use crate::app::{BAD_CONFIG, FAILED, shows_color};
 use crate::config::{self, Action, Certificate, Config, Errors, Listener, Pool, Problem, Route, Site, TlsVersion};
 
 pub(super) mod operator_orders;
@@ -31,9 +30,9 @@ pub(super) fn run(path: &Path, json: bool) -> i32 {
     let result = refused.map_or(result, |problem| Err(Errors(vec![problem])));
     let heard = match &result {
         _ if json => print(&format!("{:#}\n", as_json(&result, now))),
-        Ok(config) => print(&summary(path, config, std::io::stdout().is_terminal(), now)),
+        Ok(config) => print(&summary(path, config, shows_color(&std::io::stdout()), now)),
         Err(errors) => {
-            eprint!("{}", errors.render(std::io::stderr().is_terminal()));
+            eprint!("{}", errors.render(shows_color(&std::io::stderr())));
             true
         }
     };

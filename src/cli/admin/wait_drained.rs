@@ -1,7 +1,7 @@
 //! `weir drain --wait`: polls a draining node until it can be stopped without cutting a request, and prints what is
 //! left. It only reads; ending it leaves the drain on.
 
-use std::io::{IsTerminal, Write, stdout};
+use std::io::{Write, stdout};
 use std::net::SocketAddr;
 use std::thread::sleep;
 use std::time::{Duration, Instant, SystemTime};
@@ -12,6 +12,7 @@ use serde_json::Value;
 use super::client::send_within;
 use super::encode::encoded;
 use super::node_status::{NodeOrder, NodeStatus};
+use crate::app::shows_cursor_moves;
 use crate::cli::output::print_line;
 use crate::cli::times::unix;
 
@@ -145,7 +146,7 @@ struct ProgressLines {
 
 impl ProgressLines {
     fn new(quiet: bool) -> Self {
-        Self { quiet, terminal: stdout().is_terminal(), last: None }
+        Self { quiet, terminal: shows_cursor_moves(&stdout()), last: None }
     }
 
     fn print(&mut self, line: String, now: Duration) {
