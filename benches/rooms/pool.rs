@@ -21,7 +21,7 @@ pub(crate) fn choose(criterion: &mut Criterion) {
             let mut chance = 88_172_645_463_325_252;
             let mut next = || {
                 let pick_input = PickInput { key: draw(&mut chance), random: draw(&mut chance) };
-                let wish = Criteria {
+                let criteria = Criteria {
                     bound: None,
                     returns: false,
                     prefers: None,
@@ -30,7 +30,9 @@ pub(crate) fn choose(criterion: &mut Criterion) {
                     pick_input,
                     now: NOW,
                 };
-                let Choice::Node(chosen) = pool.choose(&wish, Purpose::Take) else { panic!("all nodes are active") };
+                let Choice::Node(chosen) = pool.choose(&criteria, Purpose::Take) else {
+                    panic!("all nodes are active")
+                };
                 chosen.member
             };
             let met: BTreeSet<_> = (0..1000).map(|_| next()).collect();

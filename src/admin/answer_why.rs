@@ -177,7 +177,7 @@ impl Answering<'_> {
         let belongs =
             Affinity::of(pool, &AffinityInput { head: &self.head, client, now: self.now, purpose: Purpose::Peek });
         self.step(session_in_words(pool, &belongs));
-        let wish = Criteria {
+        let criteria = Criteria {
             bound: belongs.bound,
             returns: belongs.returns(),
             prefers: belongs.prefers,
@@ -186,7 +186,7 @@ impl Answering<'_> {
             pick_input: affinity::pick_input(&pool.settings.balance, &self.head, || client, || random(self.now)),
             now: self.now,
         };
-        let (chosen, bound) = match pool.choose(&wish, Purpose::Peek) {
+        let (chosen, bound) = match pool.choose(&criteria, Purpose::Peek) {
             Choice::Node(chosen) => {
                 let label = &pool.members[chosen.member].label;
                 self.told.node = Some(label.to_string());

@@ -77,8 +77,8 @@ impl First {
         let prepared = Prepared::new(Arc::clone(&config), None, &tickets, observer).map_err(NotStarted::Config)?;
         let sockets = bind_new(&config, &HashSet::new(), config.threads).map_err(NotStarted::Bind)?;
         naming.prepare(&config).await.map_err(whole)?;
-        let ground = BuildInput { generation: 1, previous: None, resolved: naming.resolved(), secrets };
-        let generation = prepared.run(&ground, observer);
+        let input = BuildInput { generation: 1, previous: None, resolved: naming.resolved(), secrets };
+        let generation = prepared.run(&input, observer);
         Ok(Self { generation, tickets, secrets, state_dir, orders, keeps_sessions, naming, sockets })
     }
 }
@@ -211,8 +211,8 @@ impl Reloader {
     ) -> Arc<Generation> {
         self.probing.end_others(prepared.config());
         let (previous, resolved) = (Some(&before.snapshot), self.naming.resolved());
-        let ground = BuildInput { generation: number, previous, resolved, secrets: self.secrets };
-        let generation = prepared.run(&ground, &self.control.observer);
+        let input = BuildInput { generation: number, previous, resolved, secrets: self.secrets };
+        let generation = prepared.run(&input, &self.control.observer);
         self.run(Arc::clone(&generation), sockets);
         generation
     }

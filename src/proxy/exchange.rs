@@ -5,7 +5,7 @@
 //! decided by the rooms in `traffic`.
 //!
 //! The types show what is known of a request at each step: first it has [`Arrived`], then it is `Routed` to its site
-//! and route, then [`Bound`] to its pool, and then it is tried in one [`Attempt`] after the other. What is counted and
+//! and route, then it is [`InPool`], and then it is tried in one [`Attempt`] after the other. What is counted and
 //! logged is written to its [`Record`].
 
 pub(crate) mod admission;
@@ -13,11 +13,11 @@ mod affinity;
 mod arrived;
 mod attempt;
 mod bodies;
-mod bound;
 mod choose;
 mod complaint;
 pub(crate) mod ending;
 mod heads;
+mod in_pool;
 mod local_reply;
 mod reach;
 mod record;
@@ -36,9 +36,9 @@ use self::attempt::Attempt;
 use self::bodies::download::pass_body;
 use self::bodies::flow::{Flow, Going, send_and_watch};
 use self::bodies::upload::Upload;
-use self::bound::{Bound, Trip};
 use self::ending::Ended;
-use self::reach::Node;
+use self::in_pool::{InPool, Trip};
+use self::reach::NodeConnection;
 use self::record::Record;
 use self::response::Response;
 use super::client::h1;
@@ -72,10 +72,10 @@ enum Outcome<'r> {
 
 /// A connection that becomes a tunnel.
 struct Upgraded<'r> {
-    bound: Bound<'r>,
+    request: InPool<'r>,
     /// Whose place is held for as long as the tunnel lasts.
     attempt: Attempt,
-    node: Node,
+    node: NodeConnection,
     /// What the node sent after its head.
     rest: Buffer,
 }
@@ -114,14 +114,14 @@ pub(crate) async fn carry_h1(
         Outcome::Refused => ending::after_own(&response, &mut body).await,
         Outcome::Cut => Ended::Cut,
         Outcome::Upgraded(upgraded) => {
-            let Upgraded { bound, attempt, node, rest } = *upgraded;
+            let Upgraded { request, attempt, node, rest } = *upgraded;
             let whole = match body {
                 Body::H1(body) => {
-                    bodies::tunnel::run(&bound, &mut record, conn, body.into_input(), &node.conn, rest).await
+                    bodies::tunnel::run(&request, &mut record, conn, body.into_input(), &node.conn, rest).await
                 }
                 Body::H2(_) => true,
             };
-            bound.leave(&attempt);
+            request.leave(&attempt);
             if whole { Ended::Close } else { Ended::Cut }
         }
     };
@@ -182,7 +182,7 @@ async fn find_and_try<'r>(
     let mut upload = Upload::new(body, &routed);
     choose::delay(delay, &mut upload, record).await?;
     upload.read_first(target.pool().settings.buffer_request, response, writer).await?;
-    let mut trip = Trip { bound: routed.find_session(target), failed: Tried::default(), response, record };
+    let mut trip = Trip { request: routed.find_session(target), failed_nodes: Tried::default(), response, record };
     let tried = pin!(try_nodes(&mut trip, answer, &mut upload, writer)).await;
     trip.end(upload.seen());
     tried
@@ -201,17 +201,17 @@ async fn try_nodes<'r>(
             None => trip.pick(upload).await?,
         };
         let asked = pin!(ask(trip, &mut attempt, answer, upload, writer)).await;
-        trip.bound.leave(&attempt);
+        trip.request.leave(&attempt);
         let failure = match asked {
             Ok(Asked::Answered) => return Ok(Outcome::Answered),
             Ok(Asked::Upgraded(node, rest)) => {
-                let bound = trip.bound.clone();
-                return Ok(Outcome::Upgraded(Box::new(Upgraded { bound, attempt, node, rest })));
+                let request = trip.request.clone();
+                return Ok(Outcome::Upgraded(Box::new(Upgraded { request, attempt, node, rest })));
             }
             Err(Lost::Over(refusal)) => return Err(refusal),
             Err(Lost::Node(failure)) => failure,
         };
-        next = trip.failed(attempt, failure, upload.can_repeat())?;
+        next = trip.after_failure(attempt, failure, upload.can_repeat())?;
         if !upload.rewind() {
             return Err(failure.refusal());
         }
@@ -222,7 +222,7 @@ async fn try_nodes<'r>(
 enum Asked {
     Answered,
     /// The node's connection, and what it sent after its head.
-    Upgraded(Node, Buffer),
+    Upgraded(NodeConnection, Buffer),
 }
 
 /// One try at one node.
@@ -239,11 +239,11 @@ async fn ask(
             unless_disconnected(pin!(trip.open(attempt)), pin!(upload.disconnected())).await?.map_err(Lost::Node)?
         }
     };
-    let timeouts = trip.bound.timeouts();
+    let timeouts = trip.request.timeouts();
     upload.begin(trip, attempt, &node.conn, timeouts.send).await?;
     let flow = Flow::begin(upload, &node.conn, &timeouts);
     let answered = {
-        let Node { conn, .. } = &node;
+        let NodeConnection { conn, .. } = &node;
         let buffers = &trip.arrived().connection.worker().buffers;
         let mut up = pin!(send_and_watch(upload, conn, &flow, buffers));
         let mut down = pin!(pass_answer(trip, attempt, answer, conn, writer, &flow));
@@ -291,8 +291,8 @@ async fn pass_answer(
     loop {
         let bytes = read_answer_head(trip, answer, node, writer, &mut input, flow).await?;
         match answer.status() {
-            101 if trip.bound.routed.wants_upgrade() => {
-                let down = trip.bound.down(answer, FramingToClient::None, true);
+            101 if trip.request.routed.wants_upgrade() => {
+                let down = trip.request.down(answer, FramingToClient::None, true);
                 writer.interim(answer, &down).await?;
                 return Ok(Passed::Upgraded(input));
             }
@@ -307,7 +307,7 @@ async fn pass_answer(
                     return Err(Lost::Node(Failure::Malformed));
                 }
                 trip.response.proceeded(answer.status());
-                let down = trip.bound.down(answer, FramingToClient::None, true);
+                let down = trip.request.down(answer, FramingToClient::None, true);
                 writer.interim(answer, &down).await?;
             }
             _ => break,
@@ -319,19 +319,19 @@ async fn pass_answer(
     {
         return Err(Lost::Node(Failure::Status(answer.status())));
     }
-    trip.bound.learn(attempt, answer, &trip.failed);
-    let framing = trip.bound.framing_down(answer);
+    trip.request.learn(attempt, answer, &trip.failed_nodes);
+    let framing = trip.request.framing_down(answer);
     flow.answering.set(true);
     trip.begin_answer(answer, flow.is_sent(), framing);
     // Who forwards an answer without Date must date it (RFC 9110 6.6.1).
     let date = answer.value(FieldKind::Date).is_none().then(|| trip.arrived().connection.worker().date());
-    let (explained, cookie) = (trip.record.explained(), trip.bound.own_cookie(attempt, &trip.failed));
+    let (explained, cookie) = (trip.record.explained(), trip.request.own_cookie(attempt, &trip.failed_nodes));
     let extra = [
         date.as_ref().map(|date| (&b"Date"[..], &date[..])),
         explained.as_ref().map(|why| (&b"X-Weir"[..], &why[..])),
         cookie.as_ref().map(|cookie| (&b"Set-Cookie"[..], &cookie[..])),
     ];
-    let down = ToClient { extra: &extra, ..trip.bound.down(answer, framing, trip.response.keeps_alive()) };
+    let down = ToClient { extra: &extra, ..trip.request.down(answer, framing, trip.response.keeps_alive()) };
     writer.head(answer, &down)?;
     let whole = pass_body(trip, answer, node, writer, &mut input, flow.timeouts.read).await?;
     let reusable = whole && answer.keep_alive() && input.unread().is_empty() && trip.leaves_connection_clean();

@@ -9,7 +9,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-pub(crate) use self::listener::{Limits, ListenerRun};
+pub(crate) use self::listener::{Limits, RunningListener};
 pub(crate) use self::preparing::Prepared;
 use super::node::NodeTls;
 use crate::observe::Observer;
@@ -23,11 +23,11 @@ pub(crate) struct Generation {
     /// The rules that requests are decided by.
     pub(crate) snapshot: Snapshot,
     /// Same order as in the configuration.
-    pub(crate) listeners: Vec<ListenerRun>,
+    pub(crate) listeners: Vec<RunningListener>,
     /// Same order as in the configuration.
-    pub(crate) sites: Vec<SiteRun>,
+    pub(crate) sites: Vec<RunningSite>,
     /// Same order as in the configuration.
-    pub(crate) pools: Vec<PoolRun>,
+    pub(crate) pools: Vec<RunningPool>,
     /// Links of node connections that may still be reused.
     pub(crate) links: HashSet<u64>,
     /// Names of session cookies and parameters besides JSESSIONID. Their values are never logged.
@@ -49,13 +49,13 @@ pub(crate) struct ListenerRef {
 
 impl ListenerRef {
     /// The listener.
-    pub(crate) fn listener(&self) -> &ListenerRun {
+    pub(crate) fn listener(&self) -> &RunningListener {
         &self.generation.listeners[self.listener]
     }
 }
 
 /// A site in a running generation.
-pub(crate) struct SiteRun {
+pub(crate) struct RunningSite {
     pub(crate) access: AccessLog,
     pub(crate) errors: Option<Arc<LogQueue>>,
     pub(crate) counters: Arc<SiteCounters>,
@@ -69,7 +69,7 @@ pub(crate) struct SiteRun {
     pub(crate) without_route: Arc<Tally>,
 }
 
-impl SiteRun {
+impl RunningSite {
     /// The counters of a request that came to this pool and this member.
     pub(crate) fn route(&self, pool: Option<usize>, member: Option<usize>) -> &RouteCounters {
         let routes = self.routes.iter().find(|(index, _)| Some(*index) == pool).map(|(_, routes)| routes);
@@ -87,7 +87,7 @@ impl SiteRun {
 }
 
 /// A pool in a running generation.
-pub(crate) struct PoolRun {
+pub(crate) struct RunningPool {
     pub(crate) tls: Option<NodeTls>,
     pub(crate) counters: Arc<PoolCounters>,
     pub(crate) members: Vec<Arc<NodeCounters>>,
@@ -135,7 +135,7 @@ impl Generation {
     /// Logs a failed TLS handshake.
     pub(crate) fn log_handshake(
         &self,
-        listener: &ListenerRun,
+        listener: &RunningListener,
         peer: SocketAddr,
         reason: &str,
         formatter: &mut LineFormatter,

@@ -153,8 +153,8 @@ mod tests {
         let mut config = configuration(nodes, first);
         config.pools.push(second);
         let secrets = Secrets::of([7; 32]);
-        let ground = BuildInput { generation: 1, previous, resolved: &Resolved::default(), secrets };
-        Snapshot::build(Arc::new(config), &ground)
+        let input = BuildInput { generation: 1, previous, resolved: &Resolved::default(), secrets };
+        Snapshot::build(Arc::new(config), &input)
     }
 
     /// Letters for each pool's nodes: `A`ctive, `e`jected, `s`tandby, `d`raining, `?` else.
@@ -287,8 +287,8 @@ mod tests {
             let mut config = configuration(2, first);
             config.pools.extend(with.map(|_| joins));
             let secrets = Secrets::of([7; 32]);
-            let ground = BuildInput { generation: 1, previous, resolved: &Resolved::default(), secrets };
-            Snapshot::build(Arc::new(config), &ground)
+            let input = BuildInput { generation: 1, previous, resolved: &Resolved::default(), secrets };
+            Snapshot::build(Arc::new(config), &input)
         };
         let own = probed(None, None);
         (0..2).for_each(|member| rounds(&own, 0, member, Probed::Passed));

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::attempt::Attempt;
-use super::bound::Bound;
+use super::in_pool::InPool;
 use super::record::SessionWord;
 use super::routed::Routed;
 use super::target::Target;
@@ -25,7 +25,7 @@ const CROWDED: usize = 6;
 
 impl<'r> Routed<'r> {
     /// Looks the session up, in the way that its pool keeps sessions.
-    pub(crate) fn find_session(self, target: Target<'r>) -> Bound<'r> {
+    pub(crate) fn find_session(self, target: Target<'r>) -> InPool<'r> {
         let (arrived, pool) = (self.arrived(), target.pool());
         let belongs = pool.settings.sticky.as_ref().map_or_else(Affinity::default, |sticky| {
             // Only one mode asks who the client is, which behind a proxy takes a moment.
@@ -34,11 +34,11 @@ impl<'r> Routed<'r> {
             let asking = AffinityInput { head: arrived.head, client, now: arrived.now(), purpose: Purpose::Take };
             Affinity::of(pool, &asking)
         });
-        Bound { routed: self, target, belongs, session: SessionWord::None }
+        InPool { routed: self, target, belongs, session: SessionWord::None }
     }
 }
 
-impl Bound<'_> {
+impl InPool<'_> {
     /// Counts what came of the look-up.
     pub(crate) fn count_lookup(&self) {
         if self.pool().settings.sticky.is_none() {
@@ -48,7 +48,7 @@ impl Bound<'_> {
             SessionWord::None if self.belongs.named => "unknown",
             word => word.word(),
         };
-        self.target.run().counters.session(result);
+        self.target.running().counters.session(result);
     }
 
     /// Whether the session's node failed this request, but is still active. Then the session stays there, because one
@@ -117,7 +117,7 @@ impl Bound<'_> {
                 named = Some(key);
                 let bound = self.bind(sessions, key, number, BindKind::Learned);
                 if bound == Some(sessions::BindResult::New) {
-                    self.target.run().counters.learned();
+                    self.target.running().counters.learned();
                 }
                 let is_news = bound.is_some_and(|bound| bound != sessions::BindResult::Same);
                 if is_news && !matches!(self.session, SessionWord::Rebound | SessionWord::Away) {
@@ -136,7 +136,7 @@ impl Bound<'_> {
         } else {
             sessions.bind(key, number, self.now(), kind)
         };
-        self.target.run().counters.evicted(u64::from(binding.evicted));
+        self.target.running().counters.evicted(u64::from(binding.evicted));
         Some(binding.bound)
     }
 

@@ -6,8 +6,8 @@ use tokio::sync::oneshot;
 
 use super::attempt::Attempt;
 use super::bodies::upload::Upload;
-use super::bound::Trip;
 use super::complaint;
+use super::in_pool::Trip;
 use super::record::{Record, SessionWord};
 use crate::proxy::client::h1::HALF_CLOSED;
 use crate::proxy::io::fault::{Disconnect, LISTENING};
@@ -22,18 +22,18 @@ use crate::traffic::pool::why::Why;
 use crate::traffic::pool::{Choice, Chosen, Criteria, Purpose, WaitTarget};
 
 /// Where a request stands in its pool's queue, and how long it may in all. A reload changes neither.
-struct Standing {
+struct QueuePosition {
     number: u64,
     patience: Duration,
 }
 
 /// A place in a pool's queue, left when the request is gone.
-struct Ticket<'q> {
+struct QueueEntry<'q> {
     queue: &'q WaitQueue,
     number: u64,
 }
 
-impl Drop for Ticket<'_> {
+impl Drop for QueueEntry<'_> {
     fn drop(&mut self) {
         self.queue.leave(self.number);
     }
@@ -47,15 +47,15 @@ impl Trip<'_, '_> {
         if self.record.tries.count > 0 || self.record.was_delayed() || upload.was_read_first() {
             self.follow_pool();
         }
-        let mut standing = None;
+        let mut position = None;
         let chosen = loop {
             match self.choose(Purpose::Take) {
                 Choice::Node(chosen) => break chosen,
                 Choice::SessionLost => return Err(Refusal::SessionLost),
                 Choice::Nobody => return Err(self.nobody_left()),
                 Choice::Full(wanted) => {
-                    let wants = self.pool().accepted_nodes(wanted, &self.failed);
-                    let waited = self.wait(wants, &mut standing, upload).await;
+                    let wants = self.pool().accepted_nodes(wanted, &self.failed_nodes);
+                    let waited = self.wait(wants, &mut position, upload).await;
                     // That it found no place is not the doing of a node that failed before.
                     let held = waited.inspect_err(|_| self.record.no_node())?;
                     self.follow_pool();
@@ -65,24 +65,24 @@ impl Trip<'_, '_> {
                 }
             }
         };
-        if standing.is_some() {
-            self.bound.target.run().counters.queued("served");
+        if position.is_some() {
+            self.request.target.running().counters.queued("served");
         }
         Ok(self.settle(chosen))
     }
 
     /// What the pool would give this request now.
     pub(crate) fn choose(&self, purpose: Purpose) -> Choice {
-        let wish = Criteria {
-            bound: self.bound.belongs.bound,
-            returns: self.bound.belongs.returns(),
-            prefers: self.bound.belongs.prefers,
-            tried: &self.failed,
+        let criteria = Criteria {
+            bound: self.request.belongs.bound,
+            returns: self.request.belongs.returns(),
+            prefers: self.request.belongs.prefers,
+            tried: &self.failed_nodes,
             failure: self.record.tries.failure,
             pick_input: self.pick_input(),
             now: self.now(),
         };
-        self.pool().choose(&wish, purpose)
+        self.pool().choose(&criteria, purpose)
     }
 
     fn pick_input(&self) -> PickInput {
@@ -92,15 +92,15 @@ impl Trip<'_, '_> {
     }
 
     fn settle(&mut self, chosen: Chosen) -> Attempt {
-        self.record.chosen(&self.bound.target, chosen.member, chosen.why);
-        self.bound.session = match self.bound.belongs.bound {
+        self.record.chosen(&self.request.target, chosen.member, chosen.why);
+        self.request.session = match self.request.belongs.bound {
             None => SessionWord::None,
             Some(bound) if self.pool().member_of(bound) == Some(chosen.member) => SessionWord::Hit,
-            Some(bound) if self.bound.is_helped_out(bound, &self.failed) => SessionWord::Away,
+            Some(bound) if self.request.is_helped_out(bound, &self.failed_nodes) => SessionWord::Away,
             Some(_) => SessionWord::Rebound,
         };
         if self.record.tries.count == 0 {
-            self.bound.count_lookup();
+            self.request.count_lookup();
             let pool = self.pool();
             pool.budget.deposit(pool.settings.retry.budget);
         }
@@ -110,24 +110,24 @@ impl Trip<'_, '_> {
         }
         if chosen.change.is_some() {
             let why = "no active node could take a request";
-            self.bound.target.announce(chosen.member, chosen.change, why, self.now());
+            self.request.target.announce(chosen.member, chosen.change, why, self.now());
         }
         self.record.tries.begin_one();
         Attempt::at(chosen, self.now())
     }
 
     /// Waits in the queue for a place at a node. Returns none when the request must choose again. A request that has
-    /// waited before goes back to its old position (`standing`).
+    /// waited before goes back to its old position (`position`).
     async fn wait(
         &mut self,
         wants: AcceptedNodes,
-        standing: &mut Option<Standing>,
+        position: &mut Option<QueuePosition>,
         upload: &mut Upload<'_, '_>,
     ) -> Result<Option<NodePermit>, Refusal> {
-        let target = self.bound.target.clone();
-        let (pool, counters) = (target.pool(), &target.run().counters);
+        let target = self.request.target.clone();
+        let (pool, counters) = (target.pool(), &target.running().counters);
         let patience =
-            standing.as_ref().map(|standing| standing.patience).or(pool.settings.queue.map(|queue| queue.wait));
+            position.as_ref().map(|position| position.patience).or(pool.settings.queue.map(|queue| queue.wait));
         let Some(patience) = patience else { return Err(Refusal::NodesBusy) };
         let began = Instant::now();
         let left = patience.saturating_sub(self.record.tries.queued);
@@ -135,18 +135,18 @@ impl Trip<'_, '_> {
         // Where nobody is there any more to take it, the place is dropped, and so goes to the next one.
         let waiter: Waiter = Box::new(move |held| drop(give.send(held)));
         let queue: &WaitQueue = &pool.waiting;
-        let number = match standing {
-            Some(standing) => {
-                queue.rejoin(standing.number, wants, waiter);
-                standing.number
+        let number = match position {
+            Some(position) => {
+                queue.rejoin(position.number, wants, waiter);
+                position.number
             }
             None => queue.join(wants, waiter).map_err(|_| {
                 counters.queued("full");
                 Refusal::QueueFull
             })?,
         };
-        *standing = Some(Standing { number, patience });
-        let _ticket = Ticket { queue, number };
+        *position = Some(QueuePosition { number, patience });
+        let _entry = QueueEntry { queue, number };
         // A place may have become free between the look and the queue.
         pool.give_permits(self.now());
         let waited = tokio::select! {
@@ -166,11 +166,11 @@ impl Trip<'_, '_> {
     /// was given may be at a node that only the new generation has. And the places of removed nodes are given to
     /// nobody, so no request may wait for them.
     fn follow_pool(&mut self) {
-        let target = &self.bound.target;
+        let target = &self.request.target;
         let Some(newest) = target.newest(&self.arrived().connection.worker().shared) else { return };
-        self.failed = self.failed.moved(|member| target.place_in(&newest, member));
+        self.failed_nodes = self.failed_nodes.moved(|member| target.place_in(&newest, member));
         self.record.followed(&newest);
-        self.bound.target = newest;
+        self.request.target = newest;
     }
 
     fn waited_for(&self, mut held: NodePermit, wanted: WaitTarget) -> Option<Chosen> {
@@ -183,7 +183,7 @@ impl Trip<'_, '_> {
         let node = &self.pool().members[member];
         let why = match wanted.why {
             // Its own node may have come back while it waited for any.
-            _ if wanted.node.is_none() && self.bound.belongs.bound == Some(held.number()) => Why::Session,
+            _ if wanted.node.is_none() && self.request.belongs.bound == Some(held.number()) => Why::Session,
             Why::Balanced if node.backup => Why::Backup,
             why => why,
         };
@@ -192,7 +192,7 @@ impl Trip<'_, '_> {
     }
 
     /// Decides after a failed attempt: the next one, where it is already clear which, or why there is none.
-    pub(crate) fn failed(
+    pub(crate) fn after_failure(
         &mut self,
         attempt: Attempt,
         failure: Failure,
@@ -213,8 +213,8 @@ impl Trip<'_, '_> {
             }
             Next::NextNode => {
                 self.count_retry(&attempt, failure.word());
-                complaint::tell_retry(&self.bound.routed.at, &self.bound.target, attempt.member, failure);
-                self.failed.add(attempt.member);
+                complaint::tell_retry(&self.request.routed.at, &self.request.target, attempt.member, failure);
+                self.failed_nodes.add(attempt.member);
                 Ok(None)
             }
         }
@@ -222,7 +222,7 @@ impl Trip<'_, '_> {
 
     /// Counts that it is sent again because of what that node did.
     fn count_retry(&self, attempt: &Attempt, reason: &'static str) {
-        if let Some(counters) = self.bound.target.node_counters(attempt.member) {
+        if let Some(counters) = self.request.target.node_counters(attempt.member) {
             counters.retried(reason);
         }
     }
@@ -238,16 +238,16 @@ impl Trip<'_, '_> {
     }
 
     fn terms(&self) -> RetryTerms<'_> {
-        RetryTerms { retry: &self.pool().settings.retry, non_idempotent: self.bound.routed.rules().non_idempotent }
+        RetryTerms { retry: &self.pool().settings.retry, non_idempotent: self.request.routed.rules().non_idempotent }
     }
 
     fn progress(&self, attempt: &Attempt, body_at_hand: bool) -> Progress {
-        let mut tried = self.failed.clone();
+        let mut tried = self.failed_nodes.clone();
         tried.add(attempt.member);
         Progress {
             tries_done: self.record.tries.count,
             elapsed: self.record.tries.elapsed().unwrap_or_default(),
-            another: self.pool().another(self.bound.belongs.bound, &tried, self.now()),
+            another: self.pool().another(self.request.belongs.bound, &tried, self.now()),
             sent: attempt.sent,
             reused: attempt.reused,
             answer_begun: self.response.has_begun() || attempt.heard,
@@ -268,7 +268,7 @@ impl Trip<'_, '_> {
     /// Holds a failure against a node; what it changes is told.
     pub(crate) fn note_fault(&self, attempt: &Attempt, fault: Fault, why: &str) {
         let change = self.pool().failed(attempt.member, fault, attempt.began, self.now());
-        self.bound.target.announce(attempt.member, change, why, self.now());
+        self.request.target.announce(attempt.member, change, why, self.now());
     }
 
     /// The refusal when no node is left to ask. If one was asked, it says how the last one failed.

@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use super::bound::Bound;
+use super::in_pool::InPool;
 use crate::traffic::message::headers::{
     Forwarded, FramingToClient, FramingToNode, ToClient, ToNode, Trust, write_request,
 };
 use crate::traffic::message::location::{PublicName, PublicNameSource};
 use crate::wire::{AnswerFraming, AnswerHead, Version};
 
-impl Bound<'_> {
+impl InPool<'_> {
     /// Writes the head that goes up.
     pub(crate) fn write_head(&self, out: &mut Vec<u8>, framing: FramingToNode, expect: bool) {
         let (arrived, routed) = (self.arrived(), &self.routed);
@@ -60,7 +60,7 @@ impl Bound<'_> {
     }
 }
 
-impl PublicNameSource for Bound<'_> {
+impl PublicNameSource for InPool<'_> {
     fn public_name(&self) -> PublicName<'_> {
         let arrived = self.arrived();
         let (from, listener) = (arrived.forwarded(), arrived.place.listener());

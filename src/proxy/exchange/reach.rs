@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::attempt::Attempt;
-use super::bound::Trip;
+use super::in_pool::Trip;
 use crate::proxy::io::stream::TimedStream;
 use crate::proxy::node;
 use crate::proxy::node::{ConnectFault, Endpoint};
@@ -16,7 +16,7 @@ use crate::wire::{AnswerHead, Framing, Method};
 const LAST_RESORT: Duration = Duration::from_secs(1);
 
 /// A connection to a node, held for one attempt.
-pub(crate) struct Node {
+pub(crate) struct NodeConnection {
     /// The connection.
     pub(crate) conn: TimedStream,
     link: u64,
@@ -24,7 +24,7 @@ pub(crate) struct Node {
     received: u64,
 }
 
-impl Node {
+impl NodeConnection {
     /// Whether a byte has come for this attempt.
     pub(crate) fn has_spoken(&self) -> bool {
         self.conn.received() != self.received
@@ -34,7 +34,7 @@ impl Node {
 impl Trip<'_, '_> {
     /// Takes an idle connection to the attempt's node, without waiting. None if there is none, if the attempt needs a
     /// new one, or if the pool does not reuse connections, which a reload may have changed.
-    pub(crate) fn reuse(&self, attempt: &mut Attempt) -> Option<Node> {
+    pub(crate) fn reuse(&self, attempt: &mut Attempt) -> Option<NodeConnection> {
         let (pool, worker) = (self.pool(), self.arrived().connection.worker());
         if attempt.fresh || !pool.settings.reuse {
             return None;
@@ -47,10 +47,10 @@ impl Trip<'_, '_> {
     }
 
     /// Opens a connection to the attempt's node.
-    pub(crate) async fn open(&self, attempt: &mut Attempt) -> Result<Node, Failure> {
+    pub(crate) async fn open(&self, attempt: &mut Attempt) -> Result<NodeConnection, Failure> {
         let member = &self.pool().members[attempt.member];
         let endpoint = Endpoint { address: member.address, name: member.name.as_deref() };
-        let tls = self.bound.target.run().tls.as_ref();
+        let tls = self.request.target.running().tls.as_ref();
         let opened =
             node::connect(endpoint, tls, self.patience(attempt.why), &self.arrived().connection.worker().clock).await;
         let conn = opened.map_err(|fault| self.unreachable(attempt, &fault))?;
@@ -61,21 +61,21 @@ impl Trip<'_, '_> {
     /// How long connect and handshake may take. A node that is tried for want of a better one may not hold the client
     /// up.
     fn patience(&self, why: Why) -> (Duration, Duration) {
-        let limits = self.bound.timeouts();
+        let limits = self.request.timeouts();
         let connect = if why == Why::LastResort { limits.connect.min(LAST_RESORT) } else { limits.connect };
         (connect, limits.handshake)
     }
 
-    fn ready(&self, attempt: &mut Attempt, conn: TimedStream) -> Node {
+    fn ready(&self, attempt: &mut Attempt, conn: TimedStream) -> NodeConnection {
         let pool = self.pool();
         conn.forget_written();
         // What a new connection costs, or a node before this one, says nothing of how soon this one answers.
         attempt.asked = pool.measures.then(Instant::now);
-        Node { received: conn.received(), conn, link: pool.members[attempt.member].link }
+        NodeConnection { received: conn.received(), conn, link: pool.members[attempt.member].link }
     }
 
     fn count_connection(&self, attempt: &Attempt, outcome: &'static str) {
-        if let Some(counters) = self.bound.target.node_counters(attempt.member) {
+        if let Some(counters) = self.request.target.node_counters(attempt.member) {
             counters.connection(outcome);
         }
     }
@@ -99,7 +99,7 @@ impl Trip<'_, '_> {
     }
 
     /// Keeps the node's connection, or closes it.
-    pub(crate) fn release(&mut self, node: Node, reusable: bool) {
+    pub(crate) fn release(&mut self, node: NodeConnection, reusable: bool) {
         self.record.upstream(self.record.tries.elapsed());
         let settings = &self.pool().settings;
         if reusable && settings.reuse {
@@ -111,7 +111,7 @@ impl Trip<'_, '_> {
     /// The connection becomes a tunnel.
     pub(crate) fn upgraded(&mut self, attempt: &Attempt, answer: &AnswerHead) {
         self.answered(attempt, answer.status());
-        self.bound.learn(attempt, answer, &self.failed);
+        self.request.learn(attempt, answer, &self.failed_nodes);
         self.record.status(101);
         self.response.begin(false);
         self.record.upstream(self.record.tries.elapsed());
@@ -126,6 +126,6 @@ impl Trip<'_, '_> {
         }
         let took = || attempt.asked.map_or(Duration::ZERO, |at| at.elapsed());
         let change = pool.answered(attempt.member, attempt.began, took, self.now());
-        self.bound.target.announce(attempt.member, change, "answered a request", self.now());
+        self.request.target.announce(attempt.member, change, "answered a request", self.now());
     }
 }

@@ -24,7 +24,7 @@ pub(crate) struct Record<'r> {
     arrived: &'r Arrived<'r>,
     found: Option<Found<'r>>,
     /// The node that was chosen last.
-    node: Option<Node<'r>>,
+    node: Option<ChosenNode<'r>>,
     why: Why,
     /// What is known of its tries so far. It also decides whether there is another try.
     pub(crate) tries: Tries,
@@ -77,12 +77,12 @@ struct Found<'r> {
     rules: &'r Rules,
 }
 
-struct Node<'r> {
+struct ChosenNode<'r> {
     target: Target<'r>,
     member: usize,
 }
 
-impl Node<'_> {
+impl ChosenNode<'_> {
     fn label(&self) -> &str {
         self.target.pool().members.get(self.member).map_or("", |member| &member.label)
     }
@@ -130,7 +130,7 @@ impl<'r> Record<'r> {
 
     /// A node was chosen.
     pub(crate) fn chosen(&mut self, target: &Target<'r>, member: usize, why: Why) {
-        self.node = Some(Node { target: target.clone(), member });
+        self.node = Some(ChosenNode { target: target.clone(), member });
         self.why = why;
     }
 
@@ -143,7 +143,7 @@ impl<'r> Record<'r> {
     pub(crate) fn followed(&mut self, newer: &Target<'r>) {
         self.node = self.node.take().and_then(|node| {
             let member = node.target.place_in(newer, node.member)?;
-            Some(Node { target: newer.clone(), member })
+            Some(ChosenNode { target: newer.clone(), member })
         });
     }
 
@@ -210,15 +210,15 @@ impl<'r> Record<'r> {
             self.write_line(ended, |entry, formatter| generation.log_request(entry, formatter));
             return;
         };
-        let tally = sited.run().tally(route);
+        let tally = sited.running().tally(route);
         self.count(&sited, tally, ended - self.arrived.started);
         if let Some(refusal) = self.refusal {
-            sited.run().counters.refused(refusal.word());
+            sited.running().counters.refused(refusal.word());
             tally.failed();
             self.complain(&sited, refusal);
         }
-        if sited.run().access.queue.is_some() {
-            self.write_line(ended, |entry, formatter| sited.run().access.request(entry, formatter));
+        if sited.running().access.queue.is_some() {
+            self.write_line(ended, |entry, formatter| sited.running().access.request(entry, formatter));
         }
     }
 
@@ -231,11 +231,11 @@ impl<'r> Record<'r> {
             sent: self.body_sent,
         };
         match &self.node {
-            Some(Node { target, member }) => match target.newer_generation() {
+            Some(ChosenNode { target, member }) => match target.newer_generation() {
                 Some(newer) => newer.route(&sited.site().name, target.index(), Some(*member)).record(&finished, route),
-                None => sited.run().route(Some(target.index()), Some(*member)).record(&finished, route),
+                None => sited.running().route(Some(target.index()), Some(*member)).record(&finished, route),
             },
-            None => sited.run().route(self.pool(), None).record(&finished, route),
+            None => sited.running().route(self.pool(), None).record(&finished, route),
         }
     }
 
@@ -254,7 +254,7 @@ impl<'r> Record<'r> {
     }
 
     fn node_name(&self) -> &str {
-        self.node.as_ref().map_or("", Node::label)
+        self.node.as_ref().map_or("", ChosenNode::label)
     }
 
     fn word(&self) -> &'static str {

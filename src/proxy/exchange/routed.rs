@@ -3,7 +3,7 @@
 use super::arrived::Arrived;
 use super::target::Target;
 use crate::config::{Action, Site, Timeouts};
-use crate::proxy::generation::SiteRun;
+use crate::proxy::generation::RunningSite;
 use crate::traffic::routing::rules::{Rules, SiteRules};
 
 /// A request whose site is known.
@@ -29,7 +29,7 @@ impl<'r> Sited<'r> {
     }
 
     /// The site at work: its logs and counters.
-    pub(crate) fn run(&self) -> &'r SiteRun {
+    pub(crate) fn running(&self) -> &'r RunningSite {
         &self.arrived.place.generation.sites[self.site]
     }
 

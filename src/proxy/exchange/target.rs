@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use crate::observe::metrics::NodeCounters;
-use crate::proxy::generation::{Generation, PoolRun};
+use crate::proxy::generation::{Generation, RunningPool};
 use crate::proxy::worker::Shared;
 use crate::traffic::pool::Pool;
 use crate::traffic::pool::state::Change;
@@ -14,12 +14,12 @@ use crate::traffic::tick::Tick;
 /// A request's pool. All else that holds for the request is of the generation it began with.
 #[derive(Clone)]
 pub(crate) struct Target<'r> {
-    generation: Ground<'r>,
+    generation: PoolGeneration<'r>,
     index: usize,
 }
 
 #[derive(Clone)]
-enum Ground<'r> {
+enum PoolGeneration<'r> {
     /// The generation that the request began with.
     Own(&'r Generation),
     /// A newer one: while it waited came a reload, or a node's name moved.
@@ -29,21 +29,21 @@ enum Ground<'r> {
 impl<'r> Target<'r> {
     /// The pool with this index in the generation that the request began with.
     pub(crate) fn new(generation: &'r Generation, index: usize) -> Self {
-        Self { generation: Ground::Own(generation), index }
+        Self { generation: PoolGeneration::Own(generation), index }
     }
 
     fn generation(&self) -> &Generation {
         match &self.generation {
-            Ground::Own(generation) => generation,
-            Ground::Newer(generation) => generation,
+            PoolGeneration::Own(generation) => generation,
+            PoolGeneration::Newer(generation) => generation,
         }
     }
 
     /// The newer generation, where it was followed into one.
     pub(crate) fn newer_generation(&self) -> Option<&Generation> {
         match &self.generation {
-            Ground::Own(_) => None,
-            Ground::Newer(generation) => Some(generation),
+            PoolGeneration::Own(_) => None,
+            PoolGeneration::Newer(generation) => Some(generation),
         }
     }
 
@@ -58,13 +58,13 @@ impl<'r> Target<'r> {
     }
 
     /// Its TLS and its counters.
-    pub(crate) fn run(&self) -> &PoolRun {
+    pub(crate) fn running(&self) -> &RunningPool {
         &self.generation().pools[self.index]
     }
 
     /// What a node of it is counted with.
     pub(crate) fn node_counters(&self, member: usize) -> Option<&NodeCounters> {
-        self.run().members.get(member).map(|counters| &**counters)
+        self.running().members.get(member).map(|counters| &**counters)
     }
 
     /// What a Location may name.
@@ -84,7 +84,7 @@ impl<'r> Target<'r> {
         }
         let (generation, index) = shared.newest_with(&self.pool().waiting)?;
         let is_this = std::ptr::eq(&*generation, self.generation());
-        (!is_this).then_some(Self { generation: Ground::Newer(generation), index })
+        (!is_this).then_some(Self { generation: PoolGeneration::Newer(generation), index })
     }
 
     /// Where a node of this one stands in `other`, which is the same pool in another generation.

@@ -27,7 +27,7 @@ pub(crate) struct Limits {
 }
 
 /// A listener in a running generation.
-pub(crate) struct ListenerRun {
+pub(crate) struct RunningListener {
     pub(crate) name: Arc<str>,
     pub(crate) port: u16,
     pub(crate) public_port: Option<u16>,
@@ -46,7 +46,7 @@ pub(crate) struct ListenerRun {
     pub(crate) counters: Arc<ListenerCounters>,
 }
 
-impl ListenerRun {
+impl RunningListener {
     pub(super) fn new(
         config: &Config,
         listener: &config::Listener,

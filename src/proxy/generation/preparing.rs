@@ -7,8 +7,8 @@ use rustls::server::ProducesTickets;
 use rustls_pki_types::ServerName;
 use tokio_rustls::TlsConnector;
 
-use super::listener::ListenerRun;
-use super::{Generation, PoolRun, SiteRun};
+use super::listener::RunningListener;
+use super::{Generation, RunningPool, RunningSite};
 use crate::config::{self, Action, Config, LogFormat, LogTarget, Problem, Verify};
 use crate::observe::Observer;
 use crate::observe::access_log::{AccessLog, Format};
@@ -83,15 +83,15 @@ impl Prepared {
 
     /// Makes the generation that follows the current one. This cannot fail: [`Prepared::new`] did everything that
     /// could.
-    pub(crate) fn run(self, ground: &BuildInput<'_>, observer: &Arc<Observer>) -> Arc<Generation> {
+    pub(crate) fn run(self, input: &BuildInput<'_>, observer: &Arc<Observer>) -> Arc<Generation> {
         let Self { config, listeners, pools, logs, stray, any_certificate } = self;
-        let snapshot = Snapshot::build(config, ground);
+        let snapshot = Snapshot::build(config, input);
         let config = &snapshot.config;
         let metrics = &observer.metrics;
         let pools: Vec<_> = pools
             .into_iter()
             .zip(&snapshot.pools)
-            .map(|(tls, pool)| PoolRun {
+            .map(|(tls, pool)| RunningPool {
                 tls,
                 counters: metrics.pool(pool.name()),
                 members: pool.members.iter().map(|member| metrics.node(pool.name(), &member.label)).collect(),
@@ -104,7 +104,7 @@ impl Prepared {
                 (index, nodes.map(|node| metrics.route(&site.name, pool.name(), node)).collect())
             });
             let counters = metrics.site(&site.name);
-            SiteRun {
+            RunningSite {
                 access,
                 errors,
                 by_route: site.routes.iter().map(|route| counters.tally(&route.name)).collect(),
@@ -116,7 +116,7 @@ impl Prepared {
         });
         let listeners = config.listeners.iter().zip(listeners).zip(&snapshot.hosts).map(|((listener, tls), hosts)| {
             let by_address = tls.is_some() && hosts.by_address();
-            ListenerRun::new(config, listener, tls, by_address, metrics.listener(&listener.name))
+            RunningListener::new(config, listener, tls, by_address, metrics.listener(&listener.name))
         });
         let stray_counters = metrics.route("", "", "");
         Arc::new(Generation {

@@ -89,9 +89,9 @@ impl World {
             ..first.clone()
         }));
         let secrets = Secrets::of([7; 32]);
-        let ground =
+        let input =
             BuildInput { generation: 1, previous: self.generations.last(), resolved: &Resolved::default(), secrets };
-        let next = Snapshot::build(Arc::new(config), &ground);
+        let next = Snapshot::build(Arc::new(config), &input);
         self.generations.push(next);
         if self.generations.len() > 3 {
             self.generations.remove(0);

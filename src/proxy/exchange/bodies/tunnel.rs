@@ -7,7 +7,7 @@ use std::io;
 use std::task::Poll;
 use std::time::Duration;
 
-use crate::proxy::exchange::bound::Bound;
+use crate::proxy::exchange::in_pool::InPool;
 use crate::proxy::exchange::record::Record;
 use crate::proxy::io::buffers::Buffer;
 use crate::proxy::io::stream::TimedStream;
@@ -16,16 +16,16 @@ use crate::proxy::worker::Worker;
 /// Runs the tunnel to its end; false where a side broke. `early` came from the client after its head, `first` from the node
 /// after its 101.
 pub(crate) async fn run(
-    bound: &Bound<'_>,
+    request: &InPool<'_>,
     record: &mut Record<'_>,
     client: &TimedStream,
     early: &mut Buffer,
     node: &TimedStream,
     first: Buffer,
 ) -> bool {
-    let idle = bound.timeouts().tunnel;
-    let worker = bound.arrived().connection.worker();
-    let _open = bound.routed.at.run().counters.tunnel();
+    let idle = request.timeouts().tunnel;
+    let worker = request.arrived().connection.worker();
+    let _open = request.routed.at.running().counters.tunnel();
     let (up_before, down_before) = (node.sent(), client.sent());
     let spoken = Cell::new(worker.clock.now());
     let ends = {

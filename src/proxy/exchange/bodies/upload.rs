@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::proxy::client::{Body, ResponseWriter};
 use crate::proxy::exchange::attempt::Attempt;
-use crate::proxy::exchange::bound::Trip;
+use crate::proxy::exchange::in_pool::Trip;
 use crate::proxy::exchange::response::Response;
 use crate::proxy::exchange::routed::Routed;
 use crate::proxy::io::buffers::Buffer;
@@ -136,7 +136,7 @@ impl<'u, 'c> Upload<'u, 'c> {
         let mut out = trip.arrived().connection.worker().buffers.lend();
         // A node has no say about a body that is here already; and whoever was told to go on is not told again.
         let expect = trip.response.awaits_continue() && !self.body.has_arrived();
-        trip.bound.write_head(out.end(0), self.framing, expect);
+        trip.request.write_head(out.end(0), self.framing, expect);
         let again = !self.kept.is_empty();
         let data = if again { &self.kept[..] } else { self.body.data() };
         let chunked = matches!(self.framing, FramingToNode::Chunked);

@@ -14,14 +14,14 @@ use crate::wire::AnswerHead;
 
 /// A request and where it belongs in its pool.
 #[derive(Clone)]
-pub(crate) struct Bound<'r> {
+pub(crate) struct InPool<'r> {
     pub(crate) routed: Routed<'r>,
     pub(crate) target: Target<'r>,
     pub(crate) belongs: Affinity,
     pub(crate) session: SessionWord,
 }
 
-impl<'r> Bound<'r> {
+impl<'r> InPool<'r> {
     /// The request.
     pub(crate) fn arrived(&self) -> &'r Arrived<'r> {
         self.routed.arrived()
@@ -44,9 +44,9 @@ impl<'r> Bound<'r> {
 
 /// A request on its way through its tries, beside what the client was told and what will be counted and logged.
 pub(crate) struct Trip<'t, 'r> {
-    pub(crate) bound: Bound<'r>,
+    pub(crate) request: InPool<'r>,
     /// The nodes that failed it.
-    pub(crate) failed: Tried,
+    pub(crate) failed_nodes: Tried,
     pub(crate) response: &'t mut Response<'r>,
     pub(crate) record: &'t mut Record<'r>,
 }
@@ -54,16 +54,16 @@ pub(crate) struct Trip<'t, 'r> {
 impl<'r> Trip<'_, 'r> {
     /// The request.
     pub(crate) fn arrived(&self) -> &'r Arrived<'r> {
-        self.bound.arrived()
+        self.request.arrived()
     }
 
     /// Its pool.
     pub(crate) fn pool(&self) -> &Pool {
-        self.bound.pool()
+        self.request.pool()
     }
 
     pub(crate) fn now(&self) -> Tick {
-        self.bound.now()
+        self.request.now()
     }
 
     /// Notes that the final answer begins, and whether the connection goes on after it.
@@ -75,6 +75,6 @@ impl<'r> Trip<'_, 'r> {
     /// The tries have ended, and so much body came up meanwhile.
     pub(crate) fn end(self, received: u64) {
         self.record.received(received);
-        self.record.session(self.bound.session);
+        self.record.session(self.request.session);
     }
 }
