@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use super::question::{Explained, Judged, Question};
 use crate::config::{Action, Listener};
-use crate::control::trouble::Trouble;
+use crate::control::notice::Trouble;
 use crate::proxy::exchange::admission;
 use crate::proxy::generation::Generation;
 use crate::proxy::worker::Shared;

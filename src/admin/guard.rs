@@ -20,7 +20,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, oneshot};
 
 use super::operate::refused;
-use crate::control::trouble::Trouble;
+use crate::control::notice::Trouble;
 use crate::proxy::io::descriptors;
 use crate::proxy::worker::Shared;
 

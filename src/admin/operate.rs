@@ -15,7 +15,7 @@ use super::query;
 use super::question::{Explained, Question};
 use crate::config;
 use crate::control::operators::OrderError;
-use crate::control::trouble::Trouble;
+use crate::control::notice::Trouble;
 use crate::traffic::moment::Moment;
 use crate::traffic::pool::operators::{Command, Order};
 

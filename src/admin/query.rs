@@ -1,6 +1,6 @@
 //! The query of an admin path as names and values, percent-decoded. A malformed query is refused, never guessed.
 
-use crate::control::trouble::Trouble;
+use crate::control::notice::Trouble;
 
 /// The pairs of `a=b&c=d`, in order.
 pub(crate) fn pairs(query: &str) -> Result<Vec<(String, String)>, Trouble> {

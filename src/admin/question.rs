@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use serde::Serialize;
 
 use super::query;
-use crate::control::trouble::Trouble;
+use crate::control::notice::Trouble;
 
 /// A request to ask about.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -8,7 +8,7 @@ use crate::control::operators;
 use crate::control::operators::{GONE, OrderError, RemovedNode, live, members, removed_nodes};
 use crate::control::state::Control;
 use crate::control::store::moments::now;
-use crate::control::trouble::Trouble;
+use crate::control::notice::Trouble;
 use crate::proxy::generation::Generation;
 use crate::traffic::pool::Pool;
 use crate::traffic::pool::member::Member;

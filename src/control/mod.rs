@@ -11,5 +11,5 @@ pub(crate) mod run;
 mod sampling;
 pub(crate) mod state;
 pub(crate) mod store;
-pub(crate) mod trouble;
+pub(crate) mod notice;
 mod upkeep;

@@ -9,7 +9,7 @@ use super::state::Control;
 use super::store::moments::{boot, now};
 use super::store::sessions;
 use super::store::state_dir::StateDir;
-use super::trouble::Trouble;
+use super::notice::Trouble;
 use crate::config;
 use crate::config::{Place, Problem, StickyMode};
 use crate::proxy::generation::Generation;
