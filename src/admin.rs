@@ -19,11 +19,11 @@ use serde::Serialize;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot};
 
-use self::running::Operators;
+use self::running::RunningWeir;
 use crate::config::Problem;
 use crate::control::operators;
 use crate::control::operators::{GONE, RemovedNode};
-use crate::control::state::{Control, ReloadWish};
+use crate::control::state::{Control, ReloadRequest};
 use crate::control::store::moments;
 use crate::traffic::pool::member::AcceptedNodes;
 use crate::traffic::pool::operators::{Order, OrderKind, Orders};
@@ -34,7 +34,7 @@ use crate::traffic::tick::Tick;
 #[derive(Clone)]
 struct Admin {
     control: Arc<Control>,
-    wishes: mpsc::Sender<ReloadWish>,
+    reload_requests: mpsc::Sender<ReloadRequest>,
 }
 
 /// A node in a pool, as the API shows it.
@@ -65,7 +65,7 @@ struct NodeStatus {
 
 /// An operator's order for a node.
 #[derive(Serialize)]
-struct WordStatus {
+struct OrderStatus {
     node: String,
     operator: &'static str,
     /// Both in Unix seconds.
@@ -84,7 +84,7 @@ struct Status {
     listeners: Vec<ListenerStatus>,
     sites: Vec<SiteStatus>,
     nodes: Vec<NodeStatus>,
-    operators: Vec<WordStatus>,
+    operators: Vec<OrderStatus>,
     events: Vec<crate::observe::events::Event>,
 }
 
@@ -128,13 +128,13 @@ struct ProblemStatus {
 }
 
 /// Answers on the admin address as long as Weir runs.
-pub(crate) fn begin(listener: TcpListener, control: Arc<Control>, wishes: mpsc::Sender<ReloadWish>) {
-    let router = router(Arc::clone(&control), wishes);
+pub(crate) fn begin(listener: TcpListener, control: Arc<Control>, reload_requests: mpsc::Sender<ReloadRequest>) {
+    let router = router(Arc::clone(&control), reload_requests);
     tokio::spawn(guard::serve(listener, router, Arc::clone(&control.shared)));
 }
 
 /// The routes of the admin address.
-fn router(control: Arc<Control>, wishes: mpsc::Sender<ReloadWish>) -> Router {
+fn router(control: Arc<Control>, reload_requests: mpsc::Sender<ReloadRequest>) -> Router {
     Router::new()
         .route("/metrics", get(metrics))
         .route("/livez", get(livez))
@@ -143,8 +143,8 @@ fn router(control: Arc<Control>, wishes: mpsc::Sender<ReloadWish>) -> Router {
         .route("/api/nodes", get(nodes))
         .route("/api/sessions", get(sessions))
         .route("/api/reload", post(reload))
-        .with_state(Admin { control: Arc::clone(&control), wishes })
-        .merge(operate::router(Arc::new(Operators(control))))
+        .with_state(Admin { control: Arc::clone(&control), reload_requests })
+        .merge(operate::router(Arc::new(RunningWeir(control))))
 }
 
 async fn metrics(State(admin): State<Admin>) -> impl IntoResponse {
@@ -205,12 +205,12 @@ fn node_statuses(control: &Control) -> Vec<NodeStatus> {
         })
     });
     let gone =
-        operators::removed_nodes(control, &generation, |_| true).into_iter().map(|gone| gone_status(gone, &orders));
+        operators::removed_nodes(control, &generation, |_| true).into_iter().map(|gone| removed_status(gone, &orders));
     statuses.chain(gone).collect()
 }
 
 /// The status of a node that a reload removed: only its running requests are known.
-fn gone_status(gone: RemovedNode, orders: &Orders) -> NodeStatus {
+fn removed_status(gone: RemovedNode, orders: &Orders) -> NodeStatus {
     let kind = orders.of(&gone.node).map(|order| order.kind);
     NodeStatus {
         pool: gone.pool,
@@ -262,22 +262,22 @@ async fn status(State(admin): State<Admin>) -> Json<Status> {
             })
             .collect(),
         nodes: node_statuses(&admin.control),
-        operators: word_statuses(&admin.control),
+        operators: order_statuses(&admin.control),
         events: admin.control.observer.events.recent(20),
     })
 }
 
-fn word_statuses(control: &Control) -> Vec<WordStatus> {
+fn order_statuses(control: &Control) -> Vec<OrderStatus> {
     let generation = control.current.load_full();
     let known = |node: &str| generation.snapshot.config.nodes.iter().any(|known| &*known.name == node);
-    let word = |(node, word): (&str, &Order)| WordStatus {
+    let status = |(node, order): (&str, &Order)| OrderStatus {
         node: node.to_owned(),
-        operator: word.kind.word(),
-        since: word.since,
-        deadline: word.kind.ends(moments::now()),
+        operator: order.kind.word(),
+        since: order.since,
+        deadline: order.kind.ends(moments::now()),
         known: known(node),
     };
-    control.orders.lock().iter().map(word).collect()
+    control.orders.lock().iter().map(status).collect()
 }
 
 async fn sessions(State(admin): State<Admin>) -> Json<Vec<SessionStatus>> {
@@ -305,14 +305,14 @@ async fn reload(State(admin): State<Admin>, headers: HeaderMap) -> (StatusCode, 
         return failed(StatusCode::FORBIDDEN, "the field X-Weir is missing (it keeps web pages from calling this)");
     }
     let (answer, outcome) = oneshot::channel();
-    if admin.wishes.send(answer).await.is_err() {
+    if admin.reload_requests.send(answer).await.is_err() {
         return failed(StatusCode::SERVICE_UNAVAILABLE, "Weir is stopping");
     }
     match outcome.await {
         Ok(Ok(generation)) => {
             let now = admin.control.current.load_full();
-            let of_words = operators::warnings(&admin.control, &now);
-            let warnings = now.snapshot.config.warnings.iter().chain(&of_words).map(ProblemStatus::from).collect();
+            let of_orders = operators::warnings(&admin.control, &now);
+            let warnings = now.snapshot.config.warnings.iter().chain(&of_orders).map(ProblemStatus::from).collect();
             (StatusCode::OK, Json(Reloaded { ok: true, generation, problems: Vec::new(), warnings }))
         }
         Ok(Err(problems)) => {

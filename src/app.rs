@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crate::admin;
 use crate::config::{self, Errors};
-use crate::control::run::{self, NotRun};
+use crate::control::run::{self, RunError};
 use crate::observe::Observer;
 use crate::observe::journal::Journal;
 
@@ -34,8 +34,8 @@ pub fn run(path: &Path) -> i32 {
     };
     let code = match run::run(path, config, &observer, admin::begin) {
         Ok(()) => 0,
-        Err(NotRun::Config(problems)) => complain(&Errors(problems), BAD_CONFIG),
-        Err(NotRun::System(problems)) => complain(&Errors(problems), FAILED),
+        Err(RunError::Config(problems)) => complain(&Errors(problems), BAD_CONFIG),
+        Err(RunError::System(problems)) => complain(&Errors(problems), FAILED),
     };
     observer.logs.flush(LAST_LINES);
     journal.flush(LAST_LINES);

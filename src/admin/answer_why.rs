@@ -3,9 +3,9 @@
 
 use std::net::IpAddr;
 
-use super::question::{Explained, Judged, Question};
+use super::question::{ConsideredNode, Explanation, Question};
 use crate::config::{Action, Listener};
-use crate::control::notice::Trouble;
+use crate::control::notice::Notice;
 use crate::proxy::exchange::admission;
 use crate::proxy::generation::Generation;
 use crate::proxy::worker::Shared;
@@ -23,58 +23,58 @@ use crate::traffic::tick::Tick;
 use crate::wire::{FieldKind, HeadLimits, RequestHead};
 
 /// The answer in plain words.
-pub(crate) fn answer(shared: &Shared, question: &Question) -> Result<Explained, Trouble> {
+pub(crate) fn answer(shared: &Shared, question: &Question) -> Result<Explanation, Notice> {
     let generation = shared.current.load_full();
-    let mut answering = Answering {
+    let mut explainer = Explainer {
         generation: &generation,
         now: Tick::from_millis(shared.now()),
         head: RequestHead::new(),
-        told: Explained::default(),
+        explanation: Explanation::default(),
     };
-    answering.listen(question)?;
-    Ok(answering.told)
+    explainer.listen(question)?;
+    Ok(explainer.explanation)
 }
 
 /// The listener that the request comes to, and its client.
-struct Came {
+struct Incoming {
     listener: usize,
     peer: IpAddr,
     client: IpAddr,
 }
 
-struct Answering<'g> {
+struct Explainer<'g> {
     generation: &'g Generation,
     now: Tick,
     head: RequestHead,
-    told: Explained,
+    explanation: Explanation,
 }
 
-impl Answering<'_> {
-    fn listen(&mut self, question: &Question) -> Result<(), Trouble> {
+impl Explainer<'_> {
+    fn listen(&mut self, question: &Question) -> Result<(), Notice> {
         let (index, chosen) = self.listener_of(question)?;
         let listener = self.settings(index);
         let limits = HeadLimits::new(listener.max_head, listener.max_fields, listener.tls.is_some());
         let name = listener.name.to_string();
         if let Err(fault) = self.head.parse(&question.head, &limits) {
-            self.told.listener = name;
+            self.explanation.listener = name;
             return self.refuse(Refusal::Head(fault));
         }
         self.step(format!("listener {name}: {chosen}"));
-        self.told.listener = name;
+        self.explanation.listener = name;
         let lines = self.head.fields().filter(|field| field.kind == FieldKind::XForwardedFor).map(|field| field.value);
         let client = client_of(question.client, self.settings(index).trusted_proxies.as_deref(), lines);
-        self.find_site(&Came { listener: index, peer: question.client, client })
+        self.find_site(&Incoming { listener: index, peer: question.client, client })
     }
 
     /// The listener that was asked for. Otherwise the first that fits the URL by scheme and port and has a site for the
     /// host. The text says how it was found: behind address translation the client's port is not the listener's.
-    fn listener_of(&self, question: &Question) -> Result<(usize, String), Trouble> {
+    fn listener_of(&self, question: &Question) -> Result<(usize, String), Notice> {
         let listeners = &self.generation.snapshot.config.listeners;
         if let Some(wanted) = &question.listener {
             let known: Vec<&str> = listeners.iter().map(|listener| &*listener.name).collect();
             let found = known.iter().position(|name| name == wanted).ok_or_else(|| {
                 let what = format!("no listener is called {wanted:?}");
-                Trouble::new(what, crate::config::suggestion(wanted, "listeners here", &known))
+                Notice::new(what, crate::config::suggestion(wanted, "listeners here", &known))
             });
             return found.map(|index| (index, "asked for".to_owned()));
         }
@@ -86,7 +86,7 @@ impl Answering<'_> {
         };
         let fitting: Vec<usize> = (0..listeners.len()).filter(speaks).collect();
         let Some(first) = fitting.first() else {
-            return Err(Trouble::new(
+            return Err(Notice::new(
                 format!("no listener {}", scheme.trim_end_matches(", ")),
                 "ask with the other scheme",
             ));
@@ -94,14 +94,14 @@ impl Answering<'_> {
         let on_port = question.port.map(|port| reached_by(listeners, &fitting, port)).unwrap_or_default();
         let knows = |index: &&usize| self.knows_host(**index, question);
         let both = on_port.iter().find(knows);
-        let said = |how: String| format!("{scheme}{how}");
+        let described = |how: String| format!("{scheme}{how}");
         Ok(match (both.or_else(|| on_port.first()), question.port) {
-            (Some(index), Some(port)) => (*index, said(format!("on port {port}"))),
+            (Some(index), Some(port)) => (*index, described(format!("on port {port}"))),
             (_, port) => {
                 let none = port.map(|port| format!("; none is on port {port}")).unwrap_or_default();
                 match fitting.iter().find(knows) {
-                    Some(index) => (*index, said(format!("the first with a site for this host{none}"))),
-                    None => (*first, said(format!("the first of all, none has a site for this host{none}"))),
+                    Some(index) => (*index, described(format!("the first with a site for this host{none}"))),
+                    None => (*first, described(format!("the first of all, none has a site for this host{none}"))),
                 }
             }
         })
@@ -116,26 +116,26 @@ impl Answering<'_> {
         self.generation.snapshot.hosts.get(listener).is_some_and(|hosts| hosts.find(name).is_some())
     }
 
-    fn find_site(&mut self, came: &Came) -> Result<(), Trouble> {
+    fn find_site(&mut self, incoming: &Incoming) -> Result<(), Notice> {
         let host = self.head.host().map_or(&b""[..], |host| host.name).to_vec();
-        let found = self.generation.snapshot.hosts.get(came.listener).and_then(|hosts| hosts.find(&host));
+        let found = self.generation.snapshot.hosts.get(incoming.listener).and_then(|hosts| hosts.find(&host));
         let Some(site) = found else { return self.refuse(Refusal::UnknownHost) };
         let settings = &self.generation.snapshot.config.sites[site];
-        self.told.site = Some(settings.name.to_string());
+        self.explanation.site = Some(settings.name.to_string());
         let how = if settings.default { "takes this host, or as the default" } else { "takes this host" };
         self.step(format!("site {}: {how}", settings.name));
-        self.find_route(site, came)
+        self.find_route(site, incoming)
     }
 
-    fn find_route(&mut self, site: usize, came: &Came) -> Result<(), Trouble> {
-        let (rules, client) = (&self.generation.snapshot.sites[site], came.client);
-        let Ok(route) = self.route(rules, came) else { return self.refuse(Refusal::PathUnclear) };
+    fn find_route(&mut self, site: usize, incoming: &Incoming) -> Result<(), Notice> {
+        let (rules, client) = (&self.generation.snapshot.sites[site], incoming.client);
+        let Ok(route) = self.route(rules, incoming) else { return self.refuse(Refusal::PathUnclear) };
         let own = rules.of(route);
         if route.is_none() && self.generation.snapshot.config.sites[site].pool.is_none() {
             return self.refuse(Refusal::RedirectLoop);
         }
         if route.is_some() {
-            self.told.route = Some(own.name.to_string());
+            self.explanation.route = Some(own.name.to_string());
             self.step(format!("route {}: the first that matches", own.name));
         } else {
             self.step("no route matches: the site's own pool".to_owned());
@@ -147,40 +147,40 @@ impl Answering<'_> {
         if rules.rates(route).next().is_some() {
             self.step("a rate holds here; what is used up of it is not asked".to_owned());
         }
-        self.told.action = match &own.action {
+        self.explanation.action = match &own.action {
             Action::Pool(pool) => return self.find_node(*pool, client),
             Action::Redirect(_) => "redirect",
             Action::Answer(_) => "answer",
             Action::Deny => return self.refuse(Refusal::Denied),
         };
-        self.told.why = "answered".to_owned();
+        self.explanation.why = "answered".to_owned();
         Ok(())
     }
 
     /// The route for this request. As in the exchange, a redirect that leads back to its own URL is skipped.
-    fn route(&self, rules: &SiteRules, came: &Came) -> Result<Option<usize>, AmbiguousPath> {
-        let secure = self.settings(came.listener).tls.is_some();
-        let from = self.generation.listeners[came.listener].forwarded(came.peer, b"", secure);
-        let asked = admission::asked(self.generation, came.listener, &from, &self.head);
+    fn route(&self, rules: &SiteRules, incoming: &Incoming) -> Result<Option<usize>, AmbiguousPath> {
+        let secure = self.settings(incoming.listener).tls.is_some();
+        let from = self.generation.listeners[incoming.listener].forwarded(incoming.peer, b"", secure);
+        let asked = admission::asked(self.generation, incoming.listener, &from, &self.head);
         let leads_back = |route: usize| match &rules.of(Some(route)).action {
             Action::Redirect(redirect) => redirect::leads_back(redirect, &asked),
             _ => false,
         };
-        let skip = |route| leads_back(route) && rules.may_come(Some(route), came.client);
+        let skip = |route| leads_back(route) && rules.may_come(Some(route), incoming.client);
         rules.find(&self.head, &mut PathScratch::default(), &skip)
     }
 
-    fn find_node(&mut self, pool: usize, client: IpAddr) -> Result<(), Trouble> {
+    fn find_node(&mut self, pool: usize, client: IpAddr) -> Result<(), Notice> {
         let pool = &self.generation.snapshot.pools[pool];
-        self.told.action = "pool";
-        self.told.pool = Some(pool.name().to_string());
-        let belongs =
+        self.explanation.action = "pool";
+        self.explanation.pool = Some(pool.name().to_string());
+        let session =
             Affinity::of(pool, &AffinityInput { head: &self.head, client, now: self.now, purpose: Purpose::Peek });
-        self.step(session_in_words(pool, &belongs));
+        self.step(session_in_words(pool, &session));
         let criteria = Criteria {
-            bound: belongs.bound,
-            returns: belongs.returns(),
-            prefers: belongs.prefers,
+            bound: session.bound,
+            returns: session.returns(),
+            prefers: session.prefers,
             tried: &Tried::default(),
             failure: None,
             pick_input: affinity::pick_input(&pool.settings.balance, &self.head, || client, || random(self.now)),
@@ -189,8 +189,8 @@ impl Answering<'_> {
         let (chosen, bound) = match pool.choose(&criteria, Purpose::Peek) {
             Choice::Node(chosen) => {
                 let label = &pool.members[chosen.member].label;
-                self.told.node = Some(label.to_string());
-                self.told.why = chosen.why.word().to_owned();
+                self.explanation.node = Some(label.to_string());
+                self.explanation.why = chosen.why.word().to_owned();
                 self.step(format!("node {label}: {}", chosen.why.word()));
                 (Some(chosen.member), matches!(chosen.why, Why::Session | Why::Returned))
             }
@@ -198,29 +198,29 @@ impl Answering<'_> {
             Choice::SessionLost => return self.refuse_in(pool, Refusal::SessionLost),
             Choice::Nobody => return self.refuse_in(pool, Refusal::NoActiveNode),
         };
-        self.judge(pool, chosen, bound);
+        self.explain_nodes(pool, chosen, bound);
         Ok(())
     }
 
     /// Says that the request would wait: for the session's own node, which is then the answer, or for any node.
     fn wait(&mut self, pool: &Pool, wanted: WaitTarget) -> bool {
-        self.told.queued = pool.settings.queue.is_some();
-        self.told.why = if self.told.queued { "queued" } else { Refusal::NodesBusy.word() }.to_owned();
+        self.explanation.queued = pool.settings.queue.is_some();
+        self.explanation.why = if self.explanation.queued { "queued" } else { Refusal::NodesBusy.word() }.to_owned();
         let Some(own) = wanted.node.and_then(|number| pool.members.get(pool.member_of(number)?)) else {
             self.step("every node that could take it is full".to_owned());
             return false;
         };
         self.step(format!("node {}, where its session lives, is full", own.label));
-        self.told.node = Some(own.label.to_string()).filter(|_| self.told.queued);
+        self.explanation.node = Some(own.label.to_string()).filter(|_| self.explanation.queued);
         true
     }
 
-    fn refuse_in(&mut self, pool: &Pool, refusal: Refusal) -> Result<(), Trouble> {
-        self.judge(pool, None, false);
+    fn refuse_in(&mut self, pool: &Pool, refusal: Refusal) -> Result<(), Notice> {
+        self.explain_nodes(pool, None, false);
         self.refuse(refusal)
     }
 
-    fn judge(&mut self, pool: &Pool, chosen: Option<usize>, bound: bool) {
+    fn explain_nodes(&mut self, pool: &Pool, chosen: Option<usize>, bound: bool) {
         for (index, member) in pool.members.iter().enumerate() {
             let state = member.state.state();
             let why_not = match state.reason() {
@@ -232,20 +232,20 @@ impl Answering<'_> {
                 None => Some("it could have, but it was another one's turn".to_owned()),
             };
             let (node, reason) = (member.label.to_string(), state.reason().map(Reason::word));
-            self.told.nodes.push(Judged { node, state: state.word(), reason, why_not });
+            self.explanation.nodes.push(ConsideredNode { node, state: state.word(), reason, why_not });
         }
     }
 
-    fn refuse(&mut self, refusal: Refusal) -> Result<(), Trouble> {
+    fn refuse(&mut self, refusal: Refusal) -> Result<(), Notice> {
         let (status, word) = refusal.answer();
-        self.told.action = if refusal == Refusal::Denied { "deny" } else { "refuse" };
-        self.told.why = word.to_owned();
+        self.explanation.action = if refusal == Refusal::Denied { "deny" } else { "refuse" };
+        self.explanation.why = word.to_owned();
         self.step(format!("answered {status} {word} by Weir itself"));
         Ok(())
     }
 
     fn step(&mut self, what: String) {
-        self.told.steps.push(what);
+        self.explanation.steps.push(what);
     }
 
     fn settings(&self, listener: usize) -> &Listener {
@@ -268,18 +268,18 @@ fn random(now: Tick) -> u64 {
     now.as_millis().wrapping_mul(0x9e37_79b9_7f4a_7c15)
 }
 
-fn session_in_words(pool: &Pool, belongs: &Affinity) -> String {
+fn session_in_words(pool: &Pool, session: &Affinity) -> String {
     if pool.settings.sticky.is_none() {
         return format!("pool {}: keeps no sessions", pool.name());
     }
     let node = |number| pool.member_of(number).and_then(|member| pool.members.get(member)).map(|member| &member.label);
-    match belongs.bound {
+    match session.bound {
         Some(number) => match node(number) {
-            Some(label) if belongs.returns() => format!("session: returns to {label}, where it began"),
+            Some(label) if session.returns() => format!("session: returns to {label}, where it began"),
             Some(label) => format!("session: lives on {label}"),
             None => "session: its node is in this pool no longer".to_owned(),
         },
-        None if belongs.named => match belongs.prefers.and_then(node) {
+        None if session.named => match session.prefers.and_then(node) {
             Some(label) => format!("session: not known here; its id names {label}, which gets it if it takes new ones"),
             None => "session: not known here".to_owned(),
         },

@@ -19,8 +19,8 @@ use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, oneshot};
 
-use super::operate::refused;
-use crate::control::notice::Trouble;
+use super::operate::error_response;
+use crate::control::notice::Notice;
 use crate::proxy::io::descriptors;
 use crate::proxy::worker::Shared;
 
@@ -101,30 +101,27 @@ async fn only_known_hosts(State(shared): State<Arc<Shared>>, request: Request, n
     let names = &shared.current.load_full().snapshot.config.admin.hosts;
     match foreign(request.headers(), names) {
         None => next.run(request).await,
-        Some(trouble) => refused(StatusCode::FORBIDDEN, trouble),
+        Some(notice) => error_response(StatusCode::FORBIDDEN, notice),
     }
 }
 
 /// Why an order looks as if it came from a web page. An IP address as Host is accepted, because unlike a name it cannot
 /// be rebound.
-fn foreign(headers: &HeaderMap, names: &[Arc<str>]) -> Option<Trouble> {
+fn foreign(headers: &HeaderMap, names: &[Arc<str>]) -> Option<Notice> {
     let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
     let hosts: Vec<String> = headers.get_all(header::HOST).iter().map(text).collect();
-    let [host] = hosts.as_slice() else { return Some(Trouble::new("there is not one Host", "")) };
+    let [host] = hosts.as_slice() else { return Some(Notice::new("there is not one Host", "")) };
     let name = name_of(host);
     let ours = name.parse::<IpAddr>().is_ok()
         || name.eq_ignore_ascii_case("localhost")
         || names.iter().any(|known| known.eq_ignore_ascii_case(name));
     if !ours {
         let advice = "if it is a name of this machine, write it into hosts of [admin]";
-        return Some(Trouble::new(
-            format!("the Host {host:?} is not known here (a web page may be behind it)"),
-            advice,
-        ));
+        return Some(Notice::new(format!("the Host {host:?} is not known here (a web page may be behind it)"), advice));
     }
     let same = |origin: &String| ["http://", "https://"].iter().any(|scheme| origin.strip_prefix(scheme) == Some(host));
     let foreign = headers.get_all(header::ORIGIN).iter().map(text).find(|origin| !same(origin))?;
-    Some(Trouble::new(format!("a page of {foreign:?} may not ask for this"), "use weir's commands, or no Origin"))
+    Some(Notice::new(format!("a page of {foreign:?} may not ask for this"), "use weir's commands, or no Origin"))
 }
 
 /// The host without the port and without the brackets of an IPv6 address.
@@ -143,7 +140,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_wish_under_a_foreign_name_is_refused() {
+    fn a_wish_under_a_foreign_name_is_error_response() {
         let known: [Arc<str>; 1] = ["weir1.internal".into()];
         for (fields, good) in [
             (&[("host", "127.0.0.1:9180")][..], true),

@@ -1,5 +1,5 @@
 //! Operators' orders about nodes in the admin API (drain, maintain, activate), and the question why. This file reads
-//! requests and writes answers. [`Operated`] is the running Weir behind it.
+//! requests and writes answers. [`NodeControl`] is the running Weir behind it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,37 +12,37 @@ use axum::{Json, Router};
 use serde::Serialize;
 
 use super::query;
-use super::question::{Explained, Question};
+use super::question::{Explanation, Question};
 use crate::config;
+use crate::control::notice::Notice;
 use crate::control::operators::OrderError;
-use crate::control::notice::Trouble;
 use crate::traffic::moment::Moment;
 use crate::traffic::pool::operators::{Command, Order};
 
 /// A running Weir, as far as operators can act on it. Called on a thread that may wait for the disk.
-pub(crate) trait Operated: Send + Sync + 'static {
+pub(crate) trait NodeControl: Send + Sync + 'static {
     /// Carries out an order for a node, in every pool, and keeps it over a restart. The node need not be in the file
     /// while it has an order or running requests. With `force` a pool may be left without a node.
-    fn say(&self, node: &str, command: Command, force: bool) -> Result<Told, OrderError>;
+    fn order(&self, node: &str, command: Command, force: bool) -> Result<NodeReport, OrderError>;
     /// How a node is in each of its pools. `None` when neither the file nor an order names it and no request runs
     /// there.
-    fn look(&self, node: &str) -> Option<Told>;
+    fn report(&self, node: &str) -> Option<NodeReport>;
     /// The names of the nodes in the file.
     fn nodes(&self) -> Vec<Arc<str>>;
     /// What would happen to a request, and why. Sends nothing and changes nothing.
-    fn why(&self, question: &Question) -> Result<Explained, Trouble>;
+    fn why(&self, question: &Question) -> Result<Explanation, Notice>;
 }
 
 /// The state of a node after an order or a question.
-pub(crate) struct Told {
+pub(crate) struct NodeReport {
     /// The current order for the node.
-    pub(crate) word: Option<Order>,
+    pub(crate) order: Option<Order>,
     /// The time of this state.
     pub(crate) now: Moment,
     /// The node in each of its pools.
     pub(crate) pools: Vec<PoolRow>,
     /// What the operator should know, for example that the order could not be written to disk.
-    pub(crate) warnings: Vec<Trouble>,
+    pub(crate) warnings: Vec<Notice>,
 }
 
 /// A node in one pool.
@@ -69,21 +69,21 @@ struct Answer {
     since: Option<u64>,
     deadline: Option<u64>,
     pools: Vec<PoolRow>,
-    warnings: Vec<Trouble>,
+    warnings: Vec<Notice>,
 }
 
 #[derive(Serialize)]
-struct Refused {
+struct ErrorAnswer {
     ok: bool,
-    problems: Vec<Trouble>,
+    problems: Vec<Notice>,
 }
 
-type Weir = State<Arc<dyn Operated>>;
+type Weir = State<Arc<dyn NodeControl>>;
 
 /// The routes for operators, to be merged into the router of the admin address.
-pub(crate) fn router(weir: Arc<dyn Operated>) -> Router {
+pub(crate) fn router(weir: Arc<dyn NodeControl>) -> Router {
     Router::new()
-        .route("/api/nodes/{node}", get(look))
+        .route("/api/nodes/{node}", get(report))
         .route("/api/nodes/{node}/drain", post(drain))
         .route("/api/nodes/{node}/maintain", post(maintain))
         .route("/api/nodes/{node}/activate", post(activate))
@@ -92,30 +92,30 @@ pub(crate) fn router(weir: Arc<dyn Operated>) -> Router {
 }
 
 async fn drain(weir: Weir, node: Path<String>, query: RawQuery, headers: HeaderMap) -> Response {
-    said(weir, node, query, &headers, |within| Command::Drain { within }).await
+    carry_out(weir, node, query, &headers, |within| Command::Drain { within }).await
 }
 
 async fn maintain(weir: Weir, node: Path<String>, query: RawQuery, headers: HeaderMap) -> Response {
-    said(weir, node, query, &headers, |_| Command::Maintain).await
+    carry_out(weir, node, query, &headers, |_| Command::Maintain).await
 }
 
 async fn activate(weir: Weir, node: Path<String>, query: RawQuery, headers: HeaderMap) -> Response {
-    said(weir, node, query, &headers, |_| Command::Activate).await
+    carry_out(weir, node, query, &headers, |_| Command::Activate).await
 }
 
-async fn look(State(weir): Weir, Path(node): Path<String>) -> Response {
-    let told = weir.look(&node);
-    answered(&weir, node, told)
+async fn report(State(weir): Weir, Path(node): Path<String>) -> Response {
+    let report = weir.report(&node);
+    report_response(&weir, node, report)
 }
 
 async fn why(State(weir): Weir, RawQuery(query): RawQuery) -> Response {
     match Question::of_query(query.as_deref().unwrap_or_default()).and_then(|question| weir.why(&question)) {
         Ok(explained) => Json(explained).into_response(),
-        Err(trouble) => refused(StatusCode::BAD_REQUEST, trouble),
+        Err(notice) => error_response(StatusCode::BAD_REQUEST, notice),
     }
 }
 
-async fn said(
+async fn carry_out(
     State(weir): Weir,
     Path(node): Path<String>,
     RawQuery(query): RawQuery,
@@ -125,81 +125,83 @@ async fn said(
     // A page in an operator's browser can send a plain POST to any address, but not with a header field of its own.
     if !headers.contains_key("x-weir") {
         let what = "the field X-Weir is missing (it keeps web pages from calling this)";
-        return refused(StatusCode::FORBIDDEN, Trouble::new(what, ""));
+        return error_response(StatusCode::FORBIDDEN, Notice::new(what, ""));
     }
-    let Manner { within, force } = match manner(query.as_deref().unwrap_or_default()) {
-        Ok(manner) => manner,
-        Err(trouble) => return refused(StatusCode::BAD_REQUEST, trouble),
+    let OrderOptions { within, force } = match OrderOptions::of_query(query.as_deref().unwrap_or_default()) {
+        Ok(options) => options,
+        Err(notice) => return error_response(StatusCode::BAD_REQUEST, notice),
     };
     let command = command(within);
     if within.is_some() && !matches!(command, Command::Drain { .. }) {
-        return refused(StatusCode::BAD_REQUEST, Trouble::new("only a drain has a deadline", ""));
+        return error_response(StatusCode::BAD_REQUEST, Notice::new("only a drain has a deadline", ""));
     }
     // In a blocking task, so that a slow disk does not delay probes and metrics.
-    let done = tokio::task::spawn_blocking(move || match weir.say(&node, command, force) {
-        Err(OrderError::Last(pools)) => refused(StatusCode::CONFLICT, last(&node, &pools)),
-        told => answered(&weir, node, told.ok()),
+    let done = tokio::task::spawn_blocking(move || match weir.order(&node, command, force) {
+        Err(OrderError::Last(pools)) => error_response(StatusCode::CONFLICT, last_serving(&node, &pools)),
+        report => report_response(&weir, node, report.ok()),
     });
-    done.await.unwrap_or_else(|_| refused(StatusCode::SERVICE_UNAVAILABLE, Trouble::new("Weir is stopping", "")))
+    done.await.unwrap_or_else(|_| error_response(StatusCode::SERVICE_UNAVAILABLE, Notice::new("Weir is stopping", "")))
 }
 
-fn answered(weir: &Arc<dyn Operated>, node: String, told: Option<Told>) -> Response {
-    match told {
-        Some(told) => Json(Answer::new(node, told)).into_response(),
-        None => refused(StatusCode::NOT_FOUND, unknown(&node, &weir.nodes())),
+fn report_response(weir: &Arc<dyn NodeControl>, node: String, report: Option<NodeReport>) -> Response {
+    match report {
+        Some(report) => Json(Answer::new(node, report)).into_response(),
+        None => error_response(StatusCode::NOT_FOUND, unknown_node(&node, &weir.nodes())),
     }
 }
 
-pub(crate) fn refused(status: StatusCode, trouble: Trouble) -> Response {
-    (status, Json(Refused { ok: false, problems: vec![trouble] })).into_response()
+pub(crate) fn error_response(status: StatusCode, notice: Notice) -> Response {
+    (status, Json(ErrorAnswer { ok: false, problems: vec![notice] })).into_response()
 }
 
-fn unknown(node: &str, known: &[Arc<str>]) -> Trouble {
+fn unknown_node(node: &str, known: &[Arc<str>]) -> Notice {
     let mut known: Vec<&str> = known.iter().map(|name| &**name).collect();
     known.sort_unstable();
     let shown: String = node.chars().take(80).collect();
-    Trouble::new(format!("no node is called {shown:?}"), config::suggestion(node, "nodes here", &known))
+    Notice::new(format!("no node is called {shown:?}"), config::suggestion(node, "nodes here", &known))
 }
 
-fn last(node: &str, pools: &[String]) -> Trouble {
+fn last_serving(node: &str, pools: &[String]) -> Notice {
     let pools = pools.join(", ");
     let what = format!("{node} is the last node that serves in {pools}: without it new requests there get 503");
-    Trouble::new(what, "activate another node first, or say it with --force (force=yes over HTTP)")
+    Notice::new(what, "activate another node first, or say it with --force (force=yes over HTTP)")
 }
 
 /// Options of an order.
 #[derive(Default)]
-struct Manner {
+struct OrderOptions {
     within: Option<Duration>,
     force: bool,
 }
 
-/// Reads `deadline=1800` (in seconds) and `force=yes`. Both may be left out.
-fn manner(query: &str) -> Result<Manner, Trouble> {
-    let advice = "write deadline=SECONDS, as in deadline=1800, or force=yes";
-    let mut manner = Manner::default();
-    for (name, value) in query::pairs(query)? {
-        match (&*name, value.parse().ok()) {
-            ("deadline", Some(seconds)) => manner.within = Some(Duration::from_secs(seconds)),
-            ("force", _) if value == "yes" => manner.force = true,
-            _ => return Err(Trouble::new(format!("{name}={value:?} is not understood"), advice)),
+impl OrderOptions {
+    /// Reads `deadline=1800` (in seconds) and `force=yes`. Both may be left out.
+    fn of_query(query: &str) -> Result<Self, Notice> {
+        let advice = "write deadline=SECONDS, as in deadline=1800, or force=yes";
+        let mut options = Self::default();
+        for (name, value) in query::pairs(query)? {
+            match (&*name, value.parse().ok()) {
+                ("deadline", Some(seconds)) => options.within = Some(Duration::from_secs(seconds)),
+                ("force", _) if value == "yes" => options.force = true,
+                _ => return Err(Notice::new(format!("{name}={value:?} is not understood"), advice)),
+            }
         }
+        Ok(options)
     }
-    Ok(manner)
 }
 
 impl Answer {
-    fn new(node: String, told: Told) -> Self {
-        let active = told.pools.iter().any(|row| row.state == "active");
+    fn new(node: String, report: NodeReport) -> Self {
+        let active = report.pools.iter().any(|row| row.state == "active");
         Self {
             ok: true,
             node,
             state: if active { "active" } else { "passive" },
-            operator: told.word.map(|order| order.kind.word()),
-            since: told.word.map(|order| order.since),
-            deadline: told.word.and_then(|order| order.kind.ends(told.now)),
-            pools: told.pools,
-            warnings: told.warnings,
+            operator: report.order.map(|order| order.kind.word()),
+            since: report.order.map(|order| order.since),
+            deadline: report.order.and_then(|order| order.kind.ends(report.now)),
+            pools: report.pools,
+            warnings: report.warnings,
         }
     }
 }
@@ -218,8 +220,8 @@ mod tests {
     #[derive(Default)]
     struct Stub(Mutex<Orders>);
 
-    impl Operated for Stub {
-        fn say(&self, node: &str, command: Command, force: bool) -> Result<Told, OrderError> {
+    impl NodeControl for Stub {
+        fn order(&self, node: &str, command: Command, force: bool) -> Result<NodeReport, OrderError> {
             let mut orders = self.0.lock();
             if !self.nodes().iter().any(|name| **name == *node) && orders.of(node).is_none() {
                 return Err(OrderError::Unknown);
@@ -229,33 +231,33 @@ mod tests {
             }
             orders.apply(node, command, MOMENT);
             drop(orders);
-            let nowhere = || Told { word: None, now: MOMENT, pools: Vec::new(), warnings: Vec::new() };
-            Ok(self.look(node).unwrap_or_else(nowhere))
+            let nowhere = || NodeReport { order: None, now: MOMENT, pools: Vec::new(), warnings: Vec::new() };
+            Ok(self.report(node).unwrap_or_else(nowhere))
         }
 
-        fn look(&self, node: &str) -> Option<Told> {
+        fn report(&self, node: &str) -> Option<NodeReport> {
             let known = self.nodes().iter().any(|name| **name == *node);
-            let word = self.0.lock().of(node).copied();
-            if !known && word.is_none() {
+            let order = self.0.lock().of(node).copied();
+            if !known && order.is_none() {
                 return None;
             }
-            let state = if word.is_none() { "active" } else { "passive" };
-            let reason = word.map(|order| order.kind.word());
+            let state = if order.is_none() { "active" } else { "passive" };
+            let reason = order.map(|order| order.kind.word());
             let row = PoolRow { pool: "esb".into(), state, reason, sessions: Some(12), in_flight: 3 };
             let pools = if known { vec![row] } else { Vec::new() };
-            Some(Told { word, now: MOMENT, pools, warnings: Vec::new() })
+            Some(NodeReport { order, now: MOMENT, pools, warnings: Vec::new() })
         }
 
         fn nodes(&self) -> Vec<Arc<str>> {
             vec!["worker2".into(), "worker1".into()]
         }
 
-        fn why(&self, question: &Question) -> Result<Explained, Trouble> {
+        fn why(&self, question: &Question) -> Result<Explanation, Notice> {
             if question.listener.as_deref() == Some("none") {
-                return Err(Trouble::new("no listener is called \"none\"", ""));
+                return Err(Notice::new("no listener is called \"none\"", ""));
             }
             let head = String::from_utf8(question.head.clone()).unwrap();
-            Ok(Explained { listener: "http".into(), steps: vec![head], ..Explained::default() })
+            Ok(Explanation { listener: "http".into(), steps: vec![head], ..Explanation::default() })
         }
     }
 
@@ -294,7 +296,7 @@ mod tests {
         ])
         .await;
         assert!(answers.iter().all(|(status, answer)| *status == 200 && answer["ok"] == true), "{answers:?}");
-        let told: Vec<_> = answers
+        let report: Vec<_> = answers
             .iter()
             .map(|(_, answer)| (&answer["node"], &answer["state"], &answer["operator"], &answer["deadline"]))
             .map(|(node, state, operator, deadline)| json!([node, state, operator, deadline]))
@@ -308,7 +310,7 @@ mod tests {
             json!(["gone", "passive", null, null]),
             json!(["worker2", "active", null, null]),
         ];
-        assert_eq!(told, expected);
+        assert_eq!(report, expected);
         let row = json!([{"pool": "esb", "state": "passive", "reason": "drain", "sessions": 12, "in_flight": 3}]);
         assert_eq!(answers[0].1["pools"], row);
     }
@@ -351,11 +353,11 @@ mod tests {
         .await;
         let statuses: Vec<_> = answers.iter().map(|(status, _)| *status).collect();
         assert_eq!(statuses, [404, 404, 400, 400, 400, 403, 403, 405, 404, 400, 400]);
-        let told = |answer: usize| &answers[answer].1["problems"][0];
-        assert_eq!(told(0)["what"], "no node is called \"worker3\"");
-        assert_eq!(told(0)["advice"], "did you mean \"worker1\"? nodes here: worker1, worker2");
-        assert!(told(2)["what"].as_str().unwrap().contains("30m"));
-        assert!(told(9)["what"].as_str().unwrap().contains("host"));
+        let report = |answer: usize| &answers[answer].1["problems"][0];
+        assert_eq!(report(0)["what"], "no node is called \"worker3\"");
+        assert_eq!(report(0)["advice"], "did you mean \"worker1\"? nodes here: worker1, worker2");
+        assert!(report(2)["what"].as_str().unwrap().contains("30m"));
+        assert!(report(9)["what"].as_str().unwrap().contains("host"));
         assert!(answers.iter().all(|(status, answer)| *status == 405 || answer["ok"] == false), "{answers:?}");
     }
 

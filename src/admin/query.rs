@@ -1,9 +1,9 @@
 //! The query of an admin path as names and values, percent-decoded. A malformed query is refused, never guessed.
 
-use crate::control::notice::Trouble;
+use crate::control::notice::Notice;
 
 /// The pairs of `a=b&c=d`, in order.
-pub(crate) fn pairs(query: &str) -> Result<Vec<(String, String)>, Trouble> {
+pub(crate) fn pairs(query: &str) -> Result<Vec<(String, String)>, Notice> {
     let pair = |part: &str| {
         let (name, value) = part.split_once('=').unwrap_or((part, ""));
         Ok((decoded(name)?, decoded(value)?))
@@ -11,8 +11,8 @@ pub(crate) fn pairs(query: &str) -> Result<Vec<(String, String)>, Trouble> {
     query.split('&').filter(|part| !part.is_empty()).map(pair).collect()
 }
 
-fn decoded(text: &str) -> Result<String, Trouble> {
-    let wrong = || Trouble::new(format!("{text:?} is not percent-encoded UTF-8"), "");
+fn decoded(text: &str) -> Result<String, Notice> {
+    let wrong = || Notice::new(format!("{text:?} is not percent-encoded UTF-8"), "");
     let mut bytes = text.bytes();
     let mut out = Vec::with_capacity(text.len());
     while let Some(byte) = bytes.next() {

@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use serde::Serialize;
 
 use super::query;
-use crate::control::notice::Trouble;
+use crate::control::notice::Notice;
 
 /// A request to ask about.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,7 +24,7 @@ pub(crate) struct Question {
 
 /// What would happen to the request.
 #[derive(Clone, Debug, Default, Serialize)]
-pub(crate) struct Explained {
+pub(crate) struct Explanation {
     pub(crate) listener: String,
     pub(crate) site: Option<String>,
     pub(crate) route: Option<String>,
@@ -39,12 +39,12 @@ pub(crate) struct Explained {
     /// Each decision in words and in order, such as `site esb.https: host matches esb.wso2.com`.
     pub(crate) steps: Vec<String>,
     /// The nodes of the pool.
-    pub(crate) nodes: Vec<Judged>,
+    pub(crate) nodes: Vec<ConsideredNode>,
 }
 
 /// A node, and why it was not chosen.
 #[derive(Clone, Debug, Serialize)]
-pub(crate) struct Judged {
+pub(crate) struct ConsideredNode {
     pub(crate) node: String,
     pub(crate) state: &'static str,
     pub(crate) reason: Option<&'static str>,
@@ -55,17 +55,17 @@ pub(crate) struct Judged {
 impl Question {
     /// `host=…&path=…&method=…&cookie=…&header=Name:+value&client=…&listener=…`. Only the host is required. Cookies and
     /// headers may be given several times.
-    pub(crate) fn of_query(query: &str) -> Result<Self, Trouble> {
-        let mut asked = Written::default();
+    pub(crate) fn of_query(query: &str) -> Result<Self, Notice> {
+        let mut asked = QuestionFields::default();
         for (name, value) in query::pairs(query)? {
-            asked.hear(&name, value)?;
+            asked.set(&name, value)?;
         }
         asked.question()
     }
 }
 
 #[derive(Default)]
-struct Written {
+struct QuestionFields {
     listener: Option<String>,
     secure: Option<bool>,
     port: Option<u16>,
@@ -77,13 +77,13 @@ struct Written {
     headers: Vec<String>,
 }
 
-impl Written {
-    fn hear(&mut self, name: &str, value: String) -> Result<(), Trouble> {
+impl QuestionFields {
+    fn set(&mut self, name: &str, value: String) -> Result<(), Notice> {
         match name {
             "listener" => self.listener = Some(value),
             "scheme" => self.secure = Some(secure(&value)?),
             "port" => {
-                let wrong = || Trouble::new(format!("the port {value:?} is none"), "write a number from 1 to 65535");
+                let wrong = || Notice::new(format!("the port {value:?} is none"), "write a number from 1 to 65535");
                 self.port = Some(value.parse().ok().filter(|port| *port > 0).ok_or_else(wrong)?);
             }
             "client" => self.client = Some(address(&value)?),
@@ -94,14 +94,14 @@ impl Written {
             "header" => self.headers.push(field(value)?),
             _ => {
                 let known = "known are host, path, method, cookie, header, client, listener, scheme and port";
-                return Err(Trouble::new(format!("{name:?} cannot be asked for"), known));
+                return Err(Notice::new(format!("{name:?} cannot be asked for"), known));
             }
         }
         Ok(())
     }
 
-    fn question(self) -> Result<Question, Trouble> {
-        let host = self.host.ok_or_else(|| Trouble::new("the host is missing", "write host=esb.wso2.com"))?;
+    fn question(self) -> Result<Question, Notice> {
+        let host = self.host.ok_or_else(|| Notice::new("the host is missing", "write host=esb.wso2.com"))?;
         let (method, path) = (self.method.as_deref().unwrap_or("GET"), self.path.as_deref().unwrap_or("/"));
         let mut head = format!("{method} {path} HTTP/1.1\r\nHost: {host}\r\n");
         // As browsers do: all cookies in one field.
@@ -117,41 +117,41 @@ impl Written {
     }
 }
 
-fn secure(scheme: &str) -> Result<bool, Trouble> {
+fn secure(scheme: &str) -> Result<bool, Notice> {
     match scheme {
         "https" => Ok(true),
         "http" => Ok(false),
-        _ => Err(Trouble::new(format!("the scheme {scheme:?} is not known"), "write http or https")),
+        _ => Err(Notice::new(format!("the scheme {scheme:?} is not known"), "write http or https")),
     }
 }
 
-fn address(text: &str) -> Result<IpAddr, Trouble> {
+fn address(text: &str) -> Result<IpAddr, Notice> {
     text.parse()
-        .map_err(|_| Trouble::new(format!("the client {text:?} is no IP address"), "write 10.1.2.3 or 2001:db8::1"))
+        .map_err(|_| Notice::new(format!("the client {text:?} is no IP address"), "write 10.1.2.3 or 2001:db8::1"))
 }
 
-fn field(text: String) -> Result<String, Trouble> {
+fn field(text: String) -> Result<String, Notice> {
     match text.split_once(':') {
         Some((name, _)) if !name.trim().is_empty() => line("header", text),
-        _ => Err(Trouble::new(format!("the header {text:?} has no name and value"), "write \"X-Tenant: one\"")),
+        _ => Err(Notice::new(format!("the header {text:?} has no name and value"), "write \"X-Tenant: one\"")),
     }
 }
 
 /// A part of the request line, or the host. A blank would end it early, so it is refused.
-fn word(name: &str, text: String) -> Result<String, Trouble> {
+fn word(name: &str, text: String) -> Result<String, Notice> {
     match line(name, text)? {
-        text if text.is_empty() => Err(Trouble::new(format!("the {name} is empty"), "")),
+        text if text.is_empty() => Err(Notice::new(format!("the {name} is empty"), "")),
         text if text.contains([' ', '\t']) => {
-            Err(Trouble::new(format!("the {name} {text:?} has a blank in it"), "a client would send it as %20"))
+            Err(Notice::new(format!("the {name} {text:?} has a blank in it"), "a client would send it as %20"))
         }
         text => Ok(text),
     }
 }
 
 /// A text without line ends: with one the question could become two requests.
-fn line(name: &str, text: String) -> Result<String, Trouble> {
+fn line(name: &str, text: String) -> Result<String, Notice> {
     if text.contains(|c: char| c.is_ascii_control() && c != '\t') {
-        return Err(Trouble::new(format!("the {name} {text:?} has a control character in it"), ""));
+        return Err(Notice::new(format!("the {name} {text:?} has a control character in it"), ""));
     }
     Ok(text)
 }
@@ -161,7 +161,7 @@ mod tests {
     use super::*;
 
     fn head(query: &str) -> Result<String, String> {
-        let question = Question::of_query(query).map_err(|trouble| trouble.what)?;
+        let question = Question::of_query(query).map_err(|notice| notice.what)?;
         Ok(String::from_utf8(question.head).unwrap().replace("\r\n", "|"))
     }
 

@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use super::operate::{Operated, PoolRow, Told};
-use super::question::{Explained, Question};
+use super::operate::{NodeControl, NodeReport, PoolRow};
+use super::question::{Explanation, Question};
+use crate::control::notice::Notice;
 use crate::control::operators;
-use crate::control::operators::{GONE, OrderError, RemovedNode, live, members, removed_nodes};
+use crate::control::operators::{GONE, OrderError, RemovedNode, all_members, live_sessions, removed_nodes};
 use crate::control::state::Control;
 use crate::control::store::moments::now;
-use crate::control::notice::Trouble;
 use crate::proxy::generation::Generation;
 use crate::traffic::pool::Pool;
 use crate::traffic::pool::member::Member;
@@ -17,39 +17,39 @@ use crate::traffic::pool::state::Reason;
 use crate::traffic::tick::Tick;
 
 /// What operators can do with a running Weir.
-pub(crate) struct Operators(pub(crate) Arc<Control>);
+pub(crate) struct RunningWeir(pub(crate) Arc<Control>);
 
-impl Operated for Operators {
-    fn say(&self, node: &str, command: Command, force: bool) -> Result<Told, OrderError> {
+impl NodeControl for RunningWeir {
+    fn order(&self, node: &str, command: Command, force: bool) -> Result<NodeReport, OrderError> {
         let warnings = operators::carry_out(&self.0, node, command, force)?;
-        Ok(Told { warnings, ..told(&self.0, node) })
+        Ok(NodeReport { warnings, ..report(&self.0, node) })
     }
 
-    fn look(&self, node: &str) -> Option<Told> {
-        let told = told(&self.0, node);
-        let known = told.word.is_some() || !told.pools.is_empty() || operators::knows(&self.0, node);
-        known.then_some(told)
+    fn report(&self, node: &str) -> Option<NodeReport> {
+        let report = report(&self.0, node);
+        let known = report.order.is_some() || !report.pools.is_empty() || operators::knows(&self.0, node);
+        known.then_some(report)
     }
 
     fn nodes(&self) -> Vec<Arc<str>> {
         self.0.current.load().snapshot.config.nodes.iter().map(|node| Arc::clone(&node.name)).collect()
     }
 
-    fn why(&self, question: &Question) -> Result<Explained, Trouble> {
+    fn why(&self, question: &Question) -> Result<Explanation, Notice> {
         super::answer_why::answer(&self.0, question)
     }
 }
 
-fn told(control: &Control, node: &str) -> Told {
-    let word = control.orders.lock().of(node).copied();
-    Told { word, now: now(), pools: rows(control, &control.current.load_full(), node), warnings: Vec::new() }
+fn report(control: &Control, node: &str) -> NodeReport {
+    let order = control.orders.lock().of(node).copied();
+    NodeReport { order, now: now(), pools: rows(control, &control.current.load_full(), node), warnings: Vec::new() }
 }
 
 fn rows(control: &Control, generation: &Generation, node: &str) -> Vec<PoolRow> {
     let now = Tick::from_millis(control.now());
     let row = |(pool, member): (&Pool, &Member)| {
         let state = member.state.state();
-        let sessions = match live(pool, member, now) {
+        let sessions = match live_sessions(pool, member, now) {
             LiveSessions::Counted(sessions) => Some(sessions),
             LiveSessions::Unseen { .. } => None,
         };
@@ -61,13 +61,13 @@ fn rows(control: &Control, generation: &Generation, node: &str) -> Vec<PoolRow> 
             in_flight: member.load.in_flight(),
         }
     };
-    let of_before = |gone: RemovedNode| PoolRow {
-        pool: gone.pool,
+    let of_before = |removed: RemovedNode| PoolRow {
+        pool: removed.pool,
         state: "passive",
         reason: Some(GONE),
         sessions: Some(0),
-        in_flight: gone.in_flight,
+        in_flight: removed.in_flight,
     };
-    let gone = removed_nodes(control, generation, |other| other == node).into_iter().map(of_before);
-    members(generation).filter(|(_, member)| &*member.node == node).map(row).chain(gone).collect()
+    let removed = removed_nodes(control, generation, |other| other == node).into_iter().map(of_before);
+    all_members(generation).filter(|(_, member)| &*member.node == node).map(row).chain(removed).collect()
 }

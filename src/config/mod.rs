@@ -4,12 +4,12 @@
 //! it names. It returns either a [`Config`] that is correct, or all errors at once, each with its file, its line and
 //! what would be right. Knows no other room, no pingora and no tokio.
 
-mod pools_without_nodes;
 pub mod certificate;
 mod hosts;
 mod load;
 mod model;
 mod pool;
+mod pools_without_nodes;
 mod server;
 mod site;
 mod text;
@@ -23,7 +23,7 @@ pub use self::text::report::render_warnings;
 pub use self::text::units::spoken_duration;
 pub use self::text::words::suggestion;
 pub use self::values::paths::any_of;
-pub use pools_without_nodes::at_rest;
 pub use hosts::HostPattern;
 pub use load::{load, load_after, load_at};
 pub use model::*;
+pub use pools_without_nodes::pools_without_nodes;

@@ -6,15 +6,15 @@ use super::text::errors::Problem;
 /// The most nodes that a warning names.
 const NAMED: usize = 8;
 
-/// A warning for each such pool. `word_of` tells the order that a node has.
-pub fn at_rest<'w>(config: &Config, word_of: impl Fn(&str) -> Option<&'w str>) -> Vec<Problem> {
+/// A warning for each such pool. `order_of` tells the order that a node has.
+pub fn pools_without_nodes<'w>(config: &Config, order_of: impl Fn(&str) -> Option<&'w str>) -> Vec<Problem> {
     let warning = |pool: &Pool| {
         let nodes = pool.members.iter().filter_map(|member| config.nodes.get(member.node));
-        let under: Option<Vec<_>> = nodes.map(|node| Some((&node.name, word_of(&node.name)?))).collect();
-        let under = under?;
-        let (first, _) = under.first()?;
-        let named: Vec<_> = under.iter().take(NAMED).map(|(node, word)| format!("{node} ({word})")).collect();
-        let more = if under.len() > NAMED { ", …" } else { "" };
+        let with_orders: Option<Vec<_>> = nodes.map(|node| Some((&node.name, order_of(&node.name)?))).collect();
+        let with_orders = with_orders?;
+        let (first, _) = with_orders.first()?;
+        let named: Vec<_> = with_orders.iter().take(NAMED).map(|(node, order)| format!("{node} ({order})")).collect();
+        let more = if with_orders.len() > NAMED { ", …" } else { "" };
         Some(Problem {
             at: pool.at.clone(),
             what: format!(

@@ -3,6 +3,7 @@
 
 pub(crate) mod gauges;
 mod names;
+pub(crate) mod notice;
 pub(crate) mod operators;
 pub(crate) mod outages;
 mod probing;
@@ -11,5 +12,4 @@ pub(crate) mod run;
 mod sampling;
 pub(crate) mod state;
 pub(crate) mod store;
-pub(crate) mod notice;
 mod upkeep;

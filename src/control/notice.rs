@@ -1,15 +1,15 @@
-//! What an operator is told when a question or an order is wrong.
+//! What an operator is told about a question or an order.
 
 use serde::Serialize;
 
-/// What is wrong with a question or an order, and what would be right.
+/// What is wrong or worth knowing, and what would be right.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub(crate) struct Trouble {
+pub(crate) struct Notice {
     pub(crate) what: String,
     pub(crate) advice: String,
 }
 
-impl Trouble {
+impl Notice {
     /// The advice is empty when none is needed.
     pub(crate) fn new(what: impl Into<String>, advice: impl Into<String>) -> Self {
         Self { what: what.into(), advice: advice.into() }

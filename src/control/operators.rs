@@ -5,11 +5,11 @@ use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Arc;
 
+use super::notice::Notice;
 use super::state::Control;
 use super::store::moments::{boot, now};
 use super::store::sessions;
 use super::store::state_dir::StateDir;
-use super::notice::Trouble;
 use crate::config;
 use crate::config::{Place, Problem, StickyMode};
 use crate::proxy::generation::Generation;
@@ -35,11 +35,13 @@ const LATER: &str = "start the Weir that wrote it; or, where no node is to rest,
 /// state directory, and the start goes on.
 pub(crate) fn load(path: &Path, dir: Option<&StateDir>) -> Result<Orders, (String, &'static str)> {
     let read = StateDir::read_in(path, FILE);
-    let Some(bytes) = read.map_err(|error| (unread(&error), READABLE))? else { return Ok(Orders::default()) };
+    let Some(bytes) = read.map_err(|error| (cannot_read(&error), READABLE))? else { return Ok(Orders::default()) };
     let text = String::from_utf8(bytes).map_err(|error| Unreadable::Damaged(error.to_string()));
     let why = match text.and_then(|text| Orders::from_text(&text, now(), &boot())) {
         Ok(orders) => return Ok(orders),
-        Err(why @ Unreadable::Later(_)) => return Err((unread(&format!("{}/{FILE}: {why}", path.display())), LATER)),
+        Err(why @ Unreadable::Later(_)) => {
+            return Err((cannot_read(&format!("{}/{FILE}: {why}", path.display())), LATER));
+        }
         Err(why) => why,
     };
     let kept = match dir.map(|dir| dir.set_aside(FILE)) {
@@ -51,7 +53,7 @@ pub(crate) fn load(path: &Path, dir: Option<&StateDir>) -> Result<Orders, (Strin
     Ok(Orders::default())
 }
 
-fn unread(why: &dyn std::fmt::Display) -> String {
+fn cannot_read(why: &dyn std::fmt::Display) -> String {
     format!("the operators' orders (in state-dir) cannot be read, and a node in maintenance must not serve: {why}")
 }
 
@@ -109,16 +111,19 @@ pub(crate) fn upkeep(control: &Control) {
 
 fn remaining(control: &Control, generation: &Generation, node: &str) -> Vec<Remaining> {
     let now = Tick::from_millis(control.now());
-    let own = members(generation).filter(|(_, member)| &*member.node == node);
-    let here =
-        own.map(|(pool, member)| Remaining { sessions: live(pool, member, now), in_flight: member.load.in_flight() });
+    let own = all_members(generation).filter(|(_, member)| &*member.node == node);
+    let here = own.map(|(pool, member)| Remaining {
+        sessions: live_sessions(pool, member, now),
+        in_flight: member.load.in_flight(),
+    });
     // The sessions of these nodes move to other nodes with their next request.
-    let gone = removed_nodes(control, generation, |other| other == node).into_iter();
-    here.chain(gone.map(|gone| Remaining { sessions: LiveSessions::Counted(0), in_flight: gone.in_flight })).collect()
+    let removed = removed_nodes(control, generation, |other| other == node).into_iter();
+    here.chain(removed.map(|removed| Remaining { sessions: LiveSessions::Counted(0), in_flight: removed.in_flight }))
+        .collect()
 }
 
 /// Every member of every pool. A node with a DNS name has one member for each address.
-pub(crate) fn members(generation: &Generation) -> impl Iterator<Item = (&Pool, &Member)> {
+pub(crate) fn all_members(generation: &Generation) -> impl Iterator<Item = (&Pool, &Member)> {
     generation.snapshot.pools.iter().flat_map(|pool| pool.members.iter().map(move |member| (pool, member)))
 }
 
@@ -132,22 +137,22 @@ pub(crate) struct RemovedNode {
     pub(crate) in_flight: u32,
 }
 
-/// Such nodes, if `meant` selects them.
+/// Such nodes, if `is_meant` selects them.
 pub(crate) fn removed_nodes(
     control: &Control,
     generation: &Generation,
-    meant: impl Fn(&str) -> bool,
+    is_meant: impl Fn(&str) -> bool,
 ) -> Vec<RemovedNode> {
     let left = control.left.lock();
     if left.is_empty() {
         return Vec::new();
     }
-    let mut seen: HashSet<_> = members(generation).map(|(_, member)| Arc::as_ptr(&member.load)).collect();
-    let mut gone = Vec::new();
-    for (pool, member) in left.iter().flat_map(|left| members(left)).filter(|(_, member)| meant(&member.node)) {
+    let mut seen: HashSet<_> = all_members(generation).map(|(_, member)| Arc::as_ptr(&member.load)).collect();
+    let mut removed = Vec::new();
+    for (pool, member) in left.iter().flat_map(|left| all_members(left)).filter(|(_, member)| is_meant(&member.node)) {
         let in_flight = member.load.in_flight();
         if in_flight > 0 && seen.insert(Arc::as_ptr(&member.load)) {
-            gone.push(RemovedNode {
+            removed.push(RemovedNode {
                 pool: pool.name().to_string(),
                 node: Arc::clone(&member.node),
                 label: Arc::clone(&member.label),
@@ -157,28 +162,28 @@ pub(crate) fn removed_nodes(
             });
         }
     }
-    gone
+    removed
 }
 
 /// A warning for each pool in which orders leave no node for new requests, and for each order about a node that is not
 /// in the file.
 pub(crate) fn warnings(control: &Control, generation: &Generation) -> Vec<Problem> {
     let (orders, config) = (control.orders.lock(), &generation.snapshot.config);
-    let word_of = |node: &str| orders.of(node).map(|order| order.kind.word());
-    let mut warnings = config::at_rest(config, word_of);
+    let order_of = |node: &str| orders.of(node).map(|order| order.kind.word());
+    let mut warnings = config::pools_without_nodes(config, order_of);
     let strangers = orders.unknown_nodes(|node| config.nodes.iter().any(|known| &*known.name == node));
     warnings.extend(strangers.into_iter().map(|node| Problem {
         at: Place { line: 0, ..config.admin.at.clone() },
         what: format!(
             "{node} has an operator's order ({}) and is not in the file: if it has another name now, it serves",
-            word_of(node).unwrap_or_default()
+            order_of(node).unwrap_or_default()
         ),
         advice: format!("give the order for the new name too; `weir activate {node}` forgets the old one"),
     }));
     warnings
 }
 
-pub(crate) fn live(pool: &Pool, member: &Member, now: Tick) -> LiveSessions {
+pub(crate) fn live_sessions(pool: &Pool, member: &Member, now: Tick) -> LiveSessions {
     match (&pool.sessions, &pool.settings.sticky) {
         (Some(sessions), _) => LiveSessions::Counted(sessions.count_of(member.number)),
         (None, Some(sticky)) if matches!(sticky.mode, StickyMode::Cookie(_) | StickyMode::Route) => {
@@ -189,18 +194,18 @@ pub(crate) fn live(pool: &Pool, member: &Member, now: Tick) -> LiveSessions {
 }
 
 /// Writes the orders to disk. On failure it logs the error, and a later call tries again.
-fn write_orders(control: &Control, orders: &Orders) -> Option<Trouble> {
+fn write_orders(control: &Control, orders: &Orders) -> Option<Notice> {
     let Some(dir) = &control.state_dir else {
-        return Some(Trouble::new("this will be forgotten at the next restart: there is no state directory", ""));
+        return Some(Notice::new("this will be forgotten at the next restart: there is no state directory", ""));
     };
     let error = dir.write(FILE, |out| out.write_all(orders.to_text(now(), &boot()).as_bytes())).err()?;
     let what = format!("this is done, but a restart now would forget it: it cannot be written to state-dir: {error}");
-    Some(Trouble::new(what, "it is tried again each second"))
+    Some(Notice::new(what, "it is tried again each second"))
 }
 
 /// Pools that an order for `node` would leave without a node for new requests: each other node there cannot serve, or
 /// has an order of its own. Standbys and nodes that were never probed can serve.
-fn left_without(generation: &Generation, orders: &Orders, node: &str) -> Vec<String> {
+fn pools_left_without(generation: &Generation, orders: &Orders, node: &str) -> Vec<String> {
     let serves = |member: &Member| member.state.can_serve();
     let pools = generation.snapshot.pools.iter().filter(|pool| {
         let own = pool.members.iter().any(|member| &*member.node == node && serves(member));
@@ -228,16 +233,19 @@ pub(crate) fn carry_out(
     node: &str,
     command: Command,
     force: bool,
-) -> Result<Vec<Trouble>, OrderError> {
+) -> Result<Vec<Notice>, OrderError> {
     let generation = control.current.load_full();
     let known = knows(control, node);
-    let mut warnings: Vec<Trouble> = {
+    let mut warnings: Vec<Notice> = {
         let mut orders = control.orders.lock();
         if !known && orders.of(node).is_none() {
             return Err(OrderError::Unknown);
         }
-        let without =
-            if command == Command::Activate || force { Vec::new() } else { left_without(&generation, &orders, node) };
+        let without = if command == Command::Activate || force {
+            Vec::new()
+        } else {
+            pools_left_without(&generation, &orders, node)
+        };
         if !without.is_empty() {
             return Err(OrderError::Last(without));
         }
@@ -262,9 +270,9 @@ pub(crate) fn knows(control: &Control, node: &str) -> bool {
 }
 
 /// A warning about the sessions that a drain would move now, when Weir was started without the stored sessions.
-fn unknown_sessions(control: &Control, generation: &Generation, node: &str) -> Option<Trouble> {
+fn unknown_sessions(control: &Control, generation: &Generation, node: &str) -> Option<Notice> {
     let up = control.start.elapsed();
-    let with_table = members(generation).filter(|(pool, member)| pool.sessions.is_some() && &*member.node == node);
+    let with_table = all_members(generation).filter(|(pool, member)| pool.sessions.is_some() && &*member.node == node);
     let idle = with_table.filter_map(|(pool, _)| Some(pool.settings.sticky.as_ref()?.idle)).max()?;
     if control.knows_previous || up >= idle {
         return None;
@@ -273,5 +281,5 @@ fn unknown_sessions(control: &Control, generation: &Generation, node: &str) -> O
         "Weir was started without the sessions of before: those on {node} that were not used since get other nodes"
     );
     let advice = format!("to keep them, activate it and drain it {} s later", (idle - up).as_secs() + 1);
-    Some(Trouble::new(what, advice))
+    Some(Notice::new(what, advice))
 }

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 use tokio::task::JoinHandle;
 
-use self::probe::{Missed, ProbeTarget};
+use self::probe::{ProbeFailure, ProbeTarget};
 use crate::config;
 use crate::config::{Config, Health};
 use crate::proxy::generation::Generation;
@@ -24,7 +24,7 @@ use crate::traffic::tick::Tick;
 /// The running probes, by pool and node. A probe ends when it is dropped.
 #[derive(Default)]
 pub(crate) struct Probing {
-    tasks: HashMap<Key, Task>,
+    tasks: HashMap<Key, ProbeTask>,
 }
 
 /// Pool and node, with the node's name as the log has it.
@@ -47,8 +47,8 @@ impl Probing {
             for (position, member) in members.iter().enumerate() {
                 let (key, position) = ((Arc::clone(&settings.name), Arc::clone(&member.label)), (index, position));
                 let terms = ProbeTerms::of(settings, health, generation, member);
-                let same = before.remove(&key).filter(|task| task.goes_on(&terms, member, position));
-                let task = same.unwrap_or_else(|| Task::start(shared, generation, terms, position));
+                let same = before.remove(&key).filter(|task| task.continues(&terms, member, position));
+                let task = same.unwrap_or_else(|| ProbeTask::start(shared, generation, terms, position));
                 self.tasks.insert(key, task);
             }
         }
@@ -82,7 +82,7 @@ impl ProbeTerms {
 }
 
 /// A task that probes one node.
-struct Task {
+struct ProbeTask {
     terms: ProbeTerms,
     state: Arc<NodeState>,
     position: Position,
@@ -93,7 +93,7 @@ struct Task {
 /// until its next await, and must not report anything then.
 type Position = Arc<Mutex<Option<(usize, usize)>>>;
 
-impl Task {
+impl ProbeTask {
     fn start(shared: &Arc<Shared>, generation: &Generation, terms: ProbeTerms, position: (usize, usize)) -> Self {
         let (pool, member) = position;
         let node = &generation.snapshot.pools[pool].members[member];
@@ -105,15 +105,19 @@ impl Task {
             tls: terms.health.probes.iter().map(tls).collect(),
             health: terms.health.clone(),
         };
-        let chance = Chance::seeded(pool as u64 * 1009 + member as u64 + shared.now());
+        let jitter = Jitter::seeded(pool as u64 * 1009 + member as u64 + shared.now());
         let (state, position) = (Arc::clone(&node.state), Position::new(Mutex::new(Some(position))));
-        let watch =
-            Watch { shared: Arc::clone(shared), target, state: Arc::clone(&state), position: Arc::clone(&position) };
-        Self { terms, state, position, task: tokio::spawn(watch.run(chance)) }
+        let probe_loop = ProbeLoop {
+            shared: Arc::clone(shared),
+            target,
+            state: Arc::clone(&state),
+            position: Arc::clone(&position),
+        };
+        Self { terms, state, position, task: tokio::spawn(probe_loop.run(jitter)) }
     }
 
     /// Whether this task is for the same probe of the same node. If so, it takes the new indices.
-    fn goes_on(&self, terms: &ProbeTerms, member: &Member, position: (usize, usize)) -> bool {
+    fn continues(&self, terms: &ProbeTerms, member: &Member, position: (usize, usize)) -> bool {
         let same = self.terms == *terms && Arc::ptr_eq(&self.state, &member.state);
         if same {
             *self.position.lock() = Some(position);
@@ -122,7 +126,7 @@ impl Task {
     }
 }
 
-impl Drop for Task {
+impl Drop for ProbeTask {
     fn drop(&mut self) {
         *self.position.lock() = None;
         self.task.abort();
@@ -130,38 +134,38 @@ impl Drop for Task {
 }
 
 /// What a task owns. It has no generation, because it would keep that in memory as long as the node is probed.
-struct Watch {
+struct ProbeLoop {
     shared: Arc<Shared>,
     target: ProbeTarget,
     state: Arc<NodeState>,
     position: Position,
 }
 
-impl Watch {
-    async fn run(self, mut chance: Chance) {
+impl ProbeLoop {
+    async fn run(self, mut jitter: Jitter) {
         loop {
             let (began, started) = (Tick::from_millis(self.shared.now()), Instant::now());
-            let seen = self.target.ask().await;
-            self.report(began, started.elapsed(), &seen);
-            tokio::time::sleep(chance.jittered(self.target.health.interval)).await;
+            let result = self.target.ask().await;
+            self.report(began, started.elapsed(), &result);
+            tokio::time::sleep(jitter.spread(self.target.health.interval)).await;
         }
     }
 
-    fn report(&self, began: Tick, took: Duration, seen: &Result<(), Missed>) {
+    fn report(&self, began: Tick, took: Duration, result: &Result<(), ProbeFailure>) {
         let position = self.position.lock();
         let generation = self.shared.current.load_full();
         let Some((pool, member)) = position.and_then(|position| self.find(&generation, position)) else { return };
         let Health { rise, fall, patience, .. } = self.target.health;
-        let (outcome, said) = match seen {
+        let (outcome, said) = match result {
             Ok(()) => (Probed::Passed, "probes pass"),
-            Err(Missed::Failed(said)) => (Probed::Failed, said.as_str()),
-            Err(Missed::Late(said)) => (Probed::TimedOut, said.as_str()),
-            Err(Missed::Ours(said)) => {
+            Err(ProbeFailure::Failed(said)) => (Probed::Failed, said.as_str()),
+            Err(ProbeFailure::Late(said)) => (Probed::TimedOut, said.as_str()),
+            Err(ProbeFailure::NotMade(said)) => {
                 descriptors::warn(|| format!("a probe was not made, which says nothing of its node: {said}"));
                 return;
             }
         };
-        generation.count_probe(pool, member, seen.is_ok(), took);
+        generation.count_probe(pool, member, result.is_ok(), took);
         let change = self.state.on_round(Round { began, outcome }, Thresholds { rise, fall, patience });
         generation.announce(pool, member, change, said, Tick::from_millis(self.shared.now()));
     }
@@ -179,15 +183,15 @@ impl Watch {
 }
 
 /// A small random generator, good enough to spread the probes of many nodes in time.
-struct Chance(u64);
+struct Jitter(u64);
 
-impl Chance {
+impl Jitter {
     fn seeded(seed: u64) -> Self {
         Self(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1)
     }
 
     /// `interval`, shorter or longer by up to a tenth.
-    fn jittered(&mut self, interval: Duration) -> Duration {
+    fn spread(&mut self, interval: Duration) -> Duration {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
@@ -201,9 +205,9 @@ mod tests {
 
     #[test]
     fn jitter_stays_within_a_tenth_and_differs() {
-        let (mut one, mut other) = (Chance::seeded(1), Chance::seeded(2));
+        let (mut one, mut other) = (Jitter::seeded(1), Jitter::seeded(2));
         let second = Duration::from_secs(1);
-        let all: Vec<_> = (0..100).flat_map(|_| [one.jittered(second), other.jittered(second)]).collect();
+        let all: Vec<_> = (0..100).flat_map(|_| [one.spread(second), other.spread(second)]).collect();
         assert!(all.iter().all(|wait| (Duration::from_millis(900)..=Duration::from_millis(1100)).contains(wait)));
         assert!(all.windows(2).any(|pair| pair[0] != pair[1]));
     }

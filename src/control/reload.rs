@@ -11,7 +11,7 @@ use std::time::{Duration, SystemTime};
 
 use rustls::server::ProducesTickets;
 
-use super::names::naming::{Moved, Naming};
+use super::names::naming::{Naming, NewAddresses};
 use super::operators;
 use super::probing::Probing;
 use super::state::Control;
@@ -46,7 +46,7 @@ pub(crate) struct Reloader {
 }
 
 /// The first generation, prepared while nothing runs yet.
-pub(crate) struct First {
+pub(crate) struct FirstGeneration {
     pub(crate) generation: Arc<Generation>,
     pub(crate) tickets: Arc<dyn ProducesTickets>,
     secrets: Secrets,
@@ -57,26 +57,26 @@ pub(crate) struct First {
     sockets: Vec<(SocketAddr, Vec<TcpListener>)>,
 }
 
-impl First {
+impl FirstGeneration {
     /// Prepares a configuration for the first run, with its sockets.
     pub(crate) async fn prepare(
         config: Arc<Config>,
         mut naming: Naming,
         observer: &Arc<Observer>,
-    ) -> Result<Self, NotStarted> {
+    ) -> Result<Self, StartError> {
         let at = config.admin.at.clone();
-        let whole = |what: String| NotStarted::Config(vec![Problem { at: at.clone(), what, advice: String::new() }]);
-        let tickets = crate::proxy::client::tls::tickets().map_err(whole)?;
-        let fresh = crate::proxy::client::tls::secret().map_err(whole)?;
+        let problem = |what: String| StartError::Config(vec![Problem { at: at.clone(), what, advice: String::new() }]);
+        let tickets = crate::proxy::client::tls::tickets().map_err(problem)?;
+        let new_secret = crate::proxy::client::tls::secret().map_err(problem)?;
         let state_dir = open_state_dir(&config.state_dir);
         let orders = operators::load(&config.state_dir, state_dir.as_ref()).map_err(|(what, advice)| {
             let at = Place { line: 0, ..at.clone() };
-            NotStarted::State(vec![Problem { at, what, advice: advice.to_owned() }])
+            StartError::State(vec![Problem { at, what, advice: advice.to_owned() }])
         })?;
-        let (secrets, keeps_sessions) = secrets(state_dir.as_ref(), fresh);
-        let prepared = Prepared::new(Arc::clone(&config), None, &tickets, observer).map_err(NotStarted::Config)?;
-        let sockets = bind_new(&config, &HashSet::new(), config.threads).map_err(NotStarted::Bind)?;
-        naming.prepare(&config).await.map_err(whole)?;
+        let (secrets, keeps_sessions) = secrets(state_dir.as_ref(), new_secret);
+        let prepared = Prepared::new(Arc::clone(&config), None, &tickets, observer).map_err(StartError::Config)?;
+        let sockets = bind_new(&config, &HashSet::new(), config.threads).map_err(StartError::Bind)?;
+        naming.prepare(&config).await.map_err(problem)?;
         let input = BuildInput { generation: 1, previous: None, resolved: naming.resolved(), secrets };
         let generation = prepared.run(&input, observer);
         Ok(Self { generation, tickets, secrets, state_dir, orders, keeps_sessions, naming, sockets })
@@ -90,18 +90,18 @@ fn open_state_dir(path: &Path) -> Option<StateDir> {
 
 /// The secrets of this process, and whether sessions may be stored. Stored sessions and cookies can be used only with
 /// the secret they were made with. If that cannot be read now, the stored sessions stay as they are for a later start.
-fn secrets(dir: Option<&StateDir>, fresh: [u8; 32]) -> (Secrets, bool) {
-    let kept = dir.map_or(Ok(fresh), |dir| dir.secret(fresh));
+fn secrets(dir: Option<&StateDir>, new_secret: [u8; 32]) -> (Secrets, bool) {
+    let kept = dir.map_or(Ok(new_secret), |dir| dir.secret(new_secret));
     let known = kept.inspect_err(|error| {
         log::error!(
             "the secret of sessions cannot be read (state-dir): {error}: those of before are not known, and none are kept now"
         );
     });
-    (Secrets::of(*known.as_ref().unwrap_or(&fresh)), known.is_ok())
+    (Secrets::of(*known.as_ref().unwrap_or(&new_secret)), known.is_ok())
 }
 
 /// Why nothing was started.
-pub(crate) enum NotStarted {
+pub(crate) enum StartError {
     /// The configuration cannot be used, now or later.
     Config(Vec<Problem>),
     /// An address is in use. This may pass.
@@ -112,7 +112,7 @@ pub(crate) enum NotStarted {
 
 impl Reloader {
     /// Runs the first generation.
-    pub(crate) fn begin(path: &Path, first: First, control: &Arc<Control>, threads: &Arc<Threads>) -> Self {
+    pub(crate) fn begin(path: &Path, first: FirstGeneration, control: &Arc<Control>, threads: &Arc<Threads>) -> Self {
         let mut reloader = Self {
             path: path.to_path_buf(),
             control: Arc::clone(control),
@@ -183,9 +183,9 @@ impl Reloader {
     }
 
     /// Called when the addresses of a node's name have changed: the same configuration runs with the new ones.
-    pub(crate) fn moved(&mut self, moved: Moved) {
-        let (name, list) = (Arc::clone(&moved.0), moved.1.iter().map(ToString::to_string).collect::<Vec<_>>());
-        if !self.naming.learn(moved) {
+    pub(crate) fn addresses_changed(&mut self, new: NewAddresses) {
+        let (name, list) = (Arc::clone(&new.0), new.1.iter().map(ToString::to_string).collect::<Vec<_>>());
+        if !self.naming.learn(new) {
             return;
         }
         let before = self.control.current.load_full();
@@ -219,18 +219,18 @@ impl Reloader {
 
     /// Frees the generations that nobody uses any more. Freeing thousands of sites takes milliseconds, so no traffic
     /// thread should do it.
-    pub(crate) fn forget(&mut self) {
+    pub(crate) fn free_unused(&mut self) {
         let unused =
             |left: &mut Arc<Generation>| Arc::strong_count(left) == 1 && !generations::has_waiters(&left.snapshot);
         let gone: Vec<_> = self.control.left.lock().extract_if(.., unused).collect();
         if !gone.is_empty() {
             drop(gone);
-            self.settle();
+            self.mark_superseded();
         }
     }
 
     /// Decides anew which generation looks after which pool.
-    fn settle(&self) {
+    fn mark_superseded(&self) {
         let (current, left) = (self.control.current.load(), self.control.left.lock());
         generations::mark_superseded(
             std::iter::once(&**current).chain(left.iter().rev().map(|left| &**left)).map(|g| &g.snapshot),
@@ -255,7 +255,7 @@ impl Reloader {
         if !Arc::ptr_eq(&before, &generation) {
             generation.take_over(&before);
             self.control.left.lock().push(before);
-            self.settle();
+            self.mark_superseded();
             // Requests may wait for a node that is gone, or for any node while one is new. This serves them now instead
             // of at the next regular turn.
             let now = Tick::from_millis(self.control.now());

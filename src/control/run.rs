@@ -14,11 +14,11 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::time::MissedTickBehavior;
 
-use super::names::naming::{Moved, Naming};
+use super::names::naming::{Naming, NewAddresses};
 use super::outages::Outages;
-use super::reload::{First, NotStarted, Reloader};
+use super::reload::{FirstGeneration, Reloader, StartError};
 use super::sampling::Sampling;
-use super::state::{Control, ReloadWish};
+use super::state::{Control, ReloadRequest};
 use super::store::sessions;
 use super::{gauges, operators};
 use crate::config::{Config, Problem};
@@ -38,7 +38,7 @@ const EXPIRED_A_SECOND: usize = 50_000;
 
 /// Why Weir did not run.
 #[derive(Debug)]
-pub(crate) enum NotRun {
+pub(crate) enum RunError {
     /// The configuration cannot be used.
     Config(Vec<Problem>),
     /// The system prevents the start: an address is in use, or no thread can be started.
@@ -47,17 +47,17 @@ pub(crate) enum NotRun {
 
 /// Starts to answer on the admin address. The caller passes this function in, because this room must not know the room
 /// above it.
-pub(crate) type BeginAdmin = fn(TcpListener, Arc<Control>, mpsc::Sender<ReloadWish>);
+pub(crate) type StartAdmin = fn(TcpListener, Arc<Control>, mpsc::Sender<ReloadRequest>);
 
 /// Runs `config`, which was read from `path`, until a signal ends it.
 pub(crate) fn run(
     path: &Path,
     config: Config,
     observer: &Arc<Observer>,
-    begin_admin: BeginAdmin,
-) -> Result<(), NotRun> {
+    start_admin: StartAdmin,
+) -> Result<(), RunError> {
     let config = Arc::new(config);
-    let system = |error: &io::Error| NotRun::System(vec![of_admin(&config, format!("cannot start: {error}"))]);
+    let system = |error: &io::Error| RunError::System(vec![admin_problem(&config, format!("cannot start: {error}"))]);
     let control = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
         .thread_name("control")
@@ -69,33 +69,37 @@ pub(crate) fn run(
         let mut signals = Signals::new().map_err(|error| system(&error))?;
         descriptors::raise();
         let admin = TcpListener::bind(config.admin.bind).await.map_err(|error| admin_in_use(&config, &error))?;
-        let (naming, moves) = Naming::new();
+        let (naming, address_changes) = Naming::new();
         let first = tokio::select! {
-            first = First::prepare(Arc::clone(&config), naming, observer) => first,
+            first = FirstGeneration::prepare(Arc::clone(&config), naming, observer) => first,
             () = signals.end() => return Ok(()),
         };
         let first = first.map_err(|fault| match fault {
-            NotStarted::Config(problems) => NotRun::Config(problems),
-            NotStarted::Bind(problems) | NotStarted::State(problems) => NotRun::System(problems),
+            StartError::Config(problems) => RunError::Config(problems),
+            StartError::Bind(problems) | StartError::State(problems) => RunError::System(problems),
         })?;
         let running = Running::start(path, &config, first, observer).map_err(|error| system(&error))?;
         running
-            .until_stopped(|control, wish| begin_admin(admin, control, wish), moves, signals)
+            .until_stopped(
+                |control, reload_request| start_admin(admin, control, reload_request),
+                address_changes,
+                signals,
+            )
             .await
             .map_err(|error| system(&error))
     })
 }
 
-fn of_admin(config: &Config, what: String) -> Problem {
+fn admin_problem(config: &Config, what: String) -> Problem {
     Problem { at: config.admin.at.clone(), what, advice: String::new() }
 }
 
-fn admin_in_use(config: &Config, error: &io::Error) -> NotRun {
-    let mut problem = of_admin(config, format!("cannot bind the admin address {}: {error}", config.admin.bind));
+fn admin_in_use(config: &Config, error: &io::Error) -> RunError {
+    let mut problem = admin_problem(config, format!("cannot bind the admin address {}: {error}", config.admin.bind));
     if error.kind() == io::ErrorKind::AddrInUse {
         problem.advice = "is another Weir running? `weir status` asks it; else choose another [admin] bind".to_string();
     }
-    NotRun::System(vec![problem])
+    RunError::System(vec![problem])
 }
 
 struct Running {
@@ -111,7 +115,7 @@ struct Running {
 }
 
 impl Running {
-    fn start(path: &Path, config: &Config, mut first: First, observer: &Arc<Observer>) -> io::Result<Self> {
+    fn start(path: &Path, config: &Config, mut first: FirstGeneration, observer: &Arc<Observer>) -> io::Result<Self> {
         let kept = first.state_dir.as_ref().filter(|_| first.keeps_sessions);
         let restored = kept.map_or(Err(()), |dir| sessions::restore(dir, &first.generation));
         let shared = Arc::new(Shared {
@@ -154,12 +158,12 @@ impl Running {
 
     async fn until_stopped(
         mut self,
-        begin_admin: impl FnOnce(Arc<Control>, mpsc::Sender<ReloadWish>),
-        mut moves: mpsc::Receiver<Moved>,
+        start_admin: impl FnOnce(Arc<Control>, mpsc::Sender<ReloadRequest>),
+        mut address_changes: mpsc::Receiver<NewAddresses>,
         mut signals: Signals,
     ) -> io::Result<()> {
-        let (wish, mut wishes) = mpsc::channel::<ReloadWish>(8);
-        begin_admin(Arc::clone(&self.control), wish);
+        let (reload_request, mut reload_requests) = mpsc::channel::<ReloadRequest>(8);
+        start_admin(Arc::clone(&self.control), reload_request);
         let mut second = tokio::time::interval(Duration::from_secs(1));
         let mut upkeep_timer = tokio::time::interval(UPKEEP_EVERY);
         upkeep_timer.set_missed_tick_behavior(MissedTickBehavior::Skip);
@@ -172,7 +176,7 @@ impl Running {
                     // The journal and systemd's status report what was wrong with it.
                     let _ = self.reload().await;
                 }
-                Some(answer) = wishes.recv() => {
+                Some(answer) = reload_requests.recv() => {
                     // The caller may have gone away in the meantime.
                     let _ = answer.send(self.reload().await);
                 }
@@ -183,9 +187,9 @@ impl Running {
                 _ = signals.upgrade.recv() => {
                     log::warn!("SIGUSR2: this version cannot hand over to a new binary; `systemctl restart weir` does it");
                 }
-                _ = signals.terminate.recv() => return self.stop("SIGTERM", &mut signals, wishes).await,
+                _ = signals.terminate.recv() => return self.stop("SIGTERM", &mut signals, reload_requests).await,
                 // As in nginx, SIGQUIT is the graceful stop.
-                _ = signals.quit.recv() => return self.stop("SIGQUIT", &mut signals, wishes).await,
+                _ = signals.quit.recv() => return self.stop("SIGQUIT", &mut signals, reload_requests).await,
                 _ = signals.interrupt.recv() => {
                     log::info!("stopping at once (SIGINT)");
                     self.notifier.stopping();
@@ -194,11 +198,11 @@ impl Running {
                     return Ok(());
                 }
                 _ = second.tick() => {
-                    self.reloader.forget();
+                    self.reloader.free_unused();
                     self.every_second(beat);
                 }
                 _ = upkeep_timer.tick() => self.upkeep(),
-                Some(moved) = moves.recv() => self.reloader.moved(moved),
+                Some(new) = address_changes.recv() => self.reloader.addresses_changed(new),
             }
         }
     }
@@ -257,9 +261,14 @@ impl Running {
         self.outages.update(&generation.snapshot.pools, &self.control.observer, now);
     }
 
-    async fn stop(self, signal: &str, signals: &mut Signals, wishes: mpsc::Receiver<ReloadWish>) -> io::Result<()> {
+    async fn stop(
+        self,
+        signal: &str,
+        signals: &mut Signals,
+        reload_requests: mpsc::Receiver<ReloadRequest>,
+    ) -> io::Result<()> {
         // Callers that want a reload, now or later, learn from this that Weir stops.
-        drop(wishes);
+        drop(reload_requests);
         let limit = self.control.current.load().snapshot.config.stop_timeout;
         self.control.stopping.store(true, Ordering::Relaxed);
         self.notifier.stopping();

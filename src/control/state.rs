@@ -14,7 +14,7 @@ use crate::traffic::affinity::sessions::file::PreviousFile;
 use crate::traffic::pool::operators::Orders;
 
 /// A request to reload. The sender gets its result.
-pub(crate) type ReloadWish = oneshot::Sender<Result<u64, Vec<Problem>>>;
+pub(crate) type ReloadRequest = oneshot::Sender<Result<u64, Vec<Problem>>>;
 
 /// What the control thread has in addition to what all threads share.
 pub(crate) struct Control {

@@ -84,7 +84,7 @@ impl NodeStatus {
         let node = &self.node;
         let pools = listed(self.pools.iter().map(|pool| pool.pool.as_str()));
         match self.order() {
-            NodeOrder::None if self.is_nowhere() => format!("{node} is in no pool, and under no word any more"),
+            NodeOrder::None if self.is_nowhere() => format!("{node} is in no pool, and under no order any more"),
             NodeOrder::Drain | NodeOrder::Maintenance if self.is_nowhere() => {
                 format!("{node} is in no pool: nothing goes there")
             }
@@ -206,7 +206,7 @@ mod tests {
             (told(drain, None, &[]), "worker1 is in no pool: nothing goes there"),
             (told(rest.clone(), None, &[resting(0)]), "worker1 is in maintenance in esb: no request is running"),
             (told(rest, None, &[resting(2)]), "worker1 is in maintenance in esb: 2 requests still running"),
-            (told(none.clone(), None, &[]), "worker1 is in no pool, and under no word any more"),
+            (told(none.clone(), None, &[]), "worker1 is in no pool, and under no order any more"),
             (
                 told(
                     none,

@@ -105,7 +105,7 @@ impl Watch {
         self.unreachable_since = None;
         let Some(status) = status else {
             return Progress::Unknown(format!(
-                "{node} is not known any more: it is not in the file, and under no word"
+                "{node} is not known any more: it is not in the file, and under no order"
             ));
         };
         self.idle = if status.is_idle() { self.idle + 1 } else { 0 };

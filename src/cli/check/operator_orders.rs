@@ -1,5 +1,5 @@
-//! For `weir check`: operators' orders that are kept in the state directory, and where they and the configuration differ.
-//! Asks no running Weir. Without the file, or where it may not be read, there are no orders.
+//! For `weir check`: operators' orders that are kept in the state directory, and where they and the configuration
+//! differ. Asks no running Weir. Without the file, or where it may not be read, there are no orders.
 
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
@@ -59,7 +59,7 @@ pub(super) fn refusal(config: &Config) -> Option<Problem> {
 /// What a start would warn of.
 pub(super) fn warnings(config: &Config) -> Vec<Problem> {
     let orders = orders(config);
-    config::at_rest(config, |node| orders.get(node).map(|order| order.order.as_str()))
+    config::pools_without_nodes(config, |node| orders.get(node).map(|order| order.order.as_str()))
 }
 
 /// As text: a heading and a line for each node under an order; empty where there is none.

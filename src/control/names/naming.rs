@@ -12,7 +12,7 @@ use crate::config::{Address, Config};
 use crate::traffic::resolved::Resolved;
 
 /// A name whose addresses have changed, with the new addresses.
-pub(crate) type Moved = (Arc<str>, Vec<IpAddr>);
+pub(crate) type NewAddresses = (Arc<str>, Vec<IpAddr>);
 
 /// The names of a running Weir.
 pub(crate) struct Naming {
@@ -21,12 +21,12 @@ pub(crate) struct Naming {
     /// The look-ups of the last `prepare`, until `follow` takes them.
     prepared: Option<Vec<ResolvedName>>,
     following: Option<JoinHandle<()>>,
-    send: Sender<Moved>,
+    send: Sender<NewAddresses>,
 }
 
 impl Naming {
     /// Knows no name yet. The receiver gets later changes.
-    pub(crate) fn new() -> (Self, Receiver<Moved>) {
+    pub(crate) fn new() -> (Self, Receiver<NewAddresses>) {
         let (send, receive) = mpsc::channel(16);
         let naming = Self { resolver: None, resolved: Resolved::default(), prepared: None, following: None, send };
         (naming, receive)
@@ -63,7 +63,7 @@ impl Naming {
     }
 
     /// Stores the new addresses of a name. True if they are different from the known ones.
-    pub(crate) fn learn(&mut self, (name, addresses): Moved) -> bool {
+    pub(crate) fn learn(&mut self, (name, addresses): NewAddresses) -> bool {
         self.resolved.learn(&name, addresses)
     }
 

@@ -33,57 +33,57 @@ pub(crate) struct ProbeTarget {
 
 impl ProbeTarget {
     /// Runs one round: all probes, up to the first that does not pass.
-    pub(crate) async fn ask(&self) -> Result<(), Missed> {
+    pub(crate) async fn ask(&self) -> Result<(), ProbeFailure> {
         for (probe, tls) in self.health.probes.iter().zip(&self.tls) {
             self.within(probe, tls.as_ref()).await?;
         }
         Ok(())
     }
 
-    async fn within(&self, probe: &Probe, tls: Option<&NodeTls>) -> Result<(), Missed> {
+    async fn within(&self, probe: &Probe, tls: Option<&NodeTls>) -> Result<(), ProbeFailure> {
         let address = SocketAddr::new(self.address, probe.port.saturating_add(self.offset));
         let endpoint = Endpoint { address, name: self.name.as_deref() };
         let (what, limit) = (describe(probe, address.port()), self.health.timeout);
         match tokio::time::timeout(limit, ask(probe, endpoint, tls)).await {
             Ok(Ok(())) => Ok(()),
             Ok(Err(missed)) => Err(missed.of(&what)),
-            Err(_) => Err(Missed::Late(format!("{what}: no answer within {limit:?}"))),
+            Err(_) => Err(ProbeFailure::Late(format!("{what}: no answer within {limit:?}"))),
         }
     }
 }
 
 /// Why a probe did not pass.
-pub(crate) enum Missed {
+pub(crate) enum ProbeFailure {
     /// The node refused the probe, or its answer was not the expected one.
     Failed(String),
     /// No answer came in time. The node may be busy, for instance with a garbage collection.
     Late(String),
     /// This machine had no descriptor or port left for the probe.
-    Ours(String),
+    NotMade(String),
 }
 
-impl Missed {
+impl ProbeFailure {
     /// The same, with the probe that did not pass.
     fn of(self, what: &str) -> Self {
         match self {
             Self::Failed(seen) => Self::Failed(format!("{what}: {seen}")),
             Self::Late(seen) => Self::Late(format!("{what}: {seen}")),
-            Self::Ours(seen) => Self::Ours(format!("{what}: {seen}")),
+            Self::NotMade(seen) => Self::NotMade(format!("{what}: {seen}")),
         }
     }
 }
 
-impl From<ConnectFault> for Missed {
+impl From<ConnectFault> for ProbeFailure {
     fn from(fault: ConnectFault) -> Self {
         match fault {
             ConnectFault::Timeout => Self::Late(fault.to_string()),
-            ConnectFault::Exhausted(error) => Self::Ours(error.to_string()),
+            ConnectFault::Exhausted(error) => Self::NotMade(error.to_string()),
             fault => Self::Failed(fault.to_string()),
         }
     }
 }
 
-impl From<String> for Missed {
+impl From<String> for ProbeFailure {
     fn from(seen: String) -> Self {
         Self::Failed(seen)
     }
@@ -99,7 +99,7 @@ fn describe(probe: &Probe, port: u16) -> String {
     }
 }
 
-async fn ask(probe: &Probe, endpoint: Endpoint<'_>, tls: Option<&NodeTls>) -> Result<(), Missed> {
+async fn ask(probe: &Probe, endpoint: Endpoint<'_>, tls: Option<&NodeTls>) -> Result<(), ProbeFailure> {
     let (mut stream, _) = node::open(endpoint, tls).await?;
     match probe.kind {
         ProbeKind::Tcp | ProbeKind::Tls => Ok(()),
