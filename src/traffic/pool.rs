@@ -12,6 +12,7 @@ pub mod retry;
 pub mod selection;
 pub mod standby;
 pub mod state;
+mod tier;
 pub mod upkeep;
 pub mod why;
 
@@ -25,11 +26,12 @@ use self::retry::{Another, Budget};
 pub use self::selection::{Choice, Chosen, Criteria, Purpose, Tried, WaitTarget};
 use self::standby::DutyPlanner;
 use self::state::{Duty, NodeState, Reason};
+use self::tier::{Role, Tier, TierMembers};
 use self::why::{Lost, Why};
 use super::affinity::own_cookie::Tokens;
 use super::affinity::session_id;
 use super::affinity::sessions::Sessions;
-use super::balance::{Balancer, Candidates, PickInput, last_resort};
+use super::balance::{Balancer, PickInput, last_resort};
 use super::tick::Tick;
 use crate::config::{self, OnLost, WhenNone};
 
@@ -300,7 +302,7 @@ impl Pool {
     }
 
     fn pick(&self, tier: Tier, criteria: &Criteria<'_>, purpose: Purpose) -> Option<usize> {
-        let candidates = TierMembers { pool: self, tier, criteria };
+        let candidates = TierMembers { members: &self.members, tier, criteria };
         match purpose {
             Purpose::Take => self.balancer.pick(criteria.pick_input, &candidates),
             Purpose::Peek => self.balancer.peek(criteria.pick_input, &candidates),
@@ -387,79 +389,6 @@ enum NotTaken {
     Full,
     /// Another request is on trial there.
     OnTrial,
-}
-
-/// Groups of nodes, in the order in which they are tried.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Tier {
-    Active,
-    Standby,
-    Backup,
-    Unprobed(Role),
-    LastResort,
-}
-
-impl Tier {
-    /// The tiers after `Active`, in their order.
-    const AFTER_ACTIVE: [Self; 5] = [
-        Self::Unprobed(Role::Serving),
-        Self::Standby,
-        Self::Backup,
-        Self::Unprobed(Role::Spare),
-        Self::Unprobed(Role::Backup),
-    ];
-}
-
-/// Groups among the nodes that were never probed, in their order.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Role {
-    Serving,
-    Spare,
-    Backup,
-}
-
-impl Role {
-    fn of(member: &Member) -> Self {
-        match member.state.is_held_back() {
-            _ if member.backup => Self::Backup,
-            true => Self::Spare,
-            false => Self::Serving,
-        }
-    }
-}
-
-/// The members of one tier, for the balancing method.
-struct TierMembers<'a> {
-    pool: &'a Pool,
-    tier: Tier,
-    criteria: &'a Criteria<'a>,
-}
-
-impl Candidates for TierMembers<'_> {
-    fn eligible(&self, node: usize) -> bool {
-        let Some(member) = self.pool.members.get(node) else { return false };
-        let now = self.criteria.now;
-        let serves = match self.tier {
-            Tier::Active => !member.backup && member.state.takes_new(now),
-            Tier::Standby => !member.backup && member.state.is_spare(now),
-            Tier::Backup => member.backup && member.state.takes_new(now),
-            Tier::Unprobed(role) => member.state.takes_unprobed(now) && Role::of(member) == role,
-            Tier::LastResort => member.state.may_be_last_resort(),
-        };
-        serves && member.has_room() && !self.criteria.tried.has(node)
-    }
-
-    fn in_flight(&self, node: usize) -> u32 {
-        self.pool.members.get(node).map_or(0, |member| member.load.in_flight())
-    }
-
-    fn latency(&self, node: usize) -> u32 {
-        self.pool.members.get(node).map_or(0, |member| member.load.latency.expected(self.criteria.now))
-    }
-
-    fn warmth(&self, node: usize) -> u16 {
-        self.pool.members.get(node).map_or(0, |member| member.load.warmth())
-    }
 }
 
 #[cfg(test)]
