@@ -8,7 +8,7 @@ use super::pool::active;
 use super::pool::members::Nodes;
 use super::server::listeners::Binds;
 use super::server::{dns, listeners, logs, nodes, state_dir};
-use super::site::{Known, Surroundings, Taken};
+use super::site::{KnownCertificates, SiteContext, UsedHosts};
 use super::text::errors::{Errors, Problem, Problems};
 use super::text::section;
 use super::text::section::Section;
@@ -24,15 +24,15 @@ pub fn load(path: &Path) -> Result<Config, Errors> {
 
 /// [`load`] for a Weir that runs `before`. Certificates and keys whose files have not changed are reused.
 pub fn load_after(path: &Path, before: &Config) -> Result<Config, Errors> {
-    load_knowing(path, SystemTime::now(), &Known::of(before))
+    load_knowing(path, SystemTime::now(), &KnownCertificates::of(before))
 }
 
 /// [`load`], with certificates judged by the given time.
 pub fn load_at(path: &Path, now: SystemTime) -> Result<Config, Errors> {
-    load_knowing(path, now, &Known::default())
+    load_knowing(path, now, &KnownCertificates::default())
 }
 
-fn load_knowing(path: &Path, now: SystemTime, known: &Known<'_>) -> Result<Config, Errors> {
+fn load_knowing(path: &Path, now: SystemTime, known: &KnownCertificates<'_>) -> Result<Config, Errors> {
     let problems = Problems::default();
     let main = Source::read(path).map_err(|problem| Errors(vec![or_another(problem)]))?;
     let main_table = syntax::parse(&main, &problems);
@@ -65,7 +65,7 @@ fn or_another(problem: Problem) -> Problem {
 
 /// Reads the tables of whole files. The first is the main one. If something is wrong, a problem is reported and the
 /// result must not be used.
-fn assemble(files: &[Section<'_>], now: SystemTime, certificates: &Known<'_>) -> Config {
+fn assemble(files: &[Section<'_>], now: SystemTime, certificates: &KnownCertificates<'_>) -> Config {
     let all = |key, name| files.iter().flat_map(|file| file.sections(key, name)).collect::<Vec<_>>();
     let (listeners, nodes) = (all("listener", "listener"), all("node", "node"));
     let (pools, sites) = (all("pool", "pool"), all("site", "site"));
@@ -97,7 +97,7 @@ fn assemble(files: &[Section<'_>], now: SystemTime, certificates: &Known<'_>) ->
     active::share(&mut config.pools, &withs, &pool_names, &known);
     let site_names = Names::of("site", &sites);
     let (listener_names, pool_names) = (&listener_names, &pool_names);
-    let around = Surroundings {
+    let context = SiteContext {
         listeners: &config.listeners,
         listener_names,
         pools: &config.pools,
@@ -106,8 +106,8 @@ fn assemble(files: &[Section<'_>], now: SystemTime, certificates: &Known<'_>) ->
         now,
         known: certificates,
     };
-    let mut taken = Taken::default();
-    config.sites = each(&sites, |i, section| site::read(section, site_names.name(i), &around, &mut taken));
+    let mut used = UsedHosts::default();
+    config.sites = each(&sites, |i, section| site::read(section, site_names.name(i), &context, &mut used));
     if let Some(main) = files.first() {
         unused::warn(&config, main.problems);
     }

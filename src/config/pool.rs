@@ -35,7 +35,7 @@ pub(crate) fn read<'a>(section: &Section<'a>, name: Arc<str>, nodes: &Nodes<'_>,
         section.problems.warning(section.place_of("port"), what, advice);
     }
     let tls = section.section("tls", "pool.tls").map(|tls| node_tls::read(&tls));
-    let own = health::Own { port: port.unwrap_or(0), tls: tls.is_some() };
+    let own = health::PoolPort { port: port.unwrap_or(0), tls: tls.is_some() };
     let check = |probe: &Section<'_>, port| check_port(probe, "port", port, &members, nodes);
     Pool {
         name,

@@ -20,14 +20,14 @@ use super::text::section::Section;
 use super::text::value::Text;
 use super::text::words::{is_token, quoted};
 use super::values::edits;
-use super::values::edits::Way;
+use super::values::edits::Direction;
 use super::values::names::Names;
 
 /// The certificates of the configuration before this one, by the file of the chain.
 #[derive(Default)]
-pub(crate) struct Known<'a>(HashMap<&'a Path, &'a Pair>);
+pub(crate) struct KnownCertificates<'a>(HashMap<&'a Path, &'a Pair>);
 
-impl<'a> Known<'a> {
+impl<'a> KnownCertificates<'a> {
     pub(crate) fn of(before: &'a Config) -> Self {
         let certificates = before.sites.iter().filter_map(|site| site.certificate.as_deref());
         Self(certificates.map(|certificate| (certificate.chain.as_path(), &certificate.pair)).collect())
@@ -36,42 +36,42 @@ impl<'a> Known<'a> {
 
 /// What reading a site needs: the things that a site may refer to, the time for judging its certificate, and the
 /// certificates that are already known.
-pub(crate) struct Surroundings<'a> {
+pub(crate) struct SiteContext<'a> {
     pub(crate) listeners: &'a [Listener],
     pub(crate) listener_names: &'a Names,
     pub(crate) pools: &'a [Pool],
     pub(crate) pool_names: &'a Names,
     pub(crate) logs: &'a Logs,
     pub(crate) now: SystemTime,
-    pub(crate) known: &'a Known<'a>,
+    pub(crate) known: &'a KnownCertificates<'a>,
 }
 
 /// Reads one site.
-pub(crate) fn read(section: &Section<'_>, name: Arc<str>, around: &Surroundings<'_>, taken: &mut Taken) -> Site {
-    let listeners = listeners(section, around);
+pub(crate) fn read(section: &Section<'_>, name: Arc<str>, context: &SiteContext<'_>, used: &mut UsedHosts) -> Site {
+    let listeners = listeners(section, context);
     let hosts = read_hosts(section);
     let (default, nameless) = (section.flag("default"), section.flag("nameless"));
-    taken.add(section, &listeners, &hosts, around);
+    used.add(section, &listeners, &hosts, context);
     if default {
-        taken.default(section, &listeners, around);
+        used.default(section, &listeners, context);
     }
     if nameless {
-        taken.nameless(section, &listeners, around);
+        used.nameless(section, &listeners, context);
     }
     let hosts: Vec<HostPattern> = hosts.into_iter().map(|(host, _)| host).collect();
     let mut site = Site {
-        certificate: read_certificate(section, &listeners, &hosts, around),
-        pool: section.text("pool").map(|pool| around.pool_names.find(&pool).unwrap_or(0)),
+        certificate: read_certificate(section, &listeners, &hosts, context),
+        pool: section.text("pool").map(|pool| context.pool_names.find(&pool).unwrap_or(0)),
         routes: Vec::new(),
         access: limits::access(section),
         rate: limits::rate(section),
-        request_headers: edits::read(section, Way::Up),
-        response_headers: edits::read(section, Way::Down),
+        request_headers: edits::read(section, Direction::ToNode),
+        response_headers: edits::read(section, Direction::ToClient),
         explain: section.flag("explain"),
         max_body: section.optional_size("max-body"),
         via: section.flag("via"),
         upgrades: upgrades(section),
-        logs: logs::read(section, around.logs),
+        logs: logs::read(section, context.logs),
         at: section.at(),
         name,
         listeners,
@@ -80,18 +80,18 @@ pub(crate) fn read(section: &Section<'_>, name: Arc<str>, around: &Surroundings<
         nameless,
     };
     let of_routes =
-        routes::Surroundings { listeners: around.listeners, pools: around.pools, pool_names: around.pool_names };
+        routes::RouteContext { listeners: context.listeners, pools: context.pools, pool_names: context.pool_names };
     site.routes = routes::read(section, &site, &of_routes);
     // A site that only redirects needs no pool.
     if !section.has("pool") && !site.routes.iter().any(covered::takes_all) {
-        let pool = around.pools.first().map(|pool| format!("pool = {:?}, or ", pool.name)).unwrap_or_default();
+        let pool = context.pools.first().map(|pool| format!("pool = {:?}, or ", pool.name)).unwrap_or_default();
         let advice = format!("write {pool}a last route without conditions that redirects, answers or denies");
         section.problems.error(section.at(), "[[site]] has no pool", advice);
     }
     site
 }
 
-fn listeners(section: &Section<'_>, around: &Surroundings<'_>) -> Vec<usize> {
+fn listeners(section: &Section<'_>, context: &SiteContext<'_>) -> Vec<usize> {
     section.required("listener");
     let Some(value) = section.value("listener") else { return Vec::new() };
     let names = match value.value {
@@ -103,7 +103,7 @@ fn listeners(section: &Section<'_>, around: &Surroundings<'_>) -> Vec<usize> {
     }
     let mut found = Vec::new();
     for name in names {
-        match around.listener_names.find(&name) {
+        match context.listener_names.find(&name) {
             Some(index) if found.contains(&index) => {
                 name.refuse(format!("{:?} is named twice", name.text), "once is enough");
             }
@@ -131,9 +131,9 @@ fn read_certificate(
     section: &Section<'_>,
     on: &[usize],
     hosts: &[HostPattern],
-    around: &Surroundings<'_>,
+    context: &SiteContext<'_>,
 ) -> Option<Arc<Certificate>> {
-    let listeners: Vec<&Listener> = on.iter().filter_map(|index| around.listeners.get(*index)).collect();
+    let listeners: Vec<&Listener> = on.iter().filter_map(|index| context.listeners.get(*index)).collect();
     let secure = listeners.iter().find(|listener| listener.tls.is_some());
     let written = section.section("certificate", "site.certificate");
     if let (None, Some(listener)) = (&written, secure.filter(|_| !section.has("certificate"))) {
@@ -149,14 +149,14 @@ fn read_certificate(
         let what = format!("certificate has no effect: listener {:?} does not speak TLS", plain.name);
         section.refuse("certificate", what, "leave it out, or write tls = {} at the listener");
     }
-    inspect(&written, hosts, around)
+    inspect(&written, hosts, context)
 }
 
-fn inspect(section: &Section<'_>, hosts: &[HostPattern], around: &Surroundings<'_>) -> Option<Arc<Certificate>> {
+fn inspect(section: &Section<'_>, hosts: &[HostPattern], context: &SiteContext<'_>) -> Option<Arc<Certificate>> {
     let (chain, key) = (section.required_text("chain"), section.required_text("key"));
     let (chain, key) = (section.source.resolve(chain?.text), section.source.resolve(key?.text));
     let inspection =
-        certificate::inspect(&chain, &key, hosts, around.now, around.known.0.get(chain.as_path()).copied());
+        certificate::inspect(&chain, &key, hosts, context.now, context.known.0.get(chain.as_path()).copied());
     let how_to_make = how_to_make(&chain, &key, hosts);
     for finding in inspection.findings {
         let at = section.place_of(if finding.file == key && key != chain { "key" } else { "chain" });
@@ -196,22 +196,22 @@ fn upgrades(section: &Section<'_>) -> Vec<Arc<str>> {
 
 /// The hosts and defaults of each listener that already have a site, to find one that is used twice.
 #[derive(Default)]
-pub(crate) struct Taken {
+pub(crate) struct UsedHosts {
     hosts: HashMap<(usize, HostPattern), Place>,
     defaults: HashMap<usize, Place>,
     nameless: HashMap<usize, Place>,
 }
 
-impl Taken {
+impl UsedHosts {
     fn add(
         &mut self,
         section: &Section<'_>,
         listeners: &[usize],
         hosts: &[(HostPattern, Text<'_>)],
-        around: &Surroundings<'_>,
+        context: &SiteContext<'_>,
     ) {
         for &listener in listeners {
-            let name = around.listener_names.name(listener);
+            let name = context.listener_names.name(listener);
             for (host, text) in hosts {
                 match self.hosts.insert((listener, host.clone()), text.at.clone()) {
                     Some(other) if section.holds("hosts", &other) => {
@@ -227,10 +227,10 @@ impl Taken {
         }
     }
 
-    fn default(&mut self, section: &Section<'_>, listeners: &[usize], around: &Surroundings<'_>) {
+    fn default(&mut self, section: &Section<'_>, listeners: &[usize], context: &SiteContext<'_>) {
         for &listener in listeners {
             if let Some(other) = self.defaults.insert(listener, section.place_of("default")) {
-                let name = around.listener_names.name(listener);
+                let name = context.listener_names.name(listener);
                 section.refuse(
                     "default",
                     format!("listener {name:?} has a default already: {other}"),
@@ -240,10 +240,10 @@ impl Taken {
         }
     }
 
-    fn nameless(&mut self, section: &Section<'_>, listeners: &[usize], around: &Surroundings<'_>) {
+    fn nameless(&mut self, section: &Section<'_>, listeners: &[usize], context: &SiteContext<'_>) {
         for &listener in listeners {
             if let Some(other) = self.nameless.insert(listener, section.place_of("nameless")) {
-                let name = around.listener_names.name(listener);
+                let name = context.listener_names.name(listener);
                 section.refuse(
                     "nameless",
                     format!("listener {name:?} has a site for nameless clients already: {other}"),

@@ -9,15 +9,15 @@ use crate::config::text::section::Section;
 use crate::config::values::paths;
 use crate::config::values::statuses;
 
-/// The pool's own protocol and port.
+/// The pool's own port, and whether it speaks TLS.
 #[derive(Clone, Copy)]
-pub(crate) struct Own {
+pub(crate) struct PoolPort {
     pub(crate) port: u16,
     pub(crate) tls: bool,
 }
 
 /// Reads the table. `check_port` reports a probe's port that is too high with a node's offset.
-pub(crate) fn read(section: &Section<'_>, own: Own, check_port: &dyn Fn(&Section<'_>, u16)) -> Health {
+pub(crate) fn read(section: &Section<'_>, own: PoolPort, check_port: &dyn Fn(&Section<'_>, u16)) -> Health {
     section.required("probes");
     let written = section.sections("probes", "pool.health.probes");
     if written.is_empty() && section.is_empty_list("probes") {
@@ -38,7 +38,7 @@ pub(crate) fn read(section: &Section<'_>, own: Own, check_port: &dyn Fn(&Section
     }
 }
 
-fn read_probe(section: &Section<'_>, own: Own, check_port: &dyn Fn(&Section<'_>, u16)) -> Probe {
+fn read_probe(section: &Section<'_>, own: PoolPort, check_port: &dyn Fn(&Section<'_>, u16)) -> Probe {
     section.required("kind");
     let kind = section.choice("kind");
     let written = section.optional_integer("port");

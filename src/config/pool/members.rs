@@ -31,7 +31,7 @@ impl Nodes<'_> {
 /// The members, with the pool's values for all of them.
 pub(crate) fn read(section: &Section<'_>, nodes: &Nodes<'_>, balance: &Balance) -> Vec<Member> {
     section.required("nodes");
-    let pool = Shares {
+    let pool = MemberDefaults {
         max_requests: section.optional_integer("max-requests"),
         slow_start: section.duration("slow-start"),
         hashed: matches!(balance, Balance::Hash(_)),
@@ -57,13 +57,13 @@ pub(crate) fn read(section: &Section<'_>, nodes: &Nodes<'_>, balance: &Balance) 
 }
 
 /// The pool's values for all of its members.
-struct Shares {
+struct MemberDefaults {
     max_requests: Option<u32>,
     slow_start: Duration,
     hashed: bool,
 }
 
-impl Shares {
+impl MemberDefaults {
     fn check_slow_start(&self, section: &Section<'_>) {
         if self.hashed && section.optional_duration("slow-start").is_some_and(|time| !time.is_zero()) {
             section.refuse(
@@ -75,7 +75,7 @@ impl Shares {
     }
 }
 
-fn member(item: &Value<'_>, pool: &Shares, nodes: &Nodes<'_>, by_route: &mut MembersByRoute) -> Option<Member> {
+fn member(item: &Value<'_>, pool: &MemberDefaults, nodes: &Nodes<'_>, by_route: &mut MembersByRoute) -> Option<Member> {
     let plain =
         Member { node: 0, weight: 1, backup: false, max_requests: pool.max_requests, slow_start: pool.slow_start };
     let (name, member) = if let DeValue::Table(_) = item.value {

@@ -12,26 +12,26 @@ use crate::config::text::section::Section;
 use crate::config::text::words;
 use crate::config::text::words::{is_token, quoted};
 use crate::config::values::edits;
-use crate::config::values::edits::Way;
+use crate::config::values::edits::Direction;
 use crate::config::values::names::Names;
 use crate::config::values::paths;
 use crate::config::values::redirect;
 use crate::config::values::redirect::Origin;
 
 /// What a route may refer to.
-pub(crate) struct Surroundings<'a> {
+pub(crate) struct RouteContext<'a> {
     pub(crate) listeners: &'a [Listener],
     pub(crate) pools: &'a [Pool],
     pub(crate) pool_names: &'a Names,
 }
 
 /// Reads the routes of a site. All other parts of the site were read before.
-pub(crate) fn read(section: &Section<'_>, site: &Site, around: &Surroundings<'_>) -> Vec<Route> {
+pub(crate) fn read(section: &Section<'_>, site: &Site, context: &RouteContext<'_>) -> Vec<Route> {
     let mut routes: Vec<Route> = Vec::new();
-    let (mut names, mut earlier) = (Taken::new(), Earlier::default());
+    let (mut names, mut earlier) = (RouteNames::new(), Earlier::default());
     for (index, section) in section.sections("route", "site.route").iter().enumerate() {
         let problems = section.problems.count();
-        let route = one(section, index, &names, site, around);
+        let route = one(section, index, &names, site, context);
         // When a condition could not be read, it is missing here, and the route would seem to take too much.
         if section.problems.count() == problems {
             check_reach(section, &route, earlier.covering(&routes, &route));
@@ -43,22 +43,22 @@ pub(crate) fn read(section: &Section<'_>, site: &Site, around: &Surroundings<'_>
     routes
 }
 
-/// The names of a site's routes so far, and their places.
-type Taken = HashMap<Arc<str>, Place>;
+/// The names of a site's routes so far, and where each stands in the file.
+type RouteNames = HashMap<Arc<str>, Place>;
 
-fn one(section: &Section<'_>, index: usize, taken: &Taken, site: &Site, around: &Surroundings<'_>) -> Route {
+fn one(section: &Section<'_>, index: usize, taken: &RouteNames, site: &Site, context: &RouteContext<'_>) -> Route {
     let path = path(section);
     let methods = methods(section);
     let headers = headers(section);
     let understood = path.is_some() || !PATHS.iter().any(|key| section.has(key));
     let listeners = site.listeners.iter().filter(|_| understood);
     let origin = Origin {
-        listeners: listeners.filter_map(|index| around.listeners.get(*index)).collect(),
+        listeners: listeners.filter_map(|index| context.listeners.get(*index)).collect(),
         hosts: &site.hosts,
         path: path.as_ref(),
         methods: &methods,
     };
-    let action = action(section, &origin, site.pool, around);
+    let action = action(section, &origin, site.pool, context);
     refuse_strangers(section, &action);
     let route = Route {
         name: name(section, index, taken),
@@ -68,14 +68,14 @@ fn one(section: &Section<'_>, index: usize, taken: &Taken, site: &Site, around: 
         timeouts: timeouts(section),
         max_body: section.optional_size("max-body"),
         non_idempotent: section.flag("non-idempotent"),
-        request_headers: edits::merged(&site.request_headers, edits::read(section, Way::Up)),
-        response_headers: edits::merged(&site.response_headers, edits::read(section, Way::Down)),
+        request_headers: edits::merged(&site.request_headers, edits::read(section, Direction::ToNode)),
+        response_headers: edits::merged(&site.response_headers, edits::read(section, Direction::ToClient)),
         at: section.at(),
         path,
         methods,
         headers,
     };
-    warn_of_one_try(section, &route, around.pools);
+    warn_of_one_try(section, &route, context.pools);
     route
 }
 
@@ -106,7 +106,7 @@ fn only_one(section: &Section<'_>, keys: &[&str], why: &str) {
 }
 
 /// The name as written. Otherwise its path, or its number if another route has that path as its name.
-fn name(section: &Section<'_>, index: usize, taken: &Taken) -> Arc<str> {
+fn name(section: &Section<'_>, index: usize, taken: &RouteNames) -> Arc<str> {
     let free = |text: &str| {
         words::name(text)?;
         match taken.get(text) {
@@ -158,9 +158,9 @@ fn headers(section: &Section<'_>) -> Vec<HeaderMatch> {
 
 const ACTIONS: [&str; 4] = ["pool", "redirect", "answer", "deny"];
 
-fn action(section: &Section<'_>, origin: &Origin<'_>, pool: Option<usize>, around: &Surroundings<'_>) -> Action {
+fn action(section: &Section<'_>, origin: &Origin<'_>, pool: Option<usize>, context: &RouteContext<'_>) -> Action {
     only_one(section, &ACTIONS, "a route does one thing");
-    let other = section.text("pool").and_then(|name| around.pool_names.find(&name));
+    let other = section.text("pool").and_then(|name| context.pool_names.find(&name));
     let redirect = section.section("redirect", "site.route.redirect").map(|table| redirect::read(&table, origin));
     let answer = section.section("answer", "site.route.answer").map(|table| answer(&table));
     if section.flag("deny") {
@@ -170,14 +170,14 @@ fn action(section: &Section<'_>, origin: &Origin<'_>, pool: Option<usize>, aroun
     } else if let Some(answer) = answer {
         Action::Answer(answer)
     } else {
-        lead(section, other.or(pool), around)
+        lead(section, other.or(pool), context)
     }
 }
 
-fn lead(section: &Section<'_>, pool: Option<usize>, around: &Surroundings<'_>) -> Action {
+fn lead(section: &Section<'_>, pool: Option<usize>, context: &RouteContext<'_>) -> Action {
     if pool.is_none() && !section.has("pool") {
         let what = "the route leads nowhere: neither it nor its site has a pool";
-        let pool = around.pools.first().map(|pool| format!("pool = {:?}, ", pool.name)).unwrap_or_default();
+        let pool = context.pools.first().map(|pool| format!("pool = {:?}, ", pool.name)).unwrap_or_default();
         section.problems.error(section.at(), what, format!("write {pool}redirect, answer or deny = true"));
     }
     Action::Pool(pool.unwrap_or(0))

@@ -13,26 +13,27 @@ use crate::config::text::words::{is_token, quoted};
 
 /// The direction of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Way {
+pub(crate) enum Direction {
     /// A request, to the node.
-    Up,
+    ToNode,
     /// An answer, to the client.
-    Down,
+    ToClient,
 }
 
 /// Reads the section's edits for messages in this direction.
-pub(crate) fn read(section: &Section<'_>, way: Way) -> Edits {
-    let (key, table) = match way {
-        Way::Up => ("request-headers", "site.request-headers"),
-        Way::Down => ("response-headers", "site.response-headers"),
+pub(crate) fn read(section: &Section<'_>, direction: Direction) -> Edits {
+    let (key, table) = match direction {
+        Direction::ToNode => ("request-headers", "site.request-headers"),
+        Direction::ToClient => ("response-headers", "site.response-headers"),
     };
     let Some(section) = section.section(key, table) else { return Edits::default() };
     let mut names = FieldNames::default();
     let set = section.value("set").and_then(|value| value.pairs()).unwrap_or_default();
-    let set = set.iter().filter_map(|(name, value)| field(name, value, way, &mut names)).collect();
+    let set = set.iter().filter_map(|(name, value)| field(name, value, direction, &mut names)).collect();
     let remove = section.texts("remove").unwrap_or_default();
-    let remove = remove.iter().filter_map(|name| removed(name, way, &mut names)).collect();
-    let add = (way == Way::Down).then(|| section.value("add").and_then(|value| value.pairs())).flatten();
+    let remove = remove.iter().filter_map(|name| removed(name, direction, &mut names)).collect();
+    let add =
+        (direction == Direction::ToClient).then(|| section.value("add").and_then(|value| value.pairs())).flatten();
     let add = add.unwrap_or_default();
     let add = add.iter().filter_map(|(name, value)| Some((added(name)?, value.parsed(written)?))).collect();
     Edits { set, add, remove }
@@ -73,12 +74,17 @@ pub(crate) fn field_value(text: &str) -> Result<Arc<str>, Wrong> {
     }
 }
 
-fn field(name: &Text<'_>, value: &Text<'_>, way: Way, names: &mut FieldNames) -> Option<(Arc<str>, Arc<str>)> {
+fn field(
+    name: &Text<'_>,
+    value: &Text<'_>,
+    direction: Direction,
+    names: &mut FieldNames,
+) -> Option<(Arc<str>, Arc<str>)> {
     let host = name.text.eq_ignore_ascii_case("host");
-    let checked = name.parsed(|text| changeable(text, way));
+    let checked = name.parsed(|text| changeable(text, direction));
     let value = value.parsed(|text| if host { hosts::field(text) } else { written(text) });
     names.add(name);
-    if way == Way::Down && name.text.eq_ignore_ascii_case("set-cookie") {
+    if direction == Direction::ToClient && name.text.eq_ignore_ascii_case("set-cookie") {
         let what = "Set-Cookie under set would replace the node's own, its session's too";
         name.refuse(what, "write it under add, which leaves them as they are");
         return None;
@@ -87,7 +93,7 @@ fn field(name: &Text<'_>, value: &Text<'_>, way: Way, names: &mut FieldNames) ->
 }
 
 fn added(name: &Text<'_>) -> Option<Arc<str>> {
-    name.parsed(|text| changeable(text, Way::Down))
+    name.parsed(|text| changeable(text, Direction::ToClient))
 }
 
 /// A value to send. A variable of nginx is refused, because it would be sent as text.
@@ -103,18 +109,18 @@ pub(crate) fn written(text: &str) -> Result<Arc<str>, Wrong> {
 
 const TOLD: &str = "leave it out: nodes are told by X-Real-IP and by X-Forwarded-For, -Proto and -Port anyway";
 
-fn removed(name: &Text<'_>, way: Way, names: &mut FieldNames) -> Option<Arc<str>> {
+fn removed(name: &Text<'_>, direction: Direction, names: &mut FieldNames) -> Option<Arc<str>> {
     names.add(name);
-    if way == Way::Up && name.text.eq_ignore_ascii_case("host") {
+    if direction == Direction::ToNode && name.text.eq_ignore_ascii_case("host") {
         name.refuse("every request has a Host", "write another one with set, or leave it out here");
         return None;
     }
-    Some(name.parsed(|text| changeable(text, way))?.to_ascii_lowercase().into())
+    Some(name.parsed(|text| changeable(text, direction))?.to_ascii_lowercase().into())
 }
 
 /// Refuses fields that only Weir may write: those that control the connection, and those that tell the node about the
 /// client.
-fn changeable(text: &str, way: Way) -> Result<Arc<str>, Wrong> {
+fn changeable(text: &str, direction: Direction) -> Result<Arc<str>, Wrong> {
     let name = field_name(text)?;
     let lower = text.to_ascii_lowercase();
     if OF_THE_CONNECTION.contains(&lower.as_str()) {
@@ -124,7 +130,7 @@ fn changeable(text: &str, way: Way) -> Result<Arc<str>, Wrong> {
         let what = format!("{} is settled between the client, Weir and the node", quoted(text));
         return Err(Wrong::new(what, "leave it out; with buffer-request of the pool the node hears nothing of it"));
     }
-    if way == Way::Up && (lower.starts_with("x-forwarded-") || lower == "x-real-ip") {
+    if direction == Direction::ToNode && (lower.starts_with("x-forwarded-") || lower == "x-real-ip") {
         let what = format!("{} tells the node about the client, Weir writes it", quoted(text));
         return Err(Wrong::new(what, "leave it out; trusted-proxies of the listener says whose is believed"));
     }
@@ -206,7 +212,11 @@ mod tests {
             ("a:b", false, false),
             ("", false, false),
         ] {
-            assert_eq!((changeable(name, Way::Up).is_ok(), changeable(name, Way::Down).is_ok()), (up, down), "{name}");
+            assert_eq!(
+                (changeable(name, Direction::ToNode).is_ok(), changeable(name, Direction::ToClient).is_ok()),
+                (up, down),
+                "{name}"
+            );
         }
     }
 }
