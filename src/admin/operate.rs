@@ -316,7 +316,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_last_node_of_a_pool_rests_only_by_force() {
+    async fn the_last_node_of_a_pool_is_taken_out_only_by_force() {
         let answers = asked(&[
             ("POST /api/nodes/worker2/maintain", true),
             ("POST /api/nodes/worker2/drain?deadline=60", true),

@@ -15,7 +15,7 @@ fn statuses(weir: &Appliance, target: &str, fields: &str, requests: usize) -> Ve
 }
 
 #[test]
-fn who_comes_too_often_is_told_when_to_come_again() {
+fn a_client_that_comes_too_often_is_told_when_to_come_again() {
     let origin = Origin::named("n");
     let weir = Plan::before(&[&origin]).secure().site("rate = { requests = 1, per = \"1m\" }").start();
     assert_eq!(weir.get("/").status, 200);
@@ -66,7 +66,7 @@ fn delayed_requests_are_spaced_by_the_rate() {
 }
 
 #[test]
-fn who_leaves_while_delayed_does_not_reach_the_node() {
+fn a_client_that_leaves_while_delayed_by_rate_does_not_reach_the_node() {
     let origin = Origin::named("n");
     let rate = "rate = { requests = 1, per = \"1s\", burst = 3, excess = \"delay\" }";
     let weir = Plan::before(&[&origin]).site(rate).start();
@@ -81,7 +81,7 @@ fn who_leaves_while_delayed_does_not_reach_the_node() {
 }
 
 #[test]
-fn who_ends_its_direction_and_is_delayed_by_us_is_answered_all_the_same() {
+fn a_client_that_ends_its_direction_while_delayed_by_rate_is_still_answered() {
     let origin = Origin::named("n");
     let rate = "rate = { requests = 1, per = \"5s\", burst = 3, excess = \"delay\" }";
     let weir = Plan::before(&[&origin]).site(rate).start();

@@ -104,7 +104,7 @@ fn a_client_that_names_no_host_keeps_its_port() {
 }
 
 #[test]
-fn a_host_that_stands_in_a_field_alone_is_no_place_to_lead_to() {
+fn a_host_that_only_a_forwarded_field_names_is_no_redirect_target() {
     let origin = parrot();
     let weir = Plan::before(&[&origin]).listener("trusted-proxies = [\"127.0.0.1\"]").start();
     let say = format!("Location: http://127.0.0.1:{}/a", origin.port());

@@ -171,7 +171,7 @@ fn no_byte_of_a_client_breaks_a_line_and_no_session_id_is_written() {
 }
 
 #[test]
-fn what_weir_refuses_has_its_line_and_its_word() {
+fn what_weir_refuses_has_a_line_with_its_refusal_word() {
     let (_origin, weir) = world("combined");
     weir.client().ask("GET /a\\b HTTP/1.1\r\nHost: esb.test\r\n\r\n");
     assert!(line(&weir, "rest.log", "bad-target").contains("site=-"));

@@ -67,7 +67,7 @@ fn the_admin_address_answers_no_browser_from_elsewhere() {
 }
 
 #[test]
-fn who_sends_half_a_head_does_not_keep_the_operator_out() {
+fn clients_that_send_half_a_head_do_not_block_the_admin_address() {
     let origin = Origin::named("n");
     let weir = Appliance::in_front_of(&[&origin]);
     let before = weir.open_descriptors();

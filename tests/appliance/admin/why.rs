@@ -71,7 +71,7 @@ impl World {
 }
 
 #[test]
-fn turns_and_sessions_have_their_words_in_answer_and_log() {
+fn why_for_turns_and_sessions_is_in_the_answer_and_the_log() {
     let world = world(LEARN);
     let first = world.weir.get("/login/S");
     let (why, node, queued) = told(&first);
@@ -203,7 +203,7 @@ fn retries_say_what_went_wrong_before() {
 }
 
 #[test]
-fn a_refused_connect_a_backup_and_a_last_resort_have_their_words() {
+fn why_names_a_refused_connect_a_backup_and_a_last_resort() {
     let world = with(EJECT, |plan| plan.member(2, "backup = true"));
     assert_eq!(word(&world.weir.get("/")), "balanced");
     world.nodes[0].stop();
@@ -230,7 +230,7 @@ fn a_retry_after_a_refused_connect_says_so() {
 }
 
 #[test]
-fn who_waited_is_told_how_long_and_refusals_have_their_words() {
+fn the_log_tells_how_long_a_request_waited_and_why_it_was_refused() {
     let world = with("max-requests = 1\nqueue = { size = 1, wait = \"600ms\" }", |plan| {
         let routes = "[[site.route]]\nname = \"secret\"\nprefix = \"/secret\"\ndeny = true\n[[site.route]]\nname = \"old\"\npath = \"/old\"\nredirect = { to = \"http://new.test/\" }\n[[site.route]]\npath = \"/rare\"\nrate = { requests = 1, per = \"1h\" }\n";
         plan.site(&format!("max-body = \"1KiB\"\n{routes}"))
@@ -362,7 +362,7 @@ fn why_of_a_session_that_waits_names_its_node() {
 }
 
 #[test]
-fn asking_takes_nobodys_turn_and_tells_what_then_happens() {
+fn weir_why_takes_no_turn_and_tells_what_the_next_request_gets() {
     let hash = "balance = \"hash\"\nhash = { on = \"path\" }";
     for balance in ["balance = \"round-robin\"", "balance = \"least-requests\"", hash] {
         let world = world(balance);
@@ -379,7 +379,7 @@ fn asking_takes_nobodys_turn_and_tells_what_then_happens() {
 }
 
 #[test]
-fn asking_does_not_keep_a_session_alive() {
+fn weir_why_does_not_keep_a_session_alive() {
     let world = world("sticky = { mode = \"learn\", cookie = \"JSESSIONID\", idle = \"1s\" }");
     world.login("S");
     let known = || world.why(&["--host", "esb.test", "--cookie", "JSESSIONID=S"]).contains("session: lives on");
@@ -388,7 +388,7 @@ fn asking_does_not_keep_a_session_alive() {
 }
 
 #[test]
-fn asking_uses_up_no_rate_and_activates_nobody() {
+fn weir_why_uses_up_no_rate_and_activates_no_node() {
     let world = with("active = { start = 1 }\nmax-requests = 1", |plan| {
         plan.site("[[site.route]]\npath = \"/rare\"\nrate = { requests = 1, per = \"1h\" }\n")
     });

@@ -41,7 +41,7 @@ fn success_is_every_answer_below_400() {
 }
 
 #[test]
-fn who_fails_binds_nobody() {
+fn an_answer_that_failed_binds_no_session() {
     let world = world();
     for status in [400, 401, 403, 404, 405, 499, 500, 501, 503, 599] {
         let target = format!("/fault/{status}");
@@ -87,7 +87,7 @@ fn the_path_names_a_session_too() {
 }
 
 #[test]
-fn a_restart_without_its_table_scatters_nobody_for_long() {
+fn after_a_restart_without_its_table_sessions_soon_find_their_node_again() {
     let mut world = world();
     let homes: Vec<(String, String)> =
         (0..9).map(|number| format!("USER{number}")).map(|id| (id.clone(), world.login(&id))).collect();

@@ -154,7 +154,7 @@ fn a_forged_cookie_leads_nowhere_and_is_replaced() {
 }
 
 #[test]
-fn who_moves_gets_a_new_cookie_and_stays() {
+fn a_moved_session_gets_a_new_cookie_and_stays() {
     let world = World::of(3, |plan| plan.pool(&format!("{OWN}\n{QUICK}")));
     let cookie = own_cookie_of(&world, "n2");
     world.lose("n2");
@@ -171,7 +171,7 @@ fn who_moves_gets_a_new_cookie_and_stays() {
 }
 
 #[test]
-fn who_will_return_keeps_the_first_cookie() {
+fn a_moved_session_that_will_return_keeps_its_first_cookie() {
     let keys = format!("sticky = {{ mode = \"cookie\", failback = \"return\" }}\n{QUICK}");
     let world = World::of(3, |plan| plan.pool(&keys));
     let cookie = own_cookie_of(&world, "n2");
@@ -258,7 +258,7 @@ fn the_clients_address_leads_to_one_node_and_others_may_have_others() {
 }
 
 #[test]
-fn who_is_no_trusted_proxy_speaks_for_itself() {
+fn a_peer_that_is_no_trusted_proxy_cannot_name_another_client() {
     let world = World::of(3, |plan| plan.pool("sticky = { mode = \"source\" }"));
     let node = world.weir.get("/").text();
     for number in 0..9 {
@@ -343,13 +343,13 @@ fn moved(failback: &str) -> (World, String, String) {
 }
 
 #[test]
-fn who_moved_stays_where_it_is() {
+fn a_moved_session_stays_on_its_new_node() {
     let (world, id, next) = moved("");
     world.stays(&id, &next);
 }
 
 #[test]
-fn who_moved_returns_where_the_pool_says_so() {
+fn a_moved_session_returns_if_the_pool_says_so() {
     let (world, id, _) = moved(", failback = \"return\"");
     assert_eq!(would_go(&world.weir, &format!("JSESSIONID={id}")), ("n2".to_owned(), "returned".to_owned()));
     world.stays(&id, "n2");
@@ -357,7 +357,7 @@ fn who_moved_returns_where_the_pool_says_so() {
 }
 
 #[test]
-fn who_moved_does_not_return_to_a_node_that_is_draining() {
+fn a_moved_session_does_not_return_to_a_draining_node() {
     for failback in ["failback = \"return\"", "failback = \"when-idle\", failback-idle = \"1ms\""] {
         let keys = format!("sticky = {{ mode = \"learn\", {failback} }}\n{QUICK}");
         let world = World::of(3, |plan| plan.pool(&keys));
@@ -374,7 +374,7 @@ fn who_moved_does_not_return_to_a_node_that_is_draining() {
 }
 
 #[test]
-fn who_moved_returns_after_a_pause_where_the_pool_says_so() {
+fn a_moved_session_returns_after_a_pause_if_the_pool_says_so() {
     let (world, id, next) = moved(", failback = \"when-idle\", failback-idle = \"1s\"");
     world.stays(&id, &next);
     let cookie = format!("JSESSIONID={id}");
@@ -388,7 +388,7 @@ fn who_moved_returns_after_a_pause_where_the_pool_says_so() {
 }
 
 #[test]
-fn a_home_stays_home_over_a_restart() {
+fn a_session_keeps_its_node_over_a_restart() {
     let keys = format!("sticky = {{ mode = \"learn\", failback = \"return\" }}\n{QUICK}");
     let mut world = World::of(3, |plan| plan.pool(&keys));
     let id = world.login_on("n2", "S");

@@ -163,7 +163,7 @@ fn head_204_and_304_have_no_body() {
 }
 
 #[test]
-fn who_does_not_begin_and_who_does_not_leave_is_not_waited_for_for_ever() {
+fn a_stop_does_not_wait_for_ever_for_clients_that_send_nothing_or_do_not_leave() {
     let origin = Origin::named("n");
     let weir = Plan::before(&[&origin]).secure().listener("head-timeout = \"1s\"\nhttp2-idle-timeout = \"1s\"").start();
     let open = || weir.ask_admin("/api/status").text().contains("\"connections\":0");

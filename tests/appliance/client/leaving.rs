@@ -53,7 +53,7 @@ fn is_noticed(weir: &Appliance, gate: &Gate, how: &str) {
 }
 
 #[test]
-fn a_client_that_resets_an_upload_that_its_node_does_not_read_gives_its_place_back() {
+fn a_client_that_resets_an_upload_that_its_node_does_not_read_frees_the_node_for_others() {
     for secure in [false, true] {
         let gate = Gate::shut();
         let origin = node(&gate);
@@ -66,7 +66,7 @@ fn a_client_that_resets_an_upload_that_its_node_does_not_read_gives_its_place_ba
 }
 
 #[test]
-fn a_client_that_closes_in_an_upload_that_its_node_does_not_read_gives_its_place_back() {
+fn a_client_that_closes_in_an_upload_that_its_node_does_not_read_frees_the_node_for_others() {
     for secure in [false, true] {
         let gate = Gate::shut();
         let origin = node(&gate);
@@ -79,7 +79,7 @@ fn a_client_that_closes_in_an_upload_that_its_node_does_not_read_gives_its_place
 }
 
 #[test]
-fn an_http2_stream_that_is_reset_in_an_upload_that_its_node_does_not_read_gives_its_place_back() {
+fn an_http2_stream_reset_in_an_upload_that_its_node_does_not_read_frees_the_node_for_others() {
     let gate = Gate::shut();
     let origin = node(&gate);
     let weir = before(&origin);
@@ -137,7 +137,7 @@ fn a_client_that_leaves_the_queue_in_an_upload_is_noticed_however_much_it_has_se
 }
 
 #[test]
-fn a_client_that_breaks_its_body_while_it_is_answered_and_leaves_gives_its_place_back() {
+fn a_client_that_breaks_its_body_while_it_is_answered_and_leaves_frees_the_node_for_others() {
     for (what, rest) in [("a broken chunk", b"zz\r\n".to_vec()), ("too long a body", chunk())] {
         let gate = Gate::shut();
         let opens = gate.clone();

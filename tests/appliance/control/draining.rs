@@ -34,7 +34,7 @@ fn is_draining(world: &World, pool: &str) {
 }
 
 #[test]
-fn a_drain_under_load_loses_nobody() {
+fn a_drain_under_load_loses_no_client() {
     let world = two_pools(SHORT);
     let (first, second) = (user_on(&world, "esb.test", "n1"), user_on(&world, "other.test", "n1"));
     let elsewhere = user_on(&world, "esb.test", "n2");

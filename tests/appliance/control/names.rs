@@ -212,7 +212,7 @@ fn a_reload_resolves_anew_and_keeps_the_states_of_what_stays() {
 }
 
 #[test]
-fn what_an_operator_says_of_a_node_holds_for_all_its_addresses() {
+fn an_operators_order_for_a_node_holds_for_all_its_addresses() {
     let dns = one_and_two();
     let first = Origin::speaking(naming("first"));
     let _second = first.beside(SECOND, naming("second"));

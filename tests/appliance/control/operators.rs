@@ -6,7 +6,7 @@ use crate::harness::{Answer, Appliance, Client, eventually};
 use crate::session_world::{LEARN, World, row, two_pools};
 
 #[test]
-fn an_operators_word_outlives_reloads_and_restarts() {
+fn an_operators_order_outlives_reloads_and_restarts() {
     let mut world = two_pools(LEARN);
     let id = world.login_on("n1", "D");
     let word = |world: &World| (world.weir.state("app", "n1"), world.weir.state("other", "n1"));
@@ -73,7 +73,7 @@ fn a_wall_clock_that_is_set_ends_no_drain() {
 }
 
 #[test]
-fn the_last_node_of_a_pool_rests_only_by_force() {
+fn the_last_node_of_a_pool_is_taken_out_only_by_force() {
     let world = two_pools(LEARN);
     let said = world.weir.say(&["maintain", "n1"]);
     assert_eq!(said.code, Some(0), "{said:?}");
@@ -90,7 +90,7 @@ fn the_last_node_of_a_pool_rests_only_by_force() {
 }
 
 #[test]
-fn a_standby_may_take_the_place_of_the_last_active_node() {
+fn the_last_active_node_may_be_taken_out_when_a_standby_can_serve() {
     let world = World::of(2, |plan| plan.pool("active = { start = 1 }"));
     assert_eq!(world.weir.state("app", "n2"), "passive standby");
     assert_eq!(world.weir.say(&["maintain", "n1"]).code, Some(0));
@@ -99,7 +99,7 @@ fn a_standby_may_take_the_place_of_the_last_active_node() {
 }
 
 #[test]
-fn a_node_that_left_the_file_comes_back_as_it_was_said() {
+fn an_order_holds_again_when_its_node_comes_back_into_the_file() {
     let mut world = World::of(2, |plan| plan.pool(LEARN));
     let whole = world.weir.read("weir.toml");
     world.weir.say(&["maintain", "n1"]);
@@ -123,7 +123,7 @@ fn a_node_that_left_the_file_comes_back_as_it_was_said() {
 }
 
 #[test]
-fn a_reload_that_leaves_a_pool_only_nodes_under_words_says_so() {
+fn a_reload_warns_when_orders_leave_a_pool_no_node_for_new_requests() {
     let mut world = World::of(2, |plan| plan.pool(LEARN));
     world.weir.say(&["maintain", "n1"]);
     let quiet = world.weir.say(&["reload"]);
@@ -162,7 +162,7 @@ fn a_node_that_nobody_knows_is_refused_with_those_that_are() {
 }
 
 #[test]
-fn a_drain_is_shown_wherever_one_looks() {
+fn every_view_of_the_nodes_shows_a_drain() {
     let world = World::of(2, |plan| plan.pool(LEARN));
     let id = world.login_on("n1", "V");
     let said = world.weir.say(&["drain", "n1", "--deadline", "30h"]);
@@ -200,7 +200,7 @@ fn waiting_can_be_read_by_a_script() {
 }
 
 #[test]
-fn web_pages_cannot_say_a_word() {
+fn web_pages_cannot_give_orders() {
     let world = World::of(2, |plan| plan);
     let ask = |line: &str, field: &str| -> Answer {
         let mut client = Client::plain(world.weir.admin()).expect("the admin address accepts");
@@ -217,7 +217,7 @@ fn web_pages_cannot_say_a_word() {
 }
 
 #[test]
-fn who_waits_learns_that_the_node_was_activated_meanwhile() {
+fn waiting_for_a_drain_ends_when_the_node_is_activated_meanwhile() {
     let world = World::of(2, |plan| plan.pool(LEARN));
     let id = world.login_on("n1", "A");
     let wait = world.weir.begin_to_say(&["drain", "n1", "--wait"]);
@@ -230,7 +230,7 @@ fn who_waits_learns_that_the_node_was_activated_meanwhile() {
 }
 
 #[test]
-fn who_waits_waits_on_when_weir_is_killed_and_comes_back() {
+fn waiting_for_a_drain_goes_on_when_weir_is_killed_and_comes_back() {
     let mut world = World::of(2, |plan| plan.pool("sticky = { mode = \"learn\", idle = \"4s\" }"));
     let id = world.login_on("n1", "K");
     // A stop writes the sessions down; a kill does not.

@@ -205,7 +205,7 @@ fn reloads_that_replace_every_node_pool_and_site_fail_no_request_though_probes_a
 }
 
 #[test]
-fn sessions_of_before_a_restart_go_home_before_the_first_probe_is_over() {
+fn after_a_restart_sessions_find_their_node_before_the_first_probe_has_passed() {
     let gate = Gate::shut();
     let nodes = [probed_behind("a", &gate), probed_behind("b", &gate)];
     let learn = "sticky = { mode = \"learn\", cookie = \"JSESSIONID\" }";
@@ -222,7 +222,7 @@ fn sessions_of_before_a_restart_go_home_before_the_first_probe_is_over() {
 }
 
 #[test]
-fn who_waits_for_a_node_that_was_never_probed_is_served_in_order() {
+fn requests_that_wait_for_a_node_that_was_never_probed_are_served_in_order() {
     let (probes, gate) = (Gate::shut(), Gate::shut());
     let (held, passed) = (gate.clone(), probes.clone());
     let origin = Origin::speaking(move |talk| {

@@ -148,7 +148,7 @@ fn nodes_are(weir: &mut Appliance, nodes: std::ops::RangeInclusive<usize>) {
 }
 
 #[test]
-fn who_was_delayed_by_rate_while_a_reload_replaced_the_node_is_served_by_the_new_one() {
+fn a_request_delayed_by_rate_while_a_reload_replaced_the_node_is_served_by_the_new_one() {
     let nodes = [Origin::named("old"), Origin::named("new")];
     let rate = "rate = { requests = 1, per = \"2s\", burst = 3, excess = \"delay\" }";
     let mut weir = Plan::before(&[&nodes[0], &nodes[1]]).site(rate).start();
@@ -163,7 +163,7 @@ fn who_was_delayed_by_rate_while_a_reload_replaced_the_node_is_served_by_the_new
 }
 
 #[test]
-fn whose_body_was_awaited_while_a_reload_replaced_the_node_is_served_by_the_new_one() {
+fn a_request_whose_body_was_awaited_while_a_reload_replaced_the_node_is_served_by_the_new_one() {
     let nodes = [Origin::named("old"), Origin::named("new")];
     let mut weir = Plan::before(&[&nodes[0], &nodes[1]]).pool("buffer-request = \"64KiB\"").start();
     nodes_are(&mut weir, 1..=1);
@@ -178,7 +178,7 @@ fn whose_body_was_awaited_while_a_reload_replaced_the_node_is_served_by_the_new_
 }
 
 #[test]
-fn whom_a_node_failed_after_a_reload_replaced_all_is_served_by_a_new_one() {
+fn a_request_that_a_node_failed_after_a_reload_replaced_all_is_served_by_a_new_one() {
     let gate = Gate::shut();
     let failing = || {
         let opened = gate.clone();

@@ -113,7 +113,7 @@ fn a_session_that_was_opened_a_moment_before_a_crash_keeps_its_node_in_a_drain()
 }
 
 #[test]
-fn a_drain_writes_down_whom_it_waits_for() {
+fn a_drain_stores_the_sessions_that_it_waits_for() {
     let mut world = World::of(2, |plan| plan.pool(LEARN));
     let id = world.login_on("n1", "C");
     assert_eq!(world.weir.say(&["drain", "n1"]).code, Some(0));
@@ -205,7 +205,7 @@ fn damaged_sessions_are_set_aside_and_learned_anew() {
 }
 
 #[test]
-fn a_drain_without_the_sessions_of_before_says_whom_it_moves() {
+fn a_drain_whose_session_table_was_lost_warns_that_clients_will_be_moved() {
     let (mut world, _) = restarted_after(|dir| fs::write(dir.join("sessions"), "damaged").expect("ours"));
     let warning =
         "Weir was started without the sessions of before: those on n1 that were not used since get other nodes";
@@ -236,7 +236,7 @@ fn a_damaged_secret_is_set_aside() {
 }
 
 #[test]
-fn damaged_words_of_operators_are_set_aside() {
+fn damaged_orders_of_operators_are_set_aside() {
     for (text, what) in [
         ("{", "damaged"),
         ("", "damaged"),
@@ -252,7 +252,7 @@ fn damaged_words_of_operators_are_set_aside() {
 }
 
 #[test]
-fn odd_things_in_place_of_files_keep_nobody_from_starting() {
+fn weir_starts_whatever_lies_in_place_of_its_state_files() {
     let (world, _) = restarted_after(|dir| {
         for name in ["sessions", "secret"] {
             let _ = fs::remove_file(dir.join(name));
@@ -266,7 +266,7 @@ fn odd_things_in_place_of_files_keep_nobody_from_starting() {
 }
 
 #[test]
-fn a_node_in_maintenance_does_not_serve_because_a_file_could_not_be_read() {
+fn a_node_in_maintenance_does_not_serve_when_its_order_cannot_be_read() {
     let (mut world, _) = restarted_after(|_| ());
     assert_eq!(world.weir.say(&["maintain", "n1"]).code, Some(0));
     world.weir.stop();
@@ -288,7 +288,7 @@ fn a_node_in_maintenance_does_not_serve_because_a_file_could_not_be_read() {
 }
 
 #[test]
-fn a_node_in_maintenance_does_not_serve_because_a_later_weir_wrote_so() {
+fn a_node_in_maintenance_does_not_serve_when_a_later_version_wrote_its_order() {
     let (mut world, _) = restarted_after(|_| ());
     world.weir.stop();
     let (file, later) = (world.weir.path("state/operators.json"), r#"{"version": 2, "nodes": ["n1 sleeps"]}"#);
@@ -311,7 +311,7 @@ fn a_node_in_maintenance_does_not_serve_because_a_later_weir_wrote_so() {
 }
 
 #[test]
-fn a_word_that_found_no_room_on_the_disk_is_written_when_there_is_some() {
+fn an_order_that_could_not_be_written_is_written_later() {
     let mut world = World::of(2, |plan| plan.state_dir("$dir/state").pool(LEARN));
     let file = world.weir.path("state/operators.json");
     // Nothing takes the place of a directory, not even for root.

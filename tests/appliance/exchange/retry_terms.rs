@@ -196,7 +196,7 @@ fn every_retry_is_counted_by_its_reason() {
 }
 
 #[test]
-fn a_node_that_another_one_saved_leaves_a_line_and_no_more_than_one_a_second() {
+fn a_node_whose_request_another_one_served_has_at_most_one_line_a_second() {
     let nodes = busy(GOOD);
     let pool = "eject = { failures = 0 }\nretry-on = [\"connect\", \"503\"]";
     let weir = Plan::before(&[&nodes[0], &nodes[1]]).pool(pool).start();

@@ -158,7 +158,7 @@ fn session_that_waits(pool: &str) -> SessionThatWaits {
 }
 
 #[test]
-fn who_finds_the_queue_full_is_told_at_once_and_when_to_come_again() {
+fn a_request_that_finds_the_queue_full_is_refused_at_once_with_retry_after() {
     let (gate, origin, weir, mut holder) = one_place("queue = { size = 2 }");
     let mut patient = [asking(&weir, "/1"), asking(&weir, "/2")];
     wait_for(&weir, 2);
@@ -208,7 +208,7 @@ fn a_client_that_goes_away_leaves_the_queue() {
 }
 
 #[test]
-fn without_a_queue_who_finds_every_node_busy_is_told_so() {
+fn without_a_queue_a_request_that_finds_every_node_busy_is_refused_at_once() {
     let (gate, origin, weir, mut holder) = one_place("");
     let answer = weir.get("/1");
     assert_eq!(answer.refusal(), "503 nodes-busy", "{}", answer.text());
@@ -237,7 +237,7 @@ fn a_request_with_a_body_waits_and_its_body_is_whole() {
 }
 
 #[test]
-fn those_who_wait_survive_a_reload_and_get_the_places_it_gives() {
+fn waiting_requests_survive_a_reload_and_use_the_room_that_it_makes() {
     let (gate, origin, mut weir, mut holder) = one_place("queue = { size = 9 }");
     let mut clients: Vec<Client> = (1..=3)
         .map(|number| {
@@ -431,7 +431,7 @@ fn a_session_that_waits_moves_when_a_reload_takes_its_node_away() {
 }
 
 #[test]
-fn who_waits_in_a_pool_that_a_reload_renames_is_served_where_it_waits() {
+fn a_request_that_waits_in_a_pool_that_a_reload_renames_is_served_where_it_waits() {
     let (gate, _nodes, mut weir, mut holder) = one_of_two("queue = { size = 4, wait = \"30s\" }");
     let mut clients = line(&weir, 3);
     weir.edit(|text| text.replace("\"app\"", "\"application\""));
@@ -466,7 +466,7 @@ fn busy_beside(failing: Origin, queue: &str) -> (Gate, [Origin; 2], Appliance, C
 }
 
 #[test]
-fn who_is_refused_by_one_node_waits_for_the_busy_one_and_is_not_sent_to_the_same_again() {
+fn a_request_that_one_node_refused_waits_for_the_busy_one_and_does_not_get_the_same_again() {
     let resets = || Origin::speaking(crate::harness::Talk::reset);
     for refuses in [false, true] {
         let (gate, nodes, weir, mut holder) = busy_beside(resets(), "{ size = 5, wait = \"30s\" }");
@@ -488,7 +488,7 @@ fn who_is_refused_by_one_node_waits_for_the_busy_one_and_is_not_sent_to_the_same
 }
 
 #[test]
-fn who_was_refused_is_told_so_at_once_where_the_queue_is_full_or_the_busy_node_is_lost() {
+fn a_request_that_a_node_refused_fails_at_once_when_the_queue_is_full_or_the_busy_node_is_lost() {
     let (gate, nodes, weir, mut holder) = busy_beside(Origin::named("b"), "{ size = 1, wait = \"30s\" }");
     nodes[1].stop();
     let mut first = asking(&weir, "/1");
@@ -503,7 +503,7 @@ fn who_was_refused_is_told_so_at_once_where_the_queue_is_full_or_the_busy_node_i
 }
 
 #[test]
-fn who_leaves_the_queue_unserved_is_logged_with_its_pool() {
+fn a_request_that_leaves_the_queue_unserved_is_logged_with_its_pool() {
     let (gate, _origin, weir, mut holder) = one_place("queue = { size = 1, wait = \"400ms\" }");
     let mut late = asking(&weir, "/late");
     wait_for(&weir, 1);
@@ -575,7 +575,7 @@ fn an_http2_stream_that_is_reset_leaves_the_queue_and_so_does_a_connection() {
 }
 
 #[test]
-fn a_tunnel_holds_its_place_until_it_ends() {
+fn a_tunnel_counts_for_max_requests_until_it_ends() {
     let origin = Origin::speaking(|talk| {
         if talk.target() != "/ws" {
             return talk.send(&ok("a"));
@@ -610,7 +610,7 @@ fn those_who_wait_are_served_before_a_stop() {
 }
 
 #[test]
-fn who_waits_is_told_at_once_when_no_node_is_left() {
+fn waiting_requests_are_refused_at_once_when_no_node_is_left() {
     let (gate, origin, weir, mut holder) =
         one_place("queue = { size = 5, wait = \"30s\" }\neject = { failures = 1, for = \"1h\" }");
     let mut client = asking(&weir, "/1");

@@ -90,7 +90,7 @@ fn a_node_that_comes_back_gets_a_small_share_first_by_random_two() {
 }
 
 #[test]
-fn warmth_climbs_and_never_falls_on_the_way() {
+fn the_share_in_slow_start_grows_and_never_falls_on_the_way() {
     let world = world("eject = { failures = 1, for = \"200ms\" }", "slow-start = \"2s\"");
     world.fail_and_return();
     let mut seen = vec![world.warmth("n2")];
@@ -119,14 +119,14 @@ fn the_process_starts_its_nodes_slowly_probed_or_not() {
 }
 
 #[test]
-fn where_all_are_cold_they_share_the_work() {
+fn when_all_nodes_are_in_slow_start_they_share_the_work() {
     let world = world("slow-start = \"1h\"", "");
     assert!(world.warmth("n1") < 15.0 && world.warmth("n2") < 15.0);
     assert_eq!(world.b_of(100), 50);
 }
 
 #[test]
-fn a_node_that_a_reload_adds_starts_slowly_and_the_others_stay_warm() {
+fn a_node_that_a_reload_adds_starts_slowly_and_the_others_keep_their_full_share() {
     let mut world = world("slow-start = \"3s\"", "");
     world.weir.edit(|text| text.replace(", { node = \"n2\" }]", "]"));
     world.weir.reload();
@@ -139,7 +139,7 @@ fn a_node_that_a_reload_adds_starts_slowly_and_the_others_stay_warm() {
 }
 
 #[test]
-fn a_reload_keeps_how_warm_a_node_is_and_one_that_ends_slow_starts_ends_it() {
+fn a_reload_keeps_the_share_in_slow_start_and_one_without_slow_start_ends_it() {
     let mut world = world("eject = { failures = 1, for = \"200ms\" }", "slow-start = \"1h\"");
     assert!(world.warmth("n2") < 15.0);
     world.weir.reload();
@@ -168,7 +168,7 @@ fn a_standby_that_is_activated_starts_slowly_too() {
 }
 
 #[test]
-fn states_tell_how_warm_a_node_is() {
+fn the_state_shows_the_share_of_a_node_in_slow_start() {
     let world = world("slow-start = \"1h\"", "");
     let told: Vec<BTreeMap<String, serde_json::Value>> =
         serde_json::from_str(&world.weir.ask_admin("/api/nodes").text()).expect("JSON");

@@ -331,7 +331,7 @@ fn the_metric_tells_who_is_active() {
 }
 
 #[test]
-fn who_stands_by_since_a_reload_is_told_so() {
+fn a_node_that_stands_by_because_of_a_reload_has_a_line_in_the_journal() {
     let mut world = World::of(&["a", "b", "c"], LEARN, |plan| plan);
     assert!(world.are([ACTIVE, ACTIVE, ACTIVE]));
     let since = |world: &World| crate::session_world::row(&world.weir, "app", "n2")["seconds"].as_u64();

@@ -291,7 +291,7 @@ fn sites_and_routes_ask_who_comes() {
 }
 
 #[test]
-fn a_stranger_is_not_believed_who_he_is() {
+fn a_peer_that_is_not_trusted_cannot_forge_its_address() {
     for trusted in ["trusted-proxies = []", "trusted-proxies = [\"192.0.2.1\"]", ""] {
         let origin = Origin::named("n");
         let weir = Plan::before(&[&origin]).listener(trusted).site("allow-from = [\"10.0.0.0/8\"]").start();

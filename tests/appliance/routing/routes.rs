@@ -168,7 +168,7 @@ fn a_redirect_that_would_lead_back_still_keeps_out_whom_it_lets_not_in() {
 }
 
 #[test]
-fn a_redirect_leads_to_no_host_that_stands_in_a_field_alone() {
+fn a_redirect_leads_to_no_host_that_only_a_forwarded_field_names() {
     // Many a proxy passes X-Forwarded-Host on as the client wrote it.
     let origin = Origin::named("n");
     let weir = Plan::before(&[&origin])
