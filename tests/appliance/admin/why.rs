@@ -57,7 +57,7 @@ impl World {
     /// What `weir why` says, in words.
     #[track_caller]
     fn why(&self, words: &[&str]) -> String {
-        let said = self.weir.say(&[&["why"], words].concat());
+        let said = self.weir.command(&[&["why"], words].concat());
         assert_eq!((said.code, said.err.as_str()), (Some(0), ""), "{words:?}: {}", said.out);
         said.out
     }
@@ -122,7 +122,7 @@ fn a_session_that_moves_says_why() {
         });
     };
     let maintained: Losing = |world, home| {
-        assert_eq!(world.weir.say(&["maintain", &format!("n{}", home + 1)]).code, Some(0));
+        assert_eq!(world.weir.command(&["maintain", &format!("n{}", home + 1)]).code, Some(0));
     };
     let gone: Losing = |world, home| {
         let (name, other) = (format!("{{ node = \"n{}\" }}", home + 1), format!("{{ node = \"n{}\" }}", 2 - home));
@@ -165,9 +165,9 @@ fn a_session_that_returns_to_its_first_node_says_so() {
     let world = world(sticky);
     let home = world.login("S");
     let name = format!("n{}", home + 1);
-    assert_eq!(world.weir.say(&["maintain", &name]).code, Some(0));
+    assert_eq!(world.weir.command(&["maintain", &name]).code, Some(0));
     assert_eq!(word(&world.in_session("S")), "rebound:maintenance");
-    assert_eq!(world.weir.say(&["activate", &name]).code, Some(0));
+    assert_eq!(world.weir.command(&["activate", &name]).code, Some(0));
     let back = world.in_session("S");
     assert_eq!((word(&back).as_str(), back.text().as_str()), ("returned", ["a", "b"][home]));
     assert_eq!(word(&world.in_session("S")), "session");
@@ -279,7 +279,7 @@ fn a_session_whose_node_is_lost_is_refused_where_the_pool_says_so() {
     let sticky = "sticky = { mode = \"learn\", cookie = \"JSESSIONID\", on-lost = \"refuse\" }";
     let world = world(sticky);
     let home = world.login("S");
-    assert_eq!(world.weir.say(&["maintain", &format!("n{}", home + 1)]).code, Some(0));
+    assert_eq!(world.weir.command(&["maintain", &format!("n{}", home + 1)]).code, Some(0));
     let asked = world.why(&["--host", "esb.test", "--cookie", "JSESSIONID=S"]);
     assert!(asked.contains("session-lost"), "{asked}");
     let answer = world.in_session("S");
@@ -325,7 +325,7 @@ fn why_answers_every_kind_of_question() {
         (&["--host", "esb.test", "--cookie", "a\nb"], "control"),
         (&["--host", "esb.test", "--header", "nothing"], "no name"),
     ] {
-        let said = world.weir.say(&[&["why"], words].concat());
+        let said = world.weir.command(&[&["why"], words].concat());
         assert_eq!(said.code, Some(1), "{words:?}: {said:?}");
         assert!(said.err.contains(part), "{words:?}: {said:?}");
     }
@@ -337,10 +337,10 @@ fn why_tells_what_spoke_against_each_node() {
     let world = with(EJECT, |plan| plan.member(2, "backup = true"));
     let said = world.why(&["--host", "esb.test"]);
     assert!(said.contains("goes to n1 of app: balanced") && said.contains("it is a backup"), "{said}");
-    assert_eq!(world.weir.say(&["maintain", "n1"]).code, Some(0));
+    assert_eq!(world.weir.command(&["maintain", "n1"]).code, Some(0));
     let said = world.why(&["--host", "esb.test"]);
     assert!(said.contains("goes to n2 of app: backup") && said.contains("it is passive (maintenance)"), "{said}");
-    assert_eq!(world.weir.say(&["maintain", "n2", "--force"]).code, Some(0));
+    assert_eq!(world.weir.command(&["maintain", "n2", "--force"]).code, Some(0));
     let said = world.why(&["--host", "esb.test"]);
     assert!(said.contains("is refused: no-active-node"), "{said}");
     assert_eq!(word(&world.weir.get("/")), "no-active-node");

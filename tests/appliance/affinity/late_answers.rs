@@ -63,8 +63,8 @@ impl Late {
         client
     }
 
-    fn say(&self, word: &str) {
-        assert_eq!(self.weir().say(&[word, "n1"]).code, Some(0));
+    fn order(&self, word: &str) {
+        assert_eq!(self.weir().command(&[word, "n1"]).code, Some(0));
     }
 
     #[track_caller]
@@ -92,9 +92,9 @@ fn a_late_answer_does_not_drag_a_moved_session_back() {
         let id = cookie.trim_start_matches("JSESSIONID=");
         let target = if names { format!("/slow/{id}") } else { "/slow".to_owned() };
         let slow = late.runs_on("n1", &target, &cookie);
-        late.say("maintain");
+        late.order("maintain");
         assert_eq!(late.world.with_cookie(&cookie).text(), "n2", "{mode}: it moves");
-        late.say("activate");
+        late.order("activate");
         assert_eq!(late.answered(slow).text(), "n1", "{mode}");
         late.stays(&cookie, "n2", &format!("{mode}, named again: {names}"));
     }
@@ -117,9 +117,9 @@ fn a_node_that_comes_back_while_another_one_answers_does_not_get_its_sessions_ba
     for mode in ["learn", "source", "cookie"] {
         let late = Late::of(&format!("sticky = {{ mode = \"{mode}\" }}"));
         let cookie = late.on_n1(mode);
-        late.say("maintain");
+        late.order("maintain");
         let slow = late.runs_on("n2", "/slow", &cookie);
-        late.say("activate");
+        late.order("activate");
         let moved = late.answered(slow);
         assert_eq!(moved.text(), "n2", "{mode}");
         let cookie = own_cookie(&moved).unwrap_or(cookie);

@@ -32,7 +32,7 @@ fn own_cookie_of(world: &World, node: &str) -> String {
 
 /// Asks the running Weir where a client would go now. This uses no session.
 fn would_go(weir: &Appliance, cookie: &str) -> (String, String) {
-    let said = weir.say(&["why", "--json", "--host", "esb.test", "--cookie", cookie]);
+    let said = weir.command(&["why", "--json", "--host", "esb.test", "--cookie", cookie]);
     let value: Value = serde_json::from_str(&said.out).unwrap_or_else(|error| panic!("{error}: {said:?}"));
     let word = |key: &str| value[key].as_str().unwrap_or_default().to_owned();
     (word("node"), word("why"))
@@ -365,9 +365,9 @@ fn a_moved_session_does_not_return_to_a_draining_node() {
         world.lose("n2");
         let next = world.of_session(&id);
         world.regain("n2");
-        assert_eq!(world.weir.say(&["drain", "n2", "--deadline", "2h"]).code, Some(0));
+        assert_eq!(world.weir.command(&["drain", "n2", "--deadline", "2h"]).code, Some(0));
         world.stays(&id, &next);
-        assert_eq!(world.weir.say(&["activate", "n2"]).code, Some(0));
+        assert_eq!(world.weir.command(&["activate", "n2"]).code, Some(0));
         let cookie = format!("JSESSIONID={id}");
         eventually("it returns to the node that is active again", || would_go(&world.weir, &cookie).0 == "n2");
     }
@@ -413,7 +413,7 @@ fn an_invented_id_chooses_no_node_that_takes_no_new_sessions() {
     let world = World::of(3, |plan| plan.pool(learn).member(3, "backup = true"));
     world.stays("invented.n2", "n2");
     invented(&world, "n3");
-    world.weir.say(&["drain", "n1"]);
+    world.weir.command(&["drain", "n1"]);
     // Whoever asks like this does not keep the drain from ending.
     eventually("the drain is over", || {
         invented(&world, "n1");
@@ -429,7 +429,7 @@ fn an_invented_id_chooses_no_node_that_takes_no_new_sessions() {
 fn an_invented_id_waits_for_no_node_and_is_refused_nowhere() {
     // Whose session lives on a lost node is refused here, and no id that nobody knows is such a session.
     let world = World::of(2, |plan| plan.pool("sticky = { mode = \"learn\", on-lost = \"refuse\" }"));
-    world.weir.say(&["maintain", "n1"]);
+    world.weir.command(&["maintain", "n1"]);
     world.stays("invented.n1", "n2");
     let small = World::of(2, |plan| plan.pool("sticky = { mode = \"learn\", max-sessions = 4 }"));
     (0..20).for_each(|number| assert_eq!(small.of_session(&format!("made-up{number}.n1")), "n1"));
@@ -443,12 +443,12 @@ fn of_two_cookies_the_one_counts_whose_node_serves() {
     let both =
         |first: &str, second: &str| world.with_cookie(&format!("JSESSIONID={first}; JSESSIONID={second}")).text();
     assert_eq!((both(&old, &new), both(&new, &old)), ("n1".to_owned(), "n2".to_owned()), "the first, while both serve");
-    world.weir.say(&["maintain", "n1"]);
+    world.weir.command(&["maintain", "n1"]);
     for _ in 0..4 {
         assert_eq!(both(&old, &new), "n2", "its other session is alive");
         assert_eq!(both(&new, &old), "n2");
     }
-    world.weir.say(&["activate", "n1"]);
+    world.weir.command(&["activate", "n1"]);
     assert_eq!(both(&old, &new), "n1", "nothing has moved meanwhile");
 }
 

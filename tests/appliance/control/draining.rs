@@ -4,7 +4,7 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::harness::{Appliance, Client, Gate, Origin, Plan, Saying, User, eventually};
+use crate::harness::{Appliance, Client, Gate, Origin, Plan, RunningCommand, User, eventually};
 use crate::session_world::{self, LEARN, World, row, two_pools};
 
 const SHORT: &str = "sticky = { mode = \"learn\", idle = \"1s\" }";
@@ -39,7 +39,7 @@ fn a_drain_under_load_loses_no_client() {
     let (first, second) = (user_on(&world, "esb.test", "n1"), user_on(&world, "other.test", "n1"));
     let elsewhere = user_on(&world, "esb.test", "n2");
     let strangers = [User::of(&world.weir, "esb.test", None), User::of(&world.weir, "other.test", None)];
-    let mut wait = world.weir.begin_to_say(&["drain", "n1", "--wait"]);
+    let mut wait = world.weir.begin_command(&["drain", "n1", "--wait"]);
     is_draining(&world, "app");
     is_draining(&world, "other");
     for number in 0..6 {
@@ -75,7 +75,7 @@ fn the_count_of_sessions_is_told_as_it_falls() {
     let world = World::of(2, |plan| plan.pool("sticky = { mode = \"learn\", idle = \"2s\" }"));
     let users = [user_on(&world, "esb.test", "n1"), user_on(&world, "esb.test", "n1")];
     eventually("there are these two alone", || sessions(&world.weir, "app", "n1") == 2);
-    let wait = world.weir.begin_to_say(&["drain", "n1", "--wait"]);
+    let wait = world.weir.begin_command(&["drain", "n1", "--wait"]);
     let told = |count: &str| eventually(&format!("it tells {count}"), || wait.out().contains(count));
     told("n1 is draining in app: 2 sessions, ");
     let [first, second] = users;
@@ -91,7 +91,7 @@ fn at_the_deadline_the_rest_is_rebound_once() {
     let world = two_pools(LEARN);
     let (first, second) = (user_on(&world, "esb.test", "n1"), user_on(&world, "other.test", "n1"));
     let began = Instant::now();
-    let said = world.weir.say(&["drain", "n1", "--deadline", "1s", "--wait"]);
+    let said = world.weir.command(&["drain", "n1", "--deadline", "1s", "--wait"]);
     assert_eq!(said.code, Some(0), "{said:?}");
     assert!(began.elapsed() > Duration::from_millis(900), "{:?}", began.elapsed());
     assert!(said.out.contains("safe to stop it"), "{said:?}");
@@ -143,7 +143,7 @@ fn running(origins: &[Origin], weir: &Appliance) -> [Client; 2] {
 
 /// It looks twice before it says that all is over.
 #[track_caller]
-fn waits_on(wait: &mut Saying) {
+fn waits_on(wait: &mut RunningCommand) {
     let now = Instant::now();
     eventually("it has looked again, and again", || now.elapsed() > Duration::from_millis(1_300));
     assert!(wait.still_runs(), "it did not wait");
@@ -154,8 +154,8 @@ fn running_requests_are_waited_for() {
     for word in ["drain", "maintain"] {
         let (origins, gate, weir) = slow_nodes();
         let mut clients = running(&origins, &weir);
-        assert_eq!(weir.say(&[word, "n1"]).code, Some(0));
-        let mut wait = weir.begin_to_say(&["drain", "n1", "--wait"]);
+        assert_eq!(weir.command(&[word, "n1"]).code, Some(0));
+        let mut wait = weir.begin_command(&["drain", "n1", "--wait"]);
         eventually("it tells what runs", || wait.out().contains("1 request "));
         waits_on(&mut wait);
         gate.open();
@@ -183,14 +183,14 @@ fn a_request_that_a_reload_left_behind_is_waited_for() {
             let (origins, gate, mut weir) = slow_nodes();
             let mut clients = running(&origins, &weir);
             if drains_first {
-                assert_eq!(weir.say(&["drain", "n1"]).code, Some(0));
+                assert_eq!(weir.command(&["drain", "n1"]).code, Some(0));
             }
             weir.edit(change);
             let told = weir.reload();
             assert!(!told.contains("refused"), "{told}");
             // One more generation, so that it is not the one before that alone is looked at.
             weir.reload();
-            let mut wait = weir.begin_to_say(&["drain", "n1", "--wait"]);
+            let mut wait = weir.begin_command(&["drain", "n1", "--wait"]);
             eventually("it tells what runs", || wait.out().contains("1 request running"));
             waits_on(&mut wait);
             gate.open();
@@ -212,7 +212,7 @@ fn what_runs_on_a_node_that_a_reload_took_away_is_shown() {
     weir.reload();
     weir.reload();
     let line = |command: &str| {
-        let out = weir.say(&[command]).out;
+        let out = weir.command(&[command]).out;
         let lines: Vec<_> = out.lines().filter(|line| line.contains(" n1 ")).map(str::to_owned).collect();
         assert!(lines.len() < 2, "once: {out}");
         lines.first().map(|line| line.split_whitespace().map(str::to_owned).collect::<Vec<_>>().join(" "))
@@ -231,7 +231,7 @@ fn what_runs_on_a_node_that_a_reload_took_away_is_shown() {
 #[test]
 fn a_pool_without_sessions_has_none_that_cannot_be_counted() {
     let world = World::of(2, |plan| plan);
-    let said = world.weir.say(&["drain", "n1"]);
+    let said = world.weir.command(&["drain", "n1"]);
     assert_eq!(said.code, Some(0), "{said:?}");
     assert!(said.out.starts_with("n1 is ") && !said.out.contains("cannot be counted"), "{said:?}");
 }
@@ -246,7 +246,7 @@ fn a_tunnel_is_waited_for() {
     let mut client = weir.client();
     client.send("GET / HTTP/1.1\r\nHost: esb.test\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n");
     assert!(client.head().is_ok_and(|head| head.starts_with("HTTP/1.1 101 ")));
-    let mut wait = weir.begin_to_say(&["drain", "n1", "--deadline", "1s", "--wait", "--force"]);
+    let mut wait = weir.begin_command(&["drain", "n1", "--deadline", "1s", "--wait", "--force"]);
     eventually("only it is left", || wait.out().contains("n1 is in maintenance in app: 1 request still running"));
     waits_on(&mut wait);
     client.finish();
@@ -293,7 +293,7 @@ fn a_session_is_in_use_until_its_download_or_its_tunnel_ends() {
         let upgrade = if target == "/tunnel" { "Upgrade: websocket\r\nConnection: Upgrade\r\n" } else { "" };
         client.send(format!("GET {target} HTTP/1.1\r\nHost: esb.test\r\nCookie: JSESSIONID={id}\r\n{upgrade}\r\n"));
         assert!(client.head().is_ok(), "it runs");
-        assert_eq!(world.weir.say(&["drain", "n1"]).code, Some(0));
+        assert_eq!(world.weir.command(&["drain", "n1"]).code, Some(0));
         let began = Instant::now();
         eventually("its session was idle for too long but for this", || began.elapsed() > Duration::from_millis(4_500));
         assert_eq!(world.weir.state("app", "n1"), "passive draining");
@@ -316,7 +316,7 @@ fn maintenance_moves_sessions_at_once_and_cuts_nothing() {
     let mut clients = running(&origins, &weir);
     let world = World { nodes: origins, weir };
     let id = world.login_on("n1", "M");
-    let said = world.weir.say(&["maintain", "n1"]);
+    let said = world.weir.command(&["maintain", "n1"]);
     assert_eq!(
         (said.code, said.out.as_str()),
         (Some(0), "n1 is in maintenance in app: 1 request still running\n"),
@@ -328,7 +328,7 @@ fn maintenance_moves_sessions_at_once_and_cuts_nothing() {
     for client in &mut clients {
         assert_eq!(client.answer().expect("the answer comes").status, 200);
     }
-    let said = world.weir.say(&["activate", "n1"]);
+    let said = world.weir.command(&["activate", "n1"]);
     assert_eq!((said.code, said.out.as_str()), (Some(0), "n1 is active in app\n"), "{said:?}");
     world.stays(&id, "n2");
     let nodes: std::collections::BTreeSet<String> = (0..6).map(|_| world.weir.get("/").text()).collect();
@@ -340,7 +340,7 @@ fn sessions_that_only_clients_know_are_waited_for_by_use() {
     let world = World::of(2, |plan| plan.pool("sticky = { mode = \"route\", idle = \"1s\" }"));
     let user = User::of(&world.weir, "esb.test", Some("A.n1"));
     assert!(user.next().iter().all(|node| node == "n1"));
-    let mut wait = world.weir.begin_to_say(&["drain", "n1", "--wait"]);
+    let mut wait = world.weir.begin_command(&["drain", "n1", "--wait"]);
     eventually("it says what it cannot count", || wait.out().contains("sessions that cannot be counted"));
     let draining = Instant::now();
     eventually("a drain without sessions would be over by now", || draining.elapsed() > Duration::from_millis(2_500));
@@ -362,7 +362,7 @@ fn a_session_that_has_just_begun_is_waited_for_although_nobody_counts_it() {
             begun = Instant::now();
             world.weir.get("/").text() == "n1"
         });
-        world.weir.say(&["drain", "n1"]);
+        world.weir.command(&["drain", "n1"]);
         eventually("the drain is over", || world.weir.state("app", "n1") == "passive maintenance");
         assert!(begun.elapsed() > Duration::from_millis(1_500), "{mode}: after {:?}", begun.elapsed());
     }
@@ -372,20 +372,20 @@ fn a_session_that_has_just_begun_is_waited_for_although_nobody_counts_it() {
 fn where_every_node_drains_only_sessions_are_served() {
     let world = World::of(2, |plan| plan.pool(LEARN));
     let (here, there) = (world.login_on("n1", "X"), world.login_on("n2", "Y"));
-    world.weir.say(&["drain", "n1"]);
+    world.weir.command(&["drain", "n1"]);
     for word in ["drain", "maintain"] {
-        let said = world.weir.say(&[word, "n2"]);
+        let said = world.weir.command(&[word, "n2"]);
         assert_eq!(said.code, Some(1), "{said:?}");
         assert!(said.err.contains("n2 is the last node that serves in app: "), "{said:?}");
         assert!(said.err.contains("--force"), "{said:?}");
     }
     assert_eq!(world.weir.state("app", "n2"), "active");
-    assert_eq!(world.weir.say(&["drain", "n2", "--force"]).code, Some(0));
+    assert_eq!(world.weir.command(&["drain", "n2", "--force"]).code, Some(0));
     let refused = world.weir.get("/");
     assert_eq!(refused.refusal(), "503 no-active-node", "{}", refused.text());
     world.stays(&here, "n1");
     world.stays(&there, "n2");
-    world.weir.say(&["activate", "n2"]);
+    world.weir.command(&["activate", "n2"]);
     assert_eq!(world.weir.get("/").text(), "n2");
 }
 
@@ -393,7 +393,7 @@ fn where_every_node_drains_only_sessions_are_served() {
 fn a_draining_node_that_dies_loses_its_sessions_to_others() {
     let world = World::of(2, |plan| plan.pool(&format!("{LEARN}\neject = {{ for = \"1s\" }}")));
     let id = world.login_on("n1", "E");
-    world.weir.say(&["drain", "n1"]);
+    world.weir.command(&["drain", "n1"]);
     world.node("n1").stop();
     // Its sessions move as they would from any node that is lost.
     let answer = world.with_cookie(&format!("JSESSIONID={id}"));

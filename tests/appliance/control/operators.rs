@@ -11,7 +11,7 @@ fn an_operators_order_outlives_reloads_and_restarts() {
     let id = world.login_on("n1", "D");
     let word = |world: &World| (world.weir.state("app", "n1"), world.weir.state("other", "n1"));
     let draining = ("passive draining".to_owned(), "passive draining".to_owned());
-    assert_eq!(world.weir.say(&["drain", "n1", "--deadline", "2h"]).code, Some(0));
+    assert_eq!(world.weir.command(&["drain", "n1", "--deadline", "2h"]).code, Some(0));
     let told = |world: &World| row(&world.weir, "app", "n1")["deadline"].as_u64().expect("it has a deadline");
     let deadline = told(&world);
     for step in ["stop", "reload", "kill", "reload"] {
@@ -29,7 +29,7 @@ fn an_operators_order_outlives_reloads_and_restarts() {
         // Told in seconds, of two clocks that are read one after the other.
         assert!(told(&world).abs_diff(deadline) <= 1, "after {step}");
     }
-    world.weir.say(&["maintain", "n1"]);
+    world.weir.command(&["maintain", "n1"]);
     for step in ["reload", "kill"] {
         if step == "kill" {
             world.weir.kill();
@@ -40,7 +40,7 @@ fn an_operators_order_outlives_reloads_and_restarts() {
         assert_eq!(world.weir.state("app", "n1"), "passive maintenance", "after {step}");
         (0..4).for_each(|_| assert_eq!(world.weir.get("/").text(), "n2", "after {step}"));
     }
-    world.weir.say(&["activate", "n1"]);
+    world.weir.command(&["activate", "n1"]);
     world.weir.kill();
     world.weir.start_again();
     assert_eq!(world.weir.state("app", "n1"), "active");
@@ -50,7 +50,7 @@ fn an_operators_order_outlives_reloads_and_restarts() {
 fn a_wall_clock_that_is_set_ends_no_drain() {
     let mut world = World::of(2, |plan| plan.pool(LEARN));
     let id = world.login_on("n1", "W");
-    world.weir.say(&["drain", "n1", "--deadline", "2h"]);
+    world.weir.command(&["drain", "n1", "--deadline", "2h"]);
     world.weir.stop();
     // What a clock sees that is 400 days ahead.
     let kept = world.weir.read("operators.json");
@@ -75,17 +75,17 @@ fn a_wall_clock_that_is_set_ends_no_drain() {
 #[test]
 fn the_last_node_of_a_pool_is_taken_out_only_by_force() {
     let world = two_pools(LEARN);
-    let said = world.weir.say(&["maintain", "n1"]);
+    let said = world.weir.command(&["maintain", "n1"]);
     assert_eq!(said.code, Some(0), "{said:?}");
-    let said = world.weir.say(&["maintain", "n2", "--json"]);
+    let said = world.weir.command(&["maintain", "n2", "--json"]);
     let value: Value = serde_json::from_str(&said.out).unwrap_or_else(|error| panic!("{error}: {said:?}"));
     assert_eq!((said.code, &value["ok"]), (Some(1), &Value::Bool(false)), "{said:?}");
     let what = value["problems"][0]["what"].as_str().unwrap_or_default();
     assert!(what.starts_with("n2 is the last node that serves in app, other: "), "{what}");
     assert_eq!(world.weir.get("/").text(), "n2");
     // Of one that is passive anyway nothing is lost.
-    assert_eq!(world.weir.say(&["drain", "n1"]).code, Some(0));
-    assert_eq!(world.weir.say(&["maintain", "n2", "--force"]).code, Some(0));
+    assert_eq!(world.weir.command(&["drain", "n1"]).code, Some(0));
+    assert_eq!(world.weir.command(&["maintain", "n2", "--force"]).code, Some(0));
     assert_eq!(world.weir.get("/").refusal(), "503 no-active-node");
 }
 
@@ -93,55 +93,55 @@ fn the_last_node_of_a_pool_is_taken_out_only_by_force() {
 fn the_last_active_node_may_be_taken_out_when_a_standby_can_serve() {
     let world = World::of(2, |plan| plan.pool("active = { start = 1 }"));
     assert_eq!(world.weir.state("app", "n2"), "passive standby");
-    assert_eq!(world.weir.say(&["maintain", "n1"]).code, Some(0));
+    assert_eq!(world.weir.command(&["maintain", "n1"]).code, Some(0));
     assert_eq!(world.weir.get("/").text(), "n2");
-    assert_eq!(world.weir.say(&["maintain", "n2"]).code, Some(1));
+    assert_eq!(world.weir.command(&["maintain", "n2"]).code, Some(1));
 }
 
 #[test]
 fn an_order_holds_again_when_its_node_comes_back_into_the_file() {
     let mut world = World::of(2, |plan| plan.pool(LEARN));
     let whole = world.weir.read("weir.toml");
-    world.weir.say(&["maintain", "n1"]);
+    world.weir.command(&["maintain", "n1"]);
     world.weir.edit(|text| {
         let from = text.find("[[node]]\nname = \"n1\"").expect("the file has it");
         let to = text.find("[[node]]\nname = \"n2\"").expect("the file has it");
         (text[..from].to_owned() + &text[to..]).replace("{ node = \"n1\" }, ", "")
     });
-    let told = world.weir.say(&["reload"]).err;
+    let told = world.weir.command(&["reload"]).err;
     assert!(told.contains("n1 has an operator's order (maintain) and is not in the file"), "{told}");
     let forgets = "not in the file; `weir activate n1` forgets it";
-    let status = world.weir.say(&["status"]).out;
+    let status = world.weir.command(&["status"]).out;
     assert!(status.lines().any(|line| line.starts_with("n1 ") && line.contains(forgets)), "{status}");
     let check = checked(&world.weir);
     assert!(check.lines().any(|line| line.trim_start().starts_with("n1 ") && line.contains(forgets)), "{check}");
     world.weir.edit(|_| whole);
     world.weir.reload();
     assert_eq!(world.weir.state("app", "n1"), "passive maintenance");
-    assert_eq!(world.weir.say(&["activate", "n1"]).code, Some(0));
+    assert_eq!(world.weir.command(&["activate", "n1"]).code, Some(0));
     assert_eq!(world.weir.state("app", "n1"), "active");
 }
 
 #[test]
 fn a_reload_warns_when_orders_leave_a_pool_no_node_for_new_requests() {
     let mut world = World::of(2, |plan| plan.pool(LEARN));
-    world.weir.say(&["maintain", "n1"]);
-    let quiet = world.weir.say(&["reload"]);
+    world.weir.command(&["maintain", "n1"]);
+    let quiet = world.weir.command(&["reload"]);
     assert!(!quiet.err.contains("operators' orders"), "{quiet:?}");
     world.weir.edit(|text| text.replacen(", { node = \"n2\" }", "", 1));
     let warning = "pool \"app\" has no node for new requests: all of its nodes have operators' orders: n1 (maintain)";
-    let check = world.weir.say(&["check", "--config", &world.weir.path("weir.toml").display().to_string()]);
+    let check = world.weir.command(&["check", "--config", &world.weir.path("weir.toml").display().to_string()]);
     assert_eq!(check.code, Some(0), "{check:?}");
     assert!(check.out.contains(warning) && check.out.contains("with 2 warnings"), "{check:?}");
-    let said = world.weir.say(&["reload"]);
+    let said = world.weir.command(&["reload"]);
     assert_eq!(said.code, Some(0), "{said:?}");
     assert!(said.err.contains(warning) && said.err.contains("`weir activate n1`"), "{said:?}");
     eventually("the journal says so", || world.weir.journal().contains(warning));
     world.weir.stop();
     world.weir.start_again();
     eventually("and at a start", || world.weir.journal().contains(warning));
-    world.weir.say(&["activate", "n1"]);
-    let quiet = world.weir.say(&["reload"]);
+    world.weir.command(&["activate", "n1"]);
+    let quiet = world.weir.command(&["reload"]);
     assert!(!quiet.err.contains("operators' orders"), "{quiet:?}");
 }
 
@@ -149,14 +149,14 @@ fn a_reload_warns_when_orders_leave_a_pool_no_node_for_new_requests() {
 fn a_node_that_nobody_knows_is_refused_with_those_that_are() {
     let world = World::of(2, |plan| plan);
     for words in [["drain", "n11"], ["maintain", "n11"], ["activate", "n11"]] {
-        let said = world.weir.say(&words);
+        let said = world.weir.command(&words);
         assert_eq!((said.code, said.out.as_str()), (Some(1), ""), "{said:?}");
         assert!(said.err.contains("no node is called \"n11\"; did you mean \"n1\"? nodes here: n1, n2"), "{said:?}");
     }
-    let said = world.weir.say(&["drain", "n11", "--wait", "--json"]);
+    let said = world.weir.command(&["drain", "n11", "--wait", "--json"]);
     let value: Value = serde_json::from_str(&said.out).unwrap_or_else(|error| panic!("{error}: {said:?}"));
     assert_eq!((said.code, &value["ok"]), (Some(1), &Value::Bool(false)), "{said:?}");
-    let said = world.weir.say(&["drain", "n1", "--deadline", "soon"]);
+    let said = world.weir.command(&["drain", "n1", "--deadline", "soon"]);
     assert_eq!(said.code, Some(2), "{said:?}");
     assert_eq!(world.weir.state("app", "n1"), "active");
 }
@@ -165,36 +165,36 @@ fn a_node_that_nobody_knows_is_refused_with_those_that_are() {
 fn every_view_of_the_nodes_shows_a_drain() {
     let world = World::of(2, |plan| plan.pool(LEARN));
     let id = world.login_on("n1", "V");
-    let said = world.weir.say(&["drain", "n1", "--deadline", "30h"]);
+    let said = world.weir.command(&["drain", "n1", "--deadline", "30h"]);
     assert_eq!(said.code, Some(0), "{said:?}");
     assert!(said.out.starts_with("n1 is draining in app: ") && said.out.contains("1 session, 0 requests"), "{said:?}");
     assert!(said.out.contains(", for 1d 5h more") || said.out.contains(", for 1d 6h more"), "{said:?}");
-    let nodes = world.weir.say(&["nodes"]).out;
+    let nodes = world.weir.command(&["nodes"]).out;
     let line = nodes.lines().find(|line| line.contains(" n1 ")).unwrap_or_default();
     assert!(
         line.contains("passive") && line.contains("draining") && line.contains("by an operator, for 1d"),
         "{nodes}"
     );
-    let status = world.weir.say(&["status"]).out;
+    let status = world.weir.command(&["status"]).out;
     assert!(status.contains("ORDER") && status.contains("an operator ordered it"), "{status}");
     assert!(status.lines().any(|line| line.starts_with("n1 ") && line.contains(" drain ")), "{status}");
     let check = checked(&world.weir);
     assert!(check.contains("operators' orders"), "{check}");
     let line = check.lines().find(|line| line.trim_start().starts_with("n1 ") && line.contains("drain for"));
     assert!(line.is_some_and(|line| line.contains("not active until `weir activate`")), "{check}");
-    let json: Value = serde_json::from_str(&world.weir.say(&["status", "--json"]).out).expect("it is JSON");
+    let json: Value = serde_json::from_str(&world.weir.command(&["status", "--json"]).out).expect("it is JSON");
     assert_eq!((&json["operators"][0]["node"], &json["operators"][0]["operator"]), (&"n1".into(), &"drain".into()));
     assert!(world.weir.metric("weir_node_state", &[("node", "n1"), ("reason", "draining")]) >= 0.0);
     world.stays(&id, "n1");
-    world.weir.say(&["activate", "n1"]);
+    world.weir.command(&["activate", "n1"]);
     assert!(!checked(&world.weir).contains("operators' orders"));
-    assert!(!world.weir.say(&["status"]).out.contains("ORDER"));
+    assert!(!world.weir.command(&["status"]).out.contains("ORDER"));
 }
 
 #[test]
 fn waiting_can_be_read_by_a_script() {
     let world = World::of(2, |plan| plan);
-    let said = world.weir.say(&["drain", "n1", "--wait", "--json"]);
+    let said = world.weir.command(&["drain", "n1", "--wait", "--json"]);
     let value: Value = serde_json::from_str(&said.out).unwrap_or_else(|error| panic!("{error}: {said:?}"));
     assert_eq!((said.code, &value["safe"], &value["node"]), (Some(0), &Value::Bool(true), &"n1".into()), "{said:?}");
 }
@@ -220,9 +220,9 @@ fn web_pages_cannot_give_orders() {
 fn waiting_for_a_drain_ends_when_the_node_is_activated_meanwhile() {
     let world = World::of(2, |plan| plan.pool(LEARN));
     let id = world.login_on("n1", "A");
-    let wait = world.weir.begin_to_say(&["drain", "n1", "--wait"]);
+    let wait = world.weir.begin_command(&["drain", "n1", "--wait"]);
     eventually("it waits", || wait.out().contains("1 session"));
-    assert_eq!(world.weir.say(&["activate", "n1"]).code, Some(0));
+    assert_eq!(world.weir.command(&["activate", "n1"]).code, Some(0));
     let said = wait.end();
     assert_eq!(said.code, Some(1), "{said:?}");
     assert!(said.err.contains("n1 is not to be stopped: somebody activated it meanwhile"), "{said:?}");
@@ -236,7 +236,7 @@ fn waiting_for_a_drain_goes_on_when_weir_is_killed_and_comes_back() {
     // A stop writes the sessions down; a kill does not.
     world.weir.stop();
     world.weir.start_again();
-    let mut wait = world.weir.begin_to_say(&["drain", "n1", "--wait"]);
+    let mut wait = world.weir.begin_command(&["drain", "n1", "--wait"]);
     eventually("it waits", || wait.out().contains("1 session"));
     world.weir.kill();
     eventually("it says that Weir is gone", || wait.out().contains("does not answer"));
@@ -249,7 +249,7 @@ fn waiting_for_a_drain_goes_on_when_weir_is_killed_and_comes_back() {
 }
 
 fn checked(weir: &Appliance) -> String {
-    let said = weir.say(&["check", "--config", &weir.path("weir.toml").display().to_string()]);
+    let said = weir.command(&["check", "--config", &weir.path("weir.toml").display().to_string()]);
     assert_eq!(said.code, Some(0), "{said:?}");
     said.out
 }

@@ -107,7 +107,7 @@ fn a_session_that_was_opened_a_moment_before_a_crash_keeps_its_node_in_a_drain()
     eventually("so is the next one", || all_are_written(&world));
     world.weir.kill();
     world.weir.start_again();
-    let wait = world.weir.begin_to_say(&["drain", "n1", "--wait"]);
+    let wait = world.weir.begin_command(&["drain", "n1", "--wait"]);
     eventually("they are waited for", || wait.out().contains("n1 is draining in app: 2 sessions, "));
     [id, second].iter().for_each(|id| world.stays(id, "n1"));
 }
@@ -116,7 +116,7 @@ fn a_session_that_was_opened_a_moment_before_a_crash_keeps_its_node_in_a_drain()
 fn a_drain_stores_the_sessions_that_it_waits_for() {
     let mut world = World::of(2, |plan| plan.pool(LEARN));
     let id = world.login_on("n1", "C");
-    assert_eq!(world.weir.say(&["drain", "n1"]).code, Some(0));
+    assert_eq!(world.weir.command(&["drain", "n1"]).code, Some(0));
     assert!(all_are_written(&world), "before it is answered");
     world.weir.kill();
     world.weir.start_again();
@@ -164,7 +164,7 @@ fn files_are_for_weir_alone_and_no_id_is_in_them() {
     world.of_session(id);
     world.weir.get(&format!("/shop;jsessionid={id}?a=b"));
     assert!((world.known() - 1.0).abs() < 0.1);
-    world.weir.say(&["drain", "n2"]);
+    world.weir.command(&["drain", "n2"]);
     world.weir.stop();
     let dir = world.weir.path("state");
     let mode = |path: &Path| fs::metadata(path).expect("it is there").permissions().mode() & 0o777;
@@ -209,13 +209,13 @@ fn a_drain_whose_session_table_was_lost_warns_that_clients_will_be_moved() {
     let (mut world, _) = restarted_after(|dir| fs::write(dir.join("sessions"), "damaged").expect("ours"));
     let warning =
         "Weir was started without the sessions of before: those on n1 that were not used since get other nodes";
-    let said = world.weir.say(&["drain", "n1"]);
+    let said = world.weir.command(&["drain", "n1"]);
     assert!(said.code == Some(0) && said.err.contains(warning), "{said:?}");
-    assert!(!world.weir.say(&["maintain", "n1"]).err.contains(warning), "that moves all");
-    world.weir.say(&["activate", "n1"]);
+    assert!(!world.weir.command(&["maintain", "n1"]).err.contains(warning), "that moves all");
+    world.weir.command(&["activate", "n1"]);
     world.weir.stop();
     world.weir.start_again();
-    let said = world.weir.say(&["drain", "n1"]);
+    let said = world.weir.command(&["drain", "n1"]);
     assert_eq!((said.code, said.err.as_str()), (Some(0), ""), "{said:?}");
 }
 
@@ -268,7 +268,7 @@ fn weir_starts_whatever_lies_in_place_of_its_state_files() {
 #[test]
 fn a_node_in_maintenance_does_not_serve_when_its_order_cannot_be_read() {
     let (mut world, _) = restarted_after(|_| ());
-    assert_eq!(world.weir.say(&["maintain", "n1"]).code, Some(0));
+    assert_eq!(world.weir.command(&["maintain", "n1"]).code, Some(0));
     world.weir.stop();
     let (file, aside) = (world.weir.path("state/operators.json"), world.weir.path("state/elsewhere"));
     fs::rename(&file, &aside).expect("ours");
@@ -316,7 +316,7 @@ fn an_order_that_could_not_be_written_is_written_later() {
     let file = world.weir.path("state/operators.json");
     // Nothing takes the place of a directory, not even for root.
     fs::create_dir(&file).expect("ours");
-    let said = world.weir.say(&["maintain", "n1"]);
+    let said = world.weir.command(&["maintain", "n1"]);
     assert_eq!(said.code, Some(0), "{said:?}");
     assert!(said.err.contains("tried again") && said.err.contains("state-dir"), "{said:?}");
     told(&world.weir, "operators.json: ");
@@ -358,7 +358,7 @@ fn without_a_state_directory_it_serves_and_says_what_it_cannot_do() {
         told(&world.weir, "nothing is kept over a restart");
         let node = world.login("HERE");
         world.stays("HERE", &node);
-        let said = world.weir.say(&["maintain", "n1"]);
+        let said = world.weir.command(&["maintain", "n1"]);
         assert_eq!(said.code, Some(0), "{said:?}");
         assert!(said.err.contains("forgotten at the next restart"), "{said:?}");
         assert_eq!(world.weir.state("app", "n1"), "passive maintenance");
@@ -378,7 +378,7 @@ fn a_file_in_place_of_the_state_directory_is_a_mistake_in_the_configuration() {
     let world = World::of(1, |plan| plan.state_dir("$dir/state"));
     fs::write(world.weir.path("file"), "").expect("ours");
     world.weir.edit(|text| text.replacen("/state\"", "/file\"", 1));
-    let said = world.weir.say(&["check", "--config", &world.weir.path("weir.toml").display().to_string()]);
+    let said = world.weir.command(&["check", "--config", &world.weir.path("weir.toml").display().to_string()]);
     assert_eq!(said.code, Some(78), "{said:?}");
     assert!((said.out + &said.err).contains("/file is not a directory"));
 }

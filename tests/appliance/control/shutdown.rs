@@ -65,9 +65,9 @@ fn a_reload_is_told_that_weir_stops_and_does_not_wait_for_the_end() {
     origin.reached(1);
     weir.signal(Signal::TERM);
     assert!(weir.wait_for_notice("STOPPING=1", Duration::from_secs(5)).is_some());
-    let said = weir.say(&["reload"]);
+    let said = weir.command(&["reload"]);
     assert_eq!((said.code, said.err.as_str()), (Some(1), "weir: reload refused: Weir is stopping\n"), "{said:?}");
-    let said = weir.say(&["reload", "--json"]);
+    let said = weir.command(&["reload", "--json"]);
     assert_eq!(said.code, Some(1), "{said:?}");
     assert!(said.out.contains("\"what\": \"Weir is stopping\""), "{said:?}");
     gate.open();

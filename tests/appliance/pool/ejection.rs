@@ -107,7 +107,7 @@ fn a_node_that_was_mended_in_maintenance_is_not_ejected_for_calls_of_before() {
     let mut calls: Vec<_> = (0..4).map(|_| call()).collect();
     mended.reached(2);
     for word in ["maintain", "activate"] {
-        assert_eq!(weir.say(&[word, "n1"]).code, Some(0));
+        assert_eq!(weir.command(&[word, "n1"]).code, Some(0));
     }
     mended.turns(Mood::Well);
     let statuses: Vec<u16> = calls.iter_mut().map(|call| call.answer().expect("an answer").status).collect();

@@ -495,7 +495,7 @@ fn a_request_that_a_node_refused_fails_at_once_when_the_queue_is_full_or_the_bus
     wait_for(&weir, 1);
     assert_eq!(weir.get("/2").refusal(), "502 node-refused");
     let began = Instant::now();
-    assert_eq!(weir.say(&["maintain", "n1", "--force"]).code, Some(0));
+    assert_eq!(weir.command(&["maintain", "n1", "--force"]).code, Some(0));
     assert_eq!(first.answer().expect("an answer").refusal(), "502 node-refused");
     assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
     gate.open();

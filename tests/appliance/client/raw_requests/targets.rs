@@ -113,7 +113,7 @@ fn absolute() -> Vec<Row> {
         ("with UTF-8 in its authority", "http://esb.test$[c3]$[a9]/", "$H"),
         ("without a scheme", "//esb.test@other.test:80", "Host: esb.test\\\r\n"),
     ];
-    let pass = |(name, target, host, up): (&str, &str, &str, &str)| {
+    let accept = |(name, target, host, up): (&str, &str, &str, &str)| {
         passes(&format!("absolute-form {name}"), &get(target, host), &format!("GET {up} HTTP/1.1\r\n$H$F\r\n"))
     };
     let refuse =
@@ -123,5 +123,5 @@ fn absolute() -> Vec<Row> {
         "OPTIONS http://esb.test HTTP/1.1\r\n$H\r\n",
         "OPTIONS * HTTP/1.1\r\n$H$F\r\n",
     );
-    passing.map(pass).into_iter().chain(refusing.map(refuse)).chain([options]).collect()
+    passing.map(accept).into_iter().chain(refusing.map(refuse)).chain([options]).collect()
 }

@@ -1,4 +1,4 @@
-//! The binary's other commands, said to a running appliance: to their end, or while the test goes on.
+//! Runs the binary's other commands against a running appliance: to their end, or while the test goes on.
 
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Command, Stdio};
@@ -8,9 +8,9 @@ use std::thread::JoinHandle;
 use super::appliance::Appliance;
 use super::eventually::{PATIENCE, within};
 
-/// What a command said, and how it ended.
+/// What a command wrote, and how it ended.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Said {
+pub(crate) struct CommandOutput {
     /// Its exit code; none where a signal ended it.
     pub(crate) code: Option<i32>,
     /// Its standard output.
@@ -19,15 +19,15 @@ pub(crate) struct Said {
     pub(crate) err: String,
 }
 
-/// A command that runs.
-pub(crate) struct Saying {
+/// A command that is running.
+pub(crate) struct RunningCommand {
     child: Child,
-    out: Heard,
-    err: Heard,
+    out: OutputReader,
+    err: OutputReader,
 }
 
 /// One of its streams, as far as it was read.
-struct Heard {
+struct OutputReader {
     text: Arc<Mutex<String>>,
     reader: Option<JoinHandle<()>>,
 }
@@ -35,13 +35,13 @@ struct Heard {
 impl Appliance {
     /// Runs a command that asks this Weir, to its end.
     #[track_caller]
-    pub(crate) fn say(&self, words: &[&str]) -> Said {
-        self.begin_to_say(words).end()
+    pub(crate) fn command(&self, words: &[&str]) -> CommandOutput {
+        self.begin_command(words).end()
     }
 
     /// Begins a command that asks this Weir.
     #[track_caller]
-    pub(crate) fn begin_to_say(&self, words: &[&str]) -> Saying {
+    pub(crate) fn begin_command(&self, words: &[&str]) -> RunningCommand {
         let mut child = Command::new(env!("CARGO_BIN_EXE_weir"))
             .args(words)
             .env("WEIR_ADMIN", self.admin().to_string())
@@ -50,12 +50,12 @@ impl Appliance {
             .stderr(Stdio::piped())
             .spawn()
             .expect("the binary runs");
-        let (out, err) = (Heard::of(child.stdout.take()), Heard::of(child.stderr.take()));
-        Saying { child, out, err }
+        let (out, err) = (OutputReader::of(child.stdout.take()), OutputReader::of(child.stderr.take()));
+        RunningCommand { child, out, err }
     }
 }
 
-impl Saying {
+impl RunningCommand {
     /// What it has written to standard output so far.
     pub(crate) fn out(&self) -> String {
         lock(&self.out.text).clone()
@@ -68,15 +68,15 @@ impl Saying {
 
     /// Waits for its end.
     #[track_caller]
-    pub(crate) fn end(mut self) -> Said {
+    pub(crate) fn end(mut self) -> CommandOutput {
         let ended = within(2 * PATIENCE, || !self.still_runs());
-        assert!(ended, "the command does not end; so far it said: {}", self.out());
+        assert!(ended, "the command does not end; so far it wrote: {}", self.out());
         let code = self.child.wait().ok().and_then(|status| status.code());
-        Said { code, out: self.out.all(), err: self.err.all() }
+        CommandOutput { code, out: self.out.all(), err: self.err.all() }
     }
 }
 
-impl Drop for Saying {
+impl Drop for RunningCommand {
     fn drop(&mut self) {
         if self.still_runs() {
             let _ = self.child.kill();
@@ -85,7 +85,7 @@ impl Drop for Saying {
     }
 }
 
-impl Heard {
+impl OutputReader {
     fn of(stream: Option<impl Read + Send + 'static>) -> Self {
         let text = Arc::new(Mutex::new(String::new()));
         let heard = Arc::clone(&text);
