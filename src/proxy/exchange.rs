@@ -13,17 +13,16 @@ mod affinity;
 mod arrived;
 mod attempt;
 mod bodies;
-mod choose;
 mod complaint;
 pub(crate) mod ending;
 mod heads;
 mod in_pool;
 mod local_reply;
-mod reach;
 mod record;
 mod response;
 mod routed;
 mod target;
+mod trip;
 
 use std::future::poll_fn;
 use std::io;
@@ -37,10 +36,11 @@ use self::bodies::download::pass_body;
 use self::bodies::flow::{Flow, Going, send_and_watch};
 use self::bodies::upload::Upload;
 use self::ending::Ended;
-use self::in_pool::{InPool, Trip};
-use self::reach::NodeConnection;
+use self::in_pool::InPool;
 use self::record::Record;
 use self::response::Response;
+use self::trip::reach::NodeConnection;
+use self::trip::{Trip, wait};
 use super::client::h1;
 use super::client::{Body, ResponseWriter};
 use super::connection::Connection;
@@ -50,10 +50,9 @@ use super::io::stream::TimedStream;
 use crate::traffic::limits::interim::Allowance;
 use crate::traffic::message::headers::{FramingToClient, ToClient};
 use crate::traffic::message::refusal::Refusal;
-use crate::traffic::pool::Tried;
 use crate::traffic::pool::retry::Failure;
 use crate::wire;
-use crate::wire::{AnswerHead, AnswerScan, FieldKind, RequestHead};
+use crate::wire::{AnswerHead, AnswerScan, FieldKind, Framing, Method, RequestHead};
 
 /// How long a node may take to say `100 Continue` before we say it.
 const CONTINUE_WAIT: Duration = Duration::from_secs(1);
@@ -180,9 +179,14 @@ async fn find_and_try<'r>(
     };
     routed.check_length()?;
     let mut upload = Upload::new(body, &routed);
-    choose::delay(delay, &mut upload, record).await?;
+    let delayed = !delay.is_zero();
+    wait::delay(delay, &mut upload, record).await?;
     upload.read_first(target.pool().settings.buffer_request, response, writer).await?;
-    let mut trip = Trip { request: routed.find_session(target), failed_nodes: Tried::default(), response, record };
+    let mut trip = Trip::new(routed.find_session(target), response, record);
+    if delayed || upload.was_read_first() {
+        // It has been a while since its head came: what a reload took away meanwhile may be gone by now.
+        trip.follow_pool();
+    }
     let tried = pin!(try_nodes(&mut trip, answer, &mut upload, writer)).await;
     trip.end(upload.seen());
     tried
@@ -261,7 +265,9 @@ async fn ask(
     });
     match passed? {
         Passed::Upgraded(rest) => {
-            trip.upgraded(attempt, answer);
+            trip.answered(attempt, answer.status());
+            trip.request.learn(attempt, answer, &trip.failed_nodes);
+            trip.begin_tunnel();
             Ok(Asked::Upgraded(node, rest))
         }
         Passed::Whole { reusable } => {
@@ -334,8 +340,16 @@ async fn pass_answer(
     let down = ToClient { extra: &extra, ..trip.request.down(answer, framing, trip.response.keeps_alive()) };
     writer.head(answer, &down)?;
     let whole = pass_body(trip, answer, node, writer, &mut input, flow.timeouts.read).await?;
-    let reusable = whole && answer.keep_alive() && input.unread().is_empty() && trip.leaves_connection_clean();
+    let reusable =
+        whole && answer.keep_alive() && input.unread().is_empty() && leaves_connection_clean(trip.arrived().head);
     Ok(Passed::Whole { reusable })
+}
+
+/// Whether a node's connection can be trusted after this request. HEAD answers may carry a body that they must not
+/// (WSO2's `?wsdl`), and WSO2 misframes OPTIONS with a body.
+fn leaves_connection_clean(head: &RequestHead) -> bool {
+    let body = !matches!(head.framing(), Framing::None);
+    head.method() != Method::Head && !(body && head.method() == Method::Options)
 }
 
 /// Reads one head; tells how long it was.

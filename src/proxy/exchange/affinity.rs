@@ -1,10 +1,12 @@
 //! A request's session: looked up before a node is picked, learned from what the node answers.
 
+pub(crate) mod outcome;
+
 use std::time::Duration;
 
+use self::outcome::SessionOutcome;
 use super::attempt::Attempt;
 use super::in_pool::InPool;
-use super::record::SessionWord;
 use super::routed::Routed;
 use super::target::Target;
 use crate::config::{Failback, Sticky, StickyMode};
@@ -34,7 +36,7 @@ impl<'r> Routed<'r> {
             let asking = AffinityInput { head: arrived.head, client, now: arrived.now(), purpose: Purpose::Take };
             Affinity::of(pool, &asking)
         });
-        InPool { routed: self, target, belongs, session: SessionWord::None }
+        InPool { routed: self, target, belongs, session: SessionOutcome::None }
     }
 }
 
@@ -45,7 +47,7 @@ impl InPool<'_> {
             return;
         }
         let result = match self.session {
-            SessionWord::None if self.belongs.named => "unknown",
+            SessionOutcome::None if self.belongs.named => "unknown",
             word => word.word(),
         };
         self.target.running().counters.session(result);
@@ -61,7 +63,8 @@ impl InPool<'_> {
 
     /// Whether it lives where it did, though another node answers.
     fn is_away(&self, failed: &Tried) -> bool {
-        self.session == SessionWord::Away && self.belongs.bound.is_some_and(|bound| self.is_helped_out(bound, failed))
+        self.session == SessionOutcome::Away
+            && self.belongs.bound.is_some_and(|bound| self.is_helped_out(bound, failed))
     }
 
     /// Binds sessions to the node that answered: the one that the node named, and the one that the request came with if
@@ -120,8 +123,8 @@ impl InPool<'_> {
                     self.target.running().counters.learned();
                 }
                 let is_news = bound.is_some_and(|bound| bound != sessions::BindResult::Same);
-                if is_news && !matches!(self.session, SessionWord::Rebound | SessionWord::Away) {
-                    self.session = SessionWord::Learned;
+                if is_news && !matches!(self.session, SessionOutcome::Rebound | SessionOutcome::Away) {
+                    self.session = SessionOutcome::Learned;
                 }
             }
         }

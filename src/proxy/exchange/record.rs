@@ -1,9 +1,9 @@
 //! What is counted and logged of a request. It is written on the request's way, and counted and logged once, at its
-//! end. Some of it is asked on the way, too: the tries so far, for example. The line is formatted into the thread's own
-//! buffer and handed over; no I/O happens here.
+//! end; it decides nothing. The line is formatted into the thread's own buffer and handed over; no I/O happens here.
 
 use std::time::{Duration, Instant};
 
+use super::affinity::outcome::SessionOutcome;
 use super::arrived::Arrived;
 use super::attempt::Tries;
 use super::complaint;
@@ -26,9 +26,9 @@ pub(crate) struct Record<'r> {
     /// The node that was chosen last.
     node: Option<ChosenNode<'r>>,
     why: Why,
-    /// What is known of its tries so far. It also decides whether there is another try.
-    pub(crate) tries: Tries,
-    session: SessionWord,
+    /// What its tries came to, once they have ended.
+    tries: Tries,
+    session: SessionOutcome,
     /// How long it waited for its turn by rate.
     delayed: Duration,
     status: u16,
@@ -38,33 +38,6 @@ pub(crate) struct Record<'r> {
     /// What was malformed, in words for the logs.
     reason: String,
     upstream: Option<Duration>,
-}
-
-/// What became of a request's session.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum SessionWord {
-    /// It named none that is known.
-    None,
-    /// It went to its own node.
-    Hit,
-    /// Its node could not be used, so another one was chosen. With the answer it moves there.
-    Rebound,
-    /// Its node failed once and is active: another one helps this request out.
-    Away,
-    /// The node named a new one.
-    Learned,
-}
-
-impl SessionWord {
-    /// As the log says it.
-    pub(crate) const fn word(self) -> &'static str {
-        match self {
-            Self::None => "none",
-            Self::Hit => "hit",
-            Self::Rebound | Self::Away => "rebound",
-            Self::Learned => "learned",
-        }
-    }
 }
 
 /// Where it came to.
@@ -97,7 +70,7 @@ impl<'r> Record<'r> {
             node: None,
             why: Why::None,
             tries: Tries::default(),
-            session: SessionWord::None,
+            session: SessionOutcome::None,
             delayed: Duration::ZERO,
             status: 0,
             body_sent: 0,
@@ -123,11 +96,6 @@ impl<'r> Record<'r> {
         self.delayed = by;
     }
 
-    /// Whether it was.
-    pub(crate) fn was_delayed(&self) -> bool {
-        !self.delayed.is_zero()
-    }
-
     /// A node was chosen.
     pub(crate) fn chosen(&mut self, target: &Target<'r>, member: usize, why: Why) {
         self.node = Some(ChosenNode { target: target.clone(), member });
@@ -147,8 +115,13 @@ impl<'r> Record<'r> {
         });
     }
 
+    /// What its tries came to.
+    pub(crate) fn tries(&mut self, tries: Tries) {
+        self.tries = tries;
+    }
+
     /// What became of its session.
-    pub(crate) fn session(&mut self, word: SessionWord) {
+    pub(crate) fn session(&mut self, word: SessionOutcome) {
         self.session = word;
     }
 

@@ -5,7 +5,7 @@ use std::io;
 use std::time::Duration;
 
 use crate::proxy::client::ResponseWriter;
-use crate::proxy::exchange::in_pool::Trip;
+use crate::proxy::exchange::trip::Trip;
 use crate::proxy::io::buffers::Buffer;
 use crate::proxy::io::fault::Lost;
 use crate::proxy::io::stream::TimedStream;

@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use crate::proxy::client::{Body, ResponseWriter};
 use crate::proxy::exchange::attempt::Attempt;
-use crate::proxy::exchange::in_pool::Trip;
 use crate::proxy::exchange::response::Response;
 use crate::proxy::exchange::routed::Routed;
+use crate::proxy::exchange::trip::Trip;
 use crate::proxy::io::buffers::Buffer;
 use crate::proxy::io::fault::{ClientFault, Disconnect, Lost, unless_disconnected};
 use crate::proxy::io::stream::{COPIED, TimedStream};

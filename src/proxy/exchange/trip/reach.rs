@@ -2,15 +2,13 @@
 
 use std::time::{Duration, Instant};
 
-use super::attempt::Attempt;
-use super::in_pool::Trip;
+use super::Trip;
+use crate::proxy::exchange::attempt::Attempt;
 use crate::proxy::io::stream::TimedStream;
 use crate::proxy::node;
 use crate::proxy::node::{ConnectFault, Endpoint};
 use crate::traffic::pool::retry::Failure;
-use crate::traffic::pool::state::Fault;
 use crate::traffic::pool::why::Why;
-use crate::wire::{AnswerHead, Framing, Method};
 
 /// How long the connect to a node may take that is passive, and tried because no node is active.
 const LAST_RESORT: Duration = Duration::from_secs(1);
@@ -90,42 +88,13 @@ impl Trip<'_, '_> {
         failure
     }
 
-    /// Whether a node's connection can be trusted after this exchange. HEAD answers may carry a body that they must
-    /// not (WSO2's `?wsdl`), and WSO2 misframes OPTIONS with a body.
-    pub(crate) fn leaves_connection_clean(&self) -> bool {
-        let body = !matches!(self.arrived().head.framing(), Framing::None);
-        let method = self.arrived().head.method();
-        method != Method::Head && !(body && method == Method::Options)
-    }
-
     /// Keeps the node's connection, or closes it.
     pub(crate) fn release(&mut self, node: NodeConnection, reusable: bool) {
-        self.record.upstream(self.record.tries.elapsed());
+        self.record.upstream(self.tries.elapsed());
         let settings = &self.pool().settings;
         if reusable && settings.reuse {
             let worker = self.arrived().connection.worker();
             worker.idle.put(node.link, node.conn, settings.idle_timeout, worker.clock.now());
         }
-    }
-
-    /// The connection becomes a tunnel.
-    pub(crate) fn upgraded(&mut self, attempt: &Attempt, answer: &AnswerHead) {
-        self.answered(attempt, answer.status());
-        self.request.learn(attempt, answer, &self.failed_nodes);
-        self.record.status(101);
-        self.response.begin(false);
-        self.record.upstream(self.record.tries.elapsed());
-    }
-
-    /// Notes that the node has begun its answer. It counts as a failure of the node if the pool says so of its status,
-    /// and otherwise as a success.
-    pub(crate) fn answered(&self, attempt: &Attempt, status: u16) {
-        let pool = self.pool();
-        if pool.settings.eject.statuses.iter().any(|range| range.contains(&status)) {
-            return self.note_fault(attempt, Fault::Status, &format!("answered {status}"));
-        }
-        let took = || attempt.asked.map_or(Duration::ZERO, |at| at.elapsed());
-        let change = pool.answered(attempt.member, attempt.began, took, self.now());
-        self.request.target.announce(attempt.member, change, "answered a request", self.now());
     }
 }
