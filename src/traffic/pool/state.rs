@@ -5,8 +5,8 @@
 mod ejection;
 mod gate;
 mod health;
+mod reason;
 mod window;
-mod words;
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
@@ -18,7 +18,7 @@ use self::gate::{Admits, Gate};
 pub use self::gate::{Claim, Trial};
 use self::health::Health;
 pub use self::health::{Duty, Operator, Probed, Probes, Round, Thresholds};
-pub use self::words::{Change, Reason, State};
+pub use self::reason::{Change, Reason, State};
 use crate::config::Eject;
 use crate::traffic::tick::Tick;
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::ejection::{Ejection, Ejections, Fault};
 use super::gate::Admits;
-use super::words::{Change, Reason, State};
+use super::reason::{Change, Reason, State};
 use crate::config::Eject;
 use crate::traffic::tick::Tick;
 
