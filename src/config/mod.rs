@@ -8,6 +8,7 @@ pub mod certificate;
 mod hosts;
 mod load;
 mod model;
+pub mod orders_file;
 mod pool;
 mod pools_without_nodes;
 mod server;

@@ -11,16 +11,14 @@ use super::store::moments::{boot, now};
 use super::store::sessions;
 use super::store::state_dir::StateDir;
 use crate::config;
+use crate::config::orders_file::{FILE, Unreadable};
 use crate::config::{Place, Problem, StickyMode};
 use crate::proxy::generation::Generation;
 use crate::traffic::pool::Pool;
 use crate::traffic::pool::member::Member;
-use crate::traffic::pool::operators::{Command, Drained, LiveSessions, OrderKind, Orders, Remaining, Unreadable};
+use crate::traffic::pool::operators::{Command, Drained, LiveSessions, OrderKind, Orders, Remaining};
 use crate::traffic::pool::state::Operator;
 use crate::traffic::tick::Tick;
-
-/// The file of orders in the state directory.
-const FILE: &str = "operators.json";
 
 /// The reason for a passive node that a reload removed while it still has requests.
 pub(crate) const GONE: &str = "gone";
@@ -36,8 +34,7 @@ const LATER: &str = "start the Weir that wrote it; or, where no node is to rest,
 pub(crate) fn load(path: &Path, dir: Option<&StateDir>) -> Result<Orders, (String, &'static str)> {
     let read = StateDir::read_in(path, FILE);
     let Some(bytes) = read.map_err(|error| (cannot_read(&error), READABLE))? else { return Ok(Orders::default()) };
-    let text = String::from_utf8(bytes).map_err(|error| Unreadable::Damaged(error.to_string()));
-    let why = match text.and_then(|text| Orders::from_text(&text, now(), &boot())) {
+    let why = match Orders::from_bytes(&bytes, now(), &boot()) {
         Ok(orders) => return Ok(orders),
         Err(why @ Unreadable::Later(_)) => {
             return Err((cannot_read(&format!("{}/{FILE}: {why}", path.display())), LATER));

@@ -4,45 +4,21 @@
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
 
-use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::cli::times::{span, until};
 use crate::config;
+use crate::config::orders_file::{self, FILE, Unreadable, WrittenOrder};
 use crate::config::regular;
 use crate::config::{Config, Place, Problem};
-
-/// Its name in the state directory.
-const FILE: &str = "operators.json";
-
-/// The newest version that this Weir reads.
-const VERSION: u64 = 1;
 
 /// Far more than the orders of some thousand nodes take.
 const LARGEST: u64 = 16 << 20;
 
-/// The part of the file that is read here.
-#[derive(Deserialize)]
-struct StateFile {
-    nodes: BTreeMap<String, Order>,
-}
-
-#[derive(Deserialize)]
-struct Order {
-    order: String,
-    since: u64,
-    deadline: Option<u64>,
-}
-
-#[derive(Deserialize)]
-struct Versioned {
-    version: u64,
-}
-
 /// What the file holds.
 enum OrdersFile {
     /// All orders; none where there is no file, or it is another user's.
-    Orders(BTreeMap<String, Order>),
+    Orders(BTreeMap<String, WrittenOrder>),
     /// It cannot be understood: a start sets it aside.
     Damaged(String),
     /// A start is refused for it: why, and what to do.
@@ -59,7 +35,7 @@ pub(super) fn refusal(config: &Config) -> Option<Problem> {
 /// What a start would warn of.
 pub(super) fn warnings(config: &Config) -> Vec<Problem> {
     let orders = orders(config);
-    config::pools_without_nodes(config, |node| orders.get(node).map(|order| order.order.as_str()))
+    config::pools_without_nodes(config, |node| orders.get(node).map(WrittenOrder::word))
 }
 
 /// As text: a heading and a line for each node under an order; empty where there is none.
@@ -73,7 +49,7 @@ pub(super) fn section(config: &Config, now: u64) -> String {
 
 /// As JSON.
 pub(super) fn section_json(config: &Config) -> Value {
-    let one = |(node, order): (&String, &Order)| json!({ "node": node, "operator": order.order, "since": order.since, "deadline": order.deadline, "known": is_known(config, node) });
+    let one = |(node, order): (&String, &WrittenOrder)| json!({ "node": node, "operator": order.word(), "since": order.since(), "deadline": order.deadline(), "known": is_known(config, node) });
     orders(config).iter().map(one).collect()
 }
 
@@ -82,26 +58,26 @@ pub(crate) fn unknown_node(node: &str) -> String {
     format!("not in the file; `weir activate {node}` forgets it")
 }
 
-fn line(config: &Config, node: &str, order: &Order, now: u64) -> String {
-    let since = span(now.saturating_sub(order.since));
-    let end = order.deadline.map(|deadline| format!(", {}", until(deadline, now))).unwrap_or_default();
+fn line(config: &Config, node: &str, order: &WrittenOrder, now: u64) -> String {
+    let since = span(now.saturating_sub(order.since()));
+    let end = order.deadline().map(|deadline| format!(", {}", until(deadline, now))).unwrap_or_default();
     let what = if is_known(config, node) { "not active until `weir activate`".to_owned() } else { unknown_node(node) };
-    format!("  {node}  {} for {since}{end}: {what}\n", order.order)
+    format!("  {node}  {} for {since}{end}: {what}\n", order.word())
 }
 
 fn is_known(config: &Config, node: &str) -> bool {
     config.nodes.iter().any(|known| *known.name == *node)
 }
 
-fn orders(config: &Config) -> BTreeMap<String, Order> {
+fn orders(config: &Config) -> BTreeMap<String, WrittenOrder> {
     if let OrdersFile::Orders(orders) = read(config) { orders } else { BTreeMap::new() }
 }
 
 fn read(config: &Config) -> OrdersFile {
     let path = config.state_dir.join(FILE);
     let shown = path.display();
-    let text = match regular::read(&path, LARGEST) {
-        Ok(text) => text,
+    let bytes = match regular::read(&path, LARGEST) {
+        Ok(bytes) => bytes,
         // Weir's user may be able to read what this one may not, so that is no error.
         Err(error)
             if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory | ErrorKind::PermissionDenied) =>
@@ -115,14 +91,13 @@ fn read(config: &Config) -> OrdersFile {
             );
         }
     };
-    let damaged = |error| OrdersFile::Damaged(format!("{shown} cannot be understood: {error}"));
-    match serde_json::from_slice::<Versioned>(&text) {
-        Ok(Versioned { version }) if version > VERSION => {
-            let why = format!("{shown}: it has version {version}, and this Weir reads version {VERSION}");
-            OrdersFile::Refused(why, "start the Weir that wrote it; or, where no node is to rest, move the file away")
-        }
-        Ok(_) => serde_json::from_slice::<StateFile>(&text).map_or_else(damaged, |text| OrdersFile::Orders(text.nodes)),
-        Err(error) => damaged(error),
+    match orders_file::from_bytes(&bytes) {
+        Ok(orders) => OrdersFile::Orders(orders),
+        Err(Unreadable::Damaged(why)) => OrdersFile::Damaged(format!("{shown} cannot be understood: {why}")),
+        Err(why @ Unreadable::Later(_)) => OrdersFile::Refused(
+            format!("{shown}: {why}"),
+            "start the Weir that wrote it; or, where no node is to rest, move the file away",
+        ),
     }
 }
 

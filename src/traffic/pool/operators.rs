@@ -2,15 +2,10 @@
 //! replaces it; a reload does not end it. This also decides when a drain is over, and changes no node or file itself.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
-
+use crate::config::orders_file::{self, Unreadable, WrittenOrder};
 use crate::traffic::moment::Moment;
-
-/// The version of the text.
-const VERSION: u64 = 1;
 
 /// All orders, by node name. A node with an order may be gone from the configuration.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -36,26 +31,6 @@ pub enum OrderKind {
     /// It serves nothing: by an operator's command, or because its drain is over.
     Maintain,
 }
-
-/// Why a text could not be read.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Unreadable {
-    /// It is malformed; the text says why.
-    Damaged(String),
-    /// A later version of Weir wrote it, so its orders may be valid.
-    Later(u64),
-}
-
-impl fmt::Display for Unreadable {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Damaged(why) => write!(f, "it is damaged: {why}"),
-            Self::Later(version) => write!(f, "it has version {version}, and this Weir reads version {VERSION}"),
-        }
-    }
-}
-
-impl std::error::Error for Unreadable {}
 
 /// An operator's command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -198,24 +173,15 @@ impl Orders {
         self.0.keys().map(String::as_str).filter(|node| !known(node)).collect()
     }
 
-    /// The text for the disk: JSON, so that operators can read it. `boot` identifies this boot of the machine.
+    /// The text for the disk. `boot` identifies this boot of the machine.
     pub fn to_text(&self, now: Moment, boot: &str) -> String {
-        let nodes = self.0.iter().map(|(node, order)| (node.clone(), Written::of(*order, now, boot))).collect();
-        // Names, words and numbers always have a JSON form, so this cannot fail.
-        serde_json::to_string_pretty(&Text { version: VERSION, nodes }).unwrap_or_default() + "\n"
+        orders_file::to_text(self.0.iter().map(|(node, order)| (node.clone(), order.written(now, boot))).collect())
     }
 
-    /// Reads the text, or says what is wrong with it.
-    pub fn from_text(text: &str, now: Moment, boot: &str) -> Result<Self, Unreadable> {
-        let damaged = |error: serde_json::Error| Unreadable::Damaged(error.to_string());
-        // Reads the version first, because a later version may have another form.
-        match serde_json::from_str::<Versioned>(text).map_err(damaged)?.version {
-            VERSION => {}
-            later if later > VERSION => return Err(Unreadable::Later(later)),
-            other => return Err(Unreadable::Damaged(format!("nobody writes version {other}"))),
-        }
-        let text: Text = serde_json::from_str(text).map_err(damaged)?;
-        Ok(Self(text.nodes.into_iter().map(|(node, written)| (node, written.order(now, boot))).collect()))
+    /// Reads what is on disk, or says what is wrong with it.
+    pub fn from_bytes(bytes: &[u8], now: Moment, boot: &str) -> Result<Self, Unreadable> {
+        let written = orders_file::from_bytes(bytes)?;
+        Ok(Self(written.into_iter().map(|(node, written)| (node, Order::read(written, now, boot))).collect()))
     }
 }
 
@@ -259,57 +225,28 @@ impl OrderKind {
     }
 }
 
-#[derive(Deserialize)]
-struct Versioned {
-    version: u64,
-}
-
-#[derive(Serialize, Deserialize)]
-struct Text {
-    version: u64,
-    nodes: BTreeMap<String, Written>,
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(tag = "order", rename_all = "lowercase")]
-enum Written {
-    Drain {
-        since: u64,
-        /// In Unix seconds: for people, and for use after a reboot.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        deadline: Option<u64>,
-        /// In milliseconds since the machine's start: for use within this boot.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        deadline_up: Option<u64>,
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        boot: Option<String>,
-    },
-    Maintain {
-        since: u64,
-    },
-}
-
-impl Written {
-    fn of(Order { kind, since }: Order, now: Moment, boot: &str) -> Self {
-        match kind {
-            OrderKind::Drain { deadline } => Self::Drain {
+impl Order {
+    fn written(self, now: Moment, boot: &str) -> WrittenOrder {
+        let since = self.since;
+        match self.kind {
+            OrderKind::Drain { deadline } => WrittenOrder::Drain {
                 since,
-                deadline: kind.ends(now),
+                deadline: self.kind.ends(now),
                 deadline_up: deadline,
                 boot: deadline.map(|_| boot.to_owned()),
             },
-            OrderKind::Maintain => Self::Maintain { since },
+            OrderKind::Maintain => WrittenOrder::Maintain { since },
         }
     }
 
-    fn order(self, now: Moment, this_boot: &str) -> Order {
-        match self {
-            Self::Drain { since, deadline, deadline_up, boot } => {
+    fn read(written: WrittenOrder, now: Moment, this_boot: &str) -> Self {
+        match written {
+            WrittenOrder::Drain { since, deadline, deadline_up, boot } => {
                 let measured = deadline_up.filter(|_| boot.is_some_and(|boot| !boot.is_empty() && boot == this_boot));
                 let deadline = measured.or_else(|| Some(after_a_boot(deadline?, since, now)));
-                Order { kind: OrderKind::Drain { deadline }, since }
+                Self { kind: OrderKind::Drain { deadline }, since }
             }
-            Self::Maintain { since } => Order { kind: OrderKind::Maintain, since },
+            WrittenOrder::Maintain { since } => Self { kind: OrderKind::Maintain, since },
         }
     }
 }
@@ -346,7 +283,7 @@ mod tests {
     }
 
     fn read(text: &str) -> Result<Orders, Unreadable> {
-        Orders::from_text(text, NOW, BOOT)
+        Orders::from_bytes(text.as_bytes(), NOW, BOOT)
     }
 
     /// The same moment after the wall clock was set.
@@ -491,7 +428,7 @@ mod tests {
         orders.set("w", Some(drain(Some(UP + 7_200_000))));
         let text = text_of(&orders);
         let left = |now: Moment, boot: &str| {
-            let orders = Orders::from_text(&text, now, boot).unwrap();
+            let orders = Orders::from_bytes(text.as_bytes(), now, boot).unwrap();
             let deadline = orders.of("w").and_then(|order| order.kind.deadline()).unwrap();
             deadline.saturating_sub(now.up) / 1000
         };
