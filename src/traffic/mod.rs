@@ -15,3 +15,5 @@ pub mod resolved;
 pub mod routing;
 pub mod snapshot;
 pub mod tick;
+#[cfg(test)]
+mod xorshift;

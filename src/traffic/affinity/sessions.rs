@@ -414,6 +414,7 @@ mod tests {
     use std::collections::HashSet;
 
     use super::*;
+    use crate::traffic::xorshift::xorshift;
 
     const IDLE: Duration = Duration::from_secs(60);
     const SECRET: [u8; 16] = *b"a secret of test";
@@ -440,12 +441,7 @@ mod tests {
 
     /// A xorshift generator.
     fn draws(mut chance: u64) -> impl FnMut(u64) -> u64 {
-        move |below| {
-            chance ^= chance << 13;
-            chance ^= chance >> 7;
-            chance ^= chance << 17;
-            chance % below
-        }
+        move |below| xorshift(&mut chance) % below
     }
 
     /// Every key, after checking that all parts of the table agree.

@@ -69,6 +69,7 @@ const fn beat(now: Tick) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::traffic::xorshift::xorshift;
 
     const BEGIN: Tick = Tick::from_millis(5000);
 
@@ -109,12 +110,7 @@ mod tests {
     #[test]
     fn whatever_it_is_told_it_is_between_the_least_and_the_most_and_waiting_changes_nothing_but_its_end() {
         let mut random = 88_172_645_463_325_252_u64;
-        let mut draw = || {
-            random ^= random << 13;
-            random ^= random >> 7;
-            random ^= random << 17;
-            random
-        };
+        let mut draw = || xorshift(&mut random);
         for _ in 0..300 {
             let (latency, mut now) = (Latency::default(), BEGIN);
             let (mut least, mut most) = (u64::MAX, 0);

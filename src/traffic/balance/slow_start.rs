@@ -73,6 +73,7 @@ fn is_slower(own: u32, peers: u32) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::traffic::xorshift::xorshift;
 
     const SECOND: Duration = Duration::from_secs(1);
     const MINUTE: Duration = Duration::from_secs(60);
@@ -143,12 +144,7 @@ mod tests {
     #[test]
     fn whatever_is_measured_it_is_over_in_four_times_its_length_and_never_falls() {
         let mut random = 88_172_645_463_325_252_u64;
-        let mut draw = move || {
-            random ^= random << 13;
-            random ^= random >> 7;
-            random ^= random << 17;
-            (random >> 20) as u32
-        };
+        let mut draw = move || (xorshift(&mut random) >> 20) as u32;
         for run in 0..2000 {
             let slow_start = Duration::from_millis(u64::from(1 + draw() % 100_000));
             let (mut warmup, mut passed, mut share) = (cold(), Duration::ZERO, 100);

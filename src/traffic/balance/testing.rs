@@ -3,6 +3,7 @@
 use std::cell::Cell;
 
 use super::{Candidates, PickInput};
+use crate::traffic::xorshift::xorshift;
 
 /// A node with settable values.
 #[derive(Clone, Debug)]
@@ -53,11 +54,8 @@ impl Draws {
     }
 
     pub(super) fn next(&mut self) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
         // The low bits of successive numbers are related, so the output is multiplied.
-        self.0.wrapping_mul(0x2545_f491_4f6c_dd1d)
+        xorshift(&mut self.0).wrapping_mul(0x2545_f491_4f6c_dd1d)
     }
 
     pub(super) fn below(&mut self, bound: u64) -> u64 {

@@ -144,6 +144,7 @@ impl std::fmt::Debug for Secret {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::traffic::xorshift::xorshift;
 
     fn limits() -> Arc<ConnectionLimits> {
         Arc::new(ConnectionLimits::new([9; 16]))
@@ -225,10 +226,7 @@ mod tests {
         let mut chance = 0x9E37_79B9_97F4_A7C1_u64;
         let mut seen = [0; 3];
         for _ in 0..50_000 {
-            chance ^= chance << 13;
-            chance ^= chance >> 7;
-            chance ^= chance << 17;
-            let who = (chance >> 8) as u32 % 40;
+            let who = (xorshift(&mut chance) >> 8) as u32 % 40;
             if chance.is_multiple_of(5) && !inside.is_empty() {
                 inside.swap_remove((chance >> 32) as usize % inside.len());
                 continue;

@@ -94,6 +94,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::traffic::xorshift::xorshift;
 
     fn rate(requests: u32, burst: u32, max_keys: u32, by: RateBy) -> Rate {
         Rate { requests, per: Duration::from_secs(1), burst, delay: false, by, max_keys }
@@ -101,13 +102,6 @@ mod tests {
 
     fn by_client() -> RateBy {
         RateBy::Client { ipv4_prefix: 24, ipv6_prefix: 64 }
-    }
-
-    fn xorshift(state: &mut u64) -> u64 {
-        *state ^= *state << 13;
-        *state ^= *state >> 7;
-        *state ^= *state << 17;
-        *state
     }
 
     const REFUSED: Verdict = Verdict::Refuse { retry_after: 1 };

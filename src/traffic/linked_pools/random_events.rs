@@ -15,6 +15,7 @@ use crate::traffic::pool::tests::{configuration, settings};
 use crate::traffic::pool::{Choice, Criteria, Purpose, Tried};
 use crate::traffic::resolved::Resolved;
 use crate::traffic::snapshot::{BuildInput, Secrets};
+use crate::traffic::xorshift::xorshift;
 
 const THRESHOLDS: Thresholds = Thresholds { rise: 2, fall: 2, patience: Duration::ZERO };
 
@@ -48,10 +49,7 @@ impl World {
     }
 
     fn draw(&mut self, below: usize) -> usize {
-        self.chance ^= self.chance << 13;
-        self.chance ^= self.chance >> 7;
-        self.chance ^= self.chance << 17;
-        (self.chance >> 20) as usize % below
+        (xorshift(&mut self.chance) >> 20) as usize % below
     }
 
     fn now(&self) -> Tick {

@@ -266,6 +266,7 @@ fn millis(duration: Duration) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::traffic::xorshift::xorshift;
 
     const SINCE: u64 = 1_795_348_800;
     /// The machine has run for an hour.
@@ -403,12 +404,7 @@ mod tests {
         let mut orders = Orders::default();
         assert_eq!(read(&text_of(&orders)), Ok(orders.clone()));
         let mut chance = 0x9e37_79b9_7f4a_7c15_u64;
-        let mut draw = || {
-            chance ^= chance << 13;
-            chance ^= chance >> 7;
-            chance ^= chance << 17;
-            chance
-        };
+        let mut draw = || xorshift(&mut chance);
         for _ in 0..300 {
             let kind = match draw() % 3 {
                 0 => OrderKind::Maintain,

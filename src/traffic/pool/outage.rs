@@ -83,6 +83,7 @@ impl Outage {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::traffic::xorshift::xorshift;
 
     const ALL: [State; 7] = [
         State::Active,
@@ -135,12 +136,7 @@ mod tests {
     #[test]
     fn whatever_happens_begins_and_ends_take_turns_and_reminders_keep_a_minute() {
         let mut drawn = 0x2545_F491_4F6C_DD1D_u64;
-        let mut draw = |below: u64| {
-            drawn ^= drawn << 13;
-            drawn ^= drawn >> 7;
-            drawn ^= drawn << 17;
-            drawn % below
-        };
+        let mut draw = |below: u64| xorshift(&mut drawn) % below;
         let (mut outage, mut at, mut began, mut last) = (Outage::default(), 0, None, 0);
         for _ in 0..20_000 {
             at += draw(20_000);

@@ -154,6 +154,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::traffic::xorshift::xorshift;
 
     fn any(_: &Option<u32>) -> Option<()> {
         Some(())
@@ -259,12 +260,7 @@ mod tests {
     #[test]
     fn it_does_as_a_plain_list_would() {
         let mut chance = 88_172_645_463_325_252_u64;
-        let mut draw = move |below: u64| {
-            chance ^= chance << 13;
-            chance ^= chance >> 7;
-            chance ^= chance << 17;
-            (chance >> 20) % below
-        };
+        let mut draw = move |below: u64| (xorshift(&mut chance) >> 20) % below;
         let (queue, mut list, mut tickets) = (Queue::new(40), Vec::<(u64, Option<u32>, u32)>::new(), vec![0]);
         for waiter in 0..200_000_u32 {
             match draw(6) {

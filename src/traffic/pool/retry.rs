@@ -269,6 +269,7 @@ const HUNDREDTHS: u32 = 100;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::traffic::xorshift::xorshift;
 
     const CONNECTS: [Failure; 4] = [
         Failure::Connect(ConnectFailure::Exhausted),
@@ -562,12 +563,7 @@ mod tests {
     #[test]
     fn a_storm_of_failures_repeats_no_more_than_the_budget() {
         let mut chance = 88_172_645_463_325_252_u64;
-        let mut draw = move |below: u64| {
-            chance ^= chance << 13;
-            chance ^= chance >> 7;
-            chance ^= chance << 17;
-            (chance >> 20) % below
-        };
+        let mut draw = move |below: u64| (xorshift(&mut chance) >> 20) % below;
         for percent in [1, 20, 50, 100] {
             let (budget, retry) = (Budget::new(), config::Retry { budget: percent, tries: 5, ..all() });
             let (mut requests, mut repeated, mut free) = (0_u64, 0, 0);

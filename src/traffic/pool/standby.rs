@@ -201,6 +201,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::traffic::xorshift::xorshift;
 
     const SETTINGS: ActiveNodes = ActiveNodes {
         start: 1,
@@ -217,12 +218,7 @@ mod tests {
     /// The same numbers in every run.
     fn draws() -> impl FnMut(u32) -> u32 {
         let mut chance = 88_172_645_463_325_252_u64;
-        move |below| {
-            chance ^= chance << 13;
-            chance ^= chance >> 7;
-            chance ^= chance << 17;
-            (chance >> 20) as u32 % below
-        }
+        move |below| (xorshift(&mut chance) >> 20) as u32 % below
     }
 
     /// One word for each node: `S`erving, `L`eaving or spare (`P`); `!` if it cannot serve, `?` if that is not known;

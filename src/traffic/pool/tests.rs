@@ -15,6 +15,7 @@ use super::retry::Failure;
 use super::state::{Fault, Operator, Reason, State};
 use super::*;
 use crate::config::{ActiveNodes, Address, Balance, Config, Eject, HashOn, Place, Queue, Retry, Timeouts};
+use crate::traffic::xorshift::xorshift;
 
 /// A pool with this many nodes in a generation of its own, with changed settings.
 fn pool(nodes: usize, change: impl FnOnce(&mut config::Pool)) -> Pool {
@@ -373,12 +374,7 @@ fn told_state(member: &Member) -> &'static str {
 #[test]
 fn whatever_happens_no_node_gets_what_it_may_not() {
     let mut chance = 0x9E37_79B9_7F4A_7C15_u64;
-    let mut draw = move |below: u64| {
-        chance ^= chance << 13;
-        chance ^= chance >> 7;
-        chance ^= chance << 17;
-        chance % below
-    };
+    let mut draw = move |below: u64| xorshift(&mut chance) % below;
     let methods = [
         Balance::RoundRobin,
         Balance::LeastRequests,

@@ -59,6 +59,7 @@ fn read_address(element: &[u8]) -> Option<IpAddr> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::traffic::xorshift::xorshift;
 
     fn found(peer: &str, trusted: Option<&str>, lines: &[&str]) -> String {
         let trusted: Option<Vec<IpNet>> =
@@ -132,12 +133,7 @@ mod tests {
         let trusted: Vec<IpNet> = vec!["10.0.0.0/8".parse().expect("a network")];
         let peer: IpAddr = "10.0.0.1".parse().expect("an address");
         let mut chance = 0x2545_f491_4f6c_dd1d_u64;
-        let mut draw = |below: usize| {
-            chance ^= chance << 13;
-            chance ^= chance >> 7;
-            chance ^= chance << 17;
-            chance as usize % below
-        };
+        let mut draw = |below: usize| xorshift(&mut chance) as usize % below;
         for _ in 0..20_000 {
             let list: Vec<&str> = (0..draw(7)).map(|_| elements[draw(elements.len())]).collect();
             let mut lines = vec![String::new()];

@@ -65,6 +65,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
+    use crate::traffic::xorshift::xorshift;
 
     fn edits(set: &[(&str, &str)], remove: &[&str]) -> FieldEdits {
         FieldEdits::new(&Edits {
@@ -135,9 +136,7 @@ mod tests {
     fn the_quick_look_at_lengths_never_differs_from_comparing_all() {
         let mut chance = 0x9E37_79B9_97F4_A7C1_u64;
         let mut name = || {
-            chance ^= chance << 13;
-            chance ^= chance >> 7;
-            chance ^= chance << 17;
+            xorshift(&mut chance);
             let letters = if chance & 7 == 0 { 60 + chance % 8 } else { 1 + chance % 3 };
             (0..letters).map(|at| if chance >> (at % 60) & 9 == 9 { 'A' } else { 'a' }).collect::<String>()
         };

@@ -187,6 +187,7 @@ impl Reader<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::traffic::xorshift::xorshift;
 
     fn said(raw: &str) -> String {
         let mut scratch =
@@ -324,12 +325,5 @@ mod tests {
             assert!(readings.unresolved.is_none_or(climbs), "{}", raw.escape_ascii());
         }
         assert!((5_000..45_000).contains(&clear), "{clear}");
-    }
-
-    fn xorshift(state: &mut u64) -> u64 {
-        *state ^= *state << 13;
-        *state ^= *state >> 7;
-        *state ^= *state << 17;
-        *state
     }
 }

@@ -230,6 +230,7 @@ mod tests {
 
     use super::*;
     use crate::config::{Edits, Place, Rate, RateBy, RouteTimeouts};
+    use crate::traffic::xorshift::xorshift;
     use crate::wire::HeadLimits;
 
     fn route(path: Option<PathPattern>, action: Action) -> Route {
@@ -592,10 +593,7 @@ mod tests {
 
     impl Chance {
         fn below(&mut self, most: usize) -> usize {
-            self.0 ^= self.0 << 13;
-            self.0 ^= self.0 >> 7;
-            self.0 ^= self.0 << 17;
-            (self.0 >> 11) as usize % most
+            (xorshift(&mut self.0) >> 11) as usize % most
         }
     }
 }

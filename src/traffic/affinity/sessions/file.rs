@@ -425,6 +425,7 @@ impl<'a> Reader<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::traffic::xorshift::xorshift;
 
     const IDLE: Duration = Duration::from_secs(60);
     const SECRET: [u8; 16] = *b"a secret of test";
@@ -639,12 +640,7 @@ mod tests {
             assert!(decode(&with_checksum(body[..end].to_vec())).is_err(), "cut at {end}");
         }
         let mut chance = 0x9E37_79B9_97F4_A7C1_u64;
-        let mut draw = || {
-            chance ^= chance << 13;
-            chance ^= chance >> 7;
-            chance ^= chance << 17;
-            chance as usize
-        };
+        let mut draw = || xorshift(&mut chance) as usize;
         let mut read = 0;
         for _ in 0..20_000 {
             let mut drawn = body.to_vec();
@@ -672,12 +668,7 @@ mod tests {
     fn no_bytes_at_all_make_it_panic() {
         let mut chance = 0x2545_F491_4F6C_DD1D_u64;
         for step in 0..5000 {
-            let drawn = (0..step % 200).map(|_| {
-                chance ^= chance << 13;
-                chance ^= chance >> 7;
-                chance ^= chance << 17;
-                (chance >> 24) as u8
-            });
+            let drawn = (0..step % 200).map(|_| (xorshift(&mut chance) >> 24) as u8);
             let drawn: Vec<u8> = drawn.collect();
             assert!(decode(&drawn).is_err());
             let _ = read_body(Reader(&drawn), VERSION);

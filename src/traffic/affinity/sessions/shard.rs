@@ -384,6 +384,7 @@ impl Shard {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::traffic::xorshift::xorshift;
 
     fn entry(id: u64, node: u16) -> Entry {
         Entry::new(SessionKey::from_parts(id, id), node, node, 0)
@@ -428,10 +429,7 @@ mod tests {
         // Many hashes fall on a few slots, among them the first and the last.
         let crowded = |id: u64| (id / 9).wrapping_mul(0x0924_9249_0000_0000).wrapping_sub(1 << 40);
         for step in 0..30_000 {
-            chance ^= chance << 13;
-            chance ^= chance >> 7;
-            chance ^= chance << 17;
-            let id = chance % 300;
+            let id = xorshift(&mut chance) % 300;
             let drawn = Entry::new(SessionKey::from_parts(id, crowded(id)), (chance >> 20) as u16 % 5, 0, 0);
             let known = naive.iter().position(|entry| entry.key == drawn.key);
             match (known, chance >> 60) {

@@ -80,6 +80,7 @@ mod tests {
     use super::Verdict::{Delay, Pass, Refuse};
     use super::*;
     use crate::config::RateBy;
+    use crate::traffic::xorshift::xorshift;
 
     fn rate(requests: u32, per: Duration, burst: u32, delay: bool) -> Rate {
         let by = RateBy::Client { ipv4_prefix: 32, ipv6_prefix: 64 };
@@ -192,12 +193,7 @@ mod tests {
     #[test]
     fn who_waits_as_told_is_let_through_and_not_much_too_late() {
         let mut chance = 0x9E37_79B9_97F4_A7C1_u64;
-        let mut draw = |below: u64| {
-            chance ^= chance << 13;
-            chance ^= chance >> 7;
-            chance ^= chance << 17;
-            chance % below
-        };
+        let mut draw = |below: u64| xorshift(&mut chance) % below;
         let mut refused = 0;
         for _ in 0..2_000 {
             let per = Duration::from_millis(1 + draw(100_000));

@@ -176,6 +176,7 @@ mod tests {
 
     use super::*;
     use crate::config::{Rate, RateBy};
+    use crate::traffic::xorshift::xorshift;
 
     fn terms(per: Duration) -> RateTerms {
         let by = RateBy::Client { ipv4_prefix: 32, ipv6_prefix: 64 };
@@ -209,10 +210,7 @@ mod tests {
         let mut naive: Vec<u64> = Vec::new();
         let mut chance = 0x9E37_79B9_97F4_A7C1_u64;
         for step in 0..20_000 {
-            chance ^= chance << 13;
-            chance ^= chance >> 7;
-            chance ^= chance << 17;
-            let number = chance % 150;
+            let number = xorshift(&mut chance) % 150;
             let known = naive.iter().position(|other| *other == number);
             known.map(|at| naive.remove(at));
             naive.push(number);

@@ -163,6 +163,7 @@ fn forgiven(quiet: Duration, first: Duration) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::traffic::xorshift::xorshift;
 
     const EJECT: Eject = Eject {
         failures: 3,
@@ -276,9 +277,7 @@ mod tests {
             }
             let share = members * usize::from(percent) / 100;
             assert_eq!(ejected, share.max(1).min(members - 1), "{members} {percent}");
-            seed ^= seed << 13;
-            seed ^= seed >> 7;
-            seed ^= seed << 17;
+            xorshift(&mut seed);
         }
     }
 }

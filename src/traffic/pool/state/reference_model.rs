@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 
 use super::*;
+use crate::traffic::xorshift::xorshift;
 
 #[test]
 fn a_node_does_what_the_reference_model_does() {
@@ -342,10 +343,7 @@ struct Dice(u64);
 
 impl Dice {
     fn below(&mut self, bound: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0 % bound
+        xorshift(&mut self.0) % bound
     }
 
     fn of<T: Copy, const N: usize>(&mut self, all: [T; N]) -> T {

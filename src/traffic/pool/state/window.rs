@@ -69,6 +69,7 @@ fn breadth(within: Duration, enough: u32) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::traffic::xorshift::xorshift;
 
     /// Every failure in a list.
     struct Naive(Vec<(Tick, bool)>);
@@ -81,13 +82,6 @@ mod tests {
                 only_connects: recent.iter().all(|(_, is_connect)| *is_connect),
             }
         }
-    }
-
-    fn xorshift(seed: &mut u64) -> u64 {
-        *seed ^= *seed << 13;
-        *seed ^= *seed >> 7;
-        *seed ^= *seed << 17;
-        *seed
     }
 
     /// Failures at random times against the naive list; counts are compared up to what is enough to eject.

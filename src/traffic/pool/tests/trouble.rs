@@ -10,6 +10,7 @@ use crate::traffic::pool::member::{AcceptedNodes, NodePermit, Waiter};
 use crate::traffic::pool::state::{Fault, Operator, Probed, Round, State, Thresholds};
 use crate::traffic::pool::*;
 use crate::traffic::snapshot::Snapshot;
+use crate::traffic::xorshift::xorshift;
 
 /// Nodes that take one request each.
 fn full_soon(settings: &mut config::Pool) {
@@ -341,9 +342,7 @@ fn no_place_is_lost_or_counted_twice_whatever_happens() {
     let (mut running, mut asleep, mut chance, mut now) =
         (Vec::<NodePermit>::new(), 0_usize, 0x9e37_79b9_7f4a_7c15_u64, 1000);
     for _ in 0..50_000 {
-        chance ^= chance << 13;
-        chance ^= chance >> 7;
-        chance ^= chance << 17;
+        xorshift(&mut chance);
         let (event, member) = (chance >> 60, (chance >> 20) as usize % 3);
         let tick = Tick::from_millis(now);
         now += chance >> 30 & 63;
