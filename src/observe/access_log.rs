@@ -22,24 +22,35 @@ pub struct AccessLog {
 impl AccessLog {
     /// Writes the line of a request.
     pub fn request(&self, entry: &RequestEntry<'_>, formatter: &mut LineFormatter) {
-        let Some(queue) = &self.queue else { return };
-        formatter.line.clear();
-        match self.format {
-            Format::Combined => entry.write_combined(&mut formatter.line, &mut formatter.clock),
-            Format::Json => entry.write_json(&mut formatter.line, &mut formatter.clock),
-        }
-        queue.line(&formatter.line);
+        self.write(
+            formatter,
+            |line, clock| entry.write_combined(line, clock),
+            |line, clock| entry.write_json(line, clock),
+        );
     }
 
     /// Writes the line of what never reached a site.
     pub fn unrouted(&self, entry: &UnroutedEntry<'_>, formatter: &mut LineFormatter) {
+        self.write(
+            formatter,
+            |line, clock| entry.write_combined(line, clock),
+            |line, clock| entry.write_json(line, clock),
+        );
+    }
+
+    fn write(
+        &self,
+        LineFormatter { line, clock }: &mut LineFormatter,
+        combined: impl FnOnce(&mut Vec<u8>, &mut DateCache),
+        json: impl FnOnce(&mut Vec<u8>, &mut DateCache),
+    ) {
         let Some(queue) = &self.queue else { return };
-        formatter.line.clear();
+        line.clear();
         match self.format {
-            Format::Combined => entry.write_combined(&mut formatter.line, &mut formatter.clock),
-            Format::Json => entry.write_json(&mut formatter.line, &mut formatter.clock),
+            Format::Combined => combined(line, clock),
+            Format::Json => json(line, clock),
         }
-        queue.line(&formatter.line);
+        queue.line(line);
     }
 }
 
