@@ -27,7 +27,7 @@ use super::HostPattern;
 
 pub use self::finding::Finding;
 pub use self::leaf::{Leaf, day};
-pub use self::pin::{key_pin_of, pin_of, pin_text};
+pub use self::pin::{key_pin, key_pin_of, pin_of, pin_text};
 pub use self::roots::{roots, system_roots};
 
 /// A chain and its key, which TLS can use.

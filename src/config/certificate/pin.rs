@@ -1,6 +1,7 @@
 //! The SHA-256 fingerprints by which nodes are recognized.
 
 use aws_lc_rs::digest::{SHA256, SHA256_OUTPUT_LEN, digest};
+use x509_parser::certificate::X509Certificate;
 use x509_parser::parse_x509_certificate;
 
 /// SHA-256 of the whole certificate, as `openssl x509 -fingerprint -sha256` and keytool print it.
@@ -14,7 +15,12 @@ pub fn pin_of(der: &[u8]) -> [u8; 32] {
 /// key. `None` when the bytes are no certificate.
 pub fn key_pin_of(der: &[u8]) -> Option<[u8; 32]> {
     let (_, certificate) = parse_x509_certificate(der).ok()?;
-    Some(pin_of(certificate.public_key().raw))
+    Some(key_pin(&certificate))
+}
+
+/// The same of a certificate that was parsed.
+pub fn key_pin(certificate: &X509Certificate<'_>) -> [u8; 32] {
+    pin_of(certificate.public_key().raw)
 }
 
 /// The pin as the configuration has it: `sha256:` and 64 hex digits.

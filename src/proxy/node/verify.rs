@@ -26,7 +26,7 @@ use x509_parser::asn1_rs::{Any, FromDer};
 use x509_parser::parse_x509_certificate;
 use x509_parser::prelude::X509Certificate;
 
-use crate::config::certificate::{pin_of, pin_text};
+use crate::config::certificate::{key_pin, pin_of, pin_text};
 use crate::config::{NodeTls, Verify};
 
 /// The TLS client configuration for the nodes of a pool: TLS 1.2 and 1.3, no ALPN. Sessions are resumed only between
@@ -278,11 +278,7 @@ enum Rule {
 
 fn pinned(pins: &[[u8; 32]], leaf: &CertificateDer<'_>, parsed: &X509Certificate<'_>) -> Result<(), Error> {
     let seen = pin_of(leaf);
-    if pins.contains(&seen) || pins.contains(&pin_of(parsed.public_key().raw)) {
-        Ok(())
-    } else {
-        Err(refused(PinMismatch { seen }))
-    }
+    if pins.contains(&seen) || pins.contains(&key_pin(parsed)) { Ok(()) } else { Err(refused(PinMismatch { seen })) }
 }
 
 /// The warning about a node whose key has so many bits.
