@@ -197,19 +197,25 @@ impl Failure {
         }
     }
 
-    /// The word in metrics and in `X-Weir`.
+    /// The word in metrics.
     pub const fn word(self) -> &'static str {
+        self.retry_word().split_at("retry:".len()).1
+    }
+
+    /// The word in the log and in `X-Weir` for a node that was chosen after this failure.
+    pub const fn retry_word(self) -> &'static str {
         match self {
-            Self::AnswerTimeout => "timeout",
-            Self::Connect(ConnectFailure::Exhausted) => "exhausted",
-            Self::Connect(_) => "connect",
-            Self::Cut => "cut",
-            Self::Malformed => "malformed",
-            Self::Pin => "pin",
-            Self::Reset | Self::SendFailed => "reset",
-            Self::SendTimeout => "send-timeout",
-            Self::Status(_) => "status",
-            Self::Tls => "tls",
+            Self::AnswerTimeout => "retry:timeout",
+            Self::Connect(ConnectFailure::Exhausted) => "retry:exhausted",
+            Self::Connect(_) => "retry:connect",
+            Self::Cut => "retry:cut",
+            // Never logged, because a malformed answer is not retried.
+            Self::Malformed => "retry:malformed",
+            Self::Pin => "retry:pin",
+            Self::Reset | Self::SendFailed => "retry:reset",
+            Self::SendTimeout => "retry:send-timeout",
+            Self::Status(_) => "retry:status",
+            Self::Tls => "retry:tls",
         }
     }
 

@@ -1,6 +1,6 @@
 //! Why a request went to its node: one word for the log, `X-Weir` and `weir why`.
 
-use super::retry::{ConnectFailure, Failure};
+use super::retry::Failure;
 use super::state::{Reason, State};
 
 /// Why this node.
@@ -74,23 +74,7 @@ impl Why {
             Self::Backup => "backup",
             Self::Unprobed => "unprobed",
             Self::LastResort => "last-resort",
-            Self::Retry(failure) => retried(failure),
+            Self::Retry(failure) => failure.retry_word(),
         }
-    }
-}
-
-const fn retried(failure: Failure) -> &'static str {
-    match failure {
-        Failure::AnswerTimeout => "retry:timeout",
-        Failure::Connect(ConnectFailure::Exhausted) => "retry:exhausted",
-        Failure::Connect(_) => "retry:connect",
-        Failure::Cut => "retry:cut",
-        // Never logged, because a malformed answer is not retried.
-        Failure::Malformed => "retry:malformed",
-        Failure::Pin => "retry:pin",
-        Failure::Reset | Failure::SendFailed => "retry:reset",
-        Failure::SendTimeout => "retry:send-timeout",
-        Failure::Status(_) => "retry:status",
-        Failure::Tls => "retry:tls",
     }
 }
