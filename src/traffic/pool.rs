@@ -4,6 +4,7 @@
 //! probed; waiting in the queue. Where no node is active: the node most likely to answer.
 
 pub mod affinity;
+mod last_resort;
 pub mod member;
 pub mod operators;
 pub mod outage;
@@ -25,21 +26,17 @@ use self::member::{AcceptedNodes, Member, WaitQueue};
 use self::retry::{Another, Budget};
 pub use self::selection::{Choice, Chosen, Criteria, Purpose, Tried, WaitTarget};
 use self::standby::DutyPlanner;
-use self::state::{Duty, NodeState, Reason};
-use self::tier::{Role, Tier, TierMembers};
+use self::state::Reason;
 use self::why::{Lost, Why};
 use super::affinity::own_cookie::Tokens;
 use super::affinity::session_id;
 use super::affinity::sessions::Sessions;
-use super::balance::{Balancer, PickInput, last_resort};
+use super::balance::{Balancer, PickInput};
 use super::tick::Tick;
-use crate::config::{self, OnLost, WhenNone};
+use crate::config::{self, OnLost};
 
 /// How long one request is on trial at an ejected node before another one may try.
 pub const TRIAL: std::time::Duration = std::time::Duration::from_secs(10);
-
-/// After losing the race for a free permit this often, all nodes of the tier count as full.
-const RACES: usize = 8;
 
 /// A pool at work.
 pub struct Pool {
@@ -245,92 +242,6 @@ impl Pool {
         Some(Chosen { permit: chosen.permit.map(|permit| permit.with_unprobed(!takes_new)), ..chosen })
     }
 
-    /// If no node is active, the session's own node is the best last resort, because it has the session.
-    fn session_node_as_last_resort(&self, criteria: &Criteria<'_>, purpose: Purpose) -> Option<Choice> {
-        let index = self.member_of(criteria.bound?)?;
-        let (member, now) = (&self.members[index], criteria.now);
-        let is_hopeful = member.state.ejected_until(now).is_some()
-            || (self.settings.when_none == WhenNone::All && member.state.may_be_last_resort());
-        let serves = |node: &NodeState| node.takes_unprobed(now) || node.is_usable(now);
-        let others = || self.members.iter().any(|other| serves(&other.state));
-        if !is_hopeful || criteria.tried.has(index) || !member.has_room() || others() {
-            return None;
-        }
-        Some(self.take_as_last_resort(index, criteria, purpose))
-    }
-
-    /// A node of the first tier that has a free one.
-    fn choose_from_tiers(
-        &self,
-        why: &impl Fn(Why) -> Why,
-        criteria: &Criteria<'_>,
-        purpose: Purpose,
-    ) -> Option<Chosen> {
-        if let Some(chosen) = self.choose_from_tier(Tier::Active, why(Why::Balanced), criteria, purpose) {
-            return Some(chosen);
-        }
-        let unprobed = self.is_unprobed(criteria.now);
-        Tier::AFTER_ACTIVE.into_iter().filter(|tier| self.opens(*tier, unprobed, criteria)).find_map(|tier| {
-            // Activating a standby or using a backup is the more useful reason to report.
-            let why = match tier {
-                Tier::Standby if self.may_activate(unprobed, criteria.now) => Why::StandbyActivated,
-                Tier::Backup => Why::Backup,
-                Tier::Unprobed(_) => why(Why::Unprobed),
-                _ => why(Why::Balanced),
-            };
-            self.choose_from_tier(tier, why, criteria, purpose)
-        })
-    }
-
-    /// A node of one tier, by the pool's method.
-    fn choose_from_tier(&self, tier: Tier, why: Why, criteria: &Criteria<'_>, purpose: Purpose) -> Option<Chosen> {
-        for _ in 0..RACES {
-            let index = self.pick(tier, criteria, purpose)?;
-            if let Ok(mut chosen) = self.take(index, why, criteria, purpose) {
-                let helps = !criteria.tried.is_empty();
-                let activates = why == Why::StandbyActivated || tier == Tier::Unprobed(Role::Spare) && !helps;
-                if activates && purpose == Purpose::Take {
-                    chosen.change = self.members[index].state.set_duty(Duty::Serving);
-                }
-                if matches!(tier, Tier::Unprobed(_)) {
-                    chosen.permit = chosen.permit.map(|permit| permit.with_unprobed(true));
-                }
-                return Some(chosen);
-            }
-        }
-        None
-    }
-
-    fn pick(&self, tier: Tier, criteria: &Criteria<'_>, purpose: Purpose) -> Option<usize> {
-        let candidates = TierMembers { members: &self.members, tier, criteria };
-        match purpose {
-            Purpose::Take => self.balancer.pick(criteria.pick_input, &candidates),
-            Purpose::Peek => self.balancer.peek(criteria.pick_input, &candidates),
-        }
-    }
-
-    /// Whether the tier may be used now. When the maximum of nodes is active, a standby only takes requests that failed
-    /// elsewhere.
-    fn opens(&self, tier: Tier, unprobed: bool, criteria: &Criteria<'_>) -> bool {
-        // Without `active` there are no standbys, except while a reload that adds it is being built.
-        let is_new = self.settings.active.is_none();
-        let a_standby = || is_new || !criteria.tried.is_empty() || self.may_activate(unprobed, criteria.now);
-        match tier {
-            Tier::Active | Tier::LastResort => true,
-            Tier::Standby => a_standby(),
-            Tier::Backup => self.settings.members.iter().any(|member| member.backup),
-            Tier::Unprobed(Role::Spare) => unprobed && a_standby(),
-            Tier::Unprobed(_) => unprobed,
-        }
-    }
-
-    /// Whether one more node may be active.
-    fn may_activate(&self, unprobed: bool, now: Tick) -> bool {
-        let serves = |member: &&Member| !member.backup && member.state.takes_any(now, unprobed);
-        let most = self.settings.active.as_ref().map_or(0, |active| active.max as usize);
-        self.members.iter().filter(serves).count() < most
-    }
-
     /// Takes a permit at the member. At an ejected node whose ejection time is over, only one request at a time may go,
     /// on trial.
     fn take(&self, index: usize, why: Why, criteria: &Criteria<'_>, purpose: Purpose) -> Result<Chosen, NotTaken> {
@@ -352,34 +263,6 @@ impl Pool {
                 || unprobed && node.state.serves_unprobed(criteria.now)
         };
         self.members.iter().enumerate().any(|(index, member)| !criteria.tried.has(index) && would(member))
-    }
-
-    /// The last resort when no node is active. Of the nodes that are passive only by ejection, the one whose ejection
-    /// ends first: a pool of one node answers again as soon as the node does, as in nginx. Then, if `when-none` is
-    /// `all`, any node without an operator's order.
-    fn last_resort(&self, criteria: &Criteria<'_>, purpose: Purpose) -> Choice {
-        let ejected = |(index, member): (usize, &Member)| {
-            if criteria.tried.has(index) || !member.has_room() {
-                None
-            } else {
-                member.state.ejected_until(criteria.now)
-            }
-        };
-        let least = last_resort(self.members.iter().enumerate().map(ejected));
-        let any = || match self.settings.when_none {
-            WhenNone::Fail => None,
-            WhenNone::All => self.pick(Tier::LastResort, criteria, purpose),
-        };
-        least.or_else(any).map_or(Choice::Nobody, |index| self.take_as_last_resort(index, criteria, purpose))
-    }
-
-    /// Takes a permit there, whatever the state of the node.
-    fn take_as_last_resort(&self, index: usize, criteria: &Criteria<'_>, purpose: Purpose) -> Choice {
-        let permit = if purpose == Purpose::Take { self.members[index].permits.take(criteria.now) } else { None };
-        if purpose == Purpose::Take && permit.is_none() {
-            return Choice::Full(WaitTarget { node: None, why: Why::LastResort });
-        }
-        Choice::Node(Chosen { member: index, why: Why::LastResort, permit, change: None })
     }
 }
 

@@ -12,9 +12,9 @@ use super::super::resolved::Resolved;
 use super::super::snapshot::{BuildInput, Secrets, Snapshot};
 use super::member::{AcceptedNodes, NodePermit, Waiter};
 use super::retry::Failure;
-use super::state::{Fault, Operator, Reason, State};
+use super::state::{Duty, Fault, Operator, Reason, State};
 use super::*;
-use crate::config::{ActiveNodes, Address, Balance, Config, Eject, HashOn, Place, Queue, Retry, Timeouts};
+use crate::config::{ActiveNodes, Address, Balance, Config, Eject, HashOn, Place, Queue, Retry, Timeouts, WhenNone};
 use crate::traffic::xorshift::xorshift;
 
 /// A pool with this many nodes in a generation of its own, with changed settings.

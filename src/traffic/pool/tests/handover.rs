@@ -8,7 +8,7 @@ use super::{at, follow, sticky};
 use crate::config::Queue;
 use crate::traffic::affinity::sessions::BindKind;
 use crate::traffic::pool::member::{AcceptedNodes, NodePermit};
-use crate::traffic::pool::state::{Fault, State};
+use crate::traffic::pool::state::{Duty, Fault, State};
 use crate::traffic::pool::*;
 use crate::traffic::snapshot::Snapshot;
 

@@ -5,9 +5,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use super::{at, criteria, follow, sticky};
-use crate::config::ActiveNodes;
+use crate::config::{ActiveNodes, WhenNone};
 use crate::traffic::pool::member::{AcceptedNodes, NodePermit, Waiter};
-use crate::traffic::pool::state::{Fault, Operator, Probed, Round, State, Thresholds};
+use crate::traffic::pool::state::{Duty, Fault, Operator, Probed, Round, State, Thresholds};
 use crate::traffic::pool::*;
 use crate::traffic::snapshot::Snapshot;
 use crate::traffic::xorshift::xorshift;

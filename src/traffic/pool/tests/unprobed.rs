@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::{at, follow, sticky};
 use crate::config::{ActiveNodes, Health};
 use crate::traffic::pool::member::{AcceptedNodes, NodePermit, Waiter};
-use crate::traffic::pool::state::{Fault, Operator, Probed, Round, Thresholds};
+use crate::traffic::pool::state::{Duty, Fault, Operator, Probed, Round, Thresholds};
 use crate::traffic::pool::*;
 use crate::traffic::snapshot::Snapshot;
 
