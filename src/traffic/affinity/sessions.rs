@@ -242,7 +242,8 @@ impl Sessions {
                     .filter(|entry| !limits.is_over(entry.used, now))
                     .for_each(|entry| each(saved(entry, now)));
             }
-            // If the number of parts has changed, sessions may have moved to parts that were already exported: start again.
+            // If the number of parts has changed, sessions may have moved to parts that were already exported: start
+            // again.
             if self.parts_in_use.load(Relaxed) == parts_in_use {
                 return;
             }

@@ -1,5 +1,5 @@
-//! One part of a rate table: at most `capacity` buckets, ordered by last use. The least recently used is evicted first. The
-//! time is an argument.
+//! One part of a rate table: at most `capacity` buckets, ordered by last use. The least recently used is evicted first.
+//! The time is an argument.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hash, Hasher};
