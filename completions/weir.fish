@@ -45,19 +45,19 @@ complete -c weir -n "__fish_weir_using_subcommand run" -s h -l help -d 'Print he
 complete -c weir -n "__fish_weir_using_subcommand check" -s c -l config -d 'The configuration file' -r -F
 complete -c weir -n "__fish_weir_using_subcommand check" -l json -d 'Print JSON'
 complete -c weir -n "__fish_weir_using_subcommand check" -s h -l help -d 'Print help'
-complete -c weir -n "__fish_weir_using_subcommand demo" -l http-port -d 'Port for HTTP; a free one near it is taken where it is busy' -r
-complete -c weir -n "__fish_weir_using_subcommand demo" -l https-port -d 'Port for HTTPS, likewise' -r
-complete -c weir -n "__fish_weir_using_subcommand demo" -l admin-port -d 'Port for metrics, status and API, likewise' -r
+complete -c weir -n "__fish_weir_using_subcommand demo" -l http-port -d 'Port for HTTP; if it is busy, the next free one is taken' -r
+complete -c weir -n "__fish_weir_using_subcommand demo" -l https-port -d 'Port for HTTPS; if it is busy, the next free one is taken' -r
+complete -c weir -n "__fish_weir_using_subcommand demo" -l admin-port -d 'Port for metrics, status and API; if it is busy, the next free one is taken' -r
 complete -c weir -n "__fish_weir_using_subcommand demo" -l dir -d 'Where configuration, certificates and logs go; default: a temporary directory, removed at the end' -r -F
-complete -c weir -n "__fish_weir_using_subcommand demo" -l self-test -d 'Try every line that would be printed, stop and start a worker, say what passed, and end'
+complete -c weir -n "__fish_weir_using_subcommand demo" -l self-test -d 'Try every example, stop and start a worker, print what passed, and end'
 complete -c weir -n "__fish_weir_using_subcommand demo" -s h -l help -d 'Print help'
 complete -c weir -n "__fish_weir_using_subcommand cert; and not __fish_seen_subcommand_from create inspect pin help" -s h -l help -d 'Print help'
 complete -c weir -n "__fish_weir_using_subcommand cert; and not __fish_seen_subcommand_from create inspect pin help" -f -a "create" -d 'Make a key and a certificate for host names: self-signed, or signed by a CA of your own'
-complete -c weir -n "__fish_weir_using_subcommand cert; and not __fish_seen_subcommand_from create inspect pin help" -f -a "inspect" -d 'Say in words what a certificate (and its key) is, and what is wrong with it'
+complete -c weir -n "__fish_weir_using_subcommand cert; and not __fish_seen_subcommand_from create inspect pin help" -f -a "inspect" -d 'Show what a certificate (and its key) is, and what is wrong with it'
 complete -c weir -n "__fish_weir_using_subcommand cert; and not __fish_seen_subcommand_from create inspect pin help" -f -a "pin" -d 'Print the pin of the certificate that a node shows'
 complete -c weir -n "__fish_weir_using_subcommand cert; and not __fish_seen_subcommand_from create inspect pin help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c weir -n "__fish_weir_using_subcommand cert; and __fish_seen_subcommand_from create" -l host -d 'The names that clients ask for: host names, *.parent, or IP addresses; the first is the common name' -r
-complete -c weir -n "__fish_weir_using_subcommand cert; and __fish_seen_subcommand_from create" -l out -d 'The directory to write to; made when missing' -r -F
+complete -c weir -n "__fish_weir_using_subcommand cert; and __fish_seen_subcommand_from create" -l out -d 'The directory to write to; it is made if it is missing' -r -F
 complete -c weir -n "__fish_weir_using_subcommand cert; and __fish_seen_subcommand_from create" -l rsa -d 'An RSA key of 2048, 3072 or 4096 bits instead of ECDSA P-256' -r
 complete -c weir -n "__fish_weir_using_subcommand cert; and __fish_seen_subcommand_from create" -l days -d 'How long the certificate is valid; some clients refuse more than 398 days' -r
 complete -c weir -n "__fish_weir_using_subcommand cert; and __fish_seen_subcommand_from create" -l name -d 'The files\' name without .crt and .key; default: the first host' -r
@@ -65,15 +65,15 @@ complete -c weir -n "__fish_weir_using_subcommand cert; and __fish_seen_subcomma
 complete -c weir -n "__fish_weir_using_subcommand cert; and __fish_seen_subcommand_from create" -l ca-key -d 'The key of that CA' -r -F
 complete -c weir -n "__fish_weir_using_subcommand cert; and __fish_seen_subcommand_from create" -l ca -d 'Make a small CA as well (ca.crt, ca.key) and sign with it'
 complete -c weir -n "__fish_weir_using_subcommand cert; and __fish_seen_subcommand_from create" -l force -d 'Replace files that are there'
-complete -c weir -n "__fish_weir_using_subcommand cert; and __fish_seen_subcommand_from create" -l json -d 'Say it in JSON'
+complete -c weir -n "__fish_weir_using_subcommand cert; and __fish_seen_subcommand_from create" -l json -d 'Print JSON'
 complete -c weir -n "__fish_weir_using_subcommand cert; and __fish_seen_subcommand_from create" -s h -l help -d 'Print help'
-complete -c weir -n "__fish_weir_using_subcommand cert; and __fish_seen_subcommand_from inspect" -l host -d 'A name that the site answers to; may be given several times' -r
-complete -c weir -n "__fish_weir_using_subcommand cert; and __fish_seen_subcommand_from inspect" -l json -d 'Say it in JSON'
+complete -c weir -n "__fish_weir_using_subcommand cert; and __fish_seen_subcommand_from inspect" -l host -d 'A host name of the site; may be given several times' -r
+complete -c weir -n "__fish_weir_using_subcommand cert; and __fish_seen_subcommand_from inspect" -l json -d 'Print JSON'
 complete -c weir -n "__fish_weir_using_subcommand cert; and __fish_seen_subcommand_from inspect" -s h -l help -d 'Print help'
-complete -c weir -n "__fish_weir_using_subcommand cert; and __fish_seen_subcommand_from pin" -l json -d 'Say it in JSON'
+complete -c weir -n "__fish_weir_using_subcommand cert; and __fish_seen_subcommand_from pin" -l json -d 'Print JSON'
 complete -c weir -n "__fish_weir_using_subcommand cert; and __fish_seen_subcommand_from pin" -s h -l help -d 'Print help'
 complete -c weir -n "__fish_weir_using_subcommand cert; and __fish_seen_subcommand_from help" -f -a "create" -d 'Make a key and a certificate for host names: self-signed, or signed by a CA of your own'
-complete -c weir -n "__fish_weir_using_subcommand cert; and __fish_seen_subcommand_from help" -f -a "inspect" -d 'Say in words what a certificate (and its key) is, and what is wrong with it'
+complete -c weir -n "__fish_weir_using_subcommand cert; and __fish_seen_subcommand_from help" -f -a "inspect" -d 'Show what a certificate (and its key) is, and what is wrong with it'
 complete -c weir -n "__fish_weir_using_subcommand cert; and __fish_seen_subcommand_from help" -f -a "pin" -d 'Print the pin of the certificate that a node shows'
 complete -c weir -n "__fish_weir_using_subcommand cert; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c weir -n "__fish_weir_using_subcommand status" -l admin -d 'The admin address of the running Weir' -r
@@ -127,5 +127,5 @@ complete -c weir -n "__fish_weir_using_subcommand help; and not __fish_seen_subc
 complete -c weir -n "__fish_weir_using_subcommand help; and not __fish_seen_subcommand_from run check demo cert status nodes sessions drain maintain activate why reload completions help" -f -a "completions" -d 'Print the script by which a shell completes these commands'
 complete -c weir -n "__fish_weir_using_subcommand help; and not __fish_seen_subcommand_from run check demo cert status nodes sessions drain maintain activate why reload completions help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c weir -n "__fish_weir_using_subcommand help; and __fish_seen_subcommand_from cert" -f -a "create" -d 'Make a key and a certificate for host names: self-signed, or signed by a CA of your own'
-complete -c weir -n "__fish_weir_using_subcommand help; and __fish_seen_subcommand_from cert" -f -a "inspect" -d 'Say in words what a certificate (and its key) is, and what is wrong with it'
+complete -c weir -n "__fish_weir_using_subcommand help; and __fish_seen_subcommand_from cert" -f -a "inspect" -d 'Show what a certificate (and its key) is, and what is wrong with it'
 complete -c weir -n "__fish_weir_using_subcommand help; and __fish_seen_subcommand_from cert" -f -a "pin" -d 'Print the pin of the certificate that a node shows'

@@ -1,4 +1,5 @@
-//! `weir cert`: make certificates, say what is wrong with one, print a node's pin. Never overwrites a key unless told to.
+//! `weir cert`: makes certificates, shows what is wrong with one, prints a node's pin. It overwrites a file only with
+//! `--force`.
 
 mod create;
 mod files;
@@ -21,21 +22,21 @@ use self::pin::Pin;
 pub(super) enum Cert {
     /// Make a key and a certificate for host names: self-signed, or signed by a CA of your own
     Create(Create),
-    /// Say in words what a certificate (and its key) is, and what is wrong with it
+    /// Show what a certificate (and its key) is, and what is wrong with it
     Inspect(Inspect),
     /// Print the pin of the certificate that a node shows
     Pin(Pin),
 }
 
 impl Cert {
-    /// Does what was asked, writes the answer to `out` and the reason of a failure to `err`; returns the exit code.
+    /// Runs the command. Writes the answer to `out`, or why it failed to `err`. Returns the exit code.
     pub(super) fn run(&self, now: SystemTime, out: &mut dyn Write, err: &mut dyn Write) -> u8 {
         let done = match self {
             Self::Create(create) => create.run(now),
             Self::Inspect(inspect) => Ok(inspect.run(now)),
             Self::Pin(pin) => pin.run(now),
         };
-        // Writing fails when the reader has closed the pipe. That is no error: the exit code still says how it went.
+        // Writing fails when the reader has closed the pipe. This is no error: the exit code still tells the result.
         match done {
             Ok(said) => {
                 let _ = out.write_all(said.text.as_bytes());
@@ -68,7 +69,7 @@ mod tests {
     use crate::proxy::node::verify::NodeVerifier;
 
     #[test]
-    fn what_is_made_is_fit_for_the_site_it_was_made_for() {
+    fn a_new_pair_passes_the_checks_for_its_site() {
         let cases = [
             (vec!["--host", "esb.wso2.com", "mgt.esb.wso2.com"], "esb.wso2.com", "ECDSA P-256"),
             (vec!["--host", "*.wso2.com", "--name", "wrk"], "wrk", "ECDSA P-256"),
@@ -132,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn a_ca_of_one_s_own_signs_what_its_clients_then_trust() {
+    fn clients_that_trust_a_new_ca_accept_what_it_signs() {
         let room = Room::new();
         assert_eq!(create(&room, &["--host", "esb.wso2.com", "--ca"]).0, 0);
         assert_eq!(mode(&room.path("ca.key")), 0o600);
@@ -155,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn a_ca_that_cannot_sign_is_refused_in_words() {
+    fn a_ca_that_cannot_sign_is_refused_with_the_reason() {
         let room = Room::new();
         let (leaf, leaf_key) = simple(&["a.b"]);
         create(&room, &["--host", "a.b", "--ca", "--name", "other"]);
@@ -180,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn wrong_words_are_refused_before_anything_is_made() {
+    fn wrong_arguments_are_refused_before_any_file_is_made() {
         assert!(Words::try_parse_from(weir(&["create", "--out", "x", "--host", "a.b"])).is_ok());
         let cases: [&[&str]; 12] = [
             &["create", "--out", "x"],

@@ -1,4 +1,4 @@
-//! `weir cert create`: a pair for a site, written so that nobody else can read the key and nothing is lost.
+//! `weir cert create`: makes a certificate and a key for a site. Only the owner can read the key, and no file is lost.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -19,7 +19,7 @@ pub(crate) struct Create {
     /// The names that clients ask for: host names, *.parent, or IP addresses; the first is the common name
     #[arg(long = "host", value_name = "NAME", required = true, num_args = 1.., value_parser = host)]
     pub(super) hosts: Vec<String>,
-    /// The directory to write to; made when missing
+    /// The directory to write to; it is made if it is missing
     #[arg(long, value_name = "DIR")]
     pub(super) out: PathBuf,
     /// An RSA key of 2048, 3072 or 4096 bits instead of ECDSA P-256
@@ -43,7 +43,7 @@ pub(crate) struct Create {
     /// Replace files that are there
     #[arg(long)]
     pub(super) force: bool,
-    /// Say it in JSON
+    /// Print JSON
     #[arg(long)]
     pub(super) json: bool,
 }
@@ -136,7 +136,7 @@ impl Create {
     }
 }
 
-/// A CA from files, looked at as closely as a site's pair is.
+/// Reads a CA from files, with the same checks as a site's pair.
 fn existing(chain: &Path, key: &Path, now: SystemTime) -> Result<Authority, String> {
     let (certificates, private, not_after) = authority(chain, key, now).map_err(|finding| {
         let advice = if finding.advice.is_empty() { String::new() } else { format!(" ({})", finding.advice) };

@@ -1,11 +1,11 @@
-//! Writes files whole or not at all, and over others only with `--force`.
+//! Writes each file as a whole or not at all. Files that exist are replaced only with `--force`.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-/// Writes each text to its path with its mode. Without `force` nothing is written when one of the paths is taken.
+/// Writes each text to its path with its mode. Without `force`, nothing is written if one of the files exists.
 pub(super) fn write_all(texts: &[(PathBuf, String, u32)], force: bool) -> Result<(), String> {
     if !force && let Some((taken, ..)) = texts.iter().find(|(path, ..)| path.symlink_metadata().is_ok()) {
         return Err(format!("{} is there already; --force replaces it, --name chooses another name", taken.display()));
@@ -26,7 +26,7 @@ pub(super) fn write_all(texts: &[(PathBuf, String, u32)], force: bool) -> Result
     Ok(())
 }
 
-/// A temporary file beside the path; removed when dropped.
+/// A temporary file in the same directory. It is removed when this is dropped.
 struct Draft(PathBuf);
 
 impl Draft {
@@ -34,7 +34,7 @@ impl Draft {
         let mut name = path.file_name().unwrap_or_default().to_os_string();
         name.push(format!(".{}.draft", std::process::id()));
         let beside = path.with_file_name(name);
-        // The mode is set at creation: until a later chmod others could read the key.
+        // The mode is set at creation. With a later chmod, others could read the key until then.
         let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(&beside)?;
         let draft = Self(beside);
         file.write_all(text.as_bytes())?;
@@ -46,7 +46,7 @@ impl Draft {
         if force {
             fs::rename(&self.0, path)?;
         } else {
-            // Unlike a rename, a link fails when another process made the file in between.
+            // Unlike a rename, a link fails if another process has made the file in the meantime.
             fs::hard_link(&self.0, path).map_err(|error| match error.kind() {
                 ErrorKind::AlreadyExists => io::Error::new(ErrorKind::AlreadyExists, "somebody just made this file"),
                 _ => error,

@@ -1,4 +1,4 @@
-//! `weir cert inspect`: what a certificate is, and what is wrong with it, before a reload has to say so.
+//! `weir cert inspect`: shows what a certificate is and what is wrong with it, before a reload refuses it.
 
 use std::fmt::Write as _;
 use std::path::PathBuf;
@@ -13,14 +13,14 @@ use crate::config::certificate::{Finding, Inspection, Leaf, day, inspect, inspec
 /// `weir cert inspect`
 #[derive(Args, Clone, Debug)]
 pub(crate) struct Inspect {
-    /// The certificate, and its issuers' after it
+    /// The file with the certificate, followed by those of its issuers
     pub(super) chain: PathBuf,
     /// Its private key
     pub(super) key: Option<PathBuf>,
-    /// A name that the site answers to; may be given several times
+    /// A host name of the site; may be given several times
     #[arg(long = "host", value_name = "NAME")]
     pub(super) hosts: Vec<String>,
-    /// Say it in JSON
+    /// Print JSON
     #[arg(long)]
     pub(super) json: bool,
 }
@@ -56,7 +56,7 @@ impl Inspect {
     }
 }
 
-/// What a certificate says, a line each.
+/// The contents of a certificate, one line for each part.
 pub(super) fn describe(leaf: &Leaf) -> String {
     let or_none = |text: &str| if text.is_empty() { "none".to_string() } else { text.to_string() };
     let issuer = if leaf.self_signed { "itself (self-signed)".into() } else { leaf.issuer.clone() };
@@ -71,7 +71,7 @@ pub(super) fn describe(leaf: &Leaf) -> String {
     rows.iter().map(|(word, value)| format!("  {word:<12} {value}\n")).collect()
 }
 
-/// What a certificate says, in JSON.
+/// The contents of a certificate, as JSON.
 pub(super) fn leaf_json(leaf: &Leaf) -> serde_json::Value {
     serde_json::json!({
         "common_name": leaf.common_name, "names": leaf.names, "issuer": leaf.issuer, "self_signed": leaf.self_signed,

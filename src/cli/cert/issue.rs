@@ -1,4 +1,4 @@
-//! Keys and certificates, made in memory: v3, named by SAN, with a random serial. Touches no file.
+//! Makes keys and certificates in memory: X.509 v3, with names in the SAN and a random serial number. Touches no file.
 
 use std::net::IpAddr;
 use std::time::{Duration, SystemTime};
@@ -13,7 +13,7 @@ use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 /// What a new certificate is for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct CertificateRequest {
-    /// Host names (a leading `*.` is allowed) and IP addresses, the first is the common name.
+    /// Host names (a leading `*.` is allowed) and IP addresses. The first one is also the common name.
     pub(super) hosts: Vec<String>,
     /// The kind of its key.
     pub(super) key: KeyKind,
@@ -24,9 +24,9 @@ pub(super) struct CertificateRequest {
 /// The kinds of keys that are made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum KeyKind {
-    /// Small, fast, taken by everything that speaks TLS 1.2.
+    /// Small and fast. Every client that speaks TLS 1.2 accepts it.
     EcdsaP256,
-    /// 2048 bits, for Java 6 and its like.
+    /// 2048 bits, for old clients such as Java 6.
     Rsa2048,
     /// 3072 bits
     Rsa3072,
@@ -37,7 +37,7 @@ pub(super) enum KeyKind {
 /// A new certificate and its key.
 #[derive(Clone)]
 pub(super) struct Made {
-    /// The certificate in PEM, its issuer's after it when there is one.
+    /// The certificate in PEM, followed by its issuer's if there is one.
     pub(super) chain: String,
     /// The private key in PEM (PKCS#8).
     pub(super) key: String,
@@ -56,7 +56,7 @@ impl CertificateRequest {
     /// Makes the key and signs the certificate with it, or with the authority.
     ///
     /// # Errors
-    /// In words: a host that is none, a lifetime that the authority does not have.
+    /// A text for the user: a name is no host name, or the authority's certificate is expired.
     pub(super) fn make(&self, authority: Option<&Authority>, now: SystemTime) -> Result<Made, String> {
         let key = self.key.generate()?;
         let end = self.end(authority, now)?;
@@ -79,7 +79,7 @@ impl CertificateRequest {
         Ok(Made { chain: certificate.pem() + above, key: key.serialize_pem(), not_after })
     }
 
-    /// What an authority signs ends with the authority, because clients check both.
+    /// A certificate is valid no longer than its authority, because clients check both.
     fn end(&self, authority: Option<&Authority>, now: SystemTime) -> Result<SystemTime, String> {
         let end = now.checked_add(days(self.days) - SLACK - Duration::from_secs(1)).ok_or("too many days")?;
         let end = authority.and_then(|authority| authority.not_after).map_or(end, |last| end.min(last));
@@ -98,7 +98,7 @@ impl KeyKind {
         }
     }
 
-    /// As `weir cert inspect` calls it.
+    /// The kind in the words of `weir cert inspect`.
     pub(super) const fn words(self) -> &'static str {
         match self {
             Self::EcdsaP256 => "ECDSA P-256",
@@ -121,10 +121,10 @@ impl KeyKind {
 }
 
 impl Authority {
-    /// A small CA of one's own, which signs servers and no further CAs; with what to write down of it.
+    /// Makes a small CA that signs servers but no further CAs. Also returns what is to be written to its files.
     ///
     /// # Errors
-    /// In words, when the machine gives no randomness.
+    /// A text for the user, if the machine gives no random numbers.
     pub(super) fn make(key: KeyKind, now: SystemTime) -> Result<(Self, Made), String> {
         let pair = key.generate()?;
         let end = now.checked_add(days(CA_DAYS)).ok_or("too many days")?;
@@ -141,10 +141,10 @@ impl Authority {
         Ok((authority, made))
     }
 
-    /// A CA that exists: the text of its chain in PEM, its own certificate, its key, and when it ends.
+    /// A CA that exists, from the text of its chain in PEM, its own certificate, its key, and the end of its validity.
     ///
     /// # Errors
-    /// In words, when the key cannot sign.
+    /// A text for the user, if the key cannot sign.
     pub(super) fn of(
         chain: &str,
         certificate: &CertificateDer<'_>,
@@ -158,7 +158,7 @@ impl Authority {
     }
 }
 
-/// A CA's file may hold its key as well, which must not get into what servers show.
+/// Keeps only the certificates. A CA's file may also hold its key, which servers must never show.
 fn certificates_only(text: &str) -> String {
     let mut inside = false;
     let kept = text.lines().map(str::trim_end).filter(|line| {
@@ -181,7 +181,7 @@ fn blank(common_name: &str, now: SystemTime, end: SystemTime) -> Result<Certific
     params.not_before = now.checked_sub(SLACK).unwrap_or(now).into();
     params.not_after = end.into();
     params.distinguished_name = DistinguishedName::new();
-    // RFC 5280 appendix A.1: a common name has at most 64 characters; clients look at the SAN.
+    // RFC 5280 appendix A.1: a common name has at most 64 characters. Clients use the SAN.
     if (1..=64).contains(&common_name.len()) {
         params.distinguished_name.push(DnType::CommonName, common_name);
     }
@@ -204,8 +204,8 @@ fn unix(at: SystemTime) -> i64 {
     at.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| i64::try_from(since.as_secs()).unwrap_or(i64::MAX))
 }
 
-const NO_RANDOMNESS: &str = "this machine gives no randomness";
-/// Clients' clocks may be behind.
+const NO_RANDOMNESS: &str = "this machine gives no random numbers";
+/// Certificates begin this much earlier, because clients' clocks may be late.
 const SLACK: Duration = Duration::from_secs(3600);
-/// Ten years: a root that clients were told to trust is hard to replace.
+/// Ten years, because it is hard to replace a root that clients trust.
 const CA_DAYS: u32 = 3650;

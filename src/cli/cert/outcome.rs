@@ -13,7 +13,7 @@ impl Outcome {
     }
 }
 
-/// A string as TOML (and JSON) write it.
+/// A string in quotes, as TOML and JSON write it.
 pub(super) fn quoted(text: &str) -> String {
     serde_json::Value::from(text).to_string()
 }

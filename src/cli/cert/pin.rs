@@ -1,4 +1,5 @@
-//! `weir cert pin`: what certificate a node shows, and the line that pins it. Sends a handshake and nothing more.
+//! `weir cert pin`: shows the certificate of a node and prints the line that pins it. It does a TLS handshake and sends
+//! nothing else.
 
 use std::io::{self, ErrorKind};
 use std::net::{TcpStream, ToSocketAddrs};
@@ -23,7 +24,7 @@ pub(crate) struct Pin {
     /// The node's address and TLS port, such as 10.0.0.3:8243
     #[arg(value_name = "HOST:PORT", value_parser = target)]
     pub(super) target: (String, u16),
-    /// Say it in JSON
+    /// Print JSON
     #[arg(long)]
     pub(super) json: bool,
 }
@@ -37,10 +38,10 @@ impl Pin {
     }
 }
 
-/// What a node showed.
+/// The certificate that a node showed.
 struct ShownCertificate {
     der: CertificateDer<'static>,
-    /// Why the handshake failed nevertheless.
+    /// Why the handshake failed after that.
     failure: Option<String>,
 }
 
@@ -87,7 +88,7 @@ impl ShownCertificate {
     fn advice(&self) -> String {
         let mut text = format!("\nits pin is {}\n", pin_text(pin_of(&self.der)));
         if let Some(why) = &self.failure {
-            // Lines to paste would only move the failure into the service.
+            // No lines to paste: the service could not speak to this node either.
             return text + &format!("\nerror: Weir cannot speak to this node: {why}\n");
         }
         text += "compare it with what the node itself says (keytool -list -v -keystore wso2carbon.jks), then in the pool:\n";
@@ -112,7 +113,7 @@ impl ShownCertificate {
     }
 }
 
-/// Keeps what was shown and accepts it, if only the node holds its key.
+/// Records the node's certificate and accepts it, if the node has its private key.
 #[derive(Debug)]
 struct RecordingVerifier {
     seen: Mutex<Option<CertificateDer<'static>>>,
@@ -200,7 +201,7 @@ fn shake_hands(
             return Err("closed the connection during the handshake: is this a TLS port?".into());
         }
         if let Err(error) = tls.process_new_packets() {
-            // The alert that tells the node why; it may be gone already.
+            // Sends the alert that tells the node the reason. The node may have closed the connection already.
             let _ = tls.write_tls(&mut stream);
             return Err(explain(&error));
         }

@@ -1,5 +1,5 @@
-//! The demo's throw-away certificates: an authority with a pair for each site, and for the nodes what a stock WSO2
-//! server has: expired, self-signed, CN=localhost, no SAN. Written below the demo's directory, worth nothing elsewhere.
+//! The certificates of the demo: an authority with a pair for each site, and for the nodes one like that of a stock
+//! WSO2 server (expired, self-signed, CN=localhost, no SAN). They are in the demo's directory and useless elsewhere.
 
 use std::fs;
 use std::io::{Error, Result, Write};
@@ -14,19 +14,19 @@ use rcgen::{
 use rustls::ServerConfig;
 use rustls_pki_types::{CertificateDer, PrivatePkcs8KeyDer};
 
-/// What was made.
+/// The new certificates.
 #[derive(Debug)]
 pub(super) struct Certificates {
-    /// The authority's certificate: what `curl --cacert` takes.
+    /// The authority's certificate, for `curl --cacert`.
     pub(super) authority: PathBuf,
     pub(super) authority_der: CertificateDer<'static>,
     /// The nodes' certificate, which can be verified only by a pin.
     pub(super) node: CertificateDer<'static>,
-    /// TLS as the nodes speak it.
+    /// The TLS settings of the nodes.
     pub(super) node_tls: Arc<ServerConfig>,
 }
 
-/// Makes them all in `directory`: `ca.crt`, `wrk.*`, `mgt.*` and `node.crt`.
+/// Makes all of them in `directory`: `ca.crt`, `wrk.*`, `mgt.*` and `node.crt`.
 pub(super) fn create(directory: &Path, now: SystemTime) -> Result<Certificates> {
     fs::create_dir_all(directory)?;
     let key = KeyPair::generate().map_err(Error::other)?;

@@ -1,4 +1,4 @@
-//! The demo's own client: one connection a request, over TLS where wanted, with a cookie jar of one cookie a host.
+//! The demo's own client. It opens one connection for each request, plain or TLS, and keeps one cookie for each host.
 
 use std::collections::HashMap;
 use std::io::{Error, Result};
@@ -15,21 +15,21 @@ use tokio_rustls::TlsConnector;
 
 use super::message::{Head, WithoutLength, body};
 
-/// Whom to ask, and for what.
+/// A request and where it goes.
 #[derive(Clone, Debug)]
 pub(super) struct ClientRequest {
     pub(super) address: SocketAddr,
-    /// What stands in Host, and, without its port, in the server name over TLS.
+    /// The Host field. Without its port it is also the server name in TLS.
     pub(super) host: String,
     pub(super) secure: bool,
     pub(super) path: &'static str,
-    /// `Some`: a POST with this.
+    /// The body of a POST; `None` for a GET.
     pub(super) body: Option<&'static str>,
     /// `name=value`
     pub(super) cookie: Option<String>,
 }
 
-/// What came back.
+/// The answer.
 #[derive(Debug)]
 pub(super) struct Reply {
     pub(super) status: u16,
@@ -54,12 +54,12 @@ impl Client {
         Ok(Self { tls: Arc::new(tls), jar: HashMap::new() })
     }
 
-    /// Asks, and takes no longer than ten seconds for all of it.
+    /// Sends a request and reads the answer, in ten seconds at most.
     pub(super) async fn ask(&self, ask: &ClientRequest) -> Result<Reply> {
         timeout(PATIENCE, self.ask_patiently(ask)).await?
     }
 
-    /// Asks with the cookie that this host set last, and keeps the one it sets.
+    /// Sends the cookie that this host has set last, and keeps a new one.
     pub(super) async fn ask_with_jar(&mut self, ask: &ClientRequest) -> Result<Reply> {
         let reply = self.ask(&ClientRequest { cookie: self.jar.get(&ask.host).cloned(), ..ask.clone() }).await?;
         if let Some(cookie) = reply.cookie() {
@@ -100,7 +100,7 @@ impl Reply {
         self.head.field("Set-Cookie").and_then(|line| line.split(';').next())
     }
 
-    /// What stands between `<name>` and `</name>`.
+    /// The text between `<name>` and `</name>`.
     pub(super) fn element(&self, name: &str) -> Option<&str> {
         let rest = self.body.split_once(&format!("<{name}>"))?.1;
         Some(rest.split_once(&format!("</{name}>"))?.0)

@@ -1,5 +1,5 @@
-//! The configuration that the demo gives to Weir: the cluster of the guide on loopback addresses, to be read and
-//! changed while it runs.
+//! The configuration that the demo writes for Weir: the cluster of the guide on loopback addresses. Users may read it
+//! and change it while the demo runs.
 
 use super::layout::{Layout, NODES};
 
@@ -8,7 +8,7 @@ pub(super) fn text(layout: &Layout, pin: &str) -> String {
     [listeners(layout), nodes(), pools(layout, pin), SITES.to_owned()].join("\n")
 }
 
-/// How every file begins that the demo wrote, and may overwrite.
+/// The first line of every file that the demo wrote and may overwrite.
 pub(super) const MARK: &str = "# The cluster of the guide on this machine, made by `weir demo`.";
 
 fn listeners(layout: &Layout) -> String {
@@ -40,7 +40,7 @@ fn nodes() -> String {
 fn pools(layout: &Layout, pin: &str) -> String {
     let (http, https, console) = (layout.nodes.http, layout.nodes.https, layout.nodes.console);
     let page = r#"path = "/carbon/admin/login.jsp", status = "200""#;
-    // Port and console both: a worker whose console is gone gets no traffic either.
+    // Both the port and the console are probed: a worker whose console is down gets no traffic.
     let worker_health = health(&format!(r#"{{ kind = "tcp" }}, {{ kind = "https", port = {console}, {page} }}"#));
     let manager_health = health(&format!(r#"{{ kind = "https", {page} }}"#));
     format!(

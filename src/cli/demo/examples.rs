@@ -1,5 +1,5 @@
-//! The examples that the demo prints: a line for a shell and the same request for the demo's own client, made from one
-//! source.
+//! The examples that the demo prints. One source makes both the line for a shell and the same request for the demo's
+//! own client.
 
 use super::client::{ClientRequest, Reply};
 use super::layout::Layout;
@@ -8,13 +8,13 @@ use super::layout::Layout;
 #[derive(Debug)]
 pub(super) struct Example {
     pub(super) says: &'static str,
-    /// For a shell.
+    /// The line for a shell.
     pub(super) line: String,
-    /// The same for the demo's client; `None` where the line is no request.
+    /// The same for the demo's client. `None` if the line is no request.
     pub(super) ask: Option<ClientRequest>,
-    /// The code the answer must have.
+    /// The status that the answer must have.
     pub(super) status: u16,
-    /// A text that must be in what one sees.
+    /// A text that the output must contain.
     pub(super) shows: String,
 }
 
@@ -34,10 +34,10 @@ fn http_examples(layout: &Layout) -> Vec<Example> {
     vec![
         call("Ask twice: the workers take turns", "/services/hello", 200, "<node>worker"),
         Example::new(layout, "A POST comes back as it went", post, See::Body, 200, "<ping/>"),
-        call("What a worker gets to see of a request", "/services/echo", 200, "X-Forwarded-Host: esb.wso2.com"),
+        call("What a worker sees of a request", "/services/echo", 200, "X-Forwarded-Host: esb.wso2.com"),
         whole("A SOAP fault passes, body and all", http(layout, "/services/fault"), 500, "is asked to fail"),
         whole(
-            "The worker says Location: http://its.own.address, you see the public name",
+            "The worker sends Location: http://its.own.address, you see the public name",
             http(layout, "/services/async"),
             202,
             "http://esb.wso2.com/services/async/1",
@@ -94,7 +94,7 @@ pub(super) fn https(layout: &Layout, host: &str, path: &'static str) -> ClientRe
     ClientRequest { address: layout.https, host, secure: true, path, body: None, cookie: None }
 }
 
-/// A question to Weir itself.
+/// A request to Weir's admin address.
 pub(super) fn admin(layout: &Layout, path: &'static str) -> ClientRequest {
     let host = layout.admin.to_string();
     ClientRequest { address: layout.admin, host, secure: false, path, body: None, cookie: None }
@@ -113,7 +113,7 @@ impl Example {
         Self { says, line: line(layout, &ask, see), ask: Some(ask), status, shows: shows.to_owned() }
     }
 
-    /// Whether this is the expected answer; else what came instead.
+    /// Whether this is the expected answer. If not, the error shows the answer.
     pub(super) fn judge(&self, reply: &Reply) -> Result<(), String> {
         let whole = format!("{}{}", reply.head.text, reply.body);
         if reply.status == self.status && whole.contains(&self.shows) {
@@ -148,7 +148,7 @@ fn line(layout: &Layout, ask: &ClientRequest, see: See) -> String {
     words.join(" ")
 }
 
-/// A word for a shell.
+/// An argument, quoted for a shell if needed.
 fn quoted(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+:@".contains(c);
     if word.chars().all(plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', r"'\''")) }

@@ -1,4 +1,4 @@
-//! Where everything of the demo listens: loopback only, the wanted ports where they are free, others where not.
+//! The addresses of the demo. All are on loopback. If a wanted port is busy, another one is taken.
 
 use std::io::Result;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
@@ -32,7 +32,7 @@ impl NodePorts {
     }
 }
 
-/// The nodes of the guide. Linux answers on all of 127.0.0.0/8, so that all can have the same ports.
+/// The nodes of the guide. Linux answers on all of 127.0.0.0/8, so all nodes can have the same ports.
 pub(super) const NODES: [(&str, IpAddr); 3] =
     [("worker1", loopback(1)), ("worker2", loopback(2)), (MANAGER, loopback(3))];
 
@@ -43,9 +43,9 @@ const fn loopback(last: u8) -> IpAddr {
     IpAddr::V4(Ipv4Addr::new(127, 0, 0, last))
 }
 
-/// Free addresses, each as near above its wanted port as can be.
+/// Free addresses. Each has the wanted port, or the next free one above it.
 pub(super) fn free(wanted: [u16; 3]) -> Result<[SocketAddr; 3]> {
-    // All are held until all are found, so that none is found twice.
+    // All are kept bound until all are found, so that none is found twice.
     let [first, second, third] = wanted.map(bind_near);
     let (first, second, third) = (first?, second?, third?);
     Ok([first.local_addr()?, second.local_addr()?, third.local_addr()?])

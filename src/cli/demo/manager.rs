@@ -1,5 +1,5 @@
-//! The manager's console as far as a balancer meets it: a login page with a session, and the absolute redirect of a
-//! Tomcat without `proxyPort`, which names the node's own port.
+//! The part of the manager's console that matters to a load balancer: a login page with a session, and the absolute
+//! redirect of a Tomcat without `proxyPort`, which names the node's own port.
 
 use std::sync::Arc;
 

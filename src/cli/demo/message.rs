@@ -1,6 +1,6 @@
-//! HTTP/1.1 messages as the demo's stubs and its client read them: a head, then a body, both bounded.
+//! Reads HTTP/1.1 messages for the demo's stubs and its client: a head, then a body, both of limited size.
 //!
-//! Kept apart from Weir's own wire on purpose: a stub that shared its parser could not notice its mistakes.
+//! It does not use Weir's own parser on purpose: a stub with the same parser could not notice the parser's mistakes.
 
 use std::io::{Error, ErrorKind, Result};
 
@@ -15,7 +15,7 @@ pub(super) struct Head {
 }
 
 impl Head {
-    /// Reads one head. `None` where the peer closed before its first byte.
+    /// Reads one head. `None` if the peer closed before its first byte.
     pub(super) async fn read(stream: &mut (impl AsyncBufRead + Unpin)) -> Result<Option<Self>> {
         let mut text = String::new();
         loop {
@@ -48,7 +48,7 @@ impl Head {
         self.fields.iter().find(|(field, _)| field.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
     }
 
-    /// Whether any of the field's values, taken as a list, has this word.
+    /// Whether the field, read as a list, has this value.
     pub(super) fn says(&self, name: &str, word: &str) -> bool {
         self.all(name).flat_map(|value| value.split(',')).any(|item| item.trim().eq_ignore_ascii_case(word))
     }
@@ -57,9 +57,9 @@ impl Head {
 /// What ends a body that has neither length nor chunks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum WithoutLength {
-    /// A request: there is none.
+    /// In a request: there is no body.
     Nothing,
-    /// An answer: all that comes until the peer closes.
+    /// In an answer: everything until the peer closes.
     UntilClose,
 }
 

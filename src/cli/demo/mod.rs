@@ -1,5 +1,5 @@
 //! `weir demo`: the cluster of the guide on one machine. Two stub workers and a stub manager in this process,
-//! certificates made on the spot, and Weir in front as a child of its own, all on unprivileged loopback ports.
+//! new certificates, and Weir in front of them as a child process. All ports are unprivileged and on loopback.
 
 mod certificates;
 mod client;
@@ -30,19 +30,19 @@ use scene::Scene;
 /// The options of `weir demo`.
 #[derive(Args, Clone, Debug)]
 pub(super) struct Options {
-    /// Port for HTTP; a free one near it is taken where it is busy
+    /// Port for HTTP; if it is busy, the next free one is taken
     #[arg(long, default_value_t = 8080)]
     pub(super) http_port: u16,
-    /// Port for HTTPS, likewise
+    /// Port for HTTPS; if it is busy, the next free one is taken
     #[arg(long, default_value_t = 8443)]
     pub(super) https_port: u16,
-    /// Port for metrics, status and API, likewise
+    /// Port for metrics, status and API; if it is busy, the next free one is taken
     #[arg(long, default_value_t = 9180)]
     pub(super) admin_port: u16,
     /// Where configuration, certificates and logs go; default: a temporary directory, removed at the end
     #[arg(long)]
     pub(super) dir: Option<PathBuf>,
-    /// Try every line that would be printed, stop and start a worker, say what passed, and end
+    /// Try every example, stop and start a worker, print what passed, and end
     #[arg(long)]
     pub(super) self_test: bool,
 }
@@ -66,14 +66,14 @@ async fn demo(options: &Options) -> Result<bool> {
     let well = if options.self_test { self_test::run(&mut scene).await } else { converse(&mut scene).await? };
     let status = scene.front.stop().await;
     print_line(format_args!("Weir ended: {status}"));
-    // What went wrong can be looked at afterwards; what a user named is the user's.
+    // After a failure the files stay, so that the user can look at them. A directory that the user named always stays.
     if well && options.dir.is_none() {
         std::fs::remove_dir_all(&scene.layout.directory)?;
     }
     Ok(well)
 }
 
-/// Prints the examples and runs the prompt; false where Weir ended by itself.
+/// Prints the examples and runs the prompt. False if Weir ended by itself.
 async fn converse(scene: &mut Scene) -> Result<bool> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
@@ -92,14 +92,14 @@ async fn converse(scene: &mut Scene) -> Result<bool> {
             _ = terminate.recv() => return Ok(true),
             _ = hangup.recv() => return Ok(true),
             _ = scene.front.ended() => {
-                print_line(format_args!("Weir ended by itself; what it had to read is in {}", scene.layout.directory.display()));
+                print_line(format_args!("Weir ended by itself; its configuration is in {}", scene.layout.directory.display()));
                 return Ok(false);
             }
         }
     }
 }
 
-/// The next line. Where no more will come, this never returns.
+/// The next line. If no more lines will come, this never returns.
 async fn next(lines: &mut mpsc::Receiver<String>) -> String {
     match lines.recv().await {
         Some(line) => line,
@@ -110,7 +110,7 @@ async fn next(lines: &mut mpsc::Receiver<String>) -> String {
 fn tell(scene: &Scene) {
     let layout = &scene.layout;
     print_line(format_args!(
-        "\nWeir stands before worker1 (127.0.0.1), worker2 (127.0.0.2) and manager (127.0.0.3), ports {}, {} and {}.\n\
+        "\nWeir is in front of worker1 (127.0.0.1), worker2 (127.0.0.2) and manager (127.0.0.3), ports {}, {} and {}.\n\
          http {}   https {}   admin {}\nConfiguration, certificates and access log: {}\n",
         layout.nodes.http,
         layout.nodes.https,

@@ -8,7 +8,7 @@ use tokio::sync::mpsc;
 use super::scene::Scene;
 use crate::cli::output::print_line;
 
-/// What the operator may type.
+/// The commands.
 #[derive(Debug, PartialEq, Eq)]
 enum Input<'a> {
     Help,
@@ -31,8 +31,8 @@ pub(super) enum Next {
     Tell,
 }
 
-/// The lines of standard input, read by a thread of its own. A terminal that is closed counts as `quit`; after the end of
-/// a pipe no more lines come.
+/// The lines of standard input, read by a thread of its own. The end of input from a terminal counts as `quit`. After
+/// the end of a pipe no more lines come.
 pub(super) fn lines() -> mpsc::Receiver<String> {
     let (send, lines) = mpsc::channel(16);
     thread::spawn(move || {
@@ -48,14 +48,14 @@ pub(super) fn lines() -> mpsc::Receiver<String> {
     lines
 }
 
-/// Shows that a word is awaited, where there is somebody to see it.
+/// Shows the prompt, if the input is a terminal.
 pub(super) fn show() {
     if stdin().is_terminal() {
         let _ = write!(stdout(), "demo> ").and_then(|()| stdout().flush());
     }
 }
 
-/// Does what the line says.
+/// Runs the command in the line.
 pub(super) async fn obey(scene: &mut Scene, line: &str) -> Next {
     let outcome = match word(line) {
         Input::Help => Ok(HELP.to_owned()),
@@ -95,7 +95,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn words_are_understood_or_said_to_be_unknown() {
+    fn known_commands_are_read_and_others_are_unknown() {
         let cases = [
             ("", Input::Nothing),
             ("  ", Input::Nothing),

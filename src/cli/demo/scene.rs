@@ -1,4 +1,4 @@
-//! Everything that runs in a demo, and what can be done to it from the prompt and by the self-test.
+//! Everything that runs in a demo, with the actions of the prompt and of the self-test.
 
 use std::io::{Error, Result};
 use std::os::unix::fs::DirBuilderExt;
@@ -28,7 +28,7 @@ pub(super) struct Scene {
     pub(super) client: Client,
 }
 
-/// A node in a pool, as Weir's admin API tells it.
+/// A node in a pool, as Weir's admin API shows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct NodeState {
     pub(super) pool: String,
@@ -73,7 +73,7 @@ impl Scene {
         }
     }
 
-    /// Asks Weir as an operator would, with a command of its own (`nodes`, `reload`); what it says.
+    /// Runs one of Weir's own commands (`nodes`, `reload`), as an operator would. Returns its output.
     pub(super) async fn command(&self, word: &'static str) -> Result<String> {
         let admin = self.layout.admin.to_string();
         let run = move || Command::new(std::env::current_exe()?).args([word, "--admin", &admin]).output();
@@ -91,7 +91,8 @@ impl NodeState {
     }
 }
 
-/// Writes the configuration and starts Weir; again with other ports, where somebody took one in between.
+/// Writes the configuration and starts Weir. If another process has taken a port meanwhile, tries again with other
+/// ports.
 async fn begin(layout: &mut Layout, wanted: [u16; 3], pin: &str) -> Result<WeirProcess> {
     let file = layout.directory.join(FILE);
     for _ in 1..MOST_STARTS {
@@ -108,7 +109,7 @@ async fn begin(layout: &mut Layout, wanted: [u16; 3], pin: &str) -> Result<WeirP
     WeirProcess::start(&file).await
 }
 
-/// The directory asked for, or a new one that nobody else can have made.
+/// The directory that the user named, or a new one that no other process can have made.
 fn made(directory: Option<PathBuf>) -> Result<PathBuf> {
     let Some(directory) = directory else {
         let directory = std::env::temp_dir().join(format!("weir-demo-{}", process::id()));
@@ -118,13 +119,13 @@ fn made(directory: Option<PathBuf>) -> Result<PathBuf> {
     fs::create_dir_all(&directory)?;
     if !is_ours(&directory)? {
         let what =
-            format!("{} holds other things; the demo would overwrite them: name an empty one", directory.display());
+            format!("{} has other files that the demo might overwrite; name an empty directory", directory.display());
         return Err(Error::other(what));
     }
     directory.canonicalize()
 }
 
-/// Whether there is nothing in the directory, or what an earlier demo left.
+/// Whether the directory is empty or has the files of an earlier demo.
 fn is_ours(directory: &Path) -> Result<bool> {
     let left = fs::read_to_string(directory.join(FILE)).unwrap_or_default();
     Ok(left.starts_with(configuration::MARK) || fs::read_dir(directory)?.next().is_none())

@@ -1,4 +1,4 @@
-//! The demo tries itself: every line that it prints, then a worker that stops and comes back, as a user would see it.
+//! The demo tests itself as a user would: it tries every line that it prints, then stops a worker and starts it again.
 
 use std::process::{Command, Stdio};
 
@@ -9,7 +9,7 @@ use super::examples::{Example, examples, http, https};
 use super::scene::Scene;
 use crate::cli::output::print_line;
 
-/// Tries everything; whether all of it went well.
+/// Tries everything. Returns whether all of it worked.
 pub(super) async fn run(scene: &mut Scene) -> bool {
     let mut report = Report::default();
     report.note("all nodes get active", all_active(scene).await);

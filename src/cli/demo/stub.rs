@@ -1,6 +1,6 @@
-//! A server that answers as it is told: its own small HTTP/1.1, plain or TLS, so that it may also answer wrongly.
+//! A small HTTP/1.1 server, plain or TLS, that can also give wrong answers on purpose.
 //!
-//! Everything it reads is bounded. When it is dropped its ports are closed and its connections cut.
+//! It reads a limited amount of everything. When it is dropped, its ports and its connections are closed.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -16,10 +16,10 @@ use tokio_rustls::TlsAcceptor;
 
 use super::message::{Head, WithoutLength, body};
 
-/// What a stub says to a request.
+/// Makes the answer to a request.
 pub(super) type Service = Arc<dyn Fn(&Request) -> StubAnswer + Send + Sync>;
 
-/// A request, whole.
+/// A whole request.
 #[derive(Debug)]
 pub(super) struct Request {
     pub(super) method: String,
@@ -41,30 +41,30 @@ pub(super) struct StubAnswer {
     pub(super) body: Vec<u8>,
     /// With Content-Length; in chunks otherwise.
     pub(super) sized: bool,
-    /// How long the stub thinks first.
+    /// How long the stub waits first.
     pub(super) after: Duration,
     /// The quirk of HEAD on `?wsdl`: the body comes although it must not.
     pub(super) body_on_head: bool,
     pub(super) close: bool,
 }
 
-/// A running stub. Dropped, it stops too, only a moment later.
+/// A running stub. If it is dropped, it stops a moment later.
 #[derive(Debug)]
 pub(super) struct Stub(JoinSet<()>);
 
 impl Stub {
-    /// Answers on these listeners, over TLS where there is a `ServerConfig`.
+    /// Answers on these listeners, over TLS if there is a `ServerConfig`.
     pub(super) fn start(listeners: Vec<(TcpListener, Option<Arc<ServerConfig>>)>, service: &Service) -> Self {
         Self(listeners.into_iter().map(|(listener, tls)| accept(listener, tls, service.clone())).collect())
     }
 
-    /// Closes the ports and cuts the connections; when this returns, connecting is refused.
+    /// Closes the ports and the connections. When this returns, new connections are refused.
     pub(super) async fn stop(mut self) {
         self.0.shutdown().await;
     }
 }
 
-/// The connections live in this task's own set, so ending the task cuts them as a killed server would.
+/// The connections belong to this task, so when the task ends they break, as with a killed server.
 async fn accept(listener: TcpListener, tls: Option<Arc<ServerConfig>>, service: Service) {
     let room = Arc::new(Semaphore::new(MOST_CONNECTIONS));
     let mut connections = JoinSet::new();
@@ -185,7 +185,7 @@ fn chunked(body: &[u8], bytes: &mut Vec<u8>) {
 
 const MOST_CONNECTIONS: usize = 1024;
 const PATIENCE: Duration = Duration::from_secs(30);
-/// PassThrough closes an idle connection after 180 s, Tomcat after 60 s; Weir must be the first of them.
+/// PassThrough closes an idle connection after 180 s, Tomcat after 60 s; Weir must close it earlier.
 const IDLE: Duration = Duration::from_secs(60);
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
-//! Weir in front of the stubs: the same executable, run as a child with the demo's configuration.
+//! Weir in front of the stubs: the same executable, run as a child process with the demo's configuration.
 //!
-//! It is a process of its own, so that what the demo shows (signals, readiness, the journal) is what a service does.
+//! It is a process of its own, so that signals, readiness and the journal work as in a service.
 
 use std::io::{BufRead, BufReader, Error, Result};
 use std::os::linux::net::SocketAddrExt;
@@ -18,17 +18,17 @@ use tokio::time::timeout;
 
 use crate::cli::output::print_line;
 
-/// Weir, running.
+/// The running Weir.
 #[derive(Debug)]
 pub(super) struct WeirProcess {
     pid: Pid,
     ended: oneshot::Receiver<Result<ExitStatus>>,
-    /// How it ended, once that is known; from then on the pid may be somebody else's.
+    /// How it ended, once that is known. From then on another process may have the pid.
     status: Option<String>,
 }
 
 impl WeirProcess {
-    /// Starts Weir and waits until it says that it is ready.
+    /// Starts Weir and waits until it reports that it is ready.
     pub(super) async fn start(configuration: &Path) -> Result<Self> {
         let name = format!("weir-demo-{}", id());
         let notify = StdDatagram::bind_addr(&SocketAddr::from_abstract_name(&name)?)?;
@@ -39,12 +39,12 @@ impl WeirProcess {
             outcome = timeout(PATIENCE, ready(&notify)) => outcome.map_err(|_| Error::other("weir did not get ready in time"))??,
             status = front.ended() => return Err(Error::other(format!("weir ended before it was ready: {status}"))),
         }
-        // Weir goes on telling its status; nobody may have to wait for room in this socket.
+        // Weir goes on sending its status. It must never wait for room in this socket, so the socket is read.
         tokio::spawn(async move { while notify.recv(&mut [0; 4096]).await.is_ok() {} });
         Ok(front)
     }
 
-    /// Waits for Weir to end, and says how it did.
+    /// Waits until Weir ends, and returns how it ended.
     pub(super) async fn ended(&mut self) -> String {
         if let Some(status) = &self.status {
             return status.clone();
@@ -57,7 +57,7 @@ impl WeirProcess {
         self.status.insert(status).clone()
     }
 
-    /// Asks Weir to stop, waits, and ends it where asking does not help. Says how it ended.
+    /// Asks Weir to stop and waits. If it does not stop, kills it. Returns how it ended.
     pub(super) async fn stop(mut self) -> String {
         self.signal(Signal::TERM);
         if let Ok(status) = timeout(PATIENCE, self.ended()).await {
@@ -81,7 +81,7 @@ impl WeirProcess {
             .env_remove("JOURNAL_STREAM")
             .stdin(Stdio::null())
             .stderr(Stdio::piped())
-            // Ctrl-C is the demo's: it must not reach Weir before the demo can end it in order.
+            // Ctrl-C must reach only the demo, which then stops Weir in order.
             .process_group(0)
             .spawn()?;
         let pid = Pid::from_child(&child);

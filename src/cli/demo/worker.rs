@@ -1,4 +1,4 @@
-//! A worker as PassThrough presents itself on 8280 and 8243, quirks included: 202 for what it does not know,
+//! A worker that behaves like PassThrough on 8280 and 8243, with its quirks: 202 for unknown paths,
 //! chunked answers, `Location` with its own address, a body after HEAD on `?wsdl`, closing after GET with a length.
 
 use std::collections::HashMap;
@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use super::stub::{Request, Service, StubAnswer};
 
-/// A fresh worker of this name: it knows no session yet.
+/// A new worker with this name. It knows no session yet.
 pub(super) fn service(name: &str) -> Service {
     let (name, sessions) = (name.to_owned(), Sessions::default());
     Arc::new(move |request| answer(&name, &sessions, request))
@@ -40,11 +40,11 @@ fn hello(name: &str, sessions: &Sessions, request: &Request) -> StubAnswer {
     let (id, calls) = sessions.call(request.cookie("JSESSIONID"));
     let answer =
         soap("200 OK", &format!("<hello><node>{name}</node><session>{id}</session><calls>{calls}</calls></hello>"));
-    // A session that this worker has just opened must be told; one that it knows is not told again.
+    // A cookie is set only for a session that this worker has just opened.
     if calls == 1 { answer.with("Set-Cookie", format!("JSESSIONID={id}; Path=/; Secure; HttpOnly")) } else { answer }
 }
 
-/// What came, or, where nothing came, the head that asked: so one sees what a node gets to see.
+/// Returns the request's body, or its head if it has no body. So a user sees what a node gets.
 fn echo(name: &str, request: &Request) -> StubAnswer {
     if request.body.is_empty() {
         return StubAnswer::text("200 OK", "text/plain", format!("{name} got this head:\n{}", request.head.text));
@@ -94,7 +94,7 @@ fn closes_after(request: &Request) -> bool {
     framed && matches!(request.method.as_str(), "GET" | "HEAD" | "DELETE")
 }
 
-/// Calls by session. Gone when the worker stops, as a real one's are.
+/// The number of calls of each session. They are lost when the worker stops, as in a real one.
 #[derive(Debug, Default)]
 pub(super) struct Sessions {
     calls: Mutex<HashMap<String, u64>>,
@@ -102,7 +102,7 @@ pub(super) struct Sessions {
 }
 
 impl Sessions {
-    /// Counts a call in the session the client names, or in a new one where it names none that this node knows.
+    /// Counts a call in the session that the client names, or in a new one if this node does not know that session.
     pub(super) fn call(&self, named: Option<&str>) -> (String, u64) {
         let mut sessions = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((id, calls)) = named.and_then(|id| Some((id, sessions.get_mut(id)?))) {
@@ -117,7 +117,7 @@ impl Sessions {
         (id, 1)
     }
 
-    /// 32 upper-case hex digits, as Tomcat's. Nothing secret hangs on them.
+    /// 32 upper-case hex digits, as in Tomcat. They protect nothing.
     fn fresh(&self, count: usize) -> String {
         let half = |part: u8| RandomState::new().hash_one((self.chance.hash_one(count), part));
         format!("{:016X}{:016X}", half(0), half(1))
