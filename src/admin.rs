@@ -147,8 +147,15 @@ fn router(control: Arc<Control>, reload_requests: mpsc::Sender<ReloadRequest>) -
         .merge(operate::router(Arc::new(RunningWeir(control))))
 }
 
-async fn metrics(State(admin): State<Admin>) -> impl IntoResponse {
-    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], admin.control.observer.metrics.text())
+async fn metrics(State(admin): State<Admin>, headers: HeaderMap) -> impl IntoResponse {
+    let accept = headers.get_all(header::ACCEPT).iter().filter_map(|accept| accept.to_str().ok());
+    let metrics = &admin.control.observer.metrics;
+    let (kind, text) = if accept.into_iter().any(|accept| accept.contains("application/openmetrics-text")) {
+        ("application/openmetrics-text; version=1.0.0; charset=utf-8", metrics.open_metrics())
+    } else {
+        ("text/plain; version=0.0.4; charset=utf-8", metrics.text())
+    };
+    ([(header::CONTENT_TYPE, kind)], text)
 }
 
 async fn livez() -> &'static str {

@@ -8,13 +8,15 @@ use crate::traffic::pool::state::Reason;
 pub(crate) fn refresh(control: &Control) {
     let generation = control.current.load_full();
     for (pool, run) in generation.snapshot.pools.iter().zip(&generation.pools) {
-        if let Some(sessions) = &pool.sessions {
-            run.counters.sessions(sessions.len());
+        match &pool.sessions {
+            Some(sessions) => run.counters.sessions(sessions.len(), sessions.max()),
+            None => run.counters.no_sessions(),
         }
         let without_node = pool.status() != PoolStatus::Active;
         run.counters.set_gauges(pool.waiting.len(), pool.budget.left(), without_node);
         for (member, counters) in pool.members.iter().zip(&run.members) {
             counters.warmth(member.load.warmth() / 10);
+            counters.limits(member.weight, member.most);
             counters.in_flight(member.load.in_flight() as usize);
             counters.idle(control.idle_on(member.link));
             counters.state(member.state.state().reason().map(Reason::word));

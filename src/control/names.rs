@@ -17,6 +17,7 @@ use tokio::sync::mpsc::Sender;
 use tokio::task::JoinSet;
 
 pub(crate) use self::resolver::{DnsAnswer, Resolver};
+use crate::observe::Observer;
 use crate::traffic::resolved::Resolved;
 
 /// A name, and its addresses after a look-up.
@@ -45,30 +46,42 @@ pub(crate) async fn look_up_all(resolver: &Arc<Resolver>, names: &[Arc<str>], kn
 }
 
 /// Keeps names up to date, until it is dropped or the receiver is gone. It begins with the result of [`look_up_all`],
-/// logs the failures in it, and sends a name when its addresses have changed.
+/// logs and counts the failures in it and in all later look-ups, and sends a name when its addresses have changed.
 pub(crate) async fn follow(
     resolver: Arc<Resolver>,
     names: Vec<ResolvedName>,
     changed: Sender<(Arc<str>, Vec<IpAddr>)>,
+    observer: Arc<Observer>,
 ) {
     let mut running = JoinSet::new();
     for first in names {
-        running.spawn(follow_one(Arc::clone(&resolver), first, changed.clone()));
+        running.spawn(follow_one(Arc::clone(&resolver), first, changed.clone(), Arc::clone(&observer)));
     }
     drop(changed);
     running.join_all().await;
 }
 
-async fn follow_one(resolver: Arc<Resolver>, first: ResolvedName, changed: Sender<(Arc<str>, Vec<IpAddr>)>) {
+async fn follow_one(
+    resolver: Arc<Resolver>,
+    first: ResolvedName,
+    changed: Sender<(Arc<str>, Vec<IpAddr>)>,
+    observer: Arc<Observer>,
+) {
+    let report = |now: &ResolvedName, before: Option<&str>| {
+        journal(now.news(before));
+        if now.fault.is_some() {
+            observer.metrics.name_failed(&now.name);
+        }
+    };
     let mut held = first;
-    journal(held.news(None));
+    report(&held, None);
     loop {
         tokio::select! {
             () = tokio::time::sleep(held.again_in) => {}
             () = changed.closed() => return,
         }
         let now = ResolvedName::of(Arc::clone(&held.name), &held.addresses, &resolver).await;
-        journal(now.news(held.fault.as_deref()));
+        report(&now, held.fault.as_deref());
         if now.addresses != held.addresses {
             // If the receiver is gone, the next turn of the loop ends.
             let _ = changed.send((Arc::clone(&now.name), now.addresses.clone())).await;

@@ -69,7 +69,7 @@ pub(crate) fn run(
         let mut signals = Signals::new().map_err(|error| system(&error))?;
         descriptors::raise();
         let admin = TcpListener::bind(config.admin.bind).await.map_err(|error| admin_in_use(&config, &error))?;
-        let (naming, address_changes) = Naming::new();
+        let (naming, address_changes) = Naming::new(observer);
         let first = tokio::select! {
             first = FirstGeneration::prepare(Arc::clone(&config), naming, observer) => first,
             () = signals.end() => return Ok(()),

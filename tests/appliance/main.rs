@@ -12,6 +12,7 @@ mod gated_world;
 mod harness;
 mod limits;
 mod message;
+mod numbers;
 mod observe;
 mod pool;
 mod routing;

@@ -9,6 +9,7 @@ use tokio::task::JoinHandle;
 
 use super::{ResolvedName, Resolver, follow, look_up_all};
 use crate::config::{Address, Config};
+use crate::observe::Observer;
 use crate::traffic::resolved::Resolved;
 
 /// A name whose addresses have changed, with the new addresses.
@@ -22,13 +23,16 @@ pub(crate) struct Naming {
     prepared: Option<Vec<ResolvedName>>,
     following: Option<JoinHandle<()>>,
     send: Sender<NewAddresses>,
+    observer: Arc<Observer>,
 }
 
 impl Naming {
     /// Knows no name yet. The receiver gets later changes.
-    pub(crate) fn new() -> (Self, Receiver<NewAddresses>) {
+    pub(crate) fn new(observer: &Arc<Observer>) -> (Self, Receiver<NewAddresses>) {
         let (send, receive) = mpsc::channel(16);
-        let naming = Self { resolver: None, resolved: Resolved::default(), prepared: None, following: None, send };
+        let observer = Arc::clone(observer);
+        let naming =
+            Self { resolver: None, resolved: Resolved::default(), prepared: None, following: None, send, observer };
         (naming, receive)
     }
 
@@ -71,9 +75,12 @@ impl Naming {
     pub(crate) fn follow(&mut self, config: &Config) {
         let Some(asked) = self.prepared.take() else { return };
         self.following.take().iter().for_each(JoinHandle::abort);
-        self.resolved.keep_only(&names_of(config));
+        let names = names_of(config);
+        self.resolved.keep_only(&names);
+        self.observer.metrics.names(&names);
         if let (Some(resolver), false) = (&self.resolver, asked.is_empty()) {
-            self.following = Some(tokio::spawn(follow(Arc::clone(resolver), asked, self.send.clone())));
+            self.following =
+                Some(tokio::spawn(follow(Arc::clone(resolver), asked, self.send.clone(), Arc::clone(&self.observer))));
         }
     }
 }

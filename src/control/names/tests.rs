@@ -249,7 +249,14 @@ async fn a_name_is_followed_through_good_and_bad_days() {
     let first = look_up_all(&resolver, &[Arc::clone(&name)], &Resolved::default()).await;
     assert_eq!(first[0].addresses, addresses(&["10.0.0.1"]));
     let (send, mut changed) = mpsc::channel(4);
-    let follower = tokio::spawn(follow(resolver, first, send));
+    let observer = Observer::start("1").unwrap();
+    observer.metrics.names(&[Arc::clone(&name), Arc::from("good.test")]);
+    let failures = |of: &str| {
+        let (text, series) = (observer.metrics.text(), format!("weir_name_failures_total{{name=\"{of}\"}} "));
+        text.lines().find_map(|line| line.strip_prefix(&series)?.parse::<u64>().ok())
+    };
+    assert_eq!(failures(&name), Some(0));
+    let follower = tokio::spawn(follow(resolver, first, send, Arc::clone(&observer)));
     let mut next = async || tokio::time::timeout(SECOND * 5, changed.recv()).await.unwrap().unwrap();
 
     let begin = Instant::now();
@@ -270,6 +277,10 @@ async fn a_name_is_followed_through_good_and_bad_days() {
     }
     stub.says(&name, says(&["10.0.0.9"], 1));
     assert_eq!(next().await.1, addresses(&["10.0.0.9"]), "the first change after all failures");
+    assert!(failures(&name) >= Some(5), "half failures count too");
+    assert_eq!(failures("good.test"), Some(0));
+    observer.metrics.names(&[Arc::from("good.test")]);
+    assert_eq!(failures(&name), None, "the configuration has it no longer");
 
     drop(changed);
     tokio::time::timeout(SECOND * 5, follower).await.unwrap().unwrap();

@@ -1,11 +1,21 @@
 //! The definition of every metric: the one table from which they are registered, and which `make generated` writes into
 //! docs/metrics.md. Dashboards depend on the names, so a change of one needs a line in the CHANGELOG.
 
+use prometheus::core::Collector;
+use prometheus::{Opts, Registry};
+
 /// Name, kind (`counter`, `gauge` or `histogram`), labels parted by commas, and help text.
 pub type Definition = (&'static str, &'static str, &'static str, &'static str);
 
 /// All metrics, in the order of their names.
 pub const DEFINITIONS: &[Definition] = &[
+    ("process_cpu_seconds_total", "counter", "", "CPU time used by the process, user and system"),
+    ("process_max_fds", "gauge", "", "How many file descriptors the process may open"),
+    ("process_open_fds", "gauge", "", "File descriptors open now"),
+    ("process_resident_memory_bytes", "gauge", "", "Resident memory of the process"),
+    ("process_start_time_seconds", "gauge", "", "When the process started, in Unix seconds"),
+    ("process_threads", "gauge", "", "Threads of the process"),
+    ("process_virtual_memory_bytes", "gauge", "", "Virtual memory of the process"),
     ("weir_answer_bytes_total", "counter", "site", "Bytes of answer bodies sent to clients"),
     ("weir_build_info", "gauge", "version", "Always 1; the version is in the label"),
     (
@@ -22,6 +32,7 @@ pub const DEFINITIONS: &[Definition] = &[
         "Client connections closed when they arrived; reason is listener-full (max-connections) or client-full (max-connections-per-client)",
     ),
     ("weir_connections_total", "counter", "listener", "Client connections accepted"),
+    ("weir_delayed_total", "counter", "site", "Requests held back for their turn by a rate"),
     ("weir_generation", "gauge", "", "The generation of the configuration in use"),
     (
         "weir_handshakes_total",
@@ -30,13 +41,49 @@ pub const DEFINITIONS: &[Definition] = &[
         "TLS handshakes with clients; result is ok or why it failed",
     ),
     ("weir_log_dropped_total", "counter", "log", "Log lines lost, because the queue was full or writing failed"),
+    (
+        "weir_name_failures_total",
+        "counter",
+        "name",
+        "DNS look-ups of a node's name that failed, completely or for one family of addresses",
+    ),
     ("weir_node_active", "gauge", "pool,node", "1 while the node gets new requests, else 0"),
+    (
+        "weir_node_answer_bytes_total",
+        "counter",
+        "pool,node",
+        "Bytes of answer bodies sent to clients, by the last node of the request",
+    ),
+    (
+        "weir_node_connect_seconds",
+        "histogram",
+        "pool,node",
+        "Time to open a connection to the node, TLS included; attempts that failed are not in it",
+    ),
     ("weir_node_connections_idle", "gauge", "pool,node", "Connections to the node that are kept for the next request"),
     (
         "weir_node_connections_total",
         "counter",
         "pool,node,result",
         "Connections to the node; result is opened, reused, or why it failed",
+    ),
+    (
+        "weir_node_first_byte_seconds",
+        "histogram",
+        "pool,node",
+        "Time from the moment when the node could be asked, with a connection at hand, to the end of the head of its answer",
+    ),
+    (
+        "weir_node_max_requests",
+        "gauge",
+        "pool,node",
+        "The most requests that the node may work on at once (max-requests); absent where there is no limit",
+    ),
+    (
+        "weir_node_request_bytes_total",
+        "counter",
+        "pool,node",
+        "Bytes of request bodies received from clients, by the last node of the request",
     ),
     (
         "weir_node_state",
@@ -56,6 +103,13 @@ pub const DEFINITIONS: &[Definition] = &[
         "pool,node",
         "Percentage of its share that the node gets while it warms up (slow-start); 100 when it is warm",
     ),
+    ("weir_node_weight", "gauge", "pool,node", "The node's weight in the pool"),
+    (
+        "weir_pool_max_sessions",
+        "gauge",
+        "pool",
+        "The most sessions that are kept (max-sessions); absent where sessions are not kept in a table",
+    ),
     (
         "weir_pool_without_active_node",
         "gauge",
@@ -74,10 +128,36 @@ pub const DEFINITIONS: &[Definition] = &[
         "pool,node,result",
         "Rounds of probes; result is pass (each probe passed) or fail",
     ),
-    ("weir_process_cpu_seconds_total", "counter", "", "CPU time used by the process, user and system"),
-    ("weir_process_max_fds", "gauge", "", "How many file descriptors the process may open"),
-    ("weir_process_open_fds", "gauge", "", "File descriptors open now"),
-    ("weir_process_resident_memory_bytes", "gauge", "", "Resident memory of the process"),
+    (
+        "weir_process_cpu_seconds_total",
+        "counter",
+        "",
+        "CPU time used by the process, user and system; the older name of process_cpu_seconds_total, which goes with the next release",
+    ),
+    (
+        "weir_process_max_fds",
+        "gauge",
+        "",
+        "How many file descriptors the process may open; the older name of process_max_fds, which goes with the next release",
+    ),
+    (
+        "weir_process_open_fds",
+        "gauge",
+        "",
+        "File descriptors open now; the older name of process_open_fds, which goes with the next release",
+    ),
+    (
+        "weir_process_resident_memory_bytes",
+        "gauge",
+        "",
+        "Resident memory of the process; the older name of process_resident_memory_bytes, which goes with the next release",
+    ),
+    (
+        "weir_queue_seconds",
+        "histogram",
+        "pool",
+        "How long requests waited for a place at a node, however that ended; those that did not wait are not in it",
+    ),
     ("weir_queue_waiting", "gauge", "pool", "Requests that wait for a place at a node now"),
     (
         "weir_queued_total",
@@ -124,8 +204,18 @@ pub const DEFINITIONS: &[Definition] = &[
         "Sessions forgotten before their time because the table was full",
     ),
     ("weir_sessions_learned_total", "counter", "pool", "Sessions learned from Set-Cookie"),
-    ("weir_start_time_seconds", "gauge", "", "When the process started, in Unix seconds"),
-    ("weir_threads", "gauge", "", "Threads of the process"),
+    (
+        "weir_start_time_seconds",
+        "gauge",
+        "",
+        "When the process started, in Unix seconds; the older name of process_start_time_seconds, which goes with the next release",
+    ),
+    (
+        "weir_threads",
+        "gauge",
+        "",
+        "Threads of the process; the older name of process_threads, which goes with the next release",
+    ),
     ("weir_tunnels_open", "gauge", "site", "Tunnels (WebSocket and other upgrades) open now"),
     ("weir_tunnels_total", "counter", "site", "Tunnels opened"),
     (
@@ -135,3 +225,21 @@ pub const DEFINITIONS: &[Definition] = &[
         "Time from the choice of a request's first node to the end of what its last node sent, counted for the last one; connecting, earlier tries and waits between tries are part of it",
     ),
 ];
+
+/// The labels of a definition.
+fn labels(definition: &Definition) -> Vec<&'static str> {
+    definition.2.split(',').filter(|label| !label.is_empty()).collect()
+}
+
+/// Makes the metric of this name from its definition, and registers it.
+pub(super) fn register<V: Collector + Clone + 'static>(
+    registry: &Registry,
+    name: &str,
+    make: impl Fn(Opts, &[&str]) -> prometheus::Result<V>,
+) -> V {
+    let definition = DEFINITIONS.iter().find(|definition| definition.0 == name).expect("every metric has a definition");
+    let vec = make(Opts::new(definition.0, definition.3), &labels(definition))
+        .expect("names and labels of definitions are well formed");
+    registry.register(Box::new(vec.clone())).expect("each name is registered once");
+    vec
+}

@@ -25,6 +25,11 @@ impl<H: RemoveSeries> Handles<H> {
         self.handles.lock().entry(key).or_insert_with(|| Arc::new(make())).clone()
     }
 
+    /// Does something with each handle.
+    pub(super) fn for_each(&self, act: impl Fn(&H)) {
+        self.handles.lock().values().for_each(|handle| act(handle));
+    }
+
     /// Forgets the handles that nobody else holds, and their series with them.
     pub(super) fn sweep(&self) {
         self.handles.lock().retain(|_, handle| {

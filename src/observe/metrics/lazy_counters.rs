@@ -19,20 +19,39 @@ impl<K: Copy + Eq> LazyCounters<K> {
         Self { first: [const { OnceLock::new() }; 16], more: Mutex::new(Vec::new()) }
     }
 
+    /// These keys are in the scrape from the start, at zero. Those that are counted most come first.
+    pub(super) fn known<'k>(keys: impl IntoIterator<Item = &'k K>, make: impl Fn(K) -> IntCounter) -> Self
+    where
+        K: 'k,
+    {
+        let counters = Self::new();
+        keys.into_iter().for_each(|key| counters.know(*key, || make(*key)));
+        counters
+    }
+
     /// Adds one to the counter of `key`; `make` resolves it the first time.
     pub(super) fn count(&self, key: K, make: impl Fn() -> IntCounter) {
+        self.with(key, make, IntCounter::inc);
+    }
+
+    /// Makes the counter of `key` where there is none yet, so that it is in the scrape at zero.
+    pub(super) fn know(&self, key: K, make: impl Fn() -> IntCounter) {
+        self.with(key, make, |_| ());
+    }
+
+    fn with(&self, key: K, make: impl Fn() -> IntCounter, act: impl Fn(&IntCounter)) {
         for slot in &self.first {
             let (found, counter) = slot.get_or_init(|| (key, make()));
             if *found == key {
-                return counter.inc();
+                return act(counter);
             }
         }
         let mut more = self.more.lock();
         match more.iter().find(|(found, _)| *found == key) {
-            Some((_, counter)) => counter.inc(),
+            Some((_, counter)) => act(counter),
             None => {
                 let counter = make();
-                counter.inc();
+                act(&counter);
                 more.push((key, counter));
             }
         }

@@ -1,11 +1,11 @@
 //! The metric vectors of the prometheus crate, registered from the definitions. Handles are resolved from them while a
 //! generation is built; a request looks nothing up in them.
 
-use prometheus::core::Collector;
-use prometheus::{CounterVec, IntCounterVec, IntGaugeVec, Opts, Registry};
+use prometheus::{IntCounterVec, IntGaugeVec, Registry};
 
-use super::definitions::{DEFINITIONS, Definition};
+use super::definitions::register;
 use super::histogram::HistogramVec;
+use super::process::Process;
 
 #[derive(Clone, Debug)]
 pub(super) struct MetricVecs {
@@ -15,22 +15,29 @@ pub(super) struct MetricVecs {
     pub(super) connections: IntCounterVec,
     pub(super) connections_open: IntGaugeVec,
     pub(super) connections_refused: IntCounterVec,
+    pub(super) delayed: IntCounterVec,
     pub(super) generation: IntGaugeVec,
     pub(super) handshakes: IntCounterVec,
     pub(super) log_dropped: IntCounterVec,
+    pub(super) name_failures: IntCounterVec,
     pub(super) node_active: IntGaugeVec,
+    pub(super) node_answer_bytes: IntCounterVec,
+    pub(super) node_connect_seconds: HistogramVec,
     pub(super) node_connections: IntCounterVec,
     pub(super) node_connections_idle: IntGaugeVec,
+    pub(super) node_first_byte_seconds: HistogramVec,
+    pub(super) node_max_requests: IntGaugeVec,
+    pub(super) node_request_bytes: IntCounterVec,
     pub(super) node_state: IntGaugeVec,
     pub(super) node_state_changes: IntCounterVec,
     pub(super) node_warmth: IntGaugeVec,
+    pub(super) node_weight: IntGaugeVec,
+    pub(super) pool_max_sessions: IntGaugeVec,
     pub(super) pool_without_node: IntGaugeVec,
     pub(super) probe_seconds: HistogramVec,
     pub(super) probes: IntCounterVec,
-    pub(super) process_cpu: CounterVec,
-    pub(super) process_max_fds: IntGaugeVec,
-    pub(super) process_open_fds: IntGaugeVec,
-    pub(super) process_resident: IntGaugeVec,
+    pub(super) process: Process,
+    pub(super) queue_seconds: HistogramVec,
     pub(super) queue_waiting: IntGaugeVec,
     pub(super) queued: IntCounterVec,
     pub(super) refusals: IntCounterVec,
@@ -47,8 +54,6 @@ pub(super) struct MetricVecs {
     pub(super) sessions: IntGaugeVec,
     pub(super) sessions_evicted: IntCounterVec,
     pub(super) sessions_learned: IntCounterVec,
-    pub(super) start_time: IntGaugeVec,
-    pub(super) threads: IntGaugeVec,
     pub(super) tunnels: IntCounterVec,
     pub(super) tunnels_open: IntGaugeVec,
     pub(super) upstream_seconds: HistogramVec,
@@ -67,22 +72,29 @@ impl MetricVecs {
             connections: counter("weir_connections_total"),
             connections_open: gauge("weir_connections_open"),
             connections_refused: counter("weir_connections_refused_total"),
+            delayed: counter("weir_delayed_total"),
             generation: gauge("weir_generation"),
             handshakes: counter("weir_handshakes_total"),
             log_dropped: counter("weir_log_dropped_total"),
+            name_failures: counter("weir_name_failures_total"),
             node_active: gauge("weir_node_active"),
+            node_answer_bytes: counter("weir_node_answer_bytes_total"),
+            node_connect_seconds: histogram("weir_node_connect_seconds"),
             node_connections: counter("weir_node_connections_total"),
             node_connections_idle: gauge("weir_node_connections_idle"),
+            node_first_byte_seconds: histogram("weir_node_first_byte_seconds"),
+            node_max_requests: gauge("weir_node_max_requests"),
+            node_request_bytes: counter("weir_node_request_bytes_total"),
             node_state: gauge("weir_node_state"),
             node_state_changes: counter("weir_node_state_changes_total"),
             node_warmth: gauge("weir_node_warmth_percent"),
+            node_weight: gauge("weir_node_weight"),
+            pool_max_sessions: gauge("weir_pool_max_sessions"),
             pool_without_node: gauge("weir_pool_without_active_node"),
             probe_seconds: histogram("weir_probe_seconds"),
             probes: counter("weir_probes_total"),
-            process_cpu: register(registry, "weir_process_cpu_seconds_total", CounterVec::new),
-            process_max_fds: gauge("weir_process_max_fds"),
-            process_open_fds: gauge("weir_process_open_fds"),
-            process_resident: gauge("weir_process_resident_memory_bytes"),
+            process: Process::registered_in(registry),
+            queue_seconds: histogram("weir_queue_seconds"),
             queue_waiting: gauge("weir_queue_waiting"),
             queued: counter("weir_queued_total"),
             refusals: counter("weir_refusals_total"),
@@ -99,28 +111,9 @@ impl MetricVecs {
             sessions: gauge("weir_sessions"),
             sessions_evicted: counter("weir_sessions_evicted_total"),
             sessions_learned: counter("weir_sessions_learned_total"),
-            start_time: gauge("weir_start_time_seconds"),
-            threads: gauge("weir_threads"),
             tunnels: counter("weir_tunnels_total"),
             tunnels_open: gauge("weir_tunnels_open"),
             upstream_seconds: histogram("weir_upstream_seconds"),
         }
     }
-}
-
-/// The labels of a definition.
-pub(super) fn labels(definition: &Definition) -> Vec<&'static str> {
-    definition.2.split(',').filter(|label| !label.is_empty()).collect()
-}
-
-fn register<V: Collector + Clone + 'static>(
-    registry: &Registry,
-    name: &str,
-    make: impl Fn(Opts, &[&str]) -> prometheus::Result<V>,
-) -> V {
-    let definition = DEFINITIONS.iter().find(|definition| definition.0 == name).expect("every metric has a definition");
-    let vec = make(Opts::new(definition.0, definition.3), &labels(definition))
-        .expect("names and labels of definitions are well formed");
-    registry.register(Box::new(vec.clone())).expect("each name is registered once");
-    vec
 }

@@ -10,6 +10,7 @@ mod lazy_counters;
 mod listeners;
 mod metric_vecs;
 mod nodes;
+mod open_metrics;
 mod process;
 mod sites;
 mod tally;
@@ -43,6 +44,8 @@ pub struct Metrics {
     pools: Handles<PoolCounters>,
     nodes: Handles<NodeCounters>,
     listeners: Handles<ListenerCounters>,
+    /// The nodes' names that are looked up.
+    names: Mutex<Vec<Arc<str>>>,
     scrape: Mutex<Scrape>,
 }
 
@@ -60,14 +63,14 @@ impl Metrics {
         let registry = Registry::new();
         let vecs = Arc::new(MetricVecs::registered_in(&registry));
         vecs.build_info.with_label_values(&[version]).set(1);
-        only(&vecs.start_time).set(unix(now));
+        vecs.process.started(unix(now));
         only(&vecs.reload_last_success).set(1);
         only(&vecs.reload_last_timestamp).set(unix(now));
         for result in ["accepted", "refused"] {
             vecs.reloads.with_label_values(&[result]);
         }
-        let (routes, sites, pools, nodes, listeners, scrape) = Default::default();
-        Self { registry, vecs, routes, sites, pools, nodes, listeners, scrape }
+        let (routes, sites, pools, nodes, listeners, names, scrape) = Default::default();
+        Self { registry, vecs, routes, sites, pools, nodes, listeners, names, scrape }
     }
 
     /// The counters of what `site` sends to `node` of `pool`; with an empty pool and node, of what it answers itself, and
@@ -134,6 +137,23 @@ impl Metrics {
         }
     }
 
+    /// A look-up of a node's name failed, completely or for one family of addresses.
+    pub fn name_failed(&self, name: &str) {
+        self.vecs.name_failures.with_label_values(&[name]).inc();
+    }
+
+    /// These are the names of the running configuration: others lose their series, new ones begin at zero.
+    pub fn names(&self, names: &[Arc<str>]) {
+        let failures = &self.vecs.name_failures;
+        let before = std::mem::replace(&mut *self.names.lock(), names.to_vec());
+        for gone in before.iter().filter(|name| !names.contains(name)) {
+            let _ = failures.remove_label_values(&[&**gone]);
+        }
+        for name in names {
+            let _ = failures.with_label_values(&[&**name]);
+        }
+    }
+
     /// Calls `refresh` before each scrape, for gauges that are cheaper to read then than to keep up to date: sessions,
     /// requests in flight, lost lines. It must not call [`Self::text`].
     pub fn before_scrape(&self, refresh: impl Fn(&Self) + Send + Sync + 'static) {
@@ -145,13 +165,19 @@ impl Metrics {
     pub fn text(&self) -> String {
         let scrape = self.scrape.lock();
         scrape.before.iter().for_each(|refresh| refresh(self));
-        process::read_into(&self.vecs);
+        self.vecs.process.read();
+        self.nodes.for_each(NodeCounters::publish);
         let mut text = String::new();
         if let Err(error) = TextEncoder::new().encode_utf8(&self.registry.gather(), &mut text) {
             log::warn!("metrics: {error}");
         }
         self.sweep();
         text
+    }
+
+    /// A scrape as OpenMetrics 1.0.
+    pub fn open_metrics(&self) -> String {
+        open_metrics::from_prometheus(&self.text())
     }
 
     /// Removes the series of handles that nobody holds.

@@ -3,14 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use prometheus::{IntCounter, IntGauge};
+use prometheus::{IntCounter, IntCounterVec, IntGauge};
 
 use super::super::log_rate_limit::LogRateLimit;
 use super::handles::{ConfiguredGauges, RemoveSeries};
 use super::histogram::Histogram;
 use super::lazy_counters::LazyCounters;
 use super::metric_vecs::MetricVecs;
-use super::tally::{Finished, Tally};
+use super::tally::{Counts, Finished, Tally};
 
 /// The counters and gauges of a pool.
 #[derive(Debug)]
@@ -18,6 +18,7 @@ pub struct PoolCounters {
     pool: String,
     vecs: Arc<MetricVecs>,
     gauges: ConfiguredGauges<PoolGauges>,
+    queue_time: Arc<Histogram>,
     learned: IntCounter,
     evicted: IntCounter,
     lookups: LazyCounters<&'static str>,
@@ -48,9 +49,22 @@ impl PoolCounters {
         self.evicted.inc_by(count);
     }
 
-    /// How many sessions are known now.
-    pub fn sessions(&self, count: usize) {
-        self.gauges.update(|gauges| gauges.sessions.set(gauge(count)));
+    /// How many sessions are known now, and how many are kept at most.
+    pub fn sessions(&self, count: usize, most: usize) {
+        self.gauges.update(|gauges| {
+            gauges.sessions.set(gauge(count));
+            self.vecs.pool_max_sessions.with_label_values(&[&self.pool]).set(gauge(most));
+        });
+    }
+
+    /// The pool keeps no sessions in a table (any more).
+    pub fn no_sessions(&self) {
+        let _ = self.vecs.pool_max_sessions.remove_label_values(&[&self.pool]);
+    }
+
+    /// A request waited for a place for so long.
+    pub fn waited(&self, time: Duration) {
+        self.queue_time.record(time);
     }
 
     /// A request had to wait for a place: `served`, `timeout`, `full` or `gone`.
@@ -71,7 +85,8 @@ impl PoolCounters {
     pub fn remove_gauges(&self) {
         let vecs = &self.vecs;
         self.gauges.remove(|_| {
-            for gauge in [&vecs.sessions, &vecs.queue_waiting, &vecs.retry_budget, &vecs.pool_without_node] {
+            let fixed = [&vecs.sessions, &vecs.queue_waiting, &vecs.retry_budget, &vecs.pool_without_node];
+            for gauge in fixed.into_iter().chain([&vecs.pool_max_sessions]) {
                 let _ = gauge.remove_label_values(&[&self.pool]);
             }
         });
@@ -88,13 +103,16 @@ impl PoolCounters {
     }
 
     pub(super) fn new(vecs: &Arc<MetricVecs>, pool: &str) -> Self {
+        let lookups = |result| vecs.session_lookups.with_label_values(&[pool, result]);
+        let queued = |result| vecs.queued.with_label_values(&[pool, result]);
         Self {
-            queued: LazyCounters::new(),
+            queued: LazyCounters::known(&["served", "timeout", "full", "gone"], queued),
+            queue_time: vecs.queue_seconds.series(&[pool]),
             pool: pool.to_owned(),
             gauges: ConfiguredGauges::absent(),
             learned: vecs.sessions_learned.with_label_values(&[pool]),
             evicted: vecs.sessions_evicted.with_label_values(&[pool]),
-            lookups: LazyCounters::new(),
+            lookups: LazyCounters::known(&["hit", "none", "unknown", "rebound"], lookups),
             vecs: vecs.clone(),
         }
     }
@@ -106,7 +124,11 @@ pub struct NodeCounters {
     labels: [String; 2],
     vecs: Arc<MetricVecs>,
     tally: Tally,
+    connect_time: Arc<Histogram>,
+    first_byte_time: Arc<Histogram>,
     probe_time: Arc<Histogram>,
+    received: IntCounter,
+    sent: IntCounter,
     gauges: ConfiguredGauges<NodeGauges>,
     changes: LazyCounters<&'static str>,
     probes: LazyCounters<&'static str>,
@@ -120,6 +142,7 @@ struct NodeGauges {
     in_flight: IntGauge,
     idle: IntGauge,
     warmth: IntGauge,
+    weight: IntGauge,
     active: IntGauge,
     reasons: [IntGauge; REASONS.len()],
 }
@@ -151,6 +174,19 @@ impl NodeCounters {
         self.gauges.update(|gauges| gauges.warmth.set(i64::from(percent)));
     }
 
+    /// Its weight, and how many requests it may work on at once.
+    pub fn limits(&self, weight: u16, max_requests: Option<u32>) {
+        let [pool, node] = &self.labels;
+        let most = &self.vecs.node_max_requests;
+        self.gauges.update(|gauges| {
+            gauges.weight.set(i64::from(weight));
+            match max_requests {
+                Some(max) => most.with_label_values(&[pool, node]).set(i64::from(max)),
+                None => drop(most.remove_label_values(&[pool, node])),
+            }
+        });
+    }
+
     /// Sets its state: active, or passive for a reason. Counts no change.
     pub fn state(&self, passive: Option<&str>) {
         self.gauges.update(|gauges| {
@@ -165,7 +201,8 @@ impl NodeCounters {
     pub fn remove_gauges(&self) {
         let (vecs, [pool, node]) = (&self.vecs, &self.labels);
         self.gauges.remove(|_| {
-            for gauge in [&vecs.requests_in_flight, &vecs.node_connections_idle, &vecs.node_active, &vecs.node_warmth] {
+            let fixed = [&vecs.requests_in_flight, &vecs.node_connections_idle, &vecs.node_active, &vecs.node_warmth];
+            for gauge in fixed.into_iter().chain([&vecs.node_weight, &vecs.node_max_requests]) {
                 let _ = gauge.remove_label_values(&[pool, node]);
             }
             for reason in REASONS {
@@ -181,6 +218,7 @@ impl NodeCounters {
             in_flight: vecs.requests_in_flight.with_label_values(&labels),
             idle: vecs.node_connections_idle.with_label_values(&labels),
             warmth: vecs.node_warmth.with_label_values(&labels),
+            weight: vecs.node_weight.with_label_values(&labels),
             active: vecs.node_active.with_label_values(&labels),
             reasons: REASONS.map(|reason| vecs.node_state.with_label_values(&[pool.as_str(), node, reason])),
         });
@@ -192,6 +230,23 @@ impl NodeCounters {
         let to = passive.unwrap_or("active");
         let [pool, node] = &self.labels;
         self.changes.count(to, || self.vecs.node_state_changes.with_label_values(&[pool.as_str(), node, to]));
+    }
+
+    /// A connection to it was opened in this time.
+    pub fn connected(&self, time: Duration) {
+        self.connect_time.record(time);
+    }
+
+    /// The head of its answer came so long after it could be asked.
+    pub fn first_byte(&self, time: Duration) {
+        self.first_byte_time.record(time);
+    }
+
+    /// Brings the counters that are read from the tally up to date.
+    pub(super) fn publish(&self) {
+        let Counts { received, sent, .. } = self.tally.read();
+        self.received.inc_by(received.saturating_sub(self.received.get()));
+        self.sent.inc_by(sent.saturating_sub(self.sent.get()));
     }
 
     /// A round of probes ended: `pass` or `fail`.
@@ -221,14 +276,22 @@ impl NodeCounters {
     }
 
     pub(super) fn new(vecs: &Arc<MetricVecs>, labels: [&str; 2]) -> Self {
+        let [pool, node] = labels;
+        let known = |vec: &IntCounterVec, words: &[&'static str]| {
+            LazyCounters::known(words, |word| vec.with_label_values(&[pool, node, word]))
+        };
         Self {
             labels: labels.map(str::to_owned),
             tally: Tally::with_times(vecs.upstream_seconds.series(&labels)),
+            connect_time: vecs.node_connect_seconds.series(&labels),
+            first_byte_time: vecs.node_first_byte_seconds.series(&labels),
             probe_time: vecs.probe_seconds.series(&labels),
+            received: vecs.node_request_bytes.with_label_values(&labels),
+            sent: vecs.node_answer_bytes.with_label_values(&labels),
             gauges: ConfiguredGauges::absent(),
-            changes: LazyCounters::new(),
-            probes: LazyCounters::new(),
-            connections: LazyCounters::new(),
+            changes: known(&vecs.node_state_changes, &STATES),
+            probes: known(&vecs.probes, &["pass", "fail"]),
+            connections: known(&vecs.node_connections, &["reused", "opened"]),
             retries: LazyCounters::new(),
             retry_lines: LogRateLimit::default(),
             vecs: vecs.clone(),
@@ -242,6 +305,7 @@ impl RemoveSeries for PoolCounters {
         let (vecs, pool) = (&self.vecs, self.pool.as_str());
         let _ = vecs.sessions_learned.remove_label_values(&[pool]);
         let _ = vecs.sessions_evicted.remove_label_values(&[pool]);
+        vecs.queue_seconds.remove(&[pool]);
         let counted = [(&vecs.session_lookups, &self.lookups), (&vecs.queued, &self.queued)];
         for (counter, words) in counted {
             for word in words.keys() {
@@ -256,8 +320,12 @@ impl RemoveSeries for NodeCounters {
         self.remove_gauges();
         let (vecs, [pool, node]) = (&self.vecs, &self.labels);
         let labels = [pool.as_str(), node];
-        vecs.upstream_seconds.remove(&labels);
-        vecs.probe_seconds.remove(&labels);
+        let times =
+            [&vecs.upstream_seconds, &vecs.node_connect_seconds, &vecs.node_first_byte_seconds, &vecs.probe_seconds];
+        times.iter().for_each(|times| times.remove(&labels));
+        for bytes in [&vecs.node_request_bytes, &vecs.node_answer_bytes] {
+            let _ = bytes.remove_label_values(&labels);
+        }
         let counted = [
             (&vecs.node_state_changes, &self.changes),
             (&vecs.probes, &self.probes),
@@ -275,6 +343,10 @@ impl RemoveSeries for NodeCounters {
 fn gauge(count: usize) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
 }
+
+/// What a node can become: active, or passive for one of [`REASONS`].
+const STATES: [&str; REASONS.len() + 1] =
+    ["active", "checking", "draining", "ejected", "maintenance", "standby", "unhealthy"];
 
 /// Why a node is passive.
 pub const REASONS: [&str; 6] = ["checking", "draining", "ejected", "maintenance", "standby", "unhealthy"];

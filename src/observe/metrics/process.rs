@@ -2,32 +2,68 @@
 
 use std::fs;
 
-use super::metric_vecs::MetricVecs;
+use prometheus::{Counter, CounterVec, IntGauge, IntGaugeVec, Registry};
 
-/// Sets the gauges from /proc/self. Called by each scrape.
-pub(super) fn read_into(vecs: &MetricVecs) {
-    if let Ok(status) = fs::read_to_string("/proc/self/status") {
-        set(&vecs.process_resident, number(&status, "VmRSS:").map(|kibibytes| kibibytes * 1024));
-        set(&vecs.threads, number(&status, "Threads:"));
-    }
-    if let Ok(limits) = fs::read_to_string("/proc/self/limits") {
-        set(&vecs.process_max_fds, number(&limits, "Max open files"));
-    }
-    // One of them is the directory being read.
-    let open = fs::read_dir("/proc/self/fd").map(|entries| entries.count().saturating_sub(1));
-    set(&vecs.process_open_fds, open.ok().and_then(|open| i64::try_from(open).ok()));
+use super::definitions::register;
 
-    let used = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
-    let cpu = vecs.process_cpu.with_label_values::<&str>(&[]);
-    let more = used.tv_sec as f64 + used.tv_nsec as f64 / 1e9 - cpu.get();
-    if more > 0.0 {
-        cpu.inc_by(more);
+/// The gauges, each by the name that all programs have for it and by its older one.
+#[derive(Clone, Debug)]
+pub(super) struct Process {
+    cpu: [Counter; 2],
+    max_fds: [IntGauge; 2],
+    open_fds: [IntGauge; 2],
+    resident: [IntGauge; 2],
+    virtual_memory: [IntGauge; 1],
+    threads: [IntGauge; 2],
+    start_time: [IntGauge; 2],
+}
+
+impl Process {
+    pub(super) fn registered_in(registry: &Registry) -> Self {
+        let gauge = |name| register(registry, name, IntGaugeVec::new).with_label_values::<&str>(&[]);
+        let counter = |name| register(registry, name, CounterVec::new).with_label_values::<&str>(&[]);
+        Self {
+            cpu: ["process_cpu_seconds_total", "weir_process_cpu_seconds_total"].map(counter),
+            max_fds: ["process_max_fds", "weir_process_max_fds"].map(gauge),
+            open_fds: ["process_open_fds", "weir_process_open_fds"].map(gauge),
+            resident: ["process_resident_memory_bytes", "weir_process_resident_memory_bytes"].map(gauge),
+            virtual_memory: ["process_virtual_memory_bytes"].map(gauge),
+            threads: ["process_threads", "weir_threads"].map(gauge),
+            start_time: ["process_start_time_seconds", "weir_start_time_seconds"].map(gauge),
+        }
+    }
+
+    /// When the process started, in Unix seconds.
+    pub(super) fn started(&self, unix: i64) {
+        set(&self.start_time, Some(unix));
+    }
+
+    /// Sets the gauges from /proc/self. Called by each scrape.
+    pub(super) fn read(&self) {
+        if let Ok(status) = fs::read_to_string("/proc/self/status") {
+            let bytes = |key| number(&status, key).map(|kibibytes| kibibytes * 1024);
+            set(&self.resident, bytes("VmRSS:"));
+            set(&self.virtual_memory, bytes("VmSize:"));
+            set(&self.threads, number(&status, "Threads:"));
+        }
+        if let Ok(limits) = fs::read_to_string("/proc/self/limits") {
+            set(&self.max_fds, number(&limits, "Max open files"));
+        }
+        // One of them is the directory being read.
+        let open = fs::read_dir("/proc/self/fd").map(|entries| entries.count().saturating_sub(1));
+        set(&self.open_fds, open.ok().and_then(|open| i64::try_from(open).ok()));
+
+        let used = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+        let used = used.tv_sec as f64 + used.tv_nsec as f64 / 1e9;
+        for cpu in &self.cpu {
+            cpu.inc_by((used - cpu.get()).max(0.0));
+        }
     }
 }
 
-fn set(gauge: &prometheus::IntGaugeVec, value: Option<i64>) {
+fn set(gauges: &[IntGauge], value: Option<i64>) {
     if let Some(value) = value {
-        gauge.with_label_values::<&str>(&[]).set(value);
+        gauges.iter().for_each(|gauge| gauge.set(value));
     }
 }
 

@@ -67,6 +67,7 @@ pub struct SiteCounters {
     time_taken: Arc<Histogram>,
     received: IntCounter,
     sent: IntCounter,
+    delayed: IntCounter,
     tunnels: IntCounter,
     tunnels_open: IntGauge,
     refusals: LazyCounters<&'static str>,
@@ -78,6 +79,18 @@ impl SiteCounters {
     /// A request was refused or could not be finished, for the reason that `word` names.
     pub fn refused(&self, word: &'static str) {
         self.refusals.count(word, || self.vecs.refusals.with_label_values(&[self.site.as_str(), word]));
+    }
+
+    /// These words may come: their counters are in the scrape from now on.
+    pub fn know_refusals(&self, words: impl Iterator<Item = &'static str>) {
+        for word in words {
+            self.refusals.know(word, || self.vecs.refusals.with_label_values(&[self.site.as_str(), word]));
+        }
+    }
+
+    /// A request was held back for its turn by a rate.
+    pub fn delayed(&self) {
+        self.delayed.inc();
     }
 
     /// A tunnel begins; it ends when the guard is dropped.
@@ -130,6 +143,7 @@ impl SiteCounters {
             time_taken: vecs.request_seconds.series(&[site]),
             received: vecs.request_bytes.with_label_values(&[site]),
             sent: vecs.answer_bytes.with_label_values(&[site]),
+            delayed: vecs.delayed.with_label_values(&[site]),
             tunnels: vecs.tunnels.with_label_values(&[site]),
             tunnels_open: vecs.tunnels_open.with_label_values(&[site]),
             refusals: LazyCounters::new(),
@@ -153,7 +167,7 @@ impl RemoveSeries for SiteCounters {
         self.remove_gauges();
         let (vecs, site) = (&self.vecs, self.site.as_str());
         vecs.request_seconds.remove(&[site]);
-        for counter in [&vecs.request_bytes, &vecs.answer_bytes, &vecs.tunnels] {
+        for counter in [&vecs.request_bytes, &vecs.answer_bytes, &vecs.delayed, &vecs.tunnels] {
             let _ = counter.remove_label_values(&[site]);
         }
         let _ = vecs.tunnels_open.remove_label_values(&[site]);

@@ -72,6 +72,8 @@ fn a_scrape_shows_requests() {
             (r#"weir_request_seconds_bucket{site="esb.http",le="0.05"}"#, 4.0),
             (r#"weir_request_seconds_bucket{site="esb.http",le="+Inf"}"#, 4.0),
             (r#"weir_upstream_seconds_count{pool="esb-http",node="worker1"}"#, 3.0),
+            (r#"weir_node_request_bytes_total{node="worker1",pool="esb-http"}"#, 30.0),
+            (r#"weir_node_answer_bytes_total{node="worker1",pool="esb-http"}"#, 300.0),
             (r#"weir_request_bytes_total{site="esb.http"}"#, 30.0),
             (r#"weir_answer_bytes_total{site="esb.http"}"#, 300.0),
             (r#"weir_refusals_total{site="esb.http",word="bad_head"}"#, 1.0),
@@ -89,13 +91,17 @@ fn a_scrape_shows_pools_and_nodes() {
     ["hit", "hit", "none"].into_iter().for_each(|result| pool.session(result));
     pool.learned();
     pool.evicted(4);
-    pool.sessions(17);
+    pool.sessions(17, 100);
+    pool.waited(Duration::from_secs(2));
     let node = metrics.node("esb-http", "worker1");
     node.retried("refused");
     node.changed(None);
     node.changed(Some("ejected"));
     node.probed("pass", Duration::from_millis(3));
     node.connection("opened");
+    node.limits(3, Some(50));
+    node.connected(Duration::from_millis(1));
+    node.first_byte(Duration::from_millis(9));
     node.in_flight(5);
     node.idle(6);
     shows(
@@ -105,7 +111,15 @@ fn a_scrape_shows_pools_and_nodes() {
             (r#"weir_session_lookups_total{pool="esb-http",result="none"}"#, 1.0),
             (r#"weir_sessions_learned_total{pool="esb-http"}"#, 1.0),
             (r#"weir_sessions_evicted_total{pool="esb-http"}"#, 4.0),
+            (r#"weir_session_lookups_total{pool="esb-http",result="rebound"}"#, 0.0),
             (r#"weir_sessions{pool="esb-http"}"#, 17.0),
+            (r#"weir_pool_max_sessions{pool="esb-http"}"#, 100.0),
+            (r#"weir_queue_seconds_sum{pool="esb-http"}"#, 2.0),
+            (r#"weir_queued_total{pool="esb-http",result="full"}"#, 0.0),
+            (r#"weir_node_weight{node="worker1",pool="esb-http"}"#, 3.0),
+            (r#"weir_node_max_requests{node="worker1",pool="esb-http"}"#, 50.0),
+            (r#"weir_node_connect_seconds_count{pool="esb-http",node="worker1"}"#, 1.0),
+            (r#"weir_node_first_byte_seconds_sum{pool="esb-http",node="worker1"}"#, 0.009),
             (r#"weir_retries_total{node="worker1",pool="esb-http",reason="refused"}"#, 1.0),
             (r#"weir_node_active{node="worker1",pool="esb-http"}"#, 0.0),
             (r#"weir_node_state{node="worker1",pool="esb-http",reason="ejected"}"#, 1.0),
@@ -157,10 +171,10 @@ fn a_scrape_shows_listeners_reloads_and_the_process() {
         ],
     );
     let samples = read(&metrics.text());
-    let process = ["process_resident_memory_bytes", "process_cpu_seconds_total", "process_open_fds", "threads"];
-    for name in process {
-        assert!(samples[&format!("weir_{name}")] > 0.0, "{name}");
+    for name in ["resident_memory_bytes", "virtual_memory_bytes", "cpu_seconds_total", "open_fds", "threads"] {
+        assert!(samples[&format!("process_{name}")] > 0.0, "{name}");
     }
+    assert!((samples["process_start_time_seconds"] - 1_000.0).abs() < 1e-9);
 }
 
 #[test]
@@ -283,7 +297,7 @@ fn strange_names_are_escaped() {
 fn the_table_is_sorted_and_well_named() {
     assert!(DEFINITIONS.is_sorted_by(|a, b| a.0 < b.0));
     for (name, kind, _, help) in DEFINITIONS {
-        assert!(name.starts_with("weir_") && !help.is_empty(), "{name}");
+        assert!((name.starts_with("weir_") || name.starts_with("process_")) && !help.is_empty(), "{name}");
         assert_eq!(name.ends_with("_total"), *kind == "counter", "{name}");
     }
 }

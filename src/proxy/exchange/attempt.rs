@@ -20,7 +20,7 @@ pub(crate) struct Attempt {
     pub(crate) fresh: bool,
     /// The connection had carried a request before.
     pub(crate) reused: bool,
-    /// When the node could be asked; none where nobody measures.
+    /// When there was a connection on which the node could be asked; none before.
     pub(crate) asked: Option<Instant>,
     /// How much of the request may have left for the node.
     pub(crate) sent: Sent,

@@ -185,6 +185,9 @@ impl<'r> Record<'r> {
         };
         let tally = sited.running().tally(route);
         self.count(&sited, tally, ended - self.arrived.started);
+        if !self.delayed.is_zero() {
+            sited.running().counters.delayed();
+        }
         if let Some(refusal) = self.refusal {
             sited.running().counters.refused(refusal.word());
             tally.failed();

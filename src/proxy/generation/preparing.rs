@@ -15,6 +15,7 @@ use crate::observe::access_log::{AccessLog, Format};
 use crate::observe::logs::{Destination, LogQueue};
 use crate::proxy::client::tls;
 use crate::proxy::node::{NodeTls, verify};
+use crate::traffic::message::refusal::Refusal;
 use crate::traffic::snapshot::{self, BuildInput, Snapshot};
 
 /// The results of all steps that can fail. They are ready before anything is changed.
@@ -104,6 +105,9 @@ impl Prepared {
                 (index, nodes.map(|node| metrics.route(&site.name, pool.name(), node)).collect())
             });
             let counters = metrics.site(&site.name);
+            if config.sites.len() <= MOST_SITES_WITH_WORDS {
+                counters.know_refusals(Refusal::ALL.iter().map(|refusal| refusal.word()));
+            }
             RunningSite {
                 access,
                 errors,
@@ -134,6 +138,10 @@ impl Prepared {
         })
     }
 }
+
+/// With more sites, a site's refusals are in the scrape from the first one of their kind on: thirty series for each of
+/// thousands of sites would cost more than they tell.
+const MOST_SITES_WITH_WORDS: usize = 64;
 
 fn or_problem<T>(result: Result<T, String>, at: &config::Place, problems: &mut Vec<Problem>) -> Option<T> {
     result.map_err(|what| problems.push(Problem { at: at.clone(), what, advice: String::new() })).ok()

@@ -113,6 +113,11 @@ impl Sessions {
         }
     }
 
+    /// The most sessions that it keeps.
+    pub fn max(&self) -> usize {
+        self.max.load(Relaxed)
+    }
+
     /// The key of a session id in this table.
     pub fn key(&self, id: &[u8]) -> SessionKey {
         SessionKey::of(id, &self.secret)

@@ -52,7 +52,10 @@ fn every_metric_has_help_and_type_and_no_sample_twice() {
         let base = ["_bucket", "_sum", "_count"].iter().find_map(|end| name.strip_suffix(end)).unwrap_or(name);
         let told =
             |word: &str| text.contains(&format!("# {word} {base} ")) || text.contains(&format!("# {word} {name} "));
-        assert!(name.starts_with("weir_") && told("HELP") && told("TYPE"), "{name}");
+        assert!(
+            ["weir_", "process_"].iter().any(|start| name.starts_with(start)) && told("HELP") && told("TYPE"),
+            "{name}"
+        );
     }
     assert!(samples.len() > 30);
 }

@@ -23,6 +23,11 @@ impl Trip<'_, '_> {
             Failure::Status(_) => Next::NextNode,
             _ => self.after(&attempt, failure, body_at_hand),
         };
+        // That a kept connection was closed meanwhile is no failure of the node, nor that Weir has no descriptor left.
+        let ours = next == Next::SameNodeFresh || failure == Failure::Connect(ConnectFailure::Exhausted);
+        if !ours && let Some(counters) = self.request.target.node_counters(attempt.member) {
+            counters.tally().failed();
+        }
         match next {
             Next::GiveUp | Next::Pass => Err(self.refusal_for(failure)),
             Next::SameNodeFresh => {

@@ -1,5 +1,7 @@
 //! Picking the node for the next try.
 
+use std::time::Duration;
+
 use super::Trip;
 use crate::proxy::exchange::affinity::outcome::SessionOutcome;
 use crate::proxy::exchange::attempt::Attempt;
@@ -17,7 +19,7 @@ impl Trip<'_, '_> {
         if self.tries.count > 0 {
             self.follow_pool();
         }
-        let mut position = None;
+        let (mut position, queued_before) = (None, self.tries.queued);
         let chosen = loop {
             match self.choose() {
                 Choice::Node(chosen) => break chosen,
@@ -26,6 +28,9 @@ impl Trip<'_, '_> {
                 Choice::Full(wanted) => {
                     let wants = self.pool().accepted_nodes(wanted, &self.failed_nodes);
                     let waited = self.wait(wants, &mut position, upload).await;
+                    if waited.is_err() {
+                        self.count_wait(queued_before);
+                    }
                     // That it found no place is not the doing of a node that failed before.
                     let held = waited.inspect_err(|_| self.record.no_node())?;
                     self.follow_pool();
@@ -37,8 +42,17 @@ impl Trip<'_, '_> {
         };
         if position.is_some() {
             self.request.target.running().counters.queued("served");
+            self.count_wait(queued_before);
         }
         Ok(self.settle(chosen))
+    }
+
+    /// Counts how long it waited for a node, where it waited: that the queue is full is known at once.
+    fn count_wait(&self, queued_before: Duration) {
+        let waited = self.tries.queued - queued_before;
+        if !waited.is_zero() {
+            self.request.target.running().counters.waited(waited);
+        }
     }
 
     /// What the pool would give this request now.

@@ -10,12 +10,14 @@ impl Trip<'_, '_> {
     /// Notes that the node has begun its answer. It counts as a failure of the node if the pool says so of its status,
     /// and otherwise as a success.
     pub(crate) fn answered(&self, attempt: &Attempt, status: u16) {
-        let pool = self.pool();
+        let (pool, took) = (self.pool(), attempt.asked.map_or(Duration::ZERO, |at| at.elapsed()));
+        if let Some(counters) = self.request.target.node_counters(attempt.member) {
+            counters.first_byte(took);
+        }
         if pool.settings.eject.statuses.iter().any(|range| range.contains(&status)) {
             return self.note_fault(attempt, Fault::Status, &format!("answered {status}"));
         }
-        let took = || attempt.asked.map_or(Duration::ZERO, |at| at.elapsed());
-        let change = pool.answered(attempt.member, attempt.began, took, self.now());
+        let change = pool.answered(attempt.member, attempt.began, || took, self.now());
         self.request.target.announce(attempt.member, change, "answered a request", self.now());
     }
 

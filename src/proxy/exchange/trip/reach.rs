@@ -49,10 +49,14 @@ impl Trip<'_, '_> {
         let member = &self.pool().members[attempt.member];
         let endpoint = Endpoint { address: member.address, name: member.name.as_deref() };
         let tls = self.request.target.running().tls.as_ref();
+        let began = Instant::now();
         let opened =
             node::connect(endpoint, tls, self.patience(attempt.why), &self.arrived().connection.worker().clock).await;
         let conn = opened.map_err(|fault| self.unreachable(attempt, &fault))?;
         self.count_connection(attempt, "opened");
+        if let Some(counters) = self.request.target.node_counters(attempt.member) {
+            counters.connected(began.elapsed());
+        }
         Ok(self.ready(attempt, conn))
     }
 
@@ -65,11 +69,10 @@ impl Trip<'_, '_> {
     }
 
     fn ready(&self, attempt: &mut Attempt, conn: TimedStream) -> NodeConnection {
-        let pool = self.pool();
         conn.forget_written();
         // What a new connection costs, or a node before this one, says nothing of how soon this one answers.
-        attempt.asked = pool.measures.then(Instant::now);
-        NodeConnection { received: conn.received(), conn, link: pool.members[attempt.member].link }
+        attempt.asked = Some(Instant::now());
+        NodeConnection { received: conn.received(), conn, link: self.pool().members[attempt.member].link }
     }
 
     fn count_connection(&self, attempt: &Attempt, outcome: &'static str) {
