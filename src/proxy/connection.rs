@@ -138,7 +138,7 @@ impl Connection {
     }
 
     /// The generation for the next request.
-    pub(crate) fn place(&self) -> Rc<ListenerRef> {
+    pub(crate) fn current_listener(&self) -> Rc<ListenerRef> {
         self.listening.current()
     }
 

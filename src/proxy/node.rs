@@ -192,11 +192,11 @@ impl From<io::Error> for ConnectFault {
 
 /// A thread's idle connections.
 #[derive(Default)]
-pub(crate) struct Idle {
-    by_link: RefCell<HashMap<u64, Vec<Kept>, FastHash>>,
+pub(crate) struct IdleConnections {
+    by_link: RefCell<HashMap<u64, Vec<IdleConnection>, FastHash>>,
 }
 
-struct Kept {
+struct IdleConnection {
     conn: TimedStream,
     since: u64,
     until: u64,
@@ -206,20 +206,20 @@ struct Kept {
 /// repeated.
 const FRESH: u64 = 5_000;
 
-impl Idle {
+impl IdleConnections {
     /// Takes an idle connection. A request that cannot be repeated gets only one that was idle for less than 5 s.
     pub(crate) fn take(&self, link: u64, repeatable: bool, now: u64) -> Option<TimedStream> {
         let mut by_link = self.by_link.borrow_mut();
         let stock = by_link.get_mut(&link)?;
-        while let Some(kept) = stock.pop() {
-            if kept.until <= now || !kept.conn.is_quiet() {
+        while let Some(idle) = stock.pop() {
+            if idle.until <= now || !idle.conn.is_quiet() {
                 continue;
             }
-            if !repeatable && kept.since + FRESH <= now {
-                stock.push(kept);
+            if !repeatable && idle.since + FRESH <= now {
+                stock.push(idle);
                 return None;
             }
-            return Some(kept.conn);
+            return Some(idle.conn);
         }
         None
     }
@@ -227,13 +227,13 @@ impl Idle {
     /// Keeps a connection for at most `limit`.
     pub(crate) fn put(&self, link: u64, conn: TimedStream, limit: Duration, now: u64) {
         let until = now.saturating_add(u64::try_from(limit.as_millis()).unwrap_or(u64::MAX));
-        self.by_link.borrow_mut().entry(link).or_default().push(Kept { conn, since: now, until });
+        self.by_link.borrow_mut().entry(link).or_default().push(IdleConnection { conn, since: now, until });
     }
 
     /// Closes connections that were idle for too long, that the node has closed, or whose link is not in `live`.
     pub(crate) fn sweep(&self, now: u64, live: impl Fn(u64) -> bool) {
         self.by_link.borrow_mut().retain(|link, stock| {
-            stock.retain(|kept| kept.until > now && kept.conn.is_quiet());
+            stock.retain(|idle| idle.until > now && idle.conn.is_quiet());
             live(*link) && !stock.is_empty()
         });
     }
@@ -253,7 +253,7 @@ mod tests {
     use super::*;
 
     /// Keeps a connection that has been idle since time 0, and returns the node's end of it.
-    fn keep(idle: &Idle) -> DuplexStream {
+    fn keep(idle: &IdleConnections) -> DuplexStream {
         let (near, far) = tokio::io::duplex(64);
         let deadlines = Clock::new(Instant::now()).deadlines();
         let conn = TimedStream::new(Transport::Over(Box::new(near)), SocketHandle::default(), deadlines);
@@ -263,7 +263,7 @@ mod tests {
 
     #[test]
     fn a_request_that_cannot_be_repeated_gets_no_connection_that_has_been_idle_for_long() {
-        let idle = Idle::default();
+        let idle = IdleConnections::default();
         let _node = keep(&idle);
         assert!(idle.take(1, false, FRESH).is_none());
         assert!(idle.take(1, true, FRESH).is_some(), "it stays for those that can");
@@ -274,7 +274,7 @@ mod tests {
 
     #[test]
     fn what_its_node_has_closed_or_what_is_over_time_is_given_to_nobody() {
-        let idle = Idle::default();
+        let idle = IdleConnections::default();
         drop(keep(&idle));
         assert!(idle.take(1, true, 0).is_none());
         let node = keep(&idle);

@@ -21,7 +21,7 @@ use self::task_pool::TaskPool;
 use super::generation::Generation;
 use super::io::buffers::Buffers;
 use super::io::clock::{Clock, TICK};
-use super::node::Idle;
+use super::node::IdleConnections;
 use crate::observe::Observer;
 use crate::observe::access_log::LineFormatter;
 use crate::observe::dates::{DateCache, HTTP_DATE};
@@ -99,7 +99,7 @@ pub(crate) struct Worker {
     /// Tasks that wait for the next HTTP/2 stream.
     pub(crate) stream_tasks: TaskPool,
     /// Idle connections to nodes.
-    pub(crate) idle: Idle,
+    pub(crate) idle: IdleConnections,
     /// Formats log lines.
     pub(crate) formatter: RefCell<LineFormatter>,
     date: RefCell<DateCache>,
@@ -125,7 +125,7 @@ impl Worker {
             exchanges: FuturePool::default(),
             connection_tasks: TaskPool::default(),
             stream_tasks: TaskPool::default(),
-            idle: Idle::default(),
+            idle: IdleConnections::default(),
             formatter: RefCell::default(),
             line: RefCell::default(),
             date: RefCell::default(),
@@ -154,13 +154,13 @@ impl Worker {
     /// The wall clock's time. `now` must be the current time. The wall clock is read once a tick, and the time since
     /// then is added, which costs a tenth of reading it. When somebody sets the clock, Weir notices one tick later.
     pub(crate) fn wall(&self, now: Instant) -> SystemTime {
-        let (asked, said) = self.wall.get();
-        match now.checked_duration_since(asked) {
-            Some(since) if since < TICK => said + since,
+        let (read_at, time) = self.wall.get();
+        match now.checked_duration_since(read_at) {
+            Some(since) if since < TICK => time + since,
             _ => {
-                let said = SystemTime::now();
-                self.wall.set((now, said));
-                said
+                let time = SystemTime::now();
+                self.wall.set((now, time));
+                time
             }
         }
     }

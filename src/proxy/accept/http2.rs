@@ -49,7 +49,7 @@ const RESET_LATELY: usize = STREAMS as usize;
 const RESET_FOR_ERRORS: usize = 4096;
 
 /// How long a client may keep its connection after it was told to close it and its last stream has ended.
-const FAREWELL: Duration = Duration::from_secs(5);
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Serves streams until the connection ends.
 pub(crate) async fn serve(stream: Stream, connection: Rc<Connection>) {
@@ -59,7 +59,7 @@ pub(crate) async fn serve(stream: Stream, connection: Rc<Connection>) {
     let handshake = options(limits.max_head).handshake::<_, Bytes>(filter);
     // A client that negotiates HTTP/2 and then sends nothing gets as much time as for a head.
     let Ok(Ok(mut streams)) = tokio::time::timeout(limits.head_timeout, handshake).await else { return };
-    let life = Life::begin(&connection, limits.http2_idle_timeout);
+    let life = ConnectionLife::begin(&connection, limits.http2_idle_timeout);
     loop {
         let accepted = poll_fn(|cx| {
             if budget.is_overdrawn() {
@@ -102,7 +102,7 @@ pub(crate) async fn serve(stream: Stream, connection: Rc<Connection>) {
 
 /// Acts on a client that floods us. First it is told to go away (GOAWAY), so that running streams can end. If it goes
 /// on, the connection is ended.
-fn stop_flood(streams: &mut Streams, connection: &Connection, life: &Life, for_good: bool) {
+fn stop_flood(streams: &mut Streams, connection: &Connection, life: &ConnectionLife, for_good: bool) {
     let warned = life.warn();
     if !warned {
         connection.log_bad_head(Refusal::Flood, if for_good { "more than can be held" } else { "" }, b"");
@@ -141,7 +141,7 @@ async fn carry_streams(worker: Rc<Worker>, inbox: Rc<Inbox<Accepted>>) {
 }
 
 /// How long the connection may last: without limit while a stream runs, otherwise as long as `patience`.
-struct Life {
+struct ConnectionLife {
     deadlines: Rc<Deadlines>,
     running: Cell<usize>,
     patience: Cell<Duration>,
@@ -149,7 +149,7 @@ struct Life {
     warned: Cell<bool>,
 }
 
-impl Life {
+impl ConnectionLife {
     fn begin(connection: &Connection, idle: Duration) -> Rc<Self> {
         let deadlines = connection.worker().clock.deadlines();
         deadlines.read_within(idle);
@@ -174,14 +174,14 @@ impl Life {
     /// From now on only running streams are waited for, and then for the client to close.
     fn leave(&self) {
         self.leaving.set(true);
-        self.patience.set(FAREWELL);
-        if self.running.get() == 0 { self.deadlines.read_within(FAREWELL) } else { self.deadlines.read_done() }
+        self.patience.set(CLOSE_TIMEOUT);
+        if self.running.get() == 0 { self.deadlines.read_within(CLOSE_TIMEOUT) } else { self.deadlines.read_done() }
     }
 
     /// Waits for nothing but the client's close.
     fn end_now(&self) {
         self.leave();
-        self.deadlines.read_within(FAREWELL);
+        self.deadlines.read_within(CLOSE_TIMEOUT);
     }
 
     /// Counts one more stream until the guard is dropped.
@@ -192,7 +192,7 @@ impl Life {
     }
 }
 
-struct Running(Rc<Life>);
+struct Running(Rc<ConnectionLife>);
 
 impl Drop for Running {
     fn drop(&mut self) {

@@ -5,7 +5,7 @@ pub(crate) mod budget;
 pub(crate) mod frame_filter;
 mod frames;
 pub(crate) mod notes;
-mod out;
+mod send_half;
 
 use std::cell::RefCell;
 use std::future::poll_fn;
@@ -20,8 +20,8 @@ use http::header::{CONTENT_LENGTH, CONTENT_TYPE, DATE, SERVER, SET_COOKIE};
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 
 pub(crate) use self::body::Body;
-pub(crate) use self::out::FRAME;
-use self::out::{GATHERED, Out, SMALL};
+pub(crate) use self::send_half::FRAME;
+use self::send_half::{GATHERED, SMALL, SendHalf};
 use crate::proxy::io::clock::Deadlines;
 use crate::proxy::io::fault::ClientFault;
 use crate::proxy::io::stream::{FAST_READER, LONG_WAIT};
@@ -39,7 +39,7 @@ pub(crate) fn stream(
     body_timeout: Duration,
     write_timeout: Duration,
 ) -> (Body, ResponseWriter) {
-    let out = Rc::new(RefCell::new(Out::Respond(respond)));
+    let out = Rc::new(RefCell::new(SendHalf::Respond(respond)));
     let body = Body::new(recv, &out, deadlines, body_timeout);
     let writer = ResponseWriter {
         stream: out,
@@ -57,7 +57,7 @@ pub(crate) fn stream(
 
 /// The answer on a stream.
 pub(crate) struct ResponseWriter {
-    stream: Rc<RefCell<Out>>,
+    stream: Rc<RefCell<SendHalf>>,
     deadlines: Rc<Deadlines>,
     timeout: Duration,
     /// Body bytes still to be sent, if the answer has a length. The last piece then ends the stream.
@@ -86,8 +86,8 @@ impl ResponseWriter {
 
     fn inform(&mut self, interim: Response<()>) -> Result<(), ClientFault> {
         match &mut *self.stream.borrow_mut() {
-            Out::Respond(respond) => respond.send_informational(interim).map_err(|_| ClientFault::Gone),
-            Out::Stream(_) => Ok(()),
+            SendHalf::Respond(respond) => respond.send_informational(interim).map_err(|_| ClientFault::Gone),
+            SendHalf::Stream(_) => Ok(()),
         }
     }
 
@@ -103,9 +103,9 @@ impl ResponseWriter {
 
     fn answer(&mut self, answer: Response<()>, ends: bool) -> Result<(), ClientFault> {
         let mut out = self.stream.borrow_mut();
-        let Out::Respond(respond) = &mut *out else { return Err(ClientFault::Gone) };
+        let SendHalf::Respond(respond) = &mut *out else { return Err(ClientFault::Gone) };
         let stream = respond.send_response(answer, ends).map_err(|_| ClientFault::Gone)?;
-        *out = Out::Stream(stream);
+        *out = SendHalf::Stream(stream);
         self.ended = ends;
         Ok(())
     }
@@ -177,7 +177,7 @@ impl ResponseWriter {
 
     fn poll_room(&self, wanted: usize, cx: &mut Context<'_>) -> Poll<Result<usize, ClientFault>> {
         let mut out = self.stream.borrow_mut();
-        let Out::Stream(stream) = &mut *out else { return Poll::Ready(Err(ClientFault::Gone)) };
+        let SendHalf::Stream(stream) = &mut *out else { return Poll::Ready(Err(ClientFault::Gone)) };
         stream.reserve_capacity(wanted);
         stream.poll_capacity(cx).map(|room| match room {
             Some(Ok(room)) => Ok(room),
@@ -202,7 +202,7 @@ impl ResponseWriter {
         let ends = ends || self.left == Some(0);
         self.ended |= ends;
         let mut out = self.stream.borrow_mut();
-        let Out::Stream(stream) = &mut *out else { return Err(ClientFault::Gone) };
+        let SendHalf::Stream(stream) = &mut *out else { return Err(ClientFault::Gone) };
         stream.send_data(data, ends).map_err(|_| ClientFault::Gone)
     }
 
@@ -218,7 +218,7 @@ impl ResponseWriter {
         }
         self.ended = true;
         let mut out = self.stream.borrow_mut();
-        let Out::Stream(stream) = &mut *out else { return Err(ClientFault::Gone) };
+        let SendHalf::Stream(stream) = &mut *out else { return Err(ClientFault::Gone) };
         let sent = if trailers.is_empty() {
             stream.send_data(Bytes::new(), true)
         } else {

@@ -27,7 +27,7 @@ pub(crate) struct Arrived<'c> {
 impl<'c> Arrived<'c> {
     /// A request whose head was just read.
     pub(crate) fn new(connection: &'c Connection, head: &'c RequestHead) -> Self {
-        let (place, started) = (connection.place(), Instant::now());
+        let (place, started) = (connection.current_listener(), Instant::now());
         Self { connection, head, place, started, number: connection.count_request() }
     }
 

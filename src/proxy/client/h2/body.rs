@@ -10,7 +10,7 @@ use bytes::{Buf, Bytes};
 use h2::{Reason, RecvStream};
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-use super::out::{GATHERED, Out, SMALL};
+use super::send_half::{GATHERED, SMALL, SendHalf};
 use crate::proxy::io::clock::Deadlines;
 use crate::proxy::io::fault::{ClientFault, Disconnect};
 use crate::traffic::message::headers;
@@ -27,7 +27,7 @@ pub(crate) struct Body {
     data: Bytes,
     done: bool,
     trailers: Option<HeaderMap>,
-    stream: Rc<RefCell<Out>>,
+    stream: Rc<RefCell<SendHalf>>,
     deadlines: Rc<Deadlines>,
     timeout: Duration,
 }
@@ -36,7 +36,7 @@ impl Body {
     /// The body that is received on `recv`. `stream` is the other direction.
     pub(crate) fn new(
         recv: RecvStream,
-        stream: &Rc<RefCell<Out>>,
+        stream: &Rc<RefCell<SendHalf>>,
         deadlines: &Rc<Deadlines>,
         timeout: Duration,
     ) -> Self {

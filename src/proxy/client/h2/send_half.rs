@@ -14,14 +14,14 @@ pub(crate) const SMALL: usize = 2 * 1024;
 /// The most bytes that small pieces are gathered to.
 pub(crate) const GATHERED: usize = FRAME;
 /// The sending side.
-pub(crate) enum Out {
+pub(crate) enum SendHalf {
     /// The answer has not begun.
     Respond(SendResponse<Bytes>),
     /// The answer's head was sent.
     Stream(SendStream<Bytes>),
 }
 
-impl Out {
+impl SendHalf {
     /// Ends the stream with an error.
     pub(crate) fn reset(&mut self, reason: Reason) {
         match self {
