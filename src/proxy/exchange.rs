@@ -30,6 +30,7 @@ use std::pin::pin;
 use std::task::Poll;
 use std::time::Duration;
 
+use self::admission::{Admitted, Destination, Refused};
 use self::arrived::Arrived;
 use self::attempt::Attempt;
 use self::bodies::download::pass_body;
@@ -49,6 +50,7 @@ use super::io::fault::{ClientFault, Lost, unless_disconnected};
 use super::io::stream::TimedStream;
 use crate::traffic::limits::interim::Allowance;
 use crate::traffic::message::headers::{FramingToClient, ToClient};
+use crate::traffic::message::local_reply::LocalReply;
 use crate::traffic::message::refusal::Refusal;
 use crate::traffic::pool::retry::Failure;
 use crate::wire;
@@ -150,16 +152,17 @@ async fn carry<'r>(
     body: &mut Body<'_>,
     writer: &mut ResponseWriter<'_>,
 ) -> Outcome<'r> {
-    let refusal = match pin!(find_and_try(response, record, answer, body, writer)).await {
+    let refused = match pin!(find_and_try(response, record, answer, body, writer)).await {
         Ok(outcome) => return outcome,
-        Err(refusal) => refusal,
+        Err(refused) => refused,
     };
+    let refusal = refused.refusal;
     record.refused(refusal, response.has_begun());
     if response.has_begun() || refusal == Refusal::ClientGone {
         writer.cut();
         return Outcome::Cut;
     }
-    Outcome::of_own(local_reply::refuse(response, record, refusal, body, writer).await)
+    Outcome::of_own(local_reply::refuse(response, record, refused, body, writer).await)
 }
 
 async fn find_and_try<'r>(
@@ -168,14 +171,23 @@ async fn find_and_try<'r>(
     answer: &mut AnswerHead,
     body: &mut Body<'_>,
     writer: &mut ResponseWriter<'_>,
-) -> Result<Outcome<'r>, Refusal> {
+) -> Result<Outcome<'r>, Refused> {
     let site = response.arrived.find_site()?;
     record.site(site);
     let routed = site.find_route()?;
     record.route(&routed);
-    let delay = routed.admit(response)?;
-    let Some(target) = routed.target() else {
-        return local_reply::of_route(&routed, response, record, body, writer).await.map(Outcome::of_own);
+    let Admitted { delay, destination } = routed.admit()?;
+    let target = match destination {
+        Destination::Pool(target) => target,
+        Destination::Redirect(redirect) => {
+            let location = routed.location(redirect);
+            let page = LocalReply::redirect(redirect.status, &location);
+            return Ok(Outcome::of_own(local_reply::of_route(&page, response, record, body, writer).await));
+        }
+        Destination::Answer(answer) => {
+            let page = LocalReply::fixed(answer);
+            return Ok(Outcome::of_own(local_reply::of_route(&page, response, record, body, writer).await));
+        }
     };
     routed.check_length()?;
     let mut upload = Upload::new(body, &routed);
@@ -189,7 +201,7 @@ async fn find_and_try<'r>(
     }
     let tried = pin!(try_nodes(&mut trip, answer, &mut upload, writer)).await;
     trip.end(upload.seen());
-    tried
+    Ok(tried?)
 }
 
 async fn try_nodes<'r>(

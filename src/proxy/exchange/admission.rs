@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::arrived::Arrived;
-use super::response::Response;
 use super::routed::{Routed, Sited};
-use crate::config::{Action, Redirect};
+use super::target::Target;
+use crate::config::{Action, FixedAnswer, Redirect};
 use crate::proxy::generation::Generation;
 use crate::traffic::limits::rate::{RateLimit, Verdict};
 use crate::traffic::message::headers::Forwarded;
@@ -54,33 +54,67 @@ impl<'r> Sited<'r> {
     }
 }
 
-impl Routed<'_> {
-    /// Who may come. How often is answered with how long the request must wait, which is mostly not at all.
-    pub(crate) fn admit(&self, response: &mut Response<'_>) -> Result<Duration, Refusal> {
+/// A request that may come.
+pub(crate) struct Admitted<'r> {
+    /// How long it must wait for its turn by rate, which is mostly not at all.
+    pub(crate) delay: Duration,
+    pub(crate) destination: Destination<'r>,
+}
+
+/// Where a request goes: to a pool, or to an answer of Weir's own.
+pub(crate) enum Destination<'r> {
+    Pool(Target<'r>),
+    Redirect(&'r Redirect),
+    Answer(&'r FixedAnswer),
+}
+
+/// Why Weir answers, and in how many seconds another try is worth it, where a rate says so.
+pub(crate) struct Refused {
+    pub(crate) refusal: Refusal,
+    pub(crate) retry_after: Option<u32>,
+}
+
+impl From<Refusal> for Refused {
+    fn from(refusal: Refusal) -> Self {
+        Self { refusal, retry_after: None }
+    }
+}
+
+impl<'r> Routed<'r> {
+    /// Says who may come, how often, and where to.
+    pub(crate) fn admit(&self) -> Result<Admitted<'r>, Refused> {
         let rules = self.at.rules();
         if !rules.ask_who(self.route) {
-            self.denied()?;
-            return Ok(Duration::ZERO);
+            return Ok(Admitted { delay: Duration::ZERO, destination: self.destination()? });
         }
         let client = self.arrived().client();
         if !rules.may_come(self.route, client) {
-            return Err(Refusal::Denied);
+            return Err(Refusal::Denied.into());
         }
-        self.denied()?;
-        let (mut delay, mut refused) = (Duration::ZERO, None);
-        for rate in rules.rates(self.route) {
+        let destination = self.destination()?;
+        Ok(Admitted { delay: self.ask_rates(client)?, destination })
+    }
+
+    fn destination(&self) -> Result<Destination<'r>, Refusal> {
+        match &self.rules().action {
+            Action::Pool(pool) => Ok(Destination::Pool(Target::new(&self.arrived().place.generation, *pool))),
+            Action::Redirect(redirect) => Ok(Destination::Redirect(redirect)),
+            Action::Answer(answer) => Ok(Destination::Answer(answer)),
+            Action::Deny => Err(Refusal::Denied),
+        }
+    }
+
+    /// Counts the request in each rate that holds for it.
+    fn ask_rates(&self, client: IpAddr) -> Result<Duration, Refused> {
+        let (mut delay, mut retry_after) = (Duration::ZERO, None);
+        for rate in self.at.rules().rates(self.route) {
             match self.ask_rate(rate, client) {
                 Verdict::Pass => {}
                 Verdict::Delay(longer) => delay = delay.max(longer),
-                Verdict::Refuse { retry_after } => refused = Some(retry_after),
+                Verdict::Refuse { retry_after: seconds } => retry_after = Some(seconds),
             }
         }
-        response.retry_after = refused;
-        if refused.is_some() { Err(Refusal::RateLimited) } else { Ok(delay) }
-    }
-
-    fn denied(&self) -> Result<(), Refusal> {
-        if self.rules().action == Action::Deny { Err(Refusal::Denied) } else { Ok(()) }
+        if retry_after.is_some() { Err(Refused { refusal: Refusal::RateLimited, retry_after }) } else { Ok(delay) }
     }
 
     fn ask_rate(&self, rate: &RateLimit, client: IpAddr) -> Verdict {

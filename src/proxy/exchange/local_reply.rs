@@ -1,11 +1,10 @@
 //! What Weir answers itself: refusals, redirects and fixed answers. The answer never waits for a body that nobody
 //! wants.
 
+use super::admission::Refused;
 use super::ending;
 use super::record::Record;
 use super::response::Response;
-use super::routed::Routed;
-use crate::config::Action;
 use crate::proxy::client::{Body, ResponseWriter};
 use crate::proxy::io::fault::ClientFault;
 use crate::traffic::message::local_reply::{LocalReply, ReplyOptions};
@@ -16,11 +15,12 @@ use crate::wire::Method;
 pub(crate) async fn refuse(
     response: &mut Response<'_>,
     record: &Record<'_>,
-    refusal: Refusal,
+    refused: Refused,
     body: &Body<'_>,
     writer: &mut ResponseWriter<'_>,
 ) -> Result<(), ClientFault> {
-    let page = refusal.reply(response.retry_after);
+    let Refused { refusal, retry_after } = refused;
+    let page = refusal.reply(retry_after);
     // These are no fault of the body's: what is to come of it can be read as what it is.
     let sound = matches!(refusal, Refusal::Denied | Refusal::RateLimited);
     send(response, record, &page, sound || body.is_complete(), body, writer).await
@@ -28,23 +28,14 @@ pub(crate) async fn refuse(
 
 /// What a route says itself, without a node.
 pub(crate) async fn of_route(
-    routed: &Routed<'_>,
+    page: &LocalReply<'_>,
     response: &mut Response<'_>,
     record: &mut Record<'_>,
     body: &Body<'_>,
     writer: &mut ResponseWriter<'_>,
-) -> Result<Result<(), ClientFault>, Refusal> {
-    let location = match &routed.rules().action {
-        Action::Redirect(redirect) => routed.location(redirect),
-        _ => Vec::new(),
-    };
-    let page = match &routed.rules().action {
-        Action::Redirect(redirect) => LocalReply::redirect(redirect.status, &location),
-        Action::Answer(answer) => LocalReply::fixed(answer),
-        Action::Pool(_) | Action::Deny => return Err(Refusal::Denied),
-    };
+) -> Result<(), ClientFault> {
     record.status(page.status);
-    Ok(send(response, record, &page, true, body, writer).await)
+    send(response, record, page, true, body, writer).await
 }
 
 async fn send(

@@ -9,15 +9,13 @@ pub(crate) struct Response<'r> {
     begun: bool,
     keep_alive: bool,
     awaits_continue: bool,
-    /// Seconds after which another try is worth it, where a rate was exceeded.
-    pub(crate) retry_after: Option<u32>,
 }
 
 impl<'r> Response<'r> {
     /// The response to this request, of which nothing was sent.
     pub(crate) fn to(arrived: &'r Arrived<'r>) -> Self {
         let awaits_continue = arrived.head.expects_continue();
-        Self { arrived, begun: false, keep_alive: false, awaits_continue, retry_after: None }
+        Self { arrived, begun: false, keep_alive: false, awaits_continue }
     }
 
     /// The final answer of a node begins. `clean`: its request was taken whole, and its end can be told.

@@ -2,7 +2,7 @@
 
 use super::arrived::Arrived;
 use super::target::Target;
-use crate::config::{Action, Site, Timeouts};
+use crate::config::{Site, Timeouts};
 use crate::proxy::generation::RunningSite;
 use crate::traffic::routing::rules::{Rules, SiteRules};
 
@@ -53,14 +53,6 @@ impl<'r> Routed<'r> {
     /// What holds for it.
     pub(crate) fn rules(&self) -> &'r Rules {
         self.at.rules().of(self.route)
-    }
-
-    /// The pool that it goes to; none where Weir answers for the route.
-    pub(crate) fn target(&self) -> Option<Target<'r>> {
-        match self.rules().action {
-            Action::Pool(pool) => Some(Target::new(&self.arrived().place.generation, pool)),
-            Action::Redirect(_) | Action::Answer(_) | Action::Deny => None,
-        }
     }
 
     /// The route's deadlines, or the pool's.
