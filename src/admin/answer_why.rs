@@ -9,7 +9,6 @@ use crate::control::notice::Notice;
 use crate::proxy::exchange::admission;
 use crate::proxy::generation::Generation;
 use crate::proxy::worker::Shared;
-use crate::traffic::message::redirect;
 use crate::traffic::message::refusal::Refusal;
 use crate::traffic::pool::affinity;
 use crate::traffic::pool::affinity::{Affinity, AffinityInput};
@@ -17,7 +16,7 @@ use crate::traffic::pool::state::Reason;
 use crate::traffic::pool::why::Why;
 use crate::traffic::pool::{Choice, Criteria, Pool, Purpose, Tried, WaitTarget};
 use crate::traffic::routing::client_address::client_of;
-use crate::traffic::routing::normalized_path::{AmbiguousPath, PathScratch};
+use crate::traffic::routing::normalized_path::PathScratch;
 use crate::traffic::routing::rules::SiteRules;
 use crate::traffic::tick::Tick;
 use crate::wire::{FieldKind, HeadLimits, RequestHead};
@@ -129,11 +128,11 @@ impl Explainer<'_> {
 
     fn find_route(&mut self, site: usize, incoming: &Incoming) -> Result<(), Notice> {
         let (rules, client) = (&self.generation.snapshot.sites[site], incoming.client);
-        let Ok(route) = self.route(rules, incoming) else { return self.refuse(Refusal::PathUnclear) };
+        let route = match self.route(rules, incoming) {
+            Ok(route) => route,
+            Err(refusal) => return self.refuse(refusal),
+        };
         let own = rules.of(route);
-        if route.is_none() && self.generation.snapshot.config.sites[site].pool.is_none() {
-            return self.refuse(Refusal::RedirectLoop);
-        }
         if route.is_some() {
             self.explanation.route = Some(own.name.to_string());
             self.step(format!("route {}: the first that matches", own.name));
@@ -157,17 +156,12 @@ impl Explainer<'_> {
         Ok(())
     }
 
-    /// The route for this request. As in the exchange, a redirect that leads back to its own URL is skipped.
-    fn route(&self, rules: &SiteRules, incoming: &Incoming) -> Result<Option<usize>, AmbiguousPath> {
+    /// The route for this request, found as the exchange finds it.
+    fn route(&self, rules: &SiteRules, incoming: &Incoming) -> Result<Option<usize>, Refusal> {
         let secure = self.settings(incoming.listener).tls.is_some();
         let from = self.generation.listeners[incoming.listener].forwarded(incoming.peer, b"", secure);
-        let asked = admission::asked(self.generation, incoming.listener, &from, &self.head);
-        let leads_back = |route: usize| match &rules.of(Some(route)).action {
-            Action::Redirect(redirect) => redirect::leads_back(redirect, &asked),
-            _ => false,
-        };
-        let skip = |route| leads_back(route) && rules.may_come(Some(route), incoming.client);
-        rules.find(&self.head, &mut PathScratch::default(), &skip)
+        let asked = || admission::asked(self.generation, incoming.listener, &from, &self.head);
+        admission::route_of(rules, &self.head, &mut PathScratch::default(), asked, || incoming.client)
     }
 
     fn find_node(&mut self, pool: usize, client: IpAddr) -> Result<(), Notice> {

@@ -14,6 +14,8 @@ use crate::traffic::message::headers::Forwarded;
 use crate::traffic::message::redirect;
 use crate::traffic::message::redirect::Url;
 use crate::traffic::message::refusal::Refusal;
+use crate::traffic::routing::normalized_path::PathScratch;
+use crate::traffic::routing::rules::SiteRules;
 use crate::wire::{Framing, RequestHead};
 
 impl<'r> Arrived<'r> {
@@ -33,25 +35,37 @@ impl<'r> Arrived<'r> {
 impl<'r> Sited<'r> {
     /// Finds the route, and with it what becomes of the request.
     pub(crate) fn find_route(self) -> Result<Routed<'r>, Refusal> {
-        let (arrived, rules) = (self.arrived, self.rules());
+        let arrived = self.arrived;
         let mut room = arrived.connection.worker().paths.borrow_mut();
-        let leads_back = |route: usize| match &rules.of(Some(route)).action {
-            Action::Redirect(redirect) => redirect::leads_back(redirect, &arrived.asked()),
-            _ => false,
-        };
-        let mut found = rules.find(arrived.head, &mut room, &|_| false).map_err(|_| Refusal::PathUnclear)?;
-        if found.is_some_and(leads_back) {
-            // This redirect would lead to the same URL again, so the request looks at the routes after it, which may
-            // deny it. A client that the redirect itself does not admit gets no further.
-            let client = arrived.client();
-            let skip = |route| leads_back(route) && rules.may_come(Some(route), client);
-            found = rules.find(arrived.head, &mut room, &skip).map_err(|_| Refusal::PathUnclear)?;
-            if found.is_none() {
-                self.site().pool.ok_or(Refusal::RedirectLoop)?;
-            }
-        }
-        Ok(self.on(found))
+        let route = route_of(self.rules(), arrived.head, &mut room, || arrived.asked(), || arrived.client())?;
+        Ok(self.on(route))
     }
+}
+
+/// The route that these rules have for a request; none where the site's own pool takes it.
+pub(crate) fn route_of<'a>(
+    rules: &SiteRules,
+    head: &RequestHead,
+    room: &mut PathScratch,
+    asked: impl Fn() -> Url<'a>,
+    client: impl Fn() -> IpAddr,
+) -> Result<Option<usize>, Refusal> {
+    let leads_back = |route: usize| match &rules.of(Some(route)).action {
+        Action::Redirect(redirect) => redirect::leads_back(redirect, &asked()),
+        _ => false,
+    };
+    let mut found = rules.find(head, room, &|_| false).map_err(|_| Refusal::PathUnclear)?;
+    if found.is_some_and(leads_back) {
+        // This redirect would lead to the same URL again, so the request looks at the routes after it, which may
+        // deny it. A client that the redirect itself does not admit gets no further.
+        let client = client();
+        let skip = |route| leads_back(route) && rules.may_come(Some(route), client);
+        found = rules.find(head, room, &skip).map_err(|_| Refusal::PathUnclear)?;
+        if found.is_none() && !matches!(rules.of(None).action, Action::Pool(_)) {
+            return Err(Refusal::RedirectLoop);
+        }
+    }
+    Ok(found)
 }
 
 /// A request that may come.
