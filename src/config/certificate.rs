@@ -411,7 +411,9 @@ mod tests {
         let cases = [
             ("EXPIRED since", dated(now - 100 * day, now - day)),
             ("NOT YET VALID", dated(now + day, now + 100 * day)),
-            ("expires on", dated(now - day, now + 20 * day)),
+            ("in 20 days", dated(now - 100 * day, now + 20 * day + day / 24)),
+            ("in 10 days", dated(now - 37 * day, now + 10 * day + day / 24)),
+            ("in 36 hours", dated(now - 6 * day, now + day + day * 25 / 48)),
             ("valid for 400 days", dated(now - day, now + 399 * day)),
             ("self-signed", (good.clone(), good_key.clone())),
             ("a private key lies in the same file", (format!("{good}{good_key}"), good_key)),

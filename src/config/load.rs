@@ -13,7 +13,7 @@ use super::text::errors::{Errors, Problem, Problems};
 use super::text::section;
 use super::text::section::Section;
 use super::text::source::Source;
-use super::text::{include, syntax};
+use super::text::{include, syntax, variables};
 use super::values::names::Names;
 use super::{pool, site, unused};
 
@@ -44,8 +44,10 @@ fn load_knowing(path: &Path, now: SystemTime, known: &KnownCertificates<'_>) -> 
     // If an included file cannot be read, everything in it would be reported as missing. So its error is reported
     // alone.
     problems.check(&files)?;
-    let sections = [(&main_table, &main)].into_iter().chain(tables.iter().zip(&included));
-    let sections: Vec<Section<'_>> = sections.map(|(table, source)| section::root(table, source, &problems)).collect();
+    let read: Vec<_> = [(&main_table, &main)].into_iter().chain(tables.iter().zip(&included)).collect();
+    read.iter().for_each(|(table, source)| variables::warn(table.get_ref(), source, &problems));
+    let sections: Vec<Section<'_>> =
+        read.into_iter().map(|(table, source)| section::root(table, source, &problems)).collect();
     let mut config = assemble(&sections, now, known);
     drop(sections);
     problems.check(&files)?;

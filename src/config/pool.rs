@@ -15,10 +15,7 @@ use self::members::Nodes;
 use super::model::{Member, Pool, Redirects, Timeouts, WhenNone};
 use super::text::section::Section;
 use super::text::value::{Text, Value};
-use super::values::redirect;
-
-/// The ports of WSO2's PassThrough transport without an offset.
-const PASS_THROUGH: [u16; 2] = [8280, 8243];
+use super::values::{redirect, wso2};
 
 /// Reads one pool. If it names another pool whose active nodes it shares, that name is put into `aside`.
 pub(crate) fn read<'a>(section: &Section<'a>, name: Arc<str>, nodes: &Nodes<'_>, aside: &mut Option<Text<'a>>) -> Pool {
@@ -28,7 +25,7 @@ pub(crate) fn read<'a>(section: &Section<'a>, name: Arc<str>, nodes: &Nodes<'_>,
     if let Some(port) = port {
         check_port(section, "port", port, &members, nodes);
     }
-    if port.is_some_and(|port| PASS_THROUGH.contains(&port)) && !section.has("buffer-request") {
+    if port.is_some_and(wso2::is_pass_through) && !section.has("buffer-request") {
         let what = "port: WSO2's PassThrough transport may never answer a POST whose body comes apart from its head";
         let advice =
             "write buffer-request = \"64KiB\", so that both go to a node at once; \"0\" says that it is not WSO2";
@@ -44,9 +41,9 @@ pub(crate) fn read<'a>(section: &Section<'a>, name: Arc<str>, nodes: &Nodes<'_>,
         active: active::read(section, &members, nodes, aside),
         active_with: None,
         queue: active::read_queue(section, &members),
-        sticky: section.section("sticky", "pool.sticky").map(|sticky| sticky::read(&sticky)),
+        sticky: section.section("sticky", "pool.sticky").map(|sticky| sticky::read(&sticky, own.port)),
         health: section.section("health", "pool.health").map(|health| health::read(&health, own, &check)),
-        timeouts: timeouts(section),
+        timeouts: timeouts(section, own.port),
         idle_timeout: section.duration("idle-timeout"),
         reuse: section.flag("reuse"),
         buffer_request: section.size("buffer-request"),
@@ -96,9 +93,10 @@ fn check_port(section: &Section<'_>, key: &'static str, port: u16, members: &[Me
     }
 }
 
-fn timeouts(pool: &Section<'_>) -> Timeouts {
+fn timeouts(pool: &Section<'_>, port: u16) -> Timeouts {
     let written = pool.section("timeouts", "pool.timeouts");
     let section = written.unwrap_or_else(|| pool.empty("pool.timeouts"));
+    wso2::warn_of_read(&section, port);
     Timeouts {
         connect: section.duration("connect"),
         handshake: section.duration("handshake"),

@@ -2,6 +2,7 @@
 
 mod covered;
 mod limits;
+mod open_console;
 mod routes;
 
 use std::collections::HashMap;
@@ -82,6 +83,7 @@ pub(crate) fn read(section: &Section<'_>, name: Arc<str>, context: &SiteContext<
     let of_routes =
         routes::RouteContext { listeners: context.listeners, pools: context.pools, pool_names: context.pool_names };
     site.routes = routes::read(section, &site, &of_routes);
+    open_console::warn(section, &site, context.listeners, context.pools);
     // A site that only redirects needs no pool.
     if !section.has("pool") && !site.routes.iter().any(covered::takes_all) {
         let pool = context.pools.first().map(|pool| format!("pool = {:?}, or ", pool.name)).unwrap_or_default();

@@ -12,6 +12,7 @@ mod defaults;
 mod management;
 mod pools;
 mod sites;
+mod unwise;
 
 /// `tests/bad_configs/NAME.toml` beside `NAME.expected`, the lines that the journal would show.
 #[test]

@@ -156,9 +156,9 @@ impl<'a> Case<'a> {
         if self.now > leaf.not_after {
             let what = format!("EXPIRED since {}: clients refuse the certificate", day(leaf.not_after));
             findings.push(Finding::warning(self.file, what, "renew it now"));
-        } else if leaf.not_after - self.now < EXPIRES_SOON {
-            let left = (leaf.not_after - self.now) / DAY;
-            let what = format!("the certificate expires on {}, in {left} days", day(leaf.not_after));
+        } else if leaf.not_after - self.now < soon(leaf) {
+            let what =
+                format!("the certificate expires on {}, in {}", day(leaf.not_after), left(leaf.not_after - self.now));
             findings.push(Finding::warning(self.file, what, "renew it"));
         }
         if self.now < leaf.not_before {
@@ -311,3 +311,17 @@ fn few(names: &[String]) -> String {
 const RSA_BITS: std::ops::RangeInclusive<usize> = 2048..=8192;
 const DAY: i64 = 86_400;
 const EXPIRES_SOON: i64 = 21 * DAY;
+
+/// How long before its end a certificate should have been renewed: a quarter of its life, and at most three weeks. What
+/// renews certificates by itself does so after two thirds of their life.
+fn soon(leaf: &Leaf) -> i64 {
+    (leaf.not_after.saturating_sub(leaf.not_before) / 4).min(EXPIRES_SOON)
+}
+
+/// A time as a person says it.
+fn left(seconds: i64) -> String {
+    match seconds {
+        ..172_800 => format!("{} hours", seconds / 3600),
+        _ => format!("{} days", seconds / DAY),
+    }
+}

@@ -6,8 +6,7 @@ use crate::config::hosts;
 use crate::config::model::{Health, Probe, ProbeKind};
 use crate::config::text::errors::Wrong;
 use crate::config::text::section::Section;
-use crate::config::values::paths;
-use crate::config::values::statuses;
+use crate::config::values::{paths, statuses, wso2};
 
 /// The pool's own port, and whether it speaks TLS.
 #[derive(Clone, Copy)]
@@ -27,6 +26,8 @@ pub(crate) fn read(section: &Section<'_>, own: PoolPort, check_port: &dyn Fn(&Se
             "write probes = [{ kind = \"tcp\" }], or leave the whole table out",
         );
     }
+    let probes: Vec<Probe> = written.iter().map(|probe| read_probe(probe, own, check_port)).collect();
+    warn_of_tcp_alone(&written, &probes, own);
     Health {
         interval: section.duration("interval"),
         timeout: section.duration("timeout"),
@@ -34,7 +35,7 @@ pub(crate) fn read(section: &Section<'_>, own: PoolPort, check_port: &dyn Fn(&Se
         fall: section.integer("fall"),
         patience: section.duration("patience"),
         mandatory: section.flag("mandatory"),
-        probes: written.iter().map(|probe| read_probe(probe, own, check_port)).collect(),
+        probes,
     }
 }
 
@@ -50,8 +51,9 @@ fn read_probe(section: &Section<'_>, own: PoolPort, check_port: &dyn Fn(&Section
         if !matches!(kind, ProbeKind::Http | ProbeKind::Https) {
             refuse_what_http_has(section, kind);
         }
-        if !warn_of_protocol(section, kind, own.tls && port == own.port, port == own.port) {
-            warn_of_passthrough(section, kind, port);
+        let warned = warn_of_protocol(section, kind, own.tls && port == own.port, port == own.port);
+        if !warned && matches!(kind, ProbeKind::Http | ProbeKind::Https) && !warn_of_passthrough(section, kind, port) {
+            warn_of_the_root(section);
         }
     }
     Probe {
@@ -86,15 +88,36 @@ fn warn_of_protocol(section: &Section<'_>, kind: ProbeKind, tls: bool, own: bool
     true
 }
 
-/// Warns of a probe that always passes: the PassThrough transport of WSO2 workers answers 202 to every path that it
-/// does not know.
-fn warn_of_passthrough(section: &Section<'_>, kind: ProbeKind, port: u16) {
-    let asks = ["status", "contains"].iter().any(|key| section.has(key));
-    if !matches!(kind, ProbeKind::Http | ProbeKind::Https)
-        || asks
-        || (section.has("path") && !matches!(port, 8280 | 8243))
-    {
+/// Warns where the only probes of a TLS port are connections: they pass whatever certificate the node has.
+fn warn_of_tcp_alone(written: &[Section<'_>], probes: &[Probe], own: PoolPort) {
+    let on_own = |probe: &Probe| own.tls && probe.port == own.port;
+    if probes.iter().any(|probe| on_own(probe) && probe.kind.is_tls()) {
         return;
+    }
+    let tcp = written.iter().zip(probes).find(|(_, probe)| on_own(probe) && probe.kind == ProbeKind::Tcp);
+    if let Some((section, _)) = tcp {
+        let what = "a tcp probe on a port that speaks TLS passes although every handshake may fail there: each request would get 502";
+        let advice = "write kind = \"tls\", which does the handshake of requests, or kind = \"https\"";
+        section.problems.warning(section.place_of("kind"), what, advice);
+    }
+}
+
+/// Warns of a probe that asks for `/` and no more than that something answers.
+fn warn_of_the_root(section: &Section<'_>) {
+    let root = section.text("path").is_none_or(|path| path.text == "/");
+    if root && !section.has("contains") {
+        let what = "this probe asks for /, which most servers answer whether the application runs or not";
+        let advice = "name a page of the application: path = \"/carbon/admin/login.jsp\", or add contains = \"…\" with a text of this one";
+        section.problems.warning(section.place_of("path"), what, advice);
+    }
+}
+
+/// Warns of a probe that always passes: the PassThrough transport of WSO2 workers answers 202 to every path that it
+/// does not know. Returns whether it did.
+fn warn_of_passthrough(section: &Section<'_>, kind: ProbeKind, port: u16) -> bool {
+    let asks = ["status", "contains"].iter().any(|key| section.has(key));
+    if asks || (section.has("path") && !wso2::is_pass_through(port)) {
+        return false;
     }
     let what = format!(
         "this {} probe passes for any answer from 200 to 399: a WSO2 worker's 8280 and 8243 answer 202 to every path, whatever is deployed",
@@ -102,6 +125,7 @@ fn warn_of_passthrough(section: &Section<'_>, kind: ProbeKind, port: u16) {
     );
     let advice = "ask for something: path = \"/services/Version?wsdl\", status = \"200\", contains = \"definitions\"";
     section.problems.warning(section.place_of("kind"), what, advice);
+    true
 }
 
 fn contains(text: &str) -> Result<Arc<str>, Wrong> {

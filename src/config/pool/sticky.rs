@@ -1,21 +1,25 @@
 //! `sticky` of a `[[pool]]`: how the node of a session is found.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::config::model::{Failback, OwnCookie, SameSite, Sticky, StickyMode};
 use crate::config::text::choices;
 use crate::config::text::errors::Wrong;
 use crate::config::text::section::Section;
 use crate::config::text::words::{is_token, quoted};
-use crate::config::values::paths;
+use crate::config::values::{paths, wso2};
 
-/// Reads the table. Every key is read in every mode. A key that the mode does not use is refused.
-pub(crate) fn read(section: &Section<'_>) -> Sticky {
+/// Reads the table of a pool on this port. Every key is read in every mode. A key that the mode does not use is refused.
+pub(crate) fn read(section: &Section<'_>, port: u16) -> Sticky {
     let mode: choices::StickyMode = section.choice("mode").unwrap_or_default();
     let own = own_cookie(section);
     let cookie = section.parsed("cookie", cookie_name);
     let failback = failback(section, mode);
     refuse_strangers(section, mode);
+    if has_table(mode) {
+        warn_of_idle(section, port);
+    }
     let (mode, usual) = match mode {
         choices::StickyMode::Learn => (StickyMode::Learn, "JSESSIONID"),
         choices::StickyMode::Cookie => (StickyMode::Cookie(own), "WEIRNODE"),
@@ -42,6 +46,22 @@ fn refuse_strangers(section: &Section<'_>, mode: choices::StickyMode) {
     }
     if !has_table(mode) {
         section.no_effect(&["max-sessions"], &why, "leave it out: the client keeps what tells its node");
+    }
+}
+
+/// Warns of a session that Weir forgets while the node still knows it: its next request may go to another node.
+fn warn_of_idle(section: &Section<'_>, port: u16) {
+    let (minutes, whose) = if wso2::is_carbon(port) {
+        (15, "WSO2's management console")
+    } else {
+        (30, "Tomcat and other servlet containers")
+    };
+    if section.duration("idle") < Duration::from_secs(minutes * 60) {
+        let what = format!(
+            "idle is shorter than the session timeout of {whose}, which is {minutes} minutes if nobody changed it"
+        );
+        let advice = "write a little more than the nodes' own session timeout: Weir forgets a session after this time, and its next request may reach a node that does not know it";
+        section.problems.warning(section.place_of("idle"), what, advice);
     }
 }
 

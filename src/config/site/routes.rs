@@ -17,6 +17,7 @@ use crate::config::values::names::Names;
 use crate::config::values::paths;
 use crate::config::values::redirect;
 use crate::config::values::redirect::Origin;
+use crate::config::values::wso2;
 
 /// What a route may refer to.
 pub(crate) struct RouteContext<'a> {
@@ -62,15 +63,15 @@ fn one(section: &Section<'_>, index: usize, taken: &RouteNames, site: &Site, con
     refuse_strangers(section, &action);
     let route = Route {
         name: name(section, index, taken),
-        action,
         access: limits::access(section),
         rate: limits::rate(section),
-        timeouts: timeouts(section),
+        timeouts: timeouts(section, &action, context.pools),
         max_body: section.optional_size("max-body"),
         non_idempotent: section.flag("non-idempotent"),
         request_headers: edits::merged(&site.request_headers, edits::read(section, Direction::ToNode)),
         response_headers: edits::merged(&site.response_headers, edits::read(section, Direction::ToClient)),
         at: section.at(),
+        action,
         path,
         methods,
         headers,
@@ -208,8 +209,13 @@ fn answer(section: &Section<'_>) -> FixedAnswer {
     }
 }
 
-fn timeouts(section: &Section<'_>) -> RouteTimeouts {
+fn timeouts(section: &Section<'_>, action: &Action, pools: &[Pool]) -> RouteTimeouts {
     let Some(section) = section.section("timeouts", "site.route.timeouts") else { return RouteTimeouts::default() };
+    if let Action::Pool(index) = action
+        && let Some(pool) = pools.get(*index)
+    {
+        wso2::warn_of_read(&section, pool.port);
+    }
     RouteTimeouts {
         connect: section.optional_duration("connect"),
         read: section.optional_duration("read"),

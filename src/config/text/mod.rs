@@ -11,4 +11,5 @@ pub(crate) mod source;
 pub(crate) mod syntax;
 pub(crate) mod units;
 pub(crate) mod value;
+pub(crate) mod variables;
 pub(crate) mod words;

@@ -7,3 +7,4 @@ pub(crate) mod paths;
 pub(crate) mod pins;
 pub(crate) mod redirect;
 pub(crate) mod statuses;
+pub(crate) mod wso2;

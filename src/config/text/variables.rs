@@ -1,0 +1,34 @@
+//! Warns of values that look like variables of nginx or a shell. Nothing replaces them.
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::errors::Problems;
+use super::source::Source;
+use super::words::variable;
+
+/// Warns of every text of a file with a variable in it.
+pub(crate) fn warn(table: &DeTable<'_>, source: &Source, problems: &Problems) {
+    for (key, value) in table {
+        if !MEANT.contains(&key.get_ref().as_ref()) {
+            look_at(value, source, problems);
+        }
+    }
+}
+
+/// Expressions, in which a dollar sign has a meaning, and the body of an answer, which is read with a warning of its own.
+const MEANT: [&str; 3] = ["regex", "target", "body"];
+
+fn look_at(value: &Spanned<DeValue<'_>>, source: &Source, problems: &Problems) {
+    match value.get_ref() {
+        DeValue::Table(table) => warn(table, source, problems),
+        DeValue::Array(items) => items.iter().for_each(|item| look_at(item, source, problems)),
+        DeValue::String(text) => {
+            if let Some(name) = variable(text) {
+                let what = format!("{name} stays as it is written: there are no variables");
+                problems.warning(source.place(value.span()), what, "write the value itself");
+            }
+        }
+        _ => {}
+    }
+}
