@@ -8,6 +8,9 @@ use super::handles::{GaugeGuard, RemoveSeries};
 use super::lazy_counters::LazyCounters;
 use super::metric_vecs::MetricVecs;
 
+/// Why a connection is closed as it comes.
+const TURNED_AWAY: &[&str] = &["client-full", "listener-full"];
+
 /// The counters of a listener.
 #[derive(Debug)]
 pub struct ListenerCounters {
@@ -39,12 +42,13 @@ impl ListenerCounters {
     }
 
     pub(super) fn new(vecs: &Arc<MetricVecs>, listener: &str) -> Self {
+        let turned_away = |reason| vecs.connections_refused.with_label_values(&[listener, reason]);
         Self {
             listener: listener.to_owned(),
             connections: vecs.connections.with_label_values(&[listener]),
             open: vecs.connections_open.with_label_values(&[listener]),
             handshakes: LazyCounters::new(),
-            turned_away: LazyCounters::new(),
+            turned_away: LazyCounters::known(TURNED_AWAY, turned_away),
             vecs: vecs.clone(),
         }
     }

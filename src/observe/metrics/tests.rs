@@ -160,6 +160,8 @@ fn a_scrape_shows_listeners_reloads_and_the_process() {
             (r#"weir_connections_total{listener="https"}"#, 2.0),
             (r#"weir_connections_open{listener="https"}"#, 1.0),
             (r#"weir_handshakes_total{listener="https",result="ok",version="TLSv1.3"}"#, 1.0),
+            (r#"weir_connections_refused_total{listener="https",reason="client-full"}"#, 0.0),
+            (r#"weir_connections_refused_total{listener="https",reason="listener-full"}"#, 0.0),
             ("weir_generation", 7.0),
             ("weir_reload_last_success", 0.0),
             ("weir_reload_last_timestamp_seconds", 2_000.0),
