@@ -35,9 +35,12 @@ BASHDIR = $(PREFIX)/share/bash-completion/completions
 # Debian's zsh looks for what packages bring in the first, for what the machine's owner installed in the second.
 ZSHDIR = $(if $(filter /usr,$(PREFIX)),/usr/share/zsh/vendor-completions,$(PREFIX)/share/zsh/site-functions)
 FISHDIR = $(PREFIX)/share/fish/vendor_completions.d
+# For other programs to read or to copy from: Prometheus' rules with their tests, Grafana's dashboard.
+SHAREDIR = $(PREFIX)/share/weir
+CONTRIB = prometheus/weir.rules.yml prometheus/weir.rules.test.yml grafana/weir.json
 INSTALLED = $(PREFIX)/bin/weir $(UNITDIR)/weir.service $(UNITDIR)/weir-again.service $(PREFIX)/lib/sysusers.d/weir.conf \
 	$(PREFIX)/lib/tmpfiles.d/weir.conf $(SYSCTL) $(PREFIX)/share/man/man8/weir.8 $(SYSCONFDIR)/logrotate.d/weir \
-	$(BASHDIR)/weir $(ZSHDIR)/_weir $(FISHDIR)/weir.fish
+	$(BASHDIR)/weir $(ZSHDIR)/_weir $(FISHDIR)/weir.fish $(addprefix $(SHAREDIR)/,$(CONTRIB))
 
 .PHONY: help build demo bench generated test lint cargo-test doc units staged acceptance install uninstall clean
 
@@ -94,10 +97,10 @@ staged:
 	@$(CARGO) build --quiet
 	@tests/install/staged target/debug/weir
 
-acceptance: ## what is slower: make test and make demo in a bare Debian, h2spec, crates, the oldest Rust, fuzzing, a real systemd
+acceptance: ## what is slower: make test and make demo in a bare Debian, h2spec, Prometheus, crates, the oldest Rust, fuzzing, a real systemd
 	@FUZZ_SECONDS=$(FUZZ_SECONDS) .ci/acceptance
 
-install: ## puts binary, units, configuration, man page and completions in place (PREFIX, DESTDIR; run make build first)
+install: ## puts binary, units, configuration, man page, completions, rules and dashboard in place (PREFIX, DESTDIR; run make build first)
 	@test -x $(BINARY) || { echo "$(BINARY) is not there: run make build first"; exit 1; }
 	install -D -m 0755 $(BINARY) $(DESTDIR)$(PREFIX)/bin/weir
 	install -d -m 0755 $(DESTDIR)$(UNITDIR)
@@ -114,6 +117,7 @@ install: ## puts binary, units, configuration, man page and completions in place
 	install -D -m 0644 completions/weir.bash $(DESTDIR)$(BASHDIR)/weir
 	install -D -m 0644 completions/_weir $(DESTDIR)$(ZSHDIR)/_weir
 	install -D -m 0644 completions/weir.fish $(DESTDIR)$(FISHDIR)/weir.fish
+	for file in $(CONTRIB); do install -D -m 0644 contrib/$$file $(DESTDIR)$(SHAREDIR)/$$file; done
 	install -d -m 0755 $(DESTDIR)$(SYSCONFDIR)/weir $(DESTDIR)$(SYSCONFDIR)/weir/sites
 	@DESTDIR="$(DESTDIR)" PREFIX="$(PREFIX)" SYSCONFDIR="$(SYSCONFDIR)" .ci/install-configuration
 
