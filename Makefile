@@ -38,11 +38,16 @@ FISHDIR = $(PREFIX)/share/fish/vendor_completions.d
 # For other programs to read or to copy from: Prometheus' rules with their tests, Grafana's dashboard.
 SHAREDIR = $(PREFIX)/share/weir
 CONTRIB = prometheus/weir.rules.yml prometheus/weir.rules.test.yml grafana/weir.json
+DOCDIR = $(PREFIX)/share/doc/weir
+# The pages of docs/ for whoever operates Weir; the others are for whoever changes it.
+PAGES = configuration operations metrics from-nginx performance
 INSTALLED = $(PREFIX)/bin/weir $(UNITDIR)/weir.service $(UNITDIR)/weir-again.service $(PREFIX)/lib/sysusers.d/weir.conf \
 	$(PREFIX)/lib/tmpfiles.d/weir.conf $(SYSCTL) $(PREFIX)/share/man/man8/weir.8 $(SYSCONFDIR)/logrotate.d/weir \
-	$(BASHDIR)/weir $(ZSHDIR)/_weir $(FISHDIR)/weir.fish $(addprefix $(SHAREDIR)/,$(CONTRIB))
+	$(BASHDIR)/weir $(ZSHDIR)/_weir $(FISHDIR)/weir.fish $(addprefix $(SHAREDIR)/,$(CONTRIB)) \
+	$(SYSCONFDIR)/needrestart/conf.d/weir.conf \
+	$(PAGES:%=$(DOCDIR)/%.md) $(DOCDIR)/performance.svg $(DOCDIR)/CHANGELOG.md $(DOCDIR)/examples/weir.toml $(DOCDIR)/examples/minimal.toml
 
-.PHONY: help build demo bench generated test lint cargo-test doc units staged acceptance install uninstall clean
+.PHONY: help build demo bench generated test lint cargo-test doc units staged acceptance deb install files uninstall clean
 
 help: ## lists what there is
 	@echo "Weir, a reverse-proxy load balancer. What make can do here:"
@@ -97,10 +102,20 @@ staged:
 	@$(CARGO) build --quiet
 	@tests/install/staged target/debug/weir
 
-acceptance: ## what is slower: make test and make demo in a bare Debian, h2spec, Prometheus, crates, the oldest Rust, fuzzing, a real systemd
+acceptance: ## what is slower: make test and make demo in a bare Debian, h2spec, Prometheus, crates, the oldest Rust, fuzzing, a real systemd, the package
 	@FUZZ_SECONDS=$(FUZZ_SECONDS) .ci/acceptance
 
-install: ## puts binary, units, configuration, man page, completions, rules and dashboard in place (PREFIX, DESTDIR; run make build first)
+deb: ## builds the Debian package, and one of debug symbols, in target/debian (needs cargo-deb)
+	@.ci/need deb
+	@$(MAKE) build
+	@.ci/deb $(BINARY)
+
+install: files ## puts binary, units, configuration, man page, completions, docs, rules and dashboard in place (PREFIX, DESTDIR; run make build first)
+	install -d -m 0755 $(DESTDIR)$(SYSCONFDIR)/weir $(DESTDIR)$(SYSCONFDIR)/weir/sites
+	@DESTDIR="$(DESTDIR)" PREFIX="$(PREFIX)" SYSCONFDIR="$(SYSCONFDIR)" .ci/install-configuration
+
+# All but the configuration, which belongs to the operator. The Debian package (.ci/deb) takes its files from here too.
+files:
 	@test -x $(BINARY) || { echo "$(BINARY) is not there: run make build first"; exit 1; }
 	install -D -m 0755 $(BINARY) $(DESTDIR)$(PREFIX)/bin/weir
 	install -d -m 0755 $(DESTDIR)$(UNITDIR)
@@ -118,8 +133,13 @@ install: ## puts binary, units, configuration, man page, completions, rules and 
 	install -D -m 0644 completions/_weir $(DESTDIR)$(ZSHDIR)/_weir
 	install -D -m 0644 completions/weir.fish $(DESTDIR)$(FISHDIR)/weir.fish
 	for file in $(CONTRIB); do install -D -m 0644 contrib/$$file $(DESTDIR)$(SHAREDIR)/$$file; done
-	install -d -m 0755 $(DESTDIR)$(SYSCONFDIR)/weir $(DESTDIR)$(SYSCONFDIR)/weir/sites
-	@DESTDIR="$(DESTDIR)" PREFIX="$(PREFIX)" SYSCONFDIR="$(SYSCONFDIR)" .ci/install-configuration
+	install -D -m 0644 systemd/weir.needrestart $(DESTDIR)$(SYSCONFDIR)/needrestart/conf.d/weir.conf
+	install -d -m 0755 $(DESTDIR)$(DOCDIR)/examples
+	install -m 0644 $(PAGES:%=docs/%.md) docs/performance.svg CHANGELOG.md $(DESTDIR)$(DOCDIR)
+	install -m 0644 conf/minimal.toml $(DESTDIR)$(DOCDIR)/examples/minimal.toml
+	@# In the repository certs/ lies beside conf/, on a machine it lies inside /etc/weir.
+	sed 's|"\.\./certs/|"certs/|g' conf/weir.toml > $(DESTDIR)$(DOCDIR)/examples/weir.toml
+	chmod 0644 $(DESTDIR)$(DOCDIR)/examples/weir.toml
 
 uninstall: ## takes all of it away again, but the configuration, its certificates, logs and state
 	rm -f $(addprefix $(DESTDIR),$(INSTALLED)) $(DESTDIR)$(SYSCONFDIR)/weir/weir.toml.example
