@@ -1,5 +1,6 @@
 //! Reads a file into typed values, and shows a person where it is wrong: text, tables, keys, places, problems.
 
+mod advice;
 pub(crate) mod choices;
 pub(crate) mod errors;
 pub(crate) mod include;

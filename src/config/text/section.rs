@@ -12,13 +12,14 @@ use strum::VariantNames;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use super::advice;
 use super::errors::{Place, Problems, Wrong};
 use super::reference;
-use super::reference::{Form, Key};
+use super::reference::Form;
 use super::source::Source;
 use super::units;
 use super::value::{Text, Value};
-use super::words::{list, nearest, quoted};
+use super::words::{list, quoted};
 
 /// A table, its name in the reference, and the keys that were asked for.
 pub(crate) struct Section<'a> {
@@ -135,11 +136,11 @@ impl<'a> Section<'a> {
         if let Some(value) = self.value(key)
             && let Some(bare) = value.bare().filter(|bare| !words.contains(bare))
         {
-            return value.wrong_type(&format!("one of {}", list(words)), &choices(bare, words));
+            return value.wrong_type(&format!("one of {}", list(words)), &advice::choices(bare, words));
         }
         let text = self.text(key)?;
         if !words.contains(&text.text) {
-            text.refuse(format!("{} is not known", quoted(text.text)), choices(text.text, words));
+            text.refuse(format!("{} is not known", quoted(text.text)), advice::choices(text.text, words));
             return None;
         }
         Some(text.text)
@@ -215,7 +216,7 @@ impl<'a> Section<'a> {
     /// Reports a required key that is missing.
     pub(crate) fn required(&self, key: &'static str) {
         if !self.has(key) {
-            let example = reference::find(self.name, key).map_or("", |k| example(k));
+            let example = reference::find(self.name, key).map_or("", advice::example);
             let advice = if example.is_empty() { String::new() } else { format!("write {key} = {example}") };
             self.problems.error(self.at(), format!("{} has no {key}", reference::heading(self.name)), advice);
         }
@@ -258,7 +259,7 @@ impl<'a> Section<'a> {
             .flatten()
             .filter(|(key, _)| !asked.iter().any(|asked| *asked == key.get_ref().as_ref()));
         for (key, _) in rest {
-            let (what, advice) = unknown(self.name, key.get_ref());
+            let (what, advice) = advice::unknown_key(self.name, key.get_ref());
             self.problems.error(self.source.place(key.span()), what, advice);
         }
     }
@@ -267,15 +268,7 @@ impl<'a> Section<'a> {
 impl<'a> Value<'a> {
     pub(crate) fn section(&self, name: &'static str) -> Option<Section<'a>> {
         let DeValue::Table(table) = self.value else {
-            let advice = match name {
-                // Sites and routes both have this table, so a heading would not show which of them it belongs to.
-                "site.request-headers" | "site.response-headers" => {
-                    format!("write {} = {{ set = {{ \"X-Tenant\" = \"gold\" }} }}", self.key)
-                }
-                "site.rate" => "write rate = { requests = 100 }".to_owned(),
-                _ => format!("write {} = {{ … }} or a table of its own: {}", self.key, reference::heading(name)),
-            };
-            return self.wrong_type("a table", &advice);
+            return self.wrong_type("a table", &advice::as_table(self.key, name));
         };
         Some(Section::new(name, table, self.at.span.clone(), (self.source, self.problems)))
     }
@@ -284,7 +277,7 @@ impl<'a> Value<'a> {
         match self.value {
             DeValue::Array(items) => items.iter().filter_map(|item| self.item(item).element(name)).collect(),
             DeValue::Table(_) if self.is_inline() => {
-                self.refuse("one table stands where a list of tables belongs", &self.as_list(name));
+                self.refuse("one table stands where a list of tables belongs", &advice::as_list(self.key, name));
                 Vec::new()
             }
             DeValue::Table(_) => {
@@ -295,7 +288,7 @@ impl<'a> Value<'a> {
                 self.section(name).into_iter().collect()
             }
             _ => {
-                self.wrong_type::<()>("a list of tables", &self.as_list(name));
+                self.wrong_type::<()>("a list of tables", &advice::as_list(self.key, name));
                 Vec::new()
             }
         }
@@ -305,18 +298,8 @@ impl<'a> Value<'a> {
     fn element(&self, name: &'static str) -> Option<Section<'a>> {
         match self.value {
             DeValue::Table(_) => self.section(name),
-            _ => self.wrong_type("a list of tables", &self.as_list(name)),
+            _ => self.wrong_type("a list of tables", &advice::as_list(self.key, name)),
         }
-    }
-
-    fn as_list(&self, name: &str) -> String {
-        let table = match name {
-            "site.route.headers" => "name = \"X-Tenant\", value = \"gold\"",
-            "pool.health.probes" => "kind = \"tcp\"",
-            "pool.redirects" => "from = \"http://localhost:8280/\", to = \"https://esb.wso2.com/\"",
-            _ => return format!("write [[{name}]], with two brackets, for each"),
-        };
-        format!("write {} = [{{ {table} }}]", self.key)
     }
 
     fn is_inline(&self) -> bool {
@@ -344,76 +327,4 @@ pub(crate) fn peek<'a>(
 /// A whole file as a section.
 pub(crate) fn root<'a>(table: &'a Spanned<DeTable<'a>>, source: &'a Source, problems: &'a Problems) -> Section<'a> {
     Section::new("", table.get_ref(), 0..0, (source, problems))
-}
-
-// Keys as nginx and HAProxy call them.
-const ELSEWHERE: [(&str, &str); 6] = [
-    ("least_conn", "least-requests"),
-    ("least-conn", "least-requests"),
-    ("leastconn", "least-requests"),
-    ("ip_hash", "hash"),
-    ("random", "random-two"),
-    ("roundrobin", "round-robin"),
-];
-
-fn choices(wrong: &str, words: &[&str]) -> String {
-    let words_here = format!("one of: {}", list(words));
-    let ours = ELSEWHERE.iter().find(|(theirs, ours)| *theirs == wrong && words.contains(ours)).map(|(_, ours)| *ours);
-    match ours.or_else(|| nearest(wrong, words.iter().copied())) {
-        Some(near) if words.len() > 1 => format!("did you mean {near:?}? {words_here}"),
-        _ if words.len() == 1 => format!("this version knows only {:?}", list(words)),
-        _ => words_here,
-    }
-}
-
-// Former keys, and what replaces them.
-const FORMER: [(&str, &str, &str); 1] = [("pool", "eject-for", "write eject = { for = \"10s\" }")];
-
-fn unknown(table: &str, key: &str) -> (String, String) {
-    let heading = reference::heading(table);
-    if let Some((.., advice)) = FORMER.iter().find(|(its, former, _)| (*its, *former) == (table, key)) {
-        return (format!("{key} in {heading} is known no longer"), (*advice).to_owned());
-    }
-    let known = reference::keys_of(table);
-    let elsewhere = reference::tables_of(key);
-    let advice = match (nearest(key, known.iter().copied()), elsewhere.first()) {
-        (Some(near), _) if table.is_empty() && keyed_tables(near) => {
-            format!("did you mean {}?", reference::heading(near))
-        }
-        (Some(near), _) => format!("did you mean {near:?}?"),
-        (None, Some(_)) => {
-            let places: Vec<_> = elsewhere.iter().map(|table| reference::heading(table)).collect();
-            format!("it belongs in {}", places.join(" or "))
-        }
-        (None, None) => format!("keys here: {}", list(&known)),
-    };
-    let place = if table.is_empty() { "at" } else { "in" };
-    (format!("unknown key {} {place} {heading}", quoted(key)), advice)
-}
-
-fn keyed_tables(key: &str) -> bool {
-    reference::find("", key).is_some_and(|key| matches!(key.form, Form::Table(_)))
-}
-
-fn example(key: &Key) -> &'static str {
-    match (key.table, key.key) {
-        ("listener", "bind") => "\"0.0.0.0:80\"",
-        ("node", "address") => "\"10.0.0.3\"",
-        ("pool", "port") => "8280",
-        ("pool", "nodes") => "[\"worker1\", \"worker2\"]",
-        ("pool.health", "probes") => "[{ kind = \"tcp\" }]",
-        ("pool.health.probes", "kind") => "\"tcp\"",
-        ("pool.tls", "verify") => "\"pin\" (and pins), \"full\", \"chain\" or \"none\"",
-        ("pool.redirects", "from") => "\"http://localhost:8280/\"",
-        ("pool.redirects", "to") => "\"https://esb.wso2.com/\"",
-        ("pool.nodes", "node") => "\"worker1\"",
-        ("pool.hash", "on") => "\"client\", \"header\", \"cookie\" or \"path\"",
-        ("site.rate", "requests") => "100",
-        ("site.route.headers", "name") => "\"X-Tenant\"",
-        ("site", "listener") => "\"http\"",
-        ("site.certificate", "chain") => "\"../certs/site.crt\"",
-        ("site.certificate", "key") => "\"../certs/site.key\"",
-        (_, "name") => "\"a-name\"",
-        _ => "",
-    }
 }
