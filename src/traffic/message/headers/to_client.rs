@@ -1,0 +1,361 @@
+//! The head of an answer, as the client gets it.
+
+use std::borrow::Cow;
+
+use super::{USUAL_ADDED, write, write_field};
+use crate::traffic::message::decimal::Decimal;
+use crate::traffic::message::location::{PublicNameSource, map_location, map_refresh};
+use crate::traffic::routing::edits::FieldEdits;
+use crate::traffic::routing::reverse_map::ReverseMap;
+use crate::wire::{AnswerHead, Field, FieldKind, Version, digits};
+
+/// How an answer's body goes to the client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FramingToClient {
+    /// In chunks (HTTP/2: in frames).
+    Chunked,
+    /// With its length.
+    Length(u64),
+    /// No body. The length that an answer to HEAD or a 304 declares is kept.
+    None,
+    /// Until the connection closes.
+    UntilClose,
+}
+
+/// How an answer goes to the client.
+#[derive(Clone, Copy)]
+pub struct ToClient<'a> {
+    /// The client's version.
+    pub version: Version,
+    /// How the body goes.
+    pub framing: FramingToClient,
+    /// Whether the client's connection stays open.
+    pub keep_alive: bool,
+    /// Whether this is the 101 that ends HTTP on this connection.
+    pub upgrade: bool,
+    /// Whether Weir names itself in Via.
+    pub via: bool,
+    /// Gives the URL that the client asked for.
+    pub public: &'a dyn PublicNameSource,
+    /// Maps node addresses in a Location.
+    pub reverse_map: &'a ReverseMap,
+    /// What site and route change. Not used for 1xx.
+    pub edits: Option<&'a FieldEdits>,
+    /// Fields that Weir adds.
+    pub extra: &'a [Option<(&'a [u8], &'a [u8])>],
+}
+
+impl<'a> ToClient<'a> {
+    /// What site and route change in this head. Added fields are not part of [`answer_fields`], because HTTP/1 and
+    /// HTTP/2 spell them differently.
+    pub fn edits_of(&self, head: &AnswerHead) -> Option<&'a FieldEdits> {
+        self.edits.filter(|_| !head.is_interim())
+    }
+
+    /// Whether our own field replaces the node's field of this name. Set-Cookie is only added.
+    fn speaks_for(&self, name: &[u8]) -> bool {
+        let own =
+            |(own, _): &(&[u8], &[u8])| own.eq_ignore_ascii_case(name) && !own.eq_ignore_ascii_case(b"set-cookie");
+        self.extra.iter().flatten().any(own)
+    }
+}
+
+/// What happens to a field on its way to the client.
+enum FieldFate<'a> {
+    /// It is passed on as it is.
+    Unchanged,
+    /// It gets this value.
+    Replaced(Cow<'a, [u8]>),
+    /// It is not passed on.
+    Dropped,
+}
+
+/// Decides about each field of one answer.
+struct AnswerFilter<'a> {
+    to_client: &'a ToClient<'a>,
+    edits: Option<&'a FieldEdits>,
+    /// Whether Weir adds fields of its own.
+    adds: bool,
+    /// The length to declare; taken by the first Content-Length.
+    declared: Option<u64>,
+}
+
+impl<'a> AnswerFilter<'a> {
+    fn of(head: &AnswerHead, to_client: &'a ToClient<'a>) -> Self {
+        let edits = to_client.edits_of(head).filter(|edits| !edits.is_empty());
+        let adds = to_client.extra.iter().any(Option::is_some);
+        Self { to_client, edits, adds, declared: declared_length(head, to_client.framing) }
+    }
+
+    fn of_field(&mut self, field: &Field<'a>) -> FieldFate<'a> {
+        let is_ours = self.adds && self.to_client.speaks_for(field.name);
+        if field.hop || is_ours || self.edits.is_some_and(|edits| edits.drops(field.name)) {
+            return FieldFate::Dropped;
+        }
+        match field.kind {
+            FieldKind::Location | FieldKind::ContentLocation => FieldFate::Replaced(map_location(
+                field.value,
+                &self.to_client.public.public_name(),
+                self.to_client.reverse_map,
+            )),
+            FieldKind::Refresh => FieldFate::Replaced(map_refresh(
+                field.value,
+                &self.to_client.public.public_name(),
+                self.to_client.reverse_map,
+            )),
+            FieldKind::ContentLength => match self.declared.take() {
+                None => FieldFate::Dropped,
+                // The node's digits stay if they mean the same number.
+                Some(length) if digits(field.value) == Some(length) => FieldFate::Unchanged,
+                Some(length) => FieldFate::Replaced(Cow::Owned(Decimal::of(length).digits().to_vec())),
+            },
+            _ => FieldFate::Unchanged,
+        }
+    }
+}
+
+/// Writes the head for an HTTP/1 client. The version is always ours (RFC 9110 6.2).
+pub fn write_answer(out: &mut Vec<u8>, head: &AnswerHead, to_client: &ToClient<'_>) {
+    out.reserve(head.size() + USUAL_ADDED);
+    let mut run = head.run();
+    if run.is_empty() {
+        let status = Decimal::of(u64::from(head.status()));
+        write(out, &[b"HTTP/1.1 ", status.digits(), b" ", head.reason(), b"\r\n"]);
+    }
+    let mut filter = AnswerFilter::of(head, to_client);
+    for field in head.fields() {
+        match filter.of_field(&field) {
+            FieldFate::Unchanged => run.pass(out, &field),
+            FieldFate::Replaced(value) => run.write(out, field.name, &value),
+            FieldFate::Dropped => {}
+        }
+    }
+    run.end(out);
+    for (name, value) in added_fields(head, to_client) {
+        write_field(out, name, &value);
+    }
+    out.extend_from_slice(to_client.edits_of(head).map_or(b"", FieldEdits::added));
+    if to_client.framing == FramingToClient::Chunked {
+        out.extend_from_slice(b"Transfer-Encoding: chunked\r\n");
+    }
+    write_connection_to_client(out, head, to_client);
+    out.extend_from_slice(b"\r\n");
+}
+
+/// A field for the client. Its kind is `Other` if Weir adds it.
+type PassedField<'a> = (FieldKind, &'a [u8], Cow<'a, [u8]>);
+
+/// The fields of an answer for a client of any version, without those that only HTTP/1 has.
+pub fn answer_fields<'a>(head: &'a AnswerHead, to_client: &'a ToClient<'a>) -> impl Iterator<Item = PassedField<'a>> {
+    let mut filter = AnswerFilter::of(head, to_client);
+    let passed = head.fields().filter_map(move |field| match filter.of_field(&field) {
+        FieldFate::Unchanged => Some((field.kind, field.name, Cow::Borrowed(field.value))),
+        FieldFate::Replaced(value) => Some((field.kind, field.name, value)),
+        FieldFate::Dropped => None,
+    });
+    passed.chain(added_fields(head, to_client).map(|(name, value)| (FieldKind::Other, name, value)))
+}
+
+/// The fields that Weir adds to an answer.
+fn added_fields<'a>(head: &AnswerHead, to_client: &'a ToClient<'a>) -> impl Iterator<Item = (&'a [u8], Cow<'a, [u8]>)> {
+    let is_told = head.value(FieldKind::ContentLength).is_some();
+    let length = if is_told { None } else { declared_length(head, to_client.framing) };
+    let length = length.map(|length| (b"Content-Length".as_slice(), Cow::Owned(Decimal::of(length).digits().to_vec())));
+    let via = to_client.via.then(|| (b"Via".as_slice(), via_node(head)));
+    let edits = to_client.edits_of(head);
+    // The affinity cookie is an additional Set-Cookie, so edits of Set-Cookie do not remove it.
+    let stays =
+        move |(name, _): &(&[u8], &[u8])| *name == &b"Set-Cookie"[..] || !edits.is_some_and(|edits| edits.drops(name));
+    let own = via.into_iter().chain(to_client.extra.iter().flatten().copied()).filter(stays);
+    length.into_iter().chain(own.map(|(name, value)| (name, Cow::Borrowed(value))))
+}
+
+/// The length to declare to the client.
+fn declared_length(head: &AnswerHead, framing: FramingToClient) -> Option<u64> {
+    match framing {
+        FramingToClient::Length(length) => Some(length),
+        FramingToClient::None if head.may_declare_length() => head.length(),
+        FramingToClient::Chunked | FramingToClient::None | FramingToClient::UntilClose => None,
+    }
+}
+
+fn via_node(head: &AnswerHead) -> &'static [u8] {
+    if head.version() == Version::Http10 { b"1.0 weir" } else { b"1.1 weir" }
+}
+
+fn write_connection_to_client(out: &mut Vec<u8>, head: &AnswerHead, to_client: &ToClient<'_>) {
+    if to_client.upgrade {
+        write_field(out, b"Connection", b"upgrade");
+        write_field(out, b"Upgrade", head.upgrade().unwrap_or(b"websocket"));
+    } else if head.is_interim() {
+        // Only the final answer's head decides about the connection.
+    } else if !to_client.keep_alive || to_client.framing == FramingToClient::UntilClose {
+        write_field(out, b"Connection", b"close");
+    } else if to_client.version == Version::Http10 {
+        write_field(out, b"Connection", b"keep-alive");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Edits, Redirects};
+    use crate::traffic::message::location::PublicName;
+    use crate::traffic::routing::reverse_map::Host;
+    use crate::wire::Method;
+
+    fn edits(set: &[(&str, &str)]) -> FieldEdits {
+        let set = set.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
+        FieldEdits::new(&Edits { set, ..Edits::default() })
+    }
+
+    #[test]
+    fn what_the_operator_sets_or_removes_is_not_written_by_weir_but_its_cookie_is() {
+        let text = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n";
+        let remove = FieldEdits::new(&Edits { remove: vec!["set-cookie".into(), "x-weir".into()], ..Edits::default() });
+        let set = edits(&[("date", "today"), ("Via", "1.1 other")]);
+        for (edits, expected) in [
+            (&set, "X-Weir: a\r\nSet-Cookie: b=c\r\ndate: today\r\nVia: 1.1 other\r\n"),
+            // Without its cookie a session would lose its node.
+            (&remove, "Via: 1.1 weir\r\nDate: now\r\nSet-Cookie: b=c\r\n"),
+        ] {
+            let extra: [Option<(&[u8], &[u8])>; 3] =
+                [Some((b"Date", b"now")), Some((b"X-Weir", b"a")), Some((b"Set-Cookie", b"b=c"))];
+            let (reverse_map, mut head, mut out) = (reverse_map(), AnswerHead::new(), Vec::new());
+            let to_client = ToClient { via: true, edits: Some(edits), extra: &extra, ..to_client(&reverse_map) };
+            head.parse(text.as_bytes(), Method::Get).expect("a good head");
+            write_answer(&mut out, &head, &to_client);
+            let found = String::from_utf8(out).expect("text");
+            assert_eq!(found, format!("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n{expected}\r\n"));
+        }
+    }
+
+    fn reverse_map() -> ReverseMap {
+        let mut reverse_map = ReverseMap::default();
+        reverse_map.add_pool(false, Redirects::default());
+        for port in [8280, 8243] {
+            reverse_map.add_node(0, Host::of(b"10.0.0.3"), port);
+        }
+        reverse_map
+    }
+
+    fn to_client(reverse_map: &ReverseMap) -> ToClient<'_> {
+        ToClient {
+            version: Version::Http11,
+            framing: FramingToClient::Length(5),
+            keep_alive: true,
+            upgrade: false,
+            via: false,
+            public: &PublicName { secure: true, authority: b"esb.wso2.com", target: b"/", pool: 0, translated: false },
+            reverse_map,
+            edits: None,
+            extra: &[],
+        }
+    }
+
+    fn answered(text: &str, to: Method, change: impl FnOnce(&mut ToClient<'_>)) -> String {
+        let reverse_map = reverse_map();
+        let mut to_client = to_client(&reverse_map);
+        change(&mut to_client);
+        let mut head = AnswerHead::new();
+        head.parse(text.as_bytes(), to).expect("a good head");
+        let mut out = Vec::new();
+        write_answer(&mut out, &head, &to_client);
+        String::from_utf8(out).expect("text")
+    }
+
+    #[test]
+    fn an_answer_passes_unchanged_but_for_what_ends_here() {
+        let text = "HTTP/1.0 200 Fine, thanks\nServer: x\nset-cookie: a=1\nX-Drop: 1\nKeep-Alive: 5\n\
+                    Connection: keep-alive, x-drop\ncontent-LENGTH: 5\nProxy-Authenticate: y\nSet-Cookie: b=2\n\
+                    Date: today\nTrailer: x\nUpgrade: h2\nTE: x\n\n";
+        let expected = "HTTP/1.1 200 Fine, thanks\r\nServer: x\r\nset-cookie: a=1\r\ncontent-LENGTH: 5\r\n\
+                        Set-Cookie: b=2\r\nDate: today\r\n\r\n";
+        assert_eq!(answered(text, Method::Get, |_| {}), expected);
+    }
+
+    #[test]
+    fn the_body_goes_down_in_one_framing() {
+        let chunked = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+        let length = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n";
+        let twice = "HTTP/1.1 200 OK\r\nContent-Length: 5, 5\r\nContent-Length: 5\r\n\r\n";
+        let named = "HTTP/1.1 200 OK\r\nConnection: Content-Length\r\nContent-Length: 5\r\n\r\n";
+        let nothing = "HTTP/1.1 204 No Content\r\nContent-Length: 5\r\n\r\n";
+        let unmodified = "HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\n\r\n";
+        let cases = [
+            (length, Method::Get, FramingToClient::Length(5), "Content-Length: 5\r\n"),
+            (twice, Method::Get, FramingToClient::Length(5), "Content-Length: 5\r\n"),
+            (named, Method::Get, FramingToClient::Length(5), "Content-Length: 5\r\n"),
+            (length, Method::Get, FramingToClient::Chunked, "Transfer-Encoding: chunked\r\n"),
+            (chunked, Method::Get, FramingToClient::Chunked, "Transfer-Encoding: chunked\r\n"),
+            (chunked, Method::Get, FramingToClient::Length(5), "Content-Length: 5\r\n"),
+            (chunked, Method::Get, FramingToClient::UntilClose, "Connection: close\r\n"),
+            (length, Method::Head, FramingToClient::None, "Content-Length: 5\r\n"),
+            (chunked, Method::Head, FramingToClient::None, ""),
+            (unmodified, Method::Get, FramingToClient::None, "Content-Length: 5\r\n"),
+            (nothing, Method::Get, FramingToClient::None, ""),
+        ];
+        for (text, to, framing, expected) in cases {
+            let found = answered(text, to, |to_client| to_client.framing = framing);
+            let fields = found.split_once("\r\n").map(|(_, fields)| fields);
+            assert_eq!(fields, Some(format!("{expected}\r\n").as_str()), "{text:?} {framing:?}");
+        }
+    }
+
+    #[test]
+    fn the_client_is_told_whether_its_connection_stays() {
+        let text = "HTTP/1.1 200 \r\nContent-Length: 5\r\nConnection: close\r\n\r\n";
+        let cases = [
+            (Version::Http11, true, ""),
+            (Version::Http11, false, "Connection: close\r\n"),
+            (Version::Http10, true, "Connection: keep-alive\r\n"),
+            (Version::Http10, false, "Connection: close\r\n"),
+        ];
+        for (version, keep_alive, expected) in cases {
+            let found = answered(text, Method::Get, |to_client| {
+                (to_client.version, to_client.keep_alive) = (version, keep_alive);
+            });
+            assert_eq!(found, format!("HTTP/1.1 200 \r\nContent-Length: 5\r\n{expected}\r\n"));
+        }
+    }
+
+    #[test]
+    fn an_upgrade_and_an_interim_answer_say_only_what_they_must() {
+        let switching = "HTTP/1.1 101 Switching\r\nUpgrade: websocket\r\nConnection: upgrade\r\nA: b\r\n\r\n";
+        let found = answered(switching, Method::Get, |to_client| {
+            (to_client.upgrade, to_client.framing) = (true, FramingToClient::None);
+        });
+        assert_eq!(found, "HTTP/1.1 101 Switching\r\nA: b\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n");
+        let interim = "HTTP/1.1 100 Continue\r\nContent-Length: 0\r\n\r\n";
+        let found = answered(interim, Method::Post, |to_client| {
+            (to_client.keep_alive, to_client.framing) = (false, FramingToClient::None);
+        });
+        assert_eq!(found, "HTTP/1.1 100 Continue\r\n\r\n");
+    }
+
+    #[test]
+    fn locations_are_mapped_and_our_own_fields_come_last() {
+        let text = "HTTP/1.1 202 Accepted\r\nLocation: http://10.0.0.3:8280/a\r\n\
+                    content-location: https://10.0.0.3:8243/b\r\nX-Location: http://10.0.0.3:8280/c\r\n\
+                    Content-Length: 5\r\n\r\n";
+        let found = answered(text, Method::Post, |to_client| {
+            to_client.via = true;
+            to_client.extra = &[Some((b"Set-Cookie", b"route=w1; Path=/")), None];
+        });
+        let expected = "HTTP/1.1 202 Accepted\r\nLocation: https://esb.wso2.com/a\r\n\
+                        content-location: https://esb.wso2.com/b\r\nX-Location: http://10.0.0.3:8280/c\r\n\
+                        Content-Length: 5\r\nVia: 1.1 weir\r\nSet-Cookie: route=w1; Path=/\r\n\r\n";
+        assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn a_node_says_nothing_under_a_name_of_our_own_but_cookies() {
+        let text = "HTTP/1.1 200 OK\r\nx-weir: session\r\nX-Weird: a\r\nSet-Cookie: b=c\r\nContent-Length: 5\r\n\r\n";
+        let found = answered(text, Method::Get, |to_client| {
+            to_client.extra = &[Some((b"X-Weir", b"balanced")), Some((b"Set-Cookie", b"d=e"))];
+        });
+        let expected = "HTTP/1.1 200 OK\r\nX-Weird: a\r\nSet-Cookie: b=c\r\nContent-Length: 5\r\n\
+                        X-Weir: balanced\r\nSet-Cookie: d=e\r\n\r\n";
+        assert_eq!(found, expected);
+    }
+}
