@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use regex::bytes::RegexBuilder;
 use weir::config::{Access, Action, Edits, HostPattern, PathPattern, Place, Route, RouteTimeouts};
 use weir::traffic::routing::normalized_path::{PathScratch, read};
-use weir::traffic::routing::routes::Routes;
+use weir::traffic::routing::routes::{RouteScratch, Routes};
 use weir::traffic::routing::sites::Sites;
 
 use crate::configured;
@@ -43,10 +43,10 @@ pub(crate) fn routes(criterion: &mut Criterion) {
     for (kind, pattern, path) in cases {
         let before = (0..19).map(|number| PathPattern::Prefix(format!("/other{number}").into()));
         let routes: Vec<_> = before.chain([pattern]).map(route).collect();
-        let (routes, mut paths, head) = (Routes::new(&routes, None), PathScratch::default(), request_for(path));
-        let found = routes.find(&head, &mut paths, &|_| false).expect("a clear path");
+        let (routes, mut scratch, head) = (Routes::new(&routes, None), RouteScratch::default(), request_for(path));
+        let found = routes.find(&head, &mut scratch, &|_| false).expect("a clear path");
         assert_eq!(found, (kind != "none").then_some(19), "{path}");
-        room(criterion, &format!("routes/{kind}"), 0, || routes.find(black_box(&head), &mut paths, &|_| false));
+        room(criterion, &format!("routes/{kind}"), 0, || routes.find(black_box(&head), &mut scratch, &|_| false));
     }
 }
 
@@ -64,9 +64,9 @@ pub(crate) fn expressions(criterion: &mut Criterion) {
         ("last", "/services/UserAdmin499", Some(499)),
         ("16k", long.as_str(), None),
     ] {
-        let (mut paths, head) = (PathScratch::default(), request_for(path));
-        assert_eq!(routes.find(&head, &mut paths, &|_| false).expect("a clear path"), expected, "{kind}");
-        room(criterion, &format!("expressions/{kind}"), 0, || routes.find(black_box(&head), &mut paths, &|_| false));
+        let (mut scratch, head) = (RouteScratch::default(), request_for(path));
+        assert_eq!(routes.find(&head, &mut scratch, &|_| false).expect("a clear path"), expected, "{kind}");
+        room(criterion, &format!("expressions/{kind}"), 0, || routes.find(black_box(&head), &mut scratch, &|_| false));
     }
 }
 
@@ -77,10 +77,10 @@ pub(crate) fn plain_path(criterion: &mut Criterion) {
         ("escaped", "/services/%45cho;jsessionid=0123456789ABCDEF/endpoint1", "/services/Echo/endpoint1"),
         ("climbing", "/services/Echo/../Other/endpoint1", "/services/Other/endpoint1"),
     ] {
-        let mut paths = PathScratch::default();
-        let readings = read(path.as_bytes(), &mut paths).expect("a clear path");
+        let mut scratch = PathScratch::default();
+        let readings = read(path.as_bytes(), &mut scratch).expect("a clear path");
         assert_eq!(readings.plain, plain.as_bytes());
-        room(criterion, &format!("plain-path/{kind}"), 0, || read(black_box(path.as_bytes()), &mut paths).is_ok());
+        room(criterion, &format!("plain-path/{kind}"), 0, || read(black_box(path.as_bytes()), &mut scratch).is_ok());
     }
 }
 
@@ -88,11 +88,11 @@ pub(crate) fn plain_path(criterion: &mut Criterion) {
 pub(crate) fn rules(criterion: &mut Criterion) {
     let guarded = "allow-from = [\"10.0.0.0/8\", \"192.0.2.0/24\"]\n[[site.route]]\nname = \"carbon\"\nprefix = \"/carbon\"\ndeny-from = [\"192.0.2.9\"]";
     for (kind, settings) in [("open", ""), ("guarded", guarded)] {
-        let (rules, mut paths, head) =
-            (configured::rules(kind, settings), PathScratch::default(), request_for("/carbon/admin"));
+        let (rules, mut scratch, head) =
+            (configured::rules(kind, settings), RouteScratch::default(), request_for("/carbon/admin"));
         let client = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 7));
         let mut asked = || {
-            let route = rules.find(black_box(&head), &mut paths, &|_| false).expect("a clear path");
+            let route = rules.find(black_box(&head), &mut scratch, &|_| false).expect("a clear path");
             rules.ask_who(route).then(|| rules.may_come(route, client))
         };
         assert_eq!(asked(), (kind == "guarded").then_some(true), "{kind}");

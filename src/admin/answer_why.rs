@@ -16,7 +16,7 @@ use crate::traffic::pool::state::Reason;
 use crate::traffic::pool::why::Why;
 use crate::traffic::pool::{Choice, Criteria, Pool, Purpose, Tried, WaitTarget};
 use crate::traffic::routing::client_address::client_of;
-use crate::traffic::routing::normalized_path::PathScratch;
+use crate::traffic::routing::routes::RouteScratch;
 use crate::traffic::routing::rules::SiteRules;
 use crate::traffic::tick::Tick;
 use crate::wire::{FieldKind, HeadLimits, RequestHead};
@@ -161,7 +161,7 @@ impl Explainer<'_> {
         let secure = self.settings(incoming.listener).tls.is_some();
         let from = self.generation.listeners[incoming.listener].forwarded(incoming.peer, b"", secure);
         let asked = || admission::asked(self.generation, incoming.listener, &from, &self.head);
-        admission::route_of(rules, &self.head, &mut PathScratch::default(), asked, || incoming.client)
+        admission::route_of(rules, &self.head, &mut RouteScratch::default(), asked, || incoming.client)
     }
 
     fn find_node(&mut self, pool: usize, client: IpAddr) -> Result<(), Notice> {

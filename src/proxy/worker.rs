@@ -26,7 +26,7 @@ use crate::observe::Observer;
 use crate::observe::access_log::LineFormatter;
 use crate::observe::dates::{DateCache, HTTP_DATE};
 use crate::traffic::pool::member::WaitQueue;
-use crate::traffic::routing::normalized_path::PathScratch;
+use crate::traffic::routing::routes::RouteScratch;
 
 /// What all threads share.
 pub(crate) struct Shared {
@@ -106,8 +106,8 @@ pub(crate) struct Worker {
     wall: Cell<(Instant, SystemTime)>,
     /// A buffer in which request lines for the log are built.
     pub(crate) line: RefCell<Vec<u8>>,
-    /// Buffers in which paths are normalized for comparison.
-    pub(crate) paths: RefCell<PathScratch>,
+    /// Buffers for the search of a route.
+    pub(crate) route_scratch: RefCell<RouteScratch>,
     chance: Cell<u64>,
     number: usize,
     open: Cell<usize>,
@@ -130,7 +130,7 @@ impl Worker {
             line: RefCell::default(),
             date: RefCell::default(),
             wall: Cell::new((Instant::now(), SystemTime::now())),
-            paths: RefCell::default(),
+            route_scratch: RefCell::default(),
             // Any number but zero is fine: the choices made with it need not be secret.
             chance: Cell::new(0x9E37_79B9_7F4A_7C15 ^ (number as u64 + 1)),
             number,

@@ -3,8 +3,7 @@
 use std::fs;
 
 use weir::config::{Action, Site};
-use weir::traffic::routing::normalized_path::PathScratch;
-use weir::traffic::routing::routes::Routes;
+use weir::traffic::routing::routes::{RouteScratch, Routes};
 use weir::wire::{HeadLimits, RequestHead};
 
 use super::{Directory, MINIMAL, guide, root};
@@ -95,7 +94,7 @@ fn passes(site: &Site, routes: &Routes, target: &str) -> Option<bool> {
     let mut head = RequestHead::new();
     head.parse(format!("GET {target} HTTP/1.1\r\nHost: esb.wso2.com\r\n\r\n").as_bytes(), &HeadLimits::default())
         .ok()?;
-    let found = routes.find(&head, &mut PathScratch::default(), &|_| false);
+    let found = routes.find(&head, &mut RouteScratch::default(), &|_| false);
     Some(matches!(found, Ok(route) if route.is_none_or(|route| site.routes[route].action != Action::Deny)))
 }
 

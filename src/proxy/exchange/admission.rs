@@ -14,7 +14,7 @@ use crate::traffic::message::headers::Forwarded;
 use crate::traffic::message::redirect;
 use crate::traffic::message::redirect::Url;
 use crate::traffic::message::refusal::Refusal;
-use crate::traffic::routing::normalized_path::PathScratch;
+use crate::traffic::routing::routes::RouteScratch;
 use crate::traffic::routing::rules::SiteRules;
 use crate::wire::{Framing, RequestHead};
 
@@ -36,8 +36,8 @@ impl<'r> Sited<'r> {
     /// Finds the route, and with it what becomes of the request.
     pub(crate) fn find_route(self) -> Result<Routed<'r>, Refusal> {
         let arrived = self.arrived;
-        let mut room = arrived.connection.worker().paths.borrow_mut();
-        let route = route_of(self.rules(), arrived.head, &mut room, || arrived.asked(), || arrived.client())?;
+        let mut scratch = arrived.connection.worker().route_scratch.borrow_mut();
+        let route = route_of(self.rules(), arrived.head, &mut scratch, || arrived.asked(), || arrived.client())?;
         Ok(self.on(route))
     }
 }
@@ -46,7 +46,7 @@ impl<'r> Sited<'r> {
 pub(crate) fn route_of<'a>(
     rules: &SiteRules,
     head: &RequestHead,
-    room: &mut PathScratch,
+    scratch: &mut RouteScratch,
     asked: impl Fn() -> Url<'a>,
     client: impl Fn() -> IpAddr,
 ) -> Result<Option<usize>, Refusal> {
@@ -54,13 +54,13 @@ pub(crate) fn route_of<'a>(
         Action::Redirect(redirect) => redirect::leads_back(redirect, &asked()),
         _ => false,
     };
-    let mut found = rules.find(head, room, &|_| false).map_err(|_| Refusal::PathUnclear)?;
+    let mut found = rules.find(head, scratch, &|_| false).map_err(|_| Refusal::PathUnclear)?;
     if found.is_some_and(leads_back) {
         // This redirect would lead to the same URL again, so the request looks at the routes after it, which may
         // deny it. A client that the redirect itself does not admit gets no further.
         let client = client();
         let skip = |route| leads_back(route) && rules.may_come(Some(route), client);
-        found = rules.find(head, room, &skip).map_err(|_| Refusal::PathUnclear)?;
+        found = rules.find(head, scratch, &skip).map_err(|_| Refusal::PathUnclear)?;
         if found.is_none() && !matches!(rules.of(None).action, Action::Pool(_)) {
             return Err(Refusal::RedirectLoop);
         }

@@ -28,8 +28,6 @@ pub struct PathScratch {
     plain: Vec<u8>,
     unresolved: Vec<u8>,
     twice: Vec<u8>,
-    /// For the whole target, if a route compares it.
-    pub(super) target: Vec<u8>,
 }
 
 /// Normalizes a raw path, without its query. A usual path is its own only reading and is not copied.
@@ -190,8 +188,7 @@ mod tests {
     use crate::traffic::xorshift::xorshift;
 
     fn said(raw: &str) -> String {
-        let mut scratch =
-            PathScratch { plain: b"left".into(), unresolved: b"over".into(), twice: b"!".into(), target: Vec::new() };
+        let mut scratch = PathScratch { plain: b"left".into(), unresolved: b"over".into(), twice: b"!".into() };
         let Ok(readings) = read(raw.as_bytes(), &mut scratch) else { return "unclear".into() };
         let text = |path: &[u8]| String::from_utf8_lossy(path).into_owned();
         let others = [("^", readings.unresolved), ("2", readings.twice)];

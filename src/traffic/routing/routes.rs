@@ -1,7 +1,6 @@
 //! Finds the route of a request: the first whose conditions all hold. If several readings of the path lead to different
 //! routes, a route that denies wins, and a route with limits is not bypassed.
 
-use std::mem;
 use std::sync::Arc;
 
 use super::normalized_path;
@@ -13,6 +12,14 @@ use crate::wire::RequestHead;
 
 /// Says which routes to leave out for this request.
 pub type Skip<'s> = &'s dyn Fn(usize) -> bool;
+
+/// Buffers for the search of a route. They are reused and keep their capacity.
+#[derive(Debug, Default)]
+pub struct RouteScratch {
+    path: PathScratch,
+    /// For the whole target, if a route compares it.
+    target: Vec<u8>,
+}
 
 /// The routes of one site, ready to be searched.
 #[derive(Clone, Debug, Default)]
@@ -60,19 +67,16 @@ impl Routes {
     pub fn find(
         &self,
         head: &RequestHead,
-        scratch: &mut PathScratch,
+        scratch: &mut RouteScratch,
         skip: Skip<'_>,
     ) -> Result<Option<usize>, AmbiguousPath> {
         if !self.by_path {
             return Ok(self.first(head, Reading { path: head.path(), target: b"" }, skip));
         }
         if !self.by_target {
-            return self.find_by_path(head, scratch, skip);
+            return self.find_by_path(head, &mut scratch.path, skip);
         }
-        let mut target = mem::take(&mut scratch.target);
-        let found = self.find_by_target(head, scratch, &mut target, skip);
-        scratch.target = target;
-        found
+        self.find_by_target(head, scratch, skip)
     }
 
     fn find_by_path(
@@ -95,12 +99,12 @@ impl Routes {
     fn find_by_target(
         &self,
         head: &RequestHead,
-        scratch: &mut PathScratch,
-        target: &mut Vec<u8>,
+        scratch: &mut RouteScratch,
         skip: Skip<'_>,
     ) -> Result<Option<usize>, AmbiguousPath> {
+        let RouteScratch { path, target } = scratch;
         let (sent, query) = (head.target_up(), head.query());
-        let Readings { plain, unresolved, twice } = normalized_path::read(head.path(), scratch)?;
+        let Readings { plain, unresolved, twice } = normalized_path::read(head.path(), path)?;
         if plain == head.path() && unresolved.is_none() && twice.is_none() && normalized_target::is_plain(query) {
             return Ok(self.first(head, Reading { path: plain, target: sent }, skip));
         }
@@ -272,7 +276,7 @@ mod tests {
     }
 
     fn found(routes: &Routes, path: &str) -> Result<Option<usize>, AmbiguousPath> {
-        routes.find(&head("GET", path, ""), &mut PathScratch::default(), &|_| false)
+        routes.find(&head("GET", path, ""), &mut RouteScratch::default(), &|_| false)
     }
 
     #[test]
@@ -309,7 +313,7 @@ mod tests {
         ] {
             assert_eq!(found(&routes, path), Ok(expected), "{path}");
         }
-        assert_eq!(routes.find(&head("OPTIONS", "*", ""), &mut PathScratch::default(), &|_| false), Ok(None));
+        assert_eq!(routes.find(&head("OPTIONS", "*", ""), &mut RouteScratch::default(), &|_| false), Ok(None));
         let all = Routes::new(&to_pools(&["/"]), None);
         assert_eq!(found(&all, "/x"), Ok(Some(0)));
     }
@@ -343,7 +347,7 @@ mod tests {
             ("PATCH", "/b", "", Some(4)),
             ("patch", "/b", "", Some(4)),
         ] {
-            let found = routes.find(&head(method, path, fields), &mut PathScratch::default(), &|_| false);
+            let found = routes.find(&head(method, path, fields), &mut RouteScratch::default(), &|_| false);
             assert_eq!(found, Ok(expected), "{method} {path} {fields:?}");
         }
     }
@@ -358,7 +362,7 @@ mod tests {
         for (method, path, expected) in
             [("POST", "/a", Some(0)), ("post", "/a", Some(0)), ("Post", "/b", Some(1)), ("post", "/c", None)]
         {
-            let found = routes.find(&head(method, path, ""), &mut PathScratch::default(), &|_| false);
+            let found = routes.find(&head(method, path, ""), &mut RouteScratch::default(), &|_| false);
             assert_eq!(found, Ok(expected), "{method} {path}");
         }
     }
@@ -557,7 +561,7 @@ mod tests {
         let mut routes = to_pools(&["/carbon", "/x"]);
         routes[0].action = Action::Deny;
         let routes = Routes::new(&routes, None);
-        let (mut chance, mut scratch, mut denied) = (Chance(0xda3e_39cb_94b9_5bdb), PathScratch::default(), 0);
+        let (mut chance, mut scratch, mut denied) = (Chance(0xda3e_39cb_94b9_5bdb), RouteScratch::default(), 0);
         for _ in 0..50_000 {
             let path = disguised("/carbon/admin/login.jsp", &mut chance);
             let found = routes.find(&head("GET", &path, ""), &mut scratch, &|_| false);

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use super::access::may_come;
 use super::edits::FieldEdits;
-use super::normalized_path::{AmbiguousPath, PathScratch};
-use super::routes::{Routes, Skip};
+use super::normalized_path::AmbiguousPath;
+use super::routes::{RouteScratch, Routes, Skip};
 use crate::config;
 use crate::config::{Access, Action, RouteTimeouts, Timeouts};
 use crate::traffic::limits::rate::RateLimit;
@@ -92,7 +92,7 @@ impl SiteRules {
     pub fn find(
         &self,
         head: &RequestHead,
-        scratch: &mut PathScratch,
+        scratch: &mut RouteScratch,
         skip: Skip<'_>,
     ) -> Result<Option<usize>, AmbiguousPath> {
         if self.routes.is_empty() { Ok(None) } else { self.routes.find(head, scratch, skip) }
