@@ -1,4 +1,4 @@
-//! Where a request belongs, and what an answer makes of that.
+//! The node of a request by its session, and what an answer changes of that.
 
 use std::hint::black_box;
 use std::net::{IpAddr, Ipv4Addr};
@@ -12,7 +12,7 @@ use weir::traffic::tick::Tick;
 
 use crate::configured::pool;
 use crate::heads::request_with;
-use crate::room::{Criterion, room};
+use crate::measure::{Criterion, measure};
 
 const SESSIONS: usize = 100_000;
 const NOW: Tick = Tick::from_millis(1_000);
@@ -27,12 +27,12 @@ pub(crate) fn session(criterion: &mut Criterion) {
     assert_eq!(sessions.len(), SESSIONS);
     let find = |id: &[u8]| sessions.find(sessions.key(id), NOW);
     let mut known = ids.iter().cycle();
-    room(criterion, "session/known", 0, || known.next().map(|id| find(id.as_bytes())));
-    room(criterion, "session/unknown", 0, || find(black_box(b"of nobody")));
+    measure(criterion, "session/known", 0, || known.next().map(|id| find(id.as_bytes())));
+    measure(criterion, "session/unknown", 0, || find(black_box(b"of nobody")));
 }
 
 /// The node of a request, by each way in which a pool keeps sessions.
-pub(crate) fn belonging(criterion: &mut Criterion) {
+pub(crate) fn find_node(criterion: &mut Criterion) {
     let client = IpAddr::V4(Ipv4Addr::LOCALHOST);
     for mode in ["learn", "source", "cookie", "route"] {
         let pool = pool(mode, 2, &format!("sticky = {{ mode = \"{mode}\" }}"));
@@ -47,7 +47,7 @@ pub(crate) fn belonging(criterion: &mut Criterion) {
         let of =
             || Affinity::of(&pool, &AffinityInput { head: black_box(&head), client, now: NOW, purpose: Purpose::Take });
         assert_eq!(of().bound, Some(second.number), "{mode}");
-        room(criterion, &format!("belonging/{mode}"), 0, of);
+        measure(criterion, &format!("find-node/{mode}"), 0, of);
     }
 }
 
@@ -67,8 +67,8 @@ pub(crate) fn learn(criterion: &mut Criterion) {
         assert_eq!(learn_new().map(|binding| binding.bound), Some(BindResult::New), "session {number}");
     }
     assert_eq!(sessions.len(), SESSIONS);
-    room(criterion, "learn/new", 0, learn_new);
+    measure(criterion, "learn/new", 0, learn_new);
     learn(&fields[0]);
-    room(criterion, "learn/known", 0, || learn(black_box(&fields[0])));
+    measure(criterion, "learn/known", 0, || learn(black_box(&fields[0])));
     assert_eq!(learn(&fields[0]).bound, BindResult::Same);
 }

@@ -8,7 +8,7 @@ use weir::config::{Rate, RateBy};
 use weir::traffic::limits::rate::{RateLimit, Verdict};
 use weir::traffic::tick::Tick;
 
-use crate::room::{Criterion, room};
+use crate::measure::{Criterion, measure};
 
 const KEYS: u32 = 100_000;
 
@@ -23,18 +23,18 @@ pub(crate) fn rate(criterion: &mut Criterion) {
     let (wide, tight, now) = (limit(1_000_000), limit(1), Tick::from_millis(1_000));
     let ask = |limit: &RateLimit, client: u32, now| limit.ask_for(IpAddr::V4(client.into()), None, now);
     let mut later = 1_000;
-    room(criterion, "rate/known", 0, || {
+    measure(criterion, "rate/known", 0, || {
         later += 1;
         ask(&wide, black_box(7), Tick::from_millis(later))
     });
     assert_eq!(ask(&tight, 7, now), Verdict::Pass);
     assert!(matches!(ask(&tight, 7, now), Verdict::Refuse { .. }));
-    room(criterion, "rate/refused", 0, || ask(&tight, black_box(7), now));
+    measure(criterion, "rate/refused", 0, || ask(&tight, black_box(7), now));
     let mut client = 1_000;
     let mut ask_for_another = || {
         client += 1;
         ask(&wide, client, now)
     };
     (0..KEYS).for_each(|_| assert_eq!(ask_for_another(), Verdict::Pass));
-    room(criterion, "rate/new", 0, ask_for_another);
+    measure(criterion, "rate/new", 0, ask_for_another);
 }

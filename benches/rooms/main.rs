@@ -1,15 +1,15 @@
 //! What a request meets in each room, alone: how long a call takes and how often it allocates. Times are there to compare
-//! before and after a change, not promises; allocations are bounded, and a room that asks for more fails.
+//! before and after a change, not promises; allocations are bounded, and a call that makes more fails.
 //! `cargo bench --bench rooms` measures; `cargo test --benches` runs and counts everything once.
 
 mod affinity;
 mod configured;
 mod heads;
 mod limits;
+mod measure;
 mod message;
 mod observe;
 mod pool;
-mod room;
 mod routing;
 mod wire;
 
@@ -17,21 +17,21 @@ use criterion::{criterion_group, criterion_main};
 
 criterion_group! {
     name = rooms;
-    config = criterion::Criterion::default().with_measurement(room::OwnTime);
+    config = criterion::Criterion::default().with_measurement(measure::ThreadTime);
     targets =
         routing::host,
         routing::routes,
         routing::expressions,
-        routing::plain_path,
+        routing::normalized_path,
         routing::rules,
         limits::rate,
         affinity::session,
-        affinity::belonging,
+        affinity::find_node,
         affinity::learn,
         pool::choose,
         wire::read,
-        message::up,
-        message::down,
+        message::to_node,
+        message::to_client,
         observe::metrics,
         observe::access_line
 }

@@ -12,10 +12,10 @@ use weir::traffic::routing::reverse_map::{Host, ReverseMap};
 use weir::wire::Version;
 
 use crate::heads::{ANSWER, HEAD, answer, request};
-use crate::room::{Criterion, room};
+use crate::measure::{Criterion, measure};
 
 /// What the node reads: of a usual request, and where site and route set and remove fields.
-pub(crate) fn up(criterion: &mut Criterion) {
+pub(crate) fn to_node(criterion: &mut Criterion) {
     let (from, edits) = (
         Forwarded {
             client: b"192.0.2.7",
@@ -39,7 +39,7 @@ pub(crate) fn up(criterion: &mut Criterion) {
             default_authority: b"esb.wso2.com",
             edits,
         };
-        room(criterion, &format!("up/{kind}"), 0, || {
+        measure(criterion, &format!("to-node/{kind}"), 0, || {
             out.clear();
             write_request(&mut out, black_box(&head), &from, &to_node);
         });
@@ -50,7 +50,7 @@ pub(crate) fn up(criterion: &mut Criterion) {
 
 /// What the client reads: of a usual answer, of one without a length, of a redirect to the node's own address, which is
 /// written anew, and where site and route set and remove fields.
-pub(crate) fn down(criterion: &mut Criterion) {
+pub(crate) fn to_client(criterion: &mut Criterion) {
     let (edits, mut out) = (edits(), Vec::new());
     let mut reverse_map = ReverseMap::default();
     reverse_map.add_pool(true, Redirects::default());
@@ -76,7 +76,7 @@ pub(crate) fn down(criterion: &mut Criterion) {
             edits,
             extra,
         };
-        room(criterion, &format!("down/{kind}"), most, || {
+        measure(criterion, &format!("to-client/{kind}"), most, || {
             out.clear();
             write_answer(&mut out, black_box(answer), &to_client);
         });

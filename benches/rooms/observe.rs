@@ -8,7 +8,7 @@ use weir::observe::access_log::RequestEntry;
 use weir::observe::dates::DateCache;
 use weir::observe::metrics::{Finished, Metrics};
 
-use crate::room::{Criterion, room};
+use crate::measure::{Criterion, measure};
 
 /// Everything that an answered request of a session counts.
 pub(crate) fn metrics(criterion: &mut Criterion) {
@@ -23,7 +23,7 @@ pub(crate) fn metrics(criterion: &mut Criterion) {
         received: 512,
         sent: 2048,
     };
-    room(criterion, "metrics", 0, || {
+    measure(criterion, "metrics", 0, || {
         pool.session("hit");
         node.connection("reused");
         route.record(black_box(&finished), &tally);
@@ -36,12 +36,12 @@ pub(crate) fn metrics(criterion: &mut Criterion) {
 pub(crate) fn access_line(criterion: &mut Criterion) {
     let (mut line, mut clock) = (Vec::new(), DateCache::new());
     let entry = entry();
-    room(criterion, "access/combined", 0, || {
+    measure(criterion, "access/combined", 0, || {
         line.clear();
         black_box(&entry).write_combined(&mut line, &mut clock);
     });
     assert!(line.starts_with(b"192.0.2.7 - - ["));
-    room(criterion, "access/json", 0, || {
+    measure(criterion, "access/json", 0, || {
         line.clear();
         black_box(&entry).write_json(&mut line, &mut clock);
     });

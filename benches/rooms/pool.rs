@@ -7,7 +7,7 @@ use weir::traffic::pool::{Choice, Criteria, Purpose, Tried};
 use weir::traffic::tick::Tick;
 
 use crate::configured::pool;
-use crate::room::{Criterion, room};
+use crate::measure::{Criterion, measure};
 
 const NOW: Tick = Tick::from_millis(1_000);
 
@@ -37,7 +37,7 @@ pub(crate) fn choose(criterion: &mut Criterion) {
             };
             let met: BTreeSet<_> = (0..1000).map(|_| next()).collect();
             assert!(met.len() > 1, "{method}: requests are spread");
-            room(criterion, &format!("choose/{method}/{count}"), 0, next);
+            measure(criterion, &format!("choose/{method}/{count}"), 0, next);
         }
     }
 }

@@ -11,7 +11,7 @@ use weir::traffic::routing::sites::Sites;
 
 use crate::configured;
 use crate::heads::request_for;
-use crate::room::{Criterion, room};
+use crate::measure::{Criterion, measure};
 
 /// The site of a host: an exact name, one that only a wildcard takes, one that nobody has.
 pub(crate) fn host(criterion: &mut Criterion) {
@@ -24,7 +24,7 @@ pub(crate) fn host(criterion: &mut Criterion) {
         let cases = [("exact", exact.as_str(), true), ("wildcard", "a.apps.wso2.com", true), ("none", "x.org", false)];
         for (kind, host, is_found) in cases {
             assert_eq!(sites.find(host.as_bytes()).is_some(), is_found, "{host}");
-            room(criterion, &format!("host/{kind}/{count}"), 0, || sites.find(black_box(host.as_bytes())));
+            measure(criterion, &format!("host/{kind}/{count}"), 0, || sites.find(black_box(host.as_bytes())));
         }
     }
 }
@@ -46,7 +46,7 @@ pub(crate) fn routes(criterion: &mut Criterion) {
         let (routes, mut scratch, head) = (Routes::new(&routes, None), RouteScratch::default(), request_for(path));
         let found = routes.find(&head, &mut scratch, &|_| false).expect("a clear path");
         assert_eq!(found, (kind != "none").then_some(19), "{path}");
-        room(criterion, &format!("routes/{kind}"), 0, || routes.find(black_box(&head), &mut scratch, &|_| false));
+        measure(criterion, &format!("routes/{kind}"), 0, || routes.find(black_box(&head), &mut scratch, &|_| false));
     }
 }
 
@@ -66,12 +66,14 @@ pub(crate) fn expressions(criterion: &mut Criterion) {
     ] {
         let (mut scratch, head) = (RouteScratch::default(), request_for(path));
         assert_eq!(routes.find(&head, &mut scratch, &|_| false).expect("a clear path"), expected, "{kind}");
-        room(criterion, &format!("expressions/{kind}"), 0, || routes.find(black_box(&head), &mut scratch, &|_| false));
+        measure(criterion, &format!("expressions/{kind}"), 0, || {
+            routes.find(black_box(&head), &mut scratch, &|_| false)
+        });
     }
 }
 
 /// What a path is in the eyes of a node.
-pub(crate) fn plain_path(criterion: &mut Criterion) {
+pub(crate) fn normalized_path(criterion: &mut Criterion) {
     for (kind, path, plain) in [
         ("usual", "/services/Echo/endpoint1", "/services/Echo/endpoint1"),
         ("escaped", "/services/%45cho;jsessionid=0123456789ABCDEF/endpoint1", "/services/Echo/endpoint1"),
@@ -80,7 +82,9 @@ pub(crate) fn plain_path(criterion: &mut Criterion) {
         let mut scratch = PathScratch::default();
         let readings = read(path.as_bytes(), &mut scratch).expect("a clear path");
         assert_eq!(readings.plain, plain.as_bytes());
-        room(criterion, &format!("plain-path/{kind}"), 0, || read(black_box(path.as_bytes()), &mut scratch).is_ok());
+        measure(criterion, &format!("normalized-path/{kind}"), 0, || {
+            read(black_box(path.as_bytes()), &mut scratch).is_ok()
+        });
     }
 }
 
@@ -96,7 +100,7 @@ pub(crate) fn rules(criterion: &mut Criterion) {
             rules.ask_who(route).then(|| rules.may_come(route, client))
         };
         assert_eq!(asked(), (kind == "guarded").then_some(true), "{kind}");
-        room(criterion, &format!("rules/{kind}"), 0, asked);
+        measure(criterion, &format!("rules/{kind}"), 0, asked);
     }
 }
 

@@ -8,24 +8,24 @@ use tokio::signal::unix::{SignalKind, signal};
 use crate::clients;
 
 /// Set when a signal came; what is running then ends with it.
-static CAME: AtomicBool = AtomicBool::new(false);
+static REQUESTED: AtomicBool = AtomicBool::new(false);
 
 /// Listens for SIGINT and SIGTERM, so that no proxy is left behind.
-pub(crate) fn heed() {
+pub(crate) fn listen() {
     thread::spawn(|| {
-        clients::alone(async {
+        clients::block_on(async {
             let (Ok(mut terminate), Ok(mut interrupt)) =
                 (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
             else {
                 return;
             };
             tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
-            CAME.store(true, Ordering::Relaxed);
+            REQUESTED.store(true, Ordering::Relaxed);
         })
     });
 }
 
 /// Whether one came.
-pub(crate) fn came() -> bool {
-    CAME.load(Ordering::Relaxed)
+pub(crate) fn requested() -> bool {
+    REQUESTED.load(Ordering::Relaxed)
 }

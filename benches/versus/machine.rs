@@ -1,4 +1,4 @@
-//! What this machine is, and whether it can carry the run: tools, descriptors, free ports. What is missing is told
+//! What this machine is, and whether it can carry the run: tools, descriptors, free ports. What is missing is said
 //! before anything starts.
 
 use std::fs;
@@ -10,9 +10,9 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use serde_json::{Value, json};
 
 use crate::columns::Kind;
+use crate::options::Options;
 use crate::ports::PORTS_EACH;
-use crate::told::Told;
-use crate::words::Words;
+use crate::result::Result;
 
 /// Eight thousand clients and as many connections to nodes, and some to spare.
 const DESCRIPTORS: u64 = 18_000;
@@ -26,10 +26,10 @@ pub(crate) struct Machine {
 }
 
 /// Looks, and refuses what cannot work.
-pub(crate) fn look(words: &Words) -> Told<Machine> {
-    let versions = versions(words)?;
+pub(crate) fn inspect(options: &Options) -> Result<Machine> {
+    let versions = versions(options)?;
     raise_descriptors()?;
-    free_ports(words)?;
+    free_ports(options)?;
     let cpu = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let model = cpu.lines().find_map(|line| line.strip_prefix("model name")).unwrap_or(": unknown");
     Ok(Machine {
@@ -54,7 +54,7 @@ impl Machine {
     }
 }
 
-fn versions(words: &Words) -> Told<Vec<(String, String)>> {
+fn versions(options: &Options) -> Result<Vec<(String, String)>> {
     let mut versions = Vec::new();
     let mut add = |name: &str, program: &str, word: &str, package: &str| {
         let missing = |_| format!("{program} is not there; .ci/need bench installs it (Debian's package {package})");
@@ -69,7 +69,7 @@ fn versions(words: &Words) -> Told<Vec<(String, String)>> {
     add("nginx", &Kind::Nginx.program().to_string_lossy(), "-v", "nginx-light")?;
     add("wrk", "wrk", "-v", "wrk")?;
     add("h2load", "h2load", "--version", "nghttp2-client")?;
-    for column in words.columns.iter().filter(|column| !column.logged) {
+    for column in options.columns.iter().filter(|column| !column.logged) {
         match column.kind {
             Kind::Haproxy => add("haproxy", &column.binary.to_string_lossy(), "-v", "haproxy")?,
             Kind::Weir => add(&column.name, &column.binary.to_string_lossy(), "--version", "none")?,
@@ -86,7 +86,7 @@ fn version_in(text: &str) -> String {
     numbers.next().unwrap_or("?").to_owned()
 }
 
-fn raise_descriptors() -> Told<()> {
+fn raise_descriptors() -> Result<()> {
     let hard = getrlimit(Resource::Nofile).maximum;
     let enough = hard.is_none_or(|hard| hard >= DESCRIPTORS);
     if !enough {
@@ -100,12 +100,12 @@ fn raise_descriptors() -> Told<()> {
     setrlimit(Resource::Nofile, limit).map_err(|error| format!("ulimit -n cannot be raised: {error}"))
 }
 
-fn free_ports(words: &Words) -> Told<()> {
-    let count = PORTS_EACH * (words.columns.len() as u16 + 1);
-    if words.ports < 1024 || u32::from(words.ports) + u32::from(count) > 32_768 {
+fn free_ports(options: &Options) -> Result<()> {
+    let count = PORTS_EACH * (options.columns.len() as u16 + 1);
+    if options.ports < 1024 || u32::from(options.ports) + u32::from(count) > 32_768 {
         return Err(format!("PORTS is from 1024 to {}: above that clients take theirs", 32_768 - u32::from(count)));
     }
-    for port in words.ports..words.ports + count {
+    for port in options.ports..options.ports + count {
         TcpListener::bind(("127.0.0.1", port)).map_err(|error| {
             format!("port {port} of 127.0.0.1: {error}; PORTS=22000 (or another) takes {count} others")
         })?;

@@ -1,5 +1,5 @@
-//! The two nodes behind every proxy: an nginx that answers small and big GETs, plain and over TLS, and our own sink that
-//! reads bodies whole before it answers, and echoes what comes through a tunnel.
+//! The two nodes behind every proxy: an nginx that answers small and big GETs, plain and over TLS, and an upload server
+//! of our own, which reads bodies whole before it answers, and echoes what comes through a tunnel.
 
 use std::env;
 use std::fmt::Write;
@@ -9,9 +9,9 @@ use std::process::Command;
 use crate::columns::Kind;
 use crate::ports::{Ports, wait_for};
 use crate::process::Process;
-use crate::sink;
-use crate::stage::{Stage, put};
-use crate::told::Told;
+use crate::result::Result;
+use crate::testbed::{Testbed, write_file};
+use crate::upload_server;
 
 /// What a small answer holds: 70 bytes.
 const SMALL: &str = "a small answer, as a service gives it: seventy bytes, no more, no less";
@@ -24,7 +24,7 @@ pub(crate) struct Origins {
     /// The one that answers GETs.
     pub(crate) nginx: Process,
     /// The one that reads bodies and echoes.
-    pub(crate) sink: Process,
+    pub(crate) upload: Process,
 }
 
 /// The first of two adjacent ports each.
@@ -35,36 +35,36 @@ pub(crate) struct OriginPorts {
     pub(crate) tls: u16,
     /// HTTP/2 and 1.1 over TLS, for the floor alone.
     pub(crate) h2: u16,
-    /// The sink.
-    pub(crate) sink: u16,
+    /// The upload server.
+    pub(crate) upload: u16,
 }
 
 impl OriginPorts {
     /// Where they are.
-    pub(crate) fn of(stage: &Stage) -> Self {
-        let first = stage.ports;
-        Self { plain: first, tls: first + 2, h2: first + 4, sink: first + 6 }
+    pub(crate) fn of(testbed: &Testbed) -> Self {
+        let first = testbed.ports;
+        Self { plain: first, tls: first + 2, h2: first + 4, upload: first + 6 }
     }
 }
 
 impl Origins {
     /// Starts them, and waits until they answer.
-    pub(crate) fn start(stage: &Stage) -> Told<Self> {
-        let ports = OriginPorts::of(stage);
-        let (room, sink_room) = (stage.room("origin")?, stage.room("sink")?);
-        let file = room.join("nginx.conf");
-        put(&file, &configuration(stage, &ports))?;
+    pub(crate) fn start(testbed: &Testbed) -> Result<Self> {
+        let ports = OriginPorts::of(testbed);
+        let (dir, upload_dir) = (testbed.empty_dir("origin")?, testbed.empty_dir("upload")?);
+        let file = dir.join("nginx.conf");
+        write_file(&file, &configuration(testbed, &ports))?;
         let mut command = Command::new(Kind::Nginx.program());
         let mut nginx =
-            Process::start("origin", command.arg("-e").arg(room.join("error.log")).arg("-c").arg(file), &room)?;
+            Process::start("origin", command.arg("-e").arg(dir.join("error.log")).arg("-c").arg(file), &dir)?;
         let own = env::current_exe().map_err(|error| format!("versus does not know its own path: {error}"))?;
         let mut command = Command::new(own);
-        command.arg(sink::WORD).arg(ports.sink.to_string()).arg((ports.sink + 1).to_string());
-        let mut sink = Process::start("sink", &mut command, &sink_room)?;
-        let floor = Ports { http: ports.plain, https: ports.tls, edge: ports.h2, sink: ports.sink };
+        command.arg(upload_server::ARGUMENT).arg(ports.upload.to_string()).arg((ports.upload + 1).to_string());
+        let mut upload = Process::start("upload", &mut command, &upload_dir)?;
+        let floor = Ports { http: ports.plain, https: ports.tls, edge: ports.h2, upload: ports.upload };
         wait_for(&mut nginx, &floor)?;
-        sink.alive()?;
-        Ok(Self { nginx, sink })
+        upload.alive()?;
+        Ok(Self { nginx, upload })
     }
 }
 
@@ -73,10 +73,10 @@ pub(crate) fn many() -> impl Iterator<Item = Ipv4Addr> {
     (0..MANY).map(|node| Ipv4Addr::new(127, 1, (node / 250) as u8, (node % 250 + 1) as u8))
 }
 
-fn configuration(stage: &Stage, ports: &OriginPorts) -> String {
-    let room = stage.dir.join("origin");
-    let mut text = nginx_head(&room.to_string_lossy(), 1);
-    let (chain, key) = (stage.chain.display(), stage.key.display());
+fn configuration(testbed: &Testbed, ports: &OriginPorts) -> String {
+    let dir = testbed.dir.join("origin");
+    let mut text = nginx_head(&dir.to_string_lossy(), 1);
+    let (chain, key) = (testbed.chain.display(), testbed.key.display());
     let _ = write!(
         text,
         "  keepalive_requests 100000000; keepalive_timeout 3600; client_max_body_size 0;\n  ssl_protocols TLSv1.2 TLSv1.3; ssl_certificate {chain}; ssl_certificate_key {key};\n"
@@ -96,23 +96,23 @@ fn configuration(stage: &Stage, ports: &OriginPorts) -> String {
              {2}/www; }}\n    location = /slow {{ root {2}/www; }}\n  }}\n",
             ports.tls + node,
             ports.h2 + node,
-            stage.dir.display(),
+            testbed.dir.display(),
         );
     }
     text + "}\n"
 }
 
 /// What both the origin and the proxy nginx begin with: Debian's nginx.conf, in a directory of its own.
-pub(crate) fn nginx_head(room: &str, workers: usize) -> String {
+pub(crate) fn nginx_head(dir: &str, workers: usize) -> String {
     // Workers that root starts would become "nobody", who may not write into our directory.
     let user = if rustix::process::geteuid().is_root() { "user root;\n" } else { "" };
     let mut text = format!(
-        "{user}daemon off; pid {room}/pid; worker_processes {workers}; worker_rlimit_nofile 20000;\nerror_log \
-         {room}/error.log error;\nevents {{ worker_connections 19000; }}\nhttp {{\n  sendfile on; tcp_nopush on; \
+        "{user}daemon off; pid {dir}/pid; worker_processes {workers}; worker_rlimit_nofile 20000;\nerror_log \
+         {dir}/error.log error;\nevents {{ worker_connections 19000; }}\nhttp {{\n  sendfile on; tcp_nopush on; \
          types_hash_max_size 2048; access_log off;\n"
     );
     for kind in ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"] {
-        let _ = writeln!(text, "  {kind}_temp_path {room}/{kind};");
+        let _ = writeln!(text, "  {kind}_temp_path {dir}/{kind};");
     }
     text
 }

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use crate::clients::once;
 use crate::process::Process;
-use crate::stage::HOST;
-use crate::told::Told;
+use crate::result::Result;
+use crate::testbed::HOST;
 
 /// Ports that each proxy, and the origins, may take.
 pub(crate) const PORTS_EACH: u16 = 10;
@@ -22,18 +22,18 @@ pub(crate) struct Ports {
     pub(crate) https: u16,
     /// HTTPS, HTTP/2 too, to HTTP.
     pub(crate) edge: u16,
-    /// HTTP to the sink.
-    pub(crate) sink: u16,
+    /// HTTP to the upload server.
+    pub(crate) upload: u16,
 }
 
 impl Ports {
     fn all(&self) -> [u16; 4] {
-        [self.http, self.https, self.edge, self.sink]
+        [self.http, self.https, self.edge, self.upload]
     }
 }
 
 /// Waits until all ports answer 200.
-pub(crate) fn wait_for(process: &mut Process, ports: &Ports) -> Told<()> {
+pub(crate) fn wait_for(process: &mut Process, ports: &Ports) -> Result<()> {
     let begun = Instant::now();
     for port in ports.all() {
         let tls = port == ports.https || port == ports.edge;

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::told::Told;
+use crate::result::Result;
 
 /// How long a program may take to end before it is killed.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -24,7 +24,7 @@ pub(crate) struct Process {
 
 impl Process {
     /// Starts it with both outputs in files of this directory.
-    pub(crate) fn start(name: &str, command: &mut Command, dir: &Path) -> Told<Self> {
+    pub(crate) fn start(name: &str, command: &mut Command, dir: &Path) -> Result<Self> {
         let log = dir.join("stderr.log");
         let create = |path: &Path| File::create(path).map_err(|error| format!("{}: {error}", path.display()));
         command.stdin(Stdio::null()).stdout(create(&dir.join("stdout.log"))?).stderr(create(&log)?);
@@ -38,7 +38,7 @@ impl Process {
     }
 
     /// Says what it wrote last, when it has ended though nobody asked it to.
-    pub(crate) fn alive(&mut self) -> Told<()> {
+    pub(crate) fn alive(&mut self) -> Result<()> {
         match self.child.try_wait() {
             Ok(None) => Ok(()),
             _ => Err(format!("{} has ended; {}", self.name, self.last_words())),
@@ -54,7 +54,7 @@ impl Process {
     }
 
     /// Sends a signal to it alone, not to its children.
-    pub(crate) fn signal(&self, signal: Signal) -> Told<()> {
+    pub(crate) fn signal(&self, signal: Signal) -> Result<()> {
         signal_to(self.id(), signal).map_err(|error| format!("{} takes no signal: {error}", self.name))
     }
 
@@ -96,7 +96,7 @@ impl Drop for Process {
     }
 }
 
-fn signal_to(id: u32, signal: Signal) -> Told<()> {
+fn signal_to(id: u32, signal: Signal) -> Result<()> {
     let id = i32::try_from(id).ok().and_then(Pid::from_raw).ok_or("it has no id")?;
     kill_process(id, signal).map_err(|error| error.to_string())
 }

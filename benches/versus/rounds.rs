@@ -6,24 +6,24 @@ use std::io::Write;
 use crate::columns::{Column, Kind};
 use crate::figures::Figures;
 use crate::interrupt;
+use crate::options::Options;
 use crate::origins::Origins;
 use crate::proxies::Running;
-use crate::stage::Stage;
+use crate::result::Result;
 use crate::stats::median;
-use crate::told::Told;
-use crate::words::Words;
+use crate::testbed::Testbed;
 use crate::workloads::{Round, Workload};
 
 /// All that was measured of one workload.
-pub(crate) struct Measured {
+pub(crate) struct WorkloadResult {
     /// Which.
     pub(crate) workload: Workload,
-    /// By column, in the order of the words.
-    pub(crate) columns: Vec<Taken>,
+    /// By column, in the order of the options.
+    pub(crate) columns: Vec<ColumnResult>,
 }
 
 /// What one column gave.
-pub(crate) struct Taken {
+pub(crate) struct ColumnResult {
     /// Its column.
     pub(crate) column: Column,
     /// Round by round; `None` where it failed.
@@ -42,35 +42,35 @@ pub(crate) struct Ratio {
     pub(crate) greatest: f64,
 }
 
-impl Measured {
+impl WorkloadResult {
     /// Starts all columns, measures, and ends them. A column that does not start ends the run: without it there is
     /// nothing to compare. A round with errors is noted.
-    pub(crate) fn of(workload: &Workload, words: &Words, stage: &Stage, origins: &Origins) -> Told<Self> {
-        let round = Round { seconds: words.seconds, sessions: words.sessions };
+    pub(crate) fn of(workload: &Workload, options: &Options, testbed: &Testbed, origins: &Origins) -> Result<Self> {
+        let round = Round { seconds: options.seconds, sessions: options.sessions };
         let mut measured = Self { workload: *workload, columns: Vec::new() };
         let mut all = Vec::new();
-        let part = words.columns.iter().enumerate().filter(|(_, column)| takes_part(column, workload));
+        let part = options.columns.iter().enumerate().filter(|(_, column)| takes_part(column, workload));
         for (place, column) in part {
-            let taken = Taken { column: column.clone(), rounds: Vec::new(), failures: Vec::new() };
-            let running = Running::start(column, place, workload.shape, stage, origins);
+            let taken = ColumnResult { column: column.clone(), rounds: Vec::new(), failures: Vec::new() };
+            let running = Running::start(column, place, workload.shape, testbed, origins);
             let running = running.map_err(|why| format!("{} {}: {why}", workload.name, column.name))?;
             all.push((measured.columns.len(), running));
             measured.columns.push(taken);
         }
-        for number in 0..words.rounds {
-            note(&format!("\r{}: round {} of {} ", workload.name, number + 1, words.rounds));
+        for number in 0..options.rounds {
+            print_progress(&format!("\r{}: round {} of {} ", workload.name, number + 1, options.rounds));
             if let Some(turned) = all.len().checked_sub(1) {
                 all.rotate_left(number.min(1).min(turned));
             }
             for (place, running) in &mut all {
-                if interrupt::came() {
+                if interrupt::requested() {
                     return Err("interrupted".to_owned());
                 }
                 let outcome = (workload.sample)(running, &round);
                 measured.columns[*place].take(number, outcome);
             }
         }
-        note("\r");
+        print_progress("\r");
         Ok(measured)
     }
 
@@ -87,8 +87,9 @@ impl Measured {
     }
 
     /// How a column stands to nginx with the same logging.
-    pub(crate) fn ratio(&self, taken: &Taken) -> Option<Ratio> {
-        let nginx = |other: &&Taken| other.column.kind == Kind::Nginx && other.column.logged == taken.column.logged;
+    pub(crate) fn ratio(&self, taken: &ColumnResult) -> Option<Ratio> {
+        let nginx =
+            |other: &&ColumnResult| other.column.kind == Kind::Nginx && other.column.logged == taken.column.logged;
         let nginx = self.columns.iter().find(nginx)?;
         let pairs = taken.rounds.iter().zip(&nginx.rounds);
         let ratios = pairs
@@ -104,7 +105,7 @@ impl Measured {
 
     /// What failed, one line each.
     pub(crate) fn failures(&self) -> impl Iterator<Item = String> {
-        let lines = |taken: &Taken| {
+        let lines = |taken: &ColumnResult| {
             let name = format!("{} {}", self.workload.name, taken.column.name);
             taken.failures.iter().map(|why| format!("{name}: {why}")).collect::<Vec<_>>()
         };
@@ -112,17 +113,17 @@ impl Measured {
     }
 }
 
-impl Taken {
+impl ColumnResult {
     /// The median of a figure over the rounds.
     pub(crate) fn median(&self, name: &str) -> Option<f64> {
         median(&self.rounds.iter().flatten().filter_map(|figures| figures.of(name)).collect::<Vec<_>>())
     }
 
-    fn take(&mut self, number: usize, outcome: Told<Figures>) {
+    fn take(&mut self, number: usize, outcome: Result<Figures>) {
         match outcome {
             Ok(figures) => self.rounds.push(Some(figures)),
             Err(why) => {
-                note(&format!("\r! {} round {}: {why}\n", self.column.name, number + 1));
+                print_progress(&format!("\r! {} round {}: {why}\n", self.column.name, number + 1));
                 self.rounds.push(None);
                 self.failures.push(format!("round {}: {why}", number + 1));
             }
@@ -135,7 +136,7 @@ fn takes_part(column: &Column, workload: &Workload) -> bool {
     has_floor && (workload.logged || !column.logged)
 }
 
-fn note(text: &str) {
+fn print_progress(text: &str) {
     eprint!("{text}");
     let _ = std::io::stderr().flush();
 }

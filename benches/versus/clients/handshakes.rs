@@ -10,10 +10,10 @@ use tokio::net::TcpStream;
 use tokio::task::LocalSet;
 use tokio_rustls::TlsConnector;
 
-use super::{alone, ask, server, tls};
+use super::{ask, block_on, server, tls};
 use crate::load::Load;
-use crate::stage::HOST;
-use crate::told::Told;
+use crate::result::Result;
+use crate::testbed::HOST;
 
 /// Connections at once.
 const AT_ONCE: usize = 32;
@@ -28,11 +28,11 @@ pub(crate) enum Handshakes {
 }
 
 /// One at a time from each of several clients, for so long.
-pub(crate) fn run(port: u16, kind: Handshakes, seconds: u64) -> Told<Load> {
+pub(crate) fn run(port: u16, kind: Handshakes, seconds: u64) -> Result<Load> {
     let begun = Instant::now();
     let until = begun + Duration::from_secs(seconds);
-    let clients = (0..AT_ONCE).map(|_| Client::new(port, kind)).collect::<Told<Vec<_>>>()?;
-    let tallies = alone(LocalSet::new().run_until(async move {
+    let clients = (0..AT_ONCE).map(|_| Client::new(port, kind)).collect::<Result<Vec<_>>>()?;
+    let tallies = block_on(LocalSet::new().run_until(async move {
         let tasks = clients.into_iter().map(|client| tokio::task::spawn_local(Rc::new(client).until(until)));
         let mut tallies = Vec::new();
         for task in tasks.collect::<Vec<_>>() {
@@ -68,18 +68,18 @@ struct Tally {
 }
 
 impl Client {
-    fn new(port: u16, kind: Handshakes) -> Told<Self> {
+    fn new(port: u16, kind: Handshakes) -> Result<Self> {
         let config = Arc::new(tls(kind == Handshakes::Resumed)?);
         Ok(Self { port, kind, connector: TlsConnector::from(config), server: server(HOST)? })
     }
 
     async fn until(self: Rc<Self>, until: Instant) -> Tally {
         let mut tally = Tally::default();
-        let mut held = Vec::with_capacity(16 << 10);
+        let mut buffer = Vec::with_capacity(16 << 10);
         let mut is_first = self.kind == Handshakes::Resumed;
         while Instant::now() < until {
             let begun = Instant::now();
-            match self.once(&mut held).await {
+            match self.once(&mut buffer).await {
                 // The first one brings the ticket.
                 Ok(_) if is_first => is_first = false,
                 Ok(kind) => {
@@ -95,12 +95,12 @@ impl Client {
         tally
     }
 
-    async fn once(&self, held: &mut Vec<u8>) -> io::Result<Handshakes> {
+    async fn once(&self, buffer: &mut Vec<u8>) -> io::Result<Handshakes> {
         let stream = TcpStream::connect(("127.0.0.1", self.port)).await?;
         stream.set_nodelay(true)?;
         let mut stream = self.connector.connect(self.server.clone(), stream).await?;
         let request = b"GET / HTTP/1.1\r\nHost: versus.test\r\nConnection: close\r\n\r\n";
-        ask(&mut stream, request, held).await?;
+        ask(&mut stream, request, buffer).await?;
         let kind = stream.get_ref().1.handshake_kind();
         Ok(if kind == Some(HandshakeKind::Resumed) { Handshakes::Resumed } else { Handshakes::Full })
     }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use rustls::{ClientConnection, StreamOwned};
 
 use super::{field, server, status, tls};
-use crate::told::Told;
+use crate::result::Result;
 
 const PATIENCE: Duration = Duration::from_secs(2);
 
@@ -30,13 +30,13 @@ impl Answer {
 }
 
 /// GET over HTTP.
-pub(crate) fn http(port: u16, path: &str) -> Told<Answer> {
+pub(crate) fn http(port: u16, path: &str) -> Result<Answer> {
     let head = connect(port).and_then(|mut stream| talk(&mut stream, "127.0.0.1", path));
     head.map(|head| Answer { status: status(&head), head, certificate: Vec::new() }).map_err(|error| error.to_string())
 }
 
 /// GET over HTTPS, asking for this host.
-pub(crate) fn https(port: u16, host: &str, path: &str) -> Told<Answer> {
+pub(crate) fn https(port: u16, host: &str, path: &str) -> Result<Answer> {
     let config = Arc::new(tls(false)?);
     let connection = ClientConnection::new(config, server(host)?).map_err(|error| error.to_string())?;
     let stream = connect(port).map_err(|error| error.to_string())?;

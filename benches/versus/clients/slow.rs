@@ -12,7 +12,7 @@ use tokio::net::TcpStream;
 use tokio::runtime::Runtime;
 
 use super::runtime;
-use crate::told::Told;
+use crate::result::Result;
 
 const REQUEST: &[u8] = b"GET /slow HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n";
 
@@ -31,7 +31,7 @@ pub(crate) struct Slow {
 
 impl Slow {
     /// Connects and asks, so many times.
-    pub(crate) fn open(port: u16, count: usize) -> Told<Self> {
+    pub(crate) fn open(port: u16, count: usize) -> Result<Self> {
         let runtime = runtime()?;
         let mut streams = Vec::with_capacity(count);
         let opened = runtime.block_on(async {
@@ -48,7 +48,7 @@ impl Slow {
     }
 
     /// Reads a kilobyte a second from each until told to stop. An answer that ends early is an error.
-    pub(crate) fn read_until(&mut self, stop: &AtomicBool) -> Told<()> {
+    pub(crate) fn read_until(&mut self, stop: &AtomicBool) -> Result<()> {
         let streams = &mut self.streams;
         self.runtime.block_on(async {
             let mut kilobyte = [0; 1024];

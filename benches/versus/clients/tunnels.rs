@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 
 use super::{ask, runtime};
 use crate::load::Load;
-use crate::told::Told;
+use crate::result::Result;
 
 const UPGRADE: &[u8] = b"GET /socket HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
     Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
@@ -29,7 +29,7 @@ pub(crate) struct Tunnels {
 
 impl Tunnels {
     /// Opens so many.
-    pub(crate) fn open(port: u16, count: usize) -> Told<Self> {
+    pub(crate) fn open(port: u16, count: usize) -> Result<Self> {
         let runtime = runtime()?;
         let mut streams = Vec::with_capacity(count);
         let opened = runtime.block_on(async {
@@ -50,7 +50,7 @@ impl Tunnels {
     }
 
     /// Echoes through all of them for so long.
-    pub(crate) fn echo(self, seconds: u64) -> Told<Load> {
+    pub(crate) fn echo(self, seconds: u64) -> Result<Load> {
         let begun = Instant::now();
         let until = begun + Duration::from_secs(seconds);
         let mut latencies = Vec::new();

@@ -7,19 +7,19 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
-use super::{alone, answer};
+use super::{answer, block_on};
 use crate::load::Load;
-use crate::told::Told;
+use crate::result::Result;
 
 const CONNECTIONS: usize = 2;
 const PIECE: usize = 256 << 10;
 
 /// Uploads of so many bytes; none is begun after so many seconds, and each connection does at least one.
-pub(crate) fn run(port: u16, size: usize, seconds: u64) -> Told<Load> {
+pub(crate) fn run(port: u16, size: usize, seconds: u64) -> Result<Load> {
     let begun = Instant::now();
     let until = begun + Duration::from_secs(seconds);
     let (mut latencies, mut errors, mut complaint) = (Vec::new(), 0, String::new());
-    alone(async {
+    block_on(async {
         let mut tasks = JoinSet::new();
         for _ in 0..CONNECTIONS {
             tasks.spawn(uploads(port, size, until));

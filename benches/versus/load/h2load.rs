@@ -5,8 +5,8 @@ use std::process::Command;
 use std::time::Duration;
 
 use super::{Load, output_of, read};
-use crate::stage::Stage;
-use crate::told::Told;
+use crate::result::Result;
+use crate::testbed::Testbed;
 
 const CONNECTIONS: &str = "-c8";
 const STREAMS: &str = "-m32";
@@ -14,22 +14,22 @@ const STREAMS: &str = "-m32";
 const PATIENCE: Duration = Duration::from_secs(600);
 
 /// So many small answers. By number, because h2load's timed runs do not always end.
-pub(crate) fn small(stage: &Stage, port: u16, count: usize) -> Told<Load> {
-    let log = stage.dir.join("scripts/h2load.log");
+pub(crate) fn small(testbed: &Testbed, port: u16, count: usize) -> Result<Load> {
+    let log = testbed.dir.join("scripts/h2load.log");
     let _ = fs::remove_file(&log);
     let mut command = asking(port, "", count);
     let end = run(command.arg(format!("--log-file={}", log.display())))?;
     let text = fs::read_to_string(&log).map_err(|error| format!("{}: {error}", log.display()))?;
     let latencies = read::h2load_log(&text).filter(|(status, _)| *status == 200).map(|(_, micros)| micros).collect();
-    let told = Load::of(latencies, end.seconds);
-    Ok(Load { requests: end.good, errors: end.bad, complaint: "h2load saw requests fail".to_owned(), ..told })
+    let load = Load::of(latencies, end.seconds);
+    Ok(Load { requests: end.good, errors: end.bad, complaint: "h2load saw requests fail".to_owned(), ..load })
 }
 
 /// So many logins, each a new session.
-pub(crate) fn logins(port: u16, count: usize) -> Told<Load> {
+pub(crate) fn logins(port: u16, count: usize) -> Result<Load> {
     let end = run(&mut asking(port, "login", count))?;
-    let told = Load::of(Vec::new(), end.seconds);
-    Ok(Load { requests: end.good, errors: end.bad, complaint: "h2load saw logins fail".to_owned(), ..told })
+    let load = Load::of(Vec::new(), end.seconds);
+    Ok(Load { requests: end.good, errors: end.bad, complaint: "h2load saw logins fail".to_owned(), ..load })
 }
 
 fn asking(port: u16, path: &str, count: usize) -> Command {
@@ -41,7 +41,7 @@ fn asking(port: u16, path: &str, count: usize) -> Command {
     command
 }
 
-fn run(command: &mut Command) -> Told<read::H2loadEnd> {
+fn run(command: &mut Command) -> Result<read::H2loadEnd> {
     let text = output_of("h2load", command, PATIENCE)?;
     read::h2load(&text).ok_or_else(|| format!("h2load: {text}"))
 }

@@ -9,8 +9,8 @@ use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::result::Result;
 use crate::stats::percentile;
-use crate::told::Told;
 
 /// What came of one load.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -41,7 +41,7 @@ impl Load {
     }
 
     /// Refuses a load that was not answered well throughout, or not at all.
-    pub(crate) fn faultless(self) -> Told<Self> {
+    pub(crate) fn faultless(self) -> Result<Self> {
         match (self.errors, self.requests) {
             (0, 0) => Err("not one request was answered".to_owned()),
             (0, _) => Ok(self),
@@ -51,7 +51,7 @@ impl Load {
 }
 
 /// Runs a tool to its end and returns what it printed; one that does not end in time is ended, and that is an error.
-fn output_of(name: &str, command: &mut Command, patience: Duration) -> Told<String> {
+fn output_of(name: &str, command: &mut Command, patience: Duration) -> Result<String> {
     let begun = Instant::now();
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().map_err(|error| format!("{name} does not start: {error}"))?;

@@ -5,8 +5,8 @@ use std::process::Command;
 use std::time::Duration;
 
 use super::{Load, output_of, read};
-use crate::stage::{MESSAGE, Stage, put};
-use crate::told::Told;
+use crate::result::Result;
+use crate::testbed::{MESSAGE, Testbed, write_file};
 
 /// What is asked.
 pub(crate) enum Ask<'ask> {
@@ -58,13 +58,13 @@ end
 
 impl Wrk<'_> {
     /// Runs it against a port.
-    pub(crate) fn run(&self, stage: &Stage, tls: bool, port: u16) -> Told<Load> {
+    pub(crate) fn run(&self, testbed: &Testbed, tls: bool, port: u16) -> Result<Load> {
         let path = if matches!(self.ask, Ask::Big) { "big" } else { "" };
         let url = format!("{}://127.0.0.1:{port}/{path}", if tls { "https" } else { "http" });
         let mut command = Command::new("wrk");
         command.args(["-t1", "--latency", "--timeout", "15s"]);
         command.arg(format!("-c{}", self.connections)).arg(format!("-d{}s", self.seconds));
-        command.arg("-s").arg(self.script(stage)?).arg(url);
+        command.arg("-s").arg(self.script(testbed)?).arg(url);
         if let Ask::Cookies(file) = self.ask {
             command.arg("--").arg(file);
         }
@@ -87,7 +87,7 @@ impl Wrk<'_> {
         })
     }
 
-    fn script(&self, stage: &Stage) -> Told<PathBuf> {
+    fn script(&self, testbed: &Testbed) -> Result<PathBuf> {
         let (name, head) = match self.ask {
             Ask::Small | Ask::Big => ("plain", String::new()),
             Ask::Close => ("close", "wrk.headers['Connection'] = 'close'".to_owned()),
@@ -100,7 +100,7 @@ impl Wrk<'_> {
                 ),
             ),
         };
-        let file = stage.dir.join("scripts").join(format!("{name}.lua"));
-        put(&file, &format!("{head}\n{DONE}")).map(|()| file)
+        let file = testbed.dir.join("scripts").join(format!("{name}.lua"));
+        write_file(&file, &format!("{head}\n{DONE}")).map(|()| file)
     }
 }

@@ -20,11 +20,11 @@ pub(super) fn configuration(plan: &Plan<'_>) -> String {
          9300\n{log}    timeout connect 5s\n    timeout client 1h\n    timeout server 5m\n    timeout http-request 15s\n    \
          timeout http-keep-alive 1h\n    timeout tunnel 1h\n    option http-keep-alive\n    http-reuse always\n    option \
          forwardfor\n",
-        plan.stage.threads
+        plan.testbed.threads
     );
-    let both = plan.stage.both.display();
+    let both = plan.testbed.both.display();
     let sites = match plan.shape {
-        Shape::Sites(_) => format!(" crt {}/both/", plan.stage.dir.join("sites").display()),
+        Shape::Sites(_) => format!(" crt {}/both/", plan.testbed.dir.join("sites").display()),
         _ => String::new(),
     };
     let ports = plan.ports;
@@ -33,7 +33,7 @@ pub(super) fn configuration(plan: &Plan<'_>) -> String {
         ("http", ports.http, "", "plain"),
         ("https", ports.https, tls.as_str(), "tls"),
         ("edge", ports.edge, &format!(" ssl crt {both}{sites} alpn h2,http/1.1"), "plain"),
-        ("sink", ports.sink, "", "sink"),
+        ("upload", ports.upload, "", "upload"),
     ] {
         let proto = if tls.is_empty() { "http" } else { "https" };
         let _ = write!(
@@ -58,7 +58,7 @@ fn backends(text: &mut String, plan: &Plan<'_>) {
     for (name, more, servers, tls) in [
         ("plain", "", plain, ""),
         ("tls", sticky, pair(plan.origins.tls), " ssl verify none"),
-        ("sink", "", pair(plan.origins.sink), ""),
+        ("upload", "", pair(plan.origins.upload), ""),
     ] {
         let _ = write!(text, "\nbackend {name}\n    balance roundrobin\n{more}");
         for (at, server) in servers.iter().enumerate() {

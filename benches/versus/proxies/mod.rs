@@ -18,8 +18,8 @@ use crate::figures::Figures;
 use crate::origins::{OriginPorts, Origins};
 use crate::ports::{PORTS_EACH, Ports, wait_for};
 use crate::process::Process;
-use crate::stage::{Stage, put};
-use crate::told::Told;
+use crate::result::Result;
+use crate::testbed::{Testbed, write_file};
 
 /// One column's program, running; `None` for the floor, whose programs run all the time.
 pub(crate) struct Running<'run> {
@@ -29,7 +29,7 @@ pub(crate) struct Running<'run> {
     pub(crate) ports: Ports,
     /// What was found out once about this start and belongs to each of its rounds.
     pub(crate) facts: Figures,
-    stage: &'run Stage,
+    testbed: &'run Testbed,
     origins: &'run Origins,
     shape: Shape,
     process: Option<Process>,
@@ -41,36 +41,36 @@ impl<'run> Running<'run> {
         column: &'run Column,
         place: usize,
         shape: Shape,
-        stage: &'run Stage,
+        testbed: &'run Testbed,
         origins: &'run Origins,
-    ) -> Told<Self> {
-        let first = stage.ports + PORTS_EACH * (place as u16 + 1);
-        let floor = OriginPorts::of(stage);
+    ) -> Result<Self> {
+        let first = testbed.ports + PORTS_EACH * (place as u16 + 1);
+        let floor = OriginPorts::of(testbed);
         let ports = match column.kind {
-            Kind::Origin => Ports { http: floor.plain, https: floor.tls, edge: floor.h2, sink: floor.sink },
-            _ => Ports { http: first, https: first + 1, edge: first + 2, sink: first + 3 },
+            Kind::Origin => Ports { http: floor.plain, https: floor.tls, edge: floor.h2, upload: floor.upload },
+            _ => Ports { http: first, https: first + 1, edge: first + 2, upload: first + 3 },
         };
-        let mut running = Self { column, ports, facts: Figures::default(), stage, origins, shape, process: None };
+        let mut running = Self { column, ports, facts: Figures::default(), testbed, origins, shape, process: None };
         running.restart().map(|()| running)
     }
 
     /// Ends it, and starts it anew in an empty directory.
-    pub(crate) fn restart(&mut self) -> Told<()> {
+    pub(crate) fn restart(&mut self) -> Result<()> {
         self.process = None;
         self.facts = Figures::default();
         if self.column.kind == Kind::Origin {
             return Ok(());
         }
         if let Shape::Sites(count) = self.shape {
-            self.stage.certificates(count)?;
+            self.testbed.certificates(count)?;
         }
-        let room = self.stage.room(&self.column.name)?;
+        let dir = self.testbed.empty_dir(&self.column.name)?;
         let plan = Plan {
-            stage: self.stage,
+            testbed: self.testbed,
             shape: self.shape,
             ports: &self.ports,
-            origins: OriginPorts::of(self.stage),
-            room: &room,
+            origins: OriginPorts::of(self.testbed),
+            dir: &dir,
             logged: self.column.logged,
         };
         let (name, text) = match self.column.kind {
@@ -78,15 +78,15 @@ impl<'run> Running<'run> {
             Kind::Haproxy => ("haproxy.cfg", haproxy::configuration(&plan)),
             Kind::Nginx | Kind::Origin => ("nginx.conf", nginx::configuration(&plan)),
         };
-        let file = room.join(name);
-        put(&file, &text)?;
+        let file = dir.join(name);
+        write_file(&file, &text)?;
         let mut command = Command::new(&self.column.binary);
         match self.column.kind {
             Kind::Weir => command.arg("run").arg("--config").arg(file),
             Kind::Haproxy => command.arg("-W").arg("-f").arg(file),
-            Kind::Nginx | Kind::Origin => command.arg("-e").arg(room.join("error.log")).arg("-c").arg(file),
+            Kind::Nginx | Kind::Origin => command.arg("-e").arg(dir.join("error.log")).arg("-c").arg(file),
         };
-        let process = self.process.insert(Process::start(&self.column.name, &mut command, &room)?);
+        let process = self.process.insert(Process::start(&self.column.name, &mut command, &dir)?);
         wait_for(process, &self.ports)
     }
 
@@ -94,7 +94,7 @@ impl<'run> Running<'run> {
     fn counted(&self) -> Vec<&Process> {
         match &self.process {
             Some(process) => vec![process],
-            None => vec![&self.origins.nginx, &self.origins.sink],
+            None => vec![&self.origins.nginx, &self.origins.upload],
         }
     }
 
@@ -109,12 +109,12 @@ impl<'run> Running<'run> {
     }
 
     /// Tells what it said last when it is not there any more.
-    pub(crate) fn alive(&mut self) -> Told<()> {
+    pub(crate) fn alive(&mut self) -> Result<()> {
         self.process.as_mut().map_or(Ok(()), Process::alive)
     }
 
     /// Makes it read its configuration again, in its own way.
-    pub(crate) fn reload(&self) -> Told<()> {
+    pub(crate) fn reload(&self) -> Result<()> {
         let signal = if self.column.kind == Kind::Haproxy { Signal::USR2 } else { Signal::HUP };
         self.process.as_ref().map_or(Ok(()), |process| process.signal(signal))
     }
@@ -125,7 +125,7 @@ impl<'run> Running<'run> {
     }
 
     /// The run's directory and certificates.
-    pub(crate) fn stage(&self) -> &'run Stage {
-        self.stage
+    pub(crate) fn testbed(&self) -> &'run Testbed {
+        self.testbed
     }
 }

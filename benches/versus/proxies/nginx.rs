@@ -5,16 +5,16 @@ use std::fmt::Write;
 
 use super::plan::{Plan, Shape};
 use crate::origins::{many, nginx_head};
-use crate::stage::site_host;
+use crate::testbed::site_host;
 
 /// Its nginx.conf.
 pub(super) fn configuration(plan: &Plan<'_>) -> String {
-    let room = plan.room.to_string_lossy();
-    let mut text = nginx_head(&room, plan.stage.threads);
+    let dir = plan.dir.to_string_lossy();
+    let mut text = nginx_head(&dir, plan.testbed.threads);
     if plan.logged {
-        text = text.replace("access_log off;", &format!("access_log {room}/access.log;"));
+        text = text.replace("access_log off;", &format!("access_log {dir}/access.log;"));
     }
-    let (chain, key) = (plan.stage.chain.display(), plan.stage.key.display());
+    let (chain, key) = (plan.testbed.chain.display(), plan.testbed.key.display());
     let _ = write!(
         text,
         "  tcp_nodelay on; keepalive_requests 100000000; keepalive_timeout 3600; client_max_body_size 0;\n  \
@@ -34,12 +34,12 @@ pub(super) fn configuration(plan: &Plan<'_>) -> String {
         (format!("127.0.0.1:{} backlog=4096", ports.http), "http://plain"),
         (format!("127.0.0.1:{} ssl http2 backlog=4096", ports.https), "https://tls"),
         (format!("127.0.0.1:{} ssl http2 default_server backlog=4096", ports.edge), "http://plain"),
-        (format!("127.0.0.1:{} backlog=4096", ports.sink), "http://sink"),
+        (format!("127.0.0.1:{} backlog=4096", ports.upload), "http://upload"),
     ] {
         let _ = writeln!(text, "  server {{ listen {listen}; location / {{ proxy_pass {to}; }} }}");
     }
     if let Shape::Sites(count) = plan.shape {
-        let dir = plan.stage.dir.join("sites");
+        let dir = plan.testbed.dir.join("sites");
         for site in 0..count {
             let _ = writeln!(
                 text,
@@ -63,7 +63,9 @@ fn upstreams(text: &mut String, plan: &Plan<'_>) {
     };
     // The open nginx cannot learn whose session a cookie is; by its hash is what its users do.
     let sticky = format!("hash $cookie_JSESSIONID consistent; {}", pair(plan.origins.tls));
-    for (name, servers, kept) in [("plain", plain, kept), ("tls", sticky, 64), ("sink", pair(plan.origins.sink), 64)] {
+    for (name, servers, kept) in
+        [("plain", plain, kept), ("tls", sticky, 64), ("upload", pair(plan.origins.upload), 64)]
+    {
         let _ = writeln!(
             text,
             "  upstream {name} {{ {servers} keepalive {kept}; keepalive_requests 100000000; keepalive_timeout 3600; }}"

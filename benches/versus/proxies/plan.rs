@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::origins::OriginPorts;
 use crate::ports::Ports;
-use crate::stage::Stage;
+use crate::testbed::Testbed;
 
 /// What a proxy is set up for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,10 +19,10 @@ pub(crate) enum Shape {
 
 /// All of it, for one start.
 pub(super) struct Plan<'run> {
-    pub(super) stage: &'run Stage,
+    pub(super) testbed: &'run Testbed,
     pub(super) shape: Shape,
     pub(super) ports: &'run Ports,
     pub(super) origins: OriginPorts,
-    pub(super) room: &'run Path,
+    pub(super) dir: &'run Path,
     pub(super) logged: bool,
 }

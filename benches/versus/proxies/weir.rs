@@ -4,23 +4,23 @@ use std::fmt::Write;
 
 use super::plan::{Plan, Shape};
 use crate::origins::many;
-use crate::stage::site_host;
+use crate::testbed::site_host;
 
 /// Its weir.toml.
 pub(super) fn configuration(plan: &Plan<'_>, admin: u16) -> String {
-    let room = plan.room.display();
-    let log = if plan.logged { format!("{room}/access.log") } else { "off".to_owned() };
+    let dir = plan.dir.display();
+    let log = if plan.logged { format!("{dir}/access.log") } else { "off".to_owned() };
     let mut text = format!(
-        "state-dir = \"{room}\"\naccess-log = \"{log}\"\nerror-log = \"{room}/error.log\"\nthreads = {}\nstop-timeout = \
+        "state-dir = \"{dir}\"\naccess-log = \"{log}\"\nerror-log = \"{dir}/error.log\"\nthreads = {}\nstop-timeout = \
          \"1s\"\n\n[admin]\nbind = \"127.0.0.1:{admin}\"\n",
-        plan.stage.threads
+        plan.testbed.threads
     );
     let ports = plan.ports;
     let listeners = [
         ("http", ports.http, ""),
         ("https", ports.https, "tls = {}\n"),
         ("edge", ports.edge, "tls = {}\n"),
-        ("sink", ports.sink, ""),
+        ("upload", ports.upload, ""),
     ];
     for (name, port, tls) in listeners {
         let _ = write!(
@@ -32,14 +32,14 @@ pub(super) fn configuration(plan: &Plan<'_>, admin: u16) -> String {
     nodes(&mut text, plan);
     let certificate = format!(
         "certificate = {{ chain = \"{}\", key = \"{}\" }}\n",
-        plan.stage.chain.display(),
-        plan.stage.key.display()
+        plan.testbed.chain.display(),
+        plan.testbed.key.display()
     );
     let sites = [
         ("http", "", "plain"),
         ("https", certificate.as_str(), "tls"),
         ("edge", &certificate, "plain"),
-        ("sink", "", "sink"),
+        ("upload", "", "upload"),
     ];
     for (name, certificate, pool) in sites {
         let _ = write!(
@@ -49,7 +49,7 @@ pub(super) fn configuration(plan: &Plan<'_>, admin: u16) -> String {
         );
     }
     if let Shape::Sites(count) = plan.shape {
-        let dir = plan.stage.dir.join("sites");
+        let dir = plan.testbed.dir.join("sites");
         for site in 0..count {
             let _ = write!(
                 text,
@@ -81,7 +81,7 @@ fn nodes(text: &mut String, plan: &Plan<'_>) {
     let pools = [
         ("plain", plain.as_str(), plan.origins.plain, ""),
         ("tls", two, plan.origins.tls, sticky),
-        ("sink", two, plan.origins.sink, ""),
+        ("upload", two, plan.origins.upload, ""),
     ];
     for (name, nodes, port, more) in pools {
         let _ = write!(

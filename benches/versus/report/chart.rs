@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use crate::columns::Kind;
-use crate::rounds::{Measured, Ratio};
+use crate::rounds::{Ratio, WorkloadResult};
 
 const COLOURS: &[&str] = &["#0b6e4f", "#c8553d", "#3d5a80", "#8d6a9f", "#6b705c"];
 const LEFT: f64 = 170.0;
@@ -13,7 +13,7 @@ const MOST: f64 = 2.0;
 const BAR: f64 = 12.0;
 
 /// The SVG.
-pub(crate) fn draw(machine: &str, all: &[Measured]) -> String {
+pub(crate) fn draw(machine: &str, all: &[WorkloadResult]) -> String {
     let columns = columns(all);
     let unit = (WIDTH - LEFT - 60.0) / MOST;
     let mut y = 64.0;
@@ -79,7 +79,7 @@ fn bar(body: &mut String, y: f64, unit: f64, colour: &str, ratio: Ratio) {
     );
 }
 
-fn columns(all: &[Measured]) -> Vec<String> {
+fn columns(all: &[WorkloadResult]) -> Vec<String> {
     let mut columns = Vec::new();
     for taken in all.iter().flat_map(|measured| &measured.columns) {
         let shown = !taken.column.logged && !matches!(taken.column.kind, Kind::Nginx | Kind::Origin);
@@ -90,7 +90,7 @@ fn columns(all: &[Measured]) -> Vec<String> {
     columns
 }
 
-fn ratio(measured: &Measured, name: &str) -> Option<Ratio> {
+fn ratio(measured: &WorkloadResult, name: &str) -> Option<Ratio> {
     let taken = measured.columns.iter().find(|taken| taken.column.name == name)?;
     measured.ratio(taken)
 }

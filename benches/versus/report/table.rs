@@ -1,10 +1,10 @@
 //! Tables in Markdown, aligned so that a terminal shows them well.
 
 use crate::columns::Kind;
-use crate::rounds::{Measured, Taken};
+use crate::rounds::{ColumnResult, WorkloadResult};
 
 /// One workload: a row for each column.
-pub(crate) fn of(measured: &Measured) -> String {
+pub(crate) fn of(measured: &WorkloadResult) -> String {
     let names = measured.figures();
     let mut head = vec![measured.workload.name.to_owned(), "to nginx".to_owned(), "(range)".to_owned()];
     head.extend(names.iter().map(|name| (*name).to_owned()));
@@ -19,7 +19,7 @@ pub(crate) fn of(measured: &Measured) -> String {
 }
 
 /// The ratios to nginx of all workloads.
-pub(crate) fn summary(all: &[Measured]) -> String {
+pub(crate) fn summary(all: &[WorkloadResult]) -> String {
     let mut columns = Vec::new();
     for taken in all.iter().flat_map(|measured| &measured.columns) {
         if !matches!(taken.column.kind, Kind::Nginx | Kind::Origin) && !columns.contains(&taken.column.name) {
@@ -44,7 +44,7 @@ pub(crate) fn summary(all: &[Measured]) -> String {
     aligned(&rows)
 }
 
-fn ratio(measured: &Measured, taken: &Taken) -> [String; 2] {
+fn ratio(measured: &WorkloadResult, taken: &ColumnResult) -> [String; 2] {
     match measured.ratio(taken) {
         Some(ratio) => [format!("{:.2}", ratio.median), format!("{:.2}–{:.2}", ratio.least, ratio.greatest)],
         None => ["-".to_owned(), "-".to_owned()],

@@ -4,13 +4,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use super::round::{Round, measure, settle};
-use crate::clients::held::Held;
+use crate::clients::idle::IdleConnections;
 use crate::clients::slow::Slow;
 use crate::clients::tunnels::Tunnels;
 use crate::figures::{Figures, MEMORY};
 use crate::load::wrk::{Ask, Wrk};
 use crate::proxies::Running;
-use crate::told::Told;
+use crate::result::Result;
 
 /// Memory of one idle connection.
 pub(super) const EACH: &str = "KiB each";
@@ -21,21 +21,21 @@ const WARM: usize = 64;
 const SLOW: usize = 1000;
 const TUNNELS: usize = 1000;
 
-pub(super) fn idle(running: &mut Running<'_>, _: &Round) -> Told<Figures> {
+pub(super) fn idle(running: &mut Running<'_>, _: &Round) -> Result<Figures> {
     idle_of(running, running.ports.http, false)
 }
 
-pub(super) fn idle_tls(running: &mut Running<'_>, _: &Round) -> Told<Figures> {
+pub(super) fn idle_tls(running: &mut Running<'_>, _: &Round) -> Result<Figures> {
     idle_of(running, running.ports.edge, true)
 }
 
 /// From a fresh start each time: memory that was used once is rarely given back.
-fn idle_of(running: &mut Running<'_>, port: u16, tls: bool) -> Told<Figures> {
+fn idle_of(running: &mut Running<'_>, port: u16, tls: bool) -> Result<Figures> {
     running.restart()?;
-    drop(Held::open(port, WARM, tls)?);
+    drop(IdleConnections::open(port, WARM, tls)?);
     settle();
     let before = running.memory();
-    let mut held = Held::open(port, IDLE, tls)?;
+    let mut held = IdleConnections::open(port, IDLE, tls)?;
     settle();
     let after = running.memory();
     held.still_answer()?;
@@ -43,13 +43,13 @@ fn idle_of(running: &mut Running<'_>, port: u16, tls: bool) -> Told<Figures> {
     Ok(Figures::default().with(EACH, (after - before) / IDLE as f64).with("start KiB", before).with(MEMORY, after))
 }
 
-pub(super) fn slow(running: &mut Running<'_>, round: &Round) -> Told<Figures> {
+pub(super) fn slow(running: &mut Running<'_>, round: &Round) -> Result<Figures> {
     let fast = Wrk { connections: 32, seconds: round.seconds, ask: Ask::Small };
     let mut slow = Slow::open(running.ports.http, SLOW)?;
     let over = AtomicBool::new(false);
     let figures = thread::scope(|scope| {
         let reading = scope.spawn(|| slow.read_until(&over));
-        let figures = measure(running, |running| fast.run(running.stage(), false, running.ports.http));
+        let figures = measure(running, |running| fast.run(running.testbed(), false, running.ports.http));
         over.store(true, Ordering::Relaxed);
         reading.join().map_err(|_| "the slow clients broke down".to_owned())??;
         figures
@@ -59,8 +59,8 @@ pub(super) fn slow(running: &mut Running<'_>, round: &Round) -> Told<Figures> {
     Ok(figures.with("afterwards KiB", running.memory()))
 }
 
-pub(super) fn websocket(running: &mut Running<'_>, round: &Round) -> Told<Figures> {
-    let tunnels = Tunnels::open(running.ports.sink, TUNNELS)?;
+pub(super) fn websocket(running: &mut Running<'_>, round: &Round) -> Result<Figures> {
+    let tunnels = Tunnels::open(running.ports.upload, TUNNELS)?;
     let mut held = 0.0;
     let figures = measure(running, |running| {
         held = running.memory();

@@ -12,7 +12,7 @@ pub(crate) use round::Round;
 use crate::figures::{CPU, Figures};
 use crate::origins::MANY;
 use crate::proxies::{Running, Shape};
-use crate::told::Told;
+use crate::result::Result;
 
 /// One of them.
 #[derive(Clone, Copy)]
@@ -29,14 +29,14 @@ pub(crate) struct Workload {
     pub(crate) floor: bool,
     pub(crate) logged: bool,
     /// One round of one column.
-    pub(crate) sample: fn(&mut Running<'_>, &Round) -> Told<Figures>,
+    pub(crate) sample: fn(&mut Running<'_>, &Round) -> Result<Figures>,
 }
 
 impl Workload {
     const fn new(
         name: &'static str,
         what: &'static str,
-        sample: fn(&mut Running<'_>, &Round) -> Told<Figures>,
+        sample: fn(&mut Running<'_>, &Round) -> Result<Figures>,
     ) -> Self {
         Self { name, what, by: CPU, shape: Shape::Usual, floor: true, logged: false, sample }
     }
@@ -89,7 +89,7 @@ const ALL: &[Workload] = &[
 ];
 
 /// The ones that a list names, or all.
-pub(crate) fn chosen(list: &str) -> Told<Vec<Workload>> {
+pub(crate) fn chosen(list: &str) -> Result<Vec<Workload>> {
     let named = list.split(',').map(str::trim).filter(|name| !name.is_empty());
     let chosen = named
         .map(|name| {
@@ -97,6 +97,6 @@ pub(crate) fn chosen(list: &str) -> Told<Vec<Workload>> {
             let found = ALL.iter().find(|workload| workload.name == name).copied();
             found.ok_or_else(|| format!("WORKLOADS knows {}, not {name}", known()))
         })
-        .collect::<Told<Vec<_>>>()?;
+        .collect::<Result<Vec<_>>>()?;
     Ok(if chosen.is_empty() { ALL.to_vec() } else { chosen })
 }

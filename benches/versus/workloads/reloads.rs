@@ -4,14 +4,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::round::{Round, told};
+use super::round::{Round, figures_of};
 use crate::clients::once;
 use crate::figures::{ERRORS, Figures, MEMORY};
 use crate::load::Load;
 use crate::load::wrk::{Ask, Wrk};
 use crate::proxies::Running;
-use crate::stage::{certify, site_host};
-use crate::told::Told;
+use crate::result::Result;
+use crate::testbed::{certify, site_host};
 
 /// From the signal until a new connection sees the new certificate.
 pub(super) const RELOAD: &str = "reload ms";
@@ -20,7 +20,7 @@ const EVERY: Duration = Duration::from_millis(200);
 const PATIENCE: Duration = Duration::from_secs(180);
 
 /// Connections that a reload cuts are counted and shown: they are what is measured.
-pub(super) fn often(running: &mut Running<'_>, round: &Round) -> Told<Figures> {
+pub(super) fn often(running: &mut Running<'_>, round: &Round) -> Result<Figures> {
     let over = AtomicBool::new(false);
     let before = running.cpu();
     let load = thread::scope(|scope| {
@@ -29,9 +29,9 @@ pub(super) fn often(running: &mut Running<'_>, round: &Round) -> Told<Figures> {
                 running.reload()?;
                 thread::sleep(EVERY);
             }
-            Told::Ok(())
+            Ok::<_, String>(())
         });
-        let load = fast(round).run(running.stage(), false, running.ports.http);
+        let load = fast(round).run(running.testbed(), false, running.ports.http);
         over.store(true, Ordering::Relaxed);
         reloads.join().map_err(|_| "the reloads broke down".to_owned())??;
         load
@@ -43,7 +43,7 @@ pub(super) fn often(running: &mut Running<'_>, round: &Round) -> Told<Figures> {
 }
 
 /// Starts it, replaces the certificate of one of its sites, and reloads while small requests are answered.
-pub(super) fn sites(running: &mut Running<'_>, round: &Round) -> Told<Figures> {
+pub(super) fn sites(running: &mut Running<'_>, round: &Round) -> Result<Figures> {
     let begun = Instant::now();
     running.restart()?;
     let start = begun.elapsed();
@@ -56,9 +56,9 @@ pub(super) fn sites(running: &mut Running<'_>, round: &Round) -> Told<Figures> {
         });
         // The load must outlast the reload, which takes about as long as the start.
         let seconds = round.seconds.max(start.as_secs() * 3 / 2 + 2);
-        let load = Wrk { seconds, ..fast(round) }.run(running.stage(), false, running.ports.http);
+        let load = Wrk { seconds, ..fast(round) }.run(running.testbed(), false, running.ports.http);
         let reload = reload.join().map_err(|_| "the reload broke down".to_owned())?;
-        Told::Ok((load?, reload?))
+        Ok::<_, String>((load?, reload?))
     })?;
     let figures = served(&load)?;
     let spent = running.cpu() - before;
@@ -75,11 +75,11 @@ pub(super) fn sites(running: &mut Running<'_>, round: &Round) -> Told<Figures> {
 }
 
 /// How long the change took to hold.
-fn replace(running: &Running<'_>) -> Told<Duration> {
+fn replace(running: &Running<'_>) -> Result<Duration> {
     let host = site_host(0);
     let seen = || once::https(running.ports.edge, &host, "/").map(|answer| answer.certificate);
     let old = seen()?;
-    certify(&running.stage().dir.join("sites"), 0)?;
+    certify(&running.testbed().dir.join("sites"), 0)?;
     let begun = Instant::now();
     running.reload()?;
     while begun.elapsed() < PATIENCE {
@@ -96,10 +96,10 @@ fn fast(round: &Round) -> Wrk<'static> {
     Wrk { connections: 32, seconds: round.seconds, ask: Ask::Small }
 }
 
-fn served(load: &Load) -> Told<impl Fn(Duration) -> Figures> {
+fn served(load: &Load) -> Result<impl Fn(Duration) -> Figures> {
     match load.requests {
         0 => Err(format!("not one request was answered: {}", load.complaint)),
-        _ => Ok(move |spent| told(load, spent)),
+        _ => Ok(move |spent| figures_of(load, spent)),
     }
 }
 

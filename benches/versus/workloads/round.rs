@@ -7,9 +7,9 @@ use crate::columns::Kind;
 use crate::figures::{CPU, Figures, MEMORY, P50, P99, P999, RATE};
 use crate::load::Load;
 use crate::proxies::Running;
-use crate::told::Told;
+use crate::result::Result;
 
-/// What the words say of it.
+/// What the options say of it.
 pub(crate) struct Round {
     /// How long a load lasts.
     pub(crate) seconds: u64,
@@ -18,16 +18,16 @@ pub(crate) struct Round {
 }
 
 /// Puts a faultless load on a proxy, and tells what it cost.
-pub(super) fn measure(running: &mut Running<'_>, load: impl FnOnce(&Running<'_>) -> Told<Load>) -> Told<Figures> {
+pub(super) fn measure(running: &mut Running<'_>, load: impl FnOnce(&Running<'_>) -> Result<Load>) -> Result<Figures> {
     let before = running.cpu();
     let load = load(running).and_then(Load::faultless);
     let spent = running.cpu() - before;
     running.alive()?;
-    Ok(told(&load?, spent).with(MEMORY, running.memory()))
+    Ok(figures_of(&load?, spent).with(MEMORY, running.memory()))
 }
 
 /// The figures of a load that took so much CPU time.
-pub(super) fn told(load: &Load, spent: Duration) -> Figures {
+pub(super) fn figures_of(load: &Load, spent: Duration) -> Figures {
     let each = spent.as_secs_f64() * 1e6 / load.requests as f64;
     Figures::default()
         .with(CPU, each)

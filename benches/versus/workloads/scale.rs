@@ -5,7 +5,7 @@ use super::steady;
 use crate::figures::{Figures, MEMORY};
 use crate::load::{Load, h2load};
 use crate::proxies::Running;
-use crate::told::Told;
+use crate::result::Result;
 
 /// What the sessions take, together.
 const SESSIONS: &str = "sessions KiB";
@@ -14,7 +14,7 @@ const SESSIONS: &str = "sessions KiB";
 const BEFORE: &str = "before KiB";
 
 /// Once for each start the sessions are learned, then it is small-tls while they are there.
-pub(super) fn sessions(running: &mut Running<'_>, round: &Round) -> Told<Figures> {
+pub(super) fn sessions(running: &mut Running<'_>, round: &Round) -> Result<Figures> {
     let taken = match running.facts.of(SESSIONS) {
         Some(taken) => taken,
         None => learn(running, round.sessions)?,
@@ -22,7 +22,7 @@ pub(super) fn sessions(running: &mut Running<'_>, round: &Round) -> Told<Figures
     Ok(steady::small_tls(running, round)?.with(SESSIONS, taken))
 }
 
-fn learn(running: &mut Running<'_>, count: usize) -> Told<f64> {
+fn learn(running: &mut Running<'_>, count: usize) -> Result<f64> {
     let login = |count| h2load::logins(running.ports.https, count).and_then(Load::faultless);
     // Connections and their buffers are made before the memory is read.
     login(2000)?;
@@ -40,7 +40,7 @@ fn learn(running: &mut Running<'_>, count: usize) -> Told<f64> {
 
 /// Once for each start every node is met first: a thousand connections that are opened within a short load would be most
 /// of what its p99 tells.
-pub(super) fn nodes(running: &mut Running<'_>, round: &Round) -> Told<Figures> {
+pub(super) fn nodes(running: &mut Running<'_>, round: &Round) -> Result<Figures> {
     let start = match running.facts.of(BEFORE) {
         Some(start) => start,
         None => {

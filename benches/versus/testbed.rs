@@ -7,7 +7,7 @@ use std::process;
 
 use rcgen::{CertificateParams, KeyPair};
 
-use crate::told::Told;
+use crate::result::Result;
 
 /// The name in the certificate that all have.
 pub(crate) const HOST: &str = "versus.test";
@@ -19,7 +19,7 @@ const SLOW: usize = 256 << 10;
 pub(crate) const MESSAGE: usize = 64 << 10;
 
 /// Removed when dropped.
-pub(crate) struct Stage {
+pub(crate) struct Testbed {
     /// Everything but the results; gone afterwards.
     pub(crate) dir: PathBuf,
     /// Where the results go.
@@ -35,36 +35,36 @@ pub(crate) struct Stage {
     pub(crate) both: PathBuf,
 }
 
-impl Stage {
-    /// Makes it.
-    pub(crate) fn set(ports: u16, threads: usize) -> Told<Self> {
+impl Testbed {
+    /// Makes the directory and what is in it.
+    pub(crate) fn new(ports: u16, threads: usize) -> Result<Self> {
         let results = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).with_file_name("versus");
         let dir = results.join(format!("run-{}", process::id()));
         let (chain, key, both) = (dir.join("chain.pem"), dir.join("key.pem"), dir.join("both.pem"));
-        sweep(&results);
+        remove_leftovers(&results);
         for part in ["www", "scripts"] {
             fs::create_dir_all(dir.join(part)).map_err(|error| format!("{}: {error}", dir.display()))?;
         }
-        let pair = Pair::new(&[HOST, "127.0.0.1"])?;
-        put(&chain, &pair.chain)?;
-        put(&key, &pair.key)?;
-        put(&both, &format!("{}{}", pair.chain, pair.key))?;
-        put(&dir.join("www/big"), &"w".repeat(BIG))?;
-        put(&dir.join("www/slow"), &"s".repeat(SLOW))?;
+        let pair = SelfSigned::new(&[HOST, "127.0.0.1"])?;
+        write_file(&chain, &pair.chain)?;
+        write_file(&key, &pair.key)?;
+        write_file(&both, &format!("{}{}", pair.chain, pair.key))?;
+        write_file(&dir.join("www/big"), &"w".repeat(BIG))?;
+        write_file(&dir.join("www/slow"), &"s".repeat(SLOW))?;
         Ok(Self { dir, results, ports, threads, chain, key, both })
     }
 
     /// An empty directory of this name.
-    pub(crate) fn room(&self, name: &str) -> Told<PathBuf> {
-        let room = self.dir.join(name);
-        let _ = fs::remove_dir_all(&room);
-        fs::create_dir_all(&room).map_err(|error| format!("{}: {error}", room.display()))?;
-        Ok(room)
+    pub(crate) fn empty_dir(&self, name: &str) -> Result<PathBuf> {
+        let dir = self.dir.join(name);
+        let _ = fs::remove_dir_all(&dir);
+        fs::create_dir_all(&dir).map_err(|error| format!("{}: {error}", dir.display()))?;
+        Ok(dir)
     }
 
     /// As many sites' certificates as asked for, each with a key of its own, made once: `N.chain.pem`, `N.key.pem` and
     /// `both/N.pem`.
-    pub(crate) fn certificates(&self, count: usize) -> Told<PathBuf> {
+    pub(crate) fn certificates(&self, count: usize) -> Result<PathBuf> {
         let dir = self.dir.join("sites");
         if dir.is_dir() {
             return Ok(dir);
@@ -75,14 +75,14 @@ impl Stage {
     }
 }
 
-impl Drop for Stage {
+impl Drop for Testbed {
     fn drop(&mut self) {
         let _ = fs::remove_dir_all(&self.dir);
     }
 }
 
 /// Removes what interrupted runs have left.
-fn sweep(results: &Path) {
+fn remove_leftovers(results: &Path) {
     for entry in fs::read_dir(results).into_iter().flatten().flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();
         if name.strip_prefix("run-").is_some_and(|id| !Path::new("/proc").join(id).exists()) {
@@ -97,26 +97,26 @@ pub(crate) fn site_host(site: usize) -> String {
 }
 
 /// A new certificate in the place of a site's old one.
-pub(crate) fn certify(dir: &Path, site: usize) -> Told<()> {
-    let pair = Pair::new(&[&site_host(site)])?;
-    put(&dir.join(format!("{site}.chain.pem")), &pair.chain)?;
-    put(&dir.join(format!("{site}.key.pem")), &pair.key)?;
-    put(&dir.join(format!("both/{site}.pem")), &format!("{}{}", pair.chain, pair.key))
+pub(crate) fn certify(dir: &Path, site: usize) -> Result<()> {
+    let pair = SelfSigned::new(&[&site_host(site)])?;
+    write_file(&dir.join(format!("{site}.chain.pem")), &pair.chain)?;
+    write_file(&dir.join(format!("{site}.key.pem")), &pair.key)?;
+    write_file(&dir.join(format!("both/{site}.pem")), &format!("{}{}", pair.chain, pair.key))
 }
 
 /// Writes a whole file.
-pub(crate) fn put(path: &Path, text: &str) -> Told<()> {
+pub(crate) fn write_file(path: &Path, text: &str) -> Result<()> {
     fs::write(path, text).map_err(|error| format!("{}: {error}", path.display()))
 }
 
 /// ECDSA on P-256, self-signed.
-struct Pair {
+struct SelfSigned {
     chain: String,
     key: String,
 }
 
-impl Pair {
-    fn new(names: &[&str]) -> Told<Self> {
+impl SelfSigned {
+    fn new(names: &[&str]) -> Result<Self> {
         let failed = |error: rcgen::Error| format!("no certificate can be made: {error}");
         let key = KeyPair::generate().map_err(failed)?;
         let names = names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();

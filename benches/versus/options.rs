@@ -1,17 +1,17 @@
-//! What the caller wants, as `name=value`: `make bench` hands its variables over in this form. An unknown word is told
-//! together with the known ones.
+//! What the caller wants, as `name=value`: `make bench` hands its variables over in this form. The error for an
+//! unknown name lists the known ones.
 
 use std::path::{Path, PathBuf};
 
 use crate::columns::{Column, Kind};
-use crate::told::Told;
+use crate::result::Result;
 use crate::workloads::{self, Workload};
 
 /// The columns when nobody names any. The logged ones only take part where a line of log is a share of the work.
 const COLUMNS: &[&str] = &["origin", "weir", "nginx", "haproxy", "weir+log", "nginx+log", "haproxy+log"];
 
 /// All of a run.
-pub(crate) struct Words {
+pub(crate) struct Options {
     /// How often each column meets each workload.
     pub(crate) rounds: usize,
     /// How long each load lasts.
@@ -28,9 +28,9 @@ pub(crate) struct Words {
     pub(crate) columns: Vec<Column>,
 }
 
-impl Words {
+impl Options {
     /// Reads them; empty values leave the default.
-    pub(crate) fn read(words: &[String]) -> Told<Self> {
+    pub(crate) fn read(arguments: &[String]) -> Result<Self> {
         let mut read = Self {
             rounds: 5,
             seconds: 5,
@@ -42,8 +42,8 @@ impl Words {
         };
         let (mut chosen, mut proxies, mut binaries) = (String::new(), COLUMNS.join(","), String::new());
         let mut weir = PathBuf::from(env!("CARGO_BIN_EXE_weir"));
-        for word in words.iter().filter(|word| *word != "--bench") {
-            let (name, value) = word.split_once('=').ok_or_else(|| unknown(word))?;
+        for argument in arguments.iter().filter(|argument| *argument != "--bench") {
+            let (name, value) = argument.split_once('=').ok_or_else(|| unknown(argument))?;
             match (name, value) {
                 (_, "") => {}
                 ("rounds", _) => read.rounds = number(name, value)?,
@@ -55,11 +55,11 @@ impl Words {
                 ("proxies", _) => proxies = value.to_owned(),
                 ("binaries", _) => binaries = value.to_owned(),
                 ("weir", _) => weir = PathBuf::from(value),
-                _ => return Err(unknown(word)),
+                _ => return Err(unknown(argument)),
             }
         }
         read.workloads = workloads::chosen(&chosen)?;
-        read.columns = parts(&proxies).map(|name| column(name, &weir)).collect::<Told<_>>()?;
+        read.columns = parts(&proxies).map(|name| column(name, &weir)).collect::<Result<_>>()?;
         for binary in parts(&binaries) {
             let (name, path) = binary.split_once('=').ok_or("BINARIES is name=/path/of/weir,…")?;
             read.columns.push(Column::new(name, Kind::Weir, PathBuf::from(path)));
@@ -67,7 +67,7 @@ impl Words {
         read.fit().map(|()| read)
     }
 
-    fn fit(&self) -> Told<()> {
+    fn fit(&self) -> Result<()> {
         if self.rounds == 0 || self.seconds == 0 || self.threads == 0 {
             return Err("ROUNDS, SECONDS and THREADS are at least 1".to_owned());
         }
@@ -83,7 +83,7 @@ impl Words {
     }
 }
 
-fn column(name: &str, weir: &Path) -> Told<Column> {
+fn column(name: &str, weir: &Path) -> Result<Column> {
     let kind = match name.trim_end_matches("+log") {
         "origin" => Kind::Origin,
         "weir" => Kind::Weir,
@@ -99,13 +99,13 @@ fn parts(list: &str) -> impl Iterator<Item = &str> {
     list.split(',').map(str::trim).filter(|part| !part.is_empty())
 }
 
-fn number<T: std::str::FromStr>(name: &str, value: &str) -> Told<T> {
+fn number<T: std::str::FromStr>(name: &str, value: &str) -> Result<T> {
     value.parse().map_err(|_| format!("{} is a number, not {value:?}", name.to_uppercase()))
 }
 
-fn unknown(word: &str) -> String {
+fn unknown(argument: &str) -> String {
     format!(
-        "{word:?} is not understood; make bench takes ROUNDS, SECONDS, THREADS, SESSIONS, PORTS, WORKLOADS, PROXIES, \
+        "{argument:?} is not understood; make bench takes ROUNDS, SECONDS, THREADS, SESSIONS, PORTS, WORKLOADS, PROXIES, \
          BINARIES and WEIR"
     )
 }

@@ -1,4 +1,4 @@
-//! One room: its time by criterion and the clock of its own thread, so that a machine's other work does not count; its
+//! One measurement: time by criterion and the clock of its own thread, so that a machine's other work does not count; its
 //! allocations by an allocator that counts.
 
 use std::alloc::System;
@@ -16,11 +16,11 @@ static COUNTED: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 const CALLS: usize = 1000;
 
 /// What times the rooms.
-pub(crate) type Criterion = criterion::Criterion<OwnTime>;
+pub(crate) type Criterion = criterion::Criterion<ThreadTime>;
 
 /// Times a call, and counts what it allocates: on average at most `most` times.
-pub(crate) fn room<T>(criterion: &mut Criterion, name: &str, most: usize, mut call: impl FnMut() -> T) {
-    // Once in any case: what a call leaves is looked at afterwards, whichever rooms were asked for.
+pub(crate) fn measure<T>(criterion: &mut Criterion, name: &str, most: usize, mut call: impl FnMut() -> T) {
+    // Once in any case: what a call leaves is looked at afterwards, whichever of them were asked for.
     drop(call());
     let mut is_asked_for = false;
     criterion.bench_function(name, |bencher| {
@@ -45,15 +45,15 @@ fn allocations_of(mut calls: impl FnMut()) -> usize {
 }
 
 /// The CPU time of the calling thread.
-pub(crate) struct OwnTime;
+pub(crate) struct ThreadTime;
 
-impl OwnTime {
+impl ThreadTime {
     fn now() -> Duration {
         Duration::try_from(clock_gettime(ClockId::ThreadCPUTime)).expect("a thread has run for no negative time")
     }
 }
 
-impl Measurement for OwnTime {
+impl Measurement for ThreadTime {
     type Intermediate = Duration;
     type Value = Duration;
 

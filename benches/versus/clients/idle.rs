@@ -8,22 +8,22 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use super::{ask, runtime, server, tls};
-use crate::stage::HOST;
-use crate::told::Told;
+use crate::result::Result;
+use crate::testbed::HOST;
 
 const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nHost: versus.test\r\n\r\n";
 
 /// The connections, and the runtime that they belong to.
 #[derive(Default)]
-pub(crate) struct Held {
+pub(crate) struct IdleConnections {
     plain: Vec<TcpStream>,
     tls: Vec<TlsStream<TcpStream>>,
     runtime: Option<Runtime>,
 }
 
-impl Held {
+impl IdleConnections {
     /// Opens so many, one after the other, so that nothing but they themselves is measured; each is answered once.
-    pub(crate) fn open(port: u16, count: usize, is_tls: bool) -> Told<Self> {
+    pub(crate) fn open(port: u16, count: usize, is_tls: bool) -> Result<Self> {
         let runtime = runtime()?;
         let connector = TlsConnector::from(Arc::new(tls(false)?));
         let server = server(HOST)?;
@@ -51,7 +51,7 @@ impl Held {
     }
 
     /// Asks once more on each, and says which of them was closed meanwhile.
-    pub(crate) fn still_answer(&mut self) -> Told<()> {
+    pub(crate) fn still_answer(&mut self) -> Result<()> {
         let mut room = Vec::with_capacity(4 << 10);
         let runtime = self.runtime.as_ref().ok_or("nothing is held")?;
         let asked = runtime.block_on(async {
