@@ -7,6 +7,7 @@ mod operate;
 mod query;
 mod question;
 mod running;
+mod v1;
 
 use std::sync::Arc;
 
@@ -144,6 +145,7 @@ fn router(control: Arc<Control>, reload_requests: mpsc::Sender<ReloadRequest>) -
         .route("/api/sessions", get(sessions))
         .route("/api/reload", post(reload))
         .with_state(Admin { control: Arc::clone(&control), reload_requests })
+        .merge(v1::router(Arc::clone(&control)))
         .merge(operate::router(Arc::new(RunningWeir(control))))
 }
 

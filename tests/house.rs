@@ -45,6 +45,8 @@ const CRATES: &[(&str, &[&str])] = &[
     ("mimalloc", &["main"]),
     ("pingora_core", &["proxy"]),
     ("prometheus", &["observe"]),
+    ("utoipa", &["admin"]),
+    ("utoipa_axum", &["admin"]),
     ("tokio", &["main", "cli", "admin", "control", "proxy"]),
     ("strum", &["config"]),
     ("toml", &["config"]),

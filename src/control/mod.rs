@@ -13,3 +13,4 @@ mod sampling;
 pub(crate) mod state;
 pub(crate) mod store;
 mod upkeep;
+pub(crate) mod verdict;

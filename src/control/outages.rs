@@ -61,7 +61,7 @@ fn nodes(pool: &Pool) -> String {
 }
 
 /// What happens to the pool's requests.
-fn consequence(pool: &Pool, now: Tick) -> &'static str {
+pub(super) fn consequence(pool: &Pool, now: Tick) -> &'static str {
     let ejected = pool.members.iter().any(|member| member.state.ejected_until(now).is_some());
     match pool.settings.when_none {
         WhenNone::All => "requests try all that no operator took out (when-none = \"all\")",

@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
@@ -18,7 +18,7 @@ use super::names::naming::{Naming, NewAddresses};
 use super::outages::Outages;
 use super::reload::{FirstGeneration, Reloader, StartError};
 use super::sampling::Sampling;
-use super::state::{Control, ReloadRequest};
+use super::state::{Control, LastReload, ReloadRequest};
 use super::store::sessions;
 use super::{gauges, operators};
 use crate::config::{Config, Problem};
@@ -132,6 +132,7 @@ impl Running {
         let control = Arc::new(Control {
             shared,
             orders: Mutex::new(std::mem::take(&mut first.orders)),
+            last_reload: Mutex::default(),
             state_dir: first.state_dir.take(),
             keeps_sessions: first.keeps_sessions,
             knows_previous: restored.is_ok(),
@@ -216,7 +217,10 @@ impl Running {
 
     async fn reload(&mut self) -> Result<u64, Vec<Problem>> {
         self.notifier.reloading(monotonic_microseconds());
-        match self.reloader.reload().await {
+        let reloaded = self.reloader.reload().await;
+        let problems = reloaded.as_ref().err().cloned().unwrap_or_default();
+        *self.control.last_reload.lock() = Some(LastReload { at: SystemTime::now(), problems });
+        match reloaded {
             Ok(generation) => {
                 let text = summary(&generation);
                 log::info!("reloaded {}: {text}", self.path.display());

@@ -3,6 +3,7 @@
 
 use std::ops::Deref;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
@@ -16,12 +17,21 @@ use crate::traffic::pool::operators::Orders;
 /// A request to reload. The sender gets its result.
 pub(crate) type ReloadRequest = oneshot::Sender<Result<u64, Vec<Problem>>>;
 
+/// How a reload ended.
+pub(crate) struct LastReload {
+    pub(crate) at: SystemTime,
+    /// Why it was refused; empty when it was accepted.
+    pub(crate) problems: Vec<Problem>,
+}
+
 /// What the control thread has in addition to what all threads share.
 pub(crate) struct Control {
     /// What all threads share.
     pub(crate) shared: Arc<Shared>,
     /// Operators' orders about nodes.
     pub(crate) orders: Mutex<Orders>,
+    /// The last reload; none since the start.
+    pub(crate) last_reload: Mutex<Option<LastReload>>,
     /// The state directory. `None` when it cannot be used.
     pub(crate) state_dir: Option<StateDir>,
     /// Whether sessions are stored. They are not when the next start would not have the secret they are hashed with.

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use parking_lot::Mutex;
 
@@ -26,8 +26,9 @@ pub struct Finished {
 }
 
 /// What is counted of the requests of one route, or of one node in a pool.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Tally {
+    since: SystemTime,
     classes: [AtomicU64; 5],
     failures: AtomicU64,
     received: AtomicU64,
@@ -55,7 +56,20 @@ pub(crate) struct Counts {
 impl Tally {
     /// Its times are also a histogram for Prometheus.
     pub(super) fn with_times(times: Arc<Histogram>) -> Self {
-        Self { times, ..Self::default() }
+        Self {
+            since: SystemTime::now(),
+            classes: Default::default(),
+            failures: AtomicU64::new(0),
+            received: AtomicU64::new(0),
+            sent: AtomicU64::new(0),
+            times,
+            last: Mutex::default(),
+        }
+    }
+
+    /// Since when it counts.
+    pub(crate) fn since(&self) -> SystemTime {
+        self.since
     }
 
     /// A request is over, and took so long.
@@ -98,6 +112,12 @@ impl Tally {
             sent: self.sent.load(Relaxed),
             times: std::array::from_fn(|bucket| counts[bucket] as u32),
         }
+    }
+}
+
+impl Default for Tally {
+    fn default() -> Self {
+        Self::with_times(Arc::default())
     }
 }
 

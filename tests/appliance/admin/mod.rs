@@ -1,4 +1,5 @@
 //! What operators are shown at the admin address: metrics, states, and why a request went where it went.
 
 mod address;
+mod v1;
 mod why;

@@ -1,0 +1,67 @@
+//! The API `/api/v1`: what runs, how well, and what happened. Every answer is JSON, every error a problem document. The
+//! OpenAPI document is made from the handlers.
+
+mod events;
+mod handler;
+mod nodes;
+mod numbers;
+mod pools;
+mod problem;
+mod series;
+mod sites;
+mod status;
+
+use std::sync::Arc;
+
+use axum::response::{IntoResponse, Response};
+use axum::{Json, Router};
+use serde::Serialize;
+use utoipa::{OpenApi, ToSchema};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use self::problem::ApiProblem;
+use crate::control::state::Control;
+
+#[derive(OpenApi)]
+#[openapi(info(
+    title = "Weir",
+    description = "What a Weir does, how well, and what happened. Times are RFC 3339 in UTC, durations have their unit in \
+                   their name, rates and percentiles are of the last minute, totals say since when they count."
+))]
+struct Description;
+
+/// Where to go on.
+#[derive(Serialize, ToSchema)]
+struct Discovery {
+    version: &'static str,
+    paths: Vec<String>,
+}
+
+/// The routes, to be merged into the router of the admin address.
+pub(crate) fn router(control: Arc<Control>) -> Router {
+    let (router, document) = OpenApiRouter::with_openapi(Description::openapi())
+        .routes(routes!(status::status))
+        .routes(routes!(nodes::nodes))
+        .routes(routes!(nodes::node))
+        .routes(routes!(pools::pools))
+        .routes(routes!(pools::pool))
+        .routes(routes!(sites::sites))
+        .routes(routes!(sites::site))
+        .routes(routes!(series::series))
+        .routes(routes!(events::events))
+        .split_for_parts();
+    let paths = document.paths.paths.keys().cloned().chain(["/api/v1/openapi.json".to_owned()]).collect();
+    let discovery = Json(Discovery { version: env!("CARGO_PKG_VERSION"), paths });
+    let discovery = serde_json::to_value(&discovery.0).unwrap_or_default();
+    let document = serde_json::to_value(&document).unwrap_or_default();
+    router
+        .route("/api/v1", axum::routing::get(async move || Json(discovery)))
+        .route("/api/v1/openapi.json", axum::routing::get(async move || Json(document)))
+        .route("/api/v1/{*path}", axum::routing::any(nowhere))
+        .with_state(control)
+}
+
+async fn nowhere() -> Response {
+    ApiProblem::not_found("there is nothing at this path", "GET /api/v1 lists the paths").into_response()
+}

@@ -1,0 +1,233 @@
+//! Nodes: each once, with its pools inside.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use axum::Json;
+use axum::extract::{Path, State};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::handler::{Answer, Weir};
+use super::numbers::{Minute, Total};
+use super::problem::ApiProblem;
+use crate::config;
+use crate::config::Address;
+use crate::control::operators::{GONE, all_members, removed_nodes};
+use crate::control::state::Control;
+use crate::control::store::moments;
+use crate::observe::dates::rfc3339;
+use crate::observe::history::Subject;
+use crate::proxy::generation::Generation;
+use crate::traffic::pool::Pool;
+use crate::traffic::pool::member::{AcceptedNodes, Member};
+use crate::traffic::pool::operators::OrderKind;
+use crate::traffic::pool::state::Reason;
+use crate::traffic::tick::Tick;
+
+/// A node, in all its pools.
+#[derive(Serialize, ToSchema)]
+pub(super) struct NodeView {
+    node: String,
+    address: String,
+    /// The worst of its pools: `active`, or why it is passive in one (`unhealthy`, `ejected`, `checking`, `maintenance`,
+    /// `draining`, `standby`). A node that is active somewhere and standby elsewhere is `active`.
+    verdict: &'static str,
+    /// What an operator ordered.
+    order: Option<OrderView>,
+    /// An operator took it out, and no request runs there any more, on the ports that Weir knows. Of messages and tasks
+    /// that did not come through Weir it knows nothing.
+    safe_to_stop: bool,
+    in_flight: u32,
+    /// Its sessions in tables; absent where none of its pools keeps a table.
+    sessions: Option<usize>,
+    last_minute: Minute,
+    total: Total,
+    pools: Vec<MemberView>,
+}
+
+/// An operator's order.
+#[derive(Serialize, ToSchema)]
+pub(super) struct OrderView {
+    /// `drain` or `maintain`.
+    order: &'static str,
+    since: String,
+    /// When the drain ends at the latest.
+    deadline: Option<String>,
+}
+
+/// A node in one pool.
+#[derive(Serialize, ToSchema)]
+pub(super) struct MemberView {
+    pool: String,
+    /// The node's name, with its address where the name has several.
+    member: String,
+    address: String,
+    /// `active` or `passive`.
+    state: &'static str,
+    /// Why it is passive. `gone`: a reload took it out, and older requests still run there.
+    reason: Option<&'static str>,
+    /// How long it has this state; absent for a node that a reload took out.
+    since_seconds: Option<u64>,
+    weight: u16,
+    backup: bool,
+    max_requests: Option<u32>,
+    in_flight: u32,
+    sessions: Option<usize>,
+    /// The part of its share that it gets while it warms up.
+    warmth_percent: u16,
+    /// Requests that wait for this node because of their session.
+    queued: usize,
+    idle_connections: usize,
+    /// Absent for a node that a reload took out.
+    last_minute: Option<Minute>,
+}
+
+/// All nodes of the configuration, and those that a reload took out and that still work on requests.
+#[utoipa::path(get, path = "/api/v1/nodes", responses((status = 200, body = Vec<NodeView>)))]
+pub(super) async fn nodes(State(control): Weir) -> Json<Vec<NodeView>> {
+    let generation = control.current.load_full();
+    let named = generation.snapshot.config.nodes.iter().map(|node| Arc::clone(&node.name));
+    let mut names: Vec<Arc<str>> = named.collect();
+    for removed in removed_nodes(&control, &generation, |_| true) {
+        if !names.contains(&removed.node) {
+            names.push(removed.node);
+        }
+    }
+    Json(names.iter().filter_map(|name| view(&control, &generation, name)).collect())
+}
+
+/// One node.
+#[utoipa::path(get, path = "/api/v1/nodes/{node}", params(("node" = String, Path, description = "Its name")), responses(
+    (status = 200, body = NodeView),
+    (status = 404, body = ApiProblem, content_type = "application/problem+json"),
+))]
+pub(super) async fn node(State(control): Weir, Path(node): Path<String>) -> Answer<NodeView> {
+    let generation = control.current.load_full();
+    view(&control, &generation, &node).map(Json).ok_or_else(|| {
+        let known: Vec<&str> = generation.snapshot.config.nodes.iter().map(|node| &*node.name).collect();
+        let shown: String = node.chars().take(80).collect();
+        ApiProblem::not_found(format!("no node is called {shown:?}"), config::suggestion(&node, "nodes here", &known))
+    })
+}
+
+fn view(control: &Control, generation: &Generation, name: &str) -> Option<NodeView> {
+    let now = Tick::from_millis(control.now());
+    let of_node = || all_members(generation).filter(|(_, member)| &*member.node == name);
+    let removed = removed_nodes(control, generation, |other| other == name);
+    let configured = generation.snapshot.config.nodes.iter().find(|node| &*node.name == name);
+    if configured.is_none() && removed.is_empty() {
+        return None;
+    }
+    let mut pools: Vec<MemberView> =
+        of_node().map(|(pool, member)| MemberView::of(control, pool, member, now)).collect();
+    pools.extend(removed.into_iter().map(|removed| MemberView {
+        pool: removed.pool,
+        member: removed.label.to_string(),
+        address: removed.address,
+        state: "passive",
+        reason: Some(GONE),
+        since_seconds: None,
+        weight: removed.weight,
+        backup: false,
+        max_requests: None,
+        in_flight: removed.in_flight,
+        sessions: None,
+        warmth_percent: 0,
+        queued: 0,
+        idle_connections: 0,
+        last_minute: None,
+    }));
+    let order = control.orders.lock().of(name).copied();
+    let in_flight = pools.iter().map(|pool| pool.in_flight).sum();
+    let resting = matches!(order, Some(order) if order.kind == OrderKind::Maintain);
+    let counters = generation.snapshot.pools.iter().zip(&generation.pools).flat_map(|(pool, running)| {
+        let counted = pool.members.iter().zip(&running.members).filter(|(member, _)| &*member.node == name);
+        counted.map(|(_, counters)| counters.tally())
+    });
+    Some(NodeView {
+        node: name.to_owned(),
+        address: configured.map_or_else(
+            || pools[0].address.clone(),
+            |node| match &node.address {
+                Address::Ip(address) => address.to_string(),
+                Address::Name(name) => name.to_string(),
+            },
+        ),
+        verdict: worst(of_node().map(|(_, member)| member.state.state().reason())),
+        order: order.map(|order| OrderView {
+            order: order.kind.word(),
+            since: of_unix(order.since),
+            deadline: order.kind.ends(moments::now()).map(of_unix),
+        }),
+        safe_to_stop: resting && in_flight == 0,
+        in_flight,
+        sessions: pools.iter().filter_map(|pool| pool.sessions).reduce(|sum, more| sum + more),
+        last_minute: Minute::of(control, &Subject::Node(name.into())),
+        total: Total::of(counters),
+        pools,
+    })
+}
+
+impl MemberView {
+    fn of(control: &Control, pool: &Pool, member: &Member, now: Tick) -> Self {
+        let state = member.state.state();
+        Self {
+            pool: pool.name().to_string(),
+            member: member.label.to_string(),
+            address: member.address.to_string(),
+            state: state.word(),
+            reason: state.reason().map(Reason::word),
+            since_seconds: Some(member.load.unchanged_for(now).as_secs()),
+            weight: member.weight,
+            backup: member.backup,
+            max_requests: member.most,
+            in_flight: member.load.in_flight(),
+            sessions: pool.sessions.as_ref().map(|sessions| sessions.count_of(member.number)),
+            warmth_percent: member.load.warmth() / 10,
+            queued: pool.waiting.len_for(&AcceptedNodes::Only(member.number)),
+            idle_connections: control.idle_on(member.link),
+            last_minute: Some(Minute::of(
+                control,
+                &Subject::Member(Arc::clone(pool.name()), Arc::clone(&member.label)),
+            )),
+        }
+    }
+}
+
+/// The worst of a node's states.
+fn worst(reasons: impl Iterator<Item = Option<Reason>>) -> &'static str {
+    const WORST_FIRST: [Reason; 5] =
+        [Reason::Unhealthy, Reason::Ejected, Reason::Checking, Reason::Maintenance, Reason::Draining];
+    let reasons: Vec<Option<Reason>> = reasons.collect();
+    let found = WORST_FIRST.into_iter().find(|reason| reasons.contains(&Some(*reason)));
+    match found {
+        Some(reason) => reason.word(),
+        None if reasons.contains(&None) => "active",
+        None if reasons.is_empty() => "unused",
+        None => "standby",
+    }
+}
+
+fn of_unix(seconds: u64) -> String {
+    rfc3339(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_node_is_as_well_as_in_its_worst_pool() {
+        for (reasons, expected) in [
+            (&[None, None][..], "active"),
+            (&[None, Some(Reason::Standby)], "active"),
+            (&[Some(Reason::Standby)], "standby"),
+            (&[None, Some(Reason::Unhealthy), Some(Reason::Draining)], "unhealthy"),
+            (&[Some(Reason::Draining), Some(Reason::Maintenance)], "maintenance"),
+            (&[], "unused"),
+        ] {
+            assert_eq!(worst(reasons.iter().copied()), expected, "{reasons:?}");
+        }
+    }
+}

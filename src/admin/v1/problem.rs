@@ -1,0 +1,42 @@
+//! Errors as problem documents (RFC 9457).
+
+use axum::Json;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::control::notice::Notice;
+
+/// What is wrong, and what would be right.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct ApiProblem {
+    /// The HTTP status.
+    status: u16,
+    /// What is wrong in general.
+    title: &'static str,
+    /// What is wrong with this request.
+    detail: String,
+    /// What would be right; empty where nothing can be said.
+    advice: String,
+}
+
+impl ApiProblem {
+    pub(super) fn not_found(detail: impl Into<String>, advice: impl Into<String>) -> Self {
+        Self { status: 404, title: "Not found", detail: detail.into(), advice: advice.into() }
+    }
+
+    pub(super) fn bad_request(notice: Notice) -> Self {
+        Self { status: 400, title: "The request cannot be understood", detail: notice.what, advice: notice.advice }
+    }
+}
+
+impl IntoResponse for ApiProblem {
+    fn into_response(self) -> Response {
+        let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let mut response = (status, Json(self)).into_response();
+        let kind = HeaderValue::from_static("application/problem+json");
+        response.headers_mut().insert(header::CONTENT_TYPE, kind);
+        response
+    }
+}

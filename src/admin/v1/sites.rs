@@ -1,0 +1,89 @@
+//! Sites and their routes: how much comes, how it ends, and how long the certificate lasts.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use axum::Json;
+use axum::extract::{Path, State};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::handler::{Answer, Weir};
+use super::numbers::{Minute, Total};
+use super::problem::ApiProblem;
+use crate::config;
+use crate::control::state::Control;
+use crate::observe::dates::rfc3339;
+use crate::observe::history::Subject;
+use crate::proxy::generation::Generation;
+
+/// A site.
+#[derive(Serialize, ToSchema)]
+pub(super) struct SiteView {
+    site: String,
+    hosts: Vec<String>,
+    /// The pool of requests that no route matches.
+    pool: Option<String>,
+    /// When its certificate expires.
+    certificate_expires: Option<String>,
+    last_minute: Minute,
+    total: Total,
+    routes: Vec<RouteView>,
+}
+
+/// A route of a site.
+#[derive(Serialize, ToSchema)]
+pub(super) struct RouteView {
+    /// Its name; empty for requests that no route matches.
+    route: String,
+    last_minute: Minute,
+    total: Total,
+}
+
+/// All sites.
+#[utoipa::path(get, path = "/api/v1/sites", responses((status = 200, body = Vec<SiteView>)))]
+pub(super) async fn sites(State(control): Weir) -> Json<Vec<SiteView>> {
+    let generation = control.current.load_full();
+    Json((0..generation.sites.len()).filter_map(|index| view(&control, &generation, index)).collect())
+}
+
+/// One site.
+#[utoipa::path(get, path = "/api/v1/sites/{site}", params(("site" = String, Path, description = "Its name")), responses(
+    (status = 200, body = SiteView),
+    (status = 404, body = ApiProblem, content_type = "application/problem+json"),
+))]
+pub(super) async fn site(State(control): Weir, Path(site): Path<String>) -> Answer<SiteView> {
+    let generation = control.current.load_full();
+    let sites = &generation.snapshot.config.sites;
+    let index = sites.iter().position(|known| *known.name == *site);
+    index.and_then(|index| view(&control, &generation, index)).map(Json).ok_or_else(|| {
+        let known: Vec<&str> = sites.iter().map(|site| &*site.name).collect();
+        let shown: String = site.chars().take(80).collect();
+        ApiProblem::not_found(format!("no site is called {shown:?}"), config::suggestion(&site, "sites here", &known))
+    })
+}
+
+fn view(control: &Control, generation: &Generation, index: usize) -> Option<SiteView> {
+    let config = &generation.snapshot.config;
+    let (site, running) = (config.sites.get(index)?, generation.sites.get(index)?);
+    let tallies = || running.by_route.iter().chain([&running.without_route]);
+    let names = site.routes.iter().map(|route| Arc::clone(&route.name)).chain(["".into()]);
+    let routes = names.zip(tallies()).map(|(name, tally)| RouteView {
+        route: name.to_string(),
+        last_minute: Minute::of(control, &Subject::Route(Arc::clone(&site.name), name)),
+        total: Total::of([&**tally].into_iter()),
+    });
+    let expires = |unix: i64| {
+        let seconds = u64::try_from(unix).unwrap_or_default();
+        rfc3339(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds))
+    };
+    Some(SiteView {
+        site: site.name.to_string(),
+        hosts: site.hosts.iter().map(ToString::to_string).collect(),
+        pool: site.pool.and_then(|pool| config.pools.get(pool)).map(|pool| pool.name.to_string()),
+        certificate_expires: site.certificate.as_ref().map(|certificate| expires(certificate.pair.leaf.not_after)),
+        last_minute: Minute::of(control, &Subject::Site(Arc::clone(&site.name))),
+        total: Total::of(tallies().map(|tally| &**tally)),
+        routes: routes.collect(),
+    })
+}

@@ -1,0 +1,86 @@
+//! The whole on one look: how it is, in one sentence, and the numbers of the last minute.
+
+use std::sync::atomic::Ordering;
+use std::time::SystemTime;
+
+use axum::Json;
+use axum::extract::State;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::handler::Weir;
+use super::numbers::{Minute, Total};
+use crate::control::verdict::{Verdict, verdict};
+use crate::observe::dates::rfc3339;
+use crate::observe::history::Subject;
+
+/// How Weir is.
+#[derive(Serialize, ToSchema)]
+pub(super) struct StatusView {
+    verdict: VerdictView,
+    version: &'static str,
+    /// Counts the configurations that ran since the start.
+    generation: u64,
+    /// The machine's time, for who reads this on another one.
+    now: String,
+    started: String,
+    uptime_seconds: u64,
+    /// Client connections open now.
+    connections: usize,
+    last_minute: Minute,
+    total: Total,
+    last_reload: Option<ReloadView>,
+    pools: Vec<String>,
+    nodes: Vec<String>,
+    sites: Vec<String>,
+}
+
+/// The worst that is the case.
+#[derive(Serialize, ToSchema)]
+pub(super) struct VerdictView {
+    /// `well`, `degraded` or `down`.
+    word: &'static str,
+    /// One sentence for people.
+    sentence: String,
+    /// Each thing that is wrong, the worst first.
+    reasons: Vec<String>,
+}
+
+/// How the last reload ended.
+#[derive(Serialize, ToSchema)]
+pub(super) struct ReloadView {
+    at: String,
+    accepted: bool,
+    /// Why it was refused.
+    problems: Vec<String>,
+}
+
+/// The whole on one look.
+#[utoipa::path(get, path = "/api/v1/status", responses((status = 200, body = StatusView)))]
+pub(super) async fn status(State(control): Weir) -> Json<StatusView> {
+    let generation = control.current.load_full();
+    let config = &generation.snapshot.config;
+    let uptime = control.start.elapsed();
+    let sites = generation.sites.iter().flat_map(|site| site.by_route.iter().chain([&site.without_route]));
+    let tallies = sites.chain([&generation.stray_tally]).map(|tally| &**tally);
+    let Verdict { word, sentence, reasons } = verdict(&control);
+    Json(StatusView {
+        verdict: VerdictView { word: word.word(), sentence, reasons },
+        version: env!("CARGO_PKG_VERSION"),
+        generation: generation.snapshot.generation,
+        now: rfc3339(SystemTime::now()),
+        started: rfc3339(SystemTime::now() - uptime),
+        uptime_seconds: uptime.as_secs(),
+        connections: control.open.load(Ordering::Relaxed),
+        last_minute: Minute::of(&control, &Subject::All),
+        total: Total::of(tallies),
+        last_reload: control.last_reload.lock().as_ref().map(|reload| ReloadView {
+            at: rfc3339(reload.at),
+            accepted: reload.problems.is_empty(),
+            problems: reload.problems.iter().map(ToString::to_string).collect(),
+        }),
+        pools: config.pools.iter().map(|pool| pool.name.to_string()).collect(),
+        nodes: config.nodes.iter().map(|node| node.name.to_string()).collect(),
+        sites: config.sites.iter().map(|site| site.name.to_string()).collect(),
+    })
+}

@@ -1,0 +1,152 @@
+//! How Weir is, in one sentence: all well, degraded because of something, or down because of something.
+
+use std::collections::BTreeMap;
+
+use super::outages::consequence;
+use super::state::Control;
+use super::store::moments;
+use crate::proxy::generation::Generation;
+use crate::traffic::pool::Pool;
+use crate::traffic::pool::outage::PoolStatus;
+use crate::traffic::pool::state::{Reason, State};
+use crate::traffic::tick::Tick;
+
+/// How many reasons the sentence names.
+const NAMED: usize = 3;
+
+/// How Weir is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Verdict {
+    pub(crate) word: Health,
+    /// For people: `Degraded: worker2 is unhealthy in 3 pools`.
+    pub(crate) sentence: String,
+    /// Each thing that is wrong, the worst first.
+    pub(crate) reasons: Vec<String>,
+}
+
+/// From the best to the worst.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Health {
+    /// Nothing is wrong. What operators ordered is not wrong.
+    Well,
+    /// Requests are served; something is wrong.
+    Degraded,
+    /// A pool has no active node.
+    Down,
+}
+
+impl Health {
+    /// `well`, `degraded` or `down`.
+    pub(crate) const fn word(self) -> &'static str {
+        match self {
+            Self::Well => "well",
+            Self::Degraded => "degraded",
+            Self::Down => "down",
+        }
+    }
+}
+
+/// Looks at what runs now.
+pub(crate) fn verdict(control: &Control) -> Verdict {
+    let generation = control.current.load_full();
+    let now = Tick::from_millis(control.now());
+    let mut reasons = of_pools(&generation.snapshot.pools, now);
+    reasons.extend(of_nodes(&generation.snapshot.pools));
+    reasons.extend(of_reload(control));
+    reasons.extend(of_certificates(&generation));
+    in_one_sentence(reasons)
+}
+
+type Found = (Health, String);
+
+fn of_pools(pools: &[Pool], now: Tick) -> Vec<Found> {
+    let one = |pool: &Pool| match pool.status() {
+        PoolStatus::Active => None,
+        PoolStatus::Unknown => {
+            Some((Health::Degraded, format!("no node of pool {} has passed its first probe yet", pool.name())))
+        }
+        PoolStatus::NoneActive => {
+            Some((Health::Down, format!("pool {} has no active node: {}", pool.name(), consequence(pool, now))))
+        }
+    };
+    pools.iter().filter_map(one).collect()
+}
+
+/// A node that fails in several pools is one reason.
+fn of_nodes(pools: &[Pool]) -> Vec<Found> {
+    let mut failing: BTreeMap<(&str, &str), Vec<&str>> = BTreeMap::new();
+    for (pool, member) in pools.iter().flat_map(|pool| pool.members.iter().map(move |member| (pool, member))) {
+        if let State::Passive(reason @ (Reason::Unhealthy | Reason::Ejected)) = member.state.state() {
+            failing.entry((&member.label, reason.word())).or_default().push(pool.name());
+        }
+    }
+    let told = failing.into_iter().map(|((node, reason), pools)| match pools[..] {
+        [pool] => (Health::Degraded, format!("{node} is {reason} in pool {pool}")),
+        _ => (Health::Degraded, format!("{node} is {reason} in {} pools", pools.len())),
+    });
+    told.collect()
+}
+
+fn of_reload(control: &Control) -> Option<Found> {
+    let last = control.last_reload.lock();
+    let problem = last.as_ref()?.problems.first()?;
+    Some((Health::Degraded, format!("the last reload was refused: {problem}")))
+}
+
+/// A certificate is a reason from the last tenth of its life on, at most 30 days before it ends.
+fn of_certificates(generation: &Generation) -> Vec<Found> {
+    let now = i64::try_from(moments::now().unix / 1000).unwrap_or(i64::MAX);
+    let one = |site: &crate::config::Site| {
+        let leaf = &site.certificate.as_ref()?.pair.leaf;
+        let left = leaf.not_after - now;
+        let early = ((leaf.not_after - leaf.not_before) / 10).min(30 * DAY);
+        match left {
+            _ if left > early => None,
+            _ if left <= 0 => Some((Health::Degraded, format!("the certificate of {} has expired", site.name))),
+            _ if left < DAY => Some((Health::Degraded, format!("the certificate of {} ends within a day", site.name))),
+            _ => Some((Health::Degraded, format!("the certificate of {} ends in {} days", site.name, left / DAY))),
+        }
+    };
+    generation.snapshot.config.sites.iter().filter_map(one).collect()
+}
+
+/// A day in seconds.
+const DAY: i64 = 24 * 60 * 60;
+
+fn in_one_sentence(mut reasons: Vec<Found>) -> Verdict {
+    reasons.sort_by_key(|(health, _)| std::cmp::Reverse(*health));
+    let word = reasons.first().map_or(Health::Well, |(health, _)| *health);
+    let reasons: Vec<String> = reasons.into_iter().map(|(_, reason)| reason).collect();
+    let mut named = reasons.iter().take(NAMED).map(String::as_str).collect::<Vec<_>>().join("; ");
+    if reasons.len() > NAMED {
+        named += &format!("; and {} more", reasons.len() - NAMED);
+    }
+    let sentence = match word {
+        Health::Well => "All well".to_owned(),
+        Health::Degraded => format!("Degraded: {named}"),
+        Health::Down => format!("Down: {named}"),
+    };
+    Verdict { word, sentence, reasons }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_worst_comes_first_and_the_sentence_stays_short() {
+        let found = |health, text: &str| (health, text.to_owned());
+        assert_eq!(in_one_sentence(Vec::new()).sentence, "All well");
+        let reasons = vec![
+            found(Health::Degraded, "a"),
+            found(Health::Down, "pool b has no active node"),
+            found(Health::Degraded, "c"),
+            found(Health::Degraded, "d"),
+        ];
+        let told = in_one_sentence(reasons);
+        assert_eq!(told.word, Health::Down);
+        assert_eq!(told.sentence, "Down: pool b has no active node; a; c; and 1 more");
+        assert_eq!(told.reasons.len(), 4);
+        assert_eq!(in_one_sentence(vec![found(Health::Degraded, "a")]).sentence, "Degraded: a");
+    }
+}
