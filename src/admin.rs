@@ -21,11 +21,13 @@ use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot};
 
 use self::running::RunningWeir;
+use self::v1::numbers::Minute;
 use crate::config::Problem;
 use crate::control::operators;
 use crate::control::operators::{GONE, RemovedNode};
 use crate::control::state::{Control, ReloadRequest};
 use crate::control::store::moments;
+use crate::observe::history::Subject;
 use crate::traffic::pool::member::AcceptedNodes;
 use crate::traffic::pool::operators::{Order, OrderKind, Orders};
 use crate::traffic::pool::state;
@@ -62,6 +64,8 @@ struct NodeStatus {
     operator: Option<&'static str>,
     /// When its drain ends at the latest, in Unix seconds.
     deadline: Option<u64>,
+    /// Not known for a node that a reload removed.
+    last_minute: Option<Minute>,
 }
 
 /// An operator's order for a node.
@@ -210,6 +214,10 @@ fn node_statuses(control: &Control) -> Vec<NodeStatus> {
                 queued: pool.waiting.len_for(&AcceptedNodes::Only(member.number)),
                 operator: kind.map(OrderKind::word),
                 deadline: kind.and_then(|kind| kind.ends(moments::now())),
+                last_minute: Some(Minute::of(
+                    control,
+                    &Subject::Member(Arc::clone(pool.name()), Arc::clone(&member.label)),
+                )),
             }
         })
     });
@@ -237,6 +245,7 @@ fn removed_status(gone: RemovedNode, orders: &Orders) -> NodeStatus {
         queued: 0,
         operator: kind.map(OrderKind::word),
         deadline: kind.and_then(|kind| kind.ends(moments::now())),
+        last_minute: None,
     }
 }
 

@@ -4,7 +4,7 @@
 mod events;
 mod handler;
 mod nodes;
-mod numbers;
+pub(super) mod numbers;
 mod pools;
 mod problem;
 mod series;

@@ -12,7 +12,7 @@ use crate::observe::metrics::{Counts, Tally};
 
 /// What happened in the last minute.
 #[derive(Serialize, ToSchema)]
-pub(super) struct Minute {
+pub(in crate::admin) struct Minute {
     /// How many seconds this is: up to 60, fewer just after the start.
     seconds: u64,
     /// Requests that ended.
@@ -68,7 +68,7 @@ pub(super) struct Total {
 
 impl Minute {
     /// The last minute of a subject.
-    pub(super) fn of(control: &Control, subject: &Subject) -> Self {
+    pub(in crate::admin) fn of(control: &Control, subject: &Subject) -> Self {
         let LastMinute { point, seconds } = control.observer.history.last_minute(subject);
         let requests = point.requests();
         let errors = point.classes[4];

@@ -15,6 +15,9 @@ use crate::cli::times::{span, unix, until};
 /// `weir status`.
 pub(crate) fn status(args: &AdminArgs) -> i32 {
     let now = unix(SystemTime::now());
+    // An older Weir has no verdict.
+    let told = send(args.admin, &Method::GET, "/api/v1/status").ok().filter(|(status, _)| *status == 200);
+    let verdict = told.map_or_else(String::new, |(_, told)| verdict(&told));
     show(args, "/api/status", |status| {
         let head = format!(
             "weir {}, generation {}, up {}, {} connections\n",
@@ -30,8 +33,39 @@ pub(crate) fn status(args: &AdminArgs) -> i32 {
             order_table(&status["operators"], now),
             table(&["WHEN", "WHAT", "OF", ""], rows(&status["events"], &["time", "kind", "subject", "text"])),
         ];
-        [head].into_iter().chain(tables).filter(|table| !table.is_empty()).collect::<Vec<_>>().join("\n")
+        [format!("{verdict}{head}")]
+            .into_iter()
+            .chain(tables)
+            .filter(|table| !table.is_empty())
+            .collect::<Vec<_>>()
+            .join("\n")
     })
+}
+
+/// The verdict, and the last minute in a line.
+fn verdict(status: &Value) -> String {
+    let (minute, mut line) = (&status["last_minute"], Vec::new());
+    if minute["requests"].as_u64().is_some_and(|requests| requests > 0) {
+        line.push(format!("{} requests/s", text(&minute["per_second"])));
+        line.push(format!("{} % errors", text(&minute["error_percent"])));
+        for percentile in ["p50", "p95", "p99"] {
+            line.push(format!("{percentile} {}", milliseconds(&minute["milliseconds"][percentile])));
+        }
+    } else {
+        line.push("no request in the last minute".to_owned());
+    }
+    line.push(format!("{} in flight", text(&minute["in_flight"])));
+    format!("{}\n{}\n", text(&status["verdict"]["sentence"]), line.join(", "))
+}
+
+/// `38 ms`, from a second on `1.52 s`; `-` for nothing.
+fn milliseconds(value: &Value) -> String {
+    match value.as_f64() {
+        None => "-".to_owned(),
+        Some(time) if time < 10.0 => format!("{time:.1} ms"),
+        Some(time) if time < 1_000.0 => format!("{time:.0} ms"),
+        Some(time) => format!("{:.2} s", time / 1e3),
+    }
 }
 
 /// `weir nodes`.
@@ -98,8 +132,8 @@ fn show(args: &AdminArgs, path: &str, format: impl Fn(&Value) -> String) -> i32 
     if print(&text) { 0 } else { FAILED }
 }
 
-const NODE_TITLES: [&str; 10] =
-    ["POOL", "NODE", "ADDRESS", "STATE", "REASON", "SINCE", "WEIGHT", "RUNNING", "SESSIONS", ""];
+const NODE_TITLES: [&str; 12] =
+    ["POOL", "NODE", "ADDRESS", "STATE", "REASON", "SINCE", "WEIGHT", "RUNNING", "SESSIONS", "REQ/S", "P95", ""];
 
 fn node_table(nodes: &Value, now: u64) -> String {
     table(&NODE_TITLES, nodes.as_array().into_iter().flatten().map(|node| node_row(node, now)).collect())
@@ -113,7 +147,9 @@ fn node_row(node: &Value, now: u64) -> Vec<String> {
         None => plain("in_flight"),
     };
     let front = ["pool", "node", "address", "state", "reason"].into_iter().map(plain);
-    front.chain([since, plain("weight"), running, plain("sessions"), remarks(node, now)]).collect()
+    let minute = &node["last_minute"];
+    let (rate, p95) = (text(&minute["per_second"]), milliseconds(&minute["milliseconds"]["p95"]));
+    front.chain([since, plain("weight"), running, plain("sessions"), rate, p95, remarks(node, now)]).collect()
 }
 
 /// Remarks on a node, most have none: `backup, warming 40 %`.
@@ -161,17 +197,28 @@ mod tests {
              "in_flight": 3, "sessions": 12, "since": 65, "operator": "drain", "deadline": NOW + 9_000, "warmth": 100, "queued": 0},
             {"pool": "esb", "node": "w2", "address": "10.0.0.4:8280", "state": "active", "reason": null, "weight": 1,
              "in_flight": 7, "sessions": null, "since": 5, "operator": null, "deadline": null, "backup": true,
-             "max_requests": 200, "warmth": 40, "queued": 3},
+             "max_requests": 200, "warmth": 40, "queued": 3,
+             "last_minute": {"per_second": 12.5, "milliseconds": {"p95": 1_520.4}}},
             {"pool": "esb", "node": "w3", "address": "10.0.0.5:8280", "state": "active", "reason": null, "weight": 1,
              "in_flight": 0, "sessions": 0},
         ]);
         let expected = "\
-POOL  NODE     ADDRESS        STATE    REASON    SINCE  WEIGHT  RUNNING  SESSIONS
-esb   worker1  10.0.0.3:8280  passive  draining  1m 5s  1       3        12        by an operator, until 14:30 UTC
-esb   w2       10.0.0.4:8280  active   -         5s     1       7/200    -         backup, warming 40 %, 3 waiting
-esb   w3       10.0.0.5:8280  active   -         -      1       0        0
+POOL  NODE     ADDRESS        STATE    REASON    SINCE  WEIGHT  RUNNING  SESSIONS  REQ/S  P95
+esb   worker1  10.0.0.3:8280  passive  draining  1m 5s  1       3        12        -      -       by an operator, until 14:30 UTC
+esb   w2       10.0.0.4:8280  active   -         5s     1       7/200    -         12.5   1.52 s  backup, warming 40 %, 3 waiting
+esb   w3       10.0.0.5:8280  active   -         -      1       0        0         -      -
 ";
         assert_eq!(node_table(&nodes, NOW), expected);
+    }
+
+    #[test]
+    fn the_verdict_comes_first_and_the_last_minute_beside_it() {
+        let busy = json!({"verdict": {"sentence": "All well"}, "last_minute": {"requests": 60, "per_second": 1.07,
+            "error_percent": 0.02, "in_flight": 3, "milliseconds": {"p50": 1.24, "p95": 38.4, "p99": 1_002.0}}});
+        let expected = "All well\n1.07 requests/s, 0.02 % errors, p50 1.2 ms, p95 38 ms, p99 1.00 s, 3 in flight\n";
+        assert_eq!(verdict(&busy), expected);
+        let idle = json!({"verdict": {"sentence": "Down: x"}, "last_minute": {"requests": 0, "in_flight": 0}});
+        assert_eq!(verdict(&idle), "Down: x\nno request in the last minute, 0 in flight\n");
     }
 
     #[test]
