@@ -35,7 +35,7 @@ BASHDIR = $(PREFIX)/share/bash-completion/completions
 # Debian's zsh looks for what packages bring in the first, for what the machine's owner installed in the second.
 ZSHDIR = $(if $(filter /usr,$(PREFIX)),/usr/share/zsh/vendor-completions,$(PREFIX)/share/zsh/site-functions)
 FISHDIR = $(PREFIX)/share/fish/vendor_completions.d
-# For other programs to read or to copy from: Prometheus' rules with their tests, Grafana's dashboard.
+# For other programs to read or to copy from: the schema for editors, Prometheus' rules with their tests, Grafana's dashboard.
 SHAREDIR = $(PREFIX)/share/weir
 CONTRIB = prometheus/weir.rules.yml prometheus/weir.rules.test.yml grafana/weir.json
 DOCDIR = $(PREFIX)/share/doc/weir
@@ -43,7 +43,7 @@ DOCDIR = $(PREFIX)/share/doc/weir
 PAGES = configuration operations metrics from-nginx performance
 INSTALLED = $(PREFIX)/bin/weir $(UNITDIR)/weir.service $(UNITDIR)/weir-again.service $(PREFIX)/lib/sysusers.d/weir.conf \
 	$(PREFIX)/lib/tmpfiles.d/weir.conf $(SYSCTL) $(PREFIX)/share/man/man8/weir.8 $(SYSCONFDIR)/logrotate.d/weir \
-	$(BASHDIR)/weir $(ZSHDIR)/_weir $(FISHDIR)/weir.fish $(addprefix $(SHAREDIR)/,$(CONTRIB)) \
+	$(SHAREDIR)/weir.schema.json $(BASHDIR)/weir $(ZSHDIR)/_weir $(FISHDIR)/weir.fish $(addprefix $(SHAREDIR)/,$(CONTRIB)) \
 	$(SYSCONFDIR)/needrestart/conf.d/weir.conf \
 	$(PAGES:%=$(DOCDIR)/%.md) $(DOCDIR)/performance.svg $(DOCDIR)/CHANGELOG.md $(DOCDIR)/examples/weir.toml $(DOCDIR)/examples/minimal.toml
 
@@ -66,7 +66,7 @@ bench: ## side by side with nginx and HAProxy (ROUNDS, SECONDS, WORKLOADS, PROXI
 	@$(CARGO) bench --quiet --profile $(PROFILE) --bench versus -- rounds=$(ROUNDS) seconds=$(SECONDS) threads=$(THREADS) \
 		sessions=$(SESSIONS) ports=$(PORTS) workloads="$(WORKLOADS)" proxies="$(PROXIES)" binaries="$(BINARIES)" weir="$(WEIR)"
 
-generated: ## writes what comes from the definitions: tables in docs/, commands in man/weir.8, completions/
+generated: ## writes what comes from the definitions: tables in docs/, commands in man/weir.8, conf/weir.schema.json, completions/
 	@WEIR_WRITE=1 $(CARGO) test --quiet --test generated what_is_generated
 
 test: ## everything a contributor runs: lints, tests, documents, units, a staged install
@@ -129,6 +129,7 @@ files:
 	install -D -m 0644 systemd/weir.sysctl $(DESTDIR)$(SYSCTL)
 	install -D -m 0644 systemd/weir.logrotate $(DESTDIR)$(SYSCONFDIR)/logrotate.d/weir
 	install -D -m 0644 man/weir.8 $(DESTDIR)$(PREFIX)/share/man/man8/weir.8
+	install -D -m 0644 conf/weir.schema.json $(DESTDIR)$(SHAREDIR)/weir.schema.json
 	install -D -m 0644 completions/weir.bash $(DESTDIR)$(BASHDIR)/weir
 	install -D -m 0644 completions/_weir $(DESTDIR)$(ZSHDIR)/_weir
 	install -D -m 0644 completions/weir.fish $(DESTDIR)$(FISHDIR)/weir.fish
@@ -137,8 +138,8 @@ files:
 	install -d -m 0755 $(DESTDIR)$(DOCDIR)/examples
 	install -m 0644 $(PAGES:%=docs/%.md) docs/performance.svg CHANGELOG.md $(DESTDIR)$(DOCDIR)
 	install -m 0644 conf/minimal.toml $(DESTDIR)$(DOCDIR)/examples/minimal.toml
-	@# In the repository certs/ lies beside conf/, on a machine it lies inside /etc/weir.
-	sed 's|"\.\./certs/|"certs/|g' conf/weir.toml > $(DESTDIR)$(DOCDIR)/examples/weir.toml
+	@# In the repository certs/ lies beside conf/, on a machine it lies inside /etc/weir. The schema is where this PREFIX is.
+	sed 's|"\.\./certs/|"certs/|g; s|^#:schema file:///usr/|#:schema file://$(PREFIX)/|' conf/weir.toml > $(DESTDIR)$(DOCDIR)/examples/weir.toml
 	chmod 0644 $(DESTDIR)$(DOCDIR)/examples/weir.toml
 
 uninstall: ## takes all of it away again, but the configuration, its certificates, logs and state

@@ -49,6 +49,9 @@ _weir() {
             weir,run)
                 cmd="weir__subcmd__run"
                 ;;
+            weir,schema)
+                cmd="weir__subcmd__schema"
+                ;;
             weir,sessions)
                 cmd="weir__subcmd__sessions"
                 ;;
@@ -115,6 +118,9 @@ _weir() {
             weir__subcmd__help,run)
                 cmd="weir__subcmd__help__subcmd__run"
                 ;;
+            weir__subcmd__help,schema)
+                cmd="weir__subcmd__help__subcmd__schema"
+                ;;
             weir__subcmd__help,sessions)
                 cmd="weir__subcmd__help__subcmd__sessions"
                 ;;
@@ -140,7 +146,7 @@ _weir() {
 
     case "${cmd}" in
         weir)
-            opts="-h -V --help --version run check demo cert status nodes sessions drain maintain activate why reload completions help"
+            opts="-h -V --help --version run check schema demo cert status nodes sessions drain maintain activate why reload completions help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -330,7 +336,7 @@ _weir() {
             return 0
             ;;
         weir__subcmd__check)
-            opts="-c -h --config --json --help"
+            opts="-c -h --config --explain --json --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -418,7 +424,7 @@ _weir() {
             return 0
             ;;
         weir__subcmd__help)
-            opts="run check demo cert status nodes sessions drain maintain activate why reload completions help"
+            opts="run check schema demo cert status nodes sessions drain maintain activate why reload completions help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -627,6 +633,20 @@ _weir() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        weir__subcmd__help__subcmd__schema)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         weir__subcmd__help__subcmd__sessions)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
@@ -738,6 +758,20 @@ _weir() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        weir__subcmd__schema)
+            opts="-h --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
                 *)
                     COMPREPLY=()
                     ;;

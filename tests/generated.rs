@@ -1,5 +1,5 @@
-//! What is written from the definitions: the tables of keys and metrics in docs/, the commands in man/weir.8, and the
-//! scripts in completions/. `make generated` runs this with `WEIR_WRITE` set, and it writes them; without it the test
+//! What is written from the definitions: the tables of keys and metrics in docs/, the commands in man/weir.8, the
+//! schema in conf/, and the scripts in completions/. `make generated` runs this with `WEIR_WRITE` set, and it writes them; without it the test
 //! fails where one of them is not what the definitions say.
 #![allow(clippy::unwrap_used)] // clippy knows tests by their attribute, not what they call
 
@@ -50,6 +50,7 @@ fn files() -> Vec<(&'static str, String)> {
         ("docs/configuration.md", filled("docs/configuration.md", MARKDOWN, &keys())),
         ("docs/metrics.md", filled("docs/metrics.md", MARKDOWN, &metrics())),
         ("man/weir.8", filled("man/weir.8", ROFF, &commands())),
+        ("conf/weir.schema.json", said(&["schema"])),
         ("completions/weir.bash", completions("bash")),
         ("completions/_weir", completions("zsh")),
         ("completions/weir.fish", completions("fish")),
@@ -135,13 +136,19 @@ fn part(render: impl Fn(&mut dyn Write) -> io::Result<()>) -> String {
     let mut out = Vec::new();
     render(&mut out).unwrap();
     let out = String::from_utf8(out).unwrap();
-    // Before the heading stands a definition of the apostrophe, which the page has once.
-    let (_, body) = out.split_once("\n.SH ").unwrap();
+    // Before the heading stands a definition of the apostrophe, which the page has once. A command without options has no
+    // heading for them.
+    let Some((_, body)) = out.split_once("\n.SH ") else { return String::new() };
     body.lines().skip(1).map(|line| format!("{}\n", line.trim_end())).collect()
 }
 
 fn completions(shell: &str) -> String {
-    let said = Command::new(env!("CARGO_BIN_EXE_weir")).args(["completions", shell]).output().unwrap();
+    said(&["completions", shell])
+}
+
+/// What a command prints.
+fn said(arguments: &[&str]) -> String {
+    let said = Command::new(env!("CARGO_BIN_EXE_weir")).args(arguments).output().unwrap();
     assert!(said.status.success(), "{said:?}");
     String::from_utf8(said.stdout).unwrap()
 }

@@ -11,14 +11,28 @@ use self::pool_summary::{members, non_defaults, span, verification};
 use super::output::print;
 use super::times::unix;
 use crate::app::{BAD_CONFIG, FAILED, shows_color};
-use crate::config::{self, Action, Certificate, Config, Errors, Listener, Pool, Problem, Route, Site, TlsVersion};
+use crate::config::{
+    self, Action, Certificate, Config, Effective, Errors, Listener, Pool, Problem, Route, Site, TlsVersion,
+};
 
+mod explain;
 pub(super) mod operator_orders;
 mod pool_summary;
 mod without_sni;
 
+/// What is printed of a good configuration.
+#[derive(Clone, Copy, clap::Args)]
+pub(super) struct Output {
+    /// Print each value and where it comes from, a line of a file or the default; values of header fields are left out
+    #[arg(long)]
+    explain: bool,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
 /// Checks a file, prints what it found, and returns the exit code. Errors go to standard error, all else to standard output.
-pub(super) fn run(path: &Path, json: bool) -> i32 {
+pub(super) fn run(path: &Path, output: Output) -> i32 {
     let now = SystemTime::now();
     let mut result = config::load_at(path, now);
     // The configuration is good, and a start would be refused all the same.
@@ -28,8 +42,11 @@ pub(super) fn run(path: &Path, json: bool) -> i32 {
         config.warnings.extend(operator_orders::warnings(config));
     }
     let result = refused.map_or(result, |problem| Err(Errors(vec![problem])));
+    let values = if output.explain && result.is_ok() { config::explain(path).map(Some) } else { Ok(None) };
+    let (result, values) = values.map_or_else(|errors| (Err(errors), None), |values| (result, values));
     let heard = match &result {
-        _ if json => print(&format!("{:#}\n", as_json(&result, now))),
+        _ if output.json => print(&format!("{:#}\n", with_values(as_json(&result, now), values.as_deref()))),
+        Ok(_) if values.is_some() => print(&explain::text(path, &values.unwrap_or_default())),
         Ok(config) => print(&summary(path, config, shows_color(&std::io::stdout()), now)),
         Err(errors) => {
             eprint!("{}", errors.render(shows_color(&std::io::stderr())));
@@ -41,6 +58,13 @@ pub(super) fn run(path: &Path, json: bool) -> i32 {
         (Ok(_), true) => 0,
         (Ok(_), false) => FAILED,
     }
+}
+
+fn with_values(mut said: Value, values: Option<&[Effective]>) -> Value {
+    if let Some(values) = values {
+        said["values"] = explain::json(values);
+    }
+    said
 }
 
 fn summary(path: &Path, config: &Config, color: bool, now: SystemTime) -> String {
@@ -344,7 +368,8 @@ mod tests {
         assert_eq!((&json["ok"], &json["problems"][0]["line"]), (&json!(false), &json!(23)));
         assert_eq!(json["problems"][0]["what"], "pool: no pool is called \"wbe\"");
         assert_eq!(json["summary"], Value::Null);
-        assert_eq!((run(&path, true), run(&file("conf/minimal.toml"), true)), (78, 0));
+        let json = Output { explain: false, json: true };
+        assert_eq!((run(&path, json), run(&file("conf/minimal.toml"), json)), (78, 0));
     }
 
     const UNUSUAL: &str = r#"

@@ -6,6 +6,7 @@ mod check;
 mod completions;
 mod demo;
 mod output;
+mod schema;
 mod times;
 
 use std::ffi::OsString;
@@ -36,10 +37,11 @@ enum Command {
     Check {
         #[command(flatten)]
         file: ConfigFile,
-        /// Print JSON
-        #[arg(long)]
-        json: bool,
+        #[command(flatten)]
+        output: check::Output,
     },
+    /// Print the JSON Schema of the configuration, by which editors complete and check it
+    Schema,
     /// Show a whole cluster on this machine: two workers, a manager, and Weir in front
     Demo(demo::Options),
     /// Make, inspect and pin certificates
@@ -85,7 +87,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> i32 {
     };
     match cli.command {
         Command::Run { file } => app::run(&file.config),
-        Command::Check { file, json } => check::run(&file.config, json),
+        Command::Check { file, output } => check::run(&file.config, output),
+        Command::Schema => schema::run(),
         Command::Demo(options) => demo::run(&options),
         Command::Cert(cert) => i32::from(cert.run(SystemTime::now(), &mut std::io::stdout(), &mut std::io::stderr())),
         Command::Status(args) => status::status(&args),

@@ -5,6 +5,7 @@
 //! what would be right. Knows no other room, no pingora and no tokio.
 
 pub mod certificate;
+mod explain;
 mod hosts;
 mod load;
 mod model;
@@ -18,12 +19,13 @@ mod unused;
 mod values;
 
 pub use self::text::errors::{Errors, Place, Problem};
-pub use self::text::reference::{Form, Key, heading, reference};
+pub use self::text::reference::{Form, Key, heading, reference, table_below};
 pub use self::text::regular;
 pub use self::text::report::render_warnings;
 pub use self::text::units::spoken_duration;
 pub use self::text::words::suggestion;
 pub use self::values::paths::any_of;
+pub use explain::{Effective, explain};
 pub use hosts::HostPattern;
 pub use load::{load, load_after, load_at};
 pub use model::*;

@@ -11,6 +11,7 @@ use weir::config::{self, Action, Config, Form, HostPattern, LogFormat, LogTarget
 mod defaults;
 mod management;
 mod pools;
+mod schema;
 mod sites;
 mod unwise;
 

@@ -83,6 +83,15 @@ pub fn heading(table: &str) -> String {
     }
 }
 
+/// The table that stands below another one under this key. `None` where the names in it are the operator's own.
+pub fn table_below(table: &str, key: &str) -> Option<&'static str> {
+    let own = if table.is_empty() { key.to_owned() } else { format!("{table}.{key}") };
+    // A route has some tables in the form of its site's.
+    let of_site = own.replacen("site.route.", "site.", 1);
+    let named = |name: &str| REFERENCE.iter().find(|k| k.table == name).map(|k| k.table);
+    named(&own).or_else(|| named(&of_site))
+}
+
 /// A size as an operator would write it.
 pub(crate) fn human_size(bytes: u64) -> String {
     const UNITS: [(u32, &str); 4] = [(40, "TiB"), (30, "GiB"), (20, "MiB"), (10, "KiB")];
