@@ -18,6 +18,7 @@ use crate::config::{
 mod explain;
 pub(super) mod operator_orders;
 mod pool_summary;
+mod readable;
 mod without_sni;
 
 /// What is printed of a good configuration.
@@ -40,6 +41,7 @@ pub(super) fn run(path: &Path, output: Output) -> i32 {
     let code = if refused.is_some() { FAILED } else { BAD_CONFIG };
     if let Ok(config) = &mut result {
         config.warnings.extend(operator_orders::warnings(config));
+        config.warnings.extend(readable::warnings(config));
     }
     let result = refused.map_or(result, |problem| Err(Errors(vec![problem])));
     let values = if output.explain && result.is_ok() { config::explain(path).map(Some) } else { Ok(None) };
