@@ -3,6 +3,7 @@
 
 mod answer_why;
 mod guard;
+mod numbers;
 mod operate;
 mod query;
 mod question;
@@ -20,8 +21,8 @@ use serde::Serialize;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot};
 
+use self::numbers::Minute;
 use self::running::RunningWeir;
-use self::v1::numbers::Minute;
 use crate::config::Problem;
 use crate::control::operators;
 use crate::control::operators::{GONE, RemovedNode};

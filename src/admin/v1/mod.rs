@@ -4,7 +4,6 @@
 mod events;
 mod handler;
 mod nodes;
-pub(super) mod numbers;
 mod pools;
 mod problem;
 mod series;

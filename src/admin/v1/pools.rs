@@ -8,8 +8,8 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::handler::{Answer, Weir};
-use super::numbers::{Minute, Total};
 use super::problem::ApiProblem;
+use crate::admin::numbers::{Minute, Total};
 use crate::config;
 use crate::control::state::Control;
 use crate::observe::history::Subject;

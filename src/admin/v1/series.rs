@@ -9,8 +9,8 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::handler::{Answer, Weir};
-use super::numbers::milliseconds;
 use super::problem::ApiProblem;
+use crate::admin::numbers::milliseconds;
 use crate::admin::query;
 use crate::control::notice::Notice;
 use crate::control::operators::all_members;

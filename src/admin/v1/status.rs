@@ -9,7 +9,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::handler::Weir;
-use super::numbers::{Minute, Total};
+use crate::admin::numbers::{Minute, Total};
 use crate::control::verdict::{Verdict, verdict};
 use crate::observe::dates::rfc3339;
 use crate::observe::history::Subject;

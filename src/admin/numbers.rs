@@ -12,7 +12,7 @@ use crate::observe::metrics::{Counts, Tally};
 
 /// What happened in the last minute.
 #[derive(Serialize, ToSchema)]
-pub(in crate::admin) struct Minute {
+pub(crate) struct Minute {
     /// How many seconds this is: up to 60, fewer just after the start.
     seconds: u64,
     /// Requests that ended.
@@ -33,7 +33,7 @@ pub(in crate::admin) struct Minute {
 
 /// How many answers had a status of each class; 1xx are tunnels.
 #[derive(Clone, Copy, Serialize, ToSchema)]
-pub(super) struct Statuses {
+pub(crate) struct Statuses {
     #[serde(rename = "1xx")]
     informational: u64,
     #[serde(rename = "2xx")]
@@ -48,7 +48,7 @@ pub(super) struct Statuses {
 
 /// Half, 95 and 99 of 100 requests took no longer than this.
 #[derive(Clone, Copy, Serialize, ToSchema)]
-pub(super) struct Milliseconds {
+pub(crate) struct Milliseconds {
     p50: f64,
     p95: f64,
     p99: f64,
@@ -56,7 +56,7 @@ pub(super) struct Milliseconds {
 
 /// What was counted since a moment. A reload does not set it back.
 #[derive(Serialize, ToSchema)]
-pub(super) struct Total {
+pub(crate) struct Total {
     /// When the counting began.
     since: String,
     requests: u64,
@@ -68,7 +68,7 @@ pub(super) struct Total {
 
 impl Minute {
     /// The last minute of a subject.
-    pub(in crate::admin) fn of(control: &Control, subject: &Subject) -> Self {
+    pub(crate) fn of(control: &Control, subject: &Subject) -> Self {
         let LastMinute { point, seconds } = control.observer.history.last_minute(subject);
         let requests = point.requests();
         let errors = point.classes[4];
@@ -88,7 +88,7 @@ impl Minute {
 }
 
 impl Statuses {
-    pub(super) fn of(classes: &[u64; 5]) -> Self {
+    pub(crate) fn of(classes: &[u64; 5]) -> Self {
         let [informational, success, redirection, client_error, server_error] = *classes;
         Self { informational, success, redirection, client_error, server_error }
     }
@@ -104,7 +104,7 @@ impl Milliseconds {
 
 impl Total {
     /// The sum of these tallies; it counts since the first of them.
-    pub(super) fn of<'t>(tallies: impl Iterator<Item = &'t Tally>) -> Self {
+    pub(crate) fn of<'t>(tallies: impl Iterator<Item = &'t Tally>) -> Self {
         let (mut sum, mut since) = (Counts::default(), SystemTime::now());
         for tally in tallies {
             sum.add(&tally.read());
@@ -122,7 +122,7 @@ impl Total {
 }
 
 /// A time in milliseconds, to a tenth.
-pub(super) fn milliseconds(time: Duration) -> f64 {
+pub(crate) fn milliseconds(time: Duration) -> f64 {
     rounded(time.as_secs_f64() * 1e3, 10.0)
 }
 
