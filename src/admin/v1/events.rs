@@ -63,7 +63,7 @@ pub(super) async fn events(State(control): Weir, RawQuery(query): RawQuery) -> A
     let mut all = control.observer.events.recent(usize::MAX);
     all.reverse();
     let newest = all.last().map_or(0, |event| event.number);
-    let missed = all.first().is_some_and(|oldest| oldest.number > since + 1);
+    let missed = all.first().is_some_and(|oldest| oldest.number > since.saturating_add(1));
     let meant = |event: &&Event| {
         event.number > since
             && about

@@ -57,8 +57,14 @@ pub(crate) fn router(control: Arc<Control>) -> Router {
     router
         .route("/api/v1", axum::routing::get(async move || Json(discovery)))
         .route("/api/v1/openapi.json", axum::routing::get(async move || Json(document)))
+        .route("/api/v1/", axum::routing::any(nowhere))
         .route("/api/v1/{*path}", axum::routing::any(nowhere))
+        .method_not_allowed_fallback(only_read)
         .with_state(control)
+}
+
+async fn only_read() -> Response {
+    ApiProblem::only_read().into_response()
 }
 
 async fn nowhere() -> Response {

@@ -26,6 +26,12 @@ impl ApiProblem {
         Self { status: 404, title: "Not found", detail: detail.into(), advice: advice.into() }
     }
 
+    pub(super) fn only_read() -> Self {
+        let detail = "this path only reads: ask with GET".to_owned();
+        let advice = "docs/operations.md has the paths for orders".to_owned();
+        Self { status: 405, title: "Method not allowed", detail, advice }
+    }
+
     pub(super) fn bad_request(notice: Notice) -> Self {
         Self { status: 400, title: "The request cannot be understood", detail: notice.what, advice: notice.advice }
     }

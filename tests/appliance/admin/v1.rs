@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::harness::{Appliance, Origin, Plan, eventually, ok, within};
+use crate::harness::{Appliance, Client, Origin, Plan, eventually, ok, within};
 
 #[track_caller]
 fn json(weir: &Appliance, path: &str) -> Value {
@@ -74,6 +74,8 @@ fn the_verdict_says_in_one_sentence_what_is_wrong() {
     let texts: Vec<&str> =
         events["events"].as_array().unwrap().iter().filter_map(|event| event["text"].as_str()).collect();
     assert!(texts.iter().any(|text| text.contains("passive (unhealthy)")), "{texts:?}");
+    // Of what will come, nothing is missing.
+    assert_eq!(json(&weir, &format!("/api/v1/events?since={}", u64::MAX))["missed"], false);
     let newest = json(&weir, "/api/v1/events")["newest"].as_u64().unwrap();
     assert_eq!(json(&weir, &format!("/api/v1/events?since={newest}"))["events"], Value::Array(Vec::new()));
 }
@@ -103,6 +105,7 @@ fn what_is_not_there_or_not_understood_is_a_problem_document() {
     let weir = Appliance::in_front_of(&[&origin]);
     for (path, status, detail) in [
         ("/api/v1/nowhere", 404, "there is nothing at this path"),
+        ("/api/v1/", 404, "there is nothing at this path"),
         ("/api/v1/nodes/n7", 404, "no node is called \"n7\""),
         ("/api/v1/pools/nap", 404, "no pool is called \"nap\""),
         ("/api/v1/sites/%00", 404, "no site is called"),
@@ -122,6 +125,19 @@ fn what_is_not_there_or_not_understood_is_a_problem_document() {
         let problem: Value = serde_json::from_str(&answer.text()).unwrap();
         assert_eq!(problem["status"], status, "{path}");
         assert!(problem["detail"].as_str().unwrap().contains(detail), "{path}: {problem}");
+    }
+}
+
+#[test]
+fn a_method_that_does_not_read_is_refused_with_a_problem_document() {
+    let origin = Origin::named("n");
+    let weir = Appliance::in_front_of(&[&origin]);
+    for path in ["/api/v1", "/api/v1/nodes/n1", "/api/v1/openapi.json"] {
+        let head = format!("POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n");
+        let answer = Client::plain(weir.admin()).unwrap().ask(head);
+        let field = |name| answer.field(name).unwrap_or_default();
+        assert_eq!((answer.status, &*field("content-type")), (405, "application/problem+json"), "{path}");
+        assert_eq!(field("allow"), "GET,HEAD", "{path}");
     }
 }
 
