@@ -217,16 +217,16 @@ impl Reloader {
         generation
     }
 
-    /// Frees the generations that nobody uses any more. Freeing thousands of sites takes milliseconds, so no traffic
+    /// Takes out the generations that nobody uses any more. Freeing thousands of sites takes milliseconds, so no traffic
     /// thread should do it.
-    pub(crate) fn free_unused(&mut self) {
+    pub(crate) fn take_unused(&mut self) -> Vec<Arc<Generation>> {
         let unused =
             |left: &mut Arc<Generation>| Arc::strong_count(left) == 1 && !generations::has_waiters(&left.snapshot);
         let gone: Vec<_> = self.control.left.lock().extract_if(.., unused).collect();
         if !gone.is_empty() {
-            drop(gone);
             self.mark_superseded();
         }
+        gone
     }
 
     /// Decides anew which generation looks after which pool.

@@ -199,8 +199,8 @@ impl Running {
                     return Ok(());
                 }
                 _ = second.tick() => {
-                    self.reloader.free_unused();
-                    self.every_second(beat);
+                    let gone = self.reloader.take_unused();
+                    self.every_second(beat, &gone);
                 }
                 _ = upkeep_timer.tick() => self.upkeep(),
                 Some(new) = address_changes.recv() => self.reloader.addresses_changed(new),
@@ -239,7 +239,7 @@ impl Running {
         }
     }
 
-    fn every_second(&mut self, watchdog: Option<Duration>) {
+    fn every_second(&mut self, watchdog: Option<Duration>, gone: &[Arc<Generation>]) {
         // The watchdog must act when a thread hangs, so it is told nothing then.
         if watchdog.is_some_and(|interval| self.control.all_move(interval)) {
             self.notifier.watchdog();
@@ -249,7 +249,7 @@ impl Running {
         for sessions in generation.snapshot.pools.iter().filter_map(|pool| pool.sessions.as_ref()) {
             sessions.expire(now, EXPIRED_A_SECOND);
         }
-        self.sampling.second(&generation);
+        self.sampling.second(&self.control, gone);
         operators::upkeep(&self.control);
         descriptors::read_limit();
     }

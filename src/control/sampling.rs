@@ -4,61 +4,90 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use super::state::Control;
 use crate::observe::history::{Second, Subject};
+use crate::observe::metrics::Counts;
 use crate::proxy::generation::Generation;
 
-/// Reads the counts of the generation in use.
+/// Reads the counts of all generations that requests still use.
 #[derive(Debug, Default)]
 pub(super) struct Sampling {
-    /// The generation that was read last. The history has no subjects that this one has not.
+    /// The generation that was in use last.
     generation: u64,
+    /// What that one has. The history has no other subjects.
+    known: HashSet<Subject>,
+}
+
+/// What one second brings to the subjects that the configuration has.
+struct Reading<'s, 'h> {
+    second: &'s mut Second<'h>,
+    known: &'s HashSet<Subject>,
+    /// The loads that were told. Generations share those of the nodes that a reload kept.
+    told: HashSet<*const ()>,
 }
 
 impl Sampling {
-    /// A second is over.
-    pub(super) fn second(&mut self, generation: &Generation) {
-        let history = &generation.observer.history;
-        if std::mem::replace(&mut self.generation, generation.snapshot.generation) != generation.snapshot.generation {
-            let known = subjects(generation);
-            history.retain(|subject| known.contains(subject));
+    /// A second is over; since the last one, requests let go of the generations in `gone`. Requests of a route, site or
+    /// node that a reload took out count for what the configuration still has: at least for everything.
+    pub(super) fn second(&mut self, control: &Control, gone: &[Arc<Generation>]) {
+        let (current, left) = (control.current.load_full(), control.left.lock().clone());
+        let history = &current.observer.history;
+        if std::mem::replace(&mut self.generation, current.snapshot.generation) != current.snapshot.generation {
+            self.known = subjects(&current);
+            history.retain(|subject| self.known.contains(subject));
         }
         history.second(SystemTime::now(), |second| {
-            if let Some(counts) = generation.stray_tally.since_last() {
-                second.add(&Subject::All, &counts);
+            let mut reading = Reading { second, known: &self.known, told: HashSet::new() };
+            if let Some(counts) = current.stray_tally.since_last() {
+                reading.add(&Subject::All, &counts);
             }
-            read_sites(generation, second);
-            read_pools(generation, second);
+            for generation in std::iter::once(&current).chain(&left).chain(gone) {
+                reading.sites(generation);
+                reading.pools(generation);
+            }
         });
     }
 }
 
-fn read_sites(generation: &Generation, second: &mut Second<'_>) {
-    for (site, run) in generation.snapshot.config.sites.iter().zip(&generation.sites) {
-        let routes = site.routes.iter().map(|route| Arc::clone(&route.name)).zip(&run.by_route);
-        for (route, tally) in routes.chain([("".into(), &run.without_route)]) {
-            let Some(counts) = tally.since_last() else { continue };
-            let (name, route) = (Arc::clone(&site.name), Subject::Route(Arc::clone(&site.name), route));
-            for subject in [Subject::All, Subject::Site(name), route] {
-                second.add(&subject, &counts);
+impl Reading<'_, '_> {
+    fn sites(&mut self, generation: &Generation) {
+        for (site, run) in generation.snapshot.config.sites.iter().zip(&generation.sites) {
+            let routes = site.routes.iter().map(|route| Arc::clone(&route.name)).zip(&run.by_route);
+            for (route, tally) in routes.chain([("".into(), &run.without_route)]) {
+                let Some(counts) = tally.since_last() else { continue };
+                let (name, route) = (Arc::clone(&site.name), Subject::Route(Arc::clone(&site.name), route));
+                for subject in [Subject::All, Subject::Site(name), route] {
+                    self.add(&subject, &counts);
+                }
             }
         }
     }
-}
 
-fn read_pools(generation: &Generation, second: &mut Second<'_>) {
-    for (pool, run) in generation.snapshot.pools.iter().zip(&generation.pools) {
-        for (member, counters) in pool.members.iter().zip(&run.members) {
-            let (counts, in_flight) = (counters.tally().since_last(), u64::from(member.load.in_flight()));
-            if counts.is_none() && in_flight == 0 {
-                continue;
+    fn pools(&mut self, generation: &Generation) {
+        for (pool, run) in generation.snapshot.pools.iter().zip(&generation.pools) {
+            for (member, counters) in pool.members.iter().zip(&run.members) {
+                let first = self.told.insert(Arc::as_ptr(&member.load).cast());
+                let in_flight = if first { u64::from(member.load.in_flight()) } else { 0 };
+                let counts = counters.tally().since_last();
+                if counts.is_none() && in_flight == 0 {
+                    continue;
+                }
+                self.second.in_flight(&Subject::All, in_flight);
+                let name = pool.name();
+                let member_of = Subject::Member(Arc::clone(name), Arc::clone(&member.label));
+                for subject in [Subject::Pool(Arc::clone(name)), Subject::Node(Arc::clone(&member.node)), member_of] {
+                    if self.known.contains(&subject) {
+                        self.second.in_flight(&subject, in_flight);
+                    }
+                    counts.iter().for_each(|counts| self.add(&subject, counts));
+                }
             }
-            second.in_flight(&Subject::All, in_flight);
-            let name = pool.name();
-            let member_of = Subject::Member(Arc::clone(name), Arc::clone(&member.label));
-            for subject in [Subject::Pool(Arc::clone(name)), Subject::Node(Arc::clone(&member.node)), member_of] {
-                second.in_flight(&subject, in_flight);
-                counts.iter().for_each(|counts| second.add(&subject, counts));
-            }
+        }
+    }
+
+    fn add(&mut self, subject: &Subject, counts: &Counts) {
+        if self.known.contains(subject) {
+            self.second.add(subject, counts);
         }
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::harness::{Appliance, Client, Origin, Plan, eventually, ok, within};
+use crate::harness::{Appliance, Client, Gate, Origin, Plan, eventually, ok, within};
 
 #[track_caller]
 fn json(weir: &Appliance, path: &str) -> Value {
@@ -97,6 +97,32 @@ fn a_refused_reload_is_in_the_verdict_until_one_is_accepted() {
     weir.edit(|_| good);
     weir.reload();
     assert_eq!(json(&weir, "/api/v1/status")["verdict"]["word"], "well");
+}
+
+#[test]
+fn a_request_that_ends_after_a_reload_took_its_route_out_is_counted_once() {
+    let gate = Gate::shut();
+    let origin = Origin::answering({
+        let gate = gate.clone();
+        move |_| {
+            gate.pass();
+            ok("late")
+        }
+    });
+    let mut weir = Plan::before(&[&origin]).more("[[site.route]]\nname = \"old\"\nprefix = \"/x\"\n").start();
+    let mut client = weir.client();
+    client.send("GET /x/ HTTP/1.1\r\nHost: esb.test\r\n\r\n");
+    let busy = |node: &Value| node["last_minute"]["in_flight"] == 1;
+    eventually_json(&weir, "/api/v1/nodes/n1", "the node works on it", busy);
+    weir.edit(|text| text.replace("\"old\"", "\"new\""));
+    weir.reload();
+    gate.open();
+    assert_eq!(client.answer().unwrap().status, 200);
+    let one = |counted: &Value| counted["last_minute"]["requests"] == 1;
+    for path in ["/api/v1/status", "/api/v1/sites/main", "/api/v1/pools/app", "/api/v1/nodes/n1"] {
+        eventually_json(&weir, path, "it is counted", one);
+    }
+    assert_eq!(json(&weir, "/api/v1/sites/main")["routes"][0]["last_minute"]["requests"], 0);
 }
 
 #[test]
