@@ -27,11 +27,15 @@ impl Default for Histogram {
 
 impl Histogram {
     pub(super) fn record(&self, time: Duration) {
-        let microseconds = u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
-        if let Some(count) = self.counts.get(bucket_of(microseconds)) {
+        self.record_placed(&Placed::new(time));
+    }
+
+    /// Records a time whose bucket is known already.
+    pub(super) fn record_placed(&self, time: &Placed) {
+        if let Some(count) = self.counts.get(time.bucket) {
             count.fetch_add(1, Relaxed);
         }
-        self.microseconds.fetch_add(microseconds, Relaxed);
+        self.microseconds.fetch_add(time.microseconds, Relaxed);
     }
 
     /// How many times each bucket has.
@@ -58,6 +62,19 @@ impl Histogram {
         histogram.set_sample_count(counts.iter().sum());
         histogram.set_sample_sum(self.microseconds.load(Relaxed) as f64 / 1e6);
         histogram
+    }
+}
+
+/// A time and its bucket, for who records it more than once.
+pub(super) struct Placed {
+    microseconds: u64,
+    bucket: usize,
+}
+
+impl Placed {
+    pub(super) fn new(time: Duration) -> Self {
+        let microseconds = u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
+        Self { microseconds, bucket: bucket_of(microseconds) }
     }
 }
 

@@ -7,7 +7,7 @@ use prometheus::{IntCounter, IntCounterVec, IntGauge};
 
 use super::super::log_rate_limit::LogRateLimit;
 use super::handles::{ConfiguredGauges, RemoveSeries};
-use super::histogram::Histogram;
+use super::histogram::{Histogram, Placed};
 use super::lazy_counters::LazyCounters;
 use super::metric_vecs::MetricVecs;
 use super::tally::{Counts, Finished, Tally};
@@ -151,7 +151,7 @@ impl NodeCounters {
     /// It was the last node of a request, which ended `time` after its first node was chosen. Requests that failed
     /// count too. Called by `RouteCounters::record`.
     pub(super) fn answered(&self, finished: &Finished, time: Duration) {
-        self.tally.record(finished, time);
+        self.tally.record(finished, &Placed::new(time));
     }
 
     /// What is counted of its requests.

@@ -7,7 +7,7 @@ use parking_lot::Mutex;
 use prometheus::{IntCounter, IntGauge};
 
 use super::handles::{ConfiguredGauges, GaugeGuard, RemoveSeries};
-use super::histogram::Histogram;
+use super::histogram::{Histogram, Placed};
 use super::lazy_counters::LazyCounters;
 use super::metric_vecs::MetricVecs;
 use super::nodes::NodeCounters;
@@ -31,8 +31,9 @@ impl RouteCounters {
             let code = format!("{:03}", finished.code);
             self.vecs.requests.with_label_values(&[site.as_str(), pool, node, &code])
         });
-        self.site.record(finished);
-        route.record(finished, finished.time_taken);
+        let took = Placed::new(finished.time_taken);
+        self.site.record(finished, &took);
+        route.record(finished, &took);
         if let (Some(node), Some(time)) = (&self.node, finished.upstream_time) {
             node.answered(finished, time);
         }
@@ -130,8 +131,8 @@ impl SiteCounters {
         self.gauges.add(|| ());
     }
 
-    fn record(&self, finished: &Finished) {
-        self.time_taken.record(finished.time_taken);
+    fn record(&self, finished: &Finished, took: &Placed) {
+        self.time_taken.record_placed(took);
         add(&self.received, finished.received);
         add(&self.sent, finished.sent);
     }

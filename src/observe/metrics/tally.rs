@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 use parking_lot::Mutex;
 
 use super::buckets::BUCKETS;
-use super::histogram::Histogram;
+use super::histogram::{Histogram, Placed};
 
 /// A request that is over, as its counters see it.
 #[derive(Clone, Copy, Debug)]
@@ -73,7 +73,7 @@ impl Tally {
     }
 
     /// A request is over, and took so long.
-    pub(super) fn record(&self, finished: &Finished, took: Duration) {
+    pub(super) fn record(&self, finished: &Finished, took: &Placed) {
         let class = usize::from(finished.code / 100).clamp(1, 5) - 1;
         self.classes[class].fetch_add(1, Relaxed);
         if finished.received > 0 {
@@ -82,7 +82,7 @@ impl Tally {
         if finished.sent > 0 {
             self.sent.fetch_add(finished.sent, Relaxed);
         }
-        self.times.record(took);
+        self.times.record_placed(took);
     }
 
     /// A request was refused or could not be finished; of a node, a try failed there.
@@ -169,7 +169,7 @@ mod tests {
         };
         for (code, received, sent) in [(101, 0, 0), (200, 10, 20), (204, 0, 0), (499, 5, 0), (999, 0, 1)] {
             let finished = request(code, received, sent);
-            tally.record(&finished, finished.time_taken);
+            tally.record(&finished, &Placed::new(finished.time_taken));
         }
         tally.failed();
         let counts = tally.since_last().unwrap();

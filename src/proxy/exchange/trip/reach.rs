@@ -71,7 +71,9 @@ impl Trip<'_, '_> {
     fn ready(&self, attempt: &mut Attempt, conn: TimedStream) -> NodeConnection {
         conn.forget_written();
         // What a new connection costs, or a node before this one, says nothing of how soon this one answers.
-        attempt.asked = Some(Instant::now());
+        // The clock was read just now for a first try on a kept connection.
+        let read = self.tries.since.filter(|_| attempt.reused && self.tries.count == 1);
+        attempt.asked = Some(read.unwrap_or_else(Instant::now));
         NodeConnection { received: conn.received(), conn, link: self.pool().members[attempt.member].link }
     }
 
