@@ -54,7 +54,7 @@ pub(crate) struct Milliseconds {
     p99: f64,
 }
 
-/// What was counted since a moment. A reload does not set it back.
+/// What was counted since a moment. A reload does not set it back, but takes along what it takes out of a site, pool or node.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Total {
     /// When the counting began.
@@ -110,6 +110,11 @@ impl Total {
             sum.add(&tally.read());
             since = since.min(tally.since());
         }
+        Self::counted(since, &sum)
+    }
+
+    /// What was counted since then.
+    pub(crate) fn counted(since: SystemTime, sum: &Counts) -> Self {
         Self {
             since: rfc3339(since),
             requests: sum.classes.iter().sum(),

@@ -61,8 +61,6 @@ pub(super) async fn status(State(control): Weir) -> Json<StatusView> {
     let generation = control.current.load_full();
     let config = &generation.snapshot.config;
     let uptime = control.start.elapsed();
-    let sites = generation.sites.iter().flat_map(|site| site.by_route.iter().chain([&site.without_route]));
-    let tallies = sites.chain([&generation.stray_tally]).map(|tally| &**tally);
     let Verdict { word, sentence, reasons } = verdict(&control);
     Json(StatusView {
         verdict: VerdictView { word: word.word(), sentence, reasons },
@@ -73,7 +71,7 @@ pub(super) async fn status(State(control): Weir) -> Json<StatusView> {
         uptime_seconds: uptime.as_secs(),
         connections: control.open.load(Ordering::Relaxed),
         last_minute: Minute::of(&control, &Subject::All),
-        total: Total::of(tallies),
+        total: Total::counted(generation.stray_tally.since(), &control.observer.history.total()),
         last_reload: control.last_reload.lock().as_ref().map(|reload| ReloadView {
             at: rfc3339(reload.at),
             accepted: reload.problems.is_empty(),

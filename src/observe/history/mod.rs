@@ -42,11 +42,16 @@ struct Tracks {
     seconds: u64,
     /// When the last one was.
     at: SystemTime,
+    /// What was counted of everything since the start.
+    total: Counts,
     tracks: HashMap<Subject, Track>,
 }
 
 /// What one second brings.
-pub(crate) struct Second<'a>(&'a mut HashMap<Subject, Track>);
+pub(crate) struct Second<'a> {
+    total: &'a mut Counts,
+    tracks: &'a mut HashMap<Subject, Track>,
+}
 
 /// Numbers of equal steps of time.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -71,14 +76,14 @@ pub struct LastMinute {
 impl History {
     /// Nothing has happened yet.
     pub fn new(now: SystemTime) -> Self {
-        Self(Mutex::new(Tracks { seconds: 0, at: now, tracks: HashMap::new() }))
+        Self(Mutex::new(Tracks { seconds: 0, at: now, total: Counts::default(), tracks: HashMap::new() }))
     }
 
     /// A second is over: `read` tells what it brought.
     pub(crate) fn second(&self, now: SystemTime, read: impl FnOnce(&mut Second<'_>)) {
         let mut state = self.0.lock();
-        let Tracks { seconds, at, tracks } = &mut *state;
-        read(&mut Second(tracks));
+        let Tracks { seconds, at, total, tracks } = &mut *state;
+        read(&mut Second { total, tracks });
         tracks.values_mut().for_each(|track| track.close(*seconds));
         *seconds += 1;
         *at = now;
@@ -87,6 +92,11 @@ impl History {
     /// Forgets the subjects that the configuration has no longer.
     pub(crate) fn retain(&self, known: impl Fn(&Subject) -> bool) {
         self.0.lock().tracks.retain(|subject, _| known(subject));
+    }
+
+    /// What was counted of everything since the start, up to the last second. No reload takes anything from it.
+    pub(crate) fn total(&self) -> Counts {
+        self.0.lock().total.clone()
     }
 
     /// The last minute of a subject.
@@ -115,6 +125,9 @@ impl History {
 impl Second<'_> {
     /// A subject had these requests.
     pub(crate) fn add(&mut self, subject: &Subject, counts: &Counts) {
+        if *subject == Subject::All {
+            self.total.add(counts);
+        }
         if let Some(track) = self.track(subject) {
             track.second.get_or_insert_default().add(counts);
         }
@@ -131,13 +144,13 @@ impl Second<'_> {
 
     /// A subject gets its numbers with its first request, while there is room.
     fn track(&mut self, subject: &Subject) -> Option<&mut Track> {
-        if !self.0.contains_key(subject) {
-            if self.0.len() >= MOST_SUBJECTS {
+        if !self.tracks.contains_key(subject) {
+            if self.tracks.len() >= MOST_SUBJECTS {
                 return None;
             }
-            self.0.insert(subject.clone(), Track::new());
+            self.tracks.insert(subject.clone(), Track::new());
         }
-        self.0.get_mut(subject)
+        self.tracks.get_mut(subject)
     }
 }
 

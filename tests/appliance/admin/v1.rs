@@ -122,6 +122,7 @@ fn a_request_that_ends_after_a_reload_took_its_route_out_is_counted_once() {
     for path in ["/api/v1/status", "/api/v1/sites/main", "/api/v1/pools/app", "/api/v1/nodes/n1"] {
         eventually_json(&weir, path, "it is counted", one);
     }
+    assert_eq!(json(&weir, "/api/v1/status")["total"]["requests"], 1);
     assert_eq!(json(&weir, "/api/v1/sites/main")["routes"][0]["last_minute"]["requests"], 0);
 }
 
