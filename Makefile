@@ -40,7 +40,7 @@ SHAREDIR = $(PREFIX)/share/weir
 CONTRIB = prometheus/weir.rules.yml prometheus/weir.rules.test.yml grafana/weir.json
 DOCDIR = $(PREFIX)/share/doc/weir
 # The pages of docs/ for whoever operates Weir; the others are for whoever changes it.
-PAGES = configuration operations metrics from-nginx performance
+PAGES = configuration operations metrics api from-nginx performance
 INSTALLED = $(PREFIX)/bin/weir $(UNITDIR)/weir.service $(UNITDIR)/weir-again.service $(PREFIX)/lib/sysusers.d/weir.conf \
 	$(PREFIX)/lib/tmpfiles.d/weir.conf $(SYSCTL) $(PREFIX)/share/man/man8/weir.8 $(SYSCONFDIR)/logrotate.d/weir \
 	$(SHAREDIR)/weir.schema.json $(BASHDIR)/weir $(ZSHDIR)/_weir $(FISHDIR)/weir.fish $(addprefix $(SHAREDIR)/,$(CONTRIB)) \

@@ -118,7 +118,7 @@ struct SessionStatus {
 }
 
 #[derive(Serialize)]
-struct Reloaded {
+struct ReloadAnswer {
     ok: bool,
     generation: u64,
     problems: Vec<ProblemStatus>,
@@ -313,11 +313,11 @@ async fn sessions(State(admin): State<Admin>) -> Json<Vec<SessionStatus>> {
     Json(statuses.collect())
 }
 
-async fn reload(State(admin): State<Admin>, headers: HeaderMap) -> (StatusCode, Json<Reloaded>) {
+async fn reload(State(admin): State<Admin>, headers: HeaderMap) -> (StatusCode, Json<ReloadAnswer>) {
     let failed = |status, what: &str| {
         let problem = ProblemStatus { file: String::new(), line: 0, what: what.to_string(), advice: String::new() };
         let generation = admin.control.current.load().snapshot.generation;
-        (status, Json(Reloaded { ok: false, generation, problems: vec![problem], warnings: Vec::new() }))
+        (status, Json(ReloadAnswer { ok: false, generation, problems: vec![problem], warnings: Vec::new() }))
     };
     // A page in an operator's browser can send a plain POST to any address, but not with a header field of its own.
     if !headers.contains_key("x-weir") {
@@ -332,12 +332,15 @@ async fn reload(State(admin): State<Admin>, headers: HeaderMap) -> (StatusCode, 
             let now = admin.control.current.load_full();
             let of_orders = operators::warnings(&admin.control, &now);
             let warnings = now.snapshot.config.warnings.iter().chain(&of_orders).map(ProblemStatus::from).collect();
-            (StatusCode::OK, Json(Reloaded { ok: true, generation, problems: Vec::new(), warnings }))
+            (StatusCode::OK, Json(ReloadAnswer { ok: true, generation, problems: Vec::new(), warnings }))
         }
         Ok(Err(problems)) => {
             let generation = admin.control.current.load().snapshot.generation;
             let problems = problems.iter().map(ProblemStatus::from).collect();
-            (StatusCode::UNPROCESSABLE_ENTITY, Json(Reloaded { ok: false, generation, problems, warnings: Vec::new() }))
+            (
+                StatusCode::UNPROCESSABLE_ENTITY,
+                Json(ReloadAnswer { ok: false, generation, problems, warnings: Vec::new() }),
+            )
         }
         Err(_) => failed(StatusCode::SERVICE_UNAVAILABLE, "Weir is stopping"),
     }

@@ -23,7 +23,7 @@ const LAST_LINES: Duration = Duration::from_secs(2);
 pub fn run(path: &Path) -> i32 {
     let config = match config::load(path) {
         Ok(config) => config,
-        Err(errors) => return complain(&errors, BAD_CONFIG),
+        Err(errors) => return print_errors(&errors, BAD_CONFIG),
     };
     let (journal, observer) = match (Journal::start(), Observer::start(env!("CARGO_PKG_VERSION"))) {
         (Ok(journal), Ok(observer)) => (journal, observer),
@@ -34,15 +34,15 @@ pub fn run(path: &Path) -> i32 {
     };
     let code = match run::run(path, config, &observer, admin::begin) {
         Ok(()) => 0,
-        Err(RunError::Config(problems)) => complain(&Errors(problems), BAD_CONFIG),
-        Err(RunError::System(problems)) => complain(&Errors(problems), FAILED),
+        Err(RunError::Config(problems)) => print_errors(&Errors(problems), BAD_CONFIG),
+        Err(RunError::System(problems)) => print_errors(&Errors(problems), FAILED),
     };
     observer.logs.flush(LAST_LINES);
     journal.flush(LAST_LINES);
     code
 }
 
-fn complain(errors: &Errors, code: i32) -> i32 {
+fn print_errors(errors: &Errors, code: i32) -> i32 {
     eprint!("{}", errors.render(shows_color(&std::io::stderr())));
     code
 }

@@ -9,7 +9,7 @@
 //! control   what runs beside requests: life cycle, reload, probes, names, operators' orders, the state directory
 //! proxy     what carries traffic: accepting, the exchange, clients, connections to nodes
 //! traffic   what a request meets: routing, balancing, sessions, states, retries, headers, refusals
-//! wire      HTTP/1 bytes and their meaning
+//! wire      HTTP bytes and their meaning: heads, chunks, and the field blocks of HTTP/2
 //! config    what the operator wrote, and what it means
 //! observe   metrics, logs, journal, events, systemd: leans on nothing, used from above
 //! ```

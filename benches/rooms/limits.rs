@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use weir::config::{Rate, RateBy};
-use weir::traffic::limits::rate::{RateLimit, Verdict};
+use weir::traffic::limits::rate::{RateDecision, RateLimit};
 use weir::traffic::tick::Tick;
 
 use crate::measure::{Criterion, measure};
@@ -27,14 +27,14 @@ pub(crate) fn rate(criterion: &mut Criterion) {
         later += 1;
         ask(&wide, black_box(7), Tick::from_millis(later))
     });
-    assert_eq!(ask(&tight, 7, now), Verdict::Pass);
-    assert!(matches!(ask(&tight, 7, now), Verdict::Refuse { .. }));
+    assert_eq!(ask(&tight, 7, now), RateDecision::Pass);
+    assert!(matches!(ask(&tight, 7, now), RateDecision::Refuse { .. }));
     measure(criterion, "rate/refused", 0, || ask(&tight, black_box(7), now));
     let mut client = 1_000;
     let mut ask_for_another = || {
         client += 1;
         ask(&wide, client, now)
     };
-    (0..KEYS).for_each(|_| assert_eq!(ask_for_another(), Verdict::Pass));
+    (0..KEYS).for_each(|_| assert_eq!(ask_for_another(), RateDecision::Pass));
     measure(criterion, "rate/new", 0, ask_for_another);
 }

@@ -58,7 +58,7 @@ enum Outcome<'r> {
     /// The node agreed to an upgrade.
     Upgraded(Box<Upgraded<'r>>),
     /// Weir answered.
-    Refused,
+    AnsweredByWeir,
     /// An answer was begun and cannot be completed.
     Cut,
 }
@@ -74,8 +74,8 @@ struct Upgraded<'r> {
 }
 
 impl Outcome<'_> {
-    fn of_own(sent: Result<(), ClientFault>) -> Self {
-        if sent.is_ok() { Self::Refused } else { Self::Cut }
+    fn answered_by_weir(sent: Result<(), ClientFault>) -> Self {
+        if sent.is_ok() { Self::AnsweredByWeir } else { Self::Cut }
     }
 }
 
@@ -94,7 +94,7 @@ pub(crate) async fn carry_h1(
     let writer =
         h1::ResponseWriter::new(conn, connection.worker().buffers.lend(), head.version(), limits.write_timeout);
     let (mut body, mut writer) = (Body::H1(body), ResponseWriter::H1(writer));
-    let outcome = pin!(carry(&mut response, &mut record, answer, &mut body, &mut writer)).await;
+    let outcome = pin!(answer_request(&mut response, &mut record, answer, &mut body, &mut writer)).await;
     if let Body::H1(body) = &body
         && let Some(reason) = body.blame()
     {
@@ -104,7 +104,7 @@ pub(crate) async fn carry_h1(
     drop(writer);
     let ended = match outcome {
         Outcome::Answered => ending::after_node(&response, &body),
-        Outcome::Refused => ending::after_own(&response, &mut body).await,
+        Outcome::AnsweredByWeir => ending::after_own(&response, &mut body).await,
         Outcome::Cut => Ended::Cut,
         Outcome::Upgraded(upgraded) => {
             let Upgraded { request, attempt, node, rest } = *upgraded;
@@ -114,7 +114,7 @@ pub(crate) async fn carry_h1(
                 }
                 Body::H2(_) => true,
             };
-            request.leave(&attempt);
+            request.end_try(&attempt);
             if whole { Ended::Close } else { Ended::Cut }
         }
     };
@@ -132,12 +132,12 @@ pub(crate) async fn carry_h2(
 ) {
     let arrived = Arrived::new(connection, head);
     let (mut response, mut record) = (Response::to(&arrived), Record::of(&arrived));
-    pin!(carry(&mut response, &mut record, answer, body, writer)).await;
+    pin!(answer_request(&mut response, &mut record, answer, body, writer)).await;
     record.sent(writer.body_sent());
     record.end();
 }
 
-async fn carry<'r>(
+async fn answer_request<'r>(
     response: &mut Response<'r>,
     record: &mut Record<'r>,
     answer: &mut AnswerHead,
@@ -154,7 +154,7 @@ async fn carry<'r>(
         writer.cut();
         return Outcome::Cut;
     }
-    Outcome::of_own(local_reply::refuse(response, record, refused, body, writer).await)
+    Outcome::answered_by_weir(local_reply::refuse(response, record, refused, body, writer).await)
 }
 
 async fn find_and_try<'r>(
@@ -174,11 +174,11 @@ async fn find_and_try<'r>(
         Destination::Redirect(redirect) => {
             let location = routed.location(redirect);
             let page = LocalReply::redirect(redirect.status, &location);
-            return Ok(Outcome::of_own(local_reply::of_route(&page, response, record, body, writer).await));
+            return Ok(Outcome::answered_by_weir(local_reply::of_route(&page, response, record, body, writer).await));
         }
         Destination::Answer(answer) => {
             let page = LocalReply::fixed(answer);
-            return Ok(Outcome::of_own(local_reply::of_route(&page, response, record, body, writer).await));
+            return Ok(Outcome::answered_by_weir(local_reply::of_route(&page, response, record, body, writer).await));
         }
     };
     routed.check_length()?;
@@ -209,14 +209,17 @@ async fn try_nodes<'r>(
             None => trip.pick(upload).await?,
         };
         let asked = pin!(ask(trip, &mut attempt, answer, upload, writer)).await;
-        trip.request.leave(&attempt);
+        trip.request.end_try(&attempt);
         let failure = match asked {
             Ok(Asked::Answered) => return Ok(Outcome::Answered),
             Ok(Asked::Upgraded(node, rest)) => {
                 let request = trip.request.clone();
                 return Ok(Outcome::Upgraded(Box::new(Upgraded { request, attempt, node, rest })));
             }
-            Err(Lost::Over(refusal)) => return Err(refusal),
+            Err(Lost::Over(refusal)) => {
+                trip.after_loss(&attempt, refusal);
+                return Err(refusal);
+            }
             Err(Lost::Node(failure)) => failure,
         };
         next = trip.after_failure(attempt, failure, upload.can_repeat())?;

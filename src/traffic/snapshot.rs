@@ -11,7 +11,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use self::numbers::{MANY_NUMBERS, Numbers};
-pub use self::pools::Reloaded;
+pub use self::pools::ChangedByReload;
 use self::pools::{BuiltPools, PoolsInput};
 pub use self::secrets::Secrets;
 use super::limits::connections::ConnectionLimits;
@@ -40,7 +40,7 @@ pub struct Snapshot {
     /// Maps node addresses in a Location to the site that clients use.
     pub reverse_map: ReverseMap,
     /// State changes of nodes that the previous generation had. They are announced when this generation runs.
-    pub changed: Vec<Reloaded>,
+    pub changed: Vec<ChangedByReload>,
     /// Pool and member index of nodes that the previous generation did not have.
     pub added: Vec<(usize, usize)>,
     numbers: Numbers,

@@ -4,11 +4,11 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::handler::{Answer, Weir};
+use super::handler::{Answer, Name, Weir};
 use super::problem::ApiProblem;
 use crate::admin::numbers::{Minute, Total};
 use crate::config;
@@ -31,7 +31,8 @@ pub(super) struct NodeView {
     node: String,
     address: String,
     /// The worst of its pools: `active`, or why it is passive in one (`unhealthy`, `ejected`, `checking`, `maintenance`,
-    /// `draining`, `standby`). A node that is active somewhere and standby elsewhere is `active`.
+    /// `draining`, `standby`). A node that is active somewhere and standby elsewhere is `active`; one that no pool has is
+    /// `unused`.
     verdict: &'static str,
     /// What an operator ordered.
     order: Option<OrderView>,
@@ -102,7 +103,7 @@ pub(super) async fn nodes(State(control): Weir) -> Json<Vec<NodeView>> {
     (status = 200, body = NodeView),
     (status = 404, body = ApiProblem, content_type = "application/problem+json"),
 ))]
-pub(super) async fn node(State(control): Weir, Path(node): Path<String>) -> Answer<NodeView> {
+pub(super) async fn node(State(control): Weir, Name(node): Name) -> Answer<NodeView> {
     let generation = control.current.load_full();
     view(&control, &generation, &node).map(Json).ok_or_else(|| {
         let known: Vec<&str> = generation.snapshot.config.nodes.iter().map(|node| &*node.name).collect();

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::handler::{Answer, Weir};
+use super::handler::{Answer, Name, Weir};
 use super::problem::ApiProblem;
 use crate::admin::numbers::{Minute, Total};
 use crate::config;
@@ -49,7 +49,7 @@ pub(super) async fn pools(State(control): Weir) -> Json<Vec<PoolView>> {
     (status = 200, body = PoolView),
     (status = 404, body = ApiProblem, content_type = "application/problem+json"),
 ))]
-pub(super) async fn pool(State(control): Weir, Path(pool): Path<String>) -> Answer<PoolView> {
+pub(super) async fn pool(State(control): Weir, Name(pool): Name) -> Answer<PoolView> {
     let generation = control.current.load_full();
     let index = generation.snapshot.pools.iter().position(|known| **known.name() == *pool);
     index.and_then(|index| view(&control, &generation, index)).map(Json).ok_or_else(|| {

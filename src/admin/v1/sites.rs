@@ -4,11 +4,11 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::handler::{Answer, Weir};
+use super::handler::{Answer, Name, Weir};
 use super::problem::ApiProblem;
 use crate::admin::numbers::{Minute, Total};
 use crate::config;
@@ -52,7 +52,7 @@ pub(super) async fn sites(State(control): Weir) -> Json<Vec<SiteView>> {
     (status = 200, body = SiteView),
     (status = 404, body = ApiProblem, content_type = "application/problem+json"),
 ))]
-pub(super) async fn site(State(control): Weir, Path(site): Path<String>) -> Answer<SiteView> {
+pub(super) async fn site(State(control): Weir, Name(site): Name) -> Answer<SiteView> {
     let generation = control.current.load_full();
     let sites = &generation.snapshot.config.sites;
     let index = sites.iter().position(|known| *known.name == *site);

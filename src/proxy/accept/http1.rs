@@ -40,8 +40,8 @@ pub(crate) async fn serve(conn: Rc<TimedStream>, connection: Rc<Connection>) {
         }
         let work = Work { conn: Rc::clone(&conn), connection: Rc::clone(&connection), input, seen };
         // Lent only now, so that a connection that waits for a request holds no future of an exchange.
-        let mut exchange_future = connection.worker().exchanges.lend(carry);
-        let (step, rest) = exchange_future.carry(work).await;
+        let mut exchange_future = connection.worker().exchanges.lend(serve_requests);
+        let (step, rest) = exchange_future.run(work).await;
         connection.worker().exchanges.take_back(exchange_future);
         input = rest;
         let ended = match step {
@@ -73,7 +73,7 @@ struct Work {
     seen: usize,
 }
 
-async fn carry(cell: Rc<WorkCell<Work, (Step, Buffer)>>) -> Infallible {
+async fn serve_requests(cell: Rc<WorkCell<Work, (Step, Buffer)>>) -> Infallible {
     loop {
         let Work { conn, connection, mut input, seen } = cell.next().await;
         let step = pin!(request(&conn, &connection, &mut input, seen)).await;

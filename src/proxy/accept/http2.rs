@@ -131,7 +131,7 @@ async fn carry_streams(worker: Rc<Worker>, inbox: Rc<Inbox<Accepted>>) {
     let deadlines = worker.clock.deadlines();
     loop {
         let stream = inbox.next().await;
-        pin!(carry(stream, &deadlines)).await;
+        pin!(serve_stream(stream, &deadlines)).await;
         deadlines.read_done();
         deadlines.write_done();
         if !worker.stream_tasks.take_back(&inbox) {
@@ -217,11 +217,11 @@ fn options(max_head: usize) -> H2Options {
     options
 }
 
-async fn carry(stream: Accepted, deadlines: &Rc<Deadlines>) {
+async fn serve_stream(stream: Accepted, deadlines: &Rc<Deadlines>) {
     let Accepted { request, respond, note, connection, budget, running } = stream;
     let (parts, recv) = request.into_parts();
     let limits = connection.limits();
-    let head = Spelled { parts: &parts, ended: recv.is_end_stream(), odd: note.as_ref().map(|note| &*note.odd) };
+    let head = Http2Head { parts: &parts, ended: recv.is_end_stream(), odd: note.as_ref().map(|note| &*note.odd) };
     let (body, writer) = h2::stream(recv, respond, deadlines, limits.body_timeout, limits.write_timeout);
     let (mut body, mut writer) = (Body::H2(body), ResponseWriter::H2(writer));
     pin!(answer(&head, &connection, &mut body, &mut writer)).await;
@@ -239,7 +239,7 @@ async fn carry(stream: Accepted, deadlines: &Rc<Deadlines>) {
 }
 
 /// A head as HTTP/2 sent it.
-struct Spelled<'p> {
+struct Http2Head<'p> {
     parts: &'p http::request::Parts,
     /// Whether the stream ended with its head.
     ended: bool,
@@ -247,7 +247,7 @@ struct Spelled<'p> {
     odd: Option<&'p Oddity>,
 }
 
-impl Spelled<'_> {
+impl Http2Head<'_> {
     fn target(&self) -> &[u8] {
         let read = self.parts.uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
         self.odd.and_then(|odd| odd.target.as_deref()).unwrap_or(read.as_bytes())
@@ -263,17 +263,17 @@ impl Spelled<'_> {
     }
 }
 
-async fn answer(spelled: &Spelled<'_>, connection: &Connection, body: &mut Body<'_>, writer: &mut ResponseWriter<'_>) {
-    if spelled.is_malformed() {
+async fn answer(sent: &Http2Head<'_>, connection: &Connection, body: &mut Body<'_>, writer: &mut ResponseWriter<'_>) {
+    if sent.is_malformed() {
         // This fault is already in the log.
         return refuse(HeadFault::BadField, connection, writer).await;
     }
     let mut heads = connection.worker().heads.lend();
-    match spell(&mut heads.request, spelled, connection) {
+    match write_head(&mut heads.request, sent, connection) {
         Ok(()) => pin!(exchange::carry_h2(connection, &heads.request, &mut heads.answer, body, writer)).await,
         Err(fault) => {
             let reason = heads.request.blame(fault, &connection.head_limits());
-            let path = spelled.target().split(|&byte| byte == b'?').next().unwrap_or_default();
+            let path = sent.target().split(|&byte| byte == b'?').next().unwrap_or_default();
             connection.log_bad_head(Refusal::Head(fault), &reason, path);
             refuse(fault, connection, writer).await;
         }
@@ -292,15 +292,15 @@ async fn refuse(fault: HeadFault, connection: &Connection, writer: &mut Response
     };
 }
 
-fn spell(head: &mut RequestHead, spelled: &Spelled<'_>, connection: &Connection) -> Result<(), HeadFault> {
-    let parts = spelled.parts;
+fn write_head(head: &mut RequestHead, sent: &Http2Head<'_>, connection: &Connection) -> Result<(), HeadFault> {
+    let parts = sent.parts;
     let limits = connection.head_limits();
     // The scheme must fit the listener. The same holds for an absolute target in HTTP/1, which `wire` checks.
     let secure = parts.uri.scheme_str().is_none_or(|scheme| scheme.eq_ignore_ascii_case("https"));
     if secure != connection.secure() {
         return Err(HeadFault::BadAbsoluteTarget);
     }
-    head.begin(parts.method.as_str().as_bytes(), spelled.target(), spelled.authority())?;
+    head.begin(parts.method.as_str().as_bytes(), sent.target(), sent.authority())?;
     let mut cookies: Option<Vec<u8>> = None;
     for (name, value) in &parts.headers {
         if name == http::header::COOKIE {
@@ -321,5 +321,5 @@ fn spell(head: &mut RequestHead, spelled: &Spelled<'_>, connection: &Connection)
     if let Some(cookies) = cookies {
         head.push_field(b"cookie", &cookies)?;
     }
-    head.finish(if spelled.ended { Framing::None } else { Framing::Chunked }, &limits)
+    head.finish(if sent.ended { Framing::None } else { Framing::Chunked }, &limits)
 }

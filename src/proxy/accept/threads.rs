@@ -40,7 +40,7 @@ impl Threads {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
             std::thread::Builder::new().name(format!("traffic-{number}")).spawn(move || {
                 let traffic = tokio::task::LocalSet::new();
-                traffic.block_on(&runtime, carry(shared, number, inbox));
+                traffic.block_on(&runtime, run_thread(shared, number, inbox));
                 ended.send_modify(|alive| *alive -= 1);
             })?;
             orders.push(order);
@@ -69,7 +69,7 @@ impl Threads {
     }
 }
 
-async fn carry(shared: Arc<Shared>, number: usize, mut inbox: UnboundedReceiver<ThreadCommand>) {
+async fn run_thread(shared: Arc<Shared>, number: usize, mut inbox: UnboundedReceiver<ThreadCommand>) {
     let worker = Worker::new(shared, number);
     let listeners = Listeners::default();
     tokio::task::spawn_local(Rc::clone(&worker.clock).run());

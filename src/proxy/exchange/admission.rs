@@ -9,7 +9,7 @@ use super::routed::{Routed, Sited};
 use super::target::Target;
 use crate::config::{Action, FixedAnswer, Redirect};
 use crate::proxy::generation::Generation;
-use crate::traffic::limits::rate::{RateLimit, Verdict};
+use crate::traffic::limits::rate::{RateDecision, RateLimit};
 use crate::traffic::message::headers::Forwarded;
 use crate::traffic::message::redirect;
 use crate::traffic::message::redirect::Url;
@@ -123,15 +123,15 @@ impl<'r> Routed<'r> {
         let (mut delay, mut retry_after) = (Duration::ZERO, None);
         for rate in self.at.rules().rates(self.route) {
             match self.ask_rate(rate, client) {
-                Verdict::Pass => {}
-                Verdict::Delay(longer) => delay = delay.max(longer),
-                Verdict::Refuse { retry_after: seconds } => retry_after = Some(seconds),
+                RateDecision::Pass => {}
+                RateDecision::Delay(longer) => delay = delay.max(longer),
+                RateDecision::Refuse { retry_after: seconds } => retry_after = Some(seconds),
             }
         }
         if retry_after.is_some() { Err(Refused { refusal: Refusal::RateLimited, retry_after }) } else { Ok(delay) }
     }
 
-    fn ask_rate(&self, rate: &RateLimit, client: IpAddr) -> Verdict {
+    fn ask_rate(&self, rate: &RateLimit, client: IpAddr) -> RateDecision {
         let value = rate.field().and_then(|name| self.arrived().head.field(name.as_bytes()));
         rate.ask_for(client, value, self.arrived().now())
     }

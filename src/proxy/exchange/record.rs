@@ -191,7 +191,7 @@ impl<'r> Record<'r> {
         if let Some(refusal) = self.refusal {
             sited.running().counters.refused(refusal.word());
             tally.failed();
-            self.complain(&sited, refusal);
+            self.log_node_error(&sited, refusal);
         }
         if sited.running().access.queue.is_some() {
             self.write_line(ended, |entry, formatter| sited.running().access.request(entry, formatter));
@@ -242,7 +242,7 @@ impl<'r> Record<'r> {
     }
 
     /// What went wrong between Weir and a node deserves a line of its own.
-    fn complain(&self, sited: &Sited<'_>, refusal: Refusal) {
+    fn log_node_error(&self, sited: &Sited<'_>, refusal: Refusal) {
         if !matches!(refusal.status(), 502..=504) {
             return;
         }

@@ -23,10 +23,10 @@ pub(crate) struct FuturePool {
 }
 
 impl FuturePool {
-    /// Lends a future for this kind of work. If none is idle, `carry` makes a new one.
+    /// Lends a future for this kind of work. If none is idle, `make` makes a new one.
     pub(crate) fn lend<W: 'static, D: 'static, F>(
         &self,
-        carry: impl FnOnce(Rc<WorkCell<W, D>>) -> F,
+        make: impl FnOnce(Rc<WorkCell<W, D>>) -> F,
     ) -> Box<PooledFuture<W, D>>
     where
         F: Future<Output = Infallible> + 'static,
@@ -34,7 +34,7 @@ impl FuturePool {
         let known = self.idle.borrow_mut().pop().and_then(|future| future.downcast().ok());
         known.unwrap_or_else(|| {
             let cell = Rc::new(WorkCell { work: Cell::new(None), done: Cell::new(None) });
-            Box::new(PooledFuture { worker: Box::pin(carry(Rc::clone(&cell))), cell })
+            Box::new(PooledFuture { worker: Box::pin(make(Rc::clone(&cell))), cell })
         })
     }
 
@@ -56,7 +56,7 @@ pub(crate) struct PooledFuture<W, D> {
 impl<W, D> PooledFuture<W, D> {
     /// Does this work. The work is moved into the pooled future at once, so that the future that waits for the result
     /// does not hold it as well.
-    pub(crate) fn carry(&mut self, work: W) -> impl Future<Output = D> {
+    pub(crate) fn run(&mut self, work: W) -> impl Future<Output = D> {
         self.cell.work.set(Some(work));
         poll_fn(|cx| match self.worker.as_mut().poll(cx) {
             Poll::Ready(never) => match never {},
@@ -104,9 +104,9 @@ mod tests {
         let pool = FuturePool::default();
         let cx = &mut Context::from_waker(Waker::noop());
         let mut future = pool.lend(doubled);
-        assert_eq!(pin!(future.carry((1, false))).poll(cx), Poll::Ready(2));
+        assert_eq!(pin!(future.run((1, false))).poll(cx), Poll::Ready(2));
         {
-            let mut waiting = pin!(future.carry((2, true)));
+            let mut waiting = pin!(future.run((2, true)));
             assert_eq!(waiting.as_mut().poll(cx), Poll::Pending);
             assert_eq!(waiting.poll(cx), Poll::Ready(4));
         }
@@ -114,10 +114,10 @@ mod tests {
         pool.take_back(future);
         let mut again = pool.lend(doubled);
         assert_eq!(Rc::as_ptr(&again.cell), first, "it was idle");
-        assert_eq!(pin!(again.carry((3, true))).poll(cx), Poll::Pending);
+        assert_eq!(pin!(again.run((3, true))).poll(cx), Poll::Pending);
         drop(again);
         let mut new = pool.lend(doubled);
-        assert_eq!(pin!(new.carry((4, false))).poll(cx), Poll::Ready(8));
+        assert_eq!(pin!(new.run((4, false))).poll(cx), Poll::Ready(8));
     }
 
     #[test]

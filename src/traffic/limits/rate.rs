@@ -9,8 +9,8 @@ use std::net::IpAddr;
 
 use parking_lot::Mutex;
 
+pub use self::bucket::RateDecision;
 use self::bucket::RateTerms;
-pub use self::bucket::Verdict;
 use self::shard::{HashedKey, Shard};
 use super::client_key::ClientKey;
 use crate::config::{Rate, RateBy};
@@ -61,7 +61,7 @@ impl RateLimit {
     }
 
     /// Counts one request of this client. `value` is the request's value of [`Self::field`].
-    pub fn ask_for(&self, client: IpAddr, value: Option<&[u8]>, now: Tick) -> Verdict {
+    pub fn ask_for(&self, client: IpAddr, value: Option<&[u8]>, now: Tick) -> RateDecision {
         let (ipv4_prefix, ipv6_prefix) = match (&self.rate.by, value) {
             (RateBy::Header(_), Some(value)) => return self.ask(value, now),
             (RateBy::Header(_), None) => ONE_CLIENT,
@@ -71,7 +71,7 @@ impl RateLimit {
     }
 
     /// Counts one request of this key.
-    pub fn ask(&self, key: &[u8], now: Tick) -> Verdict {
+    pub fn ask(&self, key: &[u8], now: Tick) -> RateDecision {
         let who = HashedKey::of(key, &self.secret);
         self.parts[who.part(self.parts.len())].0.lock().ask(who, &self.terms, now)
     }
@@ -104,7 +104,7 @@ mod tests {
         RateBy::Client { ipv4_prefix: 24, ipv6_prefix: 64 }
     }
 
-    const REFUSED: Verdict = Verdict::Refuse { retry_after: 1 };
+    const REFUSED: RateDecision = RateDecision::Refuse { retry_after: 1 };
 
     /// The naive model keeps the moment when the last accepted request is worked off. Times are in fractions of a
     /// millisecond: multiplied by `requests`.
@@ -112,7 +112,7 @@ mod tests {
     struct Naive(HashMap<u64, Vec<u64>>);
 
     impl Naive {
-        fn ask(&mut self, rate: &Rate, key: u64, now: u64) -> Verdict {
+        fn ask(&mut self, rate: &Rate, key: u64, now: u64) -> RateDecision {
             let (requests, cost) = (u128::from(rate.requests), rate.per.as_millis());
             let passed = self.0.entry(key).or_default();
             let worked_off = passed.iter().fold(0, |end: u128, at| end.max(u128::from(*at) * requests) + cost);
@@ -120,12 +120,12 @@ mod tests {
             let spare = u128::from(rate.burst) * cost;
             if ahead > spare {
                 let seconds = (ahead - spare).div_ceil(requests).div_ceil(1000) as u32;
-                return Verdict::Refuse { retry_after: seconds.max(1) };
+                return RateDecision::Refuse { retry_after: seconds.max(1) };
             }
             passed.push(now);
             match rate.delay && ahead > 0 {
-                true => Verdict::Delay(Duration::from_millis(ahead.div_ceil(requests) as u64)),
-                false => Verdict::Pass,
+                true => RateDecision::Delay(Duration::from_millis(ahead.div_ceil(requests) as u64)),
+                false => RateDecision::Pass,
             }
         }
     }
@@ -150,9 +150,9 @@ mod tests {
                 let verdict = limit.ask(&key.to_le_bytes(), Tick::from_millis(now));
                 assert_eq!(verdict, naive.ask(&rate, key, now), "{rate:?} at {now} ms");
                 match verdict {
-                    Verdict::Pass => passed += 1,
-                    Verdict::Delay(_) => delayed += 1,
-                    Verdict::Refuse { .. } => refused += 1,
+                    RateDecision::Pass => passed += 1,
+                    RateDecision::Delay(_) => delayed += 1,
+                    RateDecision::Refuse { .. } => refused += 1,
                 }
             }
         }
@@ -164,7 +164,7 @@ mod tests {
         for (max_keys, come) in [(1000, 1_000_000_u32), (5000, 100_000)] {
             let limit = RateLimit::new(&rate(1, 0, max_keys, by_client()), [1; 16]);
             for key in 0..come {
-                assert_eq!(limit.ask(&key.to_le_bytes(), Tick::START), Verdict::Pass);
+                assert_eq!(limit.ask(&key.to_le_bytes(), Tick::START), RateDecision::Pass);
             }
             assert!(limit.len() <= max_keys as usize);
             assert!(limit.len() > max_keys as usize * 9 / 10);
@@ -178,7 +178,8 @@ mod tests {
     fn no_limit_lets_more_through_than_its_rate_when_threads_share_it() {
         let limit = RateLimit::new(&rate(100, 9, 1000, by_client()), [2; 16]);
         let passed: usize = std::thread::scope(|scope| {
-            let ask = || (0..2_000).filter(|at| limit.ask(b"one", Tick::from_millis(*at)) == Verdict::Pass).count();
+            let ask =
+                || (0..2_000).filter(|at| limit.ask(b"one", Tick::from_millis(*at)) == RateDecision::Pass).count();
             let threads = [scope.spawn(ask), scope.spawn(ask)];
             threads.map(|thread| thread.join().unwrap()).into_iter().sum()
         });
@@ -190,19 +191,19 @@ mod tests {
         let [near, far, same] = ["192.0.2.1", "192.0.3.1", "192.0.2.99"].map(|client| client.parse().unwrap());
         let limit = RateLimit::new(&rate(1, 0, 10, by_client()), [0; 16]);
         assert_eq!(limit.field(), None);
-        assert_eq!(limit.ask_for(near, None, Tick::START), Verdict::Pass);
+        assert_eq!(limit.ask_for(near, None, Tick::START), RateDecision::Pass);
         assert_eq!(limit.ask_for(same, Some(b"ignored"), Tick::START), REFUSED);
-        assert_eq!(limit.ask_for(far, None, Tick::START), Verdict::Pass);
+        assert_eq!(limit.ask_for(far, None, Tick::START), RateDecision::Pass);
         assert_eq!(limit.len(), 2);
 
         let limit = RateLimit::new(&rate(1, 0, 10, RateBy::Header(Arc::from("x-api-key"))), [0; 16]);
         assert_eq!(limit.field(), Some("x-api-key"));
-        assert_eq!(limit.ask_for(near, Some(b"k1"), Tick::START), Verdict::Pass);
+        assert_eq!(limit.ask_for(near, Some(b"k1"), Tick::START), RateDecision::Pass);
         assert_eq!(limit.ask_for(far, Some(b"k1"), Tick::START), REFUSED);
-        assert_eq!(limit.ask_for(near, Some(b"k2"), Tick::START), Verdict::Pass);
-        assert_eq!(limit.ask_for(near, None, Tick::START), Verdict::Pass);
+        assert_eq!(limit.ask_for(near, Some(b"k2"), Tick::START), RateDecision::Pass);
+        assert_eq!(limit.ask_for(near, None, Tick::START), RateDecision::Pass);
         assert_eq!(limit.ask_for(near, None, Tick::START), REFUSED);
-        assert_eq!(limit.ask_for(same, None, Tick::START), Verdict::Pass, "without the field, by address");
+        assert_eq!(limit.ask_for(same, None, Tick::START), RateDecision::Pass, "without the field, by address");
     }
 
     #[test]

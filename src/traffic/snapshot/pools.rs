@@ -17,7 +17,7 @@ use crate::traffic::resolved::Resolved;
 
 /// A node whose state was changed by a reload.
 #[derive(Clone, Copy, Debug)]
-pub struct Reloaded {
+pub struct ChangedByReload {
     /// Index into [`Snapshot::pools`].
     pub pool: usize,
     /// Index into its members.
@@ -49,7 +49,7 @@ pub(super) struct PoolsInput<'a> {
 pub(super) struct BuiltPools {
     pub(super) pools: Vec<Pool>,
     pub(super) numbers: Numbers,
-    pub(super) changed: Vec<Reloaded>,
+    pub(super) changed: Vec<ChangedByReload>,
     pub(super) added: Vec<(usize, usize)>,
 }
 
@@ -84,7 +84,7 @@ fn build_pool(index: usize, input: &PoolsInput<'_>, built: &mut BuiltPools) -> P
     let mut changes: Vec<_> = members.iter().enumerate().filter_map(probed).collect();
     set_first_duties(settings, before, &members, &mut changes);
     changes.retain(|(position, ..)| known(&members[*position]));
-    built.changed.extend(changes.into_iter().map(|(member, change, why)| Reloaded {
+    built.changed.extend(changes.into_iter().map(|(member, change, why)| ChangedByReload {
         pool: index,
         member,
         change,
@@ -225,7 +225,7 @@ fn link_pools(BuiltPools { pools, changed, added, .. }: &mut BuiltPools) {
             let Some(same) = pools[leader].member_of(member.number) else { continue };
             let change = member.state.set_duty(pools[leader].members[same].state.duty());
             if let Some(change) = change.filter(|_| !added.contains(&(index, position))) {
-                changed.push(Reloaded { pool: index, member: position, change, why: JOINED });
+                changed.push(ChangedByReload { pool: index, member: position, change, why: JOINED });
             }
         }
     }

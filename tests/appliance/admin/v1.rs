@@ -136,6 +136,7 @@ fn what_is_not_there_or_not_understood_is_a_problem_document() {
         ("/api/v1/nodes/n7", 404, "no node is called \"n7\""),
         ("/api/v1/pools/nap", 404, "no pool is called \"nap\""),
         ("/api/v1/sites/%00", 404, "no site is called"),
+        ("/api/v1/nodes/%ff", 400, "UTF-8"),
         ("/api/v1/series?of=pool:none", 404, "there is no pool:none"),
         ("/api/v1/series?of=everything", 400, "is not understood"),
         ("/api/v1/series?last=1y", 400, "is no time"),
@@ -222,4 +223,16 @@ fn fits(document: &Value, schema: &Value, value: &Value, at: &str) {
         }
         _ => {}
     }
+}
+
+#[test]
+fn a_node_that_breaks_off_its_answer_has_failed_once() {
+    let origin = Origin::speaking(|talk| {
+        talk.send(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf");
+        talk.close();
+    });
+    let weir = Appliance::in_front_of(&[&origin]);
+    assert!(!weir.get("/").whole);
+    let node = eventually_json(&weir, "/api/v1/nodes/n1", "it is counted", |node| node["last_minute"]["requests"] == 1);
+    assert_eq!((&node["last_minute"]["failures"], &node["total"]["failures"]), (&Value::from(1), &Value::from(1)));
 }

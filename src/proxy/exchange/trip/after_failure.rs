@@ -24,9 +24,8 @@ impl Trip<'_, '_> {
             _ => self.after(&attempt, failure, body_at_hand),
         };
         // That a kept connection was closed meanwhile is no failure of the node, nor that Weir has no descriptor left.
-        let ours = next == Next::SameNodeFresh || failure == Failure::Connect(ConnectFailure::Exhausted);
-        if !ours && let Some(counters) = self.request.target.node_counters(attempt.member) {
-            counters.tally().failed();
+        if next != Next::SameNodeFresh && failure != Failure::Connect(ConnectFailure::Exhausted) {
+            self.count_failure(&attempt);
         }
         match next {
             Next::GiveUp | Next::Pass => Err(self.refusal_for(failure)),
@@ -40,6 +39,20 @@ impl Trip<'_, '_> {
                 self.failed_nodes.add(attempt.member);
                 Ok(None)
             }
+        }
+    }
+
+    /// The try is lost and no other one can follow, because its answer has begun or its client has left.
+    pub(crate) fn after_loss(&self, attempt: &Attempt, refusal: Refusal) {
+        if matches!(refusal.status(), 502..=504) {
+            self.count_failure(attempt);
+        }
+    }
+
+    /// Counts a failed try among the numbers of its node.
+    fn count_failure(&self, attempt: &Attempt) {
+        if let Some(counters) = self.request.target.node_counters(attempt.member) {
+            counters.tally().failed();
         }
     }
 

@@ -8,7 +8,7 @@ use crate::traffic::tick::Tick;
 
 /// The decision about a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
+pub enum RateDecision {
     /// It may go on at once.
     Pass,
     /// It may go on after this delay. It is counted even if its client does not wait.
@@ -63,21 +63,25 @@ impl RateTerms {
 impl Bucket {
     /// Counts one request. A refused request does not raise the level, as in nginx's limit_req, so a client that keeps
     /// trying is still served at the rate.
-    pub(super) fn ask(&mut self, terms: &RateTerms, now: Tick) -> Verdict {
+    pub(super) fn ask(&mut self, terms: &RateTerms, now: Tick) -> RateDecision {
         let left = terms.left(self, now);
         if left > terms.spare {
             let seconds = terms.wait(left - terms.spare).div_ceil(1000).max(1);
-            return Verdict::Refuse { retry_after: u32::try_from(seconds).unwrap_or(u32::MAX) };
+            return RateDecision::Refuse { retry_after: u32::try_from(seconds).unwrap_or(u32::MAX) };
         }
         // Each thread has its own coarse clock. An earlier clock must not drain the same time twice.
         *self = Self { level: left + terms.cost, at: self.at.max(now) };
-        if terms.delay && left > 0 { Verdict::Delay(Duration::from_millis(terms.wait(left))) } else { Verdict::Pass }
+        if terms.delay && left > 0 {
+            RateDecision::Delay(Duration::from_millis(terms.wait(left)))
+        } else {
+            RateDecision::Pass
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::Verdict::{Delay, Pass, Refuse};
+    use super::RateDecision::{Delay, Pass, Refuse};
     use super::*;
     use crate::config::RateBy;
     use crate::traffic::xorshift::xorshift;
@@ -87,7 +91,7 @@ mod tests {
         Rate { requests, per, burst, delay, by, max_keys: 10 }
     }
 
-    fn after(retry_after: u32) -> Verdict {
+    fn after(retry_after: u32) -> RateDecision {
         Refuse { retry_after }
     }
 
@@ -98,7 +102,7 @@ mod tests {
     #[test]
     fn rates_are_as_nginx_has_them() {
         let late = |millis| Delay(Duration::from_millis(millis));
-        let table: &[(Rate, &[(u64, Verdict)])] = &[
+        let table: &[(Rate, &[(u64, RateDecision)])] = &[
             // rate=1r/s
             (rate(1, SECOND, 0, false), &[(0, Pass), (0, after(1)), (999, after(1)), (1000, Pass), (1001, after(1))]),
             // rate=1r/s: a request a little too early is refused and does not make the next one late

@@ -6,7 +6,7 @@ use std::hash::{BuildHasherDefault, Hash, Hasher};
 
 use siphasher::sip128::SipHasher24;
 
-use super::bucket::{Bucket, RateTerms, Verdict};
+use super::bucket::{Bucket, RateDecision, RateTerms};
 use crate::traffic::tick::Tick;
 
 /// The keyed hash of a key. The secret keeps clients from choosing their position in the table.
@@ -54,7 +54,7 @@ impl Shard {
     }
 
     /// Counts one request.
-    pub(super) fn ask(&mut self, who: HashedKey, terms: &RateTerms, now: Tick) -> Verdict {
+    pub(super) fn ask(&mut self, who: HashedKey, terms: &RateTerms, now: Tick) -> RateDecision {
         let slot = match self.slots.get(&who) {
             Some(slot) => *slot,
             None => self.add(who, terms, now),
@@ -219,7 +219,7 @@ mod tests {
             }
             // An hour has not passed, so known keys are refused.
             let verdict = shard.ask(who(number), &terms, Tick::from_millis(step / 10));
-            assert_eq!(verdict == Verdict::Pass, known.is_none());
+            assert_eq!(verdict == RateDecision::Pass, known.is_none());
             if step % 100 == 0 {
                 assert_eq!(shard.audit(), naive.iter().map(|number| who(*number)).collect::<Vec<_>>());
             }

@@ -80,7 +80,7 @@ pub enum Duty {
 #[derive(Debug)]
 pub(super) struct Health {
     probes: Probes,
-    verdict: Verdict,
+    verdict: ProbeVerdict,
     /// Successive rounds that contradict the verdict.
     contradictions: u32,
     /// An ejection exists only while the verdict is `Good` or `None`.
@@ -92,7 +92,7 @@ pub(super) struct Health {
 
 /// The verdict of probes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Verdict {
+enum ProbeVerdict {
     Bad,
     Good,
     None,
@@ -101,8 +101,8 @@ enum Verdict {
 impl Health {
     pub(super) fn new(probes: Probes) -> Self {
         let (verdict, reported) = match probes {
-            Probes::Lenient | Probes::Mandatory => (Verdict::None, State::Passive(Reason::Checking)),
-            Probes::None => (Verdict::Good, State::Active),
+            Probes::Lenient | Probes::Mandatory => (ProbeVerdict::None, State::Passive(Reason::Checking)),
+            Probes::None => (ProbeVerdict::Good, State::Active),
         };
         let (operator, duty) = (Operator::None, Duty::Serving);
         Self { probes, verdict, contradictions: 0, ejections: Ejections::default(), operator, duty, reported }
@@ -124,21 +124,21 @@ impl Health {
     pub(super) fn admits(&self) -> Admits {
         match (self.operator, self.verdict, self.duty) {
             (Operator::Maintenance, ..) => Admits::Nothing,
-            (Operator::Draining, Verdict::Good, _) => Admits::Drained,
-            (Operator::Draining, Verdict::None, _) if self.is_unprobed() => Admits::Drained,
+            (Operator::Draining, ProbeVerdict::Good, _) => Admits::Drained,
+            (Operator::Draining, ProbeVerdict::None, _) if self.is_unprobed() => Admits::Drained,
             (Operator::Draining, ..) => Admits::Nothing,
-            (Operator::None, Verdict::None, Duty::Serving) if self.is_unprobed() => Admits::Unprobed,
-            (Operator::None, Verdict::None, _) if self.is_unprobed() => Admits::UnprobedSpare,
-            (Operator::None, Verdict::Bad | Verdict::None, _) => Admits::Unhealthy,
-            (Operator::None, Verdict::Good, Duty::Leaving | Duty::Spare) => Admits::Sessions,
-            (Operator::None, Verdict::Good, Duty::Serving) => Admits::All,
+            (Operator::None, ProbeVerdict::None, Duty::Serving) if self.is_unprobed() => Admits::Unprobed,
+            (Operator::None, ProbeVerdict::None, _) if self.is_unprobed() => Admits::UnprobedSpare,
+            (Operator::None, ProbeVerdict::Bad | ProbeVerdict::None, _) => Admits::Unhealthy,
+            (Operator::None, ProbeVerdict::Good, Duty::Leaving | Duty::Spare) => Admits::Sessions,
+            (Operator::None, ProbeVerdict::Good, Duty::Serving) => Admits::All,
         }
     }
 
     /// Whether it may serve because it was never probed. After one failed probe it may not, even if it takes more to
     /// make it unhealthy.
     fn is_unprobed(&self) -> bool {
-        self.probes == Probes::Lenient && self.verdict == Verdict::None && self.contradictions == 0
+        self.probes == Probes::Lenient && self.verdict == ProbeVerdict::None && self.contradictions == 0
     }
 
     /// A node without a verdict becomes active with one pass, as in HAProxy, so that a start does not take `rise`
@@ -146,18 +146,20 @@ impl Health {
     /// unhealthy. An excused round counts as neither.
     pub(super) fn on_round(&mut self, round: Round, thresholds: Thresholds, is_excused: bool) -> Option<Change> {
         let passed = round.outcome == Probed::Passed;
-        if is_excused && !passed && self.verdict != Verdict::Bad {
+        if is_excused && !passed && self.verdict != ProbeVerdict::Bad {
             return None;
         }
-        let contradicts = passed == (self.verdict == Verdict::Bad);
+        let contradicts = passed == (self.verdict == ProbeVerdict::Bad);
         self.contradictions = if contradicts { self.contradictions.saturating_add(1) } else { 0 };
         match (self.verdict, passed) {
-            (Verdict::None, true) => self.judge(Verdict::Good, round.began),
-            (Verdict::Bad, true) if self.contradictions >= thresholds.rise => self.judge(Verdict::Good, round.began),
-            (Verdict::Good | Verdict::None, false) if self.contradictions >= thresholds.fall => {
-                self.judge(Verdict::Bad, round.began);
+            (ProbeVerdict::None, true) => self.judge(ProbeVerdict::Good, round.began),
+            (ProbeVerdict::Bad, true) if self.contradictions >= thresholds.rise => {
+                self.judge(ProbeVerdict::Good, round.began)
             }
-            (Verdict::Good, true) => self.ejections.on_pass(round.began),
+            (ProbeVerdict::Good | ProbeVerdict::None, false) if self.contradictions >= thresholds.fall => {
+                self.judge(ProbeVerdict::Bad, round.began);
+            }
+            (ProbeVerdict::Good, true) => self.ejections.on_pass(round.began),
             _ => {}
         }
         self.report_change()
@@ -172,7 +174,7 @@ impl Health {
         eject: &Eject,
         may_eject: bool,
     ) -> Option<Change> {
-        if (self.verdict == Verdict::Good || self.is_unprobed()) && self.operator != Operator::Maintenance {
+        if (self.verdict == ProbeVerdict::Good || self.is_unprobed()) && self.operator != Operator::Maintenance {
             self.ejections.on_fault(now, began, fault, eject, may_eject);
         }
         self.report_change()
@@ -187,8 +189,8 @@ impl Health {
     /// a serving node goes on serving until they fail.
     pub(super) fn set_probes(&mut self, probes: Probes) -> Option<Change> {
         self.probes = probes;
-        if probes == Probes::None && self.verdict != Verdict::Good {
-            self.judge(Verdict::Good, Tick::START);
+        if probes == Probes::None && self.verdict != ProbeVerdict::Good {
+            self.judge(ProbeVerdict::Good, Tick::START);
         }
         self.report_change()
     }
@@ -207,7 +209,7 @@ impl Health {
         self.report_change()
     }
 
-    fn judge(&mut self, verdict: Verdict, now: Tick) {
+    fn judge(&mut self, verdict: ProbeVerdict, now: Tick) {
         self.verdict = verdict;
         self.contradictions = 0;
         self.ejections.end(now);
@@ -223,12 +225,12 @@ impl Health {
         match (self.operator, self.verdict, self.ejection(), self.duty) {
             (Operator::Maintenance, ..) => Some(Reason::Maintenance),
             (Operator::Draining, ..) => Some(Reason::Draining),
-            (Operator::None, Verdict::None, ..) => Some(Reason::Checking),
-            (Operator::None, Verdict::Bad, ..) => Some(Reason::Unhealthy),
-            (Operator::None, Verdict::Good, Some(_), _) => Some(Reason::Ejected),
-            (Operator::None, Verdict::Good, None, Duty::Leaving) => Some(Reason::Draining),
-            (Operator::None, Verdict::Good, None, Duty::Spare) => Some(Reason::Standby),
-            (Operator::None, Verdict::Good, None, Duty::Serving) => None,
+            (Operator::None, ProbeVerdict::None, ..) => Some(Reason::Checking),
+            (Operator::None, ProbeVerdict::Bad, ..) => Some(Reason::Unhealthy),
+            (Operator::None, ProbeVerdict::Good, Some(_), _) => Some(Reason::Ejected),
+            (Operator::None, ProbeVerdict::Good, None, Duty::Leaving) => Some(Reason::Draining),
+            (Operator::None, ProbeVerdict::Good, None, Duty::Spare) => Some(Reason::Standby),
+            (Operator::None, ProbeVerdict::Good, None, Duty::Serving) => None,
         }
     }
 }
