@@ -22,13 +22,13 @@ impl<'r> Arrived<'r> {
     /// Finds the site by host, or refuses: never "the first site wins" by accident.
     pub(crate) fn find_site(&'r self) -> Result<Sited<'r>, Refusal> {
         let name = self.head.host().map_or(&b""[..], |host| host.name);
-        let hosts = self.place.generation.snapshot.hosts.get(self.place.listener);
+        let hosts = self.listener_ref.generation.snapshot.hosts.get(self.listener_ref.listener);
         let site = hosts.and_then(|hosts| hosts.find(name)).ok_or(Refusal::UnknownHost)?;
         Ok(Sited { arrived: self, site })
     }
 
     fn asked(&self) -> Url<'_> {
-        asked(&self.place.generation, self.place.listener, &self.forwarded(), self.head)
+        asked(&self.listener_ref.generation, self.listener_ref.listener, &self.forwarded(), self.head)
     }
 }
 
@@ -111,7 +111,7 @@ impl<'r> Routed<'r> {
 
     fn destination(&self) -> Result<Destination<'r>, Refusal> {
         match &self.rules().action {
-            Action::Pool(pool) => Ok(Destination::Pool(Target::new(&self.arrived().place.generation, *pool))),
+            Action::Pool(pool) => Ok(Destination::Pool(Target::new(&self.arrived().listener_ref.generation, *pool))),
             Action::Redirect(redirect) => Ok(Destination::Redirect(redirect)),
             Action::Answer(answer) => Ok(Destination::Answer(answer)),
             Action::Deny => Err(Refusal::Denied),

@@ -94,7 +94,7 @@ impl InPool<'_> {
     }
 
     /// The request leaves its node. One that took long is a use of its session to its end, so that idle time counts
-    /// from the end of a download or a tunnel. To be called while its place is held, for a drain waits for that.
+    /// from the end of a download or a tunnel. To be called while its permit is held, for a drain waits for that.
     pub(crate) fn end_try(&self, attempt: &Attempt) {
         let (pool, now) = (self.pool(), self.now());
         let Some(node) = pool.members.get(attempt.member) else { return };

@@ -17,7 +17,7 @@ pub(crate) struct Arrived<'c> {
     pub(crate) connection: &'c Connection,
     pub(crate) head: &'c RequestHead,
     /// The generation that it sees from here to its end, and the listener in it.
-    pub(crate) place: Rc<ListenerRef>,
+    pub(crate) listener_ref: Rc<ListenerRef>,
     /// When its head had been read.
     pub(crate) started: Instant,
     /// Which one it is on its connection, from 1.
@@ -27,8 +27,8 @@ pub(crate) struct Arrived<'c> {
 impl<'c> Arrived<'c> {
     /// A request whose head was just read.
     pub(crate) fn new(connection: &'c Connection, head: &'c RequestHead) -> Self {
-        let (place, started) = (connection.current_listener(), Instant::now());
-        Self { connection, head, place, started, number: connection.count_request() }
+        let (listener_ref, started) = (connection.current_listener(), Instant::now());
+        Self { connection, head, listener_ref, started, number: connection.count_request() }
     }
 
     pub(crate) fn now(&self) -> Tick {
@@ -37,7 +37,7 @@ impl<'c> Arrived<'c> {
 
     /// Who the client is: behind a trusted proxy, whoever that one says.
     pub(crate) fn client(&self) -> IpAddr {
-        let trusted = self.place.listener().trusted_proxies.as_deref();
+        let trusted = self.listener_ref.listener().trusted_proxies.as_deref();
         let peer = self.connection.peer().ip();
         if trusted.is_none() {
             return peer.to_canonical();
@@ -53,6 +53,6 @@ impl<'c> Arrived<'c> {
 
     pub(crate) fn forwarded(&self) -> Forwarded<'_> {
         let connection = self.connection;
-        self.place.listener().forwarded(connection.peer().ip(), connection.peer_text(), connection.secure())
+        self.listener_ref.listener().forwarded(connection.peer().ip(), connection.peer_text(), connection.secure())
     }
 }

@@ -9,7 +9,7 @@ use crate::traffic::pool::retry::{Failure, Sent};
 use crate::traffic::pool::why::Why;
 use crate::traffic::tick::Tick;
 
-/// One try. Its place at the node is given back when it is dropped.
+/// One try. Its permit at the node is given back when it is dropped.
 pub(crate) struct Attempt {
     /// The node, as an index into the pool's members.
     pub(crate) member: usize,
@@ -48,7 +48,7 @@ impl Attempt {
         }
     }
 
-    /// The next try, at the same node and in the same place, over a new connection.
+    /// The next try, at the same node and under the same permit, over a new connection.
     pub(crate) fn afresh(self, now: Tick) -> Self {
         let chosen = Chosen { member: self.member, why: self.why, permit: self.held, change: None };
         Self { fresh: true, ..Self::at(chosen, now) }
@@ -69,7 +69,7 @@ pub(crate) struct Tries {
     pub(crate) count: u32,
     /// When the first of them was chosen.
     pub(crate) since: Option<Instant>,
-    /// How long the request waited for places before them.
+    /// How long the request waited for permits before them.
     pub(crate) queued: Duration,
     /// What went wrong with the last of them.
     pub(crate) failure: Option<Failure>,

@@ -29,7 +29,7 @@ pub(crate) fn tell_retry(sited: &Sited<'_>, target: &Target<'_>, member: usize, 
 
 /// Writes such a line. Of sessions no log shows the values.
 pub(crate) fn write(sited: &Sited<'_>, level: log::Level, text: &str) {
-    let names = &sited.arrived.place.generation.session_names;
+    let names = &sited.arrived.listener_ref.generation.session_names;
     let Some(writer) = &sited.running().errors else { return log::log!(level, "{}", masked(text, names)) };
     let mut line = Vec::with_capacity(256);
     let word = if level == log::Level::Error { "error" } else { "warn" };

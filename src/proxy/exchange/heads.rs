@@ -13,7 +13,7 @@ impl InPool<'_> {
     /// Writes the head that goes up.
     pub(crate) fn write_head(&self, out: &mut Vec<u8>, framing: FramingToNode, expect: bool) {
         let (arrived, routed) = (self.arrived(), &self.routed);
-        let listener = arrived.place.listener();
+        let listener = arrived.listener_ref.listener();
         let up = ToNode {
             framing,
             close: !self.pool().settings.reuse,
@@ -63,8 +63,8 @@ impl InPool<'_> {
 impl PublicNameSource for InPool<'_> {
     fn public_name(&self) -> PublicName<'_> {
         let arrived = self.arrived();
-        let (from, listener) = (arrived.forwarded(), arrived.place.listener());
-        let hosts = arrived.place.generation.snapshot.hosts.get(arrived.place.listener).map(Arc::as_ref);
+        let (from, listener) = (arrived.forwarded(), arrived.listener_ref.listener());
+        let hosts = arrived.listener_ref.generation.snapshot.hosts.get(arrived.listener_ref.listener).map(Arc::as_ref);
         let host = from.host_of_ours(arrived.head, hosts);
         let (secure, port) = from.origin(arrived.head, host);
         // Of a scheme that a proxy speaks for us our own port says nothing.

@@ -110,7 +110,7 @@ impl<'r> Record<'r> {
     /// The request followed its pool into a newer generation, which may not have the node that was chosen last.
     pub(crate) fn followed(&mut self, newer: &Target<'r>) {
         self.node = self.node.take().and_then(|node| {
-            let member = node.target.place_in(newer, node.member)?;
+            let member = node.target.index_in(newer, node.member)?;
             Some(ChosenNode { target: newer.clone(), member })
         });
     }
@@ -177,7 +177,7 @@ impl<'r> Record<'r> {
 
     /// Counts and logs the request.
     pub(crate) fn end(self) {
-        let (generation, ended) = (&self.arrived.place.generation, Instant::now());
+        let (generation, ended) = (&self.arrived.listener_ref.generation, Instant::now());
         let Some(Found { site: sited, route, .. }) = self.found else {
             generation.count_stray(self.status, self.word());
             self.write_line(ended, |entry, formatter| generation.log_request(entry, formatter));
@@ -225,7 +225,7 @@ impl<'r> Record<'r> {
 
     // A pool keeps its name in every generation.
     fn pool_name(&self) -> &str {
-        let pools = &self.arrived.place.generation.snapshot.pools;
+        let pools = &self.arrived.listener_ref.generation.snapshot.pools;
         self.pool().and_then(|pool| pools.get(pool)).map_or("", |pool| pool.name())
     }
 
@@ -309,7 +309,7 @@ impl<'r> Record<'r> {
             session: self.session.word(),
             why: self.why.word(),
             queued: self.waited(),
-            session_names: &self.arrived.place.generation.session_names,
+            session_names: &self.arrived.listener_ref.generation.session_names,
             refusal: self.word(),
             reason: &self.reason,
             tls: connection.tls().map_or("", |tls| tls.version),

@@ -25,17 +25,17 @@ pub(crate) struct Routed<'r> {
 impl<'r> Sited<'r> {
     /// The site, as it is configured.
     pub(crate) fn site(&self) -> &'r Site {
-        &self.arrived.place.generation.snapshot.config.sites[self.site]
+        &self.arrived.listener_ref.generation.snapshot.config.sites[self.site]
     }
 
     /// The site at work: its logs and counters.
     pub(crate) fn running(&self) -> &'r RunningSite {
-        &self.arrived.place.generation.sites[self.site]
+        &self.arrived.listener_ref.generation.sites[self.site]
     }
 
     /// What the site does with its requests.
     pub(crate) fn rules(&self) -> &'r SiteRules {
-        &self.arrived.place.generation.snapshot.sites[self.site]
+        &self.arrived.listener_ref.generation.snapshot.sites[self.site]
     }
 
     /// The request on that route of its site, or on none.

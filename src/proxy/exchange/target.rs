@@ -88,7 +88,7 @@ impl<'r> Target<'r> {
     }
 
     /// Where a node of this one stands in `other`, which is the same pool in another generation.
-    pub(crate) fn place_in(&self, other: &Target<'_>, member: usize) -> Option<usize> {
+    pub(crate) fn index_in(&self, other: &Target<'_>, member: usize) -> Option<usize> {
         other.pool().member_of(self.pool().members.get(member)?.number)
     }
 }

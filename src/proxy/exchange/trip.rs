@@ -49,13 +49,13 @@ impl<'t, 'r> Trip<'t, 'r> {
         self.request.now()
     }
 
-    /// Moves the request into the newest generation that has its pool. After a wait this is needed: the place that it
-    /// was given may be at a node that only the new generation has. And the places of removed nodes are given to
-    /// nobody, so no request may wait for them.
+    /// Moves the request into the newest generation that has its pool. After a wait this is needed: the permit that it
+    /// was given may be for a node that only the new generation has. And permits of removed nodes are given to nobody,
+    /// so no request may wait for them.
     pub(crate) fn follow_pool(&mut self) {
         let target = &self.request.target;
         let Some(newest) = target.newest(&self.arrived().connection.worker().shared) else { return };
-        self.failed_nodes = self.failed_nodes.moved(|member| target.place_in(&newest, member));
+        self.failed_nodes = self.failed_nodes.moved(|member| target.index_in(&newest, member));
         self.record.followed(&newest);
         self.request.target = newest;
     }

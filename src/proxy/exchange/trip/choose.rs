@@ -31,7 +31,7 @@ impl Trip<'_, '_> {
                     if waited.is_err() {
                         self.count_wait(queued_before);
                     }
-                    // That it found no place is not the doing of a node that failed before.
+                    // That it got no permit is not the doing of a node that failed before.
                     let held = waited.inspect_err(|_| self.record.no_node())?;
                     self.follow_pool();
                     if let Some(chosen) = held.and_then(|held| self.waited_for(held, wanted)) {

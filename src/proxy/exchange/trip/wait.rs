@@ -1,4 +1,4 @@
-//! Waiting before a node is asked: for the turn by rate, and in the pool's queue for a place at a node.
+//! Waiting before a node is asked: for the turn by rate, and in the pool's queue for a permit of a node.
 
 use std::time::{Duration, Instant};
 
@@ -33,7 +33,7 @@ impl Drop for QueueEntry<'_> {
 }
 
 impl Trip<'_, '_> {
-    /// Waits in the queue for a place at a node. Returns none when the request must choose again. A request that has
+    /// Waits in the queue for a permit of a node. Returns none when the request must choose again. A request that has
     /// waited before goes back to its old position (`position`).
     pub(super) async fn wait(
         &mut self,
@@ -49,7 +49,7 @@ impl Trip<'_, '_> {
         let began = Instant::now();
         let left = patience.saturating_sub(self.tries.queued);
         let (give, take) = oneshot::channel();
-        // Where nobody is there any more to take it, the place is dropped, and so goes to the next one.
+        // Where nobody is there any more to take it, the permit is dropped, and so goes to the next one.
         let waiter: Waiter = Box::new(move |held| drop(give.send(held)));
         let queue: &WaitQueue = &pool.waiting;
         let number = match position {
@@ -64,7 +64,7 @@ impl Trip<'_, '_> {
         };
         *position = Some(QueuePosition { number, patience });
         let _entry = QueueEntry { queue, number };
-        // A place may have become free between the look and the queue.
+        // A permit may have become free between the look and the queue.
         pool.give_permits(self.now());
         let waited = tokio::select! {
             biased;
@@ -79,9 +79,9 @@ impl Trip<'_, '_> {
         })
     }
 
-    /// What it was given a place for: a node of the generation that it is in, or none where it must choose again.
+    /// What it was given a permit for: a node of the generation that it is in, or none where it must choose again.
     pub(super) fn waited_for(&self, mut held: NodePermit, wanted: WaitTarget) -> Option<Chosen> {
-        // The place may be of another generation, which has the node in another place, or elsewhere, or not at all.
+        // The permit may be of another generation, which has the node at another index, or elsewhere, or not at all.
         let member = self.pool().member_of(held.number());
         let Some(member) = member.filter(|member| held.is_at(&self.pool().members[*member])) else {
             held.discard();
