@@ -11,7 +11,6 @@ use utoipa::ToSchema;
 use super::handler::{Answer, Name, Weir};
 use super::problem::ApiProblem;
 use crate::admin::numbers::{Minute, Total};
-use crate::config;
 use crate::config::Address;
 use crate::control::operators::{GONE, all_members, removed_nodes};
 use crate::control::state::Control;
@@ -107,8 +106,7 @@ pub(super) async fn node(State(control): Weir, Name(node): Name) -> Answer<NodeV
     let generation = control.current.load_full();
     view(&control, &generation, &node).map(Json).ok_or_else(|| {
         let known: Vec<&str> = generation.snapshot.config.nodes.iter().map(|node| &*node.name).collect();
-        let shown: String = node.chars().take(80).collect();
-        ApiProblem::not_found(format!("no node is called {shown:?}"), config::suggestion(&node, "nodes here", &known))
+        ApiProblem::unknown("node", &node, &known)
     })
 }
 

@@ -10,7 +10,6 @@ use utoipa::ToSchema;
 use super::handler::{Answer, Name, Weir};
 use super::problem::ApiProblem;
 use crate::admin::numbers::{Minute, Total};
-use crate::config;
 use crate::control::state::Control;
 use crate::observe::history::Subject;
 use crate::proxy::generation::Generation;
@@ -54,8 +53,7 @@ pub(super) async fn pool(State(control): Weir, Name(pool): Name) -> Answer<PoolV
     let index = generation.snapshot.pools.iter().position(|known| **known.name() == *pool);
     index.and_then(|index| view(&control, &generation, index)).map(Json).ok_or_else(|| {
         let known: Vec<&str> = generation.snapshot.pools.iter().map(|pool| &**pool.name()).collect();
-        let shown: String = pool.chars().take(80).collect();
-        ApiProblem::not_found(format!("no pool is called {shown:?}"), config::suggestion(&pool, "pools here", &known))
+        ApiProblem::unknown("pool", &pool, &known)
     })
 }
 

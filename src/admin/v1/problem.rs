@@ -6,6 +6,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::config;
 use crate::control::notice::Notice;
 
 /// What is wrong, and what would be right.
@@ -30,6 +31,13 @@ impl ApiProblem {
         let detail = "this path only reads: ask with GET".to_owned();
         let advice = "docs/operations.md has the paths for orders".to_owned();
         Self { status: 405, title: "Method not allowed", detail, advice }
+    }
+
+    /// No node, pool or site has this name.
+    pub(super) fn unknown(kind: &str, name: &str, known: &[&str]) -> Self {
+        let shown: String = name.chars().take(80).collect();
+        let advice = config::suggestion(name, &format!("{kind}s here"), known);
+        Self::not_found(format!("no {kind} is called {shown:?}"), advice)
     }
 
     pub(super) fn bad_request(notice: Notice) -> Self {

@@ -11,7 +11,6 @@ use utoipa::ToSchema;
 use super::handler::{Answer, Name, Weir};
 use super::problem::ApiProblem;
 use crate::admin::numbers::{Minute, Total};
-use crate::config;
 use crate::control::state::Control;
 use crate::observe::dates::rfc3339;
 use crate::observe::history::Subject;
@@ -58,8 +57,7 @@ pub(super) async fn site(State(control): Weir, Name(site): Name) -> Answer<SiteV
     let index = sites.iter().position(|known| *known.name == *site);
     index.and_then(|index| view(&control, &generation, index)).map(Json).ok_or_else(|| {
         let known: Vec<&str> = sites.iter().map(|site| &*site.name).collect();
-        let shown: String = site.chars().take(80).collect();
-        ApiProblem::not_found(format!("no site is called {shown:?}"), config::suggestion(&site, "sites here", &known))
+        ApiProblem::unknown("site", &site, &known)
     })
 }
 

@@ -154,7 +154,7 @@ impl Health {
         match (self.verdict, passed) {
             (ProbeVerdict::None, true) => self.judge(ProbeVerdict::Good, round.began),
             (ProbeVerdict::Bad, true) if self.contradictions >= thresholds.rise => {
-                self.judge(ProbeVerdict::Good, round.began)
+                self.judge(ProbeVerdict::Good, round.began);
             }
             (ProbeVerdict::Good | ProbeVerdict::None, false) if self.contradictions >= thresholds.fall => {
                 self.judge(ProbeVerdict::Bad, round.began);
