@@ -18,7 +18,7 @@ use crate::traffic::resolved::Resolved;
 /// A node whose state was changed by a reload.
 #[derive(Clone, Copy, Debug)]
 pub struct ChangedByReload {
-    /// Index into [`Snapshot::pools`].
+    /// Index into the pools of the snapshot.
     pub pool: usize,
     /// Index into its members.
     pub member: usize,
