@@ -33,6 +33,8 @@ const FLOORS: &[(&str, &[&str])] = &[
 const STOREYS: &[(&str, &[&str])] = &[
     ("proxy", &["accept", "exchange", "connection", "worker", "generation", "client", "node", "io"]),
     ("traffic", &["pool", "message", "routing", "affinity", "limits", "balance", "resolved", "moment", "tick"]),
+    ("config", &["load", "site", "server", "pool", "values", "model", "certificate", "text"]),
+    ("wire", &["head", "hpack", "chunks", "fields", "grammar"]),
 ];
 
 /// Crates that only some rooms know.
