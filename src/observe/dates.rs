@@ -1,7 +1,7 @@
 //! Dates as logs and HTTP write them, always in UTC. The time is an argument; nothing here reads a clock.
 
 use std::io::Write;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// The dates of the last second, so that a busy thread formats them once a second.
 #[derive(Debug, Default)]
@@ -71,6 +71,11 @@ pub fn rfc3339(now: SystemTime) -> String {
     String::from_utf8(out).unwrap_or_default()
 }
 
+/// Seconds since 1970 as RFC 3339; `None` for a time that no calendar of this machine reaches, as a damaged file may have.
+pub fn rfc3339_of_unix(seconds: u64) -> Option<String> {
+    UNIX_EPOCH.checked_add(Duration::from_secs(seconds)).map(rfc3339)
+}
+
 /// A clock set before 1970 reads as 1970, so that a line is written all the same.
 fn since_epoch(now: SystemTime) -> (u64, u32) {
     let elapsed = now.duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -117,12 +122,16 @@ const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Au
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     fn at(milliseconds: u64) -> SystemTime {
         UNIX_EPOCH + Duration::from_millis(milliseconds)
+    }
+
+    #[test]
+    fn a_time_beyond_the_calendar_is_none() {
+        assert_eq!(rfc3339_of_unix(0).as_deref(), Some("1970-01-01T00:00:00.000Z"));
+        assert_eq!(rfc3339_of_unix(u64::MAX), None);
     }
 
     #[test]

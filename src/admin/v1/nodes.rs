@@ -1,7 +1,6 @@
 //! Nodes: each once, with its pools inside.
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
 
 use axum::Json;
 use axum::extract::State;
@@ -15,7 +14,7 @@ use crate::config::Address;
 use crate::control::operators::{GONE, all_members, removed_nodes};
 use crate::control::state::Control;
 use crate::control::store::moments;
-use crate::observe::dates::rfc3339;
+use crate::observe::dates::rfc3339_of_unix;
 use crate::observe::history::Subject;
 use crate::proxy::generation::Generation;
 use crate::traffic::pool::Pool;
@@ -51,7 +50,7 @@ pub(super) struct NodeView {
 pub(super) struct OrderView {
     /// `drain` or `maintain`.
     order: &'static str,
-    since: String,
+    since: Option<String>,
     /// When the drain ends at the latest.
     deadline: Option<String>,
 }
@@ -156,8 +155,8 @@ fn view(control: &Control, generation: &Generation, name: &str) -> Option<NodeVi
         verdict: worst(of_node().map(|(_, member)| member.state.state().reason())),
         order: order.map(|order| OrderView {
             order: order.kind.word(),
-            since: of_unix(order.since),
-            deadline: order.kind.ends(moments::now()).map(of_unix),
+            since: rfc3339_of_unix(order.since),
+            deadline: order.kind.ends(moments::now()).and_then(rfc3339_of_unix),
         }),
         safe_to_stop: resting && in_flight == 0,
         in_flight,
@@ -206,10 +205,6 @@ fn worst(reasons: impl Iterator<Item = Option<Reason>>) -> &'static str {
         None if reasons.is_empty() => "unused",
         None => "standby",
     }
-}
-
-fn of_unix(seconds: u64) -> String {
-    rfc3339(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds))
 }
 
 #[cfg(test)]

@@ -1,7 +1,6 @@
 //! Sites and their routes: how much comes, how it ends, and how long the certificate lasts.
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
 
 use axum::Json;
 use axum::extract::State;
@@ -12,7 +11,7 @@ use super::handler::{Answer, Name, Weir};
 use super::problem::ApiProblem;
 use crate::admin::numbers::{Minute, Total};
 use crate::control::state::Control;
-use crate::observe::dates::rfc3339;
+use crate::observe::dates::rfc3339_of_unix;
 use crate::observe::history::Subject;
 use crate::proxy::generation::Generation;
 
@@ -71,15 +70,12 @@ fn view(control: &Control, generation: &Generation, index: usize) -> Option<Site
         last_minute: Minute::of(control, &Subject::Route(Arc::clone(&site.name), name)),
         total: Total::of([&**tally].into_iter()),
     });
-    let expires = |unix: i64| {
-        let seconds = u64::try_from(unix).unwrap_or_default();
-        rfc3339(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds))
-    };
+    let expires = |unix: i64| rfc3339_of_unix(u64::try_from(unix).unwrap_or_default());
     Some(SiteView {
         site: site.name.to_string(),
         hosts: site.hosts.iter().map(ToString::to_string).collect(),
         pool: site.pool.and_then(|pool| config.pools.get(pool)).map(|pool| pool.name.to_string()),
-        certificate_expires: site.certificate.as_ref().map(|certificate| expires(certificate.pair.leaf.not_after)),
+        certificate_expires: site.certificate.as_ref().and_then(|certificate| expires(certificate.pair.leaf.not_after)),
         last_minute: Minute::of(control, &Subject::Site(Arc::clone(&site.name))),
         total: Total::of(tallies().map(|tally| &**tally)),
         routes: routes.collect(),

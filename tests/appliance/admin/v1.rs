@@ -236,3 +236,17 @@ fn a_node_that_breaks_off_its_answer_has_failed_once() {
     let node = eventually_json(&weir, "/api/v1/nodes/n1", "it is counted", |node| node["last_minute"]["requests"] == 1);
     assert_eq!((&node["last_minute"]["failures"], &node["total"]["failures"]), (&Value::from(1), &Value::from(1)));
 }
+
+#[test]
+fn an_order_of_an_impossible_time_is_told_without_its_time() {
+    let origin = Origin::named("n");
+    let mut weir = Appliance::in_front_of(&[&origin]);
+    assert_eq!(weir.command(&["maintain", "n1", "--force"]).code, Some(0));
+    weir.stop();
+    let mut orders: Value = serde_json::from_str(&weir.read("operators.json")).unwrap();
+    orders["nodes"]["n1"]["since"] = Value::from(u64::MAX);
+    std::fs::write(weir.path("operators.json"), orders.to_string()).unwrap();
+    weir.start_again();
+    let node = json(&weir, "/api/v1/nodes/n1");
+    assert_eq!((&node["order"]["order"], &node["order"]["since"]), (&Value::from("maintain"), &Value::Null));
+}
