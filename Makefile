@@ -39,10 +39,13 @@ FISHDIR = $(PREFIX)/share/fish/vendor_completions.d
 SHAREDIR = $(PREFIX)/share/weir
 CONTRIB = prometheus/weir.rules.yml prometheus/weir.rules.test.yml grafana/weir.json
 DOCDIR = $(PREFIX)/share/doc/weir
+MANDIR = $(PREFIX)/share/man
+# Below man/ here, in a directory for each section there.
+MAN = $(foreach page,$(sort $(notdir $(wildcard man/*.[158]))),man$(subst .,,$(suffix $(page)))/$(page))
 # The pages of docs/ for whoever operates Weir; the others are for whoever changes it.
 PAGES = configuration operations metrics api from-nginx performance
 INSTALLED = $(PREFIX)/bin/weir $(UNITDIR)/weir.service $(UNITDIR)/weir-again.service $(PREFIX)/lib/sysusers.d/weir.conf \
-	$(PREFIX)/lib/tmpfiles.d/weir.conf $(SYSCTL) $(PREFIX)/share/man/man8/weir.8 $(SYSCONFDIR)/logrotate.d/weir \
+	$(PREFIX)/lib/tmpfiles.d/weir.conf $(SYSCTL) $(addprefix $(MANDIR)/,$(MAN)) $(SYSCONFDIR)/logrotate.d/weir \
 	$(SHAREDIR)/weir.schema.json $(BASHDIR)/weir $(ZSHDIR)/_weir $(FISHDIR)/weir.fish $(addprefix $(SHAREDIR)/,$(CONTRIB)) \
 	$(SYSCONFDIR)/needrestart/conf.d/weir.conf \
 	$(PAGES:%=$(DOCDIR)/%.md) $(DOCDIR)/performance.svg $(DOCDIR)/CHANGELOG.md $(DOCDIR)/examples/weir.toml $(DOCDIR)/examples/minimal.toml
@@ -66,7 +69,7 @@ bench: ## side by side with nginx and HAProxy (ROUNDS, SECONDS, WORKLOADS, PROXI
 	@$(CARGO) bench --quiet --profile $(PROFILE) --bench versus -- rounds=$(ROUNDS) seconds=$(SECONDS) threads=$(THREADS) \
 		sessions=$(SESSIONS) ports=$(PORTS) workloads="$(WORKLOADS)" proxies="$(PROXIES)" binaries="$(BINARIES)" weir="$(WEIR)"
 
-generated: ## writes what comes from the definitions: tables in docs/, commands in man/weir.8, conf/weir.schema.json, completions/
+generated: ## writes what comes from the definitions: tables in docs/, man/, conf/weir.schema.json, completions/
 	@WEIR_WRITE=1 $(CARGO) test --quiet --test generated what_is_generated
 
 test: ## everything a contributor runs: lints, tests, documents, units, a staged install
@@ -110,7 +113,7 @@ deb: ## builds the Debian package, and one of debug symbols, in target/debian (n
 	@$(MAKE) build
 	@.ci/deb $(BINARY)
 
-install: files ## puts binary, units, configuration, man page, completions, docs, rules and dashboard in place (PREFIX, DESTDIR; run make build first)
+install: files ## puts binary, units, configuration, man pages, completions, docs, rules and dashboard in place (PREFIX, DESTDIR; run make build first)
 	install -d -m 0755 $(DESTDIR)$(SYSCONFDIR)/weir $(DESTDIR)$(SYSCONFDIR)/weir/sites
 	@DESTDIR="$(DESTDIR)" PREFIX="$(PREFIX)" SYSCONFDIR="$(SYSCONFDIR)" .ci/install-configuration
 
@@ -128,7 +131,7 @@ files:
 	chmod 0644 $(DESTDIR)$(PREFIX)/lib/tmpfiles.d/weir.conf
 	install -D -m 0644 systemd/weir.sysctl $(DESTDIR)$(SYSCTL)
 	install -D -m 0644 systemd/weir.logrotate $(DESTDIR)$(SYSCONFDIR)/logrotate.d/weir
-	install -D -m 0644 man/weir.8 $(DESTDIR)$(PREFIX)/share/man/man8/weir.8
+	for page in $(MAN); do install -D -m 0644 man/$${page#*/} $(DESTDIR)$(MANDIR)/$$page; done
 	install -D -m 0644 conf/weir.schema.json $(DESTDIR)$(SHAREDIR)/weir.schema.json
 	install -D -m 0644 completions/weir.bash $(DESTDIR)$(BASHDIR)/weir
 	install -D -m 0644 completions/_weir $(DESTDIR)$(ZSHDIR)/_weir

@@ -1,28 +1,29 @@
-//! What is written from the definitions: the tables of keys and metrics in docs/, the commands in man/weir.8, the
-//! schema in conf/, and the scripts in completions/. `make generated` runs this with `WEIR_WRITE` set, and it writes them; without it the test
-//! fails where one of them is not what the definitions say.
+//! What is written from the definitions: the tables of keys and metrics in docs/, the pages of man, the schema in conf/,
+//! and the scripts in completions/. `make generated` runs this with `WEIR_WRITE` set, and it writes them; without it the
+//! test fails where one of them is not what the definitions say.
 #![allow(clippy::unwrap_used)] // clippy knows tests by their attribute, not what they call
 
 use std::fs;
-use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use clap_mangen::Man;
 use weir::config::{self, Key};
 use weir::observe::metrics::DEFINITIONS;
+
+#[path = "generated/man.rs"]
+mod man;
 
 #[test]
 fn what_is_generated_is_what_the_definitions_say() {
     let writes = std::env::var_os("WEIR_WRITE").is_some();
     let mut stale = Vec::new();
     for (name, wanted) in files() {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
+        let path = in_repository(&name);
         let there = fs::read_to_string(&path).unwrap_or_default();
         if there != wanted && writes {
             fs::write(&path, wanted).unwrap();
         } else if there != wanted {
-            stale.push(difference(name, &there, &wanted));
+            stale.push(difference(&name, &there, &wanted));
         }
     }
     assert!(stale.is_empty(), "run make generated; stale:\n{}", stale.join("\n"));
@@ -44,17 +45,31 @@ fn bash_completes_commands_and_options() {
     }
 }
 
+/// The page of a command that is no more.
+#[test]
+fn each_page_of_man_is_of_a_command_that_there_is() {
+    let pages = man::pages().into_iter().map(|(name, _)| in_repository(&name)).collect::<Vec<_>>();
+    let there = fs::read_dir(in_repository("man")).unwrap().map(|entry| entry.unwrap().path());
+    let there = there.filter(|path| path.extension().is_some_and(|extension| extension == "1"));
+    let lost = there.filter(|path| !pages.contains(path)).collect::<Vec<_>>();
+    assert!(lost.is_empty(), "no command has these pages, remove them: {lost:?}");
+}
+
 /// Each file, whole, as it should be.
-fn files() -> Vec<(&'static str, String)> {
-    vec![
-        ("docs/configuration.md", filled("docs/configuration.md", MARKDOWN, &keys())),
-        ("docs/metrics.md", filled("docs/metrics.md", MARKDOWN, &metrics())),
-        ("man/weir.8", filled("man/weir.8", ROFF, &commands())),
-        ("conf/weir.schema.json", said(&["schema"])),
-        ("completions/weir.bash", completions("bash")),
-        ("completions/_weir", completions("zsh")),
-        ("completions/weir.fish", completions("fish")),
-    ]
+fn files() -> Vec<(String, String)> {
+    let filled = |name: &str, markers, pieces: &[Piece]| (name.to_owned(), filled(name, markers, pieces));
+    let mut files = vec![
+        filled("docs/configuration.md", MARKDOWN, &keys()),
+        filled("docs/metrics.md", MARKDOWN, &metrics()),
+        filled("man/weir.8", ROFF, &man::overview()),
+        filled("man/weir.toml.5", ROFF, &man::configuration()),
+        ("conf/weir.schema.json".to_owned(), said(&["schema"])),
+        ("completions/weir.bash".to_owned(), completions("bash")),
+        ("completions/_weir".to_owned(), completions("zsh")),
+        ("completions/weir.fish".to_owned(), completions("fish")),
+    ];
+    files.extend(man::pages());
+    files
 }
 
 /// The lines around a piece that is generated, with `{}` for its name.
@@ -68,8 +83,7 @@ type Piece = (String, String);
 
 /// The file with each of these pieces as it should be; all else in it is written by hand and stays.
 fn filled(name: &str, (start, end): Markers, pieces: &[Piece]) -> String {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
-    let text = fs::read_to_string(path).unwrap();
+    let text = read(name);
     let unnamed = start.split("{}").next().unwrap();
     assert_eq!(text.matches(unnamed).count(), pieces.len(), "{name}: as many markers as pieces");
     pieces.iter().fold(text, |text, (piece, body)| {
@@ -107,43 +121,16 @@ fn metrics() -> Vec<Piece> {
     vec![("metrics".to_owned(), format!("| name | kind | labels | meaning |\n|---|---|---|---|\n{rows}"))]
 }
 
-fn commands() -> Vec<Piece> {
-    let mut weir = weir::cli::command().disable_help_flag(true).disable_help_subcommand(true);
-    weir.build();
-    let commands: String = leaves(&weir).into_iter().map(section).collect();
-    vec![("commands".to_owned(), commands)]
-}
-
-/// The commands that do something: `weir check`, `weir cert pin`.
-fn leaves(command: &clap::Command) -> Vec<&clap::Command> {
-    if command.has_subcommands() { command.get_subcommands().flat_map(leaves).collect() } else { vec![command] }
-}
-
-/// One command: how it is written, what it is for, its options, and what else its help says.
-fn section(command: &clap::Command) -> String {
-    let page = Man::new(command.clone());
-    let name = command.get_bin_name().unwrap();
-    let synopsis = part(|out| page.render_synopsis_section(out));
-    let about = part(|out| page.render_description_section(out));
-    let options = part(|out| page.render_options_section(out));
-    let extra = part(|out| page.render_extra_section(out));
-    let extra = if extra.is_empty() { extra } else { format!(".PP\n{extra}") };
-    format!(".SS \"{name}\"\n{synopsis}.PP\n{about}{options}{extra}")
-}
-
-/// A part of a page without its heading.
-fn part(render: impl Fn(&mut dyn Write) -> io::Result<()>) -> String {
-    let mut out = Vec::new();
-    render(&mut out).unwrap();
-    let out = String::from_utf8(out).unwrap();
-    // Before the heading stands a definition of the apostrophe, which the page has once. A command without options has no
-    // heading for them.
-    let Some((_, body)) = out.split_once("\n.SH ") else { return String::new() };
-    body.lines().skip(1).map(|line| format!("{}\n", line.trim_end())).collect()
-}
-
 fn completions(shell: &str) -> String {
     said(&["completions", shell])
+}
+
+fn read(name: &str) -> String {
+    fs::read_to_string(in_repository(name)).unwrap()
+}
+
+fn in_repository(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(name)
 }
 
 /// What a command prints.
