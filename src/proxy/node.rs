@@ -50,8 +50,10 @@ pub(crate) struct Endpoint<'a> {
 pub(crate) enum ConnectFault {
     /// Nobody listens on the port.
     Refused,
-    /// The connection was not ready before the deadline.
+    /// The node did not accept before the deadline.
     Timeout,
+    /// The node accepted, and the TLS handshake was not over before its deadline.
+    HandshakeTimeout,
     /// There is no route to the node.
     Unreachable(io::Error),
     /// Weir has no descriptor or local port left.
@@ -68,7 +70,7 @@ impl ConnectFault {
         match self {
             Self::Exhausted(_) => Failure::Connect(ConnectFailure::Exhausted),
             Self::Refused => Failure::Connect(ConnectFailure::Refused),
-            Self::Timeout => Failure::Connect(ConnectFailure::Timeout),
+            Self::Timeout | Self::HandshakeTimeout => Failure::Connect(ConnectFailure::Timeout),
             Self::Unreachable(_) => Failure::Connect(ConnectFailure::Unreachable),
             Self::Tls(_) => Failure::Tls,
             Self::Pin(_) => Failure::Pin,
@@ -84,7 +86,7 @@ impl ConnectFault {
             Self::Timeout => Some(Fault::Connect),
             // Counted as a reset and not as a failed connection: a probe that only connects would pass, and must not
             // end the ejection.
-            Self::Tls(_) | Self::Pin(_) => Some(Fault::Reset),
+            Self::HandshakeTimeout | Self::Tls(_) | Self::Pin(_) => Some(Fault::Reset),
         }
     }
 }
@@ -94,6 +96,7 @@ impl std::fmt::Display for ConnectFault {
         match self {
             Self::Refused => f.write_str("connection refused"),
             Self::Timeout => f.write_str("connect timed out"),
+            Self::HandshakeTimeout => f.write_str("TLS handshake timed out"),
             Self::Unreachable(error) | Self::Exhausted(error) => write!(f, "{error}"),
             Self::Tls(what) | Self::Pin(what) => write!(f, "TLS handshake failed: {what}"),
         }
@@ -108,12 +111,14 @@ pub(crate) async fn connect(
     (limit, handshake): (Duration, Duration),
     clock: &Rc<Clock>,
 ) -> Result<TimedStream, ConnectFault> {
-    let late = |_| ConnectFault::Timeout;
-    let stream =
-        tokio::time::timeout(limit, connect_tcp(endpoint.address, descriptors::nodes_wait)).await.map_err(late)??;
+    let stream = tokio::time::timeout(limit, connect_tcp(endpoint.address, descriptors::nodes_wait));
+    let stream = stream.await.map_err(|_| ConnectFault::Timeout)??;
     let (stream, handle) = match tls {
         None => plain(stream),
-        Some(tls) => tokio::time::timeout(handshake, secure(stream, endpoint, tls)).await.map_err(late)??,
+        Some(tls) => {
+            let secured = tokio::time::timeout(handshake, secure(stream, endpoint, tls));
+            secured.await.map_err(|_| ConnectFault::HandshakeTimeout)??
+        }
     };
     Ok(TimedStream::new(stream, handle, clock.deadlines()))
 }

@@ -179,3 +179,19 @@ fn a_pool_of_one_is_served_again_as_soon_as_its_node_is_back() {
     origin.resume();
     assert_eq!(weir.get("/a").text(), "n /a");
 }
+
+#[test]
+fn a_probe_that_only_connects_brings_no_node_back_that_is_silent_in_the_tls_handshake() {
+    let silent = [(); 2].map(|()| Origin::speaking(|talk| assert!(talk.wait_for_close())));
+    let pool =
+        "tls = { verify = \"none\" }\ntimeouts = { handshake = \"200ms\" }\neject = { failures = 1, for = \"1h\" }";
+    let weir = Plan::before(&[&silent[0], &silent[1]]).pool(pool).health(QUICK).start();
+    let ejected = || ["n1", "n2"].into_iter().filter(|node| weir.state("app", node) == "passive ejected").count();
+    let passes = || weir.metric("weir_probes_total", &[("result", "pass")]);
+    eventually("the probes only connect, and pass", || passes() > 1.5);
+    assert_eq!(weir.get("/a").refusal(), "504 connect-timeout");
+    assert_eq!(ejected(), 1, "the last active node stays");
+    let before = passes();
+    eventually("further probes of both pass", || passes() > before + 5.5);
+    assert_eq!(ejected(), 1);
+}

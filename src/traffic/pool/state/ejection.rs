@@ -14,11 +14,12 @@ use crate::traffic::tick::Tick;
 pub enum Fault {
     /// The connection was refused, or there is no route.
     Refused,
-    /// The connect or the TLS handshake did not end in time.
+    /// The node did not accept in time.
     Connect,
     /// No answer in time.
     Timeout,
-    /// A fresh connection broke before an answer. Or its TLS handshake failed, or the certificate was not a pinned one.
+    /// A fresh connection broke before an answer. Or its TLS handshake failed or took too long, or the certificate was not
+    /// a pinned one.
     Reset,
     /// The answer was not HTTP.
     Malformed,
