@@ -5,6 +5,7 @@ mod answer_why;
 mod guard;
 mod numbers;
 mod operate;
+mod page;
 mod query;
 mod question;
 mod running;
@@ -150,6 +151,7 @@ fn router(control: Arc<Control>, reload_requests: mpsc::Sender<ReloadRequest>) -
         .route("/api/sessions", get(sessions))
         .route("/api/reload", post(reload))
         .with_state(Admin { control: Arc::clone(&control), reload_requests })
+        .merge(page::router())
         .merge(v1::router(Arc::clone(&control)))
         .merge(operate::router(Arc::new(RunningWeir(control))))
 }

@@ -1,5 +1,6 @@
 //! What operators are shown at the admin address: metrics, states, and why a request went where it went.
 
 mod address;
+mod page;
 mod v1;
 mod why;
