@@ -17,7 +17,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::IntoResponse;
 use axum::routing::{get, post};
-use axum::{Json, Router};
+use axum::{Extension, Json, Router};
 use serde::Serialize;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot};
@@ -25,6 +25,7 @@ use tokio::sync::{mpsc, oneshot};
 use self::numbers::Minute;
 use self::running::RunningWeir;
 use crate::config::Problem;
+use crate::control::actor::{Actor, OrderedBy};
 use crate::control::operators;
 use crate::control::operators::{GONE, RemovedNode};
 use crate::control::state::{Control, ReloadRequest};
@@ -315,7 +316,11 @@ async fn sessions(State(admin): State<Admin>) -> Json<Vec<SessionStatus>> {
     Json(statuses.collect())
 }
 
-async fn reload(State(admin): State<Admin>, headers: HeaderMap) -> (StatusCode, Json<ReloadAnswer>) {
+async fn reload(
+    State(admin): State<Admin>,
+    Extension(actor): Extension<Actor>,
+    headers: HeaderMap,
+) -> (StatusCode, Json<ReloadAnswer>) {
     let failed = |status, what: &str| {
         let problem = ProblemStatus { file: String::new(), line: 0, what: what.to_string(), advice: String::new() };
         let generation = admin.control.current.load().snapshot.generation;
@@ -326,7 +331,8 @@ async fn reload(State(admin): State<Admin>, headers: HeaderMap) -> (StatusCode, 
         return failed(StatusCode::FORBIDDEN, "the field X-Weir is missing (it keeps web pages from calling this)");
     }
     let (answer, outcome) = oneshot::channel();
-    if admin.reload_requests.send(answer).await.is_err() {
+    let by = OrderedBy::without_reason(actor);
+    if admin.reload_requests.send(ReloadRequest { by, answer }).await.is_err() {
         return failed(StatusCode::SERVICE_UNAVAILABLE, "Weir is stopping");
     }
     match outcome.await {

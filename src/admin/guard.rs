@@ -8,11 +8,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use axum::Router;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::Response;
+use axum::{Extension, Router};
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
@@ -20,6 +20,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, oneshot};
 
 use super::operate::error_response;
+use crate::control::actor::Actor;
 use crate::control::notice::Notice;
 use crate::proxy::io::descriptors;
 use crate::proxy::worker::Shared;
@@ -46,8 +47,8 @@ pub(crate) async fn serve(listener: TcpListener, router: Router, shared: Arc<Sha
     let permits = Arc::new(Semaphore::new(MOST));
     let mut connections = VecDeque::<AdminConnection>::new();
     loop {
-        let stream = match listener.accept().await {
-            Ok((stream, _)) => stream,
+        let (stream, peer) = match listener.accept().await {
+            Ok(accepted) => accepted,
             Err(error) => {
                 descriptors::warn(|| format!("cannot accept on the admin address: {error}"));
                 tokio::time::sleep(descriptors::PAUSE).await;
@@ -61,7 +62,8 @@ pub(crate) async fn serve(listener: TcpListener, router: Router, shared: Arc<Sha
         }
         let Ok(permit) = Arc::clone(&permits).acquire_owned().await else { return };
         let ((keep_open, closed), busy) = (oneshot::channel(), Arc::<AtomicBool>::default());
-        let router = router.clone().layer(middleware::from_fn_with_state(Arc::clone(&busy), answering));
+        let busy_layer = middleware::from_fn_with_state(Arc::clone(&busy), answering);
+        let router = router.clone().layer(busy_layer).layer(Extension(Actor::local(peer)));
         connections.push_back(AdminConnection { busy, keep_open });
         tokio::spawn(async move {
             tokio::select! {

@@ -8,12 +8,13 @@ use axum::extract::{Path, RawQuery, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use axum::{Json, Router};
+use axum::{Extension, Json, Router};
 use serde::Serialize;
 
 use super::query;
 use super::question::{Explanation, Question};
 use crate::config;
+use crate::control::actor::{Actor, OrderedBy};
 use crate::control::notice::Notice;
 use crate::control::operators::OrderError;
 use crate::traffic::moment::Moment;
@@ -23,7 +24,7 @@ use crate::traffic::pool::operators::{Command, Order};
 pub(crate) trait NodeControl: Send + Sync + 'static {
     /// Carries out an order for a node, in every pool, and keeps it over a restart. The node need not be in the file
     /// while it has an order or running requests. With `force` a pool may be left without a node.
-    fn order(&self, node: &str, command: Command, force: bool) -> Result<NodeReport, OrderError>;
+    fn order(&self, node: &str, command: Command, force: bool, by: &OrderedBy) -> Result<NodeReport, OrderError>;
     /// How a node is in each of its pools. `None` when neither the file nor an order names it and no request runs
     /// there.
     fn report(&self, node: &str) -> Option<NodeReport>;
@@ -79,6 +80,7 @@ struct ErrorAnswer {
 }
 
 type Weir = State<Arc<dyn NodeControl>>;
+type By = Extension<Actor>;
 
 /// The routes for operators, to be merged into the router of the admin address.
 pub(crate) fn router(weir: Arc<dyn NodeControl>) -> Router {
@@ -91,16 +93,16 @@ pub(crate) fn router(weir: Arc<dyn NodeControl>) -> Router {
         .with_state(weir)
 }
 
-async fn drain(weir: Weir, node: Path<String>, query: RawQuery, headers: HeaderMap) -> Response {
-    carry_out(weir, node, query, &headers, |within| Command::Drain { within }).await
+async fn drain(weir: Weir, by: By, node: Path<String>, query: RawQuery, headers: HeaderMap) -> Response {
+    carry_out(weir, by, node, query, &headers, |within| Command::Drain { within }).await
 }
 
-async fn maintain(weir: Weir, node: Path<String>, query: RawQuery, headers: HeaderMap) -> Response {
-    carry_out(weir, node, query, &headers, |_| Command::Maintain).await
+async fn maintain(weir: Weir, by: By, node: Path<String>, query: RawQuery, headers: HeaderMap) -> Response {
+    carry_out(weir, by, node, query, &headers, |_| Command::Maintain).await
 }
 
-async fn activate(weir: Weir, node: Path<String>, query: RawQuery, headers: HeaderMap) -> Response {
-    carry_out(weir, node, query, &headers, |_| Command::Activate).await
+async fn activate(weir: Weir, by: By, node: Path<String>, query: RawQuery, headers: HeaderMap) -> Response {
+    carry_out(weir, by, node, query, &headers, |_| Command::Activate).await
 }
 
 async fn report(State(weir): Weir, Path(node): Path<String>) -> Response {
@@ -117,6 +119,7 @@ async fn why(State(weir): Weir, RawQuery(query): RawQuery) -> Response {
 
 async fn carry_out(
     State(weir): Weir,
+    Extension(actor): By,
     Path(node): Path<String>,
     RawQuery(query): RawQuery,
     headers: &HeaderMap,
@@ -135,8 +138,9 @@ async fn carry_out(
     if within.is_some() && !matches!(command, Command::Drain { .. }) {
         return error_response(StatusCode::BAD_REQUEST, Notice::new("only a drain has a deadline", ""));
     }
+    let by = OrderedBy::without_reason(actor);
     // In a blocking task, so that a slow disk does not delay probes and metrics.
-    let done = tokio::task::spawn_blocking(move || match weir.order(&node, command, force) {
+    let done = tokio::task::spawn_blocking(move || match weir.order(&node, command, force, &by) {
         Err(OrderError::Last(pools)) => error_response(StatusCode::CONFLICT, last_serving(&node, &pools)),
         report => report_response(&weir, node, report.ok()),
     });
@@ -221,7 +225,7 @@ mod tests {
     struct Stub(Mutex<Orders>);
 
     impl NodeControl for Stub {
-        fn order(&self, node: &str, command: Command, force: bool) -> Result<NodeReport, OrderError> {
+        fn order(&self, node: &str, command: Command, force: bool, _: &OrderedBy) -> Result<NodeReport, OrderError> {
             let mut orders = self.0.lock();
             if !self.nodes().iter().any(|name| **name == *node) && orders.of(node).is_none() {
                 return Err(OrderError::Unknown);
@@ -267,7 +271,8 @@ mod tests {
         let address = listener.local_addr().unwrap();
         let stub = Stub::default();
         stub.0.lock().apply("gone", Command::Maintain, MOMENT);
-        tokio::spawn(async move { axum::serve(listener, router(Arc::new(stub))).await });
+        let router = router(Arc::new(stub)).layer(Extension(Actor::local(address)));
+        tokio::spawn(async move { axum::serve(listener, router).await });
         let mut answers = Vec::new();
         for (line, field) in requests {
             use tokio::io::{AsyncReadExt, AsyncWriteExt};

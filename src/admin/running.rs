@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::operate::{NodeControl, NodeReport, PoolRow};
 use super::question::{Explanation, Question};
+use crate::control::actor::OrderedBy;
 use crate::control::notice::Notice;
 use crate::control::operators;
 use crate::control::operators::{GONE, OrderError, RemovedNode, all_members, live_sessions, removed_nodes};
@@ -20,8 +21,8 @@ use crate::traffic::tick::Tick;
 pub(crate) struct RunningWeir(pub(crate) Arc<Control>);
 
 impl NodeControl for RunningWeir {
-    fn order(&self, node: &str, command: Command, force: bool) -> Result<NodeReport, OrderError> {
-        let warnings = operators::carry_out(&self.0, node, command, force)?;
+    fn order(&self, node: &str, command: Command, force: bool, by: &OrderedBy) -> Result<NodeReport, OrderError> {
+        let warnings = operators::carry_out(&self.0, node, command, force, by)?;
         Ok(NodeReport { warnings, ..report(&self.0, node) })
     }
 

@@ -4,7 +4,9 @@
 use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::SystemTime;
 
+use super::actor::OrderedBy;
 use super::notice::Notice;
 use super::state::Control;
 use super::store::moments::{boot, now};
@@ -13,6 +15,7 @@ use super::store::state_dir::StateDir;
 use crate::config;
 use crate::config::orders_file::{FILE, Unreadable};
 use crate::config::{Place, Problem, StickyMode};
+use crate::observe::events::About;
 use crate::proxy::generation::Generation;
 use crate::traffic::pool::Pool;
 use crate::traffic::pool::member::Member;
@@ -230,6 +233,7 @@ pub(crate) fn carry_out(
     node: &str,
     command: Command,
     force: bool,
+    by: &OrderedBy,
 ) -> Result<Vec<Notice>, OrderError> {
     let generation = control.current.load_full();
     let known = knows(control, node);
@@ -249,6 +253,7 @@ pub(crate) fn carry_out(
         let kept = orders.apply(node, command, now()).then(|| write_orders(control, &orders));
         kept.flatten().into_iter().collect()
     };
+    tell(control, node, command, by);
     apply(control, &control.current.load_full());
     if matches!(command, Command::Drain { .. }) {
         // From now on no new session is bound to the node. Saved now, so that after a crash Weir still knows which
@@ -257,6 +262,19 @@ pub(crate) fn carry_out(
         warnings.extend(unknown_sessions(control, &generation, node));
     }
     Ok(warnings)
+}
+
+/// Tells of an order in the journal and as an event.
+fn tell(control: &Control, node: &str, command: Command, by: &OrderedBy) {
+    let text = match command {
+        Command::Drain { within: None } => "is to drain".to_owned(),
+        Command::Drain { within: Some(within) } => format!("is to drain, within {} s", within.as_secs()),
+        Command::Maintain => "is to rest (maintain)".to_owned(),
+        Command::Activate => "is to serve again (activate)".to_owned(),
+    };
+    log::info!("node {node} {text}, ordered by {by}");
+    let about = About { node: Some(node.to_owned()), ..by.about() };
+    control.observer.events.push_about(SystemTime::now(), "operator", node, &text, about);
 }
 
 /// Whether the node is in the file, or still has requests.

@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use crate::config::WhenNone;
 use crate::observe::Observer;
+use crate::observe::events::About;
 use crate::traffic::pool::Pool;
 use crate::traffic::pool::member::Member;
 use crate::traffic::pool::outage::{Outage, OutageReport};
@@ -44,7 +45,8 @@ fn publish(pool: &Pool, report: OutageReport, observer: &Observer, now: Tick) {
     };
     let level = if matches!(report, OutageReport::Over(_)) { log::Level::Info } else { log::Level::Warn };
     log::log!(level, "pool {} has {text}", pool.name());
-    observer.events.push(SystemTime::now(), "pool", pool.name(), &text);
+    let about = About { pool: Some(pool.name().to_string()), ..About::default() };
+    observer.events.push_about(SystemTime::now(), "pool", pool.name(), &text, about);
 }
 
 /// For example `worker1 unhealthy, worker2 ejected`.

@@ -11,6 +11,7 @@ use std::time::{Duration, SystemTime};
 
 use rustls::server::ProducesTickets;
 
+use super::actor::OrderedBy;
 use super::names::naming::{Naming, NewAddresses};
 use super::operators;
 use super::probing::Probing;
@@ -131,7 +132,7 @@ impl Reloader {
     }
 
     /// Reads the file again and runs the new configuration. When something is wrong with it, nothing changes.
-    pub(crate) async fn reload(&mut self) -> Result<Arc<Generation>, Vec<Problem>> {
+    pub(crate) async fn reload(&mut self, by: &OrderedBy) -> Result<Arc<Generation>, Vec<Problem>> {
         let reloaded = self.try_reload().await;
         let observer = &self.control.observer;
         observer.metrics.reloaded(SystemTime::now(), reloaded.is_ok());
@@ -139,7 +140,7 @@ impl Reloader {
             Ok(generation) => format!("generation {} runs", generation.snapshot.generation),
             Err(problems) => format!("refused: {}", problems.first().map_or_else(String::new, ToString::to_string)),
         };
-        observer.events.push(SystemTime::now(), "reload", &self.path.display().to_string(), &text);
+        observer.events.push_about(SystemTime::now(), "reload", &self.path.display().to_string(), &text, by.about());
         reloaded
     }
 

@@ -14,6 +14,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::time::MissedTickBehavior;
 
+use super::actor::{Actor, OrderedBy};
 use super::names::naming::{Naming, NewAddresses};
 use super::outages::Outages;
 use super::reload::{FirstGeneration, Reloader, StartError};
@@ -175,11 +176,11 @@ impl Running {
             tokio::select! {
                 _ = signals.hang_up.recv() => {
                     // The journal and systemd's status report what was wrong with it.
-                    let _ = self.reload().await;
+                    let _ = self.reload(OrderedBy::without_reason(Actor::hang_up())).await;
                 }
-                Some(answer) = reload_requests.recv() => {
+                Some(request) = reload_requests.recv() => {
                     // The caller may have gone away in the meantime.
-                    let _ = answer.send(self.reload().await);
+                    let _ = request.answer.send(self.reload(request.by).await);
                 }
                 _ = signals.reopen.recv() => {
                     self.control.observer.logs.reopen();
@@ -215,11 +216,13 @@ impl Running {
         self.notifier.ready(&text);
     }
 
-    async fn reload(&mut self) -> Result<u64, Vec<Problem>> {
+    async fn reload(&mut self, by: OrderedBy) -> Result<u64, Vec<Problem>> {
         self.notifier.reloading(monotonic_microseconds());
-        let reloaded = self.reloader.reload().await;
+        log::info!("a reload is ordered by {by}");
+        let reloaded = self.reloader.reload(&by).await;
         let problems = reloaded.as_ref().err().cloned().unwrap_or_default();
-        *self.control.last_reload.lock() = Some(LastReload { at: SystemTime::now(), problems });
+        let generation = self.control.current.load().snapshot.generation;
+        *self.control.last_reload.lock() = Some(LastReload { at: SystemTime::now(), by, generation, problems });
         match reloaded {
             Ok(generation) => {
                 let text = summary(&generation);

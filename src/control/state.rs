@@ -8,18 +8,27 @@ use std::time::SystemTime;
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
+use super::actor::OrderedBy;
 use super::store::state_dir::StateDir;
 use crate::config::Problem;
 use crate::proxy::worker::Shared;
 use crate::traffic::affinity::sessions::file::PreviousFile;
 use crate::traffic::pool::operators::Orders;
 
-/// A request to reload. The sender gets its result.
-pub(crate) type ReloadRequest = oneshot::Sender<Result<u64, Vec<Problem>>>;
+/// A request to reload.
+pub(crate) struct ReloadRequest {
+    pub(crate) by: OrderedBy,
+    /// Gets its result: the generation that runs now.
+    pub(crate) answer: oneshot::Sender<Result<u64, Vec<Problem>>>,
+}
 
 /// How a reload ended.
 pub(crate) struct LastReload {
     pub(crate) at: SystemTime,
+    /// Who asked for it.
+    pub(crate) by: OrderedBy,
+    /// The generation that ran after it.
+    pub(crate) generation: u64,
     /// Why it was refused; empty when it was accepted.
     pub(crate) problems: Vec<Problem>,
 }

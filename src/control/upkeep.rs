@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use crate::observe::events::About;
 use crate::proxy::generation::Generation;
 use crate::traffic::pool::state::{Change, Reason, State};
 use crate::traffic::tick::Tick;
@@ -71,7 +72,10 @@ impl Generation {
         let (from, to) = (in_words(change.from), in_words(change.to));
         let level = if change.to == State::Active { log::Level::Info } else { log::Level::Warn };
         log::log!(level, "node {} of pool {} is {to}, was {from}: {why}", node.label, pool_now.name());
-        self.observer.events.push(SystemTime::now(), "state", &subject, &format!("{from} -> {to}: {why}"));
+        let text = format!("{from} -> {to}: {why}");
+        let (node_name, pool_name) = (Some(node.node.to_string()), Some(pool_now.name().to_string()));
+        let about = About { node: node_name, pool: pool_name, ..About::default() };
+        self.observer.events.push_about(SystemTime::now(), "state", &subject, &text, about);
         if let Some(counters) = self.pools.get(pool).and_then(|pool| pool.members.get(member)) {
             counters.changed(change.to.reason().map(Reason::word));
         }

@@ -23,6 +23,29 @@ pub struct Event {
     pub subject: String,
     /// What happened, in words.
     pub text: String,
+    /// Who did it, and what it is about.
+    #[serde(flatten)]
+    pub about: About,
+}
+
+/// Who did it, and what it is about: each only where there is one.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct About {
+    /// Who ordered it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub actor: Option<String>,
+    /// From where.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub from: Option<String>,
+    /// Why, in the operator's words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// The node.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub node: Option<String>,
+    /// The pool.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pool: Option<String>,
 }
 
 /// A ring of the last events.
@@ -46,11 +69,16 @@ impl Events {
 
     /// Adds an event. A text is cut at 1000 characters: it may hold what a node said.
     pub fn push(&self, now: SystemTime, kind: &'static str, subject: &str, text: &str) {
+        self.push_about(now, kind, subject, text, About::default());
+    }
+
+    /// The same, with who did it and what it is about.
+    pub fn push_about(&self, now: SystemTime, kind: &'static str, subject: &str, text: &str, about: About) {
         let text = text.chars().take(MOST_TEXT).collect();
         let mut ring = self.ring.lock();
         ring.pushed += 1;
         let number = ring.pushed;
-        ring.events.push_back(Event { number, time: now, kind, subject: subject.to_owned(), text });
+        ring.events.push_back(Event { number, time: now, kind, subject: subject.to_owned(), text, about });
         if ring.events.len() > self.most {
             ring.events.pop_front();
         }

@@ -10,7 +10,7 @@ use super::problem::ApiProblem;
 use crate::admin::query;
 use crate::control::notice::Notice;
 use crate::observe::dates::rfc3339;
-use crate::observe::events::Event;
+use crate::observe::events::{About, Event};
 
 /// Events, the oldest first.
 #[derive(Serialize, ToSchema)]
@@ -33,6 +33,19 @@ pub(super) struct EventView {
     /// What it happened to, as `esb-https/worker1`.
     subject: String,
     text: String,
+    /// Who ordered it; absent, like all that follow, where there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    actor: Option<String>,
+    /// From where.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    from: Option<String>,
+    /// Why, in the operator's words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    node: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pool: Option<String>,
 }
 
 /// What happened.
@@ -82,7 +95,8 @@ fn wrong(what: String, advice: &str) -> ApiProblem {
 
 impl EventView {
     fn of(event: &Event) -> Self {
-        let Event { number, time, kind, subject, text } = event;
-        Self { number: *number, at: rfc3339(*time), kind, subject: subject.clone(), text: text.clone() }
+        let Event { number, time, kind, subject, text, about } = event.clone();
+        let About { actor, from, reason, node, pool } = about;
+        Self { number, at: rfc3339(time), kind, subject, text, actor, from, reason, node, pool }
     }
 }

@@ -50,7 +50,13 @@ pub(super) struct VerdictView {
 #[derive(Serialize, ToSchema)]
 pub(super) struct ReloadView {
     at: String,
+    /// Who ordered it.
+    actor: String,
+    /// Why, in the operator's words.
+    reason: Option<String>,
     accepted: bool,
+    /// The generation that ran after it.
+    generation: u64,
     /// Why it was refused.
     problems: Vec<String>,
 }
@@ -74,7 +80,10 @@ pub(super) async fn status(State(control): Weir) -> Json<StatusView> {
         total: Total::counted(generation.stray_tally.since(), &control.observer.history.total()),
         last_reload: control.last_reload.lock().as_ref().map(|reload| ReloadView {
             at: rfc3339(reload.at),
+            actor: reload.by.actor.name.to_string(),
+            reason: reload.by.reason.as_ref().map(ToString::to_string),
             accepted: reload.problems.is_empty(),
+            generation: reload.generation,
             problems: reload.problems.iter().map(ToString::to_string).collect(),
         }),
         pools: config.pools.iter().map(|pool| pool.name.to_string()).collect(),
