@@ -21,6 +21,8 @@ pub(super) struct StatusView {
     version: &'static str,
     /// Counts the configurations that ran since the start.
     generation: u64,
+    /// The machine's own name: who looks at several Weirs by tunnels sees the same address each time.
+    machine: String,
     /// The machine's time, for who reads this on another one.
     now: String,
     started: String,
@@ -72,6 +74,7 @@ pub(super) async fn status(State(control): Weir) -> Json<StatusView> {
         verdict: VerdictView { word: word.word(), sentence, reasons },
         version: env!("CARGO_PKG_VERSION"),
         generation: generation.snapshot.generation,
+        machine: rustix::system::uname().nodename().to_string_lossy().into_owned(),
         now: rfc3339(SystemTime::now()),
         started: rfc3339(SystemTime::now() - uptime),
         uptime_seconds: uptime.as_secs(),
