@@ -60,7 +60,7 @@ function makeReload() {
     say(what, !last ? 'No reload since the start' : last.accepted ? 'Last reload accepted' : 'Last reload refused');
     say(when, last ? moment(last.at) : moment(status.started));
     mark(when, 'title', exact(last?.at ?? status.started));
-    const told = last?.problems ?? [];
-    say(problems, [...told, `Generation ${status.generation} runs.`].join('\n'));
+    const who = last?.actor && `by ${last.actor}${last.reason ? `: ${last.reason}` : ''}`;
+    say(problems, [who, ...(last?.problems ?? []), `Generation ${status.generation} runs.`].filter(Boolean).join('\n'));
   } };
 }

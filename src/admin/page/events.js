@@ -16,12 +16,15 @@ export function beginEvents() {
   });
   at('more-events').addEventListener('click', async event => {
     event.target.disabled = true;
-    await get('/api/v1/events?limit=1000').then(({ events }) => events.forEach(addEvent), () => {});
+    await askForAll();
     event.target.disabled = false;
     most = 1000;
     drawEvents();
   });
 }
+
+/** Asks for all events that Weir keeps: the stream begins with the last ones. */
+export const askForAll = () => get('/api/v1/events?limit=1000').then(({ events }) => events.forEach(addEvent), () => {});
 
 export function drawEvents() {
   choices();

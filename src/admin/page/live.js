@@ -8,7 +8,8 @@ const SILENCE = 4_000;
 const PAUSES = [500, 1_000, 2_000, 3_000];
 
 /**
- * Follows for ever. Tells `told.snapshot(snapshot)`, `told.event(event)`, `told.trouble(problem, pause)` when a try ended;
+ * Follows for ever. Tells `told.snapshot(snapshot)`, `told.event(event)`, `told.missed()` when
+ * events were left out, `told.trouble(problem, pause)` when a try ended;
  * `again()` of what is returned tries at once.
  */
 export function follow(told) {
@@ -33,6 +34,7 @@ export function follow(told) {
         if (id) lastId = id;
         if (event === 'snapshot') told.snapshot(JSON.parse(data));
         else if (event === 'event') told.event(JSON.parse(data));
+        else if (event === 'missed') told.missed();
       });
     } finally {
       clearTimeout(timer);

@@ -4,7 +4,7 @@ import { at } from './dom.js';
 import { drawBar } from './bar.js';
 import { drawCertificates, drawReload } from './certificates.js';
 import { drawCharts } from './charts.js';
-import { beginEvents, drawEvents } from './events.js';
+import { askForAll, beginEvents, drawEvents } from './events.js';
 import { exact } from './format.js';
 import { beginKeys } from './keys.js';
 import { follow } from './live.js';
@@ -13,7 +13,7 @@ import { drawNotices } from './notices.js';
 import * as series from './series.js';
 import { beginSheets, drawSheet, openSheet } from './sheets.js';
 import { drawSites } from './sites.js';
-import { addEvent, isLive, state } from './state.js';
+import { addEvent, isLive, state, wordsOf } from './state.js';
 import { beginTheme } from './theme.js';
 import { beginWhy } from './why.js';
 
@@ -30,7 +30,17 @@ function snapshot(found) {
   Object.assign(state, { snapshot: found, at: performance.now(), contact: 'live', problem: null });
   clocks(Date.parse(found.status.now));
   series.follow(found);
+  knowReasons(found);
   draw();
+}
+
+// A node may be in trouble for so long that the stream's first events do not say why.
+let asked = false;
+function knowReasons({ nodes }) {
+  const trouble = nodes.flatMap(node => node.pools).filter(pool => pool.reason === 'unhealthy' || pool.reason === 'ejected');
+  const unknown = trouble.some(pool => pool.since_seconds > 5 && !wordsOf(pool.pool, pool.member));
+  if (unknown && !asked) askForAll().then(draw);
+  asked = unknown;
 }
 
 // The uptime is measured by another clock than `started` is told by.
@@ -102,7 +112,7 @@ at('filter').addEventListener('input', ({ target }) => {
 });
 at('reload').addEventListener('click', () => openSheet('reload'));
 at('help').addEventListener('click', () => openSheet('help'));
-const stream = follow({ snapshot, event, trouble });
+const stream = follow({ snapshot, event, missed: () => askForAll().then(draw), trouble });
 addEventListener('weir-token', () => stream.again());
 addEventListener('online', () => stream.again());
 // What is said of time goes on without snapshots: the countdowns, and since when nothing came.

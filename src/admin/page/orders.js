@@ -42,12 +42,17 @@ function consequence({ pool, serves, left, standing }) {
   return ['unhealthy', `${pool} would have no active node: new requests there get 503`];
 }
 
+function sessions({ sessions: number }, become) {
+  if (number == null) return `Its sessions ${become}; how many there are is unknown, because its pools keep no table`;
+  return number ? `${several(number, 'session')} ${become}` : 'No session lives there';
+}
+
 const running = node => (node.in_flight ? `${several(node.in_flight, 'request')} of now may finish` : 'No request runs there now');
 
 const MAKES = {
-  drain: node => [['draining', node.sessions == null ? 'How many sessions it has is unknown: its pools keep no table' : `${several(node.sessions, 'session')} stay until they end, or the deadline comes`],
+  drain: node => [['draining', sessions(node, 'stay until they end, or the deadline comes')],
     ['draining', `${running(node)}; new sessions go elsewhere`]],
-  maintain: node => [['maintenance', node.sessions == null ? 'Sessions move, how many is unknown: its pools keep no table' : `${several(node.sessions, 'session')} move to other nodes with their next request`],
+  maintain: node => [['maintenance', sessions(node, 'move to other nodes with their next request')],
     ['maintenance', `${running(node)}; nothing new comes`]],
 };
 
