@@ -50,7 +50,7 @@ INSTALLED = $(PREFIX)/bin/weir $(UNITDIR)/weir.service $(UNITDIR)/weir-again.ser
 	$(SYSCONFDIR)/needrestart/conf.d/weir.conf \
 	$(PAGES:%=$(DOCDIR)/%.md) $(DOCDIR)/performance.svg $(DOCDIR)/CHANGELOG.md $(DOCDIR)/examples/weir.toml $(DOCDIR)/examples/minimal.toml
 
-.PHONY: help build demo bench generated test lint cargo-test doc units staged acceptance deb install files uninstall clean
+.PHONY: help build demo bench generated test lint cargo-test doc units staged acceptance deb rpm tarball install files uninstall clean
 
 help: ## lists what there is
 	@echo "Weir, a reverse-proxy load balancer. What make can do here:"
@@ -105,13 +105,23 @@ staged:
 	@$(CARGO) build --quiet
 	@tests/install/staged target/debug/weir
 
-acceptance: ## what is slower: make test and make demo in a bare Debian, h2spec, Prometheus, crates, the oldest Rust, fuzzing, a real systemd, the package
+acceptance: ## what is slower: make test and make demo in a bare Debian, h2spec, Prometheus, crates, the oldest Rust, fuzzing, a real systemd, the packages
 	@FUZZ_SECONDS=$(FUZZ_SECONDS) .ci/acceptance
 
 deb: ## builds the Debian package, and one of debug symbols, in target/debian (needs cargo-deb)
 	@.ci/need deb
 	@$(MAKE) build
 	@.ci/deb $(BINARY)
+
+rpm: ## builds the RPM package in target/rpm (needs cargo-generate-rpm)
+	@.ci/need rpm
+	@$(MAKE) build
+	@.ci/rpm $(BINARY)
+
+tarball: ## builds a tarball with install.sh, and SHA256SUMS, in target/tarball
+	@.ci/need tarball
+	@$(MAKE) build
+	@.ci/tarball $(BINARY)
 
 install: files ## puts binary, units, configuration, man pages, completions, docs, rules and dashboard in place (PREFIX, DESTDIR; run make build first)
 	install -d -m 0755 $(DESTDIR)$(SYSCONFDIR)/weir $(DESTDIR)$(SYSCONFDIR)/weir/sites
