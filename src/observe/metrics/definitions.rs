@@ -35,10 +35,22 @@ pub const DEFINITIONS: &[Definition] = &[
     ("weir_delayed_total", "counter", "site", "Requests held back for their turn by a rate"),
     ("weir_generation", "gauge", "", "The generation of the configuration in use"),
     (
+        "weir_handshakes_resumed_total",
+        "counter",
+        "listener,version",
+        "TLS handshakes with clients that went on with an earlier session; weir_handshakes_total has them too",
+    ),
+    (
         "weir_handshakes_total",
         "counter",
         "listener,result,version",
         "TLS handshakes with clients; result is ok or why it failed",
+    ),
+    (
+        "weir_key_exchanges_total",
+        "counter",
+        "listener,group",
+        "TLS handshakes with clients that made a new key, by the group of the key exchange; TLS 1.2 makes none when it resumes a session",
     ),
     ("weir_log_dropped_total", "counter", "log", "Log lines lost, because the queue was full or writing failed"),
     (

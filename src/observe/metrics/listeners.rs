@@ -19,6 +19,10 @@ pub struct ListenerCounters {
     connections: IntCounter,
     open: IntGauge,
     handshakes: LazyCounters<(&'static str, &'static str)>,
+    /// By version.
+    resumed: LazyCounters<&'static str>,
+    /// By the group of the key exchange.
+    groups: LazyCounters<&'static str>,
     turned_away: LazyCounters<&'static str>,
 }
 
@@ -29,10 +33,47 @@ impl ListenerCounters {
         GaugeGuard::new(&self.open)
     }
 
-    /// A handshake ended, `ok` or why not, at a TLS version (`-` where it did not come that far).
-    pub fn handshake(&self, result: &'static str, version: &'static str) {
-        let make = || self.vecs.handshakes.with_label_values(&[self.listener.as_str(), result, version]);
-        self.handshakes.count((result, version), make);
+    /// A handshake of this TLS version succeeded, by an earlier session or a new one, and by a key exchange where there was
+    /// one.
+    pub fn shaken(&self, version: &'static str, resumed: bool, group: Option<&'static str>) {
+        self.handshakes.count(("ok", version), || self.handshake("ok", version));
+        if resumed {
+            self.resumed.count(version, || self.resumption(version));
+        }
+        if let Some(group) = group {
+            self.groups.count(group, || self.exchange(group));
+        }
+    }
+
+    /// A handshake ended without an agreement: `failed` or `timeout`.
+    pub fn handshake_failed(&self, result: &'static str) {
+        self.handshakes.count((result, "-"), || self.handshake(result, "-"));
+    }
+
+    /// It speaks TLS in these versions, with these groups: their counters are in the scrape from now on.
+    pub fn know_handshakes(&self, versions: &[&'static str], groups: impl Iterator<Item = &'static str>) {
+        for version in versions {
+            self.handshakes.know(("ok", version), || self.handshake("ok", version));
+            self.resumed.know(version, || self.resumption(version));
+        }
+        for result in ["failed", "timeout"] {
+            self.handshakes.know((result, "-"), || self.handshake(result, "-"));
+        }
+        for group in groups {
+            self.groups.know(group, || self.exchange(group));
+        }
+    }
+
+    fn handshake(&self, result: &str, version: &str) -> IntCounter {
+        self.vecs.handshakes.with_label_values(&[self.listener.as_str(), result, version])
+    }
+
+    fn resumption(&self, version: &str) -> IntCounter {
+        self.vecs.handshakes_resumed.with_label_values(&[self.listener.as_str(), version])
+    }
+
+    fn exchange(&self, group: &str) -> IntCounter {
+        self.vecs.key_exchanges.with_label_values(&[self.listener.as_str(), group])
     }
 
     /// A connection was closed as it came, because there are too many: `listener-full` or `client-full`.
@@ -48,6 +89,8 @@ impl ListenerCounters {
             connections: vecs.connections.with_label_values(&[listener]),
             open: vecs.connections_open.with_label_values(&[listener]),
             handshakes: LazyCounters::new(),
+            resumed: LazyCounters::new(),
+            groups: LazyCounters::new(),
             turned_away: LazyCounters::known(TURNED_AWAY, turned_away),
             vecs: vecs.clone(),
         }
@@ -62,8 +105,15 @@ impl RemoveSeries for ListenerCounters {
         for (result, version) in self.handshakes.keys() {
             let _ = vecs.handshakes.remove_label_values(&[listener, result, version]);
         }
-        for reason in self.turned_away.keys() {
-            let _ = vecs.connections_refused.remove_label_values(&[listener, reason]);
+        let counted = [
+            (&vecs.connections_refused, &self.turned_away),
+            (&vecs.handshakes_resumed, &self.resumed),
+            (&vecs.key_exchanges, &self.groups),
+        ];
+        for (counter, words) in counted {
+            for word in words.keys() {
+                let _ = counter.remove_label_values(&[listener, word]);
+            }
         }
     }
 }

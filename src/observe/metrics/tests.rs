@@ -150,7 +150,9 @@ fn a_scrape_shows_listeners_reloads_and_the_process() {
     let listener = metrics.listener("https");
     let _connection = listener.connection();
     drop(listener.connection());
-    listener.handshake("ok", "TLSv1.3");
+    listener.know_handshakes(&["TLSv1.3", "TLSv1.2"], ["X25519", "secp256r1"].into_iter());
+    listener.shaken("TLSv1.3", false, Some("X25519"));
+    listener.shaken("TLSv1.2", true, None);
     metrics.generation(7);
     metrics.reloaded(START + Duration::from_secs(2_000), false);
     metrics.log_dropped(&[("journal".to_owned(), 3)]);
@@ -160,6 +162,11 @@ fn a_scrape_shows_listeners_reloads_and_the_process() {
             (r#"weir_connections_total{listener="https"}"#, 2.0),
             (r#"weir_connections_open{listener="https"}"#, 1.0),
             (r#"weir_handshakes_total{listener="https",result="ok",version="TLSv1.3"}"#, 1.0),
+            (r#"weir_handshakes_total{listener="https",result="timeout",version="-"}"#, 0.0),
+            (r#"weir_handshakes_resumed_total{listener="https",version="TLSv1.3"}"#, 0.0),
+            (r#"weir_handshakes_resumed_total{listener="https",version="TLSv1.2"}"#, 1.0),
+            (r#"weir_key_exchanges_total{group="X25519",listener="https"}"#, 1.0),
+            (r#"weir_key_exchanges_total{group="secp256r1",listener="https"}"#, 0.0),
             (r#"weir_connections_refused_total{listener="https",reason="client-full"}"#, 0.0),
             (r#"weir_connections_refused_total{listener="https",reason="listener-full"}"#, 0.0),
             ("weir_generation", 7.0),
@@ -197,7 +204,7 @@ fn a_handle_asked_for_twice_counts_on_and_one_that_is_gone_takes_its_series_alon
     gone_pool.session("hit");
     gone.node().unwrap().retried("refused");
     let gone_listener = metrics.listener("gone");
-    gone_listener.handshake("ok", "TLSv1.2");
+    gone_listener.shaken("TLSv1.2", true, Some("X25519"));
 
     // The next generation resolves its handles before the last one lets go of its own.
     let after = metrics.route("a", "esb", "worker1");

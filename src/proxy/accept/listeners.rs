@@ -18,7 +18,7 @@ use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
 use super::{http1, http2};
-use crate::proxy::client::tls::Hello;
+use crate::proxy::client::hello::Hello;
 use crate::proxy::connection::{Connection, Counted, ThreadListener, TlsFacts};
 use crate::proxy::generation::{Generation, ListenerRef};
 use crate::proxy::io::clock::Deadlines;
@@ -277,7 +277,7 @@ async fn shake_hands(worker: &Rc<Worker>, admitted: Admitted, deadlines: &Rc<Dea
     let limit = listener.limits.handshake_timeout;
     let shaken = tokio::time::timeout(limit, hello.during(acceptor.tls_handshake(tcp))).await;
     let failed = |outcome: &'static str, why: &str| {
-        listener.counters.handshake(outcome, "-");
+        listener.counters.handshake_failed(outcome);
         listener_ref.generation.log_handshake(listener, peer, why, &mut worker.formatter.borrow_mut());
     };
     let stream = match shaken {
@@ -295,7 +295,7 @@ async fn shake_hands(worker: &Rc<Worker>, admitted: Admitted, deadlines: &Rc<Dea
         Some("TLSv1_3") => "TLSv1.3",
         _ => "TLSv1.2",
     };
-    listener.counters.handshake("ok", version);
+    listener.counters.shaken(version, hello.resumed(), hello.group());
     let http2 = matches!(stream.selected_alpn_proto(), Some(ALPN::H2));
     let facts = Some(TlsFacts { version });
     let connection = Connection::new(Rc::clone(worker), listening, peer, facts, http2, counted);

@@ -1,10 +1,6 @@
 //! TLS towards clients: one rustls configuration for each listener and generation, with certificates chosen by server
 //! name.
 
-use std::cell::RefCell;
-use std::future::poll_fn;
-use std::net::IpAddr;
-use std::pin::pin;
 use std::sync::Arc;
 
 use rustls::crypto::aws_lc_rs;
@@ -13,6 +9,7 @@ use rustls::server::{ClientHello, NoServerSessionStorage, ProducesTickets, Resol
 use rustls::sign::CertifiedKey;
 use rustls::{ServerConfig, SupportedProtocolVersion, version};
 
+use super::hello::{self, Hello};
 use crate::config;
 use crate::config::{Config, TlsVersion};
 use crate::traffic::routing::sites::Sites;
@@ -58,7 +55,7 @@ pub(crate) fn server_config(
 ) -> Result<Option<Arc<ServerConfig>>, String> {
     let Some(listener) = config.listeners.get(index) else { return Ok(None) };
     let Some(tls) = &listener.tls else { return Ok(None) };
-    let provider = provider();
+    let provider = Arc::new(CryptoProvider { kx_groups: hello::noting_groups(), ..(*provider()).clone() });
     let keys = config.sites.iter().map(certified).collect();
     let mut server = ServerConfig::builder_with_provider(provider)
         .with_protocol_versions(versions(tls.min_version))
@@ -83,79 +80,7 @@ fn versions(min: TlsVersion) -> &'static [&'static SupportedProtocolVersion] {
 }
 
 fn certified(site: &config::Site) -> Option<Arc<CertifiedKey>> {
-    Some(Arc::clone(&site.certificate.as_ref()?.pair.certified))
-}
-
-/// Facts about a TLS client that rustls does not pass to or from a certificate resolver: the address that the client
-/// connected to, and the name it asked for.
-#[derive(Debug, Default)]
-pub(crate) struct Hello {
-    came_to: Option<IpAddr>,
-    requested: RequestedName,
-}
-
-#[derive(Debug, Default)]
-enum RequestedName {
-    /// The ClientHello was not read.
-    #[default]
-    Nothing,
-    NoName,
-    Name(Box<str>),
-    /// A name that no site has.
-    Unknown(Box<str>),
-}
-
-thread_local! {
-    /// The ClientHello of the handshake that this thread runs now.
-    static HELLO: RefCell<Hello> = RefCell::default();
-}
-
-impl Hello {
-    /// For a client that connected to this address. The address is needed only if a site is named by one.
-    pub(crate) fn to(came_to: Option<IpAddr>) -> Self {
-        Self { came_to, requested: RequestedName::Nothing }
-    }
-
-    /// Polls a handshake. Meanwhile the resolver can use this value and stores in it what it learns.
-    pub(crate) async fn during<H: Future>(&mut self, handshake: H) -> H::Output {
-        let mut handshake = pin!(handshake);
-        poll_fn(|cx| {
-            HELLO.replace(std::mem::take(self));
-            let polled = handshake.as_mut().poll(cx);
-            *self = HELLO.take();
-            polled
-        })
-        .await
-    }
-
-    /// Why a handshake failed, for the log. The name that was asked for says more than the error.
-    pub(crate) fn explain(&self, error: &str) -> String {
-        match &self.requested {
-            RequestedName::Nothing => too_old(error).map_or_else(|| error.to_string(), str::to_owned),
-            RequestedName::NoName => format!("no server name; {error}"),
-            RequestedName::Name(name) => format!("server name {name}; {error}"),
-            RequestedName::Unknown(name) => format!("no site of this listener has the server name {name}"),
-        }
-    }
-}
-
-/// The TLS version that a client offers, when its ClientHello was refused for its version. pingora-core keeps rustls's
-/// errors only as text.
-fn too_old(error: &str) -> Option<&'static str> {
-    if error.contains("SignatureAlgorithmsExtensionRequired") {
-        // rustls looks for signature schemes before it looks at the version, and a ClientHello of TLS 1.1 has none.
-        Some(
-            "the client offers no signature algorithms, as TLS 1.1 and older do; 1.2 is the oldest that min-version can be",
-        )
-    } else if error.contains("Tls12NotOfferedOrEnabled") {
-        Some("the client offers no TLS version from the listener's min-version on")
-    } else if error.contains("Tls12NotOffered") {
-        Some("the client offers TLS 1.1 or older; 1.2 is the oldest that min-version can be")
-    } else if error.contains("SupportedVersionsExtensionRequired") {
-        Some("the client offers TLS 1.2; min-version of the listener is 1.3")
-    } else {
-        None
-    }
+    Some(hello::noting(&site.certificate.as_ref()?.pair.certified))
 }
 
 /// Chooses a certificate by the name that the client asked for. An unknown name fails the handshake.
@@ -169,14 +94,7 @@ impl ResolvesServerCert for ByServerName {
     fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
         // As in Host, the name may end with a dot: RFC 6066 forbids it, but some clients send it.
         let name = hello.server_name().map(|name| name.strip_suffix('.').unwrap_or(name));
-        HELLO.with_borrow_mut(|now| {
-            let site = self.hosts.of_hello(name.map(str::as_bytes), now.came_to);
-            now.requested = match (name, site) {
-                (None, _) => RequestedName::NoName,
-                (Some(name), Some(_)) => RequestedName::Name(name.into()),
-                (Some(name), None) => RequestedName::Unknown(name.into()),
-            };
-            self.keys.get(site?)?.clone()
-        })
+        let site = Hello::requested(name, |came_to| self.hosts.of_hello(name.map(str::as_bytes), came_to));
+        self.keys.get(site?)?.clone()
     }
 }

@@ -8,8 +8,9 @@ use ipnet::IpNet;
 use pingora_core::listeners::tls::Acceptor;
 use rustls::ServerConfig;
 
-use crate::config::{self, Config, HostPattern};
+use crate::config::{self, Config, HostPattern, TlsVersion};
 use crate::observe::metrics::ListenerCounters;
+use crate::proxy::client::hello::group_names;
 use crate::traffic::message::headers::{Forwarded, Trust};
 
 /// The deadlines and size limits of a listener. Each connection has a copy.
@@ -54,6 +55,13 @@ impl RunningListener {
         by_address: bool,
         counters: Arc<ListenerCounters>,
     ) -> Self {
+        if let Some(tls) = &listener.tls {
+            let versions: &[_] = match tls.min_version {
+                TlsVersion::V1_2 => &["TLSv1.3", "TLSv1.2"],
+                TlsVersion::V1_3 => &["TLSv1.3"],
+            };
+            counters.know_handshakes(versions, group_names());
+        }
         Self {
             name: Arc::clone(&listener.name),
             port: listener.bind.port(),

@@ -101,6 +101,34 @@ fn tickets_survive_a_reload() {
 }
 
 #[test]
+fn handshakes_are_counted_by_whether_they_resumed_and_by_key_exchange() {
+    let (_origin, weir) = world();
+    let counted =
+        |name: &str, label: (&str, &str)| weir.metric(&format!("weir_{name}_total"), &[("listener", "https"), label]);
+    let text = weir.ask_admin("/metrics").text();
+    let known = [
+        r#"weir_handshakes_total{listener="https",result="ok",version="TLSv1.2"} 0"#,
+        r#"weir_handshakes_total{listener="https",result="failed",version="-"} 0"#,
+        r#"weir_handshakes_resumed_total{listener="https",version="TLSv1.3"} 0"#,
+        r#"weir_key_exchanges_total{group="secp384r1",listener="https"} 0"#,
+    ];
+    known.iter().for_each(|line| assert!(text.contains(line), "{line} is there before the first handshake"));
+    assert!(!text.contains(r#"weir_handshakes_total{listener="http""#), "a plain listener has none");
+    for (version, name) in [(&rustls::version::TLS13, "TLSv1.3"), (&rustls::version::TLS12, "TLSv1.2")] {
+        let config = Arc::new(Offer { versions: vec![version], ..Offer::http1("esb.test") }.config());
+        for resumed in [false, true] {
+            let (mut client, agreed) = Client::tls_with(weir.https(), &config, "esb.test").expect("a handshake");
+            assert_eq!((client.ask(GET).status, agreed.resumed), (200, resumed), "{name}");
+        }
+        let one = |count: f64| (count - 1.0).abs() < 1e-9;
+        eventually(name, || one(counted("handshakes_resumed", ("version", name))));
+    }
+    // TLS 1.3 makes a new key for both of its handshakes, 1.2 only for the first.
+    eventually("three key exchanges", || (counted("key_exchanges", ("group", "X25519")) - 3.0).abs() < 1e-9);
+    eventually("four handshakes", || (counted("handshakes", ("result", "ok")) - 4.0).abs() < 1e-9);
+}
+
+#[test]
 fn plain_http_and_rubbish_on_the_tls_port_end_at_once() {
     let (origin, weir) = world();
     for bytes in [GET.as_bytes(), b"\x16\x03\x01\x00\x01\x00", b"\x80\x2e\x01\x00\x02", b"\0\0\0\0\0\0\0\0"] {

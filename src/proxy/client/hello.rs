@@ -1,0 +1,218 @@
+//! What a TLS handshake is known by. rustls tells some of it only to those that it calls during the handshake: to the one
+//! that chooses the certificate, to the key that signs, to the key exchange. They note it here.
+
+use std::cell::RefCell;
+use std::future::poll_fn;
+use std::net::IpAddr;
+use std::pin::pin;
+use std::sync::Arc;
+
+use rustls::crypto::aws_lc_rs::kx_group;
+use rustls::crypto::{ActiveKeyExchange, CompletedKeyExchange, SupportedKxGroup};
+use rustls::ffdhe_groups::FfdheGroup;
+use rustls::pki_types::SubjectPublicKeyInfoDer;
+use rustls::sign::{CertifiedKey, Signer, SigningKey};
+use rustls::{Error, NamedGroup, ProtocolVersion, SignatureAlgorithm, SignatureScheme};
+
+/// A handshake with a client.
+#[derive(Debug, Default)]
+pub(crate) struct Hello {
+    came_to: Option<IpAddr>,
+    requested: RequestedName,
+    /// The group of the key exchange.
+    group: Option<&'static str>,
+    /// Whether the key of the certificate was asked to sign, which every handshake does that resumes no session.
+    signed: bool,
+}
+
+#[derive(Debug, Default)]
+enum RequestedName {
+    /// The ClientHello was not read.
+    #[default]
+    Nothing,
+    NoName,
+    Name(Box<str>),
+    /// A name that no site has.
+    Unknown(Box<str>),
+}
+
+thread_local! {
+    /// The handshake that this thread runs now.
+    static HELLO: RefCell<Hello> = RefCell::default();
+}
+
+impl Hello {
+    /// For a client that connected to this address. The address is needed only if a site is named by one.
+    pub(crate) fn to(came_to: Option<IpAddr>) -> Self {
+        Self { came_to, ..Self::default() }
+    }
+
+    /// Polls a handshake. Meanwhile what rustls calls can use this value and stores in it what it learns.
+    pub(crate) async fn during<H: Future>(&mut self, handshake: H) -> H::Output {
+        let mut handshake = pin!(handshake);
+        poll_fn(|cx| {
+            HELLO.replace(std::mem::take(self));
+            let polled = handshake.as_mut().poll(cx);
+            *self = HELLO.take();
+            polled
+        })
+        .await
+    }
+
+    /// Notes the name that the client asked for, and whether a site has it. `find` looks it up, by the address that the
+    /// client connected to where it asked for none.
+    pub(super) fn requested<S>(name: Option<&str>, find: impl FnOnce(Option<IpAddr>) -> Option<S>) -> Option<S> {
+        HELLO.with_borrow_mut(|now| {
+            let site = find(now.came_to);
+            now.requested = match (name, &site) {
+                (None, _) => RequestedName::NoName,
+                (Some(name), Some(_)) => RequestedName::Name(name.into()),
+                (Some(name), None) => RequestedName::Unknown(name.into()),
+            };
+            site
+        })
+    }
+
+    /// Whether the handshake that has succeeded resumed a session.
+    pub(crate) const fn resumed(&self) -> bool {
+        !self.signed
+    }
+
+    /// The group of the key exchange; none where TLS 1.2 resumed a session.
+    pub(crate) const fn group(&self) -> Option<&'static str> {
+        self.group
+    }
+
+    /// Why a handshake failed, for the log. The name that was asked for says more than the error.
+    pub(crate) fn explain(&self, error: &str) -> String {
+        match &self.requested {
+            RequestedName::Nothing => too_old(error).map_or_else(|| error.to_string(), str::to_owned),
+            RequestedName::NoName => format!("no server name; {error}"),
+            RequestedName::Name(name) => format!("server name {name}; {error}"),
+            RequestedName::Unknown(name) => format!("no site of this listener has the server name {name}"),
+        }
+    }
+}
+
+/// The TLS version that a client offers, when its ClientHello was refused for its version. pingora-core keeps rustls's
+/// errors only as text.
+fn too_old(error: &str) -> Option<&'static str> {
+    if error.contains("SignatureAlgorithmsExtensionRequired") {
+        // rustls looks for signature schemes before it looks at the version, and a ClientHello of TLS 1.1 has none.
+        Some(
+            "the client offers no signature algorithms, as TLS 1.1 and older do; 1.2 is the oldest that min-version can be",
+        )
+    } else if error.contains("Tls12NotOfferedOrEnabled") {
+        Some("the client offers no TLS version from the listener's min-version on")
+    } else if error.contains("Tls12NotOffered") {
+        Some("the client offers TLS 1.1 or older; 1.2 is the oldest that min-version can be")
+    } else if error.contains("SupportedVersionsExtensionRequired") {
+        Some("the client offers TLS 1.2; min-version of the listener is 1.3")
+    } else {
+        None
+    }
+}
+
+/// A certificate whose key notes that it was asked to sign.
+pub(super) fn noting(certified: &CertifiedKey) -> Arc<CertifiedKey> {
+    let key = Arc::new(NotingKey(Arc::clone(&certified.key)));
+    Arc::new(CertifiedKey { cert: certified.cert.clone(), key, ocsp: certified.ocsp.clone() })
+}
+
+#[derive(Debug)]
+struct NotingKey(Arc<dyn SigningKey>);
+
+impl SigningKey for NotingKey {
+    fn choose_scheme(&self, offered: &[SignatureScheme]) -> Option<Box<dyn Signer>> {
+        HELLO.with_borrow_mut(|now| now.signed = true);
+        self.0.choose_scheme(offered)
+    }
+
+    fn public_key(&self) -> Option<SubjectPublicKeyInfoDer<'_>> {
+        self.0.public_key()
+    }
+
+    fn algorithm(&self) -> SignatureAlgorithm {
+        self.0.algorithm()
+    }
+}
+
+/// The key exchanges that clients may choose, the preferred one first. Each notes that it was chosen.
+pub(super) fn noting_groups() -> Vec<&'static dyn SupportedKxGroup> {
+    GROUPS.iter().map(|group| group as &dyn SupportedKxGroup).collect()
+}
+
+/// The names of all of them, as RFC 8446 and its successors write them.
+pub(crate) fn group_names() -> impl Iterator<Item = &'static str> {
+    GROUPS.iter().map(NotingGroup::word)
+}
+
+/// Those that the library offers by default, in its order.
+static GROUPS: [NotingGroup; 4] = [
+    NotingGroup(kx_group::X25519),
+    NotingGroup(kx_group::SECP256R1),
+    NotingGroup(kx_group::SECP384R1),
+    NotingGroup(kx_group::X25519MLKEM768),
+];
+
+#[derive(Debug)]
+struct NotingGroup(&'static dyn SupportedKxGroup);
+
+impl NotingGroup {
+    fn word(&self) -> &'static str {
+        match self.0.name() {
+            NamedGroup::X25519 => "X25519",
+            NamedGroup::secp256r1 => "secp256r1",
+            NamedGroup::secp384r1 => "secp384r1",
+            NamedGroup::X25519MLKEM768 => "X25519MLKEM768",
+            _ => "other",
+        }
+    }
+
+    fn note(&self) {
+        HELLO.with_borrow_mut(|now| now.group = Some(self.word()));
+    }
+}
+
+impl SupportedKxGroup for NotingGroup {
+    fn start(&self) -> Result<Box<dyn ActiveKeyExchange>, Error> {
+        self.note();
+        self.0.start()
+    }
+
+    fn start_and_complete(&self, peer_pub_key: &[u8]) -> Result<CompletedKeyExchange, Error> {
+        self.note();
+        self.0.start_and_complete(peer_pub_key)
+    }
+
+    fn ffdhe_group(&self) -> Option<FfdheGroup<'static>> {
+        self.0.ffdhe_group()
+    }
+
+    fn name(&self) -> NamedGroup {
+        self.0.name()
+    }
+
+    fn fips(&self) -> bool {
+        self.0.fips()
+    }
+
+    fn usable_for_version(&self, version: ProtocolVersion) -> bool {
+        self.0.usable_for_version(version)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rustls::crypto::aws_lc_rs::DEFAULT_KX_GROUPS;
+
+    use super::*;
+
+    #[test]
+    fn clients_are_offered_what_the_library_would_offer_them() {
+        let names =
+            |groups: &[&'static dyn SupportedKxGroup]| groups.iter().map(|group| group.name()).collect::<Vec<_>>();
+        assert_eq!(names(&noting_groups()), names(DEFAULT_KX_GROUPS));
+        assert!(group_names().all(|name| name != "other"));
+    }
+}
