@@ -142,15 +142,34 @@ impl Second<'_> {
         }
     }
 
-    /// A subject gets its numbers with its first request, while there is room.
+    /// A subject gets its numbers with its first request, while there is room, or one gives way that matters less.
     fn track(&mut self, subject: &Subject) -> Option<&mut Track> {
         if !self.tracks.contains_key(subject) {
             if self.tracks.len() >= MOST_SUBJECTS {
-                return None;
+                let least = self.tracks.keys().max_by_key(|subject| subject.rank())?;
+                if least.rank() <= subject.rank() {
+                    return None;
+                }
+                let least = least.clone();
+                self.tracks.remove(&least);
             }
             self.tracks.insert(subject.clone(), Track::new());
         }
         self.tracks.get_mut(subject)
+    }
+}
+
+impl Subject {
+    /// Where there are too many subjects, those of a lower rank have numbers: there are few pools, and a page about a node
+    /// without its numbers is no help, while there may be thousands of routes.
+    const fn rank(&self) -> u8 {
+        match self {
+            Self::All | Self::Pool(_) => 0,
+            Self::Node(_) => 1,
+            Self::Member(..) => 2,
+            Self::Site(_) => 3,
+            Self::Route(..) => 4,
+        }
     }
 }
 

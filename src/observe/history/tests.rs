@@ -83,3 +83,23 @@ fn subjects_are_bounded() {
     });
     assert_eq!(history.0.lock().tracks.len(), MOST_SUBJECTS);
 }
+
+#[test]
+fn where_there_are_too_many_a_route_gives_way_to_a_site_and_a_site_to_a_node() {
+    let history = History::new(at(0));
+    let route = |number: usize| Subject::Route("esb".into(), number.to_string().into());
+    let (site, node) = (Subject::Site("esb".into()), Subject::Node("worker1".into()));
+    let second = |moment, subjects: &[Subject]| {
+        history.second(at(moment), |now| subjects.iter().for_each(|subject| now.add(subject, &requests(1, 0))));
+    };
+    second(1, &(0..MOST_SUBJECTS).map(route).collect::<Vec<_>>());
+    second(2, &[site.clone(), node.clone(), route(MOST_SUBJECTS)]);
+    let told = |subject: &Subject| history.last_minute(subject).point.requests();
+    assert_eq!((told(&site), told(&node), told(&route(MOST_SUBJECTS))), (1, 1, 0));
+    let routes = (0..MOST_SUBJECTS).filter(|number| told(&route(*number)) == 1).count();
+    assert_eq!(routes, MOST_SUBJECTS - 2);
+    second(3, &(0..MOST_SUBJECTS).map(|number| Subject::Pool(number.to_string().into())).collect::<Vec<_>>());
+    assert_eq!((told(&site), told(&node)), (0, 0), "only pools are left");
+    second(4, std::slice::from_ref(&site));
+    assert_eq!(told(&site), 0);
+}

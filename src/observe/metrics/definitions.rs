@@ -191,7 +191,7 @@ pub const DEFINITIONS: &[Definition] = &[
         "weir_request_seconds",
         "histogram",
         "site",
-        "Time from the end of a request's head to the last byte of its answer",
+        "Time from the end of a request's head to the last byte of its answer; tunnels are not in it",
     ),
     ("weir_requests_in_flight", "gauge", "pool,node", "Requests that the node is working on now"),
     ("weir_requests_total", "counter", "site,pool,node,code", "Requests by the status of their answer"),
@@ -234,7 +234,7 @@ pub const DEFINITIONS: &[Definition] = &[
         "weir_upstream_seconds",
         "histogram",
         "pool,node",
-        "Time from the choice of a request's first node to the end of what its last node sent, counted for the last one; connecting, earlier tries and waits between tries are part of it",
+        "Time from the choice of a request's first node to the end of what its last node sent, counted for the last one; connecting, earlier tries and waits between tries are part of it; tunnels are not",
     ),
 ];
 

@@ -7,7 +7,7 @@ use prometheus::{IntCounter, IntCounterVec, IntGauge};
 
 use super::super::log_rate_limit::LogRateLimit;
 use super::handles::{ConfiguredGauges, RemoveSeries};
-use super::histogram::{Histogram, Placed};
+use super::histogram::Histogram;
 use super::lazy_counters::LazyCounters;
 use super::metric_vecs::MetricVecs;
 use super::tally::{Counts, Finished, Tally};
@@ -151,7 +151,7 @@ impl NodeCounters {
     /// It was the last node of a request, which ended `time` after its first node was chosen. Requests that failed
     /// count too. Called by `RouteCounters::record`.
     pub(super) fn answered(&self, finished: &Finished, time: Duration) {
-        self.tally.record(finished, &Placed::new(time));
+        self.tally.record(finished, finished.placed(time).as_ref());
     }
 
     /// What is counted of its requests.
@@ -260,6 +260,14 @@ impl NodeCounters {
     pub fn retried(&self, reason: &'static str) {
         let [pool, node] = &self.labels;
         self.retries.count(reason, || self.vecs.retries.with_label_values(&[pool.as_str(), node, reason]));
+    }
+
+    /// These reasons may come: their counters are in the scrape from now on.
+    pub fn know_retries(&self, reasons: impl Iterator<Item = &'static str>) {
+        let [pool, node] = &self.labels;
+        for reason in reasons {
+            self.retries.know(reason, || self.vecs.retries.with_label_values(&[pool.as_str(), node, reason]));
+        }
     }
 
     /// Asks to write a line that a request was retried at another node, which is allowed once a second. If it may be

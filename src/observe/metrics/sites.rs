@@ -31,9 +31,9 @@ impl RouteCounters {
             let code = format!("{:03}", finished.code);
             self.vecs.requests.with_label_values(&[site.as_str(), pool, node, &code])
         });
-        let took = Placed::new(finished.time_taken);
-        self.site.record(finished, &took);
-        route.record(finished, &took);
+        let took = finished.placed(finished.time_taken);
+        self.site.record(finished, took.as_ref());
+        route.record(finished, took.as_ref());
         if let (Some(node), Some(time)) = (&self.node, finished.upstream_time) {
             node.answered(finished, time);
         }
@@ -131,8 +131,8 @@ impl SiteCounters {
         self.gauges.add(|| ());
     }
 
-    fn record(&self, finished: &Finished, took: &Placed) {
-        self.time_taken.record_placed(took);
+    fn record(&self, finished: &Finished, took: Option<&Placed>) {
+        took.iter().for_each(|took| self.time_taken.record_placed(took));
         add(&self.received, finished.received);
         add(&self.sent, finished.sent);
     }

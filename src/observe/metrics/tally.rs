@@ -25,6 +25,13 @@ pub struct Finished {
     pub sent: u64,
 }
 
+impl Finished {
+    /// A time of this request, ready to be recorded. A tunnel has none: it lasts as long as its two ends like.
+    pub(super) fn placed(&self, time: Duration) -> Option<Placed> {
+        (self.code != 101).then(|| Placed::new(time))
+    }
+}
+
 /// What is counted of the requests of one route, or of one node in a pool.
 #[derive(Debug)]
 pub struct Tally {
@@ -72,8 +79,8 @@ impl Tally {
         self.since
     }
 
-    /// A request is over, and took so long.
-    pub(super) fn record(&self, finished: &Finished, took: &Placed) {
+    /// A request is over, and took so long; a tunnel has no time.
+    pub(super) fn record(&self, finished: &Finished, took: Option<&Placed>) {
         let class = usize::from(finished.code / 100).clamp(1, 5) - 1;
         self.classes[class].fetch_add(1, Relaxed);
         if finished.received > 0 {
@@ -82,7 +89,7 @@ impl Tally {
         if finished.sent > 0 {
             self.sent.fetch_add(finished.sent, Relaxed);
         }
-        self.times.record_placed(took);
+        took.iter().for_each(|took| self.times.record_placed(took));
     }
 
     /// A request was refused or could not be finished; of a node, a try failed there.
@@ -169,13 +176,13 @@ mod tests {
         };
         for (code, received, sent) in [(101, 0, 0), (200, 10, 20), (204, 0, 0), (499, 5, 0), (999, 0, 1)] {
             let finished = request(code, received, sent);
-            tally.record(&finished, &Placed::new(finished.time_taken));
+            tally.record(&finished, finished.placed(finished.time_taken).as_ref());
         }
         tally.failed();
         let counts = tally.since_last().unwrap();
         let Counts { classes, failures, received, sent, .. } = counts;
         assert_eq!((classes, failures, received, sent), ([1, 2, 0, 1, 1], 1, 15, 21));
-        assert_eq!(counts.times.iter().sum::<u32>(), 5);
+        assert_eq!(counts.times.iter().sum::<u32>(), 4, "a tunnel's life is no time that a request took");
         assert_eq!(tally.since_last(), None);
         tally.failed();
         assert_eq!(tally.since_last().unwrap(), Counts { failures: 1, ..Counts::default() });

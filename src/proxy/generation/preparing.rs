@@ -16,6 +16,7 @@ use crate::observe::logs::{Destination, LogQueue};
 use crate::proxy::client::tls;
 use crate::proxy::node::{NodeTls, verify};
 use crate::traffic::message::refusal::Refusal;
+use crate::traffic::pool::retry;
 use crate::traffic::snapshot::{self, BuildInput, Snapshot};
 
 /// The results of all steps that can fail. They are ready before anything is changed.
@@ -92,10 +93,13 @@ impl Prepared {
         let pools: Vec<_> = pools
             .into_iter()
             .zip(&snapshot.pools)
-            .map(|(tls, pool)| RunningPool {
-                tls,
-                counters: metrics.pool(pool.name()),
-                members: pool.members.iter().map(|member| metrics.node(pool.name(), &member.label)).collect(),
+            .map(|(tls, pool)| {
+                let members: Vec<_> =
+                    pool.members.iter().map(|member| metrics.node(pool.name(), &member.label)).collect();
+                for member in &members {
+                    member.know_retries(retry::reasons(&pool.settings.retry, tls.is_some()));
+                }
+                RunningPool { tls, counters: metrics.pool(pool.name()), members }
             })
             .collect();
         let sites = config.sites.iter().zip(logs).map(|(site, (access, errors))| {

@@ -179,6 +179,25 @@ impl RetryTerms<'_> {
     }
 }
 
+/// The reasons for which a request of a pool with these rules may be sent again, as metrics name them. `tls` is whether the
+/// pool speaks TLS to its nodes.
+pub fn reasons(retry: &config::Retry, tls: bool) -> impl Iterator<Item = &'static str> {
+    use Failure::{AnswerTimeout, Connect, Cut, Pin, Reset, SendTimeout, Status, Tls};
+    let another = retry.tries > 1;
+    let rules = [
+        (retry.on_connect, &[Connect(ConnectFailure::Refused), Connect(ConnectFailure::Exhausted)][..]),
+        (retry.on_connect && tls, &[Pin, Tls]),
+        (retry.on_reset, &[Cut, Reset]),
+        (retry.on_timeout, &[AnswerTimeout, SendTimeout]),
+        (!retry.on_status.is_empty(), &[Status(0)]),
+    ];
+    let wanted = rules.into_iter().filter(move |(holds, _)| *holds && another);
+    std::iter::once(STALE).chain(wanted.flat_map(|(_, failures)| failures).map(|failure| failure.word()))
+}
+
+/// The reason of a request that is sent again to the same node, because that had closed the kept connection.
+pub const STALE: &str = "stale";
+
 impl Failure {
     /// The refusal for the client if this was the last attempt.
     pub const fn refusal(self) -> Refusal {
@@ -239,7 +258,7 @@ mod tests {
         Failure::Connect(ConnectFailure::Unreachable),
     ];
     const HANDSHAKES: [Failure; 2] = [Failure::Pin, Failure::Tls];
-    const STALE: [Failure; 3] = [Failure::Cut, Failure::Reset, Failure::SendFailed];
+    const STALES: [Failure; 3] = [Failure::Cut, Failure::Reset, Failure::SendFailed];
     const TIMEOUTS: [Failure; 2] = [Failure::AnswerTimeout, Failure::SendTimeout];
     const STATUSES: [Failure; 2] = [Failure::Status(502), Failure::Status(503)];
     const MALFORMED: [Failure; 1] = [Failure::Malformed];
@@ -254,12 +273,22 @@ mod tests {
         on_status: Vec::new(),
     };
 
+    #[test]
+    fn the_reasons_that_are_known_beforehand_are_those_that_can_come() {
+        let known = |retry: &config::Retry, tls| reasons(retry, tls).collect::<Vec<_>>();
+        assert_eq!(known(&config::Retry { tries: 1, ..all() }, true), ["stale"]);
+        assert_eq!(known(&ALL, false), ["stale", "connect", "exhausted", "cut", "reset", "timeout", "send-timeout"]);
+        let everything = known(&all(), true);
+        let retried = CONNECTS.iter().chain(&HANDSHAKES).chain(&TIMEOUTS).chain(&STATUSES);
+        retried.for_each(|failure| assert!(everything.contains(&failure.word()), "{failure:?}"));
+    }
+
     fn all() -> config::Retry {
         config::Retry { on_status: vec![502..=504, 429..=429], ..ALL }
     }
 
     fn failures() -> impl Iterator<Item = Failure> {
-        CONNECTS.into_iter().chain(HANDSHAKES).chain(STALE).chain(TIMEOUTS).chain(STATUSES).chain(MALFORMED)
+        CONNECTS.into_iter().chain(HANDSHAKES).chain(STALES).chain(TIMEOUTS).chain(STATUSES).chain(MALFORMED)
     }
 
     fn next(attempt: &Progress, failure: Failure, retry: &config::Retry, non_idempotent: bool) -> Next {
@@ -321,7 +350,7 @@ mod tests {
             ("sabi", end, end, end, end, next_node),
             ("srabi", end, end, end, end, next_node),
         ] {
-            let rows = [(&CONNECTS[..], connect), (&HANDSHAKES, handshake), (&STALE, stale), (&TIMEOUTS, timeout)];
+            let rows = [(&CONNECTS[..], connect), (&HANDSHAKES, handshake), (&STALES, stale), (&TIMEOUTS, timeout)];
             let rows = rows.into_iter().chain([(&STATUSES[..], status), (&MALFORMED, end)]);
             for (failure, expected) in rows.flat_map(|(kind, next)| kind.iter().map(move |one| (*one, next))) {
                 assert_eq!(next(&attempt(what), failure, &all(), false), expected, "{what:?} and {failure:?}");
@@ -333,14 +362,14 @@ mod tests {
     fn a_pool_says_what_it_repeats_for() {
         for (kinds, off) in [
             ([&CONNECTS[..], &HANDSHAKES].concat(), config::Retry { on_connect: false, ..all() }),
-            (STALE.to_vec(), config::Retry { on_reset: false, ..all() }),
+            (STALES.to_vec(), config::Retry { on_reset: false, ..all() }),
             (TIMEOUTS.to_vec(), config::Retry { on_timeout: false, ..all() }),
             (STATUSES.to_vec(), config::Retry { on_status: vec![500..=501, 504..=599], ..all() }),
         ] {
             for failure in failures().filter(|failure| *failure != Failure::Malformed) {
                 let expected = if kinds.contains(&failure) { end_of(failure) } else { Next::NextNode };
                 assert_eq!(next(&attempt("sbi"), failure, &off, false), expected, "{failure:?} under {off:?}");
-                let stale = STALE.contains(&failure);
+                let stale = STALES.contains(&failure);
                 let reused = if stale { Next::SameNodeFresh } else { expected };
                 assert_eq!(next(&attempt("rsbi"), failure, &off, false), reused, "{failure:?} under {off:?}, reused");
             }
@@ -461,7 +490,7 @@ mod tests {
         for failure in failures() {
             let own = failure == Failure::Connect(ConnectFailure::Exhausted) || STATUSES.contains(&failure);
             assert_eq!(blame(&attempt("sbi"), failure), !own, "fresh: {failure:?}");
-            let stale = STALE.contains(&failure);
+            let stale = STALES.contains(&failure);
             assert_eq!(blame(&attempt("srbi"), failure), !own && !stale, "reused: {failure:?}");
             assert_eq!(blame(&attempt("sra"), failure), !own, "in the answer: {failure:?}");
             for (millis, excused) in [(9_999, false), (10_000, true), (180_000, true)] {

@@ -146,6 +146,23 @@ fn a_tunnel_in_which_nobody_speaks_is_closed() {
 }
 
 #[test]
+fn a_tunnel_counts_when_it_ends_and_its_life_is_not_among_the_times() {
+    let (_origin, weir) = world();
+    drop(upgraded(weir.client()));
+    for path in ["sites/main", "pools/app", "nodes/n1"] {
+        let counted = || -> serde_json::Value {
+            let answer = weir.ask_admin(&format!("/api/v1/{path}")).text();
+            serde_json::from_str::<serde_json::Value>(&answer).expect("it is JSON")["last_minute"].clone()
+        };
+        eventually(path, || counted()["status"]["1xx"] == 1);
+        assert!(counted()["milliseconds"].is_null(), "{path}: {}", counted());
+    }
+    for times in ["weir_request_seconds_count", "weir_upstream_seconds_count"] {
+        assert!(weir.metric(times, &[]) < 0.5, "{times}");
+    }
+}
+
+#[test]
 fn a_client_that_goes_ends_the_nodes_side() {
     let (origin, weir) = world();
     let client = upgraded(weir.client());

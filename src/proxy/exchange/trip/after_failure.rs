@@ -30,7 +30,7 @@ impl Trip<'_, '_> {
         match next {
             Next::GiveUp | Next::Pass => Err(self.refusal_for(failure)),
             Next::SameNodeFresh => {
-                self.count_retry(&attempt, "stale");
+                self.count_retry(&attempt, retry::STALE);
                 Ok(Some(attempt.afresh(self.now())))
             }
             Next::NextNode => {
