@@ -6,6 +6,7 @@ mod guard;
 mod numbers;
 mod operate;
 mod page;
+mod plus;
 mod query;
 mod question;
 mod running;
@@ -154,6 +155,7 @@ fn router(control: Arc<Control>, reload_requests: mpsc::Sender<ReloadRequest>) -
         .with_state(Admin { control: Arc::clone(&control), reload_requests })
         .merge(page::router())
         .merge(v1::router(Arc::clone(&control)))
+        .merge(plus::router(Arc::clone(&control)))
         .merge(operate::router(Arc::new(RunningWeir(control))))
 }
 

@@ -22,6 +22,8 @@ use crate::traffic::snapshot::Snapshot;
 pub(crate) struct Generation {
     /// The rules that requests are decided by.
     pub(crate) snapshot: Snapshot,
+    /// When it was made.
+    pub(crate) since: SystemTime,
     /// Same order as in the configuration.
     pub(crate) listeners: Vec<RunningListener>,
     /// Same order as in the configuration.

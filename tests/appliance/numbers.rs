@@ -24,7 +24,6 @@ fn a_nodes_bytes_and_times_are_counted_and_its_limits_shown() {
         ("weir_refusals_total", "word", "no-active-node"),
         ("weir_node_state_changes_total", "to", "ejected"),
         ("weir_retries_total", "reason", "stale"),
-        ("weir_retries_total", "reason", "connect"),
     ] {
         let text = weir.ask_admin("/metrics").text();
         let shown = text.lines().any(|line| {

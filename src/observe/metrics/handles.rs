@@ -26,7 +26,7 @@ impl<H: RemoveSeries> Handles<H> {
     }
 
     /// Does something with each handle.
-    pub(super) fn for_each(&self, act: impl Fn(&H)) {
+    pub(super) fn for_each(&self, mut act: impl FnMut(&H)) {
         self.handles.lock().values().for_each(|handle| act(handle));
     }
 

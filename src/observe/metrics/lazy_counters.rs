@@ -57,6 +57,24 @@ impl<K: Copy + Eq> LazyCounters<K> {
         }
     }
 
+    /// How much was counted of a key.
+    pub(super) fn get(&self, key: K) -> u64 {
+        let mut count = 0;
+        self.each(|found, counted| {
+            if found == key {
+                count = counted;
+            }
+        });
+        count
+    }
+
+    /// Tells each key and its count.
+    pub(super) fn each(&self, mut tell: impl FnMut(K, u64)) {
+        let more = self.more.lock();
+        let all = self.first.iter().filter_map(OnceLock::get).chain(more.iter());
+        all.for_each(|(key, counter)| tell(*key, counter.get()));
+    }
+
     /// Every key that was counted.
     pub(super) fn keys(&self) -> Vec<K> {
         let more = self.more.lock();

@@ -1,5 +1,6 @@
 //! The counters of a listener: connections and handshakes.
 
+use std::iter::Sum;
 use std::sync::Arc;
 
 use prometheus::{IntCounter, IntGauge};
@@ -26,7 +27,50 @@ pub struct ListenerCounters {
     turned_away: LazyCounters<&'static str>,
 }
 
+/// What a listener has counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ListenerCounts {
+    /// Connections that were taken.
+    pub connections: u64,
+    /// Connections that were closed as they came.
+    pub turned_away: u64,
+    /// Handshakes that succeeded.
+    pub handshakes: u64,
+    /// Those of them that resumed a session.
+    pub resumed: u64,
+    /// Handshakes that failed, but for time.
+    pub failed: u64,
+    /// Handshakes that took too long.
+    pub timeouts: u64,
+}
+
+impl Sum for ListenerCounts {
+    fn sum<I: Iterator<Item = Self>>(counts: I) -> Self {
+        counts.fold(Self::default(), |sum, more| Self {
+            connections: sum.connections + more.connections,
+            turned_away: sum.turned_away + more.turned_away,
+            handshakes: sum.handshakes + more.handshakes,
+            resumed: sum.resumed + more.resumed,
+            failed: sum.failed + more.failed,
+            timeouts: sum.timeouts + more.timeouts,
+        })
+    }
+}
+
 impl ListenerCounters {
+    /// What was counted.
+    pub(crate) fn counts(&self) -> ListenerCounts {
+        let mut counts = ListenerCounts { connections: self.connections.get(), ..ListenerCounts::default() };
+        self.turned_away.each(|_, count| counts.turned_away += count);
+        self.resumed.each(|_, count| counts.resumed += count);
+        self.handshakes.each(|(result, _), count| match result {
+            "ok" => counts.handshakes += count,
+            "timeout" => counts.timeouts += count,
+            _ => counts.failed += count,
+        });
+        counts
+    }
+
     /// A connection was accepted; it is open until the guard is dropped.
     pub fn connection(&self) -> GaugeGuard {
         self.connections.inc();

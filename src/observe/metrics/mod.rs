@@ -24,7 +24,7 @@ use prometheus::{IntGauge, IntGaugeVec, Registry, TextEncoder};
 
 pub use self::definitions::{DEFINITIONS, Definition};
 pub use self::handles::GaugeGuard;
-pub use self::listeners::ListenerCounters;
+pub use self::listeners::{ListenerCounters, ListenerCounts};
 pub use self::nodes::{NodeCounters, PoolCounters, REASONS};
 pub use self::sites::{RouteCounters, SiteCounters};
 pub use self::tally::{Finished, Tally};
@@ -158,6 +158,11 @@ impl Metrics {
     /// requests in flight, lost lines. It must not call [`Self::text`].
     pub fn before_scrape(&self, refresh: impl Fn(&Self) + Send + Sync + 'static) {
         self.scrape.lock().before.push(Box::new(refresh));
+    }
+
+    /// Tells how often each status was answered: of a site, by a node of a pool; both `-` where Weir answered.
+    pub(crate) fn each_status(&self, mut tell: impl FnMut([&str; 3], u16, u64)) {
+        self.routes.for_each(|route| route.each_status(&mut tell));
     }
 
     /// A scrape: all metrics in Prometheus' text format (0.0.4). Handles that nobody holds any more are in it for the last

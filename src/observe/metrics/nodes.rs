@@ -72,6 +72,11 @@ impl PoolCounters {
         self.queued.count(result, || self.vecs.queued.with_label_values(&[self.pool.as_str(), result]));
     }
 
+    /// How many requests had to wait with this result.
+    pub(crate) fn count_queued(&self, result: &'static str) -> u64 {
+        self.queued.get(result)
+    }
+
     /// How many wait now, how many retries the budget allows, and whether no node is active.
     pub fn set_gauges(&self, waiting: usize, budget: u32, without_node: bool) {
         self.gauges.update(|gauges| {
@@ -254,6 +259,16 @@ impl NodeCounters {
         let [pool, node] = &self.labels;
         self.probes.count(result, || self.vecs.probes.with_label_values(&[pool.as_str(), node, result]));
         self.probe_time.record(time);
+    }
+
+    /// How often it became this: `active` or a reason.
+    pub(crate) fn count_changes(&self, to: &'static str) -> u64 {
+        self.changes.get(to)
+    }
+
+    /// How many rounds of probes had this result.
+    pub(crate) fn count_probes(&self, result: &'static str) -> u64 {
+        self.probes.get(result)
     }
 
     /// A request was sent again because of `reason` at this node: after `stale` to the same node, otherwise to another.

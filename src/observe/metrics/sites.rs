@@ -39,6 +39,12 @@ impl RouteCounters {
         }
     }
 
+    /// Tells how often it answered each status.
+    pub(super) fn each_status(&self, tell: &mut impl FnMut([&str; 3], u16, u64)) {
+        let labels = [0, 1, 2].map(|label| self.labels[label].as_str());
+        self.codes.each(|code, count| tell(labels, code, count));
+    }
+
     /// The counters of its site.
     pub fn site(&self) -> &Arc<SiteCounters> {
         &self.site
@@ -92,6 +98,16 @@ impl SiteCounters {
     /// A request was held back for its turn by a rate.
     pub fn delayed(&self) {
         self.delayed.inc();
+    }
+
+    /// How many requests were held back.
+    pub(crate) fn count_delayed(&self) -> u64 {
+        self.delayed.get()
+    }
+
+    /// How many requests were refused for this reason.
+    pub(crate) fn count_refused(&self, word: &'static str) -> u64 {
+        self.refusals.get(word)
     }
 
     /// A tunnel begins; it ends when the guard is dropped.

@@ -1,6 +1,7 @@
 //! From a checked configuration to a generation. Steps that can fail come first; after them nothing can fail.
 
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use rustls::ServerConfig;
 use rustls::server::ProducesTickets;
@@ -138,6 +139,7 @@ impl Prepared {
             stray_counters,
             observer: Arc::clone(observer),
             any_certificate,
+            since: SystemTime::now(),
             snapshot,
         })
     }

@@ -2,5 +2,6 @@
 
 mod address;
 mod page;
+mod plus;
 mod v1;
 mod why;
