@@ -79,26 +79,38 @@ complete -c weir -n "__fish_weir_using_subcommand cert; and __fish_seen_subcomma
 complete -c weir -n "__fish_weir_using_subcommand cert; and __fish_seen_subcommand_from help" -f -a "inspect" -d 'Show what a certificate (and its key) is, and what is wrong with it'
 complete -c weir -n "__fish_weir_using_subcommand cert; and __fish_seen_subcommand_from help" -f -a "pin" -d 'Print the pin of the certificate that a node shows'
 complete -c weir -n "__fish_weir_using_subcommand cert; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c weir -n "__fish_weir_using_subcommand status" -l admin -d 'The admin address of the running Weir' -r
+complete -c weir -n "__fish_weir_using_subcommand status" -l admin -d 'The admin socket (its path) or the admin address of the running Weir [default: the socket, or else the address]' -r
+complete -c weir -n "__fish_weir_using_subcommand status" -l token-file -d 'A file with the token to show' -r -F
+complete -c weir -n "__fish_weir_using_subcommand status" -s c -l config -d 'The configuration that says where Weir is asked' -r -F
 complete -c weir -n "__fish_weir_using_subcommand status" -l json -d 'Print JSON'
 complete -c weir -n "__fish_weir_using_subcommand status" -s h -l help -d 'Print help'
-complete -c weir -n "__fish_weir_using_subcommand nodes" -l admin -d 'The admin address of the running Weir' -r
+complete -c weir -n "__fish_weir_using_subcommand nodes" -l admin -d 'The admin socket (its path) or the admin address of the running Weir [default: the socket, or else the address]' -r
+complete -c weir -n "__fish_weir_using_subcommand nodes" -l token-file -d 'A file with the token to show' -r -F
+complete -c weir -n "__fish_weir_using_subcommand nodes" -s c -l config -d 'The configuration that says where Weir is asked' -r -F
 complete -c weir -n "__fish_weir_using_subcommand nodes" -l json -d 'Print JSON'
 complete -c weir -n "__fish_weir_using_subcommand nodes" -s h -l help -d 'Print help'
-complete -c weir -n "__fish_weir_using_subcommand sessions" -l admin -d 'The admin address of the running Weir' -r
+complete -c weir -n "__fish_weir_using_subcommand sessions" -l admin -d 'The admin socket (its path) or the admin address of the running Weir [default: the socket, or else the address]' -r
+complete -c weir -n "__fish_weir_using_subcommand sessions" -l token-file -d 'A file with the token to show' -r -F
+complete -c weir -n "__fish_weir_using_subcommand sessions" -s c -l config -d 'The configuration that says where Weir is asked' -r -F
 complete -c weir -n "__fish_weir_using_subcommand sessions" -l json -d 'Print JSON'
 complete -c weir -n "__fish_weir_using_subcommand sessions" -s h -l help -d 'Print help'
-complete -c weir -n "__fish_weir_using_subcommand drain" -l admin -d 'The admin address of the running Weir' -r
+complete -c weir -n "__fish_weir_using_subcommand drain" -l admin -d 'The admin socket (its path) or the admin address of the running Weir [default: the socket, or else the address]' -r
+complete -c weir -n "__fish_weir_using_subcommand drain" -l token-file -d 'A file with the token to show' -r -F
+complete -c weir -n "__fish_weir_using_subcommand drain" -s c -l config -d 'The configuration that says where Weir is asked' -r -F
 complete -c weir -n "__fish_weir_using_subcommand drain" -l deadline -d 'End it after this long (30m, 2h) and rebind the sessions that are left; without it a drain waits for the last one' -r
 complete -c weir -n "__fish_weir_using_subcommand drain" -l json -d 'Print JSON'
 complete -c weir -n "__fish_weir_using_subcommand drain" -l wait -d 'Wait until it is safe to stop the node, and tell what is left; exit code 0 means safe'
 complete -c weir -n "__fish_weir_using_subcommand drain" -l force -d 'Also where a pool would have no node left for new requests'
 complete -c weir -n "__fish_weir_using_subcommand drain" -s h -l help -d 'Print help'
-complete -c weir -n "__fish_weir_using_subcommand maintain" -l admin -d 'The admin address of the running Weir' -r
+complete -c weir -n "__fish_weir_using_subcommand maintain" -l admin -d 'The admin socket (its path) or the admin address of the running Weir [default: the socket, or else the address]' -r
+complete -c weir -n "__fish_weir_using_subcommand maintain" -l token-file -d 'A file with the token to show' -r -F
+complete -c weir -n "__fish_weir_using_subcommand maintain" -s c -l config -d 'The configuration that says where Weir is asked' -r -F
 complete -c weir -n "__fish_weir_using_subcommand maintain" -l json -d 'Print JSON'
 complete -c weir -n "__fish_weir_using_subcommand maintain" -l force -d 'Also where a pool would have no node left for new requests'
 complete -c weir -n "__fish_weir_using_subcommand maintain" -s h -l help -d 'Print help'
-complete -c weir -n "__fish_weir_using_subcommand activate" -l admin -d 'The admin address of the running Weir' -r
+complete -c weir -n "__fish_weir_using_subcommand activate" -l admin -d 'The admin socket (its path) or the admin address of the running Weir [default: the socket, or else the address]' -r
+complete -c weir -n "__fish_weir_using_subcommand activate" -l token-file -d 'A file with the token to show' -r -F
+complete -c weir -n "__fish_weir_using_subcommand activate" -s c -l config -d 'The configuration that says where Weir is asked' -r -F
 complete -c weir -n "__fish_weir_using_subcommand activate" -l json -d 'Print JSON'
 complete -c weir -n "__fish_weir_using_subcommand activate" -s h -l help -d 'Print help'
 complete -c weir -n "__fish_weir_using_subcommand why" -l host -d 'The Host it would have, with or without a port' -r
@@ -108,10 +120,14 @@ complete -c weir -n "__fish_weir_using_subcommand why" -l cookie -d 'A cookie it
 complete -c weir -n "__fish_weir_using_subcommand why" -l header -d 'A header it would carry, such as \'X-Tenant: one\'; may be repeated' -r
 complete -c weir -n "__fish_weir_using_subcommand why" -l client -d 'The address it would come from [default: 127.0.0.1]' -r
 complete -c weir -n "__fish_weir_using_subcommand why" -l listener -d 'The listener it would come to [default: the first that fits the URL and has a site for the host]' -r
-complete -c weir -n "__fish_weir_using_subcommand why" -l admin -d 'The admin address of the running Weir' -r
+complete -c weir -n "__fish_weir_using_subcommand why" -l admin -d 'The admin socket (its path) or the admin address of the running Weir [default: the socket, or else the address]' -r
+complete -c weir -n "__fish_weir_using_subcommand why" -l token-file -d 'A file with the token to show' -r -F
+complete -c weir -n "__fish_weir_using_subcommand why" -s c -l config -d 'The configuration that says where Weir is asked' -r -F
 complete -c weir -n "__fish_weir_using_subcommand why" -l json -d 'Print JSON'
 complete -c weir -n "__fish_weir_using_subcommand why" -s h -l help -d 'Print help'
-complete -c weir -n "__fish_weir_using_subcommand reload" -l admin -d 'The admin address of the running Weir' -r
+complete -c weir -n "__fish_weir_using_subcommand reload" -l admin -d 'The admin socket (its path) or the admin address of the running Weir [default: the socket, or else the address]' -r
+complete -c weir -n "__fish_weir_using_subcommand reload" -l token-file -d 'A file with the token to show' -r -F
+complete -c weir -n "__fish_weir_using_subcommand reload" -s c -l config -d 'The configuration that says where Weir is asked' -r -F
 complete -c weir -n "__fish_weir_using_subcommand reload" -l json -d 'Print JSON'
 complete -c weir -n "__fish_weir_using_subcommand reload" -s h -l help -d 'Print help'
 complete -c weir -n "__fish_weir_using_subcommand completions" -s h -l help -d 'Print help'

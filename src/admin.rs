@@ -1,8 +1,8 @@
 //! The admin address: metrics, health of Weir itself, status and reload. It runs on the control thread, so that it
 //! answers when traffic does not.
 
+mod access;
 mod answer_why;
-mod guard;
 mod numbers;
 mod operate;
 mod page;
@@ -20,13 +20,13 @@ use axum::response::IntoResponse;
 use axum::routing::{get, post};
 use axum::{Extension, Json, Router};
 use serde::Serialize;
-use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot};
 
 use self::numbers::Minute;
 use self::running::RunningWeir;
 use crate::config::Problem;
 use crate::control::actor::{Actor, OrderedBy};
+use crate::control::admin_sockets::AdminSockets;
 use crate::control::operators;
 use crate::control::operators::{GONE, RemovedNode};
 use crate::control::state::{Control, ReloadRequest};
@@ -136,23 +136,30 @@ struct ProblemStatus {
     advice: String,
 }
 
-/// Answers on the admin address as long as Weir runs.
-pub(crate) fn begin(listener: TcpListener, control: Arc<Control>, reload_requests: mpsc::Sender<ReloadRequest>) {
-    let router = router(Arc::clone(&control), reload_requests);
-    tokio::spawn(guard::serve(listener, router, Arc::clone(&control.shared)));
+/// Answers on the admin address, the admin socket and the metrics address as long as Weir runs.
+pub(crate) fn begin(mut sockets: AdminSockets, control: Arc<Control>, reload_requests: mpsc::Sender<ReloadRequest>) {
+    let admin = Admin { control: Arc::clone(&control), reload_requests };
+    if let Some(listener) = sockets.metrics.take() {
+        let router = observed().with_state(admin.clone());
+        tokio::spawn(access::serve(access::Listening::Tcp(listener), router));
+    }
+    access::serve_all(sockets, &router(admin), &control.shared);
+}
+
+/// What only tells how Weir is: the whole of the metrics address.
+fn observed() -> Router<Admin> {
+    Router::new().route("/metrics", get(metrics)).route("/livez", get(livez)).route("/readyz", get(readyz))
 }
 
 /// The routes of the admin address.
-fn router(control: Arc<Control>, reload_requests: mpsc::Sender<ReloadRequest>) -> Router {
-    Router::new()
-        .route("/metrics", get(metrics))
-        .route("/livez", get(livez))
-        .route("/readyz", get(readyz))
+fn router(admin: Admin) -> Router {
+    let control = Arc::clone(&admin.control);
+    observed()
         .route("/api/status", get(status))
         .route("/api/nodes", get(nodes))
         .route("/api/sessions", get(sessions))
         .route("/api/reload", post(reload))
-        .with_state(Admin { control: Arc::clone(&control), reload_requests })
+        .with_state(admin)
         .merge(page::router())
         .merge(v1::router(Arc::clone(&control)))
         .merge(plus::router(Arc::clone(&control)))

@@ -45,6 +45,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("h2", &["proxy"]),
     ("hickory_resolver", &["control"]),
     ("mimalloc", &["main"]),
+    ("nix", &["admin", "control"]),
     ("pingora_core", &["proxy"]),
     ("prometheus", &["observe"]),
     ("utoipa", &["admin"]),

@@ -7,7 +7,7 @@ use super::model::Config;
 use super::pool::active;
 use super::pool::members::Nodes;
 use super::server::listeners::Binds;
-use super::server::{dns, listeners, logs, nodes, state_dir};
+use super::server::{admin, dns, listeners, logs, nodes, state_dir};
 use super::site::{KnownCertificates, SiteContext, UsedHosts};
 use super::text::errors::{Errors, Problem, Problems};
 use super::text::section;
@@ -74,7 +74,8 @@ fn assemble(files: &[Section<'_>], now: SystemTime, certificates: &KnownCertific
     let mut config = main_keys(files);
     let mut binds = Binds::default();
     if let Some(main) = files.first() {
-        config.admin = listeners::read_admin(main, &mut binds);
+        config.admin = admin::read(main, &mut binds);
+        config.metrics = admin::read_metrics(main, &mut binds);
         if files.iter().all(|file| !file.has("listener") || file.is_empty_list("listener")) {
             main.problems.error(
                 main.whole(),
@@ -127,6 +128,7 @@ fn main_keys(files: &[Section<'_>]) -> Config {
         file.belongs_to_main(&[
             "include",
             "admin",
+            "metrics",
             "dns",
             "state-dir",
             "threads",
@@ -152,7 +154,8 @@ fn empty() -> Config {
         state_dir: PathBuf::from("/var/lib/weir"),
         threads: std::thread::available_parallelism().map_or(1, usize::from),
         stop_timeout: std::time::Duration::ZERO,
-        admin: listeners::default_admin(),
+        admin: admin::default(),
+        metrics: None,
         dns: super::model::Dns::default(),
         listeners: Vec::new(),
         nodes: Vec::new(),

@@ -18,6 +18,7 @@ mod text;
 mod unused;
 mod values;
 
+pub use self::server::admin_places::{AdminPlaces, admin_places};
 pub use self::text::errors::{Errors, Place, Problem};
 pub use self::text::reference::{Form, Key, heading, reference, table_below};
 pub use self::text::regular;

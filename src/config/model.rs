@@ -9,13 +9,15 @@ use ipnet::IpNet;
 
 use super::text::errors::{Place, Problem};
 
+mod admin;
 mod limits;
 mod pool;
 mod route;
 mod site;
 mod sticky;
 
-pub use super::text::choices::{LogFormat, OnLost, ProbeKind, SameSite, TlsVersion, WhenNone};
+pub use super::text::choices::{LogFormat, OnLost, ProbeKind, Right, SameSite, TlsVersion, WhenNone};
+pub use admin::{ADMIN_SOCKET, Admin, AdminSocket, AdminToken, MetricsAddress};
 pub use limits::{Access, Edits, Rate, RateBy};
 pub use pool::{
     ActiveNodes, Balance, Eject, HashOn, Health, Member, NodeTls, Pool, Probe, Queue, Redirects, Retry, Timeouts,
@@ -37,8 +39,10 @@ pub struct Config {
     pub threads: usize,
     /// How long SIGTERM waits for running requests. Default 30s.
     pub stop_timeout: Duration,
-    /// The admin address. Needs a restart to change.
+    /// The admin address and socket. Where they are needs a restart to change.
     pub admin: Admin,
+    /// The address for metrics alone. Where it is needs a restart to change.
+    pub metrics: Option<MetricsAddress>,
     /// The DNS servers for the nodes' names.
     pub dns: Dns,
     /// The listeners, in file order.
@@ -53,17 +57,6 @@ pub struct Config {
     pub logs: Logs,
     /// What is allowed but worth a warning, such as `verify = "none"`. `check` prints the warnings, `run` logs them.
     pub warnings: Vec<Problem>,
-}
-
-/// `[admin]`: metrics, status, reload.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Admin {
-    /// Default 127.0.0.1:9180.
-    pub bind: SocketAddr,
-    /// Names under which orders to the admin address are accepted, besides IP addresses and localhost.
-    pub hosts: Vec<Arc<str>>,
-    /// Its place in the file.
-    pub at: Place,
 }
 
 /// `[dns]`: the DNS servers for the nodes' names.

@@ -2,6 +2,7 @@
 //! stored on disk. It has its own thread, so that it goes on when traffic does not.
 
 pub(crate) mod actor;
+pub(crate) mod admin_sockets;
 pub(crate) mod gauges;
 mod names;
 pub(crate) mod notice;

@@ -19,7 +19,7 @@ use super::state::Control;
 use super::store::sessions;
 use super::store::state_dir::StateDir;
 use crate::config;
-use crate::config::{Config, Place, Problem};
+use crate::config::{Admin, Config, MetricsAddress, Place, Problem};
 use crate::observe::Observer;
 use crate::proxy::accept::listeners;
 use crate::proxy::accept::threads::{ThreadCommand, Threads};
@@ -39,7 +39,8 @@ pub(crate) struct Reloader {
     threads: Arc<Threads>,
     tickets: Arc<dyn ProducesTickets>,
     secrets: Secrets,
-    admin: SocketAddr,
+    admin: Admin,
+    metrics: Option<MetricsAddress>,
     state_dir: PathBuf,
     bound: HashSet<SocketAddr>,
     probing: Probing,
@@ -120,7 +121,8 @@ impl Reloader {
             threads: Arc::clone(threads),
             tickets: first.tickets,
             secrets: first.secrets,
-            admin: first.generation.snapshot.config.admin.bind,
+            admin: first.generation.snapshot.config.admin.clone(),
+            metrics: first.generation.snapshot.config.metrics.clone(),
             state_dir: first.generation.snapshot.config.state_dir.clone(),
             bound: HashSet::new(),
             probing: Probing::default(),
@@ -164,11 +166,22 @@ impl Reloader {
     /// Changes in the file that a running Weir cannot apply.
     fn needs_restart(&self, now: &Config) -> Vec<Problem> {
         let file = Place { line: 0, ..now.admin.at.clone() };
-        let (admin, threads, dir) = (self.admin, self.threads.count(), &self.state_dir);
+        let (admin, threads, dir) = (&self.admin, self.threads.count(), &self.state_dir);
         let all = [
-            (admin != now.admin.bind).then(|| {
-                let what = format!("the admin address stays {admin} and does not become {}", now.admin.bind);
+            (admin.bind != now.admin.bind).then(|| {
+                let what = format!("the admin address stays {} and does not become {}", admin.bind, now.admin.bind);
                 (now.admin.at.clone(), what)
+            }),
+            (admin.socket.path() != now.admin.socket.path()).then(|| {
+                let named =
+                    |admin: &Admin| admin.socket.path().map_or("off".into(), Path::to_string_lossy).into_owned();
+                let what = format!("the admin socket stays {} and does not become {}", named(admin), named(&now.admin));
+                (now.admin.at.clone(), what)
+            }),
+            (address(self.metrics.as_ref()) != address(now.metrics.as_ref())).then(|| {
+                let (stays, becomes) = (address(self.metrics.as_ref()), address(now.metrics.as_ref()));
+                let at = now.metrics.as_ref().map_or_else(|| file.clone(), |metrics| metrics.at.clone());
+                (at, format!("the metrics address stays {stays} and does not become {becomes}"))
             }),
             (threads != now.threads).then(|| {
                 let what = format!("the number of traffic threads stays {threads} and does not become {}", now.threads);
@@ -286,6 +299,10 @@ impl Reloader {
         operators::apply(&self.control, &generation);
         self.naming.follow(&generation.snapshot.config);
     }
+}
+
+fn address(metrics: Option<&MetricsAddress>) -> String {
+    metrics.map_or_else(|| "off".to_owned(), |metrics| metrics.bind.to_string())
 }
 
 /// Logs the warnings of a configuration. Not called when only the addresses of a name have changed.

@@ -9,12 +9,12 @@ use std::time::{Duration, Instant, SystemTime};
 
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
-use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::time::MissedTickBehavior;
 
 use super::actor::{Actor, OrderedBy};
+use super::admin_sockets::{AdminSockets, bind_admin};
 use super::names::naming::{Naming, NewAddresses};
 use super::outages::Outages;
 use super::reload::{FirstGeneration, Reloader, StartError};
@@ -46,9 +46,9 @@ pub(crate) enum RunError {
     System(Vec<Problem>),
 }
 
-/// Starts to answer on the admin address. The caller passes this function in, because this room must not know the room
+/// Starts to answer on the admin address and socket. The caller passes this function in, because this room must not know the room
 /// above it.
-pub(crate) type StartAdmin = fn(TcpListener, Arc<Control>, mpsc::Sender<ReloadRequest>);
+pub(crate) type StartAdmin = fn(AdminSockets, Arc<Control>, mpsc::Sender<ReloadRequest>);
 
 /// Runs `config`, which was read from `path`, until a signal ends it.
 pub(crate) fn run(
@@ -58,7 +58,10 @@ pub(crate) fn run(
     start_admin: StartAdmin,
 ) -> Result<(), RunError> {
     let config = Arc::new(config);
-    let system = |error: &io::Error| RunError::System(vec![admin_problem(&config, format!("cannot start: {error}"))]);
+    let system = |error: &io::Error| {
+        let (at, what) = (config.admin.at.clone(), format!("cannot start: {error}"));
+        RunError::System(vec![Problem { at, what, advice: String::new() }])
+    };
     let control = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
         .thread_name("control")
@@ -69,7 +72,8 @@ pub(crate) fn run(
         // This must come first: until a signal has its handler, every signal ends the process, whatever it means.
         let mut signals = Signals::new().map_err(|error| system(&error))?;
         descriptors::raise();
-        let admin = TcpListener::bind(config.admin.bind).await.map_err(|error| admin_in_use(&config, &error))?;
+        // The file of the socket is removed when this function ends.
+        let (admin, _file) = bind_admin(&config).map_err(|problem| RunError::System(vec![problem]))?;
         let (naming, address_changes) = Naming::new(observer);
         let first = tokio::select! {
             first = FirstGeneration::prepare(Arc::clone(&config), naming, observer) => first,
@@ -89,18 +93,6 @@ pub(crate) fn run(
             .await
             .map_err(|error| system(&error))
     })
-}
-
-fn admin_problem(config: &Config, what: String) -> Problem {
-    Problem { at: config.admin.at.clone(), what, advice: String::new() }
-}
-
-fn admin_in_use(config: &Config, error: &io::Error) -> RunError {
-    let mut problem = admin_problem(config, format!("cannot bind the admin address {}: {error}", config.admin.bind));
-    if error.kind() == io::ErrorKind::AddrInUse {
-        problem.advice = "is another Weir running? `weir status` asks it; else choose another [admin] bind".to_string();
-    }
-    RunError::System(vec![problem])
 }
 
 struct Running {

@@ -46,7 +46,8 @@ fn around(table: &str, key: &str, line: &str) -> String {
             format!("{line}\n[[listener]]\nname = \"http\"\nbind = \"127.0.0.1:8080\"\n")
         }
         "" => format!("{line}\n{file}"),
-        "admin" | "dns" => format!("[{table}]\n{line}\n{file}"),
+        "admin" | "dns" | "metrics" => format!("[{table}]\n{line}\n{file}"),
+        "admin.token" => format!("[[{table}]]\nname = \"ops\"\ncredential = \"ops\"\n{line}\n{file}"),
         "listener" => after("bind = \"127.0.0.1:8080\"\n", &format!("{line}\n")),
         "listener.tls" => {
             let file = after("bind = \"127.0.0.1:8080\"\n", &format!("[listener.tls]\n{line}\n"));

@@ -182,19 +182,52 @@ fn follow(rows: &[(Around<'_>, &str, &str, &str)]) {
 }
 
 #[test]
+fn the_admin_address_is_open_to_other_machines_only_with_tokens() {
+    let directory = Directory::new("admin-tokens");
+    let secret = directory.write("secret", "0123456789abcdef\n");
+    fs::set_permissions(&secret, fs::Permissions::from_mode(0o640)).unwrap();
+    let token = format!("[[admin.token]]\nname = \"ops\"\nfile = \"{}\"\n", secret.display());
+    for bind in ["0.0.0.0:9180", "[::]:9180", "10.0.0.9:9180"] {
+        let admin = format!("[admin]\nbind = \"{bind}\"\n");
+        let errors = directory.load(&format!("{admin}{MINIMAL}")).unwrap_err();
+        assert!(errors.0[0].what.contains(&format!("{bind} is reached from other machines")), "{errors}");
+        assert!(errors.0[0].advice.contains("[[admin.token]]"), "{errors}");
+        let config = directory.load(&format!("{admin}{token}{MINIMAL}")).map_err(|errors| errors.to_string()).unwrap();
+        assert_eq!(config.warnings, []);
+        assert!(config.admin.token(b"0123456789abcdef").is_some_and(|token| &*token.name == "ops"));
+        for wrong in [&b""[..], b"0123456789abcde", b"0123456789abcdef0", b"0123456789abcdef\n"] {
+            assert!(config.admin.token(wrong).is_none(), "{wrong:?}");
+        }
+        assert!(!format!("{config:?}").contains("0123456789abcdef"), "the token itself is not kept");
+    }
+    fs::set_permissions(&secret, fs::Permissions::from_mode(0o644)).unwrap();
+    let open = directory.load(&format!("{token}{MINIMAL}")).map_err(|errors| errors.to_string()).unwrap();
+    assert!(open.warnings[0].what.contains("everybody on this machine can read the token"), "{:?}", open.warnings);
+    for (content, said) in [
+        ("short", "has 5 characters, and 16 to 1000 are taken"),
+        ("", "has 0 characters"),
+        ("0123456789 abcdef", "is not one word"),
+        (&"x".repeat(1001), "has 1001 characters"),
+        (&"x".repeat(5000), "it is larger than 4096 bytes"),
+    ] {
+        fs::write(&secret, content).unwrap();
+        let errors = directory.load(&format!("{token}{MINIMAL}")).unwrap_err();
+        assert!(errors.0[0].what.contains(said) && errors.0[0].advice.len() > 5, "{content:.20}: {errors}");
+    }
+}
+
+#[test]
 fn what_lets_everybody_in_and_what_does_nothing_is_warned_of() {
     let directory = Directory::new("open");
     let listener = |line: &str| MINIMAL.replace("8080\"\n", &format!("8080\"\n{line}\n"));
     let pool = |line: &str| MINIMAL.replace("port = 80\n", &format!("port = 80\n{line}\n"));
     let admin = |line: &str| format!("[admin]\n{line}\n{MINIMAL}");
     let route = |line: &str| format!("{MINIMAL}[[site.route]]\n{line}\n");
-    let rows: [(Around<'_>, &str, &str); 13] = [
+    let rows: [(Around<'_>, &str, &str); 11] = [
         (&listener, "trusted-proxies = [\"0.0.0.0/0\"]", "0.0.0.0/0 believes everybody"),
         (&listener, "trusted-proxies = [\"10.0.0.0/8\", \"::/0\"]", "::/0 believes everybody"),
         (&listener, "trusted-proxies = [\"10.0.0.0/8\"]", ""),
-        (&admin, "bind = \"0.0.0.0:9180\"", "0.0.0.0:9180 is reached from every network"),
-        (&admin, "bind = \"[::]:9180\"", "[::]:9180 is reached from every network"),
-        (&admin, "bind = \"10.0.0.9:9180\"", ""),
+        (&admin, "bind = \"[::1]:9180\"", ""),
         (&pool, "retry-on = [\"connect\"]", "retry-on has no effect in a pool of one node"),
         (&route, "path = \"/a\"\nanswer = { body = \"you are $remote_addr\" }", "$remote_addr is sent as it stands"),
         (&route, "path = \"/a\"\nanswer = { body = \"that is 5$\" }", ""),
@@ -519,7 +552,8 @@ fn with_key(table: &str, key: &str, value: &str, is_table: bool) -> String {
         "site.route.headers" => format!("[[site]]\n[[site.route]]\nheaders = [{{ {line} }}]\n"),
         _ if table.starts_with("site.route.") => format!("[[site]]\n[[site.route]]\n[{table}]\n{line}\n"),
         "pool.health.probes" => format!("[[pool]]\n[pool.health]\nprobes = [{{ {line} }}]\n"),
-        "admin" | "dns" => format!("[{table}]\n{line}\n"),
+        "admin" | "dns" | "metrics" => format!("[{table}]\n{line}\n"),
+        "admin.token" => format!("[[{table}]]\n{line}\n"),
         _ if table.starts_with("pool.") => format!("[[pool]]\n[{table}]\n{line}\n"),
         _ if table.starts_with("site.") => format!("[[site]]\n[{table}]\n{line}\n"),
         _ => panic!("write an example for {table}"),

@@ -137,7 +137,7 @@ fn configuration([http, https, admin]: [SocketAddr; 3], ports: Ports, pin: &str)
     let pinned = format!("tls = {{ verify = \"pin\", pins = [\"{pin}\"] }}\n");
     let workers = "\"worker1\", \"worker2\"";
     [
-        format!("state-dir = \"state\"\n\n[admin]\nbind = \"{admin}\"\n\n"),
+        format!("state-dir = \"state\"\n\n[admin]\nbind = \"{admin}\"\nsocket = \"admin.sock\"\n\n"),
         format!("[[listener]]\nname = \"http\"\nbind = \"{http}\"\n\n"),
         format!("[[listener]]\nname = \"https\"\nbind = \"{https}\"\ntls = {{ min-version = \"1.2\" }}\n\n"),
         "[[node]]\nname = \"worker1\"\naddress = \"127.0.0.1\"\n\n".to_owned(),

@@ -80,7 +80,7 @@ impl Plan {
             )
         });
         let text = format!(
-            "state-dir = \"state\"\naccess-log = \"access.log\"\n\n[admin]\nbind = \"{admin}\"\n\n\
+            "state-dir = \"state\"\naccess-log = \"access.log\"\n\n[admin]\nbind = \"{admin}\"\nsocket = \"admin.sock\"\n\n\
              [[listener]]\nname = \"http\"\nbind = \"{http}\"\n\n\
              [[node]]\nname = \"worker1\"\naddress = \"{first}\"\n\n[[node]]\nname = \"worker2\"\naddress = \"{second}\"\n\n{}",
             pools.collect::<String>()
@@ -103,8 +103,8 @@ impl Stage {
 
     /// The command line of Weir, run to its end.
     pub fn command(&self, words: &[&str]) -> Output {
-        let admin = self.admin.to_string();
-        Command::new(env!("CARGO_BIN_EXE_weir")).args(words).args(["--admin", &admin]).output().unwrap()
+        let socket = self.directory.path().join("admin.sock");
+        Command::new(env!("CARGO_BIN_EXE_weir")).args(words).arg("--admin").arg(socket).output().unwrap()
     }
 
     /// All nodes of all pools, as the admin API tells them.

@@ -5,7 +5,7 @@ mod events;
 mod handler;
 mod nodes;
 mod pools;
-mod problem;
+pub(crate) mod problem;
 mod series;
 mod sites;
 mod status;

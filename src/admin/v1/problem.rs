@@ -11,7 +11,7 @@ use crate::control::notice::Notice;
 
 /// What is wrong, and what would be right.
 #[derive(Debug, Serialize, ToSchema)]
-pub(super) struct ApiProblem {
+pub(crate) struct ApiProblem {
     /// The HTTP status.
     status: u16,
     /// What is wrong in general.
@@ -25,6 +25,27 @@ pub(super) struct ApiProblem {
 impl ApiProblem {
     pub(super) fn not_found(detail: impl Into<String>, advice: impl Into<String>) -> Self {
         Self { status: 404, title: "Not found", detail: detail.into(), advice: advice.into() }
+    }
+
+    /// Who asks may not.
+    pub(crate) fn forbidden(detail: impl Into<String>, advice: impl Into<String>) -> Self {
+        Self::refused(403, "Forbidden", detail, advice)
+    }
+
+    /// Who asks must say who it is.
+    pub(crate) fn unauthorized(detail: impl Into<String>) -> Self {
+        let advice = "send Authorization: Bearer TOKEN; weir's commands do with --token-file";
+        Self::refused(401, "Unauthorized", detail, advice)
+    }
+
+    /// Refused before it came to its path.
+    pub(crate) fn refused(
+        status: u16,
+        title: &'static str,
+        detail: impl Into<String>,
+        advice: impl Into<String>,
+    ) -> Self {
+        Self { status, title, detail: detail.into(), advice: advice.into() }
     }
 
     pub(super) fn only_read() -> Self {
@@ -51,6 +72,10 @@ impl IntoResponse for ApiProblem {
         let mut response = (status, Json(self)).into_response();
         let kind = HeaderValue::from_static("application/problem+json");
         response.headers_mut().insert(header::CONTENT_TYPE, kind);
+        if status == StatusCode::UNAUTHORIZED {
+            let scheme = HeaderValue::from_static("Bearer realm=\"weir\"");
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, scheme);
+        }
         response
     }
 }

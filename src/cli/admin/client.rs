@@ -1,6 +1,6 @@
-//! The client of the admin address of a running Weir: one request, one JSON answer.
+//! The client of a running Weir: one request, one JSON answer.
 
-use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use http_body_util::{BodyExt, Empty};
@@ -9,42 +9,62 @@ use hyper::client::conn::http1;
 use hyper::{Method, Request, StatusCode};
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use super::find;
+use super::find::{Place, Stream};
+use crate::config::regular;
 
 /// How long an answer may take: a reload of thousands of certificates is slow.
 const TIMEOUT: Duration = Duration::from_secs(60);
 
-/// The admin address unless told otherwise.
-const ADMIN: &str = "127.0.0.1:9180";
-
 /// The options of all commands that ask a running Weir.
 #[derive(clap::Args)]
 pub(crate) struct AdminArgs {
-    /// The admin address of the running Weir
-    #[arg(long, value_name = "ADDRESS", env = "WEIR_ADMIN", default_value = ADMIN, value_parser = address)]
-    pub(super) admin: SocketAddr,
+    /// The admin socket (its path) or the admin address of the running Weir [default: the socket, or else the address]
+    #[arg(long, value_name = "PATH|ADDRESS:PORT", env = "WEIR_ADMIN", value_parser = find::place)]
+    pub(super) admin: Option<Place>,
+    /// A file with the token to show
+    #[arg(long, value_name = "FILE", env = "WEIR_TOKEN_FILE", value_parser = path)]
+    pub(super) token_file: Option<PathBuf>,
+    /// The configuration that says where Weir is asked
+    #[arg(long, short, value_name = "FILE", default_value = "/etc/weir/weir.toml")]
+    pub(super) config: PathBuf,
     /// Print JSON
     #[arg(long)]
     pub(super) json: bool,
 }
 
-/// An empty text, as of `WEIR_ADMIN=` in the service's environment, is the default.
-fn address(text: &str) -> Result<SocketAddr, String> {
-    let text = if text.is_empty() { ADMIN } else { text };
-    text.parse().map_err(|_| {
-        format!("write the [admin] bind, an IP address and a port such as {ADMIN} (--admin or WEIR_ADMIN)")
-    })
+/// A path; an empty one, as of `WEIR_TOKEN_FILE=` in the service's environment, is none.
+fn path(text: &str) -> Result<PathBuf, std::convert::Infallible> {
+    Ok(PathBuf::from(text))
+}
+
+impl AdminArgs {
+    /// `Bearer TOKEN`, where there is a token.
+    fn authorization(&self) -> Result<Option<String>, String> {
+        let Some(file) = self.token_file.as_ref().filter(|file| !file.as_os_str().is_empty()) else { return Ok(None) };
+        let read = regular::read(file, 4096);
+        let bytes = read.map_err(|error| format!("the token {} cannot be read: {error}", file.display()))?;
+        let text = bytes.trim_ascii();
+        match std::str::from_utf8(text) {
+            Ok(text) if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic()) => {
+                Ok(Some(format!("Bearer {text}")))
+            }
+            _ => Err(format!("{} holds no token: one word of visible characters", file.display())),
+        }
+    }
 }
 
 /// Sends a request. Returns the status and the JSON of the answer, or why there is none.
-pub(super) fn send(admin: SocketAddr, method: &Method, path: &str) -> Result<(StatusCode, Value), String> {
-    send_within(TIMEOUT, admin, method, path)
+pub(super) fn send(args: &AdminArgs, method: &Method, path: &str) -> Result<(StatusCode, Value), String> {
+    send_within(TIMEOUT, args, method, path)
 }
 
 /// As [`send`], with a timeout of its own.
 pub(super) fn send_within(
     timeout: Duration,
-    admin: SocketAddr,
+    args: &AdminArgs,
     method: &Method,
     path: &str,
 ) -> Result<(StatusCode, Value), String> {
@@ -52,43 +72,71 @@ pub(super) fn send_within(
         .enable_all()
         .build()
         .map_err(|error| format!("cannot start: {error}"))?;
-    let request = async { tokio::time::timeout(timeout, exchange(admin, method, path)).await };
-    runtime.block_on(request).map_err(|_| format!("no answer from {admin} within {} s", timeout.as_secs()))?
+    let token = args.authorization()?;
+    let places = find::places(args.admin.as_ref(), &args.config);
+    let request = async {
+        let (stream, place) = find::connect(&places, *method != Method::GET && token.is_none()).await?;
+        let question = Question { method, path, token: token.as_deref() };
+        let answer = match stream {
+            Stream::Tcp(stream) => question.ask(stream, &place).await,
+            Stream::Unix(stream) => question.ask(stream, &place).await,
+        };
+        answer.and_then(|(status, answer)| admitted(status, answer))
+    };
+    let within = async { tokio::time::timeout(timeout, request).await };
+    runtime
+        .block_on(within)
+        .map_err(|_| format!("no answer from {} within {} s", find::list(&places), timeout.as_secs()))?
 }
 
-async fn exchange(admin: SocketAddr, method: &Method, path: &str) -> Result<(StatusCode, Value), String> {
-    let not_there = |error: std::io::Error| {
-        format!("cannot reach Weir at {admin}: {error}; is it running, and is this its [admin] bind? (--admin ADDRESS)")
-    };
-    let stream = TcpStream::connect(admin).await.map_err(not_there)?;
-    let broken =
-        |error: &dyn std::fmt::Display| format!("what answers at {admin} is not Weir's admin address: {error}");
-    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(|error| broken(&error))?;
-    tokio::spawn(connection);
-    let request = Request::builder()
-        .method(method)
-        .uri(path)
-        .header("Host", admin.to_string())
-        .header("X-Weir", "cli")
-        .body(Empty::<Bytes>::new())
-        .map_err(|error| broken(&error))?;
-    let answer = sender.send_request(request).await.map_err(|error| broken(&error))?;
-    let status = answer.status();
-    let body = answer.into_body().collect().await.map_err(|error| broken(&error))?.to_bytes();
-    serde_json::from_slice(&body).map(|json| (status, json)).map_err(|error| broken(&error))
+/// The answer, unless it says that who asks may not.
+fn admitted(status: StatusCode, answer: Value) -> Result<(StatusCode, Value), String> {
+    let refused = matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN);
+    match (answer["detail"].as_str(), answer["advice"].as_str()) {
+        (Some(detail), Some("")) if refused => Err(detail.to_owned()),
+        (Some(detail), Some(advice)) if refused => Err(format!("{detail}; {advice}")),
+        _ => Ok((status, answer)),
+    }
+}
+
+struct Question<'a> {
+    method: &'a Method,
+    path: &'a str,
+    token: Option<&'a str>,
+}
+
+impl Question<'_> {
+    async fn ask<S>(&self, stream: S, place: &Place) -> Result<(StatusCode, Value), String>
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let broken = |error: &dyn std::fmt::Display| format!("what answers at {place} is not Weir: {error}");
+        let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(|error| broken(&error))?;
+        tokio::spawn(connection);
+        let mut request =
+            Request::builder().method(self.method).uri(self.path).header("Host", place.host()).header("X-Weir", "cli");
+        if let Some(token) = self.token {
+            request = request.header("Authorization", token);
+        }
+        let request = request.body(Empty::<Bytes>::new()).map_err(|error| broken(&error))?;
+        let answer = sender.send_request(request).await.map_err(|error| broken(&error))?;
+        let status = answer.status();
+        let body = answer.into_body().collect().await.map_err(|error| broken(&error))?.to_bytes();
+        serde_json::from_slice(&body).map(|json| (status, json)).map_err(|error| broken(&error))
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]
-    fn the_admin_address_is_an_ip_address_and_a_port() {
-        for (text, expected) in [("127.0.0.1:1", "127.0.0.1:1"), ("[::1]:9180", "[::1]:9180"), ("", ADMIN)] {
-            assert_eq!(address(text).map(|address| address.to_string()), Ok(expected.to_owned()), "{text}");
-        }
-        for text in ["localhost:9180", "127.0.0.1", "9180", "http://127.0.0.1:9180"] {
-            assert!(address(text).is_err_and(|why| why.contains(ADMIN)), "{text}");
-        }
+    fn who_may_not_is_told_what_to_do() {
+        let refusal = json!({"status": 403, "detail": "this address only reads", "advice": "use the socket"});
+        let told = admitted(StatusCode::FORBIDDEN, refusal.clone());
+        assert_eq!(told, Err("this address only reads; use the socket".to_owned()));
+        assert_eq!(admitted(StatusCode::NOT_FOUND, refusal.clone()), Ok((StatusCode::NOT_FOUND, refusal)));
     }
 }

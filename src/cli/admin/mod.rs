@@ -1,7 +1,8 @@
-//! The commands that ask a running Weir, by its admin address alone.
+//! The commands that ask a running Weir, by its admin socket or address alone.
 
 mod client;
 mod encode;
+mod find;
 mod node_status;
 pub(super) mod operate;
 pub(super) mod status;

@@ -75,7 +75,7 @@ pub(crate) fn drain(drain: &Drain) -> i32 {
         print_line(status.sentence(unix(SystemTime::now())));
         return 0;
     }
-    match wait_drained(args.admin, node, args.json) {
+    match wait_drained(args, node) {
         Ok(status) => report_safe(args, &status, &answer),
         Err(why) => report_unknown(args, node, &why),
     }
@@ -114,7 +114,7 @@ fn order(of: &NodeArgs, word: &str) -> i32 {
 /// Sends the order. Where it is refused, prints why and returns the exit code.
 fn send_order(of: &NodeArgs, word: &str) -> Result<Value, i32> {
     let path = format!("/api/nodes/{}/{word}", encoded(&of.node));
-    let (_, answer) = send(of.args.admin, &Method::POST, &path).map_err(|why| fail(&why))?;
+    let (_, answer) = send(&of.args, &Method::POST, &path).map_err(|why| fail(&why))?;
     if answer["ok"] != true {
         return Err(report_refusal(of.args.json, &answer));
     }

@@ -16,7 +16,7 @@ use crate::cli::times::{span, unix, until};
 pub(crate) fn status(args: &AdminArgs) -> i32 {
     let now = unix(SystemTime::now());
     // An older Weir has no verdict.
-    let told = send(args.admin, &Method::GET, "/api/v1/status").ok().filter(|(status, _)| *status == 200);
+    let told = send(args, &Method::GET, "/api/v1/status").ok().filter(|(status, _)| *status == 200);
     let verdict = told.map_or_else(String::new, |(_, told)| verdict(&told));
     show(args, "/api/status", |status| {
         let head = format!(
@@ -83,7 +83,7 @@ pub(crate) fn sessions(args: &AdminArgs) -> i32 {
 
 /// `weir reload`.
 pub(crate) fn reload(args: &AdminArgs) -> i32 {
-    let (_, answer) = match send(args.admin, &Method::POST, "/api/reload") {
+    let (_, answer) = match send(args, &Method::POST, "/api/reload") {
         Ok(answered) => answered,
         Err(why) => return fail(&why),
     };
@@ -124,7 +124,7 @@ fn problem_line(problem: &Value) -> String {
 }
 
 fn show(args: &AdminArgs, path: &str, format: impl Fn(&Value) -> String) -> i32 {
-    let text = match send(args.admin, &Method::GET, path) {
+    let text = match send(args, &Method::GET, path) {
         Ok((_, answer)) if args.json => format!("{answer:#}\n"),
         Ok((_, answer)) => format(&answer),
         Err(why) => return fail(&why),

@@ -2,14 +2,13 @@
 //! left. It only reads; ending it leaves the drain on.
 
 use std::io::{Write, stdout};
-use std::net::SocketAddr;
 use std::thread::sleep;
 use std::time::{Duration, Instant, SystemTime};
 
 use hyper::{Method, StatusCode};
 use serde_json::Value;
 
-use super::client::send_within;
+use super::client::{AdminArgs, send_within};
 use super::encode::encoded;
 use super::node_status::{NodeOrder, NodeStatus};
 use crate::app::shows_cursor_moves;
@@ -28,12 +27,12 @@ const LINE_EVERY: Duration = Duration::from_secs(1);
 const IDLE_POLLS: u32 = 2;
 
 /// Waits. Returns the last status of the node when it may be stopped; or why that is not known.
-pub(super) fn wait_drained(admin: SocketAddr, node: &str, quiet: bool) -> Result<NodeStatus, String> {
+pub(super) fn wait_drained(args: &AdminArgs, node: &str) -> Result<NodeStatus, String> {
     let mut watch = Watch::default();
-    let mut lines = ProgressLines::new(quiet);
+    let mut lines = ProgressLines::new(args.json);
     let begun = Instant::now();
     loop {
-        let status = poll(admin, node);
+        let status = poll(args, node);
         match watch.next(node, status, begun.elapsed(), unix(SystemTime::now())) {
             Progress::Waiting(line) => lines.print(line, begun.elapsed()),
             Progress::Safe(seen) => {
@@ -49,9 +48,9 @@ pub(super) fn wait_drained(admin: SocketAddr, node: &str, quiet: bool) -> Result
     }
 }
 
-fn poll(admin: SocketAddr, node: &str) -> Result<Option<NodeStatus>, String> {
+fn poll(args: &AdminArgs, node: &str) -> Result<Option<NodeStatus>, String> {
     let path = format!("/api/nodes/{}", encoded(node));
-    let (status, answer) = send_within(TIMEOUT, admin, &Method::GET, &path)?;
+    let (status, answer) = send_within(TIMEOUT, args, &Method::GET, &path)?;
     parse(status, &answer)
 }
 

@@ -45,7 +45,7 @@ pub(crate) struct Why {
 
 /// `weir why`.
 pub(crate) fn why(why: &Why) -> i32 {
-    let answer = match send(why.args.admin, &Method::GET, &why.path_and_query()) {
+    let answer = match send(&why.args, &Method::GET, &why.path_and_query()) {
         Ok((_, answer)) => answer,
         Err(why) => return fail(&why),
     };

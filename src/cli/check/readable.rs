@@ -52,6 +52,8 @@ impl User {
         found.extend(config.files.iter().filter_map(|file| self.problem(&whole(file), file, READ)));
         found.extend(self.problem(&main, &config.state_dir, READ | WRITE | ENTER));
         found.extend(self.logs(&main, &config.logs));
+        let tokens = config.admin.tokens.iter();
+        found.extend(tokens.filter_map(|token| self.problem(&token.at, token.file.as_ref()?, READ)));
         for site in &config.sites {
             let files = site.certificate.iter().flat_map(|certificate| [&certificate.chain, &certificate.key]);
             found.extend(files.filter_map(|file| self.problem(&site.at, file, READ)));

@@ -12,7 +12,9 @@ pub(super) fn text(layout: &Layout, pin: &str) -> String {
 pub(super) const MARK: &str = "# The cluster of the guide on this machine, made by `weir demo`.";
 
 fn listeners(layout: &Layout) -> String {
-    let Layout { http, https, admin, .. } = layout;
+    let Layout { http, https, admin, socket, .. } = layout;
+    // A text of JSON is one of TOML too.
+    let socket = serde_json::Value::from(socket.to_string_lossy());
     format!(
         r#"{MARK} Change it, then type `reload` at the demo's prompt.
 state-dir = "state"
@@ -20,6 +22,7 @@ access-log = "access.log"
 
 [admin]
 bind = "{admin}"
+socket = {socket}
 
 [[listener]]
 name = "http"

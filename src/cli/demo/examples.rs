@@ -167,6 +167,7 @@ mod tests {
             http: ([127, 0, 0, 1], 8080).into(),
             https: ([127, 0, 0, 1], 8443).into(),
             admin: ([127, 0, 0, 1], 9180).into(),
+            socket: PathBuf::from("/tmp/admin.sock"),
             nodes: NodePorts::moved(0),
             directory: PathBuf::from("/tmp/it's here"),
             authority: PathBuf::from("/tmp/ca.crt"),

@@ -2,7 +2,7 @@
 
 use std::io::Result;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// The addresses and files that the lines to try, the configuration and the client need.
 #[derive(Clone, Debug)]
@@ -10,6 +10,7 @@ pub(super) struct Layout {
     pub(super) http: SocketAddr,
     pub(super) https: SocketAddr,
     pub(super) admin: SocketAddr,
+    pub(super) socket: PathBuf,
     /// The nodes' ports.
     pub(super) nodes: NodePorts,
     pub(super) directory: PathBuf,
@@ -42,6 +43,17 @@ pub(super) const MANAGER: &str = "manager";
 const fn loopback(last: u8) -> IpAddr {
     IpAddr::V4(Ipv4Addr::new(127, 0, 0, last))
 }
+
+/// Where the admin socket is: in the demo's directory, unless the path of that is too long for a socket.
+pub(super) fn socket(directory: &Path) -> PathBuf {
+    let socket = directory.join("admin.sock");
+    if socket.as_os_str().len() <= LONGEST_SOCKET {
+        return socket;
+    }
+    std::env::temp_dir().join(format!("weir-demo-{}.sock", std::process::id()))
+}
+
+const LONGEST_SOCKET: usize = 107;
 
 /// Free addresses. Each has the wanted port, or the next free one above it.
 pub(super) fn free(wanted: [u16; 3]) -> Result<[SocketAddr; 3]> {

@@ -45,7 +45,8 @@ impl Scene {
         let cluster = Cluster::start(certificates.node_tls).await?;
         let [http, https, admin] = layout::free(wanted)?;
         let authority = certificates.authority;
-        let mut layout = Layout { http, https, admin, nodes: cluster.ports, directory, authority };
+        let socket = layout::socket(&directory);
+        let mut layout = Layout { http, https, admin, socket, nodes: cluster.ports, directory, authority };
         fs::create_dir_all(layout.directory.join("state"))?;
         let client = Client::new(certificates.authority_der)?;
         let front = begin(&mut layout, wanted, &pin_text(pin_of(&certificates.node))).await?;
@@ -75,8 +76,8 @@ impl Scene {
 
     /// Runs one of Weir's own commands (`nodes`, `reload`), as an operator would. Returns its output.
     pub(super) async fn command(&self, word: &'static str) -> Result<String> {
-        let admin = self.layout.admin.to_string();
-        let run = move || Command::new(std::env::current_exe()?).args([word, "--admin", &admin]).output();
+        let socket = self.layout.socket.clone();
+        let run = move || Command::new(std::env::current_exe()?).args([word, "--admin"]).arg(socket).output();
         let output = spawn_blocking(run).await.map_err(Error::other)??;
         let said = [output.stdout, output.stderr].concat();
         let said = String::from_utf8_lossy(&said).trim_end().to_owned();

@@ -6,8 +6,7 @@ use std::sync::Arc;
 
 use ipnet::IpNet;
 
-use crate::config::hosts;
-use crate::config::model::{Admin, Listener, ListenerTls};
+use crate::config::model::{Listener, ListenerTls};
 use crate::config::text::errors::Place;
 use crate::config::text::section::Section;
 use crate::config::text::value::Text;
@@ -20,29 +19,9 @@ pub(crate) struct Binds {
     taken: HashMap<SocketAddr, (String, Place)>,
 }
 
-const ADMIN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 9180);
-const ADMIN_NAME: &str = "[admin]";
-
 /// The admin address when the file has none.
-pub(crate) fn default_admin() -> Admin {
-    Admin { bind: ADMIN, hosts: Vec::new(), at: Place::default() }
-}
-
-/// Reads the admin address, or takes the default one.
-pub(crate) fn read_admin(main: &Section<'_>, binds: &mut Binds) -> Admin {
-    let written = main.section("admin", "admin");
-    let bind = written.as_ref().and_then(|admin| admin.parsed("bind", addresses::bind)).unwrap_or(ADMIN);
-    let at = written.as_ref().map_or_else(|| main.whole(), |admin| admin.place_of("bind"));
-    if bind.ip().is_unspecified() {
-        let what = format!("[admin] has no password, and {bind} is reached from every network");
-        main.problems.warning(at.clone(), what, "write \"127.0.0.1:9180\", or the address of a network of your own");
-    }
-    binds.admin = Some(bind);
-    binds.taken.insert(bind, (ADMIN_NAME.to_owned(), at.clone()));
-    let hosts = written.as_ref().and_then(|admin| admin.texts("hosts")).unwrap_or_default();
-    let hosts = hosts.iter().filter_map(|text| text.parsed(hosts::authority)).collect();
-    Admin { bind, hosts, at }
-}
+pub(super) const ADMIN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 9180);
+const ADMIN_NAME: &str = "[admin]";
 
 /// Reads one listener.
 pub(crate) fn read(section: &Section<'_>, name: Arc<str>, binds: &mut Binds) -> Listener {
@@ -114,7 +93,13 @@ fn warn_of_tls_keys(section: &Section<'_>) {
 }
 
 impl Binds {
-    fn take(&mut self, bind: SocketAddr, who: String, section: &Section<'_>) {
+    /// Takes the admin address, before all others.
+    pub(super) fn take_admin(&mut self, bind: SocketAddr, at: Place) {
+        self.admin = Some(bind);
+        self.taken.insert(bind, (ADMIN_NAME.to_owned(), at));
+    }
+
+    pub(super) fn take(&mut self, bind: SocketAddr, who: String, section: &Section<'_>) {
         let beside = self.admin.filter(|admin| shadows(*admin, bind));
         match self.taken.get(&beside.unwrap_or(bind)) {
             Some((other, place)) => {

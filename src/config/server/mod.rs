@@ -1,5 +1,8 @@
 //! Settings for the whole of Weir: listening addresses, logs, servers, and DNS.
 
+pub(crate) mod admin;
+pub(crate) mod admin_places;
+mod admin_tokens;
 pub(crate) mod dns;
 pub(crate) mod listeners;
 pub(crate) mod logs;

@@ -58,6 +58,8 @@ fn keyed_tables(key: &str) -> bool {
 /// An example of the value of a required key; empty if there is none.
 pub(super) fn example(key: &Key) -> &'static str {
     match (key.table, key.key) {
+        ("admin.token", "file") => "\"/etc/weir/ops.token\"",
+        ("metrics", "bind") => "\"0.0.0.0:9181\"",
         ("listener", "bind") => "\"0.0.0.0:80\"",
         ("node", "address") => "\"10.0.0.3\"",
         ("pool", "port") => "8280",

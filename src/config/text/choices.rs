@@ -6,6 +6,17 @@
 
 use strum::{EnumString, IntoStaticStr, VariantNames};
 
+/// What a token lets its bearer do. Each includes those before it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, EnumString, IntoStaticStr, VariantNames)]
+#[strum(serialize_all = "kebab-case")]
+pub enum Right {
+    /// See everything, change nothing.
+    #[default]
+    Read,
+    /// Give orders, reload.
+    Operate,
+}
+
 /// How a node is chosen.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, EnumString, IntoStaticStr, VariantNames)]
 #[strum(serialize_all = "kebab-case")]

@@ -78,7 +78,7 @@ impl fmt::Display for Form {
 pub fn heading(table: &str) -> String {
     match table {
         "" => "the top level of a file".to_owned(),
-        "listener" | "node" | "pool" | "site" | "site.route" => format!("[[{table}]]"),
+        "admin.token" | "listener" | "node" | "pool" | "site" | "site.route" => format!("[[{table}]]"),
         _ => format!("[{table}]"),
     }
 }
@@ -138,14 +138,24 @@ static REFERENCE: &[Key] = &[
     key("", "error-log", LOG, "`\"journal\"`", "where error lines go unless the site says otherwise, and those of requests that reach no site"),
     key("", "log-format", FORMATS, "`\"combined\"`", "the form of access lines"),
     key("", "admin", Form::Table(false), "see there", "the address that serves metrics, status and commands"),
+    key("", "metrics", Form::Table(false), "off", "an address of its own for metrics"),
     key("", "dns", Form::Table(false), "see there", "which servers resolve the nodes' names"),
     key("", "listener", Form::Table(true), REQUIRED, "addresses and ports that Weir accepts on"),
     key("", "node", Form::Table(true), "`[]`", "server processes behind Weir"),
     key("", "pool", Form::Table(true), "`[]`", "nodes that share the work, and how"),
     key("", "site", Form::Table(true), "`[]`", "host names, and where their requests go"),
 
-    key("admin", "bind", Form::Text("address:port"), "`\"127.0.0.1:9180\"`", "where metrics, status and commands are served; a change needs a restart"),
-    key("admin", "hosts", Form::List("host names"), "none", "names by which commands may call the admin address, besides localhost and IP addresses. A request under any other name is refused, because a web page may have sent it"),
+    key("admin", "bind", Form::Text("address:port"), "`\"127.0.0.1:9180\"`", "where metrics and status are read; a change needs a restart. An address beyond loopback needs `[[admin.token]]`"),
+    key("admin", "socket", Form::Text("path, or `\"off\"`"), "`\"/run/weir/admin.sock\"`, where it can be made", "the unix socket for orders: root, the user that Weir runs as, and the group weir may use it. One that is written must be made, or Weir does not start; a change needs a restart"),
+    key("admin", "hosts", Form::List("host names"), "none", "names by which the admin address may be called, besides localhost and IP addresses. A request under any other name is refused, because a web page may have sent it; `/metrics`, `/livez` and `/readyz` are read under any"),
+    key("admin", "token", Form::Table(true), "`[]`", "who may use the admin address with a token"),
+
+    key("admin.token", "name", NAME, REQUIRED, "who it is; shown beside what was done with it"),
+    key("admin.token", "may", Form::Choice(choices::Right::VARIANTS), "`\"read\"`", "see everything, or give orders too"),
+    key("admin.token", "file", Form::Text("file"), "required without `credential`", "holds the token: 16 to 1000 visible characters without blanks; read again at each reload"),
+    key("admin.token", "credential", Form::Text("name"), "none", "instead of `file`: a credential that systemd gives the service (`LoadCredential=`)"),
+
+    key("metrics", "bind", Form::Text("address:port"), REQUIRED, "where `/metrics`, `/livez` and `/readyz` are read without a token, and nothing else; a change needs a restart"),
 
     key("dns", "servers", Form::List("addresses, with or without a port"), "the system's", "name servers, asked in order, on port 53 unless another is written; without this key `/etc/resolv.conf` and `/etc/hosts` are used"),
 

@@ -4,4 +4,5 @@ mod address;
 mod page;
 mod plus;
 mod v1;
+mod who_may;
 mod why;

@@ -234,7 +234,7 @@ fn an_operators_order_for_a_node_holds_for_all_its_addresses() {
 }
 
 fn operator(weir: &Appliance, node: &str, wish: &str) -> Answer {
-    let mut client = Client::plain(weir.admin()).expect("the admin address accepts");
+    let mut client = weir.operator();
     let fields = "Host: localhost\r\nX-Weir: 1\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
     client.ask(format!("POST /api/nodes/{node}/{wish} HTTP/1.1\r\n{fields}"))
 }

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::harness::{Answer, Appliance, Client, eventually};
+use crate::harness::{Answer, Appliance, eventually};
 use crate::session_world::{LEARN, World, row, two_pools};
 
 #[test]
@@ -206,7 +206,7 @@ fn waiting_can_be_read_by_a_script() {
 fn web_pages_cannot_give_orders() {
     let world = World::of(2, |plan| plan);
     let ask = |line: &str, field: &str| -> Answer {
-        let mut client = Client::plain(world.weir.admin()).expect("the admin address accepts");
+        let mut client = world.weir.operator();
         client.ask(format!("{line} HTTP/1.1\r\nHost: localhost\r\n{field}Connection: close\r\n\r\n"))
     };
     for word in ["maintain", "activate", "drain"] {

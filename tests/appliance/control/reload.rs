@@ -328,7 +328,7 @@ fn health_survives_so_that_no_node_is_checking_again() {
 fn a_reload_can_be_asked_for_on_the_admin_address() {
     let (_origin, _gate, weir) = world();
     let ask = |weir: &Appliance| {
-        let mut client = Client::plain(weir.admin()).expect("the admin address accepts");
+        let mut client = weir.operator();
         let answer =
             client.ask("POST /api/reload HTTP/1.1\r\nHost: localhost\r\nX-Weir: 1\r\nContent-Length: 0\r\n\r\n");
         serde_json::from_str::<serde_json::Value>(&answer.text()).unwrap_or_else(|error| panic!("{error}: {answer:?}"))
@@ -347,7 +347,7 @@ fn a_reload_can_be_asked_for_on_the_admin_address() {
 #[test]
 fn what_only_a_restart_can_change_is_told_at_every_reload_until_then() {
     let (_origin, _gate, weir) = world();
-    let admin = weir.admin().to_string();
+    let admin = weir.admin_socket().display().to_string();
     let moved = |text: String| text.replacen("state-dir = \"", "state-dir = \"/nowhere", 1);
     weir.edit(|text| moved(text).replace("threads = 1", "threads = 2"));
     for _ in 0..2 {

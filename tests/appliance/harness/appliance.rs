@@ -91,6 +91,11 @@ impl Appliance {
         (Ipv4Addr::LOCALHOST, self.ports.admin).into()
     }
 
+    /// Where it takes orders.
+    pub(crate) fn admin_socket(&self) -> PathBuf {
+        self.path("admin.sock")
+    }
+
     /// A file of the test's directory.
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.dir.join(name)
@@ -137,11 +142,17 @@ impl Appliance {
         self.client().ask(head + body)
     }
 
+    /// A client on the admin socket, who may give orders.
+    #[track_caller]
+    pub(crate) fn operator(&self) -> Client {
+        Client::unix(&self.admin_socket()).expect("the admin socket accepts")
+    }
+
     /// GET on the admin address.
     #[track_caller]
     pub(crate) fn ask_admin(&self, path: &str) -> Answer {
         let mut client = Client::plain(self.admin()).expect("the admin address accepts");
-        client.ask(format!("GET {path} HTTP/1.1\r\nHost: admin\r\nConnection: close\r\n\r\n"))
+        client.ask(format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"))
     }
 
     /// State and reason of a node in a pool, such as `active` or `passive ejected`.

@@ -44,7 +44,7 @@ impl Appliance {
     pub(crate) fn begin_command(&self, words: &[&str]) -> RunningCommand {
         let mut child = Command::new(env!("CARGO_BIN_EXE_weir"))
             .args(words)
-            .env("WEIR_ADMIN", self.admin().to_string())
+            .env("WEIR_ADMIN", self.admin_socket())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

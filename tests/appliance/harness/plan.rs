@@ -19,6 +19,7 @@ pub(crate) struct Plan {
     state_dir: Option<String>,
     added: BTreeMap<&'static str, String>,
     whole: Option<String>,
+    admin_ip: Option<&'static str>,
 }
 
 /// The ports that an appliance listens on.
@@ -89,6 +90,12 @@ impl Plan {
         self.add("admin", lines)
     }
 
+    /// Another IP address for `[admin]` than loopback.
+    pub(crate) fn admin_ip(mut self, ip: &'static str) -> Self {
+        self.admin_ip = Some(ip);
+        self
+    }
+
     /// Lines for both listeners.
     pub(crate) fn listener(self, lines: &str) -> Self {
         self.add("listener", lines)
@@ -123,7 +130,7 @@ impl Plan {
 
     /// The file's text.
     pub(super) fn write(&self, ports: Ports, dir: &Path) -> String {
-        let text = self.whole.clone().unwrap_or_else(|| self.compose());
+        let text = with_socket(self.whole.clone().unwrap_or_else(|| self.compose()));
         let numbers = [("$https", ports.https), ("$http", ports.http), ("$admin", ports.admin)];
         let text = numbers.iter().fold(text, |text, (name, port)| text.replace(name, &port.to_string()));
         let text = text.replace("$port", &self.base().to_string());
@@ -136,8 +143,9 @@ impl Plan {
         let base = self.base();
         let state_dir = self.state_dir.as_deref().unwrap_or("$dir");
         let threads = self.threads.unwrap_or(1);
+        let ip = self.admin_ip.unwrap_or("127.0.0.1");
         let mut text = format!("state-dir = \"{state_dir}\"\nthreads = {threads}\n{}", added("top"));
-        text += &format!("[admin]\nbind = \"127.0.0.1:$admin\"\n{}", added("admin"));
+        text += &format!("[admin]\nbind = \"{ip}:$admin\"\n{}", added("admin"));
         text += &format!("[[listener]]\nname = \"http\"\nbind = \"127.0.0.1:$http\"\n{}", added("listener"));
         if self.secure {
             text += &format!(
@@ -183,4 +191,12 @@ impl Plan {
             "[[site]]\nname = \"{name}\"\nlistener = \"{listener}\"\nhosts = [\"esb.test\"]\npool = \"app\"\n{certificate}{added}"
         )
     }
+}
+
+/// Every appliance has an admin socket of its own, unless its text says otherwise.
+fn with_socket(text: String) -> String {
+    if text.contains("\nsocket = ") {
+        return text;
+    }
+    text.replacen(":$admin\"\n", ":$admin\"\nsocket = \"$dir/admin.sock\"\n", 1)
 }

@@ -2,6 +2,9 @@
 
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -62,6 +65,15 @@ impl Client {
     /// Connects, plain.
     pub(crate) fn plain(to: SocketAddr) -> io::Result<Self> {
         let socket = connect(to)?;
+        Ok(Self { stream: Box::new(socket.try_clone()?), socket, inbox: Vec::new() })
+    }
+
+    /// Connects to a unix socket.
+    pub(crate) fn unix(to: &Path) -> io::Result<Self> {
+        // The calls that a client makes are the same for both kinds of sockets.
+        let socket = TcpStream::from(OwnedFd::from(UnixStream::connect(to)?));
+        socket.set_read_timeout(Some(WAIT))?;
+        socket.set_write_timeout(Some(WAIT))?;
         Ok(Self { stream: Box::new(socket.try_clone()?), socket, inbox: Vec::new() })
     }
 

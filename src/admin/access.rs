@@ -1,0 +1,12 @@
+//! Who may ask and who may give orders, and how many at once: the admin address, the admin socket and the metrics
+//! address. Nothing here knows what the paths do.
+
+mod admit;
+mod body;
+mod caller;
+mod foreign;
+mod in_use;
+mod serve;
+mod token;
+
+pub(super) use serve::{Listening, serve, serve_all};

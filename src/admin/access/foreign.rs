@@ -1,0 +1,93 @@
+//! Keeps web pages out. A page in an operator's browser can reach the admin address under a name of its own (DNS
+//! rebinding), but it cannot forge Host and Origin.
+
+use std::net::{IpAddr, Ipv6Addr};
+use std::sync::Arc;
+
+use axum::http::{HeaderMap, HeaderName, header};
+
+use crate::admin::v1::problem::ApiProblem;
+
+/// Refuses a request under a name that is not this machine's. An IP address as Host is accepted, because unlike a name
+/// it cannot be rebound.
+pub(super) fn refuse_host(headers: &HeaderMap, names: &[Arc<str>]) -> Result<(), ApiProblem> {
+    let hosts = texts(headers, &header::HOST);
+    let [host] = hosts.as_slice() else {
+        return Err(ApiProblem::forbidden("there is not one Host", "send one field Host"));
+    };
+    let name = name_of(host);
+    let ours = name.parse::<IpAddr>().is_ok()
+        || name.eq_ignore_ascii_case("localhost")
+        || names.iter().any(|known| known.eq_ignore_ascii_case(name));
+    if ours {
+        return Ok(());
+    }
+    let shown: String = host.chars().take(80).collect();
+    let advice = "if it is a name of this machine, write it into hosts of [admin]";
+    Err(ApiProblem::forbidden(format!("the Host {shown:?} is not known here (a web page may be behind it)"), advice))
+}
+
+/// Refuses a request that a page of another origin sent.
+pub(super) fn refuse_origin(headers: &HeaderMap) -> Result<(), ApiProblem> {
+    let hosts = texts(headers, &header::HOST);
+    let host = hosts.first().map_or("", String::as_str);
+    let same = |origin: &String| ["http://", "https://"].iter().any(|scheme| origin.strip_prefix(scheme) == Some(host));
+    match texts(headers, &header::ORIGIN).iter().find(|origin| !same(origin)) {
+        None => Ok(()),
+        Some(foreign) => {
+            let shown: String = foreign.chars().take(80).collect();
+            let detail = format!("a page of {shown:?} may not ask for this");
+            Err(ApiProblem::forbidden(detail, "use weir's commands, or no Origin"))
+        }
+    }
+}
+
+fn texts(headers: &HeaderMap, name: &HeaderName) -> Vec<String> {
+    headers.get_all(name).iter().map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned()).collect()
+}
+
+/// The host without the port and without the brackets of an IPv6 address.
+fn name_of(host: &str) -> &str {
+    if host.parse::<Ipv6Addr>().is_ok() {
+        return host;
+    }
+    match host.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+        Some((address, _)) => address,
+        None => host.split(':').next().unwrap_or_default(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_page_of_another_name_sends_is_refused() {
+        let known: [Arc<str>; 1] = ["weir1.internal".into()];
+        for (fields, good) in [
+            (&[("host", "127.0.0.1:9180")][..], true),
+            (&[("host", "localhost")], true),
+            (&[("host", "[::1]:9180")], true),
+            (&[("host", "10.0.0.9:9180")], true),
+            (&[("host", "Weir1.internal:9180")], true),
+            (&[("host", "localhost:9180"), ("origin", "http://localhost:9180")], true),
+            (&[("host", "evil.example:9180")], false),
+            (&[("host", "127.0.0.1.evil.example")], false),
+            (&[("host", "localhost.evil.example")], false),
+            (&[("host", "")], false),
+            (&[], false),
+            (&[("host", "localhost"), ("host", "localhost")], false),
+            (&[("host", "evil.example:9180"), ("origin", "http://evil.example:9180")], false),
+            (&[("host", "127.0.0.1:9180"), ("origin", "http://evil.example")], false),
+            (&[("host", "127.0.0.1:9180"), ("origin", "http://127.0.0.1:8080")], false),
+            (&[("host", "127.0.0.1:9180"), ("origin", "null")], false),
+        ] {
+            let mut headers = HeaderMap::new();
+            for (name, value) in fields {
+                headers.append(*name, value.parse().unwrap());
+            }
+            let judged = refuse_host(&headers, &known).and_then(|()| refuse_origin(&headers));
+            assert_eq!(judged.is_ok(), good, "{fields:?}");
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! Accepts few connections, closes those that send their head slowly, and tells for each who is at its other end.
+
+use std::collections::VecDeque;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::middleware;
+use axum::{Extension, Router};
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
+use tokio::sync::{Semaphore, oneshot};
+
+use super::admit;
+use super::caller::Caller;
+use super::in_use::{self, InUse};
+use crate::control::admin_sockets::AdminSockets;
+use crate::proxy::io::descriptors;
+use crate::proxy::worker::Shared;
+
+/// The most connections of one listener at one time. For a further one, the oldest connection without a running request
+/// is closed.
+const MOST: usize = 128;
+/// How long a head may take, and how long a connection may be idle.
+const HEAD: Duration = Duration::from_secs(5);
+/// How long a connection may last with its answers, and how long its last answer may take after that. An answer that is a
+/// stream of events may last as long as its client takes it.
+const LONGEST: Duration = Duration::from_secs(300);
+const LAST: Duration = Duration::from_secs(90);
+
+/// What connections are accepted from.
+pub(crate) enum Listening {
+    /// An address.
+    Tcp(TcpListener),
+    /// The admin socket.
+    Unix(UnixListener),
+}
+
+enum Accepted {
+    Tcp(TcpStream, Caller),
+    Unix(UnixStream),
+}
+
+/// An open connection.
+struct AdminConnection {
+    in_use: Arc<InUse>,
+    /// Closes the connection when it is dropped.
+    keep_open: oneshot::Sender<()>,
+}
+
+/// Answers on the admin address and the admin socket for ever. Each request passes [`admit`] first.
+pub(crate) fn serve_all(sockets: AdminSockets, router: &Router, shared: &Arc<Shared>) {
+    let router = router.clone().layer(middleware::from_fn_with_state(Arc::clone(shared), admit::admit));
+    let unix = sockets.unix.map(Listening::Unix);
+    for listening in [Listening::Tcp(sockets.tcp)].into_iter().chain(unix) {
+        tokio::spawn(serve(listening, router.clone()));
+    }
+}
+
+/// Accepts connections for ever.
+pub(crate) async fn serve(listening: Listening, router: Router) {
+    let permits = Arc::new(Semaphore::new(MOST));
+    let mut connections = VecDeque::<AdminConnection>::new();
+    loop {
+        let accepted = match listening.accept().await {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                descriptors::warn(|| format!("cannot accept on the admin address: {error}"));
+                tokio::time::sleep(descriptors::PAUSE).await;
+                continue;
+            }
+        };
+        connections.retain(|connection| !connection.keep_open.is_closed());
+        if permits.available_permits() == 0 {
+            let silent = connections.iter().position(|connection| !connection.in_use.is_busy());
+            drop(silent.and_then(|silent| connections.remove(silent)));
+        }
+        let Ok(permit) = Arc::clone(&permits).acquire_owned().await else { return };
+        let ((keep_open, closed), in_use) = (oneshot::channel(), Arc::<InUse>::default());
+        let router = router.clone();
+        connections.push_back(AdminConnection { in_use: Arc::clone(&in_use), keep_open });
+        tokio::spawn(async move {
+            tokio::select! {
+                () = accepted.answer(router, in_use) => {}
+                _ = closed => {}
+            }
+            drop(permit);
+        });
+    }
+}
+
+impl Listening {
+    async fn accept(&self) -> io::Result<Accepted> {
+        match self {
+            Self::Tcp(listener) => {
+                let (stream, peer) = listener.accept().await?;
+                Ok(Accepted::Tcp(stream, Caller::on_address(peer, listener.local_addr().ok())))
+            }
+            Self::Unix(listener) => listener.accept().await.map(|(stream, _)| Accepted::Unix(stream)),
+        }
+    }
+}
+
+impl Accepted {
+    async fn answer(self, router: Router, in_use: Arc<InUse>) {
+        match self {
+            Self::Tcp(stream, caller) => answer(stream, caller, router, in_use).await,
+            Self::Unix(stream) => {
+                let caller = Caller::on_socket(&stream).await;
+                answer(stream, caller, router, in_use).await;
+            }
+        }
+    }
+}
+
+async fn answer<S>(stream: S, caller: Caller, router: Router, in_use: Arc<InUse>)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let marks = middleware::from_fn_with_state(Arc::clone(&in_use), in_use::mark);
+    let router = router.layer(marks).layer(Extension(caller));
+    let mut server = http1::Builder::new();
+    let server = server.timer(TokioTimer::new()).header_read_timeout(HEAD).max_buf_size(64 * 1024);
+    let mut connection =
+        std::pin::pin!(server.serve_connection(TokioIo::new(stream), TowerToHyperService::new(router)));
+    // Errors of the connection concern only its client.
+    if tokio::time::timeout(LONGEST, connection.as_mut()).await.is_ok() {
+        return;
+    }
+    connection.as_mut().graceful_shutdown();
+    while tokio::time::timeout(LAST, connection.as_mut()).await.is_err() {
+        if !in_use.streams() {
+            return;
+        }
+    }
+}

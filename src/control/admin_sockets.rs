@@ -1,0 +1,184 @@
+//! Where Weir is asked and steered: the admin address, the unix socket and the metrics address. They are bound before anything else starts,
+//! and stay over reloads. The socket's file is removed at the end.
+
+use std::fs::{Metadata, Permissions};
+use std::io;
+use std::net::SocketAddr;
+use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt, chown};
+use std::os::unix::net::{UnixListener as StdUnixListener, UnixStream};
+use std::path::{Path, PathBuf};
+
+use nix::unistd::Group;
+use tokio::net::{TcpListener, UnixListener};
+
+use crate::config::{Admin, AdminSocket, Config, Place, Problem};
+
+/// The members of this group may give orders on the admin socket.
+pub(crate) const GROUP: &str = "weir";
+
+/// The owner and the group may connect. Who of them is answered is decided by their credentials.
+const MODE: u32 = 0o660;
+
+/// The sockets that admin answers on.
+pub(crate) struct AdminSockets {
+    /// The admin address.
+    pub(crate) tcp: TcpListener,
+    /// The admin socket.
+    pub(crate) unix: Option<UnixListener>,
+    /// The metrics address.
+    pub(crate) metrics: Option<TcpListener>,
+}
+
+/// Binds what `[admin]` and `[metrics]` say. The returned file lives as long as the socket is to be found.
+pub(crate) fn bind_admin(config: &Config) -> Result<(AdminSockets, Option<SocketFile>), Problem> {
+    // The address comes first: where another Weir has it, this one must not touch the socket.
+    let admin = &config.admin;
+    let tcp = bind_address("admin", admin.bind, &admin.at)?;
+    let metrics = config.metrics.as_ref();
+    let metrics = metrics.map(|metrics| bind_address("metrics", metrics.bind, &metrics.at)).transpose()?;
+    let (unix, file) = bind_socket(admin)?.unzip();
+    Ok((AdminSockets { tcp, unix, metrics }, file))
+}
+
+fn bind_address(which: &str, address: SocketAddr, at: &Place) -> Result<TcpListener, Problem> {
+    let bound = std::net::TcpListener::bind(address).and_then(|bound| {
+        bound.set_nonblocking(true)?;
+        TcpListener::from_std(bound)
+    });
+    bound.map_err(|error| {
+        let advice = match error.kind() {
+            io::ErrorKind::AddrInUse => {
+                format!("is another Weir running? `weir status` asks it; else choose another [{which}] bind")
+            }
+            _ => String::new(),
+        };
+        Problem { at: at.clone(), what: format!("cannot bind the {which} address {address}: {error}"), advice }
+    })
+}
+
+fn bind_socket(admin: &Admin) -> Result<Option<(UnixListener, SocketFile)>, Problem> {
+    let Some(path) = admin.socket.path() else { return Ok(None) };
+    match (SocketFile::bind(path), &admin.socket) {
+        (Ok(bound), _) => Ok(Some(bound)),
+        (Err(error), AdminSocket::At(_, at)) => {
+            let what = format!("cannot bind the admin socket {}: {error}", path.display());
+            Err(Problem { at: at.clone(), what, advice: advice(&error, path) })
+        }
+        (Err(error), _) => {
+            let path = path.display();
+            log::info!("no admin socket {path}: {error}; orders need [admin] socket, or a token");
+            Ok(None)
+        }
+    }
+}
+
+fn advice(error: &io::Error, path: &Path) -> String {
+    match error.kind() {
+        io::ErrorKind::NotFound => {
+            let directory = path.parent().unwrap_or(path).display();
+            format!("make the directory {directory}, or name another socket, or write \"off\"")
+        }
+        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+            "name a path in a directory that Weir may write, such as \"/run/weir/admin.sock\"".to_owned()
+        }
+        io::ErrorKind::AddrInUse => "each Weir has a socket of its own: name another path".to_owned(),
+        _ => "name another path, or write \"off\"".to_owned(),
+    }
+}
+
+/// The file of a bound socket. Dropped, it removes the file, if that is still its own.
+#[derive(Debug)]
+pub(crate) struct SocketFile {
+    path: PathBuf,
+    made: (u64, u64),
+}
+
+impl SocketFile {
+    fn bind(path: &Path) -> io::Result<(UnixListener, Self)> {
+        let listener = match StdUnixListener::bind(path) {
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
+                remove_stale(path)?;
+                StdUnixListener::bind(path)?
+            }
+            bound => bound?,
+        };
+        let file = Self { path: path.to_owned(), made: identity(&path.symlink_metadata()?) };
+        // Where the group is not ours to give, only the owner and root are left.
+        let group = Group::from_name(GROUP).ok().flatten();
+        let given = group.is_some_and(|group| chown(path, None, Some(group.gid.as_raw())).is_ok());
+        std::fs::set_permissions(path, Permissions::from_mode(if given { MODE } else { MODE & 0o600 }))?;
+        listener.set_nonblocking(true)?;
+        Ok((UnixListener::from_std(listener)?, file))
+    }
+}
+
+impl Drop for SocketFile {
+    fn drop(&mut self) {
+        if self.path.symlink_metadata().is_ok_and(|now| identity(&now) == self.made) {
+            let _ = std::fs::remove_file(&self.path);
+        }
+    }
+}
+
+fn identity(about: &Metadata) -> (u64, u64) {
+    (about.dev(), about.ino())
+}
+
+/// Removes a socket that a killed process left behind.
+fn remove_stale(path: &Path) -> io::Result<()> {
+    let in_use = |what: &str| io::Error::new(io::ErrorKind::AddrInUse, what);
+    if !path.symlink_metadata()?.file_type().is_socket() {
+        return Err(in_use("there is a file that is no socket"));
+    }
+    match UnixStream::connect(path) {
+        Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => std::fs::remove_file(path),
+        Ok(_) => Err(in_use("another process answers there")),
+        Err(error) => Err(in_use(&format!("it cannot be told whether another process answers there: {error}"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn directory(name: &str) -> PathBuf {
+        let directory = std::env::temp_dir().join(format!("weir-sockets-{name}-{}", std::process::id()));
+        std::fs::create_dir_all(&directory).unwrap();
+        directory
+    }
+
+    #[tokio::test]
+    async fn a_socket_that_nobody_answers_is_replaced_and_removed_at_the_end() {
+        let directory = directory("stale");
+        let path = directory.join("a.sock");
+        drop(StdUnixListener::bind(&path).unwrap());
+        assert!(path.exists(), "what a killed process leaves behind");
+        let (listener, file) = SocketFile::bind(&path).unwrap();
+        let mode = path.metadata().unwrap().mode();
+        assert_eq!(mode & 0o117, 0, "{mode:o} lets others in");
+        let second = SocketFile::bind(&path).unwrap_err();
+        assert_eq!(second.to_string(), "another process answers there");
+        UnixStream::connect(&path).expect("the first still answers");
+        drop((listener, file));
+        assert!(!path.exists());
+        std::fs::remove_dir_all(directory).unwrap();
+    }
+
+    #[tokio::test]
+    async fn what_is_not_its_own_is_never_removed() {
+        let directory = directory("others");
+        let path = directory.join("a.sock");
+        std::fs::write(&path, "precious").unwrap();
+        assert_eq!(SocketFile::bind(&path).unwrap_err().to_string(), "there is a file that is no socket");
+        std::os::unix::fs::symlink(&path, directory.join("link")).unwrap();
+        assert!(SocketFile::bind(&directory.join("link")).is_err());
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "precious");
+        std::fs::remove_file(&path).unwrap();
+        let (_listener, file) = SocketFile::bind(&path).unwrap();
+        std::fs::remove_file(&path).unwrap();
+        let _others = StdUnixListener::bind(&path).unwrap();
+        drop(file);
+        assert!(path.exists(), "another process bound this path meanwhile");
+        std::fs::remove_dir_all(directory).unwrap();
+    }
+}
