@@ -44,8 +44,7 @@ pub(super) fn run(path: &Path, output: Output) -> i32 {
         config.warnings.extend(readable::warnings(config));
     }
     let result = refused.map_or(result, |problem| Err(Errors(vec![problem])));
-    let values = if output.explain && result.is_ok() { config::explain(path).map(Some) } else { Ok(None) };
-    let (result, values) = values.map_or_else(|errors| (Err(errors), None), |values| (result, values));
+    let values = result.as_ref().ok().filter(|_| output.explain).map(config::explain);
     let heard = match &result {
         _ if output.json => print(&format!("{:#}\n", with_values(as_json(&result, now), values.as_deref()))),
         Ok(_) if values.is_some() => print(&explain::text(path, &values.unwrap_or_default())),

@@ -26,7 +26,7 @@ use self::judge::Case;
 use super::HostPattern;
 
 pub use self::finding::Finding;
-pub use self::leaf::{Leaf, day};
+pub use self::leaf::{Leaf, day, subject_of};
 pub use self::pin::{key_pin, key_pin_of, pin_of, pin_text};
 pub use self::roots::{roots, system_roots};
 

@@ -1,18 +1,21 @@
 //! Each value that a configuration has, and where it comes from: a line of a file, or the default of the reference.
 
-use std::path::Path;
+use std::hash::{DefaultHasher, Hash, Hasher};
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::text::errors::{Errors, Place, Problems};
+use super::model::Config;
+use super::text::errors::{Place, Problems};
 use super::text::reference::{Form, Key, heading, reference, table_below};
 use super::text::source::Source;
-use super::text::{include, section, syntax};
+use super::text::syntax;
 
 /// One value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Effective {
+    /// What the table is about, such as `pool esb-http, health`. Empty for the top level.
+    pub subject: String,
     /// The table, such as `[pool.health] esb-http`. Empty for the top level.
     pub table: String,
     /// The key.
@@ -21,25 +24,32 @@ pub struct Effective {
     pub value: String,
     /// Its place. `None` for a default.
     pub at: Option<Place>,
+    /// Tells values apart of which `value` leaves something out.
+    digest: u64,
 }
 
-/// Every value of a file that [`load`](super::load) accepts, and of those that it includes. Values of header fields are
-/// left out, because they may be secrets.
-pub fn explain(path: &Path) -> Result<Vec<Effective>, Errors> {
-    let problems = Problems::default();
-    let main = Source::read(path).map_err(|problem| Errors(vec![problem]))?;
-    let main_table = syntax::parse(&main, &problems);
-    let included =
-        section::peek("include", &main_table, &main, &problems).map(|value| include::read(&value)).unwrap_or_default();
-    let tables: Vec<_> = included.iter().map(|source| syntax::parse(source, &problems)).collect();
-    problems.check(&[path.to_path_buf()])?;
-    let mut values = Vec::new();
-    Table { name: "", owner: String::new(), written: Some(main_table.get_ref()), source: &main }.add_to(&mut values);
-    for (table, source) in tables.iter().zip(&included) {
-        let file = Table { name: "", owner: String::new(), written: Some(table.get_ref()), source };
-        file.below().iter().for_each(|table| table.add_to(&mut values));
+impl Effective {
+    /// Whether the other one is the same, also in what is not shown of both.
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.value == other.value && self.digest == other.digest
     }
-    Ok(values)
+}
+
+/// Every value of a configuration, file by file. Values of header fields are left out, because they may be secrets.
+pub fn explain(config: &Config) -> Vec<Effective> {
+    let mut values = Vec::new();
+    // They had no problem when they were loaded.
+    let problems = Problems::default();
+    for (place, source) in config.texts.sources().iter().enumerate() {
+        let table = syntax::parse(source, &problems);
+        let file = Table { written: Some(table.get_ref()), ..Table::top(source) };
+        if place == 0 {
+            file.add_to(&mut values);
+        } else {
+            file.below().iter().for_each(|table| table.add_to(&mut values));
+        }
+    }
+    values
 }
 
 /// One table, or the place of one that is not written.
@@ -48,11 +58,16 @@ struct Table<'a> {
     name: &'static str,
     /// The names of what it belongs to: `esb.http management`.
     owner: String,
+    subject: String,
     written: Option<&'a DeTable<'a>>,
     source: &'a Source,
 }
 
 impl<'a> Table<'a> {
+    fn top(source: &'a Source) -> Self {
+        Self { name: "", owner: String::new(), subject: String::new(), written: None, source }
+    }
+
     fn add_to(&self, values: &mut Vec<Effective>) {
         let keys = reference().iter().filter(|key| key.table == self.name);
         values.extend(keys.filter_map(|key| self.value(key)));
@@ -71,7 +86,8 @@ impl<'a> Table<'a> {
             None => without_quotes(key.default),
         };
         let at = written.map(|value| self.source.place(value.span()));
-        Some(Effective { table: self.heading(), key: key.key, value, at })
+        let digest = written.map_or(0, |written| digest(written.get_ref(), &value));
+        Some(Effective { subject: self.subject.clone(), table: self.heading(), key: key.key, value, at, digest })
     }
 
     /// A route may know its callers by a secret in a header.
@@ -96,24 +112,48 @@ impl<'a> Table<'a> {
     }
 
     fn tables(&self, key: &Key, name: &'static str) -> Vec<Self> {
-        let one = |written, owner| Table { name, owner, written, source: self.source };
+        let one = |written, owner, subject| Table { name, owner, subject, written, source: self.source };
         match self.written.and_then(|table| table.get(key.key)).map(Spanned::get_ref) {
-            Some(DeValue::Table(table)) => vec![one(Some(table), self.owner.clone())],
+            Some(DeValue::Table(table)) => vec![one(Some(table), self.owner.clone(), self.within(key.key))],
             Some(DeValue::Array(items)) => {
-                let tables = items.iter().filter_map(|item| item.get_ref().as_table());
-                tables.enumerate().map(|(index, table)| one(Some(table), self.owner_of(table, index))).collect()
+                let tables = items.iter().filter_map(|item| item.get_ref().as_table()).enumerate();
+                let named = tables.map(|(index, table)| (table, name_of(table, index)));
+                named
+                    .map(|(table, name)| {
+                        let subject = self.within(&format!("{} {name}", key.key));
+                        one(Some(table), self.owned(&name), subject)
+                    })
+                    .collect()
             }
-            None if key.default == "see there" => vec![one(None, self.owner.clone())],
+            None if key.default == "see there" => vec![one(None, self.owner.clone(), self.within(key.key))],
             _ => Vec::new(),
         }
     }
 
-    /// The name of a table in a list, after what the list belongs to: its own name, or its number.
-    fn owner_of(&self, table: &DeTable<'_>, index: usize) -> String {
-        let name = table.get("name").and_then(|name| name.get_ref().as_str());
-        let name = name.map_or_else(|| (index + 1).to_string(), str::to_owned);
-        if self.owner.is_empty() { name } else { format!("{} {name}", self.owner) }
+    fn within(&self, below: &str) -> String {
+        if self.subject.is_empty() { below.to_owned() } else { format!("{}, {below}", self.subject) }
     }
+
+    fn owned(&self, name: &str) -> String {
+        if self.owner.is_empty() { name.to_owned() } else { format!("{} {name}", self.owner) }
+    }
+}
+
+/// The name of a table in a list, or its number.
+fn name_of(table: &DeTable<'_>, index: usize) -> String {
+    let name = table.get("name").and_then(|name| name.get_ref().as_str());
+    name.map_or_else(|| (index + 1).to_string(), str::to_owned)
+}
+
+/// A number for a value of which only this is told, to compare it with others of this process. 0 if all is told.
+fn digest(value: &DeValue<'_>, told: &str) -> u64 {
+    let whole = shown(value, false);
+    if whole == told {
+        return 0;
+    }
+    let mut hasher = DefaultHasher::new();
+    whole.hash(&mut hasher);
+    hasher.finish()
 }
 
 /// A default as it stands in a file, or its words in brackets.

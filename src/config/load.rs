@@ -1,6 +1,7 @@
 //! The way from a path to a configuration: read, parse, include, read the tables, resolve the names.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use super::model::Config;
@@ -12,7 +13,7 @@ use super::site::{KnownCertificates, SiteContext, UsedHosts};
 use super::text::errors::{Errors, Problem, Problems};
 use super::text::section;
 use super::text::section::Section;
-use super::text::source::Source;
+use super::text::source::{Source, Texts};
 use super::text::{include, syntax, variables};
 use super::values::names::Names;
 use super::{pool, site, unused};
@@ -24,19 +25,28 @@ pub fn load(path: &Path) -> Result<Config, Errors> {
 
 /// [`load`] for a Weir that runs `before`. Certificates and keys whose files have not changed are reused.
 pub fn load_after(path: &Path, before: &Config) -> Result<Config, Errors> {
-    load_knowing(path, SystemTime::now(), &KnownCertificates::of(before))
+    load_knowing(main_file(path)?, SystemTime::now(), &KnownCertificates::of(before))
+}
+
+/// [`load_after`], with this text in place of what the main file holds.
+pub fn load_text(path: &Path, text: String, before: &Config) -> Result<Config, Errors> {
+    let main = Source::new(Arc::new(path.to_path_buf()), text);
+    load_knowing(main, SystemTime::now(), &KnownCertificates::of(before))
 }
 
 /// [`load`], with certificates judged by the given time.
 pub fn load_at(path: &Path, now: SystemTime) -> Result<Config, Errors> {
-    load_knowing(path, now, &KnownCertificates::default())
+    load_knowing(main_file(path)?, now, &KnownCertificates::default())
 }
 
-fn load_knowing(path: &Path, now: SystemTime, known: &KnownCertificates<'_>) -> Result<Config, Errors> {
+fn main_file(path: &Path) -> Result<Source, Errors> {
+    Source::read(path).map_err(|problem| Errors(vec![or_another(problem)]))
+}
+
+fn load_knowing(main: Source, now: SystemTime, known: &KnownCertificates<'_>) -> Result<Config, Errors> {
     let problems = Problems::default();
-    let main = Source::read(path).map_err(|problem| Errors(vec![or_another(problem)]))?;
     let main_table = syntax::parse(&main, &problems);
-    problems.check(&[path.to_path_buf()])?;
+    problems.check(&[main.file.to_path_buf()])?;
     let included =
         section::peek("include", &main_table, &main, &problems).map(|value| include::read(&value)).unwrap_or_default();
     let files: Vec<PathBuf> = [&main].into_iter().chain(&included).map(|source| source.file.to_path_buf()).collect();
@@ -53,6 +63,8 @@ fn load_knowing(path: &Path, now: SystemTime, known: &KnownCertificates<'_>) -> 
     problems.check(&files)?;
     config.warnings = problems.warnings(&files);
     config.files = files;
+    drop((main_table, tables));
+    config.texts = Texts::new([main].into_iter().chain(included).collect());
     Ok(config)
 }
 
@@ -151,6 +163,7 @@ fn main_keys(files: &[Section<'_>]) -> Config {
 fn empty() -> Config {
     Config {
         files: Vec::new(),
+        texts: Texts::default(),
         state_dir: PathBuf::from("/var/lib/weir"),
         threads: std::thread::available_parallelism().map_or(1, usize::from),
         stop_timeout: std::time::Duration::ZERO,

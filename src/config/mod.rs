@@ -5,6 +5,7 @@
 //! what would be right. Knows no other room, no pingora and no tokio.
 
 pub mod certificate;
+mod changes;
 mod explain;
 mod hosts;
 mod load;
@@ -23,11 +24,13 @@ pub use self::text::errors::{Errors, Place, Problem};
 pub use self::text::reference::{Form, Key, heading, reference, table_below};
 pub use self::text::regular;
 pub use self::text::report::render_warnings;
+pub use self::text::source::Texts;
 pub use self::text::units::spoken_duration;
 pub use self::text::words::suggestion;
 pub use self::values::paths::any_of;
+pub use changes::changes;
 pub use explain::{Effective, explain};
 pub use hosts::HostPattern;
-pub use load::{load, load_after, load_at};
+pub use load::{load, load_after, load_at, load_text};
 pub use model::*;
 pub use pools_without_nodes::pools_without_nodes;

@@ -8,6 +8,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 
 use super::text::errors::{Place, Problem};
+use super::text::source::Texts;
 
 mod admin;
 mod limits;
@@ -33,6 +34,8 @@ pub use sticky::{Failback, OwnCookie, Sticky, StickyMode};
 pub struct Config {
     /// Every file that was read, the main one first.
     pub files: Vec<PathBuf>,
+    /// What they held.
+    pub texts: Texts,
     /// The directory for what outlives a restart.
     pub state_dir: PathBuf,
     /// The number of threads that carry traffic. Default one per core. Needs a restart to change.

@@ -74,7 +74,7 @@ mod tests {
         let path = directory.join("weir.toml");
         std::fs::write(&path, MAIN).unwrap();
         std::fs::write(directory.join("sites/a.toml"), INCLUDED).unwrap();
-        let values = config::load(&path).and_then(|_| config::explain(&path));
+        let values = config::load(&path).map(|config| config::explain(&config));
         std::fs::remove_dir_all(&directory).unwrap();
         let values = values.map_err(|errors| errors.to_string()).unwrap();
         let said = text(&path, &values);

@@ -83,7 +83,7 @@ pub fn day(unix: i64) -> String {
 }
 
 /// The certificate's subject as text.
-pub(super) fn subject_of(der: &[u8]) -> Option<String> {
+pub fn subject_of(der: &[u8]) -> Option<String> {
     let (_, certificate) = parse_x509_certificate(der).ok()?;
     Some(name_text(certificate.subject()))
 }

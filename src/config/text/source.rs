@@ -1,5 +1,6 @@
 //! A configuration file in memory. It converts positions in its bytes to places that an operator can find.
 
+use std::fmt;
 use std::io;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -33,7 +34,7 @@ impl Source {
         })
     }
 
-    fn new(file: Arc<PathBuf>, text: String) -> Self {
+    pub(crate) fn new(file: Arc<PathBuf>, text: String) -> Self {
         let line_starts = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
         Self { file, text, line_starts }
     }
@@ -54,6 +55,27 @@ impl Source {
     /// A path as this file means it: relative paths begin at the file's directory.
     pub(crate) fn resolve(&self, path: &str) -> PathBuf {
         self.file.parent().unwrap_or(Path::new("")).join(path)
+    }
+}
+
+/// The texts that a configuration was read from, the main one first. Files on the disk may have changed since.
+#[derive(Default)]
+pub struct Texts(Vec<Source>);
+
+impl Texts {
+    pub(crate) fn new(sources: Vec<Source>) -> Self {
+        Self(sources)
+    }
+
+    pub(crate) fn sources(&self) -> &[Source] {
+        &self.0
+    }
+}
+
+/// They may hold secrets.
+impl fmt::Debug for Texts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} texts", self.0.len())
     }
 }
 

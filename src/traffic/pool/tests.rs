@@ -87,6 +87,7 @@ pub(in crate::traffic) fn configuration(nodes: usize, pool: config::Pool) -> Con
     };
     Config {
         files: Vec::new(),
+        texts: Default::default(),
         state_dir: PathBuf::new(),
         threads: 1,
         stop_timeout: Duration::ZERO,
