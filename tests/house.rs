@@ -50,7 +50,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("prometheus", &["observe"]),
     ("utoipa", &["admin"]),
     ("utoipa_axum", &["admin"]),
-    ("tokio", &["main", "cli", "admin", "control", "proxy"]),
+    ("tokio", &["main", "cli", "admin", "control", "proxy", "observe"]),
     ("strum", &["config"]),
     ("toml", &["config"]),
 ];

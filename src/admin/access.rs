@@ -7,6 +7,7 @@ mod caller;
 mod foreign;
 mod in_use;
 mod serve;
+mod takes_data;
 mod token;
 
 pub(super) use serve::{Listening, serve, serve_all};

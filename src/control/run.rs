@@ -125,7 +125,7 @@ impl Running {
         let control = Arc::new(Control {
             shared,
             orders: Mutex::new(std::mem::take(&mut first.orders)),
-            last_reload: Mutex::default(),
+            reloads: Mutex::default(),
             state_dir: first.state_dir.take(),
             keeps_sessions: first.keeps_sessions,
             knows_previous: restored.is_ok(),
@@ -214,7 +214,7 @@ impl Running {
         let reloaded = self.reloader.reload(&by).await;
         let problems = reloaded.as_ref().err().cloned().unwrap_or_default();
         let generation = self.control.current.load().snapshot.generation;
-        *self.control.last_reload.lock() = Some(LastReload { at: SystemTime::now(), by, generation, problems });
+        self.control.note_reload(LastReload { at: SystemTime::now(), by, generation, problems });
         match reloaded {
             Ok(generation) => {
                 let text = summary(&generation);
@@ -273,6 +273,9 @@ impl Running {
         self.notifier.stopping();
         let open = self.control.open.load(Ordering::Relaxed);
         log::info!("stopping ({signal}): {open} connections open, at most {limit:?}");
+        // Who follows the events learns of it, and ends.
+        let text = format!("stopping ({signal}): {open} connections open");
+        self.control.observer.events.push(SystemTime::now(), "stop", "weir", &text);
         self.threads.order(|_| ThreadCommand::Drain);
         tokio::select! {
             () = self.threads.ended() => log::info!("stopped: every request was answered"),

@@ -1,6 +1,7 @@
 //! State that runs beside requests and outlives generations: operators' orders, and where things are stored over a
 //! restart. Traffic threads do not use it.
 
+use std::collections::VecDeque;
 use std::ops::Deref;
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -39,8 +40,8 @@ pub(crate) struct Control {
     pub(crate) shared: Arc<Shared>,
     /// Operators' orders about nodes.
     pub(crate) orders: Mutex<Orders>,
-    /// The last reload; none since the start.
-    pub(crate) last_reload: Mutex<Option<LastReload>>,
+    /// The last reloads since the start, the newest at the end.
+    pub(crate) reloads: Mutex<VecDeque<LastReload>>,
     /// The state directory. `None` when it cannot be used.
     pub(crate) state_dir: Option<StateDir>,
     /// Whether sessions are stored. They are not when the next start would not have the secret they are hashed with.
@@ -49,6 +50,20 @@ pub(crate) struct Control {
     pub(crate) knows_previous: bool,
     /// Stored sessions of nodes whose addresses are not known yet.
     pub(crate) previous_sessions: Mutex<Option<Arc<PreviousFile>>>,
+}
+
+/// How many reloads are kept.
+const RELOADS: usize = 20;
+
+impl Control {
+    /// Keeps how a reload ended.
+    pub(crate) fn note_reload(&self, reload: LastReload) {
+        let mut reloads = self.reloads.lock();
+        if reloads.len() == RELOADS {
+            reloads.pop_front();
+        }
+        reloads.push_back(reload);
+    }
 }
 
 impl Deref for Control {

@@ -88,8 +88,8 @@ fn of_nodes(pools: &[Pool]) -> Vec<Found> {
 }
 
 fn of_reload(control: &Control) -> Option<Found> {
-    let last = control.last_reload.lock();
-    let problem = last.as_ref()?.problems.first()?;
+    let reloads = control.reloads.lock();
+    let problem = reloads.back()?.problems.first()?;
     Some((Health::Degraded, format!("the last reload was refused: {problem}")))
 }
 

@@ -6,6 +6,7 @@ use std::time::SystemTime;
 
 use parking_lot::Mutex;
 use serde::{Serialize, Serializer};
+use tokio::sync::watch;
 
 use super::dates::rfc3339;
 
@@ -53,6 +54,7 @@ pub struct About {
 pub struct Events {
     most: usize,
     ring: Mutex<Ring>,
+    pushed: watch::Sender<()>,
 }
 
 #[derive(Debug, Default)]
@@ -64,7 +66,7 @@ struct Ring {
 impl Events {
     /// Keeps the last `most` events.
     pub fn new(most: usize) -> Self {
-        Self { most, ring: Mutex::default() }
+        Self { most, ring: Mutex::default(), pushed: watch::Sender::default() }
     }
 
     /// Adds an event. A text is cut at 1000 characters: it may hold what a node said.
@@ -82,6 +84,20 @@ impl Events {
         if ring.events.len() > self.most {
             ring.events.pop_front();
         }
+        drop(ring);
+        self.pushed.send_replace(());
+    }
+
+    /// Changes whenever an event was added.
+    pub fn changes(&self) -> watch::Receiver<()> {
+        self.pushed.subscribe()
+    }
+
+    /// Those with a higher number, the oldest first.
+    pub fn after(&self, number: u64) -> Vec<Event> {
+        let ring = self.ring.lock();
+        let first = ring.events.partition_point(|event| event.number <= number);
+        ring.events.range(first..).cloned().collect()
     }
 
     /// The last `count` of them, the newest first.
@@ -112,6 +128,20 @@ mod tests {
         let numbers = |count| events.recent(count).iter().map(|event| event.number).collect::<Vec<_>>();
         assert_eq!(numbers(2), [5, 4]);
         assert_eq!(numbers(10), [5, 4, 3]);
+        let after = |number| events.after(number).iter().map(|event| event.number).collect::<Vec<_>>();
+        assert_eq!((after(0), after(4), after(5)), (vec![3, 4, 5], vec![5], vec![]));
+    }
+
+    #[test]
+    fn who_waits_learns_of_each_event() {
+        let events = Events::new(3);
+        let mut changes = events.changes();
+        assert!(!changes.has_changed().unwrap());
+        events.push(UNIX_EPOCH, "state", "esb/worker1", "passive");
+        assert!(changes.has_changed().unwrap());
+        changes.mark_unchanged();
+        events.push(UNIX_EPOCH, "state", "esb/worker1", "active");
+        assert!(changes.has_changed().unwrap());
     }
 
     #[test]

@@ -10,6 +10,7 @@ use axum::{Extension, Router};
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
+use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use tokio::sync::{Semaphore, oneshot};
@@ -17,6 +18,7 @@ use tokio::sync::{Semaphore, oneshot};
 use super::admit;
 use super::caller::Caller;
 use super::in_use::{self, InUse};
+use super::takes_data::TakesData;
 use crate::control::admin_sockets::AdminSockets;
 use crate::proxy::io::descriptors;
 use crate::proxy::worker::Shared;
@@ -30,6 +32,8 @@ const HEAD: Duration = Duration::from_secs(5);
 /// stream of events may last as long as its client takes it.
 const LONGEST: Duration = Duration::from_secs(300);
 const LAST: Duration = Duration::from_secs(90);
+/// How much of an answer the system holds for a client that takes it slowly.
+const SEND_BUFFER: usize = 256 * 1024;
 
 /// What connections are accepted from.
 pub(crate) enum Listening {
@@ -125,7 +129,7 @@ where
     let mut server = http1::Builder::new();
     let server = server.timer(TokioTimer::new()).header_read_timeout(HEAD).max_buf_size(64 * 1024);
     let mut connection =
-        std::pin::pin!(server.serve_connection(TokioIo::new(stream), TowerToHyperService::new(router)));
+        std::pin::pin!(server.serve_connection(TokioIo::new(TakesData::new(stream)), TowerToHyperService::new(router)));
     // Errors of the connection concern only its client.
     if tokio::time::timeout(LONGEST, connection.as_mut()).await.is_ok() {
         return;

@@ -53,22 +53,26 @@ pub(super) struct EventView {
     ("since" = Option<u64>, Query, description = "Only events with a higher number"),
     ("limit" = Option<u64>, Query, description = "So many at most, the newest (default 100)"),
     ("about" = Option<String>, Query, description = "Only events about this node, pool or pool/node"),
+    ("kind" = Option<String>, Query, description = "Only events of this kind, as `state`, `reload` or `operator`"),
+    ("from_time" = Option<String>, Query, description = "Only events from this moment on: RFC 3339 in UTC, or its beginning, as `2026-11-22T03:10`"),
 ), responses(
     (status = 200, body = EventsView),
     (status = 400, body = ApiProblem, content_type = "application/problem+json"),
 ))]
 pub(super) async fn events(State(control): Weir, RawQuery(query): RawQuery) -> Answer<EventsView> {
-    let (mut since, mut limit, mut about) = (0, 100, None);
+    let (mut since, mut limit, mut about, mut kind, mut from) = (0, 100, None, None, None);
     for (name, value) in query::pairs(query.as_deref().unwrap_or_default()).map_err(ApiProblem::bad_request)? {
         let number = || value.parse::<u64>().map_err(|_| wrong(format!("{name}={value:?} is no number"), ""));
         match &*name {
             "since" => since = number()?,
             "limit" => limit = number()?,
             "about" => about = Some(value),
+            "kind" => kind = Some(value),
+            "from_time" => from = Some(moment(value)?),
             _ => {
                 return Err(wrong(
                     format!("{name:?} is no parameter of this path"),
-                    "there are since, limit and about",
+                    "there are since, limit, about, kind and from_time",
                 ));
             }
         }
@@ -79,9 +83,9 @@ pub(super) async fn events(State(control): Weir, RawQuery(query): RawQuery) -> A
     let missed = all.first().is_some_and(|oldest| oldest.number > since.saturating_add(1));
     let meant = |event: &&Event| {
         event.number > since
-            && about
-                .as_ref()
-                .is_none_or(|about| event.subject.split('/').any(|part| part == about) || event.subject == *about)
+            && kind.as_ref().is_none_or(|kind| event.kind == kind)
+            && from.as_ref().is_none_or(|from| rfc3339(event.time) >= *from)
+            && about.as_ref().is_none_or(|about| is_about(event, about))
     };
     let mut events: Vec<EventView> = all.iter().filter(meant).map(EventView::of).collect();
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
@@ -89,12 +93,32 @@ pub(super) async fn events(State(control): Weir, RawQuery(query): RawQuery) -> A
     Ok(Json(EventsView { newest, missed, events }))
 }
 
+fn is_about(event: &Event, name: &str) -> bool {
+    let named = [&event.about.node, &event.about.pool].into_iter().flatten().any(|named| named == name);
+    named || event.subject == name || event.subject.split('/').any(|part| part == name)
+}
+
+/// Moments in UTC are compared as texts, so the beginning of one is one too.
+fn moment(text: String) -> Result<String, ApiProblem> {
+    let date = text.as_bytes().get(..10).unwrap_or_default();
+    let digits =
+        |range: std::ops::Range<usize>| date.get(range).is_some_and(|part| part.iter().all(u8::is_ascii_digit));
+    let is_date =
+        digits(0..4) && digits(5..7) && digits(8..10) && date.get(4) == Some(&b'-') && date.get(7) == Some(&b'-');
+    let rest = text.get(10..).unwrap_or_default();
+    let is_time = rest.bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b'T' | b':' | b'.' | b'Z'));
+    if is_date && is_time {
+        return Ok(text);
+    }
+    Err(wrong(format!("from_time={text:?} is no moment in UTC"), "write 2026-11-22T03:10:00Z, or its beginning"))
+}
+
 fn wrong(what: String, advice: &str) -> ApiProblem {
     ApiProblem::bad_request(Notice::new(what, advice))
 }
 
 impl EventView {
-    fn of(event: &Event) -> Self {
+    pub(super) fn of(event: &Event) -> Self {
         let Event { number, time, kind, subject, text, about } = event.clone();
         let About { actor, from, reason, node, pool } = about;
         Self { number, at: rfc3339(time), kind, subject, text, actor, from, reason, node, pool }

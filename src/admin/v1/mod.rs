@@ -9,11 +9,12 @@ pub(crate) mod problem;
 mod series;
 mod sites;
 mod status;
+mod stream;
 
 use std::sync::Arc;
 
 use axum::response::{IntoResponse, Response};
-use axum::{Json, Router};
+use axum::{Extension, Json, Router};
 use serde::Serialize;
 use utoipa::{OpenApi, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
@@ -49,6 +50,7 @@ pub(crate) fn router(control: Arc<Control>) -> Router {
         .routes(routes!(sites::site))
         .routes(routes!(series::series))
         .routes(routes!(events::events))
+        .routes(routes!(stream::stream))
         .split_for_parts();
     let paths = document.paths.paths.keys().cloned().chain(["/api/v1/openapi.json".to_owned()]).collect();
     let discovery = Json(Discovery { version: env!("CARGO_PKG_VERSION"), paths });
@@ -60,6 +62,7 @@ pub(crate) fn router(control: Arc<Control>) -> Router {
         .route("/api/v1/", axum::routing::any(nowhere))
         .route("/api/v1/{*path}", axum::routing::any(nowhere))
         .method_not_allowed_fallback(only_read)
+        .layer(Extension(Arc::new(stream::hub::Hub::default())))
         .with_state(control)
 }
 

@@ -85,15 +85,19 @@ pub(super) struct MemberView {
 /// All nodes of the configuration, and those that a reload took out and that still work on requests.
 #[utoipa::path(get, path = "/api/v1/nodes", responses((status = 200, body = Vec<NodeView>)))]
 pub(super) async fn nodes(State(control): Weir) -> Json<Vec<NodeView>> {
+    Json(views(&control))
+}
+
+pub(super) fn views(control: &Control) -> Vec<NodeView> {
     let generation = control.current.load_full();
     let named = generation.snapshot.config.nodes.iter().map(|node| Arc::clone(&node.name));
     let mut names: Vec<Arc<str>> = named.collect();
-    for removed in removed_nodes(&control, &generation, |_| true) {
+    for removed in removed_nodes(control, &generation, |_| true) {
         if !names.contains(&removed.node) {
             names.push(removed.node);
         }
     }
-    Json(names.iter().filter_map(|name| view(&control, &generation, name)).collect())
+    names.iter().filter_map(|name| view(control, &generation, name)).collect()
 }
 
 /// One node.

@@ -39,8 +39,12 @@ pub(super) struct PoolView {
 /// All pools.
 #[utoipa::path(get, path = "/api/v1/pools", responses((status = 200, body = Vec<PoolView>)))]
 pub(super) async fn pools(State(control): Weir) -> Json<Vec<PoolView>> {
+    Json(views(&control))
+}
+
+pub(super) fn views(control: &Control) -> Vec<PoolView> {
     let generation = control.current.load_full();
-    Json((0..generation.snapshot.pools.len()).filter_map(|index| view(&control, &generation, index)).collect())
+    (0..generation.snapshot.pools.len()).filter_map(|index| view(control, &generation, index)).collect()
 }
 
 /// One pool.

@@ -61,6 +61,15 @@ impl ApiProblem {
         Self::not_found(format!("no {kind} is called {shown:?}"), advice)
     }
 
+    pub(super) fn too_large(most: usize) -> Self {
+        let detail = format!("the body is larger than {} KiB", most / 1024);
+        Self { status: 413, title: "Too large", detail, advice: String::new() }
+    }
+
+    pub(super) fn unavailable(detail: impl Into<String>, advice: impl Into<String>) -> Self {
+        Self { status: 503, title: "Not now", detail: detail.into(), advice: advice.into() }
+    }
+
     pub(super) fn bad_request(notice: Notice) -> Self {
         Self { status: 400, title: "The request cannot be understood", detail: notice.what, advice: notice.advice }
     }

@@ -41,8 +41,12 @@ pub(super) struct RouteView {
 /// All sites.
 #[utoipa::path(get, path = "/api/v1/sites", responses((status = 200, body = Vec<SiteView>)))]
 pub(super) async fn sites(State(control): Weir) -> Json<Vec<SiteView>> {
+    Json(views(&control))
+}
+
+pub(super) fn views(control: &Control) -> Vec<SiteView> {
     let generation = control.current.load_full();
-    Json((0..generation.sites.len()).filter_map(|index| view(&control, &generation, index)).collect())
+    (0..generation.sites.len()).filter_map(|index| view(control, &generation, index)).collect()
 }
 
 /// One site.

@@ -10,6 +10,7 @@ use utoipa::ToSchema;
 
 use super::handler::Weir;
 use crate::admin::numbers::{Minute, Total};
+use crate::control::state::Control;
 use crate::control::verdict::{Verdict, verdict};
 use crate::observe::dates::rfc3339;
 use crate::observe::history::Subject;
@@ -66,11 +67,15 @@ pub(super) struct ReloadView {
 /// The whole on one look.
 #[utoipa::path(get, path = "/api/v1/status", responses((status = 200, body = StatusView)))]
 pub(super) async fn status(State(control): Weir) -> Json<StatusView> {
+    Json(view(&control))
+}
+
+pub(super) fn view(control: &Control) -> StatusView {
     let generation = control.current.load_full();
     let config = &generation.snapshot.config;
     let uptime = control.start.elapsed();
-    let Verdict { word, sentence, reasons } = verdict(&control);
-    Json(StatusView {
+    let Verdict { word, sentence, reasons } = verdict(control);
+    StatusView {
         verdict: VerdictView { word: word.word(), sentence, reasons },
         version: env!("CARGO_PKG_VERSION"),
         generation: generation.snapshot.generation,
@@ -79,9 +84,9 @@ pub(super) async fn status(State(control): Weir) -> Json<StatusView> {
         started: rfc3339(SystemTime::now() - uptime),
         uptime_seconds: uptime.as_secs(),
         connections: control.open.load(Ordering::Relaxed),
-        last_minute: Minute::of(&control, &Subject::All),
+        last_minute: Minute::of(control, &Subject::All),
         total: Total::counted(generation.stray_tally.since(), &control.observer.history.total()),
-        last_reload: control.last_reload.lock().as_ref().map(|reload| ReloadView {
+        last_reload: control.reloads.lock().back().map(|reload| ReloadView {
             at: rfc3339(reload.at),
             actor: reload.by.actor.name.to_string(),
             reason: reload.by.reason.as_ref().map(ToString::to_string),
@@ -92,5 +97,5 @@ pub(super) async fn status(State(control): Weir) -> Json<StatusView> {
         pools: config.pools.iter().map(|pool| pool.name.to_string()).collect(),
         nodes: config.nodes.iter().map(|node| node.name.to_string()).collect(),
         sites: config.sites.iter().map(|site| site.name.to_string()).collect(),
-    })
+    }
 }

@@ -1,0 +1,111 @@
+//! What all viewers share: their places, and one snapshot a second, made once for all of them, and only while somebody
+//! looks.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use bytes::Bytes;
+use parking_lot::Mutex;
+use serde::Serialize;
+use tokio::sync::{Semaphore, watch};
+use tokio::time::MissedTickBehavior;
+
+use super::super::nodes::NodeView;
+use super::super::pools::PoolView;
+use super::super::sites::SiteView;
+use super::super::status::StatusView;
+use super::super::{nodes, pools, sites, status};
+use crate::control::state::Control;
+
+/// How many viewers there are at most.
+pub(super) const MOST: usize = 32;
+
+/// What all viewers share.
+pub(crate) struct Hub {
+    /// A place for each viewer.
+    pub(super) places: Arc<Semaphore>,
+    /// When this process began, in milliseconds since 1970.
+    start: u64,
+    snapshots: watch::Sender<Option<Bytes>>,
+    /// Whether snapshots are made.
+    making: Mutex<bool>,
+}
+
+/// The whole on one look.
+#[derive(Serialize)]
+struct Snapshot {
+    status: StatusView,
+    nodes: Vec<NodeView>,
+    pools: Vec<PoolView>,
+    sites: Vec<SiteView>,
+}
+
+impl Default for Hub {
+    fn default() -> Self {
+        let start = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
+        Self {
+            places: Arc::new(Semaphore::new(MOST)),
+            start: u64::try_from(start).unwrap_or_default(),
+            snapshots: watch::Sender::default(),
+            making: Mutex::default(),
+        }
+    }
+}
+
+impl Hub {
+    /// The id of an event in the stream. That of another process is another one.
+    pub(super) fn id(&self, number: u64) -> String {
+        format!("{}-{number}", self.start)
+    }
+
+    /// The number of the event with this id, if it is of this process.
+    pub(super) fn number_of(&self, id: &str) -> Option<u64> {
+        let (start, number) = id.split_once('-')?;
+        (start.parse() == Ok(self.start)).then(|| number.parse().ok())?
+    }
+
+    /// The snapshots from now on, in the form of the stream.
+    pub(super) fn snapshots(self: &Arc<Self>, control: &Arc<Control>) -> watch::Receiver<Option<Bytes>> {
+        let mut making = self.making.lock();
+        let mut snapshots = self.snapshots.subscribe();
+        // The last one is less than a second old.
+        snapshots.mark_changed();
+        if !*making {
+            *making = true;
+            tokio::spawn(Arc::clone(self).make_snapshots(Arc::clone(control)));
+        }
+        snapshots
+    }
+
+    async fn make_snapshots(self: Arc<Self>, control: Arc<Control>) {
+        let mut second = tokio::time::interval(Duration::from_secs(1));
+        second.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            second.tick().await;
+            if self.rests() {
+                return;
+            }
+            self.snapshots.send_replace(Some(snapshot(&control)));
+        }
+    }
+
+    /// Whether nobody looks any more.
+    fn rests(&self) -> bool {
+        let mut making = self.making.lock();
+        *making = self.snapshots.receiver_count() > 0;
+        if !*making {
+            self.snapshots.send_replace(None);
+        }
+        !*making
+    }
+}
+
+fn snapshot(control: &Control) -> Bytes {
+    let snapshot = Snapshot {
+        status: status::view(control),
+        nodes: nodes::views(control),
+        pools: pools::views(control),
+        sites: sites::views(control),
+    };
+    format!("event: snapshot\ndata: {}\n\n", serde_json::to_string(&snapshot).unwrap_or_default()).into()
+}

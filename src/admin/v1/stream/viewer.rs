@@ -1,0 +1,105 @@
+//! One viewer, from its question to its end.
+
+use std::fmt::Write;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::channel::Sender;
+use tokio::sync::watch;
+
+use super::super::events::EventView;
+use super::hub::Hub;
+use super::wanted::Wanted;
+use crate::control::state::Control;
+
+/// How long nothing is sent at most, so that both ends notice when the other one is gone.
+const HEARTBEAT: Duration = Duration::from_secs(10);
+/// How long a viewer may take nothing.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// How many events come first when the viewer does not say which it had last.
+const FIRST: u64 = 50;
+/// How many events are sent at once.
+const AT_ONCE: usize = 50;
+
+/// One viewer.
+pub(super) struct Viewer {
+    control: Arc<Control>,
+    hub: Arc<Hub>,
+    sender: Sender<Bytes>,
+    events: watch::Receiver<()>,
+    snapshots: Option<watch::Receiver<Option<Bytes>>>,
+    /// The event that was sent last.
+    last: u64,
+}
+
+impl Viewer {
+    pub(super) fn new(control: &Arc<Control>, hub: &Arc<Hub>, sender: Sender<Bytes>, wanted: &Wanted) -> Self {
+        let events = &control.observer.events;
+        let newest = || events.recent(1).first().map_or(0, |event| event.number);
+        Self {
+            control: Arc::clone(control),
+            hub: Arc::clone(hub),
+            sender,
+            events: events.changes(),
+            snapshots: wanted.snapshots.then(|| hub.snapshots(control)),
+            last: wanted.since.unwrap_or_else(|| newest().saturating_sub(FIRST)),
+        }
+    }
+
+    /// Sends what happens until the viewer goes or takes nothing, or Weir stops.
+    pub(super) async fn show(mut self) {
+        // A browser that is cut off asks again after this time.
+        let mut due = Some(Bytes::from_static(b"retry: 1000\n\n"));
+        loop {
+            if let Some(bytes) = due.take()
+                && !self.send(bytes).await
+            {
+                return;
+            }
+            if !self.send_events().await || self.control.stopping.load(Ordering::Relaxed) {
+                return;
+            }
+            due = tokio::select! {
+                _ = self.events.changed() => None,
+                snapshot = next(&mut self.snapshots) => snapshot,
+                () = tokio::time::sleep(HEARTBEAT) => Some(Bytes::from_static(b":\n\n")),
+            };
+        }
+    }
+
+    /// Sends the events that came. False when the viewer is gone.
+    async fn send_events(&mut self) -> bool {
+        loop {
+            let events = self.control.observer.events.after(self.last);
+            let (Some(first), Some(last)) = (events.first(), events.iter().take(AT_ONCE).last()) else { return true };
+            let mut text = String::new();
+            let missed = first.number - self.last - 1;
+            if missed > 0 {
+                // Writing into a text cannot fail, here and below.
+                let _ = write!(text, "event: missed\ndata: {{\"events\":{missed}}}\n\n");
+            }
+            self.last = last.number;
+            for event in events.iter().take(AT_ONCE) {
+                let data = serde_json::to_string(&EventView::of(event)).unwrap_or_default();
+                let _ = write!(text, "event: event\nid: {}\ndata: {data}\n\n", self.hub.id(event.number));
+            }
+            if !self.send(text.into()).await {
+                return false;
+            }
+        }
+    }
+
+    async fn send(&mut self, bytes: Bytes) -> bool {
+        matches!(tokio::time::timeout(PATIENCE, self.sender.send_data(bytes)).await, Ok(Ok(())))
+    }
+}
+
+/// The next snapshot; never comes for a viewer that wants none.
+async fn next(snapshots: &mut Option<watch::Receiver<Option<Bytes>>>) -> Option<Bytes> {
+    let Some(snapshots) = snapshots else { return std::future::pending().await };
+    // The sender lives as long as the hub, which the viewer holds.
+    let _ = snapshots.changed().await;
+    snapshots.borrow_and_update().clone()
+}
