@@ -4,6 +4,7 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::query;
 use crate::control::notice::Notice;
@@ -23,7 +24,7 @@ pub(crate) struct Question {
 }
 
 /// What would happen to the request.
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, Serialize, ToSchema)]
 pub(crate) struct Explanation {
     pub(crate) listener: String,
     pub(crate) site: Option<String>,
@@ -43,7 +44,7 @@ pub(crate) struct Explanation {
 }
 
 /// A node, and why it was not chosen.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub(crate) struct ConsideredNode {
     pub(crate) node: String,
     pub(crate) state: &'static str,
@@ -53,8 +54,8 @@ pub(crate) struct ConsideredNode {
 }
 
 impl Question {
-    /// `host=…&path=…&method=…&cookie=…&header=Name:+value&client=…&listener=…`. Only the host is required. Cookies and
-    /// headers may be given several times.
+    /// `url=…&method=…&cookie=…&header=Name:+value&client=…&listener=…`, or `host=…&path=…` in place of the URL. Only that
+    /// or the host is required. Cookies and headers may be given several times.
     pub(crate) fn of_query(query: &str) -> Result<Self, Notice> {
         let mut asked = QuestionFields::default();
         for (name, value) in query::pairs(query)? {
@@ -86,6 +87,7 @@ impl QuestionFields {
                 let wrong = || Notice::new(format!("the port {value:?} is none"), "write a number from 1 to 65535");
                 self.port = Some(value.parse().ok().filter(|port| *port > 0).ok_or_else(wrong)?);
             }
+            "url" => self.set_url(&value)?,
             "client" => self.client = Some(address(&value)?),
             "host" => self.host = Some(word(name, value)?),
             "path" => self.path = Some(word(name, value)?),
@@ -93,11 +95,32 @@ impl QuestionFields {
             "cookie" => self.cookies.push(line(name, value)?),
             "header" => self.headers.push(field(value)?),
             _ => {
-                let known = "known are host, path, method, cookie, header, client, listener, scheme and port";
+                let known = "known are url, host, path, method, cookie, header, client, listener, scheme and port";
                 return Err(Notice::new(format!("{name:?} cannot be asked for"), known));
             }
         }
         Ok(())
+    }
+
+    /// A fragment is left out, as a client does.
+    fn set_url(&mut self, url: &str) -> Result<(), Notice> {
+        let wrong =
+            |what: &str| Notice::new(format!("the URL {url:?} {what}"), "write https://esb.wso2.com/services/Echo");
+        let (scheme, rest) = url.split_once("://").ok_or_else(|| wrong("has no scheme"))?;
+        self.secure = Some(secure(&scheme.to_ascii_lowercase())?);
+        let rest = rest.split('#').next().unwrap_or_default();
+        let (host, path) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
+        if host.contains('@') {
+            return Err(wrong("has a user in it"));
+        }
+        let port = host.rsplit_once(':').filter(|(_, port)| !port.contains(']')).map(|(_, port)| port);
+        if host.is_empty() || host.starts_with(':') {
+            return Err(wrong("has no host"));
+        }
+        let usual = if self.secure == Some(true) { "443" } else { "80" };
+        self.set("port", port.unwrap_or(usual).to_owned())?;
+        self.set("host", host.to_owned())?;
+        self.set("path", if path.starts_with('/') { path.to_owned() } else { format!("/{path}") })
     }
 
     fn question(self) -> Result<Question, Notice> {
@@ -174,6 +197,16 @@ mod tests {
             ("host=a&header=X-A:+b+c&header=X-D:e", "GET / HTTP/1.1|Host: a|X-A: b c|X-D:e||"),
         ];
         cases.iter().for_each(|(query, expected)| assert_eq!(head(query).as_deref(), Ok(*expected), "{query}"));
+        for (url, secure, port, expected) in [
+            ("https://a.test", true, 443, "GET / HTTP/1.1|Host: a.test||"),
+            ("HTTP://a:8080/x%3Fy%23z", false, 8080, "GET /x?y HTTP/1.1|Host: a:8080||"),
+            ("https://[::1]%3Fq", true, 443, "GET /?q HTTP/1.1|Host: [::1]||"),
+        ] {
+            let query = format!("url={url}");
+            let question = Question::of_query(&query).unwrap();
+            assert_eq!((question.secure, question.port), (Some(secure), Some(port)), "{url}");
+            assert_eq!(head(&query).as_deref(), Ok(expected), "{url}");
+        }
         let question = Question::of_query("host=a&client=::1&listener=https").unwrap();
         assert_eq!((question.listener.as_deref(), question.client.to_string().as_str()), (Some("https"), "::1"));
         assert_eq!(Question::of_query("host=a").map(|question| question.client.to_string()), Ok("127.0.0.1".into()));
@@ -199,6 +232,13 @@ mod tests {
             ("host=a&port=0", "none"),
             ("host=a&hots=b", "hots"),
             ("host=%zz", "percent"),
+            ("url=a.test/x", "no scheme"),
+            ("url=ftp://a", "ftp"),
+            ("url=https://", "no host"),
+            ("url=https://:1/", "no host"),
+            ("url=https://a:b/", "port"),
+            ("url=https://u:p@a/", "user"),
+            ("url=https://a+b/", "blank"),
         ];
         for (query, part) in cases {
             assert!(head(query).is_err_and(|what| what.contains(part)), "{query}: {:?}", head(query));

@@ -6,6 +6,7 @@ mod handler;
 mod nodes;
 mod pools;
 pub(crate) mod problem;
+mod running;
 mod series;
 mod sites;
 mod status;
@@ -51,6 +52,7 @@ pub(crate) fn router(control: Arc<Control>) -> Router {
         .routes(routes!(series::series))
         .routes(routes!(events::events))
         .routes(routes!(stream::stream))
+        .merge(running::routes())
         .split_for_parts();
     let paths = document.paths.paths.keys().cloned().chain(["/api/v1/openapi.json".to_owned()]).collect();
     let discovery = Json(Discovery { version: env!("CARGO_PKG_VERSION"), paths });

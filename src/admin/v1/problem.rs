@@ -61,11 +61,6 @@ impl ApiProblem {
         Self::not_found(format!("no {kind} is called {shown:?}"), advice)
     }
 
-    pub(super) fn too_large(most: usize) -> Self {
-        let detail = format!("the body is larger than {} KiB", most / 1024);
-        Self { status: 413, title: "Too large", detail, advice: String::new() }
-    }
-
     pub(super) fn unavailable(detail: impl Into<String>, advice: impl Into<String>) -> Self {
         Self { status: 503, title: "Not now", detail: detail.into(), advice: advice.into() }
     }

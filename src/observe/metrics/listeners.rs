@@ -120,6 +120,16 @@ impl ListenerCounters {
         self.vecs.key_exchanges.with_label_values(&[self.listener.as_str(), group])
     }
 
+    /// How many connections are open.
+    pub fn open(&self) -> u64 {
+        u64::try_from(self.open.get()).unwrap_or_default()
+    }
+
+    /// How many connections were accepted.
+    pub fn accepted(&self) -> u64 {
+        self.connections.get()
+    }
+
     /// A connection was closed as it came, because there are too many: `listener-full` or `client-full`.
     pub fn turned_away(&self, reason: &'static str) {
         let make = || self.vecs.connections_refused.with_label_values(&[self.listener.as_str(), reason]);
