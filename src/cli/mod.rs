@@ -15,6 +15,7 @@ use std::time::SystemTime;
 
 use clap::{CommandFactory, Parser, Subcommand};
 
+use self::admin::show::{bundle, configuration, events, sites, top};
 use self::admin::{AdminArgs, operate, status, why};
 use crate::app;
 
@@ -62,7 +63,25 @@ enum Command {
     /// Ask what a running Weir would do with a request, and why, without sending anything
     Why(why::Why),
     /// Make a running Weir read its configuration again, and tell what came of it
-    Reload(AdminArgs),
+    Reload {
+        /// Change nothing; tell what a reload would change, or why it would be refused
+        #[arg(long)]
+        dry_run: bool,
+        #[command(flatten)]
+        args: AdminArgs,
+    },
+    /// Compare the files on the disk with what runs, and tell what a reload would change
+    Diff(configuration::Diff),
+    /// Print the configuration that runs: each value and where it comes from
+    Config(AdminArgs),
+    /// Show what happened: state changes, reloads, what operators did
+    Events(events::EventsArgs),
+    /// Show the sites: how much comes, how it ends, and how long the certificates last
+    Sites(AdminArgs),
+    /// Watch the nodes live, those in trouble first
+    Top(top::Top),
+    /// Write an archive for support: what runs and what happened, without secrets
+    Bundle(bundle::Bundle),
     /// Print the script by which a shell completes these commands
     Completions(completions::Completions),
 }
@@ -98,7 +117,14 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> i32 {
         Command::Maintain(maintain) => operate::maintain(&maintain),
         Command::Activate(node) => operate::activate(&node),
         Command::Why(why) => why::why(&why),
-        Command::Reload(args) => status::reload(&args),
+        Command::Reload { dry_run: true, args } => configuration::dry_run(&args),
+        Command::Reload { dry_run: false, args } => status::reload(&args),
+        Command::Diff(diff) => configuration::diff(&diff),
+        Command::Config(args) => configuration::config(&args),
+        Command::Events(args) => events::events(&args),
+        Command::Sites(args) => sites::sites(&args),
+        Command::Top(args) => top::top(&args),
+        Command::Bundle(bundle) => bundle::bundle(&bundle),
         Command::Completions(args) => completions::completions(&args, command()),
     }
 }

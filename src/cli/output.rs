@@ -22,6 +22,12 @@ pub(super) fn print(text: &str) -> bool {
     }
 }
 
+/// Prints for a reader that may go away. False when it has, or nothing can be written.
+pub(super) fn print_to_reader(text: &str) -> bool {
+    let mut out = io::stdout().lock();
+    out.write_all(text.as_bytes()).and_then(|()| out.flush()).is_ok()
+}
+
 /// Prints why a command failed and returns its exit code.
 pub(super) fn fail(why: &str) -> i32 {
     eprintln!("weir: {why}");

@@ -1,6 +1,10 @@
-//! Formats times for commands. Moments are in UTC, as in the logs.
+//! Formats and reads times for commands.
 
 use std::time::{SystemTime, UNIX_EPOCH};
+
+use chrono::{DateTime, Local, NaiveDateTime, NaiveTime, SecondsFormat, TimeDelta, TimeZone, Utc};
+
+use crate::config;
 
 /// Seconds since 1970.
 pub(super) fn unix(now: SystemTime) -> u64 {
@@ -27,9 +31,75 @@ pub(super) fn until(moment: u64, now: u64) -> String {
     }
 }
 
+/// A moment of the API in the local time: `03:10:22`, and the date where it is not today's. Another text stays as it is.
+pub(super) fn on_the_clock(moment: &str, now: SystemTime) -> String {
+    told_in(&Local, moment, now)
+}
+
+fn told_in<Z: TimeZone<Offset: std::fmt::Display>>(zone: &Z, moment: &str, now: SystemTime) -> String {
+    let Ok(moment) = DateTime::parse_from_rfc3339(moment) else { return moment.to_owned() };
+    let (moment, today) = (moment.with_timezone(zone), DateTime::<Utc>::from(now).with_timezone(zone).date_naive());
+    let form = if moment.date_naive() == today { "%H:%M:%S" } else { "%Y-%m-%d %H:%M:%S" };
+    moment.format(form).to_string()
+}
+
+/// A moment as the API takes it, from what a person writes: a time ago (`30m`), a time of day, or a date and a time.
+pub(super) fn moment_before(text: &str, now: SystemTime) -> Result<String, String> {
+    moment_in(&Local, text, now)
+}
+
+fn moment_in<Z: TimeZone>(zone: &Z, text: &str, now: SystemTime) -> Result<String, String> {
+    let now = DateTime::<Utc>::from(now);
+    let local = |moment: NaiveDateTime| zone.from_local_datetime(&moment).earliest().map(|moment| moment.to_utc());
+    let ago = || now.checked_sub_signed(TimeDelta::from_std(config::spoken_duration(text).ok()?).ok()?);
+    let of_day = || {
+        let time = ["%H:%M", "%H:%M:%S"].iter().find_map(|form| NaiveTime::parse_from_str(text, form).ok())?;
+        let today = now.with_timezone(zone).date_naive();
+        let last = [Some(today), today.pred_opt()].into_iter().flatten().map(|day| local(day.and_time(time)));
+        last.flatten().find(|moment| *moment <= now)
+    };
+    let exact = || DateTime::parse_from_rfc3339(text).ok().map(|moment| moment.to_utc());
+    let dated = || {
+        let forms = ["%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M:%S"];
+        forms.iter().find_map(|form| NaiveDateTime::parse_from_str(text, form).ok()).and_then(local)
+    };
+    let moment = ago().or_else(of_day).or_else(exact).or_else(dated);
+    let moment =
+        moment.ok_or_else(|| "write a time ago (30m), a time of day (03:10) or 2026-11-22T03:10".to_owned())?;
+    Ok(moment.to_rfc3339_opts(SecondsFormat::Millis, true))
+}
+
 #[cfg(test)]
 mod tests {
+    use chrono::FixedOffset;
+
     use super::*;
+
+    #[test]
+    fn a_moment_is_told_and_understood_in_the_local_time() {
+        // 2026-11-22 12:00:00 UTC, 13:00 in this zone.
+        let now = UNIX_EPOCH + std::time::Duration::from_secs(1_795_348_800);
+        let zone = FixedOffset::east_opt(3_600).unwrap();
+        assert_eq!(told_in(&zone, "2026-11-22T03:10:22.123Z", now), "04:10:22");
+        assert_eq!(told_in(&zone, "2026-11-21T23:10:22Z", now), "00:10:22");
+        assert_eq!(told_in(&zone, "2026-11-21T22:10:22Z", now), "2026-11-21 23:10:22");
+        assert_eq!(told_in(&zone, "soon", now), "soon");
+        for (text, expected) in [
+            ("30m", "2026-11-22T11:30:00.000Z"),
+            ("03:10", "2026-11-22T02:10:00.000Z"),
+            ("12:59:59", "2026-11-22T11:59:59.000Z"),
+            // A time of day that is to come was yesterday.
+            ("14:30", "2026-11-21T13:30:00.000Z"),
+            ("2026-11-20T03:10", "2026-11-20T02:10:00.000Z"),
+            ("2026-11-20 03:10:05", "2026-11-20T02:10:05.000Z"),
+            ("2026-11-20T03:10:00Z", "2026-11-20T03:10:00.000Z"),
+        ] {
+            assert_eq!(moment_in(&zone, text, now).as_deref(), Ok(expected), "{text}");
+        }
+        for text in ["", "yesterday", "25:00", "2026-11-31T00:00", "-5m"] {
+            assert!(moment_in(&zone, text, now).is_err(), "{text}");
+        }
+    }
 
     #[test]
     fn a_span_is_told_in_the_two_largest_units() {

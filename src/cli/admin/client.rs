@@ -42,7 +42,7 @@ fn path(text: &str) -> Result<PathBuf, std::convert::Infallible> {
 
 impl AdminArgs {
     /// `Bearer TOKEN`, where there is a token.
-    fn authorization(&self) -> Result<Option<String>, String> {
+    pub(super) fn authorization(&self) -> Result<Option<String>, String> {
         let Some(file) = self.token_file.as_ref().filter(|file| !file.as_os_str().is_empty()) else { return Ok(None) };
         let read = regular::read(file, 4096);
         let bytes = read.map_err(|error| format!("the token {} cannot be read: {error}", file.display()))?;

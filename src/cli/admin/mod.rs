@@ -5,6 +5,8 @@ mod encode;
 mod find;
 mod node_status;
 pub(super) mod operate;
+mod request;
+pub(super) mod show;
 pub(super) mod status;
 mod table;
 mod wait_drained;

@@ -44,7 +44,12 @@ pub(crate) fn status(args: &AdminArgs) -> i32 {
 
 /// The verdict, and the last minute in a line.
 fn verdict(status: &Value) -> String {
-    let (minute, mut line) = (&status["last_minute"], Vec::new());
+    format!("{}\n{}\n", text(&status["verdict"]["sentence"]), minute_line(&status["last_minute"]))
+}
+
+/// The last minute in a line.
+pub(super) fn minute_line(minute: &Value) -> String {
+    let mut line = Vec::new();
     if minute["requests"].as_u64().is_some_and(|requests| requests > 0) {
         line.push(format!("{} requests/s", text(&minute["per_second"])));
         line.push(format!("{} % errors", text(&minute["error_percent"])));
@@ -55,11 +60,11 @@ fn verdict(status: &Value) -> String {
         line.push("no request in the last minute".to_owned());
     }
     line.push(format!("{} in flight", text(&minute["in_flight"])));
-    format!("{}\n{}\n", text(&status["verdict"]["sentence"]), line.join(", "))
+    line.join(", ")
 }
 
 /// `38 ms`, from a second on `1.52 s`; `-` for nothing.
-fn milliseconds(value: &Value) -> String {
+pub(super) fn milliseconds(value: &Value) -> String {
     match value.as_f64() {
         None => "-".to_owned(),
         Some(time) if time < 10.0 => format!("{time:.1} ms"),
@@ -115,7 +120,8 @@ fn refusal(answer: &Value) -> String {
     }
 }
 
-fn problem_line(problem: &Value) -> String {
+/// `weir.toml:7: what is wrong; what would be right`.
+pub(super) fn problem_line(problem: &Value) -> String {
     let (file, line) = (text(&problem["file"]), problem["line"].as_u64().unwrap_or_default());
     let place = if line == 0 { file } else { format!("{file}:{line}") };
     let advice = text(&problem["advice"]);

@@ -3,6 +3,7 @@
 mod address;
 mod page;
 mod plus;
+mod shown;
 mod stream;
 mod v1;
 mod who_may;

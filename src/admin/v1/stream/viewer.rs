@@ -44,14 +44,15 @@ impl Viewer {
             sender,
             events: events.changes(),
             snapshots: wanted.snapshots.then(|| hub.snapshots(control)),
-            last: wanted.since.unwrap_or_else(|| newest().saturating_sub(FIRST)),
+            // A number that is to come is one of another process.
+            last: wanted.since.filter(|since| *since <= newest()).unwrap_or_else(|| newest().saturating_sub(FIRST)),
         }
     }
 
     /// Sends what happens until the viewer goes or takes nothing, or Weir stops.
     pub(super) async fn show(mut self) {
-        // A browser that is cut off asks again after this time.
-        let mut due = Some(Bytes::from_static(b"retry: 1000\n\n"));
+        // Who is cut off asks again after this time, and before the first event came too it knows where to go on.
+        let mut due = Some(Bytes::from(format!("retry: 1000\nid: {}\n\n", self.hub.id(self.last))));
         loop {
             if let Some(bytes) = due.take()
                 && !self.send(bytes).await

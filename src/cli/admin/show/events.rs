@@ -1,0 +1,157 @@
+//! `weir events`: what happened, and what happens.
+
+use std::thread::sleep;
+use std::time::{Duration, SystemTime};
+
+use hyper::Method;
+use serde_json::Value;
+
+use super::super::client::AdminArgs;
+use super::super::encode::encoded;
+use super::super::request::{Told, ask_json, follow};
+use super::super::table::text;
+use crate::app::FAILED;
+use crate::cli::output::{fail, print, warn};
+use crate::cli::times::{moment_before, on_the_clock};
+
+/// How many events are shown that happened before a `--follow`.
+const BEFORE: usize = 20;
+/// How long to wait before asking a Weir again that did not answer.
+const PAUSE: Duration = Duration::from_secs(1);
+
+const AFTER: &str = "\
+Weir keeps the last 1000 events since its start; the journal has them all. --since takes a time ago (30m, 2h), a time of \
+day (03:10, the last one), or a moment (2026-11-22T03:10:00Z). Times are shown in the local time; in JSON they are UTC.";
+
+/// `weir events`.
+#[derive(clap::Args)]
+#[command(after_help = AFTER)]
+pub(crate) struct EventsArgs {
+    /// Stay and show what happens, until Ctrl-C
+    #[arg(long, short)]
+    follow: bool,
+    /// Only what is about this node, pool or POOL/NODE
+    #[arg(long, value_name = "NODE")]
+    node: Option<String>,
+    /// Only what happened from this time on
+    #[arg(long, value_name = "TIME", value_parser = since)]
+    since: Option<String>,
+    /// Only events of this kind, such as state, reload or operator
+    #[arg(long, value_name = "KIND")]
+    kind: Option<String>,
+    #[command(flatten)]
+    args: AdminArgs,
+}
+
+fn since(text: &str) -> Result<String, String> {
+    moment_before(text, SystemTime::now())
+}
+
+/// `weir events`.
+pub(crate) fn events(asked: &EventsArgs) -> i32 {
+    let answer = match ask_json(&asked.args, &Method::GET, &asked.path(), Vec::new()) {
+        Ok(answer) => answer,
+        Err(why) => return fail(&why),
+    };
+    let shown = if asked.args.json && !asked.follow {
+        print(&format!("{answer:#}\n"))
+    } else {
+        let all = answer["events"].as_array().map(Vec::as_slice).unwrap_or_default();
+        let first = if asked.follow && asked.since.is_none() { all.len().saturating_sub(BEFORE) } else { 0 };
+        let lines: String = all[first..].iter().map(|event| asked.line(event)).collect();
+        if lines.is_empty() && !asked.follow { print("no events\n") } else { print(&lines) }
+    };
+    match shown {
+        false => FAILED,
+        true if asked.follow => asked.follow(answer["newest"].as_u64().unwrap_or_default()),
+        true => 0,
+    }
+}
+
+impl EventsArgs {
+    fn path(&self) -> String {
+        let parts = [("about", &self.node), ("kind", &self.kind), ("from_time", &self.since)];
+        let parts = parts.into_iter().filter_map(|(name, value)| Some(format!("&{name}={}", encoded(value.as_ref()?))));
+        format!("/api/v1/events?limit=1000{}", parts.collect::<String>())
+    }
+
+    fn line(&self, event: &Value) -> String {
+        if self.args.json { format!("{event}\n") } else { line(event, SystemTime::now()) }
+    }
+
+    /// Shows what comes. A Weir that is gone for a while, as over a restart, is asked again.
+    fn follow(&self, newest: u64) -> i32 {
+        let (mut last, mut lost) = (newest.to_string(), false);
+        loop {
+            let path = format!("/api/v1/stream?only=events&since={last}");
+            let ended = follow(&self.args, &path, |told| {
+                if lost {
+                    warn("Weir answers again");
+                    lost = false;
+                }
+                !self.show(&told, &mut last)
+            });
+            match ended {
+                // What reads this is gone, as after `| head`.
+                Ok(true) => return 0,
+                // A stream ends now and then, and goes on.
+                Ok(false) => {}
+                Err(why) if !lost => {
+                    warn(&format!("{why}; asking again"));
+                    lost = true;
+                }
+                Err(_) => {}
+            }
+            if lost {
+                sleep(PAUSE);
+            }
+        }
+    }
+
+    /// False where it cannot be shown.
+    fn show(&self, told: &Told, last: &mut String) -> bool {
+        let event: Value = serde_json::from_str(&told.data).unwrap_or_default();
+        if !told.id.is_empty() {
+            last.clone_from(&told.id);
+        }
+        match &*told.event {
+            "event" => !self.is_meant(&event) || crate::cli::output::print_to_reader(&self.line(&event)),
+            "missed" => {
+                warn(&format!("{} events came too fast to be shown", text(&event["events"])));
+                true
+            }
+            _ => true,
+        }
+    }
+
+    fn is_meant(&self, event: &Value) -> bool {
+        let subject = event["subject"].as_str().unwrap_or_default();
+        let about =
+            |node: &String| event["node"] == **node || subject == node || subject.split('/').any(|part| part == node);
+        self.node.as_ref().is_none_or(about) && self.kind.as_ref().is_none_or(|kind| event["kind"] == **kind)
+    }
+}
+
+/// `03:10:22  state     esb-https/worker1  is passive (unhealthy)`, and who did it.
+fn line(event: &Value, now: SystemTime) -> String {
+    let by = event["actor"].as_str().map(|actor| format!(" (by {actor})")).unwrap_or_default();
+    let reason = event["reason"].as_str().map(|reason| format!(": {reason}")).unwrap_or_default();
+    let when = on_the_clock(event["at"].as_str().unwrap_or_default(), now);
+    let (kind, subject) = (text(&event["kind"]), text(&event["subject"]));
+    format!("{when}  {kind:<11}  {subject}  {}{by}{reason}\n", text(&event["text"]))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn an_event_is_a_line() {
+        let event = json!({"number": 3, "at": "no time", "kind": "operator", "subject": "worker1", "text": "drain",
+            "actor": "uid:1000 (anna)", "reason": "kernel"});
+        let expected = "no time  operator     worker1  drain (by uid:1000 (anna)): kernel\n";
+        assert_eq!(line(&event, SystemTime::now()), expected);
+    }
+}
