@@ -61,8 +61,11 @@ build: ## builds target/release/weir, and installs by apt what that needs
 	@echo "== building target/release/weir"
 	@$(CARGO) build --release
 
-demo: build ## shows the whole cluster of the guide on this machine
-	@target/release/weir demo $(DEMO)
+demo: ## shows the whole cluster of the guide on this machine
+	@.ci/need build
+	@echo "== building target/demo/weir, unoptimised because that is quick"
+	@$(CARGO) build --profile demo
+	@target/demo/weir demo $(DEMO)
 
 bench: ## side by side with nginx and HAProxy (ROUNDS, SECONDS, WORKLOADS, PROXIES, BINARIES=old=/path/weir)
 	@.ci/need bench
