@@ -98,8 +98,16 @@ function outSheet(name, order, verb) {
       const node = nodeNamed(name);
       return `${name} is ${word(stateOf(node))}: ${node.sessions == null ? '' : `${several(node.sessions, 'session')}, `}${several(node.in_flight, 'request')} left.`;
     },
+    extra: warned,
     undo: () => send('POST', path(name, 'activate'), { reason: `undone: ${reason.text()}`.slice(0, 200) }),
   };
+}
+
+// What Weir adds to its yes, for example that it could not write the order to disk.
+function warned(operation) {
+  const list = h('ul', { class: 'plain consequences' });
+  lines(list, (operation?.warnings ?? []).map(warning => ['degraded', typeof warning === 'string' ? warning : `${warning.what}; ${warning.advice}`]));
+  return [list];
 }
 
 // The last active node of a pool is only taken out by who writes its name.
@@ -146,12 +154,13 @@ export function activateSheet(name) {
     go: () => send('POST', path(name, 'activate'), { reason: reason.text() }),
     seen: () => !nodeNamed(name)?.order,
     done: () => `${name} is ${word(stateOf(nodeNamed(name)))}.`,
+    extra: warned,
   };
 }
 
 export function weightSheet(name, pool) {
   const member = () => nodeNamed(name)?.pools.find(at => at.pool === pool);
-  const input = h('input', { type: 'number', min: 1, max: 65535, step: 1, inputmode: 'numeric' });
+  const input = h('input', { type: 'number', min: 1, max: 1000, step: 1, inputmode: 'numeric' });
   input.value = member()?.weight ?? 1;
   const [list, reason] = [h('ul', { class: 'plain consequences' }), reasonField()];
   const back = h('input', { type: 'checkbox' });
@@ -160,7 +169,7 @@ export function weightSheet(name, pool) {
     title: `Weight of ${name} in ${pool}`,
     parts: [list, h('label', {}, 'Weight ', input), file() != null && h('label', { class: 'beside' }, back, ` as in the file (${file()})`), reason.element].filter(Boolean),
     verb: 'Set the weight',
-    ready: () => noContact() || (back.checked || /^[1-9]\d{0,4}$/.test(input.value) ? '' : 'Write a weight from 1 on.') || reason.missing(),
+    ready: () => noContact() || (back.checked || (/^[1-9]\d{0,3}$/.test(input.value) && Number(input.value) <= 1000) ? '' : 'Write a weight from 1 to 1000.') || reason.missing(),
     update() {
       input.disabled = back.checked;
       const others = state.snapshot.nodes.flatMap(node => node.pools.filter(at => at.pool === pool && at.state === 'active' && node.node !== name));

@@ -54,9 +54,9 @@ export function openSheet(kind, ...about) {
   }
 
   function mayNot(error) {
-    tell(token() ? `This token may not do that: ${error.message}` : `This address only reads: ${error.message}`, error.problem?.advice,
-      "On Weir's own machine the same can be done with sudo weir; from here, with a token that may operate.");
-    wrong.append(h('button', { type: 'button', onclick: () => openSheet('token', () => openSheet(kind, ...about)) }, 'Give a token…'));
+    tell(`Weir refused: ${error.message}`, error.problem?.advice && `What would be right: ${error.problem.advice}`,
+      "On Weir's own machine, sudo weir does the same.");
+    wrong.append(h('button', { type: 'button', onclick: () => openSheet('token', () => openSheet(kind, ...about)) }, token() ? 'Give another token…' : 'Give a token…'));
   }
 
   function update() {
