@@ -43,7 +43,7 @@ MANDIR = $(PREFIX)/share/man
 # Below man/ here, in a directory for each section there.
 MAN = $(foreach page,$(sort $(notdir $(wildcard man/*.[158]))),man$(subst .,,$(suffix $(page)))/$(page))
 # The pages of docs/ for whoever operates Weir; the others are for whoever changes it.
-PAGES = configuration operations metrics api from-nginx performance
+PAGES = configuration operations dashboard metrics api from-nginx performance
 INSTALLED = $(PREFIX)/bin/weir $(UNITDIR)/weir.service $(UNITDIR)/weir-again.service $(PREFIX)/lib/sysusers.d/weir.conf \
 	$(PREFIX)/lib/tmpfiles.d/weir.conf $(SYSCTL) $(addprefix $(MANDIR)/,$(MAN)) $(SYSCONFDIR)/logrotate.d/weir \
 	$(SHAREDIR)/weir.schema.json $(BASHDIR)/weir $(ZSHDIR)/_weir $(FISHDIR)/weir.fish $(addprefix $(SHAREDIR)/,$(CONTRIB)) \
@@ -108,7 +108,7 @@ staged:
 	@$(CARGO) build --quiet
 	@tests/install/staged target/debug/weir
 
-acceptance: ## what is slower: make test and make demo in a bare Debian, h2spec, Prometheus, NGINX's exporter, schemathesis, crates, the oldest Rust, fuzzing, a real systemd, the packages
+acceptance: ## what is slower: make test and make demo in a bare Debian, h2spec, Prometheus, the page, NGINX's exporter, schemathesis, crates, the oldest Rust, fuzzing, a real systemd, the packages
 	@FUZZ_SECONDS=$(FUZZ_SECONDS) .ci/acceptance
 
 deb: ## builds the Debian package, and one of debug symbols, in target/debian (needs cargo-deb)
