@@ -36,6 +36,16 @@ export async function get(path) {
   return answer(fetch(path, { headers: fields({ Accept: 'application/json' }), cache: 'no-store', signal: AbortSignal.timeout(8_000) }));
 }
 
+/** Whether Weir knows a token. It is not kept before that: what runs beside would be refused with it. */
+export async function knows(text) {
+  const headers = { Accept: 'application/json', Authorization: `Bearer ${text}` };
+  const told = fetch('/api/v1/status', { headers, cache: 'no-store', signal: AbortSignal.timeout(8_000) });
+  return answer(told).then(() => true, error => {
+    if (error.status === 401 || error.status === 403) return false;
+    throw error;
+  });
+}
+
 /** Asks for a change; without a body where there is none to tell. */
 export async function send(method, path, body) {
   const kind = body === undefined ? {} : { 'Content-Type': 'application/json' };

@@ -74,7 +74,7 @@ function event(found) {
 function trouble(problem, pause) {
   Object.assign(state, { problem, retryAt: performance.now() + pause });
   if (problem.status === 401 || problem.status === 403) {
-    if (state.contact !== 'refused') openSheet('token');
+    if (state.contact !== 'refused' && !at('sheet').open) openSheet('token');
     state.contact = 'refused';
   } else if (!isLive()) {
     state.contact = 'lost';

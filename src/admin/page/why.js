@@ -10,7 +10,7 @@ export function beginWhy() {
     const answer = at('why-answer');
     answer.replaceChildren(h('p', { class: 'quiet' }, 'Asking…'));
     try {
-      answer.replaceChildren(...draw(await get(`/api/why?${question()}`)));
+      answer.replaceChildren(...draw(await get(`/api/v1/why?${question()}`)));
     } catch (error) {
       answer.replaceChildren(h('p', { class: 'wrong', role: 'alert' }, [error.message, error.problem?.advice].filter(Boolean).join('; ')));
     }
