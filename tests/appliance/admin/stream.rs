@@ -29,7 +29,7 @@ impl Viewer {
         let mut socket = TcpStream::connect(weir.admin()).unwrap();
         socket.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
         socket
-            .write_all(format!("GET /api/v1/stream{query} HTTP/1.0\r\nHost: admin\r\n{fields}\r\n").as_bytes())
+            .write_all(format!("GET /api/v1/stream{query} HTTP/1.0\r\nHost: localhost\r\n{fields}\r\n").as_bytes())
             .unwrap();
         let mut viewer = Self { lines: BufReader::new(socket), head: String::new() };
         while !viewer.head.ends_with("\r\n\r\n") {

@@ -89,7 +89,10 @@ pub(super) async fn configuration(State(control): Weir) -> Json<ConfigurationVie
 #[utoipa::path(post, path = "/api/v1/config/check", request_body(content = String, content_type = "text/plain"), responses(
     (status = 200, body = CheckView),
     (status = 400, body = ApiProblem, content_type = "application/problem+json"),
+    (status = 403, body = ApiProblem, content_type = "application/problem+json"),
+    (status = 408, body = ApiProblem, content_type = "application/problem+json"),
     (status = 413, body = ApiProblem, content_type = "application/problem+json"),
+    (status = 503, body = ApiProblem, content_type = "application/problem+json"),
 ))]
 pub(super) async fn check(
     State(control): Weir,

@@ -80,6 +80,7 @@ pub(super) async fn sessions(State(control): Weir) -> Json<Vec<SessionsView>> {
     (status = 200, body = Vec<FoundSessionView>),
     (status = 400, body = ApiProblem, content_type = "application/problem+json"),
     (status = 404, body = ApiProblem, content_type = "application/problem+json"),
+    (status = 408, body = ApiProblem, content_type = "application/problem+json"),
     (status = 413, body = ApiProblem, content_type = "application/problem+json"),
 ))]
 pub(super) async fn find(State(control): Weir, body: Bytes) -> Answer<Vec<FoundSessionView>> {
