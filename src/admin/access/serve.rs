@@ -101,6 +101,8 @@ impl Listening {
         match self {
             Self::Tcp(listener) => {
                 let (stream, peer) = listener.accept().await?;
+                // Where it cannot be set, the system's own bound holds.
+                let _ = SockRef::from(&stream).set_send_buffer_size(SEND_BUFFER);
                 Ok(Accepted::Tcp(stream, Caller::on_address(peer, listener.local_addr().ok())))
             }
             Self::Unix(listener) => listener.accept().await.map(|(stream, _)| Accepted::Unix(stream)),

@@ -190,7 +190,7 @@ fn every_path_of_the_openapi_document_answers_as_it_says() {
     for (path, body) in [("/api/v1/sessions/find", "{\"id\":\"x\"}"), ("/api/v1/config/check", "")] {
         let length = body.len();
         let head = format!("POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {length}\r\n\r\n{body}");
-        let answer = Client::unix(&weir.admin_socket()).unwrap().ask(head);
+        let answer = weir.operator().ask(head);
         let schema = &paths[path]["post"]["responses"]["200"]["content"]["application/json"]["schema"];
         fits(&document, schema, &serde_json::from_str(&answer.text()).unwrap(), path);
     }
