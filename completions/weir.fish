@@ -39,6 +39,12 @@ complete -c weir -n "__fish_weir_needs_command" -f -a "maintain" -d 'Take a node
 complete -c weir -n "__fish_weir_needs_command" -f -a "activate" -d 'Let a node serve again that was drained or in maintenance'
 complete -c weir -n "__fish_weir_needs_command" -f -a "why" -d 'Ask what a running Weir would do with a request, and why, without sending anything'
 complete -c weir -n "__fish_weir_needs_command" -f -a "reload" -d 'Make a running Weir read its configuration again, and tell what came of it'
+complete -c weir -n "__fish_weir_needs_command" -f -a "diff" -d 'Compare the files on the disk with what runs, and tell what a reload would change'
+complete -c weir -n "__fish_weir_needs_command" -f -a "config" -d 'Print the configuration that runs: each value and where it comes from'
+complete -c weir -n "__fish_weir_needs_command" -f -a "events" -d 'Show what happened: state changes, reloads, what operators did'
+complete -c weir -n "__fish_weir_needs_command" -f -a "sites" -d 'Show the sites: how much comes, how it ends, and how long the certificates last'
+complete -c weir -n "__fish_weir_needs_command" -f -a "top" -d 'Watch the nodes live, those in trouble first'
+complete -c weir -n "__fish_weir_needs_command" -f -a "bundle" -d 'Write an archive for support: what runs and what happened, without secrets'
 complete -c weir -n "__fish_weir_needs_command" -f -a "completions" -d 'Print the script by which a shell completes these commands'
 complete -c weir -n "__fish_weir_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c weir -n "__fish_weir_using_subcommand run" -s c -l config -d 'The configuration file' -r -F
@@ -128,24 +134,67 @@ complete -c weir -n "__fish_weir_using_subcommand why" -s h -l help -d 'Print he
 complete -c weir -n "__fish_weir_using_subcommand reload" -l admin -d 'The admin socket (its path) or the admin address of the running Weir [default: the socket, or else the address]' -r
 complete -c weir -n "__fish_weir_using_subcommand reload" -l token-file -d 'A file with the token to show' -r -F
 complete -c weir -n "__fish_weir_using_subcommand reload" -s c -l config -d 'The configuration that says where Weir is asked' -r -F
+complete -c weir -n "__fish_weir_using_subcommand reload" -l dry-run -d 'Change nothing; tell what a reload would change, or why it would be refused'
 complete -c weir -n "__fish_weir_using_subcommand reload" -l json -d 'Print JSON'
 complete -c weir -n "__fish_weir_using_subcommand reload" -s h -l help -d 'Print help'
+complete -c weir -n "__fish_weir_using_subcommand diff" -l admin -d 'The admin socket (its path) or the admin address of the running Weir [default: the socket, or else the address]' -r
+complete -c weir -n "__fish_weir_using_subcommand diff" -l token-file -d 'A file with the token to show' -r -F
+complete -c weir -n "__fish_weir_using_subcommand diff" -s c -l config -d 'The configuration that says where Weir is asked' -r -F
+complete -c weir -n "__fish_weir_using_subcommand diff" -l json -d 'Print JSON'
+complete -c weir -n "__fish_weir_using_subcommand diff" -s h -l help -d 'Print help'
+complete -c weir -n "__fish_weir_using_subcommand config" -l admin -d 'The admin socket (its path) or the admin address of the running Weir [default: the socket, or else the address]' -r
+complete -c weir -n "__fish_weir_using_subcommand config" -l token-file -d 'A file with the token to show' -r -F
+complete -c weir -n "__fish_weir_using_subcommand config" -s c -l config -d 'The configuration that says where Weir is asked' -r -F
+complete -c weir -n "__fish_weir_using_subcommand config" -l json -d 'Print JSON'
+complete -c weir -n "__fish_weir_using_subcommand config" -s h -l help -d 'Print help'
+complete -c weir -n "__fish_weir_using_subcommand events" -l node -d 'Only what is about this node, pool or POOL/NODE' -r
+complete -c weir -n "__fish_weir_using_subcommand events" -l since -d 'Only what happened from this time on' -r
+complete -c weir -n "__fish_weir_using_subcommand events" -l kind -d 'Only events of this kind, such as state, reload or operator' -r
+complete -c weir -n "__fish_weir_using_subcommand events" -l admin -d 'The admin socket (its path) or the admin address of the running Weir [default: the socket, or else the address]' -r
+complete -c weir -n "__fish_weir_using_subcommand events" -l token-file -d 'A file with the token to show' -r -F
+complete -c weir -n "__fish_weir_using_subcommand events" -s c -l config -d 'The configuration that says where Weir is asked' -r -F
+complete -c weir -n "__fish_weir_using_subcommand events" -s f -l follow -d 'Stay and show what happens, until Ctrl-C'
+complete -c weir -n "__fish_weir_using_subcommand events" -l json -d 'Print JSON'
+complete -c weir -n "__fish_weir_using_subcommand events" -s h -l help -d 'Print help'
+complete -c weir -n "__fish_weir_using_subcommand sites" -l admin -d 'The admin socket (its path) or the admin address of the running Weir [default: the socket, or else the address]' -r
+complete -c weir -n "__fish_weir_using_subcommand sites" -l token-file -d 'A file with the token to show' -r -F
+complete -c weir -n "__fish_weir_using_subcommand sites" -s c -l config -d 'The configuration that says where Weir is asked' -r -F
+complete -c weir -n "__fish_weir_using_subcommand sites" -l json -d 'Print JSON'
+complete -c weir -n "__fish_weir_using_subcommand sites" -s h -l help -d 'Print help'
+complete -c weir -n "__fish_weir_using_subcommand top" -l admin -d 'The admin socket (its path) or the admin address of the running Weir [default: the socket, or else the address]' -r
+complete -c weir -n "__fish_weir_using_subcommand top" -l token-file -d 'A file with the token to show' -r -F
+complete -c weir -n "__fish_weir_using_subcommand top" -s c -l config -d 'The configuration that says where Weir is asked' -r -F
+complete -c weir -n "__fish_weir_using_subcommand top" -l once -d 'Print one table and end'
+complete -c weir -n "__fish_weir_using_subcommand top" -l json -d 'Print JSON'
+complete -c weir -n "__fish_weir_using_subcommand top" -s h -l help -d 'Print help'
+complete -c weir -n "__fish_weir_using_subcommand bundle" -l out -d 'The archive to write [default: weir-bundle-TIME.tar.gz]' -r -F
+complete -c weir -n "__fish_weir_using_subcommand bundle" -l admin -d 'The admin socket (its path) or the admin address of the running Weir [default: the socket, or else the address]' -r
+complete -c weir -n "__fish_weir_using_subcommand bundle" -l token-file -d 'A file with the token to show' -r -F
+complete -c weir -n "__fish_weir_using_subcommand bundle" -s c -l config -d 'The configuration that says where Weir is asked' -r -F
+complete -c weir -n "__fish_weir_using_subcommand bundle" -l json -d 'Print JSON'
+complete -c weir -n "__fish_weir_using_subcommand bundle" -s h -l help -d 'Print help'
 complete -c weir -n "__fish_weir_using_subcommand completions" -s h -l help -d 'Print help'
-complete -c weir -n "__fish_weir_using_subcommand help; and not __fish_seen_subcommand_from run check schema demo cert status nodes sessions drain maintain activate why reload completions help" -f -a "run" -d 'Run in the foreground; SIGHUP reloads, SIGTERM and SIGQUIT stop, SIGUSR1 reopens log files'
-complete -c weir -n "__fish_weir_using_subcommand help; and not __fish_seen_subcommand_from run check schema demo cert status nodes sessions drain maintain activate why reload completions help" -f -a "check" -d 'Check a configuration and everything it names, without running it'
-complete -c weir -n "__fish_weir_using_subcommand help; and not __fish_seen_subcommand_from run check schema demo cert status nodes sessions drain maintain activate why reload completions help" -f -a "schema" -d 'Print the JSON Schema of the configuration, by which editors complete and check it'
-complete -c weir -n "__fish_weir_using_subcommand help; and not __fish_seen_subcommand_from run check schema demo cert status nodes sessions drain maintain activate why reload completions help" -f -a "demo" -d 'Show a whole cluster on this machine: two workers, a manager, and Weir in front'
-complete -c weir -n "__fish_weir_using_subcommand help; and not __fish_seen_subcommand_from run check schema demo cert status nodes sessions drain maintain activate why reload completions help" -f -a "cert" -d 'Make, inspect and pin certificates'
-complete -c weir -n "__fish_weir_using_subcommand help; and not __fish_seen_subcommand_from run check schema demo cert status nodes sessions drain maintain activate why reload completions help" -f -a "status" -d 'Show what a running Weir is doing'
-complete -c weir -n "__fish_weir_using_subcommand help; and not __fish_seen_subcommand_from run check schema demo cert status nodes sessions drain maintain activate why reload completions help" -f -a "nodes" -d 'Show the nodes of every pool, active or passive and why'
-complete -c weir -n "__fish_weir_using_subcommand help; and not __fish_seen_subcommand_from run check schema demo cert status nodes sessions drain maintain activate why reload completions help" -f -a "sessions" -d 'Show the learned sessions of every pool'
-complete -c weir -n "__fish_weir_using_subcommand help; and not __fish_seen_subcommand_from run check schema demo cert status nodes sessions drain maintain activate why reload completions help" -f -a "drain" -d 'Take a node out gently: its sessions stay until they end, nothing new goes there'
-complete -c weir -n "__fish_weir_using_subcommand help; and not __fish_seen_subcommand_from run check schema demo cert status nodes sessions drain maintain activate why reload completions help" -f -a "maintain" -d 'Take a node out at once: its sessions move, running requests are answered; until it is activated'
-complete -c weir -n "__fish_weir_using_subcommand help; and not __fish_seen_subcommand_from run check schema demo cert status nodes sessions drain maintain activate why reload completions help" -f -a "activate" -d 'Let a node serve again that was drained or in maintenance'
-complete -c weir -n "__fish_weir_using_subcommand help; and not __fish_seen_subcommand_from run check schema demo cert status nodes sessions drain maintain activate why reload completions help" -f -a "why" -d 'Ask what a running Weir would do with a request, and why, without sending anything'
-complete -c weir -n "__fish_weir_using_subcommand help; and not __fish_seen_subcommand_from run check schema demo cert status nodes sessions drain maintain activate why reload completions help" -f -a "reload" -d 'Make a running Weir read its configuration again, and tell what came of it'
-complete -c weir -n "__fish_weir_using_subcommand help; and not __fish_seen_subcommand_from run check schema demo cert status nodes sessions drain maintain activate why reload completions help" -f -a "completions" -d 'Print the script by which a shell completes these commands'
-complete -c weir -n "__fish_weir_using_subcommand help; and not __fish_seen_subcommand_from run check schema demo cert status nodes sessions drain maintain activate why reload completions help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c weir -n "__fish_weir_using_subcommand help; and not __fish_seen_subcommand_from run check schema demo cert status nodes sessions drain maintain activate why reload diff config events sites top bundle completions help" -f -a "run" -d 'Run in the foreground; SIGHUP reloads, SIGTERM and SIGQUIT stop, SIGUSR1 reopens log files'
+complete -c weir -n "__fish_weir_using_subcommand help; and not __fish_seen_subcommand_from run check schema demo cert status nodes sessions drain maintain activate why reload diff config events sites top bundle completions help" -f -a "check" -d 'Check a configuration and everything it names, without running it'
+complete -c weir -n "__fish_weir_using_subcommand help; and not __fish_seen_subcommand_from run check schema demo cert status nodes sessions drain maintain activate why reload diff config events sites top bundle completions help" -f -a "schema" -d 'Print the JSON Schema of the configuration, by which editors complete and check it'
+complete -c weir -n "__fish_weir_using_subcommand help; and not __fish_seen_subcommand_from run check schema demo cert status nodes sessions drain maintain activate why reload diff config events sites top bundle completions help" -f -a "demo" -d 'Show a whole cluster on this machine: two workers, a manager, and Weir in front'
+complete -c weir -n "__fish_weir_using_subcommand help; and not __fish_seen_subcommand_from run check schema demo cert status nodes sessions drain maintain activate why reload diff config events sites top bundle completions help" -f -a "cert" -d 'Make, inspect and pin certificates'
+complete -c weir -n "__fish_weir_using_subcommand help; and not __fish_seen_subcommand_from run check schema demo cert status nodes sessions drain maintain activate why reload diff config events sites top bundle completions help" -f -a "status" -d 'Show what a running Weir is doing'
+complete -c weir -n "__fish_weir_using_subcommand help; and not __fish_seen_subcommand_from run check schema demo cert status nodes sessions drain maintain activate why reload diff config events sites top bundle completions help" -f -a "nodes" -d 'Show the nodes of every pool, active or passive and why'
+complete -c weir -n "__fish_weir_using_subcommand help; and not __fish_seen_subcommand_from run check schema demo cert status nodes sessions drain maintain activate why reload diff config events sites top bundle completions help" -f -a "sessions" -d 'Show the learned sessions of every pool'
+complete -c weir -n "__fish_weir_using_subcommand help; and not __fish_seen_subcommand_from run check schema demo cert status nodes sessions drain maintain activate why reload diff config events sites top bundle completions help" -f -a "drain" -d 'Take a node out gently: its sessions stay until they end, nothing new goes there'
+complete -c weir -n "__fish_weir_using_subcommand help; and not __fish_seen_subcommand_from run check schema demo cert status nodes sessions drain maintain activate why reload diff config events sites top bundle completions help" -f -a "maintain" -d 'Take a node out at once: its sessions move, running requests are answered; until it is activated'
+complete -c weir -n "__fish_weir_using_subcommand help; and not __fish_seen_subcommand_from run check schema demo cert status nodes sessions drain maintain activate why reload diff config events sites top bundle completions help" -f -a "activate" -d 'Let a node serve again that was drained or in maintenance'
+complete -c weir -n "__fish_weir_using_subcommand help; and not __fish_seen_subcommand_from run check schema demo cert status nodes sessions drain maintain activate why reload diff config events sites top bundle completions help" -f -a "why" -d 'Ask what a running Weir would do with a request, and why, without sending anything'
+complete -c weir -n "__fish_weir_using_subcommand help; and not __fish_seen_subcommand_from run check schema demo cert status nodes sessions drain maintain activate why reload diff config events sites top bundle completions help" -f -a "reload" -d 'Make a running Weir read its configuration again, and tell what came of it'
+complete -c weir -n "__fish_weir_using_subcommand help; and not __fish_seen_subcommand_from run check schema demo cert status nodes sessions drain maintain activate why reload diff config events sites top bundle completions help" -f -a "diff" -d 'Compare the files on the disk with what runs, and tell what a reload would change'
+complete -c weir -n "__fish_weir_using_subcommand help; and not __fish_seen_subcommand_from run check schema demo cert status nodes sessions drain maintain activate why reload diff config events sites top bundle completions help" -f -a "config" -d 'Print the configuration that runs: each value and where it comes from'
+complete -c weir -n "__fish_weir_using_subcommand help; and not __fish_seen_subcommand_from run check schema demo cert status nodes sessions drain maintain activate why reload diff config events sites top bundle completions help" -f -a "events" -d 'Show what happened: state changes, reloads, what operators did'
+complete -c weir -n "__fish_weir_using_subcommand help; and not __fish_seen_subcommand_from run check schema demo cert status nodes sessions drain maintain activate why reload diff config events sites top bundle completions help" -f -a "sites" -d 'Show the sites: how much comes, how it ends, and how long the certificates last'
+complete -c weir -n "__fish_weir_using_subcommand help; and not __fish_seen_subcommand_from run check schema demo cert status nodes sessions drain maintain activate why reload diff config events sites top bundle completions help" -f -a "top" -d 'Watch the nodes live, those in trouble first'
+complete -c weir -n "__fish_weir_using_subcommand help; and not __fish_seen_subcommand_from run check schema demo cert status nodes sessions drain maintain activate why reload diff config events sites top bundle completions help" -f -a "bundle" -d 'Write an archive for support: what runs and what happened, without secrets'
+complete -c weir -n "__fish_weir_using_subcommand help; and not __fish_seen_subcommand_from run check schema demo cert status nodes sessions drain maintain activate why reload diff config events sites top bundle completions help" -f -a "completions" -d 'Print the script by which a shell completes these commands'
+complete -c weir -n "__fish_weir_using_subcommand help; and not __fish_seen_subcommand_from run check schema demo cert status nodes sessions drain maintain activate why reload diff config events sites top bundle completions help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c weir -n "__fish_weir_using_subcommand help; and __fish_seen_subcommand_from cert" -f -a "create" -d 'Make a key and a certificate for host names: self-signed, or signed by a CA of your own'
 complete -c weir -n "__fish_weir_using_subcommand help; and __fish_seen_subcommand_from cert" -f -a "inspect" -d 'Show what a certificate (and its key) is, and what is wrong with it'
 complete -c weir -n "__fish_weir_using_subcommand help; and __fish_seen_subcommand_from cert" -f -a "pin" -d 'Print the pin of the certificate that a node shows'
