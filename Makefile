@@ -43,12 +43,13 @@ MANDIR = $(PREFIX)/share/man
 # Below man/ here, in a directory for each section there.
 MAN = $(foreach page,$(sort $(notdir $(wildcard man/*.[158]))),man$(subst .,,$(suffix $(page)))/$(page))
 # The pages of docs/ for whoever operates Weir; the others are for whoever changes it.
-PAGES = configuration operations dashboard metrics api from-nginx performance
+PAGES = README tasks symptoms alerts configuration operations dashboard metrics api from-nginx from-haproxy performance
+RECIPES = tomcat keycloak wso2-ei wso2-apim
 INSTALLED = $(PREFIX)/bin/weir $(UNITDIR)/weir.service $(UNITDIR)/weir-again.service $(PREFIX)/lib/sysusers.d/weir.conf \
 	$(PREFIX)/lib/tmpfiles.d/weir.conf $(SYSCTL) $(addprefix $(MANDIR)/,$(MAN)) $(SYSCONFDIR)/logrotate.d/weir \
 	$(SHAREDIR)/weir.schema.json $(BASHDIR)/weir $(ZSHDIR)/_weir $(FISHDIR)/weir.fish $(addprefix $(SHAREDIR)/,$(CONTRIB)) \
 	$(SYSCONFDIR)/needrestart/conf.d/weir.conf \
-	$(PAGES:%=$(DOCDIR)/%.md) $(DOCDIR)/performance.svg $(DOCDIR)/CHANGELOG.md $(DOCDIR)/examples/weir.toml $(DOCDIR)/examples/minimal.toml
+	$(PAGES:%=$(DOCDIR)/%.md) $(RECIPES:%=$(DOCDIR)/recipes/%.md) $(DOCDIR)/performance.svg $(DOCDIR)/CHANGELOG.md $(DOCDIR)/examples/weir.toml $(DOCDIR)/examples/minimal.toml
 
 .PHONY: help build demo bench generated test lint cargo-test doc units staged acceptance deb rpm tarball install files uninstall clean
 
@@ -151,8 +152,9 @@ files:
 	install -D -m 0644 completions/weir.fish $(DESTDIR)$(FISHDIR)/weir.fish
 	for file in $(CONTRIB); do install -D -m 0644 contrib/$$file $(DESTDIR)$(SHAREDIR)/$$file; done
 	install -D -m 0644 systemd/weir.needrestart $(DESTDIR)$(SYSCONFDIR)/needrestart/conf.d/weir.conf
-	install -d -m 0755 $(DESTDIR)$(DOCDIR)/examples
+	install -d -m 0755 $(DESTDIR)$(DOCDIR)/examples $(DESTDIR)$(DOCDIR)/recipes
 	install -m 0644 $(PAGES:%=docs/%.md) docs/performance.svg CHANGELOG.md $(DESTDIR)$(DOCDIR)
+	install -m 0644 $(RECIPES:%=docs/recipes/%.md) $(DESTDIR)$(DOCDIR)/recipes
 	install -m 0644 conf/minimal.toml $(DESTDIR)$(DOCDIR)/examples/minimal.toml
 	@# In the repository certs/ lies beside conf/, on a machine it lies inside /etc/weir. The schema is where this PREFIX is.
 	sed 's|"\.\./certs/|"certs/|g; s|^#:schema file:///usr/|#:schema file://$(PREFIX)/|' conf/weir.toml > $(DESTDIR)$(DOCDIR)/examples/weir.toml

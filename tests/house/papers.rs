@@ -12,16 +12,18 @@ const DECISIONS: &str = "docs/decisions";
 /// The parts of a decision, in their order.
 const PARTS: [&str; 4] = ["## Context", "## Options", "## Choice", "## What would change our mind"];
 
+/// And to a heading in it, where they name one.
 #[test]
-fn every_link_in_the_documents_leads_to_a_file() {
+fn every_link_in_the_documents_leads_to_its_place() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut lost = Vec::new();
-    for folder in ["", "docs", DECISIONS] {
-        for file in markdown(&root.join(folder)) {
-            for link in links(&read(&file)) {
-                if !file.with_file_name(&link).exists() {
-                    lost.push(format!("{}: {link} is not there", file.display()));
-                }
+    for file in [root.to_owned()].into_iter().chain(folders(&root.join("docs"))).flat_map(|folder| markdown(&folder)) {
+        for link in links(&read(&file)) {
+            let (path, place) = link.split_once('#').unwrap_or((&link, ""));
+            let target = if path.is_empty() { file.clone() } else { file.with_file_name(path) };
+            let is_there = target.exists() && (place.is_empty() || places(&read(&target)).contains(place));
+            if !is_there {
+                lost.push(format!("{}: {link} is not there", file.display()));
             }
         }
     }
@@ -84,6 +86,13 @@ fn version(text: &str) -> Vec<u32> {
     parts
 }
 
+/// A folder and those in it.
+fn folders(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).expect("a folder can be listed");
+    let inside = entries.map(|entry| entry.expect("a folder can be listed").path()).filter(|path| path.is_dir());
+    inside.chain([folder.to_owned()]).collect()
+}
+
 fn markdown(folder: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(folder).expect("a folder can be listed");
     let mut files = entries
@@ -98,21 +107,40 @@ fn read(file: &Path) -> String {
     fs::read_to_string(file).unwrap_or_else(|why| panic!("{}: {why}", file.display()))
 }
 
-/// Where the links of a text lead, but those to other sites and within the page; without the place in the file. What stands
-/// between backticks is code.
+/// Where the links of a text lead, but those to other sites. What stands between backticks is code.
 fn links(text: &str) -> Vec<String> {
     let prose = text.split('`').step_by(2).collect::<Vec<_>>().join("`");
     prose
         .split("](")
         .skip(1)
         .filter_map(|rest| rest.split_once(')').map(|(link, _)| link))
-        .filter(|link| !link.contains("://") && !link.starts_with('#'))
-        .map(|link| link.split('#').next().unwrap_or_default().to_owned())
+        .filter(|link| !link.contains("://"))
+        .map(str::to_owned)
         .collect()
+}
+
+/// The names by which links reach the headings of a text, as GitHub makes them: small letters, no signs, dashes for blanks.
+fn places(text: &str) -> BTreeSet<String> {
+    let prose = text.split("\n```").step_by(2).collect::<Vec<_>>().join("\n");
+    let mut places = BTreeSet::new();
+    for heading in prose.lines().filter_map(|line| line.strip_prefix('#')?.trim_start_matches('#').strip_prefix(' ')) {
+        let kept = heading.to_lowercase().replace(' ', "-");
+        let name = kept.chars().filter(|letter| letter.is_alphanumeric() || "-_".contains(*letter)).collect::<String>();
+        let again = (1..).map(|number| format!("{name}-{number}"));
+        let free = std::iter::once(name.clone()).chain(again).find(|name| !places.contains(name));
+        places.extend(free);
+    }
+    places
 }
 
 #[test]
 fn links_are_found_in_a_text() {
     let text = "See [a](docs/a.md#b), [c](https://x.org/c.md), [d](#d) [`e`](e.rs), ![f](f.svg) `[g](g.md)`\n```\n[h](h.md)\n```";
-    assert_eq!(links(text), ["docs/a.md", "e.rs", "f.svg"]);
+    assert_eq!(links(text), ["docs/a.md#b", "#d", "e.rs", "f.svg"]);
+}
+
+#[test]
+fn headings_are_found_by_the_names_that_links_use() {
+    let text = "# The `[pool.health]` table\n```\n# no heading\n```\n## Why did it go?\n## Twice\n### Twice\n";
+    assert!(places(text).iter().eq(["the-poolhealth-table", "twice", "twice-1", "why-did-it-go"]));
 }
