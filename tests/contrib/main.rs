@@ -83,19 +83,24 @@ fn every_panel_has_an_id_of_its_own_a_unit_and_a_description() {
     report(faults);
 }
 
-/// And no others, each with its severity; each is tried by promtool.
+/// And no others, each with its severity and with what to do; the rule names the place, and promtool tries the rule.
 #[test]
 fn the_documents_have_every_alert() {
-    let page = file("docs/metrics.md");
-    let rows = page.lines().filter_map(|line| line.strip_prefix("| `Weir")?.split_once("` | "));
+    let page = file("docs/alerts.md");
+    let parts = page.split("\n## ").skip(1).filter_map(|part| part.split_once("\n\n**"));
     let documented: BTreeMap<_, _> =
-        rows.map(|(name, rest)| (format!("Weir{name}"), rest.split(' ').next().unwrap().to_owned())).collect();
-    let alerts: BTreeMap<_, _> =
-        rules().into_iter().filter(Rule::is_alert).map(|rule| (rule.name, rule.severity)).collect();
-    assert_eq!(documented, alerts, "docs/metrics.md on the left, {RULES} on the right");
+        parts.map(|(name, rest)| (name.to_owned(), rest.split("**").next().unwrap_or_default().to_owned())).collect();
+    let rules: Vec<_> = rules().into_iter().filter(Rule::is_alert).collect();
+    let alerts: BTreeMap<_, _> = rules.iter().map(|rule| (rule.name.clone(), rule.severity.clone())).collect();
+    assert_eq!(documented, alerts, "docs/alerts.md on the left, {RULES} on the right");
     let tests = file(RULE_TESTS);
     let tried = |name: &String| tests.contains(&format!("alertname: {name}\n        exp_alerts:\n"));
     report(alerts.keys().filter(|name| !tried(name)).map(|name| format!("{RULE_TESTS} never raises {name}")).collect());
+    let place = |rule: &Rule| format!("/usr/share/doc/weir/alerts.md#{}", rule.name.to_lowercase());
+    let lost = rules.iter().filter(|rule| rule.runbook != place(rule));
+    report(
+        lost.map(|rule| format!("{}: its runbook is \"{}\", not {}", rule.name, rule.runbook, place(rule))).collect(),
+    );
 }
 
 fn rules() -> Vec<Rule> {
