@@ -76,6 +76,7 @@ const OUTBUILDINGS: &[&str] = &[
     "tests/appliance",
     "tests/configuration",
     "tests/contrib",
+    "tests/docs",
     "tests/peers",
 ];
 

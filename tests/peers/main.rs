@@ -9,11 +9,13 @@ mod cluster;
 mod crowd;
 mod forwarder;
 mod harness;
+mod recipe;
 mod scene;
 mod stage;
 mod tomcat;
 
 use std::collections::HashSet;
+use std::io::Write;
 use std::process::Command;
 
 use browser::{Browser, Page};
@@ -141,6 +143,35 @@ fn the_consoles_redirect_names_the_public_address() {
 fn ask_as(browser: &mut Browser, id: &str) -> Page {
     browser.carry("JSESSIONID", id, "/examples");
     browser.get(SESSIONS)
+}
+
+/// With the route in its id a session needs no memory of Weir's.
+#[test]
+fn the_recipe_for_tomcat_keeps_sessions_on_the_tomcat_that_their_id_names() {
+    if let Some(why) = tomcat::missing() {
+        let _ = writeln!(std::io::stderr(), "SKIPPED: not tested: the recipe for Tomcat: {why}");
+        return;
+    }
+    let mut recipe = recipe::Recipe::start();
+    eventually("both Tomcats are active", || recipe.is_well());
+    let mut users: Vec<Browser> = (0..6).map(|_| recipe.browser()).collect();
+    let ids: Vec<String> = users.iter_mut().map(|user| session(&user.get(SESSIONS))).collect();
+    assert_eq!(workers(&ids), HashSet::from(["tomcat1", "tomcat2"]), "both have sessions: {ids:?}");
+    for round in 0..3 {
+        if round == 1 {
+            recipe.forget();
+            eventually("both Tomcats are active again", || recipe.is_well());
+        }
+        for (user, id) in users.iter_mut().zip(&ids).rev() {
+            user.hang_up();
+            assert_eq!(session(&user.get(SESSIONS)), *id, "round {round}");
+        }
+    }
+    recipe.tomcats[0].kill();
+    let (user, id) = users.iter_mut().zip(&ids).find(|(_, id)| id.ends_with(".tomcat1")).unwrap();
+    user.hang_up();
+    let page = user.get(SESSIONS);
+    assert_eq!(page.status, 200, "{id}: another Tomcat takes over");
 }
 
 fn session(page: &Page) -> String {
