@@ -37,14 +37,6 @@ export function milliseconds(number) {
   return Math.round(number / 60_000) + THIN + 'min';
 }
 
-/** 12 KiB, 3.4 MiB. */
-export function bytes(number) {
-  if (number == null) return NONE;
-  let power = 0;
-  for (; number >= 1024 && power < 4; power++) number /= 1024;
-  return (power && number < 10 ? number.toFixed(1) : Math.round(number)) + THIN + ['B', 'KiB', 'MiB', 'GiB', 'TiB'][power];
-}
-
 /** A length of time on two units at most: 14 s, 3 min 20 s, 2 h 5 min, 9 d. */
 export function span(seconds) {
   if (seconds == null) return NONE;

@@ -2,7 +2,7 @@
 
 import { send } from './api.js';
 import { h, say } from './dom.js';
-import { exact, moment, several, span } from './format.js';
+import { moment, several } from './format.js';
 import { shape } from './shapes.js';
 import { noContact, state, stateOf, weirsNow, word } from './state.js';
 

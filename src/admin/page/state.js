@@ -65,7 +65,7 @@ export function wordsOf(pool, member) {
 export const stateOf = node => (node.safe_to_stop ? 'safe' : node.verdict);
 
 /** The word beside the shape. */
-export const WORDS = { safe: 'safe to stop', unused: 'in no pool', gone: 'removed' };
+const WORDS = { safe: 'safe to stop', unused: 'in no pool', gone: 'removed' };
 export const word = name => WORDS[name] ?? name;
 
 /** How long the node has its state: that of the pools that are the reason for it. */
