@@ -29,8 +29,8 @@ use crate::control::actor::{Actor, OrderedBy};
 use crate::control::admin_sockets::AdminSockets;
 use crate::control::operators;
 use crate::control::operators::{GONE, RemovedNode};
-use crate::control::state::{Control, ReloadRequest};
-use crate::control::store::moments;
+use crate::control::state::{Control, ReloadRefusal, ReloadRequest};
+use crate::control::store::{audit, moments};
 use crate::observe::history::Subject;
 use crate::traffic::pool::member::AcceptedNodes;
 use crate::traffic::pool::operators::{Order, OrderKind, Orders};
@@ -351,7 +351,10 @@ async fn reload(
             let warnings = now.snapshot.config.warnings.iter().chain(&of_orders).map(ProblemStatus::from).collect();
             (StatusCode::OK, Json(ReloadAnswer { ok: true, generation, problems: Vec::new(), warnings }))
         }
-        Ok(Err(problems)) => {
+        Ok(Err(ReloadRefusal::Unrecorded(why))) => {
+            failed(StatusCode::INSUFFICIENT_STORAGE, &audit::unrecorded(&why).in_one())
+        }
+        Ok(Err(ReloadRefusal::Problems(problems))) => {
             let generation = admin.control.current.load().snapshot.generation;
             let problems = problems.iter().map(ProblemStatus::from).collect();
             (

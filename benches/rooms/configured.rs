@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use weir::config::orders_file::Weights;
 use weir::traffic::pool::Pool;
 use weir::traffic::resolved::Resolved;
 use weir::traffic::routing::rules::SiteRules;
@@ -37,5 +38,8 @@ fn snapshot(name: &str, count: usize, of_pool: &str, of_site: &str) -> Snapshot 
     let config = weir::config::load(&dir.join("weir.toml")).unwrap_or_else(|errors| panic!("{}", errors.render(false)));
     std::fs::remove_dir_all(&dir).expect("removed");
     let (resolved, secrets) = (Resolved::default(), Secrets::of([7; 32]));
-    Snapshot::build(config.into(), &BuildInput { generation: 1, previous: None, resolved: &resolved, secrets })
+    Snapshot::build(
+        config.into(),
+        &BuildInput { generation: 1, previous: None, resolved: &resolved, secrets, weights: &Weights::default() },
+    )
 }

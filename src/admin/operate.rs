@@ -17,6 +17,7 @@ use crate::config;
 use crate::control::actor::{Actor, OrderedBy};
 use crate::control::notice::Notice;
 use crate::control::operators::OrderError;
+use crate::control::store::audit;
 use crate::traffic::moment::Moment;
 use crate::traffic::pool::operators::{Command, Order};
 
@@ -142,6 +143,7 @@ async fn carry_out(
     // In a blocking task, so that a slow disk does not delay probes and metrics.
     let done = tokio::task::spawn_blocking(move || match weir.order(&node, command, force, &by) {
         Err(OrderError::Last(pools)) => error_response(StatusCode::CONFLICT, last_serving(&node, &pools)),
+        Err(OrderError::Unrecorded(why)) => error_response(StatusCode::INSUFFICIENT_STORAGE, audit::unrecorded(&why)),
         report => report_response(&weir, node, report.ok()),
     });
     done.await.unwrap_or_else(|_| error_response(StatusCode::SERVICE_UNAVAILABLE, Notice::new("Weir is stopping", "")))
@@ -165,10 +167,11 @@ fn unknown_node(node: &str, known: &[Arc<str>]) -> Notice {
     Notice::new(format!("no node is called {shown:?}"), config::suggestion(node, "nodes here", &known))
 }
 
-fn last_serving(node: &str, pools: &[String]) -> Notice {
+/// What an operator is told who would leave pools without a node for new requests.
+pub(crate) fn last_serving(node: &str, pools: &[String]) -> Notice {
     let pools = pools.join(", ");
     let what = format!("{node} is the last node that serves in {pools}: without it new requests there get 503");
-    Notice::new(what, "activate another node first, or say it with --force (force=yes over HTTP)")
+    Notice::new(what, "activate another node first, or say it with --force (\"force\": true over HTTP)")
 }
 
 /// Options of an order.

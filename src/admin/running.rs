@@ -22,7 +22,7 @@ pub(crate) struct RunningWeir(pub(crate) Arc<Control>);
 
 impl NodeControl for RunningWeir {
     fn order(&self, node: &str, command: Command, force: bool, by: &OrderedBy) -> Result<NodeReport, OrderError> {
-        let warnings = operators::carry_out(&self.0, node, command, force, by)?;
+        let warnings = operators::carry_out(&self.0, node, command, force, by)?.warnings;
         Ok(NodeReport { warnings, ..report(&self.0, node) })
     }
 

@@ -14,4 +14,9 @@ impl Notice {
     pub(crate) fn new(what: impl Into<String>, advice: impl Into<String>) -> Self {
         Self { what: what.into(), advice: advice.into() }
     }
+
+    /// Both in one sentence.
+    pub(crate) fn in_one(self) -> String {
+        if self.advice.is_empty() { self.what } else { format!("{}; {}", self.what, self.advice) }
+    }
 }

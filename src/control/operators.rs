@@ -7,13 +7,15 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use super::actor::OrderedBy;
+use super::changes::operations::Operations;
 use super::notice::Notice;
 use super::state::Control;
+use super::store::audit::{self, Change};
 use super::store::moments::{boot, now};
 use super::store::sessions;
 use super::store::state_dir::StateDir;
 use crate::config;
-use crate::config::orders_file::{FILE, Unreadable};
+use crate::config::orders_file::{self, FILE, OrdersFile, Unreadable, Weights};
 use crate::config::{Place, Problem, StickyMode};
 use crate::observe::events::About;
 use crate::proxy::generation::Generation;
@@ -34,11 +36,13 @@ const LATER: &str = "start the Weir that wrote it; or, where no node is to rest,
 /// not damaged: it may become readable in a moment, or a later version of Weir may have written it. Until then a node
 /// in maintenance must not serve, so the file stays and the start fails. A damaged file is set aside if there is a
 /// state directory, and the start goes on.
-pub(crate) fn load(path: &Path, dir: Option<&StateDir>) -> Result<Orders, (String, &'static str)> {
+pub(crate) fn load(path: &Path, dir: Option<&StateDir>) -> Result<StoredOrders, (String, &'static str)> {
     let read = StateDir::read_in(path, FILE);
-    let Some(bytes) = read.map_err(|error| (cannot_read(&error), READABLE))? else { return Ok(Orders::default()) };
-    let why = match Orders::from_bytes(&bytes, now(), &boot()) {
-        Ok(orders) => return Ok(orders),
+    let Some(bytes) = read.map_err(|error| (cannot_read(&error), READABLE))? else {
+        return Ok(StoredOrders::default());
+    };
+    let why = match orders_file::from_bytes(&bytes) {
+        Ok(file) => return Ok(StoredOrders::of(file)),
         Err(why @ Unreadable::Later(_)) => {
             return Err((cannot_read(&format!("{}/{FILE}: {why}", path.display())), LATER));
         }
@@ -50,7 +54,23 @@ pub(crate) fn load(path: &Path, dir: Option<&StateDir>) -> Result<Orders, (Strin
         None => "and cannot be set aside".to_owned(),
     };
     log::error!("{}/{FILE}: {why}; {kept}; no node has an operator's order now", path.display());
-    Ok(Orders::default())
+    Ok(StoredOrders::default())
+}
+
+/// What operators ordered before the start.
+#[derive(Default)]
+pub(crate) struct StoredOrders {
+    pub(crate) orders: Orders,
+    pub(crate) weights: Weights,
+    pub(crate) operations: Operations,
+}
+
+impl StoredOrders {
+    fn of(file: OrdersFile) -> Self {
+        let orders = Orders::of_written(&file.nodes, now(), &boot());
+        let operations = Operations::restored(file.last_operation, &file.nodes, &orders);
+        Self { orders, weights: file.weights, operations }
+    }
 }
 
 fn cannot_read(why: &dyn std::fmt::Display) -> String {
@@ -90,6 +110,7 @@ pub(crate) fn upkeep(control: &Control) {
     let over = {
         let mut orders = control.orders.lock();
         let over = orders.end_drains(now(), |node| remaining(control, &generation, node));
+        end_operations(control, &over);
         if !over.is_empty() || control.state_dir.as_ref().is_some_and(|dir| dir.is_behind(FILE)) {
             write_orders(control, &orders);
         }
@@ -99,14 +120,43 @@ pub(crate) fn upkeep(control: &Control) {
         return;
     }
     for (node, how) in &over {
-        match how {
-            Drained::DeadlineOver => {
-                log::warn!("node {node} is drained: its deadline is over, what is left is rebound");
-            }
-            _ => log::info!("node {node} is drained: no session and no request is left, it is safe to stop it"),
-        }
+        let text = match how {
+            Drained::DeadlineOver => "is drained: its deadline is over, what is left is rebound",
+            _ => "is drained: no session and no request is left, it is safe to stop it",
+        };
+        let level = if *how == Drained::DeadlineOver { log::Level::Warn } else { log::Level::Info };
+        log::log!(level, "node {node} {text}");
+        let about = About { node: Some(node.clone()), ..About::default() };
+        control.observer.events.push_about(SystemTime::now(), "operator", node, text, about);
     }
     apply(control, &generation);
+}
+
+fn end_operations(control: &Control, over: &[(String, Drained)]) {
+    let mut operations = control.operations.lock();
+    over.iter().for_each(|(node, how)| operations.end_drain(node, *how, now().seconds()));
+}
+
+/// What a node still has, and whether it may be stopped.
+pub(crate) struct Remains {
+    /// `None` where they cannot be counted.
+    pub(crate) sessions: Option<usize>,
+    pub(crate) in_flight: u32,
+    /// An operator took it out, and no request runs there any more.
+    pub(crate) safe_to_stop: bool,
+}
+
+/// What a node still has.
+pub(crate) fn remains(control: &Control, node: &str) -> Remains {
+    let left = remaining(control, &control.current.load_full(), node);
+    let in_flight = left.iter().map(|left| left.in_flight).sum();
+    let counted = left.iter().filter_map(|left| match left.sessions {
+        LiveSessions::Counted(sessions) => Some(sessions),
+        LiveSessions::Unseen { .. } => None,
+    });
+    let sessions = counted.reduce(|sum, more| sum + more);
+    let rests = control.orders.lock().of(node).is_some_and(|order| order.kind == OrderKind::Maintain);
+    Remains { sessions, in_flight, safe_to_stop: rests && in_flight == 0 }
 }
 
 fn remaining(control: &Control, generation: &Generation, node: &str) -> Vec<Remaining> {
@@ -171,6 +221,7 @@ pub(crate) fn warnings(control: &Control, generation: &Generation) -> Vec<Proble
     let (orders, config) = (control.orders.lock(), &generation.snapshot.config);
     let order_of = |node: &str| orders.of(node).map(|order| order.kind.word());
     let mut warnings = config::pools_without_nodes(config, order_of);
+    warnings.extend(control.weights.lock().warnings(config));
     let strangers = orders.unknown_nodes(|node| config.nodes.iter().any(|known| &*known.name == node));
     warnings.extend(strangers.into_iter().map(|node| Problem {
         at: Place { line: 0, ..config.admin.at.clone() },
@@ -194,13 +245,30 @@ pub(crate) fn live_sessions(pool: &Pool, member: &Member, now: Tick) -> LiveSess
 }
 
 /// Writes the orders to disk. On failure it logs the error, and a later call tries again.
-fn write_orders(control: &Control, orders: &Orders) -> Option<Notice> {
+pub(super) fn write_orders(control: &Control, orders: &Orders) -> Option<Notice> {
     let Some(dir) = &control.state_dir else {
-        return Some(Notice::new("this will be forgotten at the next restart: there is no state directory", ""));
+        let what =
+            "this will be forgotten at the next restart: there is no state directory, and only the journal has it";
+        return Some(Notice::new(what, ""));
     };
-    let error = dir.write(FILE, |out| out.write_all(orders.to_text(now(), &boot()).as_bytes())).err()?;
+    let text = orders_file::to_text(file(control, orders));
+    let error = dir.write(FILE, |out| out.write_all(text.as_bytes())).err()?;
     let what = format!("this is done, but a restart now would forget it: it cannot be written to state-dir: {error}");
     Some(Notice::new(what, "it is tried again each second"))
+}
+
+fn file(control: &Control, orders: &Orders) -> OrdersFile {
+    let operations = control.operations.lock();
+    let mut nodes = orders.written(now(), &boot());
+    for (node, written) in &mut nodes {
+        written.operation = operations.of_order(node).map(|operation| operation.told.clone());
+    }
+    OrdersFile {
+        nodes,
+        weights: control.weights.lock().clone(),
+        last_operation: operations.last(),
+        ..OrdersFile::default()
+    }
 }
 
 /// Pools that an order for `node` would leave without a node for new requests: each other node there cannot serve, or
@@ -224,57 +292,82 @@ pub(crate) enum OrderError {
     Unknown,
     /// The node is the last one that serves in these pools.
     Last(Vec<String>),
+    /// The audit file cannot be written: why.
+    Unrecorded(String),
 }
 
-/// Carries out an order for a node and returns what the operator should know. The order is on disk before this returns.
-/// With `force` it may leave a pool without a node.
+/// The number of the operation that an order began, and what the operator should know.
+pub(crate) struct CarriedOut {
+    pub(crate) operation: u64,
+    pub(crate) warnings: Vec<Notice>,
+}
+
+/// Carries out an order for a node. The order is in the audit file before it takes effect, and on disk before this
+/// returns. With `force` it may leave a pool without a node.
 pub(crate) fn carry_out(
     control: &Control,
     node: &str,
     command: Command,
     force: bool,
     by: &OrderedBy,
-) -> Result<Vec<Notice>, OrderError> {
-    let generation = control.current.load_full();
-    let known = knows(control, node);
-    let mut warnings: Vec<Notice> = {
-        let mut orders = control.orders.lock();
-        if !known && orders.of(node).is_none() {
-            return Err(OrderError::Unknown);
-        }
-        let without = if command == Command::Activate || force {
-            Vec::new()
-        } else {
-            pools_left_without(&generation, &orders, node)
-        };
-        if !without.is_empty() {
-            return Err(OrderError::Last(without));
-        }
-        let kept = orders.apply(node, command, now()).then(|| write_orders(control, &orders));
-        kept.flatten().into_iter().collect()
-    };
-    tell(control, node, command, by);
+) -> Result<CarriedOut, OrderError> {
+    let (operation, kept) = note(control, node, command, force, by)?;
+    let mut warnings: Vec<Notice> = kept.into_iter().collect();
     apply(control, &control.current.load_full());
     if matches!(command, Command::Drain { .. }) {
         // From now on no new session is bound to the node. Saved now, so that after a crash Weir still knows which
         // sessions the drain waits for.
         sessions::save(control);
-        warnings.extend(unknown_sessions(control, &generation, node));
+        warnings.extend(unknown_sessions(control, &control.current.load_full(), node));
     }
-    Ok(warnings)
+    control.operations.lock().warn(operation, &warnings);
+    Ok(CarriedOut { operation, warnings })
+}
+
+/// Notes an order under one lock, so that of two operators at the same moment the second knows of the first.
+fn note(
+    control: &Control,
+    node: &str,
+    command: Command,
+    force: bool,
+    by: &OrderedBy,
+) -> Result<(u64, Option<Notice>), OrderError> {
+    let known = knows(control, node);
+    let mut orders = control.orders.lock();
+    if !known && orders.of(node).is_none() {
+        return Err(OrderError::Unknown);
+    }
+    if command != Command::Activate && !force {
+        let without = pools_left_without(&control.current.load_full(), &orders, node);
+        if !without.is_empty() {
+            return Err(OrderError::Last(without));
+        }
+    }
+    let what = in_words(command) + if force { ", forced" } else { "" };
+    let change = Change { what: &what, node: Some(node), pool: None };
+    audit::record(control.state_dir.as_ref(), change, by, "ordered").map_err(OrderError::Unrecorded)?;
+    let moment = now();
+    orders.apply(node, command, moment);
+    let after = orders.of(node).map(|order| (order, order.kind.ends(moment)));
+    let operation = control.operations.lock().begin(node, command, after, moment.seconds(), by);
+    tell(control, node, &what, by);
+    Ok((operation, write_orders(control, &orders)))
+}
+
+fn in_words(command: Command) -> String {
+    match command {
+        Command::Drain { within: None } => "drain".to_owned(),
+        Command::Drain { within: Some(within) } => format!("drain within {} s", within.as_secs()),
+        Command::Maintain => "maintain".to_owned(),
+        Command::Activate => "activate".to_owned(),
+    }
 }
 
 /// Tells of an order in the journal and as an event.
-fn tell(control: &Control, node: &str, command: Command, by: &OrderedBy) {
-    let text = match command {
-        Command::Drain { within: None } => "is to drain".to_owned(),
-        Command::Drain { within: Some(within) } => format!("is to drain, within {} s", within.as_secs()),
-        Command::Maintain => "is to rest (maintain)".to_owned(),
-        Command::Activate => "is to serve again (activate)".to_owned(),
-    };
-    log::info!("node {node} {text}, ordered by {by}");
+fn tell(control: &Control, node: &str, what: &str, by: &OrderedBy) {
+    log::info!("node {node}: {what}, ordered by {by}");
     let about = About { node: Some(node.to_owned()), ..by.about() };
-    control.observer.events.push_about(SystemTime::now(), "operator", node, &text, about);
+    control.observer.events.push_about(SystemTime::now(), "operator", node, what, about);
 }
 
 /// Whether the node is in the file, or still has requests.

@@ -14,6 +14,7 @@ use rustls::server::ProducesTickets;
 use super::actor::OrderedBy;
 use super::names::naming::{Naming, NewAddresses};
 use super::operators;
+use super::operators::StoredOrders;
 use super::probing::Probing;
 use super::state::Control;
 use super::store::sessions;
@@ -25,7 +26,6 @@ use crate::proxy::accept::listeners;
 use crate::proxy::accept::threads::{ThreadCommand, Threads};
 use crate::proxy::generation::{Generation, Prepared};
 use crate::traffic::generations;
-use crate::traffic::pool::operators::Orders;
 use crate::traffic::snapshot::{BuildInput, Secrets};
 use crate::traffic::tick::Tick;
 
@@ -53,7 +53,7 @@ pub(crate) struct FirstGeneration {
     pub(crate) tickets: Arc<dyn ProducesTickets>,
     secrets: Secrets,
     pub(crate) state_dir: Option<StateDir>,
-    pub(crate) orders: Orders,
+    pub(crate) stored: StoredOrders,
     pub(crate) keeps_sessions: bool,
     naming: Naming,
     sockets: Vec<(SocketAddr, Vec<TcpListener>)>,
@@ -71,7 +71,7 @@ impl FirstGeneration {
         let tickets = crate::proxy::client::tls::tickets().map_err(problem)?;
         let new_secret = crate::proxy::client::tls::secret().map_err(problem)?;
         let state_dir = open_state_dir(&config.state_dir);
-        let orders = operators::load(&config.state_dir, state_dir.as_ref()).map_err(|(what, advice)| {
+        let stored = operators::load(&config.state_dir, state_dir.as_ref()).map_err(|(what, advice)| {
             let at = Place { line: 0, ..at.clone() };
             StartError::State(vec![Problem { at, what, advice: advice.to_owned() }])
         })?;
@@ -79,9 +79,15 @@ impl FirstGeneration {
         let prepared = Prepared::new(Arc::clone(&config), None, &tickets, observer).map_err(StartError::Config)?;
         let sockets = bind_new(&config, &HashSet::new(), config.threads).map_err(StartError::Bind)?;
         naming.prepare(&config).await.map_err(problem)?;
-        let input = BuildInput { generation: 1, previous: None, resolved: naming.resolved(), secrets };
+        let input = BuildInput {
+            generation: 1,
+            previous: None,
+            resolved: naming.resolved(),
+            secrets,
+            weights: &stored.weights,
+        };
         let generation = prepared.run(&input, observer);
-        Ok(Self { generation, tickets, secrets, state_dir, orders, keeps_sessions, naming, sockets })
+        Ok(Self { generation, tickets, secrets, state_dir, stored, keeps_sessions, naming, sockets })
     }
 }
 
@@ -216,6 +222,16 @@ impl Reloader {
         }
     }
 
+    /// Called when an operator has ordered a weight: the same configuration runs with it.
+    pub(crate) fn weights_changed(&mut self) -> Result<(), String> {
+        let before = self.control.current.load_full();
+        let config = Arc::clone(&before.snapshot.config);
+        let prepared = Prepared::new(config, Some(&before), &self.tickets, &self.control.observer);
+        let prepared = prepared.map_err(|problems| problems.first().map_or_else(String::new, ToString::to_string))?;
+        self.swap(prepared, before.snapshot.generation, &before, Vec::new());
+        Ok(())
+    }
+
     fn swap(
         &mut self,
         prepared: Prepared,
@@ -225,7 +241,8 @@ impl Reloader {
     ) -> Arc<Generation> {
         self.probing.end_others(prepared.config());
         let (previous, resolved) = (Some(&before.snapshot), self.naming.resolved());
-        let input = BuildInput { generation: number, previous, resolved, secrets: self.secrets };
+        let weights = &self.control.weights.lock().clone();
+        let input = BuildInput { generation: number, previous, resolved, secrets: self.secrets, weights };
         let generation = prepared.run(&input, &self.control.observer);
         self.run(Arc::clone(&generation), sockets);
         generation

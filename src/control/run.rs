@@ -16,10 +16,12 @@ use tokio::time::MissedTickBehavior;
 use super::actor::{Actor, OrderedBy};
 use super::admin_sockets::{AdminSockets, bind_admin};
 use super::names::naming::{Naming, NewAddresses};
+use super::operators::StoredOrders;
 use super::outages::Outages;
 use super::reload::{FirstGeneration, Reloader, StartError};
 use super::sampling::Sampling;
-use super::state::{Control, LastReload, ReloadRequest};
+use super::state::{Control, LastReload, ReloadRefusal, ReloadRequest, WeightsRequest};
+use super::store::audit::{self, Change};
 use super::store::sessions;
 use super::{gauges, operators};
 use crate::config::{Config, Problem};
@@ -36,6 +38,15 @@ const UPKEEP_EVERY: Duration = Duration::from_millis(250);
 
 /// The most sessions that may be removed in one second.
 const EXPIRED_A_SECOND: usize = 50_000;
+
+/// What to do with a reload that cannot be written to the audit file.
+enum Unrecorded {
+    /// Nobody waits for the answer to a signal, and what it is sent for may not wait for room on the disk: a renewed
+    /// certificate, a blocked client. The journal has it.
+    GoesOn,
+    /// Who asked over the API is told, and can ask again.
+    Refused,
+}
 
 /// Why Weir did not run.
 #[derive(Debug)]
@@ -100,6 +111,8 @@ struct Running {
     control: Arc<Control>,
     threads: Arc<Threads>,
     reloader: Reloader,
+    reload_requests: mpsc::Receiver<ReloadRequest>,
+    weights_requests: mpsc::Receiver<WeightsRequest>,
     notifier: Notifier,
     /// When the pools were last looked after.
     last_upkeep: Tick,
@@ -122,9 +135,16 @@ impl Running {
             left: Mutex::default(),
             beats: (0..config.threads).map(|_| AtomicU64::new(0)).collect(),
         });
+        let StoredOrders { orders, weights, operations } = std::mem::take(&mut first.stored);
+        let (to_reload, reload_requests) = mpsc::channel(8);
+        let (to_weigh, weights_requests) = mpsc::channel(8);
         let control = Arc::new(Control {
             shared,
-            orders: Mutex::new(std::mem::take(&mut first.orders)),
+            orders: Mutex::new(orders),
+            weights: Mutex::new(weights),
+            operations: Mutex::new(operations),
+            reload_requests: to_reload,
+            weights_requests: to_weigh,
             reloads: Mutex::default(),
             state_dir: first.state_dir.take(),
             keeps_sessions: first.keeps_sessions,
@@ -143,6 +163,8 @@ impl Running {
             control,
             threads,
             reloader,
+            reload_requests,
+            weights_requests,
             notifier: Notifier::from_environment(),
             last_upkeep: Tick::START,
             outages: Outages::default(),
@@ -156,8 +178,7 @@ impl Running {
         mut address_changes: mpsc::Receiver<NewAddresses>,
         mut signals: Signals,
     ) -> io::Result<()> {
-        let (reload_request, mut reload_requests) = mpsc::channel::<ReloadRequest>(8);
-        start_admin(Arc::clone(&self.control), reload_request);
+        start_admin(Arc::clone(&self.control), self.control.reload_requests.clone());
         let mut second = tokio::time::interval(Duration::from_secs(1));
         let mut upkeep_timer = tokio::time::interval(UPKEEP_EVERY);
         upkeep_timer.set_missed_tick_behavior(MissedTickBehavior::Skip);
@@ -168,11 +189,15 @@ impl Running {
             tokio::select! {
                 _ = signals.hang_up.recv() => {
                     // The journal and systemd's status report what was wrong with it.
-                    let _ = self.reload(OrderedBy::without_reason(Actor::hang_up())).await;
+                    let _ = self.reload(OrderedBy::without_reason(Actor::hang_up()), Unrecorded::GoesOn).await;
                 }
-                Some(request) = reload_requests.recv() => {
+                Some(request) = self.reload_requests.recv() => {
                     // The caller may have gone away in the meantime.
-                    let _ = request.answer.send(self.reload(request.by).await);
+                    let _ = request.answer.send(self.reload(request.by, Unrecorded::Refused).await);
+                }
+                Some(answer) = self.weights_requests.recv() => {
+                    // The caller may have gone away in the meantime.
+                    let _ = answer.send(self.reloader.weights_changed());
                 }
                 _ = signals.reopen.recv() => {
                     self.control.observer.logs.reopen();
@@ -181,9 +206,9 @@ impl Running {
                 _ = signals.upgrade.recv() => {
                     log::warn!("SIGUSR2: this version cannot hand over to a new binary; `systemctl restart weir` does it");
                 }
-                _ = signals.terminate.recv() => return self.stop("SIGTERM", &mut signals, reload_requests).await,
+                _ = signals.terminate.recv() => return self.stop("SIGTERM", &mut signals).await,
                 // As in nginx, SIGQUIT is the graceful stop.
-                _ = signals.quit.recv() => return self.stop("SIGQUIT", &mut signals, reload_requests).await,
+                _ = signals.quit.recv() => return self.stop("SIGQUIT", &mut signals).await,
                 _ = signals.interrupt.recv() => {
                     log::info!("stopping at once (SIGINT)");
                     self.notifier.stopping();
@@ -208,10 +233,22 @@ impl Running {
         self.notifier.ready(&text);
     }
 
-    async fn reload(&mut self, by: OrderedBy) -> Result<u64, Vec<Problem>> {
+    async fn reload(&mut self, by: OrderedBy, unrecorded: Unrecorded) -> Result<u64, ReloadRefusal> {
+        let dir = self.control.state_dir.as_ref();
+        let change = Change { what: "reload", ..Change::default() };
+        let recorded = audit::record(dir, change, &by, "asked");
+        if let (Err(why), Unrecorded::Refused) = (recorded, unrecorded) {
+            return Err(ReloadRefusal::Unrecorded(why));
+        }
         self.notifier.reloading(monotonic_microseconds());
         log::info!("a reload is ordered by {by}");
         let reloaded = self.reloader.reload(&by).await;
+        let outcome = match &reloaded {
+            Ok(generation) => format!("generation {} runs", generation.snapshot.generation),
+            Err(problems) => format!("refused: {}", problems.first().map_or_else(String::new, ToString::to_string)),
+        };
+        // Where this fails, the journal has it, and the line before says that it was asked for.
+        let _ = audit::record(self.control.state_dir.as_ref(), change, &by, &outcome);
         let problems = reloaded.as_ref().err().cloned().unwrap_or_default();
         let generation = self.control.current.load().snapshot.generation;
         self.control.note_reload(LastReload { at: SystemTime::now(), by, generation, problems });
@@ -229,7 +266,7 @@ impl Running {
                 }
                 let first = problems.first().map_or_else(String::new, ToString::to_string);
                 self.notifier.ready(&format!("reload refused, generation {kept} keeps running: {first}"));
-                Err(problems)
+                Err(ReloadRefusal::Problems(problems))
             }
         }
     }
@@ -260,14 +297,9 @@ impl Running {
         self.outages.update(&generation.snapshot.pools, &self.control.observer, now);
     }
 
-    async fn stop(
-        self,
-        signal: &str,
-        signals: &mut Signals,
-        reload_requests: mpsc::Receiver<ReloadRequest>,
-    ) -> io::Result<()> {
-        // Callers that want a reload, now or later, learn from this that Weir stops.
-        drop(reload_requests);
+    async fn stop(self, signal: &str, signals: &mut Signals) -> io::Result<()> {
+        // Callers that want a reload or another weight, now or later, learn from this that Weir stops.
+        drop((self.reload_requests, self.weights_requests));
         let limit = self.control.current.load().snapshot.config.stop_timeout;
         self.control.stopping.store(true, Ordering::Relaxed);
         self.notifier.stopping();

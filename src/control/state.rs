@@ -7,11 +7,13 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use parking_lot::Mutex;
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc, oneshot};
 
 use super::actor::OrderedBy;
+use super::changes::operations::Operations;
 use super::store::state_dir::StateDir;
 use crate::config::Problem;
+use crate::config::orders_file::Weights;
 use crate::proxy::worker::Shared;
 use crate::traffic::affinity::sessions::file::PreviousFile;
 use crate::traffic::pool::operators::Orders;
@@ -20,8 +22,19 @@ use crate::traffic::pool::operators::Orders;
 pub(crate) struct ReloadRequest {
     pub(crate) by: OrderedBy,
     /// Gets its result: the generation that runs now.
-    pub(crate) answer: oneshot::Sender<Result<u64, Vec<Problem>>>,
+    pub(crate) answer: oneshot::Sender<Result<u64, ReloadRefusal>>,
 }
+
+/// Why a reload was refused.
+pub(crate) enum ReloadRefusal {
+    /// What is wrong with the configuration.
+    Problems(Vec<Problem>),
+    /// It cannot be written to the audit file, and so it was not begun.
+    Unrecorded(String),
+}
+
+/// A request to build the generation anew, because an operator has ordered a weight. The sender gets why it could not be.
+pub(crate) type WeightsRequest = oneshot::Sender<Result<(), String>>;
 
 /// How a reload ended.
 pub(crate) struct LastReload {
@@ -40,6 +53,14 @@ pub(crate) struct Control {
     pub(crate) shared: Arc<Shared>,
     /// Operators' orders about nodes.
     pub(crate) orders: Mutex<Orders>,
+    /// The weights that operators ordered.
+    pub(crate) weights: Mutex<Weights>,
+    /// What operators began. Where `orders` is locked too, it is locked first; the same goes for `weights`.
+    pub(crate) operations: Mutex<Operations>,
+    /// Asks for a reload.
+    pub(crate) reload_requests: mpsc::Sender<ReloadRequest>,
+    /// Tells that weights were ordered.
+    pub(crate) weights_requests: mpsc::Sender<WeightsRequest>,
     /// The last reloads since the start, the newest at the end.
     pub(crate) reloads: Mutex<VecDeque<LastReload>>,
     /// The state directory. `None` when it cannot be used.

@@ -22,7 +22,8 @@ pub struct Journal {
 
 #[derive(Debug)]
 struct Inner {
-    level: LevelFilter,
+    /// The level of this logger alone; `None` follows that of the process, which can be changed.
+    level: Option<LevelFilter>,
     style: Style,
     queue: LogQueue,
     told_dropped: AtomicU64,
@@ -34,7 +35,7 @@ impl Journal {
     pub fn start() -> io::Result<Self> {
         let level = level(std::env::var("WEIR_LOG").ok().as_deref());
         let style = if stderr_is_journal() { Style::Prefixed } else { Style::Dated };
-        let journal = Self::on(Output::Stderr, level, style)?;
+        let journal = Self::on(Output::Stderr, None, style)?;
         log::set_max_level(level);
         // In a test another logger may be registered already; then only calls on this handle are written.
         let _ = log::set_boxed_logger(Box::new(journal.clone()));
@@ -51,7 +52,7 @@ impl Journal {
         self.inner.queue.dropped()
     }
 
-    fn on(output: Output, level: LevelFilter, style: Style) -> io::Result<Self> {
+    fn on(output: Output, level: Option<LevelFilter>, style: Style) -> io::Result<Self> {
         let writer = Writer::start("weir-journal", Duration::from_secs(1))?;
         let limits = QueueLimits { most: 1024 * 1024, wake: 1 };
         let lines = Arc::new(QueuedLines::new("stderr".to_owned(), limits, b"", writer.wakeup()));
@@ -72,7 +73,7 @@ impl Journal {
 
 impl Log for Journal {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        is_wanted(metadata.level(), metadata.target(), self.inner.level)
+        is_wanted(metadata.level(), metadata.target(), self.inner.level.unwrap_or_else(log::max_level))
     }
 
     fn log(&self, record: &Record<'_>) {
@@ -91,6 +92,32 @@ impl Log for Journal {
     fn flush(&self) {
         Self::flush(self, Duration::from_secs(1));
     }
+}
+
+/// The levels there are, by their words.
+const LEVELS: [(&str, LevelFilter); 4] = [
+    ("error", LevelFilter::Error),
+    ("warn", LevelFilter::Warn),
+    ("info", LevelFilter::Info),
+    ("debug", LevelFilter::Debug),
+];
+
+/// The words of all levels.
+pub fn levels() -> [&'static str; 4] {
+    LEVELS.map(|(word, _)| word)
+}
+
+/// The word of the present level.
+pub fn current_level() -> &'static str {
+    let now = log::max_level();
+    LEVELS.iter().find(|(_, level)| *level == now).map_or("info", |(word, _)| word)
+}
+
+/// Changes the level until the next start; false where no level has this word.
+pub fn set_level(word: &str) -> bool {
+    let found = LEVELS.iter().find(|(known, _)| *known == word);
+    found.iter().for_each(|(_, level)| log::set_max_level(*level));
+    found.is_some()
 }
 
 /// How a line begins.
@@ -209,7 +236,7 @@ mod tests {
     #[test]
     fn lines_arrive_and_losses_are_reported() {
         let path = std::env::temp_dir().join(format!("weir-journal-{}", std::process::id()));
-        let journal = Journal::on(Output::open(&path).unwrap(), LevelFilter::Info, Style::Prefixed).unwrap();
+        let journal = Journal::on(Output::open(&path).unwrap(), Some(LevelFilter::Info), Style::Prefixed).unwrap();
         let say = |text: &str| {
             let mut record = Record::builder();
             journal.log(&record.level(Level::Info).target("weir").args(format_args!("{text}")).build());

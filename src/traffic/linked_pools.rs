@@ -128,6 +128,7 @@ mod tests {
     use super::*;
     use crate::config;
     use crate::config::ActiveNodes;
+    use crate::config::orders_file::Weights;
     use crate::traffic::pool::state::{Fault, Probed, Reason, Round, State, Thresholds};
     use crate::traffic::pool::tests::{at, configuration, settings};
     use crate::traffic::resolved::Resolved;
@@ -153,7 +154,13 @@ mod tests {
         let mut config = configuration(nodes, first);
         config.pools.push(second);
         let secrets = Secrets::of([7; 32]);
-        let input = BuildInput { generation: 1, previous, resolved: &Resolved::default(), secrets };
+        let input = BuildInput {
+            generation: 1,
+            previous,
+            resolved: &Resolved::default(),
+            secrets,
+            weights: &Weights::default(),
+        };
         Snapshot::build(Arc::new(config), &input)
     }
 
@@ -287,7 +294,13 @@ mod tests {
             let mut config = configuration(2, first);
             config.pools.extend(with.map(|_| joins));
             let secrets = Secrets::of([7; 32]);
-            let input = BuildInput { generation: 1, previous, resolved: &Resolved::default(), secrets };
+            let input = BuildInput {
+                generation: 1,
+                previous,
+                resolved: &Resolved::default(),
+                secrets,
+                weights: &Weights::default(),
+            };
             Snapshot::build(Arc::new(config), &input)
         };
         let own = probed(None, None);

@@ -20,6 +20,7 @@ use super::resolved::Resolved;
 use super::routing::reverse_map::ReverseMap;
 use super::routing::rules::SiteRules;
 use super::routing::sites::Sites;
+use crate::config::orders_file::Weights;
 use crate::config::{self, Config};
 
 /// One generation.
@@ -56,6 +57,8 @@ pub struct BuildInput<'a> {
     pub resolved: &'a Resolved,
     /// The secret keys.
     pub secrets: Secrets,
+    /// The weights that operators ordered.
+    pub weights: &'a Weights,
 }
 
 impl Snapshot {
@@ -68,6 +71,7 @@ impl Snapshot {
             previous: previous.map(|previous| &*previous.pools),
             resolved: input.resolved,
             secrets: input.secrets,
+            weights: input.weights,
         };
         let BuiltPools { pools, numbers, changed, added } = pools::build(&pools_input, numbers);
         let before: HashMap<&str, &SiteRules> = previous

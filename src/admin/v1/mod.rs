@@ -1,9 +1,11 @@
-//! The API `/api/v1`: what runs, how well, and what happened. Every answer is JSON, every error a problem document. The
-//! OpenAPI document is made from the handlers.
+//! The API `/api/v1`: what runs, how well, what happened, and what operators change. Every answer is JSON, every error a
+//! problem document. The OpenAPI document is made from the handlers.
 
+mod changes;
 mod events;
 mod handler;
 mod nodes;
+mod operations;
 mod pools;
 pub(crate) mod problem;
 mod running;
@@ -53,6 +55,14 @@ pub(crate) fn router(control: Arc<Control>) -> Router {
         .routes(routes!(events::events))
         .routes(routes!(stream::stream))
         .merge(running::routes())
+        .routes(routes!(operations::operations))
+        .routes(routes!(operations::operation))
+        .routes(routes!(changes::orders::drain))
+        .routes(routes!(changes::orders::maintain))
+        .routes(routes!(changes::orders::activate))
+        .routes(routes!(changes::weight::weight))
+        .routes(routes!(changes::log_level::log_level, changes::log_level::set_log_level))
+        .routes(routes!(changes::reload::reload))
         .split_for_parts();
     let paths = document.paths.paths.keys().cloned().chain(["/api/v1/openapi.json".to_owned()]).collect();
     let discovery = Json(Discovery { version: env!("CARGO_PKG_VERSION"), paths });
@@ -63,13 +73,13 @@ pub(crate) fn router(control: Arc<Control>) -> Router {
         .route("/api/v1/openapi.json", axum::routing::get(async move || Json(document)))
         .route("/api/v1/", axum::routing::any(nowhere))
         .route("/api/v1/{*path}", axum::routing::any(nowhere))
-        .method_not_allowed_fallback(only_read)
+        .method_not_allowed_fallback(wrong_method)
         .layer(Extension(Arc::new(stream::hub::Hub::default())))
         .with_state(control)
 }
 
-async fn only_read() -> Response {
-    ApiProblem::only_read().into_response()
+async fn wrong_method() -> Response {
+    ApiProblem::wrong_method().into_response()
 }
 
 async fn nowhere() -> Response {

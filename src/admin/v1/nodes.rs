@@ -19,7 +19,7 @@ use crate::observe::history::Subject;
 use crate::proxy::generation::Generation;
 use crate::traffic::pool::Pool;
 use crate::traffic::pool::member::{AcceptedNodes, Member};
-use crate::traffic::pool::operators::OrderKind;
+use crate::traffic::pool::operators::{Order, OrderKind};
 use crate::traffic::pool::state::Reason;
 use crate::traffic::tick::Tick;
 
@@ -53,6 +53,12 @@ pub(super) struct OrderView {
     since: Option<String>,
     /// When the drain ends at the latest.
     deadline: Option<String>,
+    /// Who ordered it.
+    actor: Option<String>,
+    /// Why, in the operator's words.
+    reason: Option<String>,
+    /// The number of the operation.
+    operation: Option<u64>,
 }
 
 /// A node in one pool.
@@ -68,7 +74,10 @@ pub(super) struct MemberView {
     reason: Option<&'static str>,
     /// How long it has this state; absent for a node that a reload took out.
     since_seconds: Option<u64>,
+    /// An operator's, or else that of the file.
     weight: u16,
+    /// That of the file.
+    file_weight: u16,
     backup: bool,
     max_requests: Option<u32>,
     in_flight: u32,
@@ -131,6 +140,7 @@ fn view(control: &Control, generation: &Generation, name: &str) -> Option<NodeVi
         reason: Some(GONE),
         since_seconds: None,
         weight: removed.weight,
+        file_weight: removed.weight,
         backup: false,
         max_requests: None,
         in_flight: removed.in_flight,
@@ -157,11 +167,7 @@ fn view(control: &Control, generation: &Generation, name: &str) -> Option<NodeVi
             },
         ),
         verdict: worst(of_node().map(|(_, member)| member.state.state().reason())),
-        order: order.map(|order| OrderView {
-            order: order.kind.word(),
-            since: rfc3339_of_unix(order.since),
-            deadline: order.kind.ends(moments::now()).and_then(rfc3339_of_unix),
-        }),
+        order: order.map(|order| OrderView::of(control, name, order)),
         safe_to_stop: resting && in_flight == 0,
         in_flight,
         sessions: pools.iter().filter_map(|pool| pool.sessions).reduce(|sum, more| sum + more),
@@ -169,6 +175,28 @@ fn view(control: &Control, generation: &Generation, name: &str) -> Option<NodeVi
         total: Total::of(counters),
         pools,
     })
+}
+
+/// A node in a pool; of one with several addresses the first.
+pub(super) fn member_view(control: &Control, pool: &str, node: &str) -> Option<MemberView> {
+    let generation = control.current.load_full();
+    let pool = generation.snapshot.pool(pool)?;
+    let member = pool.members.iter().find(|member| &*member.node == node)?;
+    Some(MemberView::of(control, pool, member, Tick::from_millis(control.now())))
+}
+
+impl OrderView {
+    fn of(control: &Control, node: &str, order: Order) -> Self {
+        let operation = control.operations.lock().of_order(node).map(|operation| operation.told.clone());
+        Self {
+            order: order.kind.word(),
+            since: rfc3339_of_unix(order.since),
+            deadline: order.kind.ends(moments::now()).and_then(rfc3339_of_unix),
+            operation: operation.as_ref().map(|operation| operation.id),
+            reason: operation.as_ref().and_then(|operation| operation.reason.clone()),
+            actor: operation.map(|operation| operation.actor),
+        }
+    }
 }
 
 impl MemberView {
@@ -182,6 +210,7 @@ impl MemberView {
             reason: state.reason().map(Reason::word),
             since_seconds: Some(member.load.unchanged_for(now).as_secs()),
             weight: member.weight,
+            file_weight: member.file_weight,
             backup: member.backup,
             max_requests: member.most,
             in_flight: member.load.in_flight(),

@@ -6,7 +6,8 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::config;
+use crate::admin::operate::last_serving;
+use crate::config::{self, Problem};
 use crate::control::notice::Notice;
 
 /// What is wrong, and what would be right.
@@ -20,11 +21,34 @@ pub(crate) struct ApiProblem {
     detail: String,
     /// What would be right; empty where nothing can be said.
     advice: String,
+    /// The pools that would be left without a node for new requests. Only where that is the problem.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pools: Option<Vec<String>>,
+    /// What is wrong with the configuration. Only where that is the problem.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    problems: Option<Vec<FileProblem>>,
+}
+
+/// What is wrong or unwise in the configuration.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct FileProblem {
+    file: String,
+    /// 0 where it is of no line.
+    line: usize,
+    what: String,
+    advice: String,
+}
+
+impl From<&Problem> for FileProblem {
+    fn from(problem: &Problem) -> Self {
+        let (file, line) = (problem.at.file.display().to_string(), problem.at.line);
+        Self { file, line, what: problem.what.clone(), advice: problem.advice.clone() }
+    }
 }
 
 impl ApiProblem {
-    pub(super) fn not_found(detail: impl Into<String>, advice: impl Into<String>) -> Self {
-        Self { status: 404, title: "Not found", detail: detail.into(), advice: advice.into() }
+    fn new(status: u16, title: &'static str, detail: impl Into<String>, advice: impl Into<String>) -> Self {
+        Self { status, title, detail: detail.into(), advice: advice.into(), pools: None, problems: None }
     }
 
     /// Who asks may not.
@@ -45,13 +69,49 @@ impl ApiProblem {
         detail: impl Into<String>,
         advice: impl Into<String>,
     ) -> Self {
-        Self { status, title, detail: detail.into(), advice: advice.into() }
+        Self::new(status, title, detail, advice)
     }
 
-    pub(super) fn only_read() -> Self {
-        let detail = "this path only reads: ask with GET".to_owned();
-        let advice = "docs/operations.md has the paths for orders".to_owned();
-        Self { status: 405, title: "Method not allowed", detail, advice }
+    pub(super) fn not_found(detail: impl Into<String>, advice: impl Into<String>) -> Self {
+        Self::new(404, "Not found", detail, advice)
+    }
+
+    pub(super) fn wrong_method() -> Self {
+        let advice = "the field Allow says which methods it has; docs/api.md has the paths of changes";
+        Self::new(405, "Method not allowed", "this path does not have this method", advice)
+    }
+
+    /// A body that is not what it says it is.
+    pub(super) fn malformed(detail: impl Into<String>) -> Self {
+        let advice = "send one JSON object, complete, with its Content-Length";
+        Self::new(400, "The request cannot be understood", detail, advice)
+    }
+
+    /// What a web page's form could have sent.
+    pub(super) fn unsupported() -> Self {
+        let detail = "a change is sent as Content-Type: application/json, or with the field X-Weir";
+        Self::new(415, "Unsupported media type", detail, "either keeps web pages of others from sending one")
+    }
+
+    pub(super) fn unprocessable(detail: impl Into<String>, advice: impl Into<String>) -> Self {
+        Self::new(422, "This cannot be ordered", detail, advice)
+    }
+
+    /// The audit file cannot be written.
+    pub(super) fn unrecorded(Notice { what, advice }: Notice) -> Self {
+        Self::new(507, "Nothing was changed", what, advice)
+    }
+
+    /// An order that would leave pools without a node for new requests.
+    pub(super) fn would_leave_without(node: &str, pools: Vec<String>) -> Self {
+        let Notice { what, advice } = last_serving(node, &pools);
+        Self { pools: Some(pools), ..Self::new(409, "A pool would be left without a node", what, advice) }
+    }
+
+    /// A configuration that cannot run.
+    pub(super) fn refused_reload(kept: u64, problems: Vec<FileProblem>) -> Self {
+        let detail = format!("the configuration has mistakes; generation {kept} keeps running");
+        Self { problems: Some(problems), ..Self::new(422, "The reload was refused", detail, "mend them and try again") }
     }
 
     /// No node, pool or site has this name.
@@ -62,11 +122,11 @@ impl ApiProblem {
     }
 
     pub(super) fn unavailable(detail: impl Into<String>, advice: impl Into<String>) -> Self {
-        Self { status: 503, title: "Not now", detail: detail.into(), advice: advice.into() }
+        Self::new(503, "Not now", detail, advice)
     }
 
     pub(super) fn bad_request(notice: Notice) -> Self {
-        Self { status: 400, title: "The request cannot be understood", detail: notice.what, advice: notice.advice }
+        Self::new(400, "The request cannot be understood", notice.what, notice.advice)
     }
 }
 

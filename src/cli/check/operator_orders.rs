@@ -1,14 +1,13 @@
 //! For `weir check`: operators' orders that are kept in the state directory, and where they and the configuration
 //! differ. Asks no running Weir. Without the file, or where it may not be read, there are no orders.
 
-use std::collections::BTreeMap;
 use std::io::ErrorKind;
 
 use serde_json::{Value, json};
 
 use crate::cli::times::{span, until};
 use crate::config;
-use crate::config::orders_file::{self, FILE, Unreadable, WrittenOrder};
+use crate::config::orders_file::{self, FILE, OrdersFile, Unreadable, WrittenNode, WrittenOrder};
 use crate::config::regular;
 use crate::config::{Config, Place, Problem};
 
@@ -16,9 +15,9 @@ use crate::config::{Config, Place, Problem};
 const LARGEST: u64 = 16 << 20;
 
 /// What the file holds.
-enum OrdersFile {
+enum Read {
     /// All orders; none where there is no file, or it is another user's.
-    Orders(BTreeMap<String, WrittenOrder>),
+    Orders(OrdersFile),
     /// It cannot be understood: a start sets it aside.
     Damaged(String),
     /// A start is refused for it: why, and what to do.
@@ -27,30 +26,37 @@ enum OrdersFile {
 
 /// Why a start would be refused although the configuration is good.
 pub(super) fn refusal(config: &Config) -> Option<Problem> {
-    let OrdersFile::Refused(why, advice) = read(config) else { return None };
+    let Read::Refused(why, advice) = read(config) else { return None };
     let what = format!("the operators' orders (in state-dir) cannot be read, and Weir would not start: {why}");
     Some(Problem { at: Place { line: 0, ..config.admin.at.clone() }, what, advice: advice.to_owned() })
 }
 
 /// What a start would warn of.
 pub(super) fn warnings(config: &Config) -> Vec<Problem> {
-    let orders = orders(config);
-    config::pools_without_nodes(config, |node| orders.get(node).map(WrittenOrder::word))
+    let file = orders(config);
+    let mut warnings = config::pools_without_nodes(config, |node| file.nodes.get(node).map(|node| node.order.word()));
+    warnings.extend(file.weights.warnings(config));
+    warnings
 }
 
 /// As text: a heading and a line for each node under an order; empty where there is none.
 pub(super) fn section(config: &Config, now: u64) -> String {
     let lines: Vec<String> = match read(config) {
-        OrdersFile::Orders(orders) => orders.iter().map(|(node, order)| line(config, node, order, now)).collect(),
-        OrdersFile::Damaged(why) | OrdersFile::Refused(why, _) => vec![format!("  {why}\n")],
+        Read::Orders(file) => {
+            file.nodes.iter().map(|(node, written)| line(config, node, &written.order, now)).collect()
+        }
+        Read::Damaged(why) | Read::Refused(why, _) => vec![format!("  {why}\n")],
     };
     if lines.is_empty() { String::new() } else { format!("operators' orders\n{}", lines.concat()) }
 }
 
 /// As JSON.
 pub(super) fn section_json(config: &Config) -> Value {
-    let one = |(node, order): (&String, &WrittenOrder)| json!({ "node": node, "operator": order.word(), "since": order.since(), "deadline": order.deadline(), "known": is_known(config, node) });
-    orders(config).iter().map(one).collect()
+    let one = |(node, written): (&String, &WrittenNode)| {
+        let order = &written.order;
+        json!({ "node": node, "operator": order.word(), "since": order.since(), "deadline": order.deadline(), "known": is_known(config, node) })
+    };
+    orders(config).nodes.iter().map(one).collect()
 }
 
 /// The remark on an order for a node that is not in the configuration.
@@ -69,11 +75,11 @@ fn is_known(config: &Config, node: &str) -> bool {
     config.nodes.iter().any(|known| *known.name == *node)
 }
 
-fn orders(config: &Config) -> BTreeMap<String, WrittenOrder> {
-    if let OrdersFile::Orders(orders) = read(config) { orders } else { BTreeMap::new() }
+fn orders(config: &Config) -> OrdersFile {
+    if let Read::Orders(orders) = read(config) { orders } else { OrdersFile::default() }
 }
 
-fn read(config: &Config) -> OrdersFile {
+fn read(config: &Config) -> Read {
     let path = config.state_dir.join(FILE);
     let shown = path.display();
     let bytes = match regular::read(&path, LARGEST) {
@@ -82,19 +88,19 @@ fn read(config: &Config) -> OrdersFile {
         Err(error)
             if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory | ErrorKind::PermissionDenied) =>
         {
-            return OrdersFile::Orders(BTreeMap::new());
+            return Read::Orders(OrdersFile::default());
         }
         Err(error) => {
-            return OrdersFile::Refused(
+            return Read::Refused(
                 format!("{shown}: {error}"),
                 "let Weir's user read the file; or, where no node is to rest, move it away",
             );
         }
     };
     match orders_file::from_bytes(&bytes) {
-        Ok(orders) => OrdersFile::Orders(orders),
-        Err(Unreadable::Damaged(why)) => OrdersFile::Damaged(format!("{shown} cannot be understood: {why}")),
-        Err(why @ Unreadable::Later(_)) => OrdersFile::Refused(
+        Ok(orders) => Read::Orders(orders),
+        Err(Unreadable::Damaged(why)) => Read::Damaged(format!("{shown} cannot be understood: {why}")),
+        Err(why @ Unreadable::Later(_)) => Read::Refused(
             format!("{shown}: {why}"),
             "start the Weir that wrote it; or, where no node is to rest, move the file away",
         ),
@@ -142,6 +148,23 @@ mod tests {
         assert_eq!((&told[0]["known"], &told[1]["known"]), (&json!(true), &json!(false)));
         assert_eq!((&told[0]["operator"], &told[0]["deadline"]), (&json!("drain"), &json!(NOW + 9_000)));
         fs::remove_dir_all(&config.state_dir).unwrap();
+    }
+
+    #[test]
+    fn a_weight_that_differs_from_the_file_is_warned_of() {
+        let of = |pool: &str, node: &str, weight: u16| json!({"version": 1, "nodes": {}, "weights": {pool: {node: {"weight": weight, "since": 1, "actor": "local", "reason": null}}}});
+        let config = config::load(&Path::new(env!("CARGO_MANIFEST_DIR")).join("conf/minimal.toml")).unwrap();
+        let (pool, node) = (config.pools[0].name.to_string(), config.nodes[0].name.to_string());
+        for (name, of, told) in [
+            ("same", of(&pool, &node, 1), ""),
+            ("other", of(&pool, &node, 7), "the weight 7, which holds in place of the file's 1"),
+            ("gone", of(&pool, "w99", 7), "the file has no such node"),
+        ] {
+            let config = beside(name, Some(&of.to_string()));
+            let warnings: String = warnings(&config).iter().map(ToString::to_string).collect();
+            assert!(if told.is_empty() { warnings.is_empty() } else { warnings.contains(told) }, "{name}: {warnings}");
+            fs::remove_dir_all(&config.state_dir).unwrap();
+        }
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! What is stored on disk over a restart, and the clocks that tell how old it is.
 
+pub(crate) mod audit;
 pub(crate) mod moments;
 pub(crate) mod sessions;
 pub(crate) mod state_dir;

@@ -2,7 +2,7 @@
 //! the old file stays. Every error names the path. Only Weir's own user may read the files.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -26,6 +26,8 @@ pub(crate) struct StateDir {
     path: PathBuf,
     /// Held while a file is written. Writes use one name for the unfinished file, so only one may run at a time.
     writing: Mutex<()>,
+    /// Held while a line is added to a file.
+    appending: Mutex<()>,
     /// Files whose last write failed.
     behind: Mutex<Vec<&'static str>>,
 }
@@ -34,7 +36,12 @@ impl StateDir {
     /// Opens the directory. It is made (0700) if it is missing, and a test write checks that it can be used.
     pub(crate) fn open(path: &Path) -> io::Result<Self> {
         DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(|error| about(path, &error))?;
-        let opened = Self { path: path.to_owned(), writing: Mutex::default(), behind: Mutex::default() };
+        let opened = Self {
+            path: path.to_owned(),
+            writing: Mutex::default(),
+            appending: Mutex::default(),
+            behind: Mutex::default(),
+        };
         opened.remove_unfinished()?;
         let probe = opened.unfinished("probe");
         create(&probe).and_then(|_| fs::remove_file(&probe)).map_err(|error| about(path, &error))?;
@@ -95,6 +102,15 @@ impl StateDir {
             _ => {}
         }
         written
+    }
+
+    /// Adds a line at the end of a file. It is on disk when this returns. The file is opened for each line, so that it may
+    /// be moved away at any time.
+    pub(crate) fn append(&self, name: &str, line: &str) -> io::Result<()> {
+        let _one = self.appending.lock();
+        let path = self.path.join(name);
+        append_line(&path, line).map_err(|error| about(&path, &error))?;
+        self.sync()
     }
 
     /// Whether the last write of a file failed.
@@ -241,6 +257,19 @@ fn create(path: &Path) -> io::Result<File> {
     OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)
 }
 
+/// Where a full disk has cut the line before, a new one begins all the same.
+fn append_line(path: &Path, line: &str) -> io::Result<()> {
+    let mut file = OpenOptions::new().read(true).append(true).create(true).mode(0o600).open(path)?;
+    let (length, mut last) = (file.seek(SeekFrom::End(0))?, [b'\n']);
+    if length > 0 {
+        file.seek(SeekFrom::Start(length - 1))?;
+        file.read_exact(&mut last)?;
+    }
+    let begin = if last == *b"\n" { "" } else { "\n" };
+    file.write_all(format!("{begin}{line}\n").as_bytes())?;
+    file.sync_data()
+}
+
 fn about(path: &Path, error: &io::Error) -> io::Error {
     io::Error::new(error.kind(), format!("{}: {error}", path.display()))
 }
@@ -321,6 +350,24 @@ mod tests {
         assert!(state.is_behind("sessions") && !state.is_behind("operators.json"));
         state.write("sessions", |out| out.write_all(b"after")).expect("written");
         assert!(!state.is_behind("sessions"));
+    }
+
+    #[test]
+    fn lines_are_added_one_after_the_other() {
+        let scratch = Scratch::new();
+        let state = scratch.open();
+        let path = state.path().join("audit.log");
+        state.append("audit.log", "one").expect("written");
+        assert_eq!(mode(&path), 0o600);
+        fs::write(&path, "one\nhal").expect("a disk became full in the middle of a line");
+        state.append("audit.log", "three").expect("written");
+        assert_eq!(fs::read_to_string(&path).expect("read"), "one\nhal\nthree\n");
+        fs::rename(&path, state.path().join("audit.log.1")).expect("rotated");
+        state.append("audit.log", "four").expect("written");
+        assert_eq!(fs::read_to_string(&path).expect("read"), "four\n");
+        fs::remove_file(&path).expect("ours");
+        std::os::unix::fs::symlink("/dev/full", &path).expect("ours");
+        assert_eq!(state.append("audit.log", "x").expect_err("full").kind(), io::ErrorKind::StorageFull);
     }
 
     #[test]

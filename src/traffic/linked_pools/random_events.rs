@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::*;
+use crate::config::orders_file::Weights;
 use crate::config::{self, Health};
 use crate::traffic::balance::PickInput;
 use crate::traffic::generations;
@@ -87,8 +88,13 @@ impl World {
             ..first.clone()
         }));
         let secrets = Secrets::of([7; 32]);
-        let input =
-            BuildInput { generation: 1, previous: self.generations.last(), resolved: &Resolved::default(), secrets };
+        let input = BuildInput {
+            generation: 1,
+            previous: self.generations.last(),
+            resolved: &Resolved::default(),
+            secrets,
+            weights: &Weights::default(),
+        };
         let next = Snapshot::build(Arc::new(config), &input);
         self.generations.push(next);
         if self.generations.len() > 3 {

@@ -31,8 +31,10 @@ pub struct Member {
     pub name: Option<Arc<str>>,
     /// Its jvmRoute.
     pub route: Arc<str>,
-    /// Its weight.
+    /// Its weight: an operator's, or else that of the file.
     pub weight: u16,
+    /// Its weight in the file.
+    pub file_weight: u16,
     /// Whether it serves only when no other node can.
     pub backup: bool,
     /// How long slow start takes.

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::config::orders_file::{self, Unreadable, WrittenOrder};
+use crate::config::orders_file::{self, OrdersFile, Unreadable, WrittenNode, WrittenOrder};
 use crate::traffic::moment::Moment;
 
 /// All orders, by node name. A node with an order may be gone from the configuration.
@@ -175,13 +175,24 @@ impl Orders {
 
     /// The text for the disk. `boot` identifies this boot of the machine.
     pub fn to_text(&self, now: Moment, boot: &str) -> String {
-        orders_file::to_text(self.0.iter().map(|(node, order)| (node.clone(), order.written(now, boot))).collect())
+        orders_file::to_text(OrdersFile { nodes: self.written(now, boot), ..OrdersFile::default() })
+    }
+
+    /// As they are written.
+    pub fn written(&self, now: Moment, boot: &str) -> BTreeMap<String, WrittenNode> {
+        let written = |order: &Order| WrittenNode { order: order.written(now, boot), operation: None };
+        self.0.iter().map(|(node, order)| (node.clone(), written(order))).collect()
+    }
+
+    /// From what is written.
+    pub fn of_written(nodes: &BTreeMap<String, WrittenNode>, now: Moment, boot: &str) -> Self {
+        let read = |written: &WrittenNode| Order::read(written.order.clone(), now, boot);
+        Self(nodes.iter().map(|(node, written)| (node.clone(), read(written))).collect())
     }
 
     /// Reads what is on disk, or says what is wrong with it.
     pub fn from_bytes(bytes: &[u8], now: Moment, boot: &str) -> Result<Self, Unreadable> {
-        let written = orders_file::from_bytes(bytes)?;
-        Ok(Self(written.into_iter().map(|(node, written)| (node, Order::read(written, now, boot))).collect()))
+        Ok(Self::of_written(&orders_file::from_bytes(bytes)?.nodes, now, boot))
     }
 }
 

@@ -14,6 +14,7 @@ use super::member::{AcceptedNodes, NodePermit, Waiter};
 use super::retry::Failure;
 use super::state::{Duty, Fault, Operator, Reason, State};
 use super::*;
+use crate::config::orders_file::Weights;
 use crate::config::{ActiveNodes, Address, Balance, Config, Eject, HashOn, Place, Queue, Retry, Timeouts, WhenNone};
 use crate::traffic::xorshift::xorshift;
 
@@ -31,7 +32,10 @@ pub(in crate::traffic) fn follow(
     change(&mut settings);
     let config = Arc::new(configuration(nodes, settings));
     let secrets = Secrets::of([7; 32]);
-    Snapshot::build(config, &BuildInput { generation: 1, previous, resolved: &Resolved::default(), secrets })
+    Snapshot::build(
+        config,
+        &BuildInput { generation: 1, previous, resolved: &Resolved::default(), secrets, weights: &Weights::default() },
+    )
 }
 
 pub(in crate::traffic) fn settings(nodes: usize) -> config::Pool {

@@ -6,6 +6,7 @@ use std::sync::atomic::AtomicBool;
 
 use super::numbers::Numbers;
 use super::secrets::Secrets;
+use crate::config::orders_file::Weights;
 use crate::config::{self, Address, Balance, Config, StickyMode};
 use crate::traffic::affinity::own_cookie::Tokens;
 use crate::traffic::affinity::sessions::Sessions;
@@ -43,6 +44,7 @@ pub(super) struct PoolsInput<'a> {
     pub(super) previous: Option<&'a [Pool]>,
     pub(super) resolved: &'a Resolved,
     pub(super) secrets: Secrets,
+    pub(super) weights: &'a Weights,
 }
 
 /// The pools of a generation, and what was collected while they were built.
@@ -71,9 +73,11 @@ fn build_pool(index: usize, input: &PoolsInput<'_>, built: &mut BuiltPools) -> P
     let mut members = Vec::new();
     for member in &settings.members {
         let node = &input.config.nodes[member.node];
+        let ordered = input.weights.of(&settings.name, &node.name).map(|ordered| ordered.weight);
         for address in addresses_of(node, input.resolved) {
             let address = SocketAddr::new(*address, settings.port.saturating_add(node.port_offset));
-            members.push(build_member(member, (node, address), (settings, before), &mut built.numbers, &waiting));
+            let built = build_member(member, (node, address), (settings, before), &mut built.numbers, &waiting);
+            members.push(Member { weight: ordered.unwrap_or(built.weight), ..built });
         }
     }
     let known = |member: &Member| before.is_some_and(|before| before.has(member));
@@ -163,6 +167,7 @@ fn build_member(
         route: Arc::clone(&node.route),
         index: member.node,
         weight: member.weight,
+        file_weight: member.weight,
         backup: member.backup,
         most: member.max_requests,
         slow_start: member.slow_start,

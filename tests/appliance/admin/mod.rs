@@ -1,6 +1,7 @@
 //! What operators are shown at the admin address: metrics, states, and why a request went where it went.
 
 mod address;
+mod changes;
 mod page;
 mod plus;
 mod shown;

@@ -7,14 +7,14 @@ use serde_json::Value;
 use crate::harness::{Appliance, Gate, Origin, Plan, eventually, ok, within};
 
 #[track_caller]
-fn json(weir: &Appliance, path: &str) -> Value {
+pub(super) fn json(weir: &Appliance, path: &str) -> Value {
     let answer = weir.ask_admin(path);
     assert_eq!(answer.status, 200, "{path}: {}", answer.text());
     serde_json::from_str(&answer.text()).unwrap_or_else(|error| panic!("{path}: {error}: {}", answer.text()))
 }
 
 #[track_caller]
-fn eventually_json(weir: &Appliance, path: &str, what: &str, holds: impl Fn(&Value) -> bool) -> Value {
+pub(super) fn eventually_json(weir: &Appliance, path: &str, what: &str, holds: impl Fn(&Value) -> bool) -> Value {
     eventually(what, || holds(&json(weir, path)));
     json(weir, path)
 }
@@ -174,6 +174,7 @@ fn every_path_of_the_openapi_document_answers_as_it_says() {
     let origin = Origin::named("n");
     let weir = Appliance::in_front_of(&[&origin]);
     weir.get("/");
+    assert_eq!(weir.command(&["maintain", "n1", "--force"]).code, Some(0));
     let document = json(&weir, "/api/v1/openapi.json");
     let paths = document["paths"].as_object().unwrap();
     assert!(paths.len() > 8, "{paths:?}");
@@ -184,7 +185,7 @@ fn every_path_of_the_openapi_document_answers_as_it_says() {
         }
         let schema = &content["application/json"]["schema"];
         let asked = path.replace("{node}", "n1").replace("{pool}", "app").replace("{site}", "main");
-        let asked = asked.replace("/why", "/why?url=http://esb.test/");
+        let asked = asked.replace("/why", "/why?url=http://esb.test/").replace("{id}", "1");
         fits(&document, schema, &json(&weir, &asked), &asked);
     }
     for (path, body) in [("/api/v1/sessions/find", "{\"id\":\"x\"}"), ("/api/v1/config/check", "")] {
@@ -198,7 +199,7 @@ fn every_path_of_the_openapi_document_answers_as_it_says() {
 
 /// Whether a value has the form that a schema of our own document gives it. Keys that the schema does not name are faults.
 #[track_caller]
-fn fits(document: &Value, schema: &Value, value: &Value, at: &str) {
+pub(super) fn fits(document: &Value, schema: &Value, value: &Value, at: &str) {
     if let Some(name) = schema["$ref"].as_str().and_then(|name| name.strip_prefix("#/components/schemas/")) {
         return fits(document, &document["components"]["schemas"][name], value, at);
     }

@@ -169,7 +169,7 @@ fn files_are_for_weir_alone_and_no_id_is_in_them() {
     let dir = world.weir.path("state");
     let mode = |path: &Path| fs::metadata(path).expect("it is there").permissions().mode() & 0o777;
     assert_eq!(mode(&dir), 0o700);
-    assert_eq!(names(&world.weir), ["operators.json", "secret", "sessions"]);
+    assert_eq!(names(&world.weir), ["audit.log", "operators.json", "secret", "sessions"]);
     for path in files(&dir) {
         assert_eq!(mode(&path), 0o600, "{}", path.display());
         let bytes = fs::read(&path).expect("ours");

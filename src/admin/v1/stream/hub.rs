@@ -11,10 +11,11 @@ use tokio::sync::{Semaphore, watch};
 use tokio::time::MissedTickBehavior;
 
 use super::super::nodes::NodeView;
+use super::super::operations::OperationView;
 use super::super::pools::PoolView;
 use super::super::sites::SiteView;
 use super::super::status::StatusView;
-use super::super::{nodes, pools, sites, status};
+use super::super::{nodes, operations, pools, sites, status};
 use crate::control::state::Control;
 
 /// How many viewers there are at most.
@@ -38,6 +39,7 @@ struct Snapshot {
     nodes: Vec<NodeView>,
     pools: Vec<PoolView>,
     sites: Vec<SiteView>,
+    operations: Vec<OperationView>,
 }
 
 impl Default for Hub {
@@ -106,6 +108,7 @@ fn snapshot(control: &Control) -> Bytes {
         nodes: nodes::views(control),
         pools: pools::views(control),
         sites: sites::views(control),
+        operations: operations::recent(control),
     };
     format!("event: snapshot\ndata: {}\n\n", serde_json::to_string(&snapshot).unwrap_or_default()).into()
 }

@@ -1,0 +1,83 @@
+//! The weight of a node in a pool.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::{Extension, Json};
+use serde::{Deserialize, Deserializer};
+use utoipa::ToSchema;
+
+use super::change::{Body, blocking, ordered_by};
+use crate::admin::v1::handler::{Answer, Names, Weir};
+use crate::admin::v1::nodes::{MemberView, member_view};
+use crate::admin::v1::problem::ApiProblem;
+use crate::config::orders_file::WEIGHTS;
+use crate::control::actor::Actor;
+use crate::control::changes::weights::{self, WeightError};
+use crate::control::state::Control;
+use crate::control::store::audit;
+
+/// Another weight.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(in crate::admin::v1) struct WeightOrder {
+    /// 1 to 1000; `null` goes back to the file's.
+    #[serde(deserialize_with = "given")]
+    #[schema(required)]
+    weight: Option<u16>,
+    /// Why, for events and the audit file: one line of at most 200 characters.
+    reason: Option<String>,
+}
+
+/// A weight that is left out is no `null`.
+fn given<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u16>, D::Error> {
+    Option::deserialize(from)
+}
+
+/// Orders a weight. It holds over reloads and restarts until it is `null` again. Sessions stay where they are.
+#[utoipa::path(patch, path = "/api/v1/pools/{pool}/nodes/{node}", params(
+    ("pool" = String, Path, description = "The pool"),
+    ("node" = String, Path, description = "The node; one with a DNS name has one weight for all its addresses"),
+), request_body = WeightOrder, responses(
+    (status = 200, body = MemberView),
+    (status = 404, body = ApiProblem, content_type = "application/problem+json"),
+    (status = 422, body = ApiProblem, content_type = "application/problem+json"),
+    (status = "4XX", body = ApiProblem, content_type = "application/problem+json"),
+    (status = 507, body = ApiProblem, content_type = "application/problem+json"),
+))]
+pub(in crate::admin::v1) async fn weight(
+    State(control): Weir,
+    Extension(actor): Extension<Actor>,
+    Names(pool, node): Names,
+    Body(WeightOrder { weight, reason }): Body<WeightOrder>,
+) -> Answer<MemberView> {
+    if let Some(weight) = weight.filter(|weight| !WEIGHTS.contains(weight)) {
+        let what = format!("{weight} is no weight");
+        let advice = "write 1 to 1000, or null for the file's; a node that is to get nothing drains or rests";
+        return Err(ApiProblem::unprocessable(what, advice));
+    }
+    let by = ordered_by(actor, reason)?;
+    let (ordering, of_pool, of_node) = (Arc::clone(&control), pool.clone(), node.clone());
+    let ordered = blocking(move || weights::order(&ordering, &of_pool, &of_node, weight, &by)).await?;
+    ordered.map_err(|error| refused(error, &control, &pool, &node))?;
+    weights::follow(&control).await.map_err(|why| {
+        ApiProblem::unavailable(format!("the weight is written down, and followed by the next reload only: {why}"), "")
+    })?;
+    let gone = || ApiProblem::not_found("the weight is forgotten; the node is not in the pool", "");
+    member_view(&control, &pool, &node).map(Json).ok_or_else(gone)
+}
+
+fn refused(error: WeightError, control: &Control, pool: &str, node: &str) -> ApiProblem {
+    let generation = control.current.load_full();
+    match error {
+        WeightError::Unrecorded(why) => ApiProblem::unrecorded(audit::unrecorded(&why)),
+        WeightError::UnknownPool => {
+            let known: Vec<&str> = generation.snapshot.pools.iter().map(|pool| &**pool.name()).collect();
+            ApiProblem::unknown("pool", pool, &known)
+        }
+        WeightError::UnknownNode => {
+            let members = generation.snapshot.pool(pool).into_iter().flat_map(|pool| &pool.members);
+            ApiProblem::unknown("node", node, &members.map(|member| &*member.node).collect::<Vec<_>>())
+        }
+    }
+}

@@ -1,0 +1,225 @@
+//! What operators began: each order for a node is an operation with a number. A drain is one from its order to its end.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use crate::config::orders_file::{OperationKind, OperationState, WrittenNode, WrittenOperation};
+use crate::control::actor::OrderedBy;
+use crate::control::notice::Notice;
+use crate::traffic::pool::operators::{Command, Drained, Order, OrderKind, Orders};
+
+/// How many are kept. Those that an order still holds are kept beyond that.
+const KEPT: usize = 100;
+
+/// One operation.
+#[derive(Clone, Debug)]
+pub(crate) struct Operation {
+    pub(crate) node: String,
+    pub(crate) told: WrittenOperation,
+    /// When a drain ends at the latest, in Unix seconds.
+    pub(crate) deadline: Option<u64>,
+    /// What its operator should know.
+    pub(crate) warnings: Vec<Notice>,
+    /// Whether the node is still under the order.
+    pub(crate) holds: bool,
+}
+
+/// The last operations.
+#[derive(Debug, Default)]
+pub(crate) struct Operations {
+    last: u64,
+    /// The oldest first.
+    kept: VecDeque<Operation>,
+}
+
+impl Operations {
+    /// Those that a restart left: one for each order. Numbers count on.
+    pub(crate) fn restored(last: u64, nodes: &BTreeMap<String, WrittenNode>, orders: &Orders) -> Self {
+        let known = nodes.values().filter_map(|node| Some(node.operation.as_ref()?.id)).max().unwrap_or(0);
+        let mut restored = Self { last: last.max(known), kept: VecDeque::new() };
+        for (node, order) in orders.iter() {
+            let written = nodes.get(node).and_then(|written| written.operation.clone());
+            let told = written.unwrap_or_else(|| restored.unknown(order));
+            let deadline = nodes.get(node).and_then(|written| written.order.deadline());
+            let operation = Operation { node: node.to_owned(), told, deadline, warnings: Vec::new(), holds: true };
+            restored.kept.push_back(operation);
+        }
+        restored.kept.make_contiguous().sort_by_key(|operation| operation.told.id);
+        restored
+    }
+
+    /// For an order that an older Weir wrote.
+    fn unknown(&mut self, order: &Order) -> WrittenOperation {
+        let (kind, state) = match order.kind {
+            OrderKind::Drain { .. } => (OperationKind::Drain, OperationState::Running),
+            OrderKind::Maintain => (OperationKind::Maintain, OperationState::Done),
+        };
+        let ended = (state == OperationState::Done).then_some(order.since);
+        let (id, actor) = (self.next(), "unknown".to_owned());
+        WrittenOperation { id, kind, state, started: order.since, ended, actor, reason: None }
+    }
+
+    /// Notes a command that was carried out; `after` is the order that the node is under now. A drain that goes on stays
+    /// the same operation.
+    pub(crate) fn begin(
+        &mut self,
+        node: &str,
+        command: Command,
+        after: Option<(&Order, Option<u64>)>,
+        now: u64,
+        by: &OrderedBy,
+    ) -> u64 {
+        let drains = after.is_some_and(|(order, _)| matches!(order.kind, OrderKind::Drain { .. }));
+        let deadline = after.and_then(|(_, deadline)| deadline);
+        if let Some(before) = self.kept.iter_mut().find(|before| before.holds && before.node == node) {
+            if drains && before.told.state == OperationState::Running {
+                before.deadline = deadline;
+                return before.told.id;
+            }
+            before.holds = false;
+            if before.told.state == OperationState::Running {
+                (before.told.state, before.told.ended) = (OperationState::Cancelled, Some(now));
+            }
+        }
+        let kind = match command {
+            Command::Drain { .. } => OperationKind::Drain,
+            Command::Maintain => OperationKind::Maintain,
+            Command::Activate => OperationKind::Activate,
+        };
+        let (state, ended) = if drains { (OperationState::Running, None) } else { (OperationState::Done, Some(now)) };
+        let (actor, reason) = (by.actor.name.to_string(), by.reason.as_ref().map(ToString::to_string));
+        let told = WrittenOperation { id: self.next(), kind, state, started: now, ended, actor, reason };
+        let id = told.id;
+        self.kept.push_back(Operation {
+            node: node.to_owned(),
+            told,
+            deadline,
+            warnings: Vec::new(),
+            holds: after.is_some(),
+        });
+        while self.kept.len() > KEPT {
+            let Some(oldest) = self.kept.iter().position(|operation| !operation.holds) else { break };
+            self.kept.remove(oldest);
+        }
+        id
+    }
+
+    /// Notes that the drain of a node is over.
+    pub(crate) fn end_drain(&mut self, node: &str, how: Drained, now: u64) {
+        let running = |operation: &&mut Operation| operation.holds && operation.node == node;
+        if let Some(operation) = self.kept.iter_mut().find(running) {
+            let overdue = how == Drained::DeadlineOver;
+            operation.told.state = if overdue { OperationState::Overdue } else { OperationState::Done };
+            operation.told.ended = Some(now);
+        }
+    }
+
+    /// What the operator of an operation should know.
+    pub(crate) fn warn(&mut self, id: u64, warnings: &[Notice]) {
+        if let Some(operation) = self.kept.iter_mut().find(|operation| operation.told.id == id) {
+            operation.warnings = warnings.to_vec();
+        }
+    }
+
+    /// That of the order that a node is under.
+    pub(crate) fn of_order(&self, node: &str) -> Option<&Operation> {
+        self.kept.iter().find(|operation| operation.holds && operation.node == node)
+    }
+
+    /// The one of this number.
+    pub(crate) fn get(&self, id: u64) -> Option<&Operation> {
+        self.kept.iter().find(|operation| operation.told.id == id)
+    }
+
+    /// All, the newest first.
+    pub(crate) fn newest_first(&self) -> impl Iterator<Item = &Operation> {
+        self.kept.iter().rev()
+    }
+
+    /// The number of the last one.
+    pub(crate) const fn last(&self) -> u64 {
+        self.last
+    }
+
+    const fn next(&mut self) -> u64 {
+        self.last += 1;
+        self.last
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::control::actor::Actor;
+    use crate::traffic::moment::Moment;
+    use std::time::Duration;
+
+    const NOW: Moment = Moment { unix: 1_000_000, up: 5_000 };
+
+    struct World {
+        orders: Orders,
+        operations: Operations,
+    }
+
+    impl World {
+        fn order(&mut self, node: &str, command: Command) -> u64 {
+            self.orders.apply(node, command, NOW);
+            let after = self.orders.of(node).map(|order| (order, order.kind.ends(NOW)));
+            let by = OrderedBy::without_reason(Actor::hang_up());
+            self.operations.begin(node, command, after, NOW.seconds(), &by)
+        }
+
+        fn state(&self, id: u64) -> OperationState {
+            self.operations.get(id).unwrap().told.state
+        }
+    }
+
+    fn world() -> World {
+        World { orders: Orders::default(), operations: Operations::default() }
+    }
+
+    const DRAIN: Command = Command::Drain { within: None };
+
+    #[test]
+    fn a_drain_is_one_operation_until_it_ends_or_another_order_takes_its_place() {
+        let mut world = world();
+        let drain = world.order("a", DRAIN);
+        assert_eq!(world.order("a", Command::Drain { within: Some(Duration::from_secs(60)) }), drain);
+        assert_eq!(world.operations.get(drain).unwrap().deadline, Some(1_060));
+        let rest = world.order("a", Command::Maintain);
+        assert_eq!((world.state(drain), world.state(rest)), (OperationState::Cancelled, OperationState::Done));
+        assert_eq!(world.operations.of_order("a").unwrap().told.id, rest);
+        let again = world.order("a", DRAIN);
+        assert_eq!(world.state(again), OperationState::Done, "a node that rests has nothing to drain");
+        world.order("a", Command::Activate);
+        assert!(world.operations.of_order("a").is_none());
+        let other = world.order("b", DRAIN);
+        world.operations.end_drain("b", Drained::DeadlineOver, 2_000);
+        assert_eq!((world.state(other), other), (OperationState::Overdue, 5));
+    }
+
+    #[test]
+    fn a_hundred_are_kept_and_those_that_hold() {
+        let mut world = world();
+        let held = world.order("held", DRAIN);
+        for _ in 0..150 {
+            world.order("a", Command::Maintain);
+            world.order("a", Command::Activate);
+        }
+        assert_eq!(world.operations.newest_first().count(), KEPT);
+        assert_eq!(world.state(held), OperationState::Running);
+        assert_eq!(world.operations.newest_first().next().unwrap().told.id, 301);
+    }
+
+    #[test]
+    fn numbers_count_on_after_a_restart() {
+        let mut world = world();
+        let (drain, rest) = (world.order("a", DRAIN), world.order("b", Command::Maintain));
+        let mut nodes = world.orders.written(NOW, "");
+        nodes.get_mut("a").unwrap().operation = Some(world.operations.get(drain).unwrap().told.clone());
+        let restored = Operations::restored(7, &nodes, &world.orders);
+        assert_eq!(restored.of_order("a").unwrap().told, world.operations.get(drain).unwrap().told);
+        let unknown = &restored.of_order("b").unwrap().told;
+        assert_eq!((unknown.id, &*unknown.actor, unknown.kind), (8, "unknown", OperationKind::Maintain));
+        assert_eq!((restored.last(), rest), (8, 2));
+    }
+}
