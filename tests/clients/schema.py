@@ -22,7 +22,8 @@ HEADINGS = [
 
 def main():
     Draft7Validator.check_schema(SCHEMA)
-    whole = [path.read_text() for path in sorted(pathlib.Path("conf").glob("*.toml"))]
+    shipped = [*sorted(pathlib.Path("conf").glob("*.toml")), *pathlib.Path("packaging").rglob("weir.toml")]
+    whole = [path.read_text() for path in shipped]
     for text in whole:
         refused = list(wrong(tomllib.loads(text)))
         assert not refused, refused
