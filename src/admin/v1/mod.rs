@@ -11,6 +11,7 @@ pub(crate) mod problem;
 mod running;
 mod series;
 mod sites;
+mod specification;
 mod status;
 mod stream;
 
@@ -67,7 +68,7 @@ pub(crate) fn router(control: Arc<Control>) -> Router {
     let paths = document.paths.paths.keys().cloned().chain(["/api/v1/openapi.json".to_owned()]).collect();
     let discovery = Json(Discovery { version: env!("CARGO_PKG_VERSION"), paths });
     let discovery = serde_json::to_value(&discovery.0).unwrap_or_default();
-    let document = serde_json::to_value(&document).unwrap_or_default();
+    let document = serde_json::to_value(specification::with_refusals(document)).unwrap_or_default();
     router
         .route("/api/v1", axum::routing::get(async move || Json(discovery)))
         .route("/api/v1/openapi.json", axum::routing::get(async move || Json(document)))

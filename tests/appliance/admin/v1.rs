@@ -179,6 +179,12 @@ fn every_path_of_the_openapi_document_answers_as_it_says() {
     let paths = document["paths"].as_object().unwrap();
     assert!(paths.len() > 8, "{paths:?}");
     for (path, operations) in paths {
+        for (method, operation) in operations.as_object().unwrap() {
+            for refusal in ["400", "401", "403", "413"] {
+                let form = &operation["responses"][refusal]["content"]["application/problem+json"]["schema"];
+                assert_eq!(form["$ref"], "#/components/schemas/ApiProblem", "{method} {path}: {refusal}");
+            }
+        }
         let content = &operations["get"]["responses"]["200"]["content"];
         if !content["application/json"].is_object() {
             continue;
