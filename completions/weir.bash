@@ -49,6 +49,9 @@ _weir() {
             weir,help)
                 cmd="weir__subcmd__help"
                 ;;
+            weir,log-level)
+                cmd="weir__subcmd__log__subcmd__level"
+                ;;
             weir,maintain)
                 cmd="weir__subcmd__maintain"
                 ;;
@@ -75,6 +78,9 @@ _weir() {
                 ;;
             weir,top)
                 cmd="weir__subcmd__top"
+                ;;
+            weir,weight)
+                cmd="weir__subcmd__weight"
                 ;;
             weir,why)
                 cmd="weir__subcmd__why"
@@ -136,6 +142,9 @@ _weir() {
             weir__subcmd__help,help)
                 cmd="weir__subcmd__help__subcmd__help"
                 ;;
+            weir__subcmd__help,log-level)
+                cmd="weir__subcmd__help__subcmd__log__subcmd__level"
+                ;;
             weir__subcmd__help,maintain)
                 cmd="weir__subcmd__help__subcmd__maintain"
                 ;;
@@ -163,6 +172,9 @@ _weir() {
             weir__subcmd__help,top)
                 cmd="weir__subcmd__help__subcmd__top"
                 ;;
+            weir__subcmd__help,weight)
+                cmd="weir__subcmd__help__subcmd__weight"
+                ;;
             weir__subcmd__help,why)
                 cmd="weir__subcmd__help__subcmd__why"
                 ;;
@@ -182,7 +194,7 @@ _weir() {
 
     case "${cmd}" in
         weir)
-            opts="-h -V --help --version run check schema demo cert status nodes sessions drain maintain activate why reload diff config events sites top bundle completions help"
+            opts="-h -V --help --version run check schema demo cert status nodes sessions drain maintain activate why reload diff config events sites top bundle weight log-level completions help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -196,12 +208,16 @@ _weir() {
             return 0
             ;;
         weir__subcmd__activate)
-            opts="-c -h --admin --token-file --config --json --help"
+            opts="-c -h --reason --admin --token-file --config --json --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --reason)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --admin)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -544,12 +560,16 @@ _weir() {
             return 0
             ;;
         weir__subcmd__drain)
-            opts="-c -h --admin --token-file --config --json --deadline --wait --force --help"
+            opts="-c -h --reason --admin --token-file --config --json --deadline --wait --force --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --reason)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --admin)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -620,7 +640,7 @@ _weir() {
             return 0
             ;;
         weir__subcmd__help)
-            opts="run check schema demo cert status nodes sessions drain maintain activate why reload diff config events sites top bundle completions help"
+            opts="run check schema demo cert status nodes sessions drain maintain activate why reload diff config events sites top bundle weight log-level completions help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -829,6 +849,20 @@ _weir() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        weir__subcmd__help__subcmd__log__subcmd__level)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         weir__subcmd__help__subcmd__maintain)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
@@ -955,6 +989,20 @@ _weir() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        weir__subcmd__help__subcmd__weight)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         weir__subcmd__help__subcmd__why)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
@@ -969,13 +1017,51 @@ _weir() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
-        weir__subcmd__maintain)
-            opts="-c -h --admin --token-file --config --json --force --help"
+        weir__subcmd__log__subcmd__level)
+            opts="-c -h --reason --admin --token-file --config --json --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --reason)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --admin)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --token-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -c)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        weir__subcmd__maintain)
+            opts="-c -h --reason --admin --token-file --config --json --force --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --reason)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --admin)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -1030,12 +1116,16 @@ _weir() {
             return 0
             ;;
         weir__subcmd__reload)
-            opts="-c -h --dry-run --admin --token-file --config --json --help"
+            opts="-c -h --dry-run --reason --admin --token-file --config --json --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --reason)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --admin)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -1192,6 +1282,40 @@ _weir() {
                 return 0
             fi
             case "${prev}" in
+                --admin)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --token-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -c)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        weir__subcmd__weight)
+            opts="-c -h --reason --admin --token-file --config --json --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --reason)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --admin)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0

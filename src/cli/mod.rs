@@ -68,7 +68,7 @@ enum Command {
         #[arg(long)]
         dry_run: bool,
         #[command(flatten)]
-        args: AdminArgs,
+        reload: status::ReloadArgs,
     },
     /// Compare the files on the disk with what runs, and tell what a reload would change
     Diff(configuration::Diff),
@@ -82,6 +82,10 @@ enum Command {
     Top(top::Top),
     /// Write an archive for support: what runs and what happened, without secrets
     Bundle(bundle::Bundle),
+    /// Give a node of a pool another weight than the file's, over reloads and restarts, until it is reset
+    Weight(operate::Weight),
+    /// Tell how much the journal says, or change it until the next start
+    LogLevel(status::LogLevel),
     /// Print the script by which a shell completes these commands
     Completions(completions::Completions),
 }
@@ -117,14 +121,16 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> i32 {
         Command::Maintain(maintain) => operate::maintain(&maintain),
         Command::Activate(node) => operate::activate(&node),
         Command::Why(why) => why::why(&why),
-        Command::Reload { dry_run: true, args } => configuration::dry_run(&args),
-        Command::Reload { dry_run: false, args } => status::reload(&args),
+        Command::Reload { dry_run: true, reload } => configuration::dry_run(&reload.args),
+        Command::Reload { dry_run: false, reload } => status::reload(&reload),
         Command::Diff(diff) => configuration::diff(&diff),
         Command::Config(args) => configuration::config(&args),
         Command::Events(args) => events::events(&args),
         Command::Sites(args) => sites::sites(&args),
         Command::Top(args) => top::top(&args),
         Command::Bundle(bundle) => bundle::bundle(&bundle),
+        Command::Weight(weight) => operate::weight(&weight),
+        Command::LogLevel(level) => status::log_level(&level),
         Command::Completions(args) => completions::completions(&args, command()),
     }
 }

@@ -110,7 +110,7 @@ impl ApiProblem {
 
     /// A configuration that cannot run.
     pub(super) fn refused_reload(kept: u64, problems: Vec<FileProblem>) -> Self {
-        let detail = format!("the configuration has mistakes; generation {kept} keeps running");
+        let detail = format!("reload refused, generation {kept} keeps running");
         Self { problems: Some(problems), ..Self::new(422, "The reload was refused", detail, "mend them and try again") }
     }
 

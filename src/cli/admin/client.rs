@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use http_body_util::{BodyExt, Empty};
+use http_body_util::{BodyExt, Full};
 use hyper::body::Bytes;
 use hyper::client::conn::http1;
 use hyper::{Method, Request, StatusCode};
@@ -61,12 +61,32 @@ pub(super) fn send(args: &AdminArgs, method: &Method, path: &str) -> Result<(Sta
     send_within(TIMEOUT, args, method, path)
 }
 
+/// Sends a change with its JSON body.
+pub(super) fn send_change(
+    args: &AdminArgs,
+    method: &Method,
+    path: &str,
+    body: &Value,
+) -> Result<(StatusCode, Value), String> {
+    send_body_within(TIMEOUT, args, method, path, body.to_string())
+}
+
 /// As [`send`], with a timeout of its own.
 pub(super) fn send_within(
     timeout: Duration,
     args: &AdminArgs,
     method: &Method,
     path: &str,
+) -> Result<(StatusCode, Value), String> {
+    send_body_within(timeout, args, method, path, String::new())
+}
+
+fn send_body_within(
+    timeout: Duration,
+    args: &AdminArgs,
+    method: &Method,
+    path: &str,
+    body: String,
 ) -> Result<(StatusCode, Value), String> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -76,7 +96,7 @@ pub(super) fn send_within(
     let places = find::places(args.admin.as_ref(), &args.config);
     let request = async {
         let (stream, place) = find::connect(&places, *method != Method::GET && token.is_none()).await?;
-        let question = Question { method, path, token: token.as_deref() };
+        let question = Question { method, path, body, token: token.as_deref() };
         let answer = match stream {
             Stream::Tcp(stream) => question.ask(stream, &place).await,
             Stream::Unix(stream) => question.ask(stream, &place).await,
@@ -102,23 +122,28 @@ fn admitted(status: StatusCode, answer: Value) -> Result<(StatusCode, Value), St
 struct Question<'a> {
     method: &'a Method,
     path: &'a str,
+    body: String,
     token: Option<&'a str>,
 }
 
 impl Question<'_> {
-    async fn ask<S>(&self, stream: S, place: &Place) -> Result<(StatusCode, Value), String>
+    async fn ask<S>(self, stream: S, place: &Place) -> Result<(StatusCode, Value), String>
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let broken = |error: &dyn std::fmt::Display| format!("what answers at {place} is not Weir: {error}");
         let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(|error| broken(&error))?;
         tokio::spawn(connection);
-        let mut request =
-            Request::builder().method(self.method).uri(self.path).header("Host", place.host()).header("X-Weir", "cli");
+        let mut request = Request::builder()
+            .method(self.method)
+            .uri(self.path)
+            .header("Host", place.host())
+            .header("X-Weir", "cli")
+            .header("Content-Type", "application/json");
         if let Some(token) = self.token {
             request = request.header("Authorization", token);
         }
-        let request = request.body(Empty::<Bytes>::new()).map_err(|error| broken(&error))?;
+        let request = request.body(Full::<Bytes>::from(self.body)).map_err(|error| broken(&error))?;
         let answer = sender.send_request(request).await.map_err(|error| broken(&error))?;
         let status = answer.status();
         let body = answer.into_body().collect().await.map_err(|error| broken(&error))?.to_bytes();

@@ -1,11 +1,11 @@
-//! `weir drain`, `weir maintain`, `weir activate`: orders for a node.
+//! `weir drain`, `weir maintain`, `weir activate`: orders for a node. `weir weight`: the weight of a node in a pool.
 
 use std::time::{Duration, SystemTime};
 
-use hyper::Method;
+use hyper::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use super::client::{AdminArgs, send};
+use super::client::{AdminArgs, send, send_change};
 use super::encode::encoded;
 use super::node_status::NodeStatus;
 use super::wait_drained::wait_drained;
@@ -13,6 +13,7 @@ use crate::app::FAILED;
 use crate::cli::output::{fail, print, print_line, warn};
 use crate::cli::times::unix;
 use crate::config;
+use crate::config::orders_file::WEIGHTS;
 
 const AFTER_DRAIN: &str = "\
 The node gets no new sessions and no requests without one; the sessions it has stay there. When none is left and no \
@@ -55,15 +56,54 @@ pub(crate) struct NodeArgs {
     /// The node, as the configuration calls it
     node: String,
     #[command(flatten)]
+    why: Why,
+    #[command(flatten)]
     args: AdminArgs,
+}
+
+/// The option of all commands that change something.
+#[derive(clap::Args)]
+pub(super) struct Why {
+    /// Why, in one line, for whoever reads the events or the audit file
+    #[arg(long, value_name = "TEXT")]
+    pub(super) reason: Option<String>,
+}
+
+/// `weir weight`.
+#[derive(clap::Args)]
+pub(crate) struct Weight {
+    /// The pool
+    pool: String,
+    /// The node, as the configuration calls it
+    node: String,
+    /// 1 to 1000, or `reset` for that of the file
+    #[arg(value_name = "N|reset", value_parser = weight_or_reset)]
+    weight: WeightWord,
+    #[command(flatten)]
+    why: Why,
+    #[command(flatten)]
+    args: AdminArgs,
+}
+
+/// A weight, or none for that of the file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct WeightWord(Option<u16>);
+
+fn weight_or_reset(text: &str) -> Result<WeightWord, String> {
+    let number = text.parse().ok().filter(|number| WEIGHTS.contains(number));
+    match number {
+        Some(number) => Ok(WeightWord(Some(number))),
+        None if text == "reset" => Ok(WeightWord(None)),
+        None => Err("write a number from 1 to 1000, or reset for that of the file".to_owned()),
+    }
 }
 
 /// `weir drain`: no new sessions, then rest.
 pub(crate) fn drain(drain: &Drain) -> i32 {
-    let (NodeArgs { node, args }, waits) = (&drain.of, drain.wait);
+    let (NodeArgs { node, args, .. }, waits) = (&drain.of, drain.wait);
     let seconds = drain.deadline.map(|time| time.as_secs() + u64::from(time.subsec_nanos() > 0));
-    let deadline = seconds.map(|seconds| format!("deadline={seconds}"));
-    let answer = match send_order(&drain.of, &format!("drain{}", query([deadline, forced(drain.force)]))) {
+    let body = json!({ "reason": drain.of.why.reason, "deadline_seconds": seconds, "force": drain.force });
+    let answer = match send_order(&drain.of, "drain", &body) {
         Ok(answer) => answer,
         Err(code) => return code,
     };
@@ -83,25 +123,38 @@ pub(crate) fn drain(drain: &Drain) -> i32 {
 
 /// `weir maintain`: rest at once.
 pub(crate) fn maintain(maintain: &Maintain) -> i32 {
-    order(&maintain.of, &format!("maintain{}", query([None, forced(maintain.force)])))
+    let body = json!({ "reason": maintain.of.why.reason, "force": maintain.force });
+    order(&maintain.of, "maintain", &body)
 }
 
 /// `weir activate`: serve again.
 pub(crate) fn activate(of: &NodeArgs) -> i32 {
-    order(of, "activate")
+    order(of, "activate", &json!({ "reason": of.why.reason }))
 }
 
-fn forced(force: bool) -> Option<String> {
-    force.then(|| "force=yes".to_owned())
+/// `weir weight`: another weight in place of the file's.
+pub(crate) fn weight(weight: &Weight) -> i32 {
+    let Weight { pool, node, weight: WeightWord(number), why, args } = weight;
+    let path = format!("/api/v1/pools/{}/nodes/{}", encoded(pool), encoded(node));
+    let body = json!({ "weight": number, "reason": why.reason });
+    let (status, answer) = match send_change(args, &Method::PATCH, &path, &body) {
+        Ok(answered) => answered,
+        Err(why) => return fail(&why),
+    };
+    if !status.is_success() {
+        return report_refusal(args.json, &refusal(&answer));
+    }
+    if args.json {
+        return print_json(&answer);
+    }
+    let (now, of_file) = (&answer["weight"], &answer["file_weight"]);
+    let instead = if now == of_file { String::new() } else { format!(", in place of {of_file} in the file") };
+    print_line(format_args!("{node} has the weight {now} in {pool}{instead}"));
+    0
 }
 
-fn query(parts: [Option<String>; 2]) -> String {
-    let parts: Vec<_> = parts.into_iter().flatten().collect();
-    if parts.is_empty() { String::new() } else { format!("?{}", parts.join("&")) }
-}
-
-fn order(of: &NodeArgs, word: &str) -> i32 {
-    match send_order(of, word) {
+fn order(of: &NodeArgs, word: &str, body: &Value) -> i32 {
+    match send_order(of, word, body) {
         Err(code) => code,
         Ok(answer) if of.args.json => print_json(&answer),
         Ok(answer) => {
@@ -111,17 +164,33 @@ fn order(of: &NodeArgs, word: &str) -> i32 {
     }
 }
 
-/// Sends the order. Where it is refused, prints why and returns the exit code.
-fn send_order(of: &NodeArgs, word: &str) -> Result<Value, i32> {
-    let path = format!("/api/nodes/{}/{word}", encoded(&of.node));
-    let (_, answer) = send(&of.args, &Method::POST, &path).map_err(|why| fail(&why))?;
-    if answer["ok"] != true {
-        return Err(report_refusal(of.args.json, &answer));
+/// Sends the order; the answer is how the node is now. Where it is refused, prints why and returns the exit code.
+fn send_order(of: &NodeArgs, word: &str, body: &Value) -> Result<Value, i32> {
+    let (args, node) = (&of.args, encoded(&of.node));
+    let ordered = send_change(args, &Method::POST, &format!("/api/v1/nodes/{node}/{word}"), body);
+    let (status, operation) = ordered.map_err(|why| fail(&why))?;
+    if !status.is_success() {
+        return Err(report_refusal(of.args.json, &refusal(&operation)));
     }
+    let (status, mut answer) = send(args, &Method::GET, &format!("/api/nodes/{node}")).map_err(|why| fail(&why))?;
+    if status == StatusCode::NOT_FOUND {
+        // The order was the last thing that was known of it.
+        answer = json!({ "ok": true, "node": of.node, "state": "passive", "operator": null, "since": null, "deadline": null, "pools": [] });
+    }
+    let warnings = operation["warnings"].as_array().into_iter().flatten();
+    answer["warnings"] = warnings.map(|warning| json!({ "what": warning, "advice": "" })).collect();
     if !of.args.json {
         problems(&answer["warnings"]).for_each(|warning| warn(&warning));
     }
     Ok(answer)
+}
+
+/// A problem document in the form that `--json` has had all along.
+pub(super) fn refusal(problem: &Value) -> Value {
+    if problem["problems"].is_array() {
+        return problem.clone();
+    }
+    json!({ "ok": false, "problems": [{ "what": problem["detail"], "advice": problem["advice"] }] })
 }
 
 /// Prints a refusal of the admin API.
@@ -167,6 +236,23 @@ fn report_unknown(args: &AdminArgs, node: &str, why: &str) -> i32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_weight_is_a_number_or_reset() {
+        let read = |text| weight_or_reset(text).ok().map(|word| word.0);
+        let cases = [
+            ("1", Some(Some(1))),
+            ("1000", Some(Some(1000))),
+            ("reset", Some(None)),
+            ("0", None),
+            ("1001", None),
+            ("", None),
+            ("two", None),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(read(text), expected, "{text:?}");
+        }
+    }
 
     #[test]
     fn problems_are_told_with_their_advice() {

@@ -3,9 +3,10 @@
 use std::time::SystemTime;
 
 use hyper::Method;
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use super::client::{AdminArgs, send};
+use super::client::{AdminArgs, send, send_change};
+use super::operate::{self, Why, report_refusal};
 use super::table::{rows, table, text};
 use crate::app::FAILED;
 use crate::cli::check::operator_orders::unknown_node;
@@ -87,14 +88,27 @@ pub(crate) fn sessions(args: &AdminArgs) -> i32 {
 }
 
 /// `weir reload`.
-pub(crate) fn reload(args: &AdminArgs) -> i32 {
-    let (_, answer) = match send(args, &Method::POST, "/api/reload") {
+#[derive(clap::Args)]
+pub(crate) struct ReloadArgs {
+    #[command(flatten)]
+    why: Why,
+    #[command(flatten)]
+    pub(crate) args: AdminArgs,
+}
+
+/// `weir reload`.
+pub(crate) fn reload(reload: &ReloadArgs) -> i32 {
+    let (args, body) = (&reload.args, json!({ "reason": reload.why.reason }));
+    let (status, mut answer) = match send_change(args, &Method::POST, "/api/v1/reload", &body) {
         Ok(answered) => answered,
         Err(why) => return fail(&why),
     };
-    let ok = answer["ok"] == Value::Bool(true);
+    let ok = status.is_success();
+    if !ok && let Ok((_, now)) = send(args, &Method::GET, "/api/v1/status") {
+        answer["generation"] = now["generation"].clone();
+    }
     if args.json {
-        print(&format!("{answer:#}\n"));
+        print(&format!("{:#}\n", in_one_form(ok, &answer)));
     } else if ok {
         print_line(format_args!("reloaded: generation {} runs", text(&answer["generation"])));
         for warning in answer["warnings"].as_array().into_iter().flatten() {
@@ -106,15 +120,65 @@ pub(crate) fn reload(args: &AdminArgs) -> i32 {
     if ok { 0 } else { FAILED }
 }
 
+/// What `--json` prints: `ok`, `generation`, `problems` and `warnings`, whatever came of it.
+fn in_one_form(ok: bool, answer: &Value) -> Value {
+    let list = |name: &str| if answer[name].is_array() { answer[name].clone() } else { json!([]) };
+    let mut problems = list("problems");
+    if !ok && problems == json!([]) {
+        problems = json!([{ "file": "", "line": 0, "what": answer["detail"], "advice": answer["advice"] }]);
+    }
+    json!({ "ok": ok, "generation": answer["generation"], "problems": problems, "warnings": list("warnings") })
+}
+
+/// `weir log-level`.
+#[derive(clap::Args)]
+pub(crate) struct LogLevel {
+    /// error, warn, info or debug, until the next start; without it, tell which it is
+    level: Option<String>,
+    #[command(flatten)]
+    why: Why,
+    #[command(flatten)]
+    args: AdminArgs,
+}
+
+/// `weir log-level`.
+pub(crate) fn log_level(wanted: &LogLevel) -> i32 {
+    let (args, path) = (&wanted.args, "/api/v1/log-level");
+    let answered = match &wanted.level {
+        None => send(args, &Method::GET, path),
+        Some(level) => {
+            let body = json!({ "level": level, "reason": wanted.why.reason });
+            send_change(args, &Method::PUT, path, &body)
+        }
+    };
+    match answered {
+        Err(why) => fail(&why),
+        Ok((status, answer)) if !status.is_success() => report_refusal(args.json, &operate::refusal(&answer)),
+        Ok((_, answer)) if args.json => i32::from(!print(&format!("{answer:#}\n"))),
+        Ok((_, answer)) => {
+            print_line(text(&answer["level"]));
+            0
+        }
+    }
+}
+
 /// Problems in files as a list; a single one that is of no file as one line.
 fn refusal(answer: &Value) -> String {
     let problems = answer["problems"].as_array().map(Vec::as_slice).unwrap_or_default();
     match problems {
+        [] => {
+            let advice = answer["advice"].as_str().filter(|advice| !advice.is_empty());
+            let advice = advice.map(|advice| format!("; {advice}")).unwrap_or_default();
+            format!("weir: reload refused: {}{advice}", text(&answer["detail"]))
+        }
         [one] if one["file"].as_str().is_none_or(str::is_empty) => {
             format!("weir: reload refused: {}", text(&one["what"]))
         }
         _ => {
-            let head = format!("weir: reload refused, generation {} keeps running", text(&answer["generation"]));
+            let head = match &answer["generation"] {
+                Value::Null => format!("weir: {}", text(&answer["detail"])),
+                kept => format!("weir: reload refused, generation {} keeps running", text(kept)),
+            };
             problems.iter().fold(head, |all, problem| format!("{all}\n  {}", problem_line(problem)))
         }
     }
@@ -192,7 +256,6 @@ fn order_table(operators: &Value, now: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
 
     const NOW: u64 = 1_795_348_800;
 
