@@ -58,12 +58,7 @@ pub(crate) fn router(control: Arc<Control>) -> Router {
         .merge(running::routes())
         .routes(routes!(operations::operations))
         .routes(routes!(operations::operation))
-        .routes(routes!(changes::orders::drain))
-        .routes(routes!(changes::orders::maintain))
-        .routes(routes!(changes::orders::activate))
-        .routes(routes!(changes::weight::weight))
-        .routes(routes!(changes::log_level::log_level, changes::log_level::set_log_level))
-        .routes(routes!(changes::reload::reload))
+        .merge(changes::routes())
         .split_for_parts();
     let paths = document.paths.paths.keys().cloned().chain(["/api/v1/openapi.json".to_owned()]).collect();
     let discovery = Json(Discovery { version: env!("CARGO_PKG_VERSION"), paths });

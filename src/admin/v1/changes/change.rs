@@ -5,7 +5,7 @@ use axum::extract::{FromRequest, Request};
 use axum::http::{HeaderMap, header};
 use serde::de::DeserializeOwned;
 
-use crate::admin::v1::problem::ApiProblem;
+use super::super::problem::ApiProblem;
 use crate::control::actor::{Actor, OrderedBy};
 use crate::control::operators::OrderError;
 use crate::control::store::audit;
@@ -14,7 +14,7 @@ use crate::control::store::audit;
 const LONGEST_REASON: usize = 200;
 
 /// The JSON body of a change. No body is an empty object.
-pub(in crate::admin::v1) struct Body<T>(pub(in crate::admin::v1) T);
+pub(super) struct Body<T>(pub(super) T);
 
 impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
     type Rejection = ApiProblem;
@@ -47,7 +47,7 @@ fn cannot_be_a_form(headers: &HeaderMap) -> bool {
 }
 
 /// Who ordered it, and why.
-pub(in crate::admin::v1) fn ordered_by(actor: Actor, reason: Option<String>) -> Result<OrderedBy, ApiProblem> {
+pub(super) fn ordered_by(actor: Actor, reason: Option<String>) -> Result<OrderedBy, ApiProblem> {
     let reason = reason.unwrap_or_default();
     let length = reason.chars().count();
     if length > LONGEST_REASON {
@@ -61,14 +61,12 @@ pub(in crate::admin::v1) fn ordered_by(actor: Actor, reason: Option<String>) -> 
 }
 
 /// Runs what waits for the disk on a thread that may.
-pub(in crate::admin::v1) async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> T + Send + 'static,
-) -> Result<T, ApiProblem> {
+pub(super) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, ApiProblem> {
     tokio::task::spawn_blocking(work).await.map_err(|_| ApiProblem::unavailable("Weir is stopping", ""))
 }
 
 /// Why an order for a node was not carried out; `known` are the nodes there are.
-pub(in crate::admin::v1) fn refused(error: OrderError, node: &str, known: &[&str]) -> ApiProblem {
+pub(super) fn refused(error: OrderError, node: &str, known: &[&str]) -> ApiProblem {
     match error {
         OrderError::Unknown => ApiProblem::unknown("node", node, known),
         OrderError::Last(pools) => ApiProblem::would_leave_without(node, pools),

@@ -7,9 +7,9 @@ use axum::{Extension, Json};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::super::handler::{Answer, Weir};
+use super::super::problem::ApiProblem;
 use super::change::{Body, blocking, ordered_by};
-use crate::admin::v1::handler::{Answer, Weir};
-use crate::admin::v1::problem::ApiProblem;
 use crate::control::actor::{Actor, OrderedBy};
 use crate::control::state::Control;
 use crate::control::store::audit::{self, Change};
@@ -17,7 +17,7 @@ use crate::observe::journal;
 
 /// How much the journal says.
 #[derive(Serialize, ToSchema)]
-pub(in crate::admin::v1) struct LogLevelView {
+pub(super) struct LogLevelView {
     /// `error`, `warn`, `info` or `debug`.
     level: &'static str,
 }
@@ -25,7 +25,7 @@ pub(in crate::admin::v1) struct LogLevelView {
 /// Another level.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(in crate::admin::v1) struct LogLevelOrder {
+pub(super) struct LogLevelOrder {
     /// `error`, `warn`, `info` or `debug`.
     level: String,
     /// Why, for events and the audit file: one line of at most 200 characters.
@@ -34,7 +34,7 @@ pub(in crate::admin::v1) struct LogLevelOrder {
 
 /// The level.
 #[utoipa::path(get, path = "/api/v1/log-level", responses((status = 200, body = LogLevelView)))]
-pub(in crate::admin::v1) async fn log_level() -> Json<LogLevelView> {
+pub(super) async fn log_level() -> Json<LogLevelView> {
     Json(LogLevelView { level: journal::current_level() })
 }
 
@@ -45,7 +45,7 @@ pub(in crate::admin::v1) async fn log_level() -> Json<LogLevelView> {
     (status = "4XX", body = ApiProblem, content_type = "application/problem+json"),
     (status = 507, body = ApiProblem, content_type = "application/problem+json"),
 ))]
-pub(in crate::admin::v1) async fn set_log_level(
+pub(super) async fn set_log_level(
     State(control): Weir,
     Extension(actor): Extension<Actor>,
     Body(LogLevelOrder { level, reason }): Body<LogLevelOrder>,

@@ -9,10 +9,10 @@ use axum::{Extension, Json};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
+use super::super::handler::{Answer, Name, Weir};
+use super::super::operations::OperationView;
+use super::super::problem::ApiProblem;
 use super::change::{Body, blocking, ordered_by, refused};
-use crate::admin::v1::handler::{Answer, Name, Weir};
-use crate::admin::v1::operations::OperationView;
-use crate::admin::v1::problem::ApiProblem;
 use crate::control::actor::Actor;
 use crate::control::operators::{OrderError, carry_out};
 use crate::control::state::Control;
@@ -21,7 +21,7 @@ use crate::traffic::pool::operators::Command;
 /// How a node is to drain.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(in crate::admin::v1) struct DrainOrder {
+pub(super) struct DrainOrder {
     /// Why, for events and the audit file: one line of at most 200 characters.
     reason: Option<String>,
     /// When the drain ends at the latest. Without it, it waits for the last session.
@@ -34,7 +34,7 @@ pub(in crate::admin::v1) struct DrainOrder {
 /// How a node is to rest.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(in crate::admin::v1) struct MaintainOrder {
+pub(super) struct MaintainOrder {
     /// Why, for events and the audit file: one line of at most 200 characters.
     reason: Option<String>,
     /// Also where a pool would have no node left for new requests.
@@ -45,9 +45,9 @@ pub(in crate::admin::v1) struct MaintainOrder {
 /// A change that needs no more than a reason.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(in crate::admin::v1) struct PlainOrder {
+pub(super) struct PlainOrder {
     /// Why, for events and the audit file: one line of at most 200 characters.
-    pub(in crate::admin::v1) reason: Option<String>,
+    pub(super) reason: Option<String>,
 }
 
 /// The node serves its sessions and nothing new; when they are gone, or at the deadline, it rests. Said again while it
@@ -62,7 +62,7 @@ pub(in crate::admin::v1) struct PlainOrder {
         (status = "4XX", body = ApiProblem, content_type = "application/problem+json"),
         (status = 507, body = ApiProblem, content_type = "application/problem+json"),
 ))]
-pub(in crate::admin::v1) async fn drain(
+pub(super) async fn drain(
     State(control): Weir,
     Extension(actor): Extension<Actor>,
     Name(node): Name,
@@ -84,7 +84,7 @@ pub(in crate::admin::v1) async fn drain(
         (status = "4XX", body = ApiProblem, content_type = "application/problem+json"),
         (status = 507, body = ApiProblem, content_type = "application/problem+json"),
 ))]
-pub(in crate::admin::v1) async fn maintain(
+pub(super) async fn maintain(
     State(control): Weir,
     Extension(actor): Extension<Actor>,
     Name(node): Name,
@@ -103,7 +103,7 @@ pub(in crate::admin::v1) async fn maintain(
         (status = "4XX", body = ApiProblem, content_type = "application/problem+json"),
         (status = 507, body = ApiProblem, content_type = "application/problem+json"),
 ))]
-pub(in crate::admin::v1) async fn activate(
+pub(super) async fn activate(
     State(control): Weir,
     Extension(actor): Extension<Actor>,
     Name(node): Name,

@@ -6,10 +6,10 @@ use serde::Serialize;
 use tokio::sync::oneshot;
 use utoipa::ToSchema;
 
+use super::super::handler::{Answer, Weir};
+use super::super::problem::{ApiProblem, FileProblem};
 use super::change::{Body, ordered_by};
 use super::orders::PlainOrder;
-use crate::admin::v1::handler::{Answer, Weir};
-use crate::admin::v1::problem::{ApiProblem, FileProblem};
 use crate::control::actor::Actor;
 use crate::control::operators;
 use crate::control::state::{ReloadRefusal, ReloadRequest};
@@ -17,7 +17,7 @@ use crate::control::store::audit;
 
 /// A reload that was accepted.
 #[derive(Serialize, ToSchema)]
-pub(in crate::admin::v1) struct ReloadedView {
+pub(super) struct ReloadedView {
     accepted: bool,
     /// The generation that runs now.
     generation: u64,
@@ -33,7 +33,7 @@ pub(in crate::admin::v1) struct ReloadedView {
     (status = 503, body = ApiProblem, content_type = "application/problem+json"),
     (status = 507, body = ApiProblem, content_type = "application/problem+json"),
 ))]
-pub(in crate::admin::v1) async fn reload(
+pub(super) async fn reload(
     State(control): Weir,
     Extension(actor): Extension<Actor>,
     Body(PlainOrder { reason }): Body<PlainOrder>,

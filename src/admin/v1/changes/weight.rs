@@ -7,10 +7,10 @@ use axum::{Extension, Json};
 use serde::{Deserialize, Deserializer};
 use utoipa::ToSchema;
 
+use super::super::handler::{Answer, Names, Weir};
+use super::super::nodes::{MemberView, member_view};
+use super::super::problem::ApiProblem;
 use super::change::{Body, blocking, ordered_by};
-use crate::admin::v1::handler::{Answer, Names, Weir};
-use crate::admin::v1::nodes::{MemberView, member_view};
-use crate::admin::v1::problem::ApiProblem;
 use crate::config::orders_file::WEIGHTS;
 use crate::control::actor::Actor;
 use crate::control::changes::weights::{self, WeightError};
@@ -20,7 +20,7 @@ use crate::control::store::audit;
 /// Another weight.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(in crate::admin::v1) struct WeightOrder {
+pub(super) struct WeightOrder {
     /// 1 to 1000; `null` goes back to the file's.
     #[serde(deserialize_with = "given")]
     #[schema(required)]
@@ -45,7 +45,7 @@ fn given<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u16>, D::Error> {
     (status = "4XX", body = ApiProblem, content_type = "application/problem+json"),
     (status = 507, body = ApiProblem, content_type = "application/problem+json"),
 ))]
-pub(in crate::admin::v1) async fn weight(
+pub(super) async fn weight(
     State(control): Weir,
     Extension(actor): Extension<Actor>,
     Names(pool, node): Names,
