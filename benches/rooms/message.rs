@@ -38,6 +38,8 @@ pub(crate) fn to_node(criterion: &mut Criterion) {
             default_host: b"esb.wso2.com",
             default_authority: b"esb.wso2.com",
             edits,
+            request_id: Some(b"4bf92f3577b34da6a3ce929d0e0e4736"),
+            traceparent: None,
         };
         measure(criterion, &format!("to-node/{kind}"), 0, || {
             out.clear();
@@ -74,6 +76,7 @@ pub(crate) fn to_client(criterion: &mut Criterion) {
             public: &PublicName { secure: true, authority: b"esb.wso2.com", target: b"/", pool: 0, translated: false },
             reverse_map: &reverse_map,
             edits,
+            request_id: Some(b"4bf92f3577b34da6a3ce929d0e0e4736"),
             extra,
         };
         measure(criterion, &format!("to-client/{kind}"), most, || {

@@ -70,6 +70,8 @@ fn entry() -> RequestEntry<'static> {
         session: "hit",
         why: "session",
         queued: Duration::ZERO,
+        request_id: b"4bf92f3577b34da6a3ce929d0e0e4736",
+        trace_id: b"",
         session_names: &[],
         refusal: "",
         reason: "",

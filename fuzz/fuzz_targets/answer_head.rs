@@ -63,6 +63,7 @@ fn check_down(head: &AnswerHead, to: Method, switches: u8) {
         public: &PublicName { secure: true, authority: b"esb.wso2.com", target: b"/", pool: 0, translated: false },
         reverse_map: &reverse_map,
         edits: None,
+        request_id: None,
         extra: &[],
     };
     let mut out = Vec::new();

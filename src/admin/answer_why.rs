@@ -4,11 +4,14 @@
 use std::net::IpAddr;
 
 use super::question::{ConsideredNode, Explanation, Question};
-use crate::config::{Action, Listener};
+use crate::config::{Action, Listener, RequestIds};
 use crate::control::notice::Notice;
 use crate::proxy::exchange::admission;
 use crate::proxy::generation::Generation;
 use crate::proxy::worker::Shared;
+use crate::traffic::message::forwarded::Trust;
+use crate::traffic::message::ids;
+use crate::traffic::message::ids::{IdRules, IdSource};
 use crate::traffic::message::refusal::Refusal;
 use crate::traffic::pool::affinity;
 use crate::traffic::pool::affinity::{Affinity, AffinityInput};
@@ -60,9 +63,31 @@ impl Explainer<'_> {
         }
         self.step(format!("listener {name}: {chosen}"));
         self.explanation.listener = name;
+        self.tell_ids(index, question.client);
         let lines = self.head.fields().filter(|field| field.kind == FieldKind::XForwardedFor).map(|field| field.value);
         let client = client_of(question.client, self.settings(index).trusted_proxies.as_deref(), lines);
         self.find_site(&Incoming { listener: index, peer: question.client, client })
+    }
+
+    /// Where the ids come from by which the request is found in logs.
+    fn tell_ids(&mut self, index: usize, peer: IpAddr) {
+        let listener = self.settings(index);
+        let rules = IdRules { request_id: listener.request_id, traceparent: listener.traceparent };
+        let trust = Trust::of(peer, listener.trusted_proxies.as_deref());
+        let (word, how) = match ids::source(&self.head, rules, || trust == Trust::Trusted) {
+            IdSource::Off => ("off", "Weir has none, X-Request-Id passes like any other field"),
+            IdSource::Taken => ("taken", "taken from X-Request-Id of this trusted proxy"),
+            IdSource::Made => ("made", "a new one"),
+        };
+        self.explanation.request_id = word;
+        let unheeded = word == "made" && self.head.value(FieldKind::XRequestId).is_some();
+        let why = match (unheeded, trust, rules.request_id) {
+            (false, ..) => "",
+            (true, _, RequestIds::Make) => ", since the listener makes all",
+            (true, Trust::Trusted, _) => ", since the one that came is too long or has other bytes than an id",
+            (true, ..) => ", since the one that came is from nobody in trusted-proxies",
+        };
+        self.step(format!("request id: {how}{why}"));
     }
 
     /// The listener that was asked for. Otherwise the first that fits the URL by scheme and port and has a site for the

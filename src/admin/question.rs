@@ -35,6 +35,8 @@ pub(crate) struct Explanation {
     pub(crate) node: Option<String>,
     /// The word that the log would have: why this node was chosen, or why none.
     pub(crate) why: String,
+    /// Where its X-Request-Id would come from: `taken`, `made`, or `off`.
+    pub(crate) request_id: &'static str,
     /// Whether the request would wait for a node.
     pub(crate) queued: bool,
     /// Each decision in words and in order, such as `site esb.https: host matches esb.wso2.com`.

@@ -17,7 +17,9 @@ mod route;
 mod site;
 mod sticky;
 
-pub use super::text::choices::{LogFormat, OnLost, ProbeKind, Right, SameSite, TlsVersion, WhenNone};
+pub use super::text::choices::{
+    LogFormat, OnLost, ProbeKind, RequestIds, Right, SameSite, TlsVersion, Traces, WhenNone,
+};
 pub use admin::{ADMIN_SOCKET, Admin, AdminSocket, AdminToken, MetricsAddress};
 pub use limits::{Access, Edits, Rate, RateBy};
 pub use pool::{
@@ -101,6 +103,10 @@ pub struct Listener {
     /// Peers whose X-Forwarded-* fields are trusted. `None` (not written): X-Forwarded-For from any peer is kept and
     /// extended, as in the guide's nginx. An empty list: from nobody.
     pub trusted_proxies: Option<Vec<IpNet>>,
+    /// Where X-Request-Id comes from. Default: a trusted proxy's is taken, all others are made.
+    pub request_id: RequestIds,
+    /// What becomes of traceparent. Default: it passes.
+    pub traceparent: Traces,
     /// The port that clients use, if it is not the bound one, for clients whose Host has no port. Nodes are told this
     /// port, and redirects lead to it.
     pub public_port: Option<u16>,

@@ -121,6 +121,10 @@ pub struct RequestEntry<'a> {
     pub why: &'a str,
     /// How long it waited for its rate and for a place at a node. Part of `time_taken`.
     pub queued: Duration,
+    /// X-Request-Id. Like the trace's id it has no byte to escape.
+    pub request_id: &'a [u8],
+    /// The id of the W3C trace. If it is empty, the line has no such field.
+    pub trace_id: &'a [u8],
     /// Names of sessions besides JSESSIONID: their values are masked too.
     pub session_names: &'a [Arc<str>],
     /// The word of the refusal or the fault, if any.
@@ -144,6 +148,12 @@ impl RequestEntry<'_> {
         write_common(out, clock, self.time, self.client, line, self.status, self.body_bytes);
         write_quoted(out, self.referer, self.session_names);
         write_quoted(out, self.user_agent, self.session_names);
+        out.extend_from_slice(b" id=");
+        out.extend_from_slice(or_dash(self.request_id));
+        if !self.trace_id.is_empty() {
+            out.extend_from_slice(b" trace=");
+            out.extend_from_slice(self.trace_id);
+        }
         out.extend_from_slice(b" peer=");
         write_peer(out, self.peer);
         write_pair(out, b" host=", self.host);
@@ -173,6 +183,10 @@ impl RequestEntry<'_> {
     /// Appends the line as a JSON object, without the end of line.
     pub fn write_json(&self, out: &mut Vec<u8>, clock: &mut DateCache) {
         write_json_start(out, clock, self.time, self.client, self.peer);
+        write_json_plain(out, br#","request_id":""#, self.request_id);
+        if !self.trace_id.is_empty() {
+            write_json_plain(out, br#","trace_id":""#, self.trace_id);
+        }
         write_json_masked(out, br#","request":""#, self.request_line, self.session_names);
         write_json_number(out, br#","status":"#, self.status.into());
         write_json_number(out, br#","body_bytes":"#, self.body_bytes);
@@ -344,6 +358,13 @@ fn write_json_text(out: &mut Vec<u8>, key: &[u8], text: &str) {
     out.push(b'"');
 }
 
+/// For text that has no byte to escape.
+fn write_json_plain(out: &mut Vec<u8>, key: &[u8], text: &[u8]) {
+    out.extend_from_slice(key);
+    out.extend_from_slice(text);
+    out.push(b'"');
+}
+
 fn write_json_masked(out: &mut Vec<u8>, key: &[u8], bytes: &[u8], names: &[Arc<str>]) {
     out.extend_from_slice(key);
     write_masked(out, bytes, names, escape::json);
@@ -380,6 +401,8 @@ mod tests {
             session: "hit",
             why: "session",
             queued: Duration::ZERO,
+            request_id: b"4bf92f3577b34da6a3ce929d0e0e4736",
+            trace_id: b"",
             session_names: &[],
             refusal: "",
             reason: "",
@@ -407,8 +430,8 @@ mod tests {
         assert_eq!(
             combined(&entry()),
             "192.0.2.7 - - [22/Nov/2026:12:00:00 +0000] \"POST /services/echo;jsessionid=*?x=1 HTTP/1.1\" 200 612 \
-             \"https://esb.wso2.com/a;jsessionid=*\" \"curl/7 \\x22x\\x22\" peer=10.0.0.9 host=esb.wso2.com site=esb.https \
-             route=- pool=esb-https node=worker1 upstream=0.012 time=75.013 tries=1 session=hit why=session queued=0.000 \
+             \"https://esb.wso2.com/a;jsessionid=*\" \"curl/7 \\x22x\\x22\" id=4bf92f3577b34da6a3ce929d0e0e4736 \
+             peer=10.0.0.9 host=esb.wso2.com site=esb.https route=- pool=esb-https node=worker1 upstream=0.012 time=75.013 tries=1 session=hit why=session queued=0.000 \
              refusal=-"
         );
     }
@@ -422,6 +445,7 @@ mod tests {
             status: 0,
             referer: b"",
             user_agent: b"",
+            request_id: b"",
             host: b"a b\n",
             site: "",
             pool: "",
@@ -435,17 +459,25 @@ mod tests {
         };
         assert_eq!(
             combined(&nothing),
-            "192.0.2.7 - - [22/Nov/2026:12:00:00 +0000] \"-\" 000 612 \"-\" \"-\" peer=10.0.0.9 host=a\\x20b\\x0A site=- \
+            "192.0.2.7 - - [22/Nov/2026:12:00:00 +0000] \"-\" 000 612 \"-\" \"-\" id=- peer=10.0.0.9 host=a\\x20b\\x0A site=- \
              route=- pool=- node=- upstream=- time=0.000 tries=0 session=none why=session queued=0.000 refusal=no_node"
         );
         assert_eq!(json(&nothing)["upstream_seconds"], serde_json::Value::Null);
     }
 
     #[test]
+    fn a_trace_has_its_place_where_there_is_one() {
+        let traced = RequestEntry { trace_id: b"00f067aa0ba902b7a3ce929d0e0e4736", ..entry() };
+        let line = combined(&traced);
+        assert!(line.contains(" trace=00f067aa0ba902b7a3ce929d0e0e4736 peer="), "{line}");
+        assert_eq!(json(&traced)["trace_id"], "00f067aa0ba902b7a3ce929d0e0e4736");
+    }
+
+    #[test]
     fn json_has_every_field_and_survives_strangers() {
         let value = json(&RequestEntry { user_agent: b"\xff\"\\\n", peer: "2001:db8::1".parse().unwrap(), ..entry() });
         let want = serde_json::json!({
-            "time": "2026-11-22T12:00:00.123Z", "client": "192.0.2.7", "peer": "2001:db8::1",
+            "request_id": "4bf92f3577b34da6a3ce929d0e0e4736", "time": "2026-11-22T12:00:00.123Z", "client": "192.0.2.7", "peer": "2001:db8::1",
             "request": "POST /services/echo;jsessionid=*?x=1 HTTP/1.1", "status": 200, "body_bytes": 612,
             "received_bytes": 48, "referer": "https://esb.wso2.com/a;jsessionid=*", "user_agent": "\u{ff}\"\\\n",
             "host": "esb.wso2.com", "site": "esb.https", "pool": "esb-https", "node": "worker1",

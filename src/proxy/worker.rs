@@ -2,6 +2,7 @@
 
 pub(crate) mod future_pool;
 pub(crate) mod head_pool;
+mod random_ids;
 pub(crate) mod task_pool;
 
 use std::cell::{Cell, RefCell};
@@ -17,6 +18,7 @@ use tokio::sync::Notify;
 
 use self::future_pool::FuturePool;
 use self::head_pool::HeadPool;
+use self::random_ids::RandomIds;
 use self::task_pool::TaskPool;
 use super::generation::Generation;
 use super::io::buffers::Buffers;
@@ -109,6 +111,8 @@ pub(crate) struct Worker {
     /// Buffers for the search of a route.
     pub(crate) route_scratch: RefCell<RouteScratch>,
     chance: Cell<u64>,
+    /// Numbers for the ids of requests.
+    pub(crate) random_ids: RandomIds,
     number: usize,
     open: Cell<usize>,
     empty: Notify,
@@ -133,6 +137,7 @@ impl Worker {
             route_scratch: RefCell::default(),
             // Any number but zero is fine: the choices made with it need not be secret.
             chance: Cell::new(0x9E37_79B9_7F4A_7C15 ^ (number as u64 + 1)),
+            random_ids: RandomIds::new(),
             number,
             open: Cell::new(0),
             empty: Notify::new(),

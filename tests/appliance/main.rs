@@ -10,6 +10,7 @@ mod control;
 mod exchange;
 mod gated_world;
 mod harness;
+mod ids;
 mod limits;
 mod message;
 mod numbers;

@@ -53,6 +53,7 @@ const KEYS: &[&str] = &[
     "time",
     "client",
     "peer",
+    "request_id",
     "request",
     "status",
     "body_bytes",

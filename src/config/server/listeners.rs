@@ -50,6 +50,8 @@ pub(crate) fn read(section: &Section<'_>, name: Arc<str>, binds: &mut Binds) -> 
         max_requests: section.integer("max-requests"),
         http2_idle_timeout: section.duration("http2-idle-timeout"),
         trusted_proxies: trusted_proxies(section),
+        request_id: section.choice("request-id").unwrap_or_default(),
+        traceparent: section.choice("traceparent").unwrap_or_default(),
         public_port: section.optional_integer("public-port"),
         max_connections: section.optional_integer("max-connections"),
         max_connections_per_client: per_client(section),

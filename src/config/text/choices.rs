@@ -152,6 +152,30 @@ pub(crate) enum Scheme {
     Https,
 }
 
+/// Where the X-Request-Id of a request comes from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, EnumString, IntoStaticStr, VariantNames)]
+#[strum(serialize_all = "kebab-case")]
+pub enum RequestIds {
+    /// A trusted proxy's is taken; all others are made.
+    #[default]
+    TakeOrMake,
+    /// All are made.
+    Make,
+    /// Weir has none, and X-Request-Id passes like any other field.
+    Off,
+}
+
+/// What becomes of a request's traceparent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, EnumString, IntoStaticStr, VariantNames)]
+#[strum(serialize_all = "kebab-case")]
+pub enum Traces {
+    /// It passes like any other field.
+    #[default]
+    Pass,
+    /// A valid one passes; where there is none, one is made.
+    Make,
+}
+
 /// The form of access lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, EnumString, VariantNames)]
 #[strum(serialize_all = "kebab-case")]

@@ -173,6 +173,8 @@ static REFERENCE: &[Key] = &[
     key("listener", "max-requests", Form::Integer(1, 1_000_000_000), "`10000`", "requests on one connection before it is closed"),
     key("listener", "http2-idle-timeout", TIME, "`\"120s\"`", "how long an HTTP/2 connection may have no stream"),
     key("listener", "trusted-proxies", ADDRESSES, "none; X-Forwarded-For is kept", "proxies whose X-Forwarded-* fields are believed and whose Forwarded is passed on; those of all other peers are dropped"),
+    key("listener", "request-id", Form::Choice(choices::RequestIds::VARIANTS), "`\"take-or-make\"`", "the id of each request, for logs, nodes and clients (X-Request-Id): `take-or-make` believes the one that a proxy of `trusted-proxies` sends and makes all others; `make` makes all; with `off` there is none, and the field passes like any other"),
+    key("listener", "traceparent", Form::Choice(choices::Traces::VARIANTS), "`\"pass\"`", "the W3C trace of a request: with `pass` the field passes like any other; `make` passes a valid one too, makes one where there is none, and logs the trace"),
     key("listener", "public-port", PORT, "the scheme's own", "the port that clients use to reach this listener; used when Host has no port"),
     key("listener", "max-connections", Form::Integer(1, 10_000_000), "no limit", "most open client connections; further ones are closed when they arrive"),
     key("listener", "max-connections-per-client", Form::Integer(1, 10_000_000), "no limit", "most open connections of one client: an IPv4 address, or an IPv6 network of 64 bits"),

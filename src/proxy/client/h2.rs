@@ -13,7 +13,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use h2::server::SendResponse;
 use h2::{Reason, RecvStream};
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE, DATE, SERVER, SET_COOKIE};
@@ -311,7 +311,7 @@ impl ResponseWriter {
 fn response(head: &AnswerHead, down: &ToClient<'_>) -> Result<Response<()>, ClientFault> {
     let mut response = Response::new(());
     *response.status_mut() = StatusCode::from_u16(head.status()).map_err(|_| ClientFault::Gone)?;
-    let mut fields = HeaderMap::with_capacity(head.fields().count());
+    let mut fields = HeaderMap::with_capacity(head.fields().count() + 1);
     for (kind, name, value) in headers::answer_fields(head, down) {
         append(&mut fields, name_of(kind, name), &value);
     }
@@ -324,10 +324,34 @@ fn response(head: &AnswerHead, down: &ToClient<'_>) -> Result<Response<()>, Clie
 
 /// Adds a field. If HTTP/2 cannot carry the field, it is left out, so that the answer need not be refused.
 fn append(fields: &mut HeaderMap, name: Option<HeaderName>, value: &[u8]) {
-    if let (Some(name), Ok(value)) = (name, HeaderValue::from_bytes(value)) {
+    if name == Some(X_REQUEST_ID) {
+        fields.extend(id_value(value).map(|value| (X_REQUEST_ID, value)));
+    } else if let (Some(name), Ok(value)) = (name, HeaderValue::from_bytes(value)) {
         fields.append(name, value);
     }
 }
+
+/// No id comes twice, and in the field tables of both sides it would push other fields out. A sensitive value is never
+/// put there. So it does not live long, and many ids share one piece of memory instead of an allocation each.
+fn id_value(id: &[u8]) -> Option<HeaderValue> {
+    let bytes = ID_ROOM.with_borrow_mut(|room| {
+        if room.capacity() < id.len() {
+            *room = BytesMut::with_capacity(ID_ROOM_SIZE.max(id.len()));
+        }
+        room.extend_from_slice(id);
+        room.split().freeze()
+    });
+    let mut value = HeaderValue::from_maybe_shared(bytes).ok()?;
+    value.set_sensitive(true);
+    Some(value)
+}
+
+thread_local! {
+    static ID_ROOM: RefCell<BytesMut> = RefCell::default();
+}
+
+const ID_ROOM_SIZE: usize = 4096;
+const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// HTTP/2 writes names in lower case. The names of nearly every answer need no look-up.
 fn name_of(kind: FieldKind, name: &[u8]) -> Option<HeaderName> {
@@ -337,6 +361,7 @@ fn name_of(kind: FieldKind, name: &[u8]) -> Option<HeaderName> {
         FieldKind::Date => Some(DATE),
         FieldKind::Server => Some(SERVER),
         FieldKind::SetCookie => Some(SET_COOKIE),
+        FieldKind::XRequestId => Some(X_REQUEST_ID),
         _ => HeaderName::from_bytes(name).ok(),
     }
 }

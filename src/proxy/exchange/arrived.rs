@@ -6,7 +6,8 @@ use std::time::Instant;
 
 use crate::proxy::connection::Connection;
 use crate::proxy::generation::ListenerRef;
-use crate::traffic::message::headers::Forwarded;
+use crate::traffic::message::headers::{Forwarded, Trust};
+use crate::traffic::message::ids::Ids;
 use crate::traffic::routing::client_address::client_of;
 use crate::traffic::tick::Tick;
 use crate::wire::{FieldKind, RequestHead};
@@ -20,6 +21,8 @@ pub(crate) struct Arrived<'c> {
     pub(crate) listener_ref: Rc<ListenerRef>,
     /// When its head had been read.
     pub(crate) started: Instant,
+    /// By what it is found in the logs.
+    pub(crate) ids: Ids,
     /// Which one it is on its connection, from 1.
     pub(crate) number: u64,
 }
@@ -28,7 +31,15 @@ impl<'c> Arrived<'c> {
     /// A request whose head was just read.
     pub(crate) fn new(connection: &'c Connection, head: &'c RequestHead) -> Self {
         let (listener_ref, started) = (connection.current_listener(), Instant::now());
-        Self { connection, head, listener_ref, started, number: connection.count_request() }
+        let listener = listener_ref.listener();
+        let trusted = || Trust::of(connection.peer().ip(), listener.trusted_proxies.as_deref()) == Trust::Trusted;
+        let ids = Ids::of(head, listener.id_rules, trusted, || connection.worker().random_ids.next());
+        Self { connection, head, listener_ref, started, ids, number: connection.count_request() }
+    }
+
+    /// X-Request-Id, as nodes, clients and logs are told.
+    pub(crate) fn request_id(&self) -> Option<&[u8]> {
+        self.ids.request(self.head)
     }
 
     pub(crate) fn now(&self) -> Tick {

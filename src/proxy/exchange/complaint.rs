@@ -39,8 +39,9 @@ pub(crate) fn write(sited: &Sited<'_>, level: log::Level, text: &str) {
 
 /// Whose request it is.
 pub(crate) fn named(arrived: &Arrived<'_>) -> String {
+    let id = arrived.request_id().map(|id| format!(", id {}", id.escape_ascii())).unwrap_or_default();
     format!(
-        "{} {} for {}",
+        "{} {} for {}{id}",
         arrived.head.method_name().escape_ascii(),
         without_parameters(arrived.head.path()).escape_ascii(),
         arrived.client(),

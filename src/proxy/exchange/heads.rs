@@ -23,6 +23,8 @@ impl InPool<'_> {
             default_host: listener.default_host.as_bytes(),
             default_authority: listener.default_authority.as_bytes(),
             edits: Some(&routed.rules().request),
+            request_id: arrived.request_id(),
+            traceparent: arrived.ids.new_trace(),
         };
         let from = arrived.forwarded();
         let real = (from.trust == Trust::Trusted).then(|| arrived.client());
@@ -31,6 +33,7 @@ impl InPool<'_> {
 
     /// What the answer's head is written with.
     pub(crate) fn down<'d>(&'d self, answer: &AnswerHead, framing: FramingToClient, keep_alive: bool) -> ToClient<'d> {
+        let interim = answer.is_interim() && answer.status() != 101;
         ToClient {
             version: self.arrived().head.version(),
             framing,
@@ -40,6 +43,7 @@ impl InPool<'_> {
             public: self,
             reverse_map: self.target.reverse_map(),
             edits: Some(&self.routed.rules().response),
+            request_id: if interim { None } else { self.arrived().request_id() },
             extra: &[],
         }
     }

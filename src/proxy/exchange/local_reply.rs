@@ -48,11 +48,14 @@ async fn send(
 ) -> Result<(), ClientFault> {
     let keep = ending::may_go_on(response, body, sound);
     let (date, explained) = (response.arrived.connection.worker().date(), record.explained());
-    let extra = explained.as_ref().map(|why| (&b"X-Weir"[..], &why[..]));
+    let extra = [
+        response.arrived.request_id().map(|id| (&b"X-Request-Id"[..], id)),
+        explained.as_ref().map(|why| (&b"X-Weir"[..], &why[..])),
+    ];
     let reply = ReplyOptions {
         date: Some(&date),
         head_only: response.arrived.head.method() == Method::Head,
-        extra: extra.as_slice(),
+        extra: &extra,
         edits: record.edits_of_pages(),
         ..ReplyOptions::default()
     };

@@ -309,6 +309,8 @@ impl<'r> Record<'r> {
             session: self.session.word(),
             why: self.why.word(),
             queued: self.waited(),
+            request_id: self.arrived.request_id().unwrap_or_default(),
+            trace_id: self.arrived.ids.trace_id(head),
             session_names: &self.arrived.listener_ref.generation.session_names,
             refusal: self.word(),
             reason: &self.reason,

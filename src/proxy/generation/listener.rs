@@ -12,6 +12,7 @@ use crate::config::{self, Config, HostPattern, TlsVersion};
 use crate::observe::metrics::ListenerCounters;
 use crate::proxy::client::hello::group_names;
 use crate::traffic::message::headers::{Forwarded, Trust};
+use crate::traffic::message::ids::IdRules;
 
 /// The deadlines and size limits of a listener. Each connection has a copy.
 #[derive(Clone, Copy)]
@@ -38,6 +39,8 @@ pub(crate) struct RunningListener {
     /// client connected to.
     pub(crate) by_address: bool,
     pub(crate) trusted_proxies: Option<Vec<IpNet>>,
+    /// Where ids of requests and traces come from.
+    pub(crate) id_rules: IdRules,
     /// The largest number of open connections, in total and for one client.
     pub(crate) most: Option<u32>,
     pub(crate) most_per_client: Option<u32>,
@@ -70,6 +73,7 @@ impl RunningListener {
             by_address,
             tls: tls.map(Acceptor::from_server_config),
             trusted_proxies: listener.trusted_proxies.clone(),
+            id_rules: IdRules { request_id: listener.request_id, traceparent: listener.traceparent },
             most: listener.max_connections,
             most_per_client: listener.max_connections_per_client,
             default_authority: default_authority(config, listener),

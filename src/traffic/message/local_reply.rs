@@ -43,7 +43,7 @@ pub struct ReplyOptions<'a> {
     /// For HEAD: the length is declared, the body is not sent.
     pub head_only: bool,
     /// Fields of Weir's own, such as `X-Weir`.
-    pub extra: &'a [(&'a [u8], &'a [u8])],
+    pub extra: &'a [Option<(&'a [u8], &'a [u8])>],
     /// What the site sets and removes.
     pub edits: Option<&'a FieldEdits>,
 }
@@ -99,7 +99,7 @@ impl<'a> LocalReply<'a> {
             ("Retry-After", self.retry_after.as_ref().map(Decimal::digits)),
         ];
         let own = own.into_iter().filter_map(|(name, value)| Some((name.as_bytes(), value?)));
-        own.chain(reply.extra.iter().copied()).filter(move |(name, _)| !reply.drops(name))
+        own.chain(reply.extra.iter().flatten().copied()).filter(move |(name, _)| !reply.drops(name))
     }
 
     /// Appends the body.
@@ -246,7 +246,7 @@ mod tests {
             remove: vec!["x-weir".into(), "content-length".into()],
             add: Vec::new(),
         });
-        let extra: &[(&[u8], &[u8])] = &[(b"X-Weir", b"balanced"), (b"X-Other", b"1")];
+        let extra: &[Option<(&[u8], &[u8])>] = &[Some((b"X-Weir", b"balanced")), None, Some((b"X-Other", b"1"))];
         let (answer, reply) =
             (answer(200, "fine\n"), ReplyOptions { extra, edits: Some(&edits), ..ReplyOptions::default() });
         let page = LocalReply::fixed(&answer);

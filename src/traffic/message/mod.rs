@@ -3,6 +3,7 @@
 pub mod decimal;
 pub mod forwarded;
 pub mod headers;
+pub mod ids;
 pub mod local_reply;
 pub mod location;
 pub mod redirect;

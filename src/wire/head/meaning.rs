@@ -181,7 +181,7 @@ fn see_lookalike(bytes: &[u8], field: &mut FieldSpan) -> Result<(), HeadFault> {
     match lookalike(field.name.of(bytes)) {
         Some(FieldKind::ContentLength | FieldKind::TransferEncoding) => return Err(HeadFault::BadField),
         Some(kind) if kind.is_set_by_weir() || kind.is_hop_by_hop() => field.hop = true,
-        Some(kind @ (FieldKind::XForwardedOther | FieldKind::XRealIp)) => field.kind = kind,
+        Some(kind @ (FieldKind::XForwardedOther | FieldKind::XRealIp | FieldKind::XRequestId)) => field.kind = kind,
         _ => {}
     }
     Ok(())

@@ -41,6 +41,8 @@ pub struct ToClient<'a> {
     pub reverse_map: &'a ReverseMap,
     /// What site and route change. Not used for 1xx.
     pub edits: Option<&'a FieldEdits>,
+    /// X-Request-Id; without one the node's passes.
+    pub request_id: Option<&'a [u8]>,
     /// Fields that Weir adds.
     pub extra: &'a [Option<(&'a [u8], &'a [u8])>],
 }
@@ -103,6 +105,7 @@ impl<'a> AnswerFilter<'a> {
                 &self.to_client.public.public_name(),
                 self.to_client.reverse_map,
             )),
+            FieldKind::XRequestId if self.to_client.request_id.is_some() => FieldFate::Dropped,
             FieldKind::ContentLength => match self.declared.take() {
                 None => FieldFate::Dropped,
                 // The node's digits stay if they mean the same number.
@@ -131,7 +134,7 @@ pub fn write_answer(out: &mut Vec<u8>, head: &AnswerHead, to_client: &ToClient<'
         }
     }
     run.end(out);
-    for (name, value) in added_fields(head, to_client) {
+    for (_, name, value) in added_fields(head, to_client) {
         write_field(out, name, &value);
     }
     out.extend_from_slice(to_client.edits_of(head).map_or(b"", FieldEdits::added));
@@ -142,7 +145,7 @@ pub fn write_answer(out: &mut Vec<u8>, head: &AnswerHead, to_client: &ToClient<'
     out.extend_from_slice(b"\r\n");
 }
 
-/// A field for the client. Its kind is `Other` if Weir adds it.
+/// A field for the client.
 type PassedField<'a> = (FieldKind, &'a [u8], Cow<'a, [u8]>);
 
 /// The fields of an answer for a client of any version, without those that only HTTP/1 has.
@@ -153,21 +156,25 @@ pub fn answer_fields<'a>(head: &'a AnswerHead, to_client: &'a ToClient<'a>) -> i
         FieldFate::Replaced(value) => Some((field.kind, field.name, value)),
         FieldFate::Dropped => None,
     });
-    passed.chain(added_fields(head, to_client).map(|(name, value)| (FieldKind::Other, name, value)))
+    passed.chain(added_fields(head, to_client))
 }
 
 /// The fields that Weir adds to an answer.
-fn added_fields<'a>(head: &AnswerHead, to_client: &'a ToClient<'a>) -> impl Iterator<Item = (&'a [u8], Cow<'a, [u8]>)> {
+fn added_fields<'a>(head: &AnswerHead, to_client: &'a ToClient<'a>) -> impl Iterator<Item = PassedField<'a>> {
     let is_told = head.value(FieldKind::ContentLength).is_some();
     let length = if is_told { None } else { declared_length(head, to_client.framing) };
-    let length = length.map(|length| (b"Content-Length".as_slice(), Cow::Owned(Decimal::of(length).digits().to_vec())));
-    let via = to_client.via.then(|| (b"Via".as_slice(), via_node(head)));
+    let length = length.map(|length| Cow::Owned(Decimal::of(length).digits().to_vec()));
+    let length = length.map(|length| (FieldKind::ContentLength, &b"Content-Length"[..], length));
+    let via = to_client.via.then(|| (FieldKind::Via, &b"Via"[..], via_node(head)));
+    let id = to_client.request_id.map(|id| (FieldKind::XRequestId, &b"X-Request-Id"[..], id));
+    let extra = to_client.extra.iter().flatten().map(|(name, value)| (FieldKind::Other, *name, *value));
     let edits = to_client.edits_of(head);
     // The affinity cookie is an additional Set-Cookie, so edits of Set-Cookie do not remove it.
-    let stays =
-        move |(name, _): &(&[u8], &[u8])| *name == &b"Set-Cookie"[..] || !edits.is_some_and(|edits| edits.drops(name));
-    let own = via.into_iter().chain(to_client.extra.iter().flatten().copied()).filter(stays);
-    length.into_iter().chain(own.map(|(name, value)| (name, Cow::Borrowed(value))))
+    let stays = move |(_, name, _): &(FieldKind, &[u8], &[u8])| {
+        *name == &b"Set-Cookie"[..] || !edits.is_some_and(|edits| edits.drops(name))
+    };
+    let own = via.into_iter().chain(id).chain(extra).filter(stays);
+    length.into_iter().chain(own.map(|(kind, name, value)| (kind, name, Cow::Borrowed(value))))
 }
 
 /// The length to declare to the client.
@@ -249,6 +256,7 @@ mod tests {
             public: &PublicName { secure: true, authority: b"esb.wso2.com", target: b"/", pool: 0, translated: false },
             reverse_map,
             edits: None,
+            request_id: None,
             extra: &[],
         }
     }

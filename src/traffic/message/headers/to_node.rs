@@ -38,6 +38,10 @@ pub struct ToNode<'a> {
     pub default_authority: &'a [u8],
     /// What site and route change.
     pub edits: Option<&'a FieldEdits>,
+    /// X-Request-Id; without one the client's passes.
+    pub request_id: Option<&'a [u8]>,
+    /// The trace that begins here; without one the client's passes.
+    pub traceparent: Option<&'a [u8]>,
 }
 
 /// Writes the head that a node reads.
@@ -60,7 +64,7 @@ pub fn write_request(out: &mut Vec<u8>, head: &RequestHead, from: &Forwarded<'_>
     }
     let mut length_written = false;
     let dropped = |field: &Field<'_>| replaced(field.name) || (field.kind == FieldKind::Expect && !to_node.expect);
-    for field in head.fields().filter(|field| goes_to_node(field, from.trust) && !dropped(field)) {
+    for field in head.fields().filter(|field| goes_to_node(field, from.trust, to_node) && !dropped(field)) {
         match (field.kind, to_node.framing) {
             (FieldKind::Host, _) if field.value != host_value => run.write(out, field.name, host_value),
             (FieldKind::ContentLength, FramingToNode::Length(length)) if !length_written => {
@@ -76,6 +80,14 @@ pub fn write_request(out: &mut Vec<u8>, head: &RequestHead, from: &Forwarded<'_>
     }
     run.end(out);
     write_forwarded(out, head, to_node.default_host, from);
+    let ids = [(&b"X-Request-Id"[..], to_node.request_id), (b"traceparent", to_node.traceparent)];
+    for (name, id) in ids {
+        if let Some(id) = id
+            && !replaced(name)
+        {
+            write_field(out, name, id);
+        }
+    }
     if to_node.via && !replaced(b"via") {
         let version: &[u8] = match head.version() {
             _ if head.is_spelled() => b"2.0 weir",
@@ -98,9 +110,12 @@ pub fn write_request(out: &mut Vec<u8>, head: &RequestHead, from: &Forwarded<'_>
     out.extend_from_slice(b"\r\n");
 }
 
-fn goes_to_node(field: &Field<'_>, trust: Trust) -> bool {
+fn goes_to_node(field: &Field<'_>, trust: Trust, to_node: &ToNode<'_>) -> bool {
     match field.kind {
         FieldKind::XForwardedOther | FieldKind::Forwarded => !field.hop && trust == Trust::Trusted,
+        FieldKind::XRequestId => !field.hop && to_node.request_id.is_none(),
+        // The state belongs to the trace that it came with.
+        FieldKind::Traceparent | FieldKind::Tracestate => !field.hop && to_node.traceparent.is_none(),
         kind => !field.hop && !kind.is_set_by_weir(),
     }
 }
@@ -185,6 +200,8 @@ mod tests {
         default_host: b"esb.wso2.com",
         default_authority: b"esb.wso2.com:8443",
         edits: None,
+        request_id: None,
+        traceparent: None,
     };
     const OURS: &str = "X-Forwarded-Host: esb.wso2.com\r\nX-Forwarded-Server: esb.wso2.com\r\n";
     const ORIGIN: &str = "X-Forwarded-Proto: https\r\nX-Forwarded-Port: 443\r\n";
