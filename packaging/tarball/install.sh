@@ -46,8 +46,8 @@ on_this_machine() {
     if [[ -d /run/systemd/system ]] && systemctl is-active --quiet weir.service; then
         echo "the running process is still the old version; it ends with: systemctl restart weir"
     else
-        echo "not started. Edit /etc/weir/weir.toml, which says how to begin; then:"
-        echo "  runuser -u weir -- weir check"
+        echo "not started. To begin (or edit /etc/weir/weir.toml, which says how):"
+        echo "  weir init"
         echo "  systemctl enable --now weir"
     fi
 }

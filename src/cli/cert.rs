@@ -9,6 +9,7 @@ mod outcome;
 mod pin;
 
 use std::io::Write;
+use std::path::Path;
 use std::time::SystemTime;
 
 use clap::Subcommand;
@@ -16,6 +17,11 @@ use clap::Subcommand;
 use self::create::Create;
 use self::inspect::Inspect;
 use self::pin::Pin;
+
+pub(super) use self::create::host;
+pub(super) use self::files::Draft;
+pub(super) use self::outcome::quoted;
+pub(super) use self::pin::pin_shown_by;
 
 /// The `weir cert` commands.
 #[derive(Debug, Subcommand)]
@@ -48,6 +54,11 @@ impl Cert {
             }
         }
     }
+}
+
+/// Makes a self-signed pair for one host, as `weir cert create` does.
+pub(super) fn create_pair(host: &str, directory: &Path, name: &str, now: SystemTime) -> Result<(), String> {
+    Create::of_host(host, directory, name).run(now).map(drop)
 }
 
 #[cfg(test)]

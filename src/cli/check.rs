@@ -21,6 +21,8 @@ mod pool_summary;
 mod readable;
 mod without_sni;
 
+pub(super) use self::readable::service_user;
+
 /// What is printed of a good configuration.
 #[derive(Clone, Copy, clap::Args)]
 pub(super) struct Output {

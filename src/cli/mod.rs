@@ -5,6 +5,7 @@ mod cert;
 mod check;
 mod completions;
 mod demo;
+mod init;
 mod output;
 mod schema;
 mod times;
@@ -34,6 +35,8 @@ enum Command {
         #[command(flatten)]
         file: ConfigFile,
     },
+    /// Write a configuration for a WSO2 cluster: asks for its hosts and nodes, looks at them, makes certificates
+    Init(Box<init::Init>),
     /// Check a configuration and everything it names, without running it
     Check {
         #[command(flatten)]
@@ -110,6 +113,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> i32 {
     };
     match cli.command {
         Command::Run { file } => app::run(&file.config),
+        Command::Init(init) => init::run(&init),
         Command::Check { file, output } => check::run(&file.config, output),
         Command::Schema => schema::run(),
         Command::Demo(options) => demo::run(&options),

@@ -11,6 +11,7 @@ mod exchange;
 mod gated_world;
 mod harness;
 mod ids;
+mod init;
 mod limits;
 mod message;
 mod numbers;

@@ -26,7 +26,7 @@ pub(crate) struct Create {
     #[arg(long, value_name = "BITS", num_args = 0..=1, default_missing_value = "2048", value_parser = rsa)]
     pub(super) rsa: Option<KeyKind>,
     /// How long the certificate is valid; some clients refuse more than 398 days
-    #[arg(long, default_value_t = 398, value_parser = clap::value_parser!(u32).range(1..=3650))]
+    #[arg(long, default_value_t = USUAL_DAYS, value_parser = clap::value_parser!(u32).range(1..=3650))]
     pub(super) days: u32,
     /// The files' name without .crt and .key; default: the first host
     #[arg(long, value_parser = file_name)]
@@ -49,6 +49,22 @@ pub(crate) struct Create {
 }
 
 impl Create {
+    /// A pair for one host, with the defaults.
+    pub(super) fn of_host(host: &str, out: &Path, name: &str) -> Self {
+        Self {
+            hosts: vec![host.to_owned()],
+            out: out.to_owned(),
+            rsa: None,
+            days: USUAL_DAYS,
+            name: Some(name.to_owned()),
+            ca: false,
+            ca_cert: None,
+            ca_key: None,
+            force: false,
+            json: false,
+        }
+    }
+
     pub(super) fn run(&self, now: SystemTime) -> Result<Outcome, String> {
         let request = CertificateRequest {
             hosts: self.hosts.clone(),
@@ -148,7 +164,7 @@ fn existing(chain: &Path, key: &Path, now: SystemTime) -> Result<Authority, Stri
     Authority::of(&text, certificate, &private, end)
 }
 
-fn host(text: &str) -> Result<String, String> {
+pub(crate) fn host(text: &str) -> Result<String, String> {
     let bare = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(text);
     if let Ok(address) = bare.parse::<IpAddr>() {
         return Ok(address.to_string());
@@ -183,5 +199,7 @@ fn absolute(file: &Path) -> String {
     quoted(&fs::canonicalize(file).unwrap_or_else(|_| file.into()).to_string_lossy())
 }
 
+/// The longest that browsers believe.
+const USUAL_DAYS: u32 = 398;
 const PRIVATE: u32 = 0o600;
 const PUBLIC: u32 = 0o644;

@@ -27,10 +27,11 @@ pub(super) fn write_all(texts: &[(PathBuf, String, u32)], force: bool) -> Result
 }
 
 /// A temporary file in the same directory. It is removed when this is dropped.
-struct Draft(PathBuf);
+pub(crate) struct Draft(PathBuf);
 
 impl Draft {
-    fn write(path: &Path, text: &str, mode: u32) -> io::Result<Self> {
+    /// Writes the text beside `path`.
+    pub(crate) fn write(path: &Path, text: &str, mode: u32) -> io::Result<Self> {
         let mut name = path.file_name().unwrap_or_default().to_os_string();
         name.push(format!(".{}.draft", std::process::id()));
         let beside = path.with_file_name(name);
@@ -42,7 +43,7 @@ impl Draft {
         Ok(draft)
     }
 
-    fn place(&self, path: &Path, force: bool) -> io::Result<()> {
+    pub(crate) fn place(&self, path: &Path, force: bool) -> io::Result<()> {
         if force {
             fs::rename(&self.0, path)?;
         } else {
@@ -54,6 +55,13 @@ impl Draft {
         }
         path.parent()
             .map_or(Ok(()), |dir| File::open(if dir.as_os_str().is_empty() { Path::new(".") } else { dir })?.sync_all())
+    }
+}
+
+impl Draft {
+    /// Where it is.
+    pub(crate) fn path(&self) -> &Path {
+        &self.0
     }
 }
 

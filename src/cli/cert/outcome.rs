@@ -14,6 +14,6 @@ impl Outcome {
 }
 
 /// A string in quotes, as TOML and JSON write it.
-pub(super) fn quoted(text: &str) -> String {
+pub(crate) fn quoted(text: &str) -> String {
     serde_json::Value::from(text).to_string()
 }

@@ -163,6 +163,22 @@ impl ServerCertVerifier for RecordingVerifier {
     }
 }
 
+/// The pin that a node has shown.
+pub(crate) struct ShownPin {
+    pub(crate) pin: String,
+    /// The release with which WSO2 ships this certificate.
+    pub(crate) stock: Option<&'static str>,
+    /// Why Weir could not speak to the node.
+    pub(crate) failure: Option<String>,
+}
+
+/// Asks a node for its certificate.
+pub(crate) fn pin_shown_by(host: &str, port: u16, patience: Duration) -> Result<ShownPin, String> {
+    let shown = ShownCertificate::by(host, port, patience)?;
+    let pin = pin_of(&shown.der);
+    Ok(ShownPin { pin: pin_text(pin), stock: published(&pin), failure: shown.failure })
+}
+
 fn connect(host: &str, port: u16, deadline: Instant) -> Result<TcpStream, String> {
     let addresses = (host, port).to_socket_addrs().map_err(|error| format!("the name cannot be resolved: {error}"))?;
     let mut why = "the name has no address".to_string();

@@ -19,9 +19,13 @@ pub(super) fn warnings(config: &Config) -> Vec<Problem> {
     if !rustix::process::geteuid().is_root() {
         return Vec::new();
     }
-    let text = |path: &str| fs::read_to_string(path).unwrap_or_default();
-    let user = User::find(&text("/etc/passwd"), &text("/etc/group"));
-    user.map_or_else(Vec::new, |user| user.warnings(config))
+    User::of_system().map_or_else(Vec::new, |user| user.warnings(config))
+}
+
+/// The id of the user that the service runs as, if root asks and there is one.
+pub(crate) fn service_user() -> Option<u32> {
+    let user = User::of_system().filter(|_| rustix::process::geteuid().is_root());
+    user.map(|user| user.uid)
 }
 
 /// The user that the service runs as.
@@ -31,6 +35,11 @@ struct User {
 }
 
 impl User {
+    fn of_system() -> Option<Self> {
+        let text = |path: &str| fs::read_to_string(path).unwrap_or_default();
+        Self::find(&text("/etc/passwd"), &text("/etc/group"))
+    }
+
     /// From the content of /etc/passwd and /etc/group.
     fn find(passwd: &str, group: &str) -> Option<Self> {
         let fields = passwd.lines().map(|line| line.split(':').collect::<Vec<_>>());

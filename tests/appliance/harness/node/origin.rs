@@ -91,6 +91,15 @@ impl Origin {
         Self::start(Ipv4Addr::LOCALHOST.into(), Some(pair.server()), Box::new(script))
     }
 
+    /// The same on this socket; over TLS if there is a certificate.
+    pub(crate) fn at(
+        socket: TcpListener,
+        pair: Option<&Pair>,
+        script: impl Fn(&mut Talk) + Send + Sync + 'static,
+    ) -> Self {
+        Self::on(socket, pair.map(Pair::server), Box::new(script))
+    }
+
     /// The same on the port of this origin at another address of the machine, plain or over TLS.
     pub(crate) fn beside(&self, address: Ipv4Addr, script: impl Fn(&mut Talk) + Send + Sync + 'static) -> Self {
         let address = SocketAddr::new(address.into(), self.port());

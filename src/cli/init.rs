@@ -1,0 +1,217 @@
+//! `weir init`: from the addresses of a cluster to a checked weir.toml. It asks, or takes flags, looks at the nodes, makes
+//! certificates or names those given, and says what to do next. Until the last question is answered nothing is written.
+
+mod answers;
+mod ask;
+mod look;
+mod render;
+mod write;
+
+use std::io::{self, IsTerminal};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use self::answers::{Answers, CertificateFiles, Server, host, server};
+use self::ask::Dialog;
+use self::look::Looked;
+use self::render::Places;
+use super::output::{fail, print, print_line, warn};
+use crate::app::{BAD_CONFIG, FAILED, shows_color};
+
+/// What need not be asked.
+#[derive(Clone, clap::Args)]
+pub(super) struct Init {
+    /// The host of the services
+    #[arg(long, value_name = "HOST", value_parser = host)]
+    esb_host: Option<String>,
+    /// The host of the management console
+    #[arg(long, value_name = "HOST", value_parser = host)]
+    mgt_host: Option<String>,
+    /// A worker; may be repeated. OFFSET is the Offset of its carbon.xml
+    #[arg(long = "worker", value_name = "[NAME=]ADDRESS[+OFFSET]", value_parser = server)]
+    workers: Vec<Server>,
+    /// The manager
+    #[arg(long, value_name = "[NAME=]ADDRESS[+OFFSET]", value_parser = server)]
+    manager: Option<Server>,
+    /// The certificate of the services' host [default: a new one, self-signed]
+    #[arg(long, value_name = "FILE", requires = "esb_key")]
+    esb_chain: Option<PathBuf>,
+    /// Its private key
+    #[arg(long, value_name = "FILE", requires = "esb_chain")]
+    esb_key: Option<PathBuf>,
+    /// The certificate of the console's host [default: a new one, self-signed]
+    #[arg(long, value_name = "FILE", requires = "mgt_key")]
+    mgt_chain: Option<PathBuf>,
+    /// Its private key
+    #[arg(long, value_name = "FILE", requires = "mgt_chain")]
+    mgt_key: Option<PathBuf>,
+    /// Where Weir listens for HTTP
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "0.0.0.0:80")]
+    http: SocketAddr,
+    /// Where Weir listens for HTTPS
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "0.0.0.0:443")]
+    https: SocketAddr,
+    /// The admin address
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:9180")]
+    admin: SocketAddr,
+    /// The directory for what outlives a restart
+    #[arg(long, value_name = "DIR", default_value = "/var/lib/weir")]
+    state_dir: PathBuf,
+    /// The file to write; certificates are made in the directory certs beside it
+    #[arg(long, short, value_name = "FILE", default_value = DEFAULT_FILE)]
+    config: PathBuf,
+    /// Ask nothing: what has no flag gets its default
+    #[arg(long)]
+    yes: bool,
+    /// Do not look at the nodes; then their certificates are not pinned
+    #[arg(long)]
+    no_look: bool,
+    /// Replace a configuration that is there already
+    #[arg(long)]
+    force: bool,
+}
+
+/// Asks, looks, writes. Returns the exit code.
+pub(super) fn run(init: &Init) -> i32 {
+    match init.go(SystemTime::now()) {
+        Ok(()) => 0,
+        Err(Stop::Said(why)) => fail(&why),
+        Err(Stop::Refused(drawn)) => {
+            eprint!("{drawn}");
+            fail("this configuration would be refused, so it was not written");
+            BAD_CONFIG
+        }
+        Err(Stop::Unheard) => FAILED,
+    }
+}
+
+/// Why there is no new configuration.
+enum Stop {
+    Said(String),
+    /// The checks found these errors.
+    Refused(String),
+    /// Nobody reads what is printed.
+    Unheard,
+}
+
+impl From<String> for Stop {
+    fn from(why: String) -> Self {
+        Self::Said(why)
+    }
+}
+
+impl Init {
+    fn go(&self, now: SystemTime) -> Result<(), Stop> {
+        write::may_write(&self.config, self.force)?;
+        let (input, out) = (io::stdin(), io::stdout());
+        let mut dialog = Dialog::new(input.lock(), out);
+        let answers = if self.yes { self.without_asking()? } else { self.asked(&mut dialog)? };
+        answers.check()?;
+        let looked = self.look(&answers);
+        if !self.yes && !dialog.confirm(&format!("Write {}?", self.config.display()))? {
+            return Err(Stop::Said("nothing was written".to_owned()));
+        }
+        let directory = self.config.parent().unwrap_or(Path::new(".")).join("certs");
+        let pairs = write::certificates(&answers, &directory, now)?;
+        let Self { http, https, admin, ref state_dir, .. } = *self;
+        let text = render::text(&Places { http, https, admin, state_dir }, &answers, &looked, &pairs);
+        let warnings = write::checked(&self.config, &text, now).map_err(|why| match why {
+            write::Failed::Io(why) => Stop::Said(why),
+            write::Failed::Refused(errors) => Stop::Refused(errors.render(shows_color(&io::stderr()))),
+        })?;
+        if print(&self.next_steps(&answers, warnings)) { Ok(()) } else { Err(Stop::Unheard) }
+    }
+
+    fn without_asking(&self) -> Result<Answers, String> {
+        let manager = self.manager.clone().ok_or("--yes needs the manager: --manager 10.0.0.2")?;
+        if self.workers.is_empty() {
+            return Err("--yes needs the workers: --worker 10.0.0.3 --worker 10.0.0.4".to_owned());
+        }
+        Ok(Answers {
+            esb_host: self.esb_host.clone().unwrap_or_else(|| ESB_HOST.to_owned()),
+            mgt_host: self.mgt_host.clone().unwrap_or_else(|| MGT_HOST.to_owned()),
+            workers: self.workers.clone(),
+            manager,
+            esb_files: files(self.esb_chain.as_ref(), self.esb_key.as_ref()),
+            mgt_files: files(self.mgt_chain.as_ref(), self.mgt_key.as_ref()),
+        })
+    }
+
+    fn asked(&self, dialog: &mut Dialog<impl io::BufRead, impl io::Write>) -> Result<Answers, String> {
+        if io::stdin().is_terminal() {
+            print_line("Weir in front of a WSO2 cluster. Nothing is written before the last question; Ctrl-C ends.\n");
+        }
+        let given = |name: &Option<String>, ask: &mut dyn FnMut() -> Result<String, String>| match name {
+            Some(name) => Ok(name.clone()),
+            None => ask(),
+        };
+        let esb_host = given(&self.esb_host, &mut || dialog.ask("Host of the services", Some(ESB_HOST), host))?;
+        let mgt_host =
+            given(&self.mgt_host, &mut || dialog.ask("Host of the management console", Some(MGT_HOST), host))?;
+        let workers = match self.workers.as_slice() {
+            [] => dialog.ask("Addresses of the workers, as 10.0.0.3 10.0.0.4", None, answers::servers)?,
+            given => given.to_vec(),
+        };
+        let manager = match &self.manager {
+            Some(manager) => manager.clone(),
+            None => dialog.ask("Address of the manager, as 10.0.0.2", None, server)?,
+        };
+        let esb_files = match files(self.esb_chain.as_ref(), self.esb_key.as_ref()) {
+            None => dialog.certificate(&esb_host)?,
+            given => given,
+        };
+        let mgt_files = match files(self.mgt_chain.as_ref(), self.mgt_key.as_ref()) {
+            None => dialog.certificate(&mgt_host)?,
+            given => given,
+        };
+        Ok(Answers { esb_host, mgt_host, workers, manager, esb_files, mgt_files })
+    }
+
+    fn look(&self, answers: &Answers) -> Looked {
+        if self.no_look {
+            return Looked::not_at_all();
+        }
+        print_line("\nlooking at the nodes, for 5 s at most …");
+        let looked = Looked::at(answers);
+        looked.told.iter().for_each(print_line);
+        looked.warnings.iter().for_each(|what| warn(what));
+        looked
+    }
+
+    fn next_steps(&self, answers: &Answers, warnings: usize) -> String {
+        let file = self.config.display();
+        let warned = match warnings {
+            0 => String::new(),
+            many => format!(", with {many} warning{}: weir check", if many == 1 { "" } else { "s" }),
+        };
+        let check = if self.is_default_file() { String::new() } else { format!(" --config {file}") };
+        let start = if self.is_default_file() {
+            "sudo systemctl enable --now weir".to_owned()
+        } else {
+            format!("weir run --config {file}")
+        };
+        let hosts = format!("{} {}", answers.esb_host, answers.mgt_host);
+        let here = look::own_address(&answers.manager.address)
+            .map_or("ADDRESS-OF-THIS-MACHINE".to_owned(), |own| own.to_string());
+        format!(
+            "\nwrote {file}; it is good{warned}{}\n\nnext:\n  {start}\n  weir status\n\n\
+             until DNS has the hosts, in /etc/hosts of clients and nodes:\n  {here}  {hosts}\n",
+            if warnings == 0 { "" } else { check.as_str() },
+        )
+    }
+
+    fn is_default_file(&self) -> bool {
+        self.config == Path::new(DEFAULT_FILE)
+    }
+}
+
+fn files(chain: Option<&PathBuf>, key: Option<&PathBuf>) -> Option<CertificateFiles> {
+    let (chain, key) = chain.zip(key)?;
+    Some(CertificateFiles { chain: chain.clone(), key: key.clone() })
+}
+
+const DEFAULT_FILE: &str = "/etc/weir/weir.toml";
+/// The hosts of the clustering guide.
+const ESB_HOST: &str = "esb.wso2.com";
+const MGT_HOST: &str = "mgt.esb.wso2.com";

@@ -1,0 +1,140 @@
+//! What `weir init` writes: certificates where none are named, and weir.toml after it has passed the checks. A file is
+//! written as a whole or not at all.
+
+use std::fs;
+use std::io::ErrorKind;
+use std::os::unix::fs::{PermissionsExt, chown};
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use super::answers::{Answers, CertificateFiles};
+use crate::cli::cert;
+use crate::cli::cert::Draft;
+use crate::cli::check::service_user;
+use crate::cli::output::print_line;
+use crate::config;
+use crate::config::Errors;
+
+/// The certificates of both hosts.
+pub(super) struct Pairs {
+    pub(super) esb: CertificateFiles,
+    pub(super) mgt: CertificateFiles,
+}
+
+/// Why there is no new file.
+pub(super) enum Failed {
+    Io(String),
+    Refused(Errors),
+}
+
+/// Whether the file may be written: its directory can be written to, and no configuration is lost.
+pub(super) fn may_write(path: &Path, force: bool) -> Result<(), String> {
+    match fs::read_to_string(path) {
+        Ok(text) if !force && !says_nothing(&text) => {
+            return Err(format!(
+                "{} is a configuration already; --force replaces it, --config FILE writes another one",
+                path.display()
+            ));
+        }
+        Ok(_) => {}
+        Err(error) if error.kind() == ErrorKind::NotFound => {}
+        Err(_) if force => {}
+        Err(error) => return Err(format!("{}: {error}", path.display())),
+    }
+    Draft::write(path, "", MODE).map(drop).map_err(|error| unwritable(path, &error))
+}
+
+/// What the package brings has nothing but comments and the directory of more files.
+fn says_nothing(text: &str) -> bool {
+    let empty = |line: &str| line.is_empty() || line.starts_with('#') || line.starts_with("include =");
+    text.lines().map(str::trim).all(empty)
+}
+
+fn unwritable(path: &Path, error: &std::io::Error) -> String {
+    let advice = match error.kind() {
+        ErrorKind::PermissionDenied => ": run it with sudo, or write elsewhere with --config FILE",
+        ErrorKind::NotFound => ": the directory is not there",
+        _ => "",
+    };
+    format!("{} cannot be written: {error}{advice}", path.display())
+}
+
+/// The certificates that are named; the others are made. A pair that is there already is used again.
+pub(super) fn certificates(answers: &Answers, directory: &Path, now: SystemTime) -> Result<Pairs, String> {
+    let pair = |files: &Option<CertificateFiles>, host: &str, name: &str| match files {
+        Some(files) => named(files),
+        None => made(host, directory, name, now),
+    };
+    Ok(Pairs {
+        esb: pair(&answers.esb_files, &answers.esb_host, "wrk")?,
+        mgt: pair(&answers.mgt_files, &answers.mgt_host, "mgt")?,
+    })
+}
+
+fn named(files: &CertificateFiles) -> Result<CertificateFiles, String> {
+    let whole = |path: &Path| fs::canonicalize(path).map_err(|error| format!("{}: {error}", path.display()));
+    Ok(CertificateFiles { chain: whole(&files.chain)?, key: whole(&files.key)? })
+}
+
+fn made(host: &str, directory: &Path, name: &str, now: SystemTime) -> Result<CertificateFiles, String> {
+    let file = |end: &str| -> PathBuf { directory.join(format!("{name}.{end}")) };
+    let files = CertificateFiles { chain: file("crt"), key: file("key") };
+    if files.chain.exists() && files.key.exists() {
+        print_line(format!("{} is there already, and is used", files.chain.display()));
+    } else {
+        cert::create_pair(host, directory, name, now)?;
+        print_line(format!("made {}, self-signed: browsers warn of it", files.chain.display()));
+        give_to_service(&files.key)?;
+    }
+    named(&files)
+}
+
+/// A key that root has made must be readable by the user that Weir runs as, and by nobody else.
+fn give_to_service(key: &Path) -> Result<(), String> {
+    match service_user() {
+        Some(user) => chown(key, Some(user), None).map_err(|error| format!("{}: {error}", key.display())),
+        None => Ok(()),
+    }
+}
+
+/// Writes the file if the checks of `weir check` find nothing. Returns how many warnings they have.
+pub(super) fn checked(path: &Path, text: &str, now: SystemTime) -> Result<usize, Failed> {
+    let io = |error: &std::io::Error| Failed::Io(unwritable(path, error));
+    let draft = Draft::write(path, text, MODE).map_err(|error| io(&error))?;
+    let config = config::load_at(draft.path(), now).map_err(Failed::Refused)?;
+    // Whether a file may be replaced was asked before.
+    draft.place(path, true).map_err(|error| io(&error))?;
+    // Whatever the umask of who asks: Weir's own user reads it.
+    fs::set_permissions(path, fs::Permissions::from_mode(MODE)).map_err(|error| io(&error))?;
+    Ok(config.warnings.len())
+}
+
+const MODE: u32 = 0o644;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::certificate::made::Room;
+
+    #[test]
+    fn a_configuration_is_not_lost() {
+        let room = Room::new();
+        let path = room.path("weir.toml");
+        assert_eq!(may_write(&path, false), Ok(()));
+        room.write("weir.toml", include_bytes!("../../../packaging/weir.toml"));
+        assert_eq!(may_write(&path, false), Ok(()));
+        room.write("weir.toml", b"# a\nthreads = 1\n");
+        assert!(may_write(&path, false).is_err_and(|why| why.contains("--force")));
+        assert_eq!(may_write(&path, true), Ok(()));
+        assert!(may_write(&room.path("no/weir.toml"), false).is_err_and(|why| why.contains("not there")));
+        assert_eq!(fs::read_dir(&room).unwrap().count(), 1, "no drafts are left");
+    }
+
+    #[test]
+    fn what_the_checks_refuse_is_not_written() {
+        let room = Room::new();
+        let path = room.path("weir.toml");
+        assert!(matches!(checked(&path, "nonsense = 1\n", SystemTime::now()), Err(Failed::Refused(_))));
+        assert_eq!(fs::read_dir(&room).unwrap().count(), 0);
+    }
+}

@@ -1,0 +1,215 @@
+//! `weir init`: from addresses to a cluster that answers, with flags and with answers to questions, and what mistakes lead to.
+
+use std::fs;
+use std::io::{Read, Write};
+use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+
+use crate::harness::{Origin, Pair, Plan, free_port, fresh_dir, ok_with, weir};
+
+/// The servers of the guide on loopback addresses, each with its three ports.
+struct Cluster {
+    offset: u16,
+    pair: Pair,
+    _origins: Vec<Origin>,
+}
+
+const WORKERS: [&str; 2] = ["127.0.0.1", "127.0.0.2"];
+const MANAGER: &str = "127.0.0.3";
+
+impl Cluster {
+    fn start() -> Self {
+        let pair = Pair::of_a_stock_node();
+        let (offset, sockets) = (0..50).find_map(|_| bound()).expect("an offset whose ports are free");
+        let serve = |(socket, address, usual): (TcpListener, &'static str, u16)| {
+            let pair = (usual != 8280).then_some(&pair);
+            Origin::at(socket, pair, move |talk| {
+                talk.body();
+                let answer = format!("{address} {usual} {}", talk.target());
+                talk.send(&ok_with("Server: WSO2-PassThrough-HTTP\r\n", &answer));
+            })
+        };
+        let origins = sockets.into_iter().map(serve).collect();
+        Self { offset, pair, _origins: origins }
+    }
+
+    fn of(&self, address: &str) -> String {
+        format!("{address}+{}", self.offset)
+    }
+
+    fn flags(&self) -> Vec<String> {
+        let [one, two] = WORKERS.map(|address| self.of(address));
+        let manager = self.of(MANAGER);
+        ["--worker", &one, "--worker", &two, "--manager", &manager].map(str::to_owned).to_vec()
+    }
+}
+
+/// Sockets on all ports of an offset.
+fn bound() -> Option<(u16, Vec<(TcpListener, &'static str, u16)>)> {
+    let offset = free_port().checked_sub(8280)?;
+    let mut sockets = Vec::new();
+    for address in [WORKERS[0], WORKERS[1], MANAGER] {
+        for usual in [8280, 8243, 9443] {
+            sockets.push((TcpListener::bind((address, usual + offset)).ok()?, address, usual));
+        }
+    }
+    Some((offset, sockets))
+}
+
+fn init(file: &Path, more: &[&str]) -> Output {
+    let file = file.display().to_string();
+    let state = Path::new(&file).with_file_name("state").display().to_string();
+    weir(&[&["init", "--config", &file, "--state-dir", &state], more].concat()).expect("it runs")
+}
+
+fn words(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// `weir init` that asks, as one process.
+fn begin(file: &Path, more: &[&str]) -> Child {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_weir"));
+    command.arg("init").arg("--config").arg(file).args(more);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it runs")
+}
+
+#[test]
+fn with_flags_a_cluster_answers_by_its_pins() {
+    let (cluster, dir) = (Cluster::start(), fresh_dir());
+    let file = dir.join("weir.toml");
+    let flags = cluster.flags();
+    let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
+    let said = init(&file, &[&["--yes"], &flags[..]].concat());
+    let (out, err) = (words(&said.stdout), words(&said.stderr));
+    assert_eq!((said.status.code(), err.as_str()), (Some(0), ""), "{out}");
+    let seen = format!("worker1 port {}: HTTP, WSO2-PassThrough-HTTP", 8280 + cluster.offset);
+    for part in [&*seen, &cluster.pair.pin(), "weir status", "esb.wso2.com mgt.esb.wso2.com"] {
+        assert!(out.contains(part), "no {part} in {out}");
+    }
+    let mode = |name: &str| fs::metadata(dir.join(name)).expect("it is there").permissions().mode() & 0o777;
+    assert_eq!((mode("weir.toml"), mode("certs/wrk.key"), mode("certs/mgt.key")), (0o644, 0o600, 0o600));
+    let text = fs::read_to_string(&file).expect("it is there");
+    assert!(text.starts_with("#:schema "), "{text}");
+    let listening = [
+        ("0.0.0.0:80", "127.0.0.1:$http"),
+        ("0.0.0.0:443", "127.0.0.1:$https"),
+        ("127.0.0.1:9180", "127.0.0.1:$admin"),
+    ];
+    let text =
+        listening.iter().fold(text, |text, (from, to)| text.replace(&format!("\"{from}\""), &format!("\"{to}\"")));
+    let weir = Plan::text(text).start();
+    let answered = weir.client().ask("GET /services/Echo HTTP/1.1\r\nHost: esb.wso2.com\r\n\r\n");
+    assert!(answered.text().ends_with(" 8280 /services/Echo"), "{}", answered.text());
+    for (host, end) in [("esb.wso2.com", " 8243 /a"), ("mgt.esb.wso2.com", "127.0.0.3 9443 /a")] {
+        let request = format!("GET /a HTTP/1.1\r\nHost: {host}\r\n\r\n");
+        let answered =
+            crate::harness::Client::tls(weir.https(), &crate::harness::Offer::http1(host)).expect("TLS").ask(request);
+        assert!(answered.text().ends_with(end), "{host}: {}", answered.text());
+    }
+    assert_eq!(weir.client().ask("GET /carbon/ HTTP/1.1\r\nHost: esb.wso2.com\r\n\r\n").status, 403);
+}
+
+#[test]
+fn questions_are_asked_again_after_a_mistake() {
+    let (cluster, dir) = (Cluster::start(), fresh_dir());
+    let file = dir.join("weir.toml");
+    let mut asking = begin(&file, &[]);
+    let answers = format!(
+        "https://esb.test/\nesb.test\n\n{}:8280\n{} {}\n{}\n\nno-file.crt\n\nyes\n",
+        WORKERS[0],
+        cluster.of(WORKERS[0]),
+        cluster.of(WORKERS[1]),
+        cluster.of(MANAGER)
+    );
+    asking.stdin.take().expect("a pipe").write_all(answers.as_bytes()).expect("it reads");
+    let said = asking.wait_with_output().expect("it ends");
+    let out = words(&said.stdout);
+    assert_eq!(said.status.code(), Some(0), "{out}{}", words(&said.stderr));
+    for part in ["without scheme and path: esb.test", "without a port: 127.0.0.1", "there is no file no-file.crt"] {
+        assert!(out.contains(part), "no {part} in {out}");
+    }
+    let text = fs::read_to_string(&file).expect("it is there");
+    assert!(text.contains("hosts = [\"esb.test\"]") && text.contains(&cluster.pair.pin()), "{text}");
+}
+
+#[test]
+fn who_is_interrupted_or_stops_answering_has_written_nothing() {
+    let dir = fresh_dir();
+    let mut asking = begin(&dir.join("weir.toml"), &[]);
+    let mut first = [0; 4];
+    asking.stdout.as_mut().expect("a pipe").read_exact(&mut first).expect("the first question");
+    rustix::process::kill_process(rustix::process::Pid::from_child(&asking), rustix::process::Signal::TERM)
+        .expect("it runs");
+    assert_eq!(asking.wait().expect("it ends").signal(), Some(15));
+    let mut asking = begin(&dir.join("weir.toml"), &[]);
+    asking.stdin.take().expect("a pipe").write_all(b"esb.test\n").expect("it reads");
+    let said = asking.wait_with_output().expect("it ends");
+    assert_eq!(said.status.code(), Some(1));
+    assert!(words(&said.stderr).contains("the answers ended; nothing was written"), "{}", words(&said.stderr));
+    let answers = "esb.test\nmgt.test\n10.0.0.3\n10.0.0.2\nnew\nnew\nno\n";
+    let mut asking = begin(&dir.join("weir.toml"), &["--no-look"]);
+    asking.stdin.take().expect("a pipe").write_all(answers.as_bytes()).expect("it reads");
+    let said = asking.wait_with_output().expect("it ends");
+    assert!(said.status.code() == Some(1) && words(&said.stderr).contains("nothing was written"));
+    assert_eq!(fs::read_dir(&dir).expect("a directory").count(), 0);
+}
+
+#[test]
+fn nodes_that_nobody_answers_for_are_warned_of_and_not_pinned() {
+    let dir = fresh_dir();
+    // Nobody listens on these addresses.
+    let more = ["--yes", "--worker", "127.9.9.1", "--worker", "127.9.9.2", "--manager", "127.9.9.3"];
+    let said = init(&dir.join("weir.toml"), &more);
+    let err = words(&said.stderr);
+    assert_eq!(said.status.code(), Some(0), "{err}");
+    assert!(err.contains("warning: worker1 port 8280: nobody answers"), "{err}");
+    let text = fs::read_to_string(dir.join("weir.toml")).expect("it is there");
+    assert!(text.contains("verify = \"none\"") && !text.contains("verify = \"pin\", pins"), "{text}");
+}
+
+#[test]
+fn what_is_there_is_kept_and_mistakes_write_nothing() {
+    let dir = fresh_dir();
+    let file = dir.join("weir.toml");
+    let good = ["--yes", "--no-look", "--worker", "10.0.0.3", "--manager", "10.0.0.2"];
+    for (file, more, expected) in [
+        (&file, &["--yes", "--no-look", "--worker", "10.0.0.3"][..], "--manager 10.0.0.2"),
+        (&file, &["--yes", "--no-look", "--manager", "10.0.0.3"], "--worker 10.0.0.3"),
+        (&file, &["--yes", "--no-look", "--worker", "10.0.0.3", "--manager", "10.0.0.3"], "are the same server"),
+        (&file, &["--yes", "--esb-host", "https://esb.test"], "without scheme and path: esb.test"),
+        (&file, &["--yes", "--worker", "10.0.0.3:8280"], "without a port: 10.0.0.3"),
+        (&dir.join("no/weir.toml"), &good, "the directory is not there"),
+    ] {
+        let said = init(file, more);
+        let err = words(&said.stderr);
+        assert!(said.status.code() != Some(0) && err.contains(expected), "{more:?}: {err}");
+        assert_eq!(fs::read_dir(&dir).expect("a directory").count(), 0, "{more:?}");
+    }
+    fs::write(&file, "# what a package brings\n").expect("written");
+    assert_eq!(init(&file, &good).status.code(), Some(0));
+    let first = fs::read_to_string(&file).expect("it is there");
+    assert!(first.contains("10.0.0.3"));
+    let other = ["--yes", "--no-look", "--worker", "10.0.0.4", "--manager", "10.0.0.2"];
+    let said = init(&file, &other);
+    assert!(said.status.code() == Some(1) && words(&said.stderr).contains("--force"), "{}", words(&said.stderr));
+    assert_eq!(fs::read_to_string(&file).expect("it is there"), first);
+    // The certificates of the first time are used again.
+    let key = fs::read(dir.join("certs/wrk.key")).expect("it is there");
+    assert_eq!(init(&file, &[&other[..], &["--force"]].concat()).status.code(), Some(0));
+    assert!(fs::read_to_string(&file).expect("it is there").contains("10.0.0.4"));
+    assert_eq!(fs::read(dir.join("certs/wrk.key")).expect("it is there"), key);
+    // A pair that does not cover the host: the checks refuse it, and the file stays.
+    let chain = dir.join("certs/wrk.crt").display().to_string();
+    let pair = dir.join("certs/wrk.key").display().to_string();
+    let wrong = ["--mgt-chain", &chain, "--mgt-key", &pair, "--force"];
+    let said = init(&file, &[&good[..], &wrong].concat());
+    assert!(
+        said.status.code() == Some(78) && words(&said.stderr).contains("does not cover"),
+        "{}",
+        words(&said.stderr)
+    );
+    assert!(fs::read_to_string(&file).expect("it is there").contains("10.0.0.4"));
+}
