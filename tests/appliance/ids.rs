@@ -1,6 +1,6 @@
 //! The id of a request: the same in what the node reads, what the client gets and what the logs say; and the W3C trace.
 
-use crate::harness::{Answer, Client, H2Client, Origin, Plan, eventually, ok, ok_with};
+use crate::harness::{Answer, Client, H2Client, Origin, Plan, Talk, eventually, ok, ok_with};
 
 const TRUST: &str = "trusted-proxies = [\"127.0.0.0/8\"]\n";
 const LOG: &str = "access-log = \"$dir/access.log\"\nerror-log = \"$dir/error.log\"\n";
@@ -42,7 +42,7 @@ fn node_client_and_log_have_the_same_id_and_each_request_its_own() {
     assert_eq!(seen.len(), ids.len());
     for (id, seen) in ids.iter().zip(seen) {
         assert!(is_made(id), "{id}");
-        assert_eq!(seen.values("x-request-id"), [id.clone()], "{}", seen.text());
+        assert_eq!(seen.values("x-request-id"), std::slice::from_ref(id), "{}", seen.text());
         assert!(!seen.text().contains("forged"), "{}", seen.text());
         eventually("the log has it", || weir.read("access.log").contains(&format!(" id={id} peer=127.0.0.1 ")));
     }
@@ -68,7 +68,7 @@ fn a_trusted_proxy_gives_the_id_if_it_may_be_one() {
 
 #[test]
 fn answers_of_weirs_own_have_one_and_tries_at_other_nodes_keep_it() {
-    let (bad, good) = (Origin::speaking(|talk| talk.reset()), Origin::named("good"));
+    let (bad, good) = (Origin::speaking(Talk::reset), Origin::named("good"));
     let routes = "[[site.route]]\npath = \"/moved\"\nredirect = { status = 308, host = \"www.test\" }\n\
         [[site.route]]\npath = \"/no\"\ndeny = true\n";
     let weir = Plan::before(&[&bad, &good]).site(&format!("{LOG}{routes}")).start();

@@ -24,7 +24,7 @@ impl Cluster {
     fn start() -> Self {
         let pair = Pair::of_a_stock_node();
         let (offset, sockets) = (0..50).find_map(|_| bound()).expect("an offset whose ports are free");
-        let serve = |(socket, address, usual): (TcpListener, &'static str, u16)| {
+        let serve = |(socket, address, usual): Bound| {
             let pair = (usual != 8280).then_some(&pair);
             Origin::at(socket, pair, move |talk| {
                 talk.body();
@@ -47,8 +47,11 @@ impl Cluster {
     }
 }
 
+/// A socket, its address, and its port without the offset.
+type Bound = (TcpListener, &'static str, u16);
+
 /// Sockets on all ports of an offset.
-fn bound() -> Option<(u16, Vec<(TcpListener, &'static str, u16)>)> {
+fn bound() -> Option<(u16, Vec<Bound>)> {
     let offset = free_port().checked_sub(8280)?;
     let mut sockets = Vec::new();
     for address in [WORKERS[0], WORKERS[1], MANAGER] {

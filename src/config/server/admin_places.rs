@@ -32,7 +32,7 @@ pub fn admin_places(file: &Path) -> Option<AdminPlaces> {
     let source = Source::read(file).ok()?;
     let table = DeTable::parse(&source.text).ok()?;
     let mut places = AdminPlaces::default();
-    let Some(DeValue::Table(written)) = table.get_ref().get("admin").map(|admin| admin.get_ref()) else {
+    let Some(DeValue::Table(written)) = table.get_ref().get("admin").map(toml::Spanned::get_ref) else {
         return Some(places);
     };
     let text = |key: &str| match written.get(key)?.get_ref() {

@@ -16,7 +16,7 @@ use crate::harness::{Appliance, Client, Origin, Plan, eventually, ok_with, withi
 fn ask(weir: &Appliance, path: &str) -> Value {
     let answer = weir.ask_admin(path);
     assert_eq!(answer.status, 200, "{path}: {}", answer.text());
-    serde_json::from_str(&answer.text()).unwrap()
+    serde_json::from_str(&answer.text()).expect("JSON")
 }
 
 #[track_caller]
@@ -24,8 +24,8 @@ fn post(weir: &Appliance, path: &str, body: &str) -> (u16, Value) {
     let length = body.len();
     let head =
         format!("POST {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n");
-    let answer = Client::unix(&weir.admin_socket()).unwrap().ask(head + body);
-    (answer.status, serde_json::from_str(&answer.text()).unwrap())
+    let answer = Client::unix(&weir.admin_socket()).expect("the socket takes it").ask(head + body);
+    (answer.status, serde_json::from_str(&answer.text()).expect("JSON"))
 }
 
 #[test]
@@ -129,13 +129,14 @@ fn secrets_are_in_nothing_that_is_shown() {
 }
 
 fn unpacked(path: &std::path::Path) -> BTreeMap<String, String> {
-    let mut archive = tar::Archive::new(flate2::read::GzDecoder::new(std::fs::File::open(path).unwrap()));
+    let mut archive =
+        tar::Archive::new(flate2::read::GzDecoder::new(std::fs::File::open(path).expect("the archive is there")));
     let mut files = BTreeMap::new();
-    for entry in archive.entries().unwrap() {
-        let mut entry = entry.unwrap();
-        let name = entry.path().unwrap().file_name().unwrap().to_string_lossy().into_owned();
+    for entry in archive.entries().expect("an archive") {
+        let mut entry = entry.expect("an entry");
+        let name = entry.path().expect("a path").file_name().expect("a name").to_string_lossy().into_owned();
         let mut text = String::new();
-        entry.read_to_string(&mut text).unwrap();
+        entry.read_to_string(&mut text).expect("text");
         files.insert(name, text);
     }
     files

@@ -26,14 +26,14 @@ impl Viewer {
     /// Asks in HTTP/1.0, so that the body comes without chunks.
     #[track_caller]
     fn of(weir: &Appliance, query: &str, fields: &str) -> Self {
-        let mut socket = TcpStream::connect(weir.admin()).unwrap();
-        socket.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+        let mut socket = TcpStream::connect(weir.admin()).expect("it listens");
+        socket.set_read_timeout(Some(Duration::from_secs(10))).expect("a time limit");
         socket
             .write_all(format!("GET /api/v1/stream{query} HTTP/1.0\r\nHost: localhost\r\n{fields}\r\n").as_bytes())
-            .unwrap();
+            .expect("it takes a head");
         let mut viewer = Self { lines: BufReader::new(socket), head: String::new() };
         while !viewer.head.ends_with("\r\n\r\n") {
-            assert!(viewer.lines.read_line(&mut viewer.head).unwrap() > 0, "no answer: {}", viewer.head);
+            assert!(viewer.lines.read_line(&mut viewer.head).expect("a line") > 0, "no answer: {}", viewer.head);
         }
         viewer
     }
@@ -54,7 +54,7 @@ impl Viewer {
             match line.trim_end().split_once(": ") {
                 Some(("event", event)) => told.event = event.to_owned(),
                 Some(("id", id)) => told.id = id.to_owned(),
-                Some(("data", data)) => told.data = serde_json::from_str(data).unwrap(),
+                Some(("data", data)) => told.data = serde_json::from_str(data).expect("JSON"),
                 _ if line == "\n" && !told.event.is_empty() => return Some(told),
                 _ => {}
             }

@@ -74,7 +74,9 @@ impl Viewer {
     async fn send_events(&mut self) -> bool {
         loop {
             let events = self.control.observer.events.after(self.last);
-            let (Some(first), Some(last)) = (events.first(), events.iter().take(AT_ONCE).last()) else { return true };
+            let (Some(first), Some(last)) = (events.first(), events.iter().take(AT_ONCE).next_back()) else {
+                return true;
+            };
             let mut text = String::new();
             let missed = first.number - self.last - 1;
             if missed > 0 {

@@ -80,14 +80,7 @@ pub fn write_request(out: &mut Vec<u8>, head: &RequestHead, from: &Forwarded<'_>
     }
     run.end(out);
     write_forwarded(out, head, to_node.default_host, from);
-    let ids = [(&b"X-Request-Id"[..], to_node.request_id), (b"traceparent", to_node.traceparent)];
-    for (name, id) in ids {
-        if let Some(id) = id
-            && !replaced(name)
-        {
-            write_field(out, name, id);
-        }
-    }
+    write_ids(out, to_node, replaced);
     if to_node.via && !replaced(b"via") {
         let version: &[u8] = match head.version() {
             _ if head.is_spelled() => b"2.0 weir",
@@ -108,6 +101,17 @@ pub fn write_request(out: &mut Vec<u8>, head: &RequestHead, from: &Forwarded<'_>
     }
     write_connection_to_node(out, head, to_node);
     out.extend_from_slice(b"\r\n");
+}
+
+fn write_ids(out: &mut Vec<u8>, to_node: &ToNode<'_>, replaced: impl Fn(&[u8]) -> bool) {
+    let ids = [(&b"X-Request-Id"[..], to_node.request_id), (b"traceparent", to_node.traceparent)];
+    for (name, id) in ids {
+        if let Some(id) = id
+            && !replaced(name)
+        {
+            write_field(out, name, id);
+        }
+    }
 }
 
 fn goes_to_node(field: &Field<'_>, trust: Trust, to_node: &ToNode<'_>) -> bool {
