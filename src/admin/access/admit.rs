@@ -113,3 +113,82 @@ fn stranger(name: &str) -> ApiProblem {
     let advice = "use sudo, or let root add the user to the group: usermod -aG weir USER";
     ApiProblem::forbidden(format!("{name} is not root, not Weir's own user and not in the group weir"), advice)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use aws_lc_rs::digest::{SHA256, digest};
+    use axum::http::StatusCode;
+
+    use super::*;
+    use crate::config::{AdminSocket, AdminToken, Place};
+
+    fn admin() -> Admin {
+        let token = |name: &str, may| AdminToken {
+            name: name.into(),
+            may,
+            file: None::<PathBuf>,
+            digest: digest(&SHA256, name.as_bytes()).as_ref().try_into().ok(),
+            at: Place::default(),
+        };
+        // A credential that is not there lets nobody in, with an empty token neither.
+        let lost = AdminToken { digest: None, ..token("", Right::Operate) };
+        Admin {
+            bind: "127.0.0.1:9180".parse().unwrap(),
+            socket: AdminSocket::Off,
+            hosts: Vec::new(),
+            tokens: vec![token("reader", Right::Read), token("operator", Right::Operate), lost],
+            at: Place::default(),
+        }
+    }
+
+    /// Who it is, or the status of the refusal.
+    fn judged(caller: &Caller, line: &str, token: Option<&str>) -> Result<String, StatusCode> {
+        let (method, path) = line.split_once(' ').unwrap();
+        let mut headers = HeaderMap::new();
+        headers.insert("host", "localhost".parse().unwrap());
+        if let Some(token) = token {
+            headers.insert("authorization", format!("Bearer {token}").parse().unwrap());
+        }
+        let method = method.parse().unwrap();
+        let actor = Asked { method: &method, path, headers: &headers }.judge(caller, &admin());
+        actor.map(|actor| actor.to_string()).map_err(|problem| problem.into_response().status())
+    }
+
+    #[test]
+    fn who_may_what() {
+        let peer: SocketAddr = "10.0.0.9:4000".parse().unwrap();
+        let [near, far] = [true, false].map(|loopback| Caller::Tcp { peer, loopback });
+        let (member, stranger) = (Caller::Member("uid:0 (root)".into()), Caller::Stranger("uid:1".into()));
+        let (read, change) = ("GET /api/v1/nodes", "POST /api/v1/reload");
+        let (no, unknown) = (Err(StatusCode::FORBIDDEN), Err(StatusCode::UNAUTHORIZED));
+        let as_ = |name: &str| Ok(format!("{name} from 10.0.0.9:4000"));
+        for (caller, line, token, expected) in [
+            (&member, read, None, Ok("uid:0 (root) from unix".to_owned())),
+            (&member, change, None, Ok("uid:0 (root) from unix".to_owned())),
+            (&stranger, read, None, no.clone()),
+            (&stranger, "GET /livez", None, no.clone()),
+            (&near, read, None, as_("local")),
+            (&near, change, None, no.clone()),
+            (&near, "POST /api/v1/sessions/find", None, as_("local")),
+            (&near, "POST /api/v1/config/check", None, no.clone()),
+            (&near, change, Some("reader"), no.clone()),
+            (&near, change, Some("operator"), as_("token:operator")),
+            (&near, read, Some("nobody"), unknown.clone()),
+            (&far, read, None, unknown.clone()),
+            (&far, "GET /metrics", None, unknown.clone()),
+            (&far, change, None, unknown.clone()),
+            (&far, "GET /livez", None, as_("local")),
+            (&far, "GET /page/main.js", None, as_("local")),
+            (&far, "POST /", None, unknown.clone()),
+            (&far, "GET /page", None, unknown.clone()),
+            (&far, read, Some("reader"), as_("token:reader")),
+            (&far, "DELETE /livez", Some("reader"), no.clone()),
+            (&far, "PATCH /api/v1/pools/p/nodes/n", Some("operator"), as_("token:operator")),
+            (&far, read, Some(""), unknown.clone()),
+        ] {
+            assert_eq!(judged(caller, line, token), expected, "{caller:?} {line} {token:?}");
+        }
+    }
+}

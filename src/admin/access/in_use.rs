@@ -82,3 +82,30 @@ impl HttpBody for Marking {
         self.body.size_hint()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::routing::get;
+    use axum::{Router, middleware};
+    use hyper::service::Service;
+    use hyper_util::service::TowerToHyperService;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_connection_is_busy_until_its_answer_is_taken() {
+        let in_use = Arc::<InUse>::default();
+        let stream = get(async || ([(CONTENT_TYPE, "text/event-stream; charset=utf-8")], "data: 1\n\n"));
+        let router = Router::new().route("/stream", stream).route("/text", get(async || "text"));
+        let router = router.layer(middleware::from_fn_with_state(Arc::clone(&in_use), mark));
+        let service = TowerToHyperService::new(router);
+        for (path, streams) in [("/text", false), ("/stream", true), ("/nowhere", false)] {
+            assert_eq!((in_use.is_busy(), in_use.streams()), (false, false), "before {path}");
+            let request = Request::builder().uri(path).body(Body::empty()).unwrap();
+            let response = service.call(request).await.unwrap();
+            assert_eq!((in_use.is_busy(), in_use.streams()), (true, streams), "during {path}");
+            drop(response);
+        }
+        assert!(!in_use.is_busy());
+    }
+}

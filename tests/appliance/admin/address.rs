@@ -91,10 +91,8 @@ fn clients_that_send_half_a_head_do_not_block_the_admin_address() {
 #[test]
 fn a_web_page_behind_a_rebound_name_changes_nothing() {
     let origin = Origin::named("n");
-    let token = fresh_dir().join("token");
-    std::fs::write(&token, "0123456789abcdef\n").expect("a fresh directory can be written");
-    let who = format!("[[admin.token]]\nname = \"ops\"\nmay = \"operate\"\nfile = \"{}\"", token.display());
-    let weir = Plan::before(&[&origin]).admin(&format!("hosts = [\"weir1.test\"]\n{who}")).start();
+    let plan = Plan::before(&[&origin]).admin("hosts = [\"weir1.test\"]");
+    let weir = plan.token("operate", "0123456789abcdef").start();
     let ask = |path: &str, fields: &str| {
         let mut client = Client::plain(weir.admin()).expect("the admin address accepts");
         let token = "Authorization: Bearer 0123456789abcdef\r\n";

@@ -8,21 +8,15 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use crate::harness::{Answer, Appliance, Client, Origin, Plan, free_port, fresh_dir, weir};
+use crate::harness::{Answer, Appliance, Client, Origin, Plan, free_port, weir};
 
 const READER: &str = "reads-0123456789";
 const OPERATOR: &str = "operates-0123456789";
 
 /// An appliance with a token that may read and one that may operate.
 fn with_tokens(plan: impl FnOnce(Plan) -> Plan) -> (Origin, Appliance) {
-    let (origin, dir) = (Origin::named("n"), fresh_dir());
-    let token = |name: &str, may: &str, token: &str| {
-        let file = dir.join(name);
-        std::fs::write(&file, format!("{token}\n")).expect("a fresh directory can be written");
-        format!("[[admin.token]]\nname = \"{name}\"\nmay = \"{may}\"\nfile = \"{}\"\n", file.display())
-    };
-    let both = [token("reader", "read", READER), token("operator", "operate", OPERATOR)].concat();
-    let weir = plan(Plan::before(&[&origin]).admin(&both)).start();
+    let origin = Origin::named("n");
+    let weir = plan(Plan::before(&[&origin])).token("read", READER).token("operate", OPERATOR).start();
     (origin, weir)
 }
 
@@ -149,14 +143,21 @@ fn beyond_loopback_nothing_is_read_without_a_token() {
 }
 
 #[test]
-fn a_token_that_is_taken_out_is_refused_after_the_reload() {
+fn tokens_are_read_again_at_each_reload() {
     let (_origin, mut weir) = with_tokens(|plan| plan);
-    let operator = bearer(OPERATOR);
     let mut kept = Client::plain(weir.admin()).expect("the admin address accepts");
-    assert_eq!(kept.ask(request(READ, &operator)).status, 200);
-    weir.edit(|text| text.replace("name = \"operator\"\nmay = \"operate\"", "name = \"operator\"\nmay = \"read\""));
+    let mut status = |line: &str, token: &str| kept.ask(request(line, &bearer(token))).status;
+    assert_eq!(status(READ, OPERATOR), 200);
+    std::fs::write(weir.path("operate.token"), "another-0123456789").expect("the test's directory is there");
+    assert_eq!((status(READ, OPERATOR), status(READ, "another-0123456789")), (200, 401));
     weir.reload();
-    assert_eq!(kept.ask(request(CHANGE, &operator)).status, 403);
+    assert_eq!((status(READ, OPERATOR), status(READ, "another-0123456789")), (401, 200));
+    weir.edit(|text| text.replace("may = \"operate\"", "may = \"read\""));
+    weir.reload();
+    assert_eq!(status(CHANGE, "another-0123456789"), 403);
+    std::fs::write(weir.path("operate.token"), "short").expect("the test's directory is there");
+    assert!(weir.reload().contains("refused"), "a token that cannot be used keeps the old ones");
+    assert_eq!(status(READ, "another-0123456789"), 200);
 }
 
 #[test]

@@ -2,6 +2,8 @@
 //! `$http`, `$https`, `$admin`, `$port` (the pool's) and `$dir` stand for what is known only when it starts.
 
 use std::collections::BTreeMap;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use super::certificates;
@@ -20,6 +22,7 @@ pub(crate) struct Plan {
     added: BTreeMap<&'static str, String>,
     whole: Option<String>,
     admin_ip: Option<&'static str>,
+    tokens: Vec<(&'static str, &'static str)>,
 }
 
 /// The ports that an appliance listens on.
@@ -96,6 +99,12 @@ impl Plan {
         self
     }
 
+    /// A token of the admin address: its name, which is what it may, and its text.
+    pub(crate) fn token(mut self, may: &'static str, token: &'static str) -> Self {
+        self.tokens.push((may, token));
+        self.admin(&format!("[[admin.token]]\nname = \"{may}\"\nmay = \"{may}\"\nfile = \"$dir/{may}.token\""))
+    }
+
     /// Lines for both listeners.
     pub(crate) fn listener(self, lines: &str) -> Self {
         self.add("listener", lines)
@@ -135,6 +144,11 @@ impl Plan {
         let text = numbers.iter().fold(text, |text, (name, port)| text.replace(name, &port.to_string()));
         let text = text.replace("$port", &self.base().to_string());
         certificates::shared().write(dir, "esb");
+        for (name, token) in &self.tokens {
+            let file = dir.join(format!("{name}.token"));
+            fs::write(&file, token).expect("the test's directory is there");
+            fs::set_permissions(file, Permissions::from_mode(0o600)).expect("the file is ours");
+        }
         text.replace("$dir", &dir.display().to_string())
     }
 
