@@ -49,6 +49,9 @@ _weir() {
             weir,help)
                 cmd="weir__subcmd__help"
                 ;;
+            weir,init)
+                cmd="weir__subcmd__init"
+                ;;
             weir,log-level)
                 cmd="weir__subcmd__log__subcmd__level"
                 ;;
@@ -142,6 +145,9 @@ _weir() {
             weir__subcmd__help,help)
                 cmd="weir__subcmd__help__subcmd__help"
                 ;;
+            weir__subcmd__help,init)
+                cmd="weir__subcmd__help__subcmd__init"
+                ;;
             weir__subcmd__help,log-level)
                 cmd="weir__subcmd__help__subcmd__log__subcmd__level"
                 ;;
@@ -194,7 +200,7 @@ _weir() {
 
     case "${cmd}" in
         weir)
-            opts="-h -V --help --version run check schema demo cert status nodes sessions drain maintain activate why reload diff config events sites top bundle weight log-level completions help"
+            opts="-h -V --help --version run init check schema demo cert status nodes sessions drain maintain activate why reload diff config events sites top bundle weight log-level completions help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -640,7 +646,7 @@ _weir() {
             return 0
             ;;
         weir__subcmd__help)
-            opts="run check schema demo cert status nodes sessions drain maintain activate why reload diff config events sites top bundle weight log-level completions help"
+            opts="run init check schema demo cert status nodes sessions drain maintain activate why reload diff config events sites top bundle weight log-level completions help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -849,6 +855,20 @@ _weir() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        weir__subcmd__help__subcmd__init)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         weir__subcmd__help__subcmd__log__subcmd__level)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
@@ -1010,6 +1030,76 @@ _weir() {
                 return 0
             fi
             case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        weir__subcmd__init)
+            opts="-c -h --esb-host --mgt-host --worker --manager --esb-chain --esb-key --mgt-chain --mgt-key --http --https --admin --state-dir --config --yes --no-look --force --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --esb-host)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --mgt-host)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --worker)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --manager)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --esb-chain)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --esb-key)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --mgt-chain)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --mgt-key)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --http)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --https)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --admin)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --state-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -c)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
