@@ -1,6 +1,6 @@
 //! The id of a request: the same in what the node reads, what the client gets and what the logs say; and the W3C trace.
 
-use crate::harness::{Answer, Client, H2Client, Origin, Plan, Talk, eventually, ok, ok_with};
+use crate::harness::{Answer, Client, H2Client, Origin, Plan, Talk, eventually, is_made_id, ok, ok_with};
 
 const TRUST: &str = "trusted-proxies = [\"127.0.0.0/8\"]\n";
 const LOG: &str = "access-log = \"$dir/access.log\"\nerror-log = \"$dir/error.log\"\n";
@@ -16,10 +16,6 @@ fn id_of(answer: &Answer) -> String {
     let ids = answer.values("x-request-id");
     assert_eq!(ids.len(), 1, "{}", answer.head);
     ids[0].clone()
-}
-
-fn is_made(id: &str) -> bool {
-    id.len() == 32 && id.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }
 
 #[test]
@@ -41,7 +37,7 @@ fn node_client_and_log_have_the_same_id_and_each_request_its_own() {
     let seen = origin.seen();
     assert_eq!(seen.len(), ids.len());
     for (id, seen) in ids.iter().zip(seen) {
-        assert!(is_made(id), "{id}");
+        assert!(is_made_id(id), "{id}");
         assert_eq!(seen.values("x-request-id"), std::slice::from_ref(id), "{}", seen.text());
         assert!(!seen.text().contains("forged"), "{}", seen.text());
         eventually("the log has it", || weir.read("access.log").contains(&format!(" id={id} peer=127.0.0.1 ")));
@@ -61,7 +57,7 @@ fn a_trusted_proxy_gives_the_id_if_it_may_be_one() {
     eventually("the log has it", || weir.read("a.log").contains(r#","request_id":"edge/7.f:1","#));
     for wrong in ["a b", "\"", "", &"a".repeat(129)] {
         let id = id_of(&ask(weir.client(), "/a", &format!("X-Request-Id: {wrong}\r\n")));
-        assert!(is_made(&id), "{wrong:?} became {id}");
+        assert!(is_made_id(&id), "{wrong:?} became {id}");
         assert_eq!(origin.last().values("x-request-id"), [id]);
     }
 }
@@ -75,11 +71,11 @@ fn answers_of_weirs_own_have_one_and_tries_at_other_nodes_keep_it() {
     for (path, status) in [("/moved", 308), ("/no", 403)] {
         let answer = ask(weir.client(), path, "");
         assert_eq!(answer.status, status);
-        assert!(is_made(&id_of(&answer)), "{}", answer.head);
+        assert!(is_made_id(&id_of(&answer)), "{}", answer.head);
     }
     let strange = weir.client().ask("GET / HTTP/1.1\r\nHost: nobody.test\r\n\r\n");
     assert_eq!(strange.status, 421);
-    assert!(is_made(&id_of(&strange)));
+    assert!(is_made_id(&id_of(&strange)));
     // Two requests, since the first may go to the good node at once.
     let ids: Vec<_> = (0..2).map(|_| id_of(&ask(weir.client(), "/a", ""))).collect();
     let first = bad.last().values("x-request-id");
@@ -112,7 +108,7 @@ fn an_upgrade_has_one_and_an_interim_answer_none() {
     client.send("POST /a HTTP/1.1\r\nHost: esb.test\r\nExpect: 100-continue\r\nContent-Length: 1\r\n\r\n");
     assert_eq!(client.head().expect("the node says it"), "HTTP/1.1 100 Continue\r\n\r\n");
     client.send("x");
-    assert!(is_made(&id_of(&client.answer().expect("an answer"))));
+    assert!(is_made_id(&id_of(&client.answer().expect("an answer"))));
 }
 
 #[test]
@@ -125,7 +121,7 @@ fn off_is_as_if_there_were_none_and_a_reload_changes_it() {
     eventually("the log has none", || weir.read("access.log").contains(" id=- peer="));
     weir.edit(|text| text.replace("\"off\"", "\"make\""));
     weir.reload();
-    assert!(is_made(&id_of(&ask(weir.client(), "/a", "X-Request-Id: clients-own\r\n"))));
+    assert!(is_made_id(&id_of(&ask(weir.client(), "/a", "X-Request-Id: clients-own\r\n"))));
 }
 
 #[test]

@@ -27,7 +27,7 @@ pub(crate) use eventually::{eventually, within};
 pub(crate) use gate::Gate;
 pub(crate) use node::moody::{Mood, Moody};
 pub(crate) use node::origin::{Origin, ok, ok_with};
-pub(crate) use node::seen::Seen;
+pub(crate) use node::seen::{Seen, is_made_id};
 pub(crate) use node::talk::Talk;
 pub(crate) use plan::Plan;
 pub(crate) use ports::free_port;

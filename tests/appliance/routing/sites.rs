@@ -165,8 +165,8 @@ fn nodes_are_told_what_the_guide_tells_them_and_the_listener_too() {
     client.ask("GET /a?b=c HTTP/1.1\r\nHost: ESB.test:8443\r\nX-Forwarded-For: 192.0.2.1\r\nAccept: */*\r\n\r\n");
     let expected = "GET /a?b=c HTTP/1.1\r\nHost: ESB.test:8443\r\nAccept: */*\r\nX-Forwarded-Host: esb.test\r\n\
          X-Forwarded-Server: esb.test\r\nX-Forwarded-For: 192.0.2.1, 127.0.0.1\r\nX-Forwarded-Proto: https\r\n\
-         X-Forwarded-Port: 8443\r\nX-Real-IP: 127.0.0.1\r\n\r\n";
-    assert_eq!(worker.last().text(), expected);
+         X-Forwarded-Port: 8443\r\nX-Real-IP: 127.0.0.1\r\nX-Request-Id: ID\r\n\r\n";
+    assert_eq!(worker.last().text_but_id(), expected);
 }
 
 #[test]

@@ -161,6 +161,8 @@ fn forwarded() -> Vec<Row> {
         ("X_Forwarded_For", "X_Forwarded_For: 192.0.2.1"),
         ("X-Real-IP", "X-Real-IP: 192.0.2.1"),
         ("X_Real_IP", "X_Real_IP: 192.0.2.1"),
+        ("X-Request-Id", "X-Request-Id: 0123"),
+        ("X_Request_Id", "X_Request_Id: 0123"),
         ("X-Forwarded-Prefix", "X-Forwarded-Prefix: /a"),
         ("Forwarded", "Forwarded: for=192.0.2.1;proto=https"),
     ];

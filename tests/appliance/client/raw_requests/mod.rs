@@ -108,7 +108,7 @@ impl Table<'_> {
         }
         let seen = self.origin.seen().split_off(before);
         doubts(&seen)?;
-        let got: Vec<String> = seen.iter().map(Seen::text).collect();
+        let got: Vec<String> = seen.iter().map(Seen::text_but_id).collect();
         let wanted: Vec<String> =
             row.reaches.iter().map(|text| String::from_utf8_lossy(&expand(text)).into_owned()).collect();
         if got == wanted { Ok(()) } else { Err(format!("reached the node:\n   {got:?}\nexpected:\n   {wanted:?}")) }

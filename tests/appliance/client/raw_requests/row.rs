@@ -115,7 +115,8 @@ pub(super) fn silence(name: &str, send: &str) -> Row {
 pub(super) fn expand(text: &str) -> Vec<u8> {
     const FORWARDED: &str = "X-Forwarded-Host: esb.test\r\nX-Forwarded-Server: esb.test\r\n\
         X-Forwarded-For: 127.0.0.1\r\n$R";
-    const REST: &str = "X-Forwarded-Proto: http\r\nX-Forwarded-Port: $P\r\nX-Real-IP: 127.0.0.1\r\n";
+    const REST: &str = "X-Forwarded-Proto: http\r\nX-Forwarded-Port: $P\r\nX-Real-IP: 127.0.0.1\r\n\
+        X-Request-Id: ID\r\n";
     let text = text.replace("$F", FORWARDED).replace("$R", REST);
     let text = text
         .replace("$H", "Host: esb.test\r\n")

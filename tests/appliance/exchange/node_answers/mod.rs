@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 
 use row::{Gets, HEAD, OLD, Row, Then};
 
-use crate::harness::{Answer, Appliance, Client, Origin, Plan, ok};
+use crate::harness::{Answer, Appliance, Client, Origin, Plan, is_made_id, ok};
 
 #[test]
 fn every_answer_of_a_node_becomes_what_the_table_says() {
@@ -100,7 +100,7 @@ fn nothing_more(row: &Row, client: &mut Client) -> Result<(), String> {
 }
 
 /// The head with its framing lines last, in alphabetical order: where they stand says nothing. To HTTP/1.0 `close` is
-/// what goes without saying, and the Date that Weir adds where a node has none has a test of its own.
+/// what goes without saying. The Date that Weir adds where a node has none, and the request's id, have tests of their own.
 fn spelled(head: &str, old: bool, dated: bool) -> String {
     let is_framing = |line: &&str| {
         let name = line.split(':').next().unwrap_or_default().to_ascii_lowercase();
@@ -111,6 +111,7 @@ fn spelled(head: &str, old: bool, dated: bool) -> String {
         .split("\r\n")
         .filter(|line| !old || *line != "Connection: close")
         .filter(|line| dated || !line.starts_with("Date: "))
+        .filter(|line| !line.strip_prefix("X-Request-Id: ").is_some_and(is_made_id))
         .collect();
     let (mut framing, others): (Vec<&str>, Vec<&str>) = lines.into_iter().partition(is_framing);
     framing.sort_unstable();

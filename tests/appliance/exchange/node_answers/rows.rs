@@ -270,6 +270,12 @@ fn fields_that_pass() -> Vec<Row> {
             "",
         ),
         fine(
+            "the node's own request id gives way to Weir's",
+            "HTTP/1.1 200 OK\r\nX-Request-Id: nodes\r\nContent-Length: 0\r\n\r\n",
+            "HTTP/1.1 200 OK\nContent-Length: 0",
+            "",
+        ),
+        fine(
             "what belongs to one connection is dropped",
             "HTTP/1.1 200 OK\r\nKeep-Alive: timeout=5\r\nProxy-Authenticate: Basic\r\nProxy-Connection: x\r\nUpgrade: h2c\r\nTE: x\r\nTrailer: X\r\nConnection: X-Mine\r\nX-Mine: 1\r\nX: 1\r\nContent-Length: 0\r\n\r\n",
             "HTTP/1.1 200 OK\nX: 1\nContent-Length: 0",

@@ -21,6 +21,15 @@ impl Seen {
         String::from_utf8_lossy(&self.bytes).into_owned()
     }
 
+    /// The text, with `ID` for the id that Weir made for the request.
+    pub(crate) fn text_but_id(&self) -> String {
+        let text = self.text();
+        match self.values("x-request-id").as_slice() {
+            [id] if is_made_id(id) => text.replacen(id, "ID", 1),
+            _ => text,
+        }
+    }
+
     /// The request's target.
     pub(crate) fn target(&self) -> String {
         self.text().split(' ').nth(1).unwrap_or_default().to_owned()
@@ -39,6 +48,11 @@ impl Seen {
         let end = self.bytes.windows(4).position(|four| four == b"\r\n\r\n").map_or(self.bytes.len(), |at| at + 4);
         self.bytes[end..].to_vec()
     }
+}
+
+/// Whether it has the form of the ids that Weir makes.
+pub(crate) fn is_made_id(id: &str) -> bool {
+    id.len() == 32 && id.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }
 
 /// The requests of one origin.
