@@ -141,7 +141,7 @@ impl Operations {
     }
 
     const fn next(&mut self) -> u64 {
-        self.last += 1;
+        self.last = self.last.saturating_add(1);
         self.last
     }
 }
