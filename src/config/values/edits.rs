@@ -63,9 +63,10 @@ pub(crate) fn field_name(text: &str) -> Result<Arc<str>, Wrong> {
     }
 }
 
-/// A field value. It has no byte that ends the line (RFC 9110 section 5.5).
+/// A field value. It has no byte that ends the line (RFC 9110 section 5.5). It may be a secret, so what is wrong with it is
+/// told without it.
 pub(crate) fn field_value(text: &str) -> Result<Arc<str>, Wrong> {
-    let wrong = |advice: &str| Err(Wrong::new(format!("{} cannot stand in a header", quoted(text)), advice));
+    let wrong = |advice: &str| Err(Wrong::new("the value cannot stand in a header".to_owned(), advice));
     match text {
         "" => wrong("write a text, or leave it out"),
         _ if text.trim() != text => wrong("leave the blanks around it out"),
