@@ -19,7 +19,7 @@ use crate::control::notice::Notice;
 
 /// Checks come one after another: each takes a processor and some memory.
 #[derive(Default)]
-pub(super) struct Checks(Mutex<()>);
+pub(super) struct Checks(Arc<Mutex<()>>);
 
 /// What runs.
 #[derive(Serialize, ToSchema)]
@@ -102,11 +102,16 @@ pub(super) async fn check(
     let text = String::from_utf8(body.to_vec())
         .map_err(|_| ApiProblem::bad_request(Notice::new("the body is not UTF-8 text", "send a configuration")))?;
     let text = Some(text).filter(|text| !text.is_empty());
-    let _turn = checks.0.lock().await;
+    let turn = Arc::clone(&checks.0).lock_owned().await;
     let generation = control.current.load_full();
     let running = Arc::clone(&generation.snapshot.config);
     let number = generation.snapshot.generation;
-    let checked = tokio::task::spawn_blocking(move || CheckView::of(&running, text, number)).await;
+    // The check keeps its turn to its end, also when nobody waits for it any more.
+    let check = move || {
+        let _turn = turn;
+        CheckView::of(&running, text, number)
+    };
+    let checked = tokio::task::spawn_blocking(check).await;
     checked.map(Json).map_err(|_| ApiProblem::unavailable("Weir is stopping", ""))
 }
 
