@@ -57,6 +57,9 @@ pub(crate) enum RunError {
     System(Vec<Problem>),
 }
 
+/// How long the end of the process waits for an answer of the admin address that is still being made.
+const LATE_WORK: Duration = Duration::from_secs(2);
+
 /// Starts to answer on the admin address and socket. The caller passes this function in, because this room must not know the room
 /// above it.
 pub(crate) type StartAdmin = fn(AdminSockets, Arc<Control>, mpsc::Sender<ReloadRequest>);
@@ -79,7 +82,7 @@ pub(crate) fn run(
         .enable_all()
         .build()
         .map_err(|error| system(&error))?;
-    control.block_on(async {
+    let ended: Result<(), RunError> = control.block_on(async {
         // This must come first: until a signal has its handler, every signal ends the process, whatever it means.
         let mut signals = Signals::new().map_err(|error| system(&error))?;
         descriptors::raise();
@@ -103,7 +106,10 @@ pub(crate) fn run(
             )
             .await
             .map_err(|error| system(&error))
-    })
+    });
+    // What was promised is done. What still waits for a slow disk or name service must not keep the process.
+    control.shutdown_timeout(LATE_WORK);
+    ended
 }
 
 struct Running {
