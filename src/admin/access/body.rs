@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use axum::body::{Body, HttpBody, to_bytes};
 use axum::extract::Request;
+use axum::http::Method;
 
 use crate::admin::v1::problem::ApiProblem;
 
@@ -18,6 +19,11 @@ const WITHIN: Duration = Duration::from_secs(10);
 pub(super) async fn whole(request: Request) -> Result<Request, ApiProblem> {
     if request.body().is_end_stream() {
         return Ok(request);
+    }
+    // Nothing is read that nobody needs: who sends a body slowly would keep a place of the address meanwhile.
+    if matches!(*request.method(), Method::GET | Method::HEAD) {
+        let detail = "a GET or HEAD has no body here";
+        return Err(ApiProblem::refused(400, "Bad request", detail, "leave the body out"));
     }
     let most = if request.uri().path() == CONFIGURATION.0 { CONFIGURATION.1 } else { MOST };
     let (parts, body) = request.into_parts();

@@ -15,7 +15,7 @@ pub(super) fn refuse_host(headers: &HeaderMap, names: &[Arc<str>]) -> Result<(),
     let [host] = hosts.as_slice() else {
         return Err(ApiProblem::forbidden("there is not one Host", "send one field Host"));
     };
-    let name = name_of(host);
+    let name = name_of(host).unwrap_or_default();
     let ours = name.parse::<IpAddr>().is_ok()
         || name.eq_ignore_ascii_case("localhost")
         || names.iter().any(|known| known.eq_ignore_ascii_case(name));
@@ -46,15 +46,15 @@ fn texts(headers: &HeaderMap, name: &HeaderName) -> Vec<String> {
     headers.get_all(name).iter().map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned()).collect()
 }
 
-/// The host without the port and without the brackets of an IPv6 address.
-fn name_of(host: &str) -> &str {
+/// The host without the port and without the brackets of an IPv6 address. `None` when what follows it is no port.
+fn name_of(host: &str) -> Option<&str> {
     if host.parse::<Ipv6Addr>().is_ok() {
-        return host;
+        return Some(host);
     }
-    match host.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
-        Some((address, _)) => address,
-        None => host.split(':').next().unwrap_or_default(),
-    }
+    let bracketed = host.strip_prefix('[').and_then(|rest| rest.split_once(']'));
+    let (name, rest) = bracketed.unwrap_or_else(|| host.split_at(host.find(':').unwrap_or(host.len())));
+    let is_port = |port: &str| port.bytes().all(|byte| byte.is_ascii_digit());
+    (rest.is_empty() || rest.strip_prefix(':').is_some_and(is_port)).then_some(name)
 }
 
 #[cfg(test)]
@@ -74,6 +74,9 @@ mod tests {
             (&[("host", "evil.example:9180")], false),
             (&[("host", "127.0.0.1.evil.example")], false),
             (&[("host", "localhost.evil.example")], false),
+            (&[("host", "localhost:evil")], false),
+            (&[("host", "[::1].evil")], false),
+            (&[("host", "127.0.0.1:80@evil")], false),
             (&[("host", "")], false),
             (&[], false),
             (&[("host", "localhost"), ("host", "localhost")], false),

@@ -326,6 +326,8 @@ fn what_is_not_understood_is_refused_in_words_and_changes_nothing() {
         (DRAIN, "n1", json_kind, "{\"within\": 5}", 422, "unknown field `within`"),
         (DRAIN, "n1", json_kind, "{\"deadline_seconds\": \"5\"}", 422, "invalid type: string"),
         (DRAIN, "n1", json_kind, "{\"deadline_seconds\": -5}", 422, "invalid value"),
+        (DRAIN, "n1", json_kind, "{\"deadline_seconds\": 18446744073709551615}", 422, "more than ten years"),
+        (DRAIN, "n1", json_kind, "{\"reason\": \"a\u{202e}b\"}", 422, "control character"),
         (MAINTAIN, "n1", json_kind, "{\"force\": true, \"force\": false}", 422, "duplicate field"),
         (MAINTAIN, "n1", json_kind, "{\"force\": ", 400, "EOF"),
         (MAINTAIN, "n1", json_kind, "{} {}", 400, "trailing"),
