@@ -71,9 +71,10 @@ pub fn rfc3339(now: SystemTime) -> String {
     String::from_utf8(out).unwrap_or_default()
 }
 
-/// Seconds since 1970 as RFC 3339; `None` for a time that no calendar of this machine reaches, as a damaged file may have.
+/// Seconds since 1970 as RFC 3339; `None` after the year 9999, the last that it can write. A damaged file may have such a time.
 pub fn rfc3339_of_unix(seconds: u64) -> Option<String> {
-    UNIX_EPOCH.checked_add(Duration::from_secs(seconds)).map(rfc3339)
+    const LAST: u64 = 253_402_300_799;
+    UNIX_EPOCH.checked_add(Duration::from_secs(seconds)).filter(|_| seconds <= LAST).map(rfc3339)
 }
 
 /// A clock set before 1970 reads as 1970, so that a line is written all the same.

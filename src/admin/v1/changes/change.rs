@@ -54,10 +54,17 @@ pub(super) fn ordered_by(actor: Actor, reason: Option<String>) -> Result<Ordered
         let what = format!("the reason has {length} characters");
         return Err(ApiProblem::unprocessable(what, format!("write {LONGEST_REASON} at most")));
     }
-    if reason.chars().any(char::is_control) {
+    if reason.chars().any(changes_the_line) {
         return Err(ApiProblem::unprocessable("the reason has a control character", "write it in one line"));
     }
     Ok(OrderedBy { actor, reason: (!reason.trim().is_empty()).then(|| reason.into()) })
+}
+
+/// Whether a character ends a line or turns its direction, so that a terminal would show something else than was written.
+fn changes_the_line(letter: char) -> bool {
+    let turns =
+        matches!(letter, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    letter.is_control() || turns || matches!(letter, '\u{2028}' | '\u{2029}')
 }
 
 /// Runs what waits for the disk on a thread that may.

@@ -18,6 +18,9 @@ use crate::control::operators::{OrderError, carry_out};
 use crate::control::state::Control;
 use crate::traffic::pool::operators::Command;
 
+/// The longest deadline of a drain, in seconds: ten years.
+const LONGEST_DRAIN: u64 = 10 * 366 * 24 * 3600;
+
 /// How a node is to drain.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -68,6 +71,10 @@ pub(super) async fn drain(
     Name(node): Name,
     Body(order): Body<DrainOrder>,
 ) -> Result<(StatusCode, Json<OperationView>), ApiProblem> {
+    if order.deadline_seconds.is_some_and(|seconds| seconds > LONGEST_DRAIN) {
+        let advice = "leave it out, and the drain waits for the last session";
+        return Err(ApiProblem::unprocessable("deadline_seconds is more than ten years", advice));
+    }
     let command = Command::Drain { within: order.deadline_seconds.map(Duration::from_secs) };
     let answer = carried_out(control, actor, node, command, order.force, order.reason).await?;
     Ok((StatusCode::ACCEPTED, answer))
