@@ -6,10 +6,13 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use parking_lot::MutexGuard;
+
 use super::actor::OrderedBy;
 use super::changes::operations::Operations;
 use super::notice::Notice;
 use super::state::Control;
+use super::store::SLOW_DISK;
 use super::store::audit::{self, Change};
 use super::store::moments::{boot, now};
 use super::store::sessions;
@@ -80,10 +83,13 @@ fn cannot_read(why: &dyn std::fmt::Display) -> String {
 /// Writes the orders again when Weir stops, if they have deadlines or could not be written so far. Deadlines are stored
 /// by the current wall clock, because the machine may be rebooted before the next start.
 pub(crate) fn save(control: &Control) {
-    let orders = control.orders.lock();
     let Some(dir) = &control.state_dir else { return };
-    let has_deadline = orders.iter().any(|(_, order)| order.kind.ends(now()).is_some());
-    if (has_deadline || dir.is_behind(FILE)) && write_orders(control, &orders).is_some() {
+    let has_deadline = control.orders.lock().iter().any(|(_, order)| order.kind.ends(now()).is_some());
+    if !has_deadline && !dir.is_behind(FILE) {
+        return;
+    }
+    let turn = control.changing.try_lock_for(SLOW_DISK);
+    if turn.is_none_or(|turn| write_orders(control, &turn).is_some()) {
         log::error!("the operators' last orders are not on disk: the next start does not know them");
     }
 }
@@ -106,16 +112,15 @@ pub(crate) fn apply(control: &Control, generation: &Generation) {
 
 /// Ends finished drains, and writes orders that could not be written so far.
 pub(crate) fn upkeep(control: &Control) {
+    // A change is on its way to the disk: the next second is early enough.
+    let Some(turn) = control.changing.try_lock() else { return };
     let generation = control.current.load_full();
-    let over = {
-        let mut orders = control.orders.lock();
-        let over = orders.end_drains(now(), |node| remaining(control, &generation, node));
-        end_operations(control, &over);
-        if !over.is_empty() || control.state_dir.as_ref().is_some_and(|dir| dir.is_behind(FILE)) {
-            write_orders(control, &orders);
-        }
-        over
-    };
+    let over = control.orders.lock().end_drains(now(), |node| remaining(control, &generation, node));
+    end_operations(control, &over);
+    if !over.is_empty() || control.state_dir.as_ref().is_some_and(|dir| dir.is_behind(FILE)) {
+        write_orders(control, &turn);
+    }
+    drop(turn);
     if over.is_empty() {
         return;
     }
@@ -245,13 +250,13 @@ pub(crate) fn live_sessions(pool: &Pool, member: &Member, now: Tick) -> LiveSess
 }
 
 /// Writes the orders to disk. On failure it logs the error, and a later call tries again.
-pub(super) fn write_orders(control: &Control, orders: &Orders) -> Option<Notice> {
+pub(super) fn write_orders(control: &Control, _turn: &MutexGuard<'_, ()>) -> Option<Notice> {
     let Some(dir) = &control.state_dir else {
         let what =
             "this will be forgotten at the next restart: there is no state directory, and only the journal has it";
         return Some(Notice::new(what, ""));
     };
-    let text = orders_file::to_text(file(control, orders));
+    let text = orders_file::to_text(file(control, &control.orders.lock()));
     let error = dir.write(FILE, |out| out.write_all(text.as_bytes())).err()?;
     let what = format!("this is done, but a restart now would forget it: it cannot be written to state-dir: {error}");
     Some(Notice::new(what, "it is tried again each second"))
@@ -324,7 +329,7 @@ pub(crate) fn carry_out(
     Ok(CarriedOut { operation, warnings })
 }
 
-/// Notes an order under one lock, so that of two operators at the same moment the second knows of the first.
+/// Notes an order. Of two operators at the same moment the second knows of the first.
 fn note(
     control: &Control,
     node: &str,
@@ -332,13 +337,12 @@ fn note(
     force: bool,
     by: &OrderedBy,
 ) -> Result<(u64, Option<Notice>), OrderError> {
-    let known = knows(control, node);
-    let mut orders = control.orders.lock();
-    if !known && orders.of(node).is_none() {
+    let turn = control.changing.lock();
+    if !knows(control, node) && control.orders.lock().of(node).is_none() {
         return Err(OrderError::Unknown);
     }
     if command != Command::Activate && !force {
-        let without = pools_left_without(&control.current.load_full(), &orders, node);
+        let without = pools_left_without(&control.current.load_full(), &control.orders.lock(), node);
         if !without.is_empty() {
             return Err(OrderError::Last(without));
         }
@@ -346,12 +350,14 @@ fn note(
     let what = in_words(command) + if force { ", forced" } else { "" };
     let change = Change { what: &what, node: Some(node), pool: None };
     audit::record(control.state_dir.as_ref(), change, by, "ordered").map_err(OrderError::Unrecorded)?;
-    let moment = now();
-    orders.apply(node, command, moment);
-    let after = orders.of(node).map(|order| (order, order.kind.ends(moment)));
-    let operation = control.operations.lock().begin(node, command, after, moment.seconds(), by);
+    let operation = {
+        let (mut orders, moment) = (control.orders.lock(), now());
+        orders.apply(node, command, moment);
+        let after = orders.of(node).map(|order| (order, order.kind.ends(moment)));
+        control.operations.lock().begin(node, command, after, moment.seconds(), by)
+    };
     tell(control, node, &what, by);
-    Ok((operation, write_orders(control, &orders)))
+    Ok((operation, write_orders(control, &turn)))
 }
 
 fn in_words(command: Command) -> String {

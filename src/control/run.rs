@@ -21,6 +21,7 @@ use super::outages::Outages;
 use super::reload::{FirstGeneration, Reloader, StartError};
 use super::sampling::Sampling;
 use super::state::{Control, LastReload, ReloadRefusal, ReloadRequest, WeightsRequest};
+use super::store::SLOW_DISK;
 use super::store::audit::{self, Change};
 use super::store::sessions;
 use super::{gauges, operators};
@@ -146,6 +147,7 @@ impl Running {
         let (to_weigh, weights_requests) = mpsc::channel(8);
         let control = Arc::new(Control {
             shared,
+            changing: Mutex::default(),
             orders: Mutex::new(orders),
             weights: Mutex::new(weights),
             operations: Mutex::new(operations),
@@ -240,9 +242,7 @@ impl Running {
     }
 
     async fn reload(&mut self, by: OrderedBy, unrecorded: Unrecorded) -> Result<u64, ReloadRefusal> {
-        let dir = self.control.state_dir.as_ref();
-        let change = Change { what: "reload", ..Change::default() };
-        let recorded = audit::record(dir, change, &by, "asked");
+        let recorded = self.record_reload(&by, "asked".to_owned()).await;
         if let (Err(why), Unrecorded::Refused) = (recorded, unrecorded) {
             return Err(ReloadRefusal::Unrecorded(why));
         }
@@ -254,7 +254,7 @@ impl Running {
             Err(problems) => format!("refused: {}", problems.first().map_or_else(String::new, ToString::to_string)),
         };
         // Where this fails, the journal has it, and the line before says that it was asked for.
-        let _ = audit::record(self.control.state_dir.as_ref(), change, &by, &outcome);
+        let _ = self.record_reload(&by, outcome).await;
         let problems = reloaded.as_ref().err().cloned().unwrap_or_default();
         let generation = self.control.current.load().snapshot.generation;
         self.control.note_reload(LastReload { at: SystemTime::now(), by, generation, problems });
@@ -273,6 +273,24 @@ impl Running {
                 let first = problems.first().map_or_else(String::new, ToString::to_string);
                 self.notifier.ready(&format!("reload refused, generation {kept} keeps running: {first}"));
                 Err(ReloadRefusal::Problems(problems))
+            }
+        }
+    }
+
+    /// Writes a reload down. A disk that hangs must not stop probes, signals and the watchdog.
+    async fn record_reload(&self, by: &OrderedBy, outcome: String) -> Result<(), String> {
+        let (control, by) = (Arc::clone(&self.control), by.clone());
+        let record = move || {
+            let change = Change { what: "reload", ..Change::default() };
+            audit::record(control.state_dir.as_ref(), change, &by, &outcome)
+        };
+        match tokio::time::timeout(SLOW_DISK, tokio::task::spawn_blocking(record)).await {
+            Ok(Ok(recorded)) => recorded,
+            Ok(Err(_)) => Err("Weir is stopping".to_owned()),
+            Err(_) => {
+                let why = format!("the disk did not answer within {} s", SLOW_DISK.as_secs());
+                log::error!("the reload cannot be written down: {why}");
+                Err(why)
             }
         }
     }

@@ -51,7 +51,10 @@ pub(crate) struct LastReload {
 pub(crate) struct Control {
     /// What all threads share.
     pub(crate) shared: Arc<Shared>,
-    /// Operators' orders about nodes.
+    /// Held by whoever changes orders or weights, from the check to the file: of two changes at the same moment the second knows
+    /// of the first, and the file has the last one. It is held while the disk works, so the control thread only tries it.
+    pub(crate) changing: Mutex<()>,
+    /// Operators' orders about nodes. Never held while the disk works.
     pub(crate) orders: Mutex<Orders>,
     /// The weights that operators ordered.
     pub(crate) weights: Mutex<Weights>,

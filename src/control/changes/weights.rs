@@ -30,8 +30,7 @@ pub(crate) fn order(
     weight: Option<u16>,
     by: &OrderedBy,
 ) -> Result<(), WeightError> {
-    // This lock is also that of the file.
-    let orders = control.orders.lock();
+    let turn = control.changing.lock();
     let generation = control.current.load_full();
     let forgets = weight.is_none() && control.weights.lock().of(pool, node).is_some();
     if generation.snapshot.pool(pool).is_none() && !forgets {
@@ -54,7 +53,7 @@ pub(crate) fn order(
     log::info!("node {node} of pool {pool}: {what}, ordered by {by}");
     let about = About { node: Some(node.to_owned()), pool: Some(pool.to_owned()), ..by.about() };
     control.observer.events.push_about(SystemTime::now(), "operator", &format!("{pool}/{node}"), &what, about);
-    write_orders(control, &orders);
+    write_orders(control, &turn);
     Ok(())
 }
 
