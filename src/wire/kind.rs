@@ -47,19 +47,19 @@ pub enum FieldKind {
 }
 
 impl FieldKind {
-    /// The kind of this name in any case. Length and first letter leave only one name to compare with.
+    /// The kind of this name in any case. Length and first letter leave only one name to compare with. No arm before the
+    /// last two has a condition, so that the compiler can jump to the one that counts.
     pub fn of(name: &[u8]) -> Self {
         let first = name.first().map_or(0, |byte| byte | 0x20);
         match (name.len(), first) {
             (2, b't') => Self::Te.if_named(name, b"te"),
             (3, b'v') => Self::Via.if_named(name, b"via"),
-            (4, b'h') => Self::Host.if_named(name, b"host"),
             (4, b'd') => Self::Date.if_named(name, b"date"),
+            (4, b'h') => Self::Host.if_named(name, b"host"),
             (6, b'c') => Self::Cookie.if_named(name, b"cookie"),
             (6, b'e') => Self::Expect.if_named(name, b"expect"),
             (6, b's') => Self::Server.if_named(name, b"server"),
-            (7, b'r') if is(name, b"refresh") => Self::Refresh,
-            (7, b'r') => Self::Referer.if_named(name, b"referer"),
+            (7, b'r') => Self::Refresh.if_named(name, b"refresh").or(Self::Referer, name, b"referer"),
             (7, b't') => Self::Trailer.if_named(name, b"trailer"),
             (7, b'u') => Self::Upgrade.if_named(name, b"upgrade"),
             (8, b'l') => Self::Location.if_named(name, b"location"),
@@ -67,20 +67,19 @@ impl FieldKind {
             (9, b'x') => Self::XRealIp.if_named(name, b"x-real-ip"),
             (10, b'c') => Self::Connection.if_named(name, b"connection"),
             (10, b'k') => Self::KeepAlive.if_named(name, b"keep-alive"),
-            (10, b't') => Self::Tracestate.if_named(name, b"tracestate"),
-            (11, b't') => Self::Traceparent.if_named(name, b"traceparent"),
             (10, b's') => Self::SetCookie.if_named(name, b"set-cookie"),
+            (10, b't') => Self::Tracestate.if_named(name, b"tracestate"),
             (10, b'u') => Self::UserAgent.if_named(name, b"user-agent"),
+            (11, b't') => Self::Traceparent.if_named(name, b"traceparent"),
+            (11, b'x') => Self::XForwardedOther.if_named(name, b"x-forwarded"),
             (12, b'c') => Self::ContentType.if_named(name, b"content-type"),
-            (11, b'x') if is(name, b"x-forwarded") => Self::XForwardedOther,
-            (12, b'x') if is(name, b"x-request-id") => Self::XRequestId,
             (13, b'a') => Self::Authorization.if_named(name, b"authorization"),
             (14, b'c') => Self::ContentLength.if_named(name, b"content-length"),
             (14, b'h') => Self::Http2Settings.if_named(name, b"http2-settings"),
             (16, b'c') => Self::ContentLocation.if_named(name, b"content-location"),
             (17, b't') => Self::TransferEncoding.if_named(name, b"transfer-encoding"),
             (6.., b'p') => Self::of_proxy(name),
-            (12.., b'x') => Self::of_forwarded(name),
+            (12.., b'x') => Self::of_x(name),
             _ => Self::Other,
         }
     }
@@ -90,8 +89,15 @@ impl FieldKind {
         if is(name, known) { self } else { Self::Other }
     }
 
-    fn of_forwarded(name: &[u8]) -> Self {
-        let Some(rest) = strip_family(name, b"x-forwarded-") else { return Self::Other };
+    #[inline(always)]
+    fn or<const N: usize>(self, other: Self, name: &[u8], known: &[u8; N]) -> Self {
+        if self == Self::Other { other.if_named(name, known) } else { self }
+    }
+
+    fn of_x(name: &[u8]) -> Self {
+        let Some(rest) = strip_family(name, b"x-forwarded-") else {
+            return Self::XRequestId.if_named(name, b"x-request-id");
+        };
         let is = |other: &str| rest.eq_ignore_ascii_case(other.as_bytes());
         match rest.len() {
             3 if is("for") => Self::XForwardedFor,

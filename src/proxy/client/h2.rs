@@ -312,9 +312,9 @@ fn response(head: &AnswerHead, down: &ToClient<'_>) -> Result<Response<()>, Clie
     let mut response = Response::new(());
     *response.status_mut() = StatusCode::from_u16(head.status()).map_err(|_| ClientFault::Gone)?;
     let mut fields = HeaderMap::with_capacity(head.fields().count() + 1);
-    for (kind, name, value) in headers::answer_fields(head, down) {
-        append(&mut fields, name_of(kind, name), &value);
-    }
+    headers::each_answer_field(head, down, |kind, name, value| {
+        append(&mut fields, name_of(kind, name), value);
+    });
     for (name, value) in down.edits_of(head).into_iter().flat_map(FieldEdits::fields) {
         append(&mut fields, HeaderName::from_bytes(name).ok(), value);
     }

@@ -4,7 +4,7 @@
 mod to_client;
 mod to_node;
 
-pub use self::to_client::{FramingToClient, ToClient, answer_fields, write_answer};
+pub use self::to_client::{FramingToClient, ToClient, each_answer_field, write_answer};
 pub use self::to_node::{FramingToNode, ToNode, write_request};
 pub use super::forwarded::{Forwarded, Trust};
 

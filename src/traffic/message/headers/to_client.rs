@@ -48,7 +48,7 @@ pub struct ToClient<'a> {
 }
 
 impl<'a> ToClient<'a> {
-    /// What site and route change in this head. Added fields are not part of [`answer_fields`], because HTTP/1 and
+    /// What site and route change in this head. Added fields are not part of [`each_answer_field`], because HTTP/1 and
     /// HTTP/2 spell them differently.
     pub fn edits_of(&self, head: &AnswerHead) -> Option<&'a FieldEdits> {
         self.edits.filter(|_| !head.is_interim())
@@ -134,9 +134,7 @@ pub fn write_answer(out: &mut Vec<u8>, head: &AnswerHead, to_client: &ToClient<'
         }
     }
     run.end(out);
-    for (_, name, value) in added_fields(head, to_client) {
-        write_field(out, name, &value);
-    }
+    each_added(head, to_client, |_, name, value| write_field(out, name, value));
     out.extend_from_slice(to_client.edits_of(head).map_or(b"", FieldEdits::added));
     if to_client.framing == FramingToClient::Chunked {
         out.extend_from_slice(b"Transfer-Encoding: chunked\r\n");
@@ -145,36 +143,40 @@ pub fn write_answer(out: &mut Vec<u8>, head: &AnswerHead, to_client: &ToClient<'
     out.extend_from_slice(b"\r\n");
 }
 
-/// A field for the client.
-type PassedField<'a> = (FieldKind, &'a [u8], Cow<'a, [u8]>);
-
-/// The fields of an answer for a client of any version, without those that only HTTP/1 has.
-pub fn answer_fields<'a>(head: &'a AnswerHead, to_client: &'a ToClient<'a>) -> impl Iterator<Item = PassedField<'a>> {
+/// Tells the fields of an answer for a client of any version, without those that only HTTP/1 has.
+pub fn each_answer_field(head: &AnswerHead, to_client: &ToClient<'_>, mut tell: impl FnMut(FieldKind, &[u8], &[u8])) {
     let mut filter = AnswerFilter::of(head, to_client);
-    let passed = head.fields().filter_map(move |field| match filter.of_field(&field) {
-        FieldFate::Unchanged => Some((field.kind, field.name, Cow::Borrowed(field.value))),
-        FieldFate::Replaced(value) => Some((field.kind, field.name, value)),
-        FieldFate::Dropped => None,
-    });
-    passed.chain(added_fields(head, to_client))
+    for field in head.fields() {
+        match filter.of_field(&field) {
+            FieldFate::Unchanged => tell(field.kind, field.name, field.value),
+            FieldFate::Replaced(value) => tell(field.kind, field.name, &value),
+            FieldFate::Dropped => {}
+        }
+    }
+    each_added(head, to_client, tell);
 }
 
-/// The fields that Weir adds to an answer.
-fn added_fields<'a>(head: &AnswerHead, to_client: &'a ToClient<'a>) -> impl Iterator<Item = PassedField<'a>> {
-    let is_told = head.value(FieldKind::ContentLength).is_some();
-    let length = if is_told { None } else { declared_length(head, to_client.framing) };
-    let length = length.map(|length| Cow::Owned(Decimal::of(length).digits().to_vec()));
-    let length = length.map(|length| (FieldKind::ContentLength, &b"Content-Length"[..], length));
-    let via = to_client.via.then(|| (FieldKind::Via, &b"Via"[..], via_node(head)));
-    let id = to_client.request_id.map(|id| (FieldKind::XRequestId, &b"X-Request-Id"[..], id));
-    let extra = to_client.extra.iter().flatten().map(|(name, value)| (FieldKind::Other, *name, *value));
-    let edits = to_client.edits_of(head);
-    // The affinity cookie is an additional Set-Cookie, so edits of Set-Cookie do not remove it.
-    let stays = move |(_, name, _): &(FieldKind, &[u8], &[u8])| {
-        *name == &b"Set-Cookie"[..] || !edits.is_some_and(|edits| edits.drops(name))
-    };
-    let own = via.into_iter().chain(id).chain(extra).filter(stays);
-    length.into_iter().chain(own.map(|(kind, name, value)| (kind, name, Cow::Borrowed(value))))
+/// Tells the fields that Weir adds to an answer.
+fn each_added(head: &AnswerHead, to_client: &ToClient<'_>, mut tell: impl FnMut(FieldKind, &[u8], &[u8])) {
+    if let Some(length) = declared_length(head, to_client.framing)
+        && head.value(FieldKind::ContentLength).is_none()
+    {
+        tell(FieldKind::ContentLength, b"Content-Length", Decimal::of(length).digits());
+    }
+    let edits = to_client.edits_of(head).filter(|edits| !edits.is_empty());
+    let stays = |name: &[u8]| !edits.is_some_and(|edits| edits.drops(name));
+    if to_client.via && stays(b"via") {
+        tell(FieldKind::Via, b"Via", via_node(head));
+    }
+    if let Some(id) = to_client.request_id.filter(|_| stays(b"x-request-id")) {
+        tell(FieldKind::XRequestId, b"X-Request-Id", id);
+    }
+    for (name, value) in to_client.extra.iter().flatten() {
+        // The affinity cookie is an additional Set-Cookie, so edits of Set-Cookie do not remove it.
+        if *name == b"Set-Cookie" || stays(name) {
+            tell(FieldKind::Other, name, value);
+        }
+    }
 }
 
 /// The length to declare to the client.
