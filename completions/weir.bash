@@ -604,7 +604,7 @@ _weir() {
             return 0
             ;;
         weir__subcmd__events)
-            opts="-f -c -h --follow --node --since --kind --admin --token-file --config --json --help"
+            opts="-f -c -h --follow --node --since --pool --kind --admin --token-file --config --json --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -615,6 +615,10 @@ _weir() {
                     return 0
                     ;;
                 --since)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --pool)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

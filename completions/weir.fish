@@ -173,7 +173,8 @@ complete -c weir -n "__fish_weir_using_subcommand config" -l json -d 'Print JSON
 complete -c weir -n "__fish_weir_using_subcommand config" -s h -l help -d 'Print help'
 complete -c weir -n "__fish_weir_using_subcommand events" -l node -d 'Only what is about this node, pool or POOL/NODE' -r
 complete -c weir -n "__fish_weir_using_subcommand events" -l since -d 'Only what happened from this time on' -r
-complete -c weir -n "__fish_weir_using_subcommand events" -l kind -d 'Only events of this kind, such as state, reload or operator' -r
+complete -c weir -n "__fish_weir_using_subcommand events" -l pool -d 'Only what is about this pool and its nodes' -r
+complete -c weir -n "__fish_weir_using_subcommand events" -l kind -d 'Only events of this kind: operator, pool, reload, start, state or stop' -r
 complete -c weir -n "__fish_weir_using_subcommand events" -l admin -d 'The admin socket (its path) or the admin address of the running Weir [default: the socket, or else the address]' -r
 complete -c weir -n "__fish_weir_using_subcommand events" -l token-file -d 'A file with the token to show' -r -F
 complete -c weir -n "__fish_weir_using_subcommand events" -s c -l config -d 'The configuration that says where Weir is asked' -r -F

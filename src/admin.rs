@@ -82,6 +82,9 @@ struct OrderStatus {
     deadline: Option<u64>,
     /// Whether the node is in the file.
     known: bool,
+    /// Who ordered it, and why.
+    actor: Option<String>,
+    reason: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -301,14 +304,21 @@ async fn status(State(admin): State<Admin>) -> Json<Status> {
 fn order_statuses(control: &Control) -> Vec<OrderStatus> {
     let generation = control.current.load_full();
     let known = |node: &str| generation.snapshot.config.nodes.iter().any(|known| &*known.name == node);
-    let status = |(node, order): (&str, &Order)| OrderStatus {
-        node: node.to_owned(),
-        operator: order.kind.word(),
-        since: order.since,
-        deadline: order.kind.ends(moments::now()),
-        known: known(node),
+    let (orders, operations) = (control.orders.lock(), control.operations.lock());
+    let status = |(node, order): (&str, &Order)| {
+        let told = operations.of_order(node).map(|operation| operation.told.clone());
+        let (actor, reason) = told.map(|told| (told.actor, told.reason)).unzip();
+        OrderStatus {
+            node: node.to_owned(),
+            operator: order.kind.word(),
+            since: order.since,
+            deadline: order.kind.ends(moments::now()),
+            known: known(node),
+            actor,
+            reason: reason.flatten(),
+        }
     };
-    control.orders.lock().iter().map(status).collect()
+    orders.iter().map(status).collect()
 }
 
 async fn sessions(State(admin): State<Admin>) -> Json<Vec<SessionStatus>> {

@@ -15,6 +15,7 @@ use crate::traffic::message::ids::{IdRules, IdSource};
 use crate::traffic::message::refusal::Refusal;
 use crate::traffic::pool::affinity;
 use crate::traffic::pool::affinity::{Affinity, AffinityInput};
+use crate::traffic::pool::member::Member;
 use crate::traffic::pool::state::Reason;
 use crate::traffic::pool::why::Why;
 use crate::traffic::pool::{Choice, Criteria, Pool, Purpose, Tried, WaitTarget};
@@ -213,7 +214,10 @@ impl Explainer<'_> {
                 self.step(format!("node {label}: {}", chosen.why.word()));
                 (Some(chosen.member), matches!(chosen.why, Why::Session | Why::Returned))
             }
-            Choice::Full(wanted) => (None, self.wait(pool, wanted)),
+            Choice::Full(wanted) => match self.wait(pool, wanted) {
+                Ok(bound) => (None, bound),
+                Err(refusal) => return self.refuse_in(pool, refusal),
+            },
             Choice::SessionLost => return self.refuse_in(pool, Refusal::SessionLost),
             Choice::Nobody => return self.refuse_in(pool, Refusal::NoActiveNode),
         };
@@ -221,17 +225,28 @@ impl Explainer<'_> {
         Ok(())
     }
 
-    /// Says that the request would wait: for the session's own node, which is then the answer, or for any node.
-    fn wait(&mut self, pool: &Pool, wanted: WaitTarget) -> bool {
-        self.explanation.queued = pool.settings.queue.is_some();
-        self.explanation.why = if self.explanation.queued { "queued" } else { Refusal::NodesBusy.word() }.to_owned();
-        let Some(own) = wanted.node.and_then(|number| pool.members.get(pool.member_of(number)?)) else {
-            self.step("every node that could take it is full".to_owned());
-            return false;
+    /// Says that the request would wait: for the session's own node, which is then the answer, or for any node; or that it
+    /// may not.
+    fn wait(&mut self, pool: &Pool, wanted: WaitTarget) -> Result<bool, Refusal> {
+        let own = wanted.node.and_then(|number| pool.members.get(pool.member_of(number)?));
+        self.step(own.map_or_else(
+            || "every node that could take it is full".to_owned(),
+            |own| format!("node {}, where its session lives, is full", own.label),
+        ));
+        let waiting = pool.waiting.len();
+        let Some(queue) = pool.settings.queue else {
+            self.step(format!("pool {}: has no queue", pool.name()));
+            return Err(Refusal::NodesBusy);
         };
-        self.step(format!("node {}, where its session lives, is full", own.label));
-        self.explanation.node = Some(own.label.to_string()).filter(|_| self.explanation.queued);
-        true
+        if pool.waiting.is_full() {
+            self.step(format!("pool {}: its queue is full, {waiting} of {} wait", pool.name(), queue.size));
+            return Err(Refusal::QueueFull);
+        }
+        self.step(format!("pool {}: {waiting} wait in its queue, which has room for {}", pool.name(), queue.size));
+        self.explanation.queued = true;
+        self.explanation.why = "queued".to_owned();
+        self.explanation.node = own.map(|own| own.label.to_string());
+        Ok(own.is_some())
     }
 
     fn refuse_in(&mut self, pool: &Pool, refusal: Refusal) -> Result<(), Notice> {
@@ -244,8 +259,10 @@ impl Explainer<'_> {
             let state = member.state.state();
             let why_not = match state.reason() {
                 _ if chosen == Some(index) => None,
-                Some(reason) => Some(format!("it is passive ({})", reason.word())),
-                None if !member.has_room() => Some("it runs as many requests as it may".to_owned()),
+                Some(reason) => Some(passive(member, reason)),
+                None if !member.has_room() => {
+                    Some(format!("it runs as many requests as it may ({})", member.load.in_flight()))
+                }
                 None if member.backup => Some("it is a backup, and others can serve".to_owned()),
                 None if bound => Some("the session lives elsewhere".to_owned()),
                 None => Some("it could have, but it was another one's turn".to_owned()),
@@ -270,6 +287,12 @@ impl Explainer<'_> {
     fn settings(&self, listener: usize) -> &Listener {
         &self.generation.snapshot.config.listeners[listener]
     }
+}
+
+/// Why a node is passive: the reason, and what was seen.
+fn passive(member: &Member, reason: Reason) -> String {
+    let seen = member.load.seen(reason).map(|seen| format!(": {seen}")).unwrap_or_default();
+    format!("it is passive ({}){seen}", reason.word())
 }
 
 /// The listeners that clients reach on this port (`public-port`). If there are none, those that are bound to it,

@@ -22,13 +22,23 @@ pub(super) fn span(seconds: u64) -> String {
     }
 }
 
-/// A moment to come: `until 14:30 UTC`; one that is a day away or more by how far it is.
+/// A moment to come, in the local time: `until 14:30`; one that is a day away or more by how far it is.
 pub(super) fn until(moment: u64, now: u64) -> String {
-    match moment.saturating_sub(now) {
-        0 => "its time is over".to_owned(),
-        far if far >= 86_400 => format!("for {} more", span(far)),
-        _ => format!("until {:02}:{:02} UTC", moment / 3600 % 24, moment / 60 % 60),
+    until_in(&Local, moment, now)
+}
+
+fn until_in<Z: TimeZone<Offset: std::fmt::Display>>(zone: &Z, moment: u64, now: u64) -> String {
+    let at = i64::try_from(moment).ok().and_then(|moment| DateTime::from_timestamp(moment, 0));
+    match (moment.saturating_sub(now), at) {
+        (0, _) => "its time is over".to_owned(),
+        (far, Some(at)) if far < 86_400 => format!("until {}", at.with_timezone(zone).format("%H:%M")),
+        (far, _) => format!("for {} more", span(far)),
     }
+}
+
+/// A moment of the API in seconds since 1970.
+pub(super) fn unix_of(moment: &str) -> Option<u64> {
+    DateTime::parse_from_rfc3339(moment).ok().and_then(|moment| u64::try_from(moment.timestamp()).ok())
 }
 
 /// A moment of the API in the local time: `03:10:22`, and the date where it is not today's. Another text stays as it is.
@@ -109,17 +119,18 @@ mod tests {
 
     #[test]
     fn a_moment_is_told_by_the_clock_while_it_is_near() {
-        // 2026-11-22 12:00:00 UTC
-        let now = 1_795_348_800;
+        // 2026-11-22 12:00:00 UTC, 13:00 in this zone.
+        let (now, zone) = (1_795_348_800, FixedOffset::east_opt(3_600).unwrap());
+        assert_eq!(unix_of("2026-11-22T12:00:00Z"), Some(now));
         let cases = [
-            (now + 9_000, "until 14:30 UTC"),
-            (now + 43_200, "until 00:00 UTC"),
-            (now + 86_399, "until 11:59 UTC"),
+            (now + 9_000, "until 15:30"),
+            (now + 39_600, "until 00:00"),
+            (now + 86_399, "until 12:59"),
             (now + 86_400, "for 1d 0h more"),
             (now + 180_000, "for 2d 2h more"),
             (now, "its time is over"),
             (0, "its time is over"),
         ];
-        cases.iter().for_each(|(moment, told)| assert_eq!(until(*moment, now), *told));
+        cases.iter().for_each(|(moment, told)| assert_eq!(until_in(&zone, *moment, now), *told));
     }
 }

@@ -10,6 +10,7 @@ pub(crate) mod notice;
 pub(crate) mod operators;
 pub(crate) mod outages;
 mod probing;
+mod refusals;
 mod reload;
 pub(crate) mod run;
 mod sampling;

@@ -376,6 +376,16 @@ fn tell(control: &Control, node: &str, what: &str, by: &OrderedBy) {
     control.observer.events.push_about(SystemTime::now(), "operator", node, what, about);
 }
 
+/// The first event: what is told of later began with it. It names the orders that were on the disk.
+pub(crate) fn tell_of_start(control: &Control) {
+    let operations = control.operations.lock();
+    let orders = operations.newest_first().map(|operation| format!("{} {}", operation.node, operation.by_whom()));
+    let found = orders.collect::<Vec<_>>().join("; ");
+    let found = if found.is_empty() { "no node is under an order".to_owned() } else { format!("orders kept: {found}") };
+    let text = format!("started, version {}; {found}", env!("CARGO_PKG_VERSION"));
+    control.observer.events.push(SystemTime::now(), "start", "weir", &text);
+}
+
 /// Whether the node is in the file, or still has requests.
 pub(crate) fn knows(control: &Control, node: &str) -> bool {
     let generation = control.current.load_full();

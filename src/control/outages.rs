@@ -73,7 +73,7 @@ pub(super) fn consequence(pool: &Pool, now: Tick) -> &'static str {
 }
 
 /// A time in words: whole seconds from a minute on, below that with one decimal.
-fn in_words(time: Duration) -> String {
+pub(super) fn in_words(time: Duration) -> String {
     let seconds = time.as_secs();
     match (seconds / 3600, seconds / 60 % 60) {
         (0, 0) => format!("{seconds}.{} s", time.subsec_millis() / 100),

@@ -154,11 +154,13 @@ impl Running {
             reload_requests: to_reload,
             weights_requests: to_weigh,
             reloads: Mutex::default(),
+            refusals: Mutex::default(),
             state_dir: first.state_dir.take(),
             keeps_sessions: first.keeps_sessions,
             knows_previous: restored.is_ok(),
             previous_sessions: Mutex::new(restored.ok().flatten().map(Arc::new)),
         });
+        operators::tell_of_start(&control);
         operators::apply(&control, &first.generation);
         let threads = Arc::new(Threads::start(config.threads, &control.shared)?);
         let reloader = Reloader::begin(path, first, &control, &threads);
@@ -306,6 +308,7 @@ impl Running {
             sessions.expire(now, EXPIRED_A_SECOND);
         }
         self.sampling.second(&self.control, gone);
+        self.control.refusals.lock().second(&generation, now);
         operators::upkeep(&self.control);
         descriptors::read_limit();
     }

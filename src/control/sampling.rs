@@ -65,6 +65,9 @@ impl Reading<'_, '_> {
 
     fn pools(&mut self, generation: &Generation) {
         for (pool, run) in generation.snapshot.pools.iter().zip(&generation.pools) {
+            if let Some(counts) = run.counters.unserved().since_last() {
+                self.add(&Subject::Pool(Arc::clone(pool.name())), &counts);
+            }
             for (member, counters) in pool.members.iter().zip(&run.members) {
                 let first = self.told.insert(Arc::as_ptr(&member.load).cast());
                 let in_flight = if first { u64::from(member.load.in_flight()) } else { 0 };

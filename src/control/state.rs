@@ -11,6 +11,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::actor::OrderedBy;
 use super::changes::operations::Operations;
+use super::refusals::Refusals;
 use super::store::state_dir::StateDir;
 use crate::config::Problem;
 use crate::config::orders_file::Weights;
@@ -66,6 +67,8 @@ pub(crate) struct Control {
     pub(crate) weights_requests: mpsc::Sender<WeightsRequest>,
     /// The last reloads since the start, the newest at the end.
     pub(crate) reloads: Mutex<VecDeque<LastReload>>,
+    /// What Weir refused in the last minute.
+    pub(crate) refusals: Mutex<Refusals>,
     /// The state directory. `None` when it cannot be used.
     pub(crate) state_dir: Option<StateDir>,
     /// Whether sessions are stored. They are not when the next start would not have the secret they are hashed with.

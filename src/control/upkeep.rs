@@ -68,6 +68,7 @@ impl Generation {
         let Some(pool_now) = self.snapshot.pools.get(pool) else { return };
         let Some(node) = pool_now.members.get(member) else { return };
         node.load.note_change(now);
+        node.load.note_seen(why);
         let subject = format!("{}/{}", pool_now.name(), node.label);
         let (from, to) = (in_words(change.from), in_words(change.to));
         let level = if change.to == State::Active { log::Level::Info } else { log::Level::Warn };

@@ -1,17 +1,21 @@
 //! How Weir is, in one sentence: all well, degraded because of something, or down because of something.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::outages::consequence;
 use super::state::Control;
 use super::store::moments;
+use crate::observe::history::Subject;
 use crate::proxy::generation::Generation;
+use crate::traffic::message::refusal::Refusal;
 use crate::traffic::pool::Pool;
+use crate::traffic::pool::member::Member;
 use crate::traffic::pool::outage::PoolStatus;
 use crate::traffic::pool::state::{Reason, State};
 use crate::traffic::tick::Tick;
 
-/// How many reasons the sentence names.
+/// How many reasons the sentence names, and how many nodes of a pool.
 const NAMED: usize = 3;
 
 /// How Weir is.
@@ -50,7 +54,8 @@ impl Health {
 pub(crate) fn verdict(control: &Control) -> Verdict {
     let generation = control.current.load_full();
     let now = Tick::from_millis(control.now());
-    let mut reasons = of_pools(&generation.snapshot.pools, now);
+    let pools = &generation.snapshot.pools;
+    let mut reasons: Vec<Found> = pools.iter().filter_map(|pool| of_pool(control, pool, now)).collect();
     reasons.extend(of_nodes(&generation.snapshot.pools));
     reasons.extend(of_reload(control));
     reasons.extend(of_certificates(&generation));
@@ -59,17 +64,57 @@ pub(crate) fn verdict(control: &Control) -> Verdict {
 
 type Found = (Health, String);
 
-fn of_pools(pools: &[Pool], now: Tick) -> Vec<Found> {
-    let one = |pool: &Pool| match pool.status() {
-        PoolStatus::Active => None,
+fn of_pool(control: &Control, pool: &Pool, now: Tick) -> Option<Found> {
+    match pool.status() {
+        PoolStatus::Active => of_answers(control, pool).map(|errors| (Health::Degraded, errors)),
         PoolStatus::Unknown => {
             Some((Health::Degraded, format!("no node of pool {} has passed its first probe yet", pool.name())))
         }
         PoolStatus::NoneActive => {
-            Some((Health::Down, format!("pool {} has no active node: {}", pool.name(), consequence(pool, now))))
+            let (consequence, nodes) = (consequence(pool, now), resting_or_failing(control, pool));
+            Some((Health::Down, format!("pool {} has no active node: {consequence}; {nodes}", pool.name())))
+        }
+    }
+}
+
+/// Why each node of a pool is not active: `worker1 drained by uid:1000 (anna): kernel update, worker2 unhealthy`.
+fn resting_or_failing(control: &Control, pool: &Pool) -> String {
+    let operations = control.operations.lock();
+    let one = |member: &Member| match operations.of_order(&member.node) {
+        Some(operation) => format!("{} {}", member.label, operation.by_whom()),
+        None => {
+            let reason = member.state.state().reason();
+            let seen = reason.and_then(|reason| member.load.seen(reason)).map(|seen| format!(" ({seen})"));
+            format!("{} {}{}", member.label, reason.map_or("active", Reason::word), seen.unwrap_or_default())
         }
     };
-    pools.iter().filter_map(one).collect()
+    let mut told = pool.members.iter().take(NAMED).map(one).collect::<Vec<_>>().join(", ");
+    if pool.members.len() > NAMED {
+        told += &format!(", and {} more", pool.members.len() - NAMED);
+    }
+    told
+}
+
+/// The share of 5xx among a pool's answers of the last minute, where it is no accident.
+fn of_answers(control: &Control, pool: &Pool) -> Option<String> {
+    let minute = control.observer.history.last_minute(&Subject::Pool(Arc::clone(pool.name()))).point;
+    let (answers, errors) = (minute.requests(), minute.classes[4]);
+    if !is_much(errors, answers) {
+        return None;
+    }
+    let most = control.refusals.lock().most(pool.name()).filter(|(_, count)| 2 * count >= errors);
+    let which = most.and_then(|(word, _)| Refusal::ALL.iter().find(|refusal| refusal.word() == word));
+    let which = which.map_or_else(
+        || "5xx".to_owned(),
+        |refusal| format!("{} ({})", refusal.status(), refusal.word().replace('-', " ")),
+    );
+    let percent = errors * 100 / answers;
+    Some(format!("{percent} % of pool {}'s answers in the last minute are {which}", pool.name()))
+}
+
+/// One answer in twenty, or one in two where there are few. Fewer than five errors say nothing.
+const fn is_much(errors: u64, answers: u64) -> bool {
+    (errors >= 10 && errors * 20 >= answers) || (errors >= 5 && errors * 2 >= answers)
 }
 
 /// A node that fails in several pools is one reason.
@@ -132,6 +177,21 @@ fn in_one_sentence(mut reasons: Vec<Found>) -> Verdict {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_few_errors_are_no_reason() {
+        for (errors, answers, expected) in [
+            (0, 0, false),
+            (4, 4, false),
+            (5, 10, true),
+            (5, 11, false),
+            (10, 200, true),
+            (10, 201, false),
+            (900, 1_000_000, false),
+        ] {
+            assert_eq!(is_much(errors, answers), expected, "{errors} of {answers}");
+        }
+    }
 
     #[test]
     fn the_worst_comes_first_and_the_sentence_stays_short() {

@@ -10,6 +10,9 @@ use tokio::sync::watch;
 
 use super::dates::rfc3339;
 
+/// The kinds of events.
+pub const KINDS: [&str; 6] = ["operator", "pool", "reload", "start", "state", "stop"];
+
 /// One event.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Event {
@@ -18,7 +21,7 @@ pub struct Event {
     /// When, as RFC 3339.
     #[serde(serialize_with = "as_text")]
     pub time: SystemTime,
-    /// Its kind: `state`, `reload`, `operator` and the like.
+    /// Its kind, one of [`KINDS`].
     pub kind: &'static str,
     /// What it happened to: `esb-https/worker1`.
     pub subject: String,
@@ -76,6 +79,7 @@ impl Events {
 
     /// The same, with who did it and what it is about.
     pub fn push_about(&self, now: SystemTime, kind: &'static str, subject: &str, text: &str, about: About) {
+        debug_assert!(KINDS.contains(&kind), "{kind} is not in the list of kinds");
         let text = text.chars().take(MOST_TEXT).collect();
         let mut ring = self.ring.lock();
         ring.pushed += 1;

@@ -8,9 +8,11 @@ use utoipa::ToSchema;
 use super::handler::{Answer, Weir};
 use super::problem::ApiProblem;
 use crate::admin::query;
+use crate::config::suggestion;
 use crate::control::notice::Notice;
+use crate::control::state::Control;
 use crate::observe::dates::rfc3339;
-use crate::observe::events::{About, Event};
+use crate::observe::events::{About, Event, KINDS};
 
 /// Events, the oldest first.
 #[derive(Serialize, ToSchema)]
@@ -19,6 +21,8 @@ pub(super) struct EventsView {
     newest: u64,
     /// Whether events after `since` are missing here because they are no longer kept (1000 are).
     missed: bool,
+    /// When the oldest event was that is kept, asked for or not.
+    begins: Option<String>,
     events: Vec<EventView>,
 }
 
@@ -28,7 +32,7 @@ pub(super) struct EventView {
     /// Counts from 1 since the start, without gaps.
     number: u64,
     at: String,
-    /// `state`, `pool`, `reload`, `operator` and the like.
+    /// `operator`, `pool`, `reload`, `start`, `state` or `stop`.
     kind: &'static str,
     /// What it happened to, as `esb-https/worker1`.
     subject: String,
@@ -52,8 +56,8 @@ pub(super) struct EventView {
 #[utoipa::path(get, path = "/api/v1/events", params(
     ("since" = Option<u64>, Query, description = "Only events with a higher number"),
     ("limit" = Option<u64>, Query, description = "So many at most, the newest (default 100)"),
-    ("about" = Option<String>, Query, description = "Only events about this node, pool or pool/node"),
-    ("kind" = Option<String>, Query, description = "Only events of this kind, as `state`, `reload` or `operator`"),
+    ("about" = Option<String>, Query, description = "Only events about this node, pool or pool/node; 400 where there is none of that name"),
+    ("kind" = Option<String>, Query, description = "Only events of this kind: `operator`, `pool`, `reload`, `start`, `state` or `stop`"),
     ("from_time" = Option<String>, Query, description = "Only events from this moment on: RFC 3339 in UTC, or its beginning, as `2026-11-22T03:10`"),
 ), responses(
     (status = 200, body = EventsView),
@@ -67,7 +71,7 @@ pub(super) async fn events(State(control): Weir, RawQuery(query): RawQuery) -> A
             "since" => since = number()?,
             "limit" => limit = number()?,
             "about" => about = Some(value),
-            "kind" => kind = Some(value),
+            "kind" => kind = Some(known_kind(value)?),
             "from_time" => from = Some(moment(value)?),
             _ => {
                 return Err(wrong(
@@ -79,6 +83,9 @@ pub(super) async fn events(State(control): Weir, RawQuery(query): RawQuery) -> A
     }
     let mut all = control.observer.events.recent(usize::MAX);
     all.reverse();
+    if let Some(about) = &about {
+        check_name(&control, &all, about)?;
+    }
     let newest = all.last().map_or(0, |event| event.number);
     let missed = all.first().is_some_and(|oldest| oldest.number > since.saturating_add(1));
     let meant = |event: &&Event| {
@@ -90,7 +97,33 @@ pub(super) async fn events(State(control): Weir, RawQuery(query): RawQuery) -> A
     let mut events: Vec<EventView> = all.iter().filter(meant).map(EventView::of).collect();
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
     events.drain(..events.len().saturating_sub(limit));
-    Ok(Json(EventsView { newest, missed, events }))
+    let begins = all.first().map(|oldest| rfc3339(oldest.time));
+    Ok(Json(EventsView { newest, missed, begins, events }))
+}
+
+fn known_kind(kind: String) -> Result<String, ApiProblem> {
+    if KINDS.contains(&&*kind) {
+        return Ok(kind);
+    }
+    Err(wrong(format!("no event is of the kind {kind:?}"), &suggestion(&kind, "kinds", &KINDS)))
+}
+
+/// What an event can be about: what the configuration has, and what events are about that happened before a reload.
+fn check_name(control: &Control, all: &[Event], name: &str) -> Result<(), ApiProblem> {
+    let generation = control.current.load_full();
+    let config = &generation.snapshot.config;
+    let nodes: Vec<&str> = config.nodes.iter().map(|node| &*node.name).collect();
+    let pools = config.pools.iter().map(|pool| &*pool.name);
+    let known: Vec<&str> = nodes.iter().copied().chain(pools).collect();
+    let is_known = known.contains(&name)
+        || generation.snapshot.pools.iter().any(|pool| {
+            let rest = name.strip_prefix(&**pool.name()).and_then(|rest| rest.strip_prefix('/'));
+            rest.is_some_and(|rest| pool.members.iter().any(|member| *member.node == *rest || *member.label == *rest))
+        });
+    if is_known || all.iter().any(|event| is_about(event, name)) {
+        return Ok(());
+    }
+    Err(wrong(format!("there is no node or pool {name:?}"), &suggestion(name, "nodes and pools here", &known)))
 }
 
 fn is_about(event: &Event, name: &str) -> bool {

@@ -72,6 +72,8 @@ pub(super) struct MemberView {
     state: &'static str,
     /// Why it is passive. `gone`: a reload took it out, and older requests still run there.
     reason: Option<&'static str>,
+    /// What was seen of a node that is `unhealthy` or `ejected`, as `tcp 8280: connection refused`.
+    seen: Option<String>,
     /// How long it has this state; absent for a node that a reload took out.
     since_seconds: Option<u64>,
     /// An operator's, or else that of the file.
@@ -138,6 +140,7 @@ fn view(control: &Control, generation: &Generation, name: &str) -> Option<NodeVi
         address: removed.address,
         state: "passive",
         reason: Some(GONE),
+        seen: None,
         since_seconds: None,
         weight: removed.weight,
         file_weight: removed.weight,
@@ -208,6 +211,7 @@ impl MemberView {
             address: member.address.to_string(),
             state: state.word(),
             reason: state.reason().map(Reason::word),
+            seen: state.reason().and_then(|reason| member.load.seen(reason)).map(String::from),
             since_seconds: Some(member.load.unchanged_for(now).as_secs()),
             weight: member.weight,
             file_weight: member.file_weight,

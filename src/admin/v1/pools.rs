@@ -27,6 +27,8 @@ pub(super) struct PoolView {
     nodes: Vec<String>,
     /// Requests that wait for a node now.
     queued: usize,
+    /// How many may wait; absent where it has no queue.
+    queue_size: Option<u32>,
     /// The sessions in its table; absent where it keeps none.
     sessions: Option<usize>,
     max_sessions: Option<usize>,
@@ -73,10 +75,11 @@ fn view(control: &Control, generation: &Generation, index: usize) -> Option<Pool
         active: pool.members.iter().filter(|member| member.state.state() == NodeState::Active).count(),
         nodes: pool.members.iter().map(|member| member.label.to_string()).collect(),
         queued: pool.waiting.len(),
+        queue_size: pool.settings.queue.map(|queue| queue.size),
         sessions: pool.sessions.as_ref().map(|sessions| sessions.len()),
         max_sessions: pool.sessions.as_ref().map(|sessions| sessions.max()),
         retry_budget: pool.budget.left(),
         last_minute: Minute::of(control, &Subject::Pool(Arc::clone(pool.name()))),
-        total: Total::of(running.members.iter().map(|counters| counters.tally())),
+        total: Total::of(running.members.iter().map(|counters| counters.tally()).chain([running.counters.unserved()])),
     })
 }

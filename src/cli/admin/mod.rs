@@ -4,6 +4,7 @@ mod client;
 mod encode;
 mod find;
 mod node_status;
+mod node_table;
 pub(super) mod operate;
 mod request;
 pub(super) mod show;

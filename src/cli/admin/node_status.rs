@@ -185,7 +185,10 @@ mod tests {
         let cases = [
             (
                 told(drain.clone(), Some(NOW + 9_000), &[http.clone(), https]),
-                "worker1 is draining in esb-http, esb-https: 12 sessions, 3 requests running, until 14:30 UTC",
+                &*format!(
+                    "worker1 is draining in esb-http, esb-https: 12 sessions, 3 requests running, {}",
+                    until(NOW + 9_000, NOW)
+                ),
             ),
             (
                 told(drain.clone(), None, &[draining("a", Some(1), 1)]),

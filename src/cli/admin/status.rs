@@ -6,8 +6,11 @@ use hyper::Method;
 use serde_json::{Value, json};
 
 use super::client::{AdminArgs, send, send_change};
+use super::node_table::node_table;
 use super::operate::{self, Why, report_refusal};
-use super::table::{rows, table, text};
+use super::request::ask_json;
+use super::show::events::line;
+use super::table::{milliseconds, rows, table, text};
 use crate::app::FAILED;
 use crate::cli::check::operator_orders::unknown_node;
 use crate::cli::output::{fail, print, print_line, warn};
@@ -15,33 +18,50 @@ use crate::cli::times::{span, unix, until};
 
 /// `weir status`.
 pub(crate) fn status(args: &AdminArgs) -> i32 {
-    let now = unix(SystemTime::now());
-    // An older Weir has no verdict.
-    let told = send(args, &Method::GET, "/api/v1/status").ok().filter(|(status, _)| *status == 200);
-    let verdict = told.map_or_else(String::new, |(_, told)| verdict(&told));
-    show(args, "/api/status", |status| {
-        let head = format!(
-            "weir {}, generation {}, up {}, {} connections\n",
-            text(&status["version"]),
-            text(&status["generation"]),
-            span(status["uptime_seconds"].as_u64().unwrap_or_default()),
-            text(&status["connections"]),
-        );
-        let tables = [
-            table(&["LISTENER", "ADDRESS", "TLS"], rows(&status["listeners"], &["name", "address", "tls"])),
-            table(&["SITE", "HOSTS", "POOL"], rows(&status["sites"], &["name", "hosts", "pool"])),
-            node_table(&status["nodes"], now),
-            order_table(&status["operators"], now),
-            table(&["WHEN", "WHAT", "OF", ""], rows(&status["events"], &["time", "kind", "subject", "text"])),
-        ];
-        [format!("{verdict}{head}")]
-            .into_iter()
-            .chain(tables)
-            .filter(|table| !table.is_empty())
-            .collect::<Vec<_>>()
-            .join("\n")
-    })
+    let shown = if args.json { ask(args, "/api/status").map(|status| format!("{status:#}\n")) } else { whole(args) };
+    printed(shown)
 }
+
+fn printed(shown: Result<String, String>) -> i32 {
+    match shown {
+        Ok(shown) if print(&shown) => 0,
+        Ok(_) => FAILED,
+        Err(why) => fail(&why),
+    }
+}
+
+fn ask(args: &AdminArgs, path: &str) -> Result<Value, String> {
+    ask_json(args, &Method::GET, path, Vec::new())
+}
+
+/// All tables, the verdict first.
+fn whole(args: &AdminArgs) -> Result<String, String> {
+    let now = SystemTime::now();
+    let (status, told) = (ask(args, "/api/status")?, ask(args, "/api/v1/status")?);
+    let (nodes, pools) = (ask(args, "/api/v1/nodes")?, ask(args, "/api/v1/pools")?);
+    let events = ask(args, &format!("/api/v1/events?limit={EVENTS}"))?;
+    let head = format!(
+        "{}weir {}, generation {}, up {}, {} connections\n",
+        verdict(&told),
+        text(&status["version"]),
+        text(&status["generation"]),
+        span(status["uptime_seconds"].as_u64().unwrap_or_default()),
+        text(&status["connections"]),
+    );
+    let events = events["events"].as_array().into_iter().flatten().rev();
+    let tables = [
+        head,
+        table(&["LISTENER", "ADDRESS", "TLS"], rows(&status["listeners"], &["name", "address", "tls"])),
+        table(&["SITE", "HOSTS", "POOL"], rows(&status["sites"], &["name", "hosts", "pool"])),
+        node_table(&nodes, &pools, unix(now)),
+        order_table(&status["operators"], unix(now)),
+        events.map(|event| line(event, now)).collect(),
+    ];
+    Ok(tables.into_iter().filter(|table| !table.is_empty()).collect::<Vec<_>>().join("\n"))
+}
+
+/// How many events are shown.
+const EVENTS: usize = 20;
 
 /// The verdict, and the last minute in a line.
 fn verdict(status: &Value) -> String {
@@ -64,27 +84,23 @@ pub(super) fn minute_line(minute: &Value) -> String {
     line.join(", ")
 }
 
-/// `38 ms`, from a second on `1.52 s`; `-` for nothing.
-pub(super) fn milliseconds(value: &Value) -> String {
-    match value.as_f64() {
-        None => "-".to_owned(),
-        Some(time) if time < 10.0 => format!("{time:.1} ms"),
-        Some(time) if time < 1_000.0 => format!("{time:.0} ms"),
-        Some(time) => format!("{:.2} s", time / 1e3),
-    }
-}
-
 /// `weir nodes`.
 pub(crate) fn nodes(args: &AdminArgs) -> i32 {
-    let now = unix(SystemTime::now());
-    show(args, "/api/nodes", |nodes| node_table(nodes, now))
+    let shown = if args.json {
+        ask(args, "/api/nodes").map(|nodes| format!("{nodes:#}\n"))
+    } else {
+        let (nodes, pools) = (ask(args, "/api/v1/nodes"), ask(args, "/api/v1/pools"));
+        nodes.and_then(|nodes| Ok(node_table(&nodes, &pools?, unix(SystemTime::now()))))
+    };
+    printed(shown)
 }
 
 /// `weir sessions`.
 pub(crate) fn sessions(args: &AdminArgs) -> i32 {
-    show(args, "/api/sessions", |sessions| {
-        table(&["POOL", "SESSIONS", "EVICTED", "BY NODE"], rows(sessions, &["pool", "sessions", "evicted", "by_node"]))
-    })
+    let titles = ["POOL", "SESSIONS", "EVICTED", "BY NODE"];
+    let shown = |sessions: &Value| table(&titles, rows(sessions, &["pool", "sessions", "evicted", "by_node"]));
+    let told = ask(args, "/api/sessions");
+    printed(told.map(|told| if args.json { format!("{told:#}\n") } else { shown(&told) }))
 }
 
 /// `weir reload`.
@@ -193,50 +209,6 @@ pub(super) fn problem_line(problem: &Value) -> String {
     format!("{place}: {}{advice}", text(&problem["what"]))
 }
 
-fn show(args: &AdminArgs, path: &str, format: impl Fn(&Value) -> String) -> i32 {
-    let text = match send(args, &Method::GET, path) {
-        Ok((_, answer)) if args.json => format!("{answer:#}\n"),
-        Ok((_, answer)) => format(&answer),
-        Err(why) => return fail(&why),
-    };
-    if print(&text) { 0 } else { FAILED }
-}
-
-const NODE_TITLES: [&str; 12] =
-    ["POOL", "NODE", "ADDRESS", "STATE", "REASON", "SINCE", "WEIGHT", "RUNNING", "SESSIONS", "REQ/S", "P95", ""];
-
-fn node_table(nodes: &Value, now: u64) -> String {
-    table(&NODE_TITLES, nodes.as_array().into_iter().flatten().map(|node| node_row(node, now)).collect())
-}
-
-fn node_row(node: &Value, now: u64) -> Vec<String> {
-    let plain = |key: &str| text(&node[key]);
-    let since = node["since"].as_u64().map_or_else(|| "-".to_owned(), span);
-    let running = match node["max_requests"].as_u64() {
-        Some(most) => format!("{}/{most}", plain("in_flight")),
-        None => plain("in_flight"),
-    };
-    let front = ["pool", "node", "address", "state", "reason"].into_iter().map(plain);
-    let minute = &node["last_minute"];
-    let (rate, p95) = (text(&minute["per_second"]), milliseconds(&minute["milliseconds"]["p95"]));
-    front.chain([since, plain("weight"), running, plain("sessions"), rate, p95, remarks(node, now)]).collect()
-}
-
-/// Remarks on a node, most have none: `backup, warming 40 %`.
-fn remarks(node: &Value, now: u64) -> String {
-    let remarks = [
-        (node["backup"] == true).then(|| "backup".to_owned()),
-        node["warmth"]
-            .as_u64()
-            .filter(|warmth| *warmth < 100 && node["state"] == "active")
-            .map(|warmth| format!("warming {warmth} %")),
-        node["queued"].as_u64().filter(|queued| *queued > 0).map(|queued| format!("{queued} waiting")),
-        node["operator"].as_str().map(|_| "by an operator".to_owned()),
-        node["deadline"].as_u64().map(|deadline| until(deadline, now)),
-    ];
-    remarks.into_iter().flatten().collect::<Vec<_>>().join(", ")
-}
-
 /// The table of nodes that operators have drained or put in maintenance; empty where there is none.
 fn order_table(operators: &Value, now: u64) -> String {
     let row = |order: &Value| {
@@ -247,10 +219,10 @@ fn order_table(operators: &Value, now: u64) -> String {
             Some(deadline) => until(deadline, now),
             None => String::new(),
         };
-        vec![node, text(&order["operator"]), since, remark]
+        vec![node, text(&order["operator"]), since, text(&order["actor"]), text(&order["reason"]), remark]
     };
     let rows: Vec<_> = operators.as_array().into_iter().flatten().map(row).collect();
-    if rows.is_empty() { String::new() } else { table(&["NODE", "ORDER", "SINCE", ""], rows) }
+    if rows.is_empty() { String::new() } else { table(&["NODE", "ORDER", "FOR", "BY", "REASON", ""], rows) }
 }
 
 #[cfg(test)]
@@ -258,27 +230,6 @@ mod tests {
     use super::*;
 
     const NOW: u64 = 1_795_348_800;
-
-    #[test]
-    fn nodes_are_shown_with_what_is_special_about_them() {
-        let nodes = json!([
-            {"pool": "esb", "node": "worker1", "address": "10.0.0.3:8280", "state": "passive", "reason": "draining", "weight": 1,
-             "in_flight": 3, "sessions": 12, "since": 65, "operator": "drain", "deadline": NOW + 9_000, "warmth": 100, "queued": 0},
-            {"pool": "esb", "node": "w2", "address": "10.0.0.4:8280", "state": "active", "reason": null, "weight": 1,
-             "in_flight": 7, "sessions": null, "since": 5, "operator": null, "deadline": null, "backup": true,
-             "max_requests": 200, "warmth": 40, "queued": 3,
-             "last_minute": {"per_second": 12.5, "milliseconds": {"p95": 1_520.4}}},
-            {"pool": "esb", "node": "w3", "address": "10.0.0.5:8280", "state": "active", "reason": null, "weight": 1,
-             "in_flight": 0, "sessions": 0},
-        ]);
-        let expected = "\
-POOL  NODE     ADDRESS        STATE    REASON    SINCE  WEIGHT  RUNNING  SESSIONS  REQ/S  P95
-esb   worker1  10.0.0.3:8280  passive  draining  1m 5s  1       3        12        -      -       by an operator, until 14:30 UTC
-esb   w2       10.0.0.4:8280  active   -         5s     1       7/200    -         12.5   1.52 s  backup, warming 40 %, 3 waiting
-esb   w3       10.0.0.5:8280  active   -         -      1       0        0         -      -
-";
-        assert_eq!(node_table(&nodes, NOW), expected);
-    }
 
     #[test]
     fn the_verdict_comes_first_and_the_last_minute_beside_it() {
@@ -308,14 +259,18 @@ esb   w3       10.0.0.5:8280  active   -         -      1       0        0      
     #[test]
     fn orders_for_nodes_that_are_not_in_the_file_are_marked() {
         let operators = json!([
-            {"node": "worker1", "operator": "drain", "since": NOW - 65, "deadline": NOW + 9_000, "known": true},
+            {"node": "worker1", "operator": "drain", "since": NOW - 65, "deadline": NOW + 9_000, "known": true,
+             "actor": "uid:1000 (anna)", "reason": "kernel update"},
             {"node": "old", "operator": "maintain", "since": NOW - 3_700, "deadline": null, "known": false},
         ]);
-        let expected = "\
-NODE     ORDER     SINCE
-worker1  drain     1m 5s  until 14:30 UTC
-old      maintain  1h 1m  not in the file; `weir activate old` forgets it
-";
+        let expected = format!(
+            "\
+NODE     ORDER     FOR    BY               REASON
+worker1  drain     1m 5s  uid:1000 (anna)  kernel update  {}
+old      maintain  1h 1m  -                -              not in the file; `weir activate old` forgets it
+",
+            until(NOW + 9_000, NOW)
+        );
         assert_eq!(order_table(&operators, NOW), expected);
         assert_eq!((order_table(&json!([]), NOW), order_table(&Value::Null, NOW)), (String::new(), String::new()));
     }

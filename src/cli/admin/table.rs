@@ -19,6 +19,16 @@ pub(super) fn text(value: &Value) -> String {
     }
 }
 
+/// `38 ms`, from a second on `1.52 s`; `-` for nothing.
+pub(super) fn milliseconds(value: &Value) -> String {
+    match value.as_f64() {
+        None => "-".to_owned(),
+        Some(time) if time < 10.0 => format!("{time:.1} ms"),
+        Some(time) if time < 1_000.0 => format!("{time:.0} ms"),
+        Some(time) => format!("{:.2} s", time / 1e3),
+    }
+}
+
 /// Titles and rows, in columns.
 pub(super) fn table(titles: &[&str], rows: Vec<Vec<String>>) -> String {
     let titles: Vec<String> = titles.iter().map(ToString::to_string).collect();

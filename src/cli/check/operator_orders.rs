@@ -140,9 +140,12 @@ mod tests {
         orders.apply("worker1", Command::Drain { within: Some(Duration::from_secs(12_600)) }, at(NOW - 3_600));
         orders.apply("worker9", Command::Maintain, at(NOW - 65));
         let config = beside("kept", Some(&orders.to_text(at(NOW), "")));
-        let expected = "operators' orders\n  \
-            worker1  drain for 1h 0m, until 14:30 UTC: not active until `weir activate`\n  \
-            worker9  maintain for 1m 5s: not in the file; `weir activate worker9` forgets it\n";
+        let expected = format!(
+            "operators' orders\n  \
+            worker1  drain for 1h 0m, {}: not active until `weir activate`\n  \
+            worker9  maintain for 1m 5s: not in the file; `weir activate worker9` forgets it\n",
+            until(NOW + 9_000, NOW)
+        );
         assert_eq!(section(&config, NOW), expected);
         let told = section_json(&config);
         assert_eq!((&told[0]["known"], &told[1]["known"]), (&json!(true), &json!(false)));

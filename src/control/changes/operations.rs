@@ -31,6 +31,21 @@ pub(crate) struct Operations {
     kept: VecDeque<Operation>,
 }
 
+impl Operation {
+    /// Who took the node out, how and why: `drained by uid:1000 (anna): kernel update`.
+    pub(crate) fn by_whom(&self) -> String {
+        let WrittenOperation { kind, state, actor, reason, .. } = &self.told;
+        let word = match (kind, state) {
+            (OperationKind::Drain, OperationState::Running) => "draining, ordered",
+            (OperationKind::Drain, _) => "drained",
+            (OperationKind::Maintain, _) => "in maintenance, ordered",
+            (OperationKind::Activate, _) => "activated",
+        };
+        let reason = reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
+        format!("{word} by {actor}{reason}")
+    }
+}
+
 impl Operations {
     /// Those that a restart left: one for each order. Numbers count on.
     pub(crate) fn restored(last: u64, nodes: &BTreeMap<String, WrittenNode>, orders: &Orders) -> Self {

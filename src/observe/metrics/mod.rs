@@ -14,6 +14,7 @@ mod open_metrics;
 mod process;
 mod sites;
 mod tally;
+mod word_counts;
 
 use std::fmt;
 use std::sync::Arc;
@@ -77,9 +78,10 @@ impl Metrics {
     /// with an empty site too, of what never reached one.
     pub fn route(&self, site: &str, pool: &str, node: &str) -> Arc<RouteCounters> {
         let labels = [or_dash(site), or_dash(pool), or_dash(node)];
+        let unserved = (node.is_empty() && !pool.is_empty()).then(|| self.counters_of_pool(pool));
         let node = (!node.is_empty()).then(|| self.counters_of(pool, node));
         let site = self.counters_at(or_dash(site));
-        self.routes.handle(&labels, || RouteCounters::new(&self.vecs, labels, site, node))
+        self.routes.handle(&labels, || RouteCounters::new(&self.vecs, labels, site, node, unserved))
     }
 
     /// The counters and gauges of a site, which the next configuration has.
@@ -91,7 +93,7 @@ impl Metrics {
 
     /// The counters and gauges of a pool, which the next configuration has.
     pub fn pool(&self, pool: &str) -> Arc<PoolCounters> {
-        let counters = self.pools.handle(&[pool], || PoolCounters::new(&self.vecs, pool));
+        let counters = self.counters_of_pool(pool);
         counters.add_gauges();
         counters
     }
@@ -105,6 +107,10 @@ impl Metrics {
 
     fn counters_at(&self, site: &str) -> Arc<SiteCounters> {
         self.sites.handle(&[site], || SiteCounters::new(&self.vecs, site))
+    }
+
+    fn counters_of_pool(&self, pool: &str) -> Arc<PoolCounters> {
+        self.pools.handle(&[pool], || PoolCounters::new(&self.vecs, pool))
     }
 
     fn counters_of(&self, pool: &str, node: &str) -> Arc<NodeCounters> {
@@ -187,7 +193,7 @@ impl Metrics {
 
     /// Removes the series of handles that nobody holds.
     fn sweep(&self) {
-        // Routes hold sites and nodes, so they go first.
+        // Routes hold sites, pools and nodes, so they go first.
         self.routes.sweep();
         self.sites.sweep();
         self.pools.sweep();

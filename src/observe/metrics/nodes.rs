@@ -11,6 +11,7 @@ use super::histogram::Histogram;
 use super::lazy_counters::LazyCounters;
 use super::metric_vecs::MetricVecs;
 use super::tally::{Counts, Finished, Tally};
+use super::word_counts::WordCounts;
 
 /// The counters and gauges of a pool.
 #[derive(Debug)]
@@ -23,6 +24,9 @@ pub struct PoolCounters {
     evicted: IntCounter,
     lookups: LazyCounters<&'static str>,
     queued: LazyCounters<&'static str>,
+    /// Requests that ended without a node.
+    unserved: Tally,
+    failures: WordCounts,
 }
 
 #[derive(Debug)]
@@ -77,6 +81,21 @@ impl PoolCounters {
         self.queued.get(result)
     }
 
+    /// What is counted of the requests that ended without a node.
+    pub(crate) fn unserved(&self) -> &Tally {
+        &self.unserved
+    }
+
+    /// Weir answered a request itself with this word and a status of 5xx.
+    pub fn failed(&self, word: &'static str) {
+        self.failures.count(word);
+    }
+
+    /// Tells how many requests Weir answered with 5xx, by word.
+    pub(crate) fn each_failure(&self, tell: impl FnMut(&'static str, u64)) {
+        self.failures.each(tell);
+    }
+
     /// How many wait now, how many retries the budget allows, and whether no node is active.
     pub fn set_gauges(&self, waiting: usize, budget: u32, without_node: bool) {
         self.gauges.update(|gauges| {
@@ -118,6 +137,8 @@ impl PoolCounters {
             learned: vecs.sessions_learned.with_label_values(&[pool]),
             evicted: vecs.sessions_evicted.with_label_values(&[pool]),
             lookups: LazyCounters::known(&["hit", "none", "unknown", "rebound"], lookups),
+            unserved: Tally::default(),
+            failures: WordCounts::default(),
             vecs: vecs.clone(),
         }
     }

@@ -10,7 +10,7 @@ use super::handles::{ConfiguredGauges, GaugeGuard, RemoveSeries};
 use super::histogram::{Histogram, Placed};
 use super::lazy_counters::LazyCounters;
 use super::metric_vecs::MetricVecs;
-use super::nodes::NodeCounters;
+use super::nodes::{NodeCounters, PoolCounters};
 use super::tally::{Finished, Tally};
 
 /// The counters of what one site sends to one node of a pool, or answers itself.
@@ -20,6 +20,8 @@ pub struct RouteCounters {
     vecs: Arc<MetricVecs>,
     site: Arc<SiteCounters>,
     node: Option<Arc<NodeCounters>>,
+    /// Where they count requests that led to a pool and got no node there.
+    pool: Option<Arc<PoolCounters>>,
     codes: LazyCounters<u16>,
 }
 
@@ -36,6 +38,10 @@ impl RouteCounters {
         route.record(finished, took.as_ref());
         if let (Some(node), Some(time)) = (&self.node, finished.upstream_time) {
             node.answered(finished, time);
+        }
+        if let Some(pool) = &self.pool {
+            // A pool's times are those of requests that a node had.
+            pool.unserved().record(finished, None);
         }
     }
 
@@ -55,13 +61,19 @@ impl RouteCounters {
         self.node.as_ref()
     }
 
+    /// The counters of the pool in which requests got no node.
+    pub fn pool(&self) -> Option<&Arc<PoolCounters>> {
+        self.pool.as_ref()
+    }
+
     pub(super) fn new(
         vecs: &Arc<MetricVecs>,
         labels: [&str; 3],
         site: Arc<SiteCounters>,
         node: Option<Arc<NodeCounters>>,
+        pool: Option<Arc<PoolCounters>>,
     ) -> Self {
-        Self { labels: labels.map(str::to_owned), vecs: vecs.clone(), site, node, codes: LazyCounters::new() }
+        Self { labels: labels.map(str::to_owned), vecs: vecs.clone(), site, node, pool, codes: LazyCounters::new() }
     }
 }
 

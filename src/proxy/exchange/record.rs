@@ -191,6 +191,9 @@ impl<'r> Record<'r> {
         if let Some(refusal) = self.refusal {
             sited.running().counters.refused(refusal.word());
             tally.failed();
+            if let Some(pool) = sited.running().route(self.pool(), None).pool().filter(|_| self.status >= 500) {
+                pool.failed(refusal.word());
+            }
             self.log_node_error(&sited, refusal);
         }
         if sited.running().access.queue.is_some() {

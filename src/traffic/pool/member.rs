@@ -9,7 +9,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 
 use super::queue::Queue;
-use super::state::{Claim, NodeState, Trial};
+use super::state::{Claim, NodeState, Reason, Trial};
 use crate::traffic::balance::latency::Latency;
 use crate::traffic::balance::slow_start::SlowStart;
 use crate::traffic::tick::Tick;
@@ -73,6 +73,8 @@ pub struct Load {
     used_at: Arc<AtomicU64>,
     /// When its state last changed.
     changed_at: AtomicU64,
+    /// What was seen of a node that fails, in words.
+    seen: Mutex<Box<str>>,
     /// Its time to the first byte.
     pub latency: Latency,
     /// The progress of its slow start.
@@ -81,6 +83,9 @@ pub struct Load {
 
 /// The whole weight.
 const WARM: u16 = 1000;
+
+/// How many characters of what was seen are kept.
+const MOST_SEEN: usize = 200;
 
 /// Uses within this time count as one.
 const GRAIN: Duration = Duration::from_secs(1);
@@ -94,6 +99,7 @@ impl Default for Load {
             warmth: AtomicU16::new(WARM),
             used_at: Arc::default(),
             changed_at: AtomicU64::new(0),
+            seen: Mutex::default(),
             latency: Latency::default(),
             slow_start: Mutex::default(),
         }
@@ -163,6 +169,18 @@ impl Load {
     /// Notes that the state has changed.
     pub fn note_change(&self, now: Tick) {
         self.changed_at.store(now.as_millis(), Relaxed);
+    }
+
+    /// Notes what was seen of a node that fails: by a probe or by requests. A node may have said a part of it, so it is cut.
+    pub fn note_seen(&self, seen: &str) {
+        let cut: String = seen.chars().take(MOST_SEEN).collect();
+        *self.seen.lock() = cut.into();
+    }
+
+    /// What was seen of a node that is passive because it fails.
+    pub fn seen(&self, reason: Reason) -> Option<Box<str>> {
+        let fails = matches!(reason, Reason::Unhealthy | Reason::Ejected);
+        fails.then(|| self.seen.lock().clone()).filter(|seen| !seen.is_empty())
     }
 
     /// The time since the last change of state, or since the process start if there was none.

@@ -51,6 +51,11 @@ impl<F: Ord + Clone, W> Queue<F, W> {
         if self.is_empty() { 0 } else { self.waiters.lock().groups.get(accepted).map_or(0, BTreeMap::len) }
     }
 
+    /// Whether one who came now would find no place.
+    pub fn is_full(&self) -> bool {
+        self.len() >= self.waiters.lock().size
+    }
+
     /// Whether there is no waiter.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
@@ -191,8 +196,9 @@ mod tests {
     fn the_bound_is_kept_and_may_change() {
         let queue = Queue::new(2);
         assert_eq!([queue.join(None, 'a').is_ok(), queue.join(Some(7), 'b').is_ok()], [true, true]);
-        assert_eq!(queue.join(None, 'c'), Err('c'));
+        assert_eq!((queue.is_full(), queue.join(None, 'c')), (true, Err('c')));
         queue.resize(3);
+        assert!(!queue.is_full());
         assert!(queue.join(None, 'c').is_ok());
         queue.resize(1);
         assert_eq!((queue.len(), queue.join(None, 'd')), (3, Err('d')), "those who wait stay");

@@ -253,7 +253,7 @@ fn the_log_tells_how_long_a_request_waited_and_why_it_was_refused() {
     eventually("it waits", || world.weir.metric("weir_queue_waiting", &[("pool", "app")]) > 0.5);
     assert_eq!(word(&world.weir.get("/more")), "queue-full");
     let asked = world.why_json(&["--host", "esb.test"]);
-    assert_eq!((&asked["queued"], &asked["node"]), (&Value::Bool(true), &Value::Null), "{asked:#}");
+    assert_eq!((&asked["queued"], &asked["why"]), (&Value::Bool(false), &"queue-full".into()), "{asked:#}");
     world.gate.open();
     let (why, _, queued) = told(&patient.answer().expect("an answer"));
     assert_eq!(why, "balanced");

@@ -175,7 +175,10 @@ fn every_view_of_the_nodes_shows_a_drain() {
     let nodes = world.weir.command(&["nodes"]).out;
     let line = nodes.lines().find(|line| line.contains(" n1 ")).unwrap_or_default();
     assert!(
-        line.contains("passive") && line.contains("draining") && line.contains("by an operator, for 1d"),
+        line.contains("passive")
+            && line.contains("draining")
+            && line.contains("drain by uid:")
+            && line.contains(", for 1d"),
         "{nodes}"
     );
     let status = world.weir.command(&["status"]).out;

@@ -36,7 +36,10 @@ pub(crate) struct EventsArgs {
     /// Only what happened from this time on
     #[arg(long, value_name = "TIME", value_parser = since)]
     since: Option<String>,
-    /// Only events of this kind, such as state, reload or operator
+    /// Only what is about this pool and its nodes
+    #[arg(long, value_name = "POOL")]
+    pool: Option<String>,
+    /// Only events of this kind: operator, pool, reload, start, state or stop
     #[arg(long, value_name = "KIND")]
     kind: Option<String>,
     #[command(flatten)]
@@ -59,7 +62,7 @@ pub(crate) fn events(asked: &EventsArgs) -> i32 {
         let all = answer["events"].as_array().map(Vec::as_slice).unwrap_or_default();
         let first = if asked.follow && asked.since.is_none() { all.len().saturating_sub(BEFORE) } else { 0 };
         let lines: String = all[first..].iter().map(|event| asked.line(event)).collect();
-        if lines.is_empty() && !asked.follow { print("no events\n") } else { print(&lines) }
+        if asked.follow { print(&lines) } else { print(&(asked.begins(&answer, &lines) + &lines)) }
     };
     match shown {
         false => FAILED,
@@ -70,9 +73,33 @@ pub(crate) fn events(asked: &EventsArgs) -> i32 {
 
 impl EventsArgs {
     fn path(&self) -> String {
-        let parts = [("about", &self.node), ("kind", &self.kind), ("from_time", &self.since)];
+        let about = self.about();
+        let parts = [("about", &about), ("kind", &self.kind), ("from_time", &self.since)];
         let parts = parts.into_iter().filter_map(|(name, value)| Some(format!("&{name}={}", encoded(value.as_ref()?))));
         format!("/api/v1/events?limit=1000{}", parts.collect::<String>())
+    }
+
+    /// The node, the pool, or the node in the pool.
+    fn about(&self) -> Option<String> {
+        match (&self.pool, &self.node) {
+            (Some(pool), Some(node)) => Some(format!("{pool}/{node}")),
+            (one, other) => one.as_ref().or(other.as_ref()).cloned(),
+        }
+    }
+
+    /// A line that says since when Weir knows events, where less is shown than was asked for.
+    fn begins(&self, answer: &Value, lines: &str) -> String {
+        let Some(begins) = answer["begins"].as_str() else { return "no events\n".to_owned() };
+        let when = on_the_clock(begins, SystemTime::now());
+        let asked_for_later = self.since.as_deref().is_some_and(|since| since >= begins);
+        match (lines.is_empty(), asked_for_later) {
+            (true, true) => "no events\n".to_owned(),
+            (true, false) => format!("no such events since {when}; what was before is in the journal\n"),
+            (false, false) if self.since.is_some() => {
+                format!("(events are kept since {when}; what was before is in the journal)\n")
+            }
+            (false, _) => String::new(),
+        }
     }
 
     fn line(&self, event: &Value) -> String {
@@ -126,14 +153,16 @@ impl EventsArgs {
 
     fn is_meant(&self, event: &Value) -> bool {
         let subject = event["subject"].as_str().unwrap_or_default();
-        let about =
-            |node: &String| event["node"] == **node || subject == node || subject.split('/').any(|part| part == node);
-        self.node.as_ref().is_none_or(about) && self.kind.as_ref().is_none_or(|kind| event["kind"] == **kind)
+        let about = |name: String| {
+            let named = ["node", "pool"].iter().any(|key| event[*key] == *name);
+            named || subject == name || subject.split('/').any(|part| part == name)
+        };
+        self.about().is_none_or(about) && self.kind.as_ref().is_none_or(|kind| event["kind"] == **kind)
     }
 }
 
 /// `03:10:22  state     esb-https/worker1  is passive (unhealthy)`, and who did it.
-fn line(event: &Value, now: SystemTime) -> String {
+pub(in crate::cli::admin) fn line(event: &Value, now: SystemTime) -> String {
     let by = event["actor"].as_str().map(|actor| format!(" (by {actor})")).unwrap_or_default();
     let reason = event["reason"].as_str().map(|reason| format!(": {reason}")).unwrap_or_default();
     let when = on_the_clock(event["at"].as_str().unwrap_or_default(), now);

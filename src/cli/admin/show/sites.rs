@@ -7,8 +7,7 @@ use serde_json::Value;
 
 use super::super::client::AdminArgs;
 use super::super::request::ask_json;
-use super::super::status::milliseconds;
-use super::super::table::{table, text};
+use super::super::table::{milliseconds, table, text};
 use crate::app::FAILED;
 use crate::cli::output::{fail, print};
 

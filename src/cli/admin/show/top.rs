@@ -11,10 +11,10 @@ use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
 use hyper::Method;
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio::signal::unix::{SignalKind, signal};
 
-use self::frame::{Pressed, View};
+use self::frame::{Pressed, Seen, View};
 use self::terminal::Terminal;
 use super::super::client::AdminArgs;
 use super::super::request::ask_within;
@@ -38,8 +38,8 @@ pub(crate) struct Top {
     args: AdminArgs,
 }
 
-/// How Weir is, and its nodes.
-type Answer = Result<(Value, Value), String>;
+/// How Weir is.
+type Answer = Result<Seen, String>;
 
 /// `weir top`.
 pub(crate) fn top(Top { once, args }: &Top) -> i32 {
@@ -97,7 +97,7 @@ fn ask(args: &AdminArgs) -> Answer {
         let bytes = ask_within(TIMEOUT, args, &Method::GET, path, Vec::new())?;
         serde_json::from_slice(&bytes).map_err(|error| format!("the answer is not understood: {error}"))
     };
-    Ok((one("/api/v1/status")?, one("/api/v1/nodes")?))
+    Ok(Seen { status: one("/api/v1/status")?, nodes: one("/api/v1/nodes")?, pools: one("/api/v1/pools")? })
 }
 
 fn print_once(args: &AdminArgs) -> i32 {
@@ -106,7 +106,7 @@ fn print_once(args: &AdminArgs) -> i32 {
         Err(why) => return fail(&why),
     };
     let text = if args.json {
-        format!("{:#}\n", json!({"status": answer.0, "nodes": answer.1}))
+        format!("{:#}\n", json!({"status": answer.status, "nodes": answer.nodes, "pools": answer.pools}))
     } else {
         let mut view = View::default();
         view.take(Ok(answer), Instant::now());

@@ -5,8 +5,8 @@ use std::time::{Instant, SystemTime};
 
 use serde_json::Value;
 
-use super::super::super::status::{milliseconds, minute_line};
-use super::super::super::table::text;
+use super::super::super::status::minute_line;
+use super::super::super::table::{milliseconds, text};
 use super::super::sites::shortened;
 use crate::cli::times::{on_the_clock, span};
 
@@ -60,11 +60,18 @@ pub(super) enum Pressed {
     Stay,
 }
 
+/// What Weir tells at one moment.
+#[derive(Default)]
+pub(super) struct Seen {
+    pub(super) status: Value,
+    pub(super) nodes: Value,
+    pub(super) pools: Value,
+}
+
 /// What is known, and what of it is looked at.
 #[derive(Default)]
 pub(super) struct View {
-    status: Value,
-    nodes: Value,
+    seen: Seen,
     /// Why there is no newer answer, and since when.
     lost: Option<(String, Instant)>,
     answered: bool,
@@ -73,7 +80,7 @@ pub(super) struct View {
     scrolled: usize,
 }
 
-/// A node in a pool.
+/// A node in a pool, or a pool in trouble.
 struct Row<'a> {
     node: &'a str,
     pool: &'a str,
@@ -103,11 +110,9 @@ impl Key {
 
 impl View {
     /// Takes an answer, or why there is none.
-    pub(super) fn take(&mut self, answer: Result<(Value, Value), String>, now: Instant) {
+    pub(super) fn take(&mut self, answer: Result<Seen, String>, now: Instant) {
         match answer {
-            Ok((status, nodes)) => {
-                *self = Self { status, nodes, lost: None, answered: true, ..std::mem::take(self) };
-            }
+            Ok(seen) => *self = Self { seen, lost: None, answered: true, ..std::mem::take(self) },
             Err(why) => {
                 let since = self.lost.take().map_or(now, |(_, since)| since);
                 self.lost = Some((why, since));
@@ -166,7 +171,7 @@ impl View {
 
     fn head(&self, now: Instant, time: SystemTime) -> Vec<Line> {
         let plain = |text: String| Line { text: printable(&text), style: Style::Plain };
-        let status = &self.status;
+        let status = &self.seen.status;
         let title = if self.answered {
             let up = span(status["uptime_seconds"].as_u64().unwrap_or_default());
             let at = on_the_clock(status["now"].as_str().unwrap_or_default(), time);
@@ -199,7 +204,7 @@ impl View {
             Some((why, _)) => line(&format!("NO CONTACT: {why}"), Style::Bad),
             None if !self.answered => line("asking", Style::Plain),
             None => {
-                let verdict = &self.status["verdict"];
+                let verdict = &self.seen.status["verdict"];
                 let style = if verdict["word"] == "well" { Style::Good } else { Style::Bad };
                 line(&text(&verdict["sentence"]), style)
             }
@@ -223,8 +228,9 @@ impl View {
     /// The rows that are looked for, those in trouble first.
     fn rows(&self) -> Vec<Row<'_>> {
         let search = self.search.to_ascii_lowercase();
-        let mut rows: Vec<Row<'_>> = array(&self.nodes)
-            .flat_map(|node| array(&node["pools"]).map(Row::of))
+        let members = array(&self.seen.nodes).flat_map(|node| array(&node["pools"]).map(Row::of));
+        let mut rows: Vec<Row<'_>> = members
+            .chain(array(&self.seen.pools).filter_map(Row::of_pool))
             .filter(|row| {
                 [row.node, row.pool, row.state].iter().any(|cell| cell.to_ascii_lowercase().contains(&search))
             })
@@ -241,6 +247,14 @@ impl<'a> Row<'a> {
         Self { node: word("member"), pool: word("pool"), state, row }
     }
 
+    /// A pool whose clients get errors or wait: its numbers have the requests too that got no node.
+    fn of_pool(row: &'a Value) -> Option<Self> {
+        let pool = row["pool"].as_str().unwrap_or("-");
+        let state = if row["queued"].as_u64().is_some_and(|queued| queued > 0) { "waiting" } else { "errors" };
+        let whole = Self { node: "(all)", pool, state, row };
+        (state == "waiting" || whole.errors() >= 1.0).then_some(whole)
+    }
+
     /// The worst first; among equals those with more errors, then the slower, then by name.
     fn by_trouble(&self, other: &Self) -> Ordering {
         let falling = |of: fn(&Self) -> f64| of(other).total_cmp(&of(self));
@@ -252,8 +266,13 @@ impl<'a> Row<'a> {
             .then_with(names)
     }
 
+    fn shown_state(&self) -> String {
+        if self.state == "waiting" { format!("{} wait", text(&self.row["queued"])) } else { self.state.to_owned() }
+    }
+
     fn rank(&self) -> usize {
-        let worst = ["unhealthy", "ejected", "checking", "gone", "maintenance", "draining", "active"];
+        let worst =
+            ["errors", "waiting", "unhealthy", "ejected", "checking", "gone", "maintenance", "draining", "active"];
         worst.iter().position(|state| *state == self.state).unwrap_or(worst.len())
     }
 
@@ -268,7 +287,9 @@ impl<'a> Row<'a> {
     /// A mark says without colour what the colour says.
     fn line(&self) -> Line {
         let (mark, style) = match self.state {
-            "unhealthy" | "ejected" => ("!!", Style::Bad),
+            "unhealthy" | "ejected" | "errors" => ("!!", Style::Bad),
+            "waiting" if self.errors() >= 1.0 => ("!!", Style::Bad),
+            "waiting" => ("! ", Style::Bad),
             "checking" | "gone" => ("? ", Style::Bad),
             "maintenance" | "draining" => ("- ", Style::Resting),
             "active" if self.errors() >= 1.0 => ("! ", Style::Bad),
@@ -279,11 +300,11 @@ impl<'a> Row<'a> {
         let cells = [
             self.node.to_owned(),
             self.pool.to_owned(),
-            self.state.to_owned(),
+            self.shown_state(),
             text(&minute["per_second"]),
             text(&minute["error_percent"]),
             milliseconds(&minute["milliseconds"]["p95"]),
-            text(&row["in_flight"]),
+            text(if row["in_flight"].is_null() { &minute["in_flight"] } else { &row["in_flight"] }),
             text(&row["sessions"]),
         ];
         Line { text: printable(&format!("{mark} {}", columns(&cells))), style }
@@ -323,7 +344,8 @@ mod tests {
             "verdict": {"word": "degraded", "sentence": "Degraded: b is \u{1b}[31m unhealthy"},
             "last_minute": {"requests": 0, "in_flight": 0}});
         let mut view = View::default();
-        view.take(Ok((status, json!([{"node": "n", "pools": members}]))), Instant::now());
+        let nodes = json!([{"node": "n", "pools": members}]);
+        view.take(Ok(Seen { status, nodes, pools: json!([]) }), Instant::now());
         view
     }
 
@@ -350,6 +372,21 @@ mod tests {
         assert_eq!(rows, ["!! down", "-  resting", "!  failing", "   slow", "   quick", ".  spare"]);
         assert_eq!(shown[5], "!! down             p              unhealthy   12.5     0.0    0.0 ms  3    12");
         assert_eq!(shown[4], "   NODE             POOL           STATE       REQ/S    ERR %  P95     RUN  SESS");
+    }
+
+    #[test]
+    fn a_pool_whose_clients_get_errors_or_wait_has_a_row_of_its_own() {
+        let mut view = some();
+        let minute = |errors: f64| json!({"per_second": 9.5, "error_percent": errors, "in_flight": 2});
+        view.seen.pools = json!([
+            {"pool": "well", "queued": 0, "last_minute": minute(0.5)},
+            {"pool": "full", "queued": 5, "last_minute": minute(92.0)},
+            {"pool": "busy", "queued": 3, "last_minute": minute(0.0)},
+        ]);
+        let shown = shown(&mut view, 24);
+        assert_eq!(shown[5], "!! (all)            full           5 wait      9.5      92.0   -       2    -");
+        assert!(shown[6].starts_with("!  (all)            busy           3 wait"), "{shown:#?}");
+        assert!(!shown.iter().any(|line| line.contains("well  ")), "{shown:#?}");
     }
 
     #[test]
@@ -401,7 +438,8 @@ mod tests {
         view.take(Err("cannot reach Weir".to_owned()), now + Duration::from_secs(4));
         let told = view.frame(Size { width: 80, height: 24 }, now + Duration::from_secs(5), SystemTime::now());
         assert_eq!(told[1].text, "NO CONTACT for 5 s, what is below is old: cannot reach Weir");
-        view.take(Ok((json!({"verdict": {"word": "well", "sentence": "All well"}}), json!([]))), now);
+        let status = json!({"verdict": {"word": "well", "sentence": "All well"}});
+        view.take(Ok(Seen { status, ..Seen::default() }), now);
         assert_eq!(shown(&mut view, 24)[1], "All well");
     }
 }
