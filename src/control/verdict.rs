@@ -84,7 +84,8 @@ fn resting_or_failing(control: &Control, pool: &Pool) -> String {
         Some(operation) => format!("{} {}", member.label, operation.by_whom()),
         None => {
             let reason = member.state.state().reason();
-            let seen = reason.and_then(|reason| member.load.seen(reason)).map(|seen| format!(" ({seen})"));
+            let seen =
+                reason.and_then(|reason| member.load.seen(reason)).map(|seen| format!(" ({})", shortened(&seen)));
             format!("{} {}{}", member.label, reason.map_or("active", Reason::word), seen.unwrap_or_default())
         }
     };
@@ -93,6 +94,14 @@ fn resting_or_failing(control: &Control, pool: &Pool) -> String {
         told += &format!(", and {} more", pool.members.len() - NAMED);
     }
     told
+}
+
+/// What was seen of a node may be long, and is whole beside the node.
+fn shortened(seen: &str) -> String {
+    match seen.char_indices().nth(60) {
+        Some((end, _)) => format!("{}…", seen.get(..end).unwrap_or_default()),
+        None => seen.to_owned(),
+    }
 }
 
 /// The share of 5xx among a pool's answers of the last minute, where it is no accident.
@@ -117,10 +126,11 @@ const fn is_much(errors: u64, answers: u64) -> bool {
     (errors >= 10 && errors * 20 >= answers) || (errors >= 5 && errors * 2 >= answers)
 }
 
-/// A node that fails in several pools is one reason.
+/// A node that fails in several pools is one reason. Of a pool without an active node all is told already.
 fn of_nodes(pools: &[Pool]) -> Vec<Found> {
     let mut failing: BTreeMap<(&str, &str), Vec<&str>> = BTreeMap::new();
-    for (pool, member) in pools.iter().flat_map(|pool| pool.members.iter().map(move |member| (pool, member))) {
+    let serving = pools.iter().filter(|pool| pool.status() != PoolStatus::NoneActive);
+    for (pool, member) in serving.flat_map(|pool| pool.members.iter().map(move |member| (pool, member))) {
         if let State::Passive(reason @ (Reason::Unhealthy | Reason::Ejected)) = member.state.state() {
             failing.entry((&member.label, reason.word())).or_default().push(pool.name());
         }

@@ -173,6 +173,25 @@ const STEPS = {
     await sees('[data-node=worker1] .word', 'active');
   },
 
+  async 'a node that rests and leaves its pool without any is no good news'() {
+    await choose('manager', 'Maintain…');
+    await page.locator('dialog label:has-text("Reason") input').fill('console');
+    await page.locator('dialog .force input').fill('manager');
+    await page.locator('dialog .verb').click();
+    await sees('dialog .done', /manager/);
+    await page.keyboard.press('Escape');
+    await sees('#verdict-word', 'Down');
+    await sees('#verdict-sentence', /manager in maintenance, ordered by .*: console/);
+    await sees('#notices [data-tone=warn]', /manager rests, and manager has no active node/);
+    assert.equal(await page.locator('#notices [data-tone=ok]').count(), 0);
+    await choose('manager', 'Activate…');
+    await page.locator('dialog label:has-text("Reason") input').fill('done');
+    await page.locator('dialog .verb').click();
+    await sees('dialog .done', /manager/);
+    await page.keyboard.press('Escape');
+    await sees('#verdict-word', 'All well');
+  },
+
   async 'a reload that is refused says why, and one that is good what it changes'() {
     const file = path.join(world.dir, 'weir.toml');
     const good = fs.readFileSync(file, 'utf8');
@@ -280,11 +299,22 @@ async function pictures(name) {
       await accessible(`${name}, ${scheme}, ${size}`);
       const over = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
       assert.ok(over <= 0, `${name} ${scheme} ${size} is ${over} pixels too wide`);
+      assert.deepEqual(await page.evaluate(coveredLines), [], `${name} ${scheme} ${size}: a menu covers these lines`);
       await page.screenshot({ path: path.join(PICTURES, `${name}-${scheme}-${size}.png`) });
     }
   }
   await page.emulateMedia({ colorScheme: 'light' });
   await page.setViewportSize(SIZES.wide);
+}
+
+/** The nodes whose line of numbers is under their menu's button. */
+function coveredLines() {
+  const rows = [...document.querySelectorAll('#node-table [data-node]')];
+  const covered = rows.filter(row => {
+    const [line, button] = ['.spark', '.dots'].map(part => row.querySelector(part).getBoundingClientRect());
+    return line.right > button.left && line.left < button.right && line.bottom > button.top && line.top < button.bottom;
+  });
+  return covered.map(row => row.dataset.node);
 }
 
 async function accessible(what) {

@@ -13,7 +13,7 @@ import { drawNotices } from './notices.js';
 import * as series from './series.js';
 import { beginSheets, drawSheet, openSheet } from './sheets.js';
 import { drawSites } from './sites.js';
-import { addEvent, isLive, state, wordsOf } from './state.js';
+import { addEvent, isLive, state } from './state.js';
 import { beginTheme } from './theme.js';
 import { beginWhy } from './why.js';
 
@@ -30,17 +30,7 @@ function snapshot(found) {
   Object.assign(state, { snapshot: found, at: performance.now(), contact: 'live', problem: null });
   clocks(Date.parse(found.status.now));
   series.follow(found);
-  knowReasons(found);
   draw();
-}
-
-// A node may be in trouble for so long that the stream's first events do not say why.
-let asked = false;
-function knowReasons({ nodes }) {
-  const trouble = nodes.flatMap(node => node.pools).filter(pool => pool.reason === 'unhealthy' || pool.reason === 'ejected');
-  const unknown = trouble.some(pool => pool.since_seconds > 5 && !wordsOf(pool.pool, pool.member));
-  if (unknown && !asked) askForAll().then(draw);
-  asked = unknown;
 }
 
 // The uptime is measured by another clock than `started` is told by.

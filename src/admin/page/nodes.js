@@ -5,7 +5,7 @@ import { NONE, about, count, exact, grouped, milliseconds, percent, rate, severa
 import { draw, tone } from './shapes.js';
 import { highest, spark } from './charts.js';
 import { steps, track } from './series.js';
-import { byTrouble, sinceSeconds, state, stateOf, weirsNow, word, wordsOf } from './state.js';
+import { byTrouble, sinceSeconds, state, stateOf, weirsNow, word } from './state.js';
 import { menuOf, menuIsOpen } from './menu.js';
 import { openSheet } from './sheets.js';
 
@@ -32,15 +32,19 @@ function wanted(node) {
   return state.filter.toLowerCase().split(/\s+/).every(part => text.includes(part));
 }
 
-// A pool that serves without some of its nodes is not well.
-function poolShape({ pool: name, status }) {
+// Clients get errors; the number has the requests too that got no node.
+const fails = pool => pool.last_minute.error_percent >= 1;
+
+// A pool that serves without some of its nodes, or with errors, is not well.
+function poolShape(pool) {
+  const { pool: name, status } = pool;
   if (status !== 'active') return status === 'unknown' ? 'checking' : 'unhealthy';
-  const fails = state.snapshot.nodes.some(node => node.pools.some(at => at.pool === name && ['unhealthy', 'ejected'].includes(at.reason)));
-  return fails ? 'degraded' : 'active';
+  const without = state.snapshot.nodes.some(node => node.pools.some(at => at.pool === name && ['unhealthy', 'ejected'].includes(at.reason)));
+  return without || fails(pool) ? 'degraded' : 'active';
 }
 
 function drawPools(pools) {
-  at('pools').hidden = pools.length < 2;
+  at('pools').hidden = pools.length < 2 && !pools.some(pool => pool.queued > 0 || fails(pool));
   if (state.pool && !pools.some(pool => pool.pool === state.pool)) state.pool = '';
   keyed(at('pools'), pools, pool => pool.pool, makePool);
 }
@@ -57,7 +61,8 @@ function makePool({ pool: name }) {
     mark(element, 'data-tone', tone(poolShape(pool)));
     mark(element, 'aria-pressed', String(state.pool === name));
     const active = pool.status === 'unknown' ? 'not probed yet' : `${pool.active}/${pool.nodes.length} active`;
-    say(text, [active, `${rate(pool.last_minute.per_second)}/s`, pool.queued > 0 && `${count(pool.queued)} wait`].filter(Boolean).join(' · '));
+    say(text, [active, `${rate(pool.last_minute.per_second)}/s`, fails(pool) && `${percent(pool.last_minute.error_percent)} errors`,
+      pool.queued > 0 && `${count(pool.queued)}${pool.queue_size ? ` of ${count(pool.queue_size)}` : ''} wait`].filter(Boolean).join(' · '));
   } };
 }
 
@@ -125,7 +130,7 @@ function reasons(node) {
   const byWords = new Map();
   for (const pool of node.pools) {
     if (!['unhealthy', 'ejected', 'gone'].includes(pool.reason)) continue;
-    const said = pool.reason === 'gone' ? 'a reload took it out; older requests still run' : wordsOf(pool.pool, pool.member) || 'the reason is no longer kept';
+    const said = pool.reason === 'gone' ? 'a reload took it out; older requests still run' : pool.seen || 'what was seen is not known';
     byWords.set(said, [...(byWords.get(said) ?? []), pool.pool]);
   }
   const warming = node.pools.filter(pool => pool.state === 'active' && pool.warmth_percent < 100);

@@ -58,6 +58,11 @@ function ordered(node) {
   const who = [order.actor && `by ${order.actor}`, order.since && `since ${moment(order.since)}`].filter(Boolean).join(' ');
   const told = { key: `order ${node.node}`, more: who + (order.reason ? `: ${order.reason}` : '') };
   const activate = label => [label, () => openSheet('activate', node.node)];
+  const without = state.snapshot.pools.filter(pool => pool.status === 'none-active' && node.pools.some(own => own.pool === pool.pool));
+  if (node.safe_to_stop && without.length) {
+    const text = `${node.node} rests, and ${without.map(pool => pool.pool).join(', ')} has no active node`;
+    return { ...told, shape: 'maintenance', tone: 'warn', text, buttons: [activate('Activate…')] };
+  }
   if (node.safe_to_stop) {
     return { ...told, shape: 'safe', tone: 'ok', text: `${node.node} is safe to stop`, buttons: [activate('Activate…')] };
   }

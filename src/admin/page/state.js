@@ -54,13 +54,6 @@ export function nodeOf(event) {
   return names.find(name => last === name || last.startsWith(`${name}@`)) ?? '';
 }
 
-/** What was said when a node became passive in a pool: "tcp 8243: connection refused". Empty where it is not known. */
-export function wordsOf(pool, member) {
-  const change = state.events.find(event => event.kind === 'state' && event.subject === `${pool}/${member}`);
-  if (!change || !/-> passive/.test(change.text)) return '';
-  return change.text.slice(change.text.indexOf(': ') + 2);
-}
-
 /** A node's state as it is shown: `safe` where an operator took it out and nothing runs there any more. */
 export const stateOf = node => (node.safe_to_stop ? 'safe' : node.verdict);
 
