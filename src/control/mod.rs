@@ -11,7 +11,7 @@ pub(crate) mod operators;
 pub(crate) mod outages;
 mod probing;
 mod refusals;
-mod reload;
+pub(crate) mod reload;
 pub(crate) mod run;
 mod sampling;
 pub(crate) mod state;

@@ -1,6 +1,8 @@
 //! From the file to the running generation: read, check, prepare, bind, and only then swap. When any step fails, the
 //! running generation, its sockets and its files stay as they were.
 
+pub(crate) mod at_start;
+
 use std::collections::{HashMap, HashSet};
 use std::io;
 use std::net::{SocketAddr, TcpListener};
@@ -20,7 +22,7 @@ use super::state::Control;
 use super::store::sessions;
 use super::store::state_dir::StateDir;
 use crate::config;
-use crate::config::{Admin, Config, MetricsAddress, Place, Problem};
+use crate::config::{Config, Place, Problem};
 use crate::observe::Observer;
 use crate::proxy::accept::listeners;
 use crate::proxy::accept::threads::{ThreadCommand, Threads};
@@ -39,9 +41,6 @@ pub(crate) struct Reloader {
     threads: Arc<Threads>,
     tickets: Arc<dyn ProducesTickets>,
     secrets: Secrets,
-    admin: Admin,
-    metrics: Option<MetricsAddress>,
-    state_dir: PathBuf,
     bound: HashSet<SocketAddr>,
     probing: Probing,
     naming: Naming,
@@ -127,9 +126,6 @@ impl Reloader {
             threads: Arc::clone(threads),
             tickets: first.tickets,
             secrets: first.secrets,
-            admin: first.generation.snapshot.config.admin.clone(),
-            metrics: first.generation.snapshot.config.metrics.clone(),
-            state_dir: first.generation.snapshot.config.state_dir.clone(),
             bound: HashSet::new(),
             probing: Probing::default(),
             naming: first.naming,
@@ -155,7 +151,7 @@ impl Reloader {
     async fn try_reload(&mut self) -> Result<Arc<Generation>, Vec<Problem>> {
         let before = self.control.current.load_full();
         let mut config = config::load_after(&self.path, &before.snapshot.config).map_err(|errors| errors.0)?;
-        config.warnings.extend(self.needs_restart(&config));
+        config.warnings.extend(self.control.at_start.needs_restart(&config));
         let config = Arc::new(config);
         let observer = Arc::clone(&self.control.observer);
         let prepared = Prepared::new(Arc::clone(&config), Some(&before), &self.tickets, &observer)?;
@@ -167,39 +163,6 @@ impl Reloader {
         let generation = self.swap(prepared, number, &before, sockets);
         log_warnings(&self.control, &generation);
         Ok(generation)
-    }
-
-    /// Changes in the file that a running Weir cannot apply.
-    fn needs_restart(&self, now: &Config) -> Vec<Problem> {
-        let file = Place { line: 0, ..now.admin.at.clone() };
-        let (admin, threads, dir) = (&self.admin, self.threads.count(), &self.state_dir);
-        let all = [
-            (admin.bind != now.admin.bind).then(|| {
-                let what = format!("the admin address stays {} and does not become {}", admin.bind, now.admin.bind);
-                (now.admin.at.clone(), what)
-            }),
-            (admin.socket.path() != now.admin.socket.path()).then(|| {
-                let named =
-                    |admin: &Admin| admin.socket.path().map_or("off".into(), Path::to_string_lossy).into_owned();
-                let what = format!("the admin socket stays {} and does not become {}", named(admin), named(&now.admin));
-                (now.admin.at.clone(), what)
-            }),
-            (address(self.metrics.as_ref()) != address(now.metrics.as_ref())).then(|| {
-                let (stays, becomes) = (address(self.metrics.as_ref()), address(now.metrics.as_ref()));
-                let at = now.metrics.as_ref().map_or_else(|| file.clone(), |metrics| metrics.at.clone());
-                (at, format!("the metrics address stays {stays} and does not become {becomes}"))
-            }),
-            (threads != now.threads).then(|| {
-                let what = format!("the number of traffic threads stays {threads} and does not become {}", now.threads);
-                (file.clone(), what)
-            }),
-            (*dir != now.state_dir).then(|| {
-                let (dir, other) = (dir.display(), now.state_dir.display());
-                (file.clone(), format!("the state directory stays {dir} and does not become {other}"))
-            }),
-        ];
-        let advice = || "restart Weir to follow (`systemctl restart weir`)".to_string();
-        all.into_iter().flatten().map(|(at, what)| Problem { at, what, advice: advice() }).collect()
     }
 
     /// Called when the addresses of a node's name have changed: the same configuration runs with the new ones.
@@ -316,10 +279,6 @@ impl Reloader {
         operators::apply(&self.control, &generation);
         self.naming.follow(&generation.snapshot.config);
     }
-}
-
-fn address(metrics: Option<&MetricsAddress>) -> String {
-    metrics.map_or_else(|| "off".to_owned(), |metrics| metrics.bind.to_string())
 }
 
 /// Logs the warnings of a configuration. Not called when only the addresses of a name have changed.

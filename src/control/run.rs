@@ -18,6 +18,7 @@ use super::admin_sockets::{AdminSockets, bind_admin};
 use super::names::naming::{Naming, NewAddresses};
 use super::operators::StoredOrders;
 use super::outages::Outages;
+use super::reload::at_start::AtStart;
 use super::reload::{FirstGeneration, Reloader, StartError};
 use super::sampling::Sampling;
 use super::state::{Control, LastReload, ReloadRefusal, ReloadRequest, WeightsRequest};
@@ -147,6 +148,7 @@ impl Running {
         let (to_weigh, weights_requests) = mpsc::channel(8);
         let control = Arc::new(Control {
             shared,
+            at_start: AtStart::of(config),
             changing: Mutex::default(),
             orders: Mutex::new(orders),
             weights: Mutex::new(weights),

@@ -12,6 +12,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::actor::OrderedBy;
 use super::changes::operations::Operations;
 use super::refusals::Refusals;
+use super::reload::at_start::AtStart;
 use super::store::state_dir::StateDir;
 use crate::config::Problem;
 use crate::config::orders_file::Weights;
@@ -52,6 +53,8 @@ pub(crate) struct LastReload {
 pub(crate) struct Control {
     /// What all threads share.
     pub(crate) shared: Arc<Shared>,
+    /// What no reload changes.
+    pub(crate) at_start: AtStart,
     /// Held by whoever changes orders or weights, from the check to the file: of two changes at the same moment the second knows
     /// of the first, and the file has the last one. It is held while the disk works, so the control thread only tries it.
     pub(crate) changing: Mutex<()>,

@@ -72,6 +72,9 @@ fn a_configuration_can_be_sent_to_be_compared() {
     let other = weir.path("other.toml");
     let told = weir.command(&["diff", other.to_str().unwrap()]);
     assert!(told.out.lines().any(|line| line == "  threads 1 → 2"), "{told:?}");
+    // The same that a reload says.
+    let warned = "the number of traffic threads stays 1 and does not become 2; restart Weir to follow";
+    assert!(told.err.contains(warned), "{told:?}");
     let (status, problem) = post(&weir, "/api/v1/config/check", &"#".repeat((1 << 20) + 1));
     assert_eq!((status, &problem["status"]), (413, &Value::from(413)));
     let (status, answer) = post(&weir, "/api/v1/config/check", "threads = x");

@@ -16,6 +16,7 @@ use super::super::problem::ApiProblem;
 use crate::config;
 use crate::config::{Config, Effective, Problem};
 use crate::control::notice::Notice;
+use crate::control::state::Control;
 
 /// Checks come one after another: each takes a processor and some memory.
 #[derive(Default)]
@@ -109,14 +110,14 @@ pub(super) async fn check(
     // The check keeps its turn to its end, also when nobody waits for it any more.
     let check = move || {
         let _turn = turn;
-        CheckView::of(&running, text, number)
+        CheckView::of(&control, &running, text, number)
     };
     let checked = tokio::task::spawn_blocking(check).await;
     checked.map(Json).map_err(|_| ApiProblem::unavailable("Weir is stopping", ""))
 }
 
 impl CheckView {
-    fn of(running: &Config, text: Option<String>, generation: u64) -> Self {
+    fn of(control: &Control, running: &Config, text: Option<String>, generation: u64) -> Self {
         let path = running.files.first().map_or_else(PathBuf::new, PathBuf::clone);
         let loaded = match text {
             Some(text) => config::load_text(&path, text, running),
@@ -128,7 +129,12 @@ impl CheckView {
                 accepted: true,
                 generation,
                 problems: Vec::new(),
-                warnings: views(&next.warnings),
+                warnings: next
+                    .warnings
+                    .iter()
+                    .chain(&control.at_start.needs_restart(&next))
+                    .map(ProblemView::of)
+                    .collect(),
                 changes: config::changes(running, &next),
             },
             Err(errors) => Self {
