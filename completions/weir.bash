@@ -1495,7 +1495,26 @@ _weir() {
 }
 
 if [[ "${BASH_VERSINFO[0]}" -eq 4 && "${BASH_VERSINFO[1]}" -ge 4 || "${BASH_VERSINFO[0]}" -gt 4 ]]; then
-    complete -F _weir -o nosort -o bashdefault -o default weir
+    complete -F _weir_with_names -o nosort -o bashdefault -o default weir
 else
-    complete -F _weir -o bashdefault -o default weir
+    complete -F _weir_with_names -o bashdefault -o default weir
 fi
+
+_weir_with_names() {
+    _weir "$@"
+    local cur="${COMP_WORDS[COMP_CWORD]}" prev="${COMP_WORDS[COMP_CWORD-1]}" names=
+    case "$prev" in
+        --node) names=nodes ;;
+        --pool) names=pools ;;
+        --reason|--admin|--token-file|--config|-c|--deadline) return ;;
+        *)
+            case "${COMP_WORDS[1]}" in
+                drain|maintain|activate) names=nodes ;;
+                weight) [[ $COMP_CWORD -eq 2 ]] && names=pools || names=nodes ;;
+            esac
+            ;;
+    esac
+    if [[ -n $names && $cur != -* ]]; then
+        COMPREPLY=($(compgen -W "$("$1" names "$names" 2>/dev/null)" -- "$cur"))
+    fi
+}

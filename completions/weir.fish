@@ -238,3 +238,7 @@ complete -c weir -n "__fish_weir_using_subcommand help; and not __fish_seen_subc
 complete -c weir -n "__fish_weir_using_subcommand help; and __fish_seen_subcommand_from cert" -f -a "create" -d 'Make a key and a certificate for host names: self-signed, or signed by a CA of your own'
 complete -c weir -n "__fish_weir_using_subcommand help; and __fish_seen_subcommand_from cert" -f -a "inspect" -d 'Show what a certificate (and its key) is, and what is wrong with it'
 complete -c weir -n "__fish_weir_using_subcommand help; and __fish_seen_subcommand_from cert" -f -a "pin" -d 'Print the pin of the certificate that a node shows'
+complete -c weir -n "__fish_weir_using_subcommand drain maintain activate weight" -f -a "(weir names nodes 2>/dev/null)"
+complete -c weir -n "__fish_weir_using_subcommand weight" -f -a "(weir names pools 2>/dev/null)"
+complete -c weir -n "__fish_weir_using_subcommand events" -l node -x -a "(weir names nodes 2>/dev/null)"
+complete -c weir -n "__fish_weir_using_subcommand events" -l pool -x -a "(weir names pools 2>/dev/null)"

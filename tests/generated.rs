@@ -45,6 +45,40 @@ fn bash_completes_commands_and_options() {
     }
 }
 
+/// The names come from a command, which is a function here.
+#[test]
+fn bash_completes_the_names_of_nodes_and_pools() {
+    for (words, expected) in [
+        ("drain w", "worker1 worker2"),
+        ("drain --force worker1", "worker1"),
+        ("weight e", "esb"),
+        ("weight esb worker2", "worker2"),
+        ("events --pool e", "esb"),
+        ("events --node worker", "worker1 worker2"),
+        ("drain --reason w", ""),
+        ("drain --dea", "--deadline"),
+    ] {
+        let begun = words.rsplit_once(' ').map_or(words, |(_, begun)| begun);
+        let script = format!(
+            "source completions/weir.bash; weir() {{ [[ \"$1 $2\" == 'names nodes' ]] && echo worker1 worker2 || echo esb; }}; \
+             COMP_WORDS=(weir {words}); COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1)); _weir_with_names weir {begun} x; \
+             echo \"${{COMPREPLY[@]}}\"; complete -p weir | grep -q _weir_with_names || echo unused"
+        );
+        let said = Command::new("bash").args(["-c", &script]).current_dir(env!("CARGO_MANIFEST_DIR")).output().unwrap();
+        assert_eq!(String::from_utf8_lossy(&said.stdout).trim(), expected, "{words}: {said:?}");
+    }
+    for (shell, parts) in [
+        (
+            "zsh",
+            &["calls it:_weir_nodes'", ":pool -- The pool:_weir_pools'", ":POOL:_weir_pools'", ":NODE:_weir_nodes'"][..],
+        ),
+        ("fish", &["drain maintain activate weight\" -f -a"]),
+    ] {
+        let script = completions(shell);
+        parts.iter().for_each(|part| assert!(script.contains(part), "{shell}: {part}"));
+    }
+}
+
 /// The page of a command that is no more.
 #[test]
 fn each_page_of_man_is_of_a_command_that_there_is() {

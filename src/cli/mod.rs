@@ -17,7 +17,7 @@ use std::time::SystemTime;
 use clap::{CommandFactory, Parser, Subcommand};
 
 use self::admin::show::{bundle, configuration, events, sites, top};
-use self::admin::{AdminArgs, operate, status, why};
+use self::admin::{AdminArgs, names, operate, status, why};
 use crate::app;
 
 /// A reverse-proxy load balancer for WSO2 EI/ESB and other Java clusters.
@@ -89,6 +89,9 @@ enum Command {
     Weight(operate::Weight),
     /// Tell how much the journal says, or change it until the next start
     LogLevel(status::LogLevel),
+    /// Print the names of nodes or pools, for the completions of a shell
+    #[command(hide = true)]
+    Names(names::Names),
     /// Print the script by which a shell completes these commands
     Completions(completions::Completions),
 }
@@ -135,6 +138,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> i32 {
         Command::Bundle(bundle) => bundle::bundle(&bundle),
         Command::Weight(weight) => operate::weight(&weight),
         Command::LogLevel(level) => status::log_level(&level),
+        Command::Names(asked) => names::names(&asked),
         Command::Completions(args) => completions::completions(&args, command()),
     }
 }

@@ -3,6 +3,7 @@
 mod client;
 mod encode;
 mod find;
+pub(super) mod names;
 mod node_status;
 mod node_table;
 pub(super) mod operate;

@@ -145,6 +145,20 @@ fn what_a_probe_saw_stands_beside_the_node() {
 }
 
 #[test]
+fn a_shell_gets_the_names_of_the_running_weir_or_else_of_its_file_and_never_an_error() {
+    let (a, b) = (Origin::named("a"), Origin::named("b"));
+    let mut weir = Plan::before(&[&a, &b]).start();
+    weir.edit(|text| text.replace("\"n2\"", "\"n3\""));
+    let file = weir.path("weir.toml").display().to_string();
+    let names = |weir: &Appliance, of: &str| out(weir, &["names", of, "--config", &file]);
+    assert_eq!((&*names(&weir, "nodes"), &*names(&weir, "pools")), ("n1\nn2\n", "app\n"));
+    weir.stop();
+    assert_eq!(names(&weir, "nodes"), "n1\nn3\n");
+    weir.edit(|_| "not TOML".to_owned());
+    assert_eq!(names(&weir, "nodes"), "");
+}
+
+#[test]
 fn events_of_what_is_not_there_are_an_error_that_names_what_is() {
     let origin = Origin::named("a");
     let weir = Plan::before(&[&origin]).start();
