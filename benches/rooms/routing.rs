@@ -110,6 +110,7 @@ fn route(path: PathPattern) -> Route {
         path: Some(path),
         methods: Vec::new(),
         headers: Vec::new(),
+        upstream_path: None,
         action: Action::Pool(0),
         access: Access::default(),
         rate: None,

@@ -62,6 +62,7 @@ fn check_down(head: &AnswerHead, to: Method, switches: u8) {
         via: false,
         public: &PublicName { secure: true, authority: b"esb.wso2.com", target: b"/", pool: 0, translated: false },
         reverse_map: &reverse_map,
+        path_change: None,
         edits: None,
         request_id: None,
         extra: &[],

@@ -165,6 +165,10 @@ impl Explainer<'_> {
         } else {
             self.step("no route matches: the site's own pool".to_owned());
         }
+        if let Some(change) = &own.path_change {
+            let up = change.up(self.head.target_up()).concat();
+            self.step(format!("path: the node is asked for {}", String::from_utf8_lossy(&up)));
+        }
         if !rules.may_come(route, client) {
             self.step(format!("client {client}: not let in"));
             return self.refuse(Refusal::Denied);

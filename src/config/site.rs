@@ -1,5 +1,6 @@
 //! `[[site]]`: host names on listeners, and where requests for them are sent.
 
+mod changed_paths;
 mod covered;
 mod limits;
 mod open_console;
@@ -84,6 +85,7 @@ pub(crate) fn read(section: &Section<'_>, name: Arc<str>, context: &SiteContext<
         routes::RouteContext { listeners: context.listeners, pools: context.pools, pool_names: context.pool_names };
     site.routes = routes::read(section, &site, &of_routes);
     open_console::warn(section, &site, context.listeners, context.pools);
+    changed_paths::warn(section, &site);
     // A site that only redirects needs no pool.
     if !section.has("pool") && !site.routes.iter().any(covered::takes_all) {
         let pool = context.pools.first().map(|pool| format!("pool = {:?}, or ", pool.name)).unwrap_or_default();

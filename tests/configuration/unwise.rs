@@ -9,6 +9,10 @@ fn what_is_unwise_is_warned_of_with_what_would_be_better() {
     let tls =
         |line: &str| pool(&format!("tls = {{ verify = \"pin\", pins = [\"sha256:{}\"] }}\n{line}", "ab".repeat(32)));
     let route = |line: &str| format!("{MINIMAL}[[site.route]]\n{line}\n");
+    let change = "[[site.route]]\nprefix = \"/esb/\"\nupstream-path = \"/\"";
+    let around = |denied: &str| format!("{denied}\ndeny = true\n{change}");
+    let denied_twice =
+        format!("prefix = \"/carbon\"\ndeny = true\n[[site.route]]\nprefix = \"/esb/carbon\"\ndeny = true\n{change}");
     warned(&[
         (&port, "port = 8280\nbuffer-request = \"0\"\ntimeouts = { read = \"181s\" }", "read is above the 180 s"),
         (&port, "port = 8280\nbuffer-request = \"0\"\ntimeouts = { read = \"3m\" }", ""),
@@ -30,6 +34,14 @@ fn what_is_unwise_is_warned_of_with_what_would_be_better() {
         (&port, "port = 9443\nsticky = { idle = \"15m\" }", ""),
         (&pool, "health = { probes = [{ kind = \"http\", path = \"/$uri\" }] }", "$uri stays as it is written"),
         (&route, "target = '/a$b'\ndeny = true", ""),
+        (
+            &route,
+            &around("prefix = \"/carbon\""),
+            "route \"/esb/\" leads to /carbon of the nodes, which route \"/carbon\" denies",
+        ),
+        (&route, &around("target = '^/+carbon'"), "leads to /carbon/admin/login.jsp of the nodes"),
+        (&route, &around("prefix = \"/esb/carbon\"").replace("/carbon", "/x"), ""),
+        (&route, &denied_twice, ""),
     ]);
 }
 

@@ -17,6 +17,8 @@ pub struct Route {
     pub methods: Vec<Arc<str>>,
     /// All of these must match.
     pub headers: Vec<HeaderMatch>,
+    /// Replaces `path` or `prefix` on the way to the node.
+    pub upstream_path: Option<Arc<str>>,
     /// What happens to the request.
     pub action: Action,
     /// Which clients may use it, in addition to the site's rules.

@@ -2,11 +2,11 @@
 
 use std::net::SocketAddr;
 
-use crate::config::model::{Action, Listener, PathPattern, Pool, Route, Site};
+use super::changed_paths::public_paths;
+use crate::config::model::{Action, Listener, Pool, Route, Site};
 use crate::config::text::section::Section;
-use crate::config::values::{paths, wso2};
-
-const CONSOLE: &str = "/carbon/admin/login.jsp";
+use crate::config::values::wso2;
+use crate::config::values::wso2::CONSOLE;
 
 /// Warns of the site if every client that reaches one of its listeners gets to the console.
 pub(super) fn warn(section: &Section<'_>, site: &Site, listeners: &[Listener], pools: &[Pool]) {
@@ -27,16 +27,12 @@ fn is_reached(bind: SocketAddr) -> bool {
     !bind.ip().is_loopback()
 }
 
-/// The pool that a request for the console certainly goes to. `None` where a route may say otherwise.
+/// The pool that a request for the console certainly goes to, by whatever path the node is asked for it. `None` where a
+/// route may say otherwise.
 fn console(site: &Site) -> Option<usize> {
-    let takes = |route: &&Route| match &route.path {
-        None => true,
-        Some(PathPattern::Target(regex)) => regex.is_match(CONSOLE.as_bytes()),
-        Some(path) => paths::takes(path, CONSOLE),
-    };
-    match site.routes.iter().find(takes) {
+    public_paths(site, CONSOLE).into_iter().find_map(|(_, route)| match route {
         None => site.pool,
         Some(Route { action: Action::Pool(pool), access, .. }) if access.allow.is_none() => Some(*pool),
         Some(_) => None,
-    }
+    })
 }

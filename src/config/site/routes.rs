@@ -61,6 +61,7 @@ fn one(section: &Section<'_>, index: usize, taken: &RouteNames, site: &Site, con
     };
     let action = action(section, &origin, site.pool, context);
     refuse_strangers(section, &action);
+    let upstream_path = upstream_path(section, path.as_ref());
     let route = Route {
         name: name(section, index, taken),
         access: limits::access(section),
@@ -72,6 +73,7 @@ fn one(section: &Section<'_>, index: usize, taken: &RouteNames, site: &Site, con
         response_headers: edits::merged(&site.response_headers, edits::read(section, Direction::ToClient)),
         at: section.at(),
         action,
+        upstream_path,
         path,
         methods,
         headers,
@@ -157,6 +159,25 @@ fn headers(section: &Section<'_>) -> Vec<HeaderMatch> {
     section.sections("headers", "site.route.headers").iter().map(one).collect()
 }
 
+/// What replaces the prefix or the path.
+fn upstream_path(section: &Section<'_>, path: Option<&PathPattern>) -> Option<Arc<str>> {
+    let upstream = section.parsed("upstream-path", paths::for_nodes)?;
+    let refuse = |what: &str, advice: String| section.refuse("upstream-path", format!("upstream-path {what}"), advice);
+    match path {
+        Some(PathPattern::Prefix(prefix)) if prefix.ends_with('/') && !upstream.ends_with('/') => {
+            refuse("has no slash at its end, and the prefix has one", format!("write \"{upstream}/\""));
+        }
+        Some(PathPattern::Prefix(public) | PathPattern::Exact(public)) if *public == upstream => {
+            refuse("is what the client asks for anyway", "leave it out".to_owned());
+        }
+        Some(PathPattern::Prefix(_) | PathPattern::Exact(_)) => return Some(upstream),
+        // What is wrong with the path was told.
+        None if PATHS.iter().any(|key| section.has(key)) => {}
+        _ => refuse("replaces a prefix or a path, and the route has none", "write prefix = \"/esb/\"".to_owned()),
+    }
+    None
+}
+
 const ACTIONS: [&str; 4] = ["pool", "redirect", "answer", "deny"];
 
 fn action(section: &Section<'_>, origin: &Origin<'_>, pool: Option<usize>, context: &RouteContext<'_>) -> Action {
@@ -232,7 +253,8 @@ fn refuse_strangers(section: &Section<'_>, action: &Action) {
         Action::Answer(_) => "on a route that answers: no node is asked",
         Action::Deny => "on a route that denies: no node is asked",
     };
-    section.no_effect(&["timeouts", "max-body", "non-idempotent", "request-headers"], why, "leave it out");
+    let of_nodes = ["timeouts", "max-body", "non-idempotent", "request-headers", "upstream-path"];
+    section.no_effect(&of_nodes, why, "leave it out");
     if *action == Action::Deny {
         section.no_effect(&["allow-from", "deny-from", "rate"], "on a route that denies everyone", "leave it out");
     }

@@ -328,6 +328,7 @@ static REFERENCE: &[Key] = &[
     key("site.route", "methods", Form::List("methods"), "any", "the request's method is one of these"),
     key("site.route", "headers", Form::Table(true), "any", "the request has all of these fields"),
     key("site.route", "pool", Form::Text("pool name"), "the site's", "the pool for its requests"),
+    key("site.route", "upstream-path", Form::Text("path"), "the client's", "what the node is asked for in place of `prefix` or `path`; what follows, and the query, stay"),
     key("site.route", "redirect", Form::Table(false), "no", "its requests are redirected"),
     key("site.route", "answer", Form::Table(false), "no", "Weir answers its requests itself"),
     key("site.route", "deny", Form::Flag, "`false`", "its requests get 403"),

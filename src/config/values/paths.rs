@@ -22,6 +22,19 @@ pub(crate) fn in_a_request(text: &str) -> Result<Arc<str>, Wrong> {
     Err(Wrong::new(format!("{} is not a path", quoted(text)), advice))
 }
 
+/// A path that nodes are asked for, without a query: the client's follows it.
+pub(crate) fn for_nodes(text: &str) -> Result<Arc<str>, Wrong> {
+    let path = in_a_request(text)?;
+    let wrong = |advice: &str| Err(Wrong::new(format!("{} is no path for nodes", quoted(text)), advice));
+    if text.contains('?') {
+        return wrong("the client's query goes up: leave it out");
+    }
+    match compared(&text.replace(['%', ';'], "")) {
+        Ok(_) => Ok(path),
+        Err(_) => wrong("write it without //, /./, /../, stars and backslashes"),
+    }
+}
+
 /// A path that requests are compared with. Their paths are decoded and have no parameters or dot segments. Text that no
 /// such path can have would never match, so it is refused.
 pub(crate) fn compared(text: &str) -> Result<Arc<str>, Wrong> {

@@ -4,6 +4,11 @@ use std::time::Duration;
 
 use crate::config::text::section::Section;
 
+/// A page of the management console.
+pub(crate) const CONSOLE: &str = "/carbon/admin/login.jsp";
+/// The admin service that logs in.
+pub(crate) const LOGIN_SERVICE: &str = "/services/AuthenticationAdmin";
+
 /// Whether the PassThrough transport of workers listens on this port.
 pub(crate) const fn is_pass_through(port: u16) -> bool {
     matches!(port, 8280 | 8243)

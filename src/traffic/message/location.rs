@@ -5,6 +5,7 @@
 use std::borrow::Cow;
 
 use crate::config::Redirects;
+use crate::traffic::routing::path_change::PathChange;
 use crate::traffic::routing::reverse_map::{Host, PoolNodes, PublicSite, ReverseMap};
 use crate::wire::split_authority;
 
@@ -49,16 +50,28 @@ const fn default_port(secure: bool) -> u16 {
     if secure { 443 } else { 80 }
 }
 
-/// The value of Location or Content-Location for the client. Path, query and fragment stay as the node wrote them.
-pub fn map_location<'a>(value: &'a [u8], public: &PublicName<'_>, reverse_map: &ReverseMap) -> Cow<'a, [u8]> {
-    mapped(value, public, reverse_map).map_or(Cow::Borrowed(value), Cow::Owned)
+/// What references of a node are mapped by.
+#[derive(Clone, Copy)]
+pub struct Mapping<'a> {
+    /// The URL that the client asked for.
+    pub public: PublicName<'a>,
+    /// The addresses of nodes and sites.
+    pub reverse_map: &'a ReverseMap,
+    /// What became of the path on the way up.
+    pub path_change: Option<&'a PathChange>,
+}
+
+/// The value of Location or Content-Location for the client. Query and fragment stay as the node wrote them, and so does
+/// the path, where none was changed on the way up.
+pub fn map_location<'a>(value: &'a [u8], mapping: &Mapping<'_>) -> Cow<'a, [u8]> {
+    mapped(value, mapping).map_or(Cow::Borrowed(value), Cow::Owned)
 }
 
 /// The same for Refresh: `5; url=http://…`.
-pub fn map_refresh<'a>(value: &'a [u8], public: &PublicName<'_>, reverse_map: &ReverseMap) -> Cow<'a, [u8]> {
+pub fn map_refresh<'a>(value: &'a [u8], mapping: &Mapping<'_>) -> Cow<'a, [u8]> {
     let in_parts = || {
         let (before, url, after) = refresh_parts(value)?;
-        Some([before, &mapped(url, public, reverse_map)?, after].concat())
+        Some([before, &mapped(url, mapping)?, after].concat())
     };
     in_parts().map_or(Cow::Borrowed(value), Cow::Owned)
 }
@@ -77,8 +90,8 @@ fn refresh_parts(value: &[u8]) -> Option<(&[u8], &[u8], &[u8])> {
     Some((before, url, after))
 }
 
-fn mapped(value: &[u8], public: &PublicName<'_>, reverse_map: &ReverseMap) -> Option<Vec<u8>> {
-    let own = reverse_map.pool(public.pool)?;
+fn mapped(value: &[u8], mapping: &Mapping<'_>) -> Option<Vec<u8>> {
+    let own = mapping.reverse_map.pool(mapping.public.pool)?;
     match &own.redirects {
         Redirects::Off => return None,
         Redirects::Pairs(pairs) => {
@@ -88,10 +101,17 @@ fn mapped(value: &[u8], public: &PublicName<'_>, reverse_map: &ReverseMap) -> Op
             }
         }
     }
+    let at_site = by_authority(value, mapping, own);
+    let Some(change) = mapping.path_change else { return at_site };
+    with_public_path(at_site.as_deref().unwrap_or(value), change, &mapping.public).or(at_site)
+}
+
+fn by_authority(value: &[u8], mapping: &Mapping<'_>, own: &PoolNodes) -> Option<Vec<u8>> {
+    let Mapping { public, reverse_map, .. } = mapping;
     let (public_host, _) = split_authority(public.authority)?;
     let reference = Reference::of(value)?;
     let (host, port) = split_authority(reference.authority)?;
-    Mapping {
+    Comparison {
         public,
         public_host,
         reverse_map,
@@ -103,8 +123,24 @@ fn mapped(value: &[u8], public: &PublicName<'_>, reverse_map: &ReverseMap) -> Op
     .of(host)
 }
 
+/// A reference into the client's own site, with the path that the client knows. Nodes name that site because they are
+/// asked by its Host.
+fn with_public_path(value: &[u8], change: &PathChange, public: &PublicName<'_>) -> Option<Vec<u8>> {
+    if value.starts_with(b"/") && !value.starts_with(b"//") {
+        return change.back(value);
+    }
+    let reference = Reference::of(value).filter(|reference| same_host(reference.authority, public.authority))?;
+    let rest = if reference.rest.starts_with(b"/") {
+        Cow::Borrowed(reference.rest)
+    } else {
+        [b"/", reference.rest].concat().into()
+    };
+    let rest = &*change.back(&rest)?;
+    Some(Reference { rest, ..reference }.written(reference.scheme, reference.authority))
+}
+
 /// A reference, and what it is compared with.
-struct Mapping<'a> {
+struct Comparison<'a> {
     public: &'a PublicName<'a>,
     public_host: &'a [u8],
     reverse_map: &'a ReverseMap,
@@ -115,7 +151,7 @@ struct Mapping<'a> {
     port: Option<u16>,
 }
 
-impl Mapping<'_> {
+impl Comparison<'_> {
     fn of(&self, host: &[u8]) -> Option<Vec<u8>> {
         let port = self.port.unwrap_or(default_port(self.secure));
         let known = Host::of(host);
@@ -314,7 +350,8 @@ mod tests {
 
     fn assert_mapped(reverse_map: &ReverseMap, public: &PublicName<'_>, cases: &[(&str, &str)]) {
         for (value, expected) in cases {
-            let found = map_location(value.as_bytes(), public, reverse_map);
+            let mapping = Mapping { public: *public, reverse_map, path_change: None };
+            let found = map_location(value.as_bytes(), &mapping);
             assert_eq!(found.escape_ascii().to_string(), *expected, "{value} for {public:?}");
         }
     }
@@ -563,8 +600,37 @@ mod tests {
             ("5; url=", "5; url="),
             ("5; url=/x", "5; url=/x"),
         ] {
-            let found = map_refresh(value.as_bytes(), &client, &reverse_map);
+            let mapping = Mapping { public: client, reverse_map: &reverse_map, path_change: None };
+            let found = map_refresh(value.as_bytes(), &mapping);
             assert_eq!(String::from_utf8_lossy(&found), expected, "{value}");
         }
+    }
+
+    #[test]
+    fn where_the_path_was_changed_references_get_the_prefix_again() {
+        let (reverse_map, change) = (reverse_map(|_| {}), PathChange::new("/esb/", "/"));
+        let client = public(true, "esb.wso2.com", 1);
+        let mapping = Mapping { public: client, reverse_map: &reverse_map, path_change: Some(&change) };
+        for (value, expected) in [
+            ("/carbon/login?a=/b#c", "/esb/carbon/login?a=/b#c"),
+            ("https://10.0.0.3:8243/x", "https://esb.wso2.com/esb/x"),
+            ("https://10.0.0.3:8243", "https://esb.wso2.com/esb/"),
+            ("https://10.0.0.3:8243?q", "https://esb.wso2.com/esb/?q"),
+            // Nodes that are asked by the public Host name themselves so.
+            ("https://esb.wso2.com/x", "https://esb.wso2.com/esb/x"),
+            ("https://esb.wso2.com:443/x", "https://esb.wso2.com/esb/x"),
+            ("//esb.wso2.com/x", "//esb.wso2.com/esb/x"),
+            // A node that knows its prefix, other hosts, and relative references.
+            ("https://esb.wso2.com/esb/x", "https://esb.wso2.com/esb/x"),
+            ("/esb/x", "/esb/x"),
+            ("https://idp.example.com/x", "https://idp.example.com/x"),
+            ("https://mgt.esb.wso2.com/x", "https://mgt.esb.wso2.com/x"),
+            ("login", "login"),
+            ("?q", "?q"),
+        ] {
+            let found = map_location(value.as_bytes(), &mapping);
+            assert_eq!(String::from_utf8_lossy(&found), expected, "{value}");
+        }
+        assert_eq!(map_refresh(b"5; url=/x", &mapping), b"5; url=/esb/x".as_slice());
     }
 }

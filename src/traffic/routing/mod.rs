@@ -5,6 +5,7 @@ pub mod client_address;
 pub mod edits;
 pub mod normalized_path;
 mod normalized_target;
+pub mod path_change;
 mod prefilter;
 pub mod reverse_map;
 pub mod routes;

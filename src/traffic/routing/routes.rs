@@ -16,7 +16,7 @@ pub type Skip<'s> = &'s dyn Fn(usize) -> bool;
 /// Buffers for the search of a route. They are reused and keep their capacity.
 #[derive(Debug, Default)]
 pub struct RouteScratch {
-    path: PathScratch,
+    pub(super) path: PathScratch,
     /// For the whole target, if a route compares it.
     target: Vec<u8>,
 }
@@ -243,6 +243,7 @@ mod tests {
             path,
             methods: Vec::new(),
             headers: Vec::new(),
+            upstream_path: None,
             action,
             access: Access::default(),
             rate: None,

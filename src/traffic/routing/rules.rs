@@ -7,9 +7,10 @@ use std::sync::Arc;
 use super::access::may_come;
 use super::edits::FieldEdits;
 use super::normalized_path::AmbiguousPath;
+use super::path_change::PathChange;
 use super::routes::{RouteScratch, Routes, Skip};
 use crate::config;
-use crate::config::{Access, Action, RouteTimeouts, Timeouts};
+use crate::config::{Access, Action, PathPattern, RouteTimeouts, Timeouts};
 use crate::traffic::limits::rate::RateLimit;
 use crate::wire::RequestHead;
 
@@ -26,6 +27,8 @@ pub struct Rules {
     pub name: Arc<str>,
     /// What to do with the request.
     pub action: Action,
+    /// What becomes of the path on the way to a node.
+    pub path_change: Option<PathChange>,
     /// The access rules.
     access: Access,
     /// The rate limit.
@@ -59,6 +62,7 @@ impl SiteRules {
             Rules {
                 name: Arc::clone(&route.name),
                 action: route.action.clone(),
+                path_change: path_change(route),
                 access: route.access.clone(),
                 rate: rate(&route.rate, known),
                 asks_who: site_asks_who || asks_who(&route.access, &route.rate),
@@ -76,6 +80,7 @@ impl SiteRules {
                 name: "".into(),
                 // A site without a pool must have a route that takes everything.
                 action: site.pool.map_or(Action::Deny, Action::Pool),
+                path_change: None,
                 access: site.access.clone(),
                 rate: rate(&site.rate, before.map(|before| &before.own)),
                 asks_who: site_asks_who,
@@ -88,14 +93,22 @@ impl SiteRules {
         }
     }
 
-    /// The route of the request; `None` if the site's own rules apply. Routes for which `skip` is true are left out.
+    /// The route of the request; `None` if the site's own rules apply. Routes for which `skip` is true are left out. A path
+    /// that the route would change, and that is unclear, is an error too.
     pub fn find(
         &self,
         head: &RequestHead,
         scratch: &mut RouteScratch,
         skip: Skip<'_>,
     ) -> Result<Option<usize>, AmbiguousPath> {
-        if self.routes.is_empty() { Ok(None) } else { self.routes.find(head, scratch, skip) }
+        if self.routes.is_empty() {
+            return Ok(None);
+        }
+        let found = self.routes.find(head, scratch, skip)?;
+        if let Some(change) = &self.of(found).path_change {
+            change.check(head.path(), &mut scratch.path)?;
+        }
+        Ok(found)
     }
 
     /// The rules of a route, or the site's own.
@@ -117,6 +130,16 @@ impl SiteRules {
     pub fn rates(&self, route: Option<usize>) -> impl Iterator<Item = &Arc<RateLimit>> {
         let own = route.is_some().then_some(&self.own);
         own.into_iter().chain([self.of(route)]).filter_map(|rules| rules.rate.as_ref())
+    }
+}
+
+/// The change of a route that has one; it replaces a prefix or a whole path.
+fn path_change(route: &config::Route) -> Option<PathChange> {
+    match (&route.path, &route.upstream_path) {
+        (Some(PathPattern::Exact(public) | PathPattern::Prefix(public)), Some(upstream)) => {
+            Some(PathChange::new(public, upstream))
+        }
+        _ => None,
     }
 }
 

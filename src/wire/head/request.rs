@@ -247,6 +247,11 @@ impl RequestHead {
         Run::new(&self.bytes, self.first_line)
     }
 
+    /// The same without the request line.
+    pub fn run_of_fields(&self) -> Run<'_> {
+        Run::new(&self.bytes, Span::default())
+    }
+
     pub(super) fn set_framing(&mut self, framing: Framing) {
         self.meaning.framing = framing;
     }

@@ -4,8 +4,9 @@ use std::borrow::Cow;
 
 use super::{USUAL_ADDED, write, write_field};
 use crate::traffic::message::decimal::Decimal;
-use crate::traffic::message::location::{PublicNameSource, map_location, map_refresh};
+use crate::traffic::message::location::{Mapping, PublicNameSource, map_location, map_refresh};
 use crate::traffic::routing::edits::FieldEdits;
+use crate::traffic::routing::path_change::PathChange;
 use crate::traffic::routing::reverse_map::ReverseMap;
 use crate::wire::{AnswerHead, Field, FieldKind, Version, digits};
 
@@ -39,6 +40,8 @@ pub struct ToClient<'a> {
     pub public: &'a dyn PublicNameSource,
     /// Maps node addresses in a Location.
     pub reverse_map: &'a ReverseMap,
+    /// What became of the path on the way up.
+    pub path_change: Option<&'a PathChange>,
     /// What site and route change. Not used for 1xx.
     pub edits: Option<&'a FieldEdits>,
     /// X-Request-Id; without one the node's passes.
@@ -52,6 +55,10 @@ impl<'a> ToClient<'a> {
     /// HTTP/2 spell them differently.
     pub fn edits_of(&self, head: &AnswerHead) -> Option<&'a FieldEdits> {
         self.edits.filter(|_| !head.is_interim())
+    }
+
+    fn mapping(&self) -> Mapping<'a> {
+        Mapping { public: self.public.public_name(), reverse_map: self.reverse_map, path_change: self.path_change }
     }
 
     /// Whether our own field replaces the node's field of this name. Set-Cookie is only added.
@@ -95,16 +102,14 @@ impl<'a> AnswerFilter<'a> {
             return FieldFate::Dropped;
         }
         match field.kind {
-            FieldKind::Location | FieldKind::ContentLocation => FieldFate::Replaced(map_location(
-                field.value,
-                &self.to_client.public.public_name(),
-                self.to_client.reverse_map,
-            )),
-            FieldKind::Refresh => FieldFate::Replaced(map_refresh(
-                field.value,
-                &self.to_client.public.public_name(),
-                self.to_client.reverse_map,
-            )),
+            FieldKind::Location | FieldKind::ContentLocation => {
+                FieldFate::Replaced(map_location(field.value, &self.to_client.mapping()))
+            }
+            FieldKind::Refresh => FieldFate::Replaced(map_refresh(field.value, &self.to_client.mapping())),
+            FieldKind::SetCookie => match self.to_client.path_change {
+                Some(change) => FieldFate::Replaced(change.cookie(field.value)),
+                None => FieldFate::Unchanged,
+            },
             FieldKind::XRequestId if self.to_client.request_id.is_some() => FieldFate::Dropped,
             FieldKind::ContentLength => match self.declared.take() {
                 None => FieldFate::Dropped,
@@ -257,6 +262,7 @@ mod tests {
             via: false,
             public: &PublicName { secure: true, authority: b"esb.wso2.com", target: b"/", pool: 0, translated: false },
             reverse_map,
+            path_change: None,
             edits: None,
             request_id: None,
             extra: &[],

@@ -6,7 +6,8 @@ use super::{USUAL_ADDED, write, write_field};
 use crate::traffic::message::decimal::Decimal;
 use crate::traffic::message::forwarded::{Forwarded, Trust};
 use crate::traffic::routing::edits::FieldEdits;
-use crate::wire::{Field, FieldKind, RequestHead, Version};
+use crate::traffic::routing::path_change::PathChange;
+use crate::wire::{Field, FieldKind, RequestHead, Run, Version};
 
 /// How a request's body goes to the node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,6 +37,8 @@ pub struct ToNode<'a> {
     pub default_host: &'a [u8],
     /// The same with its port, as in a Host field.
     pub default_authority: &'a [u8],
+    /// What becomes of the path.
+    pub path_change: Option<&'a PathChange>,
     /// What site and route change.
     pub edits: Option<&'a FieldEdits>,
     /// X-Request-Id; without one the client's passes.
@@ -49,10 +52,7 @@ pub fn write_request(out: &mut Vec<u8>, head: &RequestHead, from: &Forwarded<'_>
     let host = head.host();
     let host_value = host.map_or(to_node.default_authority, |host| host.raw);
     out.reserve(head.size() + USUAL_ADDED);
-    let mut run = head.run();
-    if run.is_empty() {
-        write(out, &[head.method_name(), b" ", head.target_up(), b" HTTP/1.1\r\n"]);
-    }
+    let mut run = first_line(out, head, to_node);
     let edits = to_node.edits.filter(|edits| !edits.is_empty());
     let replaced = |name: &[u8]| edits.is_some_and(|edits| edits.drops(name));
     // If the client sent a Host field, that field stays where it is.
@@ -80,6 +80,9 @@ pub fn write_request(out: &mut Vec<u8>, head: &RequestHead, from: &Forwarded<'_>
     }
     run.end(out);
     write_forwarded(out, head, to_node.default_host, from);
+    if let Some(change) = to_node.path_change.filter(|change| !change.prefix().is_empty()) {
+        write_field(out, b"X-Forwarded-Prefix", change.prefix());
+    }
     write_ids(out, to_node, replaced);
     if to_node.via && !replaced(b"via") {
         let version: &[u8] = match head.version() {
@@ -101,6 +104,19 @@ pub fn write_request(out: &mut Vec<u8>, head: &RequestHead, from: &Forwarded<'_>
     }
     write_connection_to_node(out, head, to_node);
     out.extend_from_slice(b"\r\n");
+}
+
+/// Writes the request line, or returns the lines that begin with the client's own.
+fn first_line<'h>(out: &mut Vec<u8>, head: &'h RequestHead, to_node: &ToNode<'_>) -> Run<'h> {
+    let [path, rest] = match to_node.path_change {
+        Some(change) => change.up(head.target_up()),
+        None => [head.target_up(), b""],
+    };
+    let run = if to_node.path_change.is_some() { head.run_of_fields() } else { head.run() };
+    if run.is_empty() {
+        write(out, &[head.method_name(), b" ", path, rest, b" HTTP/1.1\r\n"]);
+    }
+    run
 }
 
 fn write_ids(out: &mut Vec<u8>, to_node: &ToNode<'_>, replaced: impl Fn(&[u8]) -> bool) {
@@ -203,6 +219,7 @@ mod tests {
         expect: true,
         default_host: b"esb.wso2.com",
         default_authority: b"esb.wso2.com:8443",
+        path_change: None,
         edits: None,
         request_id: None,
         traceparent: None,
