@@ -1042,7 +1042,7 @@ _weir() {
             return 0
             ;;
         weir__subcmd__init)
-            opts="-c -h --esb-host --mgt-host --worker --manager --esb-chain --esb-key --mgt-chain --mgt-key --http --https --admin --state-dir --config --yes --no-look --force --help"
+            opts="-c -h --esb-host --mgt-host --worker --manager --esb-chain --esb-key --mgt-chain --mgt-key --http --https --admin --socket --state-dir --config --yes --no-look --force --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1089,6 +1089,10 @@ _weir() {
                     return 0
                     ;;
                 --admin)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --socket)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

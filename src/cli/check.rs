@@ -21,7 +21,7 @@ mod pool_summary;
 mod readable;
 mod without_sni;
 
-pub(super) use self::readable::service_user;
+pub(super) use self::readable::{service_user, warnings as unreadable};
 
 /// What is printed of a good configuration.
 #[derive(Clone, Copy, clap::Args)]

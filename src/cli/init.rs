@@ -4,6 +4,7 @@
 mod answers;
 mod ask;
 mod look;
+mod next_steps;
 mod render;
 mod write;
 
@@ -15,6 +16,7 @@ use std::time::SystemTime;
 use self::answers::{Answers, CertificateFiles, Server, host, server};
 use self::ask::Dialog;
 use self::look::Looked;
+use self::next_steps::NextSteps;
 use self::render::Places;
 use super::output::{fail, print, print_line, warn};
 use crate::app::{BAD_CONFIG, FAILED, shows_color};
@@ -55,6 +57,9 @@ pub(super) struct Init {
     /// The admin address
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:9180")]
     admin: SocketAddr,
+    /// The admin socket, or off [default: /run/weir/admin.sock]
+    #[arg(long, value_name = "PATH", value_parser = socket)]
+    socket: Option<String>,
     /// The directory for what outlives a restart
     #[arg(long, value_name = "DIR", default_value = "/var/lib/weir")]
     state_dir: PathBuf,
@@ -112,15 +117,29 @@ impl Init {
         if !self.yes && !dialog.confirm(&format!("Write {}?", self.config.display()))? {
             return Err(Stop::Said("nothing was written".to_owned()));
         }
-        let directory = self.config.parent().unwrap_or(Path::new(".")).join("certs");
-        let pairs = write::certificates(&answers, &directory, now)?;
-        let Self { http, https, admin, ref state_dir, .. } = *self;
-        let text = render::text(&Places { http, https, admin, state_dir }, &answers, &looked, &pairs);
+        let warnings = self.write(&answers, &looked, now)?;
+        let file = (self.config != Path::new(DEFAULT_FILE)).then_some(&*self.config);
+        let next = NextSteps { file, https: self.https, answers: &answers };
+        let said = format!("\nwrote {}; it is good{}", self.config.display(), next.of_warnings(warnings));
+        if print(&format!("{said}\n\n{}", next.text())) { Ok(()) } else { Err(Stop::Unheard) }
+    }
+
+    /// Certificates, the file, and directories that are not there yet. Returns how many warnings the checks have.
+    fn write(&self, answers: &Answers, looked: &Looked, now: SystemTime) -> Result<usize, Stop> {
+        let absolute = |path: &Path| std::path::absolute(path).map_err(|error| format!("{}: {error}", path.display()));
+        let directory = self.config.parent().unwrap_or(Path::new("."));
+        write::directory(directory)?;
+        let pairs = write::certificates(answers, &directory.join("certs"), now)?;
+        let state_dir = &absolute(&self.state_dir)?;
+        let Self { http, https, admin, ref socket, .. } = *self;
+        let places = Places { http, https, admin, socket: socket.as_deref(), state_dir };
+        let text = render::text(&places, answers, looked, &pairs);
         let warnings = write::checked(&self.config, &text, now).map_err(|why| match why {
             write::Failed::Io(why) => Stop::Said(why),
             write::Failed::Refused(errors) => Stop::Refused(errors.render(shows_color(&io::stderr()))),
         })?;
-        if print(&self.next_steps(&answers, warnings)) { Ok(()) } else { Err(Stop::Unheard) }
+        write::own_directory(state_dir, 0o700)?;
+        Ok(warnings)
     }
 
     fn without_asking(&self) -> Result<Answers, String> {
@@ -178,37 +197,19 @@ impl Init {
         looked.warnings.iter().for_each(|what| warn(what));
         looked
     }
-
-    fn next_steps(&self, answers: &Answers, warnings: usize) -> String {
-        let file = self.config.display();
-        let warned = match warnings {
-            0 => String::new(),
-            many => format!(", with {many} warning{}: weir check", if many == 1 { "" } else { "s" }),
-        };
-        let check = if self.is_default_file() { String::new() } else { format!(" --config {file}") };
-        let start = if self.is_default_file() {
-            "sudo systemctl enable --now weir".to_owned()
-        } else {
-            format!("weir run --config {file}")
-        };
-        let hosts = format!("{} {}", answers.esb_host, answers.mgt_host);
-        let here = look::own_address(&answers.manager.address)
-            .map_or("ADDRESS-OF-THIS-MACHINE".to_owned(), |own| own.to_string());
-        format!(
-            "\nwrote {file}; it is good{warned}{}\n\nnext:\n  {start}\n  weir status\n\n\
-             until DNS has the hosts, in /etc/hosts of clients and nodes:\n  {here}  {hosts}\n",
-            if warnings == 0 { "" } else { check.as_str() },
-        )
-    }
-
-    fn is_default_file(&self) -> bool {
-        self.config == Path::new(DEFAULT_FILE)
-    }
 }
 
 fn files(chain: Option<&PathBuf>, key: Option<&PathBuf>) -> Option<CertificateFiles> {
     let (chain, key) = chain.zip(key)?;
     Some(CertificateFiles { chain: chain.clone(), key: key.clone() })
+}
+
+/// A relative path is one of the directory in which the command runs.
+fn socket(text: &str) -> Result<String, String> {
+    match text {
+        "off" => Ok(text.to_owned()),
+        path => std::path::absolute(path).map(|path| path.display().to_string()).map_err(|error| error.to_string()),
+    }
 }
 
 const DEFAULT_FILE: &str = "/etc/weir/weir.toml";

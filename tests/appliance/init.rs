@@ -8,7 +8,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 
-use crate::harness::{Origin, Pair, Plan, free_port, fresh_dir, ok_with, weir};
+use crate::harness::{Origin, Pair, Plan, eventually, free_port, fresh_dir, ok_with, weir};
 
 /// The servers of the guide on loopback addresses, each with its three ports.
 struct Cluster {
@@ -89,9 +89,16 @@ fn with_flags_a_cluster_answers_by_its_pins() {
     let (out, err) = (words(&said.stdout), words(&said.stderr));
     assert_eq!((said.status.code(), err.as_str()), (Some(0), ""), "{out}");
     let seen = format!("worker1 port {}: HTTP, WSO2-PassThrough-HTTP", 8280 + cluster.offset);
-    for part in [&*seen, &cluster.pair.pin(), "weir status", "esb.wso2.com mgt.esb.wso2.com"] {
+    let status = format!("  weir status --config {}\n", file.display());
+    for part in [&*seen, &cluster.pair.pin(), &status, "esb.wso2.com mgt.esb.wso2.com"] {
         assert!(out.contains(part), "no {part} in {out}");
     }
+    // What is left to decide: certificates that browsers know, and who may manage.
+    let checked = words(&weir(&["check", "--config", &file.display().to_string()]).expect("it runs").stdout);
+    let warnings = checked.lines().filter(|line| line.starts_with("Warning: "));
+    let decided = ["is self-signed", "leads to the management console"];
+    let known = |line: &str| decided.iter().any(|known| line.contains(known));
+    assert!(warnings.clone().count() == 3 && warnings.clone().all(known), "{checked}");
     let mode = |name: &str| fs::metadata(dir.join(name)).expect("it is there").permissions().mode() & 0o777;
     assert_eq!((mode("weir.toml"), mode("certs/wrk.key"), mode("certs/mgt.key")), (0o644, 0o600, 0o600));
     let text = fs::read_to_string(&file).expect("it is there");
@@ -184,7 +191,6 @@ fn what_is_there_is_kept_and_mistakes_write_nothing() {
         (&file, &["--yes", "--no-look", "--worker", "10.0.0.3", "--manager", "10.0.0.3"], "are the same server"),
         (&file, &["--yes", "--esb-host", "https://esb.test"], "without scheme and path: esb.test"),
         (&file, &["--yes", "--worker", "10.0.0.3:8280"], "without a port: 10.0.0.3"),
-        (&dir.join("no/weir.toml"), &good, "the directory is not there"),
     ] {
         let said = init(file, more);
         let err = words(&said.stderr);
@@ -215,4 +221,47 @@ fn what_is_there_is_kept_and_mistakes_write_nothing() {
         words(&said.stderr)
     );
     assert!(fs::read_to_string(&file).expect("it is there").contains("10.0.0.4"));
+}
+
+#[test]
+fn the_lines_that_it_ends_with_lead_to_answers() {
+    let (cluster, dir) = (Cluster::start(), fresh_dir());
+    let file = dir.join("not/there yet/weir.toml");
+    let [http, https, admin] = [(); 3].map(|()| format!("127.0.0.1:{}", free_port()));
+    let socket = dir.join("admin.sock").display().to_string();
+    let places = ["--http", &http, "--https", &https, "--admin", &admin, "--socket", &socket];
+    let flags = cluster.flags();
+    let flags: Vec<&str> = places.into_iter().chain(flags.iter().map(String::as_str)).collect();
+    let said = init(&file, &[&["--yes"], &flags[..]].concat());
+    let (out, err) = (words(&said.stdout), words(&said.stderr));
+    assert_eq!((said.status.code(), err.as_str()), (Some(0), ""), "{out}");
+    let (_, next) = out.split_once("\nnext:\n").expect("what is next");
+    let lines: Vec<&str> = next.lines().take_while(|line| line.starts_with("  ")).collect();
+    let [run, status, services, console] = lines[..] else { panic!("{lines:?}") };
+    let _running = Running(shell(&format!("exec {run}")).stderr(Stdio::null()).spawn().expect("a shell"));
+    eventually("the line answers that asks how it is", || {
+        shell(status).output().is_ok_and(|said| said.status.success())
+    });
+    for (line, end) in [(services, " 8243 /services/"), (console, "127.0.0.3 9443 /carbon/")] {
+        let answered = shell(line).output().expect("a shell");
+        assert!(words(&answered.stdout).ends_with(end), "{line}: {}", words(&answered.stdout));
+    }
+}
+
+/// A line as somebody types it, with this Weir on the path.
+fn shell(line: &str) -> Command {
+    let weir = Path::new(env!("CARGO_BIN_EXE_weir")).parent().expect("a directory").display().to_string();
+    let path = std::env::var("PATH").unwrap_or_default();
+    let mut command = Command::new("sh");
+    command.args(["-c", line]).env("PATH", format!("{weir}:{path}")).stdin(Stdio::null());
+    command
+}
+
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
 }

@@ -15,7 +15,7 @@ const WRITE: u32 = 2;
 const ENTER: u32 = 1;
 
 /// A warning for each file and directory, if root asks and there is a user weir.
-pub(super) fn warnings(config: &Config) -> Vec<Problem> {
+pub(crate) fn warnings(config: &Config) -> Vec<Problem> {
     if !rustix::process::geteuid().is_root() {
         return Vec::new();
     }

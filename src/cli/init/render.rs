@@ -13,6 +13,8 @@ pub(super) struct Places<'a> {
     pub(super) http: SocketAddr,
     pub(super) https: SocketAddr,
     pub(super) admin: SocketAddr,
+    /// A path, or off; none is where Weir has it by itself.
+    pub(super) socket: Option<&'a str>,
     pub(super) state_dir: &'a Path,
 }
 
@@ -23,6 +25,7 @@ pub(super) fn text(places: &Places<'_>, answers: &Answers, looked: &Looked, pair
 
 fn top(places: &Places<'_>) -> String {
     let state = quoted(&places.state_dir.to_string_lossy());
+    let socket = places.socket.map(|socket| format!("socket = {}\n", quoted(socket))).unwrap_or_default();
     let bind = |name: &str, bind: SocketAddr, more: &str| {
         format!("[[listener]]\nname = \"{name}\"\nbind = \"{bind}\"\n{more}")
     };
@@ -30,8 +33,8 @@ fn top(places: &Places<'_>) -> String {
         "#:schema file:///usr/share/weir/weir.schema.json\n\
          # Made by `weir init`, and yours from now on. After a change: weir check, then weir reload.\n\
          # All keys with comments: /usr/share/doc/weir/examples/weir.toml\n\n\
-         include = [\"sites/*.toml\"]          # more sites, as in conf.d\n\
-         state-dir = {state}\n\n[admin]\nbind = \"{}\"\n\n{}\n{}",
+         # include = [\"sites/*.toml\"]        # more sites in files of their own, as in conf.d\n\
+         state-dir = {state}\n\n[admin]\nbind = \"{}\"\n{socket}\n{}\n{}",
         places.admin,
         bind("http", places.http, ""),
         bind("https", places.https, "tls = { min-version = \"1.2\" }\n"),
@@ -112,45 +115,32 @@ fn tls(pins: Option<&[String]>) -> String {
 }
 
 fn sites(answers: &Answers, pairs: &Pairs) -> String {
-    let (esb, mgt) = (quoted(&answers.esb_host), quoted(&answers.mgt_host));
-    let pair = |files: &CertificateFiles| {
-        let path = |path: &Path| quoted(&path.to_string_lossy());
-        format!("certificate = {{ chain = {}, key = {} }}", path(&files.chain), path(&files.key))
+    let route = management_route();
+    let services = |listener: &str, certificate: &str| {
+        let more = format!("nameless = true\n{certificate}pool = \"esb-{listener}\"\n\n{route}\n");
+        site(&format!("esb.{listener}"), listener, &answers.esb_host, &more)
     };
+    let console = format!(
+        "{}pool = \"manager\"\n\
+         max-body = \"100MiB\"                  # the manager takes uploads\n\
+         # allow-from = [\"10.0.0.0/8\"]        # who may manage; without this line everybody reaches the console\n",
+        certificate(&pairs.mgt)
+    );
     format!(
-        r#"# nameless = true: clients that give no name come here too, as in the guide's nginx.
-[[site]]
-name = "esb.http"
-listener = "http"
-hosts = [{esb}]
-nameless = true
-pool = "esb-http"
-
-{route}
-
-[[site]]
-name = "esb.https"
-listener = "https"
-hosts = [{esb}]
-nameless = true
-{}
-pool = "esb-https"
-
-{route}
-
-[[site]]
-name = "mgt.esb.https"
-listener = "https"
-hosts = [{mgt}]
-{}
-pool = "manager"
-max-body = "100MiB"                  # the manager takes uploads
-# allow-from = ["10.0.0.0/8"]        # who may manage; without this line everybody reaches the console
-"#,
-        pair(&pairs.esb),
-        pair(&pairs.mgt),
-        route = management_route(),
+        "# nameless = true: clients that give no name come here too, as in the guide's nginx.\n{}\n{}\n{}",
+        services("http", ""),
+        services("https", &certificate(&pairs.esb)),
+        site("mgt.esb.https", "https", &answers.mgt_host, &console),
     )
+}
+
+fn site(name: &str, listener: &str, host: &str, more: &str) -> String {
+    format!("[[site]]\nname = \"{name}\"\nlistener = \"{listener}\"\nhosts = [{}]\n{more}", quoted(host))
+}
+
+fn certificate(files: &CertificateFiles) -> String {
+    let [chain, key] = [&files.chain, &files.key].map(|path| quoted(&path.to_string_lossy()));
+    format!("certificate = {{ chain = {chain}, key = {key} }}\n")
 }
 
 /// The route that keeps the console and the admin services from the workers, as the reference has it.

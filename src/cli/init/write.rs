@@ -10,7 +10,7 @@ use std::time::SystemTime;
 use super::answers::{Answers, CertificateFiles};
 use crate::cli::cert;
 use crate::cli::cert::Draft;
-use crate::cli::check::service_user;
+use crate::cli::check::{service_user, unreadable};
 use crate::cli::output::print_line;
 use crate::config;
 use crate::config::Errors;
@@ -27,7 +27,8 @@ pub(super) enum Failed {
     Refused(Errors),
 }
 
-/// Whether the file may be written: its directory can be written to, and no configuration is lost.
+/// Whether the file may be written: no configuration is lost, and its directory can be written to. Where that is not there yet, the
+/// one in which it will be made.
 pub(super) fn may_write(path: &Path, force: bool) -> Result<(), String> {
     match fs::read_to_string(path) {
         Ok(text) if !force && !says_nothing(&text) => {
@@ -41,7 +42,10 @@ pub(super) fn may_write(path: &Path, force: bool) -> Result<(), String> {
         Err(_) if force => {}
         Err(error) => return Err(format!("{}: {error}", path.display())),
     }
-    Draft::write(path, "", MODE).map(drop).map_err(|error| unwritable(path, &error))
+    let here = |above: &&Path| above.as_os_str().is_empty() || above.exists();
+    let tried = path.ancestors().skip(1).find(here).zip(path.file_name()).map(|(above, name)| above.join(name));
+    let draft = Draft::write(tried.as_deref().unwrap_or(path), "", MODE);
+    draft.map(drop).map_err(|error| unwritable(path, &error))
 }
 
 /// What the package brings has nothing but comments and the directory of more files.
@@ -53,7 +57,6 @@ fn says_nothing(text: &str) -> bool {
 fn unwritable(path: &Path, error: &std::io::Error) -> String {
     let advice = match error.kind() {
         ErrorKind::PermissionDenied => ": run it with sudo, or write elsewhere with --config FILE",
-        ErrorKind::NotFound => ": the directory is not there",
         _ => "",
     };
     format!("{} cannot be written: {error}{advice}", path.display())
@@ -82,19 +85,45 @@ fn made(host: &str, directory: &Path, name: &str, now: SystemTime) -> Result<Cer
     if files.chain.exists() && files.key.exists() {
         print_line(format!("{} is there already, and is used", files.chain.display()));
     } else {
+        own_directory(directory, 0o750)?;
         cert::create_pair(host, directory, name, now)?;
         print_line(format!("made {}, self-signed: browsers warn of it", files.chain.display()));
         give_to_service(&files.key)?;
+        readable(&files.chain).map_err(|error| format!("{}: {error}", files.chain.display()))?;
     }
     named(&files)
 }
 
-/// A key that root has made must be readable by the user that Weir runs as, and by nobody else.
-fn give_to_service(key: &Path) -> Result<(), String> {
+/// The directory of the configuration, if it is not there yet. Everybody may read it, whatever the umask of who asks.
+pub(super) fn directory(path: &Path) -> Result<(), String> {
+    made_directory(path, 0o755).map(drop)
+}
+
+/// A directory that is Weir's own, if it is not there yet: whoever makes it, the user that Weir runs as has it.
+pub(super) fn own_directory(path: &Path, mode: u32) -> Result<(), String> {
+    if made_directory(path, mode)? { give_to_service(path) } else { Ok(()) }
+}
+
+/// Whether it was made: one that is there stays as it is.
+fn made_directory(path: &Path, mode: u32) -> Result<bool, String> {
+    if path.as_os_str().is_empty() || path.is_dir() {
+        return Ok(false);
+    }
+    let made = fs::create_dir_all(path).and_then(|()| fs::set_permissions(path, fs::Permissions::from_mode(mode)));
+    made.map(|()| true).map_err(|error| format!("{}: {error}", path.display()))
+}
+
+/// What root has made must be readable by the user that Weir runs as, a key by nobody else.
+fn give_to_service(path: &Path) -> Result<(), String> {
     match service_user() {
-        Some(user) => chown(key, Some(user), None).map_err(|error| format!("{}: {error}", key.display())),
+        Some(user) => chown(path, Some(user), None).map_err(|error| format!("{}: {error}", path.display())),
         None => Ok(()),
     }
+}
+
+/// Whatever the umask of who asks: Weir's own user reads it.
+fn readable(path: &Path) -> std::io::Result<()> {
+    fs::set_permissions(path, fs::Permissions::from_mode(MODE))
 }
 
 /// Writes the file if the checks of `weir check` find nothing. Returns how many warnings they have.
@@ -104,9 +133,8 @@ pub(super) fn checked(path: &Path, text: &str, now: SystemTime) -> Result<usize,
     let config = config::load_at(draft.path(), now).map_err(Failed::Refused)?;
     // Whether a file may be replaced was asked before.
     draft.place(path, true).map_err(|error| io(&error))?;
-    // Whatever the umask of who asks: Weir's own user reads it.
-    fs::set_permissions(path, fs::Permissions::from_mode(MODE)).map_err(|error| io(&error))?;
-    Ok(config.warnings.len())
+    readable(path).map_err(|error| io(&error))?;
+    Ok(config.warnings.len() + unreadable(&config).len())
 }
 
 const MODE: u32 = 0o644;
@@ -126,8 +154,8 @@ mod tests {
         room.write("weir.toml", b"# a\nthreads = 1\n");
         assert!(may_write(&path, false).is_err_and(|why| why.contains("--force")));
         assert_eq!(may_write(&path, true), Ok(()));
-        assert!(may_write(&room.path("no/weir.toml"), false).is_err_and(|why| why.contains("not there")));
-        assert_eq!(fs::read_dir(&room).unwrap().count(), 1, "no drafts are left");
+        assert_eq!(may_write(&room.path("no/no/weir.toml"), false), Ok(()));
+        assert_eq!(fs::read_dir(&room).unwrap().count(), 1, "no drafts are left, and no directories");
     }
 
     #[test]
