@@ -7,6 +7,7 @@ pub(super) mod names;
 mod node_status;
 mod node_table;
 pub(super) mod operate;
+mod reason;
 mod request;
 pub(super) mod show;
 pub(super) mod status;

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::client::{AdminArgs, send, send_change};
 use super::encode::encoded;
 use super::node_status::NodeStatus;
+use super::reason::Reason;
 use super::wait_drained::wait_drained;
 use crate::app::FAILED;
 use crate::cli::output::{fail, print, print_line, warn};
@@ -56,17 +57,9 @@ pub(crate) struct NodeArgs {
     /// The node, as the configuration calls it
     node: String,
     #[command(flatten)]
-    why: Why,
+    why: Reason,
     #[command(flatten)]
     args: AdminArgs,
-}
-
-/// The option of all commands that change something.
-#[derive(clap::Args)]
-pub(super) struct Why {
-    /// Why, in one line, for whoever reads the events or the audit file
-    #[arg(long, value_name = "TEXT")]
-    pub(super) reason: Option<String>,
 }
 
 /// `weir weight`.
@@ -80,7 +73,7 @@ pub(crate) struct Weight {
     #[arg(value_name = "N|reset", value_parser = weight_or_reset)]
     weight: WeightWord,
     #[command(flatten)]
-    why: Why,
+    why: Reason,
     #[command(flatten)]
     args: AdminArgs,
 }
@@ -102,7 +95,7 @@ fn weight_or_reset(text: &str) -> Result<WeightWord, String> {
 pub(crate) fn drain(drain: &Drain) -> i32 {
     let (NodeArgs { node, args, .. }, waits) = (&drain.of, drain.wait);
     let seconds = drain.deadline.map(|time| time.as_secs() + u64::from(time.subsec_nanos() > 0));
-    let body = json!({ "reason": drain.of.why.reason, "deadline_seconds": seconds, "force": drain.force });
+    let body = json!({ "reason": drain.of.why.said(), "deadline_seconds": seconds, "force": drain.force });
     let answer = match send_order(&drain.of, "drain", &body) {
         Ok(answer) => answer,
         Err(code) => return code,
@@ -123,20 +116,20 @@ pub(crate) fn drain(drain: &Drain) -> i32 {
 
 /// `weir maintain`: rest at once.
 pub(crate) fn maintain(maintain: &Maintain) -> i32 {
-    let body = json!({ "reason": maintain.of.why.reason, "force": maintain.force });
+    let body = json!({ "reason": maintain.of.why.said(), "force": maintain.force });
     order(&maintain.of, "maintain", &body)
 }
 
 /// `weir activate`: serve again.
 pub(crate) fn activate(of: &NodeArgs) -> i32 {
-    order(of, "activate", &json!({ "reason": of.why.reason }))
+    order(of, "activate", &json!({ "reason": of.why.said() }))
 }
 
 /// `weir weight`: another weight in place of the file's.
 pub(crate) fn weight(weight: &Weight) -> i32 {
     let Weight { pool, node, weight: WeightWord(number), why, args } = weight;
     let path = format!("/api/v1/pools/{}/nodes/{}", encoded(pool), encoded(node));
-    let body = json!({ "weight": number, "reason": why.reason });
+    let body = json!({ "weight": number, "reason": why.said() });
     let (status, answer) = match send_change(args, &Method::PATCH, &path, &body) {
         Ok(answered) => answered,
         Err(why) => return fail(&why),

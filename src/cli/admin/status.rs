@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 
 use super::client::{AdminArgs, send, send_change};
 use super::node_table::node_table;
-use super::operate::{self, Why, report_refusal};
+use super::operate::{self, report_refusal};
+use super::reason::Reason;
 use super::request::ask_json;
 use super::show::events::line;
 use super::table::{milliseconds, rows, table, text};
@@ -107,14 +108,14 @@ pub(crate) fn sessions(args: &AdminArgs) -> i32 {
 #[derive(clap::Args)]
 pub(crate) struct ReloadArgs {
     #[command(flatten)]
-    why: Why,
+    why: Reason,
     #[command(flatten)]
     pub(crate) args: AdminArgs,
 }
 
 /// `weir reload`.
 pub(crate) fn reload(reload: &ReloadArgs) -> i32 {
-    let (args, body) = (&reload.args, json!({ "reason": reload.why.reason }));
+    let (args, body) = (&reload.args, json!({ "reason": reload.why.said() }));
     let (status, mut answer) = match send_change(args, &Method::POST, "/api/v1/reload", &body) {
         Ok(answered) => answered,
         Err(why) => return fail(&why),
@@ -152,7 +153,7 @@ pub(crate) struct LogLevel {
     /// error, warn, info or debug, until the next start; without it, tell which it is
     level: Option<String>,
     #[command(flatten)]
-    why: Why,
+    why: Reason,
     #[command(flatten)]
     args: AdminArgs,
 }
@@ -163,7 +164,7 @@ pub(crate) fn log_level(wanted: &LogLevel) -> i32 {
     let answered = match &wanted.level {
         None => send(args, &Method::GET, path),
         Some(level) => {
-            let body = json!({ "level": level, "reason": wanted.why.reason });
+            let body = json!({ "level": level, "reason": wanted.why.said() });
             send_change(args, &Method::PUT, path, &body)
         }
     };
