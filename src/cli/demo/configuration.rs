@@ -44,7 +44,9 @@ fn pools(layout: &Layout, pin: &str) -> String {
     let (http, https, console) = (layout.nodes.http, layout.nodes.https, layout.nodes.console);
     let page = r#"path = "/carbon/admin/login.jsp", status = "200""#;
     // Both the port and the console are probed: a worker whose console is down gets no traffic.
-    let worker_health = health(&format!(r#"{{ kind = "tcp" }}, {{ kind = "https", port = {console}, {page} }}"#));
+    let worker_health =
+        |kind| health(&format!(r#"{{ kind = "{kind}" }}, {{ kind = "https", port = {console}, {page} }}"#));
+    let (http_health, https_health) = (worker_health("tcp"), worker_health("tls"));
     let manager_health = health(&format!(r#"{{ kind = "https", {page} }}"#));
     format!(
         r#"[[pool]]
@@ -53,7 +55,7 @@ nodes = ["worker1", "worker2"]
 port = {http}
 balance = "round-robin"
 
-{worker_health}
+{http_health}
 [[pool]]
 name = "esb-https"
 nodes = ["worker1", "worker2"]
@@ -62,7 +64,7 @@ port = {https}
 tls = {{ verify = "pin", pins = ["{pin}"] }}
 sticky = {{ mode = "learn", cookie = "JSESSIONID", idle = "35m" }}
 
-{worker_health}
+{https_health}
 [[pool]]
 name = "manager"
 nodes = ["manager"]
