@@ -65,7 +65,7 @@ build: ## builds target/release/weir, and installs by apt what that needs
 demo: ## shows the whole cluster of the guide on this machine
 	@.ci/need build
 	@echo "== building target/demo/weir, unoptimised because that is quick"
-	@$(CARGO) build --profile demo
+	@$(CARGO) build --profile demo --no-default-features
 	@target/demo/weir demo $(DEMO)
 
 bench: ## side by side with nginx and HAProxy (ROUNDS, SECONDS, WORKLOADS, PROXIES, BINARIES=old=/path/weir)

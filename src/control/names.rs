@@ -3,10 +3,16 @@
 
 pub(crate) mod naming;
 
+mod answer;
+#[cfg(not(feature = "dns"))]
+mod by_system;
+#[cfg(feature = "dns")]
 mod resolver;
 #[cfg(test)]
+#[cfg(feature = "dns")]
 mod stub;
 #[cfg(test)]
+#[cfg(feature = "dns")]
 mod tests;
 
 use std::net::IpAddr;
@@ -16,7 +22,11 @@ use std::time::Duration;
 use tokio::sync::mpsc::Sender;
 use tokio::task::JoinSet;
 
-pub(crate) use self::resolver::{DnsAnswer, Resolver};
+pub(crate) use self::answer::DnsAnswer;
+#[cfg(not(feature = "dns"))]
+pub(crate) use self::by_system::Resolver;
+#[cfg(feature = "dns")]
+pub(crate) use self::resolver::Resolver;
 use crate::observe::Observer;
 use crate::traffic::resolved::Resolved;
 

@@ -14,13 +14,8 @@ use hickory_resolver::proto::op::{Query, ResponseCode};
 use hickory_resolver::proto::rr::{Name, RecordType};
 use hickory_resolver::{Hosts, TokioResolver, system_conf};
 
+use super::answer::{AGAIN, DnsAnswer, LIMIT, Missing, in_order};
 use crate::config::Dns;
-
-/// The time for a whole look-up, over all servers.
-const LIMIT: Duration = Duration::from_secs(5);
-
-/// The time from a failed look-up to the next one.
-const AGAIN: Duration = Duration::from_secs(5);
 
 /// The shortest and the longest time that an answer is used, whatever its TTL is.
 const VALID: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(3600));
@@ -45,26 +40,6 @@ pub(crate) struct Resolver {
 struct Server {
     address: SocketAddr,
     client: TokioResolver,
-}
-
-/// The addresses of a name.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct DnsAnswer {
-    /// Sorted, without duplicates, at least one.
-    pub(crate) addresses: Vec<IpAddr>,
-    /// Between a second and an hour.
-    pub(crate) valid_for: Duration,
-    /// Set when the addresses of one family could not be looked up. There may be more addresses than these.
-    pub(crate) missing: Option<Missing>,
-}
-
-/// The family whose addresses could not be looked up.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Missing {
-    /// True for IPv6, false for IPv4.
-    pub(crate) ipv6: bool,
-    /// Why the look-up failed.
-    pub(crate) why: String,
 }
 
 /// Addresses of one family, and how long they may be used.
@@ -283,13 +258,6 @@ impl Fault {
             Self::Unknown | Self::Empty => None,
         }
     }
-}
-
-fn in_order(mut addresses: Vec<IpAddr>) -> Vec<IpAddr> {
-    addresses.iter_mut().for_each(|address| *address = address.to_canonical());
-    addresses.sort_unstable();
-    addresses.dedup();
-    addresses
 }
 
 /// Servers that block a name answer with 0.0.0.0, which would mean this machine itself.

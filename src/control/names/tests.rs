@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use tokio::sync::mpsc;
 
-use super::resolver::Missing;
+use super::answer::Missing;
 use super::stub::{Says, Stub};
 use super::*;
 use crate::config::Dns;
