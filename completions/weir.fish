@@ -108,22 +108,34 @@ complete -c weir -n "__fish_weir_using_subcommand cert; and __fish_seen_subcomma
 complete -c weir -n "__fish_weir_using_subcommand cert; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c weir -n "__fish_weir_using_subcommand status" -l admin -d 'The admin socket (its path) or the admin address of the running Weir [default: the socket, or else the address]' -r
 complete -c weir -n "__fish_weir_using_subcommand status" -l token-file -d 'A file with the token to show' -r -F
+complete -c weir -n "__fish_weir_using_subcommand status" -l ca -d 'For https: the CA certificates to believe [default: the system\'s]' -r -F
+complete -c weir -n "__fish_weir_using_subcommand status" -l cert -d 'For https: the client certificate to show' -r -F
+complete -c weir -n "__fish_weir_using_subcommand status" -l key -d 'For https: the key of the client certificate' -r -F
 complete -c weir -n "__fish_weir_using_subcommand status" -s c -l config -d 'The configuration that says where Weir is asked' -r -F
 complete -c weir -n "__fish_weir_using_subcommand status" -l json -d 'Print JSON'
 complete -c weir -n "__fish_weir_using_subcommand status" -s h -l help -d 'Print help'
 complete -c weir -n "__fish_weir_using_subcommand nodes" -l admin -d 'The admin socket (its path) or the admin address of the running Weir [default: the socket, or else the address]' -r
 complete -c weir -n "__fish_weir_using_subcommand nodes" -l token-file -d 'A file with the token to show' -r -F
+complete -c weir -n "__fish_weir_using_subcommand nodes" -l ca -d 'For https: the CA certificates to believe [default: the system\'s]' -r -F
+complete -c weir -n "__fish_weir_using_subcommand nodes" -l cert -d 'For https: the client certificate to show' -r -F
+complete -c weir -n "__fish_weir_using_subcommand nodes" -l key -d 'For https: the key of the client certificate' -r -F
 complete -c weir -n "__fish_weir_using_subcommand nodes" -s c -l config -d 'The configuration that says where Weir is asked' -r -F
 complete -c weir -n "__fish_weir_using_subcommand nodes" -l json -d 'Print JSON'
 complete -c weir -n "__fish_weir_using_subcommand nodes" -s h -l help -d 'Print help'
 complete -c weir -n "__fish_weir_using_subcommand sessions" -l admin -d 'The admin socket (its path) or the admin address of the running Weir [default: the socket, or else the address]' -r
 complete -c weir -n "__fish_weir_using_subcommand sessions" -l token-file -d 'A file with the token to show' -r -F
+complete -c weir -n "__fish_weir_using_subcommand sessions" -l ca -d 'For https: the CA certificates to believe [default: the system\'s]' -r -F
+complete -c weir -n "__fish_weir_using_subcommand sessions" -l cert -d 'For https: the client certificate to show' -r -F
+complete -c weir -n "__fish_weir_using_subcommand sessions" -l key -d 'For https: the key of the client certificate' -r -F
 complete -c weir -n "__fish_weir_using_subcommand sessions" -s c -l config -d 'The configuration that says where Weir is asked' -r -F
 complete -c weir -n "__fish_weir_using_subcommand sessions" -l json -d 'Print JSON'
 complete -c weir -n "__fish_weir_using_subcommand sessions" -s h -l help -d 'Print help'
 complete -c weir -n "__fish_weir_using_subcommand drain" -l reason -d 'Why, in one line, for whoever reads the events or the audit file' -r
 complete -c weir -n "__fish_weir_using_subcommand drain" -l admin -d 'The admin socket (its path) or the admin address of the running Weir [default: the socket, or else the address]' -r
 complete -c weir -n "__fish_weir_using_subcommand drain" -l token-file -d 'A file with the token to show' -r -F
+complete -c weir -n "__fish_weir_using_subcommand drain" -l ca -d 'For https: the CA certificates to believe [default: the system\'s]' -r -F
+complete -c weir -n "__fish_weir_using_subcommand drain" -l cert -d 'For https: the client certificate to show' -r -F
+complete -c weir -n "__fish_weir_using_subcommand drain" -l key -d 'For https: the key of the client certificate' -r -F
 complete -c weir -n "__fish_weir_using_subcommand drain" -s c -l config -d 'The configuration that says where Weir is asked' -r -F
 complete -c weir -n "__fish_weir_using_subcommand drain" -l deadline -d 'End it after this long (30m, 2h) and rebind the sessions that are left; without it a drain waits for the last one' -r
 complete -c weir -n "__fish_weir_using_subcommand drain" -l json -d 'Print JSON'
@@ -133,6 +145,9 @@ complete -c weir -n "__fish_weir_using_subcommand drain" -s h -l help -d 'Print 
 complete -c weir -n "__fish_weir_using_subcommand maintain" -l reason -d 'Why, in one line, for whoever reads the events or the audit file' -r
 complete -c weir -n "__fish_weir_using_subcommand maintain" -l admin -d 'The admin socket (its path) or the admin address of the running Weir [default: the socket, or else the address]' -r
 complete -c weir -n "__fish_weir_using_subcommand maintain" -l token-file -d 'A file with the token to show' -r -F
+complete -c weir -n "__fish_weir_using_subcommand maintain" -l ca -d 'For https: the CA certificates to believe [default: the system\'s]' -r -F
+complete -c weir -n "__fish_weir_using_subcommand maintain" -l cert -d 'For https: the client certificate to show' -r -F
+complete -c weir -n "__fish_weir_using_subcommand maintain" -l key -d 'For https: the key of the client certificate' -r -F
 complete -c weir -n "__fish_weir_using_subcommand maintain" -s c -l config -d 'The configuration that says where Weir is asked' -r -F
 complete -c weir -n "__fish_weir_using_subcommand maintain" -l json -d 'Print JSON'
 complete -c weir -n "__fish_weir_using_subcommand maintain" -l force -d 'Also where a pool would have no node left for new requests'
@@ -140,6 +155,9 @@ complete -c weir -n "__fish_weir_using_subcommand maintain" -s h -l help -d 'Pri
 complete -c weir -n "__fish_weir_using_subcommand activate" -l reason -d 'Why, in one line, for whoever reads the events or the audit file' -r
 complete -c weir -n "__fish_weir_using_subcommand activate" -l admin -d 'The admin socket (its path) or the admin address of the running Weir [default: the socket, or else the address]' -r
 complete -c weir -n "__fish_weir_using_subcommand activate" -l token-file -d 'A file with the token to show' -r -F
+complete -c weir -n "__fish_weir_using_subcommand activate" -l ca -d 'For https: the CA certificates to believe [default: the system\'s]' -r -F
+complete -c weir -n "__fish_weir_using_subcommand activate" -l cert -d 'For https: the client certificate to show' -r -F
+complete -c weir -n "__fish_weir_using_subcommand activate" -l key -d 'For https: the key of the client certificate' -r -F
 complete -c weir -n "__fish_weir_using_subcommand activate" -s c -l config -d 'The configuration that says where Weir is asked' -r -F
 complete -c weir -n "__fish_weir_using_subcommand activate" -l json -d 'Print JSON'
 complete -c weir -n "__fish_weir_using_subcommand activate" -s h -l help -d 'Print help'
@@ -152,23 +170,35 @@ complete -c weir -n "__fish_weir_using_subcommand why" -l client -d 'The address
 complete -c weir -n "__fish_weir_using_subcommand why" -l listener -d 'The listener it would come to [default: the first that fits the URL and has a site for the host]' -r
 complete -c weir -n "__fish_weir_using_subcommand why" -l admin -d 'The admin socket (its path) or the admin address of the running Weir [default: the socket, or else the address]' -r
 complete -c weir -n "__fish_weir_using_subcommand why" -l token-file -d 'A file with the token to show' -r -F
+complete -c weir -n "__fish_weir_using_subcommand why" -l ca -d 'For https: the CA certificates to believe [default: the system\'s]' -r -F
+complete -c weir -n "__fish_weir_using_subcommand why" -l cert -d 'For https: the client certificate to show' -r -F
+complete -c weir -n "__fish_weir_using_subcommand why" -l key -d 'For https: the key of the client certificate' -r -F
 complete -c weir -n "__fish_weir_using_subcommand why" -s c -l config -d 'The configuration that says where Weir is asked' -r -F
 complete -c weir -n "__fish_weir_using_subcommand why" -l json -d 'Print JSON'
 complete -c weir -n "__fish_weir_using_subcommand why" -s h -l help -d 'Print help'
 complete -c weir -n "__fish_weir_using_subcommand reload" -l reason -d 'Why, in one line, for whoever reads the events or the audit file' -r
 complete -c weir -n "__fish_weir_using_subcommand reload" -l admin -d 'The admin socket (its path) or the admin address of the running Weir [default: the socket, or else the address]' -r
 complete -c weir -n "__fish_weir_using_subcommand reload" -l token-file -d 'A file with the token to show' -r -F
+complete -c weir -n "__fish_weir_using_subcommand reload" -l ca -d 'For https: the CA certificates to believe [default: the system\'s]' -r -F
+complete -c weir -n "__fish_weir_using_subcommand reload" -l cert -d 'For https: the client certificate to show' -r -F
+complete -c weir -n "__fish_weir_using_subcommand reload" -l key -d 'For https: the key of the client certificate' -r -F
 complete -c weir -n "__fish_weir_using_subcommand reload" -s c -l config -d 'The configuration that says where Weir is asked' -r -F
 complete -c weir -n "__fish_weir_using_subcommand reload" -l dry-run -d 'Change nothing; tell what a reload would change, or why it would be refused'
 complete -c weir -n "__fish_weir_using_subcommand reload" -l json -d 'Print JSON'
 complete -c weir -n "__fish_weir_using_subcommand reload" -s h -l help -d 'Print help'
 complete -c weir -n "__fish_weir_using_subcommand diff" -l admin -d 'The admin socket (its path) or the admin address of the running Weir [default: the socket, or else the address]' -r
 complete -c weir -n "__fish_weir_using_subcommand diff" -l token-file -d 'A file with the token to show' -r -F
+complete -c weir -n "__fish_weir_using_subcommand diff" -l ca -d 'For https: the CA certificates to believe [default: the system\'s]' -r -F
+complete -c weir -n "__fish_weir_using_subcommand diff" -l cert -d 'For https: the client certificate to show' -r -F
+complete -c weir -n "__fish_weir_using_subcommand diff" -l key -d 'For https: the key of the client certificate' -r -F
 complete -c weir -n "__fish_weir_using_subcommand diff" -s c -l config -d 'The configuration that says where Weir is asked' -r -F
 complete -c weir -n "__fish_weir_using_subcommand diff" -l json -d 'Print JSON'
 complete -c weir -n "__fish_weir_using_subcommand diff" -s h -l help -d 'Print help'
 complete -c weir -n "__fish_weir_using_subcommand config" -l admin -d 'The admin socket (its path) or the admin address of the running Weir [default: the socket, or else the address]' -r
 complete -c weir -n "__fish_weir_using_subcommand config" -l token-file -d 'A file with the token to show' -r -F
+complete -c weir -n "__fish_weir_using_subcommand config" -l ca -d 'For https: the CA certificates to believe [default: the system\'s]' -r -F
+complete -c weir -n "__fish_weir_using_subcommand config" -l cert -d 'For https: the client certificate to show' -r -F
+complete -c weir -n "__fish_weir_using_subcommand config" -l key -d 'For https: the key of the client certificate' -r -F
 complete -c weir -n "__fish_weir_using_subcommand config" -s c -l config -d 'The configuration that says where Weir is asked' -r -F
 complete -c weir -n "__fish_weir_using_subcommand config" -l json -d 'Print JSON'
 complete -c weir -n "__fish_weir_using_subcommand config" -s h -l help -d 'Print help'
@@ -178,17 +208,26 @@ complete -c weir -n "__fish_weir_using_subcommand events" -l pool -d 'Only what 
 complete -c weir -n "__fish_weir_using_subcommand events" -l kind -d 'Only events of this kind: operator, pool, reload, start, state or stop' -r
 complete -c weir -n "__fish_weir_using_subcommand events" -l admin -d 'The admin socket (its path) or the admin address of the running Weir [default: the socket, or else the address]' -r
 complete -c weir -n "__fish_weir_using_subcommand events" -l token-file -d 'A file with the token to show' -r -F
+complete -c weir -n "__fish_weir_using_subcommand events" -l ca -d 'For https: the CA certificates to believe [default: the system\'s]' -r -F
+complete -c weir -n "__fish_weir_using_subcommand events" -l cert -d 'For https: the client certificate to show' -r -F
+complete -c weir -n "__fish_weir_using_subcommand events" -l key -d 'For https: the key of the client certificate' -r -F
 complete -c weir -n "__fish_weir_using_subcommand events" -s c -l config -d 'The configuration that says where Weir is asked' -r -F
 complete -c weir -n "__fish_weir_using_subcommand events" -s f -l follow -d 'Stay and show what happens, until Ctrl-C'
 complete -c weir -n "__fish_weir_using_subcommand events" -l json -d 'Print JSON'
 complete -c weir -n "__fish_weir_using_subcommand events" -s h -l help -d 'Print help'
 complete -c weir -n "__fish_weir_using_subcommand sites" -l admin -d 'The admin socket (its path) or the admin address of the running Weir [default: the socket, or else the address]' -r
 complete -c weir -n "__fish_weir_using_subcommand sites" -l token-file -d 'A file with the token to show' -r -F
+complete -c weir -n "__fish_weir_using_subcommand sites" -l ca -d 'For https: the CA certificates to believe [default: the system\'s]' -r -F
+complete -c weir -n "__fish_weir_using_subcommand sites" -l cert -d 'For https: the client certificate to show' -r -F
+complete -c weir -n "__fish_weir_using_subcommand sites" -l key -d 'For https: the key of the client certificate' -r -F
 complete -c weir -n "__fish_weir_using_subcommand sites" -s c -l config -d 'The configuration that says where Weir is asked' -r -F
 complete -c weir -n "__fish_weir_using_subcommand sites" -l json -d 'Print JSON'
 complete -c weir -n "__fish_weir_using_subcommand sites" -s h -l help -d 'Print help'
 complete -c weir -n "__fish_weir_using_subcommand top" -l admin -d 'The admin socket (its path) or the admin address of the running Weir [default: the socket, or else the address]' -r
 complete -c weir -n "__fish_weir_using_subcommand top" -l token-file -d 'A file with the token to show' -r -F
+complete -c weir -n "__fish_weir_using_subcommand top" -l ca -d 'For https: the CA certificates to believe [default: the system\'s]' -r -F
+complete -c weir -n "__fish_weir_using_subcommand top" -l cert -d 'For https: the client certificate to show' -r -F
+complete -c weir -n "__fish_weir_using_subcommand top" -l key -d 'For https: the key of the client certificate' -r -F
 complete -c weir -n "__fish_weir_using_subcommand top" -s c -l config -d 'The configuration that says where Weir is asked' -r -F
 complete -c weir -n "__fish_weir_using_subcommand top" -l once -d 'Print one table and end'
 complete -c weir -n "__fish_weir_using_subcommand top" -l json -d 'Print JSON'
@@ -196,18 +235,27 @@ complete -c weir -n "__fish_weir_using_subcommand top" -s h -l help -d 'Print he
 complete -c weir -n "__fish_weir_using_subcommand bundle" -l out -d 'The archive to write [default: weir-bundle-TIME.tar.gz]' -r -F
 complete -c weir -n "__fish_weir_using_subcommand bundle" -l admin -d 'The admin socket (its path) or the admin address of the running Weir [default: the socket, or else the address]' -r
 complete -c weir -n "__fish_weir_using_subcommand bundle" -l token-file -d 'A file with the token to show' -r -F
+complete -c weir -n "__fish_weir_using_subcommand bundle" -l ca -d 'For https: the CA certificates to believe [default: the system\'s]' -r -F
+complete -c weir -n "__fish_weir_using_subcommand bundle" -l cert -d 'For https: the client certificate to show' -r -F
+complete -c weir -n "__fish_weir_using_subcommand bundle" -l key -d 'For https: the key of the client certificate' -r -F
 complete -c weir -n "__fish_weir_using_subcommand bundle" -s c -l config -d 'The configuration that says where Weir is asked' -r -F
 complete -c weir -n "__fish_weir_using_subcommand bundle" -l json -d 'Print JSON'
 complete -c weir -n "__fish_weir_using_subcommand bundle" -s h -l help -d 'Print help'
 complete -c weir -n "__fish_weir_using_subcommand weight" -l reason -d 'Why, in one line, for whoever reads the events or the audit file' -r
 complete -c weir -n "__fish_weir_using_subcommand weight" -l admin -d 'The admin socket (its path) or the admin address of the running Weir [default: the socket, or else the address]' -r
 complete -c weir -n "__fish_weir_using_subcommand weight" -l token-file -d 'A file with the token to show' -r -F
+complete -c weir -n "__fish_weir_using_subcommand weight" -l ca -d 'For https: the CA certificates to believe [default: the system\'s]' -r -F
+complete -c weir -n "__fish_weir_using_subcommand weight" -l cert -d 'For https: the client certificate to show' -r -F
+complete -c weir -n "__fish_weir_using_subcommand weight" -l key -d 'For https: the key of the client certificate' -r -F
 complete -c weir -n "__fish_weir_using_subcommand weight" -s c -l config -d 'The configuration that says where Weir is asked' -r -F
 complete -c weir -n "__fish_weir_using_subcommand weight" -l json -d 'Print JSON'
 complete -c weir -n "__fish_weir_using_subcommand weight" -s h -l help -d 'Print help'
 complete -c weir -n "__fish_weir_using_subcommand log-level" -l reason -d 'Why, in one line, for whoever reads the events or the audit file' -r
 complete -c weir -n "__fish_weir_using_subcommand log-level" -l admin -d 'The admin socket (its path) or the admin address of the running Weir [default: the socket, or else the address]' -r
 complete -c weir -n "__fish_weir_using_subcommand log-level" -l token-file -d 'A file with the token to show' -r -F
+complete -c weir -n "__fish_weir_using_subcommand log-level" -l ca -d 'For https: the CA certificates to believe [default: the system\'s]' -r -F
+complete -c weir -n "__fish_weir_using_subcommand log-level" -l cert -d 'For https: the client certificate to show' -r -F
+complete -c weir -n "__fish_weir_using_subcommand log-level" -l key -d 'For https: the key of the client certificate' -r -F
 complete -c weir -n "__fish_weir_using_subcommand log-level" -s c -l config -d 'The configuration that says where Weir is asked' -r -F
 complete -c weir -n "__fish_weir_using_subcommand log-level" -l json -d 'Print JSON'
 complete -c weir -n "__fish_weir_using_subcommand log-level" -s h -l help -d 'Print help'

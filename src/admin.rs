@@ -144,7 +144,7 @@ pub(crate) fn begin(mut sockets: AdminSockets, control: Arc<Control>, reload_req
     let admin = Admin { control: Arc::clone(&control), reload_requests };
     if let Some(listener) = sockets.metrics.take() {
         let router = observed().with_state(admin.clone());
-        tokio::spawn(access::serve(access::Listening::Tcp(listener), router));
+        tokio::spawn(access::serve(access::Listening::Metrics(listener), router));
     }
     access::serve_all(sockets, &router(admin), &control.shared);
 }

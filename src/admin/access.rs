@@ -4,8 +4,10 @@
 mod admit;
 mod body;
 mod caller;
+mod client_certificate;
 mod foreign;
 mod in_use;
+mod secure;
 mod serve;
 mod takes_data;
 mod token;

@@ -9,13 +9,14 @@ use super::pool::active;
 use super::pool::members::Nodes;
 use super::server::listeners::Binds;
 use super::server::{admin, dns, listeners, logs, nodes, state_dir};
-use super::site::{KnownCertificates, SiteContext, UsedHosts};
+use super::site::{SiteContext, UsedHosts};
 use super::text::errors::{Errors, Problem, Problems};
 use super::text::section;
 use super::text::section::Section;
 use super::text::source::{Source, Texts};
 use super::text::{include, syntax, variables};
 use super::values::names::Names;
+use super::values::pairs::{Judging, KnownCertificates};
 use super::{pool, site, unused};
 
 /// The configuration in a file, or everything that is wrong with it. Certificates are judged by the current time.
@@ -25,25 +26,25 @@ pub fn load(path: &Path) -> Result<Config, Errors> {
 
 /// [`load`] for a Weir that runs `before`. Certificates and keys whose files have not changed are reused.
 pub fn load_after(path: &Path, before: &Config) -> Result<Config, Errors> {
-    load_knowing(main_file(path)?, SystemTime::now(), &KnownCertificates::of(before))
+    load_judging(main_file(path)?, Judging { now: SystemTime::now(), known: &KnownCertificates::of(before) })
 }
 
 /// [`load_after`], with this text in place of what the main file holds.
 pub fn load_text(path: &Path, text: String, before: &Config) -> Result<Config, Errors> {
     let main = Source::new(Arc::new(path.to_path_buf()), text);
-    load_knowing(main, SystemTime::now(), &KnownCertificates::of(before))
+    load_judging(main, Judging { now: SystemTime::now(), known: &KnownCertificates::of(before) })
 }
 
 /// [`load`], with certificates judged by the given time.
 pub fn load_at(path: &Path, now: SystemTime) -> Result<Config, Errors> {
-    load_knowing(main_file(path)?, now, &KnownCertificates::default())
+    load_judging(main_file(path)?, Judging { now, known: &KnownCertificates::default() })
 }
 
 fn main_file(path: &Path) -> Result<Source, Errors> {
     Source::read(path).map_err(|problem| Errors(vec![or_another(problem)]))
 }
 
-fn load_knowing(main: Source, now: SystemTime, known: &KnownCertificates<'_>) -> Result<Config, Errors> {
+fn load_judging(main: Source, judging: Judging<'_>) -> Result<Config, Errors> {
     let problems = Problems::default();
     let main_table = syntax::parse(&main, &problems);
     problems.check(&[main.file.to_path_buf()])?;
@@ -58,7 +59,7 @@ fn load_knowing(main: Source, now: SystemTime, known: &KnownCertificates<'_>) ->
     read.iter().for_each(|(table, source)| variables::warn(table.get_ref(), source, &problems));
     let sections: Vec<Section<'_>> =
         read.into_iter().map(|(table, source)| section::root(table, source, &problems)).collect();
-    let mut config = assemble(&sections, now, known);
+    let mut config = assemble(&sections, judging);
     drop(sections);
     problems.check(&files)?;
     config.warnings = problems.warnings(&files);
@@ -79,14 +80,14 @@ fn or_another(problem: Problem) -> Problem {
 
 /// Reads the tables of whole files. The first is the main one. If something is wrong, a problem is reported and the
 /// result must not be used.
-fn assemble(files: &[Section<'_>], now: SystemTime, certificates: &KnownCertificates<'_>) -> Config {
+fn assemble(files: &[Section<'_>], judging: Judging<'_>) -> Config {
     let all = |key, name| files.iter().flat_map(|file| file.sections(key, name)).collect::<Vec<_>>();
     let (listeners, nodes) = (all("listener", "listener"), all("node", "node"));
     let (pools, sites) = (all("pool", "pool"), all("site", "site"));
     let mut config = main_keys(files);
     let mut binds = Binds::default();
     if let Some(main) = files.first() {
-        config.admin = admin::read(main, &mut binds);
+        config.admin = admin::read(main, &mut binds, judging);
         config.metrics = admin::read_metrics(main, &mut binds);
         if files.iter().all(|file| !file.has("listener") || file.is_empty_list("listener")) {
             main.problems.error(
@@ -118,8 +119,7 @@ fn assemble(files: &[Section<'_>], now: SystemTime, certificates: &KnownCertific
         pools: &config.pools,
         pool_names,
         logs: &config.logs,
-        now,
-        known: certificates,
+        judging,
     };
     let mut used = UsedHosts::default();
     config.sites = each(&sites, |i, section| site::read(section, site_names.name(i), &context, &mut used));

@@ -20,7 +20,7 @@ mod sticky;
 pub use super::text::choices::{
     LogFormat, OnLost, ProbeKind, RequestIds, Right, SameSite, TlsVersion, Traces, WhenNone,
 };
-pub use admin::{ADMIN_SOCKET, Admin, AdminSocket, AdminToken, MetricsAddress};
+pub use admin::{ADMIN_SOCKET, Admin, AdminCertificate, AdminSocket, AdminTls, AdminToken, MetricsAddress};
 pub use limits::{Access, Edits, Rate, RateBy};
 pub use pool::{
     ActiveNodes, Balance, Eject, HashOn, Health, Member, NodeTls, Pool, Probe, Queue, Redirects, Retry, Timeouts,

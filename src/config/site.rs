@@ -7,15 +7,11 @@ mod open_console;
 mod routes;
 
 use std::collections::HashMap;
-use std::path::Path;
 use std::sync::Arc;
-use std::time::SystemTime;
 
-use super::certificate;
-use super::certificate::Pair;
 use super::hosts;
 use super::hosts::HostPattern;
-use super::model::{Certificate, Config, Listener, Logs, Pool, Site};
+use super::model::{Certificate, Listener, Logs, Pool, Site};
 use super::server::logs;
 use super::text::errors::{Place, Wrong};
 use super::text::section::Section;
@@ -24,28 +20,17 @@ use super::text::words::{is_token, quoted};
 use super::values::edits;
 use super::values::edits::Direction;
 use super::values::names::Names;
+use super::values::pairs;
+use super::values::pairs::Judging;
 
-/// The certificates of the configuration before this one, by the file of the chain.
-#[derive(Default)]
-pub(crate) struct KnownCertificates<'a>(HashMap<&'a Path, &'a Pair>);
-
-impl<'a> KnownCertificates<'a> {
-    pub(crate) fn of(before: &'a Config) -> Self {
-        let certificates = before.sites.iter().filter_map(|site| site.certificate.as_deref());
-        Self(certificates.map(|certificate| (certificate.chain.as_path(), &certificate.pair)).collect())
-    }
-}
-
-/// What reading a site needs: the things that a site may refer to, the time for judging its certificate, and the
-/// certificates that are already known.
+/// What reading a site needs: the things that a site may refer to, and how its certificate is judged.
 pub(crate) struct SiteContext<'a> {
     pub(crate) listeners: &'a [Listener],
     pub(crate) listener_names: &'a Names,
     pub(crate) pools: &'a [Pool],
     pub(crate) pool_names: &'a Names,
     pub(crate) logs: &'a Logs,
-    pub(crate) now: SystemTime,
-    pub(crate) known: &'a KnownCertificates<'a>,
+    pub(crate) judging: Judging<'a>,
 }
 
 /// Reads one site.
@@ -153,37 +138,7 @@ fn read_certificate(
         let what = format!("certificate has no effect: listener {:?} does not speak TLS", plain.name);
         section.refuse("certificate", what, "leave it out, or write tls = {} at the listener");
     }
-    inspect(&written, hosts, context)
-}
-
-fn inspect(section: &Section<'_>, hosts: &[HostPattern], context: &SiteContext<'_>) -> Option<Arc<Certificate>> {
-    let (chain, key) = (section.required_text("chain"), section.required_text("key"));
-    let (chain, key) = (section.source.resolve(chain?.text), section.source.resolve(key?.text));
-    let inspection =
-        certificate::inspect(&chain, &key, hosts, context.now, context.known.0.get(chain.as_path()).copied());
-    let how_to_make = how_to_make(&chain, &key, hosts);
-    for finding in inspection.findings {
-        let at = section.place_of(if finding.file == key && key != chain { "key" } else { "chain" });
-        let what = format!("{}: {}", finding.file.display(), finding.what);
-        let advice = how_to_make.clone().unwrap_or(finding.advice);
-        if finding.fatal {
-            section.problems.error(at, what, advice);
-        } else {
-            section.problems.warning(at, what, advice);
-        }
-    }
-    inspection.pair.map(|pair| Arc::new(Certificate { chain, key, pair }))
-}
-
-/// On a new machine neither file exists, and one command creates both.
-fn how_to_make(chain: &Path, key: &Path, hosts: &[HostPattern]) -> Option<String> {
-    if chain.exists() || key.exists() || chain.with_extension("") != key.with_extension("") {
-        return None;
-    }
-    let hosts: String = hosts.iter().map(|host| format!(" --host '{host}'")).collect();
-    let name = chain.file_stem()?.to_str()?;
-    let directory = chain.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    Some(format!("`weir cert create{hosts} --name {name} --out {}` makes a pair for trying", directory.display()))
+    pairs::read(&written, hosts, context.judging)
 }
 
 fn upgrades(section: &Section<'_>) -> Vec<Arc<str>> {

@@ -9,6 +9,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use rustls::ServerConfig;
+
 pub(crate) use self::listener::{Limits, RunningListener};
 pub(crate) use self::preparing::Prepared;
 use super::node::NodeTls;
@@ -39,6 +41,8 @@ pub(crate) struct Generation {
     pub(crate) stray_tally: Arc<Tally>,
     pub(crate) observer: Arc<Observer>,
     any_certificate: NodeTls,
+    /// `Some`: the admin address speaks TLS.
+    pub(crate) admin_tls: Option<Arc<ServerConfig>>,
 }
 
 /// A generation and one of its listeners.

@@ -48,6 +48,11 @@ fn around(table: &str, key: &str, line: &str) -> String {
         "" => format!("{line}\n{file}"),
         "admin" | "dns" | "metrics" => format!("[{table}]\n{line}\n{file}"),
         "admin.token" => format!("[[{table}]]\nname = \"ops\"\ncredential = \"ops\"\n{line}\n{file}"),
+        "admin.tls" => format!("[{table}]\nchain = \"site.crt\"\nkey = \"site.key\"\n{line}\n{file}"),
+        "admin.certificate" => {
+            let tls = "[admin.tls]\nchain = \"site.crt\"\nkey = \"site.key\"\nclient-ca = \"site.crt\"\n";
+            format!("{tls}[[{table}]]\nname = \"anna\"\n{line}\n{file}")
+        }
         "listener" => after("bind = \"127.0.0.1:8080\"\n", &format!("{line}\n")),
         "listener.tls" => {
             let file = after("bind = \"127.0.0.1:8080\"\n", &format!("[listener.tls]\n{line}\n"));

@@ -61,9 +61,10 @@ impl Files {
         for folder in ["certs", "logs", "sites", "state"] {
             fs::create_dir_all(directory.join(folder)).unwrap();
         }
-        for name in ["wrk", "mgt", "site", "server", "sso", "apps", "api", "am", "www"] {
+        for name in ["wrk", "mgt", "site", "server", "sso", "apps", "api", "am", "www", "admin"] {
             certificate(&directory.join("certs"), name);
         }
+        fs::copy(directory.join("certs/wrk.crt"), directory.join("certs/operators.pem")).unwrap();
         Self(directory)
     }
 }

@@ -11,6 +11,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
 use super::caller::Caller;
+use super::client_certificate::ClientCertificate;
 use super::{body, foreign, token};
 use crate::admin::v1::problem::ApiProblem;
 use crate::config::{Admin, Right};
@@ -26,8 +27,7 @@ const ANY_HOST: [&str; 3] = ["/livez", "/readyz", "/metrics"];
 /// Paths that only read although they are asked by POST, so that what is asked for is in no log of URLs.
 const READ_BY_POST: [&str; 1] = ["/api/v1/sessions/find"];
 
-const HOW_TO_CHANGE: &str =
-    "use the admin socket (as root, or as a member of the group weir), or a token that may operate";
+const HOW_TO_CHANGE: &str = "use the admin socket (as root, or as a member of the group weir), or a token or a client certificate that may operate";
 
 /// Lets a request through, or says why not.
 pub(super) async fn admit(
@@ -68,8 +68,8 @@ impl Asked<'_> {
                 foreign::refuse_origin(self.headers)?;
                 Ok(Actor { name: Arc::clone(name), from: "unix".into() })
             }
-            Caller::Tcp { peer, loopback } => {
-                let (actor, right) = self.on_address(*peer, *loopback, admin)?;
+            Caller::Tcp { peer, loopback, certificate } => {
+                let (actor, right) = self.on_address(*peer, *loopback, certificate.as_deref(), admin)?;
                 if right < needed {
                     return Err(ApiProblem::forbidden(self.too_little(&actor), HOW_TO_CHANGE));
                 }
@@ -78,20 +78,32 @@ impl Asked<'_> {
         }
     }
 
-    fn on_address(&self, peer: SocketAddr, loopback: bool, admin: &Admin) -> Result<(Actor, Right), ApiProblem> {
+    fn on_address(
+        &self,
+        peer: SocketAddr,
+        loopback: bool,
+        certificate: Option<&ClientCertificate>,
+        admin: &Admin,
+    ) -> Result<(Actor, Right), ApiProblem> {
         let is_read = self.needed() == Right::Read;
         if !(is_read && ANY_HOST.contains(&self.path)) {
             foreign::refuse_origin(self.headers)?;
-            foreign::refuse_host(self.headers, &admin.hosts)?;
+            foreign::refuse_host(self.headers, admin)?;
         }
+        let named = |kind: &str, name: &str| Actor { name: format!("{kind}:{name}").into(), ..Actor::local(peer) };
         if let Some(token) = token::of_request(self.headers, admin)? {
-            let actor = Actor { name: format!("token:{}", token.name).into(), from: peer.to_string().into() };
-            return Ok((actor, token.may));
+            return Ok((named("token", &token.name), token.may));
+        }
+        if let Some(known) = certificate.and_then(|shown| shown.known(admin)) {
+            return Ok((named("cert", &known.name), known.may));
         }
         if loopback || (is_read && (OPEN.contains(&self.path) || self.path.starts_with(PAGE))) {
             return Ok((Actor::local(peer), Right::Read));
         }
-        Err(ApiProblem::unauthorized("this address is answered only with a token"))
+        Err(ApiProblem::unauthorized(match certificate {
+            Some(shown) => format!("no [[admin.certificate]] is that of {:?}", shown.name()),
+            None => "this address is answered only with a token or a client certificate".to_owned(),
+        }))
     }
 
     fn needed(&self) -> Right {
@@ -102,7 +114,7 @@ impl Asked<'_> {
 
     fn too_little(&self, actor: &Actor) -> String {
         if &*actor.name == "local" {
-            "this address only reads: nothing is changed here without a token".to_owned()
+            "this address only reads: nothing is changed here without a token or a client certificate".to_owned()
         } else {
             format!("{} may only read", actor.name)
         }
@@ -139,6 +151,8 @@ mod tests {
             socket: AdminSocket::Off,
             hosts: Vec::new(),
             tokens: vec![token("reader", Right::Read), token("operator", Right::Operate), lost],
+            tls: None,
+            certificates: Vec::new(),
             at: Place::default(),
         }
     }
@@ -159,7 +173,7 @@ mod tests {
     #[test]
     fn who_may_what() {
         let peer: SocketAddr = "10.0.0.9:4000".parse().unwrap();
-        let [near, far] = [true, false].map(|loopback| Caller::Tcp { peer, loopback });
+        let [near, far] = [true, false].map(|loopback| Caller::Tcp { peer, loopback, certificate: None });
         let (member, stranger) = (Caller::Member("uid:0 (root)".into()), Caller::Stranger("uid:1".into()));
         let (read, change) = ("GET /api/v1/nodes", "POST /api/v1/reload");
         let (no, unknown) = (Err(StatusCode::FORBIDDEN), Err(StatusCode::UNAUTHORIZED));

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use nix::unistd::{Gid, Group, Uid, User, getgrouplist};
 use tokio::net::UnixStream;
 
+use super::client_certificate::ClientCertificate;
 use crate::control::admin_sockets::GROUP;
 
 /// Who is at the other end.
@@ -21,13 +22,23 @@ pub(super) enum Caller {
         peer: SocketAddr,
         /// Whether the address that Weir is bound to is reached from this machine only.
         loopback: bool,
+        /// What it showed in the handshake.
+        certificate: Option<Arc<ClientCertificate>>,
     },
 }
 
 impl Caller {
     /// On the admin address, which is bound to `own`.
     pub(super) fn on_address(peer: SocketAddr, own: Option<SocketAddr>) -> Self {
-        Self::Tcp { peer, loopback: own.is_some_and(|own| own.ip().to_canonical().is_loopback()) }
+        Self::Tcp { peer, loopback: own.is_some_and(|own| own.ip().to_canonical().is_loopback()), certificate: None }
+    }
+
+    /// The same, with what was shown in the TLS handshake.
+    pub(super) fn showing(self, shown: Option<ClientCertificate>) -> Self {
+        match self {
+            Self::Tcp { peer, loopback, .. } => Self::Tcp { peer, loopback, certificate: shown.map(Arc::new) },
+            other => other,
+        }
     }
 
     /// On the admin socket. The kernel vouches for the credentials; they are those of the moment of connecting.

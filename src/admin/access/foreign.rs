@@ -2,15 +2,15 @@
 //! rebinding), but it cannot forge Host and Origin.
 
 use std::net::{IpAddr, Ipv6Addr};
-use std::sync::Arc;
 
 use axum::http::{HeaderMap, HeaderName, header};
 
 use crate::admin::v1::problem::ApiProblem;
+use crate::config::{Admin, HostPattern};
 
 /// Refuses a request under a name that is not this machine's. An IP address as Host is accepted, because unlike a name
-/// it cannot be rebound.
-pub(super) fn refuse_host(headers: &HeaderMap, names: &[Arc<str>]) -> Result<(), ApiProblem> {
+/// it cannot be rebound; a name of the admin address' certificate is, because a page's own name is not in it.
+pub(super) fn refuse_host(headers: &HeaderMap, admin: &Admin) -> Result<(), ApiProblem> {
     let hosts = texts(headers, &header::HOST);
     let [host] = hosts.as_slice() else {
         return Err(ApiProblem::forbidden("there is not one Host", "send one field Host"));
@@ -18,7 +18,8 @@ pub(super) fn refuse_host(headers: &HeaderMap, names: &[Arc<str>]) -> Result<(),
     let name = name_of(host).unwrap_or_default();
     let ours = name.parse::<IpAddr>().is_ok()
         || name.eq_ignore_ascii_case("localhost")
-        || names.iter().any(|known| known.eq_ignore_ascii_case(name));
+        || admin.hosts.iter().any(|known| known.eq_ignore_ascii_case(name))
+        || admin.tls.as_ref().is_some_and(|tls| tls.certificate.pair.leaf.covers(&HostPattern::Exact(name.into())));
     if ours {
         return Ok(());
     }
@@ -60,10 +61,19 @@ fn name_of(host: &str) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::{AdminSocket, Place};
 
     #[test]
     fn what_a_page_of_another_name_sends_is_refused() {
-        let known: [Arc<str>; 1] = ["weir1.internal".into()];
+        let admin = Admin {
+            bind: "127.0.0.1:9180".parse().unwrap(),
+            socket: AdminSocket::Off,
+            hosts: vec!["weir1.internal".into()],
+            tokens: Vec::new(),
+            tls: None,
+            certificates: Vec::new(),
+            at: Place::default(),
+        };
         for (fields, good) in [
             (&[("host", "127.0.0.1:9180")][..], true),
             (&[("host", "localhost")], true),
@@ -89,7 +99,7 @@ mod tests {
             for (name, value) in fields {
                 headers.append(*name, value.parse().unwrap());
             }
-            let judged = refuse_host(&headers, &known).and_then(|()| refuse_origin(&headers));
+            let judged = refuse_host(&headers, &admin).and_then(|()| refuse_origin(&headers));
             assert_eq!(judged.is_ok(), good, "{fields:?}");
         }
     }

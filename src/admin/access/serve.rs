@@ -18,6 +18,7 @@ use tokio::sync::{Semaphore, oneshot};
 use super::admit;
 use super::caller::Caller;
 use super::in_use::{self, InUse};
+use super::secure::Secure;
 use super::takes_data::TakesData;
 use crate::control::admin_sockets::AdminSockets;
 use crate::proxy::io::descriptors;
@@ -26,7 +27,7 @@ use crate::proxy::worker::Shared;
 /// The most connections of one listener at one time. For a further one, the oldest connection without a running request
 /// is closed.
 const MOST: usize = 128;
-/// How long a head may take, and how long a connection may be idle.
+/// How long a head or a TLS handshake may take, and how long a connection may be idle.
 const HEAD: Duration = Duration::from_secs(5);
 /// How long a connection may last with its answers, and how long its last answer may take after that. An answer that is a
 /// stream of events may last as long as its client takes it.
@@ -37,14 +38,17 @@ const SEND_BUFFER: usize = 256 * 1024;
 
 /// What connections are accepted from.
 pub(crate) enum Listening {
-    /// An address.
-    Tcp(TcpListener),
+    /// The admin address. The running generation says whether it speaks TLS.
+    Admin(TcpListener, Arc<Shared>),
+    /// The metrics address.
+    Metrics(TcpListener),
     /// The admin socket.
     Unix(UnixListener),
 }
 
 enum Accepted {
     Tcp(TcpStream, Caller),
+    Tls(TcpStream, Caller, Secure),
     Unix(UnixStream),
 }
 
@@ -59,7 +63,7 @@ struct AdminConnection {
 pub(crate) fn serve_all(sockets: AdminSockets, router: &Router, shared: &Arc<Shared>) {
     let router = router.clone().layer(middleware::from_fn_with_state(Arc::clone(shared), admit::admit));
     let unix = sockets.unix.map(Listening::Unix);
-    for listening in [Listening::Tcp(sockets.tcp)].into_iter().chain(unix) {
+    for listening in [Listening::Admin(sockets.tcp, Arc::clone(shared))].into_iter().chain(unix) {
         tokio::spawn(serve(listening, router.clone()));
     }
 }
@@ -99,21 +103,36 @@ pub(crate) async fn serve(listening: Listening, router: Router) {
 impl Listening {
     async fn accept(&self) -> io::Result<Accepted> {
         match self {
-            Self::Tcp(listener) => {
-                let (stream, peer) = listener.accept().await?;
-                // Where it cannot be set, the system's own bound holds.
-                let _ = SockRef::from(&stream).set_send_buffer_size(SEND_BUFFER);
-                Ok(Accepted::Tcp(stream, Caller::on_address(peer, listener.local_addr().ok())))
+            Self::Admin(listener, shared) => {
+                let (stream, caller) = accept_tcp(listener).await?;
+                Ok(match Secure::of(&shared.current.load()) {
+                    Some(secure) => Accepted::Tls(stream, caller, secure),
+                    None => Accepted::Tcp(stream, caller),
+                })
             }
+            Self::Metrics(listener) => accept_tcp(listener).await.map(|(stream, caller)| Accepted::Tcp(stream, caller)),
             Self::Unix(listener) => listener.accept().await.map(|(stream, _)| Accepted::Unix(stream)),
         }
     }
+}
+
+async fn accept_tcp(listener: &TcpListener) -> io::Result<(TcpStream, Caller)> {
+    let (stream, peer) = listener.accept().await?;
+    // Where it cannot be set, the system's own bound holds.
+    let _ = SockRef::from(&stream).set_send_buffer_size(SEND_BUFFER);
+    Ok((stream, Caller::on_address(peer, listener.local_addr().ok())))
 }
 
 impl Accepted {
     async fn answer(self, router: Router, in_use: Arc<InUse>) {
         match self {
             Self::Tcp(stream, caller) => answer(stream, caller, router, in_use).await,
+            Self::Tls(stream, caller, secure) => {
+                let shaken = tokio::time::timeout(HEAD, secure.accept(stream, &caller)).await;
+                if let Ok(Some((stream, certificate))) = shaken {
+                    answer(stream, caller.showing(certificate), router, in_use).await;
+                }
+            }
             Self::Unix(stream) => {
                 let caller = Caller::on_socket(&stream).await;
                 answer(stream, caller, router, in_use).await;

@@ -5,8 +5,12 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
+use rustls_pki_types::ServerName;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, UnixStream};
 
+use super::tls;
+use super::tls::TlsArgs;
 use crate::config::{ADMIN_SOCKET, AdminPlaces, AdminSocket, admin_places};
 
 /// A place where Weir may answer.
@@ -20,13 +24,17 @@ pub(crate) enum Place {
     Address(SocketAddr),
     /// The admin address, on whichever loopback address.
     Localhost(u16),
+    /// The admin address, which speaks TLS: a host name or an IP address, and its port.
+    Secure(String, u16),
 }
 
 /// A connection to it.
-pub(super) enum Stream {
-    Tcp(TcpStream),
-    Unix(UnixStream),
-}
+pub(super) type Stream = Box<dyn Connection>;
+
+/// What a connection can do.
+pub(super) trait Connection: AsyncRead + AsyncWrite + Unpin + Send {}
+
+impl<T: AsyncRead + AsyncWrite + Unpin + Send> Connection for T {}
 
 /// Reads `--admin`. An empty text, as of `WEIR_ADMIN=` in the service's environment, says nothing.
 pub(super) fn place(text: &str) -> Result<Place, String> {
@@ -39,14 +47,28 @@ pub(super) fn place(text: &str) -> Result<Place, String> {
     if let Some(port) = text.strip_prefix("localhost:").and_then(|port| port.parse().ok()) {
         return Ok(Place::Localhost(port));
     }
+    if let Some(authority) = text.strip_prefix("https://") {
+        return secure(authority.trim_end_matches('/'));
+    }
     match text.parse() {
         Ok(address) => Ok(Place::Address(address)),
         Err(_) if text.contains('/') && !text.contains("://") => Ok(Place::Socket(text.into())),
         Err(_) => {
             let what = format!("write the path of the admin socket, such as {ADMIN_SOCKET}, or the [admin] bind");
-            Err(format!("{what}, such as 127.0.0.1:9180 or localhost:9180 (--admin or WEIR_ADMIN)"))
+            Err(format!("{what}, such as 127.0.0.1:9180, localhost:9180 or https://lb1:9180 (--admin or WEIR_ADMIN)"))
         }
     }
+}
+
+fn secure(authority: &str) -> Result<Place, String> {
+    let wrong = || format!("https://{authority} has no host and port: write them as in https://lb1.internal:9180");
+    let (host, port) = authority.rsplit_once(':').ok_or_else(wrong)?;
+    let port = port.parse().map_err(|_| wrong())?;
+    let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+    if ServerName::try_from(host).is_err() {
+        return Err(wrong());
+    }
+    Ok(Place::Secure(host.to_owned(), port))
 }
 
 /// The places to try, in this order.
@@ -70,15 +92,16 @@ fn by_configuration(places: AdminPlaces) -> Vec<Place> {
         IpAddr::V6(ip) if ip.is_unspecified() => bind.set_ip(Ipv6Addr::LOCALHOST.into()),
         _ => {}
     }
-    socket.into_iter().chain([Place::Address(bind)]).collect()
+    let address = if places.tls { Place::Secure(bind.ip().to_string(), bind.port()) } else { Place::Address(bind) };
+    socket.into_iter().chain([address]).collect()
 }
 
-/// Connects to the first place where somebody answers. An order without a token (`needs_socket`) does not go on where the
-/// socket is closed to this user: an address would only refuse it.
-pub(super) async fn connect(places: &[Place], needs_socket: bool) -> Result<(Stream, Place), String> {
+/// Connects to the first place where somebody answers. An order without a token and a certificate (`needs_socket`) does
+/// not go on where the socket is closed to this user: an address would only refuse it.
+pub(super) async fn connect(places: &[Place], tls: &TlsArgs, needs_socket: bool) -> Result<(Stream, Place), String> {
     let mut failed = Vec::new();
     for place in places {
-        match place.connect().await {
+        match place.connect(tls).await {
             Ok(stream) => return Ok((stream, place.clone())),
             Err(error) => {
                 let denied = error.kind() == io::ErrorKind::PermissionDenied;
@@ -98,6 +121,8 @@ fn nobody(failed: &[(&Place, io::Error)]) -> String {
     let denied = failed.iter().any(|(_, error)| error.kind() == io::ErrorKind::PermissionDenied);
     let advice = if denied {
         "use sudo, or let root add you to the group of the socket (usermod -aG weir USER) and log in anew"
+    } else if failed.iter().any(|(_, error)| tls::trouble(error).is_some()) {
+        "--ca names the CA that signed its certificate, and the host of --admin must be in it"
     } else {
         "is it running (systemctl status weir)? --admin and --config say where else it is"
     };
@@ -105,6 +130,9 @@ fn nobody(failed: &[(&Place, io::Error)]) -> String {
 }
 
 fn plain(error: &io::Error) -> String {
+    if let Some(trouble) = tls::trouble(error) {
+        return trouble;
+    }
     match error.kind() {
         io::ErrorKind::NotFound => "no such socket".to_owned(),
         io::ErrorKind::ConnectionRefused => "nobody listens there".to_owned(),
@@ -119,14 +147,19 @@ pub(super) fn list(places: &[Place]) -> String {
 }
 
 impl Place {
-    async fn connect(&self) -> io::Result<Stream> {
+    async fn connect(&self, tls: &TlsArgs) -> io::Result<Stream> {
         match self {
             Self::Any => Err(io::ErrorKind::NotFound.into()),
-            Self::Socket(path) => UnixStream::connect(path).await.map(Stream::Unix),
-            Self::Address(address) => TcpStream::connect(address).await.map(Stream::Tcp),
+            Self::Socket(path) => Ok(Box::new(UnixStream::connect(path).await?)),
+            Self::Address(address) => Ok(Box::new(TcpStream::connect(address).await?)),
             Self::Localhost(port) => {
                 let both: [SocketAddr; 2] = [(Ipv4Addr::LOCALHOST, *port).into(), (Ipv6Addr::LOCALHOST, *port).into()];
-                TcpStream::connect(&both[..]).await.map(Stream::Tcp)
+                Ok(Box::new(TcpStream::connect(&both[..]).await?))
+            }
+            Self::Secure(host, port) => {
+                let connector = tls.connector().map_err(io::Error::other)?;
+                let stream = TcpStream::connect((host.as_str(), *port)).await?;
+                Ok(Box::new(tls::shake_hands(&connector, host, stream).await?))
             }
         }
     }
@@ -136,8 +169,13 @@ impl Place {
         match self {
             Self::Any | Self::Socket(_) => "localhost".to_owned(),
             Self::Address(_) | Self::Localhost(_) => self.to_string(),
+            Self::Secure(host, port) => authority(host, *port),
         }
     }
+}
+
+fn authority(host: &str, port: u16) -> String {
+    if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
 }
 
 impl fmt::Display for Place {
@@ -147,6 +185,7 @@ impl fmt::Display for Place {
             Self::Socket(path) => write!(f, "{}", path.display()),
             Self::Address(address) => write!(f, "{address}"),
             Self::Localhost(port) => write!(f, "localhost:{port}"),
+            Self::Secure(host, port) => write!(f, "https://{}", authority(host, *port)),
         }
     }
 }
@@ -166,6 +205,8 @@ mod tests {
             ("unix:/run/weir/admin.sock", "/run/weir/admin.sock"),
             ("unix:admin.sock", "admin.sock"),
             ("./admin.sock", "./admin.sock"),
+            ("https://lb1.internal:9180/", "https://lb1.internal:9180"),
+            ("https://[::1]:9180", "https://[::1]:9180"),
             ("", "any place"),
         ] {
             assert_eq!(place(text).map(|place| place.to_string()), Ok(expected.to_owned()), "{text}");
@@ -173,16 +214,24 @@ mod tests {
         for text in ["127.0.0.1", "9180", "http://127.0.0.1:9180", "weir1:9180", "localhost", "localhost:x"] {
             assert!(place(text).is_err_and(|why| why.contains("localhost:9180")), "{text}");
         }
+        for text in
+            ["https://", "https://lb1", "https://lb1:", "https://:9180", "https://lb1:9180/api", "https://a b:1"]
+        {
+            assert!(place(text).is_err_and(|why| why.contains("https://lb1.internal:9180")), "{text}");
+        }
     }
 
     #[test]
     fn the_socket_comes_before_the_address_and_no_other_weir_is_asked() {
-        let tried = |socket, bind: &str| list(&by_configuration(AdminPlaces { socket, bind: bind.parse().unwrap() }));
+        let of = |socket, bind: &str, tls| AdminPlaces { socket, bind: bind.parse().unwrap(), tls };
+        let tried = |socket, bind: &str| list(&by_configuration(of(socket, bind, false)));
         let own = AdminSocket::At("/run/a.sock".into(), InFile::default());
         assert_eq!(tried(AdminSocket::Default, "127.0.0.1:9180"), "/run/weir/admin.sock, 127.0.0.1:9180");
         assert_eq!(tried(own, "127.0.0.1:9181"), "/run/a.sock, 127.0.0.1:9181");
         assert_eq!(tried(AdminSocket::Off, "0.0.0.0:9181"), "127.0.0.1:9181");
         assert_eq!(tried(AdminSocket::Off, "[::]:9181"), "[::1]:9181");
+        let secure = by_configuration(of(AdminSocket::Off, "[::]:9181", true));
+        assert_eq!(list(&secure), "https://[::1]:9181");
         let none = Path::new("/nowhere/weir.toml");
         assert_eq!(list(&places(None, none)), "/run/weir/admin.sock, 127.0.0.1:9180");
         assert_eq!(list(&places(Some(&Place::Any), none)), "/run/weir/admin.sock, 127.0.0.1:9180");

@@ -1,6 +1,7 @@
 //! The commands that ask a running Weir, by its admin socket or address alone.
 
 mod client;
+mod connection;
 mod encode;
 mod find;
 pub(super) mod names;
@@ -12,7 +13,8 @@ mod request;
 pub(super) mod show;
 pub(super) mod status;
 mod table;
+mod tls;
 mod wait_drained;
 pub(super) mod why;
 
-pub(super) use client::AdminArgs;
+pub(super) use connection::AdminArgs;

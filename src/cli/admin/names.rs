@@ -6,7 +6,7 @@ use std::time::Duration;
 use hyper::Method;
 use serde_json::Value;
 
-use super::client::AdminArgs;
+use super::connection::AdminArgs;
 use super::request::ask_within;
 use crate::cli::output::print;
 use crate::config;

@@ -5,7 +5,8 @@ use std::time::{Duration, SystemTime};
 use hyper::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use super::client::{AdminArgs, send, send_change};
+use super::client::{send, send_change};
+use super::connection::AdminArgs;
 use super::encode::encoded;
 use super::node_status::NodeStatus;
 use super::reason::Reason;

@@ -2,21 +2,13 @@
 
 use std::time::Duration;
 
-use http_body_util::{BodyExt, Full};
-use hyper::body::{Bytes, Incoming};
-use hyper::client::conn::http1;
-use hyper::{Method, Request, Response, StatusCode};
-use hyper_util::rt::TokioIo;
+use http_body_util::BodyExt;
+use hyper::body::Bytes;
+use hyper::{Method, StatusCode};
 use serde_json::Value;
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::runtime::{Builder, Runtime};
 
-use super::client::AdminArgs;
-use super::find;
-use super::find::{Place, Stream};
+use super::connection::{AdminArgs, TIMEOUT, open, run, within};
 
-/// How long an answer may take.
-const TIMEOUT: Duration = Duration::from_secs(60);
 /// How long the stream may be silent. Weir sends something every ten seconds.
 const SILENCE: Duration = Duration::from_secs(30);
 
@@ -44,13 +36,12 @@ pub(super) fn ask_within(
     body: Vec<u8>,
 ) -> Result<Bytes, String> {
     let exchange = async {
-        let answer = open(args, method, path, body).await?;
+        let (answer, _) = open(args, method, path, body.into()).await?;
         let status = answer.status();
         let body = answer.into_body().collect().await.map_err(|error| format!("the answer broke off: {error}"))?;
         if status.is_success() { Ok(body.to_bytes()) } else { Err(refusal(status, &body.to_bytes())) }
     };
-    let late = || format!("no answer from Weir within {} s", timeout.as_secs());
-    runtime()?.block_on(async { tokio::time::timeout(timeout, exchange).await.map_err(|_| late()) })?
+    run(within(timeout, args, exchange))
 }
 
 /// Asks for JSON.
@@ -62,7 +53,7 @@ pub(super) fn ask_json(args: &AdminArgs, method: &Method, path: &str, body: Vec<
 /// Follows a stream until it ends or `each` says that it is enough: true then.
 pub(super) fn follow(args: &AdminArgs, path: &str, mut each: impl FnMut(Told) -> bool) -> Result<bool, String> {
     let stream = async {
-        let answer = open(args, &Method::GET, path, Vec::new()).await?;
+        let (answer, _) = within(TIMEOUT, args, open(args, &Method::GET, path, Bytes::new())).await?;
         let (status, mut body) = (answer.status(), answer.into_body());
         if !status.is_success() {
             let whole = body.collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
@@ -79,40 +70,7 @@ pub(super) fn follow(args: &AdminArgs, path: &str, mut each: impl FnMut(Told) ->
             }
         }
     };
-    runtime()?.block_on(stream)
-}
-
-fn runtime() -> Result<Runtime, String> {
-    Builder::new_current_thread().enable_all().build().map_err(|error| format!("cannot start: {error}"))
-}
-
-async fn open(args: &AdminArgs, method: &Method, path: &str, body: Vec<u8>) -> Result<Response<Incoming>, String> {
-    let token = args.authorization()?;
-    let places = find::places(args.admin.as_ref(), &args.config);
-    let (stream, place) = find::connect(&places, *method != Method::GET && token.is_none()).await?;
-    let mut request = Request::builder().method(method).uri(path).header("Host", place.host()).header("X-Weir", "cli");
-    if let Some(token) = token {
-        request = request.header("Authorization", token);
-    }
-    let request = request.body(Full::new(Bytes::from(body))).map_err(|error| broken(&place, &error))?;
-    match stream {
-        Stream::Tcp(stream) => send(stream, &place, request).await,
-        Stream::Unix(stream) => send(stream, &place, request).await,
-    }
-}
-
-async fn send<S>(stream: S, place: &Place, request: Request<Full<Bytes>>) -> Result<Response<Incoming>, String>
-where
-    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-{
-    let handshake = http1::handshake(TokioIo::new(stream)).await;
-    let (mut sender, connection) = handshake.map_err(|error| broken(place, &error))?;
-    tokio::spawn(connection);
-    sender.send_request(request).await.map_err(|error| broken(place, &error))
-}
-
-fn broken(place: &Place, error: &dyn std::fmt::Display) -> String {
-    format!("what answers at {place} is not Weir: {error}")
+    run(stream)
 }
 
 /// What a problem document says.

@@ -5,7 +5,8 @@ use std::time::SystemTime;
 use hyper::Method;
 use serde_json::{Value, json};
 
-use super::client::{AdminArgs, send, send_change};
+use super::client::{send, send_change};
+use super::connection::AdminArgs;
 use super::node_table::node_table;
 use super::operate::{self, report_refusal};
 use super::reason::Reason;

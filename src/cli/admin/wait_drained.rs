@@ -8,7 +8,8 @@ use std::time::{Duration, Instant, SystemTime};
 use hyper::{Method, StatusCode};
 use serde_json::Value;
 
-use super::client::{AdminArgs, send_within};
+use super::client::send_within;
+use super::connection::AdminArgs;
 use super::encode::encoded;
 use super::node_status::{NodeOrder, NodeStatus};
 use crate::app::shows_cursor_moves;

@@ -5,7 +5,8 @@ use std::net::IpAddr;
 use hyper::Method;
 use serde_json::Value;
 
-use super::client::{AdminArgs, send};
+use super::client::send;
+use super::connection::AdminArgs;
 use super::encode::encoded;
 use super::operate::report_refusal;
 use super::table::{table, text};

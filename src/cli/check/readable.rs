@@ -63,6 +63,8 @@ impl User {
         found.extend(self.logs(&main, &config.logs));
         let tokens = config.admin.tokens.iter();
         found.extend(tokens.filter_map(|token| self.problem(&token.at, token.file.as_ref()?, READ)));
+        let admin = config.admin.tls.iter().flat_map(|tls| [&tls.certificate.chain, &tls.certificate.key]);
+        found.extend(admin.filter_map(|file| self.problem(&config.admin.at, file, READ)));
         for site in &config.sites {
             let files = site.certificate.iter().flat_map(|certificate| [&certificate.chain, &certificate.key]);
             found.extend(files.filter_map(|file| self.problem(&site.at, file, READ)));

@@ -6,15 +6,18 @@ use std::sync::Arc;
 
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use aws_lc_rs::digest::{SHA256, digest};
+use rustls_pki_types::CertificateDer;
 
-use crate::config::text::choices::Right;
+use super::site::Certificate;
+use crate::config::certificate::Leaf;
+use crate::config::text::choices::{Right, TlsVersion};
 use crate::config::text::errors::Place;
 
 /// Where the admin socket is unless the file says otherwise.
 pub const ADMIN_SOCKET: &str = "/run/weir/admin.sock";
 
 /// `[admin]`: metrics, status, orders.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Admin {
     /// Default 127.0.0.1:9180.
     pub bind: SocketAddr,
@@ -24,6 +27,10 @@ pub struct Admin {
     pub hosts: Vec<Arc<str>>,
     /// Who may use the address with a token.
     pub tokens: Vec<AdminToken>,
+    /// `Some`: the address speaks TLS.
+    pub tls: Option<AdminTls>,
+    /// Who may use the address with a client certificate.
+    pub certificates: Vec<AdminCertificate>,
     /// Its place in the file.
     pub at: Place,
 }
@@ -37,6 +44,33 @@ impl Admin {
         };
         // All are compared, so that it cannot be told which one came close.
         self.tokens.iter().fold(None, |found, known| if is(known) { Some(known) } else { found })
+    }
+}
+
+/// `[admin.tls]`: with what the address speaks TLS.
+#[derive(Clone, Debug)]
+pub struct AdminTls {
+    /// What it shows.
+    pub certificate: Arc<Certificate>,
+    /// The oldest TLS version. Default 1.2.
+    pub min_version: TlsVersion,
+    /// Who signs client certificates. Empty: none are asked for.
+    pub client_ca: Arc<[CertificateDer<'static>]>,
+}
+
+/// `[[admin.certificate]]`: who has this client certificate, and what that one may.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AdminCertificate {
+    /// Its common name, or one of its alternative names. Unique among certificates.
+    pub name: Arc<str>,
+    /// What it lets its owner do.
+    pub may: Right,
+}
+
+impl AdminCertificate {
+    /// Whether it is this one.
+    pub fn is(&self, leaf: &Leaf) -> bool {
+        *leaf.common_name == *self.name || leaf.names.iter().any(|name| name.eq_ignore_ascii_case(&self.name))
     }
 }
 

@@ -4,39 +4,70 @@ use std::path::PathBuf;
 
 use crate::config::hosts;
 use crate::config::model::{Admin, AdminSocket, MetricsAddress};
-use crate::config::server::admin_tokens;
 use crate::config::server::listeners::{ADMIN, Binds};
+use crate::config::server::{admin_tls, admin_tokens};
 use crate::config::text::errors::{Place, Wrong};
 use crate::config::text::section::Section;
 use crate::config::values::addresses;
+use crate::config::values::pairs::Judging;
 
 /// The longest path of a unix socket: `sun_path` has 108 bytes, the last of which is zero.
 const LONGEST_SOCKET: usize = 107;
 
 /// What holds when the file says nothing.
 pub(crate) fn default() -> Admin {
-    Admin { bind: ADMIN, socket: AdminSocket::Default, hosts: Vec::new(), tokens: Vec::new(), at: Place::default() }
+    Admin {
+        bind: ADMIN,
+        socket: AdminSocket::Default,
+        hosts: Vec::new(),
+        tokens: Vec::new(),
+        tls: None,
+        certificates: Vec::new(),
+        at: Place::default(),
+    }
 }
 
 /// Reads `[admin]`, or takes the defaults.
-pub(crate) fn read(main: &Section<'_>, binds: &mut Binds) -> Admin {
-    let written = main.section("admin", "admin");
-    let bind = written.as_ref().and_then(|admin| admin.parsed("bind", addresses::bind)).unwrap_or(ADMIN);
-    let at = written.as_ref().map_or_else(|| main.whole(), |admin| admin.place_of("bind"));
+pub(crate) fn read(main: &Section<'_>, binds: &mut Binds, judging: Judging<'_>) -> Admin {
+    let Some(written) = main.section("admin", "admin") else {
+        binds.take_admin(ADMIN, main.whole());
+        return Admin { at: main.whole(), ..default() };
+    };
+    let bind = written.parsed("bind", addresses::bind).unwrap_or(ADMIN);
+    let at = written.place_of("bind");
     binds.take_admin(bind, at.clone());
-    let hosts = written.as_ref().and_then(|admin| admin.texts("hosts")).unwrap_or_default();
-    let hosts = hosts.iter().filter_map(|text| text.parsed(hosts::authority)).collect();
-    let socket = written.as_ref().and_then(read_socket).unwrap_or_default();
-    let tokens = written.as_ref().map(admin_tokens::read).unwrap_or_default();
-    if !bind.ip().to_canonical().is_loopback() && tokens.is_empty() {
-        let what = format!("bind: {bind} is reached from other machines, and nobody would have to show who they are");
-        main.problems.error(at.clone(), what, OPEN_ADVICE);
+    let hosts = written.texts("hosts").unwrap_or_default();
+    let hosts: Vec<_> = hosts.iter().filter_map(|text| text.parsed(hosts::authority)).collect();
+    let tls = admin_tls::read(&written, &hosts, judging);
+    let admin = Admin {
+        bind,
+        socket: read_socket(&written).unwrap_or_default(),
+        hosts,
+        tokens: admin_tokens::read(&written),
+        tls,
+        certificates: admin_tls::certificates(&written),
+        at,
+    };
+    if !bind.ip().to_canonical().is_loopback() {
+        judge_open(&admin, &written);
     }
-    Admin { bind, socket, hosts, tokens, at }
+    admin
 }
 
-const OPEN_ADVICE: &str = "write \"127.0.0.1:9180\", or [[admin.token]] with name, file and may for each who may come; for \
-                           metrics alone write [metrics] with bind";
+/// Judges an address that other machines reach.
+fn judge_open(admin: &Admin, written: &Section<'_>) {
+    let (bind, at) = (admin.bind, admin.at.clone());
+    if admin.tokens.is_empty() && admin.certificates.is_empty() {
+        let what = format!("bind: {bind} is reached from other machines, and nobody would have to show who they are");
+        written.problems.error(at, what, OPEN_ADVICE);
+    } else if !written.has("tls") {
+        let what = format!("bind: {bind} is reached from other machines, and who is on the way can read the tokens");
+        written.problems.warning(at, what, "write tls = { chain = \"…\", key = \"…\" } of [admin]");
+    }
+}
+
+const OPEN_ADVICE: &str = "write \"127.0.0.1:9180\", or [[admin.token]] with name, file and may for each who may come, or \
+                           tls with client-ca and [[admin.certificate]]; for metrics alone write [metrics] with bind";
 
 /// Reads `[metrics]`, if there is one.
 pub(crate) fn read_metrics(main: &Section<'_>, binds: &mut Binds) -> Option<MetricsAddress> {

@@ -19,11 +19,13 @@ pub struct AdminPlaces {
     pub socket: AdminSocket,
     /// Its address.
     pub bind: SocketAddr,
+    /// Whether the address speaks TLS.
+    pub tls: bool,
 }
 
 impl Default for AdminPlaces {
     fn default() -> Self {
-        Self { socket: AdminSocket::Default, bind: ADMIN }
+        Self { socket: AdminSocket::Default, bind: ADMIN, tls: false }
     }
 }
 
@@ -35,6 +37,7 @@ pub fn admin_places(file: &Path) -> Option<AdminPlaces> {
     let Some(DeValue::Table(written)) = table.get_ref().get("admin").map(toml::Spanned::get_ref) else {
         return Some(places);
     };
+    places.tls = written.contains_key("tls");
     let text = |key: &str| match written.get(key)?.get_ref() {
         DeValue::String(text) => Some(text.as_ref()),
         _ => None,
@@ -65,9 +68,11 @@ mod tests {
             ("[admin]\nsocket = \"/run/a.sock\"\n", at(Path::new("/run/a.sock")), ADMIN),
             ("[admin]\nsocket = \"a.sock\"\n", at(&std::env::temp_dir().join("a.sock")), ADMIN),
             ("[admin]\nsocket = 5\nbind = 5\n", AdminSocket::Default, ADMIN),
+            ("[admin]\nsocket = \"off\"\n[admin.tls]\nchain = 5\n", AdminSocket::Off, ADMIN),
         ] {
             std::fs::write(&file, text).unwrap();
-            assert_eq!(admin_places(&file), Some(AdminPlaces { socket, bind }), "{text}");
+            let tls = text.contains("tls");
+            assert_eq!(admin_places(&file), Some(AdminPlaces { socket, bind, tls }), "{text}");
         }
         std::fs::write(&file, "[admin\n").unwrap();
         assert_eq!(admin_places(&file), None);

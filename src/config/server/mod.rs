@@ -2,6 +2,7 @@
 
 pub(crate) mod admin;
 pub(crate) mod admin_places;
+mod admin_tls;
 mod admin_tokens;
 pub(crate) mod dns;
 pub(crate) mod listeners;

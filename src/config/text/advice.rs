@@ -59,6 +59,9 @@ fn keyed_tables(key: &str) -> bool {
 pub(super) fn example(key: &Key) -> &'static str {
     match (key.table, key.key) {
         ("admin.token", "file") => "\"/etc/weir/ops.token\"",
+        ("admin.tls", "chain") => "\"../certs/admin.crt\"",
+        ("admin.tls", "key") => "\"../certs/admin.key\"",
+        ("admin.certificate", "name") => "\"anna\"",
         ("metrics", "bind") => "\"0.0.0.0:9181\"",
         ("listener", "bind") => "\"0.0.0.0:80\"",
         ("node", "address") => "\"10.0.0.3\"",

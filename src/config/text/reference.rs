@@ -78,7 +78,9 @@ impl fmt::Display for Form {
 pub fn heading(table: &str) -> String {
     match table {
         "" => "the top level of a file".to_owned(),
-        "admin.token" | "listener" | "node" | "pool" | "site" | "site.route" => format!("[[{table}]]"),
+        "admin.certificate" | "admin.token" | "listener" | "node" | "pool" | "site" | "site.route" => {
+            format!("[[{table}]]")
+        }
         _ => format!("[{table}]"),
     }
 }
@@ -145,15 +147,25 @@ static REFERENCE: &[Key] = &[
     key("", "pool", Form::Table(true), "`[]`", "nodes that share the work, and how"),
     key("", "site", Form::Table(true), "`[]`", "host names, and where their requests go"),
 
-    key("admin", "bind", Form::Text("address:port"), "`\"127.0.0.1:9180\"`", "where metrics and status are read; a change needs a restart. An address beyond loopback needs `[[admin.token]]`"),
+    key("admin", "bind", Form::Text("address:port"), "`\"127.0.0.1:9180\"`", "where metrics and status are read; a change needs a restart. An address beyond loopback needs `[[admin.token]]` or `[[admin.certificate]]`"),
     key("admin", "socket", Form::Text("path, or `\"off\"`"), "`\"/run/weir/admin.sock\"`, where it can be made", "the unix socket for orders: root, the user that Weir runs as, and the group weir may use it. One that is written must be made, or Weir does not start; a change needs a restart"),
     key("admin", "hosts", Form::List("host names"), "none", "names by which the admin address may be called, besides localhost and IP addresses. A request under any other name is refused, because a web page may have sent it; `/metrics`, `/livez` and `/readyz` are read under any"),
     key("admin", "token", Form::Table(true), "`[]`", "who may use the admin address with a token"),
+    key("admin", "tls", Form::Table(false), "plain", "if written, the admin address speaks TLS"),
+    key("admin", "certificate", Form::Table(true), "`[]`", "who may use the admin address with a client certificate; only with `client-ca`"),
 
     key("admin.token", "name", NAME, REQUIRED, "who it is; shown beside what was done with it"),
     key("admin.token", "may", Form::Choice(choices::Right::VARIANTS), "`\"read\"`", "see everything, or give orders too"),
     key("admin.token", "file", Form::Text("file"), "required without `credential`", "holds the token: 16 to 1000 visible characters without blanks; read again at each reload"),
     key("admin.token", "credential", Form::Text("name"), "none", "instead of `file`: a credential that systemd gives the service (`LoadCredential=`)"),
+
+    key("admin.tls", "chain", Form::Text("PEM file"), REQUIRED, "the certificate and its intermediates, for all of `hosts`; read again at each reload"),
+    key("admin.tls", "key", Form::Text("PEM file"), REQUIRED, "its private key"),
+    key("admin.tls", "min-version", Form::Choice(choices::TlsVersion::VARIANTS), "`\"1.2\"`", "the oldest TLS version that is accepted"),
+    key("admin.tls", "client-ca", Form::Text("PEM file"), "no client certificates", "the CAs whose client certificates are believed; a certificate that is its own CA may stand here itself"),
+
+    key("admin.certificate", "name", Form::Text("text"), REQUIRED, "the certificate's common name, or one of its alternative names; shown as `cert:NAME` beside what was done with it"),
+    key("admin.certificate", "may", Form::Choice(choices::Right::VARIANTS), "`\"read\"`", "see everything, or give orders too"),
 
     key("metrics", "bind", Form::Text("address:port"), REQUIRED, "where `/metrics`, `/livez` and `/readyz` are read without a token, and nothing else; a change needs a restart"),
 

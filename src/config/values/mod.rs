@@ -3,6 +3,7 @@
 pub(crate) mod addresses;
 pub(crate) mod edits;
 pub(crate) mod names;
+pub(crate) mod pairs;
 pub(crate) mod paths;
 pub(crate) mod pins;
 pub(crate) mod redirect;

@@ -1,17 +1,18 @@
 //! TLS towards clients: one rustls configuration for each listener and generation, with certificates chosen by server
-//! name.
+//! name; and one for the admin address.
 
 use std::sync::Arc;
 
 use rustls::crypto::aws_lc_rs;
 use rustls::crypto::{CryptoProvider, aws_lc_rs::cipher_suite as suites};
-use rustls::server::{ClientHello, NoServerSessionStorage, ProducesTickets, ResolvesServerCert};
-use rustls::sign::CertifiedKey;
+use rustls::server::{ClientHello, NoServerSessionStorage, ProducesTickets, ResolvesServerCert, WebPkiClientVerifier};
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{ServerConfig, SupportedProtocolVersion, version};
 
 use super::hello::{self, Hello};
 use crate::config;
-use crate::config::{Config, TlsVersion};
+use crate::config::{AdminTls, Config, TlsVersion};
+use crate::proxy::node::verify;
 use crate::traffic::routing::sites::Sites;
 
 /// The keys of session tickets. They are made once for the process, so that a client can resume its session after a
@@ -69,6 +70,28 @@ pub(crate) fn server_config(
     server.session_storage = Arc::new(NoServerSessionStorage {});
     server.send_tls13_tickets = 1;
     Ok(Some(Arc::new(server)))
+}
+
+/// The TLS configuration of the admin address. Sessions are not resumed: a resumed one would keep a client certificate that
+/// is no longer believed. A client without a certificate may have a token.
+pub(crate) fn admin_config(tls: &AdminTls) -> Result<Arc<ServerConfig>, String> {
+    let provider = provider();
+    let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
+        .with_protocol_versions(versions(tls.min_version))
+        .map_err(|error| error.to_string())?;
+    let builder = if tls.client_ca.is_empty() {
+        builder.with_no_client_auth()
+    } else {
+        let verifier =
+            WebPkiClientVerifier::builder_with_provider(Arc::new(verify::anchors(&tls.client_ca)?), provider);
+        builder.with_client_cert_verifier(verifier.allow_unauthenticated().build().map_err(|error| error.to_string())?)
+    };
+    let pair = CertifiedKey::clone(&tls.certificate.pair.certified);
+    let mut server = builder.with_cert_resolver(Arc::new(SingleCertAndKey::from(pair)));
+    server.alpn_protocols = vec![b"http/1.1".to_vec()];
+    server.session_storage = Arc::new(NoServerSessionStorage {});
+    server.send_tls13_tickets = 0;
+    Ok(Arc::new(server))
 }
 
 fn versions(min: TlsVersion) -> &'static [&'static SupportedProtocolVersion] {

@@ -28,6 +28,7 @@ pub(crate) struct Prepared {
     logs: Vec<(AccessLog, Option<Arc<LogQueue>>)>,
     stray: AccessLog,
     any_certificate: NodeTls,
+    admin_tls: Option<Arc<ServerConfig>>,
 }
 
 impl Prepared {
@@ -76,9 +77,11 @@ impl Prepared {
             &config.admin.at,
             &mut problems,
         );
+        let admin_tls = config.admin.tls.as_ref().map(tls::admin_config).transpose();
+        let admin_tls = or_problem(admin_tls, &config.admin.at, &mut problems).flatten();
         match (stray, any_certificate) {
             (Some((stray, _)), Some(any_certificate)) if problems.is_empty() => {
-                Ok(Self { config, listeners, pools, logs, stray, any_certificate })
+                Ok(Self { config, listeners, pools, logs, stray, any_certificate, admin_tls })
             }
             _ => Err(problems),
         }
@@ -87,7 +90,7 @@ impl Prepared {
     /// Makes the generation that follows the current one. This cannot fail: [`Prepared::new`] did everything that
     /// could.
     pub(crate) fn run(self, input: &BuildInput<'_>, observer: &Arc<Observer>) -> Arc<Generation> {
-        let Self { config, listeners, pools, logs, stray, any_certificate } = self;
+        let Self { config, listeners, pools, logs, stray, any_certificate, admin_tls } = self;
         let snapshot = Snapshot::build(config, input);
         let config = &snapshot.config;
         let metrics = &observer.metrics;
@@ -139,6 +142,7 @@ impl Prepared {
             stray_counters,
             observer: Arc::clone(observer),
             any_certificate,
+            admin_tls,
             since: SystemTime::now(),
             snapshot,
         })

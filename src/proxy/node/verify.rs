@@ -233,12 +233,13 @@ fn key_algorithm<'a>(certificate: &'a X509Certificate<'_>) -> Result<&'a [u8], E
     inner().ok_or_else(|| CertificateError::BadEncoding.into())
 }
 
-fn anchors(roots: &[CertificateDer<'static>]) -> Result<RootCertStore, String> {
+/// Roots as rustls takes them.
+pub(crate) fn anchors(roots: &[CertificateDer<'static>]) -> Result<RootCertStore, String> {
     let mut store = RootCertStore::empty();
     for root in roots {
         store.add(root.clone()).map_err(|error| format!("a root certificate cannot be used: {error}"))?;
     }
-    if store.is_empty() { Err("there is no root certificate to verify nodes with".into()) } else { Ok(store) }
+    if store.is_empty() { Err("there is no root certificate to verify with".into()) } else { Ok(store) }
 }
 
 fn refused(cause: impl StdError + Send + Sync + 'static) -> Error {

@@ -100,6 +100,8 @@ pub(in crate::traffic) fn configuration(nodes: usize, pool: config::Pool) -> Con
             socket: config::AdminSocket::Off,
             hosts: Vec::new(),
             tokens: Vec::new(),
+            tls: None,
+            certificates: Vec::new(),
             at: Place::default(),
         },
         metrics: None,

@@ -6,6 +6,7 @@ mod page;
 mod plus;
 mod shown;
 mod stream;
+mod tls;
 mod trouble;
 mod v1;
 mod who_may;

@@ -13,7 +13,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use hyper::Method;
 
-use super::super::client::AdminArgs;
+use super::super::connection::AdminArgs;
 use super::super::request::ask;
 use crate::cli::output::{fail, print_line, warn};
 use crate::cli::times::unix;

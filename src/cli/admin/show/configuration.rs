@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use hyper::Method;
 use serde_json::Value;
 
-use super::super::client::AdminArgs;
+use super::super::connection::AdminArgs;
 use super::super::request::ask_json;
 use super::super::status::problem_line;
 use super::super::table::text;

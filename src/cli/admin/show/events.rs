@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 use hyper::Method;
 use serde_json::Value;
 
-use super::super::client::AdminArgs;
+use super::super::connection::AdminArgs;
 use super::super::encode::encoded;
 use super::super::request::{Told, ask_json, follow};
 use super::super::table::text;

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use hyper::Method;
 use serde_json::Value;
 
-use super::super::client::AdminArgs;
+use super::super::connection::AdminArgs;
 use super::super::request::ask_json;
 use super::super::table::{milliseconds, table, text};
 use crate::app::FAILED;

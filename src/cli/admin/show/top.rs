@@ -16,7 +16,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use self::frame::{Pressed, Seen, View};
 use self::terminal::Terminal;
-use super::super::client::AdminArgs;
+use super::super::connection::AdminArgs;
 use super::super::request::ask_within;
 use crate::app::{FAILED, shows_color, shows_cursor_moves};
 use crate::cli::output::{fail, print};

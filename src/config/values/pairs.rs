@@ -1,0 +1,66 @@
+//! A certificate and its key, as two keys of a table name them: `chain` and `key`.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use crate::config::HostPattern;
+use crate::config::certificate;
+use crate::config::certificate::Pair;
+use crate::config::model::{Certificate, Config};
+use crate::config::text::section::Section;
+
+/// The certificates of the configuration before this one, by the file of the chain.
+#[derive(Default)]
+pub(crate) struct KnownCertificates<'a>(HashMap<&'a Path, &'a Pair>);
+
+impl<'a> KnownCertificates<'a> {
+    pub(crate) fn of(before: &'a Config) -> Self {
+        let of_sites = before.sites.iter().filter_map(|site| site.certificate.as_deref());
+        let of_admin = before.admin.tls.iter().map(|tls| &*tls.certificate);
+        let all = of_sites.chain(of_admin);
+        Self(all.map(|certificate| (certificate.chain.as_path(), &certificate.pair)).collect())
+    }
+}
+
+/// By what time certificates are judged, and which ones are already known.
+#[derive(Clone, Copy)]
+pub(crate) struct Judging<'a> {
+    pub(crate) now: SystemTime,
+    pub(crate) known: &'a KnownCertificates<'a>,
+}
+
+/// Reads `chain` and `key`. What is wrong with the files, or with the certificate for these hosts, is reported.
+pub(crate) fn read(section: &Section<'_>, hosts: &[HostPattern], judging: Judging<'_>) -> Option<Arc<Certificate>> {
+    let (chain, key) = (section.required_text("chain"), section.required_text("key"));
+    let (chain, key) = (section.source.resolve(chain?.text), section.source.resolve(key?.text));
+    let known = judging.known.0.get(chain.as_path()).copied();
+    let inspection = certificate::inspect(&chain, &key, hosts, judging.now, known);
+    let how_to_make = how_to_make(&chain, &key, hosts);
+    for finding in inspection.findings {
+        let at = section.place_of(if finding.file == key && key != chain { "key" } else { "chain" });
+        let what = format!("{}: {}", finding.file.display(), finding.what);
+        let advice = how_to_make.clone().unwrap_or(finding.advice);
+        if finding.fatal {
+            section.problems.error(at, what, advice);
+        } else {
+            section.problems.warning(at, what, advice);
+        }
+    }
+    inspection.pair.map(|pair| Arc::new(Certificate { chain, key, pair }))
+}
+
+/// On a new machine neither file exists, and one command creates both.
+fn how_to_make(chain: &Path, key: &Path, hosts: &[HostPattern]) -> Option<String> {
+    if chain.exists() || key.exists() || chain.with_extension("") != key.with_extension("") {
+        return None;
+    }
+    let hosts: String = match hosts {
+        [] => " --host HOST".to_owned(),
+        hosts => hosts.iter().map(|host| format!(" --host '{host}'")).collect(),
+    };
+    let name = chain.file_stem()?.to_str()?;
+    let directory = chain.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    Some(format!("`weir cert create{hosts} --name {name} --out {}` makes a pair for trying", directory.display()))
+}
