@@ -33,9 +33,10 @@ pub(crate) struct ApiProblem {
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct FileProblem {
     file: String,
-    /// 0 where it is of no line.
+    /// From 1; 0 is the whole file.
     line: usize,
     what: String,
+    /// What would be right; empty where nothing can be said.
     advice: String,
 }
 

@@ -12,9 +12,9 @@ use tokio::sync::Mutex;
 use utoipa::ToSchema;
 
 use super::super::handler::{Answer, Weir};
-use super::super::problem::ApiProblem;
+use super::super::problem::{ApiProblem, FileProblem};
 use crate::config;
-use crate::config::{Config, Effective, Problem};
+use crate::config::{Config, Effective};
 use crate::control::notice::Notice;
 use crate::control::state::Control;
 
@@ -53,21 +53,10 @@ pub(super) struct CheckView {
     accepted: bool,
     /// The generation that it was compared with.
     generation: u64,
-    problems: Vec<ProblemView>,
-    warnings: Vec<ProblemView>,
+    problems: Vec<FileProblem>,
+    warnings: Vec<FileProblem>,
     /// What would change, each in a sentence. What may be a secret is told without its value.
     changes: Vec<String>,
-}
-
-/// Something in a file.
-#[derive(Serialize, ToSchema)]
-pub(super) struct ProblemView {
-    file: String,
-    /// From 1; 0 is the whole file.
-    line: usize,
-    what: String,
-    /// What would be right; empty where nothing can be said.
-    advice: String,
 }
 
 /// What runs: each value, and where it comes from.
@@ -123,7 +112,6 @@ impl CheckView {
             Some(text) => config::load_text(&path, text, running),
             None => config::load_after(&path, running),
         };
-        let views = |problems: &[Problem]| problems.iter().map(ProblemView::of).collect();
         match loaded {
             Ok(next) => Self {
                 accepted: true,
@@ -133,28 +121,17 @@ impl CheckView {
                     .warnings
                     .iter()
                     .chain(&control.at_start.needs_restart(&next))
-                    .map(ProblemView::of)
+                    .map(FileProblem::from)
                     .collect(),
                 changes: config::changes(running, &next),
             },
             Err(errors) => Self {
                 accepted: false,
                 generation,
-                problems: views(&errors.0),
+                problems: errors.0.iter().map(FileProblem::from).collect(),
                 warnings: Vec::new(),
                 changes: Vec::new(),
             },
-        }
-    }
-}
-
-impl ProblemView {
-    fn of(problem: &Problem) -> Self {
-        Self {
-            file: problem.at.file.display().to_string(),
-            line: problem.at.line,
-            what: problem.what.clone(),
-            advice: problem.advice.clone(),
         }
     }
 }
