@@ -49,6 +49,9 @@ _weir() {
             weir,help)
                 cmd="weir__subcmd__help"
                 ;;
+            weir,import)
+                cmd="weir__subcmd__import"
+                ;;
             weir,init)
                 cmd="weir__subcmd__init"
                 ;;
@@ -145,6 +148,9 @@ _weir() {
             weir__subcmd__help,help)
                 cmd="weir__subcmd__help__subcmd__help"
                 ;;
+            weir__subcmd__help,import)
+                cmd="weir__subcmd__help__subcmd__import"
+                ;;
             weir__subcmd__help,init)
                 cmd="weir__subcmd__help__subcmd__init"
                 ;;
@@ -193,6 +199,21 @@ _weir() {
             weir__subcmd__help__subcmd__cert,pin)
                 cmd="weir__subcmd__help__subcmd__cert__subcmd__pin"
                 ;;
+            weir__subcmd__help__subcmd__import,nginx)
+                cmd="weir__subcmd__help__subcmd__import__subcmd__nginx"
+                ;;
+            weir__subcmd__import,help)
+                cmd="weir__subcmd__import__subcmd__help"
+                ;;
+            weir__subcmd__import,nginx)
+                cmd="weir__subcmd__import__subcmd__nginx"
+                ;;
+            weir__subcmd__import__subcmd__help,help)
+                cmd="weir__subcmd__import__subcmd__help__subcmd__help"
+                ;;
+            weir__subcmd__import__subcmd__help,nginx)
+                cmd="weir__subcmd__import__subcmd__help__subcmd__nginx"
+                ;;
             *)
                 ;;
         esac
@@ -200,7 +221,7 @@ _weir() {
 
     case "${cmd}" in
         weir)
-            opts="-h -V --help --version run init check schema demo cert status nodes sessions drain maintain activate why reload diff config events sites top bundle weight log-level completions help"
+            opts="-h -V --help --version run init import check schema demo cert status nodes sessions drain maintain activate why reload diff config events sites top bundle weight log-level completions help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -722,7 +743,7 @@ _weir() {
             return 0
             ;;
         weir__subcmd__help)
-            opts="run init check schema demo cert status nodes sessions drain maintain activate why reload diff config events sites top bundle weight log-level completions help"
+            opts="run init import check schema demo cert status nodes sessions drain maintain activate why reload diff config events sites top bundle weight log-level completions help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -931,6 +952,34 @@ _weir() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        weir__subcmd__help__subcmd__import)
+            opts="nginx"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        weir__subcmd__help__subcmd__import__subcmd__nginx)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         weir__subcmd__help__subcmd__init)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
@@ -1106,6 +1155,80 @@ _weir() {
                 return 0
             fi
             case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        weir__subcmd__import)
+            opts="-h --help nginx help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        weir__subcmd__import__subcmd__help)
+            opts="nginx help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        weir__subcmd__import__subcmd__help__subcmd__help)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        weir__subcmd__import__subcmd__help__subcmd__nginx)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        weir__subcmd__import__subcmd__nginx)
+            opts="-h --out --partial --force --json --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --out)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;

@@ -6,6 +6,7 @@
 //! main      words in, exit code out
 //! cli  app  the commands; the wiring of a running Weir
 //! admin     the admin address: what it shows, and what operators say there
+//! import    from another proxy's configuration to one of Weir's
 //! control   what runs beside requests: life cycle, reload, probes, names, operators' orders, the state directory
 //! proxy     what carries traffic: accepting, the exchange, clients, connections to nodes
 //! traffic   what a request meets: routing, balancing, sessions, states, retries, headers, refusals
@@ -19,6 +20,7 @@ pub mod app;
 pub mod cli;
 pub mod config;
 mod control;
+pub mod import;
 pub mod observe;
 pub mod proxy;
 pub mod traffic;

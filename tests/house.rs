@@ -17,8 +17,9 @@ mod source;
 /// them that is named here.
 const FLOORS: &[(&str, &[&str])] = &[
     ("main", &["cli"]),
-    ("cli", &["app", "config", "proxy::node"]),
+    ("cli", &["app", "import", "config", "proxy::node"]),
     ("app", &["admin", "control", "config", "observe"]),
+    ("import", &["config"]),
     ("admin", &["control", "proxy", "traffic", "config", "wire", "observe"]),
     ("control", &["proxy", "traffic", "config", "wire", "observe"]),
     ("proxy", &["traffic", "config", "wire", "observe"]),
@@ -45,6 +46,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("h2", &["proxy"]),
     ("hickory_resolver", &["control"]),
     ("mimalloc", &["main"]),
+    ("nginx_lint_parser", &["import"]),
     ("nix", &["admin", "control"]),
     ("pingora_core", &["proxy"]),
     ("prometheus", &["observe"]),
@@ -61,7 +63,7 @@ const WORDS: &[(&[&str], &[&str])] = &[
     (&["process", "abort"], &[]),
     (&["Instant", "now"], &["main", "cli", "app", "admin", "control", "proxy", "observe"]),
     (&["SystemTime", "now"], &["main", "cli", "app", "admin", "control", "proxy", "observe", "config"]),
-    (&["std", "fs"], &["cli", "app", "admin", "control", "proxy", "observe", "config"]),
+    (&["std", "fs"], &["cli", "app", "import", "admin", "control", "proxy", "observe", "config"]),
     (&["log", "info"], &["cli", "app", "admin", "control", "proxy", "observe"]),
     (&["log", "warn"], &["cli", "app", "admin", "control", "proxy", "observe"]),
     (&["log", "error"], &["cli", "app", "admin", "control", "proxy", "observe"]),

@@ -5,6 +5,7 @@ mod cert;
 mod check;
 mod completions;
 mod demo;
+mod import;
 mod init;
 mod output;
 mod schema;
@@ -37,6 +38,9 @@ enum Command {
     },
     /// Write a configuration for a WSO2 cluster: asks for its hosts and nodes, looks at them, makes certificates
     Init(Box<init::Init>),
+    /// Take the configuration of another proxy over
+    #[command(subcommand)]
+    Import(import::Import),
     /// Check a configuration and everything it names, without running it
     Check {
         #[command(flatten)]
@@ -117,6 +121,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> i32 {
     match cli.command {
         Command::Run { file } => app::run(&file.config),
         Command::Init(init) => init::run(&init),
+        Command::Import(import) => import.run(SystemTime::now()),
         Command::Check { file, output } => check::run(&file.config, output),
         Command::Schema => schema::run(),
         Command::Demo(options) => demo::run(&options),

@@ -35,6 +35,11 @@ pub fn load_text(path: &Path, text: String, before: &Config) -> Result<Config, E
     load_judging(main, Judging { now: SystemTime::now(), known: &KnownCertificates::of(before) })
 }
 
+/// [`load_at`] of a file that is not there yet, with this text.
+pub fn load_draft(path: &Path, text: String, now: SystemTime) -> Result<Config, Errors> {
+    load_knowing(Source::new(Arc::new(path.to_path_buf()), text), now, &KnownCertificates::default())
+}
+
 /// [`load`], with certificates judged by the given time.
 pub fn load_at(path: &Path, now: SystemTime) -> Result<Config, Errors> {
     load_judging(main_file(path)?, Judging { now, known: &KnownCertificates::default() })

@@ -31,6 +31,6 @@ pub use self::values::paths::any_of;
 pub use changes::changes;
 pub use explain::{Effective, explain};
 pub use hosts::HostPattern;
-pub use load::{load, load_after, load_at, load_text};
+pub use load::{load, load_after, load_at, load_draft, load_text};
 pub use model::*;
 pub use pools_without_nodes::pools_without_nodes;

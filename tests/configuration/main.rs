@@ -9,6 +9,7 @@ use std::time::Duration;
 use weir::config::{self, Action, Config, Form, HostPattern, LogFormat, LogTarget, PathPattern, ProbeKind, Verify};
 
 mod defaults;
+mod import;
 mod management;
 mod pools;
 mod schema;

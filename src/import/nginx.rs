@@ -1,0 +1,173 @@
+//! `nginx.conf` → `weir.toml`. Read (`source`, `parse`), looked at place by place (`scope`, `site`, `pool`), checked as
+//! `weir check` would, and written (`render`). Each directive gets a line in the report, whatever becomes of it.
+
+pub(super) mod class;
+mod known;
+mod parse;
+mod pool;
+mod render;
+pub(super) mod report;
+mod scope;
+mod site;
+pub(super) mod source;
+mod table;
+mod values;
+
+use std::collections::HashSet;
+use std::path::Path;
+use std::time::SystemTime;
+
+use self::class::Class::Same;
+use self::parse::{Directive, Tree};
+use self::pool::Pools;
+use self::render::Draft;
+use self::report::{Report, Verdicts};
+use self::scope::Scope;
+use self::site::access::{Zones, logs};
+use self::site::listen::Listeners;
+use self::site::{Sites, lost};
+use self::source::Input;
+use self::table::Table;
+use crate::config;
+use crate::config::{Errors, Problem};
+
+/// What came of it.
+pub struct Imported {
+    /// What becomes of each directive.
+    pub report: Report,
+    /// The text of weir.toml; nothing where it would not pass the checks.
+    pub text: Result<String, Errors>,
+    /// Warnings of the checks.
+    pub warnings: usize,
+}
+
+/// Imports what `input` has. `out` is where the file will be; nothing is written here.
+///
+/// # Errors
+/// Where a text cannot be read, or has nothing to import.
+pub fn import(input: Input, out: &Path, now: SystemTime) -> Result<Imported, String> {
+    let (texts, first) = input.open()?;
+    let tree = parse::read(&texts, &first)?;
+    let prefix = texts.prefix();
+    let http = http(&tree);
+    let verdicts = Verdicts::default();
+    let (draft, mut report) = (looked_at(&http, &tree, &prefix, &verdicts)?, verdicts.report(&tree.top));
+    (report.read, report.nodes) = (told(&tree, &http), draft.nodes);
+    let mut draft = Draft { top: draft.top, tables: draft.tables, left_out: Vec::new() };
+    let (text, warnings) = checked(&mut draft, &mut report, out, now);
+    Ok(Imported { report, text, warnings })
+}
+
+/// What is in `http`. Files of a conf.d begin inside it.
+fn http(tree: &Tree) -> Vec<&Directive> {
+    let blocks = tree.top.iter().filter(|one| one.name == "http").flat_map(Directive::inside);
+    let bare = tree.top.iter().filter(|one| one.name != "http");
+    blocks.chain(bare).collect()
+}
+
+struct LookedAt {
+    top: Table,
+    tables: Vec<Table>,
+    nodes: String,
+}
+
+fn looked_at(http: &[&Directive], tree: &Tree, prefix: &Path, verdicts: &Verdicts) -> Result<LookedAt, String> {
+    let scope = Scope::new(http, prefix);
+    let servers = scope.own("server");
+    let Some(first) = servers.first() else {
+        return Err("there is no server block in http, so there is nothing to import".to_owned());
+    };
+    let mut top = Table::new("", &first.at);
+    logs(&mut top, &[scope.own("access_log"), scope.own("error_log")].concat(), &scope, verdicts);
+    let mut sites = Sites {
+        listeners: Listeners::default(),
+        pools: Pools::new(&scope, verdicts),
+        zones: Zones::of(&scope, verdicts),
+        upgrades: upgrades(&scope, verdicts),
+        verdicts,
+        tables: Vec::new(),
+        taken: HashSet::new(),
+    };
+    sites.listeners.expect(&servers, &scope);
+    servers.iter().for_each(|server| sites.add(server, &scope));
+    let (pools, nodes) = sites.pools.finish(verdicts);
+    tree.top.iter().for_each(|one| lost_below(one, verdicts));
+    let listeners = sites.listeners.finish();
+    let tables = listeners.into_iter().chain(nodes.tables).chain(pools).chain(sites.tables).collect();
+    Ok(LookedAt { top, tables, nodes: nodes.told })
+}
+
+/// The idiom `map $http_upgrade $connection_upgrade`, which Weir does by itself.
+fn upgrades(scope: &Scope<'_>, verdicts: &Verdicts) -> Vec<String> {
+    let maps = scope.own("map").into_iter().filter(|one| one.word() == "$http_upgrade" && one.values().len() <= 3);
+    let name = |one: &Directive| {
+        verdicts.say(one, Same, "upgrades", "Weir writes Connection and Upgrade itself");
+        one.words.get(1).cloned()
+    };
+    maps.filter_map(name).collect()
+}
+
+/// Lines that nothing has used on the levels above locations: nginx loses them.
+fn lost_below(one: &Directive, verdicts: &Verdicts) {
+    if matches!(one.name.as_str(), "http" | "server") {
+        one.inside().iter().for_each(|inner| {
+            if inner.name == "proxy_set_header" && !verdicts.has(inner) {
+                lost(inner, verdicts);
+            }
+            lost_below(inner, verdicts);
+        });
+    }
+}
+
+fn told(tree: &Tree, http: &[&Directive]) -> String {
+    let of = |number: usize, what: &str| format!("{number} {what}{}", if number == 1 { "" } else { "s" });
+    let named = |name: &str| http.iter().filter(|one| one.name == name).count();
+    let all = tree.top.iter().map(count).sum();
+    [of(tree.files, "file"), of(named("server"), "server"), of(named("upstream"), "upstream"), of(all, "directive")]
+        .join(", ")
+}
+
+fn count(one: &Directive) -> usize {
+    1 + one.inside().iter().map(count).sum::<usize>()
+}
+
+/// The text, after the checks of `weir check`. A site that they refuse, for its certificate in most cases, is left out, and
+/// its directive is refused with their words.
+fn checked(draft: &mut Draft, report: &mut Report, out: &Path, now: SystemTime) -> (Result<String, Errors>, usize) {
+    loop {
+        let written = draft.write(report);
+        let errors = match config::load_draft(out, written.text.clone(), now) {
+            Ok(config) => return (Ok(written.text), config.warnings.len()),
+            Err(errors) => errors,
+        };
+        let before = draft.left_out.len();
+        for problem in &errors.0 {
+            let inside = |(first, last, _): &&(usize, usize, usize)| (*first..=*last).contains(&problem.at.line);
+            let Some((.., at)) = written.lines.iter().find(inside) else { continue };
+            if !draft.left_out.iter().any(|(other, _)| other == at) && leave_out(draft, *at, problem, report) {
+                draft.left_out.push((*at, said(problem)));
+            }
+        }
+        // Each round leaves at least one more site out, so this ends.
+        if draft.left_out.len() == before {
+            return (Err(errors), 0);
+        }
+    }
+}
+
+/// Whether this table is a site, whose directive is then refused.
+fn leave_out(draft: &Draft, at: usize, problem: &Problem, report: &mut Report) -> bool {
+    let Some(site) = draft.tables.get(at).filter(|table| table.head == "[[site]]") else { return false };
+    let certificate = ["ssl_certificate_key", "ssl_certificate"].into_iter().find(|name| {
+        report
+            .lines
+            .iter()
+            .any(|line| line.directive == *name && site.from.holds(&line.at) && problem.what.contains(&line.args))
+    });
+    report.refuse(&site.from, certificate.unwrap_or("server"), &said(problem));
+    true
+}
+
+fn said(problem: &Problem) -> String {
+    if problem.advice.is_empty() { problem.what.clone() } else { format!("{}: {}", problem.what, problem.advice) }
+}

@@ -1,0 +1,292 @@
+//! From texts to directives with their places, includes in their place. The words are read by nginx-lint-parser, which
+//! keeps every byte; what stands together without a blank is put together again here, as nginx reads it.
+
+use std::cell::Cell;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+
+use nginx_lint_parser::ast::{Argument, Config, ConfigItem, Directive as Parsed, Span};
+use nginx_lint_parser::lexer_rowan::tokenize;
+use nginx_lint_parser::line_index::LineIndex;
+use nginx_lint_parser::parse_string_with_errors;
+use nginx_lint_parser::syntax_kind::SyntaxKind;
+
+use super::source::{MOST_FILES, Texts};
+
+/// Deeper blocks than any real file has; the parser calls itself for each.
+const DEEPEST: usize = 64;
+/// As deep as includes may include one another.
+const DEEPEST_INCLUDE: usize = 20;
+/// The most directives of one import, so that includes of includes have an end.
+const MOST: usize = 200_000;
+
+/// Blocks whose lines are values, not directives.
+const VALUES: [&str; 6] = ["types", "map", "geo", "split_clients", "charset_map", "match"];
+
+/// Where something stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Origin {
+    pub(super) file: Rc<str>,
+    pub(super) line: usize,
+    pub(super) last: usize,
+    /// The bytes of the file.
+    start: usize,
+    end: usize,
+}
+
+impl Origin {
+    pub(super) fn holds(&self, other: &Self) -> bool {
+        self.file == other.file && self.start <= other.start && other.end <= self.end
+    }
+
+    /// How much of the file it is.
+    pub(super) fn size(&self) -> usize {
+        self.end.saturating_sub(self.start)
+    }
+}
+
+/// One directive.
+#[derive(Debug)]
+pub(super) struct Directive {
+    /// Unique in an import.
+    pub(super) id: usize,
+    pub(super) name: String,
+    pub(super) words: Vec<String>,
+    pub(super) at: Origin,
+    pub(super) block: Option<Vec<Self>>,
+}
+
+impl Directive {
+    /// Its first word, or nothing.
+    pub(super) fn word(&self) -> &str {
+        self.words.first().map_or("", String::as_str)
+    }
+
+    /// All words, as they are read.
+    pub(super) fn said(&self) -> String {
+        self.words.join(" ")
+    }
+
+    /// The directives in its block; not the lines of a map and the like.
+    pub(super) fn inside(&self) -> &[Self] {
+        match &self.block {
+            Some(block) if !self.holds_values() => block,
+            _ => &[],
+        }
+    }
+
+    /// The lines of a map and the like.
+    pub(super) fn values(&self) -> &[Self] {
+        self.block.as_deref().unwrap_or_default()
+    }
+
+    /// Its own values in this place, such as the lines of a map.
+    fn holds_values(&self) -> bool {
+        VALUES.contains(&self.name.as_str())
+    }
+}
+
+/// Everything of the first files and what they include.
+pub(super) struct Tree {
+    pub(super) top: Vec<Directive>,
+    pub(super) files: usize,
+}
+
+/// Reads these files.
+pub(super) fn read(texts: &Texts, first: &[PathBuf]) -> Result<Tree, String> {
+    let reader = Reader { texts, next: Cell::new(0), files: Cell::new(0) };
+    let mut top = Vec::new();
+    for path in first {
+        top.extend(reader.file(path, 0)?);
+    }
+    Ok(Tree { top, files: reader.files.get() })
+}
+
+struct Reader<'a> {
+    texts: &'a Texts,
+    next: Cell<usize>,
+    files: Cell<usize>,
+}
+
+impl Reader<'_> {
+    fn file(&self, path: &Path, depth: usize) -> Result<Vec<Directive>, String> {
+        // Offsets and lines stay as they are.
+        let text = self.texts.text(path)?.replace(['\r', '\u{feff}'], " ");
+        let name: Rc<str> = self.short(path).into();
+        self.files.set(self.files.get() + 1);
+        if self.files.get() > MOST_FILES {
+            return Err(format!("{name}: more than {MOST_FILES} files"));
+        }
+        let config = parsed(&text, &name)?;
+        self.items(&config.items, &Place { name: &name, text: &text }, depth)
+    }
+
+    /// The path as reports show it: from the directory of the first file, where it is below that.
+    fn short(&self, path: &Path) -> String {
+        path.strip_prefix(self.texts.prefix()).unwrap_or(path).display().to_string()
+    }
+
+    fn items(&self, items: &[ConfigItem], place: &Place<'_>, depth: usize) -> Result<Vec<Directive>, String> {
+        let mut all = Vec::new();
+        for item in items {
+            let ConfigItem::Directive(parsed) = item else { continue };
+            let directive = self.one(parsed, place, depth)?;
+            let included = if directive.name == "include" { self.included(&directive, depth)? } else { Vec::new() };
+            all.push(directive);
+            all.extend(included);
+        }
+        Ok(all)
+    }
+
+    fn one(&self, parsed: &Parsed, place: &Place<'_>, depth: usize) -> Result<Directive, String> {
+        let id = self.next.replace(self.next.get() + 1);
+        let at = Origin {
+            file: Rc::clone(place.name),
+            line: parsed.name_span.start.line,
+            last: parsed.span.end.line.max(parsed.name_span.start.line),
+            start: parsed.name_span.start.offset,
+            end: parsed.span.end.offset,
+        };
+        if id >= MOST {
+            return Err(format!("{}:{}: more than {MOST} directives", at.file, at.line));
+        }
+        let (name, words) = words(parsed, place.text);
+        if words.iter().chain([&name]).any(|word| word.contains('\u{fffd}')) {
+            return Err(format!("{}:{}: {name} has bytes that are no UTF-8", at.file, at.line));
+        }
+        let block = match &parsed.block {
+            Some(block) => Some(self.items(&block.items, place, depth)?),
+            None => None,
+        };
+        Ok(Directive { id, name, words, at, block })
+    }
+
+    fn included(&self, directive: &Directive, depth: usize) -> Result<Vec<Directive>, String> {
+        let at = |why: String| format!("{}:{}: include: {why}", directive.at.file, directive.at.line);
+        if depth >= DEEPEST_INCLUDE {
+            return Err(at(format!("more than {DEEPEST_INCLUDE} files include one another")));
+        }
+        let mut all = Vec::new();
+        for path in self.texts.included(directive.word()).map_err(at)? {
+            all.extend(self.file(&path, depth + 1)?);
+        }
+        Ok(all)
+    }
+}
+
+struct Place<'a> {
+    name: &'a Rc<str>,
+    text: &'a str,
+}
+
+fn parsed(text: &str, name: &str) -> Result<Config, String> {
+    too_deep(text).map_or(Ok(()), |line| Err(format!("{name}:{line}: more than {DEEPEST} blocks in one another")))?;
+    let (config, errors) = parse_string_with_errors(text);
+    match errors.first() {
+        None => Ok(config),
+        Some(error) => {
+            let line = LineIndex::new(text).position(error.offset.min(text.len())).line;
+            Err(format!("{name}:{line}: {}; nginx -t says more", error.message))
+        }
+    }
+}
+
+/// The line of the first block that is too deep.
+fn too_deep(text: &str) -> Option<usize> {
+    let (mut depth, mut line) = (0_usize, 1);
+    for (kind, token) in tokenize(text) {
+        match kind {
+            SyntaxKind::L_BRACE => depth += 1,
+            SyntaxKind::R_BRACE => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        if depth > DEEPEST {
+            return Some(line);
+        }
+        line += token.matches('\n').count();
+    }
+    None
+}
+
+/// The name and the words. The parser takes `http://$host` apart.
+fn words(parsed: &Parsed, text: &str) -> (String, Vec<String>) {
+    let mut pieces: Vec<(usize, usize)> = vec![range(&parsed.name_span)];
+    for argument in &parsed.args {
+        let (start, end) = argument_range(argument);
+        match pieces.last_mut() {
+            Some(last) if last.1 == start => last.1 = end,
+            _ => pieces.push((start, end)),
+        }
+    }
+    let mut words = pieces.into_iter().map(|(start, end)| plain(text.get(start..end).unwrap_or_default()));
+    (words.next().unwrap_or_default(), words.collect())
+}
+
+fn argument_range(argument: &Argument) -> (usize, usize) {
+    range(&argument.span)
+}
+
+fn range(span: &Span) -> (usize, usize) {
+    (span.start.offset, span.end.offset)
+}
+
+/// The word as nginx reads it: without its quotes, and without the backslashes that it takes away.
+fn plain(raw: &str) -> String {
+    let quoted = ['"', '\''].iter().find_map(|quote| raw.strip_prefix(*quote)?.strip_suffix(*quote));
+    let mut letters = quoted.unwrap_or(raw).chars().peekable();
+    let mut word = String::new();
+    while let Some(letter) = letters.next() {
+        let next = if letter == '\\' { letters.peek().copied() } else { None };
+        match next {
+            Some('"' | '\'' | '\\') => word.extend(letters.next()),
+            Some('t') => (word.push('\t'), letters.next()).1.map_or((), drop),
+            Some('r') => (word.push('\r'), letters.next()).1.map_or((), drop),
+            Some('n') => (word.push('\n'), letters.next()).1.map_or((), drop),
+            _ => word.push(letter),
+        }
+    }
+    word
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::source::Input;
+    use super::*;
+
+    fn read_text(text: &str) -> Result<Tree, String> {
+        let (texts, first) = Input::Text(text.to_owned()).open()?;
+        read(&texts, &first)
+    }
+
+    fn words_of(text: &str) -> Vec<String> {
+        let tree = read_text(text).unwrap();
+        tree.top.iter().flat_map(|one| [one.name.clone()].into_iter().chain(one.words.clone())).collect()
+    }
+
+    #[test]
+    fn words_are_those_of_nginx() {
+        assert_eq!(words_of("proxy_pass http://$up/x$request_uri;"), ["proxy_pass", "http://$up/x$request_uri"]);
+        assert_eq!(words_of(r#"add_header X "a \"b\" c";"#), ["add_header", "X", r#"a "b" c"#]);
+        assert_eq!(words_of(r"location ~ \.php$ {}"), ["location", "~", r"\.php$"]);
+        assert_eq!(words_of("set $a ${b}c;"), ["set", "$a", "${b}c"]);
+        assert_eq!(
+            words_of("sticky learn\r\n create=$upstream_cookie_a;\r\n"),
+            ["sticky", "learn", "create=$upstream_cookie_a"]
+        );
+    }
+
+    #[test]
+    fn what_is_wrong_has_its_line() {
+        assert_eq!(read_text("a;\nb {").err().as_deref(), Some("stdin:2: expected '}'; nginx -t says more"));
+        assert!(read_text("a {\n".repeat(100).as_str()).is_err_and(|why| why.contains("blocks in one another")));
+        assert!(read_text("include missing.conf;").is_err_and(|why| why.starts_with("stdin:1: include: missing.conf")));
+    }
+
+    #[test]
+    fn lines_of_a_map_are_no_directives() {
+        let tree = read_text("map $a $b {\n default 1;\n}\nhttp { server { listen 80; } }").unwrap();
+        assert!(tree.top[0].inside().is_empty());
+        assert_eq!(tree.top[0].values().len(), 1);
+        assert_eq!(tree.top[1].inside()[0].inside()[0].at.line, 4);
+    }
+}

@@ -1,0 +1,116 @@
+//! Pools: an upstream, or an address behind `proxy_pass`, with what the place says about TLS and retries. Places that say the
+//! same share a pool, so its sessions and states are shared as in nginx.
+
+mod draft;
+mod nodes;
+mod settings;
+mod target;
+mod upstream;
+
+use std::collections::BTreeMap;
+
+use self::draft::Draft;
+use self::settings::Settings;
+use self::target::Endpoint;
+pub(super) use self::target::Target;
+use super::class::Class::{Ignored, Refused};
+use super::parse::Directive;
+use super::report::Verdicts;
+use super::scope::Scope;
+use super::table::Table;
+use super::values;
+
+pub(super) use self::nodes::Nodes;
+
+/// All pools so far.
+pub(super) struct Pools<'a> {
+    upstreams: BTreeMap<&'a str, &'a Directive>,
+    drafts: Vec<Draft>,
+}
+
+/// A pool, and the time limits of this place where they are not the pool's.
+pub(super) struct Chosen {
+    pub(super) pool: String,
+    pub(super) timeouts: Option<String>,
+}
+
+impl<'a> Pools<'a> {
+    pub(super) fn new(http: &Scope<'a>, verdicts: &Verdicts) -> Self {
+        let mut upstreams = BTreeMap::new();
+        for one in http.own("upstream") {
+            verdicts.same(one, "[[pool]]");
+            if upstreams.insert(one.word(), one).is_some() {
+                verdicts.say(one, Refused, "", "an upstream of this name is written before");
+            }
+        }
+        Self { upstreams, drafts: Vec::new() }
+    }
+
+    /// The pool for this target, as the place wants it. Nothing where it cannot be.
+    pub(super) fn choose(
+        &mut self,
+        target: &Target<'_>,
+        scope: &Scope<'a>,
+        pass: &Directive,
+        verdicts: &Verdicts,
+    ) -> Option<Chosen> {
+        let upstream = self.upstreams.get(target.host).copied();
+        let settings = Settings::read(target, scope, pass, verdicts);
+        let identity = (target.host.to_owned(), target.tls, settings.keys.clone());
+        let known = self.drafts.iter().position(|draft| draft.identity == identity);
+        let at = match known {
+            Some(at) => at,
+            None => self.add(target, upstream, pass, settings.clone(), identity, verdicts)?,
+        };
+        let draft = self.drafts.get_mut(at)?;
+        // The first place decides for the pool; another one has limits of its own.
+        let timeouts = (draft.table.value("timeouts").unwrap_or_default()
+            != settings.timeouts.clone().unwrap_or_default())
+        .then(|| settings.for_a_route())
+        .flatten();
+        Some(Chosen { pool: draft.name(), timeouts })
+    }
+
+    fn add(
+        &mut self,
+        target: &Target<'_>,
+        upstream: Option<&'a Directive>,
+        pass: &Directive,
+        settings: Settings,
+        identity: (String, bool, Vec<(String, String)>),
+        verdicts: &Verdicts,
+    ) -> Option<usize> {
+        let from = upstream.map_or(&pass.at, |one| &one.at);
+        let mut table = Table::new("[[pool]]", from);
+        let endpoints = match upstream {
+            Some(one) => upstream::read(one, &mut table, verdicts)?,
+            None => vec![Endpoint::alone(target, pass, verdicts)?],
+        };
+        let wanted = match upstream {
+            Some(_) => values::name(target.host),
+            None => endpoints.first().map(Endpoint::pool_name).unwrap_or_default(),
+        };
+        let name = values::free(wanted, |name| self.drafts.iter().any(|draft| draft.name() == name));
+        table.keys.insert(0, ("name".to_owned(), values::text(&name)));
+        settings.keys.iter().for_each(|(key, value)| table.set(key, value.clone()));
+        if let Some(timeouts) = settings.timeouts {
+            table.set("timeouts", timeouts);
+        }
+        self.drafts.push(Draft { table, endpoints, identity });
+        Some(self.drafts.len() - 1)
+    }
+
+    /// Names the nodes. Upstreams that nothing uses are told of.
+    pub(super) fn finish(mut self, verdicts: &Verdicts) -> (Vec<Table>, Nodes) {
+        for one in self.upstreams.values() {
+            if !self.drafts.iter().any(|draft| draft.table.from == one.at) {
+                verdicts.say(one, Ignored, "", "no proxy_pass names it");
+                one.inside().iter().for_each(|inner| {
+                    verdicts.say(inner, Ignored, "", "no proxy_pass names this upstream");
+                });
+            }
+        }
+        let nodes = Nodes::of(&mut self.drafts);
+        (self.drafts.into_iter().map(|draft| draft.table).collect(), nodes)
+    }
+}

@@ -1,0 +1,260 @@
+//! An `upstream` block: its servers, and what it says about balancing and sessions.
+
+use super::target::{Endpoint, address};
+use crate::import::nginx::class::Class::{Better, Changed, Ignored, Missing, Narrower, Refused, Same, Wider};
+use crate::import::nginx::parse::Directive;
+use crate::import::nginx::report::Verdicts;
+use crate::import::nginx::table::Table;
+use crate::import::nginx::values;
+
+/// Reads the block. Nothing, with a verdict, where it can make no pool.
+pub(super) fn read(block: &Directive, table: &mut Table, verdicts: &Verdicts) -> Option<Vec<Endpoint>> {
+    let mut endpoints: Vec<Endpoint> = Vec::new();
+    let mut failures = Failures::default();
+    for one in block.inside() {
+        match one.name.as_str() {
+            "server" => {
+                let Some(endpoint) = server(one, &mut failures, verdicts) else { continue };
+                if endpoints.iter().any(|known| known.host == endpoint.host && known.port == endpoint.port) {
+                    verdicts.say(one, Changed, "", "written twice: write a weight instead");
+                } else {
+                    endpoints.push(endpoint);
+                }
+            }
+            _ => about_all(one, table, verdicts),
+        }
+    }
+    failures.write(block, table, verdicts);
+    let serves = |one: &Endpoint| !one.keys.iter().any(|(key, _)| key == "backup");
+    if !endpoints.iter().any(serves) {
+        verdicts.say(block, Refused, "", "no server of it is there for more than backup");
+        return None;
+    }
+    if table.value("queue").is_some()
+        && !endpoints.iter().any(|one| one.keys.iter().any(|(key, _)| key == "max-requests"))
+    {
+        table.keys.retain(|(key, _)| key != "queue");
+    }
+    Some(endpoints)
+}
+
+fn server(one: &Directive, failures: &mut Failures, verdicts: &Verdicts) -> Option<Endpoint> {
+    let word = one.word();
+    if word.starts_with("unix:") {
+        verdicts.missing(one, "nodes are reached over TCP, not over a unix socket");
+        return None;
+    }
+    let Some((host, port)) = address(word, 80) else {
+        verdicts.say(one, Refused, "", format!("{word} is no address of a node"));
+        return None;
+    };
+    let mut keys = Vec::new();
+    let named = host.parse::<std::net::IpAddr>().is_err();
+    let (class, note) = if named { (Better, "the name is resolved again when its TTL is over") } else { (Same, "") };
+    verdicts.say(one, class, "[[node]]", note);
+    for parameter in one.words.iter().skip(1) {
+        let (key, value) = parameter.split_once('=').unwrap_or((parameter, ""));
+        match key {
+            "weight" | "max_conns" if value != "0" && values::number(value).is_none() => {
+                verdicts.say(one, Refused, "", format!("{key}: write a number"));
+            }
+            "weight" => keys.push(("weight".to_owned(), value.to_owned())),
+            "backup" => keys.push(("backup".to_owned(), "true".to_owned())),
+            "max_conns" if value != "0" => {
+                keys.push(("max-requests".to_owned(), value.to_owned()));
+                verdicts.say(one, Changed, "max-requests", "requests are counted, not connections");
+            }
+            "slow_start" => keys.extend(values::time(value).map(|time| ("slow-start".to_owned(), time))),
+            "max_fails" => failures.add(Some(value), None),
+            "fail_timeout" => failures.add(None, Some(value)),
+            "resolve" | "max_conns" => {}
+            "down" => {
+                verdicts.say(one, Changed, "", "left out, since it is down: add it when it is there");
+                return None;
+            }
+            other => verdicts.missing(one, format!("{other}: Weir has nothing like it")),
+        }
+    }
+    failures.end_of_server();
+    Some(Endpoint { host, port, keys, at: one.at.clone() })
+}
+
+/// Directives about the whole upstream.
+fn about_all(one: &Directive, table: &mut Table, verdicts: &Verdicts) {
+    match one.name.as_str() {
+        "least_conn" => {
+            table.set("balance", "\"least-requests\"");
+            verdicts.same(one, "balance = \"least-requests\"");
+        }
+        "least_time" => {
+            table.set("balance", "\"least-time\"");
+            verdicts.same(one, "balance = \"least-time\"");
+        }
+        "random" => {
+            table.set("balance", "\"random-two\"");
+            let class = if one.said().starts_with("two least_conn") || one.said() == "two" { Same } else { Changed };
+            verdicts.say(one, class, "balance = \"random-two\"", "the less busy of two nodes drawn at random");
+        }
+        "ip_hash" => {
+            hash(table, "client", None);
+            let note = "by the whole address (nginx takes the first three numbers of an IPv4 address); keys go to other nodes than there";
+            verdicts.say(one, Changed, "balance = \"hash\"", note);
+        }
+        "hash" => hashed(one, table, verdicts),
+        "sticky" => sticky(one, table, verdicts),
+        "keepalive" => verdicts.say(one, Better, "reuse", "connections to nodes are kept, as many as there are"),
+        "keepalive_timeout" => {
+            values::time(one.word()).into_iter().for_each(|time| table.set("idle-timeout", time));
+            verdicts.same(one, "idle-timeout");
+        }
+        "keepalive_requests" | "keepalive_time" => {
+            verdicts.say(one, Ignored, "", "connections to nodes end when they are idle, or the node ends them");
+        }
+        "zone" => verdicts.say(one, Same, "", "states are shared by all threads"),
+        "queue" => {
+            let wait = one.words.iter().find_map(|word| values::time(word.strip_prefix("timeout=")?));
+            let wait = wait.map(|wait| ("wait".to_owned(), wait));
+            let pairs: Vec<_> = [("size".to_owned(), one.word().to_owned())].into_iter().chain(wait).collect();
+            if values::number(one.word()).is_none() {
+                return verdicts.say(one, Refused, "queue", "write a number");
+            }
+            table.set("queue", values::inline(&pairs));
+            verdicts.same(one, "queue");
+        }
+        "resolver" | "resolver_timeout" => {
+            verdicts.say(
+                one,
+                Changed,
+                "[dns] servers",
+                "names of nodes are resolved by their TTL; this key names the servers",
+            );
+        }
+        _ => {}
+    }
+}
+
+fn hash(table: &mut Table, on: &str, name: Option<&str>) {
+    table.set("balance", "\"hash\"");
+    let name = name.map(|name| ("name".to_owned(), values::text(name)));
+    let pairs: Vec<_> = [("on".to_owned(), values::text(on))].into_iter().chain(name).collect();
+    table.set("hash", values::inline(&pairs));
+}
+
+fn hashed(one: &Directive, table: &mut Table, verdicts: &Verdicts) {
+    let note = "consistent in any case, but keys go to other nodes than in nginx";
+    match one.word() {
+        "$remote_addr" | "$binary_remote_addr" => hash(table, "client", None),
+        "$uri" => hash(table, "path", None),
+        "$request_uri" => hash(table, "path", None),
+        key => match (key.strip_prefix("$http_"), key.strip_prefix("$cookie_")) {
+            (Some(field), _) => hash(table, "header", Some(&field.replace('_', "-"))),
+            (_, Some(cookie)) => hash(table, "cookie", Some(cookie)),
+            _ => return verdicts.missing(one, format!("hash by {key}: Weir hashes by client, header, cookie or path")),
+        },
+    }
+    let ring = one.words.iter().any(|word| word == "consistent");
+    let (class, note) = if ring { (Missing, "nginx's ring: keys would go to other nodes") } else { (Changed, note) };
+    verdicts.say(one, class, "balance = \"hash\"", note);
+}
+
+fn sticky(one: &Directive, table: &mut Table, verdicts: &Verdicts) {
+    let value = |key: &str| one.words.iter().find_map(|word| word.strip_prefix(key)?.strip_prefix('='));
+    let mut pairs: Vec<(String, String)> = Vec::new();
+    let mut add = |key: &str, value: String| pairs.push((key.to_owned(), value));
+    match one.word() {
+        "learn" => {
+            let cookie =
+                |key| value(key).and_then(|name| name.split_once("_cookie_").or_else(|| name.split_once("$cookie_")));
+            let (create, lookup) = (cookie("create"), cookie("lookup"));
+            let Some((_, name)) =
+                create.filter(|(_, name)| lookup.is_none_or(|(_, other)| other.eq_ignore_ascii_case(name)))
+            else {
+                return verdicts.missing(one, "sessions are learned from one cookie, and found by the same");
+            };
+            add("mode", "\"learn\"".to_owned());
+            add("cookie", values::text(if name.eq_ignore_ascii_case("jsessionid") { "JSESSIONID" } else { name }));
+            match value("timeout").and_then(values::time) {
+                Some(time) => add("idle", time),
+                None => verdicts.unwritten(
+                    &one.at,
+                    "sticky learn timeout=10m",
+                    Wider,
+                    "idle",
+                    "sessions are kept for 35 minutes",
+                ),
+            }
+            verdicts.say(one, Same, "sticky", "also found by ;jsessionid= in the path");
+        }
+        "cookie" => {
+            add("mode", "\"cookie\"".to_owned());
+            one.words.get(1).into_iter().for_each(|name| add("cookie", values::text(name)));
+            value("path").into_iter().for_each(|path| add("path", values::text(path)));
+            let has = |word: &str| one.words.iter().any(|other| other == word);
+            if has("secure") {
+                add("secure", "true".to_owned());
+            }
+            add("http-only", has("httponly").to_string());
+            value("samesite").into_iter().for_each(|site| add("same-site", values::text(&site.to_ascii_lowercase())));
+            verdicts.say(one, Same, "sticky", "the cookie is signed");
+            if value("domain").is_some() {
+                verdicts.missing(one, "domain: the cookie is for the host that the client asked for");
+            } else if value("expires").is_some() {
+                verdicts.say(one, Narrower, "sticky", "expires: the cookie ends with the browser");
+            }
+        }
+        "route" => {
+            add("mode", "\"route\"".to_owned());
+            verdicts.say(
+                one,
+                Changed,
+                "sticky",
+                "by the jvmRoute at the end of JSESSIONID; a node's route is the name in it",
+            );
+        }
+        other => return verdicts.missing(one, format!("sticky {other}: Weir knows learn, cookie and route")),
+    }
+    table.set("sticky", values::inline(&pairs));
+}
+
+/// `max_fails` and `fail_timeout`, which a pool of Weir has for all of its nodes.
+#[derive(Default)]
+struct Failures {
+    current: (Option<String>, Option<String>),
+    servers: Vec<(Option<String>, Option<String>)>,
+}
+
+impl Failures {
+    fn add(&mut self, most: Option<&str>, time: Option<&str>) {
+        let keep = |new: Option<&str>, old: &Option<String>| new.map(str::to_owned).or_else(|| old.clone());
+        self.current = (keep(most, &self.current.0), keep(time, &self.current.1));
+    }
+
+    fn end_of_server(&mut self) {
+        self.servers.push(std::mem::take(&mut self.current));
+    }
+
+    fn write(self, block: &Directive, table: &mut Table, verdicts: &Verdicts) {
+        let Some((most, time)) = self.servers.first() else { return };
+        if most.is_none() && time.is_none() && self.servers.iter().all(|other| other == &(None, None)) {
+            let note = "three failures in 10 s eject a node, not one; at most half of the nodes, and the last never";
+            return verdicts.unwritten(&block.at, "max_fails=1 fail_timeout=10s", Changed, "eject", note);
+        }
+        if self.servers.iter().any(|other| other != &(most.clone(), time.clone())) {
+            let note =
+                "max_fails and fail_timeout are the same for all nodes of a pool; those of the first server are taken";
+            verdicts.say(block, Changed, "eject", note);
+        }
+        let failures = most.as_deref().unwrap_or("1");
+        if failures != "0" && values::number(failures).is_none() {
+            return verdicts.say(block, Refused, "eject", "max_fails: write a number");
+        }
+        let failures = failures.to_owned();
+        let mut pairs = vec![("failures".to_owned(), failures.clone())];
+        if failures != "0"
+            && let Some(time) = time.as_deref().and_then(values::time)
+        {
+            pairs.extend([("within".to_owned(), time.clone()), ("for".to_owned(), time)]);
+        }
+        table.set("eject", values::inline(&pairs));
+    }
+}

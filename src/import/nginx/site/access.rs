@@ -1,0 +1,216 @@
+//! Who may come, how often, and with how large a body.
+
+use std::collections::BTreeMap;
+
+use crate::import::nginx::class::Class::{Changed, Narrower, Refused, Same, Wider};
+use crate::import::nginx::parse::{Directive, Origin};
+use crate::import::nginx::report::Verdicts;
+use crate::import::nginx::scope::Scope;
+use crate::import::nginx::table::Table;
+use crate::import::nginx::values;
+
+/// The zones of `limit_req_zone`: key and rate by name.
+pub(crate) struct Zones<'a>(BTreeMap<&'a str, &'a Directive>);
+
+impl<'a> Zones<'a> {
+    pub(crate) fn of(http: &Scope<'a>, verdicts: &Verdicts) -> Self {
+        let zones = http.own("limit_req_zone").into_iter().filter_map(|one| {
+            verdicts.say(one, Same, "rate", "");
+            let name = one.words.iter().find_map(|word| word.strip_prefix("zone="))?.split(':').next()?;
+            Some((name, one))
+        });
+        Self(zones.collect())
+    }
+}
+
+/// What the lines of `allow` and `deny` come to.
+pub(super) enum Access {
+    Everyone,
+    Nobody,
+    Some {
+        allow: Vec<String>,
+        deny: Vec<String>,
+    },
+    /// An order that Weir cannot say.
+    Unclear,
+}
+
+/// Reads the lines that hold here.
+pub(super) fn access(scope: &Scope<'_>, verdicts: &Verdicts) -> Access {
+    let lines = scope.rules();
+    let (mut allow, mut deny, mut closed, mut open) = (Vec::new(), Vec::new(), false, false);
+    for (at, one) in lines.iter().enumerate() {
+        verdicts.same(one, if one.name == "allow" { "allow-from" } else { "deny-from" });
+        match (one.name.as_str(), one.word()) {
+            _ if closed || open => {
+                verdicts.say(one, Same, "", "never reached: a line before it is about everybody");
+            }
+            ("allow", "all") => open = true,
+            ("deny", "all") => closed = true,
+            (_, "unix:") => verdicts.missing(one, "clients come over TCP alone"),
+            ("allow", network) => allow.push(network.to_owned()),
+            // A part of what was allowed before: nginx would let it in.
+            (_, _) if !allow.is_empty() => {
+                let note = "deny-from is stronger than allow-from, in any order: write networks that do not overlap";
+                lines.iter().skip(at).for_each(|one| verdicts.missing(one, note));
+                return Access::Unclear;
+            }
+            (_, network) => deny.push(network.to_owned()),
+        }
+    }
+    match (closed, allow.is_empty(), deny.is_empty()) {
+        (true, true, _) => Access::Nobody,
+        (true, false, _) => Access::Some { allow, deny },
+        (false, _, true) => Access::Everyone,
+        (false, _, false) => Access::Some { allow: Vec::new(), deny },
+    }
+}
+
+/// Writes `allow-from` and `deny-from`. False where nobody may come, or it is not clear who.
+pub(super) fn write(table: &mut Table, access: &Access) -> bool {
+    match access {
+        Access::Everyone => true,
+        Access::Nobody | Access::Unclear => false,
+        Access::Some { allow, deny } => {
+            for (key, networks) in [("allow-from", allow), ("deny-from", deny)] {
+                if !networks.is_empty() {
+                    table.set(key, values::texts(networks.iter().map(String::as_str)));
+                }
+            }
+            true
+        }
+    }
+}
+
+/// Writes `rate`.
+pub(super) fn rate(table: &mut Table, scope: &Scope<'_>, zones: &Zones<'_>, verdicts: &Verdicts) {
+    let lines = scope.all("limit_req");
+    let Some((one, more)) = lines.split_first() else { return };
+    more.iter().for_each(|one| verdicts.missing(one, "a place has one rate"));
+    for name in ["limit_req_status", "limit_req_log_level", "limit_req_dry_run"] {
+        if let Some(status) = scope.one(name) {
+            verdicts.say(status, Changed, "rate", "429 with Retry-After; refusals are in the access log");
+        }
+    }
+    let value = |key: &str| one.words.iter().find_map(|word| word.strip_prefix(key)?.strip_prefix('='));
+    let Some(zone) = value("zone").and_then(|name| zones.0.get(name)) else {
+        return verdicts.say(one, Refused, "rate", "no limit_req_zone has this name");
+    };
+    let rate = zone.words.iter().find_map(|word| {
+        let rate = word.strip_prefix("rate=")?;
+        [("r/s", "\"1s\""), ("r/m", "\"1m\"")].into_iter().find_map(|(unit, per)| Some((rate.strip_suffix(unit)?, per)))
+    });
+    let Some((requests, per)) = rate else {
+        return verdicts.say(zone, Refused, "rate", "write rate=100r/s or rate=100r/m");
+    };
+    let burst = value("burst");
+    if [Some(requests), burst].into_iter().flatten().any(|number| number != "0" && values::number(number).is_none()) {
+        return verdicts.say(one, Refused, "rate", "rate and burst are whole numbers");
+    }
+    let mut pairs = vec![("requests".to_owned(), requests.to_owned()), ("per".to_owned(), per.to_owned())];
+    burst.into_iter().for_each(|burst| pairs.push(("burst".to_owned(), burst.to_owned())));
+    let delays = burst.is_some() && !one.words.iter().any(|word| word == "nodelay");
+    if delays {
+        pairs.push(("excess".to_owned(), "\"delay\"".to_owned()));
+    }
+    match zone.word() {
+        "$binary_remote_addr" | "$remote_addr" => {}
+        key => match key.strip_prefix("$http_") {
+            Some(field) => {
+                let field = values::text(&field.replace('_', "-"));
+                pairs.extend([("by".to_owned(), "\"header\"".to_owned()), ("header".to_owned(), field)]);
+            }
+            None => return verdicts.missing(zone, format!("{key}: rates are by client or by header")),
+        },
+    }
+    let note = "beyond it 429 with Retry-After, not 503; an IPv6 network of 64 bits is one client";
+    verdicts.say(one, Changed, "rate", note);
+    table.set("rate", values::inline(&pairs));
+}
+
+/// Writes `max-body` of a site; the default of nginx is told where nothing is written.
+pub(super) fn body(table: &mut Table, scope: &Scope<'_>, at: &Origin, verdicts: &Verdicts) {
+    let Some(one) = scope.one("client_max_body_size") else {
+        let note = "bodies have no limit; max-body = \"1MiB\" on the site is nginx's";
+        return verdicts.unwritten(at, "client_max_body_size 1m", Wider, "max-body", note);
+    };
+    match values::bytes(one.word()) {
+        Some(0) => verdicts.same(one, "max-body: no limit"),
+        Some(bytes) => {
+            table.set("max-body", values::size(bytes));
+            verdicts.same(one, "max-body");
+        }
+        None => verdicts.say(one, Refused, "max-body", "write a size such as 10m"),
+    }
+}
+
+/// Writes `max-body` of a route, where its location says something of its own.
+pub(super) fn own_body(table: &mut Table, scope: &Scope<'_>, verdicts: &Verdicts) {
+    let Some(one) = scope.own("client_max_body_size").into_iter().next() else { return };
+    match values::bytes(one.word()) {
+        Some(bytes) => {
+            table.set("max-body", if bytes == 0 { "\"0\"".to_owned() } else { values::size(bytes) });
+            verdicts.same(one, "max-body");
+        }
+        None => verdicts.say(one, Refused, "max-body", "write a size such as 10m"),
+    }
+}
+
+/// Writes `access-log` and `error-log`. A directory that is not there would be an error of Weir's.
+pub(crate) fn logs(table: &mut Table, lines: &[&Directive], scope: &Scope<'_>, verdicts: &Verdicts) {
+    for one in lines {
+        let key = if one.name == "access_log" { "access-log" } else { "error-log" };
+        if table.value(key).is_some() {
+            verdicts.missing(one, "a site has one log of each kind");
+            continue;
+        }
+        let (value, class, note) = destination(one.word(), &one.name, scope);
+        let format = one.name == "access_log"
+            && one.words.get(1).is_some_and(|format| !format.contains('=') && format != "combined");
+        let (class, note) = match (class, format) {
+            (Same, true) => {
+                (Changed, "in the combined form, with key=value pairs after it; log-format = \"json\" is the other")
+            }
+            other => (other.0, note),
+        };
+        table.set(key, values::text(&value));
+        verdicts.say(one, class, key, note);
+    }
+}
+
+fn destination(
+    word: &str,
+    name: &str,
+    scope: &Scope<'_>,
+) -> (String, crate::import::nginx::class::Class, &'static str) {
+    let is_error_log = name == "error_log";
+    match word {
+        "off" if !is_error_log => ("off".to_owned(), Same, ""),
+        "/dev/null" => ("off".to_owned(), Same, ""),
+        "stderr" | "/dev/stdout" | "/dev/stderr" => {
+            ("journal".to_owned(), Same, "standard error, which the journal takes")
+        }
+        word if word.starts_with("syslog:") || word.starts_with("memory:") || word.contains('$') => {
+            ("journal".to_owned(), Changed, "to the journal: a file, the journal or off")
+        }
+        word => {
+            let path = scope.file(word);
+            let there = std::path::Path::new(&path).parent().is_some_and(std::path::Path::is_dir);
+            if there {
+                (path, Same, "")
+            } else {
+                ("journal".to_owned(), Changed, "to the journal, since that directory is not here")
+            }
+        }
+    }
+}
+
+/// The most connections, which Weir counts for a listener.
+pub(super) fn connections(scope: &Scope<'_>, verdicts: &Verdicts) {
+    for one in scope.all("limit_conn") {
+        verdicts.missing(one, "connections are counted for a listener: max-connections-per-client there");
+    }
+    for one in scope.all("limit_conn_status") {
+        verdicts.say(one, Narrower, "", "further connections are closed");
+    }
+}

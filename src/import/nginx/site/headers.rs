@@ -1,0 +1,160 @@
+//! `proxy_set_header`, `add_header` and what hides fields: what Weir sends anyway, and what becomes fixed fields.
+
+use crate::import::nginx::class::Class::{Better, Changed, Same, Wider};
+use crate::import::nginx::parse::Directive;
+use crate::import::nginx::report::Verdicts;
+use crate::import::nginx::scope::Scope;
+use crate::import::nginx::table::Table;
+use crate::import::nginx::values;
+
+/// What is known of the place.
+pub(super) struct Place<'a> {
+    pub(super) tls: bool,
+    pub(super) port: u16,
+    /// Variables that say how a client wants to go on: those of a `map` over `$http_upgrade`.
+    pub(super) upgrades: &'a [String],
+}
+
+/// Writes `request-headers` and `response-headers` of this place.
+pub(super) fn write(table: &mut Table, scope: &Scope<'_>, place: &Place<'_>, verdicts: &Verdicts) {
+    let (mut set, mut remove) = (Vec::new(), Vec::new());
+    let lines = scope.all("proxy_set_header");
+    for one in &lines {
+        match to_node(one, place, verdicts) {
+            Edit::None => {}
+            Edit::Set(name, value) => set.push((values::text(&name), values::text(&value))),
+            Edit::Remove(name) => remove.push(name),
+        }
+    }
+    let wants_host = |one: &&&Directive| one.word().eq_ignore_ascii_case("host");
+    if !lines.iter().any(|one| wants_host(&one))
+        && let Some(pass) = scope.one("proxy_pass")
+    {
+        let note = "nodes get the Host that the client sent; nginx sends the name in proxy_pass";
+        verdicts.unwritten(&pass.at, "proxy_set_header Host $proxy_host", Changed, "", note);
+    }
+    edits(table, "request-headers", &set, &[], &remove);
+    let (mut add, mut hidden) = (Vec::new(), Vec::new());
+    for one in scope.all("add_header") {
+        add.extend(to_client(one, verdicts));
+    }
+    for one in scope.all("proxy_hide_header") {
+        hidden.push(one.word().to_owned());
+        verdicts.same(one, "response-headers.remove");
+    }
+    edits(table, "response-headers", &[], &add, &hidden);
+}
+
+/// What is said of lines that nginx loses, since a level below has some of its own.
+pub(crate) fn lost(one: &Directive, verdicts: &Verdicts) {
+    if one.name == "proxy_set_header" && sends_anyway(one.word()) {
+        verdicts.say(
+            one,
+            Better,
+            "",
+            "nginx loses this line, since the locations have lines of their own; Weir sends the field anyway",
+        );
+    }
+}
+
+fn sends_anyway(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    matches!(name.as_str(), "host" | "x-real-ip" | "x-request-id" | "upgrade" | "connection")
+        || name.starts_with("x-forwarded-")
+}
+
+enum Edit {
+    None,
+    Set(String, String),
+    Remove(String),
+}
+
+fn to_node(one: &Directive, place: &Place<'_>, verdicts: &Verdicts) -> Edit {
+    let name = one.word().to_owned();
+    let value = one.words.get(1).map_or("", String::as_str);
+    let scheme = if place.tls { "https" } else { "http" };
+    let (class, note) = match (name.to_ascii_lowercase().as_str(), value) {
+        ("host", "$http_host" | "$host") if value == "$http_host" => (Same, "always"),
+        ("host", "$host") => (Better, "the whole Host, with its port"),
+        ("host", "$host:$server_port" | "$http_host:$server_port") => (Changed, "Host goes on as the client sent it"),
+        ("host", "$proxy_host") => (Changed, "Host goes on as the client sent it"),
+        ("x-forwarded-host" | "x-forwarded-server", "$host" | "$http_host" | "$server_name") => (Same, "always"),
+        ("x-forwarded-for", "$proxy_add_x_forwarded_for") => (Same, "always"),
+        ("x-forwarded-for", "$remote_addr") => (
+            Wider,
+            "what a client sends is kept, its address appended; trusted-proxies = [] on the listener believes nobody",
+        ),
+        ("x-forwarded-proto", "$scheme" | "$http_x_forwarded_proto") => (Same, "always"),
+        ("x-forwarded-proto", fixed) if fixed == scheme => (Same, "always"),
+        ("x-forwarded-port", "$server_port") => (Same, "always; the port that the client sees"),
+        ("x-forwarded-port", fixed) if fixed == place.port.to_string() => {
+            (Same, "always; the port that the client sees")
+        }
+        ("x-forwarded-port", _) => (Changed, "the port that the client sees: of Host, or public-port on the listener"),
+        ("x-forwarded-proto", _) => {
+            (Changed, "the scheme of this listener; where TLS ends in front, trusted-proxies names that proxy")
+        }
+        ("x-real-ip", "$remote_addr") => (Same, "always"),
+        ("x-request-id", "$request_id") => (Same, "always"),
+        ("upgrade", "$http_upgrade") => (Same, "upgrades: WebSocket by default"),
+        ("connection", "" | "upgrade" | "Upgrade" | "keep-alive" | "close" | "$http_connection") => {
+            (Same, "Weir writes Connection itself")
+        }
+        ("connection", variable) if place.upgrades.iter().any(|known| known == variable) => (Same, "upgrades"),
+        (field, _) if field != "host" && sends_anyway(field) => (Changed, "Weir writes this field itself"),
+        (_, "") => {
+            verdicts.same(one, "request-headers.remove");
+            return Edit::Remove(name);
+        }
+        (_, fixed) if !fixed.contains('$') => {
+            verdicts.same(one, "request-headers.set");
+            return Edit::Set(name, fixed.to_owned());
+        }
+        (field, variable) if variable == format!("$http_{}", field.replace('-', "_")) => {
+            (Same, "what the client sends passes")
+        }
+        _ => {
+            verdicts.missing(one, "values are fixed texts: there are no variables");
+            return Edit::None;
+        }
+    };
+    verdicts.say(one, class, "", note);
+    Edit::None
+}
+
+fn to_client(one: &Directive, verdicts: &Verdicts) -> Option<(String, String)> {
+    let (name, value) = (one.word(), one.words.get(1).map_or("", String::as_str));
+    if name.eq_ignore_ascii_case("x-request-id") && value == "$request_id" {
+        verdicts.say(one, Same, "", "always");
+        return None;
+    }
+    if value.contains('$') || value.is_empty() {
+        verdicts.missing(one, "values are fixed texts: there are no variables");
+        return None;
+    }
+    let always = one.words.get(2).is_some_and(|word| word == "always");
+    let (class, note) = if always { (Same, "") } else { (Wider, "in answers of every status") };
+    verdicts.say(one, class, "response-headers.add", note);
+    Some((values::text(name), values::text(value)))
+}
+
+fn edits(table: &mut Table, key: &str, set: &[(String, String)], add: &[(String, String)], remove: &[String]) {
+    let mut pairs = Vec::new();
+    for (word, fields) in [("set", set), ("add", add)] {
+        if !fields.is_empty() {
+            pairs.push((word.to_owned(), values::inline(&unique(fields))));
+        }
+    }
+    if !remove.is_empty() {
+        pairs.push(("remove".to_owned(), values::texts(remove.iter().map(String::as_str))));
+    }
+    if !pairs.is_empty() {
+        table.set(key, values::inline(&pairs));
+    }
+}
+
+/// The last of each name, as a TOML table has each key once.
+fn unique(fields: &[(String, String)]) -> Vec<(String, String)> {
+    let later = |at: usize| fields.iter().skip(at + 1).any(|(name, _)| name.eq_ignore_ascii_case(&fields[at].0));
+    fields.iter().enumerate().filter(|(at, _)| !later(*at)).map(|(_, field)| field.clone()).collect()
+}

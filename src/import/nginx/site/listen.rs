@@ -1,0 +1,282 @@
+//! `listen`: listeners that several sites share, and what a server says about its connections.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs};
+
+use crate::import::nginx::class::Class::{Better, Changed, Missing, Narrower, Refused, Same};
+use crate::import::nginx::parse::{Directive, Origin};
+use crate::import::nginx::report::Verdicts;
+use crate::import::nginx::scope::Scope;
+use crate::import::nginx::table::Table;
+use crate::import::nginx::values;
+
+/// All listeners so far.
+#[derive(Default)]
+pub(crate) struct Listeners(Vec<Listener>);
+
+struct Listener {
+    bind: SocketAddr,
+    tls: bool,
+    http2: bool,
+    /// Whether a server said that it takes what no other takes.
+    default: bool,
+    sites: usize,
+    table: Table,
+}
+
+/// What a server's `listen` lines come to.
+#[derive(Default)]
+pub(super) struct Listens {
+    pub(super) names: Vec<String>,
+    pub(super) tls: bool,
+    /// A line says `default_server`.
+    pub(super) default: bool,
+    /// On all of its listeners it is the first server, and none says that it is the default.
+    pub(super) first: bool,
+    pub(super) port: u16,
+}
+
+struct Wanted<'a> {
+    bind: SocketAddr,
+    tls: bool,
+    http2: bool,
+    default: bool,
+    from: &'a Origin,
+}
+
+impl Listeners {
+    /// Which listeners are the default of some server, before any site is read.
+    pub(crate) fn expect(&mut self, servers: &[&Directive], scope: &Scope<'_>) {
+        for server in servers {
+            let inner = scope.inside(server);
+            // What is wrong is told when the site is read.
+            for wanted in wanted(server, &inner, &Verdicts::default()) {
+                self.find_or_add(&wanted).default |= wanted.default;
+            }
+        }
+    }
+
+    /// The listeners of this server.
+    pub(super) fn of(&mut self, server: &Directive, scope: &Scope<'_>, verdicts: &Verdicts) -> Listens {
+        let mut listens = Listens { first: true, ..Listens::default() };
+        for wanted in wanted(server, scope, verdicts) {
+            let listener = self.find_or_add(&wanted);
+            if listener.tls && !wanted.tls {
+                let note = "the port speaks TLS, since another server says so";
+                scope.own("listen").iter().for_each(|one| verdicts.say(one, Changed, "tls", note));
+            }
+            listens.first &= listener.sites == 0 && !listener.default;
+            listener.sites += 1;
+            listens.tls |= listener.tls;
+            listens.default |= wanted.default;
+            if listens.port == 0 {
+                listens.port = wanted.bind.port();
+            }
+            limits(listener, scope, verdicts);
+            let name = listener.table.value("name").unwrap_or_default().trim_matches('"').to_owned();
+            if !listens.names.contains(&name) {
+                listens.names.push(name);
+            }
+        }
+        listens.first &= !listens.names.is_empty();
+        listens
+    }
+
+    fn find_or_add(&mut self, wanted: &Wanted<'_>) -> &mut Listener {
+        let at = self.0.iter().position(|one| one.bind == wanted.bind).unwrap_or_else(|| {
+            let mut table = Table::new("[[listener]]", wanted.from);
+            let taken = |name: &str| self.0.iter().any(|one| one.table.value("name") == Some(&values::text(name)));
+            table.set("name", values::text(&values::free(name(wanted.bind, wanted.tls), taken)));
+            table.set("bind", values::text(&wanted.bind.to_string()));
+            self.0.push(Listener { bind: wanted.bind, tls: false, http2: false, default: false, sites: 0, table });
+            self.0.len() - 1
+        });
+        let listener = &mut self.0[at];
+        listener.tls |= wanted.tls;
+        listener.http2 |= wanted.http2;
+        if listener.tls && listener.table.value("tls").is_none() {
+            listener.table.keys.insert(2, ("tls".to_owned(), "{}".to_owned()));
+        }
+        listener
+    }
+
+    /// What is written.
+    pub(crate) fn finish(self) -> Vec<Table> {
+        self.0.into_iter().filter(|one| one.sites > 0).map(|one| one.table).collect()
+    }
+}
+
+fn name(bind: SocketAddr, tls: bool) -> String {
+    let scheme = if tls { "https" } else { "http" };
+    let six = if bind.is_ipv6() { "6" } else { "" };
+    let usual = if tls { 443 } else { 80 };
+    let address = if bind.ip().is_unspecified() { String::new() } else { format!("-{}", bind.ip()) };
+    let port = if bind.port() == usual { String::new() } else { format!("-{}", bind.port()) };
+    values::name(&format!("{scheme}{six}{address}{port}"))
+}
+
+fn wanted<'a>(server: &'a Directive, scope: &Scope<'a>, verdicts: &Verdicts) -> Vec<Wanted<'a>> {
+    let lines = scope.own("listen");
+    let all_tls = scope.own("ssl").first().is_some_and(|one| one.word() == "on");
+    if let Some(one) = scope.own("ssl").first() {
+        verdicts.same(one, "tls");
+    }
+    let all_http2 = scope.one("http2").is_some_and(|one| one.word() == "on");
+    if let Some(one) = scope.one("http2") {
+        verdicts.same(one, "http2");
+    }
+    if lines.is_empty() {
+        verdicts.unwritten(&server.at, "listen 80", Same, "[[listener]]", "");
+        let bind = SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), if all_tls { 443 } else { 80 });
+        return vec![Wanted { bind, tls: all_tls, http2: all_http2, default: false, from: &server.at }];
+    }
+    let line = |one: &&'a Directive| {
+        let has = |word: &str| one.words.iter().any(|other| other == word);
+        let bind = bind(one, verdicts)?;
+        about(one, verdicts);
+        let (tls, default) = (all_tls || has("ssl"), has("default_server") || has("default"));
+        Some(Wanted { bind, tls, http2: all_http2 || has("http2"), default, from: &one.at })
+    };
+    lines.iter().filter_map(line).collect()
+}
+
+/// The address of the line. A host name is looked up now, as nginx does at its start.
+fn bind(one: &Directive, verdicts: &Verdicts) -> Option<SocketAddr> {
+    let word = one.word();
+    verdicts.same(one, "[[listener]]");
+    if let Ok(port) = word.parse::<u16>() {
+        return Some(SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), port));
+    }
+    if word.starts_with("unix:") {
+        verdicts.missing(one, "Weir listens on TCP, not on a unix socket");
+        return None;
+    }
+    let Some((host, port)) = values::host_and_port(word).filter(|(host, _)| !host.is_empty()) else {
+        verdicts.say(one, Refused, "", format!("{word} is no address"));
+        return None;
+    };
+    let port = port.unwrap_or(80);
+    if host == "*" {
+        return Some(SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), port));
+    }
+    if let Ok(address) = host.parse::<IpAddr>() {
+        return Some(SocketAddr::new(address, port));
+    }
+    let found = (host.as_str(), port).to_socket_addrs().ok().and_then(|mut all| all.find(SocketAddr::is_ipv4));
+    match found {
+        Some(address) => {
+            verdicts.say(one, Changed, "bind", format!("{host} is {} now, and that is written", address.ip()));
+            Some(address)
+        }
+        None => {
+            verdicts.say(one, Refused, "bind", format!("{host} has no address here: write the address"));
+            None
+        }
+    }
+}
+
+fn about(one: &Directive, verdicts: &Verdicts) {
+    for word in one.words.iter().skip(1) {
+        match word.split('=').next().unwrap_or_default() {
+            "ssl" | "http2" | "default_server" | "default" => {}
+            "reuseport" | "backlog" | "rcvbuf" | "sndbuf" | "so_keepalive" | "fastopen" | "bind" | "deferred"
+            | "accept_filter" | "ipv6only" | "setfib" | "multipath" => {
+                verdicts.say(one, Same, "[[listener]]", format!("{word}: nothing to say"));
+            }
+            "proxy_protocol" => verdicts.say(
+                one,
+                Missing,
+                "",
+                "the PROXY protocol is not read; trusted-proxies believes X-Forwarded-For",
+            ),
+            "quic" | "http3" => verdicts.say(one, Missing, "", "HTTP/3 is not spoken"),
+            _ => verdicts.missing(one, format!("{word}: Weir has nothing like it")),
+        }
+    }
+}
+
+/// What the place says about connections of its listener. The first server that says it decides.
+fn limits(listener: &mut Listener, scope: &Scope<'_>, verdicts: &Verdicts) {
+    let times = [
+        ("keepalive_timeout", "idle-timeout"),
+        ("client_header_timeout", "head-timeout"),
+        ("client_body_timeout", "body-timeout"),
+        ("send_timeout", "write-timeout"),
+    ];
+    for (name, key) in times {
+        let Some(one) = scope.one(name) else { continue };
+        match values::time(one.word()) {
+            Some(time) => set(listener, key, time, one, verdicts),
+            None => verdicts.say(one, Changed, key, "the default holds: there is no other time without an end"),
+        }
+    }
+    if let Some(one) = scope.one("keepalive_requests") {
+        match values::number(one.word()) {
+            Some(number) => set(listener, "max-requests", number, one, verdicts),
+            None => verdicts.say(one, Refused, "max-requests", "write a number"),
+        }
+    }
+    if let Some(one) = scope.one("large_client_header_buffers") {
+        let number = one.word().parse::<u64>().ok().zip(one.words.get(1).and_then(|size| values::bytes(size)));
+        match number {
+            Some((number, size)) => {
+                let bytes = number.saturating_mul(size).clamp(1 << 10, 1 << 20);
+                set(listener, "max-head", values::size(bytes), one, verdicts);
+            }
+            None => verdicts.say(one, Refused, "", "write a number and a size, such as 4 8k"),
+        }
+    }
+    let proxies = scope.all("set_real_ip_from");
+    let networks = proxies.iter().filter(|one| one.word() != "unix:").map(|one| one.word());
+    if !proxies.is_empty() {
+        let value = values::texts(networks);
+        proxies.iter().for_each(|one| set(listener, "trusted-proxies", value.clone(), one, verdicts));
+    }
+    real_ip(scope, verdicts);
+    if listener.tls {
+        tls(listener, scope, verdicts);
+    }
+}
+
+fn real_ip(scope: &Scope<'_>, verdicts: &Verdicts) {
+    if let Some(one) = scope.one("real_ip_header") {
+        match one.word().to_ascii_lowercase().as_str() {
+            "x-forwarded-for" => verdicts.same(one, "trusted-proxies"),
+            other => verdicts.missing(one, format!("{other}: a client's address is read from X-Forwarded-For")),
+        }
+    }
+    if let Some(one) = scope.one("real_ip_recursive") {
+        verdicts.say(one, Same, "trusted-proxies", "the right-most address that is no trusted proxy");
+    }
+}
+
+fn tls(listener: &mut Listener, scope: &Scope<'_>, verdicts: &Verdicts) {
+    if let Some(one) = scope.one("ssl_protocols") {
+        let has = |word: &str| one.words.iter().any(|other| other == word);
+        if !has("TLSv1.2") && !has("TLSv1.3") {
+            verdicts.say(one, Refused, "tls.min-version", "TLS 1.1 and older are broken; Weir speaks 1.2 and 1.3");
+        } else if one.words.iter().any(|word| word != "TLSv1.2" && word != "TLSv1.3") {
+            verdicts.say(one, Narrower, "tls.min-version", "TLS 1.2 and 1.3 alone: older clients are refused");
+        } else {
+            verdicts.same(one, "tls.min-version");
+        }
+        if !has("TLSv1.2") && has("TLSv1.3") {
+            listener.table.set("tls", "{ min-version = \"1.3\" }");
+        }
+    }
+    if !listener.http2 {
+        verdicts.unwritten(&listener.table.from, "http2 off", Better, "http2", "HTTP/2 is offered too");
+    }
+}
+
+fn set(listener: &mut Listener, key: &str, value: String, one: &Directive, verdicts: &Verdicts) {
+    match listener.table.value(key) {
+        Some(other) if other != value => {
+            let note = format!("a listener has one value for all of its sites: {other}, of the first that says it");
+            verdicts.say(one, Changed, key, note);
+        }
+        _ => {
+            listener.table.set(key, value);
+            verdicts.same(one, key);
+        }
+    }
+}

@@ -1,0 +1,143 @@
+//! Locations in the order in which Weir asks its routes. nginx takes the exact one, then the longest prefix if it says `^~`,
+//! then the first regular expression, then the longest prefix; Weir takes the first route that matches.
+
+use super::action::Matched;
+use crate::import::nginx::class::Class::{Changed, Narrower, Refused, Same};
+use crate::import::nginx::parse::Directive;
+use crate::import::nginx::report::Verdicts;
+use crate::import::nginx::scope::Scope;
+use crate::import::nginx::values;
+
+/// A location and what holds in it.
+pub(super) struct Location<'a> {
+    pub(super) block: &'a Directive,
+    pub(super) scope: Scope<'a>,
+    pub(super) kind: Kind,
+    pub(super) path: &'a str,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Kind {
+    Exact,
+    /// A prefix before regular expressions.
+    Firm,
+    Regex,
+    Prefix,
+}
+
+impl<'a> Location<'a> {
+    /// What its path is compared with.
+    pub(super) fn matched(&self) -> Matched<'a> {
+        match self.kind {
+            Kind::Exact => Matched::Exact(self.path),
+            Kind::Regex => Matched::Regex,
+            Kind::Firm | Kind::Prefix => Matched::Prefix(self.path),
+        }
+    }
+
+    /// The key of a route that takes its requests, and the value.
+    pub(super) fn condition(&self, insensitive: bool) -> (&'static str, String) {
+        match self.kind {
+            Kind::Exact => ("path", values::text(self.path)),
+            Kind::Regex if insensitive => ("regex", regex_text(&format!("(?i){}", self.path))),
+            Kind::Regex => ("regex", regex_text(self.path)),
+            Kind::Firm | Kind::Prefix => ("prefix", values::text(self.path)),
+        }
+    }
+
+    pub(super) fn is_insensitive(&self) -> bool {
+        self.block.word() == "~*"
+    }
+}
+
+/// Regular expressions stand in single quotes, as in the reference.
+fn regex_text(plain: &str) -> String {
+    if plain.contains('\'') || plain.chars().any(char::is_control) { values::text(plain) } else { format!("'{plain}'") }
+}
+
+/// All locations of the server, nested ones too, in Weir's order; the one for `/` is the last.
+pub(super) fn read<'a>(scope: &Scope<'a>, verdicts: &Verdicts) -> Vec<Location<'a>> {
+    let mut all = Vec::new();
+    collect(scope, &mut all, false, verdicts);
+    order(&mut all, verdicts);
+    all
+}
+
+fn collect<'a>(scope: &Scope<'a>, all: &mut Vec<Location<'a>>, nested: bool, verdicts: &Verdicts) {
+    for block in scope.own("location") {
+        let inner = scope.inside(block);
+        let Some((kind, path)) = kind(block, verdicts) else { continue };
+        if nested && kind == Kind::Regex {
+            verdicts.missing(
+                block,
+                "a regular expression inside another location: write it at the site, with the path before it",
+            );
+            continue;
+        }
+        if all.iter().any(|other| other.kind == kind && other.path == path) {
+            verdicts.say(block, Refused, "", "this location is written twice");
+            continue;
+        }
+        collect(&inner, all, true, verdicts);
+        all.push(Location { block, scope: inner, kind, path });
+    }
+}
+
+fn kind<'a>(block: &'a Directive, verdicts: &Verdicts) -> Option<(Kind, &'a str)> {
+    let second = block.words.get(1).map_or("", String::as_str);
+    verdicts.same(block, "[[site.route]]");
+    let (kind, path) = match block.word() {
+        "=" => (Kind::Exact, second),
+        "^~" => (Kind::Firm, second),
+        "~" | "~*" => (Kind::Regex, second),
+        word if word.starts_with('@') => {
+            verdicts.missing(block, "a location with a name: requests are not passed on to it");
+            return None;
+        }
+        word => (Kind::Prefix, word),
+    };
+    if kind == Kind::Regex {
+        if let Err(error) = regex::Regex::new(path) {
+            let what = error.to_string();
+            let what = what.lines().last().unwrap_or_default().trim().trim_start_matches("error: ").to_owned();
+            verdicts.missing(block, format!("this regular expression has no counterpart: {what}"));
+            return None;
+        }
+        return Some((kind, path));
+    }
+    if !path.starts_with('/') {
+        verdicts.say(block, Refused, "", "the path begins with a slash");
+        return None;
+    }
+    if kind != Kind::Exact && path != "/" {
+        let (class, note) = match path.strip_suffix('/') {
+            Some(_) => (Same, String::new()),
+            None => (Narrower, format!("{path} and what is below it, not {path}x")),
+        };
+        verdicts.say(block, class, "[[site.route]] prefix", note);
+    }
+    Some((kind, path))
+}
+
+fn order(all: &mut [Location<'_>], verdicts: &Verdicts) {
+    let has_regex = all.iter().any(|one| one.kind == Kind::Regex);
+    let firm: Vec<String> = all.iter().filter(|one| one.kind == Kind::Firm).map(|one| one.path.to_owned()).collect();
+    for one in all.iter_mut() {
+        match one.kind {
+            // Without regular expressions the longest prefix wins, whatever it says.
+            Kind::Prefix | Kind::Firm if !has_regex => one.kind = Kind::Prefix,
+            // Below a firm prefix it must come before that one, so before the regular expressions too.
+            Kind::Prefix if firm.iter().any(|other| one.path.starts_with(other.as_str())) => {
+                one.kind = Kind::Firm;
+                let note = "asked before the regular expressions, since it is below a ^~ location";
+                verdicts.say(one.block, Changed, "[[site.route]]", note);
+            }
+            _ => {}
+        }
+    }
+    // The sort is stable, so regular expressions stay in the order of the file.
+    all.sort_by_key(|one| {
+        let length = if one.kind == Kind::Regex { 0 } else { one.path.len() };
+        (one.kind, std::cmp::Reverse(length))
+    });
+}

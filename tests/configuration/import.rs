@@ -1,0 +1,296 @@
+//! `weir import nginx`: every directive of every fixture is in the report, what is written passes the checks, and what nginx
+//! means is what Weir does. `tests/import/NAME` beside `NAME.report`, the report without what stays the same.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+use std::time::SystemTime;
+
+use nginx_lint_parser::ast::{ConfigItem, Directive};
+use weir::import::{Class, Imported, Input, import};
+
+use super::*;
+
+/// Blocks whose lines are values.
+const VALUES: [&str; 3] = ["types", "map", "geo"];
+
+#[test]
+fn no_directive_is_left_out_and_what_is_written_is_good() {
+    let mut seen = 0;
+    for fixture in fixtures() {
+        let world = World::of(&fixture);
+        let imported = world.import();
+        let told = imported.report.lines.iter().filter(|line| !line.default);
+        let told = counted(told.map(|line| (line.file.clone(), line.line, line.directive.clone())));
+        assert_eq!(told, world.written_by_hand(), "{}", fixture.display());
+        let text = imported.text.unwrap_or_else(|errors| panic!("{}: {}", fixture.display(), errors.render(false)));
+        let path = world.room.write("out.toml", &text);
+        config::load(&path).unwrap_or_else(|errors| panic!("{}: {}", fixture.display(), errors.render(false)));
+        assert_eq!(world.import().text.unwrap(), text, "{} is written in another way each time", fixture.display());
+        seen += 1;
+    }
+    assert!(seen >= 25, "only {seen} configurations were found");
+}
+
+#[test]
+fn reports_say_what_changes() {
+    let mut different = Vec::new();
+    for fixture in fixtures() {
+        let report = World::of(&fixture).import().report.text();
+        let said = report.split("\nsame:").next().unwrap_or_default().split("\nignored:").next().unwrap_or_default();
+        let golden = fixture.with_file_name(format!("{}.report", fixture.file_stem().unwrap().to_str().unwrap()));
+        if std::env::var_os("WEIR_WRITE_REPORTS").is_some() {
+            fs::write(&golden, said).unwrap();
+        }
+        if fs::read_to_string(&golden).unwrap_or_default() != said {
+            different.push(format!("{}:\n{said}", golden.display()));
+        }
+    }
+    assert!(different.is_empty(), "WEIR_WRITE_REPORTS=1 writes them anew\n{}", different.join("\n"));
+}
+
+/// What nginx means, and the lines of weir.toml that mean the same.
+#[test]
+fn what_nginx_means_is_what_weir_does() {
+    let node = "server 10.0.0.3:80;";
+    let rows: [(&str, String, &[&str]); 14] = [
+        ("one process has one node", format!("upstream a {{ {node} }} upstream b {{ server 10.0.0.3:81; }} server {{ location / {{ proxy_pass http://a; }} location /b/ {{ proxy_pass http://b; }} }}"), &["name = \"node1\"\naddress = \"10.0.0.3\"\n\n# from stdin:1\n[[pool]]"]),
+        ("the longest prefix comes first", site("location /a/ { return 200; } location /a/b/ { return 200; } location = /a/ { return 200; }"), &["path = \"/a/\"\nanswer = { status = 200 }\n\n# from stdin:1\n[[site.route]]\nprefix = \"/a/b/\"", "prefix = \"/a/\""]),
+        ("a firm prefix comes before expressions", site("location ~ ^/a { return 200; } location ^~ /a/ { return 200; } location /b/ { return 200; }"), &["prefix = \"/a/\"\nanswer = { status = 200 }\n\n# from stdin:1\n[[site.route]]\nregex = '^/a'\nanswer = { status = 200 }\n\n# from stdin:1\n[[site.route]]\nprefix = \"/b/\""]),
+        ("the same path is no change", site("location /carbon { proxy_pass http://10.0.0.3/carbon; }"), &["prefix = \"/carbon\"\npool = \"10.0.0.3-80\""]),
+        ("another path reaches no node", site("location /esb/ { proxy_pass http://10.0.0.3/; }"), &["[[site.route]]\n# missing: stdin:1: proxy_pass http://10.0.0.3/", "answer = { status = 501"]),
+        ("paths without a location get 404", site("location /a/ { return 204; }"), &["[[site.route]]\nanswer = { status = 404 }"]),
+        ("the default is the one that says so", "server { server_name a; location / { return 204; } } server { listen 80 default_server; server_name b; location / { return 204; } }".to_owned(), &["name = \"b.http\"\nlistener = \"http\"\nhosts = [\"b\"]\ndefault = true", "hosts = [\"a\"]\n\n"]),
+        ("without one the first takes nameless clients", "server { server_name a; location / { return 204; } } server { server_name b; location / { return 204; } }".to_owned(), &["hosts = [\"a\"]\nnameless = true", "hosts = [\"b\"]\n\n"]),
+        ("a name that listens is looked up", "server { listen localhost:8080; server_name a; location / { return 204; } }".to_owned(), &["bind = \"127.0.0.1:8080\""]),
+        ("another limit makes a route of it", "upstream a { server 10.0.0.3:80; } server { server_name x; location / { proxy_read_timeout 2m; proxy_pass http://a; } location /l/ { proxy_read_timeout 9m; proxy_pass http://a; } }".to_owned(), &["prefix = \"/l/\"\npool = \"a\"", "timeouts = { read = \"2m\" }"]),
+        ("limits hold in their location alone", "upstream a { server 10.0.0.3:80; } server { server_name x; proxy_read_timeout 9m; location / { proxy_pass http://a; } location /l/ { proxy_send_timeout 1m; proxy_pass http://a; } }".to_owned(), &["timeouts = { read = \"9m\" }", "timeouts = { read = \"9m\", send = \"1m\" }"]),
+        ("a network inside another is not opened", site("location / { allow 10.0.0.0/8; deny 10.1.0.0/16; deny all; proxy_pass http://10.0.0.3; }"), &["answer = { status = 501"]),
+        ("a rewrite that leads away redirects", "server { server_name a; rewrite ^/(.*) https://b.c/$1 permanent; }".to_owned(), &["redirect = { scheme = \"https\", host = \"b.c\", status = 301 }"]),
+        ("a password that Weir does not ask for opens nothing", site("auth_basic x; location / { proxy_pass http://10.0.0.3; } location /f/ { auth_basic off; proxy_pass http://10.0.0.3; }"), &["prefix = \"/f/\"\npool", "answer = { status = 501"]),
+    ];
+    for (what, nginx, wanted) in rows {
+        let text = from_text(&nginx).text.unwrap_or_else(|errors| panic!("{what}: {}", errors.render(false)));
+        wanted.iter().for_each(|part| assert!(text.contains(part), "{what}: {part:?} is not in\n{text}"));
+    }
+}
+
+#[test]
+fn each_class_is_said_where_it_belongs() {
+    let rows = [
+        (
+            site("location / { proxy_pass http://10.0.0.3; } location /a { return 204; }"),
+            "location /a",
+            Class::Narrower,
+        ),
+        (
+            site("location / { proxy_set_header Host $http_host; proxy_pass http://10.0.0.3; }"),
+            "proxy_set_header Host $http_host",
+            Class::Same,
+        ),
+        (
+            site(
+                "proxy_set_header X-Forwarded-Port 80; location / { proxy_set_header A b; proxy_pass http://10.0.0.3; }",
+            ),
+            "proxy_set_header X-Forwarded-Port 80",
+            Class::Better,
+        ),
+        (
+            site("proxy_set_header X-Tenant a; location / { proxy_set_header A b; proxy_pass http://10.0.0.3; }"),
+            "proxy_set_header X-Tenant a",
+            Class::Ignored,
+        ),
+        (site("location / { proxy_pass http://10.0.0.3; }"), "client_max_body_size 1m", Class::Wider),
+        (site("location / { proxy_pass http://10.0.0.3; }"), "proxy_read_timeout 60s", Class::Wider),
+        (
+            site("location / { proxy_cookie_path / /x; proxy_pass http://10.0.0.3; }"),
+            "proxy_cookie_path / /x",
+            Class::Missing,
+        ),
+        (site("location / { proxy_pas http://10.0.0.3; return 204; }"), "proxy_pas http://10.0.0.3", Class::Refused),
+        (
+            site("location / { proxy_pass http://10.0.0.3; proxy_set_header X-Address $remote_addr; }"),
+            "proxy_set_header X-Address $remote_addr",
+            Class::Missing,
+        ),
+        ("server { listen 443; ssl on; location / { return 204; } }".to_owned(), "server", Class::Refused),
+    ];
+    for (nginx, directive, class) in rows {
+        let report = from_text(&nginx).report;
+        let line = report.lines.iter().find(|line| format!("{} {}", line.directive, line.args).trim() == directive);
+        assert_eq!(line.map(|line| line.class), Some(class), "{directive} in {nginx}: {}", report.text());
+    }
+}
+
+#[test]
+fn the_command_writes_once_and_only_what_is_whole() {
+    let room = Directory::new("import-command");
+    let nginx = room.write("nginx.conf", &site("location / { proxy_pass http://10.0.0.3; }"));
+    let out = room.0.join("new/etc");
+    let run = |from: &Path, more: &[&str]| weir(&out, from, more, "");
+    let said = |output: &Output| {
+        format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+    };
+    let first = run(&nginx, &[]);
+    assert_eq!(first.status.code(), Some(0), "{}", said(&first));
+    assert!(said(&first).contains("it is good"), "{}", said(&first));
+    let again = run(&nginx, &[]);
+    assert_eq!(again.status.code(), Some(1));
+    assert!(said(&again).contains("is there already; --force replaces it"), "{}", said(&again));
+    let before = fs::read(out.join("weir.toml")).unwrap();
+    let gaps = room.write("gaps.conf", &site("location / { proxy_cookie_path / /x; proxy_pass http://10.0.0.3; }"));
+    let refused = run(&gaps, &["--force"]);
+    assert_eq!(
+        (refused.status.code(), fs::read(out.join("weir.toml")).unwrap()),
+        (Some(1), before),
+        "{}",
+        said(&refused)
+    );
+    assert!(said(&refused).contains("nothing was written: 1 of these"), "{}", said(&refused));
+    let partial = run(&gaps, &["--force", "--partial"]);
+    assert_eq!(partial.status.code(), Some(1));
+    assert!(
+        fs::read_to_string(out.join("weir.toml")).unwrap().contains("# missing: gaps.conf:1: proxy_cookie_path / /x")
+    );
+    config::load(&out.join("weir.toml")).unwrap();
+    let json = weir(&out, Path::new("-"), &["--force", "--json"], &site("location / { return 204; }"));
+    let value: serde_json::Value = serde_json::from_slice(&json.stdout).unwrap();
+    assert_eq!(value["counts"]["missing"], 0);
+    assert_eq!(value["lines"][0]["directive"], "server");
+    assert_eq!(value["written"], out.join("weir.toml").to_str().unwrap());
+}
+
+#[test]
+fn what_cannot_be_read_says_where() {
+    let rows = [
+        ("http { server { listen 80; }", "stdin:1: expected '}'"),
+        ("http { }", "there is no server block"),
+        ("include nothing.conf;", "stdin:1: include: nothing.conf is not there"),
+    ];
+    for (nginx, why) in rows {
+        let said = import(Input::Text(nginx.to_owned()), Path::new("/x/weir.toml"), SystemTime::now()).err();
+        assert!(said.as_ref().is_some_and(|said| said.contains(why)), "{nginx}: {said:?}");
+    }
+}
+
+/// A server with this inside.
+fn site(inside: &str) -> String {
+    format!("server {{ server_name x.test; {inside} }}")
+}
+
+fn from_text(nginx: &str) -> Imported {
+    import(Input::Text(nginx.to_owned()), Path::new("/etc/weir/weir.toml"), SystemTime::now()).unwrap()
+}
+
+fn weir(out: &Path, from: &Path, more: &[&str], input: &str) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_weir"));
+    command.args(["import", "nginx"]).arg(from).arg("--out").arg(out).args(more);
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    // It may end before it reads, and then nobody takes the text.
+    let _ = std::io::Write::write_all(&mut child.stdin.take().unwrap(), input.as_bytes());
+    child.wait_with_output().unwrap()
+}
+
+/// All of them: files, and directories.
+fn fixtures() -> Vec<PathBuf> {
+    let entries = fs::read_dir(root().join("tests/import")).unwrap().map(|entry| entry.unwrap().path());
+    let mut all: Vec<_> =
+        entries.filter(|path| path.is_dir() || path.extension().is_some_and(|end| end == "conf")).collect();
+    all.sort();
+    all
+}
+
+/// A fixture with the certificates that it names.
+struct World {
+    room: Directory,
+    from: PathBuf,
+}
+
+impl World {
+    fn of(fixture: &Path) -> Self {
+        let room = Directory::new(&format!("import-{}", fixture.file_name().unwrap().to_str().unwrap()));
+        let from = room.0.join("nginx");
+        let from = if fixture.is_dir() { from } else { from.join(fixture.file_name().unwrap()) };
+        let ssl = room.0.join("nginx/ssl");
+        fs::create_dir_all(&ssl).unwrap();
+        fs::create_dir_all(room.0.join("nginx/logs")).unwrap();
+        let certificates = format!("{}/", ssl.display());
+        copy(fixture, &from, &|text| text.replace("/etc/nginx/ssl/", &certificates));
+        let made = rcgen::generate_simple_self_signed(HOSTS.map(str::to_owned)).unwrap();
+        let (chain, key) = (made.cert.pem(), made.signing_key.serialize_pem());
+        for (name, text) in
+            [("site.crt", chain.clone()), ("site.key", key.clone()), ("both.pem", format!("{chain}{key}"))]
+        {
+            fs::write(ssl.join(name), text).unwrap();
+            fs::set_permissions(ssl.join(name), fs::Permissions::from_mode(0o600)).unwrap();
+        }
+        Self { room, from }
+    }
+
+    fn import(&self) -> Imported {
+        import(Input::Path(self.from.clone()), &self.room.0.join("weir.toml"), SystemTime::now()).unwrap()
+    }
+
+    /// The directives of its files, counted by the parser's own tree.
+    fn written_by_hand(&self) -> BTreeMap<(String, usize, String), usize> {
+        let base = self.room.0.join("nginx");
+        let mut all = Vec::new();
+        for path in texts_below(&base) {
+            let text = fs::read_to_string(&path).unwrap();
+            let name = path.strip_prefix(&base).unwrap().display().to_string();
+            let parsed = nginx_lint_parser::parse_string(&text).unwrap();
+            parsed.items.iter().for_each(|item| directives(item, &name, &mut all));
+        }
+        counted(all)
+    }
+}
+
+fn directives(item: &ConfigItem, file: &str, all: &mut Vec<(String, usize, String)>) {
+    let ConfigItem::Directive(one) = item else { return };
+    let Directive { name, name_span, block, .. } = one.as_ref();
+    all.push((file.to_owned(), name_span.start.line, name.clone()));
+    if let Some(block) = block.as_ref().filter(|_| !VALUES.contains(&name.as_str())) {
+        block.items.iter().for_each(|item| directives(item, file, all));
+    }
+}
+
+fn counted<T: Ord>(all: impl IntoIterator<Item = T>) -> BTreeMap<T, usize> {
+    all.into_iter().fold(BTreeMap::new(), |mut counts, one| {
+        *counts.entry(one).or_default() += 1;
+        counts
+    })
+}
+
+fn texts_below(directory: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
+    let fits = |path: &PathBuf| !["ssl", "logs"].contains(&path.file_name().unwrap().to_str().unwrap());
+    let below = |path: PathBuf| if path.is_dir() { texts_below(&path) } else { vec![path] };
+    entries.filter(fits).flat_map(below).collect()
+}
+
+fn copy(from: &Path, to: &Path, change: &dyn Fn(String) -> String) {
+    if from.is_dir() {
+        fs::create_dir_all(to).unwrap();
+        for entry in fs::read_dir(from).unwrap() {
+            let path = entry.unwrap().path();
+            copy(&path, &to.join(path.file_name().unwrap()), change);
+        }
+    } else {
+        fs::write(to, change(fs::read_to_string(from).unwrap())).unwrap();
+    }
+}
+
+const HOSTS: [&str; 12] = [
+    "esb.wso2.com",
+    "mgt.esb.wso2.com",
+    "integrator.local",
+    "ui.integrator.local",
+    "mi.wso2.com",
+    "api.am.wso2.com",
+    "gw.am.wso2.com",
+    "gateway.local",
+    "publisher.local",
+    "is.wso2.com",
+    "wso2.example.com",
+    "x.test",
+];
