@@ -37,7 +37,8 @@ pub fn load_text(path: &Path, text: String, before: &Config) -> Result<Config, E
 
 /// [`load_at`] of a file that is not there yet, with this text.
 pub fn load_draft(path: &Path, text: String, now: SystemTime) -> Result<Config, Errors> {
-    load_knowing(Source::new(Arc::new(path.to_path_buf()), text), now, &KnownCertificates::default())
+    let main = Source::new(Arc::new(path.to_path_buf()), text);
+    load_judging(main, Judging { now, known: &KnownCertificates::default() })
 }
 
 /// [`load`], with certificates judged by the given time.
