@@ -20,7 +20,7 @@ mod unused;
 mod values;
 
 pub use self::server::admin_places::{AdminPlaces, admin_places};
-pub use self::text::errors::{Errors, Place, Problem};
+pub use self::text::errors::{Errors, Place, Problem, first_of};
 pub use self::text::reference::{Form, Key, heading, reference, table_below};
 pub use self::text::regular;
 pub use self::text::report::render_warnings;

@@ -78,6 +78,45 @@ fn a_file_four_times_as_large_takes_about_four_times_as_long() {
     }
 }
 
+/// Who sends a configuration to be checked chooses what is in it: mistakes take no longer than their number.
+#[test]
+fn a_wrong_file_four_times_as_large_takes_about_four_times_as_long() {
+    let directory = Directory::new("wrong");
+    let many = |count: usize, one: &dyn Fn(usize) -> String| (0..count).map(one).collect::<String>();
+    let deep = |count: usize, open: &str, close: &str| format!("x = {}{}\n", open.repeat(count), close.repeat(count));
+    let files: [(&str, &dyn Fn(usize) -> String); 17] = [
+        ("headings", &|n| format!("{}{}", many(n, &|n| format!("[h{n}]\n")), many(n, &|n| format!("[[h{n}]]\n")))),
+        ("lists", &|n| format!("x = 1\n{}", many(n, &|n| format!("[[x.l{n}]]\n")))),
+        ("tables", &|n| many(n, &|_| "[pool]\n".to_owned())),
+        ("many-files", &|n| format!("include = [{}]\n", "\"*\", ".repeat(n))),
+        ("keys", &|n| many(n, &|n| format!("k{n} = 1\n"))),
+        ("twice", &|n| many(n, &|_| "k = 1\n".to_owned())),
+        ("bare", &|n| many(n, &|n| format!("k{n} = v\n"))),
+        ("no-values", &|n| many(n, &|n| format!("k{n}\n"))),
+        ("one-line", &|n| format!("include = [{}]\n", "1, ".repeat(n))),
+        ("one-line-bare", &|n| format!("include = [{}]\n", "v, ".repeat(n))),
+        ("strings", &|n| many(n, &|n| format!("k{n} = \"\n"))),
+        ("arrays", &|n| deep(n, "[", "]")),
+        ("inline", &|n| deep(n, "{ x = ", "}")),
+        ("dotted", &|n| format!("{}x = 1\n", "x.".repeat(n))),
+        ("dotted-heading", &|n| format!("[{}x]\n", "x.".repeat(n))),
+        ("open", &|n| format!("x = {}\n", "[".repeat(n))),
+        ("included", &|n| format!("include = [{}]\n", many(n / 20, &|n| format!("\"{n}*.toml\", ")))),
+    ];
+    for (what, text) in files {
+        let taken = [4_000, 16_000].map(|count| {
+            let path = directory.0.join(format!("{what}-{count}.toml"));
+            fs::write(&path, text(count)).unwrap();
+            let before = cpu_time();
+            let said = config::load(&path).map_or_else(|errors| errors.to_string(), |_| String::new());
+            assert!(said.len() < 100_000, "{what}: {} bytes of words", said.len());
+            cpu_time() - before
+        });
+        // Of what takes next to no time, the moment of the measurement decides.
+        assert!(taken[1] < taken[0] * 9 + Duration::from_millis(20), "{what}: {taken:?}");
+    }
+}
+
 #[test]
 fn a_probe_that_passes_whatever_a_worker_runs_is_told_with_what_to_write() {
     let directory = Directory::new("passthrough");
@@ -96,6 +135,47 @@ fn a_probe_that_passes_whatever_a_worker_runs_is_told_with_what_to_write() {
             config.warnings.iter().any(|w| w.what.contains("202") && w.advice.contains("contains = \"definitions\""));
         assert_eq!(said, told, "{probe}: {:?}", config.warnings);
     }
+}
+
+/// Problems are read in the journal, in events, in the status and in bundles, and at a start with lines of the file.
+#[test]
+fn what_may_be_a_secret_is_in_no_problem() {
+    let directory = Directory::new("secrets");
+    let site = |line: &str| format!("{MINIMAL}{line}\n");
+    let admin = |line: &str| format!("[admin]\n{line}\n{MINIMAL}");
+    let long = "h".repeat(30) + "unter2";
+    let files = [
+        site("request-headers = \"Authorization: hunter2\""),
+        site("request-headers = { set = { Authorization = \"hunter2\\n\" } }"),
+        site("request-headers = { set = { \"two words\" = \"hunter2\" } }"),
+        site("request-headers = { set = { X-Key = [\"hunter2\"] } }"),
+        site("request-headers = { set = \"X-Key: hunter2\" }"),
+        site("request-headers = { set = { X-Key = \"a$hunter2\" } }"),
+        site("response-headers = { add = \"X-Key: hunter2\" }"),
+        site("[site.request-headers.set]\nX-Key = hunter2"),
+        site("[site.request-headers.set]\nX-Key = \"hunter2"),
+        site("[site.request-headers.set]\nX-Key = \"hunter2\"\nX-Key = \"hunter2\""),
+        site("[[site.route]]\nheaders = \"X-Key: hunter2\"\ndeny = true"),
+        site("[[site.route]]\nheaders = [\"X-Key: hunter2\"]\ndeny = true"),
+        site("[[site.route]]\nheaders = [{ name = \"two words\", value = \"hunter2\" }]\ndeny = true"),
+        site("[[site.route]]\nheaders = [{ name = \"X-Key\", value = \"hunter2 \" }]\ndeny = true"),
+        site("[[site.route]]\nheaders = [{ name = \"X-Key\", value = [\"hunter2\"] }]\ndeny = true"),
+        admin("token = \"hunter2\""),
+        admin("token = [\"hunter2\"]"),
+        admin("[[admin.token]]\nname = \"a\"\nmay = \"read\"\ntoken = \"hunter2\""),
+        admin(&format!("[[admin.token]]\nname = \"a\"\nmay = \"read\"\nfile = \"{long}\"")),
+    ];
+    for text in files {
+        let path = directory.write("weir.toml", &text);
+        let errors = config::load(&path).expect_err(&text);
+        for said in [errors.to_string(), errors.render(false)] {
+            assert!(!said.contains("hunter2") && !said.contains("hhh"), "{text}\n{said}");
+        }
+    }
+    let number = site("request-headers = { set = { X-Pin = 424242 } }");
+    let errors = config::load(&directory.write("weir.toml", &number)).unwrap_err();
+    let said = errors.to_string() + &errors.render(false);
+    assert!(said.contains("set must be text, not a number; write it in quotes") && !said.contains("4242"), "{said}");
 }
 
 /// A file around a line.

@@ -12,6 +12,7 @@ use aws_lc_rs::digest::{SHA256, digest};
 use crate::config::model::AdminToken;
 use crate::config::text::errors::Wrong;
 use crate::config::text::regular;
+use crate::config::text::secrets::seems_a_token;
 use crate::config::text::section::Section;
 use crate::config::values::names::Names;
 
@@ -48,7 +49,13 @@ fn one(section: &Section<'_>, name: Arc<str>, known: &mut HashMap<[u8; 32], Arc<
 
 /// The key that says where the token is, and the file. No file: it is wrong, or it cannot be known here.
 fn place(section: &Section<'_>) -> (&'static str, Option<PathBuf>) {
-    let file = section.text("file").map(|text| section.source.resolve(text.text));
+    let file = section.text("file");
+    if file.as_ref().is_some_and(|text| seems_a_token(text.text)) {
+        let what = "file: this seems to be a token itself, and the path of a file with one belongs here";
+        section.problems.error(section.at(), what, HOW_TO_MAKE);
+        return ("file", None);
+    }
+    let file = file.map(|text| section.source.resolve(text.text));
     let credential = section.parsed("credential", credential);
     match (file, credential) {
         (Some(_), Some(_)) => {

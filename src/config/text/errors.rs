@@ -16,8 +16,23 @@ pub struct Place {
     pub file: Arc<PathBuf>,
     /// The line, from 1. 0 means the file as a whole.
     pub line: usize,
-    /// The bytes of the file to mark in the excerpt.
+    /// The bytes of the file to mark in the excerpt. There is no excerpt where the file does not have them.
     pub span: Range<usize>,
+}
+
+/// No file has so many bytes.
+const BEYOND: usize = 1 << 62;
+
+impl Place {
+    /// The line alone: nothing of it is drawn.
+    pub(crate) fn without_excerpt(&self) -> Self {
+        Self { span: BEYOND + self.start()..BEYOND + self.span.end % BEYOND, ..self.clone() }
+    }
+
+    /// Where it begins, with an excerpt or without.
+    fn start(&self) -> usize {
+        self.span.start % BEYOND
+    }
 }
 
 impl fmt::Display for Place {
@@ -74,40 +89,119 @@ impl Wrong {
     }
 }
 
+/// The most problems that a list has. A file in another language is wrong on every line, and whoever sends it to be checked
+/// decides how many lines it has.
+pub(crate) const MOST: usize = 100;
+
+/// The first [`MOST`] problems, and a last one that says how many more there are.
+pub fn first_of(problems: Vec<Problem>) -> Vec<Problem> {
+    with_rest(problems, 0)
+}
+
+fn with_rest(mut problems: Vec<Problem>, more: usize) -> Vec<Problem> {
+    let rest = problems.len().saturating_sub(MOST) + more;
+    // What is shortened already has one line more, which counts the rest.
+    if rest <= 1 {
+        return problems;
+    }
+    problems.truncate(MOST);
+    let file = problems.first().map(|problem| Arc::clone(&problem.at.file)).unwrap_or_default();
+    let at = Place { file, ..Place::default() };
+    problems.push(Problem { at, what: format!("and {rest} more, which are not listed"), advice: String::new() });
+    problems
+}
+
 /// Collects problems while everything is read, so that the operator sees all of them at once.
 #[derive(Debug, Default)]
 pub(crate) struct Problems {
-    errors: RefCell<Vec<Problem>>,
-    warnings: RefCell<Vec<Problem>>,
+    errors: RefCell<Collected>,
+    warnings: RefCell<Collected>,
+}
+
+/// How many are collected. More than are listed, because they are not found in the order of the file.
+const COLLECTED: usize = 10 * MOST;
+
+#[derive(Debug, Default)]
+struct Collected {
+    problems: Vec<Problem>,
+    /// How many came after those.
+    more: usize,
+}
+
+impl Collected {
+    fn add(&mut self, problem: impl FnOnce() -> Problem) {
+        if self.problems.len() < COLLECTED {
+            self.problems.push(problem());
+        } else {
+            self.more += 1;
+        }
+    }
+
+    fn listed(self, files: &[PathBuf]) -> Vec<Problem> {
+        with_rest(sorted(self.problems, files), self.more)
+    }
 }
 
 impl Problems {
     pub(crate) fn error(&self, at: Place, what: impl Into<String>, advice: impl Into<String>) {
-        self.errors.borrow_mut().push(Problem { at, what: what.into(), advice: advice.into() });
+        self.errors.borrow_mut().add(|| Problem { at, what: what.into(), advice: advice.into() });
+    }
+
+    /// An error whose words take time to find. Of thousands only the first are asked for.
+    pub(crate) fn error_of(&self, at: Place, words: impl FnOnce() -> (String, String)) {
+        let problem = |(what, advice)| Problem { at, what, advice };
+        self.errors.borrow_mut().add(|| problem(words()));
     }
 
     pub(crate) fn warning(&self, at: Place, what: impl Into<String>, advice: impl Into<String>) {
-        self.warnings.borrow_mut().push(Problem { at, what: what.into(), advice: advice.into() });
+        self.warnings.borrow_mut().add(|| Problem { at, what: what.into(), advice: advice.into() });
     }
 
     pub(crate) fn count(&self) -> usize {
-        self.errors.borrow().len()
+        let errors = self.errors.borrow();
+        errors.problems.len() + errors.more
     }
 
     /// The errors so far, if any, in the order of `files` and their lines.
     pub(crate) fn check(&self, files: &[PathBuf]) -> Result<(), Errors> {
-        let errors = sorted(self.errors.take(), files);
+        let errors = self.errors.take().listed(files);
         if errors.is_empty() { Ok(()) } else { Err(Errors(errors)) }
     }
 
     pub(crate) fn warnings(&self, files: &[PathBuf]) -> Vec<Problem> {
-        sorted(self.warnings.take(), files)
+        self.warnings.take().listed(files)
     }
 }
 
 fn sorted(mut problems: Vec<Problem>, files: &[PathBuf]) -> Vec<Problem> {
     let places: HashMap<&PathBuf, usize> = files.iter().enumerate().map(|(place, file)| (file, place)).collect();
-    problems.sort_by_cached_key(|p| (places.get(&*p.at.file).copied(), p.at.line, p.at.span.start));
+    problems.sort_by_cached_key(|p| (places.get(&*p.at.file).copied(), p.at.line, p.at.start()));
     problems.dedup();
     problems
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hundred_are_listed_and_the_others_counted() {
+        for (count, length, last) in [
+            (99, 99, "problem 98"),
+            (101, 101, "problem 100"),
+            (102, 101, "and 2 more, which are not listed"),
+            (50_000, 101, "and 49900 more, which are not listed"),
+        ] {
+            let problems = Problems::default();
+            // The last line is found first.
+            (0..count).rev().for_each(|line| {
+                let at = Place { line: line + 1, ..Place::default() };
+                problems.error(at, format!("problem {line}"), "");
+            });
+            assert_eq!(problems.count(), count);
+            let listed = problems.check(&[]).expect_err("there are some").0;
+            assert_eq!((listed.len(), listed.last().map(|last| &*last.what)), (length, Some(last)), "{count}");
+            assert_eq!(first_of(listed.clone()), listed, "shortened once more it is the same");
+        }
+    }
 }

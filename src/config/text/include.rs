@@ -7,15 +7,32 @@ use super::errors::{Problem, Wrong};
 use super::source::Source;
 use super::value::{Text, Value};
 
+/// The most patterns, and the most bytes of all included files. Each pattern lists a directory, and whoever sends a
+/// configuration to be checked chooses both.
+const MOST_PATTERNS: usize = 1000;
+const MOST_BYTES: usize = 64 << 20;
+
 /// Every included file that can be read. A file that cannot be read is a problem at the include that names it.
 pub(crate) fn read(include: &Value<'_>) -> Vec<Source> {
     let mut sources: Vec<Source> = Vec::new();
     let mut known = HashSet::from([include.source.file.to_path_buf()]);
-    for pattern in include.texts("list of file patterns").unwrap_or_default() {
+    let patterns = include.texts("list of file patterns").unwrap_or_default();
+    if patterns.len() > MOST_PATTERNS {
+        let what = format!("there are {} patterns, and at most {MOST_PATTERNS} are read", patterns.len());
+        include.refuse(&what, "name them together, as in \"sites/*.toml\"");
+        return sources;
+    }
+    let mut bytes = 0;
+    for pattern in patterns {
         for path in paths(include, &pattern) {
             if !known.contains(&path)
                 && let Some(source) = read_one(&path, &pattern, include)
             {
+                bytes += source.text.len();
+                if bytes > MOST_BYTES {
+                    pattern.refuse("the included files are larger than 64 MiB", "are they configurations?");
+                    return sources;
+                }
                 sources.push(source);
                 known.insert(path);
             }

@@ -7,6 +7,7 @@ pub(crate) mod include;
 pub(crate) mod reference;
 pub mod regular;
 pub(crate) mod report;
+pub(crate) mod secrets;
 pub(crate) mod section;
 pub(crate) mod source;
 pub(crate) mod syntax;

@@ -7,7 +7,9 @@ use std::path::PathBuf;
 
 use ariadne::{Color, Config, IndexType, Label, Report, ReportKind, Source};
 
+use super::errors;
 use super::errors::{Errors, Problem};
+use super::secrets;
 
 /// The most problems that are drawn. A file in another language is wrong on every line, and the first lines show that.
 const MOST: usize = 40;
@@ -28,6 +30,8 @@ pub fn render_warnings(warnings: &[Problem], color: bool) -> String {
 fn count(number: usize, what: &str) -> String {
     match number {
         1 => format!("1 {what}"),
+        // The last one counts those that are not in the list.
+        many if many == errors::MOST + 1 => format!("more than {} {what}s, the first {MOST} are shown", errors::MOST),
         many if many > MOST => format!("{many} {what}s, the first {MOST} are shown"),
         many => format!("{many} {what}s"),
     }
@@ -77,6 +81,9 @@ fn with_excerpt(problem: &Problem, word: Word, color: bool, texts: &mut Texts) -
     }
     let text = texts.of(&problem.at.file)?;
     let (line, span) = first_line(text, problem.at.span.clone())?;
+    if secrets::are_on(line) {
+        return None;
+    }
     if line.len() > WIDEST {
         return Some(with_piece(problem, word, line, span));
     }

@@ -16,6 +16,7 @@ use super::advice;
 use super::errors::{Place, Problems, Wrong};
 use super::reference;
 use super::reference::Form;
+use super::secrets;
 use super::source::Source;
 use super::units;
 use super::value::{Text, Value};
@@ -203,7 +204,7 @@ impl<'a> Section<'a> {
     }
 
     pub(crate) fn refuse(&self, key: &str, what: impl Into<String>, advice: impl Into<String>) {
-        self.problems.error(self.place_of(key), what, advice);
+        self.problems.error(secrets::place(key, &self.place_of(key)), what, advice);
     }
 
     /// Reports, for each of these keys that is written, that it has no effect.
@@ -259,8 +260,7 @@ impl<'a> Section<'a> {
             .flatten()
             .filter(|(key, _)| !asked.iter().any(|asked| *asked == key.get_ref().as_ref()));
         for (key, _) in rest {
-            let (what, advice) = advice::unknown_key(self.name, key.get_ref());
-            self.problems.error(self.source.place(key.span()), what, advice);
+            self.problems.error_of(self.source.place(key.span()), || advice::unknown_key(self.name, key.get_ref()));
         }
     }
 }

@@ -1,12 +1,14 @@
 //! Parses text to tables. Text that is not valid TOML becomes a problem with its place, in words for people who do not
 //! know TOML's grammar.
 
-use std::collections::HashSet;
+use std::cell::OnceCell;
+use std::collections::{HashMap, HashSet};
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue, Error};
 
 use super::errors::{Place, Problems, Wrong};
+use super::secrets;
 use super::source::Source;
 use super::words::quoted;
 
@@ -14,6 +16,7 @@ use super::words::quoted;
 pub(crate) fn parse<'a>(source: &'a Source, problems: &Problems) -> Spanned<DeTable<'a>> {
     let (table, errors) = DeTable::parse_recoverable(&source.text);
     let (mut lines, mut blamed) = (HashSet::new(), HashSet::new());
+    let headings = OnceCell::new();
     for error in errors {
         let mut at = source.place(error.span().unwrap_or(0..0));
         // A second error on the same line is usually caused by the first one.
@@ -23,8 +26,10 @@ pub(crate) fn parse<'a>(source: &'a Source, problems: &Problems) -> Spanned<DeTa
             if let Some(name) = list_head(line).filter(|_| error.message().starts_with("duplicate key")) {
                 // The parser reports each later heading of the list, but the one to correct is always the same.
                 if !blamed.contains(name)
-                    && let Some(head) = one_bracket(source, name, at.line)
+                    && let Some(&head) = headings.get_or_init(|| with_one_bracket(source)).get(name)
+                    && head <= at.line
                 {
+                    let head = Place { line: head, ..source.place(source.whole_line(head)) };
                     let what = "one table stands where a list of tables belongs";
                     problems.error(head, what, format!("write [[{name}]], with two brackets"));
                     blamed.insert(name);
@@ -34,10 +39,19 @@ pub(crate) fn parse<'a>(source: &'a Source, problems: &Problems) -> Spanned<DeTa
                 }
             }
             let Wrong { what, advice } = words(&error, line);
-            problems.error(at, what, advice);
+            let shown = if shows_a_secret(line) { at.without_excerpt() } else { at };
+            problems.error(shown, what, advice);
         }
     }
     table
+}
+
+/// Whether an excerpt of the line could show one. A line without a key may be a part of a value.
+fn shows_a_secret(line: &str) -> bool {
+    match line.split_once('=') {
+        Some((key, _)) => secrets::may_stand_behind(key.trim()),
+        None => false,
+    }
 }
 
 /// The `pool` in `[[pool]]`.
@@ -45,15 +59,17 @@ fn list_head(line: &str) -> Option<&str> {
     Some(without_comment(line).strip_prefix("[[")?.strip_suffix("]]")?.trim())
 }
 
-/// The place of an earlier heading `[pool]` with only one bracket. The parser reports the later `[[pool]]`, but the
-/// earlier one is wrong.
-fn one_bracket(source: &Source, name: &str, before: usize) -> Option<Place> {
-    let is_head = |line: &str| {
+/// The headings with only one bracket, `[pool]`, each with the line where it first stands. The parser reports the later
+/// `[[pool]]`, but the earlier one is wrong.
+fn with_one_bracket(source: &Source) -> HashMap<&str, usize> {
+    let mut headings = HashMap::new();
+    for (index, line) in source.text.lines().enumerate() {
         let inner = without_comment(line).strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
-        inner.is_some_and(|inner| inner.trim() == name)
-    };
-    let line = source.text.lines().take(before).position(is_head)? + 1;
-    Some(Place { line, ..source.place(source.whole_line(line)) })
+        if let Some(inner) = inner {
+            headings.entry(inner.trim()).or_insert(index + 1);
+        }
+    }
+    headings
 }
 
 fn words(error: &Error, line: &str) -> Wrong {
@@ -73,7 +89,7 @@ fn words(error: &Error, line: &str) -> Wrong {
             || is("invalid float")
             || is("invalid integer") =>
         {
-            unquoted(value)
+            unquoted(key, value)
         }
         _ if is("invalid basic string") && !message.ends_with('"') && !message.ends_with("`\"`") => {
             Wrong::new("a string holds a character that it may not", "write it as \\n, \\t or \\u0000")
@@ -115,7 +131,7 @@ const KNOWN: [(&str, &str, &str); 11] = [
     ("unexpected leading zero", "a number begins with 0", "leave the zero out"),
 ];
 
-fn unquoted(value: &str) -> Wrong {
+fn unquoted(key: &str, value: &str) -> Wrong {
     match value.to_lowercase().as_str() {
         "true" | "yes" | "on" => {
             Wrong::new(format!("{} is not a value", quoted(value)), "write true, in small letters and without quotes")
@@ -129,7 +145,7 @@ fn unquoted(value: &str) -> Wrong {
         }
         _ => {
             let bare = value.trim_end_matches(';').trim_matches(['"', '\'', '`']);
-            let advice = if bare.contains(['[', '{', ',', '"', '\\']) {
+            let advice = if secrets::may_stand_behind(key) || bare.contains(['[', '{', ',', '"', '\\']) {
                 "put it in quotes".to_owned()
             } else {
                 format!("write {}", quoted(bare))

@@ -8,6 +8,7 @@ use toml::de::{DeInteger, DeString, DeValue};
 
 use super::errors::{Place, Problems, Wrong};
 use super::reference::human_size;
+use super::secrets;
 use super::source::Source;
 use super::units;
 use super::words::quoted;
@@ -33,7 +34,7 @@ pub(crate) struct Text<'a> {
 impl Text<'_> {
     /// Reports a problem. `what` follows `key: ` in the message.
     pub(crate) fn refuse(&self, what: impl AsRef<str>, advice: impl Into<String>) {
-        self.problems.error(self.at.clone(), format!("{}: {}", self.key, what.as_ref()), advice);
+        self.problems.error(secrets::place(self.key, &self.at), format!("{}: {}", self.key, what.as_ref()), advice);
     }
 
     pub(crate) fn parsed<T>(&self, parse: impl Fn(&str) -> Result<T, Wrong>) -> Option<T> {
@@ -46,6 +47,9 @@ impl<'a> Value<'a> {
         match self.value {
             DeValue::String(text) => {
                 Some(Text { key: self.key, text: text.as_ref(), at: self.at.clone(), problems: self.problems })
+            }
+            DeValue::Integer(_) | DeValue::Float(_) | DeValue::Boolean(_) if secrets::may_be_in(self.key) => {
+                self.wrong_type(wanted, "write it in quotes")
             }
             DeValue::Integer(_) | DeValue::Float(_) | DeValue::Boolean(_) => {
                 self.wrong_type(wanted, &format!("write it in quotes: \"{}\"", self.written()))
@@ -149,12 +153,12 @@ impl<'a> Value<'a> {
     }
 
     pub(crate) fn refuse(&self, what: &str, advice: &str) {
-        self.problems.error(self.at.clone(), format!("{}: {what}", self.key), advice);
+        self.problems.error(secrets::place(self.key, &self.at), format!("{}: {what}", self.key), advice);
     }
 
     pub(crate) fn wrong_type<T>(&self, wanted: &str, advice: &str) -> Option<T> {
         self.problems.error(
-            self.at.clone(),
+            secrets::place(self.key, &self.at),
             format!("{} must be {}, not {}", self.key, wanted.replace('`', ""), self.kind()),
             advice,
         );
@@ -173,6 +177,8 @@ impl<'a> Value<'a> {
 
     fn kind(&self) -> String {
         match self.value {
+            DeValue::String(_) if secrets::may_be_in(self.key) => "a text".to_owned(),
+            DeValue::Integer(_) | DeValue::Float(_) if secrets::may_be_in(self.key) => "a number".to_owned(),
             DeValue::String(text) => format!("the text {}", quoted(text)),
             DeValue::Integer(_) | DeValue::Float(_) => format!("the number {}", self.written()),
             DeValue::Boolean(flag) => flag.to_string(),

@@ -4,14 +4,20 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::errors::Problems;
+use super::secrets;
 use super::source::Source;
 use super::words::variable;
 
 /// Warns of every text of a file with a variable in it.
 pub(crate) fn warn(table: &DeTable<'_>, source: &Source, problems: &Problems) {
+    warn_below(table, false, source, problems);
+}
+
+fn warn_below(table: &DeTable<'_>, secret: bool, source: &Source, problems: &Problems) {
     for (key, value) in table {
-        if !MEANT.contains(&key.get_ref().as_ref()) {
-            look_at(value, source, problems);
+        let key = key.get_ref().as_ref();
+        if !MEANT.contains(&key) {
+            look_at(value, secret || secrets::may_be_in(key), source, problems);
         }
     }
 }
@@ -19,14 +25,16 @@ pub(crate) fn warn(table: &DeTable<'_>, source: &Source, problems: &Problems) {
 /// Expressions, in which a dollar sign has a meaning, and the body of an answer, which is read with a warning of its own.
 const MEANT: [&str; 3] = ["regex", "target", "body"];
 
-fn look_at(value: &Spanned<DeValue<'_>>, source: &Source, problems: &Problems) {
+fn look_at(value: &Spanned<DeValue<'_>>, secret: bool, source: &Source, problems: &Problems) {
     match value.get_ref() {
-        DeValue::Table(table) => warn(table, source, problems),
-        DeValue::Array(items) => items.iter().for_each(|item| look_at(item, source, problems)),
+        DeValue::Table(table) => warn_below(table, secret, source, problems),
+        DeValue::Array(items) => items.iter().for_each(|item| look_at(item, secret, source, problems)),
         DeValue::String(text) => {
             if let Some(name) = variable(text) {
+                let at = source.place(value.span());
+                let (name, at) = if secret { ("a dollar sign", at.without_excerpt()) } else { (name, at) };
                 let what = format!("{name} stays as it is written: there are no variables");
-                problems.warning(source.place(value.span()), what, "write the value itself");
+                problems.warning(at, what, "write the value itself");
             }
         }
         _ => {}

@@ -26,7 +26,10 @@ pub fn suggestion(wrong: &str, what: &str, known: &[&str]) -> String {
 /// `a, b, c`, shortened when there are too many to read.
 pub(crate) fn list(words: &[&str]) -> String {
     const ENOUGH: usize = 40;
-    let shown = words.iter().take(ENOUGH).copied().collect::<Vec<_>>().join(", ");
+    const LONG: usize = 80;
+    // A name that is none may be of any length.
+    let short = |word: &&str| word.char_indices().nth(LONG).map_or(*word, |(end, _)| &word[..end]).to_owned();
+    let shown = words.iter().take(ENOUGH).map(short).collect::<Vec<_>>().join(", ");
     if words.len() > ENOUGH { format!("{shown}, and {} more", words.len() - ENOUGH) } else { shown }
 }
 

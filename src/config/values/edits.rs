@@ -100,13 +100,33 @@ fn added(name: &Text<'_>) -> Option<Arc<str>> {
 /// A value to send. A variable of nginx is refused, because it would be sent as text.
 pub(crate) fn written(text: &str) -> Result<Arc<str>, Wrong> {
     let Some(name) = words::variable(text) else { return field_value(text) };
-    let advice = match name.trim_matches(['$', '{', '}']) {
+    let bare = name.trim_matches(['$', '{', '}']);
+    let advice = match bare {
         "remote_addr" | "realip_remote_addr" | "proxy_add_x_forwarded_for" | "scheme" | "server_port" => TOLD,
         "host" | "http_host" => "leave it out: Host goes up as it came, and the node is told by X-Forwarded-Host too",
         _ => "write the value itself",
     };
-    Err(Wrong::new(format!("{name} would be sent as it stands: there are no variables"), advice))
+    let shown = if OF_NGINX.contains(&bare) { name } else { "a dollar sign and the word behind it" };
+    Err(Wrong::new(format!("{shown} would be sent as it stands: there are no variables"), advice))
 }
+
+/// Variables of nginx. Another word behind a dollar sign may be part of a secret.
+const OF_NGINX: [&str; 14] = [
+    "host",
+    "http_host",
+    "proxy_add_x_forwarded_for",
+    "realip_remote_addr",
+    "remote_addr",
+    "remote_user",
+    "request_id",
+    "request_uri",
+    "scheme",
+    "server_name",
+    "server_port",
+    "ssl_client_s_dn",
+    "upstream_addr",
+    "uri",
+];
 
 const TOLD: &str = "leave it out: nodes are told by X-Real-IP and by X-Forwarded-For, -Proto and -Port anyway";
 
