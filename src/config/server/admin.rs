@@ -1,6 +1,8 @@
 //! Reads `[admin]` and `[metrics]`.
 
-use std::path::PathBuf;
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
 
 use crate::config::hosts;
 use crate::config::model::{Admin, AdminSocket, MetricsAddress};
@@ -79,8 +81,31 @@ pub(crate) fn read_metrics(main: &Section<'_>, binds: &mut Binds) -> Option<Metr
 
 fn read_socket(admin: &Section<'_>) -> Option<AdminSocket> {
     let socket = admin.parsed("socket", |text| socket(text, |path| admin.source.resolve(path)))?;
+    if let Some(directory) = socket.as_deref().and_then(open_to_all) {
+        let what = format!(
+            "socket: everybody on this machine may write in {}, and so put a socket of their own in its place",
+            directory.display()
+        );
+        admin.problems.warning(admin.place_of("socket"), what, PRIVATE_ADVICE);
+    }
     Some(socket.map_or(AdminSocket::Off, |path| AdminSocket::At(path, admin.place_of("socket"))))
 }
+
+const PRIVATE_ADVICE: &str =
+    "name a path in a directory that only Weir's user may write, such as \"/run/weir/admin.sock\"";
+
+/// The directory on the way to a socket in which everybody could put another one in its place. In a directory with the sticky
+/// bit, as /tmp, they can do so for the socket itself while no Weir runs, and not for a directory that is there.
+fn open_to_all(socket: &Path) -> Option<&Path> {
+    let open = |directory: &Path, allowed: u32| {
+        fs::metadata(directory).is_ok_and(|about| about.mode() & 0o002 != 0 && about.mode() & allowed == 0)
+    };
+    let mut directories = socket.ancestors().skip(1).filter(|directory| !directory.as_os_str().is_empty());
+    let own = directories.next()?;
+    if open(own, 0) { Some(own) } else { directories.find(|directory| open(directory, STICKY)) }
+}
+
+const STICKY: u32 = 0o1000;
 
 /// The path of a socket. `None` where there is to be none.
 pub(crate) fn socket(text: &str, resolve: impl FnOnce(&str) -> PathBuf) -> Result<Option<PathBuf>, Wrong> {
@@ -93,4 +118,32 @@ pub(crate) fn socket(text: &str, resolve: impl FnOnce(&str) -> PathBuf) -> Resul
         return Err(Wrong::new(what, "unix sockets have short paths: write \"/run/weir/admin.sock\""));
     }
     Ok(Some(path))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::Permissions;
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    #[test]
+    fn a_directory_in_which_all_may_write_is_found() {
+        let top = std::env::temp_dir().join(format!("weir-open-{}", std::process::id()));
+        let inner = top.join("inner");
+        fs::create_dir_all(&inner).unwrap();
+        for (of_top, of_inner, expected) in [
+            (0o755, 0o750, None),
+            (0o755, 0o777, Some(&inner)),
+            (0o755, 0o1777, Some(&inner)),
+            (0o777, 0o750, Some(&top)),
+            (0o1777, 0o750, None),
+        ] {
+            fs::set_permissions(&inner, Permissions::from_mode(of_inner)).unwrap();
+            fs::set_permissions(&top, Permissions::from_mode(of_top)).unwrap();
+            let socket = inner.join("admin.sock");
+            assert_eq!(open_to_all(&socket), expected.map(PathBuf::as_path), "{of_top:o} {of_inner:o}");
+        }
+        fs::remove_dir_all(&top).unwrap();
+    }
 }
