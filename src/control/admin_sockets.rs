@@ -5,10 +5,11 @@ use std::fs::{Metadata, Permissions};
 use std::io;
 use std::net::SocketAddr;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt, chown};
-use std::os::unix::net::{UnixListener as StdUnixListener, UnixStream};
+use std::os::unix::net::UnixListener as StdUnixListener;
 use std::path::{Path, PathBuf};
 
 use nix::unistd::Group;
+use socket2::{Domain, SockAddr, Socket, Type};
 use tokio::net::{TcpListener, UnixListener};
 
 use crate::config::{Admin, AdminSocket, Config, Place, Problem};
@@ -130,11 +131,20 @@ fn remove_stale(path: &Path) -> io::Result<()> {
     if !path.symlink_metadata()?.file_type().is_socket() {
         return Err(in_use("there is a file that is no socket"));
     }
-    match UnixStream::connect(path) {
+    match connect(path) {
         Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => std::fs::remove_file(path),
-        Ok(_) => Err(in_use("another process answers there")),
+        Ok(()) => Err(in_use("another process answers there")),
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+            Err(in_use("another process has it, and lets more callers wait than it answers"))
+        }
         Err(error) => Err(in_use(&format!("it cannot be told whether another process answers there: {error}"))),
     }
+}
+
+/// Connects without waiting: a process that accepts nobody must not keep this one from its start.
+fn connect(path: &Path) -> io::Result<()> {
+    let socket = Socket::new(Domain::UNIX, Type::STREAM.nonblocking(), None)?;
+    socket.connect(&SockAddr::unix(path)?)
 }
 
 #[cfg(test)]
@@ -158,9 +168,29 @@ mod tests {
         assert_eq!(mode & 0o117, 0, "{mode:o} lets others in");
         let second = SocketFile::bind(&path).unwrap_err();
         assert_eq!(second.to_string(), "another process answers there");
-        UnixStream::connect(&path).expect("the first still answers");
+        connect(&path).expect("the first still answers");
         drop((listener, file));
         assert!(!path.exists());
+        std::fs::remove_dir_all(directory).unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_socket_whose_queue_is_full_is_in_use_and_nobody_waits_for_it() {
+        let directory = directory("full");
+        let path = directory.join("a.sock");
+        let other = Socket::new(Domain::UNIX, Type::STREAM, None).unwrap();
+        other.bind(&SockAddr::unix(&path).unwrap()).unwrap();
+        other.listen(0).unwrap();
+        let waiting = || {
+            let caller = Socket::new(Domain::UNIX, Type::STREAM.nonblocking(), None).unwrap();
+            caller.connect(&SockAddr::unix(&path).unwrap()).is_ok().then_some(caller)
+        };
+        let callers: Vec<_> = std::iter::from_fn(waiting).collect();
+        assert!(!callers.is_empty());
+        let refused = SocketFile::bind(&path).unwrap_err();
+        assert_eq!(refused.kind(), io::ErrorKind::AddrInUse);
+        assert!(refused.to_string().starts_with("another process has it"), "{refused}");
+        assert!(path.exists(), "it is the other process'");
         std::fs::remove_dir_all(directory).unwrap();
     }
 
