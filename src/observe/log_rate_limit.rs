@@ -5,16 +5,21 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 /// The limit of one kind of line.
 #[derive(Debug, Default)]
-pub(super) struct LogRateLimit {
+pub(crate) struct LogRateLimit {
     /// The second after the one in which a line was last written.
     next: AtomicU64,
     left_out: AtomicU64,
 }
 
 impl LogRateLimit {
+    /// A limit that has let no line pass yet.
+    pub(crate) const fn new() -> Self {
+        Self { next: AtomicU64::new(0), left_out: AtomicU64::new(0) }
+    }
+
     /// Asks to write a line in this second. If it may be written, returns how many were left out since the line before;
     /// otherwise counts it as left out and returns `None`.
-    pub(super) fn allow(&self, second: u64) -> Option<u64> {
+    pub(crate) fn allow(&self, second: u64) -> Option<u64> {
         let next = self.next.load(Relaxed);
         let allowed = second >= next && self.next.compare_exchange(next, second + 1, Relaxed, Relaxed).is_ok();
         if !allowed {

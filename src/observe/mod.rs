@@ -9,7 +9,7 @@ mod escape;
 pub mod events;
 pub mod history;
 pub mod journal;
-mod log_rate_limit;
+pub(crate) mod log_rate_limit;
 pub mod logs;
 pub mod metrics;
 pub mod notify;

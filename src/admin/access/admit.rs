@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use axum::Extension;
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, Method};
+use axum::http::{HeaderMap, Method, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
@@ -16,6 +16,7 @@ use super::{body, foreign, token};
 use crate::admin::v1::problem::ApiProblem;
 use crate::config::{Admin, Right};
 use crate::control::actor::Actor;
+use crate::observe::log_rate_limit::LogRateLimit;
 use crate::proxy::worker::Shared;
 
 /// What needs no token anywhere: whether Weir lives, and the page, which has nothing in it before it asks.
@@ -38,6 +39,7 @@ pub(super) async fn admit(
 ) -> Response {
     let asked = Asked { method: request.method(), path: request.uri().path(), headers: request.headers() };
     let actor = asked.judge(&caller, &shared.current.load_full().snapshot.config.admin);
+    let request_has_token = request.headers().contains_key(header::AUTHORIZATION);
     let whole = match actor {
         Ok(actor) => {
             request.extensions_mut().insert(actor);
@@ -47,7 +49,23 @@ pub(super) async fn admit(
     };
     match whole {
         Ok(request) => next.run(request).await,
-        Err(problem) => problem.into_response(),
+        Err(problem) => {
+            if problem.is_unauthorized() && request_has_token {
+                wrong_token(&shared, &caller);
+            }
+            problem.into_response()
+        }
+    }
+}
+
+/// Says in the journal that somebody shows a wrong token: a guess, or a token that was changed. One line a second, so that
+/// nobody can fill the disk.
+fn wrong_token(shared: &Shared, caller: &Caller) {
+    static LIMIT: LogRateLimit = LogRateLimit::new();
+    let Caller::Tcp { peer, .. } = caller else { return };
+    if let Some(left_out) = LIMIT.allow(shared.start.elapsed().as_secs()) {
+        let more = if left_out == 0 { String::new() } else { format!("; {left_out} more since the line before") };
+        log::warn!("the admin address refused a wrong token from {peer}{more}");
     }
 }
 

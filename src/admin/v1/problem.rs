@@ -63,6 +63,11 @@ impl ApiProblem {
         Self::refused(401, "Unauthorized", detail, advice)
     }
 
+    /// Whether who asks must say who it is.
+    pub(crate) const fn is_unauthorized(&self) -> bool {
+        self.status == 401
+    }
+
     /// Refused before it came to its path.
     pub(crate) fn refused(
         status: u16,

@@ -8,7 +8,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use crate::harness::{Answer, Appliance, Client, Origin, Plan, free_port, weir};
+use crate::harness::{Answer, Appliance, Client, Origin, Plan, eventually, free_port, weir};
 
 const READER: &str = "reads-0123456789";
 const OPERATOR: &str = "operates-0123456789";
@@ -339,4 +339,17 @@ fn another_user_is_told_who_it_is_and_changes_nothing() {
     let mut text = String::new();
     own.read_to_string(&mut text).unwrap();
     assert!(text.starts_with("HTTP/1.1 200"), "{text}");
+}
+
+#[test]
+fn a_wrong_token_is_in_the_journal_with_the_address_and_without_the_token() {
+    let (_origin, weir) = with_tokens(|plan| plan);
+    for _ in 0..20 {
+        assert_eq!(refused(&ask(&weir, READ, &bearer("wrong-0123456789"))), 401);
+    }
+    let line = "the admin address refused a wrong token from 127.0.0.1:";
+    eventually("the journal has it", || weir.journal().contains(line));
+    // Lines of a whole second are one.
+    assert!(weir.journal().matches(line).count() < 20, "{}", weir.journal());
+    assert!(!weir.journal().contains("wrong-0123456789"), "{}", weir.journal());
 }
