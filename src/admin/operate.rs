@@ -55,6 +55,9 @@ pub(crate) struct PoolRow {
     pub(crate) state: &'static str,
     /// `gone`: a reload removed the node from the pool, or moved it, and older requests still run there.
     pub(crate) reason: Option<&'static str>,
+    /// Why its last probe failed; absent where it passed or there was none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) probe_failure: Option<String>,
     /// `None` when the pool does not keep its sessions in a table.
     pub(crate) sessions: Option<usize>,
     pub(crate) in_flight: u32,
@@ -250,7 +253,8 @@ mod tests {
             }
             let state = if order.is_none() { "active" } else { "passive" };
             let reason = order.map(|order| order.kind.word());
-            let row = PoolRow { pool: "esb".into(), state, reason, sessions: Some(12), in_flight: 3 };
+            let (sessions, probe_failure) = (Some(12), None);
+            let row = PoolRow { pool: "esb".into(), state, reason, probe_failure, sessions, in_flight: 3 };
             let pools = if known { vec![row] } else { Vec::new() };
             Some(NodeReport { order, now: MOMENT, pools, warnings: Vec::new() })
         }

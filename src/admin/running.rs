@@ -58,6 +58,7 @@ fn rows(control: &Control, generation: &Generation, node: &str) -> Vec<PoolRow> 
             pool: pool.name().to_string(),
             state: state.word(),
             reason: state.reason().map(Reason::word),
+            probe_failure: member.state.probe_failure().map(|failure| failure.to_string()),
             sessions,
             in_flight: member.load.in_flight(),
         }
@@ -66,6 +67,7 @@ fn rows(control: &Control, generation: &Generation, node: &str) -> Vec<PoolRow> 
         pool: removed.pool,
         state: "passive",
         reason: Some(GONE),
+        probe_failure: None,
         sessions: Some(0),
         in_flight: removed.in_flight,
     };

@@ -1,6 +1,7 @@
 //! Carries out operators' orders about nodes. An order applies in every pool of the node and is on disk before it is
 //! confirmed. A drain ends when it has nothing left to wait for. Reloads and restarts do not change orders.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Arc;
@@ -25,7 +26,7 @@ use crate::proxy::generation::Generation;
 use crate::traffic::pool::Pool;
 use crate::traffic::pool::member::Member;
 use crate::traffic::pool::operators::{Command, Drained, LiveSessions, OrderKind, Orders, Remaining};
-use crate::traffic::pool::state::Operator;
+use crate::traffic::pool::state::{Change as NodeChange, Operator, Reason, State};
 use crate::traffic::tick::Tick;
 
 /// The reason for a passive node that a reload removed while it still has requests.
@@ -105,8 +106,18 @@ pub(crate) fn apply(control: &Control, generation: &Generation) {
                 Some(OrderKind::Maintain) => Operator::Maintenance,
             };
             let change = node.state.set_operator(operator, now);
-            generation.announce(index, member, change, "an operator ordered it", now);
+            let why = why_it_changes(change, node);
+            generation.announce(index, member, change, &why, now);
         }
+    }
+}
+
+/// A node may have died while it was under its order; then that is why it is passive now.
+fn why_it_changes(change: Option<NodeChange>, node: &Member) -> Cow<'static, str> {
+    let is_unhealthy = change.is_some_and(|change| change.to == State::Passive(Reason::Unhealthy));
+    match node.state.probe_failure().filter(|_| is_unhealthy) {
+        Some(failure) => format!("its order ended, and its last probe failed: {failure}").into(),
+        None => "an operator ordered it".into(),
     }
 }
 

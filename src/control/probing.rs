@@ -166,6 +166,7 @@ impl ProbeLoop {
             }
         };
         generation.count_probe(pool, member, result.is_ok(), took);
+        self.state.note_probe(result.is_err().then_some(said));
         let change = self.state.on_round(Round { began, outcome }, Thresholds { rise, fall, patience });
         if result.is_err() && self.state.state() == State::Passive(Reason::Unhealthy) {
             generation.snapshot.pools[pool].members[member].load.note_seen(said);

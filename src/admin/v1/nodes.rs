@@ -74,6 +74,8 @@ pub(super) struct MemberView {
     reason: Option<&'static str>,
     /// What was seen of a node that is `unhealthy` or `ejected`, as `tcp 8280: connection refused`.
     seen: Option<String>,
+    /// Why its last probe failed; absent where it passed or there was none.
+    probe_failure: Option<String>,
     /// How long it has this state; absent for a node that a reload took out.
     since_seconds: Option<u64>,
     /// An operator's, or else that of the file.
@@ -91,6 +93,9 @@ pub(super) struct MemberView {
     idle_connections: usize,
     /// Absent for a node that a reload took out.
     last_minute: Option<Minute>,
+    /// Only in the answer to a change: what the operator should know, for example that a restart would forget it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    warnings: Option<Vec<String>>,
 }
 
 /// All nodes of the configuration, and those that a reload took out and that still work on requests.
@@ -141,6 +146,7 @@ fn view(control: &Control, generation: &Generation, name: &str) -> Option<NodeVi
         state: "passive",
         reason: Some(GONE),
         seen: None,
+        probe_failure: None,
         since_seconds: None,
         weight: removed.weight,
         file_weight: removed.weight,
@@ -152,6 +158,7 @@ fn view(control: &Control, generation: &Generation, name: &str) -> Option<NodeVi
         queued: 0,
         idle_connections: 0,
         last_minute: None,
+        warnings: None,
     }));
     let order = control.orders.lock().of(name).copied();
     let in_flight = pools.iter().map(|pool| pool.in_flight).sum();
@@ -212,6 +219,7 @@ impl MemberView {
             state: state.word(),
             reason: state.reason().map(Reason::word),
             seen: state.reason().and_then(|reason| member.load.seen(reason)).map(String::from),
+            probe_failure: member.state.probe_failure().map(|failure| failure.to_string()),
             since_seconds: Some(member.load.unchanged_for(now).as_secs()),
             weight: member.weight,
             file_weight: member.file_weight,
@@ -226,7 +234,13 @@ impl MemberView {
                 control,
                 &Subject::Member(Arc::clone(pool.name()), Arc::clone(&member.label)),
             )),
+            warnings: None,
         }
+    }
+
+    /// As the answer to a change.
+    pub(super) fn with_warnings(self, warnings: Vec<String>) -> Self {
+        Self { warnings: Some(warnings), ..self }
     }
 }
 

@@ -20,6 +20,8 @@ struct PoolStatus {
     pool: String,
     state: String,
     reason: Option<String>,
+    /// Why its last probe failed.
+    probe_failure: Option<String>,
     /// `None` where they cannot be counted.
     sessions: Option<u64>,
     in_flight: u64,
@@ -116,12 +118,20 @@ impl NodeStatus {
         }
     }
 
-    /// `active in a, b; passive in c (unhealthy)`.
+    /// The status of a node whose order has just ended. It may have died while it was under the order.
+    pub(super) fn without_order(&self) -> String {
+        let fails = |pool: &PoolStatus| pool.state == "passive" || pool.probe_failure.is_some();
+        if !self.pools.iter().any(fails) || self.order() != NodeOrder::None {
+            return self.sentence(0);
+        }
+        format!("the order ended; {} is {}", self.node, self.states())
+    }
+
+    /// `active in a, b; passive (unhealthy: connect refused) in c`.
     fn states(&self) -> String {
         let mut states: Vec<(String, Vec<&str>)> = Vec::new();
         for status in &self.pools {
-            let reason = status.reason.as_ref().map(|reason| format!(" ({reason})")).unwrap_or_default();
-            let key = format!("{}{reason}", status.state);
+            let key = format!("{}{}", status.state, status.why());
             match states.iter_mut().find(|(known, _)| *known == key) {
                 Some((_, pools)) => pools.push(&status.pool),
                 None => states.push((key, vec![&status.pool])),
@@ -133,11 +143,22 @@ impl NodeStatus {
 }
 
 impl PoolStatus {
+    /// Why it is passive, or soon may be; behind its state.
+    fn why(&self) -> String {
+        match (self.reason.as_deref(), &self.probe_failure) {
+            (Some(reason @ ("unhealthy" | "checking")), Some(failure)) => format!(" ({reason}: {failure})"),
+            (Some(reason), _) => format!(" ({reason})"),
+            (None, Some(failure)) => format!(" (its last probe failed: {failure})"),
+            (None, None) => String::new(),
+        }
+    }
+
     fn of(row: &Value) -> Self {
         Self {
             pool: owned(&row["pool"]).unwrap_or_default(),
             state: owned(&row["state"]).unwrap_or_default(),
             reason: owned(&row["reason"]),
+            probe_failure: owned(&row["probe_failure"]),
             sessions: row["sessions"].as_u64(),
             in_flight: row["in_flight"].as_u64().unwrap_or_default(),
         }
@@ -224,6 +245,29 @@ mod tests {
             ),
         ];
         cases.iter().for_each(|(told, expected)| assert_eq!(told, expected));
+    }
+
+    #[test]
+    fn a_node_that_died_under_its_order_is_not_called_active() {
+        let row = |state: &str, reason: &str, failure: &str| {
+            let text = |text: &str| if text.is_empty() { Value::Null } else { text.into() };
+            json!({"pool": "esb", "state": state, "reason": text(reason), "probe_failure": text(failure)})
+        };
+        for (row, said) in [
+            (row("active", "", ""), "n is active in esb"),
+            (
+                row("passive", "unhealthy", "connect refused"),
+                "the order ended; n is passive (unhealthy: connect refused) in esb",
+            ),
+            (row("passive", "standby", ""), "the order ended; n is passive (standby) in esb"),
+            (
+                row("active", "", "connect refused"),
+                "the order ended; n is active (its last probe failed: connect refused) in esb",
+            ),
+        ] {
+            let answer = json!({"node": "n", "operator": null, "pools": [row]});
+            assert_eq!(NodeStatus::in_answer(&answer).without_order(), said);
+        }
     }
 
     #[test]

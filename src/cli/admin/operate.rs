@@ -118,12 +118,12 @@ pub(crate) fn drain(drain: &Drain) -> i32 {
 /// `weir maintain`: rest at once.
 pub(crate) fn maintain(maintain: &Maintain) -> i32 {
     let body = json!({ "reason": maintain.of.why.said(), "force": maintain.force });
-    order(&maintain.of, "maintain", &body)
+    order(&maintain.of, "maintain", &body, |status| status.sentence(unix(SystemTime::now())))
 }
 
 /// `weir activate`: serve again.
 pub(crate) fn activate(of: &NodeArgs) -> i32 {
-    order(of, "activate", &json!({ "reason": of.why.said() }))
+    order(of, "activate", &json!({ "reason": of.why.said() }), NodeStatus::without_order)
 }
 
 /// `weir weight`: another weight in place of the file's.
@@ -141,18 +141,19 @@ pub(crate) fn weight(weight: &Weight) -> i32 {
     if args.json {
         return print_json(&answer);
     }
+    answer["warnings"].as_array().into_iter().flatten().filter_map(Value::as_str).for_each(warn);
     let (now, of_file) = (&answer["weight"], &answer["file_weight"]);
     let instead = if now == of_file { String::new() } else { format!(", in place of {of_file} in the file") };
     print_line(format_args!("{node} has the weight {now} in {pool}{instead}"));
     0
 }
 
-fn order(of: &NodeArgs, word: &str, body: &Value) -> i32 {
+fn order(of: &NodeArgs, word: &str, body: &Value, tell: impl Fn(&NodeStatus) -> String) -> i32 {
     match send_order(of, word, body) {
         Err(code) => code,
         Ok(answer) if of.args.json => print_json(&answer),
         Ok(answer) => {
-            print_line(NodeStatus::in_answer(&answer).sentence(unix(SystemTime::now())));
+            print_line(tell(&NodeStatus::in_answer(&answer)));
             0
         }
     }

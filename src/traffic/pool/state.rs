@@ -8,6 +8,7 @@ mod health;
 mod reason;
 mod window;
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
@@ -28,13 +29,32 @@ pub struct NodeState {
     gate: Gate,
     answered: LastAnswer,
     health: Mutex<Health>,
+    /// What its last probe failed with. Only probes and those who tell of them take this lock.
+    probe_failure: Mutex<Option<Arc<str>>>,
 }
 
 impl NodeState {
     /// With probes the first state is `checking`, otherwise active.
     pub fn new(probes: Probes) -> Self {
         let health = Health::new(probes);
-        Self { gate: Gate::new(health.admits()), answered: LastAnswer::default(), health: Mutex::new(health) }
+        Self {
+            gate: Gate::new(health.admits()),
+            answered: LastAnswer::default(),
+            health: Mutex::new(health),
+            probe_failure: Mutex::default(),
+        }
+    }
+
+    /// Notes what a probe said: why it failed, or nothing.
+    pub fn note_probe(&self, failure: Option<&str>) {
+        // The node may have said a part of it.
+        let cut = failure.map(|failure| failure.chars().take(MOST_SAID).collect::<String>().into());
+        *self.probe_failure.lock() = cut;
+    }
+
+    /// Why its last probe failed. `None`: it passed, or there was none.
+    pub fn probe_failure(&self) -> Option<Arc<str>> {
+        self.probe_failure.lock().clone()
     }
 
     /// Whether it may get a request without a session: it is active, or its ejection time is over and no request is on
@@ -160,6 +180,9 @@ impl NodeState {
 
     /// Notes that a reload added or removed probes.
     pub fn set_probes(&self, probes: Probes) -> Option<Change> {
+        if probes == Probes::None {
+            self.note_probe(None);
+        }
         self.report(|health| health.set_probes(probes))
     }
 
@@ -186,6 +209,9 @@ impl NodeState {
         change
     }
 }
+
+/// How many characters of what a probe failed with are kept.
+const MOST_SAID: usize = 200;
 
 /// The time of the last answer: milliseconds plus one, or zero for never.
 #[derive(Debug, Default)]

@@ -259,3 +259,23 @@ fn checked(weir: &Appliance) -> String {
     assert_eq!(said.code, Some(0), "{said:?}");
     said.out
 }
+
+#[test]
+fn a_node_that_died_while_it_rested_is_not_called_active_when_its_order_ends() {
+    let probed = "probes = [{ kind = \"tcp\" }]\ninterval = \"100ms\"\nrise = 1\nfall = 1\n";
+    let world = World::of(2, |plan| plan.pool(LEARN).health(probed));
+    assert_eq!(world.weir.command(&["maintain", "n1"]).code, Some(0));
+    world.node("n1").stop();
+    let failure = || {
+        let text = world.weir.ask_admin("/api/v1/nodes/n1").text();
+        let node: Value = serde_json::from_str(&text).expect("it is JSON");
+        node["pools"][0]["probe_failure"].as_str().map(str::to_owned)
+    };
+    eventually("a probe has failed", || failure().is_some());
+    let failure = failure().expect("it failed");
+    let said = world.weir.command(&["activate", "n1"]);
+    assert_eq!(said.code, Some(0), "{said:?}");
+    assert_eq!(said.out, format!("the order ended; n1 is passive (unhealthy: {failure}) in app\n"));
+    let line = format!("its order ended, and its last probe failed: {failure}");
+    eventually("the journal says why too", || world.weir.journal().contains(&line));
+}
