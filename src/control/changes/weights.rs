@@ -6,6 +6,7 @@ use tokio::sync::oneshot;
 
 use crate::config::orders_file::WrittenWeight;
 use crate::control::actor::OrderedBy;
+use crate::control::notice::Notice;
 use crate::control::operators::{all_members, write_orders};
 use crate::control::state::Control;
 use crate::control::store::audit::{self, Change};
@@ -22,14 +23,15 @@ pub(crate) enum WeightError {
     Unrecorded(String),
 }
 
-/// Orders a weight, or with `None` goes back to the file's. It is on disk when this returns; [`follow`] puts it to work.
+/// Orders a weight, or with `None` goes back to the file's. It is on disk when this returns, or else the operator is to know
+/// why not; [`follow`] puts it to work.
 pub(crate) fn order(
     control: &Control,
     pool: &str,
     node: &str,
     weight: Option<u16>,
     by: &OrderedBy,
-) -> Result<(), WeightError> {
+) -> Result<Option<Notice>, WeightError> {
     let turn = control.changing.lock();
     let generation = control.current.load_full();
     let forgets = weight.is_none() && control.weights.lock().of(pool, node).is_some();
@@ -53,8 +55,7 @@ pub(crate) fn order(
     log::info!("node {node} of pool {pool}: {what}, ordered by {by}");
     let about = About { node: Some(node.to_owned()), pool: Some(pool.to_owned()), ..by.about() };
     control.observer.events.push_about(SystemTime::now(), "operator", &format!("{pool}/{node}"), &what, about);
-    write_orders(control, &turn);
-    Ok(())
+    Ok(write_orders(control, &turn))
 }
 
 /// Waits until the weights that were ordered are at work. `Err`: why they are not.

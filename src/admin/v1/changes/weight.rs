@@ -10,10 +10,12 @@ use utoipa::ToSchema;
 use super::super::handler::{Answer, Names, Weir};
 use super::super::nodes::{MemberView, member_view};
 use super::super::problem::ApiProblem;
+use super::super::specification::{OfChange, OfNamed};
 use super::change::{Body, blocking, ordered_by};
 use crate::config::orders_file::WEIGHTS;
 use crate::control::actor::Actor;
 use crate::control::changes::weights::{self, WeightError};
+use crate::control::notice::Notice;
 use crate::control::state::Control;
 use crate::control::store::audit;
 
@@ -40,10 +42,8 @@ fn given<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u16>, D::Error> {
     ("node" = String, Path, description = "The node; one with a DNS name has one weight for all its addresses"),
 ), request_body = WeightOrder, responses(
     (status = 200, body = MemberView),
-    (status = 404, body = ApiProblem, content_type = "application/problem+json"),
-    (status = 422, body = ApiProblem, content_type = "application/problem+json"),
-    (status = "4XX", body = ApiProblem, content_type = "application/problem+json"),
-    (status = 507, body = ApiProblem, content_type = "application/problem+json"),
+    OfChange,
+    OfNamed,
 ))]
 pub(super) async fn weight(
     State(control): Weir,
@@ -59,12 +59,13 @@ pub(super) async fn weight(
     let by = ordered_by(actor, reason)?;
     let (ordering, of_pool, of_node) = (Arc::clone(&control), pool.clone(), node.clone());
     let ordered = blocking(move || weights::order(&ordering, &of_pool, &of_node, weight, &by)).await?;
-    ordered.map_err(|error| refused(error, &control, &pool, &node))?;
+    let warning = ordered.map_err(|error| refused(error, &control, &pool, &node))?;
     weights::follow(&control).await.map_err(|why| {
         ApiProblem::unavailable(format!("the weight is written down, and followed by the next reload only: {why}"), "")
     })?;
     let gone = || ApiProblem::not_found("the weight is forgotten; the node is not in the pool", "");
-    member_view(&control, &pool, &node).map(Json).ok_or_else(gone)
+    let member = member_view(&control, &pool, &node).ok_or_else(gone)?;
+    Ok(Json(member.with_warnings(warning.into_iter().map(Notice::in_one).collect())))
 }
 
 fn refused(error: WeightError, control: &Control, pool: &str, node: &str) -> ApiProblem {
