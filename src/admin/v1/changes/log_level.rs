@@ -9,6 +9,7 @@ use utoipa::ToSchema;
 
 use super::super::handler::{Answer, Weir};
 use super::super::problem::ApiProblem;
+use super::super::specification::OfChange;
 use super::change::{Body, blocking, ordered_by};
 use crate::control::actor::{Actor, OrderedBy};
 use crate::control::state::Control;
@@ -41,9 +42,7 @@ pub(super) async fn log_level() -> Json<LogLevelView> {
 /// Changes the level until the next start, which takes it from WEIR_LOG again.
 #[utoipa::path(put, path = "/api/v1/log-level", request_body = LogLevelOrder, responses(
     (status = 200, body = LogLevelView),
-    (status = 422, body = ApiProblem, content_type = "application/problem+json"),
-    (status = "4XX", body = ApiProblem, content_type = "application/problem+json"),
-    (status = 507, body = ApiProblem, content_type = "application/problem+json"),
+    OfChange,
 ))]
 pub(super) async fn set_log_level(
     State(control): Weir,

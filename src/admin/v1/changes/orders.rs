@@ -12,6 +12,7 @@ use utoipa::ToSchema;
 use super::super::handler::{Answer, Name, Weir};
 use super::super::operations::OperationView;
 use super::super::problem::ApiProblem;
+use super::super::specification::{OfChange, OfNamed};
 use super::change::{Body, blocking, ordered_by, refused};
 use crate::control::actor::Actor;
 use crate::control::operators::{OrderError, carry_out};
@@ -59,11 +60,9 @@ pub(super) struct PlainOrder {
     request_body = DrainOrder,
     responses(
         (status = 202, body = OperationView),
-        (status = 404, body = ApiProblem, content_type = "application/problem+json"),
         (status = 409, body = ApiProblem, content_type = "application/problem+json"),
-        (status = 422, body = ApiProblem, content_type = "application/problem+json"),
-        (status = "4XX", body = ApiProblem, content_type = "application/problem+json"),
-        (status = 507, body = ApiProblem, content_type = "application/problem+json"),
+        OfChange,
+        OfNamed,
 ))]
 pub(super) async fn drain(
     State(control): Weir,
@@ -85,11 +84,9 @@ pub(super) async fn drain(
     request_body = MaintainOrder,
     responses(
         (status = 200, body = OperationView),
-        (status = 404, body = ApiProblem, content_type = "application/problem+json"),
         (status = 409, body = ApiProblem, content_type = "application/problem+json"),
-        (status = 422, body = ApiProblem, content_type = "application/problem+json"),
-        (status = "4XX", body = ApiProblem, content_type = "application/problem+json"),
-        (status = 507, body = ApiProblem, content_type = "application/problem+json"),
+        OfChange,
+        OfNamed,
 ))]
 pub(super) async fn maintain(
     State(control): Weir,
@@ -105,10 +102,8 @@ pub(super) async fn maintain(
     request_body = PlainOrder,
     responses(
         (status = 200, body = OperationView),
-        (status = 404, body = ApiProblem, content_type = "application/problem+json"),
-        (status = 422, body = ApiProblem, content_type = "application/problem+json"),
-        (status = "4XX", body = ApiProblem, content_type = "application/problem+json"),
-        (status = 507, body = ApiProblem, content_type = "application/problem+json"),
+        OfChange,
+        OfNamed,
 ))]
 pub(super) async fn activate(
     State(control): Weir,

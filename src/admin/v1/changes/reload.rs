@@ -8,6 +8,7 @@ use utoipa::ToSchema;
 
 use super::super::handler::{Answer, Weir};
 use super::super::problem::{ApiProblem, FileProblem};
+use super::super::specification::OfChange;
 use super::change::{Body, ordered_by};
 use super::orders::PlainOrder;
 use crate::control::actor::Actor;
@@ -28,10 +29,8 @@ pub(super) struct ReloadedView {
 /// Reads the configuration again. Where something is wrong with it, all stays as it is.
 #[utoipa::path(post, path = "/api/v1/reload", request_body = PlainOrder, responses(
     (status = 200, body = ReloadedView),
-    (status = 422, body = ApiProblem, content_type = "application/problem+json"),
-    (status = "4XX", body = ApiProblem, content_type = "application/problem+json"),
     (status = 503, body = ApiProblem, content_type = "application/problem+json"),
-    (status = 507, body = ApiProblem, content_type = "application/problem+json"),
+    OfChange,
 ))]
 pub(super) async fn reload(
     State(control): Weir,
