@@ -3,23 +3,20 @@
 
 use std::borrow::Cow;
 use std::collections::HashSet;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::SystemTime;
 
 use parking_lot::MutexGuard;
 
 use super::actor::OrderedBy;
-use super::changes::operations::Operations;
 use super::notice::Notice;
 use super::state::Control;
 use super::store::SLOW_DISK;
 use super::store::audit::{self, Change};
 use super::store::moments::{boot, now};
 use super::store::sessions;
-use super::store::state_dir::StateDir;
 use crate::config;
-use crate::config::orders_file::{self, FILE, OrdersFile, Unreadable, Weights};
+use crate::config::orders_file::{self, FILE, OrdersFile};
 use crate::config::{Place, Problem, StickyMode};
 use crate::observe::events::About;
 use crate::proxy::generation::Generation;
@@ -32,57 +29,9 @@ use crate::traffic::tick::Tick;
 /// The reason for a passive node that a reload removed while it still has requests.
 pub(crate) const GONE: &str = "gone";
 
-/// The advice when the orders cannot be read.
-const READABLE: &str = "let Weir's user read the file; or, where no node is to rest, move it away, and start again";
-const LATER: &str = "start the Weir that wrote it; or, where no node is to rest, move the file away, and start again";
-
-/// The stored orders. `Err`: why the start must fail, and what to do about it. A file that exists but cannot be read is
-/// not damaged: it may become readable in a moment, or a later version of Weir may have written it. Until then a node
-/// in maintenance must not serve, so the file stays and the start fails. A damaged file is set aside if there is a
-/// state directory, and the start goes on.
-pub(crate) fn load(path: &Path, dir: Option<&StateDir>) -> Result<StoredOrders, (String, &'static str)> {
-    let read = StateDir::read_in(path, FILE);
-    let Some(bytes) = read.map_err(|error| (cannot_read(&error), READABLE))? else {
-        return Ok(StoredOrders::default());
-    };
-    let why = match orders_file::from_bytes(&bytes) {
-        Ok(file) => return Ok(StoredOrders::of(file)),
-        Err(why @ Unreadable::Later(_)) => {
-            return Err((cannot_read(&format!("{}/{FILE}: {why}", path.display())), LATER));
-        }
-        Err(why) => why,
-    };
-    let kept = match dir.map(|dir| dir.set_aside(FILE)) {
-        Some(Ok(aside)) => format!("kept as {}", aside.display()),
-        Some(Err(error)) => format!("and cannot be set aside: {error}"),
-        None => "and cannot be set aside".to_owned(),
-    };
-    log::error!("{}/{FILE}: {why}; {kept}; no node has an operator's order now", path.display());
-    Ok(StoredOrders::default())
-}
-
-/// What operators ordered before the start.
-#[derive(Default)]
-pub(crate) struct StoredOrders {
-    pub(crate) orders: Orders,
-    pub(crate) weights: Weights,
-    pub(crate) operations: Operations,
-}
-
-impl StoredOrders {
-    fn of(file: OrdersFile) -> Self {
-        let orders = Orders::of_written(&file.nodes, now(), &boot());
-        let operations = Operations::restored(file.last_operation, &file.nodes, &orders);
-        Self { orders, weights: file.weights, operations }
-    }
-}
-
-fn cannot_read(why: &dyn std::fmt::Display) -> String {
-    format!("the operators' orders (in state-dir) cannot be read, and a node in maintenance must not serve: {why}")
-}
-
 /// Writes the orders again when Weir stops, if they have deadlines or could not be written so far. Deadlines are stored
-/// by the current wall clock, because the machine may be rebooted before the next start.
+/// by the current wall clock, because the machine may be rebooted before the next start. To be called where waiting for the
+/// disk delays nothing else.
 pub(crate) fn save(control: &Control) {
     let Some(dir) = &control.state_dir else { return };
     let has_deadline = control.orders.lock().iter().any(|(_, order)| order.kind.ends(now()).is_some());
@@ -121,19 +70,30 @@ fn why_it_changes(change: Option<NodeChange>, node: &Member) -> Cow<'static, str
     }
 }
 
-/// Ends finished drains, and writes orders that could not be written so far.
-pub(crate) fn upkeep(control: &Control) {
-    // A change is on its way to the disk: the next second is early enough.
-    let Some(turn) = control.changing.try_lock() else { return };
+/// Ends finished drains. Whether the orders are to be written then, or could not be written so far. This never waits for the
+/// disk: [`write_again`] does.
+pub(crate) fn upkeep(control: &Control) -> bool {
+    end_finished_drains(control) || control.state_dir.as_ref().is_some_and(|dir| dir.is_behind(FILE))
+}
+
+/// Writes the orders. To be called where waiting for the disk delays nothing else.
+pub(crate) fn write_again(control: &Control) {
+    let turn = control.changing.lock();
+    // `write_orders` has logged the failure, and a later call tries again.
+    let _ = write_orders(control, &turn);
+}
+
+fn end_finished_drains(control: &Control) -> bool {
     let generation = control.current.load_full();
-    let over = control.orders.lock().end_drains(now(), |node| remaining(control, &generation, node));
-    end_operations(control, &over);
-    if !over.is_empty() || control.state_dir.as_ref().is_some_and(|dir| dir.is_behind(FILE)) {
-        write_orders(control, &turn);
-    }
-    drop(turn);
+    let over = {
+        // Both at once: a new order for the node would begin another operation.
+        let mut orders = control.orders.lock();
+        let over = orders.end_drains(now(), |node| remaining(control, &generation, node));
+        end_operations(control, &over);
+        over
+    };
     if over.is_empty() {
-        return;
+        return false;
     }
     for (node, how) in &over {
         let text = match how {
@@ -145,7 +105,8 @@ pub(crate) fn upkeep(control: &Control) {
         let about = About { node: Some(node.clone()), ..About::default() };
         control.observer.events.push_about(SystemTime::now(), "operator", node, text, about);
     }
-    apply(control, &generation);
+    apply(control, &control.current.load_full());
+    true
 }
 
 fn end_operations(control: &Control, over: &[(String, Drained)]) {

@@ -14,9 +14,10 @@ use std::time::{Duration, SystemTime};
 use rustls::server::ProducesTickets;
 
 use super::actor::OrderedBy;
+use super::changes::stored;
+use super::changes::stored::StoredOrders;
 use super::names::naming::{Naming, NewAddresses};
 use super::operators;
-use super::operators::StoredOrders;
 use super::probing::Probing;
 use super::state::Control;
 use super::store::sessions;
@@ -70,7 +71,7 @@ impl FirstGeneration {
         let tickets = crate::proxy::client::tls::tickets().map_err(problem)?;
         let new_secret = crate::proxy::client::tls::secret().map_err(problem)?;
         let state_dir = open_state_dir(&config.state_dir);
-        let stored = operators::load(&config.state_dir, state_dir.as_ref()).map_err(|(what, advice)| {
+        let stored = stored::load(&config.state_dir, state_dir.as_ref()).map_err(|(what, advice)| {
             let at = Place { line: 0, ..at.clone() };
             StartError::State(vec![Problem { at, what, advice: advice.to_owned() }])
         })?;
@@ -137,7 +138,7 @@ impl Reloader {
 
     /// Reads the file again and runs the new configuration. When something is wrong with it, nothing changes.
     pub(crate) async fn reload(&mut self, by: &OrderedBy) -> Result<Arc<Generation>, Vec<Problem>> {
-        let reloaded = self.try_reload().await;
+        let reloaded = self.try_reload().await.map_err(config::first_of);
         let observer = &self.control.observer;
         observer.metrics.reloaded(SystemTime::now(), reloaded.is_ok());
         let text = match &reloaded {

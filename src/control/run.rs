@@ -1,5 +1,7 @@
 //! A running Weir from its first generation to its last request: signals, reloads, the watchdog and stopping.
 
+mod signals;
+
 use std::collections::HashMap;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -9,14 +11,15 @@ use std::time::{Duration, Instant, SystemTime};
 
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
-use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
 use tokio::time::MissedTickBehavior;
 
+use self::signals::Signals;
 use super::actor::{Actor, OrderedBy};
 use super::admin_sockets::{AdminSockets, bind_admin};
+use super::changes::stored::StoredOrders;
 use super::names::naming::{Naming, NewAddresses};
-use super::operators::StoredOrders;
 use super::outages::Outages;
 use super::reload::at_start::AtStart;
 use super::reload::{FirstGeneration, Reloader, StartError};
@@ -58,6 +61,10 @@ pub(crate) enum RunError {
     /// The system prevents the start: an address is in use, or no thread can be started.
     System(Vec<Problem>),
 }
+
+/// How long the end of the process waits until sessions and orders are on disk. With `LATE_WORK` this is within what
+/// `TimeoutStopSec` of the unit has beyond `stop-timeout`.
+const LAST_WRITES: Duration = Duration::from_secs(8);
 
 /// How long the end of the process waits for an answer of the admin address that is still being made.
 const LATE_WORK: Duration = Duration::from_secs(2);
@@ -126,6 +133,9 @@ struct Running {
     last_upkeep: Tick,
     outages: Outages,
     sampling: Sampling,
+    /// Whether orders changed by themselves and are to be written.
+    orders_due: bool,
+    orders_write: Option<JoinHandle<()>>,
 }
 
 impl Running {
@@ -181,6 +191,8 @@ impl Running {
             last_upkeep: Tick::START,
             outages: Outages::default(),
             sampling: Sampling::default(),
+            orders_due: false,
+            orders_write: None,
         })
     }
 
@@ -224,8 +236,7 @@ impl Running {
                 _ = signals.interrupt.recv() => {
                     log::info!("stopping at once (SIGINT)");
                     self.notifier.stopping();
-                    sessions::save(&self.control);
-                    operators::save(&self.control);
+                    save(&self.control).await;
                     return Ok(());
                 }
                 _ = second.tick() => {
@@ -311,8 +322,19 @@ impl Running {
         }
         self.sampling.second(&self.control, gone);
         self.control.refusals.lock().second(&generation, now);
-        operators::upkeep(&self.control);
+        self.orders_due |= operators::upkeep(&self.control);
+        self.write_orders();
         descriptors::read_limit();
+    }
+
+    /// Writes the orders, where that is due and the write before is over.
+    fn write_orders(&mut self) {
+        let writes = self.orders_write.as_ref().is_some_and(|write| !write.is_finished());
+        if writes || !std::mem::take(&mut self.orders_due) {
+            return;
+        }
+        let control = Arc::clone(&self.control);
+        self.orders_write = Some(tokio::task::spawn_blocking(move || operators::write_again(&control)));
     }
 
     fn upkeep(&mut self) {
@@ -346,9 +368,23 @@ impl Running {
             }
             _ = signals.interrupt.recv() => log::warn!("stopping at once (SIGINT)"),
         }
-        sessions::save(&self.control);
-        operators::save(&self.control);
+        save(&self.control).await;
         Ok(())
+    }
+}
+
+/// Writes what the next start is to know. A disk that hangs must not keep the process.
+async fn save(control: &Arc<Control>) {
+    let saving = Arc::clone(control);
+    let saved = tokio::task::spawn_blocking(move || {
+        operators::save(&saving);
+        sessions::save(&saving);
+    });
+    if tokio::time::timeout(LAST_WRITES, saved).await.is_err() {
+        let seconds = LAST_WRITES.as_secs();
+        log::error!(
+            "the disk of state-dir did not answer within {seconds} s: the last sessions and orders are not on it"
+        );
     }
 }
 
@@ -363,35 +399,4 @@ fn summary(generation: &Generation) -> String {
         count(config.pools.len(), "pool"),
         count(config.nodes.len(), "node"),
     )
-}
-
-struct Signals {
-    hang_up: Signal,
-    reopen: Signal,
-    upgrade: Signal,
-    terminate: Signal,
-    quit: Signal,
-    interrupt: Signal,
-}
-
-impl Signals {
-    fn new() -> io::Result<Self> {
-        Ok(Self {
-            hang_up: signal(SignalKind::hangup())?,
-            reopen: signal(SignalKind::user_defined1())?,
-            upgrade: signal(SignalKind::user_defined2())?,
-            terminate: signal(SignalKind::terminate())?,
-            quit: signal(SignalKind::quit())?,
-            interrupt: signal(SignalKind::interrupt())?,
-        })
-    }
-
-    /// Waits for the first signal that ends the process.
-    async fn end(&mut self) {
-        tokio::select! {
-            _ = self.terminate.recv() => {}
-            _ = self.quit.recv() => {}
-            _ = self.interrupt.recv() => {}
-        }
-    }
 }

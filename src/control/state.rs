@@ -56,7 +56,7 @@ pub(crate) struct Control {
     /// What no reload changes.
     pub(crate) at_start: AtStart,
     /// Held by whoever changes orders or weights, from the check to the file: of two changes at the same moment the second knows
-    /// of the first, and the file has the last one. It is held while the disk works, so the control thread only tries it.
+    /// of the first, and the file has the last one. It is held while the disk works, so the control thread never takes it.
     pub(crate) changing: Mutex<()>,
     /// Operators' orders about nodes. Never held while the disk works.
     pub(crate) orders: Mutex<Orders>,

@@ -368,3 +368,42 @@ fn what_is_not_understood_is_refused_in_words_and_changes_nothing() {
     assert_eq!(json(&world.weir, "/api/v1/operations"), json!([]));
     assert_eq!((world.weir.read("audit.log"), world.weir.read("operators.json")), (String::new(), String::new()));
 }
+
+#[test]
+fn a_weight_that_a_restart_would_forget_is_told_so() {
+    let world = World::of(2, |plan| plan.pool(LEARN));
+    let told = done(&world.weir, WEIGHT, "n1", &json!({"weight": 2}));
+    assert_eq!(told["warnings"], json!([]));
+    // Where a directory is, no file can be written.
+    let unfinished = world.weir.path(&format!(".unfinished.{}.operators.json", world.weir.id()));
+    fs::create_dir(&unfinished).unwrap();
+    let told = done(&world.weir, WEIGHT, "n1", &json!({"weight": 3}));
+    assert_eq!(told["weight"], 3);
+    let warning = told["warnings"][0].as_str().unwrap_or_default();
+    assert!(warning.contains("a restart now would forget it"), "{told:#}");
+    let said = world.weir.command(&["weight", "app", "n1", "4"]);
+    assert!(said.code == Some(0) && said.err.contains("a restart now would forget it"), "{said:?}");
+    fs::remove_dir(&unfinished).unwrap();
+    eventually("it is written by itself", || world.weir.read("operators.json").contains("4"));
+}
+
+/// Whoever may have a configuration checked, or write one, decides how much is wrong with it.
+#[test]
+fn of_thousands_of_mistakes_the_first_are_told_and_the_others_counted() {
+    let world = World::of(2, |plan| plan.pool(LEARN));
+    let wrong: String = (0..5000).map(|number| format!("k{number} = 1\n")).collect();
+    world.weir.edit(|text| wrong + &text);
+    let (status, problem) = change(&world.weir, RELOAD, "", &json!({}));
+    let rest = "and 4900 more, which are not listed";
+    let listed = |problems: &Value| problems.as_array().map_or(0, Vec::len);
+    assert_eq!((status, listed(&problem["problems"])), (422, 101));
+    assert_eq!(problem["problems"][100]["what"], rest);
+    assert_eq!(listed(&json(&world.weir, "/api/v1/reloads")[0]["problems"]), 101);
+    let checked = world.weir.command(&["diff", "--json"]);
+    let checked: Value = serde_json::from_str(&checked.out).unwrap();
+    assert_eq!((listed(&checked["problems"]), &checked["problems"][100]["what"]), (101, &json!(rest)));
+    eventually("the journal counts them too", || world.weir.journal().contains(rest));
+    assert_eq!(world.weir.journal().matches("reload refused, ").count(), 101);
+    let said = world.weir.command(&["reload"]);
+    assert!(said.code == Some(1) && said.err.contains(rest) && said.err.lines().count() < 250, "{said:?}");
+}

@@ -1,6 +1,7 @@
 //! What runs beside requests: probes, names, reloads, what operators say, what is kept on disk, the end.
 
 mod draining;
+mod hung_disk;
 mod names;
 mod operators;
 mod outages;
