@@ -5,6 +5,8 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use rustix::time::{ClockId, clock_gettime};
+
 use super::moments;
 use super::state_dir::StateDir;
 use crate::config::{Address, Node};
@@ -26,10 +28,12 @@ const FILE: &str = "sessions";
 const EVERY: Duration = Duration::from_secs(30);
 /// How often to check whether a session was bound.
 const LOOK: Duration = Duration::from_millis(250);
-/// After a write Weir pauses `SHARE` times as long as the write took, but at least `PAUSE` and at most `EVERY`. So
-/// writing uses a hundredth of a core, and more only when a write takes longer than 0.3 s.
+/// After a write Weir pauses `CORE_SHARE` times as long as the write computed, and `DISK_SHARE` times as long as it took, but
+/// at least `PAUSE` and at most `EVERY`. So writing uses a hundredth of a core and a fifth of a slow disk's time, and more only
+/// when a write computes for longer than 0.3 s. What other processes take of the machine does not count.
 const PAUSE: Duration = Duration::from_secs(1);
-const SHARE: u32 = 100;
+const CORE_SHARE: u32 = 100;
+const DISK_SHARE: u32 = 4;
 
 /// Writes the sessions again and again, as long as Weir runs.
 pub(crate) async fn write_regularly(control: Arc<Control>) {
@@ -46,10 +50,21 @@ pub(crate) async fn write_regularly(control: Arc<Control>) {
             continue;
         }
         let control = Arc::clone(&control);
+        let write = move || {
+            let before = computed();
+            save(&control);
+            computed().saturating_sub(before)
+        };
         // This fails only when the runtime ends.
-        let _ = tokio::task::spawn_blocking(move || save(&control)).await;
-        schedule = WriteSchedule::after(began, Instant::now());
+        let computed = tokio::task::spawn_blocking(write).await.unwrap_or_default();
+        schedule = WriteSchedule::after(began, Instant::now(), computed);
     }
+}
+
+/// How long this thread has computed.
+fn computed() -> Duration {
+    let time = clock_gettime(ClockId::ThreadCPUTime);
+    Duration::new(time.tv_sec.try_into().unwrap_or(0), time.tv_nsec.try_into().unwrap_or(0))
 }
 
 /// Decides when the sessions are written next.
@@ -60,9 +75,10 @@ struct WriteSchedule {
 }
 
 impl WriteSchedule {
-    fn after(began: Instant, ended: Instant) -> Self {
+    fn after(began: Instant, ended: Instant, computed: Duration) -> Self {
         let took = ended.saturating_duration_since(began);
-        Self { last: ended, pause: took.saturating_mul(SHARE).clamp(PAUSE, EVERY) }
+        let pause = computed.saturating_mul(CORE_SHARE).max(took.saturating_mul(DISK_SHARE));
+        Self { last: ended, pause: pause.clamp(PAUSE, EVERY) }
     }
 
     fn is_due(&self, now: Instant, changed: bool) -> bool {
@@ -224,12 +240,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn writing_takes_a_hundredth_of_the_time_and_never_waits_for_more_than_half_a_minute() {
+    fn writing_takes_a_hundredth_of_a_core_and_never_waits_for_more_than_half_a_minute() {
         let began = Instant::now();
         let ms = Duration::from_millis;
-        for (took, pause) in [(0, 1_000), (5, 1_000), (40, 4_000), (250, 25_000), (900, 30_000)] {
+        for (computed, took, pause) in [
+            (0, 0, 1_000),
+            (5, 5, 1_000),
+            (40, 40, 4_000),
+            (250, 250, 25_000),
+            (900, 900, 30_000),
+            // On a busy machine, and on a slow disk.
+            (1, 900, 3_600),
+            (1, 20_000, 30_000),
+        ] {
             let (ended, pause) = (began + ms(took), ms(pause));
-            let schedule = WriteSchedule::after(began, ended);
+            let schedule = WriteSchedule::after(began, ended, ms(computed));
             let due = |after: Duration, changed| schedule.is_due(ended + after, changed);
             assert_eq!((due(pause - ms(1), true), due(pause, true)), (false, true), "{took} ms");
             assert_eq!((due(EVERY - ms(1), false), due(EVERY, false)), (false, true), "{took} ms");
