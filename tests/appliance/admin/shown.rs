@@ -75,6 +75,9 @@ fn a_configuration_can_be_sent_to_be_compared() {
     // The same that a reload says.
     let warned = "the number of traffic threads stays 1 and does not become 2; restart Weir to follow";
     assert!(told.err.contains(warned), "{told:?}");
+    std::fs::write(weir.path("other.toml"), format!("k = 1\n{text}")).unwrap();
+    let told = weir.command(&["diff", other.to_str().unwrap()]);
+    assert!(told.code == Some(1) && told.err.contains(&format!("{}:1: unknown key", other.display())), "{told:?}");
     let (status, problem) = post(&weir, "/api/v1/config/check", &"#".repeat((1 << 20) + 1));
     assert_eq!((status, &problem["status"]), (413, &Value::from(413)));
     let (status, answer) = post(&weir, "/api/v1/config/check", "threads = x");
@@ -104,6 +107,7 @@ fn secrets_are_in_nothing_that_is_shown() {
         let told = weir.command(words);
         assert!(told.code == Some(0) && !told.out.contains("hunter2"), "{words:?}: {told:?}");
     }
+    assert_eq!(weir.command(&["reload", "--reason", "for the bundle"]).code, Some(0));
     let out = weir.path("b.tar.gz");
     let made = weir.command(&["bundle", "--out", out.to_str().unwrap()]);
     assert_eq!(made.code, Some(0), "{made:?}");
@@ -117,6 +121,7 @@ fn secrets_are_in_nothing_that_is_shown() {
         "check.json",
         "metrics.txt",
         "machine.txt",
+        "audit.log",
     ] {
         let text = files.get(name).unwrap_or_else(|| panic!("{name} is not in {:?}", files.keys()));
         assert!(!text.is_empty(), "{name}");
@@ -125,6 +130,7 @@ fn secrets_are_in_nothing_that_is_shown() {
         assert!(!text.contains("hunter2"), "{name}: {text}");
     }
     assert!(files["configuration.json"].contains("(left out)"));
+    assert!(files["audit.log"].contains("for the bundle"), "{}", files["audit.log"]);
     // A file that is there is kept.
     let again = weir.command(&["bundle", "--out", out.to_str().unwrap()]);
     assert!(again.code == Some(1) && again.err.contains("is there already"), "{again:?}");

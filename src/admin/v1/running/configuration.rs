@@ -53,6 +53,8 @@ pub(super) struct CheckView {
     accepted: bool,
     /// The generation that it was compared with.
     generation: u64,
+    /// The main file, in whose place a body is checked.
+    main: String,
     problems: Vec<FileProblem>,
     warnings: Vec<FileProblem>,
     /// What would change, each in a sentence. What may be a secret is told without its value.
@@ -112,10 +114,12 @@ impl CheckView {
             Some(text) => config::load_text(&path, text, running),
             None => config::load_after(&path, running),
         };
+        let main = path.display().to_string();
         match loaded {
             Ok(next) => Self {
                 accepted: true,
                 generation,
+                main,
                 problems: Vec::new(),
                 warnings: next
                     .warnings
@@ -128,6 +132,7 @@ impl CheckView {
             Err(errors) => Self {
                 accepted: false,
                 generation,
+                main,
                 problems: errors.0.iter().map(FileProblem::from).collect(),
                 warnings: Vec::new(),
                 changes: Vec::new(),

@@ -1,5 +1,6 @@
 //! `weir bundle`: an archive for support. It has what runs and what happened, and no keys, cookies or tokens.
 
+mod audit;
 mod journal;
 mod machine;
 
@@ -18,6 +19,9 @@ use super::super::request::ask;
 use crate::cli::output::{fail, print_line, warn};
 use crate::cli::times::unix;
 
+/// The file with the configuration that runs.
+const CONFIGURATION: &str = "configuration.json";
+
 /// What is asked of Weir, and the file that it becomes.
 const ASKED: [(&str, Method, &str); 13] = [
     ("status.json", Method::GET, "/api/v1/status"),
@@ -30,14 +34,14 @@ const ASKED: [(&str, Method, &str); 13] = [
     ("events.json", Method::GET, "/api/v1/events?limit=1000"),
     ("reloads.json", Method::GET, "/api/v1/reloads"),
     ("last-minutes.json", Method::GET, "/api/v1/series?last=10m"),
-    ("configuration.json", Method::GET, "/api/v1/config"),
+    (CONFIGURATION, Method::GET, "/api/v1/config"),
     ("check.json", Method::POST, "/api/v1/config/check"),
     ("metrics.txt", Method::GET, "/metrics"),
 ];
 
 const AFTER: &str = "\
 The archive has the status, nodes, sites, events, metrics, the configuration that runs, what a check of the files says, the \
-journal's last lines and the machine's limits. Keys, cookies, tokens and the values of header fields are not in it, and \
+last lines of the journal and of the audit file, and the machine's limits. Keys, cookies, tokens and the values of header fields are not in it, and \
 queries are taken out of the journal's lines. Host names, addresses and paths are in it: look before you send it.";
 
 /// `weir bundle`.
@@ -63,7 +67,13 @@ pub(crate) fn bundle(bundle: &Bundle) -> i32 {
             Err(why) => missing.push(format!("{name}: {why}")),
         }
     }
-    for (name, text) in [("journal.txt", journal::last_lines()), ("machine.txt", Ok(machine::describe()))] {
+    let configuration = files.iter().find(|(name, _)| *name == CONFIGURATION).map(|(_, bytes)| bytes.as_slice());
+    let read = [
+        ("audit.log", audit::last_lines(configuration)),
+        ("journal.txt", journal::last_lines()),
+        ("machine.txt", Ok(machine::describe())),
+    ];
+    for (name, text) in read {
         match text {
             Ok(text) => files.push((name, text.into_bytes())),
             Err(why) => missing.push(format!("{name}: {why}")),

@@ -1,6 +1,6 @@
 //! `weir config`, `weir diff`, `weir reload --dry-run`: what runs, and what a reload would change.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use hyper::Method;
 use serde_json::Value;
@@ -39,19 +39,23 @@ pub(crate) fn diff(diff: &Diff) -> i32 {
         Some((_, Ok(text))) => text,
         Some((file, Err(error))) => return fail(&format!("{} cannot be read: {error}", file.display())),
     };
-    check(&diff.args, text)
+    check(&diff.args, text, diff.file.as_deref())
 }
 
 /// `weir reload --dry-run`: the same for the files on the disk.
 pub(crate) fn dry_run(args: &AdminArgs) -> i32 {
-    check(args, Vec::new())
+    check(args, Vec::new(), None)
 }
 
-fn check(args: &AdminArgs, file: Vec<u8>) -> i32 {
-    let answer = match ask_json(args, &Method::POST, "/api/v1/config/check", file) {
+/// Has a text checked, or without one the files on the disk. The text is that of `file`.
+fn check(args: &AdminArgs, text_of_file: Vec<u8>, file: Option<&Path>) -> i32 {
+    let mut answer = match ask_json(args, &Method::POST, "/api/v1/config/check", text_of_file) {
         Ok(answer) => answer,
         Err(why) => return fail(&why),
     };
+    if let Some(file) = file {
+        name_the_file(&mut answer, &file.display().to_string());
+    }
     let accepted = answer["accepted"] == true;
     if args.json {
         print(&format!("{answer:#}\n"));
@@ -66,6 +70,20 @@ fn check(args: &AdminArgs, file: Vec<u8>) -> i32 {
         eprintln!("{head}{}", lines.collect::<String>());
     }
     if accepted { 0 } else { FAILED }
+}
+
+/// Weir checks the text in the place of its main file, and so tells that one's name.
+fn name_the_file(answer: &mut Value, file: &str) {
+    let main = text(&answer["main"]);
+    for list in ["problems", "warnings"] {
+        for problem in answer[list].as_array_mut().into_iter().flatten() {
+            if problem["file"] == *main {
+                problem["file"] = file.into();
+            }
+            // What is written twice is told with its other place.
+            problem["what"] = text(&problem["what"]).replace(&format!("{main}:"), &format!("{file}:")).into();
+        }
+    }
 }
 
 fn changes(answer: &Value) -> String {
@@ -83,4 +101,22 @@ fn items(list: &Value) -> impl Iterator<Item = &Value> {
 
 fn printed(text: &str) -> i32 {
     if print(text) { 0 } else { FAILED }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_mistake_is_told_with_the_file_that_has_it() {
+        let main = "/etc/weir/weir.toml";
+        let problem = |file: &str, what: &str| json!({"file": file, "line": 3, "what": what, "advice": ""});
+        let twice = |file: &str| format!("another pool is called \"p\": {file}:2");
+        let included = problem("/etc/weir/sites/a.toml", "unknown key");
+        let mut answer = json!({"main": main, "problems": [problem(main, &twice(main)), included], "warnings": []});
+        name_the_file(&mut answer, "next.toml");
+        assert_eq!(answer["problems"], json!([problem("next.toml", &twice("next.toml")), included]));
+    }
 }
