@@ -237,6 +237,8 @@ pub struct UnroutedEntry<'a> {
     pub word: &'a str,
     /// What was wrong, if there is more to say than the word.
     pub reason: &'a str,
+    /// X-Request-Id of the answer; empty where there was none.
+    pub request_id: &'a [u8],
     /// What came; no more than its first 64 bytes are shown.
     pub first: &'a [u8],
     /// Names of sessions besides JSESSIONID: their values are masked too.
@@ -247,7 +249,11 @@ impl UnroutedEntry<'_> {
     /// Appends the line in nginx's combined form, without the end of line.
     pub fn write_combined(&self, out: &mut Vec<u8>, clock: &mut DateCache) {
         write_common(out, clock, self.time, self.peer, |out| self.write_first(out, escape::quoted), self.status, 0);
-        out.extend_from_slice(b" \"-\" \"-\" host=- site=-");
+        out.extend_from_slice(b" \"-\" \"-\"");
+        if !self.request_id.is_empty() {
+            write_pair(out, b" id=", self.request_id);
+        }
+        out.extend_from_slice(b" host=- site=-");
         write_pair(out, b" listener=", self.listener.as_bytes());
         write_pair(out, b" refusal=", self.word.as_bytes());
         write_reason(out, self.reason, self.session_names);
@@ -259,6 +265,9 @@ impl UnroutedEntry<'_> {
         out.extend_from_slice(br#","request":""#);
         self.write_first(out, escape::json);
         out.push(b'"');
+        if !self.request_id.is_empty() {
+            write_json_plain(out, br#","request_id":""#, self.request_id);
+        }
         write_json_number(out, br#","status":"#, self.status.into());
         write_json_text(out, br#","site":""#, "");
         write_json_text(out, br#","listener":""#, self.listener);
@@ -498,6 +507,7 @@ mod tests {
             status: 400,
             word: "bad_head",
             reason: "a NUL in a field",
+            request_id: b"",
             first: &first,
             session_names: &[],
         };
@@ -537,6 +547,7 @@ mod tests {
             referer: b"/?weirnode=SECRET",
             refusal: "node-malformed",
             reason: "bad-field: \"sid=SECRET\n\"",
+            request_id: b"",
             session_names: &names,
             ..entry()
         };
@@ -550,6 +561,7 @@ mod tests {
             listener: "http",
             status: 400,
             word: "bad-target",
+            request_id: b"4bf92f3577b34da6a3ce929d0e0e4736",
             reason: "sid=SECRET",
             first: b"GET /a;SID=SECRET#",
             session_names: &names,
@@ -559,6 +571,7 @@ mod tests {
         entry.write_json(&mut object, &mut DateCache::new());
         for line in [plain, object] {
             let line = String::from_utf8(line).unwrap();
+            assert!(line.contains("4bf92f3577b34da6a3ce929d0e0e4736"), "{line}");
             assert!(line.contains("/a;SID=*#") && line.contains("sid=*") && !line.contains("SECRET"), "{line}");
         }
     }

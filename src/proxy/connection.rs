@@ -7,8 +7,10 @@ use std::time::SystemTime;
 
 use super::generation::{Limits, ListenerRef};
 use super::worker::{OpenConnection, Worker};
+use crate::config::RequestIds;
 use crate::observe::{access_log, digits, metrics};
 use crate::traffic::limits::connections::ConnectionPermit;
+use crate::traffic::message::ids;
 use crate::traffic::message::refusal::Refusal;
 use crate::wire::HeadLimits;
 
@@ -204,9 +206,16 @@ impl Connection {
         self.requests.get()
     }
 
+    /// X-Request-Id for the answer to a head that never became a request, and its line in the log. What such a head says is
+    /// not believed, so the id is made.
+    pub(crate) fn refusal_id(&self) -> Option<RefusalId> {
+        let rules = self.listener_ref.borrow().listener().id_rules;
+        (rules.request_id != RequestIds::Off).then(|| ids::hex(self.worker.random_ids.next()))
+    }
+
     /// Logs a head that never became a request. `reason` says what was wrong with it, when the refusal's word alone
     /// does not.
-    pub(crate) fn log_bad_head(&self, refusal: Refusal, reason: &str, first_bytes: &[u8]) {
+    pub(crate) fn log_bad_head(&self, refusal: Refusal, reason: &str, id: Option<&RefusalId>, first_bytes: &[u8]) {
         let listener_ref = self.listener_ref.borrow();
         let (status, word) = refusal.answer();
         listener_ref.generation.count_stray(status, word);
@@ -217,12 +226,16 @@ impl Connection {
             status,
             word,
             reason,
+            request_id: id.map(|id| &id[..]).unwrap_or_default(),
             first: first_line(first_bytes),
             session_names: &listener_ref.generation.session_names,
         };
         listener_ref.generation.log_stray(&stray, &mut self.worker.formatter.borrow_mut());
     }
 }
+
+/// The id of a refusal.
+pub(crate) type RefusalId = [u8; ids::REQUEST_ID];
 
 // The bytes after the request line may contain a cookie or a password, so they are not logged.
 fn first_line(bytes: &[u8]) -> &[u8] {

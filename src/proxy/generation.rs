@@ -153,6 +153,7 @@ impl Generation {
             status: 0,
             word: "handshake-failed",
             reason,
+            request_id: b"",
             first: b"",
             session_names: &self.session_names,
         };

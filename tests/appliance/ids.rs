@@ -180,3 +180,17 @@ fn why_tells_whether_an_id_would_be_taken() {
         assert!(told.contains(expected), "{told}");
     }
 }
+
+#[test]
+fn a_malformed_head_has_an_id_in_its_answer_and_its_line() {
+    let origin = Origin::named("a");
+    let weir = Plan::before(&[&origin]).top("access-log = \"$dir/stray.log\"\n").start();
+    let bad = "GET / HTTP/1.1\r\nHost: esb.test\r\nX-Request-Id: forged\r\nBad Field : x\r\n\r\n";
+    let answer = weir.client().ask(bad);
+    assert_eq!(answer.status, 400);
+    let id = id_of(&answer);
+    assert!(is_made_id(&id), "{id}");
+    eventually("the log has it", || weir.read("stray.log").contains(&format!(" id={id} host=- ")));
+    let off = Plan::before(&[&origin]).listener("request-id = \"off\"\n").start();
+    assert_eq!(off.client().ask(bad).values("x-request-id"), [""; 0]);
+}

@@ -172,14 +172,16 @@ async fn refuse_head(conn: &TimedStream, connection: &Connection, input: &Buffer
     let limit = connection.limits().write_timeout;
     let mut out = connection.worker().buffers.lend();
     let date = connection.worker().date();
-    refusal
-        .reply(None)
-        .write(out.end(0), &ReplyOptions { connection: Some("close"), date: Some(&date), ..ReplyOptions::default() });
+    let id = connection.refusal_id();
+    let extra = [id.as_ref().map(|id| (&b"X-Request-Id"[..], &id[..]))];
+    let options =
+        ReplyOptions { connection: Some("close"), date: Some(&date), extra: &extra, ..ReplyOptions::default() };
+    refusal.reply(None).write(out.end(0), &options);
     let reason = match refusal {
         Refusal::Head(fault) => wire::blame_request(input.unread(), fault, &connection.head_limits()),
         _ => String::new(),
     };
-    connection.log_bad_head(refusal, &reason, input.unread());
+    connection.log_bad_head(refusal, &reason, id.as_ref(), input.unread());
     // A TLS client on a plain port cannot read an answer in plain text, but a person with curl can.
     let silent = matches!(refusal, Refusal::Head(HeadFault::TlsOnPlain));
     if (silent && connection.secure()) || conn.write(out.unread(), limit).await.is_err() {

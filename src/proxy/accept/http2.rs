@@ -21,7 +21,7 @@ use crate::proxy::client::h2::budget::Budget;
 use crate::proxy::client::h2::frame_filter::FrameFilter;
 use crate::proxy::client::h2::notes::Note;
 use crate::proxy::client::{Body, ResponseWriter};
-use crate::proxy::connection::Connection;
+use crate::proxy::connection::{Connection, RefusalId};
 use crate::proxy::exchange;
 use crate::proxy::io::clock::Deadlines;
 use crate::proxy::worker::Worker;
@@ -78,7 +78,7 @@ pub(crate) async fn serve(stream: Stream, connection: Rc<Connection>) {
                 life.leave();
             }
             let polled = streams.poll_accept(cx);
-            notes.report(|fault, reason| connection.log_bad_head(Refusal::Head(fault), reason, b""));
+            notes.report(|fault, reason| connection.log_bad_head(Refusal::Head(fault), reason, None, b""));
             polled
         })
         .await;
@@ -86,7 +86,7 @@ pub(crate) async fn serve(stream: Stream, connection: Rc<Connection>) {
         connection.refresh();
         if budget.saw_reset() && respond.poll_reset(&mut Context::from_waker(Waker::noop())).is_ready() {
             // The client has already reset the stream, so no node needs to see the request.
-            connection.log_bad_head(Refusal::ClientGone, "", request.uri().path().as_bytes());
+            connection.log_bad_head(Refusal::ClientGone, "", None, request.uri().path().as_bytes());
             budget.cancelled();
             continue;
         }
@@ -105,7 +105,7 @@ pub(crate) async fn serve(stream: Stream, connection: Rc<Connection>) {
 fn stop_flood(streams: &mut Streams, connection: &Connection, life: &ConnectionLife, for_good: bool) {
     let warned = life.warn();
     if !warned {
-        connection.log_bad_head(Refusal::Flood, if for_good { "more than can be held" } else { "" }, b"");
+        connection.log_bad_head(Refusal::Flood, if for_good { "more than can be held" } else { "" }, None, b"");
     }
     if warned || for_good {
         streams.abrupt_shutdown(Reason::ENHANCE_YOUR_CALM);
@@ -266,7 +266,7 @@ impl Http2Head<'_> {
 async fn answer(sent: &Http2Head<'_>, connection: &Connection, body: &mut Body<'_>, writer: &mut ResponseWriter<'_>) {
     if sent.is_malformed() {
         // This fault is already in the log.
-        return refuse(HeadFault::BadField, connection, writer).await;
+        return refuse(HeadFault::BadField, None, connection, writer).await;
     }
     let mut heads = connection.worker().heads.lend();
     match write_head(&mut heads.request, sent, connection) {
@@ -274,16 +274,18 @@ async fn answer(sent: &Http2Head<'_>, connection: &Connection, body: &mut Body<'
         Err(fault) => {
             let reason = heads.request.blame(fault, &connection.head_limits());
             let path = sent.target().split(|&byte| byte == b'?').next().unwrap_or_default();
-            connection.log_bad_head(Refusal::Head(fault), &reason, path);
-            refuse(fault, connection, writer).await;
+            let id = connection.refusal_id();
+            connection.log_bad_head(Refusal::Head(fault), &reason, id.as_ref(), path);
+            refuse(fault, id.as_ref(), connection, writer).await;
         }
     }
     connection.worker().heads.take_back(heads);
 }
 
-async fn refuse(fault: HeadFault, connection: &Connection, writer: &mut ResponseWriter<'_>) {
+async fn refuse(fault: HeadFault, id: Option<&RefusalId>, connection: &Connection, writer: &mut ResponseWriter<'_>) {
     let date = connection.worker().date();
-    let reply = ReplyOptions { date: Some(&date), ..ReplyOptions::default() };
+    let extra = [id.map(|id| (&b"x-request-id"[..], &id[..]))];
+    let reply = ReplyOptions { date: Some(&date), extra: &extra, ..ReplyOptions::default() };
     let page = Refusal::Head(fault).reply(None);
     // Errors are ignored here, because `settle` reports how the stream ended.
     let _ = match writer {

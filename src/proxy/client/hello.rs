@@ -86,7 +86,7 @@ impl Hello {
     /// Why a handshake failed, for the log. The name that was asked for says more than the error.
     pub(crate) fn explain(&self, error: &str) -> String {
         match &self.requested {
-            RequestedName::Nothing => too_old(error).map_or_else(|| error.to_string(), str::to_owned),
+            RequestedName::Nothing => no_hello(error).map_or_else(|| error.to_string(), str::to_owned),
             RequestedName::NoName => format!("no server name; {error}"),
             RequestedName::Name(name) => format!("server name {name}; {error}"),
             RequestedName::Unknown(name) => format!("no site of this listener has the server name {name}"),
@@ -94,10 +94,12 @@ impl Hello {
     }
 }
 
-/// The TLS version that a client offers, when its ClientHello was refused for its version. pingora-core keeps rustls's
-/// errors only as text.
-fn too_old(error: &str) -> Option<&'static str> {
-    if error.contains("SignatureAlgorithmsExtensionRequired") {
+/// What a client sent in place of a ClientHello that can be answered: no TLS, or a version that is too old. pingora-core
+/// keeps rustls's errors only as text.
+fn no_hello(error: &str) -> Option<&'static str> {
+    if error.contains("InvalidContentType") {
+        Some("the client spoke plain HTTP, or something else that is no TLS")
+    } else if error.contains("SignatureAlgorithmsExtensionRequired") {
         // rustls looks for signature schemes before it looks at the version, and a ClientHello of TLS 1.1 has none.
         Some(
             "the client offers no signature algorithms, as TLS 1.1 and older do; 1.2 is the oldest that min-version can be",

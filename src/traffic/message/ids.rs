@@ -176,7 +176,7 @@ fn traceparent(trace: u128, parent: u128) -> [u8; TRACEPARENT] {
 }
 
 /// Digits of an id that was made: 128 bits, as nginx's `$request_id` has.
-const REQUEST_ID: usize = 32;
+pub const REQUEST_ID: usize = 32;
 /// The longest id that is taken.
 const LONGEST: usize = 128;
 const TRACEPARENT: usize = 55;

@@ -331,3 +331,13 @@ fn a_node_that_has_cbc_alone_is_told_from_one_that_is_down() {
     let said = format!("{}{}", String::from_utf8_lossy(&said.stdout), String::from_utf8_lossy(&said.stderr));
     assert!(said.contains("no CBC"), "{said}");
 }
+
+#[test]
+fn plain_http_on_a_tls_port_is_called_so_in_the_log() {
+    let origin = Origin::named("n");
+    let weir = Plan::before(&[&origin]).secure().top("access-log = \"$dir/stray.log\"\n").start();
+    let mut plain = TcpStream::connect(weir.https()).expect("it listens");
+    plain.write_all(GET.as_bytes()).expect("it takes bytes");
+    let line = "refusal=handshake-failed reason=\"the client spoke plain HTTP, or something else that is no TLS\"";
+    eventually("the log has it", || weir.read("stray.log").contains(line));
+}
