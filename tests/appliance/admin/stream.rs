@@ -2,11 +2,11 @@
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{Shutdown, TcpStream};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::harness::{Appliance, Origin, eventually};
+use crate::harness::{Appliance, Origin, Plan, eventually};
 
 /// A follower of the stream.
 struct Viewer {
@@ -147,4 +147,29 @@ fn what_a_follower_asks_for_is_checked() {
         assert_eq!(viewer.status(), "400", "{query}");
         assert!(viewer.head.contains("application/problem+json"), "{query}");
     }
+}
+
+#[test]
+fn a_viewer_that_never_reads_is_dropped_and_the_others_go_on() {
+    let origin = Origin::named("n");
+    // With so many nodes a snapshot soon fills what the system holds for a viewer.
+    let nodes: String = (0..1500)
+        .map(|number| {
+            format!("[[node]]\nname = \"spare{number}\"\naddress = \"10.1.{}.{}\"\n", number / 250, number % 250 + 1)
+        })
+        .collect();
+    let weir = Plan::before(&[&origin]).more(&nodes).start();
+    let _quiet: Vec<Viewer> = (0..30).map(|_| Viewer::of(&weir, "?only=events", "")).collect();
+    let _stalled = Viewer::of(&weir, "", "");
+    let mut reads = Viewer::of(&weir, "", "");
+    let places = || Viewer::of(&weir, "?only=events", "").status().to_owned();
+    assert_eq!(places(), "503", "all places are taken");
+    let began = Instant::now();
+    while places() == "503" {
+        assert!(began.elapsed() < Duration::from_secs(60), "the viewer keeps its place");
+        // Who reads gets a snapshot each second, so this asks about once a second.
+        assert!(reads.next().is_some(), "who reads was dropped");
+    }
+    let snapshot = |viewer: &mut Viewer| std::iter::from_fn(|| viewer.next()).any(|told| told.event == "snapshot");
+    assert!(snapshot(&mut reads), "who reads goes on");
 }
