@@ -1,5 +1,8 @@
 //! What all commands that ask a running Weir have in common: the options, the connection, and how long they wait.
 
+mod find;
+mod tls;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -10,10 +13,8 @@ use hyper::{Method, Request, Response};
 use hyper_util::rt::TokioIo;
 use tokio::runtime::Builder;
 
-use super::find;
-use super::find::Place;
-use super::tls;
-use super::tls::TlsArgs;
+use self::find::Place;
+use self::tls::TlsArgs;
 use crate::config::regular;
 
 /// How long an answer may take: a reload of thousands of certificates is slow.

@@ -3,7 +3,6 @@
 mod client;
 mod connection;
 mod encode;
-mod find;
 pub(super) mod names;
 mod node_status;
 mod node_table;
@@ -13,7 +12,6 @@ mod request;
 pub(super) mod show;
 pub(super) mod status;
 mod table;
-mod tls;
 mod wait_drained;
 pub(super) mod why;
 
