@@ -295,7 +295,7 @@ impl Explainer<'_> {
 
 /// Why a node is passive: the reason, and what was seen.
 fn passive(member: &Member, reason: Reason) -> String {
-    let seen = member.load.seen(reason).map(|seen| format!(": {seen}")).unwrap_or_default();
+    let seen = member.seen(reason).map(|seen| format!(": {seen}")).unwrap_or_default();
     format!("it is passive ({}){seen}", reason.word())
 }
 

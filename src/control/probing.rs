@@ -18,7 +18,7 @@ use crate::proxy::generation::Generation;
 use crate::proxy::io::descriptors;
 use crate::proxy::worker::Shared;
 use crate::traffic::pool::member::Member;
-use crate::traffic::pool::state::{NodeState, Probed, Reason, Round, State, Thresholds};
+use crate::traffic::pool::state::{NodeState, Probed, Round, Thresholds};
 use crate::traffic::tick::Tick;
 
 /// The running probes, by pool and node. A probe ends when it is dropped.
@@ -168,9 +168,6 @@ impl ProbeLoop {
         generation.count_probe(pool, member, result.is_ok(), took);
         self.state.note_probe(result.is_err().then_some(said));
         let change = self.state.on_round(Round { began, outcome }, Thresholds { rise, fall, patience });
-        if result.is_err() && self.state.state() == State::Passive(Reason::Unhealthy) {
-            generation.snapshot.pools[pool].members[member].load.note_seen(said);
-        }
         generation.announce(pool, member, change, said, Tick::from_millis(self.shared.now()));
     }
 

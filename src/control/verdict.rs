@@ -84,8 +84,7 @@ fn resting_or_failing(control: &Control, pool: &Pool) -> String {
         Some(operation) => format!("{} {}", member.label, operation.by_whom()),
         None => {
             let reason = member.state.state().reason();
-            let seen =
-                reason.and_then(|reason| member.load.seen(reason)).map(|seen| format!(" ({})", shortened(&seen)));
+            let seen = reason.and_then(|reason| member.seen(reason)).map(|seen| format!(" ({})", shortened(&seen)));
             format!("{} {}{}", member.label, reason.map_or("active", Reason::word), seen.unwrap_or_default())
         }
     };

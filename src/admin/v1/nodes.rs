@@ -218,7 +218,7 @@ impl MemberView {
             address: member.address.to_string(),
             state: state.word(),
             reason: state.reason().map(Reason::word),
-            seen: state.reason().and_then(|reason| member.load.seen(reason)).map(String::from),
+            seen: state.reason().and_then(|reason| member.seen(reason)).map(|seen| seen.to_string()),
             probe_failure: member.state.probe_failure().map(|failure| failure.to_string()),
             since_seconds: Some(member.load.unchanged_for(now).as_secs()),
             weight: member.weight,

@@ -93,7 +93,7 @@ impl Wrong {
 /// decides how many lines it has.
 pub(crate) const MOST: usize = 100;
 
-/// The first [`MOST`] problems, and a last one that says how many more there are.
+/// The first hundred problems, and a last one that says how many more there are.
 pub fn first_of(problems: Vec<Problem>) -> Vec<Problem> {
     with_rest(problems, 0)
 }

@@ -56,6 +56,16 @@ impl Member {
     pub fn has_room(&self) -> bool {
         self.load.has_room()
     }
+
+    /// What was seen of a node that is passive because it fails: by its last probe, or by the requests that failed.
+    pub fn seen(&self, reason: Reason) -> Option<Arc<str>> {
+        let why_it_changed = || Some(self.load.seen.lock().clone()).filter(|seen| !seen.is_empty());
+        match reason {
+            Reason::Unhealthy => self.state.probe_failure().or_else(why_it_changed),
+            Reason::Ejected => why_it_changed(),
+            _ => None,
+        }
+    }
 }
 
 /// The counters of a node in a pool. They outlive a reload.
@@ -73,8 +83,8 @@ pub struct Load {
     used_at: Arc<AtomicU64>,
     /// When its state last changed.
     changed_at: AtomicU64,
-    /// What was seen of a node that fails, in words.
-    seen: Mutex<Box<str>>,
+    /// Why its state last changed, in words.
+    seen: Mutex<Arc<str>>,
     /// Its time to the first byte.
     pub latency: Latency,
     /// The progress of its slow start.
@@ -171,16 +181,9 @@ impl Load {
         self.changed_at.store(now.as_millis(), Relaxed);
     }
 
-    /// Notes what was seen of a node that fails: by a probe or by requests. A node may have said a part of it, so it is cut.
+    /// Notes why the state changed. A node may have said a part of it, so it is cut.
     pub fn note_seen(&self, seen: &str) {
-        let cut: String = seen.chars().take(MOST_SEEN).collect();
-        *self.seen.lock() = cut.into();
-    }
-
-    /// What was seen of a node that is passive because it fails.
-    pub fn seen(&self, reason: Reason) -> Option<Box<str>> {
-        let fails = matches!(reason, Reason::Unhealthy | Reason::Ejected);
-        fails.then(|| self.seen.lock().clone()).filter(|seen| !seen.is_empty())
+        *self.seen.lock() = seen.chars().take(MOST_SEEN).collect::<String>().into();
     }
 
     /// The time since the last change of state, or since the process start if there was none.
