@@ -4,7 +4,6 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::SystemTime;
 
 use nginx_lint_parser::ast::{ConfigItem, Directive};
@@ -55,12 +54,14 @@ fn reports_say_what_changes() {
 #[test]
 fn what_nginx_means_is_what_weir_does() {
     let node = "server 10.0.0.3:80;";
-    let rows: [(&str, String, &[&str]); 14] = [
+    let rows: [(&str, String, &[&str]); 16] = [
         ("one process has one node", format!("upstream a {{ {node} }} upstream b {{ server 10.0.0.3:81; }} server {{ location / {{ proxy_pass http://a; }} location /b/ {{ proxy_pass http://b; }} }}"), &["name = \"node1\"\naddress = \"10.0.0.3\"\n\n# from stdin:1\n[[pool]]"]),
         ("the longest prefix comes first", site("location /a/ { return 200; } location /a/b/ { return 200; } location = /a/ { return 200; }"), &["path = \"/a/\"\nanswer = { status = 200 }\n\n# from stdin:1\n[[site.route]]\nprefix = \"/a/b/\"", "prefix = \"/a/\""]),
         ("a firm prefix comes before expressions", site("location ~ ^/a { return 200; } location ^~ /a/ { return 200; } location /b/ { return 200; }"), &["prefix = \"/a/\"\nanswer = { status = 200 }\n\n# from stdin:1\n[[site.route]]\nregex = '^/a'\nanswer = { status = 200 }\n\n# from stdin:1\n[[site.route]]\nprefix = \"/b/\""]),
         ("the same path is no change", site("location /carbon { proxy_pass http://10.0.0.3/carbon; }"), &["prefix = \"/carbon\"\npool = \"10.0.0.3-80\""]),
-        ("another path reaches no node", site("location /esb/ { proxy_pass http://10.0.0.3/; }"), &["[[site.route]]\n# missing: stdin:1: proxy_pass http://10.0.0.3/", "answer = { status = 501"]),
+        ("a path is changed, and led back", site("location /esb/ { proxy_pass http://10.0.0.3/; proxy_cookie_path / /esb/; }"), &["prefix = \"/esb/\"\nupstream-path = \"/\"\npool = \"10.0.0.3-80\""]),
+        ("all below another path", site("location / { proxy_pass http://10.0.0.3/esb/; }"), &["prefix = \"/\"\nupstream-path = \"/esb/\"\npool"]),
+        ("a path that runs into the rest reaches no node", site("location /esb/ { proxy_pass http://10.0.0.3/new; }"), &["[[site.route]]\n# missing: stdin:1: proxy_pass http://10.0.0.3/new", "answer = { status = 501"]),
         ("paths without a location get 404", site("location /a/ { return 204; }"), &["[[site.route]]\nanswer = { status = 404 }"]),
         ("the default is the one that says so", "server { server_name a; location / { return 204; } } server { listen 80 default_server; server_name b; location / { return 204; } }".to_owned(), &["name = \"b.http\"\nlistener = \"http\"\nhosts = [\"b\"]\ndefault = true", "hosts = [\"a\"]\n\n"]),
         ("without one the first takes nameless clients", "server { server_name a; location / { return 204; } } server { server_name b; location / { return 204; } }".to_owned(), &["hosts = [\"a\"]\nnameless = true", "hosts = [\"b\"]\n\n"]),
@@ -210,9 +211,7 @@ struct World {
 
 impl World {
     fn of(fixture: &Path) -> Self {
-        // Two tests look at each configuration, at the same time.
-        static ROOMS: AtomicUsize = AtomicUsize::new(0);
-        let room = Directory::new(&format!("import-{}", ROOMS.fetch_add(1, Ordering::Relaxed)));
+        let room = Directory::new(&format!("import-{}", fixture.file_name().unwrap().to_str().unwrap()));
         let from = room.0.join("nginx");
         let from = if fixture.is_dir() { from } else { from.join(fixture.file_name().unwrap()) };
         let ssl = room.0.join("nginx/ssl");

@@ -4,6 +4,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use weir::config::{self, Action, Config, Form, HostPattern, LogFormat, LogTarget, PathPattern, ProbeKind, Verify};
@@ -647,7 +648,10 @@ struct Directory(PathBuf);
 
 impl Directory {
     fn new(name: &str) -> Self {
-        let path = std::env::temp_dir().join(format!("weir-configuration-{}-{name}", std::process::id()));
+        // Tests run at the same time, and some share a function that makes one.
+        static MADE: AtomicUsize = AtomicUsize::new(0);
+        let number = MADE.fetch_add(1, Ordering::Relaxed);
+        let path = std::env::temp_dir().join(format!("weir-configuration-{}-{number}-{name}", std::process::id()));
         fs::create_dir_all(&path).unwrap();
         Self(path)
     }

@@ -258,14 +258,21 @@ impl<'a> Sites<'a, '_> {
             }
             // Who may not come is not asked before a `return`, which nginx carries out first.
             Action::Own(key, value) => return route.set(key, value),
-            Action::Pool(_) if matches!(rules, access::Access::Nobody) => return route.set("deny", "true"),
-            Action::Pool(chosen) => {
+            Action::Pool(..) if matches!(rules, access::Access::Nobody) => return route.set("deny", "true"),
+            Action::Pool(chosen, upstream) => {
+                if let Some(upstream) = upstream {
+                    // The location for / has no condition of its own.
+                    if !["prefix", "path"].iter().any(|key| route.value(key).is_some()) {
+                        route.set("prefix", values::text("/"));
+                    }
+                    route.set("upstream-path", values::text(&upstream));
+                }
                 route.set("pool", values::text(&chosen.pool));
                 chosen.timeouts.into_iter().for_each(|timeouts| route.set("timeouts", timeouts));
             }
         }
         if !access::write(route, &rules) {
-            route.keys.retain(|(key, _)| !matches!(key.as_str(), "pool" | "timeouts"));
+            route.keys.retain(|(key, _)| !matches!(key.as_str(), "pool" | "timeouts" | "upstream-path"));
             return route.set("answer", GAP);
         }
         access::own_body(route, scope, self.verdicts);

@@ -1,6 +1,7 @@
 //! What a place does with its requests: `proxy_pass`, `return`, `rewrite … permanent`.
 
-use crate::import::nginx::class::Class::{Changed, Ignored, Refused, Same};
+use crate::import::nginx::class::Class;
+use crate::import::nginx::class::Class::{Better, Changed, Ignored, Refused, Same};
 use crate::import::nginx::known;
 use crate::import::nginx::parse::Directive;
 use crate::import::nginx::pool::{Chosen, Pools, Target};
@@ -10,7 +11,8 @@ use crate::import::nginx::values;
 
 /// What is done.
 pub(super) enum Action {
-    Pool(Chosen),
+    /// Nodes are asked for the path that the client sent, or for this one in place of what matched.
+    Pool(Chosen, Option<String>),
     /// A key of a route and its value, such as `redirect`.
     Own(&'static str, String),
     /// It cannot be imported: these requests are refused, and reach no node.
@@ -107,11 +109,21 @@ fn passed<'a>(
         verdicts.missing(pass, "the pool is written, not found by a variable, and reached over TCP");
         return Action::Gap;
     }
-    if !is_identity(path, matched) {
-        verdicts.missing(pass, path_lacks(path));
-        return Action::Gap;
-    }
-    verdicts.same(pass, "pool");
+    let upstream = match changed_path(path, matched) {
+        Ok(None) => {
+            verdicts.same(pass, "pool");
+            None
+        }
+        Ok(Some(change)) => {
+            cookie_paths(scope, &change, verdicts);
+            verdicts.say(pass, change.class, "upstream-path", change.note);
+            Some(change.upstream)
+        }
+        Err(lacks) => {
+            verdicts.missing(pass, lacks);
+            return Action::Gap;
+        }
+    };
     for one in scope.own("rewrite") {
         verdicts.missing(one, known::lacks("rewrite"));
     }
@@ -119,25 +131,65 @@ fn passed<'a>(
         verdicts.say(one, Ignored, "", "never used: this place proxies");
     }
     match pools.choose(&Target { host, tls }, scope, pass, verdicts) {
-        Some(chosen) => Action::Pool(chosen),
+        Some(chosen) => Action::Pool(chosen, upstream),
         None => Action::Gap,
     }
 }
 
-/// Whether the node gets the path that the client sent.
-fn is_identity(path: &str, matched: Matched<'_>) -> bool {
-    match (path, matched) {
-        ("" | "$request_uri", _) => true,
-        (path, Matched::Prefix(own) | Matched::Exact(own)) => path == own,
-        (_, Matched::Regex) => false,
-    }
+/// What nodes are asked for in place of what matched.
+struct PathChange {
+    public: String,
+    upstream: String,
+    class: Class,
+    note: String,
 }
 
-fn path_lacks(path: &str) -> String {
-    if path.contains('$') {
-        return format!("{path}: the path that is sent has no variables");
+/// How the path of `proxy_pass` changes what the client sent; not at all where it is the same. An error says what Weir lacks.
+fn changed_path(path: &str, matched: Matched<'_>) -> Result<Option<PathChange>, String> {
+    let (public, whole) = match matched {
+        _ if matches!(path, "" | "$request_uri") => return Ok(None),
+        Matched::Prefix(own) => (own, false),
+        Matched::Exact(own) => (own, true),
+        Matched::Regex => return Err(format!("{path}: behind a regular expression the path is not changed")),
+    };
+    if path == public {
+        return Ok(None);
     }
-    format!("the path is changed to {path}: Weir sends the path that it got")
+    if path.contains('$') {
+        return Err(format!("{path}: the path that is sent has no variables"));
+    }
+    if !is_plain(path) {
+        return Err(format!("{path}: write it without a query, escapes, stars, // and dots as segments"));
+    }
+    let (class, note) = match (public.ends_with('/'), path.ends_with('/')) {
+        (true, false) if !whole => {
+            return Err(format!("{public}a becomes {path}a, without a slash between: write {path}/"));
+        }
+        (false, true) if !whole => {
+            (Changed, format!("{public}/a becomes {path}a; nginx sends {path}/a, with two slashes"))
+        }
+        _ => (Better, format!("Location and the Path of cookies lead back to {public}")),
+    };
+    Ok(Some(PathChange { public: public.to_owned(), upstream: path.to_owned(), class, note }))
+}
+
+fn is_plain(path: &str) -> bool {
+    let fits = |byte: u8| byte.is_ascii_graphic() && !b"?#%*;\\".contains(&byte);
+    let dots = path.split('/').any(|segment| matches!(segment, "." | ".."));
+    path.bytes().all(fits) && !path.contains("//") && !dots
+}
+
+/// A `proxy_cookie_path` that undoes the change is what Weir does anyway.
+fn cookie_paths(scope: &Scope<'_>, change: &PathChange, verdicts: &Verdicts) {
+    let same = |one: &str, other: &str| one.trim_end_matches('/') == other.trim_end_matches('/');
+    for one in scope.own("proxy_cookie_path") {
+        if let [from, to] = one.words.as_slice()
+            && same(from, &change.upstream)
+            && same(to, &change.public)
+        {
+            verdicts.same(one, "upstream-path");
+        }
+    }
 }
 
 fn returned(one: &Directive, verdicts: &Verdicts) -> Action {
@@ -301,16 +353,25 @@ mod tests {
     #[test]
     fn a_path_that_stays_is_told_from_one_that_changes() {
         let cases = [
-            ("", Matched::Regex, true),
-            ("/", Matched::Prefix("/"), true),
-            ("/carbon", Matched::Prefix("/carbon"), true),
-            ("/", Matched::Prefix("/esb/"), false),
-            ("$request_uri", Matched::Prefix("/esb/"), true),
-            ("/t/abc.com/", Matched::Prefix("/"), false),
-            ("/x", Matched::Exact("/x"), true),
+            ("", Matched::Regex, Some(None)),
+            ("/", Matched::Prefix("/"), Some(None)),
+            ("/carbon", Matched::Prefix("/carbon"), Some(None)),
+            ("$request_uri", Matched::Prefix("/esb/"), Some(None)),
+            ("/x", Matched::Exact("/x"), Some(None)),
+            ("/", Matched::Prefix("/esb/"), Some(Some(Better))),
+            ("/t/abc.com/", Matched::Prefix("/"), Some(Some(Better))),
+            ("/y", Matched::Exact("/x"), Some(Some(Better))),
+            ("/new", Matched::Prefix("/esb"), Some(Some(Better))),
+            ("/", Matched::Prefix("/esb"), Some(Some(Changed))),
+            ("/new", Matched::Prefix("/esb/"), None),
+            ("/$1", Matched::Prefix("/esb/"), None),
+            ("/x", Matched::Regex, None),
+            ("/a/../b/", Matched::Prefix("/esb/"), None),
+            ("/?q", Matched::Prefix("/esb/"), None),
         ];
-        for (path, matched, same) in cases {
-            assert_eq!(is_identity(path, matched), same, "{path}");
+        for (path, matched, class) in cases {
+            let found = changed_path(path, matched).ok().map(|change| change.map(|change| change.class));
+            assert_eq!(found, class, "{path}");
         }
     }
 }
