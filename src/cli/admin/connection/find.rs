@@ -146,19 +146,24 @@ pub(super) fn list(places: &[Place]) -> String {
     places.iter().map(Place::to_string).collect::<Vec<_>>().join(", ")
 }
 
+/// `localhost` is this machine, also where no file and no server says so (RFC 6761 6.3).
+async fn this_machine(port: u16) -> io::Result<TcpStream> {
+    let both: [SocketAddr; 2] = [(Ipv4Addr::LOCALHOST, port).into(), (Ipv6Addr::LOCALHOST, port).into()];
+    TcpStream::connect(&both[..]).await
+}
+
 impl Place {
     async fn connect(&self, tls: &TlsArgs) -> io::Result<Stream> {
         match self {
             Self::Any => Err(io::ErrorKind::NotFound.into()),
             Self::Socket(path) => Ok(Box::new(UnixStream::connect(path).await?)),
             Self::Address(address) => Ok(Box::new(TcpStream::connect(address).await?)),
-            Self::Localhost(port) => {
-                let both: [SocketAddr; 2] = [(Ipv4Addr::LOCALHOST, *port).into(), (Ipv6Addr::LOCALHOST, *port).into()];
-                Ok(Box::new(TcpStream::connect(&both[..]).await?))
-            }
+            Self::Localhost(port) => Ok(Box::new(this_machine(*port).await?)),
             Self::Secure(host, port) => {
                 let connector = tls.connector().map_err(io::Error::other)?;
-                let stream = TcpStream::connect((host.as_str(), *port)).await?;
+                let is_here = host.eq_ignore_ascii_case("localhost");
+                let stream =
+                    if is_here { this_machine(*port).await } else { TcpStream::connect((host.as_str(), *port)).await }?;
                 Ok(Box::new(tls::shake_hands(&connector, host, stream).await?))
             }
         }

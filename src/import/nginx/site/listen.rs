@@ -161,7 +161,7 @@ fn bind(one: &Directive, verdicts: &Verdicts) -> Option<SocketAddr> {
     if let Ok(address) = host.parse::<IpAddr>() {
         return Some(SocketAddr::new(address, port));
     }
-    let found = (host.as_str(), port).to_socket_addrs().ok().and_then(|mut all| all.find(SocketAddr::is_ipv4));
+    let found = address_of(&host, port);
     match found {
         Some(address) => {
             verdicts.say(one, Changed, "bind", format!("{host} is {} now, and that is written", address.ip()));
@@ -172,6 +172,14 @@ fn bind(one: &Directive, verdicts: &Verdicts) -> Option<SocketAddr> {
             None
         }
     }
+}
+
+/// `localhost` needs nobody who knows it (RFC 6761 6.3).
+fn address_of(host: &str, port: u16) -> Option<SocketAddr> {
+    if host.eq_ignore_ascii_case("localhost") {
+        return Some((Ipv4Addr::LOCALHOST, port).into());
+    }
+    (host, port).to_socket_addrs().ok()?.find(SocketAddr::is_ipv4)
 }
 
 fn about(one: &Directive, verdicts: &Verdicts) {
