@@ -29,6 +29,8 @@ pub struct Leaf {
     pub issuer: String,
     /// Issuer and subject are the same.
     pub self_signed: bool,
+    /// It says that it may sign others (RFC 5280 4.2.1.9).
+    pub is_authority: bool,
 }
 
 impl Leaf {
@@ -63,6 +65,7 @@ impl Leaf {
             version: u8::try_from(certificate.version().0.saturating_add(1)).unwrap_or(u8::MAX),
             issuer: name_text(certificate.issuer()),
             self_signed: certificate.issuer().as_raw() == certificate.subject().as_raw(),
+            is_authority: certificate.is_ca(),
         }
     }
 }
@@ -181,6 +184,7 @@ mod tests {
             version: 3,
             issuer: String::new(),
             self_signed: false,
+            is_authority: false,
         }
     }
 }

@@ -1,18 +1,20 @@
 //! TLS towards clients: one rustls configuration for each listener and generation, with certificates chosen by server
 //! name; and one for the admin address.
 
+mod listed;
+
 use std::sync::Arc;
 
 use rustls::crypto::aws_lc_rs;
 use rustls::crypto::{CryptoProvider, aws_lc_rs::cipher_suite as suites};
-use rustls::server::{ClientHello, NoServerSessionStorage, ProducesTickets, ResolvesServerCert, WebPkiClientVerifier};
+use rustls::server::{ClientHello, NoServerSessionStorage, ProducesTickets, ResolvesServerCert};
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{ServerConfig, SupportedProtocolVersion, version};
 
+use self::listed::Listed;
 use super::hello::{self, Hello};
 use crate::config;
 use crate::config::{AdminTls, Config, TlsVersion};
-use crate::proxy::node::verify;
 use crate::traffic::routing::sites::Sites;
 
 /// The keys of session tickets. They are made once for the process, so that a client can resume its session after a
@@ -82,9 +84,7 @@ pub(crate) fn admin_config(tls: &AdminTls) -> Result<Arc<ServerConfig>, String> 
     let builder = if tls.client_ca.is_empty() {
         builder.with_no_client_auth()
     } else {
-        let verifier =
-            WebPkiClientVerifier::builder_with_provider(Arc::new(verify::anchors(&tls.client_ca)?), provider);
-        builder.with_client_cert_verifier(verifier.allow_unauthenticated().build().map_err(|error| error.to_string())?)
+        builder.with_client_cert_verifier(Arc::new(Listed::new(&tls.client_ca, &provider)?))
     };
     let pair = CertifiedKey::clone(&tls.certificate.pair.certified);
     let mut server = builder.with_cert_resolver(Arc::new(SingleCertAndKey::from(pair)));
