@@ -47,6 +47,15 @@ impl Admin {
     }
 }
 
+impl Admin {
+    /// Whether both let the same in, for the same, and in the same way. Whoever was let in by one need not be judged again.
+    pub fn lets_in_like(&self, other: &Self) -> bool {
+        let said = |admin: &Self| admin.tls.as_ref().map(|tls| Arc::clone(&tls.client_ca));
+        let tokens = |admin: &Self| admin.tokens.iter().map(|token| (token.may, token.digest)).collect::<Vec<_>>();
+        tokens(self) == tokens(other) && self.certificates == other.certificates && said(self) == said(other)
+    }
+}
+
 /// `[admin.tls]`: with what the address speaks TLS.
 #[derive(Clone, Debug)]
 pub struct AdminTls {

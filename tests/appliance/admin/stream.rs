@@ -173,3 +173,17 @@ fn a_viewer_that_never_reads_is_dropped_and_the_others_go_on() {
     let snapshot = |viewer: &mut Viewer| std::iter::from_fn(|| viewer.next()).any(|told| told.event == "snapshot");
     assert!(snapshot(&mut reads), "who reads goes on");
 }
+
+#[test]
+fn a_reload_that_changes_who_may_come_ends_it_and_another_one_does_not() {
+    let origin = Origin::named("n");
+    let mut weir = Plan::before(&[&origin]).token("read", "reads-0123456789").start();
+    let mut viewer = Viewer::of(&weir, "?only=events", "");
+    weir.reload();
+    let is_reload = |told: &Option<Told>| told.as_ref().is_none_or(|told| told.data["kind"] == "reload");
+    let told = std::iter::repeat_with(|| viewer.next()).find(is_reload).flatten();
+    assert!(told.is_some(), "the stream goes on over a reload");
+    weir.edit(|text| text.replace("may = \"read\"", "may = \"operate\""));
+    weir.reload();
+    assert!(std::iter::repeat_with(|| viewer.next()).any(|told| told.is_none()));
+}

@@ -12,6 +12,7 @@ use tokio::sync::watch;
 use super::super::events::EventView;
 use super::hub::Hub;
 use super::wanted::Wanted;
+use crate::config::Config;
 use crate::control::state::Control;
 
 /// How long nothing is sent at most, so that both ends notice when the other one is gone.
@@ -27,6 +28,8 @@ const AT_ONCE: usize = 50;
 pub(super) struct Viewer {
     control: Arc<Control>,
     hub: Arc<Hub>,
+    /// The configuration by which the viewer was let in.
+    let_in_by: Arc<Config>,
     sender: Sender<Bytes>,
     events: watch::Receiver<()>,
     snapshots: Option<watch::Receiver<Option<Bytes>>>,
@@ -41,6 +44,7 @@ impl Viewer {
         Self {
             control: Arc::clone(control),
             hub: Arc::clone(hub),
+            let_in_by: Arc::clone(&control.current.load().snapshot.config),
             sender,
             events: events.changes(),
             snapshots: wanted.snapshots.then(|| hub.snapshots(control)),
@@ -49,11 +53,12 @@ impl Viewer {
         }
     }
 
-    /// Sends what happens until the viewer goes or takes nothing, or Weir stops.
+    /// Sends what happens until the viewer goes or takes nothing, Weir stops, or a reload changes who may come: then the
+    /// viewer asks again, and is judged anew.
     pub(super) async fn show(mut self) {
         // Who is cut off asks again after this time, and before the first event came too it knows where to go on.
         let mut due = Some(Bytes::from(format!("retry: 1000\nid: {}\n\n", self.hub.id(self.last))));
-        loop {
+        while self.may_stay() {
             if let Some(bytes) = due.take()
                 && !self.send(bytes).await
             {
@@ -68,6 +73,12 @@ impl Viewer {
                 () = tokio::time::sleep(HEARTBEAT) => Some(Bytes::from_static(b":\n\n")),
             };
         }
+    }
+
+    fn may_stay(&self) -> bool {
+        let current = self.control.current.load();
+        let config = &current.snapshot.config;
+        Arc::ptr_eq(config, &self.let_in_by) || config.admin.lets_in_like(&self.let_in_by.admin)
     }
 
     /// Sends the events that came. False when the viewer is gone.
