@@ -96,7 +96,7 @@ fn made(host: &str, directory: &Path, name: &str, now: SystemTime) -> Result<Cer
 
 /// The directory of the configuration, if it is not there yet. Everybody may read it, whatever the umask of who asks.
 pub(super) fn directory(path: &Path) -> Result<(), String> {
-    made_directory(path, 0o755).map(drop)
+    made_directory(path, OPEN).map(drop)
 }
 
 /// A directory that is Weir's own, if it is not there yet: whoever makes it, the user that Weir runs as has it.
@@ -104,12 +104,19 @@ pub(super) fn own_directory(path: &Path, mode: u32) -> Result<(), String> {
     if made_directory(path, mode)? { give_to_service(path) } else { Ok(()) }
 }
 
-/// Whether it was made: one that is there stays as it is.
+/// Directories that everybody may enter.
+const OPEN: u32 = 0o755;
+
+/// Whether it was made: one that is there stays as it is. Those on the way to it may be entered by everybody, whatever the
+/// umask.
 fn made_directory(path: &Path, mode: u32) -> Result<bool, String> {
     if path.as_os_str().is_empty() || path.is_dir() {
         return Ok(false);
     }
-    let made = fs::create_dir_all(path).and_then(|()| fs::set_permissions(path, fs::Permissions::from_mode(mode)));
+    if let Some(parent) = path.parent() {
+        made_directory(parent, OPEN)?;
+    }
+    let made = fs::create_dir(path).and_then(|()| fs::set_permissions(path, fs::Permissions::from_mode(mode)));
     made.map(|()| true).map_err(|error| format!("{}: {error}", path.display()))
 }
 
