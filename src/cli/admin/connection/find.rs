@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use rustls_pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, UnixStream};
+use tokio_rustls::TlsConnector;
 
 use super::tls;
 use super::tls::TlsArgs;
@@ -101,7 +102,8 @@ fn by_configuration(places: AdminPlaces) -> Vec<Place> {
 pub(super) async fn connect(places: &[Place], tls: &TlsArgs, needs_socket: bool) -> Result<(Stream, Place), String> {
     let mut failed = Vec::new();
     for place in places {
-        match place.connect(tls).await {
+        let connector = if matches!(place, Place::Secure(..)) { Some(tls.connector()?) } else { None };
+        match place.connect(connector.as_ref()).await {
             Ok(stream) => return Ok((stream, place.clone())),
             Err(error) => {
                 let denied = error.kind() == io::ErrorKind::PermissionDenied;
@@ -153,18 +155,18 @@ async fn this_machine(port: u16) -> io::Result<TcpStream> {
 }
 
 impl Place {
-    async fn connect(&self, tls: &TlsArgs) -> io::Result<Stream> {
+    async fn connect(&self, connector: Option<&TlsConnector>) -> io::Result<Stream> {
         match self {
             Self::Any => Err(io::ErrorKind::NotFound.into()),
             Self::Socket(path) => Ok(Box::new(UnixStream::connect(path).await?)),
             Self::Address(address) => Ok(Box::new(TcpStream::connect(address).await?)),
             Self::Localhost(port) => Ok(Box::new(this_machine(*port).await?)),
             Self::Secure(host, port) => {
-                let connector = tls.connector().map_err(io::Error::other)?;
+                let connector = connector.ok_or(io::ErrorKind::Unsupported)?;
                 let is_here = host.eq_ignore_ascii_case("localhost");
                 let stream =
                     if is_here { this_machine(*port).await } else { TcpStream::connect((host.as_str(), *port)).await }?;
-                Ok(Box::new(tls::shake_hands(&connector, host, stream).await?))
+                Ok(Box::new(tls::shake_hands(connector, host, stream).await?))
             }
         }
     }
