@@ -50,22 +50,27 @@ pub(super) async fn admit(
     match whole {
         Ok(request) => next.run(request).await,
         Err(problem) => {
-            if problem.is_unauthorized() && request_has_token {
-                wrong_token(&shared, &caller);
+            if problem.is_unauthorized() {
+                tell_of_stranger(&shared, &caller, request_has_token);
             }
             problem.into_response()
         }
     }
 }
 
-/// Says in the journal that somebody shows a wrong token: a guess, or a token that was changed. One line a second, so that
-/// nobody can fill the disk.
-fn wrong_token(shared: &Shared, caller: &Caller) {
+/// Says in the journal that somebody shows a wrong token or a certificate that nobody has: a guess, or one that was changed.
+/// One line a second, so that nobody can fill the disk.
+fn tell_of_stranger(shared: &Shared, caller: &Caller, has_token: bool) {
     static LIMIT: LogRateLimit = LogRateLimit::new();
-    let Caller::Tcp { peer, .. } = caller else { return };
+    let Caller::Tcp { peer, certificate, .. } = caller else { return };
+    let shown = match certificate {
+        _ if has_token => "a wrong token".to_owned(),
+        Some(shown) => format!("the certificate of {:?}, which no [[admin.certificate]] names,", shown.name()),
+        None => return,
+    };
     if let Some(left_out) = LIMIT.allow(shared.start.elapsed().as_secs()) {
         let more = if left_out == 0 { String::new() } else { format!("; {left_out} more since the line before") };
-        log::warn!("the admin address refused a wrong token from {peer}{more}");
+        log::warn!("the admin address refused {shown} from {peer}{more}");
     }
 }
 
