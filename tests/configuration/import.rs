@@ -54,7 +54,7 @@ fn reports_say_what_changes() {
 #[test]
 fn what_nginx_means_is_what_weir_does() {
     let node = "server 10.0.0.3:80;";
-    let rows: [(&str, String, &[&str]); 16] = [
+    let rows: [(&str, String, &[&str]); 22] = [
         ("one process has one node", format!("upstream a {{ {node} }} upstream b {{ server 10.0.0.3:81; }} server {{ location / {{ proxy_pass http://a; }} location /b/ {{ proxy_pass http://b; }} }}"), &["name = \"node1\"\naddress = \"10.0.0.3\"\n\n# from stdin:1\n[[pool]]"]),
         ("the longest prefix comes first", site("location /a/ { return 200; } location /a/b/ { return 200; } location = /a/ { return 200; }"), &["path = \"/a/\"\nanswer = { status = 200 }\n\n# from stdin:1\n[[site.route]]\nprefix = \"/a/b/\"", "prefix = \"/a/\""]),
         ("a firm prefix comes before expressions", site("location ~ ^/a { return 200; } location ^~ /a/ { return 200; } location /b/ { return 200; }"), &["prefix = \"/a/\"\nanswer = { status = 200 }\n\n# from stdin:1\n[[site.route]]\nregex = '^/a'\nanswer = { status = 200 }\n\n# from stdin:1\n[[site.route]]\nprefix = \"/b/\""]),
@@ -70,6 +70,12 @@ fn what_nginx_means_is_what_weir_does() {
         ("limits hold in their location alone", "upstream a { server 10.0.0.3:80; } server { server_name x; proxy_read_timeout 9m; location / { proxy_pass http://a; } location /l/ { proxy_send_timeout 1m; proxy_pass http://a; } }".to_owned(), &["timeouts = { read = \"9m\" }", "timeouts = { read = \"9m\", send = \"1m\" }"]),
         ("a network inside another is not opened", site("location / { allow 10.0.0.0/8; deny 10.1.0.0/16; deny all; proxy_pass http://10.0.0.3; }"), &["answer = { status = 501"]),
         ("a rewrite that leads away redirects", "server { server_name a; rewrite ^/(.*) https://b.c/$1 permanent; }".to_owned(), &["redirect = { scheme = \"https\", host = \"b.c\", status = 301 }"]),
+        ("a condition of the site that refuses closes the site", site("if ($http_x_bad) { return 403; } location / { proxy_pass http://10.0.0.3; }"), &["\nanswer = { status = 501"]),
+        ("an expression that Weir cannot have closes what it guards", site("location ~ ^/(?!pub) { deny all; } location / { proxy_pass http://10.0.0.3; }"), &["\nanswer = { status = 501"]),
+        ("a nested one closes its location alone", site("location /adm/ { proxy_pass http://10.0.0.3; location ~ do$ { deny all; } } location / { proxy_pass http://10.0.0.3; }"), &["prefix = \"/adm/\"\nanswer = { status = 501", "pool = \"10.0.0.3-80\"\n\n# from"]),
+        ("a closed prefix is closed as far as in nginx", site("location /a.b { deny all; } location / { proxy_pass http://10.0.0.3; }"), &["regex = '^/a\\.b'\ndeny = true"]),
+        ("a path that changes has no such prefix", site("location /a { allow 10.0.0.0/8; deny all; proxy_pass http://10.0.0.3/b; }"), &["regex = '^/a'\nanswer = { status = 501"]),
+        ("an expression that guards is not overtaken", site("location ^~ /i/ { return 200; } location /i/s/ { proxy_pass http://10.0.0.3; } location ~ p$ { deny all; }"), &["prefix = \"/i/s/\"\nanswer = { status = 501", "prefix = \"/i/\"\nanswer = { status = 200 }"]),
         ("a password that Weir does not ask for opens nothing", site("auth_basic x; location / { proxy_pass http://10.0.0.3; } location /f/ { auth_basic off; proxy_pass http://10.0.0.3; }"), &["prefix = \"/f/\"\npool", "answer = { status = 501"]),
     ];
     for (what, nginx, wanted) in rows {

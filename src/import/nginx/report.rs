@@ -79,6 +79,13 @@ impl Verdicts {
         self.say(on, Class::Missing, "", note);
     }
 
+    /// Says this too of a directive of which something was said.
+    pub(super) fn add(&self, on: &Directive, note: &str) {
+        if let Some(verdict) = self.said.borrow_mut().get_mut(&on.id) {
+            verdict.note = format!("{}; {note}", verdict.note);
+        }
+    }
+
     /// What becomes of a default of nginx that is not written at `at`. Told once, with how often it holds.
     pub(super) fn unwritten(&self, at: &Origin, directive: &str, class: Class, key: &str, note: &str) {
         let mut defaults = self.defaults.borrow_mut();

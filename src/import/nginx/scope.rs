@@ -48,6 +48,12 @@ impl<'a> Scope<'a> {
         self.levels.iter().rev().map(on).find(|found| !found.is_empty()).unwrap_or_default()
     }
 
+    /// The `if` blocks that are asked here: those of the server and of the innermost level. No other level hands them down.
+    pub(super) fn conditions(&self) -> Vec<&'a Directive> {
+        let server = self.levels.get(1).filter(|_| self.levels.len() > 2);
+        server.into_iter().chain(self.levels.last()).flatten().copied().filter(|one| one.name == "if").collect()
+    }
+
     /// Those of the innermost level alone.
     pub(super) fn own(&self, name: &str) -> Vec<&'a Directive> {
         self.innermost().filter(|one| one.name == name).collect()

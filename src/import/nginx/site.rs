@@ -2,6 +2,7 @@
 
 pub(super) mod access;
 mod action;
+mod guards;
 mod headers;
 pub(super) mod listen;
 mod locations;
@@ -210,14 +211,31 @@ impl<'a> Sites<'a, '_> {
         let mut route = Table::new("[[site.route]]", &location.block.at);
         let (key, value) = location.condition(location.is_insensitive());
         route.set(key, value);
-        let action = action::read(&location.scope, location.matched(), location.block, &mut self.pools, self.verdicts);
+        let action = match self.action(location) {
+            // A changed path needs a prefix.
+            Action::Pool(_, Some(_)) if location.runs_on() => {
+                let note = "it keeps people out of all that begins so, and its path changes: end it with a slash";
+                self.verdicts.missing(location.block, note);
+                Action::Gap
+            }
+            action => action,
+        };
         self.fill(&mut route, action, &location.scope, listens);
         route
     }
 
+    fn action(&mut self, location: &Location<'a>) -> Action {
+        if location.closed {
+            let note = "nobody is let in here, for a location that keeps people out is not imported";
+            self.verdicts.missing(location.block, note);
+            return Action::Gap;
+        }
+        action::read(&location.scope, location.matched(), location.block, &mut self.pools, self.verdicts)
+    }
+
     /// The location for `/` is the site itself, unless it says something that only a route can say.
     fn root(&mut self, table: &mut Table, root: &Location<'a>, listens: &Listens) {
-        let action = action::read(&root.scope, Matched::Prefix("/"), root.block, &mut self.pools, self.verdicts);
+        let action = self.action(root);
         self.verdicts.same(root.block, "pool of the site");
         let mut route = Table::new("[[site.route]]", &root.block.at);
         self.fill(&mut route, action, &root.scope, listens);

@@ -1,5 +1,6 @@
 //! What a place does with its requests: `proxy_pass`, `return`, `rewrite … permanent`.
 
+use super::guards::guarded;
 use crate::import::nginx::class::Class;
 use crate::import::nginx::class::Class::{Better, Changed, Ignored, Refused, Same};
 use crate::import::nginx::known;
@@ -63,25 +64,6 @@ pub(super) fn read<'a>(
     }
 }
 
-/// Whether something keeps people out that Weir does not have. Then nobody comes in.
-fn guarded(scope: &Scope<'_>, verdicts: &Verdicts) -> bool {
-    let mut found = false;
-    for name in scope.everything().map(|one| one.name.as_str()).collect::<std::collections::BTreeSet<_>>() {
-        let Some(one) = scope.one(name) else { continue };
-        let client_certificate = name == "ssl_verify_client";
-        let condition = name == "if" && scope.own("if").iter().any(|one| one.inside().iter().any(closes));
-        if (known::protects(name) || client_certificate || condition) && one.word() != "off" {
-            verdicts.missing(one, format!("{}; so nobody is let in here", known::lacks(name)));
-            found = true;
-        }
-    }
-    found
-}
-
-fn closes(one: &Directive) -> bool {
-    one.name == "deny" || one.name == "return" && one.word().starts_with('4')
-}
-
 /// What stands beside a `return` is never used.
 fn unused(scope: &Scope<'_>, verdicts: &Verdicts) {
     let dead = ["proxy_pass", "root", "try_files", "alias", "index"];
@@ -124,9 +106,6 @@ fn passed<'a>(
             return Action::Gap;
         }
     };
-    for one in scope.own("rewrite") {
-        verdicts.missing(one, known::lacks("rewrite"));
-    }
     for one in ["root", "index", "try_files"].iter().flat_map(|name| scope.own(name)) {
         verdicts.say(one, Ignored, "", "never used: this place proxies");
     }

@@ -1,7 +1,10 @@
 //! Locations in the order in which Weir asks its routes. nginx takes the exact one, then the longest prefix if it says `^~`,
 //! then the first regular expression, then the longest prefix; Weir takes the first route that matches.
 
+use std::collections::HashSet;
+
 use super::action::Matched;
+use super::guards::restricts;
 use crate::import::nginx::class::Class::{Changed, Narrower, Refused, Same};
 use crate::import::nginx::parse::Directive;
 use crate::import::nginx::report::Verdicts;
@@ -14,9 +17,11 @@ pub(super) struct Location<'a> {
     pub(super) scope: Scope<'a>,
     pub(super) kind: Kind,
     pub(super) path: &'a str,
+    /// Nobody is let in, since what would keep some out is not imported. The report says why.
+    pub(super) closed: bool,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) enum Kind {
     Exact,
     /// A prefix before regular expressions.
@@ -41,8 +46,16 @@ impl<'a> Location<'a> {
             Kind::Exact => ("path", values::text(self.path)),
             Kind::Regex if insensitive => ("regex", regex_text(&format!("(?i){}", self.path))),
             Kind::Regex => ("regex", regex_text(self.path)),
+            Kind::Firm | Kind::Prefix if self.runs_on() => {
+                ("regex", regex_text(&format!("^{}", regex::escape(self.path))))
+            }
             Kind::Firm | Kind::Prefix => ("prefix", values::text(self.path)),
         }
+    }
+
+    /// Whether it takes `/carbonx` too, since it keeps people out of `/carbon`.
+    pub(super) fn runs_on(&self) -> bool {
+        matches!(self.kind, Kind::Firm | Kind::Prefix) && runs_on(self.block, self.path)
     }
 
     pub(super) fn is_insensitive(&self) -> bool {
@@ -55,31 +68,64 @@ fn regex_text(plain: &str) -> String {
     if plain.contains('\'') || plain.chars().any(char::is_control) { values::text(plain) } else { format!("'{plain}'") }
 }
 
-/// All locations of the server, nested ones too, in Weir's order; the one for `/` is the last.
-pub(super) fn read<'a>(scope: &Scope<'a>, verdicts: &Verdicts) -> Vec<Location<'a>> {
-    let mut all = Vec::new();
-    collect(scope, &mut all, false, verdicts);
-    order(&mut all, verdicts);
-    all
+/// A prefix of Weir ends with a segment, one of nginx does not. What a restriction closes may not become less.
+fn runs_on(block: &Directive, path: &str) -> bool {
+    !path.ends_with('/') && restricts(block)
 }
 
-fn collect<'a>(scope: &Scope<'a>, all: &mut Vec<Location<'a>>, nested: bool, verdicts: &Verdicts) {
-    for block in scope.own("location") {
+/// All locations of the server, nested ones too, in Weir's order; the one for `/` is the last.
+pub(super) fn read<'a>(scope: &Scope<'a>, verdicts: &Verdicts) -> Vec<Location<'a>> {
+    let mut found = Found { all: Vec::new(), seen: HashSet::new(), verdicts };
+    found.collect(scope, false);
+    order(&mut found.all, verdicts);
+    found.all
+}
+
+struct Found<'a, 'b> {
+    all: Vec<Location<'a>>,
+    seen: HashSet<(Kind, &'a str)>,
+    verdicts: &'b Verdicts,
+}
+
+impl<'a> Found<'a, '_> {
+    /// Takes the locations of this place. What one of them would have guarded is closed where it cannot be imported: true
+    /// says that the place itself is.
+    fn collect(&mut self, scope: &Scope<'a>, nested: bool) -> bool {
+        let (first, mut closed) = (self.all.len(), false);
+        for block in scope.own("location") {
+            match self.kind(block, nested) {
+                Some((kind, path)) => self.add(block, scope, kind, path),
+                None if restricts(block) => {
+                    let place = if nested { "the location around it" } else { "this site" };
+                    self.verdicts.add(block, &format!("it keeps people out, so nobody is let in to {place}"));
+                    closed = true;
+                }
+                None => {}
+            }
+        }
+        if closed {
+            self.all.iter_mut().skip(first).for_each(|one| one.closed = true);
+        }
+        closed
+    }
+
+    fn add(&mut self, block: &'a Directive, scope: &Scope<'a>, kind: Kind, path: &'a str) {
+        if !self.seen.insert((kind, path)) {
+            return self.verdicts.say(block, Refused, "", "this location is written twice");
+        }
         let inner = scope.inside(block);
-        let Some((kind, path)) = kind(block, verdicts) else { continue };
+        let closed = self.collect(&inner, true);
+        self.all.push(Location { block, scope: inner, kind, path, closed });
+    }
+
+    fn kind(&self, block: &'a Directive, nested: bool) -> Option<(Kind, &'a str)> {
+        let (kind, path) = kind(block, self.verdicts)?;
         if nested && kind == Kind::Regex {
-            verdicts.missing(
-                block,
-                "a regular expression inside another location: write it at the site, with the path before it",
-            );
-            continue;
+            let note = "a regular expression inside another location: write it at the site, with the path before it";
+            self.verdicts.missing(block, note);
+            return None;
         }
-        if all.iter().any(|other| other.kind == kind && other.path == path) {
-            verdicts.say(block, Refused, "", "this location is written twice");
-            continue;
-        }
-        collect(&inner, all, true, verdicts);
-        all.push(Location { block, scope: inner, kind, path });
+        Some((kind, path))
     }
 }
 
@@ -110,17 +156,19 @@ fn kind<'a>(block: &'a Directive, verdicts: &Verdicts) -> Option<(Kind, &'a str)
         return None;
     }
     if kind != Kind::Exact && path != "/" {
-        let (class, note) = match path.strip_suffix('/') {
-            Some(_) => (Same, String::new()),
-            None => (Narrower, format!("{path} and what is below it, not {path}x")),
+        let (class, key, note) = match path.strip_suffix('/') {
+            Some(_) => (Same, "prefix", String::new()),
+            None if runs_on(block, path) => (Same, "regex", String::new()),
+            None => (Narrower, "prefix", format!("{path} and what is below it, not {path}x")),
         };
-        verdicts.say(block, class, "[[site.route]] prefix", note);
+        verdicts.say(block, class, format!("[[site.route]] {key}"), note);
     }
     Some((kind, path))
 }
 
 fn order(all: &mut [Location<'_>], verdicts: &Verdicts) {
     let has_regex = all.iter().any(|one| one.kind == Kind::Regex);
+    let guards = all.iter().any(|one| one.kind == Kind::Regex && restricts(one.block));
     let firm: Vec<String> = all.iter().filter(|one| one.kind == Kind::Firm).map(|one| one.path.to_owned()).collect();
     for one in all.iter_mut() {
         match one.kind {
@@ -129,6 +177,12 @@ fn order(all: &mut [Location<'_>], verdicts: &Verdicts) {
             // Below a firm prefix it must come before that one, so before the regular expressions too.
             Kind::Prefix if firm.iter().any(|other| one.path.starts_with(other.as_str())) => {
                 one.kind = Kind::Firm;
+                if guards {
+                    one.closed = true;
+                    let note = "below a ^~ location, and still behind the regular expressions: one of them keeps people \
+                                out, so nobody is let in here";
+                    verdicts.missing(one.block, note);
+                }
                 let note = "asked before the regular expressions, since it is below a ^~ location";
                 verdicts.say(one.block, Changed, "[[site.route]]", note);
             }

@@ -1,0 +1,41 @@
+//! What keeps people out. Where Weir does not have it, nobody comes in.
+
+use std::collections::BTreeSet;
+
+use crate::import::nginx::known;
+use crate::import::nginx::parse::Directive;
+use crate::import::nginx::report::Verdicts;
+use crate::import::nginx::scope::Scope;
+
+/// Whether something keeps people out of this place that Weir does not have.
+pub(super) fn guarded(scope: &Scope<'_>, verdicts: &Verdicts) -> bool {
+    let mut found = false;
+    let mut close = |one: &Directive| {
+        verdicts.missing(one, format!("{}; so nobody is let in here", known::lacks(&one.name)));
+        found = true;
+    };
+    for name in scope.everything().map(|one| one.name.as_str()).collect::<BTreeSet<_>>() {
+        let Some(one) = scope.one(name) else { continue };
+        if (known::protects(name) || name == "ssl_verify_client") && one.word() != "off" {
+            close(one);
+        }
+    }
+    scope.conditions().into_iter().filter(|one| one.inside().iter().any(closes)).for_each(&mut close);
+    found
+}
+
+/// Whether this block keeps anybody out by what stands in it, or in a location inside.
+pub(super) fn restricts(block: &Directive) -> bool {
+    block.inside().iter().any(|one| match one.name.as_str() {
+        "allow" => one.word() != "all",
+        "limit_req" => true,
+        "if" => one.inside().iter().any(closes),
+        "location" => restricts(one),
+        "ssl_verify_client" => one.word() != "off",
+        name => closes(one) || known::protects(name) && one.word() != "off",
+    })
+}
+
+fn closes(one: &Directive) -> bool {
+    one.name == "deny" || one.name == "return" && one.word().starts_with('4')
+}
