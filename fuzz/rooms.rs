@@ -111,6 +111,7 @@ pub mod traffic {
         pub mod access;
         pub mod edits;
         pub mod normalized_path;
+        pub mod path_change;
         pub mod reverse_map;
         pub mod sites;
     }

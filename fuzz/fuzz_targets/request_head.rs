@@ -10,6 +10,7 @@ use strict::Frames;
 use weir::traffic::message::headers::{Forwarded, FramingToNode, ToNode, Trust, write_request};
 use weir::traffic::routing::normalized_path;
 use weir::traffic::routing::normalized_path::PathScratch;
+use weir::traffic::routing::path_change::PathChange;
 use weir::wire::{Framing, HeadFault, HeadLimits, RequestHead, Scan, scan_head};
 
 fuzz_target!(|input: &[u8]| {
@@ -28,6 +29,7 @@ fuzz_target!(|input: &[u8]| {
     }
     if let Ok(Some((head, _))) = whole {
         check_path(head.path());
+        check_changed_path(head.path());
         check_up(&head, switches);
     }
 });
@@ -59,6 +61,19 @@ fn check_path(path: &[u8]) {
         }
         assert!(!text.ends_with("/.") && !text.ends_with("/.."), "{text} ends in dots");
     }
+}
+
+/// Where a prefix is replaced, the node reads what follows it, and nothing else.
+fn check_changed_path(path: &[u8]) {
+    let (change, mut room) = (PathChange::new("/esb", "/"), PathScratch::default());
+    if change.check(path, &mut room).is_err() {
+        return;
+    }
+    let up = change.up(path).concat();
+    let read = |path: &[u8]| normalized_path::read(path, &mut PathScratch::default()).ok().map(|read| read.plain.to_vec());
+    let Some(public) = read(path) else { return };
+    let rest = public.strip_prefix(b"/esb").expect("the prefix is there in the end");
+    assert_eq!(read(&up).as_deref(), Some(if rest.is_empty() { b"/" } else { rest }), "{}", up.escape_ascii());
 }
 
 fn check_up(head: &RequestHead, switches: u8) {
