@@ -5,6 +5,7 @@ mod covered;
 mod limits;
 mod open_console;
 mod routes;
+mod rest;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -71,10 +72,11 @@ pub(crate) fn read(section: &Section<'_>, name: Arc<str>, context: &SiteContext<
     site.routes = routes::read(section, &site, &of_routes);
     open_console::warn(section, &site, context.listeners, context.pools);
     changed_paths::warn(section, &site);
-    // A site that only redirects needs no pool.
     if !section.has("pool") && !site.routes.iter().any(covered::takes_all) {
         let pool = context.pools.first().map(|pool| format!("pool = {:?}, or ", pool.name)).unwrap_or_default();
-        let advice = format!("write {pool}a last route without conditions that redirects, answers or denies");
+        let advice = format!(
+            "write {pool}redirect = {{ scheme = \"https\" }}, or a last route without conditions that redirects, answers or denies"
+        );
         section.problems.error(section.at(), "[[site]] has no pool", advice);
     }
     site

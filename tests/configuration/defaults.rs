@@ -74,6 +74,9 @@ fn around(table: &str, key: &str, line: &str) -> String {
         _ if table.starts_with("site.route.") => {
             format!("{file}[[site.route]]\npath = \"/x\"\n[{table}]\n{}\n{line}\n", beside(table, key))
         }
+        "site.redirect" => {
+            format!("{file}[[site.route]]\npath = \"/x\"\n[site.route.redirect]\nscheme = \"https\"\n{line}\n")
+        }
         _ if table.starts_with("site.") => format!("{file}[{table}]\n{}\n{line}\n", beside(table, key)),
         _ => in_pool(&format!("[{table}]\n{}\n{line}", beside(table, key))),
     }
@@ -87,7 +90,6 @@ fn beside(table: &str, key: &str) -> &'static str {
         ("pool.health", _) => "probes = [{ kind = \"tcp\" }]",
         ("site.rate", _) => "requests = 1",
         ("site.request-headers" | "site.response-headers", _) => "set = { \"X-Tenant\" = \"gold\" }",
-        ("site.route.redirect", _) => "scheme = \"https\"",
         ("site.route.answer", _) => "body = \"closed\"",
         _ => "",
     }

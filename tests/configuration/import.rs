@@ -54,7 +54,7 @@ fn reports_say_what_changes() {
 #[test]
 fn what_nginx_means_is_what_weir_does() {
     let node = "server 10.0.0.3:80;";
-    let rows: [(&str, String, &[&str]); 22] = [
+    let rows: [(&str, String, &[&str]); 24] = [
         ("one process has one node", format!("upstream a {{ {node} }} upstream b {{ server 10.0.0.3:81; }} server {{ location / {{ proxy_pass http://a; }} location /b/ {{ proxy_pass http://b; }} }}"), &["name = \"node1\"\naddress = \"10.0.0.3\"\n\n# from stdin:1\n[[pool]]"]),
         ("the longest prefix comes first", site("location /a/ { return 200; } location /a/b/ { return 200; } location = /a/ { return 200; }"), &["path = \"/a/\"\nanswer = { status = 200 }\n\n# from stdin:1\n[[site.route]]\nprefix = \"/a/b/\"", "prefix = \"/a/\""]),
         ("a firm prefix comes before expressions", site("location ~ ^/a { return 200; } location ^~ /a/ { return 200; } location /b/ { return 200; }"), &["prefix = \"/a/\"\nanswer = { status = 200 }\n\n# from stdin:1\n[[site.route]]\nregex = '^/a'\nanswer = { status = 200 }\n\n# from stdin:1\n[[site.route]]\nprefix = \"/b/\""]),
@@ -69,6 +69,8 @@ fn what_nginx_means_is_what_weir_does() {
         ("another limit makes a route of it", "upstream a { server 10.0.0.3:80; } server { server_name x; location / { proxy_read_timeout 2m; proxy_pass http://a; } location /l/ { proxy_read_timeout 9m; proxy_pass http://a; } }".to_owned(), &["prefix = \"/l/\"\npool = \"a\"", "timeouts = { read = \"2m\" }"]),
         ("limits hold in their location alone", "upstream a { server 10.0.0.3:80; } server { server_name x; proxy_read_timeout 9m; location / { proxy_pass http://a; } location /l/ { proxy_send_timeout 1m; proxy_pass http://a; } }".to_owned(), &["timeouts = { read = \"9m\" }", "timeouts = { read = \"9m\", send = \"1m\" }"]),
         ("a network inside another is not opened", site("location / { allow 10.0.0.0/8; deny 10.1.0.0/16; deny all; proxy_pass http://10.0.0.3; }"), &["answer = { status = 501"]),
+        ("a site that only redirects has no route", "server { server_name a; return 301 https://$host$request_uri; }".to_owned(), &["nameless = true\nredirect = { scheme = \"https\", status = 301 }"]),
+        ("what the routes leave is redirected", site("location /a/ { return 204; } location / { return 301 https://$host$request_uri; }"), &["redirect = { scheme = \"https\", status = 301 }\n\n# from stdin:1\n[[site.route]]\nprefix = \"/a/\""]),
         ("a rewrite that leads away redirects", "server { server_name a; rewrite ^/(.*) https://b.c/$1 permanent; }".to_owned(), &["redirect = { scheme = \"https\", host = \"b.c\", status = 301 }"]),
         ("a condition of the site that refuses closes the site", site("if ($http_x_bad) { return 403; } location / { proxy_pass http://10.0.0.3; }"), &["\nanswer = { status = 501"]),
         ("an expression that Weir cannot have closes what it guards", site("location ~ ^/(?!pub) { deny all; } location / { proxy_pass http://10.0.0.3; }"), &["\nanswer = { status = 501"]),

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::covered;
 use super::covered::Earlier;
 use super::limits;
+use super::rest;
 use crate::config::model::{Action, FixedAnswer, HeaderMatch, Listener, PathPattern, Pool, Route, RouteTimeouts, Site};
 use crate::config::text::errors::{Place, Wrong};
 use crate::config::text::section::Section;
@@ -39,6 +40,10 @@ pub(crate) fn read(section: &Section<'_>, site: &Site, context: &RouteContext<'_
             earlier.add(index, &route);
         }
         names.entry(Arc::clone(&route.name)).or_insert_with(|| route.at.clone());
+        routes.push(route);
+    }
+    if let Some(route) = rest::read(section, site, context.listeners, |name| names.contains_key(name)) {
+        check_reach(section, &route, earlier.covering(&routes, &route));
         routes.push(route);
     }
     routes
@@ -183,7 +188,7 @@ const ACTIONS: [&str; 4] = ["pool", "redirect", "answer", "deny"];
 fn action(section: &Section<'_>, origin: &Origin<'_>, pool: Option<usize>, context: &RouteContext<'_>) -> Action {
     only_one(section, &ACTIONS, "a route does one thing");
     let other = section.text("pool").and_then(|name| context.pool_names.find(&name));
-    let redirect = section.section("redirect", "site.route.redirect").map(|table| redirect::read(&table, origin));
+    let redirect = section.section("redirect", "site.redirect").map(|table| redirect::read(&table, origin));
     let answer = section.section("answer", "site.route.answer").map(|table| answer(&table));
     if section.flag("deny") {
         Action::Deny

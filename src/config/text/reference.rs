@@ -297,7 +297,8 @@ static REFERENCE: &[Key] = &[
     key("site", "default", Form::Flag, "`false`", "this site takes every host that no other site of its listener has"),
     key("site", "nameless", Form::Flag, "`false`", "this site takes clients that give no name: TLS without a server name, an IP address as Host, HTTP/1.0 without Host"),
     key("site", "certificate", Form::Table(false), "required with TLS", "the certificate that the site shows"),
-    key("site", "pool", Form::Text("pool name"), "required unless a route takes all", "the pool for requests that no route takes"),
+    key("site", "pool", Form::Text("pool name"), "required without `redirect`, or a route that takes all", "the pool for requests that no route takes"),
+    key("site", "redirect", Form::Table(false), "no", "requests that no route takes are redirected; a site that only redirects needs no pool"),
     key("site", "route", Form::Table(true), "`[]`", "rules for some of its requests; the first route that matches takes the request"),
     key("site", "allow-from", ADDRESSES, "everyone", "the clients that may come; all others get 403"),
     key("site", "deny-from", ADDRESSES, "`[]`", "clients that get 403, even if `allow-from` has them"),
@@ -317,6 +318,13 @@ static REFERENCE: &[Key] = &[
 
     key("site.rate", "requests", Form::Integer(1, 1_000_000), REQUIRED, "how many requests a client may send"),
     key("site.rate", "per", TIME, "`\"1s\"`", "in which time"),
+    key("site.redirect", "to", Form::Text("URL"), "its own", "the target of every redirect, whatever the request was"),
+    key("site.redirect", "scheme", Form::Choice(choices::Scheme::VARIANTS), "its own", "the scheme of the new URL"),
+    key("site.redirect", "host", Form::Text("host name"), "its own", "the host of the new URL"),
+    key("site.redirect", "port", PORT, "the scheme's, if that is written; else its own", "the port of the new URL"),
+    key("site.redirect", "path", Form::Text("path"), "its own", "the path and query of the new URL"),
+    key("site.redirect", "status", Form::Integer(301, 308), "`308`", "the answer's status: 301, 302, 303, 307 or 308; 307 and 308 keep the method"),
+
     key("site.rate", "burst", Form::Integer(0, 1_000_000), "`0`", "how many more may come at once"),
     key("site.rate", "excess", Form::Choice(choices::Excess::VARIANTS), "`\"refuse\"`", "`refuse`: the burst passes at once. `delay`: requests of the burst wait for their turn. Requests beyond the burst get 429 with both"),
     key("site.rate", "by", Form::Choice(choices::RateBy::VARIANTS), "`\"client\"`", "what counts as one client: an address, or the value of a header"),
@@ -341,7 +349,7 @@ static REFERENCE: &[Key] = &[
     key("site.route", "headers", Form::Table(true), "any", "the request has all of these fields"),
     key("site.route", "pool", Form::Text("pool name"), "the site's", "the pool for its requests"),
     key("site.route", "upstream-path", Form::Text("path"), "the client's", "what the node is asked for in place of `prefix` or `path`; what follows, and the query, stay"),
-    key("site.route", "redirect", Form::Table(false), "no", "its requests are redirected"),
+    key("site.route", "redirect", Form::Table(false), "no", "its requests are redirected; written as `[site.redirect]`"),
     key("site.route", "answer", Form::Table(false), "no", "Weir answers its requests itself"),
     key("site.route", "deny", Form::Flag, "`false`", "its requests get 403"),
     key("site.route", "allow-from", ADDRESSES, "everyone", "the clients that may come; the site's rule must hold as well"),
@@ -355,13 +363,6 @@ static REFERENCE: &[Key] = &[
 
     key("site.route.headers", "name", Form::Text("header name"), REQUIRED, "the field's name, compared without case"),
     key("site.route.headers", "value", Form::Text("text"), "any", "the whole value of one of the field's lines"),
-
-    key("site.route.redirect", "to", Form::Text("URL"), "its own", "the target of every redirect, whatever the request was"),
-    key("site.route.redirect", "scheme", Form::Choice(choices::Scheme::VARIANTS), "its own", "the scheme of the new URL"),
-    key("site.route.redirect", "host", Form::Text("host name"), "its own", "the host of the new URL"),
-    key("site.route.redirect", "port", PORT, "the scheme's, if that is written; else its own", "the port of the new URL"),
-    key("site.route.redirect", "path", Form::Text("path"), "its own", "the path and query of the new URL"),
-    key("site.route.redirect", "status", Form::Integer(301, 308), "`308`", "the answer's status: 301, 302, 303, 307 or 308; 307 and 308 keep the method"),
 
     key("site.route.answer", "status", Form::Integer(200, 599), "`200`", "the answer's status"),
     key("site.route.answer", "content-type", Form::Text("media type"), "`\"text/plain; charset=utf-8\"`", "the answer's Content-Type"),

@@ -249,7 +249,7 @@ impl<'a> Sites<'a, '_> {
                 let fields = route.keys.into_iter().filter(|(key, _)| key != "pool");
                 fields.for_each(|(key, value)| table.set(&key, value));
             }
-            _ => table.below.push(route),
+            _ => last(table, route),
         }
     }
 
@@ -263,7 +263,7 @@ impl<'a> Sites<'a, '_> {
     ) {
         let mut route = Table::new("[[site.route]]", &server.at);
         self.fill(&mut route, action, scope, listens);
-        table.below.push(route);
+        last(table, route);
     }
 
     fn fill(&mut self, route: &mut Table, action: Action, scope: &Scope<'a>, listens: &Listens) {
@@ -309,6 +309,14 @@ fn silence(block: &Directive, note: &str, verdicts: &Verdicts) {
         silence(one, note, verdicts);
     }
 }
+/// What becomes of requests that no other route takes: a site can redirect them itself.
+fn last(table: &mut Table, route: Table) {
+    match route.keys.as_slice() {
+        [(key, value)] if key == "redirect" => table.set("redirect", value.clone()),
+        _ => table.below.push(route),
+    }
+}
+
 
 enum Host {
     /// A name that nobody asks for, as `_`: what no other server takes.

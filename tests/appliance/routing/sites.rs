@@ -210,3 +210,16 @@ fn a_site_with_via_names_itself_both_ways_and_another_does_not() {
     let mut secure = Client::tls(weir.https(), &Offer::http1("mgt.esb.test")).expect("a handshake");
     assert_eq!(secure.ask("GET / HTTP/1.1\r\nHost: mgt.esb.test\r\n\r\n").values("via"), ["1.0 inner", "1.1 weir"]);
 }
+
+#[test]
+fn a_site_redirects_what_its_routes_leave() {
+    let origin = Origin::named("n");
+    let old = "[[site]]\nname = \"old\"\nlistener = \"http\"\nhosts = [\"old.test\"]\nredirect = { scheme = \"https\", status = 301 }\n";
+    let kept = "[[site.route]]\nprefix = \"/.well-known\"\npool = \"app\"";
+    let weir = Plan::before(&[&origin]).more(&format!("{old}{kept}")).start();
+    let ask = |target: &str| weir.client().ask(format!("GET {target} HTTP/1.1\r\nHost: old.test\r\n\r\n"));
+    let answer = ask("/a?b=c");
+    assert_eq!((answer.status, answer.field("location").as_deref()), (301, Some("https://old.test/a?b=c")));
+    assert_eq!(ask("/.well-known/x").status, 200);
+    assert_eq!(origin.count(), 1);
+}
