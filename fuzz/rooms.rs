@@ -18,6 +18,11 @@ pub mod config {
         pub remove: Vec<Arc<str>>,
     }
 
+    pub struct ErrorPage {
+        pub content_type: &'static str,
+        pub body: Box<str>,
+    }
+
     pub struct Access {
         pub allow: Option<Vec<IpNet>>,
         pub deny: Vec<IpNet>,

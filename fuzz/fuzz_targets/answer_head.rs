@@ -65,6 +65,7 @@ fn check_down(head: &AnswerHead, to: Method, switches: u8) {
         path_change: None,
         edits: None,
         request_id: None,
+        page: None,
         extra: &[],
     };
     let mut out = Vec::new();

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::certificate::day;
 use super::explain::{Effective, explain};
-use super::model::{Config, Member, Pool, Site};
+use super::model::{Config, ErrorPage, Member, Pool, Site};
 
 /// How many sentences there are at most.
 const MOST: usize = 500;
@@ -153,11 +153,13 @@ fn of_member(old: &Member, new: &Member) -> Vec<String> {
     changed.map(|(key, old, new)| format!("{key} {old} → {new}")).collect()
 }
 
-/// What of a site changes without a changed value: the order of its routes, and files of certificates.
+/// What of a site changes without a changed value: the order of its routes, and what its files hold.
 fn of_sites(before: &Config, now: &Config) -> Vec<String> {
     let old: HashMap<&str, &Site> = before.sites.iter().map(|site| (&*site.name, site)).collect();
     let kept = now.sites.iter().filter_map(|site| Some((*old.get(&*site.name)?, site)));
-    kept.flat_map(|(old, new)| [order_of_routes(old, new), certificate(old, new)]).flatten().collect()
+    kept.flat_map(|(old, new)| [order_of_routes(old, new), certificate(old, new), error_page(old, new)])
+        .flatten()
+        .collect()
 }
 
 fn order_of_routes(old: &Site, new: &Site) -> Option<String> {
@@ -177,6 +179,14 @@ fn certificate(old: &Site, new: &Site) -> Option<String> {
     }
     let [until, then] = [&before, &after].map(|certificate| day(certificate.pair.leaf.not_after));
     Some(format!("site {}: another certificate, valid until {then} (before: until {until})", new.name))
+}
+
+fn error_page(old: &Site, new: &Site) -> Option<String> {
+    let known = |page: &ErrorPage| old.error_pages.pages.iter().find(|(_, other)| other.file == page.file);
+    let pages = new.error_pages.pages.iter().map(|(_, page)| &**page);
+    let changed = |page: &&ErrorPage| known(page).is_some_and(|(_, other)| other.body != page.body);
+    let page = pages.into_iter().find(changed)?;
+    Some(format!("site {}: error page {} has another text", new.name, page.file.display()))
 }
 
 #[cfg(test)]

@@ -20,6 +20,7 @@ mod unused;
 mod values;
 
 pub use self::server::admin_places::{AdminPlaces, admin_places};
+pub(crate) use self::site::error_page;
 pub use self::text::errors::{Errors, Place, Problem, first_of};
 pub use self::text::reference::{Form, Key, heading, reference, table_below};
 pub use self::text::regular;

@@ -11,6 +11,7 @@ use super::text::errors::{Place, Problem};
 use super::text::source::Texts;
 
 mod admin;
+mod error_page;
 mod limits;
 mod pool;
 mod route;
@@ -21,6 +22,7 @@ pub use super::text::choices::{
     LogFormat, OnLost, ProbeKind, RequestIds, Right, SameSite, TlsVersion, Traces, WhenNone,
 };
 pub use admin::{ADMIN_SOCKET, Admin, AdminCertificate, AdminSocket, AdminTls, AdminToken, MetricsAddress};
+pub use error_page::{ErrorPage, ErrorPages};
 pub use limits::{Access, Edits, Rate, RateBy};
 pub use pool::{
     ActiveNodes, Balance, Eject, HashOn, Health, Member, NodeTls, Pool, Probe, Queue, Redirects, Retry, Timeouts,

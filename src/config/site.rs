@@ -2,10 +2,11 @@
 
 mod changed_paths;
 mod covered;
+mod error_pages;
 mod limits;
 mod open_console;
-mod routes;
 mod rest;
+mod routes;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -23,6 +24,8 @@ use super::values::edits::Direction;
 use super::values::names::Names;
 use super::values::pairs;
 use super::values::pairs::Judging;
+
+pub(crate) use self::error_pages::page as error_page;
 
 /// What reading a site needs: the things that a site may refer to, and how its certificate is judged.
 pub(crate) struct SiteContext<'a> {
@@ -55,6 +58,7 @@ pub(crate) fn read(section: &Section<'_>, name: Arc<str>, context: &SiteContext<
         rate: limits::rate(section),
         request_headers: edits::read(section, Direction::ToNode),
         response_headers: edits::read(section, Direction::ToClient),
+        error_pages: error_pages::read(section),
         explain: section.flag("explain"),
         max_body: section.optional_size("max-body"),
         via: section.flag("via"),

@@ -86,6 +86,7 @@ fn looked_at(http: &[&Directive], tree: &Tree, prefix: &Path, verdicts: &Verdict
         upgrades: upgrades(&scope, verdicts),
         verdicts,
         tables: Vec::new(),
+        pages: HashSet::new(),
         taken: HashSet::new(),
     };
     sites.listeners.expect(&servers, &scope);

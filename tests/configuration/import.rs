@@ -225,6 +225,10 @@ impl World {
         let ssl = room.0.join("nginx/ssl");
         fs::create_dir_all(&ssl).unwrap();
         fs::create_dir_all(room.0.join("nginx/logs")).unwrap();
+        fs::create_dir_all(room.0.join("nginx/html")).unwrap();
+        for page in ["404.html", "50x.html", "403.json"] {
+            fs::write(room.0.join("nginx/html").join(page), "sorry").unwrap();
+        }
         let certificates = format!("{}/", ssl.display());
         copy(fixture, &from, &|text| text.replace("/etc/nginx/ssl/", &certificates));
         let made = rcgen::generate_simple_self_signed(HOSTS.map(str::to_owned)).unwrap();
@@ -274,7 +278,7 @@ fn counted<T: Ord>(all: impl IntoIterator<Item = T>) -> BTreeMap<T, usize> {
 
 fn texts_below(directory: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
-    let fits = |path: &PathBuf| !["ssl", "logs"].contains(&path.file_name().unwrap().to_str().unwrap());
+    let fits = |path: &PathBuf| !["html", "logs", "ssl"].contains(&path.file_name().unwrap().to_str().unwrap());
     let below = |path: PathBuf| if path.is_dir() { texts_below(&path) } else { vec![path] };
     entries.filter(fits).flat_map(below).collect()
 }

@@ -214,3 +214,39 @@ fn a_pool_of_a_route_is_used_and_one_try_is_warned_of() {
     let said = warnings("[[site.route]]\npath = \"/\"\npool = \"other\"\nnon-idempotent = true\n");
     assert_eq!(said, ["non-idempotent has no effect: pool \"other\" tries one node only"]);
 }
+
+#[test]
+fn pages_are_for_their_statuses_and_a_hundred_for_the_rest() {
+    let directory = Directory::new("site-pages");
+    for (file, text) in [("a.html", "a"), ("b.JSON", "b"), ("c.xml", "c")] {
+        directory.write(file, text);
+    }
+    let pages =
+        "error-pages = { 5xx = \"a.html\", \"502-504,403\" = \"b.JSON\", 401 = \"c.xml\" }\nintercept-errors = true\n";
+    let config = directory.load(&format!("{BEFORE}{pages}")).map_err(|errors| errors.to_string()).unwrap();
+    let pages = &config.sites[0].error_pages;
+    let body = |status| pages.of(status).map(|page| (page.content_type, &*page.body));
+    assert_eq!(body(500), Some(("text/html; charset=utf-8", "a")));
+    assert_eq!(body(503), Some(("application/json", "b")));
+    assert_eq!(body(401), Some(("text/xml; charset=utf-8", "c")));
+    assert_eq!([body(404), body(308)], [None, None]);
+    assert_eq!(pages.instead_of(403), pages.of(403));
+    let warned = config.warnings.iter().any(|problem| problem.what.contains("SOAP fault"));
+    assert!(warned, "of a page for 500 in place of faults: {:?}", config.warnings);
+    directory.write("a.html", &"x".repeat((64 << 10) + 1));
+    let said = directory.load(&format!("{BEFORE}error-pages = {{ 5xx = \"a.html\" }}\n")).unwrap_err().to_string();
+    assert!(said.contains("a.html: the page is larger than 64 KiB"), "{said}");
+}
+
+#[test]
+fn a_site_redirects_what_its_routes_leave() {
+    let text = BEFORE.replace("pool = \"web\"\n", "");
+    let directory = Directory::new("site-redirects");
+    let more =
+        "redirect = { scheme = \"https\" }\n[[site.route]]\nname = \"redirect\"\nprefix = \"/a\"\npool = \"web\"\n";
+    let config = directory.load(&format!("{text}{more}")).map_err(|errors| errors.to_string()).unwrap();
+    let site = &config.sites[0];
+    let names: Vec<_> = site.routes.iter().map(|route| &*route.name).collect();
+    assert_eq!((site.pool, names), (None, vec!["redirect", "redirect2"]));
+    assert!(matches!(site.routes[1].action, Action::Redirect(_)));
+}

@@ -68,6 +68,8 @@ impl User {
         for site in &config.sites {
             let files = site.certificate.iter().flat_map(|certificate| [&certificate.chain, &certificate.key]);
             found.extend(files.filter_map(|file| self.problem(&site.at, file, READ)));
+            let pages = site.error_pages.pages.iter().map(|(_, page)| &page.file);
+            found.extend(pages.filter_map(|file| self.problem(&site.at, file, READ)));
             found.extend(self.logs(&site.at, &site.logs));
         }
         let mut told = HashSet::new();

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::error_page::ErrorPages;
 use super::limits::{Access, Edits, Rate};
 use super::route::Route;
 use crate::config::certificate::Pair;
@@ -39,6 +40,8 @@ pub struct Site {
     pub request_headers: Edits,
     /// Fields set or removed in answers to clients, with Weir's own answers.
     pub response_headers: Edits,
+    /// Pages in place of Weir's own refusals.
+    pub error_pages: ErrorPages,
     /// Whether `X-Weir` tells the client why its request went to its node. Default false.
     pub explain: bool,
     /// Largest request body in bytes; `None`: no limit.

@@ -305,6 +305,8 @@ static REFERENCE: &[Key] = &[
     key("site", "rate", Form::Table(false), "no limit", "how often one client may come"),
     key("site", "request-headers", Form::Table(false), "as they come", "fields set or removed on the way to the node"),
     key("site", "response-headers", Form::Table(false), "as they come", "fields set, added or removed on the way to the client, in Weir's own answers too"),
+    key("site", "error-pages", Form::Table(false), "Weir's own words", "statuses, and the files that clients get when Weir itself answers with one: `503`, `\"502-504\"`, or `5xx` for all that have no page of their own. At most 64 KiB each; .html, .json, .txt or .xml; read again at each reload"),
+    key("site", "intercept-errors", Form::Flag, "`false`", "nodes' answers with such a status get the page too"),
     key("site", "explain", Form::Flag, "`false`", "tell the client in `X-Weir` why its request went to that node"),
     key("site", "max-body", Form::Size(1, 1 << 50), "no limit", "largest request body"),
     key("site", "via", Form::Flag, "`false`", "add a Via field to requests and answers"),
@@ -316,8 +318,6 @@ static REFERENCE: &[Key] = &[
     key("site.certificate", "chain", Form::Text("PEM file"), REQUIRED, "the site's certificate, followed by those that signed it"),
     key("site.certificate", "key", Form::Text("PEM file"), REQUIRED, "the private key of the certificate, not encrypted"),
 
-    key("site.rate", "requests", Form::Integer(1, 1_000_000), REQUIRED, "how many requests a client may send"),
-    key("site.rate", "per", TIME, "`\"1s\"`", "in which time"),
     key("site.redirect", "to", Form::Text("URL"), "its own", "the target of every redirect, whatever the request was"),
     key("site.redirect", "scheme", Form::Choice(choices::Scheme::VARIANTS), "its own", "the scheme of the new URL"),
     key("site.redirect", "host", Form::Text("host name"), "its own", "the host of the new URL"),
@@ -325,6 +325,8 @@ static REFERENCE: &[Key] = &[
     key("site.redirect", "path", Form::Text("path"), "its own", "the path and query of the new URL"),
     key("site.redirect", "status", Form::Integer(301, 308), "`308`", "the answer's status: 301, 302, 303, 307 or 308; 307 and 308 keep the method"),
 
+    key("site.rate", "requests", Form::Integer(1, 1_000_000), REQUIRED, "how many requests a client may send"),
+    key("site.rate", "per", TIME, "`\"1s\"`", "in which time"),
     key("site.rate", "burst", Form::Integer(0, 1_000_000), "`0`", "how many more may come at once"),
     key("site.rate", "excess", Form::Choice(choices::Excess::VARIANTS), "`\"refuse\"`", "`refuse`: the burst passes at once. `delay`: requests of the burst wait for their turn. Requests beyond the burst get 429 with both"),
     key("site.rate", "by", Form::Choice(choices::RateBy::VARIANTS), "`\"client\"`", "what counts as one client: an address, or the value of a header"),

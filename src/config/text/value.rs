@@ -138,10 +138,10 @@ impl<'a> Value<'a> {
         }
     }
 
-    /// The names and texts of a table, ordered by name. A value that is no text is reported and left out.
-    pub(crate) fn pairs(&self) -> Option<Vec<(Text<'a>, Text<'a>)>> {
+    /// The names and texts of a table such as `example`, ordered by name. A value that is no text is reported and left out.
+    pub(crate) fn pairs(&self, example: &str) -> Option<Vec<(Text<'a>, Text<'a>)>> {
         let DeValue::Table(table) = self.value else {
-            let advice = format!("write {} = {{ \"X-Tenant\" = \"gold\" }}", self.key);
+            let advice = format!("write {} = {example}", self.key);
             return self.wrong_type("a table of names and values", &advice);
         };
         let pair = |name: &'a Spanned<DeString<'a>>, value| {

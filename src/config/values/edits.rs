@@ -11,6 +11,8 @@ use crate::config::text::value::Text;
 use crate::config::text::words;
 use crate::config::text::words::{is_token, quoted};
 
+const EXAMPLE: &str = "{ \"X-Tenant\" = \"gold\" }";
+
 /// The direction of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Direction {
@@ -28,12 +30,13 @@ pub(crate) fn read(section: &Section<'_>, direction: Direction) -> Edits {
     };
     let Some(section) = section.section(key, table) else { return Edits::default() };
     let mut names = FieldNames::default();
-    let set = section.value("set").and_then(|value| value.pairs()).unwrap_or_default();
+    let set = section.value("set").and_then(|value| value.pairs(EXAMPLE)).unwrap_or_default();
     let set = set.iter().filter_map(|(name, value)| field(name, value, direction, &mut names)).collect();
     let remove = section.texts("remove").unwrap_or_default();
     let remove = remove.iter().filter_map(|name| removed(name, direction, &mut names)).collect();
-    let add =
-        (direction == Direction::ToClient).then(|| section.value("add").and_then(|value| value.pairs())).flatten();
+    let add = (direction == Direction::ToClient)
+        .then(|| section.value("add").and_then(|value| value.pairs(EXAMPLE)))
+        .flatten();
     let add = add.unwrap_or_default();
     let add = add.iter().filter_map(|(name, value)| Some((added(name)?, value.parsed(written)?))).collect();
     Edits { set, add, remove }

@@ -60,7 +60,7 @@ const SETTLED: &[(&[&str], Class, &str)] = &[
     (&["proxy_ignore_client_abort"], Changed, "a client that goes away ends its request"),
     (&["proxy_socket_keepalive", "proxy_pass_request_headers", "proxy_pass_request_body", "proxy_pass_header", "proxy_force_ranges",
        "proxy_pass_trailers"], Same, "fields and bodies pass"),
-    (&["proxy_intercept_errors"], Ignored, "the nodes' error pages pass"),
+    (&["proxy_intercept_errors"], Ignored, "without error_page there is no page to show instead"),
     (&["http2_max_concurrent_streams", "http2_max_field_size", "http2_max_header_size", "http2_idle_timeout", "http2_recv_timeout",
        "http2_chunk_size", "http2_body_preread_size", "http2_recv_buffer_size", "http2_push", "http2_push_preload", "http2_max_requests",
        "http2_max_concurrent_pushes"], Ignored, "HTTP/2 has limits of its own here: max-head, max-requests, http2-idle-timeout"),
@@ -167,7 +167,7 @@ pub(super) fn unread(name: &str, words: &[String], block: &str) -> (Class, Strin
 #[rustfmt::skip]
 const LACKS: &[(&[&str], &str)] = &[
     (&["proxy_cookie_path", "proxy_cookie_domain", "proxy_cookie_flags"], "cookies of the nodes pass unchanged"),
-    (&["error_page"], "Weir's own error pages are fixed; those of the nodes pass"),
+    (&["error_page"], "pages are a site's, for all of its requests: write error-pages there"),
     (&["map", "geo", "split_clients", "set"], "values are fixed texts: there are no variables"),
     (&["if"], "conditions are methods, headers and target of a route"),
     (&["auth_basic", "auth_basic_user_file", "auth_request", "auth_jwt"], "who may come is decided by address; passwords are a matter of the nodes"),

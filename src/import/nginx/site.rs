@@ -2,6 +2,7 @@
 
 pub(super) mod access;
 mod action;
+mod errors;
 mod guards;
 mod headers;
 pub(super) mod listen;
@@ -35,6 +36,8 @@ pub(super) struct Sites<'a, 'b> {
     pub(super) upgrades: Vec<String>,
     pub(super) verdicts: &'b Verdicts,
     pub(super) tables: Vec<Table>,
+    /// Locations that are there for error pages alone.
+    pub(super) pages: HashSet<usize>,
     /// Names of listeners and hosts that have a site.
     pub(super) taken: HashSet<(String, String)>,
 }
@@ -62,6 +65,7 @@ impl<'a> Sites<'a, '_> {
         access::logs(&mut table, &[scope.own("access_log"), scope.own("error_log")].concat(), &scope, self.verdicts);
         access::rate(&mut table, &scope, &self.zones, self.verdicts);
         access::connections(&scope, self.verdicts);
+        self.pages.extend(errors::write(&mut table, &scope, self.verdicts));
         self.routes(&mut table, &listens, server, &scope);
         self.tables.push(table);
     }
@@ -225,6 +229,9 @@ impl<'a> Sites<'a, '_> {
     }
 
     fn action(&mut self, location: &Location<'a>) -> Action {
+        if self.pages.contains(&location.block.id) {
+            return Action::Own("answer", "{ status = 404 }".to_owned());
+        }
         if location.closed {
             let note = "nobody is let in here, for a location that keeps people out is not imported";
             self.verdicts.missing(location.block, note);
@@ -302,13 +309,6 @@ impl<'a> Sites<'a, '_> {
     }
 }
 
-/// The same is said of everything in the block.
-fn silence(block: &Directive, note: &str, verdicts: &Verdicts) {
-    for one in block.inside() {
-        verdicts.say(one, Ignored, "", note);
-        silence(one, note, verdicts);
-    }
-}
 /// What becomes of requests that no other route takes: a site can redirect them itself.
 fn last(table: &mut Table, route: Table) {
     match route.keys.as_slice() {
@@ -317,6 +317,13 @@ fn last(table: &mut Table, route: Table) {
     }
 }
 
+/// The same is said of everything in the block.
+fn silence(block: &Directive, note: &str, verdicts: &Verdicts) {
+    for one in block.inside() {
+        verdicts.say(one, Ignored, "", note);
+        silence(one, note, verdicts);
+    }
+}
 
 enum Host {
     /// A name that nobody asks for, as `_`: what no other server takes.

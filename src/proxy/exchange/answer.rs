@@ -4,7 +4,7 @@ use std::io;
 use std::time::Duration;
 
 use super::attempt::Attempt;
-use super::bodies::download::pass_body;
+use super::bodies::download::{pass_body, pass_page};
 use super::bodies::flow::{Flow, Going};
 use super::trip::Trip;
 use crate::proxy::client::ResponseWriter;
@@ -70,7 +70,8 @@ pub(super) async fn pass_answer(
         return Err(Lost::Node(Failure::Status(answer.status())));
     }
     trip.request.learn(attempt, answer, &trip.failed_nodes);
-    let framing = trip.request.framing_down(answer);
+    let page = trip.request.routed.at.site().error_pages.instead_of(answer.status());
+    let framing = page.map_or_else(|| trip.request.framing_down(answer), |page| trip.request.framing_of(page));
     flow.answering.set(true);
     trip.begin_answer(answer, flow.is_sent(), framing);
     // Who forwards an answer without Date must date it (RFC 9110 6.6.1).
@@ -80,10 +81,14 @@ pub(super) async fn pass_answer(
         date.as_ref().map(|date| (&b"Date"[..], &date[..])),
         explained.as_ref().map(|why| (&b"X-Weir"[..], &why[..])),
         cookie.as_ref().map(|cookie| (&b"Set-Cookie"[..], &cookie[..])),
+        page.map(|page| (&b"Content-Type"[..], page.content_type.as_bytes())),
     ];
-    let down = ToClient { extra: &extra, ..trip.request.down(answer, framing, trip.response.keeps_alive()) };
+    let down = ToClient { page, extra: &extra, ..trip.request.down(answer, framing, trip.response.keeps_alive()) };
     writer.head(answer, &down)?;
-    let whole = pass_body(trip, answer, node, writer, &mut input, flow.timeouts.read).await?;
+    let whole = match page {
+        Some(page) => pass_page(trip, answer, page, writer, &mut input).await?,
+        None => pass_body(trip, answer, node, writer, &mut input, flow.timeouts.read).await?,
+    };
     let reusable =
         whole && answer.keep_alive() && input.unread().is_empty() && leaves_connection_clean(trip.arrived().head);
     Ok(Passed::Whole { reusable })

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use super::in_pool::InPool;
+use crate::config::ErrorPage;
 use crate::traffic::message::headers::{
     Forwarded, FramingToClient, FramingToNode, ToClient, ToNode, Trust, write_request,
 };
 use crate::traffic::message::location::{PublicName, PublicNameSource};
-use crate::wire::{AnswerFraming, AnswerHead, Version};
+use crate::wire::{AnswerFraming, AnswerHead, Method, Version};
 
 impl InPool<'_> {
     /// Writes the head that goes up.
@@ -46,6 +47,7 @@ impl InPool<'_> {
             path_change: self.routed.rules().path_change.as_ref(),
             edits: Some(&self.routed.rules().response),
             request_id: if interim { None } else { self.arrived().request_id() },
+            page: None,
             extra: &[],
         }
     }
@@ -62,6 +64,14 @@ impl InPool<'_> {
                     FramingToClient::UntilClose
                 }
             }
+        }
+    }
+
+    /// How a page goes down in place of the node's body.
+    pub(crate) fn framing_of(&self, page: &ErrorPage) -> FramingToClient {
+        match self.arrived().head.method() {
+            Method::Head => FramingToClient::None,
+            _ => FramingToClient::Length(page.body.len() as u64),
         }
     }
 }

@@ -20,7 +20,7 @@ pub(crate) async fn refuse(
     writer: &mut ResponseWriter<'_>,
 ) -> Result<(), ClientFault> {
     let Refused { refusal, retry_after } = refused;
-    let page = refusal.reply(retry_after);
+    let page = refusal.reply(retry_after).with_page(record.error_page(refusal.status()));
     // These are no fault of the body's: what is to come of it can be read as what it is.
     let sound = matches!(refusal, Refusal::Denied | Refusal::RateLimited);
     send(response, record, &page, sound || body.is_complete(), body, writer).await
@@ -35,7 +35,9 @@ pub(crate) async fn of_route(
     writer: &mut ResponseWriter<'_>,
 ) -> Result<(), ClientFault> {
     record.status(page.status);
-    send(response, record, page, true, body, writer).await
+    // An error without words of its own gets the site's, as a refusal does.
+    let page = if page.body_length() == 0 { page.with_page(record.error_page(page.status)) } else { *page };
+    send(response, record, &page, true, body, writer).await
 }
 
 async fn send(

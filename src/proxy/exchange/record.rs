@@ -9,7 +9,7 @@ use super::attempt::Tries;
 use super::complaint;
 use super::routed::{Routed, Sited};
 use super::target::Target;
-use crate::config::Action;
+use crate::config::{Action, ErrorPage};
 use crate::observe::access_log::{LineFormatter, RequestEntry};
 use crate::observe::metrics::{Finished, Tally};
 use crate::traffic::message::refusal::Refusal;
@@ -162,6 +162,11 @@ impl<'r> Record<'r> {
     /// What the site changes in answers of our own; before a site is found, nothing.
     pub(crate) fn edits_of_pages(&self) -> Option<&'r FieldEdits> {
         self.found.map(|found| &found.rules.response)
+    }
+
+    /// The site's page for an answer of our own with this status; before a site is found, none.
+    pub(crate) fn error_page(&self, status: u16) -> Option<&'r ErrorPage> {
+        self.found.and_then(|found| found.site.site().error_pages.of(status))
     }
 
     /// The value of `X-Weir`, where the site tells its clients why: the word, the node, how long it waited.

@@ -2,7 +2,7 @@
 //! One form serves HTTP/1 and HTTP/2. Writing one allocates nothing except space in the caller's buffer.
 
 use super::decimal::{Decimal, push_decimal};
-use crate::config::FixedAnswer;
+use crate::config::{ErrorPage, FixedAnswer};
 use crate::traffic::routing::edits::FieldEdits;
 
 /// An answer without a node.
@@ -59,6 +59,12 @@ impl<'a> LocalReply<'a> {
     /// A redirect.
     pub fn redirect(status: u16, location: &'a [u8]) -> Self {
         Self { location: Some(location), ..Self::bare(status, b"") }
+    }
+
+    /// The same answer with this page as its body.
+    pub fn with_page(self, page: Option<&'a ErrorPage>) -> Self {
+        let Some(page) = page else { return self };
+        Self { content_type: Some(page.content_type), body: ReplyBody::Text(page.body.as_bytes()), ..self }
     }
 
     const fn bare(status: u16, body: &'a [u8]) -> Self {

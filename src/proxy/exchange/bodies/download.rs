@@ -4,6 +4,7 @@
 use std::io;
 use std::time::Duration;
 
+use crate::config::ErrorPage;
 use crate::proxy::client::ResponseWriter;
 use crate::proxy::exchange::trip::Trip;
 use crate::proxy::io::buffers::Buffer;
@@ -13,7 +14,7 @@ use crate::proxy::io::unchunk;
 use crate::proxy::io::unchunk::Joined;
 use crate::traffic::message::headers;
 use crate::traffic::message::refusal::Refusal;
-use crate::wire::{AnswerFraming, AnswerHead, Chunks};
+use crate::wire::{AnswerFraming, AnswerHead, Chunks, Method};
 
 /// Passes the body down; true when it was whole and the connection's place in it is known.
 pub(crate) async fn pass_body(
@@ -53,6 +54,49 @@ pub(crate) async fn pass_body(
             writer.end(b"").await?;
             Ok(false)
         }
+    }
+}
+
+/// Sends a page in place of the node's body; true when that body had all come already, so that the node's connection can go
+/// on.
+pub(crate) async fn pass_page(
+    trip: &Trip<'_, '_>,
+    answer: &AnswerHead,
+    page: &ErrorPage,
+    writer: &mut ResponseWriter<'_>,
+    input: &mut Buffer,
+) -> Result<bool, Lost> {
+    if trip.arrived().head.method() != Method::Head {
+        writer.piece(page.body.as_bytes()).await?;
+    }
+    writer.end(b"").await?;
+    Ok(drop_arrived(answer.framing(), input))
+}
+
+/// Drops what has come of a body; true if that was all of it.
+fn drop_arrived(framing: AnswerFraming, input: &mut Buffer) -> bool {
+    match framing {
+        AnswerFraming::None => true,
+        AnswerFraming::Length(length) => {
+            let whole = usize::try_from(length).ok().filter(|length| *length <= input.unread().len());
+            input.consume(whole.unwrap_or(0));
+            whole.is_some()
+        }
+        AnswerFraming::Chunked => {
+            let mut chunks = Chunks::of_node();
+            loop {
+                match unchunk::join(&mut chunks, input) {
+                    Ok(Joined { ready, ended }) if ready > 0 || ended => {
+                        input.consume(ready);
+                        if ended {
+                            return true;
+                        }
+                    }
+                    _ => return false,
+                }
+            }
+        }
+        AnswerFraming::UntilClose => false,
     }
 }
 

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use super::{USUAL_ADDED, write, write_field};
+use crate::config::ErrorPage;
 use crate::traffic::message::decimal::Decimal;
 use crate::traffic::message::location::{Mapping, PublicNameSource, map_location, map_refresh};
 use crate::traffic::routing::edits::FieldEdits;
@@ -46,6 +47,8 @@ pub struct ToClient<'a> {
     pub edits: Option<&'a FieldEdits>,
     /// X-Request-Id; without one the node's passes.
     pub request_id: Option<&'a [u8]>,
+    /// The page that goes down in place of the node's body. Its Content-Type is in `extra`.
+    pub page: Option<&'a ErrorPage>,
     /// Fields that Weir adds.
     pub extra: &'a [Option<(&'a [u8], &'a [u8])>],
 }
@@ -93,12 +96,15 @@ impl<'a> AnswerFilter<'a> {
     fn of(head: &AnswerHead, to_client: &'a ToClient<'a>) -> Self {
         let edits = to_client.edits_of(head).filter(|edits| !edits.is_empty());
         let adds = to_client.extra.iter().any(Option::is_some);
-        Self { to_client, edits, adds, declared: declared_length(head, to_client.framing) }
+        Self { to_client, edits, adds, declared: declared_length(head, to_client) }
     }
 
     fn of_field(&mut self, field: &Field<'a>) -> FieldFate<'a> {
         let is_ours = self.adds && self.to_client.speaks_for(field.name);
         if field.hop || is_ours || self.edits.is_some_and(|edits| edits.drops(field.name)) {
+            return FieldFate::Dropped;
+        }
+        if self.to_client.page.is_some() && describes_body(field.name) {
             return FieldFate::Dropped;
         }
         match field.kind {
@@ -163,7 +169,7 @@ pub fn each_answer_field(head: &AnswerHead, to_client: &ToClient<'_>, mut tell: 
 
 /// Tells the fields that Weir adds to an answer.
 fn each_added(head: &AnswerHead, to_client: &ToClient<'_>, mut tell: impl FnMut(FieldKind, &[u8], &[u8])) {
-    if let Some(length) = declared_length(head, to_client.framing)
+    if let Some(length) = declared_length(head, to_client)
         && head.value(FieldKind::ContentLength).is_none()
     {
         tell(FieldKind::ContentLength, b"Content-Length", Decimal::of(length).digits());
@@ -185,12 +191,31 @@ fn each_added(head: &AnswerHead, to_client: &ToClient<'_>, mut tell: impl FnMut(
 }
 
 /// The length to declare to the client.
-fn declared_length(head: &AnswerHead, framing: FramingToClient) -> Option<u64> {
-    match framing {
+fn declared_length(head: &AnswerHead, to_client: &ToClient<'_>) -> Option<u64> {
+    match to_client.framing {
+        FramingToClient::None if to_client.page.is_some() => to_client.page.map(|page| page.body.len() as u64),
         FramingToClient::Length(length) => Some(length),
         FramingToClient::None if head.may_declare_length() => head.length(),
         FramingToClient::Chunked | FramingToClient::None | FramingToClient::UntilClose => None,
     }
+}
+
+/// Fields that say something of a body that does not go down.
+fn describes_body(name: &[u8]) -> bool {
+    const NAMES: [&[u8]; 11] = [
+        b"accept-ranges",
+        b"content-digest",
+        b"content-disposition",
+        b"content-encoding",
+        b"content-language",
+        b"content-location",
+        b"content-md5",
+        b"content-range",
+        b"content-type",
+        b"etag",
+        b"last-modified",
+    ];
+    NAMES.iter().any(|own| own.eq_ignore_ascii_case(name))
 }
 
 fn via_node(head: &AnswerHead) -> &'static [u8] {
@@ -265,6 +290,7 @@ mod tests {
             path_change: None,
             edits: None,
             request_id: None,
+            page: None,
             extra: &[],
         }
     }
