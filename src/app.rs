@@ -4,7 +4,7 @@ use std::env;
 use std::ffi::OsStr;
 use std::io::IsTerminal;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::admin;
 use crate::config::{self, Errors};
@@ -16,7 +16,7 @@ use crate::observe::journal::Journal;
 pub const FAILED: i32 = 1;
 /// The configuration is bad (sysexits' EX_CONFIG).
 pub const BAD_CONFIG: i32 = 78;
-/// How long the last lines may take to reach their files.
+/// How long the last lines and spans may take to where they go.
 const LAST_LINES: Duration = Duration::from_secs(2);
 
 /// Runs the configuration in `path` until a signal ends it. Returns the exit code.
@@ -37,7 +37,10 @@ pub fn run(path: &Path) -> i32 {
         Err(RunError::Config(problems)) => print_errors(&Errors(problems), BAD_CONFIG),
         Err(RunError::System(problems)) => print_errors(&Errors(problems), FAILED),
     };
+    let ended = Instant::now();
     observer.logs.flush(LAST_LINES);
+    // A collector that hangs has only what is left of the same time.
+    observer.spans.flush(LAST_LINES.saturating_sub(ended.elapsed()));
     journal.flush(LAST_LINES);
     code
 }

@@ -41,6 +41,7 @@ pub(crate) fn to_node(criterion: &mut Criterion) {
             edits,
             request_id: Some(b"4bf92f3577b34da6a3ce929d0e0e4736"),
             traceparent: None,
+            begins_trace: false,
         };
         measure(criterion, &format!("to-node/{kind}"), 0, || {
             out.clear();

@@ -89,7 +89,7 @@ fn check_up(head: &RequestHead, switches: u8) {
         Framing::Chunked => (FramingToNode::Chunked, Frames::Chunked),
     };
     let upgrade = head.upgrade().is_some();
-    let up = ToNode { framing, close: switches & 8 != 0, via: false, upgrade, default_host: b"default.example", default_authority: b"default.example", expect: true, path_change: None, edits: None, request_id: None, traceparent: None };
+    let up = ToNode { framing, close: switches & 8 != 0, via: false, upgrade, default_host: b"default.example", default_authority: b"default.example", expect: true, path_change: None, edits: None, request_id: None, traceparent: None, begins_trace: false };
     let mut out = Vec::new();
     write_request(&mut out, head, &from, &up);
 

@@ -73,7 +73,7 @@ impl Explainer<'_> {
     /// Where the ids come from by which the request is found in logs.
     fn tell_ids(&mut self, index: usize, peer: IpAddr) {
         let listener = self.settings(index);
-        let rules = IdRules { request_id: listener.request_id, traceparent: listener.traceparent };
+        let rules = IdRules { request_id: listener.request_id, ..IdRules::default() };
         let trust = Trust::of(peer, listener.trusted_proxies.as_deref());
         let (word, how) = match ids::source(&self.head, rules, || trust == Trust::Trusted) {
             IdSource::Off => ("off", "Weir has none, X-Request-Id passes like any other field"),

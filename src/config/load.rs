@@ -8,7 +8,7 @@ use super::model::Config;
 use super::pool::active;
 use super::pool::members::Nodes;
 use super::server::listeners::Binds;
-use super::server::{admin, dns, listeners, logs, nodes, state_dir};
+use super::server::{admin, dns, listeners, logs, nodes, state_dir, tracing};
 use super::site::{SiteContext, UsedHosts};
 use super::text::errors::{Errors, Problem, Problems};
 use super::text::section;
@@ -148,6 +148,7 @@ fn main_keys(files: &[Section<'_>]) -> Config {
             "admin",
             "metrics",
             "dns",
+            "tracing",
             "state-dir",
             "threads",
             "stop-timeout",
@@ -162,6 +163,7 @@ fn main_keys(files: &[Section<'_>]) -> Config {
     config.threads = main.optional_integer("threads").unwrap_or(config.threads);
     config.stop_timeout = main.duration("stop-timeout");
     config.dns = dns::read(main);
+    config.tracing = tracing::read(main);
     config.logs = logs::read(main, &logs::DEFAULT);
     config
 }
@@ -176,6 +178,7 @@ fn empty() -> Config {
         admin: admin::default(),
         metrics: None,
         dns: super::model::Dns::default(),
+        tracing: None,
         listeners: Vec::new(),
         nodes: Vec::new(),
         pools: Vec::new(),

@@ -17,6 +17,7 @@ mod pool;
 mod route;
 mod site;
 mod sticky;
+mod tracing;
 
 pub use super::text::choices::{
     LogFormat, OnLost, ProbeKind, RequestIds, Right, SameSite, TlsVersion, Traces, WhenNone,
@@ -31,6 +32,7 @@ pub use pool::{
 pub use route::{Action, FixedAnswer, HeaderMatch, PathPattern, Redirect, RedirectTarget, Route, RouteTimeouts};
 pub use site::{Certificate, LogTarget, Logs, Site};
 pub use sticky::{Failback, OwnCookie, Sticky, StickyMode};
+pub use tracing::{Endpoint, Tracing};
 
 /// One whole configuration. Everything in it was checked: names are known, files were read, keys belong to their
 /// certificates.
@@ -52,6 +54,8 @@ pub struct Config {
     pub metrics: Option<MetricsAddress>,
     /// The DNS servers for the nodes' names.
     pub dns: Dns,
+    /// Where the spans of requests go. Default: nowhere.
+    pub tracing: Option<Tracing>,
     /// The listeners, in file order.
     pub listeners: Vec<Listener>,
     /// The nodes, in file order.

@@ -76,6 +76,12 @@ impl LineFormatter {
     pub fn new() -> Self {
         Self::default()
     }
+
+    /// Its buffer, with nothing in it.
+    pub(super) fn cleared(&mut self) -> &mut Vec<u8> {
+        self.line.clear();
+        &mut self.line
+    }
 }
 
 /// The fields of a request's line. An empty text reads `-` in the combined form.

@@ -1,4 +1,4 @@
-//! What Weir reports: metrics, access and error logs, the journal, recent events and notifications to systemd. Nothing in
+//! What Weir reports: metrics, access and error logs, spans, the journal, recent events and notifications to systemd. Nothing in
 //! this room blocks a caller on the request path, and it leans on no other room.
 
 pub mod access_log;
@@ -15,6 +15,7 @@ pub mod metrics;
 pub mod notify;
 mod observer;
 mod queue;
+pub mod spans;
 mod writer;
 
 pub use observer::Observer;

@@ -1,4 +1,4 @@
-//! Metrics, events and logs as one value, made once and handed to all who report something.
+//! Metrics, events, logs and spans as one value, made once and handed to all who report something.
 
 use std::io;
 use std::sync::Arc;
@@ -8,8 +8,9 @@ use super::events::Events;
 use super::history::History;
 use super::logs::Logs;
 use super::metrics::Metrics;
+use super::spans::Spans;
 
-/// Metrics, events and logs.
+/// Metrics, events, logs and spans.
 pub struct Observer {
     /// Counters and gauges.
     pub metrics: Metrics,
@@ -19,6 +20,8 @@ pub struct Observer {
     pub events: Events,
     /// Access and error logs.
     pub logs: Logs,
+    /// The spans of requests.
+    pub spans: Spans,
 }
 
 impl Observer {
@@ -33,6 +36,7 @@ impl Observer {
             history: History::new(now),
             events: Events::new(EVENTS),
             logs: Logs::start()?,
+            spans: Spans::default(),
         }))
     }
 }

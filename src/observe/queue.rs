@@ -23,6 +23,11 @@ impl LogQueue {
         self.lines.push(line);
     }
 
+    /// The same; says whether there was room.
+    pub(super) fn takes(&self, line: &[u8]) -> bool {
+        self.lines.push(line)
+    }
+
     /// What the destination is called in metrics: its path, or `journal`.
     pub fn name(&self) -> &str {
         &self.lines.name
@@ -81,14 +86,14 @@ impl QueuedLines {
         self.closed.load(Acquire)
     }
 
-    fn push(&self, line: &[u8]) {
+    fn push(&self, line: &[u8]) -> bool {
         let added = self.prefix.len() + line.len() + 1;
         let mut waiting = self.waiting.lock();
         let before = waiting.len();
         if before + added > self.limits.most {
             drop(waiting);
             self.dropped.fetch_add(1, Relaxed);
-            return;
+            return false;
         }
         waiting.extend_from_slice(self.prefix);
         waiting.extend_from_slice(line);
@@ -97,6 +102,7 @@ impl QueuedLines {
         if before < self.limits.wake && before + added >= self.limits.wake {
             self.wakeup.wake();
         }
+        true
     }
 }
 

@@ -18,6 +18,7 @@ use crate::observe::Observer;
 use crate::observe::access_log::{AccessLog, LineFormatter, RequestEntry, UnroutedEntry};
 use crate::observe::logs::LogQueue;
 use crate::observe::metrics::{Finished, NodeCounters, PoolCounters, RouteCounters, SiteCounters, Tally};
+use crate::observe::spans::SpanQueue;
 use crate::traffic::snapshot::Snapshot;
 
 /// One generation in use.
@@ -37,6 +38,8 @@ pub(crate) struct Generation {
     /// Names of session cookies and parameters besides JSESSIONID. Their values are never logged.
     pub(crate) session_names: Vec<Arc<str>>,
     stray: AccessLog,
+    /// Where the spans of sampled requests go; `None`: nowhere.
+    pub(crate) spans: Option<Arc<SpanQueue>>,
     pub(crate) stray_counters: Arc<RouteCounters>,
     pub(crate) stray_tally: Arc<Tally>,
     pub(crate) observer: Arc<Observer>,

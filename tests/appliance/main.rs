@@ -19,3 +19,4 @@ mod observe;
 mod pool;
 mod routing;
 mod session_world;
+mod spans;

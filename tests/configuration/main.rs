@@ -635,7 +635,7 @@ fn with_key(table: &str, key: &str, value: &str, is_table: bool) -> String {
         "site.route.headers" => format!("[[site]]\n[[site.route]]\nheaders = [{{ {line} }}]\n"),
         _ if table.starts_with("site.route.") => format!("[[site]]\n[[site.route]]\n[{table}]\n{line}\n"),
         "pool.health.probes" => format!("[[pool]]\n[pool.health]\nprobes = [{{ {line} }}]\n"),
-        "admin" | "admin.tls" | "dns" | "metrics" => format!("[{table}]\n{line}\n"),
+        "admin" | "admin.tls" | "dns" | "metrics" | "tracing" => format!("[{table}]\n{line}\n"),
         "admin.certificate" | "admin.token" => format!("[[{table}]]\n{line}\n"),
         _ if table.starts_with("pool.") => format!("[[pool]]\n[{table}]\n{line}\n"),
         _ if table.starts_with("site.") => format!("[[site]]\n[{table}]\n{line}\n"),

@@ -1,4 +1,4 @@
-//! Settings for the whole of Weir: listening addresses, logs, servers, and DNS.
+//! Settings for the whole of Weir: listening addresses, logs, servers, DNS, and where spans go.
 
 pub(crate) mod admin;
 pub(crate) mod admin_places;
@@ -9,3 +9,4 @@ pub(crate) mod listeners;
 pub(crate) mod logs;
 pub(crate) mod nodes;
 pub(crate) mod state_dir;
+pub(crate) mod tracing;

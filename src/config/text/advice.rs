@@ -63,6 +63,7 @@ pub(super) fn example(key: &Key) -> &'static str {
         ("admin.tls", "key") => "\"../certs/admin.key\"",
         ("admin.certificate", "name") => "\"anna\"",
         ("metrics", "bind") => "\"0.0.0.0:9181\"",
+        ("tracing", "endpoint") => "\"http://127.0.0.1:4318\"",
         ("listener", "bind") => "\"0.0.0.0:80\"",
         ("node", "address") => "\"10.0.0.3\"",
         ("pool", "port") => "8280",

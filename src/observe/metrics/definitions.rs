@@ -217,6 +217,12 @@ pub const DEFINITIONS: &[Definition] = &[
     ),
     ("weir_sessions_learned_total", "counter", "pool", "Sessions learned from Set-Cookie"),
     (
+        "weir_spans_total",
+        "counter",
+        "result",
+        "Spans of requests; result is exported, queue-full (they found no room) or failed (the collector did not take them). Only with [tracing]",
+    ),
+    (
         "weir_start_time_seconds",
         "gauge",
         "",

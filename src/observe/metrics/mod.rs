@@ -13,6 +13,7 @@ mod nodes;
 mod open_metrics;
 mod process;
 mod sites;
+mod spans;
 mod tally;
 mod word_counts;
 
@@ -28,6 +29,7 @@ pub use self::handles::GaugeGuard;
 pub use self::listeners::{ListenerCounters, ListenerCounts};
 pub use self::nodes::{NodeCounters, PoolCounters, REASONS};
 pub use self::sites::{RouteCounters, SiteCounters};
+pub use self::spans::SpanCounters;
 pub use self::tally::{Finished, Tally};
 
 pub(crate) use self::buckets::percentile;
@@ -120,6 +122,11 @@ impl Metrics {
     /// The counters of a listener.
     pub fn listener(&self, listener: &str) -> Arc<ListenerCounters> {
         self.listeners.handle(&[listener], || ListenerCounters::new(&self.vecs, listener))
+    }
+
+    /// The counters of spans, which are in the scrape from here on.
+    pub fn spans(&self) -> SpanCounters {
+        SpanCounters::of(&self.vecs.spans)
     }
 
     /// Sets the number of the generation that runs.

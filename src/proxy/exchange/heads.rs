@@ -26,7 +26,8 @@ impl InPool<'_> {
             path_change: routed.rules().path_change.as_ref(),
             edits: Some(&routed.rules().request),
             request_id: arrived.request_id(),
-            traceparent: arrived.ids.new_trace(),
+            traceparent: arrived.ids.traceparent(),
+            begins_trace: arrived.ids.begins_trace(),
         };
         let from = arrived.forwarded();
         let real = (from.trust == Trust::Trusted).then(|| arrived.client());

@@ -12,6 +12,7 @@ use super::target::Target;
 use crate::config::{Action, ErrorPage};
 use crate::observe::access_log::{LineFormatter, RequestEntry};
 use crate::observe::metrics::{Finished, Tally};
+use crate::observe::spans::{Span, SpanQueue};
 use crate::traffic::message::refusal::Refusal;
 use crate::traffic::pool::retry::Failure;
 use crate::traffic::pool::why::Why;
@@ -183,6 +184,9 @@ impl<'r> Record<'r> {
     /// Counts and logs the request.
     pub(crate) fn end(self) {
         let (generation, ended) = (&self.arrived.listener_ref.generation, Instant::now());
+        if let Some(spans) = &generation.spans {
+            self.write_span(spans, ended);
+        }
         let Some(Found { site: sited, route, .. }) = self.found else {
             generation.count_stray(self.status, self.word());
             self.write_line(ended, |entry, formatter| generation.log_request(entry, formatter));
@@ -291,6 +295,25 @@ impl<'r> Record<'r> {
             line.extend_from_slice(part);
         }
         write(&self.entry(&line, protocol.1, ended), &mut worker.formatter.borrow_mut());
+    }
+
+    /// Where its trace is sampled, its span tells what its line tells.
+    fn write_span(&self, spans: &SpanQueue, ended: Instant) {
+        let Arrived { head, ids, .. } = self.arrived;
+        let Some(own) = ids.span(head) else { return };
+        let (target, host) = (head.target_up(), head.host());
+        self.write_line(ended, |request, formatter| {
+            let span = Span {
+                request,
+                id: own.id,
+                parent: own.parent,
+                method: head.method_name(),
+                path: target.split(|byte| *byte == b'?').next().unwrap_or_default(),
+                host: host.map_or(&b""[..], |host| host.name),
+                secure: self.arrived.by_https(),
+            };
+            spans.add(&span, formatter);
+        });
     }
 
     fn entry<'e>(&'e self, request_line: &'e [u8], protocol: &'e str, ended: Instant) -> RequestEntry<'e> {

@@ -73,7 +73,7 @@ impl RunningListener {
             by_address,
             tls: tls.map(Acceptor::from_server_config),
             trusted_proxies: listener.trusted_proxies.clone(),
-            id_rules: IdRules { request_id: listener.request_id, traceparent: listener.traceparent },
+            id_rules: id_rules(config, listener),
             most: listener.max_connections,
             most_per_client: listener.max_connections_per_client,
             default_authority: default_authority(config, listener),
@@ -87,6 +87,11 @@ impl RunningListener {
         let trust = Trust::of(peer, self.trusted_proxies.as_deref());
         Forwarded { client, real: None, secure, port: self.port, public_port: self.public_port, trust }
     }
+}
+
+fn id_rules(config: &Config, listener: &config::Listener) -> IdRules {
+    let spans = config.tracing.as_ref().map(|tracing| tracing.sample);
+    IdRules { request_id: listener.request_id, traceparent: listener.traceparent, spans }
 }
 
 fn limits(listener: &config::Listener) -> Limits {

@@ -14,6 +14,7 @@ use crate::config::{self, Action, Config, LogFormat, LogTarget, Problem, Verify}
 use crate::observe::Observer;
 use crate::observe::access_log::{AccessLog, Format};
 use crate::observe::logs::{Destination, LogQueue};
+use crate::observe::spans::{Settings, SpanQueue};
 use crate::proxy::client::tls;
 use crate::proxy::node::{NodeTls, verify};
 use crate::traffic::message::refusal::Refusal;
@@ -29,6 +30,7 @@ pub(crate) struct Prepared {
     stray: AccessLog,
     any_certificate: NodeTls,
     admin_tls: Option<Arc<ServerConfig>>,
+    spans: Option<Arc<SpanQueue>>,
 }
 
 impl Prepared {
@@ -79,9 +81,14 @@ impl Prepared {
         );
         let admin_tls = config.admin.tls.as_ref().map(tls::admin_config).transpose();
         let admin_tls = or_problem(admin_tls, &config.admin.at, &mut problems).flatten();
+        let spans = config
+            .tracing
+            .as_ref()
+            .map(|tracing| or_problem(open_spans(tracing, observer), &tracing.at, &mut problems));
         match (stray, any_certificate) {
             (Some((stray, _)), Some(any_certificate)) if problems.is_empty() => {
-                Ok(Self { config, listeners, pools, logs, stray, any_certificate, admin_tls })
+                let spans = spans.flatten();
+                Ok(Self { config, listeners, pools, logs, stray, any_certificate, admin_tls, spans })
             }
             _ => Err(problems),
         }
@@ -90,7 +97,7 @@ impl Prepared {
     /// Makes the generation that follows the current one. This cannot fail: [`Prepared::new`] did everything that
     /// could.
     pub(crate) fn run(self, input: &BuildInput<'_>, observer: &Arc<Observer>) -> Arc<Generation> {
-        let Self { config, listeners, pools, logs, stray, any_certificate, admin_tls } = self;
+        let Self { config, listeners, pools, logs, stray, any_certificate, admin_tls, spans } = self;
         let snapshot = Snapshot::build(config, input);
         let config = &snapshot.config;
         let metrics = &observer.metrics;
@@ -138,6 +145,7 @@ impl Prepared {
             pools,
             session_names: session_names(config),
             stray,
+            spans,
             stray_tally: stray_counters.site().tally(""),
             stray_counters,
             observer: Arc::clone(observer),
@@ -193,6 +201,20 @@ fn open_logs(logs: &config::Logs, observer: &Observer) -> Result<(AccessLog, Opt
     };
     let errors = if logs.error == LogTarget::Journal { None } else { open(&logs.error)? };
     Ok((AccessLog { queue: open(&logs.access)?, format }, errors))
+}
+
+fn open_spans(tracing: &config::Tracing, observer: &Observer) -> Result<Arc<SpanQueue>, String> {
+    let settings = Settings {
+        authority: tracing.endpoint.authority.clone(),
+        path: tracing.endpoint.path.clone(),
+        service_name: tracing.service_name.clone(),
+        interval: tracing.interval,
+        timeout: tracing.timeout,
+        batch_size: tracing.batch_size,
+        queue: tracing.queue,
+    };
+    let opened = observer.spans.open(&settings, &observer.metrics);
+    opened.map_err(|error| format!("cannot start the thread that sends spans: {error}"))
 }
 
 fn session_names(config: &Config) -> Vec<Arc<str>> {

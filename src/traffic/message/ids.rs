@@ -1,6 +1,8 @@
 //! The ids by which one request is found in every log: X-Request-Id, and the W3C trace (traceparent). An id is taken
 //! from a trusted proxy or made; the random numbers come from the caller.
 
+use std::ops::Range;
+
 use crate::config::{RequestIds, Traces};
 use crate::wire::{FieldKind, RequestHead};
 
@@ -11,6 +13,8 @@ pub struct IdRules {
     pub request_id: RequestIds,
     /// What becomes of traceparent.
     pub traceparent: Traces,
+    /// Where spans are sent: of a hundred traces that begin here, how many are sampled.
+    pub spans: Option<u16>,
 }
 
 /// The ids of one request.
@@ -40,6 +44,17 @@ enum Trace {
     Taken,
     /// It was made, and replaces what came.
     Made([u8; TRACEPARENT]),
+    /// The one in the head goes on, with a span of Weir's own as the parent of what the node does.
+    Continued([u8; TRACEPARENT]),
+}
+
+/// A span of Weir's own, by its digits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OwnSpan<'a> {
+    /// Its id.
+    pub id: &'a [u8],
+    /// The id of the span that it belongs to; empty where the trace begins here.
+    pub parent: &'a [u8],
 }
 
 /// What a request's X-Request-Id would be, for who asks beforehand.
@@ -66,11 +81,9 @@ impl Ids {
                 (request, first) = (RequestId::Made(hex(drawn)), Some(drawn));
             }
         }
-        let trace = match rules.traceparent {
-            Traces::Pass => Trace::Unread,
-            Traces::Make if passed_trace(head).is_some() => Trace::Taken,
-            // Where both are made they are the same digits, so one search finds the log lines and the trace.
-            Traces::Make => Trace::Made(traceparent(first.unwrap_or_else(&random), random())),
+        let trace = match (rules.traceparent, rules.spans) {
+            (Traces::Pass, None) => Trace::Unread,
+            _ => Trace::of(passed_trace(head), rules, first, random),
         };
         Self { request, trace }
     }
@@ -85,11 +98,27 @@ impl Ids {
     }
 
     /// The traceparent that replaces what came.
-    pub fn new_trace(&self) -> Option<&[u8]> {
+    pub fn traceparent(&self) -> Option<&[u8]> {
         match &self.trace {
-            Trace::Made(traceparent) => Some(traceparent),
+            Trace::Made(traceparent) | Trace::Continued(traceparent) => Some(traceparent),
             Trace::Unread | Trace::Taken => None,
         }
+    }
+
+    /// Whether the trace begins here.
+    pub fn begins_trace(&self) -> bool {
+        matches!(self.trace, Trace::Made(_))
+    }
+
+    /// Weir's own span, where the trace is sampled and the node is told of it.
+    pub fn span<'a>(&'a self, head: &'a RequestHead) -> Option<OwnSpan<'a>> {
+        let (traceparent, parent) = match &self.trace {
+            Trace::Made(traceparent) if is_sampled(traceparent) => (traceparent, None),
+            Trace::Continued(traceparent) => (traceparent, passed_trace(head)),
+            Trace::Made(_) | Trace::Unread | Trace::Taken => return None,
+        };
+        let parent = parent.and_then(|parent| parent.get(SPAN_ID)).unwrap_or_default();
+        Some(OwnSpan { id: traceparent.get(SPAN_ID)?, parent })
     }
 
     /// The id of the trace, for the logs; empty where Weir does not look at traces.
@@ -97,9 +126,28 @@ impl Ids {
         let traceparent = match &self.trace {
             Trace::Unread => None,
             Trace::Taken => passed_trace(head),
-            Trace::Made(traceparent) => Some(&traceparent[..]),
+            Trace::Made(traceparent) | Trace::Continued(traceparent) => Some(&traceparent[..]),
         };
         traceparent.and_then(|traceparent| traceparent.get(TRACE_ID)).unwrap_or_default()
+    }
+}
+
+impl Trace {
+    /// What becomes of the trace that came, if one did. `first` is the number that the request's id was made of.
+    fn of(came: Option<&[u8]>, rules: IdRules, first: Option<u128>, random: impl Fn() -> u128) -> Self {
+        match came {
+            Some(came) if rules.spans.is_some() && is_sampled(came) => Self::Continued(continued(came, random())),
+            Some(_) if rules.traceparent == Traces::Make => Self::Taken,
+            // Where both are made they are the same digits, so one search finds the log lines and the trace.
+            None if rules.traceparent == Traces::Make => {
+                let (trace, parent) = (first.unwrap_or_else(&random).max(1), random());
+                // Where no spans are sent, the log line is what was recorded of it, and many nodes record only what is
+                // marked as sampled.
+                let sampled = rules.spans.is_none_or(|percent| is_among(trace, percent));
+                Self::Made(traceparent(trace, parent, sampled))
+            }
+            _ => Self::Unread,
+        }
     }
 }
 
@@ -158,19 +206,43 @@ fn is_traceparent(text: &[u8]) -> bool {
         2 | 35 | 52 => *byte == b'-',
         _ => matches!(byte, b'0'..=b'9' | b'a'..=b'f'),
     };
-    let zeros = |range: std::ops::Range<usize>| known.get(range).is_none_or(|part| part.iter().all(|&b| b == b'0'));
+    let zeros = |range: Range<usize>| known.get(range).is_none_or(|part| part.iter().all(|&b| b == b'0'));
     let ends = if known.starts_with(b"00") { more.is_empty() } else { matches!(more, [] | [b'-', ..]) };
-    known.iter().enumerate().all(right) && !known.starts_with(b"ff") && !zeros(TRACE_ID) && !zeros(36..52) && ends
+    known.iter().enumerate().all(right) && !known.starts_with(b"ff") && !zeros(TRACE_ID) && !zeros(SPAN_ID) && ends
 }
 
-/// A new trace that begins here. It is marked as sampled: the log line is what was recorded of it, and many nodes
-/// record only what is marked.
-fn traceparent(trace: u128, parent: u128) -> [u8; TRACEPARENT] {
-    let mut text = *b"00-................................-................-01";
-    let parts = [(TRACE_ID, hex(trace.max(1))), (36..52, hex(parent << 64 | 1 << 64))];
-    for (range, digits) in parts {
+/// Whether the trace is marked as sampled.
+fn is_sampled(traceparent: &[u8]) -> bool {
+    // An odd number, since the mark is the lowest bit of the flags.
+    traceparent
+        .get(FLAGS.end - 1)
+        .is_some_and(|digit| matches!(digit, b'1' | b'3' | b'5' | b'7' | b'9' | b'b' | b'd' | b'f'))
+}
+
+/// Whether a random number is among so many of a hundred.
+fn is_among(number: u128, percent: u16) -> bool {
+    u64::from(number as u32) * 100 < u64::from(percent) << 32
+}
+
+/// A new trace that begins here.
+fn traceparent(trace: u128, span: u128, sampled: bool) -> [u8; TRACEPARENT] {
+    let flags = if sampled { b"01" } else { b"00" };
+    written(&hex(trace), span, flags)
+}
+
+/// The sampled trace that came, with a span of Weir's own. Of its flags those go on whose meaning is known: that it is
+/// sampled, and (2, of level 2) that its id is random.
+fn continued(came: &[u8], span: u128) -> [u8; TRACEPARENT] {
+    let random = came.get(FLAGS.end - 1).is_some_and(|digit| matches!(digit, b'3' | b'7' | b'b' | b'f'));
+    written(came.get(TRACE_ID).unwrap_or_default(), span, if random { b"03" } else { b"01" })
+}
+
+fn written(trace: &[u8], span: u128, flags: &[u8]) -> [u8; TRACEPARENT] {
+    let mut text = *b"00-................................-................-..";
+    let span = hex(span << 64 | 1 << 64);
+    for (range, digits) in [(TRACE_ID, trace), (SPAN_ID, &span), (FLAGS, flags)] {
         let to = text.get_mut(range).unwrap_or_default();
-        to.iter_mut().zip(digits).for_each(|(byte, digit)| *byte = digit);
+        to.iter_mut().zip(digits).for_each(|(byte, digit)| *byte = *digit);
     }
     text
 }
@@ -181,7 +253,10 @@ pub const REQUEST_ID: usize = 32;
 const LONGEST: usize = 128;
 const TRACEPARENT: usize = 55;
 /// Where the trace id stands in a traceparent.
-const TRACE_ID: std::ops::Range<usize> = 3..35;
+const TRACE_ID: Range<usize> = 3..35;
+/// Where the id of the parent's span stands in it, and the flags.
+const SPAN_ID: Range<usize> = 36..52;
+const FLAGS: Range<usize> = 53..55;
 
 #[cfg(test)]
 mod tests {
@@ -263,7 +338,7 @@ mod tests {
             let head = head(&format!("traceparent: {value}\r\n"));
             let ids = ids(&head, rules, false);
             let expected = (!valid).then_some(made.as_bytes());
-            assert_eq!(ids.new_trace(), expected, "{value}");
+            assert_eq!(ids.traceparent(), expected, "{value}");
             let id = if valid { "4bf92f3577b34da6a3ce929d0e0e4736".to_owned() } else { format!("{:032x}", 1) };
             assert_eq!(ids.trace_id(&head), id.as_bytes(), "{value}");
         }
@@ -272,7 +347,7 @@ mod tests {
     #[test]
     fn what_is_made_can_be_read_again() {
         for (trace, parent) in [(0, 0), (1, 2), (u128::MAX, u128::MAX), (7 << 64, 9 << 64)] {
-            assert!(is_traceparent(&traceparent(trace, parent)), "{trace:x} {parent:x}");
+            assert!(is_traceparent(&traceparent(trace.max(1), parent, true)), "{trace:x} {parent:x}");
         }
     }
 
@@ -280,6 +355,48 @@ mod tests {
     fn by_default_nobody_looks_at_traces() {
         let head = head(&format!("traceparent: {VALID}\r\n"));
         let ids = ids(&head, IdRules::default(), true);
-        assert_eq!((ids.new_trace(), ids.trace_id(&head)), (None, &b""[..]));
+        assert_eq!((ids.traceparent(), ids.trace_id(&head)), (None, &b""[..]));
+    }
+
+    #[test]
+    fn a_sampled_trace_goes_on_with_a_span_of_our_own_where_spans_are_sent() {
+        let sampled = format!("{}01", VALID.strip_suffix("00").expect("flags"));
+        let own = format!("{:016x}", 3);
+        let on = |traceparent| IdRules { traceparent, spans: Some(100), ..IdRules::default() };
+        for (came, flags) in [("01", "01"), ("03", "03"), ("ff", "03"), ("09", "01")] {
+            for traceparent in [Traces::Pass, Traces::Make] {
+                let head = head(&format!("traceparent: {}{came}\r\n", &VALID[..53]));
+                let ids = ids(&head, on(traceparent), false);
+                let expected = format!("{}{own}-{flags}", &VALID[..36]);
+                assert_eq!(ids.traceparent(), Some(expected.as_bytes()), "{came}");
+                let span = OwnSpan { id: own.as_bytes(), parent: b"00f067aa0ba902b7" };
+                assert_eq!((ids.span(&head), ids.begins_trace()), (Some(span), false));
+                assert_eq!(ids.trace_id(&head), b"4bf92f3577b34da6a3ce929d0e0e4736");
+            }
+        }
+        let without = IdRules { traceparent: Traces::Make, ..IdRules::default() };
+        let (came, unsampled) =
+            (head(&format!("traceparent: {sampled}\r\n")), head(&format!("traceparent: {VALID}\r\n")));
+        assert_eq!(ids(&came, without, false).traceparent(), None, "nobody sends spans");
+        for traceparent in [Traces::Pass, Traces::Make] {
+            let ids = ids(&unsampled, on(traceparent), false);
+            assert_eq!((ids.traceparent(), ids.span(&unsampled)), (None, None), "{traceparent:?}");
+        }
+    }
+
+    #[test]
+    fn of_the_traces_that_begin_here_a_share_is_sampled() {
+        let (head, next) = (head(""), Cell::new(1_u128));
+        // Numbers whose lowest 32 bits are spread evenly.
+        let random = || next.replace(next.get().wrapping_add(0x9E37_79B9));
+        for percent in [0, 1, 20, 100] {
+            let rules = IdRules { traceparent: Traces::Make, spans: Some(percent), ..IdRules::default() };
+            let made = (0..1000).map(|_| Ids::of(&head, rules, || false, random));
+            let sampled: Vec<_> = made.filter(|ids| ids.span(&head).is_some()).collect();
+            let count = u16::try_from(sampled.len()).expect("at most 1000");
+            assert!(count.abs_diff(percent * 10) <= 10 * (percent % 100).min(1), "{percent} %: {count} of 1000");
+            let marked = |ids: &Ids| ids.traceparent().is_some_and(|text| text.ends_with(b"-01"));
+            assert!(sampled.iter().all(marked));
+        }
     }
 }

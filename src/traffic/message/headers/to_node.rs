@@ -43,8 +43,10 @@ pub struct ToNode<'a> {
     pub edits: Option<&'a FieldEdits>,
     /// X-Request-Id; without one the client's passes.
     pub request_id: Option<&'a [u8]>,
-    /// The trace that begins here; without one the client's passes.
+    /// The trace, with what the node's spans belong to; without one the client's passes.
     pub traceparent: Option<&'a [u8]>,
+    /// Whether that trace begins here: the state that came belongs to another one.
+    pub begins_trace: bool,
 }
 
 /// Writes the head that a node reads.
@@ -134,8 +136,8 @@ fn goes_to_node(field: &Field<'_>, trust: Trust, to_node: &ToNode<'_>) -> bool {
     match field.kind {
         FieldKind::XForwardedOther | FieldKind::Forwarded => !field.hop && trust == Trust::Trusted,
         FieldKind::XRequestId => !field.hop && to_node.request_id.is_none(),
-        // The state belongs to the trace that it came with.
-        FieldKind::Traceparent | FieldKind::Tracestate => !field.hop && to_node.traceparent.is_none(),
+        FieldKind::Traceparent => !field.hop && to_node.traceparent.is_none(),
+        FieldKind::Tracestate => !field.hop && !to_node.begins_trace,
         kind => !field.hop && !kind.is_set_by_weir(),
     }
 }
@@ -223,6 +225,7 @@ mod tests {
         edits: None,
         request_id: None,
         traceparent: None,
+        begins_trace: false,
     };
     const OURS: &str = "X-Forwarded-Host: esb.wso2.com\r\nX-Forwarded-Server: esb.wso2.com\r\n";
     const ORIGIN: &str = "X-Forwarded-Proto: https\r\nX-Forwarded-Port: 443\r\n";
