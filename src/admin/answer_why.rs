@@ -19,6 +19,7 @@ use crate::traffic::pool::member::Member;
 use crate::traffic::pool::state::Reason;
 use crate::traffic::pool::why::Why;
 use crate::traffic::pool::{Choice, Criteria, Pool, Purpose, Tried, WaitTarget};
+use crate::traffic::routing::access::may_come;
 use crate::traffic::routing::client_address::client_of;
 use crate::traffic::routing::routes::RouteScratch;
 use crate::traffic::routing::rules::SiteRules;
@@ -143,6 +144,10 @@ impl Explainer<'_> {
 
     fn find_site(&mut self, incoming: &Incoming) -> Result<(), Notice> {
         let host = self.head.host().map_or(&b""[..], |host| host.name).to_vec();
+        if !may_come(&self.settings(incoming.listener).access, incoming.peer) {
+            self.step(format!("peer {}: the listener closes its connections", incoming.peer));
+            return self.refuse(Refusal::Denied);
+        }
         let found = self.generation.snapshot.hosts.get(incoming.listener).and_then(|hosts| hosts.find(&host));
         let Some(site) = found else { return self.refuse(Refusal::UnknownHost) };
         let settings = &self.generation.snapshot.config.sites[site];
@@ -173,7 +178,7 @@ impl Explainer<'_> {
             self.step(format!("client {client}: not let in"));
             return self.refuse(Refusal::Denied);
         }
-        if rules.rates(route).next().is_some() {
+        if rules.rates(route).next().is_some() || self.settings(incoming.listener).rate.is_some() {
             self.step("a rate holds here; what is used up of it is not asked".to_owned());
         }
         self.explanation.action = match &own.action {

@@ -120,6 +120,10 @@ pub struct Listener {
     pub max_connections: Option<u32>,
     /// Most open connections of one client (an IPv4 address, an IPv6 /64). `None`: no limit.
     pub max_connections_per_client: Option<u32>,
+    /// Which peers may connect. Of the others each connection is closed before anything is read.
+    pub access: Access,
+    /// How often a client may come, over all sites of the listener.
+    pub rate: Option<Rate>,
     /// Its place in the file.
     pub at: Place,
 }

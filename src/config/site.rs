@@ -3,7 +3,6 @@
 mod changed_paths;
 mod covered;
 mod error_pages;
-mod limits;
 mod open_console;
 mod rest;
 mod routes;
@@ -21,6 +20,7 @@ use super::text::value::Text;
 use super::text::words::{is_token, quoted};
 use super::values::edits;
 use super::values::edits::Direction;
+use super::values::limits;
 use super::values::names::Names;
 use super::values::pairs;
 use super::values::pairs::Judging;

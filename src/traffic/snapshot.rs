@@ -15,6 +15,7 @@ pub use self::pools::ChangedByReload;
 use self::pools::{BuiltPools, PoolsInput};
 pub use self::secrets::Secrets;
 use super::limits::connections::ConnectionLimits;
+use super::limits::rate::RateLimit;
 use super::pool::Pool;
 use super::resolved::Resolved;
 use super::routing::reverse_map::ReverseMap;
@@ -38,6 +39,8 @@ pub struct Snapshot {
     pub pools: Vec<Pool>,
     /// The open connections of listeners, same order as in the configuration.
     pub connection_limits: Vec<Arc<ConnectionLimits>>,
+    /// The rates of listeners, same order as in the configuration.
+    pub listener_rates: Vec<Option<Arc<RateLimit>>>,
     /// Maps node addresses in a Location to the site that clients use.
     pub reverse_map: ReverseMap,
     /// State changes of nodes that the previous generation had. They are announced when this generation runs.
@@ -88,6 +91,7 @@ impl Snapshot {
                 .map(|site| SiteRules::new(site, before.get(&*site.name).copied(), input.secrets.tables))
                 .collect(),
             connection_limits: config.listeners.iter().map(|listener| connection_limits(listener, input)).collect(),
+            listener_rates: config.listeners.iter().map(|listener| listener_rate(listener, input)).collect(),
             pools,
             reverse_map: ReverseMap::new(&config, input.resolved, &hosts),
             hosts,
@@ -131,10 +135,21 @@ pub fn hosts_of(config: &Config, listener: usize) -> Sites {
     Sites::new(hosts, that(|site| site.default)).with_nameless(that(|site| site.nameless))
 }
 
+/// The previous generation, and the index of this listener there.
+fn listener_before<'a>(listener: &config::Listener, input: &BuildInput<'a>) -> Option<(&'a Snapshot, usize)> {
+    let before = input.previous?;
+    Some((before, before.config.listeners.iter().position(|known| known.bind == listener.bind)?))
+}
+
+fn listener_rate(listener: &config::Listener, input: &BuildInput<'_>) -> Option<Arc<RateLimit>> {
+    let rate = listener.rate.as_ref()?;
+    let known = listener_before(listener, input).and_then(|(before, index)| before.listener_rates.get(index)?.as_ref());
+    Some(RateLimit::carried_on(rate, known, input.secrets.tables))
+}
+
 fn connection_limits(listener: &config::Listener, input: &BuildInput<'_>) -> Arc<ConnectionLimits> {
     let known = || {
-        let before = input.previous?;
-        let index = before.config.listeners.iter().position(|known| known.bind == listener.bind)?;
+        let (before, index) = listener_before(listener, input)?;
         before.connection_limits.get(index)
     };
     known().map_or_else(|| Arc::new(ConnectionLimits::new(input.secrets.tables)), Arc::clone)

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use crate::gated_world::node;
-use crate::harness::{Answer, Appliance, Client, Gate, H2Client, Origin, Plan, eventually, ok};
+use crate::harness::{Answer, Appliance, Client, Gate, H2Client, Offer, Origin, Plan, eventually, ok};
 
 /// A GET with more fields.
 fn get(weir: &Appliance, target: &str, fields: &str) -> Answer {
@@ -252,7 +252,7 @@ fn connections_of_tls_count_from_before_their_handshake() {
     });
     drop(silent);
     eventually("there is room again", || {
-        Client::tls(weir.https(), &crate::harness::Offer::http1("esb.test"))
+        Client::tls(weir.https(), &Offer::http1("esb.test"))
             .is_ok_and(|mut client| client.ask("GET / HTTP/1.1\r\nHost: esb.test\r\n\r\n").status == 200)
     });
 }
@@ -264,4 +264,42 @@ fn streams_of_one_connection_are_one_connection() {
     let mut client = H2Client::connect(weir.https());
     let paths: Vec<String> = (0..20).map(|number| format!("/{number}")).collect();
     assert_eq!(client.get_all(&paths).len(), 20);
+}
+
+#[test]
+fn who_may_not_connect_is_closed_before_a_byte_and_others_come_in() {
+    let origin = Origin::named("n");
+    let mut weir = Plan::before(&[&origin]).secure().listener("deny-from = [\"10.66.0.0/16\"]").start();
+    let mut open = weir.client();
+    assert_eq!(open.ask("GET / HTTP/1.1\r\nHost: esb.test\r\n\r\n").status, 200);
+    weir.edit(|text| text.replace("10.66.0.0/16", "127.0.0.1"));
+    weir.reload();
+    assert!(weir.client().is_closed(), "a plain one");
+    assert!(Client::tls(weir.https(), &Offer::http1("esb.test")).is_err(), "no handshake for those");
+    let denied = || weir.metric("weir_connections_refused_total", &[("reason", "denied")]) as u32;
+    eventually("both are counted", || denied() == 2);
+    // A connection that was open before is no way in either.
+    assert_eq!(open.ask("GET / HTTP/1.1\r\nHost: esb.test\r\n\r\n").refusal(), "403 denied");
+    weir.edit(|text| text.replace("deny-from = [\"127.0.0.1\"]", "allow-from = [\"127.0.0.0/8\"]"));
+    weir.reload();
+    assert_eq!(weir.get("/").status, 200);
+    assert_eq!(origin.count(), 2);
+}
+
+#[test]
+fn a_rate_of_a_listener_counts_over_all_of_its_sites_and_over_a_reload() {
+    let origin = Origin::named("n");
+    let other = "[[site]]\nname = \"other\"\nlistener = \"http\"\nhosts = [\"other.test\"]\npool = \"app\"";
+    let rate = "rate = { requests = 2, per = \"1m\", burst = 1 }";
+    let mut weir = Plan::before(&[&origin]).threads(2).listener(rate).more(other).start();
+    let ask = |weir: &Appliance, host: &str| {
+        weir.client().ask(format!("GET / HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n")).status
+    };
+    // What reaches no site is not counted.
+    assert_eq!(ask(&weir, "unknown.test"), 421);
+    assert_eq!([ask(&weir, "esb.test"), ask(&weir, "other.test"), ask(&weir, "esb.test")], [200, 200, 429]);
+    weir.edit(|text| text.replace("threads", "# once more\nthreads"));
+    weir.reload();
+    assert_eq!(ask(&weir, "other.test"), 429);
+    assert_eq!(origin.count(), 2);
 }

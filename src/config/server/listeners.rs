@@ -6,11 +6,11 @@ use std::sync::Arc;
 
 use ipnet::IpNet;
 
-use crate::config::model::{Listener, ListenerTls};
+use crate::config::model::{Access, Listener, ListenerTls};
 use crate::config::text::errors::Place;
 use crate::config::text::section::Section;
 use crate::config::text::value::Text;
-use crate::config::values::addresses;
+use crate::config::values::{addresses, limits};
 
 /// Addresses that are already used, to find one that is used twice.
 #[derive(Default)]
@@ -55,6 +55,8 @@ pub(crate) fn read(section: &Section<'_>, name: Arc<str>, binds: &mut Binds) -> 
         public_port: section.optional_integer("public-port"),
         max_connections: section.optional_integer("max-connections"),
         max_connections_per_client: per_client(section),
+        access: access(section),
+        rate: limits::rate(section),
         at: section.at(),
     }
 }
@@ -69,6 +71,16 @@ fn per_client(section: &Section<'_>) -> Option<u32> {
         section.refuse("max-connections-per-client", what, "write a smaller number, or leave one of them out");
     }
     one
+}
+
+/// Who may connect: the peers, which behind a proxy are the proxies.
+fn access(section: &Section<'_>) -> Access {
+    if section.has("deny-from") && section.has("trusted-proxies") && !section.is_empty_list("trusted-proxies") {
+        let what =
+            "deny-from of a listener is about who connects: of clients behind the trusted proxies it knows nothing";
+        section.problems.warning(section.place_of("deny-from"), what, "write it on the sites");
+    }
+    limits::access(section)
 }
 
 fn trusted_proxies(section: &Section<'_>) -> Option<Vec<IpNet>> {

@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use super::covered;
 use super::covered::Earlier;
-use super::limits;
 use super::rest;
 use crate::config::model::{Action, FixedAnswer, HeaderMatch, Listener, PathPattern, Pool, Route, RouteTimeouts, Site};
 use crate::config::text::errors::{Place, Wrong};
@@ -14,6 +13,7 @@ use crate::config::text::words;
 use crate::config::text::words::{is_token, quoted};
 use crate::config::values::edits;
 use crate::config::values::edits::Direction;
+use crate::config::values::limits;
 use crate::config::values::names::Names;
 use crate::config::values::paths;
 use crate::config::values::redirect;

@@ -88,8 +88,8 @@ pub fn heading(table: &str) -> String {
 /// The table that stands below another one under this key. `None` where the names in it are the operator's own.
 pub fn table_below(table: &str, key: &str) -> Option<&'static str> {
     let own = if table.is_empty() { key.to_owned() } else { format!("{table}.{key}") };
-    // A route has some tables in the form of its site's.
-    let of_site = own.replacen("site.route.", "site.", 1);
+    // A route and a listener have some tables in the form of a site's.
+    let of_site = own.replacen("site.route.", "site.", 1).replacen("listener.rate", "site.rate", 1);
     let named = |name: &str| REFERENCE.iter().find(|k| k.table == name).map(|k| k.table);
     named(&own).or_else(|| named(&of_site))
 }
@@ -198,6 +198,9 @@ static REFERENCE: &[Key] = &[
     key("listener", "public-port", PORT, "the scheme's own", "the port that clients use to reach this listener; used when Host has no port"),
     key("listener", "max-connections", Form::Integer(1, 10_000_000), "no limit", "most open client connections; further ones are closed when they arrive"),
     key("listener", "max-connections-per-client", Form::Integer(1, 10_000_000), "no limit", "most open connections of one client: an IPv4 address, or an IPv6 network of 64 bits"),
+    key("listener", "allow-from", ADDRESSES, "everyone", "who may connect; connections of all others are closed when they arrive. It is the peer's address that counts: behind a proxy the proxy's"),
+    key("listener", "deny-from", ADDRESSES, "`[]`", "whose connections are closed when they arrive, even if `allow-from` has them"),
+    key("listener", "rate", Form::Table(false), "no limit", "how often one client may come, over all sites of the listener, besides their own rates; written as `[site.rate]`"),
 
     key("listener.tls", "min-version", Form::Choice(choices::TlsVersion::VARIANTS), "`\"1.2\"`", "the oldest TLS version that is accepted"),
 

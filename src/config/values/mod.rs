@@ -2,6 +2,7 @@
 
 pub(crate) mod addresses;
 pub(crate) mod edits;
+pub(crate) mod limits;
 pub(crate) mod names;
 pub(crate) mod pairs;
 pub(crate) mod paths;

@@ -29,7 +29,7 @@ pub const DEFINITIONS: &[Definition] = &[
         "weir_connections_refused_total",
         "counter",
         "listener,reason",
-        "Client connections closed when they arrived; reason is listener-full (max-connections) or client-full (max-connections-per-client)",
+        "Client connections closed when they arrived; reason is listener-full (max-connections), client-full (max-connections-per-client) or denied (allow-from, deny-from)",
     ),
     ("weir_connections_total", "counter", "listener", "Client connections accepted"),
     ("weir_delayed_total", "counter", "site", "Requests held back for their turn by a rate"),

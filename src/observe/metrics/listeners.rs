@@ -10,7 +10,7 @@ use super::lazy_counters::LazyCounters;
 use super::metric_vecs::MetricVecs;
 
 /// Why a connection is closed as it comes.
-const TURNED_AWAY: &[&str] = &["client-full", "listener-full"];
+const TURNED_AWAY: &[&str] = &["client-full", "denied", "listener-full"];
 
 /// The counters of a listener.
 #[derive(Debug)]
@@ -130,7 +130,8 @@ impl ListenerCounters {
         self.connections.get()
     }
 
-    /// A connection was closed as it came, because there are too many: `listener-full` or `client-full`.
+    /// A connection was closed as it came: there are too many (`listener-full`, `client-full`), or its peer may not come
+    /// (`denied`).
     pub fn turned_away(&self, reason: &'static str) {
         let make = || self.vecs.connections_refused.with_label_values(&[self.listener.as_str(), reason]);
         self.turned_away.count(reason, make);

@@ -168,6 +168,7 @@ fn a_scrape_shows_listeners_reloads_and_the_process() {
             (r#"weir_key_exchanges_total{group="X25519",listener="https"}"#, 1.0),
             (r#"weir_key_exchanges_total{group="secp256r1",listener="https"}"#, 0.0),
             (r#"weir_connections_refused_total{listener="https",reason="client-full"}"#, 0.0),
+            (r#"weir_connections_refused_total{listener="https",reason="denied"}"#, 0.0),
             (r#"weir_connections_refused_total{listener="https",reason="listener-full"}"#, 0.0),
             ("weir_generation", 7.0),
             ("weir_reload_last_success", 0.0),

@@ -29,6 +29,7 @@ use crate::proxy::io::tcp::Tcp;
 use crate::proxy::worker::Worker;
 use crate::proxy::worker::task_pool::Inbox;
 use crate::traffic::limits::connections::{ConnectionPermit, Full};
+use crate::traffic::routing::access::may_come;
 
 /// The number of connections that the kernel queues for a socket before Weir accepts them.
 const BACKLOG: i32 = 4096;
@@ -246,10 +247,14 @@ impl Admitted {
     }
 }
 
-/// Admits a connection, unless its listener or its client has reached its limit. In that case the connection is closed
+/// Admits a connection, unless its peer may not come, or its listener or its client has reached its limit. In that case the connection is closed
 /// before anything is read.
 fn admit(listener_ref: &ListenerRef, peer: SocketAddr) -> Option<Option<Box<ConnectionPermit>>> {
     let listener = listener_ref.listener();
+    if !may_come(&listener.access, peer.ip()) {
+        listener.counters.turned_away("denied");
+        return None;
+    }
     if listener.most.is_none() && listener.most_per_client.is_none() {
         return Some(None);
     }

@@ -14,6 +14,7 @@ use crate::traffic::message::headers::Forwarded;
 use crate::traffic::message::redirect;
 use crate::traffic::message::redirect::Url;
 use crate::traffic::message::refusal::Refusal;
+use crate::traffic::routing::access::may_come;
 use crate::traffic::routing::routes::RouteScratch;
 use crate::traffic::routing::rules::SiteRules;
 use crate::wire::{Framing, RequestHead};
@@ -98,7 +99,12 @@ impl<'r> Routed<'r> {
     /// Says who may come, how often, and where to.
     pub(crate) fn admit(&self) -> Result<Admitted<'r>, Refused> {
         let rules = self.at.rules();
-        if !rules.ask_who(self.route) {
+        let of_listener = self.listener_rate();
+        if !may_come(&self.arrived().listener_ref.listener().access, self.arrived().connection.peer().ip()) {
+            // Its connection was open already when a reload closed the listener to it.
+            return Err(Refusal::Denied.into());
+        }
+        if !rules.ask_who(self.route) && of_listener.is_none() {
             return Ok(Admitted { delay: Duration::ZERO, destination: self.destination()? });
         }
         let client = self.arrived().client();
@@ -106,7 +112,7 @@ impl<'r> Routed<'r> {
             return Err(Refusal::Denied.into());
         }
         let destination = self.destination()?;
-        Ok(Admitted { delay: self.ask_rates(client)?, destination })
+        Ok(Admitted { delay: self.ask_rates(of_listener, client)?, destination })
     }
 
     fn destination(&self) -> Result<Destination<'r>, Refusal> {
@@ -118,10 +124,16 @@ impl<'r> Routed<'r> {
         }
     }
 
+    /// The rate over all sites of its listener.
+    fn listener_rate(&self) -> Option<&'r Arc<RateLimit>> {
+        let from = &self.arrived().listener_ref;
+        from.generation.snapshot.listener_rates.get(from.listener)?.as_ref()
+    }
+
     /// Counts the request in each rate that holds for it.
-    fn ask_rates(&self, client: IpAddr) -> Result<Duration, Refused> {
+    fn ask_rates(&self, of_listener: Option<&Arc<RateLimit>>, client: IpAddr) -> Result<Duration, Refused> {
         let (mut delay, mut retry_after) = (Duration::ZERO, None);
-        for rate in self.at.rules().rates(self.route) {
+        for rate in of_listener.into_iter().chain(self.at.rules().rates(self.route)) {
             match self.ask_rate(rate, client) {
                 RateDecision::Pass => {}
                 RateDecision::Delay(longer) => delay = delay.max(longer),

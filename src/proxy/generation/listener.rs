@@ -8,7 +8,7 @@ use ipnet::IpNet;
 use pingora_core::listeners::tls::Acceptor;
 use rustls::ServerConfig;
 
-use crate::config::{self, Config, HostPattern, TlsVersion};
+use crate::config::{self, Access, Config, HostPattern, TlsVersion};
 use crate::observe::metrics::ListenerCounters;
 use crate::proxy::client::hello::group_names;
 use crate::traffic::message::headers::{Forwarded, Trust};
@@ -44,6 +44,8 @@ pub(crate) struct RunningListener {
     /// The largest number of open connections, in total and for one client.
     pub(crate) most: Option<u32>,
     pub(crate) most_per_client: Option<u32>,
+    /// Which peers may connect.
+    pub(crate) access: Access,
     /// The host for an HTTP/1.0 client that sends no Host, without and with the port.
     pub(crate) default_host: String,
     pub(crate) default_authority: String,
@@ -76,6 +78,7 @@ impl RunningListener {
             id_rules: id_rules(config, listener),
             most: listener.max_connections,
             most_per_client: listener.max_connections_per_client,
+            access: listener.access.clone(),
             default_authority: default_authority(config, listener),
             default_host: default_host(config, listener),
             counters,

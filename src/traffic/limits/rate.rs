@@ -6,6 +6,7 @@ mod bucket;
 mod shard;
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use parking_lot::Mutex;
 
@@ -47,8 +48,13 @@ impl RateLimit {
         Self { rate: rate.clone(), terms: RateTerms::of(rate), secret, parts }
     }
 
-    /// Whether the configured rate is the same, so that a reload can keep the counters.
-    pub fn same_as(&self, rate: &Rate) -> bool {
+    /// The limit in a new generation: with the counters of the one before it, if that has the same rate.
+    pub fn carried_on(rate: &Rate, before: Option<&Arc<Self>>, secret: [u8; 16]) -> Arc<Self> {
+        let known = before.filter(|before| before.same_as(rate));
+        known.map_or_else(|| Arc::new(Self::new(rate, secret)), Arc::clone)
+    }
+
+    fn same_as(&self, rate: &Rate) -> bool {
         self.rate == *rate
     }
 

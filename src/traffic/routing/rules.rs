@@ -51,9 +51,7 @@ impl SiteRules {
     /// Prepares the rules of a site. Rate counters of `before` are kept if the rate is the same.
     pub fn new(site: &config::Site, before: Option<&Self>, secret: [u8; 16]) -> Self {
         let rate = |rate: &Option<config::Rate>, known: Option<&Rules>| {
-            let rate = rate.as_ref()?;
-            let known = known.and_then(|rules| rules.rate.as_ref()).filter(|known| known.same_as(rate));
-            Some(known.map_or_else(|| Arc::new(RateLimit::new(rate, secret)), Arc::clone))
+            Some(RateLimit::carried_on(rate.as_ref()?, known.and_then(|rules| rules.rate.as_ref()), secret))
         };
         let asks_who = |access: &Access, rate: &Option<config::Rate>| *access != Access::default() || rate.is_some();
         let site_asks_who = asks_who(&site.access, &site.rate);

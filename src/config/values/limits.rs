@@ -1,12 +1,12 @@
-//! `allow-from`, `deny-from` and `rate` of sites and routes: which clients may come, and how often.
+//! `allow-from`, `deny-from` and `rate` of listeners, sites and routes: which clients may come, and how often.
 
 use ipnet::IpNet;
 
+use super::addresses;
+use super::edits;
 use crate::config::model::{Access, Rate, RateBy};
 use crate::config::text::choices::{self, Excess};
 use crate::config::text::section::Section;
-use crate::config::values::addresses;
-use crate::config::values::edits;
 
 /// The clients that the section allows and denies.
 pub(crate) fn access(section: &Section<'_>) -> Access {
