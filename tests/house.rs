@@ -49,6 +49,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("nginx_lint_parser", &["import"]),
     ("nix", &["admin", "control"]),
     ("pingora_core", &["proxy"]),
+    ("pingora_ketama", &["traffic"]),
     ("prometheus", &["observe"]),
     ("utoipa", &["admin"]),
     ("utoipa_axum", &["admin"]),

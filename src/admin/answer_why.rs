@@ -212,7 +212,7 @@ impl Explainer<'_> {
             prefers: session.prefers,
             tried: &Tried::default(),
             failure: None,
-            pick_input: affinity::pick_input(&pool.settings.balance, &self.head, || client, || random(self.now)),
+            pick_input: affinity::pick_input(pool, &self.head, || client, || random(self.now)),
             now: self.now,
         };
         let (chosen, bound) = match pool.choose(&criteria, Purpose::Peek) {

@@ -3,6 +3,7 @@
 pub mod latency;
 pub mod slow_start;
 
+use std::net::SocketAddr;
 use std::sync::atomic::AtomicU32;
 
 use siphasher::sip::SipHasher13;
@@ -14,11 +15,13 @@ use super::tick::Tick;
 use crate::config::Balance;
 use candidates::{warmth, weights};
 use consistent::Consistent;
+use ketama::Ketama;
 use least::{By, Least};
 use random::RandomTwo;
 
 mod candidates;
 mod consistent;
+mod ketama;
 mod least;
 mod random;
 mod rank;
@@ -38,24 +41,44 @@ enum Method {
     Least(Least),
     RandomTwo(RandomTwo),
     Consistent(Consistent),
+    Ketama(Ketama),
+}
+
+/// What the methods know of a node.
+#[derive(Clone, Copy, Debug)]
+pub struct Balanced<'a> {
+    /// Its identity, which stays the same after a reload.
+    pub name: &'a str,
+    /// Where it is.
+    pub address: SocketAddr,
+    /// 1 to 1000.
+    pub weight: u16,
 }
 
 impl Balancer {
-    /// `nodes` are in the pool's order, each with its identity, which stays the same after a reload, and its weight, 1
-    /// to 1000.
-    pub fn new<'a>(method: &Balance, nodes: impl IntoIterator<Item = (&'a str, u16)>) -> Self {
-        let (names, given): (Vec<_>, Vec<_>) = nodes.into_iter().unzip();
-        let weights = weights(given);
+    /// `nodes` are in the pool's order.
+    pub fn new<'a>(method: &Balance, nodes: impl IntoIterator<Item = Balanced<'a>>) -> Self {
+        let nodes: Vec<_> = nodes.into_iter().collect();
+        let weights = weights(nodes.iter().map(|node| node.weight));
         Self(match method {
             Balance::RoundRobin => Method::Robin(SmoothRoundRobin::new(weights)),
             Balance::LeastRequests => Method::Least(Least::new(&weights, By::Requests)),
             Balance::LeastTime => Method::Least(Least::new(&weights, By::Time(AtomicU32::new(0)))),
             Balance::RandomTwo => Method::RandomTwo(RandomTwo::new(weights)),
             Balance::Hash(_) => {
-                let seeds = names.into_iter().map(|name| key_of(name.as_bytes()));
+                let seeds = nodes.iter().map(|node| key_of(node.name.as_bytes()));
                 Method::Consistent(Consistent::new(seeds.zip(weights)))
             }
+            Balance::Ring(_) => Method::Ketama(Ketama::new(nodes.iter().map(|node| node.address).zip(weights))),
         })
+    }
+
+    /// The key of the bytes by which a request is balanced.
+    pub fn key(&self, bytes: &[u8]) -> u64 {
+        match &self.0 {
+            Method::Ketama(ring) => ring.key(bytes),
+            _ => key_of(bytes),
+        }
     }
 
     /// Picks the next node and takes its turn. `None` only if no node is eligible.
@@ -84,6 +107,7 @@ impl Balancer {
             Method::Least(least) => least.pick::<TAKES_TURN>(input, candidates),
             Method::RandomTwo(random) => random.pick(input, candidates),
             Method::Consistent(consistent) => consistent.pick(input, candidates),
+            Method::Ketama(ring) => ring.pick(input, candidates),
         }
     }
 }
@@ -105,16 +129,17 @@ pub fn last_resort(ejected: impl IntoIterator<Item = Option<Tick>>) -> Option<us
 
 #[cfg(test)]
 mod tests {
-    use super::testing::{Draws, cast};
+    use super::testing::{Draws, balanced, cast};
     use super::*;
     use crate::config::HashOn;
 
-    const METHODS: [Balance; 5] = [
+    const METHODS: [Balance; 6] = [
         Balance::RoundRobin,
         Balance::LeastRequests,
         Balance::LeastTime,
         Balance::RandomTwo,
         Balance::Hash(HashOn::Client),
+        Balance::Ring(HashOn::Client),
     ];
 
     fn names(count: usize) -> Vec<String> {
@@ -128,7 +153,7 @@ mod tests {
             let (names, candidates) = (names(nodes), cast(nodes));
             let weights: Vec<_> = names.iter().map(|_| draws.below(1002) as u16).collect();
             let pairs = || names.iter().map(String::as_str).zip(weights.iter().copied());
-            for balancer in METHODS.map(|method| Balancer::new(&method, pairs())) {
+            for balancer in METHODS.map(|method| Balancer::new(&method, balanced(pairs()))) {
                 for round in 0..1 + 3000 / (nodes as u64 + 10) {
                     for actor in &candidates {
                         actor.eligible.set(draws.below(12) < round % 12);
@@ -151,7 +176,7 @@ mod tests {
     fn a_reload_that_changes_nothing_changes_no_turn() {
         for method in METHODS {
             let (names, candidates, mut draws) = (names(5), cast(5), Draws::new());
-            let new = || Balancer::new(&method, names.iter().map(String::as_str).zip([5, 1, 3, 1, 1]));
+            let new = || Balancer::new(&method, balanced(names.iter().map(String::as_str).zip([5, 1, 3, 1, 1])));
             let old = new();
             for after in 0..20 {
                 old.pick(draws.input(), &candidates);
@@ -173,9 +198,9 @@ mod tests {
     fn a_reload_may_change_anything() {
         let (old_names, new_names, candidates, mut draws) = (names(4), names(7), cast(7), Draws::new());
         for (before, after) in METHODS.iter().flat_map(|before| METHODS.iter().map(move |after| (before, after))) {
-            let old = Balancer::new(before, old_names.iter().map(|name| (name.as_str(), 9)));
+            let old = Balancer::new(before, balanced(old_names.iter().map(|name| (name.as_str(), 9))));
             (0..10).for_each(|_| assert!(old.pick(draws.input(), &cast(4)).is_some()));
-            let new = Balancer::new(after, new_names.iter().map(|name| (name.as_str(), 9)));
+            let new = Balancer::new(after, balanced(new_names.iter().map(|name| (name.as_str(), 9))));
             new.handover(&old, |index| [None, Some(3), Some(99), Some(0), Some(0), None, Some(1)][index]);
             let mut counts = [0; 7];
             (0..700).for_each(|_| counts[new.pick(draws.input(), &candidates).unwrap()] += 1);
@@ -186,7 +211,8 @@ mod tests {
     #[test]
     fn names_that_differ_little_share_keys_as_evenly_as_any() {
         let (names, candidates) = (names(10), cast(10));
-        let balancer = Balancer::new(&Balance::Hash(HashOn::Client), names.iter().map(|name| (name.as_str(), 1)));
+        let balancer =
+            Balancer::new(&Balance::Hash(HashOn::Client), balanced(names.iter().map(|name| (name.as_str(), 1))));
         let mut counts = [0_usize; 10];
         for client in 0..40_000 {
             let key = key_of(format!("10.{}.{}.7", client / 250, client % 250).as_bytes());

@@ -68,6 +68,7 @@ fn around(table: &str, key: &str, line: &str) -> String {
             let two = in_pool(&format!("[pool.active]\n{line}")).replace("[\"n\"]", "[\"n\", \"m\"]");
             format!("{two}[[node]]\nname = \"m\"\naddress = \"10.0.0.4\"\n")
         }
+        "pool.hash" => in_pool(&format!("balance = \"hash\"\n[pool.hash]\non = \"client\"\n{line}")),
         "pool.queue" => in_pool(&format!("max-requests = 5\n[pool.queue]\n{line}")),
         "pool.health.probes" => in_pool(&format!("[[pool.health.probes]]\nkind = \"http\"\n{line}")),
         "site" => format!("{file}{line}\n"),

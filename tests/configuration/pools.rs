@@ -80,6 +80,8 @@ fn methods() {
         ("balance = \"least-time\"", Balance::LeastTime),
         ("balance = \"random-two\"", Balance::RandomTwo),
         ("balance = \"hash\"\nhash = { on = \"client\" }", Balance::Hash(HashOn::Client)),
+        ("balance = \"hash\"\nhash = { on = \"client\", ring = \"ketama\" }", Balance::Ring(HashOn::Client)),
+        ("balance = \"hash\"\nhash = { on = \"client\", ring = \"rendezvous\" }", Balance::Hash(HashOn::Client)),
         ("balance = \"hash\"\nhash = { on = \"path\" }", Balance::Hash(HashOn::Path)),
         (
             "balance = \"hash\"\nhash = { on = \"header\", name = \"X-Tenant\" }",

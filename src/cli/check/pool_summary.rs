@@ -90,18 +90,25 @@ pub(super) fn method(pool: &Pool) -> &'static str {
         Balance::LeastRequests => "least-requests",
         Balance::LeastTime => "least-time",
         Balance::RandomTwo => "random-two",
-        Balance::Hash(_) => "hash",
+        Balance::Hash(_) | Balance::Ring(_) => "hash",
     }
 }
 
 fn balance(pool: &Pool) -> Option<String> {
     match &pool.balance {
         Balance::RoundRobin => None,
-        Balance::Hash(HashOn::Client) => Some("hash on client".to_owned()),
-        Balance::Hash(HashOn::Path) => Some("hash on path".to_owned()),
-        Balance::Hash(HashOn::Header(name)) => Some(format!("hash on header {name}")),
-        Balance::Hash(HashOn::Cookie(name)) => Some(format!("hash on cookie {name}")),
+        Balance::Hash(on) => Some(format!("hash on {}", hashed(on))),
+        Balance::Ring(on) => Some(format!("hash on {}, by nginx's ring", hashed(on))),
         _ => Some(method(pool).to_owned()),
+    }
+}
+
+fn hashed(on: &HashOn) -> String {
+    match on {
+        HashOn::Client => "client".to_owned(),
+        HashOn::Path => "path".to_owned(),
+        HashOn::Header(name) => format!("header {name}"),
+        HashOn::Cookie(name) => format!("cookie {name}"),
     }
 }
 

@@ -86,6 +86,8 @@ pub enum Balance {
     RandomTwo,
     /// The same node for the same key, as long as that node is there.
     Hash(HashOn),
+    /// The same, and each key has the node that nginx's `hash … consistent` gives it.
+    Ring(HashOn),
 }
 
 /// The key that a request is hashed by. If the request does not have it, the client's address is used.

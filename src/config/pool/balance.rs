@@ -11,7 +11,7 @@ use crate::config::text::words::{is_token, quoted};
 /// Reads the pool's method.
 pub(crate) fn read(section: &Section<'_>) -> Balance {
     let method: choices::Balance = section.choice("balance").unwrap_or_default();
-    let hash = section.section("hash", "pool.hash").map(|hash| hash_on(&hash));
+    let hash = section.section("hash", "pool.hash").map(|hash| by(&hash));
     if method != choices::Balance::Hash {
         let why = format!("with balance = {:?}", <&str>::from(method));
         section.no_effect(&["hash"], &why, "leave it out, or write balance = \"hash\"");
@@ -26,7 +26,14 @@ pub(crate) fn read(section: &Section<'_>) -> Balance {
             section.refuse("balance", what, "write hash = { on = \"client\" }, or header, cookie or path");
             Balance::Hash(HashOn::Client)
         }
-        choices::Balance::Hash => Balance::Hash(hash.unwrap_or(HashOn::Client)),
+        choices::Balance::Hash => hash.unwrap_or(Balance::Hash(HashOn::Client)),
+    }
+}
+
+fn by(section: &Section<'_>) -> Balance {
+    match section.choice("ring").unwrap_or_default() {
+        choices::Ring::Rendezvous => Balance::Hash(hash_on(section)),
+        choices::Ring::Ketama => Balance::Ring(hash_on(section)),
     }
 }
 

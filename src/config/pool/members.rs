@@ -34,7 +34,7 @@ pub(crate) fn read(section: &Section<'_>, nodes: &Nodes<'_>, balance: &Balance) 
     let pool = MemberDefaults {
         max_requests: section.optional_integer("max-requests"),
         slow_start: section.duration("slow-start"),
-        hashed: matches!(balance, Balance::Hash(_)),
+        hashed: matches!(balance, Balance::Hash(_) | Balance::Ring(_)),
     };
     pool.check_slow_start(section);
     let Some(items) = section.value("nodes").and_then(|value| value.items("a list of node names")) else {

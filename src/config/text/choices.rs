@@ -39,6 +39,17 @@ pub(crate) enum HashOn {
     Path,
 }
 
+/// How keys are given to nodes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, EnumString, VariantNames)]
+#[strum(serialize_all = "kebab-case")]
+pub(crate) enum Ring {
+    /// Weir's own way, which needs no ring.
+    #[default]
+    Rendezvous,
+    /// That of nginx.
+    Ketama,
+}
+
 /// What happens while no node of the pool is active. A node that only an ejection keeps passive is tried first.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, EnumString, VariantNames)]
 #[strum(serialize_all = "kebab-case")]

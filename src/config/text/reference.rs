@@ -242,6 +242,7 @@ static REFERENCE: &[Key] = &[
     key("pool.nodes", "slow-start", TIME_OR_NONE, "the pool's", "how long the node's share grows after it became active"),
 
     key("pool.hash", "on", Form::Choice(choices::HashOn::VARIANTS), REQUIRED, "what is hashed: the client's address, the value of a header or cookie, or the path without its query. A request without that header or cookie is hashed by address"),
+    key("pool.hash", "ring", Form::Choice(choices::Ring::VARIANTS), "`\"rendezvous\"`", "how keys are given to nodes. `rendezvous`: most evenly. `ketama`: as nginx's `hash … consistent` does it, so that each key stays on its node when Weir takes nginx's place"),
     key("pool.hash", "name", Form::Text("name of a header or cookie"), "required with those", "the header or cookie to hash"),
 
     key("pool.active", "with", NAME, "alone", "a pool of the same nodes: its active nodes are active here too. Then no other key is written here"),

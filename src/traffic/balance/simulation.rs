@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::super::tick::Tick;
 use super::Balancer;
 use super::latency::Latency;
-use super::testing::{Draws, TestNode, cast};
+use super::testing::{Draws, TestNode, balanced, cast};
 use crate::config::{Balance, HashOn};
 
 const METHODS: [Balance; 5] = [
@@ -62,7 +62,7 @@ impl Pool {
         let workers = f64::from(weights.iter().sum::<u16>() * 4);
         Self {
             now: 5_000_000,
-            balancer: Balancer::new(method, names.iter().map(String::as_str).zip(weights.iter().copied())),
+            balancer: Balancer::new(method, balanced(names.iter().map(String::as_str).zip(weights.iter().copied()))),
             actors: cast(weights.len()),
             nodes: nodes.collect(),
             running: BinaryHeap::new(),

@@ -1,8 +1,9 @@
 //! Test tools for balancing: nodes with settable values, and random numbers that are the same in every run.
 
 use std::cell::Cell;
+use std::net::SocketAddr;
 
-use super::{Candidates, PickInput};
+use super::{Balanced, Candidates, PickInput};
 use crate::traffic::xorshift::xorshift;
 
 /// A node with settable values.
@@ -43,6 +44,13 @@ impl Candidates for Vec<TestNode> {
     fn warmth(&self, node: usize) -> u16 {
         self[node].warmth.get()
     }
+}
+
+/// Nodes of these names and weights, each at an address of its own.
+pub(super) fn balanced<'a>(nodes: impl IntoIterator<Item = (&'a str, u16)>) -> Vec<Balanced<'a>> {
+    let address = |place: u16| SocketAddr::from(([10, 0, (place / 250) as u8, (place % 250) as u8], 8280));
+    let nodes = (0_u16..).zip(nodes);
+    nodes.map(|(place, (name, weight))| Balanced { name, address: address(place), weight }).collect()
 }
 
 /// A random generator with a fixed seed.

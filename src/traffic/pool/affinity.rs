@@ -1,5 +1,6 @@
 //! Finds the node of a request's session, by the pool's sticky mode. Also makes the input of the balancing method.
 
+use std::io::Write;
 use std::net::IpAddr;
 
 use super::{Pool, Purpose};
@@ -7,7 +8,7 @@ use crate::config::{Balance, HashOn, Sticky, StickyMode};
 use crate::traffic::affinity::session_id;
 use crate::traffic::affinity::sessions;
 use crate::traffic::affinity::sessions::{FoundSession, SessionKey, Sessions, source_key};
-use crate::traffic::balance::{PickInput, key_of};
+use crate::traffic::balance::PickInput;
 use crate::traffic::tick::Tick;
 use crate::wire::RequestHead;
 
@@ -132,13 +133,13 @@ fn ids<'a>(sticky: &'a Sticky, head: &'a RequestHead) -> impl Iterator<Item = &'
 
 /// Makes the input of the balancing method. `client` and `random` are called only if the method needs them.
 pub fn pick_input(
-    balance: &Balance,
+    pool: &Pool,
     head: &RequestHead,
     client: impl FnOnce() -> IpAddr,
     random: impl FnOnce() -> u64,
 ) -> PickInput {
-    let on = match balance {
-        Balance::Hash(on) => on,
+    let on = match &pool.settings.balance {
+        Balance::Hash(on) | Balance::Ring(on) => on,
         // The last two use random numbers only while a node is in slow start.
         Balance::RandomTwo | Balance::LeastRequests | Balance::LeastTime => {
             return PickInput { random: random(), ..PickInput::default() };
@@ -151,6 +152,22 @@ pub fn pick_input(
         HashOn::Cookie(name) => session_id::values(head, name.as_bytes()).next(),
         HashOn::Path => head.path().split(|byte| *byte == b';').next(),
     };
-    let key = found.map_or_else(|| key_of(&source_key(client())), key_of);
+    let key = found.map_or_else(|| client_key(pool, client()), |bytes| pool.balancer.key(bytes));
     PickInput { key, ..PickInput::default() }
 }
+
+/// The key of a client. nginx hashes the address as it is written.
+fn client_key(pool: &Pool, client: IpAddr) -> u64 {
+    if !matches!(pool.settings.balance, Balance::Ring(_)) {
+        return pool.balancer.key(&source_key(client));
+    }
+    let mut room = [0; LONGEST_ADDRESS];
+    let mut rest = &mut room[..];
+    // No address is longer than the room.
+    let _ = write!(rest, "{client}");
+    let left = rest.len();
+    pool.balancer.key(room.get(..LONGEST_ADDRESS - left).unwrap_or_default())
+}
+
+/// An IPv6 address that holds an IPv4 address, with all digits.
+const LONGEST_ADDRESS: usize = 45;

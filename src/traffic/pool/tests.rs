@@ -396,6 +396,7 @@ fn whatever_happens_no_node_gets_what_it_may_not() {
         Balance::LeastTime,
         Balance::RandomTwo,
         Balance::Hash(HashOn::Client),
+        Balance::Ring(HashOn::Client),
     ];
     let tried = Tried::default();
     for method in methods {

@@ -10,7 +10,7 @@ use crate::config::orders_file::Weights;
 use crate::config::{self, Address, Balance, Config, StickyMode};
 use crate::traffic::affinity::own_cookie::Tokens;
 use crate::traffic::affinity::sessions::Sessions;
-use crate::traffic::balance::Balancer;
+use crate::traffic::balance::{Balanced, Balancer};
 use crate::traffic::pool::Pool;
 use crate::traffic::pool::member::{Load, Member, NodePermits, WaitQueue};
 use crate::traffic::pool::state::{Change, Duty, NodeState, Probes};
@@ -100,7 +100,7 @@ fn build_pool(index: usize, input: &PoolsInput<'_>, built: &mut BuiltPools) -> P
     }
     before.into_iter().for_each(|before| retire_removed(before, &members));
     let pool = Pool {
-        balancer: Balancer::new(&settings.balance, members.iter().map(|member| (&*member.label, member.weight))),
+        balancer: Balancer::new(&settings.balance, members.iter().map(balanced)),
         sessions: sessions(settings, before, input.secrets.tables),
         tokens: tokens(settings, &members, input.secrets.cookies),
         budget: before.map(|pool| Arc::clone(&pool.budget)).unwrap_or_default(),
@@ -118,6 +118,10 @@ fn build_pool(index: usize, input: &PoolsInput<'_>, built: &mut BuiltPools) -> P
         pool.balancer.handover(&before.balancer, position);
     }
     pool
+}
+
+fn balanced(member: &Member) -> Balanced<'_> {
+    Balanced { name: &member.label, address: member.address, weight: member.weight }
 }
 
 fn probes_of(pool: &config::Pool) -> Probes {

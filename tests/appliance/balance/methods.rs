@@ -141,7 +141,7 @@ fn least_time_comes_back_to_a_node_that_is_quick_again() {
 type Spelled = fn(&str) -> String;
 
 /// What may be hashed on: the pool's words for it, and a request with a key.
-fn hashes() -> [(&'static str, &'static str, Spelled); 4] {
+fn hashes() -> [(&'static str, &'static str, Spelled); 6] {
     let header: Spelled = |key| format!("GET /x HTTP/1.1\r\nHost: esb.test\r\nX-Tenant: {key}\r\n\r\n");
     let cookie: Spelled = |key| format!("GET /x HTTP/1.1\r\nHost: esb.test\r\nCookie: a=b; TENANT={key}; c=d\r\n\r\n");
     let path: Spelled = |key| format!("GET /{key};p=1?q={key} HTTP/1.1\r\nHost: esb.test\r\n\r\n");
@@ -152,6 +152,8 @@ fn hashes() -> [(&'static str, &'static str, Spelled); 4] {
         ("cookie", "{ on = \"cookie\", name = \"TENANT\" }", cookie),
         ("path", "{ on = \"path\" }", path),
         ("client", "{ on = \"client\" }", client),
+        ("header, by the ring", "{ on = \"header\", name = \"X-Tenant\", ring = \"ketama\" }", header),
+        ("client, by the ring", "{ on = \"client\", ring = \"ketama\" }", client),
     ]
 }
 

@@ -1,7 +1,7 @@
 //! An `upstream` block: its servers, and what it says about balancing and sessions.
 
 use super::target::{Endpoint, address};
-use crate::import::nginx::class::Class::{Better, Changed, Ignored, Missing, Narrower, Refused, Same, Wider};
+use crate::import::nginx::class::Class::{Better, Changed, Ignored, Narrower, Refused, Same, Wider};
 use crate::import::nginx::parse::Directive;
 use crate::import::nginx::report::Verdicts;
 use crate::import::nginx::table::Table;
@@ -21,7 +21,7 @@ pub(super) fn read(block: &Directive, table: &mut Table, verdicts: &Verdicts) ->
                     endpoints.push(endpoint);
                 }
             }
-            _ => about_all(one, table, verdicts),
+            _ => about_all(one, block, table, verdicts),
         }
     }
     failures.write(block, table, verdicts);
@@ -80,7 +80,7 @@ fn server(one: &Directive, failures: &mut Failures, verdicts: &Verdicts) -> Opti
 }
 
 /// Directives about the whole upstream.
-fn about_all(one: &Directive, table: &mut Table, verdicts: &Verdicts) {
+fn about_all(one: &Directive, block: &Directive, table: &mut Table, verdicts: &Verdicts) {
     match one.name.as_str() {
         "least_conn" => {
             table.set("balance", "\"least-requests\"");
@@ -96,11 +96,11 @@ fn about_all(one: &Directive, table: &mut Table, verdicts: &Verdicts) {
             verdicts.say(one, class, "balance = \"random-two\"", "the less busy of two nodes drawn at random");
         }
         "ip_hash" => {
-            hash(table, "client", None);
+            hash(table, "client", None, false);
             let note = "by the whole address (nginx takes the first three numbers of an IPv4 address); keys go to other nodes than there";
             verdicts.say(one, Changed, "balance = \"hash\"", note);
         }
-        "hash" => hashed(one, table, verdicts),
+        "hash" => hashed(one, block, table, verdicts),
         "sticky" => sticky(one, table, verdicts),
         "keepalive" => verdicts.say(one, Better, "reuse", "connections to nodes are kept, as many as there are"),
         "keepalive_timeout" => {
@@ -133,28 +133,58 @@ fn about_all(one: &Directive, table: &mut Table, verdicts: &Verdicts) {
     }
 }
 
-fn hash(table: &mut Table, on: &str, name: Option<&str>) {
+fn hash(table: &mut Table, on: &str, name: Option<&str>, ring: bool) {
     table.set("balance", "\"hash\"");
     let name = name.map(|name| ("name".to_owned(), values::text(name)));
-    let pairs: Vec<_> = [("on".to_owned(), values::text(on))].into_iter().chain(name).collect();
+    let ring = ring.then(|| ("ring".to_owned(), values::text("ketama")));
+    let pairs: Vec<_> = [("on".to_owned(), values::text(on))].into_iter().chain(name).chain(ring).collect();
     table.set("hash", values::inline(&pairs));
 }
 
-fn hashed(one: &Directive, table: &mut Table, verdicts: &Verdicts) {
-    let note = "consistent in any case, but keys go to other nodes than in nginx";
-    match one.word() {
-        "$remote_addr" | "$binary_remote_addr" => hash(table, "client", None),
-        "$uri" => hash(table, "path", None),
-        "$request_uri" => hash(table, "path", None),
+fn hashed(one: &Directive, block: &Directive, table: &mut Table, verdicts: &Verdicts) {
+    let ring = one.words.iter().any(|word| word == "consistent");
+    let other_bytes = match one.word() {
+        "$remote_addr" => {
+            hash(table, "client", None, ring);
+            None
+        }
+        "$binary_remote_addr" => {
+            hash(table, "client", None, ring);
+            Some("by the address as it is written")
+        }
+        "$uri" | "$request_uri" => {
+            hash(table, "path", None, ring);
+            Some("by the path as it came, without the query")
+        }
         key => match (key.strip_prefix("$http_"), key.strip_prefix("$cookie_")) {
-            (Some(field), _) => hash(table, "header", Some(&field.replace('_', "-"))),
-            (_, Some(cookie)) => hash(table, "cookie", Some(cookie)),
+            (Some(field), _) => {
+                hash(table, "header", Some(&field.replace('_', "-")), ring);
+                None
+            }
+            (_, Some(cookie)) => {
+                hash(table, "cookie", Some(cookie), ring);
+                None
+            }
             _ => return verdicts.missing(one, format!("hash by {key}: Weir hashes by client, header, cookie or path")),
         },
+    };
+    let key = "balance = \"hash\"";
+    if !ring {
+        let note = "consistent in any case, but keys go to other nodes than in nginx";
+        return verdicts.say(one, Changed, key, note);
     }
-    let ring = one.words.iter().any(|word| word == "consistent");
-    let (class, note) = if ring { (Missing, "nginx's ring: keys would go to other nodes") } else { (Changed, note) };
-    verdicts.say(one, class, "balance = \"hash\"", note);
+    if let Some(bytes) = other_bytes {
+        return verdicts.say(one, Changed, key, format!("{bytes}: keys go to other nodes than in nginx"));
+    }
+    // nginx hashes what is written behind `server`, Weir the address and the port.
+    let plain = |server: &&Directive| server.word().parse::<std::net::SocketAddrV4>().is_ok();
+    match block.inside().iter().filter(|one| one.name == "server").find(|server| !plain(server)) {
+        None => verdicts.same(one, "hash.ring = \"ketama\""),
+        Some(server) => {
+            let note = "is no IPv4 address with a port, so keys go to other nodes than in nginx";
+            verdicts.say(one, Changed, "hash.ring = \"ketama\"", format!("{} {note}", server.word()));
+        }
+    }
 }
 
 fn sticky(one: &Directive, table: &mut Table, verdicts: &Verdicts) {

@@ -72,7 +72,7 @@ impl Trip<'_, '_> {
     fn pick_input(&self) -> PickInput {
         let arrived = self.arrived();
         let chance = || arrived.connection.worker().chance();
-        affinity::pick_input(&self.pool().settings.balance, arrived.head, || arrived.client(), chance)
+        affinity::pick_input(self.pool(), arrived.head, || arrived.client(), chance)
     }
 
     fn settle(&mut self, chosen: Chosen) -> Attempt {
