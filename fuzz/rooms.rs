@@ -13,9 +13,27 @@ pub mod config {
 
     #[derive(Clone, Debug, Default)]
     pub struct Edits {
-        pub set: Vec<(Arc<str>, Arc<str>)>,
-        pub add: Vec<(Arc<str>, Arc<str>)>,
+        pub set: Vec<(Arc<str>, FieldValue)>,
+        pub add: Vec<(Arc<str>, FieldValue)>,
         pub remove: Vec<Arc<str>>,
+    }
+
+    #[derive(Clone, Debug)]
+    pub struct FieldValue(pub Vec<ValuePart>);
+
+    #[derive(Clone, Debug)]
+    pub enum ValuePart {
+        Text(Arc<str>),
+        Request(RequestValue),
+    }
+
+    #[derive(Clone, Copy, Debug)]
+    pub enum RequestValue {
+        Client,
+        Host,
+        Scheme,
+        Port,
+        RequestId,
     }
 
     pub struct ErrorPage {
@@ -110,6 +128,7 @@ pub mod traffic {
         pub mod forwarded;
         pub mod headers;
         pub mod location;
+        pub mod request_values;
     }
     pub mod resolved;
     pub mod routing {

@@ -64,6 +64,7 @@ fn check_down(head: &AnswerHead, to: Method, switches: u8) {
         reverse_map: &reverse_map,
         path_change: None,
         edits: None,
+        values: None,
         request_id: None,
         page: None,
         extra: &[],

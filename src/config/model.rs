@@ -11,6 +11,7 @@ use super::text::errors::{Place, Problem};
 use super::text::source::Texts;
 
 mod admin;
+mod edits;
 mod error_page;
 mod limits;
 mod pool;
@@ -20,11 +21,12 @@ mod sticky;
 mod tracing;
 
 pub use super::text::choices::{
-    LogFormat, OnLost, ProbeKind, RequestIds, Right, SameSite, TlsVersion, Traces, WhenNone,
+    LogFormat, OnLost, ProbeKind, RequestIds, RequestValue, Right, SameSite, TlsVersion, Traces, WhenNone,
 };
 pub use admin::{ADMIN_SOCKET, Admin, AdminCertificate, AdminSocket, AdminTls, AdminToken, MetricsAddress};
+pub use edits::{Edits, FieldValue, ValuePart};
 pub use error_page::{ErrorPage, ErrorPages};
-pub use limits::{Access, Edits, Rate, RateBy};
+pub use limits::{Access, Rate, RateBy};
 pub use pool::{
     ActiveNodes, Balance, Eject, HashOn, Health, Member, NodeTls, Pool, Probe, Queue, Redirects, Retry, Timeouts,
     Verify,

@@ -50,14 +50,15 @@ pub(crate) fn read(section: &Section<'_>, name: Arc<str>, context: &SiteContext<
         used.nameless(section, &listeners, context);
     }
     let hosts: Vec<HostPattern> = hosts.into_iter().map(|(host, _)| host).collect();
+    let without_ids = edits::without_ids(listeners.iter().filter_map(|index| context.listeners.get(*index)));
     let mut site = Site {
         certificate: read_certificate(section, &listeners, &hosts, context),
         pool: section.text("pool").map(|pool| context.pool_names.find(&pool).unwrap_or(0)),
         routes: Vec::new(),
         access: limits::access(section),
         rate: limits::rate(section),
-        request_headers: edits::read(section, Direction::ToNode),
-        response_headers: edits::read(section, Direction::ToClient),
+        request_headers: edits::read(section, Direction::ToNode, without_ids),
+        response_headers: edits::read(section, Direction::ToClient, without_ids),
         error_pages: error_pages::read(section),
         explain: section.flag("explain"),
         max_body: section.optional_size("max-body"),

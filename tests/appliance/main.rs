@@ -17,6 +17,7 @@ mod message;
 mod numbers;
 mod observe;
 mod pool;
+mod request_values;
 mod routing;
 mod session_world;
 mod spans;

@@ -1,5 +1,4 @@
-//! Part of the checked configuration, for sites and routes: which clients may come, how often, and how heads are
-//! changed.
+//! Part of the checked configuration, for sites and routes: which clients may come, and how often.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -47,15 +46,4 @@ pub enum RateBy {
     /// Those with the same value of this field (its name is in lower case). Requests without the field are counted by
     /// client.
     Header(Arc<str>),
-}
-
-/// Fields set or removed.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Edits {
-    /// Name as written, and value. Replaces all lines of that name.
-    pub set: Vec<(Arc<str>, Arc<str>)>,
-    /// Name as written, and value. Added to the lines of that name.
-    pub add: Vec<(Arc<str>, Arc<str>)>,
-    /// Lower-case names.
-    pub remove: Vec<Arc<str>>,
 }

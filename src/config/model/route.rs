@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::limits::{Access, Edits, Rate};
+use super::edits::Edits;
+use super::limits::{Access, Rate};
 use crate::config::text::errors::Place;
 
 /// `[[site.route]]`: other rules for some requests of a site. Where it sets nothing, the site's rules apply.

@@ -3,8 +3,9 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::edits::Edits;
 use super::error_page::ErrorPages;
-use super::limits::{Access, Edits, Rate};
+use super::limits::{Access, Rate};
 use super::route::Route;
 use crate::config::certificate::Pair;
 use crate::config::hosts::HostPattern;

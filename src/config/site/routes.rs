@@ -56,6 +56,7 @@ fn one(section: &Section<'_>, index: usize, taken: &RouteNames, site: &Site, con
     let path = path(section);
     let methods = methods(section);
     let headers = headers(section);
+    let without_ids = edits::without_ids(site.listeners.iter().filter_map(|index| context.listeners.get(*index)));
     let understood = path.is_some() || !PATHS.iter().any(|key| section.has(key));
     let listeners = site.listeners.iter().filter(|_| understood);
     let origin = Origin {
@@ -74,8 +75,8 @@ fn one(section: &Section<'_>, index: usize, taken: &RouteNames, site: &Site, con
         timeouts: timeouts(section, &action, context.pools),
         max_body: section.optional_size("max-body"),
         non_idempotent: section.flag("non-idempotent"),
-        request_headers: edits::merged(&site.request_headers, edits::read(section, Direction::ToNode)),
-        response_headers: edits::merged(&site.response_headers, edits::read(section, Direction::ToClient)),
+        request_headers: edits::merged(&site.request_headers, edits::read(section, Direction::ToNode, without_ids)),
+        response_headers: edits::merged(&site.response_headers, edits::read(section, Direction::ToClient, without_ids)),
         at: section.at(),
         action,
         upstream_path,

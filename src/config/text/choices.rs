@@ -116,6 +116,22 @@ pub enum SameSite {
     None,
 }
 
+/// What a field's value can take from the request, as the word behind a dollar sign.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, EnumString, IntoStaticStr, VariantNames)]
+#[strum(serialize_all = "kebab-case")]
+pub enum RequestValue {
+    /// The client's address, as in X-Real-IP.
+    Client,
+    /// The host that was asked for, as in X-Forwarded-Host.
+    Host,
+    /// `http` or `https`, as in X-Forwarded-Proto.
+    Scheme,
+    /// The port that the client sees, as in X-Forwarded-Port.
+    Port,
+    /// The request's id, as in X-Request-Id.
+    RequestId,
+}
+
 /// Whether a session that had to move returns to its first node.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, EnumString, VariantNames)]
 #[strum(serialize_all = "kebab-case")]

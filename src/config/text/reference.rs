@@ -347,11 +347,11 @@ static REFERENCE: &[Key] = &[
     key("site.rate", "ipv6-prefix", Form::Integer(16, 128), "`64`", "with `by = \"client\"`: how many leading bits of an IPv6 address make one client"),
     key("site.rate", "max-keys", Form::Integer(1, 10_000_000), "`100000`", "most clients that are counted at once; the one that was quiet longest is forgotten first"),
 
-    key("site.request-headers", "set", Form::Table(false), "none", "names and values; each replaces all lines of that name"),
+    key("site.request-headers", "set", Form::Table(false), "none", "names and values; each replaces all lines of that name. `$client`, `$host`, `$scheme`, `$port` and `$request-id` stand for the request's"),
     key("site.request-headers", "remove", Form::List("header names"), "`[]`", "names of fields to remove"),
 
-    key("site.response-headers", "set", Form::Table(false), "none", "names and values; each replaces all lines of that name"),
-    key("site.response-headers", "add", Form::Table(false), "none", "names and values; each is one more line beside those of that name"),
+    key("site.response-headers", "set", Form::Table(false), "none", "names and values, which may take the same from the request; each replaces all lines of that name"),
+    key("site.response-headers", "add", Form::Table(false), "none", "names and values, likewise; each is one more line beside those of that name"),
     key("site.response-headers", "remove", Form::List("header names"), "`[]`", "names of fields to remove"),
 
     key("site.route", "name", NAME, "its path, or its number", "the route's name in the log and in `weir why`"),

@@ -1,4 +1,4 @@
-//! Warns of values that look like variables of nginx or a shell. Nothing replaces them.
+//! Warns of values that look like variables of nginx or a shell where nothing replaces them.
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -22,8 +22,9 @@ fn warn_below(table: &DeTable<'_>, secret: bool, source: &Source, problems: &Pro
     }
 }
 
-/// Expressions, in which a dollar sign has a meaning, and the body of an answer, which is read with a warning of its own.
-const MEANT: [&str; 3] = ["regex", "target", "body"];
+/// Keys whose readers look at dollar signs themselves: expressions, values that take something from the request, and the
+/// body of an answer, which has a warning of its own.
+const MEANT: [&str; 6] = ["regex", "target", "set", "add", "to", "body"];
 
 fn look_at(value: &Spanned<DeValue<'_>>, secret: bool, source: &Source, problems: &Problems) {
     match value.get_ref() {

@@ -3,8 +3,8 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use crate::config::hosts;
-use crate::config::model::Edits;
+use super::request_values;
+use crate::config::model::{Edits, FieldValue, Listener, RequestIds, RequestValue};
 use crate::config::text::errors::Wrong;
 use crate::config::text::section::Section;
 use crate::config::text::value::Text;
@@ -22,8 +22,9 @@ pub(crate) enum Direction {
     ToClient,
 }
 
-/// Reads the section's edits for messages in this direction.
-pub(crate) fn read(section: &Section<'_>, direction: Direction) -> Edits {
+/// Reads the section's edits for messages in this direction. `without_ids` is a listener of the site whose requests have no
+/// id.
+pub(crate) fn read(section: &Section<'_>, direction: Direction, without_ids: Option<&Listener>) -> Edits {
     let (key, table) = match direction {
         Direction::ToNode => ("request-headers", "site.request-headers"),
         Direction::ToClient => ("response-headers", "site.response-headers"),
@@ -31,15 +32,36 @@ pub(crate) fn read(section: &Section<'_>, direction: Direction) -> Edits {
     let Some(section) = section.section(key, table) else { return Edits::default() };
     let mut names = FieldNames::default();
     let set = section.value("set").and_then(|value| value.pairs(EXAMPLE)).unwrap_or_default();
-    let set = set.iter().filter_map(|(name, value)| field(name, value, direction, &mut names)).collect();
+    let has_values = |text: &Text<'_>, value: &FieldValue| has_values(text, value, without_ids);
+    let set = set.iter().filter_map(|(name, text)| {
+        let (name, value) = field(name, text, direction, &mut names)?;
+        has_values(text, &value).then_some((name, value))
+    });
+    let set = set.collect();
     let remove = section.texts("remove").unwrap_or_default();
     let remove = remove.iter().filter_map(|name| removed(name, direction, &mut names)).collect();
     let add = (direction == Direction::ToClient)
         .then(|| section.value("add").and_then(|value| value.pairs(EXAMPLE)))
         .flatten();
     let add = add.unwrap_or_default();
-    let add = add.iter().filter_map(|(name, value)| Some((added(name)?, value.parsed(written)?))).collect();
-    Edits { set, add, remove }
+    let add = add.iter().filter_map(|(name, text)| {
+        let (name, value) = (added(name)?, text.parsed(value)?);
+        has_values(text, &value).then_some((name, value))
+    });
+    Edits { set, add: add.collect(), remove }
+}
+
+/// The first of these listeners whose requests have no id.
+pub(crate) fn without_ids<'a>(listeners: impl IntoIterator<Item = &'a Listener>) -> Option<&'a Listener> {
+    listeners.into_iter().find(|listener| listener.request_id == RequestIds::Off)
+}
+
+/// Refuses what would have no value.
+fn has_values(text: &Text<'_>, value: &FieldValue, without_ids: Option<&Listener>) -> bool {
+    let Some(listener) = without_ids.filter(|_| value.takes(RequestValue::RequestId)) else { return true };
+    let what = format!("$request-id has no value: listener {:?} has request-id = \"off\"", listener.name);
+    text.refuse(what, "write \"make\" there, or leave it out here");
+    false
 }
 
 /// Merges the site's edits with the route's. The route's win.
@@ -83,10 +105,10 @@ fn field(
     value: &Text<'_>,
     direction: Direction,
     names: &mut FieldNames,
-) -> Option<(Arc<str>, Arc<str>)> {
+) -> Option<(Arc<str>, FieldValue)> {
     let host = name.text.eq_ignore_ascii_case("host");
     let checked = name.parsed(|text| changeable(text, direction));
-    let value = value.parsed(|text| if host { hosts::field(text) } else { written(text) });
+    let value = value.parsed(|text| if host { request_values::read_host(text) } else { self::value(text) });
     names.add(name);
     if direction == Direction::ToClient && name.text.eq_ignore_ascii_case("set-cookie") {
         let what = "Set-Cookie under set would replace the node's own, its session's too";
@@ -100,38 +122,21 @@ fn added(name: &Text<'_>) -> Option<Arc<str>> {
     name.parsed(|text| changeable(text, Direction::ToClient))
 }
 
-/// A value to send. A variable of nginx is refused, because it would be sent as text.
+/// A value that is the same for every request. A variable is refused, because it would be sent as text.
 pub(crate) fn written(text: &str) -> Result<Arc<str>, Wrong> {
-    let Some(name) = words::variable(text) else { return field_value(text) };
-    let bare = name.trim_matches(['$', '{', '}']);
-    let advice = match bare {
-        "remote_addr" | "realip_remote_addr" | "proxy_add_x_forwarded_for" | "scheme" | "server_port" => TOLD,
-        "host" | "http_host" => "leave it out: Host goes up as it came, and the node is told by X-Forwarded-Host too",
-        _ => "write the value itself",
-    };
-    let shown = if OF_NGINX.contains(&bare) { name } else { "a dollar sign and the word behind it" };
-    Err(Wrong::new(format!("{shown} would be sent as it stands: there are no variables"), advice))
+    match words::variable(text) {
+        Some(name) => {
+            let what = format!("{name} would be sent as it stands: there are no variables here");
+            Err(Wrong::new(what, "write the value itself"))
+        }
+        None => field_value(text),
+    }
 }
 
-/// Variables of nginx. Another word behind a dollar sign may be part of a secret.
-const OF_NGINX: [&str; 14] = [
-    "host",
-    "http_host",
-    "proxy_add_x_forwarded_for",
-    "realip_remote_addr",
-    "remote_addr",
-    "remote_user",
-    "request_id",
-    "request_uri",
-    "scheme",
-    "server_name",
-    "server_port",
-    "ssl_client_s_dn",
-    "upstream_addr",
-    "uri",
-];
-
-const TOLD: &str = "leave it out: nodes are told by X-Real-IP and by X-Forwarded-For, -Proto and -Port anyway";
+/// A value that may take something from the request.
+fn value(text: &str) -> Result<FieldValue, Wrong> {
+    request_values::read(&field_value(text)?)
+}
 
 fn removed(name: &Text<'_>, direction: Direction, names: &mut FieldNames) -> Option<Arc<str>> {
     names.add(name);

@@ -8,5 +8,6 @@ pub(crate) mod pairs;
 pub(crate) mod paths;
 pub(crate) mod pins;
 pub(crate) mod redirect;
+pub(crate) mod request_values;
 pub(crate) mod statuses;
 pub(crate) mod wso2;

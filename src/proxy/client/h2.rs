@@ -28,7 +28,6 @@ use crate::proxy::io::stream::{FAST_READER, LONG_WAIT};
 use crate::traffic::message::headers;
 use crate::traffic::message::headers::{FramingToClient, ToClient};
 use crate::traffic::message::local_reply::{LocalReply, ReplyOptions};
-use crate::traffic::routing::edits::FieldEdits;
 use crate::wire::{AnswerHead, FieldKind};
 
 /// Both directions of one stream.
@@ -290,10 +289,10 @@ impl ResponseWriter {
         let mut answer = Response::new(());
         *answer.status_mut() = StatusCode::from_u16(page.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let date = reply.date().map(|date| (&b"date"[..], date));
-        let added = reply.edits.into_iter().flat_map(FieldEdits::fields);
-        for (name, value) in page.fields(reply).chain(date).chain(added) {
-            append(answer.headers_mut(), HeaderName::from_bytes(name).ok(), value);
-        }
+        let mut add =
+            |name: &[u8], value: &[u8]| append(answer.headers_mut(), HeaderName::from_bytes(name).ok(), value);
+        page.fields(reply).chain(date).for_each(|(name, value)| add(name, value));
+        reply.each_edit(add);
         self.answer(answer, ends)
     }
 
@@ -315,9 +314,7 @@ fn response(head: &AnswerHead, down: &ToClient<'_>) -> Result<Response<()>, Clie
     headers::each_answer_field(head, down, |kind, name, value| {
         append(&mut fields, name_of(kind, name), value);
     });
-    for (name, value) in down.edits_of(head).into_iter().flat_map(FieldEdits::fields) {
-        append(&mut fields, HeaderName::from_bytes(name).ok(), value);
-    }
+    down.each_edit(head, |name, value| append(&mut fields, HeaderName::from_bytes(name).ok(), value));
     *response.headers_mut() = fields;
     Ok(response)
 }

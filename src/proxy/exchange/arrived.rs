@@ -8,6 +8,7 @@ use crate::proxy::connection::Connection;
 use crate::proxy::generation::ListenerRef;
 use crate::traffic::message::headers::{Forwarded, Trust};
 use crate::traffic::message::ids::Ids;
+use crate::traffic::message::request_values::RequestValues;
 use crate::traffic::routing::client_address::client_of;
 use crate::traffic::tick::Tick;
 use crate::wire::{FieldKind, RequestHead};
@@ -60,6 +61,22 @@ impl<'c> Arrived<'c> {
     /// Whether the client came by https. Where a trusted proxy stands before Weir, that one says so.
     pub(crate) fn by_https(&self) -> bool {
         self.forwarded().secure(self.head)
+    }
+
+    /// Where it came from, with the client that a trusted proxy names.
+    pub(crate) fn forwarded_client(&self) -> Forwarded<'_> {
+        let from = self.forwarded();
+        Forwarded { real: (from.trust == Trust::Trusted).then(|| self.client()), ..from }
+    }
+
+    /// What fields that an operator sets take from it.
+    pub(crate) fn values(&self) -> RequestValues<'_> {
+        RequestValues {
+            head: self.head,
+            from: self.forwarded_client(),
+            default_host: self.listener_ref.listener().default_host.as_bytes(),
+            request_id: self.request_id(),
+        }
     }
 
     pub(crate) fn forwarded(&self) -> Forwarded<'_> {

@@ -4,9 +4,7 @@ use std::sync::Arc;
 
 use super::in_pool::InPool;
 use crate::config::ErrorPage;
-use crate::traffic::message::headers::{
-    Forwarded, FramingToClient, FramingToNode, ToClient, ToNode, Trust, write_request,
-};
+use crate::traffic::message::headers::{FramingToClient, FramingToNode, ToClient, ToNode, write_request};
 use crate::traffic::message::location::{PublicName, PublicNameSource};
 use crate::wire::{AnswerFraming, AnswerHead, Method, Version};
 
@@ -29,13 +27,12 @@ impl InPool<'_> {
             traceparent: arrived.ids.traceparent(),
             begins_trace: arrived.ids.begins_trace(),
         };
-        let from = arrived.forwarded();
-        let real = (from.trust == Trust::Trusted).then(|| arrived.client());
-        write_request(out, arrived.head, &Forwarded { real, ..from }, &up);
+        write_request(out, arrived.head, &arrived.forwarded_client(), &up);
     }
 
     /// What the answer's head is written with.
     pub(crate) fn down<'d>(&'d self, answer: &AnswerHead, framing: FramingToClient, keep_alive: bool) -> ToClient<'d> {
+        let edits = &self.routed.rules().response;
         let interim = answer.is_interim() && answer.status() != 101;
         ToClient {
             version: self.arrived().head.version(),
@@ -46,7 +43,8 @@ impl InPool<'_> {
             public: self,
             reverse_map: self.target.reverse_map(),
             path_change: self.routed.rules().path_change.as_ref(),
-            edits: Some(&self.routed.rules().response),
+            edits: Some(edits),
+            values: edits.takes_values().then(|| self.arrived().values()),
             request_id: if interim { None } else { self.arrived().request_id() },
             page: None,
             extra: &[],

@@ -9,6 +9,7 @@ use crate::proxy::client::{Body, ResponseWriter};
 use crate::proxy::io::fault::ClientFault;
 use crate::traffic::message::local_reply::{LocalReply, ReplyOptions};
 use crate::traffic::message::refusal::Refusal;
+use crate::traffic::routing::edits::FieldEdits;
 use crate::wire::Method;
 
 /// Tells the client why there is no other answer.
@@ -49,6 +50,7 @@ async fn send(
     writer: &mut ResponseWriter<'_>,
 ) -> Result<(), ClientFault> {
     let keep = ending::may_go_on(response, body, sound);
+    let edits = record.edits_of_pages();
     let (date, explained) = (response.arrived.connection.worker().date(), record.explained());
     let extra = [
         response.arrived.request_id().map(|id| (&b"X-Request-Id"[..], id)),
@@ -58,7 +60,8 @@ async fn send(
         date: Some(&date),
         head_only: response.arrived.head.method() == Method::Head,
         extra: &extra,
-        edits: record.edits_of_pages(),
+        edits,
+        values: edits.is_some_and(FieldEdits::takes_values).then(|| response.arrived.values()),
         ..ReplyOptions::default()
     };
     writer.local_reply(page, keep, reply).await

@@ -1,5 +1,6 @@
 //! The origin of a request: scheme, host and port as the client saw them, from the connection and from trusted proxies.
 
+use std::io::Write;
 use std::net::IpAddr;
 
 use ipnet::IpNet;
@@ -89,6 +90,20 @@ impl Forwarded<'_> {
     /// The host that the client asked for, as nodes are told. X-Forwarded-Host of a trusted proxy counts before Host.
     pub fn host<'h>(&self, head: &'h RequestHead) -> Option<RequestedHost<'h>> {
         self.told_host(head).or_else(|| own_host(head))
+    }
+
+    /// The name of that host, or `default`.
+    pub fn host_name<'h>(&self, head: &'h RequestHead, default: &'h [u8]) -> &'h [u8] {
+        self.host(head).map_or(default, |host| host.name)
+    }
+
+    /// Writes the client's address: behind a trusted proxy, whoever that one names.
+    pub fn write_client(&self, out: &mut Vec<u8>) {
+        match self.real {
+            // Writing to a Vec cannot fail.
+            Some(client) => drop(write!(out, "{client}")),
+            None => out.extend_from_slice(self.client),
+        }
     }
 
     /// The same, for redirects. Many proxies pass X-Forwarded-Host on as their client wrote it. So here it counts only

@@ -2,7 +2,8 @@
 //! One form serves HTTP/1 and HTTP/2. Writing one allocates nothing except space in the caller's buffer.
 
 use super::decimal::{Decimal, push_decimal};
-use crate::config::{ErrorPage, FixedAnswer};
+use super::request_values::RequestValues;
+use crate::config::{ErrorPage, FixedAnswer, RequestValue};
 use crate::traffic::routing::edits::FieldEdits;
 
 /// An answer without a node.
@@ -46,6 +47,8 @@ pub struct ReplyOptions<'a> {
     pub extra: &'a [Option<(&'a [u8], &'a [u8])>],
     /// What the site sets and removes.
     pub edits: Option<&'a FieldEdits>,
+    /// What that takes from the request; none where it takes nothing.
+    pub values: Option<RequestValues<'a>>,
 }
 
 impl<'a> LocalReply<'a> {
@@ -82,7 +85,9 @@ impl<'a> LocalReply<'a> {
         for (name, value) in self.fields(reply) {
             field(out, name, value);
         }
-        out.extend_from_slice(reply.edits.map_or(b"", FieldEdits::added));
+        if let Some(edits) = reply.edits {
+            edits.write(out, |value, out| reply.write_value(value, out));
+        }
         if self.may_have_body() {
             field(out, b"Content-Length", Decimal::of(self.body_length() as u64).digits());
         }
@@ -141,6 +146,19 @@ impl<'a> ReplyOptions<'a> {
     /// The value of `Date`, unless the site sets or removes that field.
     pub fn date(&self) -> Option<&'a [u8]> {
         self.date.filter(|_| !self.drops(b"date"))
+    }
+
+    /// Tells the fields that the site adds, for an HTTP/2 head: name in lower case, and value.
+    pub fn each_edit(&self, tell: impl FnMut(&[u8], &[u8])) {
+        if let Some(edits) = self.edits {
+            edits.each(|value, out| self.write_value(value, out), tell);
+        }
+    }
+
+    fn write_value(&self, value: RequestValue, out: &mut Vec<u8>) {
+        if let Some(values) = &self.values {
+            values.write(value, out);
+        }
     }
 
     fn drops(&self, name: &[u8]) -> bool {

@@ -8,3 +8,4 @@ pub mod local_reply;
 pub mod location;
 pub mod redirect;
 pub mod refusal;
+pub mod request_values;

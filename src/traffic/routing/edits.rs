@@ -1,7 +1,7 @@
 //! The header fields that a site or route sets, adds or removes, prepared once per generation. The configuration has
 //! checked already which fields may be edited.
 
-use crate::config::Edits;
+use crate::config::{Edits, FieldValue, RequestValue, ValuePart};
 
 /// The edits for one direction.
 #[derive(Debug, Default)]
@@ -10,10 +10,32 @@ pub struct FieldEdits {
     dropped: Box<[Box<[u8]>]>,
     /// One bit for each length of those names, so that most fields need no comparison.
     lengths: u64,
-    /// `Name: value\r\n` of each field set or added.
+    /// `Name: value\r\n` of each field set or added whose value every request has.
     added: Box<[u8]>,
     /// The same, with names in lower case.
     fields: Box<[NameValue]>,
+    /// Those that take something from their request.
+    made: Box<[MadeField]>,
+}
+
+/// A field whose value is made for each request.
+#[derive(Debug)]
+struct MadeField {
+    name: Box<[u8]>,
+    /// In lower case.
+    lower: Box<[u8]>,
+    value: FieldValue,
+}
+
+impl MadeField {
+    fn write(&self, out: &mut Vec<u8>, ask: &mut impl FnMut(RequestValue, &mut Vec<u8>)) {
+        for part in &self.value.0 {
+            match part {
+                ValuePart::Text(text) => out.extend_from_slice(text.as_bytes()),
+                ValuePart::Request(value) => ask(*value, out),
+            }
+        }
+    }
 }
 
 /// A name and a value.
@@ -25,18 +47,26 @@ impl FieldEdits {
         let lower = |name: &str| name.to_ascii_lowercase().into_bytes().into_boxed_slice();
         let set = edits.set.iter().map(|(name, _)| name);
         let sent = || edits.set.iter().chain(&edits.add);
+        let fixed = || sent().filter_map(|(name, value)| Some((name, fixed_text(value)?)));
+        let made = sent().filter(|(_, value)| fixed_text(value).is_none());
+        let made = made.map(|(name, value)| MadeField {
+            name: name.as_bytes().into(),
+            lower: lower(name),
+            value: value.clone(),
+        });
         let dropped: Box<[_]> = edits.remove.iter().chain(set).map(|name| lower(name)).collect();
         Self {
             lengths: dropped.iter().fold(0, |lengths, name| lengths | bit(name)),
             dropped,
-            added: sent().flat_map(|(name, value)| format!("{name}: {value}\r\n").into_bytes()).collect(),
-            fields: sent().map(|(name, value)| (lower(name), Box::from(value.as_bytes()))).collect(),
+            added: fixed().flat_map(|(name, value)| format!("{name}: {value}\r\n").into_bytes()).collect(),
+            fields: fixed().map(|(name, value)| (lower(name), Box::from(value.as_bytes()))).collect(),
+            made: made.collect(),
         }
     }
 
     /// Whether nothing is edited.
     pub fn is_empty(&self) -> bool {
-        self.lengths == 0 && self.added.is_empty()
+        self.lengths == 0 && self.added.is_empty() && self.made.is_empty()
     }
 
     /// Whether fields of this name are removed from the message. Case does not matter.
@@ -44,14 +74,40 @@ impl FieldEdits {
         self.lengths & bit(name) != 0 && self.dropped.iter().any(|dropped| dropped.eq_ignore_ascii_case(name))
     }
 
-    /// The lines to add to an HTTP/1 head.
-    pub fn added(&self) -> &[u8] {
-        &self.added
+    /// Whether a field takes something from its request.
+    pub fn takes_values(&self) -> bool {
+        !self.made.is_empty()
     }
 
-    /// The fields to add to an HTTP/2 head: name in lower case, and value.
-    pub fn fields(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
-        self.fields.iter().map(|(name, value)| (&**name, &**value))
+    /// Writes the lines to add to an HTTP/1 head. `ask` writes what the request says.
+    pub fn write(&self, out: &mut Vec<u8>, mut ask: impl FnMut(RequestValue, &mut Vec<u8>)) {
+        out.extend_from_slice(&self.added);
+        for field in &self.made {
+            out.extend_from_slice(&field.name);
+            out.extend_from_slice(b": ");
+            field.write(out, &mut ask);
+            out.extend_from_slice(b"\r\n");
+        }
+    }
+
+    /// Tells the fields to add to an HTTP/2 head: name in lower case, and value.
+    pub fn each(&self, mut ask: impl FnMut(RequestValue, &mut Vec<u8>), mut tell: impl FnMut(&[u8], &[u8])) {
+        self.fields.iter().for_each(|(name, value)| tell(name, value));
+        let mut value = Vec::new();
+        for field in &self.made {
+            value.clear();
+            field.write(&mut value, &mut ask);
+            tell(&field.lower, &value);
+        }
+    }
+}
+
+/// The text of a value that takes nothing from the request.
+fn fixed_text(value: &FieldValue) -> Option<&str> {
+    match value.0.as_slice() {
+        [] => Some(""),
+        [ValuePart::Text(text)] => Some(text),
+        _ => None,
     }
 }
 
@@ -69,10 +125,27 @@ mod tests {
 
     fn edits(set: &[(&str, &str)], remove: &[&str]) -> FieldEdits {
         FieldEdits::new(&Edits {
-            set: set.iter().map(|(name, value)| (Arc::from(*name), Arc::from(*value))).collect(),
+            set: set.iter().map(|(name, value)| (Arc::from(*name), FieldValue::from(*value))).collect(),
             add: Vec::new(),
             remove: remove.iter().map(|name| Arc::from(*name)).collect(),
         })
+    }
+
+    /// What the request says, for the tests: the word itself.
+    fn word(value: RequestValue, out: &mut Vec<u8>) {
+        out.extend_from_slice(<&str>::from(value).as_bytes());
+    }
+
+    fn lines(edits: &FieldEdits) -> String {
+        let mut out = Vec::new();
+        edits.write(&mut out, word);
+        String::from_utf8(out).expect("text")
+    }
+
+    fn fields(edits: &FieldEdits) -> Vec<(String, String)> {
+        let (mut fields, text) = (Vec::new(), |bytes: &[u8]| bytes.escape_ascii().to_string());
+        edits.each(word, |name, value| fields.push((text(name), text(value))));
+        fields
     }
 
     #[test]
@@ -103,17 +176,39 @@ mod tests {
 
     #[test]
     fn what_is_set_is_ready_for_both_protocols() {
-        for (set, lines, fields) in [
+        for (set, written, expected) in [
             (&[][..], "", &[][..]),
             (&[("X-Team", "ESB one")], "X-Team: ESB one\r\n", &[("x-team", "ESB one")]),
             (&[("X-Empty", "")], "X-Empty: \r\n", &[("x-empty", "")]),
             (&[("b", "2"), ("A", "1")], "b: 2\r\nA: 1\r\n", &[("b", "2"), ("a", "1")]),
         ] {
             let edits = edits(set, &["gone"]);
-            assert_eq!(edits.added(), lines.as_bytes());
-            let expected: Vec<_> = fields.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes())).collect();
-            assert_eq!(edits.fields().collect::<Vec<_>>(), expected);
+            let expected = expected.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+            assert_eq!((lines(&edits), fields(&edits)), (written.to_owned(), expected.collect()));
+            assert!(!edits.takes_values());
         }
+    }
+
+    #[test]
+    fn a_value_of_the_request_is_asked_for_where_it_stands() {
+        let value = FieldValue(vec![
+            ValuePart::Request(RequestValue::Scheme),
+            ValuePart::Text("://".into()),
+            ValuePart::Request(RequestValue::Host),
+        ]);
+        let edits = FieldEdits::new(&Edits {
+            set: vec![("X-From".into(), value), ("X-Team".into(), "esb".into())],
+            ..Edits::default()
+        });
+        assert!(edits.takes_values() && edits.drops(b"x-from"));
+        assert_eq!(lines(&edits), "X-Team: esb\r\nX-From: scheme://host\r\n");
+        let [team, from] = [("x-team", "esb"), ("x-from", "scheme://host")];
+        assert_eq!(fields(&edits), [team, from].map(|(name, value)| (name.to_owned(), value.to_owned())));
+        let only = FieldEdits::new(&Edits {
+            add: vec![("X-From".into(), FieldValue(vec![ValuePart::Request(RequestValue::Client)]))],
+            ..Edits::default()
+        });
+        assert!(!only.is_empty() && !only.drops(b"x-from"));
     }
 
     #[test]
@@ -121,14 +216,14 @@ mod tests {
         let add = vec![("Set-Cookie".into(), "a=1".into()), ("Set-Cookie".into(), "b=2".into())];
         let edits = FieldEdits::new(&Edits { add, ..Edits::default() });
         assert!(!edits.is_empty() && !edits.drops(b"set-cookie"));
-        assert_eq!(edits.added(), b"Set-Cookie: a=1\r\nSet-Cookie: b=2\r\n");
-        assert_eq!(edits.fields().count(), 2);
+        assert_eq!(lines(&edits), "Set-Cookie: a=1\r\nSet-Cookie: b=2\r\n");
+        assert_eq!(fields(&edits).len(), 2);
     }
 
     #[test]
     fn without_edits_nothing_happens() {
         let none = edits(&[], &[]);
-        assert!(none.is_empty() && none.added().is_empty() && none.fields().next().is_none());
+        assert!(none.is_empty() && lines(&none).is_empty() && fields(&none).is_empty());
         assert!(!none.drops(b"") && !none.drops(b"server"));
     }
 
@@ -144,7 +239,7 @@ mod tests {
         for _ in 0..500 {
             let names = [name().to_ascii_lowercase(), name().to_ascii_lowercase()];
             let edits = edits(&[(&name(), "v")], &names.each_ref().map(String::as_str));
-            let set = edits.fields().next().map(|(name, _)| name.to_vec()).unwrap();
+            let set = fields(&edits)[0].0.clone().into_bytes();
             for _ in 0..20 {
                 let asked = name().into_bytes();
                 let expected =

@@ -19,7 +19,7 @@ pub(crate) use appliance::{Appliance, fresh_dir, weir};
 pub(crate) use certificates::Pair;
 pub(crate) use client::frames;
 pub(crate) use client::http1::{Answer, Client};
-pub(crate) use client::http2::H2Client;
+pub(crate) use client::http2::{H2Answer, H2Client};
 pub(crate) use client::tls::{Agreed, Offer};
 pub(crate) use commands::RunningCommand;
 pub(crate) use dns::{Dns, Says};

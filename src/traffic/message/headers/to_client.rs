@@ -3,9 +3,10 @@
 use std::borrow::Cow;
 
 use super::{USUAL_ADDED, write, write_field};
-use crate::config::ErrorPage;
+use crate::config::{ErrorPage, RequestValue};
 use crate::traffic::message::decimal::Decimal;
 use crate::traffic::message::location::{Mapping, PublicNameSource, map_location, map_refresh};
+use crate::traffic::message::request_values::RequestValues;
 use crate::traffic::routing::edits::FieldEdits;
 use crate::traffic::routing::path_change::PathChange;
 use crate::traffic::routing::reverse_map::ReverseMap;
@@ -45,6 +46,8 @@ pub struct ToClient<'a> {
     pub path_change: Option<&'a PathChange>,
     /// What site and route change. Not used for 1xx.
     pub edits: Option<&'a FieldEdits>,
+    /// What these take from the request; none where they take nothing.
+    pub values: Option<RequestValues<'a>>,
     /// X-Request-Id; without one the node's passes.
     pub request_id: Option<&'a [u8]>,
     /// The page that goes down in place of the node's body. Its Content-Type is in `extra`.
@@ -58,6 +61,19 @@ impl<'a> ToClient<'a> {
     /// HTTP/2 spell them differently.
     pub fn edits_of(&self, head: &AnswerHead) -> Option<&'a FieldEdits> {
         self.edits.filter(|_| !head.is_interim())
+    }
+
+    /// Tells the fields that site and route add, for an HTTP/2 head: name in lower case, and value.
+    pub fn each_edit(&self, head: &AnswerHead, tell: impl FnMut(&[u8], &[u8])) {
+        if let Some(edits) = self.edits_of(head) {
+            edits.each(|value, out| self.write_value(value, out), tell);
+        }
+    }
+
+    fn write_value(&self, value: RequestValue, out: &mut Vec<u8>) {
+        if let Some(values) = &self.values {
+            values.write(value, out);
+        }
     }
 
     fn mapping(&self) -> Mapping<'a> {
@@ -146,7 +162,9 @@ pub fn write_answer(out: &mut Vec<u8>, head: &AnswerHead, to_client: &ToClient<'
     }
     run.end(out);
     each_added(head, to_client, |_, name, value| write_field(out, name, value));
-    out.extend_from_slice(to_client.edits_of(head).map_or(b"", FieldEdits::added));
+    if let Some(edits) = to_client.edits_of(head) {
+        edits.write(out, |value, out| to_client.write_value(value, out));
+    }
     if to_client.framing == FramingToClient::Chunked {
         out.extend_from_slice(b"Transfer-Encoding: chunked\r\n");
     }
@@ -289,6 +307,7 @@ mod tests {
             reverse_map,
             path_change: None,
             edits: None,
+            values: None,
             request_id: None,
             page: None,
             extra: &[],

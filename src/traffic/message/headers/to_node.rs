@@ -1,10 +1,9 @@
 //! The head of a request, as the node gets it.
 
-use std::io::Write;
-
 use super::{USUAL_ADDED, write, write_field};
 use crate::traffic::message::decimal::Decimal;
 use crate::traffic::message::forwarded::{Forwarded, Trust};
+use crate::traffic::message::request_values::RequestValues;
 use crate::traffic::routing::edits::FieldEdits;
 use crate::traffic::routing::path_change::PathChange;
 use crate::wire::{Field, FieldKind, RequestHead, Run, Version};
@@ -102,7 +101,9 @@ pub fn write_request(out: &mut Vec<u8>, head: &RequestHead, from: &Forwarded<'_>
         FramingToNode::Length(_) | FramingToNode::None => {}
     }
     if let Some(edits) = edits {
-        out.extend_from_slice(edits.added());
+        let (default_host, request_id) = (to_node.default_host, to_node.request_id);
+        let values = || RequestValues { head, from: *from, default_host, request_id };
+        edits.write(out, |value, out| values().write(value, out));
     }
     write_connection_to_node(out, head, to_node);
     out.extend_from_slice(b"\r\n");
@@ -164,11 +165,7 @@ fn write_forwarded(out: &mut Vec<u8>, head: &RequestHead, default_host: &[u8], f
     out.extend_from_slice(b"\r\nX-Forwarded-Port: ");
     out.extend_from_slice(Decimal::of(u64::from(port)).digits());
     out.extend_from_slice(b"\r\nX-Real-IP: ");
-    match from.real {
-        // Writing to a Vec cannot fail.
-        Some(client) => drop(write!(out, "{client}")),
-        None => out.extend_from_slice(from.client),
-    }
+    from.write_client(out);
     out.extend_from_slice(b"\r\n");
 }
 
