@@ -36,6 +36,31 @@ pub mod config {
         RequestId,
     }
 
+    pub struct Cookies {
+        pub domains: Vec<(Arc<str>, NewDomain)>,
+        pub all: CookieFlags,
+        pub named: Vec<(Arc<str>, CookieFlags)>,
+    }
+
+    pub enum NewDomain {
+        Name(Arc<str>),
+        Host,
+    }
+
+    pub struct CookieFlags {
+        pub secure: Option<bool>,
+        pub http_only: Option<bool>,
+        pub same_site: Option<CookieSameSite>,
+    }
+
+    #[derive(Clone, Copy)]
+    pub enum CookieSameSite {
+        Strict,
+        Lax,
+        None,
+        Off,
+    }
+
     pub struct ErrorPage {
         pub content_type: &'static str,
         pub body: Box<str>,
@@ -124,6 +149,7 @@ pub mod traffic {
         pub mod session_id;
     }
     pub mod message {
+        pub mod cookies;
         pub mod decimal;
         pub mod forwarded;
         pub mod headers;

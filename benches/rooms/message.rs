@@ -80,6 +80,7 @@ pub(crate) fn to_client(criterion: &mut Criterion) {
             path_change: None,
             edits,
             values: None,
+            cookies: None,
             request_id: Some(b"4bf92f3577b34da6a3ce929d0e0e4736"),
             page: None,
             extra,

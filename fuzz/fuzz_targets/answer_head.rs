@@ -8,7 +8,7 @@ mod strict;
 use libfuzzer_sys::fuzz_target;
 use strict::Frames;
 use weir::traffic::message::headers::{FramingToClient, ToClient, write_answer};
-use weir::config::Redirects;
+use weir::config::{CookieFlags, CookieSameSite, Cookies, NewDomain, Redirects};
 use weir::traffic::message::location::PublicName;
 use weir::traffic::routing::reverse_map::{Host, ReverseMap};
 use weir::wire::{AnswerFault, AnswerFraming, AnswerHead, AnswerScan, Method, Version, scan_answer};
@@ -54,6 +54,9 @@ fn check_down(head: &AnswerHead, to: Method, switches: u8) {
         AnswerFraming::Length(length) => FramingToClient::Length(length),
         AnswerFraming::Chunked | AnswerFraming::UntilClose => FramingToClient::Chunked,
     };
+    let flags = CookieFlags { secure: Some(true), http_only: Some(false), same_site: Some(CookieSameSite::Strict) };
+    let domains = vec![("internal.local".into(), NewDomain::Name("esb.wso2.com".into())), ("a".into(), NewDomain::Host)];
+    let cookies = Cookies { domains, all: flags, named: Vec::new() };
     let down = ToClient {
         version: if switches & 2 != 0 { Version::Http10 } else { Version::Http11 },
         framing,
@@ -65,6 +68,7 @@ fn check_down(head: &AnswerHead, to: Method, switches: u8) {
         path_change: None,
         edits: None,
         values: None,
+        cookies: (switches & 8 != 0).then_some(&cookies),
         request_id: None,
         page: None,
         extra: &[],

@@ -21,10 +21,11 @@ mod sticky;
 mod tracing;
 
 pub use super::text::choices::{
-    LogFormat, OnLost, ProbeKind, RequestIds, RequestValue, Right, SameSite, TlsVersion, Traces, WhenNone,
+    CookieSameSite, LogFormat, OnLost, ProbeKind, RequestIds, RequestValue, Right, SameSite, TlsVersion, Traces,
+    WhenNone,
 };
 pub use admin::{ADMIN_SOCKET, Admin, AdminCertificate, AdminSocket, AdminTls, AdminToken, MetricsAddress};
-pub use edits::{Edits, FieldValue, ValuePart};
+pub use edits::{CookieFlags, Cookies, Edits, FieldValue, NewDomain, ValuePart};
 pub use error_page::{ErrorPage, ErrorPages};
 pub use limits::{Access, Rate, RateBy};
 pub use pool::{

@@ -2,6 +2,7 @@
 
 pub(crate) mod active;
 mod balance;
+mod cookies;
 mod eject;
 mod health;
 pub(crate) mod members;
@@ -52,6 +53,7 @@ pub(crate) fn read<'a>(section: &Section<'a>, name: Arc<str>, nodes: &Nodes<'_>,
         eject: eject::read(section),
         when_none: when_none(section),
         redirects: section.value("redirects").map(|value| redirects(&value)).unwrap_or_default(),
+        cookies: section.section("cookies", "pool.cookies").map(|cookies| cookies::read(&cookies)),
         at: section.at(),
         tls,
         members,

@@ -7,6 +7,7 @@ mod affinity;
 mod balance;
 mod client;
 mod control;
+mod cookies;
 mod exchange;
 mod gated_world;
 mod harness;

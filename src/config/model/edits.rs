@@ -1,8 +1,8 @@
-//! Part of the checked configuration: how heads are changed, by sites and routes.
+//! Part of the checked configuration: how heads are changed, by sites and routes, and the nodes' cookies, by pools.
 
 use std::sync::Arc;
 
-use crate::config::text::choices::RequestValue;
+use crate::config::text::choices::{CookieSameSite, RequestValue};
 
 /// Fields set or removed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -40,4 +40,35 @@ impl From<&str> for FieldValue {
     fn from(text: &str) -> Self {
         Self(vec![ValuePart::Text(text.into())])
     }
+}
+
+/// The `cookies` table of a pool: what changes in the cookies of its nodes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Cookies {
+    /// A Domain, in lower case and without a dot in front, and what replaces it.
+    pub domains: Vec<(Arc<str>, NewDomain)>,
+    /// What is changed in every cookie that is not named.
+    pub all: CookieFlags,
+    /// Names of cookies, and what is changed in these instead.
+    pub named: Vec<(Arc<str>, CookieFlags)>,
+}
+
+/// What replaces the Domain of a cookie.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NewDomain {
+    /// This name.
+    Name(Arc<str>),
+    /// The host that the client asked for.
+    Host,
+}
+
+/// Attributes of a cookie. `None`: as the node wrote it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CookieFlags {
+    /// Whether it has Secure.
+    pub secure: Option<bool>,
+    /// Whether it has HttpOnly.
+    pub http_only: Option<bool>,
+    /// Its SameSite.
+    pub same_site: Option<CookieSameSite>,
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use rustls_pki_types::CertificateDer;
 
+use super::edits::Cookies;
 use super::sticky::Sticky;
 use crate::config::text::choices::{ProbeKind, WhenNone};
 use crate::config::text::errors::Place;
@@ -53,6 +54,8 @@ pub struct Pool {
     pub when_none: WhenNone,
     /// How a Location that names a node is changed.
     pub redirects: Redirects,
+    /// `Some`: the cookies of its nodes are changed.
+    pub cookies: Option<Cookies>,
     /// Its place in the file.
     pub at: Place,
 }

@@ -103,7 +103,8 @@ fn has_table(mode: choices::StickyMode) -> bool {
     matches!(mode, choices::StickyMode::Learn | choices::StickyMode::Source)
 }
 
-fn cookie_name(text: &str) -> Result<Arc<str>, Wrong> {
+/// The name of a cookie.
+pub(super) fn cookie_name(text: &str) -> Result<Arc<str>, Wrong> {
     match is_token(text) {
         true => Ok(text.into()),
         false => Err(Wrong::new(

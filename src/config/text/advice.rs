@@ -73,6 +73,9 @@ pub(super) fn example(key: &Key) -> &'static str {
         ("pool.tls", "verify") => "\"pin\" (and pins), \"full\", \"chain\" or \"none\"",
         ("pool.redirects", "from") => "\"http://localhost:8280/\"",
         ("pool.redirects", "to") => "\"https://esb.wso2.com/\"",
+        ("pool.cookies.domain", "from") => "\"internal.local\"",
+        ("pool.cookies.domain", "to") => "\"esb.wso2.com\"",
+        ("pool.cookies.named", "name") => "\"JSESSIONID\"",
         ("pool.nodes", "node") => "\"worker1\"",
         ("pool.hash", "on") => "\"client\", \"header\", \"cookie\" or \"path\"",
         ("site.rate", "requests") => "100",
@@ -103,6 +106,8 @@ pub(super) fn as_list(key: &str, table: &str) -> String {
         "site.route.headers" => "name = \"X-Tenant\", value = \"gold\"",
         "pool.health.probes" => "kind = \"tcp\"",
         "pool.redirects" => "from = \"http://localhost:8280/\", to = \"https://esb.wso2.com/\"",
+        "pool.cookies.domain" => "from = \"internal.local\", to = \"esb.wso2.com\"",
+        "pool.cookies.named" => "name = \"JSESSIONID\", secure = true",
         _ => return format!("write [[{table}]], with two brackets, for each"),
     };
     format!("write {key} = [{{ {element} }}]")

@@ -116,6 +116,20 @@ pub enum SameSite {
     None,
 }
 
+/// The `SameSite` of a node's cookie.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, EnumString, VariantNames)]
+#[strum(serialize_all = "kebab-case")]
+pub enum CookieSameSite {
+    /// `Strict`
+    Strict,
+    /// `Lax`
+    Lax,
+    /// `None`; needs `Secure`
+    None,
+    /// The attribute is removed.
+    Off,
+}
+
 /// What a field's value can take from the request, as the word behind a dollar sign.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, EnumString, IntoStaticStr, VariantNames)]
 #[strum(serialize_all = "kebab-case")]

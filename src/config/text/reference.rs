@@ -233,6 +233,7 @@ static REFERENCE: &[Key] = &[
     key("pool", "eject", Form::Table(false), "see there", "after how many failed requests a node is passive for a while"),
     key("pool", "when-none", Form::Choice(choices::WhenNone::VARIANTS), "`\"fail\"`", "what Weir does while no node is active. Both first try a node that is only ejected; then `fail` answers 503, and `all` tries every node that no operator took out"),
     key("pool", "redirects", Form::Text("`\"off\"` or list of tables"), "nodes become sites", "how Location, Content-Location and Refresh of the nodes are changed"),
+    key("pool", "cookies", Form::Table(false), "as they come", "if written, the nodes' cookies are changed: Domain, Secure, HttpOnly, SameSite"),
 
     key("pool.nodes", "node", NAME, REQUIRED, "a node's name"),
     key("pool.nodes", "weight", Form::Integer(1, 1000), "`1`", "the node's share of the requests, in relation to the others'"),
@@ -257,6 +258,20 @@ static REFERENCE: &[Key] = &[
 
     key("pool.redirects", "from", Form::Text("URL or path"), REQUIRED, "the beginning of a node's Location"),
     key("pool.redirects", "to", Form::Text("URL or path"), REQUIRED, "the beginning that replaces it"),
+
+    key("pool.cookies", "domain", Form::Table(true), "`[]`", "a cookie whose Domain is `from` gets the Domain `to`"),
+    key("pool.cookies", "secure", Form::Flag, "as the node writes it", "true: every cookie is Secure; false: none is"),
+    key("pool.cookies", "http-only", Form::Flag, "as the node writes it", "the same for HttpOnly"),
+    key("pool.cookies", "same-site", Form::Choice(choices::CookieSameSite::VARIANTS), "as the node writes it", "the SameSite of every cookie; `off` removes it"),
+    key("pool.cookies", "named", Form::Table(true), "`[]`", "cookies with flags of their own; those of the table do not hold for them"),
+
+    key("pool.cookies.domain", "from", Form::Text("host name"), REQUIRED, "the whole Domain; case and a dot in front do not count"),
+    key("pool.cookies.domain", "to", Form::Text("host name, or `\"$host\"`"), REQUIRED, "the new one; `$host` is the host that the client asked for"),
+
+    key("pool.cookies.named", "name", Form::Text("cookie name"), REQUIRED, "the cookie, compared without case"),
+    key("pool.cookies.named", "secure", Form::Flag, "as the node writes it", "whether this cookie is Secure"),
+    key("pool.cookies.named", "http-only", Form::Flag, "as the node writes it", "whether it is HttpOnly"),
+    key("pool.cookies.named", "same-site", Form::Choice(choices::CookieSameSite::VARIANTS), "as the node writes it", "its SameSite; `off` removes it"),
 
     key("pool.eject", "failures", Form::Integer(0, 1000), "`3`", "how many failures within `within` eject a node; 0: never"),
     key("pool.eject", "within", TIME, "`\"10s\"`", "the time in which these failures are counted"),

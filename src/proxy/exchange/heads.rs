@@ -45,6 +45,7 @@ impl InPool<'_> {
             path_change: self.routed.rules().path_change.as_ref(),
             edits: Some(edits),
             values: edits.takes_values().then(|| self.arrived().values()),
+            cookies: self.pool().settings.cookies.as_ref(),
             request_id: if interim { None } else { self.arrived().request_id() },
             page: None,
             extra: &[],

@@ -77,6 +77,7 @@ pub(in crate::traffic) fn settings(nodes: usize) -> config::Pool {
         },
         when_none: WhenNone::Fail,
         redirects: config::Redirects::default(),
+        cookies: None,
         at: Place::default(),
     }
 }

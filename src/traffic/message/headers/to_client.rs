@@ -3,7 +3,8 @@
 use std::borrow::Cow;
 
 use super::{USUAL_ADDED, write, write_field};
-use crate::config::{ErrorPage, RequestValue};
+use crate::config::{Cookies, ErrorPage, RequestValue};
+use crate::traffic::message::cookies;
 use crate::traffic::message::decimal::Decimal;
 use crate::traffic::message::location::{Mapping, PublicNameSource, map_location, map_refresh};
 use crate::traffic::message::request_values::RequestValues;
@@ -48,6 +49,8 @@ pub struct ToClient<'a> {
     pub edits: Option<&'a FieldEdits>,
     /// What these take from the request; none where they take nothing.
     pub values: Option<RequestValues<'a>>,
+    /// What the pool changes in cookies.
+    pub cookies: Option<&'a Cookies>,
     /// X-Request-Id; without one the node's passes.
     pub request_id: Option<&'a [u8]>,
     /// The page that goes down in place of the node's body. Its Content-Type is in `extra`.
@@ -128,10 +131,7 @@ impl<'a> AnswerFilter<'a> {
                 FieldFate::Replaced(map_location(field.value, &self.to_client.mapping()))
             }
             FieldKind::Refresh => FieldFate::Replaced(map_refresh(field.value, &self.to_client.mapping())),
-            FieldKind::SetCookie => match self.to_client.path_change {
-                Some(change) => FieldFate::Replaced(change.cookie(field.value)),
-                None => FieldFate::Unchanged,
-            },
+            FieldKind::SetCookie => self.cookie(field.value),
             FieldKind::XRequestId if self.to_client.request_id.is_some() => FieldFate::Dropped,
             FieldKind::ContentLength => match self.declared.take() {
                 None => FieldFate::Dropped,
@@ -141,6 +141,16 @@ impl<'a> AnswerFilter<'a> {
             },
             _ => FieldFate::Unchanged,
         }
+    }
+
+    fn cookie(&self, value: &'a [u8]) -> FieldFate<'a> {
+        let ToClient { path_change, cookies, public, .. } = *self.to_client;
+        if path_change.is_none() && cookies.is_none() {
+            return FieldFate::Unchanged;
+        }
+        let value = path_change.map_or(Cow::Borrowed(value), |change| change.cookie(value));
+        let changed = cookies.and_then(|rules| cookies::changed(&value, rules, public));
+        FieldFate::Replaced(changed.map_or(value, Cow::Owned))
     }
 }
 
@@ -308,6 +318,7 @@ mod tests {
             path_change: None,
             edits: None,
             values: None,
+            cookies: None,
             request_id: None,
             page: None,
             extra: &[],
