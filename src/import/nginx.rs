@@ -12,6 +12,7 @@ mod site;
 pub(super) mod source;
 mod table;
 mod values;
+mod variables;
 
 use std::collections::HashSet;
 use std::path::Path;

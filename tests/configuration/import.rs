@@ -54,7 +54,7 @@ fn reports_say_what_changes() {
 #[test]
 fn what_nginx_means_is_what_weir_does() {
     let node = "server 10.0.0.3:80;";
-    let rows: [(&str, String, &[&str]); 24] = [
+    let rows: [(&str, String, &[&str]); 28] = [
         ("one process has one node", format!("upstream a {{ {node} }} upstream b {{ server 10.0.0.3:81; }} server {{ location / {{ proxy_pass http://a; }} location /b/ {{ proxy_pass http://b; }} }}"), &["name = \"node1\"\naddress = \"10.0.0.3\"\n\n# from stdin:1\n[[pool]]"]),
         ("the longest prefix comes first", site("location /a/ { return 200; } location /a/b/ { return 200; } location = /a/ { return 200; }"), &["path = \"/a/\"\nanswer = { status = 200 }\n\n# from stdin:1\n[[site.route]]\nprefix = \"/a/b/\"", "prefix = \"/a/\""]),
         ("a firm prefix comes before expressions", site("location ~ ^/a { return 200; } location ^~ /a/ { return 200; } location /b/ { return 200; }"), &["prefix = \"/a/\"\nanswer = { status = 200 }\n\n# from stdin:1\n[[site.route]]\nregex = '^/a'\nanswer = { status = 200 }\n\n# from stdin:1\n[[site.route]]\nprefix = \"/b/\""]),
@@ -78,6 +78,10 @@ fn what_nginx_means_is_what_weir_does() {
         ("a closed prefix is closed as far as in nginx", site("location /a.b { deny all; } location / { proxy_pass http://10.0.0.3; }"), &["regex = '^/a\\.b'\ndeny = true"]),
         ("a path that changes has no such prefix", site("location /a { allow 10.0.0.0/8; deny all; proxy_pass http://10.0.0.3/b; }"), &["regex = '^/a'\nanswer = { status = 501"]),
         ("an expression that guards is not overtaken", site("location ^~ /i/ { return 200; } location /i/s/ { proxy_pass http://10.0.0.3; } location ~ p$ { deny all; }"), &["prefix = \"/i/s/\"\nanswer = { status = 501", "prefix = \"/i/\"\nanswer = { status = 200 }"]),
+        ("values of the request have Weir's names", site("location / { proxy_pass http://10.0.0.3; proxy_set_header X-From \"$scheme://$host:${server_port}a $remote_addr\"; proxy_set_header Host $host:8280; }"), &["set = { \"X-From\" = \"$scheme://$host:${port}a $client\", \"Host\" = \"$host:8280\" }"]),
+        ("a cookie's Domain and its flags", site("location / { proxy_pass http://10.0.0.3; proxy_cookie_domain internal.local $host; proxy_cookie_flags JSESSIONID nosecure samesite=lax; proxy_cookie_flags ~ secure httponly; }"), &["cookies = { domain = [{ from = \"internal.local\", to = \"$host\" }], secure = true, http-only = true, named = [{ name = \"JSESSIONID\", secure = false, same-site = \"lax\" }] }"]),
+        ("flags behind a path", site("location / { proxy_pass http://10.0.0.3; proxy_cookie_path / \"/; Secure; HttpOnly; SameSite=None\"; }"), &["cookies = { secure = true, http-only = true, same-site = \"none\" }"]),
+        ("other cookies make another pool", site("location / { proxy_pass http://10.0.0.3; } location /c/ { proxy_pass http://10.0.0.3; proxy_cookie_flags ~ secure; }"), &["name = \"10.0.0.3-80-2\"", "cookies = { secure = true }"]),
         ("a password that Weir does not ask for opens nothing", site("auth_basic x; location / { proxy_pass http://10.0.0.3; } location /f/ { auth_basic off; proxy_pass http://10.0.0.3; }"), &["prefix = \"/f/\"\npool", "answer = { status = 501"]),
     ];
     for (what, nginx, wanted) in rows {
@@ -119,18 +123,48 @@ fn each_class_is_said_where_it_belongs() {
             Class::Missing,
         ),
         (site("location / { proxy_pas http://10.0.0.3; return 204; }"), "proxy_pas http://10.0.0.3", Class::Refused),
+        ("server { listen 443; ssl on; location / { return 204; } }".to_owned(), "server", Class::Refused),
+    ];
+    rows.iter().for_each(|(nginx, directive, class)| assert_class(nginx, directive, *class));
+}
+
+#[test]
+fn fields_and_cookies_take_what_weir_has() {
+    let rows = [
         (
             site("location / { proxy_pass http://10.0.0.3; proxy_set_header X-Address $remote_addr; }"),
             "proxy_set_header X-Address $remote_addr",
+            Class::Same,
+        ),
+        (
+            site("location / { proxy_pass http://10.0.0.3; proxy_set_header X-Uri $uri; }"),
+            "proxy_set_header X-Uri $uri",
             Class::Missing,
         ),
-        ("server { listen 443; ssl on; location / { return 204; } }".to_owned(), "server", Class::Refused),
+        (
+            site("location / { proxy_pass http://10.0.0.3; add_header X-Host $http_host always; }"),
+            "add_header X-Host $http_host always",
+            Class::Changed,
+        ),
+        (
+            site("location / { proxy_pass http://10.0.0.3; proxy_cookie_flags ~^a secure; }"),
+            "proxy_cookie_flags ~^a secure",
+            Class::Missing,
+        ),
+        (
+            site("location / { proxy_pass http://10.0.0.3; proxy_cookie_flags a sekure; }"),
+            "proxy_cookie_flags a sekure",
+            Class::Refused,
+        ),
     ];
-    for (nginx, directive, class) in rows {
-        let report = from_text(&nginx).report;
-        let line = report.lines.iter().find(|line| format!("{} {}", line.directive, line.args).trim() == directive);
-        assert_eq!(line.map(|line| line.class), Some(class), "{directive} in {nginx}: {}", report.text());
-    }
+    rows.iter().for_each(|(nginx, directive, class)| assert_class(nginx, directive, *class));
+}
+
+#[track_caller]
+fn assert_class(nginx: &str, directive: &str, class: Class) {
+    let report = from_text(nginx).report;
+    let line = report.lines.iter().find(|line| format!("{} {}", line.directive, line.args).trim() == directive);
+    assert_eq!(line.map(|line| line.class), Some(class), "{directive} in {nginx}: {}", report.text());
 }
 
 #[test]

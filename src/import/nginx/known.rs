@@ -93,6 +93,9 @@ const INHERITED: &[&str] = &[
     "add_header",
     "proxy_hide_header",
     "proxy_redirect",
+    "proxy_cookie_domain",
+    "proxy_cookie_flags",
+    "proxy_cookie_path",
     "proxy_read_timeout",
     "proxy_send_timeout",
     "proxy_connect_timeout",
@@ -166,9 +169,9 @@ pub(super) fn unread(name: &str, words: &[String], block: &str) -> (Class, Strin
 /// What Weir lacks and real files have: one line each, to be changed when it comes.
 #[rustfmt::skip]
 const LACKS: &[(&[&str], &str)] = &[
-    (&["proxy_cookie_path", "proxy_cookie_domain", "proxy_cookie_flags"], "cookies of the nodes pass unchanged"),
+    (&["proxy_cookie_path"], "the Path of cookies leads back where upstream-path changes the path, and stays otherwise"),
     (&["error_page"], "pages are a site's, for all of its requests: write error-pages there"),
-    (&["map", "geo", "split_clients", "set"], "values are fixed texts: there are no variables"),
+    (&["map", "geo", "split_clients", "set"], "there are no variables of one's own"),
     (&["if"], "conditions are methods, headers and target of a route"),
     (&["auth_basic", "auth_basic_user_file", "auth_request", "auth_jwt"], "who may come is decided by address; passwords are a matter of the nodes"),
     (&["ssl_client_certificate", "ssl_verify_client", "ssl_verify_depth", "ssl_crl"], "clients' certificates are not asked for"),

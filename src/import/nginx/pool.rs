@@ -1,6 +1,7 @@
 //! Pools: an upstream, or an address behind `proxy_pass`, with what the place says about TLS and retries. Places that say the
 //! same share a pool, so its sessions and states are shared as in nginx.
 
+mod cookies;
 mod draft;
 mod nodes;
 mod settings;

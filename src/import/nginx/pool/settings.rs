@@ -1,5 +1,6 @@
 //! What a place says about the way to the nodes: TLS, time limits, retries, redirects.
 
+use super::cookies;
 use super::target::Target;
 use crate::import::nginx::class::Class::{Changed, Ignored, Missing, Narrower, Refused, Same, Wider};
 use crate::import::nginx::parse::Directive;
@@ -24,6 +25,9 @@ impl Settings {
         settings.timeouts = timeouts(scope, pass, verdicts);
         settings.retries(scope, verdicts);
         settings.redirects(scope, verdicts);
+        if let Some(table) = cookies::read(scope, verdicts) {
+            settings.set("cookies", table);
+        }
         settings.buffers(scope, pass, verdicts);
         settings
     }

@@ -1,11 +1,11 @@
-//! `proxy_set_header`, `add_header` and what hides fields: what Weir sends anyway, and what becomes fixed fields.
+//! `proxy_set_header`, `add_header` and what hides fields: what Weir sends anyway, and what becomes fields of its own.
 
-use crate::import::nginx::class::Class::{Better, Changed, Same, Wider};
+use crate::import::nginx::class::Class::{Better, Changed, Ignored, Same, Wider};
 use crate::import::nginx::parse::Directive;
 use crate::import::nginx::report::Verdicts;
 use crate::import::nginx::scope::Scope;
 use crate::import::nginx::table::Table;
-use crate::import::nginx::values;
+use crate::import::nginx::{values, variables};
 
 /// What is known of the place.
 pub(super) struct Place<'a> {
@@ -106,20 +106,31 @@ fn to_node(one: &Directive, place: &Place<'_>, verdicts: &Verdicts) -> Edit {
             verdicts.same(one, "request-headers.remove");
             return Edit::Remove(name);
         }
-        (_, fixed) if !fixed.contains('$') => {
-            verdicts.same(one, "request-headers.set");
-            return Edit::Set(name, fixed.to_owned());
-        }
         (field, variable) if variable == format!("$http_{}", field.replace('-', "_")) => {
             (Same, "what the client sends passes")
         }
-        _ => {
-            verdicts.missing(one, "values are fixed texts: there are no variables");
-            return Edit::None;
-        }
+        (field, value) => return field_to_set(one, field, value, verdicts),
     };
     verdicts.say(one, class, "", note);
     Edit::None
+}
+
+/// A value that takes something from the request, or nothing.
+fn field_to_set(one: &Directive, field: &str, value: &str, verdicts: &Verdicts) -> Edit {
+    match variables::value(value) {
+        Ok(value) if field == "host" && value.text.contains('$') && !value.text.starts_with("$host:") => {
+            verdicts.missing(one, "Host is a fixed name, or the one that the client sent");
+            Edit::None
+        }
+        Ok(value) => {
+            verdicts.say(one, value.class, "request-headers.set", value.note);
+            Edit::Set(one.word().to_owned(), value.text)
+        }
+        Err(lacks) => {
+            verdicts.missing(one, lacks);
+            Edit::None
+        }
+    }
 }
 
 fn to_client(one: &Directive, verdicts: &Verdicts) -> Option<(String, String)> {
@@ -128,14 +139,23 @@ fn to_client(one: &Directive, verdicts: &Verdicts) -> Option<(String, String)> {
         verdicts.say(one, Same, "", "always");
         return None;
     }
-    if value.contains('$') || value.is_empty() {
-        verdicts.missing(one, "values are fixed texts: there are no variables");
+    if value.is_empty() {
+        verdicts.say(one, Ignored, "", "nginx sends no field without a value");
         return None;
     }
+    let value = match variables::value(value) {
+        Ok(value) => value,
+        Err(lacks) => {
+            verdicts.missing(one, lacks);
+            return None;
+        }
+    };
     let always = one.words.get(2).is_some_and(|word| word == "always");
-    let (class, note) = if always { (Same, "") } else { (Wider, "in answers of every status") };
-    verdicts.say(one, class, "response-headers.add", note);
-    Some((values::text(name), values::text(value)))
+    verdicts.say(one, value.class, "response-headers.add", value.note);
+    if !always {
+        verdicts.say(one, Wider, "response-headers.add", "in answers of every status");
+    }
+    Some((values::text(name), values::text(&value.text)))
 }
 
 fn edits(table: &mut Table, key: &str, set: &[(String, String)], add: &[(String, String)], remove: &[String]) {

@@ -1,0 +1,122 @@
+//! `proxy_cookie_domain` and `proxy_cookie_flags`: what changes in the cookies of nodes.
+
+use crate::import::nginx::class::Class::{Changed, Ignored, Refused, Same};
+use crate::import::nginx::parse::Directive;
+use crate::import::nginx::report::Verdicts;
+use crate::import::nginx::scope::Scope;
+use crate::import::nginx::values;
+
+/// The table `cookies` of the pool, where the place says something of them.
+pub(super) fn read(scope: &Scope<'_>, verdicts: &Verdicts) -> Option<String> {
+    let mut table = Vec::new();
+    let domains: Vec<String> =
+        scope.all("proxy_cookie_domain").into_iter().filter_map(|one| domain(one, verdicts)).collect();
+    if !domains.is_empty() {
+        table.push(("domain".to_owned(), format!("[{}]", domains.join(", "))));
+    }
+    let (mut named, mut all) = (Vec::new(), None);
+    for one in scope.all("proxy_cookie_flags") {
+        match flags(one, verdicts) {
+            Some(_) if all.is_some() => verdicts.say(one, Ignored, "", "an earlier line takes every cookie"),
+            Some((None, pairs)) => all = Some(pairs),
+            Some((Some(name), pairs)) => named.push((name, pairs)),
+            None => {}
+        }
+    }
+    // A path with attributes behind it is how flags were added before nginx 1.19.3.
+    let paths = scope.all("proxy_cookie_path").into_iter().filter_map(|one| flags_of_path(one, verdicts)).last();
+    if let Some(pairs) = all.or(paths) {
+        table.extend(pairs);
+    }
+    if !named.is_empty() {
+        let one = |(name, pairs): &(String, Vec<_>)| {
+            values::inline(&[&[("name".to_owned(), values::text(name))], pairs.as_slice()].concat())
+        };
+        table.push(("named".to_owned(), format!("[{}]", named.iter().map(one).collect::<Vec<_>>().join(", "))));
+    }
+    (!table.is_empty()).then(|| values::inline(&table))
+}
+
+fn domain(one: &Directive, verdicts: &Verdicts) -> Option<String> {
+    let is_name = |text: &str| {
+        let fits = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '.' | '-' | '_');
+        !text.is_empty() && text.chars().all(fits)
+    };
+    match one.words.as_slice() {
+        [off] if off == "off" => {
+            verdicts.say(one, Same, "", "cookies keep their Domain");
+            None
+        }
+        [from, to] if is_name(from) && (is_name(to) || matches!(to.as_str(), "$host" | "$http_host" | "${host}")) => {
+            verdicts.same(one, "cookies.domain");
+            let to = if to.contains('$') { "$host" } else { to };
+            let pair = [("from".to_owned(), values::text(from)), ("to".to_owned(), values::text(to))];
+            Some(values::inline(&pair))
+        }
+        _ => {
+            verdicts.missing(one, "the whole Domain, and a name or $host for it; no regular expressions");
+            None
+        }
+    }
+}
+
+type Pairs = Vec<(String, String)>;
+
+/// The cookie, or none for all, and the keys for its flags.
+fn flags(one: &Directive, verdicts: &Verdicts) -> Option<(Option<String>, Pairs)> {
+    let (cookie, flags) = one.words.split_first()?;
+    if cookie == "off" {
+        verdicts.say(one, Same, "", "cookies keep their flags");
+        return None;
+    }
+    let Some(pairs) = flags.iter().map(|flag| pair(flag)).collect::<Option<Pairs>>() else {
+        verdicts.say(
+            one,
+            Refused,
+            "cookies",
+            "flags are secure, httponly, samesite=strict|lax|none, and these with no before them",
+        );
+        return None;
+    };
+    let token = |letter: u8| letter.is_ascii_alphanumeric() || b"!#%&'*+-.^_`|".contains(&letter);
+    match cookie.as_str() {
+        "~" | "~.*" | "~." | "~^" => {
+            verdicts.same(one, "cookies");
+            Some((None, pairs))
+        }
+        name if name.bytes().all(token) => {
+            verdicts.same(one, "cookies.named");
+            Some((Some(name.to_owned()), pairs))
+        }
+        _ => {
+            verdicts.missing(one, "names of cookies, or ~ for all; no regular expressions");
+            None
+        }
+    }
+}
+
+fn pair(flag: &str) -> Option<(String, String)> {
+    let lower = flag.to_ascii_lowercase();
+    let (key, value) = match lower.as_str() {
+        "secure" => ("secure", "true"),
+        "nosecure" => ("secure", "false"),
+        "httponly" => ("http-only", "true"),
+        "nohttponly" => ("http-only", "false"),
+        "samesite=strict" => ("same-site", "\"strict\""),
+        "samesite=lax" => ("same-site", "\"lax\""),
+        "samesite=none" => ("same-site", "\"none\""),
+        "nosamesite" => ("same-site", "\"off\""),
+        _ => return None,
+    };
+    Some((key.to_owned(), value.to_owned()))
+}
+
+/// The flags of `proxy_cookie_path / "/; Secure; HttpOnly"`.
+fn flags_of_path(one: &Directive, verdicts: &Verdicts) -> Option<Pairs> {
+    let [from, to] = one.words.as_slice() else { return None };
+    let flags = to.strip_prefix(from.as_str())?.strip_prefix(';')?;
+    let flags = flags.split(';').map(str::trim).filter(|flag| !flag.is_empty());
+    let pairs = flags.map(|flag| pair(flag).filter(|(_, value)| value != "false")).collect::<Option<Pairs>>()?;
+    verdicts.say(one, Changed, "cookies", "the flags of every cookie, whatever its Path");
+    Some(pairs)
+}
