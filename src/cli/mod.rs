@@ -8,6 +8,7 @@ mod demo;
 mod import;
 mod init;
 mod output;
+mod rig;
 mod schema;
 mod times;
 

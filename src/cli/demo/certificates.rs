@@ -12,7 +12,9 @@ use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose,
 };
 use rustls::ServerConfig;
-use rustls_pki_types::{CertificateDer, PrivatePkcs8KeyDer};
+use rustls_pki_types::CertificateDer;
+
+use crate::cli::rig::stock_certificate::StockCertificate;
 
 /// The new certificates.
 #[derive(Debug)]
@@ -42,8 +44,9 @@ pub(super) fn create(directory: &Path, now: SystemTime) -> Result<Certificates> 
         write(&directory.join(format!("{name}.crt")), &format!("{leaf}{authority_pem}"), 0o644)?;
         write(&directory.join(format!("{name}.key")), &key, 0o600)?;
     }
-    let (node, node_tls) = node(directory)?;
-    Ok(Certificates { authority, authority_der, node, node_tls })
+    let node = StockCertificate::create()?;
+    write(&directory.join("node.crt"), &node.pem, 0o644)?;
+    Ok(Certificates { authority, authority_der, node: node.der, node_tls: node.tls })
 }
 
 fn authority(now: SystemTime) -> std::result::Result<CertificateParams, rcgen::Error> {
@@ -74,23 +77,6 @@ fn dated(mut parameters: CertificateParams, now: SystemTime) -> CertificateParam
     let today = rcgen::date_time_ymd(1970, 1, 1) + seconds;
     (parameters.not_before, parameters.not_after) = (today - HOUR, today + MONTH);
     parameters
-}
-
-fn node(directory: &Path) -> Result<(CertificateDer<'static>, Arc<ServerConfig>)> {
-    let key = KeyPair::generate().map_err(Error::other)?;
-    let mut parameters = CertificateParams::new(Vec::new()).map_err(Error::other)?;
-    parameters.distinguished_name.push(DnType::CommonName, "localhost");
-    parameters.not_before = rcgen::date_time_ymd(2007, 2, 19);
-    parameters.not_after = rcgen::date_time_ymd(2017, 2, 18);
-    let certificate = parameters.self_signed(&key).map_err(Error::other)?;
-    write(&directory.join("node.crt"), &certificate.pem(), 0o644)?;
-    let der = certificate.der().clone();
-    let key = PrivatePkcs8KeyDer::from(key.serialize_der()).into();
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let config = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
-    let config = config.map_err(Error::other)?.with_no_client_auth();
-    let config = config.with_single_cert(vec![der.clone()], key).map_err(Error::other)?;
-    Ok((der, Arc::new(config)))
 }
 
 fn write(path: &Path, text: &str, mode: u32) -> Result<()> {

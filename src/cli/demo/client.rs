@@ -13,7 +13,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
-use super::message::{Head, WithoutLength, body};
+use crate::cli::rig::message::{Head, WithoutLength, body};
 
 /// A request and where it goes.
 #[derive(Clone, Debug)]

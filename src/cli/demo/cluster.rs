@@ -8,8 +8,8 @@ use rustls::ServerConfig;
 use tokio::net::TcpListener;
 
 use super::layout::{MANAGER, NODES, NodePorts};
-use super::stub::Stub;
 use super::{manager, worker};
+use crate::cli::rig::stub::Stub;
 
 /// The stubs, running or stopped.
 #[derive(Debug)]

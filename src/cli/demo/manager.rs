@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::stub::{Request, Service, StubAnswer};
+use crate::cli::rig::stub::{Request, Service, StubAnswer};
 use super::worker::Sessions;
 
 /// A fresh manager.

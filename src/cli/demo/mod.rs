@@ -8,12 +8,9 @@ mod configuration;
 mod examples;
 mod layout;
 mod manager;
-mod message;
 mod prompt;
 mod scene;
 mod self_test;
-mod stub;
-mod weir_process;
 mod worker;
 
 use std::io::Result;

@@ -16,7 +16,7 @@ use super::cluster::Cluster;
 use super::configuration;
 use super::examples::admin;
 use super::layout::{self, Layout};
-use super::weir_process::WeirProcess;
+use crate::cli::rig::weir_process::{Journal, WeirProcess};
 use crate::config::certificate::{pin_of, pin_text};
 
 /// The cluster, Weir in front of it, and a client.
@@ -98,7 +98,7 @@ async fn begin(layout: &mut Layout, wanted: [u16; 3], pin: &str) -> Result<WeirP
     let file = layout.directory.join(FILE);
     for _ in 1..MOST_STARTS {
         fs::write(&file, configuration::text(layout, pin))?;
-        let outcome = WeirProcess::start(&file).await;
+        let outcome = WeirProcess::start(&file, &Journal::Shown).await;
         let tried = [layout.http, layout.https, layout.admin];
         let free = layout::free(wanted)?;
         if outcome.is_ok() || free == tried {
@@ -107,7 +107,7 @@ async fn begin(layout: &mut Layout, wanted: [u16; 3], pin: &str) -> Result<WeirP
         [layout.http, layout.https, layout.admin] = free;
     }
     fs::write(&file, configuration::text(layout, pin))?;
-    WeirProcess::start(&file).await
+    WeirProcess::start(&file, &Journal::Shown).await
 }
 
 /// The directory that the user named, or a new one that no other process can have made.

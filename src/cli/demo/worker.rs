@@ -7,7 +7,7 @@ use std::hash::BuildHasher;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use super::stub::{Request, Service, StubAnswer};
+use crate::cli::rig::stub::{Request, Service, StubAnswer};
 
 /// A new worker with this name. It knows no session yet.
 pub(super) fn service(name: &str) -> Service {

@@ -17,49 +17,49 @@ use tokio_rustls::TlsAcceptor;
 use super::message::{Head, WithoutLength, body};
 
 /// Makes the answer to a request.
-pub(super) type Service = Arc<dyn Fn(&Request) -> StubAnswer + Send + Sync>;
+pub(crate) type Service = Arc<dyn Fn(&Request) -> StubAnswer + Send + Sync>;
 
 /// A whole request.
 #[derive(Debug)]
-pub(super) struct Request {
-    pub(super) method: String,
-    pub(super) path: String,
-    pub(super) query: String,
-    pub(super) head: Head,
-    pub(super) body: Vec<u8>,
+pub(crate) struct Request {
+    pub(crate) method: String,
+    pub(crate) path: String,
+    pub(crate) query: String,
+    pub(crate) head: Head,
+    pub(crate) body: Vec<u8>,
     /// The stub's own address on this connection.
-    pub(super) local: SocketAddr,
-    pub(super) secure: bool,
+    pub(crate) local: SocketAddr,
+    pub(crate) secure: bool,
 }
 
 /// An answer and the way it is sent.
 #[derive(Debug, Default)]
-pub(super) struct StubAnswer {
+pub(crate) struct StubAnswer {
     /// Code and reason.
-    pub(super) status: &'static str,
-    pub(super) fields: Vec<(&'static str, String)>,
-    pub(super) body: Vec<u8>,
+    pub(crate) status: &'static str,
+    pub(crate) fields: Vec<(&'static str, String)>,
+    pub(crate) body: Vec<u8>,
     /// With Content-Length; in chunks otherwise.
-    pub(super) sized: bool,
+    pub(crate) sized: bool,
     /// How long the stub waits first.
-    pub(super) after: Duration,
+    pub(crate) after: Duration,
     /// The quirk of HEAD on `?wsdl`: the body comes although it must not.
-    pub(super) body_on_head: bool,
-    pub(super) close: bool,
+    pub(crate) body_on_head: bool,
+    pub(crate) close: bool,
 }
 
 /// A running stub. If it is dropped, it stops a moment later.
 #[derive(Debug)]
-pub(super) struct Stub(JoinSet<()>);
+pub(crate) struct Stub(JoinSet<()>);
 
 impl Stub {
     /// Answers on these listeners, over TLS if there is a `ServerConfig`.
-    pub(super) fn start(listeners: Vec<(TcpListener, Option<Arc<ServerConfig>>)>, service: &Service) -> Self {
+    pub(crate) fn start(listeners: Vec<(TcpListener, Option<Arc<ServerConfig>>)>, service: &Service) -> Self {
         Self(listeners.into_iter().map(|(listener, tls)| accept(listener, tls, service.clone())).collect())
     }
 
     /// Closes the ports and the connections. When this returns, new connections are refused.
-    pub(super) async fn stop(mut self) {
+    pub(crate) async fn stop(mut self) {
         self.0.shutdown().await;
     }
 }
@@ -129,7 +129,7 @@ impl Request {
     }
 
     /// The value of this cookie that came first.
-    pub(super) fn cookie<'a>(&'a self, name: &'a str) -> Option<&'a str> {
+    pub(crate) fn cookie<'a>(&'a self, name: &'a str) -> Option<&'a str> {
         let pairs = self.head.all("Cookie").flat_map(|line| line.split(';'));
         pairs.filter_map(|pair| pair.trim().split_once('=')).find(|(key, _)| *key == name).map(|(_, value)| value)
     }
@@ -141,12 +141,12 @@ impl Request {
 
 impl StubAnswer {
     /// A text with a status.
-    pub(super) fn text(status: &'static str, kind: &str, body: impl Into<Vec<u8>>) -> Self {
+    pub(crate) fn text(status: &'static str, kind: &str, body: impl Into<Vec<u8>>) -> Self {
         Self { status, fields: vec![("Content-Type", kind.to_owned())], body: body.into(), ..Self::default() }
     }
 
     /// The same answer with one more field.
-    pub(super) fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
+    pub(crate) fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
         self.fields.push((name, value.into()));
         self
     }

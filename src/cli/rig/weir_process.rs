@@ -1,12 +1,13 @@
-//! Weir in front of the stubs: the same executable, run as a child process with the demo's configuration.
+//! Weir in front of stubs: the same executable, run as a child process with a configuration that was made for it.
 //!
 //! It is a process of its own, so that signals, readiness and the journal work as in a service.
 
+use std::fs::File;
 use std::io::{BufRead, BufReader, Error, Result};
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram as StdDatagram};
 use std::os::unix::process::CommandExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio, id};
 use std::thread;
 use std::time::Duration;
@@ -18,9 +19,17 @@ use tokio::time::timeout;
 
 use crate::cli::output::print_line;
 
-/// The running Weir.
+/// Where its journal goes.
 #[derive(Debug)]
-pub(super) struct WeirProcess {
+pub(crate) enum Journal {
+    /// On standard output, between the command's own lines.
+    Shown,
+    File(PathBuf),
+}
+
+/// The running Weir. If it is dropped, it is killed.
+#[derive(Debug)]
+pub(crate) struct WeirProcess {
     pid: Pid,
     ended: oneshot::Receiver<Result<ExitStatus>>,
     /// How it ended, once that is known. From then on another process may have the pid.
@@ -29,12 +38,12 @@ pub(super) struct WeirProcess {
 
 impl WeirProcess {
     /// Starts Weir and waits until it reports that it is ready.
-    pub(super) async fn start(configuration: &Path) -> Result<Self> {
-        let name = format!("weir-demo-{}", id());
+    pub(crate) async fn start(configuration: &Path, journal: &Journal) -> Result<Self> {
+        let name = format!("weir-child-{}", id());
         let notify = StdDatagram::bind_addr(&SocketAddr::from_abstract_name(&name)?)?;
         notify.set_nonblocking(true)?;
         let notify = UnixDatagram::from_std(notify)?;
-        let mut front = Self::spawn(configuration, &format!("@{name}"))?;
+        let mut front = Self::spawn(configuration, &format!("@{name}"), journal)?;
         tokio::select! {
             outcome = timeout(PATIENCE, ready(&notify)) => outcome.map_err(|_| Error::other("weir did not get ready in time"))??,
             status = front.ended() => return Err(Error::other(format!("weir ended before it was ready: {status}"))),
@@ -45,7 +54,7 @@ impl WeirProcess {
     }
 
     /// Waits until Weir ends, and returns how it ended.
-    pub(super) async fn ended(&mut self) -> String {
+    pub(crate) async fn ended(&mut self) -> String {
         if let Some(status) = &self.status {
             return status.clone();
         }
@@ -58,7 +67,7 @@ impl WeirProcess {
     }
 
     /// Asks Weir to stop and waits. If it does not stop, kills it. Returns how it ended.
-    pub(super) async fn stop(mut self) -> String {
+    pub(crate) async fn stop(mut self) -> String {
         self.signal(Signal::TERM);
         if let Ok(status) = timeout(PATIENCE, self.ended()).await {
             return status;
@@ -73,15 +82,18 @@ impl WeirProcess {
         }
     }
 
-    fn spawn(configuration: &Path, notify: &str) -> Result<Self> {
+    fn spawn(configuration: &Path, notify: &str, journal: &Journal) -> Result<Self> {
         let mut child = Command::new(std::env::current_exe()?)
             .args([Path::new("run"), Path::new("--config"), configuration])
             .env("NOTIFY_SOCKET", notify)
             // Without JOURNAL_STREAM the lines have no level prefixes, which are for systemd and not for a terminal.
             .env_remove("JOURNAL_STREAM")
             .stdin(Stdio::null())
-            .stderr(Stdio::piped())
-            // Ctrl-C must reach only the demo, which then stops Weir in order.
+            .stderr(match journal {
+                Journal::Shown => Stdio::piped(),
+                Journal::File(path) => File::create(path)?.into(),
+            })
+            // Ctrl-C must reach only the command, which then stops Weir in order.
             .process_group(0)
             .spawn()?;
         let pid = Pid::from_child(&child);
@@ -92,7 +104,16 @@ impl WeirProcess {
     }
 }
 
-/// Weir's journal, line by line, between the demo's own lines.
+/// Where nobody has stopped it, after an error or a panic.
+impl Drop for WeirProcess {
+    fn drop(&mut self) {
+        if self.status.is_none() && self.ended.try_recv().is_err() {
+            self.signal(Signal::KILL);
+        }
+    }
+}
+
+/// Weir's journal, line by line, between the command's own lines.
 fn pass_on(child: &mut Child) {
     if let Some(stderr) = child.stderr.take() {
         thread::spawn(move || {

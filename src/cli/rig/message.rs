@@ -1,4 +1,4 @@
-//! Reads HTTP/1.1 messages for the demo's stubs and its client: a head, then a body, both of limited size.
+//! Reads HTTP/1.1 messages for stubs and for clients that ask through Weir: a head, then a body, both of limited size.
 //!
 //! It does not use Weir's own parser on purpose: a stub with the same parser could not notice the parser's mistakes.
 
@@ -8,15 +8,15 @@ use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncRead, AsyncReadExt};
 
 /// A head: the first line, the fields, and the whole text as it came.
 #[derive(Debug, Default)]
-pub(super) struct Head {
-    pub(super) first: String,
+pub(crate) struct Head {
+    pub(crate) first: String,
     fields: Vec<(String, String)>,
-    pub(super) text: String,
+    pub(crate) text: String,
 }
 
 impl Head {
     /// Reads one head. `None` if the peer closed before its first byte.
-    pub(super) async fn read(stream: &mut (impl AsyncBufRead + Unpin)) -> Result<Option<Self>> {
+    pub(crate) async fn read(stream: &mut (impl AsyncBufRead + Unpin)) -> Result<Option<Self>> {
         let mut text = String::new();
         loop {
             let line = line(stream, LONGEST_HEAD - text.len()).await?;
@@ -38,25 +38,30 @@ impl Head {
         Self { first, fields, text }
     }
 
+    /// All fields, in order.
+    pub(crate) fn fields(&self) -> &[(String, String)] {
+        &self.fields
+    }
+
     /// All values of the field, in order; names compare without case.
-    pub(super) fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+    pub(crate) fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
         self.fields.iter().filter(move |(field, _)| field.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
     }
 
     /// The first value of the field.
-    pub(super) fn field(&self, name: &str) -> Option<&str> {
+    pub(crate) fn field(&self, name: &str) -> Option<&str> {
         self.fields.iter().find(|(field, _)| field.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
     }
 
     /// Whether the field, read as a list, has this value.
-    pub(super) fn says(&self, name: &str, word: &str) -> bool {
+    pub(crate) fn says(&self, name: &str, word: &str) -> bool {
         self.all(name).flat_map(|value| value.split(',')).any(|item| item.trim().eq_ignore_ascii_case(word))
     }
 }
 
 /// What ends a body that has neither length nor chunks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum WithoutLength {
+pub(crate) enum WithoutLength {
     /// In a request: there is no body.
     Nothing,
     /// In an answer: everything until the peer closes.
@@ -64,7 +69,7 @@ pub(super) enum WithoutLength {
 }
 
 /// Reads the body that belongs to this head.
-pub(super) async fn body(
+pub(crate) async fn body(
     stream: &mut (impl AsyncBufRead + Unpin),
     head: &Head,
     otherwise: WithoutLength,
@@ -90,7 +95,7 @@ async fn chunks(stream: &mut (impl AsyncBufRead + Unpin)) -> Result<Vec<u8>> {
             break;
         }
         if size > LONGEST_BODY - body.len() as u64 {
-            return Err(bad("a body longer than the demo takes"));
+            return Err(bad("a body longer than is taken here"));
         }
         body.append(&mut exactly(stream, size).await?);
         self::line(stream, LONGEST_LINE).await?;
@@ -102,7 +107,7 @@ async fn chunks(stream: &mut (impl AsyncBufRead + Unpin)) -> Result<Vec<u8>> {
 
 async fn exactly(stream: &mut (impl AsyncRead + Unpin), length: u64) -> Result<Vec<u8>> {
     if length > LONGEST_BODY {
-        return Err(bad("a body longer than the demo takes"));
+        return Err(bad("a body longer than is taken here"));
     }
     let mut body = Vec::new();
     stream.take(length).read_to_end(&mut body).await?;
