@@ -1219,13 +1219,29 @@ _weir() {
             return 0
             ;;
         weir__subcmd__import__subcmd__nginx)
-            opts="-h --out --partial --force --json --help"
+            opts="-h --out --partial --force --json --compare --compare-tls --requests --stubs --per-second --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
                 --out)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --compare)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --compare-tls)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --requests)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --per-second)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

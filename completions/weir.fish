@@ -75,9 +75,14 @@ complete -c weir -n "__fish_weir_using_subcommand import; and not __fish_seen_su
 complete -c weir -n "__fish_weir_using_subcommand import; and not __fish_seen_subcommand_from nginx help" -f -a "nginx" -d 'Read nginx.conf with its includes, write weir.toml, and say what becomes of each directive'
 complete -c weir -n "__fish_weir_using_subcommand import; and not __fish_seen_subcommand_from nginx help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c weir -n "__fish_weir_using_subcommand import; and __fish_seen_subcommand_from nginx" -l out -d 'The directory in which weir.toml is written; it is made if it is not there' -r -F
+complete -c weir -n "__fish_weir_using_subcommand import; and __fish_seen_subcommand_from nginx" -l compare -d 'Ask the nginx at this URL, and Weir on what was imported, the same requests, and show what differs' -r
+complete -c weir -n "__fish_weir_using_subcommand import; and __fish_seen_subcommand_from nginx" -l compare-tls -d 'Where that nginx takes TLS, if it is not at the same address and the port of its file' -r
+complete -c weir -n "__fish_weir_using_subcommand import; and __fish_seen_subcommand_from nginx" -l requests -d 'Take the requests from this file: lines METHOD URL, indented lines below are fields, or > and a line of the body' -r -F
+complete -c weir -n "__fish_weir_using_subcommand import; and __fish_seen_subcommand_from nginx" -l per-second -d 'So many requests a second, each to both; default: 20, or as fast as it goes with --stubs' -r
 complete -c weir -n "__fish_weir_using_subcommand import; and __fish_seen_subcommand_from nginx" -l partial -d 'Write what can be written, with the rest as comments in its place'
 complete -c weir -n "__fish_weir_using_subcommand import; and __fish_seen_subcommand_from nginx" -l force -d 'Replace a weir.toml that is there already'
 complete -c weir -n "__fish_weir_using_subcommand import; and __fish_seen_subcommand_from nginx" -l json -d 'Print the report as JSON'
+complete -c weir -n "__fish_weir_using_subcommand import; and __fish_seen_subcommand_from nginx" -l stubs -d 'Listen on the nodes\' own addresses, and compare what a node gets to see too; they must be this machine\'s'
 complete -c weir -n "__fish_weir_using_subcommand import; and __fish_seen_subcommand_from nginx" -s h -l help -d 'Print help'
 complete -c weir -n "__fish_weir_using_subcommand import; and __fish_seen_subcommand_from help" -f -a "nginx" -d 'Read nginx.conf with its includes, write weir.toml, and say what becomes of each directive'
 complete -c weir -n "__fish_weir_using_subcommand import; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'

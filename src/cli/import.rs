@@ -1,5 +1,7 @@
 //! `weir import nginx`: from the files of an nginx to a checked weir.toml, and a report on every directive.
 
+mod compare;
+
 use std::fs;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -7,6 +9,7 @@ use std::time::SystemTime;
 
 use serde_json::json;
 
+use self::compare::Comparison;
 use super::cert::Draft;
 use super::output::{fail, print, print_line};
 use crate::app::{BAD_CONFIG, FAILED, shows_color};
@@ -25,8 +28,8 @@ pub(super) struct Nginx {
     #[arg(value_name = "FILE|DIR|-")]
     from: PathBuf,
     /// The directory in which weir.toml is written; it is made if it is not there
-    #[arg(long, value_name = "DIR")]
-    out: PathBuf,
+    #[arg(long, value_name = "DIR", required_unless_present = "compare")]
+    out: Option<PathBuf>,
     /// Write what can be written, with the rest as comments in its place
     #[arg(long)]
     partial: bool,
@@ -36,6 +39,8 @@ pub(super) struct Nginx {
     /// Print the report as JSON
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    comparison: compare::Options,
 }
 
 impl Import {
@@ -48,37 +53,46 @@ impl Import {
 
 impl Nginx {
     fn run(&self, now: SystemTime) -> Result<i32, String> {
-        let file = std::path::absolute(&self.out)
-            .map_err(|error| format!("{}: {error}", self.out.display()))?
-            .join("weir.toml");
-        if file.symlink_metadata().is_ok() && !self.force {
+        let out = self.out.as_deref().unwrap_or(Path::new("/etc/weir"));
+        let file = std::path::absolute(out).map_err(|error| format!("{}: {error}", out.display()))?.join("weir.toml");
+        if self.out.is_some() && file.symlink_metadata().is_ok() && !self.force {
             return Err(format!(
                 "{} is there already; --force replaces it, --out DIR writes elsewhere",
                 file.display()
             ));
         }
         let imported = import(self.input()?, &file, now)?;
-        let whole = imported.report.is_whole();
         let text = match &imported.text {
-            Ok(text) if whole || self.partial => Some(text),
-            Ok(_) => None,
+            Ok(text) => text,
             Err(errors) => {
                 eprint!("{}", errors.render(shows_color(&io::stderr())));
                 fail("this configuration would be refused, so it was not written");
                 return Ok(BAD_CONFIG);
             }
         };
-        if let Some(text) = text {
+        let compared = self.comparison.run(&imported, now)?;
+        let whole = imported.report.is_whole();
+        let written = self.out.is_some() && (whole || self.partial);
+        if written {
             write(&file, text, self.force)?;
         }
-        let told = if self.json { as_json(&imported, text.map(|_| file.as_path())) } else { imported.report.text() };
-        if !print(&told) {
+        if !print(&self.told(&imported, written.then_some(file.as_path()), compared.as_ref())) {
             return Ok(FAILED);
         }
-        if !self.json {
-            print_line(self.outcome(&file, text.is_some(), &imported));
+        if !self.json && self.out.is_some() {
+            print_line(self.outcome(&file, written, &imported));
         }
-        Ok(if whole { 0 } else { FAILED })
+        let same = compared.as_ref().is_none_or(Comparison::is_same);
+        Ok(if same && (whole || self.out.is_none()) { 0 } else { FAILED })
+    }
+
+    /// The report, the comparison, or both.
+    fn told(&self, imported: &Imported, written: Option<&Path>, compared: Option<&Comparison>) -> String {
+        if self.json {
+            return as_json(imported, written, compared);
+        }
+        let report = if self.out.is_some() { imported.report.text() } else { String::new() };
+        report + &compared.map(Comparison::text).unwrap_or_default()
     }
 
     fn input(&self) -> Result<Input, String> {
@@ -123,7 +137,7 @@ fn write(file: &Path, text: &str, force: bool) -> Result<(), String> {
     Draft::write(file, text, MODE).map_err(wrong)?.place(file, force).map_err(wrong)
 }
 
-fn as_json(imported: &Imported, written: Option<&Path>) -> String {
+fn as_json(imported: &Imported, written: Option<&Path>, compared: Option<&Comparison>) -> String {
     let report: &Report = &imported.report;
     let counts: serde_json::Map<String, serde_json::Value> =
         Class::ALL.into_iter().map(|class| (class.word().to_owned(), report.count(class).into())).collect();
@@ -135,7 +149,7 @@ fn as_json(imported: &Imported, written: Option<&Path>) -> String {
     });
     let all = json!({
         "read": report.read, "nodes": report.nodes, "counts": counts, "written": written, "warnings": imported.warnings,
-        "lines": lines.collect::<Vec<_>>(),
+        "lines": lines.collect::<Vec<_>>(), "comparison": compared.map(Comparison::json),
     });
     format!("{all:#}\n")
 }

@@ -11,6 +11,7 @@ mod scope;
 mod site;
 pub(super) mod source;
 mod table;
+mod trial;
 mod values;
 mod variables;
 
@@ -40,6 +41,7 @@ pub struct Imported {
     pub text: Result<String, Errors>,
     /// Warnings of the checks.
     pub warnings: usize,
+    draft: Draft,
 }
 
 /// Imports what `input` has. `out` is where the file will be; nothing is written here.
@@ -56,7 +58,7 @@ pub fn import(input: Input, out: &Path, now: SystemTime) -> Result<Imported, Str
     (report.read, report.nodes) = (told(&tree, &http), draft.nodes);
     let mut draft = Draft { top: draft.top, tables: draft.tables, left_out: Vec::new() };
     let (text, warnings) = checked(&mut draft, &mut report, out, now);
-    Ok(Imported { report, text, warnings })
+    Ok(Imported { report, text, warnings, draft })
 }
 
 /// What is in `http`. Files of a conf.d begin inside it.

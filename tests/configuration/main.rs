@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use weir::config::{self, Action, Config, Form, HostPattern, LogFormat, LogTarget, PathPattern, ProbeKind, Verify};
 
+mod compare;
 mod defaults;
 mod import;
 mod management;

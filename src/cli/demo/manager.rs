@@ -3,8 +3,8 @@
 
 use std::sync::Arc;
 
-use crate::cli::rig::stub::{Request, Service, StubAnswer};
 use super::worker::Sessions;
+use crate::cli::rig::stub::{Request, Service, StubAnswer};
 
 /// A fresh manager.
 pub(super) fn service() -> Service {

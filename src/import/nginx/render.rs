@@ -7,6 +7,7 @@ use super::report::{Line, Report};
 use super::table::Table;
 
 /// Everything that is written, in its order.
+#[derive(Clone)]
 pub(super) struct Draft {
     /// Keys of the top level.
     pub(super) top: Table,

@@ -1,0 +1,98 @@
+//! A path that a regular expression of a location takes: a simple one, proved by the expression itself.
+
+use std::iter::Peekable;
+use std::str::Chars;
+
+/// A path that this expression matches, where one is found.
+pub(super) fn path(expression: &str, insensitive: bool) -> Option<String> {
+    let found = alternative(&mut expression.chars().peekable());
+    let whole = if insensitive { format!("(?i){expression}") } else { expression.to_owned() };
+    let regex = regex::Regex::new(&whole).ok()?;
+    let slash = format!("/{}", found.trim_start_matches('/'));
+    let paths = [slash, format!("/page{found}"), format!("/page/{found}")];
+    paths.into_iter().find(|path| regex.is_match(path) && path.bytes().all(|byte| byte.is_ascii_graphic()))
+}
+
+/// The first alternative, up to the end of its group, which is read too.
+fn alternative(letters: &mut Peekable<Chars<'_>>) -> String {
+    let mut text = String::new();
+    while let Some(letter) = letters.next() {
+        match letter {
+            '^' | '$' | '*' | '+' | '?' => {}
+            '\\' => text.push(escaped(letters.next())),
+            '(' => {
+                if letters.next_if_eq(&'?').is_some() {
+                    letters.find(|letter| *letter == ':');
+                }
+                text.push_str(&alternative(letters));
+            }
+            '[' => text.push(of_class(letters)),
+            '{' => drop(letters.find(|letter| *letter == '}')),
+            '.' => text.push('x'),
+            '|' => {
+                rest_of_group(letters);
+                break;
+            }
+            ')' => break,
+            other => text.push(other),
+        }
+    }
+    text
+}
+
+fn escaped(letter: Option<char>) -> char {
+    match letter {
+        Some('d') => '1',
+        Some('w' | 'S' | 'D') => 'a',
+        Some(other) => other,
+        None => 'x',
+    }
+}
+
+fn of_class(letters: &mut Peekable<Chars<'_>>) -> char {
+    let not = letters.next_if_eq(&'^').is_some();
+    let first = match letters.next() {
+        Some('\\') => escaped(letters.next()),
+        Some(letter) => letter,
+        None => 'x',
+    };
+    while letters.next().is_some_and(|letter| letter != ']') {}
+    if not { 'x' } else { first }
+}
+
+fn rest_of_group(letters: &mut Peekable<Chars<'_>>) {
+    let mut depth = 0_usize;
+    while let Some(letter) = letters.next() {
+        match letter {
+            '\\' => drop(letters.next()),
+            '(' => depth += 1,
+            ')' if depth == 0 => break,
+            ')' => depth -= 1,
+            _ => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_is_found_for_what_locations_say() {
+        let rows = [
+            (r"\.php$", "/x.php"),
+            ("^/API/v[0-9]{1,2}/", "/API/v0/"),
+            ("^/(carbon|admin(/x)?)/.*$", "/carbon/x"),
+            (r"\.(jsp|html)$", "/x.jsp"),
+            ("^/t/[^/]+/carbon", "/t/x/carbon"),
+            ("/services(?:/.*)?$", "/services/x"),
+        ];
+        for (expression, expected) in rows {
+            let found = path(expression, false).unwrap_or_default();
+            assert!(regex::Regex::new(expression).unwrap().is_match(&found), "{expression}: {found}");
+            assert_eq!(found.matches('/').count(), expected.matches('/').count(), "{expression}: {found}");
+        }
+        assert_eq!(path("^x", false), None, "no path begins so");
+        assert_eq!(path("(unclosed", false), None);
+    }
+}
