@@ -91,6 +91,9 @@ _weir() {
             weir,why)
                 cmd="weir__subcmd__why"
                 ;;
+            weir,wso2)
+                cmd="weir__subcmd__wso2"
+                ;;
             weir__subcmd__cert,create)
                 cmd="weir__subcmd__cert__subcmd__create"
                 ;;
@@ -190,6 +193,9 @@ _weir() {
             weir__subcmd__help,why)
                 cmd="weir__subcmd__help__subcmd__why"
                 ;;
+            weir__subcmd__help,wso2)
+                cmd="weir__subcmd__help__subcmd__wso2"
+                ;;
             weir__subcmd__help__subcmd__cert,create)
                 cmd="weir__subcmd__help__subcmd__cert__subcmd__create"
                 ;;
@@ -201,6 +207,9 @@ _weir() {
                 ;;
             weir__subcmd__help__subcmd__import,nginx)
                 cmd="weir__subcmd__help__subcmd__import__subcmd__nginx"
+                ;;
+            weir__subcmd__help__subcmd__wso2,check)
+                cmd="weir__subcmd__help__subcmd__wso2__subcmd__check"
                 ;;
             weir__subcmd__import,help)
                 cmd="weir__subcmd__import__subcmd__help"
@@ -214,6 +223,18 @@ _weir() {
             weir__subcmd__import__subcmd__help,nginx)
                 cmd="weir__subcmd__import__subcmd__help__subcmd__nginx"
                 ;;
+            weir__subcmd__wso2,check)
+                cmd="weir__subcmd__wso2__subcmd__check"
+                ;;
+            weir__subcmd__wso2,help)
+                cmd="weir__subcmd__wso2__subcmd__help"
+                ;;
+            weir__subcmd__wso2__subcmd__help,check)
+                cmd="weir__subcmd__wso2__subcmd__help__subcmd__check"
+                ;;
+            weir__subcmd__wso2__subcmd__help,help)
+                cmd="weir__subcmd__wso2__subcmd__help__subcmd__help"
+                ;;
             *)
                 ;;
         esac
@@ -221,7 +242,7 @@ _weir() {
 
     case "${cmd}" in
         weir)
-            opts="-h -V --help --version run init import check schema demo cert status nodes sessions drain maintain activate why reload diff config events sites top bundle weight log-level completions help"
+            opts="-h -V --help --version run init import check wso2 schema demo cert status nodes sessions drain maintain activate why reload diff config events sites top bundle weight log-level completions help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -743,7 +764,7 @@ _weir() {
             return 0
             ;;
         weir__subcmd__help)
-            opts="run init import check schema demo cert status nodes sessions drain maintain activate why reload diff config events sites top bundle weight log-level completions help"
+            opts="run init import check wso2 schema demo cert status nodes sessions drain maintain activate why reload diff config events sites top bundle weight log-level completions help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1151,6 +1172,34 @@ _weir() {
         weir__subcmd__help__subcmd__why)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        weir__subcmd__help__subcmd__wso2)
+            opts="check"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        weir__subcmd__help__subcmd__wso2__subcmd__check)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
@@ -1819,6 +1868,88 @@ _weir() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        weir__subcmd__wso2)
+            opts="-h --help check help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        weir__subcmd__wso2__subcmd__check)
+            opts="-c -h --node --config --resolve --json --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --node)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -c)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        weir__subcmd__wso2__subcmd__help)
+            opts="check help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        weir__subcmd__wso2__subcmd__help__subcmd__check)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        weir__subcmd__wso2__subcmd__help__subcmd__help)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
                 *)
                     COMPREPLY=()
                     ;;

@@ -7,6 +7,7 @@
 //! cli  app  the commands; the wiring of a running Weir
 //! admin     the admin address: what it shows, and what operators say there
 //! import    from another proxy's configuration to one of Weir's
+//! wso2      what is wrong in the nodes' own configuration files
 //! control   what runs beside requests: life cycle, reload, probes, names, operators' orders, the state directory
 //! proxy     what carries traffic: accepting, the exchange, clients, connections to nodes
 //! traffic   what a request meets: routing, balancing, sessions, states, retries, headers, refusals
@@ -25,3 +26,4 @@ pub mod observe;
 pub mod proxy;
 pub mod traffic;
 pub mod wire;
+pub mod wso2;

@@ -9,6 +9,8 @@ use std::process::Command;
 
 use weir::config::{self, Key};
 use weir::observe::metrics::DEFINITIONS;
+use weir::wso2::Check;
+use weir::wso2::checks::ALL;
 
 #[path = "generated/man.rs"]
 mod man;
@@ -95,6 +97,7 @@ fn files() -> Vec<(String, String)> {
     let mut files = vec![
         filled("docs/configuration.md", MARKDOWN, &keys()),
         filled("docs/metrics.md", MARKDOWN, &metrics()),
+        filled("docs/wso2.md", MARKDOWN, &checks()),
         filled("man/weir.8", ROFF, &man::overview()),
         filled("man/weir.toml.5", ROFF, &man::configuration()),
         ("conf/weir.schema.json".to_owned(), said(&["schema"])),
@@ -153,6 +156,14 @@ fn metrics() -> Vec<Piece> {
         .map(|(name, kind, labels, meaning)| format!("| `{name}` | {kind} | {} | {meaning} |\n", quoted(labels)));
     let rows: String = rows.collect();
     vec![("metrics".to_owned(), format!("| name | kind | labels | meaning |\n|---|---|---|---|\n{rows}"))]
+}
+
+fn checks() -> Vec<Piece> {
+    let file =
+        |file: &str| if file.contains('.') { format!("`{}`", file.replace(", ", "`, `")) } else { file.to_owned() };
+    let row = |check: &Check| format!("| {} | {} | {} |\n", file(check.file), check.name, check.holds);
+    let rows: String = ALL.iter().map(row).collect();
+    vec![("checks".to_owned(), format!("| file | check | what must hold |\n|---|---|---|\n{rows}"))]
 }
 
 fn completions(shell: &str) -> String {

@@ -17,9 +17,10 @@ mod source;
 /// them that is named here.
 const FLOORS: &[(&str, &[&str])] = &[
     ("main", &["cli"]),
-    ("cli", &["app", "import", "config", "proxy::node"]),
+    ("cli", &["app", "import", "wso2", "config", "proxy::node"]),
     ("app", &["admin", "control", "config", "observe"]),
     ("import", &["config"]),
+    ("wso2", &["config"]),
     ("admin", &["control", "proxy", "traffic", "config", "wire", "observe"]),
     ("control", &["proxy", "traffic", "config", "wire", "observe"]),
     ("proxy", &["traffic", "config", "wire", "observe"]),
@@ -50,6 +51,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("nix", &["admin", "control"]),
     ("pingora_core", &["proxy"]),
     ("pingora_ketama", &["traffic"]),
+    ("roxmltree", &["wso2"]),
     ("prometheus", &["observe"]),
     ("utoipa", &["admin"]),
     ("utoipa_axum", &["admin"]),

@@ -4,6 +4,7 @@ mod admin;
 mod cert;
 mod check;
 mod completions;
+mod config_file;
 mod demo;
 mod import;
 mod init;
@@ -11,15 +12,16 @@ mod output;
 mod rig;
 mod schema;
 mod times;
+mod wso2;
 
 use std::ffi::OsString;
-use std::path::PathBuf;
 use std::time::SystemTime;
 
 use clap::{CommandFactory, Parser, Subcommand};
 
 use self::admin::show::{bundle, configuration, events, sites, top};
 use self::admin::{AdminArgs, names, operate, status, why};
+use self::config_file::ConfigFile;
 use crate::app;
 
 /// A reverse-proxy load balancer for WSO2 EI/ESB and other Java clusters.
@@ -49,6 +51,9 @@ enum Command {
         #[command(flatten)]
         output: check::Output,
     },
+    /// Check the nodes of a WSO2 cluster by their own configuration files
+    #[command(subcommand)]
+    Wso2(wso2::Wso2),
     /// Print the JSON Schema of the configuration, by which editors complete and check it
     Schema,
     /// Show a whole cluster on this machine: two workers, a manager, and Weir in front
@@ -101,13 +106,6 @@ enum Command {
     Completions(completions::Completions),
 }
 
-#[derive(clap::Args)]
-struct ConfigFile {
-    /// The configuration file
-    #[arg(long, short, value_name = "FILE", default_value = "/etc/weir/weir.toml")]
-    config: PathBuf,
-}
-
 /// Runs the command of these arguments. Returns the exit code: 0 done, 1 it said why not, 2 wrong usage, 78 bad
 /// configuration.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> i32 {
@@ -124,6 +122,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> i32 {
         Command::Init(init) => init::run(&init),
         Command::Import(import) => import.run(SystemTime::now()),
         Command::Check { file, output } => check::run(&file.config, output),
+        Command::Wso2(wso2) => wso2.run(SystemTime::now()),
         Command::Schema => schema::run(),
         Command::Demo(options) => demo::run(&options),
         Command::Cert(cert) => i32::from(cert.run(SystemTime::now(), &mut std::io::stdout(), &mut std::io::stderr())),

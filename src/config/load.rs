@@ -8,7 +8,7 @@ use super::model::Config;
 use super::pool::active;
 use super::pool::members::Nodes;
 use super::server::listeners::Binds;
-use super::server::{admin, dns, listeners, logs, nodes, state_dir, tracing};
+use super::server::{admin, cluster, dns, listeners, logs, nodes, state_dir, tracing};
 use super::site::{SiteContext, UsedHosts};
 use super::text::errors::{Errors, Problem, Problems};
 use super::text::section;
@@ -130,6 +130,7 @@ fn assemble(files: &[Section<'_>], judging: Judging<'_>) -> Config {
     let mut used = UsedHosts::default();
     config.sites = each(&sites, |i, section| site::read(section, site_names.name(i), &context, &mut used));
     if let Some(main) = files.first() {
+        config.cluster = cluster::read(main, &node_names, &site_names);
         unused::warn(&config, main.problems);
     }
     config
@@ -149,6 +150,7 @@ fn main_keys(files: &[Section<'_>]) -> Config {
             "metrics",
             "dns",
             "tracing",
+            "cluster",
             "state-dir",
             "threads",
             "stop-timeout",
@@ -179,6 +181,7 @@ fn empty() -> Config {
         metrics: None,
         dns: super::model::Dns::default(),
         tracing: None,
+        cluster: None,
         listeners: Vec::new(),
         nodes: Vec::new(),
         pools: Vec::new(),

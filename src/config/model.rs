@@ -11,6 +11,7 @@ use super::text::errors::{Place, Problem};
 use super::text::source::Texts;
 
 mod admin;
+mod cluster;
 mod edits;
 mod error_page;
 mod limits;
@@ -21,10 +22,11 @@ mod sticky;
 mod tracing;
 
 pub use super::text::choices::{
-    CookieSameSite, LogFormat, OnLost, ProbeKind, RequestIds, RequestValue, Right, SameSite, TlsVersion, Traces,
-    WhenNone,
+    CookieSameSite, Deployment, LogFormat, Membership, OnLost, ProbeKind, RequestIds, RequestValue, Right, SameSite,
+    TlsVersion, Traces, WhenNone,
 };
 pub use admin::{ADMIN_SOCKET, Admin, AdminCertificate, AdminSocket, AdminTls, AdminToken, MetricsAddress};
+pub use cluster::{Cluster, ClusterDatabase, ClusterMember};
 pub use edits::{CookieFlags, Cookies, Edits, FieldValue, NewDomain, ValuePart};
 pub use error_page::{ErrorPage, ErrorPages};
 pub use limits::{Access, Rate, RateBy};
@@ -59,6 +61,8 @@ pub struct Config {
     pub dns: Dns,
     /// Where the spans of requests go. Default: nowhere.
     pub tracing: Option<Tracing>,
+    /// What the nodes' own files should say of their cluster.
+    pub cluster: Option<Cluster>,
     /// The listeners, in file order.
     pub listeners: Vec<Listener>,
     /// The nodes, in file order.

@@ -17,6 +17,7 @@ mod pools;
 mod schema;
 mod sites;
 mod unwise;
+mod wso2;
 
 /// `tests/bad_configs/NAME.toml` beside `NAME.expected`, the lines that the journal would show.
 #[test]
@@ -636,7 +637,10 @@ fn with_key(table: &str, key: &str, value: &str, is_table: bool) -> String {
         "site.route.headers" => format!("[[site]]\n[[site.route]]\nheaders = [{{ {line} }}]\n"),
         _ if table.starts_with("site.route.") => format!("[[site]]\n[[site.route]]\n[{table}]\n{line}\n"),
         "pool.health.probes" => format!("[[pool]]\n[pool.health]\nprobes = [{{ {line} }}]\n"),
-        "admin" | "admin.tls" | "dns" | "metrics" | "tracing" => format!("[{table}]\n{line}\n"),
+        "admin" | "admin.tls" | "cluster" | "cluster.database" | "dns" | "metrics" | "tracing" => {
+            format!("[{table}]\n{line}\n")
+        }
+        "cluster.members" => format!("[cluster]\nmembers = [{{ {line} }}]\n"),
         "admin.certificate" | "admin.token" => format!("[[{table}]]\n{line}\n"),
         _ if table.starts_with("pool.") => format!("[[pool]]\n[{table}]\n{line}\n"),
         _ if table.starts_with("site.") => format!("[[site]]\n[{table}]\n{line}\n"),

@@ -4,6 +4,7 @@ pub(crate) mod admin;
 pub(crate) mod admin_places;
 mod admin_tls;
 mod admin_tokens;
+pub(crate) mod cluster;
 pub(crate) mod dns;
 pub(crate) mod listeners;
 pub(crate) mod logs;

@@ -62,6 +62,8 @@ pub(super) fn example(key: &Key) -> &'static str {
         ("admin.tls", "chain") => "\"../certs/admin.crt\"",
         ("admin.tls", "key") => "\"../certs/admin.key\"",
         ("admin.certificate", "name") => "\"anna\"",
+        ("cluster.members", "node") => "\"worker1\"",
+        ("cluster.database", "url") => "\"jdbc:mysql://db.example.com:3306/registry\"",
         ("metrics", "bind") => "\"0.0.0.0:9181\"",
         ("tracing", "endpoint") => "\"http://127.0.0.1:4318\"",
         ("listener", "bind") => "\"0.0.0.0:80\"",
@@ -104,6 +106,7 @@ pub(super) fn as_table(key: &str, table: &str) -> String {
 pub(super) fn as_list(key: &str, table: &str) -> String {
     let element = match table {
         "site.route.headers" => "name = \"X-Tenant\", value = \"gold\"",
+        "cluster.members" => "node = \"worker1\", port = 4200",
         "pool.health.probes" => "kind = \"tcp\"",
         "pool.redirects" => "from = \"http://localhost:8280/\", to = \"https://esb.wso2.com/\"",
         "pool.cookies.domain" => "from = \"internal.local\", to = \"esb.wso2.com\"",

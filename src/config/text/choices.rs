@@ -29,6 +29,31 @@ pub(crate) enum Balance {
     Hash,
 }
 
+/// How members of a WSO2 cluster find each other.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, EnumString, IntoStaticStr, VariantNames)]
+#[strum(serialize_all = "kebab-case")]
+pub enum Membership {
+    /// By well-known addresses, a list of members.
+    #[default]
+    Wka,
+    /// By multicast in one network.
+    Multicast,
+    /// By what Amazon EC2 says of its machines.
+    Aws,
+}
+
+/// How artifacts come to the workers of a WSO2 cluster.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, EnumString, IntoStaticStr, VariantNames)]
+#[strum(serialize_all = "kebab-case")]
+pub enum Deployment {
+    /// By the deployment synchronizer and Subversion.
+    Svn,
+    /// By a directory that all nodes mount.
+    Shared,
+    /// In another way, such as rsync.
+    None,
+}
+
 /// What a request is hashed by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, EnumString, IntoStaticStr, VariantNames)]
 #[strum(serialize_all = "kebab-case")]

@@ -147,6 +147,7 @@ static REFERENCE: &[Key] = &[
     key("", "node", Form::Table(true), "`[]`", "server processes behind Weir"),
     key("", "pool", Form::Table(true), "`[]`", "nodes that share the work, and how"),
     key("", "site", Form::Table(true), "`[]`", "host names, and where their requests go"),
+    key("", "cluster", Form::Table(false), "not compared", "what the nodes' own files should say of their cluster, for `weir wso2`"),
 
     key("admin", "bind", Form::Text("address:port"), "`\"127.0.0.1:9180\"`", "where metrics and status are read; a change needs a restart. An address beyond loopback needs `[[admin.token]]` or `[[admin.certificate]]`"),
     key("admin", "socket", Form::Text("path, or `\"off\"`"), "`\"/run/weir/admin.sock\"`, where it can be made", "the unix socket for orders: root, the user that Weir runs as, and the group weir may use it. One that is written must be made, or Weir does not start; a change needs a restart"),
@@ -401,4 +402,19 @@ static REFERENCE: &[Key] = &[
     key("site.route.timeouts", "read", TIME, "the pool's", "limit between two reads of an answer"),
     key("site.route.timeouts", "send", TIME, "the pool's", "limit between two writes of a request"),
     key("site.route.timeouts", "tunnel", TIME, "the pool's", "how long a tunnel (WebSocket) may be silent"),
+
+    key("cluster", "domain", Form::Text("name"), "the same on all nodes", "`domain` in each node's axis2.xml"),
+    key("cluster", "membership", Form::Choice(choices::Membership::VARIANTS), "`\"wka\"`", "`membershipScheme` in each node's axis2.xml"),
+    key("cluster", "manager", Form::Text("node name"), "the node of the console's pool", "the node that has the management console; all others are workers"),
+    key("cluster", "members", Form::Table(true), "`[]`", "the nodes' ports for messages of the cluster, `localMemberPort` in axis2.xml"),
+    key("cluster", "deployment", Form::Choice(choices::Deployment::VARIANTS), "what the nodes say", "how artifacts come from the manager to the workers: the deployment synchronizer with Subversion (`svn`), a directory that all nodes mount (`shared`), or neither (`none`)"),
+    key("cluster", "svn-url", Form::Text("URL"), "the same on all nodes", "with `svn`: `SvnUrl` in each node's carbon.xml"),
+    key("cluster", "console", Form::Text("site name"), "the sites that lead to port 9443 or 9763", "the site of the management console, whose host is `MgtHostName` in carbon.xml"),
+    key("cluster", "database", Form::Table(false), "the same on all nodes", "the database in which the nodes share their registry"),
+
+    key("cluster.members", "node", Form::Text("node name"), REQUIRED, "the node"),
+    key("cluster.members", "port", PORT, "`4000`", "its `localMemberPort`, to which no offset is added"),
+
+    key("cluster.database", "url", Form::Text("JDBC URL"), REQUIRED, "the `url` of the shared datasource in master-datasources.xml"),
+    key("cluster.database", "user", Form::Text("text"), "the same on all nodes", "its `username`"),
 ];

@@ -23,8 +23,11 @@ pub(super) fn place(key: &str, at: &Place) -> Place {
     if may_be_in(key) { at.without_excerpt() } else { at.clone() }
 }
 
-/// Whether a value on this line may be one.
+/// Whether a value on this line may be one. A line that begins with `<` is of the XML of a node.
 pub(super) fn are_on(line: &str) -> bool {
+    if line.trim_start().starts_with('<') {
+        return line.to_ascii_lowercase().contains("password");
+    }
     let is_of_key = |c: char| c.is_ascii_alphanumeric() || c == '-';
     let key_before = |at: usize| {
         let text = line.get(..at).unwrap_or_default().trim_end();
@@ -52,6 +55,8 @@ mod tests {
             ("nodes = [{ node = \"a\", weight = 2 }]", false),
             ("[site.request-headers.set]", false),
             ("interval = \"5s\" # the value", false),
+            ("  <property name=\"subDomain\" value=\"worker\"/>", false),
+            ("<username>a</username><password>b</password>", true),
         ] {
             assert_eq!(are_on(line), secret, "{line}");
         }

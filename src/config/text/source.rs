@@ -22,7 +22,7 @@ impl Source {
         let file = Arc::new(path.to_path_buf());
         let whole = || Place { file: file.clone(), ..Place::default() };
         let problem = |at, what: String, advice: &str| Problem { at, what, advice: advice.to_owned() };
-        let bytes = bytes(path).map_err(|(what, advice)| problem(whole(), what, advice))?;
+        let bytes = bytes(path, MOST).map_err(|(what, advice)| problem(whole(), what, advice))?;
         String::from_utf8(bytes).map(|text| Self::new(file.clone(), text)).map_err(|error| {
             let line =
                 1 + error.as_bytes().iter().take(error.utf8_error().valid_up_to()).filter(|b| **b == b'\n').count();
@@ -79,20 +79,24 @@ impl fmt::Debug for Texts {
     }
 }
 
-fn bytes(path: &Path) -> Result<Vec<u8>, (String, &'static str)> {
-    // Much more than anybody writes by hand. A wrong path (a disk, a core dump) must not fill the memory.
-    const MOST: u64 = 16 << 20;
-    regular::read(path, MOST).map_err(|error| wrong_file(&error))
+/// Much more than anybody writes by hand. A wrong path (a disk, a core dump) must not fill the memory.
+const MOST: u64 = 16 << 20;
+
+/// The whole file, or what is wrong with it and what would be right.
+pub(crate) fn bytes(path: &Path, most: u64) -> Result<Vec<u8>, (String, &'static str)> {
+    regular::read(path, most).map_err(|error| wrong_file(&error, most))
 }
 
-fn wrong_file(error: &io::Error) -> (String, &'static str) {
+fn wrong_file(error: &io::Error, most: u64) -> (String, &'static str) {
     match error.kind() {
         io::ErrorKind::NotFound => ("there is no such file".to_owned(), ""),
         io::ErrorKind::PermissionDenied => {
             ("the file cannot be read: permission denied".to_owned(), "make it readable for the user that runs weir")
         }
         io::ErrorKind::IsADirectory | io::ErrorKind::InvalidInput => (error.to_string(), ""),
-        io::ErrorKind::FileTooLarge => ("the file is larger than 16 MiB".to_owned(), "is it a configuration?"),
+        io::ErrorKind::FileTooLarge => {
+            (format!("the file is larger than {} MiB", most >> 20), "is it a configuration?")
+        }
         _ => (format!("the file cannot be read: {error}"), ""),
     }
 }

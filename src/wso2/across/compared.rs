@@ -1,0 +1,74 @@
+//! All nodes beside each other: whose value is not that of most.
+
+use crate::wso2::checks::Check;
+use crate::wso2::files::Written;
+use crate::wso2::findings::Findings;
+use crate::wso2::model::NodeFiles;
+use crate::wso2::model::axis2::Clustering;
+use crate::wso2::view::View;
+
+/// All nodes, and what is needed to say something of them.
+#[derive(Clone, Copy)]
+pub(crate) struct Across<'a> {
+    pub(crate) nodes: &'a [NodeFiles],
+    pub(crate) view: View<'a>,
+    pub(crate) findings: &'a Findings,
+}
+
+impl<'a> Across<'a> {
+    /// The clustering element of each node that has one.
+    pub(crate) fn clustering(&self) -> impl Iterator<Item = (&'a NodeFiles, &'a Clustering)> {
+        self.nodes.iter().filter_map(|node| Some((node, clustering(node)?)))
+    }
+
+    /// Whether all nodes of weir.toml are here that can be of this cluster.
+    pub(crate) fn is_complete(&self) -> bool {
+        (0..self.view.config.nodes.len()).all(|node| self.nodes.iter().any(|here| here.node == node))
+    }
+
+    /// Reports each node whose value is not that of most.
+    pub(crate) fn same(&self, check: Check, name: &str, value: impl Fn(&'a NodeFiles) -> Option<&'a Written>) {
+        let all: Vec<_> = self.nodes.iter().filter_map(|node| Some((node, value(node)?))).collect();
+        let Some((first, wanted)) = most_common(&all) else { return };
+        for (_, said) in all.iter().filter(|(_, said)| said.text != wanted.text) {
+            let what = format!("{name} is {:?}, and on {} it is {:?}", said.text, first.name, wanted.text);
+            self.findings.error(check, &said.at, what, "write the same on all nodes");
+        }
+    }
+
+    /// The same without the values, also for nodes that have none.
+    pub(crate) fn same_secret(&self, check: Check, name: &str, value: impl Fn(&'a NodeFiles) -> Option<&'a Written>) {
+        let all: Vec<_> = self.nodes.iter().filter_map(|node| Some((node, value(node)?))).collect();
+        let Some((first, wanted)) = most_common(&all) else { return };
+        for (_, said) in all.iter().filter(|(_, said)| said.text != wanted.text) {
+            let what = format!("{name} is another one than on {}", first.name);
+            self.findings.error(check, &said.at.without_excerpt(), what, "write the same on all nodes");
+        }
+        for (node, clustering) in self.clustering().filter(|(node, _)| value(node).is_none()) {
+            let what = format!("{name} is not there, and {} has one", first.name);
+            self.findings.error(check, &clustering.at, what, format!("write {name} as on {}", node_list(&all, node)));
+        }
+    }
+}
+
+fn node_list(all: &[(&NodeFiles, &Written)], but: &NodeFiles) -> String {
+    let names: Vec<&str> = all.iter().map(|(node, _)| &*node.name).filter(|name| *name != &*but.name).collect();
+    names.join(", ")
+}
+
+/// The value that most nodes have; of several the one of the manager, or of the first node.
+pub(crate) fn most_common<'a>(all: &[(&'a NodeFiles, &'a Written)]) -> Option<(&'a NodeFiles, &'a Written)> {
+    let count = |wanted: &Written| all.iter().filter(|(_, said)| said.text == wanted.text).count();
+    let weight = |(node, said): &&(&NodeFiles, &Written)| (count(said), node.role.is_manager);
+    // The first of equal ones: `max_by_key` would take the last.
+    all.iter().rev().max_by_key(weight).copied()
+}
+
+/// The clustering element that counts. One that is not enabled will be, so all else in it is checked too.
+fn clustering(node: &NodeFiles) -> Option<&Clustering> {
+    node.axis2.as_ref()?.clustering.first()
+}
+
+pub(crate) fn parameter<'a>(node: &'a NodeFiles, name: &str) -> Option<&'a Written> {
+    clustering(node)?.parameter(name)
+}

@@ -1,0 +1,73 @@
+//! The deployment synchronizer: on or off everywhere, one node commits, all have the same repository.
+
+use super::compared::Across;
+use crate::config::Deployment;
+use crate::wso2::checks::{AUTO_COMMIT, SVN, SYNCHRONIZER};
+use crate::wso2::model::NodeFiles;
+use crate::wso2::model::carbon::Synchronizer;
+
+pub(crate) fn check(across: Across<'_>) {
+    switched(across);
+    let all: Vec<_> = synchronizers(across).filter(|(_, one)| one.is_enabled()).collect();
+    if all.is_empty() {
+        return;
+    }
+    commits(across, &all);
+    if across.view.cluster().is_none_or(|cluster| cluster.svn_url.is_none()) {
+        across.same(SVN, "SvnUrl", |node| {
+            node.carbon.as_ref()?.synchronizer.as_ref().filter(|one| one.is_enabled() && one.is_svn())?.url.as_ref()
+        });
+    }
+}
+
+fn synchronizers(across: Across<'_>) -> impl Iterator<Item = (&NodeFiles, &Synchronizer)> {
+    across.nodes.iter().filter_map(|node| Some((node, node.carbon.as_ref()?.synchronizer.as_ref()?)))
+}
+
+fn switched(across: Across<'_>) {
+    let said = across.view.cluster().and_then(|cluster| cluster.deployment);
+    let enabled: Vec<_> = synchronizers(across).filter(|(_, one)| one.is_enabled()).map(|(node, _)| node).collect();
+    let Some(wanted) = said.map(|said| said == Deployment::Svn).or_else(|| enabled.first().map(|_| true)) else {
+        return;
+    };
+    for node in across.nodes {
+        let Some(carbon) = &node.carbon else { continue };
+        let one = carbon.synchronizer.as_ref();
+        if one.is_some_and(Synchronizer::is_enabled) == wanted {
+            continue;
+        }
+        let at = one.map_or(&carbon.at, |one| one.enabled.as_ref().map_or(&one.at, |said| &said.at));
+        let others = enabled.first().map(|first| format!("it is on {}", first.name));
+        let because = said
+            .map_or(others.unwrap_or_default(), |said| format!("[cluster] of weir.toml says {:?}", <&str>::from(said)));
+        let is = if wanted { "is not enabled" } else { "is enabled" };
+        let what = format!("the deployment synchronizer {is}, and {because}");
+        across.findings.error(SYNCHRONIZER, at, what, format!("write <Enabled>{wanted}</Enabled>"));
+    }
+}
+
+fn commits(across: Across<'_>, all: &[(&NodeFiles, &Synchronizer)]) {
+    let place = |one: &Synchronizer| one.commits.as_ref().map_or_else(|| one.at.clone(), |said| said.at.clone());
+    let manager = across.view.manager();
+    let committing: Vec<_> = all.iter().filter(|(_, one)| one.commits()).collect();
+    if manager.is_some() {
+        for (node, one) in all.iter().filter(|(node, one)| one.commits() != node.role.is_manager) {
+            let what = if node.role.is_manager {
+                "AutoCommit is not true on the manager, so what is deployed there reaches no worker".to_owned()
+            } else {
+                format!("AutoCommit is true on {}, which is a worker: two nodes would write the repository", node.name)
+            };
+            across.findings.error(AUTO_COMMIT, &place(one), what, format!("write {}", node.role.is_manager));
+        }
+        return;
+    }
+    if let [(first, _), others @ ..] = committing.as_slice() {
+        for (_, one) in others {
+            let what = format!("AutoCommit is true on {} too, and only one node may write the repository", first.name);
+            across.findings.error(AUTO_COMMIT, &place(one), what, "write false");
+        }
+    } else if across.is_complete() {
+        let what = "AutoCommit is true on no node, so nothing that is deployed reaches another";
+        across.findings.error(AUTO_COMMIT, &place(all[0].1), what, "write true on one node");
+    }
+}

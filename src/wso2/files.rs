@@ -1,0 +1,87 @@
+//! Reads the nodes' files: where they are in a directory, XML and properties with the place of each value, keystores. Sizes are
+//! bounded, and nothing is read that is no regular file.
+
+pub(crate) mod keystore;
+pub(crate) mod properties;
+pub(crate) mod tree;
+pub(crate) mod xml;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::config::{Place, Problem, Source, bytes};
+
+/// A value of a file, without the blanks around it.
+#[derive(Clone, Debug)]
+pub(crate) struct Written {
+    pub(crate) text: String,
+    pub(crate) at: Place,
+}
+
+impl Written {
+    /// As a flag: only `true`, in any case, is true. The servers read it so.
+    pub(crate) fn is_true(&self) -> bool {
+        self.text.eq_ignore_ascii_case("true")
+    }
+
+    pub(crate) fn number(&self) -> Option<u32> {
+        self.text.parse().ok()
+    }
+
+    /// As a port.
+    pub(crate) fn port(&self) -> Option<u16> {
+        self.text.parse().ok().filter(|port| *port != 0)
+    }
+}
+
+/// The most that is read of one file: a hundred times what WSO2 ships.
+const MOST: u64 = 4 << 20;
+
+/// A text file. `None`: there is none.
+pub(crate) fn text(path: &Path) -> Option<Result<Source, Problem>> {
+    let file = Arc::new(path.to_path_buf());
+    let problem = |line, (what, advice): (String, &str)| Problem {
+        at: Place { file: Arc::clone(&file), line, span: 0..0 },
+        what,
+        advice: advice.to_owned(),
+    };
+    if is_absent(path) {
+        return None;
+    }
+    let bytes = match bytes(path, MOST) {
+        Ok(bytes) => bytes,
+        Err(wrong) => return Some(Err(problem(0, wrong))),
+    };
+    Some(match decoded(bytes) {
+        Ok(text) => Ok(Source::new(file, text)),
+        Err((line, what)) => Err(problem(line, (what.to_owned(), "save it in UTF-8"))),
+    })
+}
+
+/// The bytes of a keystore. `None`: there is none, or it cannot be read.
+pub(crate) fn binary(path: &Path) -> Option<Vec<u8>> {
+    bytes(path, MOST).ok()
+}
+
+/// Whether nothing is there. A link that leads nowhere is something that cannot be read.
+fn is_absent(path: &Path) -> bool {
+    path.symlink_metadata().is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound)
+}
+
+/// Text in UTF-8, or in Latin 1 where the file says so or is no XML: properties of Java are in Latin 1.
+fn decoded(bytes: Vec<u8>) -> Result<String, (usize, &'static str)> {
+    if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) {
+        return Err((0, "the file is in UTF-16, which is not read here"));
+    }
+    String::from_utf8(bytes).or_else(|error| {
+        let valid = error.utf8_error().valid_up_to();
+        let bytes = error.into_bytes();
+        let head = String::from_utf8_lossy(bytes.get(..bytes.len().min(200)).unwrap_or_default()).to_ascii_lowercase();
+        let declared = ["iso-8859-1", "latin1", "windows-1252", "us-ascii"].iter().any(|name| head.contains(name));
+        if declared || !head.trim_start().starts_with('<') {
+            return Ok(bytes.into_iter().map(char::from).collect());
+        }
+        let line = 1 + bytes.iter().take(valid).filter(|byte| **byte == b'\n').count();
+        Err((line, "the file is not in UTF-8, and does not say in what else it is"))
+    })
+}

@@ -1,0 +1,122 @@
+//! XML with the place of each element, attribute and text. DTDs are refused, so there are no entities that could grow.
+
+use roxmltree::{Document, Error, Node, ParsingOptions};
+
+use super::Written;
+use crate::config::{Place, Problem, Source};
+
+/// The most elements, texts and comments of one file.
+const MOST_NODES: u32 = 200_000;
+
+/// Parses a file, and hands its outermost element, which must have this name, to `read`.
+pub(crate) fn read<T>(source: &Source, root: &str, read: impl FnOnce(Element<'_>) -> T) -> Result<T, Problem> {
+    let options = ParsingOptions { nodes_limit: MOST_NODES, ..ParsingOptions::default() };
+    let document = Document::parse_with_options(&source.text, options).map_err(|error| malformed(&error, source))?;
+    let outermost = Element { node: document.root_element(), source };
+    if outermost.name() != root {
+        return Err(Problem {
+            at: outermost.at(),
+            what: format!("this is <{}>, not <{root}>", outermost.name()),
+            advice: "is it the file of another product, or under another's name?".to_owned(),
+        });
+    }
+    Ok(read(outermost))
+}
+
+/// One element.
+#[derive(Clone, Copy)]
+pub(crate) struct Element<'a> {
+    node: Node<'a, 'a>,
+    source: &'a Source,
+}
+
+impl<'a> Element<'a> {
+    pub(crate) fn name(&self) -> &'a str {
+        self.node.tag_name().name()
+    }
+
+    /// Its start tag, without attributes.
+    pub(crate) fn at(&self) -> Place {
+        let start = self.node.range().start;
+        let rest = self.source.text.get(start..).unwrap_or_default();
+        let length = rest.find(|c: char| c.is_whitespace() || c == '>').unwrap_or(rest.len());
+        self.source.place(start..start + length)
+    }
+
+    pub(crate) fn children(self, name: &'static str) -> impl Iterator<Item = Self> {
+        let named = move |node: &Node<'_, '_>| node.has_tag_name(name);
+        self.node.children().filter(named).map(move |node| Element { node, source: self.source })
+    }
+
+    pub(crate) fn child(self, name: &'static str) -> Option<Self> {
+        self.children(name).next()
+    }
+
+    /// All elements of this name below it.
+    pub(crate) fn all(self, name: &'static str) -> impl Iterator<Item = Self> {
+        let named = move |node: &Node<'_, '_>| node.has_tag_name(name);
+        self.node.descendants().filter(named).map(move |node| Element { node, source: self.source })
+    }
+
+    pub(crate) fn attribute(&self, name: &str) -> Option<Written> {
+        let attribute = self.node.attribute_node(name)?;
+        let at = self.source.place(attribute.range());
+        Some(Written { text: attribute.value().trim().to_owned(), at })
+    }
+
+    /// Its own text. An empty one has the element's place.
+    pub(crate) fn text(&self) -> Written {
+        let mut written = Written { text: String::new(), at: self.at() };
+        for node in self.node.children().filter(Node::is_text) {
+            let (range, text) = (node.range(), node.text().unwrap_or_default());
+            let raw = self.source.text.get(range.clone()).unwrap_or_default();
+            if written.text.is_empty() && !raw.trim().is_empty() {
+                let start = range.start + raw.len() - raw.trim_start().len();
+                written.at = self.source.place(start..start + raw.trim().len());
+            }
+            written.text = format!("{}{text}", written.text).trim().to_owned();
+        }
+        written
+    }
+
+    /// The text of a child. `None`: there is no such child, or it is empty.
+    pub(crate) fn said(&self, name: &'static str) -> Option<Written> {
+        self.child(name).map(|child| child.text()).filter(|said| !said.text.is_empty())
+    }
+
+    /// The places of all comments below it that contain this text.
+    pub(crate) fn comments_with(&self, text: &str) -> Vec<Place> {
+        let comments = self.node.descendants().filter(Node::is_comment);
+        let found = comments.filter_map(|comment| {
+            let raw = self.source.text.get(comment.range())?;
+            let start = comment.range().start + raw.find(text)?;
+            Some(self.source.place(start..start + text.len()))
+        });
+        found.collect()
+    }
+}
+
+fn malformed(error: &Error, source: &Source) -> Problem {
+    let position = error.pos();
+    let (mut line, advice) = (position.row as usize, "a server with this file does not start");
+    let what = match error {
+        Error::NoRootNode if source.text.trim().is_empty() => "the file is empty".to_owned(),
+        Error::NoRootNode => "this is no XML".to_owned(),
+        Error::UnclosedRootNode | Error::UnexpectedEndOfStream => {
+            line = source.text.trim_end().lines().count().max(1);
+            "the file ends before its first element does: a part of it is missing".to_owned()
+        }
+        Error::UnexpectedCloseTag(open, closes, _) => format!("</{closes}> stands where </{open}> belongs"),
+        Error::UnknownToken(_) if line == 1 && !source.text.trim_start().starts_with('<') => {
+            "this is no XML".to_owned()
+        }
+        Error::DtdDetected => "the file has a DTD, which is not read here".to_owned(),
+        Error::NodesLimitReached => format!("the file has more than {MOST_NODES} elements"),
+        other => {
+            let said = other.to_string().replace(&format!(" at {position}"), "");
+            format!("this is no XML: {said}")
+        }
+    };
+    let at = Place { line, ..source.place(source.whole_line(line)) };
+    Problem { at, what, advice: advice.to_owned() }
+}

@@ -1,0 +1,29 @@
+//! What must hold for one node alone, and against weir.toml. A file for each subject.
+
+mod carbon;
+mod catalina;
+mod clustering;
+mod databases;
+mod hazelcast;
+mod keystores;
+mod passthru;
+mod receivers;
+mod registry;
+mod start;
+
+use super::context::Context;
+use super::reading::Reading;
+
+/// Checks all files of a node.
+pub(crate) fn check(context: Context<'_>, read: &Reading<'_>) {
+    clustering::check(context);
+    receivers::check(context);
+    carbon::check(context);
+    catalina::check(context);
+    registry::check(context);
+    databases::check(context);
+    passthru::check(context);
+    start::check(context);
+    hazelcast::check(context, read);
+    keystores::check(context, read);
+}

@@ -1,0 +1,97 @@
+//! catalina-server.xml of one node: the connectors of the management console, and the public port that they name.
+
+use super::receivers::protocols;
+use crate::config::{Place, is_carbon};
+use crate::wso2::checks::{CONNECTOR, PROXY_NAME, PROXY_PORT};
+use crate::wso2::context::Context;
+use crate::wso2::files::Written;
+use crate::wso2::model::catalina::{Catalina, Connector};
+use crate::wso2::view::{Public, hosts_of};
+
+pub(crate) fn check(context: Context<'_>) {
+    let Some(catalina) = &context.node.catalina else { return };
+    for connector in &catalina.connectors {
+        proxy_port(context, catalina, connector);
+        proxy_name(context, connector);
+        if connector.tls {
+            protocols(context, connector.protocols.as_ref(), "the list of protocols");
+        }
+    }
+    for pool in context.view.pools(context.node.node).filter(|pool| is_carbon(pool.port)) {
+        let on = |one: &&Connector| one.port.as_ref().and_then(Written::port) == Some(pool.port);
+        match catalina.connectors.iter().find(on) {
+            None => {
+                let what = format!(
+                    "no connector is on port {}, by which pool {} of weir.toml reaches the console",
+                    pool.port, pool.name
+                );
+                let at = catalina.connectors.iter().find(|one| one.tls == pool.tls.is_some());
+                let at = at.and_then(|one| one.port.as_ref()).map_or(&catalina.at, |port| &port.at);
+                context.findings.error(
+                    CONNECTOR,
+                    at,
+                    what,
+                    format!("write port=\"{}\": the offset is added to both", pool.port),
+                );
+            }
+            Some(one) if one.tls != pool.tls.is_some() => {
+                let (ours, theirs) = if one.tls { ("TLS", "is plain") } else { ("plain HTTP", "speaks TLS") };
+                let what = format!("this connector speaks {ours}, and pool {} of weir.toml {theirs}", pool.name);
+                context.findings.error(CONNECTOR, &one.at, what, "give the pool a tls table, or take it away");
+            }
+            Some(_) => {}
+        }
+    }
+}
+
+fn proxy_port(context: Context<'_>, catalina: &Catalina, connector: &Connector) {
+    let view = context.view;
+    let port = connector.port.as_ref().and_then(Written::port);
+    let is_reached = view.pools(context.node.node).any(|pool| is_carbon(pool.port) && Some(pool.port) == port);
+    let public = if context.node.role.console { view.console() } else { [view.console(), view.services()].concat() };
+    // Of a plain connector only the scheme counts: the console is reached by TLS, and 80 leads there.
+    let all = if connector.tls || is_reached { public } else { [public, view.services()].concat() };
+    let mut ports: Vec<u16> =
+        all.iter().filter(|one| one.tls == connector.tls || is_reached).map(|one| one.port).collect();
+    ports.sort_unstable();
+    ports.dedup();
+    let Some(first) = ports.first() else { return };
+    let advice = format!("write proxyPort=\"{first}\" as an attribute of this Connector");
+    match &connector.proxy_port {
+        Some(said) if said.port().is_none_or(|port| !ports.contains(&port)) => {
+            let what = format!("proxyPort is {:?}, and clients come by port {first}", said.text);
+            context.findings.error(PROXY_PORT, &said.at, what, advice);
+        }
+        None if is_reached => {
+            let what = match near(catalina, connector) {
+                Some(comment) => {
+                    format!("this connector has no proxyPort: the one in line {} is in a comment", comment.line)
+                }
+                None => "this connector has no proxyPort, so the console leads clients to its own port".to_owned(),
+            };
+            context.findings.error(PROXY_PORT, &connector.at, what, advice);
+        }
+        _ => {}
+    }
+}
+
+/// The last comment with a proxyPort that stands before this connector.
+fn near<'a>(catalina: &'a Catalina, connector: &Connector) -> Option<&'a Place> {
+    catalina.in_comments.iter().rev().find(|comment| comment.line <= connector.at.line)
+}
+
+fn proxy_name(context: Context<'_>, connector: &Connector) {
+    let public: Vec<Public> = [context.view.console(), context.view.services()].concat();
+    let Some(said) = &connector.proxy_name else { return };
+    if public.is_empty() || public.iter().any(|one| one.hosts.is_empty() || one.has_host(&said.text)) {
+        return;
+    }
+    let hosts = hosts_of(&if context.node.role.console { context.view.console() } else { public });
+    let what = format!("proxyName is {:?}, which is a host of no site in weir.toml", said.text);
+    context.findings.error(
+        PROXY_NAME,
+        &said.at,
+        what,
+        hosts.first().map(|host| format!("write {host}, or leave it out")).unwrap_or_default(),
+    );
+}

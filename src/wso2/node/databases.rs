@@ -1,0 +1,70 @@
+//! master-datasources.xml of one node: URLs and their drivers, and the database that the cluster shares.
+
+use crate::wso2::checks::SHARED;
+use crate::wso2::context::Context;
+use crate::wso2::model::databases::Datasource;
+
+/// What a URL begins with, and what the class of its driver contains.
+const DRIVERS: [(&str, &str); 8] = [
+    ("jdbc:h2:", "h2"),
+    ("jdbc:mysql:", "mysql"),
+    ("jdbc:mariadb:", "mariadb"),
+    ("jdbc:postgresql:", "postgresql"),
+    ("jdbc:oracle:", "oracle"),
+    ("jdbc:sqlserver:", "sqlserver"),
+    ("jdbc:jtds:", "jtds"),
+    ("jdbc:db2:", "db2"),
+];
+
+pub(crate) fn check(context: Context<'_>) {
+    let Some(sources) = &context.node.datasources else { return };
+    for source in sources {
+        let Some(url) = &source.url else { continue };
+        let Some((_, wanted)) = DRIVERS.iter().find(|(start, _)| url.text.starts_with(start)) else {
+            if !url.text.starts_with("jdbc:") {
+                let what = "this url is no JDBC URL";
+                context.findings.error(
+                    SHARED,
+                    &url.at,
+                    what,
+                    "write jdbc:mysql://HOST:3306/DATABASE, or as the database has it",
+                );
+            }
+            continue;
+        };
+        if let Some(driver) = source.driver.as_ref().filter(|driver| !driver.text.to_ascii_lowercase().contains(wanted))
+        {
+            let what = format!("the driver {} does not take URLs of {wanted}", driver.text);
+            context.findings.error(SHARED, &driver.at, what, "write the class of the driver for this URL");
+        }
+    }
+    compared(context, sources);
+}
+
+/// The shared ones are those of `[cluster.database]`.
+fn compared(context: Context<'_>, sources: &[Datasource]) {
+    let Some(wanted) = context.view.cluster().and_then(|cluster| cluster.database.as_ref()) else { return };
+    let Some(registry) = &context.node.registry else { return };
+    for source in registry.shared(sources) {
+        let Some(url) = source.url.as_ref().filter(|url| !url.text.starts_with("jdbc:h2:")) else { continue };
+        if without_options(&url.text) != without_options(&wanted.url) {
+            let what =
+                format!("the shared database is {}, and [cluster.database] of weir.toml says {}", url.text, wanted.url);
+            context.findings.error(SHARED, &url.at, what, format!("write {}", wanted.url));
+        }
+        let user = source.user.as_ref().zip(wanted.user.as_deref());
+        if let Some((said, wanted)) = user.filter(|(said, wanted)| said.text != *wanted) {
+            let what = format!(
+                "the user of the shared database is {:?}, and [cluster.database] of weir.toml says {wanted:?}",
+                said.text
+            );
+            context.findings.error(SHARED, &said.at, what, format!("write {wanted}"));
+        }
+    }
+}
+
+/// A URL without what follows the database's name.
+fn without_options(url: &str) -> &str {
+    let end = url.find('?').unwrap_or(url.len());
+    url.get(..end).unwrap_or(url)
+}

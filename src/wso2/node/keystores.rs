@@ -1,0 +1,111 @@
+//! The certificates that one node shows, from its keystores.
+
+use std::path::{Path, PathBuf};
+
+use crate::config::certificate::{Leaf, day, key_pin_of, pin_of, pin_text};
+use crate::config::{Pool, Verify};
+use crate::wso2::checks::KEYSTORE;
+use crate::wso2::context::Context;
+use crate::wso2::files::{Written, binary, keystore};
+use crate::wso2::reading::Reading;
+
+/// The SHA-256 of the certificates that are shipped with their private keys, and the kernels of Carbon that have them.
+const SHIPPED: [(&str, &str); 4] = [
+    ("1d729fb8c468ead820a2a0be4adb8fbabed9ab1ba126c9d21466c5706e8e4d30", "4.4.10 and older"),
+    ("eecb4d02dad4ac6b505353a7e21f4fb9a33fdcac92303ff0ff43e2190a84eaa0", "4.4.15 and 4.4.16, expired since June 2017"),
+    ("50f0eda5898af3a115c2c508194956e7e114fe234743e9d22f709ae7cb801bbd", "4.4.17 and newer"),
+    ("3612ad8f01b4ecf4714f0bc8e071b6403dd34c4dde62d81dd4b91d1aa356dee6", "4.5 and newer, expired since January 2022"),
+];
+
+/// A place that names a keystore, and the port on which it is shown.
+struct Named<'a> {
+    location: &'a Written,
+    alias: Option<&'a Written>,
+    port: Option<u16>,
+}
+
+pub(crate) fn check(context: Context<'_>, read: &Reading<'_>) {
+    let mut seen: Vec<PathBuf> = Vec::new();
+    for named in named(context) {
+        let Some(path) = path(context, &named.location.text) else { continue };
+        let Some(bytes) = binary(&path) else {
+            missing(context, &named, &path);
+            continue;
+        };
+        let all = keystore::certificates(&bytes);
+        let wanted = named.alias.map(|alias| alias.text.to_lowercase());
+        let own = all.iter().find(|(alias, _)| wanted.as_ref().is_none_or(|wanted| alias.to_lowercase() == *wanted));
+        let Some((_, der)) = own else { continue };
+        if !seen.contains(&path) {
+            read.note(&path);
+            judge(context, &named, der, read.now);
+            seen.push(path);
+        }
+        let pools = context.view.pools(context.node.node).filter(|pool| Some(pool.port) == named.port);
+        pools.for_each(|pool| pinned(context, &named, der, pool));
+    }
+}
+
+/// Receivers and connectors first: what they show counts.
+fn named<'a>(context: Context<'a>) -> Vec<Named<'a>> {
+    let node = context.node;
+    let alias = node.carbon.as_ref().and_then(|carbon| carbon.key_alias.as_ref());
+    let receivers = node.axis2.iter().flat_map(|axis2| &axis2.receivers).filter_map(|one| {
+        Some(Named {
+            location: one.keystore.as_ref()?,
+            alias: None,
+            port: one.parameter("port").and_then(Written::port),
+        })
+    });
+    let connectors = node.catalina.iter().flat_map(|catalina| &catalina.connectors).filter_map(|one| {
+        Some(Named {
+            location: one.keystore.as_ref()?,
+            alias: one.key_alias.as_ref(),
+            port: one.port.as_ref().and_then(Written::port),
+        })
+    });
+    let own =
+        node.carbon.iter().filter_map(|carbon| Some(Named { location: carbon.keystore.as_ref()?, alias, port: None }));
+    receivers.chain(connectors).chain(own).collect()
+}
+
+/// Where a keystore is in this copy. `None`: outside of the product's home.
+fn path(context: Context<'_>, location: &str) -> Option<PathBuf> {
+    let inside = location.strip_prefix("${carbon.home}/").unwrap_or(location);
+    let leads_out = inside.starts_with('/') || inside.contains("${") || inside.split('/').any(|part| part == "..");
+    (!leads_out).then(|| context.node.tree.home(inside))
+}
+
+/// A home without the directory of its keystores is a copy of conf/ alone.
+fn missing(context: Context<'_>, named: &Named<'_>, path: &Path) {
+    let is_home = path.parent().is_some_and(Path::is_dir);
+    if is_home && path.symlink_metadata().is_err() {
+        let what = format!("there is no such keystore: {}", path.display());
+        context.findings.error(KEYSTORE, &named.location.at, what, "name the keystore that is there");
+    }
+}
+
+fn judge(context: Context<'_>, named: &Named<'_>, der: &[u8], now: i64) {
+    let pin = pin_text(pin_of(der)).replace("sha256:", "");
+    let at = &named.location.at;
+    if let Some((_, kernels)) = SHIPPED.iter().find(|(shipped, _)| *shipped == pin) {
+        let what =
+            format!("this keystore has the key that WSO2 ships (Carbon {kernels}): anybody has its private half");
+        let advice = "make a key of your own: keytool -genkeypair, or weir cert create and openssl pkcs12 -export";
+        context.findings.warning(KEYSTORE, at, what, advice);
+    } else if let Some(leaf) = Leaf::read(der).filter(|leaf| leaf.not_after < now) {
+        let what = format!("the certificate of this key expired on {}", day(leaf.not_after));
+        context.findings.warning(KEYSTORE, at, what, "have a new one issued");
+    }
+}
+
+fn pinned(context: Context<'_>, named: &Named<'_>, der: &[u8], pool: &Pool) {
+    let Some(Verify::Pin(pins)) = pool.tls.as_ref().map(|tls| &tls.verify) else { return };
+    let own = [Some(pin_of(der)), key_pin_of(der)];
+    if !own.iter().flatten().any(|pin| pins.contains(pin)) {
+        let what =
+            format!("pool {} of weir.toml pins other certificates than this node has: it would be refused", pool.name);
+        let advice = format!("add {} to the pool's pins", pin_text(pin_of(der)));
+        context.findings.error(KEYSTORE, &named.location.at, what, advice);
+    }
+}

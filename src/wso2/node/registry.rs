@@ -1,0 +1,153 @@
+//! registry.xml of one node: what is named is there, and what is shared is no file of the node.
+
+use crate::config::suggestion;
+use crate::wso2::checks::{CACHE, MOUNT, READ_ONLY, REMOTE, SHARED};
+use crate::wso2::context::Context;
+use crate::wso2::files::Written;
+use crate::wso2::model::databases::Datasource;
+use crate::wso2::model::registry::{Mount, Registry, Remote, find};
+
+pub(crate) fn check(context: Context<'_>) {
+    let Some(registry) = &context.node.registry else { return };
+    let sources = context.node.datasources.as_deref();
+    configs(context, registry, sources);
+    for (index, remote) in registry.remotes.iter().enumerate() {
+        let same = |other: &Remote| matches!((&other.id, &remote.id), (Some(other), Some(id)) if other.text == id.text);
+        if let Some(id) = remote.id.as_ref().filter(|_| registry.remotes[..index].iter().any(same)) {
+            let what = format!("another remote instance has the id {:?}", id.text);
+            context.findings.error(REMOTE, &id.at, what, "write another id, and name it in the mounts");
+        }
+        self::remote(context, registry, remote, sources);
+    }
+    registry.mounts.iter().for_each(|mount| self::mount(context, registry, mount));
+    let wants_one = context.view.cluster().is_some_and(|cluster| cluster.database.is_some());
+    if wants_one && registry.mounts.is_empty() {
+        let what = "there is no mount, so this node shares no registry, and weir.toml has [cluster.database]";
+        let advice = "write a dbConfig, a remoteInstance, and a mount of /_system/config and of /_system/governance";
+        context.findings.error(MOUNT, &registry.at, what, advice);
+    }
+}
+
+fn configs(context: Context<'_>, registry: &Registry, sources: Option<&[Datasource]>) {
+    let names: Vec<&str> = registry.configs.iter().map(|(name, _)| name.text.as_str()).collect();
+    if let Some(current) = registry.current.as_ref().filter(|current| !names.contains(&current.text.as_str())) {
+        let what = format!("currentDBConfig names {:?}, and no dbConfig has that name", current.text);
+        context.findings.error(REMOTE, &current.at, what, suggestion(&current.text, "names here", &names));
+    }
+    let Some(sources) = sources else { return };
+    let known: Vec<&str> =
+        sources.iter().filter_map(|source| source.jndi.as_ref()).map(|name| name.text.as_str()).collect();
+    for (_, source) in &registry.configs {
+        if let Some(source) = source.as_ref().filter(|source| !known.contains(&source.text.as_str())) {
+            let what = format!("no datasource of master-datasources.xml has the JNDI name {:?}", source.text);
+            context.findings.error(REMOTE, &source.at, what, suggestion(&source.text, "names there", &known));
+        }
+    }
+}
+
+fn remote(context: Context<'_>, registry: &Registry, remote: &Remote, sources: Option<&[Datasource]>) {
+    let findings = context.findings;
+    if remote.id.is_none() {
+        findings.error(
+            REMOTE,
+            &remote.at,
+            "this remote instance has no id, so no mount can name it",
+            "write <id>shared</id>",
+        );
+    }
+    let Some(config) = &remote.config else {
+        if !remote.by_network {
+            findings.error(
+                REMOTE,
+                &remote.at,
+                "this remote instance has no dbConfig",
+                "write <dbConfig>NAME</dbConfig>, the name of a dbConfig",
+            );
+        }
+        return;
+    };
+    read_only(context, remote);
+    let names: Vec<&str> = registry.configs.iter().map(|(name, _)| name.text.as_str()).collect();
+    if !names.contains(&config.text.as_str()) {
+        let what = format!("no dbConfig has the name {:?}", config.text);
+        findings.error(REMOTE, &config.at, what, suggestion(&config.text, "names here", &names));
+        return;
+    }
+    let own = registry.current.as_ref().and_then(|current| registry.datasource(&current.text));
+    let theirs = registry.datasource(&config.text);
+    let is_own = registry.current.as_ref().is_some_and(|current| current.text == config.text);
+    if is_own || matches!((own, theirs), (Some(own), Some(theirs)) if own.text == theirs.text) {
+        let what = "this remote instance is in the node's own database, so nothing is shared";
+        findings.error(REMOTE, &config.at, what, "name a dbConfig with a datasource that all nodes have");
+        return;
+    }
+    if let Some(source) = theirs.and_then(|theirs| find(sources?, &theirs.text)) {
+        cache(context, remote, source);
+        if let Some(url) = source.url.as_ref().filter(|url| url.text.starts_with("jdbc:h2:")) {
+            let what = "the shared database is H2, a file that one node has for itself";
+            findings.error(
+                SHARED,
+                &url.at,
+                what,
+                "write the URL of a database server, such as jdbc:mysql://db.example.com:3306/registry",
+            );
+        }
+    }
+}
+
+fn read_only(context: Context<'_>, remote: &Remote) {
+    let role = context.node.role;
+    let said = remote.read_only.as_ref();
+    let at = said.map_or(&remote.at, |said| &said.at);
+    let read_only = said.is_some_and(Written::is_true);
+    if role.is_manager && read_only {
+        let what = "readOnly is true on the manager, so nobody can write the shared registry";
+        context.findings.error(READ_ONLY, at, what, "write <readOnly>false</readOnly>");
+    } else if role.is_worker() && !read_only {
+        let what = "readOnly is not true on a worker, so it writes the shared registry beside the manager";
+        context.findings.warning(READ_ONLY, at, what, "write <readOnly>true</readOnly>");
+    }
+}
+
+fn cache(context: Context<'_>, remote: &Remote, source: &Datasource) {
+    let Some(url) = &source.url else { return };
+    let wanted = format!("{}@{}", source.user.as_ref().map_or("", |user| &user.text), url.text);
+    match &remote.cache {
+        None => {
+            let what = "cacheId is not there, so nodes do not tell each other what changed in the shared registry";
+            context.findings.warning(CACHE, &remote.at, what, format!("write <cacheId>{wanted}</cacheId>"));
+        }
+        Some(said) if said.text != wanted => {
+            let what = format!("cacheId is {:?}, and its datasource is {wanted:?}", said.text);
+            context.findings.error(CACHE, &said.at, what, format!("write {wanted}"));
+        }
+        Some(_) => {}
+    }
+}
+
+fn mount(context: Context<'_>, registry: &Registry, mount: &Mount) {
+    let ids: Vec<&str> =
+        registry.remotes.iter().filter_map(|remote| remote.id.as_ref()).map(|id| id.text.as_str()).collect();
+    match &mount.instance {
+        None => context.findings.error(
+            MOUNT,
+            &mount.at,
+            "this mount has no instanceId",
+            "write <instanceId>ID</instanceId>, the id of a remoteInstance",
+        ),
+        Some(instance) if !ids.contains(&instance.text.as_str()) => {
+            let what = format!("no remoteInstance has the id {:?}", instance.text);
+            context.findings.error(MOUNT, &instance.at, what, suggestion(&instance.text, "ids here", &ids));
+        }
+        Some(_) => {}
+    }
+    if mount.path.is_none() || mount.target.is_none() {
+        let what = "this mount has no path or no targetPath";
+        context.findings.error(
+            MOUNT,
+            &mount.at,
+            what,
+            "write <mount path=\"/_system/config\"> with <targetPath>/_system/config</targetPath>",
+        );
+    }
+}

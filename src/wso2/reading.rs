@@ -1,0 +1,72 @@
+//! Reads the files of nodes, remembers which, and puts what cannot be read among the findings.
+
+use std::cell::RefCell;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::checks::FILE;
+use super::files;
+use super::files::xml::{self, Element};
+use super::findings::Findings;
+use crate::config::{Place, Source};
+
+/// Reads files, and remembers which.
+pub(crate) struct Reading<'a> {
+    pub(crate) findings: &'a Findings,
+    /// Seconds since 1970, for certificates.
+    pub(crate) now: i64,
+    files: RefCell<Vec<PathBuf>>,
+}
+
+impl<'a> Reading<'a> {
+    pub(crate) fn new(findings: &'a Findings, now: i64) -> Self {
+        Self { findings, now, files: RefCell::default() }
+    }
+
+    /// The files that were there, in the order in which they were read.
+    pub(crate) fn files(self) -> Vec<PathBuf> {
+        self.files.into_inner()
+    }
+
+    pub(crate) fn note(&self, path: &Path) {
+        self.files.borrow_mut().push(path.to_path_buf());
+    }
+
+    /// A text file, if there is one that can be read.
+    pub(crate) fn source(&self, path: &Path) -> Option<Source> {
+        let read = files::text(path)?;
+        self.note(path);
+        read.map_err(|problem| self.findings.unreadable(problem)).ok()
+    }
+
+    pub(crate) fn xml<T>(&self, path: &Path, root: &str, read: impl FnOnce(Element<'_>) -> T) -> Option<T> {
+        let source = self.source(path)?;
+        xml::read(&source, root, read).map_err(|problem| self.findings.unreadable(problem)).ok()
+    }
+
+    /// A file without which a node does not start.
+    pub(crate) fn required<T>(&self, path: &Path, root: &str, read: impl FnOnce(Element<'_>) -> T) -> Option<T> {
+        self.missing(path, true);
+        self.xml(path, root, read)
+    }
+
+    /// A file that a copy of a node may lack, but then it is not checked.
+    pub(crate) fn expected<T>(&self, path: &Path, root: &str, read: impl FnOnce(Element<'_>) -> T) -> Option<T> {
+        self.missing(path, false);
+        self.xml(path, root, read)
+    }
+
+    fn missing(&self, path: &Path, is_error: bool) {
+        if path.symlink_metadata().is_ok() {
+            return;
+        }
+        let at = Place { file: Arc::new(path.to_path_buf()), ..Place::default() };
+        let what = "there is no such file, so what it says is not checked";
+        let advice = "copy the whole conf directory of the node";
+        if is_error {
+            self.findings.error(FILE, &at, what, advice);
+        } else {
+            self.findings.warning(FILE, &at, what, advice);
+        }
+    }
+}

@@ -1,0 +1,5 @@
+#!/bin/sh
+# started with -DworkerNode=true by nobody
+$JAVACMD \
+    -Dcarbon.home="$CARBON_HOME" \
+    org.wso2.carbon.bootstrap.Bootstrap $*
