@@ -33,7 +33,7 @@ const FLOORS: &[(&str, &[&str])] = &[
 /// The floors inside a room, top to bottom: a file leans only on its own floor and on those below it. What stands in the
 /// room and on no floor stands above them all.
 const STOREYS: &[(&str, &[&str])] = &[
-    ("proxy", &["accept", "exchange", "connection", "worker", "generation", "client", "node", "io"]),
+    ("proxy", &["accept", "passthrough", "exchange", "connection", "worker", "generation", "client", "node", "io"]),
     ("traffic", &["pool", "message", "routing", "affinity", "limits", "balance", "resolved", "moment", "tick"]),
     ("config", &["load", "site", "server", "pool", "values", "model", "certificate", "text"]),
     ("wire", &["head", "hpack", "chunks", "fields", "grammar"]),

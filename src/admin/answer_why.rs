@@ -4,11 +4,12 @@
 use std::net::IpAddr;
 
 use super::question::{ConsideredNode, Explanation, Question};
-use crate::config::{Action, Listener, RequestIds};
+use crate::config::{Action, Balance, Listener, RequestIds};
 use crate::control::notice::Notice;
 use crate::proxy::exchange::admission;
 use crate::proxy::generation::Generation;
 use crate::proxy::worker::Shared;
+use crate::traffic::balance::PickInput;
 use crate::traffic::message::forwarded::Trust;
 use crate::traffic::message::ids;
 use crate::traffic::message::ids::{IdRules, IdSource};
@@ -154,7 +155,29 @@ impl Explainer<'_> {
         self.explanation.site = Some(settings.name.to_string());
         let how = if settings.default { "takes this host, or as the default" } else { "takes this host" };
         self.step(format!("site {}: {how}", settings.name));
+        if settings.passthrough {
+            return self.pass_through(site, incoming);
+        }
         self.find_route(site, incoming)
+    }
+
+    /// What becomes of a connection whose TLS is passed through. Its client is the peer, and of the request nothing is seen.
+    fn pass_through(&mut self, site: usize, incoming: &Incoming) -> Result<(), Notice> {
+        let (rules, peer) = (&self.generation.snapshot.sites[site], incoming.peer.to_canonical());
+        self.explanation.action = "passthrough";
+        self.step("its TLS is passed through: the server name chose the site, and Weir sees no request".to_owned());
+        if !rules.may_come(None, peer) {
+            self.step(format!("client {peer}: not let in"));
+            return self.refuse(Refusal::Denied);
+        }
+        let Some(pool) = self.generation.snapshot.config.sites[site].pool else {
+            return self.refuse(Refusal::NoActiveNode);
+        };
+        let pool = &self.generation.snapshot.pools[pool];
+        let pick_input = affinity::pick_input_of_client(pool, peer, || random(self.now));
+        self.explanation.pool = Some(pool.name().to_string());
+        self.step(format!("pool {}: the node is chosen by {}", pool.name(), method(&pool.settings.balance)));
+        self.choose_node(pool, &Affinity::default(), pick_input)
     }
 
     fn find_route(&mut self, site: usize, incoming: &Incoming) -> Result<(), Notice> {
@@ -206,13 +229,18 @@ impl Explainer<'_> {
         let session =
             Affinity::of(pool, &AffinityInput { head: &self.head, client, now: self.now, purpose: Purpose::Peek });
         self.step(session_in_words(pool, &session));
+        let pick_input = affinity::pick_input(pool, &self.head, || client, || random(self.now));
+        self.choose_node(pool, &session, pick_input)
+    }
+
+    fn choose_node(&mut self, pool: &Pool, session: &Affinity, pick_input: PickInput) -> Result<(), Notice> {
         let criteria = Criteria {
             bound: session.bound,
             returns: session.returns(),
             prefers: session.prefers,
             tried: &Tried::default(),
             failure: None,
-            pick_input: affinity::pick_input(pool, &self.head, || client, || random(self.now)),
+            pick_input,
             now: self.now,
         };
         let (chosen, bound) = match pool.choose(&criteria, Purpose::Peek) {
@@ -283,9 +311,13 @@ impl Explainer<'_> {
 
     fn refuse(&mut self, refusal: Refusal) -> Result<(), Notice> {
         let (status, word) = refusal.answer();
-        self.explanation.action = if refusal == Refusal::Denied { "deny" } else { "refuse" };
         self.explanation.why = word.to_owned();
-        self.step(format!("answered {status} {word} by Weir itself"));
+        let told = match self.explanation.action {
+            "passthrough" => format!("the connection is closed, and logged as {status} {word}"),
+            _ => format!("answered {status} {word} by Weir itself"),
+        };
+        self.explanation.action = if refusal == Refusal::Denied { "deny" } else { "refuse" };
+        self.step(told);
         Ok(())
     }
 
@@ -295,6 +327,17 @@ impl Explainer<'_> {
 
     fn settings(&self, listener: usize) -> &Listener {
         &self.generation.snapshot.config.listeners[listener]
+    }
+}
+
+/// How a pool chooses a node for a connection.
+fn method(balance: &Balance) -> &'static str {
+    match balance {
+        Balance::RoundRobin => "turns",
+        Balance::LeastRequests => "who has the fewest requests and connections",
+        Balance::LeastTime => "who answers soonest",
+        Balance::RandomTwo => "who has less to do of two",
+        Balance::Hash(_) | Balance::Ring(_) => "a hash of the client's address",
     }
 }
 

@@ -29,7 +29,7 @@ pub(crate) struct Explanation {
     pub(crate) listener: String,
     pub(crate) site: Option<String>,
     pub(crate) route: Option<String>,
-    /// `pool`, `redirect`, `answer`, `deny` or `refuse`.
+    /// `pool`, `passthrough`, `redirect`, `answer`, `deny` or `refuse`.
     pub(crate) action: &'static str,
     pub(crate) pool: Option<String>,
     pub(crate) node: Option<String>,

@@ -127,6 +127,7 @@ fn to_pool(config: &Config, site: &Site) -> String {
         many => format!(", {many} routes"),
     };
     match site.pool {
+        Some(pool) if site.passthrough => format!("→ {}, TLS passed through", pool_name(config, pool)),
         Some(pool) => format!("→ {}{routes}", pool_name(config, pool)),
         None => format!("→ no pool{routes}"),
     }
@@ -264,6 +265,7 @@ fn summary_json(config: &Config, now: SystemTime) -> Value {
             "hosts": hosts(site),
             "default": site.default,
             "nameless": site.nameless,
+            "passthrough": site.passthrough,
             "pool": site.pool.map(|pool| pool_name(config, pool)),
             "routes": site.routes.iter().map(|route| route_json(config, route)).collect::<Vec<_>>(),
             "certificate": site.certificate.as_deref().map(certificate),

@@ -4,6 +4,7 @@ mod changed_paths;
 mod covered;
 mod error_pages;
 mod open_console;
+pub(crate) mod passthrough;
 mod rest;
 mod routes;
 
@@ -42,6 +43,7 @@ pub(crate) fn read(section: &Section<'_>, name: Arc<str>, context: &SiteContext<
     let listeners = listeners(section, context);
     let hosts = read_hosts(section);
     let (default, nameless) = (section.flag("default"), section.flag("nameless"));
+    let passthrough = section.flag("passthrough");
     used.add(section, &listeners, &hosts, context);
     if default {
         used.default(section, &listeners, context);
@@ -52,7 +54,8 @@ pub(crate) fn read(section: &Section<'_>, name: Arc<str>, context: &SiteContext<
     let hosts: Vec<HostPattern> = hosts.into_iter().map(|(host, _)| host).collect();
     let without_ids = edits::without_ids(listeners.iter().filter_map(|index| context.listeners.get(*index)));
     let mut site = Site {
-        certificate: read_certificate(section, &listeners, &hosts, context),
+        certificate: if passthrough { None } else { read_certificate(section, &listeners, &hosts, context) },
+        passthrough,
         pool: section.text("pool").map(|pool| context.pool_names.find(&pool).unwrap_or(0)),
         routes: Vec::new(),
         access: limits::access(section),
@@ -77,6 +80,11 @@ pub(crate) fn read(section: &Section<'_>, name: Arc<str>, context: &SiteContext<
     site.routes = routes::read(section, &site, &of_routes);
     open_console::warn(section, &site, context.listeners, context.pools);
     changed_paths::warn(section, &site);
+    if passthrough {
+        let _not_read = section.value("certificate");
+        passthrough::check(section, &site, context.listeners, context.pools);
+        return site;
+    }
     if !section.has("pool") && !site.routes.iter().any(covered::takes_all) {
         let pool = context.pools.first().map(|pool| format!("pool = {:?}, or ", pool.name)).unwrap_or_default();
         let advice = format!(

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use super::model::{Action, Config, Site};
+use super::site::passthrough;
 use super::text::errors::{Place, Problems};
 
 /// Adds a warning for each.
@@ -34,6 +35,7 @@ pub(super) fn warn(config: &Config, problems: &Problems) {
             );
         }
     }
+    passthrough::warn_of_pools(config, problems);
     let pools: HashSet<usize> = config.sites.iter().flat_map(pools_of).collect();
     for (index, pool) in config.pools.iter().enumerate() {
         if !pools.contains(&index) {

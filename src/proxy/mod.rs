@@ -3,6 +3,7 @@
 //!
 //! ```text
 //! accept      sockets; a connection, request after request
+//! passthrough connections whose TLS is not ended here
 //! exchange    one request's way
 //! connection  what is known of a client's connection
 //! worker      what a thread owns, and what all share
@@ -19,4 +20,5 @@ pub(crate) mod exchange;
 pub(crate) mod generation;
 pub(crate) mod io;
 pub(crate) mod node;
+pub(crate) mod passthrough;
 pub(crate) mod worker;

@@ -23,7 +23,7 @@ use std::sync::atomic::{self, AtomicBool};
 use parking_lot::Mutex;
 
 use self::member::{AcceptedNodes, Member, WaitQueue};
-use self::retry::{Another, Budget};
+use self::retry::{Another, Budget, ConnectFailure, Failure};
 pub use self::selection::{Choice, Chosen, Criteria, Purpose, Tried, WaitTarget};
 use self::standby::DutyPlanner;
 use self::state::Reason;
@@ -32,6 +32,7 @@ use super::affinity::own_cookie::Tokens;
 use super::affinity::session_id;
 use super::affinity::sessions::Sessions;
 use super::balance::{Balancer, PickInput};
+use super::message::refusal::Refusal;
 use super::tick::Tick;
 use crate::config::{self, OnLost};
 
@@ -169,6 +170,13 @@ impl Pool {
     /// Whether any node takes new requests.
     pub fn has_active(&self, now: Tick) -> bool {
         self.members.iter().any(|member| member.state.takes_new(now))
+    }
+
+    /// What the client is told after a failure. Where nobody listens at any node any more that is the pool's state, not one
+    /// node's.
+    pub fn refusal_after(&self, failure: Failure, now: Tick) -> Refusal {
+        let connect = matches!(failure, Failure::Connect(why) if why != ConnectFailure::Exhausted);
+        if connect && !self.has_active(now) { Refusal::NoActiveNode } else { failure.refusal() }
     }
 
     /// Whether a request without a session gets a node as soon as there is room.

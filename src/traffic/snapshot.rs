@@ -132,7 +132,11 @@ pub fn hosts_of(config: &Config, listener: usize) -> Sites {
     let here = || config.sites.iter().enumerate().filter(|(_, site)| site.listeners.contains(&listener));
     let hosts = here().flat_map(|(index, site)| site.hosts.iter().map(move |host| (host, index)));
     let that = |is_it: fn(&config::Site) -> bool| here().find(|(_, site)| is_it(site)).map(|(index, _)| index);
-    Sites::new(hosts, that(|site| site.default)).with_nameless(that(|site| site.nameless))
+    let sites = Sites::new(hosts, that(|site| site.default)).with_nameless(that(|site| site.nameless));
+    match that(|site| site.passthrough) {
+        Some(_) => sites.with_first(that(|site| !site.passthrough)),
+        None => sites,
+    }
 }
 
 /// The previous generation, and the index of this listener there.

@@ -1,10 +1,12 @@
-//! HTTP/1 bytes and their meaning: heads of requests and answers, framing, chunks, the normal form of a path.
+//! HTTP/1 bytes and their meaning: heads of requests and answers, framing, chunks, the normal form of a path. And the
+//! server name in a TLS ClientHello.
 //!
 //! Strict if two readers could differ: every node reads what Weir accepts in the same way. Knows no other room, does no
 //! I/O, and allocates nothing for a message once its buffers have their size.
 
 mod blame;
 mod chunks;
+mod client_hello;
 mod extension;
 mod fault;
 mod fields;
@@ -24,6 +26,7 @@ pub use self::head::run::Run;
 pub use self::head::scan::{AnswerScan, Scan, scan_answer, scan_head};
 pub use blame::{blame_answer, blame_request};
 pub use chunks::{CHUNK_END, Chunks, LAST_CHUNK, Piece, trailer_may_travel, write_chunk_size, write_last_chunk};
+pub use client_hello::{Greeting, HelloReader, MOST_READ};
 pub use fault::{AnswerFault, ChunkFault, HeadFault};
 pub use fields::Field;
 pub use grammar::{digits, field_value_is_clean, is_token, trim};

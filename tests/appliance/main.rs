@@ -17,6 +17,7 @@ mod limits;
 mod message;
 mod numbers;
 mod observe;
+mod passthrough;
 mod pool;
 mod request_values;
 mod routing;

@@ -250,3 +250,51 @@ fn a_site_redirects_what_its_routes_leave() {
     assert_eq!((site.pool, names), (None, vec!["redirect", "redirect2"]));
     assert!(matches!(site.routes[1].action, Action::Redirect(_)));
 }
+
+/// A site that passes TLS through to the pool `web`, with this text in the pool's table and this text behind the sites.
+fn passing(name: &str, pool: &str, more: &str) -> weir::config::Config {
+    let directory = Directory::new(&format!("passing-{name}"));
+    let file = BEFORE
+        .replace("bind = \"127.0.0.1:8080\"", "bind = \"127.0.0.1:8080\"\ntls = {}")
+        .replace("port = 8282", &format!("port = 8282\n{pool}"));
+    let more = more.replace("$site", "[[site]]\nlistener = \"plain\"\nhosts = [\"a.test\"]");
+    let plain = "[[listener]]\nname = \"plain\"\nbind = \"127.0.0.1:8081\"\n";
+    let file = format!("{plain}{file}passthrough = true\n{more}");
+    directory.load(&file).map_err(|errors| errors.to_string()).unwrap()
+}
+
+#[test]
+fn a_site_that_passes_tls_through_has_a_pool_and_no_certificate() {
+    let config = passing("plain", "", "");
+    let site = &config.sites[0];
+    assert!(site.passthrough && site.certificate.is_none() && site.pool == Some(0));
+    assert!(!config.warnings.iter().any(|warning| warning.what.contains("TLS")), "{:?}", config.warnings);
+}
+
+#[test]
+fn a_pool_whose_tls_says_something_else_than_its_sites_is_warned_of() {
+    let tls = "tls = { verify = \"full\" }";
+    let with = |probe: &str| format!("{tls}\nhealth = {{ probes = [{{ {probe} }}] }}");
+    let (useless, both) = ("tls of pool \"web\" has no effect", "speaks plain HTTP to the same port");
+    let other = "$site\nname = \"b\"\npool = \"web\"\n";
+    let cases = [
+        ("alone", tls.to_owned(), "", Some(useless)),
+        ("probed", with("kind = \"tls\""), "", None),
+        ("elsewhere", with("kind = \"tls\", port = 9443"), "", Some(useless)),
+        ("asked", tls.to_owned(), other, None),
+        ("both", String::new(), other, Some(both)),
+        ("other", String::new(), "$site\nname = \"b\"\npool = \"other\"\n", None),
+        (
+            "route",
+            String::new(),
+            "$site\nname = \"b\"\npool = \"other\"\n[[site.route]]\nprefix = \"/a\"\npool = \"web\"\n",
+            Some(both),
+        ),
+    ];
+    for (name, pool, more, expected) in cases {
+        let config = passing(name, &pool, more);
+        let said: Vec<&str> = config.warnings.iter().map(|warning| &*warning.what).collect();
+        let found = [useless, both].into_iter().find(|what| said.iter().any(|said| said.contains(what)));
+        assert_eq!(found, expected, "{name}: {said:?}");
+    }
+}

@@ -20,6 +20,8 @@ use crate::proxy::generation::Generation;
 pub(super) struct SiteView {
     site: String,
     hosts: Vec<String>,
+    /// Whether its TLS is passed through to the nodes: each connection counts like one request, when it ends.
+    passthrough: bool,
     /// The pool of requests that no route matches.
     pool: Option<String>,
     /// When its certificate expires.
@@ -78,6 +80,7 @@ fn view(control: &Control, generation: &Generation, index: usize) -> Option<Site
     Some(SiteView {
         site: site.name.to_string(),
         hosts: site.hosts.iter().map(ToString::to_string).collect(),
+        passthrough: site.passthrough,
         pool: site.pool.and_then(|pool| config.pools.get(pool)).map(|pool| pool.name.to_string()),
         certificate_expires: site.certificate.as_ref().and_then(|certificate| expires(certificate.pair.leaf.not_after)),
         last_minute: Minute::of(control, &Subject::Site(Arc::clone(&site.name))),

@@ -140,6 +140,7 @@ fn explanation(why: &Why, answer: &Value) -> String {
 fn outcome(answer: &Value) -> String {
     let (node, pool, word) = (answer["node"].as_str(), text(&answer["pool"]), text(&answer["why"]));
     match (node, answer["queued"] == true, text(&answer["action"]).as_str()) {
+        (Some(node), false, "passthrough") => format!("is passed through to {node} of {pool}: {word}"),
         (Some(node), false, _) => format!("goes to {node} of {pool}: {word}"),
         (Some(node), true, _) => format!("waits for {node} of {pool}: {word}"),
         (None, true, _) => format!("waits for a node of {pool}: {word}"),
@@ -238,6 +239,10 @@ worker2  active   -
     fn every_fate_has_words() {
         let cases = [
             (json!({"node": "w", "pool": "p", "why": "session", "queued": true}), "waits for w of p: session"),
+            (
+                json!({"action": "passthrough", "node": "w", "pool": "p", "why": "balanced"}),
+                "is passed through to w of p: balanced",
+            ),
             (json!({"pool": "p", "why": "busy", "queued": true}), "waits for a node of p: busy"),
             (json!({"action": "redirect"}), "is redirected"),
             (json!({"action": "answer"}), "is answered by Weir"),

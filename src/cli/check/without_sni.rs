@@ -4,22 +4,33 @@ use std::net::IpAddr;
 
 use crate::config::{Config, HostPattern, Site};
 
-/// The site whose certificate they get: the one with `nameless`, else the default, else the first.
+/// The site whose certificate they get: the one with `nameless`, else the default, else the first that shows one. The first
+/// two may also pass them through.
 pub(super) fn site(config: &Config, listener: usize) -> Option<&Site> {
     config.listeners.get(listener)?.tls.as_ref()?;
     let here = || sites(config, listener);
-    here().find(|site| site.nameless).or_else(|| here().find(|site| site.default)).or_else(|| here().next())
+    here()
+        .find(|site| site.nameless)
+        .or_else(|| here().find(|site| site.default))
+        .or_else(|| here().find(|site| !site.passthrough))
 }
 
 /// The same as text, and the sites that are found by the address that was called.
 pub(super) fn words(config: &Config, listener: usize) -> Vec<String> {
-    let Some(shown) = site(config, listener) else { return Vec::new() };
-    let takes =
-        if shown.nameless || shown.default { String::new() } else { "; their Host must name a site".to_owned() };
-    let others = format!("without a server name: the certificate of {}{takes}", shown.name);
+    let others = match site(config, listener) {
+        None => return Vec::new(),
+        Some(site) if site.passthrough => format!("without a server name: passed through by {}", site.name),
+        Some(site) if site.nameless || site.default => {
+            format!("without a server name: the certificate of {}", site.name)
+        }
+        Some(site) => {
+            format!("without a server name: the certificate of {}; their Host must name a site", site.name)
+        }
+    };
     let named = sites(config, listener).flat_map(|site| {
         let addresses = site.hosts.iter().filter(|host| is_address(host));
-        addresses.map(move |address| format!("without one at {address}: that of {}", site.name))
+        let what = if site.passthrough { "passed through by" } else { "that of" };
+        addresses.map(move |address| format!("without one at {address}: {what} {}", site.name))
     });
     [others].into_iter().chain(named).collect()
 }

@@ -26,7 +26,9 @@ pub struct Site {
     /// Takes requests of clients that send no host name. At most one site per listener. If there is none, the default
     /// site takes them.
     pub nameless: bool,
-    /// Present exactly when the site is on a TLS listener.
+    /// TLS is passed through to the pool's nodes: the site has a pool and no certificate, and all its listeners speak TLS.
+    pub passthrough: bool,
+    /// Present exactly when the site is on a TLS listener and does not pass TLS through.
     pub certificate: Option<Arc<Certificate>>,
     /// Index into [`Config::pools`](super::Config::pools): the pool for requests that no route takes. `None` when the
     /// routes take all requests.

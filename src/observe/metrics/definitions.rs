@@ -234,7 +234,7 @@ pub const DEFINITIONS: &[Definition] = &[
         "",
         "Threads of the process; the older name of process_threads, which goes with the next release",
     ),
-    ("weir_tunnels_open", "gauge", "site", "Tunnels (WebSocket and other upgrades) open now"),
+    ("weir_tunnels_open", "gauge", "site", "Tunnels (WebSocket, other upgrades, TLS that is passed through) open now"),
     ("weir_tunnels_total", "counter", "site", "Tunnels opened"),
     (
         "weir_upstream_seconds",

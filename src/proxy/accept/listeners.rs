@@ -8,11 +8,12 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::future::poll_fn;
 use std::io;
-use std::net::{SocketAddr, TcpListener as StdListener};
+use std::net::{IpAddr, SocketAddr, TcpListener as StdListener};
 use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Poll;
+use std::time::{Duration, Instant};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
@@ -26,10 +27,15 @@ use crate::proxy::io::descriptors;
 use crate::proxy::io::descriptors::PAUSE;
 use crate::proxy::io::stream::{TimedStream, Transport};
 use crate::proxy::io::tcp::Tcp;
+use crate::proxy::passthrough;
+use crate::proxy::passthrough::greeting;
+use crate::proxy::passthrough::greeting::PassedSite;
+use crate::proxy::passthrough::passage::Passage;
 use crate::proxy::worker::Worker;
 use crate::proxy::worker::task_pool::Inbox;
 use crate::traffic::limits::connections::{ConnectionPermit, Full};
 use crate::traffic::routing::access::may_come;
+use crate::wire::Greeting;
 
 /// The number of connections that the kernel queues for a socket before Weir accepts them.
 const BACKLOG: i32 = 4096;
@@ -210,6 +216,8 @@ struct Admitted {
 enum Begun {
     H1(Rc<TimedStream>, Rc<Connection>),
     H2(Box<TlsStream<Tcp>>, Rc<Connection>),
+    /// Its TLS is passed through.
+    Passed(Box<Passage>),
 }
 
 /// Serves one connection after the other, so that a task and a pair of deadlines need not be made for each.
@@ -223,11 +231,12 @@ async fn receive(worker: Rc<Worker>, inbox: Rc<Inbox<Admitted>>) {
         let begun = if admitted.listener_ref.listener().tls.is_none() {
             Some(admitted.plain(&worker, &deadlines))
         } else {
-            Box::pin(shake_hands(&worker, admitted, &deadlines)).await
+            Box::pin(secure(&worker, admitted, &deadlines)).await
         };
         match begun {
             Some(Begun::H1(conn, connection)) => pin!(http1::serve(conn, connection)).await,
             Some(Begun::H2(stream, connection)) => Box::pin(http2::serve(stream, connection)).await,
+            Some(Begun::Passed(passage)) => Box::pin(passthrough::carry(*passage)).await,
             None => {}
         }
         deadlines.read_done();
@@ -244,6 +253,26 @@ impl Admitted {
         let conn = TimedStream::new(Transport::Plain(tcp), handle, Rc::clone(deadlines));
         let connection = Connection::new(Rc::clone(worker), self.listening, self.peer, None, false, self.counted);
         Begun::H1(Rc::new(conn), connection)
+    }
+
+    /// The connection as one to a site that passes TLS through. `came` is what its client has sent, and what that is.
+    fn pass(self, worker: &Rc<Worker>, deadlines: &Rc<Deadlines>, to: PassedSite, came: (Vec<u8>, Greeting)) -> Begun {
+        let (tcp, handle) = Tcp::new(self.stream);
+        let client = TimedStream::new(Transport::Plain(tcp), handle, Rc::clone(deadlines));
+        let connection = Connection::new(Rc::clone(worker), self.listening, self.peer, None, false, self.counted);
+        let (hello, greeting) = came;
+        let name = match greeting {
+            Greeting::Name(name) => Some(name),
+            Greeting::NoName | Greeting::Partial | Greeting::Other => None,
+        };
+        let listener_ref = self.listener_ref;
+        Begun::Passed(Box::new(Passage { connection, listener_ref, client, hello, name, to }))
+    }
+
+    /// The address that its client connected to, where a site is named by one.
+    fn came_to(&self) -> Option<IpAddr> {
+        let address = self.listener_ref.listener().by_address.then(|| self.stream.local_addr().ok()).flatten()?;
+        Some(address.ip())
     }
 }
 
@@ -271,20 +300,48 @@ fn admit(listener_ref: &ListenerRef, peer: SocketAddr) -> Option<Option<Box<Conn
     }
 }
 
-/// Does the TLS handshake. `None` when it failed; the failure is counted and logged.
-async fn shake_hands(worker: &Rc<Worker>, admitted: Admitted, deadlines: &Rc<Deadlines>) -> Option<Begun> {
+/// Begins a connection of a TLS listener: TLS ends here, unless the hello is for a site that passes it through. The hello is
+/// read first only where the listener has such a site.
+async fn secure(worker: &Rc<Worker>, admitted: Admitted, deadlines: &Rc<Deadlines>) -> Option<Begun> {
+    let listener_ref = Rc::clone(&admitted.listener_ref);
+    let listener = listener_ref.listener();
+    let limit = listener.limits.handshake_timeout;
+    if !listener.passes_tls {
+        return shake_hands(worker, admitted, deadlines, (Vec::new(), limit)).await;
+    }
+    let began = Instant::now();
+    let Ok((hello, greeting)) = tokio::time::timeout(limit, greeting::read(&admitted.stream)).await else {
+        fail_handshake(worker, &listener_ref, admitted.peer, ("timeout", "timed out"));
+        return None;
+    };
+    match greeting::site_of(&listener_ref, &greeting, admitted.came_to()) {
+        Some(to) => Some(admitted.pass(worker, deadlines, to, (hello, greeting))),
+        None => shake_hands(worker, admitted, deadlines, (hello, limit.saturating_sub(began.elapsed()))).await,
+    }
+}
+
+/// Counts and logs a handshake that failed: the outcome, and why.
+fn fail_handshake(worker: &Worker, listener_ref: &ListenerRef, peer: SocketAddr, (outcome, why): (&'static str, &str)) {
+    let listener = listener_ref.listener();
+    listener.counters.handshake_failed(outcome);
+    listener_ref.generation.log_handshake(listener, peer, why, &mut worker.formatter.borrow_mut());
+}
+
+/// Does the TLS handshake, within this time. `None` when it failed; the failure is counted and logged. `early` is what the
+/// client has sent of it already.
+async fn shake_hands(
+    worker: &Rc<Worker>,
+    admitted: Admitted,
+    deadlines: &Rc<Deadlines>,
+    (early, limit): (Vec<u8>, Duration),
+) -> Option<Begun> {
+    let mut hello = Hello::to(admitted.came_to());
     let Admitted { stream, peer, counted, listening, listener_ref } = admitted;
     let listener = listener_ref.listener();
     let acceptor = listener.tls.as_ref()?;
-    let came_to = listener.by_address.then(|| stream.local_addr().ok()).flatten();
-    let mut hello = Hello::to(came_to.map(|address| address.ip()));
-    let (tcp, handle) = Tcp::new(stream);
-    let limit = listener.limits.handshake_timeout;
+    let (tcp, handle) = Tcp::after(stream, early);
     let shaken = tokio::time::timeout(limit, hello.during(acceptor.tls_handshake(tcp))).await;
-    let failed = |outcome: &'static str, why: &str| {
-        listener.counters.handshake_failed(outcome);
-        listener_ref.generation.log_handshake(listener, peer, why, &mut worker.formatter.borrow_mut());
-    };
+    let failed = |outcome: &'static str, why: &str| fail_handshake(worker, &listener_ref, peer, (outcome, why));
     let stream = match shaken {
         Ok(Ok(stream)) => Box::new(stream),
         Ok(Err(error)) => {

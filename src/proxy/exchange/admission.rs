@@ -25,7 +25,10 @@ impl<'r> Arrived<'r> {
         let name = self.head.host().map_or(&b""[..], |host| host.name);
         let hosts = self.listener_ref.generation.snapshot.hosts.get(self.listener_ref.listener);
         let site = hosts.and_then(|hosts| hosts.find(name)).ok_or(Refusal::UnknownHost)?;
-        Ok(Sited { arrived: self, site })
+        let sited = Sited { arrived: self, site };
+        // Its clients speak to the node. One that sends us a request took a certificate of ours for the site's: browsers do,
+        // with one for *.wso2.com. After 421 they open another connection (RFC 9110 15.5.20).
+        if sited.site().passthrough { Err(Refusal::UnknownHost) } else { Ok(sited) }
     }
 
     fn asked(&self) -> Url<'_> {

@@ -219,10 +219,9 @@ impl<'r> Record<'r> {
             sent: self.body_sent,
         };
         match &self.node {
-            Some(ChosenNode { target, member }) => match target.newer_generation() {
-                Some(newer) => newer.route(&sited.site().name, target.index(), Some(*member)).record(&finished, route),
-                None => sited.running().route(Some(target.index()), Some(*member)).record(&finished, route),
-            },
+            Some(ChosenNode { target, member }) => {
+                target.count((sited.running(), &sited.site().name), *member, &finished, route);
+            }
             None => sited.running().route(self.pool(), None).record(&finished, route),
         }
     }
@@ -258,17 +257,9 @@ impl<'r> Record<'r> {
         if !matches!(refusal.status(), 502..=504) {
             return;
         }
-        let (word, cause, request) = (refusal.word(), self.cause(refusal), complaint::named(self.arrived));
-        let pool = self.pool_name();
-        let spent = |count| {
-            let seconds = self.tries.elapsed().unwrap_or_default().as_secs_f64();
-            format!("{} and {seconds:.1} s", times_tried(count))
-        };
-        let text = match (self.node_name(), self.tries.count) {
-            ("", 0) => format!("{word}{cause} in pool {pool}, no node was asked: {request}"),
-            ("", count) => format!("{word}{cause} in pool {pool} after {}: {request}", spent(count)),
-            (node, count) => format!("{word}{cause} from node {node} of pool {pool} after {}: {request}", spent(count)),
-        };
+        let (cause, request) = (self.cause(refusal), complaint::named(self.arrived));
+        let at = (self.pool_name(), self.node_name());
+        let text = complaint::node_error_text((refusal, &cause), at, &self.tries, &request);
         complaint::write(sited, log::Level::Error, &text);
     }
 
@@ -351,8 +342,4 @@ impl<'r> Record<'r> {
             nth: self.arrived.number,
         }
     }
-}
-
-fn times_tried(count: u32) -> String {
-    if count == 1 { "1 try".to_string() } else { format!("{count} tries") }
 }

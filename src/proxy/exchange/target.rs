@@ -3,8 +3,8 @@
 
 use std::sync::Arc;
 
-use crate::observe::metrics::NodeCounters;
-use crate::proxy::generation::{Generation, RunningPool};
+use crate::observe::metrics::{Finished, NodeCounters, Tally};
+use crate::proxy::generation::{Generation, RunningPool, RunningSite};
 use crate::proxy::worker::Shared;
 use crate::traffic::pool::Pool;
 use crate::traffic::pool::state::Change;
@@ -39,17 +39,18 @@ impl<'r> Target<'r> {
         }
     }
 
-    /// The newer generation, where it was followed into one.
-    pub(crate) fn newer_generation(&self) -> Option<&Generation> {
-        match &self.generation {
-            PoolGeneration::Own(_) => None,
-            PoolGeneration::Newer(generation) => Some(generation),
-        }
-    }
-
     /// Its index among the pools of its generation.
     pub(crate) fn index(&self) -> usize {
         self.index
+    }
+
+    /// Counts what a node of it has had, for the site and the route that led here. The site is of the generation that the
+    /// request began with.
+    pub(crate) fn count(&self, (site, name): (&RunningSite, &str), member: usize, finished: &Finished, route: &Tally) {
+        match &self.generation {
+            PoolGeneration::Own(_) => site.route(Some(self.index), Some(member)).record(finished, route),
+            PoolGeneration::Newer(newer) => newer.route(name, self.index, Some(member)).record(finished, route),
+        }
     }
 
     /// What it decides by.

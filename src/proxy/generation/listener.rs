@@ -38,6 +38,8 @@ pub(crate) struct RunningListener {
     /// Whether a site of this TLS listener is named by an IP address. Then each connection needs the address that its
     /// client connected to.
     pub(crate) by_address: bool,
+    /// Whether a site of this listener passes TLS through. Then the ClientHello is read before it is known where TLS ends.
+    pub(crate) passes_tls: bool,
     pub(crate) trusted_proxies: Option<Vec<IpNet>>,
     /// Where ids of requests and traces come from.
     pub(crate) id_rules: IdRules,
@@ -73,6 +75,7 @@ impl RunningListener {
             public_port: listener.public_port,
             limits: limits(listener),
             by_address,
+            passes_tls: sites_of(config, listener).any(|site| site.passthrough),
             tls: tls.map(Acceptor::from_server_config),
             trusted_proxies: listener.trusted_proxies.clone(),
             id_rules: id_rules(config, listener),
@@ -111,19 +114,21 @@ fn limits(listener: &config::Listener) -> Limits {
     }
 }
 
+fn sites_of<'c>(config: &'c Config, listener: &config::Listener) -> impl Iterator<Item = &'c config::Site> {
+    let is_it = move |index: &usize| config.listeners.get(*index).is_some_and(|known| known.name == listener.name);
+    config.sites.iter().filter(move |site| site.listeners.iter().any(is_it))
+}
+
 // The host for an HTTP/1.0 client without Host: the first exact name of the site that takes such clients, else the
 // address.
 fn default_host(config: &Config, listener: &config::Listener) -> String {
-    let here = |site: &&config::Site| {
-        site.listeners.iter().any(|index| config.listeners.get(*index).is_some_and(|l| l.name == listener.name))
-    };
     let exact = |site: &config::Site| {
         site.hosts.iter().find_map(|host| match host {
             HostPattern::Exact(name) => Some(name.to_string()),
             HostPattern::Wildcard(_) => None,
         })
     };
-    let find = |is_it: fn(&config::Site) -> bool| config.sites.iter().filter(here).find(|site| is_it(site));
+    let find = |is_it: fn(&config::Site) -> bool| sites_of(config, listener).find(|site| is_it(site));
     let takes = find(|site| site.nameless).or_else(|| find(|site| site.default));
     let host = takes.and_then(exact).unwrap_or_else(|| listener.bind.ip().to_string());
     let bare_ipv6 = host.contains(':') && !host.starts_with('[');

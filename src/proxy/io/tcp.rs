@@ -4,7 +4,7 @@
 
 use std::fmt;
 use std::future::Future;
-use std::io;
+use std::io::{self, Cursor};
 use std::os::fd::AsRawFd;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
@@ -21,6 +21,8 @@ use tokio::net::TcpStream;
 /// The socket.
 pub(crate) struct Tcp {
     stream: TcpStream,
+    /// What was read from the socket before, and is to be read from here first.
+    early: Option<Box<Cursor<Vec<u8>>>>,
     handle: SocketHandle,
 }
 
@@ -105,13 +107,19 @@ impl SocketHandle {
 impl Tcp {
     /// Takes over a connected socket.
     pub(crate) fn new(stream: TcpStream) -> (Self, SocketHandle) {
+        Self::after(stream, Vec::new())
+    }
+
+    /// Takes over a connected socket from which these bytes were read already. Whoever reads from here gets them first.
+    pub(crate) fn after(stream: TcpStream, early: Vec<u8>) -> (Self, SocketHandle) {
         let handle = SocketHandle::default();
-        (Self { stream, handle: handle.clone() }, handle)
+        let early = (!early.is_empty()).then(|| Box::new(Cursor::new(early)));
+        (Self { stream, early, handle: handle.clone() }, handle)
     }
 
     /// Whether there is something to read or the stream has ended, as far as the runtime knows.
     pub(crate) fn is_readable(&self) -> bool {
-        self.stream.try_io(Interest::READABLE, || Ok(())).is_ok()
+        self.early.is_some() || self.stream.try_io(Interest::READABLE, || Ok(())).is_ok()
     }
 }
 
@@ -131,6 +139,13 @@ impl fmt::Debug for Tcp {
 
 impl AsyncRead for Tcp {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        if let Some(early) = &mut self.early {
+            let read = Pin::new(&mut **early).poll_read(cx, into);
+            if early.position() >= early.get_ref().len() as u64 {
+                self.early = None;
+            }
+            return read;
+        }
         Pin::new(&mut self.stream).poll_read(cx, into)
     }
 }

@@ -131,6 +131,17 @@ fn ids<'a>(sticky: &'a Sticky, head: &'a RequestHead) -> impl Iterator<Item = &'
     session_id::values(head, name).chain(session_id::path_parameter(head.path(), name))
 }
 
+/// Makes the input of the balancing method for a connection of which only the client's address is known.
+pub fn pick_input_of_client(pool: &Pool, client: IpAddr, random: impl FnOnce() -> u64) -> PickInput {
+    match &pool.settings.balance {
+        Balance::Hash(_) | Balance::Ring(_) => PickInput { key: client_key(pool, client), ..PickInput::default() },
+        Balance::RandomTwo | Balance::LeastRequests | Balance::LeastTime => {
+            PickInput { random: random(), ..PickInput::default() }
+        }
+        Balance::RoundRobin => PickInput::default(),
+    }
+}
+
 /// Makes the input of the balancing method. `client` and `random` are called only if the method needs them.
 pub fn pick_input(
     pool: &Pool,

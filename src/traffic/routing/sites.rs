@@ -51,6 +51,11 @@ impl Sites {
         Self { nameless, first: self.first.or(nameless).or(self.default), ..self }
     }
 
+    /// Says whose certificate TLS clients get that give no name, where no other site is for them.
+    pub fn with_first(self, first: Option<usize>) -> Self {
+        Self { first, ..self }
+    }
+
     /// The site of a host name. The name must be in lower case and without port, IPv6 addresses in brackets; empty if
     /// the client sent none.
     pub fn find(&self, host: &[u8]) -> Option<usize> {

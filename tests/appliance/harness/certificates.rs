@@ -4,7 +4,10 @@ use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
 use rcgen::{CertificateParams, KeyPair};
+use rustls::crypto::CryptoProvider;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
+use rustls::server::WebPkiClientVerifier;
+use rustls::server::danger::ClientCertVerifier;
 
 /// A self-signed pair.
 #[derive(Clone)]
@@ -70,15 +73,37 @@ impl Pair {
 
     /// A TLS server that shows this certificate.
     pub(crate) fn server(&self) -> Arc<rustls::ServerConfig> {
-        let chain = vec![CertificateDer::from(self.der.clone())];
-        let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(self.key_der.clone()));
-        let config =
-            rustls::ServerConfig::builder_with_provider(Arc::new(rustls::crypto::aws_lc_rs::default_provider()))
-                .with_safe_default_protocol_versions()
-                .expect("the provider knows TLS")
-                .with_no_client_auth()
-                .with_single_cert(chain, key);
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        self.shown_to(WebPkiClientVerifier::no_client_auth(), provider)
+    }
+
+    /// A TLS server that shows this certificate to clients that show the other one.
+    pub(crate) fn server_for(&self, client: &Self) -> Arc<rustls::ServerConfig> {
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let mut roots = rustls::RootCertStore::empty();
+        roots.add(CertificateDer::from(client.der.clone())).expect("a certificate can be a root");
+        let builder = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider));
+        self.shown_to(builder.build().expect("there is a root"), provider)
+    }
+
+    fn shown_to(
+        &self,
+        clients: Arc<dyn ClientCertVerifier>,
+        provider: Arc<CryptoProvider>,
+    ) -> Arc<rustls::ServerConfig> {
+        let (chain, key) = self.chain_and_key();
+        let config = rustls::ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .expect("the provider knows TLS")
+            .with_client_cert_verifier(clients)
+            .with_single_cert(chain, key);
         Arc::new(config.expect("the key fits the certificate"))
+    }
+
+    /// As rustls takes them.
+    pub(crate) fn chain_and_key(&self) -> (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>) {
+        let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(self.key_der.clone()));
+        (vec![CertificateDer::from(self.der.clone())], key)
     }
 }
 

@@ -1,5 +1,6 @@
-//! After `101 Switching Protocols`: bytes both ways until both sides have ended, one breaks, or nobody speaks for the
-//! pool's tunnel limit. A side that ends its direction is heard out (half-close). A silent tunnel holds no buffer.
+//! After `101 Switching Protocols`, and where TLS is passed through: bytes both ways until both sides have ended, one
+//! breaks, or nobody speaks for the pool's tunnel limit. A side that ends its direction is heard out (half-close). A silent
+//! tunnel holds no buffer.
 
 use std::cell::Cell;
 use std::future::poll_fn;
@@ -27,37 +28,51 @@ pub(crate) async fn run(
     let worker = request.arrived().connection.worker();
     let _open = request.routed.at.running().counters.tunnel();
     let (up_before, down_before) = (node.sent(), client.sent());
-    let spoken = Cell::new(worker.clock.now());
-    let ends = {
-        let started = async {
-            node.write(early.unread(), idle).await?;
-            early.clear();
-            client.write(first.unread(), idle).await
-        };
-        match started.await {
-            Ok(()) => {
-                drop(first);
-                both(pipe(worker, client, node, idle, &spoken), pipe(worker, node, client, idle, &spoken)).await
-            }
-            Err(error) => Err(error),
+    let started = async {
+        node.write(early.unread(), idle).await?;
+        early.clear();
+        client.write(first.unread(), idle).await
+    };
+    let ends = match started.await {
+        Ok(()) => {
+            drop(first);
+            join(worker, client, node, idle, || ()).await
         }
+        Err(error) => Err(error),
     };
     if ends.is_err() {
-        // One side broke or fell silent: the other must not take that for a clean end.
-        client.cut();
-        node.cut();
+        cut(client, node);
     }
     record.received(node.sent() - up_before);
     record.sent(client.sent() - down_before);
     ends.is_ok()
 }
 
+/// Bytes both ways until both sides have ended. Fails where one broke, or where nobody spoke for `idle`. `heard` is called
+/// for all that comes from the node.
+pub(crate) async fn join(
+    worker: &Worker,
+    client: &TimedStream,
+    node: &TimedStream,
+    idle: Duration,
+    heard: impl FnMut(),
+) -> io::Result<()> {
+    let spoken = Cell::new(worker.clock.now());
+    both(pipe(worker, client, node, (idle, &spoken), || ()), pipe(worker, node, client, (idle, &spoken), heard)).await
+}
+
+/// One side broke or fell silent: the other must not take that for a clean end.
+pub(crate) fn cut(client: &TimedStream, node: &TimedStream) {
+    client.cut();
+    node.cut();
+}
+
 async fn pipe(
     worker: &Worker,
     from: &TimedStream,
     to: &TimedStream,
-    idle: Duration,
-    spoken: &Cell<u64>,
+    (idle, spoken): (Duration, &Cell<u64>),
+    mut came: impl FnMut(),
 ) -> io::Result<()> {
     let mut data = worker.buffers.lend();
     let idle_millis = u64::try_from(idle.as_millis()).unwrap_or(u64::MAX);
@@ -70,6 +85,7 @@ async fn pipe(
             }
             Ok(_) => {
                 spoken.set(worker.clock.now());
+                came();
                 to.write(data.unread(), idle).await?;
                 data.clear();
             }

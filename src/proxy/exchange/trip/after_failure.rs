@@ -106,10 +106,8 @@ impl Trip<'_, '_> {
         self.tries.failure.map_or(Refusal::NoActiveNode, |failure| self.refusal_for(failure))
     }
 
-    /// What the client is told. Where nobody listens at any node any more that is the pool's state, not one node's.
     fn refusal_for(&self, failure: Failure) -> Refusal {
-        let connect = matches!(failure, Failure::Connect(why) if why != ConnectFailure::Exhausted);
-        if connect && !self.pool().has_active(self.now()) { Refusal::NoActiveNode } else { failure.refusal() }
+        self.pool().refusal_after(failure, self.now())
     }
 }
 

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::Trip;
+use crate::config::Timeouts;
 use crate::proxy::exchange::attempt::Attempt;
 use crate::proxy::io::stream::TimedStream;
 use crate::proxy::node;
@@ -29,6 +30,12 @@ impl NodeConnection {
     }
 }
 
+/// How long connect and handshake may take. A node that is tried for want of a better one may not hold the client up.
+pub(crate) fn patience(limits: &Timeouts, why: Why) -> (Duration, Duration) {
+    let connect = if why == Why::LastResort { limits.connect.min(LAST_RESORT) } else { limits.connect };
+    (connect, limits.handshake)
+}
+
 impl Trip<'_, '_> {
     /// Takes an idle connection to the attempt's node, without waiting. None if there is none, if the attempt needs a
     /// new one, or if the pool does not reuse connections, which a reload may have changed.
@@ -50,22 +57,14 @@ impl Trip<'_, '_> {
         let endpoint = Endpoint { address: member.address, name: member.name.as_deref() };
         let tls = self.request.target.running().tls.as_ref();
         let began = Instant::now();
-        let opened =
-            node::connect(endpoint, tls, self.patience(attempt.why), &self.arrived().connection.worker().clock).await;
+        let limits = patience(&self.request.timeouts(), attempt.why);
+        let opened = node::connect(endpoint, tls, limits, &self.arrived().connection.worker().clock).await;
         let conn = opened.map_err(|fault| self.unreachable(attempt, &fault))?;
         self.count_connection(attempt, "opened");
         if let Some(counters) = self.request.target.node_counters(attempt.member) {
             counters.connected(began.elapsed());
         }
         Ok(self.ready(attempt, conn))
-    }
-
-    /// How long connect and handshake may take. A node that is tried for want of a better one may not hold the client
-    /// up.
-    fn patience(&self, why: Why) -> (Duration, Duration) {
-        let limits = self.request.timeouts();
-        let connect = if why == Why::LastResort { limits.connect.min(LAST_RESORT) } else { limits.connect };
-        (connect, limits.handshake)
     }
 
     fn ready(&self, attempt: &mut Attempt, conn: TimedStream) -> NodeConnection {

@@ -4,12 +4,14 @@ use std::io;
 use std::net::TcpStream;
 use std::sync::Arc;
 
+use rustls::client::WantsClientCert;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::aws_lc_rs::default_provider;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{ClientConfig, DigitallySignedStruct, HandshakeKind, ProtocolVersion, SignatureScheme};
+use rustls::{ClientConfig, ConfigBuilder, DigitallySignedStruct, HandshakeKind, ProtocolVersion, SignatureScheme};
 
 use crate::harness::bytes::Stream;
+use crate::harness::certificates::Pair;
 
 /// What a client asks for.
 pub(crate) struct Offer {
@@ -38,12 +40,25 @@ impl Offer {
 
     /// The rustls form of it.
     pub(crate) fn config(&self) -> ClientConfig {
-        let mut config = ClientConfig::builder_with_provider(Arc::new(default_provider()))
+        self.with_protocols(self.builder().with_no_client_auth())
+    }
+
+    /// The same for a client that shows this certificate when it is asked for one.
+    pub(crate) fn config_showing(&self, pair: &Pair) -> ClientConfig {
+        let (chain, key) = pair.chain_and_key();
+        let config = self.builder().with_client_auth_cert(chain, key);
+        self.with_protocols(config.expect("the key fits the certificate"))
+    }
+
+    fn builder(&self) -> ConfigBuilder<ClientConfig, WantsClientCert> {
+        ClientConfig::builder_with_provider(Arc::new(default_provider()))
             .with_protocol_versions(&self.versions)
             .expect("the provider knows TLS 1.2 and 1.3")
             .dangerous()
             .with_custom_certificate_verifier(Arc::new(Trusting))
-            .with_no_client_auth();
+    }
+
+    fn with_protocols(&self, mut config: ClientConfig) -> ClientConfig {
         config.alpn_protocols = self.protocols.iter().map(|name| name.as_bytes().to_vec()).collect();
         config
     }

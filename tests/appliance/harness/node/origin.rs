@@ -91,6 +91,14 @@ impl Origin {
         Self::start(Ipv4Addr::LOCALHOST.into(), Some(pair.server()), Box::new(script))
     }
 
+    /// The same over TLS with these settings.
+    pub(crate) fn speaking_tls_as(
+        tls: Arc<rustls::ServerConfig>,
+        script: impl Fn(&mut Talk) + Send + Sync + 'static,
+    ) -> Self {
+        Self::start(Ipv4Addr::LOCALHOST.into(), Some(tls), Box::new(script))
+    }
+
     /// The same on this socket; over TLS if there is a certificate.
     pub(crate) fn at(
         socket: TcpListener,
