@@ -10,6 +10,7 @@ pub(super) mod report;
 mod scope;
 mod site;
 pub(super) mod source;
+mod stream;
 mod table;
 mod trial;
 mod values;
@@ -77,7 +78,8 @@ struct LookedAt {
 fn looked_at(http: &[&Directive], tree: &Tree, prefix: &Path, verdicts: &Verdicts) -> Result<LookedAt, String> {
     let scope = Scope::new(http, prefix);
     let servers = scope.own("server");
-    let Some(first) = servers.first() else {
+    let streams = || tree.top.iter().filter(|one| one.name == "stream" && stream::passes(one));
+    let Some(first) = servers.first().copied().or_else(|| streams().next()) else {
         return Err("there is no server block in http, so there is nothing to import".to_owned());
     };
     let mut top = Table::new("", &first.at);
@@ -94,6 +96,7 @@ fn looked_at(http: &[&Directive], tree: &Tree, prefix: &Path, verdicts: &Verdict
     };
     sites.listeners.expect(&servers, &scope);
     servers.iter().for_each(|server| sites.add(server, &scope));
+    streams().for_each(|block| stream::read(block, prefix, &mut sites));
     let (pools, nodes) = sites.pools.finish(verdicts);
     tree.top.iter().for_each(|one| lost_below(one, verdicts));
     let listeners = sites.listeners.finish();

@@ -178,7 +178,7 @@ const LACKS: &[(&[&str], &str)] = &[
     (&["proxy_ssl_certificate", "proxy_ssl_certificate_key"], "Weir shows no certificate to nodes"),
     (&["root", "alias", "try_files"], "Weir serves no files"),
     (&["rewrite"], "the path that is sent to the nodes is not changed"),
-    (&["stream"], "TCP without HTTP is not carried"),
+    (&["stream"], "TCP is carried where it is TLS with a server name (ssl_preread on), and no other"),
     (&["limit_rate", "limit_rate_after"], "answers are sent as fast as the client reads"),
     (&["proxy_cache"], "nothing is cached"),
     (&["stub_status", "api"], "`weir status`, and /metrics and /api/9 of the admin address"),

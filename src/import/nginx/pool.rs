@@ -26,6 +26,8 @@ pub(super) use self::nodes::Nodes;
 /// All pools so far.
 pub(super) struct Pools<'a> {
     upstreams: BTreeMap<&'a str, &'a Directive>,
+    /// Those of `stream`, which has names of its own.
+    streams: BTreeMap<&'a str, &'a Directive>,
     drafts: Vec<Draft>,
 }
 
@@ -44,7 +46,34 @@ impl<'a> Pools<'a> {
                 verdicts.say(one, Refused, "", "an upstream of this name is written before");
             }
         }
-        Self { upstreams, drafts: Vec::new() }
+        Self { upstreams, streams: BTreeMap::new(), drafts: Vec::new() }
+    }
+
+    /// Learns the upstreams of a `stream` block.
+    pub(super) fn know_streams(&mut self, stream: &Scope<'a>) {
+        self.streams.extend(stream.own("upstream").into_iter().map(|one| (one.word(), one)));
+    }
+
+    /// The pool of this upstream of `stream`, or of this address, with these time limits.
+    pub(super) fn choose_stream(
+        &mut self,
+        host: &str,
+        timeouts: Option<String>,
+        pass: &Directive,
+        verdicts: &Verdicts,
+    ) -> Option<String> {
+        let upstream = self.streams.get(host).copied();
+        upstream.into_iter().for_each(|one| verdicts.same(one, "[[pool]]"));
+        let limits = timeouts.iter().map(|timeouts| ("timeouts".to_owned(), timeouts.clone())).collect();
+        let identity = (format!("stream {host}"), true, limits);
+        let at = match self.drafts.iter().position(|draft| draft.identity == identity) {
+            Some(at) => at,
+            None => {
+                let settings = Settings { timeouts, ..Settings::default() };
+                self.add(&Target { host, tls: true }, upstream, pass, settings, identity, verdicts)?
+            }
+        };
+        Some(self.drafts.get(at)?.name())
     }
 
     /// The pool for this target, as the place wants it. Nothing where it cannot be.
@@ -103,7 +132,7 @@ impl<'a> Pools<'a> {
 
     /// Names the nodes. Upstreams that nothing uses are told of.
     pub(super) fn finish(mut self, verdicts: &Verdicts) -> (Vec<Table>, Nodes) {
-        for one in self.upstreams.values() {
+        for one in self.upstreams.values().chain(self.streams.values()) {
             if !self.drafts.iter().any(|draft| draft.table.from == one.at) {
                 verdicts.say(one, Ignored, "", "no proxy_pass names it");
                 one.inside().iter().for_each(|inner| {

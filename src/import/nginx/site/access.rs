@@ -24,7 +24,7 @@ impl<'a> Zones<'a> {
 }
 
 /// What the lines of `allow` and `deny` come to.
-pub(super) enum Access {
+pub(crate) enum Access {
     Everyone,
     Nobody,
     Some {
@@ -36,7 +36,7 @@ pub(super) enum Access {
 }
 
 /// Reads the lines that hold here.
-pub(super) fn access(scope: &Scope<'_>, verdicts: &Verdicts) -> Access {
+pub(crate) fn access(scope: &Scope<'_>, verdicts: &Verdicts) -> Access {
     let lines = scope.rules();
     let (mut allow, mut deny, mut closed, mut open) = (Vec::new(), Vec::new(), false, false);
     for (at, one) in lines.iter().enumerate() {
@@ -67,7 +67,7 @@ pub(super) fn access(scope: &Scope<'_>, verdicts: &Verdicts) -> Access {
 }
 
 /// Writes `allow-from` and `deny-from`. False where nobody may come, or it is not clear who.
-pub(super) fn write(table: &mut Table, access: &Access) -> bool {
+pub(crate) fn write(table: &mut Table, access: &Access) -> bool {
     match access {
         Access::Everyone => true,
         Access::Nobody | Access::Unclear => false,

@@ -81,6 +81,17 @@ impl Listeners {
         listens
     }
 
+    /// The listeners of a server of `stream` whose TLS is passed through.
+    pub(crate) fn passing(&mut self, server: &Directive, scope: &Scope<'_>, verdicts: &Verdicts) -> Vec<String> {
+        let mut names = Vec::new();
+        for wanted in wanted(server, scope, verdicts) {
+            let listener = self.find_or_add(&Wanted { tls: true, ..wanted });
+            listener.sites += 1;
+            names.push(listener.table.value("name").unwrap_or_default().trim_matches('"').to_owned());
+        }
+        names
+    }
+
     fn find_or_add(&mut self, wanted: &Wanted<'_>) -> &mut Listener {
         let at = self.0.iter().position(|one| one.bind == wanted.bind).unwrap_or_else(|| {
             let mut table = Table::new("[[listener]]", wanted.from);
