@@ -33,7 +33,7 @@ TOLD = [
     (r"^answer: closed without an answer -> 403", ["return 444"], None),
     (r"^node saw Host: ", ["proxy_set_header Host"], None),
     (r"^Location: https://([^/]+)/.* -> http://\1/", ["proxy_set_header Host"], None),
-    (r"^node saw (X-Forwarded-Proto|X-Forwarded-Port|X-Client): ", ["proxy_set_header X-"], None),
+    (r"^node saw (X-Forwarded-Proto|X-Forwarded-Port): ", ["proxy_set_header X-"], None),
     (r"^(node saw target|Location|Set-Cookie): .* -> .*/(services//|services/./|services/%2e|%73ervices|services; )", [], "Where `proxy_pass` has a path"),
     (r"^Set-Cookie: .*Path=/carbon; .* -> .*Path=/services; ", [], "Where `proxy_pass` has a path"),
     (r"^Set-Cookie: .*Path=/(esb|appserver|console)", [], PREFIXES),
