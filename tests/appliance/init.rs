@@ -210,6 +210,14 @@ fn what_is_there_is_kept_and_mistakes_write_nothing() {
     assert_eq!(init(&file, &[&other[..], &["--force"]].concat()).status.code(), Some(0));
     assert!(fs::read_to_string(&file).expect("it is there").contains("10.0.0.4"));
     assert_eq!(fs::read(dir.join("certs/wrk.key")).expect("it is there"), key);
+    // A certificate without its key is neither used nor replaced, and a directory is no file.
+    let (kept, away) = (dir.join("certs/wrk.key"), dir.join("away.key"));
+    fs::rename(&kept, &away).expect("it is there");
+    let said = words(&init(&file, &[&good[..], &["--force"]].concat()).stderr);
+    assert!(said.contains("wrk.crt is there, and") && said.contains("wrk.key that belongs to it is not"), "{said}");
+    fs::rename(&away, &kept).expect("it is there");
+    let said = words(&init(&dir, &good).stderr);
+    assert!(said.contains("is a directory; --config") && said.contains("weir.toml names a file in it"), "{said}");
     // A pair that does not cover the host: the checks refuse it, and the file stays.
     let chain = dir.join("certs/wrk.crt").display().to_string();
     let pair = dir.join("certs/wrk.key").display().to_string();

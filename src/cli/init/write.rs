@@ -30,6 +30,10 @@ pub(super) enum Failed {
 /// Whether the file may be written: no configuration is lost, and its directory can be written to. Where that is not there yet, the
 /// one in which it will be made.
 pub(super) fn may_write(path: &Path, force: bool) -> Result<(), String> {
+    if path.is_dir() {
+        let file = path.join("weir.toml");
+        return Err(format!("{} is a directory; --config {} names a file in it", path.display(), file.display()));
+    }
     match fs::read_to_string(path) {
         Ok(text) if !force && !says_nothing(&text) => {
             return Err(format!(
@@ -82,7 +86,19 @@ fn named(files: &CertificateFiles) -> Result<CertificateFiles, String> {
 fn made(host: &str, directory: &Path, name: &str, now: SystemTime) -> Result<CertificateFiles, String> {
     let file = |end: &str| -> PathBuf { directory.join(format!("{name}.{end}")) };
     let files = CertificateFiles { chain: file("crt"), key: file("key") };
-    if files.chain.exists() && files.key.exists() {
+    let [chain, key] = [&files.chain, &files.key].map(|file| file.exists());
+    if let Some((here, missing)) = match (chain, key) {
+        (true, false) => Some((&files.chain, &files.key)),
+        (false, true) => Some((&files.key, &files.chain)),
+        _ => None,
+    } {
+        return Err(format!(
+            "{} is there, and {} that belongs to it is not; put it there, or move the other one away, and both are made",
+            here.display(),
+            missing.display()
+        ));
+    }
+    if chain {
         print_line(format!("{} is there already, and is used", files.chain.display()));
     } else {
         own_directory(directory, 0o750)?;
