@@ -1,5 +1,6 @@
 //! The id of a request: the same in what the node reads, what the client gets and what the logs say; and the W3C trace.
 
+use crate::harness::frames::{END_HEADERS, END_STREAM, Frames, HEADERS, Outcome, fields, frame};
 use crate::harness::{Answer, Client, H2Client, Origin, Plan, Talk, eventually, is_made_id, ok, ok_with};
 
 const TRUST: &str = "trusted-proxies = [\"127.0.0.0/8\"]\n";
@@ -184,13 +185,20 @@ fn why_tells_whether_an_id_would_be_taken() {
 #[test]
 fn a_malformed_head_has_an_id_in_its_answer_and_its_line() {
     let origin = Origin::named("a");
-    let weir = Plan::before(&[&origin]).top("access-log = \"$dir/stray.log\"\n").start();
+    let weir = Plan::before(&[&origin]).secure().top("access-log = \"$dir/stray.log\"\n").start();
     let bad = "GET / HTTP/1.1\r\nHost: esb.test\r\nX-Request-Id: forged\r\nBad Field : x\r\n\r\n";
     let answer = weir.client().ask(bad);
     assert_eq!(answer.status, 400);
     let id = id_of(&answer);
     assert!(is_made_id(&id), "{id}");
     eventually("the log has it", || weir.read("stray.log").contains(&format!(" id={id} host=- ")));
+    let mut http2 = Frames::connect(weir.https());
+    let get: [(&[u8], &[u8]); 5] =
+        [(b":method", b"GET"), (b":scheme", b"https"), (b":authority", b"esb.test"), (b":path", b"/"), (b"Bad", b"x")];
+    http2.send(frame(HEADERS, END_STREAM | END_HEADERS, 1, &fields(&get)));
+    assert!(matches!(http2.outcome(1), Ok(Outcome::Status(400) | Outcome::Reset(_))));
+    let has_id = |line: &str| line.split_once(" id=").is_some_and(|(_, rest)| rest.get(..32).is_some_and(is_made_id));
+    eventually("so has that of HTTP/2", || weir.read("stray.log").lines().filter(|line| has_id(line)).count() == 2);
     let off = Plan::before(&[&origin]).listener("request-id = \"off\"\n").start();
     assert_eq!(off.client().ask(bad).values("x-request-id"), [""; 0]);
 }

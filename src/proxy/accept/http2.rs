@@ -78,7 +78,11 @@ pub(crate) async fn serve(stream: Stream, connection: Rc<Connection>) {
                 life.leave();
             }
             let polled = streams.poll_accept(cx);
-            notes.report(|fault, reason| connection.log_bad_head(Refusal::Head(fault), reason, None, b""));
+            notes.report(|fault, reason| {
+                let id = connection.refusal_id();
+                connection.log_bad_head(Refusal::Head(fault), reason, id.as_ref(), b"");
+                id
+            });
             polled
         })
         .await;
@@ -221,7 +225,7 @@ async fn serve_stream(stream: Accepted, deadlines: &Rc<Deadlines>) {
     let Accepted { request, respond, note, connection, budget, running } = stream;
     let (parts, recv) = request.into_parts();
     let limits = connection.limits();
-    let head = Http2Head { parts: &parts, ended: recv.is_end_stream(), odd: note.as_ref().map(|note| &*note.odd) };
+    let head = Http2Head { parts: &parts, ended: recv.is_end_stream(), note: note.as_deref() };
     let (body, writer) = h2::stream(recv, respond, deadlines, limits.body_timeout, limits.write_timeout);
     let (mut body, mut writer) = (Body::H2(body), ResponseWriter::H2(writer));
     pin!(answer(&head, &connection, &mut body, &mut writer)).await;
@@ -244,29 +248,34 @@ struct Http2Head<'p> {
     /// Whether the stream ended with its head.
     ended: bool,
     /// What was wrong or unusual in the field block.
-    odd: Option<&'p Oddity>,
+    note: Option<&'p Note>,
 }
 
-impl Http2Head<'_> {
+impl<'p> Http2Head<'p> {
     fn target(&self) -> &[u8] {
         let read = self.parts.uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
-        self.odd.and_then(|odd| odd.target.as_deref()).unwrap_or(read.as_bytes())
+        self.odd().and_then(|odd| odd.target.as_deref()).unwrap_or(read.as_bytes())
     }
 
     fn authority(&self) -> Option<&[u8]> {
-        let written = self.odd.and_then(|odd| odd.authority.as_deref());
+        let written = self.odd().and_then(|odd| odd.authority.as_deref());
         written.or_else(|| self.parts.uri.authority().map(|authority| authority.as_str().as_bytes()))
     }
 
     fn is_malformed(&self) -> bool {
-        self.odd.is_some_and(|odd| odd.fault.is_some())
+        self.odd().is_some_and(|odd| odd.fault.is_some())
+    }
+
+    fn odd(&self) -> Option<&'p Oddity> {
+        self.note.map(|note| &*note.odd)
     }
 }
 
 async fn answer(sent: &Http2Head<'_>, connection: &Connection, body: &mut Body<'_>, writer: &mut ResponseWriter<'_>) {
     if sent.is_malformed() {
-        // This fault is already in the log.
-        return refuse(HeadFault::BadField, None, connection, writer).await;
+        // This fault is already in the log, under this id.
+        let id = sent.note.and_then(|note| note.id.as_ref());
+        return refuse(HeadFault::BadField, id, connection, writer).await;
     }
     let mut heads = connection.worker().heads.lend();
     match write_head(&mut heads.request, sent, connection) {

@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::collections::VecDeque;
 
+use crate::traffic::message::ids::REQUEST_ID;
 use crate::wire::{HeadFault, Oddity};
 
 /// The most notes, and bytes in them, that are kept for streams that have not begun. If a note were dropped, an odd
@@ -14,6 +15,8 @@ const NOTED: usize = 1024 * 1024;
 pub(crate) struct Note {
     stream: u32,
     reported: bool,
+    /// The id under which its fault is in the log.
+    pub(crate) id: Option<[u8; REQUEST_ID]>,
     /// What was odd in its field block.
     pub(crate) odd: Box<Oddity>,
 }
@@ -32,19 +35,20 @@ impl Notes {
     /// Adds a note. False when there are too many.
     pub(crate) fn add(&self, stream: u32, odd: Box<Oddity>) -> bool {
         let mut notes = self.0.borrow_mut();
-        notes.push_back(Note { stream, reported: false, odd });
+        notes.push_back(Note { stream, reported: false, id: None, odd });
         notes.len() <= NOTES && notes.iter().map(Note::bytes).sum::<usize>() <= NOTED
     }
 
-    /// Reports each fault once, as soon as possible: the library resets some of these streams before Weir sees them.
-    pub(crate) fn report(&self, mut log: impl FnMut(HeadFault, &str)) {
+    /// Reports each fault once, as soon as possible: the library resets some of these streams before Weir sees them. `log`
+    /// returns the id under which it did.
+    pub(crate) fn report(&self, mut log: impl FnMut(HeadFault, &str) -> Option<[u8; REQUEST_ID]>) {
         let mut notes = self.0.borrow_mut();
         if notes.is_empty() {
             return;
         }
         for note in notes.iter_mut().filter(|note| !note.reported) {
             note.reported = true;
-            note.odd.fault.iter().for_each(|(fault, reason)| log(*fault, reason));
+            note.id = note.odd.fault.as_ref().and_then(|(fault, reason)| log(*fault, reason));
         }
     }
 
