@@ -6,12 +6,12 @@ use std::net::TcpListener;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::files::{certificate, directory};
 use crate::page::root;
+use crate::patience::Patience;
 use crate::stand_ins::{REAL, STAND_INS};
 
 /// All of it, running.
@@ -187,12 +187,9 @@ impl Machine {
     }
 
     fn until(&mut self, what: &str, is_so: impl Fn(&Self) -> bool) {
-        let deadline = Instant::now() + Duration::from_secs(60);
+        let patience = Patience::new();
         while !is_so(self) {
-            let ended = self.demo.try_wait().unwrap();
-            let journal = || fs::read_to_string(self.directory.join("journal")).unwrap_or_default();
-            assert!(ended.is_none() && Instant::now() < deadline, "not so: {what}; {ended:?}:\n{}", journal());
-            std::thread::sleep(Duration::from_millis(50));
+            patience.wait(what, &mut self.demo, &self.directory.join("journal"));
         }
     }
 }

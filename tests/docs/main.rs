@@ -10,6 +10,7 @@ mod configurations;
 mod files;
 mod machine;
 mod page;
+mod patience;
 mod recipes;
 mod stand_ins;
 

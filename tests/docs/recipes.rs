@@ -5,10 +5,10 @@ use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
 
 use crate::files::{certificate, directory};
 use crate::page::{Page, root};
+use crate::patience::Patience;
 
 /// The node whose name ends the cookie has the requests of a login, though the other one answered the first.
 #[test]
@@ -100,12 +100,9 @@ impl Recipe {
         let mut weir = Command::new(env!("CARGO_BIN_EXE_weir"));
         let weir = weir.arg("run").arg("--config").arg(file).stdin(Stdio::null()).stderr(journal).spawn().unwrap();
         let mut recipe = Self { weir, https, directory };
-        let deadline = Instant::now() + Duration::from_secs(60);
+        let patience = Patience::new();
         while !all_active(admin) {
-            let ended = recipe.weir.try_wait().unwrap();
-            let journal = || fs::read_to_string(recipe.directory.join("journal")).unwrap_or_default();
-            assert!(ended.is_none() && Instant::now() < deadline, "the nodes are not active:\n{}", journal());
-            std::thread::sleep(Duration::from_millis(50));
+            patience.wait("the nodes are active", &mut recipe.weir, &recipe.directory.join("journal"));
         }
         recipe
     }
