@@ -88,7 +88,7 @@ impl Asked<'_> {
         match caller {
             Caller::Stranger(name) => Err(stranger(name)),
             Caller::Member(name) => {
-                foreign::refuse_origin(self.headers)?;
+                foreign::refuse_origin(self.headers, false)?;
                 Ok(Actor { name: Arc::clone(name), from: "unix".into() })
             }
             Caller::Tcp { peer, loopback, certificate } => {
@@ -110,7 +110,7 @@ impl Asked<'_> {
     ) -> Result<(Actor, Right), ApiProblem> {
         let is_read = self.needed() == Right::Read;
         if !(is_read && ANY_HOST.contains(&self.path)) {
-            foreign::refuse_origin(self.headers)?;
+            foreign::refuse_origin(self.headers, admin.tls.is_some())?;
             foreign::refuse_host(self.headers, admin)?;
         }
         let named = |kind: &str, name: &str| Actor { name: format!("{kind}:{name}").into(), ..Actor::local(peer) };

@@ -28,11 +28,14 @@ pub(super) fn refuse_host(headers: &HeaderMap, admin: &Admin) -> Result<(), ApiP
     Err(ApiProblem::forbidden(format!("the Host {shown:?} is not known here (a web page may be behind it)"), advice))
 }
 
-/// Refuses a request that a page of another origin sent.
-pub(super) fn refuse_origin(headers: &HeaderMap) -> Result<(), ApiProblem> {
+/// Refuses a request that a page of another origin sent. Where the address speaks TLS a page by http is another one: who is
+/// on the way could have written it.
+pub(super) fn refuse_origin(headers: &HeaderMap, secure: bool) -> Result<(), ApiProblem> {
     let hosts = texts(headers, &header::HOST);
     let host = hosts.first().map_or("", String::as_str);
-    let same = |origin: &String| ["http://", "https://"].iter().any(|scheme| origin.strip_prefix(scheme) == Some(host));
+    // A plain address may have a proxy before it that speaks TLS.
+    let schemes: &[&str] = if secure { &["https://"] } else { &["http://", "https://"] };
+    let same = |origin: &String| schemes.iter().any(|scheme| origin.strip_prefix(scheme) == Some(host));
     match texts(headers, &header::ORIGIN).iter().find(|origin| !same(origin)) {
         None => Ok(()),
         Some(foreign) => {
@@ -99,8 +102,22 @@ mod tests {
             for (name, value) in fields {
                 headers.append(*name, value.parse().unwrap());
             }
-            let judged = refuse_host(&headers, &admin).and_then(|()| refuse_origin(&headers));
+            let judged = refuse_host(&headers, &admin).and_then(|()| refuse_origin(&headers, false));
             assert_eq!(judged.is_ok(), good, "{fields:?}");
+        }
+    }
+
+    #[test]
+    fn where_the_address_speaks_tls_a_page_by_http_is_another_one() {
+        for (origin, secure, good) in [
+            ("https://lb1.internal:9180", true, true),
+            ("http://lb1.internal:9180", true, false),
+            ("https://lb1.internal:9180", false, true),
+            ("http://lb1.internal:9180", false, true),
+        ] {
+            let fields = [(header::HOST, "lb1.internal:9180"), (header::ORIGIN, origin)];
+            let headers: HeaderMap = fields.map(|(name, value)| (name, value.parse().unwrap())).into_iter().collect();
+            assert_eq!(refuse_origin(&headers, secure).is_ok(), good, "{origin} {secure}");
         }
     }
 }

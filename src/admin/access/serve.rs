@@ -105,7 +105,7 @@ impl Listening {
         match self {
             Self::Admin(listener, shared) => {
                 let (stream, caller) = accept_tcp(listener).await?;
-                Ok(match Secure::of(&shared.current.load()) {
+                Ok(match Secure::of(shared) {
                     Some(secure) => Accepted::Tls(stream, caller, secure),
                     None => Accepted::Tcp(stream, caller),
                 })
