@@ -77,6 +77,17 @@ pub struct Config {
     pub warnings: Vec<Problem>,
 }
 
+impl Config {
+    /// Every certificate that Weir shows, by the site that shows it; that of the admin address by `[admin]`.
+    pub fn certificates(&self) -> impl Iterator<Item = (&str, &Certificate)> {
+        let of_sites = self.sites.iter().filter_map(|site| Some((&*site.name, site.certificate.as_deref()?)));
+        of_sites.chain(self.admin.tls.iter().map(|tls| (Self::OF_ADMIN, &*tls.certificate)))
+    }
+
+    /// What stands where a site does, for the certificate of the admin address.
+    pub const OF_ADMIN: &str = "[admin]";
+}
+
 /// `[dns]`: the DNS servers for the nodes' names.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Dns {

@@ -1,6 +1,7 @@
 //! The gauges of the metrics. Their values are computed when they are asked for.
 
 use super::state::Control;
+use crate::config::Config;
 use crate::traffic::pool::outage::PoolStatus;
 use crate::traffic::pool::state::Reason;
 
@@ -25,5 +26,7 @@ pub(crate) fn refresh(control: &Control) {
     for (site, run) in generation.snapshot.config.sites.iter().zip(&generation.sites) {
         run.counters.certificate_expiry(site.certificate.as_ref().map(|certificate| certificate.pair.leaf.not_after));
     }
+    let admin = generation.snapshot.config.admin.tls.as_ref().map(|tls| tls.certificate.pair.leaf.not_after);
+    control.observer.metrics.certificate_expiry(Config::OF_ADMIN, admin);
     control.observer.metrics.log_dropped(&control.observer.logs.dropped());
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::outages::consequence;
 use super::state::Control;
 use super::store::moments;
+use crate::config::Certificate;
 use crate::observe::history::Subject;
 use crate::proxy::generation::Generation;
 use crate::traffic::message::refusal::Refusal;
@@ -150,18 +151,18 @@ fn of_reload(control: &Control) -> Option<Found> {
 /// A certificate is a reason from the last tenth of its life on, at most 30 days before it ends.
 fn of_certificates(generation: &Generation) -> Vec<Found> {
     let now = i64::try_from(moments::now().unix / 1000).unwrap_or(i64::MAX);
-    let one = |site: &crate::config::Site| {
-        let leaf = &site.certificate.as_ref()?.pair.leaf;
+    let one = |(site, certificate): (&str, &Certificate)| {
+        let leaf = &certificate.pair.leaf;
         let left = leaf.not_after - now;
         let early = ((leaf.not_after - leaf.not_before) / 10).min(30 * DAY);
         match left {
             _ if left > early => None,
-            _ if left <= 0 => Some((Health::Degraded, format!("the certificate of {} has expired", site.name))),
-            _ if left < DAY => Some((Health::Degraded, format!("the certificate of {} ends within a day", site.name))),
-            _ => Some((Health::Degraded, format!("the certificate of {} ends in {} days", site.name, left / DAY))),
+            _ if left <= 0 => Some((Health::Degraded, format!("the certificate of {site} has expired"))),
+            _ if left < DAY => Some((Health::Degraded, format!("the certificate of {site} ends within a day"))),
+            _ => Some((Health::Degraded, format!("the certificate of {site} ends in {} days", left / DAY))),
         }
     };
-    generation.snapshot.config.sites.iter().filter_map(one).collect()
+    generation.snapshot.config.certificates().filter_map(one).collect()
 }
 
 /// A day in seconds.

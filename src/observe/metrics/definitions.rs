@@ -22,7 +22,7 @@ pub const DEFINITIONS: &[Definition] = &[
         "weir_certificate_expiry_timestamp_seconds",
         "gauge",
         "site",
-        "When the site's certificate expires, in Unix seconds",
+        "When the site's certificate expires, in Unix seconds; site is [admin] for that of the admin address",
     ),
     ("weir_connections_open", "gauge", "listener", "Client connections open now"),
     (

@@ -141,6 +141,15 @@ impl Metrics {
         self.vecs.reloads.with_label_values(&[if accepted { "accepted" } else { "refused" }]).inc();
     }
 
+    /// When a certificate that is no site's expires, in Unix seconds; none where there is none (any more).
+    pub fn certificate_expiry(&self, whose: &str, unix: Option<i64>) {
+        let expiry = &self.vecs.certificate_expiry;
+        match unix {
+            Some(unix) => expiry.with_label_values(&[whose]).set(unix),
+            None => drop(expiry.remove_label_values(&[whose])),
+        }
+    }
+
     /// Sets the lines lost so far of each log. `logs` must name every open log: one that is missing loses its series.
     pub fn log_dropped(&self, logs: &[(String, u64)]) {
         let dropped = &self.vecs.log_dropped;

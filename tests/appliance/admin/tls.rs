@@ -181,3 +181,23 @@ fn many_who_do_not_shake_hands_keep_nobody_out() {
     let mut first = silent.into_iter().next().expect("there are some");
     eventually("who sends nothing is left", || first.is_closed());
 }
+
+#[test]
+fn its_certificate_is_watched_as_those_of_sites_are() {
+    let (_origin, mut weir) = secured();
+    let ask = |weir: &Appliance, path: &str| {
+        secure_client(weir, "lb1.test")
+            .ask(format!("GET {path} HTTP/1.1\r\nHost: lb1.test\r\nConnection: close\r\n\r\n"))
+            .text()
+    };
+    let told: serde_json::Value = serde_json::from_str(&ask(&weir, "/api/v1/certificates")).expect("it is JSON");
+    assert_eq!((&told[0]["site"], &told[0]["names"][1]), (&"[admin]".into(), &"lb1.test".into()));
+    let series = "weir_certificate_expiry_timestamp_seconds{site=\"[admin]\"}";
+    assert!(ask(&weir, "/metrics").contains(series));
+    weir.edit(|text| {
+        let kept = text.lines().filter(|line| !line.starts_with("tls = "));
+        kept.collect::<Vec<_>>().join("\n").split("[[admin.certificate]]").next().unwrap_or_default().to_owned()
+    });
+    weir.reload();
+    assert!(!weir.ask_admin("/metrics").text().contains("[admin]"));
+}

@@ -1,4 +1,4 @@
-//! The certificates of sites: whose, by whom, and for how long.
+//! The certificates that Weir shows: whose, by whom, and for how long.
 
 use axum::Json;
 use axum::extract::State;
@@ -6,14 +6,15 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::super::handler::Weir;
+use crate::config::Certificate;
 use crate::config::certificate::{pin_of, pin_text, subject_of};
-use crate::config::{Certificate, Site};
 use crate::control::store::moments;
 use crate::observe::dates::rfc3339_of_unix;
 
-/// The certificate of a site.
+/// The certificate of a site, or of the admin address.
 #[derive(Serialize, ToSchema)]
 pub(super) struct CertificateView {
+    /// The site that shows it; `[admin]` for that of the admin address.
     site: String,
     subject: String,
     issuer: String,
@@ -31,23 +32,23 @@ pub(super) struct CertificateView {
     file: String,
 }
 
-/// The certificates of all sites that have one; the first to expire comes first.
+/// The certificates of all sites that have one, and that of the admin address; the first to expire comes first.
 #[utoipa::path(get, path = "/api/v1/certificates", responses((status = 200, body = Vec<CertificateView>)))]
 pub(super) async fn certificates(State(control): Weir) -> Json<Vec<CertificateView>> {
     let generation = control.current.load_full();
     let now = i64::try_from(moments::now().unix / 1000).unwrap_or(i64::MAX);
-    let sites = generation.snapshot.config.sites.iter();
-    let mut views: Vec<_> = sites.filter_map(|site| Some(view(site, site.certificate.as_deref()?, now))).collect();
+    let all = generation.snapshot.config.certificates();
+    let mut views: Vec<_> = all.map(|(site, certificate)| view(site, certificate, now)).collect();
     views.sort_by_key(|view| view.days_left);
     Json(views)
 }
 
-fn view(site: &Site, certificate: &Certificate, now: i64) -> CertificateView {
+fn view(site: &str, certificate: &Certificate, now: i64) -> CertificateView {
     let leaf = &certificate.pair.leaf;
     let der = certificate.pair.certified.cert.first().map(|der| &**der).unwrap_or_default();
     let time = |unix: i64| u64::try_from(unix).ok().and_then(rfc3339_of_unix);
     CertificateView {
-        site: site.name.to_string(),
+        site: site.to_owned(),
         subject: subject_of(der).unwrap_or_default(),
         issuer: leaf.issuer.clone(),
         not_before: time(leaf.not_before),
