@@ -93,6 +93,7 @@ fn looked_at(http: &[&Directive], tree: &Tree, prefix: &Path, verdicts: &Verdict
         tables: Vec::new(),
         pages: HashSet::new(),
         taken: HashSet::new(),
+        names: values::Names::default(),
     };
     sites.listeners.expect(&servers, &scope);
     servers.iter().for_each(|server| sites.add(server, &scope));

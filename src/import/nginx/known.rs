@@ -132,6 +132,11 @@ pub(super) fn knows(name: &str) -> bool {
     NAMES.contains(name)
 }
 
+/// All directives that keep somebody out.
+pub(super) fn protecting() -> impl Iterator<Item = &'static str> {
+    PROTECTS.iter().copied()
+}
+
 /// Whether the directive keeps somebody out.
 pub(super) fn protects(name: &str) -> bool {
     PROTECTS.contains(&name)

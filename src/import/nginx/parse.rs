@@ -39,6 +39,16 @@ impl Origin {
         self.file == other.file && self.start <= other.start && other.end <= self.end
     }
 
+    /// Its file and where it begins in it.
+    pub(super) fn begins(&self) -> (&str, usize) {
+        (&self.file, self.start)
+    }
+
+    /// Whether it is not over where the other one begins.
+    pub(super) fn reaches(&self, other: &Self) -> bool {
+        self.file == other.file && other.start < self.end
+    }
+
     /// How much of the file it is.
     pub(super) fn size(&self) -> usize {
         self.end.saturating_sub(self.start)

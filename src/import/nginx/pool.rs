@@ -8,9 +8,9 @@ mod settings;
 mod target;
 mod upstream;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 
-use self::draft::Draft;
+use self::draft::{Draft, Identity};
 use self::settings::Settings;
 use self::target::Endpoint;
 pub(super) use self::target::Target;
@@ -29,6 +29,10 @@ pub(super) struct Pools<'a> {
     /// Those of `stream`, which has names of its own.
     streams: BTreeMap<&'a str, &'a Directive>,
     drafts: Vec<Draft>,
+    known: HashMap<Identity, usize>,
+    names: values::Names,
+    /// The upstreams that a pool was made of.
+    used: HashSet<usize>,
 }
 
 /// A pool, and the time limits of this place where they are not the pool's.
@@ -46,7 +50,14 @@ impl<'a> Pools<'a> {
                 verdicts.say(one, Refused, "", "an upstream of this name is written before");
             }
         }
-        Self { upstreams, streams: BTreeMap::new(), drafts: Vec::new() }
+        Self {
+            upstreams,
+            streams: BTreeMap::new(),
+            drafts: Vec::new(),
+            known: HashMap::new(),
+            names: values::Names::default(),
+            used: HashSet::new(),
+        }
     }
 
     /// Learns the upstreams of a `stream` block.
@@ -66,8 +77,8 @@ impl<'a> Pools<'a> {
         upstream.into_iter().for_each(|one| verdicts.same(one, "[[pool]]"));
         let limits = timeouts.iter().map(|timeouts| ("timeouts".to_owned(), timeouts.clone())).collect();
         let identity = (format!("stream {host}"), true, limits);
-        let at = match self.drafts.iter().position(|draft| draft.identity == identity) {
-            Some(at) => at,
+        let at = match self.known.get(&identity) {
+            Some(at) => *at,
             None => {
                 let settings = Settings { timeouts, ..Settings::default() };
                 self.add(&Target { host, tls: true }, upstream, pass, settings, identity, verdicts)?
@@ -87,9 +98,8 @@ impl<'a> Pools<'a> {
         let upstream = self.upstreams.get(target.host).copied();
         let settings = Settings::read(target, scope, pass, verdicts);
         let identity = (target.host.to_owned(), target.tls, settings.keys.clone());
-        let known = self.drafts.iter().position(|draft| draft.identity == identity);
-        let at = match known {
-            Some(at) => at,
+        let at = match self.known.get(&identity) {
+            Some(at) => *at,
             None => self.add(target, upstream, pass, settings.clone(), identity, verdicts)?,
         };
         let draft = self.drafts.get_mut(at)?;
@@ -107,7 +117,7 @@ impl<'a> Pools<'a> {
         upstream: Option<&'a Directive>,
         pass: &Directive,
         settings: Settings,
-        identity: (String, bool, Vec<(String, String)>),
+        identity: Identity,
         verdicts: &Verdicts,
     ) -> Option<usize> {
         let from = upstream.map_or(&pass.at, |one| &one.at);
@@ -120,20 +130,22 @@ impl<'a> Pools<'a> {
             Some(_) => values::name(target.host),
             None => endpoints.first().map(Endpoint::pool_name).unwrap_or_default(),
         };
-        let name = values::free(wanted, |name| self.drafts.iter().any(|draft| draft.name() == name));
+        let name = self.names.free(wanted);
         table.keys.insert(0, ("name".to_owned(), values::text(&name)));
         settings.keys.iter().for_each(|(key, value)| table.set(key, value.clone()));
         if let Some(timeouts) = settings.timeouts {
             table.set("timeouts", timeouts);
         }
-        self.drafts.push(Draft { table, endpoints, identity });
+        self.used.extend(upstream.map(|one| one.id));
+        self.known.insert(identity, self.drafts.len());
+        self.drafts.push(Draft { table, endpoints });
         Some(self.drafts.len() - 1)
     }
 
     /// Names the nodes. Upstreams that nothing uses are told of.
     pub(super) fn finish(mut self, verdicts: &Verdicts) -> (Vec<Table>, Nodes) {
         for one in self.upstreams.values().chain(self.streams.values()) {
-            if !self.drafts.iter().any(|draft| draft.table.from == one.at) {
+            if !self.used.contains(&one.id) {
                 verdicts.say(one, Ignored, "", "no proxy_pass names it");
                 one.inside().iter().for_each(|inner| {
                     verdicts.say(inner, Ignored, "", "no proxy_pass names this upstream");

@@ -1,5 +1,6 @@
 //! The text of weir.toml: each table says where it comes from, and what could not be imported stands as a comment in its place.
 
+use std::collections::HashMap;
 use std::fmt::Write;
 
 use super::class::Class;
@@ -35,45 +36,56 @@ impl Draft {
             text.push('\n');
         }
         keys(&self.top, &mut text);
-        let mut lines = Vec::new();
+        let (mut lines, mut last) = (Vec::new(), text.matches('\n').count());
         for (at, table) in self.tables.iter().enumerate() {
-            text.push('\n');
-            let first = text.lines().count() + 1;
             let mut own = String::new();
             gaps.table(table, &mut own);
-            match self.left_out.iter().find(|(other, _)| *other == at) {
-                Some((_, why)) => commented(&own, why, &mut text),
-                None => text.push_str(&own),
+            if let Some((_, why)) = self.left_out.iter().find(|(other, _)| *other == at) {
+                own = commented(&own, why);
             }
-            lines.push((first, text.lines().count(), at));
+            // An empty line stands before it.
+            let first = last + 2;
+            last = first - 1 + own.matches('\n').count();
+            lines.push((first, last, at));
+            text.push('\n');
+            text.push_str(&own);
         }
         Written { text, lines }
     }
 }
 
-/// The line of a table that a line of the file stands in, for what is said of it.
-struct Gaps<'a> {
-    /// The places of all tables, and what is missing at each.
-    places: Vec<&'a Table>,
-    lines: Vec<(Option<usize>, &'a Line)>,
-}
+/// What is missing, by the table in whose place it stands; outside of all tables, by none.
+struct Gaps<'a>(HashMap<Option<*const Table>, Vec<&'a Line>>);
 
 impl<'a> Gaps<'a> {
     fn new(tables: &'a [Table], report: &'a Report) -> Self {
         let mut places = Vec::new();
         tables.iter().for_each(|table| collect(table, &mut places));
         let gap = |line: &&Line| matches!(line.class, Class::Missing | Class::Refused) && !line.default;
-        let lines = report.lines.iter().filter(gap).map(|line| {
-            let holds = places.iter().enumerate().filter(|(_, table)| table.from.holds(&line.at));
-            // The smallest table that has it.
-            (holds.min_by_key(|(_, table)| (table.from.size(), table.head != "[[site]]")).map(|(at, _)| at), line)
+        let mut lines: Vec<&Line> = report.lines.iter().filter(gap).collect();
+        // Of the tables that hold a line the innermost comes last, a site after what begins and ends with it.
+        let mut places: Vec<_> = places.into_iter().enumerate().collect();
+        places.sort_by(|(at, one), (other_at, other)| {
+            let nested = one.from.begins().cmp(&other.from.begins()).then(other.from.size().cmp(&one.from.size()));
+            nested.then((one.head == "[[site]]").cmp(&(other.head == "[[site]]"))).then(other_at.cmp(at))
         });
-        let lines = lines.collect();
-        Self { places, lines }
+        lines.sort_by(|one, other| one.at.begins().cmp(&other.at.begins()));
+        let mut found = HashMap::<_, Vec<&Line>>::new();
+        let (mut places, mut around) = (places.into_iter().map(|(_, table)| table).peekable(), Vec::new());
+        for line in lines {
+            while let Some(table) = places.next_if(|table| table.from.begins() <= line.at.begins()) {
+                around.retain(|outer: &&Table| outer.from.reaches(&table.from));
+                around.push(table);
+            }
+            around.retain(|table| table.from.reaches(&line.at));
+            let table = around.iter().rev().find(|table| table.from.holds(&line.at));
+            found.entry(table.map(|table| std::ptr::from_ref(*table))).or_default().push(line);
+        }
+        Self(found)
     }
 
-    fn write(&self, at: Option<usize>, text: &mut String) {
-        for (_, line) in self.lines.iter().filter(|(place, _)| *place == at) {
+    fn write(&self, at: Option<*const Table>, text: &mut String) {
+        for line in self.0.get(&at).into_iter().flatten() {
             let _ = writeln!(text, "# {}: {}:{}: {}", line.class.word(), line.file, line.line, line.said());
             let _ = writeln!(text, "#   {}", line.told().replace('\n', " "));
         }
@@ -84,10 +96,7 @@ impl<'a> Gaps<'a> {
         let last = if from.last > from.line { format!("-{}", from.last) } else { String::new() };
         let _ = writeln!(text, "# from {}:{}{last}", from.file, from.line);
         let _ = writeln!(text, "{}", table.head);
-        let at = self.places.iter().position(|other| std::ptr::eq(*other, table));
-        if at.is_some() {
-            self.write(at, text);
-        }
+        self.write(Some(std::ptr::from_ref(table)), text);
         keys(table, text);
         for below in &table.below {
             text.push('\n');
@@ -107,9 +116,10 @@ fn keys(table: &Table, text: &mut String) {
     }
 }
 
-fn commented(own: &str, why: &str, text: &mut String) {
-    let _ = writeln!(text, "# Left out: {}", why.replace('\n', " "));
+fn commented(own: &str, why: &str) -> String {
+    let mut text = format!("# Left out: {}\n", why.replace('\n', " "));
     for line in own.lines() {
         let _ = writeln!(text, "{}", format!("# {line}").trim_end());
     }
+    text
 }

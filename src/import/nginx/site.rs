@@ -40,6 +40,7 @@ pub(super) struct Sites<'a, 'b> {
     pub(super) pages: HashSet<usize>,
     /// Names of listeners and hosts that have a site.
     pub(super) taken: HashSet<(String, String)>,
+    pub(super) names: values::Names,
 }
 
 impl<'a> Sites<'a, '_> {
@@ -123,8 +124,7 @@ impl<'a> Sites<'a, '_> {
         let scheme = if listens.tls { "https" } else { "http" };
         let base = hosts.first().map_or("default", |host| host.trim_start_matches("*."));
         let wanted = values::name(&format!("{base}.{scheme}"));
-        let taken = |name: &str| self.tables.iter().any(|table| table.value("name") == Some(&values::text(name)));
-        table.set("name", values::text(&values::free(wanted, taken)));
+        table.set("name", values::text(&self.names.free(wanted)));
         let listeners = listens.names.iter().map(String::as_str);
         table.set(
             "listener",

@@ -1,5 +1,7 @@
 //! Single values of nginx, and how Weir writes them.
 
+use std::collections::{HashMap, HashSet};
+
 /// `5m`, `300`, `1h30m`, `500ms` → milliseconds. A number alone is in seconds.
 pub(super) fn milliseconds(text: &str) -> Option<u64> {
     let mut rest = text.trim();
@@ -116,12 +118,25 @@ pub(super) fn name(text: &str) -> String {
     if name.is_empty() { "unnamed".to_owned() } else { name }
 }
 
-/// The name, or the first of `name-2`, `name-3` … that is free.
-pub(super) fn free(wanted: String, taken: impl Fn(&str) -> bool) -> String {
-    if !taken(&wanted) {
-        return wanted;
+/// Names of one kind of table, each given out once.
+#[derive(Default)]
+pub(super) struct Names {
+    taken: HashSet<String>,
+    /// The next number behind a name that several want.
+    next: HashMap<String, usize>,
+}
+
+impl Names {
+    /// The name, or the first of `name-2`, `name-3` … that is free.
+    pub(super) fn free(&mut self, wanted: String) -> String {
+        let mut name = wanted.clone();
+        while !self.taken.insert(name.clone()) {
+            let next = self.next.entry(wanted.clone()).or_insert(2);
+            name = format!("{wanted}-{next}");
+            *next += 1;
+        }
+        name
     }
-    (2_usize..).map(|number| format!("{wanted}-{number}")).find(|name| !taken(name)).unwrap_or(wanted)
 }
 
 /// The host and the port of `host:port`, `[::1]:80`, `host`.

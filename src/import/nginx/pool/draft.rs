@@ -3,12 +3,13 @@
 use super::target::Endpoint;
 use crate::import::nginx::table::Table;
 
+/// What makes a pool another one: the target, whether it speaks TLS, and the keys of the place.
+pub(super) type Identity = (String, bool, Vec<(String, String)>);
+
 /// A pool whose nodes have no names yet.
 pub(super) struct Draft {
     pub(super) table: Table,
     pub(super) endpoints: Vec<Endpoint>,
-    /// What makes it another pool than those with the same target.
-    pub(super) identity: (String, bool, Vec<(String, String)>),
 }
 
 impl Draft {

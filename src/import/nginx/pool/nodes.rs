@@ -1,7 +1,7 @@
 //! Nodes: what stands in several upstreams under one address is one process, so that draining it takes it out everywhere.
 //! When all of its ports are the usual ones of WSO2 plus the same number, that number is its port offset.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt::Write;
 use std::net::IpAddr;
 
@@ -36,11 +36,13 @@ impl Nodes {
         let offsets: BTreeMap<String, Option<u16>> =
             ports.iter().map(|(host, ports)| ((*host).to_owned(), offset(ports))).collect();
         let mut found: Vec<(Process, Origin, BTreeSet<u16>)> = Vec::new();
+        let mut known = HashMap::<Process, usize>::new();
         let mut places = Vec::new();
         for pool in pools.iter() {
             let (base, processes) = base_and_processes(&pool.endpoints, &offsets);
             for (process, endpoint) in processes.iter().zip(&pool.endpoints) {
-                match found.iter_mut().find(|(known, ..)| known == process) {
+                let at = *known.entry(process.clone()).or_insert(found.len());
+                match found.get_mut(at) {
                     Some((.., ports)) => drop(ports.insert(endpoint.port)),
                     None => found.push((process.clone(), endpoint.at.clone(), BTreeSet::from([endpoint.port]))),
                 }
@@ -91,28 +93,36 @@ fn base_and_processes(endpoints: &[Endpoint], offsets: &BTreeMap<String, Option<
 }
 
 fn names(found: &[(Process, Origin, BTreeSet<u16>)]) -> BTreeMap<Process, String> {
-    let first = |host: &str| match host.parse::<IpAddr>() {
-        Ok(_) => None,
-        Err(_) => host.split('.').next().filter(|label| !label.is_empty()).map(str::to_owned),
-    };
-    let shared = |label: &str| found.iter().filter(|((host, _), ..)| first(host).as_deref() == Some(label)).count() > 1;
+    let labels = counted(found.iter().filter_map(|((host, _), ..)| label(host)));
     let role_of = |offset: u16, ports: &BTreeSet<u16>| role(ports.iter().map(|port| port.saturating_sub(offset)));
+    let roles = counted(found.iter().map(|((_, offset), _, ports)| role_of(*offset, ports)));
     let mut names = BTreeMap::<Process, String>::new();
-    let mut counts = BTreeMap::<&str, usize>::new();
+    let (mut taken, mut counts) = (values::Names::default(), BTreeMap::<&str, usize>::new());
     for (process, _, ports) in found {
         let role = role_of(process.1, ports);
-        let own = first(&process.0).filter(|label| !shared(label)).map(|label| values::name(&label));
+        let own = label(&process.0).filter(|label| labels.get(label) == Some(&1)).map(values::name);
         let name = own.unwrap_or_else(|| {
             let count = counts.entry(role).or_insert(0);
             *count += 1;
-            let alone = role == "manager"
-                && found.iter().filter(|(other, _, ports)| role_of(other.1, ports) == role).count() == 1;
+            let alone = role == "manager" && roles.get(role) == Some(&1);
             if alone { role.to_owned() } else { format!("{role}{count}") }
         });
-        let name = values::free(name, |name| names.values().any(|taken| taken == name));
-        names.insert(process.clone(), name);
+        names.insert(process.clone(), taken.free(name));
     }
     names
+}
+
+/// The first part of a host's name.
+fn label(host: &str) -> Option<&str> {
+    let named = host.parse::<IpAddr>().is_err();
+    host.split('.').next().filter(|label| named && !label.is_empty())
+}
+
+fn counted<'a>(all: impl Iterator<Item = &'a str>) -> HashMap<&'a str, usize> {
+    all.fold(HashMap::new(), |mut counts, one| {
+        *counts.entry(one).or_default() += 1;
+        counts
+    })
 }
 
 /// What a process with these ports does.

@@ -1,5 +1,7 @@
 //! An `upstream` block: its servers, and what it says about balancing and sessions.
 
+use std::collections::HashSet;
+
 use super::target::{Endpoint, address};
 use crate::import::nginx::class::Class::{Better, Changed, Ignored, Narrower, Refused, Same, Wider};
 use crate::import::nginx::parse::Directive;
@@ -10,15 +12,16 @@ use crate::import::nginx::values;
 /// Reads the block. Nothing, with a verdict, where it can make no pool.
 pub(super) fn read(block: &Directive, table: &mut Table, verdicts: &Verdicts) -> Option<Vec<Endpoint>> {
     let mut endpoints: Vec<Endpoint> = Vec::new();
+    let mut seen = HashSet::new();
     let mut failures = Failures::default();
     for one in block.inside() {
         match one.name.as_str() {
             "server" => {
                 let Some(endpoint) = server(one, &mut failures, verdicts) else { continue };
-                if endpoints.iter().any(|known| known.host == endpoint.host && known.port == endpoint.port) {
-                    verdicts.say(one, Changed, "", "written twice: write a weight instead");
-                } else {
+                if seen.insert((endpoint.host.clone(), endpoint.port)) {
                     endpoints.push(endpoint);
+                } else {
+                    verdicts.say(one, Changed, "", "written twice: write a weight instead");
                 }
             }
             _ => about_all(one, block, table, verdicts),

@@ -1,7 +1,5 @@
 //! What keeps people out. Where Weir does not have it, nobody comes in.
 
-use std::collections::BTreeSet;
-
 use crate::import::nginx::known;
 use crate::import::nginx::parse::Directive;
 use crate::import::nginx::report::Verdicts;
@@ -14,12 +12,8 @@ pub(super) fn guarded(scope: &Scope<'_>, verdicts: &Verdicts) -> bool {
         verdicts.missing(one, format!("{}; so nobody is let in here", known::lacks(&one.name)));
         found = true;
     };
-    for name in scope.everything().map(|one| one.name.as_str()).collect::<BTreeSet<_>>() {
-        let Some(one) = scope.one(name) else { continue };
-        if (known::protects(name) || name == "ssl_verify_client") && one.word() != "off" {
-            close(one);
-        }
-    }
+    let holds = known::protecting().chain(["ssl_verify_client"]).filter_map(|name| scope.one(name));
+    holds.filter(|one| one.word() != "off").for_each(&mut close);
     scope.conditions().into_iter().filter(|one| one.inside().iter().any(closes)).for_each(&mut close);
     found
 }

@@ -1,5 +1,6 @@
 //! `listen`: listeners that several sites share, and what a server says about its connections.
 
+use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs};
 
 use crate::import::nginx::class::Class::{Better, Changed, Missing, Narrower, Refused, Same};
@@ -11,10 +12,14 @@ use crate::import::nginx::values;
 
 /// All listeners so far.
 #[derive(Default)]
-pub(crate) struct Listeners(Vec<Listener>);
+pub(crate) struct Listeners {
+    all: Vec<Listener>,
+    /// Which of them has this address.
+    known: HashMap<SocketAddr, usize>,
+    names: values::Names,
+}
 
 struct Listener {
-    bind: SocketAddr,
     tls: bool,
     http2: bool,
     /// Whether a server said that it takes what no other takes.
@@ -93,15 +98,14 @@ impl Listeners {
     }
 
     fn find_or_add(&mut self, wanted: &Wanted<'_>) -> &mut Listener {
-        let at = self.0.iter().position(|one| one.bind == wanted.bind).unwrap_or_else(|| {
+        let at = *self.known.entry(wanted.bind).or_insert_with(|| {
             let mut table = Table::new("[[listener]]", wanted.from);
-            let taken = |name: &str| self.0.iter().any(|one| one.table.value("name") == Some(&values::text(name)));
-            table.set("name", values::text(&values::free(name(wanted.bind, wanted.tls), taken)));
+            table.set("name", values::text(&self.names.free(name(wanted.bind, wanted.tls))));
             table.set("bind", values::text(&wanted.bind.to_string()));
-            self.0.push(Listener { bind: wanted.bind, tls: false, http2: false, default: false, sites: 0, table });
-            self.0.len() - 1
+            self.all.push(Listener { tls: false, http2: false, default: false, sites: 0, table });
+            self.all.len() - 1
         });
-        let listener = &mut self.0[at];
+        let listener = &mut self.all[at];
         listener.tls |= wanted.tls;
         listener.http2 |= wanted.http2;
         if listener.tls && listener.table.value("tls").is_none() {
@@ -112,7 +116,7 @@ impl Listeners {
 
     /// What is written.
     pub(crate) fn finish(self) -> Vec<Table> {
-        self.0.into_iter().filter(|one| one.sites > 0).map(|one| one.table).collect()
+        self.all.into_iter().filter(|one| one.sites > 0).map(|one| one.table).collect()
     }
 }
 

@@ -166,16 +166,35 @@ fn kind<'a>(block: &'a Directive, verdicts: &Verdicts) -> Option<(Kind, &'a str)
     Some((kind, path))
 }
 
+/// Texts of which none begins with another, in their order.
+struct Beginnings<'a>(Vec<&'a str>);
+
+impl<'a> Beginnings<'a> {
+    fn of(all: impl Iterator<Item = &'a str>) -> Self {
+        let mut sorted: Vec<_> = all.collect();
+        sorted.sort_unstable();
+        // What begins with another one stands right behind it.
+        sorted.dedup_by(|later, kept| later.starts_with(*kept));
+        Self(sorted)
+    }
+
+    /// Whether the text begins with one of them. Only the last one before it can be that.
+    fn has_one_of(&self, text: &str) -> bool {
+        let before = self.0.partition_point(|one| *one <= text);
+        before.checked_sub(1).and_then(|last| self.0.get(last)).is_some_and(|one| text.starts_with(one))
+    }
+}
+
 fn order(all: &mut [Location<'_>], verdicts: &Verdicts) {
     let has_regex = all.iter().any(|one| one.kind == Kind::Regex);
     let guards = all.iter().any(|one| one.kind == Kind::Regex && restricts(one.block));
-    let firm: Vec<String> = all.iter().filter(|one| one.kind == Kind::Firm).map(|one| one.path.to_owned()).collect();
+    let firm = Beginnings::of(all.iter().filter(|one| one.kind == Kind::Firm).map(|one| one.path));
     for one in all.iter_mut() {
         match one.kind {
             // Without regular expressions the longest prefix wins, whatever it says.
             Kind::Prefix | Kind::Firm if !has_regex => one.kind = Kind::Prefix,
             // Below a firm prefix it must come before that one, so before the regular expressions too.
-            Kind::Prefix if firm.iter().any(|other| one.path.starts_with(other.as_str())) => {
+            Kind::Prefix if firm.has_one_of(one.path) => {
                 one.kind = Kind::Firm;
                 if guards {
                     one.closed = true;
@@ -194,4 +213,18 @@ fn order(all: &mut [Location<'_>], verdicts: &Verdicts) {
         let length = if one.kind == Kind::Regex { 0 } else { one.path.len() };
         (one.kind, std::cmp::Reverse(length))
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn beginnings_are_found_as_by_asking_all_of_them() {
+        let all = ["/b/c/", "/b/", "/a", "/a/x", "/c/d", "/b-"];
+        let beginnings = Beginnings::of(all.into_iter());
+        for text in ["/", "/a", "/ab", "/a/x/y", "/b", "/b/", "/b/c/d", "/b-", "/b.", "/c/", "/c/d", "/c/dd", "/d", ""] {
+            assert_eq!(beginnings.has_one_of(text), all.iter().any(|one| text.starts_with(one)), "{text:?}");
+        }
+    }
 }
