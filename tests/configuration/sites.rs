@@ -119,7 +119,8 @@ fn actions_of_routes() {
          [[site.route]]\npath = \"/4\"\nanswer = { status = 404, content-type = \"text/html\", body = \"<p>\" }\n\
          [[site.route]]\npath = \"/5\"\nredirect = { scheme = \"https\" }\n\
          [[site.route]]\npath = \"/6\"\nredirect = { to = \"https://Elsewhere.wso2.com/X?y\", status = 302 }\n\
-         [[site.route]]\npath = \"/7\"\nredirect = { host = \"[::1]\", port = 8443, path = \"/x?y\", status = 307 }\n",
+         [[site.route]]\npath = \"/7\"\nredirect = { host = \"[::1]\", port = 8443, path = \"/x?y\", status = 307 }\n\
+         [[site.route]]\npath = \"/8\"\nredirect = { path = \"/z\", keep-query = true }\n",
     );
     let answer = |status, content_type: &str, body: &str| {
         Action::Answer(FixedAnswer { status, content_type: content_type.into(), body: body.into() })
@@ -129,6 +130,7 @@ fn actions_of_routes() {
         host: host.map(Into::into),
         port,
         path: path.map(Into::into),
+        keep_query: path == Some("/z"),
     };
     let redirect = |status, target| Action::Redirect(Redirect { status, target });
     let expected = [
@@ -139,6 +141,7 @@ fn actions_of_routes() {
         redirect(308, changed(Some("https"), None, None, None)),
         redirect(302, RedirectTarget::Fixed("https://elsewhere.wso2.com/X?y".into())),
         redirect(307, changed(None, Some("[::1]"), Some(8443), Some("/x?y"))),
+        redirect(308, changed(None, None, None, Some("/z"))),
     ];
     for (route, expected) in routes.iter().zip(&expected) {
         assert_eq!(route.action, *expected, "{}", route.name);

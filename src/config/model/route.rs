@@ -117,6 +117,8 @@ pub enum RedirectTarget {
         port: Option<u16>,
         /// Replaces path and query.
         path: Option<Arc<str>>,
+        /// The request's query is put behind `path`.
+        keep_query: bool,
     },
 }
 

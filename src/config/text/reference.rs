@@ -352,6 +352,7 @@ static REFERENCE: &[Key] = &[
     key("site.redirect", "host", Form::Text("host name"), "its own", "the host of the new URL"),
     key("site.redirect", "port", PORT, "the scheme's, if that is written; else its own", "the port of the new URL"),
     key("site.redirect", "path", Form::Text("path"), "its own", "the path and query of the new URL"),
+    key("site.redirect", "keep-query", Form::Flag, "`false`", "`true`: the query of the request stands behind `path`"),
     key("site.redirect", "status", Form::Integer(301, 308), "`308`", "the answer's status: 301, 302, 303, 307 or 308; 307 and 308 keep the method"),
 
     key("site.rate", "requests", Form::Integer(1, 1_000_000), REQUIRED, "how many requests a client may send"),

@@ -28,13 +28,21 @@ pub(crate) fn read(section: &Section<'_>, origin: &Origin<'_>) -> Redirect {
     let port = section.optional_integer("port");
     let path = section.parsed("path", |text| variable(text).map_or_else(|| paths::in_a_request(text), Err));
     let status = status(section);
+    let keep_query = section.flag("keep-query");
     if section.has("to") {
-        section.no_effect(&["scheme", "host", "port", "path"], "beside to", "write to alone, or those alone");
+        section.no_effect(
+            &["scheme", "host", "port", "path", "keep-query"],
+            "beside to",
+            "write to alone, or those alone",
+        );
     } else if !["scheme", "host", "port", "path"].iter().any(|key| section.has(key)) {
         let what = "redirect leads to where the request came from";
         section.problems.error(section.at(), what, "write to = \"https://…\", or scheme, host, port or path");
     }
-    let target = fixed.map_or(RedirectTarget::Changed { scheme, host, port, path }, RedirectTarget::Fixed);
+    if !section.has("path") && !section.has("to") {
+        section.no_effect(&["keep-query"], "without path", "leave it out: the query stays anyway");
+    }
+    let target = fixed.map_or(RedirectTarget::Changed { scheme, host, port, path, keep_query }, RedirectTarget::Fixed);
     let redirect = Redirect { status, target };
     if let Some(listener) = origin.listeners.iter().find(|listener| leads_back(&redirect, origin, listener)) {
         let what = format!("redirect leads back to itself on listener {:?}, for ever", listener.name);
@@ -83,7 +91,7 @@ type Parts<'a> = (Option<&'a str>, Option<&'a str>, Option<u16>, Option<&'a str>
 
 fn parts(target: &RedirectTarget) -> Parts<'_> {
     match target {
-        RedirectTarget::Changed { scheme, host, port, path } => {
+        RedirectTarget::Changed { scheme, host, port, path, .. } => {
             (scheme.as_deref(), host.as_deref(), *port, path.as_deref())
         }
         RedirectTarget::Fixed(url) => {

@@ -22,7 +22,7 @@ pub struct Url<'a> {
 pub fn location(out: &mut Vec<u8>, redirect: &Redirect, asked: &Url<'_>) {
     match &redirect.target {
         RedirectTarget::Fixed(to) => push(out, to.as_bytes()),
-        RedirectTarget::Changed { scheme, host, port, path } => {
+        RedirectTarget::Changed { scheme, host, port, path, keep_query } => {
             let secure = scheme.as_ref().map_or(asked.secure, |scheme| scheme.eq_ignore_ascii_case("https"));
             let other = asked.other_port.filter(|_| host.is_none()).unwrap_or(default_port(secure));
             let port = port.unwrap_or(if secure == asked.secure { asked.port } else { other });
@@ -30,6 +30,9 @@ pub fn location(out: &mut Vec<u8>, redirect: &Redirect, asked: &Url<'_>) {
             let target = path.as_ref().map_or_else(|| origin_form(asked.target), |path| path.as_bytes());
             push_origin(out, secure, host, port);
             push_target(out, target, host.is_empty());
+            if let (true, Some(path)) = (*keep_query, path) {
+                push_query(out, path, asked.target);
+            }
         }
     }
 }
@@ -90,6 +93,16 @@ fn push_target(out: &mut Vec<u8>, target: &[u8], alone: bool) {
     push(out, rest);
 }
 
+/// Puts the query of what was asked for behind the path, or behind the query that it has.
+fn push_query(out: &mut Vec<u8>, path: &str, asked: &[u8]) {
+    let Some(at) = memchr::memchr(b'?', asked) else { return };
+    let query = asked.get(at + 1..).unwrap_or_default();
+    if !query.is_empty() {
+        out.push(if path.contains('?') { b'&' } else { b'?' });
+        push(out, query);
+    }
+}
+
 /// Leaves out control characters, so that the value stays one line.
 fn push(out: &mut Vec<u8>, part: &[u8]) {
     out.extend(part.iter().filter(|byte| !byte.is_ascii_control()));
@@ -116,6 +129,28 @@ mod tests {
             host: part(host),
             port: (port > 0).then_some(port),
             path: part(path),
+            keep_query: false,
+        }
+    }
+
+    #[test]
+    fn a_query_stays_behind_another_path() {
+        for (path, asked, expected) in [
+            ("/esb/", "/esb?x=1&y", "http://a/esb/?x=1&y"),
+            ("/esb/", "/esb", "http://a/esb/"),
+            ("/esb/", "/esb?", "http://a/esb/"),
+            ("/esb/?a", "/esb?x", "http://a/esb/?a&x"),
+            ("/esb/", "http://b?x", "http://a/esb/?x"),
+            ("/esb/", "/esb?x\r\ny?z", "http://a/esb/?xy?z"),
+        ] {
+            let target = RedirectTarget::Changed {
+                scheme: None,
+                host: None,
+                port: None,
+                path: Some(path.into()),
+                keep_query: true,
+            };
+            assert_eq!(told(target, &Url { host: b"a", target: asked.as_bytes(), ..PLAIN }), expected, "{asked}");
         }
     }
 
