@@ -3,6 +3,7 @@
 
 mod cookies;
 mod draft;
+mod health;
 mod nodes;
 mod settings;
 mod target;
@@ -28,6 +29,8 @@ pub(super) struct Pools<'a> {
     upstreams: BTreeMap<&'a str, &'a Directive>,
     /// Those of `stream`, which has names of its own.
     streams: BTreeMap<&'a str, &'a Directive>,
+    /// What answers to probes must be, by its name.
+    matches: BTreeMap<&'a str, &'a Directive>,
     drafts: Vec<Draft>,
     known: HashMap<Identity, usize>,
     names: values::Names,
@@ -50,9 +53,11 @@ impl<'a> Pools<'a> {
                 verdicts.say(one, Refused, "", "an upstream of this name is written before");
             }
         }
+        let matches = http.own("match").into_iter().map(|one| (one.word(), one)).collect();
         Self {
             upstreams,
             streams: BTreeMap::new(),
+            matches,
             drafts: Vec::new(),
             known: HashMap::new(),
             names: values::Names::default(),
@@ -103,6 +108,14 @@ impl<'a> Pools<'a> {
             None => self.add(target, upstream, pass, settings.clone(), identity, verdicts)?,
         };
         let draft = self.drafts.get_mut(at)?;
+        for one in scope.own("health_check") {
+            let Some(health) = health::read(one, target, &self.matches, verdicts) else { continue };
+            // In nginx too the probes of one place decide for the whole upstream.
+            match draft.table.value("health") {
+                Some(other) if other != health => verdicts.missing(one, "a pool has one table of probes"),
+                _ => draft.table.set("health", health),
+            }
+        }
         // The first place decides for the pool; another one has limits of its own.
         let timeouts = (draft.table.value("timeouts").unwrap_or_default()
             != settings.timeouts.clone().unwrap_or_default())
@@ -144,6 +157,9 @@ impl<'a> Pools<'a> {
 
     /// Names the nodes. Upstreams that nothing uses are told of.
     pub(super) fn finish(mut self, verdicts: &Verdicts) -> (Vec<Table>, Nodes) {
+        for one in self.matches.values().filter(|one| !verdicts.has(one)) {
+            verdicts.say(one, Ignored, "", "no health_check names it");
+        }
         for one in self.upstreams.values().chain(self.streams.values()) {
             if !self.used.contains(&one.id) {
                 verdicts.say(one, Ignored, "", "no proxy_pass names it");
