@@ -20,7 +20,7 @@ use std::collections::HashSet;
 use std::path::Path;
 use std::time::SystemTime;
 
-use self::class::Class::Same;
+use self::class::Class::{Refused, Same};
 use self::parse::{Directive, Tree};
 use self::pool::Pools;
 use self::render::Draft;
@@ -100,6 +100,7 @@ fn looked_at(http: &[&Directive], tree: &Tree, prefix: &Path, verdicts: &Verdict
     streams().for_each(|block| stream::read(block, prefix, &mut sites));
     let (pools, nodes) = sites.pools.finish(verdicts);
     tree.top.iter().for_each(|one| lost_below(one, verdicts));
+    twice(&tree.top, verdicts);
     let listeners = sites.listeners.finish();
     let tables = listeners.into_iter().chain(nodes.tables).chain(pools).chain(sites.tables).collect();
     Ok(LookedAt { top, tables, nodes: nodes.told })
@@ -113,6 +114,17 @@ fn upgrades(scope: &Scope<'_>, verdicts: &Verdicts) -> Vec<String> {
         one.words.get(1).cloned()
     };
     maps.filter_map(name).collect()
+}
+
+/// Lines with which nginx does not start, since the same directive stands before them in their block.
+fn twice(block: &[Directive], verdicts: &Verdicts) {
+    let mut seen = HashSet::new();
+    for one in block {
+        if known::stands_once(&one.name) && !seen.insert(one.name.as_str()) {
+            verdicts.say(one, Refused, "", "it stands twice in this block, and nginx does not start with that");
+        }
+        twice(one.inside(), verdicts);
+    }
 }
 
 /// Lines that nothing has used on the levels above locations: nginx loses them.

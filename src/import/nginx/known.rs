@@ -12,6 +12,9 @@ use crate::config::suggestion;
 /// All names that nginx, NGINX Plus and its usual modules know.
 static NAMES: LazyLock<HashSet<&str>> = LazyLock::new(|| include_str!("known/names.txt").split_whitespace().collect());
 
+/// Those that nginx refuses twice in one block, as it says itself when it is asked.
+static ONCE: LazyLock<HashSet<&str>> = LazyLock::new(|| include_str!("known/once.txt").split_whitespace().collect());
+
 /// What is said of these wherever they stand.
 #[rustfmt::skip]
 const SETTLED: &[(&[&str], Class, &str)] = &[
@@ -132,6 +135,11 @@ pub(super) fn knows(name: &str) -> bool {
     NAMES.contains(name)
 }
 
+/// Whether nginx does not start where a block has it twice.
+pub(super) fn stands_once(name: &str) -> bool {
+    ONCE.contains(name)
+}
+
 /// All directives that keep somebody out.
 pub(super) fn protecting() -> impl Iterator<Item = &'static str> {
     PROTECTS.iter().copied()
@@ -207,6 +215,7 @@ mod tests {
             assert!(NAMES.contains(name), "{name}");
             assert!(seen.insert(name), "{name} twice");
         }
+        assert!(ONCE.is_subset(&NAMES) && !stands_once("server") && !stands_once("proxy_set_header"));
     }
 
     #[test]

@@ -58,8 +58,11 @@ fn server(one: &Directive, failures: &mut Failures, verdicts: &Verdicts) -> Opti
     for parameter in one.words.iter().skip(1) {
         let (key, value) = parameter.split_once('=').unwrap_or((parameter, ""));
         match key {
-            "weight" | "max_conns" if value != "0" && values::number(value).is_none() => {
-                verdicts.say(one, Refused, "", format!("{key}: write a number"));
+            "weight" if values::number(value).is_none() => {
+                verdicts.say(one, Refused, "", format!("{parameter}: write a number from 1; down takes a server out"));
+            }
+            "max_conns" if value != "0" && values::number(value).is_none() => {
+                verdicts.say(one, Refused, "", format!("{parameter}: write a number"));
             }
             "weight" => keys.push(("weight".to_owned(), value.to_owned())),
             "backup" => keys.push(("backup".to_owned(), "true".to_owned())),
