@@ -11,7 +11,7 @@ use nginx_lint_parser::line_index::LineIndex;
 use nginx_lint_parser::parse_string_with_errors;
 use nginx_lint_parser::syntax_kind::SyntaxKind;
 
-use super::source::{MOST_FILES, Texts};
+use super::source::{MOST as MOST_BYTES, MOST_FILES, Texts};
 
 /// Deeper blocks than any real file has; the parser calls itself for each.
 const DEEPEST: usize = 64;
@@ -37,6 +37,11 @@ pub(super) struct Origin {
 impl Origin {
     pub(super) fn holds(&self, other: &Self) -> bool {
         self.file == other.file && self.start <= other.start && other.end <= self.end
+    }
+
+    /// Its first line, for what is made besides it: nothing stands in it.
+    pub(super) fn beside(&self) -> Self {
+        Self { last: self.line, end: self.start, ..self.clone() }
     }
 
     /// Its file and where it begins in it.
@@ -104,10 +109,10 @@ pub(super) struct Tree {
 
 /// Reads these files.
 pub(super) fn read(texts: &Texts, first: &[PathBuf]) -> Result<Tree, String> {
-    let reader = Reader { texts, next: Cell::new(0), files: Cell::new(0) };
+    let reader = Reader { texts, next: Cell::new(0), files: Cell::new(0), bytes: Cell::new(0) };
     let mut top = Vec::new();
     for path in first {
-        top.extend(reader.file(path, 0)?);
+        top.extend(reader.file(path, Depth::default())?);
     }
     Ok(Tree { top, files: reader.files.get() })
 }
@@ -116,16 +121,37 @@ struct Reader<'a> {
     texts: &'a Texts,
     next: Cell<usize>,
     files: Cell<usize>,
+    bytes: Cell<u64>,
+}
+
+/// How deep a text stands in others, and in blocks of them.
+#[derive(Clone, Copy, Default)]
+struct Depth {
+    includes: usize,
+    blocks: usize,
 }
 
 impl Reader<'_> {
-    fn file(&self, path: &Path, depth: usize) -> Result<Vec<Directive>, String> {
-        // Offsets and lines stay as they are.
-        let text = self.texts.text(path)?.replace(['\r', '\u{feff}'], " ");
+    fn file(&self, path: &Path, depth: Depth) -> Result<Vec<Directive>, String> {
         let name: Rc<str> = self.short(path).into();
+        let text = self.texts.text(path)?;
+        if text.starts_with('\u{feff}') {
+            return Err(format!(
+                "{name}:1: it begins with a byte order mark, which nginx refuses: save it without one"
+            ));
+        }
+        // Offsets and lines stay as they are.
+        let text = text.replace('\r', " ");
         self.files.set(self.files.get() + 1);
         if self.files.get() > MOST_FILES {
             return Err(format!("{name}: more than {MOST_FILES} files"));
+        }
+        self.bytes.set(self.bytes.get().saturating_add(text.len() as u64));
+        if self.bytes.get() > MOST_BYTES {
+            return Err(format!(
+                "{name}: more than {} MiB in all files, each as often as it is included",
+                MOST_BYTES >> 20
+            ));
         }
         let config = parsed(&text, &name)?;
         self.items(&config.items, &Place { name: &name, text: &text }, depth)
@@ -136,7 +162,7 @@ impl Reader<'_> {
         path.strip_prefix(self.texts.prefix()).unwrap_or(path).display().to_string()
     }
 
-    fn items(&self, items: &[ConfigItem], place: &Place<'_>, depth: usize) -> Result<Vec<Directive>, String> {
+    fn items(&self, items: &[ConfigItem], place: &Place<'_>, depth: Depth) -> Result<Vec<Directive>, String> {
         let mut all = Vec::new();
         for item in items {
             let ConfigItem::Directive(parsed) = item else { continue };
@@ -148,7 +174,7 @@ impl Reader<'_> {
         Ok(all)
     }
 
-    fn one(&self, parsed: &Parsed, place: &Place<'_>, depth: usize) -> Result<Directive, String> {
+    fn one(&self, parsed: &Parsed, place: &Place<'_>, depth: Depth) -> Result<Directive, String> {
         let id = self.next.replace(self.next.get() + 1);
         let at = Origin {
             file: Rc::clone(place.name),
@@ -165,20 +191,23 @@ impl Reader<'_> {
             return Err(format!("{}:{}: {name} has bytes that are no UTF-8", at.file, at.line));
         }
         let block = match &parsed.block {
-            Some(block) => Some(self.items(&block.items, place, depth)?),
+            Some(_) if depth.blocks >= DEEPEST => {
+                return Err(format!("{}:{}: more than {DEEPEST} blocks in one another", at.file, at.line));
+            }
+            Some(block) => Some(self.items(&block.items, place, Depth { blocks: depth.blocks + 1, ..depth })?),
             None => None,
         };
         Ok(Directive { id, name, words, at, block })
     }
 
-    fn included(&self, directive: &Directive, depth: usize) -> Result<Vec<Directive>, String> {
+    fn included(&self, directive: &Directive, depth: Depth) -> Result<Vec<Directive>, String> {
         let at = |why: String| format!("{}:{}: include: {why}", directive.at.file, directive.at.line);
-        if depth >= DEEPEST_INCLUDE {
+        if depth.includes >= DEEPEST_INCLUDE {
             return Err(at(format!("more than {DEEPEST_INCLUDE} files include one another")));
         }
         let mut all = Vec::new();
         for path in self.texts.included(directive.word()).map_err(at)? {
-            all.extend(self.file(&path, depth + 1)?);
+            all.extend(self.file(&path, Depth { includes: depth.includes + 1, ..depth })?);
         }
         Ok(all)
     }
@@ -288,6 +317,7 @@ mod tests {
     #[test]
     fn what_is_wrong_has_its_line() {
         assert_eq!(read_text("a;\nb {").err().as_deref(), Some("stdin:2: expected '}'; nginx -t says more"));
+        assert!(read_text("\u{feff}a;").is_err_and(|why| why.starts_with("stdin:1: it begins with a byte order mark")));
         assert!(read_text("a {\n".repeat(100).as_str()).is_err_and(|why| why.contains("blocks in one another")));
         assert!(read_text("include missing.conf;").is_err_and(|why| why.starts_with("stdin:1: include: missing.conf")));
     }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use crate::config::regular;
 
 /// The largest text, and the most bytes of all files together.
-const MOST: u64 = 16 << 20;
+pub(super) const MOST: u64 = 16 << 20;
 /// The most files of one import.
 pub(super) const MOST_FILES: usize = 2000;
 /// How `nginx -T` begins each file.
