@@ -12,7 +12,7 @@ use weir::import::{Class, Imported, Input, import};
 use super::*;
 
 /// Blocks whose lines are values.
-const VALUES: [&str; 3] = ["types", "map", "geo"];
+const VALUES: [&str; 4] = ["types", "map", "geo", "match"];
 
 #[test]
 fn no_directive_is_left_out_and_what_is_written_is_good() {
@@ -54,7 +54,7 @@ fn reports_say_what_changes() {
 #[test]
 fn what_nginx_means_is_what_weir_does() {
     let node = "server 10.0.0.3:80;";
-    let rows: [(&str, String, &[&str]); 28] = [
+    let rows: [(&str, String, &[&str]); 40] = [
         ("one process has one node", format!("upstream a {{ {node} }} upstream b {{ server 10.0.0.3:81; }} server {{ location / {{ proxy_pass http://a; }} location /b/ {{ proxy_pass http://b; }} }}"), &["name = \"node1\"\naddress = \"10.0.0.3\"\n\n# from stdin:1\n[[pool]]"]),
         ("the longest prefix comes first", site("location /a/ { return 200; } location /a/b/ { return 200; } location = /a/ { return 200; }"), &["path = \"/a/\"\nanswer = { status = 200 }\n\n# from stdin:1\n[[site.route]]\nprefix = \"/a/b/\"", "prefix = \"/a/\""]),
         ("a firm prefix comes before expressions", site("location ~ ^/a { return 200; } location ^~ /a/ { return 200; } location /b/ { return 200; }"), &["prefix = \"/a/\"\nanswer = { status = 200 }\n\n# from stdin:1\n[[site.route]]\nregex = '^/a'\nanswer = { status = 200 }\n\n# from stdin:1\n[[site.route]]\nprefix = \"/b/\""]),
@@ -83,6 +83,18 @@ fn what_nginx_means_is_what_weir_does() {
         ("flags behind a path", site("location / { proxy_pass http://10.0.0.3; proxy_cookie_path / \"/; Secure; HttpOnly; SameSite=None\"; }"), &["cookies = { secure = true, http-only = true, same-site = \"none\" }"]),
         ("other cookies make another pool", site("location / { proxy_pass http://10.0.0.3; } location /c/ { proxy_pass http://10.0.0.3; proxy_cookie_flags ~ secure; }"), &["name = \"10.0.0.3-80-2\"", "cookies = { secure = true }"]),
         ("a password that Weir does not ask for opens nothing", site("auth_basic x; location / { proxy_pass http://10.0.0.3; } location /f/ { auth_basic off; proxy_pass http://10.0.0.3; }"), &["prefix = \"/f/\"\npool", "answer = { status = 501"]),
+        ("a path without its slash leads to it", site("location /esb/ { proxy_pass http://10.0.0.3/; } location / { proxy_pass http://10.0.0.4; }"), &["path = \"/esb\"\nredirect = { path = \"/esb/\", keep-query = true, status = 301 }\n\n# from stdin:1\n[[site.route]]\nprefix = \"/esb/\""]),
+        ("it comes before expressions, and where nodes are not reached", site("location ~ ^/a { return 200; } location /a/ { fastcgi_pass 10.0.0.3:90; }"), &["path = \"/a\"\nredirect = { path = \"/a/\", keep-query = true, status = 301 }\n\n# from stdin:1\n[[site.route]]\nregex = '^/a'"]),
+        ("not where a location takes that path", site("location /esb/ { proxy_pass http://10.0.0.3; } location = /esb { return 204; }"), &["pool = \"10.0.0.3-80\"", "path = \"/esb\"\nanswer = { status = 204 }\n\n# from stdin:1\n[[site.route]]\nprefix = \"/esb/\""]),
+        ("but where the location around it does", site("location /o { return 200; location /o/ { proxy_pass http://10.0.0.3; } }"), &["path = \"/o\"\nredirect = { path = \"/o/\", keep-query = true, status = 301 }"]),
+        ("rewrites of a server come before its locations", site("rewrite ^/x$ /y permanent; rewrite ^/old/(.*)$ /new/$1 redirect; location /z { proxy_pass http://10.0.0.3; } location / { return 204; }"), &["path = \"/x\"\nredirect = { path = \"/y\", keep-query = true, status = 301 }\n\n# from stdin:1\n[[site.route]]\n# missing: stdin:1: rewrite", "regex = '^/old/(.*)$'\nanswer = { status = 501", "prefix = \"/z\"\npool = \"10.0.0.3-80\""]),
+        ("they take what a slash or an exact location would", site("rewrite ^/esb /k permanent; location /esb/ { proxy_pass http://10.0.0.3; } location = /esb/x { deny all; }"), &["regex = '^/esb'\nredirect = { path = \"/k\", keep-query = true, status = 301 }\n\n# from stdin:1\n[[site.route]]\nprefix = \"/esb/\""]),
+        ("one that changes all paths closes the locations", site("rewrite ^ /app last; location /z { proxy_pass http://10.0.0.3; }"), &["prefix = \"/z\"\nanswer = { status = 501"]),
+        ("what is refused beside a redirect stays closed", site("if ($http_x_bad) { return 403; } rewrite ^/x$ /y permanent; location / { proxy_pass http://10.0.0.3; }"), &["path = \"/x\"\nanswer = { status = 501"]),
+        ("files that are asked first keep requests from the nodes", site("location /f { try_files $uri /x; proxy_pass http://10.0.0.3; } location / { return 204; }"), &["prefix = \"/f\"\nanswer = { status = 501"]),
+        ("a name that is taken on one listener is free on another", "server { server_name a; location / { return 204; } } server { listen 80; listen 81; server_name a; location / { return 205; } }".to_owned(), &["name = \"a.http-2\"\nlistener = \"http-81\"\nhosts = [\"a\"]\nnameless = true"]),
+        ("a default of one listener is none of another", "server { listen 81; server_name b; location / { return 204; } } server { listen 80 default_server; listen 81; server_name a; location / { return 205; } }".to_owned(), &["listener = \"http\"\nhosts = [\"a\"]\ndefault = true", "listener = \"http-81\"\nhosts = [\"a\"]\n\n"]),
+        ("probes", "upstream a { server 10.0.0.3:9443; } match ok { status 200 301-303; body ~ Welcome; } server { server_name x; location / { proxy_pass https://a; health_check interval=10 passes=2 fails=3 uri=/x port=9444 match=ok mandatory; } }".to_owned(), &["health = { interval = \"10s\", rise = 2, fall = 3, mandatory = true, probes = [{ kind = \"https\", path = \"/x\", port = 9444, status = \"200,301-303\", contains = \"Welcome\" }] }"]),
     ];
     for (what, nginx, wanted) in rows {
         let text = from_text(&nginx).text.unwrap_or_else(|errors| panic!("{what}: {}", errors.render(false)));
@@ -160,6 +172,60 @@ fn fields_and_cookies_take_what_weir_has() {
     rows.iter().for_each(|(nginx, directive, class)| assert_class(nginx, directive, *class));
 }
 
+#[test]
+fn what_nginx_refuses_and_what_it_does_before_a_location_is_told() {
+    let rows = [
+        (zone("location /a/ { limit_req zone=z; proxy_pass http://10.0.0.3; }"), ZONE, Class::Same),
+        (
+            zone(
+                "location /a/ { limit_req zone=z; proxy_pass http://10.0.0.3; } location /b/ { limit_req zone=z; proxy_pass http://10.0.0.3; }",
+            ),
+            ZONE,
+            Class::Wider,
+        ),
+        (
+            site("client_max_body_size 1m; client_max_body_size 2m; location / { return 204; }"),
+            "client_max_body_size 2m",
+            Class::Refused,
+        ),
+        (
+            format!("upstream a {{ server 10.0.0.3 weight=0; }} {}", site("location / { proxy_pass http://a; }")),
+            "server 10.0.0.3 weight=0",
+            Class::Refused,
+        ),
+        (site("listen 81; listen 0.0.0.0:81; location / { return 204; }"), "listen 0.0.0.0:81", Class::Refused),
+        (
+            format!("server {{ listen 80 default; }} {}", site("listen 80 default_server;")),
+            "listen 80 default_server",
+            Class::Refused,
+        ),
+        // A server without a name that Weir could ask for, behind the first.
+        (format!("{} server {{ server_name ~^b; deny all; }}", site("")), "deny all", Class::Missing),
+        (format!("{} server {{ server_name x.test; deny all; }}", site("")), "deny all", Class::Ignored),
+        (format!("{} server {{ server_name _; deny all; }}", site("")), "deny all", Class::Ignored),
+        (
+            format!("{} server {{ server_name x.test \"\"; listen 80; deny all; }}", site("")),
+            "deny all",
+            Class::Ignored,
+        ),
+        // A rewrite of which nobody knows what it takes does not hide the locations.
+        (site("rewrite ^/x(?!y) /z permanent; location /q { return 204; }"), "location /q", Class::Missing),
+        (site("rewrite ^ https://b.c/; location /q { return 204; }"), "location /q", Class::Ignored),
+        (
+            site("break; rewrite ^/x /y permanent; location / { return 204; }"),
+            "rewrite ^/x /y permanent",
+            Class::Ignored,
+        ),
+        (site("location /f { try_files $uri /x; proxy_pass http://10.0.0.3; }"), "try_files $uri /x", Class::Missing),
+        (
+            site("location / { proxy_pass http://10.0.0.3; health_check match=no; }"),
+            "health_check match=no",
+            Class::Refused,
+        ),
+    ];
+    rows.iter().for_each(|(nginx, directive, class)| assert_class(nginx, directive, *class));
+}
+
 #[track_caller]
 fn assert_class(nginx: &str, directive: &str, class: Class) {
     let report = from_text(nginx).report;
@@ -211,11 +277,64 @@ fn what_cannot_be_read_says_where() {
         ("http { server { listen 80; }", "stdin:1: expected '}'"),
         ("http { }", "there is no server block"),
         ("include nothing.conf;", "stdin:1: include: nothing.conf is not there"),
+        ("\u{feff}http { }", "stdin:1: it begins with a byte order mark, which nginx refuses"),
     ];
     for (nginx, why) in rows {
         let said = import(Input::Text(nginx.to_owned()), Path::new("/x/weir.toml"), SystemTime::now()).err();
         assert!(said.as_ref().is_some_and(|said| said.contains(why)), "{nginx}: {said:?}");
     }
+}
+
+/// Texts that nobody writes by hand end in a report or in a sentence.
+#[test]
+fn hostile_texts_are_read_to_their_end() {
+    let nested = |depth: usize| format!("{}{}", "location /a {".repeat(depth), "}".repeat(depth));
+    let utf16: String =
+        String::from_utf8_lossy(&"http { }".encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<_>>()).into();
+    let texts = [
+        nested(100_000),
+        site(&nested(60)),
+        "{".repeat(1 << 16),
+        "}".repeat(1 << 16),
+        utf16,
+        site("listen \0; server_name \0; location /\0 { proxy_pass http://\0; }"),
+        site(&format!("server_name {}; location / {{ return 200; }}", "a".repeat(10 << 20))),
+        site(&format!("location ~ {} {{ return 200; }}", "(".repeat(1 << 16))),
+        format!("{}server {{ }}", "include nothing*.conf;".repeat(1000)),
+        site("listen [; listen [::1; listen ]:80; listen :; listen 99999; listen \u{e9}:80; location / { return 200; }"),
+        site("location é/ { } location ~ { } location = { } location { } location @ { }"),
+        site("proxy_read_timeout 5µs; client_max_body_size é; location / { proxy_pass http://é:80/é/; rewrite é é; return é; }"),
+        site("location / { proxy_pass http://[; } location /b { proxy_pass https://$; } location /c { proxy_pass ://; }"),
+        "limit_req_zone; limit_req_zone $a zone= rate=; server { limit_req; limit_req zone=; location / { return 200; } }".to_owned(),
+        "upstream { } upstream a { server; server :; server a weight=é max_conns=-1; sticky; hash; queue; }         server { location / { proxy_pass http://a; health_check interval= match= port=0 uri=é; } }"
+            .to_owned(),
+        site("rewrite; rewrite ^; rewrite ^ ?; rewrite ( $1; rewrite ^/(.*) $1; location / { return 301; }"),
+        "server { server_name .; server_name *. ~ $ é; location \"\" { } if { } map { } }".to_owned(),
+        "# configuration file :\nserver { include *; include [; include [!; include ?; }\n# configuration file /\0:\n".to_owned(),
+    ];
+    for text in texts {
+        let shown: String = text.chars().take(60).collect();
+        match import(Input::Text(text), Path::new("/x/weir.toml"), SystemTime::now()) {
+            Ok(imported) => assert!(!imported.report.text().is_empty(), "{shown}"),
+            Err(why) => assert!(why.len() < 1000, "{shown}: {why}"),
+        }
+    }
+    let room = Directory::new("import-hostile");
+    let itself = room.write("nginx.conf", "include nginx.conf; server { }");
+    fs::create_dir(room.0.join("conf.d")).unwrap();
+    room.write("conf.d/a.conf", "include *.conf; # again");
+    room.write("conf.d/b.conf", "include conf.d/*.conf;");
+    for (from, why) in [(itself, "files include one another"), (room.0.join("conf.d"), "include")] {
+        let said = import(Input::Path(from), &room.0.join("weir.toml"), SystemTime::now()).err();
+        assert!(said.as_ref().is_some_and(|said| said.contains(why)), "{said:?}");
+    }
+}
+
+const ZONE: &str = "limit_req_zone $binary_remote_addr zone=z:1m rate=5r/s";
+
+/// A server with this inside, and a zone.
+fn zone(inside: &str) -> String {
+    format!("{ZONE}; {}", site(inside))
 }
 
 /// A server with this inside.

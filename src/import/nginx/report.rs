@@ -86,6 +86,14 @@ impl Verdicts {
         }
     }
 
+    /// Says of everything in the block that it has no effect.
+    pub(super) fn silence(&self, block: &Directive, note: &str) {
+        for one in block.inside() {
+            self.say(one, Class::Ignored, "", note);
+            self.silence(one, note);
+        }
+    }
+
     /// What becomes of a default of nginx that is not written at `at`. Told once, with how often it holds.
     pub(super) fn unwritten(&self, at: &Origin, directive: &str, class: Class, key: &str, note: &str) {
         let mut defaults = self.defaults.borrow_mut();

@@ -81,6 +81,11 @@ impl<'a> Scope<'a> {
         self.levels.last().map(|level| level.named(name).to_vec()).unwrap_or_default()
     }
 
+    /// Whether a level above has one of this name.
+    pub(super) fn has_above(&self, name: &str) -> bool {
+        self.levels.iter().rev().skip(1).any(|level| !level.named(name).is_empty())
+    }
+
     /// Whether a directive of this name holds and says `on`.
     pub(super) fn is_on(&self, name: &str) -> bool {
         self.one(name).is_some_and(|one| one.word() == "on")

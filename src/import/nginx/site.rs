@@ -3,19 +3,24 @@
 pub(super) mod access;
 mod action;
 mod errors;
+mod expressions;
 mod guards;
 mod headers;
 pub(super) mod listen;
 mod locations;
+mod names;
+mod redirects;
+mod rewrites;
 
 use std::collections::HashSet;
 
 use self::access::Zones;
 use self::action::{Action, Matched};
 use self::listen::{Listeners, Listens};
-use self::locations::Location;
-use super::class::Class;
-use super::class::Class::{Ignored, Narrower, Refused, Same};
+use self::locations::{Kind, Location};
+use self::names::{Face, Role, Taken};
+use self::rewrites::Requests;
+use super::class::Class::{Ignored, Refused, Same, Wider};
 use super::parse::Directive;
 use super::pool::Pools;
 use super::report::Verdicts;
@@ -38,8 +43,7 @@ pub(super) struct Sites<'a, 'b> {
     pub(super) tables: Vec<Table>,
     /// Locations that are there for error pages alone.
     pub(super) pages: HashSet<usize>,
-    /// Names of listeners and hosts that have a site.
-    pub(super) taken: HashSet<(String, String)>,
+    pub(super) taken: Taken,
     pub(super) names: values::Names,
 }
 
@@ -52,13 +56,14 @@ impl<'a> Sites<'a, '_> {
         }
         self.verdicts.same(server, "[[site]]");
         let listens = self.listeners.of(server, &scope, self.verdicts);
-        if listens.names.is_empty() {
+        if listens.all.is_empty() {
             return self.verdicts.missing(server, "it listens on nothing that Weir can listen on");
         }
-        let mut table = Table::new("[[site]]", &server.at);
-        if !self.names(&mut table, &listens, server, &scope) {
+        let faces = names::faces(server, &scope, &listens, &mut self.taken, self.verdicts);
+        if faces.is_empty() {
             return;
         }
+        let mut table = Table::new("[[site]]", &server.at);
         if listens.tls && !self.certificate(&mut table, server, &scope) {
             return;
         }
@@ -68,83 +73,53 @@ impl<'a> Sites<'a, '_> {
         access::connections(&scope, self.verdicts);
         self.pages.extend(errors::write(&mut table, &scope, self.verdicts));
         self.routes(&mut table, &listens, server, &scope);
-        self.tables.push(table);
+        if faces.len() > 1 {
+            self.zones.split(self.verdicts);
+        }
+        for face in faces {
+            let site = self.site(&face, server, &table);
+            self.tables.push(site);
+        }
     }
 
     /// A server that is there to refuse unknown names, as Weir does by itself.
-    fn rejects(&self, server: &Directive, scope: &Scope<'_>) {
+    fn rejects(&mut self, server: &Directive, scope: &Scope<'_>) {
+        self.listeners.refusing(server, scope);
         self.verdicts.say(server, Same, "", "an unknown server name gets no handshake anyway");
+        if names::has_any(scope) {
+            let note = "its names get no handshake either, unless a site has a wildcard over them";
+            self.verdicts.say(server, Wider, "", note);
+        }
         for one in scope.innermost() {
             self.verdicts.say(one, Same, "", "an unknown server name gets no handshake anyway");
         }
     }
 
-    /// Writes name, listeners and hosts. False where nothing is left to answer to.
-    fn names(&mut self, table: &mut Table, listens: &Listens, server: &Directive, scope: &Scope<'_>) -> bool {
-        let (mut hosts, mut any) = (Vec::new(), false);
-        for one in scope.own("server_name") {
-            self.verdicts.same(one, "hosts");
-            for word in &one.words {
-                match host(word) {
-                    Host::Any => any = true,
-                    Host::Names(names) => hosts.extend(names),
-                    Host::No(why) => self.verdicts.missing(one, format!("{word}: {why}")),
-                }
-            }
-        }
-        let mut seen = HashSet::new();
-        hosts.retain(|host| seen.insert(host.clone()));
-        let all = hosts.len();
-        hosts.retain(|host| !listens.names.iter().any(|name| self.taken.contains(&(name.clone(), host.clone()))));
-        if hosts.len() < all {
-            let names = scope.own("server_name");
-            names.iter().for_each(|one| {
-                self.verdicts.say(
-                    one,
-                    Class::Changed,
-                    "hosts",
-                    "an earlier server has the same name here, and gets the requests, as in nginx",
-                );
-            });
-        }
-        for name in &listens.names {
-            self.taken.extend(hosts.iter().map(|host| (name.clone(), host.clone())));
-        }
-        let default = listens.default || any && listens.first;
-        if hosts.is_empty() && !default && !listens.first {
-            self.verdicts.say(
-                server,
-                Ignored,
-                "",
-                "it answers to no name, and is not the first of its listener: no request reaches it",
-            );
-            silence(server, "no request reaches this server", self.verdicts);
-            return false;
-        }
-        let scheme = if listens.tls { "https" } else { "http" };
-        let base = hosts.first().map_or("default", |host| host.trim_start_matches("*."));
-        let wanted = values::name(&format!("{base}.{scheme}"));
-        table.set("name", values::text(&self.names.free(wanted)));
-        let listeners = listens.names.iter().map(String::as_str);
+    /// The site of this face: name, listeners and hosts, and then what all faces of the server have.
+    fn site(&mut self, face: &Face, server: &Directive, whole: &Table) -> Table {
+        let mut table = Table::new("[[site]]", &server.at);
+        let scheme = if face.tls { "https" } else { "http" };
+        let base = face.hosts.first().map_or("default", |host| host.trim_start_matches("*."));
+        table.set("name", values::text(&self.names.free(values::name(&format!("{base}.{scheme}")))));
         table.set(
             "listener",
-            if let [only] = listens.names.as_slice() { values::text(only) } else { values::texts(listeners) },
+            match face.listeners.as_slice() {
+                [only] => values::text(only),
+                all => values::texts(all.iter().map(String::as_str)),
+            },
         );
-        if !hosts.is_empty() {
-            table.set("hosts", values::texts(hosts.iter().map(String::as_str)));
+        if !face.hosts.is_empty() {
+            table.set("hosts", values::texts(face.hosts.iter().map(String::as_str)));
         }
-        self.takes_the_rest(table, listens, server, default || hosts.is_empty());
-        true
-    }
-
-    fn takes_the_rest(&self, table: &mut Table, listens: &Listens, server: &Directive, default: bool) {
-        if default {
-            table.set("default", "true");
-        } else if listens.first {
-            table.set("nameless", "true");
-            let note = "clients that give no name get this site, the first of its listener; any other name gets 421, unless the site says default = true";
-            self.verdicts.unwritten(&server.at, "listen … default_server", Narrower, "nameless", note);
+        match face.role {
+            Role::Nothing => {}
+            Role::Nameless => table.set("nameless", "true"),
+            Role::Rest => table.set("default", "true"),
         }
+        let keys = whole.keys.iter().filter(|(key, _)| face.tls || key != "certificate");
+        table.keys.extend(keys.cloned());
+        table.below.clone_from(&whole.below);
+        table
     }
 
     fn certificate(&self, table: &mut Table, server: &Directive, scope: &Scope<'_>) -> bool {
@@ -178,22 +153,30 @@ impl<'a> Sites<'a, '_> {
     }
 
     fn routes(&mut self, table: &mut Table, listens: &Listens, server: &'a Directive, scope: &Scope<'a>) {
-        let whole = ["return", "rewrite"].iter().any(|name| !scope.own(name).is_empty());
-        if whole {
-            let action = action::read(scope, Matched::Prefix("/"), server, &mut self.pools, self.verdicts);
+        let before = self.before_locations(table, server, scope);
+        if let Rest::Answered(action) = before.rest {
             let note = "never reached: the server answers all requests itself";
             for block in scope.own("location") {
                 self.verdicts.say(block, Ignored, "", note);
-                silence(block, note, self.verdicts);
+                self.verdicts.silence(block, note);
             }
             return self.catch_all(table, action, server, scope, listens);
         }
+        let closed = matches!(before.rest, Rest::Closed);
         let mut all = locations::read(scope, self.verdicts);
-        let root = all.iter().position(|one| {
-            one.path == "/" && one.kind != locations::Kind::Exact && one.kind != locations::Kind::Regex
-        });
+        all.iter_mut().filter(|_| closed).for_each(|one| one.closed = true);
+        let root = all.iter().position(|one| one.path == "/" && matches!(one.kind, Kind::Firm | Kind::Prefix));
+        for slash in locations::slashes(&all).into_iter().filter(|one| !before.takes(one.bare)) {
+            table.below.push(self.slash(&slash));
+        }
         let root = root.map(|at| all.remove(at));
         for location in all {
+            if location.kind == Kind::Exact && before.takes(location.path) {
+                let note = "never reached: a rewrite of the server answers before";
+                self.verdicts.say(location.block, Ignored, "", note);
+                self.verdicts.silence(location.block, note);
+                continue;
+            }
             let route = self.route(&location, listens);
             table.below.push(route);
         }
@@ -201,14 +184,84 @@ impl<'a> Sites<'a, '_> {
             Some(root) => self.root(table, &root, listens),
             None => {
                 let mut rest = Table::new("[[site.route]]", &server.at);
-                rest.set("answer", "{ status = 404 }");
+                rest.set("answer", if closed { GAP } else { "{ status = 404 }" });
                 for one in ["root", "try_files"].iter().flat_map(|name| scope.own(name)) {
                     self.verdicts.missing(one, "Weir serves no files; paths without a location get 404");
                 }
                 table.below.push(rest);
-                self.verdicts.unwritten(&server.at, "location /", Same, "answer", "paths without a location get 404");
+                if !closed {
+                    self.verdicts.unwritten(
+                        &server.at,
+                        "location /",
+                        Same,
+                        "answer",
+                        "paths without a location get 404",
+                    );
+                }
             }
         }
+    }
+
+    /// What the server does in the order of its lines before it chooses a location: its rewrites become routes before all
+    /// others, until one of them, or a `return`, answers everything.
+    fn before_locations(&mut self, table: &mut Table, server: &'a Directive, scope: &Scope<'a>) -> Before {
+        let mut before = Before { taken: Vec::new(), rest: Rest::Open };
+        // An `if` that refuses requests stands among them and is not imported.
+        let refuses = scope.conditions().iter().any(|one| guards::refuses(one));
+        let mut lines = scope.innermost().filter(|one| matches!(one.name.as_str(), "rewrite" | "return" | "break"));
+        for one in lines.by_ref() {
+            match one.name.as_str() {
+                "break" => {
+                    self.verdicts.same(one, "");
+                    break;
+                }
+                "return" => {
+                    let action = action::read(scope, Matched::Prefix("/"), server, &mut self.pools, self.verdicts);
+                    before.rest = Rest::Answered(action);
+                    break;
+                }
+                _ => {}
+            }
+            let rewrite = rewrites::read(one, self.verdicts);
+            match (rewrite.requests, rewrite.redirect.filter(|_| !refuses)) {
+                (Requests::All, Some(redirect)) => {
+                    before.rest = Rest::Answered(Action::Own("redirect", redirect));
+                    break;
+                }
+                (Requests::All | Requests::Unclear, _) => {
+                    before.rest = Rest::Closed;
+                    break;
+                }
+                (Requests::Some(expression), redirect) => {
+                    if before.taken.iter().any(|taken| taken.as_str() == expression.as_str()) {
+                        self.verdicts.say(one, Ignored, "", "never reached: a line before it takes the same paths");
+                        continue;
+                    }
+                    let mut route = Table::new("[[site.route]]", &one.at);
+                    let (key, value) = rewrites::condition(&expression);
+                    route.set(key, value);
+                    match redirect {
+                        Some(redirect) => route.set("redirect", redirect),
+                        None => route.set("answer", GAP),
+                    }
+                    table.below.push(route);
+                    before.taken.push(expression);
+                }
+            }
+        }
+        lines.for_each(|one| self.verdicts.say(one, Ignored, "", "never reached: a line before it ends the list"));
+        before
+    }
+
+    /// The redirect from `/esb` to `/esb/`, which nginx has for a location that proxies.
+    fn slash(&self, slash: &locations::Slash<'_>) -> Table {
+        let mut route = Table::new("[[site.route]]", &slash.at.beside());
+        route.set("path", values::text(slash.bare));
+        let to = values::text(&format!("{}/", slash.bare));
+        route.set("redirect", format!("{{ path = {to}, keep-query = true, status = 301 }}"));
+        let note = "nginx leads from the path without its last slash to the location, and so does Weir";
+        self.verdicts.unwritten(slash.at, "location /x/: 301 from /x", Same, "redirect", note);
+        route
     }
 
     fn route(&mut self, location: &Location<'a>, listens: &Listens) -> Table {
@@ -233,7 +286,7 @@ impl<'a> Sites<'a, '_> {
             return Action::Own("answer", "{ status = 404 }".to_owned());
         }
         if location.closed {
-            let note = "nobody is let in here, for a location that keeps people out is not imported";
+            let note = "nobody is let in here, for something around it or in it is not imported";
             self.verdicts.missing(location.block, note);
             return Action::Gap;
         }
@@ -301,8 +354,11 @@ impl<'a> Sites<'a, '_> {
             return route.set("answer", GAP);
         }
         access::own_body(route, scope, self.verdicts);
-        if !scope.own("limit_req").is_empty() {
+        if let Some(one) = scope.own("limit_req").first() {
             access::rate(route, scope, &self.zones, self.verdicts);
+            if scope.has_above("limit_req") {
+                self.verdicts.add(one, "the site's rate holds here too, which nginx puts this one in place of");
+            }
         }
         let place = headers::Place { tls: listens.tls, port: listens.port, upgrades: &self.upgrades };
         headers::write(route, scope, &place, self.verdicts);
@@ -317,53 +373,25 @@ fn last(table: &mut Table, route: Table) {
     }
 }
 
-/// The same is said of everything in the block.
-fn silence(block: &Directive, note: &str, verdicts: &Verdicts) {
-    for one in block.inside() {
-        verdicts.say(one, Ignored, "", note);
-        silence(one, note, verdicts);
-    }
+/// What is decided before a location is chosen.
+struct Before {
+    /// The paths that a rewrite takes.
+    taken: Vec<regex::bytes::Regex>,
+    rest: Rest,
 }
 
-enum Host {
-    /// A name that nobody asks for, as `_`: what no other server takes.
-    Any,
-    Names(Vec<String>),
-    No(&'static str),
+/// What becomes of all other requests.
+enum Rest {
+    /// A location takes them.
+    Open,
+    /// They are answered, and reach no location.
+    Answered(Action),
+    /// Something that is not imported stands before the locations: nobody is let in to them.
+    Closed,
 }
 
-fn host(word: &str) -> Host {
-    let word = word.to_ascii_lowercase();
-    let fits = |name: &str| {
-        name.chars().all(|letter| letter.is_ascii_alphanumeric() || matches!(letter, '.' | '-' | ':' | '[' | ']'))
-    };
-    match word.as_str() {
-        "_" | "" | "-" | "--" | "*" | "!@#" => Host::Any,
-        name if name.starts_with('~') => Host::No("names are written, not matched by a regular expression"),
-        name if name.ends_with(".*") => Host::No("a wildcard stands at the beginning of a name"),
-        name if name.contains('$') => Host::No("names are written, not found by a variable"),
-        name if name.strip_prefix("*.").is_some_and(fits) => Host::Names(vec![name.to_owned()]),
-        name if name.strip_prefix('.').is_some_and(fits) => Host::Names(vec![name[1..].to_owned(), format!("*{name}")]),
-        name if fits(name) => Host::Names(vec![name.to_owned()]),
-        _ => Host::No("no host name"),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_of_servers() {
-        let names = |word| match host(word) {
-            Host::Any => vec!["any".to_owned()],
-            Host::Names(names) => names,
-            Host::No(_) => Vec::new(),
-        };
-        assert_eq!(names("_"), ["any"]);
-        assert_eq!(names("ESB.wso2.com"), ["esb.wso2.com"]);
-        assert_eq!(names(".wso2.com"), ["wso2.com", "*.wso2.com"]);
-        assert_eq!(names("*.wso2.com"), ["*.wso2.com"]);
-        assert!(names("~^esb").is_empty() && names("esb.*").is_empty());
+impl Before {
+    fn takes(&self, path: &str) -> bool {
+        self.taken.iter().any(|expression| expression.is_match(path.as_bytes()))
     }
 }

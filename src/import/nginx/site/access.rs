@@ -1,6 +1,7 @@
 //! Who may come, how often, and with how large a body.
 
-use std::collections::BTreeMap;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::import::nginx::class::Class::{Changed, Narrower, Refused, Same, Wider};
 use crate::import::nginx::parse::{Directive, Origin};
@@ -10,16 +11,38 @@ use crate::import::nginx::table::Table;
 use crate::import::nginx::values;
 
 /// The zones of `limit_req_zone`: key and rate by name.
-pub(crate) struct Zones<'a>(BTreeMap<&'a str, &'a Directive>);
+pub(crate) struct Zones<'a> {
+    all: BTreeMap<&'a str, &'a Directive>,
+    /// Those that a site or a route has.
+    used: RefCell<BTreeSet<usize>>,
+}
 
 impl<'a> Zones<'a> {
     pub(crate) fn of(http: &Scope<'a>, verdicts: &Verdicts) -> Self {
-        let zones = http.own("limit_req_zone").into_iter().filter_map(|one| {
+        let mut all = BTreeMap::new();
+        for one in http.own("limit_req_zone") {
             verdicts.say(one, Same, "rate", "");
-            let name = one.words.iter().find_map(|word| word.strip_prefix("zone="))?.split(':').next()?;
-            Some((name, one))
-        });
-        Self(zones.collect())
+            let zone = one.words.iter().find_map(|word| word.strip_prefix("zone="));
+            let name = zone.and_then(|zone| zone.split(':').next()).unwrap_or_default();
+            if all.insert(name, one).is_some() {
+                verdicts.say(one, Refused, "rate", "a zone of this name is written before");
+            }
+        }
+        Self { all, used: RefCell::default() }
+    }
+
+    /// A server became several sites, of which each counts by itself.
+    pub(super) fn split(&self, verdicts: &Verdicts) {
+        let used: Vec<_> = self.all.values().filter(|zone| self.used.borrow().contains(&zone.id)).collect();
+        used.into_iter().for_each(|zone| self.counts(zone, verdicts));
+    }
+
+    /// One more site or route has this zone. In nginx all of them share its count.
+    fn counts(&self, zone: &Directive, verdicts: &Verdicts) {
+        if !self.used.borrow_mut().insert(zone.id) {
+            let note = "nginx counts all places of this zone together, Weir each site and route by itself, so more get through";
+            verdicts.say(zone, Wider, "rate", note);
+        }
     }
 }
 
@@ -93,7 +116,7 @@ pub(super) fn rate(table: &mut Table, scope: &Scope<'_>, zones: &Zones<'_>, verd
         }
     }
     let value = |key: &str| one.words.iter().find_map(|word| word.strip_prefix(key)?.strip_prefix('='));
-    let Some(zone) = value("zone").and_then(|name| zones.0.get(name)) else {
+    let Some(zone) = value("zone").and_then(|name| zones.all.get(name)) else {
         return verdicts.say(one, Refused, "rate", "no limit_req_zone has this name");
     };
     let rate = zone.words.iter().find_map(|word| {
@@ -125,6 +148,7 @@ pub(super) fn rate(table: &mut Table, scope: &Scope<'_>, zones: &Zones<'_>, verd
     }
     let note = "beyond it 429 with Retry-After, not 503; an IPv6 network of 64 bits is one client";
     verdicts.say(one, Changed, "rate", note);
+    zones.counts(zone, verdicts);
     table.set("rate", values::inline(&pairs));
 }
 

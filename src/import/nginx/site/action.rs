@@ -1,6 +1,9 @@
 //! What a place does with its requests: `proxy_pass`, `return`, `rewrite … permanent`.
 
 use super::guards::guarded;
+use super::redirects::redirect;
+use super::rewrites;
+use super::rewrites::Requests;
 use crate::import::nginx::class::Class;
 use crate::import::nginx::class::Class::{Better, Changed, Ignored, Refused, Same};
 use crate::import::nginx::known;
@@ -43,12 +46,27 @@ pub(super) fn read<'a>(
         unused(scope, verdicts);
         return returned(one, verdicts);
     }
-    let rewrites = scope.own("rewrite");
-    if let Some(action) = rewrites.first().and_then(|one| rewritten(one, verdicts)) {
-        unused(scope, verdicts);
-        return action;
+    if let Some(one) = scope.own("rewrite").first() {
+        let rewrite = rewrites::read(one, verdicts);
+        return match (rewrite.requests, rewrite.redirect) {
+            (Requests::All, Some(redirect)) => {
+                unused(scope, verdicts);
+                Action::Own("redirect", redirect)
+            }
+            // For the others the rest of the place would hold.
+            (_, Some(_)) => {
+                verdicts.missing(one, "a redirect of some paths beside something else: write a location for them");
+                Action::Gap
+            }
+            (_, None) => Action::Gap,
+        };
     }
-    if !rewrites.is_empty() {
+    if let (Some(one), false) = (scope.own("try_files").first(), scope.own("proxy_pass").is_empty()) {
+        let last = one.words.last().map_or("", String::as_str);
+        verdicts.missing(
+            one,
+            format!("nginx asks for these files first, and goes to {last} without one, not to the nodes"),
+        );
         return Action::Gap;
     }
     match scope.own("proxy_pass").first() {
@@ -98,7 +116,7 @@ fn passed<'a>(
         }
         Ok(Some(change)) => {
             cookie_paths(scope, &change, verdicts);
-            verdicts.say(pass, change.class, "upstream-path", change.note);
+            verdicts.say(pass, change.class, "upstream-path", change.told(scope));
             Some(change.upstream)
         }
         Err(lacks) => {
@@ -106,7 +124,7 @@ fn passed<'a>(
             return Action::Gap;
         }
     };
-    for one in ["root", "index", "try_files"].iter().flat_map(|name| scope.own(name)) {
+    for one in ["root", "index"].iter().flat_map(|name| scope.own(name)) {
         verdicts.say(one, Ignored, "", "never used: this place proxies");
     }
     match pools.choose(&Target { host, tls }, scope, pass, verdicts) {
@@ -121,6 +139,22 @@ struct PathChange {
     upstream: String,
     class: Class,
     note: String,
+}
+
+impl PathChange {
+    /// What there is to know. A pool that leaves Location alone does so here too.
+    fn told(&self, scope: &Scope<'_>) -> String {
+        let off = scope.all("proxy_redirect").iter().any(|one| one.word() == "off");
+        let back = match (self.class, off) {
+            (_, true) => format!(
+                "Location stays as the node wrote it, by proxy_redirect off; the Path of cookies leads back to {}",
+                self.public
+            ),
+            (Better, _) => format!("Location and the Path of cookies lead back to {}", self.public),
+            _ => String::new(),
+        };
+        [self.note.as_str(), &back].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("; ")
+    }
 }
 
 /// How the path of `proxy_pass` changes what the client sent; not at all where it is the same. An error says what Weir lacks.
@@ -147,7 +181,7 @@ fn changed_path(path: &str, matched: Matched<'_>) -> Result<Option<PathChange>, 
         (false, true) if !whole => {
             (Changed, format!("{public}/a becomes {path}a; nginx sends {path}/a, with two slashes"))
         }
-        _ => (Better, format!("Location and the Path of cookies lead back to {public}")),
+        _ => (Better, String::new()),
     };
     Ok(Some(PathChange { public: public.to_owned(), upstream: path.to_owned(), class, note }))
 }
@@ -213,7 +247,7 @@ fn returned(one: &Directive, verdicts: &Verdicts) -> Action {
 }
 
 fn redirected(one: &Directive, to: &str, status: u16, verdicts: &Verdicts) -> Action {
-    match redirect(to, status) {
+    match redirect(to, status, false) {
         Some(table) => {
             let (class, note) = if to.contains("$server_name") {
                 (Changed, "to the host that the client asked for")
@@ -230,104 +264,9 @@ fn redirected(one: &Directive, to: &str, status: u16, verdicts: &Verdicts) -> Ac
     }
 }
 
-/// The table `redirect` that leads to this URL of nginx.
-fn redirect(to: &str, status: u16) -> Option<String> {
-    let mut pairs = Vec::new();
-    let mut add = |key: &str, value: String| pairs.push((key.to_owned(), value));
-    let whole = |to: &str| vec![("to".to_owned(), values::text(to))];
-    let (scheme, rest) = match to.split_once("://") {
-        Some(("$scheme", rest)) => (None, rest),
-        Some((scheme @ ("http" | "https"), rest)) => (Some(scheme), rest),
-        Some(_) => return None,
-        None => {
-            add("path", values::text(to));
-            return (to.starts_with('/') && !to.contains('$')).then(|| finished(pairs, status));
-        }
-    };
-    let (authority, path) = split_authority(rest);
-    let keeps_path = path == "$request_uri" || path == "$uri$is_args$args";
-    if !to.contains('$') {
-        return Some(finished(whole(to), status));
-    }
-    scheme.into_iter().for_each(|scheme| add("scheme", values::text(scheme)));
-    let (host, port) = authority.rsplit_once(':').map_or((authority, None), |(host, port)| (host, Some(port)));
-    match host {
-        "$host" | "$http_host" | "$server_name" => {}
-        host if !host.contains('$') => add("host", values::text(host)),
-        _ => return None,
-    }
-    if let Some(port) = port {
-        add("port", port.parse::<u16>().ok()?.to_string());
-    }
-    if !keeps_path {
-        let path = if path.is_empty() { "/" } else { path };
-        if path.contains('$') {
-            return None;
-        }
-        add("path", values::text(path));
-    }
-    Some(finished(pairs, status))
-}
-
-/// `$host$request_uri` → `$host` and `$request_uri`; `a.b/x` → `a.b` and `/x`.
-fn split_authority(rest: &str) -> (&str, &str) {
-    let at = rest.find("$request_uri").or_else(|| rest.find("$uri")).or_else(|| rest.find('/')).unwrap_or(rest.len());
-    let at = rest.find('/').map_or(at, |slash| slash.min(at));
-    rest.split_at(at)
-}
-
-fn finished(mut pairs: Vec<(String, String)>, status: u16) -> String {
-    pairs.push(("status".to_owned(), status.to_string()));
-    values::inline(&pairs)
-}
-
-/// `rewrite ^/(.*) https://HOST/$1 permanent`, the form in which real files redirect.
-fn rewritten(one: &Directive, verdicts: &Verdicts) -> Option<Action> {
-    let [from, to, rest @ ..] = one.words.as_slice() else { return None };
-    let status = match rest.first().map(String::as_str) {
-        Some("permanent") => 301,
-        Some("redirect") => 302,
-        None if to.contains("://") => 302,
-        _ => {
-            verdicts.missing(one, known::lacks("rewrite"));
-            return None;
-        }
-    };
-    let all = matches!(from.as_str(), "^/(.*)" | "^/(.*)$" | "^(.*)$" | "^(.*)" | "^/(.*)?" | "^" | ".*" | "^.*$");
-    let plain = to.strip_suffix("/$1").or_else(|| to.strip_suffix("$1"));
-    let plain = plain
-        .map(|base| format!("{base}$request_uri"))
-        .or_else(|| to.contains("$request_uri").then(|| to.trim_end_matches('?').to_owned()));
-    match plain.filter(|_| all) {
-        Some(to) => Some(redirected(one, &to, status, verdicts)),
-        None if all && !to.contains('$') => Some(redirected(one, to, status, verdicts)),
-        None => {
-            verdicts.missing(one, known::lacks("rewrite"));
-            None
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn redirects_keep_their_meaning() {
-        let cases = [
-            ("https://$host$request_uri", Some("{ scheme = \"https\", status = 301 }")),
-            ("https://$server_name/x", Some("{ scheme = \"https\", path = \"/x\", status = 301 }")),
-            ("$scheme://b.c$request_uri", Some("{ host = \"b.c\", status = 301 }")),
-            ("https://b.c:8443$request_uri", Some("{ scheme = \"https\", host = \"b.c\", port = 8443, status = 301 }")),
-            ("https://b.c/x", Some("{ to = \"https://b.c/x\", status = 301 }")),
-            ("/carbon", Some("{ path = \"/carbon\", status = 301 }")),
-            ("https://$tenant.b.c/", None),
-            ("https://$host/a$uri", None),
-        ];
-        for (to, table) in cases {
-            assert_eq!(redirect(to, 301).as_deref(), table, "{to}");
-        }
-    }
 
     #[test]
     fn a_path_that_stays_is_told_from_one_that_changes() {

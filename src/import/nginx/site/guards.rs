@@ -14,7 +14,7 @@ pub(super) fn guarded(scope: &Scope<'_>, verdicts: &Verdicts) -> bool {
     };
     let holds = known::protecting().chain(["ssl_verify_client"]).filter_map(|name| scope.one(name));
     holds.filter(|one| one.word() != "off").for_each(&mut close);
-    scope.conditions().into_iter().filter(|one| one.inside().iter().any(closes)).for_each(&mut close);
+    scope.conditions().into_iter().filter(|one| refuses(one)).for_each(&mut close);
     found
 }
 
@@ -28,6 +28,11 @@ pub(super) fn restricts(block: &Directive) -> bool {
         "ssl_verify_client" => one.word() != "off",
         name => closes(one) || known::protects(name) && one.word() != "off",
     })
+}
+
+/// Whether this `if` keeps some requests out.
+pub(super) fn refuses(condition: &Directive) -> bool {
+    condition.inside().iter().any(closes)
 }
 
 fn closes(one: &Directive) -> bool {

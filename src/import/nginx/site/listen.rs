@@ -24,20 +24,38 @@ struct Listener {
     http2: bool,
     /// Whether a server said that it takes what no other takes.
     default: bool,
+    /// How many servers have it so far, and how many of them as a site.
+    servers: usize,
     sites: usize,
+    /// A server that says so was read.
+    default_read: bool,
     table: Table,
 }
 
 /// What a server's `listen` lines come to.
 #[derive(Default)]
 pub(super) struct Listens {
-    pub(super) names: Vec<String>,
+    pub(super) all: Vec<Listen>,
+    /// One of them speaks TLS.
     pub(super) tls: bool,
-    /// A line says `default_server`.
-    pub(super) default: bool,
-    /// On all of its listeners it is the first server, and none says that it is the default.
-    pub(super) first: bool,
     pub(super) port: u16,
+}
+
+/// One of a server's listeners.
+pub(super) struct Listen {
+    pub(super) name: String,
+    pub(super) tls: bool,
+    pub(super) rank: Rank,
+}
+
+/// What a server is on one of its listeners.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Rank {
+    /// The line says `default_server`.
+    Default,
+    /// The first server, and none says that it is the default.
+    First,
+    Other,
 }
 
 struct Wanted<'a> {
@@ -62,27 +80,36 @@ impl Listeners {
 
     /// The listeners of this server.
     pub(super) fn of(&mut self, server: &Directive, scope: &Scope<'_>, verdicts: &Verdicts) -> Listens {
-        let mut listens = Listens { first: true, ..Listens::default() };
+        let mut listens = Listens::default();
         for wanted in wanted(server, scope, verdicts) {
             let listener = self.find_or_add(&wanted);
             if listener.tls && !wanted.tls {
                 let note = "the port speaks TLS, since another server says so";
                 scope.own("listen").iter().for_each(|one| verdicts.say(one, Changed, "tls", note));
             }
-            listens.first &= listener.sites == 0 && !listener.default;
-            listener.sites += 1;
+            let name = listener.table.value("name").unwrap_or_default().trim_matches('"').to_owned();
+            if listens.all.iter().any(|listen| listen.name == name) {
+                let note = "this address is written twice in the server, and nginx does not start with that";
+                line(&wanted, scope).for_each(|one| verdicts.say(one, Refused, "", note));
+                continue;
+            }
+            if wanted.default && std::mem::replace(&mut listener.default_read, true) {
+                let note = "an earlier server is the default of this address, and nginx does not start with two";
+                line(&wanted, scope).for_each(|one| verdicts.say(one, Refused, "", note));
+            }
+            let rank = match (wanted.default, listener.servers) {
+                (true, _) => Rank::Default,
+                (false, 0) if !listener.default => Rank::First,
+                _ => Rank::Other,
+            };
+            (listener.servers, listener.sites) = (listener.servers + 1, listener.sites + 1);
             listens.tls |= listener.tls;
-            listens.default |= wanted.default;
+            listens.all.push(Listen { name, tls: listener.tls, rank });
             if listens.port == 0 {
                 listens.port = wanted.bind.port();
             }
             limits(listener, scope, verdicts);
-            let name = listener.table.value("name").unwrap_or_default().trim_matches('"').to_owned();
-            if !listens.names.contains(&name) {
-                listens.names.push(name);
-            }
         }
-        listens.first &= !listens.names.is_empty();
         listens
     }
 
@@ -91,10 +118,17 @@ impl Listeners {
         let mut names = Vec::new();
         for wanted in wanted(server, scope, verdicts) {
             let listener = self.find_or_add(&Wanted { tls: true, ..wanted });
-            listener.sites += 1;
+            (listener.servers, listener.sites) = (listener.servers + 1, listener.sites + 1);
             names.push(listener.table.value("name").unwrap_or_default().trim_matches('"').to_owned());
         }
         names
+    }
+
+    /// A server that refuses all handshakes: the next one is not the first of its listener.
+    pub(super) fn refusing(&mut self, server: &Directive, scope: &Scope<'_>) {
+        for wanted in wanted(server, scope, &Verdicts::default()) {
+            self.find_or_add(&wanted).servers += 1;
+        }
     }
 
     fn find_or_add(&mut self, wanted: &Wanted<'_>) -> &mut Listener {
@@ -102,7 +136,15 @@ impl Listeners {
             let mut table = Table::new("[[listener]]", wanted.from);
             table.set("name", values::text(&self.names.free(name(wanted.bind, wanted.tls))));
             table.set("bind", values::text(&wanted.bind.to_string()));
-            self.all.push(Listener { tls: false, http2: false, default: false, sites: 0, table });
+            self.all.push(Listener {
+                tls: false,
+                http2: false,
+                default: false,
+                servers: 0,
+                sites: 0,
+                default_read: false,
+                table,
+            });
             self.all.len() - 1
         });
         let listener = &mut self.all[at];
@@ -118,6 +160,11 @@ impl Listeners {
     pub(crate) fn finish(self) -> Vec<Table> {
         self.all.into_iter().filter(|one| one.sites > 0).map(|one| one.table).collect()
     }
+}
+
+/// The line that says this.
+fn line<'a>(wanted: &Wanted<'_>, scope: &Scope<'a>) -> impl Iterator<Item = &'a Directive> {
+    scope.own("listen").into_iter().filter(|one| one.at == *wanted.from)
 }
 
 fn name(bind: SocketAddr, tls: bool) -> String {

@@ -1,12 +1,13 @@
 //! Locations in the order in which Weir asks its routes. nginx takes the exact one, then the longest prefix if it says `^~`,
 //! then the first regular expression, then the longest prefix; Weir takes the first route that matches.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use super::action::Matched;
+use super::expressions::{expression, regex_text};
 use super::guards::restricts;
 use crate::import::nginx::class::Class::{Changed, Narrower, Refused, Same};
-use crate::import::nginx::parse::Directive;
+use crate::import::nginx::parse::{Directive, Origin};
 use crate::import::nginx::report::Verdicts;
 use crate::import::nginx::scope::Scope;
 use crate::import::nginx::values;
@@ -63,10 +64,30 @@ impl<'a> Location<'a> {
     }
 }
 
-/// Regular expressions stand in single quotes, as in the reference.
-fn regex_text(plain: &str) -> String {
-    if plain.contains('\'') || plain.chars().any(char::is_control) { values::text(plain) } else { format!("'{plain}'") }
+/// A location to which nginx leads from the same path without its last slash.
+pub(super) struct Slash<'a> {
+    pub(super) bare: &'a str,
+    pub(super) at: &'a Origin,
 }
+
+/// Those of the locations that proxy and end with a slash, where no other one takes the path without it. nginx asks for them
+/// beside the exact ones, before regular expressions.
+pub(super) fn slashes<'a>(all: &[Location<'a>]) -> Vec<Slash<'a>> {
+    let plain = all.iter().filter(|one| one.kind != Kind::Regex);
+    let written: HashMap<_, _> = plain.clone().map(|one| (one.path, one.block)).collect();
+    let mut seen = HashSet::new();
+    let leads = plain.filter_map(|one| {
+        let bare = one.path.strip_suffix('/').filter(|bare| !bare.is_empty())?;
+        let proxies = one.block.inside().iter().any(|inner| PASSES.contains(&inner.name.as_str()));
+        // A location inside another is found in it.
+        let free = written.get(bare).is_none_or(|block| block.at.holds(&one.block.at));
+        (proxies && free && seen.insert(bare)).then_some(Slash { bare, at: &one.block.at })
+    });
+    leads.collect()
+}
+
+/// What makes nginx lead to a location with its slash.
+const PASSES: [&str; 6] = ["proxy_pass", "fastcgi_pass", "uwsgi_pass", "scgi_pass", "memcached_pass", "grpc_pass"];
 
 /// A prefix of Weir ends with a segment, one of nginx does not. What a restriction closes may not become less.
 fn runs_on(block: &Directive, path: &str) -> bool {
@@ -143,7 +164,7 @@ fn kind<'a>(block: &'a Directive, verdicts: &Verdicts) -> Option<(Kind, &'a str)
         word => (Kind::Prefix, word),
     };
     if kind == Kind::Regex {
-        if let Err(error) = regex::Regex::new(path) {
+        if let Err(error) = expression(path) {
             let what = error.to_string();
             let what = what.lines().last().unwrap_or_default().trim().trim_start_matches("error: ").to_owned();
             verdicts.missing(block, format!("this regular expression has no counterpart: {what}"));
@@ -223,7 +244,8 @@ mod tests {
     fn beginnings_are_found_as_by_asking_all_of_them() {
         let all = ["/b/c/", "/b/", "/a", "/a/x", "/c/d", "/b-"];
         let beginnings = Beginnings::of(all.into_iter());
-        for text in ["/", "/a", "/ab", "/a/x/y", "/b", "/b/", "/b/c/d", "/b-", "/b.", "/c/", "/c/d", "/c/dd", "/d", ""] {
+        for text in ["/", "/a", "/ab", "/a/x/y", "/b", "/b/", "/b/c/d", "/b-", "/b.", "/c/", "/c/d", "/c/dd", "/d", ""]
+        {
             assert_eq!(beginnings.has_one_of(text), all.iter().any(|one| text.starts_with(one)), "{text:?}");
         }
     }

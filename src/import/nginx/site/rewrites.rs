@@ -1,0 +1,123 @@
+//! `rewrite`: nginx carries those of a server out in their order, before it chooses a location. One that redirects becomes a
+//! route before all others. One that changes the path has no counterpart: its requests get 501, and the rest of the server is
+//! as it would be.
+
+use regex::bytes::Regex;
+
+use super::expressions::{expression, regex_text};
+use super::redirects::redirect;
+use crate::import::nginx::class::Class;
+use crate::import::nginx::class::Class::{Better, Changed, Refused, Same};
+use crate::import::nginx::known;
+use crate::import::nginx::parse::Directive;
+use crate::import::nginx::report::Verdicts;
+use crate::import::nginx::values;
+
+/// What a `rewrite` does, and with which requests.
+pub(super) struct Rewrite {
+    pub(super) requests: Requests,
+    /// The table `redirect`. Nothing, with a verdict, where it does something else.
+    pub(super) redirect: Option<String>,
+}
+
+/// Which requests a `rewrite` takes.
+pub(super) enum Requests {
+    All,
+    /// Those whose path fits.
+    Some(Regex),
+    /// Weir cannot tell.
+    Unclear,
+}
+
+/// Expressions that every path fits.
+const ALL: [&str; 10] = ["^/(.*)", "^/(.*)$", "^(.*)$", "^(.*)", "^/(.*)?", "(.*)", "^", "/", ".*", "^.*$"];
+
+/// Reads the line.
+pub(super) fn read(one: &Directive, verdicts: &Verdicts) -> Rewrite {
+    let [from, to, flags @ ..] = one.words.as_slice() else {
+        verdicts.say(one, Refused, "", "write a regular expression and what replaces the path");
+        return Rewrite { requests: Requests::Unclear, redirect: None };
+    };
+    let requests = match expression(from) {
+        _ if ALL.contains(&from.as_str()) => Requests::All,
+        Ok(paths) => Requests::Some(paths),
+        Err(_) => {
+            verdicts.missing(one, "this regular expression has no counterpart, so all requests of this place get 501");
+            return Rewrite { requests: Requests::Unclear, redirect: None };
+        }
+    };
+    let leads_away = ["http://", "https://", "$scheme"].iter().any(|scheme| to.starts_with(scheme));
+    let status = match flags.first().map(String::as_str) {
+        Some("permanent") => Some(301),
+        Some("redirect") => Some(302),
+        _ => leads_away.then_some(302),
+    };
+    let found = status.and_then(|status| target(to, matches!(requests, Requests::All), status));
+    match &found {
+        Some((_, class, note)) => verdicts.say(one, *class, "redirect", *note),
+        None => verdicts.missing(one, format!("{}; these requests get 501", known::lacks("rewrite"))),
+    }
+    Rewrite { requests, redirect: found.map(|(table, ..)| table) }
+}
+
+/// The table `redirect` for this replacement. nginx puts the query behind it, unless it ends with a question mark.
+fn target(to: &str, all: bool, status: u16) -> Option<(String, Class, &'static str)> {
+    let (to, keeps) = to.strip_suffix('?').map_or((to, true), |to| (to, false));
+    if to.contains("$request_uri") {
+        let (class, note) = if keeps { (Better, "nginx would send a query twice") } else { (Same, "") };
+        return Some((redirect(to, status, false)?, class, note));
+    }
+    if let Some(base) = to.strip_suffix("/$1").or_else(|| to.strip_suffix("$1")).filter(|_| all) {
+        let (class, note) = if keeps { (Same, "") } else { (Changed, "the query stays") };
+        return Some((redirect(&format!("{base}$request_uri"), status, false)?, class, note));
+    }
+    Some((redirect(to, status, keeps)?, Same, ""))
+}
+
+/// The key of a route for these requests, and its value.
+pub(super) fn condition(paths: &Regex) -> (&'static str, String) {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/_-".contains(&byte);
+    let whole = paths.as_str().strip_prefix('^').and_then(|rest| rest.strip_suffix('$'));
+    match whole.filter(|path| path.starts_with('/') && path.bytes().all(plain)) {
+        Some(path) => ("path", values::text(path)),
+        None => ("regex", regex_text(paths.as_str())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_replaces_a_path_is_where_the_redirect_leads() {
+        let cases = [
+            ("https://$host/$1", true, Some("{ scheme = \"https\", status = 301 }"), Same),
+            ("https://$host$request_uri?", false, Some("{ scheme = \"https\", status = 301 }"), Same),
+            ("https://$host$request_uri", true, Some("{ scheme = \"https\", status = 301 }"), Better),
+            ("/y", false, Some("{ path = \"/y\", keep-query = true, status = 301 }"), Same),
+            ("/y?", false, Some("{ path = \"/y\", status = 301 }"), Same),
+            (
+                "https://b.c/y",
+                false,
+                Some("{ scheme = \"https\", host = \"b.c\", path = \"/y\", keep-query = true, status = 301 }"),
+                Same,
+            ),
+            ("https://b.c/y?", false, Some("{ to = \"https://b.c/y\", status = 301 }"), Same),
+            ("/new/$1", false, None, Same),
+            ("https://$host/$1", false, None, Same),
+        ];
+        for (to, all, table, class) in cases {
+            let found = target(to, all, 301);
+            assert_eq!(found.as_ref().map(|(table, ..)| table.as_str()), table, "{to}");
+            assert_eq!(found.map_or(Same, |(_, class, _)| class), class, "{to}");
+        }
+    }
+
+    #[test]
+    fn a_whole_path_is_no_expression() {
+        let of = |text| condition(&expression(text).unwrap());
+        assert_eq!(of("^/x-1$"), ("path", "\"/x-1\"".to_owned()));
+        assert_eq!(of("^/x.y$"), ("regex", "'^/x.y$'".to_owned()));
+        assert_eq!(of("^/x"), ("regex", "'^/x'".to_owned()));
+    }
+}
