@@ -4,6 +4,7 @@
 mod nginx;
 
 pub use self::nginx::class::Class;
+pub use self::nginx::known::{LACKS, PROTECTS, SETTLED};
 pub use self::nginx::report::Report;
 pub use self::nginx::source::Input;
 pub use self::nginx::{Imported, import};

@@ -1,4 +1,4 @@
-//! What is written from the definitions: the tables of keys and metrics in docs/, the pages of man, the schema in conf/,
+//! What is written from the definitions: the tables of keys, metrics and directives of nginx in docs/, the pages of man, the schema in conf/,
 //! and the scripts in completions/. `make generated` runs this with `WEIR_WRITE` set, and it writes them; without it the
 //! test fails where one of them is not what the definitions say.
 #![allow(clippy::unwrap_used)] // clippy knows tests by their attribute, not what they call
@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use weir::config::{self, Key};
+use weir::import::{Class, LACKS, PROTECTS, SETTLED};
 use weir::observe::metrics::DEFINITIONS;
 use weir::wso2::Check;
 use weir::wso2::checks::ALL;
@@ -98,6 +99,7 @@ fn files() -> Vec<(String, String)> {
         filled("docs/configuration.md", MARKDOWN, &keys()),
         filled("docs/metrics.md", MARKDOWN, &metrics()),
         filled("docs/wso2.md", MARKDOWN, &checks()),
+        filled("docs/from-nginx.md", MARKDOWN, &directives()),
         filled("man/weir.8", ROFF, &man::overview()),
         filled("man/weir.toml.5", ROFF, &man::configuration()),
         ("conf/weir.schema.json".to_owned(), said(&["schema"])),
@@ -107,6 +109,20 @@ fn files() -> Vec<(String, String)> {
     ];
     files.extend(man::pages());
     files
+}
+
+/// What the importer of nginx's configurations says wherever it meets a directive.
+fn directives() -> Vec<Piece> {
+    let listed = |names: &[&str]| names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+    let lacks: String = LACKS.iter().map(|(names, note)| format!("| {} | {note} |\n", listed(names))).collect();
+    let row =
+        |(names, class, note): &(&[&str], Class, &str)| format!("| {} | {} | {note} |\n", listed(names), class.word());
+    let settled: String = SETTLED.iter().map(row).collect();
+    vec![
+        ("directives that are missing".to_owned(), format!("| nginx | Weir |\n|---|---|\n{lacks}")),
+        ("directives that keep people out".to_owned(), format!("{}\n", listed(PROTECTS))),
+        ("directives that need no key".to_owned(), format!("| nginx | report | |\n|---|---|---|\n{settled}")),
+    ]
 }
 
 /// The lines around a piece that is generated, with `{}` for its name.

@@ -2,7 +2,7 @@
 //! `weir check` would, and written (`render`). Each directive gets a line in the report, whatever becomes of it.
 
 pub(super) mod class;
-mod known;
+pub(super) mod known;
 mod parse;
 mod pool;
 mod render;

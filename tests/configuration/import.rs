@@ -271,6 +271,40 @@ fn the_command_writes_once_and_only_what_is_whole() {
     assert_eq!(value["written"], out.join("weir.toml").to_str().unwrap());
 }
 
+/// What the importer looks at by its name has a place on the page, and what the page has in its first column nginx knows.
+#[test]
+fn the_page_and_the_importer_have_the_same_directives() {
+    let names = fs::read_to_string(root().join("src/import/nginx/known/names.txt")).unwrap();
+    let names: Vec<&str> = names.split_whitespace().collect();
+    let code = code_below(&root().join("src/import"));
+    let page = fs::read_to_string(root().join("docs/from-nginx.md")).unwrap();
+    let part = |letter: char| letter.is_ascii_alphanumeric() || letter == '_';
+    let words: Vec<&str> = page.split(|letter| !part(letter)).collect();
+    let untold = |name: &&&str| code.contains(&format!("\"{name}\"")) && !words.contains(*name);
+    let untold: Vec<_> = names.iter().filter(untold).collect();
+    assert!(untold.is_empty(), "docs/from-nginx.md has no row for {untold:?}");
+    let of_nginx = page
+        .split("\n## ")
+        .filter(|section| !["Import\n", "Running it\n"].iter().any(|name| section.starts_with(name)));
+    let rows = of_nginx.flat_map(str::lines).filter(|line| line.starts_with("| `"));
+    let spans = rows.filter_map(|row| row.split(" | ").next()).flat_map(|cell| cell.split('`').skip(1).step_by(2));
+    let first = spans.flat_map(|span| span.split(';')).filter_map(|part| part.split_whitespace().next());
+    let unknown: Vec<_> =
+        first.filter(|word| word.chars().all(part) && !names.contains(word) && *word != "nodelay").collect();
+    assert!(unknown.is_empty(), "nginx knows nothing of this: {unknown:?}");
+}
+
+/// The importer's sources, in one text.
+fn code_below(directory: &Path) -> String {
+    let entries = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
+    let text = |path: PathBuf| match path.extension() {
+        None => code_below(&path),
+        Some(end) if end == "rs" => fs::read_to_string(&path).unwrap(),
+        Some(_) => String::new(),
+    };
+    entries.map(text).collect()
+}
+
 #[test]
 fn what_cannot_be_read_says_where() {
     let rows = [

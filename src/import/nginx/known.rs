@@ -17,7 +17,7 @@ static ONCE: LazyLock<HashSet<&str>> = LazyLock::new(|| include_str!("known/once
 
 /// What is said of these wherever they stand.
 #[rustfmt::skip]
-const SETTLED: &[(&[&str], Class, &str)] = &[
+pub const SETTLED: &[(&[&str], Class, &str)] = &[
     (&["http", "events", "include"], Same, ""),
     (&["user", "pid", "daemon", "master_process", "lock_file", "env", "working_directory", "worker_rlimit_nofile", "worker_rlimit_core",
        "worker_priority", "worker_cpu_affinity", "worker_shutdown_timeout", "pcre_jit", "timer_resolution", "thread_pool", "load_module"],
@@ -73,7 +73,7 @@ const SETTLED: &[(&[&str], Class, &str)] = &[
 ];
 
 /// Directives that keep somebody out. What they stand in is not opened without them.
-const PROTECTS: &[&str] = &[
+pub const PROTECTS: &[&str] = &[
     "auth_basic",
     "auth_request",
     "auth_jwt",
@@ -181,10 +181,10 @@ pub(super) fn unread(name: &str, words: &[String], block: &str) -> (Class, Strin
 
 /// What Weir lacks and real files have: one line each, to be changed when it comes.
 #[rustfmt::skip]
-const LACKS: &[(&[&str], &str)] = &[
+pub const LACKS: &[(&[&str], &str)] = &[
     (&["proxy_cookie_path"], "the Path of cookies leads back where upstream-path changes the path, and stays otherwise"),
     (&["error_page"], "pages are a site's, for all of its requests: write error-pages there"),
-    (&["map", "geo", "split_clients", "set"], "there are no variables of one's own"),
+    (&["map", "geo", "split_clients", "charset_map", "set"], "there are no variables of one's own"),
     (&["if"], "conditions are methods, headers and target of a route"),
     (&["auth_basic", "auth_basic_user_file", "auth_request", "auth_jwt"], "who may come is decided by address; passwords are a matter of the nodes"),
     (&["ssl_client_certificate", "ssl_verify_client", "ssl_verify_depth", "ssl_crl"], "clients' certificates are not asked for"),
@@ -197,6 +197,8 @@ const LACKS: &[(&[&str], &str)] = &[
     (&["stub_status", "api"], "`weir status`, and /metrics and /api/9 of the admin address"),
     (&["health_check"], "write [pool.health]: interval, rise, fall and probes"),
     (&["mirror"], "requests are sent to one node"),
+    (&["mail"], "mail is not carried"),
+    (&["fastcgi_pass", "grpc_pass", "memcached_pass", "scgi_pass", "uwsgi_pass"], "nodes are asked in HTTP"),
 ];
 
 /// What is said of a directive of these: the sentence of the table of what Weir lacks.

@@ -57,8 +57,7 @@ fn add<'a>(server: &'a Directive, stream: &Scope<'a>, sites: &mut Sites<'a, '_>)
         let Some(pool) = sites.pools.choose_stream(target, timeouts.clone(), pass, verdicts) else { continue };
         let mut table = Table::new("[[site]]", &server.at);
         let base = taken.hosts.first().map_or("default", |host| host.trim_start_matches("*."));
-        let known = |name: &str| sites.tables.iter().any(|table| table.value("name") == Some(&values::text(name)));
-        table.set("name", values::text(&values::free(values::name(&format!("{base}.tls")), known)));
+        table.set("name", values::text(&sites.names.free(values::name(&format!("{base}.tls")))));
         let on = listeners.iter().map(String::as_str);
         table.set("listener", if let [only] = listeners.as_slice() { values::text(only) } else { values::texts(on) });
         if !taken.hosts.is_empty() {
