@@ -108,6 +108,7 @@ pub(in crate::traffic) fn configuration(nodes: usize, pool: config::Pool) -> Con
         metrics: None,
         dns: config::Dns::default(),
         tracing: None,
+        cluster: None,
         listeners: Vec::new(),
         nodes: (0..nodes).map(node).collect(),
         pools: vec![pool],
