@@ -33,29 +33,21 @@ fn host_name(context: Context<'_>, carbon: &Carbon) {
         }
         return;
     };
-    if wrong_host(context, said, &public, "HostName", HOST_NAME) {
+    if is_public(context, said, &public, "HostName", HOST_NAME) {
         covered(context, said, false);
     }
 }
 
 fn mgt_host_name(context: Context<'_>, carbon: &Carbon) {
     let public = context.view.console();
-    match (&carbon.mgt_host_name, first_host(&public)) {
-        (Some(said), _) => {
-            if wrong_host(context, said, &public, "MgtHostName", MGT_HOST_NAME) {
-                covered(context, said, true);
-            }
+    if let Some(said) = &carbon.mgt_host_name {
+        if is_public(context, said, &public, "MgtHostName", MGT_HOST_NAME) {
+            covered(context, said, true);
         }
-        (None, Some(wanted)) if context.node.role.console => {
-            let what = "MgtHostName is not there, so the console leads to HostName, which is not its site";
-            context.findings.error(
-                MGT_HOST_NAME,
-                &carbon.at,
-                what,
-                format!("write <MgtHostName>{wanted}</MgtHostName>"),
-            );
-        }
-        _ => {}
+    } else if let Some(wanted) = first_host(&public).filter(|_| context.node.role.console) {
+        let what = "MgtHostName is not there, so the console leads to HostName, which is not its site";
+        let advice = format!("write <MgtHostName>{wanted}</MgtHostName>");
+        context.findings.error(MGT_HOST_NAME, &carbon.at, what, advice);
     }
 }
 
@@ -64,7 +56,7 @@ fn first_host(public: &[Public]) -> Option<String> {
 }
 
 /// Whether the host is one of these sites', or cannot be compared. Otherwise it is reported.
-fn wrong_host(context: Context<'_>, said: &Written, public: &[Public], name: &str, check: Check) -> bool {
+fn is_public(context: Context<'_>, said: &Written, public: &[Public], name: &str, check: Check) -> bool {
     let takes_all = public.iter().any(|one| one.hosts.is_empty());
     if public.is_empty() || takes_all || public.iter().any(|one| one.has_host(&said.text)) {
         return true;
