@@ -226,6 +226,31 @@ fn what_nginx_refuses_and_what_it_does_before_a_location_is_told() {
     rows.iter().for_each(|(nginx, directive, class)| assert_class(nginx, directive, *class));
 }
 
+#[test]
+fn a_time_that_is_none_is_refused_and_not_left_out() {
+    for (inside, directive) in [
+        ("server 10.0.0.3:80 slow_start=soon;", "server 10.0.0.3:80 slow_start=soon"),
+        ("server 10.0.0.3:80 fail_timeout=10q;", "server 10.0.0.3:80 fail_timeout=10q"),
+        ("server 10.0.0.3:80; keepalive_timeout long;", "keepalive_timeout long"),
+        ("server 10.0.0.3:80; queue 10 timeout=x;", "queue 10 timeout=x"),
+        (
+            "server 10.0.0.3:80; sticky learn create=$upstream_cookie_a lookup=$cookie_a zone=z:1m timeout=x;",
+            "sticky learn create=$upstream_cookie_a lookup=$cookie_a zone=z:1m timeout=x",
+        ),
+    ] {
+        let nginx = format!("upstream a {{ {inside} }} {}", site("location / { proxy_pass http://a; }"));
+        assert_class(&nginx, directive, Class::Refused);
+    }
+}
+
+#[test]
+fn what_a_server_that_is_down_says_holds_for_no_other() {
+    let servers = "server 10.0.0.3:80 max_fails=7 down; server 10.0.0.4:80; server 10.0.0.5:80 fail_timeout=20s;";
+    let nginx = format!("upstream a {{ {servers} }} {}", site("location / { proxy_pass http://a; }"));
+    let text = from_text(&nginx).text.unwrap_or_else(|errors| panic!("{}", errors.render(false)));
+    assert!(!text.contains("failures = 7"), "{text}");
+}
+
 #[track_caller]
 fn assert_class(nginx: &str, directive: &str, class: Class) {
     let report = from_text(nginx).report;

@@ -53,6 +53,7 @@ fn server(one: &Directive, failures: &mut Failures, verdicts: &Verdicts) -> Opti
     };
     let mut keys = Vec::new();
     let named = host.parse::<std::net::IpAddr>().is_err();
+    failures.begin_server();
     let (class, note) = if named { (Better, "the name is resolved again when its TTL is over") } else { (Same, "") };
     verdicts.say(one, class, "[[node]]", note);
     for parameter in one.words.iter().skip(1) {
@@ -69,6 +70,9 @@ fn server(one: &Directive, failures: &mut Failures, verdicts: &Verdicts) -> Opti
             "max_conns" if value != "0" => {
                 keys.push(("max-requests".to_owned(), value.to_owned()));
                 verdicts.say(one, Changed, "max-requests", "requests are counted, not connections");
+            }
+            "slow_start" | "fail_timeout" if values::milliseconds(value).is_none() => {
+                verdicts.say(one, Refused, "", format!("{parameter}: write a time such as 30s"));
             }
             "slow_start" => keys.extend(values::time(value).map(|time| ("slow-start".to_owned(), time))),
             "max_fails" => failures.add(Some(value), None),
@@ -109,6 +113,9 @@ fn about_all(one: &Directive, block: &Directive, table: &mut Table, verdicts: &V
         "hash" => hashed(one, block, table, verdicts),
         "sticky" => sticky(one, table, verdicts),
         "keepalive" => verdicts.say(one, Better, "reuse", "connections to nodes are kept, as many as there are"),
+        "keepalive_timeout" if values::milliseconds(one.word()).is_none() => {
+            verdicts.say(one, Refused, "idle-timeout", "write a time such as 60s");
+        }
         "keepalive_timeout" => {
             values::time(one.word()).into_iter().for_each(|time| table.set("idle-timeout", time));
             verdicts.same(one, "idle-timeout");
@@ -118,12 +125,15 @@ fn about_all(one: &Directive, block: &Directive, table: &mut Table, verdicts: &V
         }
         "zone" => verdicts.say(one, Same, "", "states are shared by all threads"),
         "queue" => {
-            let wait = one.words.iter().find_map(|word| values::time(word.strip_prefix("timeout=")?));
-            let wait = wait.map(|wait| ("wait".to_owned(), wait));
-            let pairs: Vec<_> = [("size".to_owned(), one.word().to_owned())].into_iter().chain(wait).collect();
+            let said = one.words.iter().find_map(|word| word.strip_prefix("timeout="));
+            let wait = said.and_then(values::time).map(|wait| ("wait".to_owned(), wait));
             if values::number(one.word()).is_none() {
                 return verdicts.say(one, Refused, "queue", "write a number");
             }
+            if said.is_some() && wait.is_none() {
+                return verdicts.say(one, Refused, "queue", "timeout: write a time such as 30s");
+            }
+            let pairs: Vec<_> = [("size".to_owned(), one.word().to_owned())].into_iter().chain(wait).collect();
             table.set("queue", values::inline(&pairs));
             verdicts.same(one, "queue");
         }
@@ -209,9 +219,10 @@ fn sticky(one: &Directive, table: &mut Table, verdicts: &Verdicts) {
             };
             add("mode", "\"learn\"".to_owned());
             add("cookie", values::text(if name.eq_ignore_ascii_case("jsessionid") { "JSESSIONID" } else { name }));
-            match value("timeout").and_then(values::time) {
-                Some(time) => add("idle", time),
-                None => verdicts.unwritten(
+            match (value("timeout"), value("timeout").and_then(values::time)) {
+                (_, Some(time)) => add("idle", time),
+                (Some(_), None) => return verdicts.say(one, Refused, "idle", "timeout: write a time such as 1h"),
+                (None, None) => verdicts.unwritten(
                     &one.at,
                     "sticky learn timeout=10m",
                     Wider,
@@ -263,6 +274,11 @@ impl Failures {
     fn add(&mut self, most: Option<&str>, time: Option<&str>) {
         let keep = |new: Option<&str>, old: &Option<String>| new.map(str::to_owned).or_else(|| old.clone());
         self.current = (keep(most, &self.current.0), keep(time, &self.current.1));
+    }
+
+    /// What a server says that is left out holds for no other one.
+    fn begin_server(&mut self) {
+        self.current = (None, None);
     }
 
     fn end_of_server(&mut self) {
