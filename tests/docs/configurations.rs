@@ -58,13 +58,16 @@ struct Files(PathBuf);
 impl Files {
     fn new() -> Self {
         let directory = directory();
-        for folder in ["certs", "logs", "sites", "state"] {
+        for folder in ["certs", "logs", "pages", "sites", "state"] {
             fs::create_dir_all(directory.join(folder)).unwrap();
         }
         for name in ["wrk", "mgt", "site", "server", "sso", "apps", "api", "am", "www", "admin"] {
             certificate(&directory.join("certs"), name);
         }
         fs::copy(directory.join("certs/wrk.crt"), directory.join("certs/operators.pem")).unwrap();
+        for page in ["403.json", "soon.html", "sorry.html"] {
+            fs::write(directory.join("pages").join(page), "\n").unwrap();
+        }
         Self(directory)
     }
 }

@@ -56,7 +56,7 @@ impl Machine {
 
     /// Runs a block as a shell does that stops at the first line which fails; the fault is that line and what it wrote.
     pub(crate) fn run(&self, block: &str) -> Result<(), String> {
-        let here = self.names.iter().fold(block.to_owned(), |text, (there, here)| text.replace(there, here));
+        let here = self.here(block);
         let script = format!("trap 'echo \"at: $BASH_COMMAND\" >&2' ERR\n{here}");
         let output = Command::new("/bin/bash")
             .args(["-Eeuo", "pipefail", "-c", &script])
@@ -86,7 +86,13 @@ impl Machine {
             text.split_once(&format!("name = \"{site}\"\n")).unwrap_or_else(|| panic!("no site {site}"));
         let end = rest.find("\n[[").map_or(rest.len(), |end| end + 1);
         let (keys, after) = rest.split_at(end);
+        let piece = self.here(piece);
         fs::write(&file, format!("{before}name = \"{site}\"\n{keys}{piece}\n{after}")).unwrap();
+    }
+
+    /// A text of a page with the names and addresses of this machine.
+    fn here(&self, text: &str) -> String {
+        self.names.iter().fold(text.to_owned(), |text, (there, here)| text.replace(there, here))
     }
 
     /// The configuration with which it began.
@@ -165,6 +171,9 @@ impl Machine {
             for (port, there) in ["8280", "8243", "9443"].into_iter().zip(&ports) {
                 names.push((format!("{node}:{port}"), format!("{here}:{there}")));
             }
+        }
+        for (there, here) in ["8280", "8243", "9443"].into_iter().zip(&ports) {
+            names.push((format!("\nport = {there}\n"), format!("\nport = {here}\n")));
         }
         let below = |folder: &str| (folder.to_owned(), format!("{}{folder}", self.directory.display()));
         let repository = |folder: &str, here: &str| (folder.to_owned(), format!("{}/{here}", root().display()));

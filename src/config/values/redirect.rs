@@ -39,7 +39,7 @@ pub(crate) fn read(section: &Section<'_>, origin: &Origin<'_>) -> Redirect {
         let what = "redirect leads to where the request came from";
         section.problems.error(section.at(), what, "write to = \"https://…\", or scheme, host, port or path");
     }
-    if !section.has("path") && !section.has("to") {
+    if keep_query && !section.has("path") && !section.has("to") {
         section.no_effect(&["keep-query"], "without path", "leave it out: the query stays anyway");
     }
     let target = fixed.map_or(RedirectTarget::Changed { scheme, host, port, path, keep_query }, RedirectTarget::Fixed);
