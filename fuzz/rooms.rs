@@ -4,10 +4,60 @@
 #[path = "../src/wire/mod.rs"]
 pub mod wire;
 
+/// The importer of nginx's configurations.
+#[path = "../src/import"]
+pub mod import {
+    pub mod nginx;
+
+    pub use self::nginx::class::Class;
+    pub use self::nginx::import;
+    pub use self::nginx::source::Input;
+}
+
 /// What these rooms know of `config`: the fields that they read.
+#[path = "../src/config/text"]
 pub mod config {
     use std::net::{IpAddr, SocketAddr};
+    use std::path::Path;
     use std::sync::Arc;
+    use std::time::SystemTime;
+
+    pub mod regular;
+
+    /// What is not a configuration of Weir's is found by its own checks; here only that it is TOML.
+    pub fn load_draft(_: &Path, text: String, _: SystemTime) -> Result<Checked, Errors> {
+        text.parse::<toml::Table>().unwrap_or_else(|error| panic!("{error}\n{text}"));
+        Ok(Checked { warnings: Vec::new() })
+    }
+
+    pub struct Checked {
+        pub warnings: Vec<Problem>,
+    }
+
+    pub struct Errors(pub Vec<Problem>);
+
+    pub struct Problem {
+        pub at: Place,
+        pub what: String,
+        pub advice: String,
+    }
+
+    pub struct Place {
+        pub line: usize,
+    }
+
+    pub struct Wrong {
+        pub what: String,
+    }
+
+    /// No page is read.
+    pub fn error_page(_: &Path) -> Result<(), Wrong> {
+        Err(Wrong { what: "there is no such file".to_owned() })
+    }
+
+    pub fn suggestion(_: &str, _: &str, _: &[&str]) -> String {
+        String::new()
+    }
 
     use ipnet::IpNet;
 
