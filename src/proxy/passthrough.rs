@@ -10,6 +10,7 @@ pub(crate) mod passage;
 mod record;
 mod way;
 
+use std::cell::Cell;
 use std::io;
 use std::time::{Duration, Instant};
 
@@ -17,7 +18,9 @@ use self::passage::Passage;
 use self::record::Ended;
 use self::way::Way;
 use super::exchange::bodies::tunnel;
+use super::exchange::bodies::tunnel::{Broken, Limits, Side};
 use crate::traffic::message::refusal::Refusal;
+use crate::traffic::pool::retry::Failure;
 
 /// Carries it to its end.
 pub(crate) async fn carry(mut passage: Passage) {
@@ -38,34 +41,48 @@ async fn pass(passage: &Passage, way: &mut Way<'_>, hello: Vec<u8>) -> Result<En
         return Err(Refusal::Denied);
     }
     let (attempt, node) = way.reach().await?;
-    let (client, idle) = (&passage.client, way.idle());
+    let (client, limits) = (&passage.client, way.limits());
     let _open = passage.running().counters.tunnel();
-    let asked = Instant::now();
-    let joined = match node.write(&hello, idle).await {
+    let (asked, heard) = (Instant::now(), Cell::new(false));
+    let joined = match node.write(&hello, limits.begin.unwrap_or(limits.idle)).await {
         Ok(()) => {
             drop(hello);
-            let mut silent = true;
-            let heard = || {
-                if std::mem::take(&mut silent) {
+            let came = || {
+                if !heard.replace(true) {
                     way.answered(&attempt, asked.elapsed());
                 }
             };
-            tunnel::join(passage.connection.worker(), client, &node, idle, heard).await
+            tunnel::join(passage.connection.worker(), client, &node, limits, came).await
         }
-        Err(error) => Err(error),
+        Err(error) => Err(Broken { side: Side::Node, error }),
     };
-    if joined.is_err() {
+    let mut ended = Ended { refusal: None, reason: String::new(), received: node.sent(), sent: client.sent() };
+    if let Err(broken) = joined {
         tunnel::cut(client, &node);
+        let failure;
+        (failure, ended.reason) = cause(&broken, heard.get(), limits);
+        if let Some(failure) = failure {
+            way.failed_silently(&attempt, failure, &ended.reason);
+            ended.refusal = Some(failure.refusal());
+        }
     }
     way.leave(&attempt);
-    let reason = joined.err().map(|error| reason(&error, idle)).unwrap_or_default();
-    Ok(Ended { refusal: None, reason, received: node.sent(), sent: client.sent() })
+    Ok(ended)
 }
 
-/// Why both directions were cut.
-fn reason(error: &io::Error, idle: Duration) -> String {
-    match error.kind() {
-        io::ErrorKind::TimedOut => format!("nothing flowed for {} s", idle.as_secs_f64()),
-        _ => format!("a side broke off ({error})"),
+/// Why both directions were cut, and how the node failed where it had not said anything. Who speaks TLS answers any hello,
+/// be it with an alert.
+fn cause(broken: &Broken, heard: bool, limits: Limits) -> (Option<Failure>, String) {
+    let (late, error) = (broken.error.kind() == io::ErrorKind::TimedOut, &broken.error);
+    let seconds = |limit: Duration| limit.as_secs_f64();
+    match broken.side {
+        _ if late && !heard => {
+            let limit = seconds(limits.begin.unwrap_or(limits.idle));
+            (Some(Failure::AnswerTimeout), format!("the node said nothing for {limit} s"))
+        }
+        _ if late => (None, format!("nothing flowed for {} s", seconds(limits.idle))),
+        Side::Node if !heard => (Some(Failure::Reset), "the node closed before it said anything".to_owned()),
+        Side::Node => (None, format!("the node broke off ({error})")),
+        Side::Client => (None, format!("the client broke off ({error})")),
     }
 }

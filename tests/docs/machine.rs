@@ -175,6 +175,9 @@ impl Machine {
         for (there, here) in ["8280", "8243", "9443"].into_iter().zip(&ports) {
             names.push((format!("\nport = {there}\n"), format!("\nport = {here}\n")));
         }
+        let pin =
+            text.split_once("sha256:").and_then(|(_, rest)| rest.split_once('"')).expect("the demo pins its nodes").0;
+        names.push(("sha256:…".to_owned(), format!("sha256:{pin}")));
         let below = |folder: &str| (folder.to_owned(), format!("{}{folder}", self.directory.display()));
         let repository = |folder: &str, here: &str| (folder.to_owned(), format!("{}/{here}", root().display()));
         names.push(("-connect esb.wso2.com:443".to_owned(), format!("-connect {}", self.https)));

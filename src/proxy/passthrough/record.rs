@@ -16,7 +16,7 @@ const TUNNEL: u16 = 101;
 
 /// How it ended.
 pub(super) struct Ended {
-    /// Why no node had it.
+    /// Why no node had it, or what the node did that had it and said nothing.
     pub(super) refusal: Option<Refusal>,
     /// Why both directions were cut. Empty where they ended.
     pub(super) reason: String,
@@ -54,7 +54,7 @@ pub(super) fn end(passage: &Passage, way: &Way<'_>, how: &Ended, started: Instan
         if let Some(pool) = site.route(Some(passage.to.pool), None).pool().filter(|_| finished.code >= 500) {
             pool.failed(refusal.word());
         }
-        tell_node_error(passage, way, refusal);
+        tell_node_error(passage, way, (refusal, &how.reason));
     }
     if site.access.queue.is_some() {
         write_line(passage, way, how, (&finished, ended));
@@ -62,12 +62,13 @@ pub(super) fn end(passage: &Passage, way: &Way<'_>, how: &Ended, started: Instan
 }
 
 /// What went wrong between Weir and a node deserves a line of its own.
-fn tell_node_error(passage: &Passage, way: &Way<'_>, refusal: Refusal) {
+fn tell_node_error(passage: &Passage, way: &Way<'_>, (refusal, reason): (Refusal, &str)) {
     if !matches!(refusal.status(), 502..=504) {
         return;
     }
     let last = way.tries.failure.map(Failure::refusal).filter(|failure| *failure != refusal);
-    let cause = last.map_or_else(String::new, |failure| format!(" ({})", failure.word()));
+    let cause = last.map_or(reason, |failure| failure.word());
+    let cause = if cause.is_empty() { String::new() } else { format!(" ({cause})") };
     let at = (way.target.pool().name().as_ref(), node_name(way));
     let text = complaint::node_error_text((refusal, &cause), at, &way.tries, &passage.named());
     let names = &passage.listener_ref.generation.session_names;

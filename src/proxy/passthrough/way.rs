@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::passage::Passage;
 use crate::proxy::exchange::attempt::{Attempt, Tries};
+use crate::proxy::exchange::bodies::tunnel::Limits;
 use crate::proxy::exchange::complaint;
 use crate::proxy::exchange::target::Target;
 use crate::proxy::exchange::trip::{reach, wait};
@@ -15,6 +16,7 @@ use crate::traffic::message::refusal::Refusal;
 use crate::traffic::pool::affinity;
 use crate::traffic::pool::retry;
 use crate::traffic::pool::retry::{ConnectFailure, Failure, Next, Progress, RetryTerms, Sent};
+use crate::traffic::pool::state::Fault;
 use crate::traffic::pool::why::Why;
 use crate::traffic::pool::{Choice, Chosen, Criteria, Pool, Purpose, Tried};
 
@@ -35,9 +37,10 @@ impl<'p> Way<'p> {
         Self { passage, target, tries: Tries::default(), failed: Tried::default(), node: None }
     }
 
-    /// How long nobody needs to speak.
-    pub(super) fn idle(&self) -> Duration {
-        self.target.pool().settings.timeouts.tunnel
+    /// How long nobody needs to speak, and how long the node may take to begin.
+    pub(super) fn limits(&self) -> Limits {
+        let timeouts = &self.target.pool().settings.timeouts;
+        Limits { idle: timeouts.tunnel, begin: Some(timeouts.read.min(timeouts.tunnel)) }
     }
 
     /// Connects to a node.
@@ -63,6 +66,18 @@ impl<'p> Way<'p> {
         let now = self.passage.now();
         let change = self.target.pool().answered(attempt.member, attempt.began, || took, now);
         self.target.announce(attempt.member, change, "answered a connection", now);
+    }
+
+    /// The node had the hello and said nothing, which counts as a failure of it.
+    pub(super) fn failed_silently(&mut self, attempt: &Attempt, failure: Failure, why: &str) {
+        self.tries.failure = Some(failure);
+        if let Some(counters) = self.target.node_counters(attempt.member) {
+            counters.tally().failed();
+        }
+        let fault = if failure == Failure::AnswerTimeout { Fault::Timeout } else { Fault::Reset };
+        let now = self.passage.now();
+        let change = self.target.pool().failed(attempt.member, fault, attempt.began, now);
+        self.target.announce(attempt.member, change, why, now);
     }
 
     /// The connection leaves its node. To be called while its permit is held, for a drain waits for that.

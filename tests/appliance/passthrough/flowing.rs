@@ -10,7 +10,7 @@ use super::{GET, client, greet, hello, node, plan, sent};
 use crate::harness::{Appliance, Origin, Pair, eventually};
 
 /// A node of which only the socket matters, in front of it a Weir.
-fn raw(lines: &str) -> (TcpListener, Appliance, Origin) {
+pub(super) fn raw(lines: &str) -> (TcpListener, Appliance, Origin) {
     let plain = Origin::named("plain");
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let port = listener.local_addr().expect("a bound socket").port();
@@ -18,7 +18,7 @@ fn raw(lines: &str) -> (TcpListener, Appliance, Origin) {
     (listener, weir, plain)
 }
 
-fn accepted(listener: &TcpListener) -> TcpStream {
+pub(super) fn accepted(listener: &TcpListener) -> TcpStream {
     let socket = listener.accept().expect("Weir connects").0;
     socket.set_read_timeout(Some(Duration::from_secs(5))).expect("a timeout can be set");
     socket
@@ -115,11 +115,18 @@ fn a_side_that_breaks_ends_the_other_one() {
         let client = sent(&weir, &hello("pass.test").0);
         let mut node = accepted(&listener);
         node.read_exact(&mut vec![0; hello_length()]).expect("the hello came");
+        node.write_all(b"x").expect("it flows");
+        (&client).read_exact(&mut [0]).expect("it came");
         let (breaks, other) = if client_breaks { (client, node) } else { (node, client) };
         break_off(breaks);
         assert!(is_reset(other), "the client broke off: {client_breaks}");
     }
     eventually("none is open", || weir.metric("weir_tunnels_open", &[("site", "pass")]) < 0.5);
+    for side in ["client", "node"] {
+        let said = format!("reason=\"the {side} broke off (");
+        eventually("the log says which side", || weir.journal().matches(&said).count() == 1);
+    }
+    assert_eq!(weir.state("t", "t1"), "active", "after its first byte nothing is held against a node");
 }
 
 #[test]

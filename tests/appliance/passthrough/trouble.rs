@@ -1,6 +1,11 @@
 //! Nodes that cannot be reached, and clients that are not let in.
 
-use super::{GET, client, greet, node, plan};
+use std::io::Read;
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::time::Duration;
+
+use super::flowing::{accepted, raw};
+use super::{GET, client, greet, hello, node, plan, sent};
 use crate::harness::{Origin, Pair, eventually};
 
 #[test]
@@ -73,4 +78,86 @@ fn a_client_stays_on_its_node_by_its_address() {
     for _ in 0..9 {
         assert_eq!(client(&weir).ask(GET).text(), first);
     }
+}
+
+/// A node that does this with each connection.
+fn with_each(mut job: impl FnMut(TcpStream) + Send + 'static) -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let port = listener.local_addr().expect("a bound socket").port();
+    std::thread::spawn(move || listener.incoming().flatten().for_each(&mut job));
+    port
+}
+
+#[test]
+fn a_node_that_closes_before_it_says_anything_is_ejected() {
+    let (plain, pair) = (Origin::named("plain"), Pair::of(&["pass.test"]));
+    let good = node(&pair, "good");
+    for resets in [false, true] {
+        let bad = with_each(move |mut socket| {
+            let _ = socket.read(&mut [0; 4096]);
+            if resets {
+                socket2::SockRef::from(&socket).set_linger(Some(Duration::ZERO)).expect("a socket can be set");
+            }
+        });
+        let lines = "balance = \"least-requests\"\neject = { failures = 2, for = \"1m\" }";
+        let weir = plan(&plain, &[bad, good.port()], lines).start();
+        for _ in 0..20 {
+            let _ = greet(&weir, "pass.test");
+        }
+        let state = || weir.state("t", "t1");
+        eventually("it is ejected", || state() == "passive ejected" || state() == "ejected");
+        for _ in 0..4 {
+            assert_eq!(client(&weir).ask(GET).text(), "good");
+        }
+        eventually("the access log tells", || {
+            let journal = weir.journal();
+            let mut lines = journal.lines().filter(|line| line.contains("\"PASSTHROUGH pass.test TLS\" 502 0 "));
+            lines.any(|line| {
+                let why = "refusal=node-reset reason=\"the node closed before it said anything\"";
+                line.contains(why) && line.contains(" node=t1 ")
+            })
+        });
+        let told = "node-reset (the node closed before it said anything) from node t1 of pool t after 1 try and ";
+        assert!(weir.journal().contains(told), "{}", weir.journal());
+        let counted = weir.metric("weir_requests_total", &[("site", "pass"), ("node", "t1"), ("code", "502")]);
+        assert!((counted - 2.0).abs() < 0.5, "{counted}");
+        assert!(!weir.command(&["status"]).out.contains("All well"), "{resets}");
+    }
+}
+
+#[test]
+fn a_node_may_end_without_a_word_after_its_client_has() {
+    let (listener, weir, _plain) = raw("eject = { failures = 1, for = \"1m\" }");
+    let client = sent(&weir, &hello("pass.test").0);
+    let mut node = accepted(&listener);
+    client.shutdown(Shutdown::Write).expect("it is open");
+    node.read_to_end(&mut Vec::new()).expect("the client has ended");
+    drop(node);
+    eventually("it has ended", || weir.journal().contains("\"PASSTHROUGH pass.test TLS\" 101 0 "));
+    assert!(weir.metric("weir_refusals_total", &[("site", "pass")]) < 0.5);
+}
+
+#[test]
+fn a_node_that_says_nothing_is_found_out_though_its_clients_have_left() {
+    let (plain, pair) = (Origin::named("plain"), Pair::of(&["pass.test"]));
+    let good = node(&pair, "good");
+    let mut kept = Vec::new();
+    let frozen = with_each(move |socket| kept.push(socket));
+    let lines = "timeouts = { read = \"500ms\" }\neject = { failures = 2, for = \"1m\" }";
+    let weir = plan(&plain, &[frozen, good.port()], lines).start();
+    let hello = hello("pass.test").0;
+    let stays = [sent(&weir, &hello), sent(&weir, &hello)];
+    for _ in 0..4 {
+        drop(sent(&weir, &hello));
+    }
+    eventually("it is ejected", || weir.state("t", "t1").contains("ejected"));
+    let open = || weir.metric("weir_tunnels_open", &[("site", "pass")]);
+    eventually("those of the clients that left are closed", || open() < 1.5);
+    drop(stays);
+    let said = "refusal=answer-timeout reason=\"the node said nothing for 0.5 s\"";
+    eventually("the log says why", || weir.journal().matches(said).count() == 3);
+    assert!(weir.journal().contains("\"PASSTHROUGH pass.test TLS\" 504 0 "));
+    let mut running = client(&weir);
+    std::thread::sleep(Duration::from_secs(1));
+    assert_eq!(running.ask(GET).text(), "good", "what follows the first byte has more time");
 }

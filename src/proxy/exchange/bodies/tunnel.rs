@@ -33,32 +33,77 @@ pub(crate) async fn run(
         early.clear();
         client.write(first.unread(), idle).await
     };
-    let ends = match started.await {
-        Ok(()) => {
-            drop(first);
-            join(worker, client, node, idle, || ()).await
-        }
-        Err(error) => Err(error),
-    };
-    if ends.is_err() {
+    let mut ends = started.await.is_ok();
+    if ends {
+        drop(first);
+        ends = join(worker, client, node, Limits { idle, begin: None }, || ()).await.is_ok();
+    }
+    if !ends {
         cut(client, node);
     }
     record.received(node.sent() - up_before);
     record.sent(client.sent() - down_before);
-    ends.is_ok()
+    ends
 }
 
-/// Bytes both ways until both sides have ended. Fails where one broke, or where nobody spoke for `idle`. `heard` is called
-/// for all that comes from the node.
+/// How long it may be silent.
+#[derive(Clone, Copy)]
+pub(crate) struct Limits {
+    /// How long nobody needs to speak.
+    pub(crate) idle: Duration,
+    /// Where the node must speak first: how long that may take.
+    pub(crate) begin: Option<Duration>,
+}
+
+/// One end of a tunnel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Side {
+    Client,
+    Node,
+}
+
+/// Why a tunnel did not end by itself: what one side did, or did not do in time.
+#[derive(Debug)]
+pub(crate) struct Broken {
+    pub(crate) side: Side,
+    pub(crate) error: io::Error,
+}
+
+impl Broken {
+    /// To make one of an error of this side.
+    fn by(side: Side) -> impl FnOnce(io::Error) -> Self {
+        move |error| Self { side, error }
+    }
+}
+
+/// Bytes both ways until both sides have ended. Fails where one broke, where nobody spoke for too long, or where the node
+/// ended without a word though it had to speak and the client was still there. `heard` is called for all that comes from
+/// the node.
 pub(crate) async fn join(
     worker: &Worker,
     client: &TimedStream,
     node: &TimedStream,
-    idle: Duration,
+    limits: Limits,
     heard: impl FnMut(),
-) -> io::Result<()> {
-    let spoken = Cell::new(worker.clock.now());
-    both(pipe(worker, client, node, (idle, &spoken), || ()), pipe(worker, node, client, (idle, &spoken), heard)).await
+) -> Result<(), Broken> {
+    let state = State { idle: limits.idle, spoken: Cell::new(worker.clock.now()), client_ended: Cell::new(false) };
+    let (client, node) = ((client, Side::Client), (node, Side::Node));
+    let up = pipe(worker, client, node, (&state, None), || ());
+    both(up, pipe(worker, node, client, (&state, limits.begin), heard)).await
+}
+
+/// What both directions of a tunnel know.
+struct State {
+    idle: Duration,
+    /// When somebody spoke last.
+    spoken: Cell<u64>,
+    client_ended: Cell<bool>,
+}
+
+impl State {
+    fn silence(&self, worker: &Worker) -> Duration {
+        Duration::from_millis(worker.clock.now().saturating_sub(self.spoken.get()))
+    }
 }
 
 /// One side broke or fell silent: the other must not take that for a clean end.
@@ -69,42 +114,49 @@ pub(crate) fn cut(client: &TimedStream, node: &TimedStream) {
 
 async fn pipe(
     worker: &Worker,
-    from: &TimedStream,
-    to: &TimedStream,
-    (idle, spoken): (Duration, &Cell<u64>),
+    (from, speaker): (&TimedStream, Side),
+    (to, listener): (&TimedStream, Side),
+    (state, mut begin): (&State, Option<Duration>),
     mut came: impl FnMut(),
-) -> io::Result<()> {
-    let mut data = worker.buffers.lend();
-    let idle_millis = u64::try_from(idle.as_millis()).unwrap_or(u64::MAX);
+) -> Result<(), Broken> {
+    let (idle, mut data) = (state.idle, worker.buffers.lend());
     loop {
-        from.deadline().read_within(idle);
-        match poll_fn(|cx| from.poll_read(cx, &mut data)).await {
+        from.deadline().read_within(begin.unwrap_or(idle));
+        let read = poll_fn(|cx| from.poll_read(cx, &mut data)).await;
+        match read.map_err(Broken::by(speaker)) {
+            Ok(0) if begin.is_some() && !state.client_ended.get() => {
+                return Err(Broken { side: speaker, error: io::ErrorKind::UnexpectedEof.into() });
+            }
             Ok(0) => {
+                if speaker == Side::Client {
+                    state.client_ended.set(true);
+                }
                 to.finish(idle).await;
                 return Ok(());
             }
             Ok(_) => {
-                spoken.set(worker.clock.now());
+                begin = None;
+                state.spoken.set(worker.clock.now());
                 came();
-                to.write(data.unread(), idle).await?;
+                to.write(data.unread(), idle).await.map_err(Broken::by(listener))?;
                 data.clear();
             }
             // The other direction may have spoken meanwhile.
-            Err(error) if error.kind() == io::ErrorKind::TimedOut => {
-                if worker.clock.now().saturating_sub(spoken.get()) >= idle_millis {
-                    return Err(error);
+            Err(late) if late.error.kind() == io::ErrorKind::TimedOut && begin.is_none() => {
+                if state.silence(worker) >= idle {
+                    return Err(late);
                 }
             }
-            Err(error) => return Err(error),
+            Err(broken) => return Err(broken),
         }
     }
 }
 
 /// Runs both; ends when both are done or either failed.
 async fn both(
-    one: impl Future<Output = io::Result<()>>,
-    other: impl Future<Output = io::Result<()>>,
-) -> io::Result<()> {
+    one: impl Future<Output = Result<(), Broken>>,
+    other: impl Future<Output = Result<(), Broken>>,
+) -> Result<(), Broken> {
     let (mut one, mut other) = (std::pin::pin!(one), std::pin::pin!(other));
     let (mut one_done, mut other_done) = (false, false);
     poll_fn(|cx| {
