@@ -218,6 +218,13 @@ fn what_nginx_refuses_and_what_it_does_before_a_location_is_told() {
         ),
         (site("location /f { try_files $uri /x; proxy_pass http://10.0.0.3; }"), "try_files $uri /x", Class::Missing),
         (
+            site("location / { proxy_pass http://10.0.0.3; proxy_pass_request_headers off; }"),
+            "proxy_pass_request_headers off",
+            Class::Missing,
+        ),
+        (site("location ~ \";\" { deny all; } location / { return 204; }"), "location ~ ;", Class::Missing),
+        (site("location ~ [?&&] { deny all; } location / { return 204; }"), "location ~ [?&&]", Class::Missing),
+        (
             site("location / { proxy_pass http://10.0.0.3; health_check match=no; }"),
             "health_check match=no",
             Class::Refused,
@@ -241,6 +248,67 @@ fn a_time_that_is_none_is_refused_and_not_left_out() {
         let nginx = format!("upstream a {{ {inside} }} {}", site("location / { proxy_pass http://a; }"));
         assert_class(&nginx, directive, Class::Refused);
     }
+}
+
+/// A map of names and what becomes of each.
+fn passing(map: &str) -> String {
+    let pools = "upstream n { server 10.0.0.3:443; } upstream o { server 10.0.0.4:443; }";
+    let server = "server { listen 443; ssl_preread on; proxy_pass $chosen; }";
+    let stream = format!("stream {{ map $ssl_preread_server_name $chosen {{ {map} }} {pools} {server} }}");
+    format!("{stream} http {{ {} }}", site("location / { return 204; }"))
+}
+
+#[test]
+fn a_name_that_goes_nowhere_falls_to_no_other_pool() {
+    let text = |nginx: &str| from_text(nginx).text.unwrap_or_else(|errors| panic!("{}", errors.render(false)));
+    let closed = text(&passing("hostnames; admin.x.test \"\"; .x.test n; default o;"));
+    let own = "hosts = [\"admin.x.test\"]\npassthrough = true\npool = \"n\"\ndeny-from = [\"0.0.0.0/0\", \"::/0\"]";
+    assert!(closed.contains(own), "{closed}");
+    let hidden = text(&passing("hostnames; ~^secret o; a.test n; default o;"));
+    assert!(!hidden.contains("default = true\npassthrough"), "{hidden}");
+    let open = text(&passing("hostnames; a.test n; default o;"));
+    assert!(open.contains("default = true\npassthrough"), "{open}");
+}
+
+#[test]
+fn who_a_client_is_is_believed_of_nobody_else_than_in_nginx() {
+    let trusts = |more: &str| {
+        format!(
+            "server {{ set_real_ip_from 10.0.0.7; {more} allow 10.66.0.1; deny all; location / {{ proxy_pass http://10.0.0.3; }} }}"
+        )
+    };
+    let text = |nginx: &str| from_text(nginx).text.unwrap_or_else(|errors| panic!("{}", errors.render(false)));
+    for header in ["", "real_ip_header X-Client-IP;"] {
+        let text = text(&trusts(header));
+        assert!(!text.contains("\ntrusted-proxies") && text.contains("answer = { status = 501"), "{header}: {text}");
+    }
+    assert_class(&trusts(""), "set_real_ip_from 10.0.0.7", Class::Missing);
+    let known = trusts("real_ip_header X-Forwarded-For;");
+    assert!(text(&known).contains("trusted-proxies = [\"10.0.0.7\"]\n"), "{}", text(&known));
+    assert_class(&known, "real_ip_recursive off", Class::Wider);
+    let two = format!("{known} server {{ server_name b; allow 10.1.0.0/16; deny all; return 204; }}");
+    assert_class(&two, "allow 10.1.0.0/16", Class::Missing);
+}
+
+#[test]
+fn a_comment_right_behind_a_directive_is_one() {
+    for comment in ["#old", "#it's", "#}", "# {", "#\"x", "#;#x"] {
+        let nginx = format!(
+            "server {{{comment}\nlisten 80;{comment}\n location /a/ {{ return 200 \";#y\"; }}{comment}\n location /b/ {{ deny all;{comment}\n }}\n}}{comment}\n"
+        );
+        let imported = from_text(&nginx);
+        let text = imported.text.unwrap_or_else(|errors| panic!("{}", errors.render(false)));
+        for part in ["prefix = \"/a/\"\nanswer = { status = 200, body = \";#y\" }", "prefix = \"/b/\"\ndeny = true"] {
+            assert!(text.contains(part), "{comment}: {part} is not in\n{text}\n{}", imported.report.text());
+        }
+    }
+}
+
+#[test]
+fn one_socket_for_both_families_is_two_listeners() {
+    let text = from_text("server { listen [::]:81 ipv6only=off; server_name a; return 204; }").text;
+    let text = text.unwrap_or_else(|errors| panic!("{}", errors.render(false)));
+    assert!(text.contains("bind = \"[::]:81\"") && text.contains("bind = \"0.0.0.0:81\""), "{text}");
 }
 
 #[test]

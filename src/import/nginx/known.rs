@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use std::sync::LazyLock;
 
 use super::class::Class;
-use super::class::Class::{Better, Changed, Ignored, Narrower, Same};
+use super::class::Class::{Better, Changed, Ignored, Missing, Narrower, Same, Wider};
 use crate::config::suggestion;
 
 /// All names that nginx, NGINX Plus and its usual modules know.
@@ -150,10 +150,27 @@ pub(super) fn protects(name: &str) -> bool {
     PROTECTS.contains(&name)
 }
 
+/// What is on in Weir although it is off here.
+#[rustfmt::skip]
+const OFF: &[(&[&str], Class, &str)] = &[
+    (&["proxy_pass_request_headers"], Missing, "the fields of a request go to the node; request-headers = { remove = […] } leaves some out"),
+    (&["proxy_pass_request_body"], Missing, "the body of a request goes to the node"),
+    (&["merge_slashes"], Changed, "routes compare paths without doubled slashes in any case"),
+    (&["underscores_in_headers"], Wider, "fields with underscores pass, but those that could be mistaken for one of Weir's"),
+    (&["ignore_invalid_headers"], Narrower, "a malformed field is refused with 400"),
+    (&["chunked_transfer_encoding"], Changed, "an answer without a length goes in chunks to clients of HTTP/1.1"),
+    (&["ssl_session_tickets"], Changed, "tickets are on; their keys change and stay in memory"),
+];
+
 /// What becomes of a directive that nothing has looked at, with these words, in a block of this name.
 pub(super) fn unread(name: &str, words: &[String], block: &str) -> (Class, String) {
-    if NAMES.contains(name) && words == ["off"] {
-        return (Ignored, "it is off".to_owned());
+    if words == ["off"] {
+        if let Some((_, class, note)) = OFF.iter().find(|(names, ..)| names.contains(&name)) {
+            return (*class, (*note).to_owned());
+        }
+        if NAMES.contains(name) {
+            return (Ignored, "it is off".to_owned());
+        }
     }
     if let Some((_, class, note)) = SETTLED.iter().find(|(names, ..)| names.contains(&name)) {
         return (*class, (*note).to_owned());
@@ -176,7 +193,7 @@ pub(super) fn unread(name: &str, words: &[String], block: &str) -> (Class, Strin
             .find(|(names, _)| names.contains(&name))
             .map_or("Weir has nothing like it in this place", |(_, note)| note),
     };
-    (Class::Missing, note.to_owned())
+    (Missing, note.to_owned())
 }
 
 /// What Weir lacks and real files have: one line each, to be changed when it comes.
@@ -227,8 +244,8 @@ mod tests {
             "nginx knows no such directive: did you mean \"proxy_read_timeout\"?"
         );
         assert_eq!(unread("frobnicate", &[], "server"), (Class::Refused, "nginx knows no such directive".to_owned()));
-        assert_eq!(unread("auth_basic", &[], "location").0, Class::Missing);
+        assert_eq!(unread("auth_basic", &[], "location").0, Missing);
         assert_eq!(unread("proxy_read_timeout", &[], "http").0, Ignored);
-        assert_eq!(unread("proxy_read_timeout", &[], "location").0, Class::Missing);
+        assert_eq!(unread("proxy_read_timeout", &[], "location").0, Missing);
     }
 }

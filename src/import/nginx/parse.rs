@@ -141,7 +141,7 @@ impl Reader<'_> {
             ));
         }
         // Offsets and lines stay as they are.
-        let text = text.replace('\r', " ");
+        let text = without_attached_comments(text.replace('\r', " "));
         self.files.set(self.files.get() + 1);
         if self.files.get() > MOST_FILES {
             return Err(format!("{name}: more than {MOST_FILES} files"));
@@ -216,6 +216,47 @@ impl Reader<'_> {
 struct Place<'a> {
     name: &'a Rc<str>,
     text: &'a str,
+}
+
+/// Blanks in place of comments that stand right behind `;`, `{` or `}`. nginx takes them for what they are; the parser takes them
+/// for a word, and the next line for what follows it.
+fn without_attached_comments(text: String) -> String {
+    let (mut quote, mut begins, mut comment, mut attached) = (None, true, false, false);
+    let mut found = Vec::new();
+    let mut letters = text.char_indices();
+    while let Some((at, letter)) = letters.next() {
+        match (letter, quote) {
+            ('\n', None) => (begins, comment, attached) = (true, false, false),
+            _ if comment => {
+                if attached {
+                    found.push(at);
+                }
+            }
+            ('\\', _) => {
+                letters.next();
+                begins = false;
+            }
+            (letter, Some(open)) => quote = Some(open).filter(|open| *open != letter),
+            ('#', None) if begins => {
+                comment = true;
+                attached = text.get(..at).is_some_and(|before| before.ends_with([';', '{', '}']));
+                if attached {
+                    found.push(at);
+                }
+            }
+            ('"' | '\'', None) if begins => (quote, begins) = (Some(letter), false),
+            (letter, None) => begins = letter.is_whitespace() || [';', '{', '}'].contains(&letter),
+        }
+    }
+    if found.is_empty() {
+        return text;
+    }
+    let mut next = found.into_iter().peekable();
+    let blank = |(at, letter): (usize, char)| match next.next_if_eq(&at) {
+        Some(_) => " ".repeat(letter.len_utf8()),
+        None => letter.to_string(),
+    };
+    text.char_indices().map(blank).collect()
 }
 
 fn parsed(text: &str, name: &str) -> Result<Config, String> {

@@ -48,6 +48,9 @@ struct Verdict {
     note: String,
 }
 
+/// How long a note of several gaps gets, in bytes.
+const LONGEST_NOTE: usize = 400;
+
 /// Collects verdicts while the directives are looked at.
 #[derive(Default)]
 pub(super) struct Verdicts {
@@ -60,7 +63,13 @@ impl Verdicts {
     pub(super) fn say(&self, on: &Directive, class: Class, key: impl Into<String>, note: impl Into<String>) {
         let verdict = Verdict { class, key: key.into(), note: note.into() };
         let mut said = self.said.borrow_mut();
-        match said.get(&on.id) {
+        match said.get_mut(&on.id) {
+            // One directive may have several gaps.
+            Some(before) if before.class == class && class >= Class::Missing => {
+                if !before.note.contains(&verdict.note) && before.note.len() < LONGEST_NOTE {
+                    before.note = format!("{}; {}", before.note, verdict.note);
+                }
+            }
             Some(before) if before.class >= class => {}
             _ => drop(said.insert(on.id, verdict)),
         }

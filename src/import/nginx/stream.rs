@@ -33,7 +33,12 @@ struct Taken {
     hosts: Vec<String>,
     default: bool,
     nameless: bool,
+    /// They go nowhere: their connections are closed.
+    closed: bool,
 }
+
+/// The networks of all clients.
+const EVERYBODY: [&str; 2] = ["0.0.0.0/0", "::/0"];
 
 fn add<'a>(server: &'a Directive, stream: &Scope<'a>, sites: &mut Sites<'a, '_>) {
     let (scope, verdicts) = (stream.inside(server), sites.verdicts);
@@ -71,7 +76,10 @@ fn add<'a>(server: &'a Directive, stream: &Scope<'a>, sites: &mut Sites<'a, '_>)
         table.set("pool", values::text(&pool));
         let logs = [scope.all("access_log"), scope.all("error_log")].concat();
         access::logs(&mut table, &logs, &scope, verdicts);
-        if access::write(&mut table, &rules) {
+        if taken.closed {
+            table.set("deny-from", values::texts(EVERYBODY));
+            sites.tables.push(table);
+        } else if access::write(&mut table, &rules) {
             sites.tables.push(table);
         } else {
             verdicts.missing(server, "nobody is let in, or it is unclear who");
@@ -98,10 +106,10 @@ fn obstacle(scope: &Scope<'_>) -> Option<&'static str> {
 }
 
 /// Which clients go where. Nothing, with a verdict, where that cannot be said.
-fn targets<'a>(pass: &'a Directive, stream: &Scope<'a>, verdicts: &Verdicts) -> Option<BTreeMap<&'a str, Taken>> {
+fn targets<'a>(pass: &'a Directive, stream: &Scope<'a>, verdicts: &Verdicts) -> Option<Vec<(&'a str, Taken)>> {
     let target = pass.word();
     if !target.contains('$') {
-        return Some(BTreeMap::from([(target, Taken { default: true, ..Taken::default() })]));
+        return Some(vec![(target, Taken { default: true, ..Taken::default() })]);
     }
     let maps = stream.own("map");
     let map = maps.iter().find(|one| one.words.get(1).is_some_and(|name| name == target));
@@ -112,45 +120,74 @@ fn targets<'a>(pass: &'a Directive, stream: &Scope<'a>, verdicts: &Verdicts) -> 
     verdicts.same(map, "hosts");
     let masks = map.values().iter().any(|line| line.name == "hostnames");
     let mut targets = BTreeMap::<&str, Taken>::new();
+    let mut closed = Taken { closed: true, ..Taken::default() };
+    let mut all_told = true;
     for line in map.values() {
         let (name, target) = (line.name.as_str(), line.word());
-        match name {
+        let taken = match name {
             "hostnames" | "volatile" if line.words.is_empty() => continue,
             "include" => {
                 verdicts.missing(map, format!("include {target}: write its lines here"));
+                all_told = false;
                 continue;
             }
             _ if target.is_empty() => {
                 verdicts.say(map, Same, "hosts", format!("{name}: no pool, so the connection is closed"));
-                continue;
+                &mut closed
             }
             _ if target.contains('$') => {
                 verdicts.missing(map, format!("{name}: a pool is written, not found by a variable"));
-                continue;
+                &mut closed
             }
-            _ => {}
-        }
-        let taken = targets.entry(target).or_default();
-        match name {
-            "default" => taken.default = true,
-            "" => taken.nameless = true,
-            _ if name.starts_with('~') || name.ends_with(".*") => {
-                verdicts.missing(map, format!("{name}: names, and wildcards at the beginning of one, choose a site"));
-            }
-            _ if !masks && (name.starts_with("*.") || name.starts_with('.')) => {
-                let note = format!("{name}: without `hostnames` nginx takes it for a name that nobody has");
-                verdicts.say(map, Changed, "hosts", note);
-            }
-            _ => match name.strip_prefix('.') {
-                Some(rest) => {
-                    taken.hosts.extend([rest.to_ascii_lowercase(), format!("*.{}", rest.to_ascii_lowercase())]);
-                }
-                None => taken.hosts.push(name.to_ascii_lowercase()),
-            },
-        }
+            _ => targets.entry(target).or_default(),
+        };
+        all_told &= take(taken, name, masks, map, verdicts);
     }
-    targets.retain(|_, taken| taken.default || taken.nameless || !taken.hosts.is_empty());
+    if !all_told {
+        // They would fall to it.
+        targets.values_mut().for_each(|taken| taken.default = false);
+    }
+    let mut targets: Vec<_> = targets.into_iter().filter(|(_, taken)| !taken.is_empty()).collect();
+    // What goes nowhere needs no entry of its own where nothing else would take it. Its site has some pool, which nobody reaches.
+    closed.default = false;
+    if let Some((pool, _)) = targets.first().filter(|_| !closed.is_empty()) {
+        targets.push((pool, closed));
+    }
     Some(targets)
+}
+
+impl Taken {
+    fn is_empty(&self) -> bool {
+        !self.default && !self.nameless && self.hosts.is_empty()
+    }
+}
+
+/// Adds a name of the map. False where a site cannot have it.
+fn take(taken: &mut Taken, name: &str, masks: bool, map: &Directive, verdicts: &Verdicts) -> bool {
+    match name {
+        "default" => taken.default = true,
+        "" => taken.nameless = true,
+        _ if name.starts_with('~') || name.ends_with(".*") => {
+            verdicts.missing(
+                map,
+                format!(
+                    "{name}: names, and wildcards at the beginning of one, choose a site; so the default is left out"
+                ),
+            );
+            return false;
+        }
+        _ if !masks && (name.starts_with("*.") || name.starts_with('.')) => {
+            let note = format!("{name}: without `hostnames` nginx takes it for a name that nobody has");
+            verdicts.say(map, Changed, "hosts", note);
+        }
+        _ => match name.strip_prefix('.') {
+            Some(rest) => {
+                taken.hosts.extend([rest.to_ascii_lowercase(), format!("*.{}", rest.to_ascii_lowercase())]);
+            }
+            None => taken.hosts.push(name.to_ascii_lowercase()),
+        },
+    }
+    true
 }
 
 fn timeouts(scope: &Scope<'_>, server: &Directive, verdicts: &Verdicts) -> Option<String> {

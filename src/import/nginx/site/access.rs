@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::listen::is_told_otherwise;
 use crate::import::nginx::class::Class::{Changed, Narrower, Refused, Same, Wider};
 use crate::import::nginx::parse::{Directive, Origin};
 use crate::import::nginx::report::Verdicts;
@@ -61,6 +62,11 @@ pub(crate) enum Access {
 /// Reads the lines that hold here.
 pub(crate) fn access(scope: &Scope<'_>, verdicts: &Verdicts) -> Access {
     let lines = scope.rules();
+    if is_told_otherwise(scope) && !lines.is_empty() {
+        let note = "the clients' addresses are not known here: set_real_ip_from without real_ip_header X-Forwarded-For";
+        lines.iter().for_each(|one| verdicts.missing(one, note));
+        return Access::Unclear;
+    }
     let (mut allow, mut deny, mut closed, mut open) = (Vec::new(), Vec::new(), false, false);
     for (at, one) in lines.iter().enumerate() {
         verdicts.same(one, if one.name == "allow" { "allow-from" } else { "deny-from" });
@@ -146,6 +152,14 @@ pub(super) fn rate(table: &mut Table, scope: &Scope<'_>, zones: &Zones<'_>, verd
             None => return verdicts.missing(zone, format!("{key}: rates are by client or by header")),
         },
     }
+    if value("delay").is_some() {
+        verdicts.say(
+            one,
+            Narrower,
+            "rate",
+            "delay=: the whole burst waits for its turn, not only what is above that number",
+        );
+    }
     let note = "beyond it 429 with Retry-After, not 503; an IPv6 network of 64 bits is one client";
     verdicts.say(one, Changed, "rate", note);
     zones.counts(zone, verdicts);
@@ -191,7 +205,9 @@ pub(crate) fn logs(table: &mut Table, lines: &[&Directive], scope: &Scope<'_>, v
         let (value, class, note) = destination(one.word(), &one.name, scope);
         let format = one.name == "access_log"
             && one.words.get(1).is_some_and(|format| !format.contains('=') && format != "combined");
+        let conditional = one.words.iter().any(|word| word.starts_with("if="));
         let (class, note) = match (class, format) {
+            _ if conditional => (Wider, "if=: every request is logged"),
             (Same, true) => {
                 (Changed, "in the combined form, with key=value pairs after it; log-format = \"json\" is the other")
             }

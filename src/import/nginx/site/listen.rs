@@ -1,9 +1,10 @@
 //! `listen`: listeners that several sites share, and what a server says about its connections.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs};
+use std::iter;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
 
-use crate::import::nginx::class::Class::{Better, Changed, Missing, Narrower, Refused, Same};
+use crate::import::nginx::class::Class::{Better, Changed, Missing, Narrower, Refused, Same, Wider};
 use crate::import::nginx::parse::{Directive, Origin};
 use crate::import::nginx::report::Verdicts;
 use crate::import::nginx::scope::Scope;
@@ -196,9 +197,13 @@ fn wanted<'a>(server: &'a Directive, scope: &Scope<'a>, verdicts: &Verdicts) -> 
         let bind = bind(one, verdicts)?;
         about(one, verdicts);
         let (tls, default) = (all_tls || has("ssl"), has("default_server") || has("default"));
-        Some(Wanted { bind, tls, http2: all_http2 || has("http2"), default, from: &one.at })
+        let wanted = |bind| Wanted { bind, tls, http2: all_http2 || has("http2"), default, from: &one.at };
+        // One socket for both families, which are two listeners here.
+        let both = has("ipv6only=off") && bind.ip() == Ipv6Addr::UNSPECIFIED;
+        let four = both.then(|| wanted(SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), bind.port())));
+        Some(iter::once(wanted(bind)).chain(four))
     };
-    lines.iter().filter_map(line).collect()
+    lines.iter().filter_map(line).flatten().collect()
 }
 
 /// The address of the line. A host name is looked up now, as nginx does at its start.
@@ -295,27 +300,49 @@ fn limits(listener: &mut Listener, scope: &Scope<'_>, verdicts: &Verdicts) {
             None => verdicts.say(one, Refused, "", "write a number and a size, such as 4 8k"),
         }
     }
-    let proxies = scope.all("set_real_ip_from");
-    let networks = proxies.iter().filter(|one| one.word() != "unix:").map(|one| one.word());
-    if !proxies.is_empty() {
-        let value = values::texts(networks);
-        proxies.iter().for_each(|one| set(listener, "trusted-proxies", value.clone(), one, verdicts));
-    }
-    real_ip(scope, verdicts);
+    real_ip(listener, scope, verdicts);
     if listener.tls {
         tls(listener, scope, verdicts);
     }
 }
 
-fn real_ip(scope: &Scope<'_>, verdicts: &Verdicts) {
-    if let Some(one) = scope.one("real_ip_header") {
-        match one.word().to_ascii_lowercase().as_str() {
-            "x-forwarded-for" => verdicts.same(one, "trusted-proxies"),
-            other => verdicts.missing(one, format!("{other}: a client's address is read from X-Forwarded-For")),
-        }
+/// Whether proxies tell in another field than X-Forwarded-For who the client is.
+pub(super) fn is_told_otherwise(scope: &Scope<'_>) -> bool {
+    let forwarded_for = |one: &Directive| one.word().eq_ignore_ascii_case("x-forwarded-for");
+    !scope.all("set_real_ip_from").is_empty() && !scope.one("real_ip_header").is_some_and(forwarded_for)
+}
+
+/// Whose word about its clients is believed. nginx reads X-Real-IP where no line says otherwise.
+fn real_ip(listener: &mut Listener, scope: &Scope<'_>, verdicts: &Verdicts) {
+    let proxies = scope.all("set_real_ip_from");
+    let trusts = listener.table.value("trusted-proxies").is_some();
+    if proxies.is_empty() {
+        let note = "a server before it on this listener names proxies, which are believed about clients here too";
+        scope.rules().iter().filter(|_| trusts).for_each(|one| verdicts.missing(one, note));
+        return;
     }
-    if let Some(one) = scope.one("real_ip_recursive") {
-        verdicts.say(one, Same, "trusted-proxies", "the right-most address that is no trusted proxy");
+    let header = scope.one("real_ip_header");
+    if is_told_otherwise(scope) {
+        let read = header.map_or("X-Real-IP", |one| one.word());
+        let note = format!("{read}: a client's address is read from X-Forwarded-For, so no proxy is trusted here");
+        header.iter().chain(&proxies).for_each(|one| verdicts.missing(one, note.clone()));
+        return;
+    }
+    if !trusts && listener.servers > 1 {
+        let note = "the servers before it on this listener believe these proxies too";
+        proxies.iter().for_each(|one| verdicts.say(one, Wider, "trusted-proxies", note));
+    }
+    header.iter().for_each(|one| verdicts.same(one, "trusted-proxies"));
+    let value = values::texts(proxies.iter().filter(|one| one.word() != "unix:").map(|one| one.word()));
+    proxies.iter().for_each(|one| set(listener, "trusted-proxies", value.clone(), one, verdicts));
+    let note = "the right-most address that is no trusted proxy, as with real_ip_recursive on";
+    match scope.one("real_ip_recursive") {
+        Some(one) if one.word() == "on" => verdicts.same(one, "trusted-proxies"),
+        Some(one) => verdicts.say(one, Wider, "trusted-proxies", note),
+        None => {
+            let at = &listener.table.from;
+            verdicts.unwritten(at, "real_ip_recursive off", Wider, "trusted-proxies", note);
+        }
     }
 }
 
