@@ -99,7 +99,7 @@ fn as_text(checked: &Checked) -> String {
     let drawn = if errors.is_empty() { String::new() } else { Errors(errors).render(color) + "\n" };
     let count = |number: usize, what: &str| format!("{number} {what}{}", if number == 1 { "" } else { "s" });
     let read = format!("{} of {} read", count(checked.files, "file"), count(checked.nodes, "node"));
-    let findings = count(checked.findings.len(), "finding");
+    let findings = count(checked.findings.len() + checked.left_out, "finding");
     format!("{drawn}{}{read}; {findings}\n", config::render_warnings(&warnings, color))
 }
 
@@ -110,5 +110,5 @@ fn as_json(checked: &Checked) -> Value {
         json!({ "check": finding.check.name, "severity": severity, "file": at.file.display().to_string(), "line": at.line, "what": what, "advice": advice })
     };
     let ok = !checked.findings.iter().any(|finding| finding.is_error);
-    json!({ "ok": ok, "files": checked.files, "nodes": checked.nodes, "findings": checked.findings.iter().map(finding).collect::<Vec<_>>() })
+    json!({ "ok": ok, "files": checked.files, "nodes": checked.nodes, "left-out": checked.left_out, "findings": checked.findings.iter().map(finding).collect::<Vec<_>>() })
 }

@@ -1,5 +1,6 @@
 //! What must fit between the nodes of a cluster.
 
+mod caches;
 mod compared;
 mod databases;
 mod deployment;
@@ -19,6 +20,7 @@ pub(crate) fn check(nodes: &[NodeFiles], view: View<'_>, findings: &Findings) {
     roles::check(across);
     deployment::check(across);
     databases::check(across);
+    caches::check(across);
     products(across);
     let cluster = view.cluster();
     // What [cluster] has, each node was compared with already.

@@ -37,7 +37,7 @@ checks! {
     MEMBER_HOST, "member-host", AXIS2, "`localMemberHost` is an IP address of this node, not this machine's loopback and not another node's";
     MEMBER_PORT, "member-port", AXIS2, "`localMemberPort` is a port that nothing else on this address has, and that of `[cluster]`";
     MEMBERS, "members", AXIS2, "each of `members` is some node's host and port; there are two or more, others than the node itself, and all nodes find each other";
-    SUB_DOMAIN, "sub-domain", AXIS2, "`subDomain` is `mgt` on the manager alone and `worker` on all others";
+    SUB_DOMAIN, "sub-domain", AXIS2, "`subDomain` is `mgt` on the manager alone and `worker` on all others; EI may do without on all nodes";
     PATTERN, "clustering-pattern", AXIS2, "EI: `clusteringPattern` leaves a node that runs scheduled tasks";
     PARAMETERS, "parameters", AXIS2, "no parameter is written twice, misspelt, or read by nothing; `AvoidInitiation` is true; `groupManagement` is off";
     RECEIVER, "receiver-port", AXIS2, "the receivers of http and https, with the offset, are on the ports of the pools, plain and TLS, and on an address that Weir reaches";
@@ -59,7 +59,7 @@ checks! {
     CONNECTOR, "connector", CATALINA, "a connector is on the port by which a pool reaches the console";
     MOUNT, "mount", REGISTRY, "each mount names a remote instance; all nodes have the same mounts and targets; with `[cluster.database]` there is one";
     REMOTE, "remote-instance", REGISTRY, "each remote instance has a `dbConfig` of its own, with a datasource that exists";
-    CACHE, "cache-id", REGISTRY, "`cacheId` is user@URL of its datasource";
+    CACHE, "cache-id", REGISTRY, "`cacheId`, where there is one, is user@URL of its datasource, and the same on all nodes";
     READ_ONLY, "read-only", REGISTRY, "`readOnly` is false on the manager and true on workers";
     SHARED, "shared-database", SOURCES, "the shared database is a server, at the same URL from all nodes, that of `[cluster.database]`; the driver fits the URL";
     SOCKET_TIMEOUT, "socket-timeout", PASSTHRU, "`http.socket.timeout` is not shorter than the pool waits, and longer than it keeps idle connections";

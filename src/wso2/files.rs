@@ -3,6 +3,7 @@
 
 pub(crate) mod keystore;
 pub(crate) mod properties;
+pub(crate) mod secrets;
 pub(crate) mod tree;
 pub(crate) mod xml;
 
@@ -22,6 +23,14 @@ impl Written {
     /// As a flag: only `true`, in any case, is true. The servers read it so.
     pub(crate) fn is_true(&self) -> bool {
         self.text.eq_ignore_ascii_case("true")
+    }
+
+    /// Why the value itself is not here, if something fills it in later.
+    pub(crate) fn filled_in(&self) -> Option<&'static str> {
+        if ["{{", "<%"].iter().any(|mark| self.text.contains(mark)) {
+            return Some("this is a template");
+        }
+        self.text.contains("${").then_some("its value is not known here")
     }
 
     pub(crate) fn number(&self) -> Option<u32> {

@@ -42,6 +42,8 @@ pub struct Asked<'a> {
 pub struct Checked {
     /// In the order of the nodes, their files and lines.
     pub findings: Vec<Finding>,
+    /// How many warnings there are besides: only the first thousand are kept.
+    pub left_out: usize,
     /// How many files were read.
     pub files: usize,
     /// Of how many nodes.
@@ -62,5 +64,6 @@ pub fn check(asked: &Asked<'_>) -> Checked {
         names::check(&nodes, &findings);
     }
     let files = reading.files();
-    Checked { files: files.len(), nodes: nodes.len(), findings: findings.sorted(&files) }
+    let (findings, left_out) = findings.sorted(&files);
+    Checked { files: files.len(), nodes: nodes.len(), findings, left_out }
 }

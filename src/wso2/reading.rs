@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::checks::FILE;
 use super::files;
+use super::files::tree::TEMPLATES;
 use super::files::xml::{self, Element};
 use super::findings::Findings;
 use crate::config::{Place, Source};
@@ -61,6 +62,13 @@ impl<'a> Reading<'a> {
             return;
         }
         let at = Place { file: Arc::new(path.to_path_buf()), ..Place::default() };
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let made_of = TEMPLATES.iter().map(|end| path.with_file_name(format!("{name}.{end}")));
+        if let Some(template) = made_of.into_iter().find(|template| template.exists()) {
+            let what = format!("there is no such file: {} is a template", template.display());
+            self.findings.error(FILE, &at, what, "name the directory of a node, with the files that are made of it");
+            return;
+        }
         let what = "there is no such file, so what it says is not checked";
         let advice = "copy the whole conf directory of the node";
         if is_error {

@@ -28,7 +28,8 @@ impl<'a> Across<'a> {
 
     /// Reports each node whose value is not that of most.
     pub(crate) fn same(&self, check: Check, name: &str, value: impl Fn(&'a NodeFiles) -> Option<&'a Written>) {
-        let all: Vec<_> = self.nodes.iter().filter_map(|node| Some((node, value(node)?))).collect();
+        let known = |said: &&Written| said.filled_in().is_none();
+        let all: Vec<_> = self.nodes.iter().filter_map(|node| Some((node, value(node).filter(known)?))).collect();
         let Some((first, wanted)) = most_common(&all) else { return };
         for (_, said) in all.iter().filter(|(_, said)| said.text != wanted.text) {
             let what = format!("{name} is {:?}, and on {} it is {:?}", said.text, first.name, wanted.text);
@@ -39,12 +40,21 @@ impl<'a> Across<'a> {
     /// The same without the values, also for nodes that have none.
     pub(crate) fn same_secret(&self, check: Check, name: &str, value: impl Fn(&'a NodeFiles) -> Option<&'a Written>) {
         let all: Vec<_> = self.nodes.iter().filter_map(|node| Some((node, value(node)?))).collect();
+        let without: Vec<_> = self.clustering().filter(|(node, _)| value(node).is_none()).collect();
         let Some((first, wanted)) = most_common(&all) else { return };
+        // Nodes that have none may be the ones that are right.
+        if let Some((other, _)) = without.first().filter(|_| without.len() > all.len()) {
+            for (_, said) in &all {
+                let what = format!("{name} is there, and {} has none", other.name);
+                self.findings.error(check, &said.at.without_excerpt(), what, "write one on all nodes, or on none");
+            }
+            return;
+        }
         for (_, said) in all.iter().filter(|(_, said)| said.text != wanted.text) {
             let what = format!("{name} is another one than on {}", first.name);
             self.findings.error(check, &said.at.without_excerpt(), what, "write the same on all nodes");
         }
-        for (node, clustering) in self.clustering().filter(|(node, _)| value(node).is_none()) {
+        for (node, clustering) in without {
             let what = format!("{name} is not there, and {} has one", first.name);
             self.findings.error(check, &clustering.at, what, format!("write {name} as on {}", node_list(&all, node)));
         }

@@ -1,11 +1,14 @@
 //! The shared registry: the same mounts on all nodes, and one database behind them.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use super::compared::{Across, most_common};
-use crate::config::Place;
+use crate::config::{Place, suggestion};
 use crate::wso2::checks::{MOUNT, SHARED};
+use crate::wso2::files::Written;
 use crate::wso2::model::NodeFiles;
 use crate::wso2::model::databases::{Datasource, host};
-use crate::wso2::model::registry::{Mount, Registry};
+use crate::wso2::model::registry::{Mount, Registry, find};
 use crate::wso2::view::is_loopback;
 
 /// The datasource that each node has for itself.
@@ -29,38 +32,55 @@ fn shared(node: &NodeFiles) -> Vec<&Datasource> {
     }
 }
 
+/// The mounts of each node by their path. Of two with one path the first counts here.
+type Mounts<'a> = Vec<(&'a NodeFiles, &'a Registry, BTreeMap<&'a str, &'a Mount>)>;
+
+fn by_path(registry: &Registry) -> BTreeMap<&str, &Mount> {
+    registry.mounts.iter().rev().filter_map(|mount| Some((mount.path.as_ref()?.text.as_str(), mount))).collect()
+}
+
 fn mounts(across: Across<'_>, registries: &[(&NodeFiles, &Registry)]) {
-    let path = |mount: &Mount| mount.path.as_ref().map(|path| path.text.clone());
-    let mut paths: Vec<String> =
-        registries.iter().flat_map(|(_, registry)| registry.mounts.iter().filter_map(path)).collect();
-    paths.sort_unstable();
-    paths.dedup();
-    for wanted in paths {
-        let of =
-            |registry: &'_ Registry| registry.mounts.iter().position(|mount| path(mount).as_ref() == Some(&wanted));
-        let having: Vec<_> =
-            registries.iter().filter_map(|(node, registry)| Some((*node, &registry.mounts[of(registry)?]))).collect();
-        let Some((first, _)) = having.first() else { continue };
-        for (_, registry) in registries.iter().filter(|(_, registry)| of(registry).is_none()) {
-            let what = format!("{wanted} is not mounted here, and on {} it is", first.name);
-            across.findings.error(MOUNT, &registry.at, what, "write the same mounts on all nodes");
-        }
-        let targets: Vec<_> = having.iter().filter_map(|(node, mount)| Some((*node, mount.target.as_ref()?))).collect();
+    let all: Mounts<'_> = registries.iter().map(|(node, registry)| (*node, *registry, by_path(registry))).collect();
+    let paths: BTreeSet<&str> = all.iter().flat_map(|(_, _, mounts)| mounts.keys().copied()).collect();
+    for path in paths {
+        mounted(across, &all, path);
+        let targets: Vec<_> =
+            all.iter().filter_map(|(node, _, mounts)| Some((*node, mounts.get(path)?.target.as_ref()?))).collect();
         let Some((node, target)) = most_common(&targets) else { continue };
-        for (_, said) in targets.iter().filter(|(_, said)| said.text != target.text) {
-            let what = format!("{wanted} is mounted at {}, and on {} at {}", said.text, node.name, target.text);
+        for (_, said) in targets.iter().filter(|(_, said)| said.text != target.text && said.filled_in().is_none()) {
+            let what = format!("{path} is mounted at {}, and on {} at {}", said.text, node.name, target.text);
             across.findings.error(MOUNT, &said.at, what, "write the same targetPath on all nodes");
         }
     }
 }
 
+/// Whether all nodes have this mount, or none. Most of them are right; of as many the ones that have it.
+fn mounted(across: Across<'_>, all: &Mounts<'_>, path: &str) {
+    let (having, lacking): (Vec<_>, Vec<_>) = all.iter().partition(|(_, _, mounts)| mounts.contains_key(path));
+    let advice = "write the same mounts on all nodes";
+    if having.len() >= lacking.len() {
+        let Some((first, ..)) = having.first() else { return };
+        for (_, registry, _) in lacking {
+            let what = format!("{path} is not mounted here, and on {} it is", first.name);
+            across.findings.error(MOUNT, &registry.at, what, advice);
+        }
+    } else if let Some((first, _, theirs)) = lacking.first() {
+        let known: Vec<&str> = theirs.keys().copied().take(100).collect();
+        for mount in having.iter().filter_map(|(_, _, mounts)| mounts.get(path)) {
+            let at = mount.path.as_ref().map_or(&mount.at, |path| &path.at);
+            let what = format!("{path} is mounted here, and on {} it is not", first.name);
+            across.findings.error(MOUNT, at, what, suggestion(path, "mounts there", &known));
+        }
+    }
+}
+
 fn database(across: Across<'_>, name: &str) {
-    let of = |node: &'_ NodeFiles| {
-        let sources = node.datasources.as_ref()?;
-        sources.iter().position(|source| source.jndi.as_ref().is_some_and(|jndi| jndi.text == name))
-    };
-    let urls = across.nodes.iter().filter_map(|node| Some((node, node.datasources.as_ref()?[of(node)?].url.as_ref()?)));
-    let urls: Vec<_> = urls.filter(|(_, url)| !url.text.starts_with("jdbc:h2:")).collect();
+    let sources = across.nodes.iter().filter_map(|node| Some((node, find(node.datasources.as_ref()?, name)?)));
+    let sources: Vec<_> = sources.collect();
+    users(across, name, &sources);
+    let urls = sources.iter().filter_map(|(node, source)| Some((*node, source.url.as_ref()?)));
+    let known = |url: &Written| !url.text.starts_with("jdbc:h2:") && url.filled_in().is_none();
+    let urls: Vec<_> = urls.filter(|(_, url)| known(url)).collect();
     let Some((node, wanted)) = most_common(&urls) else { return };
     let local = |at: &Place, host: &str| {
         let what = format!("{name} is at {host}, which is another machine on each node");
@@ -76,6 +96,16 @@ fn database(across: Across<'_>, name: &str) {
             }
             _ => {}
         }
+    }
+}
+
+/// Caches of the registry know a database by its user, too.
+fn users(across: Across<'_>, name: &str, sources: &[(&NodeFiles, &Datasource)]) {
+    let users: Vec<_> = sources.iter().filter_map(|(node, source)| Some((*node, source.user.as_ref()?))).collect();
+    let Some((node, wanted)) = most_common(&users) else { return };
+    for (_, said) in users.iter().filter(|(_, said)| said.text != wanted.text && said.filled_in().is_none()) {
+        let what = format!("the user of {name} is {:?}, and on {} it is {:?}", said.text, node.name, wanted.text);
+        across.findings.warning(SHARED, &said.at, what, "write the same user on all nodes");
     }
 }
 

@@ -27,9 +27,10 @@ fn synchronizers(across: Across<'_>) -> impl Iterator<Item = (&NodeFiles, &Synch
 fn switched(across: Across<'_>) {
     let said = across.view.cluster().and_then(|cluster| cluster.deployment);
     let enabled: Vec<_> = synchronizers(across).filter(|(_, one)| one.is_enabled()).map(|(node, _)| node).collect();
-    let Some(wanted) = said.map(|said| said == Deployment::Svn).or_else(|| enabled.first().map(|_| true)) else {
-        return;
-    };
+    // Without a word of weir.toml most nodes are right; of as many those where it is on.
+    let switched = across.nodes.iter().filter(|node| node.carbon.is_some()).count();
+    let most = (!enabled.is_empty()).then_some(2 * enabled.len() >= switched);
+    let Some(wanted) = said.map(|said| said == Deployment::Svn).or(most) else { return };
     for node in across.nodes {
         let Some(carbon) = &node.carbon else { continue };
         let one = carbon.synchronizer.as_ref();
@@ -37,7 +38,9 @@ fn switched(across: Across<'_>) {
             continue;
         }
         let at = one.map_or(&carbon.at, |one| one.enabled.as_ref().map_or(&one.at, |said| &said.at));
-        let others = enabled.first().map(|first| format!("it is on {}", first.name));
+        let is_other = |other: &&NodeFiles| enabled.iter().any(|node| node.node == other.node) == wanted;
+        let other = across.nodes.iter().filter(|other| other.carbon.is_some()).find(is_other);
+        let others = other.map(|other| format!("on {} it {}", other.name, if wanted { "is" } else { "is not" }));
         let because = said
             .map_or(others.unwrap_or_default(), |said| format!("[cluster] of weir.toml says {:?}", <&str>::from(said)));
         let is = if wanted { "is not enabled" } else { "is enabled" };

@@ -47,7 +47,7 @@ impl Found {
 /// The address of a member: what it says itself, else what weir.toml says.
 fn own_host(across: Across<'_>, node: &NodeFiles, clustering: &Clustering) -> String {
     let said = clustering.parameter("localMemberHost").map(|host| host.text.clone());
-    said.filter(|host| !is_loopback(host)).unwrap_or_else(|| across.view.address(node.node))
+    said.filter(|host| !is_loopback(host) && !host.contains("${")).unwrap_or_else(|| across.view.address(node.node))
 }
 
 fn unique(across: Across<'_>) {
@@ -90,6 +90,9 @@ impl One<'_> {
             );
             return None;
         };
+        if ![host, said].iter().all(|part| findings.is_known(MEMBERS, part, "a part of this member")) {
+            return Some(Found::Elsewhere);
+        }
         let Some(port) = said.port() else {
             findings.error(
                 MEMBERS,

@@ -4,8 +4,32 @@ use super::compared::Across;
 use crate::wso2::checks::{PATTERN, SUB_DOMAIN};
 
 pub(crate) fn check(across: Across<'_>) {
+    without(across);
     sub_domains(across);
     tasks(across);
+}
+
+/// Nodes without a subDomain. EI does without one, as long as no node has it.
+fn without(across: Across<'_>) {
+    if across.view.manager().is_none() {
+        return;
+    }
+    let (having, lacking): (Vec<_>, Vec<_>) =
+        across.clustering().partition(|(_, one)| one.property("subDomain").is_some());
+    let may_lack = having.is_empty() && lacking.iter().all(|(node, _)| node.is_ei());
+    for (node, one) in lacking.iter().take(if may_lack { 1 } else { lacking.len() }) {
+        let at =
+            one.parameters.iter().find(|(name, _)| name.text == "properties").map_or(&one.at, |(name, _)| &name.at);
+        let wanted = if node.role.is_manager { "mgt" } else { "worker" };
+        let advice = format!("write <property name=\"subDomain\" value={wanted:?}/>");
+        if may_lack {
+            let what = "no node has a subDomain, so none counts as manager or worker";
+            across.findings.warning(SUB_DOMAIN, at, what, advice);
+        } else {
+            let what = "subDomain is not there, so the node counts as neither manager nor worker";
+            across.findings.error(SUB_DOMAIN, at, what, advice);
+        }
+    }
 }
 
 /// Where weir.toml says who the manager is, each node was compared with that already.

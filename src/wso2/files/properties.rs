@@ -1,6 +1,7 @@
 //! Properties files of Java, with the place of each value.
 
 use super::Written;
+use super::secrets::place;
 use crate::config::Source;
 
 /// The lines `key = value`, in file order. A later line of the same key counts.
@@ -19,7 +20,7 @@ impl Properties {
             if !goes_on && !is_comment {
                 let (key, value) = pair(trimmed);
                 let offset = start + line.find(trimmed).unwrap_or(0);
-                let at = source.place(offset..offset + trimmed.len());
+                let at = place(source, offset..offset + trimmed.len());
                 read.push((key.to_owned(), Written { text: value.to_owned(), at }));
             }
             goes_on = (goes_on || !is_comment) && trimmed.ends_with('\\');

@@ -5,6 +5,9 @@ use std::sync::Arc;
 
 use crate::config::{Place, Problem};
 
+/// The ends of the names of templates of Puppet, Chef and Ansible.
+pub(crate) const TEMPLATES: [&str; 3] = ["erb", "epp", "j2"];
+
 /// Where the files of a node are.
 #[derive(Debug)]
 pub(crate) struct Tree {
@@ -34,6 +37,13 @@ impl Tree {
         let has = |conf: &&PathBuf| conf.join("carbon.xml").exists() || conf.join("axis2/axis2.xml").exists();
         if let Some(conf) = places.iter().find(has) {
             return Ok(Self::around(conf.clone()));
+        }
+        let template = |conf: &PathBuf| {
+            TEMPLATES.iter().map(|end| conf.join(format!("carbon.xml.{end}"))).find(|path| path.exists())
+        };
+        if let Some(template) = places.iter().find_map(template) {
+            let what = format!("{} is a template, and carbon.xml is not here", template.display());
+            return Err(problem(what, "name the directory of a node, with the files that are made of it"));
         }
         if places.iter().any(|conf| conf.join("deployment.toml").exists()) {
             let what = "deployment.toml is here, and neither carbon.xml nor axis2/axis2.xml";

@@ -3,10 +3,11 @@
 use roxmltree::{Document, Error, Node, ParsingOptions};
 
 use super::Written;
+use super::secrets::place;
 use crate::config::{Place, Problem, Source};
 
 /// The most elements, texts and comments of one file.
-const MOST_NODES: u32 = 200_000;
+const MOST_NODES: u32 = 50_000;
 
 /// Parses a file, and hands its outermost element, which must have this name, to `read`.
 pub(crate) fn read<T>(source: &Source, root: &str, read: impl FnOnce(Element<'_>) -> T) -> Result<T, Problem> {
@@ -40,7 +41,7 @@ impl<'a> Element<'a> {
         let start = self.node.range().start;
         let rest = self.source.text.get(start..).unwrap_or_default();
         let length = rest.find(|c: char| c.is_whitespace() || c == '>').unwrap_or(rest.len());
-        self.source.place(start..start + length)
+        place(self.source, start..start + length)
     }
 
     pub(crate) fn children(self, name: &'static str) -> impl Iterator<Item = Self> {
@@ -60,7 +61,7 @@ impl<'a> Element<'a> {
 
     pub(crate) fn attribute(&self, name: &str) -> Option<Written> {
         let attribute = self.node.attribute_node(name)?;
-        let at = self.source.place(attribute.range());
+        let at = place(self.source, attribute.range());
         Some(Written { text: attribute.value().trim().to_owned(), at })
     }
 
@@ -72,7 +73,7 @@ impl<'a> Element<'a> {
             let raw = self.source.text.get(range.clone()).unwrap_or_default();
             if written.text.is_empty() && !raw.trim().is_empty() {
                 let start = range.start + raw.len() - raw.trim_start().len();
-                written.at = self.source.place(start..start + raw.trim().len());
+                written.at = place(self.source, start..start + raw.trim().len());
             }
             written.text = format!("{}{text}", written.text).trim().to_owned();
         }
@@ -90,7 +91,7 @@ impl<'a> Element<'a> {
         let found = comments.filter_map(|comment| {
             let raw = self.source.text.get(comment.range())?;
             let start = comment.range().start + raw.find(text)?;
-            Some(self.source.place(start..start + text.len()))
+            Some(place(self.source, start..start + text.len()))
         });
         found.collect()
     }
@@ -99,6 +100,8 @@ impl<'a> Element<'a> {
 fn malformed(error: &Error, source: &Source) -> Problem {
     let position = error.pos();
     let (mut line, advice) = (position.row as usize, "a server with this file does not start");
+    let is_template = ["<%", "{{", "{%"].iter().any(|mark| source.text.contains(mark));
+    let advice = if is_template { "this is a template: check the file that is made of it" } else { advice };
     let what = match error {
         Error::NoRootNode if source.text.trim().is_empty() => "the file is empty".to_owned(),
         Error::NoRootNode => "this is no XML".to_owned(),
@@ -117,6 +120,6 @@ fn malformed(error: &Error, source: &Source) -> Problem {
             format!("this is no XML: {said}")
         }
     };
-    let at = Place { line, ..source.place(source.whole_line(line)) };
+    let at = Place { line, ..place(source, source.whole_line(line)) };
     Problem { at, what, advice: advice.to_owned() }
 }

@@ -28,7 +28,9 @@ pub(crate) fn read(root: Element<'_>) -> Vec<Datasource> {
 /// The host of a JDBC URL.
 pub(crate) fn host(url: &str) -> Option<&str> {
     let (_, rest) = url.split_once("//").or_else(|| url.split_once('@'))?;
-    let end = rest.find([':', '/', ';', '?', ',']).unwrap_or(rest.len());
+    let authority = rest.get(..rest.find(['/', ';', '?']).unwrap_or(rest.len()))?;
+    let rest = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+    let end = rest.find([':', ',']).unwrap_or(rest.len());
     rest.get(..end).filter(|host| !host.is_empty())
 }
 
@@ -44,6 +46,7 @@ mod tests {
             ("jdbc:sqlserver://db.example.com:1433;databaseName=reg", Some("db.example.com")),
             ("jdbc:oracle:thin:@db.example.com:1521/orcl", Some("db.example.com")),
             ("jdbc:oracle:thin:@//db.example.com:1521/orcl", Some("db.example.com")),
+            ("jdbc:mysql://root:x@db.example.com:3306/reg", Some("db.example.com")),
             ("jdbc:h2:repository/database/WSO2CARBON_DB", None),
         ] {
             assert_eq!(host(url), expected, "{url}");

@@ -3,6 +3,7 @@
 use crate::config::Source;
 use crate::wso2::files::Written;
 use crate::wso2::files::properties::Properties;
+use crate::wso2::files::secrets::place;
 use crate::wso2::files::tree::Tree;
 use crate::wso2::reading::Reading;
 
@@ -58,7 +59,7 @@ fn words(script: &Source) -> Vec<Written> {
                 let rest = line.get(at..).unwrap_or_default();
                 let end = rest.find(|c: char| c.is_whitespace() || c == '\\').unwrap_or(rest.len());
                 let text = rest.get(..end).unwrap_or_default().trim_end_matches(['"', '\'']);
-                found.push(Written { text: text.to_owned(), at: script.place(start + at..start + at + text.len()) });
+                found.push(Written { text: text.to_owned(), at: place(script, start + at..start + at + text.len()) });
             }
         }
         start += line.len();

@@ -57,6 +57,9 @@ fn first_host(public: &[Public]) -> Option<String> {
 
 /// Whether the host is one of these sites', or cannot be compared. Otherwise it is reported.
 fn is_public(context: Context<'_>, said: &Written, public: &[Public], name: &str, check: Check) -> bool {
+    if !context.findings.is_known(check, said, name) {
+        return false;
+    }
     let takes_all = public.iter().any(|one| one.hosts.is_empty());
     if public.is_empty() || takes_all || public.iter().any(|one| one.has_host(&said.text)) {
         return true;
@@ -92,6 +95,7 @@ fn offset(context: Context<'_>, carbon: &Carbon) {
     let said = node.start.port_offset.as_ref().or(carbon.offset.as_ref());
     let advice = format!("write {wanted}, or port-offset = OFFSET at node {} in weir.toml", node.name);
     match said {
+        Some(said) if !context.findings.is_known(OFFSET, said, "Offset") => {}
         Some(said) if said.number().is_none_or(|number| number > 65535) => {
             let what = format!("the offset {:?} is no number from 0 to 65535", said.text);
             context.findings.error(OFFSET, &said.at, what, advice);
@@ -150,6 +154,9 @@ fn synchronized(context: Context<'_>, one: &Synchronizer) {
         findings.error(SVN, &one.at, "SvnUrl is not there", "write <SvnUrl>https://svn.example.com/repos/esb</SvnUrl>");
         return;
     };
+    if !findings.is_known(SVN, url, "SvnUrl") {
+        return;
+    }
     let wanted = context.view.cluster().and_then(|cluster| cluster.svn_url.as_deref());
     if let Some(wanted) = wanted.filter(|wanted| *wanted != url.text) {
         let what = format!("SvnUrl is {:?}, and [cluster] of weir.toml says {wanted:?}", url.text);

@@ -19,7 +19,9 @@ pub(crate) fn check(context: Context<'_>) {
     }
     for pool in context.view.pools(context.node.node).filter(|pool| is_carbon(pool.port)) {
         let on = |one: &&Connector| one.port.as_ref().and_then(Written::port) == Some(pool.port);
+        let is_filled_in = |one: &Connector| one.port.as_ref().is_some_and(|port| port.filled_in().is_some());
         match catalina.connectors.iter().find(on) {
+            None if catalina.connectors.iter().any(is_filled_in) => {}
             None => {
                 let what = format!(
                     "no connector is on port {}, by which pool {} of weir.toml reaches the console",
@@ -58,6 +60,7 @@ fn proxy_port(context: Context<'_>, catalina: &Catalina, connector: &Connector) 
     let Some(first) = ports.first() else { return };
     let advice = format!("write proxyPort=\"{first}\" as an attribute of this Connector");
     match &connector.proxy_port {
+        Some(said) if !context.findings.is_known(PROXY_PORT, said, "proxyPort") => {}
         Some(said) if said.port().is_none_or(|port| !ports.contains(&port)) => {
             let what = format!("proxyPort is {:?}, and clients come by port {first}", said.text);
             context.findings.error(PROXY_PORT, &said.at, what, advice);
@@ -83,7 +86,10 @@ fn near<'a>(catalina: &'a Catalina, connector: &Connector) -> Option<&'a Place> 
 fn proxy_name(context: Context<'_>, connector: &Connector) {
     let public: Vec<Public> = [context.view.console(), context.view.services()].concat();
     let Some(said) = &connector.proxy_name else { return };
-    if public.is_empty() || public.iter().any(|one| one.hosts.is_empty() || one.has_host(&said.text)) {
+    if !context.findings.is_known(PROXY_NAME, said, "proxyName")
+        || public.is_empty()
+        || public.iter().any(|one| one.hosts.is_empty() || one.has_host(&said.text))
+    {
         return;
     }
     let hosts = hosts_of(&if context.node.role.console { context.view.console() } else { public });

@@ -1,5 +1,6 @@
 //! The clustering element of one node's axis2.xml. What must fit other nodes is in `across`.
 
+use std::collections::HashSet;
 use std::net::IpAddr;
 
 use crate::config::suggestion;
@@ -111,6 +112,7 @@ fn domain(context: Context<'_>, clustering: &Clustering) {
                 format!("write <parameter name=\"domain\">{}</parameter>", wanted.unwrap_or("wso2.esb.domain"));
             context.findings.error(DOMAIN, &clustering.at, what, advice);
         }
+        (Some(domain), _) if !context.findings.is_known(DOMAIN, domain, "domain") => {}
         (Some(domain), Some(wanted)) if domain.text != wanted => {
             let what = format!("domain is {:?}, and [cluster] of weir.toml says {wanted:?}", domain.text);
             context.findings.error(DOMAIN, &domain.at, what, format!("write {wanted}"));
@@ -135,7 +137,7 @@ fn host(context: Context<'_>, clustering: &Clustering) {
     };
     let text = host.text.as_str();
     let ip = text.parse::<IpAddr>().ok();
-    if text == address {
+    if text == address || !context.findings.is_known(MEMBER_HOST, host, "localMemberHost") {
         return;
     }
     let other = (0..view.config.nodes.len()).find(|other| *other != node && view.address(*other) == text);
@@ -157,6 +159,9 @@ fn host(context: Context<'_>, clustering: &Clustering) {
 fn port(context: Context<'_>, clustering: &Clustering) {
     let said = clustering.parameter("localMemberPort");
     let at = said.map_or(&clustering.at, |port| &port.at);
+    if said.is_some_and(|said| !context.findings.is_known(MEMBER_PORT, said, "localMemberPort")) {
+        return;
+    }
     let Some(port) = clustering.member_port() else {
         let what = format!("localMemberPort {:?} is no port", said.map(|port| port.text.as_str()).unwrap_or_default());
         context.findings.error(MEMBER_PORT, at, what, "write a number from 1 to 65535, such as 4100");
@@ -203,19 +208,15 @@ fn sub_domain(context: Context<'_>, clustering: &Clustering) {
             let what = format!("subDomain is {:?}, and {} {who} in weir.toml", said.text, context.node.name);
             context.findings.error(SUB_DOMAIN, &said.at, what, property);
         }
-        None if role.has_manager => {
-            let at = clustering.parameters.iter().find(|(name, _)| name.text == "properties").map(|(name, _)| &name.at);
-            let what = "subDomain is not there, so the node counts as neither manager nor worker";
-            context.findings.error(SUB_DOMAIN, at.unwrap_or(&clustering.at), what, property);
-        }
         _ => {}
     }
 }
 
 fn parameters(context: Context<'_>, clustering: &Clustering) {
     let findings = context.findings;
-    for (index, (name, value)) in clustering.parameters.iter().enumerate() {
-        if clustering.parameters[..index].iter().any(|(before, _)| before.text == name.text) {
+    let mut seen = HashSet::new();
+    for (name, value) in &clustering.parameters {
+        if !seen.insert(&name.text) {
             let what = format!("{} is written twice, and only one of them counts", name.text);
             findings.error(PARAMETERS, &value.at, what, "keep one of them");
         }

@@ -2,6 +2,7 @@
 
 use crate::wso2::checks::SHARED;
 use crate::wso2::context::Context;
+use crate::wso2::files::Written;
 use crate::wso2::model::databases::Datasource;
 
 /// What a URL begins with, and what the class of its driver contains.
@@ -19,7 +20,9 @@ const DRIVERS: [(&str, &str); 8] = [
 pub(crate) fn check(context: Context<'_>) {
     let Some(sources) = &context.node.datasources else { return };
     for source in sources {
-        let Some(url) = &source.url else { continue };
+        let Some(url) = source.url.as_ref().filter(|url| context.findings.is_known(SHARED, url, "url")) else {
+            continue;
+        };
         let Some((_, wanted)) = DRIVERS.iter().find(|(start, _)| url.text.starts_with(start)) else {
             if !url.text.starts_with("jdbc:") {
                 let what = "this url is no JDBC URL";
@@ -45,13 +48,17 @@ pub(crate) fn check(context: Context<'_>) {
 fn compared(context: Context<'_>, sources: &[Datasource]) {
     let Some(wanted) = context.view.cluster().and_then(|cluster| cluster.database.as_ref()) else { return };
     let Some(registry) = &context.node.registry else { return };
-    for source in registry.shared(sources) {
-        let Some(url) = source.url.as_ref().filter(|url| !url.text.starts_with("jdbc:h2:")) else { continue };
-        if without_options(&url.text) != without_options(&wanted.url) {
-            let what =
-                format!("the shared database is {}, and [cluster.database] of weir.toml says {}", url.text, wanted.url);
-            context.findings.error(SHARED, &url.at, what, format!("write {}", wanted.url));
-        }
+    // There may be several, one for the configuration and one for what is governed: one of them is enough.
+    let known = |url: &&Written| !url.text.starts_with("jdbc:h2:") && url.filled_in().is_none();
+    let shared: Vec<_> =
+        registry.shared(sources).filter_map(|source| Some((source, source.url.as_ref().filter(known)?))).collect();
+    let is_wanted = |url: &Written| without_options(&url.text) == without_options(&wanted.url);
+    if let Some((_, url)) = shared.first().filter(|_| !shared.iter().any(|(_, url)| is_wanted(url))) {
+        let what =
+            format!("the shared database is {}, and [cluster.database] of weir.toml says {}", url.text, wanted.url);
+        context.findings.error(SHARED, &url.at, what, format!("write {}", wanted.url));
+    }
+    for (source, _) in shared.iter().filter(|(_, url)| shared.len() == 1 || is_wanted(url)) {
         let user = source.user.as_ref().zip(wanted.user.as_deref());
         if let Some((said, wanted)) = user.filter(|(said, wanted)| said.text != *wanted) {
             let what = format!(

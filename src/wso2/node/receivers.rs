@@ -26,6 +26,9 @@ pub(crate) fn check(context: Context<'_>) {
 
 fn port(context: Context<'_>, receiver: &Receiver) {
     let said = receiver.parameter("port");
+    if said.is_some_and(|said| !context.findings.is_known(RECEIVER, said, "the port of this receiver")) {
+        return;
+    }
     if said.is_none_or(|port| port.port().is_none()) {
         let at = said.map_or(&receiver.at, |port| &port.at);
         let what = format!("the receiver {:?} has no port", receiver.name);
@@ -51,6 +54,9 @@ fn pools(context: Context<'_>, receivers: &[&Receiver]) {
                 let usual = SHIPPED.iter().find(|(port, _)| *port == pool.port).map(|(_, name)| *name);
                 let Some(name) = usual else { continue };
                 let there = receivers.iter().find(|one| one.name == name);
+                if there.and_then(|one| one.parameter("port")).is_some_and(|port| port.filled_in().is_some()) {
+                    continue;
+                }
                 let at = there.and_then(|one| one.parameter("port").map(|port| &port.at).or(Some(&one.at)));
                 let at = at.or(context.node.axis2.as_ref().map(|axis2| &axis2.at));
                 let found = there.and_then(|one| one.parameter("port")).map_or_else(
@@ -85,7 +91,11 @@ fn wrong_tls(context: Context<'_>, receiver: &Receiver, pool: &Pool) {
 fn address(context: Context<'_>, receiver: &Receiver) {
     let Some(bind) = receiver.parameter("bind-address") else { return };
     let address = context.view.address(context.node.node);
-    if bind.text == address || bind.text == "0.0.0.0" || bind.text == "::" {
+    if !context.findings.is_known(RECEIVER, bind, "bind-address")
+        || bind.text == address
+        || bind.text == "0.0.0.0"
+        || bind.text == "::"
+    {
         return;
     }
     let what = format!("bind-address is {}, and weir.toml reaches {} at {address}", bind.text, context.node.name);
@@ -117,6 +127,9 @@ fn prefix(context: Context<'_>, receiver: &Receiver) {
     };
     let advice = wanted.map(|wanted| format!("write {wanted}")).unwrap_or_default();
     let say = |what: String| context.findings.error(PREFIX, &prefix.at, what, advice.clone());
+    if !context.findings.is_known(PREFIX, prefix, "WSDLEPRPrefix") {
+        return;
+    }
     let Some((scheme, host, port, path)) = parts(&prefix.text) else {
         return say(format!("WSDLEPRPrefix {:?} is no URL", prefix.text));
     };

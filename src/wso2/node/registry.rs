@@ -1,7 +1,9 @@
 //! registry.xml of one node: what is named is there, and what is shared is no file of the node.
 
+use std::collections::HashSet;
+
 use crate::config::suggestion;
-use crate::wso2::checks::{CACHE, MOUNT, READ_ONLY, REMOTE, SHARED};
+use crate::wso2::checks::{MOUNT, READ_ONLY, REMOTE, SHARED};
 use crate::wso2::context::Context;
 use crate::wso2::files::Written;
 use crate::wso2::model::databases::Datasource;
@@ -11,15 +13,15 @@ pub(crate) fn check(context: Context<'_>) {
     let Some(registry) = &context.node.registry else { return };
     let sources = context.node.datasources.as_deref();
     configs(context, registry, sources);
-    for (index, remote) in registry.remotes.iter().enumerate() {
-        let same = |other: &Remote| matches!((&other.id, &remote.id), (Some(other), Some(id)) if other.text == id.text);
-        if let Some(id) = remote.id.as_ref().filter(|_| registry.remotes[..index].iter().any(same)) {
+    let mut ids = HashSet::new();
+    for remote in &registry.remotes {
+        if let Some(id) = remote.id.as_ref().filter(|id| !ids.insert(id.text.as_str())) {
             let what = format!("another remote instance has the id {:?}", id.text);
             context.findings.error(REMOTE, &id.at, what, "write another id, and name it in the mounts");
         }
         self::remote(context, registry, remote, sources);
     }
-    registry.mounts.iter().for_each(|mount| self::mount(context, registry, mount));
+    registry.mounts.iter().for_each(|mount| self::mount(context, &ids, mount));
     let wants_one = context.view.cluster().is_some_and(|cluster| cluster.database.is_some());
     if wants_one && registry.mounts.is_empty() {
         let what = "there is no mount, so this node shares no registry, and weir.toml has [cluster.database]";
@@ -37,10 +39,12 @@ fn configs(context: Context<'_>, registry: &Registry, sources: Option<&[Datasour
     let Some(sources) = sources else { return };
     let known: Vec<&str> =
         sources.iter().filter_map(|source| source.jndi.as_ref()).map(|name| name.text.as_str()).collect();
+    let (some, known): (&[&str], HashSet<&str>) =
+        (&known[..known.len().min(MOST_NAMES)], known.iter().copied().collect());
     for (_, source) in &registry.configs {
-        if let Some(source) = source.as_ref().filter(|source| !known.contains(&source.text.as_str())) {
+        if let Some(source) = source.as_ref().filter(|source| !known.contains(source.text.as_str())) {
             let what = format!("no datasource of master-datasources.xml has the JNDI name {:?}", source.text);
-            context.findings.error(REMOTE, &source.at, what, suggestion(&source.text, "names there", &known));
+            context.findings.error(REMOTE, &source.at, what, suggestion(&source.text, "names there", some));
         }
     }
 }
@@ -67,8 +71,8 @@ fn remote(context: Context<'_>, registry: &Registry, remote: &Remote, sources: O
         return;
     };
     read_only(context, remote);
-    let names: Vec<&str> = registry.configs.iter().map(|(name, _)| name.text.as_str()).collect();
-    if !names.contains(&config.text.as_str()) {
+    let names: Vec<&str> = registry.configs.iter().map(|(name, _)| name.text.as_str()).take(MOST_NAMES).collect();
+    if registry.configs.iter().all(|(name, _)| name.text != config.text) {
         let what = format!("no dbConfig has the name {:?}", config.text);
         findings.error(REMOTE, &config.at, what, suggestion(&config.text, "names here", &names));
         return;
@@ -82,7 +86,6 @@ fn remote(context: Context<'_>, registry: &Registry, remote: &Remote, sources: O
         return;
     }
     if let Some(source) = theirs.and_then(|theirs| find(sources?, &theirs.text)) {
-        cache(context, remote, source);
         if let Some(url) = source.url.as_ref().filter(|url| url.text.starts_with("jdbc:h2:")) {
             let what = "the shared database is H2, a file that one node has for itself";
             findings.error(
@@ -109,25 +112,10 @@ fn read_only(context: Context<'_>, remote: &Remote) {
     }
 }
 
-fn cache(context: Context<'_>, remote: &Remote, source: &Datasource) {
-    let Some(url) = &source.url else { return };
-    let wanted = format!("{}@{}", source.user.as_ref().map_or("", |user| &user.text), url.text);
-    match &remote.cache {
-        None => {
-            let what = "cacheId is not there, so nodes do not tell each other what changed in the shared registry";
-            context.findings.warning(CACHE, &remote.at, what, format!("write <cacheId>{wanted}</cacheId>"));
-        }
-        Some(said) if said.text != wanted => {
-            let what = format!("cacheId is {:?}, and its datasource is {wanted:?}", said.text);
-            context.findings.error(CACHE, &said.at, what, format!("write {wanted}"));
-        }
-        Some(_) => {}
-    }
-}
+/// The most names that advice is looked for in.
+const MOST_NAMES: usize = 100;
 
-fn mount(context: Context<'_>, registry: &Registry, mount: &Mount) {
-    let ids: Vec<&str> =
-        registry.remotes.iter().filter_map(|remote| remote.id.as_ref()).map(|id| id.text.as_str()).collect();
+fn mount(context: Context<'_>, ids: &HashSet<&str>, mount: &Mount) {
     match &mount.instance {
         None => context.findings.error(
             MOUNT,
@@ -137,7 +125,9 @@ fn mount(context: Context<'_>, registry: &Registry, mount: &Mount) {
         ),
         Some(instance) if !ids.contains(&instance.text.as_str()) => {
             let what = format!("no remoteInstance has the id {:?}", instance.text);
-            context.findings.error(MOUNT, &instance.at, what, suggestion(&instance.text, "ids here", &ids));
+            let mut names: Vec<&str> = ids.iter().copied().take(MOST_NAMES).collect();
+            names.sort_unstable();
+            context.findings.error(MOUNT, &instance.at, what, suggestion(&instance.text, "ids here", &names));
         }
         Some(_) => {}
     }
