@@ -8,7 +8,8 @@ use crate::config::Access;
 
 /// Whether this client has access: it is in no `deny` network, and in an `allow` network if there are any.
 pub fn may_come(access: &Access, client: IpAddr) -> bool {
-    !holds(&access.deny, client) && access.allow.as_ref().is_none_or(|allow| holds(allow, client))
+    (access.deny.is_empty() || !holds(&access.deny, client))
+        && access.allow.as_ref().is_none_or(|allow| holds(allow, client))
 }
 
 /// Whether one of these networks contains the address. `::ffff:10.0.0.1` counts as 10.0.0.1 in both.
