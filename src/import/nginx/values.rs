@@ -1,6 +1,7 @@
 //! Single values of nginx, and how Weir writes them.
 
 use std::collections::{HashMap, HashSet};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// `5m`, `300`, `1h30m`, `500ms` → milliseconds. A number alone is in seconds.
 pub(super) fn milliseconds(text: &str) -> Option<u64> {
@@ -154,9 +155,44 @@ pub(super) fn host_and_port(text: &str) -> Option<(String, Option<u16>)> {
     }
 }
 
+/// A network as Weir takes it: without the bits behind its length, which nginx takes away too.
+pub(super) fn network(text: &str) -> String {
+    masked(text).unwrap_or_else(|| text.to_owned())
+}
+
+fn masked(text: &str) -> Option<String> {
+    let (address, length) = text.split_once('/')?;
+    let length: u32 = length.parse().ok()?;
+    let address: IpAddr = match address.parse().ok()? {
+        IpAddr::V4(address) => {
+            let mask = u32::MAX.checked_shl(32_u32.checked_sub(length)?).unwrap_or(0);
+            Ipv4Addr::from_bits(address.to_bits() & mask).into()
+        }
+        IpAddr::V6(address) => {
+            let mask = u128::MAX.checked_shl(128_u32.checked_sub(length)?).unwrap_or(0);
+            Ipv6Addr::from_bits(address.to_bits() & mask).into()
+        }
+    };
+    Some(format!("{address}/{length}"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn networks_end_with_their_length() {
+        let cases = [
+            ("10.0.0.5/8", "10.0.0.0/8"),
+            ("10.0.0.5/32", "10.0.0.5/32"),
+            ("10.0.0.5/0", "0.0.0.0/0"),
+            ("2001:db8::1/32", "2001:db8::/32"),
+            ("10.0.0.5", "10.0.0.5"),
+            ("10.0.0.5/33", "10.0.0.5/33"),
+            ("x/8", "x/8"),
+        ];
+        cases.iter().for_each(|(from, to)| assert_eq!(network(from), *to));
+    }
 
     #[test]
     fn times_and_sizes_of_nginx() {

@@ -77,14 +77,14 @@ pub(crate) fn access(scope: &Scope<'_>, verdicts: &Verdicts) -> Access {
             ("allow", "all") => open = true,
             ("deny", "all") => closed = true,
             (_, "unix:") => verdicts.missing(one, "clients come over TCP alone"),
-            ("allow", network) => allow.push(network.to_owned()),
+            ("allow", network) => allow.push(values::network(network)),
             // A part of what was allowed before: nginx would let it in.
             (_, _) if !allow.is_empty() => {
                 let note = "deny-from is stronger than allow-from, in any order: write networks that do not overlap";
                 lines.iter().skip(at).for_each(|one| verdicts.missing(one, note));
                 return Access::Unclear;
             }
-            (_, network) => deny.push(network.to_owned()),
+            (_, network) => deny.push(values::network(network)),
         }
     }
     match (closed, allow.is_empty(), deny.is_empty()) {

@@ -76,7 +76,9 @@ fn to_node(one: &Directive, place: &Place<'_>, verdicts: &Verdicts) -> Edit {
     let (class, note) = match (name.to_ascii_lowercase().as_str(), value) {
         ("host", "$http_host" | "$host") if value == "$http_host" => (Same, "always"),
         ("host", "$host") => (Better, "the whole Host, with its port"),
-        ("host", "$host:$server_port" | "$http_host:$server_port") => (Changed, "Host goes on as the client sent it"),
+        ("host", "" | "$host:$server_port" | "$http_host:$server_port") => {
+            (Changed, "Host goes on as the client sent it")
+        }
         ("host", "$proxy_host") => (Changed, "Host goes on as the client sent it"),
         ("x-forwarded-host" | "x-forwarded-server", "$host" | "$http_host" | "$server_name") => (Same, "always"),
         ("x-forwarded-for", "$proxy_add_x_forwarded_for") => (Same, "always"),

@@ -333,7 +333,8 @@ fn real_ip(listener: &mut Listener, scope: &Scope<'_>, verdicts: &Verdicts) {
         proxies.iter().for_each(|one| verdicts.say(one, Wider, "trusted-proxies", note));
     }
     header.iter().for_each(|one| verdicts.same(one, "trusted-proxies"));
-    let value = values::texts(proxies.iter().filter(|one| one.word() != "unix:").map(|one| one.word()));
+    let networks = proxies.iter().filter(|one| one.word() != "unix:").map(|one| values::network(one.word()));
+    let value = values::texts(networks.collect::<Vec<_>>().iter().map(String::as_str));
     proxies.iter().for_each(|one| set(listener, "trusted-proxies", value.clone(), one, verdicts));
     let note = "the right-most address that is no trusted proxy, as with real_ip_recursive on";
     match scope.one("real_ip_recursive") {
