@@ -16,11 +16,11 @@ mod trial;
 mod values;
 mod variables;
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::path::Path;
 use std::time::SystemTime;
 
-use self::class::Class::{Refused, Same};
+use self::class::Class::{Changed, Refused, Same};
 use self::parse::{Directive, Tree};
 use self::pool::Pools;
 use self::render::Draft;
@@ -28,7 +28,7 @@ use self::report::{Report, Verdicts};
 use self::scope::Scope;
 use self::site::access::{Zones, logs};
 use self::site::listen::Listeners;
-use self::site::{Sites, lost};
+use self::site::{GAP, Sites, lost};
 use self::source::Input;
 use self::table::Table;
 use crate::config;
@@ -94,9 +94,11 @@ fn looked_at(http: &[&Directive], tree: &Tree, prefix: &Path, verdicts: &Verdict
         pages: HashSet::new(),
         taken: HashSet::new(),
         names: values::Names::default(),
+        exposed: BTreeSet::new(),
     };
     sites.listeners.expect(&servers, &scope);
     servers.iter().for_each(|server| sites.add(server, &scope));
+    sites.close_defaults(&servers);
     streams().for_each(|block| stream::read(block, prefix, &mut sites));
     let (pools, nodes) = sites.pools.finish(verdicts);
     tree.top.iter().for_each(|one| lost_below(one, verdicts));
@@ -151,41 +153,55 @@ fn count(one: &Directive) -> usize {
     1 + one.inside().iter().map(count).sum::<usize>()
 }
 
-/// The text, after the checks of `weir check`. A site that they refuse, for its certificate in most cases, is left out, and
-/// its directive is refused with their words.
+/// The text, after the checks of `weir check`. A site that they refuse keeps its hosts and answers 501, so that no other site
+/// takes their requests; where that is refused too, for its certificate in most cases, it is left out. Its directive is
+/// refused with their words.
 fn checked(draft: &mut Draft, report: &mut Report, out: &Path, now: SystemTime) -> (Result<String, Errors>, usize) {
+    let mut shut = HashMap::new();
     loop {
         let written = draft.write(report);
         let errors = match config::load_draft(out, written.text.clone(), now) {
             Ok(config) => return (Ok(written.text), config.warnings.len()),
             Err(errors) => errors,
         };
-        let before = draft.left_out.len();
+        let mut seen = HashSet::new();
         for problem in &errors.0 {
             let inside = |(first, last, _): &&(usize, usize, usize)| (*first..=*last).contains(&problem.at.line);
             let Some((.., at)) = written.lines.iter().find(inside) else { continue };
-            if !draft.left_out.iter().any(|(other, _)| other == at) && leave_out(draft, *at, problem, report) {
-                draft.left_out.push((*at, said(problem)));
+            if !draft.left_out.iter().any(|(other, _)| other == at) && seen.insert(*at) {
+                refuse(draft, &mut shut, *at, problem, report);
             }
         }
-        // Each round leaves at least one more site out, so this ends.
-        if draft.left_out.len() == before {
+        // Each round closes a site or leaves one out, so this ends.
+        let sites = |at: &usize| draft.tables.get(*at).is_some_and(|table| table.head == "[[site]]");
+        if !seen.iter().any(sites) {
             return (Err(errors), 0);
         }
     }
 }
 
-/// Whether this table is a site, whose directive is then refused.
-fn leave_out(draft: &Draft, at: usize, problem: &Problem, report: &mut Report) -> bool {
-    let Some(site) = draft.tables.get(at).filter(|table| table.head == "[[site]]") else { return false };
-    let certificate = ["ssl_certificate_key", "ssl_certificate"].into_iter().find(|name| {
-        report
-            .lines
-            .iter()
-            .any(|line| line.directive == *name && site.from.holds(&line.at) && problem.what.contains(&line.args))
-    });
-    report.refuse(&site.from, certificate.unwrap_or("server"), &said(problem));
-    true
+/// Closes this table where it is a site, and refuses its directive; leaves it out where it is closed already.
+fn refuse(draft: &mut Draft, shut: &mut HashMap<usize, Table>, at: usize, problem: &Problem, report: &mut Report) {
+    let Some(site) = draft.tables.get_mut(at).filter(|table| table.head == "[[site]]") else { return };
+    let Some(whole) = shut.remove(&at) else {
+        let certificate = ["ssl_certificate_key", "ssl_certificate"].into_iter().find(|name| {
+            report
+                .lines
+                .iter()
+                .any(|line| line.directive == *name && site.from.holds(&line.at) && problem.what.contains(&line.args))
+        });
+        report.change(&site.from, certificate.unwrap_or("server"), Refused, &said(problem));
+        shut.insert(at, site.clone());
+        return site.shut(GAP);
+    };
+    *site = whole;
+    let listeners: Vec<String> = site.listeners().filter(|_| site.guarded).map(str::to_owned).collect();
+    draft.left_out.push((at, said(problem)));
+    let takes = |table: &Table| table.value("default").is_some() && listeners.iter().any(|name| table.listens(name));
+    for (_, table) in draft.tables.iter_mut().enumerate().filter(|(other, table)| *other != at && takes(table)) {
+        let note = table.take_less(GAP);
+        report.change(&table.from, "server", Changed, note);
+    }
 }
 
 fn said(problem: &Problem) -> String {

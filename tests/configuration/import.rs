@@ -91,7 +91,7 @@ fn what_nginx_means_is_what_weir_does() {
         ("they take what a slash or an exact location would", site("rewrite ^/esb /k permanent; location /esb/ { proxy_pass http://10.0.0.3; } location = /esb/x { deny all; }"), &["regex = '^/esb'\nredirect = { path = \"/k\", keep-query = true, status = 301 }\n\n# from stdin:1\n[[site.route]]\nprefix = \"/esb/\""]),
         ("one that changes all paths closes the locations", site("rewrite ^ /app last; location /z { proxy_pass http://10.0.0.3; }"), &["prefix = \"/z\"\nanswer = { status = 501"]),
         ("what is refused beside a redirect stays closed", site("if ($http_x_bad) { return 403; } rewrite ^/x$ /y permanent; location / { proxy_pass http://10.0.0.3; }"), &["path = \"/x\"\nanswer = { status = 501"]),
-        ("files that are asked first keep requests from the nodes", site("location /f { try_files $uri /x; proxy_pass http://10.0.0.3; } location / { return 204; }"), &["prefix = \"/f\"\nanswer = { status = 501"]),
+        ("files that are asked first keep requests from the nodes", site("location /f { try_files $uri /x; proxy_pass http://10.0.0.3; } location / { return 204; }"), &["regex = '^/f'\nanswer = { status = 501"]),
         ("a name that is taken on one listener is free on another", "server { server_name a; location / { return 204; } } server { listen 80; listen 81; server_name a; location / { return 205; } }".to_owned(), &["name = \"a.http-2\"\nlistener = \"http-81\"\nhosts = [\"a\"]\nnameless = true"]),
         ("a default of one listener is none of another", "server { listen 81; server_name b; location / { return 204; } } server { listen 80 default_server; listen 81; server_name a; location / { return 205; } }".to_owned(), &["listener = \"http\"\nhosts = [\"a\"]\ndefault = true", "listener = \"http-81\"\nhosts = [\"a\"]\n\n"]),
         ("probes", "upstream a { server 10.0.0.3:9443; } match ok { status 200 301-303; body ~ Welcome; } server { server_name x; location / { proxy_pass https://a; health_check interval=10 passes=2 fails=3 uri=/x port=9444 match=ok mandatory; } }".to_owned(), &["health = { interval = \"10s\", rise = 2, fall = 3, mandatory = true, probes = [{ kind = \"https\", path = \"/x\", port = 9444, status = \"200,301-303\", contains = \"Welcome\" }] }"]),
@@ -102,11 +102,196 @@ fn what_nginx_means_is_what_weir_does() {
     }
 }
 
+/// Each row: what, the inside of a server, and lines of weir.toml that keep the nodes from what nginx keeps them from.
+fn kept_from_nodes(rows: &[(&str, &str, &[&str])]) {
+    for (what, nginx, wanted) in rows {
+        let nginx = site(&nginx.replace("{node}", "proxy_pass http://10.0.0.3;"));
+        let text = from_text(&nginx).text.unwrap_or_else(|errors| panic!("{what}: {}", errors.render(false)));
+        wanted.iter().for_each(|part| assert!(text.contains(part), "{what}: {part:?} is not in\n{text}"));
+        assert!(!text.contains("Left out"), "{what}: {text}");
+    }
+}
+
+/// Which location of nginx is asked before which.
+#[test]
+fn no_location_is_overtaken_by_one_that_nginx_asks_later() {
+    kept_from_nodes(&[
+        (
+            "a firm location inside another stops none of the server's expressions",
+            "location /a/ { {node} location ^~ /a/b/ { {node} } } location ~ p$ { deny all; }",
+            &["regex = 'p$'\ndeny = true\n\n# from stdin:1\n[[site.route]]\nprefix = \"/a/b/\""],
+        ),
+        (
+            "one inside a firm one is firm",
+            "location ^~ /a/ { {node} location /a/b/ { {node} } } location ~ p$ { deny all; }",
+            &["prefix = \"/a/b/\"\npool = \"10.0.0.3-80\"\n\n# from stdin:1\n[[site.route]]\nprefix = \"/a/\""],
+        ),
+        (
+            "an expression to which it is handed down is not overtaken",
+            "deny all; location ^~ /a/ { allow all; {node} } location /a/b/ { allow all; {node} } location ~ p$ { {node} }",
+            &["prefix = \"/a/b/\"\nanswer = { status = 501"],
+        ),
+        (
+            "a longer location outside of the one around it is taken",
+            "location /a/ { deny all; location /a/b/c/ { allow all; {node} } } location /a/b/ { deny all; }",
+            &["prefix = \"/a/b/\"\ndeny = true\n\n# from stdin:1\n[[site.route]]\nprefix = \"/a/\""],
+        ),
+    ]);
+}
+
+/// What holds in a location without standing there, and how far.
+#[test]
+fn what_is_handed_down_is_kept_as_far_as_in_nginx() {
+    kept_from_nodes(&[
+        (
+            "what is handed down is as wide as in nginx",
+            "deny all; location /mgmt { {node} } location / { allow all; {node} }",
+            &["regex = '^/mgmt'\ndeny = true"],
+        ),
+        (
+            "a password that is handed down too",
+            "auth_basic x; location /mgmt { {node} } location / { auth_basic off; {node} }",
+            &["regex = '^/mgmt'\nanswer = { status = 501"],
+        ),
+        (
+            "where no location differs nothing is wider",
+            "allow 10.0.0.0/8; deny all; location /mgmt { {node} } location / { {node} }",
+            &["prefix = \"/mgmt\"\npool"],
+        ),
+        (
+            "one that Weir cannot have closes the site",
+            "deny all; location ~ ^/(?!pub) { {node} } location / { allow all; {node} }",
+            &["\nanswer = { status = 501"],
+        ),
+        (
+            "an answer is as wide as in nginx",
+            "location /adm { return 503; } location /old { return 301 /new; } location /f { root /x; } location / { {node} }",
+            &[
+                "regex = '^/adm'\nanswer = { status = 503",
+                "regex = '^/old'\nredirect",
+                "regex = '^/f'\nanswer = { status = 501",
+            ],
+        ),
+    ]);
+}
+
+/// Locations that are written twice, or nearly.
+#[test]
+fn of_two_locations_the_one_of_nginx_is_taken() {
+    kept_from_nodes(&[
+        (
+            "two words before one expression are two",
+            "location ~ ^/c { {node} } location ~* ^/c { deny all; } location / { {node} }",
+            &[
+                "regex = '^/c'\npool = \"10.0.0.3-80\"\n\n# from stdin:1\n[[site.route]]\nregex = '(?i)^/c'\ndeny = true",
+            ],
+        ),
+        (
+            "of two equal expressions the first is taken",
+            "location ~ ^/c { deny all; } location ~ ^/c { {node} } location / { {node} }",
+            &["regex = '^/c'\ndeny = true"],
+        ),
+        (
+            "of a location and the same one inside it the inner one is taken",
+            "location /a/ { {node} location /a/ { deny all; } } location / { {node} }",
+            &["prefix = \"/a/\"\ndeny = true"],
+        ),
+        (
+            "and where both are for all paths",
+            "location / { {node} location / { deny all; } }",
+            &["[[site.route]]\ndeny = true"],
+        ),
+        (
+            "what is written twice and keeps people out closes the first",
+            "location /a/ { {node} } location /a/ { deny all; } location / { {node} }",
+            &["prefix = \"/a/\"\nanswer = { status = 501"],
+        ),
+    ]);
+}
+
+/// What answers in a location, or could, and what costs no site.
+#[test]
+fn what_answers_before_the_nodes_closes_its_place() {
+    kept_from_nodes(&[
+        (
+            "an if that answers closes its place",
+            "location / { if ($http_x) { return 302 /login; } {node} }",
+            &["answer = { status = 501"],
+        ),
+        (
+            "so does one that rewrites, at the site",
+            "if ($http_x) { rewrite ^ /denied last; } location / { {node} }",
+            &["answer = { status = 501"],
+        ),
+        (
+            "so does what protects by a module",
+            "location /l/ { rewrite_by_lua_block { ngx.exit(403) } {node} } location /p/ { auth_pam \"x\"; {node} } location /m/ { modsecurity on; {node} }",
+            &[
+                "prefix = \"/l/\"\nanswer = { status = 501",
+                "prefix = \"/p/\"\nanswer = { status = 501",
+                "prefix = \"/m/\"\nanswer = { status = 501",
+            ],
+        ),
+        (
+            "so does a typing error",
+            "location / { {node} } location /v/ { dny all; {node} }",
+            &["prefix = \"/v/\"\nanswer = { status = 501", "pool = \"10.0.0.3-80\""],
+        ),
+        (
+            "a location with two slashes, and one that a rewrite takes, lose nothing else",
+            "rewrite ^/old https://z.test/ redirect; location ~ ^/old { {node} } location /a//b/ { {node} } location / { allow 10.0.0.5/8; deny all; {node} proxy_set_header Host \"\"; }",
+            &["regex = '^/old'\nredirect", "allow-from = [\"10.0.0.0/8\"]"],
+        ),
+    ]);
+}
+
+/// The default site takes no requests of a server that keeps people out, of which a name or the whole is lost.
+#[test]
+fn the_default_site_takes_nothing_that_was_kept_from_it() {
+    let open = |names: &str| {
+        format!(
+            "server {{ listen 80 default_server; server_name {names}; location / {{ proxy_pass http://10.0.0.4; }} }}"
+        )
+    };
+    let kept = |lines: &str| format!("server {{ listen 80; {lines} location / {{ proxy_pass http://10.0.0.3; }} }}");
+    let gap = "\n\n# from stdin:1\n[[site.route]]\nanswer = { status = 501";
+    let rows = [
+        (open("_"), kept(r"server_name ~^adm\d+\.x$; deny all;"), format!("default = true{gap}")),
+        (open("_"), kept("server_name ok.x my_admin.x; deny all;"), format!("default = true{gap}")),
+        (open("d.x"), kept("server_name adm.*; auth_basic x;"), "hosts = [\"d.x\"]\nnameless = true\n".to_owned()),
+        (open("d.x"), kept("server_name adm.*; location /a { deny all; }"), "nameless = true\n".to_owned()),
+        (open("d.x"), kept("server_name adm.*;"), "hosts = [\"d.x\"]\ndefault = true\n".to_owned()),
+        (
+            open("_"),
+            kept("server_name k.x; allow 10.0.0.9; deny all; add_header Bad-Ä x;"),
+            format!("hosts = [\"k.x\"]{gap}"),
+        ),
+    ];
+    for (default, server, wanted) in rows {
+        let nginx = format!("{default} {server}");
+        let text = from_text(&nginx).text.unwrap_or_else(|errors| panic!("{nginx}: {}", errors.render(false)));
+        assert!(text.contains(&wanted), "{wanted:?} is not in\n{text}");
+    }
+    assert_class(&format!("{} {}", open("_"), kept("server_name adm.*; deny all;")), "server", Class::Changed);
+    // Its hosts are refused too, so it is left out.
+    let text = from_text(&format!("{} {}", open("d.x"), kept("server_name a:99:b; deny all;"))).text;
+    let text = text.unwrap_or_else(|errors| panic!("{}", errors.render(false)));
+    assert!(text.contains("hosts = [\"d.x\"]\nnameless = true\n") && text.contains("# Left out"), "{text}");
+}
+
+#[test]
+fn proxies_that_are_believed_are_networks_without_bits_behind_their_length() {
+    let text =
+        from_text(&site("set_real_ip_from 10.0.0.5/8; real_ip_header X-Forwarded-For; location / { return 204; }"));
+    let text = text.text.unwrap_or_else(|errors| panic!("{}", errors.render(false)));
+    assert!(text.contains("trusted-proxies = [\"10.0.0.0/8\"]"), "{text}");
+}
+
 #[test]
 fn each_class_is_said_where_it_belongs() {
     let rows = [
         (
-            site("location / { proxy_pass http://10.0.0.3; } location /a { return 204; }"),
+            site("location / { proxy_pass http://10.0.0.3; } location /a { proxy_pass http://10.0.0.4; }"),
             "location /a",
             Class::Narrower,
         ),

@@ -202,10 +202,10 @@ impl Report {
     }
 
     /// What becomes of the first directive of these lines that this class is said of.
-    pub(super) fn refuse(&mut self, at: &Origin, directive: &str, note: &str) {
+    pub(super) fn change(&mut self, at: &Origin, directive: &str, class: Class, note: &str) {
         let found = self.lines.iter_mut().find(|line| line.directive == directive && at.holds(&line.at));
         if let Some(line) = found {
-            (line.class, line.note) = (Class::Refused, note.to_owned());
+            (line.class, line.note) = (class, note.to_owned());
         }
     }
 

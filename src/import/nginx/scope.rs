@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::rc::Rc;
 
+use super::known;
 use super::parse::Directive;
 
 /// The levels around a place, the outermost first. Places share the levels above them.
@@ -19,13 +20,16 @@ pub(super) struct Scope<'a> {
 struct Level<'a> {
     all: Vec<&'a Directive>,
     named: HashMap<&'a str, Vec<&'a Directive>>,
+    /// Nobody knows one of the names.
+    unknown: bool,
 }
 
 impl<'a> Level<'a> {
     fn new(all: Vec<&'a Directive>) -> Rc<Self> {
         let mut named = HashMap::<&str, Vec<&Directive>>::new();
         all.iter().for_each(|one| named.entry(&one.name).or_default().push(one));
-        Rc::new(Self { all, named })
+        let unknown = named.keys().any(|name| !known::knows(name) && !known::protects(name));
+        Rc::new(Self { all, named, unknown })
     }
 
     fn named(&self, name: &str) -> &[&'a Directive] {
@@ -49,6 +53,11 @@ impl<'a> Scope<'a> {
         let mut inner = self.clone();
         inner.levels.push(Level::new(block.inside().iter().collect()));
         inner
+    }
+
+    /// How many levels there are.
+    pub(super) fn depth(&self) -> usize {
+        self.levels.len()
     }
 
     /// All directives of this name on the innermost level that has one.
@@ -84,6 +93,11 @@ impl<'a> Scope<'a> {
     /// Whether a level above has one of this name.
     pub(super) fn has_above(&self, name: &str) -> bool {
         self.levels.iter().rev().skip(1).any(|level| !level.named(name).is_empty())
+    }
+
+    /// Whether a name that nobody knows stands here, or on a level above.
+    pub(super) fn has_unknown(&self) -> bool {
+        self.levels.iter().any(|level| level.unknown)
     }
 
     /// Whether a directive of this name holds and says `on`.

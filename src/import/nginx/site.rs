@@ -12,7 +12,7 @@ mod names;
 mod redirects;
 mod rewrites;
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 use self::access::Zones;
 use self::action::{Action, Matched};
@@ -20,7 +20,7 @@ use self::listen::{Listeners, Listens};
 use self::locations::{Kind, Location};
 use self::names::{Face, Role, Taken};
 use self::rewrites::Requests;
-use super::class::Class::{Ignored, Refused, Same, Wider};
+use super::class::Class::{Changed, Ignored, Refused, Same, Wider};
 use super::parse::Directive;
 use super::pool::Pools;
 use super::report::Verdicts;
@@ -31,7 +31,7 @@ use super::values;
 pub(super) use self::headers::lost;
 
 /// The answer to requests that a gap would have taken: they reach no node.
-const GAP: &str = "{ status = 501, body = \"not imported from nginx\" }";
+pub(super) const GAP: &str = "{ status = 501, body = \"not imported from nginx\" }";
 
 /// What all sites share.
 pub(super) struct Sites<'a, 'b> {
@@ -45,6 +45,8 @@ pub(super) struct Sites<'a, 'b> {
     pub(super) pages: HashSet<usize>,
     pub(super) taken: Taken,
     pub(super) names: values::Names,
+    /// Listeners where requests of a server that keeps people out would reach the default site.
+    pub(super) exposed: BTreeSet<String>,
 }
 
 impl<'a> Sites<'a, '_> {
@@ -59,12 +61,17 @@ impl<'a> Sites<'a, '_> {
         if listens.all.is_empty() {
             return self.verdicts.missing(server, "it listens on nothing that Weir can listen on");
         }
-        let faces = names::faces(server, &scope, &listens, &mut self.taken, self.verdicts);
-        if faces.is_empty() {
-            return;
-        }
+        let (faces, lost) = names::faces(server, &scope, &listens, &mut self.taken, self.verdicts);
         let mut table = Table::new("[[site]]", &server.at);
-        if listens.tls && !self.certificate(&mut table, server, &scope) {
+        table.guarded = guards::restricts(&scope, true);
+        let good = !faces.is_empty() && (!listens.tls || self.certificate(&mut table, server, &scope));
+        if table.guarded && (lost || !good) {
+            let rest: Vec<_> =
+                faces.iter().filter(|face| face.role == Role::Rest).flat_map(|face| &face.listeners).collect();
+            let names = listens.all.iter().map(|listen| &listen.name);
+            self.exposed.extend(names.filter(|name| !good || !rest.contains(name)).cloned());
+        }
+        if !good {
             return;
         }
         access::body(&mut table, &scope, &server.at, self.verdicts);
@@ -79,6 +86,17 @@ impl<'a> Sites<'a, '_> {
         for face in faces {
             let site = self.site(&face, server, &table);
             self.tables.push(site);
+        }
+    }
+
+    /// Default sites do not take the requests of names that are lost, where a server keeps people out of them.
+    pub(super) fn close_defaults(&mut self, servers: &[&Directive]) {
+        let exposed = |table: &Table| self.exposed.iter().any(|listener| table.listens(listener));
+        for table in self.tables.iter_mut().filter(|table| table.value("default").is_some() && exposed(table)) {
+            let note = table.take_less(GAP);
+            for server in servers.iter().filter(|server| server.at == table.from) {
+                self.verdicts.say(server, Changed, "default", note);
+            }
         }
     }
 
@@ -119,6 +137,7 @@ impl<'a> Sites<'a, '_> {
         let keys = whole.keys.iter().filter(|(key, _)| face.tls || key != "certificate");
         table.keys.extend(keys.cloned());
         table.below.clone_from(&whole.below);
+        table.guarded = whole.guarded;
         table
     }
 
@@ -170,7 +189,12 @@ impl<'a> Sites<'a, '_> {
             table.below.push(self.slash(&slash));
         }
         let root = root.map(|at| all.remove(at));
+        let mut seen = conditions(table, root.is_some());
         for location in all {
+            if !seen.insert(location.condition(location.is_insensitive())) {
+                unreached(&location, self.verdicts);
+                continue;
+            }
             if location.kind == Kind::Exact && before.takes(location.path) {
                 let note = "never reached: a rewrite of the server answers before";
                 self.verdicts.say(location.block, Ignored, "", note);
@@ -270,7 +294,7 @@ impl<'a> Sites<'a, '_> {
         route.set(key, value);
         let action = match self.action(location) {
             // A changed path needs a prefix.
-            Action::Pool(_, Some(_)) if location.runs_on() => {
+            Action::Pool(_, Some(_)) if location.wide => {
                 let note = "it keeps people out of all that begins so, and its path changes: end it with a slash";
                 self.verdicts.missing(location.block, note);
                 Action::Gap
@@ -362,6 +386,24 @@ impl<'a> Sites<'a, '_> {
         }
         let place = headers::Place { tls: listens.tls, port: listens.port, upgrades: &self.upgrades };
         headers::write(route, scope, &place, self.verdicts);
+    }
+}
+
+/// The conditions of the routes so far, and of the one for `/`, which comes last: none of a later location is the same.
+fn conditions(table: &Table, root: bool) -> HashSet<(&'static str, String)> {
+    let of = |key| move |route: &Table| Some((key, route.value(key)?.to_owned()));
+    let routes = table.below.iter();
+    let all = routes.flat_map(|route| ["path", "prefix", "regex"].into_iter().filter_map(move |key| of(key)(route)));
+    all.chain(root.then(|| ("prefix", values::text("/")))).collect()
+}
+
+/// A location whose requests a route before it takes. What is inside of it is on its own.
+fn unreached(location: &Location<'_>, verdicts: &Verdicts) {
+    let note = "never reached: what comes before it takes the same paths";
+    verdicts.say(location.block, Ignored, "", note);
+    for one in location.block.inside().iter().filter(|one| one.name != "location") {
+        verdicts.say(one, Ignored, "", note);
+        verdicts.silence(one, note);
     }
 }
 

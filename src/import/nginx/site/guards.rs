@@ -7,34 +7,65 @@ use crate::import::nginx::scope::Scope;
 
 /// Whether something keeps people out of this place that Weir does not have.
 pub(super) fn guarded(scope: &Scope<'_>, verdicts: &Verdicts) -> bool {
-    let mut found = false;
+    // A word that nobody knows could be `deny` with a typing error. The report says so of the line itself.
+    let mut found = scope.has_unknown();
     let mut close = |one: &Directive| {
         verdicts.missing(one, format!("{}; so nobody is let in here", known::lacks(&one.name)));
         found = true;
     };
-    let holds = known::protecting().chain(["ssl_verify_client"]).filter_map(|name| scope.one(name));
-    holds.filter(|one| one.word() != "off").for_each(&mut close);
+    protecting(scope).for_each(&mut close);
     scope.conditions().into_iter().filter(|one| refuses(one)).for_each(&mut close);
     found
 }
 
-/// Whether this block keeps anybody out by what stands in it, or in a location inside.
-pub(super) fn restricts(block: &Directive) -> bool {
-    block.inside().iter().any(|one| match one.name.as_str() {
-        "allow" => one.word() != "all",
-        "limit_req" => true,
-        "if" => one.inside().iter().any(closes),
-        "location" => restricts(one),
-        "ssl_verify_client" => one.word() != "off",
-        name => closes(one) || known::protects(name) && one.word() != "off",
-    })
+/// The directives with which somebody is kept out of this place, besides addresses.
+fn protecting<'a>(scope: &Scope<'a>) -> impl Iterator<Item = &'a Directive> {
+    let holds = known::protecting().chain(["ssl_verify_client"]).filter_map(|name| scope.one(name));
+    holds.filter(|one| one.word() != "off")
 }
 
-/// Whether this `if` keeps some requests out.
+/// Whether something keeps people out of this place or of a location inside. What is handed down to it counts where `handed`
+/// says so.
+pub(super) fn restricts(scope: &Scope<'_>, handed: bool) -> bool {
+    keeps_out(scope, handed) || scope.own("location").into_iter().any(|one| restricts(&scope.inside(one), handed))
+}
+
+/// Whether something keeps people out of this place itself.
+pub(super) fn keeps_out(scope: &Scope<'_>, handed: bool) -> bool {
+    let decides = || scope.rules().into_iter().find(|one| one.name == "deny" || one.word() == "all");
+    let who = || decides().is_some_and(|one| one.name == "deny") || protecting(scope).next().is_some();
+    handed && who()
+        || scope.own("if").into_iter().any(refuses)
+        || scope.own("return").first().is_some_and(|one| one.word().starts_with(['4', '5']))
+        || scope.has_unknown()
+}
+
+/// Whether the nodes get all requests of this place.
+pub(super) fn proxies(scope: &Scope<'_>) -> bool {
+    let has = |name: &&str| !scope.own(name).is_empty();
+    has(&"proxy_pass") && !["return", "rewrite", "try_files"].iter().any(|name| has(name))
+}
+
+/// Whether locations of this place say who may come, so that they differ in it. Where none does, all of them have what is
+/// handed down to them.
+pub(super) fn vary(scope: &Scope<'_>) -> bool {
+    let says = |one: &Directive| {
+        matches!(one.name.as_str(), "allow" | "deny" | "ssl_verify_client") || known::protects(&one.name)
+    };
+    let inner = |one: &Directive| one.inside().iter().any(says);
+    let mut blocks = scope.own("location");
+    while let Some(block) = blocks.pop() {
+        if inner(block) {
+            return true;
+        }
+        blocks.extend(block.inside().iter().filter(|one| one.name == "location"));
+    }
+    false
+}
+
+/// Whether this `if` keeps some requests from what stands behind it.
 pub(super) fn refuses(condition: &Directive) -> bool {
+    let closes =
+        |one: &Directive| matches!(one.name.as_str(), "deny" | "return" | "rewrite") || known::protects(&one.name);
     condition.inside().iter().any(closes)
-}
-
-fn closes(one: &Directive) -> bool {
-    one.name == "deny" || one.name == "return" && one.word().starts_with('4')
 }

@@ -1,12 +1,12 @@
 //! Locations in the order in which Weir asks its routes. nginx takes the exact one, then the longest prefix if it says `^~`,
 //! then the first regular expression, then the longest prefix; Weir takes the first route that matches.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::action::Matched;
 use super::expressions::{expression, regex_text};
-use super::guards::restricts;
-use crate::import::nginx::class::Class::{Changed, Narrower, Refused, Same};
+use super::guards;
+use crate::import::nginx::class::Class::{Changed, Ignored, Narrower, Refused, Same};
 use crate::import::nginx::parse::{Directive, Origin};
 use crate::import::nginx::report::Verdicts;
 use crate::import::nginx::scope::Scope;
@@ -20,6 +20,8 @@ pub(super) struct Location<'a> {
     pub(super) path: &'a str,
     /// Nobody is let in, since what would keep some out is not imported. The report says why.
     pub(super) closed: bool,
+    /// It takes `/carbonx` too, as in nginx: what it says of `/carbon` is not what another location says.
+    pub(super) wide: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -47,16 +49,9 @@ impl<'a> Location<'a> {
             Kind::Exact => ("path", values::text(self.path)),
             Kind::Regex if insensitive => ("regex", regex_text(&format!("(?i){}", self.path))),
             Kind::Regex => ("regex", regex_text(self.path)),
-            Kind::Firm | Kind::Prefix if self.runs_on() => {
-                ("regex", regex_text(&format!("^{}", regex::escape(self.path))))
-            }
+            Kind::Firm | Kind::Prefix if self.wide => ("regex", regex_text(&format!("^{}", regex::escape(self.path)))),
             Kind::Firm | Kind::Prefix => ("prefix", values::text(self.path)),
         }
-    }
-
-    /// Whether it takes `/carbonx` too, since it keeps people out of `/carbon`.
-    pub(super) fn runs_on(&self) -> bool {
-        matches!(self.kind, Kind::Firm | Kind::Prefix) && runs_on(self.block, self.path)
     }
 
     pub(super) fn is_insensitive(&self) -> bool {
@@ -89,79 +84,200 @@ pub(super) fn slashes<'a>(all: &[Location<'a>]) -> Vec<Slash<'a>> {
 /// What makes nginx lead to a location with its slash.
 const PASSES: [&str; 6] = ["proxy_pass", "fastcgi_pass", "uwsgi_pass", "scgi_pass", "memcached_pass", "grpc_pass"];
 
-/// A prefix of Weir ends with a segment, one of nginx does not. What a restriction closes may not become less.
-fn runs_on(block: &Directive, path: &str) -> bool {
-    !path.ends_with('/') && restricts(block)
-}
-
 /// All locations of the server, nested ones too, in Weir's order; the one for `/` is the last.
 pub(super) fn read<'a>(scope: &Scope<'a>, verdicts: &Verdicts) -> Vec<Location<'a>> {
-    let mut found = Found { all: Vec::new(), seen: HashSet::new(), verdicts };
-    found.collect(scope, false);
-    order(&mut found.all, verdicts);
+    let mut found = Found { all: Vec::new(), levels: Vec::new(), vary: guards::vary(scope), verdicts };
+    found.collect(scope, None);
+    let guards = found.all.iter().any(|one| one.kind == Kind::Regex && found.keeps_from_nodes(&one.scope));
+    order(&mut found.all, guards, verdicts);
     found.all
 }
 
 struct Found<'a, 'b> {
     all: Vec<Location<'a>>,
-    seen: HashSet<(Kind, &'a str)>,
+    /// Those around the location that is read, the outermost first.
+    levels: Vec<Level<'a>>,
+    /// Locations differ in who may come.
+    vary: bool,
     verdicts: &'b Verdicts,
 }
 
+/// The locations of one block.
+struct Level<'a> {
+    prefixes: BTreeSet<&'a str>,
+    /// The word before a path and the path, and the directive.
+    written: HashMap<(&'static str, &'a str), usize>,
+    /// The one that is read.
+    path: &'a str,
+}
+
+impl<'a> Level<'a> {
+    fn of(scope: &Scope<'a>) -> Self {
+        let plain = scope.own("location").into_iter().filter_map(|block| match block.word() {
+            "=" | "~" | "~*" => None,
+            "^~" => block.words.get(1).map(String::as_str),
+            word => Some(word),
+        });
+        Self { prefixes: plain.collect(), written: HashMap::new(), path: "" }
+    }
+
+    /// Whether this text belongs to a longer location than the one that is read.
+    fn takes_away(&self, text: &str) -> bool {
+        let mut rest = text;
+        while let Some(last) = self.prefixes.range(..=rest).next_back() {
+            if rest.starts_with(last) {
+                return last.len() > self.path.len();
+            }
+            let same = rest.bytes().zip(last.bytes()).take_while(|(one, other)| one == other).count();
+            let end = (0..=same).rev().find(|end| rest.is_char_boundary(*end)).unwrap_or(0);
+            rest = rest.get(..end).unwrap_or_default();
+        }
+        false
+    }
+}
+
 impl<'a> Found<'a, '_> {
-    /// Takes the locations of this place. What one of them would have guarded is closed where it cannot be imported: true
-    /// says that the place itself is.
-    fn collect(&mut self, scope: &Scope<'a>, nested: bool) -> bool {
+    /// Whether some requests of this place do not reach the nodes in nginx.
+    fn keeps_from_nodes(&self, scope: &Scope<'_>) -> bool {
+        guards::restricts(scope, self.vary) || !guards::proxies(scope)
+    }
+
+    /// Takes the locations of this place, which is inside of an outermost one of this kind. What one of them would have
+    /// guarded is closed where it cannot be imported: true says that the place itself is.
+    fn collect(&mut self, scope: &Scope<'a>, outermost: Option<Kind>) -> bool {
         let (first, mut closed) = (self.all.len(), false);
+        self.levels.push(Level::of(scope));
         for block in scope.own("location") {
-            match self.kind(block, nested) {
-                Some((kind, path)) => self.add(block, scope, kind, path),
-                None if restricts(block) => {
-                    let place = if nested { "the location around it" } else { "this site" };
+            if self.is_never_asked(block, scope) {
+                continue;
+            }
+            match self.kind(block, outermost) {
+                Some((kind, path)) => self.add(block, scope, kind, path, outermost),
+                // Nothing leads to a name from outside.
+                None if !block.word().starts_with('@') && self.keeps_from_nodes(&scope.inside(block)) => {
+                    let place = if outermost.is_some() { "the location around it" } else { "this site" };
                     self.verdicts.add(block, &format!("it keeps people out, so nobody is let in to {place}"));
                     closed = true;
                 }
                 None => {}
             }
         }
+        self.levels.pop();
         if closed {
-            self.all.iter_mut().skip(first).for_each(|one| one.closed = true);
+            self.all.iter_mut().skip(first).for_each(|one| (one.closed, one.wide) = (true, is_open(one)));
         }
         closed
     }
 
-    fn add(&mut self, block: &'a Directive, scope: &Scope<'a>, kind: Kind, path: &'a str) {
-        if !self.seen.insert((kind, path)) {
-            return self.verdicts.say(block, Refused, "", "this location is written twice");
-        }
-        let inner = scope.inside(block);
-        let closed = self.collect(&inner, true);
-        self.all.push(Location { block, scope: inner, kind, path, closed });
+    /// Whether no request of nginx belongs to this location: its path has two slashes, of which nginx makes one, or a longer
+    /// location beside one of those around it takes its requests.
+    fn is_never_asked(&self, block: &'a Directive, scope: &Scope<'a>) -> bool {
+        let (is_regex, path) = match block.word() {
+            "~" | "~*" => (true, ""),
+            "=" | "^~" => (false, block.words.get(1).map_or("", String::as_str)),
+            word => (false, word),
+        };
+        let merged = scope.one("merge_slashes").is_none_or(|one| one.word() != "off");
+        let around = self.levels.split_last().map(|(_, around)| around).unwrap_or_default();
+        let note = if !is_regex && merged && path.contains("//") {
+            "never reached: nginx makes one slash of two before it looks for a location"
+        } else if !is_regex && around.iter().any(|level| level.takes_away(path)) {
+            "never reached: a longer location, not the one around it, takes these requests"
+        } else {
+            return false;
+        };
+        self.verdicts.say(block, Ignored, "", note);
+        self.verdicts.silence(block, note);
+        true
     }
 
-    fn kind(&self, block: &'a Directive, nested: bool) -> Option<(Kind, &'a str)> {
-        let (kind, path) = kind(block, self.verdicts)?;
-        if nested && kind == Kind::Regex {
-            let note = "a regular expression inside another location: write it at the site, with the path before it";
-            self.verdicts.missing(block, note);
-            return None;
+    fn add(&mut self, block: &'a Directive, scope: &Scope<'a>, kind: Kind, path: &'a str, outermost: Option<Kind>) {
+        let inner = scope.inside(block);
+        let key = if kind == Kind::Exact || kind == Kind::Regex { word(block) } else { "" };
+        let Some(level) = self.levels.last_mut() else { return };
+        if let Some(before) = level.written.get(&(key, path)).copied() {
+            return self.again(block, &inner, kind, before);
         }
-        Some((kind, path))
+        level.written.insert((key, path), block.id);
+        level.path = path;
+        let closed = self.collect(&inner, Some(outermost.unwrap_or(kind)));
+        let differs = guards::keeps_out(&inner, self.vary) || !inner.own("limit_req").is_empty();
+        let mut one = Location { block, scope: inner, kind, path, closed, wide: false };
+        one.wide = is_open(&one) && (closed || differs || !guards::proxies(&one.scope));
+        self.told(&one);
+        self.all.push(one);
+    }
+
+    /// A location that stands a second time in its block.
+    fn again(&mut self, block: &'a Directive, inner: &Scope<'a>, kind: Kind, before: usize) {
+        if kind == Kind::Regex {
+            let note = "never reached: the same expression stands before it";
+            self.verdicts.say(block, Ignored, "", note);
+            return self.verdicts.silence(block, note);
+        }
+        self.verdicts.say(block, Refused, "", "this location is written twice");
+        if self.keeps_from_nodes(inner) {
+            self.verdicts.add(block, "it keeps people out, so nobody is let in to the first one");
+            let first = self.all.iter_mut().filter(|one| one.block.id == before);
+            first.for_each(|one| (one.closed, one.wide) = (true, is_open(one)));
+        }
+    }
+
+    /// Says what becomes of a prefix.
+    fn told(&self, one: &Location<'a>) {
+        if !matches!(one.kind, Kind::Firm | Kind::Prefix) || one.path == "/" {
+            return;
+        }
+        let (class, key, note) = if !is_open(one) {
+            (Same, "prefix", String::new())
+        } else if one.wide {
+            (Same, "regex", String::new())
+        } else {
+            (Narrower, "prefix", format!("{path} and what is below it, not {path}x", path = one.path))
+        };
+        self.verdicts.say(one.block, class, format!("[[site.route]] {key}"), note);
+    }
+
+    fn kind(&self, block: &'a Directive, outermost: Option<Kind>) -> Option<(Kind, &'a str)> {
+        let (kind, path) = kind(block, self.verdicts)?;
+        let note = match (outermost, kind) {
+            (None, _) => return Some((kind, path)),
+            (Some(Kind::Regex), _) => "a location inside a regular expression: write it at the site",
+            (_, Kind::Regex) => {
+                "a regular expression inside another location: write it at the site, with the path before it"
+            }
+            // The server's expressions are asked, unless the outermost location says that they are not.
+            (Some(Kind::Firm), Kind::Prefix) => return Some((Kind::Firm, path)),
+            (Some(Kind::Prefix), Kind::Firm) => return Some((Kind::Prefix, path)),
+            _ => return Some((kind, path)),
+        };
+        self.verdicts.missing(block, note);
+        None
     }
 }
 
+/// Whether nginx takes longer names too, as `/carbonx` where it has `/carbon`. A prefix of Weir ends with a segment.
+fn is_open(one: &Location<'_>) -> bool {
+    matches!(one.kind, Kind::Firm | Kind::Prefix) && !one.path.ends_with('/')
+}
+
+/// The word before the path.
+fn word(block: &Directive) -> &'static str {
+    ["=", "~", "~*", "^~"].into_iter().find(|word| *word == block.word()).unwrap_or_default()
+}
+
 fn kind<'a>(block: &'a Directive, verdicts: &Verdicts) -> Option<(Kind, &'a str)> {
-    let second = block.words.get(1).map_or("", String::as_str);
     verdicts.same(block, "[[site.route]]");
-    let (kind, path) = match block.word() {
+    if block.word().starts_with('@') {
+        verdicts.missing(block, "a location with a name: requests are not passed on to it");
+        return None;
+    }
+    let second = block.words.get(1).map_or("", String::as_str);
+    let (kind, path) = match word(block) {
         "=" => (Kind::Exact, second),
         "^~" => (Kind::Firm, second),
-        "~" | "~*" => (Kind::Regex, second),
-        word if word.starts_with('@') => {
-            verdicts.missing(block, "a location with a name: requests are not passed on to it");
-            return None;
-        }
-        word => (Kind::Prefix, word),
+        "" => (Kind::Prefix, block.word()),
+        _ => (Kind::Regex, second),
     };
     if kind == Kind::Regex {
         if let Err(error) = expression(path) {
@@ -176,15 +292,18 @@ fn kind<'a>(block: &'a Directive, verdicts: &Verdicts) -> Option<(Kind, &'a str)
         verdicts.say(block, Refused, "", "the path begins with a slash");
         return None;
     }
-    if kind != Kind::Exact && path != "/" {
-        let (class, key, note) = match path.strip_suffix('/') {
-            Some(_) => (Same, "prefix", String::new()),
-            None if runs_on(block, path) => (Same, "regex", String::new()),
-            None => (Narrower, "prefix", format!("{path} and what is below it, not {path}x")),
-        };
-        verdicts.say(block, class, format!("[[site.route]] {key}"), note);
+    if !is_compared(path) {
+        verdicts
+            .missing(block, "paths are compared decoded, without parameters and with one slash for two: write it so");
+        return None;
     }
     Some((kind, path))
+}
+
+/// Whether a path of Weir can be this one.
+fn is_compared(path: &str) -> bool {
+    let dots = path.split('/').any(|segment| matches!(segment, "." | ".."));
+    !dots && !path.contains("//") && !path.chars().any(|letter| "*?#%;\\".contains(letter) || letter.is_control())
 }
 
 /// Texts of which none begins with another, in their order.
@@ -206,9 +325,9 @@ impl<'a> Beginnings<'a> {
     }
 }
 
-fn order(all: &mut [Location<'_>], verdicts: &Verdicts) {
+/// Brings them into Weir's order; `guards` says whether an expression keeps requests from the nodes.
+fn order(all: &mut [Location<'_>], guards: bool, verdicts: &Verdicts) {
     let has_regex = all.iter().any(|one| one.kind == Kind::Regex);
-    let guards = all.iter().any(|one| one.kind == Kind::Regex && restricts(one.block));
     let firm = Beginnings::of(all.iter().filter(|one| one.kind == Kind::Firm).map(|one| one.path));
     for one in all.iter_mut() {
         match one.kind {
@@ -218,7 +337,7 @@ fn order(all: &mut [Location<'_>], verdicts: &Verdicts) {
             Kind::Prefix if firm.has_one_of(one.path) => {
                 one.kind = Kind::Firm;
                 if guards {
-                    one.closed = true;
+                    (one.closed, one.wide) = (true, is_open(one));
                     let note = "below a ^~ location, and still behind the regular expressions: one of them keeps people \
                                 out, so nobody is let in here";
                     verdicts.missing(one.block, note);
@@ -229,10 +348,12 @@ fn order(all: &mut [Location<'_>], verdicts: &Verdicts) {
             _ => {}
         }
     }
-    // The sort is stable, so regular expressions stay in the order of the file.
+    // The sort is stable, so regular expressions stay in the order of the file, and of two equal prefixes the inner one, which
+    // stands first, is taken. Of two equal exact ones it is the outer one.
     all.sort_by_key(|one| {
         let length = if one.kind == Kind::Regex { 0 } else { one.path.len() };
-        (one.kind, std::cmp::Reverse(length))
+        let depth = if one.kind == Kind::Exact { one.scope.depth() } else { 0 };
+        (one.kind, std::cmp::Reverse(length), depth)
     });
 }
 

@@ -42,14 +42,14 @@ struct Written {
 /// Names of listeners and hosts that have a site.
 pub(super) type Taken = HashSet<(String, String)>;
 
-/// The sites of this server. None, with a verdict, where no request would reach one.
+/// The sites of this server, none, with a verdict, where no request would reach one; and whether names of it are lost.
 pub(super) fn faces(
     server: &Directive,
     scope: &Scope<'_>,
     listens: &Listens,
     taken: &mut Taken,
     verdicts: &Verdicts,
-) -> Vec<Face> {
+) -> (Vec<Face>, bool) {
     let written = written(scope, verdicts);
     let mut faces: Vec<Face> = Vec::new();
     for listen in &listens.all {
@@ -83,7 +83,7 @@ pub(super) fn faces(
         let note = "clients that give no name get this site, the first of its listener; any other name gets 421, unless the site says default = true";
         verdicts.unwritten(&server.at, "listen … default_server", Narrower, "nameless", note);
     }
-    faces
+    (faces, written.lost)
 }
 
 fn written(scope: &Scope<'_>, verdicts: &Verdicts) -> Written {
