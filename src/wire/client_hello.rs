@@ -6,6 +6,8 @@
 pub const MOST_READ: usize = 32 * 1024;
 /// The largest hello. Usual ones have 300 to 2000 bytes.
 const LARGEST: usize = 16 * 1024;
+/// The longest name of a host, without a dot at its end.
+const LONGEST_NAME: usize = 253;
 /// The largest fragment of a TLS record.
 const LARGEST_FRAGMENT: usize = 1 << 14;
 
@@ -26,7 +28,7 @@ pub enum Greeting {
     Name(Box<str>),
     /// A hello without a name.
     NoName,
-    /// No hello that can be read.
+    /// No hello that can be read, or one with a name that no host can have.
     Other,
 }
 
@@ -90,7 +92,7 @@ fn hello(message: &[u8]) -> Greeting {
     let Some(body) = rest.get(..length) else { return Greeting::Partial };
     match server_name(body) {
         None => Greeting::Other,
-        Some(name) => name.and_then(as_name).map_or(Greeting::NoName, Greeting::Name),
+        Some(name) => name.map_or(Greeting::NoName, as_name),
     }
 }
 
@@ -118,12 +120,20 @@ fn server_name(body: &[u8]) -> Option<Option<&[u8]>> {
     Some(None)
 }
 
-/// As the hosts of sites are written. An address is no server name: a client that sends one is one without a name.
-fn as_name(name: &[u8]) -> Option<Box<str>> {
-    let name = std::str::from_utf8(name).ok()?;
+/// As the hosts of sites are written. An address is no server name: a client that sends one is one without a name. What can
+/// be no name of a host is left to rustls, which refuses it.
+fn as_name(name: &[u8]) -> Greeting {
+    let name = std::str::from_utf8(name).unwrap_or_default();
     let name = name.strip_suffix('.').unwrap_or(name);
-    let is_address = name.parse::<std::net::IpAddr>().is_ok();
-    (!name.is_empty() && !is_address).then(|| name.to_ascii_lowercase().into())
+    if name.parse::<std::net::IpAddr>().is_ok() {
+        return Greeting::NoName;
+    }
+    let is_known = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+    if (1..=LONGEST_NAME).contains(&name.len()) && name.bytes().all(is_known) {
+        Greeting::Name(name.to_ascii_lowercase().into())
+    } else {
+        Greeting::Other
+    }
 }
 
 /// What is still to be read of a message.
@@ -199,14 +209,20 @@ mod tests {
             ("my_host", name("my_host")),
             ("10.0.0.1", Greeting::NoName),
             ("::1", Greeting::NoName),
-            ("", Greeting::NoName),
-            (".", Greeting::NoName),
+            ("", Greeting::Other),
+            (".", Greeting::Other),
+            ("esb.test\n", Greeting::Other),
+            ("a\" 200 \"", Greeting::Other),
+            ("\u{fc}.test", Greeting::Other),
+            (&*"a".repeat(253), name(&"a".repeat(253))),
+            (&*"a".repeat(254), Greeting::Other),
+            (&*"a".repeat(15_000), Greeting::Other),
         ] {
             let extensions =
                 [extension(10, &[0, 2, 0, 29]), name_extension(written.as_bytes()), extension(43, &[2, 3, 4])];
             assert_eq!(read(&records(&message(&extensions.concat()), 16_384)), expected, "{written:?}");
         }
-        assert_eq!(read(&records(&message(&name_extension(b"\xff\xfe")), 16_384)), Greeting::NoName);
+        assert_eq!(read(&records(&message(&name_extension(b"\xff\xfe")), 16_384)), Greeting::Other);
         assert_eq!(read(&records(&message(&[]), 100)), Greeting::NoName, "TLS 1.0 without extensions");
         assert_eq!(read(&records(&message(&extension(43, &[2, 3, 4])), 100)), Greeting::NoName);
     }

@@ -146,3 +146,24 @@ fn why_says_where_a_connection_would_go() {
     assert_eq!(weir.ask_admin("/api/v1/sites/pass").text().matches("\"passthrough\":true").count(), 1);
     assert_eq!(weir.ask_admin("/api/v1/sites/secure").text().matches("\"passthrough\":false").count(), 1);
 }
+
+#[test]
+fn a_name_that_no_host_can_have_is_refused_as_on_any_tls_listener() {
+    let (plain, pair) = (Origin::named("plain"), Pair::of(&["pass.test"]));
+    let node = node(&pair, "passed");
+    let mut weir = plan(&plain, &[node.port()], "").start();
+    weir.edit(|text| text.replace("passthrough = true", "passthrough = true\ndefault = true\nnameless = true"));
+    weir.reload();
+    for odd in [&b"\x1b[2J.test"[..], b"a\" 20\" \"", b"pass.tes\xff"] {
+        let mut bytes = hello("pass.test").0;
+        let at = bytes.windows(9).position(|name| name == b"pass.test").expect("it asks for the name");
+        bytes[at..at + 9].copy_from_slice(odd);
+        let mut left = Vec::new();
+        let _ = sent(&weir, &bytes).read_to_end(&mut left);
+        assert!(left.len() < 20, "no more than an alert: {left:?}");
+    }
+    let failed = || weir.metric("weir_handshakes_total", &[("listener", "https"), ("result", "failed")]);
+    eventually("they are counted", || (failed() - 3.0).abs() < 1e-9);
+    assert_eq!(node.connections(), 0);
+    assert!(!weir.journal().contains("PASSTHROUGH"), "{}", weir.journal());
+}
