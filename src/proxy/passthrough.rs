@@ -19,6 +19,7 @@ use self::record::Ended;
 use self::way::Way;
 use super::exchange::bodies::tunnel;
 use super::exchange::bodies::tunnel::{Broken, Limits, Side};
+use crate::traffic::limits::rate::RateDecision;
 use crate::traffic::message::refusal::Refusal;
 use crate::traffic::pool::retry::Failure;
 
@@ -40,6 +41,7 @@ async fn pass(passage: &Passage, way: &mut Way<'_>, hello: Vec<u8>) -> Result<En
     if !rules.may_come(None, passage.connection.peer().ip().to_canonical()) {
         return Err(Refusal::Denied);
     }
+    keep_to_rate(passage, way).await?;
     let (attempt, node) = way.reach().await?;
     let (client, limits) = (&passage.client, way.limits());
     let _open = passage.running().counters.tunnel();
@@ -68,6 +70,28 @@ async fn pass(passage: &Passage, way: &mut Way<'_>, hello: Vec<u8>) -> Result<En
     }
     way.leave(&attempt);
     Ok(ended)
+}
+
+/// Counts the connection as one request in the rate of its listener, and waits if that says so. Of a rate by a field nothing
+/// is known here.
+async fn keep_to_rate(passage: &Passage, way: &mut Way<'_>) -> Result<(), Refusal> {
+    let from = &passage.listener_ref;
+    let rate = from.generation.snapshot.listener_rates.get(from.listener).and_then(Option::as_ref);
+    let Some(rate) = rate.filter(|rate| rate.field().is_none()) else { return Ok(()) };
+    match rate.ask_for(passage.connection.peer().ip().to_canonical(), None, passage.now()) {
+        RateDecision::Pass => Ok(()),
+        RateDecision::Refuse { .. } => Err(Refusal::RateLimited),
+        RateDecision::Delay(delay) => {
+            let began = Instant::now();
+            let waited = tokio::select! {
+                () = tokio::time::sleep(delay) => Ok(()),
+                gone = passage.left() => Err(gone),
+            };
+            passage.running().counters.delayed();
+            way.tries.queued += began.elapsed();
+            waited
+        }
+    }
 }
 
 /// Why both directions were cut, and how the node failed where it had not said anything. Who speaks TLS answers any hello,

@@ -161,3 +161,32 @@ fn a_node_that_says_nothing_is_found_out_though_its_clients_have_left() {
     std::thread::sleep(Duration::from_secs(1));
     assert_eq!(running.ask(GET).text(), "good", "what follows the first byte has more time");
 }
+
+#[test]
+fn the_rate_of_the_listener_holds_for_connections() {
+    let (plain, pair) = (Origin::named("plain"), Pair::of(&["pass.test"]));
+    let node = node(&pair, "passed");
+    let with = |rate: &str| format!("handshake-timeout = \"1s\"\nrate = {{ {rate} }}");
+    let mut weir = plan(&plain, &[node.port()], "").start();
+    weir.edit(|text| text.replace("handshake-timeout = \"1s\"", &with("requests = 1, per = \"1m\", burst = 1")));
+    weir.reload();
+    for _ in 0..2 {
+        assert_eq!(client(&weir).ask(GET).text(), "passed");
+    }
+    assert!(greet(&weir, "pass.test").is_err());
+    eventually("the log tells", || {
+        let journal = weir.journal();
+        let line = journal.lines().find(|line| line.contains("\"PASSTHROUGH pass.test TLS\" 429 0 "));
+        line.is_some_and(|line| line.contains("refusal=rate-limited"))
+    });
+    assert_eq!(node.connections(), 2);
+
+    let delays = "requests = 2, per = \"1s\", burst = 2, excess = \"delay\"";
+    weir.edit(|text| text.replace("requests = 1, per = \"1m\", burst = 1", delays));
+    weir.reload();
+    let began = std::time::Instant::now();
+    for _ in 0..3 {
+        assert_eq!(client(&weir).ask(GET).text(), "passed");
+    }
+    assert!(began.elapsed() >= Duration::from_millis(900), "{:?}", began.elapsed());
+}
