@@ -86,6 +86,11 @@ impl QueuedLines {
         self.closed.load(Acquire)
     }
 
+    /// How many lines wait.
+    pub(super) fn count(&self) -> usize {
+        self.waiting.lock().iter().filter(|byte| **byte == b'\n').count()
+    }
+
     fn push(&self, line: &[u8]) -> bool {
         let added = self.prefix.len() + line.len() + 1;
         let mut waiting = self.waiting.lock();

@@ -217,6 +217,7 @@ fn a_collector_that_hangs_costs_spans_and_holds_up_neither_traffic_nor_the_stop(
     let began = Instant::now();
     assert_eq!(weir.stop(), Some(0));
     assert!(began.elapsed() < Duration::from_secs(5), "the stop took {:?}", began.elapsed());
+    assert!(weir.journal().contains(" spans given up, the time for them is over"), "{}", weir.journal());
     shut.open();
 }
 
@@ -270,4 +271,24 @@ fn a_collector_that_is_busy_is_asked_once_more() {
     eventually("the journal says why", || {
         weir.journal().contains("it takes only a part: too old; spans lost since last told: 1")
     });
+}
+
+#[test]
+fn a_stop_while_the_collector_is_waited_for_sends_what_came_meanwhile() {
+    let origin = Origin::named("a");
+    let asked = AtomicUsize::new(0);
+    let collector = Origin::answering(move |_| match asked.fetch_add(1, Ordering::SeqCst) {
+        0 => b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 30\r\nContent-Length: 0\r\n\r\n".to_vec(),
+        _ => ok("{}"),
+    });
+    let table = tracing(&collector, "interval = \"10m\"\nbatch-size = 1");
+    let mut weir = Plan::before(&[&origin]).more(&table).start();
+    // A whole batch is sent at once.
+    ask(&weir, &format!("/{}", "a".repeat(2000)), &traceparent("01"));
+    collector.reached(1);
+    ask(&weir, "/meanwhile", &traceparent("01"));
+    let began = Instant::now();
+    assert_eq!(weir.stop(), Some(0));
+    assert!(began.elapsed() < Duration::from_secs(5), "the stop took {:?}", began.elapsed());
+    span(&collector, "/meanwhile");
 }

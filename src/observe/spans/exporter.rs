@@ -4,7 +4,7 @@
 
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use hyper::body::Bytes;
@@ -21,6 +21,9 @@ use crate::observe::queue::{LogQueue, QueueLimits, QueuedLines, Wakeup};
 #[derive(Debug)]
 pub(super) struct Exporter {
     settings: Settings,
+    lines: Arc<QueuedLines>,
+    /// Spans that were taken from the queue and of which nothing is decided.
+    at_hand: AtomicUsize,
     wakeup: Arc<Wakeup>,
     turns: Mutex<Turns>,
     turned: Condvar,
@@ -42,8 +45,9 @@ impl Exporter {
         let limits = QueueLimits { most: settings.queue, wake };
         let lines = Arc::new(QueuedLines::new(settings.authority.clone(), limits, b"", Arc::clone(&wakeup)));
         let envelope = Envelope::of(&settings.service_name);
-        let (turns, turned, ended) = Default::default();
-        let exporter = Arc::new(Self { settings, wakeup, turns, turned, ended });
+        let (at_hand, turns, turned, ended) = Default::default();
+        let queue = Arc::clone(&lines);
+        let exporter = Arc::new(Self { settings, lines: queue, at_hand, wakeup, turns, turned, ended });
         let runtime = Builder::new_current_thread().enable_all().build()?;
         let losses = Losses { told: counters.lost(), counters, trouble: String::new(), told_at: None };
         let run = Run { exporter: Arc::clone(&exporter), lines: Arc::clone(&lines), envelope, runtime, losses };
@@ -60,17 +64,18 @@ impl Exporter {
         self.ended.load(Relaxed)
     }
 
-    /// Waits until what waits now is sent or given up, at most until then.
-    pub(super) fn flush(&self, deadline: Instant) {
+    /// Waits until what waits now is sent or given up, at most until then. Tells how many spans are left after that.
+    pub(super) fn flush(&self, deadline: Instant) -> usize {
         let mut turns = self.turns.lock();
         turns.flushes_asked += 1;
         let ticket = turns.flushes_asked;
         self.wakeup.wake();
         while turns.flushes_done < ticket && !self.has_ended() {
             if self.turned.wait_until(&mut turns, deadline).timed_out() {
-                return;
+                return self.at_hand.load(Relaxed) + self.lines.count();
             }
         }
+        0
     }
 
     fn turn_is_done(&self, asked: u64, closed: bool) {
@@ -100,7 +105,10 @@ impl Run {
     fn until_closed(mut self) {
         let mut buffer = Vec::new();
         loop {
-            self.exporter.wakeup.wait(self.exporter.settings.interval);
+            // Who flushed or closed during a pause has woken that one.
+            if !self.exporter.is_flushing() && !self.lines.closed() {
+                self.exporter.wakeup.wait(self.exporter.settings.interval);
+            }
             let asked = self.exporter.turns.lock().flushes_asked;
             // Read before the spans are taken: once the queue is closed no more can come.
             let closed = self.lines.closed();
@@ -118,6 +126,7 @@ impl Run {
 
     fn send(&mut self, lines: &[u8]) {
         let spans: Vec<&[u8]> = lines.split(|byte| *byte == b'\n').filter(|span| !span.is_empty()).collect();
+        self.exporter.at_hand.store(spans.len(), Relaxed);
         for batch in spans.chunks(self.exporter.settings.batch_size.max(1)) {
             let body = Bytes::from(self.envelope.body(batch));
             let mut outcome = self.post(body.clone());
@@ -127,6 +136,7 @@ impl Run {
                 outcome = self.post(body);
             }
             self.losses.count(batch.len() as u64, outcome);
+            self.exporter.at_hand.fetch_sub(batch.len(), Relaxed);
         }
     }
 

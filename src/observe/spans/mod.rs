@@ -68,6 +68,14 @@ impl Spans {
     pub fn flush(&self, within: Duration) {
         let deadline = Instant::now() + within;
         let exporters: Vec<_> = self.exporters.lock().iter().map(|(_, exporter)| Arc::clone(exporter)).collect();
-        exporters.iter().for_each(|exporter| exporter.flush(deadline));
+        for exporter in exporters {
+            let left = exporter.flush(deadline);
+            if left > 0 {
+                log::warn!(
+                    "collector {}: {left} spans given up, the time for them is over",
+                    exporter.settings().authority
+                );
+            }
+        }
     }
 }
