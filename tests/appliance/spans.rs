@@ -292,3 +292,13 @@ fn a_stop_while_the_collector_is_waited_for_sends_what_came_meanwhile() {
     assert!(began.elapsed() < Duration::from_secs(5), "the stop took {:?}", began.elapsed());
     span(&collector, "/meanwhile");
 }
+
+#[test]
+fn an_answer_that_cannot_be_read_sends_nothing_twice() {
+    let origin = Origin::named("a");
+    let collector = Origin::answering(|_| ok(&"a".repeat(100_000)));
+    let weir = Plan::before(&[&origin]).more(&tracing(&collector, SOON)).start();
+    ask(&weir, "/once", &traceparent("01"));
+    eventually("it is taken", || weir.metric("weir_spans_total", &[("result", "exported")]) == 1.0);
+    assert_eq!(collector.count(), 1);
+}

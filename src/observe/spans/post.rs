@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::time::Duration;
 
-use http_body_util::{BodyExt, Full, Limited};
+use http_body_util::{BodyExt, Collected, Full, Limited};
 use hyper::body::{Bytes, Incoming};
 use hyper::client::conn::http1;
 use hyper::header::{CONTENT_TYPE, HOST, RETRY_AFTER, USER_AGENT};
@@ -52,8 +52,9 @@ async fn exchange(settings: &Settings, body: Bytes) -> Result<Outcome, Box<dyn E
 async fn read(answer: Response<Incoming>) -> Result<Outcome, Box<dyn Error + Send + Sync>> {
     let status = answer.status();
     if status.is_success() {
-        let body = Limited::new(answer.into_body(), LONGEST_ANSWER).collect().await?.to_bytes();
-        return Ok(taken(&body));
+        // It has them. Sent again because of an answer that cannot be read, they would be there twice.
+        let body = Limited::new(answer.into_body(), LONGEST_ANSWER).collect().await;
+        return Ok(taken(&body.map(Collected::to_bytes).unwrap_or_default()));
     }
     let said = format!("it answers {status}");
     // Those that OTLP names (OTLP/HTTP, "Retryable Response Codes").
