@@ -302,3 +302,17 @@ fn an_answer_that_cannot_be_read_sends_nothing_twice() {
     eventually("it is taken", || weir.metric("weir_spans_total", &[("result", "exported")]) == 1.0);
     assert_eq!(collector.count(), 1);
 }
+
+#[test]
+fn what_was_lost_before_a_reload_is_told_once() {
+    let (origin, collector) = (Origin::named("a"), collector());
+    let mut weir = Plan::before(&[&origin]).more(&tracing(&collector, "interval = \"10m\"")).start();
+    collector.stop();
+    ask(&weir, "/before", &traceparent("01"));
+    weir.edit(|text| text.replace("interval = \"10m\"", SOON));
+    weir.reload();
+    let told = |all: u32| format!("spans lost since last told: 1, in all: {all}");
+    eventually("what waited is lost", || weir.journal().contains(&told(1)));
+    ask(&weir, "/after", &traceparent("01"));
+    eventually("only the second is told", || weir.journal().contains(&told(2)));
+}

@@ -49,7 +49,7 @@ impl Exporter {
         let queue = Arc::clone(&lines);
         let exporter = Arc::new(Self { settings, lines: queue, at_hand, wakeup, turns, turned, ended });
         let runtime = Builder::new_current_thread().enable_all().build()?;
-        let losses = Losses { told: counters.lost(), counters, trouble: String::new(), told_at: None };
+        let losses = Losses { counters, failed: 0, trouble: String::new(), told: 0, told_at: None };
         let run = Run { exporter: Arc::clone(&exporter), lines: Arc::clone(&lines), envelope, runtime, losses };
         std::thread::Builder::new().name("weir-spans".to_owned()).spawn(move || run.until_closed())?;
         Ok((exporter, LogQueue::new(lines)))
@@ -116,7 +116,7 @@ impl Run {
             self.send(&buffer);
             buffer.clear();
             buffer.shrink_to(BUFFER_KEPT);
-            self.losses.tell(&self.exporter.settings, closed, Instant::now());
+            self.losses.tell(&self.exporter, closed, Instant::now());
             self.exporter.turn_is_done(asked, closed);
             if closed {
                 return;
@@ -162,9 +162,13 @@ impl Run {
 
 /// What was lost, and what of it the journal knows.
 struct Losses {
+    /// Those of all threads.
     counters: SpanCounters,
+    /// How many this thread has lost.
+    failed: u64,
     /// Why the last of them were lost.
     trouble: String,
+    /// How many of its queue and its own it has told.
     told: u64,
     told_at: Option<Instant>,
 }
@@ -175,27 +179,32 @@ impl Losses {
             Outcome::Taken { refused, why } => {
                 let refused = refused.min(spans);
                 self.counters.exported(spans - refused);
-                self.counters.failed(refused);
+                self.lose(refused);
                 if refused > 0 {
                     self.trouble = format!("it takes only a part: {why}");
                 }
             }
             Outcome::Later(_, why) | Outcome::Lost(why) => {
-                self.counters.failed(spans);
+                self.lose(spans);
                 self.trouble = why;
             }
         }
     }
 
-    fn tell(&mut self, settings: &Settings, closed: bool, now: Instant) {
-        let lost = self.counters.lost();
+    fn lose(&mut self, spans: u64) {
+        self.counters.failed(spans);
+        self.failed += spans;
+    }
+
+    fn tell(&mut self, exporter: &Exporter, closed: bool, now: Instant) {
+        let lost = self.failed + exporter.lines.dropped.load(Relaxed);
         let told_lately = self.told_at.is_some_and(|at| now.duration_since(at) < TELL_EVERY);
         if lost == self.told || (told_lately && !closed) {
             return;
         }
         let why = if self.trouble.is_empty() { "more come than it takes" } else { &self.trouble };
-        let since = lost - self.told;
-        log::warn!("collector {}: {why}; spans lost since last told: {since}, in all: {lost}", settings.authority);
+        let (authority, since, all) = (&exporter.settings.authority, lost - self.told, self.counters.lost());
+        log::warn!("collector {authority}: {why}; spans lost since last told: {since}, in all: {all}");
         self.trouble.clear();
         (self.told, self.told_at) = (lost, Some(now));
     }
