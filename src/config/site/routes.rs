@@ -216,7 +216,7 @@ fn answer(section: &Section<'_>) -> FixedAnswer {
     let body: Arc<str> = section.text("body").map(|body| Arc::from(body.text)).unwrap_or_default();
     // A page may contain dollar signs of its own, so this is only a warning.
     if let Some(name) = words::variable(&body) {
-        let what = format!("body: {name} is sent as it stands: there are no variables");
+        let what = format!("body: {name} is sent as it stands: there are no variables here");
         section.problems.warning(section.place_of("body"), what, "write the text itself");
     }
     // RFC 9110 sections 15.3.5, 15.3.6 and 15.4.5: these answers have no body.

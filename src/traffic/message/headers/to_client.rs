@@ -230,7 +230,7 @@ fn declared_length(head: &AnswerHead, to_client: &ToClient<'_>) -> Option<u64> {
 
 /// Fields that say something of a body that does not go down.
 fn describes_body(name: &[u8]) -> bool {
-    const NAMES: [&[u8]; 11] = [
+    const NAMES: [&[u8]; 13] = [
         b"accept-ranges",
         b"content-digest",
         b"content-disposition",
@@ -240,8 +240,10 @@ fn describes_body(name: &[u8]) -> bool {
         b"content-md5",
         b"content-range",
         b"content-type",
+        b"digest",
         b"etag",
         b"last-modified",
+        b"repr-digest",
     ];
     NAMES.iter().any(|own| own.eq_ignore_ascii_case(name))
 }
