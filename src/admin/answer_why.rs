@@ -4,7 +4,7 @@
 use std::net::IpAddr;
 
 use super::question::{ConsideredNode, Explanation, Question};
-use crate::config::{Action, Balance, Listener, RequestIds};
+use crate::config::{Action, Balance, Listener, RateBy, RequestIds};
 use crate::control::notice::Notice;
 use crate::proxy::exchange::admission;
 use crate::proxy::generation::Generation;
@@ -66,7 +66,6 @@ impl Explainer<'_> {
         }
         self.step(format!("listener {name}: {chosen}"));
         self.explanation.listener = name;
-        self.tell_ids(index, question.client);
         let lines = self.head.fields().filter(|field| field.kind == FieldKind::XForwardedFor).map(|field| field.value);
         let client = client_of(question.client, self.settings(index).trusted_proxies.as_deref(), lines);
         self.find_site(&Incoming { listener: index, peer: question.client, client })
@@ -146,12 +145,18 @@ impl Explainer<'_> {
     fn find_site(&mut self, incoming: &Incoming) -> Result<(), Notice> {
         let host = self.head.host().map_or(&b""[..], |host| host.name).to_vec();
         if !may_come(&self.settings(incoming.listener).access, incoming.peer) {
-            self.step(format!("peer {}: the listener closes its connections", incoming.peer));
-            return self.refuse(Refusal::Denied);
+            self.step(format!("peer {}: the listener closes its connections at once", incoming.peer));
+            self.explanation.action = "deny";
+            Refusal::Denied.word().clone_into(&mut self.explanation.why);
+            return Ok(());
         }
+        let sites = &self.generation.snapshot.config.sites;
         let found = self.generation.snapshot.hosts.get(incoming.listener).and_then(|hosts| hosts.find(&host));
+        if !found.is_some_and(|site| sites[site].passthrough) {
+            self.tell_ids(incoming.listener, incoming.peer);
+        }
         let Some(site) = found else { return self.refuse(Refusal::UnknownHost) };
-        let settings = &self.generation.snapshot.config.sites[site];
+        let settings = &sites[site];
         self.explanation.site = Some(settings.name.to_string());
         let how = if settings.default { "takes this host, or as the default" } else { "takes this host" };
         self.step(format!("site {}: {how}", settings.name));
@@ -169,6 +174,9 @@ impl Explainer<'_> {
         if !rules.may_come(None, peer) {
             self.step(format!("client {peer}: not let in"));
             return self.refuse(Refusal::Denied);
+        }
+        if self.settings(incoming.listener).rate.as_ref().is_some_and(|rate| matches!(rate.by, RateBy::Client { .. })) {
+            self.step("a rate holds here; what is used up of it is not asked".to_owned());
         }
         let Some(pool) = self.generation.snapshot.config.sites[site].pool else {
             return self.refuse(Refusal::NoActiveNode);

@@ -35,7 +35,7 @@ pub(crate) struct Explanation {
     pub(crate) node: Option<String>,
     /// The word that the log would have: why this node was chosen, or why none.
     pub(crate) why: String,
-    /// Where its X-Request-Id would come from: `taken`, `made`, or `off`.
+    /// Where its X-Request-Id would come from: `taken`, `made`, or `off`; empty where Weir sees no request.
     pub(crate) request_id: &'static str,
     /// Whether the request would wait for a node.
     pub(crate) queued: bool,

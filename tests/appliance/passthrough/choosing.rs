@@ -143,6 +143,7 @@ fn why_says_where_a_connection_would_go() {
     for part in ["is passed through to t1 of t: balanced", "Weir sees no request", "the node is chosen by turns"] {
         assert!(said.out.contains(part), "{part:?} is missing in\n{said:?}");
     }
+    assert!(!said.out.contains("request id:"), "{said:?}");
     assert_eq!(weir.ask_admin("/api/v1/sites/pass").text().matches("\"passthrough\":true").count(), 1);
     assert_eq!(weir.ask_admin("/api/v1/sites/secure").text().matches("\"passthrough\":false").count(), 1);
 }

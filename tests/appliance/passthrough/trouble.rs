@@ -62,10 +62,17 @@ fn who_is_not_let_in_finds_the_connection_closed() {
     });
     assert_eq!(node.connections(), 1);
     let said = weir.command(&["why", "https://pass.test/"]);
-    assert!(said.out.contains("is denied: denied"), "{said:?}");
+    assert!(said.out.contains("is denied: denied") && !said.out.contains("request id:"), "{said:?}");
+    assert!(said.out.contains("the connection is closed, and logged as 403 denied"), "{said:?}");
     weir.edit(|text| text.replace("deny-from = [\"127.0.0.0/8\"]", "allow-from = [\"127.0.0.1\"]"));
+    weir.edit(|text| {
+        text.replace("handshake-timeout = \"1s\"", "handshake-timeout = \"1s\"\ndeny-from = [\"192.0.2.0/24\"]")
+    });
     weir.reload();
     assert_eq!(client(&weir).ask(GET).text(), "passed");
+    let said = weir.command(&["why", "https://esb.test/", "--client", "192.0.2.7"]);
+    assert!(said.out.contains("peer 192.0.2.7: the listener closes its connections at once"), "{said:?}");
+    assert!(!said.out.contains("answered 403"), "{said:?}");
 }
 
 #[test]
