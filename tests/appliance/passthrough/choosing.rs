@@ -155,7 +155,7 @@ fn a_name_that_no_host_can_have_is_refused_as_on_any_tls_listener() {
     let mut weir = plan(&plain, &[node.port()], "").start();
     weir.edit(|text| text.replace("passthrough = true", "passthrough = true\ndefault = true\nnameless = true"));
     weir.reload();
-    for odd in [&b"\x1b[2J.test"[..], b"a\" 20\" \"", b"pass.tes\xff"] {
+    for odd in [&b"\x1b[2J.test"[..], b"a\" 200\" \"", b"pass.tes\xff"] {
         let mut bytes = hello("pass.test").0;
         let at = bytes.windows(9).position(|name| name == b"pass.test").expect("it asks for the name");
         bytes[at..at + 9].copy_from_slice(odd);
