@@ -43,7 +43,7 @@ pub(super) fn keeps_out(scope: &Scope<'_>, handed: bool) -> bool {
 /// Whether the nodes get all requests of this place.
 pub(super) fn proxies(scope: &Scope<'_>) -> bool {
     let has = |name: &&str| !scope.own(name).is_empty();
-    has(&"proxy_pass") && !["return", "rewrite", "try_files"].iter().any(|name| has(name))
+    has(&"proxy_pass") && !["return", "rewrite", "try_files"].iter().any(has)
 }
 
 /// Whether locations of this place say who may come, so that they differ in it. Where none does, all of them have what is
