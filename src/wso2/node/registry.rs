@@ -85,16 +85,16 @@ fn remote(context: Context<'_>, registry: &Registry, remote: &Remote, sources: O
         findings.error(REMOTE, &config.at, what, "name a dbConfig with a datasource that all nodes have");
         return;
     }
-    if let Some(source) = theirs.and_then(|theirs| find(sources?, &theirs.text)) {
-        if let Some(url) = source.url.as_ref().filter(|url| url.text.starts_with("jdbc:h2:")) {
-            let what = "the shared database is H2, a file that one node has for itself";
-            findings.error(
-                SHARED,
-                &url.at,
-                what,
-                "write the URL of a database server, such as jdbc:mysql://db.example.com:3306/registry",
-            );
-        }
+    if let Some(source) = theirs.and_then(|theirs| find(sources?, &theirs.text))
+        && let Some(url) = source.url.as_ref().filter(|url| url.text.starts_with("jdbc:h2:"))
+    {
+        let what = "the shared database is H2, a file that one node has for itself";
+        findings.error(
+            SHARED,
+            &url.at,
+            what,
+            "write the URL of a database server, such as jdbc:mysql://db.example.com:3306/registry",
+        );
     }
 }
 
