@@ -1,6 +1,6 @@
 //! `weir wso2`: the nodes of a WSO2 cluster. `check` reads their configuration files and says what is wrong.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use serde_json::{Value, json};
@@ -82,6 +82,11 @@ impl Check {
             };
             if nodes.iter().any(|(other, _)| *other == index) {
                 return Err(format!("--node names {name:?} twice"));
+            }
+            let same = |other: &Path| matches!((other.canonicalize(), directory.canonicalize()), (Ok(one), Ok(two)) if one == two);
+            if let Some((other, _)) = nodes.iter().find(|(_, other)| same(other)) {
+                let other = &config.nodes[*other].name;
+                return Err(format!("--node names one directory for {other:?} and {name:?}: {}", directory.display()));
             }
             nodes.push((index, directory.clone()));
         }

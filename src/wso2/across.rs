@@ -5,6 +5,7 @@ mod compared;
 mod databases;
 mod deployment;
 mod members;
+mod ports;
 mod roles;
 
 use self::compared::{Across, parameter};
@@ -17,6 +18,7 @@ use super::view::View;
 pub(crate) fn check(nodes: &[NodeFiles], view: View<'_>, findings: &Findings) {
     let across = Across { nodes, view, findings };
     members::check(across);
+    ports::check(across);
     roles::check(across);
     deployment::check(across);
     databases::check(across);

@@ -2,7 +2,7 @@
 
 mod carbon;
 mod catalina;
-mod clustering;
+pub(crate) mod clustering;
 mod databases;
 mod hazelcast;
 mod keystores;

@@ -227,6 +227,36 @@ const FAULTS: &[Fault] = &[
     (&[("worker1/conf/etc/hazelcast.xml", "", "<hazelcast/>")], "hazelcast", ("worker1/conf/etc/hazelcast.xml", "<hazelcast"), "do not count"),
     (&[("worker1/conf/hazelcast.properties", "", "hazelcast.rest.enabled=true\n")], "hazelcast", ("worker1/conf/hazelcast.properties", "rest"), "without a password"),
     (&[(C, "<Version>6.1.1", "<Version>6.4.0")], "product", (C, "<Version>"), "manager is WSO2 Enterprise Integrator 6.1.1"),
+    (&[(A, "name=\"domain\"", "name=\" domain\"")], "domain", (A, "<clustering"), "domain is not there"),
+    (&[(A, "name=\"domain\"", "name=\" domain\"")], "parameters", (A, "\" domain\""), "did you mean \"domain\""),
+    (&[(A, "<parameter name=\"AvoidInitiation\">true</parameter>", "")], "parameters", (A, "<clustering"), "before it is able to"),
+    (&[(A, "<property name=\"subDomain\" value=\"worker\"/>", "<property name=\"subDomain\" value=\"worker\"/><property name=\"subDomain\" value=\"mgt\"/>")], "parameters", (A, "\"mgt\""), "the property subDomain is written twice"),
+    (&[(A, "<parameter name=\"port\" locked=\"false\">8280</parameter>", "<parameter name=\"port\">8280</parameter><parameter name=\"port\">8290</parameter>")], "receiver-port", (A, "8290"), "pool esb-http of weir.toml reaches the node on 8280"),
+    (&[(A, "<parameter name=\"port\" locked=\"false\">8280</parameter>", "<parameter name=\"port\">8290</parameter>\n<parameter name=\"port\">8280</parameter>")], "parameters", (A, ">8280<"), "the last one counts"),
+    (&[(A, "<clustering ", "<transportReceiver name=\"http\" class=\"org.apache.synapse.transport.passthru.PassThroughHttpListener\"><parameter name=\"port\">8280</parameter><parameter name=\"WSDLEPRPrefix\">http://esb.wso2.com:80</parameter></transportReceiver>\n<clustering ")], "receiver-port", (A, "^<transportReceiver name=\"http\""), "a second receiver \"http\""),
+    (&[(A, "https://esb.wso2.com:443", "https://esb.wso2.com:443/services")], "wsdl-prefix", (A, "443/services"), "ends with /services"),
+    (&[(A, "<hostName>10.0.0.4</hostName>\n                <port>4300", "<hostName>10.0.0.2</hostName>\n                <port>4100")], "members", (A, "^<member>"), "is written twice"),
+    (&[(C, "<HostName>esb.wso2.com</HostName>", "<HostName>esb.wso2.com</HostName>\n<HostName>localhost</HostName>")], "host-name", (C, "localhost"), "HostName is written twice"),
+    (&[(C, "</Server>", "<DeploymentSynchronizer><Enabled>false</Enabled></DeploymentSynchronizer></Server>")], "synchronizer", (C, "^<DeploymentSynchronizer>"), "is written twice"),
+    (&[("*/conf/carbon.xml", "WSO2 Enterprise Integrator", "WSO2 API Manager")], "product", (C, "API Manager"), "only Enterprise Integrator"),
+    (&[(C, "<RepositoryType>svn", "<RepositoryType>swn")], "synchronizer", (C, "swn"), "is not known"),
+    (&[(C, "<RepositoryType>svn", "<RepositoryType>git")], "synchronizer", (C, ">git<"), "and on manager it is \"svn\""),
+    (&[(C, "<SvnUrlAppendTenantId>true", "<SvnUrlAppendTenantId>false")], "svn", (C, "SvnUrlAppendTenantId"), "and on manager it is \"true\""),
+    (&[("*/conf/carbon.xml", "https://svn.test", "http://localhost")], "svn", (C, "<SvnUrl>"), "another machine on each node"),
+    (&[("*/conf/carbon.xml", "https://svn.test", "file:///opt")], "svn", (C, "<SvnUrl>"), "each node's own machine"),
+    (&[(T, "SSLEnabled=\"true\"", "SSLEnabled=\"true\" address=\"127.0.0.1\"")], "connector", (T, "address=\"127"), "where Weir does not reach it"),
+    (&[(T, "SSLEnabled=\"true\"", "SSLEnabled=\"false\"")], "connector", (T, "SSLEnabled=\"false\""), "this connector speaks plain HTTP"),
+    (&[(T, "scheme=\"https\"", "scheme=\"http\"")], "connector", (T, "scheme=\"http\""), "scheme and secure say otherwise"),
+    (&[(T, "secure=\"true\"", "secure=\"false\"")], "connector", (T, "secure=\"false\""), "scheme and secure say otherwise"),
+    (&[(T, "                   proxyPort=\"80\"\n", "")], "proxy-port", (T, "<Connector"), "has no proxyPort"),
+    (&[(T, "SSLEnabled=\"true\"", "SSLEnabled=\"true\" proxyName=\"esb.wso2.com\"")], "proxy-name", (T, "proxyName"), "that leads to the console"),
+    (&[(R, "</wso2registry>", "<mount path=\"/_system/config\"><instanceId>sharedregistry</instanceId><targetPath>/_system/esb</targetPath></mount></wso2registry>")], "mount", (R, "^<mount"), "is mounted twice"),
+    (&[(R, "/_system/config\" overwrite=\"true\"", "/_system/config\" overwrite=\"true|false|virtual\"")], "mount", (R, "virtual"), "overwrite is"),
+    (&[(R, "<readOnly>true", "<readOnly>true|false")], "read-only", (R, "true|false"), "neither true nor false"),
+    (&[("manager/conf/registry.xml", "<readOnly>false</readOnly>\n    <dbConfig", "<readOnly>true</readOnly>\n    <dbConfig")], "read-only", ("manager/conf/registry.xml", "<readOnly>true"), "of the whole registry"),
+    (&[(D, "jdbc:h2:repository/database/WSO2CARBON_DB;DB_CLOSE_ON_EXIT=FALSE", "jdbc:mysql://carbondb.mysql-wso2.com:3306/registry"), (D, "org.h2.Driver", "com.mysql.jdbc.Driver")], "shared-database", (D, "registry?autoReconnect"), "the node's own one too"),
+    (&[("*/conf/datasources/master-datasources.xml", "</datasources>", "<datasource><jndiConfig><name>jdbc/UM</name></jndiConfig><definition><configuration><url>jdbc:mysql://um.test/um</url></configuration></definition></datasource></datasources>"), (D, "um.test", "um2.test")], "shared-database", (D, "um2.test"), "jdbc/UM is"),
+    (&[(S, "-DworkerNode=false", "-Dsetup=true")], "start-options", (S, "-Dsetup=true"), "first start alone"),
     (&[(A, "</clustering>", "")], "file", (A, "</axisconfig>"), "stands where </clustering> belongs"),
     (&[(C, "</Server>", "")], "file", (C, "</DeploymentSynchronizer>"), "a part of it is missing"),
     (&[(R, "wso2registry>", "registry>")], "file", (R, "<registry>"), "this is <registry>"),
@@ -477,6 +507,17 @@ fn of_many_findings_all_errors_are_kept_and_the_others_counted() {
 }
 
 #[test]
+fn what_weir_toml_says_decides_which_file_is_wrong() {
+    let world = World::new("ei").with(CLUSTER);
+    world.edit((A, ">4200<", ">4201<"));
+    let findings = said(&world.check().findings);
+    assert!(findings.contains("[cluster] of weir.toml says 4200") && findings.lines().count() == 1, "{findings}");
+    let world = World::new("ei");
+    world.edit((S, "-DworkerNode=false", "-Dx=1 # -DworkerNode=true"));
+    assert_eq!(said(&world.check().findings), "");
+}
+
+#[test]
 fn no_password_is_printed() {
     let world = World::new("ei");
     let url = "3306/registri?user=a&amp;password=hunter2&amp;autoReconnect=true";
@@ -638,6 +679,7 @@ fn findings_are_drawn_as_weir_check_draws_them() {
 fn the_command_says_what_it_needs_and_how_it_went() {
     let world = World::new("esb");
     let node = format!("worker1={}", world.room.0.join("worker1").display());
+    let twice = node.replacen("worker1=", "worker2=", 1);
     let run = |more: &[&str]| {
         let said = weir(&world, more);
         (said.status.code(), String::from_utf8_lossy(&[said.stdout, said.stderr].concat()).into_owned())
@@ -646,6 +688,7 @@ fn the_command_says_what_it_needs_and_how_it_went() {
     for (more, code, words) in [
         (&["--node", "worker9=/tmp"][..], 1, "has no node \"worker9\"; did you mean"),
         (&["--node", &node, "--node", &node], 1, "--node names \"worker1\" twice"),
+        (&["--node", &node, "--node", &twice], 1, "--node names one directory for \"worker1\" and \"worker2\""),
         (&["--node", "worker1"], 2, "write NAME=DIR"),
         (&[], 2, "--node"),
         (&["--node", "worker1=/nowhere"], 78, "the directory cannot be read"),

@@ -17,11 +17,17 @@ const OWN: &str = "jdbc/WSO2CarbonDB";
 pub(crate) fn check(across: Across<'_>) {
     let registries: Vec<_> = across.nodes.iter().filter_map(|node| Some((node, node.registry.as_ref()?))).collect();
     mounts(across, &registries);
-    let names = across.nodes.iter().flat_map(shared);
-    let mut names: Vec<&str> = names.filter_map(|source| source.jndi.as_ref()).map(|name| name.text.as_str()).collect();
-    names.sort_unstable();
-    names.dedup();
-    names.into_iter().filter(|name| *name != OWN).for_each(|name| database(across, name));
+    let jndi = |source: &'_ Datasource| source.jndi.as_ref().map(|name| name.text.clone());
+    let names: BTreeSet<String> = across.nodes.iter().flat_map(shared).filter_map(jndi).collect();
+    let own = across.nodes.iter().filter_map(|node| {
+        let registry = node.registry.as_ref()?;
+        Some(registry.datasource(&registry.current.as_ref()?.text)?.text.clone())
+    });
+    let own: BTreeSet<String> = own.chain([OWN.to_owned()]).collect();
+    names.iter().filter(|name| **name != OWN).for_each(|name| database(across, name));
+    let others = across.nodes.iter().filter_map(|node| node.datasources.as_ref()).flatten().filter_map(jndi);
+    let others: BTreeSet<String> = others.filter(|name| !own.contains(name) && !names.contains(name)).collect();
+    others.iter().for_each(|name| other(across, name));
 }
 
 /// The datasources that a node shares: those of its remote instances.
@@ -99,6 +105,26 @@ fn database(across: Across<'_>, name: &str) {
     }
 }
 
+/// A database that is not of the registry, such as the one of the users: mostly the same for all nodes.
+fn other(across: Across<'_>, name: &str) {
+    let urls: Vec<_> = across
+        .nodes
+        .iter()
+        .filter_map(|node| Some((node, find(node.datasources.as_ref()?, name)?.url.as_ref()?)))
+        .collect();
+    let Some((node, wanted)) = most_common(&urls) else { return };
+    let is_judged = |url: &Written| !url.text.starts_with("jdbc:h2:") && url.filled_in().is_none();
+    for (_, url) in urls.iter().filter(|(_, url)| is_judged(url) && url.text != wanted.text) {
+        let what = format!("{name} is {}, and on {} it is {}", url.text, node.name, wanted.text);
+        across.findings.warning(
+            SHARED,
+            &url.at,
+            what,
+            "write the same URL on all nodes, unless each has its own database",
+        );
+    }
+}
+
 /// Caches of the registry know a database by its user, too.
 fn users(across: Across<'_>, name: &str, sources: &[(&NodeFiles, &Datasource)]) {
     let users: Vec<_> = sources.iter().filter_map(|(node, source)| Some((*node, source.user.as_ref()?))).collect();
@@ -110,7 +136,7 @@ fn users(across: Across<'_>, name: &str, sources: &[(&NodeFiles, &Datasource)]) 
 }
 
 /// Whether all nodes have one address, so that `localhost` is the same for all.
-fn on_one_machine(across: Across<'_>) -> bool {
+pub(super) fn on_one_machine(across: Across<'_>) -> bool {
     let mut addresses = across.nodes.iter().map(|node| across.view.address(node.node));
     let first = addresses.next();
     addresses.all(|address| Some(&address) == first.as_ref())

@@ -1,10 +1,13 @@
 //! The deployment synchronizer: on or off everywhere, one node commits, all have the same repository.
 
 use super::compared::Across;
+use super::databases::on_one_machine;
 use crate::config::Deployment;
 use crate::wso2::checks::{AUTO_COMMIT, SVN, SYNCHRONIZER};
 use crate::wso2::model::NodeFiles;
 use crate::wso2::model::carbon::Synchronizer;
+use crate::wso2::model::databases::host;
+use crate::wso2::view::is_loopback;
 
 pub(crate) fn check(across: Across<'_>) {
     switched(across);
@@ -13,10 +16,38 @@ pub(crate) fn check(across: Across<'_>) {
         return;
     }
     commits(across, &all);
+    across.same(SYNCHRONIZER, "RepositoryType", |node| enabled(node)?.kind.as_ref());
+    across.same(SVN, "SvnUrlAppendTenantId", |node| enabled(node)?.per_tenant.as_ref());
+    local(across, &all);
     if across.view.cluster().is_none_or(|cluster| cluster.svn_url.is_none()) {
         across.same(SVN, "SvnUrl", |node| {
             node.carbon.as_ref()?.synchronizer.as_ref().filter(|one| one.is_enabled() && one.is_svn())?.url.as_ref()
         });
+    }
+}
+
+fn enabled(node: &NodeFiles) -> Option<&Synchronizer> {
+    node.carbon.as_ref()?.synchronizer.as_ref().filter(|one| one.is_enabled())
+}
+
+/// A repository on the machine of each node is another one for each of them.
+fn local(across: Across<'_>, all: &[(&NodeFiles, &Synchronizer)]) {
+    if all.len() < 2 || on_one_machine(across) {
+        return;
+    }
+    for url in all.iter().filter(|(_, one)| one.is_svn()).filter_map(|(_, one)| one.url.as_ref()) {
+        if host(&url.text).is_some_and(is_loopback) {
+            let what = format!("SvnUrl is {:?}, which is another machine on each node", url.text);
+            across.findings.error(SVN, &url.at, what, "write the name or address of the repository's server");
+        } else if url.text.starts_with("file:") {
+            let what = format!("SvnUrl is {:?}, a directory of each node's own machine", url.text);
+            across.findings.warning(
+                SVN,
+                &url.at,
+                what,
+                "write the URL of a server, unless all nodes mount this directory",
+            );
+        }
     }
 }
 

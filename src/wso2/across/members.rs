@@ -45,7 +45,7 @@ impl Found {
 }
 
 /// The address of a member: what it says itself, else what weir.toml says.
-fn own_host(across: Across<'_>, node: &NodeFiles, clustering: &Clustering) -> String {
+pub(super) fn own_host(across: Across<'_>, node: &NodeFiles, clustering: &Clustering) -> String {
     let said = clustering.parameter("localMemberHost").map(|host| host.text.clone());
     said.filter(|host| !is_loopback(host) && !host.contains("${")).unwrap_or_else(|| across.view.address(node.node))
 }
@@ -109,6 +109,12 @@ impl One<'_> {
         if !fits.is_empty() {
             return Some(Found::Nodes(fits));
         }
+        // Where weir.toml has this port for the node, the node's own file is wrong, and was compared with that.
+        let members = self.across.view.cluster().map(|cluster| cluster.members.as_slice()).unwrap_or_default();
+        let said_so = |node: &NodeFiles| members.iter().any(|one| one.node == node.node && one.port == port);
+        if let Some((node, _)) = here.iter().find(|(node, _)| said_so(node)) {
+            return Some(Found::Nodes(vec![node.node]));
+        }
         match here.first() {
             Some((node, theirs)) => {
                 let theirs = theirs.member_port().map_or_else(|| "none".to_owned(), |port| port.to_string());
@@ -167,6 +173,12 @@ impl One<'_> {
         self.across.view.config.nodes.len() <= 2 || hosts.any(|host| range(&host.text).is_some())
     }
 
+    fn twice(&self) -> Option<&MemberEntry> {
+        let text = |said: &Option<Written>| said.as_ref().map(|said| said.text.clone());
+        let mut seen = BTreeSet::new();
+        self.clustering.members.iter().find(|one| !seen.insert((text(&one.host), text(&one.port))))
+    }
+
     fn enough(&self, nodes: &BTreeSet<usize>, elsewhere: bool) {
         let findings = self.across.findings;
         let at = self.clustering.members.first().map_or(&self.clustering.at, |member| &member.at);
@@ -177,6 +189,9 @@ impl One<'_> {
         } else if !elsewhere && nodes.iter().all(|node| *node == self.node.node) && !nodes.is_empty() {
             let what = "the only member is this node itself, so it finds nobody";
             findings.error(MEMBERS, at, what, "write the host and port of other nodes");
+        } else if let Some(twice) = self.twice() {
+            let what = "this member is written twice";
+            findings.warning(MEMBERS, &twice.at, what, "write another one, or leave it out");
         } else if entries == 1 && !self.is_enough() {
             let what = "there is only one well-known member: while it is down, this node cannot join";
             findings.warning(MEMBERS, at, what, "write a second one");

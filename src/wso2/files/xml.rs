@@ -60,9 +60,19 @@ impl<'a> Element<'a> {
     }
 
     pub(crate) fn attribute(&self, name: &str) -> Option<Written> {
+        self.raw(name).map(|said| Written { text: said.text.trim().to_owned(), ..said })
+    }
+
+    /// An attribute as it is, with its blanks: servers compare names so.
+    pub(crate) fn raw(&self, name: &str) -> Option<Written> {
         let attribute = self.node.attribute_node(name)?;
-        let at = place(self.source, attribute.range());
-        Some(Written { text: attribute.value().trim().to_owned(), at })
+        Some(Written { text: attribute.value().to_owned(), at: place(self.source, attribute.range()) })
+    }
+
+    /// The second child of one of these names.
+    pub(crate) fn second(self, names: &[&'static str]) -> Vec<(&'static str, Place)> {
+        let of = |name: &'static str| self.children(name).nth(1).map(|second| (name, second.at()));
+        names.iter().filter_map(|name| of(name)).collect()
     }
 
     /// Its own text. An empty one has the element's place.

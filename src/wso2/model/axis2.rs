@@ -79,8 +79,10 @@ impl Clustering {
 }
 
 impl Receiver {
+    /// Of two with one name the last counts.
     pub(crate) fn parameter(&self, name: &str) -> Option<&Written> {
-        parameter(&self.parameters, name)
+        let (_, value) = self.parameters.iter().rev().find(|(known, _)| known.text == name)?;
+        Some(value).filter(|value| !value.text.is_empty())
     }
 
     /// Whether it speaks TLS. Of the transports of Synapse the class decides, not the name.
@@ -103,7 +105,7 @@ fn clustering(element: Element<'_>) -> Clustering {
         enable: element.attribute("enable"),
         class: element.attribute("class"),
         parameters: parameters(element),
-        properties: properties.filter_map(|one| Some((one.attribute("name")?, one.attribute("value")?))).collect(),
+        properties: properties.filter_map(|one| Some((one.raw("name")?, one.attribute("value")?))).collect(),
         members: element.children("members").flat_map(|members| members.children("member")).map(member).collect(),
         group_management: element.child("groupManagement").and_then(|management| management.attribute("enable")),
     }
@@ -121,5 +123,5 @@ fn receiver(element: Element<'_>) -> Receiver {
 }
 
 fn parameters(element: Element<'_>) -> Vec<(Written, Written)> {
-    element.children("parameter").filter_map(|one| Some((one.attribute("name")?, one.text()))).collect()
+    element.children("parameter").filter_map(|one| Some((one.raw("name")?, one.text()))).collect()
 }

@@ -18,6 +18,8 @@ pub(crate) struct Carbon {
     pub(crate) keystore: Option<Written>,
     pub(crate) key_alias: Option<Written>,
     pub(crate) synchronizer: Option<Synchronizer>,
+    /// Names that are written twice. The first counts.
+    pub(crate) twice: Vec<(&'static str, Place)>,
 }
 
 /// `DeploymentSynchronizer`
@@ -29,6 +31,7 @@ pub(crate) struct Synchronizer {
     pub(crate) kind: Option<Written>,
     pub(crate) url: Option<Written>,
     pub(crate) user: Option<Written>,
+    pub(crate) per_tenant: Option<Written>,
 }
 
 impl Synchronizer {
@@ -62,6 +65,7 @@ impl Carbon {
             admin_services: root.child("Axis2Config").and_then(|axis2| axis2.said("HttpAdminServices")),
             keystore: store.and_then(|store| store.said("Location")),
             key_alias: store.and_then(|store| store.said("KeyAlias")),
+            twice: root.second(&["HostName", "MgtHostName", "DeploymentSynchronizer"]),
             synchronizer: root.child("DeploymentSynchronizer").map(|one| Synchronizer {
                 at: one.at(),
                 enabled: one.said("Enabled"),
@@ -70,6 +74,7 @@ impl Carbon {
                 kind: one.said("RepositoryType"),
                 url: one.said("SvnUrl"),
                 user: one.said("SvnUser"),
+                per_tenant: one.said("SvnUrlAppendTenantId"),
             }),
         }
     }

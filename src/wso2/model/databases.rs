@@ -25,6 +25,11 @@ pub(crate) fn read(root: Element<'_>) -> Vec<Datasource> {
     root.all("datasource").map(one).collect()
 }
 
+/// A URL without the options behind the name of the database.
+pub(crate) fn database(url: &str) -> &str {
+    url.get(..url.find('?').unwrap_or(url.len())).unwrap_or(url)
+}
+
 /// The host of a JDBC URL.
 pub(crate) fn host(url: &str) -> Option<&str> {
     let (_, rest) = url.split_once("//").or_else(|| url.split_once('@'))?;

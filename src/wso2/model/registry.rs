@@ -9,6 +9,8 @@ use crate::wso2::files::xml::Element;
 pub(crate) struct Registry {
     pub(crate) at: Place,
     pub(crate) current: Option<Written>,
+    /// Whether nothing at all may be written.
+    pub(crate) read_only: Option<Written>,
     pub(crate) configs: Vec<(Written, Option<Written>)>,
     pub(crate) remotes: Vec<Remote>,
     pub(crate) mounts: Vec<Mount>,
@@ -31,11 +33,12 @@ pub(crate) struct Mount {
     pub(crate) path: Option<Written>,
     pub(crate) instance: Option<Written>,
     pub(crate) target: Option<Written>,
+    pub(crate) overwrite: Option<Written>,
 }
 
 impl Registry {
     pub(crate) fn read(root: Element<'_>) -> Self {
-        let config = |one: Element<'_>| Some((one.attribute("name")?, one.said("dataSource")));
+        let config = |one: Element<'_>| Some((one.raw("name")?, one.said("dataSource")));
         let remote = |one: Element<'_>| Remote {
             at: one.at(),
             id: one.said("id"),
@@ -49,10 +52,12 @@ impl Registry {
             path: one.attribute("path"),
             instance: one.said("instanceId"),
             target: one.said("targetPath"),
+            overwrite: one.attribute("overwrite"),
         };
         Self {
             at: root.at(),
             current: root.said("currentDBConfig"),
+            read_only: root.said("readOnly"),
             configs: root.children("dbConfig").filter_map(config).collect(),
             remotes: root.children("remoteInstance").map(remote).collect(),
             mounts: root.children("mount").map(mount).collect(),

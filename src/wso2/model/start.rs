@@ -43,7 +43,7 @@ impl Start {
             self.port_offset = value(text).filter(|said| !said.text.contains('$'));
         } else if let Some(text) = option("-Dhazelcast.config") {
             self.hazelcast = value(text);
-        } else if word.text == "-Dsetup" {
+        } else if word.text == "-Dsetup" || option("-Dsetup").is_some() {
             self.setup = value("");
         }
     }
@@ -55,8 +55,9 @@ fn words(script: &Source) -> Vec<Written> {
     let mut found = Vec::new();
     for line in script.text.split_inclusive('\n') {
         if !line.trim_start().starts_with('#') {
-            for (at, _) in line.match_indices("-D").filter(|(at, _)| begins_word(line, *at)) {
-                let rest = line.get(at..).unwrap_or_default();
+            let code = without_comment(line);
+            for (at, _) in code.match_indices("-D").filter(|(at, _)| begins_word(code, *at)) {
+                let rest = code.get(at..).unwrap_or_default();
                 let end = rest.find(|c: char| c.is_whitespace() || c == '\\').unwrap_or(rest.len());
                 let text = rest.get(..end).unwrap_or_default().trim_end_matches(['"', '\'']);
                 found.push(Written { text: text.to_owned(), at: place(script, start + at..start + at + text.len()) });
@@ -65,6 +66,16 @@ fn words(script: &Source) -> Vec<Written> {
         start += line.len();
     }
     found
+}
+
+/// What a line has before a comment at its end. A `#` within quotes or a word begins none.
+fn without_comment(line: &str) -> &str {
+    let begins = |at: usize| {
+        let before = line.get(..at).unwrap_or_default();
+        before.ends_with(char::is_whitespace) && before.matches('"').count() % 2 == 0
+    };
+    let end = line.match_indices('#').map(|(at, _)| at).find(|at| begins(*at));
+    line.get(..end.unwrap_or(line.len())).unwrap_or(line)
 }
 
 fn begins_word(line: &str, at: usize) -> bool {
@@ -82,13 +93,19 @@ mod tests {
 
     #[test]
     fn options_are_found_outside_of_comments() {
-        let text = "# -DworkerNode=true\n  -DworkerNode=false \\\n$JAVA -DportOffset=2 -Dsetup\nOPTS=\"-Dhazelcast.config=/etc/h.xml\"\nx-Dsetup=1\n";
+        let text = "# -DworkerNode=true\n  -DworkerNode=false \\\n$JAVA -DportOffset=2 -Dsetup\nOPTS=\"-Dhazelcast.config=/etc/h.xml\"\nx-Dsetup=1\nx=1 # -Dsetup\ny=\"a # -Dsetup\"\n";
         let script = Source::new(Arc::new(PathBuf::from("s")), text.to_owned());
         let found: Vec<_> = words(&script).into_iter().map(|word| (word.at.line, word.text)).collect();
         let found: Vec<_> = found.iter().map(|(line, text)| (*line, text.as_str())).collect();
         assert_eq!(
             found,
-            [(2, "-DworkerNode=false"), (3, "-DportOffset=2"), (3, "-Dsetup"), (4, "-Dhazelcast.config=/etc/h.xml")]
+            [
+                (2, "-DworkerNode=false"),
+                (3, "-DportOffset=2"),
+                (3, "-Dsetup"),
+                (4, "-Dhazelcast.config=/etc/h.xml"),
+                (7, "-Dsetup")
+            ]
         );
     }
 }

@@ -1,8 +1,9 @@
 //! carbon.xml of one node: names, ports, the deployment synchronizer.
 
-use crate::config::HostPattern;
+use crate::config::{Deployment, HostPattern, suggestion};
 use crate::wso2::checks::{
-    ADMIN_SERVICES, AUTO_CHECKOUT, CERTIFICATE, Check, HOST_NAME, MGT_HOST_NAME, OFFSET, SVN, WORKER_PORTS,
+    ADMIN_SERVICES, AUTO_CHECKOUT, CERTIFICATE, Check, HOST_NAME, MGT_HOST_NAME, OFFSET, PRODUCT, SVN, SYNCHRONIZER,
+    WORKER_PORTS,
 };
 use crate::wso2::context::Context;
 use crate::wso2::files::Written;
@@ -11,6 +12,16 @@ use crate::wso2::view::{Public, hosts_of};
 
 pub(crate) fn check(context: Context<'_>) {
     let Some(carbon) = &context.node.carbon else { return };
+    product(context, carbon);
+    for (name, at) in &carbon.twice {
+        let check = if *name == "DeploymentSynchronizer" { SYNCHRONIZER } else { HOST_NAME };
+        context.findings.warning(
+            check,
+            at,
+            format!("{name} is written twice, and the first one counts"),
+            "keep one of them",
+        );
+    }
     host_name(context, carbon);
     mgt_host_name(context, carbon);
     offset(context, carbon);
@@ -21,6 +32,19 @@ pub(crate) fn check(context: Context<'_>) {
     }
     if let Some(synchronizer) = carbon.synchronizer.as_ref().filter(|one| one.is_enabled()) {
         synchronized(context, synchronizer);
+    }
+}
+
+/// What other products have in the same files is not known here.
+fn product(context: Context<'_>, carbon: &Carbon) {
+    const KNOWN: [&str; 2] = ["Enterprise Integrator", "Enterprise Service Bus"];
+    let Some(name) = &carbon.product else { return };
+    if !KNOWN.iter().any(|known| name.text.contains(known)) {
+        let what = format!(
+            "this is {:?}, and only Enterprise Integrator and Enterprise Service Bus are known here",
+            name.text
+        );
+        context.findings.warning(PRODUCT, &name.at, what, "is it the directory of another server?");
     }
 }
 
@@ -132,6 +156,19 @@ fn worker_ports(context: Context<'_>, carbon: &Carbon) {
     }
 }
 
+/// How artifacts come that do not come by Subversion.
+fn kind(context: Context<'_>, one: &Synchronizer) {
+    const KNOWN: [&str; 3] = ["svn", "git", "registry"];
+    let Some(kind) = &one.kind else { return };
+    if !KNOWN.contains(&kind.text.as_str()) {
+        let what = format!("RepositoryType {:?} is not known", kind.text);
+        context.findings.error(SYNCHRONIZER, &kind.at, what, suggestion(&kind.text, "types", &KNOWN));
+    } else if context.view.cluster().and_then(|cluster| cluster.deployment) == Some(Deployment::Svn) {
+        let what = format!("RepositoryType is {:?}, and [cluster] of weir.toml says \"svn\"", kind.text);
+        context.findings.error(SYNCHRONIZER, &kind.at, what, "write svn");
+    }
+}
+
 /// The addresses and users of examples.
 const EXAMPLES: [&str; 3] = ["svnrepo.example.com", "svn.wso2.org", "svn.example.org"];
 const EXAMPLE_USERS: [&str; 2] = ["svnuser", "username"];
@@ -148,6 +185,7 @@ fn synchronized(context: Context<'_>, one: &Synchronizer) {
         );
     }
     if !one.is_svn() {
+        kind(context, one);
         return;
     }
     let Some(url) = &one.url else {

@@ -6,7 +6,7 @@ use crate::wso2::checks::{CONNECTOR, PROXY_NAME, PROXY_PORT};
 use crate::wso2::context::Context;
 use crate::wso2::files::Written;
 use crate::wso2::model::catalina::{Catalina, Connector};
-use crate::wso2::view::{Public, hosts_of};
+use crate::wso2::view::{Public, hosts_of, is_loopback};
 
 pub(crate) fn check(context: Context<'_>) {
     let Some(catalina) = &context.node.catalina else { return };
@@ -39,10 +39,31 @@ pub(crate) fn check(context: Context<'_>) {
             Some(one) if one.tls != pool.tls.is_some() => {
                 let (ours, theirs) = if one.tls { ("TLS", "is plain") } else { ("plain HTTP", "speaks TLS") };
                 let what = format!("this connector speaks {ours}, and pool {} of weir.toml {theirs}", pool.name);
-                context.findings.error(CONNECTOR, &one.at, what, "give the pool a tls table, or take it away");
+                match one.tls_switch.as_ref().filter(|_| !one.tls) {
+                    Some(off) => context.findings.error(CONNECTOR, &off.at, what, "write SSLEnabled=\"true\""),
+                    None => {
+                        let advice = "give the pool a tls table, or take it away";
+                        context.findings.error(CONNECTOR, &one.at, what, advice);
+                    }
+                }
             }
-            Some(_) => {}
+            Some(one) => reached(context, one),
         }
+    }
+}
+
+/// A connector by which a pool reaches the console.
+fn reached(context: Context<'_>, one: &Connector) {
+    if let Some(address) = one.address.as_ref().filter(|address| is_loopback(&address.text)) {
+        let what = format!("this connector is on {}, where Weir does not reach it", address.text);
+        context.findings.error(CONNECTOR, &address.at, what, "leave address out");
+    }
+    let is_https = one.scheme.as_ref().is_some_and(|scheme| scheme.text == "https");
+    if one.tls && !(is_https && one.secure.as_ref().is_some_and(Written::is_true)) {
+        let at = if is_https { &one.secure } else { &one.scheme };
+        let at = at.as_ref().map_or(&one.at, |said| &said.at);
+        let what = "this connector speaks TLS, and its scheme and secure say otherwise: the console leads to http";
+        context.findings.error(CONNECTOR, at, what, "write scheme=\"https\" secure=\"true\"");
     }
 }
 
@@ -74,6 +95,10 @@ fn proxy_port(context: Context<'_>, catalina: &Catalina, connector: &Connector) 
             };
             context.findings.error(PROXY_PORT, &connector.at, what, advice);
         }
+        None if context.node.role.is_manager && !connector.tls && port.is_some_and(is_carbon) => {
+            let what = "this connector of the manager has no proxyPort, so the console leads clients to its own port";
+            context.findings.warning(PROXY_PORT, &connector.at, what, advice);
+        }
         _ => {}
     }
 }
@@ -84,8 +109,12 @@ fn near<'a>(catalina: &'a Catalina, connector: &Connector) -> Option<&'a Place> 
 }
 
 fn proxy_name(context: Context<'_>, connector: &Connector) {
-    let public: Vec<Public> = [context.view.console(), context.view.services()].concat();
     let Some(said) = &connector.proxy_name else { return };
+    let is_manager = context.node.role.is_manager;
+    let mut public: Vec<Public> = context.view.console();
+    if !is_manager || public.is_empty() {
+        public.extend(context.view.services());
+    }
     if !context.findings.is_known(PROXY_NAME, said, "proxyName")
         || public.is_empty()
         || public.iter().any(|one| one.hosts.is_empty() || one.has_host(&said.text))
@@ -93,7 +122,11 @@ fn proxy_name(context: Context<'_>, connector: &Connector) {
         return;
     }
     let hosts = hosts_of(&if context.node.role.console { context.view.console() } else { public });
-    let what = format!("proxyName is {:?}, which is a host of no site in weir.toml", said.text);
+    let what = format!(
+        "proxyName is {:?}, which is a host of no site in weir.toml{}",
+        said.text,
+        if is_manager { " that leads to the console" } else { "" }
+    );
     context.findings.error(
         PROXY_NAME,
         &said.at,

@@ -183,7 +183,7 @@ fn port(context: Context<'_>, clustering: &Clustering) {
 }
 
 /// The ports that the node listens on, with its offset.
-fn own_ports(context: Context<'_>) -> Vec<(String, u16)> {
+pub(crate) fn own_ports(context: Context<'_>) -> Vec<(String, u16)> {
     let node = context.node;
     let receivers = node.axis2.iter().flat_map(|axis2| &axis2.receivers);
     let receivers = receivers
@@ -232,9 +232,21 @@ fn parameters(context: Context<'_>, clustering: &Clustering) {
             }
         }
     }
-    if let Some(avoid) = clustering.parameter("AvoidInitiation").filter(|avoid| !avoid.is_true()) {
+    let mut seen = HashSet::new();
+    for (name, value) in clustering.properties.iter().filter(|(name, _)| !seen.insert(&name.text)) {
+        let what = format!("the property {} is written twice, and only one of them counts", name.text);
+        findings.error(PARAMETERS, &value.at, what, "keep one of them");
+    }
+    settings(context, clustering);
+}
+
+fn settings(context: Context<'_>, clustering: &Clustering) {
+    let findings = context.findings;
+    let avoid = clustering.parameter("AvoidInitiation");
+    if avoid.is_none_or(|avoid| !avoid.is_true()) {
+        let at = avoid.map_or(&clustering.at, |avoid| &avoid.at);
         let what = "AvoidInitiation is not true: the node joins the cluster before it is able to";
-        findings.error(PARAMETERS, &avoid.at, what, "write true");
+        findings.error(PARAMETERS, at, what, "write <parameter name=\"AvoidInitiation\">true</parameter>");
     }
     if let Some(enable) = clustering.group_management.as_ref().filter(|enable| enable.is_true()) {
         let what = "groupManagement is for WSO2's former load balancer, which this node would become a part of";

@@ -3,7 +3,7 @@
 use crate::wso2::checks::SHARED;
 use crate::wso2::context::Context;
 use crate::wso2::files::Written;
-use crate::wso2::model::databases::Datasource;
+use crate::wso2::model::databases::{Datasource, database};
 
 /// What a URL begins with, and what the class of its driver contains.
 const DRIVERS: [(&str, &str); 8] = [
@@ -52,7 +52,7 @@ fn compared(context: Context<'_>, sources: &[Datasource]) {
     let known = |url: &&Written| !url.text.starts_with("jdbc:h2:") && url.filled_in().is_none();
     let shared: Vec<_> =
         registry.shared(sources).filter_map(|source| Some((source, source.url.as_ref().filter(known)?))).collect();
-    let is_wanted = |url: &Written| without_options(&url.text) == without_options(&wanted.url);
+    let is_wanted = |url: &Written| database(&url.text) == database(&wanted.url);
     if let Some((_, url)) = shared.first().filter(|_| !shared.iter().any(|(_, url)| is_wanted(url))) {
         let what =
             format!("the shared database is {}, and [cluster.database] of weir.toml says {}", url.text, wanted.url);
@@ -68,10 +68,4 @@ fn compared(context: Context<'_>, sources: &[Datasource]) {
             context.findings.error(SHARED, &said.at, what, format!("write {wanted}"));
         }
     }
-}
-
-/// A URL without what follows the database's name.
-fn without_options(url: &str) -> &str {
-    let end = url.find('?').unwrap_or(url.len());
-    url.get(..end).unwrap_or(url)
 }

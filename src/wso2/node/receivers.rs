@@ -1,7 +1,9 @@
 //! The receivers of http and https in axis2.xml: where Weir reaches a node's services, and the addresses in its WSDLs.
 
+use std::collections::{HashMap, HashSet};
+
 use crate::config::Pool;
-use crate::wso2::checks::{PREFIX, PROTOCOLS, RECEIVER};
+use crate::wso2::checks::{PARAMETERS, PREFIX, PROTOCOLS, RECEIVER};
 use crate::wso2::context::Context;
 use crate::wso2::files::Written;
 use crate::wso2::model::axis2::Receiver;
@@ -13,7 +15,13 @@ const SHIPPED: [(u16, &str); 2] = [(8280, "http"), (8243, "https")];
 pub(crate) fn check(context: Context<'_>) {
     let Some(axis2) = &context.node.axis2 else { return };
     let ours: Vec<&Receiver> = axis2.receivers.iter().filter(|one| one.name == "http" || one.name == "https").collect();
+    let mut names = HashSet::new();
     for receiver in &ours {
+        if !names.insert(&receiver.name) {
+            let what = format!("a second receiver {:?}", receiver.name);
+            context.findings.error(RECEIVER, &receiver.at, what, "keep one of them: the last one counts");
+        }
+        twice(context, receiver);
         port(context, receiver);
         address(context, receiver);
         prefix(context, receiver);
@@ -22,6 +30,20 @@ pub(crate) fn check(context: Context<'_>) {
         }
     }
     pools(context, &ours);
+}
+
+/// Of two parameters with one name the last counts.
+fn twice(context: Context<'_>, receiver: &Receiver) {
+    let mut seen: HashMap<&str, &Written> = HashMap::new();
+    for (name, value) in &receiver.parameters {
+        let Some(before) = seen.insert(&name.text, value) else { continue };
+        let what = format!("{} of this receiver is written twice, and the last one counts", name.text);
+        if before.text == value.text {
+            context.findings.warning(PARAMETERS, &value.at, what, "keep one of them");
+        } else {
+            context.findings.error(PARAMETERS, &value.at, what, "keep one of them");
+        }
+    }
 }
 
 fn port(context: Context<'_>, receiver: &Receiver) {
@@ -136,6 +158,12 @@ fn prefix(context: Context<'_>, receiver: &Receiver) {
     if path.ends_with('/') {
         return say(format!(
             "WSDLEPRPrefix {:?} ends with a slash, and services are put behind it as they are",
+            prefix.text
+        ));
+    }
+    if path.ends_with("/services") {
+        return say(format!(
+            "WSDLEPRPrefix {:?} ends with /services, which servers put behind it themselves",
             prefix.text
         ));
     }

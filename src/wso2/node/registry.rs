@@ -6,7 +6,7 @@ use crate::config::suggestion;
 use crate::wso2::checks::{MOUNT, READ_ONLY, REMOTE, SHARED};
 use crate::wso2::context::Context;
 use crate::wso2::files::Written;
-use crate::wso2::model::databases::Datasource;
+use crate::wso2::model::databases::{Datasource, database};
 use crate::wso2::model::registry::{Mount, Registry, Remote, find};
 
 pub(crate) fn check(context: Context<'_>) {
@@ -21,7 +21,18 @@ pub(crate) fn check(context: Context<'_>) {
         }
         self::remote(context, registry, remote, sources);
     }
-    registry.mounts.iter().for_each(|mount| self::mount(context, &ids, mount));
+    let mut paths = HashSet::new();
+    for mount in &registry.mounts {
+        self::mount(context, &ids, mount);
+        if let Some(path) = mount.path.as_ref().filter(|path| !paths.insert(path.text.as_str())) {
+            let what = format!("{} is mounted twice", path.text);
+            context.findings.error(MOUNT, &path.at, what, "keep one of them");
+        }
+    }
+    if let Some(said) = registry.read_only.as_ref().filter(|said| context.node.role.is_manager && said.is_true()) {
+        let what = "readOnly of the whole registry is true on the manager, so nobody can write it";
+        context.findings.error(READ_ONLY, &said.at, what, "write <readOnly>false</readOnly>");
+    }
     let wants_one = context.view.cluster().is_some_and(|cluster| cluster.database.is_some());
     if wants_one && registry.mounts.is_empty() {
         let what = "there is no mount, so this node shares no registry, and weir.toml has [cluster.database]";
@@ -85,6 +96,13 @@ fn remote(context: Context<'_>, registry: &Registry, remote: &Remote, sources: O
         findings.error(REMOTE, &config.at, what, "name a dbConfig with a datasource that all nodes have");
         return;
     }
+    let url = |name: Option<&Written>| find(sources?, &name?.text)?.url.as_ref();
+    if let Some((own, url)) = url(own).zip(url(theirs)).filter(|(own, url)| database(&own.text) == database(&url.text))
+    {
+        let what = format!("the shared database is the node's own one too: {}", database(&own.text));
+        findings.error(SHARED, &url.at, what, "give one of them a database of its own");
+        return;
+    }
     if let Some(source) = theirs.and_then(|theirs| find(sources?, &theirs.text))
         && let Some(url) = source.url.as_ref().filter(|url| url.text.starts_with("jdbc:h2:"))
     {
@@ -102,6 +120,12 @@ fn read_only(context: Context<'_>, remote: &Remote) {
     let role = context.node.role;
     let said = remote.read_only.as_ref();
     let at = said.map_or(&remote.at, |said| &said.at);
+    let is_flag = |said: &&Written| said.is_true() || said.text.eq_ignore_ascii_case("false");
+    if let Some(said) = said.filter(|said| !is_flag(said)) {
+        let what = format!("readOnly is {:?}, neither true nor false", said.text);
+        context.findings.error(READ_ONLY, at, what, format!("write <readOnly>{}</readOnly>", role.is_worker()));
+        return;
+    }
     let read_only = said.is_some_and(Written::is_true);
     if role.is_manager && read_only {
         let what = "readOnly is true on the manager, so nobody can write the shared registry";
@@ -130,6 +154,11 @@ fn mount(context: Context<'_>, ids: &HashSet<&str>, mount: &Mount) {
             context.findings.error(MOUNT, &instance.at, what, suggestion(&instance.text, "ids here", &names));
         }
         Some(_) => {}
+    }
+    let known = |said: &&Written| !["true", "false", "virtual"].contains(&said.text.as_str());
+    if let Some(said) = mount.overwrite.as_ref().filter(known) {
+        let what = format!("overwrite is {:?}", said.text);
+        context.findings.error(MOUNT, &said.at, what, "write overwrite=\"true\", \"false\" or \"virtual\"");
     }
     if mount.path.is_none() || mount.target.is_none() {
         let what = "this mount has no path or no targetPath";
