@@ -642,6 +642,21 @@ fn hostile_texts_are_read_to_their_end() {
     }
 }
 
+/// Neither a terminal nor a comment of TOML takes control characters.
+#[test]
+fn control_characters_are_in_no_report_and_no_comment() {
+    let plain = |text: &str| !text.contains(|letter: char| letter.is_control() && letter != '\n');
+    for nginx in [
+        "upstream a { server 10.0.0\u{5}.3; server 10.0.0.4; } server { \u{7} b; deny \u{1b}[2J; location / { proxy_pass http://a; } }",
+        "# configuration file /\u{1b}]0;x\u{7}.conf:\nserver { server_name a; location / { return 200; } }\n",
+    ] {
+        let Imported { report, text, .. } = from_text(nginx);
+        assert!(plain(&report.text()), "{}", report.text());
+        let text = text.unwrap_or_else(|errors| panic!("{}", errors.render(false)));
+        assert!(plain(&text), "{text}");
+    }
+}
+
 const ZONE: &str = "limit_req_zone $binary_remote_addr zone=z:1m rate=5r/s";
 
 /// A server with this inside, and a zone.

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::fmt::Write;
 
 use super::class::Class;
-use super::report::{Line, Report};
+use super::report::{Line, Report, one_line};
 use super::table::Table;
 
 /// Everything that is written, in its order.
@@ -29,7 +29,7 @@ impl Draft {
         let gaps = Gaps::new(&self.tables, report);
         let mut text = format!(
             "# From the configuration of nginx: {}.\n# `weir check --config FILE` says what would run.\n",
-            report.read
+            one_line(&report.read)
         );
         gaps.write(None, &mut text);
         if !self.top.keys.is_empty() {
@@ -86,15 +86,15 @@ impl<'a> Gaps<'a> {
 
     fn write(&self, at: Option<*const Table>, text: &mut String) {
         for line in self.0.get(&at).into_iter().flatten() {
-            let _ = writeln!(text, "# {}: {}:{}: {}", line.class.word(), line.file, line.line, line.said());
-            let _ = writeln!(text, "#   {}", line.told().replace('\n', " "));
+            let _ = writeln!(text, "# {}: {}: {}", line.class.word(), line.place(), line.said());
+            let _ = writeln!(text, "#   {}", line.told());
         }
     }
 
     fn table(&self, table: &Table, text: &mut String) {
         let from = &table.from;
         let last = if from.last > from.line { format!("-{}", from.last) } else { String::new() };
-        let _ = writeln!(text, "# from {}:{}{last}", from.file, from.line);
+        let _ = writeln!(text, "# from {}:{}{last}", one_line(&from.file), from.line);
         let _ = writeln!(text, "{}", table.head);
         self.write(Some(std::ptr::from_ref(table)), text);
         keys(table, text);
@@ -117,7 +117,7 @@ fn keys(table: &Table, text: &mut String) {
 }
 
 fn commented(own: &str, why: &str) -> String {
-    let mut text = format!("# Left out: {}\n", why.replace('\n', " "));
+    let mut text = format!("# Left out: {}\n", one_line(why));
     for line in own.lines() {
         let _ = writeln!(text, "{}", format!("# {line}").trim_end());
     }

@@ -171,8 +171,8 @@ fn new_line(directive: &str, args: &str, at: &Origin, class: Class, key: &str, n
 impl Line {
     /// The directive with its words, shortened to what can be read.
     pub fn said(&self) -> String {
-        let whole = format!("{} {}", self.directive, self.args.replace('\n', " "));
-        let whole = if self.default { format!("{} (default)", self.directive) } else { whole };
+        let words = if self.default { "(default)" } else { &self.args };
+        let whole = one_line(&format!("{} {words}", self.directive));
         let whole = whole.trim_end();
         match whole.char_indices().nth(60) {
             Some((end, _)) => format!("{}…", whole.get(..end).unwrap_or_default()),
@@ -183,11 +183,26 @@ impl Line {
     /// The key and the note, in one text.
     pub fn told(&self) -> String {
         match (self.key.as_str(), self.note.as_str()) {
-            ("", note) => note.to_owned(),
-            (key, "") => key.to_owned(),
-            (key, note) => format!("{key}: {note}"),
+            ("", note) => one_line(note),
+            (key, "") => one_line(key),
+            (key, note) => one_line(&format!("{key}: {note}")),
         }
     }
+
+    /// Where the directive stands: its file and line.
+    pub fn place(&self) -> String {
+        one_line(&format!("{}:{}", self.file, self.line))
+    }
+}
+
+/// As one line that can stand in a comment of TOML and on a terminal, neither of which takes control characters.
+pub(super) fn one_line(text: &str) -> String {
+    let seen = |letter: char| match letter {
+        '\n' | '\r' | '\t' => ' ',
+        _ if letter.is_control() => '?',
+        _ => letter,
+    };
+    text.chars().map(seen).collect()
 }
 
 impl Report {
@@ -211,7 +226,7 @@ impl Report {
 
     /// For people: counts first, then each line, the gravest first.
     pub fn text(&self) -> String {
-        let mut text = format!("read      {}\n", self.read);
+        let mut text = format!("read      {}\n", one_line(&self.read));
         if !self.nodes.is_empty() {
             let _ = writeln!(text, "nodes     {}", self.nodes);
         }
@@ -223,7 +238,7 @@ impl Report {
         for class in classes() {
             let _ = writeln!(text, "\n{}:", class.word());
             for line in self.lines.iter().filter(|line| line.class == class) {
-                let _ = writeln!(text, "  {}:{}  {}", line.file, line.line, line.said());
+                let _ = writeln!(text, "  {}  {}", line.place(), line.said());
                 if !line.told().is_empty() {
                     let _ = writeln!(text, "      {}", line.told());
                 }
