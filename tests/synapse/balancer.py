@@ -7,6 +7,10 @@ import subprocess
 
 from nodes import eventually
 
+OFTEN = {
+    'interval = "5s"': 'interval = "500ms"',
+    '[pool.health]\nprobes = [{ kind = "tls" }]': '[pool.health]\ninterval = "500ms"\nprobes = [{ kind = "tls" }]',
+}
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 
 
@@ -31,6 +35,23 @@ class Weir:
         with open(self.work / "journal", "w") as journal:
             self.process = subprocess.Popen([self.binary, "run", "--config", self.file], stderr=journal, stdin=subprocess.DEVNULL)
         self.await_active()
+
+    def reload(self, changes={}):
+        """Takes the file over, with other text in these places."""
+        self.write(changes)
+        self.order("reload")
+
+    def write(self, changes={}):
+        """The file, with probes so often that nobody waits for them, and with other text in these places."""
+        text = self.shipped
+        for old, new in {**OFTEN, **changes}.items():
+            assert old in text, old
+            text = text.replace(old, new)
+        self.file.write_text(text)
+
+    def await_passive(self, node):
+        """In all its pools."""
+        eventually(f"{node} is passive", lambda: {state for (_, name), state in self.states().items() if name == node} == {"passive"}, self.journal)
 
     def await_active(self):
         eventually("all nodes are active", lambda: self.alive() and set(self.states().values()) == {"active"}, self.journal)

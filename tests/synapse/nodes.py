@@ -46,6 +46,8 @@ class Node:
             synapse = re.sub(r"<(proxy|api) .*?</\1>", "", synapse, flags=re.S)
         (self.directory / "axis2.xml").write_text(axis2)
         (self.directory / "synapse.xml").write_text(synapse)
+        # 180 s as they are shipped; longer than the 10 s after which silence is no fault of the node.
+        (self.directory / "passthru-http.properties").write_text("http.socket.timeout=12000\n")
         (self.directory / "log4j.properties").write_text(
             "log4j.rootCategory=WARN, out\nlog4j.appender.out=org.apache.log4j.ConsoleAppender\n"
             "log4j.appender.out.layout=org.apache.log4j.PatternLayout\nlog4j.appender.out.layout.ConversionPattern=%d %p %c{1} %m%n\n")

@@ -1,6 +1,7 @@
 """What docs/wso2.md and the recipe promise of these nodes, each asked by real clients."""
 
 import http.client
+import json
 import socket
 import ssl
 import threading
@@ -17,12 +18,12 @@ SOAP = {"Content-Type": "text/xml; charset=UTF-8", "SOAPAction": '"urn:mediate"'
 SILENCE = 2
 
 
-def connection(scheme, weir, host=ESB):
+def connection(scheme, weir, host=ESB, patience=20):
     """To the site of this host, whose certificate is verified."""
     if scheme == "http":
-        return http.client.HTTPConnection(host, timeout=20)
+        return http.client.HTTPConnection(host, timeout=patience)
     name = "wrk" if host == ESB else "mgt"
-    return http.client.HTTPSConnection(host, timeout=20, context=ssl.create_default_context(cafile=weir.work / f"certs/{name}.crt"))
+    return http.client.HTTPSConnection(host, timeout=patience, context=ssl.create_default_context(cafile=weir.work / f"certs/{name}.crt"))
 
 
 def ask(connection, path, body=None, method=None, **headers):
@@ -50,12 +51,13 @@ def services(weir, cluster):
 
 
 def one_way(weir, cluster):
-    """A one-way POST gets its 202 also when its body comes after its head, with which a worker alone answers nothing"""
+    """A one-way POST gets its 202 although its body comes after its head, as with Expect, when a worker alone answers nothing"""
     direct = at_once(3, lambda _: late_body(socket.create_connection((cluster.worker1.address, 8280)), SILENCE))
     assert "" in direct, f"the weakness is gone, so nothing is proven here: {direct}"
     for scheme in ("http", "https"):
-        answers = at_once(20, lambda _: late_body(plain_or_tls(scheme, weir), 20))
-        assert answers == ["HTTP/1.1 202"] * 20, answers
+        for expects in (False, True):
+            answers = at_once(20, lambda _: late_body(plain_or_tls(scheme, weir), 20, expects))
+            assert answers == ["HTTP/1.1 202"] * 20, (expects, answers)
 
 
 def plain_or_tls(scheme, weir):
@@ -64,15 +66,18 @@ def plain_or_tls(scheme, weir):
     return to.sock
 
 
-def late_body(to, patience):
-    """Head and body apart by 50 ms; how the answer begins."""
+def late_body(to, patience, expects=False):
+    """Head and body apart, by 50 ms or until the answer to Expect came; how the answer begins."""
     body = (ENVELOPE % 1).encode()
-    fields = "".join(f"{name}: {value}\r\n" for name, value in SOAP.items())
+    fields = "".join(f"{name}: {value}\r\n" for name, value in {**SOAP, **({"Expect": "100-continue"} if expects else {})}.items())
     to.settimeout(patience)
     with to:
         to.sendall(f"POST /services/OneWay HTTP/1.1\r\nHost: {ESB}\r\n{fields}Content-Length: {len(body)}\r\n\r\n".encode())
-        # The pause is the case itself.
-        time.sleep(0.05)
+        if expects:
+            assert to.recv(1000).startswith(b"HTTP/1.1 100 ")
+        else:
+            # The pause is the case itself.
+            time.sleep(0.05)
         to.sendall(body)
         try:
             return to.recv(1000)[:12].decode()
@@ -81,11 +86,12 @@ def late_body(to, patience):
 
 
 def head(weir, cluster):
-    """HEAD of a WSDL, which a worker ends with a chunk that must not be there, leaves every connection in step"""
+    """HEAD of a WSDL and 204, which a worker ends with a chunk that must not be there, leave every connection in step"""
     def client(_):
         to = connection("http", weir)
         for number in range(25):
             assert ask(to, "/services/Echo?wsdl", method="HEAD")[::2] == (200, "")
+            assert ask(to, "/services/Nothing")[::2] == (204, "")
             status, _, body = ask(to, "/services/Echo", ENVELOPE % number)
             assert status == 200 and f"<order>{number}</order>" in body, (status, body)
     at_once(4, client)
@@ -140,6 +146,44 @@ def sessions(weir, cluster):
         for _ in range(6):
             later = ask(connection("https", weir), "/services/Session", ENVELOPE % 1, Cookie=cookie(begun))[1]
             assert (later["X-Node"], later["Set-Cookie"]) == (begun["X-Node"], None), (begun["X-Node"], later.items())
+
+
+def slow(weir, cluster):
+    """Calls that are slower than the workers wait, and that they end without an answer, take no worker out"""
+    def call(number):
+        return ask(connection("http", weir, patience=40), "/services/Slow", ENVELOPE % number)[0]
+
+    began = time.monotonic()
+    assert set(at_once(10, call)) == {502}
+    assert time.monotonic() - began > 10, "they were not as slow as that"
+    assert set(weir.states().values()) == {"active"}, weir.states()
+    ejected = [event for event in weir.asked("events") if "eject" in json.dumps(event)]
+    assert not ejected, ejected
+
+
+def standby(weir, cluster):
+    """Where one worker is to be active, maintenance hands both of its ports to the other one"""
+    weir.reload(one_active(["worker1", "worker2"]))
+    for active, other in (("worker1", "worker2"), ("worker2", "worker1")):
+        weir.await_passive(other)
+        for scheme in ("http", "https"):
+            to = connection(scheme, weir)
+            assert {ask(to, "/orders/health")[2] for _ in range(6)} == {f"<ok>{active}</ok>"}
+        weir.order("activate", other)
+        weir.order("maintain", active)
+    weir.order("activate", "worker2")
+    weir.reload()
+    weir.await_active()
+
+
+def one_active(nodes):
+    """Changes of conf/weir.toml: the first of these is active, on both ports, and the second stands by."""
+    nodes = json.dumps(nodes)
+    return {
+        'nodes = ["worker1", "worker2"]': f"nodes = {nodes}",
+        "\nport = 8280\n": "\nport = 8280\nactive = { start = 1, max = 1 }\n",
+        "\nport = 8243\n": '\nport = 8243\nactive = { with = "esb-http" }\n',
+    }
 
 
 def restart(weir, cluster):
@@ -197,4 +241,4 @@ def at_once(count, work):
         return list(threads.map(work, range(count)))
 
 
-ALL = [services, one_way, head, redirects, console, closed, restart, sessions]
+ALL = [services, one_way, head, redirects, console, closed, slow, restart, sessions, standby]
