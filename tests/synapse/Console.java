@@ -7,7 +7,6 @@ import javax.servlet.http.HttpSession;
 import org.apache.catalina.Context;
 import org.apache.catalina.LifecycleException;
 import org.apache.catalina.connector.Connector;
-import org.apache.catalina.core.StandardContext;
 import org.apache.catalina.startup.Tomcat;
 
 /**
@@ -16,6 +15,13 @@ import org.apache.catalina.startup.Tomcat;
  * asks. Arguments: directory, address, keystore, and what the connector of 9443 has as proxyPort, or 0.
  */
 public class Console extends HttpServlet {
+    private final String port;
+
+    /** Carbon writes its own port behind the host, unless the connector has a proxyPort. */
+    Console(int proxyPort) {
+        port = proxyPort == 443 ? "" : ":" + (proxyPort == 0 ? 9443 : proxyPort);
+    }
+
     public static void main(String[] words) throws Exception {
         start(new File(words[0]), words[1], words[2], Integer.parseInt(words[3]));
         Thread.currentThread().join();
@@ -37,8 +43,7 @@ public class Console extends HttpServlet {
         tomcat.getService().addConnector(tls);
         tomcat.setConnector(tls);
         Context context = tomcat.addContext("", directory.getAbsolutePath());
-        ((StandardContext) context).setUseRelativeRedirects(false);
-        Tomcat.addServlet(context, "console", new Console());
+        Tomcat.addServlet(context, "console", new Console(proxyPort));
         context.addServletMapping("/", "console");
         tomcat.start();
     }
@@ -64,16 +69,16 @@ public class Console extends HttpServlet {
         switch (request.getRequestURI()) {
             case "/":
             case "/carbon":
-                answer.sendRedirect("/carbon/");
+                answer.sendRedirect(here(request) + "/carbon/");
                 break;
             case "/carbon/":
-                answer.sendRedirect("/carbon/admin/index.jsp");
+                answer.sendRedirect(here(request) + "/carbon/admin/index.jsp");
                 break;
             case "/carbon/admin/index.jsp":
                 if (known) {
                     page(request, answer, "Signed-in as: " + session.getAttribute("user"));
                 } else {
-                    answer.sendRedirect("/carbon/admin/login.jsp");
+                    answer.sendRedirect(here(request) + "/carbon/admin/login.jsp");
                 }
                 break;
             case "/carbon/admin/login.jsp":
@@ -92,24 +97,26 @@ public class Console extends HttpServlet {
     }
 
     /** Whoever had a session gets another id for it, as with Tomcat's own login. */
-    private static void logIn(HttpServletRequest request, HttpServletResponse answer, HttpSession session) throws IOException {
+    private void logIn(HttpServletRequest request, HttpServletResponse answer, HttpSession session) throws IOException {
         if (!"admin".equals(request.getParameter("username")) || !"admin".equals(request.getParameter("password"))) {
-            answer.sendRedirect("/carbon/admin/login.jsp?loginStatus=false");
+            answer.sendRedirect(here(request) + "/carbon/admin/login.jsp?loginStatus=false");
             return;
         }
         if (session != null) {
             session.invalidate();
         }
         request.getSession().setAttribute("user", "admin");
-        answer.sendRedirect("/carbon/admin/index.jsp?loginStatus=true");
+        answer.sendRedirect(here(request) + "/carbon/admin/index.jsp?loginStatus=true");
     }
 
-    /** Its links name the host and the port by which the node believes to be asked. */
-    private static void page(HttpServletRequest request, HttpServletResponse answer, String what) throws IOException {
-        String here = request.getRequestURL().toString();
-        String root = here.substring(0, here.length() - request.getRequestURI().length());
+    private void page(HttpServletRequest request, HttpServletResponse answer, String what) throws IOException {
         answer.setContentType("text/html;charset=UTF-8");
         answer.getWriter().println("<html><head><title>WSO2 Management Console</title></head><body>" + what
-                + "<a href=\"" + root + "/carbon/admin/login.jsp\">Sign-in</a></body></html>");
+                + "<a href=\"" + here(request) + "/carbon/admin/login.jsp\">Sign-in</a></body></html>");
+    }
+
+    /** Where the node believes to be asked. */
+    private String here(HttpServletRequest request) {
+        return "https://" + request.getServerName() + port;
     }
 }
