@@ -8,13 +8,13 @@ use std::time::Duration;
 use rustls::ClientConfig;
 use rustls::crypto::aws_lc_rs;
 use rustls_pki_types::ServerName;
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, BufReader};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
 use super::ask::Ask;
-use crate::cli::rig::message::{Head, WithoutLength, body};
+use crate::cli::rig::asking::converse;
 use crate::config::Verify;
 use crate::config::certificate::{pin_of, pin_text};
 use crate::proxy::node::verify::NodeVerifier;
@@ -81,14 +81,14 @@ impl Client {
         let stream = connect(to, from).await?;
         *own = Some(stream.local_addr()?.ip());
         if !ask.secure {
-            return converse(stream, ask).await;
+            return answered(stream, ask).await;
         }
         let name = ServerName::try_from(ask.name().to_owned()).map_err(Error::other)?;
         let handshake = TlsConnector::from(self.0.clone()).connect(name, stream).await;
         let stream = handshake.map_err(|error| Error::other(format!("no handshake: {error}")))?;
         let shown = stream.get_ref().1.peer_certificates().and_then(|all| all.first());
         let certificate = shown.map(|der| pin_text(pin_of(der)));
-        Ok(Answer { certificate, ..converse(stream, ask).await? })
+        Ok(Answer { certificate, ..answered(stream, ask).await? })
     }
 }
 
@@ -101,28 +101,8 @@ async fn connect(to: SocketAddr, from: Option<IpAddr>) -> Result<TcpStream> {
     socket.connect(to).await
 }
 
-async fn converse(stream: impl AsyncRead + AsyncWrite + Unpin, ask: &Ask) -> Result<Answer> {
-    let mut stream = BufReader::new(stream);
-    // Who refuses a body may answer before it has come.
-    let sent = match stream.write_all(&ask.bytes()).await {
-        Ok(()) => stream.flush().await,
-        failed => failed,
-    };
-    let head = loop {
-        let head = match Head::read(&mut stream).await {
-            Ok(Some(head)) => head,
-            Ok(None) => return Err(sent.err().unwrap_or_else(|| Error::other("closed without an answer"))),
-            Err(error) => return Err(sent.err().unwrap_or(error)),
-        };
-        let status = head.first.split(' ').nth(1).and_then(|code| code.parse::<u16>().ok());
-        let status = status.ok_or_else(|| Error::other(format!("no status in {:?}", head.first)))?;
-        if status >= 200 || status == 101 {
-            break (status, head);
-        }
-    };
-    let (status, head) = head;
-    let empty = ask.method == "HEAD" || matches!(status, 101 | 204 | 304);
-    let body = if empty { Vec::new() } else { body(&mut stream, &head, WithoutLength::UntilClose).await? };
+async fn answered(stream: impl AsyncRead + AsyncWrite + Unpin, ask: &Ask) -> Result<Answer> {
+    let (status, head, body) = converse(stream, &ask.bytes(), ask.method == "HEAD").await?;
     Ok(Answer { status, fields: head.fields().to_vec(), body, certificate: None })
 }
 
