@@ -211,6 +211,9 @@ _weir() {
             weir__subcmd__help__subcmd__wso2,check)
                 cmd="weir__subcmd__help__subcmd__wso2__subcmd__check"
                 ;;
+            weir__subcmd__help__subcmd__wso2,test)
+                cmd="weir__subcmd__help__subcmd__wso2__subcmd__test"
+                ;;
             weir__subcmd__import,help)
                 cmd="weir__subcmd__import__subcmd__help"
                 ;;
@@ -229,11 +232,17 @@ _weir() {
             weir__subcmd__wso2,help)
                 cmd="weir__subcmd__wso2__subcmd__help"
                 ;;
+            weir__subcmd__wso2,test)
+                cmd="weir__subcmd__wso2__subcmd__test"
+                ;;
             weir__subcmd__wso2__subcmd__help,check)
                 cmd="weir__subcmd__wso2__subcmd__help__subcmd__check"
                 ;;
             weir__subcmd__wso2__subcmd__help,help)
                 cmd="weir__subcmd__wso2__subcmd__help__subcmd__help"
+                ;;
+            weir__subcmd__wso2__subcmd__help,test)
+                cmd="weir__subcmd__wso2__subcmd__help__subcmd__test"
                 ;;
             *)
                 ;;
@@ -1184,7 +1193,7 @@ _weir() {
             return 0
             ;;
         weir__subcmd__help__subcmd__wso2)
-            opts="check"
+            opts="check test"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1198,6 +1207,20 @@ _weir() {
             return 0
             ;;
         weir__subcmd__help__subcmd__wso2__subcmd__check)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        weir__subcmd__help__subcmd__wso2__subcmd__test)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -1876,7 +1899,7 @@ _weir() {
             return 0
             ;;
         weir__subcmd__wso2)
-            opts="-h --help check help"
+            opts="-h --help check test help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1916,7 +1939,7 @@ _weir() {
             return 0
             ;;
         weir__subcmd__wso2__subcmd__help)
-            opts="check help"
+            opts="check test help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1950,6 +1973,74 @@ _weir() {
                 return 0
             fi
             case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        weir__subcmd__wso2__subcmd__help__subcmd__test)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        weir__subcmd__wso2__subcmd__test)
+            opts="-c -h --through --service --failover --yes --per-second --admin --token-file --ca --cert --key --config --json --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --through)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --service)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --per-second)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --admin)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --token-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ca)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --cert)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --key)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -c)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;

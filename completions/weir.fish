@@ -91,15 +91,30 @@ complete -c weir -n "__fish_weir_using_subcommand check" -s c -l config -d 'The 
 complete -c weir -n "__fish_weir_using_subcommand check" -l explain -d 'Print each value and where it comes from, a line of a file or the default; values of header fields are left out'
 complete -c weir -n "__fish_weir_using_subcommand check" -l json -d 'Print JSON'
 complete -c weir -n "__fish_weir_using_subcommand check" -s h -l help -d 'Print help'
-complete -c weir -n "__fish_weir_using_subcommand wso2; and not __fish_seen_subcommand_from check help" -s h -l help -d 'Print help'
-complete -c weir -n "__fish_weir_using_subcommand wso2; and not __fish_seen_subcommand_from check help" -f -a "check" -d 'Check the configuration files of the nodes: each by itself, against each other, and against weir.toml'
-complete -c weir -n "__fish_weir_using_subcommand wso2; and not __fish_seen_subcommand_from check help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c weir -n "__fish_weir_using_subcommand wso2; and not __fish_seen_subcommand_from check test help" -s h -l help -d 'Print help'
+complete -c weir -n "__fish_weir_using_subcommand wso2; and not __fish_seen_subcommand_from check test help" -f -a "check" -d 'Check the configuration files of the nodes: each by itself, against each other, and against weir.toml'
+complete -c weir -n "__fish_weir_using_subcommand wso2; and not __fish_seen_subcommand_from check test help" -f -a "test" -d 'Test the running cluster through the balancer: console, services, sessions, nodes, certificates, failover'
+complete -c weir -n "__fish_weir_using_subcommand wso2; and not __fish_seen_subcommand_from check test help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c weir -n "__fish_weir_using_subcommand wso2; and __fish_seen_subcommand_from check" -l node -d 'A node of weir.toml, and the directory of its files: its conf directory, the home of its product, or a copy of either' -r
 complete -c weir -n "__fish_weir_using_subcommand wso2; and __fish_seen_subcommand_from check" -s c -l config -d 'The configuration file' -r -F
 complete -c weir -n "__fish_weir_using_subcommand wso2; and __fish_seen_subcommand_from check" -l resolve -d 'Ask this machine for the addresses of the names that the nodes\' files have'
 complete -c weir -n "__fish_weir_using_subcommand wso2; and __fish_seen_subcommand_from check" -l json -d 'Print JSON'
 complete -c weir -n "__fish_weir_using_subcommand wso2; and __fish_seen_subcommand_from check" -s h -l help -d 'Print help'
+complete -c weir -n "__fish_weir_using_subcommand wso2; and __fish_seen_subcommand_from test" -l through -d 'Where the balancer is asked, in place of what the host names resolve to: for all listeners, the one with this port, or the named one' -r
+complete -c weir -n "__fish_weir_using_subcommand wso2; and __fish_seen_subcommand_from test" -l service -d 'A service that every worker has, such as /services/echo; default: `services` of [cluster]' -r
+complete -c weir -n "__fish_weir_using_subcommand wso2; and __fish_seen_subcommand_from test" -l per-second -d 'So many requests a second' -r
+complete -c weir -n "__fish_weir_using_subcommand wso2; and __fish_seen_subcommand_from test" -l admin -d 'The admin socket (its path) or the admin address of the running Weir [default: the socket, or else the address]' -r
+complete -c weir -n "__fish_weir_using_subcommand wso2; and __fish_seen_subcommand_from test" -l token-file -d 'A file with the token to show' -r -F
+complete -c weir -n "__fish_weir_using_subcommand wso2; and __fish_seen_subcommand_from test" -l ca -d 'For https: the CA certificates to believe [default: the system\'s]' -r -F
+complete -c weir -n "__fish_weir_using_subcommand wso2; and __fish_seen_subcommand_from test" -l cert -d 'For https: the client certificate to show' -r -F
+complete -c weir -n "__fish_weir_using_subcommand wso2; and __fish_seen_subcommand_from test" -l key -d 'For https: the key of the client certificate' -r -F
+complete -c weir -n "__fish_weir_using_subcommand wso2; and __fish_seen_subcommand_from test" -s c -l config -d 'The configuration that says where Weir is asked' -r -F
+complete -c weir -n "__fish_weir_using_subcommand wso2; and __fish_seen_subcommand_from test" -l failover -d 'Also drain one active node, see another take over, and give it back; asks first'
+complete -c weir -n "__fish_weir_using_subcommand wso2; and __fish_seen_subcommand_from test" -l yes -d 'Do not ask before a failover'
+complete -c weir -n "__fish_weir_using_subcommand wso2; and __fish_seen_subcommand_from test" -l json -d 'Print JSON'
+complete -c weir -n "__fish_weir_using_subcommand wso2; and __fish_seen_subcommand_from test" -s h -l help -d 'Print help'
 complete -c weir -n "__fish_weir_using_subcommand wso2; and __fish_seen_subcommand_from help" -f -a "check" -d 'Check the configuration files of the nodes: each by itself, against each other, and against weir.toml'
+complete -c weir -n "__fish_weir_using_subcommand wso2; and __fish_seen_subcommand_from help" -f -a "test" -d 'Test the running cluster through the balancer: console, services, sessions, nodes, certificates, failover'
 complete -c weir -n "__fish_weir_using_subcommand wso2; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c weir -n "__fish_weir_using_subcommand schema" -s h -l help -d 'Print help'
 complete -c weir -n "__fish_weir_using_subcommand demo" -l http-port -d 'Port for HTTP; if it is busy, the next free one is taken' -r
@@ -315,6 +330,7 @@ complete -c weir -n "__fish_weir_using_subcommand help; and not __fish_seen_subc
 complete -c weir -n "__fish_weir_using_subcommand help; and not __fish_seen_subcommand_from run init import check wso2 schema demo cert status nodes sessions drain maintain activate why reload diff config events sites top bundle weight log-level completions help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c weir -n "__fish_weir_using_subcommand help; and __fish_seen_subcommand_from import" -f -a "nginx" -d 'Read nginx.conf with its includes, write weir.toml, and say what becomes of each directive'
 complete -c weir -n "__fish_weir_using_subcommand help; and __fish_seen_subcommand_from wso2" -f -a "check" -d 'Check the configuration files of the nodes: each by itself, against each other, and against weir.toml'
+complete -c weir -n "__fish_weir_using_subcommand help; and __fish_seen_subcommand_from wso2" -f -a "test" -d 'Test the running cluster through the balancer: console, services, sessions, nodes, certificates, failover'
 complete -c weir -n "__fish_weir_using_subcommand help; and __fish_seen_subcommand_from cert" -f -a "create" -d 'Make a key and a certificate for host names: self-signed, or signed by a CA of your own'
 complete -c weir -n "__fish_weir_using_subcommand help; and __fish_seen_subcommand_from cert" -f -a "inspect" -d 'Show what a certificate (and its key) is, and what is wrong with it'
 complete -c weir -n "__fish_weir_using_subcommand help; and __fish_seen_subcommand_from cert" -f -a "pin" -d 'Print the pin of the certificate that a node shows'

@@ -1,4 +1,7 @@
-//! `weir wso2`: the nodes of a WSO2 cluster. `check` reads their configuration files and says what is wrong.
+//! `weir wso2`: the nodes of a WSO2 cluster. `check` reads their configuration files and says what is wrong; `test` asks the
+//! running cluster through Weir.
+
+mod test;
 
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
@@ -16,6 +19,8 @@ use crate::wso2::{Asked, Checked, Finding, check};
 pub(super) enum Wso2 {
     /// Check the configuration files of the nodes: each by itself, against each other, and against weir.toml
     Check(Check),
+    /// Test the running cluster through the balancer: console, services, sessions, nodes, certificates, failover
+    Test(Box<test::Test>),
 }
 
 #[derive(clap::Args)]
@@ -42,10 +47,12 @@ fn node(text: &str) -> Result<(String, PathBuf), String> {
 }
 
 impl Wso2 {
-    /// Returns the exit code: 0 without errors, 1 it said why not, 78 something is wrong.
+    /// Returns the exit code: 0 without errors, 1 it said why not, 78 something is wrong with files.
     pub(super) fn run(&self, now: SystemTime) -> i32 {
-        let Self::Check(asked) = self;
-        asked.run(now)
+        match self {
+            Self::Check(asked) => asked.run(now),
+            Self::Test(asked) => asked.run(now),
+        }
     }
 }
 

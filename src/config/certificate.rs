@@ -105,6 +105,13 @@ pub fn inspect_chain(chain: &Path, hosts: &[HostPattern], now: SystemTime) -> In
     seen.sorted()
 }
 
+/// The same for a chain that a server has shown. `file` is where it should be from.
+pub fn inspect_shown(file: &Path, shown: &[CertificateDer<'_>], hosts: &[HostPattern], now: SystemTime) -> Inspection {
+    let mut seen = Inspection { pair: None, leaf: None, findings: Vec::new() };
+    seen.judge(file, shown, None, hosts, now);
+    seen.sorted()
+}
+
 /// The certificate (first in its chain) and the key of a CA that can sign other certificates, and until when (seconds
 /// since 1970).
 ///

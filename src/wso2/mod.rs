@@ -13,6 +13,7 @@ mod names;
 mod node;
 mod reading;
 mod view;
+pub mod wsdl;
 
 use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -24,6 +25,7 @@ use self::findings::Findings;
 use self::model::NodeFiles;
 use self::reading::Reading;
 use self::view::View;
+pub(crate) use self::view::has_host;
 use crate::config::Config;
 
 /// What is checked.

@@ -23,3 +23,4 @@ mod request_values;
 mod routing;
 mod session_world;
 mod spans;
+mod wso2;

@@ -33,10 +33,10 @@ pub(crate) struct AdminArgs {
     tls: TlsArgs,
     /// The configuration that says where Weir is asked
     #[arg(long, short, value_name = "FILE", default_value = "/etc/weir/weir.toml")]
-    pub(super) config: PathBuf,
+    pub(crate) config: PathBuf,
     /// Print JSON
     #[arg(long)]
-    pub(super) json: bool,
+    pub(crate) json: bool,
 }
 
 impl AdminArgs {

@@ -1,7 +1,7 @@
 //! Percent-encoding for the paths of the admin API.
 
 /// Encoded so that it is one segment of a path or one value of a query (RFC 3986 section 2.3).
-pub(super) fn encoded(text: &str) -> String {
+pub(crate) fn encoded(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for byte in text.bytes() {
         match byte {

@@ -16,3 +16,5 @@ mod wait_drained;
 pub(super) mod why;
 
 pub(super) use connection::AdminArgs;
+pub(super) use encode::encoded;
+pub(super) use request::asked_within;

@@ -35,13 +35,24 @@ pub(super) fn ask_within(
     path: &str,
     body: Vec<u8>,
 ) -> Result<Bytes, String> {
+    run(asked_within(timeout, args, method, path, body))
+}
+
+/// The same for a command that does more than ask.
+pub(crate) async fn asked_within(
+    timeout: Duration,
+    args: &AdminArgs,
+    method: &Method,
+    path: &str,
+    body: Vec<u8>,
+) -> Result<Bytes, String> {
     let exchange = async {
         let (answer, _) = open(args, method, path, body.into()).await?;
         let status = answer.status();
         let body = answer.into_body().collect().await.map_err(|error| format!("the answer broke off: {error}"))?;
         if status.is_success() { Ok(body.to_bytes()) } else { Err(refusal(status, &body.to_bytes())) }
     };
-    run(within(timeout, args, exchange))
+    within(timeout, args, exchange).await
 }
 
 /// Asks for JSON.

@@ -254,7 +254,7 @@ fn pins(pin: [u8; 32]) -> String {
 }
 
 /// The WSO2 release that comes with this certificate, by the first and last bytes of its SHA-256.
-fn published(pin: &[u8; 32]) -> Option<&'static str> {
+pub(crate) fn published(pin: &[u8; 32]) -> Option<&'static str> {
     let known: [(&[u8], &[u8], &str); 3] = [
         (&[0xee, 0xcb, 0x4d, 0x02], &[0xea, 0xa0], "carbon-kernel 4.4.15 and 4.4.16 (EI 6.1.1)"),
         (&[0x50, 0xf0, 0xed, 0xa5], &[0x1b, 0xbd], "carbon-kernel 4.4.17 and later"),

@@ -23,6 +23,8 @@ pub struct Cluster {
     /// Index into [`Config::sites`](super::Config::sites): the site of the management console. `None`: the sites that lead
     /// to port 9443 or 9763.
     pub console: Option<usize>,
+    /// Paths of services that answer on every worker. `weir wso2 test` asks for them.
+    pub services: Vec<Arc<str>>,
     /// The database that the nodes share.
     pub database: Option<ClusterDatabase>,
     /// Its place in the file.

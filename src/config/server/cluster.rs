@@ -8,6 +8,7 @@ use crate::config::text::errors::Wrong;
 use crate::config::text::section::Section;
 use crate::config::text::words::{name, quoted};
 use crate::config::values::names::Names;
+use crate::config::values::paths;
 
 /// Reads the table of the main file.
 pub(crate) fn read(main: &Section<'_>, nodes: &Names, sites: &Names) -> Option<Cluster> {
@@ -24,6 +25,7 @@ pub(crate) fn read(main: &Section<'_>, nodes: &Names, sites: &Names) -> Option<C
         members: members(&section, nodes),
         deployment,
         svn_url,
+        services: services(&section),
         console: section.text("console").and_then(|text| sites.find(&text)),
         database: section.section("database", "cluster.database").map(|database| ClusterDatabase {
             url: database.required_parsed("url", jdbc).unwrap_or_default(),
@@ -31,6 +33,11 @@ pub(crate) fn read(main: &Section<'_>, nodes: &Names, sites: &Names) -> Option<C
         }),
         at: section.at(),
     })
+}
+
+fn services(section: &Section<'_>) -> Vec<Arc<str>> {
+    let written = section.texts("services").unwrap_or_default();
+    written.iter().filter_map(|text| text.parsed(paths::in_a_request)).collect()
 }
 
 fn members(section: &Section<'_>, nodes: &Names) -> Vec<ClusterMember> {

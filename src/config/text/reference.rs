@@ -412,6 +412,7 @@ static REFERENCE: &[Key] = &[
     key("cluster", "deployment", Form::Choice(choices::Deployment::VARIANTS), "what the nodes say", "how artifacts come from the manager to the workers: the deployment synchronizer with Subversion (`svn`), a directory that all nodes mount (`shared`), or neither (`none`)"),
     key("cluster", "svn-url", Form::Text("URL"), "the same on all nodes", "with `svn`: `SvnUrl` in each node's carbon.xml"),
     key("cluster", "console", Form::Text("site name"), "the sites that lead to port 9443 or 9763", "the site of the management console, whose host is `MgtHostName` in carbon.xml"),
+    key("cluster", "services", Form::List("paths"), "`[]`", "services that answer on every worker, such as `\"/services/echo\"`: `weir wso2 test` asks each worker for them"),
     key("cluster", "database", Form::Table(false), "the same on all nodes", "the database in which the nodes share their registry"),
 
     key("cluster.members", "node", Form::Text("node name"), REQUIRED, "the node"),

@@ -27,6 +27,15 @@ impl Pair {
         Self::from(CertificateParams::new(names).expect("names of a test are names"))
     }
 
+    /// For these names, and expired for years.
+    pub(crate) fn expired(names: &[&str]) -> Self {
+        let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+        let mut params = CertificateParams::new(names).expect("names of a test are names");
+        params.not_before = rcgen::date_time_ymd(2010, 1, 1);
+        params.not_after = rcgen::date_time_ymd(2016, 1, 1);
+        Self::from(params)
+    }
+
     /// What a stock WSO2 node shows: expired, self-signed, CN=localhost, no SAN.
     pub(crate) fn of_a_stock_node() -> Self {
         let mut params = CertificateParams::new(Vec::new()).expect("no name is a fine list");

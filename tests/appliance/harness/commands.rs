@@ -5,6 +5,8 @@ use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
+use rustix::process::{Pid, Signal, kill_process};
+
 use super::appliance::Appliance;
 use super::eventually::{PATIENCE, within};
 
@@ -59,6 +61,12 @@ impl RunningCommand {
     /// What it has written to standard output so far.
     pub(crate) fn out(&self) -> String {
         lock(&self.out.text).clone()
+    }
+
+    /// Sends it a signal.
+    pub(crate) fn signal(&self, signal: Signal) {
+        let id = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);
+        kill_process(id.expect("a child has an id"), signal).expect("the child is ours");
     }
 
     /// Whether it still runs.

@@ -6,7 +6,7 @@ use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use super::certificates;
+use super::certificates::{self, Pair};
 use super::node::origin::Origin;
 use super::ports::free_port;
 
@@ -23,6 +23,7 @@ pub(crate) struct Plan {
     whole: Option<String>,
     admin_ip: Option<&'static str>,
     tokens: Vec<(&'static str, &'static str)>,
+    certificate: Option<Pair>,
 }
 
 /// The ports that an appliance listens on.
@@ -56,6 +57,12 @@ impl Plan {
     /// A TLS listener `https` as well, with the site `secure` for esb.test before the same pool.
     pub(crate) fn secure(mut self) -> Self {
         self.secure = true;
+        self
+    }
+
+    /// Another certificate of the sites than the one that tests share.
+    pub(crate) fn certificate(mut self, pair: Pair) -> Self {
+        self.certificate = Some(pair);
         self
     }
 
@@ -143,7 +150,7 @@ impl Plan {
         let numbers = [("$https", ports.https), ("$http", ports.http), ("$admin", ports.admin)];
         let text = numbers.iter().fold(text, |text, (name, port)| text.replace(name, &port.to_string()));
         let text = text.replace("$port", &self.base().to_string());
-        certificates::shared().write(dir, "esb");
+        self.certificate.as_ref().unwrap_or_else(|| certificates::shared()).write(dir, "esb");
         for (name, token) in &self.tokens {
             let file = dir.join(format!("{name}.token"));
             fs::write(&file, token).expect("the test's directory is there");

@@ -1,0 +1,107 @@
+//! Whether services answer: on each node by itself, and through Weir; and whether their descriptions have public addresses.
+
+use crate::cli::wso2::test::client::Answer;
+use crate::cli::wso2::test::ground::{Ground, Reached, described, is_soap};
+use crate::cli::wso2::test::places::{Door, Kind};
+use crate::cli::wso2::test::report::{Report, Subject};
+use crate::cli::wso2::test::url::Url;
+use crate::wso2::wsdl;
+
+/// One line for each service on each port of each node, and for each at each site.
+pub(super) async fn check(ground: &Ground<'_>, reached: &[Reached<'_>], report: &mut Report) {
+    if ground.services.is_empty() {
+        let why = "no service is named: --service /services/NAME, or [cluster] services = [\"/services/NAME\"]";
+        report.skipped(Subject::new("service", "no service"), why);
+    }
+    let pools = ground.pools(&[Kind::Services]);
+    for service in &ground.services {
+        for (pool, door) in &pools {
+            for node in reached.iter().filter(|reached| reached.pool.name == pool.name) {
+                let subject = Subject::new("service", format!("{service} on {}", place(node)));
+                let verdict = on_node(ground, service, node, *door).await;
+                report.judged(subject, verdict);
+            }
+        }
+        for door in ground.open(Kind::Services) {
+            let subject = Subject::new("service", format!("{service} at {}", door.about()));
+            let verdict = at_site(ground, service, door).await;
+            report.judged(subject, verdict);
+        }
+    }
+}
+
+fn place(node: &Reached<'_>) -> String {
+    format!("{}:{}", node.node.name, node.address.port())
+}
+
+async fn on_node(
+    ground: &Ground<'_>,
+    service: &str,
+    node: &Reached<'_>,
+    door: Option<&Door<'_>>,
+) -> Result<String, (String, String)> {
+    let name = &node.node.name;
+    let question = ground.direct(node, door, &described(service)).map_err(|why| (why, String::new()))?;
+    let answer = ground.client.ask(&question).await.map_err(|why| (why, format!("see wso2carbon.log of {name}")))?;
+    answers(service, &answer).map_err(|what| {
+        let advice = format!(
+            "{name} lacks what the others have? Look at repository/deployment/server there and at the deployment synchronizer (carbon.xml)"
+        );
+        (what, advice)
+    })?;
+    let Some(wrong) = private_address(ground, service, &answer).map_err(|what| (what, String::new()))? else {
+        return Ok(format!("answers {}", answer.status));
+    };
+    let receiver = if wrong.starts_with("https") { "https" } else { "http" };
+    let host = door.map(|door| door.host.as_str()).unwrap_or_default();
+    let advice = format!(
+        "axis2.xml of {name}: WSDLEPRPrefix of the {receiver} receiver is {receiver}://{host}, with a site's port"
+    );
+    Err((format!("its description has the address {wrong}, which is none of a site"), advice))
+}
+
+/// Through Weir only what comes of the whole is judged, since each node was asked by itself: some node answers.
+async fn at_site(ground: &Ground<'_>, service: &str, door: &Door<'_>) -> Result<String, (String, String)> {
+    let nodes = ground.pool(door).map_or(1, |pool| pool.members.len()).min(MOST_TRIES as usize);
+    let mut last = String::new();
+    for _ in 0..nodes.max(1) {
+        let answer = ground.get(door, &described(service)).await;
+        match answer.and_then(|answer| answers(service, &answer).map(|()| answer.status)) {
+            Ok(status) => return Ok(format!("{}{service} answers {status}", door.origin())),
+            Err(why) => last = why,
+        }
+    }
+    let url = format!("{}{}", door.origin(), described(service));
+    Err((last, format!("`weir why {url}` says which route and node it goes to")))
+}
+
+/// How many requests a service gets at each site.
+pub(super) const MOST_TRIES: u32 = 4;
+
+/// Whether it is the answer of a service that is there.
+fn answers(service: &str, answer: &Answer) -> Result<(), String> {
+    match answer.status {
+        202 if answer.body.is_empty() => {
+            Err("answers 202 with an empty body, as to any path that it does not know: the service is not deployed"
+                .into())
+        }
+        200 if is_soap(service) => wsdl::addresses(&answer.body)
+            .map(|_| ())
+            .map_err(|why| format!("answers 200 to ?wsdl, and what comes is no WSDL: {why}")),
+        200..=299 if !is_soap(service) => Ok(()),
+        status => Err(format!("answers {status}")),
+    }
+}
+
+/// An address in the description that no client can use.
+fn private_address(ground: &Ground<'_>, service: &str, answer: &Answer) -> Result<Option<String>, String> {
+    if !is_soap(service) {
+        return Ok(None);
+    }
+    let all = wsdl::addresses(&answer.body)?;
+    let web: Vec<_> = all.iter().filter_map(|text| Some((text, Url::parse(text)?))).collect();
+    if web.is_empty() {
+        return Err("its description has no address of http or https".to_owned());
+    }
+    Ok(web.into_iter().find(|(_, url)| !ground.is_public(url)).map(|(text, _)| text.clone()))
+}

@@ -1,0 +1,212 @@
+//! Where clients come in: each host of each site on each of its listeners, and the addresses at which it is asked.
+
+use std::net::SocketAddr;
+
+use tokio::net::lookup_host;
+
+use super::report::{Report, Subject};
+use crate::config::{Config, HostPattern, Listener, Site, is_carbon};
+
+/// `--through`: where the balancer is asked, in the place of what the host names resolve to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Through {
+    listener: Option<String>,
+    host: String,
+    port: Option<u16>,
+}
+
+/// Reads `[LISTENER=]HOST[:PORT]`.
+pub(super) fn through(text: &str) -> Result<Through, String> {
+    let wrong = || "write HOST, HOST:PORT or LISTENER=HOST:PORT, such as 10.0.0.2 or https=10.0.0.2:8443".to_owned();
+    let (listener, place) = match text.split_once('=') {
+        Some((listener, place)) => (Some(listener.to_owned()), place),
+        None => (None, text),
+    };
+    let bare = |host: &str| host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).map(str::to_owned);
+    let (host, port) = match place.rsplit_once(':') {
+        Some((host, port)) if bare(host).is_some() || !host.contains(':') => {
+            (bare(host).unwrap_or_else(|| host.to_owned()), Some(port.parse::<u16>().map_err(|_| wrong())?))
+        }
+        _ => (bare(place).unwrap_or_else(|| place.to_owned()), None),
+    };
+    if host.is_empty() || host.contains('/') || listener.as_deref() == Some("") {
+        return Err(wrong());
+    }
+    Ok(Through { listener, host, port })
+}
+
+impl Through {
+    /// The port at which it has this listener.
+    fn port_of(&self, listener: &Listener) -> Option<u16> {
+        let bound = listener.bind.port();
+        match (&self.listener, self.port) {
+            (Some(name), _) if **name != *listener.name => None,
+            (Some(_), port) => Some(port.unwrap_or(bound)),
+            (None, None) => Some(bound),
+            (None, Some(port)) => [Some(bound), listener.public_port].contains(&Some(port)).then_some(port),
+        }
+    }
+}
+
+/// What a site is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Console,
+    Services,
+    /// It only redirects or answers by itself.
+    Neither,
+}
+
+/// A host of a site on a listener.
+#[derive(Clone, Debug)]
+pub(super) struct Door<'a> {
+    pub(super) site: &'a Site,
+    pub(super) kind: Kind,
+    pub(super) host: String,
+    pub(super) tls: bool,
+    /// That clients see.
+    pub(super) port: u16,
+    /// Where it is asked; empty where its name has no address.
+    pub(super) places: Vec<SocketAddr>,
+}
+
+impl Door<'_> {
+    /// For the Host field.
+    pub(super) fn authority(&self) -> String {
+        let default = if self.tls { 443 } else { 80 };
+        if self.port == default { self.host.clone() } else { format!("{}:{}", self.host, self.port) }
+    }
+
+    pub(super) const fn scheme(&self) -> &'static str {
+        if self.tls { "https" } else { "http" }
+    }
+
+    /// `https://esb.wso2.com`
+    pub(super) fn origin(&self) -> String {
+        format!("{}://{}", self.scheme(), self.authority())
+    }
+
+    /// For a line of the report.
+    pub(super) fn about(&self) -> String {
+        format!("site {}", self.site.name)
+    }
+}
+
+/// All doors. An error says what `--through` leaves open.
+pub(super) async fn doors<'a>(config: &'a Config, through: &[Through]) -> Result<Vec<Door<'a>>, String> {
+    let mut doors = Vec::new();
+    for (index, site) in config.sites.iter().enumerate() {
+        let kind = kind(config, index, site);
+        for listener in site.listeners.iter().filter_map(|listener| config.listeners.get(*listener)) {
+            let port = listener.public_port.unwrap_or(listener.bind.port());
+            for host in site.hosts.iter().filter_map(exact) {
+                let places = places(host, port, listener, through).await?;
+                doors.push(Door { site, kind, host: host.to_owned(), tls: listener.tls.is_some(), port, places });
+            }
+        }
+    }
+    Ok(doors)
+}
+
+async fn places(host: &str, port: u16, listener: &Listener, through: &[Through]) -> Result<Vec<SocketAddr>, String> {
+    if through.is_empty() {
+        return Ok(resolved(host, port).await);
+    }
+    let mut all = Vec::new();
+    for one in through {
+        let Some(port) = one.port_of(listener) else { continue };
+        let found = resolved(&one.host, port).await;
+        if found.is_empty() {
+            return Err(format!("--through: {} has no address", one.host));
+        }
+        all.extend(found);
+    }
+    if all.is_empty() {
+        let (name, bind) = (&listener.name, listener.bind);
+        return Err(format!("--through does not say where listener {name} ({bind}) is: add {name}=HOST:PORT"));
+    }
+    Ok(all)
+}
+
+async fn resolved(host: &str, port: u16) -> Vec<SocketAddr> {
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    let mut all: Vec<_> = lookup_host((bare, port)).await.map(Iterator::collect).unwrap_or_default();
+    all.dedup();
+    all.truncate(MOST_ADDRESSES);
+    all
+}
+
+fn exact(host: &HostPattern) -> Option<&str> {
+    match host {
+        HostPattern::Exact(host) => Some(host),
+        HostPattern::Wildcard(_) => None,
+    }
+}
+
+pub(super) fn kind(config: &Config, index: usize, site: &Site) -> Kind {
+    let console = config.cluster.as_ref().and_then(|cluster| cluster.console);
+    let Some(pool) = site.pool.and_then(|pool| config.pools.get(pool)) else {
+        return if console == Some(index) { Kind::Console } else { Kind::Neither };
+    };
+    match console {
+        Some(console) if console == index => Kind::Console,
+        None if is_carbon(pool.port) => Kind::Console,
+        _ => Kind::Services,
+    }
+}
+
+/// Whether the names of hosts have addresses, each once.
+pub(super) async fn check(config: &Config, doors: &[Door<'_>], given: bool, report: &mut Report) {
+    let mut seen: Vec<&str> = Vec::new();
+    for door in doors {
+        if seen.contains(&door.host.as_str()) {
+            continue;
+        }
+        seen.push(&door.host);
+        let subject = Subject::new("name", format!("host {}", door.host));
+        let addresses = resolved(&door.host, door.port).await;
+        let shown: Vec<_> = addresses.iter().map(|address| address.ip().to_string()).collect();
+        let advice = format!(
+            "add it to DNS or to /etc/hosts of clients and nodes, with the balancer's address: ADDRESS {}",
+            door.host
+        );
+        match (addresses.is_empty(), given) {
+            (false, _) => report.passed(subject, format!("is {}", shown.join(", "))),
+            (true, true) => report.warning(subject, "does not resolve on this machine", &advice),
+            (true, false) => {
+                report.failed(subject, "does not resolve on this machine: its sites are not asked", &advice);
+            }
+        }
+    }
+    for site in config.sites.iter().filter(|site| !site.hosts.iter().any(|host| exact(host).is_some())) {
+        let subject = Subject::new("name", format!("site {}", site.name));
+        report.skipped(subject, "it has no host without a star, so it is not asked");
+    }
+}
+
+const MOST_ADDRESSES: usize = 8;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn through_names_a_host_and_perhaps_a_listener_and_a_port() {
+        let read = |text: &str| {
+            through(text).map(|Through { listener, host, port }| format!("{listener:?} {host} {port:?}")).ok()
+        };
+        for (text, expected) in [
+            ("10.0.0.2", Some("None 10.0.0.2 None")),
+            ("lb1:8443", Some("None lb1 Some(8443)")),
+            ("https=lb1:8443", Some("Some(\"https\") lb1 Some(8443)")),
+            ("[::1]:443", Some("None ::1 Some(443)")),
+            ("::1", Some("None ::1 None")),
+            ("", None),
+            ("=lb1", None),
+            ("lb1:http", None),
+            ("https://lb1", None),
+        ] {
+            assert_eq!(read(text).as_deref(), expected, "{text:?}");
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! Which node answered: by the field `X-Weir` where the site explains, or else by the line of the access log that has the
+//! request's id. Both are of one request, so the requests of others do not matter.
+
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
+use std::path::Path;
+use std::time::Duration;
+
+use serde_json::Value;
+use tokio::time::{Instant, sleep};
+
+use super::client::Answer;
+use crate::config::{LogTarget, Site};
+
+/// The access log of a site, from now on.
+pub(super) struct Witness {
+    log: Option<Log>,
+}
+
+struct Log {
+    file: File,
+    read: Vec<u8>,
+}
+
+impl Witness {
+    /// To be made before the requests are sent.
+    pub(super) fn of(site: &Site) -> Self {
+        let log = match &site.logs.access {
+            LogTarget::File(path) => Log::open(path),
+            LogTarget::Journal | LogTarget::Off => None,
+        };
+        Self { log }
+    }
+
+    /// The node of each answer, where it can be told.
+    pub(super) async fn nodes(&mut self, answers: &[&Answer]) -> Vec<Option<String>> {
+        let until = Instant::now() + PATIENCE;
+        loop {
+            let told: Vec<_> = answers.iter().map(|answer| self.node(answer)).collect();
+            let Some(log) = &mut self.log else { return told };
+            if told.iter().all(Option::is_some) || Instant::now() > until {
+                return told;
+            }
+            // Lines of the access log are written a fifth of a second later.
+            sleep(PAUSE).await;
+            log.read_on();
+        }
+    }
+
+    fn node(&self, answer: &Answer) -> Option<String> {
+        if let Some(node) = answer.field("X-Weir").and_then(explained) {
+            return Some(node);
+        }
+        let id = answer.field("X-Request-Id").filter(|id| !id.is_empty())?;
+        self.log.as_ref()?.node(id)
+    }
+}
+
+/// The node in `balanced; node=worker1; queued=0.000`.
+fn explained(field: &str) -> Option<String> {
+    let node = field.split(';').find_map(|part| part.trim().strip_prefix("node="))?;
+    (node != "-").then(|| node.to_owned())
+}
+
+impl Log {
+    fn open(path: &Path) -> Option<Self> {
+        let mut file = File::open(path).ok()?;
+        // A pipe has no end to begin at, and would be read in place of who reads it.
+        file.metadata().ok().filter(std::fs::Metadata::is_file)?;
+        file.seek(SeekFrom::End(0)).ok()?;
+        Some(Self { file, read: Vec::new() })
+    }
+
+    fn read_on(&mut self) {
+        let left = MOST_READ.saturating_sub(self.read.len() as u64);
+        // What cannot be read is not told.
+        let _ = (&self.file).take(left).read_to_end(&mut self.read);
+    }
+
+    fn node(&self, id: &str) -> Option<String> {
+        let mut lines = self.read.split(|byte| *byte == b'\n').map(String::from_utf8_lossy);
+        let line = lines.find(|line| line.contains(id))?;
+        node_in(&line)
+    }
+}
+
+/// The node in a line of the access log, of either form. The last pair is taken: what clients send stands before it.
+fn node_in(line: &str) -> Option<String> {
+    let node = match serde_json::from_str::<Value>(line) {
+        Ok(line) => line["node"].as_str()?.to_owned(),
+        Err(_) => line.rsplit_once(" node=")?.1.split(' ').next()?.to_owned(),
+    };
+    (!node.is_empty() && node != "-").then_some(node)
+}
+
+const PATIENCE: Duration = Duration::from_secs(3);
+const PAUSE: Duration = Duration::from_millis(50);
+const MOST_READ: u64 = 64 * 1024 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_node_is_told_by_the_field_and_by_both_forms_of_the_log() {
+        assert_eq!(explained("balanced; node=worker1; queued=0.000").as_deref(), Some("worker1"));
+        assert_eq!(explained("no-server; node=-; queued=0.000"), None);
+        let combined = r#"127.0.0.1 - - [x] "GET / HTTP/1.1" 200 1 "-" " node=me" id=4f host=a site=b pool=c node=worker2 upstream=0.1"#;
+        assert_eq!(node_in(combined).as_deref(), Some("worker2"));
+        assert_eq!(node_in(r#"{"request_id":"4f","node":"worker1"}"#).as_deref(), Some("worker1"));
+        assert_eq!(node_in(r#"{"request_id":"4f","node":""}"#), None);
+    }
+}

@@ -1,0 +1,197 @@
+//! `weir wso2 test`: a sound cluster passes, and each planted fault makes its own lines fail and no others.
+
+mod world;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+
+use rustix::process::Signal;
+
+use self::world::{Planted, THROUGH, World};
+use crate::harness::{Client, Offer, Origin, eventually};
+
+/// One client stays on one node.
+const HASH: &str = "balance = \"hash\"\nhash = { on = \"client\" }";
+
+#[track_caller]
+fn fails(told: &world::Told, expected: &[&str]) {
+    assert_eq!(told.lines("failed"), expected, "{}", told.text());
+    assert_eq!(told.code, Some(i32::from(!expected.is_empty())), "{}", told.text());
+}
+
+#[test]
+fn a_sound_cluster_passes_whichever_way_the_nodes_are_told() {
+    for told in [
+        "explain = true",
+        "access-log = \"$dir/access.log\"",
+        "access-log = \"$dir/access.log\"\nlog-format = \"json\"",
+        "",
+    ] {
+        let world = World::with(&Planted { told, ..Planted::default() });
+        let report = world.tested(&THROUGH);
+        fails(&report, &[]);
+        let passed = report.lines("passed");
+        for line in [
+            "spread pool esb-http",
+            "session pool esb-https",
+            "console site mgt",
+            "closed site esb.https",
+            "proxy-port manager",
+        ] {
+            assert!(passed.iter().any(|other| other == line), "{told}: {line}\n{}", report.text());
+        }
+    }
+}
+
+#[test]
+fn what_others_ask_meanwhile_is_not_held_against_the_cluster() {
+    for told in ["explain = true", ""] {
+        let world = World::with(&Planted { told, ..Planted::default() });
+        let (ended, address) = (Arc::new(AtomicBool::new(false)), world.weir.https());
+        let told_to_end = Arc::clone(&ended);
+        let other = thread::spawn(move || {
+            while !told_to_end.load(Ordering::Relaxed) {
+                let mut client =
+                    Client::tls(address, &Offer::http1("esb.test")).expect("the TLS listener shakes hands");
+                let answer =
+                    client.ask("GET /services/echo HTTP/1.1\r\nHost: esb.test\r\nCookie: JSESSIONID=W00\r\n\r\n");
+                assert_eq!(answer.status, 200);
+            }
+        });
+        let report = world.tested(&THROUGH);
+        ended.store(true, Ordering::Relaxed);
+        other.join().expect("the other client is answered throughout");
+        fails(&report, &[]);
+    }
+}
+
+#[test]
+fn each_fault_makes_its_own_lines_fail() {
+    let default = Planted::default;
+    let on_worker2 = ["service /services/echo on worker2"];
+    for (planted, expected) in [
+        (Planted { bare: Some(1), ..default() }, &on_worker2[..]),
+        (Planted { private: Some(1), ..default() }, &on_worker2),
+        (Planted { proxy_port: false, ..default() }, &["proxy-port manager"]),
+        (Planted { denies: false, ..default() }, &["closed site esb.http", "closed site esb.https"]),
+        (Planted { secure: "", ..default() }, &["session pool esb-https"]),
+        (
+            Planted { expired: true, ..default() },
+            &["certificate site esb.https esb.test", "certificate site mgt mgt.esb.test"],
+        ),
+    ] {
+        let report = World::with(&planted).tested(&THROUGH);
+        let mut failed = report.lines("failed");
+        // The ports of the workers are not the same in each run.
+        failed.iter_mut().filter(|line| line.starts_with("service ")).for_each(|line| {
+            line.truncate(line.rfind(':').unwrap_or(line.len()));
+        });
+        failed.dedup();
+        assert_eq!(failed, expected, "{}", report.text());
+        assert_eq!(report.code, Some(1));
+    }
+}
+
+#[test]
+fn a_worker_that_is_down_out_or_a_stranger_is_told_by_name() {
+    let world = World::with(&Planted::default());
+    world.workers[1].iter().for_each(Origin::stop);
+    let is = |state: &'static str| {
+        for pool in ["esb-http", "esb-https"] {
+            eventually("Weir notices", || world.weir.state(pool, "worker2") == state);
+        }
+    };
+    is("passive unhealthy");
+    let states = ["state pool esb-http", "state pool esb-https"];
+    let ports = ["port worker2 in esb-http", "port worker2 in esb-https"];
+    fails(&world.tested(&THROUGH), &[ports, states].concat());
+    world.workers[1].iter().for_each(Origin::resume);
+    is("active");
+    assert_eq!(world.weir.command(&["maintain", "worker2", "--reason", "disk"]).code, Some(0));
+    let report = world.tested(&THROUGH);
+    fails(&report, &states);
+    assert!(report.text().contains("disk") && report.text().contains("weir activate worker2"), "{}", report.text());
+
+    let world = World::with(&Planted { stranger: Some(1), ..Planted::default() });
+    eventually("Weir notices", || world.weir.state("esb-https", "worker2") == "passive unhealthy");
+    fails(&world.tested(&THROUGH), &["port worker2 in esb-https", "state pool esb-https"]);
+}
+
+#[test]
+fn what_runs_and_is_not_in_the_file_is_noticed() {
+    let world = World::with(&Planted { plain: HASH, ..Planted::default() });
+    let path = world.weir.path("weir.toml");
+    world::rewrite(&path, |text| text.replace(HASH, ""));
+    fails(&world.tested(&THROUGH), &["spread pool esb-http"]);
+    world::rewrite(&path, |text| text.replacen("[pool.health]", "active = { max = 1 }\n[pool.health]", 1));
+    let expected = ["spread pool esb-http", "state pool esb-http"];
+    fails(&world.tested(&THROUGH), &expected);
+}
+
+#[test]
+fn a_host_without_an_address_is_a_failure_unless_it_is_said_where_the_balancer_is() {
+    let world = World::with(&Planted::default());
+    let report = world.tested(&[]);
+    fails(&report, &["name host esb.test", "name host mgt.esb.test"]);
+    assert_eq!(world.tested(&THROUGH).lines("warning").iter().filter(|line| line.starts_with("name ")).count(), 2);
+}
+
+#[test]
+fn two_at_once_and_a_reload_meanwhile_disturb_nothing() {
+    let mut world = World::with(&Planted::default());
+    let words = world.words(&THROUGH);
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let running = [world.weir.begin_command(&words), world.weir.begin_command(&words)];
+    for _ in 0..3 {
+        world.weir.reload();
+    }
+    for command in running {
+        let output = command.end();
+        assert_eq!(output.code, Some(0), "{}{}", output.out, output.err);
+    }
+}
+
+#[test]
+fn a_failover_is_seen_and_the_node_is_given_back() {
+    for plain in ["", "active = { start = 1, max = 2 }"] {
+        let secure = if plain.is_empty() { "" } else { "active = { with = \"esb-http\" }" };
+        let secure: &'static str = Box::leak(format!("sticky = {{ mode = \"learn\" }}\n{secure}").into_boxed_str());
+        let world = World::with(&Planted { plain, secure, ..Planted::default() });
+        let refused = world.weir.command(&[
+            "wso2",
+            "test",
+            "--failover",
+            "--config",
+            &world.weir.path("weir.toml").display().to_string(),
+            "--through",
+            "127.0.0.1",
+        ]);
+        assert!(refused.code == Some(1) && refused.err.contains("say --yes"), "{}", refused.err);
+        let report = world.tested(&["--through", "127.0.0.1", "--failover", "--yes"]);
+        fails(&report, &[]);
+        assert!(report.lines("passed").iter().any(|line| line.starts_with("failover worker")), "{}", report.text());
+        assert!(report.text().contains("requests without an error; it is back"), "{}", report.text());
+        let orders = world.weir.ask_admin("/api/v1/nodes").text();
+        assert!(!orders.contains("\"drain\"") && !orders.contains("\"maintain\""), "{orders}");
+    }
+}
+
+#[test]
+fn a_failover_that_is_interrupted_gives_the_node_back() {
+    for signal in [Signal::INT, Signal::TERM] {
+        let world = World::with(&Planted::default());
+        // Slowly, so that it is still at it when the signal comes.
+        let words = world.words(&["--through", "127.0.0.1", "--failover", "--yes"]);
+        let words: Vec<String> =
+            words.into_iter().map(|word| if word == "500" { "20".to_owned() } else { word }).collect();
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        let command = world.weir.begin_command(&words);
+        eventually("the node is drained", || world.weir.state("esb-http", "worker1") != "active");
+        command.signal(signal);
+        let output = command.end();
+        assert_eq!(output.code, Some(1), "{}{}", output.out, output.err);
+        assert!(output.out.contains("interrupted"), "{}", output.out);
+        eventually("the node is back", || world.weir.state("esb-http", "worker1") == "active");
+    }
+}
