@@ -18,6 +18,7 @@ use self::ask::Dialog;
 use self::look::Looked;
 use self::next_steps::NextSteps;
 use self::render::Places;
+pub(super) use self::render::management_route;
 use super::output::{fail, print, print_line, warn};
 use crate::app::{BAD_CONFIG, FAILED, shows_color};
 

@@ -144,8 +144,8 @@ mod tests {
             ("/services/fault", 500, "<soapenv:Fault>".to_owned()),
             ("/services/async", 202, format!("Location: {local}/services/async/1\n")),
             ("/services/slow?ms=1", 200, "<ms>1</ms>".to_owned()),
-            ("/services/hello?wsdl", 200, "<node>worker1</node>".to_owned()),
-            ("/services/Version?wsdl", 200, format!("location=\"{local}/services/Version\"")),
+            ("/services/hello?wsdl", 200, "worker1".to_owned()),
+            ("/services/Version?wsdl", 200, "location=\"http://esb.wso2.com/services/Version\"".to_owned()),
             ("/nothing/here", 202, "Transfer-Encoding: chunked".to_owned()),
         ];
         for (path, status, text) in cases {

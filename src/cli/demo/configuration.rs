@@ -2,10 +2,11 @@
 //! and change it while the demo runs.
 
 use super::layout::{Layout, NODES};
+use crate::cli::init::management_route;
 
 /// The text of `weir.toml` in the demo's directory.
 pub(super) fn text(layout: &Layout, pin: &str) -> String {
-    [listeners(layout), nodes(), pools(layout, pin), SITES.to_owned()].join("\n")
+    [listeners(layout), nodes(), pools(layout, pin), sites()].join("\n")
 }
 
 /// The first line of every file that the demo wrote and may overwrite.
@@ -23,6 +24,12 @@ access-log = "access.log"
 [admin]
 bind = "{admin}"
 socket = {socket}
+
+# What `weir wso2 test` cannot see in the pools, whose ports are not those of WSO2.
+[cluster]
+manager = "manager"
+console = "mgt.esb.https"
+services = ["/services/hello"]
 
 [[listener]]
 name = "http"
@@ -80,20 +87,31 @@ fn health(probes: &str) -> String {
     format!("[pool.health]\ninterval = \"1s\"\ntimeout = \"1s\"\nrise = 1\nfall = 2\nprobes = [{probes}]\n")
 }
 
-const SITES: &str = r#"[[site]]
+fn sites() -> String {
+    let route = management_route();
+    format!(
+        r#"[[site]]
 name = "esb.http"
 listener = "http"
 hosts = ["esb.wso2.com"]
 pool = "esb-http"
 
+{route}
+
 [[site]]
 name = "esb.https"
 listener = "https"
 hosts = ["esb.wso2.com"]
-certificate = { chain = "certs/wrk.crt", key = "certs/wrk.key" }
+certificate = {{ chain = "certs/wrk.crt", key = "certs/wrk.key" }}
 pool = "esb-https"
 
-[[site]]
+{route}
+
+{CONSOLE}"#
+    )
+}
+
+const CONSOLE: &str = r#"[[site]]
 name = "mgt.esb.https"
 listener = "https"
 hosts = ["mgt.esb.wso2.com"]

@@ -60,7 +60,7 @@ fn https_examples(layout: &Layout) -> Vec<Example> {
         ),
         Example::new(
             layout,
-            "The console's redirect, without the node's port",
+            "The console's redirect stays at the public address",
             console("/carbon/"),
             See::Head,
             302,
@@ -79,7 +79,19 @@ fn admin_examples(layout: &Layout) -> Vec<Example> {
         status: 200,
         shows: "worker1".to_owned(),
     };
-    vec![nodes, Example::new(layout, "For Prometheus", admin(layout, "/metrics"), See::Body, 200, "weir_build_info")]
+    let configuration = quoted(&layout.directory.join("weir.toml").to_string_lossy());
+    let test = Example {
+        says: "Test the cluster through Weir, as the guide's last chapter does",
+        line: format!("{weir} wso2 test --config {configuration} --through {}", layout.http.ip()),
+        ask: None,
+        status: 200,
+        shows: " 0 failed".to_owned(),
+    };
+    vec![
+        nodes,
+        test,
+        Example::new(layout, "For Prometheus", admin(layout, "/metrics"), See::Body, 200, "weir_build_info"),
+    ]
 }
 
 /// A request to the guide's plain site.

@@ -1,5 +1,5 @@
 //! The part of the manager's console that matters to a load balancer: a login page with a session, and the absolute
-//! redirect of a Tomcat without `proxyPort`, which names the node's own port.
+//! redirect of a Tomcat whose `proxyPort` is the public one.
 
 use std::sync::Arc;
 
@@ -16,14 +16,16 @@ fn answer(sessions: &Sessions, request: &Request) -> StubAnswer {
     match request.path.as_str() {
         "/" | "/carbon" | "/carbon/" => redirect(request),
         "/carbon/admin/login.jsp" => login(sessions, request),
+        "/services/AuthenticationAdmin" => {
+            StubAnswer::text("200 OK", "text/html", "<html>AuthenticationAdmin</html>\n")
+        }
         _ => StubAnswer { sized: true, ..StubAnswer::text("404 Not Found", "text/html", "<html>not here</html>\n") },
     }
 }
 
 fn redirect(request: &Request) -> StubAnswer {
     let host = request.head.field("Host").unwrap_or_default();
-    let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
-    let to = format!("https://{name}:{}/carbon/admin/login.jsp", request.local.port());
+    let to = format!("https://{host}/carbon/admin/login.jsp");
     StubAnswer { status: "302 Found", sized: true, ..StubAnswer::default() }.with("Location", to)
 }
 

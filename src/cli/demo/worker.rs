@@ -17,6 +17,7 @@ pub(super) fn service(name: &str) -> Service {
 
 fn answer(name: &str, sessions: &Sessions, request: &Request) -> StubAnswer {
     let answer = match request.path.as_str() {
+        path if path.starts_with("/services/") && request.query.starts_with("wsdl") => wsdl(name, request),
         "/services/hello" => hello(name, sessions, request),
         "/services/echo" => echo(name, request),
         "/services/fault" => fault(name),
@@ -26,7 +27,6 @@ fn answer(name: &str, sessions: &Sessions, request: &Request) -> StubAnswer {
             StubAnswer::text("200 OK", "text/html", format!("<html>{name}: hello, echo, …</html>"))
         }
         "/carbon/admin/login.jsp" => StubAnswer::text("200 OK", "text/html", format!("<html>{name} is up</html>")),
-        path if path.starts_with("/services/") && request.query.starts_with("wsdl") => wsdl(name, request),
         _ => StubAnswer { status: "202 Accepted", ..StubAnswer::default() },
     };
     let answer = answer.with("Server", "WSO2-PassThrough-HTTP");
@@ -73,10 +73,14 @@ fn slow(name: &str, request: &Request) -> StubAnswer {
     StubAnswer { after, ..soap("200 OK", &format!("<slow><node>{name}</node><ms>{}</ms></slow>", after.as_millis())) }
 }
 
+/// With the public address, as `WSDLEPRPrefix` makes it.
 fn wsdl(name: &str, request: &Request) -> StubAnswer {
+    let scheme = if request.secure { "https" } else { "http" };
+    let host = request.head.field("Host").unwrap_or_default();
     let text = format!(
-        "<wsdl:definitions><!-- {name} --><address location=\"http://{}{}\"/></wsdl:definitions>",
-        request.local, request.path
+        "<definitions xmlns=\"http://schemas.xmlsoap.org/wsdl/\" xmlns:soap=\"http://schemas.xmlsoap.org/wsdl/soap/\"><!-- {name} -->\
+         <soap:address location=\"{scheme}://{host}{}\"/></definitions>\n",
+        request.path
     );
     StubAnswer { body_on_head: true, ..StubAnswer::text("200 OK", "text/xml; charset=UTF-8", text) }
 }

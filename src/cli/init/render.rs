@@ -144,7 +144,7 @@ fn certificate(files: &CertificateFiles) -> String {
 }
 
 /// The route that keeps the console and the admin services from the workers, as the reference has it.
-fn management_route() -> &'static str {
+pub(crate) fn management_route() -> &'static str {
     let (begin, end) = ("[[site.route]]\nname = \"management\"\n", "\ndeny = true");
     let found = REFERENCE.find(begin).and_then(|at| {
         let rest = REFERENCE.get(at..)?;
