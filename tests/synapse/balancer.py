@@ -36,6 +36,10 @@ class Weir:
             self.process = subprocess.Popen([self.binary, "run", "--config", self.file], stderr=journal, stdin=subprocess.DEVNULL)
         self.await_active()
 
+    def as_shipped(self):
+        self.file.write_text(self.shipped)
+        self.order("reload")
+
     def reload(self, changes={}):
         """Takes the file over, with other text in these places."""
         self.write(changes)
@@ -50,8 +54,10 @@ class Weir:
         self.file.write_text(text)
 
     def await_passive(self, node):
-        """In all its pools."""
-        eventually(f"{node} is passive", lambda: {state for (_, name), state in self.states().items() if name == node} == {"passive"}, self.journal)
+        self.await_states({(pool, node): "passive" for pool in ("esb-http", "esb-https")})
+
+    def await_states(self, wanted):
+        eventually(f"nodes are {wanted}", lambda: wanted.items() <= self.states().items(), self.journal)
 
     def await_active(self):
         eventually("all nodes are active", lambda: self.alive() and set(self.states().values()) == {"active"}, self.journal)
