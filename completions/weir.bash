@@ -214,6 +214,9 @@ _weir() {
             weir__subcmd__help__subcmd__wso2,test)
                 cmd="weir__subcmd__help__subcmd__wso2__subcmd__test"
                 ;;
+            weir__subcmd__help__subcmd__wso2,write)
+                cmd="weir__subcmd__help__subcmd__wso2__subcmd__write"
+                ;;
             weir__subcmd__import,help)
                 cmd="weir__subcmd__import__subcmd__help"
                 ;;
@@ -235,6 +238,9 @@ _weir() {
             weir__subcmd__wso2,test)
                 cmd="weir__subcmd__wso2__subcmd__test"
                 ;;
+            weir__subcmd__wso2,write)
+                cmd="weir__subcmd__wso2__subcmd__write"
+                ;;
             weir__subcmd__wso2__subcmd__help,check)
                 cmd="weir__subcmd__wso2__subcmd__help__subcmd__check"
                 ;;
@@ -243,6 +249,9 @@ _weir() {
                 ;;
             weir__subcmd__wso2__subcmd__help,test)
                 cmd="weir__subcmd__wso2__subcmd__help__subcmd__test"
+                ;;
+            weir__subcmd__wso2__subcmd__help,write)
+                cmd="weir__subcmd__wso2__subcmd__help__subcmd__write"
                 ;;
             *)
                 ;;
@@ -1193,7 +1202,7 @@ _weir() {
             return 0
             ;;
         weir__subcmd__help__subcmd__wso2)
-            opts="check test"
+            opts="check write test"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1221,6 +1230,20 @@ _weir() {
             return 0
             ;;
         weir__subcmd__help__subcmd__wso2__subcmd__test)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        weir__subcmd__help__subcmd__wso2__subcmd__write)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -1899,7 +1922,7 @@ _weir() {
             return 0
             ;;
         weir__subcmd__wso2)
-            opts="-h --help check test help"
+            opts="-h --help check write test help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1939,7 +1962,7 @@ _weir() {
             return 0
             ;;
         weir__subcmd__wso2__subcmd__help)
-            opts="check test help"
+            opts="check write test help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1981,6 +2004,20 @@ _weir() {
             return 0
             ;;
         weir__subcmd__wso2__subcmd__help__subcmd__test)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        weir__subcmd__wso2__subcmd__help__subcmd__write)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -2038,6 +2075,44 @@ _weir() {
                     return 0
                     ;;
                 -c)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        weir__subcmd__wso2__subcmd__write)
+            opts="-c -h --node --config --dry-run --from --hazelcast-rest --hosts --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --node)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -c)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --from)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --hazelcast-rest)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --hosts)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -91,15 +91,23 @@ complete -c weir -n "__fish_weir_using_subcommand check" -s c -l config -d 'The 
 complete -c weir -n "__fish_weir_using_subcommand check" -l explain -d 'Print each value and where it comes from, a line of a file or the default; values of header fields are left out'
 complete -c weir -n "__fish_weir_using_subcommand check" -l json -d 'Print JSON'
 complete -c weir -n "__fish_weir_using_subcommand check" -s h -l help -d 'Print help'
-complete -c weir -n "__fish_weir_using_subcommand wso2; and not __fish_seen_subcommand_from check test help" -s h -l help -d 'Print help'
-complete -c weir -n "__fish_weir_using_subcommand wso2; and not __fish_seen_subcommand_from check test help" -f -a "check" -d 'Check the configuration files of the nodes: each by itself, against each other, and against weir.toml'
-complete -c weir -n "__fish_weir_using_subcommand wso2; and not __fish_seen_subcommand_from check test help" -f -a "test" -d 'Test the running cluster through the balancer: console, services, sessions, nodes, certificates, failover'
-complete -c weir -n "__fish_weir_using_subcommand wso2; and not __fish_seen_subcommand_from check test help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c weir -n "__fish_weir_using_subcommand wso2; and not __fish_seen_subcommand_from check write test help" -s h -l help -d 'Print help'
+complete -c weir -n "__fish_weir_using_subcommand wso2; and not __fish_seen_subcommand_from check write test help" -f -a "check" -d 'Check the configuration files of the nodes: each by itself, against each other, and against weir.toml'
+complete -c weir -n "__fish_weir_using_subcommand wso2; and not __fish_seen_subcommand_from check write test help" -f -a "write" -d 'Make the edits in the nodes\' files that the check asks for, from weir.toml; what they replace is kept beside them'
+complete -c weir -n "__fish_weir_using_subcommand wso2; and not __fish_seen_subcommand_from check write test help" -f -a "test" -d 'Test the running cluster through the balancer: console, services, sessions, nodes, certificates, failover'
+complete -c weir -n "__fish_weir_using_subcommand wso2; and not __fish_seen_subcommand_from check write test help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c weir -n "__fish_weir_using_subcommand wso2; and __fish_seen_subcommand_from check" -l node -d 'A node of weir.toml, and the directory of its files: its conf directory, the home of its product, or a copy of either' -r
 complete -c weir -n "__fish_weir_using_subcommand wso2; and __fish_seen_subcommand_from check" -s c -l config -d 'The configuration file' -r -F
 complete -c weir -n "__fish_weir_using_subcommand wso2; and __fish_seen_subcommand_from check" -l resolve -d 'Ask this machine for the addresses of the names that the nodes\' files have'
 complete -c weir -n "__fish_weir_using_subcommand wso2; and __fish_seen_subcommand_from check" -l json -d 'Print JSON'
 complete -c weir -n "__fish_weir_using_subcommand wso2; and __fish_seen_subcommand_from check" -s h -l help -d 'Print help'
+complete -c weir -n "__fish_weir_using_subcommand wso2; and __fish_seen_subcommand_from write" -l node -d 'A node of weir.toml, and the directory of its files: its conf directory, the home of its product, or a copy of either' -r
+complete -c weir -n "__fish_weir_using_subcommand wso2; and __fish_seen_subcommand_from write" -s c -l config -d 'The configuration file' -r -F
+complete -c weir -n "__fish_weir_using_subcommand wso2; and __fish_seen_subcommand_from write" -l from -d 'A node whose conf directory is copied to each directory of --node that is not there yet' -r
+complete -c weir -n "__fish_weir_using_subcommand wso2; and __fish_seen_subcommand_from write" -l hazelcast-rest -d 'Write hazelcast.rest.enabled to hazelcast.properties of the nodes' -r
+complete -c weir -n "__fish_weir_using_subcommand wso2; and __fish_seen_subcommand_from write" -l hosts -d 'Write lines for /etc/hosts of the nodes to this new file; - prints them' -r -F
+complete -c weir -n "__fish_weir_using_subcommand wso2; and __fish_seen_subcommand_from write" -l dry-run -d 'Show what would change, and write nothing'
+complete -c weir -n "__fish_weir_using_subcommand wso2; and __fish_seen_subcommand_from write" -s h -l help -d 'Print help'
 complete -c weir -n "__fish_weir_using_subcommand wso2; and __fish_seen_subcommand_from test" -l through -d 'Where the balancer is asked, in place of what the host names resolve to: for all listeners, the one with this port, or the named one' -r
 complete -c weir -n "__fish_weir_using_subcommand wso2; and __fish_seen_subcommand_from test" -l service -d 'A service that every worker has, such as /services/echo; default: `services` of [cluster]' -r
 complete -c weir -n "__fish_weir_using_subcommand wso2; and __fish_seen_subcommand_from test" -l per-second -d 'So many requests a second' -r
@@ -114,6 +122,7 @@ complete -c weir -n "__fish_weir_using_subcommand wso2; and __fish_seen_subcomma
 complete -c weir -n "__fish_weir_using_subcommand wso2; and __fish_seen_subcommand_from test" -l json -d 'Print JSON'
 complete -c weir -n "__fish_weir_using_subcommand wso2; and __fish_seen_subcommand_from test" -s h -l help -d 'Print help'
 complete -c weir -n "__fish_weir_using_subcommand wso2; and __fish_seen_subcommand_from help" -f -a "check" -d 'Check the configuration files of the nodes: each by itself, against each other, and against weir.toml'
+complete -c weir -n "__fish_weir_using_subcommand wso2; and __fish_seen_subcommand_from help" -f -a "write" -d 'Make the edits in the nodes\' files that the check asks for, from weir.toml; what they replace is kept beside them'
 complete -c weir -n "__fish_weir_using_subcommand wso2; and __fish_seen_subcommand_from help" -f -a "test" -d 'Test the running cluster through the balancer: console, services, sessions, nodes, certificates, failover'
 complete -c weir -n "__fish_weir_using_subcommand wso2; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c weir -n "__fish_weir_using_subcommand schema" -s h -l help -d 'Print help'
@@ -330,6 +339,7 @@ complete -c weir -n "__fish_weir_using_subcommand help; and not __fish_seen_subc
 complete -c weir -n "__fish_weir_using_subcommand help; and not __fish_seen_subcommand_from run init import check wso2 schema demo cert status nodes sessions drain maintain activate why reload diff config events sites top bundle weight log-level completions help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c weir -n "__fish_weir_using_subcommand help; and __fish_seen_subcommand_from import" -f -a "nginx" -d 'Read nginx.conf with its includes, write weir.toml, and say what becomes of each directive'
 complete -c weir -n "__fish_weir_using_subcommand help; and __fish_seen_subcommand_from wso2" -f -a "check" -d 'Check the configuration files of the nodes: each by itself, against each other, and against weir.toml'
+complete -c weir -n "__fish_weir_using_subcommand help; and __fish_seen_subcommand_from wso2" -f -a "write" -d 'Make the edits in the nodes\' files that the check asks for, from weir.toml; what they replace is kept beside them'
 complete -c weir -n "__fish_weir_using_subcommand help; and __fish_seen_subcommand_from wso2" -f -a "test" -d 'Test the running cluster through the balancer: console, services, sessions, nodes, certificates, failover'
 complete -c weir -n "__fish_weir_using_subcommand help; and __fish_seen_subcommand_from cert" -f -a "create" -d 'Make a key and a certificate for host names: self-signed, or signed by a CA of your own'
 complete -c weir -n "__fish_weir_using_subcommand help; and __fish_seen_subcommand_from cert" -f -a "inspect" -d 'Show what a certificate (and its key) is, and what is wrong with it'

@@ -53,6 +53,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("pingora_ketama", &["traffic"]),
     ("roxmltree", &["wso2"]),
     ("prometheus", &["observe"]),
+    ("similar", &["cli"]),
     ("utoipa", &["admin"]),
     ("utoipa_axum", &["admin"]),
     ("tokio", &["main", "cli", "admin", "control", "proxy", "observe"]),

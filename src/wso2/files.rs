@@ -27,10 +27,7 @@ impl Written {
 
     /// Why the value itself is not here, if something fills it in later.
     pub(crate) fn filled_in(&self) -> Option<&'static str> {
-        if ["{{", "<%"].iter().any(|mark| self.text.contains(mark)) {
-            return Some("this is a template");
-        }
-        self.text.contains("${").then_some("its value is not known here")
+        filled_in(&self.text)
     }
 
     pub(crate) fn number(&self) -> Option<u32> {
@@ -41,6 +38,14 @@ impl Written {
     pub(crate) fn port(&self) -> Option<u16> {
         self.text.parse().ok().filter(|port| *port != 0)
     }
+}
+
+/// Why a text is no value itself, if something fills it in later.
+pub(crate) fn filled_in(text: &str) -> Option<&'static str> {
+    if ["{{", "<%"].iter().any(|mark| text.contains(mark)) {
+        return Some("this is a template");
+    }
+    text.contains("${").then_some("its value is not known here")
 }
 
 /// The most that is read of one file: a hundred times what WSO2 ships.
@@ -62,7 +67,7 @@ pub(crate) fn text(path: &Path) -> Option<Result<Source, Problem>> {
         Err(wrong) => return Some(Err(problem(0, wrong))),
     };
     Some(match decoded(bytes) {
-        Ok(text) => Ok(Source::new(file, text)),
+        Ok((text, _)) => Ok(Source::new(file, text)),
         Err((line, what)) => Err(problem(line, (what.to_owned(), "save it in UTF-8"))),
     })
 }
@@ -77,18 +82,36 @@ fn is_absent(path: &Path) -> bool {
     path.symlink_metadata().is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound)
 }
 
+/// How a text was written in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Encoding {
+    Utf8,
+    /// A byte for each character.
+    Latin1,
+}
+
+impl Encoding {
+    /// `None`: there is a character that it does not have.
+    pub(crate) fn encoded(self, text: &str) -> Option<Vec<u8>> {
+        match self {
+            Self::Utf8 => Some(text.as_bytes().to_vec()),
+            Self::Latin1 => text.chars().map(|c| u8::try_from(c).ok()).collect(),
+        }
+    }
+}
+
 /// Text in UTF-8, or in Latin 1 where the file says so or is no XML: properties of Java are in Latin 1.
-fn decoded(bytes: Vec<u8>) -> Result<String, (usize, &'static str)> {
+pub(crate) fn decoded(bytes: Vec<u8>) -> Result<(String, Encoding), (usize, &'static str)> {
     if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) {
         return Err((0, "the file is in UTF-16, which is not read here"));
     }
-    String::from_utf8(bytes).or_else(|error| {
+    String::from_utf8(bytes).map(|text| (text, Encoding::Utf8)).or_else(|error| {
         let valid = error.utf8_error().valid_up_to();
         let bytes = error.into_bytes();
         let head = String::from_utf8_lossy(bytes.get(..bytes.len().min(200)).unwrap_or_default()).to_ascii_lowercase();
         let declared = ["iso-8859-1", "latin1", "windows-1252", "us-ascii"].iter().any(|name| head.contains(name));
         if declared || !head.trim_start().starts_with('<') {
-            return Ok(bytes.into_iter().map(char::from).collect());
+            return Ok((bytes.into_iter().map(char::from).collect(), Encoding::Latin1));
         }
         let line = 1 + bytes.iter().take(valid).filter(|byte| **byte == b'\n').count();
         Err((line, "the file is not in UTF-8, and does not say in what else it is"))

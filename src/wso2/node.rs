@@ -1,7 +1,7 @@
 //! What must hold for one node alone, and against weir.toml. A file for each subject.
 
 mod carbon;
-mod catalina;
+pub(crate) mod catalina;
 pub(crate) mod clustering;
 mod databases;
 mod hazelcast;

@@ -1,6 +1,7 @@
 //! Reads the files of nodes, remembers which, and puts what cannot be read among the findings.
 
 use std::cell::RefCell;
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -11,17 +12,21 @@ use super::files::xml::{self, Element};
 use super::findings::Findings;
 use crate::config::{Place, Source};
 
+/// Texts that are read in place of files on the disk.
+pub(crate) type Texts = HashMap<PathBuf, String>;
+
 /// Reads files, and remembers which.
 pub(crate) struct Reading<'a> {
     pub(crate) findings: &'a Findings,
     /// Seconds since 1970, for certificates.
     pub(crate) now: i64,
+    texts: &'a Texts,
     files: RefCell<Vec<PathBuf>>,
 }
 
 impl<'a> Reading<'a> {
-    pub(crate) fn new(findings: &'a Findings, now: i64) -> Self {
-        Self { findings, now, files: RefCell::default() }
+    pub(crate) fn new(findings: &'a Findings, now: i64, texts: &'a Texts) -> Self {
+        Self { findings, now, texts, files: RefCell::default() }
     }
 
     /// The files that were there, in the order in which they were read.
@@ -35,7 +40,10 @@ impl<'a> Reading<'a> {
 
     /// A text file, if there is one that can be read.
     pub(crate) fn source(&self, path: &Path) -> Option<Source> {
-        let read = files::text(path)?;
+        let read = match self.texts.get(path) {
+            Some(text) => Ok(Source::new(Arc::new(path.to_path_buf()), text.clone())),
+            None => files::text(path)?,
+        };
         self.note(path);
         read.map_err(|problem| self.findings.unreadable(problem)).ok()
     }

@@ -25,11 +25,18 @@ impl Public {
 
     /// `https://esb.wso2.com:443`
     pub(crate) fn url(&self) -> Option<String> {
+        self.urls().next()
+    }
+
+    /// One for each host that is no pattern.
+    pub(crate) fn urls(&self) -> impl Iterator<Item = String> {
         let scheme = if self.tls { "https" } else { "http" };
-        self.hosts
-            .iter()
-            .find(|host| matches!(host, HostPattern::Exact(_)))
-            .map(|host| format!("{scheme}://{host}:{}", self.port))
+        self.exact_hosts().map(move |host| format!("{scheme}://{host}:{}", self.port))
+    }
+
+    /// Its hosts that are no patterns.
+    pub(crate) fn exact_hosts(&self) -> impl Iterator<Item = String> {
+        self.hosts.iter().filter(|host| matches!(host, HostPattern::Exact(_))).map(ToString::to_string)
     }
 }
 

@@ -18,6 +18,7 @@ mod schema;
 mod sites;
 mod unwise;
 mod wso2;
+mod wso2_write;
 
 /// `tests/bad_configs/NAME.toml` beside `NAME.expected`, the lines that the journal would show.
 #[test]

@@ -8,23 +8,23 @@ use weir::wso2::{Asked, Checked, Finding, check, checks};
 
 use super::*;
 
-const NODES: [&str; 3] = ["manager", "worker1", "worker2"];
+pub(super) const NODES: [&str; 3] = ["manager", "worker1", "worker2"];
 
 /// A copy of a right tree, and the configuration of the guide.
-struct World {
-    room: Directory,
-    config: Config,
+pub(super) struct World {
+    pub(super) room: Directory,
+    pub(super) config: Config,
 }
 
 impl World {
-    fn new(tree: &str) -> Self {
+    pub(super) fn new(tree: &str) -> Self {
         let room = Directory::new("wso2");
         copy(&root().join("tests/wso2").join(tree), &room.0);
         let config = guide(&room);
         Self { room, config }
     }
 
-    fn check(&self) -> Checked {
+    pub(super) fn check(&self) -> Checked {
         self.check_of(&NODES)
     }
 
@@ -35,7 +35,7 @@ impl World {
     }
 
     /// Replaces a text everywhere in a file; `*` for the node stands for all of them.
-    fn edit(&self, (file, from, to): Edit) {
+    pub(super) fn edit(&self, (file, from, to): Edit) {
         let (node, rest) = file.split_once('/').unwrap();
         for node in NODES.iter().filter(|name| node == "*" || node == **name) {
             let path = self.room.0.join(node).join(rest);
@@ -47,7 +47,7 @@ impl World {
     }
 
     /// The weir.toml with more at its end.
-    fn with(mut self, more: &str) -> Self {
+    pub(super) fn with(mut self, more: &str) -> Self {
         let path = self.room.0.join("conf/weir.toml");
         let text = fs::read_to_string(&path).unwrap();
         fs::write(&path, text + more).unwrap();
@@ -67,9 +67,9 @@ impl World {
     }
 }
 
-type Edit = (&'static str, &'static str, &'static str);
+pub(super) type Edit = (&'static str, &'static str, &'static str);
 
-fn copy(from: &Path, to: &Path) {
+pub(super) fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();
     for entry in from.read_dir().unwrap().map(Result::unwrap) {
         let target = to.join(entry.file_name());
@@ -81,11 +81,11 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
-fn said(findings: &[Finding]) -> String {
+pub(super) fn said(findings: &[Finding]) -> String {
     findings.iter().map(|one| format!("[{}] {}\n", one.check.name, one.problem)).collect()
 }
 
-const CLUSTER: &str = r#"
+pub(super) const CLUSTER: &str = r#"
 [cluster]
 domain = "wso2.esb.domain"
 manager = "manager"
@@ -104,7 +104,7 @@ fn a_right_tree_has_no_findings() {
         let world = World::new(tree);
         let checked = world.check();
         assert_eq!(said(&checked.findings), "", "{tree}");
-        assert_eq!((checked.files, checked.nodes), (21, 3), "{tree}");
+        assert_eq!((checked.files.len(), checked.nodes), (21, 3), "{tree}");
         assert_eq!(said(&world.check_of(&["worker1"]).findings), "", "one node of {tree}");
         assert_eq!(said(&world.with(CLUSTER).check().findings), "", "{tree} with [cluster]");
     }
@@ -123,7 +123,7 @@ fn a_copy_of_conf_alone_is_enough() {
 }
 
 /// What is planted; the check that finds it; file and a part of the line; words of the finding.
-type Fault = (&'static [Edit], &'static str, (&'static str, &'static str), &'static str);
+pub(super) type Fault = (&'static [Edit], &'static str, (&'static str, &'static str), &'static str);
 
 const A: &str = "worker1/conf/axis2/axis2.xml";
 const C: &str = "worker1/conf/carbon.xml";
@@ -134,7 +134,7 @@ const P: &str = "worker1/conf/passthru-http.properties";
 const S: &str = "worker1/bin/integrator.sh";
 
 #[rustfmt::skip]
-const FAULTS: &[Fault] = &[
+pub(super) const FAULTS: &[Fault] = &[
     (&[(A, "enable=\"true\"", "enable=\"false\"")], "clustering-enabled", (A, "HazelcastClusteringAgent\" enable"), "not enabled"),
     (&[(A, "HazelcastClusteringAgent\" enable", "TribesClusteringAgent\" enable")], "clustering-enabled", (A, "TribesClusteringAgent\" enable"), "is not the class"),
     (&[(A, "<clustering ", "<!--clustering "), (A, "</clustering>", "</clustering-->")], "clustering-enabled", (A, "<axisconfig"), "no clustering element"),

@@ -31,14 +31,14 @@ pub(crate) struct Draft(PathBuf);
 
 impl Draft {
     /// Writes the text beside `path`.
-    pub(crate) fn write(path: &Path, text: &str, mode: u32) -> io::Result<Self> {
+    pub(crate) fn write(path: &Path, text: impl AsRef<[u8]>, mode: u32) -> io::Result<Self> {
         let mut name = path.file_name().unwrap_or_default().to_os_string();
         name.push(format!(".{}.draft", std::process::id()));
         let beside = path.with_file_name(name);
         // The mode is set at creation. With a later chmod, others could read the key until then.
         let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(&beside)?;
         let draft = Self(beside);
-        file.write_all(text.as_bytes())?;
+        file.write_all(text.as_ref())?;
         file.sync_all()?;
         Ok(draft)
     }

@@ -47,4 +47,6 @@ pub struct ClusterDatabase {
     pub url: Arc<str>,
     /// The user of the database.
     pub user: Option<Arc<str>>,
+    /// The alias of its password in the secure vault of the nodes.
+    pub password_alias: Option<Arc<str>>,
 }

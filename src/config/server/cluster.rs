@@ -30,6 +30,7 @@ pub(crate) fn read(main: &Section<'_>, nodes: &Names, sites: &Names) -> Option<C
         database: section.section("database", "cluster.database").map(|database| ClusterDatabase {
             url: database.required_parsed("url", jdbc).unwrap_or_default(),
             user: database.text("user").map(|user| user.text.into()),
+            password_alias: database.parsed("password-alias", |text| name(text).map(|()| text.into())),
         }),
         at: section.at(),
     })

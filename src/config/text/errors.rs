@@ -30,7 +30,7 @@ impl Place {
     }
 
     /// Where it begins, with an excerpt or without.
-    fn start(&self) -> usize {
+    pub(crate) fn start(&self) -> usize {
         self.span.start % BEYOND
     }
 }

@@ -420,4 +420,5 @@ static REFERENCE: &[Key] = &[
 
     key("cluster.database", "url", Form::Text("JDBC URL"), REQUIRED, "the `url` of the shared datasource in master-datasources.xml"),
     key("cluster.database", "user", Form::Text("text"), "the same on all nodes", "its `username`"),
+    key("cluster.database", "password-alias", Form::Text("name"), "left to the operator", "the alias of its password in the nodes' secure vault (`svns:secretAlias`), for a datasource that `weir wso2 write` makes; the password itself is never here"),
 ];

@@ -24,7 +24,8 @@ pub(crate) fn place(source: &Source, span: Range<usize>) -> Place {
     if shown.is_some_and(|lines| lines.len() < 4 * LINE && !may_be_in(lines)) { at } else { at.without_excerpt() }
 }
 
-fn may_be_in(lines: &str) -> bool {
+/// Whether lines of a file may hold a secret.
+pub fn may_be_in(lines: &str) -> bool {
     let lower = lines.to_ascii_lowercase();
     NAMES.iter().any(|name| lower.contains(name)) || !logins(lines).is_empty()
 }

@@ -19,6 +19,11 @@ pub(crate) struct Tree {
     pub(crate) below_repository: bool,
 }
 
+/// The directory of a node that has carbon.xml.
+pub fn conf_directory(directory: &Path) -> Result<PathBuf, Problem> {
+    Tree::open(directory).map(|tree| tree.conf)
+}
+
 impl Tree {
     /// Finds the files below a directory.
     pub(crate) fn open(directory: &Path) -> Result<Self, Problem> {

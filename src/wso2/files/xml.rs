@@ -11,8 +11,7 @@ const MOST_NODES: u32 = 50_000;
 
 /// Parses a file, and hands its outermost element, which must have this name, to `read`.
 pub(crate) fn read<T>(source: &Source, root: &str, read: impl FnOnce(Element<'_>) -> T) -> Result<T, Problem> {
-    let options = ParsingOptions { nodes_limit: MOST_NODES, ..ParsingOptions::default() };
-    let document = Document::parse_with_options(&source.text, options).map_err(|error| malformed(&error, source))?;
+    let document = parse(&source.text).map_err(|error| malformed(&error, source))?;
     let outermost = Element { node: document.root_element(), source };
     if outermost.name() != root {
         return Err(Problem {
@@ -22,6 +21,11 @@ pub(crate) fn read<T>(source: &Source, root: &str, read: impl FnOnce(Element<'_>
         });
     }
     Ok(read(outermost))
+}
+
+pub(crate) fn parse(text: &str) -> Result<Document<'_>, Error> {
+    let options = ParsingOptions { nodes_limit: MOST_NODES, ..ParsingOptions::default() };
+    Document::parse_with_options(text, options)
 }
 
 /// One element.

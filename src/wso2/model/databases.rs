@@ -31,7 +31,7 @@ pub(crate) fn database(url: &str) -> &str {
 }
 
 /// The host of a JDBC URL.
-pub(crate) fn host(url: &str) -> Option<&str> {
+pub fn host(url: &str) -> Option<&str> {
     let (_, rest) = url.split_once("//").or_else(|| url.split_once('@'))?;
     let authority = rest.get(..rest.find(['/', ';', '?']).unwrap_or(rest.len()))?;
     let rest = authority.rsplit_once('@').map_or(authority, |(_, host)| host);

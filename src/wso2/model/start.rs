@@ -17,7 +17,7 @@ pub(crate) struct Start {
     pub(crate) setup: Option<Written>,
 }
 
-const SCRIPTS: [&str; 3] = ["bin/integrator.sh", "bin/wso2server.sh", "bin/wso2ei.sh"];
+pub(crate) const SCRIPTS: [&str; 3] = ["bin/integrator.sh", "bin/wso2server.sh", "bin/wso2ei.sh"];
 
 impl Start {
     pub(crate) fn read(tree: &Tree, read: &Reading<'_>) -> Self {

@@ -5,8 +5,9 @@ use crate::config::{Place, is_carbon};
 use crate::wso2::checks::{CONNECTOR, PROXY_NAME, PROXY_PORT};
 use crate::wso2::context::Context;
 use crate::wso2::files::Written;
+use crate::wso2::model::NodeFiles;
 use crate::wso2::model::catalina::{Catalina, Connector};
-use crate::wso2::view::{Public, hosts_of, is_loopback};
+use crate::wso2::view::{Public, View, hosts_of, is_loopback};
 
 pub(crate) fn check(context: Context<'_>) {
     let Some(catalina) = &context.node.catalina else { return };
@@ -67,17 +68,23 @@ fn reached(context: Context<'_>, one: &Connector) {
     }
 }
 
-fn proxy_port(context: Context<'_>, catalina: &Catalina, connector: &Connector) {
-    let view = context.view;
+/// The ports by which clients come to what this connector serves, and whether a pool reaches it.
+pub(crate) fn public_ports(view: View<'_>, node: &NodeFiles, connector: &Connector) -> (Vec<u16>, bool) {
     let port = connector.port.as_ref().and_then(Written::port);
-    let is_reached = view.pools(context.node.node).any(|pool| is_carbon(pool.port) && Some(pool.port) == port);
-    let public = if context.node.role.console { view.console() } else { [view.console(), view.services()].concat() };
+    let is_reached = view.pools(node.node).any(|pool| is_carbon(pool.port) && Some(pool.port) == port);
+    let public = if node.role.console { view.console() } else { [view.console(), view.services()].concat() };
     // Of a plain connector only the scheme counts: the console is reached by TLS, and 80 leads there.
     let all = if connector.tls || is_reached { public } else { [public, view.services()].concat() };
     let mut ports: Vec<u16> =
         all.iter().filter(|one| one.tls == connector.tls || is_reached).map(|one| one.port).collect();
     ports.sort_unstable();
     ports.dedup();
+    (ports, is_reached)
+}
+
+fn proxy_port(context: Context<'_>, catalina: &Catalina, connector: &Connector) {
+    let port = connector.port.as_ref().and_then(Written::port);
+    let (ports, is_reached) = public_ports(context.view, context.node, connector);
     let Some(first) = ports.first() else { return };
     let advice = format!("write proxyPort=\"{first}\" as an attribute of this Connector");
     match &connector.proxy_port {

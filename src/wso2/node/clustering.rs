@@ -9,10 +9,10 @@ use crate::wso2::context::Context;
 use crate::wso2::model::axis2::Clustering;
 use crate::wso2::view::is_loopback;
 
-const AGENT: &str = "org.wso2.carbon.core.clustering.hazelcast.HazelcastClusteringAgent";
+pub(crate) const AGENT: &str = "org.wso2.carbon.core.clustering.hazelcast.HazelcastClusteringAgent";
 
 /// The parameters that the servers read.
-const READ: [&str; 26] = [
+pub(crate) const READ: [&str; 26] = [
     "AvoidInitiation",
     "membershipScheme",
     "membershipSchemeClassName",

@@ -1,0 +1,89 @@
+//! The conf directory of one node as the beginning of another's. It is made beside its place and takes it at the end, so that
+//! a failure leaves nothing behind.
+
+use std::fs;
+use std::io;
+use std::os::unix::fs::{MetadataExt, chown};
+use std::path::{Path, PathBuf};
+
+/// A directory that is made.
+pub(super) struct Copied {
+    draft: PathBuf,
+    target: PathBuf,
+    placed: bool,
+}
+
+/// The most files of a conf directory, and how deep it goes. A link may lead around.
+const MOST_FILES: usize = 20_000;
+const DEEPEST: usize = 16;
+
+impl Copied {
+    /// Copies what `conf` has.
+    pub(super) fn of(conf: &Path, target: &Path) -> io::Result<Self> {
+        let mut name = target.file_name().unwrap_or_default().to_os_string();
+        name.push(format!(".{}.draft", std::process::id()));
+        let copied = Self { draft: target.with_file_name(name), target: target.to_path_buf(), placed: false };
+        let mut left = MOST_FILES;
+        copy(conf, &copied.draft, DEEPEST, &mut left)?;
+        Ok(copied)
+    }
+
+    /// Where it is until it has its place.
+    pub(super) fn draft(&self) -> &Path {
+        &self.draft
+    }
+
+    pub(super) fn target(&self) -> &Path {
+        &self.target
+    }
+
+    /// A directory that has been made there in the meantime is not replaced, unless it is empty.
+    pub(super) fn place(&mut self) -> io::Result<()> {
+        fs::rename(&self.draft, &self.target)?;
+        self.placed = true;
+        Ok(())
+    }
+
+    /// Takes the place away again.
+    pub(super) fn withdraw(&mut self) {
+        if self.placed && fs::rename(&self.target, &self.draft).is_ok() {
+            self.placed = false;
+        }
+    }
+}
+
+impl Drop for Copied {
+    fn drop(&mut self) {
+        if !self.placed {
+            let _ = fs::remove_dir_all(&self.draft);
+        }
+    }
+}
+
+/// Files and directories with their owners and modes. Of a link the copy has what it leads to: else both nodes would share it.
+fn copy(from: &Path, to: &Path, depth: usize, left: &mut usize) -> io::Result<()> {
+    let old = fs::metadata(from)?;
+    if old.is_dir() {
+        if depth == 0 {
+            return Err(io::Error::other("its directories go too deep"));
+        }
+        fs::create_dir(to)?;
+        for entry in fs::read_dir(from)? {
+            let name = entry?.file_name();
+            // What an earlier write has kept is of the other node.
+            if !name.to_string_lossy().contains(".before-") {
+                copy(&from.join(&name), &to.join(&name), depth - 1, left)?;
+            }
+        }
+    } else if old.is_file() {
+        *left = left.checked_sub(1).ok_or_else(|| io::Error::other("it has too many files"))?;
+        fs::copy(from, to)?;
+    } else {
+        return Ok(());
+    }
+    let new = fs::metadata(to)?;
+    if (new.uid(), new.gid()) != (old.uid(), old.gid()) {
+        chown(to, Some(old.uid()), Some(old.gid()))?;
+    }
+    fs::set_permissions(to, old.permissions())
+}

@@ -1,0 +1,60 @@
+//! Reads the files of all nodes, and runs all checks.
+
+use std::path::PathBuf;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use super::context::Context;
+use super::findings::{Finding, Findings};
+use super::model::NodeFiles;
+use super::reading::{Reading, Texts};
+use super::view::View;
+use super::{across, names, node};
+use crate::config::Config;
+
+/// What is checked.
+pub struct Asked<'a> {
+    /// The checked weir.toml.
+    pub config: &'a Config,
+    /// Nodes, by their index in it, and their directories.
+    pub nodes: Vec<(usize, PathBuf)>,
+    /// Whether the system is asked for the addresses of names.
+    pub resolve: bool,
+    /// The time by which certificates are judged.
+    pub now: SystemTime,
+}
+
+/// What came of it.
+pub struct Checked {
+    /// In the order of the nodes, their files and lines.
+    pub findings: Vec<Finding>,
+    /// How many warnings there are besides: only the first thousand are kept.
+    pub left_out: usize,
+    /// The files that were read.
+    pub files: Vec<PathBuf>,
+    /// Of how many nodes.
+    pub nodes: usize,
+}
+
+/// Checks the nodes' files.
+pub fn check(asked: &Asked<'_>) -> Checked {
+    examine(asked, &Texts::default()).1
+}
+
+/// Checks them with these texts in place of what the disk has.
+pub(crate) fn examine(asked: &Asked<'_>, texts: &Texts) -> (Vec<NodeFiles>, Checked) {
+    let (findings, view) = (Findings::default(), View { config: asked.config });
+    let now =
+        asked.now.duration_since(UNIX_EPOCH).map_or(0, |since| i64::try_from(since.as_secs()).unwrap_or(i64::MAX));
+    let reading = Reading::new(&findings, now, texts);
+    let nodes: Vec<NodeFiles> =
+        asked.nodes.iter().filter_map(|(node, directory)| NodeFiles::read(*node, directory, view, &reading)).collect();
+    nodes.iter().for_each(|node| node::check(Context { node, view, findings: &findings }, &reading));
+    across::check(&nodes, view, &findings);
+    if asked.resolve {
+        names::check(&nodes, &findings);
+    }
+    let files = reading.files();
+    let (findings, left_out) = findings.sorted(&files);
+    let checked = Checked { files, nodes: nodes.len(), findings, left_out };
+    (nodes, checked)
+}

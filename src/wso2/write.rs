@@ -1,0 +1,229 @@
+//! Makes the edits in the nodes' files that the checks ask for, from weir.toml alone. Each finding that has one right answer there
+//! becomes an edit at its place; then everything is checked again, until nothing more can be mended. What is left is the
+//! operator's. Nothing is written here: what comes out are the texts before and after.
+
+mod axis2;
+mod carbon;
+mod catalina;
+mod databases;
+mod edits;
+mod fixing;
+mod layout;
+mod markup;
+mod members;
+mod plain;
+mod registry;
+mod xml;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use self::edits::{Edit, Edits};
+use self::fixing::Fixing;
+use self::xml::Element;
+use super::checks::{MEMBERS, SHARED};
+use super::examined::{Asked, examine};
+use super::files;
+use super::findings::Finding;
+use super::model::NodeFiles;
+use super::model::start::SCRIPTS;
+use super::reading::Texts;
+use super::view::View;
+use crate::config::{Problem, Source};
+
+/// A file that is to be another one.
+pub struct Change {
+    /// Where it is, as the nodes' directories were named.
+    pub path: PathBuf,
+    /// All of its bytes. `None`: it is not there yet.
+    pub before: Option<Vec<u8>>,
+    /// What they should be, in the same encoding.
+    pub after: Vec<u8>,
+    /// Both as texts.
+    pub texts: (String, String),
+}
+
+/// What is to be written, and what is left.
+pub struct Plan {
+    /// In the order of the nodes and their files.
+    pub changes: Vec<Change>,
+    /// What the checks find after that, with the places that it has then.
+    pub left: Vec<Finding>,
+    /// How many warnings there are besides.
+    pub left_out: usize,
+    /// The files that were read.
+    pub files: Vec<PathBuf>,
+    /// Of how many nodes.
+    pub nodes: usize,
+}
+
+/// An edit did not do what it was made for, which is a fault of Weir: nothing may be written.
+#[derive(Debug)]
+pub struct Unsettled(pub PathBuf);
+
+/// How often everything is checked again. Edits at one place wait for each other, so each makes a round of its own.
+const ROUNDS: usize = 200;
+
+/// Finds out what is to be written. `rest`: whether Hazelcast's REST is to be on, if somebody said so.
+pub fn plan(asked: &Asked<'_>, rest: Option<bool>) -> Result<Plan, Unsettled> {
+    let mut texts = Texts::default();
+    if let Some(rest) = rest {
+        let (nodes, _) = examine(asked, &texts);
+        texts.extend(nodes.iter().filter_map(|node| with_rest(node, rest)));
+    }
+    let mut paths: Vec<PathBuf> = texts.keys().cloned().collect();
+    paths.sort();
+    for _ in 0..ROUNDS {
+        let (nodes, checked) = examine(asked, &texts);
+        let edits = edits(&nodes, View { config: asked.config }, &checked.findings, &texts);
+        if edits.is_empty() {
+            let changes: Vec<Change> =
+                paths.iter().filter_map(|path| change(path, &texts).transpose()).collect::<Result<_, _>>()?;
+            let all = checked.findings.into_iter().chain(secrets(&nodes, &texts));
+            let left = all.map(|finding| without_old_lines(finding, &changes)).collect();
+            let left_out = checked.left_out;
+            return Ok(Plan { changes, left, left_out, files: checked.files, nodes: checked.nodes });
+        }
+        for (path, text) in edits {
+            if !paths.contains(&path) {
+                paths.push(path.clone());
+            }
+            texts.insert(path, text);
+        }
+    }
+    Err(Unsettled(paths.into_iter().next().unwrap_or_default()))
+}
+
+/// Lines of a file that changes are not drawn: the disk has other ones.
+fn without_old_lines(mut finding: Finding, changes: &[Change]) -> Finding {
+    if changes.iter().any(|change| change.path == *finding.problem.at.file) {
+        finding.problem.at = finding.problem.at.without_excerpt();
+    }
+    finding
+}
+
+/// hazelcast.properties of a node, which is made if it is not there.
+fn with_rest(node: &NodeFiles, rest: bool) -> Option<(PathBuf, String)> {
+    let path = node.tree.conf("hazelcast.properties");
+    let old = match files::text(&path) {
+        Some(read) => read.ok()?.text,
+        None => String::new(),
+    };
+    let mut edits = Edits::default();
+    edits.take(plain::set(&old, "hazelcast.rest.enabled", &rest.to_string())?);
+    Some((path, edits.applied(&old)?))
+}
+
+/// `None`: in the end nothing changed.
+fn change(path: &Path, texts: &Texts) -> Result<Option<Change>, Unsettled> {
+    let unsettled = || Unsettled(path.to_path_buf());
+    let before = match files::text(path) {
+        None => None,
+        Some(_) => Some(files::binary(path).ok_or_else(unsettled)?),
+    };
+    let (old, encoding) = files::decoded(before.clone().unwrap_or_default()).map_err(|_| unsettled())?;
+    let new = texts.get(path).cloned().unwrap_or_default();
+    if old == new {
+        return Ok(None);
+    }
+    let after = encoding.encoded(&new).ok_or_else(unsettled)?;
+    Ok(Some(Change { path: path.to_path_buf(), before, after, texts: (old, new) }))
+}
+
+/// One kind of file, and how a finding in it is mended.
+enum Mend {
+    Xml(fn(&Fixing<'_>, Element<'_>) -> Option<Vec<Edit>>),
+    Plain(fn(&Fixing<'_>, &str) -> Option<Vec<Edit>>),
+}
+
+const DATASOURCES: &str = "datasources/master-datasources.xml";
+
+static CONF: [(&str, Mend); 6] = [
+    ("axis2/axis2.xml", Mend::Xml(axis2::fix)),
+    ("carbon.xml", Mend::Xml(carbon::fix)),
+    ("tomcat/catalina-server.xml", Mend::Xml(catalina::fix)),
+    ("registry.xml", Mend::Xml(registry::fix)),
+    (DATASOURCES, Mend::Xml(databases::fix)),
+    ("passthru-http.properties", Mend::Plain(plain::passthru)),
+];
+
+/// The file of a node, and how it is mended.
+fn kind(node: &NodeFiles, path: &Path) -> Option<&'static Mend> {
+    static SCRIPT: Mend = Mend::Plain(plain::script);
+    let known = CONF.iter().find(|(name, _)| node.tree.conf(name) == path).map(|(_, mend)| mend);
+    let is_script = || SCRIPTS.iter().any(|script| node.tree.home(script) == path);
+    known.or_else(|| is_script().then_some(&SCRIPT))
+}
+
+/// The files that change in this round, and their texts then.
+fn edits(nodes: &[NodeFiles], view: View<'_>, findings: &[Finding], texts: &Texts) -> Vec<(PathBuf, String)> {
+    let mut by_file: BTreeMap<PathBuf, Vec<Fixing<'_>>> = BTreeMap::new();
+    let unseen = unseen(nodes, view);
+    for finding in findings.iter().chain(&unseen) {
+        let path = finding.problem.at.file.as_path();
+        if let Some(node) = nodes.iter().find(|node| kind(node, path).is_some()) {
+            let fixing = Fixing { finding, node, nodes, view };
+            // What a name in registry.xml leads to is made in the other file.
+            let is_other = databases::is_missing(&fixing) && path == node.tree.conf("registry.xml");
+            let path = if is_other { node.tree.conf(DATASOURCES) } else { path.to_path_buf() };
+            by_file.entry(path).or_default().push(fixing);
+        }
+    }
+    let edited = by_file.into_iter().filter_map(|(path, fixings)| {
+        let node = fixings.first()?.node;
+        let text = text(&path, texts)?;
+        let mut edits = Edits::default();
+        let mut take = |group: Option<Vec<Edit>>| group.is_some_and(|group| edits.take(group));
+        let took: Vec<bool> = match kind(node, &path)? {
+            Mend::Plain(fix) => fixings.iter().map(|one| take(fix(one, &text))).collect(),
+            Mend::Xml(fix) => {
+                let document = files::xml::parse(&text).ok()?;
+                let root = Element::new(document.root_element(), &text);
+                fixings.iter().map(|one| take(fix(one, root))).collect()
+            }
+        };
+        let made = if took.contains(&true) { edits.applied(&text) } else { None };
+        made.filter(|made| *made != text).map(|made| (path, made))
+    });
+    edited.collect()
+}
+
+/// What no check asks for, because it does no harm: nodes that have themselves in the place of another member.
+fn unseen(nodes: &[NodeFiles], view: View<'_>) -> Vec<Finding> {
+    let of_node = |node: &NodeFiles| {
+        let at = node.axis2.as_ref()?.clustering.first()?.at.clone();
+        let problem = Problem { at, what: String::new(), advice: String::new() };
+        let finding = Finding { check: MEMBERS, is_error: false, problem };
+        let has_itself = members::has_itself_instead(&Fixing { finding: &finding, node, nodes, view });
+        has_itself.then_some(finding)
+    };
+    nodes.iter().filter_map(of_node).collect()
+}
+
+/// As it is by now.
+fn text(path: &Path, texts: &Texts) -> Option<String> {
+    match texts.get(path) {
+        Some(text) => Some(text.clone()),
+        None => Some(files::text(path)?.ok()?.text),
+    }
+}
+
+/// What no check looks for, because only what was made here has it: a shared datasource with an empty password.
+fn secrets(nodes: &[NodeFiles], texts: &Texts) -> Vec<Finding> {
+    let of_node = |node: &NodeFiles| {
+        let path = node.tree.conf(DATASOURCES);
+        let source = Source::new(Arc::new(path.clone()), text(&path, texts)?);
+        let document = files::xml::parse(&source.text).ok()?;
+        let empty = databases::without_password(node, Element::new(document.root_element(), &source.text));
+        let finding = |at: usize| {
+            let at = source.place(at..at).without_excerpt();
+            let what = "the shared datasource has no password".to_owned();
+            let advice =
+                "write it here, or password-alias in [cluster.database] of weir.toml for one in the secure vault";
+            Finding { check: SHARED, is_error: false, problem: Problem { at, what, advice: advice.to_owned() } }
+        };
+        Some(empty.into_iter().map(finding).collect::<Vec<_>>())
+    };
+    nodes.iter().filter_map(of_node).flatten().collect()
+}
