@@ -276,8 +276,8 @@ impl Admitted {
     }
 }
 
-/// Admits a connection, unless its peer may not come, or its listener or its client has reached its limit. In that case the connection is closed
-/// before anything is read.
+/// Admits a connection, unless its peer may not come, or its listener or its client has reached its limit. In that case the
+/// connection is closed before anything is read.
 fn admit(listener_ref: &ListenerRef, peer: SocketAddr) -> Option<Option<Box<ConnectionPermit>>> {
     let listener = listener_ref.listener();
     if !may_come(&listener.access, peer.ip()) {

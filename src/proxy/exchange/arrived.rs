@@ -64,6 +64,7 @@ impl<'c> Arrived<'c> {
     }
 
     /// Where it came from, with the client that a trusted proxy names.
+    #[inline]
     pub(crate) fn forwarded_client(&self) -> Forwarded<'_> {
         let from = self.forwarded();
         Forwarded { real: (from.trust == Trust::Trusted).then(|| self.client()), ..from }

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use super::in_pool::InPool;
 use crate::config::ErrorPage;
 use crate::traffic::message::headers::{FramingToClient, FramingToNode, ToClient, ToNode, write_request};
-use crate::traffic::message::location::{PublicName, PublicNameSource};
+use crate::traffic::message::location::PublicName;
+use crate::traffic::message::request_values::{RequestSource, RequestValues};
 use crate::wire::{AnswerFraming, AnswerHead, Method, Version};
 
 impl InPool<'_> {
@@ -32,7 +33,6 @@ impl InPool<'_> {
 
     /// What the answer's head is written with.
     pub(crate) fn down<'d>(&'d self, answer: &AnswerHead, framing: FramingToClient, keep_alive: bool) -> ToClient<'d> {
-        let edits = &self.routed.rules().response;
         let interim = answer.is_interim() && answer.status() != 101;
         ToClient {
             version: self.arrived().head.version(),
@@ -40,11 +40,10 @@ impl InPool<'_> {
             keep_alive,
             upgrade: answer.status() == 101,
             via: self.routed.at.site().via,
-            public: self,
+            request: self,
             reverse_map: self.target.reverse_map(),
             path_change: self.routed.rules().path_change.as_ref(),
-            edits: Some(edits),
-            values: edits.takes_values().then(|| self.arrived().values()),
+            edits: Some(&self.routed.rules().response),
             cookies: self.pool().settings.cookies.as_ref(),
             request_id: if interim { None } else { self.arrived().request_id() },
             page: None,
@@ -76,7 +75,7 @@ impl InPool<'_> {
     }
 }
 
-impl PublicNameSource for InPool<'_> {
+impl RequestSource for InPool<'_> {
     fn public_name(&self) -> PublicName<'_> {
         let arrived = self.arrived();
         let (from, listener) = (arrived.forwarded(), arrived.listener_ref.listener());
@@ -92,5 +91,9 @@ impl PublicNameSource for InPool<'_> {
             pool: self.target.index(),
             translated: port != listener.port,
         }
+    }
+
+    fn values(&self) -> Option<RequestValues<'_>> {
+        Some(self.arrived().values())
     }
 }

@@ -4,13 +4,14 @@
 
 use std::fmt;
 use std::future::Future;
-use std::io::{self, Cursor};
+use std::io;
 use std::os::fd::AsRawFd;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Waker};
 
+use bytes::Bytes;
 use pingora_core::protocols::raw_connect::ProxyDigest;
 use pingora_core::protocols::{
     GetProxyDigest, GetSocketDigest, GetTimingDigest, Peek, Shutdown, SocketDigest, Ssl, TimingDigest, UniqueID,
@@ -22,7 +23,7 @@ use tokio::net::TcpStream;
 pub(crate) struct Tcp {
     stream: TcpStream,
     /// What was read from the socket before, and is to be read from here first.
-    early: Option<Box<Cursor<Vec<u8>>>>,
+    early: Option<Box<Bytes>>,
     handle: SocketHandle,
 }
 
@@ -113,8 +114,18 @@ impl Tcp {
     /// Takes over a connected socket from which these bytes were read already. Whoever reads from here gets them first.
     pub(crate) fn after(stream: TcpStream, early: Vec<u8>) -> (Self, SocketHandle) {
         let handle = SocketHandle::default();
-        let early = (!early.is_empty()).then(|| Box::new(Cursor::new(early)));
+        let early = (!early.is_empty()).then(|| Box::new(Bytes::from(early)));
         (Self { stream, early, handle: handle.clone() }, handle)
+    }
+
+    /// Reads of what was read before. Few connections have any, so it stays out of the way of the others.
+    #[cold]
+    fn read_early(&mut self, into: &mut ReadBuf<'_>) {
+        let Some(early) = &mut self.early else { return };
+        into.put_slice(&early.split_to(early.len().min(into.remaining())));
+        if early.is_empty() {
+            self.early = None;
+        }
     }
 
     /// Whether there is something to read or the stream has ended, as far as the runtime knows.
@@ -139,12 +150,8 @@ impl fmt::Debug for Tcp {
 
 impl AsyncRead for Tcp {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        if let Some(early) = &mut self.early {
-            let read = Pin::new(&mut **early).poll_read(cx, into);
-            if early.position() >= early.get_ref().len() as u64 {
-                self.early = None;
-            }
-            return read;
+        if self.early.is_some() {
+            return Poll::Ready(Ok(self.read_early(into)));
         }
         Pin::new(&mut self.stream).poll_read(cx, into)
     }

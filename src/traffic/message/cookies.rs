@@ -3,12 +3,12 @@
 
 use std::borrow::Cow;
 
-use super::location::PublicNameSource;
+use super::request_values::RequestSource;
 use crate::config::{CookieFlags, CookieSameSite, Cookies, NewDomain};
 use crate::wire::split_authority;
 
 /// The value of a Set-Cookie with what the pool changes in it; `None` where it stays as it is.
-pub fn changed(value: &[u8], rules: &Cookies, public: &dyn PublicNameSource) -> Option<Vec<u8>> {
+pub fn changed(value: &[u8], rules: &Cookies, request: &dyn RequestSource) -> Option<Vec<u8>> {
     let mut parts = value.split(|byte| *byte == b';');
     let cookie = parts.next().unwrap_or_default();
     let flags = flags_of(rules, name_of(cookie));
@@ -31,7 +31,7 @@ pub fn changed(value: &[u8], rules: &Cookies, public: &dyn PublicNameSource) -> 
             }
             same_site = true;
         } else if is(b"domain") {
-            keep(&mut out, &with_domain(attribute, rules, public), true);
+            keep(&mut out, &with_domain(attribute, rules, request), true);
         } else {
             keep(&mut out, attribute, true);
         }
@@ -78,7 +78,7 @@ const fn same_site_of(wanted: CookieSameSite) -> &'static [u8] {
 }
 
 /// The attribute with the Domain that replaces its own, if one does. A dot in front does not count, and stays.
-fn with_domain<'v>(attribute: &'v [u8], rules: &Cookies, public: &dyn PublicNameSource) -> Cow<'v, [u8]> {
+fn with_domain<'v>(attribute: &'v [u8], rules: &Cookies, request: &dyn RequestSource) -> Cow<'v, [u8]> {
     let changed = || {
         let written = attribute.get(memchr::memchr(b'=', attribute)? + 1..)?.trim_ascii();
         let bare = written.strip_prefix(b".").unwrap_or(written);
@@ -87,7 +87,7 @@ fn with_domain<'v>(attribute: &'v [u8], rules: &Cookies, public: &dyn PublicName
         match to {
             NewDomain::Name(name) => Some([before, name.as_bytes()].concat()),
             NewDomain::Host => {
-                let (host, _) = split_authority(public.public_name().authority)?;
+                let (host, _) = split_authority(request.public_name().authority)?;
                 Some([before, host.strip_suffix(b".").unwrap_or(host)].concat())
             }
         }

@@ -4,16 +4,11 @@
 
 use std::borrow::Cow;
 
+use super::request_values::{RequestSource, RequestValues};
 use crate::config::Redirects;
 use crate::traffic::routing::path_change::PathChange;
 use crate::traffic::routing::reverse_map::{Host, PoolNodes, PublicSite, ReverseMap};
 use crate::wire::split_authority;
-
-/// Gives the public name when it is needed. Few answers have a Location, so it is not computed before.
-pub trait PublicNameSource {
-    /// The public name of this request.
-    fn public_name(&self) -> PublicName<'_>;
-}
 
 /// The URL that the client asked for, as it was written.
 #[derive(Clone, Copy, Debug)]
@@ -30,9 +25,13 @@ pub struct PublicName<'a> {
     pub translated: bool,
 }
 
-impl PublicNameSource for PublicName<'_> {
+impl RequestSource for PublicName<'_> {
     fn public_name(&self) -> PublicName<'_> {
         *self
+    }
+
+    fn values(&self) -> Option<RequestValues<'_>> {
+        None
     }
 }
 

@@ -6,8 +6,8 @@ use super::{USUAL_ADDED, write, write_field};
 use crate::config::{Cookies, ErrorPage, RequestValue};
 use crate::traffic::message::cookies;
 use crate::traffic::message::decimal::Decimal;
-use crate::traffic::message::location::{Mapping, PublicNameSource, map_location, map_refresh};
-use crate::traffic::message::request_values::RequestValues;
+use crate::traffic::message::location::{Mapping, map_location, map_refresh};
+use crate::traffic::message::request_values::RequestSource;
 use crate::traffic::routing::edits::FieldEdits;
 use crate::traffic::routing::path_change::PathChange;
 use crate::traffic::routing::reverse_map::ReverseMap;
@@ -39,16 +39,14 @@ pub struct ToClient<'a> {
     pub upgrade: bool,
     /// Whether Weir names itself in Via.
     pub via: bool,
-    /// Gives the URL that the client asked for.
-    pub public: &'a dyn PublicNameSource,
+    /// What the client asked for.
+    pub request: &'a dyn RequestSource,
     /// Maps node addresses in a Location.
     pub reverse_map: &'a ReverseMap,
     /// What became of the path on the way up.
     pub path_change: Option<&'a PathChange>,
     /// What site and route change. Not used for 1xx.
     pub edits: Option<&'a FieldEdits>,
-    /// What these take from the request; none where they take nothing.
-    pub values: Option<RequestValues<'a>>,
     /// What the pool changes in cookies.
     pub cookies: Option<&'a Cookies>,
     /// X-Request-Id; without one the node's passes.
@@ -74,13 +72,13 @@ impl<'a> ToClient<'a> {
     }
 
     fn write_value(&self, value: RequestValue, out: &mut Vec<u8>) {
-        if let Some(values) = &self.values {
+        if let Some(values) = self.request.values() {
             values.write(value, out);
         }
     }
 
     fn mapping(&self) -> Mapping<'a> {
-        Mapping { public: self.public.public_name(), reverse_map: self.reverse_map, path_change: self.path_change }
+        Mapping { public: self.request.public_name(), reverse_map: self.reverse_map, path_change: self.path_change }
     }
 
     /// Whether our own field replaces the node's field of this name. Set-Cookie is only added.
@@ -144,12 +142,12 @@ impl<'a> AnswerFilter<'a> {
     }
 
     fn cookie(&self, value: &'a [u8]) -> FieldFate<'a> {
-        let ToClient { path_change, cookies, public, .. } = *self.to_client;
+        let ToClient { path_change, cookies, request, .. } = *self.to_client;
         if path_change.is_none() && cookies.is_none() {
             return FieldFate::Unchanged;
         }
         let value = path_change.map_or(Cow::Borrowed(value), |change| change.cookie(value));
-        let changed = cookies.and_then(|rules| cookies::changed(&value, rules, public));
+        let changed = cookies.and_then(|rules| cookies::changed(&value, rules, request));
         FieldFate::Replaced(changed.map_or(value, Cow::Owned))
     }
 }
@@ -315,11 +313,10 @@ mod tests {
             keep_alive: true,
             upgrade: false,
             via: false,
-            public: &PublicName { secure: true, authority: b"esb.wso2.com", target: b"/", pool: 0, translated: false },
+            request: &PublicName { secure: true, authority: b"esb.wso2.com", target: b"/", pool: 0, translated: false },
             reverse_map,
             path_change: None,
             edits: None,
-            values: None,
             cookies: None,
             request_id: None,
             page: None,
