@@ -256,7 +256,7 @@ complete -c weir -n "__fish_weir_using_subcommand config" -s h -l help -d 'Print
 complete -c weir -n "__fish_weir_using_subcommand events" -l node -d 'Only what is about this node, pool or POOL/NODE' -r
 complete -c weir -n "__fish_weir_using_subcommand events" -l since -d 'Only what happened from this time on' -r
 complete -c weir -n "__fish_weir_using_subcommand events" -l pool -d 'Only what is about this pool and its nodes' -r
-complete -c weir -n "__fish_weir_using_subcommand events" -l kind -d 'Only events of this kind: operator, pool, reload, start, state or stop' -r
+complete -c weir -n "__fish_weir_using_subcommand events" -l kind -d 'Only events of this kind: cluster, operator, pool, reload, start, state or stop' -r
 complete -c weir -n "__fish_weir_using_subcommand events" -l admin -d 'The admin socket (its path) or the admin address of the running Weir [default: the socket, or else the address]' -r
 complete -c weir -n "__fish_weir_using_subcommand events" -l token-file -d 'A file with the token to show' -r -F
 complete -c weir -n "__fish_weir_using_subcommand events" -l ca -d 'For https: the CA certificates to believe [default: the system\'s]' -r -F

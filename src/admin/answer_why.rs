@@ -2,13 +2,14 @@
 //! turn is taken, no session is touched and no rate is used up.
 
 use std::net::IpAddr;
+use std::time::Instant;
 
 use super::question::{ConsideredNode, Explanation, Question};
 use crate::config::{Action, Balance, Listener, RateBy, RequestIds};
 use crate::control::notice::Notice;
+use crate::control::state::Control;
 use crate::proxy::exchange::admission;
 use crate::proxy::generation::Generation;
-use crate::proxy::worker::Shared;
 use crate::traffic::balance::PickInput;
 use crate::traffic::message::forwarded::Trust;
 use crate::traffic::message::ids;
@@ -28,15 +29,16 @@ use crate::traffic::tick::Tick;
 use crate::wire::{FieldKind, HeadLimits, RequestHead};
 
 /// The answer in plain words.
-pub(crate) fn answer(shared: &Shared, question: &Question) -> Result<Explanation, Notice> {
-    let generation = shared.current.load_full();
+pub(crate) fn answer(control: &Control, question: &Question) -> Result<Explanation, Notice> {
+    let generation = control.current.load_full();
     let mut explainer = Explainer {
         generation: &generation,
-        now: Tick::from_millis(shared.now()),
+        now: Tick::from_millis(control.now()),
         head: RequestHead::new(),
         explanation: Explanation::default(),
     };
     explainer.listen(question)?;
+    explainer.tell_of_cluster(control);
     Ok(explainer.explanation)
 }
 
@@ -69,6 +71,15 @@ impl Explainer<'_> {
         let lines = self.head.fields().filter(|field| field.kind == FieldKind::XForwardedFor).map(|field| field.value);
         let client = client_of(question.client, self.settings(index).trusted_proxies.as_deref(), lines);
         self.find_site(&Incoming { listener: index, peer: question.client, client })
+    }
+
+    /// What the members of the nodes' own cluster say of the chosen node, where its probes say the opposite.
+    fn tell_of_cluster(&mut self, control: &Control) {
+        let node = self.explanation.node.as_deref().and_then(|label| label.split('@').next());
+        let place = node.and_then(|node| control.cluster.lock().as_ref()?.node(node, Instant::now()));
+        if let (Some(node), Some(remark)) = (node, place.and_then(|place| place.remark)) {
+            self.step(format!("cluster: {node} {remark}; for requests only the probes count"));
+        }
     }
 
     /// Where the ids come from by which the request is found in logs.

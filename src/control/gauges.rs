@@ -1,7 +1,11 @@
 //! The gauges of the metrics. Their values are computed when they are asked for.
 
+use std::time::Instant;
+
+use super::cluster::view::Membership;
 use super::state::Control;
 use crate::config::Config;
+use crate::observe::metrics::ClusterGauges;
 use crate::traffic::pool::outage::PoolStatus;
 use crate::traffic::pool::state::Reason;
 
@@ -28,5 +32,20 @@ pub(crate) fn refresh(control: &Control) {
     }
     let admin = generation.snapshot.config.admin.tls.as_ref().map(|tls| tls.certificate.pair.leaf.not_after);
     control.observer.metrics.certificate_expiry(Config::OF_ADMIN, admin);
+    of_cluster(control);
     control.observer.metrics.log_dropped(&control.observer.logs.dropped());
+}
+
+fn of_cluster(control: &Control) {
+    let state = control.cluster.lock();
+    let metrics = &control.observer.metrics;
+    let Some(state) = state.as_ref() else { return metrics.cluster(None) };
+    let known = state.nodes(Instant::now()).filter_map(|(node, place)| match place.membership {
+        Membership::Outside | Membership::Unknown => None,
+        membership => Some((node, !membership.is_out())),
+    });
+    let sources: Vec<(&str, bool)> =
+        state.sources().iter().map(|source| (&*source.name, source.members().is_some())).collect();
+    let (split, members) = (state.split().is_some(), known.collect::<Vec<_>>());
+    metrics.cluster(Some(ClusterGauges { split, members: &members, sources: &sources }));
 }

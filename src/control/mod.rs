@@ -4,6 +4,7 @@
 pub(crate) mod actor;
 pub(crate) mod admin_sockets;
 pub(crate) mod changes;
+pub(crate) mod cluster;
 pub(crate) mod gauges;
 mod names;
 pub(crate) mod notice;

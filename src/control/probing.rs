@@ -2,6 +2,7 @@
 //! nothing changes that a probe's outcome depends on, the task goes on in the next generation, with its running probe
 //! and its schedule. Otherwise frequent reloads or changing names could keep probes from ever passing.
 
+pub(crate) mod answer;
 pub(crate) mod probe;
 
 use std::collections::HashMap;

@@ -16,6 +16,7 @@ use rustls::server::ProducesTickets;
 use super::actor::OrderedBy;
 use super::changes::stored;
 use super::changes::stored::StoredOrders;
+use super::cluster::Watching;
 use super::names::naming::{Naming, NewAddresses};
 use super::operators;
 use super::probing::Probing;
@@ -44,6 +45,7 @@ pub(crate) struct Reloader {
     secrets: Secrets,
     bound: HashSet<SocketAddr>,
     probing: Probing,
+    watching: Watching,
     naming: Naming,
 }
 
@@ -129,6 +131,7 @@ impl Reloader {
             secrets: first.secrets,
             bound: HashSet::new(),
             probing: Probing::default(),
+            watching: Watching::default(),
             naming: first.naming,
         };
         log_warnings(control, &first.generation);
@@ -246,6 +249,7 @@ impl Reloader {
         self.bound = generation.snapshot.config.listeners.iter().map(|listener| listener.bind).collect();
         let before = self.control.current.swap(Arc::clone(&generation));
         self.probing.follow(&self.control, &generation);
+        self.watching.follow(&self.control, &generation.snapshot.config);
         // The first generation is already the current one here, and has none before it.
         if !Arc::ptr_eq(&before, &generation) {
             generation.take_over(&before);

@@ -19,6 +19,7 @@ use self::signals::Signals;
 use super::actor::{Actor, OrderedBy};
 use super::admin_sockets::{AdminSockets, bind_admin};
 use super::changes::stored::StoredOrders;
+use super::cluster;
 use super::names::naming::{Naming, NewAddresses};
 use super::outages::Outages;
 use super::reload::at_start::AtStart;
@@ -166,6 +167,7 @@ impl Running {
             reload_requests: to_reload,
             weights_requests: to_weigh,
             reloads: Mutex::default(),
+            cluster: Mutex::default(),
             refusals: Mutex::default(),
             state_dir: first.state_dir.take(),
             keeps_sessions: first.keeps_sessions,
@@ -322,6 +324,7 @@ impl Running {
         }
         self.sampling.second(&self.control, gone);
         self.control.refusals.lock().second(&generation, now);
+        cluster::every_second(&self.control);
         self.orders_due |= operators::upkeep(&self.control);
         self.write_orders();
         descriptors::read_limit();

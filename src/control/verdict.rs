@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Instant;
 
+use super::cluster::view::NodeInCluster;
 use super::outages::consequence;
 use super::state::Control;
 use super::store::moments;
@@ -58,6 +60,7 @@ pub(crate) fn verdict(control: &Control) -> Verdict {
     let pools = &generation.snapshot.pools;
     let mut reasons: Vec<Found> = pools.iter().filter_map(|pool| of_pool(control, pool, now)).collect();
     reasons.extend(of_nodes(&generation.snapshot.pools));
+    reasons.extend(of_cluster(control));
     reasons.extend(of_reload(control));
     reasons.extend(of_certificates(&generation));
     in_one_sentence(reasons)
@@ -140,6 +143,18 @@ fn of_nodes(pools: &[Pool]) -> Vec<Found> {
         _ => (Health::Degraded, format!("{node} is {reason} in {} pools", pools.len())),
     });
     told.collect()
+}
+
+/// The nodes' own cluster is split, or a node serves without it.
+fn of_cluster(control: &Control) -> Vec<Found> {
+    let state = control.cluster.lock();
+    let Some(state) = state.as_ref() else { return Vec::new() };
+    let alone = |(node, place): (&str, NodeInCluster)| {
+        let remark = place.remark.filter(|_| place.is_told && place.membership.is_out())?;
+        Some(format!("{node} {remark}"))
+    };
+    let split = state.split().map(str::to_owned).into_iter();
+    split.chain(state.nodes(Instant::now()).filter_map(alone)).map(|what| (Health::Degraded, what)).collect()
 }
 
 fn of_reload(control: &Control) -> Option<Found> {

@@ -47,7 +47,7 @@ fn around(table: &str, key: &str, line: &str) -> String {
         }
         "" => format!("{line}\n{file}"),
         "cluster.members" => format!("[cluster]\nmembers = [{{ node = \"n\", {line} }}]\n{file}"),
-        "admin" | "cluster" | "dns" | "metrics" => format!("[{table}]\n{line}\n{file}"),
+        "admin" | "cluster" | "dns" | "metrics" => format!("[{table}]\n{}\n{line}\n{file}", beside(table, key)),
         "tracing" => format!("[tracing]\nendpoint = \"http://127.0.0.1:4318\"\n{line}\n{file}"),
         "admin.token" => format!("[[{table}]]\nname = \"ops\"\ncredential = \"ops\"\n{line}\n{file}"),
         "admin.tls" => format!("[{table}]\nchain = \"site.crt\"\nkey = \"site.key\"\n{line}\n{file}"),
@@ -88,6 +88,7 @@ fn around(table: &str, key: &str, line: &str) -> String {
 /// What a table must say beside this key.
 fn beside(table: &str, key: &str) -> &'static str {
     match (table, key) {
+        ("cluster", "members-interval") => "members-from = [\"http://10.0.0.3:4200\"]",
         ("pool.sticky", "path" | "http-only" | "same-site") => "mode = \"cookie\"",
         ("pool.sticky", "failback-idle") => "failback = \"when-idle\"",
         ("pool.health", _) => "probes = [{ kind = \"tcp\" }]",

@@ -46,6 +46,22 @@ fn what_is_unwise_is_warned_of_with_what_would_be_better() {
 }
 
 #[test]
+fn members_that_cannot_be_told_apart_are_warned_of() {
+    let twins = |cluster: &str| {
+        let nodes = MINIMAL.replace("[\"n\"]", "[\"n\", \"m\"]");
+        let other = "[[node]]\nname = \"m\"\naddress = \"10.0.0.3\"\nport-offset = 1\n";
+        format!("[cluster]\n{cluster}\n{nodes}{other}")
+    };
+    let from = "members-from = [\"http://10.0.0.3:4200\"]";
+    let ports = "members = [{ node = \"n\", port = 4200 }, { node = \"m\", port = 4300 }]";
+    warned(&[
+        (&twins, "domain = \"d\"", ""),
+        (&twins, from, "n and m have one address, so members there cannot be told apart"),
+        (&twins, &format!("{from}\n{ports}"), ""),
+    ]);
+}
+
+#[test]
 fn a_management_console_for_everybody_is_warned_of() {
     let site = |text: &str| {
         let carbon =

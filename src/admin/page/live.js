@@ -44,14 +44,14 @@ export function follow(told) {
 
   // For when as many look on as may: the same by single questions.
   async function poll() {
-    const [status, nodes, pools, sites, operations] = await Promise.all(
-      ['status', 'nodes', 'pools', 'sites', 'operations'].map(part => get(`/api/v1/${part}`).catch(error => {
+    const [status, nodes, pools, sites, operations, cluster] = await Promise.all(
+      ['status', 'nodes', 'pools', 'sites', 'operations', 'cluster'].map(part => get(`/api/v1/${part}`).catch(error => {
         if (part === 'operations' && error.status === 404) return [];
         throw error;
       })));
     const { events } = await get('/api/v1/events?limit=50');
     failures = 0;
-    told.snapshot({ status, nodes, pools, sites, operations });
+    told.snapshot({ status, nodes, pools, sites, operations, cluster });
     for (const event of events) told.event(event);
   }
 

@@ -101,6 +101,7 @@ function make({ node: name }) {
     mark(element, 'data-tone', tone(shown));
     draw(icon, shown);
     say(stateWord, word(shown));
+    mark(stateWord, 'title', node.cluster && `In the nodes' own cluster: ${node.cluster.membership}, for ${span(node.cluster.since_seconds)}`);
     say(address, node.address);
     mark(open, 'aria-expanded', String(state.open.has(name)));
     say(perSecond, rate(minute.per_second));
@@ -136,8 +137,17 @@ function reasons(node) {
   const warming = node.pools.filter(pool => pool.state === 'active' && pool.warmth_percent < 100);
   const told = [...byWords].map(([said, pools]) => `${pools.join(', ')}: ${said}`);
   if (warming.length) told.push(`warms up in ${warming.map(pool => `${pool.pool} (${pool.warmth_percent} %)`).join(', ')}`);
+  told.push(...ofCluster(node));
   if (node.order?.reason) told.push(`${node.order.order} by ${node.order.actor ?? 'an operator'}: ${node.order.reason}`);
   return told.join(' · ');
+}
+
+// What the members of the nodes' own cluster say of it, where that is not as it should be.
+const IN_CLUSTER = { left: 'left the cluster', absent: 'is not in the cluster', split: 'the members disagree whether it is in the cluster' };
+function ofCluster({ cluster }) {
+  if (cluster?.remark) return [cluster.remark];
+  const said = IN_CLUSTER[cluster?.membership];
+  return said ? [`${said}, for ${span(cluster.since_seconds)}`] : [];
 }
 
 const COLUMNS = ['Pool', 'State', 'Weight', 'Requests/s', '4xx · 5xx', 'Failed tries', 'p50 · p95 · p99', 'In flight', 'Sessions', 'Waiting', 'Idle'];

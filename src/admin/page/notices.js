@@ -21,7 +21,7 @@ function all() {
   found.push(...state.snapshot.nodes.filter(node => node.order).map(ordered));
   const reload = state.snapshot.status.last_reload;
   if (reload && !reload.accepted) found.push(refusedReload(reload));
-  found.push(...certificates());
+  found.push(...cluster(state.snapshot.cluster), ...certificates());
   return found;
 }
 
@@ -93,6 +93,16 @@ function refusedReload(reload) {
     more: others.length ? others.join('\n') : 'The configuration before it goes on running.',
     buttons: [['Reload…', () => openSheet('reload')]],
   };
+}
+
+// What the members of the nodes' own cluster say, where they are asked.
+function cluster(told) {
+  if (!told) return [];
+  const calm = { shape: 'note', tone: 'calm' };
+  const found = told.sources.filter(source => !source.answers && source.problem).map(({ source, problem }) => (
+    { key: `source ${source}`, ...calm, text: `${source} does not say who is in the cluster`, more: problem }));
+  if (told.split) found.unshift({ key: 'split', shape: 'degraded', tone: 'warn', text: "The nodes' own cluster is split", more: told.split });
+  return found;
 }
 
 function certificates() {

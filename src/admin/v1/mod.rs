@@ -2,6 +2,7 @@
 //! problem document. The OpenAPI document is made from the handlers.
 
 mod changes;
+mod cluster;
 mod events;
 mod handler;
 mod nodes;
@@ -50,6 +51,7 @@ pub(crate) fn router(control: Arc<Control>) -> Router {
         .routes(routes!(nodes::node))
         .routes(routes!(pools::pools))
         .routes(routes!(pools::pool))
+        .routes(routes!(cluster::cluster))
         .routes(routes!(sites::sites))
         .routes(routes!(sites::site))
         .routes(routes!(series::series))

@@ -7,6 +7,8 @@ use axum::extract::State;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::cluster;
+use super::cluster::InClusterView;
 use super::handler::{Answer, Name, Weir};
 use super::problem::ApiProblem;
 use crate::admin::numbers::{Minute, Total};
@@ -42,6 +44,9 @@ pub(super) struct NodeView {
     sessions: Option<usize>,
     last_minute: Minute,
     total: Total,
+    /// What the members of the nodes' own cluster say of it; absent where nobody is asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cluster: Option<InClusterView>,
     pools: Vec<MemberView>,
 }
 
@@ -183,6 +188,7 @@ fn view(control: &Control, generation: &Generation, name: &str) -> Option<NodeVi
         sessions: pools.iter().filter_map(|pool| pool.sessions).reduce(|sum, more| sum + more),
         last_minute: Minute::of(control, &Subject::Node(name.into())),
         total: Total::of(counters),
+        cluster: cluster::of_node(control, name),
         pools,
     })
 }

@@ -1,6 +1,7 @@
 //! The commands that ask a running Weir, by its admin socket or address alone.
 
 mod client;
+mod cluster_lines;
 mod connection;
 mod encode;
 pub(super) mod names;

@@ -2,11 +2,15 @@
 
 use serde_json::Value;
 
+use super::cluster_lines::{cell, is_known};
 use super::table::{count, milliseconds, table, text};
 use crate::cli::times::{span, unix_of, until};
 
 const TITLES: [&str; 12] =
     ["POOL", "NODE", "ADDRESS", "STATE", "REASON", "SINCE", "WEIGHT", "RUNNING", "SESSIONS", "REQ/S", "P95", ""];
+
+/// Before this column stands what the members of the nodes' own cluster say, where they are asked.
+const CLUSTER_AT: usize = 6;
 
 /// A row for each node in each pool, pool by pool; below it a line for each pool in which requests wait.
 pub(super) fn node_table(nodes: &Value, pools: &Value, now: u64) -> String {
@@ -15,8 +19,13 @@ pub(super) fn node_table(nodes: &Value, pools: &Value, now: u64) -> String {
     let mut members: Vec<(&Value, &Value)> =
         array(nodes).flat_map(|node| array(&node["pools"]).map(move |member| (node, member))).collect();
     members.sort_by_key(|(_, member)| place(member));
-    let rows = members.into_iter().map(|(node, member)| row(node, member, now)).collect();
-    table(&TITLES, rows) + &waiting(pools)
+    let (mut titles, with_cluster) = (TITLES.to_vec(), is_known(nodes));
+    let mut rows: Vec<Vec<String>> = members.iter().map(|(node, member)| row(node, member, now)).collect();
+    if with_cluster {
+        titles.insert(CLUSTER_AT, "CLUSTER");
+        rows.iter_mut().zip(&members).for_each(|(row, (node, _))| row.insert(CLUSTER_AT, cell(node)));
+    }
+    table(&titles, rows) + &waiting(pools)
 }
 
 fn row(node: &Value, member: &Value, now: u64) -> Vec<String> {
@@ -46,6 +55,7 @@ fn remarks(node: &Value, member: &Value, now: u64) -> String {
         warmth.map(|warmth| format!("warming {warmth} %")),
         member["queued"].as_u64().filter(|queued| *queued > 0).map(|queued| format!("{queued} waiting")),
         member["seen"].as_str().map(str::to_owned),
+        node["cluster"]["remark"].as_str().map(str::to_owned),
         by_whom(&node["order"]),
         deadline(&node["order"]).map(|deadline| until(deadline, now)),
     ];
@@ -124,5 +134,26 @@ pool esb: 5 requests wait for a node; its queue is full, more get 503
             until(NOW + 9_000, NOW)
         );
         assert_eq!(node_table(&nodes, &pools, NOW), expected);
+    }
+
+    #[test]
+    fn what_members_say_has_a_column_where_they_are_asked() {
+        let node = |name: &str, cluster: Value| {
+            json!({"node": name, "cluster": cluster, "pools": [{"pool": "esb", "member": name, "address": "10.0.0.3:8280",
+                "state": "active", "weight": 1, "in_flight": 0, "sessions": 0}]})
+        };
+        let nodes = json!([
+            node("w1", json!({"membership": "member", "since_seconds": 9})),
+            node(
+                "w2",
+                json!({"membership": "left", "since_seconds": 12, "remark": "left the cluster 12.0 s ago but answers its probes"})
+            ),
+        ]);
+        let expected = "\
+POOL  NODE  ADDRESS        STATE   REASON  SINCE  CLUSTER       WEIGHT  RUNNING  SESSIONS  REQ/S  P95
+esb   w1    10.0.0.3:8280  active  -       -      member        1       0        0         -      -
+esb   w2    10.0.0.3:8280  active  -       -      left 12s ago  1       0        0         -      -    left the cluster 12.0 s ago but answers its probes
+";
+        assert_eq!(node_table(&nodes, &json!([]), NOW), expected);
     }
 }

@@ -6,6 +6,7 @@ use hyper::Method;
 use serde_json::{Value, json};
 
 use super::client::{send, send_change};
+use super::cluster_lines::cluster_lines;
 use super::connection::AdminArgs;
 use super::node_table::node_table;
 use super::operate::{self, report_refusal};
@@ -55,7 +56,7 @@ fn whole(args: &AdminArgs) -> Result<String, String> {
         head,
         table(&["LISTENER", "ADDRESS", "TLS"], rows(&status["listeners"], &["name", "address", "tls"])),
         table(&["SITE", "HOSTS", "POOL"], rows(&status["sites"], &["name", "hosts", "pool"])),
-        node_table(&nodes, &pools, unix(now)),
+        node_table(&nodes, &pools, unix(now)) + &members(args),
         order_table(&status["operators"], unix(now)),
         events.map(|event| line(event, now)).collect(),
     ];
@@ -92,9 +93,14 @@ pub(crate) fn nodes(args: &AdminArgs) -> i32 {
         ask(args, "/api/nodes").map(|nodes| format!("{nodes:#}\n"))
     } else {
         let (nodes, pools) = (ask(args, "/api/v1/nodes"), ask(args, "/api/v1/pools"));
-        nodes.and_then(|nodes| Ok(node_table(&nodes, &pools?, unix(SystemTime::now()))))
+        nodes.and_then(|nodes| Ok(node_table(&nodes, &pools?, unix(SystemTime::now())) + &members(args)))
     };
     printed(shown)
+}
+
+/// What members say of their cluster. An older Weir knows nothing of it.
+fn members(args: &AdminArgs) -> String {
+    ask(args, "/api/v1/cluster").map(|cluster| cluster_lines(&cluster)).unwrap_or_default()
 }
 
 /// `weir sessions`.

@@ -1,11 +1,15 @@
 //! Part of the checked configuration: what the nodes' own files should say of their cluster.
 
+use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
+use super::tracing::Endpoint;
 use crate::config::text::choices::{Deployment, Membership};
 use crate::config::text::errors::Place;
 
-/// `[cluster]`: what `weir wso2` compares the nodes' own files with. Requests do not depend on it.
+/// `[cluster]`: what `weir wso2` compares the nodes' own files with, and where the members tell of each other. Requests do
+/// not depend on it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cluster {
     /// The domain in every axis2.xml. `None`: only that it is the same everywhere.
@@ -27,6 +31,12 @@ pub struct Cluster {
     pub services: Vec<Arc<str>>,
     /// The database that the nodes share.
     pub database: Option<ClusterDatabase>,
+    /// Where members are asked who is in the cluster.
+    pub members_from: Vec<Endpoint>,
+    /// Indices into [`Config::nodes`](super::Config::nodes), and the logs in which those nodes tell of the members.
+    pub members_log: Vec<(usize, PathBuf)>,
+    /// How often they are asked, and the logs are read. Default 5s.
+    pub members_interval: Duration,
     /// Its place in the file.
     pub at: Place,
 }

@@ -25,11 +25,11 @@ pub struct Tracing {
     pub at: Place,
 }
 
-/// The address of a collector: `http://AUTHORITY/PATH`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// The address of a collector or a member: `http://AUTHORITY/PATH`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Endpoint {
     /// Host and port.
     pub authority: String,
-    /// The path of spans.
+    /// What is asked for there.
     pub path: String,
 }

@@ -1,8 +1,10 @@
-//! `[cluster]`: what the nodes' own files should say.
+//! `[cluster]`: what the nodes' own files should say, and where the nodes tell of each other.
+
+mod sources;
 
 use std::sync::Arc;
 
-use crate::config::model::{Cluster, ClusterDatabase, ClusterMember};
+use crate::config::model::{Cluster, ClusterDatabase, ClusterMember, Node};
 use crate::config::text::choices::Deployment;
 use crate::config::text::errors::Wrong;
 use crate::config::text::section::Section;
@@ -11,18 +13,18 @@ use crate::config::values::names::Names;
 use crate::config::values::paths;
 
 /// Reads the table of the main file.
-pub(crate) fn read(main: &Section<'_>, nodes: &Names, sites: &Names) -> Option<Cluster> {
+pub(crate) fn read(main: &Section<'_>, (names, nodes): (&Names, &[Node]), sites: &Names) -> Option<Cluster> {
     let section = main.section("cluster", "cluster")?;
     let deployment = section.choice("deployment");
     let svn_url = section.parsed("svn-url", url);
     if deployment != Some(Deployment::Svn) {
         section.no_effect(&["svn-url"], "without deployment = \"svn\"", "write deployment = \"svn\", or leave it out");
     }
-    Some(Cluster {
+    let cluster = Cluster {
         domain: section.parsed("domain", |text| name(text).map(|()| text.into())),
         membership: section.choice("membership").unwrap_or_default(),
-        manager: section.text("manager").and_then(|text| nodes.find(&text)),
-        members: members(&section, nodes),
+        manager: section.text("manager").and_then(|text| names.find(&text)),
+        members: members(&section, names),
         deployment,
         svn_url,
         services: services(&section),
@@ -32,8 +34,13 @@ pub(crate) fn read(main: &Section<'_>, nodes: &Names, sites: &Names) -> Option<C
             user: database.text("user").map(|user| user.text.into()),
             password_alias: database.parsed("password-alias", |text| name(text).map(|()| text.into())),
         }),
+        members_from: sources::members_from(&section),
+        members_log: sources::members_log(&section, names),
+        members_interval: sources::interval(&section),
         at: section.at(),
-    })
+    };
+    sources::warn_of_doubles(&section, &cluster, nodes);
+    Some(cluster)
 }
 
 fn services(section: &Section<'_>) -> Vec<Arc<str>> {

@@ -147,7 +147,7 @@ static REFERENCE: &[Key] = &[
     key("", "node", Form::Table(true), "`[]`", "server processes behind Weir"),
     key("", "pool", Form::Table(true), "`[]`", "nodes that share the work, and how"),
     key("", "site", Form::Table(true), "`[]`", "host names, and where their requests go"),
-    key("", "cluster", Form::Table(false), "not compared", "what the nodes' own files should say of their cluster, for `weir wso2`"),
+    key("", "cluster", Form::Table(false), "not compared", "what the nodes' own files should say of their cluster, for `weir wso2`, and where the nodes tell of each other"),
 
     key("admin", "bind", Form::Text("address:port"), "`\"127.0.0.1:9180\"`", "where metrics and status are read; a change needs a restart. An address beyond loopback needs `[[admin.token]]` or `[[admin.certificate]]`"),
     key("admin", "socket", Form::Text("path, or `\"off\"`"), "`\"/run/weir/admin.sock\"`, where it can be made", "the unix socket for orders: root, the user that Weir runs as, and the group weir may use it. One that is written must be made, or Weir does not start; a change needs a restart"),
@@ -414,6 +414,9 @@ static REFERENCE: &[Key] = &[
     key("cluster", "console", Form::Text("site name"), "the sites that lead to port 9443 or 9763", "the site of the management console, whose host is `MgtHostName` in carbon.xml"),
     key("cluster", "services", Form::List("paths"), "`[]`", "services that answer on every worker, such as `\"/services/echo\"`: `weir wso2 test` asks each worker for them"),
     key("cluster", "database", Form::Table(false), "the same on all nodes", "the database in which the nodes share their registry"),
+    key("cluster", "members-from", Form::List("URLs"), "`[]`", "where members are asked who is in the cluster: Hazelcast's REST, on the port for messages of the cluster. It is shown and told, and changes nothing for requests"),
+    key("cluster", "members-log", Form::Table(false), "`{}`", "nodes, and their wso2carbon.log on this machine or mounted: what they log of members is shown too"),
+    key("cluster", "members-interval", TIME, "`\"5s\"`", "how often members are asked and logs are read; an answer may take twice as long"),
 
     key("cluster.members", "node", Form::Text("node name"), REQUIRED, "the node"),
     key("cluster.members", "port", PORT, "`4000`", "its `localMemberPort`, to which no offset is added"),

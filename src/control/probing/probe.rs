@@ -4,18 +4,12 @@
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::AsyncWriteExt;
 
+use super::answer::{Answer, excerpt, read_answer};
 use crate::config::{Health, Probe, ProbeKind};
-use crate::proxy::io::stream::Transport;
 use crate::proxy::node;
 use crate::proxy::node::{ConnectFault, Endpoint, NodeTls};
-use crate::wire::{AnswerFraming, AnswerHead, AnswerScan, Chunks, Method, Piece, scan_answer};
-
-/// The most bytes of an answer that a probe reads.
-const MOST: usize = 64 * 1024;
-/// The most bytes of an answer that a report shows.
-const EXCERPT: usize = 80;
 
 /// A node to probe, with everything that the outcome depends on.
 pub(crate) struct ProbeTarget {
@@ -111,70 +105,13 @@ async fn ask(probe: &Probe, endpoint: Endpoint<'_>, tls: Option<&NodeTls>) -> Re
             );
             stream.write_all(request.as_bytes()).await.map_err(|error| error.to_string())?;
             stream.flush().await.map_err(|error| error.to_string())?;
-            let answer = read_answer(&mut stream).await?;
+            let answer = read_answer(&mut stream).await.map_err(|fault| fault.to_string())?;
             Ok(judge(probe, &answer)?)
         }
     }
 }
 
-struct ProbeAnswer {
-    status: u16,
-    body: Vec<u8>,
-}
-
-async fn read_answer(stream: &mut Transport) -> Result<ProbeAnswer, String> {
-    let mut input = Vec::with_capacity(4096);
-    let mut head = AnswerHead::new();
-    let end = loop {
-        match scan_answer(&input, 0, MOST) {
-            AnswerScan::End(end) => {
-                let text = input.get(..end).unwrap_or_default();
-                head.parse(text, Method::Get).map_err(|_| format!("not an HTTP answer: {}", excerpt(&input)))?;
-                if !head.is_interim() {
-                    break end;
-                }
-                input.drain(..end);
-            }
-            AnswerScan::Bad(_) => return Err(format!("not an HTTP answer: {}", excerpt(&input))),
-            AnswerScan::Partial => {
-                if stream.read_buf(&mut input).await.map_err(|error| error.to_string())? == 0 {
-                    return Err(format!("closed before an answer: {}", excerpt(&input)));
-                }
-            }
-        }
-    };
-    input.drain(..end);
-    let whole = match head.framing() {
-        AnswerFraming::None => 0,
-        AnswerFraming::Length(length) => usize::try_from(length).unwrap_or(MOST).min(MOST),
-        AnswerFraming::Chunked | AnswerFraming::UntilClose => MOST,
-    };
-    let chunked = head.framing() == AnswerFraming::Chunked;
-    while input.len() < whole && !(chunked && last_chunk_came(&input)) {
-        // The received bytes are judged even when the node breaks the connection.
-        match stream.read_buf(&mut input).await {
-            Ok(0) | Err(_) => break,
-            Ok(_) => {}
-        }
-    }
-    let body = if chunked { dechunked(&input) } else { input };
-    Ok(ProbeAnswer { status: head.status(), body })
-}
-
-fn last_chunk_came(input: &[u8]) -> bool {
-    input.ends_with(b"0\r\n\r\n")
-}
-
-fn dechunked(mut input: &[u8]) -> Vec<u8> {
-    let (mut chunks, mut body) = (Chunks::of_node(), Vec::new());
-    while let Ok(Piece::Data { skip, len }) = chunks.next(input) {
-        body.extend_from_slice(input.get(skip..skip + len).unwrap_or_default());
-        input = input.get(skip + len..).unwrap_or_default();
-    }
-    body
-}
-
-fn judge(probe: &Probe, answer: &ProbeAnswer) -> Result<(), String> {
+fn judge(probe: &Probe, answer: &Answer) -> Result<(), String> {
     if !probe.status.iter().any(|range| range.contains(&answer.status)) {
         return Err(format!("status {}: {}", answer.status, excerpt(&answer.body)));
     }
@@ -184,15 +121,6 @@ fn judge(probe: &Probe, answer: &ProbeAnswer) -> Result<(), String> {
         }
         _ => Ok(()),
     }
-}
-
-/// The first bytes as text that fits into a log line.
-fn excerpt(bytes: &[u8]) -> String {
-    if bytes.is_empty() {
-        return "(nothing)".to_string();
-    }
-    let first = bytes.get(..EXCERPT.min(bytes.len())).unwrap_or_default();
-    format!("\"{}\"", first.escape_ascii())
 }
 
 #[cfg(test)]
@@ -212,16 +140,11 @@ mod tests {
 
     #[test]
     fn an_answer_is_judged_by_status_and_body() {
-        let answer = |status, body: &str| ProbeAnswer { status, body: body.into() };
+        let answer = |status, body: &str| Answer { status, body: body.into(), is_whole: true };
         assert!(judge(&probe(None), &answer(202, "")).is_ok());
         let refused = judge(&probe(None), &answer(503, "busy\r\n")).expect_err("503 passes nothing");
         assert_eq!(refused, "status 503: \"busy\\r\\n\"");
         assert!(judge(&probe(Some("definitions")), &answer(200, "<wsdl:definitions>")).is_ok());
         assert!(judge(&probe(Some("definitions")), &answer(200, "<html>")).is_err());
-    }
-
-    #[test]
-    fn a_chunked_body_is_read_as_one() {
-        assert_eq!(dechunked(b"3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n"), b"abcde");
     }
 }

@@ -24,6 +24,24 @@ pub const DEFINITIONS: &[Definition] = &[
         "site",
         "When the site's certificate expires, in Unix seconds; site is [admin] for that of the admin address",
     ),
+    (
+        "weir_cluster_member",
+        "gauge",
+        "node",
+        "1 while members of the nodes' own cluster name the node, 0 while none does; absent while nobody says. Only with [cluster] members-from or members-log",
+    ),
+    (
+        "weir_cluster_source_answers",
+        "gauge",
+        "source",
+        "1 while the member or log tells who is in the cluster, else 0. Only with [cluster] members-from or members-log",
+    ),
+    (
+        "weir_cluster_split",
+        "gauge",
+        "",
+        "1 while the members disagree about who is in the cluster, else 0. Only with [cluster] members-from or members-log",
+    ),
     ("weir_connections_open", "gauge", "listener", "Client connections open now"),
     (
         "weir_connections_refused_total",

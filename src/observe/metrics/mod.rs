@@ -60,6 +60,17 @@ struct Scrape {
 
 type Refresh = Box<dyn Fn(&Metrics) + Send + Sync>;
 
+/// What is known of the nodes' own cluster.
+#[derive(Clone, Copy, Debug)]
+pub struct ClusterGauges<'a> {
+    /// Whether its members disagree about who is in it.
+    pub split: bool,
+    /// Nodes, and whether each is in it.
+    pub members: &'a [(&'a str, bool)],
+    /// Who is asked, and whether each says something.
+    pub sources: &'a [(&'a str, bool)],
+}
+
 impl Metrics {
     /// All at zero; `now` is when the process started.
     pub fn new(version: &str, now: SystemTime) -> Self {
@@ -156,6 +167,17 @@ impl Metrics {
         dropped.reset();
         for (log, lost) in logs {
             dropped.with_label_values(&[log]).inc_by(*lost);
+        }
+    }
+
+    /// Sets what is known of the nodes' own cluster. `None`: nobody is asked, and there is no series.
+    pub fn cluster(&self, told: Option<ClusterGauges<'_>>) {
+        let MetricVecs { cluster_member, cluster_source, cluster_split, .. } = &*self.vecs;
+        [cluster_member, cluster_source, cluster_split].into_iter().for_each(IntGaugeVec::reset);
+        let Some(ClusterGauges { split, members, sources }) = told else { return };
+        only(cluster_split).set(split.into());
+        for (vec, told) in [(cluster_member, members), (cluster_source, sources)] {
+            told.iter().for_each(|(name, is)| vec.with_label_values(&[name]).set((*is).into()));
         }
     }
 

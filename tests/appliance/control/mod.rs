@@ -1,5 +1,6 @@
 //! What runs beside requests: probes, names, reloads, what operators say, what is kept on disk, the end.
 
+mod cluster;
 mod draining;
 mod hung_disk;
 mod names;

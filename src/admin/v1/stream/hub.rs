@@ -10,12 +10,13 @@ use serde::Serialize;
 use tokio::sync::{Semaphore, watch};
 use tokio::time::MissedTickBehavior;
 
+use super::super::cluster::ClusterView;
 use super::super::nodes::NodeView;
 use super::super::operations::OperationView;
 use super::super::pools::PoolView;
 use super::super::sites::SiteView;
 use super::super::status::StatusView;
-use super::super::{nodes, operations, pools, sites, status};
+use super::super::{cluster, nodes, operations, pools, sites, status};
 use crate::control::state::Control;
 
 /// How many viewers there are at most.
@@ -40,6 +41,9 @@ struct Snapshot {
     pools: Vec<PoolView>,
     sites: Vec<SiteView>,
     operations: Vec<OperationView>,
+    /// Absent where nobody is asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cluster: Option<ClusterView>,
 }
 
 impl Default for Hub {
@@ -109,6 +113,7 @@ fn snapshot(control: &Control) -> Bytes {
         pools: pools::views(control),
         sites: sites::views(control),
         operations: operations::recent(control),
+        cluster: cluster::view(control),
     };
     format!("event: snapshot\ndata: {}\n\n", serde_json::to_string(&snapshot).unwrap_or_default()).into()
 }

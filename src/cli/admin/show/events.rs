@@ -39,7 +39,7 @@ pub(crate) struct EventsArgs {
     /// Only what is about this pool and its nodes
     #[arg(long, value_name = "POOL")]
     pool: Option<String>,
-    /// Only events of this kind: operator, pool, reload, start, state or stop
+    /// Only events of this kind: cluster, operator, pool, reload, start, state or stop
     #[arg(long, value_name = "KIND")]
     kind: Option<String>,
     #[command(flatten)]
