@@ -4,6 +4,19 @@
 #[path = "../src/wire/mod.rs"]
 pub mod wire;
 
+/// What members of the nodes' cluster say of each other.
+#[path = "../src/control/cluster/member_list.rs"]
+mod member_list;
+
+/// The members in an answer, or what is wrong with it.
+pub fn members_of(answer: &[u8]) -> Result<Vec<String>, String> {
+    let list = member_list::MemberList::parse(answer)?;
+    assert!(list.own.is_none_or(|own| list.members.contains(&own)));
+    let parsed = |member: &member_list::MemberAddress| member_list::MemberAddress::parse(&member.to_string());
+    assert!(list.members.iter().all(|member| parsed(member).as_ref() == Some(member)), "it is written as it is read");
+    Ok(list.members.iter().map(ToString::to_string).collect())
+}
+
 /// The importer of nginx's configurations.
 #[path = "../src/import"]
 pub mod import {
