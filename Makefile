@@ -109,7 +109,7 @@ staged:
 	@$(CARGO) build --quiet
 	@tests/install/staged target/debug/weir
 
-acceptance: ## what is slower: make test and make demo in a bare Debian, h2spec, Prometheus, the page, NGINX's exporter, schemathesis, nginx beside Weir, real WSO2 workers, crates, the oldest Rust, fuzzing, a real systemd, the packages
+acceptance: ## what is slower: make test and make demo in a bare Debian, h2spec, Prometheus, the page, NGINX's exporter, schemathesis, nginx beside Weir, real WSO2 workers and Hazelcast members, crates, the oldest Rust, fuzzing, a real systemd, the packages
 	@FUZZ_SECONDS=$(FUZZ_SECONDS) .ci/acceptance
 
 deb: ## builds the Debian package, and one of debug symbols, in target/debian (needs cargo-deb)
