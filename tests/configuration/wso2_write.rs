@@ -69,7 +69,7 @@ fn each_fault_becomes_the_smallest_edit_or_is_left() {
             writeln!(report, "left: {line}").unwrap();
         }
         let is_right = |node: &&str| same(&root().join("tests/wso2/ei").join(node), &world.room.0.join(node));
-        if NODES.iter().all(|node| is_right(&node)) {
+        if NODES.iter().all(is_right) {
             report += "as before the fault\n";
         }
     }

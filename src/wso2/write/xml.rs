@@ -227,8 +227,8 @@ impl<'a> Element<'a> {
                 .match_indices(name)
                 .any(|(at, _)| [start(at), end(at + name.len())].iter().flatten().all(|c| !c.is_alphanumeric()))
         };
-        let comments = self.node.children().filter(Node::is_comment);
-        comments.filter(|one| is_word(one.text().unwrap_or_default())).next_back().map(|one| one.range())
+        let mut comments = self.node.children().filter(Node::is_comment);
+        comments.rfind(|one| is_word(one.text().unwrap_or_default())).map(|one| one.range())
     }
 
     /// The elements behind which a new one may stand: the first of these groups that is not empty.
