@@ -124,7 +124,7 @@ def not_sticky(weir, cluster):
     weir.reload()
 
 
-@named_by("certificate site esb.https esb.wso2.com")
+@named_by("certificate site esb.https esb.wso2.com", "reload the running Weir")
 def other_host(weir, cluster):
     """a site shows the certificate of another host"""
     weir.certificate("other.example.com", "other")
@@ -144,10 +144,18 @@ def maintained(weir, cluster):
     weir.order("activate", "worker2")
 
 
-@named_by("state pool esb-http", "state pool esb-https")
+@named_by("state pool esb-http", "state pool esb-https", "reload the running Weir")
 def not_loaded(weir, cluster):
     """the file wants one worker active, and Weir runs another one"""
     weir.write(one_active(["worker1", "worker2"]))
+    yield
+    weir.reload()
+
+
+@named_by("reload the running Weir")
+def forgotten(weir, cluster):
+    """the file was changed, and Weir was not told"""
+    weir.write({"fall = 3": "fall = 4"})
     yield
     weir.reload()
 
@@ -162,4 +170,4 @@ def no_name(weir, cluster):
     hosts.write_text(whole)
 
 
-ALL = [stopped, hung, no_prefix, no_artifacts, other_key, no_proxy_port, open_console, not_sticky, other_host, maintained, not_loaded, no_name]
+ALL = [stopped, hung, no_prefix, no_artifacts, other_key, no_proxy_port, open_console, not_sticky, other_host, maintained, not_loaded, forgotten, no_name]

@@ -123,9 +123,9 @@ fn what_runs_and_is_not_in_the_file_is_noticed() {
     let world = World::with(&Planted { plain: HASH, ..Planted::default() });
     let path = world.weir.path("weir.toml");
     world::rewrite(&path, |text| text.replace(HASH, ""));
-    fails(&world.tested(&THROUGH), &["spread pool esb-http"]);
+    fails(&world.tested(&THROUGH), &["reload the running Weir", "spread pool esb-http"]);
     world::rewrite(&path, |text| text.replacen("[pool.health]", "active = { max = 1 }\n[pool.health]", 1));
-    let expected = ["spread pool esb-http", "state pool esb-http"];
+    let expected = ["reload the running Weir", "spread pool esb-http", "state pool esb-http"];
     fails(&world.tested(&THROUGH), &expected);
 }
 

@@ -78,6 +78,16 @@ impl Api<'_> {
         Ok(peers.filter_map(counted).collect())
     }
 
+    /// What a reload would change.
+    pub(super) async fn changes(self) -> Result<Vec<String>, String> {
+        let checked = self.ask(&Method::POST, "/api/v1/config/check", Vec::new()).await?;
+        if checked["accepted"] != true {
+            return Err("a reload would be refused: see `weir reload --dry-run`".to_owned());
+        }
+        let changes = checked["changes"].as_array().into_iter().flatten();
+        Ok(changes.filter_map(Value::as_str).map(str::to_owned).collect())
+    }
+
     /// Gives an order to a node.
     pub(super) async fn order(self, node: &str, order: &str, reason: &str) -> Result<Value, String> {
         let body = json!({ "reason": reason }).to_string().into_bytes();

@@ -5,6 +5,7 @@ mod closed;
 mod console;
 mod ports;
 mod redirects;
+mod reload;
 mod services;
 mod session;
 mod spread;
@@ -39,6 +40,9 @@ pub(super) async fn run(ground: &Ground<'_>, given: bool, api: Result<(), String
     match api {
         Ok(()) => report.passed(weir, "tells how its nodes are"),
         Err(why) => report.failed(weir, why, "run this where Weir runs, as root, or say --admin and --token-file"),
+    }
+    if is_told {
+        reload::check(ground, report).await;
     }
     places::check(ground.config, &ground.doors, given, report).await;
     certificates::check(ground, report).await;
