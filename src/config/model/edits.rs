@@ -47,6 +47,8 @@ impl From<&str> for FieldValue {
 pub struct Cookies {
     /// A Domain, in lower case and without a dot in front, and what replaces it.
     pub domains: Vec<(Arc<str>, NewDomain)>,
+    /// The beginning of a Path, and what replaces it.
+    pub paths: Vec<(Arc<str>, Arc<str>)>,
     /// What is changed in every cookie that is not named.
     pub all: CookieFlags,
     /// Names of cookies, and what is changed in these instead.

@@ -11,9 +11,10 @@ use crate::config::text::words::quoted;
 
 /// Reads the table.
 pub(crate) fn read(section: &Section<'_>) -> Cookies {
-    let cookies = Cookies { domains: domains(section), all: flags(section), named: named(section) };
+    let cookies =
+        Cookies { domains: domains(section), paths: paths(section), all: flags(section), named: named(section) };
     if cookies == Cookies::default() {
-        let advice = "write domain, secure, http-only or same-site, or leave it out";
+        let advice = "write domain, path, secure, http-only or same-site, or leave it out";
         section.problems.warning(section.at(), "cookies changes nothing", advice);
     }
     cookies
@@ -30,6 +31,20 @@ fn domains(section: &Section<'_>) -> Vec<(Arc<str>, NewDomain)> {
         domains.push((from, to));
     }
     domains
+}
+
+fn paths(section: &Section<'_>) -> Vec<(Arc<str>, Arc<str>)> {
+    let mut paths: Vec<(Arc<str>, Arc<str>)> = Vec::new();
+    for pair in section.sections("path", "pool.cookies.path") {
+        let (from, to) = (pair.required_parsed("from", path), pair.required_parsed("to", path));
+        let (Some(from), Some(to)) = (from, to) else { continue };
+        if let Some((known, _)) = paths.iter().find(|(known, _)| from.starts_with(&**known)) {
+            let what = format!("from: {} is never reached: {} comes before it", quoted(&from), quoted(known));
+            pair.refuse("from", what, "the first that fits counts: move it up, or leave it out");
+        }
+        paths.push((from, to));
+    }
+    paths
 }
 
 fn named(section: &Section<'_>) -> Vec<(Arc<str>, CookieFlags)> {
@@ -56,6 +71,18 @@ fn flags(section: &Section<'_>) -> CookieFlags {
         section.refuse("same-site", what, "leave secure = false out, or write same-site = \"lax\"");
     }
     flags
+}
+
+/// A Path of a cookie: what cannot end the attribute.
+fn path(text: &str) -> Result<Arc<str>, Wrong> {
+    let fits = |byte: u8| byte.is_ascii_graphic() && byte != b';' && byte != b'$';
+    match text.starts_with('/') && text.bytes().all(fits) {
+        true => Ok(text.into()),
+        false => Err(Wrong::new(
+            format!("{} is not the Path of a cookie", quoted(text)),
+            "write a path as in \"/carbon\", without blanks, ; and $",
+        )),
+    }
 }
 
 /// In lower case, and without a dot in front, which browsers ignore too (RFC 6265 section 5.2.3).

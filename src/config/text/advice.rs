@@ -77,6 +77,8 @@ pub(super) fn example(key: &Key) -> &'static str {
         ("pool.redirects", "to") => "\"https://esb.wso2.com/\"",
         ("pool.cookies.domain", "from") => "\"internal.local\"",
         ("pool.cookies.domain", "to") => "\"esb.wso2.com\"",
+        ("pool.cookies.path", "from") => "\"/carbon\"",
+        ("pool.cookies.path", "to") => "\"/\"",
         ("pool.cookies.named", "name") => "\"JSESSIONID\"",
         ("pool.nodes", "node") => "\"worker1\"",
         ("pool.hash", "on") => "\"client\", \"header\", \"cookie\" or \"path\"",
@@ -110,6 +112,7 @@ pub(super) fn as_list(key: &str, table: &str) -> String {
         "pool.health.probes" => "kind = \"tcp\"",
         "pool.redirects" => "from = \"http://localhost:8280/\", to = \"https://esb.wso2.com/\"",
         "pool.cookies.domain" => "from = \"internal.local\", to = \"esb.wso2.com\"",
+        "pool.cookies.path" => "from = \"/carbon\", to = \"/\"",
         "pool.cookies.named" => "name = \"JSESSIONID\", secure = true",
         _ => return format!("write [[{table}]], with two brackets, for each"),
     };

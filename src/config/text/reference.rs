@@ -261,6 +261,7 @@ static REFERENCE: &[Key] = &[
     key("pool.redirects", "to", Form::Text("URL or path"), REQUIRED, "the beginning that replaces it"),
 
     key("pool.cookies", "domain", Form::Table(true), "`[]`", "a cookie whose Domain is `from` gets the Domain `to`"),
+    key("pool.cookies", "path", Form::Table(true), "`[]`", "a cookie whose Path begins with `from` gets one that begins with `to`"),
     key("pool.cookies", "secure", Form::Flag, "as the node writes it", "true: every cookie is Secure; false: none is"),
     key("pool.cookies", "http-only", Form::Flag, "as the node writes it", "the same for HttpOnly"),
     key("pool.cookies", "same-site", Form::Choice(choices::CookieSameSite::VARIANTS), "as the node writes it", "the SameSite of every cookie; `off` removes it"),
@@ -268,6 +269,9 @@ static REFERENCE: &[Key] = &[
 
     key("pool.cookies.domain", "from", Form::Text("host name"), REQUIRED, "the whole Domain; case and a dot in front do not count"),
     key("pool.cookies.domain", "to", Form::Text("host name, or `\"$host\"`"), REQUIRED, "the new one; `$host` is the host that the client asked for"),
+
+    key("pool.cookies.path", "from", Form::Text("path"), REQUIRED, "the beginning of a Path, as the node writes it"),
+    key("pool.cookies.path", "to", Form::Text("path"), REQUIRED, "the beginning that replaces it"),
 
     key("pool.cookies.named", "name", Form::Text("cookie name"), REQUIRED, "the cookie, compared without case"),
     key("pool.cookies.named", "secure", Form::Flag, "as the node writes it", "whether this cookie is Secure"),

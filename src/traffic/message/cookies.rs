@@ -1,10 +1,11 @@
-//! Cookies of nodes, as clients get them: the pool changes Domain, Secure, HttpOnly and SameSite, as nginx's
-//! proxy_cookie_domain and proxy_cookie_flags do. Name, value and all other attributes stay as the node wrote them.
+//! Cookies of nodes, as clients get them: the pool changes Domain, Path, Secure, HttpOnly and SameSite, as nginx's
+//! proxy_cookie_domain, proxy_cookie_path and proxy_cookie_flags do. Name, value and all other attributes stay as the node wrote them.
 
 use std::borrow::Cow;
 
 use super::request_values::RequestSource;
 use crate::config::{CookieFlags, CookieSameSite, Cookies, NewDomain};
+use crate::traffic::routing::path_change::cookie_path;
 use crate::wire::split_authority;
 
 /// The value of a Set-Cookie with what the pool changes in it; `None` where it stays as it is.
@@ -46,6 +47,16 @@ pub fn changed(value: &[u8], rules: &Cookies, request: &dyn RequestSource) -> Op
         out.extend_from_slice(same_site_of(wanted));
     }
     (out != value).then_some(out)
+}
+
+/// The value with another Path, by the first pair that fits; `None` where none does.
+pub fn with_path(value: &[u8], rules: &Cookies) -> Option<Vec<u8>> {
+    if rules.paths.is_empty() {
+        return None;
+    }
+    let (before, path, after) = cookie_path(value)?;
+    let (to, rest) = rules.paths.iter().find_map(|(from, to)| Some((to, path.strip_prefix(from.as_bytes())?)))?;
+    Some([before, to.as_bytes(), rest, after].concat())
 }
 
 /// The length of the flags when all are added.
@@ -136,6 +147,24 @@ mod tests {
                 ("", ""),
             ],
         );
+    }
+
+    #[test]
+    fn the_beginning_of_a_path_is_replaced_by_the_first_pair_that_fits() {
+        let pair = |from: &str, to: &str| (from.into(), to.into());
+        let rules = Cookies { paths: vec![pair("/carbon/", "/c/"), pair("/", "/esb/")], ..Cookies::default() };
+        for (value, expected) in [
+            ("a=1; Path=/carbon/admin; Secure", Some("a=1; Path=/c/admin; Secure")),
+            ("a=1;path = /x ;HttpOnly", Some("a=1;path = /esb/x ;HttpOnly")),
+            ("a=1; Path=/", Some("a=1; Path=/esb/")),
+            ("a=1; Path=", None),
+            ("a=1", None),
+            ("Path=/", None),
+        ] {
+            let found = with_path(value.as_bytes(), &rules).map(|value| value.escape_ascii().to_string());
+            assert_eq!(found.as_deref(), expected, "{value}");
+        }
+        assert_eq!(with_path(b"a=1; Path=/", &Cookies::default()), None);
     }
 
     #[test]

@@ -98,7 +98,7 @@ fn without_slash(path: &[u8]) -> &[u8] {
 }
 
 /// The text before the value of a cookie's Path, the value, and the text after it (RFC 6265 4.1.1).
-fn cookie_path(value: &[u8]) -> Option<(&[u8], &[u8], &[u8])> {
+pub fn cookie_path(value: &[u8]) -> Option<(&[u8], &[u8], &[u8])> {
     let mut at = memchr::memchr(b';', value)? + 1;
     loop {
         let rest = value.get(at..)?;

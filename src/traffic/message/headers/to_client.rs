@@ -146,7 +146,11 @@ impl<'a> AnswerFilter<'a> {
         if path_change.is_none() && cookies.is_none() {
             return FieldFate::Unchanged;
         }
-        let value = path_change.map_or(Cow::Borrowed(value), |change| change.cookie(value));
+        let value = match (cookies.and_then(|rules| cookies::with_path(value, rules)), path_change) {
+            (Some(value), _) => Cow::Owned(value),
+            (None, Some(change)) => change.cookie(value),
+            (None, None) => Cow::Borrowed(value),
+        };
         let changed = cookies.and_then(|rules| cookies::changed(&value, rules, request));
         FieldFate::Replaced(changed.map_or(value, Cow::Owned))
     }
