@@ -3,13 +3,13 @@
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::{Child, Command, Output, Stdio};
-use std::thread;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use rustix::process::{Pid, Signal, kill_process};
 use weir::import::{Input, import};
 
 use super::*;
+use crate::patience::Patience;
 
 /// The old one is a Weir too, on what was imported from the same file, with changes of its own.
 #[test]
@@ -146,10 +146,9 @@ impl World {
             .arg(&file)
             .stderr(Stdio::from(fs::File::create(self.room.0.join("journal")).unwrap()));
         let mut running = Running(command.spawn().unwrap());
+        let patience = Patience::new();
         while TcpStream::connect(self.old).is_err() {
-            let ended = running.0.try_wait().unwrap();
-            assert!(ended.is_none(), "{}", fs::read_to_string(self.room.0.join("journal")).unwrap());
-            thread::sleep(Duration::from_millis(10));
+            patience.wait("the old one listens", &mut running.0, &self.room.0.join("journal"));
         }
         running
     }

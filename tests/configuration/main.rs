@@ -13,6 +13,8 @@ mod compare;
 mod defaults;
 mod import;
 mod management;
+#[path = "../docs/patience.rs"]
+mod patience;
 mod pools;
 mod schema;
 mod sites;
