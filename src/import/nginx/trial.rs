@@ -21,6 +21,12 @@ impl Imported {
             .collect()
     }
 
+    /// All names of servers, as they are written.
+    pub fn server_names(&self) -> Vec<String> {
+        let lines = self.report.lines.iter().filter(|line| line.directive == "server_name" && !line.default);
+        lines.flat_map(|line| line.args.split(' ')).map(str::to_owned).collect()
+    }
+
     /// The words after `location` in the server that became this site; with those that stand in no server, since a file of
     /// their own is included.
     pub fn locations(&self, site: &str) -> Vec<String> {

@@ -6,11 +6,28 @@ use std::str::Chars;
 /// A path that this expression matches, where one is found.
 pub(super) fn path(expression: &str, insensitive: bool) -> Option<String> {
     let found = alternative(&mut expression.chars().peekable());
+    let slash = format!("/{}", found.trim_start_matches('/'));
+    fitting([slash, format!("/page{found}"), format!("/page/{found}")], expression, insensitive)
+}
+
+/// The same below the path of another location, where the expression takes it there too.
+pub(super) fn below(prefix: &str, expression: &str, insensitive: bool) -> Option<String> {
+    let own = path(expression, insensitive)?;
+    fitting([format!("{}{own}", prefix.trim_end_matches('/'))], expression, insensitive)
+}
+
+/// A name of a host that this expression of a `server_name` takes.
+pub(super) fn name(expression: &str) -> Option<String> {
+    let found = alternative(&mut expression.chars().peekable());
+    let fits = |name: &String| name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-".contains(&byte));
+    fitting([found.clone(), format!("{found}.invalid")], expression, true).filter(fits)
+}
+
+/// The first of the texts that the expression takes and that can stand in a request.
+fn fitting<const N: usize>(texts: [String; N], expression: &str, insensitive: bool) -> Option<String> {
     let whole = if insensitive { format!("(?i){expression}") } else { expression.to_owned() };
     let regex = regex::Regex::new(&whole).ok()?;
-    let slash = format!("/{}", found.trim_start_matches('/'));
-    let paths = [slash, format!("/page{found}"), format!("/page/{found}")];
-    paths.into_iter().find(|path| regex.is_match(path) && path.bytes().all(|byte| byte.is_ascii_graphic()))
+    texts.into_iter().find(|text| regex.is_match(text) && text.bytes().all(|byte| byte.is_ascii_graphic()))
 }
 
 /// The first alternative, up to the end of its group, which is read too.
@@ -22,7 +39,8 @@ fn alternative(letters: &mut Peekable<Chars<'_>>) -> String {
             '\\' => text.push(escaped(letters.next())),
             '(' => {
                 if letters.next_if_eq(&'?').is_some() {
-                    letters.find(|letter| *letter == ':');
+                    // `(?:`, `(?i:` or a group with a name.
+                    letters.find(|letter| matches!(letter, ':' | '>'));
                 }
                 text.push_str(&alternative(letters));
             }
@@ -93,6 +111,9 @@ mod tests {
             assert_eq!(found.matches('/').count(), expected.matches('/').count(), "{expression}: {found}");
         }
         assert_eq!(path("^x", false), None, "no path begins so");
+        assert_eq!(below("/carbon/", r"\.jsp$", false).as_deref(), Some("/carbon/.jsp"));
+        assert_eq!(below("/carbon/", "^/services/", false), None, "it begins otherwise");
+        assert_eq!(name(r"^(?<tenant>[a-z]+)\.gw\.test$").as_deref(), Some("a.gw.test"));
         assert_eq!(path("(unclosed", false), None);
     }
 }

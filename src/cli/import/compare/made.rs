@@ -1,7 +1,7 @@
 //! Requests made from the import: for each site, host and listener the paths that its locations tell apart, and what is
 //! asked of every site.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 use super::ask::Ask;
 use super::example;
@@ -29,14 +29,36 @@ pub(super) fn requests(imported: &Imported, config: &Config, doors: &[Door], nod
             }
         }
     }
+    let lost = lost(imported, config);
     for (number, door) in doors.iter().enumerate().filter(|(_, door)| door.old.is_some()) {
-        all.push(Ask::get(number, door.secure, &authority("nobody.invalid", door), "/"));
+        let hosts = lost.iter().map(String::as_str).chain(["nobody.invalid"]);
+        all.extend(hosts.map(|host| Ask::get(number, door.secure, &authority(host, door), "/")));
     }
     let mut seen = HashSet::new();
     all.retain(|ask| seen.insert((ask.door, ask.said())));
     let more = all.len() > MOST;
     all.truncate(MOST);
     (all, more)
+}
+
+/// Names of servers that no site has, as clients would write them.
+fn lost(imported: &Imported, config: &Config) -> Vec<String> {
+    let takes = |name: &str| {
+        config.sites.iter().flat_map(|site| &*site.hosts).any(|host| match host {
+            HostPattern::Exact(own) => **own == *name,
+            HostPattern::Wildcard(end) => name.strip_suffix(&**end).is_some_and(|rest| rest.ends_with('.')),
+        })
+    };
+    let written = |word: &str| match word {
+        word if word.starts_with('~') => example::name(&word[1..]),
+        word if word.starts_with("*.") => Some(format!("compared{}", &word[1..])),
+        word if word.ends_with(".*") => Some(word.replace('*', "invalid")),
+        word => Some(word.trim_start_matches('.').to_owned()),
+    };
+    let names = imported.server_names().into_iter().filter_map(|word| written(&word.to_ascii_lowercase()));
+    let fits = |name: &String| name.parse::<http::uri::Authority>().is_ok() && name.contains('.') && !takes(name);
+    let names: BTreeSet<String> = names.filter(fits).collect();
+    names.into_iter().take(MOST_LOST).collect()
 }
 
 fn of_door(site: &Site, locations: &[String], (number, door): (usize, &Door), nodes: Nodes, all: &mut Vec<Ask>) {
@@ -56,6 +78,7 @@ fn of_door(site: &Site, locations: &[String], (number, door): (usize, &Door), no
         }
         let paths: Vec<_> = paths.flatten().take(MOST_PATHS).collect();
         all.extend(paths.iter().map(|path| get(path)));
+        all.extend(below_others(locations).iter().map(|path| get(path)));
         all.extend(USUAL.iter().map(|path| get(path)));
         all.extend(unusual(&get));
         if nodes == Nodes::Stubs {
@@ -87,6 +110,22 @@ fn paths(words: &str) -> Vec<String> {
             None => vec![path.to_owned(), format!("{path}/"), format!("{path}/deeper/page?q=1"), format!("{path}x")],
         },
     }
+}
+
+/// What regular expressions take below other locations.
+fn below_others(locations: &[String]) -> Vec<String> {
+    let kind = |words: &str| words.split_once(' ').map(|(kind, rest)| (kind.to_owned(), rest.to_owned()));
+    let expressions = locations.iter().filter_map(|words| kind(words)).filter(|(kind, _)| kind.starts_with('~'));
+    let prefixes = locations.iter().filter_map(|words| match kind(words) {
+        None => words.starts_with('/').then(|| words.clone()),
+        Some((kind, path)) => (kind == "^~").then_some(path),
+    });
+    let prefixes: Vec<_> = prefixes.filter(|path| path != "/").collect();
+    let found = expressions.flat_map(|(kind, expression)| {
+        let below = move |prefix: &String| example::below(prefix, &expression, kind == "~*");
+        prefixes.iter().filter_map(below).collect::<Vec<_>>()
+    });
+    found.take(MOST_PATHS).collect()
 }
 
 /// What stubs answer in a way of their own, or what nodes or proxies may read in different ways.
@@ -142,6 +181,7 @@ fn at_stubs(get: &impl Fn(&str) -> Ask, paths: &[String]) -> Vec<Ask> {
 const SOAP: &[u8] = b"<soapenv:Envelope xmlns:soapenv=\"http://schemas.xmlsoap.org/soap/envelope/\"/>";
 const MOST: usize = 2000;
 const MOST_HOSTS: usize = 4;
+const MOST_LOST: usize = 20;
 const MOST_PATHS: usize = 40;
 
 #[cfg(test)]
@@ -155,5 +195,11 @@ mod tests {
         assert_eq!(paths("= /health"), ["/health", "/health/", "/health?q=1"]);
         assert_eq!(paths(r"~* \.php$").len(), 2);
         assert!(paths("/").is_empty() && paths("@fallback").is_empty());
+    }
+
+    #[test]
+    fn expressions_are_asked_below_other_locations_too() {
+        let locations = ["/", "^~ /static/", "/carbon", "= /x", r"~ \.jsp$", "~ ^/t/"].map(str::to_owned);
+        assert_eq!(below_others(&locations), ["/static/.jsp", "/carbon/.jsp"]);
     }
 }
