@@ -65,6 +65,7 @@ impl Nginx {
         let text = match &imported.text {
             Ok(text) => text,
             Err(errors) => {
+                print(&if self.json { as_json(&imported, None, None) } else { imported.report.text() });
                 eprint!("{}", errors.render(shows_color(&io::stderr())));
                 fail("this configuration would be refused, so it was not written");
                 return Ok(BAD_CONFIG);

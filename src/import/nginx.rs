@@ -95,6 +95,7 @@ fn looked_at(http: &[&Directive], tree: &Tree, prefix: &Path, verdicts: &Verdict
         taken: HashSet::new(),
         names: values::Names::default(),
         exposed: BTreeSet::new(),
+        own_rates: false,
     };
     sites.listeners.expect(&servers, &scope);
     servers.iter().for_each(|server| sites.add(server, &scope));
@@ -154,8 +155,8 @@ fn count(one: &Directive) -> usize {
 }
 
 /// The text, after the checks of `weir check`. A site that they refuse keeps its hosts and answers 501, so that no other site
-/// takes their requests; where that is refused too, for its certificate in most cases, it is left out. Its directive is
-/// refused with their words.
+/// takes their requests; where that is refused too, for its certificate in most cases, it is left out. So is a pool or a
+/// node, and what leads to it answers 501. Its directive is refused with their words.
 fn checked(draft: &mut Draft, report: &mut Report, out: &Path, now: SystemTime) -> (Result<String, Errors>, usize) {
     let mut shut = HashMap::new();
     loop {
@@ -172,16 +173,19 @@ fn checked(draft: &mut Draft, report: &mut Report, out: &Path, now: SystemTime) 
                 refuse(draft, &mut shut, *at, problem, report);
             }
         }
-        // Each round closes a site or leaves one out, so this ends.
-        let sites = |at: &usize| draft.tables.get(*at).is_some_and(|table| table.head == "[[site]]");
-        if !seen.iter().any(sites) {
+        // Each round closes a table or leaves one out, so this ends.
+        let closable = |at: &usize| draft.tables.get(*at).is_some_and(|table| table.head != "[[listener]]");
+        if !seen.iter().any(closable) {
             return (Err(errors), 0);
         }
     }
 }
 
-/// Closes this table where it is a site, and refuses its directive; leaves it out where it is closed already.
+/// Closes this table where it is a site, and refuses its directive; leaves it out where it is closed already, or is no site.
 fn refuse(draft: &mut Draft, shut: &mut HashMap<usize, Table>, at: usize, problem: &Problem, report: &mut Report) {
+    if draft.tables.get(at).is_some_and(|table| matches!(table.head, "[[pool]]" | "[[node]]")) {
+        return leave_out(draft, at, problem, report);
+    }
     let Some(site) = draft.tables.get_mut(at).filter(|table| table.head == "[[site]]") else { return };
     let Some(whole) = shut.remove(&at) else {
         let certificate = ["ssl_certificate_key", "ssl_certificate"].into_iter().find(|name| {
@@ -201,6 +205,19 @@ fn refuse(draft: &mut Draft, shut: &mut HashMap<usize, Table>, at: usize, proble
     for (_, table) in draft.tables.iter_mut().enumerate().filter(|(other, table)| *other != at && takes(table)) {
         let note = table.take_less(GAP);
         report.change(&table.from, "server", Changed, note);
+    }
+}
+
+/// Leaves out a pool or a node. What leads to the pool answers itself; pools with the node are refused next.
+fn leave_out(draft: &mut Draft, at: usize, problem: &Problem, report: &mut Report) {
+    let Some(table) = draft.tables.get(at) else { return };
+    let (is_pool, from, name) = (table.head == "[[pool]]", table.from.clone(), table.value("name").map(str::to_owned));
+    let block = if is_pool { "upstream" } else { "server" };
+    [block, "proxy_pass"].iter().for_each(|directive| report.change(&from, directive, Refused, &said(problem)));
+    draft.left_out.push((at, said(problem)));
+    if let Some(pool) = name.filter(|_| is_pool) {
+        let sites = draft.tables.iter_mut().filter(|table| table.head == "[[site]]");
+        sites.for_each(|site| site.leave(&pool, GAP));
     }
 }
 

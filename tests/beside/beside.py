@@ -24,7 +24,7 @@ FEWEST = 25
 PREFIXES = "Location, Content-Location, Refresh and the Path of cookies get `/esb` again"
 TOLD = [
     (r"^(status: \d+ -> 421|answer: \d+ -> no handshake)", ["listen … default_server"], None),
-    (r"^status: \d+ -> 501|^answer: no answer in 10 s -> 501", ["MISSING"], None),
+    (r"^status: \d+ -> 501|^answer: no answer in 10 s -> 501", ["MISSING", "location /"], None),
     (r"^status: 413 -> ", ["client_max_body_size"], None),
     (r"^status: \d+ -> 400", [], "is refused with 400 `path-unclear`"),
     (r"^status: (200 -> (403|404)|(403|404) -> 200)$|^node: ", ["location /"], "nginx keeps `;parameters`"),
@@ -35,7 +35,10 @@ TOLD = [
     (r"^node saw (X-Forwarded-Proto|X-Forwarded-Port): ", ["proxy_set_header X-"], None),
     (r"^(node saw target|Location|Set-Cookie): .* -> .*/(services//|services/./|services/%2e|%73ervices|services; )", [], "Where `proxy_pass` has a path"),
     (r"^Set-Cookie: .*Path=/carbon; .* -> .*Path=/services; ", [], "Where `proxy_pass` has a path"),
-    (r"^Set-Cookie: .*Path=/(esb|appserver|console)", [], PREFIXES),
+    (r"^Set-Cookie: .*Path=/(esb|appserver|console|mi|mgt)", [], PREFIXES),
+    (r"^node saw target: /services/ -> /services$", ["proxy_pass "], None),
+    (r"^node saw X-Forwarded-Ssl: ", ["proxy_set_header X-Forwarded-Ssl"], None),
+    (r"^X-Content-Type-Options: none -> ", ["add_header X-Content-Type-Options"], None),
     (r"^Location: .*/there -> .*/there$", [], PREFIXES),
 ]
 

@@ -76,7 +76,7 @@ fn what_nginx_means_is_what_weir_does() {
         ("an expression that Weir cannot have closes what it guards", site("location ~ ^/(?!pub) { deny all; } location / { proxy_pass http://10.0.0.3; }"), &["\nanswer = { status = 501"]),
         ("a nested one closes its location alone", site("location /adm/ { proxy_pass http://10.0.0.3; location ~ do$ { deny all; } } location / { proxy_pass http://10.0.0.3; }"), &["prefix = \"/adm/\"\nanswer = { status = 501", "pool = \"10.0.0.3-80\"\n\n# from"]),
         ("a closed prefix is closed as far as in nginx", site("location /a.b { deny all; } location / { proxy_pass http://10.0.0.3; }"), &["regex = '^/a\\.b'\ndeny = true"]),
-        ("a path that changes has no such prefix", site("location /a { allow 10.0.0.0/8; deny all; proxy_pass http://10.0.0.3/b; }"), &["regex = '^/a'\nanswer = { status = 501"]),
+        ("a path that changes has such a prefix, and nothing else that begins so", site("location /a { allow 10.0.0.0/8; deny all; proxy_pass http://10.0.0.3/b; }"), &["prefix = \"/a\"\nupstream-path = \"/b\"\npool = \"10.0.0.3-80\"\nallow-from = [\"10.0.0.0/8\"]\n\n# from stdin:1\n[[site.route]]\nregex = '^/a'\nanswer = { status = 501"]),
         ("an expression that guards is not overtaken", site("location ^~ /i/ { return 200; } location /i/s/ { proxy_pass http://10.0.0.3; } location ~ p$ { deny all; }"), &["prefix = \"/i/s/\"\nanswer = { status = 501", "prefix = \"/i/\"\nanswer = { status = 200 }"]),
         ("values of the request have Weir's names", site("location / { proxy_pass http://10.0.0.3; proxy_set_header X-From \"$scheme://$host:${server_port}a $remote_addr\"; proxy_set_header Host $host:8280; }"), &["set = { \"X-From\" = \"$scheme://$host:${port}a $client\", \"Host\" = \"$host:8280\" }"]),
         ("a cookie's Domain and its flags", site("location / { proxy_pass http://10.0.0.3; proxy_cookie_domain internal.local $host; proxy_cookie_flags JSESSIONID nosecure samesite=lax; proxy_cookie_flags ~ secure httponly; }"), &["cookies = { domain = [{ from = \"internal.local\", to = \"$host\" }], secure = true, http-only = true, named = [{ name = \"JSESSIONID\", secure = false, same-site = \"lax\" }] }"]),
@@ -96,8 +96,33 @@ fn what_nginx_means_is_what_weir_does() {
         ("a default of one listener is none of another", "server { listen 81; server_name b; location / { return 204; } } server { listen 80 default_server; listen 81; server_name a; location / { return 205; } }".to_owned(), &["listener = \"http\"\nhosts = [\"a\"]\ndefault = true", "listener = \"http-81\"\nhosts = [\"a\"]\n\n"]),
         ("probes", "upstream a { server 10.0.0.3:9443; } match ok { status 200 301-303; body ~ Welcome; } server { server_name x; location / { proxy_pass https://a; health_check interval=10 passes=2 fails=3 uri=/x port=9444 match=ok mandatory; } }".to_owned(), &["health = { interval = \"10s\", rise = 2, fall = 3, mandatory = true, probes = [{ kind = \"https\", path = \"/x\", port = 9444, status = \"200,301-303\", contains = \"Welcome\" }] }"]),
     ];
+    are_written(&rows);
+}
+
+/// What real files have beside that.
+#[test]
+fn what_real_files_have_is_what_weir_does() {
+    are_written(&[
+        ("a rewrite that takes a prefix away", site("location /esb/ { rewrite ^/esb/(.*)$ /$1 break; proxy_pass http://10.0.0.3; }"), &["prefix = \"/esb/\"\nupstream-path = \"/\"\npool = \"10.0.0.3-80\""]),
+        ("a name that is the same for every request", "server { server_name a; set $up 10.0.0.3:8280; location / { proxy_pass http://$up; } location /x/ { set $y http://10.0.0.4; proxy_pass $y; } }".to_owned(), &["pool = \"10.0.0.3-8280\"", "prefix = \"/x/\"\npool = \"10.0.0.4-80\""]),
+        ("not where it has two values, or a path of its own", "server { server_name a; set $up 10.0.0.3; location / { set $up 10.0.0.4; proxy_pass http://$up; } location /x/ { set $y http://10.0.0.4; proxy_pass $y/z/; } }".to_owned(), &["prefix = \"/x/\"\nanswer = { status = 501", "over TCP\nanswer = { status = 501"]),
+        ("a site that certbot leads to https", "server { if ($host = a.test) { return 301 https://$host$request_uri; } if ($host = b.test) { return 301 https://$host$request_uri; } server_name a.test b.test; return 404; }".to_owned(), &["hosts = [\"a.test\", \"b.test\"]\nnameless = true\nredirect = { scheme = \"https\", status = 301 }"]),
+        ("one name of two is no whole site", "server { if ($host = a.test) { return 301 https://$host$request_uri; } server_name a.test b.test; return 404; }".to_owned(), &["[[site.route]]\nanswer = { status = 501"]),
+        ("a scheme that all of its requests have", site("if ($scheme = http) { return 301 https://$host$request_uri; } location / { proxy_pass http://10.0.0.3; }"), &["nameless = true\nredirect = { scheme = \"https\", status = 301 }"]),
+        ("methods that are answered", site("location /a/ { if ($request_method = OPTIONS) { add_header X-A b; return 204; } proxy_pass http://10.0.0.3; }"), &["prefix = \"/a/\"\nmethods = [\"OPTIONS\"]\nanswer = { status = 204 }\nresponse-headers = { add = { \"X-A\" = \"b\" } }\n\n# from stdin:1\n[[site.route]]\nprefix = \"/a/\"\npool"]),
+        ("methods that alone are let in", site("location / { limit_except GET { deny all; } proxy_pass http://10.0.0.3; }"), &["methods = [\"GET\", \"HEAD\"]\npool = \"10.0.0.3-80\"\n\n# from stdin:1\n[[site.route]]\ndeny = true"]),
+        ("a field of the request that is answered", site("if ($http_x_forwarded_proto = \"http\") { return 301 https://$host$request_uri; } location / { proxy_pass http://10.0.0.3; }"), &["headers = [{ name = \"x-forwarded-proto\", value = \"http\" }]\nredirect = { scheme = \"https\", status = 301 }"]),
+        ("fields of answers of its own", site("add_header X-A b; add_header X-C d always; location /a/ { deny all; } location /b/ { return 200 \"{}\"; default_type application/json; } location / { proxy_pass http://10.0.0.3; }"), &["deny = true\nresponse-headers = { add = { \"X-C\" = \"d\" } }", "answer = { status = 200, content-type = \"application/json\", body = \"{}\" }\nresponse-headers = { add = { \"X-A\" = \"b\", \"X-C\" = \"d\" } }"]),
+        ("a location's rate in place of the server's", format!("{ZONE}; limit_req_zone $binary_remote_addr zone=y:1m rate=9r/s; {}", site("limit_req zone=z; location /a/ { limit_req zone=y; proxy_pass http://10.0.0.3; } location / { proxy_pass http://10.0.0.4; }")), &["nameless = true\n\n# from stdin:1\n[[site.route]]\npath = \"/a\"", "prefix = \"/a/\"\npool = \"10.0.0.3-80\"\nrate = { requests = 9", "pool = \"10.0.0.4-80\"\nrate = { requests = 5"]),
+        ("one scheme for another in redirects", site("location / { proxy_pass http://10.0.0.3; proxy_redirect http:// https://; }"), &["redirects = [{ from = \"http://x.test/\", to = \"https://x.test/\" }]"]),
+        ("another Path of cookies", site("location / { proxy_pass http://10.0.0.3; proxy_cookie_path /carbon/ /; proxy_cookie_path / /x/; proxy_cookie_path /y /z; }"), &["cookies = { path = [{ from = \"/carbon/\", to = \"/\" }, { from = \"/\", to = \"/x/\" }] }"]),
+    ]);
+}
+
+/// Each row: what, a text of nginx, and lines of weir.toml that mean the same.
+fn are_written(rows: &[(&str, String, &[&str])]) {
     for (what, nginx, wanted) in rows {
-        let text = from_text(&nginx).text.unwrap_or_else(|errors| panic!("{what}: {}", errors.render(false)));
+        let text = from_text(nginx).text.unwrap_or_else(|errors| panic!("{what}: {}", errors.render(false)));
         wanted.iter().for_each(|part| assert!(text.contains(part), "{what}: {part:?} is not in\n{text}"));
     }
 }
@@ -162,6 +187,14 @@ fn what_is_handed_down_is_kept_as_far_as_in_nginx() {
             "one that Weir cannot have closes the site",
             "deny all; location ~ ^/(?!pub) { {node} } location / { allow all; {node} }",
             &["\nanswer = { status = 501"],
+        ),
+        (
+            "methods are kept out as far as in nginx",
+            "location /svc { limit_except GET { deny all; } {node} } location /m { if ($request_method = PUT) { return 405; } {node} } location / { {node} }",
+            &[
+                "regex = '^/svc'\nmethods = [\"GET\", \"HEAD\"]\npool = \"10.0.0.3-80\"\n\n# from stdin:1\n[[site.route]]\nregex = '^/svc'\ndeny = true",
+                "regex = '^/m'\nmethods = [\"PUT\"]\nanswer = { status = 405",
+            ],
         ),
         (
             "an answer is as wide as in nginx",
@@ -273,6 +306,9 @@ fn the_default_site_takes_nothing_that_was_kept_from_it() {
         assert!(text.contains(&wanted), "{wanted:?} is not in\n{text}");
     }
     assert_class(&format!("{} {}", open("_"), kept("server_name adm.*; deny all;")), "server", Class::Changed);
+    // What stands in a closed one has no effect.
+    let shut = format!("{} {}", open("_"), kept("server_name adm.*; deny all;"));
+    assert_class(&shut, "proxy_pass http://10.0.0.4", Class::Missing);
     // Its hosts are refused too, so it is left out.
     let text = from_text(&format!("{} {}", open("d.x"), kept("server_name a:99:b; deny all;"))).text;
     let text = text.unwrap_or_else(|errors| panic!("{}", errors.render(false)));
@@ -315,8 +351,8 @@ fn each_class_is_said_where_it_belongs() {
         (site("location / { proxy_pass http://10.0.0.3; }"), "client_max_body_size 1m", Class::Wider),
         (site("location / { proxy_pass http://10.0.0.3; }"), "proxy_read_timeout 60s", Class::Wider),
         (
-            site("location / { proxy_cookie_path / /x; proxy_pass http://10.0.0.3; }"),
-            "proxy_cookie_path / /x",
+            site("location / { proxy_cookie_path ~*^/x /y; proxy_pass http://10.0.0.3; }"),
+            "proxy_cookie_path ~*^/x /y",
             Class::Missing,
         ),
         (site("location / { proxy_pas http://10.0.0.3; return 204; }"), "proxy_pas http://10.0.0.3", Class::Refused),
@@ -419,6 +455,41 @@ fn what_nginx_refuses_and_what_it_does_before_a_location_is_told() {
 }
 
 #[test]
+fn what_has_no_effect_or_another_one_is_told() {
+    let rows = [
+        // What stands in a place where nobody is let in has no effect.
+        (
+            site("location / { auth_basic x; proxy_pass http://10.0.0.3; proxy_read_timeout 5m; }"),
+            "proxy_read_timeout 5m",
+            Class::Missing,
+        ),
+        (site("location /a { access_log off; proxy_pass http://10.0.0.3; }"), "access_log off", Class::Wider),
+        (
+            site("location / { proxy_pass http://10.0.0.3; proxy_set_header X-Forwarded-Ssl on; }"),
+            "proxy_set_header X-Forwarded-Ssl on",
+            Class::Missing,
+        ),
+        (site("location / { proxy_pass http://10.0.0.3; }"), "proxy_set_header Upgrade \"\"", Class::Wider),
+        (
+            site("large_client_header_buffers 8 256k; return 204;"),
+            "large_client_header_buffers 8 256k",
+            Class::Narrower,
+        ),
+        (
+            format!(
+                "upstream a {{ server 10.0.0.3; }} {}",
+                site(
+                    "location / { proxy_pass http://a; } location /c/ { proxy_pass http://a; proxy_cookie_flags ~ secure; }"
+                )
+            ),
+            "upstream a",
+            Class::Changed,
+        ),
+    ];
+    rows.iter().for_each(|(nginx, directive, class)| assert_class(nginx, directive, *class));
+}
+
+#[test]
 fn a_time_that_is_none_is_refused_and_not_left_out() {
     for (inside, directive) in [
         ("server 10.0.0.3:80 slow_start=soon;", "server 10.0.0.3:80 slow_start=soon"),
@@ -471,8 +542,27 @@ fn who_a_client_is_is_believed_of_nobody_else_than_in_nginx() {
     let known = trusts("real_ip_header X-Forwarded-For;");
     assert!(text(&known).contains("trusted-proxies = [\"10.0.0.7\"]\n"), "{}", text(&known));
     assert_class(&known, "real_ip_recursive off", Class::Wider);
-    let two = format!("{known} server {{ server_name b; allow 10.1.0.0/16; deny all; return 204; }}");
-    assert_class(&two, "allow 10.1.0.0/16", Class::Missing);
+    // Before it and behind it.
+    let other = "server { server_name b; allow 10.1.0.0/16; deny all; location / { proxy_pass http://10.0.0.4; } }";
+    for two in [format!("{known} {other}"), format!("{other} {known}")] {
+        assert_class(&two, "allow 10.1.0.0/16", Class::Missing);
+        assert!(text(&two).contains("answer = { status = 501"), "{}", text(&two));
+        assert!(!text(&two).contains("10.1.0.0/16\"]"), "{}", text(&two));
+    }
+    assert!(text(&format!("{known} {}", known.replace("server {", "server { server_name b;"))).contains("10.66.0.1"));
+}
+
+#[test]
+fn what_is_refused_closes_what_leads_to_it_and_no_more() {
+    let long = "a".repeat(300);
+    let nginx = format!(
+        "server {{ server_name x.test; location /a/ {{ proxy_pass http://{long}; }} location / {{ proxy_pass http://10.0.0.3; }} }}"
+    );
+    let imported = from_text(&nginx);
+    let text = imported.text.unwrap_or_else(|errors| panic!("{}", errors.render(false)));
+    assert!(text.contains("prefix = \"/a/\"\nanswer = { status = 501"), "{text}");
+    assert!(text.contains("pool = \"10.0.0.3-80\"\n"), "{text}");
+    assert!(imported.report.count(Class::Refused) > 0, "{}", imported.report.text());
 }
 
 #[test]
@@ -527,7 +617,7 @@ fn the_command_writes_once_and_only_what_is_whole() {
     assert_eq!(again.status.code(), Some(1));
     assert!(said(&again).contains("is there already; --force replaces it"), "{}", said(&again));
     let before = fs::read(out.join("weir.toml")).unwrap();
-    let gaps = room.write("gaps.conf", &site("location / { proxy_cookie_path / /x; proxy_pass http://10.0.0.3; }"));
+    let gaps = room.write("gaps.conf", &site("location / { proxy_cookie_path ~/ /x; proxy_pass http://10.0.0.3; }"));
     let refused = run(&gaps, &["--force"]);
     assert_eq!(
         (refused.status.code(), fs::read(out.join("weir.toml")).unwrap()),
@@ -539,7 +629,7 @@ fn the_command_writes_once_and_only_what_is_whole() {
     let partial = run(&gaps, &["--force", "--partial"]);
     assert_eq!(partial.status.code(), Some(1));
     assert!(
-        fs::read_to_string(out.join("weir.toml")).unwrap().contains("# missing: gaps.conf:1: proxy_cookie_path / /x")
+        fs::read_to_string(out.join("weir.toml")).unwrap().contains("# missing: gaps.conf:1: proxy_cookie_path ~/ /x")
     );
     config::load(&out.join("weir.toml")).unwrap();
     let json = weir(&out, Path::new("-"), &["--force", "--json"], &site("location / { return 204; }"));

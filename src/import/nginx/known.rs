@@ -7,6 +7,7 @@ use std::sync::LazyLock;
 
 use super::class::Class;
 use super::class::Class::{Better, Changed, Ignored, Missing, Narrower, Same, Wider};
+use super::parse::Directive;
 use crate::config::suggestion;
 
 /// All names that nginx, NGINX Plus and its usual modules know.
@@ -67,6 +68,13 @@ pub const SETTLED: &[(&[&str], Class, &str)] = &[
     (&["http2_max_concurrent_streams", "http2_max_field_size", "http2_max_header_size", "http2_idle_timeout", "http2_recv_timeout",
        "http2_chunk_size", "http2_body_preread_size", "http2_recv_buffer_size", "http2_push", "http2_push_preload", "http2_max_requests",
        "http2_max_concurrent_pushes"], Ignored, "HTTP/2 has limits of its own here: max-head, max-requests, http2-idle-timeout"),
+    (&["brotli", "brotli_static", "zstd", "zstd_static", "pagespeed"], Narrower, "answers pass as the nodes make them: let the nodes compress"),
+    (&["brotli_types", "brotli_comp_level", "brotli_buffers", "brotli_min_length", "brotli_window", "zstd_types", "zstd_comp_level",
+       "zstd_min_length", "zstd_buffers"], Ignored, "nothing is compressed here"),
+    (&["vhost_traffic_status", "vhost_traffic_status_zone", "vhost_traffic_status_dump", "vhost_traffic_status_filter",
+       "vhost_traffic_status_filter_by_host", "vhost_traffic_status_filter_by_set_key", "vhost_traffic_status_histogram_buckets",
+       "status_zone"], Same, "/metrics and /api/9 of the admin address count by listener, site, pool and node"),
+    (&["satisfy"], Same, "addresses alone decide; where a password is asked for too, nobody is let in"),
     (&["resolver", "resolver_timeout"], Changed, "names of nodes are resolved by their TTL; [dns] servers names the servers"),
     (&["proxy_cache_valid", "proxy_cache_key", "proxy_cache_path", "proxy_cache_bypass", "proxy_no_cache", "proxy_cache_use_stale",
        "proxy_cache_lock", "proxy_cache_min_uses", "proxy_cache_methods"], Ignored, "nothing is cached"),
@@ -106,6 +114,8 @@ pub const PROTECTS: &[&str] = &[
     "auth_ldap",
     "auth_pam",
     "SecRulesEnabled",
+    "shib_request",
+    "testcookie",
 ];
 
 /// Directives that lower levels inherit, unless they have one of their own.
@@ -168,6 +178,16 @@ pub(super) fn protects(name: &str) -> bool {
     PROTECTS.contains(&name)
 }
 
+/// Whether there is nothing to say of this directive, wherever it stands.
+pub(super) fn is_settled(one: &Directive) -> bool {
+    one.words == ["off"] || SETTLED.iter().any(|(names, ..)| names.contains(&one.name.as_str()))
+}
+
+/// Whether the tables say something of this directive, wherever it stands.
+pub(super) fn has_a_word(one: &Directive) -> bool {
+    is_settled(one) || LACKS.iter().any(|(names, _)| names.contains(&one.name.as_str()))
+}
+
 /// What is on in Weir although it is off here.
 #[rustfmt::skip]
 const OFF: &[(&[&str], Class, &str)] = &[
@@ -199,7 +219,12 @@ pub(super) fn unread(name: &str, words: &[String], block: &str) -> (Class, Strin
         let near =
             suggestion(name, "", &names).split('?').next().filter(|near| near.starts_with("did")).map(str::to_owned);
         let near = near.map_or(String::new(), |near| format!(": {near}?"));
-        return (Class::Refused, format!("nginx knows no such directive{near}"));
+        let closes = if matches!(block, "http" | "server" | "location" | "") {
+            "; it may keep people out, so nobody is let in to what stands in this block"
+        } else {
+            ""
+        };
+        return (Class::Refused, format!("nginx knows no such directive{near}{closes}"));
     }
     if INHERITED.contains(&name) && matches!(block, "http" | "server" | "") {
         return (Ignored, "every level below it that could use it has its own".to_owned());
@@ -217,7 +242,7 @@ pub(super) fn unread(name: &str, words: &[String], block: &str) -> (Class, Strin
 /// What Weir lacks and real files have: one line each, to be changed when it comes.
 #[rustfmt::skip]
 pub const LACKS: &[(&[&str], &str)] = &[
-    (&["proxy_cookie_path"], "the Path of cookies leads back where upstream-path changes the path, and stays otherwise"),
+    (&["proxy_cookie_path"], "the beginning of a Path and what replaces it; no regular expressions, no variables"),
     (&["error_page"], "pages are a site's, for all of its requests: write error-pages there"),
     (&["map", "geo", "split_clients", "charset_map", "set"], "there are no variables of one's own"),
     (&["if"], "conditions are methods, headers and target of a route"),
@@ -232,6 +257,13 @@ pub const LACKS: &[(&[&str], &str)] = &[
     (&["stub_status", "api"], "`weir status`, and /metrics and /api/9 of the admin address"),
     (&["health_check"], "write [pool.health]: interval, rise, fall and probes"),
     (&["mirror"], "requests are sent to one node"),
+    (&["limit_conn", "limit_conn_zone"], "connections are counted for a listener: max-connections-per-client there"),
+    (&["sub_filter", "subs_filter"], "the bodies of answers pass as the nodes make them"),
+    (&["expires"], "Cache-Control and Expires are those of the nodes; response-headers = { set = { \"Cache-Control\" = … } } sets one"),
+    (&["more_set_headers", "more_clear_headers"], "response-headers sets and removes fields"),
+    (&["more_set_input_headers", "more_clear_input_headers"], "request-headers sets and removes fields"),
+    (&["internal"], "a location that clients cannot ask for; requests are not passed on from one to another"),
+    (&["limit_except"], "write methods on a route"),
     (&["mail"], "mail is not carried"),
     (&["fastcgi_pass", "grpc_pass", "memcached_pass", "scgi_pass", "uwsgi_pass"], "nodes are asked in HTTP"),
 ];
@@ -259,9 +291,10 @@ mod tests {
     fn a_typing_error_is_told_from_what_weir_lacks() {
         assert_eq!(
             unread("proxy_reed_timeout", &[], "server").1,
-            "nginx knows no such directive: did you mean \"proxy_read_timeout\"?"
+            "nginx knows no such directive: did you mean \"proxy_read_timeout\"?; it may keep people out, so nobody is let \
+             in to what stands in this block"
         );
-        assert_eq!(unread("frobnicate", &[], "server"), (Class::Refused, "nginx knows no such directive".to_owned()));
+        assert_eq!(unread("frobnicate", &[], "events"), (Class::Refused, "nginx knows no such directive".to_owned()));
         assert_eq!(unread("auth_basic", &[], "location").0, Missing);
         assert_eq!(unread("proxy_read_timeout", &[], "http").0, Ignored);
         assert_eq!(unread("proxy_read_timeout", &[], "location").0, Missing);

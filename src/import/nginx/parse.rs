@@ -186,7 +186,12 @@ impl Reader<'_> {
         if id >= MOST {
             return Err(format!("{}:{}: more than {MOST} directives", at.file, at.line));
         }
-        let (name, words) = words(parsed, place.text);
+        let raw = pieces(parsed, place.text);
+        if let Some(word) = raw.iter().find(|raw| ends_at_a_brace(raw)) {
+            let (file, line) = (&at.file, at.line);
+            return Err(format!("{file}:{line}: {word}: nginx ends a word at {{, so it stands in quotes"));
+        }
+        let (name, words) = words(&raw);
         if words.iter().chain([&name]).any(|word| word.contains('\u{fffd}')) {
             return Err(format!("{}:{}: {name} has bytes that are no UTF-8", at.file, at.line));
         }
@@ -288,17 +293,45 @@ fn too_deep(text: &str) -> Option<usize> {
     None
 }
 
-/// The name and the words. The parser takes `http://$host` apart.
-fn words(parsed: &Parsed, text: &str) -> (String, Vec<String>) {
+/// The name and the words as they are written. The parser takes `http://$host` apart, and `a\\ b`, whose blank belongs to it.
+fn pieces<'a>(parsed: &Parsed, text: &'a str) -> Vec<&'a str> {
     let mut pieces: Vec<(usize, usize)> = vec![range(&parsed.name_span)];
     for argument in &parsed.args {
         let (start, end) = argument_range(argument);
         match pieces.last_mut() {
             Some(last) if last.1 == start => last.1 = end,
+            Some(last) if last.1 + 1 == start && is_escaped(text.get(last.0..last.1).unwrap_or_default()) => {
+                last.1 = end;
+            }
             _ => pieces.push((start, end)),
         }
     }
-    let mut words = pieces.into_iter().map(|(start, end)| plain(text.get(start..end).unwrap_or_default()));
+    pieces.into_iter().map(|(start, end)| text.get(start..end).unwrap_or_default()).collect()
+}
+
+/// Whether what follows this word without quotes belongs to it.
+fn is_escaped(word: &str) -> bool {
+    let backslashes = word.bytes().rev().take_while(|byte| *byte == b'\\').count();
+    !word.starts_with(['"', '\'']) && backslashes % 2 == 1
+}
+
+/// Whether nginx begins a block inside of this word: at a brace without quotes that is no variable's.
+fn ends_at_a_brace(word: &str) -> bool {
+    let mut before = ' ';
+    let mut letters = word.chars();
+    while let Some(letter) = letters.next().filter(|_| !word.starts_with(['"', '\''])) {
+        match letter {
+            '\\' => drop(letters.next()),
+            '{' if before != '$' => return true,
+            _ => {}
+        }
+        before = letter;
+    }
+    false
+}
+
+fn words(pieces: &[&str]) -> (String, Vec<String>) {
+    let mut words = pieces.iter().map(|raw| plain(raw));
     (words.next().unwrap_or_default(), words.collect())
 }
 
@@ -349,6 +382,9 @@ mod tests {
         assert_eq!(words_of(r#"add_header X "a \"b\" c";"#), ["add_header", "X", r#"a "b" c"#]);
         assert_eq!(words_of(r"location ~ \.php$ {}"), ["location", "~", r"\.php$"]);
         assert_eq!(words_of("set $a ${b}c;"), ["set", "$a", "${b}c"]);
+        assert_eq!(words_of(r"location /a\ b/ { }"), ["location", r"/a\ b/"]);
+        assert_eq!(words_of(r"location /a\\ b/ { }"), ["location", "/a\\", "b/"]);
+        assert_eq!(words_of(r#"location ~ "^/v[0-9]{1,2}$" { }"#), ["location", "~", "^/v[0-9]{1,2}$"]);
         assert_eq!(
             words_of("sticky learn\r\n create=$upstream_cookie_a;\r\n"),
             ["sticky", "learn", "create=$upstream_cookie_a"]
@@ -360,6 +396,8 @@ mod tests {
         assert_eq!(read_text("a;\nb {").err().as_deref(), Some("stdin:2: expected '}'; nginx -t says more"));
         assert!(read_text("\u{feff}a;").is_err_and(|why| why.starts_with("stdin:1: it begins with a byte order mark")));
         assert!(read_text("a {\n".repeat(100).as_str()).is_err_and(|why| why.contains("blocks in one another")));
+        let brace = "stdin:2: ^/v[0-9]{1,2}/: nginx ends a word at {, so it stands in quotes";
+        assert_eq!(read_text("a;\nlocation ~ ^/v[0-9]{1,2}/ { }").err().as_deref(), Some(brace));
         assert!(read_text("include missing.conf;").is_err_and(|why| why.starts_with("stdin:1: include: missing.conf")));
     }
 

@@ -5,17 +5,18 @@ mod cookies;
 mod draft;
 mod health;
 mod nodes;
+mod redirects;
 mod settings;
 mod target;
 mod upstream;
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use self::draft::{Draft, Identity};
 use self::settings::Settings;
 use self::target::Endpoint;
 pub(super) use self::target::Target;
-use super::class::Class::{Ignored, Refused};
+use super::class::Class::{Changed, Ignored, Refused};
 use super::parse::Directive;
 use super::report::Verdicts;
 use super::scope::Scope;
@@ -105,7 +106,10 @@ impl<'a> Pools<'a> {
         let identity = (target.host.to_owned(), target.tls, settings.keys.clone());
         let at = match self.known.get(&identity) {
             Some(at) => *at,
-            None => self.add(target, upstream, pass, settings.clone(), identity, verdicts)?,
+            None => {
+                upstream.into_iter().for_each(|one| self.told_apart(one, &settings, verdicts));
+                self.add(target, upstream, pass, settings.clone(), identity, verdicts)?
+            }
         };
         let draft = self.drafts.get_mut(at)?;
         for one in scope.own("health_check") {
@@ -122,6 +126,24 @@ impl<'a> Pools<'a> {
         .then(|| settings.for_a_route())
         .flatten();
         Some(Chosen { pool: draft.name(), timeouts })
+    }
+
+    /// Says of an upstream that one more pool is made of it, and why.
+    fn told_apart(&self, upstream: &Directive, settings: &Settings, verdicts: &Verdicts) {
+        let other = |(identity, _): &(&Identity, &usize)| identity.0 == upstream.word();
+        let Some((first, _)) = self.known.iter().filter(other).min_by_key(|(_, at)| **at) else { return };
+        let (one, other) = (&first.2, &settings.keys);
+        let differs = |(key, value): &&(String, String)| {
+            let in_both = [one, other].iter().all(|keys| keys.iter().any(|pair| pair == &(key.clone(), value.clone())));
+            !in_both
+        };
+        let keys: BTreeSet<&str> = one.iter().chain(other).filter(differs).map(|(key, _)| key.as_str()).collect();
+        let keys: Vec<&str> = keys.into_iter().collect();
+        let note = format!(
+            "several pools: places that differ in {} have one each, with sessions, states and limits of its own",
+            keys.join(", ")
+        );
+        verdicts.say(upstream, Changed, "[[pool]]", note);
     }
 
     fn add(

@@ -80,6 +80,11 @@ impl Verdicts {
         self.said.borrow().contains_key(&on.id)
     }
 
+    /// Whether `upstream-path` does what it says.
+    pub(super) fn is_upstream_path(&self, on: &Directive) -> bool {
+        self.said.borrow().get(&on.id).is_some_and(|verdict| verdict.key == "upstream-path")
+    }
+
     pub(super) fn same(&self, on: &Directive, key: &str) {
         self.say(on, Class::Same, key, "");
     }
@@ -100,6 +105,16 @@ impl Verdicts {
         for one in block.inside() {
             self.say(one, Class::Ignored, "", note);
             self.silence(one, note);
+        }
+    }
+
+    /// Says of everything in the block that it has no effect, since nobody is let in.
+    pub(super) fn close(&self, block: &Directive, note: &str) {
+        for one in block.inside().iter().filter(|one| !matches!(one.name.as_str(), "listen" | "server_name")) {
+            if !known::is_settled(one) {
+                self.say(one, Class::Missing, "", note);
+            }
+            self.close(one, note);
         }
     }
 

@@ -1,12 +1,15 @@
 //! What holds at a place: nginx hands a directive down to the levels below, unless they have one of the same name. Then
 //! all of the upper ones are lost there.
 
+use std::cell::OnceCell;
 use std::collections::HashMap;
 use std::path::Path;
 use std::rc::Rc;
 
+use super::class::Class::Same;
 use super::known;
 use super::parse::Directive;
+use super::report::Verdicts;
 
 /// The levels around a place, the outermost first. Places share the levels above them.
 #[derive(Clone)]
@@ -22,6 +25,8 @@ struct Level<'a> {
     named: HashMap<&'a str, Vec<&'a Directive>>,
     /// Nobody knows one of the names.
     unknown: bool,
+    /// How many lines of `set` in it, and in what stands in it, give a variable a value.
+    sets: OnceCell<HashMap<String, usize>>,
 }
 
 impl<'a> Level<'a> {
@@ -29,7 +34,7 @@ impl<'a> Level<'a> {
         let mut named = HashMap::<&str, Vec<&Directive>>::new();
         all.iter().for_each(|one| named.entry(&one.name).or_default().push(one));
         let unknown = named.keys().any(|name| !known::knows(name) && !known::protects(name));
-        Rc::new(Self { all, named, unknown })
+        Rc::new(Self { all, named, unknown, sets: OnceCell::new() })
     }
 
     fn named(&self, name: &str) -> &[&'a Directive] {
@@ -55,6 +60,52 @@ impl<'a> Scope<'a> {
         inner
     }
 
+    /// The directives of this name in the locations of this place, and in those inside of them.
+    pub(super) fn below(&self, name: &str) -> Vec<&'a Directive> {
+        fn collect<'a>(block: &'a Directive, name: &str, found: &mut Vec<&'a Directive>) {
+            for one in block.inside() {
+                if one.name == name {
+                    found.push(one);
+                }
+                if one.name == "location" {
+                    collect(one, name, found);
+                }
+            }
+        }
+        let mut found = Vec::new();
+        self.own("location").into_iter().for_each(|block| collect(block, name, &mut found));
+        found
+    }
+
+    /// The place of the server around this one.
+    pub(super) fn server(&self) -> Option<Self> {
+        let levels = self.levels.get(..2)?.to_vec();
+        Some(Self { levels, prefix: self.prefix })
+    }
+
+    /// The whole names of the server around this place, without wildcards.
+    pub(super) fn names(&self) -> Vec<&'a str> {
+        let plain = |name: &&str| {
+            let fits = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'.' || byte == b'-';
+            name.contains('.') && !name.starts_with('.') && !name.ends_with('.') && name.bytes().all(fits)
+        };
+        let lines = self.levels.get(1).into_iter().flat_map(|server| server.named("server_name"));
+        lines.flat_map(|one| &one.words).map(String::as_str).filter(plain).collect()
+    }
+
+    /// Whether the server around this place speaks TLS. Nothing where that depends on the listener.
+    pub(super) fn speaks_tls(&self) -> Option<bool> {
+        let server = self.levels.get(1)?;
+        let on = server.named("ssl").first().is_some_and(|one| one.word() == "on");
+        let lines = server.named("listen");
+        let own = lines.iter().filter(|one| on || one.words.iter().any(|word| word == "ssl")).count();
+        match own {
+            0 => Some(on),
+            all if all == lines.len() => Some(true),
+            _ => None,
+        }
+    }
+
     /// How many levels there are.
     pub(super) fn depth(&self) -> usize {
         self.levels.len()
@@ -64,6 +115,39 @@ impl<'a> Scope<'a> {
     pub(super) fn all(&self, name: &str) -> Vec<&'a Directive> {
         let found = self.levels.iter().rev().map(|level| level.named(name)).find(|found| !found.is_empty());
         found.unwrap_or_default().to_vec()
+    }
+
+    /// The text with the values of `set` in it, where they are the same for every request; and whether there were any.
+    pub(super) fn with_constants(&self, text: &str, verdicts: &Verdicts) -> (String, bool) {
+        let (mut whole, mut found) = (text.to_owned(), false);
+        for level in self.levels.iter().skip(1) {
+            for one in level.named("set") {
+                let [name, value] = one.words.as_slice() else { continue };
+                let Some(bare) = name.strip_prefix('$').filter(|bare| !bare.is_empty()) else { continue };
+                let put = replaced(&whole.replace(&format!("${{{bare}}}"), value), name, value);
+                if put != whole && !value.contains('$') && self.is_set_once(name) {
+                    verdicts.say(one, Same, "", "the same for every request, so it stands where it is used");
+                    (whole, found) = (put, true);
+                }
+            }
+        }
+        (whole, found)
+    }
+
+    /// Whether one line of the server alone gives this variable a value.
+    fn is_set_once(&self, name: &str) -> bool {
+        let Some(server) = self.levels.get(1) else { return false };
+        let counted = || {
+            let (mut counts, mut blocks) = (HashMap::<String, usize>::new(), server.all.clone());
+            while let Some(one) = blocks.pop() {
+                if one.name == "set" {
+                    *counts.entry(one.word().to_owned()).or_default() += 1;
+                }
+                blocks.extend(one.inside());
+            }
+            counts
+        };
+        server.sets.get_or_init(counted).get(name) == Some(&1)
     }
 
     /// The directive of this name that holds.
@@ -79,20 +163,9 @@ impl<'a> Scope<'a> {
         rules
     }
 
-    /// The `if` blocks that are asked here: those of the server and of the innermost level. No other level hands them down.
-    pub(super) fn conditions(&self) -> Vec<&'a Directive> {
-        let server = self.levels.get(1).filter(|_| self.levels.len() > 2);
-        server.into_iter().chain(self.levels.last()).flat_map(|level| level.named("if")).copied().collect()
-    }
-
     /// Those of the innermost level alone.
     pub(super) fn own(&self, name: &str) -> Vec<&'a Directive> {
         self.levels.last().map(|level| level.named(name).to_vec()).unwrap_or_default()
-    }
-
-    /// Whether a level above has one of this name.
-    pub(super) fn has_above(&self, name: &str) -> bool {
-        self.levels.iter().rev().skip(1).any(|level| !level.named(name).is_empty())
     }
 
     /// Whether a name that nobody knows stands here, or on a level above.
@@ -108,5 +181,29 @@ impl<'a> Scope<'a> {
     /// Every directive of the innermost level.
     pub(super) fn innermost(&self) -> impl Iterator<Item = &'a Directive> {
         self.levels.last().into_iter().flat_map(|level| level.all.iter().copied())
+    }
+}
+
+/// The text with a value in place of a variable, wherever its name ends there.
+fn replaced(text: &str, name: &str, value: &str) -> String {
+    let (mut whole, mut rest) = (String::new(), text);
+    while let Some(at) = rest.find(name) {
+        let (before, after) = rest.split_at(at);
+        let after = after.get(name.len()..).unwrap_or_default();
+        whole.push_str(before);
+        let goes_on = after.starts_with(|letter: char| letter.is_ascii_alphanumeric() || letter == '_');
+        whole.push_str(if goes_on { name } else { value });
+        rest = after;
+    }
+    whole + rest
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_that_goes_on_is_another_one() {
+        assert_eq!(replaced("http://$up:80/$upper$up", "$up", "a"), "http://a:80/$uppera");
     }
 }

@@ -2,23 +2,27 @@
 
 pub(super) mod access;
 mod action;
+mod conditions;
 mod errors;
 mod expressions;
 mod guards;
 mod headers;
+mod inner_rewrites;
 pub(super) mod listen;
 mod locations;
 mod names;
+mod path_change;
 mod redirects;
 mod rewrites;
+mod routes;
 
 use std::collections::{BTreeSet, HashSet};
 
 use self::access::Zones;
-use self::action::{Action, Matched};
-use self::listen::{Listeners, Listens};
-use self::locations::{Kind, Location};
+use self::action::Action;
+use self::listen::Listeners;
 use self::names::{Face, Role, Taken};
+use self::path_change::Matched;
 use self::rewrites::Requests;
 use super::class::Class::{Changed, Ignored, Refused, Same, Wider};
 use super::parse::Directive;
@@ -47,6 +51,8 @@ pub(super) struct Sites<'a, 'b> {
     pub(super) names: values::Names,
     /// Listeners where requests of a server that keeps people out would reach the default site.
     pub(super) exposed: BTreeSet<String>,
+    /// Of the server that is read: some locations have rates of their own.
+    pub(super) own_rates: bool,
 }
 
 impl<'a> Sites<'a, '_> {
@@ -76,7 +82,11 @@ impl<'a> Sites<'a, '_> {
         }
         access::body(&mut table, &scope, &server.at, self.verdicts);
         access::logs(&mut table, &[scope.own("access_log"), scope.own("error_log")].concat(), &scope, self.verdicts);
-        access::rate(&mut table, &scope, &self.zones, self.verdicts);
+        // A location's rate holds in place of the server's, so each place then has its own.
+        self.own_rates = !scope.below("limit_req").is_empty();
+        if !self.own_rates {
+            access::rate(&mut table, &scope, &self.zones, self.verdicts);
+        }
         access::connections(&scope, self.verdicts);
         self.pages.extend(errors::write(&mut table, &scope, self.verdicts));
         self.routes(&mut table, &listens, server, &scope);
@@ -94,8 +104,12 @@ impl<'a> Sites<'a, '_> {
         let exposed = |table: &Table| self.exposed.iter().any(|listener| table.listens(listener));
         for table in self.tables.iter_mut().filter(|table| table.value("default").is_some() && exposed(table)) {
             let note = table.take_less(GAP);
+            let shut = table.value("hosts").is_none();
             for server in servers.iter().filter(|server| server.at == table.from) {
                 self.verdicts.say(server, Changed, "default", note);
+                if shut {
+                    self.verdicts.close(server, "these requests get 501, as all of this server");
+                }
             }
         }
     }
@@ -171,70 +185,26 @@ impl<'a> Sites<'a, '_> {
         true
     }
 
-    fn routes(&mut self, table: &mut Table, listens: &Listens, server: &'a Directive, scope: &Scope<'a>) {
-        let before = self.before_locations(table, server, scope);
-        if let Rest::Answered(action) = before.rest {
-            let note = "never reached: the server answers all requests itself";
-            for block in scope.own("location") {
-                self.verdicts.say(block, Ignored, "", note);
-                self.verdicts.silence(block, note);
-            }
-            return self.catch_all(table, action, server, scope, listens);
-        }
-        let closed = matches!(before.rest, Rest::Closed);
-        let mut all = locations::read(scope, self.verdicts);
-        all.iter_mut().filter(|_| closed).for_each(|one| one.closed = true);
-        let root = all.iter().position(|one| one.path == "/" && matches!(one.kind, Kind::Firm | Kind::Prefix));
-        for slash in locations::slashes(&all).into_iter().filter(|one| !before.takes(one.bare)) {
-            table.below.push(self.slash(&slash));
-        }
-        let root = root.map(|at| all.remove(at));
-        let mut seen = conditions(table, root.is_some());
-        for location in all {
-            if !seen.insert(location.condition(location.is_insensitive())) {
-                unreached(&location, self.verdicts);
-                continue;
-            }
-            if location.kind == Kind::Exact && before.takes(location.path) {
-                let note = "never reached: a rewrite of the server answers before";
-                self.verdicts.say(location.block, Ignored, "", note);
-                self.verdicts.silence(location.block, note);
-                continue;
-            }
-            let route = self.route(&location, listens);
-            table.below.push(route);
-        }
-        match root {
-            Some(root) => self.root(table, &root, listens),
-            None => {
-                let mut rest = Table::new("[[site.route]]", &server.at);
-                rest.set("answer", if closed { GAP } else { "{ status = 404 }" });
-                for one in ["root", "try_files"].iter().flat_map(|name| scope.own(name)) {
-                    self.verdicts.missing(one, "Weir serves no files; paths without a location get 404");
-                }
-                table.below.push(rest);
-                if !closed {
-                    self.verdicts.unwritten(
-                        &server.at,
-                        "location /",
-                        Same,
-                        "answer",
-                        "paths without a location get 404",
-                    );
-                }
-            }
-        }
-    }
-
     /// What the server does in the order of its lines before it chooses a location: its rewrites become routes before all
     /// others, until one of them, or a `return`, answers everything.
     fn before_locations(&mut self, table: &mut Table, server: &'a Directive, scope: &Scope<'a>) -> Before {
         let mut before = Before { taken: Vec::new(), rest: Rest::Open };
         // An `if` that refuses requests stands among them and is not imported.
-        let refuses = scope.conditions().iter().any(|one| guards::refuses(one));
-        let mut lines = scope.innermost().filter(|one| matches!(one.name.as_str(), "rewrite" | "return" | "break"));
+        let refuses = !guards::unread(scope).is_empty();
+        let decides = |name: &str| matches!(name, "rewrite" | "return" | "break" | "if");
+        let mut lines = scope.innermost().filter(|one| decides(&one.name));
         for one in lines.by_ref() {
             match one.name.as_str() {
+                "if" => match self.condition(one, scope) {
+                    Some((route, true)) => {
+                        before.rest = Rest::Answered(Action::Whole(route));
+                        break;
+                    }
+                    found => {
+                        table.below.extend(found.map(|(route, _)| route));
+                        continue;
+                    }
+                },
                 "break" => {
                     self.verdicts.same(one, "");
                     break;
@@ -273,145 +243,35 @@ impl<'a> Sites<'a, '_> {
                 }
             }
         }
-        lines.for_each(|one| self.verdicts.say(one, Ignored, "", "never reached: a line before it ends the list"));
+        let note = "never reached: a line before it ends the list";
+        lines.for_each(|one| {
+            self.verdicts.say(one, Ignored, "", note);
+            self.verdicts.silence(one, note);
+        });
         before
+    }
+
+    /// The route that an `if` of the server is, and whether it takes all requests. Nothing where it is none, or takes none.
+    fn condition(&mut self, one: &'a Directive, scope: &Scope<'a>) -> Option<(Table, bool)> {
+        if !guards::unread(scope).is_empty() {
+            return None;
+        }
+        let branch = conditions::of_server(one, scope)?;
+        branch.told(self.verdicts);
+        let route = self.branch(&branch, None, scope)?;
+        Some((route, branch.requests == conditions::Requests::All))
     }
 
     /// The redirect from `/esb` to `/esb/`, which nginx has for a location that proxies.
     fn slash(&self, slash: &locations::Slash<'_>) -> Table {
         let mut route = Table::new("[[site.route]]", &slash.at.beside());
         route.set("path", values::text(slash.bare));
-        let to = values::text(&format!("{}/", slash.bare));
-        route.set("redirect", format!("{{ path = {to}, keep-query = true, status = 301 }}"));
+        let to = values::text(&format!("{}/", values::in_a_url(slash.bare)));
+        let redirect = format!("{{ path = {to}, keep-query = true, status = 301 }}");
+        self.own(&mut route, ("redirect", redirect), &slash.scope);
         let note = "nginx leads from the path without its last slash to the location, and so does Weir";
         self.verdicts.unwritten(slash.at, "location /x/: 301 from /x", Same, "redirect", note);
         route
-    }
-
-    fn route(&mut self, location: &Location<'a>, listens: &Listens) -> Table {
-        let mut route = Table::new("[[site.route]]", &location.block.at);
-        let (key, value) = location.condition(location.is_insensitive());
-        route.set(key, value);
-        let action = match self.action(location) {
-            // A changed path needs a prefix.
-            Action::Pool(_, Some(_)) if location.wide => {
-                let note = "it keeps people out of all that begins so, and its path changes: end it with a slash";
-                self.verdicts.missing(location.block, note);
-                Action::Gap
-            }
-            action => action,
-        };
-        self.fill(&mut route, action, &location.scope, listens);
-        route
-    }
-
-    fn action(&mut self, location: &Location<'a>) -> Action {
-        if self.pages.contains(&location.block.id) {
-            return Action::Own("answer", "{ status = 404 }".to_owned());
-        }
-        if location.closed {
-            let note = "nobody is let in here, for something around it or in it is not imported";
-            self.verdicts.missing(location.block, note);
-            return Action::Gap;
-        }
-        action::read(&location.scope, location.matched(), location.block, &mut self.pools, self.verdicts)
-    }
-
-    /// The location for `/` is the site itself, unless it says something that only a route can say.
-    fn root(&mut self, table: &mut Table, root: &Location<'a>, listens: &Listens) {
-        let action = self.action(root);
-        self.verdicts.same(root.block, "pool of the site");
-        let mut route = Table::new("[[site.route]]", &root.block.at);
-        self.fill(&mut route, action, &root.scope, listens);
-        let only_pool =
-            route.keys.iter().all(|(key, _)| matches!(key.as_str(), "pool" | "request-headers" | "response-headers"));
-        let alone = table.below.is_empty();
-        match route.value("pool").map(str::to_owned) {
-            // Fields of the site would hold for all of its routes too.
-            Some(pool) if only_pool && (alone || route.keys.len() == 1) => {
-                table.set("pool", pool);
-                let fields = route.keys.into_iter().filter(|(key, _)| key != "pool");
-                fields.for_each(|(key, value)| table.set(&key, value));
-            }
-            _ => last(table, route),
-        }
-    }
-
-    fn catch_all(
-        &mut self,
-        table: &mut Table,
-        action: Action,
-        server: &Directive,
-        scope: &Scope<'a>,
-        listens: &Listens,
-    ) {
-        let mut route = Table::new("[[site.route]]", &server.at);
-        self.fill(&mut route, action, scope, listens);
-        last(table, route);
-    }
-
-    fn fill(&mut self, route: &mut Table, action: Action, scope: &Scope<'a>, listens: &Listens) {
-        let rules = access::access(scope, self.verdicts);
-        match action {
-            Action::Gap => {
-                let unsaid = scope.own("proxy_pass").into_iter().filter(|one| !self.verdicts.has(one));
-                unsaid.for_each(|one| self.verdicts.missing(one, "these requests get 501, for what else stands here"));
-                return route.set("answer", GAP);
-            }
-            // Who may not come is not asked before a `return`, which nginx carries out first.
-            Action::Own(key, value) => return route.set(key, value),
-            Action::Pool(..) if matches!(rules, access::Access::Nobody) => return route.set("deny", "true"),
-            Action::Pool(chosen, upstream) => {
-                if let Some(upstream) = upstream {
-                    // The location for / has no condition of its own.
-                    if !["prefix", "path"].iter().any(|key| route.value(key).is_some()) {
-                        route.set("prefix", values::text("/"));
-                    }
-                    route.set("upstream-path", values::text(&upstream));
-                }
-                route.set("pool", values::text(&chosen.pool));
-                chosen.timeouts.into_iter().for_each(|timeouts| route.set("timeouts", timeouts));
-            }
-        }
-        if !access::write(route, &rules) {
-            route.keys.retain(|(key, _)| !matches!(key.as_str(), "pool" | "timeouts" | "upstream-path"));
-            return route.set("answer", GAP);
-        }
-        access::own_body(route, scope, self.verdicts);
-        if let Some(one) = scope.own("limit_req").first() {
-            access::rate(route, scope, &self.zones, self.verdicts);
-            if scope.has_above("limit_req") {
-                self.verdicts.add(one, "the site's rate holds here too, which nginx puts this one in place of");
-            }
-        }
-        let place = headers::Place { tls: listens.tls, port: listens.port, upgrades: &self.upgrades };
-        headers::write(route, scope, &place, self.verdicts);
-    }
-}
-
-/// The conditions of the routes so far, and of the one for `/`, which comes last: none of a later location is the same.
-fn conditions(table: &Table, root: bool) -> HashSet<(&'static str, String)> {
-    let of = |key| move |route: &Table| Some((key, route.value(key)?.to_owned()));
-    let routes = table.below.iter();
-    let all = routes.flat_map(|route| ["path", "prefix", "regex"].into_iter().filter_map(move |key| of(key)(route)));
-    all.chain(root.then(|| ("prefix", values::text("/")))).collect()
-}
-
-/// A location whose requests a route before it takes. What is inside of it is on its own.
-fn unreached(location: &Location<'_>, verdicts: &Verdicts) {
-    let note = "never reached: what comes before it takes the same paths";
-    verdicts.say(location.block, Ignored, "", note);
-    for one in location.block.inside().iter().filter(|one| one.name != "location") {
-        verdicts.say(one, Ignored, "", note);
-        verdicts.silence(one, note);
-    }
-}
-
-/// What becomes of requests that no other route takes: a site can redirect them itself.
-fn last(table: &mut Table, route: Table) {
-    match route.keys.as_slice() {
-        [(key, value)] if key == "redirect" => table.set("redirect", value.clone()),
-        _ => table.below.push(route),
     }
 }
 

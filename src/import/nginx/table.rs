@@ -54,6 +54,21 @@ impl Table {
         self.below = vec![route];
     }
 
+    /// A site no longer leads to this pool: what would go there is answered so.
+    pub(super) fn leave(&mut self, pool: &str, answer: &str) {
+        let of_nodes = ["pool", "timeouts", "max-body", "request-headers", "upstream-path"];
+        for route in self.below.iter_mut().filter(|route| route.value("pool") == Some(pool)) {
+            route.keys.retain(|(key, _)| !of_nodes.contains(&key.as_str()));
+            route.set("answer", answer);
+        }
+        if self.value("pool") == Some(pool) {
+            self.keys.retain(|(key, _)| key != "pool");
+            let mut route = Self::new("[[site.route]]", &self.from.beside());
+            route.set("answer", answer);
+            self.below.push(route);
+        }
+    }
+
     /// A default site no longer takes what no other site takes. What is said of its server.
     pub(super) fn take_less(&mut self, answer: &str) -> &'static str {
         if self.value("hosts").is_none() {

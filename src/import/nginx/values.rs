@@ -111,6 +111,19 @@ pub(super) fn inline(pairs: &[(String, String)]) -> String {
     format!("{{ {} }}", all.join(", "))
 }
 
+/// A path that is compared, as it stands in a URL.
+pub(super) fn in_a_url(path: &str) -> String {
+    let mut written = String::new();
+    for byte in path.bytes() {
+        match byte {
+            b'#' | b'%' | b'?' => written.push_str(&format!("%{byte:02X}")),
+            byte if byte.is_ascii_graphic() => written.push(char::from(byte)),
+            byte => written.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    written
+}
+
 /// A name as Weir takes it: letters, digits, dots, dashes, underscores.
 pub(super) fn name(text: &str) -> String {
     let fits = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '.' | '-' | '_');
@@ -192,6 +205,11 @@ mod tests {
             ("x/8", "x/8"),
         ];
         cases.iter().for_each(|(from, to)| assert_eq!(network(from), *to));
+    }
+
+    #[test]
+    fn a_path_in_a_url_has_no_blanks() {
+        assert_eq!(in_a_url("/a b/é"), "/a%20b/%C3%A9");
     }
 
     #[test]

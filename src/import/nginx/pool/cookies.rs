@@ -1,4 +1,4 @@
-//! `proxy_cookie_domain` and `proxy_cookie_flags`: what changes in the cookies of nodes.
+//! `proxy_cookie_domain`, `proxy_cookie_path` and `proxy_cookie_flags`: what changes in the cookies of nodes.
 
 use crate::import::nginx::class::Class::{Changed, Ignored, Refused, Same};
 use crate::import::nginx::parse::Directive;
@@ -13,6 +13,10 @@ pub(super) fn read(scope: &Scope<'_>, verdicts: &Verdicts) -> Option<String> {
         scope.all("proxy_cookie_domain").into_iter().filter_map(|one| domain(one, verdicts)).collect();
     if !domains.is_empty() {
         table.push(("domain".to_owned(), format!("[{}]", domains.join(", "))));
+    }
+    let paths = paths(scope, verdicts);
+    if !paths.is_empty() {
+        table.push(("path".to_owned(), format!("[{}]", paths.join(", "))));
     }
     let (mut named, mut all) = (Vec::new(), None);
     for one in scope.all("proxy_cookie_flags") {
@@ -35,6 +39,32 @@ pub(super) fn read(scope: &Scope<'_>, verdicts: &Verdicts) -> Option<String> {
         table.push(("named".to_owned(), format!("[{}]", named.iter().map(one).collect::<Vec<_>>().join(", "))));
     }
     (!table.is_empty()).then(|| values::inline(&table))
+}
+
+/// Pairs of `proxy_cookie_path`, but for what `upstream-path` does anyway.
+fn paths(scope: &Scope<'_>, verdicts: &Verdicts) -> Vec<String> {
+    let fits = |text: &str| {
+        text.starts_with('/') && text.bytes().all(|byte| byte.is_ascii_graphic() && !b";$".contains(&byte))
+    };
+    let mut pairs: Vec<(&str, &str)> = Vec::new();
+    for one in scope.all("proxy_cookie_path").into_iter().filter(|one| !verdicts.is_upstream_path(one)) {
+        match one.words.as_slice() {
+            [off] if off == "off" => verdicts.say(one, Same, "", "cookies keep their Path"),
+            [from, to] if fits(from) && fits(to) => {
+                if pairs.iter().any(|(known, _)| from.starts_with(known)) {
+                    verdicts.say(one, Ignored, "", "an earlier line takes these paths");
+                } else {
+                    verdicts.same(one, "cookies.path");
+                    pairs.push((from, to));
+                }
+            }
+            _ => {}
+        }
+    }
+    let written = |(from, to): &(&str, &str)| {
+        values::inline(&[("from".to_owned(), values::text(from)), ("to".to_owned(), values::text(to))])
+    };
+    pairs.iter().map(written).collect()
 }
 
 fn domain(one: &Directive, verdicts: &Verdicts) -> Option<String> {

@@ -1,6 +1,7 @@
 //! What a place says about the way to the nodes: TLS, time limits, retries, redirects.
 
 use super::cookies;
+use super::redirects;
 use super::target::Target;
 use crate::import::nginx::class::Class::{Changed, Ignored, Missing, Narrower, Refused, Same, Wider};
 use crate::import::nginx::parse::Directive;
@@ -24,7 +25,12 @@ impl Settings {
         }
         settings.timeouts = timeouts(scope, pass, verdicts);
         settings.retries(scope, verdicts);
-        settings.redirects(scope, verdicts);
+        if let Some(value) = redirects::read(scope, verdicts) {
+            settings.set("redirects", value);
+        }
+        if let Some(one) = scope.one("proxy_http_version").filter(|one| one.word() == "1.0") {
+            verdicts.say(one, Changed, "", "HTTP/1.1 always");
+        }
         if let Some(table) = cookies::read(scope, verdicts) {
             settings.set("cookies", table);
         }
@@ -106,31 +112,6 @@ impl Settings {
         }
     }
 
-    fn redirects(&mut self, scope: &Scope<'_>, verdicts: &Verdicts) {
-        let mut pairs = Vec::new();
-        let all = scope.all("proxy_redirect");
-        for one in &all {
-            match one.words.as_slice() {
-                [only] if only == "default" => {
-                    verdicts.say(one, Same, "", "Location of a node leads to the site that has the node");
-                }
-                [only] if only == "off" => {
-                    self.set("redirects", "\"off\"");
-                    verdicts.same(one, "redirects = \"off\"");
-                }
-                [from, to] if is_plain(from) && is_plain(to) => {
-                    let pair = [("from".to_owned(), values::text(from)), ("to".to_owned(), values::text(to))];
-                    pairs.push(values::inline(&pair));
-                    verdicts.same(one, "redirects");
-                }
-                _ => verdicts.missing(one, "pairs of fixed texts alone: no variables, no regular expressions"),
-            }
-        }
-        if !pairs.is_empty() && !all.iter().any(|one| one.word() == "off") {
-            self.set("redirects", format!("[{}]", pairs.join(", ")));
-        }
-    }
-
     fn buffers(&mut self, scope: &Scope<'_>, pass: &Directive, verdicts: &Verdicts) {
         match scope.one("proxy_request_buffering") {
             Some(one) if one.word() == "off" => verdicts.same(one, "buffer-request = \"0\""),
@@ -153,11 +134,6 @@ impl Settings {
             }
         }
     }
-}
-
-/// A URL or path, without anything that nginx would replace.
-fn is_plain(text: &str) -> bool {
-    !text.contains('$') && (text.starts_with('/') || text.starts_with("http://") || text.starts_with("https://"))
 }
 
 fn timeouts(scope: &Scope<'_>, pass: &Directive, verdicts: &Verdicts) -> Option<String> {

@@ -59,9 +59,15 @@ pub(crate) enum Access {
     Unclear,
 }
 
-/// Reads the lines that hold here.
-pub(crate) fn access(scope: &Scope<'_>, verdicts: &Verdicts) -> Access {
+/// Reads the lines that hold here. `mistaken`: a listener believes other proxies about clients than nginx does here.
+pub(crate) fn access(scope: &Scope<'_>, mistaken: bool, verdicts: &Verdicts) -> Access {
     let lines = scope.rules();
+    if mistaken && !lines.is_empty() {
+        let note = "a listener believes its proxies for all of its sites, and another server there names other ones: so \
+                    nobody is let in here";
+        lines.iter().for_each(|one| verdicts.missing(one, note));
+        return Access::Unclear;
+    }
     if is_told_otherwise(scope) && !lines.is_empty() {
         let note = "the clients' addresses are not known here: set_real_ip_from without real_ip_header X-Forwarded-For";
         lines.iter().for_each(|one| verdicts.missing(one, note));
@@ -111,30 +117,45 @@ pub(crate) fn write(table: &mut Table, access: &Access) -> bool {
     }
 }
 
-/// Writes `rate`.
+/// Writes `rate`: the first of the lines that Weir can have.
 pub(super) fn rate(table: &mut Table, scope: &Scope<'_>, zones: &Zones<'_>, verdicts: &Verdicts) {
-    let lines = scope.all("limit_req");
-    let Some((one, more)) = lines.split_first() else { return };
-    more.iter().for_each(|one| verdicts.missing(one, "a place has one rate"));
+    for one in scope.all("limit_req") {
+        if table.value("rate").is_some() {
+            verdicts.missing(one, "a place has one rate");
+        } else if let Some(rate) = one_rate(one, zones, verdicts) {
+            table.set("rate", rate);
+        }
+    }
+    if table.value("rate").is_none() {
+        return;
+    }
     for name in ["limit_req_status", "limit_req_log_level", "limit_req_dry_run"] {
         if let Some(status) = scope.one(name) {
             verdicts.say(status, Changed, "rate", "429 with Retry-After; refusals are in the access log");
         }
     }
+}
+
+/// The table `rate` of this line. Nothing, with a verdict, where Weir has no such rate.
+fn one_rate(one: &Directive, zones: &Zones<'_>, verdicts: &Verdicts) -> Option<String> {
+    let refused = |on: &Directive, note: &str| {
+        verdicts.say(on, Refused, "rate", note);
+        None
+    };
     let value = |key: &str| one.words.iter().find_map(|word| word.strip_prefix(key)?.strip_prefix('='));
     let Some(zone) = value("zone").and_then(|name| zones.all.get(name)) else {
-        return verdicts.say(one, Refused, "rate", "no limit_req_zone has this name");
+        return refused(one, "no limit_req_zone has this name");
     };
     let rate = zone.words.iter().find_map(|word| {
         let rate = word.strip_prefix("rate=")?;
         [("r/s", "\"1s\""), ("r/m", "\"1m\"")].into_iter().find_map(|(unit, per)| Some((rate.strip_suffix(unit)?, per)))
     });
     let Some((requests, per)) = rate else {
-        return verdicts.say(zone, Refused, "rate", "write rate=100r/s or rate=100r/m");
+        return refused(zone, "write rate=100r/s or rate=100r/m");
     };
     let burst = value("burst");
     if [Some(requests), burst].into_iter().flatten().any(|number| number != "0" && values::number(number).is_none()) {
-        return verdicts.say(one, Refused, "rate", "rate and burst are whole numbers");
+        return refused(one, "rate and burst are whole numbers");
     }
     let mut pairs = vec![("requests".to_owned(), requests.to_owned()), ("per".to_owned(), per.to_owned())];
     burst.into_iter().for_each(|burst| pairs.push(("burst".to_owned(), burst.to_owned())));
@@ -149,21 +170,24 @@ pub(super) fn rate(table: &mut Table, scope: &Scope<'_>, zones: &Zones<'_>, verd
                 let field = values::text(&field.replace('_', "-"));
                 pairs.extend([("by".to_owned(), "\"header\"".to_owned()), ("header".to_owned(), field)]);
             }
-            None => return verdicts.missing(zone, format!("{key}: rates are by client or by header")),
+            None => {
+                let note = format!("{key}: rates are by client or by header");
+                verdicts.missing(zone, note.clone());
+                verdicts.missing(one, note);
+                return None;
+            }
         },
-    }
-    if value("delay").is_some() {
-        verdicts.say(
-            one,
-            Narrower,
-            "rate",
-            "delay=: the whole burst waits for its turn, not only what is above that number",
-        );
     }
     let note = "beyond it 429 with Retry-After, not 503; an IPv6 network of 64 bits is one client";
     verdicts.say(one, Changed, "rate", note);
+    if let (true, Some(number)) = (delays, value("delay")) {
+        verdicts.add(
+            one,
+            &format!("all requests of the burst wait for their turn, not only those behind the first {number}"),
+        );
+    }
     zones.counts(zone, verdicts);
-    table.set("rate", values::inline(&pairs));
+    Some(values::inline(&pairs))
 }
 
 /// Writes `max-body` of a site; the default of nginx is told where nothing is written.
@@ -191,6 +215,22 @@ pub(super) fn own_body(table: &mut Table, scope: &Scope<'_>, verdicts: &Verdicts
             verdicts.same(one, "max-body");
         }
         None => verdicts.say(one, Refused, "max-body", "write a size such as 10m"),
+    }
+}
+
+/// What a location says of logs, of which its site has one of each kind.
+pub(super) fn logs_of_a_place(scope: &Scope<'_>, verdicts: &Verdicts) {
+    for one in scope.own("access_log") {
+        let (class, note) = match one.word() {
+            "off" | "/dev/null" => {
+                (Wider, "the site's requests are all logged, these too; access-log = \"off\" is for a whole site")
+            }
+            _ => (Changed, "in the log of the site"),
+        };
+        verdicts.say(one, class, "access-log", note);
+    }
+    for one in scope.own("error_log") {
+        verdicts.say(one, Changed, "error-log", "in the log of the site");
     }
 }
 

@@ -1,16 +1,19 @@
 //! What a place does with its requests: `proxy_pass`, `return`, `rewrite … permanent`.
 
 use super::guards::guarded;
+use super::headers::is_content_type;
+use super::inner_rewrites;
+use super::path_change::{Matched, PathChange, changed_path, cookie_paths};
 use super::redirects::redirect;
 use super::rewrites;
 use super::rewrites::Requests;
-use crate::import::nginx::class::Class;
 use crate::import::nginx::class::Class::{Better, Changed, Ignored, Refused, Same};
 use crate::import::nginx::known;
 use crate::import::nginx::parse::Directive;
 use crate::import::nginx::pool::{Chosen, Pools, Target};
 use crate::import::nginx::report::Verdicts;
 use crate::import::nginx::scope::Scope;
+use crate::import::nginx::table::Table;
 use crate::import::nginx::values;
 
 /// What is done.
@@ -19,16 +22,10 @@ pub(super) enum Action {
     Pool(Chosen, Option<String>),
     /// A key of a route and its value, such as `redirect`.
     Own(&'static str, String),
+    /// A route that is made already.
+    Whole(Table),
     /// It cannot be imported: these requests are refused, and reach no node.
     Gap,
-}
-
-/// What matches before the path of `proxy_pass` replaces it.
-#[derive(Clone, Copy)]
-pub(super) enum Matched<'a> {
-    Prefix(&'a str),
-    Exact(&'a str),
-    Regex,
 }
 
 /// What the place of this scope does. `whole` is for a server without locations.
@@ -44,7 +41,12 @@ pub(super) fn read<'a>(
     }
     if let Some(one) = scope.own("return").first() {
         unused(scope, verdicts);
-        return returned(one, verdicts);
+        return returned(one, scope, verdicts);
+    }
+    if let Some(change) = inner_rewrites::read(scope, matched, verdicts)
+        && let Some(pass) = scope.own("proxy_pass").first()
+    {
+        return passed(pass, scope, Path::Changed(change), pools, verdicts);
     }
     if let Some(one) = scope.own("rewrite").first() {
         let rewrite = rewrites::read(one, verdicts);
@@ -69,8 +71,17 @@ pub(super) fn read<'a>(
         );
         return Action::Gap;
     }
+    if let Some(one) = scope.own("try_files").first()
+        && let Some(name) = one.words.last().filter(|last| last.starts_with('@'))
+    {
+        let note = format!(
+            "nginx serves a file where there is one, and goes to {name} otherwise; with the proxy_pass of {name} in place \
+             of try_files the import does the latter"
+        );
+        verdicts.missing(one, note);
+    }
     match scope.own("proxy_pass").first() {
-        Some(pass) => passed(pass, scope, matched, pools, verdicts),
+        Some(pass) => passed(pass, scope, Path::Of(matched), pools, verdicts),
         None if scope.own("deny").iter().any(|one| one.word() == "all") && scope.own("allow").is_empty() => {
             scope.own("deny").iter().for_each(|one| verdicts.same(one, "deny = true"));
             Action::Own("deny", "true".to_owned())
@@ -90,14 +101,36 @@ fn unused(scope: &Scope<'_>, verdicts: &Verdicts) {
     inner.for_each(|one| verdicts.say(one, Ignored, "", "never used: all requests are answered before"));
 }
 
+/// What nodes are asked for.
+enum Path<'a> {
+    /// The path of `proxy_pass` in place of what matched.
+    Of(Matched<'a>),
+    /// A rewrite says it, and the path of `proxy_pass` counts no more.
+    Changed(PathChange),
+}
+
+/// What a line of an `if` or a `limit_except` answers.
+pub(super) fn answered(one: &Directive, scope: &Scope<'_>, verdicts: &Verdicts) -> Action {
+    match one.name.as_str() {
+        "return" => returned(one, scope, verdicts),
+        "rewrite" => {
+            rewrites::read(one, verdicts).redirect.map_or(Action::Gap, |redirect| Action::Own("redirect", redirect))
+        }
+        _ => {
+            verdicts.same(one, "deny = true");
+            Action::Own("deny", "true".to_owned())
+        }
+    }
+}
+
 fn passed<'a>(
     pass: &'a Directive,
     scope: &Scope<'a>,
-    matched: Matched<'_>,
+    sent: Path<'_>,
     pools: &mut Pools<'a>,
     verdicts: &Verdicts,
 ) -> Action {
-    let word = pass.word();
+    let (word, variable) = scope.with_constants(pass.word(), verdicts);
     let Some((tls, rest)) =
         word.strip_prefix("http://").map(|rest| (false, rest)).or_else(|| Some((true, word.strip_prefix("https://")?)))
     else {
@@ -109,7 +142,14 @@ fn passed<'a>(
         verdicts.missing(pass, "the pool is written, not found by a variable, and reached over TCP");
         return Action::Gap;
     }
-    let upstream = match changed_path(path, matched) {
+    let change = match sent {
+        Path::Changed(change) => Ok(Some(change)),
+        Path::Of(_) if variable && !matches!(path, "" | "$request_uri") => Err(format!(
+            "{path}: with a variable before it nginx asks for this path alone, whatever the client asks for"
+        )),
+        Path::Of(matched) => changed_path(path, matched),
+    };
+    let upstream = match change {
         Ok(None) => {
             verdicts.same(pass, "pool");
             None
@@ -133,79 +173,7 @@ fn passed<'a>(
     }
 }
 
-/// What nodes are asked for in place of what matched.
-struct PathChange {
-    public: String,
-    upstream: String,
-    class: Class,
-    note: String,
-}
-
-impl PathChange {
-    /// What there is to know. A pool that leaves Location alone does so here too.
-    fn told(&self, scope: &Scope<'_>) -> String {
-        let off = scope.all("proxy_redirect").iter().any(|one| one.word() == "off");
-        let back = match (self.class, off) {
-            (_, true) => format!(
-                "Location stays as the node wrote it, by proxy_redirect off; the Path of cookies leads back to {}",
-                self.public
-            ),
-            (Better, _) => format!("Location and the Path of cookies lead back to {}", self.public),
-            _ => String::new(),
-        };
-        [self.note.as_str(), &back].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("; ")
-    }
-}
-
-/// How the path of `proxy_pass` changes what the client sent; not at all where it is the same. An error says what Weir lacks.
-fn changed_path(path: &str, matched: Matched<'_>) -> Result<Option<PathChange>, String> {
-    let (public, whole) = match matched {
-        _ if matches!(path, "" | "$request_uri") => return Ok(None),
-        Matched::Prefix(own) => (own, false),
-        Matched::Exact(own) => (own, true),
-        Matched::Regex => return Err(format!("{path}: behind a regular expression the path is not changed")),
-    };
-    if path == public {
-        return Ok(None);
-    }
-    if path.contains('$') {
-        return Err(format!("{path}: the path that is sent has no variables"));
-    }
-    if !is_plain(path) {
-        return Err(format!("{path}: write it without a query, escapes, stars, // and dots as segments"));
-    }
-    let (class, note) = match (public.ends_with('/'), path.ends_with('/')) {
-        (true, false) if !whole => {
-            return Err(format!("{public}a becomes {path}a, without a slash between: write {path}/"));
-        }
-        (false, true) if !whole => {
-            (Changed, format!("{public}/a becomes {path}a; nginx sends {path}/a, with two slashes"))
-        }
-        _ => (Better, String::new()),
-    };
-    Ok(Some(PathChange { public: public.to_owned(), upstream: path.to_owned(), class, note }))
-}
-
-fn is_plain(path: &str) -> bool {
-    let fits = |byte: u8| byte.is_ascii_graphic() && !b"?#%*;\\".contains(&byte);
-    let dots = path.split('/').any(|segment| matches!(segment, "." | ".."));
-    path.bytes().all(fits) && !path.contains("//") && !dots
-}
-
-/// A `proxy_cookie_path` that undoes the change is what Weir does anyway.
-fn cookie_paths(scope: &Scope<'_>, change: &PathChange, verdicts: &Verdicts) {
-    let same = |one: &str, other: &str| one.trim_end_matches('/') == other.trim_end_matches('/');
-    for one in scope.own("proxy_cookie_path") {
-        if let [from, to] = one.words.as_slice()
-            && same(from, &change.upstream)
-            && same(to, &change.public)
-        {
-            verdicts.same(one, "upstream-path");
-        }
-    }
-}
-
-fn returned(one: &Directive, verdicts: &Verdicts) -> Action {
+fn returned(one: &Directive, scope: &Scope<'_>, verdicts: &Verdicts) -> Action {
     let (code, text) = match one.words.as_slice() {
         [only] if only.contains("://") => ("302", only.as_str()),
         [code] => (code.as_str(), ""),
@@ -229,6 +197,7 @@ fn returned(one: &Directive, verdicts: &Verdicts) -> Action {
         200..=599 if !text.contains('$') => {
             let mut pairs = vec![("status".to_owned(), status.to_string())];
             if !text.is_empty() {
+                pairs.extend(content_type(scope, verdicts).map(|kind| ("content-type".to_owned(), values::text(kind))));
                 pairs.push(("body".to_owned(), values::text(text)));
             }
             verdicts.same(one, "answer");
@@ -246,6 +215,20 @@ fn returned(one: &Directive, verdicts: &Verdicts) -> Action {
     }
 }
 
+/// The Content-Type of a text that is written here, where it is not the usual one.
+fn content_type<'a>(scope: &Scope<'a>, verdicts: &Verdicts) -> Option<&'a str> {
+    let (field, kind) =
+        (scope.all("add_header").into_iter().find(|one| is_content_type(one)), scope.one("default_type"));
+    if let Some(field) = field {
+        verdicts.say(field, Better, "answer.content-type", "nginx would send two of these fields");
+    }
+    kind.into_iter().for_each(|kind| verdicts.same(kind, "answer.content-type"));
+    let kind = field.and_then(|field| field.words.get(1)).or_else(|| kind.and_then(|kind| kind.words.first()))?;
+    let fits =
+        !kind.is_empty() && kind.trim() == kind && kind.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ');
+    (fits && kind != "text/plain" && !kind.contains('$')).then_some(kind.as_str())
+}
+
 fn redirected(one: &Directive, to: &str, status: u16, verdicts: &Verdicts) -> Action {
     match redirect(to, status, false) {
         Some(table) => {
@@ -260,36 +243,6 @@ fn redirected(one: &Directive, to: &str, status: u16, verdicts: &Verdicts) -> Ac
         None => {
             verdicts.missing(one, "redirects change scheme, host, port or path, or lead to one URL");
             Action::Gap
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_path_that_stays_is_told_from_one_that_changes() {
-        let cases = [
-            ("", Matched::Regex, Some(None)),
-            ("/", Matched::Prefix("/"), Some(None)),
-            ("/carbon", Matched::Prefix("/carbon"), Some(None)),
-            ("$request_uri", Matched::Prefix("/esb/"), Some(None)),
-            ("/x", Matched::Exact("/x"), Some(None)),
-            ("/", Matched::Prefix("/esb/"), Some(Some(Better))),
-            ("/t/abc.com/", Matched::Prefix("/"), Some(Some(Better))),
-            ("/y", Matched::Exact("/x"), Some(Some(Better))),
-            ("/new", Matched::Prefix("/esb"), Some(Some(Better))),
-            ("/", Matched::Prefix("/esb"), Some(Some(Changed))),
-            ("/new", Matched::Prefix("/esb/"), None),
-            ("/$1", Matched::Prefix("/esb/"), None),
-            ("/x", Matched::Regex, None),
-            ("/a/../b/", Matched::Prefix("/esb/"), None),
-            ("/?q", Matched::Prefix("/esb/"), None),
-        ];
-        for (path, matched, class) in cases {
-            let found = changed_path(path, matched).ok().map(|change| change.map(|change| change.class));
-            assert_eq!(found, class, "{path}");
         }
     }
 }

@@ -23,7 +23,7 @@ pub(super) fn write(table: &mut Table, scope: &Scope<'_>, verdicts: &Verdicts) -
             Err(why) => verdicts.missing(one, why),
         }
     }
-    for one in nested(scope, "error_page") {
+    for one in scope.below("error_page") {
         verdicts.missing(one, known::lacks("error_page"));
     }
     if !found.pairs.is_empty() {
@@ -155,7 +155,7 @@ fn plain(file: String) -> Result<String, String> {
 /// `proxy_intercept_errors`, which a site of Weir has for all of its requests.
 fn intercept(table: &mut Table, scope: &Scope<'_>, has_pages: bool, verdicts: &Verdicts) {
     let (on, off): (Vec<_>, Vec<_>) =
-        nested(scope, "proxy_intercept_errors").into_iter().partition(|one| one.word() == "on");
+        scope.below("proxy_intercept_errors").into_iter().partition(|one| one.word() == "on");
     let own = scope.one("proxy_intercept_errors").filter(|one| one.word() == "on");
     if !has_pages || own.is_none() && on.is_empty() {
         let none = "there is no page to show instead";
@@ -166,22 +166,4 @@ fn intercept(table: &mut Table, scope: &Scope<'_>, has_pages: bool, verdicts: &V
     let note = "it holds for all requests of the site";
     on.into_iter().for_each(|one| verdicts.say(one, Wider, "intercept-errors", note));
     off.into_iter().for_each(|one| verdicts.say(one, Wider, "intercept-errors", note));
-}
-
-/// The directives of this name in the locations of the site.
-fn nested<'a>(scope: &Scope<'a>, name: &str) -> Vec<&'a Directive> {
-    let mut found = Vec::new();
-    scope.own("location").into_iter().for_each(|block| collect(block, name, &mut found));
-    found
-}
-
-fn collect<'a>(block: &'a Directive, name: &str, found: &mut Vec<&'a Directive>) {
-    for one in block.inside() {
-        if one.name == name {
-            found.push(one);
-        }
-        if one.name == "location" {
-            collect(one, name, found);
-        }
-    }
 }

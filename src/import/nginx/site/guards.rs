@@ -1,5 +1,7 @@
 //! What keeps people out. Where Weir does not have it, nobody comes in.
 
+use super::conditions;
+use super::conditions::refuses;
 use crate::import::nginx::known;
 use crate::import::nginx::parse::Directive;
 use crate::import::nginx::report::Verdicts;
@@ -14,14 +16,26 @@ pub(super) fn guarded(scope: &Scope<'_>, verdicts: &Verdicts) -> bool {
         found = true;
     };
     protecting(scope).for_each(&mut close);
-    scope.conditions().into_iter().filter(|one| refuses(one)).for_each(&mut close);
+    unread(scope).into_iter().for_each(&mut close);
     found
+}
+
+/// The `if` blocks of this place and of its server that refuse requests, and that no route can be.
+pub(super) fn unread<'a>(scope: &Scope<'a>) -> Vec<&'a Directive> {
+    let server = scope.server();
+    let of_server = server.iter().flat_map(|server| server.own("if").into_iter().map(move |one| (server, one)));
+    let of_server = of_server.filter(|(server, one)| conditions::of_server(one, server).is_none()).map(|(_, one)| one);
+    let here = scope.depth() > 2 && conditions::of_location(scope).is_none();
+    let own = scope.own("if").into_iter().filter(|_| here);
+    of_server.chain(own).filter(|one| refuses(one)).collect()
 }
 
 /// The directives with which somebody is kept out of this place, besides addresses.
 fn protecting<'a>(scope: &Scope<'a>) -> impl Iterator<Item = &'a Directive> {
     let holds = known::protecting().chain(["ssl_verify_client"]).filter_map(|name| scope.one(name));
-    holds.filter(|one| one.word() != "off")
+    let limits = conditions::of_location(scope).is_some();
+    let own: Vec<_> = scope.own("limit_except").into_iter().filter(|_| limits).map(|one| one.id).collect();
+    holds.filter(move |one| one.word() != "off" && !own.contains(&one.id))
 }
 
 /// Whether something keeps people out of this place or of a location inside. What is handed down to it counts where `handed`
@@ -36,6 +50,7 @@ pub(super) fn keeps_out(scope: &Scope<'_>, handed: bool) -> bool {
     let who = || decides().is_some_and(|one| one.name == "deny") || protecting(scope).next().is_some();
     handed && who()
         || scope.own("if").into_iter().any(refuses)
+        || !scope.own("limit_except").is_empty()
         || scope.own("return").first().is_some_and(|one| one.word().starts_with(['4', '5']))
         || scope.has_unknown()
 }
@@ -61,11 +76,4 @@ pub(super) fn vary(scope: &Scope<'_>) -> bool {
         blocks.extend(block.inside().iter().filter(|one| one.name == "location"));
     }
     false
-}
-
-/// Whether this `if` keeps some requests from what stands behind it.
-pub(super) fn refuses(condition: &Directive) -> bool {
-    let closes =
-        |one: &Directive| matches!(one.name.as_str(), "deny" | "return" | "rewrite") || known::protects(&one.name);
-    condition.inside().iter().any(closes)
 }

@@ -1,5 +1,6 @@
 //! `proxy_set_header`, `add_header` and what hides fields: what Weir sends anyway, and what becomes fields of its own.
 
+use crate::import::nginx::class::Class;
 use crate::import::nginx::class::Class::{Better, Changed, Ignored, Same, Wider};
 use crate::import::nginx::parse::Directive;
 use crate::import::nginx::report::Verdicts;
@@ -13,6 +14,8 @@ pub(super) struct Place<'a> {
     pub(super) port: u16,
     /// Variables that say how a client wants to go on: those of a `map` over `$http_upgrade`.
     pub(super) upgrades: &'a [String],
+    /// Nodes are asked for another path.
+    pub(super) changes_path: bool,
 }
 
 /// Writes `request-headers` and `response-headers` of this place.
@@ -26,12 +29,17 @@ pub(super) fn write(table: &mut Table, scope: &Scope<'_>, place: &Place<'_>, ver
             Edit::Remove(name) => remove.push(name),
         }
     }
-    let wants_host = |one: &&&Directive| one.word().eq_ignore_ascii_case("host");
-    if !lines.iter().any(|one| wants_host(&one))
-        && let Some(pass) = scope.one("proxy_pass")
-    {
-        let note = "nodes get the Host that the client sent; nginx sends the name in proxy_pass";
-        verdicts.unwritten(&pass.at, "proxy_set_header Host $proxy_host", Changed, "", note);
+    if let Some(pass) = scope.one("proxy_pass") {
+        let says = |name: &str| lines.iter().any(|one| one.word().eq_ignore_ascii_case(name));
+        if !says("host") {
+            let note = "nodes get the Host that the client sent; nginx sends the name in proxy_pass";
+            verdicts.unwritten(&pass.at, "proxy_set_header Host $proxy_host", Changed, "", note);
+        }
+        if !says("upgrade") {
+            let note = "a client may go on by WebSocket, which nginx does not let through here; upgrades = [] on the site \
+                        ends that";
+            verdicts.unwritten(&pass.at, "proxy_set_header Upgrade \"\"", Wider, "upgrades", note);
+        }
     }
     edits(table, "request-headers", &set, &[], &remove);
     let (mut add, mut hidden) = (Vec::new(), Vec::new());
@@ -43,6 +51,40 @@ pub(super) fn write(table: &mut Table, scope: &Scope<'_>, place: &Place<'_>, ver
         verdicts.same(one, "response-headers.remove");
     }
     edits(table, "response-headers", &[], &add, &hidden);
+}
+
+/// Writes `response-headers` of a place that Weir answers itself, by this key of a route and its value.
+pub(super) fn of_own_answers(table: &mut Table, key: &str, value: &str, scope: &Scope<'_>, verdicts: &Verdicts) {
+    let good = ["200", "201", "204", "206", "301", "302", "303", "304", "307", "308"];
+    let good = key == "redirect" || good.iter().any(|status| value.starts_with(&format!("{{ status = {status}")));
+    let mut add = Vec::new();
+    for one in scope.all("add_header") {
+        if key == "answer" && is_content_type(one) {
+            let note = "an answer without a body has no Content-Type, and one with a body has one";
+            verdict_once(one, Changed, note, verdicts);
+        } else if good || is_for_all(one) {
+            add.extend(to_client(one, verdicts));
+        } else {
+            verdict_once(one, Same, "not in an answer of this status, as in nginx", verdicts);
+        }
+    }
+    edits(table, "response-headers", &[], &add, &[]);
+}
+
+fn verdict_once(one: &Directive, class: Class, note: &str, verdicts: &Verdicts) {
+    if !verdicts.has(one) {
+        verdicts.say(one, class, "", note);
+    }
+}
+
+/// Whether it is the field that `content-type` of an answer writes.
+pub(super) fn is_content_type(field: &Directive) -> bool {
+    field.word().eq_ignore_ascii_case("content-type")
+}
+
+/// Whether nginx sends this field with every status.
+fn is_for_all(field: &Directive) -> bool {
+    field.words.get(2).is_some_and(|word| word == "always")
 }
 
 /// What is said of lines that nginx loses, since a level below has some of its own.
@@ -59,9 +101,12 @@ pub(crate) fn lost(one: &Directive, verdicts: &Verdicts) {
 
 fn sends_anyway(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
-    matches!(name.as_str(), "host" | "x-real-ip" | "x-request-id" | "upgrade" | "connection")
-        || name.starts_with("x-forwarded-")
+    let forwarded = name.strip_prefix("x-forwarded-").is_some_and(|what| FORWARDED.contains(&what));
+    forwarded || matches!(name.as_str(), "host" | "x-real-ip" | "x-request-id" | "upgrade" | "connection")
 }
+
+/// What Weir tells the nodes in X-Forwarded fields.
+const FORWARDED: [&str; 5] = ["for", "host", "server", "proto", "port"];
 
 enum Edit {
     None,
@@ -104,6 +149,14 @@ fn to_node(one: &Directive, place: &Place<'_>, verdicts: &Verdicts) -> Edit {
         }
         ("connection", variable) if place.upgrades.iter().any(|known| known == variable) => (Same, "upgrades"),
         (field, _) if field != "host" && sends_anyway(field) => (Changed, "Weir writes this field itself"),
+        ("x-forwarded-prefix", _) if place.changes_path => (Changed, "the prefix that upstream-path replaces"),
+        (field, _) if field.starts_with("x-forwarded-") => {
+            let note = "of the X-Forwarded fields nodes get For, Host, Server, Proto and Port, and Prefix where the path \
+                        changes, and no others";
+            verdicts.missing(one, note);
+            return Edit::None;
+        }
+        (field, _) if is_of_the_connection(field) => (Changed, "Weir writes this field itself"),
         (_, "") => {
             verdicts.same(one, "request-headers.remove");
             return Edit::Remove(name);
@@ -119,6 +172,10 @@ fn to_node(one: &Directive, place: &Place<'_>, verdicts: &Verdicts) -> Edit {
 
 /// A value that takes something from the request, or nothing.
 fn field_to_set(one: &Directive, field: &str, value: &str, verdicts: &Verdicts) -> Edit {
+    if !is_sent(value) {
+        verdicts.missing(one, UNSENT);
+        return Edit::None;
+    }
     match variables::value(value) {
         Ok(value) if field == "host" && value.text.contains('$') && !value.text.starts_with("$host:") => {
             verdicts.missing(one, "Host is a fixed name, or the one that the client sent");
@@ -135,6 +192,19 @@ fn field_to_set(one: &Directive, field: &str, value: &str, verdicts: &Verdicts) 
     }
 }
 
+/// Fields of the connection and of the framing, which no edit of Weir changes.
+fn is_of_the_connection(name: &str) -> bool {
+    let own = ["connection", "content-length", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding"];
+    own.iter().chain(&["upgrade", "expect"]).any(|own| name.eq_ignore_ascii_case(own))
+}
+
+/// Whether a field of Weir can have this value.
+fn is_sent(value: &str) -> bool {
+    value.trim() == value && value.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ')
+}
+
+const UNSENT: &str = "values are visible ASCII characters, with blanks between them alone";
+
 fn to_client(one: &Directive, verdicts: &Verdicts) -> Option<(String, String)> {
     let (name, value) = (one.word(), one.words.get(1).map_or("", String::as_str));
     if name.eq_ignore_ascii_case("x-request-id") && value == "$request_id" {
@@ -145,6 +215,14 @@ fn to_client(one: &Directive, verdicts: &Verdicts) -> Option<(String, String)> {
         verdicts.say(one, Ignored, "", "nginx sends no field without a value");
         return None;
     }
+    if is_of_the_connection(name) {
+        verdicts.say(one, Changed, "", "Weir writes this field itself");
+        return None;
+    }
+    if !is_sent(value) {
+        verdicts.missing(one, UNSENT);
+        return None;
+    }
     let value = match variables::value(value) {
         Ok(value) => value,
         Err(lacks) => {
@@ -152,9 +230,8 @@ fn to_client(one: &Directive, verdicts: &Verdicts) -> Option<(String, String)> {
             return None;
         }
     };
-    let always = one.words.get(2).is_some_and(|word| word == "always");
     verdicts.say(one, value.class, "response-headers.add", value.note);
-    if !always {
+    if !is_for_all(one) {
         verdicts.say(one, Wider, "response-headers.add", "in answers of every status");
     }
     Some((values::text(name), values::text(&value.text)))

@@ -1,6 +1,6 @@
 //! `listen`: listeners that several sites share, and what a server says about its connections.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::iter;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
 
@@ -30,8 +30,15 @@ struct Listener {
     sites: usize,
     /// A server that says so was read.
     default_read: bool,
+    /// A server says that it speaks no HTTP/2.
+    no_http2: bool,
+    /// The proxies that it believes about clients: those of the first server that names some.
+    believed: Option<Networks>,
     table: Table,
 }
+
+/// Networks in their order, each once.
+type Networks = BTreeSet<String>;
 
 /// What a server's `listen` lines come to.
 #[derive(Default)]
@@ -40,6 +47,8 @@ pub(super) struct Listens {
     /// One of them speaks TLS.
     pub(super) tls: bool,
     pub(super) port: u16,
+    /// One of them believes other proxies about clients than this server does.
+    pub(super) mistaken: bool,
 }
 
 /// One of a server's listeners.
@@ -63,18 +72,21 @@ struct Wanted<'a> {
     bind: SocketAddr,
     tls: bool,
     http2: bool,
+    no_http2: bool,
     default: bool,
     from: &'a Origin,
 }
 
 impl Listeners {
-    /// Which listeners are the default of some server, before any site is read.
+    /// Which listeners are the default of some server, and whom they believe, before any site is read.
     pub(crate) fn expect(&mut self, servers: &[&Directive], scope: &Scope<'_>) {
         for server in servers {
             let inner = scope.inside(server);
             // What is wrong is told when the site is read.
             for wanted in wanted(server, &inner, &Verdicts::default()) {
-                self.find_or_add(&wanted).default |= wanted.default;
+                let listener = self.find_or_add(&wanted);
+                listener.default |= wanted.default;
+                listener.believed = listener.believed.take().or_else(|| believed(&inner));
             }
         }
     }
@@ -109,6 +121,7 @@ impl Listeners {
             if listens.port == 0 {
                 listens.port = wanted.bind.port();
             }
+            listens.mistaken |= listener.believed.is_some() && listener.believed != believed(scope);
             limits(listener, scope, verdicts);
         }
         listens
@@ -144,6 +157,8 @@ impl Listeners {
                 servers: 0,
                 sites: 0,
                 default_read: false,
+                no_http2: false,
+                believed: None,
                 table,
             });
             self.all.len() - 1
@@ -151,6 +166,7 @@ impl Listeners {
         let listener = &mut self.all[at];
         listener.tls |= wanted.tls;
         listener.http2 |= wanted.http2;
+        listener.no_http2 |= wanted.no_http2;
         if listener.tls && listener.table.value("tls").is_none() {
             listener.table.keys.insert(2, ("tls".to_owned(), "{}".to_owned()));
         }
@@ -159,7 +175,20 @@ impl Listeners {
 
     /// What is written.
     pub(crate) fn finish(self) -> Vec<Table> {
-        self.all.into_iter().filter(|one| one.sites > 0).map(|one| one.table).collect()
+        let written = |mut one: Listener| {
+            if one.refuses_http2() {
+                one.table.set("http2", "false");
+            }
+            one.table
+        };
+        self.all.into_iter().filter(|one| one.sites > 0).map(written).collect()
+    }
+}
+
+impl Listener {
+    /// Whether it speaks HTTP/1.1 alone: a server says so, and no other one says the opposite.
+    fn refuses_http2(&self) -> bool {
+        self.tls && self.no_http2 && !self.http2
     }
 }
 
@@ -183,21 +212,23 @@ fn wanted<'a>(server: &'a Directive, scope: &Scope<'a>, verdicts: &Verdicts) -> 
     if let Some(one) = scope.own("ssl").first() {
         verdicts.same(one, "tls");
     }
-    let all_http2 = scope.one("http2").is_some_and(|one| one.word() == "on");
+    let http2 = |word: &str| scope.one("http2").is_some_and(|one| one.word() == word);
+    let (all_http2, no_http2) = (http2("on"), http2("off"));
     if let Some(one) = scope.one("http2") {
         verdicts.same(one, "http2");
     }
     if lines.is_empty() {
         verdicts.unwritten(&server.at, "listen 80", Same, "[[listener]]", "");
         let bind = SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), if all_tls { 443 } else { 80 });
-        return vec![Wanted { bind, tls: all_tls, http2: all_http2, default: false, from: &server.at }];
+        return vec![Wanted { bind, tls: all_tls, http2: all_http2, no_http2, default: false, from: &server.at }];
     }
     let line = |one: &&'a Directive| {
         let has = |word: &str| one.words.iter().any(|other| other == word);
         let bind = bind(one, verdicts)?;
         about(one, verdicts);
         let (tls, default) = (all_tls || has("ssl"), has("default_server") || has("default"));
-        let wanted = |bind| Wanted { bind, tls, http2: all_http2 || has("http2"), default, from: &one.at };
+        let http2 = all_http2 || has("http2");
+        let wanted = |bind| Wanted { bind, tls, http2, no_http2, default, from: &one.at };
         // One socket for both families, which are two listeners here.
         let both = has("ipv6only=off") && bind.ip() == Ipv6Addr::UNSPECIFIED;
         let four = both.then(|| wanted(SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), bind.port())));
@@ -294,8 +325,12 @@ fn limits(listener: &mut Listener, scope: &Scope<'_>, verdicts: &Verdicts) {
         let number = one.word().parse::<u64>().ok().zip(one.words.get(1).and_then(|size| values::bytes(size)));
         match number {
             Some((number, size)) => {
-                let bytes = number.saturating_mul(size).clamp(1 << 10, 1 << 20);
+                let wanted = number.saturating_mul(size);
+                let bytes = wanted.clamp(1 << 10, 1 << 20);
                 set(listener, "max-head", values::size(bytes), one, verdicts);
+                if bytes < wanted {
+                    verdicts.say(one, Narrower, "max-head", "a head has at most 1 MiB");
+                }
             }
             None => verdicts.say(one, Refused, "", "write a number and a size, such as 4 8k"),
         }
@@ -304,6 +339,13 @@ fn limits(listener: &mut Listener, scope: &Scope<'_>, verdicts: &Verdicts) {
     if listener.tls {
         tls(listener, scope, verdicts);
     }
+}
+
+/// The proxies that this server believes about its clients.
+fn believed(scope: &Scope<'_>) -> Option<Networks> {
+    let proxies = scope.all("set_real_ip_from");
+    let networks = || proxies.iter().filter(|one| one.word() != "unix:").map(|one| values::network(one.word()));
+    (!proxies.is_empty() && !is_told_otherwise(scope)).then(|| networks().collect())
 }
 
 /// Whether proxies tell in another field than X-Forwarded-For who the client is.
@@ -317,8 +359,6 @@ fn real_ip(listener: &mut Listener, scope: &Scope<'_>, verdicts: &Verdicts) {
     let proxies = scope.all("set_real_ip_from");
     let trusts = listener.table.value("trusted-proxies").is_some();
     if proxies.is_empty() {
-        let note = "a server before it on this listener names proxies, which are believed about clients here too";
-        scope.rules().iter().filter(|_| trusts).for_each(|one| verdicts.missing(one, note));
         return;
     }
     let header = scope.one("real_ip_header");
@@ -361,7 +401,7 @@ fn tls(listener: &mut Listener, scope: &Scope<'_>, verdicts: &Verdicts) {
             listener.table.set("tls", "{ min-version = \"1.3\" }");
         }
     }
-    if !listener.http2 {
+    if !listener.http2 && !listener.no_http2 {
         verdicts.unwritten(&listener.table.from, "http2 off", Better, "http2", "HTTP/2 is offered too");
     }
 }

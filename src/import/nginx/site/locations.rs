@@ -3,9 +3,9 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
-use super::action::Matched;
 use super::expressions::{expression, regex_text};
 use super::guards;
+use super::path_change::Matched;
 use crate::import::nginx::class::Class::{Changed, Ignored, Narrower, Refused, Same};
 use crate::import::nginx::parse::{Directive, Origin};
 use crate::import::nginx::report::Verdicts;
@@ -63,6 +63,8 @@ impl<'a> Location<'a> {
 pub(super) struct Slash<'a> {
     pub(super) bare: &'a str,
     pub(super) at: &'a Origin,
+    /// What holds in the location.
+    pub(super) scope: Scope<'a>,
 }
 
 /// Those of the locations that proxy and end with a slash, where no other one takes the path without it. nginx asks for them
@@ -76,7 +78,7 @@ pub(super) fn slashes<'a>(all: &[Location<'a>]) -> Vec<Slash<'a>> {
         let proxies = one.block.inside().iter().any(|inner| PASSES.contains(&inner.name.as_str()));
         // A location inside another is found in it.
         let free = written.get(bare).is_none_or(|block| block.at.holds(&one.block.at));
-        (proxies && free && seen.insert(bare)).then_some(Slash { bare, at: &one.block.at })
+        (proxies && free && seen.insert(bare)).then(|| Slash { bare, at: &one.block.at, scope: one.scope.clone() })
     });
     leads.collect()
 }

@@ -60,6 +60,12 @@ pub(super) fn read(one: &Directive, verdicts: &Verdicts) -> Rewrite {
     Rewrite { requests, redirect: found.map(|(table, ..)| table) }
 }
 
+/// Whether the line redirects every request.
+pub(super) fn leads_all_away(one: &Directive) -> bool {
+    let rewrite = read(one, &Verdicts::default());
+    matches!(rewrite.requests, Requests::All) && rewrite.redirect.is_some()
+}
+
 /// The table `redirect` for this replacement. nginx puts the query behind it, unless it ends with a question mark.
 fn target(to: &str, all: bool, status: u16) -> Option<(String, Class, &'static str)> {
     let (to, keeps) = to.strip_suffix('?').map_or((to, true), |to| (to, false));

@@ -1,0 +1,225 @@
+//! `if` and `limit_except` that a route can be: requests of some methods, with a field, or for the names of the server are
+//! answered, and never reach what stands behind.
+
+use super::rewrites;
+use crate::import::nginx::class::Class::{Changed, Ignored, Same};
+use crate::import::nginx::known;
+use crate::import::nginx::parse::Directive;
+use crate::import::nginx::report::Verdicts;
+use crate::import::nginx::scope::Scope;
+use crate::import::nginx::values;
+
+/// A block whose requests are answered.
+pub(super) struct Branch<'a> {
+    pub(super) block: &'a Directive,
+    pub(super) requests: Requests,
+    /// The line that answers.
+    pub(super) answer: &'a Directive,
+}
+
+/// Which requests it takes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Requests {
+    All,
+    None,
+    /// Those of a route with this key.
+    Some(&'static str, String),
+    /// Those of other methods.
+    OtherMethods(Vec<String>),
+}
+
+impl Branch<'_> {
+    /// Says that it is imported.
+    pub(super) fn told(&self, verdicts: &Verdicts) {
+        match &self.requests {
+            Requests::None => {
+                let note = "never so on the listeners of this server";
+                verdicts.say(self.block, Ignored, "", note);
+                verdicts.silence(self.block, note);
+            }
+            Requests::All if self.block.said().contains("$host") => {
+                let note = "for each name of the server, so for all of its requests; clients that give no name are answered so too";
+                verdicts.say(self.block, Changed, "", note);
+            }
+            Requests::All => verdicts.say(self.block, Same, "", "always so on the listeners of this server"),
+            Requests::Some(key, _) => verdicts.same(self.block, &format!("[[site.route]] {key}")),
+            Requests::OtherMethods(_) => verdicts.same(self.block, "[[site.route]] methods"),
+        }
+    }
+}
+
+/// What `if` of a server is, where a route can be it.
+pub(super) fn of_server<'a>(block: &'a Directive, server: &Scope<'a>) -> Option<Branch<'a>> {
+    let branch = of_if(block, server)?;
+    (!matches!(branch.requests, Requests::OtherMethods(_))).then_some(branch)
+}
+
+/// Those of a location, in their order. Nothing where one of them is something else.
+pub(super) fn of_location<'a>(scope: &Scope<'a>) -> Option<Vec<Branch<'a>>> {
+    // Others change no more than what stands in them, and are missing.
+    let ifs: Vec<_> = scope.own("if").into_iter().filter(|one| refuses(one)).collect();
+    let ends = ["return", "rewrite"].into_iter().flat_map(|name| scope.own(name)).map(|one| one.id).min();
+    if ifs.iter().any(|one| ends.is_some_and(|end| end < one.id)) {
+        return None;
+    }
+    let limits = scope.own("limit_except");
+    let all: Vec<_> =
+        ifs.into_iter().map(|one| of_if(one, scope)).chain(limits.into_iter().map(of_limit)).collect::<Option<_>>()?;
+    // What only other methods reach is the last that is asked.
+    let others = all.iter().position(|one| matches!(one.requests, Requests::OtherMethods(_)));
+    others.is_none_or(|at| at + 1 == all.len()).then_some(all)
+}
+
+fn of_if<'a>(block: &'a Directive, scope: &Scope<'a>) -> Option<Branch<'a>> {
+    let harmless = ["add_header", "access_log", "error_log", "default_type", "log_not_found"];
+    let (answers, others): (Vec<_>, Vec<_>) = block.inside().iter().partition(|one| is_answer(one));
+    let [answer] = answers.as_slice() else { return None };
+    if !others.iter().all(|one| harmless.contains(&one.name.as_str())) {
+        return None;
+    }
+    Some(Branch { block, requests: requests(&block.said(), scope)?, answer })
+}
+
+/// Whether this `if` keeps some requests from what stands behind it.
+pub(super) fn refuses(condition: &Directive) -> bool {
+    let closes =
+        |one: &Directive| matches!(one.name.as_str(), "deny" | "return" | "rewrite") || known::protects(&one.name);
+    condition.inside().iter().any(closes)
+}
+
+/// Whether this line answers requests itself.
+fn is_answer(one: &Directive) -> bool {
+    one.name == "return" || one.name == "rewrite" && rewrites::leads_all_away(one)
+}
+
+/// `limit_except GET POST { deny all; }`. GET stands for HEAD too.
+fn of_limit(block: &Directive) -> Option<Branch<'_>> {
+    let [answer] = block.inside() else { return None };
+    if answer.name != "deny" || answer.word() != "all" {
+        return None;
+    }
+    let mut methods: Vec<String> = block.words.iter().map(|word| word.to_ascii_uppercase()).collect();
+    if methods.iter().any(|method| method == "GET") && !methods.iter().any(|method| method == "HEAD") {
+        methods.push("HEAD".to_owned());
+    }
+    let requests = Requests::OtherMethods(all_methods(methods)?);
+    Some(Branch { block, requests, answer })
+}
+
+/// The requests of a condition such as `($request_method = OPTIONS)`.
+fn requests(condition: &str, scope: &Scope<'_>) -> Option<Requests> {
+    let inside = condition.strip_prefix('(')?.strip_suffix(')')?.trim();
+    let (variable, rest) = inside.split_once(char::is_whitespace)?;
+    let (operator, value) = rest.trim().split_once(char::is_whitespace).unwrap_or((rest.trim(), ""));
+    let value = unquoted(value.trim());
+    if value.contains('$') && !operator.contains('~') {
+        return None;
+    }
+    match (variable, operator) {
+        ("$request_method", "=") => Some(of_methods(all_methods(vec![value.to_owned()])?)),
+        ("$request_method", "!=") => Some(Requests::OtherMethods(all_methods(vec![value.to_owned()])?)),
+        ("$request_method", "~") => Some(of_methods(listed(value)?)),
+        ("$request_method", "!~") => Some(Requests::OtherMethods(listed(value)?)),
+        ("$scheme", "=" | "!=") if matches!(value, "http" | "https") => {
+            always(scope, (value == "https") == (operator == "="))
+        }
+        ("$https" | "$ssl_protocol", "=") if value.is_empty() => always(scope, false),
+        ("$https", "=" | "!=") if value == "on" => always(scope, operator == "="),
+        ("$host", "=") => names(value, scope),
+        (field, "=") => {
+            let field = field.strip_prefix("$http_").filter(|name| is_token(name))?.replace('_', "-");
+            let fits = !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ');
+            let pair = [("name".to_owned(), values::text(&field)), ("value".to_owned(), values::text(value))];
+            fits.then(|| Requests::Some("headers", format!("[{}]", values::inline(&pair))))
+        }
+        _ => None,
+    }
+}
+
+fn of_methods(methods: Vec<String>) -> Requests {
+    Requests::Some("methods", values::texts(methods.iter().map(String::as_str)))
+}
+
+/// `^(GET|POST)$` and `^GET$`.
+fn listed(expression: &str) -> Option<Vec<String>> {
+    let whole = expression.strip_prefix('^')?.strip_suffix('$')?;
+    let inside = match whole.strip_prefix('(') {
+        Some(group) => group.strip_suffix(')')?.trim_start_matches("?:"),
+        None if whole.contains('|') => return None,
+        None => whole,
+    };
+    all_methods(inside.split('|').map(str::to_owned).collect())
+}
+
+/// Each once. Nothing where one is no method: routes compare them in capitals, as they come.
+fn all_methods(methods: Vec<String>) -> Option<Vec<String>> {
+    let fits = |method: &String| !method.is_empty() && method.bytes().all(|byte| byte.is_ascii_uppercase());
+    let mut once = Vec::new();
+    for method in methods.into_iter() {
+        if !fits(&method) {
+            return None;
+        }
+        if !once.contains(&method) {
+            once.push(method);
+        }
+    }
+    Some(once)
+}
+
+/// What is always or never so: whether the server speaks TLS. Nothing where it depends on the listener.
+fn always(scope: &Scope<'_>, tls: bool) -> Option<Requests> {
+    scope.speaks_tls().map(|speaks| if speaks == tls { Requests::All } else { Requests::None })
+}
+
+/// `($host = a)` for each name of the server with the same answer, as certbot writes it, is all of its requests.
+fn names(value: &str, scope: &Scope<'_>) -> Option<Requests> {
+    let (server, names) = (scope.server()?, scope.names());
+    let written = server.own("server_name").iter().map(|one| one.words.len()).sum::<usize>();
+    let is_default = |one: &Directive| one.words.iter().any(|word| word == "default_server" || word == "default");
+    if names.is_empty()
+        || names.len() > MOST_NAMES
+        || names.len() < written
+        || server.own("listen").into_iter().any(is_default)
+    {
+        return None;
+    }
+    if !names.iter().any(|name| name.eq_ignore_ascii_case(value)) {
+        return Some(Requests::None);
+    }
+    let answer =
+        |one: &Directive| one.inside().iter().map(|inner| (inner.name.clone(), inner.said())).collect::<Vec<_>>();
+    let ifs = scope.own("if");
+    let asked =
+        |name: &str| ifs.iter().filter(|one| one.said() == format!("($host = {name})")).copied().collect::<Vec<_>>();
+    let first = asked(value).first().map(|one| answer(one))?;
+    let all = names.iter().all(|name| asked(name).first().is_some_and(|one| answer(one) == first));
+    all.then_some(Requests::All)
+}
+
+/// More names than certbot writes into a server.
+const MOST_NAMES: usize = 64;
+
+fn is_token(name: &str) -> bool {
+    !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+}
+
+fn unquoted(value: &str) -> &str {
+    let within = |quote: char| value.strip_prefix(quote)?.strip_suffix(quote);
+    within('"').or_else(|| within('\'')).unwrap_or(value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn methods_are_those_that_are_listed() {
+        let methods = |all: &[&str]| Some(all.iter().map(|one| (*one).to_owned()).collect::<Vec<_>>());
+        assert_eq!(listed("^(GET|POST)$"), methods(&["GET", "POST"]));
+        assert_eq!(listed("^(?:GET|GET)$"), methods(&["GET"]));
+        assert_eq!(listed("^PUT$"), methods(&["PUT"]));
+        for other in ["GET|POST", "^GET|POST$", "^(GET|P.*)$", "^(get)$", "^()$", "(GET)"] {
+            assert_eq!(listed(other), None, "{other}");
+        }
+    }
+}
