@@ -115,7 +115,7 @@ impl Test {
         if !self.services.is_empty() {
             return self.services.clone();
         }
-        config.cluster.iter().flat_map(|cluster| &cluster.services).map(|service| service.to_string()).collect()
+        config.cluster.iter().flat_map(|cluster| &cluster.services).map(ToString::to_string).collect()
     }
 
     /// The node to drain, where that is wanted.

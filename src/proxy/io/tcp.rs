@@ -151,7 +151,8 @@ impl fmt::Debug for Tcp {
 impl AsyncRead for Tcp {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         if self.early.is_some() {
-            return Poll::Ready(Ok(self.read_early(into)));
+            self.read_early(into);
+            return Poll::Ready(Ok(()));
         }
         Pin::new(&mut self.stream).poll_read(cx, into)
     }

@@ -62,7 +62,7 @@ fn wanted(base: &Url, target: &RedirectTarget) -> Option<Url> {
                 Some(path) => path.to_string(),
                 None => base.target.clone(),
             };
-            let host = host.as_ref().map_or_else(|| base.host.clone(), |host| host.to_string());
+            let host = host.as_ref().map_or_else(|| base.host.clone(), ToString::to_string);
             Some(Url { tls, host, port: port.unwrap_or(kept), target })
         }
     }
