@@ -59,7 +59,14 @@ impl Answer {
 
     /// The value of the cookie that it sets, if it sets one.
     pub(super) fn cookie(&self, name: &str) -> Option<&str> {
-        self.all("Set-Cookie").find_map(|line| {
+        self.session(name, true)
+    }
+
+    /// The same, if a client sends it again: one that is Secure only goes over TLS.
+    pub(super) fn session(&self, name: &str, tls: bool) -> Option<&str> {
+        let secure = |line: &str| line.split(';').any(|part| part.trim().eq_ignore_ascii_case("secure"));
+        let lines = self.fields.iter().filter(|(field, _)| field.eq_ignore_ascii_case("Set-Cookie"));
+        lines.map(|(_, line)| line.as_str()).filter(|line| tls || !secure(line)).find_map(|line| {
             let (key, value) = line.split(';').next()?.split_once('=')?;
             (key.trim().eq_ignore_ascii_case(name) && !value.trim().is_empty()).then_some(value.trim())
         })

@@ -71,6 +71,9 @@ async fn takes_over(ground: &Ground<'_>, node: &str) -> Result<String, (String, 
             ask(ground, pool, door, &target, sent).await?;
         }
         let members = ground.api.members().await.map_err(|why| (why, String::new()))?;
+        if members.iter().any(|member| member.node == node && member.order.is_none()) {
+            return Err(("somebody else activated it meanwhile".to_owned(), "does another test run?".to_owned()));
+        }
         if let Some(served) = served(&doors, &members, node) {
             return after(ground, &doors, &target, (sent, begun), &served).await;
         }

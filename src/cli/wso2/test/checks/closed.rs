@@ -61,7 +61,7 @@ async fn closed(ground: &Ground<'_>, door: &Door<'_>) -> Result<String, (String,
         ground.file(),
         door.site.name
     );
-    Err((format!("a node answers {}", open.join(", ")), advice))
+    Err((format!("a node is reached by {}", open.join(", ")), advice))
 }
 
 /// By Weir, or by a node that does not have it. A plain site may send all its clients to https, where it is asked again.

@@ -50,26 +50,22 @@ async fn through(ground: &Ground<'_>, door: &Door<'_>, report: &mut Report) {
         Ok(Walked { last, .. }) if last.status == 403 => {
             report.skipped(subject, "403: this machine may not come to it (allow-from of the site)");
         }
-        Ok(Walked { last, hops, naked }) => match naked {
-            Some(cookie) if door.tls => {
-                let advice = "the manager's connector: secure=\"true\" scheme=\"https\" in catalina-server.xml; or cookies = { secure = true } of the pool";
-                report.failed(subject, format!("its cookie {cookie} is not Secure"), advice);
-            }
-            _ => {
-                let plural = if hops == 1 { "" } else { "s" };
-                let what =
-                    format!("{START} answers {} after {hops} redirect{plural}, all to {}", last.status, door.origin());
-                report.passed(subject, what);
-            }
-        },
+        Ok(Walked { naked: true, .. }) if door.tls => {
+            report.failed(subject, "its cookie JSESSIONID is not Secure", SECURE)
+        }
+        Ok(Walked { last, hops, .. }) => {
+            let plural = if hops == 1 { "" } else { "s" };
+            let (status, origin) = (last.status, door.origin());
+            report.passed(subject, format!("{START} answers {status} after {hops} redirect{plural}, all to {origin}"));
+        }
     }
 }
 
 struct Walked {
     last: Answer,
     hops: u32,
-    /// A session's cookie without the attribute Secure.
-    naked: Option<String>,
+    /// Whether a session's cookie was set without the attribute Secure.
+    naked: bool,
 }
 
 enum Strayed {
@@ -81,13 +77,13 @@ enum Strayed {
 /// Follows redirects as a browser does, as long as they stay.
 async fn walk(ground: &Ground<'_>, door: &Door<'_>, mut question: Question) -> Result<Walked, Strayed> {
     let mut base = Url { tls: door.tls, host: door.host.clone(), port: door.port, target: START.to_owned() };
-    let (mut seen, mut naked) = (Vec::new(), None);
+    let (mut seen, mut naked) = (Vec::new(), false);
     for hops in 0..MOST_HOPS {
         let answer = ground.client.ask(&question).await.map_err(Strayed::Broken)?;
         if let Some(session) = answer.cookie("JSESSIONID") {
             question.cookie = Some(format!("JSESSIONID={session}"));
         }
-        naked = naked.or_else(|| naked_session(&answer));
+        naked |= answer.session("JSESSIONID", false).is_some();
         let Some(location) = answer.field("Location").filter(|_| matches!(answer.status, 301 | 302 | 303 | 307 | 308))
         else {
             return match answer.status {
@@ -112,12 +108,6 @@ async fn walk(ground: &Ground<'_>, door: &Door<'_>, mut question: Question) -> R
     Err(Strayed::Broken(format!("{START} redirects {MOST_HOPS} times and comes to no page")))
 }
 
-fn naked_session(answer: &Answer) -> Option<String> {
-    let of_session = |line: &&str| line.trim_start().to_ascii_uppercase().starts_with("JSESSIONID");
-    let secure = |line: &&str| line.split(';').any(|part| part.trim().eq_ignore_ascii_case("secure"));
-    answer.all("Set-Cookie").filter(of_session).find(|line| !secure(line)).map(|_| "JSESSIONID".to_owned())
-}
-
 fn away(door: &Door<'_>, node: &str) -> String {
     format!(
         "{node}: proxyPort=\"{}\" as an attribute of the connectors in catalina-server.xml, MgtHostName {} in carbon.xml",
@@ -126,4 +116,5 @@ fn away(door: &Door<'_>, node: &str) -> String {
 }
 
 const START: &str = "/carbon";
+const SECURE: &str = "the manager's connector: secure=\"true\" scheme=\"https\" in catalina-server.xml; or cookies = { secure = true } of the pool";
 const LOOK: &str = "`weir nodes` tells how the manager is; `weir why` of this URL says where it goes";

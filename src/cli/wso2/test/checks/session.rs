@@ -22,10 +22,21 @@ pub(super) async fn check(ground: &Ground<'_>, report: &mut Report) {
             continue;
         }
         match stays(ground, pool, door).await {
+            Stays::Known(Err((what, advice))) if !door.tls && kept_elsewhere(ground, pool) => {
+                let what = format!("{what}; in other pools of these nodes sessions are kept, as in the guide");
+                report.warning(subject, what, &advice);
+            }
             Stays::Known(verdict) => report.judged(subject, verdict),
             Stays::Untold(why) => report.skipped(subject, why),
         }
     }
+}
+
+/// Whether the file keeps sessions of these nodes in other pools alone: the guide does so for https.
+fn kept_elsewhere(ground: &Ground<'_>, pool: &Pool) -> bool {
+    let same =
+        |other: &&Pool| other.members.iter().any(|one| pool.members.iter().any(|member| member.node == one.node));
+    pool.sticky.is_none() && ground.config.pools.iter().filter(same).any(|other| other.sticky.is_some())
 }
 
 enum Stays {
@@ -45,7 +56,7 @@ async fn stays(ground: &Ground<'_>, pool: &Pool, door: &Door<'_>) -> Stays {
         }
         Err(why) => return Stays::Known(Err((why, String::new()))),
     };
-    let session = first.cookie(cookie).map(str::to_owned);
+    let session = first.session(cookie, door.tls).map(str::to_owned);
     let before = ground.api.counts(&pool.name).await.unwrap_or_default();
     let mut answers = Vec::new();
     for _ in 1..TURNS {
@@ -91,7 +102,7 @@ async fn begun(
     let targets = if door.kind == Kind::Console { console() } else { ground.session_targets() };
     for target in targets {
         let first = ground.get(door, &target).await?;
-        if by_address || first.cookie(cookie).is_some() {
+        if by_address || first.session(cookie, door.tls).is_some() {
             return Ok(Some((target, first)));
         }
     }

@@ -140,23 +140,21 @@ fn judge(
         "{sent} requests: {}{how}",
         if shares.is_empty() { "none was counted".to_owned() } else { shares.join(", ") }
     );
-    if !failures.is_empty() {
-        let url = format!("{}/services/", door.origin());
-        let what =
-            format!("{} of {sent} requests failed: {}; {}", failures.len(), failures.join(", "), shares.join(", "));
-        return report.failed(
-            subject,
-            what,
-            &format!("`weir why {url}` and `weir nodes` say where requests go, and why"),
-        );
-    }
     let count = |member: &&&Member| by_node.get(&member.label).copied().unwrap_or_default();
+    let without: Vec<&str> = active.iter().filter(|member| count(member) == 0).map(|member| &*member.label).collect();
+    if !failures.is_empty() {
+        let none = if without.is_empty() { String::new() } else { format!("; none from {}", without.join(", ")) };
+        let (failed, answers) = (failures.join(", "), shares.join(", "));
+        let what = format!("{} of {sent} requests failed: {failed}; answers: {answers}{none}", failures.len());
+        let url = format!("{}/services/", door.origin());
+        let advice = format!("`weir why {url}` and `weir nodes` say where requests go, and why");
+        return report.failed(subject, what, &advice);
+    }
     // What is passive before and after takes no request of a client without a session.
     if let Some(member) = passive.iter().find(|member| by == Told::Answers && count(member) > 0) {
         let what = format!("{said}; {} answered and is passive: {}", member.label, member.passive());
         return report.failed(subject, what, "`weir events` says whether it became active meanwhile");
     }
-    let without: Vec<&str> = active.iter().filter(|member| count(member) == 0).map(|member| &*member.label).collect();
     if without.is_empty() {
         let alone = if active.len() == 1 && pool.members.len() > 1 { "; it is the only active node" } else { "" };
         return report.passed(subject, format!("{said}{alone}"));
