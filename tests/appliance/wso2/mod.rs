@@ -31,6 +31,7 @@ fn a_sound_cluster_passes_whichever_way_the_nodes_are_told() {
         let world = World::with(&Planted { told, ..Planted::default() });
         let report = world.tested(&THROUGH);
         fails(&report, &[]);
+        assert!(report.lines("warning").contains(&"session pool esb-http".to_owned()), "{}", report.text());
         let passed = report.lines("passed");
         for line in [
             "spread pool esb-http",
@@ -38,6 +39,8 @@ fn a_sound_cluster_passes_whichever_way_the_nodes_are_told() {
             "console site mgt",
             "closed site esb.https",
             "proxy-port manager",
+            "redirect site old",
+            "service /orders/health at site esb.http",
         ] {
             assert!(passed.iter().any(|other| other == line), "{told}: {line}\n{}", report.text());
         }
@@ -75,7 +78,7 @@ fn each_fault_makes_its_own_lines_fail() {
         (Planted { private: Some(1), ..default() }, &on_worker2),
         (Planted { proxy_port: false, ..default() }, &["proxy-port manager"]),
         (Planted { denies: false, ..default() }, &["closed site esb.http", "closed site esb.https"]),
-        (Planted { secure: "", ..default() }, &["session pool esb-https"]),
+        (Planted { secure: "", ..default() }, &["session pool esb-http", "session pool esb-https"]),
         (
             Planted { expired: true, ..default() },
             &["certificate site esb.https esb.test", "certificate site mgt mgt.esb.test"],
@@ -127,14 +130,19 @@ fn what_runs_and_is_not_in_the_file_is_noticed() {
     world::rewrite(&path, |text| text.replacen("[pool.health]", "active = { max = 1 }\n[pool.health]", 1));
     let expected = ["reload the running Weir", "spread pool esb-http", "state pool esb-http"];
     fails(&world.tested(&THROUGH), &expected);
+    let world = World::with(&Planted::default());
+    world::rewrite(&world.weir.path("weir.toml"), |text| {
+        text.replace("host = \"esb.test\", port", "host = \"new.esb.test\", port")
+    });
+    fails(&world.tested(&THROUGH), &["redirect site old"]);
 }
 
 #[test]
 fn a_host_without_an_address_is_a_failure_unless_it_is_said_where_the_balancer_is() {
     let world = World::with(&Planted::default());
     let report = world.tested(&[]);
-    fails(&report, &["name host esb.test", "name host mgt.esb.test"]);
-    assert_eq!(world.tested(&THROUGH).lines("warning").iter().filter(|line| line.starts_with("name ")).count(), 2);
+    fails(&report, &["name host esb.test", "name host mgt.esb.test", "name host old.esb.test"]);
+    assert_eq!(world.tested(&THROUGH).lines("warning").iter().filter(|line| line.starts_with("name ")).count(), 3);
 }
 
 #[test]

@@ -77,8 +77,19 @@ impl World {
     /// The words of the command that tests it through loopback.
     pub(super) fn words(&self, more: &[&str]) -> Vec<String> {
         let config = self.weir.path("weir.toml").display().to_string();
-        let first =
-            ["wso2", "test", "--config", &config, "--service", "/services/echo", "--json", "--per-second", "500"];
+        let first = [
+            "wso2",
+            "test",
+            "--config",
+            &config,
+            "--service",
+            "/services/echo",
+            "--service",
+            "/orders/health",
+            "--json",
+            "--per-second",
+            "500",
+        ];
         first.iter().chain(more).map(|word| (*word).to_owned()).collect()
     }
 
@@ -162,11 +173,12 @@ fn answered(index: u8, secure: bool, (bare, private): (bool, bool), seen: &Seen)
         ),
         "/services/echo" => {
             let known = seen.values("cookie").iter().any(|cookie| cookie.contains(&format!("JSESSIONID=W{index}")));
-            let new = format!("Set-Cookie: JSESSIONID=W{index}{}; Path=/; Secure; HttpOnly\r\n", fresh());
-            ok_with(if known || !secure { "" } else { &new }, "echo")
+            let flag = if secure { "; Secure" } else { "" };
+            let new = format!("Set-Cookie: JSESSIONID=W{index}{}; Path=/{flag}; HttpOnly\r\n", fresh());
+            ok_with(if known { "" } else { &new }, "echo")
         }
         path if path.contains("carbon") || path.contains("Admin") || path.contains("Remote") => ok_with("", "console"),
-        "/services/" => ok_with("", "<html/>"),
+        "/orders/health" => ok_with("", "<ok/>"),
         _ => accepted(),
     }
 }
@@ -227,7 +239,9 @@ fn configuration(planted: &Planted, net: u8, [http, https, console]: [u16; 3], p
          [[pool]]\nname = \"manager\"\nnodes = [\"manager\"]\nport = {console}\ntls = {{ verify = \"pin\", pins = [\"{pin}\"] }}\n\
          [[site]]\nname = \"esb.http\"\nlistener = \"http\"\nhosts = [\"esb.test\"]\npool = \"esb-http\"\n{told}\n{denied}\
          [[site]]\nname = \"esb.https\"\nlistener = \"https\"\nhosts = [\"esb.test\"]\npool = \"esb-https\"\n{told}\n{certificate}{denied}\
-         [[site]]\nname = \"mgt\"\nlistener = \"https\"\nhosts = [\"mgt.esb.test\"]\npool = \"manager\"\n{certificate}",
+         [[site]]\nname = \"mgt\"\nlistener = \"https\"\nhosts = [\"mgt.esb.test\"]\npool = \"manager\"\n{certificate}\
+         [[site]]\nname = \"old\"\nlistener = \"http\"\nhosts = [\"old.esb.test\"]\n\
+         redirect = {{ scheme = \"https\", host = \"esb.test\", port = $https }}\n",
         health("tcp"),
         health("tls"),
     )
