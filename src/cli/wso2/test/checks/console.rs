@@ -51,7 +51,7 @@ async fn through(ground: &Ground<'_>, door: &Door<'_>, report: &mut Report) {
             report.skipped(subject, "403: this machine may not come to it (allow-from of the site)");
         }
         Ok(Walked { naked: true, .. }) if door.tls => {
-            report.failed(subject, "its cookie JSESSIONID is not Secure", SECURE)
+            report.failed(subject, "its cookie JSESSIONID is not Secure", SECURE);
         }
         Ok(Walked { last, hops, .. }) => {
             let plural = if hops == 1 { "" } else { "s" };
