@@ -217,6 +217,7 @@ pub mod traffic {
         pub mod forwarded;
         pub mod headers;
         pub mod location;
+        pub mod request_source;
         pub mod request_values;
     }
     pub mod resolved;

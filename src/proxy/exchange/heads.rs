@@ -6,7 +6,8 @@ use super::in_pool::InPool;
 use crate::config::ErrorPage;
 use crate::traffic::message::headers::{FramingToClient, FramingToNode, ToClient, ToNode, write_request};
 use crate::traffic::message::location::PublicName;
-use crate::traffic::message::request_values::{RequestSource, RequestValues};
+use crate::traffic::message::request_source::RequestSource;
+use crate::traffic::message::request_values::RequestValues;
 use crate::wire::{AnswerFraming, AnswerHead, Method, Version};
 
 impl InPool<'_> {

@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use super::request_values::RequestSource;
+use super::request_source::RequestSource;
 use crate::config::{CookieFlags, CookieSameSite, Cookies, NewDomain};
 use crate::traffic::routing::path_change::cookie_path;
 use crate::wire::split_authority;

@@ -4,7 +4,6 @@
 
 use std::borrow::Cow;
 
-use super::request_values::{RequestSource, RequestValues};
 use crate::config::Redirects;
 use crate::traffic::routing::path_change::PathChange;
 use crate::traffic::routing::reverse_map::{Host, PoolNodes, PublicSite, ReverseMap};
@@ -23,16 +22,6 @@ pub struct PublicName<'a> {
     pub pool: usize,
     /// Whether clients see a port that differs from the bound port of the listener.
     pub translated: bool,
-}
-
-impl RequestSource for PublicName<'_> {
-    fn public_name(&self) -> PublicName<'_> {
-        *self
-    }
-
-    fn values(&self) -> Option<RequestValues<'_>> {
-        None
-    }
 }
 
 impl PublicName<'_> {

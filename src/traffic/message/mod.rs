@@ -9,4 +9,5 @@ pub mod local_reply;
 pub mod location;
 pub mod redirect;
 pub mod refusal;
+pub mod request_source;
 pub mod request_values;

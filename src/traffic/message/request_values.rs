@@ -2,18 +2,8 @@
 
 use super::decimal::Decimal;
 use super::forwarded::Forwarded;
-use super::location::PublicName;
 use crate::config::RequestValue;
 use crate::wire::RequestHead;
-
-/// What the head of an answer takes from its request. It is asked where something is needed, and few answers need anything.
-pub trait RequestSource {
-    /// The URL that the client asked for.
-    fn public_name(&self) -> PublicName<'_>;
-
-    /// What fields that an operator sets take.
-    fn values(&self) -> Option<RequestValues<'_>>;
-}
 
 /// Where the values come from.
 #[derive(Clone, Copy, Debug)]

@@ -7,7 +7,7 @@ use crate::config::{Cookies, ErrorPage, RequestValue};
 use crate::traffic::message::cookies;
 use crate::traffic::message::decimal::Decimal;
 use crate::traffic::message::location::{Mapping, map_location, map_refresh};
-use crate::traffic::message::request_values::RequestSource;
+use crate::traffic::message::request_source::RequestSource;
 use crate::traffic::routing::edits::FieldEdits;
 use crate::traffic::routing::path_change::PathChange;
 use crate::traffic::routing::reverse_map::ReverseMap;
