@@ -96,12 +96,12 @@ complete -c weir -n "__fish_weir_using_subcommand wso2; and not __fish_seen_subc
 complete -c weir -n "__fish_weir_using_subcommand wso2; and not __fish_seen_subcommand_from check write test help" -f -a "write" -d 'Make the edits in the nodes\' files that the check asks for, from weir.toml; what they replace is kept beside them'
 complete -c weir -n "__fish_weir_using_subcommand wso2; and not __fish_seen_subcommand_from check write test help" -f -a "test" -d 'Test the running cluster through the balancer: console, services, sessions, nodes, certificates, failover'
 complete -c weir -n "__fish_weir_using_subcommand wso2; and not __fish_seen_subcommand_from check write test help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c weir -n "__fish_weir_using_subcommand wso2; and __fish_seen_subcommand_from check" -l node -d 'A node of weir.toml, and the directory of its files: its conf directory, the home of its product, or a copy of either' -r
+complete -c weir -n "__fish_weir_using_subcommand wso2; and __fish_seen_subcommand_from check" -l node -d 'A node of weir.toml, and the directory of its files: its conf directory, the home of its product, or a copy of either; `check` also reads tar archives' -r
 complete -c weir -n "__fish_weir_using_subcommand wso2; and __fish_seen_subcommand_from check" -s c -l config -d 'The configuration file' -r -F
 complete -c weir -n "__fish_weir_using_subcommand wso2; and __fish_seen_subcommand_from check" -l resolve -d 'Ask this machine for the addresses of the names that the nodes\' files have'
 complete -c weir -n "__fish_weir_using_subcommand wso2; and __fish_seen_subcommand_from check" -l json -d 'Print JSON'
 complete -c weir -n "__fish_weir_using_subcommand wso2; and __fish_seen_subcommand_from check" -s h -l help -d 'Print help'
-complete -c weir -n "__fish_weir_using_subcommand wso2; and __fish_seen_subcommand_from write" -l node -d 'A node of weir.toml, and the directory of its files: its conf directory, the home of its product, or a copy of either' -r
+complete -c weir -n "__fish_weir_using_subcommand wso2; and __fish_seen_subcommand_from write" -l node -d 'A node of weir.toml, and the directory of its files: its conf directory, the home of its product, or a copy of either; `check` also reads tar archives' -r
 complete -c weir -n "__fish_weir_using_subcommand wso2; and __fish_seen_subcommand_from write" -s c -l config -d 'The configuration file' -r -F
 complete -c weir -n "__fish_weir_using_subcommand wso2; and __fish_seen_subcommand_from write" -l from -d 'A node whose conf directory is copied to each directory of --node that is not there yet' -r
 complete -c weir -n "__fish_weir_using_subcommand wso2; and __fish_seen_subcommand_from write" -l hazelcast-rest -d 'Write hazelcast.rest.enabled to hazelcast.properties of the nodes' -r

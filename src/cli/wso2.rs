@@ -70,14 +70,15 @@ impl Check {
 fn as_text(checked: &Checked) -> String {
     let read = format!("{} of {} read", counted(checked.files.len(), "file"), counted(checked.nodes, "node"));
     let findings = counted(checked.findings.len() + checked.left_out, "finding");
-    format!("{}{read}; {findings}\n", drawn(&checked.findings))
+    format!("{}{read}; {findings}\n", drawn(&checked.findings, &checked.texts))
 }
 
 fn as_json(checked: &Checked) -> Value {
     let finding = |finding: &Finding| {
         let Problem { at, what, advice } = &finding.problem;
         let severity = if finding.is_error { "error" } else { "warning" };
-        json!({ "check": finding.check.name, "severity": severity, "file": at.file.display().to_string(), "line": at.line, "what": what, "advice": advice })
+        let column = checked.texts.get(&*at.file).and_then(|text| at.column(text));
+        json!({ "check": finding.check.name, "severity": severity, "file": at.file.display().to_string(), "line": at.line, "column": column, "what": what, "advice": advice })
     };
     let ok = !checked.findings.iter().any(|finding| finding.is_error);
     json!({ "ok": ok, "files": checked.files.len(), "nodes": checked.nodes, "left-out": checked.left_out, "findings": checked.findings.iter().map(finding).collect::<Vec<_>>() })

@@ -24,7 +24,7 @@ pub(crate) use self::site::error_page;
 pub use self::text::errors::{Errors, Place, Problem, first_of};
 pub use self::text::reference::{Form, Key, heading, reference, table_below};
 pub use self::text::regular;
-pub use self::text::report::render_warnings;
+pub use self::text::report::{render_warnings, render_warnings_of};
 pub use self::text::source::Texts;
 pub(crate) use self::text::source::{Source, bytes};
 pub use self::text::units::spoken_duration;

@@ -1,5 +1,6 @@
 //! Reads the files of all nodes, and runs all checks.
 
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -15,7 +16,7 @@ use crate::config::Config;
 pub struct Asked<'a> {
     /// The checked weir.toml.
     pub config: &'a Config,
-    /// Nodes, by their index in it, and their directories.
+    /// Nodes, by their index in it, and their directories or archives.
     pub nodes: Vec<(usize, PathBuf)>,
     /// Whether the system is asked for the addresses of names.
     pub resolve: bool,
@@ -33,6 +34,8 @@ pub struct Checked {
     pub files: Vec<PathBuf>,
     /// Of how many nodes.
     pub nodes: usize,
+    /// What was read, for excerpts: files may be in an archive, or in another encoding.
+    pub texts: HashMap<PathBuf, String>,
 }
 
 /// Checks the nodes' files.
@@ -53,8 +56,8 @@ pub(crate) fn examine(asked: &Asked<'_>, texts: &Texts) -> (Vec<NodeFiles>, Chec
     if asked.resolve {
         names::check(&nodes, &findings);
     }
-    let files = reading.files();
+    let (files, read) = reading.files();
     let (findings, left_out) = findings.sorted(&files);
-    let checked = Checked { files, nodes: nodes.len(), findings, left_out };
+    let checked = Checked { files, nodes: nodes.len(), findings, left_out, texts: read };
     (nodes, checked)
 }

@@ -1,10 +1,13 @@
-//! Reads the nodes' files: where they are in a directory, XML and properties with the place of each value, keystores. Sizes are
-//! bounded, and nothing is read that is no regular file.
+//! Reads the nodes' files: where they are in a directory or an archive, XML and properties with the place of each value, keystores.
+//! Sizes are bounded, and nothing is read that is no regular file.
 
+mod archive;
 pub(crate) mod keystore;
 pub(crate) mod properties;
 pub(crate) mod secrets;
+pub(crate) mod shelf;
 pub(crate) mod tree;
+pub(crate) mod wanted;
 pub(crate) mod xml;
 
 use std::path::Path;
@@ -53,23 +56,22 @@ const MOST: u64 = 4 << 20;
 
 /// A text file. `None`: there is none.
 pub(crate) fn text(path: &Path) -> Option<Result<Source, Problem>> {
+    (!is_absent(path)).then(|| source(path, bytes(path, MOST)))
+}
+
+/// The text that is in these bytes of a file.
+fn source(path: &Path, bytes: Result<Vec<u8>, (String, &str)>) -> Result<Source, Problem> {
     let file = Arc::new(path.to_path_buf());
     let problem = |line, (what, advice): (String, &str)| Problem {
         at: Place { file: Arc::clone(&file), line, span: 0..0 },
         what,
         advice: advice.to_owned(),
     };
-    if is_absent(path) {
-        return None;
-    }
-    let bytes = match bytes(path, MOST) {
-        Ok(bytes) => bytes,
-        Err(wrong) => return Some(Err(problem(0, wrong))),
-    };
-    Some(match decoded(bytes) {
+    let bytes = bytes.map_err(|wrong| problem(0, wrong))?;
+    match decoded(bytes) {
         Ok((text, _)) => Ok(Source::new(file, text)),
         Err((line, what)) => Err(problem(line, (what.to_owned(), "save it in UTF-8"))),
-    })
+    }
 }
 
 /// The bytes of a keystore. `None`: there is none, or it cannot be read.
@@ -77,7 +79,7 @@ pub(crate) fn binary(path: &Path) -> Option<Vec<u8>> {
     bytes(path, MOST).ok()
 }
 
-/// Whether nothing is there. A link that leads nowhere is something that cannot be read.
+/// Whether nothing is there. A link that leads nowhere is something that cannot be read, and so is what may not be seen.
 fn is_absent(path: &Path) -> bool {
     path.symlink_metadata().is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound)
 }

@@ -40,7 +40,7 @@ pub(crate) struct NodeFiles {
 impl NodeFiles {
     /// Reads all files of a node. What cannot be read is among the findings.
     pub(crate) fn read(node: usize, directory: &Path, view: View<'_>, read: &Reading<'_>) -> Option<Self> {
-        let tree = Tree::open(directory).map_err(|problem| read.findings.unreadable(problem)).ok()?;
+        let tree = Tree::open(directory, &read.shelf).map_err(|problem| read.findings.unreadable(problem)).ok()?;
         let conf = |name| tree.conf(name);
         Some(Self {
             axis2: read.required(&conf("axis2/axis2.xml"), "axisconfig", Axis2::read),

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::checks::FILE;
-use super::files;
-use super::files::tree::TEMPLATES;
+use super::files::shelf::Shelf;
+use super::files::wanted::TEMPLATES;
 use super::files::xml::{self, Element};
 use super::findings::Findings;
 use crate::config::{Place, Source};
@@ -20,18 +20,21 @@ pub(crate) struct Reading<'a> {
     pub(crate) findings: &'a Findings,
     /// Seconds since 1970, for certificates.
     pub(crate) now: i64,
+    /// The disk, and archives.
+    pub(crate) shelf: Shelf,
     texts: &'a Texts,
     files: RefCell<Vec<PathBuf>>,
+    read: RefCell<Texts>,
 }
 
 impl<'a> Reading<'a> {
     pub(crate) fn new(findings: &'a Findings, now: i64, texts: &'a Texts) -> Self {
-        Self { findings, now, texts, files: RefCell::default() }
+        Self { findings, now, shelf: Shelf::default(), texts, files: RefCell::default(), read: RefCell::default() }
     }
 
-    /// The files that were there, in the order in which they were read.
-    pub(crate) fn files(self) -> Vec<PathBuf> {
-        self.files.into_inner()
+    /// The files that were there, in the order in which they were read, and what was read of those that are texts.
+    pub(crate) fn files(self) -> (Vec<PathBuf>, Texts) {
+        (self.files.into_inner(), self.read.into_inner())
     }
 
     pub(crate) fn note(&self, path: &Path) {
@@ -42,10 +45,12 @@ impl<'a> Reading<'a> {
     pub(crate) fn source(&self, path: &Path) -> Option<Source> {
         let read = match self.texts.get(path) {
             Some(text) => Ok(Source::new(Arc::new(path.to_path_buf()), text.clone())),
-            None => files::text(path)?,
+            None => self.shelf.text(path)?,
         };
         self.note(path);
-        read.map_err(|problem| self.findings.unreadable(problem)).ok()
+        let source = read.map_err(|problem| self.findings.unreadable(problem)).ok()?;
+        self.read.borrow_mut().insert(path.to_path_buf(), source.text.clone());
+        Some(source)
     }
 
     pub(crate) fn xml<T>(&self, path: &Path, root: &str, read: impl FnOnce(Element<'_>) -> T) -> Option<T> {
@@ -66,13 +71,13 @@ impl<'a> Reading<'a> {
     }
 
     fn missing(&self, path: &Path, is_error: bool) {
-        if path.symlink_metadata().is_ok() {
+        if self.shelf.has(path) {
             return;
         }
         let at = Place { file: Arc::new(path.to_path_buf()), ..Place::default() };
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         let made_of = TEMPLATES.iter().map(|end| path.with_file_name(format!("{name}.{end}")));
-        if let Some(template) = made_of.into_iter().find(|template| template.exists()) {
+        if let Some(template) = made_of.into_iter().find(|template| self.shelf.has(template)) {
             let what = format!("there is no such file: {} is a template", template.display());
             self.findings.error(FILE, &at, what, "name the directory of a node, with the files that are made of it");
             return;

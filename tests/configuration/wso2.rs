@@ -8,6 +8,8 @@ use weir::wso2::{Asked, Checked, Finding, check, checks};
 
 use super::*;
 
+mod archives;
+
 pub(super) const NODES: [&str; 3] = ["manager", "worker1", "worker2"];
 
 /// A copy of a right tree, and the configuration of the guide.
@@ -628,6 +630,7 @@ fn a_directory_without_a_node_is_told() {
         ("", "the directory cannot be read"),
         ("x", "there is neither carbon.xml nor"),
         ("conf/deployment.toml", "deployment.toml is here"),
+        ("wso2ei-6.1.1/conf/carbon.xml", "did you mean "),
     ] {
         fs::remove_dir_all(&worker).ok();
         if !make.is_empty() {
@@ -673,6 +676,7 @@ fn findings_are_drawn_as_weir_check_draws_them() {
     let json: serde_json::Value = serde_json::from_slice(&json.stdout).unwrap();
     assert_eq!((&json["ok"], &json["nodes"]), (&false.into(), &3.into()), "{json}");
     assert_eq!(json["findings"][0]["check"], "proxy-port", "{json}");
+    assert_eq!(json["findings"][0]["column"], 9, "{json}");
 }
 
 #[test]

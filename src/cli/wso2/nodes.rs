@@ -10,7 +10,8 @@ use crate::config::{self, Config, suggestion};
 
 #[derive(clap::Args)]
 pub(super) struct Nodes {
-    /// A node of weir.toml, and the directory of its files: its conf directory, the home of its product, or a copy of either
+    /// A node of weir.toml, and the directory of its files: its conf directory, the home of its product, or a copy of either; `check` also
+    /// reads tar archives
     #[arg(long = "node", value_name = "NAME=DIR", required = true, value_parser = node)]
     nodes: Vec<(String, PathBuf)>,
     #[command(flatten)]
@@ -48,7 +49,7 @@ impl Nodes {
             if nodes.iter().any(|(other, _)| *other == index) {
                 return Err(format!("--node names {name:?} twice"));
             }
-            let same = |other: &Path| matches!((other.canonicalize(), directory.canonicalize()), (Ok(one), Ok(two)) if one == two);
+            let same = |other: &Path| other == directory || matches!((other.canonicalize(), directory.canonicalize()), (Ok(one), Ok(two)) if one == two);
             if let Some((other, _)) = nodes.iter().find(|(_, other)| same(other)) {
                 let other = &config.nodes[*other].name;
                 return Err(format!("--node names one directory for {other:?} and {name:?}: {}", directory.display()));

@@ -5,6 +5,7 @@ mod diff;
 mod hosts;
 mod place;
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -17,7 +18,7 @@ use crate::app::BAD_CONFIG;
 use crate::cli::cert::Draft;
 use crate::cli::output::{fail, print};
 use crate::config::Config;
-use crate::wso2::{Asked, Change, Plan, conf_directory, plan};
+use crate::wso2::{Asked, Change, Plan, conf_directory, is_archive, plan};
 
 #[derive(clap::Args)]
 pub(crate) struct Write {
@@ -61,6 +62,9 @@ impl Write {
 
     /// Whether no error is left.
     fn done(&self, config: &Config, nodes: Vec<(usize, PathBuf)>, now: SystemTime) -> Result<bool, String> {
+        if let Some((_, archive)) = nodes.iter().find(|(_, directory)| is_archive(directory)) {
+            return Err(format!("{} is no directory, and archives are only read: unpack it first", archive.display()));
+        }
         let mut copies = self.copies(config, &nodes)?;
         let plan = plan(&Asked { config, nodes: at_drafts(nodes, &copies), resolve: false, now }, self.hazelcast_rest);
         let plan = plan.map_err(|unsettled| {
@@ -177,5 +181,5 @@ fn left(plan: &Plan) -> String {
         return String::new();
     }
     let title = if plan.changes.is_empty() { "Left to you:" } else { "Left to you, with lines as they are then:" };
-    format!("{title}\n\n{}", drawn(&plan.left))
+    format!("{title}\n\n{}", drawn(&plan.left, &HashMap::new()))
 }

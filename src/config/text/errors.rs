@@ -29,6 +29,13 @@ impl Place {
         Self { span: BEYOND + self.start()..BEYOND + self.span.end % BEYOND, ..self.clone() }
     }
 
+    /// The column in its file's text, in characters from 1. `None`: it is the file as a whole, or the text is another one.
+    pub fn column(&self, text: &str) -> Option<usize> {
+        let before = text.get(..self.start()).filter(|_| self.line > 0)?;
+        let begin = before.rfind('\n').map_or(0, |newline| newline + 1);
+        before.get(begin..).map(|before| 1 + before.chars().count())
+    }
+
     /// Where it begins, with an excerpt or without.
     pub(crate) fn start(&self) -> usize {
         self.span.start % BEYOND

@@ -6,12 +6,11 @@ use std::io::{Error, ErrorKind, Read, Result};
 use std::os::unix::fs::FileTypeExt;
 use std::path::Path;
 
-/// Reads the whole file.
+/// Opens a file, to read it bit by bit.
 ///
 /// # Errors
-/// Also where the path leads to something else than a file (`IsADirectory`, `InvalidInput`), or to more than `most`
-/// bytes (`FileTooLarge`).
-pub fn read(path: &Path, most: u64) -> Result<Vec<u8>> {
+/// Also where the path leads to something else than a file (`IsADirectory`, `InvalidInput`).
+pub fn open(path: &Path) -> Result<File> {
     // Checked before opening, because opening a pipe would wait for a writer.
     let about = fs::metadata(path)?;
     let other = |kind, what: &str| Err(Error::new(kind, format!("this is {what}, not a file")));
@@ -22,9 +21,18 @@ pub fn read(path: &Path, most: u64) -> Result<Vec<u8>> {
         file if file.is_socket() => return other(ErrorKind::InvalidInput, "a socket"),
         _ => return other(ErrorKind::InvalidInput, "a device"),
     }
-    let mut bytes = Vec::with_capacity(usize::try_from(about.len().min(most)).unwrap_or(0));
+    File::open(path)
+}
+
+/// Reads the whole file.
+///
+/// # Errors
+/// As those of `open`, and where there are more than `most` bytes (`FileTooLarge`).
+pub fn read(path: &Path, most: u64) -> Result<Vec<u8>> {
+    let file = open(path)?;
+    let mut bytes = Vec::with_capacity(usize::try_from(file.metadata()?.len().min(most)).unwrap_or(0));
     // Files in /proc report a size of zero.
-    File::open(path)?.take(most.saturating_add(1)).read_to_end(&mut bytes)?;
+    file.take(most.saturating_add(1)).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > most {
         return Err(Error::new(ErrorKind::FileTooLarge, format!("it is larger than {}", size(most))));
     }

@@ -17,14 +17,24 @@ const MOST: usize = 40;
 impl Errors {
     /// Every problem with its excerpt, and the number of problems.
     pub fn render(&self, color: bool) -> String {
-        format!("{}{}\n", draw(&self.0, Word::Error, color), count(self.0.len(), "error"))
+        self.render_of(&HashMap::new(), color)
+    }
+
+    /// The same, with excerpts of these texts where a file is among them.
+    pub fn render_of(&self, texts: &HashMap<PathBuf, String>, color: bool) -> String {
+        format!("{}{}\n", draw(&self.0, Word::Error, color, texts), count(self.0.len(), "error"))
     }
 }
 
 /// Warnings in the form of errors. Empty when there are none.
 pub fn render_warnings(warnings: &[Problem], color: bool) -> String {
+    render_warnings_of(warnings, &HashMap::new(), color)
+}
+
+/// The same, with excerpts of these texts where a file is among them.
+pub fn render_warnings_of(warnings: &[Problem], texts: &HashMap<PathBuf, String>, color: bool) -> String {
     let all = if warnings.len() > MOST { format!("{}\n\n", count(warnings.len(), "warning")) } else { String::new() };
-    format!("{}{all}", draw(warnings, Word::Warning, color))
+    format!("{}{all}", draw(warnings, Word::Warning, color, texts))
 }
 
 fn count(number: usize, what: &str) -> String {
@@ -43,8 +53,8 @@ enum Word {
     Warning,
 }
 
-fn draw(problems: &[Problem], word: Word, color: bool) -> String {
-    let mut texts = Texts::default();
+fn draw(problems: &[Problem], word: Word, color: bool, read: &HashMap<PathBuf, String>) -> String {
+    let mut texts = Texts { read, drawn: HashMap::new() };
     problems
         .iter()
         .take(MOST)
@@ -57,13 +67,16 @@ fn plain(problem: &Problem, word: Word) -> String {
     format!("{word:?}: {}: {}\n{advice}\n", problem.at, problem.what)
 }
 
-/// The current content of files. `None` for a file that cannot be read.
-#[derive(Default)]
-struct Texts(HashMap<PathBuf, Option<String>>);
+/// What files have in them: as it was read, else now. `None` for a file that cannot be read.
+struct Texts<'a> {
+    read: &'a HashMap<PathBuf, String>,
+    drawn: HashMap<PathBuf, Option<String>>,
+}
 
-impl Texts {
+impl Texts<'_> {
     fn of(&mut self, path: &PathBuf) -> Option<&str> {
-        self.0.entry(path.clone()).or_insert_with(|| fs::read_to_string(path).ok().map(harmless)).as_deref()
+        let text = || self.read.get(path).cloned().or_else(|| fs::read_to_string(path).ok());
+        self.drawn.entry(path.clone()).or_insert_with(|| text().map(harmless)).as_deref()
     }
 }
 
@@ -74,7 +87,7 @@ fn harmless(text: String) -> String {
 
 /// A problem with its excerpt. `None` when there is nothing to show: the problem is about the whole file, or the file
 /// cannot be read or has changed.
-fn with_excerpt(problem: &Problem, word: Word, color: bool, texts: &mut Texts) -> Option<String> {
+fn with_excerpt(problem: &Problem, word: Word, color: bool, texts: &mut Texts<'_>) -> Option<String> {
     if problem.at.line == 0 {
         // The file may be a pipe, and reading it would wait for a writer.
         return None;

@@ -1,12 +1,11 @@
-//! The directory of one node: the home of a product, its conf/, or a copy of either.
+//! The directory of one node: the home of a product, its conf/, or a copy of either, also in an archive.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::shelf::Shelf;
+use super::wanted::{TEMPLATES, WHAT_TO_NAME};
 use crate::config::{Place, Problem};
-
-/// The ends of the names of templates of Puppet, Chef and Ansible.
-pub(crate) const TEMPLATES: [&str; 3] = ["erb", "epp", "j2"];
 
 /// Where the files of a node are.
 #[derive(Debug)]
@@ -21,51 +20,67 @@ pub(crate) struct Tree {
 
 /// The directory of a node that has carbon.xml.
 pub fn conf_directory(directory: &Path) -> Result<PathBuf, Problem> {
-    Tree::open(directory).map(|tree| tree.conf)
+    Tree::open(directory, &Shelf::default()).map(|tree| tree.conf)
+}
+
+/// Whether a path is an archive, or leads into one: such a node is only read.
+pub fn is_archive(path: &Path) -> bool {
+    archive_of(path).is_some()
 }
 
 impl Tree {
-    /// Finds the files below a directory.
-    pub(crate) fn open(directory: &Path) -> Result<Self, Problem> {
-        let problem = |what: String, advice: &str| Problem {
-            at: Place { file: Arc::new(directory.to_path_buf()), ..Place::default() },
-            what,
-            advice: advice.to_owned(),
-        };
-        directory.read_dir().map_err(|error| {
-            problem(
-                format!("the directory cannot be read: {error}"),
-                "name a node's conf directory, or the home of its product",
-            )
-        })?;
-        let places = [directory.to_path_buf(), directory.join("conf"), directory.join("repository/conf")];
-        let has = |conf: &&PathBuf| conf.join("carbon.xml").exists() || conf.join("axis2/axis2.xml").exists();
-        if let Some(conf) = places.iter().find(has) {
-            return Ok(Self::around(conf.clone()));
+    /// Finds the files below a directory, or in an archive.
+    pub(crate) fn open(directory: &Path, shelf: &Shelf) -> Result<Self, Problem> {
+        match archive_of(directory) {
+            Some(archive) => Self::in_archive(directory, archive, shelf),
+            None => Self::on_disk(directory, shelf),
         }
-        let template = |conf: &PathBuf| {
-            TEMPLATES.iter().map(|end| conf.join(format!("carbon.xml.{end}"))).find(|path| path.exists())
-        };
-        if let Some(template) = places.iter().find_map(template) {
-            let what = format!("{} is a template, and carbon.xml is not here", template.display());
-            return Err(problem(what, "name the directory of a node, with the files that are made of it"));
-        }
-        if places.iter().any(|conf| conf.join("deployment.toml").exists()) {
-            let what = "deployment.toml is here, and neither carbon.xml nor axis2/axis2.xml";
-            return Err(problem(
-                what.to_owned(),
-                "products after EI 6.5 make those files of it at their first start; start the node once",
-            ));
-        }
-        let what = "there is neither carbon.xml nor axis2/axis2.xml here, in conf/, or in repository/conf/";
-        Err(problem(what.to_owned(), "name a node's conf directory, or the home of its product"))
     }
 
-    fn around(conf: PathBuf) -> Self {
+    fn on_disk(directory: &Path, shelf: &Shelf) -> Result<Self, Problem> {
+        directory
+            .read_dir()
+            .map_err(|error| problem(directory, (format!("the directory cannot be read: {error}"), WHAT_TO_NAME)))?;
+        let places = [directory.to_path_buf(), directory.join("conf"), directory.join("repository/conf")];
+        let conf = places.iter().find(|conf| is_conf(shelf, conf));
+        let template = || places.iter().find_map(|conf| template(shelf, conf));
+        let later = || places.iter().any(|conf| shelf.has(&conf.join(LATER)));
+        if let Some(conf) = conf {
+            return Ok(Self::around(conf.clone(), None));
+        }
+        let (what, advice) = without(template(), later(), "here, in conf/, or in repository/conf/");
+        match home_below(directory, shelf) {
+            Some(home) => Err(problem(directory, (what, format!("did you mean {}?", home.display())))),
+            None => Err(problem(directory, (what, advice))),
+        }
+    }
+
+    fn in_archive(directory: &Path, archive: &Path, shelf: &Shelf) -> Result<Self, Problem> {
+        shelf.open(archive).map_err(|wrong| problem(archive, wrong))?;
+        let nearest = |holds: &dyn Fn(&Path) -> bool| shelf.nearest(directory, holds);
+        match nearest(&|conf| is_conf(shelf, conf)).as_slice() {
+            [] => {
+                let template =
+                    nearest(&|conf| template(shelf, conf).is_some()).iter().find_map(|conf| template(shelf, conf));
+                let later = !nearest(&|conf| shelf.has(&conf.join(LATER))).is_empty();
+                Err(problem(directory, without(template, later, "in this archive")))
+            }
+            [conf] => Ok(Self::around(conf.clone(), Some(archive))),
+            several => {
+                let names: Vec<String> = several.iter().take(8).map(|conf| conf.display().to_string()).collect();
+                let what = format!("the archive has {} nodes: {}", several.len(), names.join(", "));
+                Err(problem(directory, (what, "name one of these, as if the archive were a directory")))
+            }
+        }
+    }
+
+    fn around(conf: PathBuf, archive: Option<&Path>) -> Self {
         let absolute = std::path::absolute(&conf).unwrap_or_else(|_| conf.clone());
+        let is_inside = |home: &&Path| archive.is_none_or(|archive| home.starts_with(archive));
         let up = |levels: usize| conf.ancestors().nth(levels).filter(|path| !path.as_os_str().is_empty());
         let below_repository = absolute.ends_with("repository/conf");
         let home = up(if below_repository { 2 } else { 1 })
+            .filter(is_inside)
             .map_or_else(|| conf.join(if below_repository { "../.." } else { ".." }), Path::to_path_buf);
         Self { home, below_repository, conf }
     }
@@ -78,5 +93,51 @@ impl Tree {
     /// A file of the product's home. A copy of conf/ alone has none.
     pub(crate) fn home(&self, name: &str) -> PathBuf {
         self.home.join(name)
+    }
+}
+
+/// From which later products make all other files.
+const LATER: &str = "deployment.toml";
+
+fn problem(at: &Path, (what, advice): (String, impl Into<String>)) -> Problem {
+    let at = Place { file: Arc::new(at.to_path_buf()), ..Place::default() };
+    Problem { at, what, advice: advice.into() }
+}
+
+/// A product in a directory of this one, as where an archive was unpacked.
+fn home_below(directory: &Path, shelf: &Shelf) -> Option<PathBuf> {
+    let below = directory.read_dir().into_iter().flatten().flatten().take(1000).map(|entry| entry.path());
+    let mut homes: Vec<PathBuf> =
+        below.filter(|home| ["conf", "repository/conf"].iter().any(|conf| is_conf(shelf, &home.join(conf)))).collect();
+    homes.sort();
+    homes.into_iter().next()
+}
+
+/// The archive that a path names or leads into.
+fn archive_of(path: &Path) -> Option<&Path> {
+    path.ancestors()
+        .filter(|above| !above.as_os_str().is_empty())
+        .find(|above| above.exists())
+        .filter(|above| !above.is_dir())
+}
+
+fn is_conf(shelf: &Shelf, conf: &Path) -> bool {
+    ["carbon.xml", "axis2/axis2.xml"].iter().any(|name| shelf.has(&conf.join(name)))
+}
+
+fn template(shelf: &Shelf, conf: &Path) -> Option<PathBuf> {
+    TEMPLATES.iter().map(|end| conf.join(format!("carbon.xml.{end}"))).find(|path| shelf.has(path))
+}
+
+/// What is said where no node is.
+fn without(template: Option<PathBuf>, later: bool, place: &str) -> (String, &'static str) {
+    if let Some(template) = template {
+        let what = format!("{} is a template, and carbon.xml is not here", template.display());
+        (what, "name the directory of a node, with the files that are made of it")
+    } else if later {
+        let what = format!("{LATER} is here, and neither carbon.xml nor axis2/axis2.xml");
+        (what, "products after EI 6.5 make those files of it at their first start; start the node once")
+    } else {
+        (format!("there is neither carbon.xml nor axis2/axis2.xml {place}"), WHAT_TO_NAME)
     }
 }

@@ -6,7 +6,7 @@ use crate::config::certificate::{Leaf, day, key_pin_of, pin_of, pin_text};
 use crate::config::{Pool, Verify};
 use crate::wso2::checks::KEYSTORE;
 use crate::wso2::context::Context;
-use crate::wso2::files::{Written, binary, keystore};
+use crate::wso2::files::{Written, keystore};
 use crate::wso2::reading::Reading;
 
 /// The SHA-256 of the certificates that are shipped with their private keys, and the kernels of Carbon that have them.
@@ -28,8 +28,8 @@ pub(crate) fn check(context: Context<'_>, read: &Reading<'_>) {
     let mut seen: Vec<PathBuf> = Vec::new();
     for named in named(context) {
         let Some(path) = path(context, &named.location.text) else { continue };
-        let Some(bytes) = binary(&path) else {
-            missing(context, &named, &path);
+        let Some(bytes) = read.shelf.binary(&path) else {
+            missing(context, read, &named, &path);
             continue;
         };
         let all = keystore::certificates(&bytes);
@@ -77,9 +77,9 @@ fn path(context: Context<'_>, location: &str) -> Option<PathBuf> {
 }
 
 /// A home without the directory of its keystores is a copy of conf/ alone.
-fn missing(context: Context<'_>, named: &Named<'_>, path: &Path) {
-    let is_home = path.parent().is_some_and(Path::is_dir);
-    if is_home && path.symlink_metadata().is_err() {
+fn missing(context: Context<'_>, read: &Reading<'_>, named: &Named<'_>, path: &Path) {
+    let is_home = path.parent().is_some_and(|above| read.shelf.is_directory(above));
+    if is_home && !read.shelf.has(path) {
         let what = format!("there is no such keystore: {}", path.display());
         context.findings.error(KEYSTORE, &named.location.at, what, "name the keystore that is there");
     }
