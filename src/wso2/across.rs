@@ -5,8 +5,11 @@ mod compared;
 mod databases;
 mod deployment;
 mod members;
+mod multicast;
 mod ports;
+mod remotes;
 mod roles;
+mod users;
 
 use self::compared::{Across, parameter};
 use super::checks::{DOMAIN, GROUP_PASSWORD, PRODUCT, SCHEME};
@@ -18,11 +21,14 @@ use super::view::View;
 pub(crate) fn check(nodes: &[NodeFiles], view: View<'_>, findings: &Findings) {
     let across = Across { nodes, view, findings };
     members::check(across);
+    multicast::check(across);
     ports::check(across);
     roles::check(across);
     deployment::check(across);
     databases::check(across);
     caches::check(across);
+    remotes::check(across);
+    users::check(across);
     products(across);
     let cluster = view.cluster();
     // What [cluster] has, each node was compared with already.

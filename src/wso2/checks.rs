@@ -16,6 +16,7 @@ const CARBON: &str = "carbon.xml";
 const CATALINA: &str = "tomcat/catalina-server.xml";
 const REGISTRY: &str = "registry.xml";
 const SOURCES: &str = "datasources/master-datasources.xml";
+const USER_MGT: &str = "user-mgt.xml";
 const PASSTHRU: &str = "passthru-http.properties";
 const START: &str = "bin/integrator.sh, bin/wso2server.sh, wrapper.conf";
 
@@ -31,7 +32,7 @@ checks! {
     FILE, "file", "all", "it is there where the node needs it, can be read, and is well-formed XML with the right outermost element";
     PRODUCT, "product", CARBON, "all nodes are of one product and version, Enterprise Integrator or Enterprise Service Bus";
     ENABLED, "clustering-enabled", AXIS2, "there is one `clustering` element, enabled, with Hazelcast's class";
-    SCHEME, "membership-scheme", AXIS2, "`membershipScheme` is known, the same on all nodes, and that of `[cluster]`";
+    SCHEME, "membership-scheme", AXIS2, "`membershipScheme` is known, the same on all nodes, and that of `[cluster]`; what it needs is there: with `multicast` the same address and port, with `aws` keys";
     DOMAIN, "domain", AXIS2, "`domain` is the same on all nodes and that of `[cluster]`, and not the one that is shipped";
     GROUP_PASSWORD, "group-password", AXIS2, "`groupPassword` is the same on all nodes";
     MEMBER_HOST, "member-host", AXIS2, "`localMemberHost` is an IP address of this node, not this machine's loopback and not another node's";
@@ -40,7 +41,7 @@ checks! {
     SUB_DOMAIN, "sub-domain", AXIS2, "`subDomain` is `mgt` on the manager alone and `worker` on all others; EI may do without on all nodes";
     PATTERN, "clustering-pattern", AXIS2, "EI: `clusteringPattern` leaves a node that runs scheduled tasks";
     PARAMETERS, "parameters", AXIS2, "no parameter or property is written twice, misspelt, or read by nothing; `AvoidInitiation` is true; `groupManagement` is off";
-    RECEIVER, "receiver-port", AXIS2, "the receivers of http and https, with the offset, are on the ports of the pools, plain and TLS, and on an address that Weir reaches";
+    RECEIVER, "receiver-port", AXIS2, "the receivers of http and https, with the offset, are on the ports of the pools, plain and TLS, and on an address that Weir reaches, and ask for no client certificate";
     PREFIX, "wsdl-prefix", AXIS2, "`WSDLEPRPrefix` of both receivers is the public address of a site, without a slash or `/services` at its end";
     PROTOCOLS, "tls-protocols", "axis2/axis2.xml, tomcat/catalina-server.xml", "TLS 1.2 or newer is among the protocols";
     HOST_NAME, "host-name", CARBON, "`HostName` is a host of the workers' sites";
@@ -53,15 +54,17 @@ checks! {
     SYNCHRONIZER, "synchronizer", CARBON, "the deployment synchronizer is on or off on all nodes, as in `[cluster]`; its `RepositoryType` is known and the same";
     AUTO_COMMIT, "auto-commit", CARBON, "`AutoCommit` is true on the manager alone";
     AUTO_CHECKOUT, "auto-checkout", CARBON, "`AutoCheckout` is true on all nodes";
-    SVN, "svn", CARBON, "`SvnUrl` is the same on all nodes, that of `[cluster]`, no example, and on no node itself; its user is no example; `SvnUrlAppendTenantId` is the same";
+    SVN, "svn", CARBON, "`SvnUrl` is the same on all nodes, that of `[cluster]`, no example, and on no node itself; its user is no example and not empty; `SvnUrlAppendTenantId` is the same";
     PROXY_PORT, "proxy-port", CATALINA, "`proxyPort` is an attribute of the connectors, and the public port of the console's site";
     PROXY_NAME, "proxy-name", CATALINA, "`proxyName` is a host of a site, on the manager of the console's";
-    CONNECTOR, "connector", CATALINA, "a connector is on the port by which a pool reaches the console, on an address that Weir reaches, with the right `scheme` and `secure`";
-    MOUNT, "mount", REGISTRY, "each mount names a remote instance; all nodes have the same mounts and targets; with `[cluster.database]` there is one";
-    REMOTE, "remote-instance", REGISTRY, "each remote instance has a `dbConfig` of its own, with a datasource that exists";
+    CONNECTOR, "connector", CATALINA, "a connector is on the port by which a pool reaches the console, on an address that Weir reaches, with the right `scheme` and `secure`, and asks for no client certificate; `redirectPort` is one of TLS";
+    MOUNT, "mount", REGISTRY, "each mount names a remote instance and may take its path over (`overwrite`); all nodes have the same mounts and targets; with `[cluster.database]` there is one";
+    REMOTE, "remote-instance", REGISTRY, "each remote instance has a `dbConfig` of its own, with a datasource that exists; `registryRoot` and `enableCache` are the same on all nodes";
     CACHE, "cache-id", REGISTRY, "`cacheId`, where there is one, is user@URL of its datasource, and the same on all nodes";
     READ_ONLY, "read-only", REGISTRY, "`readOnly` is false on the manager, also for the whole registry, and true on workers";
-    SHARED, "shared-database", SOURCES, "the shared database is a server, at the same URL and user from all nodes, that of `[cluster.database]`, and not a node's own one; the driver fits the URL; other databases are the same";
+    SHARED, "shared-database", SOURCES, "the shared database is a server, at the same URL and user from all nodes, that of `[cluster.database]`, and not a node's own one; the driver is a known one that fits the URL; other databases are the same";
+    USERS, "users", USER_MGT, "the datasource of the users is there; between several nodes it is a server and the same database, and administrator, roles and user store are the same";
+    ADMIN, "admin-password", USER_MGT, "the administrator's password is not the one that WSO2 ships";
     SOCKET_TIMEOUT, "socket-timeout", PASSTHRU, "`http.socket.timeout` is not shorter than the pool waits, and longer than it keeps idle connections";
     SHUTDOWN, "shutdown-wait", PASSTHRU, "`transport.listener.shutdown.wait.sec` is 30 or more, so that a stop cuts no request";
     WORKER_NODE, "worker-node", START, "`-DworkerNode=true` is not there on EI 6, which does not start with it, nor on a manager";

@@ -51,6 +51,11 @@ pub(crate) fn filled_in(text: &str) -> Option<&'static str> {
     text.contains("${").then_some("its value is not known here")
 }
 
+/// Without the blanks around it, as Java's `trim` has it: a non-breaking space stays, and is part of the value.
+pub(crate) fn trimmed(text: &str) -> &str {
+    text.trim_matches(|c| c <= ' ')
+}
+
 /// The most that is read of one file: a hundred times what WSO2 ships.
 const MOST: u64 = 4 << 20;
 

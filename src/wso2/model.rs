@@ -6,6 +6,7 @@ pub(crate) mod catalina;
 pub(crate) mod databases;
 pub(crate) mod registry;
 pub(crate) mod start;
+pub(crate) mod users;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -16,6 +17,7 @@ use self::catalina::Catalina;
 use self::databases::Datasource;
 use self::registry::Registry;
 use self::start::Start;
+use self::users::Users;
 use super::files::properties::Properties;
 use super::files::tree::Tree;
 use super::reading::Reading;
@@ -34,6 +36,7 @@ pub(crate) struct NodeFiles {
     pub(crate) registry: Option<Registry>,
     pub(crate) datasources: Option<Vec<Datasource>>,
     pub(crate) passthru: Option<Properties>,
+    pub(crate) users: Option<Users>,
     pub(crate) start: Start,
 }
 
@@ -47,12 +50,9 @@ impl NodeFiles {
             carbon: read.required(&conf("carbon.xml"), "Server", Carbon::read),
             catalina: read.expected(&conf("tomcat/catalina-server.xml"), "Server", Catalina::read),
             registry: read.expected(&conf("registry.xml"), "wso2registry", Registry::read),
-            datasources: read.expected(
-                &conf("datasources/master-datasources.xml"),
-                "datasources-configuration",
-                databases::read,
-            ),
+            datasources: databases::all(&conf("datasources/master-datasources.xml"), read),
             passthru: read.source(&conf("passthru-http.properties")).map(|source| Properties::read(&source)),
+            users: read.xml(&conf("user-mgt.xml"), "UserManager", Users::read),
             start: Start::read(&tree, read),
             node,
             name: view.name(node).into(),

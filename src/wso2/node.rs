@@ -9,7 +9,9 @@ mod keystores;
 mod passthru;
 mod receivers;
 mod registry;
+mod scheme;
 mod start;
+mod users;
 
 use super::context::Context;
 use super::reading::Reading;
@@ -22,6 +24,7 @@ pub(crate) fn check(context: Context<'_>, read: &Reading<'_>) {
     catalina::check(context);
     registry::check(context);
     databases::check(context);
+    users::check(context);
     passthru::check(context);
     start::check(context);
     hazelcast::check(context, read);

@@ -135,6 +135,24 @@ const D: &str = "worker1/conf/datasources/master-datasources.xml";
 const P: &str = "worker1/conf/passthru-http.properties";
 const S: &str = "worker1/bin/integrator.sh";
 
+const U: &str = "worker1/conf/user-mgt.xml";
+const USERS: &str = r#"<UserManager>
+    <Realm>
+        <Configuration>
+            <AdminRole>admin</AdminRole>
+            <AdminUser>
+                <UserName>admin</UserName>
+                <Password>own</Password>
+            </AdminUser>
+            <EveryOneRoleName>everyone</EveryOneRoleName>
+            <Property name="isCascadeDeleteEnabled">true</Property>
+            <Property name="dataSource">jdbc/WSO2SharedDB</Property>
+        </Configuration>
+        <UserStoreManager class="org.wso2.carbon.user.core.jdbc.JDBCUserStoreManager"/>
+    </Realm>
+</UserManager>
+"#;
+
 #[rustfmt::skip]
 pub(super) const FAULTS: &[Fault] = &[
     (&[(A, "enable=\"true\"", "enable=\"false\"")], "clustering-enabled", (A, "HazelcastClusteringAgent\" enable"), "not enabled"),
@@ -259,6 +277,30 @@ pub(super) const FAULTS: &[Fault] = &[
     (&[(D, "jdbc:h2:repository/database/WSO2CARBON_DB;DB_CLOSE_ON_EXIT=FALSE", "jdbc:mysql://carbondb.mysql-wso2.com:3306/registry"), (D, "org.h2.Driver", "com.mysql.jdbc.Driver")], "shared-database", (D, "registry?autoReconnect"), "the node's own one too"),
     (&[("*/conf/datasources/master-datasources.xml", "</datasources>", "<datasource><jndiConfig><name>jdbc/UM</name></jndiConfig><definition><configuration><url>jdbc:mysql://um.test/um</url></configuration></definition></datasource></datasources>"), (D, "um.test", "um2.test")], "shared-database", (D, "um2.test"), "jdbc/UM is"),
     (&[(S, "-DworkerNode=false", "-Dsetup=true")], "start-options", (S, "-Dsetup=true"), "first start alone"),
+    (&[(A, ">wso2.esb.domain</parameter>", ">\u{a0}wso2.esb.domain</parameter>")], "domain", (A, "\u{a0}wso2.esb.domain"), "domain is \"\\u{a0}wso2.esb.domain\""),
+    (&[("*/conf/axis2/axis2.xml", ">wka<", ">multicast<"), (A, "mcastPort\">45564", "mcastPort\">45565")], "membership-scheme", (A, "45565"), "and on manager it is \"45564\""),
+    (&[("*/conf/axis2/axis2.xml", ">wka<", ">multicast<"), (A, "<parameter name=\"mcastPort\">45564</parameter>", "")], "membership-scheme", (A, "<clustering"), "mcastPort is \"54327\", and on manager"),
+    (&[("*/conf/axis2/axis2.xml", ">wka<", ">multicast<"), (A, "mcastPort\">45564", "mcastPort\">4556x")], "membership-scheme", (A, "4556x"), "is no number"),
+    (&[(A, ">wka<", ">aws<")], "membership-scheme", (A, ">aws<"), "secretKey is not there"),
+    (&[(A, ">wka<", ">aws<"), (A, "<members>", "<parameter name=\"tagKey\">x</parameter><members>")], "membership-scheme", (A, "tagKey"), "without tagValue"),
+    (&[(A, "<parameter name=\"HttpsProtocols\">", "<parameter name=\"SSLVerifyClient\">require</parameter>\n<parameter name=\"HttpsProtocols\">")], "receiver-port", (A, "SSLVerifyClient"), "asks for a client certificate"),
+    (&[(T, "SSLEnabled=\"true\"", "SSLEnabled=\"true\" clientAuth=\"true\"")], "connector", (T, "clientAuth"), "asks for a client certificate"),
+    (&[(T, "redirectPort=\"9443\"", "redirectPort=\"8443\"")], "connector", (T, "redirectPort"), "no connector of TLS is on it"),
+    (&[(C, "<SvnUser>deployer<", "<SvnUser><")], "svn", (C, "<SvnUser>"), "asked as nobody"),
+    (&[(C, "<AutoCommit>false", "<AutoCommit>no")], "svn", (C, "<AutoCommit>"), "counts as false"),
+    (&[(D, "com.mysql.jdbc.Driver", "com.mysql.jdbc.Drivr")], "shared-database", (D, "Drivr"), "did you mean \"com.mysql.jdbc.Driver\""),
+    (&[(R, "/_system/config\" overwrite=\"true\"", "/_system/config\" overwrite=\"false\"")], "mount", (R, "overwrite=\"false\""), "the mount is not made"),
+    (&[("*/conf/registry.xml", "/_system/config\" overwrite=\"true\"", "/_system/config\"")], "mount", (R, "/_system/config\""), "the mount is not made"),
+    (&[(R, "/_system/governance\" overwrite=\"true\"", "/_system/governance\" overwrite=\"virtual\"")], "mount", (R, "virtual"), "and on manager it is \"true\""),
+    (&[(R, "<registryRoot>/<", "<registryRoot>/esb<")], "remote-instance", (R, "<registryRoot>"), "registryRoot is \"/esb\", and on manager"),
+    (&[(R, "<enableCache>true", "<enableCache>false")], "remote-instance", (R, "<enableCache>"), "enableCache is \"false\", and on manager"),
+    (&[("*/conf/user-mgt.xml", "", USERS), (U, "jdbc/WSO2SharedDB", "jdbc/WSO2CarbonDB")], "users", (U, "WSO2CarbonDB"), "that it has for itself"),
+    (&[("*/conf/user-mgt.xml", "", USERS), (U, "jdbc/WSO2SharedDB", "jdbc/WSO2SharedDb")], "users", (U, "WSO2SharedDb"), "did you mean \"jdbc/WSO2SharedDB\""),
+    (&[("*/conf/user-mgt.xml", "", USERS), (U, "<AdminRole>admin", "<AdminRole>root")], "users", (U, "<AdminRole>"), "AdminRole is \"root\", and on manager"),
+    (&[("*/conf/user-mgt.xml", "", USERS), (U, "jdbc.JDBCUserStoreManager", "ldap.ReadWriteLDAPUserStoreManager")], "users", (U, "<UserStoreManager"), "the class of the user store"),
+    (&[("*/conf/user-mgt.xml", "", USERS), (U, "jdbc/WSO2SharedDB", "jdbc/UM"), (D, "</datasources>", "<datasource><jndiConfig><name>jdbc/UM</name></jndiConfig><definition><configuration><url>jdbc:mysql://um.test/um</url></configuration></definition></datasource></datasources>")], "users", (U, "jdbc/UM"), "the users are in jdbc:mysql://um.test/um, and on manager in"),
+    (&[("*/conf/user-mgt.xml", "", USERS), ("*/conf/user-mgt.xml", "jdbc/WSO2SharedDB", "jdbc/UM"), ("*/conf/datasources/master-datasources.xml", "</datasources>", "<datasource><jndiConfig><name>jdbc/UM</name></jndiConfig><definition><configuration><url>jdbc:mysql://localhost/um</url></configuration></definition></datasource></datasources>")], "users", (D, "localhost"), "which is another machine on each node"),
+    (&[("*/conf/user-mgt.xml", "", USERS), (U, "<Password>own<", "<Password>admin<")], "admin-password", (U, "<Password>"), "the one that WSO2 ships"),
     (&[(A, "</clustering>", "")], "file", (A, "</axisconfig>"), "stands where </clustering> belongs"),
     (&[(C, "</Server>", "")], "file", (C, "</DeploymentSynchronizer>"), "a part of it is missing"),
     (&[(R, "wso2registry>", "registry>")], "file", (R, "<registry>"), "this is <registry>"),
@@ -367,6 +409,27 @@ fn the_certificate_that_a_node_shows_is_the_one_that_pools_pin() {
     fs::create_dir_all(store.parent().unwrap()).unwrap();
     let none = said(&world.check().findings);
     assert_eq!(none.matches("there is no such keystore").count(), 3, "{none}");
+    for (bytes, words) in [
+        (b"404 Not Found".to_vec(), "this file is no keystore"),
+        (keystore(made.cert.der())[..60].to_vec(), "ends too early"),
+        (vec![0xfe, 0xed, 0xfe, 0xed, 0, 0, 0, 2, 0, 0, 0, 0], "has no private key"),
+    ] {
+        fs::write(&store, bytes).unwrap();
+        let findings = said(&world.check().findings);
+        assert!(findings.contains(words), "{words:?} is not in\n{findings}");
+    }
+    let named = |alias: &[u8]| {
+        let mut bytes = keystore(made.cert.der());
+        let at = bytes.windows(10).position(|part| part == b"wso2carbon").unwrap();
+        bytes[at..at + 10].copy_from_slice(alias);
+        bytes
+    };
+    fs::write(&store, named(b"wso2carbom")).unwrap();
+    let findings = said(&world.check().findings);
+    assert!(
+        findings.contains("this keystore has no key \"wso2carbon\"") && findings.contains("did you mean"),
+        "{findings}"
+    );
     fs::write(&store, keystore(made.cert.der())).unwrap();
     let findings = said(&world.check().findings);
     assert!(
@@ -402,6 +465,7 @@ fn two_halves_that_never_hear_of_each_other_are_found() {
 
 /// What other databases, and other ways to write a cluster, look like.
 const CONFIG_SOURCE: &str = "<datasource><jndiConfig><name>jdbc/WSO2ConfigDB</name></jndiConfig><definition><configuration><url>jdbc:mysql://carbondb.mysql-wso2.com:3306/config</url><username>regadmin</username></configuration></definition></datasource></datasources>";
+const OTHER_SOURCES: &str = "<datasources-configuration><datasources><datasource><jndiConfig><name>jdbc/WSO2ConfigDB</name></jndiConfig><definition><configuration><url>jdbc:mysql://carbondb.mysql-wso2.com:3306/config</url><username>regadmin</username></configuration></definition></datasource></datasources></datasources-configuration>";
 const CONFIG_REMOTE: &str = "<dbConfig name=\"conf\"><dataSource>jdbc/WSO2ConfigDB</dataSource></dbConfig><remoteInstance url=\"x\"><id>conf</id><dbConfig>conf</dbConfig><readOnly>true</readOnly></remoteInstance><mount path=\"/_system/config\" overwrite=\"true\"><instanceId>conf";
 
 #[test]
@@ -417,6 +481,46 @@ fn two_shared_databases_are_right_and_so_is_no_cache_id() {
     world.edit(("*/conf/datasources/master-datasources.xml", "3306/registry", "3306/other"));
     let findings = said(&world.check().findings);
     assert_eq!(findings.matches("[cluster.database] of weir.toml says").count(), 3, "{findings}");
+}
+
+#[test]
+fn other_ways_to_write_the_same_are_right() {
+    let driver = "com.mysql.jdbc.Driver";
+    for edits in [
+        &[("*/conf/user-mgt.xml", "", USERS)][..],
+        &[("*/conf/datasources/master-datasources.xml", driver, "org.mariadb.jdbc.Driver")],
+        &[("*/conf/datasources/master-datasources.xml", driver, "com.mysql.cj.jdbc.Driver")],
+        &[("*/conf/datasources/master-datasources.xml", driver, "com.mysql.jdbc.jdbc2.optional.MysqlXADataSource")],
+        &[("*/conf/registry.xml", "overwrite=\"true\"", "overwrite=\"virtual\"")],
+        &[("*/conf/registry.xml", "overwrite=\"true\"", "overwrite=\"TRUE\"")],
+        &[("*/conf/registry.xml", "<registryRoot>/</registryRoot>", "")],
+        &[("*/conf/registry.xml", "<enableCache>true", "<enableCache>false")],
+        &[("*/conf/carbon.xml", "<SvnUser>deployer</SvnUser>", "")],
+        &[("*/conf/axis2/axis2.xml", ">wka<", ">multicast<")],
+        &[
+            ("*/conf/datasources/esb-datasources.xml", "", OTHER_SOURCES),
+            ("*/conf/registry.xml", "<dataSource>jdbc/WSO2SharedDB", "<dataSource>jdbc/WSO2ConfigDB"),
+            ("*/conf/registry.xml", "3306/registry?autoReconnect=true", "3306/config"),
+        ],
+        &[("*/conf/tomcat/catalina-server.xml", "redirectPort=\"9443\"", "redirectPort=\"443\"")],
+        &[("*/conf/tomcat/catalina-server.xml", "SSLEnabled=\"true\"", "SSLEnabled=\"true\" clientAuth=\"want\"")],
+        &[("*/conf/axis2/axis2.xml", ">wso2.esb.domain</parameter>", ">\n  wso2.esb.domain\t</parameter>")],
+        &[("*/conf/axis2/axis2.xml", ">wso2.esb.domain</parameter>", ">wso2.esb.<!-- x -->domain</parameter>")],
+    ] {
+        let world = World::new("ei");
+        edits.iter().for_each(|edit| world.edit(*edit));
+        assert_eq!(said(&world.check().findings), "", "{edits:?}");
+    }
+}
+
+#[test]
+fn what_weir_toml_and_other_nodes_say_differently_is_told_once() {
+    for edit in [(D, "3306/registry", "3306/registri"), (D, ">regadmin<", ">root<")] {
+        let world = World::new("ei").with(CLUSTER);
+        world.edit(edit);
+        let findings = said(&world.check().findings);
+        assert_eq!(findings.matches("[shared-database]").count(), 1, "{findings}");
+    }
 }
 
 #[test]

@@ -49,7 +49,10 @@ impl Nodes {
             if nodes.iter().any(|(other, _)| *other == index) {
                 return Err(format!("--node names {name:?} twice"));
             }
-            let same = |other: &Path| other == directory || matches!((other.canonicalize(), directory.canonicalize()), (Ok(one), Ok(two)) if one == two);
+            let same = |other: &Path| {
+                other == directory
+                    || matches!((other.canonicalize(), directory.canonicalize()), (Ok(one), Ok(two)) if one == two)
+            };
             if let Some((other, _)) = nodes.iter().find(|(_, other)| same(other)) {
                 let other = &config.nodes[*other].name;
                 return Err(format!("--node names one directory for {other:?} and {name:?}: {}", directory.display()));

@@ -30,9 +30,7 @@ impl<'a> Across<'a> {
     pub(crate) fn same(&self, check: Check, name: &str, value: impl Fn(&'a NodeFiles) -> Option<&'a Written>) {
         let known = |said: &&Written| said.filled_in().is_none();
         let all: Vec<_> = self.nodes.iter().filter_map(|node| Some((node, value(node).filter(known)?))).collect();
-        let Some((first, wanted)) = most_common(&all) else { return };
-        for (_, said) in all.iter().filter(|(_, said)| said.text != wanted.text) {
-            let what = format!("{name} is {:?}, and on {} it is {:?}", said.text, first.name, wanted.text);
+        for (said, what) in differing(name, &all) {
             self.findings.error(check, &said.at, what, "write the same on all nodes");
         }
     }
@@ -61,13 +59,21 @@ impl<'a> Across<'a> {
     }
 }
 
+/// The values that are not that of most, and what is said of each.
+pub(super) fn differing<'a>(name: &str, all: &[(&NodeFiles, &'a Written)]) -> Vec<(&'a Written, String)> {
+    let Some((first, wanted)) = most_common(all) else { return Vec::new() };
+    let others = all.iter().filter(|(_, said)| said.text != wanted.text);
+    let what = |said: &Written| format!("{name} is {:?}, and on {} it is {:?}", said.text, first.name, wanted.text);
+    others.map(|(_, said)| (*said, what(said))).collect()
+}
+
 fn node_list(all: &[(&NodeFiles, &Written)], but: &NodeFiles) -> String {
     let names: Vec<&str> = all.iter().map(|(node, _)| &*node.name).filter(|name| *name != &*but.name).collect();
     names.join(", ")
 }
 
 /// The value that most nodes have; of several the one of the manager, or of the first node.
-pub(crate) fn most_common<'a>(all: &[(&'a NodeFiles, &'a Written)]) -> Option<(&'a NodeFiles, &'a Written)> {
+pub(crate) fn most_common<'n, 'a>(all: &[(&'n NodeFiles, &'a Written)]) -> Option<(&'n NodeFiles, &'a Written)> {
     let count = |wanted: &Written| all.iter().filter(|(_, said)| said.text == wanted.text).count();
     let weight = |(node, said): &&(&NodeFiles, &Written)| (count(said), node.role.is_manager);
     // The first of equal ones: `max_by_key` would take the last.

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::compared::{Across, most_common};
+use super::compared::{Across, differing, most_common};
 use crate::config::{Place, suggestion};
 use crate::wso2::checks::{MOUNT, SHARED};
 use crate::wso2::files::Written;
@@ -50,6 +50,13 @@ fn mounts(across: Across<'_>, registries: &[(&NodeFiles, &Registry)]) {
     let paths: BTreeSet<&str> = all.iter().flat_map(|(_, _, mounts)| mounts.keys().copied()).collect();
     for path in paths {
         mounted(across, &all, path);
+        let said: Vec<_> =
+            all.iter().filter_map(|(node, _, mounts)| Some((*node, mounts.get(path)?.overwrite.as_ref()?))).collect();
+        for (said, what) in differing("overwrite", &said) {
+            if !across.findings.has(MOUNT, &said.at) {
+                across.findings.error(MOUNT, &said.at, what, "write the same on all nodes");
+            }
+        }
         let targets: Vec<_> =
             all.iter().filter_map(|(node, _, mounts)| Some((*node, mounts.get(path)?.target.as_ref()?))).collect();
         let Some((node, target)) = most_common(&targets) else { continue };
@@ -92,7 +99,7 @@ fn database(across: Across<'_>, name: &str) {
         let what = format!("{name} is at {host}, which is another machine on each node");
         across.findings.error(SHARED, at, what, "write the name or address of the database server");
     };
-    for (_, url) in &urls {
+    for (_, url) in urls.iter().filter(|(_, url)| !across.findings.has(SHARED, &url.at)) {
         let host = host(&url.text).filter(|host| is_loopback(host));
         match host {
             Some(host) if urls.len() > 1 && !on_one_machine(across) => local(&url.at, host),
@@ -129,7 +136,9 @@ fn other(across: Across<'_>, name: &str) {
 fn users(across: Across<'_>, name: &str, sources: &[(&NodeFiles, &Datasource)]) {
     let users: Vec<_> = sources.iter().filter_map(|(node, source)| Some((*node, source.user.as_ref()?))).collect();
     let Some((node, wanted)) = most_common(&users) else { return };
-    for (_, said) in users.iter().filter(|(_, said)| said.text != wanted.text && said.filled_in().is_none()) {
+    let differs = |said: &Written| said.text != wanted.text && said.filled_in().is_none();
+    // What was compared with weir.toml is not told twice.
+    for (_, said) in users.iter().filter(|(_, said)| differs(said) && !across.findings.has(SHARED, &said.at)) {
         let what = format!("the user of {name} is {:?}, and on {} it is {:?}", said.text, node.name, wanted.text);
         across.findings.warning(SHARED, &said.at, what, "write the same user on all nodes");
     }

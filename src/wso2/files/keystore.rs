@@ -1,11 +1,31 @@
 //! The certificates of the private keys in a Java keystore (JKS). They are readable without a password; the keys are not read.
 
-/// The first certificate of each private key, by the key's alias. Empty for other kinds of keystores.
-pub(crate) fn certificates(bytes: &[u8]) -> Vec<(String, Vec<u8>)> {
-    let mut found = Vec::new();
+/// What a file is.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Keystore {
+    /// Java's own kind.
+    Java {
+        /// The first certificate of each private key, by the key's alias.
+        keys: Vec<(String, Vec<u8>)>,
+        /// Whether it is there to its end.
+        is_whole: bool,
+    },
+    /// Another kind, which is not read: PKCS12, or JCEKS.
+    Other,
+    /// None that Java reads.
+    None,
+}
+
+pub(crate) fn read(bytes: &[u8]) -> Keystore {
+    if !bytes.starts_with(MAGIC) {
+        // PKCS12 is a sequence of ASN.1.
+        let is_other = bytes.starts_with(&[0xce, 0xce, 0xce, 0xce]) || bytes.first() == Some(&0x30);
+        return if is_other { Keystore::Other } else { Keystore::None };
+    }
+    let mut keys = Vec::new();
     // What is cut off or damaged has no further entries.
-    let _end = entries(bytes, &mut found);
-    found
+    let is_whole = entries(bytes, &mut keys).is_some();
+    Keystore::Java { keys, is_whole }
 }
 
 const MAGIC: &[u8] = &[0xfe, 0xed, 0xfe, 0xed];
@@ -92,18 +112,21 @@ mod tests {
 
     #[test]
     fn the_leaf_of_each_private_key_is_found() {
-        assert_eq!(certificates(&keystore()), [("mine".to_owned(), b"leaf".to_vec())]);
-        assert_eq!(certificates(b"PK\x03\x04"), []);
+        let keys = vec![("mine".to_owned(), b"leaf".to_vec())];
+        assert_eq!(read(&keystore()), Keystore::Java { keys, is_whole: true });
+        assert_eq!(read(&keystore()[..40]), Keystore::Java { keys: Vec::new(), is_whole: false });
+        assert_eq!((read(b"PK\x03\x04"), read(b"")), (Keystore::None, Keystore::None));
+        assert_eq!(read(&[0x30, 0x82, 5, 0]), Keystore::Other);
     }
 
     #[test]
     fn no_cut_and_no_count_makes_it_panic() {
         let whole = keystore();
         for end in 0..whole.len() {
-            certificates(&whole[..end]);
+            read(&whole[..end]);
             let mut broken = whole.clone();
             broken[end] = 0xff;
-            certificates(&broken);
+            read(&broken);
         }
     }
 }

@@ -2,8 +2,8 @@
 
 use roxmltree::{Document, Error, Node, ParsingOptions};
 
-use super::Written;
 use super::secrets::place;
+use super::{Written, trimmed};
 use crate::config::{Place, Problem, Source};
 
 /// The most elements, texts and comments of one file.
@@ -64,7 +64,7 @@ impl<'a> Element<'a> {
     }
 
     pub(crate) fn attribute(&self, name: &str) -> Option<Written> {
-        self.raw(name).map(|said| Written { text: said.text.trim().to_owned(), ..said })
+        self.raw(name).map(|said| Written { text: trimmed(&said.text).to_owned(), ..said })
     }
 
     /// An attribute as it is, with its blanks: servers compare names so.
@@ -85,13 +85,13 @@ impl<'a> Element<'a> {
         for node in self.node.children().filter(Node::is_text) {
             let (range, text) = (node.range(), node.text().unwrap_or_default());
             let raw = self.source.text.get(range.clone()).unwrap_or_default();
-            if written.text.is_empty() && !raw.trim().is_empty() {
-                let start = range.start + raw.len() - raw.trim_start().len();
-                written.at = place(self.source, start..start + raw.trim().len());
+            if trimmed(&written.text).is_empty() && !trimmed(raw).is_empty() {
+                let start = range.start + raw.len() - raw.trim_start_matches(|c| c <= ' ').len();
+                written.at = place(self.source, start..start + trimmed(raw).len());
             }
-            written.text = format!("{}{text}", written.text).trim().to_owned();
+            written.text.push_str(text);
         }
-        written
+        Written { text: trimmed(&written.text).to_owned(), ..written }
     }
 
     /// The text of a child. `None`: there is no such child, or it is empty.

@@ -73,6 +73,10 @@ impl Clustering {
     }
 
     /// Without a scheme members are found by multicast.
+    pub(crate) fn is_multicast(&self) -> bool {
+        self.parameter("membershipScheme").is_none_or(|scheme| scheme.text == "multicast")
+    }
+
     pub(crate) fn is_wka(&self) -> bool {
         self.parameter("membershipScheme").is_some_and(|scheme| scheme.text == "wka")
     }

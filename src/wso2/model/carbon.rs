@@ -31,6 +31,8 @@ pub(crate) struct Synchronizer {
     pub(crate) kind: Option<Written>,
     pub(crate) url: Option<Written>,
     pub(crate) user: Option<Written>,
+    /// A user that is written and empty.
+    pub(crate) nobody: Option<Place>,
     pub(crate) per_tenant: Option<Written>,
 }
 
@@ -74,6 +76,11 @@ impl Carbon {
                 kind: one.said("RepositoryType"),
                 url: one.said("SvnUrl"),
                 user: one.said("SvnUser"),
+                nobody: one
+                    .child("SvnUser")
+                    .map(|user| user.text())
+                    .filter(|user| user.text.is_empty())
+                    .map(|user| user.at),
                 per_tenant: one.said("SvnUrlAppendTenantId"),
             }),
         }

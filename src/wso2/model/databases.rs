@@ -1,7 +1,10 @@
-//! master-datasources.xml as plain values: the databases and how they are reached.
+//! master-datasources.xml and the files beside it as plain values: the databases and how they are reached.
+
+use std::path::Path;
 
 use crate::wso2::files::Written;
 use crate::wso2::files::xml::Element;
+use crate::wso2::reading::Reading;
 
 /// `datasource`
 pub(crate) struct Datasource {
@@ -9,6 +12,16 @@ pub(crate) struct Datasource {
     pub(crate) url: Option<Written>,
     pub(crate) user: Option<Written>,
     pub(crate) driver: Option<Written>,
+}
+
+/// Those of all files in the directory. `None`: the first file is not there or cannot be read.
+pub(crate) fn all(master: &Path, read: &Reading<'_>) -> Option<Vec<Datasource>> {
+    const ROOT: &str = "datasources-configuration";
+    let mut all = read.expected(master, ROOT, self::read)?;
+    for file in read.shelf.other_datasources(master) {
+        all.extend(read.xml(&file, ROOT, self::read).unwrap_or_default());
+    }
+    Some(all)
 }
 
 pub(crate) fn read(root: Element<'_>) -> Vec<Datasource> {

@@ -23,6 +23,9 @@ pub(crate) struct Remote {
     pub(crate) config: Option<Written>,
     pub(crate) read_only: Option<Written>,
     pub(crate) cache: Option<Written>,
+    /// The part of the database's tree that this instance is.
+    pub(crate) root: Option<Written>,
+    pub(crate) is_cached: Option<Written>,
     /// One that is reached over the network has no dbConfig but a user.
     pub(crate) by_network: bool,
 }
@@ -45,6 +48,8 @@ impl Registry {
             config: one.said("dbConfig"),
             read_only: one.said("readOnly"),
             cache: one.said("cacheId"),
+            root: one.said("registryRoot"),
+            is_cached: one.said("enableCache"),
             by_network: one.said("username").is_some(),
         };
         let mount = |one: Element<'_>| Mount {

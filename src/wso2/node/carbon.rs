@@ -207,4 +207,15 @@ fn synchronized(context: Context<'_>, one: &Synchronizer) {
         let what = format!("SvnUser is {:?}, the user of an example", user.text);
         findings.warning(SVN, &user.at, what, "write your own user of the repository");
     }
+    if let Some(at) = one.nobody.as_ref().filter(|_| !url.text.starts_with("file:")) {
+        let what = "SvnUser is empty, so the repository is asked as nobody";
+        findings.warning(SVN, at, what, "write the user of the repository, or leave SvnUser and SvnPassword out");
+    }
+    for (said, name) in [(&one.commits, "AutoCommit"), (&one.per_tenant, "SvnUrlAppendTenantId")] {
+        let is_flag = |said: &&Written| said.is_true() || said.text.eq_ignore_ascii_case("false");
+        if let Some(said) = said.as_ref().filter(|said| !is_flag(said) && said.filled_in().is_none()) {
+            let what = format!("{name} is {:?}, which counts as false", said.text);
+            findings.warning(SVN, &said.at, what, "write true or false");
+        }
+    }
 }

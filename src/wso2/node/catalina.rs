@@ -14,6 +14,7 @@ pub(crate) fn check(context: Context<'_>) {
     for connector in &catalina.connectors {
         proxy_port(context, catalina, connector);
         proxy_name(context, connector);
+        redirect(context, catalina, connector);
         if connector.tls {
             protocols(context, connector.protocols.as_ref(), "the list of protocols");
         }
@@ -59,12 +60,41 @@ fn reached(context: Context<'_>, one: &Connector) {
         let what = format!("this connector is on {}, where Weir does not reach it", address.text);
         context.findings.error(CONNECTOR, &address.at, what, "leave address out");
     }
+    let asks = |said: &&Written| {
+        ["true", "yes", "require", "required"].iter().any(|word| said.text.eq_ignore_ascii_case(word))
+    };
+    if let Some(said) = one.client_certificate.as_ref().filter(|_| one.tls).filter(asks) {
+        let what = "this connector asks for a client certificate, and Weir has none: the handshake fails";
+        context.findings.error(CONNECTOR, &said.at, what, "write clientAuth=\"want\" or \"false\"");
+    }
     let is_https = one.scheme.as_ref().is_some_and(|scheme| scheme.text == "https");
     if one.tls && !(is_https && one.secure.as_ref().is_some_and(Written::is_true)) {
         let at = if is_https { &one.secure } else { &one.scheme };
         let at = at.as_ref().map_or(&one.at, |said| &said.at);
         let what = "this connector speaks TLS, and its scheme and secure say otherwise: the console leads to http";
         context.findings.error(CONNECTOR, at, what, "write scheme=\"https\" secure=\"true\"");
+    }
+}
+
+/// What needs TLS is sent from a plain connector to the redirectPort.
+fn redirect(context: Context<'_>, catalina: &Catalina, connector: &Connector) {
+    let Some(said) = connector.redirect_port.as_ref().filter(|said| !connector.tls && said.filled_in().is_none())
+    else {
+        return;
+    };
+    let own: Vec<&Written> =
+        catalina.connectors.iter().filter(|one| one.tls).filter_map(|one| one.port.as_ref()).collect();
+    let (view, offset) = (context.view, context.node.offset());
+    let fits = |port: u16| {
+        let is_own = |own: &&Written| own.port().is_none_or(|own| own == port || own.checked_add(offset) == Some(port));
+        let is_public = [view.console(), view.services()].concat().iter().any(|one| one.tls && one.port == port);
+        // Where a pool reaches this port, the connector itself is reported.
+        let is_reached = view.pools(context.node.node).any(|pool| pool.tls.is_some() && pool.port == port);
+        own.iter().any(is_own) || is_public || is_reached
+    };
+    if !own.is_empty() && said.port().is_none_or(|port| !fits(port)) {
+        let what = format!("redirectPort is {:?}, and no connector of TLS is on it", said.text);
+        context.findings.warning(CONNECTOR, &said.at, what, format!("write redirectPort=\"{}\"", own[0].text));
     }
 }
 

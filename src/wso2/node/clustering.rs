@@ -3,8 +3,9 @@
 use std::collections::HashSet;
 use std::net::IpAddr;
 
+use super::scheme;
 use crate::config::suggestion;
-use crate::wso2::checks::{DOMAIN, ENABLED, MEMBER_HOST, MEMBER_PORT, PARAMETERS, PATTERN, SCHEME, SUB_DOMAIN};
+use crate::wso2::checks::{DOMAIN, ENABLED, MEMBER_HOST, MEMBER_PORT, PARAMETERS, PATTERN, SUB_DOMAIN};
 use crate::wso2::context::Context;
 use crate::wso2::model::axis2::Clustering;
 use crate::wso2::view::is_loopback;
@@ -59,7 +60,7 @@ pub(crate) fn check(context: Context<'_>) {
         context.findings.error(ENABLED, &second.at, "a second clustering element", "keep one of them");
     }
     enabled(context, clustering);
-    scheme(context, clustering);
+    scheme::check(context, clustering);
     domain(context, clustering);
     host(context, clustering);
     port(context, clustering);
@@ -79,27 +80,6 @@ fn enabled(context: Context<'_>, clustering: &Clustering) {
     }
     if clustering.class.is_none() {
         context.findings.error(ENABLED, &clustering.at, "clustering has no class", format!("write class={AGENT:?}"));
-    }
-}
-
-fn scheme(context: Context<'_>, clustering: &Clustering) {
-    const KNOWN: [&str; 3] = ["wka", "multicast", "aws"];
-    let Some(scheme) = clustering.parameter("membershipScheme") else {
-        let what = "membershipScheme is not there, so members are looked for by multicast";
-        let advice = "write <parameter name=\"membershipScheme\">wka</parameter>";
-        context.findings.error(SCHEME, &clustering.at, what, advice);
-        return;
-    };
-    let own_class = clustering.parameter("membershipSchemeClassName").is_some();
-    if !KNOWN.contains(&scheme.text.as_str()) && !own_class {
-        let what = format!("membershipScheme {:?} is not known", scheme.text);
-        context.findings.error(SCHEME, &scheme.at, what, suggestion(&scheme.text, "schemes", &KNOWN));
-        return;
-    }
-    let wanted = context.view.cluster().map(|cluster| <&str>::from(cluster.membership));
-    if let Some(wanted) = wanted.filter(|wanted| *wanted != scheme.text) {
-        let what = format!("membershipScheme is {:?}, and [cluster] of weir.toml says {wanted:?}", scheme.text);
-        context.findings.error(SCHEME, &scheme.at, what, format!("write {wanted}"));
     }
 }
 

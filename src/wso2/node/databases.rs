@@ -1,20 +1,21 @@
 //! master-datasources.xml of one node: URLs and their drivers, and the database that the cluster shares.
 
+use crate::config::suggestion;
 use crate::wso2::checks::SHARED;
 use crate::wso2::context::Context;
 use crate::wso2::files::Written;
 use crate::wso2::model::databases::{Datasource, database};
 
-/// What a URL begins with, and what the class of its driver contains.
-const DRIVERS: [(&str, &str); 8] = [
-    ("jdbc:h2:", "h2"),
-    ("jdbc:mysql:", "mysql"),
-    ("jdbc:mariadb:", "mariadb"),
-    ("jdbc:postgresql:", "postgresql"),
-    ("jdbc:oracle:", "oracle"),
-    ("jdbc:sqlserver:", "sqlserver"),
-    ("jdbc:jtds:", "jtds"),
-    ("jdbc:db2:", "db2"),
+/// What a URL begins with, and the classes of the drivers that take it. What such a class contains is the last word of the beginning.
+const DRIVERS: [(&str, &[&str]); 8] = [
+    ("jdbc:h2:", &["org.h2.Driver"]),
+    ("jdbc:mysql:", &["com.mysql.jdbc.Driver", "com.mysql.cj.jdbc.Driver", "org.mariadb.jdbc.Driver"]),
+    ("jdbc:mariadb:", &["org.mariadb.jdbc.Driver"]),
+    ("jdbc:postgresql:", &["org.postgresql.Driver"]),
+    ("jdbc:oracle:", &["oracle.jdbc.OracleDriver", "oracle.jdbc.driver.OracleDriver"]),
+    ("jdbc:sqlserver:", &["com.microsoft.sqlserver.jdbc.SQLServerDriver"]),
+    ("jdbc:jtds:", &["net.sourceforge.jtds.jdbc.Driver"]),
+    ("jdbc:db2:", &["com.ibm.db2.jcc.DB2Driver"]),
 ];
 
 pub(crate) fn check(context: Context<'_>) {
@@ -23,7 +24,7 @@ pub(crate) fn check(context: Context<'_>) {
         let Some(url) = source.url.as_ref().filter(|url| context.findings.is_known(SHARED, url, "url")) else {
             continue;
         };
-        let Some((_, wanted)) = DRIVERS.iter().find(|(start, _)| url.text.starts_with(start)) else {
+        let Some((start, classes)) = DRIVERS.iter().find(|(start, _)| url.text.starts_with(start)) else {
             if !url.text.starts_with("jdbc:") {
                 let what = "this url is no JDBC URL";
                 context.findings.error(
@@ -35,13 +36,27 @@ pub(crate) fn check(context: Context<'_>) {
             }
             continue;
         };
-        if let Some(driver) = source.driver.as_ref().filter(|driver| !driver.text.to_ascii_lowercase().contains(wanted))
-        {
-            let what = format!("the driver {} does not take URLs of {wanted}", driver.text);
-            context.findings.error(SHARED, &driver.at, what, "write the class of the driver for this URL");
+        if let Some(driver) = source.driver.as_ref().filter(|driver| driver.filled_in().is_none()) {
+            self::driver(context, driver, start, classes);
         }
     }
     compared(context, sources);
+}
+
+/// A class that is none of the known ones may still be a driver, unless it is that of another database or a misspelt one.
+fn driver(context: Context<'_>, driver: &Written, start: &str, classes: &[&str]) {
+    if classes.contains(&driver.text.as_str()) {
+        return;
+    }
+    let wanted = start.trim_start_matches("jdbc:").trim_end_matches(':');
+    let advice = suggestion(&driver.text, "drivers for this URL", classes);
+    if !driver.text.to_ascii_lowercase().contains(wanted) {
+        let what = format!("the driver {} does not take URLs of {wanted}", driver.text);
+        context.findings.error(SHARED, &driver.at, what, advice);
+    } else if advice.starts_with("did you mean") {
+        let what = format!("the driver {} is not known", driver.text);
+        context.findings.warning(SHARED, &driver.at, what, advice);
+    }
 }
 
 /// The shared ones are those of `[cluster.database]`.

@@ -3,10 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use crate::config::certificate::{Leaf, day, key_pin_of, pin_of, pin_text};
-use crate::config::{Pool, Verify};
+use crate::config::{Pool, Verify, suggestion};
 use crate::wso2::checks::KEYSTORE;
 use crate::wso2::context::Context;
-use crate::wso2::files::{Written, keystore};
+use crate::wso2::files::Written;
+use crate::wso2::files::keystore::{self, Keystore};
 use crate::wso2::reading::Reading;
 
 /// The SHA-256 of the certificates that are shipped with their private keys, and the kernels of Carbon that have them.
@@ -32,10 +33,8 @@ pub(crate) fn check(context: Context<'_>, read: &Reading<'_>) {
             missing(context, read, &named, &path);
             continue;
         };
-        let all = keystore::certificates(&bytes);
-        let wanted = named.alias.map(|alias| alias.text.to_lowercase());
-        let own = all.iter().find(|(alias, _)| wanted.as_ref().is_none_or(|wanted| alias.to_lowercase() == *wanted));
-        let Some((_, der)) = own else { continue };
+        let Some(der) = own(context, &named, &bytes) else { continue };
+        let der = der.as_slice();
         if !seen.contains(&path) {
             read.note(&path);
             judge(context, &named, der, read.now);
@@ -74,6 +73,36 @@ fn path(context: Context<'_>, location: &str) -> Option<PathBuf> {
     let inside = location.strip_prefix("${carbon.home}/").unwrap_or(location);
     let leads_out = inside.starts_with('/') || inside.contains("${") || inside.split('/').any(|part| part == "..");
     (!leads_out).then(|| context.node.tree.home(inside))
+}
+
+/// The certificate of the named key. What is not as it should be is reported.
+fn own(context: Context<'_>, named: &Named<'_>, bytes: &[u8]) -> Option<Vec<u8>> {
+    let say = |what: String, advice: String| context.findings.error(KEYSTORE, &named.location.at, what, advice);
+    let again = || "copy it anew, with its bytes as they are".to_owned();
+    let (keys, is_whole) = match keystore::read(bytes) {
+        Keystore::Java { keys, is_whole } => (keys, is_whole),
+        Keystore::Other => return None,
+        Keystore::None => {
+            say("this file is no keystore, neither JKS nor PKCS12".to_owned(), again());
+            return None;
+        }
+    };
+    let wanted = named.alias.filter(|alias| alias.filled_in().is_none());
+    let is_it = |alias: &str| wanted.is_none_or(|wanted| wanted.text.to_lowercase() == alias.to_lowercase());
+    let aliases: Vec<String> = keys.iter().map(|(alias, _)| alias.clone()).take(100).collect();
+    if let Some((_, der)) = keys.into_iter().find(|(alias, _)| is_it(alias)) {
+        return Some(der);
+    }
+    let aliases: Vec<&str> = aliases.iter().map(String::as_str).collect();
+    match wanted.filter(|_| !aliases.is_empty()) {
+        _ if !is_whole => say("this keystore ends too early, or is damaged".to_owned(), again()),
+        None => say("this keystore has no private key".to_owned(), "is it the one with the CAs?".to_owned()),
+        Some(wanted) => {
+            let what = format!("this keystore has no key {:?}", wanted.text);
+            say(what, suggestion(&wanted.text, "keys there", &aliases));
+        }
+    }
+    None
 }
 
 /// A home without the directory of its keystores is a copy of conf/ alone.

@@ -26,10 +26,21 @@ pub(crate) fn check(context: Context<'_>) {
         address(context, receiver);
         prefix(context, receiver);
         if receiver.is_tls() {
+            client_certificate(context, receiver);
             protocols(context, receiver.parameter("HttpsProtocols"), "HttpsProtocols");
         }
     }
     pools(context, &ours);
+}
+
+fn client_certificate(context: Context<'_>, receiver: &Receiver) {
+    let said = receiver.parameter("SSLVerifyClient").filter(|said| said.text.eq_ignore_ascii_case("require"));
+    let port = receiver.parameter("port").and_then(Written::port);
+    let is_reached = context.view.pools(context.node.node).any(|pool| Some(pool.port) == port);
+    if let Some(said) = said.filter(|_| is_reached) {
+        let what = "this receiver asks for a client certificate, and Weir has none: the handshake fails";
+        context.findings.error(RECEIVER, &said.at, what, "write optional, or leave SSLVerifyClient out");
+    }
 }
 
 /// Of two parameters with one name the last counts.

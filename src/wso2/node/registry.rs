@@ -136,6 +136,27 @@ fn read_only(context: Context<'_>, remote: &Remote) {
     }
 }
 
+/// The paths that each registry has from its first start on.
+const THERE: [&str; 3] = ["/_system/config", "/_system/governance", "/_system/local"];
+
+/// A path that is there already is only mounted over where that is said.
+fn overwrite(context: Context<'_>, mount: &Mount) {
+    let said = mount.overwrite.as_ref();
+    let is = |word: &str| said.is_some_and(|said| said.text.eq_ignore_ascii_case(word));
+    if let Some(said) = said.filter(|_| !["true", "false", "virtual"].iter().any(|word| is(word))) {
+        let what = format!("overwrite is {:?}", said.text);
+        context.findings.error(MOUNT, &said.at, what, "write overwrite=\"true\", \"false\" or \"virtual\"");
+    } else if let Some(path) = mount.path.as_ref().filter(|path| THERE.contains(&path.text.trim_end_matches('/')))
+        && !is("true")
+        && !is("virtual")
+    {
+        let at = said.map_or(&path.at, |said| &said.at);
+        let what =
+            format!("overwrite is not true, and {} is in each registry already: the mount is not made", path.text);
+        context.findings.error(MOUNT, at, what, "write overwrite=\"true\"");
+    }
+}
+
 /// The most names that advice is looked for in.
 const MOST_NAMES: usize = 100;
 
@@ -155,11 +176,7 @@ fn mount(context: Context<'_>, ids: &HashSet<&str>, mount: &Mount) {
         }
         Some(_) => {}
     }
-    let known = |said: &&Written| !["true", "false", "virtual"].contains(&said.text.as_str());
-    if let Some(said) = mount.overwrite.as_ref().filter(known) {
-        let what = format!("overwrite is {:?}", said.text);
-        context.findings.error(MOUNT, &said.at, what, "write overwrite=\"true\", \"false\" or \"virtual\"");
-    }
+    overwrite(context, mount);
     if mount.path.is_none() || mount.target.is_none() {
         let what = "this mount has no path or no targetPath";
         context.findings.error(
