@@ -134,7 +134,7 @@ fn what_runs_and_is_not_in_the_file_is_noticed() {
     world::rewrite(&world.weir.path("weir.toml"), |text| {
         text.replace("host = \"esb.test\", port", "host = \"new.esb.test\", port")
     });
-    fails(&world.tested(&THROUGH), &["redirect site old"]);
+    fails(&world.tested(&THROUGH), &["redirect site old", "reload the running Weir"]);
 }
 
 #[test]
