@@ -2032,7 +2032,7 @@ _weir() {
             return 0
             ;;
         weir__subcmd__wso2__subcmd__test)
-            opts="-c -h --through --service --failover --yes --per-second --admin --token-file --ca --cert --key --config --json --help"
+            opts="-c -h --through --service --soap --failover --yes --per-second --admin --token-file --ca --cert --key --config --json --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2043,6 +2043,10 @@ _weir() {
                     return 0
                     ;;
                 --service)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --soap)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -110,6 +110,7 @@ complete -c weir -n "__fish_weir_using_subcommand wso2; and __fish_seen_subcomma
 complete -c weir -n "__fish_weir_using_subcommand wso2; and __fish_seen_subcommand_from write" -s h -l help -d 'Print help'
 complete -c weir -n "__fish_weir_using_subcommand wso2; and __fish_seen_subcommand_from test" -l through -d 'Where the balancer is asked, in place of what the host names resolve to: for all listeners, the one with this port, or the named one' -r
 complete -c weir -n "__fish_weir_using_subcommand wso2; and __fish_seen_subcommand_from test" -l service -d 'A service that every worker has, such as /services/echo; default: `services` of [cluster]' -r
+complete -c weir -n "__fish_weir_using_subcommand wso2; and __fish_seen_subcommand_from test" -l soap -d 'A SOAP request in a file, posted to this service on each worker and through each site; for services to which that does no harm' -r
 complete -c weir -n "__fish_weir_using_subcommand wso2; and __fish_seen_subcommand_from test" -l per-second -d 'So many requests a second' -r
 complete -c weir -n "__fish_weir_using_subcommand wso2; and __fish_seen_subcommand_from test" -l admin -d 'The admin socket (its path) or the admin address of the running Weir [default: the socket, or else the address]' -r
 complete -c weir -n "__fish_weir_using_subcommand wso2; and __fish_seen_subcommand_from test" -l token-file -d 'A file with the token to show' -r -F

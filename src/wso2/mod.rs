@@ -13,6 +13,7 @@ mod model;
 mod names;
 mod node;
 mod reading;
+pub mod soap;
 mod view;
 mod write;
 pub mod wsdl;

@@ -5,10 +5,7 @@ use roxmltree::{Document, ParsingOptions};
 /// The addresses at which a WSDL says that its service is: those of SOAP and HTTP bindings of WSDL 1.1, and the endpoints of
 /// WSDL 2.0. An error says why it is no WSDL.
 pub fn addresses(text: &[u8]) -> Result<Vec<String>, String> {
-    let text = std::str::from_utf8(text).map_err(|_| "it is not UTF-8".to_owned())?;
-    let options = ParsingOptions { allow_dtd: false, nodes_limit: MOST_NODES, ..ParsingOptions::default() };
-    let document = Document::parse_with_options(text.trim_start_matches('\u{feff}').trim_start(), options)
-        .map_err(|error| format!("it is no XML: {error}"))?;
+    let document = document(text)?;
     let root = document.root_element().tag_name().name();
     if !matches!(root, "definitions" | "description") {
         return Err(format!("its outermost element is {root}, not definitions or description"));
@@ -19,6 +16,14 @@ pub fn addresses(text: &[u8]) -> Result<Vec<String>, String> {
         _ => None,
     };
     Ok(document.descendants().filter_map(address).collect())
+}
+
+/// What a node sent, as XML. An error says why it is none.
+pub(super) fn document(text: &[u8]) -> Result<Document<'_>, String> {
+    let text = std::str::from_utf8(text).map_err(|_| "it is not UTF-8".to_owned())?;
+    let options = ParsingOptions { allow_dtd: false, nodes_limit: MOST_NODES, ..ParsingOptions::default() };
+    Document::parse_with_options(text.trim_start_matches('\u{feff}').trim_start(), options)
+        .map_err(|error| format!("it is no XML: {error}"))
 }
 
 const MOST_NODES: u32 = 1_000_000;

@@ -13,14 +13,16 @@ mod report;
 mod url;
 mod who;
 
-use std::io::{BufRead, IsTerminal, Write, stderr, stdin};
+use std::fs::File;
+use std::io::{BufRead, IsTerminal, Read, Write, stderr, stdin};
+use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
 use self::api::Api;
-use self::client::Client;
+use self::client::{Client, Envelope};
 use self::ground::Ground;
 use self::places::{Through, doors, through};
 use self::report::Report;
@@ -28,6 +30,7 @@ use crate::app::{BAD_CONFIG, FAILED, shows_color};
 use crate::cli::admin::AdminArgs;
 use crate::cli::output::{fail, print};
 use crate::config::{self, Config};
+use crate::wso2::soap;
 
 #[derive(clap::Args)]
 pub(crate) struct Test {
@@ -37,6 +40,9 @@ pub(crate) struct Test {
     /// A service that every worker has, such as /services/echo; default: `services` of [cluster]
     #[arg(long = "service", value_name = "PATH", value_parser = path)]
     services: Vec<String>,
+    /// A SOAP request in a file, posted to this service on each worker and through each site; for services to which that does no harm
+    #[arg(long = "soap", value_name = "PATH=FILE", value_parser = soap_file)]
+    envelopes: Vec<(String, PathBuf)>,
     /// Also drain one active node, see another take over, and give it back; asks first
     #[arg(long)]
     failover: bool,
@@ -54,6 +60,25 @@ fn path(text: &str) -> Result<String, String> {
     let fits = text.starts_with('/') && text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'#');
     if fits { Ok(text.to_owned()) } else { Err("write the path of its URL, such as /services/echo".to_owned()) }
 }
+
+fn soap_file(text: &str) -> Result<(String, PathBuf), String> {
+    let (service, file) = text.split_once('=').ok_or("write PATH=FILE, such as /services/echo=request.xml")?;
+    Ok((path(service)?, PathBuf::from(file)))
+}
+
+/// Reads a SOAP request.
+fn envelope(file: &Path) -> Result<Envelope, String> {
+    let wrong = |why: String| format!("{}: {why}", file.display());
+    let mut text = Vec::new();
+    let read = File::open(file).and_then(|file| file.take(MOST + 1).read_to_end(&mut text));
+    if read.map_err(|error| wrong(error.to_string()))? as u64 > MOST {
+        return Err(wrong(format!("a request may have {MOST} bytes")));
+    }
+    Ok(Envelope { fields: soap::fields(&text).map_err(wrong)?, text: text.into() })
+}
+
+/// The longest request, in bytes.
+const MOST: u64 = 1024 * 1024;
 
 impl Test {
     /// Returns the exit code: 0 nothing failed, 1 something did or it said why not, 78 a bad weir.toml.
@@ -92,6 +117,7 @@ impl Test {
             api,
             client: Client::new(self.per_second)?,
             services: self.services(config),
+            envelopes: self.read_envelopes()?,
             members: told.as_ref().cloned().unwrap_or_default(),
             now,
         };
@@ -116,6 +142,10 @@ impl Test {
             return self.services.clone();
         }
         config.cluster.iter().flat_map(|cluster| &cluster.services).map(ToString::to_string).collect()
+    }
+
+    fn read_envelopes(&self) -> Result<Vec<(String, Envelope)>, String> {
+        self.envelopes.iter().map(|(service, file)| Ok((service.clone(), envelope(file)?))).collect()
     }
 
     /// The node to drain, where that is wanted.

@@ -97,6 +97,37 @@ fn each_fault_makes_its_own_lines_fail() {
 }
 
 #[test]
+fn soap_requests_are_posted_and_faults_and_silence_are_told() {
+    let world = World::with(&Planted::default());
+    let file = |name: &str, body: &str| {
+        let path = world.weir.path(name);
+        let text = format!(
+            "<s:Envelope xmlns:s=\"http://schemas.xmlsoap.org/soap/envelope/\"><s:Body>{body}</s:Body></s:Envelope>"
+        );
+        std::fs::write(&path, text).expect("the test's directory can be written");
+        format!("/services/echo={}", path.display())
+    };
+    let sound = file("sound.xml", "<sum>&lt;1&gt;</sum>");
+    let fault = file("fault.xml", "<s:Fault><faultstring>no such sum</faultstring></s:Fault>");
+    let soap = |world: &World, asked: &str| world.tested(&[THROUGH[0], THROUGH[1], "--soap", asked]);
+    let report = soap(&world, &sound);
+    fails(&report, &[]);
+    let passed = report.lines("passed").into_iter().filter(|line| line.starts_with("soap ")).count();
+    assert_eq!(passed, 6, "two workers with two ports, and two sites\n{}", report.text());
+    let report = soap(&world, &fault);
+    assert_eq!(report.lines("failed").iter().filter(|line| line.starts_with("soap ")).count(), 6, "{}", report.text());
+    assert!(report.text().contains("answers 200 with a fault: no such sum"), "{}", report.text());
+    let bare = World::with(&Planted { bare: Some(1), ..Planted::default() });
+    let failed = soap(&bare, &sound).lines("failed");
+    assert!(failed.iter().any(|line| line.starts_with("soap /services/echo on worker2:")), "{failed:?}");
+    assert!(!failed.iter().any(|line| line.starts_with("soap /services/echo on worker1:")), "{failed:?}");
+    let not = format!("/services/echo={}", world.weir.path("weir.toml").display());
+    let words = world.words(&["--soap", &not]);
+    let refused = world.weir.command(&words.iter().map(String::as_str).collect::<Vec<_>>());
+    assert!(refused.code == Some(1) && refused.err.contains("it is no XML"), "{}", refused.err);
+}
+
+#[test]
 fn a_worker_that_is_down_out_or_a_stranger_is_told_by_name() {
     let world = World::with(&Planted::default());
     world.workers[1].iter().for_each(Origin::stop);

@@ -152,18 +152,22 @@ fn worker(
 ) -> impl Fn(&mut crate::harness::Talk) + Send + Sync + 'static + use<> {
     let (bare, private) = (planted.bare == Some(index), planted.private == Some(index));
     move |talk| {
-        talk.body();
-        let answer = answered(index, secure, (bare, private), &talk.seen());
+        let body = talk.body();
+        let answer = answered(index, secure, (bare, private), (&talk.seen(), &body));
         talk.send(&answer);
     }
 }
 
-fn answered(index: u8, secure: bool, (bare, private): (bool, bool), seen: &Seen) -> Vec<u8> {
+fn answered(index: u8, secure: bool, (bare, private): (bool, bool), (seen, body): (&Seen, &[u8])) -> Vec<u8> {
     let host = seen.values("host").join("");
     let scheme = if secure { "https" } else { "http" };
     let prefix = if private { format!("{scheme}://node-{index}:8280") } else { format!("{scheme}://{host}") };
     match seen.target().as_str() {
         path if bare && path.starts_with("/services/echo") => accepted(),
+        // A SOAP service that answers with what it got.
+        "/services/echo" if seen.values("content-type") == ["text/xml; charset=UTF-8"] => {
+            ok_with("Content-Type: text/xml\r\n", &String::from_utf8_lossy(body))
+        }
         "/services/echo?wsdl" => ok_with(
             "Content-Type: text/xml\r\n",
             &format!(

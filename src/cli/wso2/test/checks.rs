@@ -22,12 +22,13 @@ pub(super) fn most_requests(ground: &Ground<'_>) -> u32 {
     let consoles = count(ground.open(Kind::Console).count());
     let ports = count(ground.config.pools.iter().map(|pool| pool.members.len()).sum());
     let services = count(ground.services.len());
+    let envelopes = count(ground.envelopes.len());
     let doors: u32 =
         ground.doors.iter().filter(|door| !door.places.is_empty()).map(|door| closed::requests(door.kind)).sum();
     doors
-        + ports * (1 + services)
+        + ports * (1 + services + envelopes)
         + consoles * console::MOST_HOPS * 2
-        + services * services::MOST_TRIES * count(ground.open(Kind::Services).count())
+        + (services * services::MOST_TRIES + envelopes) * count(ground.open(Kind::Services).count())
         + pools * (spread::MOST + session::MOST)
         + consoles * session::MOST
         + count(ground.doors.len())

@@ -38,6 +38,16 @@ pub(super) struct Question {
     pub(super) cookie: Option<String>,
     /// More fields, each with its end of line.
     pub(super) forwarded: String,
+    /// What is posted; without it, the request is a GET.
+    pub(super) post: Option<Envelope>,
+}
+
+/// A SOAP request.
+#[derive(Clone, Debug)]
+pub(super) struct Envelope {
+    /// What it is sent as: fields, each with its end of line.
+    pub(super) fields: &'static str,
+    pub(super) text: Arc<[u8]>,
 }
 
 /// An answer.
@@ -119,6 +129,7 @@ impl Client {
             target: target.to_owned(),
             cookie: None,
             forwarded: String::new(),
+            post: None,
         })
     }
 
@@ -185,8 +196,11 @@ impl Question {
     fn bytes(&self) -> Vec<u8> {
         let Self { target, authority, forwarded, .. } = self;
         let cookie = self.cookie.as_ref().map(|cookie| format!("Cookie: {cookie}\r\n")).unwrap_or_default();
-        let head = format!("GET {target} HTTP/1.1\r\nHost: {authority}\r\nUser-Agent: {AGENT}\r\n");
-        format!("{head}Accept: */*\r\n{forwarded}{cookie}Connection: close\r\n\r\n").into_bytes()
+        let (method, text) = self.post.as_ref().map_or(("GET", &b""[..]), |post| ("POST", &post.text));
+        let posted = self.post.as_ref().map(|post| format!("{}Content-Length: {}\r\n", post.fields, text.len()));
+        let head = format!("{method} {target} HTTP/1.1\r\nHost: {authority}\r\nUser-Agent: {AGENT}\r\nAccept: */*\r\n");
+        let head = format!("{head}{forwarded}{cookie}{}Connection: close\r\n\r\n", posted.unwrap_or_default());
+        [head.as_bytes(), text].concat()
     }
 }
 

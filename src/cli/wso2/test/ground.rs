@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::SystemTime;
 
 use super::api::{Api, Member};
-use super::client::{Answer, Client, Question, Tls};
+use super::client::{Answer, Client, Envelope, Question, Tls};
 use super::places::{Door, Kind, kind};
 use super::url::Url;
 use crate::config::{Address, Config, Node, NodeTls, Pool};
@@ -25,6 +25,8 @@ pub(super) struct Ground<'a> {
     pub(super) client: Client,
     /// Paths of services that should answer.
     pub(super) services: Vec<String>,
+    /// SOAP requests, each with the path of its service.
+    pub(super) envelopes: Vec<(String, Envelope)>,
     /// What Weir said of its nodes at the beginning; empty where it did not answer.
     pub(super) members: Vec<Member>,
     pub(super) now: SystemTime,
@@ -114,7 +116,7 @@ impl<'a> Ground<'a> {
         });
         let authority = door.map_or_else(|| self.authority(pool, *address), Door::authority);
         let (to, target) = (*address, target.to_owned());
-        Ok(Question { to, tls, authority, target, cookie: None, forwarded: forwarded.unwrap_or_default() })
+        Ok(Question { to, tls, authority, target, cookie: None, forwarded: forwarded.unwrap_or_default(), post: None })
     }
 
     /// A GET through a door.

@@ -1,15 +1,15 @@
 //! Whether services answer: on each node by itself, and through Weir; and whether their descriptions have public addresses.
 
-use crate::cli::wso2::test::client::Answer;
+use crate::cli::wso2::test::client::{Answer, Envelope, Question};
 use crate::cli::wso2::test::ground::{Ground, Reached, described, is_soap};
 use crate::cli::wso2::test::places::{Door, Kind};
 use crate::cli::wso2::test::report::{Report, Subject};
 use crate::cli::wso2::test::url::Url;
-use crate::wso2::wsdl;
+use crate::wso2::{soap, wsdl};
 
-/// One line for each service on each port of each node, and for each at each site.
+/// One line for each service and each SOAP request on each port of each node, and for each at each site.
 pub(super) async fn check(ground: &Ground<'_>, reached: &[Reached<'_>], report: &mut Report) {
-    if ground.services.is_empty() {
+    if ground.services.is_empty() && ground.envelopes.is_empty() {
         let why = "no service is named: --service /services/NAME, or [cluster] services = [\"/services/NAME\"]";
         report.skipped(Subject::new("service", "no service"), why);
     }
@@ -27,6 +27,43 @@ pub(super) async fn check(ground: &Ground<'_>, reached: &[Reached<'_>], report: 
             let verdict = at_site(ground, service, door).await;
             report.judged(subject, verdict);
         }
+    }
+    for (service, envelope) in &ground.envelopes {
+        for (pool, door) in &pools {
+            for node in reached.iter().filter(|reached| reached.pool.name == pool.name) {
+                let verdict = posted(ground, ground.direct(node, *door, service), envelope).await;
+                let advice = format!("see wso2carbon.log of {}", node.node.name);
+                let subject = Subject::new("soap", format!("{service} on {}", place(node)));
+                report.judged(subject, verdict.map_err(|what| (what, advice)));
+            }
+        }
+        for door in ground.open(Kind::Services) {
+            let verdict = posted(ground, ground.client.through(door, service), envelope).await;
+            let advice = format!("`weir why {}{service}` says which route and node it goes to", door.origin());
+            let subject = Subject::new("soap", format!("{service} at {}", door.about()));
+            report.judged(subject, verdict.map_err(|what| (what, advice)));
+        }
+    }
+}
+
+/// Posts the envelope: an envelope without a fault must come back.
+async fn posted(
+    ground: &Ground<'_>,
+    question: Result<Question, String>,
+    envelope: &Envelope,
+) -> Result<String, String> {
+    let question = Question { post: Some(envelope.clone()), ..question? };
+    let answer = ground.client.ask(&question).await?;
+    let status = answer.status;
+    if status == 202 && answer.body.is_empty() {
+        return Err("answers 202 with an empty body, as to any path that it does not know, and where nobody waits for an answer"
+            .to_owned());
+    }
+    match soap::fault(&answer.body) {
+        Ok(None) if status == 200 => Ok("answers with an envelope".to_owned()),
+        Ok(None) => Err(format!("answers {status} with an envelope")),
+        Ok(Some(text)) => Err(format!("answers {status} with a fault: {text}")),
+        Err(why) => Err(format!("answers {status}, and what comes is no SOAP: {why}")),
     }
 }
 
