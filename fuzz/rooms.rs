@@ -101,6 +101,7 @@ pub mod config {
 
     pub struct Cookies {
         pub domains: Vec<(Arc<str>, NewDomain)>,
+        pub paths: Vec<(Arc<str>, Arc<str>)>,
         pub all: CookieFlags,
         pub named: Vec<(Arc<str>, CookieFlags)>,
     }

@@ -56,7 +56,8 @@ fn check_down(head: &AnswerHead, to: Method, switches: u8) {
     };
     let flags = CookieFlags { secure: Some(true), http_only: Some(false), same_site: Some(CookieSameSite::Strict) };
     let domains = vec![("internal.local".into(), NewDomain::Name("esb.wso2.com".into())), ("a".into(), NewDomain::Host)];
-    let cookies = Cookies { domains, all: flags, named: Vec::new() };
+    let paths = vec![("/carbon/".into(), "/".into())];
+    let cookies = Cookies { domains, paths, all: flags, named: Vec::new() };
     let down = ToClient {
         version: if switches & 2 != 0 { Version::Http10 } else { Version::Http11 },
         framing,
