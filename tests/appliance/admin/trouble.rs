@@ -168,7 +168,10 @@ fn events_of_what_is_not_there_are_an_error_that_names_what_is() {
             "there is no node or pool \"n11\"; did you mean \"n1\"? nodes and pools here: n1, app",
         ),
         (&["--pool", "appp"], "there is no node or pool \"appp\"; did you mean \"app\"?"),
-        (&["--kind", "sate"], "no event is of the kind \"sate\"; did you mean \"state\"? kinds: operator, pool, "),
+        (
+            &["--kind", "sate"],
+            "no event is of the kind \"sate\"; did you mean \"state\"? kinds: cluster, operator, pool, ",
+        ),
     ] {
         let told = weir.command(&[&["events"], words].concat());
         assert!(told.code == Some(1) && told.err.contains(said), "{words:?}: {told:?}");
