@@ -12,14 +12,22 @@ use super::wso2::{CLUSTER, Edit, FAULTS, NODES, World, copy, said};
 use super::*;
 
 fn planned(world: &World) -> Plan {
+    planned_of(world, &NODES)
+}
+
+fn planned_of(world: &World, names: &[&str]) -> Plan {
     let index = |name: &str| world.config.nodes.iter().position(|node| *node.name == *name).unwrap();
-    let nodes = NODES.iter().map(|name| (index(name), world.room.0.join(name))).collect();
+    let nodes = names.iter().map(|name| (index(name), world.room.0.join(name))).collect();
     plan(&Asked { config: &world.config, nodes, resolve: false, now: SystemTime::now() }, None).unwrap()
 }
 
 /// Writes what is planned, and says how each file differs from before.
 fn written(world: &World) -> String {
-    let plan = planned(world);
+    written_of(world, &NODES)
+}
+
+fn written_of(world: &World, names: &[&str]) -> String {
+    let plan = planned_of(world, names);
     let one = |change: &Change| {
         fs::write(&change.path, &change.after).unwrap();
         let name = change.path.strip_prefix(&world.room.0).unwrap().display().to_string();
@@ -27,6 +35,11 @@ fn written(world: &World) -> String {
         format!("{name}\n{}", diff.unified_diff().context_radius(1))
     };
     plan.changes.iter().map(one).collect()
+}
+
+/// Whether a file is the one of the right tree.
+fn is_right(world: &World, file: &str) -> bool {
+    same(&root().join("tests/wso2/ei").join(file), &world.room.0.join(file))
 }
 
 fn trees() -> impl Iterator<Item = (&'static str, World)> {
@@ -68,8 +81,7 @@ fn each_fault_becomes_the_smallest_edit_or_is_left() {
         for line in said(&after).replace(world.room.0.to_str().unwrap(), "").lines() {
             writeln!(report, "left: {line}").unwrap();
         }
-        let is_right = |node: &&str| same(&root().join("tests/wso2/ei").join(node), &world.room.0.join(node));
-        if NODES.iter().all(is_right) {
+        if NODES.iter().all(|node| is_right(&world, node)) {
             report += "as before the fault\n";
         }
     }
@@ -221,6 +233,67 @@ fn what_weir_toml_does_not_decide_is_left() {
         let left = said(&plan.left);
         assert!(left.contains(words), "{edit:?}\n{left}");
     }
+}
+
+/// The name of the shared datasource is like that of the node's own one, which is not there.
+#[test]
+fn a_node_keeps_its_own_database() {
+    let world = World::new("ei").with(CLUSTER);
+    let path = world.room.0.join(D);
+    let text = fs::read_to_string(&path).unwrap();
+    let (head, rest) = text.split_once("        <datasource>\n            <name>WSO2_CARBON_DB").unwrap();
+    let end = rest.find("        <datasource>").unwrap();
+    fs::write(&path, format!("{head}{}", &rest[end..])).unwrap();
+    let diff = written(&world);
+    assert!(is_right(&world, "worker1/conf/registry.xml"), "{diff}");
+    assert!(said(&planned(&world).left).contains("jdbc/WSO2CarbonDB"), "{diff}");
+}
+
+/// What is written in a URL beside the database is the operator's.
+#[test]
+fn options_and_logins_of_a_url_stay() {
+    const SQL: &str = "jdbc:sqlserver://db.test:1433;databaseName=reg";
+    const ORACLE: &str = "jdbc:oracle:thin:@db.test:1521/orcl";
+    for (wanted, is, becomes) in [
+        (SQL, "jdbc:sqlserver://db.test:1433;databaseName=reg;encrypt=true", ""),
+        (SQL, "jdbc:sqlserver://db.test:1433;encrypt=true;database=reg", ""),
+        (
+            SQL,
+            "jdbc:sqlserver://old.test:1433;databaseName=reg;encrypt=true",
+            "jdbc:sqlserver://db.test:1433;databaseName=reg;encrypt=true",
+        ),
+        ("jdbc:db2://db.test:50000/reg", "jdbc:db2://db.test:50000/reg:currentSchema=WSO2;", ""),
+        (
+            "jdbc:db2://db.test:50000/reg",
+            "jdbc:db2://old.test:50000/reg:currentSchema=WSO2;",
+            "jdbc:db2://db.test:50000/reg:currentSchema=WSO2;",
+        ),
+        (ORACLE, "jdbc:oracle:thin:regadmin/pw1@db.test:1521/orcl", ""),
+        (ORACLE, "jdbc:oracle:thin:regadmin/pw1@old.test:1521/orcl", ""),
+        (ORACLE, "jdbc:oracle:thin:@(DESCRIPTION=(ADDRESS=(PROTOCOL=TCP)(HOST=db.test)(PORT=1521)))", ""),
+        ("jdbc:mysql://db.test/reg", "jdbc:mysql://old.test/reg?user=reg&amp;password=pw1", ""),
+    ] {
+        let world =
+            World::new("ei").with(&CLUSTER.replace("jdbc:mysql://carbondb.mysql-wso2.com:3306/registry", wanted));
+        let old = "jdbc:mysql://carbondb.mysql-wso2.com:3306/registry?autoReconnect=true";
+        world.edit(("*/conf/datasources/master-datasources.xml", old, is));
+        let diff = written(&world);
+        let text = |file: &str| fs::read_to_string(world.room.0.join(file)).unwrap();
+        let becomes = if becomes.is_empty() { is } else { becomes };
+        assert!(text(D).contains(&format!("<url>{becomes}</url>")), "{is}\n{diff}");
+        assert!(!text("worker1/conf/registry.xml").contains("pw1"), "{is}\n{diff}");
+        assert_eq!(written(&world), "", "a second run changes nothing: {is}");
+    }
+}
+
+#[test]
+fn a_user_that_is_missing_is_written() {
+    let world = World::new("ei").with(CLUSTER);
+    world.edit((D, "                    <username>regadmin</username>\n", ""));
+    let before = said(&world.check().findings);
+    assert!(before.contains("has no user"), "{before}");
+    let diff = written(&world);
+    assert!(NODES.iter().all(|node| is_right(&world, node)), "{diff}");
 }
 
 /// The same numbers each time, without a crate.

@@ -50,8 +50,8 @@ fn is_reported(across: Across<'_>, source: &Datasource) -> bool {
 
 /// With a dbConfig servers make the identifier themselves, so one that does not fit is only misleading.
 fn fits(across: Across<'_>, said: &Written, source: &Datasource) {
-    let Some(url) = &source.url else { return };
-    let wanted = format!("{}@{}", source.user.as_ref().map_or("", |user| &user.text), url.text);
+    let Some((user, url)) = source.user.as_ref().zip(source.url.as_ref()) else { return };
+    let wanted = format!("{}@{}", user.text, url.text);
     if said.text != wanted && said.filled_in().is_none() && url.filled_in().is_none() {
         let what = format!("cacheId is {:?}, and its datasource is {wanted:?}", said.text);
         across.findings.warning(CACHE, &said.at, what, format!("write {wanted}, or leave it out"));

@@ -4,7 +4,7 @@ use crate::config::suggestion;
 use crate::wso2::checks::SHARED;
 use crate::wso2::context::Context;
 use crate::wso2::files::Written;
-use crate::wso2::model::databases::{Datasource, database};
+use crate::wso2::model::databases::{Datasource, database, has_login};
 
 /// What a URL begins with, and the classes of the drivers that take it. What such a class contains is the last word of the beginning.
 const DRIVERS: [(&str, &[&str]); 8] = [
@@ -73,7 +73,12 @@ fn compared(context: Context<'_>, sources: &[Datasource]) {
             format!("the shared database is {}, and [cluster.database] of weir.toml says {}", url.text, wanted.url);
         context.findings.error(SHARED, &url.at, what, format!("write {}", wanted.url));
     }
-    for (source, _) in shared.iter().filter(|(_, url)| shared.len() == 1 || is_wanted(url)) {
+    for (source, url) in shared.iter().filter(|(_, url)| shared.len() == 1 || is_wanted(url)) {
+        let lacking = wanted.user.as_deref().filter(|_| source.user.is_none() && !has_login(&url.text));
+        if let Some(wanted) = lacking {
+            let what = format!("the shared database has no user, and [cluster.database] of weir.toml says {wanted:?}");
+            context.findings.warning(SHARED, &source.at, what, format!("write <username>{wanted}</username>"));
+        }
         let user = source.user.as_ref().zip(wanted.user.as_deref());
         if let Some((said, wanted)) = user.filter(|(said, wanted)| said.text != *wanted) {
             let what = format!(

@@ -8,7 +8,7 @@ use crate::config::ClusterDatabase;
 use crate::wso2::checks::{REMOTE, SHARED};
 use crate::wso2::files::{Written, filled_in};
 use crate::wso2::model::NodeFiles;
-use crate::wso2::model::databases::{Datasource, database};
+use crate::wso2::model::databases::{Datasource, database, has_login, is_described, options};
 use crate::wso2::model::registry::find;
 
 /// The JNDI name and the name of the datasource that is made where no node has one yet.
@@ -36,6 +36,9 @@ pub(crate) fn fix(fixing: &Fixing<'_>, root: Element<'_>) -> Option<Vec<Edit>> {
         return missing(fixing, root);
     }
     let here = root.at(fixing.at());
+    if here.name() == "datasource" {
+        return user(fixing, here);
+    }
     let definition = here.parent().filter(|_| fixing.is(SHARED))?;
     if here.name() == "driverClassName" {
         return here.set_text(kind(&definition.said("url")?)?.1);
@@ -56,6 +59,16 @@ pub(crate) fn fix(fixing: &Fixing<'_>, root: Element<'_>) -> Option<Vec<Edit>> {
     }
 }
 
+/// A user where there is none.
+fn user(fixing: &Fixing<'_>, source: Element<'_>) -> Option<Vec<Edit>> {
+    let user = fixing.cluster()?.database.as_ref()?.user.as_deref()?;
+    let definition = source.child("definition")?.child("configuration").filter(|_| fixing.is(SHARED))?;
+    match definition.child("username") {
+        Some(empty) => empty.set_text(user),
+        None => definition.insert(&[Markup::of("username", user)], "username", &[definition.child("url")]),
+    }
+}
+
 /// The datasources that this node shares.
 fn shared(node: &NodeFiles) -> Vec<&Datasource> {
     match (&node.registry, &node.datasources) {
@@ -66,6 +79,10 @@ fn shared(node: &NodeFiles) -> Vec<&Datasource> {
 
 /// The wanted URL with the options that are there: those of most nodes, else its own ones.
 fn url_of(fixing: &Fixing<'_>, jndi: &str, old: &str, wanted: &ClusterDatabase) -> Option<String> {
+    // A login would go with the URL, and what a description has besides nobody can tell here.
+    if has_login(old) || is_described(old) {
+        return None;
+    }
     let is_wanted = |url: &str| database(url) == database(&wanted.url);
     let theirs = usual(fixing, |node| {
         let url = find(node.datasources.as_ref()?, jndi)?.url.as_ref()?;
@@ -74,8 +91,8 @@ fn url_of(fixing: &Fixing<'_>, jndi: &str, old: &str, wanted: &ClusterDatabase) 
     if is_wanted(old) {
         return theirs;
     }
-    let options = old.split_once('?').filter(|_| kind(old).is_some() && kind(old) == kind(&wanted.url));
-    let own = options.filter(|_| !wanted.url.contains('?')).map(|(_, options)| format!("{}?{options}", wanted.url));
+    let own = Some(options(old)).filter(|_| kind(old).is_some() && kind(old) == kind(&wanted.url));
+    let own = own.filter(|_| options(&wanted.url).is_empty()).map(|options| format!("{}{options}", wanted.url));
     Some(theirs.or(own).unwrap_or_else(|| wanted.url.to_string()))
 }
 

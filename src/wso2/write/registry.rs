@@ -10,6 +10,7 @@ use super::markup::Markup;
 use super::xml::Element;
 use crate::config::suggestion;
 use crate::wso2::checks::{CACHE, MOUNT, READ_ONLY, REMOTE};
+use crate::wso2::files::secrets::hidden;
 use crate::wso2::model::NodeFiles;
 use crate::wso2::model::registry::{Mount, Registry, find};
 
@@ -144,6 +145,9 @@ fn remote(fixing: &Fixing<'_>, registry: &Registry, here: Element<'_>) -> Option
         return None;
     }
     if let Some(wanted) = meant(&fixing.finding.problem.advice) {
+        if is_own(registry, here) && is_shared(registry, wanted) {
+            return None;
+        }
         return is_misspelt(fixing).then(|| here.set_text(wanted))?;
     }
     // The node's own database is named: another one is meant if there is only one.
@@ -157,9 +161,25 @@ fn remote(fixing: &Fixing<'_>, registry: &Registry, here: Element<'_>) -> Option
     here.set_text(only(others.map(|(name, _)| name.text.as_str()))?)
 }
 
-/// user@URL of the datasource behind a remote instance.
+/// Whether this names the database that the node has for itself: `currentDBConfig`, or the datasource of that dbConfig.
+fn is_own(registry: &Registry, here: Element<'_>) -> bool {
+    let own = registry.current.as_ref().map(|current| current.text.as_str());
+    let config = here.up("dbConfig").filter(|_| here.name() == "dataSource");
+    here.name() == "currentDBConfig" || config.is_some_and(|config| config.attribute("name") == own)
+}
+
+/// Whether this is a dbConfig or a datasource of a remote instance, however much another name is like it.
+fn is_shared(registry: &Registry, name: &str) -> bool {
+    let configs = || registry.remotes.iter().filter_map(|remote| remote.config.as_ref());
+    configs().any(|config| {
+        config.text == name || registry.datasource(&config.text).is_some_and(|source| source.text == name)
+    })
+}
+
+/// user@URL of the datasource behind a remote instance. A URL with a password is not copied.
 fn cache(fixing: &Fixing<'_>, registry: &Registry, remote: Element<'_>) -> Option<String> {
     let jndi = &registry.datasource(&remote.said("dbConfig")?)?.text;
     let source = find(fixing.node.datasources.as_ref()?, jndi)?;
-    Some(format!("{}@{}", source.user.as_ref().map_or("", |user| &user.text), source.url.as_ref()?.text))
+    let (user, url) = (&source.user.as_ref()?.text, &source.url.as_ref()?.text);
+    (hidden(url) == *url).then(|| format!("{user}@{url}"))
 }
