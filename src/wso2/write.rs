@@ -58,28 +58,37 @@ pub struct Plan {
     pub nodes: usize,
 }
 
-/// An edit did not do what it was made for, which is a fault of Weir: nothing may be written.
-#[derive(Debug)]
-pub struct Unsettled(pub PathBuf);
+/// Why there is no plan. Nothing may be written then.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Unsettled {
+    /// An edit did not do what it was made for, which is a fault of Weir.
+    Endless(PathBuf),
+    /// Somebody else wrote the file meanwhile.
+    Changed(PathBuf),
+}
 
 /// How often everything is checked again. Edits at one place wait for each other, so each makes a round of its own.
 const ROUNDS: usize = 200;
 
 /// Finds out what is to be written. `rest`: whether Hazelcast's REST is to be on, if somebody said so.
 pub fn plan(asked: &Asked<'_>, rest: Option<bool>) -> Result<Plan, Unsettled> {
-    let mut texts = Texts::default();
+    // What the first look has read counts to the end: an edit must not mix what somebody else writes meanwhile with that.
+    let (nodes, checked) = examine(asked, &Texts::default());
+    let (mut first, mut texts) = (checked.texts.clone(), checked.texts);
+    let mut paths: Vec<PathBuf> = Vec::new();
     if let Some(rest) = rest {
-        let (nodes, _) = examine(asked, &texts);
-        texts.extend(nodes.iter().filter_map(|node| with_rest(node, rest)));
+        for (path, old, new) in nodes.iter().filter_map(|node| with_rest(node, rest, &texts)).collect::<Vec<_>>() {
+            first.extend(old.map(|old| (path.clone(), old)));
+            paths.push(path.clone());
+            texts.insert(path, new);
+        }
     }
-    let mut paths: Vec<PathBuf> = texts.keys().cloned().collect();
-    paths.sort();
     for _ in 0..ROUNDS {
         let (nodes, checked) = examine(asked, &texts);
         let edits = edits(&nodes, View { config: asked.config }, &checked.findings, &texts);
         if edits.is_empty() {
             let changes: Vec<Change> =
-                paths.iter().filter_map(|path| change(path, &texts).transpose()).collect::<Result<_, _>>()?;
+                paths.iter().filter_map(|path| change(path, &first, &texts).transpose()).collect::<Result<_, _>>()?;
             let all = checked.findings.into_iter().chain(secrets(&nodes, &texts));
             let left = all.map(|finding| without_old_lines(finding, &changes)).collect();
             let left_out = checked.left_out;
@@ -92,7 +101,7 @@ pub fn plan(asked: &Asked<'_>, rest: Option<bool>) -> Result<Plan, Unsettled> {
             texts.insert(path, text);
         }
     }
-    Err(Unsettled(paths.into_iter().next().unwrap_or_default()))
+    Err(Unsettled::Endless(paths.into_iter().next().unwrap_or_default()))
 }
 
 /// Lines of a file that changes are not drawn: the disk has other ones.
@@ -103,31 +112,37 @@ fn without_old_lines(mut finding: Finding, changes: &[Change]) -> Finding {
     finding
 }
 
-/// hazelcast.properties of a node, which is made if it is not there.
-fn with_rest(node: &NodeFiles, rest: bool) -> Option<(PathBuf, String)> {
+/// hazelcast.properties of a node, which is made if it is not there: where it is, its text if there is one, and what it should be.
+fn with_rest(node: &NodeFiles, rest: bool, texts: &Texts) -> Option<(PathBuf, Option<String>, String)> {
     let path = node.tree.conf("hazelcast.properties");
-    let old = match files::text(&path) {
-        Some(read) => read.ok()?.text,
-        None => String::new(),
+    let old = match texts.get(&path) {
+        Some(text) => Some(text.clone()),
+        None => files::text(&path).map(|read| read.map(|source| source.text)).transpose().ok()?,
     };
+    let text = old.as_deref().unwrap_or_default();
     let mut edits = Edits::default();
-    edits.take(plain::set(&old, "hazelcast.rest.enabled", &rest.to_string())?);
-    Some((path, edits.applied(&old)?))
+    edits.take(plain::set(text, "hazelcast.rest.enabled", &rest.to_string())?);
+    let new = edits.applied(text)?;
+    Some((path, old, new))
 }
 
-/// `None`: in the end nothing changed.
-fn change(path: &Path, texts: &Texts) -> Result<Option<Change>, Unsettled> {
-    let unsettled = || Unsettled(path.to_path_buf());
-    let before = match files::text(path) {
-        None => None,
-        Some(_) => Some(files::binary(path).ok_or_else(unsettled)?),
-    };
-    let (old, encoding) = files::decoded(before.clone().unwrap_or_default()).map_err(|_| unsettled())?;
+/// `None`: in the end nothing changed. `first`: what was read of the files.
+fn change(path: &Path, first: &Texts, texts: &Texts) -> Result<Option<Change>, Unsettled> {
+    let old = first.get(path).cloned().unwrap_or_default();
     let new = texts.get(path).cloned().unwrap_or_default();
     if old == new {
         return Ok(None);
     }
-    let after = encoding.encoded(&new).ok_or_else(unsettled)?;
+    let changed = || Unsettled::Changed(path.to_path_buf());
+    let before = match files::text(path) {
+        None => None,
+        Some(_) => Some(files::binary(path).ok_or_else(changed)?),
+    };
+    let (now, encoding) = files::decoded(before.clone().unwrap_or_default()).map_err(|_| changed())?;
+    if now != old || before.is_some() != first.contains_key(path) {
+        return Err(changed());
+    }
+    let after = encoding.encoded(&new).ok_or_else(|| Unsettled::Endless(path.to_path_buf()))?;
     Ok(Some(Change { path: path.to_path_buf(), before, after, texts: (old, new) }))
 }
 
@@ -163,7 +178,7 @@ fn edits(nodes: &[NodeFiles], view: View<'_>, findings: &[Finding], texts: &Text
     for finding in findings.iter().chain(&unseen) {
         let path = finding.problem.at.file.as_path();
         if let Some(node) = nodes.iter().find(|node| kind(node, path).is_some()) {
-            let fixing = Fixing { finding, node, nodes, view };
+            let fixing = Fixing { finding, all: findings, node, nodes, view };
             // What a name in registry.xml leads to is made in the other file.
             let is_other = databases::is_missing(&fixing) && path == node.tree.conf("registry.xml");
             let path = if is_other { node.tree.conf(DATASOURCES) } else { path.to_path_buf() };
@@ -172,7 +187,7 @@ fn edits(nodes: &[NodeFiles], view: View<'_>, findings: &[Finding], texts: &Text
     }
     let edited = by_file.into_iter().filter_map(|(path, fixings)| {
         let node = fixings.first()?.node;
-        let text = text(&path, texts)?;
+        let text = texts.get(&path)?.clone();
         let mut edits = Edits::default();
         let mut take = |group: Option<Vec<Edit>>| group.is_some_and(|group| edits.take(group));
         let took: Vec<bool> = match kind(node, &path)? {
@@ -195,25 +210,17 @@ fn unseen(nodes: &[NodeFiles], view: View<'_>) -> Vec<Finding> {
         let at = node.axis2.as_ref()?.clustering.first()?.at.clone();
         let problem = Problem { at, what: String::new(), advice: String::new() };
         let finding = Finding { check: MEMBERS, is_error: false, problem };
-        let has_itself = members::has_itself_instead(&Fixing { finding: &finding, node, nodes, view });
+        let has_itself = members::has_itself_instead(&Fixing { finding: &finding, all: &[], node, nodes, view });
         has_itself.then_some(finding)
     };
     nodes.iter().filter_map(of_node).collect()
-}
-
-/// As it is by now.
-fn text(path: &Path, texts: &Texts) -> Option<String> {
-    match texts.get(path) {
-        Some(text) => Some(text.clone()),
-        None => Some(files::text(path)?.ok()?.text),
-    }
 }
 
 /// What no check looks for, because only what was made here has it: a shared datasource with an empty password.
 fn secrets(nodes: &[NodeFiles], texts: &Texts) -> Vec<Finding> {
     let of_node = |node: &NodeFiles| {
         let path = node.tree.conf(DATASOURCES);
-        let source = Source::new(Arc::new(path.clone()), text(&path, texts)?);
+        let source = Source::new(Arc::new(path.clone()), texts.get(&path)?.clone());
         let document = files::xml::parse(&source.text).ok()?;
         let empty = databases::without_password(node, Element::new(document.root_element(), &source.text));
         let finding = |at: usize| {
@@ -226,4 +233,26 @@ fn secrets(nodes: &[NodeFiles], texts: &Texts) -> Vec<Finding> {
         Some(empty.into_iter().map(finding).collect::<Vec<_>>())
     };
     nodes.iter().filter_map(of_node).flatten().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::certificate::made::Room;
+
+    #[test]
+    fn what_somebody_else_writes_meanwhile_is_not_replaced() {
+        let room = Room::new();
+        let path = room.path("carbon.xml");
+        let texts = |text: &str| Texts::from([(path.clone(), text.to_owned())]);
+        let changed = |first: &Texts, new: &str| change(&path, first, &texts(new)).map(|change| change.is_some());
+        let lost = Err(Unsettled::Changed(path.clone()));
+        assert_eq!(changed(&texts("<old/>"), "<new/>"), lost, "it is gone");
+        room.write("carbon.xml", b"<old/>");
+        assert_eq!(changed(&texts("<old/>"), "<new/>"), Ok(true));
+        assert_eq!(changed(&texts("<older/>"), "<older/>"), Ok(false), "it stays as it is");
+        assert_eq!(changed(&texts("<older/>"), "<new/>"), lost, "it is another one");
+        room.write("carbon.xml", b"");
+        assert_eq!(changed(&Texts::default(), "<new/>"), lost, "it was made");
+    }
 }

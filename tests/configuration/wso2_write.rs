@@ -235,6 +235,30 @@ fn what_weir_toml_does_not_decide_is_left() {
     }
 }
 
+/// Without `[cluster]` only the nodes that were named are known, and the others are members all the same.
+#[test]
+fn members_that_no_finding_is_about_stay() {
+    const AXIS2: &str = "worker1/conf/axis2/axis2.xml";
+    let names = ["worker1", "worker2"];
+    let world = World::new("ei");
+    world.edit((AXIS2, "<port>4300<", "<port>4301<"));
+    let diff = written_of(&world, &names);
+    assert!(is_right(&world, AXIS2), "{diff}");
+    // A node that weir.toml has by its name.
+    let world = World::new("ei").with(CLUSTER);
+    let toml = world.room.0.join("conf/weir.toml");
+    let text = fs::read_to_string(&toml).unwrap();
+    assert!(text.contains("10.0.0.4"));
+    fs::write(&toml, text.replace("10.0.0.4", "worker2.test")).unwrap();
+    let world = world.with("");
+    world.edit(("worker2/conf/axis2/axis2.xml", "localMemberHost\">10.0.0.4", "localMemberHost\">127.0.0.1"));
+    world.edit((AXIS2, "<hostName>10.0.0.4<", "<hostName>worker2.test<"));
+    world.edit((AXIS2, "<port>4100<", "<port>4101<"));
+    written(&world);
+    let text = fs::read_to_string(world.room.0.join(AXIS2)).unwrap();
+    assert!(text.contains("<hostName>worker2.test<") && text.contains("<port>4100<"), "{text}");
+}
+
 /// The name of the shared datasource is like that of the node's own one, which is not there.
 #[test]
 fn a_node_keeps_its_own_database() {

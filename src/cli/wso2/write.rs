@@ -11,14 +11,14 @@ use std::time::SystemTime;
 
 use self::copy::Copied;
 use self::diff::unified;
-use self::place::Prepared;
+use self::place::{CHANGED, Prepared};
 use super::nodes::Nodes;
 use super::shown::{counted, drawn};
 use crate::app::BAD_CONFIG;
 use crate::cli::cert::Draft;
 use crate::cli::output::{fail, print};
 use crate::config::Config;
-use crate::wso2::{Asked, Change, Plan, conf_directory, is_archive, plan};
+use crate::wso2::{Asked, Change, Plan, Unsettled, conf_directory, is_archive, plan};
 
 #[derive(clap::Args)]
 pub(crate) struct Write {
@@ -67,9 +67,12 @@ impl Write {
         }
         let mut copies = self.copies(config, &nodes)?;
         let plan = plan(&Asked { config, nodes: at_drafts(nodes, &copies), resolve: false, now }, self.hazelcast_rest);
-        let plan = plan.map_err(|unsettled| {
-            let path = unsettled.0.display();
-            format!("{path}: the edits do not come to an end, which is a fault of weir; nothing was written")
+        let plan = plan.map_err(|unsettled| match unsettled {
+            Unsettled::Endless(path) => {
+                let path = path.display();
+                format!("{path}: the edits do not come to an end, which is a fault of weir; nothing was written")
+            }
+            Unsettled::Changed(path) => format!("{}: {CHANGED}; nothing was written", path.display()),
         })?;
         let hosts = self.hosts.as_ref().map(|file| (file, hosts::lines(config)));
         // Diff and findings are shown before anything is written, and also where nothing can be.

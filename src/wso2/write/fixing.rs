@@ -12,6 +12,8 @@ use crate::wso2::view::{Public, Role, View};
 #[derive(Clone, Copy)]
 pub(crate) struct Fixing<'a> {
     pub(crate) finding: &'a Finding,
+    /// All that were found.
+    pub(crate) all: &'a [Finding],
     pub(crate) node: &'a NodeFiles,
     pub(crate) nodes: &'a [NodeFiles],
     pub(crate) view: View<'a>,
@@ -25,6 +27,13 @@ impl<'a> Fixing<'a> {
     /// The first byte of its place.
     pub(crate) fn at(&self) -> usize {
         self.finding.problem.at.start()
+    }
+
+    /// The first bytes of the places of this check's findings in the same file.
+    pub(crate) fn places(&self) -> impl Iterator<Item = usize> {
+        let of_file =
+            |one: &&Finding| one.check == self.finding.check && one.problem.at.file == self.finding.problem.at.file;
+        self.all.iter().filter(of_file).map(|one| one.problem.at.start())
     }
 
     pub(crate) fn role(&self) -> Role {

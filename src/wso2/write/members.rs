@@ -12,40 +12,15 @@ use crate::wso2::view::is_loopback;
 
 type Entry = (String, u16);
 
-/// Entries that are right stay as they are; wrong ones become others, or go; what is missing comes behind the last.
+/// Entries that are right stay as they are, and so do those that no finding is about. Wrong ones become others, or go; what is missing
+/// comes behind the last.
 pub(crate) fn fix(fixing: &Fixing<'_>, clustering: Element<'_>) -> Option<Vec<Edit>> {
-    let wanted = wanted(fixing);
-    if wanted.is_empty() {
-        return None;
-    }
+    let wanted = wanted(fixing).filter(|wanted| !wanted.is_empty())?;
     let list = clustering.child("members");
     let entries: Vec<Element<'_>> = clustering.children("members").flat_map(|list| list.children("member")).collect();
-    let own = fixing.ip(fixing.node.node).zip(fixing.member_port(fixing.node.node));
-    let mut missing = wanted.clone();
-    let mut wrong = Vec::new();
-    for entry in &entries {
-        match said(*entry) {
-            _ if stays(*entry) => {}
-            Some(said) if missing.contains(&said) => missing.retain(|other| *other != said),
-            // The node itself does no harm among others.
-            Some(said) if Some(&said) == own.as_ref() && entries.len() > wanted.len() => {}
-            said => wrong.push((*entry, said)),
-        }
-    }
-    let mut edits = Vec::new();
-    // A host that is right keeps its place, with another port.
-    wrong.sort_by_key(|(_, said)| {
-        !said.as_ref().is_some_and(|(host, _)| missing.iter().any(|(wanted, _)| wanted == host))
-    });
-    for (entry, said) in wrong {
-        let of_host = missing.iter().position(|(host, _)| said.as_ref().is_some_and(|(said, _)| said == host));
-        if missing.is_empty() {
-            edits.extend(entry.remove());
-            continue;
-        }
-        let (host, port) = missing.remove(of_host.unwrap_or(0));
-        edits.extend(rewritten(entry, &host, port)?);
-    }
+    let missing: Vec<Entry> =
+        wanted.into_iter().filter(|wanted| entries.iter().all(|entry| said(*entry).as_ref() != Some(wanted))).collect();
+    let (mut edits, missing) = replaced(fixing, &entries, missing)?;
     let new: Vec<Markup> = missing.iter().map(|(host, port)| member(host, *port)).collect();
     if !new.is_empty() {
         edits.extend(match list {
@@ -59,6 +34,73 @@ pub(crate) fn fix(fixing: &Fixing<'_>, clustering: Element<'_>) -> Option<Vec<Ed
     (!edits.is_empty()).then_some(edits)
 }
 
+/// Makes missing entries of wrong ones, and takes out what is wrong then. Also returns those that are missing still.
+fn replaced(fixing: &Fixing<'_>, entries: &[Element<'_>], mut missing: Vec<Entry>) -> Option<(Vec<Edit>, Vec<Entry>)> {
+    let mut wrong: Vec<(Wrong, Element<'_>)> = Vec::new();
+    for (at, entry) in entries.iter().enumerate() {
+        let judged = judged(fixing, *entry, &entries[..at], &missing);
+        wrong.extend(judged.map(|judged| (judged, *entry)));
+    }
+    // A host that is right keeps its place, with another port.
+    wrong.sort_by_key(|(judged, _)| *judged);
+    let mut edits = Vec::new();
+    for (judged, entry) in wrong {
+        let host = entry.said("hostName");
+        let of_host = missing.iter().position(|(wanted, _)| Some(wanted) == host.as_ref());
+        let other = of_host.or((judged != Wrong::Port && !missing.is_empty()).then_some(0));
+        match other {
+            Some(other) => {
+                let (host, port) = missing.remove(other);
+                edits.extend(rewritten(entry, &host, port)?);
+            }
+            None if matches!(judged, Wrong::Port | Wrong::Itself) => {}
+            None => edits.extend(entry.remove()),
+        }
+    }
+    Some((edits, missing))
+}
+
+/// Why an entry gives way to a missing one, in the order in which they do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Wrong {
+    /// Its host is right.
+    Port,
+    /// It leads nowhere, or is there already.
+    Entry,
+    /// It is the node itself, which does no harm among others.
+    Itself,
+    /// And once more.
+    ItselfAgain,
+}
+
+/// Whether an entry is wrong. One that no finding is about may be a node whose files are not here. One with the host of a node of
+/// weir.toml is the operator's to take out.
+fn judged(fixing: &Fixing<'_>, entry: Element<'_>, before: &[Element<'_>], missing: &[Entry]) -> Option<Wrong> {
+    let (said, host) = (said(entry), entry.said("hostName"));
+    let own = fixing.ip(fixing.node.node).zip(fixing.member_port(fixing.node.node));
+    if stays(entry) {
+        return None;
+    }
+    let is_again = said.is_some() && before.iter().any(|other| self::said(*other) == said);
+    if own.is_some() && said == own {
+        return Some(if is_again { Wrong::ItselfAgain } else { Wrong::Itself });
+    }
+    if is_again {
+        return Some(Wrong::Entry);
+    }
+    // At the beginning of an entry is what is said of the whole list.
+    if said.is_some() && !fixing.places().any(|at| entry.contains(at) && at != entry.start()) {
+        return None;
+    }
+    if missing.iter().any(|(wanted, _)| Some(wanted) == host.as_ref()) {
+        return Some(Wrong::Port);
+    }
+    let mut nodes = 0..fixing.view.config.nodes.len();
+    let is_of = |node: usize| [fixing.view.address(node), fixing.view.name(node).to_owned()];
+    let is_node = host.is_some_and(|host| nodes.any(|node| is_of(node).contains(&host)));
+    (!is_node).then_some(Wrong::Entry)
+}
+
 /// Whether a node has itself as a member and another one not: as in a copy of that one's file.
 pub(crate) fn has_itself_instead(fixing: &Fixing<'_>) -> bool {
     let clustering = fixing.node.axis2.as_ref().and_then(|axis2| axis2.clustering.first());
@@ -68,7 +110,8 @@ pub(crate) fn has_itself_instead(fixing: &Fixing<'_>) -> bool {
         clustering.members.iter().any(|one| is_it(&one.host, host) && is_it(&one.port, &port.to_string()))
     };
     let own = fixing.ip(fixing.node.node).zip(fixing.member_port(fixing.node.node));
-    own.is_some_and(|(host, port)| entry(&host, port)) && wanted(fixing).iter().any(|(host, port)| !entry(host, *port))
+    let lacks_one = || wanted(fixing).is_some_and(|all| all.iter().any(|(host, port)| !entry(host, *port)));
+    own.is_some_and(|(host, port)| entry(&host, port)) && lacks_one()
 }
 
 fn member(host: &str, port: u16) -> Markup {
@@ -101,8 +144,9 @@ fn rewritten(entry: Element<'_>, host: &str, port: u16) -> Option<Vec<Edit>> {
     Some(edits)
 }
 
-/// The nodes that are members with this one: those of `[cluster]`, or those whose files are here.
-fn wanted(fixing: &Fixing<'_>) -> Vec<Entry> {
+/// The nodes that are members with this one: those of `[cluster]`, or those whose files are here. `None`: the port of one of them is
+/// not known.
+fn wanted(fixing: &Fixing<'_>) -> Option<Vec<Entry>> {
     let members = fixing.cluster().map(|cluster| cluster.members.as_slice()).unwrap_or_default();
     let here = |node: usize| fixing.nodes.iter().find(|files| files.node == node);
     let nodes: Vec<usize> = match members {
@@ -113,9 +157,10 @@ fn wanted(fixing: &Fixing<'_>) -> Vec<Entry> {
     let entry = |node: usize| {
         let said = here(node);
         let port = fixing.member_port(node).or_else(|| said?.axis2.as_ref()?.clustering.first()?.member_port())?;
-        Some((said.and_then(|files| own_host(fixing, files)).or_else(|| fixing.ip(node))?, port))
+        let host = said.and_then(|files| own_host(fixing, files));
+        Some((host.unwrap_or_else(|| fixing.view.address(node)), port))
     };
-    others.filter_map(entry).collect()
+    others.map(entry).collect()
 }
 
 /// What a node says of itself, where that can be right.

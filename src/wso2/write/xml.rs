@@ -58,6 +58,11 @@ impl<'a> Element<'a> {
         self.node.range().start
     }
 
+    /// Whether a place is in it.
+    pub(crate) fn contains(&self, offset: usize) -> bool {
+        self.node.range().contains(&offset)
+    }
+
     pub(crate) fn is(&self, other: &Self) -> bool {
         self.node == other.node
     }

@@ -144,9 +144,12 @@ impl Ready {
     }
 }
 
+/// What is said of a file that is no longer what was read.
+pub(super) const CHANGED: &str = "somebody has just changed the file";
+
 /// What was read is what is replaced.
 fn unchanged(path: &Path, before: &[u8]) -> io::Result<()> {
-    if fs::read(path)? == before { Ok(()) } else { Err(io::Error::other("somebody has just changed the file")) }
+    if fs::read(path)? == before { Ok(()) } else { Err(io::Error::other(CHANGED)) }
 }
 
 /// Gives the file a second name that nothing has yet. Where a file system knows no second names, it is copied.
