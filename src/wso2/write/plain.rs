@@ -52,7 +52,11 @@ pub(crate) fn set(text: &str, key: &str, value: &str) -> Option<Vec<Edit>> {
         return Some(vec![Edit::insert(end, format!("{newline}{line}"))]);
     }
     let before = if text.is_empty() || text.ends_with('\n') { "" } else { newline };
-    Some(vec![Edit::insert(text.len(), format!("{before}{line}{newline}"))])
+    let last = text.lines().next_back().unwrap_or_default();
+    let goes_on = (last.len() - last.trim_end_matches('\\').len()) % 2 == 1;
+    // A value that goes on in the next line gets an empty one.
+    let end = if goes_on { newline } else { "" };
+    Some(vec![Edit::insert(text.len(), format!("{before}{end}{line}{newline}"))])
 }
 
 /// The edits of a start script for a finding: an option that is wrong there.
@@ -68,9 +72,18 @@ pub(crate) fn script(fixing: &Fixing<'_>, text: &str) -> Option<Vec<Edit>> {
             let offset = fixing.view.offset(fixing.node.node);
             Some(vec![Edit::replace(range, format!("-DportOffset={offset}"))])
         }
-        OPTIONS if word.split('=').next() == Some("-Dsetup") => Some(vec![without(text, at, word)]),
+        OPTIONS if word.split('=').next() == Some("-Dsetup") && !is_compared(text, at) => {
+            Some(vec![without(text, at, word)])
+        }
         _ => None,
     }
+}
+
+/// Whether a line of a script looks at words, or shows them, and does not pass them on.
+fn is_compared(text: &str, at: usize) -> bool {
+    let start = text.get(..at).and_then(|before| before.rfind('\n')).map_or(0, |newline| newline + 1);
+    let line = text.get(start..).and_then(|rest| rest.lines().next()).unwrap_or_default();
+    line.contains('[') || line.split_whitespace().any(|word| matches!(word, "case" | "echo" | "test" | "printf"))
 }
 
 /// Takes a word out: with its line where that only goes on to the next, else with the blanks before it.
@@ -111,11 +124,27 @@ mod tests {
             ("b=3", "b=3\nkey=30\n"),
             ("b=3\r\n", "b=3\r\nkey=30\r\n"),
             ("", "key=30\n"),
+            ("b=3\\", "b=3\\\n\nkey=30\n"),
+            ("b=3\\\r\n", "b=3\\\r\n\r\nkey=30\r\n"),
+            ("b=3\\\\", "b=3\\\\\nkey=30\n"),
         ] {
             assert_eq!(applied(before, set(before, "key", "30")).as_deref(), Some(after), "{before:?}");
         }
         for same in ["key=30\n", "key: 30", "key=${filled}\n", "key=2\\\n 3\n"] {
             assert_eq!(set(same, "key", "30"), None, "{same:?}");
+        }
+    }
+
+    #[test]
+    fn a_script_that_asks_for_an_option_keeps_it() {
+        for (line, expected) in [
+            ("if [ \"$1\" = \"-Dsetup\" ]; then", true),
+            ("  case $1 in -Dsetup) x=1 ;; esac", true),
+            ("echo pass -Dsetup for this", true),
+            ("java -Dsetup Main", false),
+        ] {
+            let text = format!("[ x ]\n{line}\necho\n");
+            assert_eq!(is_compared(&text, text.find("-Dsetup").unwrap()), expected, "{line}");
         }
     }
 
