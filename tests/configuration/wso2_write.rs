@@ -520,6 +520,7 @@ fn a_node_begins_as_a_copy_of_another() {
     let right = world.room.0.join("right");
     fs::rename(&worker2, &right).unwrap();
     fs::write(worker1.join("carbon.xml.before-1"), "old").unwrap();
+    fs::write(worker1.join("carbon.xml.4711.draft"), "half").unwrap();
     let count = || world.room.0.read_dir().unwrap().count();
     let there = count();
     let (code, text) = run(&world, &["--from=worker1", "--dry-run"]);

@@ -2,6 +2,7 @@
 
 mod copy;
 mod diff;
+mod held;
 mod hosts;
 mod place;
 
@@ -11,7 +12,8 @@ use std::time::SystemTime;
 
 use self::copy::Copied;
 use self::diff::unified;
-use self::place::{CHANGED, Prepared};
+use self::held::Held;
+use self::place::{CHANGED, Prepared, like_the_others};
 use super::nodes::Nodes;
 use super::shown::{counted, drawn};
 use crate::app::BAD_CONFIG;
@@ -120,6 +122,8 @@ impl Write {
         if plan.left.iter().any(|finding| finding.check.name == "file" && finding.is_error) {
             return Ok(format!("{read}; nothing was written, because a file of a node is not right; {rest}\n"));
         }
+        // A signal that would end Weir between two files waits for the last one.
+        let _held = Held::new();
         let hosts = hosts.map(|(file, lines)| Ok::<_, String>((file, new_file(file, &lines)?))).transpose()?;
         let mut written = write(plan, copies)?;
         if let Some((file, draft)) = hosts {
@@ -150,6 +154,9 @@ fn write(plan: &Plan, copies: &mut [Copied]) -> Result<Vec<(PathBuf, Option<Path
     for change in new {
         let wrong = |error| format!("{}: {error}; nothing was written", change.path.display());
         std::fs::write(&change.path, &change.after).map_err(wrong)?;
+        if change.before.is_none() {
+            like_the_others(&change.path, &change.path).map_err(wrong)?;
+        }
     }
     let prepared = Prepared::all(&old, &plan.files)?;
     let placed = copies.iter_mut().try_for_each(|copied| {

@@ -3,8 +3,9 @@
 
 use std::fs;
 use std::io;
-use std::os::unix::fs::{MetadataExt, chown};
 use std::path::{Path, PathBuf};
+
+use super::place::owned_by;
 
 /// A directory that is made.
 pub(super) struct Copied {
@@ -60,8 +61,22 @@ impl Drop for Copied {
     }
 }
 
-/// Files and directories with their owners and modes. Of a link the copy has what it leads to: else both nodes would share it.
+/// What an earlier write has kept is of the other node; and what it was killed over is of nobody.
+fn is_of_weir(name: &str) -> bool {
+    let draft = name.strip_suffix(".draft").and_then(|name| name.rsplit_once('.'));
+    name.contains(".before-") || draft.is_some_and(|(_, process)| process.parse::<u32>().is_ok())
+}
+
+/// The same with the name of what could not be copied.
 fn copy(from: &Path, to: &Path, depth: usize, left: &mut usize) -> io::Result<()> {
+    copied(from, to, depth, left).map_err(|error| match error.get_ref() {
+        Some(_) => error,
+        None => io::Error::other(format!("{} cannot be copied: {error}", from.display())),
+    })
+}
+
+/// Files and directories with their owners and modes. Of a link the copy has what it leads to: else both nodes would share it.
+fn copied(from: &Path, to: &Path, depth: usize, left: &mut usize) -> io::Result<()> {
     let old = fs::metadata(from)?;
     if old.is_dir() {
         if depth == 0 {
@@ -70,8 +85,7 @@ fn copy(from: &Path, to: &Path, depth: usize, left: &mut usize) -> io::Result<()
         fs::create_dir(to)?;
         for entry in fs::read_dir(from)? {
             let name = entry?.file_name();
-            // What an earlier write has kept is of the other node.
-            if !name.to_string_lossy().contains(".before-") {
+            if !is_of_weir(&name.to_string_lossy()) {
                 copy(&from.join(&name), &to.join(&name), depth - 1, left)?;
             }
         }
@@ -81,9 +95,6 @@ fn copy(from: &Path, to: &Path, depth: usize, left: &mut usize) -> io::Result<()
     } else {
         return Ok(());
     }
-    let new = fs::metadata(to)?;
-    if (new.uid(), new.gid()) != (old.uid(), old.gid()) {
-        chown(to, Some(old.uid()), Some(old.gid()))?;
-    }
+    owned_by(to, &old)?;
     fs::set_permissions(to, old.permissions())
 }

@@ -1,10 +1,13 @@
 //! Writes files of several nodes: all of them, or none. The old ones stay beside them under other names; owner and mode stay; a link
-//! stays a link, and the file that it leads to is written.
+//! stays a link, and the file that it leads to is written. Access lists and labels stay too.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::path::{Path, PathBuf};
+
+use rustix::fs::{XattrFlags, fgetxattr, flistxattr, fremovexattr, fsetxattr};
+use rustix::io::Errno;
 
 use crate::cli::cert::Draft;
 use crate::wso2::Change;
@@ -111,17 +114,19 @@ impl Ready {
     fn new(path: PathBuf, change: &Change) -> io::Result<Self> {
         let Some(before) = &change.before else {
             let draft = Draft::write(&path, &change.after, 0o644)?;
+            like_the_others(draft.path(), &path)?;
             return Ok(Self { path, before: None, draft, backup: None });
         };
         // Whoever may not write the file itself does not replace it either.
-        let old = OpenOptions::new().write(true).open(&path)?.metadata()?;
+        let file = OpenOptions::new().read(true).write(true).open(&path)?;
+        let old = file.metadata()?;
         unchanged(&path, before)?;
         let draft = Draft::write(&path, &change.after, 0o600)?;
-        let own = fs::metadata(draft.path())?;
-        if (own.uid(), own.gid()) != (old.uid(), old.gid()) {
-            chown(draft.path(), Some(old.uid()), Some(old.gid()))?;
-        }
+        owned_by(draft.path(), &old)?;
+        let new = OpenOptions::new().read(true).write(true).open(draft.path())?;
+        without_inherited_list(&new)?;
         fs::set_permissions(draft.path(), fs::Permissions::from_mode(old.mode() & 0o7777))?;
+        attributes(&file, &new)?;
         let backup = Backup { path: kept_beside(&path)?, kept: false };
         Ok(Self { path, before: change.before.clone(), draft, backup: Some(backup) })
     }
@@ -144,6 +149,74 @@ impl Ready {
     }
 }
 
+/// Gives a new file of a node the owner and the mode of carbon.xml beside it, whatever the umask is: the node reads both.
+pub(super) fn like_the_others(new: &Path, place: &Path) -> io::Result<()> {
+    let Ok(old) = fs::metadata(place.with_file_name("carbon.xml")) else { return Ok(()) };
+    owned_by(new, &old)?;
+    fs::set_permissions(new, fs::Permissions::from_mode(old.mode() & 0o666))
+}
+
+/// Makes the owner of one file that of another, if it is not yet.
+pub(super) fn owned_by(path: &Path, old: &fs::Metadata) -> io::Result<()> {
+    let own = fs::metadata(path)?;
+    if (own.uid(), own.gid()) == (old.uid(), old.gid()) {
+        return Ok(());
+    }
+    chown(path, Some(old.uid()), Some(old.gid())).map_err(|error| match error.kind() {
+        ErrorKind::PermissionDenied => {
+            let (user, group) = (old.uid(), old.gid());
+            io::Error::other(format!(
+                "it belongs to the user {user} and the group {group}: run this as that user, or as root"
+            ))
+        }
+        _ => error,
+    })
+}
+
+/// The list of who else may read a file.
+const LIST: &str = "system.posix_acl_access";
+
+/// Sums over the content of a file.
+const OF_CONTENT: [&[u8]; 2] = [b"security.ima", b"security.evm"];
+
+/// The most that the system has of one attribute, and of the names of all.
+const MOST: usize = 64 << 10;
+
+/// Takes away the list that a file has from its directory: its mode says who may read it, or the old file's list.
+fn without_inherited_list(file: &File) -> io::Result<()> {
+    match fremovexattr(file, LIST) {
+        Ok(()) | Err(Errno::NODATA | Errno::NOTSUP) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Copies access lists, labels of SELinux, and what users have added.
+fn attributes(old: &File, new: &File) -> io::Result<()> {
+    let mut names = vec![0; MOST];
+    let length = match flistxattr(old, &mut names[..]) {
+        Ok(length) => length,
+        Err(Errno::NOTSUP) => 0,
+        Err(error) => return Err(error.into()),
+    };
+    let value = |file: &File, name: &[u8]| {
+        let mut value = vec![0; MOST];
+        let length = fgetxattr(file, name, &mut value[..])?;
+        value.truncate(length);
+        Ok::<_, Errno>(value)
+    };
+    // What the system itself has counted of the content is not right for another content.
+    let is_kept = |name: &&[u8]| !name.is_empty() && !OF_CONTENT.contains(name);
+    for name in names[..length].split(|byte| *byte == 0).filter(is_kept) {
+        let wanted = value(old, name)?;
+        if value(new, name).as_ref() != Ok(&wanted) {
+            let shown = String::from_utf8_lossy(name);
+            fsetxattr(new, name, &wanted, XattrFlags::empty())
+                .map_err(|error| io::Error::other(format!("its attribute {shown} cannot be kept ({error})")))?;
+        }
+    }
+    Ok(())
+}
+
 /// What is said of a file that is no longer what was read.
 pub(super) const CHANGED: &str = "somebody has just changed the file";
 
@@ -161,7 +234,9 @@ fn kept_beside(path: &Path) -> io::Result<PathBuf> {
             Ok(()) => return Ok(beside),
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
             // A file that is mounted by itself cannot be replaced.
-            Err(error) if error.kind() == ErrorKind::CrossesDevices => return Err(error),
+            Err(error) if error.kind() == ErrorKind::CrossesDevices => {
+                return Err(io::Error::other("it is mounted by itself, so no other file can take its place"));
+            }
             Err(_) if beside.symlink_metadata().is_ok() => {}
             Err(_) => return copied(path, &beside).map(|()| beside),
         }
@@ -204,6 +279,50 @@ mod tests {
         assert_eq!(fs::metadata(room.path("a")).unwrap().mode() & 0o7777, 0o640);
         assert!(room.path("link").is_symlink());
         assert_eq!(fs::read_dir(&room).unwrap().count(), 6, "nothing else is left");
+    }
+
+    #[test]
+    fn a_new_file_is_readable_for_whoever_reads_the_others() {
+        let room = Room::new();
+        room.write("carbon.xml", b"");
+        for mode in [0o640, 0o664] {
+            fs::set_permissions(room.path("carbon.xml"), fs::Permissions::from_mode(mode)).unwrap();
+            let new = Change { before: None, ..change(&room, &format!("new-{mode:o}")) };
+            Prepared::all(&[&new], &[]).unwrap().place().unwrap();
+            assert_eq!(fs::metadata(&new.path).unwrap().mode() & 0o7777, mode);
+        }
+    }
+
+    #[test]
+    fn attributes_of_a_file_stay() {
+        let room = Room::new();
+        room.write("a", b"old");
+        let old = File::open(room.path("a")).unwrap();
+        // Owner, the user 12345, the group, the mask and all others, as the system has a list in bytes.
+        let entry = |tag: u8, may: u8, who: u32| [&[tag, 0, may, 0][..], &who.to_le_bytes()].concat();
+        let (nobody, one) = (u32::MAX, 12345);
+        let entries =
+            [entry(1, 6, nobody), entry(2, 4, one), entry(4, 4, nobody), entry(16, 4, nobody), entry(32, 0, nobody)];
+        let list = [&2_u32.to_le_bytes()[..], &entries.concat()].concat();
+        let set = |name: &str, value: &[u8]| fsetxattr(&old, name, value, XattrFlags::empty());
+        let kept: Vec<(&str, &[u8])> = [("user.note", &b"mine"[..]), (LIST, &list)]
+            .into_iter()
+            .filter(|(name, value)| match set(name, value) {
+                // Some file systems have none.
+                Err(Errno::NOTSUP) => false,
+                set => set.map(|()| true).unwrap(),
+            })
+            .collect();
+        let mode = fs::metadata(room.path("a")).unwrap().mode();
+        Prepared::all(&[&change(&room, "a")], &[]).unwrap().place().unwrap();
+        assert_eq!(room.read("a"), b"new");
+        let new = File::open(room.path("a")).unwrap();
+        for (name, wanted) in kept {
+            let mut value = vec![0; MOST];
+            let length = fgetxattr(&new, name, &mut value[..]).unwrap();
+            assert_eq!(&value[..length], wanted, "{name}");
+        }
+        assert_eq!(fs::metadata(room.path("a")).unwrap().mode(), mode);
     }
 
     #[test]
