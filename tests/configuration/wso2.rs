@@ -653,6 +653,34 @@ fn no_password_is_printed() {
 }
 
 #[test]
+fn no_line_around_a_password_is_drawn() {
+    let world = World::new("ei");
+    // A fault on the line of each of them, and passwords on lines without their names.
+    world.edit((
+        T,
+        "proxyPort=\"443\"\n",
+        "keystorePass=\"hunter2\" truststorePass=\n\"hunter2\" proxyPort=\"8443\"\n",
+    ));
+    let on_its_own = "<parameter name=\"groupPasswort\">\nhunter2</parameter><parameter name=\"mcastBindAddress\">x</parameter><members>";
+    world.edit((A, "<members>", on_its_own));
+    world.edit((A, ">8280<", ">8290<"));
+    let node = |name: &str| format!("--node={name}={}", world.room.0.join(name).display());
+    let told = String::from_utf8(weir(&world, &[&node("manager"), &node("worker1")]).stdout).unwrap();
+    assert!(told.contains("clients come by port 443") && told.contains("mcastBindAddress"), "{told}");
+    assert!(!told.contains("hunter2") && told.contains(">8290<"), "{told}");
+}
+
+/// Of a reference to the secure vault the text does not matter.
+#[test]
+fn a_password_in_the_vault_is_not_the_shipped_one() {
+    let world = World::new("ei");
+    world.edit(("*/conf/user-mgt.xml", "", USERS));
+    let vault = "<Password xmlns:svns=\"http://org.wso2.securevault/configuration\" svns:secretAlias=\"A\">admin<";
+    world.edit((U, "<Password>own<", vault));
+    assert_eq!(said(&world.check().findings), "");
+}
+
+#[test]
 fn each_check_has_a_fault() {
     let planted: Vec<&str> = FAULTS.iter().map(|(_, name, ..)| *name).collect();
     let elsewhere = ["certificate", "resolves", "keystore"];

@@ -416,6 +416,24 @@ fn the_command_shows_first_and_keeps_the_old_files() {
 }
 
 #[test]
+fn no_password_is_in_the_diff() {
+    let world = World::new("ei").with(CLUSTER);
+    world.edit((D, "3306/registry?", "3306/registri?"));
+    world.edit((D, "<username>regadmin", "<password>\n  hunter2\n</password>\n<username>regadmin"));
+    world.edit((
+        "manager/conf/tomcat/catalina-server.xml",
+        "port=\"9443\"\n",
+        "port=\"9444\" keystorePass=\n\"hunter2\"\n",
+    ));
+    world.edit(("worker1/conf/passthru-http.properties", "=180000", "=18000\npassword=\\\n  hunter2\\\n  hunter2"));
+    let (code, text) = run(&world, &["--dry-run"]);
+    assert!(code == Some(0) && text.contains("; 3 files would be changed"), "{text}");
+    assert!(!text.contains("hunter2"), "{text}");
+    assert_eq!(text.matches("(a line that may hold a secret is not shown)").count(), 3 + 2 + 1 + 3, "{text}");
+    assert!(text.contains("+http.socket.timeout=300000\n") && text.contains("3306/registry?"), "{text}");
+}
+
+#[test]
 fn with_one_file_that_cannot_be_written_none_is() {
     let world = World::new("ei").with(CLUSTER);
     world.edit(("*/conf/carbon.xml", "<HostName>esb.wso2.com", "<HostName>esb.wso2.org"));

@@ -1,8 +1,10 @@
 //! XML with the place of each element, attribute and text. DTDs are refused, so there are no entities that could grow.
 
+use std::ops::Range;
+
 use roxmltree::{Document, Error, Node, ParsingOptions};
 
-use super::secrets::place;
+use super::secrets::{SecretLines, place};
 use super::{Written, trimmed};
 use crate::config::{Place, Problem, Source};
 
@@ -12,7 +14,8 @@ const MOST_NODES: u32 = 50_000;
 /// Parses a file, and hands its outermost element, which must have this name, to `read`.
 pub(crate) fn read<T>(source: &Source, root: &str, read: impl FnOnce(Element<'_>) -> T) -> Result<T, Problem> {
     let document = parse(&source.text).map_err(|error| malformed(&error, source))?;
-    let outermost = Element { node: document.root_element(), source };
+    let secrets = SecretLines::of_values(&document);
+    let outermost = Element { node: document.root_element(), source, secrets: &secrets };
     if outermost.name() != root {
         return Err(Problem {
             at: outermost.at(),
@@ -28,11 +31,20 @@ pub(crate) fn parse(text: &str) -> Result<Document<'_>, Error> {
     Document::parse_with_options(text, options)
 }
 
+/// The lines of a file that may hold a secret. One that is no XML is read line by line.
+pub(crate) fn secret_lines(text: &str) -> SecretLines {
+    match parse(text) {
+        Ok(document) => SecretLines::of_document(&document),
+        Err(_) => SecretLines::of_text(text),
+    }
+}
+
 /// One element.
 #[derive(Clone, Copy)]
 pub(crate) struct Element<'a> {
     node: Node<'a, 'a>,
     source: &'a Source,
+    secrets: &'a SecretLines,
 }
 
 impl<'a> Element<'a> {
@@ -40,17 +52,27 @@ impl<'a> Element<'a> {
         self.node.tag_name().name()
     }
 
+    /// A place of the file, without an excerpt where its lines may hold a secret.
+    fn place(&self, span: Range<usize>) -> Place {
+        let at = place(self.source, span.clone());
+        if self.secrets.touch(&span) { at.without_excerpt() } else { at }
+    }
+
+    fn with(self, node: Node<'a, 'a>) -> Self {
+        Self { node, ..self }
+    }
+
     /// Its start tag, without attributes.
     pub(crate) fn at(&self) -> Place {
         let start = self.node.range().start;
         let rest = self.source.text.get(start..).unwrap_or_default();
         let length = rest.find(|c: char| c.is_whitespace() || c == '>').unwrap_or(rest.len());
-        place(self.source, start..start + length)
+        self.place(start..start + length)
     }
 
     pub(crate) fn children(self, name: &'static str) -> impl Iterator<Item = Self> {
         let named = move |node: &Node<'_, '_>| node.has_tag_name(name);
-        self.node.children().filter(named).map(move |node| Element { node, source: self.source })
+        self.node.children().filter(named).map(move |node| self.with(node))
     }
 
     pub(crate) fn child(self, name: &'static str) -> Option<Self> {
@@ -60,7 +82,7 @@ impl<'a> Element<'a> {
     /// All elements of this name below it.
     pub(crate) fn all(self, name: &'static str) -> impl Iterator<Item = Self> {
         let named = move |node: &Node<'_, '_>| node.has_tag_name(name);
-        self.node.descendants().filter(named).map(move |node| Element { node, source: self.source })
+        self.node.descendants().filter(named).map(move |node| self.with(node))
     }
 
     pub(crate) fn attribute(&self, name: &str) -> Option<Written> {
@@ -70,7 +92,12 @@ impl<'a> Element<'a> {
     /// An attribute as it is, with its blanks: servers compare names so.
     pub(crate) fn raw(&self, name: &str) -> Option<Written> {
         let attribute = self.node.attribute_node(name)?;
-        Some(Written { text: attribute.value().to_owned(), at: place(self.source, attribute.range()) })
+        Some(Written { text: attribute.value().to_owned(), at: self.place(attribute.range()) })
+    }
+
+    /// Whether its text does not matter: the secure vault of the node has the value, under an alias.
+    pub(crate) fn has_alias(&self) -> bool {
+        self.node.attributes().any(|attribute| attribute.name() == "secretAlias")
     }
 
     /// The second child of one of these names.
@@ -87,7 +114,7 @@ impl<'a> Element<'a> {
             let raw = self.source.text.get(range.clone()).unwrap_or_default();
             if trimmed(&written.text).is_empty() && !trimmed(raw).is_empty() {
                 let start = range.start + raw.len() - raw.trim_start_matches(|c| c <= ' ').len();
-                written.at = place(self.source, start..start + trimmed(raw).len());
+                written.at = self.place(start..start + trimmed(raw).len());
             }
             written.text.push_str(text);
         }
@@ -105,7 +132,7 @@ impl<'a> Element<'a> {
         let found = comments.filter_map(|comment| {
             let raw = self.source.text.get(comment.range())?;
             let start = comment.range().start + raw.find(text)?;
-            Some(place(self.source, start..start + text.len()))
+            Some(self.place(start..start + text.len()))
         });
         found.collect()
     }

@@ -24,7 +24,8 @@ impl Users {
         let admin = configuration.and_then(|configuration| configuration.child("AdminUser"));
         let said = |name| configuration.and_then(|configuration| configuration.said(name));
         let is_source = |one: &Element<'_>| one.raw("name").is_some_and(|name| name.text == "dataSource");
-        let password = admin.and_then(|admin| admin.said("Password"));
+        let password = admin.and_then(|admin| admin.child("Password")).filter(|password| !password.has_alias());
+        let password = password.map(|password| password.text());
         Self {
             source: configuration
                 .and_then(|configuration| configuration.children("Property").find(is_source))

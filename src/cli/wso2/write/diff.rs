@@ -1,8 +1,8 @@
 //! A unified diff of what changes. Lines that may hold a password are not shown.
 
-use similar::TextDiff;
+use similar::{Change as Line, TextDiff};
 
-use crate::wso2::{Change, may_hold_a_secret};
+use crate::wso2::{Change, secret_lines};
 
 /// Of all files, with an empty line behind it.
 pub(super) fn unified(changes: &[Change]) -> String {
@@ -12,21 +12,40 @@ pub(super) fn unified(changes: &[Change]) -> String {
 
 fn of_one(change: &Change) -> String {
     let (before, after) = &change.texts;
-    let name = change.path.display().to_string();
-    let diff = TextDiff::from_lines(before.as_str(), after.as_str()).unified_diff().header(&name, &name).to_string();
-    let mut lines = diff.split_inclusive('\n');
-    let head: String = lines.by_ref().take(2).collect();
-    head + &lines.map(shown).collect::<String>()
+    let diff = TextDiff::from_lines(before.as_str(), after.as_str());
+    let (old, new) = (hidden(before, diff.iter_old_slices()), hidden(after, diff.iter_new_slices()));
+    let is_hidden = |line: &Line<&str>| {
+        let is_in = |all: &[bool], index: Option<usize>| index.and_then(|index| all.get(index)) == Some(&true);
+        is_in(&old, line.old_index()) || is_in(&new, line.new_index())
+    };
+    let hunks = diff.unified_diff().iter_hunks().map(|hunk| {
+        let lines: String = hunk.iter_changes().map(|line| shown(&line, is_hidden(&line))).collect();
+        format!("{}\n{lines}", hunk.header())
+    });
+    let name = change.path.display();
+    format!("--- {name}\n+++ {name}\n") + &hunks.collect::<String>()
+}
+
+/// For each line of a text, whether it may hold a secret.
+fn hidden<'a>(text: &str, lines: impl Iterator<Item = &'a str>) -> Vec<bool> {
+    let (secrets, mut end) = (secret_lines(text), 0);
+    let is_secret = |line: &str| {
+        let start = end;
+        end += line.len();
+        secrets.touch(&(start..end))
+    };
+    lines.map(is_secret).collect()
 }
 
 /// A line of the diff, or that there is one.
-fn shown(line: &str) -> String {
-    match line.get(..1) {
-        Some(sign @ ("+" | "-" | " ")) if may_hold_a_secret(line) => {
-            format!("{sign}(a line that may hold a secret is not shown)\n")
-        }
-        _ => harmless(line.trim_end_matches(['\r', '\n'])) + "\n",
-    }
+fn shown(line: &Line<&str>, is_hidden: bool) -> String {
+    let text = if is_hidden {
+        "(a line that may hold a secret is not shown)".to_owned()
+    } else {
+        harmless(line.value().trim_end_matches(['\r', '\n']))
+    };
+    let end = if line.missing_newline() { "\\ No newline at end of file\n" } else { "" };
+    format!("{}{text}\n{end}", line.tag())
 }
 
 /// Without what a terminal would obey.
