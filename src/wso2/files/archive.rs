@@ -4,7 +4,7 @@
 mod stream;
 
 use std::cell::Cell;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeSet, HashMap};
 use std::io::{self, Error, ErrorKind, Read};
 use std::path::{Component, Path, PathBuf};
 
@@ -21,16 +21,22 @@ type Wrong = (String, &'static str);
 const MOST_ENTRIES: usize = 500_000;
 /// The most files and links that are kept of it.
 const MOST_FILES: usize = 20_000;
-/// The most bytes that are kept of it.
+/// The most bytes that are kept of it, names and targets of links among them.
 const MOST_KEPT: u64 = 64 << 20;
+/// The longest path of them, in bytes and in parts. The kernel takes none of more bytes.
+const LONGEST: usize = 4096;
+const DEEPEST: usize = 100;
+/// The most parts of all paths together: each is looked at when links are followed.
+const MOST_PARTS: usize = 20 * MOST_FILES;
 /// The most links that lead from one to the next.
 const LINKS: usize = 40;
 
 /// What was kept of an archive, by its path in it.
 #[derive(Debug, Default)]
 pub(crate) struct Archive {
-    entries: BTreeMap<PathBuf, Entry>,
+    entries: HashMap<PathBuf, Entry>,
     kept: u64,
+    parts: usize,
 }
 
 #[derive(Debug)]
@@ -41,6 +47,23 @@ enum Entry {
     Link(PathBuf),
     /// A pipe or a device.
     NoFile,
+}
+
+impl Entry {
+    fn target(&self) -> Option<&PathBuf> {
+        match self {
+            Self::Link(target) => Some(target),
+            _ => None,
+        }
+    }
+
+    /// How many bytes are kept of it and of its path, and how many parts both paths have.
+    fn weight(&self, inner: &Path) -> (u64, usize) {
+        let bytes = if let Self::File(bytes) = self { bytes.len() } else { 0 };
+        let paths = || [Some(inner), self.target().map(PathBuf::as_path)].into_iter().flatten();
+        let names: usize = paths().map(|path| path.as_os_str().len()).sum();
+        ((bytes + names) as u64, paths().map(depth).sum())
+    }
 }
 
 impl Archive {
@@ -64,7 +87,7 @@ impl Archive {
             for entry in tar.entries()? {
                 let mut entry = entry?;
                 count += 1;
-                if count > MOST_ENTRIES || self.entries.len() > MOST_FILES || self.kept > MOST_KEPT {
+                if count > MOST_ENTRIES || self.is_full() {
                     return Err(Error::new(ErrorKind::FileTooLarge, "it holds more than a node has"));
                 }
                 allowed.set(u64::MAX);
@@ -100,12 +123,25 @@ impl Archive {
                 if bytes.len() as u64 > MOST { Entry::Large } else { Entry::File(bytes) }
             }
         };
-        if let Entry::File(bytes) = &kept {
-            self.kept += bytes.len() as u64;
+        if [Some(&inner), kept.target()].into_iter().flatten().any(|path| is_long(path)) {
+            let what = format!("it has a path of more than {LONGEST} bytes or {DEEPEST} parts");
+            return Err(Error::new(ErrorKind::FileTooLarge, what));
         }
+        let (bytes, parts) = kept.weight(&inner);
+        self.kept += bytes;
+        self.parts += parts;
         // Of two with one name the later one counts, as where they are unpacked.
+        if let Some(old) = self.entries.remove(&inner) {
+            let (bytes, parts) = old.weight(&inner);
+            self.kept -= bytes;
+            self.parts -= parts;
+        }
         self.entries.insert(inner, kept);
         Ok(())
+    }
+
+    fn is_full(&self) -> bool {
+        self.entries.len() > MOST_FILES || self.kept > MOST_KEPT || self.parts > MOST_PARTS
     }
 
     /// The targets of links that were not kept.
@@ -114,10 +150,13 @@ impl Archive {
         links.filter_map(|(inner, _)| self.real(inner)).filter(|real| !self.entries.contains_key(real)).collect()
     }
 
-    /// Where a path leads by all links on its way. `None`: in a circle.
+    /// Where a path leads by all links on its way. `None`: in a circle, or too far.
     fn real(&self, inner: &Path) -> Option<PathBuf> {
         let mut path = normal(inner);
         for _ in 0..LINKS {
+            if is_long(&path) {
+                return None;
+            }
             let link = |above: &Path| match self.entries.get(above) {
                 Some(Entry::Link(target)) => Some((above.to_path_buf(), target)),
                 _ => None,
@@ -166,10 +205,10 @@ impl Archive {
     pub(crate) fn nearest(&self, from: &Path, holds: impl Fn(&Path) -> bool) -> Vec<PathBuf> {
         let from = normal(from);
         let links = self.entries.iter().filter(|(_, entry)| matches!(entry, Entry::Link(_))).map(|(path, _)| &**path);
-        let above = self.entries.keys().flat_map(|path| path.ancestors().skip(1));
-        // `axis2/axis2.xml` makes no directory of its own.
-        let all: BTreeSet<&Path> = above.chain(links).filter(|path| path.starts_with(&from) && holds(path)).collect();
-        let depth = |path: &Path| path.components().count();
+        // What a directory holds is in it, or in one of its own such as `axis2/axis2.xml`.
+        let above = self.entries.keys().flat_map(|path| path.ancestors().skip(1).take(2));
+        let mut all: BTreeSet<&Path> = above.chain(links).filter(|path| path.starts_with(&from)).collect();
+        all.retain(|path| holds(path));
         let least = all.iter().map(|path| depth(path)).min();
         let near: Vec<&Path> = all.into_iter().filter(|path| Some(depth(path)) == least).collect();
         let named: Vec<&Path> = near.iter().copied().filter(|path| path.ends_with("conf")).collect();
@@ -187,6 +226,14 @@ fn wrong(error: &Error) -> Wrong {
         }
         _ => (format!("the archive is broken: {error}"), "copy it anew: a part of it is missing or damaged"),
     }
+}
+
+fn depth(path: &Path) -> usize {
+    path.components().count()
+}
+
+fn is_long(path: &Path) -> bool {
+    path.as_os_str().len() > LONGEST || depth(path) > DEEPEST
 }
 
 /// A path from the beginning of the archive. What climbs out of it or is absolute does not, as where tar unpacks it.

@@ -185,6 +185,52 @@ fn no_archive_makes_it_panic_or_grow_or_wait() {
     assert!(told.contains("this is a pipe, not a file"), "{told}");
 }
 
+/// Links with these names and targets.
+fn links(all: impl Iterator<Item = (String, String)>) -> Vec<u8> {
+    let mut tar = Builder::new(Vec::new());
+    for (name, target) in all {
+        let mut header = Header::new_gnu();
+        header.set_entry_type(EntryType::Symlink);
+        header.set_size(0);
+        tar.append_link(&mut header, name, target).unwrap();
+    }
+    tar.into_inner().unwrap()
+}
+
+#[test]
+fn paths_in_an_archive_are_bounded() {
+    let world = World::new("ei");
+    let (deep, long) = ("a/".repeat(2000), "x".repeat(5000));
+    let too_long = "it has a path of more than 4096 bytes or 100 parts";
+    let one = |name: &str, target: &str| links([(name.to_owned(), target.to_owned())].into_iter());
+    let named = |name: &str| {
+        let (mut tar, mut header) = (Builder::new(Vec::new()), Header::new_gnu());
+        header.set_size(0);
+        tar.append_data(&mut header, name, &b""[..]).unwrap();
+        tar.into_inner().unwrap()
+    };
+    for (bytes, words) in [
+        (named(&format!("{deep}carbon.xml")), too_long),
+        (named(&format!("{long}/carbon.xml")), too_long),
+        (one("conf/carbon.xml", &deep), too_long),
+        (one("conf/carbon.xml", &long), too_long),
+        // What links lead to may be longer than each of them.
+        (links((0..60).map(|at| (format!("{at}"), format!("{}{}", at + 1, "/a".repeat(90))))), "in this archive"),
+        (links((0..17_000).map(|at| (format!("{at}"), "x".repeat(4000)))), "it holds more than a node has"),
+        (links((0..5000).map(|at| (format!("{at}"), "a/".repeat(90)))), "it holds more than a node has"),
+    ] {
+        let findings = said(&found(&world, &bytes, "").findings);
+        assert!(findings.contains(words) && findings.lines().count() == 1, "{words:?} is not in\n{findings}");
+    }
+    // A name that is there many times is kept once.
+    let world = World::new("ei");
+    let mut whole = archive(&world.room.0.join("worker1"), "ei");
+    whole.truncate(whole.len() - 1024);
+    let large = entry(EntryType::Regular, "conf.jks", "", &vec![b'x'; 4 << 20]);
+    whole.extend((0..20).flat_map(|_| large.clone()));
+    assert_eq!(said(&found(&world, &whole, "").findings), "");
+}
+
 #[test]
 fn an_archive_is_only_read() {
     let world = World::new("ei");
