@@ -29,7 +29,7 @@ macro_rules! checks {
 }
 
 checks! {
-    FILE, "file", "all", "it is there where the node needs it, can be read, and is well-formed XML with the right outermost element";
+    FILE, "file", "all", "it is there where the node needs it, is of no other node, can be read, and is well-formed XML with the right outermost element";
     PRODUCT, "product", CARBON, "all nodes are of one product and version, Enterprise Integrator or Enterprise Service Bus";
     ENABLED, "clustering-enabled", AXIS2, "there is one `clustering` element, enabled, with Hazelcast's class";
     SCHEME, "membership-scheme", AXIS2, "`membershipScheme` is known, the same on all nodes, and that of `[cluster]`; what it needs is there: with `multicast` the same address and port, with `aws` keys";

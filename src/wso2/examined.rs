@@ -2,15 +2,18 @@
 
 use std::collections::HashMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use super::checks::FILE;
 use super::context::Context;
+use super::files::tree::Tree;
 use super::findings::{Finding, Findings};
 use super::model::NodeFiles;
 use super::reading::{Reading, Texts};
 use super::view::View;
 use super::{across, names, node};
-use crate::config::Config;
+use crate::config::{Config, Place};
 
 /// What is checked.
 pub struct Asked<'a> {
@@ -49,8 +52,10 @@ pub(crate) fn examine(asked: &Asked<'_>, texts: &Texts) -> (Vec<NodeFiles>, Chec
     let now =
         asked.now.duration_since(UNIX_EPOCH).map_or(0, |since| i64::try_from(since.as_secs()).unwrap_or(i64::MAX));
     let reading = Reading::new(&findings, now, texts);
-    let nodes: Vec<NodeFiles> =
-        asked.nodes.iter().filter_map(|(node, directory)| NodeFiles::read(*node, directory, view, &reading)).collect();
+    let nodes: Vec<NodeFiles> = trees(asked, view, &reading)
+        .into_iter()
+        .map(|(node, tree)| NodeFiles::read(node, tree, view, &reading))
+        .collect();
     nodes.iter().for_each(|node| node::check(Context { node, view, findings: &findings }, &reading));
     across::check(&nodes, view, &findings);
     if asked.resolve {
@@ -60,4 +65,26 @@ pub(crate) fn examine(asked: &Asked<'_>, texts: &Texts) -> (Vec<NodeFiles>, Chec
     let (findings, left_out) = findings.sorted(&files);
     let checked = Checked { files, nodes: nodes.len(), findings, left_out, texts: read };
     (nodes, checked)
+}
+
+/// Where the files of each node are. Those of one node are nobody else's: that may only show where they were found.
+fn trees(asked: &Asked<'_>, view: View<'_>, reading: &Reading<'_>) -> Vec<(usize, Tree)> {
+    let mut trees: Vec<(usize, Tree)> = Vec::new();
+    for (node, directory) in &asked.nodes {
+        let tree = match Tree::open(directory, &reading.shelf) {
+            Ok(tree) => tree,
+            Err(problem) => {
+                reading.findings.unreadable(problem);
+                continue;
+            }
+        };
+        let Some((other, _)) = trees.iter().find(|(_, other)| other.real() == tree.real()) else {
+            trees.push((*node, tree));
+            continue;
+        };
+        let at = Place { file: Arc::new(directory.clone()), ..Place::default() };
+        let what = format!("the files of {} are those of {} too", view.name(*node), view.name(*other));
+        reading.findings.error(FILE, &at, what, "name a directory for each node");
+    }
+    trees
 }

@@ -8,7 +8,6 @@ pub(crate) mod registry;
 pub(crate) mod start;
 pub(crate) mod users;
 
-use std::path::Path;
 use std::sync::Arc;
 
 use self::axis2::Axis2;
@@ -42,10 +41,9 @@ pub(crate) struct NodeFiles {
 
 impl NodeFiles {
     /// Reads all files of a node. What cannot be read is among the findings.
-    pub(crate) fn read(node: usize, directory: &Path, view: View<'_>, read: &Reading<'_>) -> Option<Self> {
-        let tree = Tree::open(directory, &read.shelf).map_err(|problem| read.findings.unreadable(problem)).ok()?;
+    pub(crate) fn read(node: usize, tree: Tree, view: View<'_>, read: &Reading<'_>) -> Self {
         let conf = |name| tree.conf(name);
-        Some(Self {
+        Self {
             axis2: read.required(&conf("axis2/axis2.xml"), "axisconfig", Axis2::read),
             carbon: read.required(&conf("carbon.xml"), "Server", Carbon::read),
             catalina: read.expected(&conf("tomcat/catalina-server.xml"), "Server", Catalina::read),
@@ -58,7 +56,7 @@ impl NodeFiles {
             name: view.name(node).into(),
             role: view.role(node),
             tree,
-        })
+        }
     }
 
     /// What is added to the node's ports.

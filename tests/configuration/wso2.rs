@@ -825,6 +825,7 @@ fn the_command_says_what_it_needs_and_how_it_went() {
         (&["--node", "worker9=/tmp"][..], 1, "has no node \"worker9\"; did you mean"),
         (&["--node", &node, "--node", &node], 1, "--node names \"worker1\" twice"),
         (&["--node", &node, "--node", &twice], 1, "--node names one directory for \"worker1\" and \"worker2\""),
+        (&["--node", &node, "--node", &format!("{twice}/repository/conf")], 78, "of worker2 are those of worker1 too"),
         (&["--node", "worker1"], 2, "write NAME=DIR"),
         (&[], 2, "--node"),
         (&["--node", "worker1=/nowhere"], 78, "the directory cannot be read"),

@@ -85,6 +85,13 @@ impl Tree {
         Self { home, below_repository, conf }
     }
 
+    /// The conf directory under the one name that all its names lead to.
+    pub(crate) fn real(&self) -> PathBuf {
+        let outer = archive_of(&self.conf).unwrap_or(&self.conf);
+        let inner = self.conf.strip_prefix(outer).unwrap_or(Path::new(""));
+        outer.canonicalize().unwrap_or_else(|_| outer.to_path_buf()).join(inner)
+    }
+
     /// A file of the conf directory.
     pub(crate) fn conf(&self, name: &str) -> PathBuf {
         self.conf.join(name)

@@ -83,6 +83,13 @@ fn of_several_nodes_in_an_archive_one_is_named() {
         let checked = found(&world, &all, inner);
         assert_eq!((said(&checked.findings).as_str(), checked.files.len()), ("", 7), "{inner}");
     }
+    let index = |name: &str| world.config.nodes.iter().position(|node| *node.name == *name).unwrap();
+    let path = world.room.0.join("worker1.tar/all/worker1");
+    let nodes = vec![(index("worker1"), path.clone()), (index("worker2"), path.join("conf"))];
+    let checked = check(&Asked { config: &world.config, nodes, resolve: false, now: SystemTime::now() });
+    let findings = said(&checked.findings);
+    assert!(findings.contains("the files of worker2 are those of worker1 too"), "{findings}");
+    assert_eq!((checked.nodes, findings.lines().count()), (1, 1), "{findings}");
     let findings = said(&found(&world, &all, "all/worker9").findings);
     assert!(findings.contains("neither carbon.xml nor axis2/axis2.xml in this archive"), "{findings}");
     // What else is called carbon.xml lies deeper, or in no conf.
