@@ -103,7 +103,7 @@ complete -c weir -n "__fish_weir_using_subcommand wso2; and __fish_seen_subcomma
 complete -c weir -n "__fish_weir_using_subcommand wso2; and __fish_seen_subcommand_from check" -s h -l help -d 'Print help'
 complete -c weir -n "__fish_weir_using_subcommand wso2; and __fish_seen_subcommand_from write" -l node -d 'A node of weir.toml, and the directory of its files: its conf directory, the home of its product, or a copy of either; `check` also reads tar archives' -r
 complete -c weir -n "__fish_weir_using_subcommand wso2; and __fish_seen_subcommand_from write" -s c -l config -d 'The configuration file' -r -F
-complete -c weir -n "__fish_weir_using_subcommand wso2; and __fish_seen_subcommand_from write" -l from -d 'A node whose conf directory is copied to each directory of --node that is not there yet' -r
+complete -c weir -n "__fish_weir_using_subcommand wso2; and __fish_seen_subcommand_from write" -l from -d 'A node whose conf directory is copied to each directory of --node that is not there yet, or empty' -r
 complete -c weir -n "__fish_weir_using_subcommand wso2; and __fish_seen_subcommand_from write" -l hazelcast-rest -d 'Write hazelcast.rest.enabled to hazelcast.properties of the nodes' -r
 complete -c weir -n "__fish_weir_using_subcommand wso2; and __fish_seen_subcommand_from write" -l hosts -d 'Write lines for /etc/hosts of the nodes to this new file; - prints them' -r -F
 complete -c weir -n "__fish_weir_using_subcommand wso2; and __fish_seen_subcommand_from write" -l dry-run -d 'Show what would change, and write nothing'

@@ -546,12 +546,18 @@ fn a_node_begins_as_a_copy_of_another() {
     assert!(!text.contains(".draft") && text.contains("worker2/axis2/axis2.xml"), "{text}");
     assert!(text.contains("would make "), "{text}");
     assert!(!worker2.exists() && count() == there, "nothing is left of a dry run");
+    // An empty directory is as good as none.
+    fs::create_dir(&worker2).unwrap();
     let (code, text) = run(&world, &["--from=worker1"]);
     assert!(code == Some(0) && text.contains("made ") && !text.contains("before:"), "{text}");
     assert_eq!(count(), there + 1);
     assert!(same(&worker2, &right.join("conf")), "{text}");
     let (code, text) = run(&world, &["--from=worker1"]);
-    assert!(code == Some(1) && text.contains("all are there"), "{text}");
+    let nothing = "--from: the files of all nodes are there already, so nothing is copied\n";
+    assert_eq!(
+        (code, text),
+        (Some(0), format!("{nothing}20 files of 3 nodes read; 0 files written; 0 findings left to you\n"))
+    );
     let (code, text) = run(&world, &["--from=worker9"]);
     assert!(code == Some(1) && text.contains("which no --node names"), "{text}");
 }
@@ -563,6 +569,8 @@ fn rest_of_hazelcast_is_as_the_operator_says_and_hosts_are_listed() {
     fs::write(file("manager"), "# hazelcast.rest.enabled=true\nhazelcast.x=1\n").unwrap();
     let hosts = world.room.0.join("hosts");
     let asked = ["--hazelcast-rest=off", "--hosts", hosts.to_str().unwrap()];
+    let (code, text) = run(&world, &[&asked[..], &["--dry-run"]].concat());
+    assert!(code == Some(0) && text.contains("would make $dir/hosts\n") && !hosts.exists(), "{text}");
     let (code, text) = run(&world, &asked);
     assert!(code == Some(0) && text.contains("made $dir/worker1/conf/hazelcast.properties"), "{text}");
     assert_eq!(fs::read_to_string(file("worker1")).unwrap(), "hazelcast.rest.enabled=false\n");
@@ -575,6 +583,8 @@ fn rest_of_hazelcast_is_as_the_operator_says_and_hosts_are_listed() {
         assert!(lines.lines().any(|said| said == line), "{line}: {lines}");
     }
     let (code, text) = run(&world, &asked);
+    assert!(code == Some(1) && text.contains("is there already"), "{text}");
+    let (code, text) = run(&world, &[&asked[..], &["--dry-run"]].concat());
     assert!(code == Some(1) && text.contains("is there already"), "{text}");
     let (code, text) = run(&world, &["--hazelcast-rest=off", "--hosts=-"]);
     assert!(code == Some(0) && text.contains("10.0.0.2\tmanager\n") && text.contains("; 0 files written"), "{text}");

@@ -29,7 +29,7 @@ pub(crate) struct Write {
     /// Show what would change, and write nothing
     #[arg(long)]
     dry_run: bool,
-    /// A node whose conf directory is copied to each directory of --node that is not there yet
+    /// A node whose conf directory is copied to each directory of --node that is not there yet, or empty
     #[arg(long, value_name = "NAME")]
     from: Option<String>,
     /// Write hazelcast.rest.enabled to hazelcast.properties of the nodes
@@ -82,7 +82,9 @@ impl Write {
         let shown: String = [unified(&plan.changes), left(&plan)].iter().map(String::as_str).chain(printed).collect();
         printed_at(&shown, &copies)?;
         let said = self.carried_out(&plan, &mut copies, hosts.filter(|(file, _)| file.as_os_str() != "-"))?;
-        printed_at(&said, &copies)?;
+        let none = self.from.is_some() && copies.is_empty();
+        let copied = if none { "--from: the files of all nodes are there already, so nothing is copied\n" } else { "" };
+        printed_at(&[copied, &said].concat(), &copies)?;
         Ok(!plan.left.iter().any(|finding| finding.is_error))
     }
 
@@ -92,15 +94,8 @@ impl Write {
         let named = nodes.iter().find(|(node, _)| *config.nodes[*node].name == **from);
         let (_, directory) = named.ok_or_else(|| format!("--from names {from:?}, which no --node names"))?;
         let conf = conf_directory(directory).map_err(|problem| problem.to_string())?;
-        let new =
-            nodes.iter().map(|(_, directory)| directory).filter(|directory| directory.symlink_metadata().is_err());
-        let copies: Vec<Copied> = new
-            .map(|target| Copied::of(&conf, target).map_err(|error| format!("{}: {error}", target.display())))
-            .collect::<Result<_, _>>()?;
-        if copies.is_empty() {
-            return Err("--from copies to a directory of --node that is not there yet, and all are there".to_owned());
-        }
-        Ok(copies)
+        let new = nodes.iter().map(|(_, directory)| directory).filter(|directory| is_free(directory));
+        new.map(|target| Copied::of(&conf, target).map_err(|error| format!("{}: {error}", target.display()))).collect()
     }
 
     /// What was done, in words.
@@ -116,7 +111,11 @@ impl Write {
             let files = counted(plan.changes.len(), "file");
             let would = if plan.changes.len() == 1 { "would change" } else { "would be changed" };
             let made = copies.iter().map(|copied| format!("would make {}\n", copied.target().display()));
-            let made: String = made.collect();
+            let mut made: String = made.collect();
+            if let Some((file, _)) = hosts {
+                absent(file)?;
+                made += &format!("would make {}\n", file.display());
+            }
             return Ok(format!("{made}{read}; {files} {would}, nothing was written; {rest}\n"));
         }
         if plan.left.iter().any(|finding| finding.check.name == "file" && finding.is_error) {
@@ -141,10 +140,23 @@ impl Write {
 
 /// A file that is not there yet, ready to take its place.
 fn new_file(path: &Path, text: &str) -> Result<Draft, String> {
+    absent(path)?;
+    Draft::write(path, text, 0o644).map_err(|error| format!("{}: {error}; nothing was written", path.display()))
+}
+
+fn absent(path: &Path) -> Result<(), String> {
     if path.symlink_metadata().is_ok() {
         return Err(format!("{} is there already; name a new file; nothing was written", path.display()));
     }
-    Draft::write(path, text, 0o644).map_err(|error| format!("{}: {error}; nothing was written", path.display()))
+    Ok(())
+}
+
+/// Whether nothing is there, or an empty directory, whose place another one can take.
+fn is_free(place: &Path) -> bool {
+    match place.symlink_metadata() {
+        Ok(there) => there.is_dir() && place.read_dir().is_ok_and(|mut all| all.next().is_none()),
+        Err(_) => true,
+    }
 }
 
 /// Copies are edited where they are made, and take their places before the files of other nodes do.
