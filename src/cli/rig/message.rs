@@ -18,8 +18,15 @@ impl Head {
     /// Reads one head. `None` if the peer closed before its first byte.
     pub(crate) async fn read(stream: &mut (impl AsyncBufRead + Unpin)) -> Result<Option<Self>> {
         let mut text = String::new();
+        // Bytes as they came: a bad one has three in `text`.
+        let mut left = LONGEST_HEAD;
         loop {
-            let line = line(stream, LONGEST_HEAD - text.len()).await?;
+            if left == 0 {
+                return Err(bad("a head longer than is taken here"));
+            }
+            let bytes = line_of_bytes(stream, left).await?;
+            left -= bytes.len();
+            let line = String::from_utf8_lossy(&bytes);
             match line.trim_end() {
                 "" if line.is_empty() && text.is_empty() => return Ok(None),
                 "" if line.is_empty() => return Err(ErrorKind::UnexpectedEof.into()),
@@ -122,12 +129,17 @@ async fn everything(stream: &mut (impl AsyncRead + Unpin)) -> Result<Vec<u8>> {
 
 /// One line with its end; empty at the end of the stream.
 async fn line(stream: &mut (impl AsyncBufRead + Unpin), most: usize) -> Result<String> {
+    Ok(String::from_utf8_lossy(&line_of_bytes(stream, most).await?).into_owned())
+}
+
+/// The same, of at most so many bytes, as it came.
+async fn line_of_bytes(stream: &mut (impl AsyncBufRead + Unpin), most: usize) -> Result<Vec<u8>> {
     let mut line = Vec::new();
     let read = stream.take(most as u64).read_until(b'\n', &mut line).await?;
     if read > 0 && !line.ends_with(b"\n") {
         return Err(bad("a line without an end"));
     }
-    Ok(String::from_utf8_lossy(&line).into_owned())
+    Ok(line)
 }
 
 fn bad(what: &str) -> Error {
@@ -180,6 +192,19 @@ mod tests {
             let head = Head::read(&mut stream).await.unwrap().unwrap();
             assert!(body(&mut stream, &head, WithoutLength::Nothing).await.is_err(), "{bytes:?}");
         }
+    }
+
+    #[tokio::test]
+    async fn bytes_that_are_no_text_count_once() {
+        let field = |length: usize| [b"X: ".as_slice(), &vec![0xff; length], b"\r\n"].concat();
+        let head = |fields: &[Vec<u8>]| [b"HTTP/1.1 200 OK\r\n".as_slice(), &fields.concat(), b"\r\n"].concat();
+        let short = head(&[field(30_000), field(30_000)]);
+        let read = Head::read(&mut short.as_slice()).await.unwrap().unwrap();
+        assert_eq!(read.fields().len(), 2);
+        let long = head(&[field(30_000), field(30_000), field(30_000)]);
+        assert!(Head::read(&mut long.as_slice()).await.is_err());
+        let empty = "\r\n".repeat(LONGEST_HEAD);
+        assert!(Head::read(&mut empty.as_bytes()).await.is_err());
     }
 
     #[tokio::test]
