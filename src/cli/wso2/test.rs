@@ -111,6 +111,9 @@ impl Test {
     async fn tested(&self, config: &Config, now: SystemTime) -> Result<Report, String> {
         let api = Api(&self.weir);
         let told = api.members().await;
+        if let (true, Err(why)) = (self.failover, &told) {
+            return Err(format!("--failover needs the running Weir, which does not answer: {why}"));
+        }
         let ground = Ground {
             config,
             doors: doors(config, &self.through).await?,
@@ -179,7 +182,7 @@ struct Stop(watch::Receiver<bool>);
 impl Stop {
     fn new() -> Result<Self, String> {
         let (tell, told) = watch::channel(false);
-        for kind in [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()] {
+        for kind in [SignalKind::interrupt(), SignalKind::quit(), SignalKind::terminate(), SignalKind::hangup()] {
             let (mut signals, tell) = (signal(kind).map_err(|error| error.to_string())?, tell.clone());
             tokio::spawn(async move {
                 while signals.recv().await.is_some() {

@@ -2,6 +2,9 @@
 
 mod world;
 
+use std::io::{Read, Write};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -9,7 +12,7 @@ use std::thread;
 use rustix::process::Signal;
 
 use self::world::{Planted, THROUGH, World};
-use crate::harness::{Client, Offer, Origin, eventually};
+use crate::harness::{Client, Offer, Origin, RunningCommand, eventually};
 
 /// One client stays on one node.
 const HASH: &str = "balance = \"hash\"\nhash = { on = \"client\" }";
@@ -216,21 +219,153 @@ fn a_failover_is_seen_and_the_node_is_given_back() {
     }
 }
 
+/// A failover so slow that it is still at it when something else happens.
+fn slow_failover(world: &World) -> RunningCommand {
+    let words = world.words(&["--through", "127.0.0.1", "--failover", "--yes"]);
+    let words = words.iter().filter(|word| *word != "--json");
+    let words: Vec<&str> = words.map(|word| if word == "500" { "30" } else { word }).collect();
+    world.weir.begin_command(&words)
+}
+
+/// An operator takes worker1 out.
+#[track_caller]
+fn maintain(world: &World) {
+    let mut operator = Client::unix(&world.weir.admin_socket()).expect("the socket accepts");
+    let answer = operator.ask(
+        "POST /api/v1/nodes/worker1/maintain HTTP/1.1\r\nHost: localhost\r\nX-Weir: test\r\nConnection: close\r\n\
+         Content-Length: 22\r\n\r\n{\"reason\":\"disk swap\"}",
+    );
+    assert_eq!(answer.status, 200, "{}", answer.text());
+}
+
 #[test]
 fn a_failover_that_is_interrupted_gives_the_node_back() {
-    for signal in [Signal::INT, Signal::TERM] {
+    for signal in [Signal::INT, Signal::QUIT, Signal::TERM] {
         let world = World::with(&Planted::default());
-        // Slowly, so that it is still at it when the signal comes.
-        let words = world.words(&["--through", "127.0.0.1", "--failover", "--yes"]);
-        let words: Vec<String> =
-            words.into_iter().map(|word| if word == "500" { "20".to_owned() } else { word }).collect();
-        let words: Vec<&str> = words.iter().map(String::as_str).collect();
-        let command = world.weir.begin_command(&words);
+        let command = slow_failover(&world);
         eventually("the node is drained", || world.weir.state("esb-http", "worker1") != "active");
         command.signal(signal);
         let output = command.end();
         assert_eq!(output.code, Some(1), "{}{}", output.out, output.err);
-        assert!(output.out.contains("interrupted"), "{}", output.out);
-        eventually("the node is back", || world.weir.state("esb-http", "worker1") == "active");
+        assert!(output.out.contains("interrupted; it is back"), "{}", output.out);
+        assert!(output.err.contains("weir activate worker1"), "{}", output.err);
+        assert_eq!(world.weir.state("esb-http", "worker1"), "active");
     }
+}
+
+#[test]
+fn a_node_that_somebody_else_takes_out_during_a_failover_stays_out() {
+    let world = World::with(&Planted::default());
+    let command = slow_failover(&world);
+    eventually("the node is drained", || world.weir.state("esb-http", "worker1") != "active");
+    maintain(&world);
+    let output = command.end();
+    assert_eq!(output.code, Some(1), "{}{}", output.out, output.err);
+    assert!(output.out.contains("that order stays: maintain by") && output.out.contains("disk swap"), "{}", output.out);
+    assert_eq!(world.weir.state("esb-http", "worker1"), "passive maintenance");
+}
+
+#[test]
+fn a_node_that_somebody_else_takes_out_before_the_drain_is_left_alone() {
+    let world = World::with(&Planted::default());
+    let command = slow_failover(&world);
+    eventually("it asks the cluster", || command.out().contains("passed"));
+    maintain(&world);
+    let output = command.end();
+    assert_eq!(output.code, Some(1), "{}{}", output.out, output.err);
+    assert!(output.out.contains("nothing was drained: it is under an order meanwhile: maintain"), "{}", output.out);
+    assert_eq!(world.weir.state("esb-http", "worker1"), "passive maintenance");
+    assert_eq!(orders(&world), ["maintain"]);
+}
+
+/// What was ordered so far, the newest first.
+fn orders(world: &World) -> Vec<String> {
+    let text = world.weir.ask_admin("/api/v1/operations").text();
+    let all: serde_json::Value = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"));
+    let all = all.as_array().cloned().unwrap_or_default();
+    all.iter().map(|operation| operation["kind"].as_str().unwrap_or_default().to_owned()).collect()
+}
+
+#[test]
+fn a_node_whose_drain_was_not_confirmed_is_given_back() {
+    let world = World::with(&Planted::default());
+    let lossy = world.weir.path("lossy.sock");
+    let listener = UnixListener::bind(&lossy).expect("the test's directory can be written");
+    let socket = world.weir.admin_socket();
+    thread::spawn(move || {
+        for client in listener.incoming().map_while(Result::ok) {
+            let socket = socket.clone();
+            thread::spawn(move || passed_on(client, &socket));
+        }
+    });
+    let lossy = lossy.display().to_string();
+    let report = world.tested(&["--through", "127.0.0.1", "--failover", "--yes", "--admin", &lossy]);
+    fails(&report, &["failover worker1"]);
+    assert!(report.text().contains("whether Weir drained it is not known"), "{}", report.text());
+    assert_eq!(orders(&world), ["activate", "drain"]);
+    eventually("the node is back", || world.weir.state("esb-http", "worker1") == "active");
+}
+
+/// Passes a request on to Weir, and the answer back; that to a drain is lost.
+fn passed_on(mut client: UnixStream, socket: &Path) -> std::io::Result<()> {
+    let mut weir = UnixStream::connect(socket)?;
+    let (mut request, mut part) = (Vec::new(), [0; 4096]);
+    while !is_whole(&request) {
+        match client.read(&mut part)? {
+            0 => return Ok(()),
+            read => request.extend_from_slice(&part[..read]),
+        }
+    }
+    weir.write_all(&request)?;
+    if String::from_utf8_lossy(&request).contains("/drain ") {
+        // It was carried out.
+        return weir.read(&mut part).map(drop);
+    }
+    std::io::copy(&mut weir, &mut client).map(drop)
+}
+
+fn is_whole(request: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(request).to_ascii_lowercase();
+    let Some((head, body)) = text.split_once("\r\n\r\n") else { return false };
+    let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")?.parse().ok());
+    body.len() >= length.unwrap_or(0)
+}
+
+#[test]
+fn nothing_is_drained_where_weir_or_the_service_does_not_answer() {
+    let world = World::with(&Planted::default());
+    let nobody = world.weir.path("nobody.sock").display().to_string();
+    let words = world.words(&["--through", "127.0.0.1", "--failover", "--yes", "--admin", &nobody]);
+    let output = world.weir.command(&words.iter().map(String::as_str).collect::<Vec<_>>());
+    assert!(output.code == Some(1) && output.err.contains("--failover needs the running Weir"), "{}", output.err);
+    let words = world.words(&["--through", "127.0.0.1", "--failover", "--yes"]);
+    let words: Vec<&str> = words.iter().map(|word| if word == "/services/echo" { "/broken" } else { word }).collect();
+    let output = world.weir.command(&words);
+    assert_eq!(output.code, Some(1), "{}{}", output.out, output.err);
+    assert!(output.out.contains("answered 500, and no node is out"), "{}", output.out);
+    assert!(orders(&world).is_empty(), "{:?}", orders(&world));
+}
+
+#[test]
+fn what_no_node_answers_is_not_called_open() {
+    let world = World::with(&Planted { denies: false, ..Planted::default() });
+    world.workers.iter().flatten().for_each(Origin::stop);
+    let report = world.tested(&THROUGH);
+    let closed = |outcome: &str| report.lines(outcome).iter().filter(|line| line.starts_with("closed ")).count();
+    assert_eq!((closed("failed"), closed("skipped")), (0, 2), "{}", report.text());
+}
+
+#[test]
+fn a_port_that_speaks_tls_where_the_file_says_plain_is_told_and_the_other_way_round() {
+    let world = World::with(&Planted::default());
+    world::rewrite(&world.weir.path("weir.toml"), |text| {
+        let text = text.replacen("\ntls = { verify = \"pin\"", "\n# tls = { verify = \"pin\"", 1);
+        let text = text.replace("kind = \"tls\"", "kind = \"tcp\"");
+        text.replacen("[pool.health]", "tls = { verify = \"none\" }\n[pool.health]", 1)
+    });
+    let report = world.tested(&THROUGH);
+    let ports = report.lines("failed").iter().filter(|line| line.starts_with("port worker")).count();
+    assert_eq!(ports, 4, "{}", report.text());
+    let count = |words: &str| report.text().matches(words).count();
+    assert_eq!((count("this port speaks TLS"), count("this port speaks plain HTTP")), (2, 2), "{}", report.text());
 }

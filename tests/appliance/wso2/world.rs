@@ -183,6 +183,7 @@ fn answered(index: u8, secure: bool, (bare, private): (bool, bool), (seen, body)
         }
         path if path.contains("carbon") || path.contains("Admin") || path.contains("Remote") => ok_with("", "console"),
         "/orders/health" => ok_with("", "<ok/>"),
+        "/broken" => b"HTTP/1.1 500 Internal Server Error\r\nContent-Length: 0\r\n\r\n".to_vec(),
         _ => accepted(),
     }
 }

@@ -25,6 +25,8 @@ pub(super) struct Member {
     pub(super) seen: Option<String>,
     /// An operator's order, and who gave it why.
     pub(super) order: Option<String>,
+    /// Why it was given, in the operator's words.
+    pub(super) order_reason: Option<String>,
     pub(super) backup: bool,
     pub(super) weight: u64,
     /// It gets its whole share.
@@ -110,6 +112,7 @@ fn member(node: &Value, pool: &Value) -> Member {
         reason: passive.then(|| text(&pool["reason"]).unwrap_or_else(|| "passive".to_owned())),
         seen: text(&pool["seen"]),
         order,
+        order_reason: text(&node["order"]["reason"]),
         backup: pool["backup"] == true,
         weight: pool["weight"].as_u64().unwrap_or(1),
         is_warm: pool["warmth_percent"].as_u64().is_none_or(|warmth| warmth >= 100),
@@ -128,6 +131,7 @@ mod tests {
         let pool = json!({ "pool": "esb", "member": "worker1", "state": "passive", "reason": "maintenance", "warmth_percent": 10 });
         let maintained = member(&node, &pool);
         assert_eq!(maintained.passive(), "maintenance (maintain by anna: disk)");
+        assert_eq!(maintained.order_reason.as_deref(), Some("disk"));
         assert!(!maintained.is_active() && !maintained.is_warm);
         let seen = json!({ "state": "passive", "reason": "unhealthy", "seen": "tcp 8280: refused" });
         assert_eq!(member(&json!({}), &seen).passive(), "unhealthy (tcp 8280: refused)");

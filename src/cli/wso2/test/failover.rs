@@ -1,5 +1,9 @@
 //! Takes one active node out, sees the others take over, and gives it back, whatever happens meanwhile.
 
+use std::future::poll_fn;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
+use std::task::Poll;
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
@@ -7,7 +11,7 @@ use tokio::time::{Instant, sleep};
 use super::api::Member;
 use super::ground::Ground;
 use super::places::{Door, Kind};
-use super::report::{Report, Subject};
+use super::report::{Report, Subject, Verdict};
 use crate::config::Pool;
 
 /// The most requests that it sends.
@@ -15,64 +19,127 @@ pub(super) const MOST: u32 = 200;
 
 /// The node that would be drained: an active one, beside which another can serve.
 pub(super) fn candidate(ground: &Ground<'_>) -> Option<String> {
+    candidates(ground, &ground.members).first().map(|node| (*node).to_owned())
+}
+
+/// All nodes that could be drained, as these members are.
+fn candidates<'m>(ground: &Ground<'_>, members: &'m [Member]) -> Vec<&'m str> {
     let pools = ground.pools(&[Kind::Services]);
     let free = |member: &&Member| member.is_active() && member.order.is_none() && !member.backup;
-    let mut members =
-        pools.iter().filter(|(_, door)| door.is_some()).flat_map(|(pool, _)| ground.members(pool).filter(free));
-    members.find(|member| others_can_serve(ground, &member.node)).map(|member| member.node.clone())
+    let open = pools.iter().filter(|(_, door)| door.is_some());
+    let theirs = open.flat_map(|(pool, _)| members.iter().filter(move |member| *member.pool == *pool.name));
+    theirs.filter(free).map(|member| &*member.node).filter(|node| others_can_serve(members, node)).collect()
 }
 
 /// Whether each of its pools has another node that is active or would be.
-fn others_can_serve(ground: &Ground<'_>, node: &str) -> bool {
-    let mut own = ground.members.iter().filter(|member| member.node == node);
+fn others_can_serve(members: &[Member], node: &str) -> bool {
+    let mut own = members.iter().filter(|member| member.node == node);
     own.all(|own| {
         let able = |other: &&Member| other.is_active() || other.reason.as_deref() == Some("standby");
-        ground.members.iter().filter(|other| other.pool == own.pool && other.node != node).any(|other| able(&other))
+        members.iter().filter(|other| other.pool == own.pool && other.node != node).any(|other| able(&other))
     })
 }
 
 /// One line for the node. `interrupted` ends when somebody wants the command to end.
 pub(super) async fn check(ground: &Ground<'_>, node: &str, interrupted: impl Future<Output = ()>, report: &mut Report) {
     let subject = Subject::new("failover", node);
-    if let Err(why) = ground.api.order(node, "drain", REASON).await {
-        return report.failed(
-            subject,
-            format!("Weir does not drain it: {why}"),
-            "orders need the admin socket, or a token that may operate",
-        );
-    }
-    let outcome = tokio::select! {
-        outcome = takes_over(ground, node) => outcome,
-        () = interrupted => Err(("interrupted".to_owned(), String::new())),
+    let mut interrupted = pin!(interrupted);
+    let ready = tokio::select! {
+        ready = ready(ground, node) => ready,
+        () = &mut interrupted => Err(("interrupted".to_owned(), String::new())),
     };
-    let given_back = give_back(ground, node).await;
-    match (outcome, given_back) {
-        (outcome, Ok(())) => report.judged(subject, outcome.map(|what| format!("{what}; it is back"))),
-        (outcome, Err(why)) => {
-            let what = match outcome {
-                Ok(what) | Err((what, _)) => what,
-            };
-            let what = format!("{what}; IT COULD NOT BE GIVEN BACK: {why}");
-            report.failed(subject, what, &format!("weir activate {node}"));
+    if let Err((what, advice)) = ready {
+        return report.failed(subject, format!("nothing was drained: {what}"), &advice);
+    }
+    eprintln!("weir: {node} is drained now; should this command be killed: weir activate {node}");
+    let drained = ground.api.order(node, "drain", &reason()).await;
+    if let Err(why) = &drained
+        && is_refusal(ground.api.members().await, node)
+    {
+        let advice = "orders need the admin socket, or a token that may operate";
+        return report.failed(subject, format!("Weir does not drain it: {why}"), advice);
+    }
+    let outcome = match drained {
+        Ok(_) => tokio::select! {
+            outcome = caught(takes_over(ground, node)) => outcome,
+            () = &mut interrupted => Err(("interrupted".to_owned(), String::new())),
+        },
+        Err(why) => Err((format!("whether Weir drained it is not known: {why}"), String::new())),
+    };
+    report.judged(subject, verdict(node, outcome, give_back(ground, node).await));
+}
+
+/// Looks again before anything is changed: the checks took a while, and somebody may need the node by now.
+async fn ready(ground: &Ground<'_>, node: &str) -> Verdict {
+    let advice = "`weir nodes` says how it is".to_owned();
+    for (pool, door) in doors(ground, node) {
+        if let Err((what, _)) = ask(ground, pool, door, &ground.target(), 1).await {
+            return Err((format!("{what}, and no node is out"), "see the lines about services".to_owned()));
+        }
+    }
+    let members = ground.api.members().await.map_err(|why| (why, String::new()))?;
+    match held(&members, node) {
+        Held::Other(order) => Err((format!("it is under an order meanwhile: {order}"), advice)),
+        _ if candidates(ground, &members).contains(&node) => Ok(String::new()),
+        _ => Err(("meanwhile it is passive, or no other node could serve in its place".to_owned(), advice)),
+    }
+}
+
+/// Whether an error means that the node is not under our order: Weir answers, and knows of none. Where it does not answer,
+/// it may have carried out what it was asked for.
+fn is_refusal(members: Result<Vec<Member>, String>, node: &str) -> bool {
+    members.is_ok_and(|members| !matches!(held(&members, node), Held::Us))
+}
+
+/// What came of it and how the node was left, in one line.
+fn verdict(node: &str, outcome: Verdict, left: Left) -> Verdict {
+    match (outcome, left) {
+        (Ok(what), Left::Back) => Ok(format!("{what}; it is back")),
+        (Err((what, advice)), Left::Back) => Err((format!("{what}; it is back"), advice)),
+        (Ok(what) | Err((what, _)), Left::Taken(order)) => {
+            let what = format!("{what}; somebody else took it over, and that order stays: {order}");
+            Err((what, "test again when the node is free".to_owned()))
+        }
+        (Ok(what) | Err((what, _)), Left::Out(why)) => {
+            Err((format!("{what}; IT COULD NOT BE GIVEN BACK: {why}"), format!("weir activate {node}")))
         }
     }
 }
 
+/// The outcome, also where the test itself panics: the node must come back then too.
+async fn caught(outcome: impl Future<Output = Verdict>) -> Verdict {
+    let mut outcome = pin!(outcome);
+    let broke = || ("the test itself broke off; please report what it printed".to_owned(), String::new());
+    poll_fn(|context| {
+        let polled = catch_unwind(AssertUnwindSafe(|| outcome.as_mut().poll(context)));
+        polled.unwrap_or_else(|_| Poll::Ready(Err(broke())))
+    })
+    .await
+}
+
+/// The services pools of the node that can be asked.
+fn doors<'g, 'a>(ground: &'g Ground<'a>, node: &str) -> Vec<(&'a Pool, &'g Door<'a>)> {
+    let pools = ground.pools(&[Kind::Services]).into_iter().filter(|(pool, _)| has(ground, pool, node));
+    pools.filter_map(|(pool, door)| Some((pool, door?))).collect()
+}
+
 /// Requests go on; the drained node gets none of them, and none fails.
-async fn takes_over(ground: &Ground<'_>, node: &str) -> Result<String, (String, String)> {
-    let pools: Vec<_> =
-        ground.pools(&[Kind::Services]).into_iter().filter(|(pool, _)| has(ground, pool, node)).collect();
-    let (begun, target) = (Instant::now(), ground.target());
+async fn takes_over(ground: &Ground<'_>, node: &str) -> Verdict {
+    let (begun, target, doors) = (Instant::now(), ground.target(), doors(ground, node));
     let mut sent = 0;
-    let doors: Vec<(&Pool, &Door<'_>)> = pools.iter().filter_map(|(pool, door)| Some((*pool, (*door)?))).collect();
     while sent < MOST / 2 {
         for (pool, door) in &doors {
             sent += 1;
             ask(ground, pool, door, &target, sent).await?;
         }
         let members = ground.api.members().await.map_err(|why| (why, String::new()))?;
-        if members.iter().any(|member| member.node == node && member.order.is_none()) {
-            return Err(("somebody else activated it meanwhile".to_owned(), "does another test run?".to_owned()));
+        match held(&members, node) {
+            Held::Us => {}
+            Held::Nobody => {
+                let what = "somebody else activated it meanwhile".to_owned();
+                return Err((what, "does another test run?".to_owned()));
+            }
+            Held::Other(_) => return Err(("its drain was replaced".to_owned(), String::new())),
         }
         if let Some(served) = served(&doors, &members, node) {
             return after(ground, &doors, &target, (sent, begun), &served).await;
@@ -92,7 +159,7 @@ async fn after(
     target: &str,
     (mut sent, begun): (u32, Instant),
     served: &str,
-) -> Result<String, (String, String)> {
+) -> Verdict {
     let took = begun.elapsed();
     for _ in 0..MORE {
         for (pool, door) in doors {
@@ -139,21 +206,98 @@ fn served(doors: &[(&Pool, &Door<'_>)], members: &[Member], node: &str) -> Optio
     (!who.is_empty()).then(|| format!("{} served", who.join(" and ")))
 }
 
-/// Tries until the node is active again, or has only what it had before.
-async fn give_back(ground: &Ground<'_>, node: &str) -> Result<(), String> {
+/// Under whose order a node is.
+enum Held {
+    Nobody,
+    Us,
+    Other(String),
+}
+
+fn held(members: &[Member], node: &str) -> Held {
+    match members.iter().find(|member| member.node == node) {
+        Some(Member { order: None, .. }) => Held::Nobody,
+        Some(Member { order: Some(order), order_reason, .. }) if order_reason.as_ref() != Some(&reason()) => {
+            Held::Other(order.clone())
+        }
+        // A reload may have taken it out of all pools: our order outlives that.
+        _ => Held::Us,
+    }
+}
+
+/// How the node is left.
+enum Left {
+    /// Without an order.
+    Back,
+    /// Under an order that somebody else gave meanwhile.
+    Taken(String),
+    /// Perhaps under ours; and why.
+    Out(String),
+}
+
+/// Tries until the node is free of our order. That of somebody else stays.
+async fn give_back(ground: &Ground<'_>, node: &str) -> Left {
     let mut why = String::new();
     for _ in 0..TRIES {
-        match ground.api.order(node, "activate", REASON).await {
-            Ok(_) => return Ok(()),
+        match given_back(ground, node).await {
+            Ok(left) => return left,
             Err(error) => why = error,
         }
         sleep(PAUSE).await;
     }
-    Err(why)
+    Left::Out(why)
 }
 
-const REASON: &str = "weir wso2 test --failover";
+async fn given_back(ground: &Ground<'_>, node: &str) -> Result<Left, String> {
+    match held(&ground.api.members().await?, node) {
+        Held::Nobody => Ok(Left::Back),
+        Held::Other(order) => Ok(Left::Taken(order)),
+        Held::Us => ground.api.order(node, "activate", &reason()).await.map(|_| Left::Back),
+    }
+}
+
+/// The reason of our orders, by which they are known: another test has another one.
+fn reason() -> String {
+    format!("weir wso2 test --failover, process {}", std::process::id())
+}
+
 const BOUND: Duration = Duration::from_secs(15);
 const PAUSE: Duration = Duration::from_secs(1);
 const TRIES: u32 = 10;
 const MORE: u32 = 10;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn under(order: &str, reason: &str) -> Vec<Member> {
+        let (order, order_reason) = (Some(order.to_owned()), Some(reason.to_owned()));
+        vec![Member { node: "worker1".to_owned(), order, order_reason, ..Member::default() }]
+    }
+
+    #[test]
+    fn only_an_order_with_our_reason_is_ours() {
+        let ours = |members: &[Member]| matches!(held(members, "worker1"), Held::Us);
+        assert!(ours(&under("drain", &reason())) && ours(&under("maintain", &reason())));
+        let another = format!("{}0", reason());
+        assert!(!ours(&under("drain", &another)) && !ours(&under("maintain", "disk swap")));
+        let free = Member { node: "worker1".to_owned(), ..Member::default() };
+        assert!(matches!(held(&[free], "worker1"), Held::Nobody));
+    }
+
+    #[test]
+    fn an_error_of_which_nothing_more_is_known_is_no_refusal() {
+        assert!(!is_refusal(Err("no answer".to_owned()), "worker1"));
+        assert!(!is_refusal(Ok(under("drain", &reason())), "worker1"));
+        assert!(is_refusal(Ok(under("maintain", "disk swap")), "worker1"));
+    }
+
+    #[tokio::test]
+    async fn a_panic_is_an_outcome() {
+        let broken = async {
+            let none: Option<String> = None;
+            none.map(Ok).expect("this test wants a panic")
+        };
+        assert!(caught(broken).await.is_err());
+        assert_eq!(caught(async { Ok("seen".to_owned()) }).await, Ok("seen".to_owned()));
+    }
+}

@@ -113,7 +113,7 @@ async fn places(host: &str, port: u16, listener: &Listener, through: &[Through])
         return Ok(resolved(host, port).await);
     }
     let mut all = Vec::new();
-    for one in through {
+    for one in meant(through, &listener.name) {
         let Some(port) = one.port_of(listener) else { continue };
         let found = resolved(&one.host, port).await;
         if found.is_empty() {
@@ -126,6 +126,12 @@ async fn places(host: &str, port: u16, listener: &Listener, through: &[Through])
         return Err(format!("--through does not say where listener {name} ({bind}) is: add {name}=HOST:PORT"));
     }
     Ok(all)
+}
+
+/// What is said of this listener by name goes before what is said of all.
+fn meant<'t>(through: &'t [Through], listener: &str) -> impl Iterator<Item = &'t Through> + use<'t> {
+    let named = through.iter().map(|one| one.listener.as_deref()).find(|name| *name == Some(listener)).flatten();
+    through.iter().filter(move |one| one.listener.as_deref() == named)
 }
 
 async fn resolved(host: &str, port: u16) -> Vec<SocketAddr> {
@@ -189,6 +195,14 @@ const MOST_ADDRESSES: usize = 8;
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_names_the_listener_goes_before_what_names_none() {
+        let all = ["10.0.0.2", "six=[::1]:8443"].map(|text| through(text).unwrap());
+        let hosts = |listener: &str| meant(&all, listener).map(|one| one.host.clone()).collect::<Vec<_>>();
+        assert_eq!(hosts("six"), ["::1"]);
+        assert_eq!(hosts("https"), ["10.0.0.2"]);
+    }
 
     #[test]
     fn through_names_a_host_and_perhaps_a_listener_and_a_port() {
