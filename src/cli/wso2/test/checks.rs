@@ -26,7 +26,7 @@ pub(super) fn most_requests(ground: &Ground<'_>) -> u32 {
     let doors: u32 =
         ground.doors.iter().filter(|door| !door.places.is_empty()).map(|door| closed::requests(door.kind)).sum();
     doors
-        + ports * (1 + services + envelopes)
+        + ports * (1 + (services + envelopes).max(1))
         + consoles * console::MOST_HOPS * 2
         + (services * services::MOST_TRIES + envelopes) * count(ground.open(Kind::Services).count())
         + pools * (spread::MOST + session::MOST)

@@ -59,6 +59,11 @@ pub(super) struct Answer {
 }
 
 impl Answer {
+    /// For who keeps many answers and reads their heads alone.
+    pub(super) fn without_body(self) -> Self {
+        Self { body: Vec::new(), ..self }
+    }
+
     pub(super) fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
         self.fields.iter().filter(move |(field, _)| field.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
     }

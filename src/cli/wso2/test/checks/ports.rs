@@ -6,6 +6,7 @@ use std::time::UNIX_EPOCH;
 use tokio::net::lookup_host;
 
 use crate::cli::cert::published;
+use crate::cli::wso2::test::client::Question;
 use crate::cli::wso2::test::ground::{Ground, Reached};
 use crate::cli::wso2::test::report::{Report, Subject};
 use crate::config::certificate::{Leaf, day, pin_of};
@@ -62,11 +63,29 @@ async fn answers(ground: &Ground<'_>, place: &Reached<'_>, subject: Subject, rep
     match asked {
         Ok(answer) => report.passed(subject, format!("{address} answers in HTTP ({})", answer.status)),
         Err(why) => {
-            report.failed(subject, format!("{address} takes connections: {why}"), HANGS);
+            let advice =
+                if speaks_tls(ground, address).await { format!("{TLS} {}", place.pool.name) } else { HANGS.to_owned() };
+            report.failed(subject, format!("{address} takes connections: {why}"), &advice);
             return false;
         }
     }
     true
+}
+
+/// Whether somebody shakes hands there, where plain HTTP was expected.
+async fn speaks_tls(ground: &Ground<'_>, address: SocketAddr) -> bool {
+    match ground.client.anyone(&address.ip().to_string()) {
+        Ok(anyone) => ground.client.certificates(address, &anyone).await.is_ok(),
+        Err(_) => false,
+    }
+}
+
+/// Whether somebody answers in plain HTTP there, where TLS was expected.
+async fn speaks_http(ground: &Ground<'_>, place: &Reached<'_>) -> bool {
+    match ground.direct(place, None, &ground.target()) {
+        Ok(question) => ground.client.ask(&Question { tls: None, ..question }).await.is_ok(),
+        Err(_) => false,
+    }
 }
 
 async fn handshake(
@@ -84,7 +103,12 @@ async fn handshake(
     let shown = match shown {
         Ok(shown) => shown,
         Err(why) => {
-            report.failed(subject, format!("{address}: {why}"), HANGS);
+            let advice = if speaks_http(ground, place).await {
+                format!("{PLAIN} {}", place.pool.name)
+            } else {
+                HANGS.to_owned()
+            };
+            report.failed(subject, format!("{address}: {why}"), &advice);
             return false;
         }
     };
@@ -151,7 +175,9 @@ async fn members(ground: &Ground<'_>, report: &mut Report) {
 
 const STARTED: &str =
     "is the node started? See wso2carbon.log there; port = that of the pool + port-offset (carbon.xml: Offset)";
-const HANGS: &str = "the process hangs or is overloaded: take a thread dump there (jstack), then restart it";
+const HANGS: &str = "is it another program's port? Else the process hangs or is overloaded: take a thread dump there (jstack), then restart it";
+const TLS: &str = "this port speaks TLS: is it the right one? Else say so with tls in weir.toml, at pool";
+const PLAIN: &str = "this port speaks plain HTTP: is it the right one? Else take tls out of weir.toml, at pool";
 const OWN_KEY: &str = "give the node a key of its own (keytool -genkeypair), then pin it";
 const MEMBER: &str = "axis2.xml of the node: clustering enable=\"true\", localMemberHost and localMemberPort";
 const MEMBER_OR_WALL: &str = "axis2.xml of the node: clustering enable=\"true\", localMemberHost and localMemberPort; a firewall may keep this machine out";

@@ -68,7 +68,7 @@ async fn stays(ground: &Ground<'_>, pool: &Pool, door: &Door<'_>) -> Stays {
             Err(why) => Err(why),
         };
         match asked {
-            Ok(answer) => answers.push(answer),
+            Ok(answer) => answers.push(answer.without_body()),
             Err(why) => return Stays::Known(Err((why, String::new()))),
         }
     }
