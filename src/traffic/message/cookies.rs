@@ -5,7 +5,7 @@ use std::borrow::Cow;
 
 use super::request_source::RequestSource;
 use crate::config::{CookieFlags, CookieSameSite, Cookies, NewDomain};
-use crate::traffic::routing::path_change::cookie_path;
+use crate::traffic::routing::path_change::with_paths;
 use crate::wire::split_authority;
 
 /// The value of a Set-Cookie with what the pool changes in it; `None` where it stays as it is.
@@ -49,14 +49,15 @@ pub fn changed(value: &[u8], rules: &Cookies, request: &dyn RequestSource) -> Op
     (out != value).then_some(out)
 }
 
-/// The value with another Path, by the first pair that fits; `None` where none does.
+/// The value with another Path, by the first pair that fits; `None` where none does. Each of several is changed.
 pub fn with_path(value: &[u8], rules: &Cookies) -> Option<Vec<u8>> {
     if rules.paths.is_empty() {
         return None;
     }
-    let (before, path, after) = cookie_path(value)?;
-    let (to, rest) = rules.paths.iter().find_map(|(from, to)| Some((to, path.strip_prefix(from.as_bytes())?)))?;
-    Some([before, to.as_bytes(), rest, after].concat())
+    with_paths(value, |path| {
+        let (to, rest) = rules.paths.iter().find_map(|(from, to)| Some((to, path.strip_prefix(from.as_bytes())?)))?;
+        Some((Cow::Borrowed(to.as_bytes()), rest))
+    })
 }
 
 /// The length of the flags when all are added.
@@ -157,6 +158,8 @@ mod tests {
             ("a=1; Path=/carbon/admin; Secure", Some("a=1; Path=/c/admin; Secure")),
             ("a=1;path = /x ;HttpOnly", Some("a=1;path = /esb/x ;HttpOnly")),
             ("a=1; Path=/", Some("a=1; Path=/esb/")),
+            ("a=1; Path=/carbon/; Path=/x", Some("a=1; Path=/c/; Path=/esb/x")),
+            ("a=1; Path=x; Path=/x;", Some("a=1; Path=x; Path=/esb/x;")),
             ("a=1; Path=", None),
             ("a=1", None),
             ("Path=/", None),

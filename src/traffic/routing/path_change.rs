@@ -2,6 +2,7 @@
 //! node says of its own paths leads the client to the route again.
 
 use std::borrow::Cow;
+use std::ops::Range;
 
 use super::normalized_path;
 use super::normalized_path::{AmbiguousPath, PathScratch, read_escape};
@@ -69,15 +70,18 @@ impl PathChange {
 
     /// A cookie of the node for the client: its Path is one that the client knows.
     pub fn cookie<'v>(&self, value: &'v [u8]) -> Cow<'v, [u8]> {
-        let in_parts = || {
-            let (before, path, after) = cookie_path(value)?;
-            let back = self.back(path)?;
+        let changed = with_paths(value, |path| {
+            let mut back = self.back(path)?;
             // The prefix without a slash covers itself and all below it; with one it would not cover itself.
-            let covers = if without_slash(&back) == without_slash(&self.public) { without_slash(&back) } else { &back };
-            let covers: &[u8] = if covers.is_empty() { b"/" } else { covers };
-            Some([before, covers, after].concat())
-        };
-        in_parts().map_or(Cow::Borrowed(value), Cow::Owned)
+            if without_slash(&back) == without_slash(&self.public) {
+                back.truncate(without_slash(&back).len());
+            }
+            if back.is_empty() {
+                back.push(b'/');
+            }
+            Some((Cow::Owned(back), Default::default()))
+        });
+        changed.map_or(Cow::Borrowed(value), Cow::Owned)
     }
 
     /// X-Forwarded-Prefix: what the client's path has before the node's. It may be empty.
@@ -97,9 +101,29 @@ fn without_slash(path: &[u8]) -> &[u8] {
     path.strip_suffix(b"/").unwrap_or(path)
 }
 
-/// The text before the value of a cookie's Path, the value, and the text after it (RFC 6265 4.1.1).
-pub fn cookie_path(value: &[u8]) -> Option<(&[u8], &[u8], &[u8])> {
-    let mut at = memchr::memchr(b';', value)? + 1;
+/// A cookie with other Paths: `change` says the two parts of what replaces one, or nothing where it stays. None where all of
+/// them stay. Of several Paths clients take the last (RFC 6265 5.3).
+pub fn with_paths<'v>(
+    value: &'v [u8],
+    change: impl Fn(&'v [u8]) -> Option<(Cow<'v, [u8]>, &'v [u8])>,
+) -> Option<Vec<u8>> {
+    let (mut changed, mut copied) = (Vec::new(), 0);
+    let mut next = memchr::memchr(b';', value);
+    while let Some(path) = next.and_then(|semicolon| path_behind(value, semicolon)) {
+        if let Some((begin, rest)) = change(value.get(path.clone())?) {
+            changed.reserve(value.len() + begin.len());
+            [value.get(copied..path.start)?, &begin, rest].iter().for_each(|part| changed.extend_from_slice(part));
+            copied = path.end;
+        }
+        next = memchr::memchr(b';', value.get(path.end..)?).map(|semicolon| path.end + semicolon);
+    }
+    changed.extend_from_slice(value.get(copied..).filter(|_| copied > 0)?);
+    Some(changed)
+}
+
+/// Where the value of the first Path behind this semicolon stands.
+fn path_behind(value: &[u8], semicolon: usize) -> Option<Range<usize>> {
+    let mut at = semicolon + 1;
     loop {
         let rest = value.get(at..)?;
         let attribute = rest.get(..memchr::memchr(b';', rest).unwrap_or(rest.len()))?;
@@ -108,7 +132,7 @@ pub fn cookie_path(value: &[u8]) -> Option<(&[u8], &[u8], &[u8])> {
             let written = attribute.get(name.len() + 1..).unwrap_or_default();
             let path = written.trim_ascii();
             let begin = at + attribute.len() - written.trim_ascii_start().len();
-            return Some((value.get(..begin)?, path, value.get(begin + path.len()..)?));
+            return Some(begin..begin + path.len());
         }
         at += attribute.len() + 1;
     }
@@ -210,6 +234,8 @@ mod tests {
             ("a=1; Path", "a=1; Path"),
             ("a=1; Secure", "a=1; Secure"),
             ("Path=/x", "Path=/x"),
+            ("a=1; Path=/x; Path=/; Secure", "a=1; Path=/esb/x; Path=/esb; Secure"),
+            ("a=1; Path; Path=/esb/y; Path=/x", "a=1; Path; Path=/esb/y; Path=/esb/x"),
             ("a=\"; Path=/x\"", "a=\"; Path=/esb/x\""),
         ] {
             assert_eq!(change.cookie(value.as_bytes()).escape_ascii().to_string().replace("\\\"", "\""), expected);
