@@ -5,7 +5,7 @@ use std::hash::Hasher;
 use std::net::SocketAddr;
 
 use super::ask::Ask;
-use super::exchange::{Answer, Outcome};
+use super::exchange::{Answer, NO_HANDSHAKE, Outcome};
 use super::stubs::Seen;
 
 /// One thing that differs.
@@ -46,6 +46,8 @@ impl Judge {
                 let own = self.stubs && old.seen.is_empty() && new.seen.is_empty();
                 self.answers(ask, [one, other], own, &mut all);
             }
+            // With which alert a handshake is refused is told to nobody.
+            (Outcome::Nothing(one), Outcome::Nothing(other)) if [one, other].iter().all(|why| is_refused(why)) => {}
             (one, other) => all.add("answer", said(one), said(other)),
         }
         if self.stubs {
@@ -181,6 +183,10 @@ fn is_nginx_page(body: &[u8]) -> bool {
     text.contains("<hr><center>nginx") && text.contains("<center><h1>")
 }
 
+fn is_refused(why: &str) -> bool {
+    why.starts_with(NO_HANDSHAKE)
+}
+
 fn said(outcome: &Outcome) -> String {
     match outcome {
         Outcome::Answer(answer) => answer.status.to_string(),
@@ -294,6 +300,10 @@ mod tests {
             assert_eq!(found(true, &old(), &new), expected);
         }
         assert!(found(true, &old(), &old()).is_empty());
+        let nothing = |why: &str| Round { outcome: Outcome::Nothing(why.to_owned()), seen: Vec::new() };
+        let (one, other) = (nothing("no handshake: UnrecognisedName"), nothing("no handshake: AccessDenied"));
+        assert!(found(true, &one, &other).is_empty());
+        assert_eq!(found(true, &one, &nothing("no answer in 10 s")).len(), 1);
     }
 
     #[test]

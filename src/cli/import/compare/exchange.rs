@@ -85,7 +85,7 @@ impl Client {
         }
         let name = ServerName::try_from(ask.name().to_owned()).map_err(Error::other)?;
         let handshake = TlsConnector::from(self.0.clone()).connect(name, stream).await;
-        let stream = handshake.map_err(|error| Error::other(format!("no handshake: {error}")))?;
+        let stream = handshake.map_err(|error| Error::other(format!("{NO_HANDSHAKE}: {error}")))?;
         let shown = stream.get_ref().1.peer_certificates().and_then(|all| all.first());
         let certificate = shown.map(|der| pin_text(pin_of(der)));
         Ok(Answer { certificate, ..answered(stream, ask).await? })
@@ -105,5 +105,8 @@ async fn answered(stream: impl AsyncRead + AsyncWrite + Unpin, ask: &Ask) -> Res
     let (status, head, body) = converse(stream, &ask.bytes(), ask.method == "HEAD").await?;
     Ok(Answer { status, fields: head.fields().to_vec(), body, certificate: None })
 }
+
+/// How what is said of a connection without a handshake begins.
+pub(super) const NO_HANDSHAKE: &str = "no handshake";
 
 const PATIENCE: Duration = Duration::from_secs(10);
