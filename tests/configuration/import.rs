@@ -119,6 +119,166 @@ fn what_real_files_have_is_what_weir_does() {
     ]);
 }
 
+/// What depends on the listener, on the place or on the order of the lines.
+#[test]
+fn what_is_the_same_for_every_request_is_written_as_such() {
+    let node = "location / { proxy_pass http://10.0.0.3; }";
+    are_written(&[
+        (
+            "a rewritten path beside another one is not asked for",
+            site(
+                "set $p /fix; location /in/ { rewrite ^/in/(.*)$ /$1 break; proxy_pass http://10.0.0.3$request_uri; } location /b/ { rewrite ^/b/(.*)$ /$1 break; proxy_pass http://10.0.0.3$p; } location /c/ { rewrite ^/c/(.*)$ /$1 break; proxy_pass http://10.0.0.4$uri; }",
+            ),
+            &[
+                "prefix = \"/in/\"\nanswer = { status = 501",
+                "prefix = \"/b/\"\nanswer = { status = 501",
+                "prefix = \"/c/\"\nupstream-path = \"/\"\npool = \"10.0.0.4-80\"",
+            ],
+        ),
+        (
+            "a name that an expression gives is none of the server",
+            site(
+                "set $up 10.0.0.3; location ~ ^/t/(?<up>[a-z0-9.]+)/ { proxy_pass http://$up; } location ~ ^/p/(?P<other>x) { proxy_pass http://10.0.0.4; }",
+            ),
+            &["regex = '^/t/(?<up>[a-z0-9.]+)/'\nanswer = { status = 501", "pool = \"10.0.0.4-80\""],
+        ),
+        (
+            "nor one behind a break, or of a location around",
+            site(
+                "location /b { break; set $z 10.0.0.4; proxy_pass http://$z; } location /c { set $y 10.0.0.5; location /c/d { proxy_pass http://$y; } return 204; } location /e { if ($arg_a) { break; } set $x 10.0.0.6; proxy_pass http://$x; }",
+            ),
+            &[
+                "prefix = \"/b\"\nanswer = { status = 501",
+                "prefix = \"/c/d\"\nanswer = { status = 501",
+                "prefix = \"/e\"\nanswer = { status = 501",
+            ],
+        ),
+        (
+            "a location inside has no limit_except of the one around it",
+            site(
+                "location /a/ { limit_except GET { deny all; } proxy_pass http://10.0.0.3; location /a/b/ { proxy_pass http://10.0.0.4; } }",
+            ),
+            &["prefix = \"/a/b/\"\npool = \"10.0.0.4-80\"", "methods = [\"GET\", \"HEAD\"]\npool = \"10.0.0.3-80\""],
+        ),
+        (
+            "a dry run is no rate",
+            format!(
+                "{ZONE}; {}",
+                site(
+                    "limit_req zone=z; location /a/ { limit_req_dry_run on; proxy_pass http://10.0.0.3; } location / { proxy_pass http://10.0.0.4; }"
+                )
+            ),
+            &["prefix = \"/a/\"\npool = \"10.0.0.3-80\"\n\n", "pool = \"10.0.0.4-80\"\nrate ="],
+        ),
+        (
+            "refused handshakes leave what is asked without TLS",
+            format!(
+                "server {{ listen 80 default_server; listen 443 ssl default_server; server_name _; ssl_reject_handshake on; return 301 https://$host$request_uri; }} server {{ listen 81; server_name b; {node} }}"
+            ),
+            &["listener = \"http\"\ndefault = true\nredirect = { scheme = \"https\", status = 301 }"],
+        ),
+        (
+            "a flag of every Path takes what stands behind it",
+            site(
+                "location / { proxy_pass http://10.0.0.3; proxy_cookie_path / \"/; Secure\"; proxy_cookie_path /carbon/ /c/; }",
+            ),
+            &["cookies = { secure = true }"],
+        ),
+    ]);
+}
+
+/// What nginx knows of the scheme, the client and the path, where Weir would know something else.
+#[test]
+fn what_another_server_or_place_decides_opens_nothing() {
+    let secure =
+        "server { listen 443 ssl; server_name a.test; ssl_certificate c.pem; ssl_certificate_key k.pem; return 204; }";
+    let other = |lines: &str| {
+        from_text(&format!(
+            "{secure} server {{ listen 443; {lines} ssl_certificate c.pem; ssl_certificate_key k.pem; server_name x.test; location / {{ proxy_pass http://10.0.0.3; proxy_redirect $scheme://a/ $scheme://$host/; }} }}"
+        ))
+    };
+    // Whether a condition holds is told of it; the certificates are not there, so the sites are closed.
+    for (lines, class) in [
+        ("if ($scheme = https) { return 403; }", Class::Same),
+        ("if ($https = on) { return 403; }", Class::Same),
+        ("if ($scheme != https) { return 403; }", Class::Ignored),
+    ] {
+        let report = other(lines).report;
+        let line = report.lines.iter().find(|line| line.directive == "if");
+        assert_eq!(line.map(|line| line.class), Some(class), "{lines}: {}", report.text());
+    }
+    let whole = "ssl on; ssl_certificate c.pem; ssl_certificate_key k.pem; server { listen 443; server_name x.test; if ($scheme = http) { return 403; } return 204; }";
+    assert_class(whole, "ssl on", Class::Same);
+    assert_class(whole, "if ($scheme = http)", Class::Ignored);
+    kept_from_nodes(&[
+        (
+            "proxies of a place alone",
+            "location /adm/ { set_real_ip_from 127.0.0.0/8; real_ip_header X-Forwarded-For; allow 127.0.0.0/8; deny all; {node} } location / { {node} }",
+            &["prefix = \"/adm/\"\nanswer = { status = 501"],
+        ),
+        (
+            "two cookies in one text",
+            "if ($http_cookie = \"a=1; b=2\") { return 403; } location / { {node} }",
+            &["\nanswer = { status = 501"],
+        ),
+        (
+            "two lines in one text",
+            "if ($http_x = \"a, b\") { return 403; } location / { {node} }",
+            &["\nanswer = { status = 501"],
+        ),
+        (
+            "a parameter",
+            "location ~ \"[;]jsessionid=\" { deny all; } location / { {node} }",
+            &["\nanswer = { status = 501"],
+        ),
+        (
+            "a parameter by its number",
+            r"location ~ \x3bfoo { deny all; } location / { {node} }",
+            &["\nanswer = { status = 501"],
+        ),
+        ("a backslash", r#"location ~ "\\\\" { deny all; } location / { {node} }"#, &["\nanswer = { status = 501"]),
+        (
+            "a bracket in brackets",
+            r#"location ~ "^/adm[[i]]n" { deny all; } location / { {node} }"#,
+            &["\nanswer = { status = 501"],
+        ),
+        (
+            "two slashes that stay",
+            "merge_slashes off; location ~ ^//adm { deny all; } location / { {node} }",
+            &["\nanswer = { status = 501"],
+        ),
+    ]);
+    assert_class(&site("merge_slashes off; location / { return 204; }"), "merge_slashes off", Class::Wider);
+    assert_class(
+        &site("if ($request_method = PUT) { return 405; } location / { return 204; }"),
+        "if ($request_method = PUT)",
+        Class::Wider,
+    );
+}
+
+/// `listen 80; listen 443 ssl` in one server: the plain listener leads to the other one.
+#[test]
+fn a_server_that_asks_for_the_scheme_becomes_a_site_for_each() {
+    let room = Directory::new("import-schemes");
+    let made = rcgen::generate_simple_self_signed(HOSTS.map(str::to_owned)).unwrap();
+    let (chain, key) = (room.write("c.pem", &made.cert.pem()), room.write("k.pem", &made.signing_key.serialize_pem()));
+    fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).unwrap();
+    let nginx = format!(
+        "server {{ listen 80; listen 443 ssl; server_name x.test; ssl_certificate {}; ssl_certificate_key {}; if ($scheme = http) {{ return 301 https://$host$request_uri; }} location / {{ proxy_pass http://10.0.0.3; proxy_redirect $scheme://a/ /; }} }}",
+        chain.display(),
+        key.display()
+    );
+    let Imported { text, report, .. } = from_text(&nginx);
+    let text = text.unwrap_or_else(|errors| panic!("{}", errors.render(false)));
+    let plain =
+        "listener = \"http\"\nhosts = [\"x.test\"]\nnameless = true\nredirect = { scheme = \"https\", status = 301 }\n";
+    assert!(text.contains(plain), "{text}");
+    let secure = text.split("listener = \"https\"").nth(1).unwrap_or_default();
+    assert!(secure.contains("pool = \"10.0.0.3-80\"") && !secure.contains("redirect = "), "{text}");
+    assert!(text.contains("redirects = [{ from = \"https://a/\", to = \"/\" }]"), "{text}");
+    assert!(report.is_whole(), "{}", report.text());
+}
+
 /// Each row: what, a text of nginx, and lines of weir.toml that mean the same.
 fn are_written(rows: &[(&str, String, &[&str])]) {
     for (what, nginx, wanted) in rows {
@@ -355,6 +515,24 @@ fn each_class_is_said_where_it_belongs() {
             "proxy_cookie_path ~*^/x /y",
             Class::Missing,
         ),
+        (
+            site("location /new/ { proxy_cookie_path off; proxy_pass http://10.0.0.3/; }"),
+            "proxy_cookie_path off",
+            Class::Changed,
+        ),
+        (
+            site("location / { proxy_cookie_path ~^/x /y; proxy_cookie_path /c/ /d/; proxy_pass http://10.0.0.3; }"),
+            "proxy_cookie_path /c/ /d/",
+            Class::Changed,
+        ),
+        (
+            site(
+                "location / { proxy_cookie_path / \"/; Secure\"; proxy_cookie_path /c/ /d/; proxy_pass http://10.0.0.3; }",
+            ),
+            "proxy_cookie_path /c/ /d/",
+            Class::Ignored,
+        ),
+        (zone("limit_req zone=z; limit_req_dry_run on; return 204;"), "limit_req_dry_run on", Class::Ignored),
         (site("location / { proxy_pas http://10.0.0.3; return 204; }"), "proxy_pas http://10.0.0.3", Class::Refused),
         ("server { listen 443; ssl on; location / { return 204; } }".to_owned(), "server", Class::Refused),
     ];
@@ -549,6 +727,14 @@ fn who_a_client_is_is_believed_of_nobody_else_than_in_nginx() {
         assert!(text(&two).contains("answer = { status = 501"), "{}", text(&two));
         assert!(!text(&two).contains("10.1.0.0/16\"]"), "{}", text(&two));
     }
+    // It is told where nobody is kept out too, and where clients are counted.
+    let counted = "server { server_name b; limit_req zone=z; location / { proxy_pass http://10.0.0.4; } }";
+    let report = from_text(&format!("{ZONE}; {known} {counted}")).report;
+    let of = |name: &str| {
+        report.lines.iter().rfind(|line| line.directive == name).map(|line| line.told()).unwrap_or_default()
+    };
+    assert!(of("server").contains("the proxies that another server names"), "{}", report.text());
+    assert!(of("limit_req").contains("which nginx does not believe here"), "{}", report.text());
     assert!(text(&format!("{known} {}", known.replace("server {", "server { server_name b;"))).contains("10.66.0.1"));
 }
 

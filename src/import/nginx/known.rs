@@ -193,7 +193,7 @@ pub(super) fn has_a_word(one: &Directive) -> bool {
 const OFF: &[(&[&str], Class, &str)] = &[
     (&["proxy_pass_request_headers"], Missing, "the fields of a request go to the node; request-headers = { remove = […] } leaves some out"),
     (&["proxy_pass_request_body"], Missing, "the body of a request goes to the node"),
-    (&["merge_slashes"], Changed, "routes compare paths without doubled slashes in any case"),
+    (&["merge_slashes"], Wider, "routes compare paths without doubled slashes in any case: //x goes where /x goes"),
     (&["underscores_in_headers"], Wider, "fields with underscores pass, but those that could be mistaken for one of Weir's"),
     (&["ignore_invalid_headers"], Narrower, "a malformed field is refused with 400"),
     (&["chunked_transfer_encoding"], Changed, "an answer without a length goes in chunks to clients of HTTP/1.1"),

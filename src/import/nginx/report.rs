@@ -93,9 +93,9 @@ impl Verdicts {
         self.say(on, Class::Missing, "", note);
     }
 
-    /// Says this too of a directive of which something was said.
+    /// Says this too, once, of a directive of which something was said.
     pub(super) fn add(&self, on: &Directive, note: &str) {
-        if let Some(verdict) = self.said.borrow_mut().get_mut(&on.id) {
+        if let Some(verdict) = self.said.borrow_mut().get_mut(&on.id).filter(|verdict| !verdict.note.contains(note)) {
             verdict.note = format!("{}; {note}", verdict.note);
         }
     }

@@ -1,8 +1,8 @@
 //! What holds at a place: nginx hands a directive down to the levels below, unless they have one of the same name. Then
 //! all of the upper ones are lost there.
 
-use std::cell::OnceCell;
-use std::collections::HashMap;
+use std::cell::{Cell, OnceCell};
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 use std::rc::Rc;
 
@@ -25,8 +25,12 @@ struct Level<'a> {
     named: HashMap<&'a str, Vec<&'a Directive>>,
     /// Nobody knows one of the names.
     unknown: bool,
-    /// How many lines of `set` in it, and in what stands in it, give a variable a value.
+    /// How many lines in it, and in what stands in it, give a variable a value.
     sets: OnceCell<HashMap<String, usize>>,
+    /// Of a server: whether the listeners of its site speak TLS. Nothing where that depends on the listener.
+    tls: Cell<Option<bool>>,
+    /// Of a server: the `if` blocks that refuse requests, and that no route can be.
+    unread: OnceCell<HashSet<usize>>,
 }
 
 impl<'a> Level<'a> {
@@ -34,12 +38,40 @@ impl<'a> Level<'a> {
         let mut named = HashMap::<&str, Vec<&Directive>>::new();
         all.iter().for_each(|one| named.entry(&one.name).or_default().push(one));
         let unknown = named.keys().any(|name| !known::knows(name) && !known::protects(name));
-        Rc::new(Self { all, named, unknown, sets: OnceCell::new() })
+        Rc::new(Self { all, named, unknown, sets: OnceCell::new(), tls: Cell::new(None), unread: OnceCell::new() })
     }
 
     fn named(&self, name: &str) -> &[&'a Directive] {
         self.named.get(name).map_or(&[], Vec::as_slice)
     }
+
+    /// Its lines of `set` that are carried out with every request: nothing before them ends the list.
+    fn certain_sets(&self) -> impl Iterator<Item = &'a Directive> {
+        self.all.iter().copied().take_while(|one| !may_end(one)).filter(|one| one.name == "set")
+    }
+}
+
+/// Whether nginx may carry out no more lines of the block behind this one, and goes on with the request.
+fn may_end(one: &Directive) -> bool {
+    match one.name.as_str() {
+        "break" => true,
+        "rewrite" => one.words.get(2).is_some_and(|flag| matches!(flag.as_str(), "last" | "break")),
+        "if" => one.inside().iter().any(may_end),
+        _ => false,
+    }
+}
+
+/// The variables that a line gives a value, if there are any: those of `set` and its like, and named groups of expressions.
+fn given(one: &Directive) -> impl Iterator<Item = String> {
+    let sets = one.name.starts_with("set") || one.name.ends_with("_set");
+    let word = sets.then(|| one.word().to_owned());
+    let group = |rest: &str| {
+        let rest = rest.strip_prefix('P').unwrap_or(rest);
+        let end = if rest.starts_with('<') { '>' } else { '\'' };
+        let (name, _) = rest.strip_prefix(['<', '\''])?.split_once(end)?;
+        Some(format!("${name}"))
+    };
+    word.into_iter().chain(one.words.iter().flat_map(move |word| word.split("(?").skip(1).filter_map(group)))
 }
 
 impl<'a> Scope<'a> {
@@ -93,17 +125,23 @@ impl<'a> Scope<'a> {
         lines.flat_map(|one| &one.words).map(String::as_str).filter(plain).collect()
     }
 
-    /// Whether the server around this place speaks TLS. Nothing where that depends on the listener.
+    /// Whether the server around this place speaks TLS. Nothing where that depends on the listener, or is not known yet.
     pub(super) fn speaks_tls(&self) -> Option<bool> {
-        let server = self.levels.get(1)?;
-        let on = server.named("ssl").first().is_some_and(|one| one.word() == "on");
-        let lines = server.named("listen");
-        let own = lines.iter().filter(|one| on || one.words.iter().any(|word| word == "ssl")).count();
-        match own {
-            0 => Some(on),
-            all if all == lines.len() => Some(true),
-            _ => None,
-        }
+        self.levels.get(1)?.tls.get()
+    }
+
+    /// Learns whether the listeners of the server around this place speak TLS: another server may have said so of the port.
+    pub(super) fn listens(&self, tls: Option<bool>) {
+        self.levels.get(1).into_iter().for_each(|server| server.tls.set(tls));
+    }
+
+    /// The `if` blocks of the server around this place that `is_unread` names. It is asked once for each.
+    pub(super) fn unread_of_server(&self, is_unread: impl Fn(&'a Directive, &Self) -> bool) -> Vec<&'a Directive> {
+        let (Some(level), Some(server)) = (self.levels.get(1), self.server()) else { return Vec::new() };
+        let all = || level.named("if").iter().copied();
+        let found =
+            level.unread.get_or_init(|| all().filter(|one| is_unread(one, &server)).map(|one| one.id).collect());
+        if found.is_empty() { Vec::new() } else { all().filter(|one| found.contains(&one.id)).collect() }
     }
 
     /// How many levels there are.
@@ -120,8 +158,10 @@ impl<'a> Scope<'a> {
     /// The text with the values of `set` in it, where they are the same for every request; and whether there were any.
     pub(super) fn with_constants(&self, text: &str, verdicts: &Verdicts) -> (String, bool) {
         let (mut whole, mut found) = (text.to_owned(), false);
-        for level in self.levels.iter().skip(1) {
-            for one in level.named("set") {
+        // nginx carries out the lines of the server and of the place itself, not those of a location around it.
+        let place = self.levels.get(2..).and_then(<[_]>::last);
+        for level in self.levels.get(1).into_iter().chain(place) {
+            for one in level.certain_sets() {
                 let [name, value] = one.words.as_slice() else { continue };
                 let Some(bare) = name.strip_prefix('$').filter(|bare| !bare.is_empty()) else { continue };
                 let put = replaced(&whole.replace(&format!("${{{bare}}}"), value), name, value);
@@ -134,15 +174,13 @@ impl<'a> Scope<'a> {
         (whole, found)
     }
 
-    /// Whether one line of the server alone gives this variable a value.
+    /// Whether one line of the server alone gives this variable a value. A named group of an expression gives one too.
     fn is_set_once(&self, name: &str) -> bool {
         let Some(server) = self.levels.get(1) else { return false };
         let counted = || {
             let (mut counts, mut blocks) = (HashMap::<String, usize>::new(), server.all.clone());
             while let Some(one) = blocks.pop() {
-                if one.name == "set" {
-                    *counts.entry(one.word().to_owned()).or_default() += 1;
-                }
+                given(one).for_each(|name| *counts.entry(name).or_default() += 1);
                 blocks.extend(one.inside());
             }
             counts

@@ -20,7 +20,7 @@ use std::collections::{BTreeSet, HashSet};
 
 use self::access::Zones;
 use self::action::Action;
-use self::listen::Listeners;
+use self::listen::{Listeners, Listens};
 use self::names::{Face, Role, Taken};
 use self::path_change::Matched;
 use self::rewrites::Requests;
@@ -59,18 +59,29 @@ impl<'a> Sites<'a, '_> {
     /// Reads one server.
     pub(super) fn add(&mut self, server: &'a Directive, http: &Scope<'a>) {
         let scope = http.inside(server);
-        if scope.is_on("ssl_reject_handshake") {
-            return self.rejects(server, &scope);
+        if scope.is_on("ssl_reject_handshake") && self.rejects(server, &scope) {
+            return;
         }
         self.verdicts.same(server, "[[site]]");
         let listens = self.listeners.of(server, &scope, self.verdicts);
         if listens.all.is_empty() {
             return self.verdicts.missing(server, "it listens on nothing that Weir can listen on");
         }
-        let (faces, lost) = names::faces(server, &scope, &listens, &mut self.taken, self.verdicts);
+        // What an `if` asks of the scheme is then always or never so.
+        let apart = listens.speak_tls().is_none() && conditions::ask_for_scheme(&scope);
+        for part in if apart { listens.by_scheme() } else { vec![listens] } {
+            let scope = http.inside(server);
+            scope.listens(part.speak_tls());
+            self.part(server, &scope, &part);
+        }
+    }
+
+    /// Reads a server as it is on these listeners.
+    fn part(&mut self, server: &'a Directive, scope: &Scope<'a>, listens: &Listens) {
+        let (faces, lost) = names::faces(server, scope, listens, &mut self.taken, self.verdicts);
         let mut table = Table::new("[[site]]", &server.at);
-        table.guarded = guards::restricts(&scope, true);
-        let good = !faces.is_empty() && (!listens.tls || self.certificate(&mut table, server, &scope));
+        table.guarded = guards::restricts(scope, true);
+        let good = !faces.is_empty() && (!listens.tls || self.certificate(&mut table, server, scope));
         if table.guarded && (lost || !good) {
             let rest: Vec<_> =
                 faces.iter().filter(|face| face.role == Role::Rest).flat_map(|face| &face.listeners).collect();
@@ -80,16 +91,16 @@ impl<'a> Sites<'a, '_> {
         if !good {
             return;
         }
-        access::body(&mut table, &scope, &server.at, self.verdicts);
-        access::logs(&mut table, &[scope.own("access_log"), scope.own("error_log")].concat(), &scope, self.verdicts);
+        access::body(&mut table, scope, &server.at, self.verdicts);
+        access::logs(&mut table, &[scope.own("access_log"), scope.own("error_log")].concat(), scope, self.verdicts);
         // A location's rate holds in place of the server's, so each place then has its own.
-        self.own_rates = !scope.below("limit_req").is_empty();
+        self.own_rates = ["limit_req", "limit_req_dry_run"].iter().any(|name| !scope.below(name).is_empty());
         if !self.own_rates {
-            access::rate(&mut table, &scope, &self.zones, self.verdicts);
+            access::rate(&mut table, scope, &self.zones, listens, self.verdicts);
         }
-        access::connections(&scope, self.verdicts);
-        self.pages.extend(errors::write(&mut table, &scope, self.verdicts));
-        self.routes(&mut table, &listens, server, &scope);
+        access::connections(scope, self.verdicts);
+        self.pages.extend(errors::write(&mut table, scope, self.verdicts));
+        self.routes(&mut table, listens, server, scope);
         if faces.len() > 1 {
             self.zones.split(self.verdicts);
         }
@@ -114,17 +125,19 @@ impl<'a> Sites<'a, '_> {
         }
     }
 
-    /// A server that is there to refuse unknown names, as Weir does by itself.
-    fn rejects(&mut self, server: &Directive, scope: &Scope<'_>) {
-        self.listeners.refusing(server, scope);
-        self.verdicts.say(server, Same, "", "an unknown server name gets no handshake anyway");
+    /// A server that refuses unknown names, as Weir does by itself. True where it is there for nothing else: requests without
+    /// TLS may reach it too.
+    fn rejects(&mut self, server: &'a Directive, scope: &Scope<'a>) -> bool {
+        let others = self.listeners.refusing(server, scope);
+        let note = "an unknown server name gets no handshake anyway";
         if names::has_any(scope) {
             let note = "its names get no handshake either, unless a site has a wildcard over them";
             self.verdicts.say(server, Wider, "", note);
         }
-        for one in scope.innermost() {
-            self.verdicts.say(one, Same, "", "an unknown server name gets no handshake anyway");
-        }
+        let lines =
+            if others { scope.all("ssl_reject_handshake") } else { scope.innermost().chain([server]).collect() };
+        lines.into_iter().for_each(|one| self.verdicts.say(one, Same, "", note));
+        !others
     }
 
     /// The site of this face: name, listeners and hosts, and then what all faces of the server have.

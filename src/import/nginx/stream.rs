@@ -54,7 +54,7 @@ fn add<'a>(server: &'a Directive, stream: &Scope<'a>, sites: &mut Sites<'a, '_>)
     };
     verdicts.same(server, "[[site]]");
     let listeners = sites.listeners.passing(server, &scope, verdicts);
-    let rules = access::access(&scope, false, verdicts);
+    let rules = access::access(&scope, None, verdicts);
     let timeouts = timeouts(&scope, server, verdicts);
     verdicts.same(pass, "pool");
     about(&scope, verdicts);

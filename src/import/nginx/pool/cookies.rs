@@ -47,18 +47,26 @@ fn paths(scope: &Scope<'_>, verdicts: &Verdicts) -> Vec<String> {
         text.starts_with('/') && text.bytes().all(|byte| byte.is_ascii_graphic() && !b";$".contains(&byte))
     };
     let mut pairs: Vec<(&str, &str)> = Vec::new();
-    for one in scope.all("proxy_cookie_path").into_iter().filter(|one| !verdicts.is_upstream_path(one)) {
+    // What the lines so far take, and whether one of them has no counterpart.
+    let (mut taken, mut lost): (Vec<&str>, bool) = (Vec::new(), false);
+    for one in scope.all("proxy_cookie_path") {
         match one.words.as_slice() {
+            [from, ..] if verdicts.is_upstream_path(one) || flags_of_path(one, verdicts).is_some() => taken.push(from),
             [off] if off == "off" => verdicts.say(one, Same, "", "cookies keep their Path"),
             [from, to] if fits(from) && fits(to) => {
-                if pairs.iter().any(|(known, _)| from.starts_with(known)) {
+                if taken.iter().any(|known| from.starts_with(known)) {
                     verdicts.say(one, Ignored, "", "an earlier line takes these paths");
-                } else {
-                    verdicts.same(one, "cookies.path");
-                    pairs.push((from, to));
+                    continue;
                 }
+                verdicts.same(one, "cookies.path");
+                if lost {
+                    let note = "an earlier line, which is missing, takes some of these paths in nginx";
+                    verdicts.say(one, Changed, "cookies.path", note);
+                }
+                taken.push(from);
+                pairs.push((from, to));
             }
-            _ => {}
+            _ => lost = true,
         }
     }
     let written = |(from, to): &(&str, &str)| {

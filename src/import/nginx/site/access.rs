@@ -3,8 +3,8 @@
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::listen::is_told_otherwise;
-use crate::import::nginx::class::Class::{Changed, Narrower, Refused, Same, Wider};
+use super::listen::{Listens, is_told_otherwise};
+use crate::import::nginx::class::Class::{Changed, Ignored, Narrower, Refused, Same, Wider};
 use crate::import::nginx::parse::{Directive, Origin};
 use crate::import::nginx::report::Verdicts;
 use crate::import::nginx::scope::Scope;
@@ -59,12 +59,12 @@ pub(crate) enum Access {
     Unclear,
 }
 
-/// Reads the lines that hold here. `mistaken`: a listener believes other proxies about clients than nginx does here.
-pub(crate) fn access(scope: &Scope<'_>, mistaken: bool, verdicts: &Verdicts) -> Access {
+/// Reads the lines that hold here, on listeners that may believe other proxies about clients than nginx does here.
+pub(crate) fn access(scope: &Scope<'_>, listens: Option<&Listens>, verdicts: &Verdicts) -> Access {
     let lines = scope.rules();
-    if mistaken && !lines.is_empty() {
-        let note = "a listener believes its proxies for all of its sites, and another server there names other ones: so \
-                    nobody is let in here";
+    if !lines.is_empty() && listens.is_some_and(|listens| listens.mistaken(scope)) {
+        let note = "a listener believes its proxies for all requests, and nginx believes other ones here than elsewhere \
+                    on it: so nobody is let in here";
         lines.iter().for_each(|one| verdicts.missing(one, note));
         return Access::Unclear;
     }
@@ -118,16 +118,23 @@ pub(crate) fn write(table: &mut Table, access: &Access) -> bool {
 }
 
 /// Writes `rate`: the first of the lines that Weir can have.
-pub(super) fn rate(table: &mut Table, scope: &Scope<'_>, zones: &Zones<'_>, verdicts: &Verdicts) {
-    for one in scope.all("limit_req") {
+pub(super) fn rate(table: &mut Table, scope: &Scope<'_>, zones: &Zones<'_>, listens: &Listens, verdicts: &Verdicts) {
+    let lines = scope.all("limit_req");
+    if scope.is_on("limit_req_dry_run") {
+        let dry = scope.all("limit_req_dry_run");
+        return lines.iter().chain(&dry).for_each(|one| verdicts.say(one, Ignored, "", "a dry run refuses nothing"));
+    }
+    for one in &lines {
         if table.value("rate").is_some() {
             verdicts.missing(one, "a place has one rate");
         } else if let Some(rate) = one_rate(one, zones, verdicts) {
             table.set("rate", rate);
         }
     }
-    if table.value("rate").is_none() {
-        return;
+    let Some(rate) = table.value("rate") else { return };
+    if !rate.contains("by = ") && listens.mistaken(scope) {
+        let note = "a client is who a proxy says that it is, which nginx does not believe here";
+        lines.iter().for_each(|one| verdicts.add(one, note));
     }
     for name in ["limit_req_status", "limit_req_log_level", "limit_req_dry_run"] {
         if let Some(status) = scope.one(name) {

@@ -43,8 +43,9 @@ pub(super) fn read<'a>(
         unused(scope, verdicts);
         return returned(one, scope, verdicts);
     }
-    if let Some(change) = inner_rewrites::read(scope, matched, verdicts)
-        && let Some(pass) = scope.own("proxy_pass").first()
+    if let Some(pass) = scope.own("proxy_pass").first()
+        && asks_for_rewritten(pass, scope)
+        && let Some(change) = inner_rewrites::read(scope, matched, verdicts)
     {
         return passed(pass, scope, Path::Changed(change), pools, verdicts);
     }
@@ -93,6 +94,19 @@ pub(super) fn read<'a>(
     }
 }
 
+/// Whether nodes are asked for what a `rewrite` makes of the path. Where the word has variables, nginx asks for the path
+/// behind the host in place of it.
+fn asks_for_rewritten(pass: &Directive, scope: &Scope<'_>) -> bool {
+    let (word, _) = scope.with_constants(pass.word(), &Verdicts::default());
+    let rest = word.split_once("://").map_or("", |(_, rest)| rest);
+    !pass.word().contains('$') || matches!(split_host(rest).1, "" | "$uri" | "$uri$is_args$args")
+}
+
+/// The host of a `proxy_pass` and what stands behind it.
+fn split_host(rest: &str) -> (&str, &str) {
+    rest.split_at(rest.find(['/', '$', '?']).unwrap_or(rest.len()))
+}
+
 /// What stands beside a `return` is never used.
 fn unused(scope: &Scope<'_>, verdicts: &Verdicts) {
     let dead = ["proxy_pass", "root", "try_files", "alias", "index"];
@@ -137,7 +151,7 @@ fn passed<'a>(
         verdicts.missing(pass, "write http:// or https:// and an upstream or an address");
         return Action::Gap;
     };
-    let (host, path) = rest.split_at(rest.find(['/', '$', '?']).unwrap_or(rest.len()));
+    let (host, path) = split_host(rest);
     if host.is_empty() || host.starts_with("unix:") {
         verdicts.missing(pass, "the pool is written, not found by a variable, and reached over TCP");
         return Action::Gap;

@@ -1,8 +1,10 @@
 //! `if` and `limit_except` that a route can be: requests of some methods, with a field, or for the names of the server are
 //! answered, and never reach what stands behind.
 
+use std::collections::HashMap;
+
 use super::rewrites;
-use crate::import::nginx::class::Class::{Changed, Ignored, Same};
+use crate::import::nginx::class::Class::{Changed, Ignored, Same, Wider};
 use crate::import::nginx::known;
 use crate::import::nginx::parse::Directive;
 use crate::import::nginx::report::Verdicts;
@@ -33,7 +35,7 @@ impl Branch<'_> {
     pub(super) fn told(&self, verdicts: &Verdicts) {
         match &self.requests {
             Requests::None => {
-                let note = "never so on the listeners of this server";
+                let note = "never so on the listeners of its site";
                 verdicts.say(self.block, Ignored, "", note);
                 verdicts.silence(self.block, note);
             }
@@ -41,7 +43,12 @@ impl Branch<'_> {
                 let note = "for each name of the server, so for all of its requests; clients that give no name are answered so too";
                 verdicts.say(self.block, Changed, "", note);
             }
-            Requests::All => verdicts.say(self.block, Same, "", "always so on the listeners of this server"),
+            Requests::All => verdicts.say(self.block, Same, "", "always so on the listeners of its site"),
+            Requests::Some("methods", _) => {
+                let note =
+                    "a method in small letters is another one here, and reaches the nodes; nginx refuses it with 400";
+                verdicts.say(self.block, Wider, "[[site.route]] methods", note);
+            }
             Requests::Some(key, _) => verdicts.same(self.block, &format!("[[site.route]] {key}")),
             Requests::OtherMethods(_) => verdicts.same(self.block, "[[site.route]] methods"),
         }
@@ -52,6 +59,12 @@ impl Branch<'_> {
 pub(super) fn of_server<'a>(block: &'a Directive, server: &Scope<'a>) -> Option<Branch<'a>> {
     let branch = of_if(block, server)?;
     (!matches!(branch.requests, Requests::OtherMethods(_))).then_some(branch)
+}
+
+/// Whether some `if` of the server or its locations asks whether the request came over TLS.
+pub(super) fn ask_for_scheme(server: &Scope<'_>) -> bool {
+    let asks = |one: &Directive| ["$scheme", "$https", "$ssl_protocol"].iter().any(|name| one.said().contains(name));
+    server.own("if").into_iter().chain(server.below("if")).any(asks)
 }
 
 /// Those of a location, in their order. Nothing where one of them is something else.
@@ -128,7 +141,10 @@ fn requests(condition: &str, scope: &Scope<'_>) -> Option<Requests> {
         ("$host", "=") => names(value, scope),
         (field, "=") => {
             let field = field.strip_prefix("$http_").filter(|name| is_token(name))?.replace('_', "-");
-            let fits = !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ');
+            // nginx joins the lines of a field, those of Cookie with a semicolon; Weir compares each by itself.
+            let joined = field.eq_ignore_ascii_case("cookie") || value.contains(',');
+            let plain = value.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ');
+            let fits = !value.is_empty() && plain && !joined;
             let pair = [("name".to_owned(), values::text(&field)), ("value".to_owned(), values::text(value))];
             fits.then(|| Requests::Some("headers", format!("[{}]", values::inline(&pair))))
         }
@@ -188,12 +204,13 @@ fn names(value: &str, scope: &Scope<'_>) -> Option<Requests> {
     }
     let answer =
         |one: &Directive| one.inside().iter().map(|inner| (inner.name.clone(), inner.said())).collect::<Vec<_>>();
-    let ifs = scope.own("if");
-    let asked =
-        |name: &str| ifs.iter().filter(|one| one.said() == format!("($host = {name})")).copied().collect::<Vec<_>>();
-    let first = asked(value).first().map(|one| answer(one))?;
-    let all = names.iter().all(|name| asked(name).first().is_some_and(|one| answer(one) == first));
-    all.then_some(Requests::All)
+    let mut answers = HashMap::new();
+    for one in scope.own("if") {
+        answers.entry(one.said()).or_insert_with(|| answer(one));
+    }
+    let asked = |name: &str| answers.get(&format!("($host = {name})"));
+    let first = asked(value)?;
+    names.iter().all(|name| asked(name) == Some(first)).then_some(Requests::All)
 }
 
 /// More names than certbot writes into a server.

@@ -22,17 +22,18 @@ pub(super) fn guarded(scope: &Scope<'_>, verdicts: &Verdicts) -> bool {
 
 /// The `if` blocks of this place and of its server that refuse requests, and that no route can be.
 pub(super) fn unread<'a>(scope: &Scope<'a>) -> Vec<&'a Directive> {
-    let server = scope.server();
-    let of_server = server.iter().flat_map(|server| server.own("if").into_iter().map(move |one| (server, one)));
-    let of_server = of_server.filter(|(server, one)| conditions::of_server(one, server).is_none()).map(|(_, one)| one);
+    let of_server = scope.unread_of_server(|one, server| refuses(one) && conditions::of_server(one, server).is_none());
     let here = scope.depth() > 2 && conditions::of_location(scope).is_none();
-    let own = scope.own("if").into_iter().filter(|_| here);
-    of_server.chain(own).filter(|one| refuses(one)).collect()
+    let own = scope.own("if").into_iter().filter(|one| here && refuses(one));
+    of_server.into_iter().chain(own).collect()
 }
 
 /// The directives with which somebody is kept out of this place, besides addresses.
 fn protecting<'a>(scope: &Scope<'a>) -> impl Iterator<Item = &'a Directive> {
-    let holds = known::protecting().chain(["ssl_verify_client"]).filter_map(|name| scope.one(name));
+    // Locations inside do not have the limit_except of the one around them.
+    let line =
+        |name: &'static str| if name == "limit_except" { scope.own(name).first().copied() } else { scope.one(name) };
+    let holds = known::protecting().chain(["ssl_verify_client"]).filter_map(line);
     let limits = conditions::of_location(scope).is_some();
     let own: Vec<_> = scope.own("limit_except").into_iter().filter(|_| limits).map(|one| one.id).collect();
     holds.filter(move |one| one.word() != "off" && !own.contains(&one.id))

@@ -1,15 +1,22 @@
 //! `listen`: listeners that several sites share, and what a server says about its connections.
 
-use std::collections::{BTreeSet, HashMap};
+mod real_ip;
+mod shared;
+
+use std::collections::HashMap;
 use std::iter;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
 
+use self::real_ip::{Networks, believed};
+use self::shared::set;
 use crate::import::nginx::class::Class::{Better, Changed, Missing, Narrower, Refused, Same, Wider};
 use crate::import::nginx::parse::{Directive, Origin};
 use crate::import::nginx::report::Verdicts;
 use crate::import::nginx::scope::Scope;
 use crate::import::nginx::table::Table;
 use crate::import::nginx::values;
+
+pub(super) use self::real_ip::is_told_otherwise;
 
 /// All listeners so far.
 #[derive(Default)]
@@ -37,18 +44,48 @@ struct Listener {
     table: Table,
 }
 
-/// Networks in their order, each once.
-type Networks = BTreeSet<String>;
-
 /// What a server's `listen` lines come to.
 #[derive(Default)]
-pub(super) struct Listens {
+pub(crate) struct Listens {
     pub(super) all: Vec<Listen>,
     /// One of them speaks TLS.
     pub(super) tls: bool,
     pub(super) port: u16,
-    /// One of them believes other proxies about clients than this server does.
-    pub(super) mistaken: bool,
+    /// The proxies that each of them believes about clients.
+    believed: Vec<Option<Networks>>,
+}
+
+impl Listens {
+    /// Whether one of them believes other proxies about clients than nginx does at this place.
+    pub(super) fn mistaken(&self, scope: &Scope<'_>) -> bool {
+        let own = believed(scope);
+        self.believed.iter().any(|listener| *listener != own)
+    }
+
+    /// Whether they speak TLS. Nothing where some do and some do not.
+    pub(super) fn speak_tls(&self) -> Option<bool> {
+        let own = self.all.iter().filter(|one| one.tls).count();
+        match own {
+            0 => Some(false),
+            all if all == self.all.len() => Some(true),
+            _ => None,
+        }
+    }
+
+    /// Those without TLS and those with it.
+    pub(super) fn by_scheme(self) -> Vec<Self> {
+        let mut parts = [Self::default(), Self::default()];
+        for (one, believed) in self.all.into_iter().zip(self.believed) {
+            let [plain, secure] = &mut parts;
+            let part = if one.tls { secure } else { plain };
+            if part.all.is_empty() {
+                (part.tls, part.port) = (one.tls, one.port);
+            }
+            part.all.push(one);
+            part.believed.push(believed);
+        }
+        parts.into_iter().filter(|part| !part.all.is_empty()).collect()
+    }
 }
 
 /// One of a server's listeners.
@@ -56,6 +93,7 @@ pub(super) struct Listen {
     pub(super) name: String,
     pub(super) tls: bool,
     pub(super) rank: Rank,
+    port: u16,
 }
 
 /// What a server is on one of its listeners.
@@ -100,6 +138,10 @@ impl Listeners {
                 let note = "the port speaks TLS, since another server says so";
                 scope.own("listen").iter().for_each(|one| verdicts.say(one, Changed, "tls", note));
             }
+            // No request comes through these.
+            if listener.tls && scope.is_on("ssl_reject_handshake") {
+                continue;
+            }
             let name = listener.table.value("name").unwrap_or_default().trim_matches('"').to_owned();
             if listens.all.iter().any(|listen| listen.name == name) {
                 let note = "this address is written twice in the server, and nginx does not start with that";
@@ -117,12 +159,18 @@ impl Listeners {
             };
             (listener.servers, listener.sites) = (listener.servers + 1, listener.sites + 1);
             listens.tls |= listener.tls;
-            listens.all.push(Listen { name, tls: listener.tls, rank });
+            let port = wanted.bind.port();
+            listens.all.push(Listen { name, tls: listener.tls, rank, port });
             if listens.port == 0 {
-                listens.port = wanted.bind.port();
+                listens.port = port;
             }
-            listens.mistaken |= listener.believed.is_some() && listener.believed != believed(scope);
+            listens.believed.push(listener.believed.clone());
             limits(listener, scope, verdicts);
+        }
+        if listens.mistaken(scope) {
+            let note = "its listener believes the proxies that another server names, and reads clients' addresses from \
+                        their X-Forwarded-For";
+            verdicts.say(server, Wider, "trusted-proxies", note);
         }
         listens
     }
@@ -138,11 +186,15 @@ impl Listeners {
         names
     }
 
-    /// A server that refuses all handshakes: the next one is not the first of its listener.
-    pub(super) fn refusing(&mut self, server: &Directive, scope: &Scope<'_>) {
+    /// A server that refuses all handshakes: the next one is not the first of its TLS listeners. Whether it has others too.
+    pub(super) fn refusing(&mut self, server: &Directive, scope: &Scope<'_>) -> bool {
+        let mut others = false;
         for wanted in wanted(server, scope, &Verdicts::default()) {
-            self.find_or_add(&wanted).servers += 1;
+            let listener = self.find_or_add(&wanted);
+            listener.servers += usize::from(listener.tls);
+            others |= !listener.tls;
         }
+        others
     }
 
     fn find_or_add(&mut self, wanted: &Wanted<'_>) -> &mut Listener {
@@ -208,8 +260,8 @@ fn name(bind: SocketAddr, tls: bool) -> String {
 
 fn wanted<'a>(server: &'a Directive, scope: &Scope<'a>, verdicts: &Verdicts) -> Vec<Wanted<'a>> {
     let lines = scope.own("listen");
-    let all_tls = scope.own("ssl").first().is_some_and(|one| one.word() == "on");
-    if let Some(one) = scope.own("ssl").first() {
+    let all_tls = scope.is_on("ssl");
+    if let Some(one) = scope.one("ssl") {
         verdicts.same(one, "tls");
     }
     let http2 = |word: &str| scope.one("http2").is_some_and(|one| one.word() == word);
@@ -311,13 +363,13 @@ fn limits(listener: &mut Listener, scope: &Scope<'_>, verdicts: &Verdicts) {
     for (name, key) in times {
         let Some(one) = scope.one(name) else { continue };
         match values::time(one.word()) {
-            Some(time) => set(listener, key, time, one, verdicts),
+            Some(time) => set(&mut listener.table, key, time, one, verdicts),
             None => verdicts.say(one, Changed, key, "the default holds: there is no other time without an end"),
         }
     }
     if let Some(one) = scope.one("keepalive_requests") {
         match values::number(one.word()) {
-            Some(number) => set(listener, "max-requests", number, one, verdicts),
+            Some(number) => set(&mut listener.table, "max-requests", number, one, verdicts),
             None => verdicts.say(one, Refused, "max-requests", "write a number"),
         }
     }
@@ -327,7 +379,7 @@ fn limits(listener: &mut Listener, scope: &Scope<'_>, verdicts: &Verdicts) {
             Some((number, size)) => {
                 let wanted = number.saturating_mul(size);
                 let bytes = wanted.clamp(1 << 10, 1 << 20);
-                set(listener, "max-head", values::size(bytes), one, verdicts);
+                set(&mut listener.table, "max-head", values::size(bytes), one, verdicts);
                 if bytes < wanted {
                     verdicts.say(one, Narrower, "max-head", "a head has at most 1 MiB");
                 }
@@ -335,55 +387,9 @@ fn limits(listener: &mut Listener, scope: &Scope<'_>, verdicts: &Verdicts) {
             None => verdicts.say(one, Refused, "", "write a number and a size, such as 4 8k"),
         }
     }
-    real_ip(listener, scope, verdicts);
+    real_ip::write(&mut listener.table, listener.servers, scope, verdicts);
     if listener.tls {
         tls(listener, scope, verdicts);
-    }
-}
-
-/// The proxies that this server believes about its clients.
-fn believed(scope: &Scope<'_>) -> Option<Networks> {
-    let proxies = scope.all("set_real_ip_from");
-    let networks = || proxies.iter().filter(|one| one.word() != "unix:").map(|one| values::network(one.word()));
-    (!proxies.is_empty() && !is_told_otherwise(scope)).then(|| networks().collect())
-}
-
-/// Whether proxies tell in another field than X-Forwarded-For who the client is.
-pub(super) fn is_told_otherwise(scope: &Scope<'_>) -> bool {
-    let forwarded_for = |one: &Directive| one.word().eq_ignore_ascii_case("x-forwarded-for");
-    !scope.all("set_real_ip_from").is_empty() && !scope.one("real_ip_header").is_some_and(forwarded_for)
-}
-
-/// Whose word about its clients is believed. nginx reads X-Real-IP where no line says otherwise.
-fn real_ip(listener: &mut Listener, scope: &Scope<'_>, verdicts: &Verdicts) {
-    let proxies = scope.all("set_real_ip_from");
-    let trusts = listener.table.value("trusted-proxies").is_some();
-    if proxies.is_empty() {
-        return;
-    }
-    let header = scope.one("real_ip_header");
-    if is_told_otherwise(scope) {
-        let read = header.map_or("X-Real-IP", |one| one.word());
-        let note = format!("{read}: a client's address is read from X-Forwarded-For, so no proxy is trusted here");
-        header.iter().chain(&proxies).for_each(|one| verdicts.missing(one, note.clone()));
-        return;
-    }
-    if !trusts && listener.servers > 1 {
-        let note = "the servers before it on this listener believe these proxies too";
-        proxies.iter().for_each(|one| verdicts.say(one, Wider, "trusted-proxies", note));
-    }
-    header.iter().for_each(|one| verdicts.same(one, "trusted-proxies"));
-    let networks = proxies.iter().filter(|one| one.word() != "unix:").map(|one| values::network(one.word()));
-    let value = values::texts(networks.collect::<Vec<_>>().iter().map(String::as_str));
-    proxies.iter().for_each(|one| set(listener, "trusted-proxies", value.clone(), one, verdicts));
-    let note = "the right-most address that is no trusted proxy, as with real_ip_recursive on";
-    match scope.one("real_ip_recursive") {
-        Some(one) if one.word() == "on" => verdicts.same(one, "trusted-proxies"),
-        Some(one) => verdicts.say(one, Wider, "trusted-proxies", note),
-        None => {
-            let at = &listener.table.from;
-            verdicts.unwritten(at, "real_ip_recursive off", Wider, "trusted-proxies", note);
-        }
     }
 }
 
@@ -403,18 +409,5 @@ fn tls(listener: &mut Listener, scope: &Scope<'_>, verdicts: &Verdicts) {
     }
     if !listener.http2 && !listener.no_http2 {
         verdicts.unwritten(&listener.table.from, "http2 off", Better, "http2", "HTTP/2 is offered too");
-    }
-}
-
-fn set(listener: &mut Listener, key: &str, value: String, one: &Directive, verdicts: &Verdicts) {
-    match listener.table.value(key) {
-        Some(other) if other != value => {
-            let note = format!("a listener has one value for all of its sites: {other}, of the first that says it");
-            verdicts.say(one, Changed, key, note);
-        }
-        _ => {
-            listener.table.set(key, value);
-            verdicts.same(one, key);
-        }
     }
 }

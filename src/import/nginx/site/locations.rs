@@ -153,7 +153,7 @@ impl<'a> Found<'a, '_> {
             if self.is_never_asked(block, scope) {
                 continue;
             }
-            match self.kind(block, outermost) {
+            match self.kind(block, scope, outermost) {
                 Some((kind, path)) => self.add(block, scope, kind, path, outermost),
                 // Nothing leads to a name from outside.
                 None if !block.word().starts_with('@') && self.keeps_from_nodes(&scope.inside(block)) => {
@@ -179,9 +179,8 @@ impl<'a> Found<'a, '_> {
             "=" | "^~" => (false, block.words.get(1).map_or("", String::as_str)),
             word => (false, word),
         };
-        let merged = scope.one("merge_slashes").is_none_or(|one| one.word() != "off");
         let around = self.levels.split_last().map(|(_, around)| around).unwrap_or_default();
-        let note = if !is_regex && merged && path.contains("//") {
+        let note = if !is_regex && merges(scope) && path.contains("//") {
             "never reached: nginx makes one slash of two before it looks for a location"
         } else if !is_regex && around.iter().any(|level| level.takes_away(path)) {
             "never reached: a longer location, not the one around it, takes these requests"
@@ -240,8 +239,12 @@ impl<'a> Found<'a, '_> {
         self.verdicts.say(one.block, class, format!("[[site.route]] {key}"), note);
     }
 
-    fn kind(&self, block: &'a Directive, outermost: Option<Kind>) -> Option<(Kind, &'a str)> {
+    fn kind(&self, block: &'a Directive, scope: &Scope<'a>, outermost: Option<Kind>) -> Option<(Kind, &'a str)> {
         let (kind, path) = kind(block, self.verdicts)?;
+        if kind == Kind::Regex && !merges(scope) && path.replace('\\', "").contains("//") {
+            self.verdicts.missing(block, "paths are compared with one slash for two, so it would never fit");
+            return None;
+        }
         let note = match (outermost, kind) {
             (None, _) => return Some((kind, path)),
             (Some(Kind::Regex), _) => "a location inside a regular expression: write it at the site",
@@ -256,6 +259,11 @@ impl<'a> Found<'a, '_> {
         self.verdicts.missing(block, note);
         None
     }
+}
+
+/// Whether nginx makes one slash of two before it looks for a location.
+fn merges(scope: &Scope<'_>) -> bool {
+    scope.one("merge_slashes").is_none_or(|one| one.word() != "off")
 }
 
 /// Whether nginx takes longer names too, as `/carbonx` where it has `/carbon`. A prefix of Weir ends with a segment.

@@ -72,9 +72,13 @@ fn is_plain(path: &str) -> bool {
     path.bytes().all(fits) && !path.contains("//") && !dots
 }
 
-/// A `proxy_cookie_path` that undoes the change is what Weir does anyway.
+/// A `proxy_cookie_path` that undoes the change is what Weir does anyway, whatever else is said.
 pub(super) fn cookie_paths(scope: &Scope<'_>, change: &PathChange, verdicts: &Verdicts) {
     let same = |one: &str, other: &str| one.trim_end_matches('/') == other.trim_end_matches('/');
+    for one in scope.all("proxy_cookie_path").into_iter().filter(|one| one.words == ["off"]) {
+        let note = format!("the Path of cookies leads back to {} all the same", change.public);
+        verdicts.say(one, Changed, "upstream-path", note);
+    }
     for one in scope.own("proxy_cookie_path") {
         if let [from, to] = one.words.as_slice()
             && same(from, &change.upstream)

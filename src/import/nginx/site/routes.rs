@@ -203,7 +203,7 @@ impl<'a> Sites<'a, '_> {
     }
 
     fn fill(&mut self, route: &mut Table, action: Action, scope: &Scope<'a>, listens: &Listens) {
-        let rules = access::access(scope, listens.mistaken, self.verdicts);
+        let rules = access::access(scope, Some(listens), self.verdicts);
         if scope.depth() > 2 {
             access::logs_of_a_place(scope, self.verdicts);
         }
@@ -233,7 +233,7 @@ impl<'a> Sites<'a, '_> {
         }
         access::own_body(route, scope, self.verdicts);
         if self.own_rates {
-            access::rate(route, scope, &self.zones, self.verdicts);
+            access::rate(route, scope, &self.zones, listens, self.verdicts);
         }
         let (upgrades, changes_path) = (&*self.upgrades, route.value("upstream-path").is_some());
         let place = headers::Place { tls: listens.tls, port: listens.port, upgrades, changes_path };
