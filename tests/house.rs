@@ -48,7 +48,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("hickory_resolver", &["control"]),
     ("mimalloc", &["main"]),
     ("nginx_lint_parser", &["import"]),
-    ("nix", &["admin", "control"]),
+    ("nix", &["admin", "cli", "control"]),
     ("pingora_core", &["proxy"]),
     ("pingora_ketama", &["traffic"]),
     ("roxmltree", &["wso2"]),
