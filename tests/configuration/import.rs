@@ -122,7 +122,6 @@ fn what_real_files_have_is_what_weir_does() {
 /// What depends on the listener, on the place or on the order of the lines.
 #[test]
 fn what_is_the_same_for_every_request_is_written_as_such() {
-    let node = "location / { proxy_pass http://10.0.0.3; }";
     are_written(&[
         (
             "a rewritten path beside another one is not asked for",
@@ -160,6 +159,14 @@ fn what_is_the_same_for_every_request_is_written_as_such() {
             ),
             &["prefix = \"/a/b/\"\npool = \"10.0.0.4-80\"", "methods = [\"GET\", \"HEAD\"]\npool = \"10.0.0.3-80\""],
         ),
+    ]);
+}
+
+/// What holds for a part of the requests alone.
+#[test]
+fn what_holds_for_a_part_is_written_for_that_part() {
+    let node = "location / { proxy_pass http://10.0.0.3; }";
+    are_written(&[
         (
             "a dry run is no rate",
             format!(
@@ -210,6 +217,11 @@ fn what_another_server_or_place_decides_opens_nothing() {
     let whole = "ssl on; ssl_certificate c.pem; ssl_certificate_key k.pem; server { listen 443; server_name x.test; if ($scheme = http) { return 403; } return 204; }";
     assert_class(whole, "ssl on", Class::Same);
     assert_class(whole, "if ($scheme = http)", Class::Ignored);
+}
+
+/// What nginx would see in a request, however it is written, and Weir never does.
+#[test]
+fn what_can_never_be_seen_here_opens_nothing() {
     kept_from_nodes(&[
         (
             "proxies of a place alone",
@@ -730,8 +742,9 @@ fn who_a_client_is_is_believed_of_nobody_else_than_in_nginx() {
     // It is told where nobody is kept out too, and where clients are counted.
     let counted = "server { server_name b; limit_req zone=z; location / { proxy_pass http://10.0.0.4; } }";
     let report = from_text(&format!("{ZONE}; {known} {counted}")).report;
-    let of = |name: &str| {
-        report.lines.iter().rfind(|line| line.directive == name).map(|line| line.told()).unwrap_or_default()
+    let of = |name: &str| match report.lines.iter().rfind(|line| line.directive == name) {
+        Some(line) => line.told(),
+        None => String::new(),
     };
     assert!(of("server").contains("the proxies that another server names"), "{}", report.text());
     assert!(of("limit_req").contains("which nginx does not believe here"), "{}", report.text());
