@@ -65,10 +65,10 @@ fn server(one: &Directive, failures: &mut Failures, verdicts: &Verdicts) -> Opti
             "max_conns" if value != "0" && values::number(value).is_none() => {
                 verdicts.say(one, Refused, "", format!("{parameter}: write a number"));
             }
-            "weight" => keys.push(("weight".to_owned(), value.to_owned())),
+            "weight" => keys.extend(values::number(value).map(|weight| ("weight".to_owned(), weight))),
             "backup" => keys.push(("backup".to_owned(), "true".to_owned())),
             "max_conns" if value != "0" => {
-                keys.push(("max-requests".to_owned(), value.to_owned()));
+                keys.extend(values::number(value).map(|most| ("max-requests".to_owned(), most)));
                 verdicts.say(one, Changed, "max-requests", "requests are counted, not connections");
             }
             "slow_start" | "fail_timeout" if values::milliseconds(value).is_none() => {
