@@ -3,12 +3,11 @@
 
 pub(crate) mod at_start;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::mpsc;
 use std::time::{Duration, SystemTime};
 
 use rustls::server::ProducesTickets;
@@ -27,14 +26,11 @@ use crate::config;
 use crate::config::{Config, Place, Problem};
 use crate::observe::Observer;
 use crate::proxy::accept::listeners;
-use crate::proxy::accept::threads::{ThreadCommand, Threads};
+use crate::proxy::accept::threads::{ThreadSockets, Threads};
 use crate::proxy::generation::{Generation, Prepared};
 use crate::traffic::generations;
 use crate::traffic::snapshot::{BuildInput, Secrets};
 use crate::traffic::tick::Tick;
-
-/// How long a reload waits for the traffic threads. A slower thread follows later.
-const FOLLOWED_WITHIN: Duration = Duration::from_secs(2);
 
 /// The running configuration, and how it is replaced.
 pub(crate) struct Reloader {
@@ -262,22 +258,14 @@ impl Reloader {
             (0..generation.pools.len()).for_each(|pool| generation.upkeep(pool, now, Duration::ZERO));
         }
         self.control.observer.metrics.generation(generation.snapshot.generation);
-        let mut by_thread: Vec<HashMap<SocketAddr, TcpListener>> = Vec::new();
-        by_thread.resize_with(self.threads.count(), HashMap::new);
+        let mut by_thread: Vec<ThreadSockets> = Vec::new();
+        by_thread.resize_with(self.threads.count(), ThreadSockets::new);
         for (address, sockets) in sockets {
             for (thread, socket) in by_thread.iter_mut().zip(sockets) {
                 thread.insert(address, socket);
             }
         }
-        let mut by_thread = by_thread.into_iter();
-        let (done, followed) = mpsc::channel::<()>();
-        self.threads.order(|_| {
-            ThreadCommand::Follow(Arc::clone(&generation), by_thread.next().unwrap_or_default(), done.clone())
-        });
-        drop(done);
-        // `recv_timeout` returns an error when the last thread has dropped its sender, and that is the event to wait
-        // for.
-        let _ = followed.recv_timeout(FOLLOWED_WITHIN);
+        self.threads.follow(&generation, by_thread);
         generation.snapshot.apply_lower_limits();
         generation.set_state_gauges();
         // An order that an operator gave while this generation was built was applied to the generation before.

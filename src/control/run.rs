@@ -33,7 +33,7 @@ use super::{gauges, operators};
 use crate::config::{Config, Problem};
 use crate::observe::Observer;
 use crate::observe::notify::{Notifier, monotonic_microseconds};
-use crate::proxy::accept::threads::{ThreadCommand, Threads};
+use crate::proxy::accept::threads::Threads;
 use crate::proxy::generation::Generation;
 use crate::proxy::io::descriptors;
 use crate::proxy::worker::Shared;
@@ -362,7 +362,7 @@ impl Running {
         // Who follows the events learns of it, and ends.
         let text = format!("stopping ({signal}): {open} connections open");
         self.control.observer.events.push(SystemTime::now(), "stop", "weir", &text);
-        self.threads.order(|_| ThreadCommand::Drain);
+        self.threads.drain();
         tokio::select! {
             () = self.threads.ended() => log::info!("stopped: every request was answered"),
             () = tokio::time::sleep(limit) => {

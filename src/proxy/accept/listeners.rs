@@ -67,9 +67,14 @@ fn listen(address: SocketAddr, shared: bool) -> io::Result<StdListener> {
 }
 
 /// The listeners of one thread.
+///
+/// A listener ends in two steps. First its sockets are closed on all threads, and only then its idle connections. Their
+/// clients connect anew at once: a socket that closes a moment later would reset those connections.
 #[derive(Default)]
 pub(crate) struct Listeners {
     by_address: RefCell<HashMap<SocketAddr, Socketed>>,
+    /// Listeners whose socket is closed, but not their connections.
+    closed: RefCell<Vec<Rc<ThreadListener>>>,
 }
 
 struct Socketed {
@@ -80,17 +85,17 @@ struct Socketed {
 
 impl Listeners {
     /// Follows a new generation: listeners on known addresses use it from now on, new listeners start on their socket,
-    /// and all others close. Returns when those are closed.
+    /// and the sockets of all others are closed. Returns when those are closed.
     pub(crate) async fn follow(
         &self,
         worker: &Rc<Worker>,
         generation: &Arc<Generation>,
         mut sockets: HashMap<SocketAddr, StdListener>,
     ) {
-        let closed = self.change(worker, generation, &mut sockets);
-        closed.iter().for_each(|socketed| socketed.listening.close());
+        let ended = self.change(worker, generation, &mut sockets);
+        // Connections that only wait must not keep the old generation in memory.
         worker.clock.wake_all();
-        wait_for(closed).await;
+        self.close(ended).await;
     }
 
     fn change(
@@ -112,21 +117,29 @@ impl Listeners {
         by_address.extract_if(|address, _| !wanted(address)).map(|(_, socketed)| socketed).collect()
     }
 
-    /// Closes all listeners. Returns when they are closed.
-    pub(crate) async fn close(&self, worker: &Worker) {
-        let closed: Vec<_> = self.by_address.borrow_mut().drain().map(|(_, socketed)| socketed).collect();
-        closed.iter().for_each(|socketed| socketed.listening.close());
-        worker.clock.wake_all();
-        wait_for(closed).await;
+    /// Closes the sockets of all listeners. Returns when they are closed.
+    pub(crate) async fn close_all(&self) {
+        let all = self.by_address.borrow_mut().drain().map(|(_, socketed)| socketed).collect();
+        self.close(all).await;
     }
-}
 
-async fn wait_for(closed: Vec<Socketed>) {
-    closed.iter().for_each(|socketed| socketed.stop.notify_one());
-    for socketed in closed {
-        if let Some(accepting) = socketed.accepting {
-            // A task that has ended by itself has also closed its socket.
-            let _ = accepting.await;
+    async fn close(&self, ended: Vec<Socketed>) {
+        ended.iter().for_each(|socketed| socketed.stop.notify_one());
+        for Socketed { listening, accepting, .. } in ended {
+            if let Some(accepting) = accepting {
+                // A task that has ended by itself has also closed its socket.
+                let _ = accepting.await;
+            }
+            self.closed.borrow_mut().push(listening);
+        }
+    }
+
+    /// Lets the connections of closed listeners end: those that are idle at once, the others after their request.
+    pub(crate) fn end_connections(&self, worker: &Worker) {
+        let closed = self.closed.take();
+        closed.iter().for_each(|listening| listening.close());
+        if !closed.is_empty() {
+            worker.clock.wake_all();
         }
     }
 }

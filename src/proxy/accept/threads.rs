@@ -5,7 +5,8 @@ use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::mpsc::Sender;
+use std::sync::mpsc::{self, Sender};
+use std::time::Duration;
 
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::watch;
@@ -14,11 +15,21 @@ use super::listeners::Listeners;
 use crate::proxy::generation::Generation;
 use crate::proxy::worker::{Shared, Worker};
 
+/// How long the traffic threads are waited for. A slower thread does what it was told later.
+const DONE_WITHIN: Duration = Duration::from_secs(2);
+
+/// New listening sockets of one thread.
+pub(crate) type ThreadSockets = HashMap<SocketAddr, TcpListener>;
+
 /// A command to a traffic thread.
-pub(crate) enum ThreadCommand {
+enum ThreadCommand {
     /// Follow this generation. The sockets are for listeners that are new. The thread drops the sender when it is done.
-    Follow(Arc<Generation>, HashMap<SocketAddr, TcpListener>, Sender<()>),
-    /// Accept no more connections, close idle ones, and end after the last request is answered.
+    Follow(Arc<Generation>, ThreadSockets, Sender<()>),
+    /// Close all listening sockets. The thread drops the sender when it is done.
+    Close(Sender<()>),
+    /// Let the connections of closed listeners end. Given when the sockets of all threads are closed.
+    EndConnections,
+    /// End after the last request is answered.
     Drain,
 }
 
@@ -53,15 +64,40 @@ impl Threads {
         self.orders.len()
     }
 
-    /// Sends a command to each thread.
-    pub(crate) fn order(&self, mut make: impl FnMut(usize) -> ThreadCommand) {
-        for (number, orders) in self.orders.iter().enumerate() {
+    /// Lets all threads follow this generation. `sockets` are those of new listeners, for each thread. Blocks, at most for
+    /// [`DONE_WITHIN`].
+    pub(crate) fn follow(&self, generation: &Arc<Generation>, sockets: Vec<ThreadSockets>) {
+        let mut sockets = sockets.into_iter();
+        self.wait_for(|done| ThreadCommand::Follow(Arc::clone(generation), sockets.next().unwrap_or_default(), done));
+        self.order(|| ThreadCommand::EndConnections);
+    }
+
+    /// Lets all threads accept no more connections, close idle ones, and end after the last request is answered. Blocks, at
+    /// most for [`DONE_WITHIN`].
+    pub(crate) fn drain(&self) {
+        self.wait_for(ThreadCommand::Close);
+        self.order(|| ThreadCommand::EndConnections);
+        self.order(|| ThreadCommand::Drain);
+    }
+
+    fn order(&self, mut make: impl FnMut() -> ThreadCommand) {
+        for orders in &self.orders {
             // A thread that has ended needs no command.
-            let _ = orders.send(make(number));
+            let _ = orders.send(make());
         }
     }
 
-    /// Waits until every thread has ended. They end after [`ThreadCommand::Drain`].
+    /// Sends a command to each thread and waits until all have done it.
+    fn wait_for(&self, mut make: impl FnMut(Sender<()>) -> ThreadCommand) {
+        let (done, all_done) = mpsc::channel::<()>();
+        self.order(|| make(done.clone()));
+        drop(done);
+        // `recv_timeout` returns an error when the last thread has dropped its sender, and that is the event to wait
+        // for.
+        let _ = all_done.recv_timeout(DONE_WITHIN);
+    }
+
+    /// Waits until every thread has ended. They end after [`Self::drain`].
     pub(crate) async fn ended(&self) {
         let mut alive = self.alive.clone();
         // The threads own the sender. An error means that all of them have ended.
@@ -80,8 +116,12 @@ async fn run_thread(shared: Arc<Shared>, number: usize, mut inbox: UnboundedRece
                 listeners.follow(&worker, &generation, sockets).await;
                 drop(done);
             }
+            ThreadCommand::Close(done) => {
+                listeners.close_all().await;
+                drop(done);
+            }
+            ThreadCommand::EndConnections => listeners.end_connections(&worker),
             ThreadCommand::Drain => {
-                listeners.close(&worker).await;
                 worker.drained().await;
                 return;
             }

@@ -57,7 +57,7 @@ impl Clock {
         }
     }
 
-    /// Wakes every connection of this thread, so that it looks at its listener again. Used when draining begins.
+    /// Wakes every connection of this thread, so that it looks at its listener again.
     pub(crate) fn wake_all(&self) {
         self.sweep(|_, _| true);
     }

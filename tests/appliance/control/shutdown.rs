@@ -1,6 +1,8 @@
 //! Stopping: what runs is answered, what idles is closed, and the exit code tells how it went.
 
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
+use std::{io, thread};
 
 use rustix::process::Signal;
 
@@ -55,6 +57,37 @@ fn stops_gently(signal: Signal) {
     assert_eq!(answer.field("connection").as_deref(), Some("close"));
     assert!(slow.is_closed());
     assert_eq!(weir.exit_code(), Some(0));
+}
+
+#[test]
+fn clients_that_come_back_at_once_are_served_or_refused_but_never_reset() {
+    let (_origin, _gate, mut weir) = world("");
+    let address = weir.http();
+    let mut clients: Vec<Client> = (0..200).map(|_| weir.client()).collect();
+    clients.iter_mut().for_each(|client| assert_eq!(client.ask(REQUEST).status, 200));
+    let returning: Vec<_> =
+        clients.into_iter().map(|client| thread::spawn(move || come_back(client, address))).collect();
+    weir.signal(Signal::TERM);
+    let errors: Vec<_> = returning.into_iter().filter_map(|client| client.join().expect("it ends")).collect();
+    assert!(errors.is_empty(), "{errors:?}");
+    assert_eq!(weir.exit_code(), Some(0));
+}
+
+const REQUEST: &str = "GET /a HTTP/1.1\r\nHost: esb.test\r\n\r\n";
+
+/// Connects anew whenever the connection is closed, until nobody listens; what went wrong meanwhile.
+fn come_back(mut client: Client, address: SocketAddr) -> Option<io::Error> {
+    loop {
+        client.is_closed();
+        client = match Client::plain(address) {
+            Ok(client) => client,
+            Err(error) => return Some(error).filter(|error| error.kind() != io::ErrorKind::ConnectionRefused),
+        };
+        client.send(REQUEST);
+        if let Err(error) = client.answer() {
+            return Some(error);
+        }
+    }
 }
 
 #[test]
