@@ -46,9 +46,14 @@ pub(super) fn time(text: &str) -> Option<String> {
     milliseconds(text).filter(|time| *time > 0).map(duration)
 }
 
-/// A whole number as Weir takes it, from 1 to a million.
+/// A whole number as Weir takes it, from 1 to a million. nginx takes zeros before it, which TOML does not.
 pub(super) fn number(text: &str) -> Option<String> {
     text.parse::<u32>().ok().filter(|number| (1..=1_000_000).contains(number)).map(|number| number.to_string())
+}
+
+/// As [`number`]; 0 is one too.
+pub(super) fn number_or_zero(text: &str) -> Option<String> {
+    if text == "0" { Some(text.to_owned()) } else { number(text) }
 }
 
 /// `100m`, `64k`, `1g`, `512` → bytes.

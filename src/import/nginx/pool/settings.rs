@@ -52,14 +52,14 @@ impl Settings {
             self.next_upstream(one, verdicts);
         }
         if let Some(one) = scope.one("proxy_next_upstream_tries") {
-            match one.word() {
-                "0" => verdicts.say(one, Changed, "tries", "at most three nodes are tried"),
-                tries if values::number(tries).is_none() => verdicts.say(one, Refused, "tries", "write a number"),
-                tries if !self.keys.iter().any(|(key, _)| key == "tries") => {
+            match values::number_or_zero(one.word()) {
+                None => verdicts.say(one, Refused, "tries", "write a number"),
+                Some(tries) if tries == "0" => verdicts.say(one, Changed, "tries", "at most three nodes are tried"),
+                Some(tries) if !self.keys.iter().any(|(key, _)| key == "tries") => {
                     self.set("tries", tries);
                     verdicts.same(one, "tries");
                 }
-                _ => verdicts.same(one, "tries"),
+                Some(_) => verdicts.same(one, "tries"),
             }
         }
         if self.tries_once() {

@@ -127,13 +127,13 @@ fn about_all(one: &Directive, block: &Directive, table: &mut Table, verdicts: &V
         "queue" => {
             let said = one.words.iter().find_map(|word| word.strip_prefix("timeout="));
             let wait = said.and_then(values::time).map(|wait| ("wait".to_owned(), wait));
-            if values::number(one.word()).is_none() {
+            let Some(size) = values::number(one.word()) else {
                 return verdicts.say(one, Refused, "queue", "write a number");
-            }
+            };
             if said.is_some() && wait.is_none() {
                 return verdicts.say(one, Refused, "queue", "timeout: write a time such as 30s");
             }
-            let pairs: Vec<_> = [("size".to_owned(), one.word().to_owned())].into_iter().chain(wait).collect();
+            let pairs: Vec<_> = [("size".to_owned(), size)].into_iter().chain(wait).collect();
             table.set("queue", values::inline(&pairs));
             verdicts.same(one, "queue");
         }
@@ -296,11 +296,9 @@ impl Failures {
                 "max_fails and fail_timeout are the same for all nodes of a pool; those of the first server are taken";
             verdicts.say(block, Changed, "eject", note);
         }
-        let failures = most.as_deref().unwrap_or("1");
-        if failures != "0" && values::number(failures).is_none() {
+        let Some(failures) = values::number_or_zero(most.as_deref().unwrap_or("1")) else {
             return verdicts.say(block, Refused, "eject", "max_fails: write a number");
-        }
-        let failures = failures.to_owned();
+        };
         let mut pairs = vec![("failures".to_owned(), failures.clone())];
         if failures != "0"
             && let Some(time) = time.as_deref().and_then(values::time)

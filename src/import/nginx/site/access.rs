@@ -160,13 +160,14 @@ fn one_rate(one: &Directive, zones: &Zones<'_>, verdicts: &Verdicts) -> Option<S
     let Some((requests, per)) = rate else {
         return refused(zone, "write rate=100r/s or rate=100r/m");
     };
-    let burst = value("burst");
-    if [Some(requests), burst].into_iter().flatten().any(|number| number != "0" && values::number(number).is_none()) {
+    let burst = value("burst").map(values::number_or_zero);
+    let (Some(requests), false) = (values::number_or_zero(requests), burst == Some(None)) else {
         return refused(one, "rate and burst are whole numbers");
-    }
-    let mut pairs = vec![("requests".to_owned(), requests.to_owned()), ("per".to_owned(), per.to_owned())];
-    burst.into_iter().for_each(|burst| pairs.push(("burst".to_owned(), burst.to_owned())));
+    };
+    let mut pairs = vec![("requests".to_owned(), requests), ("per".to_owned(), per.to_owned())];
+    let burst = burst.flatten().map(|burst| ("burst".to_owned(), burst));
     let delays = burst.is_some() && !one.words.iter().any(|word| word == "nodelay");
+    pairs.extend(burst);
     if delays {
         pairs.push(("excess".to_owned(), "\"delay\"".to_owned()));
     }
