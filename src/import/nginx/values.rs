@@ -110,9 +110,11 @@ pub(super) fn texts<'a>(plain: impl IntoIterator<Item = &'a str>) -> String {
     format!("[{}]", all.join(", "))
 }
 
-/// `{ a = 1, b = "x" }`.
+/// `{ a = 1, b = "x" }`. A key that is written twice has its last value, as nginx reads parameters.
 pub(super) fn inline(pairs: &[(String, String)]) -> String {
-    let all: Vec<String> = pairs.iter().map(|(key, value)| format!("{key} = {value}")).collect();
+    let last = |at: usize, key: &String| pairs.iter().skip(at + 1).all(|(later, _)| later != key);
+    let once = pairs.iter().enumerate().filter(|(at, (key, _))| last(*at, key));
+    let all: Vec<String> = once.map(|(_, (key, value))| format!("{key} = {value}")).collect();
     format!("{{ {} }}", all.join(", "))
 }
 
