@@ -3,7 +3,9 @@
 use std::cell::{Cell, RefCell};
 use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
+
+use tokio::sync::Notify;
 
 use super::generation::{Limits, ListenerRef};
 use super::worker::{OpenConnection, Worker};
@@ -18,12 +20,21 @@ use crate::wire::HeadLimits;
 pub(crate) struct ThreadListener {
     listener_ref: RefCell<Rc<ListenerRef>>,
     closing: Cell<bool>,
+    closed: Notify,
 }
+
+/// How long is waited, after a listener was closed, for what its clients may have sent already: a handshake, or a request
+/// on a connection that is new or had an answer just now.
+pub(crate) const LAST_CHANCE: Duration = Duration::from_millis(500);
 
 impl ThreadListener {
     /// A new listener of this generation.
     pub(crate) fn new(listener_ref: ListenerRef) -> Rc<Self> {
-        Rc::new(Self { listener_ref: RefCell::new(Rc::new(listener_ref)), closing: Cell::new(false) })
+        Rc::new(Self {
+            listener_ref: RefCell::new(Rc::new(listener_ref)),
+            closing: Cell::new(false),
+            closed: Notify::new(),
+        })
     }
 
     /// From now on new requests use this generation.
@@ -39,6 +50,16 @@ impl ThreadListener {
     /// Takes no further requests. Running requests may finish.
     pub(crate) fn close(&self) {
         self.closing.set(true);
+        self.closed.notify_waiters();
+    }
+
+    /// Waits until no further requests are taken, and for [`LAST_CHANCE`] after that.
+    pub(crate) async fn last_chance(&self) {
+        let closed = self.closed.notified();
+        if !self.is_closing() {
+            closed.await;
+        }
+        tokio::time::sleep(LAST_CHANCE).await;
     }
 
     /// Whether no further requests are taken.
@@ -188,11 +209,6 @@ impl Connection {
     /// The connection's number in the log, counted since the start of the process.
     pub(crate) fn number(&self) -> u64 {
         self.number
-    }
-
-    /// Whether the connection has carried a request.
-    pub(crate) fn has_served(&self) -> bool {
-        self.requests.get() > 0
     }
 
     /// Whether the connection has carried as many requests as its listener allows.

@@ -11,7 +11,7 @@ use std::rc::Rc;
 use std::task::Poll;
 use std::time::Duration;
 
-use crate::proxy::connection::Connection;
+use crate::proxy::connection::{Connection, LAST_CHANCE};
 use crate::proxy::exchange;
 use crate::proxy::exchange::ending;
 use crate::proxy::exchange::ending::Ended;
@@ -22,9 +22,6 @@ use crate::traffic::message::local_reply::ReplyOptions;
 use crate::traffic::message::refusal::Refusal;
 use crate::wire;
 use crate::wire::{HeadFault, Scan};
-
-/// How long a connection that has sent no request yet is served after its listener was closed.
-const LAST_CHANCE: Duration = Duration::from_millis(500);
 
 /// Serves requests on one connection until either side ends it.
 pub(crate) async fn serve(conn: Rc<TimedStream>, connection: Rc<Connection>) {
@@ -115,6 +112,7 @@ async fn request(conn: &TimedStream, connection: &Connection, input: &mut Buffer
 /// Waits for the first bytes of the next request. False when the connection has ended.
 async fn first_bytes(conn: &TimedStream, connection: &Connection, input: &mut Buffer) -> bool {
     conn.deadline().read_within(connection.limits().idle_timeout);
+    let idle_since = conn.deadline().now();
     let mut last_chance = false;
     let read = poll_fn(|cx| match conn.poll_read(cx, input) {
         // A reload woke the task. A connection that only waits must not keep the old generation in memory.
@@ -122,11 +120,15 @@ async fn first_bytes(conn: &TimedStream, connection: &Connection, input: &mut Bu
             connection.refresh();
             Poll::Pending
         }
-        Poll::Pending if connection.closing() && connection.has_served() => Poll::Ready(Ok(0)),
-        Poll::Pending if connection.closing() && !last_chance => {
-            // The client connected before Weir stopped accepting, so its request may already be on the way.
+        Poll::Pending if !last_chance => {
+            // The client connected, or had an answer, just now: a request may be on the way.
+            let idle = Duration::from_millis(conn.deadline().now().saturating_sub(idle_since));
+            let left = LAST_CHANCE.saturating_sub(idle);
+            if left.is_zero() {
+                return Poll::Ready(Ok(0));
+            }
             last_chance = true;
-            conn.deadline().read_within(LAST_CHANCE);
+            conn.deadline().read_within(left);
             Poll::Pending
         }
         polled => polled,

@@ -3,7 +3,7 @@
 
 use pingora_core::protocols::tls::{TlsRef, TlsStream};
 use pingora_core::protocols::{ALPN, Ssl};
-use socket2::{Domain, Socket, Type};
+use socket2::{Domain, SockFilter, SockRef, Socket, Type};
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::future::poll_fn;
@@ -39,6 +39,15 @@ use crate::wire::Greeting;
 
 /// The number of connections that the kernel queues for a socket before Weir accepts them.
 const BACKLOG: i32 = 4096;
+
+/// A filter of packets (classic BPF) that drops those with the flag SYN, in byte 13 of TCP's header.
+const WITHOUT_SYN: [SockFilter; 4] = [
+    // Load the byte; without the flag skip one line; drop; keep the whole packet.
+    SockFilter::new(0x30, 0, 0, 13),
+    SockFilter::new(0x45, 0, 1, 0x02),
+    SockFilter::new(0x06, 0, 0, 0),
+    SockFilter::new(0x06, 0, 0, u32::MAX),
+];
 
 /// Binds one socket for each thread. An address that any process listens on already is refused, also when that process
 /// is a second Weir. With `beside` this check is left out: this Weir then listens on the same port of another address.
@@ -185,16 +194,33 @@ async fn accept(worker: &Rc<Worker>, listening: &Rc<ThreadListener>, socket: Tcp
             None => break,
         }
     }
-    // Clients in the accept queue are already connected and may have sent a request. Closing now would reset their
-    // connections. Unconstrained, because tokio otherwise returns Pending to a task that has accepted much, although
-    // connections are waiting.
-    let rest = poll_fn(|cx| {
-        while let Poll::Ready(Ok((stream, peer))) = socket.poll_accept(cx) {
-            serve_accepted(worker, listening, stream, peer);
+    match socket.into_std() {
+        Ok(socket) => accept_rest(worker, listening, &socket),
+        Err(error) => log::error!("a listening socket cannot be emptied before it closes: {error}"),
+    }
+}
+
+/// Accepts who is in the queue of a socket that is about to close: those clients are connected and may have sent a request,
+/// and closing resets them. The kernel is asked each time, since tokio remembers that the queue was empty a moment ago.
+///
+/// From the first line on the kernel drops the first packet of new connections, so that nobody comes into the queue after
+/// the last look. Their clients send it again one second later, and are refused then.
+fn accept_rest(worker: &Rc<Worker>, listening: &Rc<ThreadListener>, socket: &StdListener) {
+    if let Err(error) = SockRef::from(socket).attach_filter(&WITHOUT_SYN) {
+        log::warn!("who connects while a listening socket closes may be reset: {error}");
+    }
+    loop {
+        let accepted = socket.accept().and_then(|(stream, peer)| {
+            stream.set_nonblocking(true)?;
+            Ok((TcpStream::from_std(stream)?, peer))
+        });
+        match accepted {
+            Ok((stream, peer)) => serve_accepted(worker, listening, stream, peer),
+            Err(error) if matches!(error.kind(), io::ErrorKind::Interrupted | io::ErrorKind::ConnectionAborted) => {}
+            // The queue is empty, or no descriptor is left.
+            Err(_) => return,
         }
-        Poll::Ready(())
-    });
-    tokio::task::unconstrained(rest).await;
+    }
 }
 
 async fn pause(error: &io::Error) {
@@ -323,13 +349,22 @@ async fn secure(worker: &Rc<Worker>, admitted: Admitted, deadlines: &Rc<Deadline
         return shake_hands(worker, admitted, deadlines, (Vec::new(), limit)).await;
     }
     let began = Instant::now();
-    let Ok((hello, greeting)) = tokio::time::timeout(limit, greeting::read(&admitted.stream)).await else {
+    let read = within(limit, &admitted.listening, greeting::read(&admitted.stream)).await;
+    let Some((hello, greeting)) = read else {
         fail_handshake(worker, &listener_ref, admitted.peer, ("timeout", "timed out"));
         return None;
     };
     match greeting::site_of(&listener_ref, &greeting, admitted.came_to()) {
         Some(to) => Some(admitted.pass(worker, deadlines, to, (hello, greeting))),
         None => shake_hands(worker, admitted, deadlines, (hello, limit.saturating_sub(began.elapsed()))).await,
+    }
+}
+
+/// Waits for what a handshake needs: at most this long, and not much longer than the listener listens.
+async fn within<T>(limit: Duration, listening: &ThreadListener, handshake: impl Future<Output = T>) -> Option<T> {
+    tokio::select! {
+        done = tokio::time::timeout(limit, handshake) => done.ok(),
+        () = listening.last_chance() => None,
     }
 }
 
@@ -353,15 +388,15 @@ async fn shake_hands(
     let listener = listener_ref.listener();
     let acceptor = listener.tls.as_ref()?;
     let (tcp, handle) = Tcp::after(stream, early);
-    let shaken = tokio::time::timeout(limit, hello.during(acceptor.tls_handshake(tcp))).await;
+    let shaken = within(limit, &listening, hello.during(acceptor.tls_handshake(tcp))).await;
     let failed = |outcome: &'static str, why: &str| fail_handshake(worker, &listener_ref, peer, (outcome, why));
     let stream = match shaken {
-        Ok(Ok(stream)) => Box::new(stream),
-        Ok(Err(error)) => {
+        Some(Ok(stream)) => Box::new(stream),
+        Some(Err(error)) => {
             failed("failed", &hello.explain(&error.to_string()));
             return None;
         }
-        Err(_) => {
+        None => {
             failed("timeout", &hello.explain("timed out"));
             return None;
         }

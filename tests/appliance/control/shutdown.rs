@@ -1,6 +1,9 @@
 //! Stopping: what runs is answered, what idles is closed, and the exit code tells how it went.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 use std::{io, thread};
 
@@ -63,31 +66,73 @@ fn stops_gently(signal: Signal) {
 fn clients_that_come_back_at_once_are_served_or_refused_but_never_reset() {
     let (_origin, _gate, mut weir) = world("");
     let address = weir.http();
-    let mut clients: Vec<Client> = (0..200).map(|_| weir.client()).collect();
-    clients.iter_mut().for_each(|client| assert_eq!(client.ask(REQUEST).status, 200));
-    let returning: Vec<_> =
-        clients.into_iter().map(|client| thread::spawn(move || come_back(client, address))).collect();
+    let mut idle: Vec<Client> = (0..200).map(|_| weir.client()).collect();
+    idle.iter_mut().for_each(|client| assert_eq!(client.ask(KEPT).status, 200));
+    let come_back = move |mut client: Client| {
+        client.is_closed();
+        ask_until_refused(address, KEPT, &AtomicUsize::new(0))
+    };
+    let returning: Vec<_> = idle.into_iter().map(|client| thread::spawn(move || come_back(client))).collect();
     weir.signal(Signal::TERM);
-    let errors: Vec<_> = returning.into_iter().filter_map(|client| client.join().expect("it ends")).collect();
-    assert!(errors.is_empty(), "{errors:?}");
+    assert_eq!(went_wrong(returning), Vec::<String>::new());
     assert_eq!(weir.exit_code(), Some(0));
 }
 
-const REQUEST: &str = "GET /a HTTP/1.1\r\nHost: esb.test\r\n\r\n";
+#[test]
+fn no_request_of_busy_clients_is_lost_at_a_stop() {
+    for (what, request) in [("kept connections", KEPT), ("a connection for each request", CLOSED)] {
+        let (_origin, _gate, mut weir) = world("");
+        let (address, answered) = (weir.http(), Arc::new(AtomicUsize::new(0)));
+        let ask = || {
+            let answered = answered.clone();
+            thread::spawn(move || ask_until_refused(address, request, &answered))
+        };
+        let busy: Vec<_> = (0..60).map(|_| ask()).collect();
+        eventually("all are busy", || answered.load(Ordering::Relaxed) > 600);
+        weir.signal(Signal::TERM);
+        assert_eq!(went_wrong(busy), Vec::<String>::new(), "{what}");
+        assert_eq!(weir.exit_code(), Some(0));
+    }
+}
 
-/// Connects anew whenever the connection is closed, until nobody listens; what went wrong meanwhile.
-fn come_back(mut client: Client, address: SocketAddr) -> Option<io::Error> {
+const KEPT: &str = "GET /a HTTP/1.1\r\nHost: esb.test\r\n\r\n";
+const CLOSED: &str = "GET /a HTTP/1.1\r\nHost: esb.test\r\nConnection: close\r\n\r\n";
+
+/// Asks without a pause, on a new connection whenever the old one is over, until nobody listens; what went wrong.
+fn ask_until_refused(address: SocketAddr, request: &str, answered: &AtomicUsize) -> Option<io::Error> {
     loop {
-        client.is_closed();
-        client = match Client::plain(address) {
+        let mut client = match Client::plain(address) {
             Ok(client) => client,
             Err(error) => return Some(error).filter(|error| error.kind() != io::ErrorKind::ConnectionRefused),
         };
-        client.send(REQUEST);
-        if let Err(error) = client.answer() {
-            return Some(error);
+        loop {
+            client.send(request);
+            match client.answer() {
+                Ok(answer) => {
+                    answered.fetch_add(1, Ordering::Relaxed);
+                    if answer.field("connection").as_deref() == Some("close") {
+                        break;
+                    }
+                }
+                Err(error) => return Some(error),
+            }
         }
     }
+}
+
+fn went_wrong(clients: Vec<JoinHandle<Option<io::Error>>>) -> Vec<String> {
+    clients.into_iter().filter_map(|client| Some(client.join().expect("it ends")?.to_string())).collect()
+}
+
+#[test]
+fn who_begins_no_handshake_holds_up_no_stop() {
+    let (_origin, _gate, mut weir) = world("stop-timeout = \"1h\"");
+    let silent = Client::plain(weir.https()).expect("it listens");
+    eventually("it is let in", || weir.metric("weir_connections_open", &[("listener", "https")]) > 0.0);
+    let begun = Instant::now();
+    assert_eq!(weir.stop(), Some(0));
+    assert!(begun.elapsed() < Duration::from_secs(5), "a handshake may take 10 s: {:?}", begun.elapsed());
+    drop(silent);
 }
 
 #[test]
