@@ -11,7 +11,7 @@ use super::files::tree::Tree;
 use super::findings::{Finding, Findings};
 use super::model::NodeFiles;
 use super::reading::{Reading, Texts};
-use super::view::View;
+use super::view::{Members, View};
 use super::{across, names, node};
 use crate::config::{Config, Place};
 
@@ -25,6 +25,12 @@ pub struct Asked<'a> {
     pub resolve: bool,
     /// The time by which certificates are judged.
     pub now: SystemTime,
+}
+
+impl Asked<'_> {
+    pub(crate) fn members(&self) -> Members {
+        Members::of(self.config, self.nodes.iter().map(|(node, _)| *node))
+    }
 }
 
 /// What came of it.
@@ -48,7 +54,8 @@ pub fn check(asked: &Asked<'_>) -> Checked {
 
 /// Checks them with these texts in place of what the disk has.
 pub(crate) fn examine(asked: &Asked<'_>, texts: &Texts) -> (Vec<NodeFiles>, Checked) {
-    let (findings, view) = (Findings::default(), View { config: asked.config });
+    let (findings, members) = (Findings::default(), asked.members());
+    let view = View { config: asked.config, members: &members };
     let now =
         asked.now.duration_since(UNIX_EPOCH).map_or(0, |since| i64::try_from(since.as_secs()).unwrap_or(i64::MAX));
     let reading = Reading::new(&findings, now, texts);

@@ -1,5 +1,6 @@
 //! What weir.toml says of a node and of the addresses that clients use.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use crate::config::{Action, Address, Cluster, Config, HostPattern, Node, Pool, Site, is_carbon};
@@ -8,6 +9,48 @@ use crate::config::{Action, Address, Cluster, Config, HostPattern, Node, Pool, S
 #[derive(Clone, Copy)]
 pub(crate) struct View<'a> {
     pub(crate) config: &'a Config,
+    pub(crate) members: &'a Members,
+}
+
+/// The nodes of weir.toml that are of the cluster. Weir may lead to other servers besides.
+pub(crate) struct Members(BTreeSet<usize>);
+
+impl Members {
+    /// Those that `[cluster]` names or somebody asks about, and all that share a pool with one of them. Where `[cluster]` has no members,
+    /// also those that no pool has, or one with a port that WSO2 ships.
+    pub(crate) fn of(config: &Config, asked: impl IntoIterator<Item = usize>) -> Self {
+        let said = config.cluster.as_ref().map(|cluster| cluster.members.as_slice()).unwrap_or_default();
+        let manager = config.cluster.as_ref().and_then(|cluster| cluster.manager);
+        let mut all: BTreeSet<usize> = said.iter().map(|one| one.node).chain(manager).chain(asked).collect();
+        if said.is_empty() {
+            all.extend((0..config.nodes.len()).filter(|node| may_be(config, *node)));
+        }
+        loop {
+            let before = all.len();
+            for pool in &config.pools {
+                if pool.members.iter().any(|member| all.contains(&member.node)) {
+                    all.extend(pool.members.iter().map(|member| member.node));
+                }
+            }
+            if all.len() == before {
+                return Self(all);
+            }
+        }
+    }
+
+    pub(crate) fn has(&self, node: usize) -> bool {
+        self.0.contains(&node)
+    }
+
+    pub(crate) fn count(&self) -> usize {
+        self.0.len()
+    }
+}
+
+/// Whether nothing says that this is another server.
+fn may_be(config: &Config, node: usize) -> bool {
+    let mut pools = config.pools.iter().filter(|pool| pool.members.iter().any(|member| member.node == node)).peekable();
+    pools.peek().is_none() || pools.any(|pool| is_carbon(pool.port) || matches!(pool.port, 8280 | 8243))
 }
 
 /// A host and port by which clients reach a site.
@@ -96,7 +139,7 @@ impl<'a> View<'a> {
 
     pub(crate) fn manager(&self) -> Option<usize> {
         let said = self.cluster().and_then(|cluster| cluster.manager);
-        let nodes = 0..self.config.nodes.len();
+        let nodes = (0..self.config.nodes.len()).filter(|node| self.members.has(*node));
         let mut alone = nodes.filter(|node| self.is_reached(*node, true) && !self.is_reached(*node, false));
         said.or_else(|| alone.next().filter(|_| alone.next().is_none()))
     }
@@ -124,19 +167,21 @@ impl<'a> View<'a> {
         self.public(|site, _| self.leads_to(site, false))
     }
 
-    /// All sites that have one of these hosts or lead there, for their certificates.
+    /// All sites that lead there, for their certificates.
     pub(crate) fn sites_of(&self, carbon: bool) -> impl Iterator<Item = &'a Site> {
         let view = *self;
         self.config.sites.iter().filter(move |site| view.leads_to(site, carbon))
     }
 
+    /// Whether a pool of the cluster is behind it, on a port of this kind.
     fn leads_to(&self, site: &Site, carbon: bool) -> bool {
         let of_routes = site.routes.iter().filter_map(|route| match route.action {
             Action::Pool(pool) => Some(pool),
             _ => None,
         });
         let mut pools = of_routes.chain(site.pool).filter_map(|pool| self.config.pools.get(pool));
-        pools.any(|pool| is_carbon(pool.port) == carbon)
+        let is_ours = |pool: &Pool| pool.members.iter().any(|member| self.members.has(member.node));
+        pools.any(|pool| is_carbon(pool.port) == carbon && is_ours(pool))
     }
 
     fn public(&self, is_one: impl Fn(&Site, usize) -> bool) -> Vec<Public> {

@@ -72,6 +72,7 @@ const ROUNDS: usize = 200;
 
 /// Finds out what is to be written. `rest`: whether Hazelcast's REST is to be on, if somebody said so.
 pub fn plan(asked: &Asked<'_>, rest: Option<bool>) -> Result<Plan, Unsettled> {
+    let members = asked.members();
     // What the first look has read counts to the end: an edit must not mix what somebody else writes meanwhile with that.
     let (nodes, checked) = examine(asked, &Texts::default());
     let (mut first, mut texts) = (checked.texts.clone(), checked.texts);
@@ -85,7 +86,7 @@ pub fn plan(asked: &Asked<'_>, rest: Option<bool>) -> Result<Plan, Unsettled> {
     }
     for _ in 0..ROUNDS {
         let (nodes, checked) = examine(asked, &texts);
-        let edits = edits(&nodes, View { config: asked.config }, &checked.findings, &texts);
+        let edits = edits(&nodes, View { config: asked.config, members: &members }, &checked.findings, &texts);
         if edits.is_empty() {
             let changes: Vec<Change> =
                 paths.iter().filter_map(|path| change(path, &first, &texts).transpose()).collect::<Result<_, _>>()?;

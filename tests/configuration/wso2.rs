@@ -100,6 +100,22 @@ url = "jdbc:mysql://carbondb.mysql-wso2.com:3306/registry"
 user = "regadmin"
 "#;
 
+/// Another server behind the same Weir.
+pub(super) const SHOP: &str = r#"
+[[node]]
+name = "shop"
+address = "10.0.0.9"
+[[pool]]
+name = "shop"
+nodes = ["shop"]
+port = 8080
+[[site]]
+name = "shop"
+listener = "http"
+hosts = ["shop.test"]
+pool = "shop"
+"#;
+
 #[test]
 fn a_right_tree_has_no_findings() {
     for tree in ["ei", "esb"] {
@@ -308,9 +324,10 @@ pub(super) const FAULTS: &[Fault] = &[
 
 #[test]
 fn each_planted_fault_is_found_at_its_place() {
-    let guide = World::new("ei");
-    let wrong: String = FAULTS.iter().filter_map(|fault| missed(&guide, fault)).collect();
-    assert!(wrong.is_empty(), "{wrong}");
+    for guide in [World::new("ei"), World::new("ei").with(SHOP)] {
+        let wrong: String = FAULTS.iter().filter_map(|fault| missed(&guide, fault)).collect();
+        assert!(wrong.is_empty(), "{wrong}");
+    }
 }
 
 /// What was found instead.
@@ -442,6 +459,37 @@ fn the_certificate_that_a_node_shows_is_the_one_that_pools_pin() {
     let text = fs::read_to_string(&path).unwrap().replace(&format!("sha256:{}", "ab".repeat(32)), &pin);
     fs::write(&path, text).unwrap();
     assert_eq!(said(&world.with("").check().findings), "");
+}
+
+/// What another server has is neither missing from the cluster nor right for its nodes.
+#[test]
+fn other_servers_behind_the_same_weir_are_not_of_the_cluster() {
+    for more in [SHOP.to_owned(), format!("{SHOP}{CLUSTER}")] {
+        let world = World::new("ei").with(&more);
+        assert_eq!(said(&world.check().findings), "");
+        world.edit((C, "<HostName>esb.wso2.com", "<HostName>shop.test"));
+        world.edit((A, "http://esb.wso2.com:80", "http://shop.test:80"));
+        let findings = said(&world.check().findings);
+        assert!(findings.contains("have esb.wso2.com") && findings.contains("write esb.wso2.com"), "{findings}");
+        assert!(findings.contains("the host \"shop.test\"") && findings.contains("write http://esb"), "{findings}");
+        assert_eq!(findings.lines().count(), 2, "{findings}");
+    }
+    // With two nodes in the cluster, each knows the only other one.
+    let world = World::new("ei");
+    let path = world.room.0.join("conf/weir.toml");
+    let text = fs::read_to_string(&path).unwrap().replace("\"worker1\", \"worker2\"", "\"worker1\"");
+    fs::write(&path, text.replace("[[node]]\nname = \"worker2\"\naddress = \"10.0.0.4\"\n", "")).unwrap();
+    let world = world.with(SHOP);
+    let other = "            <member>\n                <hostName>10.0.0.4</hostName>\n                <port>4300</port>\n            </member>\n";
+    for node in ["manager/conf/axis2/axis2.xml", A] {
+        world.edit((node, other, ""));
+    }
+    assert_eq!(said(&world.check_of(&["manager", "worker1"]).findings), "");
+    // A member at the address of another server.
+    let world = World::new("ei").with(&format!("{SHOP}{CLUSTER}"));
+    world.edit((A, "<hostName>10.0.0.4<", "<hostName>10.0.0.9<"));
+    let findings = said(&world.check().findings);
+    assert!(findings.contains("is the address of shop, which is no node of this cluster"), "{findings}");
 }
 
 /// Two more workers, which know each other and themselves alone.

@@ -21,9 +21,16 @@ impl<'a> Across<'a> {
         self.nodes.iter().filter_map(|node| Some((node, clustering(node)?)))
     }
 
-    /// Whether all nodes of weir.toml are here that can be of this cluster.
+    /// Whether all nodes of weir.toml are here that can be of this cluster, by what is said there and by the members that nodes know.
     pub(crate) fn is_complete(&self) -> bool {
-        (0..self.view.config.nodes.len()).all(|node| self.nodes.iter().any(|here| here.node == node))
+        let hosts: Vec<&str> = self
+            .clustering()
+            .flat_map(|(_, clustering)| &clustering.members)
+            .filter_map(|member| member.host.as_ref().map(|host| host.text.as_str()))
+            .collect();
+        let is_one = |node: &usize| self.view.members.has(*node) || hosts.contains(&&*self.view.address(*node));
+        let mut all = (0..self.view.config.nodes.len()).filter(is_one);
+        all.all(|node| self.nodes.iter().any(|here| here.node == node))
     }
 
     /// Reports each node whose value is not that of most.

@@ -153,6 +153,17 @@ impl One<'_> {
                 findings.error(MEMBERS, &said.at, what, format!("write {}", member.port));
                 None
             }
+            (Some(node), _) if !members.is_empty() && !view.members.has(node) => {
+                let what =
+                    format!("{:?} is the address of {}, which is no node of this cluster", host.text, view.name(node));
+                findings.error(
+                    MEMBERS,
+                    &host.at,
+                    what,
+                    "write the localMemberHost and localMemberPort of another node",
+                );
+                None
+            }
             (Some(_), _) => Some(Found::Elsewhere),
             // Which nodes a name or a range leads to, nobody knows without asking for it.
             (None, _) if view.config.nodes.iter().any(|node| matches!(node.address, Address::Name(_))) => {
@@ -170,7 +181,7 @@ impl One<'_> {
     /// Whether one entry is: a range of addresses, or the other one of two nodes.
     fn is_enough(&self) -> bool {
         let mut hosts = self.clustering.members.iter().filter_map(|member| member.host.as_ref());
-        self.across.view.config.nodes.len() <= 2 || hosts.any(|host| range(&host.text).is_some())
+        self.across.view.members.count() <= 2 || hosts.any(|host| range(&host.text).is_some())
     }
 
     fn twice(&self) -> Option<&MemberEntry> {

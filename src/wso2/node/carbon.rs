@@ -144,6 +144,7 @@ fn worker_ports(context: Context<'_>, carbon: &Carbon) {
         [(&carbon.worker_http, false, "WorkerHttpProxyPort"), (&carbon.worker_https, true, "WorkerHttpsProxyPort")]
     {
         let mut ports: Vec<u16> = public.iter().filter(|one| one.tls == tls).map(|one| one.port).collect();
+        ports.sort_unstable();
         ports.dedup();
         let Some(said) =
             said.as_ref().filter(|said| !ports.is_empty() && said.port().is_none_or(|port| !ports.contains(&port)))
