@@ -11,6 +11,7 @@ mod ground;
 mod places;
 mod report;
 mod url;
+mod ways;
 mod who;
 
 use std::fs::File;

@@ -78,9 +78,11 @@ fn each_fault_makes_its_own_lines_fail() {
     let on_worker2 = ["service /services/echo on worker2"];
     for (planted, expected) in [
         (Planted { bare: Some(1), ..default() }, &on_worker2[..]),
-        (Planted { private: Some(1), ..default() }, &on_worker2),
+        (Planted { private: Some((1, "node-1")), ..default() }, &on_worker2),
         (Planted { proxy_port: false, ..default() }, &["proxy-port manager"]),
         (Planted { denies: false, ..default() }, &["closed site esb.http", "closed site esb.https"]),
+        (Planted { routed: true, denies: false, ..default() }, &["closed site esb.http", "closed site esb.https"]),
+        (Planted { routed: true, bare: Some(1), ..default() }, &on_worker2),
         (Planted { secure: "", ..default() }, &["session pool esb-http", "session pool esb-https"]),
         (
             Planted { expired: true, ..default() },
@@ -97,6 +99,66 @@ fn each_fault_makes_its_own_lines_fail() {
         assert_eq!(failed, expected, "{}", report.text());
         assert_eq!(report.code, Some(1));
     }
+}
+
+#[test]
+fn pools_that_only_routes_lead_to_are_tested_like_others() {
+    let world = World::with(&Planted { routed: true, ..Planted::default() });
+    let report = world.tested(&["--through", "127.0.0.1", "--failover", "--yes"]);
+    fails(&report, &[]);
+    let own = World::with(&Planted::default()).tested(&["--through", "127.0.0.1", "--failover", "--yes"]);
+    // The ports of the workers are not the same in each run.
+    let without_ports = |report: &world::Told| {
+        let lines = report.lines("passed").into_iter();
+        lines.map(|line| line.split(':').next().unwrap_or_default().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(without_ports(&report), without_ports(&own), "{}", report.text());
+    assert_eq!(report.lines("skipped"), own.lines("skipped"), "{}", report.text());
+}
+
+#[test]
+fn what_a_sites_routes_do_not_lead_there_is_skipped_and_not_held_against_it() {
+    let more = "[[pool]]\nname = \"canary\"\nnodes = [\"worker1\"]\nport = PORT\n\
+                [[site]]\nname = \"some\"\nlistener = \"http\"\nhosts = [\"some.esb.test\"]\nredirect = { scheme = \"https\" }\n\
+                [[site.route]]\nheaders = [{ name = \"X-Canary\" }]\npool = \"canary\"\n\
+                [[site.route]]\nprefix = \"/orders\"\npool = \"esb-http\"\n";
+    let report = World::with(&Planted { more, ..Planted::default() }).tested(&THROUGH);
+    fails(&report, &[]);
+    let skipped = report.lines("skipped");
+    for line in ["service /services/echo at site some", "service pool canary", "spread pool canary"] {
+        assert!(skipped.iter().any(|other| other == line), "{line}\n{}", report.text());
+    }
+    let passed = report.lines("passed");
+    for line in ["service /orders/health at site some", "closed site some", "redirect site some"] {
+        assert!(passed.iter().any(|other| other == line), "{line}\n{}", report.text());
+    }
+}
+
+#[test]
+fn a_console_that_a_route_of_another_site_leads_to_is_open_there() {
+    let more = "[[site]]\nname = \"both\"\nlistener = \"http\"\nhosts = [\"both.esb.test\"]\npool = \"esb-http\"\n\
+                [[site.route]]\nprefix = \"/carbon\"\npool = \"manager\"\n\
+                [[site.route]]\nregex = \"(?i)carbon|Admin|Remote(UserStore|Authorization)Manager\"\ndeny = true\n";
+    let world = World::with(&Planted { more, ..Planted::default() });
+    let report = world.tested(&THROUGH);
+    fails(&report, &["closed site both"]);
+    assert!(report.text().contains("a node is reached by /carbon/admin/login.jsp (200)"), "{}", report.text());
+    // Named as the console's, it is tested as that.
+    world::rewrite(&world.weir.path("weir.toml"), |text| text.replace("console = \"mgt\"", "console = \"both\""));
+    let report = world.tested(&THROUGH);
+    assert!(report.lines("passed").contains(&"closed site both".to_owned()), "{}", report.text());
+    assert!(
+        report.text().contains("\"about\": \"site both\",\n      \"advice\": \"\",\n      \"check\": \"admin\""),
+        "{}",
+        report.text()
+    );
+}
+
+#[test]
+fn a_description_that_names_a_site_which_only_redirects_is_wrong() {
+    let world = World::with(&Planted { private: Some((1, "old.esb.test")), ..Planted::default() });
+    let report = world.tested(&THROUGH);
+    assert_eq!(report.lines("failed").len(), 2, "on both of its ports\n{}", report.text());
 }
 
 #[test]

@@ -18,12 +18,16 @@ pub(super) struct Planted {
     pub(super) plain: &'static str,
     /// Lines of the pool of 8243.
     pub(super) secure: &'static str,
+    /// Whether the workers' sites lead to their pools by a route.
+    pub(super) routed: bool,
     /// Whether the workers' sites deny the console and admin services.
     pub(super) denies: bool,
+    /// More of the file; `PORT` is that of the pool of 8280.
+    pub(super) more: &'static str,
     /// A worker without its artifacts.
     pub(super) bare: Option<u8>,
-    /// A worker without WSDLEPRPrefix.
-    pub(super) private: Option<u8>,
+    /// A worker with this host in its WSDLEPRPrefix, where others have the site's.
+    pub(super) private: Option<(u8, &'static str)>,
     /// A worker with another certificate than the pinned one.
     pub(super) stranger: Option<u8>,
     /// Whether the manager has proxyPort.
@@ -38,7 +42,9 @@ impl Default for Planted {
             told: "explain = true",
             plain: "",
             secure: "sticky = { mode = \"learn\" }",
+            routed: false,
             denies: true,
+            more: "",
             bare: None,
             private: None,
             stranger: None,
@@ -150,7 +156,8 @@ fn worker(
     index: u8,
     secure: bool,
 ) -> impl Fn(&mut crate::harness::Talk) + Send + Sync + 'static + use<> {
-    let (bare, private) = (planted.bare == Some(index), planted.private == Some(index));
+    let private = planted.private.filter(|(other, _)| *other == index).map(|(_, host)| host);
+    let bare = planted.bare == Some(index);
     move |talk| {
         let body = talk.body();
         let answer = answered(index, secure, (bare, private), (&talk.seen(), &body));
@@ -158,10 +165,10 @@ fn worker(
     }
 }
 
-fn answered(index: u8, secure: bool, (bare, private): (bool, bool), (seen, body): (&Seen, &[u8])) -> Vec<u8> {
+fn answered(index: u8, secure: bool, (bare, private): (bool, Option<&str>), (seen, body): (&Seen, &[u8])) -> Vec<u8> {
     let host = seen.values("host").join("");
-    let scheme = if secure { "https" } else { "http" };
-    let prefix = if private { format!("{scheme}://node-{index}:8280") } else { format!("{scheme}://{host}") };
+    let host = private.map_or_else(|| host.clone(), |private| host.replace("esb.test", private));
+    let prefix = format!("{}://{host}", if secure { "https" } else { "http" });
     match seen.target().as_str() {
         path if bare && path.starts_with("/services/echo") => accepted(),
         // A SOAP service that answers with what it got.
@@ -221,6 +228,12 @@ fn manager(proxy_port: bool, own: u16) -> impl Fn(&mut crate::harness::Talk) + S
 
 fn configuration(planted: &Planted, net: u8, [http, https, console]: [u16; 3], pin: &str) -> String {
     let Planted { told, plain, secure, .. } = planted;
+    // The site's own pool, or one that a route at its end leads to.
+    let way = |pool: &str, in_route: bool| match (in_route, planted.routed) {
+        (false, false) => format!("pool = \"{pool}\""),
+        (true, true) => format!("[[site.route]]\nname = \"workers\"\npool = \"{pool}\"\n"),
+        _ => String::new(),
+    };
     let management = "[[site.route]]\nname = \"management\"\ndeny = true\n\
                       regex = '''(?i)^/(t/[^/]+/)?carbon([/?;]|$)|Admin|Remote(UserStore|Authorization)Manager'''\n";
     let denied = if planted.denies { management } else { "" };
@@ -242,13 +255,18 @@ fn configuration(planted: &Planted, net: u8, [http, https, console]: [u16; 3], p
          [[pool]]\nname = \"esb-https\"\nnodes = [\"worker1\", \"worker2\"]\nport = {https}\n\
          tls = {{ verify = \"pin\", pins = [\"{pin}\"] }}\n{secure}\n{}\
          [[pool]]\nname = \"manager\"\nnodes = [\"manager\"]\nport = {console}\ntls = {{ verify = \"pin\", pins = [\"{pin}\"] }}\n\
-         [[site]]\nname = \"esb.http\"\nlistener = \"http\"\nhosts = [\"esb.test\"]\npool = \"esb-http\"\n{told}\n{denied}\
-         [[site]]\nname = \"esb.https\"\nlistener = \"https\"\nhosts = [\"esb.test\"]\npool = \"esb-https\"\n{told}\n{certificate}{denied}\
+         [[site]]\nname = \"esb.http\"\nlistener = \"http\"\nhosts = [\"esb.test\"]\n{}\n{told}\n{denied}{}\
+         [[site]]\nname = \"esb.https\"\nlistener = \"https\"\nhosts = [\"esb.test\"]\n{}\n{told}\n{certificate}{denied}{}\
          [[site]]\nname = \"mgt\"\nlistener = \"https\"\nhosts = [\"mgt.esb.test\"]\npool = \"manager\"\n{certificate}\
          [[site]]\nname = \"old\"\nlistener = \"http\"\nhosts = [\"old.esb.test\"]\n\
-         redirect = {{ scheme = \"https\", host = \"esb.test\", port = $https }}\n",
+         redirect = {{ scheme = \"https\", host = \"esb.test\", port = $https }}\n{}",
         health("tcp"),
         health("tls"),
+        way("esb-http", false),
+        way("esb-http", true),
+        way("esb-https", false),
+        way("esb-https", true),
+        planted.more.replace("PORT", &http.to_string()),
     )
 }
 

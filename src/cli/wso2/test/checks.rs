@@ -12,19 +12,19 @@ mod spread;
 mod states;
 
 use super::ground::Ground;
-use super::places::{self, Kind};
+use super::places;
 use super::report::{Report, Subject};
+use super::ways::Kind;
 
 /// Most requests that all checks send, besides those of a failover.
 pub(super) fn most_requests(ground: &Ground<'_>) -> u32 {
     let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
-    let pools = count(ground.pools(&[Kind::Services]).len());
+    let pools = count(ground.entries(&[Kind::Services]).len());
     let consoles = count(ground.open(Kind::Console).count());
     let ports = count(ground.config.pools.iter().map(|pool| pool.members.len()).sum());
     let services = count(ground.services.len());
     let envelopes = count(ground.envelopes.len());
-    let doors: u32 =
-        ground.doors.iter().filter(|door| !door.places.is_empty()).map(|door| closed::requests(door.kind)).sum();
+    let doors: u32 = ground.doors.iter().filter(|door| !door.places.is_empty()).map(closed::requests).sum();
     doors
         + ports * (1 + (services + envelopes).max(1))
         + consoles * console::MOST_HOPS * 2

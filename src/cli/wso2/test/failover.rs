@@ -9,10 +9,9 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
 use super::api::Member;
-use super::ground::Ground;
-use super::places::{Door, Kind};
+use super::ground::{Entry, Ground};
 use super::report::{Report, Subject, Verdict};
-use crate::config::Pool;
+use super::ways::Kind;
 
 /// The most requests that it sends.
 pub(super) const MOST: u32 = 200;
@@ -24,9 +23,9 @@ pub(super) fn candidate(ground: &Ground<'_>) -> Option<String> {
 
 /// All nodes that could be drained, as these members are.
 fn candidates<'m>(ground: &Ground<'_>, members: &'m [Member]) -> Vec<&'m str> {
-    let pools = ground.pools(&[Kind::Services]);
+    let pools = ground.entries(&[Kind::Services]);
     let free = |member: &&Member| member.is_active() && member.order.is_none() && !member.backup;
-    let open = pools.iter().filter(|(_, door)| door.is_some());
+    let open = pools.iter().filter(|(_, entry)| entry.is_ok());
     let theirs = open.flat_map(|(pool, _)| members.iter().filter(move |member| *member.pool == *pool.name));
     theirs.filter(free).map(|member| &*member.node).filter(|node| others_can_serve(members, node)).collect()
 }
@@ -72,8 +71,8 @@ pub(super) async fn check(ground: &Ground<'_>, node: &str, interrupted: impl Fut
 /// Looks again before anything is changed: the checks took a while, and somebody may need the node by now.
 async fn ready(ground: &Ground<'_>, node: &str) -> Verdict {
     let advice = "`weir nodes` says how it is".to_owned();
-    for (pool, door) in doors(ground, node) {
-        if let Err((what, _)) = ask(ground, pool, door, &ground.target(), 1).await {
+    for entry in entries(ground, node) {
+        if let Err((what, _)) = ask(ground, &entry, 1).await {
             return Err((format!("{what}, and no node is out"), "see the lines about services".to_owned()));
         }
     }
@@ -118,19 +117,19 @@ async fn caught(outcome: impl Future<Output = Verdict>) -> Verdict {
 }
 
 /// The services pools of the node that can be asked.
-fn doors<'g, 'a>(ground: &'g Ground<'a>, node: &str) -> Vec<(&'a Pool, &'g Door<'a>)> {
-    let pools = ground.pools(&[Kind::Services]).into_iter().filter(|(pool, _)| has(ground, pool, node));
-    pools.filter_map(|(pool, door)| Some((pool, door?))).collect()
+fn entries<'g, 'a>(ground: &'g Ground<'a>, node: &str) -> Vec<Entry<'g, 'a>> {
+    let all = ground.entries(&[Kind::Services]).into_iter().filter_map(|(_, entry)| entry.ok());
+    all.filter(|entry| ground.members(entry.pool).any(|member| member.node == node)).collect()
 }
 
 /// Requests go on; the drained node gets none of them, and none fails.
 async fn takes_over(ground: &Ground<'_>, node: &str) -> Verdict {
-    let (begun, target, doors) = (Instant::now(), ground.target(), doors(ground, node));
+    let (begun, entries) = (Instant::now(), entries(ground, node));
     let mut sent = 0;
     while sent < MOST / 2 {
-        for (pool, door) in &doors {
+        for entry in &entries {
             sent += 1;
-            ask(ground, pool, door, &target, sent).await?;
+            ask(ground, entry, sent).await?;
         }
         let members = ground.api.members().await.map_err(|why| (why, String::new()))?;
         match held(&members, node) {
@@ -141,8 +140,8 @@ async fn takes_over(ground: &Ground<'_>, node: &str) -> Verdict {
             }
             Held::Other(_) => return Err(("its drain was replaced".to_owned(), String::new())),
         }
-        if let Some(served) = served(&doors, &members, node) {
-            return after(ground, &doors, &target, (sent, begun), &served).await;
+        if let Some(served) = served(&entries, &members, node) {
+            return after(ground, &entries, (sent, begun), &served).await;
         }
         if begun.elapsed() > BOUND {
             let what = format!("{} s after it was drained another node still does not serve", BOUND.as_secs());
@@ -155,47 +154,37 @@ async fn takes_over(ground: &Ground<'_>, node: &str) -> Verdict {
 /// A few more requests, now that another node serves.
 async fn after(
     ground: &Ground<'_>,
-    doors: &[(&Pool, &Door<'_>)],
-    target: &str,
+    entries: &[Entry<'_, '_>],
     (mut sent, begun): (u32, Instant),
     served: &str,
 ) -> Verdict {
     let took = begun.elapsed();
     for _ in 0..MORE {
-        for (pool, door) in doors {
+        for entry in entries {
             sent += 1;
-            ask(ground, pool, door, target, sent).await?;
+            ask(ground, entry, sent).await?;
         }
     }
     Ok(format!("drained; {served} after {} ms; {sent} requests without an error", took.as_millis()))
 }
 
-async fn ask(
-    ground: &Ground<'_>,
-    pool: &Pool,
-    door: &Door<'_>,
-    target: &str,
-    nth: u32,
-) -> Result<(), (String, String)> {
+async fn ask(ground: &Ground<'_>, entry: &Entry<'_, '_>, nth: u32) -> Result<(), (String, String)> {
+    let pool = &entry.pool.name;
     let wrong = |why: String| {
-        let advice = format!("retry-on and tries of pool {} say which failures are tried at another node", pool.name);
-        (format!("request {nth}, in pool {}: {why}", pool.name), advice)
+        let advice = format!("retry-on and tries of pool {pool} say which failures are tried at another node");
+        (format!("request {nth}, in pool {pool}: {why}"), advice)
     };
-    match ground.get(door, target).await {
+    match ground.get(entry.door, &entry.target).await {
         Ok(answer) if answer.status >= 500 => Err(wrong(format!("answered {}", answer.status))),
         Ok(_) => Ok(()),
         Err(why) => Err(wrong(why)),
     }
 }
 
-fn has(ground: &Ground<'_>, pool: &Pool, node: &str) -> bool {
-    ground.members(pool).any(|member| member.node == node)
-}
-
 /// Who serves in its place, when in each pool somebody does.
-fn served(doors: &[(&Pool, &Door<'_>)], members: &[Member], node: &str) -> Option<String> {
+fn served(entries: &[Entry<'_, '_>], members: &[Member], node: &str) -> Option<String> {
     let mut who: Vec<&str> = Vec::new();
-    for (pool, _) in doors {
+    for Entry { pool, .. } in entries {
         let in_pool = || members.iter().filter(|member| *member.pool == *pool.name);
         in_pool().find(|member| member.node == node).filter(|member| !member.is_active())?;
         let other = in_pool().find(|member| member.node != node && member.is_active())?;

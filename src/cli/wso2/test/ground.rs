@@ -5,16 +5,34 @@ use std::time::SystemTime;
 
 use super::api::{Api, Member};
 use super::client::{Answer, Client, Envelope, Question, Tls};
-use super::places::{Door, Kind, kind};
+use super::places::Door;
 use super::url::Url;
+use super::ways::{CONSOLE, GET, Kind, LOGIN, Leads, Way, paths};
 use crate::config::{Address, Config, Node, NodeTls, Pool};
-use crate::wso2::has_host;
+use crate::wso2::View;
 
 /// A port of a node that answers.
 pub(super) struct Reached<'a> {
     pub(super) pool: &'a Pool,
     pub(super) node: &'a Node,
     pub(super) address: SocketAddr,
+}
+
+/// How clients come to a pool.
+pub(super) struct Entry<'g, 'a> {
+    pub(super) pool: &'a Pool,
+    pub(super) kind: Kind,
+    /// It can be asked.
+    pub(super) door: &'g Door<'a>,
+    /// What is asked for there, so that a node of the pool gets it.
+    pub(super) target: String,
+}
+
+impl Entry<'_, '_> {
+    /// Whether a GET of this target goes to the pool too.
+    pub(super) fn takes(&self, target: &str) -> bool {
+        matches!(self.door.leads(GET, target), Leads::To(way, _) if way.pool.name == self.pool.name)
+    }
 }
 
 /// It is made once.
@@ -33,28 +51,55 @@ pub(super) struct Ground<'a> {
 }
 
 impl<'a> Ground<'a> {
-    /// The doors of this kind that can be asked.
+    /// The doors that lead to pools of this kind and can be asked.
     pub(super) fn open(&self, kind: Kind) -> impl Iterator<Item = &Door<'a>> {
-        self.doors.iter().filter(move |door| door.kind == kind && !door.places.is_empty())
+        self.doors.iter().filter(move |door| door.has(kind) && !door.places.is_empty())
     }
 
-    /// The pool of a door's site.
-    pub(super) fn pool(&self, door: &Door<'_>) -> Option<&'a Pool> {
-        door.site.pool.and_then(|pool| self.config.pools.get(pool))
-    }
-
-    /// The pools to which doors of these kinds lead, each once, with the first such door that can be asked.
-    pub(super) fn pools(&self, kinds: &[Kind]) -> Vec<(&'a Pool, Option<&Door<'a>>)> {
-        let mut pools: Vec<(&Pool, Option<&Door<'_>>)> = Vec::new();
-        for door in self.doors.iter().filter(|door| kinds.contains(&door.kind)) {
-            let Some(pool) = self.pool(door) else { continue };
-            let open = (!door.places.is_empty()).then_some(door);
-            match pools.iter_mut().find(|(other, _)| other.name == pool.name) {
-                Some((_, known)) => *known = known.or(open),
-                None => pools.push((pool, open)),
+    /// The pools of these kinds, each once, and how clients come to them, or why this test cannot.
+    pub(super) fn entries(&self, kinds: &[Kind]) -> Vec<(&'a Pool, Result<Entry<'_, 'a>, &'static str>)> {
+        let mut entries: Vec<(&Pool, Result<Entry<'_, '_>, &str>)> = Vec::new();
+        for (door, way) in self.doors.iter().flat_map(|door| door.ways.iter().map(move |way| (door, *way))) {
+            if !kinds.contains(&way.kind) {
+                continue;
+            }
+            match entries.iter_mut().find(|(pool, _)| pool.name == way.pool.name) {
+                Some((_, Ok(_))) => {}
+                Some((_, none)) => *none = self.entry(door, way),
+                None => entries.push((way.pool, self.entry(door, way))),
             }
         }
-        pools
+        entries
+    }
+
+    fn entry<'g>(&self, door: &'g Door<'a>, way: Way<'a>) -> Result<Entry<'g, 'a>, &'static str> {
+        if door.places.is_empty() {
+            return Err("the hosts of its sites do not resolve");
+        }
+        let general = match way.kind {
+            Kind::Console => vec![CONSOLE.to_owned(), LOGIN.to_owned()],
+            Kind::Services => {
+                self.services.iter().map(|service| described(service)).chain([SERVICES.to_owned()]).collect()
+            }
+        };
+        let of = |target| Entry { pool: way.pool, kind: way.kind, door, target };
+        let mut all = general.into_iter().chain(paths(door.site, way)).map(of);
+        all.find(|entry| entry.takes(&entry.target)).ok_or(ELSEWHERE)
+    }
+
+    /// The pools of services that clients ask for this, each once: by which door, one that can be asked if there is one,
+    /// and what the nodes get.
+    pub(super) fn takers(&self, method: &str, target: &str) -> Vec<(&'a Pool, &Door<'a>, String)> {
+        let mut takers: Vec<(&Pool, &Door<'_>, String)> = Vec::new();
+        for door in &self.doors {
+            let Some((Way { pool, .. }, sent)) = door.asked(Kind::Services, method, target) else { continue };
+            match takers.iter_mut().find(|(other, ..)| other.name == pool.name) {
+                Some(known) if known.1.places.is_empty() => *known = (pool, door, sent),
+                Some(_) => {}
+                None => takers.push((pool, door, sent)),
+            }
+        }
+        takers
     }
 
     /// The nodes of a pool.
@@ -69,7 +114,7 @@ impl<'a> Ground<'a> {
 
     /// What is asked for where any path will do.
     pub(super) fn target(&self) -> String {
-        self.services.first().map_or_else(|| "/services/".to_owned(), |service| described(service))
+        self.services.first().map_or_else(|| SERVICES.to_owned(), |service| described(service))
     }
 
     /// What is asked for where a session is wanted: a description begins none.
@@ -80,21 +125,14 @@ impl<'a> Ground<'a> {
 
     /// Whether clients reach the workers by this URL.
     pub(super) fn is_public(&self, url: &Url) -> bool {
-        self.config.sites.iter().enumerate().any(|(index, site)| {
-            let mut listeners = site.listeners.iter().filter_map(|listener| self.config.listeners.get(*listener));
-            kind(self.config, index, site) != Kind::Console
-                && has_host(&site.hosts, &url.host)
-                && listeners.any(|listener| {
-                    let port = listener.public_port.unwrap_or(listener.bind.port());
-                    (listener.tls.is_some(), port) == (url.tls, url.port)
-                })
-        })
+        let all = View { config: self.config }.services();
+        all.iter().any(|public| public.has_host(&url.host) && (public.tls, public.port) == (url.tls, url.port))
     }
 
     /// The Host field for a node of this pool: what clients of its sites send.
     pub(super) fn authority(&self, pool: &Pool, address: SocketAddr) -> String {
-        let door = self.doors.iter().find(|door| self.pool(door).is_some_and(|other| other.name == pool.name));
-        door.map_or_else(|| address.to_string(), Door::authority)
+        let leads = |door: &&Door<'_>| door.ways.iter().any(|way| way.pool.name == pool.name);
+        self.doors.iter().find(leads).map_or_else(|| address.to_string(), Door::authority)
     }
 
     /// TLS with a node, as its pool says.
@@ -132,6 +170,11 @@ impl<'a> Ground<'a> {
 
 /// How many services are asked for a session.
 pub(super) const MOST_SESSION_TARGETS: usize = 4;
+
+const ELSEWHERE: &str = "nothing that this test asks for leads there; --service names a path, and routes that want a method or a field are not asked";
+
+/// What is asked for where no service is named.
+const SERVICES: &str = "/services/";
 
 /// What is asked of a service: a SOAP service for its description, anything else as it is.
 pub(super) fn described(service: &str) -> String {

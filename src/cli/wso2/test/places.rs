@@ -5,7 +5,8 @@ use std::net::SocketAddr;
 use tokio::net::lookup_host;
 
 use super::report::{Report, Subject};
-use crate::config::{Config, HostPattern, Listener, Site, is_carbon};
+use super::ways::{Kind, Leads, Way, leads, ways};
+use crate::config::{Config, HostPattern, Listener, Site};
 
 /// `--through`: where the balancer is asked, in the place of what the host names resolve to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,20 +49,11 @@ impl Through {
     }
 }
 
-/// What a site is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
-    Console,
-    Services,
-    /// It only redirects or answers by itself.
-    Neither,
-}
-
 /// A host of a site on a listener.
 #[derive(Clone, Debug)]
 pub(super) struct Door<'a> {
     pub(super) site: &'a Site,
-    pub(super) kind: Kind,
+    pub(super) ways: Vec<Way<'a>>,
     pub(super) host: String,
     pub(super) tls: bool,
     /// That clients see.
@@ -70,7 +62,28 @@ pub(super) struct Door<'a> {
     pub(super) places: Vec<SocketAddr>,
 }
 
-impl Door<'_> {
+impl<'a> Door<'a> {
+    /// Whether it leads to a pool of this kind.
+    pub(super) fn has(&self, kind: Kind) -> bool {
+        self.ways.iter().any(|way| way.kind == kind)
+    }
+
+    /// Where such a request goes.
+    pub(super) fn leads(&self, method: &str, target: &str) -> Leads<'a> {
+        leads(self.site, &self.ways, method, target)
+    }
+
+    /// The pool of this kind that clients ask here for that, and the target that its nodes get. A route may keep the
+    /// request from going there.
+    pub(super) fn asked(&self, kind: Kind, method: &str, target: &str) -> Option<(Way<'a>, String)> {
+        let of_kind = |way: &Way<'_>| way.kind == kind;
+        match self.leads(method, target) {
+            Leads::To(way, sent) => of_kind(&way).then_some((way, sent)),
+            Leads::Answered => Some((*self.ways.iter().find(|way| of_kind(way))?, target.to_owned())),
+            Leads::Rest => None,
+        }
+    }
+
     /// For the Host field.
     pub(super) fn authority(&self) -> String {
         let default = if self.tls { 443 } else { 80 };
@@ -96,12 +109,13 @@ impl Door<'_> {
 pub(super) async fn doors<'a>(config: &'a Config, through: &[Through]) -> Result<Vec<Door<'a>>, String> {
     let mut doors = Vec::new();
     for (index, site) in config.sites.iter().enumerate() {
-        let kind = kind(config, index, site);
+        let ways = ways(config, index, site);
         for listener in site.listeners.iter().filter_map(|listener| config.listeners.get(*listener)) {
             let port = listener.public_port.unwrap_or(listener.bind.port());
             for host in site.hosts.iter().filter_map(exact) {
                 let places = places(host, port, listener, through).await?;
-                doors.push(Door { site, kind, host: host.to_owned(), tls: listener.tls.is_some(), port, places });
+                let (host, tls, ways) = (host.to_owned(), listener.tls.is_some(), ways.clone());
+                doors.push(Door { site, ways, host, tls, port, places });
             }
         }
     }
@@ -146,18 +160,6 @@ fn exact(host: &HostPattern) -> Option<&str> {
     match host {
         HostPattern::Exact(host) => Some(host),
         HostPattern::Wildcard(_) => None,
-    }
-}
-
-pub(super) fn kind(config: &Config, index: usize, site: &Site) -> Kind {
-    let console = config.cluster.as_ref().and_then(|cluster| cluster.console);
-    let Some(pool) = site.pool.and_then(|pool| config.pools.get(pool)) else {
-        return if console == Some(index) { Kind::Console } else { Kind::Neither };
-    };
-    match console {
-        Some(console) if console == index => Kind::Console,
-        None if is_carbon(pool.port) => Kind::Console,
-        _ => Kind::Services,
     }
 }
 

@@ -2,8 +2,10 @@
 
 use crate::cli::wso2::test::client::Answer;
 use crate::cli::wso2::test::ground::Ground;
-use crate::cli::wso2::test::places::{Door, Kind};
+use crate::cli::wso2::test::places::Door;
 use crate::cli::wso2::test::report::{Report, Subject, Verdict};
+use crate::cli::wso2::test::ways::{GET, Kind, Leads};
+use crate::config::Pool;
 
 /// What no client of the workers may reach.
 const FORBIDDEN: [&str; 11] = [
@@ -20,37 +22,46 @@ const FORBIDDEN: [&str; 11] = [
     "/services/t/example.com/ProxyServiceAdmin",
 ];
 
-/// How many requests it sends at a door of each kind.
-pub(super) const fn requests(kind: Kind) -> u32 {
-    match kind {
-        Kind::Services => FORBIDDEN.len() as u32,
-        Kind::Console => 1,
-        Kind::Neither => 0,
-    }
+/// One of the manager's own.
+const ADMIN: &str = "/services/AuthenticationAdmin";
+
+/// What is asked for at a door of workers: what the file leads to the console's pool is not theirs.
+fn forbidden(door: &Door<'_>) -> Vec<&'static str> {
+    let of_console = |target: &str| matches!(door.leads(GET, target), Leads::To(way, _) if way.kind == Kind::Console);
+    FORBIDDEN.into_iter().filter(|target| door.has(Kind::Services) && !of_console(target)).collect()
+}
+
+/// How many requests it sends at a door.
+pub(super) fn requests(door: &Door<'_>) -> u32 {
+    forbidden(door).len() as u32 + u32::from(door.has(Kind::Console))
 }
 
 /// One line for each door.
 pub(super) async fn check(ground: &Ground<'_>, report: &mut Report) {
     for door in ground.open(Kind::Services) {
-        let subject = Subject::new("closed", door.about());
-        match closed(ground, door).await {
+        let (subject, targets) = (Subject::new("closed", door.about()), forbidden(door));
+        if targets.is_empty() {
+            continue;
+        }
+        match closed(ground, door, &targets).await {
             Ok(verdict) => report.judged(subject, verdict),
             Err(untold) => report.skipped(subject, format!("it could not be told of {untold}")),
         }
     }
     for door in ground.open(Kind::Console) {
+        let Some((way, _)) = door.asked(Kind::Console, GET, ADMIN) else { continue };
         let subject = Subject::new("admin", door.about());
-        match ground.get(door, "/services/AuthenticationAdmin").await {
+        match ground.get(door, ADMIN).await {
             Err(why) => report.failed(subject, why, "`weir nodes` tells how the manager is"),
-            Ok(answer) => manager_only(ground, door, &answer, subject, report),
+            Ok(answer) => manager_only(ground, way.pool, &answer, subject, report),
         }
     }
 }
 
 /// An error says where it could not be told.
-async fn closed(ground: &Ground<'_>, door: &Door<'_>) -> Result<Verdict, String> {
+async fn closed(ground: &Ground<'_>, door: &Door<'_>, targets: &[&str]) -> Result<Verdict, String> {
     let (mut open, mut untold) = (Vec::new(), Vec::new());
-    for target in FORBIDDEN {
+    for target in targets {
         let answer = match ground.get(door, target).await {
             Ok(answer) => answer,
             Err(why) => return Ok(Err((format!("{target}: {why}"), String::new()))),
@@ -64,7 +75,7 @@ async fn closed(ground: &Ground<'_>, door: &Door<'_>) -> Result<Verdict, String>
         }
     }
     if open.is_empty() && untold.is_empty() {
-        return Ok(Ok(format!("{} paths of the console and of admin services are refused", FORBIDDEN.len())));
+        return Ok(Ok(format!("{} paths of the console and of admin services are refused", targets.len())));
     }
     if open.is_empty() {
         return Err(untold.join(", "));
@@ -84,9 +95,8 @@ fn is_refused(answer: &Answer, door: &Door<'_>) -> bool {
     matches!(answer.status, 403 | 404 | 410 | 421) || (matches!(answer.status, 301..=308) && moved())
 }
 
-fn manager_only(ground: &Ground<'_>, door: &Door<'_>, answer: &Answer, subject: Subject, report: &mut Report) {
-    let pool = ground.pool(door);
-    let nodes: Vec<&str> = pool.into_iter().flat_map(|pool| ground.nodes(pool)).map(|node| &*node.name).collect();
+fn manager_only(ground: &Ground<'_>, pool: &Pool, answer: &Answer, subject: Subject, report: &mut Report) {
+    let nodes: Vec<&str> = ground.nodes(pool).map(|node| &*node.name).collect();
     let reached = nodes.join(", ");
     match answer.status {
         502..=504 => {

@@ -2,26 +2,27 @@
 
 use crate::cli::wso2::test::client::{Answer, Question};
 use crate::cli::wso2::test::ground::{Ground, Reached};
-use crate::cli::wso2::test::places::{Door, Kind};
+use crate::cli::wso2::test::places::Door;
 use crate::cli::wso2::test::report::{Report, Subject};
 use crate::cli::wso2::test::url::{Url, located};
+use crate::cli::wso2::test::ways::{CONSOLE as START, GET, Kind};
 
 /// Most requests that one of its walks sends.
 pub(super) const MOST_HOPS: u32 = 8;
 
 /// Two lines for each site of the console: through Weir, and what the manager itself writes.
 pub(super) async fn check(ground: &Ground<'_>, reached: &[Reached<'_>], report: &mut Report) {
-    let doors: Vec<_> = ground.doors.iter().filter(|door| door.kind == Kind::Console).collect();
+    let asked = |door| Some((door, Door::asked(door, Kind::Console, GET, START)?));
+    let doors: Vec<_> = ground.doors.iter().filter_map(asked).collect();
     if doors.is_empty() {
         let why = "no site leads to a console: its pool has port 9443 or 9763, or [cluster] console names the site";
         report.skipped(Subject::new("console", "no site"), why);
     }
-    for door in doors.into_iter().filter(|door| !door.places.is_empty()) {
+    for (door, (way, start)) in doors.into_iter().filter(|(door, _)| !door.places.is_empty()) {
         through(ground, door, report).await;
-        let Some(pool) = ground.pool(door) else { continue };
-        for node in reached.iter().filter(|reached| reached.pool.name == pool.name) {
+        for node in reached.iter().filter(|reached| reached.pool.name == way.pool.name) {
             let subject = Subject::new("proxy-port", node.node.name.to_string());
-            let walk = match ground.direct(node, Some(door), START) {
+            let walk = match ground.direct(node, Some(door), &start) {
                 Ok(question) => walk(ground, door, question).await,
                 Err(why) => Err(Strayed::Broken(why)),
             };
@@ -115,6 +116,5 @@ fn away(door: &Door<'_>, node: &str) -> String {
     )
 }
 
-const START: &str = "/carbon";
 const SECURE: &str = "the manager's connector: secure=\"true\" scheme=\"https\" in catalina-server.xml; or cookies = { secure = true } of the pool";
 const LOOK: &str = "`weir nodes` tells how the manager is; `weir why` of this URL says where it goes";

@@ -4,6 +4,7 @@ use crate::cli::wso2::test::ground::Ground;
 use crate::cli::wso2::test::places::Door;
 use crate::cli::wso2::test::report::{Report, Subject};
 use crate::cli::wso2::test::url::{Url, located};
+use crate::cli::wso2::test::ways::{GET, takes_all, taking};
 use crate::config::{Action, Redirect, RedirectTarget};
 
 /// One line for each door of such a site.
@@ -25,12 +26,11 @@ pub(super) async fn check(ground: &Ground<'_>, report: &mut Report) {
     }
 }
 
-/// The redirect that takes what no other route takes.
+/// The redirect that takes what no other route takes, where it takes what is asked for here.
 fn of_all<'a>(door: &'a Door<'_>) -> Option<&'a Redirect> {
-    let last = door.site.routes.last()?;
-    let all = last.path.is_none() && last.methods.is_empty() && last.headers.is_empty();
-    match &last.action {
-        Action::Redirect(redirect) if all => Some(redirect),
+    let route = taking(door.site, GET, TARGET).filter(|route| takes_all(route))?;
+    match &route.action {
+        Action::Redirect(redirect) => Some(redirect),
         _ => None,
     }
 }

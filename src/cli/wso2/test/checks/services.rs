@@ -2,9 +2,11 @@
 
 use crate::cli::wso2::test::client::{Answer, Envelope, Question};
 use crate::cli::wso2::test::ground::{Ground, Reached, described, is_soap};
-use crate::cli::wso2::test::places::{Door, Kind};
+use crate::cli::wso2::test::places::Door;
 use crate::cli::wso2::test::report::{Report, Subject};
 use crate::cli::wso2::test::url::Url;
+use crate::cli::wso2::test::ways::{GET, Kind, POST};
+use crate::config::Pool;
 use crate::wso2::{soap, wsdl};
 
 /// One line for each service and each SOAP request on each port of each node, and for each at each site.
@@ -13,35 +15,54 @@ pub(super) async fn check(ground: &Ground<'_>, reached: &[Reached<'_>], report: 
         let why = "no service is named: --service /services/NAME, or [cluster] services = [\"/services/NAME\"]";
         report.skipped(Subject::new("service", "no service"), why);
     }
-    let pools = ground.pools(&[Kind::Services]);
     for service in &ground.services {
-        for (pool, door) in &pools {
+        for (pool, door, target) in ground.takers(GET, &described(service)) {
             for node in reached.iter().filter(|reached| reached.pool.name == pool.name) {
                 let subject = Subject::new("service", format!("{service} on {}", place(node)));
-                let verdict = on_node(ground, service, node, *door).await;
+                let verdict = on_node(ground, service, node, door, &target).await;
                 report.judged(subject, verdict);
             }
         }
         for door in ground.open(Kind::Services) {
             let subject = Subject::new("service", format!("{service} at {}", door.about()));
-            let verdict = at_site(ground, service, door).await;
-            report.judged(subject, verdict);
+            match door.asked(Kind::Services, GET, &described(service)) {
+                Some((way, _)) => report.judged(subject, at_site(ground, service, door, way.pool).await),
+                None => report.skipped(subject, NOT_THERE),
+            }
         }
     }
+    unasked(ground, report);
     for (service, envelope) in &ground.envelopes {
-        for (pool, door) in &pools {
+        for (pool, door, target) in ground.takers(POST, service) {
             for node in reached.iter().filter(|reached| reached.pool.name == pool.name) {
-                let verdict = posted(ground, ground.direct(node, *door, service), envelope).await;
+                let verdict = posted(ground, ground.direct(node, Some(door), &target), envelope).await;
                 let advice = format!("see wso2carbon.log of {}", node.node.name);
                 let subject = Subject::new("soap", format!("{service} on {}", place(node)));
                 report.judged(subject, verdict.map_err(|what| (what, advice)));
             }
         }
         for door in ground.open(Kind::Services) {
+            let subject = Subject::new("soap", format!("{service} at {}", door.about()));
+            if door.asked(Kind::Services, POST, service).is_none() {
+                report.skipped(subject, NOT_THERE);
+                continue;
+            }
             let verdict = posted(ground, ground.client.through(door, service), envelope).await;
             let advice = format!("`weir why {}{service}` says which route and node it goes to", door.origin());
-            let subject = Subject::new("soap", format!("{service} at {}", door.about()));
             report.judged(subject, verdict.map_err(|what| (what, advice)));
+        }
+    }
+}
+
+/// Pools of services to which no named service leads.
+fn unasked(ground: &Ground<'_>, report: &mut Report) {
+    for (pool, _) in ground.entries(&[Kind::Services]) {
+        let gets = |service: &String| {
+            ground.takers(GET, &described(service)).iter().any(|(other, ..)| other.name == pool.name)
+        };
+        if !ground.services.is_empty() && !ground.services.iter().any(gets) {
+            let why = "no site leads a named service there: --service PATH names one that its nodes have";
+            report.skipped(Subject::new("service", format!("pool {}", pool.name)), why);
         }
     }
 }
@@ -75,10 +96,11 @@ async fn on_node(
     ground: &Ground<'_>,
     service: &str,
     node: &Reached<'_>,
-    door: Option<&Door<'_>>,
+    door: &Door<'_>,
+    target: &str,
 ) -> Result<String, (String, String)> {
     let name = &node.node.name;
-    let question = ground.direct(node, door, &described(service)).map_err(|why| (why, String::new()))?;
+    let question = ground.direct(node, Some(door), target).map_err(|why| (why, String::new()))?;
     let answer = ground.client.ask(&question).await.map_err(|why| (why, format!("see wso2carbon.log of {name}")))?;
     answers(service, &answer).map_err(|what| {
         let advice = format!(
@@ -90,16 +112,16 @@ async fn on_node(
         return Ok(format!("answers {}", answer.status));
     };
     let receiver = if wrong.starts_with("https") { "https" } else { "http" };
-    let host = door.map(|door| door.host.as_str()).unwrap_or_default();
     let advice = format!(
-        "axis2.xml of {name}: WSDLEPRPrefix of the {receiver} receiver is {receiver}://{host}, with a site's port"
+        "axis2.xml of {name}: WSDLEPRPrefix of the {receiver} receiver is {receiver}://{}, with a site's port",
+        door.host
     );
     Err((format!("its description has the address {wrong}, which is none of a site"), advice))
 }
 
 /// Through Weir only what comes of the whole is judged, since each node was asked by itself: some node answers.
-async fn at_site(ground: &Ground<'_>, service: &str, door: &Door<'_>) -> Result<String, (String, String)> {
-    let nodes = ground.pool(door).map_or(1, |pool| pool.members.len()).min(MOST_TRIES as usize);
+async fn at_site(ground: &Ground<'_>, service: &str, door: &Door<'_>, pool: &Pool) -> Result<String, (String, String)> {
+    let nodes = pool.members.len().min(MOST_TRIES as usize);
     let mut last = String::new();
     for _ in 0..nodes.max(1) {
         let answer = ground.get(door, &described(service)).await;
@@ -111,6 +133,8 @@ async fn at_site(ground: &Ground<'_>, service: &str, door: &Door<'_>) -> Result<
     let url = format!("{}{}", door.origin(), described(service));
     Err((last, format!("`weir why {url}` says which route and node it goes to")))
 }
+
+const NOT_THERE: &str = "the site leads other paths to its workers, so it is not asked for this one";
 
 /// How many requests a service gets at each site.
 pub(super) const MOST_TRIES: u32 = 4;

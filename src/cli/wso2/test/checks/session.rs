@@ -1,9 +1,9 @@
 //! Whether a session stays on its node, over new connections.
 
 use crate::cli::wso2::test::client::Answer;
-use crate::cli::wso2::test::ground::{Ground, MOST_SESSION_TARGETS};
-use crate::cli::wso2::test::places::{Door, Kind};
+use crate::cli::wso2::test::ground::{Entry, Ground, MOST_SESSION_TARGETS};
 use crate::cli::wso2::test::report::{Report, Subject, Verdict};
+use crate::cli::wso2::test::ways::{Kind, LOGIN};
 use crate::cli::wso2::test::who::Witness;
 use crate::config::{Pool, StickyMode};
 
@@ -11,18 +11,21 @@ use super::spread::counted;
 
 /// One line for each pool of more than one node.
 pub(super) async fn check(ground: &Ground<'_>, report: &mut Report) {
-    for (pool, door) in ground.pools(&[Kind::Services, Kind::Console]) {
+    for (pool, entry) in ground.entries(&[Kind::Services, Kind::Console]) {
         let subject = Subject::new("session", format!("pool {}", pool.name));
-        let Some(door) = door else {
-            report.skipped(subject, "the hosts of its sites do not resolve");
-            continue;
+        let entry = match entry {
+            Ok(entry) => entry,
+            Err(why) => {
+                report.skipped(subject, why);
+                continue;
+            }
         };
         if pool.members.len() < 2 {
             report.skipped(subject, "it has one node");
             continue;
         }
-        match stays(ground, pool, door).await {
-            Stays::Known(Err((what, advice))) if !door.tls && kept_elsewhere(ground, pool) => {
+        match stays(ground, &entry).await {
+            Stays::Known(Err((what, advice))) if !entry.door.tls && kept_elsewhere(ground, pool) => {
                 let what = format!("{what}; in other pools of these nodes sessions are kept, as in the guide");
                 report.warning(subject, what, &advice);
             }
@@ -44,10 +47,11 @@ enum Stays {
     Untold(String),
 }
 
-async fn stays(ground: &Ground<'_>, pool: &Pool, door: &Door<'_>) -> Stays {
+async fn stays(ground: &Ground<'_>, entry: &Entry<'_, '_>) -> Stays {
+    let Entry { pool, door, .. } = *entry;
     let mut witness = Witness::of(door.site);
     let cookie = pool.sticky.as_ref().map_or("JSESSIONID", |sticky| &*sticky.cookie);
-    let (target, first) = match begun(ground, pool, door, cookie).await {
+    let (target, first) = match begun(ground, entry, cookie).await {
         Ok(Some(begun)) => begun,
         Ok(None) => {
             return Stays::Untold(format!(
@@ -91,18 +95,12 @@ async fn stays(ground: &Ground<'_>, pool: &Pool, door: &Door<'_>) -> Stays {
 }
 
 /// The first answer of a session, and what was asked.
-async fn begun(
-    ground: &Ground<'_>,
-    pool: &Pool,
-    door: &Door<'_>,
-    cookie: &str,
-) -> Result<Option<(String, Answer)>, String> {
-    let console = || vec!["/carbon/admin/login.jsp".to_owned()];
-    let by_address = pool.sticky.as_ref().is_some_and(|sticky| sticky.mode == StickyMode::Source);
-    let targets = if door.kind == Kind::Console { console() } else { ground.session_targets() };
-    for target in targets {
-        let first = ground.get(door, &target).await?;
-        if by_address || first.session(cookie, door.tls).is_some() {
+async fn begun(ground: &Ground<'_>, entry: &Entry<'_, '_>, cookie: &str) -> Result<Option<(String, Answer)>, String> {
+    let by_address = entry.pool.sticky.as_ref().is_some_and(|sticky| sticky.mode == StickyMode::Source);
+    let targets = if entry.kind == Kind::Console { vec![LOGIN.to_owned()] } else { ground.session_targets() };
+    for target in targets.into_iter().filter(|target| entry.takes(target)) {
+        let first = ground.get(entry.door, &target).await?;
+        if by_address || first.session(cookie, entry.door.tls).is_some() {
             return Ok(Some((target, first)));
         }
     }

@@ -7,29 +7,29 @@ use tokio::time::{Instant, sleep};
 
 use crate::cli::wso2::test::api::Member;
 use crate::cli::wso2::test::client::Answer;
-use crate::cli::wso2::test::ground::Ground;
-use crate::cli::wso2::test::places::{Door, Kind};
+use crate::cli::wso2::test::ground::{Entry, Ground};
 use crate::cli::wso2::test::report::{Report, Subject};
+use crate::cli::wso2::test::ways::Kind;
 use crate::cli::wso2::test::who::Witness;
 use crate::config::{Balance, Pool, StickyMode};
 
 /// One line for each pool of services.
 pub(super) async fn check(ground: &Ground<'_>, report: &mut Report) {
-    for (pool, door) in ground.pools(&[Kind::Services]) {
+    for (pool, entry) in ground.entries(&[Kind::Services]) {
         let subject = Subject::new("spread", format!("pool {}", pool.name));
         let members: Vec<&Member> = ground.members(pool).collect();
         let active: Vec<&Member> =
             members.iter().filter(|member| member.is_active() && !member.backup).copied().collect();
-        match (door, active.as_slice()) {
-            (None, _) => report.skipped(subject, "the hosts of its sites do not resolve"),
+        match (entry, active.as_slice()) {
+            (Err(why), _) => report.skipped(subject, why),
             (_, []) => report.skipped(subject, "it has no active node; see state"),
-            (Some(door), _) => {
-                let asked = ask(ground, pool, door, requests(&active)).await;
+            (Ok(entry), _) => {
+                let asked = ask(ground, &entry, requests(&active)).await;
                 let later = ground.api.members().await.unwrap_or_default();
                 let still = |member: &&&Member| later.iter().any(|other| other == **member);
                 let passive: Vec<&Member> =
                     members.iter().filter(|member| !member.is_active()).filter(still).copied().collect();
-                judge(pool, door, &passive, &active, asked, subject, report);
+                judge(&entry, &passive, &active, asked, subject, report);
             }
         }
     }
@@ -65,14 +65,15 @@ enum Told {
     Counters,
 }
 
-async fn ask(ground: &Ground<'_>, pool: &Pool, door: &Door<'_>, requests: u32) -> Asked {
+async fn ask(ground: &Ground<'_>, entry: &Entry<'_, '_>, requests: u32) -> Asked {
+    let Entry { pool, door, target, .. } = entry;
     let mut witness = Witness::of(door.site);
     let before = ground.api.counts(&pool.name).await.unwrap_or_default();
-    let (target, mut answers, mut failures) = (ground.target(), Vec::new(), Vec::new());
+    let (mut answers, mut failures) = (Vec::new(), Vec::new());
     let (mut sent, mut refused) = (0, 0);
     while sent < requests && failures.len() < MOST_FAILURES {
         sent += 1;
-        match ground.get(door, &target).await {
+        match ground.get(door, target).await {
             Ok(answer) if matches!(answer.status, 403 | 429) => refused += 1,
             Ok(answer) if !matches!(answer.status, 502..=504) => answers.push(answer.without_body()),
             Ok(answer) => failures.push(failure(&answer, &mut witness).await),
@@ -116,15 +117,14 @@ pub(super) async fn counted(
 }
 
 fn judge(
-    pool: &Pool,
-    door: &Door<'_>,
+    entry: &Entry<'_, '_>,
     passive: &[&Member],
     active: &[&Member],
     asked: Asked,
     subject: Subject,
     report: &mut Report,
 ) {
-    let Asked { sent, by_node, by, failures, refused } = asked;
+    let (pool, Asked { sent, by_node, by, failures, refused }) = (entry.pool, asked);
     if refused > 0 {
         let why = "allow-from, rate or a route that denies";
         return report.skipped(subject, format!("{refused} of {sent} requests of this machine were refused ({why})"));
@@ -145,7 +145,7 @@ fn judge(
         let none = if without.is_empty() { String::new() } else { format!("; none from {}", without.join(", ")) };
         let (failed, answers) = (failures.join(", "), shares.join(", "));
         let what = format!("{} of {sent} requests failed: {failed}; answers: {answers}{none}", failures.len());
-        let url = format!("{}/services/", door.origin());
+        let url = format!("{}{}", entry.door.origin(), entry.target);
         let advice = format!("`weir why {url}` and `weir nodes` say where requests go, and why");
         return report.failed(subject, what, &advice);
     }
