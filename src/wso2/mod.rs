@@ -24,5 +24,5 @@ pub use self::files::tree::{conf_directory, is_archive};
 pub(crate) use self::files::xml::secret_lines;
 pub use self::findings::Finding;
 pub use self::model::databases::host as host_of_database;
-pub(crate) use self::view::View;
+pub(crate) use self::view::{Members, View};
 pub use self::write::{Change, Plan, Unsettled, plan};

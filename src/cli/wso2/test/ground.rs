@@ -9,7 +9,7 @@ use super::places::Door;
 use super::url::Url;
 use super::ways::{CONSOLE, GET, Kind, LOGIN, Leads, Way, paths};
 use crate::config::{Address, Config, Node, NodeTls, Pool};
-use crate::wso2::View;
+use crate::wso2::{Members, View};
 
 /// A port of a node that answers.
 pub(super) struct Reached<'a> {
@@ -125,7 +125,8 @@ impl<'a> Ground<'a> {
 
     /// Whether clients reach the workers by this URL.
     pub(super) fn is_public(&self, url: &Url) -> bool {
-        let all = View { config: self.config }.services();
+        let members = Members::of(self.config, []);
+        let all = View { config: self.config, members: &members }.services();
         all.iter().any(|public| public.has_host(&url.host) && (public.tls, public.port) == (url.tls, url.port))
     }
 
