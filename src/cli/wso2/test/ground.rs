@@ -123,9 +123,9 @@ impl<'a> Ground<'a> {
         if self.services.is_empty() { vec![self.target()] } else { named.collect() }
     }
 
-    /// Whether clients reach the workers by this URL.
-    pub(super) fn is_public(&self, url: &Url) -> bool {
-        let members = Members::of(self.config, []);
+    /// Whether clients reach the nodes of this pool, or others of their cluster, by this URL.
+    pub(super) fn is_public(&self, pool: &Pool, url: &Url) -> bool {
+        let members = Members::of(self.config, pool.members.iter().map(|member| member.node));
         let all = View { config: self.config, members: &members }.services();
         all.iter().any(|public| public.has_host(&url.host) && (public.tls, public.port) == (url.tls, url.port))
     }

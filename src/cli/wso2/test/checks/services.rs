@@ -108,7 +108,8 @@ async fn on_node(
         );
         (what, advice)
     })?;
-    let Some(wrong) = private_address(ground, service, &answer).map_err(|what| (what, String::new()))? else {
+    let Some(wrong) = private_address(ground, service, node.pool, &answer).map_err(|what| (what, String::new()))?
+    else {
         return Ok(format!("answers {}", answer.status));
     };
     let receiver = if wrong.starts_with("https") { "https" } else { "http" };
@@ -155,7 +156,7 @@ fn answers(service: &str, answer: &Answer) -> Result<(), String> {
 }
 
 /// An address in the description that no client can use.
-fn private_address(ground: &Ground<'_>, service: &str, answer: &Answer) -> Result<Option<String>, String> {
+fn private_address(ground: &Ground<'_>, service: &str, pool: &Pool, answer: &Answer) -> Result<Option<String>, String> {
     if !is_soap(service) {
         return Ok(None);
     }
@@ -164,5 +165,5 @@ fn private_address(ground: &Ground<'_>, service: &str, answer: &Answer) -> Resul
     if web.is_empty() {
         return Err("its description has no address of http or https".to_owned());
     }
-    Ok(web.into_iter().find(|(_, url)| !ground.is_public(url)).map(|(text, _)| text.clone()))
+    Ok(web.into_iter().find(|(_, url)| !ground.is_public(pool, url)).map(|(text, _)| text.clone()))
 }
