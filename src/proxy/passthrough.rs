@@ -88,7 +88,7 @@ async fn keep_to_rate(passage: &Passage, way: &mut Way<'_>) -> Result<(), Refusa
                 gone = passage.left() => Err(gone),
             };
             passage.running().counters.delayed();
-            way.tries.queued += began.elapsed();
+            way.delayed = began.elapsed();
             waited
         }
     }

@@ -111,7 +111,7 @@ fn write_line(passage: &Passage, way: &Way<'_>, how: &Ended, (finished, ended): 
         tries: way.tries.count,
         session: "none",
         why: way.node.map_or("", |(_, why)| Why::word(why)),
-        queued: way.tries.queued,
+        queued: way.delayed + way.tries.queued,
         request_id: b"",
         trace_id: b"",
         session_names: &passage.listener_ref.generation.session_names,

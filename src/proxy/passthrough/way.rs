@@ -26,6 +26,8 @@ pub(super) struct Way<'p> {
     pub(super) target: Target<'p>,
     pub(super) tries: Tries,
     failed: Tried,
+    /// How long it waited for its turn by rate.
+    pub(super) delayed: Duration,
     /// The member that was chosen last, and why.
     pub(super) node: Option<(usize, Why)>,
 }
@@ -34,7 +36,7 @@ impl<'p> Way<'p> {
     /// A connection that was not tried yet.
     pub(super) fn of(passage: &'p Passage) -> Self {
         let target = Target::new(&passage.listener_ref.generation, passage.to.pool);
-        Self { passage, target, tries: Tries::default(), failed: Tried::default(), node: None }
+        Self { passage, target, tries: Tries::default(), failed: Tried::default(), delayed: Duration::ZERO, node: None }
     }
 
     /// How long nobody needs to speak, and how long the node may take to begin.
@@ -46,12 +48,16 @@ impl<'p> Way<'p> {
     /// Connects to a node.
     pub(super) async fn reach(&mut self) -> Result<(Attempt, TimedStream), Refusal> {
         loop {
-            // The node before may have taken a while: what a reload took away meanwhile may be gone by now.
-            if self.tries.count > 0 {
+            // The rate, or the node before, may have taken a while: what a reload took away meanwhile may be gone by now.
+            if self.tries.count > 0 || !self.delayed.is_zero() {
                 self.follow_pool();
             }
             let attempt = self.pick().await?;
-            match self.open(&attempt).await {
+            let opened = tokio::select! {
+                opened = self.open(&attempt) => opened,
+                gone = self.passage.left() => return Err(gone),
+            };
+            match opened {
                 Ok(node) => return Ok((attempt, node)),
                 Err(failure) => self.after_failure(&attempt, failure)?,
             }

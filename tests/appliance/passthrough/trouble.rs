@@ -2,7 +2,10 @@
 
 use std::io::Read;
 use std::net::{Shutdown, TcpListener, TcpStream};
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::process::Signal;
 
 use super::flowing::{accepted, raw};
 use super::{GET, client, greet, hello, node, plan, sent};
@@ -91,7 +94,7 @@ fn a_client_stays_on_its_node_by_its_address() {
 fn with_each(mut job: impl FnMut(TcpStream) + Send + 'static) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let port = listener.local_addr().expect("a bound socket").port();
-    std::thread::spawn(move || listener.incoming().flatten().for_each(&mut job));
+    thread::spawn(move || listener.incoming().flatten().for_each(&mut job));
     port
 }
 
@@ -153,7 +156,8 @@ fn a_node_that_says_nothing_is_found_out_though_its_clients_have_left() {
     let lines = "timeouts = { read = \"500ms\" }\neject = { failures = 2, for = \"1m\" }";
     let weir = plan(&plain, &[frozen, good.port()], lines).start();
     let hello = hello("pass.test").0;
-    let stays = [sent(&weir, &hello), sent(&weir, &hello)];
+    let stays = sent(&weir, &hello);
+    let mut running = client(&weir);
     for _ in 0..4 {
         drop(sent(&weir, &hello));
     }
@@ -164,8 +168,6 @@ fn a_node_that_says_nothing_is_found_out_though_its_clients_have_left() {
     let said = "refusal=answer-timeout reason=\"the node said nothing for 0.5 s\"";
     eventually("the log says why", || weir.journal().matches(said).count() == 3);
     assert!(weir.journal().contains("\"PASSTHROUGH pass.test TLS\" 504 0 "));
-    let mut running = client(&weir);
-    std::thread::sleep(Duration::from_secs(1));
     assert_eq!(running.ask(GET).text(), "good", "what follows the first byte has more time");
 }
 
@@ -191,9 +193,45 @@ fn the_rate_of_the_listener_holds_for_connections() {
     let delays = "requests = 2, per = \"1s\", burst = 2, excess = \"delay\"";
     weir.edit(|text| text.replace("requests = 1, per = \"1m\", burst = 1", delays));
     weir.reload();
-    let began = std::time::Instant::now();
+    let began = Instant::now();
     for _ in 0..3 {
         assert_eq!(client(&weir).ask(GET).text(), "passed");
     }
     assert!(began.elapsed() >= Duration::from_millis(900), "{:?}", began.elapsed());
+}
+
+#[test]
+fn the_rate_takes_nothing_of_the_time_in_the_queue_and_a_reload_meanwhile_holds() {
+    let (plain, pair) = (Origin::named("plain"), Pair::of(&["pass.test"]));
+    let (old, new) = (node(&pair, "old"), node(&pair, "new"));
+    let lines = "max-requests = 1\nqueue = { size = 5, wait = \"1s\" }";
+    let mut weir = plan(&plain, &[old.port(), new.port()], lines).start();
+    let rate = "handshake-timeout = \"1s\"\nrate = { requests = 1, per = \"2s\", burst = 3, excess = \"delay\" }";
+    weir.edit(|text| text.replace("handshake-timeout = \"1s\"", rate).replace("[\"t1\", \"t2\"]", "[\"t1\"]"));
+    weir.reload();
+    let mut first = client(&weir);
+    assert_eq!(first.ask(GET).text(), "old");
+    let mut second = thread::scope(|scope| {
+        let second = scope.spawn(|| client(&weir));
+        eventually("it had its turn, and waits for a place", || {
+            weir.metric("weir_queue_waiting", &[("pool", "t")]) > 0.5
+        });
+        assert!(
+            weir.metric("weir_delayed_total", &[("site", "pass")]) > 0.5,
+            "two seconds, which is more than the queue has"
+        );
+        drop(first);
+        second.join().expect("it has its whole time in the queue")
+    });
+    assert_eq!(second.ask(GET).text(), "old");
+
+    let came = || weir.metric("weir_connections_total", &[("listener", "https")]);
+    let before = came();
+    thread::scope(|scope| {
+        let third = scope.spawn(|| client(&weir).ask(GET));
+        eventually("it waits for its turn", || came() > before + 0.5);
+        weir.edit(|text| text.replace("[\"t1\"]", "[\"t2\"]"));
+        weir.signal(Signal::HUP);
+        assert_eq!(third.join().expect("it is served").text(), "new", "by the pool as it is when its turn comes");
+    });
 }

@@ -174,7 +174,7 @@ pub fn write_answer(out: &mut Vec<u8>, head: &AnswerHead, to_client: &ToClient<'
     }
     run.end(out);
     each_added(head, to_client, |_, name, value| write_field(out, name, value));
-    if let Some(edits) = to_client.edits_of(head) {
+    if let Some(edits) = filter.edits {
         edits.write(out, |value, out| to_client.write_value(value, out));
     }
     if to_client.framing == FramingToClient::Chunked {
