@@ -2,6 +2,7 @@
 //! `weir check` would, and written (`render`). Each directive gets a line in the report, whatever becomes of it.
 
 pub(super) mod class;
+mod kept;
 pub(super) mod known;
 mod parse;
 mod pool;
@@ -16,11 +17,12 @@ mod trial;
 mod values;
 mod variables;
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 use std::time::SystemTime;
 
 use self::class::Class::{Changed, Refused, Same};
+use self::kept::Kept;
 use self::parse::{Directive, Tree};
 use self::pool::Pools;
 use self::render::Draft;
@@ -28,7 +30,7 @@ use self::report::{Report, Verdicts};
 use self::scope::Scope;
 use self::site::access::{Zones, logs};
 use self::site::listen::Listeners;
-use self::site::{GAP, Sites, lost};
+use self::site::{Sites, lost};
 use self::source::Input;
 use self::table::Table;
 use crate::config;
@@ -94,13 +96,13 @@ fn looked_at(http: &[&Directive], tree: &Tree, prefix: &Path, verdicts: &Verdict
         pages: HashSet::new(),
         taken: HashSet::new(),
         names: values::Names::default(),
-        exposed: BTreeSet::new(),
+        kept: Vec::new(),
         own_rates: false,
     };
     sites.listeners.expect(&servers, &scope);
     servers.iter().for_each(|server| sites.add(server, &scope));
-    sites.close_defaults(&servers);
     streams().for_each(|block| stream::read(block, prefix, &mut sites));
+    sites.keep(&servers);
     let (pools, nodes) = sites.pools.finish(verdicts);
     tree.top.iter().for_each(|one| lost_below(one, verdicts));
     twice(&tree.top, verdicts);
@@ -187,24 +189,40 @@ fn refuse(draft: &mut Draft, shut: &mut HashMap<usize, Table>, at: usize, proble
         return leave_out(draft, at, problem, report);
     }
     let Some(site) = draft.tables.get_mut(at).filter(|table| table.head == "[[site]]") else { return };
-    let Some(whole) = shut.remove(&at) else {
-        let certificate = ["ssl_certificate_key", "ssl_certificate"].into_iter().find(|name| {
-            report
-                .lines
-                .iter()
-                .any(|line| line.directive == *name && site.from.holds(&line.at) && problem.what.contains(&line.args))
-        });
-        report.change(&site.from, certificate.unwrap_or("server"), Refused, &said(problem));
-        shut.insert(at, site.clone());
-        return site.shut(GAP);
-    };
-    *site = whole;
-    let listeners: Vec<String> = site.listeners().filter(|_| site.guarded).map(str::to_owned).collect();
+    match shut.remove(&at) {
+        Some(whole) => *site = whole,
+        None if site.stands_in => {}
+        None => {
+            let certificate = ["ssl_certificate_key", "ssl_certificate"].into_iter().find(|name| {
+                report.lines.iter().any(|line| {
+                    line.directive == *name && site.from.holds(&line.at) && problem.what.contains(&line.args)
+                })
+            });
+            report.change(&site.from, certificate.unwrap_or("server"), Refused, &said(problem));
+            shut.insert(at, site.clone());
+            return site.shut();
+        }
+    }
     draft.left_out.push((at, said(problem)));
-    let takes = |table: &Table| table.value("default").is_some() && listeners.iter().any(|name| table.listens(name));
-    for (_, table) in draft.tables.iter_mut().enumerate().filter(|(other, table)| *other != at && takes(table)) {
-        let note = table.take_less(GAP);
-        report.change(&table.from, "server", Changed, note);
+    keep(draft, at, report);
+}
+
+/// Where a site that is left out keeps people out, no other one takes its requests.
+fn keep(draft: &mut Draft, at: usize, report: &mut Report) {
+    let Draft { tables, left_out, .. } = draft;
+    let Some(site) = tables.get(at).filter(|site| site.guarded || site.passes()).cloned() else { return };
+    let mut names: Vec<String> = site.hosts().map(str::to_owned).collect();
+    let nameless = site.passes() && site.value("nameless").is_some();
+    if names.is_empty() && !nameless {
+        // Its requests are those that no other site has.
+        names.push(String::new());
+    }
+    for listener in site.listeners().map(str::to_owned) {
+        let kept = Kept { listener, names: names.clone(), nameless, from: site.from.clone() };
+        let there = |at| !left_out.iter().any(|(other, _)| *other == at);
+        for change in kept::keep(tables, &kept, site.stands_in, there) {
+            report.change(&change.from, "server", Changed, change.note);
+        }
     }
 }
 
@@ -215,10 +233,17 @@ fn leave_out(draft: &mut Draft, at: usize, problem: &Problem, report: &mut Repor
     let block = if is_pool { "upstream" } else { "server" };
     [block, "proxy_pass"].iter().for_each(|directive| report.change(&from, directive, Refused, &said(problem)));
     draft.left_out.push((at, said(problem)));
-    if let Some(pool) = name.filter(|_| is_pool) {
-        let sites = draft.tables.iter_mut().filter(|table| table.head == "[[site]]");
-        sites.for_each(|site| site.leave(&pool, GAP));
+    let Some(pool) = name.filter(|_| is_pool) else { return };
+    let mut gone = Vec::new();
+    for (at, site) in draft.tables.iter_mut().enumerate().filter(|(_, table)| table.head == "[[site]]") {
+        if !site.passes() {
+            site.leave(&pool);
+        } else if site.value("pool") == Some(&pool) && !draft.left_out.iter().any(|(other, _)| *other == at) {
+            gone.push(at);
+        }
     }
+    draft.left_out.extend(gone.iter().map(|at| (*at, said(problem))));
+    gone.into_iter().for_each(|at| keep(draft, at, report));
 }
 
 fn said(problem: &Problem) -> String {

@@ -464,7 +464,7 @@ fn the_default_site_takes_nothing_that_was_kept_from_it() {
     let gap = "\n\n# from stdin:1\n[[site.route]]\nanswer = { status = 501";
     let rows = [
         (open("_"), kept(r"server_name ~^adm\d+\.x$; deny all;"), format!("default = true{gap}")),
-        (open("_"), kept("server_name ok.x my_admin.x; deny all;"), format!("default = true{gap}")),
+        (open("_"), kept("server_name ok.x a..b; deny all;"), format!("default = true{gap}")),
         (open("d.x"), kept("server_name adm.*; auth_basic x;"), "hosts = [\"d.x\"]\nnameless = true\n".to_owned()),
         (open("d.x"), kept("server_name adm.*; location /a { deny all; }"), "nameless = true\n".to_owned()),
         (open("d.x"), kept("server_name adm.*;"), "hosts = [\"d.x\"]\ndefault = true\n".to_owned()),
@@ -712,10 +712,95 @@ fn a_name_that_goes_nowhere_falls_to_no_other_pool() {
     let closed = text(&passing("hostnames; admin.x.test \"\"; .x.test n; default o;"));
     let own = "hosts = [\"admin.x.test\"]\npassthrough = true\npool = \"n\"\ndeny-from = [\"0.0.0.0/0\", \"::/0\"]";
     assert!(closed.contains(own), "{closed}");
+    for dead in ["server 10.0.0.5:443 down;", "server unix:/run/x;", "server 10.0.0.5:443; hash $http_x;"] {
+        let nginx = passing("hostnames; secret.test \"\"; a.test dead; b.test n; \"\" dead; default o;");
+        let text = text(&nginx.replace("upstream n", &format!("upstream dead {{ {dead} }} upstream n")));
+        for host in ["\"a.test\"", "\"secret.test\"", "nameless = true"] {
+            let mut sites = sites(&text);
+            sites.retain(|site| site.contains(host) && site.contains("passthrough"));
+            let closed = |site: &String| site.contains("deny-from = [\"0.0.0.0/0\", \"::/0\"]");
+            assert!(!sites.is_empty() && sites.iter().all(closed), "{dead} {host}: {text}");
+        }
+        assert!(text.contains("hosts = [\"b.test\"]\npassthrough = true\npool = \"n\"\n"), "{dead}: {text}");
+        assert!(text.contains("default = true\npassthrough = true\npool = \"o\"\n"), "{dead}: {text}");
+    }
+    let nobody = text(
+        &passing("a.test \"\"; default gone;")
+            .replace("upstream n", "upstream gone { server 10.0.0.5:443 down; } upstream n"),
+    );
+    assert!(!nobody.contains("passthrough"), "{nobody}");
+    let included = passing("hostnames; include more.map; a.test n; *.x.test n; default o;");
+    let dump = "# configuration file /etc/nginx/nginx.conf:\n";
+    let more = "\n# configuration file /etc/nginx/more.map:\nadmin.x.test \"\";\n";
+    let included = text(&format!("{dump}{included}{more}"));
+    assert!(included.contains("hosts = [\"a.test\"]") && !included.contains("*.x.test"), "{included}");
+    assert!(!included.contains("default = true\npassthrough"), "{included}");
     let hidden = text(&passing("hostnames; ~^secret o; a.test n; default o;"));
     assert!(!hidden.contains("default = true\npassthrough"), "{hidden}");
     let open = text(&passing("hostnames; a.test n; default o;"));
     assert!(open.contains("default = true\npassthrough"), "{open}");
+}
+
+#[test]
+fn a_stream_that_keeps_people_out_in_another_way_is_closed() {
+    let server = |inside: &str| format!("server {{ listen 443; ssl_preread on; {inside} proxy_pass 10.0.0.3:443; }}");
+    let http = format!("http {{ {} }}", site("location / { return 204; }"));
+    for stream in [
+        format!("js_access m.f; {}", server("")),
+        server("js_preread m.f;"),
+        server("preread_by_lua_block { ngx.exit(1) }"),
+        server("dney 10.0.0.1;"),
+        format!("dney 10.0.0.1; {}", server("")),
+    ] {
+        let text = from_text(&format!("stream {{ {stream} }} {http}")).text;
+        let text = text.unwrap_or_else(|errors| panic!("{}", errors.render(false)));
+        assert!(!text.contains("passthrough = true"), "{stream}: {text}");
+    }
+    let open = from_text(&format!("stream {{ js_access m.f; {} }} {http}", server("js_access off;"))).text.unwrap();
+    assert!(open.contains("passthrough = true"), "{open}");
+}
+
+/// A name whose server keeps people out, and which no site has, is not taken by a wildcard or a default beside it.
+#[test]
+fn a_name_that_is_kept_from_people_is_taken_by_no_other_site() {
+    let room = Directory::new("import-kept");
+    let made = rcgen::generate_simple_self_signed(["*.x.test".to_owned(), "x.test".to_owned()]).unwrap();
+    let (chain, key) = (room.write("c.pem", &made.cert.pem()), room.write("k.pem", &made.signing_key.serialize_pem()));
+    fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).unwrap();
+    let shows = format!("ssl_certificate {}; ssl_certificate_key {};", chain.display(), key.display());
+    let open = |names: &str| {
+        format!(
+            "server {{ listen 443 ssl; {shows} server_name {names}; location / {{ proxy_pass http://10.0.0.4; }} }}"
+        )
+    };
+    let kept =
+        |lines: &str| format!("server {{ listen 443 ssl; {lines} location / {{ proxy_pass http://10.0.0.3; }} }}");
+    let gone = "ssl_certificate /none.pem; ssl_certificate_key /none.pem;";
+    let text = |nginx: &str| from_text(nginx).text.unwrap_or_else(|errors| panic!("{nginx}: {}", errors.render(false)));
+    let host = "hosts = [\"admin.x.test\"]\n";
+    for server in [
+        kept(&format!("server_name admin.x.test; {gone} allow 10.0.0.0/8; deny all;")),
+        kept(&format!("server_name admin.x.test; {gone} ssl_verify_client on;")),
+        kept("server_name admin.x.test; ssl_certificate $c; ssl_certificate_key $c; deny all;"),
+        "server { listen 443 ssl; server_name admin.x.test; ssl_reject_handshake on; }".to_owned(),
+    ] {
+        for nginx in [format!("{server} {}", open("*.x.test")), format!("{} {server}", open("*.x.test"))] {
+            let text = text(&nginx);
+            let sites = sites(&text);
+            let closed = sites.iter().find(|site| site.contains(host)).unwrap();
+            assert!(closed.contains("answer = { status = 501") && !closed.contains("pool ="), "{nginx}: {text}");
+            assert!(
+                text.contains("hosts = [\"*.x.test\"]") && text.contains("pool = \"10.0.0.4-80\""),
+                "{nginx}: {text}"
+            );
+        }
+    }
+    // The certificate does not cover it.
+    let deep = kept(&format!("server_name a.b.x.test; {gone} deny all;"));
+    let text = text(&format!("{} {deep}", open("*.x.test")));
+    assert!(!text.contains("\npool = \"10.0.0.4-80\""), "{text}");
+    let rejects = "server { listen 443 ssl; server_name a.test; ssl_reject_handshake on; }";
+    assert_class(&format!("{rejects} {}", open("*.x.test")), "server", Class::Changed);
 }
 
 #[test]
@@ -949,6 +1034,12 @@ fn control_characters_are_in_no_report_and_no_comment() {
 }
 
 const ZONE: &str = "limit_req_zone $binary_remote_addr zone=z:1m rate=5r/s";
+
+/// What is written of each site, without comments.
+fn sites(text: &str) -> Vec<String> {
+    let lines: String = text.lines().filter(|line| !line.starts_with('#')).map(|line| format!("{line}\n")).collect();
+    lines.split("\n[[site]]\n").skip(1).map(str::to_owned).collect()
+}
 
 /// A server with this inside, and a zone.
 fn zone(inside: &str) -> String {

@@ -116,6 +116,11 @@ pub const PROTECTS: &[&str] = &[
     "SecRulesEnabled",
     "shib_request",
     "testcookie",
+    "js_preread",
+    "preread_by_lua_block",
+    "preread_by_lua_file",
+    "proxy_allow_upstream",
+    "tunnel_allow_upstream",
 ];
 
 /// Directives that lower levels inherit, unless they have one of their own.
@@ -219,7 +224,7 @@ pub(super) fn unread(name: &str, words: &[String], block: &str) -> (Class, Strin
         let near =
             suggestion(name, "", &names).split('?').next().filter(|near| near.starts_with("did")).map(str::to_owned);
         let near = near.map_or(String::new(), |near| format!(": {near}?"));
-        let closes = if matches!(block, "http" | "server" | "location" | "") {
+        let closes = if matches!(block, "http" | "stream" | "server" | "location" | "") {
             "; it may keep people out, so nobody is let in to what stands in this block"
         } else {
             ""

@@ -16,7 +16,7 @@ mod redirects;
 mod rewrites;
 mod routes;
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::HashSet;
 
 use self::access::Zones;
 use self::action::Action;
@@ -24,18 +24,17 @@ use self::listen::{Listeners, Listens};
 use self::names::{Face, Role, Taken};
 use self::path_change::Matched;
 use self::rewrites::Requests;
-use super::class::Class::{Changed, Ignored, Refused, Same, Wider};
+use super::class::Class::{Changed, Ignored, Refused, Same};
+use super::kept;
+use super::kept::Kept;
 use super::parse::Directive;
 use super::pool::Pools;
 use super::report::Verdicts;
 use super::scope::Scope;
-use super::table::Table;
+use super::table::{GAP, Table};
 use super::values;
 
 pub(super) use self::headers::lost;
-
-/// The answer to requests that a gap would have taken: they reach no node.
-pub(super) const GAP: &str = "{ status = 501, body = \"not imported from nginx\" }";
 
 /// What all sites share.
 pub(super) struct Sites<'a, 'b> {
@@ -49,8 +48,8 @@ pub(super) struct Sites<'a, 'b> {
     pub(super) pages: HashSet<usize>,
     pub(super) taken: Taken,
     pub(super) names: values::Names,
-    /// Listeners where requests of a server that keeps people out would reach the default site.
-    pub(super) exposed: BTreeSet<String>,
+    /// Names without a site, of servers that keep people out.
+    pub(super) kept: Vec<Kept>,
     /// Of the server that is read: some locations have rates of their own.
     pub(super) own_rates: bool,
 }
@@ -82,11 +81,8 @@ impl<'a> Sites<'a, '_> {
         let mut table = Table::new("[[site]]", &server.at);
         table.guarded = guards::restricts(scope, true);
         let good = !faces.is_empty() && (!listens.tls || self.certificate(&mut table, server, scope));
-        if table.guarded && (lost || !good) {
-            let rest: Vec<_> =
-                faces.iter().filter(|face| face.role == Role::Rest).flat_map(|face| &face.listeners).collect();
-            let names = listens.all.iter().map(|listen| &listen.name);
-            self.exposed.extend(names.filter(|name| !good || !rest.contains(name)).cloned());
+        if table.guarded && (!lost.is_empty() || !good) {
+            self.lose(&faces, &lost, good, listens, server);
         }
         if !good {
             return;
@@ -110,16 +106,28 @@ impl<'a> Sites<'a, '_> {
         }
     }
 
-    /// Default sites do not take the requests of names that are lost, where a server keeps people out of them.
-    pub(super) fn close_defaults(&mut self, servers: &[&Directive]) {
-        let exposed = |table: &Table| self.exposed.iter().any(|listener| table.listens(listener));
-        for table in self.tables.iter_mut().filter(|table| table.value("default").is_some() && exposed(table)) {
-            let note = table.take_less(GAP);
-            let shut = table.value("hosts").is_none();
-            for server in servers.iter().filter(|server| server.at == table.from) {
-                self.verdicts.say(server, Changed, "default", note);
-                if shut {
-                    self.verdicts.close(server, "these requests get 501, as all of this server");
+    /// Keeps in mind which names of this server have no site on its listeners.
+    fn lose(&mut self, faces: &[Face], lost: &[String], good: bool, listens: &Listens, server: &Directive) {
+        for listener in listens.all.iter().map(|listen| &listen.name) {
+            let own = faces.iter().filter(|face| !good && face.listeners.contains(listener));
+            let mut names: Vec<String> = own.flat_map(|face| &face.hosts).chain(lost).cloned().collect();
+            if names.is_empty() {
+                // Its requests are those that no other server has.
+                names.push(String::new());
+            }
+            self.kept.push(Kept { listener: listener.clone(), names, nameless: false, from: server.at.clone() });
+        }
+    }
+
+    /// Other sites do not take the requests of names that are lost, where a server keeps people out of them.
+    pub(super) fn keep(&mut self, servers: &[&Directive]) {
+        for kept in std::mem::take(&mut self.kept) {
+            for change in kept::keep(&mut self.tables, &kept, false, |_| true) {
+                for server in servers.iter().filter(|server| server.at == change.from) {
+                    self.verdicts.say(server, Changed, "default", change.note);
+                    if change.shut {
+                        self.verdicts.close(server, "these requests get 501, as all of this server");
+                    }
                 }
             }
         }
@@ -128,11 +136,15 @@ impl<'a> Sites<'a, '_> {
     /// A server that refuses unknown names, as Weir does by itself. True where it is there for nothing else: requests without
     /// TLS may reach it too.
     fn rejects(&mut self, server: &'a Directive, scope: &Scope<'a>) -> bool {
-        let others = self.listeners.refusing(server, scope);
+        let (secure, others) = self.listeners.refusing(server, scope);
         let note = "an unknown server name gets no handshake anyway";
-        if names::has_any(scope) {
-            let note = "its names get no handshake either, unless a site has a wildcard over them";
-            self.verdicts.say(server, Wider, "", note);
+        let names = names::all(scope);
+        if !names.is_empty() {
+            let note = "its names get no handshake either; where another site would take them, they get 501";
+            self.verdicts.say(server, Changed, "", note);
+            let (names, from) = (&names, &server.at);
+            let kept = |listener| Kept { listener, names: names.clone(), nameless: false, from: from.clone() };
+            self.kept.extend(secure.into_iter().map(kept));
         }
         let lines =
             if others { scope.all("ssl_reject_handshake") } else { scope.innermost().chain([server]).collect() };

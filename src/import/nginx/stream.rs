@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::class::Class::{Changed, Ignored, Narrower, Refused, Same, Wider};
+use super::kept::Kept;
 use super::known;
 use super::parse::Directive;
 use super::report::Verdicts;
@@ -33,12 +34,14 @@ struct Taken {
     hosts: Vec<String>,
     default: bool,
     nameless: bool,
-    /// They go nowhere: their connections are closed.
-    closed: bool,
 }
 
-/// The networks of all clients.
-const EVERYBODY: [&str; 2] = ["0.0.0.0/0", "::/0"];
+/// Which clients go where.
+struct Targets<'a> {
+    led: Vec<(&'a str, Taken)>,
+    /// Those whose connections are closed.
+    closed: Taken,
+}
 
 fn add<'a>(server: &'a Directive, stream: &Scope<'a>, sites: &mut Sites<'a, '_>) {
     let (scope, verdicts) = (stream.inside(server), sites.verdicts);
@@ -49,7 +52,7 @@ fn add<'a>(server: &'a Directive, stream: &Scope<'a>, sites: &mut Sites<'a, '_>)
         return verdicts.missing(server, "it has no proxy_pass");
     };
     verdicts.same(preread, "passthrough");
-    let Some(targets) = targets(pass, stream, verdicts) else {
+    let Some(Targets { led, mut closed }) = targets(pass, stream, verdicts) else {
         return verdicts.missing(server, "where its connections go is not told by the server name");
     };
     verdicts.same(server, "[[site]]");
@@ -58,33 +61,45 @@ fn add<'a>(server: &'a Directive, stream: &Scope<'a>, sites: &mut Sites<'a, '_>)
     let timeouts = timeouts(&scope, server, verdicts);
     verdicts.same(pass, "pool");
     about(&scope, verdicts);
-    for (target, taken) in targets {
-        let Some(pool) = sites.pools.choose_stream(target, timeouts.clone(), pass, verdicts) else { continue };
-        let mut table = Table::new("[[site]]", &server.at);
-        let base = taken.hosts.first().map_or("default", |host| host.trim_start_matches("*."));
-        table.set("name", values::text(&sites.names.free(values::name(&format!("{base}.tls")))));
-        let on = listeners.iter().map(String::as_str);
-        table.set("listener", if let [only] = listeners.as_slice() { values::text(only) } else { values::texts(on) });
-        if !taken.hosts.is_empty() {
-            table.set("hosts", values::texts(taken.hosts.iter().map(String::as_str)));
+    let mut there = Vec::new();
+    for (target, taken) in led {
+        match sites.pools.choose_stream(target, timeouts.clone(), pass, verdicts) {
+            Some(pool) => there.push((pool, taken)),
+            None => closed.add(taken),
         }
-        for (key, holds) in [("default", taken.default), ("nameless", taken.nameless), ("passthrough", true)] {
-            if holds {
-                table.set(key, "true");
-            }
-        }
+    }
+    for (pool, taken) in there {
+        let mut table = site(server, &listeners, &taken, &mut sites.names);
         table.set("pool", values::text(&pool));
         let logs = [scope.all("access_log"), scope.all("error_log")].concat();
         access::logs(&mut table, &logs, &scope, verdicts);
-        if taken.closed {
-            table.set("deny-from", values::texts(EVERYBODY));
-            sites.tables.push(table);
-        } else if access::write(&mut table, &rules) {
+        if access::write(&mut table, &rules) {
             sites.tables.push(table);
         } else {
             verdicts.missing(server, "nobody is let in, or it is unclear who");
         }
     }
+    let Taken { hosts: names, nameless, .. } = closed;
+    let kept = |listener| Kept { listener, names: names.clone(), nameless, from: server.at.clone() };
+    sites.kept.extend(listeners.into_iter().map(kept));
+}
+
+/// The site of these clients, without its pool.
+fn site(server: &Directive, listeners: &[String], taken: &Taken, names: &mut values::Names) -> Table {
+    let mut table = Table::new("[[site]]", &server.at);
+    let base = taken.hosts.first().map_or("default", |host| host.trim_start_matches("*."));
+    table.set("name", values::text(&names.free(values::name(&format!("{base}.tls")))));
+    let on = listeners.iter().map(String::as_str);
+    table.set("listener", if let [only] = listeners { values::text(only) } else { values::texts(on) });
+    if !taken.hosts.is_empty() {
+        table.set("hosts", values::texts(taken.hosts.iter().map(String::as_str)));
+    }
+    for (key, holds) in [("default", taken.default), ("nameless", taken.nameless), ("passthrough", true)] {
+        if holds {
+            table.set(key, "true");
+        }
+    }
+    table
 }
 
 /// What makes it something else than TLS that is passed through.
@@ -98,18 +113,21 @@ fn obstacle(scope: &Scope<'_>) -> Option<&'static str> {
         Some("TLS inside TLS: the nodes get the client's as it comes")
     } else if scope.is_on("proxy_protocol") {
         Some("the PROXY protocol is not spoken, and its nodes wait for it")
-    } else if scope.innermost().any(|one| known::protects(&one.name)) {
+    } else if known::protecting().filter_map(|name| scope.one(name)).any(|one| one.word() != "off") {
         Some("it keeps people out in a way that Weir lacks")
+    } else if scope.has_unknown() {
+        Some("nginx knows no such name as one here or around it, and it may keep people out")
     } else {
         None
     }
 }
 
 /// Which clients go where. Nothing, with a verdict, where that cannot be said.
-fn targets<'a>(pass: &'a Directive, stream: &Scope<'a>, verdicts: &Verdicts) -> Option<Vec<(&'a str, Taken)>> {
+fn targets<'a>(pass: &'a Directive, stream: &Scope<'a>, verdicts: &Verdicts) -> Option<Targets<'a>> {
     let target = pass.word();
     if !target.contains('$') {
-        return Some(vec![(target, Taken { default: true, ..Taken::default() })]);
+        let all = Taken { default: true, ..Taken::default() };
+        return Some(Targets { led: vec![(target, all)], closed: Taken::default() });
     }
     let maps = stream.own("map");
     let map = maps.iter().find(|one| one.words.get(1).is_some_and(|name| name == target));
@@ -120,15 +138,16 @@ fn targets<'a>(pass: &'a Directive, stream: &Scope<'a>, verdicts: &Verdicts) -> 
     verdicts.same(map, "hosts");
     let masks = map.values().iter().any(|line| line.name == "hostnames");
     let mut targets = BTreeMap::<&str, Taken>::new();
-    let mut closed = Taken { closed: true, ..Taken::default() };
-    let mut all_told = true;
+    let mut closed = Taken::default();
+    let (mut all_told, mut whole) = (true, true);
     for line in map.values() {
         let (name, target) = (line.name.as_str(), line.word());
         let taken = match name {
             "hostnames" | "volatile" if line.words.is_empty() => continue,
             "include" => {
-                verdicts.missing(map, format!("include {target}: write its lines here"));
-                all_told = false;
+                let note = "write its lines here; so the default and the wildcards are left out";
+                verdicts.missing(map, format!("include {target}: {note}"));
+                (all_told, whole) = (false, false);
                 continue;
             }
             _ if target.is_empty() => {
@@ -143,22 +162,23 @@ fn targets<'a>(pass: &'a Directive, stream: &Scope<'a>, verdicts: &Verdicts) -> 
         };
         all_told &= take(taken, name, masks, map, verdicts);
     }
-    if !all_told {
-        // They would fall to it.
-        targets.values_mut().for_each(|taken| taken.default = false);
+    for taken in targets.values_mut() {
+        // Names that are not told would fall to it.
+        taken.default &= all_told;
+        taken.hosts.retain(|host| whole || !host.starts_with("*."));
     }
-    let mut targets: Vec<_> = targets.into_iter().filter(|(_, taken)| !taken.is_empty()).collect();
-    // What goes nowhere needs no entry of its own where nothing else would take it. Its site has some pool, which nobody reaches.
-    closed.default = false;
-    if let Some((pool, _)) = targets.first().filter(|_| !closed.is_empty()) {
-        targets.push((pool, closed));
-    }
-    Some(targets)
+    let led = targets.into_iter().filter(|(_, taken)| !taken.is_empty()).collect();
+    Some(Targets { led, closed })
 }
 
 impl Taken {
     fn is_empty(&self) -> bool {
         !self.default && !self.nameless && self.hosts.is_empty()
+    }
+
+    fn add(&mut self, other: Self) {
+        self.hosts.extend(other.hosts);
+        self.nameless |= other.nameless;
     }
 }
 

@@ -142,7 +142,7 @@ impl Listeners {
             if listener.tls && scope.is_on("ssl_reject_handshake") {
                 continue;
             }
-            let name = listener.table.value("name").unwrap_or_default().trim_matches('"').to_owned();
+            let name = listener.name();
             if listens.all.iter().any(|listen| listen.name == name) {
                 let note = "this address is written twice in the server, and nginx does not start with that";
                 line(&wanted, scope).for_each(|one| verdicts.say(one, Refused, "", note));
@@ -181,20 +181,25 @@ impl Listeners {
         for wanted in wanted(server, scope, verdicts) {
             let listener = self.find_or_add(&Wanted { tls: true, ..wanted });
             (listener.servers, listener.sites) = (listener.servers + 1, listener.sites + 1);
-            names.push(listener.table.value("name").unwrap_or_default().trim_matches('"').to_owned());
+            names.push(listener.name());
         }
         names
     }
 
-    /// A server that refuses all handshakes: the next one is not the first of its TLS listeners. Whether it has others too.
-    pub(super) fn refusing(&mut self, server: &Directive, scope: &Scope<'_>) -> bool {
-        let mut others = false;
+    /// A server that refuses all handshakes: the next one is not the first of its TLS listeners. Their names, and whether it has
+    /// others too.
+    pub(super) fn refusing(&mut self, server: &Directive, scope: &Scope<'_>) -> (Vec<String>, bool) {
+        let (mut secure, mut others) = (Vec::new(), false);
         for wanted in wanted(server, scope, &Verdicts::default()) {
             let listener = self.find_or_add(&wanted);
-            listener.servers += usize::from(listener.tls);
-            others |= !listener.tls;
+            if listener.tls {
+                listener.servers += 1;
+                secure.push(listener.name());
+            } else {
+                others = true;
+            }
         }
-        others
+        (secure, others)
     }
 
     fn find_or_add(&mut self, wanted: &Wanted<'_>) -> &mut Listener {
@@ -238,6 +243,10 @@ impl Listeners {
 }
 
 impl Listener {
+    fn name(&self) -> String {
+        self.table.value("name").unwrap_or_default().trim_matches('"').to_owned()
+    }
+
     /// Whether it speaks HTTP/1.1 alone: a server says so, and no other one says the opposite.
     fn refuses_http2(&self) -> bool {
         self.tls && self.no_http2 && !self.http2

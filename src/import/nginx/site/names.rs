@@ -35,21 +35,21 @@ struct Written {
     any: bool,
     /// The empty name: requests that name no host.
     empty: bool,
-    /// Some names are not imported.
-    lost: bool,
+    /// Those that are not imported.
+    lost: Vec<String>,
 }
 
 /// Names of listeners and hosts that have a site.
 pub(super) type Taken = HashSet<(String, String)>;
 
-/// The sites of this server, none, with a verdict, where no request would reach one; and whether names of it are lost.
+/// The sites of this server, none, with a verdict, where no request would reach one; and the names of it that are lost.
 pub(super) fn faces(
     server: &Directive,
     scope: &Scope<'_>,
     listens: &Listens,
     taken: &mut Taken,
     verdicts: &Verdicts,
-) -> (Vec<Face>, bool) {
+) -> (Vec<Face>, Vec<String>) {
     let written = written(scope, verdicts);
     let mut faces: Vec<Face> = Vec::new();
     for listen in &listens.all {
@@ -98,7 +98,7 @@ fn written(scope: &Scope<'_>, verdicts: &Verdicts) -> Written {
                 Host::Names(names) => written.hosts.extend(names),
                 Host::No(why) => {
                     verdicts.missing(one, format!("{word}: {why}"));
-                    written.lost = true;
+                    written.lost.push(word.to_ascii_lowercase());
                 }
             }
         }
@@ -108,18 +108,19 @@ fn written(scope: &Scope<'_>, verdicts: &Verdicts) -> Written {
     written
 }
 
-/// Whether it has names that clients ask for.
-pub(super) fn has_any(scope: &Scope<'_>) -> bool {
-    scope
-        .own("server_name")
-        .iter()
-        .flat_map(|one| &one.words)
-        .any(|word| !matches!(host(word), Host::Any | Host::Empty))
+/// All names that clients ask for, in lower case.
+pub(super) fn all(scope: &Scope<'_>) -> Vec<String> {
+    let of = |word: &String| match host(word) {
+        Host::Any | Host::Empty => Vec::new(),
+        Host::Names(names) => names,
+        Host::No(_) => vec![word.to_ascii_lowercase()],
+    };
+    scope.own("server_name").iter().flat_map(|one| &one.words).flat_map(of).collect()
 }
 
 /// A server that is left out, since it has no name that Weir could ask for.
 fn unreached(server: &Directive, written: &Written, verdicts: &Verdicts) {
-    if written.lost {
+    if !written.lost.is_empty() {
         let note =
             "none of its names is imported: its requests get 421, or the site that takes the rest on this listener";
         // What stands in it gets its lines as in any block that is not imported.
