@@ -157,9 +157,11 @@ fn of_member(old: &Member, new: &Member) -> Vec<String> {
 fn of_sites(before: &Config, now: &Config) -> Vec<String> {
     let old: HashMap<&str, &Site> = before.sites.iter().map(|site| (&*site.name, site)).collect();
     let kept = now.sites.iter().filter_map(|site| Some((*old.get(&*site.name)?, site)));
-    kept.flat_map(|(old, new)| [order_of_routes(old, new), certificate(old, new), error_page(old, new)])
-        .flatten()
-        .collect()
+    kept.flat_map(|(old, new)| {
+        let one = [order_of_routes(old, new), certificate(old, new)];
+        one.into_iter().flatten().chain(error_pages(old, new))
+    })
+    .collect()
 }
 
 fn order_of_routes(old: &Site, new: &Site) -> Option<String> {
@@ -181,12 +183,14 @@ fn certificate(old: &Site, new: &Site) -> Option<String> {
     Some(format!("site {}: another certificate, valid until {then} (before: until {until})", new.name))
 }
 
-fn error_page(old: &Site, new: &Site) -> Option<String> {
+fn error_pages(old: &Site, new: &Site) -> Vec<String> {
     let known = |page: &ErrorPage| old.error_pages.pages.iter().find(|(_, other)| other.file == page.file);
     let pages = new.error_pages.pages.iter().map(|(_, page)| &**page);
     let changed = |page: &&ErrorPage| known(page).is_some_and(|(_, other)| other.body != page.body);
-    let page = pages.into_iter().find(changed)?;
-    Some(format!("site {}: error page {} has another text", new.name, page.file.display()))
+    let mut files: Vec<_> = pages.filter(changed).map(|page| page.file.display().to_string()).collect();
+    files.sort();
+    files.dedup();
+    files.iter().map(|file| format!("site {}: error page {file} has another text", new.name)).collect()
 }
 
 #[cfg(test)]

@@ -63,8 +63,8 @@ pub(crate) enum RunError {
     System(Vec<Problem>),
 }
 
-/// How long the end of the process waits until sessions and orders are on disk. With `LATE_WORK` this is within what
-/// `TimeoutStopSec` of the unit has beyond `stop-timeout`.
+/// How long the end of the process waits until sessions and orders are on disk. With `LATE_WORK` and the 2 s that
+/// the threads have to close their sockets this is within what `TimeoutStopSec` of the unit has beyond `stop-timeout`.
 const LAST_WRITES: Duration = Duration::from_secs(8);
 
 /// How long the end of the process waits for an answer of the admin address that is still being made.

@@ -234,7 +234,7 @@ static REFERENCE: &[Key] = &[
     key("pool", "eject", Form::Table(false), "see there", "after how many failed requests a node is passive for a while"),
     key("pool", "when-none", Form::Choice(choices::WhenNone::VARIANTS), "`\"fail\"`", "what Weir does while no node is active. Both first try a node that is only ejected; then `fail` answers 503, and `all` tries every node that no operator took out"),
     key("pool", "redirects", Form::Text("`\"off\"` or list of tables"), "nodes become sites", "how Location, Content-Location and Refresh of the nodes are changed"),
-    key("pool", "cookies", Form::Table(false), "as they come", "if written, the nodes' cookies are changed: Domain, Secure, HttpOnly, SameSite"),
+    key("pool", "cookies", Form::Table(false), "as they come", "if written, the nodes' cookies are changed: Domain, Path, Secure, HttpOnly, SameSite"),
 
     key("pool.nodes", "node", NAME, REQUIRED, "a node's name"),
     key("pool.nodes", "weight", Form::Integer(1, 1000), "`1`", "the node's share of the requests, in relation to the others'"),

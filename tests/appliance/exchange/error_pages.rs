@@ -31,6 +31,17 @@ fn html(status: u16) -> (u16, String, String) {
 }
 
 #[test]
+fn each_page_with_another_text_is_told_before_a_reload() {
+    let weir = with_pages(&Origin::named("n1"), "");
+    fs::write(weir.path("soon.html"), "soon").expect("the directory is there");
+    fs::write(weir.path("denied.json"), "{}").expect("the directory is there");
+    let said = weir.command(&["diff"]);
+    for page in ["denied.json", "soon.html"] {
+        assert!(said.out.contains(&format!("{page} has another text")), "{page}: {said:?}");
+    }
+}
+
+#[test]
 fn a_page_of_ones_own_changes_the_body_and_nothing_else() {
     let origin = Origin::named("n1");
     let plain = Plan::before(&[&origin]).site(ROUTES).more(DEAD).start();
