@@ -35,7 +35,7 @@ pub struct Cluster {
     pub members_from: Vec<Endpoint>,
     /// Indices into [`Config::nodes`](super::Config::nodes), and the logs in which those nodes tell of the members.
     pub members_log: Vec<(usize, PathBuf)>,
-    /// How often they are asked, and the logs are read. Default 5s.
+    /// How often they are asked, and the logs are read. Default 5s. All that is told of the cluster waits for some of these.
     pub members_interval: Duration,
     /// Its place in the file.
     pub at: Place,

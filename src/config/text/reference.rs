@@ -420,7 +420,7 @@ static REFERENCE: &[Key] = &[
     key("cluster", "database", Form::Table(false), "the same on all nodes", "the database in which the nodes share their registry"),
     key("cluster", "members-from", Form::List("URLs"), "`[]`", "where members are asked who is in the cluster: Hazelcast's REST, on the port for messages of the cluster. It is shown and told, and changes nothing for requests"),
     key("cluster", "members-log", Form::Table(false), "`{}`", "nodes, and their wso2carbon.log on this machine or mounted: what they log of members is shown too"),
-    key("cluster", "members-interval", TIME, "`\"5s\"`", "how often members are asked and logs are read; an answer may take twice as long"),
+    key("cluster", "members-interval", TIME, "`\"5s\"`", "how often members are asked and logs are read; an answer may take twice as long, and a split brain is told when it has lasted six times as long"),
 
     key("cluster.members", "node", Form::Text("node name"), REQUIRED, "the node"),
     key("cluster.members", "port", PORT, "`4000`", "its `localMemberPort`, to which no offset is added"),

@@ -12,14 +12,18 @@ use std::time::{Duration, Instant};
 use self::dispute::Disputes;
 use self::node::NodeRecord;
 pub(crate) use self::node::{Membership, NodeInCluster};
-use self::saying::Saying;
+use self::saying::{Hearing, Saying};
 use super::known::KnownNodes;
 use super::member_list::MemberAddress;
 use super::told::{Fault, Told};
 use super::word::Word;
 
-/// After so many failures in a row a source is told to be silent. One question may stay unanswered while members come and go.
-const SILENT_AFTER: u32 = 2;
+/// For so many intervals a node and its probes must say the opposite until it is told: a node that stops leaves the cluster at
+/// once, and its probes fail a little later.
+const CONFLICT_LASTS: u32 = 2;
+/// For so many intervals two members must contradict each other until it counts. One that starts names itself alone until it has
+/// joined, for which Hazelcast waits up to 20 s; halves of a cluster do not come together before 300 s.
+const SPLIT_LASTS: u32 = 6;
 
 /// What is known of the cluster.
 #[derive(Debug)]
@@ -40,12 +44,7 @@ pub(crate) struct SourceState {
     pub(crate) log_of: Option<Arc<str>>,
     /// What it said last.
     said: Option<Word>,
-    /// When.
-    answered: Option<Instant>,
-    /// How often it has answered.
-    answers: u64,
-    /// Failures in a row.
-    failures: u32,
+    hearing: Hearing,
     fault: Option<Fault>,
 }
 
@@ -81,32 +80,42 @@ impl ClusterState {
     /// Looks anew: also without a word of a source time passes, and probes go on.
     pub(super) fn look(&mut self, known: &KnownNodes, now: Instant) -> Vec<Told> {
         self.nodes.retain(|name, _| known.nodes.iter().any(|node| node.name == *name));
-        let sayings = sayings(&self.sources, known);
-        // While a first question is under way, and while all have failed just once, nothing is known to have changed.
-        if sayings.is_empty() && self.sources.iter().any(|source| !source.is_silent()) {
+        let mut sayings = sayings(&self.sources, known);
+        if self.must_wait(sayings.is_empty()) {
             return Vec::new();
         }
-        let is_sure = !self.sources.iter().any(|source| source.failures > 0 && !source.is_silent());
-        let mut told: Vec<Told> = self.disputes.look(&sayings, is_sure, known).into_iter().collect();
+        let (fresh, hold) = (sayings.len(), self.interval * SPLIT_LASTS);
+        let old = self.sources.iter().filter(|source| !source.hearing.is_fresh());
+        let old = old.filter_map(|source| source.saying(known));
+        sayings.extend(old.filter(|saying| saying.still_stands(known, now, hold)));
+        let mut told: Vec<Told> = self.disputes.look(&sayings, known, now, hold).into_iter().collect();
         let split = self.disputes.is_split();
-        if split && !is_sure {
-            return told;
+        if !split {
+            sayings.truncate(fresh);
         }
         for (index, node) in known.nodes.iter().enumerate() {
             let said = |what: bool| sayings.iter().filter(|saying| saying.says(index) == Some(what)).count();
             let (listed, denied) = (said(true), said(false));
             let record = self.nodes.entry(Arc::clone(&node.name)).or_insert_with(|| NodeRecord::new(now));
             let membership = match (listed, denied) {
-                (0, 0) => Membership::Unknown,
-                (0, _) => record.outside(node.is_expected()),
-                (_, 0) => Membership::Member,
-                _ if split => Membership::Split,
+                (0, 0) => Some(Membership::Unknown),
+                (0, _) => Some(record.outside(node.is_expected())),
+                (_, 0) => Some(Membership::Member),
+                _ if split => Some(Membership::Split),
                 // Some know already what others will know in a moment.
-                _ => continue,
+                _ => None,
             };
-            told.extend(record.look(node, membership, now, self.interval * 2));
+            told.extend(record.look(node, membership, now, self.interval * CONFLICT_LASTS));
         }
         told
+    }
+
+    /// While a first question is under way, and while all have failed just once, nothing is known to have changed. Nor has a split
+    /// ended while one that was not heard yet may be its other half.
+    fn must_wait(&self, nobody_answers: bool) -> bool {
+        let split = self.disputes.is_split();
+        let unheard = |source: &SourceState| nobody_answers || split && source.said.is_none();
+        self.sources.iter().any(|source| !source.is_silent() && unheard(source))
     }
 
     /// The sources.
@@ -142,27 +151,28 @@ impl ClusterState {
 
 /// What counts of what is said. The log of a node that died keeps its last word, which counts no more.
 fn sayings<'s>(sources: &'s [SourceState], known: &KnownNodes) -> Vec<Saying<'s>> {
-    let all: Vec<Saying<'_>> = sources.iter().filter_map(|source| source.saying(known)).collect();
+    let fresh = sources.iter().filter(|source| source.hearing.is_fresh());
+    let all: Vec<Saying<'_>> = fresh.filter_map(|source| source.saying(known)).collect();
     let outlived: Vec<bool> = all.iter().map(|saying| saying.is_outlived(&all, known)).collect();
     all.into_iter().zip(outlived).filter(|(_, outlived)| !outlived).map(|(saying, _)| saying).collect()
 }
 
 impl SourceState {
-    pub(super) const fn new(id: u64, name: Arc<str>, log_of: Option<Arc<str>>) -> Self {
-        Self { id, name, log_of, said: None, answered: None, answers: 0, failures: 0, fault: None }
+    pub(super) fn new(id: u64, name: Arc<str>, log_of: Option<Arc<str>>) -> Self {
+        Self { id, name, log_of, said: None, hearing: Hearing::default(), fault: None }
     }
 
     fn heard(&mut self, answer: Result<Word, Fault>, now: Instant) -> Option<Told> {
         let was_silent = self.is_silent();
         match answer {
             Ok(word) => {
-                (self.said, self.answered, self.failures, self.fault) = (Some(word), Some(now), 0, None);
-                self.answers += 1;
+                (self.said, self.fault) = (Some(word), None);
+                self.hearing.answers(now);
                 was_silent.then(|| self.told(false, "tells of the members again".to_owned()))
             }
             Err(fault) => {
-                self.failures = self.failures.saturating_add(1);
                 self.fault = Some(fault);
+                self.hearing.fails(now);
                 (self.is_silent() && !was_silent).then(|| {
                     self.told(true, format!("says nothing of the members: {}", self.problem().unwrap_or_default()))
                 })
@@ -176,27 +186,22 @@ impl SourceState {
 
     /// Whether it has said nothing for so long that this is told.
     pub(crate) const fn is_silent(&self) -> bool {
-        self.failures >= SILENT_AFTER
-    }
-
-    /// What it says now. An old word says nothing: its node may have died.
-    fn said_now(&self) -> Option<&Word> {
-        self.said.as_ref().filter(|_| self.failures == 0)
+        self.hearing.is_silent()
     }
 
     fn saying(&self, known: &KnownNodes) -> Option<Saying<'_>> {
-        let word = self.said_now()?;
-        Some(Saying::new((self.id, &self.name, self.answers), word, self.log_of.as_deref(), known))
+        let word = self.said.as_ref()?;
+        Some(Saying::new((self.id, &self.name, self.hearing), word, self.log_of.as_deref(), known))
     }
 
     /// The members that it names, while it answers.
     pub(crate) fn members(&self) -> Option<&[MemberAddress]> {
-        self.said_now().map(|word| &*word.members)
+        self.said.as_ref().filter(|_| self.hearing.is_fresh()).map(|word| &*word.members)
     }
 
     /// Since its last answer.
     pub(crate) fn answered_for(&self, now: Instant) -> Option<Duration> {
-        self.answered.map(|answered| now.saturating_duration_since(answered))
+        self.hearing.answered.map(|answered| now.saturating_duration_since(answered))
     }
 
     /// Why it says nothing, and what would be right.

@@ -40,7 +40,7 @@ pub const DEFINITIONS: &[Definition] = &[
         "weir_cluster_split",
         "gauge",
         "",
-        "1 while the members disagree about who is in the cluster, else 0. Only with [cluster] members-from or members-log",
+        "1 while the members disagree about who is in the cluster for more than a moment, else 0. Only with [cluster] members-from or members-log",
     ),
     ("weir_connections_open", "gauge", "listener", "Client connections open now"),
     (

@@ -15,6 +15,8 @@ use crate::harness::{Appliance, Gate, Origin, Plan, eventually, ok, within};
 enum Says {
     /// Answers with this body.
     Text(String),
+    /// Answers with these bodies in turn.
+    InTurn([String; 2]),
     /// Closes the connection without a byte, as Hazelcast without REST.
     Nothing,
     /// Answers these bytes.
@@ -23,6 +25,16 @@ enum Says {
     Slowly,
     /// Waits until the gate opens.
     Waits(Gate),
+}
+
+impl Says {
+    fn says_next(&mut self) -> Self {
+        let now = self.clone();
+        if let Self::InTurn(bodies) = self {
+            bodies.reverse();
+        }
+        now
+    }
 }
 
 /// A member of the nodes' cluster that can be asked.
@@ -38,9 +50,9 @@ impl Member {
         let says = Arc::new(Mutex::new(says));
         let script = Arc::clone(&says);
         let origin = Origin::speaking(move |talk| {
-            let says = script.lock().expect(UNBROKEN).clone();
+            let says = script.lock().expect(UNBROKEN).says_next();
             match says {
-                Says::Text(body) => talk.send(&ok(&body)),
+                Says::Text(body) | Says::InTurn([body, _]) => talk.send(&ok(&body)),
                 Says::Nothing => talk.close(),
                 Says::Bytes(bytes) => talk.send(&bytes),
                 Says::Waits(gate) => drop(gate.pass()),
@@ -207,6 +219,43 @@ fn a_split_cluster_is_told_when_it_lasts() {
     two.names(&[1, 2], 2);
     eventually("it is over", || was_told(&weir, "cluster: the members that answer agree again: n1, n2") == 1);
     eventually_placed(&weir, ["member", "member"]);
+}
+
+#[test]
+fn who_comes_and_goes_neither_hides_a_split_nor_makes_another() {
+    let (one, two) = (Member::naming(&[1, 2]), Member::new(Says::Text(list(&[1, 2], 2))));
+    let (_one, _two, weir) = before(&[&one, &two], OFTEN);
+    eventually_placed(&weir, ["member", "member"]);
+    // A third member joins one side and leaves it, again and again.
+    one.turns(Says::InTurn([list(&[1, 3], 1), list(&[1], 1)]));
+    two.names(&[2], 2);
+    eventually_placed(&weir, ["split", "split"]);
+    assert!(weir.metric("weir_cluster_split", &[]) > 0.9);
+    one.is_asked(4);
+    // Nor does a side end it that says nothing for a moment.
+    two.turns(Says::Nothing);
+    eventually("its silence is told", || was_told(&weir, "says nothing of the members") == 1);
+    two.names(&[2], 2);
+    eventually("it speaks again", || was_told(&weir, "tells of the members again") == 1);
+    assert_eq!([place(&weir, "n1"), place(&weir, "n2")], ["split", "split"]);
+    let told = told(&weir);
+    assert_eq!(told.len(), 3, "one split, one silence and its end: {told:?}");
+}
+
+#[test]
+fn a_member_that_starts_alone_and_joins_is_no_split() {
+    let (one, two) = (Member::naming(&[1, 2]), Member::new(Says::Text(list(&[1, 2], 2))));
+    let (_one, _two, weir) = before(&[&one, &two], "1s");
+    eventually_placed(&weir, ["member", "member"]);
+    two.turns(Says::Nothing);
+    one.names(&[1], 1);
+    eventually_placed(&weir, ["member", "left"]);
+    two.names(&[2], 2);
+    two.is_asked(4);
+    one.names(&[1, 2], 1);
+    two.names(&[1, 2], 2);
+    eventually("it is back", || was_told(&weir, "n2: is in the cluster again, after ") == 1);
+    assert_eq!(was_told(&weir, "disagree"), 0, "{:?}", told(&weir));
 }
 
 #[test]

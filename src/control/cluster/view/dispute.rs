@@ -1,7 +1,9 @@
-//! Whether the members disagree about who is in the cluster. While one joins or leaves they do for a moment: it counts when all
-//! of them have said the same twice more.
+//! Whether the members disagree about who is in the cluster. While one joins or leaves they do for a moment, and one that starts
+//! names itself alone until it has joined: it counts when two of them have contradicted each other for a while.
 
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use super::super::known::KnownNodes;
 use super::super::member_list::MemberAddress;
@@ -9,72 +11,146 @@ use super::super::told::Told;
 use super::super::word::Word;
 use super::saying::Saying;
 
-/// How often each must say the same again.
-const ROUNDS: u64 = 2;
-/// The most names in a sentence.
+/// The most names in a sentence, and the most members that two sources are watched for.
 const NAMED: usize = 8;
 
-/// The disagreement that is there, if there is one.
+/// The disagreements that are there.
 #[derive(Debug, Default)]
 pub(super) struct Disputes {
-    seen: Option<Dispute>,
+    /// By the numbers of the two sources, the smaller one first.
+    pairs: BTreeMap<(u64, u64), Contradiction>,
+    /// From when one of them counts, until all who answer agree.
+    split: Option<Split>,
 }
 
+/// One source names members that another one does not.
 #[derive(Debug)]
-struct Dispute {
-    /// The lists that differ, each ordered, and in order.
-    lists: Vec<Vec<MemberAddress>>,
-    /// How often each source had answered when it began.
-    began: Vec<(u64, u64)>,
-    /// Whether all have said the same often enough.
+struct Contradiction {
+    /// Some of these members. Who is only named now and then is soon none of them.
+    over: Vec<MemberAddress>,
+    began: Instant,
+    /// Whether it has lasted.
     counts: bool,
-    /// Who sees whom, since it counts; until then, what was told before.
-    words: Option<String>,
+}
+
+#[derive(Debug, Default)]
+struct Split {
+    /// The numbers of the sources that were of one mind when this was last told.
+    sides: Vec<Vec<u64>>,
+    /// Who saw whom then.
+    told: String,
+    /// Who sees whom now.
+    words: String,
 }
 
 impl Disputes {
-    pub(super) fn is_split(&self) -> bool {
-        self.in_words().is_some()
+    pub(super) const fn is_split(&self) -> bool {
+        self.split.is_some()
     }
 
     pub(super) fn in_words(&self) -> Option<&str> {
-        self.seen.as_ref()?.words.as_deref()
+        self.split.as_ref().map(|split| &*split.words)
     }
 
-    /// `is_sure`: no source has just failed for the first time.
-    pub(super) fn look(&mut self, sayings: &[Saying<'_>], is_sure: bool, known: &KnownNodes) -> Option<Told> {
+    /// What lasts for `hold` counts.
+    pub(super) fn look(
+        &mut self,
+        sayings: &[Saying<'_>],
+        known: &KnownNodes,
+        now: Instant,
+        hold: Duration,
+    ) -> Option<Told> {
         let sayings: Vec<&Saying<'_>> = sayings.iter().filter(|saying| saying.word.is_whole).collect();
-        let lists = different_lists(&sayings);
-        if lists.len() < 2 && !is_sure {
-            return None;
+        let has_grown = self.follow(&sayings, now, hold);
+        if !self.pairs.values().any(|pair| pair.counts) {
+            return self.split.take_if(|_| self.pairs.is_empty()).map(|_| told(false, is_over(&sayings, known)));
         }
-        if lists.len() < 2 {
-            return self
-                .seen
-                .take()
-                .filter(|dispute| dispute.words.is_some())
-                .map(|_| told(false, is_over(&sayings, known)));
-        }
-        let answers = |saying: &&Saying<'_>| (saying.id, saying.answers);
-        let same = self.seen.as_ref().is_some_and(|dispute| dispute.lists == lists);
-        if !same {
-            // Who joins one half of a split cluster does not end it.
-            let words = self.seen.take().and_then(|dispute| dispute.words);
-            let began = sayings.iter().map(answers).collect();
-            self.seen = Some(Dispute { lists, began, counts: false, words });
-            return None;
-        }
-        let dispute = self.seen.as_mut()?;
-        let since = |saying: &Saying<'_>| dispute.began.iter().find(|(id, _)| *id == saying.id).map_or(0, |one| one.1);
-        let again = sayings.iter().all(|saying| saying.answers >= since(saying) + ROUNDS);
-        if dispute.counts || !again {
-            return None;
-        }
-        dispute.counts = true;
         let words = in_words(&sayings, known);
-        let before = dispute.words.replace(words.clone());
-        (before.as_ref() != Some(&words)).then(|| told(true, words))
+        let before = self.split.get_or_insert_default();
+        before.words.clone_from(&words);
+        if !has_grown {
+            return None;
+        }
+        // Who comes or goes on one side does not make another split.
+        let over = self.pairs.values().filter(|pair| pair.counts).flat_map(|pair| &pair.over).collect();
+        let sides = sides(&sayings, &over);
+        let is_known = before.told == words || before.has(&sides);
+        before.sides = sides;
+        if is_known {
+            return None;
+        }
+        before.told.clone_from(&words);
+        Some(told(true, words))
     }
+
+    /// Compares all sources with each other, and tells whether one more contradiction counts. Of a source that does not answer
+    /// nothing new is believed.
+    fn follow(&mut self, sayings: &[&Saying<'_>], now: Instant, hold: Duration) -> bool {
+        let lists = different_lists(sayings);
+        let placed: Vec<_> =
+            sayings.iter().map(|saying| (*saying, lists.binary_search(&ordered(saying.word)))).collect();
+        let mut before = std::mem::take(&mut self.pairs);
+        let mut has_grown = false;
+        for (index, (one, list)) in placed.iter().enumerate() {
+            for (other, others) in placed.iter().skip(index + 1) {
+                let key = (one.id.min(other.id), one.id.max(other.id));
+                let was = before.remove(&key);
+                let counted = was.as_ref().is_some_and(|was| was.counts);
+                let pair = match one.hearing.is_fresh() && other.hearing.is_fresh() {
+                    false => was.filter(|_| counted || !(one.hearing.is_silent() || other.hearing.is_silent())),
+                    true if list == others => None,
+                    true => was
+                        .and_then(|was| was.lasts(one, other, now, hold))
+                        .or_else(|| Contradiction::new(one, other, now)),
+                };
+                has_grown |= pair.as_ref().is_some_and(|pair| pair.counts && !counted);
+                self.pairs.extend(pair.map(|pair| (key, pair)));
+            }
+        }
+        has_grown
+    }
+}
+
+impl Contradiction {
+    fn new(one: &Saying<'_>, other: &Saying<'_>, now: Instant) -> Option<Self> {
+        let names = |saying: &Saying<'_>| saying.word.members.iter().cloned().collect::<HashSet<_>>();
+        let mut over: Vec<MemberAddress> = names(one).symmetric_difference(&names(other)).cloned().collect();
+        // Halves of a cluster do not name each other's members that are asked, whoever else comes and goes.
+        let own = |member: &MemberAddress| [one, other].iter().any(|saying| saying.word.own.as_ref() == Some(member));
+        over.sort_by(|a, b| own(b).cmp(&own(a)).then_with(|| a.cmp(b)));
+        over.truncate(NAMED);
+        (!over.is_empty()).then_some(Self { over, began: now, counts: false })
+    }
+
+    /// Both answer, and differ.
+    fn lasts(mut self, one: &Saying<'_>, other: &Saying<'_>, now: Instant, hold: Duration) -> Option<Self> {
+        self.over.retain(|member| one.word.members.contains(member) != other.word.members.contains(member));
+        let again = |saying: &Saying<'_>| saying.hearing.before_last.is_some_and(|said| said > self.began);
+        self.counts |= again(one) && again(other) && now.saturating_duration_since(self.began) >= hold;
+        (!self.over.is_empty()).then_some(self)
+    }
+}
+
+impl Split {
+    /// Whether these are the same sides, without those who are silent, and with those who have joined one.
+    fn has(&self, sides: &[Vec<u64>]) -> bool {
+        let side_of = |source: &u64| self.sides.iter().position(|side| side.contains(source));
+        let mut seen = HashSet::new();
+        sides.iter().all(|side| {
+            let from: BTreeSet<usize> = side.iter().filter_map(side_of).collect();
+            from.len() == 1 && from.iter().all(|from| seen.insert(*from))
+        })
+    }
+}
+
+/// Those who name the same ones of these members are of one mind.
+fn sides(sayings: &[&Saying<'_>], over: &BTreeSet<&MemberAddress>) -> Vec<Vec<u64>> {
+    let mut sides: BTreeMap<Vec<&MemberAddress>, Vec<u64>> = BTreeMap::new();
+    for saying in sayings {
+        let named = over.iter().filter(|member| saying.word.members.contains(member)).copied().collect();
+        sides.entry(named).or_default().push(saying.id);
+    }
+    sides.into_values().collect()
 }
 
 fn told(is_warning: bool, text: String) -> Told {

@@ -87,12 +87,19 @@ impl NodeRecord {
         }
     }
 
-    /// Notes what the members say of it and how its probes go. What lasts for `hold` is told, where both say the opposite: a
-    /// node that stops leaves the cluster at once, and its probes fail a little later.
-    pub(super) fn look(&mut self, node: &KnownNode, membership: Membership, now: Instant, hold: Duration) -> Vec<Told> {
-        let mut told: Vec<(bool, String)> = self.turn(membership, now).into_iter().collect();
+    /// Notes what the members say of it and how its probes go. What lasts for `hold` is told, where both say the opposite. While
+    /// it is not clear what they say (`None`) it stays what it was: then nothing begins, and what no longer fits ends.
+    pub(super) fn look(
+        &mut self,
+        node: &KnownNode,
+        membership: Option<Membership>,
+        now: Instant,
+        hold: Duration,
+    ) -> Vec<Told> {
+        let turned = membership.and_then(|membership| self.turn(membership, now));
+        let mut told: Vec<(bool, String)> = turned.into_iter().collect();
         self.probes = node.probes.clone();
-        told.extend(self.compare(now, hold));
+        told.extend(self.compare(now, if membership.is_some() { hold } else { Duration::MAX }));
         let one = |(is_warning, text)| Told { is_warning, subject: Arc::clone(&node.name), is_node: true, text };
         told.into_iter().map(one).collect()
     }

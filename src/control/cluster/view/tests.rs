@@ -43,7 +43,7 @@ impl Scene {
             '2' => "10.0.0.4:4300",
             _ => "10.0.0.9:4000",
         };
-        let own = ['m', '1', '2', '2'][source as usize];
+        let own = ['m', '1', '2', '2'][source as usize % 10];
         let parsed = |letter| MemberAddress::parse(address(letter)).unwrap();
         let list = MemberList { members: members.chars().map(parsed).collect(), own: Some(parsed(own)) };
         self.hears(source, Ok(list.into()));
@@ -81,6 +81,12 @@ impl Scene {
     fn words(&self) -> String {
         let word = |node: &str| self.state.node(node, self.now).map_or("-", |place| place.membership.word());
         NODES.map(|(node, ..)| word(node)).join(" ")
+    }
+
+    /// What the three say after an interval.
+    fn each_says(&mut self, members: [&str; 3]) {
+        self.after(5);
+        (0..3).zip(members).for_each(|(source, members)| self.says(source, members));
     }
 
     fn all_say(&mut self, members: &str) {
@@ -151,36 +157,174 @@ fn who_should_be_there_and_never_was_is_absent() {
     assert_eq!(scene.told(), ["w2: joined the cluster"]);
 }
 
+const SPLIT: &str = "the members disagree (split brain): manager and w1 see manager, w1; w2 sees itself alone";
+
 #[test]
-fn a_disagreement_counts_when_all_have_said_it_twice_again() {
+fn a_disagreement_counts_when_it_lasts_and_all_have_said_it_twice_again() {
     let mut scene = Scene::new(false);
     scene.all_say("m12");
-    scene.says(2, "2");
-    scene.says(0, "m1");
-    scene.says(1, "m1");
+    scene.each_says(["m1", "m1", "2"]);
     for _ in 0..9 {
+        scene.after(5);
         scene.says(0, "m1");
     }
     scene.says(1, "m1");
     scene.says(2, "2");
     assert_eq!((scene.told().len(), scene.state.split()), (0, None), "not all have said it twice more");
+    scene.after(5);
     scene.says(1, "m1");
     scene.says(2, "2");
-    let split = "the members disagree (split brain): manager and w1 see manager, w1; w2 sees itself alone";
-    assert_eq!(scene.told(), [format!("cluster: {split}")]);
-    assert_eq!((scene.words().as_str(), scene.state.split()), ("split split split", Some(split)));
-    for _ in 0..3 {
-        scene.says(0, "m1");
-        scene.says(1, "m1");
-        scene.says(2, "2");
-    }
+    assert_eq!(scene.told(), [format!("cluster: {SPLIT}")]);
+    assert_eq!((scene.words().as_str(), scene.state.split()), ("split split split", Some(SPLIT)));
+    (0..3).for_each(|_| scene.each_says(["m1", "m1", "2"]));
     scene.fails(2);
     scene.says(0, "m1");
     scene.says(2, "2");
-    assert_eq!((scene.told().len(), scene.state.split()), (0, Some(split)), "it is told once");
+    assert_eq!((scene.told().len(), scene.state.split()), (0, Some(SPLIT)), "it is told once");
     scene.all_say("m12");
     assert_eq!(scene.told(), ["cluster: the members that answer agree again: manager, w1, w2"]);
     assert_eq!(scene.words(), "member member member");
+}
+
+#[test]
+fn a_member_that_starts_again_is_no_split_while_it_names_itself_alone() {
+    let mut scene = Scene::new(false);
+    scene.all_say("m12");
+    // It dies: the others notice before its own last word is old.
+    scene.each_says(["m1", "m1", "m12"]);
+    for _ in 0..4 {
+        scene.after(5);
+        scene.says(0, "m1");
+        scene.says(1, "m1");
+        scene.fails(2);
+    }
+    scene.told();
+    (0..5).for_each(|_| scene.each_says(["m1", "m1", "2"]));
+    assert_eq!((scene.state.split(), scene.words().as_str()), (None, "member member left"));
+    assert_eq!(scene.told(), ["source2: tells of the members again"]);
+    scene.all_say("m12");
+    assert_eq!(scene.told(), ["w2: is in the cluster again, after 40.0 s"]);
+}
+
+#[test]
+fn who_comes_and_goes_on_one_side_neither_hides_a_split_nor_makes_another() {
+    let mut scene = Scene::new(false);
+    scene.all_say("m12");
+    for turn in 0..20 {
+        let side = if turn % 2 == 0 { "m1x" } else { "m1" };
+        // Now and then only one of them knows already.
+        scene.each_says([side, if turn % 5 == 0 { "m1" } else { side }, "2"]);
+    }
+    let told = scene.told();
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(
+        told[0].starts_with("cluster: the members disagree (split brain): manager and w1 see manager, w1"),
+        "{told:?}"
+    );
+    assert_eq!(
+        (scene.words().as_str(), scene.state.split()),
+        ("split split split", Some(SPLIT)),
+        "what is shown is new"
+    );
+    scene.all_say("m12");
+    assert_eq!(scene.told(), ["cluster: the members that answer agree again: manager, w1, w2"]);
+}
+
+#[test]
+fn a_split_whose_sides_change_is_told_again() {
+    let mut scene = Scene::new(false);
+    (0..8).for_each(|_| scene.each_says(["m1", "m1", "2"]));
+    assert_eq!(scene.told().last().map(String::as_str), Some(&*format!("cluster: {SPLIT}")));
+    (0..8).for_each(|_| scene.each_says(["m", "12", "12"]));
+    let other = "cluster: the members disagree (split brain): manager sees itself alone; w1 and w2 see w1, w2";
+    assert_eq!(scene.told(), [other]);
+    (0..8).for_each(|_| scene.each_says(["m", "1", "2"]));
+    assert_eq!(scene.told().len(), 1, "three parts are not two");
+}
+
+#[test]
+fn a_member_of_whom_only_some_know_for_good_is_told_too() {
+    let mut scene = Scene::new(false);
+    scene.all_say("m12");
+    (0..8).for_each(|_| scene.each_says(["m12", "m1", "m12"]));
+    let said = "the members disagree (split brain): w1 sees manager, w1; manager and w2 see manager, w1, w2";
+    assert_eq!((scene.told(), scene.words().as_str()), (vec![format!("cluster: {said}")], "member member split"));
+}
+
+/// Manager and w1 on one side, w2 on the other, and all of it told.
+fn split() -> Scene {
+    let mut scene = Scene::new(false);
+    scene.all_say("m12");
+    (0..8).for_each(|_| scene.each_says(["m1", "m1", "2"]));
+    assert_eq!(scene.told(), [format!("cluster: {SPLIT}")]);
+    scene
+}
+
+#[test]
+fn one_side_that_is_silent_for_a_while_does_not_end_a_split() {
+    let mut scene = split();
+    for _ in 0..2 {
+        scene.after(5);
+        scene.fails(2);
+    }
+    assert_eq!((scene.words().as_str(), scene.state.split()), ("split split split", Some(SPLIT)));
+    scene.each_says(["m1", "m1", "2"]);
+    let silence = scene.told();
+    assert!(silence.iter().all(|told| told.starts_with("source2: ")), "{silence:?}");
+    // One that stays silent is on no side in the end.
+    for _ in 0..9 {
+        scene.after(5);
+        scene.fails(2);
+    }
+    assert_eq!(scene.state.split(), None);
+    let told = scene.told();
+    let over = "cluster: the members that answer agree again: manager, w1";
+    assert!(told.iter().any(|told| told == over) && told.iter().any(|told| told == "w2: left the cluster"), "{told:?}");
+}
+
+#[test]
+fn one_side_that_dies_ends_a_split() {
+    let mut scene = split();
+    scene.fails(2);
+    scene.fails(2);
+    assert_eq!(scene.state.split(), Some(SPLIT));
+    scene.probes(2, Probes::Fail("refused".to_owned()));
+    assert_eq!(scene.state.split(), None);
+    assert_eq!(scene.words(), "member member left");
+}
+
+#[test]
+fn a_reload_that_asks_anew_does_not_end_a_split() {
+    let mut scene = split();
+    let source = |id: u64| SourceState::new(id, format!("source{id}").into(), None);
+    scene.state.follow(INTERVAL, (10..13).map(source).collect());
+    scene.says(10, "m1");
+    scene.says(11, "m1");
+    assert_eq!((scene.told().len(), scene.state.split()), (0, Some(SPLIT)), "the other side was not heard yet");
+    for _ in 0..8 {
+        scene.after(5);
+        scene.says(10, "m1");
+        scene.says(11, "m1");
+        scene.says(12, "2");
+    }
+    assert_eq!((scene.told().len(), scene.state.split()), (0, Some(SPLIT)), "it is the same");
+}
+
+#[test]
+fn while_the_members_differ_nothing_new_is_told_of_a_node_and_what_is_over_is() {
+    let mut scene = Scene::new(false);
+    scene.all_say("m12");
+    scene.probes(1, Probes::Fail("refused".to_owned()));
+    scene.after(12);
+    assert_eq!(scene.told(), ["w1: is in the cluster but fails its probes, for 12.0 s (refused)"]);
+    (0..2).for_each(|_| scene.each_says(["m2", "m12", "m12"]));
+    scene.probes(1, Probes::Pass);
+    assert_eq!(scene.told(), ["w1: is in the cluster, and its probes pass again"]);
+    scene.probes(1, Probes::Fail("refused".to_owned()));
+    (0..3).for_each(|_| scene.each_says(["m2", "m12", "m12"]));
+    assert_eq!((scene.told().len(), scene.words().as_str()), (0, "member member member"));
+    scene.all_say("m12");
+    assert_eq!(scene.told(), ["w1: is in the cluster but fails its probes, for 15.0 s (refused)"]);
 }
 
 #[test]
@@ -247,7 +391,8 @@ fn the_log_of_a_node_that_died_keeps_its_last_word_for_itself() {
     }
     assert_eq!((scene.words().as_str(), scene.state.split()), ("member member left", None));
     // One that lives, and lost the others, says so.
-    for _ in 0..4 {
+    for _ in 0..8 {
+        scene.after(5);
         scene.says(0, "m1");
         scene.says(1, "m1");
         scene.says(3, "2");
