@@ -262,6 +262,20 @@ fn what_can_never_be_seen_here_opens_nothing() {
             &["\nanswer = { status = 501"],
         ),
     ]);
+    for inside in
+        ["proxy_pass http://10.0.0.4;", "block_it on;", "content_by_lua_file x;", "js_content m.f;", "root /x;"]
+    {
+        let condition = format!("if ($http_x_internal != 1) {{ {inside} }}");
+        kept_from_nodes(&[
+            (inside, &format!("location / {{ {condition} {{node}} }}"), &["\nanswer = { status = 501"]),
+            (inside, &format!("{condition} location / {{ {{node}} }}"), &["\nanswer = { status = 501"]),
+        ]);
+        let text = from_text(&site(&format!("location / {{ {condition} proxy_pass http://10.0.0.3; }}"))).text.unwrap();
+        assert!(!text.contains("\npool ="), "{inside}: {text}");
+    }
+    let harmless = "if ($http_x) { set $y 1; add_header X-Y z; proxy_set_header X-Y z; gzip off; limit_rate 1k; }";
+    let text = from_text(&site(&format!("location / {{ {harmless} proxy_pass http://10.0.0.3; }}"))).text.unwrap();
+    assert!(text.contains("\npool = \"10.0.0.3-80\""), "{text}");
     assert_class(&site("merge_slashes off; location / { return 204; }"), "merge_slashes off", Class::Wider);
     assert_class(
         &site("if ($request_method = PUT) { return 405; } location / { return 204; }"),
@@ -583,6 +597,12 @@ fn fields_and_cookies_take_what_weir_has() {
         ),
     ];
     rows.iter().for_each(|(nginx, directive, class)| assert_class(nginx, directive, *class));
+    // A node believes these fields, so it never gets the client's own.
+    for value in ["$ssl_client_s_dn", "$remote_user", "Ä", "\"a $remote_user\""] {
+        let nginx = site(&format!("location / {{ proxy_pass http://10.0.0.3; proxy_set_header X-User {value}; }}"));
+        let text = from_text(&nginx).text.unwrap_or_else(|errors| panic!("{value}: {}", errors.render(false)));
+        assert!(text.contains("request-headers = { remove = [\"X-User\"] }"), "{value}: {text}");
+    }
 }
 
 #[test]

@@ -93,12 +93,30 @@ fn of_if<'a>(block: &'a Directive, scope: &Scope<'a>) -> Option<Branch<'a>> {
     Some(Branch { block, requests: requests(&block.said(), scope)?, answer })
 }
 
-/// Whether this `if` keeps some requests from what stands behind it.
+/// Whether this `if` keeps some requests from what stands behind it, or leads them elsewhere.
 pub(super) fn refuses(condition: &Directive) -> bool {
-    let closes =
-        |one: &Directive| matches!(one.name.as_str(), "deny" | "return" | "rewrite") || known::protects(&one.name);
-    condition.inside().iter().any(closes)
+    !condition.inside().iter().all(is_harmless)
 }
+
+/// Whether requests for which this line holds go where all others go. A name that nobody knows could lead them anywhere.
+fn is_harmless(one: &Directive) -> bool {
+    let name = one.name.as_str();
+    let of_proxy = name.starts_with("proxy_") && name != "proxy_pass" && known::knows(name);
+    !known::protects(name) && (of_proxy || HARMLESS.contains(&name) || known::is_settled(one) && known::knows(name))
+}
+
+/// What says nothing of who is let in, nor of where requests go.
+const HARMLESS: [&str; 9] = [
+    "access_log",
+    "add_header",
+    "break",
+    "error_log",
+    "expires",
+    "limit_rate",
+    "limit_rate_after",
+    "more_set_headers",
+    "set",
+];
 
 /// Whether this line answers requests itself.
 fn is_answer(one: &Directive) -> bool {

@@ -170,25 +170,26 @@ fn to_node(one: &Directive, place: &Place<'_>, verdicts: &Verdicts) -> Edit {
     Edit::None
 }
 
-/// A value that takes something from the request, or nothing.
+/// A value that takes something from the request, or nothing. A node that gets another one, or none, from nginx does not get
+/// the client's own.
 fn field_to_set(one: &Directive, field: &str, value: &str, verdicts: &Verdicts) -> Edit {
+    let lacks = |why: &str| {
+        let note = if field == "host" { "" } else { "; so the node gets none, nor the client's own" };
+        verdicts.missing(one, format!("{why}{note}"));
+        if field == "host" { Edit::None } else { Edit::Remove(one.word().to_owned()) }
+    };
     if !is_sent(value) {
-        verdicts.missing(one, UNSENT);
-        return Edit::None;
+        return lacks(UNSENT);
     }
     match variables::value(value) {
         Ok(value) if field == "host" && value.text.contains('$') && !value.text.starts_with("$host:") => {
-            verdicts.missing(one, "Host is a fixed name, or the one that the client sent");
-            Edit::None
+            lacks("Host is a fixed name, or the one that the client sent")
         }
         Ok(value) => {
             verdicts.say(one, value.class, "request-headers.set", value.note);
             Edit::Set(one.word().to_owned(), value.text)
         }
-        Err(lacks) => {
-            verdicts.missing(one, lacks);
-            Edit::None
-        }
+        Err(why) => lacks(&why),
     }
 }
 
