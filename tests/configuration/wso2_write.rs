@@ -1,8 +1,11 @@
 //! `weir wso2 write`: each planted fault becomes the smallest edit that mends it or is left to the operator, a second run changes
 //! nothing, and either all files are written or none.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
-use std::process::{Command, Output};
+use std::io::Read;
+use std::os::unix::process::ExitStatusExt;
+use std::process::{Command, Output, Stdio};
 use std::time::SystemTime;
 
 use similar::TextDiff;
@@ -369,10 +372,15 @@ fn many_faults_together_never_make_it_worse() {
 }
 
 fn weir(world: &World, more: &[&str]) -> Output {
+    command(world, more).output().unwrap()
+}
+
+fn command(world: &World, more: &[&str]) -> Command {
     let config = world.room.0.join("conf/weir.toml");
     let nodes = NODES.iter().map(|name| format!("--node={name}={}", world.room.0.join(name).display()));
     let mut command = Command::new(env!("CARGO_BIN_EXE_weir"));
-    command.args(["wso2", "write", "--config"]).arg(config).args(nodes).args(more).output().unwrap()
+    command.args(["wso2", "write", "--config"]).arg(config).args(nodes).args(more);
+    command
 }
 
 fn run(world: &World, more: &[&str]) -> (Option<i32>, String) {
@@ -561,6 +569,29 @@ fn a_node_begins_as_a_copy_of_another() {
     );
     let (code, text) = run(&world, &["--from=worker9"]);
     assert!(code == Some(1) && text.contains("which no --node names"), "{text}");
+}
+
+/// Ctrl-C while the diff is shown: the copy has all passwords of its node.
+#[test]
+fn an_interrupted_copy_leaves_nothing_behind() {
+    let world = World::new("ei").with(CLUSTER);
+    fs::remove_dir_all(world.room.0.join("worker2")).unwrap();
+    // More is said than a pipe holds, so the command waits for its reader.
+    let many = "<parameter name=\"mcastBindAddress\">x</parameter>".repeat(2000);
+    let axis2 = world.room.0.join("worker1/conf/axis2/axis2.xml");
+    let text = fs::read_to_string(&axis2).unwrap();
+    fs::write(&axis2, text.replace("<members>", &format!("{many}<members>"))).unwrap();
+    let there = || world.room.0.read_dir().unwrap().map(|entry| entry.unwrap().file_name()).collect::<BTreeSet<_>>();
+    let before = there();
+    let mut child = command(&world, &["--from=worker1", "--dry-run"]).stdout(Stdio::piped()).spawn().unwrap();
+    let mut out = child.stdout.take().unwrap();
+    out.read_exact(&mut [0]).unwrap();
+    assert_ne!(there(), before, "the copy is there");
+    let pid = nix::unistd::Pid::from_raw(i32::try_from(child.id()).unwrap());
+    nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGINT).unwrap();
+    std::io::copy(&mut out, &mut std::io::sink()).unwrap();
+    assert_eq!(child.wait().unwrap().signal(), Some(2), "it ends as one that was interrupted");
+    assert_eq!(there(), before);
 }
 
 #[test]

@@ -67,6 +67,8 @@ impl Write {
         if let Some((_, archive)) = nodes.iter().find(|(_, directory)| is_archive(directory)) {
             return Err(format!("{} is no directory, and archives are only read: unpack it first", archive.display()));
         }
+        // A copy has the passwords of its node: a signal waits until it has its place or is gone.
+        let _held = self.from.as_ref().map(|_| Held::new());
         let mut copies = self.copies(config, &nodes)?;
         let plan = plan(&Asked { config, nodes: at_drafts(nodes, &copies), resolve: false, now }, self.hazelcast_rest);
         let plan = plan.map_err(|unsettled| match unsettled {

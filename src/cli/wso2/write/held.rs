@@ -1,4 +1,5 @@
-//! Signals that would end Weir while some files of a cluster are new and others are old wait until all are.
+//! Signals that would end Weir while some files of a cluster are new and others are old, or while a copy has no place yet, wait until
+//! that is over.
 
 use nix::sys::signal::{SigSet, Signal};
 
@@ -8,7 +9,7 @@ pub(super) struct Held(SigSet);
 impl Held {
     pub(super) fn new() -> Self {
         let before = SigSet::thread_get_mask().unwrap_or_else(|_| SigSet::empty());
-        let ends = SigSet::from_iter([Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP]);
+        let ends = SigSet::from_iter([Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP, Signal::SIGQUIT]);
         // The call fails for no set of signals.
         let _ = ends.thread_block();
         Self(before)
